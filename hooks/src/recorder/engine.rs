@@ -1,0 +1,288 @@
+//! Where recorder and engine meet: places, invocations, and the store's access to its recorder.
+
+use crate::{
+    AsContextMut, Caller, Config, Engine, Func, FuncEntity, Memory, Store, Table,
+    core::RawRef,
+    engine::executor::handler::{
+        dispatch::{Break, Control, ExecutionOutcome},
+        state::{Inst, Ip, Stack},
+    },
+    errors::{MemoryError, TableError},
+    handle::Handle as _,
+    store::{PrunedStore, StoreError},
+};
+
+use super::{End, Event, Place, Recorder, Stop};
+
+/// A place as the execution loop knows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fault {
+    /// Address of the operator.
+    ip: usize,
+    /// It failed after it had pushed a decision.
+    after_decision: bool,
+    /// The instance that was running.
+    instance: Option<Inst>,
+    depth: u32,
+}
+
+impl PrunedStore {
+    #[inline(always)]
+    pub(crate) fn recorder(&mut self) -> &mut Recorder {
+        self.inner_mut().recorder_mut()
+    }
+
+    /// Notes that the operator at `ip` may fail now, or that the run may stop before it.
+    pub(crate) fn note(&mut self, ip: Ip, after_decision: bool) {
+        let (depth, instance) = self.stack_mut().depth_and_instance();
+        self.recorder().set_fault(Some(Fault { ip: ip.addr(), after_decision, instance, depth: depth as u32 }));
+    }
+
+    /// Ends the execution because a tick said stop.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn stop(&mut self, ip: Ip, after_decision: bool) -> Break {
+        self.note(ip, after_decision);
+        self.exec_mut().done_with_error(crate::Error::host(Stop));
+        Break::WithReason
+    }
+
+    /// Flushes the full window; breaks if the run must stop. For the loop back end.
+    #[inline(never)]
+    pub(crate) fn flush_decisions(&mut self, ip: Ip) -> Control<()> {
+        match self.recorder().flush() && self.recorder().slow() {
+            true => Control::Break(self.stop(ip, true)),
+            false => Control::Continue(()),
+        }
+    }
+
+    /// Asks the sink at the operator at `ip`.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn checkpoint(&mut self, ip: Ip) -> Control<()> {
+        match self.recorder().tick() {
+            true => Control::Break(self.stop(ip, false)),
+            false => Control::Continue(()),
+        }
+    }
+
+    /// Records a bulk operation that begins at `ip`, and asks the sink.
+    #[inline(never)]
+    pub(crate) fn record_bulk(&mut self, ip: Ip, dst: u64, src: u64, len: u64) -> Control<()> {
+        self.recorder().event(Event::Bulk { dst, src, len });
+        self.note(ip, false);
+        self.checkpoint(ip)
+    }
+
+    /// Calls a host function with `call`, between two events.
+    #[inline]
+    pub(crate) fn record_host<R, E>(&mut self, func: Func, call: impl FnOnce(&mut Self) -> Result<R, E>) -> Result<R, E> {
+        if !self.inner().engine().config().record {
+            return call(self);
+        }
+        self.recorder().event(Event::HostCall { func: func.key() });
+        let result = call(self);
+        self.recorder().event(Event::HostReturn { failed: result.is_err() });
+        result
+    }
+
+    /// Records that a memory or table was asked to grow.
+    #[inline(never)]
+    pub(crate) fn record_grow(&mut self, delta: u64, result: u64) {
+        self.recorder().event(Event::Grow { delta, result });
+    }
+}
+
+/// Notes where a handler fails, off the path of one that does not.
+pub(crate) trait FailsAt {
+    /// It fails at `ip`, before it pushed anything.
+    fn at(self, store: &mut PrunedStore, ip: Ip) -> Self;
+
+    /// It fails at `ip`, after it pushed a decision.
+    fn after_decision_at(self, store: &mut PrunedStore, ip: Ip) -> Self;
+}
+
+impl<T> FailsAt for Control<T, Break> {
+    #[inline(always)]
+    fn at(self, store: &mut PrunedStore, ip: Ip) -> Self {
+        if let Control::Break(reason) = self {
+            return Control::Break(fail(store, ip, reason));
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn after_decision_at(self, store: &mut PrunedStore, ip: Ip) -> Self {
+        if let Control::Break(reason) = self {
+            return Control::Break(fail_after_decision(store, ip, reason));
+        }
+        self
+    }
+}
+
+/// Notes where a handler fails.
+#[cold]
+#[inline(never)]
+pub(crate) fn fail(store: &mut PrunedStore, ip: Ip, reason: Break) -> Break {
+    store.note(ip, false);
+    reason
+}
+
+#[cold]
+#[inline(never)]
+fn fail_after_decision(store: &mut PrunedStore, ip: Ip, reason: Break) -> Break {
+    store.note(ip, true);
+    reason
+}
+
+/// What came of growing a memory or table: small enough for two registers, so that the handler has nothing in memory that a callee could keep.
+#[derive(Clone, Copy)]
+pub(crate) struct Grown(u64, u64);
+
+impl Grown {
+    const DONE: u64 = 0;
+    const REFUSED: u64 = 1;
+    const OUT_OF_FUEL: u64 = 2;
+    const DENIED: u64 = 3;
+
+    /// The result of growing a memory, as the handler expects it.
+    #[inline(always)]
+    pub(crate) fn of_memory(self) -> Result<u64, StoreError<MemoryError>> {
+        Err(StoreError::External(match self.0 {
+            Self::DONE => return Ok(self.1),
+            Self::REFUSED => MemoryError::OutOfBoundsGrowth,
+            Self::OUT_OF_FUEL => MemoryError::OutOfFuel { required_fuel: self.1 },
+            _ => MemoryError::ResourceLimiterDeniedAllocation,
+        }))
+    }
+
+    /// The result of growing a table, as the handler expects it.
+    #[inline(always)]
+    pub(crate) fn of_table(self) -> Result<u64, StoreError<TableError>> {
+        Err(StoreError::External(match self.0 {
+            Self::DONE => return Ok(self.1),
+            Self::REFUSED => TableError::GrowOutOfBounds,
+            Self::OUT_OF_FUEL => TableError::OutOfFuel { required_fuel: self.1 },
+            _ => TableError::ResourceLimiterDeniedAllocation,
+        }))
+    }
+}
+
+/// Grows a memory. By value and out of line, so that the handler lends nothing and can end in a tail call.
+#[inline(never)]
+pub(crate) fn grow_memory(store: &mut PrunedStore, memory: Memory, delta: u64) -> Grown {
+    match store.grow_memory(&memory, delta) {
+        Ok(size) => Grown(Grown::DONE, size),
+        Err(StoreError::External(MemoryError::OutOfBoundsGrowth | MemoryError::OutOfSystemMemory)) => Grown(Grown::REFUSED, 0),
+        Err(StoreError::External(MemoryError::OutOfFuel { required_fuel })) => Grown(Grown::OUT_OF_FUEL, required_fuel),
+        Err(StoreError::External(MemoryError::ResourceLimiterDeniedAllocation)) => Grown(Grown::DENIED, 0),
+        Err(error) => panic!("`memory.grow`: internal interpreter error: {error}"),
+    }
+}
+
+/// Grows a table; see [`grow_memory`].
+#[inline(never)]
+pub(crate) fn grow_table(store: &mut PrunedStore, table: Table, delta: u64, init: RawRef) -> Grown {
+    match store.grow_table(&table, delta, init) {
+        Ok(size) => Grown(Grown::DONE, size),
+        Err(StoreError::External(TableError::GrowOutOfBounds | TableError::OutOfSystemMemory)) => Grown(Grown::REFUSED, 0),
+        Err(StoreError::External(TableError::OutOfFuel { required_fuel })) => Grown(Grown::OUT_OF_FUEL, required_fuel),
+        Err(StoreError::External(TableError::ResourceLimiterDeniedAllocation)) => Grown(Grown::DENIED, 0),
+        Err(error) => panic!("`table.grow`: internal interpreter error: {error}"),
+    }
+}
+
+/// Runs an invocation of `func` from the host between an `Invoke` and an `End` event.
+pub(crate) fn invocation<T, R>(
+    store: &mut Store<T>,
+    func: &Func,
+    run: impl FnOnce(&mut Store<T>) -> (Result<R, ExecutionOutcome>, Stack),
+) -> (Result<R, ExecutionOutcome>, Stack) {
+    if !store.engine().config().record {
+        return run(store);
+    }
+    let recorder = store.inner.recorder_mut();
+    recorder.event(Event::Invoke { func: func.key() });
+    // A host function that calls back fails at its own call, whatever happened inside.
+    let outer = recorder.fault();
+    recorder.set_fault(None);
+    let is_host = matches!(store.inner.resolve_func(func), FuncEntity::Host(_));
+    if is_host {
+        store.inner.recorder_mut().event(Event::HostCall { func: func.key() });
+    }
+    let (outcome, stack) = run(store);
+    if is_host {
+        store.inner.recorder_mut().event(Event::HostReturn { failed: outcome.is_err() });
+    }
+    let host_failed = store.inner.recorder_mut().take_host_failed();
+    let end = match &outcome {
+        Ok(_) => End::Returned,
+        Err(_) if host_failed => End::HostError,
+        Err(ExecutionOutcome::Host(_)) => End::HostError,
+        Err(ExecutionOutcome::OutOfFuel(_)) => End::Failed,
+        Err(ExecutionOutcome::Error(error)) => match (error.as_trap_code(), error.downcast_ref::<Stop>()) {
+            (_, Some(Stop)) => End::Stopped,
+            (Some(code), _) => End::Trapped(code),
+            _ => End::Failed,
+        },
+    };
+    let place = place(store);
+    let recorder = store.inner.recorder_mut();
+    recorder.event(Event::End { end, place });
+    recorder.set_fault(outer);
+    (outcome, stack)
+}
+
+/// Returns the place of the last fault.
+fn place<T>(store: &mut Store<T>) -> Place {
+    let recorder = store.inner.recorder_mut();
+    let (decisions, calls) = (recorder.decisions(), recorder.calls());
+    let Some(fault) = recorder.fault() else {
+        return Place { decisions, calls, depth: 0, site: None, after_decision: false };
+    };
+    let Fault { depth, after_decision, .. } = fault;
+    Place { decisions, calls, depth, site: site(store.engine(), fault), after_decision }
+}
+
+/// Returns key and offset in the body of the operator that a fault is at.
+fn site(engine: &Engine, fault: Fault) -> Option<(u32, u32)> {
+    let (index, offset) = engine.sites().find(fault.ip)?;
+    // SAFETY: the instance was running in the store that asks, which never drops one.
+    let instance = unsafe { fault.instance?.as_ptr().as_ref() };
+    let func = instance.get_func(instance.layout().func_addr(index.into_u32())?)?;
+    Some((func.key(), offset))
+}
+
+impl Func {
+    /// Returns the key that stands for this function in a trace.
+    pub fn key(&self) -> u32 {
+        self.as_raw().value().raw().get() - 1
+    }
+}
+
+impl Config {
+    /// Whether engines of this configuration record. They translate lazily then, and do not fold constant conditions.
+    pub fn record(&mut self, enable: bool) -> &mut Self {
+        self.record = enable;
+        self
+    }
+}
+
+impl<T> Store<T> {
+    /// Returns the recorder of this store.
+    pub fn recorder_mut(&mut self) -> &mut Recorder {
+        self.inner.recorder_mut()
+    }
+
+    /// Returns the key that the next function gets; an instantiation gives the functions that it defines consecutive keys.
+    pub fn next_func_key(&self) -> u32 {
+        self.inner.len_funcs() as u32
+    }
+}
+
+impl<T> Caller<'_, T> {
+    /// Returns the recorder of the store.
+    pub fn recorder_mut(&mut self) -> &mut Recorder {
+        self.as_context_mut().store.inner.recorder_mut()
+    }
+}

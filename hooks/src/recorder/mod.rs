@@ -1,0 +1,397 @@
+//! The recorder: what the patched handlers write to, and where it goes.
+//!
+//! One [`Recorder`] lives in each store, beside the execution context and not inside it, so that an execution nested in a
+//! host call goes on in the same streams. Handlers push decisions into a 64-bit window; a full window becomes a word of the
+//! current chunk, and full chunks go to the [`Sink`], which copies what it keeps: the chunk is reused, so recording stays in a few
+//! warm cache lines. Rare events go to the sink as they happen. What is pushed when, and the layout of a word, is
+//! `docs/trace-stream.md`.
+//!
+//! Silence is bounded: the sink is asked whether to go on ([`Sink::tick`]) at least every [`WORDS_PER_TICK`] words, every
+//! [`CALLS_PER_TICK`] direct calls, at every bulk operation and every [`OPS_PER_CHECKPOINT`] operators of straight code.
+//!
+//! Not here: limits, and what is kept of a trace (the sink's).
+
+#![warn(missing_docs)]
+#![deny(clippy::undocumented_unsafe_blocks, unsafe_op_in_unsafe_fn)]
+
+pub(crate) mod engine;
+pub(crate) mod sites;
+
+use std::{any::Any, fmt, ptr::NonNull};
+
+use bumpalo::Bump;
+
+use crate::TrapCode;
+
+/// Words in a chunk: 32 KiB, well inside a level-2 cache.
+pub const WORDS_PER_CHUNK: usize = 4096;
+/// Words after which the sink is asked again: about a thousand decisions.
+pub const WORDS_PER_TICK: usize = 16;
+/// Direct calls after which the sink is asked again. They push no decision, and a tree of them can be exponentially large.
+pub const CALLS_PER_TICK: u32 = 1024;
+/// Operators of straight code after which the translator inserts a checkpoint.
+pub const OPS_PER_CHECKPOINT: u32 = 8192;
+
+/// Takes what is recorded. Called from the execution loop: must not panic.
+pub trait Sink: Any + Send + Sync {
+    /// A chunk of decision words, oldest first; the memory is reused after the call.
+    fn words(&mut self, words: &[u64]);
+
+    /// An event, in the order of the run.
+    fn event(&mut self, event: Event);
+
+    /// Whether the run must stop now. `decisions`: pushed so far in this store.
+    fn tick(&mut self, decisions: u64) -> bool;
+}
+
+/// A rare event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The host calls the function with this key.
+    Invoke {
+        /// Key of the function.
+        func: u32,
+    },
+    /// The invocation that began last and has not ended ends.
+    End {
+        /// How it ended.
+        end: End,
+        /// Where, if it was cut short by a trap, an error or a stop.
+        place: Place,
+    },
+    /// A host function is entered.
+    HostCall {
+        /// Key of the function.
+        func: u32,
+    },
+    /// The host function entered last and not left yet is left.
+    HostReturn {
+        /// Whether it failed, which ends the invocation that called it.
+        failed: bool,
+    },
+    /// `memory.grow` or `table.grow` ran.
+    Grow {
+        /// Pages or elements asked for.
+        delta: u64,
+        /// Former size, or -1 in the index type.
+        result: u64,
+    },
+    /// A bulk operation on memories or tables begins.
+    Bulk {
+        /// First destination index.
+        dst: u64,
+        /// First source index; the value for `memory.fill`; 0 for `table.fill`.
+        src: u64,
+        /// Number of bytes or elements.
+        len: u64,
+    },
+}
+
+/// How an invocation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Its first frame returned.
+    Returned,
+    /// A trap.
+    Trapped(TrapCode),
+    /// A host function failed.
+    HostError,
+    /// [`Sink::tick`] said so.
+    Stopped,
+    /// The engine could not go on, for instance because it could not translate a function.
+    Failed,
+}
+
+/// A moment of the run, and the instruction at which it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Decisions pushed in this store so far.
+    pub decisions: u64,
+    /// Direct calls begun in this store so far.
+    pub calls: u64,
+    /// Frames of the invocation; 0 before its first instruction.
+    pub depth: u32,
+    /// Key of the function and byte offset in its body: the instruction that failed or, for a stop, at which the run would go on.
+    pub site: Option<(u32, u32)>,
+    /// The invocation ended right after the decision that was pushed last: it, and not the site, says where.
+    pub after_decision: bool,
+}
+
+/// The error with which a stopped invocation ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop;
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("stopped by the recorder's sink")
+    }
+}
+
+impl wasmi_core::HostError for Stop {}
+
+/// The error of a [`crate::ResourceLimiter`]; wasmi does not export it.
+pub use wasmi_core::LimiterError;
+
+/// A sink that keeps nothing and never stops.
+struct Discard;
+
+impl Sink for Discard {
+    fn words(&mut self, _: &[u64]) {}
+    fn event(&mut self, _: Event) {}
+    fn tick(&mut self, _: u64) -> bool {
+        false
+    }
+}
+
+/// The state that handlers write to, the hottest first.
+#[repr(C)]
+pub struct Recorder {
+    /// Decisions of the current word, below a sentinel bit.
+    window: u64,
+    /// Where the next word goes. Always below the end of the chunk.
+    cursor: NonNull<u64>,
+    /// Where [`Recorder::slow`] is due; at most the end of the chunk.
+    due: NonNull<u64>,
+    /// Direct calls left before the next tick.
+    calls_left: u32,
+    /// Key pushed last as a target.
+    last_target: u32,
+    /// A tick said stop.
+    stopping: bool,
+    /// The host function that was called last failed.
+    host_failed: bool,
+    /// First word of the chunk.
+    start: NonNull<u64>,
+    /// Words up to here are counted in `decisions`.
+    counted: NonNull<u64>,
+    /// Decisions in counted words.
+    decisions: u64,
+    /// Direct calls before the current stretch of [`CALLS_PER_TICK`].
+    calls: u64,
+    /// Last place at which a handler may have failed.
+    fault: Option<engine::Fault>,
+    sink: Box<dyn Sink>,
+    /// Owns the chunk.
+    _arena: Bump,
+}
+
+// SAFETY: the pointers point into `_arena`, which the recorder owns, and are followed only through `&mut Recorder`.
+unsafe impl Send for Recorder {}
+// SAFETY: as above; nothing is read through a shared reference but plain fields.
+unsafe impl Sync for Recorder {}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("window", &self.window).field("stopping", &self.stopping).finish_non_exhaustive()
+    }
+}
+
+impl Recorder {
+    /// Creates a recorder that discards what it gets.
+    pub fn new() -> Self {
+        let arena = Bump::with_capacity(WORDS_PER_CHUNK * size_of::<u64>());
+        let start = NonNull::from(arena.alloc_slice_fill_copy(WORDS_PER_CHUNK, 0u64)).cast::<u64>();
+        let mut recorder = Self {
+            window: 1,
+            cursor: start,
+            due: start,
+            calls_left: CALLS_PER_TICK,
+            last_target: 0,
+            stopping: false,
+            host_failed: false,
+            start,
+            counted: start,
+            decisions: 0,
+            calls: 0,
+            fault: None,
+            sink: Box::new(Discard),
+            _arena: arena,
+        };
+        recorder.set_due();
+        recorder
+    }
+
+    /// Gives what is recorded from now on to `sink`, and what was recorded before to the former one, which is returned.
+    pub fn set_sink(&mut self, sink: Box<dyn Sink>) -> Box<dyn Sink> {
+        self.drain();
+        std::mem::replace(&mut self.sink, sink)
+    }
+
+    /// Hands all decisions so far to the sink, the current word included.
+    pub fn drain(&mut self) {
+        if self.window != 1 {
+            self.store_window();
+        }
+        self.count();
+        // SAFETY: `start..cursor` lies in the chunk and was written by `store_window`.
+        let words = unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.stored()) };
+        self.sink.words(words);
+        self.cursor = self.start;
+        self.counted = self.start;
+        self.set_due();
+    }
+
+    /// Returns the sink, for events that are not the engine's.
+    pub fn sink_mut(&mut self) -> &mut dyn Sink {
+        &mut *self.sink
+    }
+
+    /// Returns how many decisions were pushed.
+    pub fn decisions(&mut self) -> u64 {
+        self.count();
+        self.decisions + u64::from(63 - self.window.leading_zeros())
+    }
+
+    /// Returns how many direct calls were begun.
+    pub fn calls(&self) -> u64 {
+        self.calls + u64::from(CALLS_PER_TICK - self.calls_left)
+    }
+
+    /// Whether a tick said stop; every further tick stops at once, until [`Recorder::resume`].
+    pub fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// Lets invocations go on that begin after a stop.
+    pub fn resume(&mut self) {
+        self.stopping = false;
+        self.set_due();
+    }
+
+    pub(crate) fn take_host_failed(&mut self) -> bool {
+        std::mem::take(&mut self.host_failed)
+    }
+
+    /// Pushes one decision; returns whether the window is full and must be flushed before the next push.
+    #[inline(always)]
+    pub(crate) fn push_bit(&mut self, bit: bool) -> bool {
+        self.window = (self.window << 1) | u64::from(bit);
+        self.window >> 63 != 0
+    }
+
+    /// Pushes a field of `width` bits (1 to 34), most significant first, if the window then has room for one bit more; returns whether it did.
+    ///
+    /// PERF: a window without room is flushed by a handler that begins the operator again, so that the operator's own handler calls nothing.
+    #[inline(always)]
+    pub(crate) fn try_push_field(&mut self, value: u64, width: u32) -> bool {
+        let fits = self.window >> (63 - width) == 0;
+        if fits {
+            self.window = (self.window << width) | value;
+        }
+        fits
+    }
+
+    /// Pushes the key of a callee that the code does not name, as [`Recorder::try_push_field`].
+    #[inline(always)]
+    pub(crate) fn try_push_target(&mut self, key: u32) -> bool {
+        if key == self.last_target {
+            return self.try_push_field(0, 1);
+        }
+        let fits = match key {
+            0..256 => self.try_push_field(0b10 << 8 | u64::from(key), 10),
+            _ => self.try_push_field(0b11 << 32 | u64::from(key), 34),
+        };
+        if fits {
+            self.last_target = key;
+        }
+        fits
+    }
+
+    /// Counts a direct call; returns whether a tick is due.
+    #[inline(always)]
+    pub(crate) fn count_call(&mut self) -> bool {
+        self.calls_left -= 1;
+        self.calls_left == 0
+    }
+
+    /// Makes a word of the window; returns whether [`Recorder::slow`] is due.
+    #[inline(always)]
+    pub(crate) fn flush(&mut self) -> bool {
+        self.store_window();
+        self.cursor == self.due
+    }
+
+    /// Asks the sink whether the run must stop.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn tick(&mut self) -> bool {
+        self.calls += u64::from(CALLS_PER_TICK - self.calls_left);
+        self.calls_left = CALLS_PER_TICK;
+        let decisions = self.decisions();
+        self.stopping = self.stopping || self.sink.tick(decisions);
+        self.set_due();
+        self.stopping
+    }
+
+    /// Empties the chunk if it is full, and asks the sink; returns whether the run must stop.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn slow(&mut self) -> bool {
+        if self.stored() == WORDS_PER_CHUNK {
+            self.count();
+            // SAFETY: the whole chunk was written by `store_window`.
+            let words = unsafe { std::slice::from_raw_parts(self.start.as_ptr(), WORDS_PER_CHUNK) };
+            self.sink.words(words);
+            self.cursor = self.start;
+            self.counted = self.start;
+        }
+        self.tick()
+    }
+
+    /// Writes the window to the chunk and begins a new one. Leaves `cursor == due` to be seen to by the caller.
+    #[inline(always)]
+    fn store_window(&mut self) {
+        // SAFETY: `cursor` is below the end of the chunk: whoever makes it reach `due` calls `slow` or `drain` before the next word.
+        unsafe {
+            self.cursor.write(self.window);
+            self.cursor = self.cursor.add(1);
+        }
+        self.window = 1;
+    }
+
+    /// Number of words in the chunk.
+    fn stored(&self) -> usize {
+        // SAFETY: both point into the chunk, and `cursor` never goes below `start`.
+        unsafe { self.cursor.offset_from_unsigned(self.start) }
+    }
+
+    fn set_due(&mut self) {
+        // When stopping, every word is due.
+        let words = if self.stopping { 1 } else { WORDS_PER_TICK };
+        let words = (self.stored() + words).min(WORDS_PER_CHUNK);
+        // SAFETY: at most one past the end of the chunk.
+        self.due = unsafe { self.start.add(words) };
+    }
+
+    /// Counts the decisions of the words stored since the last time.
+    fn count(&mut self) {
+        while self.counted != self.cursor {
+            // SAFETY: `counted` is below `cursor`, and words below it were written.
+            let word = unsafe { self.counted.read() };
+            self.decisions += u64::from(63 - word.leading_zeros());
+            // SAFETY: not past `cursor`.
+            self.counted = unsafe { self.counted.add(1) };
+        }
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        if let Event::HostReturn { failed } = event {
+            self.host_failed = failed;
+        }
+        self.sink.event(event);
+    }
+
+    pub(crate) fn set_fault(&mut self, fault: Option<engine::Fault>) {
+        self.fault = fault;
+    }
+
+    pub(crate) fn fault(&self) -> Option<engine::Fault> {
+        self.fault
+    }
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,54 @@
+//! Where wasmi 2.0.0 is wrong and this crate is not; and that stock wasmi still is wrong, so that a correction is not kept for nothing.
+
+macro_rules! run {
+    ($engine:ident, $text:expr, $record:expr) => {{
+        let mut config = $engine::Config::default();
+        $record(&mut config);
+        let engine = $engine::Engine::new(&config);
+        let module = $engine::Module::new(&engine, wat::parse_str($text).unwrap()).unwrap();
+        let mut store = $engine::Store::new(&engine, ());
+        let instance = <$engine::Linker<()>>::new(&engine).instantiate_and_start(&mut store, &module).unwrap();
+        instance.get_typed_func::<i32, i32>(&store, "main").unwrap().call(&mut store, 511).unwrap()
+    }};
+}
+
+#[test]
+fn a_select_on_eqz_of_a_local() {
+    for (condition, expected) in [("(i32.eqz (local.get 0))", 511), ("(i32.ne (local.get 0) (i32.const 0))", 1)] {
+        // The register holds 0 before the condition, which asks for the local.
+        let text = format!(
+            r#"(module (func (export "main") (param i32) (result i32)
+                (drop (i32.sub (local.get 0) (local.get 0)))
+                (select (i32.const 1) (local.get 0) {condition})))"#
+        );
+        for record in [false, true] {
+            let ours = run!(wasmspoor_hooks, &text, |config: &mut wasmspoor_hooks::Config| {
+                config.record(record);
+            });
+            assert_eq!(ours, expected, "{condition}");
+        }
+        let theirs = run!(wasmi, &text, |_: &mut wasmi::Config| {});
+        assert_ne!(theirs, expected, "stock wasmi is right about `select` on {condition} now: drop the correction");
+    }
+}
+
+/// Each growth took native stack where the handler could not end in a tail call.
+#[test]
+fn growing_again_and_again_takes_no_native_stack() {
+    for grow in [
+        "(memory.grow (i32.sub (local.get 0) (local.get 0)))",
+        "(table.grow (ref.null func) (i32.sub (local.get 0) (local.get 0)))",
+    ] {
+        let text = format!(
+            r#"(module (memory 1) (table 1 funcref) (func (export "main") (param i32) (result i32) (local i32)
+                (loop (drop {grow}) (br_if 0 (i32.lt_u (local.tee 1 (i32.add (local.get 1) (i32.const 1))) (i32.const 1000000))))
+                (local.get 1)))"#
+        );
+        for record in [false, true] {
+            let rounds = run!(wasmspoor_hooks, &text, |config: &mut wasmspoor_hooks::Config| {
+                config.record(record);
+            });
+            assert_eq!(rounds, 1_000_000, "{grow}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Runs hostile WebAssembly in a patched interpreter and records, at about the cost of counting fuel, a trace from which every executed
+//! instruction can be replayed.
+//!
+//! ```
+//! use wasmspoor::{Options, Tracer, trace};
+//!
+//! let sample = r#"(module (func (export "main") (param i32)
+//!     (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#;
+//! let mut session = Tracer::new(Options::default()).load(sample.as_bytes())?;
+//! session.start()?;
+//! session.invoke("main", &[wasmspoor::Value::I32(3)])?;
+//! let trace = session.finish();
+//!
+//! let mut executed = Vec::new();
+//! for event in trace.events() {
+//!     if let trace::Event::Op(instruction) = event? {
+//!         executed.push(instruction.opcode.mnemonic());
+//!     }
+//! }
+//! assert_eq!(executed.len(), 18);
+//! assert_eq!(executed[..6], ["loop", "local.get", "i32.const", "i32.sub", "local.tee", "br_if"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Data goes one way: bytes → [`module`] → tracer ([`Tracer`], [`Session`]) → [`trace`]. What counts as executed, and what a trace holds, is
+//! `docs/trace-stream.md`; where things are, `docs/architecture.md`.
+
+pub mod module;
+pub mod trace;
+mod tracer;
+
+pub use tracer::{
+    AtTraceLimit, HostCall, HostError, InvokeError, Limit, Limits, LoadError, Options, Outcome, Session, Site, Tracer, Type,
+    Value,
+};

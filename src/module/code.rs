@@ -1,0 +1,154 @@
+//! The code of one function as basic blocks, in the form that replay walks.
+//!
+//! Two flat arrays: instructions in file order (dead code included, `end` and `else` left out), and blocks over
+//! them in the same order (reachable code only). A block that goes on does so at the next one, so most exits name one block or none.
+//!
+//! A block ends after every instruction that takes a way, calls, or pulls a record, and before every place that a branch leads to. It may be empty:
+//! an empty `then` arm, or the end of a function when branches lead there.
+
+use std::ops::Range;
+
+use super::{BlockIndex, CodeOffset, FuncIndex, OpIndex, Opcode};
+
+/// An instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Op {
+    /// Where it stands in the module file.
+    pub offset: CodeOffset,
+    /// What it is.
+    pub opcode: Opcode,
+}
+
+/// How control leaves a block. "The next" is the block with the next index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// To the next; no instruction says so.
+    Next,
+    /// From a `then` arm past the `else` arm; no instruction says so.
+    Skip(BlockIndex),
+    /// The function ends without an instruction.
+    End,
+    /// `return`.
+    Return,
+    /// `unreachable`.
+    Unreachable,
+    /// `br`, or `br_table` with equal labels, to a label that is not a loop.
+    Br(BlockIndex),
+    /// `br`, or `br_table` with equal labels, to a loop. Reads one bit.
+    BrLoop(BlockIndex),
+    /// `br_if`: here if taken, else the next. Reads one bit, 1 when taken.
+    BrIf(BlockIndex),
+    /// `if`: the next is the `then` arm, this is the `else` arm or what follows. Reads one bit, 0 for the `then` arm.
+    If(BlockIndex),
+    /// `br_table` with labels that differ. Reads the index in [`Table::width`] bits.
+    BrTable(u32),
+    /// `call` of a defined function, then the next.
+    Call(FuncIndex),
+    /// `call` of an imported function, then the next. Reads a target.
+    CallImport(FuncIndex),
+    /// `call_indirect`, then the next. Reads a target.
+    CallIndirect,
+    /// `return_call` of a defined function. Reads one bit.
+    ReturnCall(FuncIndex),
+    /// `return_call` of an imported function. Reads a target.
+    ReturnCallImport(FuncIndex),
+    /// `return_call_indirect`. Reads a target.
+    ReturnCallIndirect,
+    /// `memory.grow` or `table.grow`, then the next. Pulls a record.
+    Grow,
+    /// A bulk operation on memories or tables, then the next. Pulls a record.
+    Bulk,
+}
+
+/// Instructions that run in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// First instruction.
+    pub first: OpIndex,
+    /// Number of instructions.
+    pub len: u32,
+    /// What comes after them.
+    pub exit: Exit,
+}
+
+impl Block {
+    /// The instructions, as positions in [`Code::ops`].
+    pub fn range(&self) -> Range<usize> {
+        self.first.position()..self.first.position() + self.len as usize
+    }
+}
+
+/// The labels of a `br_table`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Table {
+    /// First label in the function's list of labels.
+    pub(super) first: u32,
+    /// Number of labels, the default included; at least 2.
+    pub(super) len: u32,
+}
+
+impl Table {
+    /// Width of the recorded index in bits: enough for the number of labels, at least 1.
+    pub fn width(&self) -> u32 {
+        u32::BITS - (self.len - 1).leading_zeros()
+    }
+}
+
+/// A decoded function body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Code {
+    pub(super) body: Range<u32>,
+    pub(super) ops: Box<[Op]>,
+    pub(super) blocks: Box<[Block]>,
+    pub(super) tables: Box<[Table]>,
+    pub(super) labels: Box<[BlockIndex]>,
+}
+
+impl Code {
+    /// First byte of the body (its local declarations); offsets in a body count from here.
+    pub fn start(&self) -> CodeOffset {
+        CodeOffset(self.body.start)
+    }
+
+    /// The bytes of the body, as a range in the module file.
+    pub fn body(&self) -> Range<u32> {
+        self.body.clone()
+    }
+
+    /// All instructions in file order, dead code included.
+    pub fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+
+    /// The blocks that can be reached, in file order; the first is the entry. Never empty.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// The tables that [`Exit::BrTable`] counts.
+    pub fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    /// The labels of a table, the default last.
+    pub fn labels(&self, table: &Table) -> &[BlockIndex] {
+        let first = table.first as usize;
+        self.labels.get(first..first + table.len as usize).unwrap_or_default()
+    }
+
+    /// The blocks that control can go to from block `index`, without calls and returns. A table names each label once for each index.
+    pub fn successors(&self, index: BlockIndex) -> impl Iterator<Item = BlockIndex> + '_ {
+        let next = BlockIndex(index.0 + 1);
+        let exit = self.blocks.get(index.position()).map_or(Exit::End, |block| block.exit);
+        let (first, second, labels) = match exit {
+            Exit::Skip(to) | Exit::Br(to) | Exit::BrLoop(to) => (Some(to), None, &[][..]),
+            Exit::BrIf(to) | Exit::If(to) => (Some(next), Some(to), &[][..]),
+            Exit::BrTable(table) => (None, None, self.tables.get(table as usize).map_or(&[][..], |t| self.labels(t))),
+            Exit::Next | Exit::Grow | Exit::Bulk | Exit::Call(_) | Exit::CallImport(_) | Exit::CallIndirect => {
+                (Some(next), None, &[][..])
+            }
+            _ => (None, None, &[][..]),
+        };
+        first.into_iter().chain(second).chain(labels.iter().copied())
+    }
+}

@@ -1,0 +1,331 @@
+//! From the bytes of a function body to its blocks, in one pass.
+//!
+//! The control stack is a vector, so nesting costs heap and not native stack. Labels get numbers while the pass runs and become blocks
+//! at its end. Code that cannot be reached makes no blocks; that depends on the control structure alone, as in validation.
+//!
+//! Not here: types and operands. A body that does not validate is decoded as far as its control structure makes sense, or refused.
+
+use wasmparser::{BinaryReader, BrTable, FunctionBody, Operator, OperatorsReader};
+
+use super::code::{Block, Code, Exit, Op, Table};
+use super::{BlockIndex, CodeOffset, FuncIndex, OpIndex, Opcode, ParseError, ParseErrorKind};
+
+/// What a body may refer to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Space {
+    /// Imported functions.
+    pub(super) imported: u32,
+    /// All functions.
+    pub(super) functions: u32,
+}
+
+/// Decodes the body in `bytes`, which begins at byte `start` of the module.
+pub(super) fn decode(bytes: &[u8], start: u32, space: Space) -> Result<Code, ParseError> {
+    let end = start + bytes.len() as u32;
+    let body = FunctionBody::new(BinaryReader::new(bytes, u64::from(start)));
+    let mut reader = body.get_operators_reader()?;
+    let mut decoder = Decoder::new(space);
+    while !reader.eof() {
+        decoder.offset = reader.original_position();
+        decoder.read(&mut reader)?;
+    }
+    reader.finish()?;
+    Ok(decoder.finish(start..end))
+}
+
+/// A label before its block is known.
+#[derive(Debug, Clone, Copy)]
+struct Label(u32);
+
+impl Label {
+    /// Stands in for the block until the end of the pass.
+    fn placeholder(self) -> BlockIndex {
+        BlockIndex(self.0)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A `block`, an `else` arm, or the function itself.
+    Block,
+    Loop,
+    If,
+}
+
+#[derive(Debug)]
+struct Frame {
+    kind: Kind,
+    /// Where a branch goes: the `loop`, or what follows the `end`.
+    label: Label,
+    /// Of an `if`: where its bit 1 goes.
+    otherwise: Label,
+    /// Whether something goes to `label`.
+    is_targeted: bool,
+    /// Whether it was entered at all.
+    is_live: bool,
+}
+
+struct Decoder {
+    space: Space,
+    /// Offset of the operator being read.
+    offset: u64,
+    ops: Vec<Op>,
+    blocks: Vec<Block>,
+    /// First instruction of the open block; `None` in dead code.
+    open: Option<u32>,
+    frames: Vec<Frame>,
+    /// The block of each label.
+    resolved: Vec<BlockIndex>,
+    tables: Vec<Table>,
+    labels: Vec<BlockIndex>,
+}
+
+impl Decoder {
+    fn new(space: Space) -> Self {
+        let (blocks, resolved) = (Vec::new(), Vec::new());
+        let (ops, frames, tables, labels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut decoder = Self { space, offset: 0, ops, blocks, open: Some(0), frames, resolved, tables, labels };
+        decoder.enter(Kind::Block);
+        decoder
+    }
+
+    fn error(&self, kind: ParseErrorKind) -> ParseError {
+        ParseError::new(kind, self.offset)
+    }
+
+    fn read(&mut self, reader: &mut OperatorsReader<'_>) -> Result<(), ParseError> {
+        match reader.read()? {
+            Operator::End => self.leave(),
+            Operator::Else => self.change_arm(),
+            operator => self.instruction(&operator)?,
+        }
+        Ok(())
+    }
+
+    fn instruction(&mut self, operator: &Operator<'_>) -> Result<(), ParseError> {
+        let opcode = Opcode::of(operator).ok_or_else(|| self.error(ParseErrorKind::UnknownOperator))?;
+        if let Operator::Loop { .. } = operator {
+            self.cut();
+        }
+        self.ops.push(Op { offset: CodeOffset(self.offset as u32), opcode });
+        match operator {
+            Operator::Block { .. } => self.enter(Kind::Block),
+            Operator::Loop { .. } => self.enter_loop(),
+            Operator::If { .. } => self.enter_if(),
+            Operator::Br { relative_depth } => self.br(*relative_depth)?,
+            Operator::BrIf { relative_depth } => {
+                let to = self.target(*relative_depth)?;
+                self.split(Exit::BrIf(to.1.placeholder()));
+            }
+            Operator::BrTable { targets } => self.br_table(targets)?,
+            Operator::Return => self.close(Exit::Return),
+            Operator::Unreachable => self.close(Exit::Unreachable),
+            Operator::Call { function_index } => {
+                let exit = self.callee(*function_index, Exit::Call, Exit::CallImport)?;
+                self.split(exit);
+            }
+            Operator::ReturnCall { function_index } => {
+                let exit = self.callee(*function_index, Exit::ReturnCall, Exit::ReturnCallImport)?;
+                self.close(exit);
+            }
+            Operator::CallIndirect { .. } => self.split(Exit::CallIndirect),
+            Operator::ReturnCallIndirect { .. } => self.close(Exit::ReturnCallIndirect),
+            Operator::MemoryGrow { .. } | Operator::TableGrow { .. } => self.split(Exit::Grow),
+            Operator::MemoryCopy { .. }
+            | Operator::MemoryInit { .. }
+            | Operator::MemoryFill { .. }
+            | Operator::TableCopy { .. }
+            | Operator::TableInit { .. }
+            | Operator::TableFill { .. } => self.split(Exit::Bulk),
+            _ if is_unsupported(opcode) => return Err(self.error(ParseErrorKind::Unsupported { opcode })),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Ends the open block, if there is one; what follows is dead.
+    fn close(&mut self, exit: Exit) {
+        if let Some(first) = self.open.take() {
+            let len = self.ops.len() as u32 - first;
+            self.blocks.push(Block { first: OpIndex(first), len, exit });
+        }
+    }
+
+    /// Ends the open block and opens the next.
+    fn split(&mut self, exit: Exit) {
+        if self.open.is_some() {
+            self.close(exit);
+            self.open = Some(self.ops.len() as u32);
+        }
+    }
+
+    /// Makes a block begin here if the code is live.
+    fn cut(&mut self) {
+        if self.open.is_some_and(|first| first as usize != self.ops.len()) {
+            self.split(Exit::Next);
+        }
+    }
+
+    /// Makes a block begin here, reached through labels.
+    fn land(&mut self) {
+        self.cut();
+        self.open.get_or_insert(self.ops.len() as u32);
+    }
+
+    fn new_label(&mut self) -> Label {
+        self.resolved.push(BlockIndex(u32::MAX));
+        Label(self.resolved.len() as u32 - 1)
+    }
+
+    /// The open block is the block of `label`.
+    fn resolve(&mut self, label: Label) {
+        self.resolved[label.0 as usize] = BlockIndex(self.blocks.len() as u32);
+    }
+
+    fn enter(&mut self, kind: Kind) {
+        let label = self.new_label();
+        let is_live = self.open.is_some();
+        self.frames.push(Frame { kind, label, otherwise: label, is_targeted: false, is_live });
+    }
+
+    fn enter_loop(&mut self) {
+        self.enter(Kind::Loop);
+        let label = Label(self.resolved.len() as u32 - 1);
+        self.resolve(label);
+    }
+
+    fn enter_if(&mut self) {
+        self.enter(Kind::If);
+        let otherwise = self.new_label();
+        if let Some(frame) = self.frames.last_mut() {
+            frame.otherwise = otherwise;
+        }
+        self.split(Exit::If(otherwise.placeholder()));
+    }
+
+    /// `else`. wasmparser has seen to it that the innermost frame is an `if`.
+    fn change_arm(&mut self) {
+        let Some(mut frame) = self.frames.pop() else { return };
+        frame.is_targeted |= self.open.is_some();
+        self.close(Exit::Skip(frame.label.placeholder()));
+        if frame.is_live {
+            self.land();
+            self.resolve(frame.otherwise);
+        }
+        frame.kind = Kind::Block;
+        self.frames.push(frame);
+    }
+
+    /// `end`.
+    fn leave(&mut self) {
+        let Some(frame) = self.frames.pop() else { return };
+        let is_if = frame.kind == Kind::If;
+        if frame.is_live && frame.kind != Kind::Loop && (frame.is_targeted || is_if) {
+            self.land();
+            self.resolve(frame.label);
+            if is_if {
+                self.resolve(frame.otherwise);
+            }
+        }
+        if self.frames.is_empty() {
+            self.close(Exit::End);
+        }
+    }
+
+    /// The frame that a branch leads to, and its label.
+    fn target(&mut self, depth: u32) -> Result<(Kind, Label), ParseError> {
+        let frames = self.frames.len();
+        let error = self.error(ParseErrorKind::LabelOutOfRange { label: depth, depth: frames });
+        let position = frames.checked_sub(1 + depth as usize).ok_or(error)?;
+        let frame = &mut self.frames[position];
+        frame.is_targeted |= self.open.is_some();
+        Ok((frame.kind, frame.label))
+    }
+
+    fn br(&mut self, depth: u32) -> Result<(), ParseError> {
+        let (kind, label) = self.target(depth)?;
+        match kind {
+            Kind::Loop => self.close(Exit::BrLoop(label.placeholder())),
+            Kind::Block | Kind::If => self.close(Exit::Br(label.placeholder())),
+        }
+        Ok(())
+    }
+
+    fn br_table(&mut self, targets: &BrTable<'_>) -> Result<(), ParseError> {
+        let default = targets.default();
+        let mut differ = false;
+        for depth in targets.targets() {
+            differ |= depth? != default;
+        }
+        if !differ {
+            return self.br(default);
+        }
+        let first = self.labels.len() as u32;
+        for depth in targets.targets().chain([Ok(default)]) {
+            let (_, label) = self.target(depth?)?;
+            if self.open.is_some() {
+                self.labels.push(label.placeholder());
+            }
+        }
+        if self.open.is_some() {
+            let table = self.tables.len() as u32;
+            self.tables.push(Table { first, len: self.labels.len() as u32 - first });
+            self.close(Exit::BrTable(table));
+        }
+        Ok(())
+    }
+
+    fn callee(&self, func: u32, defined: fn(FuncIndex) -> Exit, imported: fn(FuncIndex) -> Exit) -> Result<Exit, ParseError> {
+        let Space { imported: imports, functions } = self.space;
+        let func = FuncIndex(func);
+        match func.0 {
+            index if index < imports => Ok(imported(func)),
+            index if index < functions => Ok(defined(func)),
+            _ => Err(self.error(ParseErrorKind::FunctionOutOfRange { func, functions })),
+        }
+    }
+
+    /// Puts blocks where labels stand in.
+    fn finish(mut self, body: std::ops::Range<u32>) -> Code {
+        let resolved = &self.resolved;
+        let resolve = |label: &mut BlockIndex| *label = resolved[label.position()];
+        for block in &mut self.blocks {
+            if let Exit::Skip(to) | Exit::Br(to) | Exit::BrLoop(to) | Exit::BrIf(to) | Exit::If(to) = &mut block.exit {
+                resolve(to);
+            }
+        }
+        self.labels.iter_mut().for_each(resolve);
+        Code { body, ops: self.ops.into(), blocks: self.blocks.into(), tables: self.tables.into(), labels: self.labels.into() }
+    }
+}
+
+/// Whether the operator decides where control goes and the engine does not run it.
+fn is_unsupported(opcode: Opcode) -> bool {
+    use Opcode::*;
+    matches!(
+        opcode,
+        TryTable
+            | Throw
+            | ThrowRef
+            | Try
+            | Catch
+            | Rethrow
+            | Delegate
+            | CatchAll
+            | CallRef
+            | ReturnCallRef
+            | BrOnNull
+            | BrOnNonNull
+            | BrOnCast
+            | BrOnCastFail
+            | BrOnCastDescEq
+            | BrOnCastDescEqFail
+            | ContNew
+            | ContBind
+            | Suspend
+            | Resume
+            | ResumeThrow
+            | ResumeThrowRef
+            | Switch
+    )
+}

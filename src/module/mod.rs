@@ -1,0 +1,174 @@
+//! The static view of a module: its functions, their names and types, and their code as basic blocks.
+//!
+//! [`Module::parse`] reads the sections and notes where function bodies lie; a body is decoded when it is first asked for ([`Module::code`])
+//! and kept. Nothing is validated beyond what the reading needs: the engine validates. Hostile bytes give an error, never a panic, and
+//! memory follows the bytes that are there, not the counts they claim.
+//!
+//! Not here: execution, and what an analysis makes of the code.
+
+mod code;
+mod decode;
+mod error;
+mod index;
+mod names;
+mod opcode;
+mod sections;
+
+use std::{
+    fmt,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
+
+pub use code::{Block, Code, Exit, Op, Table};
+pub use error::{ParseError, ParseErrorKind};
+pub use index::{BlockIndex, CodeOffset, FuncIndex, OpIndex, TypeIndex};
+pub use opcode::{OPCODES, Opcode};
+pub use sections::{Export, Import, ItemKind};
+pub use wasmparser::{FuncType, ValType};
+
+use decode::Space;
+use names::Names;
+use sections::Sections;
+
+/// A parsed module. Shared between threads behind an [`Arc`]; decoding on first use is the only thing that changes in it.
+pub struct Module {
+    bytes: Arc<[u8]>,
+    sections: Sections,
+    /// Imported functions, as positions in the list of imports.
+    imported: Box<[usize]>,
+    codes: Box<[OnceLock<Decoded>]>,
+    names: OnceLock<Names>,
+}
+
+/// The code of a function that was asked for.
+type Decoded = Result<Box<Code>, ParseError>;
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module")
+            .field("len_bytes", &self.bytes.len())
+            .field("imported_functions", &self.imported_functions())
+            .field("functions", &self.functions())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Module {
+    /// Parses a module in the binary format.
+    ///
+    /// # Errors
+    /// When the sections do not follow the binary format, or the module is a component or larger than 4 GiB. Function bodies are not looked at.
+    pub fn parse(bytes: impl Into<Arc<[u8]>>) -> Result<Self, ParseError> {
+        let bytes = bytes.into();
+        let sections = Sections::parse(&bytes)?;
+        let is_function = |(position, import): (usize, &Import)| import.is_function().then_some(position);
+        let imported = sections.imports.iter().enumerate().filter_map(is_function).collect();
+        let codes = sections.functions.iter().map(|_| OnceLock::new()).collect();
+        Ok(Self { bytes, sections, imported, codes, names: OnceLock::new() })
+    }
+
+    /// The module file.
+    pub fn bytes(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
+
+    /// Number of imported functions; the function space begins with them.
+    pub fn imported_functions(&self) -> u32 {
+        self.imported.len() as u32
+    }
+
+    /// Number of functions that the module defines.
+    pub fn defined_functions(&self) -> u32 {
+        self.sections.functions.len() as u32
+    }
+
+    /// Number of all functions.
+    pub fn functions(&self) -> u32 {
+        self.imported_functions() + self.defined_functions()
+    }
+
+    /// The functions that the module defines.
+    pub fn defined(&self) -> impl Iterator<Item = FuncIndex> + use<> {
+        (self.imported_functions()..self.functions()).map(FuncIndex)
+    }
+
+    /// All imports in order.
+    pub fn imports(&self) -> &[Import] {
+        &self.sections.imports
+    }
+
+    /// The import that function `func` is; `None` if the module defines it.
+    pub fn imported_function(&self, func: FuncIndex) -> Option<&Import> {
+        self.imported.get(func.position()).map(|&position| &self.sections.imports[position])
+    }
+
+    /// All exports in order.
+    pub fn exports(&self) -> &[Export] {
+        &self.sections.exports
+    }
+
+    /// The start function.
+    pub fn start(&self) -> Option<FuncIndex> {
+        self.sections.start
+    }
+
+    /// The type of a function; `None` if the function does not exist or its type is not a function type.
+    pub fn func_type(&self, func: FuncIndex) -> Option<&FuncType> {
+        let index = match self.imported_function(func) {
+            Some(import) => match import.kind {
+                ItemKind::Function(index) => index,
+                _ => return None,
+            },
+            None => *self.sections.functions.get(self.defined_position(func)?)?,
+        };
+        self.sections.types.get(index.position())?.as_ref()
+    }
+
+    /// Where the body of a function lies in the module file: from its local declarations to past its `end`.
+    pub fn body(&self, func: FuncIndex) -> Option<Range<u32>> {
+        self.sections.bodies.get(self.defined_position(func)?).cloned()
+    }
+
+    /// The function whose body holds the byte at `offset`. A binary search.
+    pub fn function_at(&self, offset: CodeOffset) -> Option<FuncIndex> {
+        let bodies = &self.sections.bodies;
+        let position = bodies.partition_point(|body| body.end <= offset.0);
+        let body = bodies.get(position)?;
+        body.contains(&offset.0).then_some(FuncIndex(self.imported_functions() + position as u32))
+    }
+
+    /// The name of a function in the name section, which is read at the first call. Anyone can write anything there.
+    pub fn name(&self, func: FuncIndex) -> Option<&str> {
+        self.names.get_or_init(|| Names::read(&self.bytes, self.sections.names.clone())).get(&self.bytes, func)
+    }
+
+    /// The code of a defined function, decoded at the first call.
+    ///
+    /// # Errors
+    /// When `func` has no body, or its body does not follow the binary format, or holds control flow that the engine does not run.
+    pub fn code(&self, func: FuncIndex) -> Result<&Code, ParseError> {
+        let position = self.defined_position(func).filter(|&position| position < self.sections.bodies.len());
+        let position = position.ok_or_else(|| {
+            let (first, end) = (self.imported_functions(), self.functions());
+            ParseError::new(ParseErrorKind::NoBody { func, first, end }, 0)
+        })?;
+        let code = self.codes[position].get_or_init(|| self.decode(position).map(Box::new));
+        code.as_deref().map_err(ParseError::clone)
+    }
+
+    fn decode(&self, position: usize) -> Result<Code, ParseError> {
+        let body = &self.sections.bodies[position];
+        let bytes = &self.bytes[body.start as usize..body.end as usize];
+        decode::decode(bytes, body.start, Space { imported: self.imported_functions(), functions: self.functions() })
+    }
+
+    /// Position among the defined functions.
+    fn defined_position(&self, func: FuncIndex) -> Option<usize> {
+        let position = func.0.checked_sub(self.imported_functions())? as usize;
+        (position < self.codes.len()).then_some(position)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! Reading the sections of a module, without the bodies of its functions.
+
+use std::ops::Range;
+
+use wasmparser::{CompositeInnerType, Encoding, ExternalKind, FuncType, FunctionBody, KnownCustom, Parser, Payload, TypeRef};
+
+use super::{FuncIndex, ParseError, ParseErrorKind, TypeIndex};
+
+/// What an import asks for or an export gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ItemKind {
+    /// A function of this type.
+    Function(TypeIndex),
+    /// A table.
+    Table,
+    /// A memory.
+    Memory,
+    /// A global.
+    Global,
+    /// An exception tag.
+    Tag,
+}
+
+/// An import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// First part of its name, such as `wasi_snapshot_preview1`.
+    pub module: Box<str>,
+    /// Second part of its name, such as `fd_write`.
+    pub name: Box<str>,
+    /// What it is.
+    pub kind: ItemKind,
+}
+
+impl Import {
+    /// Whether it is a function.
+    pub fn is_function(&self) -> bool {
+        matches!(self.kind, ItemKind::Function(_))
+    }
+}
+
+/// An export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    /// Its name.
+    pub name: Box<str>,
+    /// The function it gives; `None` for an export of another kind.
+    pub func: Option<FuncIndex>,
+}
+
+/// What the sections hold.
+#[derive(Debug, Default)]
+pub(super) struct Sections {
+    /// Function types by index; `None` for types of other kinds.
+    pub(super) types: Vec<Option<FuncType>>,
+    pub(super) imports: Vec<Import>,
+    /// Types of the defined functions.
+    pub(super) functions: Vec<TypeIndex>,
+    pub(super) exports: Vec<Export>,
+    pub(super) start: Option<FuncIndex>,
+    /// Bodies of the defined functions, in file order.
+    pub(super) bodies: Vec<Range<u32>>,
+    /// Contents of the name section.
+    pub(super) names: Range<u32>,
+}
+
+impl Sections {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        let len_bytes = bytes.len() as u64;
+        if len_bytes > u64::from(u32::MAX) {
+            return Err(ParseError::new(ParseErrorKind::TooBig { len_bytes }, 0));
+        }
+        let mut sections = Self::default();
+        for payload in Parser::new(0).parse_all(bytes) {
+            sections.read(payload?)?;
+        }
+        Ok(sections)
+    }
+
+    fn read(&mut self, payload: Payload<'_>) -> Result<(), ParseError> {
+        match payload {
+            Payload::Version { encoding: Encoding::Component, range, .. } => {
+                return Err(ParseError::new(ParseErrorKind::Component, range.start));
+            }
+            Payload::TypeSection(groups) => {
+                for group in groups {
+                    let types = group?.into_types().map(|ty| match ty.composite_type.inner {
+                        CompositeInnerType::Func(ty) => Some(ty),
+                        _ => None,
+                    });
+                    self.types.extend(types);
+                }
+            }
+            Payload::ImportSection(imports) => {
+                for import in imports.into_imports() {
+                    self.import(import?);
+                }
+            }
+            Payload::FunctionSection(types) => {
+                for ty in types {
+                    self.functions.push(TypeIndex(ty?));
+                }
+            }
+            Payload::ExportSection(exports) => {
+                for export in exports {
+                    self.export(export?);
+                }
+            }
+            Payload::StartSection { func, .. } => self.start = Some(FuncIndex(func)),
+            Payload::CodeSectionEntry(body) => self.body(&body),
+            Payload::CustomSection(custom) => {
+                if let KnownCustom::Name(_) = custom.as_known() {
+                    self.names = narrow(custom.data_offset()..custom.data_offset() + custom.data().len() as u64);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, import: wasmparser::Import<'_>) {
+        let kind = match import.ty {
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => ItemKind::Function(TypeIndex(ty)),
+            TypeRef::Table(_) => ItemKind::Table,
+            TypeRef::Memory(_) => ItemKind::Memory,
+            TypeRef::Global(_) => ItemKind::Global,
+            TypeRef::Tag(_) => ItemKind::Tag,
+        };
+        self.imports.push(Import { module: import.module.into(), name: import.name.into(), kind });
+    }
+
+    fn export(&mut self, export: wasmparser::Export<'_>) {
+        let is_function = matches!(export.kind, ExternalKind::Func | ExternalKind::FuncExact);
+        self.exports.push(Export { name: export.name.into(), func: is_function.then_some(FuncIndex(export.index)) });
+    }
+
+    fn body(&mut self, body: &FunctionBody<'_>) {
+        self.bodies.push(narrow(body.range()));
+    }
+}
+
+/// Offsets in a module of at most `u32::MAX` bytes.
+fn narrow(range: Range<u64>) -> Range<u32> {
+    range.start as u32..range.end as u32
+}

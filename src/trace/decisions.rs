@@ -1,0 +1,488 @@
+//! The decision stream: words of up to 63 bits, and the reader that takes them apart.
+//!
+//! A word holds its decisions below a sentinel, oldest first. The reader keeps the rest of the current word in a [`Window`], shifted so
+//! that the next bit is the highest and a marker stands below the last:
+//!
+//! ```text
+//! word    0 0 1 a b c d        (sentinel, decisions)
+//! window  a b c d 1 0 0        (decisions, marker)
+//! ```
+//!
+//! PERF: reading a bit is a shift and a test. The next word is fetched when the last bit of a window is read, so an empty window means that nothing
+//! is left before the barrier: replay sees the end of an invocation coming without counting.
+//!
+//! Not here: what a decision means (`replay`).
+
+use std::{borrow::Cow, fmt};
+
+/// Words of a decision stream, chunk by chunk, oldest first. A chunk is borrowed from a trace in memory or owned if it was read from a file.
+pub type Chunks<'t> = Box<dyn Iterator<Item = Cow<'t, [u64]>> + Send + 't>;
+
+/// The decisions cannot be read on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} (after decision {position})")]
+pub struct DecisionError {
+    /// What is wrong.
+    pub kind: DecisionErrorKind,
+    /// Decisions read before, in bits.
+    pub position: u64,
+}
+
+/// What is wrong with a decision stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecisionErrorKind {
+    /// No words are left.
+    #[error("a decision is needed and none is left")]
+    Exhausted,
+    /// The invocation should have ended here.
+    #[error("a decision is needed past the end of the invocation")]
+    PastEnd,
+    /// The end of an invocation lies before decisions that were read.
+    #[error("the invocation ends at decision {barrier}, which was read already")]
+    Behind {
+        /// Where the invocation ends.
+        barrier: u64,
+    },
+    /// A word without a sentinel.
+    #[error("a word is 0")]
+    ZeroWord,
+    /// A field begins in one word and would end in the next.
+    #[error("a field of {width} bits crosses words or the end of an invocation ({left} bits are left)")]
+    Crossing {
+        /// Width of the field in bits.
+        width: u32,
+        /// Bits left in the word.
+        left: u32,
+    },
+}
+
+/// The unread decisions of a word, highest bit first, above a marker bit. 0, the default, when nothing is left before the barrier.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Window(u64);
+
+impl Window {
+    const SPENT: Self = Self(0);
+    /// Only the marker: the next word is due.
+    const EMPTY: u64 = 1 << 63;
+
+    /// The decisions of a word that is not 0.
+    fn of(word: u64) -> Self {
+        let count = 63 - word.leading_zeros();
+        Self(((word << 1) | 1) << (63 - count))
+    }
+
+    /// Number of unread decisions.
+    fn len(self) -> u32 {
+        63u32.saturating_sub(self.0.trailing_zeros())
+    }
+
+    /// Whether nothing is left before the barrier.
+    #[inline(always)]
+    pub(super) fn is_spent(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Takes one bit. The window must be refilled if it [is low](Self::is_low) afterwards; a bit of a spent window means nothing.
+    #[inline(always)]
+    pub(super) fn take_bit(&mut self) -> bool {
+        let bit = self.0 >> 63 != 0;
+        self.0 <<= 1;
+        bit
+    }
+
+    /// Takes a field of 1 to 63 bits, as [`Self::take_bit`]; `None` if fewer are left.
+    #[inline(always)]
+    pub(super) fn take_field(&mut self, width: u32) -> Option<u64> {
+        if self.len() < width {
+            return None;
+        }
+        let field = self.0 >> (64 - width);
+        self.0 <<= width;
+        Some(field)
+    }
+
+    /// Width of the target field that begins here: the first bits say which of the three forms it has.
+    #[inline(always)]
+    pub(super) fn target_width(self) -> u32 {
+        match self.0 >> 62 {
+            0b10 => 10,
+            0b11 => 34,
+            _ => 1,
+        }
+    }
+
+    /// Whether nothing but the marker is left, or not even that.
+    #[inline(always)]
+    pub(super) fn is_low(self) -> bool {
+        self.0 << 1 == 0
+    }
+
+    /// The first `count` decisions, and those after them; `count` is less than the length.
+    fn split(self, count: u32) -> (Self, Self) {
+        if count == 0 {
+            return (Self::SPENT, self);
+        }
+        let marker = Self::EMPTY >> count;
+        (Self((self.0 & !(marker - 1)) | marker), Self(self.0 << count))
+    }
+
+    /// The decisions of this window and then those of `rest`; they come of one word.
+    fn join(self, rest: Self) -> Self {
+        match (self.len(), rest.len()) {
+            (_, 0) => self,
+            (0, _) => rest,
+            (count, _) => Self((self.0 & (self.0 - 1)) | (rest.0 >> count)),
+        }
+    }
+}
+
+/// What is behind the window: words, and the barrier before which decisions may be read.
+pub(super) struct Source<'t> {
+    chunks: Chunks<'t>,
+    chunk: Cow<'t, [u64]>,
+    /// The next word of the chunk.
+    next: usize,
+    /// Position after the last decision of the window.
+    end: u64,
+    barrier: u64,
+    /// Decisions of the window's word that lie past the barrier.
+    rest: Window,
+    /// A word was 0.
+    is_corrupt: bool,
+}
+
+impl fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("end", &self.end).field("barrier", &self.barrier).finish_non_exhaustive()
+    }
+}
+
+impl<'t> Source<'t> {
+    /// Returns the source and its first window.
+    pub(super) fn new(chunks: Chunks<'t>) -> (Self, Window) {
+        let (chunk, rest) = (Cow::Borrowed(&[][..]), Window::SPENT);
+        let mut source = Self { chunks, chunk, next: 0, end: 0, barrier: u64::MAX, rest, is_corrupt: false };
+        let window = source.next_window();
+        (source, window)
+    }
+
+    /// Decisions read, in bits, when `window` is what is left of the last one given out.
+    pub(super) fn position(&self, window: Window) -> u64 {
+        self.end - u64::from(window.len())
+    }
+
+    /// Gives the window that follows `low`, from which a bit or field was just taken.
+    ///
+    /// # Errors
+    /// When the bit was taken from a spent window.
+    #[cold]
+    pub(super) fn refill(&mut self, low: Window) -> Result<Window, DecisionError> {
+        if low.is_spent() {
+            return Err(self.ended());
+        }
+        Ok(self.next_window())
+    }
+
+    /// Why a field of `width` bits could not be taken from `window`.
+    #[cold]
+    pub(super) fn too_short(&self, window: Window, width: u32) -> DecisionError {
+        match window.is_spent() {
+            true => self.ended(),
+            false => self.error(DecisionErrorKind::Crossing { width, left: window.len() }, self.position(window)),
+        }
+    }
+
+    /// Lets decisions be read up to number `barrier` and no further; gives the window for that.
+    ///
+    /// # Errors
+    /// When more than that were read already.
+    pub(super) fn set_barrier(&mut self, window: Window, barrier: u64) -> Result<Window, DecisionError> {
+        let position = self.position(window);
+        if barrier < position {
+            return Err(self.error(DecisionErrorKind::Behind { barrier }, position));
+        }
+        let whole = window.join(self.rest);
+        self.end = position;
+        self.barrier = barrier;
+        self.rest = Window::SPENT;
+        Ok(if whole.len() == 0 { self.next_window() } else { self.clip(whole) })
+    }
+
+    /// Whether the stream is at its end and sound, once the window is spent.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.end != self.barrier && !self.is_corrupt
+    }
+
+    fn ended(&self) -> DecisionError {
+        let kind = match self.is_corrupt {
+            true => DecisionErrorKind::ZeroWord,
+            false if self.end == self.barrier => DecisionErrorKind::PastEnd,
+            false => DecisionErrorKind::Exhausted,
+        };
+        self.error(kind, self.end)
+    }
+
+    fn error(&self, kind: DecisionErrorKind, position: u64) -> DecisionError {
+        DecisionError { kind, position }
+    }
+
+    fn next_window(&mut self) -> Window {
+        while self.end != self.barrier && !self.is_corrupt {
+            let Some(word) = self.next_word() else { break };
+            self.is_corrupt = word == 0;
+            if word > 1 {
+                return self.clip(Window::of(word));
+            }
+        }
+        Window::SPENT
+    }
+
+    fn next_word(&mut self) -> Option<u64> {
+        loop {
+            if let Some(&word) = self.chunk.get(self.next) {
+                self.next += 1;
+                return Some(word);
+            }
+            self.chunk = self.chunks.next()?;
+            self.next = 0;
+        }
+    }
+
+    /// Puts aside what lies past the barrier. The first decision of `window` is the one after number `end`.
+    fn clip(&mut self, window: Window) -> Window {
+        let (count, room) = (u64::from(window.len()), self.barrier - self.end);
+        self.end += count.min(room);
+        if count <= room {
+            return window;
+        }
+        let (window, rest) = window.split(room as u32);
+        self.rest = rest;
+        window
+    }
+}
+
+/// Reads a decision stream on its own, without the code that says which decision comes next.
+#[derive(Debug)]
+pub struct Reader<'t> {
+    window: Window,
+    source: Source<'t>,
+    last_target: u32,
+}
+
+impl fmt::Debug for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#066b}", self.0)
+    }
+}
+
+impl<'t> Reader<'t> {
+    /// Reads from the first word on.
+    pub fn new(chunks: Chunks<'t>) -> Self {
+        let (source, window) = Source::new(chunks);
+        Self { window, source, last_target: 0 }
+    }
+
+    /// Number of decisions read, in bits.
+    pub fn position(&self) -> u64 {
+        self.source.position(self.window)
+    }
+
+    /// Whether no decision is left, or the next word is corrupt.
+    pub fn is_at_end(&self) -> bool {
+        self.window.is_spent()
+    }
+
+    /// Reads one bit.
+    ///
+    /// # Errors
+    /// When none is left or the next word is corrupt.
+    pub fn bit(&mut self) -> Result<bool, DecisionError> {
+        let bit = self.window.take_bit();
+        self.refill()?;
+        Ok(bit)
+    }
+
+    /// Reads a field of `width` bits, 1 to 63.
+    ///
+    /// # Errors
+    /// As for [`Self::bit`], and when the word holds some but not all of them, or the width is out of range.
+    pub fn bits(&mut self, width: u32) -> Result<u64, DecisionError> {
+        let field = if (1..64).contains(&width) { self.window.take_field(width) } else { None };
+        let field = field.ok_or_else(|| self.source.too_short(self.window, width))?;
+        self.refill()?;
+        Ok(field)
+    }
+
+    /// Reads a target: the key of a function.
+    ///
+    /// # Errors
+    /// As for [`Self::bits`].
+    pub fn target(&mut self) -> Result<u32, DecisionError> {
+        let field = self.bits(self.window.target_width())?;
+        self.last_target = target_of(field, self.last_target);
+        Ok(self.last_target)
+    }
+
+    fn refill(&mut self) -> Result<(), DecisionError> {
+        if self.window.is_low() {
+            self.window = self.source.refill(self.window)?;
+        }
+        Ok(())
+    }
+}
+
+/// The key in a target field, its form bits included. Wider fields than 10 bits have 34.
+#[inline(always)]
+pub(super) fn target_of(field: u64, last: u32) -> u32 {
+    match field {
+        0 => last,
+        1..0x400 => (field & 0xff) as u32,
+        _ => field as u32,
+    }
+}
+
+/// Writes a decision stream as the recorder does.
+#[cfg(test)]
+pub(super) struct Writer {
+    window: u64,
+    words: Vec<u64>,
+    last_target: u32,
+}
+
+#[cfg(test)]
+impl Writer {
+    pub(super) fn new() -> Self {
+        Self { window: 1, words: Vec::new(), last_target: 0 }
+    }
+
+    pub(super) fn bit(&mut self, bit: bool) -> &mut Self {
+        self.field(u64::from(bit), 1)
+    }
+
+    pub(super) fn bits(&mut self, bits: &[u8]) -> &mut Self {
+        for &bit in bits {
+            self.bit(bit != 0);
+        }
+        self
+    }
+
+    pub(super) fn field(&mut self, value: u64, width: u32) -> &mut Self {
+        if self.window.leading_zeros() < width {
+            self.flush();
+        }
+        self.window = (self.window << width) | value;
+        if self.window >> 63 != 0 {
+            self.flush();
+        }
+        self
+    }
+
+    pub(super) fn target(&mut self, key: u32) -> &mut Self {
+        let last = std::mem::replace(&mut self.last_target, key);
+        match key {
+            _ if key == last => self.bit(false),
+            0..256 => self.field((0b10 << 8) | u64::from(key), 10),
+            _ => self.field((0b11 << 32) | u64::from(key), 34),
+        }
+    }
+
+    /// Ends the current word, even if it holds nothing.
+    pub(super) fn flush(&mut self) -> &mut Self {
+        self.words.push(std::mem::replace(&mut self.window, 1));
+        self
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        let full: u32 = self.words.iter().map(|word| 63 - word.leading_zeros()).sum();
+        u64::from(full + 63 - self.window.leading_zeros())
+    }
+
+    pub(super) fn finish(&mut self) -> Vec<u64> {
+        self.flush();
+        std::mem::take(&mut self.words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reader(words: &[u64]) -> Reader<'_> {
+        Reader::new(Box::new(words.chunks(2).map(Cow::Borrowed)))
+    }
+
+    #[test]
+    fn fields_come_back_as_written() {
+        let mut writer = Writer::new();
+        for n in 0..1000u64 {
+            let width = 1 + (n * 7 % 40) as u32;
+            writer.field((n * 0x9e37_79b9) & ((1 << width) - 1), width).bit(n % 3 == 0).target((n * n % 700) as u32);
+            if n % 50 == 0 {
+                writer.flush().flush();
+            }
+        }
+        let (end, words) = (writer.position(), writer.finish());
+        let mut reader = reader(&words);
+        for n in 0..1000u64 {
+            let width = 1 + (n * 7 % 40) as u32;
+            assert_eq!(reader.bits(width), Ok((n * 0x9e37_79b9) & ((1 << width) - 1)), "field {n}");
+            assert_eq!(reader.bit(), Ok(n % 3 == 0), "bit {n}");
+            assert_eq!(reader.target(), Ok((n * n % 700) as u32), "target {n}");
+        }
+        assert!(reader.is_at_end());
+        assert_eq!(reader.position(), end);
+        assert_eq!(reader.bit().unwrap_err().kind, DecisionErrorKind::Exhausted);
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why() {
+        for (words, width, kind) in [
+            (&[][..], 1, DecisionErrorKind::Exhausted),
+            (&[1, 1, 1], 1, DecisionErrorKind::Exhausted),
+            (&[1, 0, 0b11], 1, DecisionErrorKind::ZeroWord),
+            (&[0b101, 0b111], 3, DecisionErrorKind::Crossing { width: 3, left: 2 }),
+            (&[u64::MAX], 64, DecisionErrorKind::Crossing { width: 64, left: 63 }),
+            (&[u64::MAX], 0, DecisionErrorKind::Crossing { width: 0, left: 63 }),
+        ] {
+            assert_eq!(reader(words).bits(width).unwrap_err().kind, kind, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_zero_word_spoils_nothing_before_it() {
+        let mut reader = reader(&[0b101, 0, 0b11]);
+        assert_eq!((reader.bit(), reader.bit()), (Ok(false), Ok(true)));
+        for _ in 0..2 {
+            assert_eq!(reader.bit().unwrap_err(), DecisionError { kind: DecisionErrorKind::ZeroWord, position: 2 });
+        }
+    }
+
+    #[test]
+    fn a_barrier_anywhere_stops_and_lets_go() {
+        let words = [0b1_0110_1001, 1, (1 << 63) | 0x0123_4567_89ab_cdef];
+        let mut all = Vec::new();
+        let mut plain = reader(&words);
+        while !plain.is_at_end() {
+            all.push(plain.bit().unwrap());
+        }
+        assert_eq!(all.len(), 8 + 63);
+        for first in 0..=all.len() as u64 {
+            for second in first..=all.len() as u64 {
+                let (mut source, mut window) = Source::new(Box::new([Cow::Borrowed(&words[..])].into_iter()));
+                let mut read = Vec::new();
+                for barrier in [first, second, u64::MAX] {
+                    window = source.set_barrier(window, barrier).unwrap();
+                    while !window.is_spent() {
+                        read.push(window.take_bit());
+                        if window.is_low() {
+                            window = source.refill(window).unwrap();
+                        }
+                    }
+                    assert_eq!(source.position(window), barrier.min(all.len() as u64), "{first} {second}");
+                }
+                assert_eq!(read, all, "{first} {second}");
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The limits of replay, each with its reason.
+
+/// Most frames on the call stack of a replay, those of suspended invocations included: 4 MB. The engine is given far fewer.
+pub const MAX_FRAMES: usize = 1_000_000;
+
+/// Most functions that the instances of a trace may define together: a table of 64 MiB.
+pub const MAX_FUNCTIONS: u32 = 1 << 24;
+
+/// Most blocks, and most labels of tables, of the functions that run: 320 MiB. A module of 14 MB has about a million; more than a
+/// few such instances in one trace are meant to hurt.
+pub const MAX_BLOCKS: u32 = 1 << 24;
+
+/// Limits of a replay that its caller chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplayLimits {
+    /// Most instructions. Looked at when a word of decisions is spent and at direct calls, so it may be overrun by the blocks between.
+    pub max_instructions: u64,
+}
+
+impl Default for ReplayLimits {
+    /// No limit: what a trace of ours says took place.
+    fn default() -> Self {
+        Self { max_instructions: u64::MAX }
+    }
+}

@@ -1,0 +1,168 @@
+//! Traces: what is recorded of a run, and how it is replayed.
+//!
+//! A [`Trace`] holds the modules, the decision stream and the record stream; what they mean is `docs/trace-stream.md`. [`Trace::replay`] walks the
+//! code block by block and tells a [`Visitor`]; [`Trace::events`] gives every executed instruction in turn; [`Counts`] is the
+//! visitor that counts opcodes.
+//!
+//! A trace is never trusted: one that does not fit its modules gives an error, and replay ends within its limits.
+//!
+//! Not here: how a trace is recorded (`tracer`), how it is stored in a file.
+
+mod counts;
+mod decisions;
+mod error;
+mod events;
+mod limits;
+mod map;
+mod record;
+mod replay;
+mod visitor;
+mod words;
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+pub use counts::{Counter, Counts, FuncCounts};
+pub use decisions::{Chunks, DecisionError, DecisionErrorKind, Reader};
+pub use error::{ReplayError, ReplayErrorKind};
+pub use events::{Event, Events, Executed, Kind};
+pub use limits::{MAX_BLOCKS, MAX_FRAMES, MAX_FUNCTIONS, ReplayLimits};
+pub use map::{RanFunction, Run};
+pub use record::{End, FuncKey, Place, Record, Trap};
+pub use replay::{Progress, Replay, Summary};
+pub use visitor::{CallKind, HostCall, Visitor};
+pub use words::Words;
+
+use crate::module::{FuncIndex, Module};
+
+/// Index of an instance in a trace, in the order of instantiation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InstanceIndex(pub u32);
+
+impl fmt::Display for InstanceIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A module that was instantiated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Position in [`Trace::modules`].
+    pub module: usize,
+    /// Key of the first function that the module defines; the others follow.
+    pub first_key: FuncKey,
+}
+
+/// A host function.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Host {
+    /// First part of the name it was imported by.
+    pub module: Box<str>,
+    /// Second part.
+    pub name: Box<str>,
+}
+
+/// How much was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Decisions, host calls, growth, traps.
+    #[default]
+    Flow,
+    /// Also values and addresses.
+    Data,
+}
+
+/// What was recorded of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Trace {
+    /// The modules that were instantiated.
+    pub modules: Vec<Arc<Module>>,
+    /// The instances, in the order of instantiation.
+    pub instances: Vec<Instance>,
+    /// The host functions that were called or given to an instance.
+    pub hosts: BTreeMap<FuncKey, Host>,
+    /// The decision stream.
+    pub words: Words,
+    /// Decisions in the stream, in bits.
+    pub decisions: u64,
+    /// Calls of defined functions by `call`.
+    pub calls: u64,
+    /// The record stream.
+    pub records: Vec<Record>,
+    /// How much was recorded.
+    pub level: Level,
+}
+
+/// What a key stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Callee<'t> {
+    /// A function that an instance defines.
+    Defined(InstanceIndex, FuncIndex),
+    /// A host function.
+    Host(&'t Host),
+}
+
+impl Trace {
+    /// What `key` stands for; `None` if no instance and no host function has it. Walks the instances.
+    pub fn resolve(&self, key: FuncKey) -> Option<Callee<'_>> {
+        let defined = (0u32..).zip(&self.instances).find_map(|(index, instance)| {
+            let module = self.modules.get(instance.module)?;
+            let position = key.0.checked_sub(instance.first_key.0)?;
+            let func = FuncIndex(module.imported_functions() + position);
+            (position < module.defined_functions()).then_some(Callee::Defined(InstanceIndex(index), func))
+        });
+        defined.or_else(|| self.hosts.get(&key).map(Callee::Host))
+    }
+
+    /// Replays the whole trace.
+    ///
+    /// # Errors
+    /// When the trace does not fit its modules. The visitor has seen everything before that.
+    pub fn replay(&self, visitor: &mut impl Visitor) -> Result<Summary, ReplayError> {
+        self.replay_within(ReplayLimits::default(), visitor)
+    }
+
+    /// Replays the whole trace within limits: for traces that others made.
+    ///
+    /// # Errors
+    /// As for [`Self::replay`], and when a limit is reached.
+    pub fn replay_within(&self, limits: ReplayLimits, visitor: &mut impl Visitor) -> Result<Summary, ReplayError> {
+        let mut replay = Replay::new(self, limits)?;
+        // A visitor may pause for itself; nobody waits here.
+        loop {
+            if let Progress::Done(summary) = replay.run(visitor)? {
+                return Ok(summary);
+            }
+        }
+    }
+
+    /// Executed instructions, counted.
+    ///
+    /// # Errors
+    /// As for [`Self::replay`].
+    pub fn counts(&self) -> Result<Counts, ReplayError> {
+        Counts::of(self)
+    }
+
+    /// Size of the two streams before any compression: 8 bytes for each word, and the size of each record in memory.
+    pub fn size_bytes(&self) -> u64 {
+        (self.words.len() * 8 + self.records.len() * size_of::<Record>()) as u64
+    }
+
+    /// Every executed instruction in order, and what happened between them.
+    pub fn events(&self) -> Events<'_> {
+        Events::new(self, ReplayLimits::default())
+    }
+
+    /// As [`Self::events`], within limits.
+    pub fn events_within(&self, limits: ReplayLimits) -> Events<'_> {
+        Events::new(self, limits)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! The record stream: rare events, in the order of the run.
+//!
+//! When each is written and when replay pulls it is told in `docs/trace-stream.md`. Arguments, results and bytes of host calls are not
+//! here; they are found by the position of their record.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Index of a function in the engine's store, which numbers host functions and the functions of all instances in one space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FuncKey(pub u32);
+
+impl fmt::Display for FuncKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A rare event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    /// The host calls a function.
+    Invoke {
+        /// Key of the function.
+        func: FuncKey,
+    },
+    /// The invocation that began last and has not ended ends.
+    End(End),
+    /// A host function is entered.
+    HostCall {
+        /// Key of the host function.
+        func: FuncKey,
+    },
+    /// The host function entered last and not left yet is left.
+    HostReturn {
+        /// Whether it failed, which ends the invocation that called it.
+        failed: bool,
+    },
+    /// `memory.grow` or `table.grow` ran to its end.
+    Grow {
+        /// Pages or elements asked for.
+        delta: u64,
+        /// Former size in pages or elements, or -1 in the index type.
+        result: u64,
+    },
+    /// A bulk operation on memories or tables began.
+    Bulk {
+        /// First destination index, in bytes or elements.
+        dst: u64,
+        /// First source index; the value for `memory.fill`; 0 for `table.fill`.
+        src: u64,
+        /// Number of bytes or elements.
+        len: u64,
+    },
+}
+
+impl Record {
+    /// The name of the variant, for messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Invoke { .. } => "Invoke",
+            Self::End(_) => "End",
+            Self::HostCall { .. } => "HostCall",
+            Self::HostReturn { .. } => "HostReturn",
+            Self::Grow { .. } => "Grow",
+            Self::Bulk { .. } => "Bulk",
+        }
+    }
+}
+
+/// How an invocation ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// Its first frame returned.
+    Returned,
+    /// A host function failed; the last [`Record::HostReturn`] says so.
+    HostError,
+    /// A trap.
+    Trapped {
+        /// Why.
+        code: Trap,
+        /// Where.
+        at: Place,
+    },
+    /// A limit was reached; which one is not told here.
+    Stopped {
+        /// Where.
+        at: Place,
+    },
+    /// The engine could not go on, for instance because it could not translate a function.
+    Failed {
+        /// The engine's reason.
+        message: Box<str>,
+        /// Where.
+        at: Place,
+    },
+}
+
+impl End {
+    /// Where the invocation was cut short, if it was and not by a host function.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Returned | Self::HostError => None,
+            Self::Trapped { at, .. } | Self::Stopped { at } | Self::Failed { at, .. } => Some(at),
+        }
+    }
+
+    /// The name of the variant, for messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Returned => "Returned",
+            Self::HostError => "HostError",
+            Self::Trapped { .. } => "Trapped",
+            Self::Stopped { .. } => "Stopped",
+            Self::Failed { .. } => "Failed",
+        }
+    }
+}
+
+/// A moment of the run, and the instruction at which it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Decisions pushed since the start of the trace, in bits.
+    pub bits: u64,
+    /// Calls of defined functions by `call` since the start of the trace.
+    pub calls: u64,
+    /// Frames of the invocation; 1 is its first, 0 is before its first instruction.
+    pub depth: u32,
+    /// The function and the byte offset in its body, counted from its local declarations; `None` right after decision `bits`, or at depth 0.
+    pub site: Option<(FuncKey, u32)>,
+}
+
+/// Why an instruction trapped, by the names of the specification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Trap {
+    /// `unreachable` was executed.
+    Unreachable,
+    /// A memory was accessed out of its bounds.
+    OutOfBoundsMemoryAccess,
+    /// A table was accessed out of its bounds, or an indirect call was made past its end.
+    OutOfBoundsTableAccess,
+    /// An indirect call of a null reference.
+    UninitializedElement,
+    /// An indirect call of a function of another type.
+    IndirectCallTypeMismatch,
+    /// An integer was divided by zero.
+    IntegerDivideByZero,
+    /// An integer operation overflowed.
+    IntegerOverflow,
+    /// A float that no integer is near was converted to one.
+    InvalidConversionToInteger,
+    /// Calls were nested too deeply.
+    CallStackExhausted,
+    /// The engine's fuel was spent.
+    OutOfFuel,
+    /// A memory or table was asked to grow past a limit of the host that is a trap.
+    GrowthLimited,
+    /// The host had no memory left.
+    OutOfSystemMemory,
+}
+
+impl Trap {
+    /// The message of the specification, such as `integer divide by zero`; for limits of the engine, one in its manner.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::OutOfBoundsMemoryAccess => "out of bounds memory access",
+            Self::OutOfBoundsTableAccess => "out of bounds table access",
+            Self::UninitializedElement => "uninitialized element",
+            Self::IndirectCallTypeMismatch => "indirect call type mismatch",
+            Self::IntegerDivideByZero => "integer divide by zero",
+            Self::IntegerOverflow => "integer overflow",
+            Self::InvalidConversionToInteger => "invalid conversion to integer",
+            Self::CallStackExhausted => "call stack exhausted",
+            Self::OutOfFuel => "out of fuel",
+            Self::GrowthLimited => "growth limited",
+            Self::OutOfSystemMemory => "out of system memory",
+        }
+    }
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}

@@ -1,0 +1,411 @@
+//! The replay engine: walks the code, pulls decisions and records, tells a visitor.
+//!
+//! Two loops. [`Replay::walk`] goes from block to block inside one invocation and handles everything that costs only decisions; whatever
+//! pulls a record, ends an invocation or pauses goes back to [`Replay::run`], which goes on from there. The state between two blocks is small (a
+//! block number and a [`Cursor`]), so a replay can pause after any block.
+//!
+//! Where an invocation is cut short is found without looking at each block: its place sets a barrier in the decision stream, and only
+//! when the window is spent are block and place compared.
+//!
+//! Hostile traces: every cycle of blocks reads a decision, direct calls are counted against the trace's own count and the instruction limit, the call
+//! stack is bounded, and the rest consumes records.
+
+mod place;
+mod walk;
+
+use super::decisions::{Chunks, Source, Window};
+use super::error::Inner;
+use super::limits::ReplayLimits;
+use super::map::{CodeMap, Destination, FlatBlock, FlatExit};
+use super::{CallKind, End, FuncKey, HostCall, Place, RanFunction, Record, ReplayError, ReplayErrorKind, Run, Trace, Visitor};
+use walk::{Halt, push};
+
+/// On the call stack: below the first frame of an invocation.
+const BOTTOM: u32 = u32::MAX;
+
+/// Totals of a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Executed instructions.
+    pub instructions: u64,
+    /// Decisions read, in bits.
+    pub decisions: u64,
+    /// Calls of defined functions by `call`.
+    pub calls: u64,
+    /// Invocations by the host.
+    pub invocations: u64,
+    /// Host functions entered.
+    pub host_calls: u64,
+}
+
+/// Why [`Replay::run`] came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// The visitor wanted a pause.
+    Paused,
+    /// The trace is at its end, and everything in it was used.
+    Done(Summary),
+}
+
+/// A replay that can pause between two blocks.
+#[derive(Debug)]
+pub struct Replay<'t> {
+    trace: &'t Trace,
+    limits: ReplayLimits,
+    map: CodeMap<'t>,
+    source: Source<'t>,
+    cursor: Cursor,
+    /// Blocks to return to, with [`BOTTOM`] below the first frame of each invocation.
+    frames: Vec<u32>,
+    invocations: Vec<Invocation>,
+    /// The `End` of each `Invoke`, in order; `None` where the records end before.
+    ends: Vec<Option<usize>>,
+    /// The record that is pulled next.
+    next_record: usize,
+    state: State,
+    invoked: u64,
+    host_calls: u64,
+}
+
+/// What changes from block to block.
+#[derive(Debug, Clone, Copy)]
+struct Cursor {
+    window: Window,
+    instructions: u64,
+    calls_left: u64,
+    last: Target,
+}
+
+/// The target that was read last.
+#[derive(Debug, Clone, Copy)]
+struct Target {
+    key: FuncKey,
+    /// `None` before the first.
+    destination: Option<Destination>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// The host runs: at top level, or in a host call of the last invocation.
+    Outside,
+    /// This block is next.
+    At(u32),
+    Done(Summary),
+}
+
+#[derive(Debug)]
+struct Invocation {
+    /// Position of its `End`.
+    end: Option<usize>,
+    /// Where it is cut short.
+    place: Option<Place>,
+    /// Frames below its own.
+    base: usize,
+    /// In a host call: what comes after it.
+    host: Option<AfterHost>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum AfterHost {
+    /// This block follows the one that called.
+    Next(u32),
+    /// The frame is gone: a tail call, or the host function was itself invoked.
+    Return,
+}
+
+/// How an invocation ended, as replay sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    Returned,
+    Cut,
+    HostFailed,
+}
+
+impl<'t> Replay<'t> {
+    /// Prepares a replay of `trace`.
+    ///
+    /// # Errors
+    /// When the instances do not fit the modules.
+    pub fn new(trace: &'t Trace, limits: ReplayLimits) -> Result<Self, ReplayError> {
+        Self::with_chunks(trace, trace.words.chunks(), limits)
+    }
+
+    /// As [`Self::new`], with decisions that come from elsewhere than the trace.
+    ///
+    /// # Errors
+    /// When the instances do not fit the modules.
+    pub fn with_chunks(trace: &'t Trace, chunks: Chunks<'t>, limits: ReplayLimits) -> Result<Self, ReplayError> {
+        let map = CodeMap::new(trace).map_err(|kind| {
+            let inner = Inner { kind, decisions: 0, record: 0, site: None };
+            ReplayError { inner: Box::new(inner) }
+        })?;
+        let (source, window) = Source::new(chunks);
+        let last = Target { key: FuncKey(0), destination: None };
+        Ok(Self {
+            trace,
+            limits,
+            map,
+            source,
+            cursor: Cursor { window, instructions: 0, calls_left: trace.calls, last },
+            frames: Vec::new(),
+            invocations: Vec::new(),
+            ends: match_ends(&trace.records),
+            next_record: 0,
+            state: State::Outside,
+            invoked: 0,
+            host_calls: 0,
+        })
+    }
+
+    /// Replays until the visitor wants a pause or the trace ends. Call again to go on; at the end it stays at the end.
+    ///
+    /// # Errors
+    /// When the trace does not fit its modules, or a limit is reached. The visitor has seen everything before that. Replay cannot go on then.
+    pub fn run(&mut self, visitor: &mut impl Visitor) -> Result<Progress, ReplayError> {
+        loop {
+            match self.state {
+                State::Done(summary) => return Ok(Progress::Done(summary)),
+                State::Outside => self.state = self.outside(visitor).map_err(|kind| self.error(kind, None))?,
+                State::At(number) => {
+                    let (number, halt) = self.walk(visitor, number);
+                    let handled = halt.and_then(|halt| self.halt(visitor, halt));
+                    self.state = handled.map_err(|kind| self.error(kind, Some(number)))?;
+                }
+            }
+            if visitor.wants_pause() {
+                return Ok(Progress::Paused);
+            }
+        }
+    }
+
+    pub(super) fn map(&self) -> &CodeMap<'t> {
+        &self.map
+    }
+
+    /// Does what the walk could not, and says where to go on.
+    fn halt(&mut self, visitor: &mut impl Visitor, halt: Halt) -> Result<State, ReplayErrorKind> {
+        match halt {
+            Halt::Paused(number) => Ok(State::At(number)),
+            Halt::Returned => self.end(visitor, How::Returned),
+            Halt::CutAfter => self.end(visitor, How::Cut),
+            Halt::Cut { number, len } => self.cut(visitor, number, len),
+            Halt::Host { number, key, kind, is_tail } => {
+                let call = self.host_call(key, Some(kind), is_tail)?;
+                visitor.host_call(Some(self.map.run(number)), call);
+                Ok(self.in_host(if is_tail { AfterHost::Return } else { AfterHost::Next(number) }))
+            }
+            Halt::Record(number) => self.pull(visitor, number),
+        }
+    }
+
+    fn cut(&mut self, visitor: &mut impl Visitor, number: u32, len: u32) -> Result<State, ReplayErrorKind> {
+        let FlatBlock { len: whole, exit } = self.map.blocks[number as usize];
+        let run = Run { map: &self.map, number, len };
+        match len {
+            0 => {}
+            _ if len == whole => visitor.block(run),
+            _ => visitor.cut(run),
+        }
+        self.cursor.instructions += u64::from(len);
+        if let FlatExit::Call(_) = exit
+            && len == whole
+        {
+            let calls = self.trace.calls;
+            self.cursor.calls_left = self.cursor.calls_left.checked_sub(1).ok_or(ReplayErrorKind::TooManyCalls { calls })?;
+        }
+        self.end(visitor, How::Cut)
+    }
+
+    /// Pulls the record of a growth or a bulk operation.
+    fn pull(&mut self, visitor: &mut impl Visitor, number: u32) -> Result<State, ReplayErrorKind> {
+        let run = self.map.run(number);
+        let is_grow = self.map.blocks[number as usize].exit == FlatExit::Grow;
+        match self.trace.records.get(self.next_record) {
+            Some(&Record::Grow { delta, result }) if is_grow => visitor.grow(run, delta, result),
+            Some(&Record::Bulk { dst, src, len }) if !is_grow => visitor.bulk(run, dst, src, len),
+            _ => return Err(self.unexpected(if is_grow { "Grow" } else { "Bulk" })),
+        }
+        self.next_record += 1;
+        match self.is_cut_after_record(number) {
+            true => self.end(visitor, How::Cut),
+            false => Ok(State::At(number + 1)),
+        }
+    }
+
+    /// Pulls the next record while the host runs.
+    fn outside(&mut self, visitor: &mut impl Visitor) -> Result<State, ReplayErrorKind> {
+        let after = self.invocations.last().and_then(|invocation| invocation.host);
+        match (self.trace.records.get(self.next_record), after) {
+            (Some(&Record::Invoke { func }), _) => self.invoke(visitor, func),
+            (Some(&Record::HostReturn { failed }), Some(after)) => self.host_return(visitor, after, failed),
+            (None, None) => self.finish().map(State::Done),
+            (_, None) => Err(self.unexpected("Invoke")),
+            (_, Some(_)) => Err(self.unexpected("HostReturn or Invoke")),
+        }
+    }
+
+    /// Begins an invocation.
+    fn invoke(&mut self, visitor: &mut impl Visitor, func: FuncKey) -> Result<State, ReplayErrorKind> {
+        let end = self.ends.get(self.invoked as usize).copied().flatten();
+        let records = &self.trace.records;
+        let fails_in_host = |end: usize| matches!(records.get(end.wrapping_sub(1)), Some(Record::HostReturn { failed: true }));
+        let place = match end.and_then(|end| records.get(end).filter(|_| !fails_in_host(end))) {
+            Some(Record::End(end)) => end.place().copied(),
+            _ => None,
+        };
+        self.next_record += 1;
+        self.invoked += 1;
+        visitor.invoke(func);
+        let base = self.frames.len();
+        push(&mut self.frames, BOTTOM)?;
+        self.invocations.push(Invocation { end, place, base, host: None });
+        self.set_barrier()?;
+        if place.is_some_and(|place| place.depth == 0) {
+            self.due().ok_or(ReplayErrorKind::OtherEnd { how: "began", recorded: "an end before that" })?;
+            return self.end(visitor, How::Cut);
+        }
+        match self.map.destination(func)? {
+            Destination::Slot(slot) => self.enter(visitor, slot).map(State::At),
+            Destination::Host => {
+                let call = self.host_call(func, None, false)?;
+                visitor.host_call(None, call);
+                Ok(self.in_host(AfterHost::Return))
+            }
+        }
+    }
+
+    fn enter(&mut self, visitor: &mut impl Visitor, slot: u32) -> Result<u32, ReplayErrorKind> {
+        if let Some(entry) = self.map.entry(slot) {
+            return Ok(entry);
+        }
+        let entry = self.map.load(slot)?;
+        visitor.load(RanFunction::new(&self.map, entry));
+        Ok(entry)
+    }
+
+    /// Pulls the record of a host call.
+    fn host_call(&mut self, key: FuncKey, kind: Option<CallKind>, is_tail: bool) -> Result<HostCall<'t>, ReplayErrorKind> {
+        let host = self.trace.hosts.get(&key).ok_or(ReplayErrorKind::UnknownKey { key })?;
+        let record = self.next_record;
+        match self.trace.records.get(record) {
+            Some(&Record::HostCall { func }) if func == key => {}
+            Some(&Record::HostCall { func }) => return Err(ReplayErrorKind::OtherHost { called: key, recorded: func }),
+            _ => return Err(self.unexpected("HostCall")),
+        }
+        self.next_record += 1;
+        self.host_calls += 1;
+        Ok(HostCall { func: key, host, record, kind, is_tail })
+    }
+
+    fn in_host(&mut self, after: AfterHost) -> State {
+        if let Some(invocation) = self.invocations.last_mut() {
+            invocation.host = Some(after);
+        }
+        State::Outside
+    }
+
+    /// Leaves a host function.
+    fn host_return(&mut self, visitor: &mut impl Visitor, after: AfterHost, failed: bool) -> Result<State, ReplayErrorKind> {
+        self.next_record += 1;
+        visitor.host_return(failed);
+        if let Some(invocation) = self.invocations.last_mut() {
+            invocation.host = None;
+        }
+        if failed {
+            return self.end(visitor, How::HostFailed);
+        }
+        match after {
+            AfterHost::Next(number) => Ok(State::At(number + 1)),
+            AfterHost::Return => match self.frames.pop() {
+                Some(BOTTOM) | None => self.end(visitor, How::Returned),
+                Some(back) => Ok(State::At(back)),
+            },
+        }
+    }
+
+    /// Ends the last invocation; its `End` must be next.
+    fn end(&mut self, visitor: &mut impl Visitor, how: How) -> Result<State, ReplayErrorKind> {
+        let expected = self.invocations.last().and_then(|invocation| invocation.end);
+        let end = match self.trace.records.get(self.next_record) {
+            Some(Record::End(end)) if expected == Some(self.next_record) => end,
+            _ => return Err(self.unexpected("End")),
+        };
+        if (how == How::Returned) != (*end == End::Returned) {
+            let how = match how {
+                How::Returned => "returned",
+                How::Cut => "was cut short",
+                How::HostFailed => "failed in a host function",
+            };
+            return Err(ReplayErrorKind::OtherEnd { how, recorded: end.name() });
+        }
+        self.next_record += 1;
+        if let Some(invocation) = self.invocations.pop() {
+            self.frames.truncate(invocation.base);
+        }
+        visitor.end(end);
+        self.set_barrier()?;
+        Ok(State::Outside)
+    }
+
+    /// Lets decisions be read up to where the last invocation is cut short.
+    fn set_barrier(&mut self) -> Result<(), ReplayErrorKind> {
+        let place = self.invocations.last().and_then(|invocation| invocation.place);
+        let barrier = place.map_or(u64::MAX, |place| place.bits);
+        self.cursor.window = self.source.set_barrier(self.cursor.window, barrier)?;
+        Ok(())
+    }
+
+    /// The totals, if nothing is left over.
+    fn finish(&self) -> Result<Summary, ReplayErrorKind> {
+        if !(self.cursor.window.is_spent() && self.source.is_at_end()) {
+            return Err(ReplayErrorKind::LeftOver);
+        }
+        let (calls, decisions) = (self.trace.calls - self.cursor.calls_left, self.source.position(self.cursor.window));
+        for (what, replayed, recorded) in [("decisions", decisions, self.trace.decisions), ("calls", calls, self.trace.calls)] {
+            if replayed != recorded {
+                return Err(ReplayErrorKind::Total { what, replayed, recorded });
+            }
+        }
+        let instructions = self.cursor.instructions;
+        Ok(Summary { instructions, decisions, calls, invocations: self.invoked, host_calls: self.host_calls })
+    }
+
+    #[cold]
+    fn unexpected(&self, expected: &'static str) -> ReplayErrorKind {
+        let found = self.trace.records.get(self.next_record).map_or("the end of the records", Record::name);
+        ReplayErrorKind::Record { expected, found }
+    }
+
+    /// Adds where replay is, in block `number` if Wasm runs.
+    #[cold]
+    fn error(&self, kind: ReplayErrorKind, number: Option<u32>) -> ReplayError {
+        let site = number.map(|number| {
+            let run = self.map.run(number);
+            let offset = run.offset().unwrap_or(run.function().code().start());
+            (run.function().instance(), run.function().index(), offset)
+        });
+        let decisions = self.source.position(self.cursor.window);
+        ReplayError { inner: Box::new(Inner { kind, decisions, record: self.next_record, site }) }
+    }
+}
+
+/// Finds the `End` of each `Invoke`.
+fn match_ends(records: &[Record]) -> Vec<Option<usize>> {
+    let mut ends = Vec::new();
+    let mut open = Vec::new();
+    for (position, record) in records.iter().enumerate() {
+        match record {
+            Record::Invoke { .. } => {
+                open.push(ends.len());
+                ends.push(None);
+            }
+            Record::End(_) => {
+                if let Some(invocation) = open.pop() {
+                    ends[invocation] = Some(position);
+                }
+            }
+            _ => {}
+        }
+    }
+    ends
+}

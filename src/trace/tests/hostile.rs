@@ -1,0 +1,152 @@
+//! Traces that someone made to hurt: replay ends, with an error or not, and never panics.
+
+use super::*;
+
+/// xorshift64: enough to vary inputs, the same on every machine.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+}
+
+const EVERYTHING: &str = r#"(module
+  (import "env" "h" (func $h))
+  (import "env" "g" (func $g (result i32)))
+  (memory 1) (table 4 funcref)
+  (func $a (param i32) (loop $l (br_if $l (local.get 0)) (call $h)))
+  (func $b (param i32) (result i32)
+    (block $x (block $y (br_table $x $y $x (local.get 0))) (return (memory.grow (local.get 0))))
+    (if (result i32) (local.get 0) (then (call $b (local.get 0))) (else (return_call $b (local.get 0)))))
+  (func $c (call_indirect (i32.const 0)) (memory.fill (i32.const 0) (i32.const 0) (i32.const 0)) unreachable)
+  (func $d (call $a (i32.const 1)) (return_call_indirect (i32.const 1)))
+  (func $e (result i32) (loop (result i32) (br 0)))
+  (func $f (drop (call $g)) (call $d) (call $d)))"#;
+
+fn random_record(random: &mut Random) -> Record {
+    let key = FuncKey(random.below(12) as u32);
+    let site = (random.below(3) != 0).then(|| (key, random.below(24) as u32));
+    let at = Place { bits: random.below(80), calls: random.below(3), depth: random.below(4) as u32, site };
+    match random.below(10) {
+        0..3 => Record::Invoke { func: key },
+        3 => RETURNED,
+        4 => Record::End(End::Trapped { code: Trap::Unreachable, at }),
+        5 => Record::End(End::Stopped { at }),
+        6 => Record::HostCall { func: FuncKey(random.below(2) as u32) },
+        7 => Record::HostReturn { failed: random.below(4) == 0 },
+        8 => Record::Grow { delta: random.next(), result: 0 },
+        _ => Record::Bulk { dst: 0, src: 0, len: random.next() },
+    }
+}
+
+fn random_trace(module: &Arc<Module>, random: &mut Random) -> Trace {
+    let mut trace = Trace { modules: vec![Arc::clone(module)], ..Trace::default() };
+    for _ in 0..1 + random.below(2) {
+        let first_key = FuncKey(random.below(10) as u32);
+        trace.instances.push(Instance { module: random.below(20).saturating_sub(18) as usize, first_key });
+    }
+    host(&mut trace, 0, "h");
+    host(&mut trace, 1, "g");
+    for _ in 0..random.below(4) {
+        let words: Vec<_> = (0..random.below(4)).map(|_| random.next() >> random.below(65).min(63)).collect();
+        trace.words.push(&words);
+    }
+    trace.records = (0..random.below(12)).map(|_| random_record(random)).collect();
+    trace.calls = random.below(4) * random.below(10);
+    trace.decisions = random.below(100);
+    trace
+}
+
+/// What a fuzz target would do with a trace.
+fn check(trace: &Trace) {
+    let limits = ReplayLimits { max_instructions: 1 << 20 };
+    let mut counter = Counter::default();
+    let blockwise = trace.replay_within(limits, &mut counter);
+    let counts = counter.finish().expect("what ran was decoded");
+    let mut events = trace.events_within(limits);
+    let (mut instructions, mut failure) = (0, None);
+    for event in &mut events {
+        match event {
+            Ok(Event::Op(_)) => instructions += 1,
+            Ok(_) => {}
+            Err(error) => failure = Some(error),
+        }
+    }
+    assert!(events.next().is_none(), "an iterator that ended stays at its end");
+    assert_eq!(counts.total, instructions, "{trace:?}");
+    match blockwise {
+        Ok(summary) => assert_eq!((summary.instructions, events.summary()), (instructions, Some(summary))),
+        Err(error) => assert_eq!(failure, Some(error)),
+    }
+}
+
+#[test]
+fn random_words_and_records() {
+    let module = module(EVERYTHING);
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    for _ in 0..30_000 {
+        check(&random_trace(&module, &mut random));
+    }
+}
+
+#[test]
+fn a_silent_tree_of_calls_meets_the_limit() {
+    let mut wat = "(module (func $f0 nop)".to_owned();
+    for n in 1..=60 {
+        wat += &format!("(func $f{n} (call $f{0}) (call $f{0}))", n - 1);
+    }
+    let module = module(&(wat + ")"));
+    let mut trace = trace(&module, 0, &mut Writer::new(), &[invoke(60), RETURNED]);
+    trace.calls = u64::MAX;
+    let error = trace.replay_within(ReplayLimits { max_instructions: 100_000 }, &mut Counter::default()).unwrap_err();
+    assert_eq!(*error.kind(), ReplayErrorKind::TooLong { limit: 100_000 });
+    trace.calls = 1000;
+    let error = trace.replay(&mut Counter::default()).unwrap_err();
+    assert_eq!(*error.kind(), ReplayErrorKind::TooManyCalls { calls: 1000 });
+}
+
+#[test]
+fn endless_recursion_meets_the_limit() {
+    let module = module("(module (func $f call $f))");
+    let mut trace = trace(&module, 0, &mut Writer::new(), &[invoke(0), RETURNED]);
+    trace.calls = u64::MAX;
+    let error = trace.replay(&mut Counter::default()).unwrap_err();
+    assert_eq!(*error.kind(), ReplayErrorKind::TooDeep { limit: MAX_FRAMES });
+}
+
+#[test]
+fn deep_nesting_and_long_straight_code() {
+    let deep = format!("(module (func {} {}))", "block ".repeat(500), "end ".repeat(500));
+    assert_eq!(Counts::of(&trace(&module(&deep), 0, &mut Writer::new(), &[invoke(0), RETURNED])).unwrap().total, 500);
+    let long = format!("(module (func {}))", "nop ".repeat(100_000));
+    assert_eq!(Counts::of(&trace(&module(&long), 0, &mut Writer::new(), &[invoke(0), RETURNED])).unwrap().total, 100_000);
+}
+
+#[test]
+fn instances_that_do_not_fit() {
+    let module = module("(module (func nop) (func nop))");
+    let with = |instances: &[(usize, u32)]| {
+        let mut trace = trace(&module, 0, &mut Writer::new(), &[]);
+        trace.instances = instances.iter().map(|&(module, key)| Instance { module, first_key: FuncKey(key) }).collect();
+        Replay::new(&trace, ReplayLimits::default()).map(|_| ()).map_err(|error| error.kind().clone())
+    };
+    assert_eq!(with(&[(0, 0), (0, 2), (0, u32::MAX - 2)]), Ok(()));
+    assert_eq!(with(&[(0, 0), (0, 1)]), Err(ReplayErrorKind::KeyClash { key: FuncKey(1) }));
+    assert_eq!(with(&[(0, u32::MAX)]), Err(ReplayErrorKind::KeyClash { key: FuncKey(u32::MAX) }));
+    assert_eq!(with(&[(1, 0)]), Err(ReplayErrorKind::UnknownModule { module: 1, modules: 1 }));
+}
+
+#[test]
+fn code_that_the_engine_does_not_run() {
+    let module = module("(module (tag $t) (func (throw $t)) (func nop))");
+    let trace = trace(&module, 0, &mut Writer::new(), &[invoke(1), RETURNED, invoke(0), RETURNED]);
+    assert!(failure(&trace).starts_with("operator throw is not supported (byte 0x"), "{}", failure(&trace));
+}

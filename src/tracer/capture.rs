@@ -1,0 +1,164 @@
+//! What the recorder hands over while a session runs, and when that must end.
+//!
+//! Decision words are copied out of the recorder's chunk (a few percent of a bit for each instruction, so copying costs nothing that shows);
+//! records are kept as they come. Past the trace limit words go to an unnamed temporary file, if that was asked for.
+//!
+//! Not here: what the numbers mean (`limits`), reading any of it back (`trace`).
+
+use std::time::{Duration, Instant};
+
+use wasmspoor_hooks::recorder::{self, Event};
+
+use crate::trace::{self, FuncKey, Record, Trap, Words};
+
+use super::limits::{AtTraceLimit, Limit, Limits};
+
+/// The sink of a session.
+pub(super) struct Capture {
+    words: Words,
+    records: Vec<Record>,
+    limits: Limits,
+    deadline: Option<Instant>,
+    host_calls: u64,
+    stopped_by: Option<Limit>,
+    last_place: Option<recorder::Place>,
+}
+
+impl Capture {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            words: Words::default(),
+            records: Vec::new(),
+            deadline: limits.wall_time.map(|time| Instant::now() + time.min(Duration::from_secs(1 << 30))),
+            limits,
+            host_calls: 0,
+            stopped_by: None,
+            last_place: None,
+        }
+    }
+
+    /// The limit that was reached first.
+    pub(super) fn stopped_by(&self) -> Option<Limit> {
+        self.stopped_by
+    }
+
+    /// Where the invocation that ended last was cut short.
+    pub(super) fn last_place(&self) -> Option<recorder::Place> {
+        self.last_place
+    }
+
+    pub(super) fn into_streams(self) -> (Words, Vec<Record>) {
+        (self.words, self.records)
+    }
+
+    /// Whether the host function entered last may run.
+    pub(super) fn may_call(&mut self) -> bool {
+        !self.is_over()
+    }
+
+    /// Whether any invocation began.
+    pub(super) fn has_run(&self) -> bool {
+        !self.records.is_empty()
+    }
+
+    fn stop(&mut self, limit: Limit) {
+        self.stopped_by.get_or_insert(limit);
+    }
+
+    /// Whether time or space is used up.
+    fn is_over(&mut self) -> bool {
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            self.stop(Limit::WallTime);
+        }
+        let records = (self.records.len() * size_of::<Record>()) as u64;
+        if records + self.words.bytes_in_memory() > self.limits.trace_bytes {
+            self.stop(Limit::TraceBytes);
+        }
+        self.stopped_by.is_some()
+    }
+}
+
+impl recorder::Sink for Capture {
+    fn words(&mut self, words: &[u64]) {
+        let records = (self.records.len() * size_of::<Record>()) as u64;
+        let after = records + self.words.bytes_in_memory() + size_of_val(words) as u64;
+        if self.limits.at_trace_limit == AtTraceLimit::Spill && after > self.limits.trace_bytes {
+            if self.words.spill(words).is_err() {
+                self.stop(Limit::Spill);
+                // Nothing may be lost: the words of the moment are kept, and no more follow.
+                self.words.push(words);
+            }
+        } else {
+            self.words.push(words);
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::HostCall { .. } => {
+                self.host_calls += 1;
+                if self.limits.host_calls.is_some_and(|limit| self.host_calls > limit) {
+                    self.stop(Limit::HostCalls);
+                }
+            }
+            Event::End { place, .. } => self.last_place = Some(place),
+            _ => {}
+        }
+        self.records.push(Record::from(event));
+    }
+
+    fn tick(&mut self, decisions: u64) -> bool {
+        if self.limits.decisions.is_some_and(|limit| decisions >= limit) {
+            self.stop(Limit::Decisions);
+        }
+        self.is_over()
+    }
+}
+
+/// For whoever runs the hooked engine with a sink of their own.
+impl From<Event> for Record {
+    fn from(event: Event) -> Self {
+        match event {
+            Event::Invoke { func } => Self::Invoke { func: FuncKey(func) },
+            Event::End { end, place } => Self::End(to_end(end, place)),
+            Event::HostCall { func } => Self::HostCall { func: FuncKey(func) },
+            Event::HostReturn { failed } => Self::HostReturn { failed },
+            Event::Grow { delta, result } => Self::Grow { delta, result },
+            Event::Bulk { dst, src, len } => Self::Bulk { dst, src, len },
+        }
+    }
+}
+
+fn to_end(end: recorder::End, place: recorder::Place) -> trace::End {
+    let at = trace::Place {
+        bits: place.decisions,
+        calls: place.calls,
+        depth: place.depth,
+        site: place.site.filter(|_| !place.after_decision).map(|(func, offset)| (FuncKey(func), offset)),
+    };
+    match end {
+        recorder::End::Returned => trace::End::Returned,
+        recorder::End::HostError => trace::End::HostError,
+        recorder::End::Failed => trace::End::Failed { message: "the engine could not go on".into(), at },
+        recorder::End::Stopped => trace::End::Stopped { at },
+        recorder::End::Trapped(code) => trace::End::Trapped { code: to_trap(code), at },
+    }
+}
+
+pub(super) fn to_trap(code: wasmspoor_hooks::TrapCode) -> Trap {
+    use wasmspoor_hooks::TrapCode as Engine;
+    match code {
+        Engine::UnreachableCodeReached => Trap::Unreachable,
+        Engine::MemoryOutOfBounds => Trap::OutOfBoundsMemoryAccess,
+        Engine::TableOutOfBounds => Trap::OutOfBoundsTableAccess,
+        Engine::IndirectCallToNull => Trap::UninitializedElement,
+        Engine::IntegerDivisionByZero => Trap::IntegerDivideByZero,
+        Engine::IntegerOverflow => Trap::IntegerOverflow,
+        Engine::BadConversionToInteger => Trap::InvalidConversionToInteger,
+        Engine::StackOverflow => Trap::CallStackExhausted,
+        Engine::BadSignature => Trap::IndirectCallTypeMismatch,
+        Engine::OutOfFuel => Trap::OutOfFuel,
+        Engine::GrowthOperationLimited => Trap::GrowthLimited,
+        Engine::OutOfSystemMemory => Trap::OutOfSystemMemory,
+    }
+}

@@ -1,0 +1,178 @@
+//! Why a sample cannot be run, said with the place and, if the engine lacks a proposal, its name.
+
+use wasmparser::{Validator, WasmFeatures};
+
+/// Why a sample was not loaded or not run. Offsets are bytes from the start of the (binary) module.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// Nothing to load.
+    #[error("the input is empty")]
+    Empty,
+    /// Neither a Wasm binary nor Wasm text.
+    #[error("not a WebAssembly module: {found} (a binary module begins with 00 61 73 6d, text with `(module`)")]
+    NotWasm {
+        /// The first bytes, or what else stands there.
+        found: String,
+    },
+    /// Text that cannot be made a module.
+    #[error("invalid text: {reason}")]
+    Text {
+        /// The message with line and column.
+        reason: String,
+    },
+    /// Broken, or not allowed by the specification.
+    #[error("invalid module: {reason} (offset {offset:#x})")]
+    Invalid {
+        /// What is wrong.
+        reason: String,
+        /// Where.
+        offset: u64,
+    },
+    /// Valid, but needs a proposal that the engine does not implement.
+    #[error("unsupported: the module needs the proposal `{proposal}` ({reason}, offset {offset:#x})")]
+    Unsupported {
+        /// The proposal's name.
+        proposal: &'static str,
+        /// What uses it first.
+        reason: String,
+        /// Where it is used first.
+        offset: u64,
+    },
+    /// Valid, but beyond what the engine can hold.
+    #[error("the engine cannot hold the module: {reason}")]
+    Engine {
+        /// The engine's message.
+        reason: String,
+    },
+    /// What the module declares to begin with is more than a limit allows.
+    #[error("the module begins with {given} {what}; the limit is {limit}")]
+    TooBig {
+        /// The thing limited.
+        what: &'static str,
+        /// What the module asks for.
+        given: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+}
+
+/// Proposals that the engine lacks, each with what it builds on.
+const MISSING: &[(&str, WasmFeatures)] = &[
+    ("exception-handling", WasmFeatures::EXCEPTIONS),
+    ("legacy-exceptions", WasmFeatures::LEGACY_EXCEPTIONS),
+    ("threads", WasmFeatures::THREADS),
+    ("function-references", WasmFeatures::FUNCTION_REFERENCES),
+    ("gc", WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::GC)),
+    ("memory-control", WasmFeatures::MEMORY_CONTROL),
+    ("shared-everything-threads", WasmFeatures::THREADS.union(WasmFeatures::SHARED_EVERYTHING_THREADS)),
+    ("stack-switching", WasmFeatures::EXCEPTIONS.union(WasmFeatures::FUNCTION_REFERENCES).union(WasmFeatures::STACK_SWITCHING)),
+];
+
+/// What the engine runs: wasmi 2.0.0.
+pub(super) fn engine_features() -> WasmFeatures {
+    WasmFeatures::MUTABLE_GLOBAL
+        | WasmFeatures::SATURATING_FLOAT_TO_INT
+        | WasmFeatures::SIGN_EXTENSION
+        | WasmFeatures::MULTI_VALUE
+        | WasmFeatures::BULK_MEMORY
+        | WasmFeatures::BULK_MEMORY_OPT
+        | WasmFeatures::REFERENCE_TYPES
+        | WasmFeatures::CALL_INDIRECT_OVERLONG
+        | WasmFeatures::GC_TYPES
+        | WasmFeatures::TAIL_CALL
+        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::FLOATS
+        | WasmFeatures::SIMD
+        | WasmFeatures::RELAXED_SIMD
+        | WasmFeatures::MULTI_MEMORY
+        | WasmFeatures::MEMORY64
+        | WasmFeatures::CUSTOM_PAGE_SIZES
+        | WasmFeatures::WIDE_ARITHMETIC
+}
+
+/// Returns the error for a module that the engine refused with `message`.
+pub(super) fn diagnose(wasm: &[u8], message: &str) -> LoadError {
+    let validate = |features| Validator::new_with_features(features).validate_all(wasm).map(|_| ());
+    let Err(first) = validate(engine_features()) else {
+        return LoadError::Engine { reason: message.to_owned() };
+    };
+    let (offset, reason) = (first.offset(), first.message().to_owned());
+    if wasmparser::Parser::is_component(wasm) {
+        return LoadError::Unsupported { proposal: "component-model", reason: "a component, not a module".to_owned(), offset: 4 };
+    }
+    // The proposal that takes validation furthest is the one that is missing; of equals, the one that needs least.
+    let reach = |features| validate(engine_features() | features).err().map_or(u64::MAX, |error| error.offset());
+    let mut best = (offset, None);
+    for &(proposal, features) in MISSING {
+        let reached = reach(features);
+        if reached > best.0 {
+            best = (reached, Some(proposal));
+        }
+    }
+    match best.1 {
+        Some(proposal) => LoadError::Unsupported { proposal, reason, offset },
+        None if reach(WasmFeatures::all()) > offset => LoadError::Unsupported { proposal: "several proposals", reason, offset },
+        None => LoadError::Invalid { reason, offset },
+    }
+}
+
+/// Returns the binary of a sample that may be text.
+pub(super) fn to_binary(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, LoadError> {
+    if bytes.is_empty() {
+        return Err(LoadError::Empty);
+    }
+    if bytes.starts_with(b"\0asm") {
+        return Ok(bytes.into());
+    }
+    let looks_like_text = std::str::from_utf8(bytes).is_ok_and(|text| {
+        let start = text.trim_start_matches('\u{feff}').trim_start();
+        start.starts_with(['(', ';'])
+    });
+    if !looks_like_text {
+        let head: Vec<_> = bytes.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        return Err(LoadError::NotWasm { found: format!("it begins with {}", head.join(" ")) });
+    }
+    let binary = wat::parse_bytes(bytes).map_err(|error| LoadError::Text { reason: error.to_string() })?;
+    Ok(binary.into_owned().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_proposal_is_named_with_its_first_use() {
+        for (text, expected) in [
+            ("(module (tag) (func (throw 0)))", "exception-handling"),
+            ("(module (memory 1 1 shared))", "threads"),
+            ("(module (memory 1) (func (drop (i32.atomic.load (i32.const 0)))))", "threads"),
+            ("(module (type (struct (field i32))))", "gc"),
+            ("(module (type $t (func)) (func (param (ref $t)) (call_ref $t (local.get 0))))", "function-references"),
+            ("(component)", "component-model"),
+        ] {
+            let wasm = wat::parse_str(text).unwrap();
+            let error = diagnose(&wasm, "refused");
+            assert!(
+                matches!(error, LoadError::Unsupported { proposal, offset, .. } if proposal == expected && offset < wasm.len() as u64),
+                "{text}: {error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_module_is_said_so() {
+        for (bytes, part) in [
+            (&b""[..], "empty"),
+            (b"\0\0\0\0\0", "00 00 00 00"),
+            (b"MZ\x90", "4d 5a 90"),
+            (b"\xff\xfe(module)", "ff fe"),
+            (b"(module (func", "invalid text"),
+        ] {
+            let error = to_binary(bytes).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+        let error = diagnose(b"\0asm\x01\0\0\0\x01\x05", "refused");
+        assert!(matches!(error, LoadError::Invalid { .. }), "{error}");
+    }
+}

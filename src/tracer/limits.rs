@@ -1,0 +1,97 @@
+//! Limits: everything that bounds a run, in one place.
+//!
+//! A sample is hostile, so each limit has a default. Some stop the run (and say so in [`crate::Outcome::Stopped`]); growth beyond a limit
+//! is refused as an engine would refuse it, and the sample goes on.
+//!
+//! Not here: limits of parsing (`module`) and of reading a trace (`trace`).
+
+use std::{fmt, time::Duration};
+
+/// Bounds of a run. `Default` suits a sample of unknown intent on a small machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Time on the wall for the whole session, host functions included. Reaching it stops the run within 100 ms. Default 10 s.
+    pub wall_time: Option<Duration>,
+    /// Decisions recorded (branches taken or not, and the like): the measure of work that does not depend on the machine. Checked
+    /// about every thousand decisions, always at the same ones. Reaching it stops the run. Default: none.
+    pub decisions: Option<u64>,
+    /// Calls of host functions. Reaching it stops the run. Default 10 million.
+    pub host_calls: Option<u64>,
+    /// Bytes of trace: 8 for each word of decisions, and the size of each record. See [`AtTraceLimit`]. Default 256 MiB.
+    pub trace_bytes: u64,
+    /// What happens there. Default: the run stops.
+    pub at_trace_limit: AtTraceLimit,
+    /// Bytes of all linear memories together, in pages of 64 KiB. Growth beyond is refused; a module that starts with more is not run.
+    /// Default 4096 (256 MiB), so that one bulk operation over all of it stays below 100 ms.
+    pub memory_pages: u64,
+    /// Elements of all tables together. Growth beyond is refused; a module that starts with more is not run. Default 10 million.
+    pub table_elements: u64,
+    /// Frames of nested calls of one invocation; one more is the trap `call stack exhausted`. Default 10,000.
+    pub call_depth: usize,
+    /// Bytes of the engine's value stack; more is the same trap. Default 16 MiB.
+    pub stack_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            wall_time: Some(Duration::from_secs(10)),
+            decisions: None,
+            host_calls: Some(10_000_000),
+            trace_bytes: 256 << 20,
+            at_trace_limit: AtTraceLimit::Stop,
+            memory_pages: 4096,
+            table_elements: 10_000_000,
+            call_depth: 10_000,
+            stack_bytes: 16 << 20,
+        }
+    }
+}
+
+/// What happens when a trace reaches [`Limits::trace_bytes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AtTraceLimit {
+    /// The run stops; the trace is complete up to there.
+    #[default]
+    Stop,
+    /// Further decisions go to an unnamed temporary file, and replay reads them from there. Records stay in memory, and a run whose records
+    /// alone reach the limit stops.
+    Spill,
+}
+
+/// A limit that stopped a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Limit {
+    /// [`Limits::wall_time`].
+    WallTime,
+    /// [`Limits::decisions`].
+    Decisions,
+    /// [`Limits::host_calls`].
+    HostCalls,
+    /// [`Limits::trace_bytes`].
+    TraceBytes,
+    /// The temporary file could not be written.
+    Spill,
+}
+
+impl Limit {
+    /// The name in JSON and in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WallTime => "wall_time",
+            Self::Decisions => "decisions",
+            Self::HostCalls => "host_calls",
+            Self::TraceBytes => "trace_bytes",
+            Self::Spill => "spill",
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,405 @@
+//! The tracer: links a sample to host functions and runs it on the hooked engine.
+//!
+//! [`Tracer`] holds what outlives a sample (options, host functions); [`Session`] is one sample being run, from its start function to its last
+//! invocation; [`Session::finish`] gives the [`Trace`]. No type of the engine appears here: an embedder needs this crate alone.
+//!
+//! Not here: what a trace is (`trace`), what a sample sees of the world beyond single functions (`sandbox`).
+
+mod capture;
+mod error;
+mod host;
+mod limits;
+mod value;
+
+use std::{
+    any::Any,
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use wasmspoor_hooks as engine;
+
+use crate::{
+    module::Module,
+    trace::{self, Callee, FuncKey, Instance, Trace, Trap},
+};
+
+use self::{
+    capture::Capture,
+    host::{CallError, Host, HostFn},
+};
+pub use self::{
+    error::LoadError,
+    host::{HostCall, HostError},
+    limits::{AtTraceLimit, Limit, Limits},
+    value::{Type, Value},
+};
+
+/// How to run a sample.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// What bounds the run.
+    pub limits: Limits,
+}
+
+impl Options {
+    /// Sets the limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+/// Makes sessions.
+///
+/// ```
+/// use wasmspoor::{Options, Outcome, Tracer, Value};
+///
+/// let sample = r#"(module
+///   (import "env" "next" (func $next (param i32) (result i32)))
+///   (func (export "sum") (param $n i32) (result i32) (local $sum i32)
+///     (loop $again
+///       (local.set $sum (i32.add (local.get $sum) (call $next (local.get $n))))
+///       (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+///     (local.get $sum)))"#;
+///
+/// let mut tracer = Tracer::new(Options::default());
+/// tracer.define("env", "next", |call| {
+///     let n = call.args()[0];
+///     call.set_result(0, n)
+/// });
+/// let mut session = tracer.load(sample.as_bytes())?;
+/// session.start()?;
+/// assert_eq!(session.invoke("sum", &[Value::I32(3)])?, Outcome::Returned(vec![Value::I32(6)]));
+///
+/// let trace = session.finish();
+/// let counts = trace.counts()?;
+/// assert_eq!(counts.total, 34);
+/// assert_eq!(counts.of_mnemonic("br_if"), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Tracer {
+    options: Options,
+    functions: HashMap<(String, String), Arc<HostFn>>,
+}
+
+impl fmt::Debug for Tracer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracer").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Tracer {
+    /// Creates a tracer that answers every import with zeros.
+    pub fn new(options: Options) -> Self {
+        Self { options, functions: HashMap::new() }
+    }
+
+    /// Answers calls of the imported function `name` of `module` with `function`, whatever its type.
+    pub fn define(
+        &mut self,
+        module: &str,
+        name: &str,
+        function: impl Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.functions.insert((module.to_owned(), name.to_owned()), Arc::new(function));
+        self
+    }
+
+    /// Reads and validates a sample, binary or text. Nothing of it runs yet; the limits of time count from here.
+    ///
+    /// # Errors
+    ///
+    /// If it is no module, is invalid, or needs what the engine lacks.
+    pub fn load(&self, bytes: &[u8]) -> Result<Session, LoadError> {
+        let wasm = error::to_binary(bytes)?;
+        let engine = engine::Engine::new(&self.config());
+        let compiled = engine::Module::new(&engine, &wasm[..]).map_err(|error| error::diagnose(&wasm, &error.to_string()))?;
+        let module = Module::parse(&wasm[..]).map_err(|error| error::diagnose(&wasm, &error.to_string()))?;
+        let limits = &self.options.limits;
+        let mut store = engine::Store::new(&engine, Host::new(limits));
+        store.limiter(|host| host);
+        store.recorder_mut().set_sink(Box::new(Capture::new(limits.clone())));
+        let (imports, hosts) = self.imports(&mut store, &compiled, limits)?;
+        let first_key = FuncKey(store.next_func_key());
+        let trace = Trace {
+            modules: vec![Arc::new(module)],
+            instances: vec![Instance { module: 0, first_key }],
+            hosts,
+            ..Trace::default()
+        };
+        Ok(Session { store, compiled, imports, instance: None, trace, begun: Instant::now(), limits: limits.clone() })
+    }
+
+    fn config(&self) -> engine::Config {
+        let limits = &self.options.limits;
+        let mut config = engine::Config::default();
+        config.record(true).wasm_custom_page_sizes(true).wasm_wide_arithmetic(true);
+        config.set_max_recursion_depth(limits.call_depth);
+        // The engine asks that the least height is below the greatest.
+        config.set_min_stack_height(1 << 10);
+        config.set_max_stack_height(limits.stack_bytes.max(1 << 10));
+        config
+    }
+
+    /// Makes what the module imports, in its order.
+    fn imports(
+        &self,
+        store: &mut engine::Store<Host>,
+        compiled: &engine::Module,
+        limits: &Limits,
+    ) -> Result<(Vec<engine::Extern>, BTreeMap<FuncKey, trace::Host>), LoadError> {
+        let (mut imports, mut hosts) = (Vec::new(), BTreeMap::new());
+        for import in compiled.imports() {
+            let refused = |what, given, limit| LoadError::TooBig { what, given, limit };
+            imports.push(match import.ty() {
+                engine::ExternType::Func(ty) => {
+                    let (module, name) = (import.module().to_owned(), import.name().to_owned());
+                    let host = trace::Host { module: module.as_str().into(), name: name.as_str().into() };
+                    hosts.insert(FuncKey(store.next_func_key()), host);
+                    let body = self.functions.get(&(module, name)).cloned();
+                    host::func(store, ty.clone(), body).into()
+                }
+                engine::ExternType::Global(ty) => {
+                    let value = engine::Val::default_for_ty(ty.content());
+                    engine::Global::new(&mut *store, value, ty.mutability()).into()
+                }
+                engine::ExternType::Memory(ty) => {
+                    let error = refused("pages of imported memory", ty.minimum(), limits.memory_pages);
+                    engine::Memory::new(&mut *store, *ty).map_err(|_| error)?.into()
+                }
+                engine::ExternType::Table(ty) => {
+                    let error = refused("elements of imported tables", ty.minimum(), limits.table_elements);
+                    let null = engine::Ref::default_for_ty(ty.element());
+                    engine::Table::new(&mut *store, *ty, null).map_err(|_| error)?.into()
+                }
+            });
+        }
+        Ok((imports, hosts))
+    }
+}
+
+/// A sample being run.
+pub struct Session {
+    store: engine::Store<Host>,
+    compiled: engine::Module,
+    imports: Vec<engine::Extern>,
+    instance: Option<engine::Instance>,
+    /// Without its streams until the end.
+    trace: Trace,
+    begun: Instant,
+    limits: Limits,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("started", &self.instance.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// How an invocation ended.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It returned these values.
+    Returned(Vec<Value>),
+    /// It trapped.
+    Trapped {
+        /// Why.
+        code: Trap,
+        /// At which instruction; `None` if it did not get to its first.
+        site: Option<Site>,
+    },
+    /// It reached a limit.
+    Stopped {
+        /// Which.
+        limit: Limit,
+        /// The instruction at which it would go on; `None` if it did not get to its first.
+        site: Option<Site>,
+    },
+    /// A host function ended it.
+    HostError {
+        /// That function's message.
+        message: String,
+        /// The call.
+        site: Option<Site>,
+    },
+    /// The engine could not go on.
+    Failed {
+        /// The engine's message.
+        message: String,
+        /// The instruction that was executed last.
+        site: Option<Site>,
+    },
+}
+
+/// An instruction of the sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Site {
+    /// Index of the function, imports first.
+    pub function: u32,
+    /// Byte offset in the module.
+    pub offset: u32,
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "wasm-function[{}]:{:#x}", self.function, self.offset)
+    }
+}
+
+/// Why an invocation did not begin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvokeError {
+    /// The session was not started, or its start did not return.
+    #[error("the module is not instantiated")]
+    NotStarted,
+    /// The session is started already.
+    #[error("the module is instantiated already")]
+    Started,
+    /// Instantiation failed before any instruction ran.
+    #[error("the module cannot be instantiated: {0}")]
+    Instantiation(String),
+    /// No such function.
+    #[error("there is no exported function `{0}`")]
+    NoSuchExport(String),
+    /// The arguments do not fit the function's type.
+    #[error("{0}")]
+    Arguments(String),
+}
+
+impl Session {
+    /// Instantiates the module and runs its start function, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// If the module cannot be instantiated, for instance because a segment does not fit; a trap of the start function is an outcome.
+    pub fn start(&mut self) -> Result<Outcome, InvokeError> {
+        if self.instance.is_some() {
+            return Err(InvokeError::Started);
+        }
+        let imports = std::mem::take(&mut self.imports);
+        let ran_before = self.capture().has_run();
+        match engine::Instance::new(&mut self.store, &self.compiled, &imports) {
+            Ok(instance) => {
+                self.instance = Some(instance);
+                Ok(Outcome::Returned(Vec::new()))
+            }
+            Err(error) if self.capture().has_run() == ran_before => Err(InvokeError::Instantiation(error.to_string())),
+            Err(error) => Ok(self.outcome(error)),
+        }
+    }
+
+    /// Calls an exported function.
+    ///
+    /// # Errors
+    ///
+    /// If it does not exist or the arguments do not fit; a trap is an outcome.
+    pub fn invoke(&mut self, export: &str, args: &[Value]) -> Result<Outcome, InvokeError> {
+        let instance = self.instance.ok_or(InvokeError::NotStarted)?;
+        let func = instance.get_func(&self.store, export).ok_or_else(|| InvokeError::NoSuchExport(export.to_owned()))?;
+        match host::call(engine::AsContextMut::as_context_mut(&mut self.store), func, args) {
+            Ok(results) => Ok(Outcome::Returned(results)),
+            Err(CallError::Arguments(message)) => Err(InvokeError::Arguments(message)),
+            Err(CallError::Engine(error)) => Ok(self.outcome(error)),
+        }
+    }
+
+    /// Returns the parameter types of an exported function.
+    pub fn params(&self, export: &str) -> Option<Vec<Type>> {
+        let ty = match self.compiled.get_export(export)? {
+            engine::ExternType::Func(ty) => ty,
+            _ => return None,
+        };
+        Some(ty.params().iter().map(|&ty| ty.into()).collect())
+    }
+
+    /// Returns the names of the exported functions, in the module's order.
+    pub fn exports(&self) -> Vec<String> {
+        let functions = self.compiled.exports().filter(|export| matches!(export.ty(), engine::ExternType::Func(_)));
+        functions.map(|export| export.name().to_owned()).collect()
+    }
+
+    /// Returns the static view of the sample.
+    pub fn module(&self) -> &Arc<Module> {
+        &self.trace.modules[0]
+    }
+
+    /// Returns the value of an exported global.
+    pub fn global(&self, export: &str) -> Option<Value> {
+        let global = self.instance?.get_global(&self.store, export)?;
+        Some(Value::from(&global.get(&self.store)))
+    }
+
+    /// Returns the bytes of an exported memory.
+    pub fn memory(&self, export: &str) -> Option<&[u8]> {
+        Some(self.instance?.get_memory(&self.store, export)?.data(&self.store))
+    }
+
+    /// Returns the limit that was reached first, if one was.
+    pub fn stopped_by(&mut self) -> Option<Limit> {
+        self.capture().stopped_by()
+    }
+
+    /// Returns how often a memory or table asked for more than the limits allow, and was refused.
+    pub fn refused_growth(&self) -> u64 {
+        self.store.data().refusals
+    }
+
+    /// Returns the time since the sample was loaded.
+    pub fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Returns the limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Ends the session and returns what was recorded.
+    pub fn finish(mut self) -> Trace {
+        let recorder = self.store.recorder_mut();
+        recorder.drain();
+        let (decisions, calls) = (recorder.decisions(), recorder.calls());
+        let sink: Box<dyn Any> = recorder.set_sink(Box::new(Capture::new(self.limits.clone())));
+        // The sink is the one that `load` installed: nothing else here installs one.
+        if let Ok(capture) = sink.downcast::<Capture>() {
+            let (words, records) = capture.into_streams();
+            self.trace.words = words;
+            self.trace.records = records;
+            self.trace.decisions = decisions;
+            self.trace.calls = calls;
+        }
+        self.trace
+    }
+
+    fn capture(&mut self) -> &mut Capture {
+        let sink: &mut dyn Any = self.store.recorder_mut().sink_mut();
+        match sink.downcast_mut() {
+            Some(capture) => capture,
+            None => unreachable!("the session's own sink stays installed until `finish`, which consumes the session"),
+        }
+    }
+
+    /// Tells an error of the engine as the way an invocation ended.
+    fn outcome(&mut self, error: engine::Error) -> Outcome {
+        let (limit, place) = (self.capture().stopped_by(), self.capture().last_place());
+        let site = place.and_then(|place| place.site).and_then(|(key, offset)| self.site(FuncKey(key), offset));
+        let message = || error.to_string();
+        match (limit, error.as_trap_code()) {
+            (Some(limit), _) => Outcome::Stopped { limit, site },
+            (None, Some(code)) => Outcome::Trapped { code: capture::to_trap(code), site },
+            (None, None) if error.downcast_ref::<HostError>().is_some() => Outcome::HostError { message: message(), site },
+            (None, None) => Outcome::Failed { message: message(), site },
+        }
+    }
+
+    fn site(&self, key: FuncKey, offset: u32) -> Option<Site> {
+        let Callee::Defined(_, function) = self.trace.resolve(key)? else { return None };
+        Some(Site { function: function.0, offset: self.module().body(function)?.start + offset })
+    }
+}

@@ -1,0 +1,188 @@
+//! `spoor dump`: runs a sample and prints what was executed, instruction by instruction.
+
+use std::io::Write;
+
+use clap::Args;
+use serde::Serialize;
+use wasmspoor::{
+    module::{FuncIndex, Opcode},
+    trace::{Callee, End, Event, Executed, FuncKey, Kind, Trace},
+};
+
+use super::{Exit, Failure, run, text::escape};
+
+/// Run a sample and print the executed instructions in order, with calls, returns, branch outcomes, host calls and traps
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(after_help = "Examples:
+  spoor dump sample.wasm --limit 100
+  spoor dump sample.wasm --invoke main --function 5 --opcode br_if
+  spoor dump sample.wasm --json | jq -r 'select(.event == \"instruction\") | .opcode' | sort | uniq -c
+
+Each line of text is: wasm-function[INDEX]:OFFSET, the opcode, and what it did. OFFSET is the byte offset in the module.")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    run: run::Arguments,
+    /// Only instructions of this function (index in the function space, imports first); may be repeated
+    #[arg(long, value_name = "INDEX")]
+    function: Vec<u32>,
+    /// Only instructions with this mnemonic, such as i32.xor; may be repeated
+    #[arg(long, value_name = "MNEMONIC", value_parser = mnemonic)]
+    opcode: Vec<String>,
+    /// Print at most this many lines
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Print each event as a JSON object on a line; see docs/json.md
+    #[arg(long)]
+    json: bool,
+}
+
+fn mnemonic(text: &str) -> Result<String, String> {
+    match Opcode::from_mnemonic(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => {
+            Err(format!("no instruction is called `{text}` (they are called as in the text format: i32.add, br_if, local.get)"))
+        }
+    }
+}
+
+/// A line of `--json`. The fields are described in `docs/json.md`.
+#[derive(Debug, Default, Serialize)]
+struct Line<'t> {
+    event: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opcode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taken: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    callee: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'t str>,
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let (session, _) = run::run(&arguments.run)?;
+    let trace = session.finish();
+    let mut left = arguments.limit.unwrap_or(u64::MAX);
+    for event in trace.events() {
+        if left == 0 {
+            break;
+        }
+        let event = event?;
+        if !wanted(arguments, &event) {
+            continue;
+        }
+        let line = line(&trace, &event);
+        if arguments.json {
+            serde_json::to_writer(&mut *out, &line)?;
+            writeln!(out)?;
+        } else {
+            print(&line, out)?;
+        }
+        left -= 1;
+    }
+    Ok(Exit::Done)
+}
+
+/// Whether the filters let an event pass; filters ask for instructions.
+fn wanted(arguments: &Arguments, event: &Event) -> bool {
+    let Event::Op(Executed { function, opcode, .. }) = event else {
+        return arguments.function.is_empty() && arguments.opcode.is_empty();
+    };
+    let in_function = arguments.function.is_empty() || arguments.function.contains(&function.0);
+    in_function && (arguments.opcode.is_empty() || arguments.opcode.iter().any(|name| name == opcode.mnemonic()))
+}
+
+fn line<'t>(trace: &'t Trace, event: &'t Event) -> Line<'t> {
+    let named = |event| Line { event, ..Line::default() };
+    match event {
+        Event::Op(executed) => instruction(trace, executed),
+        Event::Leave => named("leave"),
+        Event::Invoke { func } => {
+            let (function, host) = callee(trace, *func);
+            Line { function, host, ..named("invoke") }
+        }
+        Event::HostCall { func, .. } => Line { host: callee(trace, *func).1, ..named("host_call") },
+        Event::HostReturn { failed } => Line { failed: Some(*failed), ..named("host_return") },
+        Event::End(end) => {
+            let (status, message) = match end {
+                End::Returned => ("returned", None),
+                End::HostError => ("host_error", None),
+                End::Trapped { code, .. } => ("trapped", Some(code.message())),
+                End::Stopped { .. } => ("stopped", None),
+                End::Failed { message, .. } => ("failed", Some(&**message)),
+            };
+            Line { status: Some(status), message, ..named("end") }
+        }
+    }
+}
+
+fn instruction<'t>(trace: &Trace, executed: &Executed) -> Line<'t> {
+    let mut line = Line {
+        event: "instruction",
+        function: Some(executed.function.0),
+        offset: Some(executed.offset.0),
+        opcode: Some(executed.opcode.mnemonic()),
+        ..Line::default()
+    };
+    match executed.kind {
+        Kind::Branch { taken } => line.taken = Some(taken),
+        Kind::Table { index } => line.index = Some(index),
+        Kind::Call { callee: key, .. } | Kind::TailCall { callee: key, .. } => (line.callee, line.host) = callee(trace, key),
+        _ => {}
+    }
+    line
+}
+
+/// The function index of a key, or the name of a host function.
+fn callee(trace: &Trace, key: FuncKey) -> (Option<u32>, Option<String>) {
+    match trace.resolve(key) {
+        Some(Callee::Defined(_, FuncIndex(index))) => (Some(index), None),
+        Some(Callee::Host(host)) => (None, Some(format!("{}.{}", host.module, host.name))),
+        None => (None, None),
+    }
+}
+
+fn print(line: &Line<'_>, out: &mut impl Write) -> Result<(), Failure> {
+    let host = line.host.as_deref().map(|host| escape(host).replace('\n', "\\n"));
+    if let (Some(function), Some(offset), Some(opcode)) = (line.function, line.offset, line.opcode) {
+        write!(out, "{:<32} {opcode}", format!("wasm-function[{function}]:{offset:#x}"))?;
+        match (line.taken, line.index, line.callee) {
+            (Some(taken), ..) => write!(out, "  {}", if taken { "taken" } else { "not taken" })?,
+            (_, Some(index), _) => write!(out, "  label {index}")?,
+            (_, _, Some(callee)) => write!(out, "  wasm-function[{callee}]")?,
+            _ => {}
+        }
+    } else {
+        write!(out, "{}", line.event.replace('_', " "))?;
+        if let Some(function) = line.function {
+            write!(out, " wasm-function[{function}]")?;
+        }
+        if let Some(failed) = line.failed {
+            write!(out, "{}", if failed { " failed" } else { "" })?;
+        }
+        if let Some(status) = line.status {
+            write!(out, " {}", status.replace('_', " "))?;
+        }
+        if let Some(message) = line.message {
+            write!(out, ": {message}")?;
+        }
+    }
+    if let Some(host) = host {
+        write!(out, "  {host}")?;
+    }
+    writeln!(out)?;
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! The options that bound a run, shared by the subcommands that run a sample.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use wasmspoor::{AtTraceLimit, Limits};
+
+/// Limits of the run
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(next_help_heading = "Limits")]
+pub(super) struct Arguments {
+    /// Stop after this many seconds (0: no limit)
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    time_limit: f64,
+    /// Stop after this many decisions (branches taken or not, table indices, …): a limit that does not depend on the machine
+    #[arg(long, value_name = "N")]
+    max_decisions: Option<u64>,
+    /// Stop after this many calls of host functions
+    #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+    max_host_calls: u64,
+    /// Size of the recorded trace in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    max_trace: u64,
+    /// What happens at that size
+    #[arg(long, value_enum, value_name = "ACTION", default_value_t = AtLimit::Stop)]
+    at_max_trace: AtLimit,
+    /// Size of all memories together in pages of 64 KiB; growth beyond is refused
+    #[arg(long, value_name = "PAGES", default_value_t = 4096)]
+    max_memory: u64,
+    /// Elements of all tables together; growth beyond is refused
+    #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+    max_table: u64,
+    /// Nested calls; one more is a trap
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    max_depth: usize,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum AtLimit {
+    /// Stop the run
+    Stop,
+    /// Go on, with decisions in a temporary file
+    Spill,
+}
+
+impl Arguments {
+    pub(super) fn to_limits(&self) -> Result<Limits, anyhow::Error> {
+        let mut limits = Limits::default();
+        limits.wall_time = match self.time_limit {
+            0.0 => None,
+            seconds => {
+                Some(Duration::try_from_secs_f64(seconds).map_err(|_| anyhow::anyhow!("--time-limit {seconds} is not a time"))?)
+            }
+        };
+        limits.decisions = self.max_decisions;
+        limits.host_calls = Some(self.max_host_calls);
+        limits.trace_bytes = self.max_trace.saturating_mul(1 << 20);
+        limits.at_trace_limit = match self.at_max_trace {
+            AtLimit::Stop => AtTraceLimit::Stop,
+            AtLimit::Spill => AtTraceLimit::Spill,
+        };
+        limits.memory_pages = self.max_memory;
+        limits.table_elements = self.max_table;
+        limits.call_depth = self.max_depth;
+        Ok(limits)
+    }
+}

@@ -1,0 +1,256 @@
+//! `spoor trace`: runs a sample and prints totals.
+
+use std::{collections::BTreeMap, io::Write};
+
+use clap::Args;
+use serde::Serialize;
+use wasmspoor::{
+    Limit, Outcome, Session, Site, Value,
+    trace::{Counts, Trace},
+};
+
+use super::{
+    Exit, Failure,
+    run::{self, Entry},
+    text::{escape, grouped},
+};
+
+/// Run a sample and print what was executed: totals, opcodes, functions, how it ended
+///
+/// Runs the start function, then `_start` if it is exported, or the export named with --invoke.
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(after_help = "Examples:
+  spoor trace sample.wasm
+  spoor trace sample.wasm --invoke mine --json
+  spoor trace sample.wasm --invoke sum 3 -4
+  spoor trace sample.wat --max-decisions 1000000 --at-max-trace spill")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    run: run::Arguments,
+    /// Print one JSON object instead of tables; its fields are described in docs/json.md
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints. The fields are described in `docs/json.md`.
+#[derive(Debug, Serialize)]
+struct Report {
+    schema: &'static str,
+    instructions: u64,
+    opcodes: BTreeMap<&'static str, u64>,
+    status: &'static str,
+    trap: Option<Trap>,
+    stopped_by: Option<Stopped>,
+    error: Option<String>,
+    entries: Vec<EntryReport>,
+    functions: Vec<Function>,
+    host_calls: Vec<HostCalls>,
+    refused_growth: u64,
+    decisions: u64,
+    trace_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Trap {
+    code: wasmspoor::trace::Trap,
+    message: &'static str,
+    function: Option<u32>,
+    offset: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct Stopped {
+    limit: Limit,
+    function: Option<u32>,
+    offset: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct EntryReport {
+    entry: String,
+    status: &'static str,
+    results: Vec<Value>,
+}
+
+#[derive(Debug, Serialize)]
+struct Function {
+    index: u32,
+    name: Option<String>,
+    instructions: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct HostCalls {
+    module: String,
+    name: String,
+    calls: u64,
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let (session, entries) = run::run(&arguments.run)?;
+    let report = report(session, &entries)?;
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut *out, &report)?;
+        writeln!(out)?;
+    } else {
+        print(&report, &entries, out)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn report(session: Session, entries: &[Entry]) -> Result<Report, Failure> {
+    let refused_growth = session.refused_growth();
+    let trace = session.finish();
+    let counts = trace.counts()?;
+    let last = entries.last().map(|entry| &entry.outcome);
+    let place = |site: &Option<Site>| (site.map(|site| site.function), site.map(|site| site.offset));
+    let mut report = Report {
+        schema: "spoor.trace/1",
+        instructions: counts.total,
+        opcodes: opcodes(&counts),
+        status: last.map_or("nothing_ran", status),
+        trap: None,
+        stopped_by: None,
+        error: None,
+        entries: entries.iter().map(entry_report).collect(),
+        functions: functions(&trace, &counts),
+        host_calls: host_calls(&trace),
+        refused_growth,
+        decisions: trace.decisions,
+        trace_bytes: trace.size_bytes(),
+    };
+    match last {
+        Some(Outcome::Trapped { code, site }) => {
+            let (function, offset) = place(site);
+            report.trap = Some(Trap { code: *code, message: code.message(), function, offset });
+        }
+        Some(Outcome::Stopped { limit, site }) => {
+            let (function, offset) = place(site);
+            report.stopped_by = Some(Stopped { limit: *limit, function, offset });
+        }
+        Some(Outcome::HostError { message, .. } | Outcome::Failed { message, .. }) => report.error = Some(message.clone()),
+        _ => {}
+    }
+    Ok(report)
+}
+
+fn status(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Returned(_) => "returned",
+        Outcome::Trapped { .. } => "trapped",
+        Outcome::Stopped { .. } => "stopped",
+        Outcome::HostError { .. } => "host_error",
+        _ => "failed",
+    }
+}
+
+fn entry_report(entry: &Entry) -> EntryReport {
+    let results = match &entry.outcome {
+        Outcome::Returned(results) => results.clone(),
+        _ => Vec::new(),
+    };
+    EntryReport { entry: entry.name.clone(), status: status(&entry.outcome), results }
+}
+
+fn opcodes(counts: &Counts) -> BTreeMap<&'static str, u64> {
+    let mut opcodes = BTreeMap::new();
+    for (mnemonic, count) in counts.mnemonics() {
+        *opcodes.entry(mnemonic).or_insert(0) += count;
+    }
+    opcodes
+}
+
+fn functions(trace: &Trace, counts: &Counts) -> Vec<Function> {
+    let mut functions: Vec<_> = counts
+        .per_function
+        .iter()
+        .map(|function| {
+            let name = trace.modules.first().and_then(|module| module.name(function.func)).map(str::to_owned);
+            Function { index: function.func.0, name, instructions: function.total }
+        })
+        .collect();
+    functions.sort_by_key(|function| (std::cmp::Reverse(function.instructions), function.index));
+    functions
+}
+
+fn host_calls(trace: &Trace) -> Vec<HostCalls> {
+    let mut calls = BTreeMap::new();
+    for record in &trace.records {
+        if let wasmspoor::trace::Record::HostCall { func } = record {
+            *calls.entry(*func).or_insert(0) += 1;
+        }
+    }
+    let named = calls.into_iter().filter_map(|(key, calls)| {
+        let host = trace.hosts.get(&key)?;
+        Some(HostCalls { module: host.module.to_string(), name: host.name.to_string(), calls })
+    });
+    named.collect()
+}
+
+/// Rows of a table at most; the rest is counted.
+const ROWS: usize = 20;
+
+fn print(report: &Report, entries: &[Entry], out: &mut impl Write) -> Result<(), Failure> {
+    for entry in entries {
+        writeln!(out, "{:<14} {}", format!("{}:", escape(&entry.name)), escape(&ending(&entry.outcome)))?;
+    }
+    if entries.is_empty() {
+        writeln!(out, "nothing ran:   the module has no start function and exports no `_start`; name an export with --invoke")?;
+    }
+    writeln!(out, "instructions:  {}", grouped(report.instructions))?;
+    writeln!(out, "trace:         {} decisions, {} bytes", grouped(report.decisions), grouped(report.trace_bytes))?;
+    if report.refused_growth > 0 {
+        writeln!(out, "refused:       {} requests to grow a memory or table beyond the limit", grouped(report.refused_growth))?;
+    }
+    let mut opcodes: Vec<_> = report.opcodes.iter().map(|(&name, &count)| (count, name.to_owned())).collect();
+    opcodes.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    table("opcodes", &opcodes, report.instructions, out)?;
+    let functions: Vec<_> = report
+        .functions
+        .iter()
+        .map(|function| {
+            let name = function.name.as_ref().map(|name| format!(" {}", escape(name).replace('\n', "\\n"))).unwrap_or_default();
+            (function.instructions, format!("wasm-function[{}]{name}", function.index))
+        })
+        .collect();
+    table("functions", &functions, report.instructions, out)?;
+    let hosts: Vec<_> = report
+        .host_calls
+        .iter()
+        .map(|host| (host.calls, escape(&format!("{}.{}", host.module, host.name)).replace('\n', "\\n")))
+        .collect();
+    table("host calls", &hosts, hosts.iter().map(|(calls, _)| calls).sum(), out)
+}
+
+/// How an invocation ended, in words.
+fn ending(outcome: &Outcome) -> String {
+    let at = |site: &Option<Site>| site.map(|site| format!(" at {site}")).unwrap_or_default();
+    match outcome {
+        Outcome::Returned(results) if results.is_empty() => "returned".into(),
+        Outcome::Returned(results) => {
+            let results: Vec<_> = results.iter().map(ToString::to_string).collect();
+            format!("returned {}", results.join(" "))
+        }
+        Outcome::Trapped { code, site } => format!("trapped: {}{}", code.message(), at(site)),
+        Outcome::Stopped { limit, site } => format!("stopped by the limit {limit}{}", at(site)),
+        Outcome::HostError { message, site } | Outcome::Failed { message, site } => format!("ended: {message}{}", at(site)),
+        _ => "ended".into(),
+    }
+}
+
+fn table(title: &str, rows: &[(u64, String)], total: u64, out: &mut impl Write) -> Result<(), Failure> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{:>18}  {:>6}  {title}", "count", "share")?;
+    for (count, name) in rows.iter().take(ROWS) {
+        let share = *count as f64 * 100.0 / total.max(1) as f64;
+        writeln!(out, "{:>18}  {share:>5.1}%  {name}", grouped(*count))?;
+    }
+    if rows.len() > ROWS {
+        let rest: u64 = rows[ROWS..].iter().map(|(count, _)| count).sum();
+        writeln!(out, "{:>18}  {:>6}  in {} more", grouped(rest), "", rows.len() - ROWS)?;
+    }
+    Ok(())
+}

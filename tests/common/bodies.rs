@@ -1,0 +1,163 @@
+//! The bodies of the fuzz targets: plain functions that ordinary tests also call.
+
+use std::sync::Arc;
+
+use arbitrary::{Arbitrary as _, Unstructured};
+use wasmspoor::{
+    Options, Tracer,
+    module::Module,
+    trace::{End, FuncKey, Host, Instance, Place, Record, ReplayLimits, Trace, Trap, Words},
+};
+
+use super::{compare, limits};
+
+/// Arbitrary bytes as a module: parsed, loaded, run and replayed, whatever they are.
+pub fn module(data: &[u8]) {
+    if let Ok(module) = Module::parse(data) {
+        for func in module.defined().take(1000) {
+            _ = module.code(func);
+            _ = module.name(func);
+        }
+    }
+    let mut limits = limits(20_000);
+    limits.memory_pages = 256;
+    limits.stack_bytes = 1 << 20;
+    let Ok(mut session) = Tracer::new(Options::default().limits(limits)).load(data) else { return };
+    let Ok(_) = session.start() else { return };
+    for export in session.exports().into_iter().take(10) {
+        let args: Vec<_> = session
+            .params(&export)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|ty| ty.parse("0").or_else(|_| ty.parse("0x0")).or_else(|_| ty.parse("null")).ok())
+            .collect();
+        _ = session.invoke(&export, &args);
+    }
+    let trace = session.finish();
+    if let Err(error) = trace.counts() {
+        panic!("a trace of ours does not replay: {error}");
+    }
+}
+
+/// A module from wasm-smith: hooked against stock wasmi, and counts against the oracle.
+pub fn differential(data: &[u8]) {
+    let Ok(wasm) = smith(data) else { return };
+    if let Err(difference) = compare(&wasm, 50_000) {
+        panic!("{difference}\n{}", wasmprinter::print_bytes(&wasm).unwrap_or_default());
+    }
+}
+
+/// Makes a module of `data` with all that wasmi runs.
+///
+/// # Errors
+///
+/// If `data` is too short.
+pub fn smith(data: &[u8]) -> arbitrary::Result<Vec<u8>> {
+    let mut u = Unstructured::new(data);
+    let mut config = wasm_smith::Config::arbitrary(&mut u)?;
+    config.export_everything = true;
+    config.min_funcs = 1;
+    config.max_funcs = 12;
+    config.max_imports = 10;
+    config.max_memories = 3;
+    config.max_tables = 3;
+    config.max_memory32_bytes = 1 << 18;
+    config.max_memory64_bytes = 1 << 18;
+    config.max_table_elements = 1000;
+    config.allow_start_export = true;
+    config.canonicalize_nans = true;
+    config.bulk_memory_enabled = true;
+    config.reference_types_enabled = true;
+    config.tail_call_enabled = true;
+    config.extended_const_enabled = true;
+    config.multi_value_enabled = true;
+    config.saturating_float_to_int_enabled = true;
+    config.sign_extension_ops_enabled = true;
+    config.simd_enabled = true;
+    config.memory64_enabled = true;
+    config.custom_page_sizes_enabled = true;
+    config.wide_arithmetic_enabled = true;
+    // The results of these are not determined.
+    config.relaxed_simd_enabled = false;
+    config.threads_enabled = false;
+    config.shared_everything_threads_enabled = false;
+    config.exceptions_enabled = false;
+    config.gc_enabled = false;
+    config.custom_descriptors_enabled = false;
+    let module = wasm_smith::Module::new(config, &mut u)?;
+    Ok(module.to_bytes())
+}
+
+/// Arbitrary streams over a small module: replay ends with a result or an error, within its limits.
+pub fn trace(data: &[u8]) {
+    let mut u = Unstructured::new(data);
+    let Ok(trace) = stored_trace(&mut u) else { return };
+    let limits = ReplayLimits { max_instructions: 200_000 };
+    let mut events = 0u64;
+    for event in trace.events_within(limits) {
+        events += 1;
+        // Between two looks at the limit there is at most one word of decisions, and blocks are short here.
+        assert!(events < 10_000_000, "replay does not end");
+        if event.is_err() {
+            break;
+        }
+    }
+    let mut counter = wasmspoor::trace::Counter::default();
+    _ = trace.replay_within(limits, &mut counter);
+    _ = counter.finish();
+}
+
+/// Modules whose code the streams are laid over.
+const MODULES: &[&str] = &[
+    r#"(module (import "e" "f" (func $f)) (import "e" "g" (func $g (param i32)))
+      (memory 1) (table 4 funcref) (type $t (func))
+      (func $h (loop (br_if 0 (i32.const 0)) (br_table 0 1 2 (i32.const 1))))
+      (func $a (export "a") (call $f) (call $h) (call $a) (if (i32.const 1) (then (call $h)) (else (return)))
+        (memory.fill (i32.const 0) (i32.const 0) (i32.const 1)) (drop (memory.grow (i32.const 1))) (call_indirect (type $t) (i32.const 0)))
+      (func $b (return_call $a)) (func $c (return_call_indirect (type $t) (i32.const 0))) (func $d (call $g (i32.const 1)) (return_call $f))
+      (func $e (block (block (loop (br 0)))) (unreachable)))"#,
+    "(module (func $f0) (func $f1 (call $f0) (call $f0)) (func $f2 (call $f1) (call $f1)) (func $f3 (call $f2) (call $f2)) (func $f4 (call $f3) (call $f3)))",
+];
+
+fn stored_trace(u: &mut Unstructured<'_>) -> arbitrary::Result<Trace> {
+    let modules = MODULES
+        .iter()
+        .map(|text| Arc::new(Module::parse(wat::parse_str(text).unwrap_or_default()).unwrap_or_else(|error| panic!("{error}"))));
+    let key = |u: &mut Unstructured<'_>| Ok(FuncKey(if u.ratio(9, 10)? { u.int_in_range(0..=24)? } else { u.arbitrary()? }));
+    let small = |u: &mut Unstructured<'_>| Ok(if u.ratio(9, 10)? { u.int_in_range(0..=200u64)? } else { u.arbitrary()? });
+    let mut trace = Trace { modules: modules.collect(), ..Trace::default() };
+    trace.instances = vec![Instance { module: 0, first_key: FuncKey(2) }, Instance { module: 1, first_key: FuncKey(10) }];
+    for _ in 0..u.int_in_range(0..=2)? {
+        trace.instances.push(Instance { module: u.int_in_range(0..=3)?, first_key: key(u)? });
+    }
+    for func in [0, 1] {
+        trace.hosts.insert(FuncKey(func), Host { module: "e".into(), name: "f".into() });
+    }
+    trace.decisions = small(u)?;
+    trace.calls = small(u)?;
+    let place = |u: &mut Unstructured<'_>| {
+        let site = if u.arbitrary()? { Some((key(u)?, u.int_in_range(0..=60)?)) } else { None };
+        Ok(Place { bits: small(u)?, calls: small(u)?, depth: u.int_in_range(0..=5)?, site })
+    };
+    for _ in 0..u.int_in_range(0..=20)? {
+        let record = match u.int_in_range(0..=9)? {
+            0 | 1 => Record::Invoke { func: key(u)? },
+            2 => Record::End(End::Returned),
+            3 => Record::End(End::HostError),
+            4 => Record::End(End::Trapped { code: Trap::Unreachable, at: place(u)? }),
+            5 => Record::End(End::Stopped { at: place(u)? }),
+            6 => Record::HostCall { func: key(u)? },
+            7 => Record::HostReturn { failed: u.ratio(1, 4)? },
+            8 => Record::Grow { delta: small(u)?, result: small(u)? },
+            _ => Record::Bulk { dst: small(u)?, src: small(u)?, len: small(u)? },
+        };
+        trace.records.push(record);
+    }
+    let mut words = Words::default();
+    let all: Vec<u64> = u.arbitrary_iter()?.collect::<Result<_, _>>()?;
+    for chunk in all.chunks(3) {
+        words.push(chunk);
+    }
+    trace.words = words;
+    Ok(trace)
+}

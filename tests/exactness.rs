@@ -1,0 +1,122 @@
+//! Replay against counters that share no code with it, on everything at hand: our corpus, the workloads and samples of `../shared`, modules from
+//! wasm-smith, and the figures that an independent engine measured.
+
+mod common;
+
+use std::{collections::BTreeMap, fs};
+
+use common::{bodies, compare, files, shared};
+use wasmspoor::{Limits, Options, Outcome, Tracer};
+
+#[test]
+fn corpus_is_counted_exactly() {
+    let samples = files(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus"), "wat");
+    assert!(samples.len() >= 9);
+    for sample in samples {
+        let wasm = wat::parse_file(&sample).unwrap();
+        match compare(&wasm, 5_000_000) {
+            Ok(Some(total)) => assert!(total > 0, "{}", sample.display()),
+            Ok(None) => panic!("{} is not accepted", sample.display()),
+            Err(difference) => panic!("{}: {difference}", sample.display()),
+        }
+    }
+}
+
+#[test]
+fn shared_samples_are_counted_exactly() {
+    let Some(shared) = shared() else { return };
+    // `SPOOR_DECISIONS=200000` runs them longer; docs/exactness.md says what that gave.
+    let decisions = std::env::var("SPOOR_DECISIONS").map_or(20_000, |text| text.parse().unwrap());
+    let (mut modules, mut refused, mut instructions, mut wrong) = (0u64, 0u64, 0u64, Vec::new());
+    for folder in ["samples", "workloads", "wasi"] {
+        for sample in files(&shared.join(folder), "wasm") {
+            let wasm = fs::read(&sample).unwrap();
+            match compare(&wasm, decisions) {
+                Ok(Some(total)) => (modules, instructions) = (modules + 1, instructions + total),
+                Ok(None) => refused += 1,
+                Err(difference) => wrong.push(format!("{}: {difference}", sample.display())),
+            }
+        }
+    }
+    println!("{modules} modules, {instructions} instructions counted exactly; {refused} refused by both engines");
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn modules_from_wasm_smith_are_counted_exactly() {
+    let (mut modules, mut instructions) = (0, 0);
+    for seed in 0..400u64 {
+        let data = noise(seed, 3000);
+        let Ok(wasm) = bodies::smith(&data) else { continue };
+        match compare(&wasm, 20_000) {
+            Ok(total) => (modules, instructions) = (modules + 1, instructions + total.unwrap_or(0)),
+            Err(difference) => panic!("seed {seed}: {difference}\n{}", wasmprinter::print_bytes(&wasm).unwrap()),
+        }
+    }
+    println!("{modules} modules, {instructions} instructions");
+    assert!(modules > 300 && instructions > 100_000, "{modules} modules, {instructions} instructions");
+}
+
+#[test]
+fn hostile_bytes_and_streams_end() {
+    for seed in 0..200 {
+        bodies::trace(&noise(seed, 400));
+        bodies::module(&noise(seed, 200));
+        let mut headed = b"\0asm\x01\0\0\0".to_vec();
+        headed.extend(noise(seed, 200));
+        bodies::module(&headed);
+        // A valid module with some bytes changed.
+        if let Ok(mut wasm) = bodies::smith(&noise(seed, 1500)) {
+            let len = wasm.len();
+            for change in noise(seed + 1000, 12).chunks(3) {
+                let at = usize::from(u16::from_le_bytes([change[0], change[1]])) % len;
+                wasm[at] = change[2];
+            }
+            bodies::module(&wasm);
+        }
+    }
+}
+
+/// The figures of `../shared/reference`, measured with an engine that shares nothing with wasmi.
+#[test]
+fn reference_figures_are_met_to_the_last_unit() {
+    let Some(shared) = shared() else { return };
+    let text = fs::read_to_string(shared.join("reference/opcode-counts.json")).unwrap();
+    let reference: BTreeMap<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
+    let mut limits = Limits::default();
+    limits.wall_time = None;
+    let tracer = Tracer::new(Options::default().limits(limits));
+    for (kernel, figures) in reference {
+        let wasm = fs::read(shared.join(format!("workloads/{kernel}.wasm"))).unwrap();
+        let mut session = tracer.load(&wasm).unwrap();
+        session.start().unwrap();
+        let outcome = session.invoke(figures["invoke"].as_str().unwrap(), &[]).unwrap();
+        assert!(matches!(outcome, Outcome::Returned(_)), "{kernel}: {outcome:?}");
+        let counts = session.finish().counts().unwrap();
+        assert_eq!(Some(counts.total), figures["instructions_without_end_else"].as_u64(), "{kernel}");
+        let expected: BTreeMap<_, _> = figures["opcodes"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "end" | "else"))
+            .map(|(name, count)| (name.as_str(), count.as_u64().unwrap()))
+            .collect();
+        let counted: BTreeMap<_, _> = counts.mnemonics().collect();
+        assert_eq!(counted, expected, "{kernel}");
+        println!("{kernel}: {} instructions", counts.total);
+    }
+}
+
+/// Pseudo-random bytes that are the same everywhere.
+fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend(state.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
+}

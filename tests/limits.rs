@@ -1,0 +1,199 @@
+//! Every limit stops what it limits, says so, and loses nothing: the trace of a stopped run replays to the instruction at which it stopped.
+
+use std::time::{Duration, Instant};
+
+use wasmspoor::{AtTraceLimit, Limit, Limits, Options, Outcome, Session, Site, Tracer, trace};
+
+fn limits() -> Limits {
+    Limits::default()
+}
+
+/// Runs `main`; returns the session and how it ended.
+fn run(text: &str, limits: Limits) -> (Session, Outcome) {
+    let mut session = Tracer::new(Options::default().limits(limits)).load(text.as_bytes()).unwrap();
+    let outcome = session.start().unwrap();
+    if !matches!(outcome, Outcome::Returned(_)) || session.params("main").is_none() {
+        return (session, outcome);
+    }
+    let outcome = session.invoke("main", &[]).unwrap();
+    (session, outcome)
+}
+
+/// The last instruction that the trace executed.
+fn last(session: Session) -> Option<Site> {
+    let trace = session.finish();
+    let mut last = None;
+    for event in trace.events() {
+        if let trace::Event::Op(instruction) = event.unwrap() {
+            last = Some(Site { function: instruction.function.0, offset: instruction.offset.0 });
+        }
+    }
+    last
+}
+
+const ENDLESS: &[(&str, &str)] = &[
+    ("loop br 0", r#"(module (func (export "main") (loop (br 0))))"#),
+    ("loop br_if", r#"(module (func (export "main") (loop (br_if 0 (i32.const 1)))))"#),
+    ("mutual tail calls", r#"(module (func $a (export "main") (return_call $b)) (func $b (return_call $a)))"#),
+    (
+        "indirect tail calls",
+        r#"(module (table funcref (elem $a)) (func $a (export "main") (return_call_indirect (i32.const 0))))"#,
+    ),
+    ("br_table loop", r#"(module (func (export "main") (loop (block (br_table 0 1 1 (i32.const 7))))))"#),
+    ("br_table of equal labels", r#"(module (func (export "main") (loop (br_table 0 0 (i32.const 0)))))"#),
+    ("host call loop", r#"(module (import "env" "f" (func $f)) (func (export "main") (loop (call $f) (br 0))))"#),
+    (
+        "tail call of a host function in a loop",
+        r#"(module (import "env" "f" (func $f)) (func $g (return_call $f)) (func (export "main") (loop (call $g) (br 0))))"#,
+    ),
+    (
+        "bulk operations",
+        r#"(module (memory 1000) (func (export "main") (loop (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536000)) (br 0))))"#,
+    ),
+    (
+        "table operations",
+        r#"(module (table 5000000 funcref) (func (export "main") (loop (table.fill (i32.const 0) (ref.null func) (i32.const 5000000)) (br 0))))"#,
+    ),
+    ("growth", r#"(module (memory 1) (func (export "main") (loop (drop (memory.grow (i32.const 1))) (br 0))))"#),
+    ("start function", r#"(module (func $s (loop (br 0))) (start $s))"#),
+    (
+        "recursion that never gets deep",
+        r#"(module (func $f (param i32) (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1))) (call $f (i32.sub (local.get 0) (i32.const 1))))))
+        (func (export "main") (call $f (i32.const 100))))"#,
+    ),
+];
+
+#[test]
+fn an_endless_loop_of_any_shape_stops_in_time_and_says_where() {
+    let time = Duration::from_millis(200);
+    let mut limits = limits();
+    limits.wall_time = Some(time);
+    limits.host_calls = None;
+    for (what, text) in ENDLESS {
+        let begun = Instant::now();
+        let (_, outcome) = run(text, limits.clone());
+        let late = begun.elapsed().saturating_sub(time);
+        // No test of speed: the bound of 100 ms is shown by the example `stop_latency`; this one only finds what never stops.
+        assert!(late < Duration::from_secs(20), "{what}: {late:?}");
+        let Outcome::Stopped { limit: Limit::WallTime, .. } = outcome else { panic!("{what}: {outcome:?}") };
+    }
+}
+
+#[test]
+fn straight_code_and_silent_trees_of_calls_stop_too() {
+    let mut tree = String::from("(func $f0)");
+    for level in 1..60 {
+        tree += &format!("(func $f{level} (call $f{0}) (call $f{0}))", level - 1);
+    }
+    let mut limits = limits();
+    limits.wall_time = Some(Duration::from_millis(100));
+    let (session, outcome) = run(&format!("(module {tree} (func (export \"main\") (call $f59)))"), limits);
+    let Outcome::Stopped { limit: Limit::WallTime, site: Some(site) } = outcome else { panic!("{outcome:?}") };
+    assert!(site.function < 60);
+    assert!(session.finish().calls > 1000);
+}
+
+#[test]
+fn the_decision_limit_stops_at_the_same_instruction_every_time() {
+    for (what, text) in ENDLESS.iter().filter(|(what, _)| !matches!(*what, "bulk operations" | "table operations")) {
+        let mut limits = limits();
+        limits.decisions = Some(10_000);
+        limits.wall_time = None;
+        let (session, outcome) = run(text, limits.clone());
+        let Outcome::Stopped { limit: Limit::Decisions, site } = outcome else { panic!("{what}: {outcome:?}") };
+        let trace = session.finish();
+        assert!((10_000..12_000).contains(&trace.decisions), "{what}: {}", trace.decisions);
+        let counts = trace.counts().unwrap();
+
+        let (session, outcome) = run(text, limits);
+        assert!(matches!(outcome, Outcome::Stopped { limit: Limit::Decisions, site: again } if again == site), "{what}");
+        assert!(site.is_some() && last(session).is_some(), "{what}");
+        assert!(counts.total >= 10_000, "{what}");
+    }
+}
+
+#[test]
+fn other_limits_say_their_name() {
+    let text = ENDLESS.iter().find(|(what, _)| *what == "host call loop").unwrap().1;
+    let mut few = limits();
+    few.host_calls = Some(1000);
+    let (session, outcome) = run(text, few);
+    assert!(matches!(outcome, Outcome::Stopped { limit: Limit::HostCalls, site: Some(_) }), "{outcome:?}");
+    let counts = session.finish().counts().unwrap();
+    assert_eq!(counts.of_mnemonic("call"), 1001);
+
+    let mut small = limits();
+    small.trace_bytes = 1 << 20;
+    let (session, outcome) = run(ENDLESS[0].1, small.clone());
+    assert!(matches!(outcome, Outcome::Stopped { limit: Limit::TraceBytes, .. }), "{outcome:?}");
+    let trace = session.finish();
+    assert!((1 << 20..(1 << 20) + (64 << 10)).contains(&(trace.words.len() * 8)), "{}", trace.words.len());
+
+    small.at_trace_limit = AtTraceLimit::Spill;
+    small.decisions = Some(20_000_000);
+    let (session, outcome) = run(ENDLESS[1].1, small);
+    assert!(matches!(outcome, Outcome::Stopped { limit: Limit::Decisions, .. }), "{outcome:?}");
+    let trace = session.finish();
+    assert!(trace.words.bytes_in_memory() <= 1 << 20 && trace.words.len() * 8 > 2 << 20);
+    let counts = trace.counts().unwrap();
+    assert_eq!(counts.of_mnemonic("br_if"), trace.decisions);
+}
+
+#[test]
+fn growth_beyond_a_limit_is_refused_and_the_sample_goes_on() {
+    let text = r#"(module (memory 1) (memory 1) (table 1 funcref)
+        (func (export "main") (result i32 i32 i32)
+          (memory.grow 0 (i32.const 10)) (memory.grow 1 (i32.const 10)) (table.grow (ref.null func) (i32.const 100))))"#;
+    let mut limits = limits();
+    limits.memory_pages = 15;
+    limits.table_elements = 50;
+    let (session, outcome) = run(text, limits);
+    let expected = [1, -1, -1].map(wasmspoor::Value::I32).to_vec();
+    assert_eq!(outcome, Outcome::Returned(expected));
+    assert_eq!(session.refused_growth(), 2);
+}
+
+#[test]
+fn a_module_that_begins_beyond_a_limit_is_not_run() {
+    let mut limits = limits();
+    limits.memory_pages = 10;
+    limits.table_elements = 10;
+    for text in ["(module (memory 11))", "(module (table 11 funcref))", "(module (memory 6) (memory 5))"] {
+        let mut session = Tracer::new(Options::default().limits(limits.clone())).load(text.as_bytes()).unwrap();
+        assert!(session.start().is_err(), "{text}");
+    }
+    for text in [r#"(module (import "m" "m" (memory 11)))"#, r#"(module (import "m" "t" (table 11 funcref)))"#] {
+        assert!(Tracer::new(Options::default().limits(limits.clone())).load(text.as_bytes()).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn depth_is_a_trap_at_the_call_that_is_too_much() {
+    let mut limits = limits();
+    limits.call_depth = 123;
+    let (session, outcome) = run(r#"(module (func $f (export "main") (nop) (call $f)))"#, limits);
+    assert!(matches!(outcome, Outcome::Trapped { code: trace::Trap::CallStackExhausted, site: Some(_) }), "{outcome:?}");
+    let counts = session.finish().counts().unwrap();
+    assert_eq!((counts.of_mnemonic("call"), counts.of_mnemonic("nop")), (123, 123));
+}
+
+#[test]
+fn a_host_function_that_swallows_a_stop_does_not_go_on() {
+    let text = r#"(module (import "env" "back" (func $back)) (func (export "spin") (loop (br 0)))
+        (func (export "main") (call $back) (nop)))"#;
+    let mut limits = limits();
+    limits.decisions = Some(5000);
+    let mut tracer = Tracer::new(Options::default().limits(limits));
+    tracer.define("env", "back", |call| {
+        let error = call.invoke("spin", &[]).unwrap_err().to_string();
+        assert!(error.contains("stopped"), "{error}");
+        Ok(())
+    });
+    let mut session = tracer.load(text.as_bytes()).unwrap();
+    session.start().unwrap();
+    let outcome = session.invoke("main", &[]).unwrap();
+    assert!(matches!(outcome, Outcome::Stopped { limit: Limit::Decisions, .. }), "{outcome:?}");
+    let counts = session.finish().counts().unwrap();
+    assert!(counts.of_mnemonic("nop") == 0);
+    assert_eq!(counts.of_mnemonic("call"), 1);
+}

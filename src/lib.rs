@@ -25,9 +25,15 @@
 //! Data goes one way: bytes → [`module`] → tracer ([`Tracer`], [`Session`]) → [`trace`]. What counts as executed, and what a trace holds, is
 //! `docs/trace-stream.md`; where things are, `docs/architecture.md`.
 
+pub mod analysis;
 pub mod module;
+pub mod passes;
+pub mod report;
+pub mod rules;
+pub mod sandbox;
 pub mod trace;
 mod tracer;
+pub mod verdict;
 
 pub use tracer::{
     AtTraceLimit, HostCall, HostError, InvokeError, Limit, Limits, LoadError, Options, Outcome, Session, Site, Tracer, Type,

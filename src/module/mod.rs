@@ -13,6 +13,7 @@ mod index;
 mod names;
 mod opcode;
 mod sections;
+pub mod view;
 
 use std::{
     fmt,

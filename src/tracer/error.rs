@@ -70,7 +70,7 @@ const MISSING: &[(&str, WasmFeatures)] = &[
 ];
 
 /// What the engine runs: wasmi 2.0.0.
-pub(super) fn engine_features() -> WasmFeatures {
+pub(crate) fn engine_features() -> WasmFeatures {
     WasmFeatures::MUTABLE_GLOBAL
         | WasmFeatures::SATURATING_FLOAT_TO_INT
         | WasmFeatures::SIGN_EXTENSION
@@ -92,7 +92,7 @@ pub(super) fn engine_features() -> WasmFeatures {
 }
 
 /// Returns the error for a module that the engine refused with `message`.
-pub(super) fn diagnose(wasm: &[u8], message: &str) -> LoadError {
+pub(crate) fn diagnose(wasm: &[u8], message: &str) -> LoadError {
     let validate = |features| Validator::new_with_features(features).validate_all(wasm).map(|_| ());
     let Err(first) = validate(engine_features()) else {
         return LoadError::Engine { reason: message.to_owned() };
@@ -118,7 +118,7 @@ pub(super) fn diagnose(wasm: &[u8], message: &str) -> LoadError {
 }
 
 /// Returns the binary of a sample that may be text.
-pub(super) fn to_binary(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, LoadError> {
+pub(crate) fn to_binary(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, LoadError> {
     if bytes.is_empty() {
         return Err(LoadError::Empty);
     }

@@ -26,6 +26,7 @@ use crate::{
     trace::{self, Callee, FuncKey, Instance, Trace, Trap},
 };
 
+pub(crate) use self::error::{diagnose, engine_features, to_binary};
 use self::{
     capture::Capture,
     host::{CallError, Host, HostFn},
@@ -237,7 +238,7 @@ pub enum Outcome {
 }
 
 /// An instruction of the sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Site {
     /// Index of the function, imports first.
     pub function: u32,

@@ -1,0 +1,91 @@
+//! The whole way from bytes to a verdict.
+
+use std::{borrow::Cow, sync::Arc};
+
+use crate::{
+    LoadError,
+    module::view::{Validity, View},
+    passes::Dynamic,
+    rules::{self, Facts},
+    sandbox,
+    verdict::{self, Correlation, Finding, Verdict},
+};
+
+/// Everything that is known of a sample.
+#[derive(Debug)]
+pub struct Analysis {
+    /// The sample in the binary format.
+    pub wasm: Arc<[u8]>,
+    /// What the bytes say.
+    pub view: View,
+    /// What happened when it ran; `None` if it could not be run.
+    pub run: Option<sandbox::Run>,
+    /// What the trace says.
+    pub dynamic: Dynamic,
+    /// Rules that matched.
+    pub rules: Vec<rules::Match>,
+    /// Static findings that the run confirms.
+    pub correlations: Vec<Correlation>,
+    /// Notable facts.
+    pub findings: Vec<Finding>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What limits how far the result can be trusted, weightiest first.
+    pub limitations: Vec<String>,
+}
+
+impl Analysis {
+    /// Analyses a sample, binary or text: static view, run, passes, rules, verdict. A sample that is no module gets an analysis too, which
+    /// says so.
+    pub fn of(bytes: &[u8], options: &sandbox::Options, rules: &rules::Set) -> Self {
+        let mut limitations = Vec::new();
+        let (wasm, from_text) = match crate::tracer::to_binary(bytes) {
+            Ok(wasm) => {
+                let from_text = matches!(wasm, Cow::Owned(_));
+                (wasm, from_text)
+            }
+            Err(error) => {
+                limitations.push(error.to_string());
+                (Cow::Borrowed(bytes), false)
+            }
+        };
+        let mut view = View::of(&wasm);
+        view.file.from_text = from_text;
+        let run = match sandbox::run(&wasm, options) {
+            Ok(run) => Some(run),
+            Err(error) => {
+                note_refusal(&mut view, &error);
+                limitations.push(format!("nothing was executed: {error}"));
+                None
+            }
+        };
+        let dynamic = run.as_ref().map(|run| Dynamic::of(run, &view)).unwrap_or_default();
+        if let Some(run) = &run {
+            limitations.extend(run.limitations.iter().cloned());
+        }
+        limitations.extend(dynamic.error.iter().map(|error| format!("the trace could not be replayed to its end: {error}")));
+        let facts = Facts { wasm: &wasm, view: &view, run: run.as_ref(), dynamic: &dynamic };
+        let matches = rules.evaluate(&facts);
+        let correlations = verdict::correlations(&facts, &matches);
+        let findings = verdict::findings(&facts);
+        let verdict = verdict::decide(&facts, &matches, &correlations, &findings);
+        let wasm = Arc::from(&*wasm);
+        Self { wasm, view, run, dynamic, rules: matches, correlations, findings, verdict, limitations }
+    }
+}
+
+/// The engine is the judge of what it can run.
+fn note_refusal(view: &mut View, error: &LoadError) {
+    if view.validity == Validity::Valid {
+        view.validity = match error {
+            LoadError::Invalid { reason, offset } => Validity::Invalid { offset: *offset, reason: reason.clone() },
+            LoadError::Unsupported { proposal, offset, .. } => {
+                Validity::Unsupported { proposal: (*proposal).to_owned(), offset: *offset }
+            }
+            LoadError::Engine { .. } | LoadError::TooBig { .. } => {
+                Validity::Unsupported { proposal: error.to_string(), offset: 0 }
+            }
+            _ => Validity::Invalid { offset: 0, reason: error.to_string() },
+        };
+    }
+}

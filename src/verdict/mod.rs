@@ -1,0 +1,122 @@
+//! The verdict: what the evidence adds up to, with its reasons in order.
+//!
+//! Weights stand in `rules/verdict.toml`. Evidence of the run outweighs what the bytes suggest; a sample that did not run, or hardly, is
+//! undecided and never clean.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    passes::Place,
+    rules::{Facts, Match},
+};
+
+/// What a sample is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Class {
+    /// Nothing speaks against it, and enough of it ran.
+    Clean,
+    /// It did not run, or too little of it, and nothing else speaks against it.
+    Undecided,
+    /// It does what many do not want.
+    PotentiallyUnwanted,
+    /// Evidence of hostile behaviour that could have another cause.
+    Suspicious,
+    /// Evidence of hostile behaviour.
+    Malicious,
+}
+
+/// The verdict.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Verdict {
+    /// What the sample is.
+    pub class: Class,
+    /// 0 to 100.
+    pub score: u8,
+    /// `miner`, `ransomware`, `dropper`, `backdoor`, `infostealer`, `cryptojacker`, `wiper`, `loader`.
+    pub family: Option<String>,
+    /// How sure, 0 to 100: grows with coverage and with evidence of the run.
+    pub confidence: u8,
+    /// Why, weightiest first.
+    pub reasons: Vec<Reason>,
+    /// ATT&CK techniques: tactic, technique, id, the rules that say so.
+    pub attack: Vec<Technique>,
+}
+
+/// A reason of a verdict.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Reason {
+    /// In a sentence, with figures.
+    pub text: String,
+    /// The rule, correlation or finding that it comes from.
+    pub from: String,
+    /// What it adds to the score; negative for what speaks for the sample.
+    pub weight: i32,
+    /// Whether it is evidence of the run.
+    pub dynamic: bool,
+}
+
+/// An ATT&CK technique.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Technique {
+    /// Tactic.
+    pub tactic: String,
+    /// Technique, with its sub-technique.
+    pub technique: String,
+    /// Id, such as `T1496.001`.
+    pub id: String,
+    /// Names of the rules.
+    pub rules: Vec<String>,
+}
+
+/// A static finding that the run confirms, or contradicts.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Correlation {
+    /// Name, such as `CONFIRMED_XOR`.
+    pub name: String,
+    /// 0 to 3.
+    pub severity: u8,
+    /// In a sentence.
+    pub description: String,
+    /// What the bytes say.
+    pub static_side: String,
+    /// What the run says.
+    pub dynamic_side: String,
+    /// Where.
+    pub places: Vec<Place>,
+}
+
+/// A notable fact, of the bytes or of the run. Fields are named as CAPE names those of a signature.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Finding {
+    /// Name, such as `RUNTIME_XOR`.
+    pub name: String,
+    /// In a sentence, with figures.
+    pub description: String,
+    /// `structure`, `entropy`, `crypto`, `ioc`, `import`, `code`, `runtime`, `files`, …
+    pub categories: Vec<String>,
+    /// 0 to 3.
+    pub severity: u8,
+    /// 0 to 100.
+    pub confidence: u8,
+    /// Whether it is a fact of the run.
+    pub dynamic: bool,
+    /// Where.
+    pub places: Vec<Place>,
+}
+
+/// Notable facts of the bytes and of the run.
+pub fn findings(_facts: &Facts<'_>) -> Vec<Finding> {
+    Vec::new()
+}
+
+/// Static findings that the run confirms.
+pub fn correlations(_facts: &Facts<'_>, _rules: &[Match]) -> Vec<Correlation> {
+    Vec::new()
+}
+
+/// What the evidence adds up to.
+pub fn decide(_facts: &Facts<'_>, _rules: &[Match], _correlations: &[Correlation], _findings: &[Finding]) -> Verdict {
+    Verdict { class: Class::Undecided, score: 0, family: None, confidence: 0, reasons: Vec::new(), attack: Vec::new() }
+}

@@ -416,6 +416,9 @@ pub struct CryptoConstant {
     pub offset: u64,
     /// Address in memory, for `data` with a constant address.
     pub address: Option<u64>,
+    /// All `const` instructions of `func` that hold a word of it, for `code`.
+    #[serde(skip)]
+    pub sites: Vec<CodeOffset>,
 }
 
 /// A string.

@@ -7,6 +7,7 @@
 //! Not here: execution, and what an analysis makes of the code.
 
 pub mod cfg;
+pub mod classes;
 mod code;
 mod decode;
 mod error;
@@ -14,6 +15,7 @@ mod index;
 mod names;
 mod opcode;
 mod sections;
+pub mod signatures;
 pub mod view;
 
 use std::{

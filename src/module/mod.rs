@@ -6,6 +6,7 @@
 //!
 //! Not here: execution, and what an analysis makes of the code.
 
+pub mod cfg;
 pub mod classes;
 mod code;
 mod decode;

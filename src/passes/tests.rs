@@ -34,9 +34,7 @@ fn check(wasm: &[u8], what: &str) -> usize {
     let Some(run) = run(wasm, 20_000) else { return 0 };
     let profile = Profile::of(&run);
     assert_eq!(profile.error, None, "{what}");
-    // An invocation that is cut short leaves its frames where they were, and at most one way without a block.
-    let cut =
-        run.trace.records.iter().filter(|record| matches!(record, Record::End(end) if *end != End::Returned)).count() as u64;
+    let cut = run.trace.records.iter().filter(|record| is_between(record)).count() as u64;
     let mut lost = 0;
     let mut blocks = 0;
     for ran in profile.functions() {

@@ -5,6 +5,9 @@
 //!
 //! Not here: what is suspicious about it (`rules`), how it is drawn (`report`).
 
+pub mod flow;
+pub mod stacks;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;

@@ -40,8 +40,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     stdin: Option<PathBuf>,
     /// A file that the program finds: a copy of HOST at the absolute path GUEST, in memory; may be repeated
-    #[arg(long, value_name = "HOST::GUEST", value_parser = mapping)]
-    file: Vec<(PathBuf, String)>,
+    #[arg(long = "file", value_name = "HOST::GUEST", value_parser = mapping)]
+    guest_files: Vec<(PathBuf, String)>,
     /// Answers to host calls, see docs/stubs.md; may be repeated
     #[arg(long, value_name = "FILE")]
     stub: Vec<PathBuf>,
@@ -118,7 +118,7 @@ impl Arguments {
         if let Some(path) = &self.stdin {
             options.stdin = input::read(path)?;
         }
-        for (host, guest) in &self.file {
+        for (host, guest) in &self.guest_files {
             options.files.insert(guest.clone(), input::read(host)?);
         }
         for path in &self.stub {

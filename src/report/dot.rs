@@ -64,10 +64,24 @@ impl Graph {
     }
 }
 
-/// A quoted string of DOT, the lines one below the other. Backslashes of the sample stay backslashes.
+/// A quoted string of DOT, the lines one below the other. Graphviz reads escapes and HTML entities in it; those of the sample stay text.
 fn quote(lines: &[String]) -> String {
-    let escaped: Vec<_> = lines.iter().map(|line| clip(line, MAX_LABEL).replace('\\', "\\\\").replace('"', "\\\"")).collect();
-    format!("\"{}\"", escaped.join("\\n"))
+    let mut quoted = String::from("\"");
+    for (position, line) in lines.iter().enumerate() {
+        quoted.push_str(if position > 0 { "\\n" } else { "" });
+        for char in clip(line, MAX_LABEL).chars() {
+            match char {
+                '\\' => quoted.push_str("\\\\"),
+                '"' => quoted.push_str("\\\""),
+                '&' => quoted.push_str("&amp;"),
+                '<' => quoted.push_str("&lt;"),
+                '>' => quoted.push_str("&gt;"),
+                _ => quoted.push(char),
+            }
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 const RED: &str = "fillcolor=\"#f4a3a3\", color=\"#b00000\"";
@@ -286,6 +300,8 @@ mod tests {
         for (label, expected) in [
             ("a\"];x[label=\"b", "\"a\\\"];x[label=\\\"b\""),
             ("back\\", "\"back\\\\\""),
+            ("<b>&lt;", "\"&lt;b&gt;&amp;lt;\""),
+            ("<b>&lt;", "\"&lt;b&gt;&amp;lt;\""),
             ("\\N\u{1b}\u{202e}\n", "\"\\\\N\\\\u{1b}\\\\u{202e}\\\\n\""),
         ] {
             assert_eq!(quote(&[label.to_owned()]), expected);

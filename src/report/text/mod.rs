@@ -127,15 +127,17 @@ fn next<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let hot = hot.or_else(|| printer.report.functions.iter().max_by_key(|f| f.classes.total).map(|f| f.index.0));
     let mut hints = Vec::new();
     if printer.options.level < Level::Evidence {
-        hints.push(format!("spoor run {file} -vv                   the evidence of every rule"));
+        hints.push((format!("spoor run {file} -vv"), "the evidence of every rule"));
     }
     if let Some(func) = hot {
-        hints.push(format!("spoor graph cfg {file} --function {func}   what ran in the hottest function"));
+        hints.push((format!("spoor graph cfg {file} --function {func}"), "what ran in the hottest function"));
     }
-    hints.push(format!("spoor graph dynamic {file}             what ran, over what there is"));
-    hints.push(format!("spoor run {file} --json                everything"));
-    for (position, hint) in hints.iter().enumerate() {
-        writeln!(printer.out, "{}{hint}", if position == 0 { "\nnext: " } else { "      " })?;
+    hints.push((format!("spoor graph dynamic {file}"), "what ran, over what there is"));
+    hints.push((format!("spoor run {file} --json"), "everything"));
+    let width = hints.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    for (position, (command, what)) in hints.iter().enumerate() {
+        let label = if position == 0 { "\nnext: " } else { "      " };
+        writeln!(printer.out, "{label}{command:<width$}  {what}")?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
 use crate::{
     report::{Names, escape::clip, ndjson::snake},
@@ -12,6 +12,8 @@ use crate::{
 
 use super::{Level, Printer, grouped};
 
+/// No lines but the one below the header: rows are short, and a terminal is low.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 /// Characters of a cell.
 const MAX_CELL: usize = 200;
 
@@ -43,7 +45,7 @@ fn table<W: Write>(
     printer.heading(title)?;
     let shown = printer.rows().min(len);
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(printer.options.width);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_width(printer.options.width);
     table.set_header(header.iter().copied());
     for row in rows.take(shown) {
         table.add_row(row.iter().map(|cell| clip(cell, MAX_CELL)).collect::<Vec<_>>());

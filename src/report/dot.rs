@@ -301,7 +301,6 @@ mod tests {
             ("a\"];x[label=\"b", "\"a\\\"];x[label=\\\"b\""),
             ("back\\", "\"back\\\\\""),
             ("<b>&lt;", "\"&lt;b&gt;&amp;lt;\""),
-            ("<b>&lt;", "\"&lt;b&gt;&amp;lt;\""),
             ("\\N\u{1b}\u{202e}\n", "\"\\\\N\\\\u{1b}\\\\u{202e}\\\\n\""),
         ] {
             assert_eq!(quote(&[label.to_owned()]), expected);

@@ -489,7 +489,7 @@ fn a_loop_s_back_edge_carries_its_count() {
         (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#,
     );
     let graph = text(&spoor(&["graph", "cfg", &sample, "--function", "0", "--invoke", "f", "10"]));
-    assert!(graph.contains("label=\"9 back\""), "{graph}");
+    assert!(graph.contains("label=\"taken 9 (back)\""), "{graph}");
     assert!(graph.contains("executed 10 times"), "{graph}");
 }
 

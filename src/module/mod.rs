@@ -6,6 +6,8 @@
 //!
 //! Not here: execution, and what an analysis makes of the code.
 
+pub mod cfg;
+pub mod classes;
 mod code;
 mod decode;
 mod error;
@@ -13,6 +15,7 @@ mod index;
 mod names;
 mod opcode;
 mod sections;
+pub mod signatures;
 pub mod view;
 
 use std::{

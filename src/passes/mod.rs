@@ -5,8 +5,17 @@
 //!
 //! Not here: what is suspicious about it (`rules`), how it is drawn (`report`).
 
+mod call_graph;
+mod constants;
+mod coverage;
 pub mod flow;
+mod functions;
+mod loops;
+mod metrics;
+mod profile;
 pub mod stacks;
+mod states;
+mod tally;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +29,8 @@ use crate::{
     },
     sandbox::Run,
 };
+
+pub use profile::Profile;
 
 /// What a run did.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
@@ -131,6 +142,8 @@ pub enum CallKind {
 pub struct CallGraph {
     /// Edges, by caller, callee and kind.
     pub edges: Vec<CallEdge>,
+    /// Calls that are in no edge, because the run had more pairs of call site and callee than are kept (a million).
+    pub cut: u64,
 }
 
 /// An edge of the call graph.
@@ -161,6 +174,10 @@ pub struct StateMachine {
     pub hot_paths: Vec<HotPath>,
     /// Functions entered in all.
     pub steps: u64,
+    /// Different sequences of three functions that were counted, at most 100,000.
+    pub paths: u64,
+    /// Sequences beyond that, each as often as it came.
+    pub paths_cut: u64,
 }
 
 /// A state.
@@ -312,9 +329,67 @@ pub struct Constant {
     pub count: u64,
 }
 
+/// A pass: what it is called, what it gives, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass {
+    /// Its name.
+    pub name: &'static str,
+    /// What it gives, in a line.
+    pub help: &'static str,
+    derive: fn(&Profile<'_>, &View, &mut Dynamic),
+}
+
+/// All passes. Each derives its part of [`Dynamic`] from the same replay.
+pub const PASSES: &[Pass] = &[
+    Pass {
+        name: "metrics",
+        help: "instructions by class, calls, branches, growth and host calls, of the run and of each entry point",
+        derive: |profile, _, dynamic| metrics::derive(profile, dynamic),
+    },
+    Pass {
+        name: "functions",
+        help: "functions that ran, the hottest blocks, every branch with how often it went which way",
+        derive: functions::derive,
+    },
+    Pass {
+        name: "call-graph",
+        help: "who called whom, where and how often; host calls as leaves",
+        derive: |profile, _, dynamic| call_graph::derive(profile, dynamic),
+    },
+    Pass {
+        name: "states",
+        help: "the call sequence as a state machine: transitions with probabilities, cycles, hot paths",
+        derive: |profile, _, dynamic| states::derive(profile, dynamic),
+    },
+    Pass {
+        name: "coverage",
+        help: "functions, blocks, edges and instructions that ran; dead code confirmed, hidden calls",
+        derive: coverage::derive,
+    },
+    Pass {
+        name: "loops",
+        help: "loops that ran, with their iterations, instructions, signatures and host calls",
+        derive: |profile, _, dynamic| loops::derive(profile, dynamic),
+    },
+    Pass { name: "constants", help: "constants of cryptographic algorithms that were executed", derive: constants::derive },
+];
+
+impl Pass {
+    /// Adds its part to `dynamic`, which must not have it yet.
+    pub fn derive(&self, profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) {
+        (self.derive)(profile, view, dynamic);
+    }
+}
+
 impl Dynamic {
     /// Replays the trace of a run, once.
-    pub fn of(_run: &Run, _view: &View) -> Self {
-        Self::default()
+    pub fn of(run: &Run, view: &View) -> Self {
+        let profile = Profile::of(run);
+        let mut dynamic = Self::default();
+        for pass in PASSES {
+            pass.derive(&profile, view, &mut dynamic);
+        }
+        dynamic.error = profile.error;
+        dynamic
     }
 }

@@ -16,7 +16,11 @@ use std::{
 };
 
 use crate::{
-    module::{BlockIndex, Code, FuncIndex, view::View},
+    module::{
+        Code, FuncIndex,
+        cfg::{Cfg, EdgeKind},
+        view::View,
+    },
     passes::{CallKind, flow::Flow},
 };
 
@@ -249,12 +253,25 @@ pub fn states(report: &Report<'_>) -> String {
     graph.finish()
 }
 
+/// The word for an edge; none where it goes without saying.
+fn way(kind: EdgeKind) -> &'static str {
+    match kind {
+        EdgeKind::Next | EdgeKind::Jump => "",
+        EdgeKind::Taken => "taken",
+        EdgeKind::NotTaken => "not taken",
+        EdgeKind::Then => "then",
+        EdgeKind::Else => "else",
+        EdgeKind::Table => "table",
+    }
+}
+
 /// Mnemonics shown of a block.
 const SHOWN_OPS: usize = 6;
 
 /// The control flow of a function, with how often each block ran and each edge was taken. `flow` is absent if there was no run.
 pub fn cfg(report: &Report<'_>, func: FuncIndex, code: &Code, flow: Option<&Flow>) -> String {
     let names = Names::of(report.view);
+    let graph_of = Cfg::of(code);
     let mut graph = Graph::new("cfg");
     let _ = writeln!(graph.text, "  label={};\n  labelloc=t;", quote(&[names.func(func)]));
     for (index, block) in (0u32..).zip(code.blocks()) {
@@ -265,27 +282,34 @@ pub fn cfg(report: &Report<'_>, func: FuncIndex, code: &Code, flow: Option<&Flow
             _ => "empty".to_owned(),
         };
         let mut label = vec![format!("block {index}: {span}"), format!("{} instructions, executed {count} times", ops.len())];
+        if let Some(found) = graph_of.loops.iter().find(|found| found.header.0 == index) {
+            label.push(format!("header of a loop, depth {}", found.depth));
+        }
         label.extend(ops.iter().take(SHOWN_OPS).map(|op| op.opcode.mnemonic().to_owned()));
         if let Some(more) = ops.len().checked_sub(SHOWN_OPS).filter(|&more| more > 0) {
             label.push(format!("and {more} more"));
         }
         graph.node(&format!("b{index}"), &label, if count > 0 { GREEN } else { GREY });
     }
-    for index in 0..code.blocks().len() as u32 {
-        let successors: BTreeSet<_> = code.successors(BlockIndex(index)).collect();
-        for to in successors {
-            let count = flow.and_then(|flow| flow.edges.get(&(index, to.0))).copied().unwrap_or(0);
-            // Wasm is structured: an edge goes back only to a loop that encloses it.
-            let is_back = to.0 <= index;
-            let style = match (is_back, count) {
-                (true, 0) => "color=\"#b00000\", style=dashed",
-                (true, _) => "color=\"#b00000\", penwidth=2",
-                (false, 0) => "color=\"#aaaaaa\", style=dashed",
-                (false, _) => "color=\"#207020\"",
-            };
-            let label = if is_back { format!("{count} back") } else { count.to_string() };
-            graph.edge(&format!("b{index}"), &format!("b{to}"), &label, style);
-        }
+    // Several edges between the same blocks are one: the run does not tell them apart.
+    let mut edges: BTreeMap<(u32, u32), Vec<&'static str>> = BTreeMap::new();
+    for edge in &graph_of.edges {
+        edges.entry((edge.from.0, edge.to.0)).or_default().push(way(edge.kind));
+    }
+    for ((from, to), mut ways) in edges {
+        let count = flow.and_then(|flow| flow.edges.get(&(from, to))).copied().unwrap_or(0);
+        // Wasm is structured: an edge goes back only to a loop that encloses it.
+        let is_back = to <= from;
+        let style = match (is_back, count) {
+            (true, 0) => "color=\"#b00000\", style=dashed",
+            (true, _) => "color=\"#b00000\", penwidth=2",
+            (false, 0) => "color=\"#aaaaaa\", style=dashed",
+            (false, _) => "color=\"#207020\"",
+        };
+        ways.dedup();
+        let back = if is_back { " (back)" } else { "" };
+        let label = format!("{} {count}{back}", ways.join(", "));
+        graph.edge(&format!("b{from}"), &format!("b{to}"), label.trim_start(), style);
     }
     graph.legend(&[("executed", GREEN), ("never executed", GREY), ("red edge: back edge", "fillcolor=white")]);
     graph.finish()

@@ -1,0 +1,146 @@
+//! What ran, against what there is.
+//!
+//! Blocks and edges are those of the field, not of replay: a block that only ends because it calls goes on after the call. A function that did not
+//! run counts with the figures of the static view, or is decoded where the view has none.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::module::{
+    BlockIndex, Exit, FuncIndex,
+    cfg::{Cfg, EdgeKind},
+    view::{self, View},
+};
+
+use super::{
+    CallKind, Coverage, Dynamic, HiddenCall,
+    profile::{Profile, Ran},
+};
+
+/// What ran of a function, and what it has.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ratio {
+    pub(super) blocks_run: u64,
+    pub(super) blocks: u64,
+    edges_run: u64,
+    edges: u64,
+    pub(super) instructions_run: u64,
+    instructions: u64,
+}
+
+impl Ratio {
+    pub(super) fn of(ran: Ran<'_>) -> Self {
+        let (cfg, taken, begun) = (&ran.function.cfg, ran.edges(), ran.begun());
+        let mut predecessors = vec![0u32; begun.len()];
+        cfg.edges.iter().for_each(|edge| predecessors[edge.to.position()] += 1);
+        let is_inner = |edge: &crate::module::cfg::Edge| edge.kind == EdgeKind::Next && predecessors[edge.to.position()] == 1;
+        let mut begins = vec![true; begun.len()];
+        cfg.edges.iter().filter(|edge| is_inner(edge)).for_each(|edge| begins[edge.to.position()] = false);
+        let edges_run = cfg.edges.iter().zip(&taken).filter(|(edge, count)| **count != 0 && !is_inner(edge)).count();
+        let blocks_run = begins.iter().zip(&begun).filter(|(begins, count)| **begins && **count != 0).count();
+        Self {
+            blocks_run: blocks_run as u64,
+            blocks: u64::from(cfg.block_count),
+            edges_run: edges_run as u64,
+            edges: u64::from(cfg.edge_count),
+            instructions_run: instructions_run(ran),
+            instructions: ran.code.ops().len() as u64,
+        }
+    }
+
+    /// Of a function that did not run.
+    fn of_static(profile: &Profile<'_>, func: FuncIndex, known: Option<&view::Function>) -> Self {
+        if let Some(known) = known.filter(|known| known.error.is_none() && known.classes.total != 0) {
+            let (blocks, edges) = (known.blocks.into(), known.edges.into());
+            return Self { blocks, edges, instructions: known.classes.total, ..Self::default() };
+        }
+        let Some(code) = profile.module().and_then(|module| module.code(func).ok()) else { return Self::default() };
+        let cfg = Cfg::of(code);
+        let instructions = code.ops().len() as u64;
+        Self { blocks: cfg.block_count.into(), edges: cfg.edge_count.into(), instructions, ..Self::default() }
+    }
+}
+
+/// Instructions that were executed at least once.
+fn instructions_run(ran: Ran<'_>) -> u64 {
+    let mut longest: BTreeMap<BlockIndex, usize> = BTreeMap::new();
+    for (block, ops, _) in ran.slices() {
+        let longest = longest.entry(block).or_default();
+        *longest = (*longest).max(ops.len());
+    }
+    longest.values().map(|len| *len as u64).sum()
+}
+
+pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) {
+    let mut coverage = Coverage::default();
+    let known: HashMap<_, _> = view.functions.iter().map(|function| (function.index, function)).collect();
+    let dead: BTreeSet<_> = view.calls.dead.iter().copied().collect();
+    for func in profile.module().into_iter().flat_map(|module| module.defined()) {
+        let ran = profile.function(func).filter(|ran| ran.function.entered != 0);
+        let ratio = ran.map_or_else(|| Ratio::of_static(profile, func, known.get(&func).copied()), Ratio::of);
+        coverage.functions += 1;
+        coverage.functions_run += u32::from(ran.is_some());
+        coverage.blocks_run += ratio.blocks_run;
+        coverage.blocks += ratio.blocks;
+        coverage.edges_run += ratio.edges_run;
+        coverage.edges += ratio.edges;
+        coverage.instructions_run += ratio.instructions_run;
+        coverage.instructions += ratio.instructions;
+        match (ran.is_some(), dead.contains(&func)) {
+            (true, true) => coverage.unexpected.push(func),
+            (true, false) => {}
+            (false, is_dead) => {
+                coverage.never_ran.push(func);
+                coverage.dead_confirmed.extend(is_dead.then_some(func));
+            }
+        }
+    }
+    coverage.hidden = hidden(profile, view);
+    dynamic.coverage = coverage;
+}
+
+/// Calls that no direct call in the code and no export explains.
+fn hidden(profile: &Profile<'_>, view: &View) -> Vec<HiddenCall> {
+    let in_segments: BTreeSet<_> = {
+        let active = view.elements.iter().filter(|segment| segment.table.is_some());
+        active.flat_map(|segment| segment.functions.iter().copied().flatten()).collect()
+    };
+    let offered = offered(profile);
+    let mut direct: HashMap<usize, BTreeSet<FuncIndex>> = HashMap::new();
+    let mut found: BTreeMap<_, u64> = BTreeMap::new();
+    for call in &profile.calls {
+        let Some(callee) = profile.index_of(call.callee) else { continue };
+        let (caller, reason) = match (call.kind, call.caller) {
+            (CallKind::Indirect, Some(caller)) => {
+                let Some(index) = profile.index_of(caller) else { continue };
+                let direct = direct.entry(caller.position()).or_insert_with(|| direct_callees(profile, index));
+                if direct.contains(&callee) {
+                    continue;
+                }
+                (Some(index), if in_segments.contains(&callee) { "table" } else { "table changed at run time" })
+            }
+            (CallKind::Host, _) if !offered.contains(&callee) => (None, "host"),
+            _ => continue,
+        };
+        *found.entry((caller, callee, reason)).or_default() += call.count;
+    }
+    let call = |((caller, callee, reason), count): ((_, _, &str), _)| {
+        let explained_by = reason.to_owned();
+        HiddenCall { caller, callee, count, explained_by }
+    };
+    found.into_iter().map(call).collect()
+}
+
+/// Functions that the host may call by name, and the start function.
+fn offered(profile: &Profile<'_>) -> BTreeSet<FuncIndex> {
+    let Some(module) = profile.module() else { return BTreeSet::new() };
+    module.exports().iter().filter_map(|export| export.func).chain(module.start()).collect()
+}
+
+fn direct_callees(profile: &Profile<'_>, caller: FuncIndex) -> BTreeSet<FuncIndex> {
+    let blocks = profile.function(caller).map_or(&[][..], |ran| ran.code.blocks());
+    let callee = |exit| match exit {
+        Exit::Call(func) | Exit::ReturnCall(func) | Exit::CallImport(func) | Exit::ReturnCallImport(func) => Some(func),
+        _ => None,
+    };
+    blocks.iter().filter_map(|block| callee(block.exit)).collect()
+}

@@ -1,0 +1,453 @@
+//! The one replay: counts what every pass derives its results from.
+//!
+//! Keeps a few counters for each block of the functions that ran and one for each label of a table, the callees of each call site, and the call stack. So
+//! memory grows with the code, and beyond that by documented caps; never with the length of the trace. What is counted is exact; ways between blocks
+//! too, where an invocation was cut short.
+//!
+//! PERF: the hot hooks add to one element of a vector. Instructions, classes, edges and signatures are derived at the end (`profile`).
+//!
+//! Not here: what the counts mean.
+
+mod entries;
+mod paths;
+mod stack;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::{
+    module::{BlockIndex, Code, Exit, FuncIndex, Module, Opcode, cfg::Cfg},
+    sandbox::MAX_CALLS,
+    trace::{CallKind, End, FuncKey, HostCall, InstanceIndex, RanFunction, Record, Run, Trace, Visitor},
+};
+
+use super::Place;
+use entries::Entries;
+pub(super) use entries::{Invocation, Totals, tables};
+use paths::Paths;
+use stack::{Frame, NONE, Stack};
+
+/// Pairs of call site and callee kept for calls through tables, of imports, and by the host. Calls beyond are counted only.
+pub(super) const MAX_SITES: usize = 1 << 20;
+
+/// A function in the call sequence: defined ones by their order of loading, host functions by the order of their keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct State(u32);
+
+impl State {
+    const HOST: u32 = 1 << 31;
+    const NONE: Self = Self(u32::MAX);
+
+    pub(super) fn defined(ordinal: usize) -> Self {
+        Self(ordinal as u32)
+    }
+
+    pub(super) fn host(position: usize) -> Self {
+        Self(position as u32 | Self::HOST)
+    }
+
+    pub(super) fn is_host(self) -> bool {
+        self.0 & Self::HOST != 0
+    }
+
+    pub(super) fn position(self) -> usize {
+        (self.0 & !Self::HOST) as usize
+    }
+}
+
+/// Counters of a block.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Block {
+    /// How often it ran to its end.
+    pub(super) ran: u64,
+    /// For a conditional branch: not taken, taken. For any other branch or a call: how often, in the second.
+    pub(super) ways: [u64; 2],
+    /// The innermost loop around it.
+    group: u32,
+    /// Whether its direct call came to a function that was on the stack.
+    pub(super) is_back: bool,
+}
+
+/// A function that ran.
+#[derive(Debug)]
+pub(super) struct Function {
+    pub(super) instance: InstanceIndex,
+    pub(super) func: FuncIndex,
+    module: Arc<Module>,
+    pub(super) first_block: usize,
+    /// Number of its first loop among all loops.
+    pub(super) first_loop: usize,
+    pub(super) cfg: Cfg,
+    pub(super) entered: u64,
+}
+
+impl Function {
+    /// Its code. It was decoded when the function was loaded.
+    pub(super) fn code(&self) -> Option<&Code> {
+        self.module.code(self.func).ok()
+    }
+}
+
+/// What came of a call site.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Calls {
+    pub(super) count: u64,
+    /// Whether the callee was on the stack.
+    pub(super) is_back: bool,
+}
+
+impl Calls {
+    fn add(&mut self, is_back: bool) {
+        self.count += 1;
+        self.is_back |= is_back;
+    }
+}
+
+/// Counts while a trace is replayed.
+#[derive(Debug)]
+pub(super) struct Tally {
+    pub(super) blocks: Vec<Block>,
+    /// Blocks that were cut short: number and instructions → how often.
+    pub(super) cuts: BTreeMap<(usize, u32), u64>,
+    /// Blocks that ran to their end without a way on, which only a count of those that have one shows.
+    pub(super) stuck: HashMap<usize, u64>,
+    /// The first label counter of each block; means something for those that have a table.
+    label_base: Vec<u32>,
+    labels: Vec<u64>,
+    pub(super) functions: Vec<Function>,
+    /// Keys of functions to their ordinals.
+    ordinals: HashMap<FuncKey, usize>,
+    /// Keys of host functions, ascending.
+    pub(super) hosts: Vec<FuncKey>,
+    /// Functions in the order in which they were first entered.
+    pub(super) order: Vec<State>,
+    /// Calls through tables and of imports, by block.
+    pub(super) sites: HashMap<(usize, State), Calls>,
+    /// Calls by the host: from which host function, if it is nested.
+    pub(super) invoked: HashMap<(Option<State>, State), Calls>,
+    /// Calls that are in neither because of [`MAX_SITES`].
+    pub(super) calls_cut: u64,
+    /// The call sites of the first host calls.
+    pub(super) call_sites: Vec<Option<Place>>,
+    paths: Paths,
+    stack: Stack,
+    pub(super) entries: Entries,
+    /// The block that ran last, if to its end.
+    last: usize,
+    /// The block that was cut short last.
+    cut_in: usize,
+    /// Invocations that end before their first instruction, by number.
+    stillborn: HashSet<u64>,
+    /// Invocations so far.
+    invocations: u64,
+    /// For each top-level invocation, whether a limit stopped it, in a host function too.
+    stopped: Vec<bool>,
+    /// A function that was invoked and is loaded next.
+    pending: Option<FuncKey>,
+    memory_grow: Option<Opcode>,
+}
+
+impl Tally {
+    /// Ready to replay `trace`. `stopped` has an element for each entry point whose metrics are kept: whether a limit stopped it.
+    pub(super) fn new(trace: &Trace, stopped: Vec<bool>) -> Self {
+        let hosts: Vec<_> = trace.hosts.keys().copied().collect();
+        Self {
+            blocks: Vec::new(),
+            cuts: BTreeMap::new(),
+            stuck: HashMap::new(),
+            label_base: Vec::new(),
+            labels: Vec::new(),
+            functions: Vec::new(),
+            ordinals: HashMap::new(),
+            order: Vec::new(),
+            sites: HashMap::new(),
+            invoked: HashMap::new(),
+            calls_cut: 0,
+            call_sites: Vec::new(),
+            paths: Paths::default(),
+            stack: Stack::default(),
+            entries: Entries::new(hosts.len(), stopped.len()),
+            hosts,
+            last: usize::MAX,
+            cut_in: usize::MAX,
+            stillborn: stillborn(&trace.records),
+            invocations: 0,
+            stopped,
+            pending: None,
+            memory_grow: Opcode::from_mnemonic("memory.grow"),
+        }
+    }
+
+    /// The counts of the table at the end of a block.
+    pub(super) fn labels(&self, number: usize, len: usize) -> &[u64] {
+        let base = self.label_base.get(number).map_or(0, |base| *base as usize);
+        self.labels.get(base..base + len).unwrap_or_default()
+    }
+
+    /// The function with this index in an instance, if it was loaded.
+    pub(super) fn ordinal_of(&self, instance: InstanceIndex, func: FuncIndex, trace: &Trace) -> Option<State> {
+        let instance = trace.instances.get(instance.0 as usize)?;
+        let imported = trace.modules.get(instance.module)?.imported_functions();
+        let key = instance.first_key.0.checked_add(func.0.checked_sub(imported)?)?;
+        self.ordinals.get(&FuncKey(key)).map(|&ordinal| State::defined(ordinal))
+    }
+
+    /// Calls in a block that never came back.
+    pub(super) fn abandoned(&self, number: usize) -> u64 {
+        self.stack.abandoned.get(&(number as u32)).copied().unwrap_or(0)
+    }
+
+    /// Host calls made while a loop was running (those of inner loops left out), and whether the run was stopped in it.
+    pub(super) fn in_loop(&self, number: usize) -> (u64, bool) {
+        self.stack.groups.get(number).map_or((0, false), |group| (group.host_calls, group.is_stopped))
+    }
+
+    /// Sequences of three functions, and how many were not kept.
+    pub(super) fn take_paths(&mut self) -> (BTreeMap<[State; 3], u64>, u64) {
+        std::mem::take(&mut self.paths).finish()
+    }
+
+    /// Closes what a replay that failed left open.
+    pub(super) fn close(&mut self) {
+        while !self.stack.is_empty() {
+            self.stack.end();
+        }
+        self.entries.end(&self.functions, &self.blocks, &mut self.cuts);
+    }
+
+    /// A function is entered.
+    #[inline]
+    fn enter(&mut self, callee: usize) {
+        let Some(function) = self.functions.get_mut(callee) else { return };
+        if function.entered == 0 {
+            self.order.push(State::defined(callee));
+        }
+        function.entered += 1;
+        self.entries.touch(callee);
+        self.paths.step(State::defined(callee));
+    }
+
+    /// The host enters a function that it invoked.
+    fn enter_invoked(&mut self, callee: usize) {
+        self.note_invoked(State::defined(callee));
+        self.enter(callee);
+        self.stack.push(Frame { site: NONE, group: NONE, callee: State::defined(callee), is_tail: false });
+    }
+
+    fn note_invoked(&mut self, callee: State) {
+        self.pending = None;
+        // The frame that invokes stays on top until the callee is there.
+        let (key, is_back) = ((self.stack.host(), callee), self.stack.is_active(callee));
+        let is_full = self.invoked.len() >= MAX_SITES && !self.invoked.contains_key(&key);
+        match is_full {
+            true => self.calls_cut += 1,
+            false => self.invoked.entry(key).or_default().add(is_back),
+        }
+    }
+
+    fn note_site(&mut self, site: usize, callee: State, is_back: bool) {
+        let is_full = self.sites.len() >= MAX_SITES;
+        match self.sites.get_mut(&(site, callee)) {
+            Some(calls) => calls.add(is_back),
+            None if is_full => self.calls_cut += 1,
+            None => {
+                self.sites.insert((site, callee), Calls { count: 1, is_back });
+            }
+        }
+    }
+
+    /// What calls and tail calls have in common. Gives the loop around the call.
+    #[inline]
+    fn note_call(&mut self, site: usize, kind: CallKind, callee: usize) -> u32 {
+        let is_back = self.stack.is_active(State::defined(callee));
+        let block = &mut self.blocks[site];
+        block.ways[1] += 1;
+        let group = block.group;
+        match kind {
+            CallKind::Direct => block.is_back |= is_back,
+            _ => self.note_site(site, State::defined(callee), is_back),
+        }
+        self.entries.call();
+        self.enter(callee);
+        group
+    }
+
+    /// Whether a limit stopped the current entry point.
+    fn is_stopped(&self) -> bool {
+        self.entries.begun().checked_sub(1).and_then(|entry| self.stopped.get(entry)).copied().unwrap_or(false)
+    }
+
+    /// A block that ends without a decision or a call has no way on if the invocation ended at its last instruction.
+    fn note_stuck(&mut self) {
+        let owner = self.functions.partition_point(|function| function.first_block <= self.last).wrapping_sub(1);
+        let Some(function) = self.functions.get(owner) else { return };
+        let block = function.code().and_then(|code| code.blocks().get(self.last - function.first_block));
+        if block.is_some_and(|block| matches!(block.exit, Exit::Next | Exit::Skip(_) | Exit::Grow | Exit::Bulk)) {
+            *self.stuck.entry(self.last).or_default() += 1;
+        }
+    }
+}
+
+impl Visitor for Tally {
+    fn load(&mut self, function: RanFunction<'_>) {
+        let (code, first_block) = (function.code(), function.first_block());
+        let (cfg, first_loop) = (Cfg::of(code), self.stack.groups.len());
+        for (position, block) in code.blocks().iter().enumerate() {
+            let innermost = cfg.loops_around(BlockIndex(position as u32)).next();
+            let group = innermost.map_or(NONE, |innermost| (first_loop + innermost) as u32);
+            self.blocks.push(Block { group, ..Block::default() });
+            self.label_base.push(self.labels.len() as u32);
+            if let Exit::BrTable(table) = block.exit {
+                let labels = code.tables().get(table as usize).map_or(0, |table| code.labels(table).len());
+                self.labels.resize(self.labels.len() + labels, 0);
+            }
+        }
+        self.stack.load(cfg.loops.len());
+        self.entries.load(code.blocks().len());
+        self.ordinals.insert(function.key(), function.ordinal());
+        let (instance, func, module) = (function.instance(), function.index(), Arc::clone(function.module()));
+        self.functions.push(Function { instance, func, module, first_block, first_loop, cfg, entered: 0 });
+        if self.pending == Some(function.key()) {
+            self.enter_invoked(function.ordinal());
+        }
+    }
+
+    #[inline(always)]
+    fn block(&mut self, run: Run<'_>) {
+        self.last = run.number();
+        self.blocks[run.number()].ran += 1;
+    }
+
+    fn cut(&mut self, run: Run<'_>) {
+        (self.last, self.cut_in) = (usize::MAX, run.number());
+        self.entries.cut(run.number(), run.len());
+    }
+
+    #[inline(always)]
+    fn branch(&mut self, run: Run<'_>, taken: bool) {
+        self.blocks[run.number()].ways[usize::from(taken)] += 1;
+    }
+
+    #[inline]
+    fn branch_table(&mut self, run: Run<'_>, index: u32) {
+        self.blocks[run.number()].ways[1] += 1;
+        self.labels[self.label_base[run.number()] as usize + index as usize] += 1;
+    }
+
+    #[inline]
+    fn call(&mut self, run: Run<'_>, kind: CallKind, callee: RanFunction<'_>) {
+        let callee = callee.ordinal();
+        let group = self.note_call(run.number(), kind, callee);
+        self.stack.push(Frame { site: run.number() as u32, group, callee: State::defined(callee), is_tail: false });
+    }
+
+    #[inline]
+    fn tail_call(&mut self, run: Run<'_>, kind: CallKind, callee: RanFunction<'_>) {
+        self.note_call(run.number(), kind, callee.ordinal());
+        self.stack.replace(State::defined(callee.ordinal()));
+    }
+
+    #[inline]
+    fn leave(&mut self, _: Run<'_>) {
+        self.stack.pop(true);
+    }
+
+    fn host_call(&mut self, run: Option<Run<'_>>, call: HostCall<'_>) {
+        let position = self.hosts.partition_point(|key| *key < call.func);
+        let callee = State::host(position);
+        let (mut site, mut group) = (NONE, NONE);
+        match run {
+            Some(run) => {
+                site = run.number() as u32;
+                let block = &mut self.blocks[run.number()];
+                block.ways[1] += 1;
+                group = block.group;
+                self.note_site(run.number(), callee, false);
+            }
+            None => self.note_invoked(callee),
+        }
+        if self.entries.host_call(position) {
+            self.order.push(callee);
+        }
+        if self.call_sites.len() < MAX_CALLS {
+            self.call_sites.push(run.and_then(|run| Some(Place { func: run.function().index(), offset: run.offset()? })));
+        }
+        self.paths.step(callee);
+        self.stack.push(Frame { site, group, callee, is_tail: call.is_tail });
+    }
+
+    fn host_return(&mut self, failed: bool) {
+        if failed && self.is_stopped() {
+            self.stack.stop(NONE);
+        }
+        let frame = self.stack.pop(!failed);
+        self.last = frame.map_or(usize::MAX, |frame| frame.site as usize);
+        // A tail call's caller is gone with it, and nothing else tells of its return.
+        if !failed && frame.is_some_and(|frame| frame.is_tail) {
+            self.stack.pop(true);
+        }
+    }
+
+    fn grow(&mut self, run: Run<'_>, delta: u64, result: u64) {
+        if run.last().map(|op| op.opcode) == self.memory_grow {
+            self.entries.grow(delta, result);
+        }
+    }
+
+    fn bulk(&mut self, _: Run<'_>, _: u64, _: u64, len: u64) {
+        self.entries.bulk(len);
+    }
+
+    fn invoke(&mut self, func: FuncKey) {
+        if self.stack.is_empty() {
+            self.paths.restart();
+            self.entries.begin(func);
+        }
+        self.stack.invoke();
+        self.last = usize::MAX;
+        self.invocations += 1;
+        self.pending = Some(func);
+        if let Some(&callee) = self.ordinals.get(&func)
+            && !self.stillborn.contains(&(self.invocations - 1))
+        {
+            self.enter_invoked(callee);
+        }
+    }
+
+    fn end(&mut self, end: &End) {
+        if end.place().is_some_and(|place| place.site.is_some()) {
+            self.note_stuck();
+        }
+        if matches!(end, End::Stopped { .. }) {
+            let at = if self.last == usize::MAX { self.cut_in } else { self.last };
+            self.stack.stop(self.blocks.get(at).map_or(NONE, |block| block.group));
+        }
+        (self.last, self.cut_in) = (usize::MAX, usize::MAX);
+        self.pending = None;
+        self.stack.end();
+        if self.stack.is_empty() {
+            self.entries.end(&self.functions, &self.blocks, &mut self.cuts);
+        }
+    }
+}
+
+/// Invocations that end before their first instruction, by number.
+fn stillborn(records: &[Record]) -> HashSet<u64> {
+    let (mut open, mut begun, mut found) = (Vec::new(), 0, HashSet::new());
+    for record in records {
+        match record {
+            Record::Invoke { .. } => {
+                open.push(begun);
+                begun += 1;
+            }
+            Record::End(end) => {
+                let invocation = open.pop();
+                let is_stillborn = end.place().is_some_and(|place| place.depth == 0);
+                found.extend(invocation.filter(|_| is_stillborn));
+            }
+            _ => {}
+        }
+    }
+    found
+}

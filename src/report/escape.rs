@@ -202,9 +202,9 @@ mod tests {
     fn json_is_the_same_value_and_plain_text() {
         for text in ["<img src=x onerror=alert(1)>", "\u{1b}[2J\u{202e}\u{7f}\u{e0001}\"\\\n", "plain", ""] {
             let value = serde_json::json!({"a": [{"b": [text, 1, []]}, {}], "c": {"d": {"e": [1, 2]}}});
-            for write in [write_json::<Vec<u8>>, write_json_line::<Vec<u8>>] as [fn(&mut Vec<u8>, &serde_json::Value) -> _; 2] {
+            for is_line in [false, true] {
                 let mut out = Vec::new();
-                write(&mut out, &value).unwrap();
+                if is_line { write_json_line(&mut out, &value) } else { write_json(&mut out, &value) }.unwrap();
                 let out = String::from_utf8(out).unwrap();
                 assert_eq!(serde_json::from_str::<serde_json::Value>(&out).unwrap(), value);
                 assert!(!out.contains(['<', '>', '\u{1b}', '\u{202e}', '\u{7f}', '\u{e0001}']), "{out}");

@@ -23,3 +23,6 @@ pub use json::{
     Carved, Entry, Fabricated, HostCall, LimitsUsed, OptionsUsed, Report, SCHEMA, Sample, Subject, Tool, schema, status,
 };
 pub use names::{GHIDRA_BASE, Names, ghidra, location};
+
+#[cfg(test)]
+mod tests;

@@ -393,3 +393,6 @@ impl Dynamic {
         dynamic
     }
 }
+
+#[cfg(test)]
+mod tests;

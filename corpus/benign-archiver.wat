@@ -1,6 +1,6 @@
 ;; RUN: spoor trace % --json
 ;; WHAT: Archiver: packs the documents with a small LZ77 into one archive, unpacks it again and compares; originals stay.
-;; EXPECT: verdict=CLEAN norule=impact/ norule=load-code/ status=exited
+;; EXPECT: verdict=CLEAN norule=impact/ norule=load-code/ status=exited stdout="archive written\n" file=/tmp/documents.lz:created
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))

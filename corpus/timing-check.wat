@@ -1,6 +1,6 @@
 ;; RUN: spoor trace % --json
 ;; WHAT: Measures how long a loop takes and acts only if the clock says that nobody is watching.
-;; EXPECT: rule=anti-analysis/timing status=exited host=wasi_snapshot_preview1.clock_time_get:10
+;; EXPECT: rule=anti-analysis/timing status=exited file=/tmp/.seen:created host=wasi_snapshot_preview1.clock_time_get:10
 (module
   (import "wasi_snapshot_preview1" "clock_time_get" (func $clock_time_get (param i32 i64 i32) (result i32)))
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

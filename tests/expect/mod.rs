@@ -106,8 +106,7 @@ fn plain(text: &str) -> String {
 fn verdict(analysis: &Analysis, key: &str, value: &str) -> Checked {
     let rules = || any(analysis.rules.iter().map(|rule| rule.namespace.as_str()), |name| name.starts_with(value));
     let findings = || any(analysis.findings.iter().map(|finding| finding.name.as_str()), |name| name == value);
-    let correlations =
-        || any(analysis.correlations.iter().map(|correlation| correlation.name.as_str()), |name| name == value);
+    let correlations = || any(analysis.correlations.iter().map(|correlation| correlation.name.as_str()), |name| name == value);
     match key {
         "verdict" => one_of(&name(analysis.verdict.class), value),
         "family" => one_of(analysis.verdict.family.as_deref().unwrap_or("none"), value),
@@ -145,20 +144,15 @@ fn run(analysis: &Analysis, key: &str, value: &str) -> Checked {
         "host" => host(analysis, value),
         "host_text" => any(texts(), |text| text.contains(value)),
         "file" => {
-            let changes: Vec<_> = run
-                .into_iter()
-                .flat_map(|run| &run.files)
-                .map(|file| format!("{}:{}", file.path, file.change))
-                .collect();
+            let changes: Vec<_> =
+                run.into_iter().flat_map(|run| &run.files).map(|file| format!("{}:{}", file.path, file.change)).collect();
             any(changes.iter().map(String::as_str), |change| change == value)
         }
         "carved" => equal(&run.map_or(0, |run| run.carved.len()).to_string(), value),
         "sleeps" => equal(&run.map_or(0, |run| run.sleeps).to_string(), value),
-        "constant_run" => {
-            any(analysis.dynamic.constants.iter().map(|constant| constant.algorithm.as_str()), |name| {
-                plain(name).contains(&plain(value))
-            })
-        }
+        "constant_run" => any(analysis.dynamic.constants.iter().map(|constant| constant.algorithm.as_str()), |name| {
+            plain(name).contains(&plain(value))
+        }),
         _ => None,
     }
 }
@@ -183,9 +177,9 @@ fn status(analysis: &Analysis) -> Status {
 fn bytes(analysis: &Analysis, key: &str, value: &str) -> Checked {
     let view = &analysis.view;
     match key {
-        "crypto" => any(view.crypto.iter().map(|constant| constant.algorithm.as_str()), |name| {
-            plain(name).contains(&plain(value))
-        }),
+        "crypto" => {
+            any(view.crypto.iter().map(|constant| constant.algorithm.as_str()), |name| plain(name).contains(&plain(value)))
+        }
         "crypto_in" => any(view.crypto.iter().map(|constant| constant.place.as_str()), |place| place == value),
         "ioc" => any(view.iocs.iter().map(|ioc| ioc.kind.as_str()), |kind| kind == value),
         "string" => any(view.strings.iter().map(|string| string.text.as_str()), |text| text.contains(value)),
@@ -206,8 +200,8 @@ fn bytes(analysis: &Analysis, key: &str, value: &str) -> Checked {
 fn of_function(analysis: &Analysis, value: &str, measure: impl Fn(&Function) -> u64) -> Checked {
     let (wanted, number) = value.rsplit_once(':')?;
     let mut functions = analysis.view.functions.iter();
-    let function = functions
-        .find(|function| function.name.as_deref() == Some(wanted) || u64::from(index(function)).to_string() == wanted);
+    let function =
+        functions.find(|function| function.name.as_deref() == Some(wanted) || u64::from(index(function)).to_string() == wanted);
     Some(match function.map(measure) {
         Some(found) => (number.parse() == Ok(found), found.to_string()),
         None => (false, format!("no function is called `{wanted}`")),

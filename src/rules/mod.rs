@@ -5,6 +5,23 @@
 //!
 //! Not here: what a set of matches means for the verdict (`verdict`).
 
+mod check;
+mod derived;
+mod eval;
+mod explain;
+mod index;
+mod load;
+mod metric;
+mod order;
+mod parse;
+mod problem;
+mod rule;
+mod show;
+mod yaml;
+mod yara;
+
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -13,6 +30,13 @@ use crate::{
     passes::{Dynamic, Place},
     sandbox::Run,
 };
+
+pub use check::{Advice, Tried};
+pub use metric::{LEVELS, METRICS, Metric};
+pub use problem::{LoadError, Problem};
+pub use rule::{Example, Meta, Rule, Scopes};
+
+use order::Targets;
 
 /// A rule that matched.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -73,16 +97,95 @@ pub struct Facts<'a> {
 
 /// A set of rules, ready to be evaluated.
 #[derive(Debug, Default)]
-pub struct Set {}
+pub struct Set {
+    rules: Vec<Rule>,
+    targets: Targets,
+    order: Vec<usize>,
+    yara: Option<yara::Rules>,
+}
 
 impl Set {
     /// The rules that ship with wasmspoor.
     pub fn builtin() -> Self {
-        Self::default()
+        let (set, problems) = Self::build(&load::shipped(), false);
+        debug_assert!(problems.is_empty(), "{problems}");
+        set
     }
 
-    /// Evaluates every rule.
-    pub fn evaluate(&self, _facts: &Facts<'_>) -> Vec<Match> {
-        Vec::new()
+    /// The rules that ship with wasmspoor, and those in `paths`: files `.yml`, `.yaml`, `.yar`, `.yara`, or folders with such files.
+    ///
+    /// # Errors
+    ///
+    /// With every problem that was found, if there is one.
+    pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Self, LoadError> {
+        Self::with(load::shipped(), paths)
+    }
+
+    /// Only the rules in `paths`, as [`Set::load`] reads them.
+    ///
+    /// # Errors
+    ///
+    /// With every problem that was found, if there is one.
+    pub fn load_only<P: AsRef<Path>>(paths: &[P]) -> Result<Self, LoadError> {
+        Self::with(load::Sources::default(), paths)
+    }
+
+    fn with<P: AsRef<Path>>(mut sources: load::Sources, paths: &[P]) -> Result<Self, LoadError> {
+        let mut problems = LoadError::default();
+        for path in paths {
+            sources.read(path.as_ref(), &mut problems);
+        }
+        let (set, found) = Self::build(&sources, true);
+        found.problems.into_iter().for_each(|problem| problems.push(problem));
+        problems.cut += found.cut;
+        if problems.is_empty() { Ok(set) } else { Err(problems) }
+    }
+
+    /// Parses and links rules.
+    fn build(sources: &load::Sources, eager: bool) -> (Self, LoadError) {
+        let mut problems = LoadError::default();
+        let rules: Vec<Rule> = sources.behavior.iter().filter_map(|source| parse::rule(source, eager, &mut problems)).collect();
+        let yara = yara::Rules::compile(&sources.yara, &mut problems);
+        let (targets, order) = order::resolve(&rules, |name| yara.has(name), &mut problems);
+        (Self { rules, targets, order, yara: Some(yara) }, problems)
+    }
+
+    /// Evaluates every rule. Matches come weightiest first, then by namespace and name.
+    pub fn evaluate(&self, facts: &Facts<'_>) -> Vec<Match> {
+        eval::evaluate(facts, &self.rules, &self.order, &self.targets, self.yara.as_ref())
+    }
+
+    /// All behaviour rules, in the order of their files.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The behaviour rule of this name.
+    pub fn rule(&self, name: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.meta.name == name)
+    }
+
+    /// Names of all YARA rules.
+    pub fn yara_names(&self) -> Vec<&str> {
+        self.yara.iter().flat_map(yara::Rules::names).collect()
+    }
+
+    /// The name of a rule that `given` was probably meant to be.
+    pub fn closest(&self, given: &str) -> Option<String> {
+        problem::closest(given, self.rules.iter().map(|rule| rule.meta.name.as_str()))
     }
 }
+
+/// Shannon entropy in bits per byte.
+fn entropy(bytes: &[u8]) -> f64 {
+    let mut counts = [0_u64; 256];
+    for byte in bytes {
+        counts[usize::from(*byte)] += 1;
+    }
+    let len = bytes.len() as f64;
+    let terms = counts.iter().filter(|count| **count > 0).map(|count| *count as f64 / len);
+    terms.map(|share| -share * share.log2()).sum()
+}
+
+#[cfg(test)]
+mod tests;

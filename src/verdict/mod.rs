@@ -1,15 +1,29 @@
 //! The verdict: what the evidence adds up to, with its reasons in order.
 //!
-//! Weights stand in `rules/verdict.toml`. Evidence of the run outweighs what the bytes suggest; a sample that did not run, or hardly, is
-//! undecided and never clean.
+//! [`findings`] notes facts, [`correlations`] pairs what the bytes say with what the run says, [`decide`] adds up. Weights, thresholds and tables
+//! stand in `rules/verdict.toml`, how they are used in `docs/verdict.md`. Evidence of the run outweighs what the bytes suggest; a sample that
+//! did not run, or hardly, is undecided and never clean. Lists are of bounded length and say when they were cut.
+//!
+//! Not here: single rules (`rules`); what the facts are taken from (`module::view`, `sandbox`, `passes`).
+
+mod attack;
+mod correlations;
+mod decide;
+mod family;
+mod findings;
+mod score;
+mod text;
+mod weights;
+
+pub use attack::{attack_version, knows_technique};
+pub use correlations::correlations;
+pub use decide::decide;
+pub use findings::findings;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{
-    passes::Place,
-    rules::{Facts, Match},
-};
+use crate::passes::Place;
 
 /// What a sample is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -36,6 +50,8 @@ pub struct Verdict {
     pub score: u8,
     /// `miner`, `ransomware`, `dropper`, `backdoor`, `infostealer`, `cryptojacker`, `wiper`, `loader`.
     pub family: Option<String>,
+    /// How sure of the family, 0 to 100; 0 without one.
+    pub family_confidence: u8,
     /// How sure, 0 to 100: grows with coverage and with evidence of the run.
     pub confidence: u8,
     /// Why, weightiest first.
@@ -106,17 +122,8 @@ pub struct Finding {
     pub places: Vec<Place>,
 }
 
-/// Notable facts of the bytes and of the run.
-pub fn findings(_facts: &Facts<'_>) -> Vec<Finding> {
-    Vec::new()
-}
+/// Places kept in a finding or a correlation; texts give the whole number.
+const MAX_PLACES: usize = 20;
 
-/// Static findings that the run confirms.
-pub fn correlations(_facts: &Facts<'_>, _rules: &[Match]) -> Vec<Correlation> {
-    Vec::new()
-}
-
-/// What the evidence adds up to.
-pub fn decide(_facts: &Facts<'_>, _rules: &[Match], _correlations: &[Correlation], _findings: &[Finding]) -> Verdict {
-    Verdict { class: Class::Undecided, score: 0, family: None, confidence: 0, reasons: Vec::new(), attack: Vec::new() }
-}
+#[cfg(test)]
+mod tests;

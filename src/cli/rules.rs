@@ -1,0 +1,130 @@
+//! `spoor rules`: lists, explains, checks and tries rules.
+
+use std::{io::Write, path::PathBuf};
+
+use clap::Subcommand;
+
+use super::{Exit, Failure, text};
+use crate::rules::{LoadError, Set};
+
+/// Lists, explains, checks and tries the rules.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  spoor rules list
+  spoor rules explain 'run the CryptoNight main loop'
+  spoor rules lint --rules my-rules/
+  spoor rules test
+
+Exit codes: 0 when all is well, 1 when lint or test found something, 2 when the rules cannot be loaded or no rule has that name.")]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Further rules: files (.yml, .yar) or folders. Can be given more than once
+    #[arg(long = "rules", value_name = "PATH", global = true)]
+    paths: Vec<PathBuf>,
+    /// Only the rules given with --rules, not those that ship with spoor
+    #[arg(long, global = true, requires = "paths")]
+    only: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Lists all rules with severity, scope and namespace
+    List,
+    /// Says what a rule means, when it matches, and how to read a match
+    Explain {
+        /// The name of the rule
+        name: String,
+    },
+    /// Checks rules beyond what a load does: examples, descriptions, techniques, file names, regular expressions
+    Lint {
+        /// The folder of examples
+        #[arg(long, value_name = "DIR", default_value = "corpus")]
+        corpus: PathBuf,
+    },
+    /// Analyses the examples that rules name, and checks that each rule matches where it must and not where it must not
+    Test {
+        /// Only this rule
+        name: Option<String>,
+        /// The folder of examples
+        #[arg(long, value_name = "DIR", default_value = "corpus")]
+        corpus: PathBuf,
+    },
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let set = match load(arguments) {
+        Ok(set) => set,
+        Err(error) => {
+            eprintln!("{}", text::escape(&error.to_string()));
+            return Ok(Exit::Usage);
+        }
+    };
+    match &arguments.command {
+        Command::List => list(&set, out),
+        Command::Explain { name } => match set.explain(name) {
+            Some(words) => {
+                write!(out, "{}", text::escape(&words))?;
+                Ok(Exit::Done)
+            }
+            None => unknown(&set, name),
+        },
+        Command::Lint { corpus } => lint(&set, corpus, out),
+        Command::Test { name: Some(name), .. } if set.rule(name).is_none() => unknown(&set, name),
+        Command::Test { name, corpus } => test(&set, corpus, name.as_deref(), out),
+    }
+}
+
+fn load(arguments: &Arguments) -> Result<Set, LoadError> {
+    if arguments.only { Set::load_only(&arguments.paths) } else { Set::load(&arguments.paths) }
+}
+
+fn unknown(set: &Set, name: &str) -> Result<Exit, Failure> {
+    let hint = set.closest(name).map_or_else(|| "see `spoor rules list`".to_owned(), |hint| hint);
+    Err(Failure::new(Exit::Usage, anyhow::anyhow!("no rule is named `{name}`: {hint}")))
+}
+
+fn list(set: &Set, out: &mut impl Write) -> Result<Exit, Failure> {
+    let mut rules: Vec<_> = set.rules().iter().map(|rule| &rule.meta).collect();
+    rules.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    writeln!(out, "{:<3} {:<4} {:<42} name", "sev", "on", "namespace")?;
+    for meta in &rules {
+        let on = match (meta.scopes.is_of_bytes(), meta.scopes.is_of_run()) {
+            (true, true) => "both",
+            (true, false) => "code",
+            _ => "run",
+        };
+        writeln!(out, "{:<3} {:<4} {:<42} {}", meta.severity, on, text::escape(&meta.namespace), text::escape(&meta.name))?;
+    }
+    for name in set.yara_names() {
+        writeln!(out, "{:<3} {:<4} {:<42} {}", "-", "code", "yara", text::escape(name))?;
+    }
+    writeln!(out, "{} behaviour rules, {} YARA rules", rules.len(), set.yara_names().len())?;
+    Ok(Exit::Done)
+}
+
+fn lint(set: &Set, corpus: &std::path::Path, out: &mut impl Write) -> Result<Exit, Failure> {
+    let advice = set.lint(corpus);
+    for one in &advice {
+        writeln!(out, "{}: {}: {}", text::escape(&one.file), text::escape(&one.rule), text::escape(&one.message))?;
+    }
+    writeln!(out, "{} rules, {} things to mend", set.rules().len(), advice.len())?;
+    Ok(if advice.is_empty() { Exit::Done } else { Exit::Findings })
+}
+
+fn test(set: &Set, corpus: &std::path::Path, name: Option<&str>, out: &mut impl Write) -> Result<Exit, Failure> {
+    let progress = indicatif::ProgressBar::new(0);
+    progress.set_style(indicatif::ProgressStyle::with_template("{pos}/{len} {wide_msg}").unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()));
+    let tried = set.test(corpus, name, &mut |file, count| {
+        progress.set_length(count as u64);
+        progress.inc(1);
+        progress.set_message(text::escape(file));
+    });
+    progress.finish_and_clear();
+    let failures: Vec<_> = tried.iter().filter_map(|tried| tried.failure.as_ref().map(|failure| (tried, failure))).collect();
+    for (tried, failure) in &failures {
+        writeln!(out, "FAILED {} on {}: {}", text::escape(&tried.rule), text::escape(&tried.example), text::escape(failure))?;
+    }
+    writeln!(out, "{} examples of {} rules, {} failed", tried.len(), set.rules().len(), failures.len())?;
+    Ok(if failures.is_empty() { Exit::Done } else { Exit::Findings })
+}

@@ -1,0 +1,120 @@
+//! Facts that no pass has on its own, because they join what the bytes say with what host calls were given.
+//!
+//! *Decoded texts*: a text that a host call was given and that does not stand in the file, but does under one key of an exclusive or or of an
+//! addition of a byte. Both keep something: the first the xor of neighbours, the second their difference. So the file is searched once for each
+//! text and operation, not once for each key. *Returned reads*: bytes that a call read from a file and a later call sent away.
+//!
+//! Costs a pass over the file for each of at most [`MAX_TEXTS`] texts.
+
+use std::collections::BTreeSet;
+
+use crate::sandbox::{Call, Pointed};
+
+use super::{index::Index, rule::Pattern};
+
+/// Distinct texts that are looked for in the file.
+const MAX_TEXTS: usize = 64;
+/// Shorter texts are found by chance.
+const MIN_TEXT: usize = 6;
+/// Longer files are not searched for encoded texts.
+const MAX_FILE: usize = 16 << 20;
+/// Bytes that a read and a send must have in common.
+const MIN_COMMON: usize = 8;
+/// Reads that are remembered.
+const MAX_READS: usize = 1024;
+
+/// The joined facts.
+#[derive(Debug, Default)]
+pub(super) struct Derived {
+    /// Texts that host calls were given and that stand encoded in the file.
+    pub(super) decoded_texts: Vec<String>,
+    /// Texts that host calls were given and that do not stand in the file as they are.
+    pub(super) new_texts: u64,
+    /// Calls that sent what an earlier call had read from a file.
+    pub(super) returned_reads: Vec<u32>,
+}
+
+impl Derived {
+    pub(super) fn of(index: &Index<'_>) -> Self {
+        let mut derived = Self::default();
+        let wasm = index.facts.wasm;
+        let texts: BTreeSet<&str> =
+            index.all_calls().iter().flat_map(|call| Index::texts(call)).filter(|text| text.len() >= MIN_TEXT).collect();
+        let differences = [|a: u8, b: u8| a ^ b, |a: u8, b: u8| b.wrapping_sub(a)];
+        let mut encoded: Option<[Vec<u8>; 2]> = None;
+        for text in texts.into_iter().take(MAX_TEXTS) {
+            if holds(wasm, text.as_bytes()) {
+                continue;
+            }
+            derived.new_texts += 1;
+            if wasm.len() > MAX_FILE || is_even(text.as_bytes()) {
+                continue;
+            }
+            let encoded = encoded.get_or_insert_with(|| differences.map(|difference| neighbours(wasm, difference)));
+            let found =
+                encoded.iter().zip(differences).any(|(file, difference)| holds(file, &neighbours(text.as_bytes(), difference)));
+            if found {
+                derived.decoded_texts.push(text.to_owned());
+            }
+        }
+        derived.returned_reads = returned_reads(index.all_calls());
+        derived
+    }
+}
+
+fn neighbours(bytes: &[u8], difference: fn(u8, u8) -> u8) -> Vec<u8> {
+    bytes.iter().zip(bytes.iter().skip(1)).map(|(a, b)| difference(*a, *b)).collect()
+}
+
+/// Whether its neighbours differ too little to be told from padding.
+fn is_even(text: &[u8]) -> bool {
+    text.iter().collect::<BTreeSet<_>>().len() < 4
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    !Pattern::bytes(String::new(), part).find(bytes, 1).is_empty()
+}
+
+/// Calls that read a file.
+const READS: &[&str] = &["fd_read", "fd_pread", "_fread", "___syscall3", "___syscall145"];
+/// Calls that send something away.
+pub(super) const SENDS: &[&str] = &["sock_send", "send", "_send", "sendto", "_sendto", "http_post", "fetch"];
+
+fn returned_reads(calls: &[Call]) -> Vec<u32> {
+    let mut reads: BTreeSet<Vec<u8>> = BTreeSet::new();
+    let mut returned = Vec::new();
+    for (position, call) in calls.iter().enumerate() {
+        if READS.contains(&call.name.as_str()) && !is_console(call) {
+            let heads = payloads(call).filter(|bytes| bytes.len() >= MIN_COMMON);
+            reads.extend(heads.take(MAX_READS.saturating_sub(reads.len())));
+        } else if SENDS.contains(&call.name.as_str()) && payloads(call).any(|sent| is_returned(&sent, &reads)) {
+            returned.push(position as u32);
+        }
+    }
+    returned
+}
+
+/// Whether the first argument is one of the standard streams.
+pub(super) fn is_console(call: &Call) -> bool {
+    matches!(call.args.first().map(|arg| arg.value), Some(crate::Value::I32(0..=2)))
+}
+
+fn is_returned(sent: &[u8], reads: &BTreeSet<Vec<u8>>) -> bool {
+    reads.iter().any(|read| read.get(..MIN_COMMON).is_some_and(|head| holds(sent, head)))
+}
+
+/// The bytes that the arguments of a call point at, as far as they were kept.
+fn payloads(call: &Call) -> impl Iterator<Item = Vec<u8>> {
+    call.args.iter().filter_map(|arg| match &arg.points_at {
+        Some(Pointed::Text { text }) => Some(text.as_bytes().to_vec()),
+        Some(Pointed::Bytes { hex, .. }) => Some(unhex(hex)),
+        None => None,
+    })
+}
+
+/// The bytes of a hexadecimal text, up to what is none.
+pub(super) fn unhex(hex: &str) -> Vec<u8> {
+    let digit = |byte: u8| (byte as char).to_digit(16);
+    let pair = |pair: &[u8]| Some((digit(*pair.first()?)? * 16 + digit(*pair.get(1)?)?) as u8);
+    hex.as_bytes().chunks(2).map_while(pair).collect()
+}

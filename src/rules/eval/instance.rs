@@ -1,0 +1,195 @@
+//! What a scope means on the facts: its instances, and which lies inside which.
+
+use crate::{module::FuncIndex, passes::Place};
+
+use super::{
+    super::rule::{SPAN, Scope},
+    Evaluator,
+};
+
+/// One thing that a rule is evaluated on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Instance {
+    /// The bytes.
+    File,
+    /// A defined function.
+    Function(FuncIndex),
+    /// A block of it, by its place in the code.
+    Block(FuncIndex, usize),
+    /// An instruction of it.
+    Op(FuncIndex, usize),
+    /// The run together with the file.
+    RunFile,
+    /// The run.
+    Run,
+    /// An entry point.
+    Thread(usize),
+    /// Calls from `first` to before `end`, all of one entry point.
+    Span { first: usize, end: usize },
+    /// A host call.
+    Call(usize),
+    /// What a function did.
+    RunFunction(FuncIndex),
+    /// A loop that ran, by its place in the list of loops.
+    Loop(usize),
+}
+
+impl Instance {
+    /// What the instances of a rule's own scope lie in.
+    pub(super) fn root(on_run: bool) -> Self {
+        if on_run { Self::RunFile } else { Self::File }
+    }
+
+    fn is_run(&self) -> bool {
+        !matches!(self, Self::File | Self::Function(_) | Self::Block(..) | Self::Op(..))
+    }
+}
+
+impl Evaluator<'_> {
+    /// The instances of `scope` inside `at`.
+    pub(super) fn instances(&self, scope: Scope, at: &Instance) -> Vec<Instance> {
+        match scope {
+            Scope::File => vec![at.clone()],
+            Scope::Process => vec![Instance::Run],
+            Scope::Function => {
+                self.index.facts.view.functions.iter().map(|function| Instance::Function(function.index)).collect()
+            }
+            Scope::BasicBlock => self.parts(at, |code| code.blocks().len(), Instance::Block),
+            Scope::Instruction => match at {
+                Instance::Block(func, block) => self.ops_of_block(*func, *block),
+                _ => self.parts(at, |code| code.ops().len(), Instance::Op),
+            },
+            Scope::Thread => (0..self.index.run().map_or(0, |run| run.entries.len())).map(Instance::Thread).collect(),
+            Scope::Call => self.calls(at).into_iter().map(Instance::Call).collect(),
+            Scope::Span => self.spans(at),
+            Scope::RunFunction => {
+                self.index.facts.dynamic.functions.iter().map(|function| Instance::RunFunction(function.index)).collect()
+            }
+            Scope::Loop => {
+                let fits = |func: FuncIndex| !matches!(at, Instance::RunFunction(own) if *own != func);
+                let loops = self.index.facts.dynamic.loops.iter().enumerate();
+                loops.filter(|(_, of)| fits(of.func)).map(|(position, _)| Instance::Loop(position)).collect()
+            }
+        }
+    }
+
+    /// Blocks or instructions of one function, or of all.
+    fn parts(
+        &self,
+        at: &Instance,
+        count: fn(&crate::module::Code) -> usize,
+        make: fn(FuncIndex, usize) -> Instance,
+    ) -> Vec<Instance> {
+        let Some(module) = self.index.module() else { return Vec::new() };
+        let of = |func: FuncIndex| {
+            let count = module.code(func).map_or(0, count);
+            (0..count).map(move |position| make(func, position))
+        };
+        match at {
+            Instance::Function(func) => of(*func).collect(),
+            _ => module.defined().flat_map(of).collect(),
+        }
+    }
+
+    fn ops_of_block(&self, func: FuncIndex, block: usize) -> Vec<Instance> {
+        let code = self.index.module().and_then(|module| module.code(func).ok());
+        let range = code.and_then(|code| code.blocks().get(block)).map(|block| block.range()).unwrap_or_default();
+        range.map(|op| Instance::Op(func, op)).collect()
+    }
+
+    /// The calls inside `at`, ascending.
+    pub(super) fn calls(&self, at: &Instance) -> Vec<usize> {
+        let all = self.index.all_calls();
+        match at {
+            Instance::Run | Instance::RunFile => (0..all.len()).collect(),
+            Instance::Thread(entry) => {
+                (0..all.len()).filter(|call| all.get(*call).is_some_and(|call| call.entry == *entry)).collect()
+            }
+            Instance::Span { first, end } => (*first..*end).collect(),
+            Instance::Call(call) => vec![*call],
+            Instance::RunFunction(func) => {
+                (0..all.len()).filter(|call| self.index.call_site(*call).is_some_and(|site| site.func == *func)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Windows of [`SPAN`] calls, one beginning at each call; calls of different entry points share none.
+    fn spans(&self, at: &Instance) -> Vec<Instance> {
+        let all = self.index.all_calls();
+        let inside = self.calls(at);
+        let entry = |call: usize| all.get(call).map(|call| call.entry);
+        let mut spans = Vec::new();
+        let mut before: Option<(usize, usize)> = None;
+        for &first in &inside {
+            let last = inside.last().map_or(0, |last| last + 1);
+            let mut end = first.saturating_add(SPAN).min(last);
+            while end > first + 1 && entry(end - 1) != entry(first) {
+                end -= 1;
+            }
+            // A shorter window at the end holds nothing new.
+            if before.is_none_or(|(_, end_before)| end > end_before) {
+                spans.push(Instance::Span { first, end });
+                before = Some((first, end));
+            }
+        }
+        spans
+    }
+
+    /// Whether `inner` lies inside `outer`.
+    pub(super) fn holds(&self, outer: &Instance, inner: &Instance) -> bool {
+        if outer == inner {
+            return true;
+        }
+        match outer {
+            Instance::RunFile | Instance::Run => true,
+            Instance::File => !inner.is_run(),
+            Instance::Function(func) => matches!(inner, Instance::Block(of, _) | Instance::Op(of, _) if of == func),
+            Instance::RunFunction(func) => match inner {
+                Instance::Function(of) | Instance::Block(of, _) | Instance::Op(of, _) => of == func,
+                Instance::Loop(position) => self.index.facts.dynamic.loops.get(*position).is_some_and(|of| of.func == *func),
+                Instance::Call(call) => self.index.call_site(*call).is_some_and(|site| site.func == *func),
+                _ => false,
+            },
+            Instance::Thread(entry) => match inner {
+                Instance::Call(call) | Instance::Span { first: call, .. } => {
+                    self.index.all_calls().get(*call).is_some_and(|call| call.entry == *entry)
+                }
+                _ => false,
+            },
+            Instance::Span { first, end } => match inner {
+                Instance::Call(call) => (*first..*end).contains(call),
+                Instance::Span { first: from, end: to } => from >= first && to <= end,
+                _ => false,
+            },
+            Instance::Block(func, block) => match inner {
+                Instance::Op(of, op) => {
+                    let code = self.index.module().and_then(|module| module.code(*func).ok());
+                    of == func && code.and_then(|code| code.blocks().get(*block)).is_some_and(|block| block.range().contains(op))
+                }
+                _ => false,
+            },
+            Instance::Op(..) | Instance::Call(_) | Instance::Loop(_) => false,
+        }
+    }
+
+    /// Where an instance is, if it has one place.
+    pub(super) fn place_of(&self, instance: &Instance) -> Option<Place> {
+        let code = |func: FuncIndex| self.index.module().and_then(|module| module.code(func).ok());
+        match instance {
+            Instance::Function(func) | Instance::RunFunction(func) => {
+                self.index.defined(*func).map(|function| Place { func: *func, offset: function.offset })
+            }
+            Instance::Block(func, block) => {
+                let first = code(*func)?.blocks().get(*block)?.first;
+                code(*func)?.ops().get(first.position()).map(|op| Place { func: *func, offset: op.offset })
+            }
+            Instance::Op(func, op) => code(*func)?.ops().get(*op).map(|op| Place { func: *func, offset: op.offset }),
+            Instance::Loop(position) => {
+                self.index.facts.dynamic.loops.get(*position).map(|of| Place { func: of.func, offset: of.offset })
+            }
+            Instance::Call(call) => self.index.call_site(*call),
+            _ => None,
+        }
+    }
+}

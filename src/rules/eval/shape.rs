@@ -1,0 +1,232 @@
+//! Shapes of code that obfuscators leave: opaque predicates and flattened control flow.
+//!
+//! *Opaque predicate*: a `br_if` or `if` whose condition, computed within its basic block, is the parity of a product of one single variable, such as
+//! `x * (x + 1) % 2`. *Flattened control flow*: a `br_table` in a loop on a variable that the function sets to at least three different constants.
+//! An interpreter's dispatch loads what it branches on and has no such variable.
+//!
+//! A function is decoded and searched once, when a rule first asks; time is linear in its instructions.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
+
+use wasmparser::{BinaryReader, FrameKind, FrameStack, Operator};
+
+use crate::{
+    Value,
+    module::{Code, Exit, FuncIndex, Op},
+    passes::Place,
+};
+
+use super::super::index::Index;
+
+/// Shapes of the functions that were asked for.
+#[derive(Debug, Default)]
+pub(super) struct Shapes {
+    opaque: RefCell<HashMap<FuncIndex, Vec<Place>>>,
+    flattened: RefCell<HashMap<FuncIndex, Vec<Place>>>,
+}
+
+impl Shapes {
+    /// The branches of `func` on opaque predicates.
+    pub(super) fn opaque(&self, index: &Index<'_>, func: FuncIndex) -> Vec<Place> {
+        let find = || code(index, func).map_or_else(Vec::new, |code| find_opaque(index.facts.wasm, func, code));
+        self.opaque.borrow_mut().entry(func).or_insert_with(find).clone()
+    }
+
+    /// The dispatchers of `func`.
+    pub(super) fn flattened(&self, index: &Index<'_>, func: FuncIndex) -> Vec<Place> {
+        let find = || code(index, func).map_or_else(Vec::new, |code| find_flattened(index.facts.wasm, func, code));
+        self.flattened.borrow_mut().entry(func).or_insert_with(find).clone()
+    }
+}
+
+fn code<'i>(index: &'i Index<'_>, func: FuncIndex) -> Option<&'i Code> {
+    index.module()?.code(func).ok()
+}
+
+/// An instruction is decoded on its own; in which construct it stands matters only for `else` and `end`, which are not in the code.
+struct Anywhere;
+
+impl FrameStack for Anywhere {
+    fn current_frame(&self) -> Option<FrameKind> {
+        Some(FrameKind::Block)
+    }
+}
+
+/// Decodes one instruction.
+fn operator(wasm: &[u8], op: Op) -> Option<Operator<'_>> {
+    BinaryReader::new(wasm.get(op.offset.position()..)?, 0).peek_operator(&Anywhere).ok()
+}
+
+/// The value of a constant instruction.
+pub(super) fn constant(wasm: &[u8], op: Op) -> Option<Value> {
+    match operator(wasm, op)? {
+        Operator::I32Const { value } => Some(Value::I32(value)),
+        Operator::I64Const { value } => Some(Value::I64(value)),
+        _ => None,
+    }
+}
+
+/// What is known of a value on the stack within a block.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Term {
+    /// The variable it depends on, local or global.
+    variable: Option<(bool, u32)>,
+    /// How often it is used.
+    uses: u32,
+    /// Whether it depends on more than one variable and constants.
+    mixed: bool,
+    /// A constant.
+    constant: Option<i64>,
+    /// Whether it is a product of the variable with itself in some form.
+    product: bool,
+    /// Whether it is the parity of such a product.
+    parity: bool,
+}
+
+const UNKNOWN: Term = Term { variable: None, uses: 0, mixed: true, constant: None, product: false, parity: false };
+
+fn find_opaque(wasm: &[u8], func: FuncIndex, code: &Code) -> Vec<Place> {
+    let mut places = Vec::new();
+    for block in code.blocks().iter().filter(|block| matches!(block.exit, Exit::BrIf(_) | Exit::If(_))) {
+        let Some((branch, body)) = code.ops().get(block.range()).and_then(<[Op]>::split_last) else { continue };
+        // Without a multiplication there is nothing to find, and most blocks have none.
+        if !body.iter().any(|op| op.opcode.mnemonic().ends_with(".mul")) {
+            continue;
+        }
+        let mut stack: Vec<Term> = Vec::new();
+        let mut set: BTreeMap<(bool, u32), Term> = BTreeMap::new();
+        for op in body {
+            match operator(wasm, *op) {
+                Some(operator) => step(&operator, &mut stack, &mut set),
+                None => stack.clear(),
+            }
+        }
+        if stack.last().is_some_and(|condition| condition.parity) {
+            places.push(Place { func, offset: branch.offset });
+        }
+    }
+    places
+}
+
+/// One instruction on the stack of terms. What is not known empties it.
+fn step(operator: &Operator<'_>, stack: &mut Vec<Term>, set: &mut BTreeMap<(bool, u32), Term>) {
+    use Operator as O;
+    let own = |variable: (bool, u32)| Term { variable: Some(variable), uses: 1, ..Term::default() };
+    let pop = |stack: &mut Vec<Term>| stack.pop().unwrap_or(UNKNOWN);
+    match operator {
+        O::I32Const { value } => stack.push(Term { constant: Some((*value).into()), ..Term::default() }),
+        O::I64Const { value } => stack.push(Term { constant: Some(*value), ..Term::default() }),
+        O::LocalGet { local_index } => {
+            let variable = (false, *local_index);
+            stack.push(set.get(&variable).copied().unwrap_or_else(|| own(variable)));
+        }
+        O::GlobalGet { global_index } => {
+            let variable = (true, *global_index);
+            stack.push(set.get(&variable).copied().unwrap_or_else(|| own(variable)));
+        }
+        O::LocalSet { local_index } => {
+            let term = pop(stack);
+            set.insert((false, *local_index), term);
+        }
+        O::GlobalSet { global_index } => {
+            let term = pop(stack);
+            set.insert((true, *global_index), term);
+        }
+        O::LocalTee { local_index } => {
+            let term = stack.last().copied().unwrap_or(UNKNOWN);
+            set.insert((false, *local_index), term);
+        }
+        O::I32Mul | O::I64Mul => binary(stack, |a, b| Term { product: a.uses > 0 && b.uses > 0, ..join(a, b) }),
+        O::I32Add | O::I64Add | O::I32Sub | O::I64Sub => {
+            binary(stack, |a, b| Term { product: a.product || b.product, ..join(a, b) })
+        }
+        O::I32RemU | O::I32RemS | O::I64RemU | O::I64RemS => binary(stack, |a, b| parity(a, b, 2)),
+        O::I32And | O::I64And => binary(stack, |a, b| if a.constant == Some(1) { parity(b, a, 1) } else { parity(a, b, 1) }),
+        O::I32Eqz | O::I64Eqz | O::I32WrapI64 | O::I64ExtendI32U | O::I64ExtendI32S => {}
+        O::I32Eq | O::I32Ne | O::I64Eq | O::I64Ne => binary(stack, |a, b| {
+            let tests = a.parity && b.constant.is_some() || b.parity && a.constant.is_some();
+            Term { parity: tests, ..join(a, b) }
+        }),
+        O::Nop | O::Block { .. } | O::Loop { .. } => {}
+        _ => {
+            stack.clear();
+            set.clear();
+        }
+    }
+}
+
+fn binary(stack: &mut Vec<Term>, make: impl Fn(Term, Term) -> Term) {
+    let b = stack.pop().unwrap_or(UNKNOWN);
+    let a = stack.pop().unwrap_or(UNKNOWN);
+    stack.push(make(a, b));
+}
+
+fn join(a: Term, b: Term) -> Term {
+    let mixed = a.mixed || b.mixed || matches!((a.variable, b.variable), (Some(a), Some(b)) if a != b);
+    let uses = a.uses.saturating_add(b.uses);
+    Term { variable: a.variable.or(b.variable), uses, mixed, constant: None, product: false, parity: false }
+}
+
+/// `a` reduced by the constant `b` to its parity.
+fn parity(a: Term, b: Term, by: i64) -> Term {
+    let is_parity = a.product && !a.mixed && a.uses >= 2 && b.constant == Some(by);
+    Term { parity: is_parity, ..join(a, b) }
+}
+
+/// Constants that a state variable must be set to.
+const MIN_STATES: usize = 3;
+
+fn find_flattened(wasm: &[u8], func: FuncIndex, code: &Code) -> Vec<Place> {
+    let tables: Vec<_> = code.blocks().iter().filter(|block| matches!(block.exit, Exit::BrTable(_))).collect();
+    let has_loop = code.blocks().iter().any(|block| matches!(block.exit, Exit::BrLoop(_) | Exit::BrIf(_) | Exit::BrTable(_)));
+    if tables.is_empty() || !has_loop {
+        return Vec::new();
+    }
+    let states = assigned(wasm, code);
+    let mut places = Vec::new();
+    for block in tables {
+        let Some((table, body)) = code.ops().get(block.range()).and_then(<[Op]>::split_last) else { continue };
+        if subject(wasm, body).and_then(|variable| states.get(&variable)).is_some_and(|states| states.len() >= MIN_STATES) {
+            places.push(Place { func, offset: table.offset });
+        }
+    }
+    places
+}
+
+/// The variable that a `br_table` branches on, maybe less a constant.
+fn subject(wasm: &[u8], body: &[Op]) -> Option<(bool, u32)> {
+    let mut before = body.iter().rev().map(|op| operator(wasm, *op));
+    let mut last = before.next()??;
+    if matches!(last, Operator::I32Sub | Operator::I32Add | Operator::I32Xor) {
+        if !matches!(before.next()??, Operator::I32Const { .. }) {
+            return None;
+        }
+        last = before.next()??;
+    }
+    match last {
+        Operator::LocalGet { local_index } | Operator::LocalTee { local_index } => Some((false, local_index)),
+        Operator::GlobalGet { global_index } => Some((true, global_index)),
+        _ => None,
+    }
+}
+
+/// The constants that each variable is set to.
+fn assigned(wasm: &[u8], code: &Code) -> BTreeMap<(bool, u32), BTreeSet<i32>> {
+    let mut states: BTreeMap<(bool, u32), BTreeSet<i32>> = BTreeMap::new();
+    for pair in code.ops().windows(2) {
+        let [value, set] = pair else { continue };
+        let Some(Value::I32(value)) = (value.opcode.mnemonic() == "i32.const").then(|| constant(wasm, *value)).flatten() else {
+            continue;
+        };
+        let variable = match operator(wasm, *set) {
+            Some(Operator::LocalSet { local_index } | Operator::LocalTee { local_index }) => (false, local_index),
+            Some(Operator::GlobalSet { global_index }) => (true, global_index),
+            _ => continue,
+        };
+        states.entry(variable).or_default().insert(value);
+    }
+    states
+}

@@ -1,0 +1,128 @@
+//! Where rules come from: the folder that is built into the program, and paths that the user gives.
+
+use std::{
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use include_dir::{Dir, DirEntry, include_dir};
+
+use super::{
+    problem::{LoadError, Source},
+    yaml,
+};
+
+static BEHAVIOR: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules/behavior");
+static STATIC: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules/static");
+
+/// Greatest YARA file in bytes.
+const MAX_YARA: usize = 8 << 20;
+/// Rule files of one load.
+const MAX_FILES: usize = 50_000;
+/// Deepest nesting of folders.
+const MAX_DEPTH: usize = 32;
+
+/// Texts of rules.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    pub(super) behavior: Vec<Source>,
+    pub(super) yara: Vec<Source>,
+}
+
+/// The rules that ship.
+pub(super) fn shipped() -> Sources {
+    let mut sources = Sources::default();
+    collect(&BEHAVIOR, "rules/behavior", &mut sources.behavior);
+    collect(&STATIC, "rules/static", &mut sources.yara);
+    sources
+}
+
+fn collect(dir: &Dir<'_>, prefix: &str, out: &mut Vec<Source>) {
+    for entry in dir.entries() {
+        match entry {
+            DirEntry::Dir(inner) => collect(inner, prefix, out),
+            DirEntry::File(file) => {
+                let is_rule = kind(file.path()).is_some();
+                if let Some(text) = file.contents_utf8().filter(|_| is_rule) {
+                    out.push(Source::new(format!("{prefix}/{}", file.path().display()), text));
+                }
+            }
+        }
+    }
+}
+
+/// Whether a file holds behaviour rules (`true`) or YARA rules, by its name.
+fn kind(path: &Path) -> Option<bool> {
+    match path.extension()?.to_str()? {
+        "yml" | "yaml" => Some(true),
+        "yar" | "yara" => Some(false),
+        _ => None,
+    }
+}
+
+impl Sources {
+    /// Adds a file, or all rule files below a folder in the order of their names.
+    pub(super) fn read(&mut self, path: &Path, problems: &mut LoadError) {
+        if path.is_dir() {
+            let mut files = Vec::new();
+            walk(path, 0, &mut files, problems);
+            files.iter().for_each(|file| self.read_file(file, problems));
+        } else if kind(path).is_none() {
+            problems.push(unreadable(path, "a rule file ends in .yml, .yaml, .yar or .yara"));
+        } else {
+            self.read_file(path, problems);
+        }
+    }
+
+    fn read_file(&mut self, path: &Path, problems: &mut LoadError) {
+        let is_behavior = kind(path) == Some(true);
+        let most = if is_behavior { yaml::MAX_LEN } else { MAX_YARA };
+        match read_bounded(path, most) {
+            Ok(text) => {
+                let source = Source::new(path.display().to_string(), &text);
+                if is_behavior { self.behavior.push(source) } else { self.yara.push(source) }
+            }
+            Err(reason) => problems.push(unreadable(path, &reason)),
+        }
+    }
+}
+
+/// A file without text cannot be pointed into.
+fn unreadable(path: &Path, reason: &str) -> super::Problem {
+    Source::new(path.display().to_string(), "").problem(&(0..0), format!("cannot be read: {reason}"), None)
+}
+
+fn read_bounded(path: &Path, most: usize) -> Result<String, String> {
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() > most {
+        return Err(format!("more than {most} bytes"));
+    }
+    String::from_utf8(bytes).map_err(|_| "not UTF-8".into())
+}
+
+fn walk(dir: &Path, depth: usize, files: &mut Vec<PathBuf>, problems: &mut LoadError) {
+    if depth > MAX_DEPTH || files.len() >= MAX_FILES {
+        problems.push(unreadable(dir, "too many files or folders"));
+        return;
+    }
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) => {
+            problems.push(unreadable(dir, &error.to_string()));
+            return;
+        }
+    };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    paths.sort();
+    for path in paths {
+        // Links to folders could lead round in a circle.
+        if path.is_dir() && !path.is_symlink() {
+            walk(&path, depth + 1, files, problems);
+        } else if kind(&path).is_some() {
+            files.push(path);
+        }
+    }
+}

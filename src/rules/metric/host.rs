@@ -1,0 +1,166 @@
+//! Metrics of what the sample asked of the host.
+
+use crate::sandbox::{Call, FileChange, Pointed};
+
+use super::{Index, Subject, run::measured, share};
+use crate::rules::derived::is_console;
+
+/// Calls that read a clock.
+const CLOCKS: &[&str] = &[
+    "clock_time_get",
+    "clock_res_get",
+    "emscripten_get_now",
+    "_emscripten_get_now",
+    "emscripten_date_now",
+    "_emscripten_date_now",
+    "_ftime",
+    "_time",
+    "time",
+    "_clock",
+    "_clock_gettime",
+    "clock_gettime",
+    "_gettimeofday",
+    "gettimeofday",
+    "performance.now",
+    "Date.now",
+    "runtime.nanotime1",
+    "runtime.walltime",
+];
+/// Calls that ask for random bytes.
+const RANDOM: &[&str] = &["random_get", "getentropy", "_getentropy", "Math.random", "getRandomValues", "runtime.getRandomData"];
+/// Calls that write.
+const WRITES: &[&str] = &["fd_write", "fd_pwrite"];
+/// Bytes below which entropy says little.
+const LEAST: u64 = 64;
+
+fn of_run(subject: Subject<'_>, value: impl FnOnce() -> f64) -> Option<f64> {
+    matches!(subject, Subject::Run).then(value)
+}
+
+pub(super) fn host_calls(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    match subject {
+        Subject::RunFunction(function) => Some(function.host_calls as f64),
+        Subject::Loop(of) => Some(of.host_calls as f64),
+        _ => measured(index, subject).map(|metrics| total(metrics) as f64),
+    }
+}
+
+fn total(metrics: &crate::passes::Metrics) -> u64 {
+    metrics.host_calls.values().copied().fold(0, u64::saturating_add)
+}
+
+pub(super) fn host_calls_per_million(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    measured(index, subject).map(|metrics| share(total(metrics), metrics.classes.total) * 1e6)
+}
+
+pub(super) fn host_functions(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    measured(index, subject).map(|metrics| metrics.host_calls.len() as f64)
+}
+
+pub(super) fn fabricated_share(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    let calls = index.all_calls();
+    of_run(subject, || share(calls.iter().filter(|call| call.fabricated).count() as u64, calls.len() as u64))
+}
+
+/// Calls of the named functions, those beyond what was kept too.
+fn named(index: &Index<'_>, names: &[&str]) -> u64 {
+    let of = |full: &str| full.match_indices('.').any(|(at, _)| full.get(at + 1..).is_some_and(|name| names.contains(&name)));
+    let found = index.facts.dynamic.metrics.host_calls.iter().filter(|(full, _)| of(full));
+    found.map(|(_, count)| *count).fold(0, u64::saturating_add)
+}
+
+pub(super) fn clock_reads(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || named(index, CLOCKS) as f64)
+}
+
+pub(super) fn random_reads(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || named(index, RANDOM) as f64)
+}
+
+pub(super) fn sleeps(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || index.run().map_or(0, |run| run.sleeps) as f64)
+}
+
+pub(super) fn slept_seconds(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || index.run().map_or(0, |run| run.slept_ns) as f64 / 1e9)
+}
+
+/// The pieces that were written to files: length and entropy.
+fn written<'i>(index: &'i Index<'_>) -> impl Iterator<Item = (u64, f64)> + 'i {
+    let is_write = |call: &&Call| WRITES.contains(&call.name.as_str()) && !is_console(call);
+    index.all_calls().iter().filter(is_write).flat_map(|call| call.args.iter()).filter_map(|arg| match &arg.points_at {
+        Some(Pointed::Bytes { len, entropy, .. }) => Some((*len, *entropy)),
+        Some(Pointed::Text { text }) => Some((text.len() as u64, crate::rules::entropy(text.as_bytes()))),
+        None => None,
+    })
+}
+
+pub(super) fn written_bytes(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || written(index).map(|(len, _)| len).fold(0, u64::saturating_add) as f64)
+}
+
+pub(super) fn written_entropy(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || {
+        let pieces = written(index).filter(|(len, _)| *len >= LEAST);
+        let (len, bits) = pieces.fold((0.0, 0.0), |(all, bits), (len, entropy)| (all + len as f64, bits + len as f64 * entropy));
+        if len == 0.0 { 0.0 } else { bits / len }
+    })
+}
+
+fn files(index: &Index<'_>, fits: impl Fn(&&FileChange) -> bool) -> f64 {
+    index.run().map_or(0, |run| run.files.iter().filter(fits).count()) as f64
+}
+
+pub(super) fn files_created(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || files(index, |file| file.change == "created"))
+}
+
+pub(super) fn files_changed(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || files(index, |file| file.change == "changed"))
+}
+
+pub(super) fn files_deleted(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || files(index, |file| file.change == "deleted"))
+}
+
+pub(super) fn files_renamed(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || files(index, |file| file.change == "renamed"))
+}
+
+/// Whether the contents look random for their size: so few bytes cannot have 8 bits each.
+fn is_dense(entropy: f64, size: u64) -> bool {
+    size >= LEAST && entropy >= 0.85 * (size as f64).log2().min(8.0)
+}
+
+pub(super) fn files_entropy_rise(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    let rose = |file: &&FileChange| {
+        let (Some(before), Some(after), Some(size)) = (file.entropy_before, file.entropy_after, file.size_after) else {
+            return false;
+        };
+        after - before >= 1.0 && is_dense(after, size)
+    };
+    of_run(subject, || files(index, rose))
+}
+
+pub(super) fn files_dense_created(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    let dense = |file: &&FileChange| {
+        file.change == "created" && file.entropy_after.zip(file.size_after).is_some_and(|(entropy, size)| is_dense(entropy, size))
+    };
+    of_run(subject, || files(index, dense))
+}
+
+pub(super) fn carved_modules(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || index.run().map_or(0, |run| run.carved.len()) as f64)
+}
+
+pub(super) fn decoded_texts(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || index.derived().decoded_texts.len() as f64)
+}
+
+pub(super) fn new_texts(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || index.derived().new_texts as f64)
+}
+
+pub(super) fn returned_reads(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || index.derived().returned_reads.len() as f64)
+}

@@ -1,0 +1,191 @@
+//! Features: what can be looked for, and in which scopes that has a meaning.
+
+use crate::{
+    module::Opcode,
+    rules::rule::{CHARACTERISTICS, Characteristic, Feature, Name, Pattern, Scope, Target},
+};
+
+use super::{Node, Parser};
+
+/// Names of all features.
+pub(in crate::rules) const FEATURES: &[&str] = &[
+    "api",
+    "import",
+    "export",
+    "section",
+    "function-name",
+    "number",
+    "string",
+    "substring",
+    "bytes",
+    "mnemonic",
+    "characteristic",
+    "match",
+    "os",
+    "arch",
+    "format",
+    "wasm/metric",
+    "wasm/sequence",
+    "wasm/crypto",
+    "wasm/ioc",
+    "wasm/anomaly",
+    "wasm/file",
+];
+
+/// Values of `os`.
+const SYSTEMS: &[&str] = &["any", "wasi", "emscripten", "js"];
+/// Most bytes of a `bytes` feature.
+const MAX_BYTES: usize = 256;
+
+impl Parser<'_> {
+    /// The feature that `key` names, and the description that follows it in the same text.
+    pub(super) fn feature(&self, key: &Node, name: &str, value: &Node) -> Option<(Feature, Option<String>)> {
+        if let Some(special) = name.strip_prefix("wasm/") {
+            return self.special(key, special, value).map(|feature| (feature, None));
+        }
+        if matches!(name, "string" | "substring") {
+            let text = self.text(value)?;
+            let pattern = if name == "substring" { Pattern::substring(text) } else { self.pattern(value, text)? };
+            return Some((Feature::Text(pattern), None));
+        }
+        if !FEATURES.contains(&name) {
+            let known = FEATURES.iter().copied().chain(["and", "or", "not", "optional"]);
+            let help = super::closest(name, known).or_else(|| Some(format!("known: {}", FEATURES.join(", "))));
+            return self.wrong(&key.span, format!("unknown feature or statement `{name}`"), help);
+        }
+        let whole = self.text(value)?;
+        let (text, description) = match whole.split_once(" = ") {
+            Some((text, description)) => (text.trim(), Some(description.trim().to_owned())),
+            None => (whole, None),
+        };
+        let node = Node { span: value.span.clone(), value: super::Value::Text(text.to_owned()) };
+        self.plain(name, text, &node).map(|feature| (feature, description))
+    }
+
+    fn plain(&self, name: &str, text: &str, node: &Node) -> Option<Feature> {
+        Some(match name {
+            "api" => Feature::Api(self.name(node)?),
+            "import" => Feature::Import(self.name(node)?),
+            "export" => Feature::Export(self.name(node)?),
+            "section" => Feature::Section(self.name(node)?),
+            "function-name" => Feature::FunctionName(self.name(node)?),
+            "number" => Feature::Number(self.integer(node)?),
+            "bytes" => Feature::Bytes(self.bytes(node, text)?),
+            "mnemonic" => match Opcode::from_mnemonic(text) {
+                Some(opcode) => Feature::Mnemonic(opcode),
+                None => {
+                    let known = Opcode::ALL.iter().map(|opcode| opcode.mnemonic());
+                    return self.wrong(&node.span, format!("no instruction is named `{text}`"), super::closest(text, known));
+                }
+            },
+            "characteristic" => Feature::Characteristic(self.characteristic(node)?),
+            "match" => Feature::Match(match text.strip_prefix("yara/") {
+                Some(rule) => Target::Yara(rule.to_owned()),
+                None => Target::Rule(text.to_owned()),
+            }),
+            "os" => Feature::Target("os", (*self.one_of(node, "system", SYSTEMS, |name| name)?).to_owned()),
+            "arch" => Feature::Target(
+                "arch",
+                (*self.one_of(node, "architecture", &["any", "wasm32", "wasm64"], |name| name)?).to_owned(),
+            ),
+            _ => Feature::Target("format", (*self.one_of(node, "format", &["any", "wasm"], |name| name)?).to_owned()),
+        })
+    }
+
+    fn characteristic(&self, node: &Node) -> Option<Characteristic> {
+        self.one_of(node, "characteristic", CHARACTERISTICS, |(name, ..)| name).map(|(_, characteristic, _)| *characteristic)
+    }
+
+    /// An exact name, or `/regex/`.
+    pub(super) fn name(&self, node: &Node) -> Option<Name> {
+        let text = self.text(node)?;
+        let is_regex = text.len() > 1 && text.starts_with('/') && (text.ends_with('/') || text.ends_with("/i"));
+        Some(if is_regex { Name::Regex(self.pattern(node, text)?) } else { Name::Exact(text.to_owned()) })
+    }
+
+    /// `/regex/`, `/regex/i`, or the whole text.
+    pub(super) fn pattern(&self, node: &Node, text: &str) -> Option<Pattern> {
+        let inner = text.strip_prefix('/');
+        let regex = inner.and_then(|rest| {
+            rest.strip_suffix("/i").map(|source| (source, true)).or_else(|| rest.strip_suffix('/').map(|source| (source, false)))
+        });
+        let Some((source, ignore_case)) = regex.filter(|(source, _)| !source.is_empty()) else {
+            return Some(Pattern::whole(text));
+        };
+        let pattern = Pattern::regex(text.to_owned(), source.to_owned(), ignore_case);
+        match pattern.check_if(self.eager) {
+            Ok(()) => Some(pattern),
+            Err(error) => {
+                let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                self.wrong(&node.span, "this regular expression cannot be used", Some(reason))
+            }
+        }
+    }
+
+    fn bytes(&self, node: &Node, text: &str) -> Option<Pattern> {
+        let digits: String = text.split_whitespace().collect();
+        let pairs: Vec<_> = digits.as_bytes().chunks(2).collect();
+        let byte = |pair: &&[u8]| {
+            std::str::from_utf8(pair)
+                .ok()
+                .filter(|pair| pair.len() == 2 && !pair.starts_with('+'))
+                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        };
+        let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
+        match bytes {
+            Some(bytes) if (1..=MAX_BYTES).contains(&bytes.len()) => Some(Pattern::bytes(text.to_owned(), &bytes)),
+            _ => {
+                self.wrong(&node.span, format!("here 1 to {MAX_BYTES} bytes are expected"), Some("such as `00 61 73 6D`".into()))
+            }
+        }
+    }
+}
+
+impl Feature {
+    /// Whether it has a meaning in `scope` of the given column.
+    pub(in crate::rules) fn fits(&self, scope: Scope, on_run: bool) -> bool {
+        use Scope::{BasicBlock, Call, File, Function, Instruction, Loop, Process, RunFunction, Span, Thread};
+        match self {
+            Self::Api(_) => match scope {
+                File => on_run,
+                Function | Process | Thread | Span | Call | RunFunction => true,
+                _ => false,
+            },
+            Self::Import(_) | Self::Export(_) | Self::Section(_) | Self::Anomaly(_) => scope == File,
+            Self::FunctionName(_) => matches!(scope, File | Function | RunFunction),
+            Self::Number(_) => !matches!(scope, File | RunFunction | Loop) || scope == File && on_run,
+            Self::Text(_) => matches!(scope, File | Process | Thread | Span | Call),
+            Self::Bytes(_) => matches!(scope, File | Function | Process | Thread | Span | Call),
+            Self::Mnemonic(_) => {
+                matches!(scope, Function | BasicBlock | Instruction) || scope == Process || scope == File && on_run
+            }
+            Self::Characteristic(Characteristic::StartFunction) => matches!(scope, File | Process),
+            Self::Characteristic(Characteristic::NzXor) => !matches!(scope, Thread | Span | Call),
+            Self::Characteristic(Characteristic::TightLoop) => matches!(scope, Function | BasicBlock),
+            Self::Characteristic(_) => matches!(scope, File | Function | Process | RunFunction),
+            Self::BasicBlocks => matches!(scope, Function | RunFunction),
+            Self::Match(Target::Yara(_)) => scope == File,
+            Self::Match(_) | Self::Target(..) => true,
+            Self::Metric(measure) => measure.metric.fits(scope, on_run),
+            Self::Sequence(_) => matches!(scope, Process | Thread | Span) || scope == File && on_run,
+            Self::Crypto(crypto) if crypto.executed => matches!(scope, Process | RunFunction) || scope == File && on_run,
+            Self::Crypto(_) => matches!(scope, File | Function),
+            Self::Ioc { .. } => scope == File,
+            Self::File(_) => scope == Process || scope == File && on_run,
+        }
+    }
+
+    /// Where it would have a meaning.
+    pub(in crate::rules) fn scope_help(&self) -> Option<String> {
+        use crate::rules::rule::SCOPES;
+        let mut names = Vec::new();
+        for (name, scope, only) in SCOPES {
+            for (on_run, column) in [(false, "static"), (true, "dynamic")] {
+                if only.is_none_or(|only| only == on_run) && self.fits(*scope, on_run) {
+                    names.push(format!("{name} ({column})"));
+                }
+            }
+        }
+        Some(format!("it has one in: {}", names.join(", ")))
+    }
+}

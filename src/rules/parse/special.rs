@@ -1,0 +1,225 @@
+//! The features of the superset, `wasm/…`.
+
+use std::collections::BTreeSet;
+
+use crate::rules::{
+    metric::METRICS,
+    rule::{
+        COMPARISONS, Comparison, Crypto, FILE_CHANGES, Feature, FileFeature, Measure, Name, NumberTest, Pattern, Sequence, Step,
+    },
+};
+
+use super::{Node, Pairs, Parser, Value, get};
+
+/// Kinds of [`Ioc`](crate::module::view::Ioc).
+pub(in crate::rules) const IOC_KINDS: &[&str] = &[
+    "url",
+    "onion",
+    "domain",
+    "ipv4",
+    "ipv6",
+    "email",
+    "wallet",
+    "path",
+    "credential",
+    "pool_protocol",
+    "command",
+    "webhook",
+    "embedded_file",
+];
+/// Kinds of [`Anomaly`](crate::module::view::Anomaly).
+const ANOMALIES: &[&str] = &[
+    "bad_header",
+    "count_mismatch",
+    "duplicate_section",
+    "empty_section",
+    "high_entropy_section",
+    "more_anomalies",
+    "out_of_order_section",
+    "oversized_custom_section",
+    "padded_leb",
+    "trailing_bytes",
+    "truncated_section",
+    "unknown_section",
+];
+/// What the static view looks for.
+const CONSTANTS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/rules/crypto-constants.toml"));
+/// Most steps of a sequence.
+const MAX_STEPS: usize = 16;
+
+impl Parser<'_> {
+    /// The feature `wasm/NAME`.
+    pub(super) fn special(&self, key: &Node, name: &str, value: &Node) -> Option<Feature> {
+        match name {
+            "metric" => self.metric(value),
+            "sequence" => self.sequence(value).map(|sequence| Feature::Sequence(Box::new(sequence))),
+            "crypto" => self.crypto(value).map(Feature::Crypto),
+            "ioc" => self.ioc(value),
+            "anomaly" => self.one_of(value, "anomaly", ANOMALIES, |name| name).map(|kind| Feature::Anomaly((*kind).to_owned())),
+            "file" => self.file(value).map(Feature::File),
+            _ => {
+                let known = ["metric", "sequence", "crypto", "ioc", "anomaly", "file", "function", "loop"];
+                self.wrong(&key.span, format!("unknown feature `wasm/{name}`"), super::closest(name, known))
+            }
+        }
+    }
+
+    fn metric(&self, node: &Node) -> Option<Feature> {
+        let pairs = self.map(node)?;
+        self.only(pairs, &["name", "op", "value"]);
+        let metric =
+            self.required(node, pairs, "name").and_then(|node| self.one_of(node, "metric", METRICS, |metric| metric.name));
+        let op = self.required(node, pairs, "op").and_then(|node| self.comparison(node));
+        let value = self.required(node, pairs, "value").and_then(|node| self.float(node));
+        Some(Feature::Metric(Measure { metric: metric?, op: op?, value: value? }))
+    }
+
+    fn comparison(&self, node: &Node) -> Option<Comparison> {
+        self.one_of(node, "comparison", COMPARISONS, |(name, _)| name).map(|(_, op)| *op)
+    }
+
+    /// A list of steps, or a map with `steps`, `times` and `within`.
+    fn sequence(&self, node: &Node) -> Option<Sequence> {
+        let (list, times, within) = match &node.value {
+            Value::Map(pairs) => {
+                self.only(pairs, &["steps", "times", "within"]);
+                let times = get(pairs, "times").and_then(|node| self.positive(node)).unwrap_or(1);
+                let within = get(pairs, "within").and_then(|node| self.positive(node));
+                (self.required(node, pairs, "steps")?, times, within)
+            }
+            _ => (node, 1, None),
+        };
+        let items = self.list(list)?;
+        if items.is_empty() || items.len() > MAX_STEPS {
+            return self.wrong(&list.span, format!("a sequence has 1 to {MAX_STEPS} steps"), None);
+        }
+        let steps: Vec<Step> = items.iter().filter_map(|item| self.step(item)).collect();
+        (steps.len() == items.len()).then_some(Sequence { steps, times, within: within.map(|within| within as usize) })
+    }
+
+    fn positive(&self, node: &Node) -> Option<u64> {
+        match self.integer(node)? {
+            value @ 1..=1_000_000 => Some(value as u64),
+            value => self.wrong(&node.span, format!("{value} is not from 1 to 1000000"), None),
+        }
+    }
+
+    fn step(&self, node: &Node) -> Option<Step> {
+        let pairs = self.map(node)?;
+        self.only(pairs, &["api", "string", "substring", "number", "succeeds", "entropy"]);
+        let api = self.required(node, pairs, "api")?;
+        let apis: Vec<Name> = match &api.value {
+            Value::List(items) => items.iter().filter_map(|item| self.name(item)).collect(),
+            _ => self.name(api).into_iter().collect(),
+        };
+        if apis.is_empty() {
+            return self.wrong(&api.span, "a step needs the name of a call", None);
+        }
+        let text = match (get(pairs, "string"), get(pairs, "substring")) {
+            (Some(node), None) => Some(self.text(node).and_then(|text| self.pattern(node, text))?),
+            (None, Some(node)) => Some(Pattern::substring(self.text(node)?)),
+            (None, None) => None,
+            (Some(_), Some(node)) => return self.wrong(&node.span, "`string` and `substring` in one step", None),
+        };
+        let number = match get(pairs, "number") {
+            Some(node) => Some(self.number(node)?),
+            None => None,
+        };
+        let succeeds = get(pairs, "succeeds").and_then(|node| self.boolean(node));
+        let min_entropy = get(pairs, "entropy").and_then(|node| self.float(node));
+        Some(Step { apis, text, number, succeeds, min_entropy })
+    }
+
+    /// `0x10`, or `{arg: oflags, mask: 0x1}`, or `{arg: fd, op: ">", value: 2}`.
+    fn number(&self, node: &Node) -> Option<NumberTest> {
+        let Value::Map(pairs) = &node.value else {
+            return Some(NumberTest { arg: None, mask: None, value: Some((Comparison::Equal, self.integer(node)?)) });
+        };
+        self.only(pairs, &["arg", "mask", "op", "value"]);
+        let arg = match get(pairs, "arg") {
+            Some(node) => Some(self.text(node)?.to_owned()),
+            None => None,
+        };
+        let mask = self.optional_integer(pairs, "mask")?;
+        let value = self.optional_integer(pairs, "value")?;
+        let op = get(pairs, "op").map_or(Some(Comparison::Equal), |node| self.comparison(node))?;
+        if mask.is_none() && value.is_none() {
+            return self.wrong(&node.span, "`mask` or `value` is missing here", None);
+        }
+        Some(NumberTest { arg, mask, value: value.map(|value| (op, value)) })
+    }
+
+    /// `None` if there is one and it is wrong.
+    fn optional_integer(&self, pairs: &Pairs, key: &str) -> Option<Option<i128>> {
+        match get(pairs, key) {
+            Some(node) => self.integer(node).map(Some),
+            None => Some(None),
+        }
+    }
+
+    /// `AES`, or `{algorithm: AES, class: cipher, executed: true}`.
+    fn crypto(&self, node: &Node) -> Option<Crypto> {
+        let Value::Map(pairs) = &node.value else {
+            return Some(Crypto { algorithm: Some(self.constant(node, "algorithm")?), class: None, executed: false });
+        };
+        self.only(pairs, &["algorithm", "class", "executed"]);
+        let (algorithm, class) = (get(pairs, "algorithm"), get(pairs, "class"));
+        if algorithm.is_none() && class.is_none() {
+            return self.wrong(&node.span, "`algorithm` or `class` is missing here", None);
+        }
+        let executed = get(pairs, "executed").map_or(Some(false), |node| self.boolean(node))?;
+        let of = |node: Option<&Node>, field| match node {
+            Some(node) => self.constant(node, field).map(Some),
+            None => Some(None),
+        };
+        Some(Crypto { algorithm: of(algorithm, "algorithm")?, class: of(class, "class")?, executed })
+    }
+
+    /// A text that is the value of `field` somewhere in the table of constants.
+    fn constant(&self, node: &Node, field: &str) -> Option<String> {
+        let values: BTreeSet<&str> = CONSTANTS
+            .lines()
+            .filter_map(|line| line.strip_prefix(field)?.trim().strip_prefix("= \"")?.strip_suffix('"'))
+            .collect();
+        let values: Vec<&str> = values.into_iter().collect();
+        self.one_of(node, field, &values, |value| value).map(|value| (*value).to_owned())
+    }
+
+    /// `url`, or `{kind: url, value: /regex/}`.
+    fn ioc(&self, node: &Node) -> Option<Feature> {
+        let (kind, value) = match &node.value {
+            Value::Map(pairs) => {
+                self.only(pairs, &["kind", "value"]);
+                let value = match get(pairs, "value") {
+                    Some(node) => Some(self.text(node).and_then(|text| self.pattern(node, text))?),
+                    None => None,
+                };
+                (self.required(node, pairs, "kind")?, value)
+            }
+            _ => (node, None),
+        };
+        let kind = self.one_of(kind, "kind of indicator", IOC_KINDS, |name| name)?;
+        Some(Feature::Ioc { kind, value })
+    }
+
+    /// `deleted`, or `{change: renamed, path: /regex/}`.
+    fn file(&self, node: &Node) -> Option<FileFeature> {
+        let Value::Map(pairs) = &node.value else {
+            let change = self.one_of(node, "change of a file", FILE_CHANGES, |name| name)?;
+            return Some(FileFeature { change: Some(change), path: None });
+        };
+        self.only(pairs, &["change", "path"]);
+        let change = match get(pairs, "change") {
+            Some(node) => Some(*self.one_of(node, "change of a file", FILE_CHANGES, |name| name)?),
+            None => None,
+        };
+        let path = match get(pairs, "path") {
+            Some(node) => Some(self.text(node).and_then(|text| self.pattern(node, text))?),
+            None => None,
+        };
+        if change.is_none() && path.is_none() {
+            return self.wrong(&node.span, "`change` or `path` is missing here", None);
+        }
+        Some(FileFeature { change, path })
+    }
+}

@@ -1,0 +1,222 @@
+//! Statements as evidence and `spoor rules explain` show them.
+
+use std::collections::BTreeSet;
+
+use super::{
+    metric::Metric,
+    rule::{Bounds, Crypto, Feature, FileFeature, Kind, Name, NumberTest, Pattern, Sequence, Statement, Step, Target},
+};
+
+impl Name {
+    fn shown(&self) -> &str {
+        match self {
+            Self::Exact(name) => name,
+            Self::Regex(regex) => &regex.shown,
+        }
+    }
+
+    fn regex(&self) -> Option<&Pattern> {
+        match self {
+            Self::Exact(_) => None,
+            Self::Regex(pattern) => Some(pattern),
+        }
+    }
+}
+
+impl Bounds {
+    pub(super) fn shown(self) -> String {
+        match (self.min, self.max) {
+            (min, max) if min == max => min.to_string(),
+            (min, u64::MAX) => format!("{min} or more"),
+            (0, max) => format!("{max} or fewer"),
+            (min, max) => format!("({min}, {max})"),
+        }
+    }
+}
+
+impl Statement {
+    /// The statement in one line, its parts left out.
+    pub(super) fn shown(&self) -> String {
+        match &self.kind {
+            Kind::And(_) => "and".into(),
+            Kind::Or(_) => "or".into(),
+            Kind::Not(part) => format!("not: {}", part.shown()),
+            Kind::AtLeast(0, _) => "optional".into(),
+            Kind::AtLeast(least, _) => format!("{least} or more"),
+            Kind::Within(scope, part) => format!("{}: {}", scope.name(), part.shown()),
+            Kind::Count(feature, bounds) => format!("count({}): {}", feature.counted(), bounds.shown()),
+            Kind::Feature(feature) => feature.shown(),
+        }
+    }
+
+    /// The statement as an indented tree.
+    pub(super) fn tree(&self, depth: usize, out: &mut String) {
+        let indent = "  ".repeat(depth);
+        let description = self.description.as_ref().map_or_else(String::new, |text| format!("   ({text})"));
+        match &self.kind {
+            Kind::And(parts) | Kind::Or(parts) | Kind::AtLeast(_, parts) => {
+                let head = match &self.kind {
+                    Kind::And(_) => "all of".to_owned(),
+                    Kind::Or(_) => "any of".to_owned(),
+                    Kind::AtLeast(0, _) => "as further evidence, if found".to_owned(),
+                    _ => format!("{} of", self.shown()),
+                };
+                out.push_str(&format!("{indent}{head}:{description}\n"));
+                parts.iter().for_each(|part| part.tree(depth + 1, out));
+            }
+            Kind::Not(part) => {
+                out.push_str(&format!("{indent}not:{description}\n"));
+                part.tree(depth + 1, out);
+            }
+            Kind::Within(scope, part) => {
+                out.push_str(&format!("{indent}in one {}:{description}\n", scope.name()));
+                part.tree(depth + 1, out);
+            }
+            _ => out.push_str(&format!("{indent}{}{description}\n", self.shown())),
+        }
+    }
+
+    /// Everything below it that is a feature.
+    pub(super) fn features<'s>(&'s self, out: &mut Vec<&'s Feature>) {
+        match &self.kind {
+            Kind::And(parts) | Kind::Or(parts) | Kind::AtLeast(_, parts) => parts.iter().for_each(|part| part.features(out)),
+            Kind::Not(part) | Kind::Within(_, part) => part.features(out),
+            Kind::Count(feature, _) | Kind::Feature(feature) => out.push(feature),
+        }
+    }
+
+    /// The metrics that it asks for, by name.
+    pub(super) fn metrics(&self) -> Vec<&'static Metric> {
+        let mut features = Vec::new();
+        self.features(&mut features);
+        let mut seen = BTreeSet::new();
+        let metrics = features.into_iter().filter_map(|feature| match feature {
+            Feature::Metric(measure) => Some(measure.metric),
+            _ => None,
+        });
+        let mut metrics: Vec<_> = metrics.filter(|metric| seen.insert(metric.name)).collect();
+        metrics.sort_by_key(|metric| metric.name);
+        metrics
+    }
+}
+
+impl Feature {
+    /// The patterns in it.
+    pub(super) fn patterns(&self) -> Vec<&Pattern> {
+        match self {
+            Self::Api(Name::Regex(pattern))
+            | Self::Import(Name::Regex(pattern))
+            | Self::Export(Name::Regex(pattern))
+            | Self::Section(Name::Regex(pattern))
+            | Self::FunctionName(Name::Regex(pattern))
+            | Self::Text(pattern)
+            | Self::Bytes(pattern)
+            | Self::Ioc { value: Some(pattern), .. }
+            | Self::File(FileFeature { path: Some(pattern), .. }) => vec![pattern],
+            Self::Sequence(sequence) => {
+                let steps = &sequence.steps;
+                steps.iter().flat_map(|step| step.apis.iter().filter_map(Name::regex).chain(&step.text)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The feature as it is written in a rule.
+    pub(super) fn shown(&self) -> String {
+        let (key, value) = self.parts();
+        format!("{key}: {value}")
+    }
+
+    /// The feature as it stands in `count(…)`.
+    pub(super) fn counted(&self) -> String {
+        match self {
+            Self::BasicBlocks => "basic blocks".into(),
+            _ => {
+                let (key, value) = self.parts();
+                format!("{key}({value})")
+            }
+        }
+    }
+
+    fn parts(&self) -> (&str, String) {
+        match self {
+            Self::Api(name) => ("api", name.shown().into()),
+            Self::Import(name) => ("import", name.shown().into()),
+            Self::Export(name) => ("export", name.shown().into()),
+            Self::Section(name) => ("section", name.shown().into()),
+            Self::FunctionName(name) => ("function-name", name.shown().into()),
+            Self::Number(number) => ("number", show_integer(*number)),
+            Self::Text(pattern) => ("string", pattern.shown.clone()),
+            Self::Bytes(pattern) => ("bytes", pattern.shown.clone()),
+            Self::Mnemonic(opcode) => ("mnemonic", opcode.mnemonic().into()),
+            Self::Characteristic(characteristic) => ("characteristic", characteristic.name().into()),
+            Self::BasicBlocks => ("characteristic", "basic blocks".into()),
+            Self::Match(Target::Rule(name)) => ("match", name.clone()),
+            Self::Match(Target::Yara(name)) => ("match", format!("yara/{name}")),
+            Self::Target(kind, value) => (kind, value.clone()),
+            Self::Metric(measure) => ("wasm/metric", format!("{} {} {}", measure.metric.name, measure.op.shown(), measure.value)),
+            Self::Sequence(sequence) => ("wasm/sequence", show_sequence(sequence)),
+            Self::Crypto(crypto) => ("wasm/crypto", show_crypto(crypto)),
+            Self::Ioc { kind, value } => {
+                ("wasm/ioc", value.as_ref().map_or_else(|| (*kind).to_owned(), |value| format!("{kind} {}", value.shown)))
+            }
+            Self::Anomaly(kind) => ("wasm/anomaly", kind.clone()),
+            Self::File(file) => ("wasm/file", show_file(file)),
+        }
+    }
+}
+
+fn show_integer(number: i128) -> String {
+    if number.unsigned_abs() < 10 {
+        number.to_string()
+    } else if number < 0 {
+        format!("-{:#x}", number.unsigned_abs())
+    } else {
+        format!("{number:#x}")
+    }
+}
+
+fn show_crypto(crypto: &Crypto) -> String {
+    let parts = [crypto.class.as_deref(), crypto.algorithm.as_deref(), crypto.executed.then_some("executed")];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn show_file(file: &FileFeature) -> String {
+    let path = file.path.as_ref().map(|path| path.shown.as_str());
+    [file.change, path].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn show_sequence(sequence: &Sequence) -> String {
+    let mut text = sequence.steps.iter().map(show_step).collect::<Vec<_>>().join(" → ");
+    if sequence.times > 1 {
+        text.push_str(&format!(", {} times", sequence.times));
+    }
+    if let Some(within) = sequence.within {
+        text.push_str(&format!(", within {within} calls"));
+    }
+    text
+}
+
+fn show_step(step: &Step) -> String {
+    let mut text = step.apis.iter().map(Name::shown).collect::<Vec<_>>().join("|");
+    let mut conditions = Vec::new();
+    conditions.extend(step.text.as_ref().map(|text| text.shown.clone()));
+    conditions.extend(step.number.as_ref().map(show_number));
+    conditions.extend(step.succeeds.map(|succeeds| if succeeds { "succeeds".into() } else { "fails".into() }));
+    conditions.extend(step.min_entropy.map(|entropy| format!("entropy >= {entropy}")));
+    if !conditions.is_empty() {
+        text.push_str(&format!("({})", conditions.join(", ")));
+    }
+    text
+}
+
+fn show_number(test: &NumberTest) -> String {
+    let mut text = test.arg.clone().unwrap_or_else(|| "argument".into());
+    if let Some(mask) = test.mask {
+        text.push_str(&format!(" & {mask:#x}"));
+    }
+    if let Some((op, value)) = test.value {
+        text.push_str(&format!(" {} {}", op.shown(), show_integer(value)));
+    }
+    text
+}

@@ -1,0 +1,511 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::*;
+use crate::{
+    Value,
+    module::{CodeOffset, FuncIndex, view},
+    passes,
+    sandbox::{Answer, Arg, Call, Entry, EntryEnd, EntryKind, FileChange, Pointed, Status},
+};
+
+/// A defined function without anything.
+pub(super) fn function(index: u32) -> view::Function {
+    view::Function {
+        index: FuncIndex(index),
+        name: None,
+        offset: CodeOffset(100 * index),
+        size: 10,
+        ty: String::new(),
+        locals: 0,
+        depth: 0,
+        classes: view::Classes::default(),
+        nop_run: 0,
+        blocks: 1,
+        edges: 0,
+        cyclomatic: 1,
+        loops: Vec::new(),
+        unreachable: 0,
+        callees: Vec::new(),
+        signatures: BTreeMap::new(),
+        score: 0,
+        flags: Vec::new(),
+        error: None,
+    }
+}
+
+/// A function that ran.
+pub(super) fn ran(index: u32) -> passes::Function {
+    passes::Function {
+        index: FuncIndex(index),
+        name: None,
+        calls: 1,
+        classes: view::Classes { total: 100, xor: 10, ..view::Classes::default() },
+        blocks_run: 1,
+        blocks: 2,
+        instructions_run: 10,
+        signatures: BTreeMap::new(),
+        host_calls: 0,
+    }
+}
+
+/// A loop that ran.
+pub(super) fn looped(func: u32, iterations: u64) -> passes::Loop {
+    passes::Loop {
+        func: FuncIndex(func),
+        offset: CodeOffset(100 * func + 5),
+        depth: 1,
+        iterations,
+        entries: 1,
+        classes: view::Classes { total: iterations * 10, xor: iterations, ..view::Classes::default() },
+        share: 0.5,
+        signatures: BTreeMap::new(),
+        host_calls: 0,
+        stopped_in: false,
+    }
+}
+
+fn text(text: &str) -> Arg {
+    Arg { name: Some("path".into()), value: Value::I32(64), points_at: Some(Pointed::Text { text: text.into() }) }
+}
+
+fn number(name: &str, value: i32) -> Arg {
+    Arg { name: Some(name.into()), value: Value::I32(value), points_at: None }
+}
+
+fn call(name: &str, args: Vec<Arg>) -> Call {
+    Call {
+        record: 0,
+        entry: 0,
+        func: FuncIndex(0),
+        module: "wasi_snapshot_preview1".into(),
+        name: name.into(),
+        args,
+        results: vec![Value::I32(0)],
+        answer: Answer::Wasi,
+        fabricated: false,
+        errno: None,
+        time_ns: 0,
+        ended: false,
+    }
+}
+
+/// The facts of a made-up sample.
+struct Sample {
+    wasm: Vec<u8>,
+    view: View,
+    run: Option<Run>,
+    dynamic: Dynamic,
+}
+
+impl Sample {
+    fn new() -> Self {
+        let wasm = b"\0asm\x01\0\0\0".to_vec();
+        Self { view: View::of(&wasm), wasm, run: None, dynamic: Dynamic::default() }
+    }
+
+    fn calling(calls: Vec<Call>) -> Self {
+        let entry = Entry {
+            name: "_start".into(),
+            kind: EntryKind::Main,
+            func: None,
+            args: Vec::new(),
+            made_up: false,
+            end: EntryEnd::Returned,
+            results: Vec::new(),
+            site: None,
+            stalled_in: None,
+        };
+        let mut sample = Self::new();
+        let session = crate::Tracer::new(crate::Options::default()).load(&sample.wasm).expect("an empty module loads");
+        for call in &calls {
+            *sample.dynamic.metrics.host_calls.entry(format!("{}.{}", call.module, call.name)).or_default() += 1;
+        }
+        let place = |position| passes::Place { func: FuncIndex(1), offset: CodeOffset(100 + position as u32) };
+        sample.dynamic.call_sites = (0..calls.len()).map(|position| Some(place(position))).collect();
+        sample.run = Some(Run {
+            trace: session.finish(),
+            entries: vec![entry],
+            calls,
+            calls_cut: 0,
+            status: Status::Exited,
+            exit_code: None,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            files: Vec::new(),
+            slept_ns: 0,
+            sleeps: 0,
+            carved: Vec::new(),
+            limitations: Vec::new(),
+        });
+        sample
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts { wasm: &self.wasm, view: &self.view, run: self.run.as_ref(), dynamic: &self.dynamic }
+    }
+
+    fn matches(&self, rules: &[(&str, &str)]) -> Vec<Match> {
+        set(rules).unwrap_or_else(|error| panic!("{error}")).evaluate(&self.facts())
+    }
+
+    /// Whether one rule with these scopes and features matches.
+    fn holds(&self, scopes: &str, features: &str) -> Option<Match> {
+        self.matches(&[("one", &rule("one", scopes, features))]).pop()
+    }
+}
+
+fn rule(name: &str, scopes: &str, features: &str) -> String {
+    format!("rule:\n  meta:\n    name: {name}\n    namespace: test/{name}\n    scopes: {scopes}\n  features:\n{features}")
+}
+
+fn set(rules: &[(&str, &str)]) -> Result<Set, LoadError> {
+    let behavior = rules.iter().filter(|(name, _)| !name.ends_with(".yar"));
+    let yara = rules.iter().filter(|(name, _)| name.ends_with(".yar"));
+    let source = |(name, text): &(&str, &str)| problem::Source::new(*name, text);
+    let sources = load::Sources { behavior: behavior.map(source).collect(), yara: yara.map(source).collect() };
+    let (set, problems) = Set::build(&sources, true);
+    if problems.is_empty() { Ok(set) } else { Err(problems) }
+}
+
+const RUN: &str = "{static: unsupported, dynamic: process}";
+const FILE: &str = "{static: file, dynamic: unsupported}";
+
+#[test]
+fn names_are_exact() {
+    let mut sample = Sample::new();
+    let import = |module: &str, name: &str| view::Import {
+        module: module.into(),
+        name: name.into(),
+        kind: view::Kind::Function,
+        ty: String::new(),
+        func: Some(FuncIndex(0)),
+    };
+    sample.view.imports = vec![import("./bindings.js", "__wbindgen_rethrow"), import("env.net", "connect")];
+    for (features, expected) in [
+        ("import: bind", false),
+        ("import: connect", true),
+        ("import: env.net.connect", true),
+        ("import: net.connect", false),
+        ("import: /bind/", true),
+        ("import: /^bind/", false),
+    ] {
+        assert_eq!(sample.holds(FILE, &format!("    - {features}\n")).is_some(), expected, "{features}");
+    }
+}
+
+#[test]
+fn calls_are_found_with_their_sites() {
+    let sample = Sample::calling(vec![
+        call("path_open", vec![text("/home/user/.ssh/id_rsa")]),
+        call("fd_read", vec![]),
+        call("sock_send", vec![]),
+    ]);
+    let found = sample.holds(RUN, "    - api: wasi_snapshot_preview1.path_open\n").expect("a match");
+    assert!(found.dynamic);
+    assert_eq!(found.places, [passes::Place { func: FuncIndex(1), offset: CodeOffset(100) }]);
+    assert_eq!(found.evidence.found.as_deref(), Some("path_open(\"/home/user/.ssh/id_rsa\")"));
+    for (features, expected) in [
+        ("    - api: open\n", false),
+        ("    - count(api(path_open)): 1\n", true),
+        ("    - count(api(path_open)): 2 or more\n", false),
+        ("    - count(api(nothing)): 0\n", true),
+        ("    - not:\n      - api: sock_send\n", false),
+        ("    - string: /id_rsa/\n", true),
+        ("    - string: id_rsa\n", false),
+        ("    - substring: id_rsa\n", true),
+        ("    - call:\n      - and:\n        - api: path_open\n        - substring: id_rsa\n", true),
+        ("    - call:\n      - and:\n        - api: fd_read\n        - substring: id_rsa\n", false),
+        ("    - number: 64\n", true),
+        ("    - 2 or more:\n      - api: fd_read\n      - api: sock_send\n      - api: x\n", true),
+        ("    - 2 or more:\n      - api: fd_read\n      - api: y\n      - api: x\n", false),
+        ("    - optional:\n      - api: x\n", true),
+    ] {
+        assert_eq!(sample.holds(RUN, features).is_some(), expected, "{features}");
+    }
+}
+
+#[test]
+fn sequences_keep_their_order() {
+    let open = |path: &str, flags| call("path_open", vec![text(path), number("oflags", flags)]);
+    let mut calls = Vec::new();
+    for _ in 0..3 {
+        calls.extend([
+            open("/a", 0),
+            call("fd_read", vec![]),
+            open("/b", 1),
+            call("fd_write", vec![]),
+            call("path_unlink_file", vec![]),
+        ]);
+    }
+    let sample = Sample::calling(calls);
+    for (features, expected) in [
+        ("[{api: path_open}, {api: path_unlink_file}]", true),
+        ("[{api: path_unlink_file}, {api: path_rename}]", false),
+        ("[{api: path_open, number: {arg: oflags, mask: 1}}, {api: fd_write}]", true),
+        ("[{api: path_open, number: {arg: oflags, mask: 2}}, {api: fd_write}]", false),
+        ("[{api: path_open, number: {arg: oflags, op: '>=', value: 1}}]", true),
+        ("[{api: path_open, string: /^\\/b$/}, {api: [x, fd_write]}]", true),
+        ("[{api: path_open, string: /c/}]", false),
+        ("[{api: fd_write, succeeds: false}]", false),
+        ("{steps: [{api: fd_read}, {api: path_unlink_file}], times: 3}", true),
+        ("{steps: [{api: fd_read}, {api: path_unlink_file}], times: 4}", false),
+        ("{steps: [{api: fd_read}, {api: path_unlink_file}], within: 4}", true),
+        ("{steps: [{api: fd_read}, {api: path_unlink_file}], within: 3}", false),
+    ] {
+        let features = format!("    - wasm/sequence: {features}\n");
+        assert_eq!(sample.holds(RUN, &features).is_some(), expected, "{features}");
+    }
+}
+
+#[test]
+fn a_window_may_begin_later_than_the_first_candidate() {
+    let sample = Sample::calling(["a", "x", "x", "a", "b"].map(|name| call(name, vec![])).to_vec());
+    assert!(sample.holds(RUN, "    - wasm/sequence: {steps: [{api: a}, {api: b}], within: 2}\n").is_some());
+}
+
+#[test]
+fn spans_are_windows_of_twenty_calls() {
+    let span = "{static: unsupported, dynamic: span of calls}";
+    let both = "    - and:\n      - api: a\n      - api: b\n";
+    for (between, expected) in [(18, true), (19, false)] {
+        let mut calls = vec![call("a", vec![])];
+        calls.extend((0..between).map(|_| call("x", vec![])));
+        calls.push(call("b", vec![]));
+        assert_eq!(Sample::calling(calls).holds(span, both).is_some(), expected, "{between}");
+    }
+}
+
+#[test]
+fn spans_that_overlap_count_once() {
+    let calls = (0..40).map(|_| call("a", vec![])).collect();
+    let found = Sample::calling(calls).holds("{static: unsupported, dynamic: span of calls}", "    - api: a\n").expect("a match");
+    assert_eq!(found.count, 2);
+}
+
+#[test]
+fn metrics_are_measured_in_their_scope() {
+    let mut sample = Sample::calling(Vec::new());
+    sample.dynamic.metrics.classes = view::Classes { total: 1000, xor: 50, ..view::Classes::default() };
+    sample.dynamic.functions = vec![ran(0), ran(1)];
+    sample.dynamic.loops = vec![looped(1, 262_144)];
+    sample.view.functions = vec![function(0), function(1)];
+    let metric = |name: &str, op: &str, value: &str| format!("wasm/metric: {{name: {name}, op: '{op}', value: {value}}}");
+    for (features, expected) in [
+        (format!("    - {}\n", metric("xor_share", "==", "0.05")), true),
+        (format!("    - {}\n", metric("xor_share", ">", "0.05")), false),
+        (format!("    - wasm/loop:\n      - {}\n", metric("iterations", "==", "0x40000")), true),
+        (format!("    - wasm/loop:\n      - {}\n", metric("iterations", "!=", "0x40000")), false),
+        (format!("    - wasm/function:\n      - {}\n", metric("xor_share", "==", "0.1")), true),
+        (
+            format!(
+                "    - wasm/function:\n      - and:\n        - {}\n        - characteristic: loop\n",
+                metric("share", "<=", "0.1")
+            ),
+            true,
+        ),
+    ] {
+        let found = sample.holds(RUN, &features);
+        assert_eq!(found.is_some(), expected, "{features}");
+        assert!(found.is_none_or(|found| found.dynamic), "{features}");
+    }
+    let found =
+        sample.holds("{static: unsupported, dynamic: wasm/function}", &format!("    - {}\n", metric("instructions", ">", "1")));
+    assert_eq!(found.expect("a match").count, 2);
+}
+
+#[test]
+fn without_a_run_only_the_bytes_match() {
+    let mut sample = Sample::new();
+    sample.view.strings.push(view::Text { text: "stratum+tcp://a".into(), offset: 20, address: None, encoding: "plain".into() });
+    let features = "    - string: /^stratum/\n";
+    let found = sample.holds("{static: file, dynamic: file}", features).expect("a match");
+    assert!(!found.dynamic);
+    assert!(sample.holds(RUN, "    - count(api(x)): 0\n").is_none());
+}
+
+#[test]
+fn the_run_is_better_evidence_than_the_bytes() {
+    let mut sample = Sample::calling(vec![call("fd_write", vec![text("stratum+tcp://a")])]);
+    sample.view.strings.push(view::Text { text: "stratum+tcp://a".into(), offset: 20, address: None, encoding: "plain".into() });
+    let found = sample.holds("{static: file, dynamic: process}", "    - string: /^stratum/\n").expect("a match");
+    assert!(found.dynamic);
+    assert_eq!(found.evidence.found.as_deref(), Some("\"stratum+tcp://a\" given to fd_write"));
+}
+
+#[test]
+fn rules_build_on_rules() {
+    let sample = Sample::calling(vec![call("a", vec![]), call("b", vec![])]);
+    let part = |name: &str, api: &str| rule(name, RUN, &format!("    - api: {api}\n"));
+    let (a, b, c) = (part("a", "a"), part("b", "b"), part("c", "c"));
+    let whole = rule("whole", RUN, "    - and:\n      - match: a\n      - match: test/b\n      - not:\n        - match: c\n");
+    let matches = sample.matches(&[("whole", &whole), ("a", &a), ("b", &b), ("c", &c)]);
+    let shown: Vec<_> = matches.iter().map(|found| (found.name.as_str(), found.implied)).collect();
+    assert_eq!(shown, [("a", true), ("b", true), ("whole", false)]);
+    assert!(matches.iter().all(|found| found.dynamic));
+}
+
+#[test]
+fn what_does_not_exist_is_an_error() {
+    let a = rule("a", RUN, "    - match: b\n");
+    let b = rule("b", RUN, "    - match: a\n");
+    let typo = rule("typo", RUN, "    - match: test/aa\n");
+    let yara = rule("yara", FILE, "    - match: yara/none\n");
+    let error = set(&[("a.yml", &a), ("b.yml", &b), ("b2.yml", &b), ("typo.yml", &typo), ("yara.yml", &yara)]).unwrap_err();
+    let text = error.to_string();
+    for expected in [
+        "a rule named `b` exists already",
+        "no rule or namespace is named `test/aa`",
+        "no YARA rule is named `none`",
+        "the rule `a` matches itself",
+        "the rule `b` matches itself",
+        "typo.yml:7:7",
+    ] {
+        assert!(text.contains(expected), "{expected} is missing in\n{text}");
+    }
+    assert!(set(&[("own.yml", &rule("own", RUN, "    - match: own\n"))]).is_err());
+}
+
+#[test]
+fn yara_rules_see_bytes_and_the_module() {
+    let mut sample = Sample::new();
+    sample.wasm.extend_from_slice(b"xxMAGICxx");
+    sample.view.exports.push(view::Export { name: "run".into(), kind: view::Kind::Function, index: 0 });
+    let yara = r#"import "wasm"
+rule magic { strings: $a = "MAGIC" condition: $a and wasm.number_of_exports == 1 and for any e in wasm.exports : (e == "run") }
+rule other { condition: wasm.has_start == 1 }"#;
+    let behavior = rule("uses", FILE, "    - and:\n      - match: yara/magic\n      - not:\n        - match: yara/other\n");
+    let matches = sample.matches(&[("a.yar", yara), ("uses.yml", &behavior)]);
+    assert_eq!(matches.len(), 1);
+    assert_eq!(matches[0].evidence.parts[0].found.as_deref(), Some("at 0xa"));
+    let error = set(&[("bad.yar", "rule a {\n  condition: $x\n}")]).unwrap_err();
+    assert_eq!(error.problems[0].line, 2, "{error}");
+    assert!(set(&[("bad.yar", "include \"/etc/passwd\"")]).is_err());
+}
+
+#[test]
+fn texts_that_were_decoded_are_recognised() {
+    let hidden: Vec<u8> = b"http://c2.example".iter().map(|byte| byte ^ 0x5a).collect();
+    let shifted: Vec<u8> = b"second secret".iter().map(|byte| byte.wrapping_add(7)).collect();
+    let calls = ["http://c2.example", "second secret", "made of input", "plain text"];
+    let mut sample = Sample::calling(calls.map(|of| call("fd_write", vec![text(of)])).to_vec());
+    sample.wasm.extend(hidden.into_iter().chain(shifted).chain(*b"plain text"));
+    for (name, value) in [("decoded_texts", 2), ("new_texts", 3)] {
+        let features = format!("    - wasm/metric: {{name: {name}, op: '==', value: {value}}}\n");
+        assert!(sample.holds(RUN, &features).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn files_are_judged_by_entropy_for_their_size() {
+    let change = |change: &str, size, before, after| FileChange {
+        path: "/home/user/a.docx".into(),
+        change: change.into(),
+        to: None,
+        size_before: Some(size),
+        size_after: Some(size),
+        entropy_before: before,
+        entropy_after: after,
+        sha256: None,
+    };
+    let mut sample = Sample::calling(Vec::new());
+    if let Some(run) = &mut sample.run {
+        run.files = vec![
+            change("changed", 100, Some(4.0), Some(6.2)),
+            change("changed", 100_000, Some(4.0), Some(6.2)),
+            change("renamed", 100_000, Some(4.0), Some(7.9)),
+            change("created", 10, None, Some(3.3)),
+        ];
+    }
+    for (features, expected) in [
+        ("wasm/metric: {name: files_entropy_rise, op: '==', value: 2}", true),
+        ("wasm/metric: {name: files_dense_created, op: '==', value: 0}", true),
+        ("wasm/file: deleted", false),
+        ("count(wasm/ioc(url)): 1", false),
+        ("wasm/file: {change: renamed, path: /\\.docx$/}", true),
+        ("wasm/file: {change: renamed, path: /\\.xlsx$/}", false),
+    ] {
+        if features.starts_with("count") {
+            continue;
+        }
+        assert_eq!(sample.holds(RUN, &format!("    - {features}\n")).is_some(), expected, "{features}");
+    }
+}
+
+fn of_code(wat: &str) -> Sample {
+    let wasm = wat::parse_str(wat).expect("a module");
+    let module = crate::module::Module::parse(Arc::<[u8]>::from(&wasm[..])).expect("a module");
+    let mut sample = Sample::new();
+    sample.view.functions = module
+        .defined()
+        .map(|func| {
+            let body = module.body(func).expect("a body");
+            view::Function { offset: CodeOffset(body.start), size: body.end - body.start, ..function(func.0) }
+        })
+        .collect();
+    sample.wasm = wasm;
+    sample
+}
+
+#[test]
+fn code_is_searched_by_function_block_and_instruction() {
+    let sample = of_code(
+        "(module (func (param i32) (drop (i32.const 0x80000)) (if (local.get 0) (then (drop (i32.xor (i32.const 7) (i32.const -1)))))) (func nop))",
+    );
+    for (scope, features, expected) in [
+        ("function", "    - number: 0x80000\n", 1),
+        ("function", "    - number: 0xffffffff\n", 1),
+        ("function", "    - and:\n      - number: 0x80000\n      - number: 7\n", 1),
+        ("basic block", "    - and:\n      - number: 0x80000\n      - number: 7\n", 0),
+        ("basic block", "    - and:\n      - number: 7\n      - mnemonic: i32.xor\n      - characteristic: nzxor\n", 1),
+        ("instruction", "    - mnemonic: i32.const\n", 3),
+        ("instruction", "    - mnemonic: nop\n", 1),
+        ("function", "    - count(mnemonic(i32.const)): 3\n", 1),
+        ("function", "    - basic block:\n      - instruction:\n        - number: 7\n", 1),
+        ("function", "    - bytes: 41 07\n", 1),
+    ] {
+        let scopes = format!("{{static: {scope}, dynamic: unsupported}}");
+        assert_eq!(sample.holds(&scopes, features).map_or(0, |found| found.count), expected, "{scope}\n{features}");
+    }
+}
+
+#[test]
+fn obfuscated_shapes_are_told_from_plain_code() {
+    for (body, opaque) in [
+        ("(br_if 0 (i32.rem_u (i32.mul (local.get 0) (i32.add (local.get 0) (i32.const 1))) (i32.const 2)))", true),
+        ("(br_if 0 (i32.and (i32.mul (local.get 0) (i32.sub (local.get 0) (i32.const 1))) (i32.const 1)))", true),
+        ("(if (i32.eqz (i32.and (i32.const 1) (i32.mul (local.get 0) (local.get 0)))) (then))", true),
+        ("(br_if 0 (i32.lt_u (i32.mul (local.get 0) (local.get 0)) (i32.const 100)))", false),
+        ("(br_if 0 (i32.and (i32.mul (local.get 0) (local.get 1)) (i32.const 1)))", false),
+        ("(br_if 0 (i32.and (local.get 0) (i32.const 1)))", false),
+        ("(br_if 0 (i32.and (i32.mul (local.get 0) (i32.const 3)) (i32.const 1)))", false),
+    ] {
+        let sample = of_code(&format!("(module (func (param i32 i32) {body}))"));
+        let scopes = "{static: function, dynamic: unsupported}";
+        assert_eq!(sample.holds(scopes, "    - characteristic: opaque predicate\n").is_some(), opaque, "{body}");
+    }
+    let flattened = "(module (func (local i32) (loop (block (block (block (br_table 0 1 2 (local.get 0))) (local.set 0 (i32.const 5)) (br 2)) (local.set 0 (i32.const 6)) (br 1)) (local.set 0 (i32.const 7)) (br 0))))";
+    let interpreter = "(module (memory 1) (func (local i32) (loop (block (block (br_table 0 1 2 (i32.load8_u (local.get 0))))) (local.set 0 (i32.add (local.get 0) (i32.const 1))) (br 0))))";
+    for (wat, expected) in [(flattened, true), (interpreter, false)] {
+        let found =
+            of_code(wat).holds("{static: function, dynamic: unsupported}", "    - characteristic: flattened control flow\n");
+        assert_eq!(found.is_some(), expected, "{wat}");
+    }
+}
+
+#[test]
+fn matches_come_in_a_fixed_order() {
+    let sample = Sample::calling(vec![call("a", vec![])]);
+    let severe = rule("z", RUN, "    - api: a\n").replace("    scopes", "    wasm/severity: 3\n    scopes");
+    let rules = [("z", severe), ("b", rule("b", RUN, "    - api: a\n")), ("a", rule("a", RUN, "    - api: a\n"))];
+    let rules: Vec<(&str, &str)> = rules.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let matches = sample.matches(&rules);
+    let names: Vec<_> = matches.iter().map(|found| found.name.as_str()).collect();
+    assert_eq!(names, ["z", "a", "b"]);
+}
+
+#[test]
+fn the_shipped_rules_load_without_a_problem() {
+    let (set, problems) = Set::build(&load::shipped(), true);
+    assert!(problems.is_empty(), "{problems}");
+    assert_eq!(set.order.len(), set.rules.len());
+}

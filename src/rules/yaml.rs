@@ -1,0 +1,201 @@
+//! YAML as a tree whose nodes know where they stand.
+//!
+//! Only what a rule needs: no anchors, aliases or tags, one document, no duplicate keys. Size, nesting and number of nodes are bounded, and
+//! events are read one by one without recursion in the parser, so a hostile file costs no more than its length.
+
+use std::ops::Range;
+
+use saphyr_parser::{Event, Marker, Parser, ScanError, Span};
+
+use super::problem::{Problem, Source};
+
+/// Greatest rule file in bytes.
+pub(super) const MAX_LEN: usize = 1 << 18;
+/// Deepest nesting of lists and maps.
+const MAX_DEPTH: usize = 64;
+/// Most nodes of one file.
+const MAX_NODES: usize = 20_000;
+
+/// A node.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Node {
+    /// Where it stands, in characters.
+    pub(super) span: Range<usize>,
+    pub(super) value: Value,
+}
+
+/// What a node holds. All scalars are text; what they mean depends on the place.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+}
+
+impl Node {
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What it is, for messages.
+    pub(super) fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Text(_) => "a text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+        }
+    }
+}
+
+/// A list or map that is not yet complete.
+struct Open {
+    span: Range<usize>,
+    items: Vec<Node>,
+    is_map: bool,
+}
+
+/// Reads the one document of `source`.
+pub(super) fn parse(source: &Source) -> Result<Node, Box<Problem>> {
+    if source.text.len() > MAX_LEN {
+        let message = format!("the file has {} bytes; a rule file may have {MAX_LEN}", source.text.len());
+        return Err(Box::new(source.problem(&(0..1), message, None)));
+    }
+    let mut reader = Reader { source, open: Vec::new(), root: None, nodes: 0 };
+    let mut parser = Parser::new_from_str(&source.text);
+    while let Some(event) = parser.next_event() {
+        let (event, span) = event.map_err(|error| reader.scan_error(&error))?;
+        reader.event(event, &range(&span))?;
+    }
+    reader.root.take().ok_or_else(|| Box::new(source.problem(&(0..1), "the file holds no rule", None)))
+}
+
+fn range(span: &Span) -> Range<usize> {
+    span.start.index()..span.end.index()
+}
+
+struct Reader<'a> {
+    source: &'a Source,
+    open: Vec<Open>,
+    root: Option<Node>,
+    nodes: usize,
+}
+
+impl Reader<'_> {
+    fn wrong<T>(&self, span: &Range<usize>, message: impl Into<String>) -> Result<T, Box<Problem>> {
+        Err(Box::new(self.source.problem(span, message, None)))
+    }
+
+    fn scan_error(&self, error: &ScanError) -> Box<Problem> {
+        let at: &Marker = error.marker();
+        Box::new(self.source.problem(&(at.index()..at.index() + 1), format!("not YAML: {}", error.info()), None))
+    }
+
+    fn event(&mut self, event: Event<'_>, span: &Range<usize>) -> Result<(), Box<Problem>> {
+        match event {
+            Event::Alias(_) => self.wrong(span, "aliases are not allowed in rules"),
+            Event::Scalar(_, _, anchor, _) | Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) if anchor != 0 => {
+                self.wrong(span, "anchors are not allowed in rules")
+            }
+            Event::Scalar(_, _, _, Some(_)) | Event::SequenceStart(_, Some(_)) | Event::MappingStart(_, Some(_)) => {
+                self.wrong(span, "tags are not allowed in rules")
+            }
+            Event::Scalar(text, ..) => self.close(Node { span: span.clone(), value: Value::Text(text.into_owned()) }),
+            Event::SequenceStart(..) => self.begin(span, false),
+            Event::MappingStart(..) => self.begin(span, true),
+            Event::SequenceEnd | Event::MappingEnd => self.end(span),
+            _ => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, span: &Range<usize>, is_map: bool) -> Result<(), Box<Problem>> {
+        if self.open.len() >= MAX_DEPTH {
+            return self.wrong(span, format!("nested more than {MAX_DEPTH} deep"));
+        }
+        self.open.push(Open { span: span.clone(), items: Vec::new(), is_map });
+        Ok(())
+    }
+
+    fn end(&mut self, span: &Range<usize>) -> Result<(), Box<Problem>> {
+        let Some(open) = self.open.pop() else { return Ok(()) };
+        let span = open.span.start..span.end.max(open.span.end);
+        let value = if open.is_map { Value::Map(self.pairs(open.items)?) } else { Value::List(open.items) };
+        self.close(Node { span, value })
+    }
+
+    /// Keys and values in turn, as pairs.
+    fn pairs(&self, items: Vec<Node>) -> Result<Vec<(Node, Node)>, Box<Problem>> {
+        let mut pairs: Vec<(Node, Node)> = Vec::with_capacity(items.len() / 2);
+        let mut items = items.into_iter();
+        while let (Some(key), Some(value)) = (items.next(), items.next()) {
+            let Some(text) = key.text() else { return self.wrong(&key.span, "a key must be a text") };
+            if pairs.iter().any(|(other, _)| other.text() == Some(text)) {
+                return self.wrong(&key.span, format!("the key `{text}` stands here twice"));
+            }
+            if pairs.len() >= 256 {
+                return self.wrong(&key.span, "more than 256 keys in one map");
+            }
+            pairs.push((key, value));
+        }
+        Ok(pairs)
+    }
+
+    /// Puts a complete node where it belongs.
+    fn close(&mut self, node: Node) -> Result<(), Box<Problem>> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return self.wrong(&node.span, format!("more than {MAX_NODES} nodes in one file"));
+        }
+        match self.open.last_mut() {
+            Some(open) => open.items.push(node),
+            None if self.root.is_some() => return self.wrong(&node.span, "a file holds one rule; this is a second document"),
+            None => self.root = Some(node),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_text(text: &str) -> Result<Node, String> {
+        parse(&Source::new("test.yml", text)).map_err(|problem| problem.message.clone())
+    }
+
+    #[test]
+    fn nodes_know_their_place() {
+        let node = parse_text("a:\n  - b\n  - c: 0x10\n").unwrap();
+        let Value::Map(pairs) = node.value else { panic!("a map") };
+        let Value::List(items) = &pairs[0].1.value else { panic!("a list") };
+        assert_eq!(items[0].text(), Some("b"));
+        assert_eq!(items[0].span, 7..8);
+        let Value::Map(inner) = &items[1].value else { panic!("a map") };
+        assert_eq!((inner[0].0.text(), inner[0].1.text()), (Some("c"), Some("0x10")));
+    }
+
+    #[test]
+    fn hostile_files_are_refused() {
+        let bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n";
+        let deep = "[".repeat(100_000);
+        let wide = "- a\n".repeat(MAX_NODES + 1);
+        for (text, expected) in [
+            (bomb, "anchors are not allowed"),
+            ("a: *b\n", "not YAML"),
+            (deep.as_str(), "nested more than"),
+            (wide.as_str(), "more than 20000 nodes"),
+            ("a: !!binary x\n", "tags are not allowed"),
+            ("a: 1\na: 2\n", "stands here twice"),
+            ("a: 1\n---\nb: 2\n", "second document"),
+            ("? [a]\n: b\n", "a key must be a text"),
+            ("a: [b\n", "not YAML"),
+            ("", "holds no rule"),
+        ] {
+            let error = parse_text(text).unwrap_err();
+            assert!(error.contains(expected), "{error} instead of {expected}");
+        }
+        assert!(parse_text(&"x".repeat(MAX_LEN + 1)).unwrap_err().contains("may have"));
+    }
+}

@@ -1,0 +1,70 @@
+//! Correlations: what the bytes say and the run confirms, with both sides of the evidence.
+//!
+//! Each function here needs a fact of the bytes *and* a fact of the run, and gives nothing on one alone. The first six have the names, triggers and
+//! severity (HIGH, our 2) of WASMShark's; the others need data that it does not have.
+//!
+//! Not here: what a correlation weighs (`rules/verdict.toml`).
+
+mod classic;
+mod code;
+mod data;
+mod leak;
+mod time;
+
+use super::Correlation;
+use crate::{
+    passes::Place,
+    rules::{Facts, Match},
+};
+
+/// Static findings that the run confirms, most severe first.
+pub fn correlations(facts: &Facts<'_>, rules: &[Match]) -> Vec<Correlation> {
+    if super::text::metrics(facts).is_none() {
+        return Vec::new();
+    }
+    let mut found: Vec<Correlation> = [
+        classic::xor(facts),
+        classic::autorun(facts),
+        classic::indirect_calls(facts),
+        classic::mining(facts, rules),
+        classic::obfuscation(facts, rules),
+        classic::ransomware_memory(facts, rules),
+        classic::family_strings(facts, rules),
+        code::crypto_in_hot_loop(facts),
+        code::hot_function(facts),
+        code::dead_code(facts),
+        code::changed_table(facts),
+        code::carved_module(facts),
+        time::check_around_loop(facts),
+        leak::read_then_sent(facts),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    found.extend(data::find(facts));
+    found.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.name.cmp(&b.name)));
+    found
+}
+
+/// The two sides of a correlation.
+struct Sides {
+    bytes: String,
+    run: String,
+}
+
+fn correlation(
+    name: &str,
+    severity: u8,
+    description: &str,
+    sides: Sides,
+    places: impl IntoIterator<Item = Place>,
+) -> Correlation {
+    Correlation {
+        name: name.into(),
+        severity,
+        description: description.into(),
+        static_side: sides.bytes,
+        dynamic_side: sides.run,
+        places: super::text::places(places),
+    }
+}

@@ -1,0 +1,72 @@
+//! A clock read before and after a loop: how a sample measures whether it is watched.
+//!
+//! Programs that measure themselves do the same, so it weighs little alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Correlation, Sides, correlation};
+use crate::{
+    module::{CodeOffset, FuncIndex},
+    passes::{Loop, Place},
+    rules::Facts,
+    verdict::{
+        text,
+        weights::{builtin, listed},
+    },
+};
+
+/// Wrappers around a clock function that are looked through: `clock_gettime` around `clock_time_get`, and one around that.
+const DEPTH: usize = 3;
+
+/// Where each function called a clock, directly or through a wrapper that has no loop: the run's side.
+fn sites(facts: &Facts<'_>) -> BTreeMap<FuncIndex, BTreeSet<CodeOffset>> {
+    let is_clock = |import: &&crate::module::view::Import| listed(&builtin().calls.clock, &import.name);
+    let mut clocks: BTreeSet<FuncIndex> = facts.view.imports.iter().filter(is_clock).filter_map(|import| import.func).collect();
+    let mut sites: BTreeMap<FuncIndex, BTreeSet<CodeOffset>> = BTreeMap::new();
+    for _ in 0..DEPTH {
+        let edges = facts.dynamic.call_graph.edges.iter().filter(|edge| clocks.contains(&edge.callee));
+        for edge in edges {
+            let Some(caller) = edge.caller else { continue };
+            sites.entry(caller).or_default().extend(edge.sites.iter().copied());
+        }
+        let is_wrapper = |func: &&FuncIndex| text::defined(facts, **func).is_some_and(|function| function.loops.is_empty());
+        let wrappers: Vec<_> = sites.keys().filter(is_wrapper).copied().collect();
+        clocks.extend(wrappers);
+    }
+    sites
+}
+
+pub(super) fn check_around_loop(facts: &Facts<'_>) -> Option<Correlation> {
+    let found = sites(facts).into_iter().filter_map(|(func, sites)| {
+        let (&first, &last) = (sites.first()?, sites.last()?);
+        Some((func, first, last, loop_between(facts, func, first, last)?))
+    });
+    let (func, first, last, between) =
+        found.max_by_key(|(func, _, _, between)| (between.iterations, std::cmp::Reverse(*func)))?;
+    let sides = Sides {
+        bytes: format!(
+            "{} has a loop at {:#x} between the clock calls at {first:#x} and {last:#x}",
+            text::function(facts, func),
+            between.offset.0,
+            first = first.0,
+            last = last.0
+        ),
+        run: format!(
+            "both calls ran, and {} iterations of the loop ({} of the run)",
+            text::grouped(between.iterations),
+            text::percent(between.share)
+        ),
+    };
+    let places = [first, between.offset, last].map(|offset| Place { func, offset });
+    Some(correlation("TIME_CHECK_AROUND_LOOP", 1, "the clock is read before and after a loop", sides, places))
+}
+
+/// The busiest loop of the function between two offsets, if it is one of the static view too.
+fn loop_between<'a>(facts: &Facts<'a>, func: FuncIndex, first: CodeOffset, last: CodeOffset) -> Option<&'a Loop> {
+    let in_code = &text::defined(facts, func)?.loops;
+    let is_between = |candidate: &&Loop| candidate.func == func && first < candidate.offset && candidate.offset < last;
+    let is_known = |candidate: &&Loop| in_code.iter().any(|known| known.offset == candidate.offset);
+    let loops = facts.dynamic.loops.iter().filter(is_between).filter(is_known);
+    let enough = loops.filter(|candidate| candidate.iterations >= builtin().threshold.time_check_iterations);
+    enough.max_by_key(|candidate| (candidate.iterations, std::cmp::Reverse(candidate.offset)))
+}

@@ -1,0 +1,142 @@
+//! The decision: class, score, family and reasons from all evidence.
+//!
+//! A class needs a score *and* the kind of evidence that allows it; where the evidence does not allow the class, the score is held one below it.
+//! Both grow with evidence only, so more evidence never makes a sample look better.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Class, Correlation, Finding, Reason, Verdict, attack,
+    family::{self, Family},
+    score::Score,
+    text,
+    weights::{ClassTable, builtin},
+};
+use crate::{
+    module::view::Validity,
+    rules::{Facts, Match},
+};
+
+/// Reasons kept in a verdict; the last says how many more there are.
+const MAX_REASONS: usize = 50;
+
+/// What the evidence adds up to.
+pub fn decide(facts: &Facts<'_>, rules: &[Match], correlations: &[Correlation], findings: &[Finding]) -> Verdict {
+    let weights = builtin();
+    let score = Score::of(weights, rules, correlations, findings);
+    let points = held(&weights.class, &score);
+    let ran = Ran::of(facts);
+    let class = class(&weights.class, points, &ran);
+    let is_hostile = class >= Class::PotentiallyUnwanted;
+    let family = family::of(weights, facts, rules, &score).filter(|_| is_hostile);
+    let confidence = confidence(class, &score, &ran);
+    let (family, family_confidence) = match family {
+        Some(Family { name, confidence }) => (Some(name), confidence),
+        None => (None, 0),
+    };
+    let attack = attack::techniques(rules);
+    Verdict { class, score: points, family, family_confidence, confidence, reasons: reasons(score, &ran, class), attack }
+}
+
+/// The score, held below the classes that the evidence does not allow.
+fn held(classes: &ClassTable, score: &Score) -> u8 {
+    let strong = |dynamic: bool| {
+        score.pieces.iter().filter(move |piece| piece.reason.dynamic == dynamic).filter_map(|piece| piece.strong.as_deref())
+    };
+    let independent: BTreeSet<_> = strong(false).collect();
+    let malicious = strong(true).next().is_some() || independent.len() >= classes.independent_static;
+    let suspicious = score.pieces.iter().any(|piece| piece.hostile);
+    let points = score.points.round().clamp(0.0, 100.0) as u8;
+    match (malicious, suspicious) {
+        (true, _) => points,
+        (false, true) => points.min(classes.malicious.saturating_sub(1)),
+        (false, false) => points.min(classes.suspicious.saturating_sub(1)),
+    }
+}
+
+fn class(classes: &ClassTable, points: u8, ran: &Ran) -> Class {
+    match points {
+        points if points >= classes.malicious => Class::Malicious,
+        points if points >= classes.suspicious => Class::Suspicious,
+        points if points >= classes.potentially_unwanted => Class::PotentiallyUnwanted,
+        _ if ran.enough => Class::Clean,
+        _ => Class::Undecided,
+    }
+}
+
+/// How much of the sample ran.
+struct Ran {
+    enough: bool,
+    instructions: u64,
+    /// Shares of the code, 0 to 1.
+    coverage: f64,
+    blocks: f64,
+    /// Why not enough, if so.
+    lack: Option<String>,
+}
+
+impl Ran {
+    fn of(facts: &Facts<'_>) -> Self {
+        let classes = &builtin().class;
+        let coverage = &facts.dynamic.coverage;
+        let instructions = text::metrics(facts).map_or(0, |metrics| metrics.classes.total);
+        let covered = text::share(coverage.instructions_run, coverage.instructions);
+        let blocks = text::share(coverage.blocks_run, coverage.blocks);
+        let lack = match &facts.view.validity {
+            Validity::Invalid { reason, offset } => {
+                Some(format!("it is not a valid module: {} (offset {offset:#x})", text::quoted(reason).trim_matches('`')))
+            }
+            Validity::Unsupported { proposal, .. } => Some(format!("it did not run: it needs {proposal}")),
+            Validity::Valid if facts.run.is_none() => Some("it did not run".to_owned()),
+            Validity::Valid if instructions == 0 => Some("nothing of it was executed".to_owned()),
+            Validity::Valid => {
+                let little = covered < classes.enough_coverage && instructions < classes.enough_instructions;
+                let figures = || {
+                    format!(
+                        "too little of it ran: {} instructions, {} of the code",
+                        text::grouped(instructions),
+                        text::percent(covered)
+                    )
+                };
+                little.then(figures)
+            }
+        };
+        Self { enough: lack.is_none(), instructions, coverage: covered, blocks, lack }
+    }
+}
+
+/// For a hostile class: evidence, its share of the run, and coverage. For the others: coverage and volume alone.
+fn confidence(class: Class, score: &Score, ran: &Ran) -> u8 {
+    let volume = (ran.instructions as f64 / 1e6).min(1.0);
+    let confidence = match class {
+        Class::Undecided => 20.0 * ran.coverage,
+        Class::Clean => 30.0 + 50.0 * ran.blocks + 20.0 * volume,
+        _ => 0.5 * score.points + 35.0 * score.dynamic + 15.0 * ran.blocks,
+    };
+    confidence.round().clamp(0.0, 100.0) as u8
+}
+
+fn reasons(score: Score, ran: &Ran, class: Class) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let about_run = |text: String| Reason { text, from: "run".into(), weight: 0, dynamic: true };
+    if class == Class::Undecided {
+        reasons.extend(ran.lack.clone().map(about_run));
+    }
+    let pieces = score.pieces.len();
+    reasons.extend(score.pieces.into_iter().map(|piece| piece.reason).take(MAX_REASONS));
+    if pieces > MAX_REASONS {
+        reasons.push(about_run(format!("and {} of less weight", text::plural((pieces - MAX_REASONS) as u64, "reason"))));
+    }
+    if class == Class::Clean {
+        let figures = format!(
+            "{} instructions ran, {} of the blocks, and nothing of weight speaks against it",
+            text::grouped(ran.instructions),
+            text::percent(ran.blocks)
+        );
+        reasons.push(about_run(figures));
+    }
+    if class >= Class::PotentiallyUnwanted {
+        reasons.extend(ran.lack.clone().map(|lack| about_run(format!("{lack}; there may be more to it"))));
+    }
+    reasons
+}

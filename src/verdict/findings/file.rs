@@ -1,0 +1,160 @@
+//! Findings of the file: format, sections, entropy, memories, imports and exports.
+
+use super::{super::text, of_bytes};
+use crate::{
+    module::view::{Kind, Validity},
+    rules::Facts,
+    verdict::{
+        Finding,
+        weights::{builtin, listed},
+    },
+};
+
+pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    findings.extend(format(facts));
+    findings.extend(anomalies(facts));
+    findings.extend(entropy_sections(facts));
+    findings.extend(entropy_data(facts));
+    findings.extend(custom_sections(facts));
+    memories(facts, findings);
+    findings.extend(start(facts));
+    findings.extend(elements(facts));
+    findings.extend(exports(facts));
+    imports(facts, findings);
+}
+
+fn format(facts: &Facts<'_>) -> Option<Finding> {
+    match &facts.view.validity {
+        Validity::Valid => None,
+        Validity::Unsupported { proposal, offset } => {
+            let text = format!("the engine does not run it: it needs {proposal} (offset {offset:#x})");
+            Some(of_bytes("FORMAT_UNSUPPORTED", &["format"], 0, 100, text))
+        }
+        Validity::Invalid { offset, reason } => {
+            let text = format!("not a valid module: {} (offset {offset:#x})", text::quoted(reason).trim_matches('`'));
+            Some(of_bytes("FORMAT_INVALID", &["format"], 2, 100, text))
+        }
+    }
+}
+
+/// Kinds that linkers produce are information.
+fn anomalies(facts: &Facts<'_>) -> Option<Finding> {
+    let anomalies = &facts.view.anomalies;
+    let odd = anomalies.iter().filter(|anomaly| anomaly.kind != "padded_leb").count();
+    let shown = text::some(anomalies.iter().map(|anomaly| format!("{} at {:#x}", anomaly.kind, anomaly.offset)), 5);
+    let severity = u8::from(odd > 0);
+    let name = if odd > 0 { "SECTION_ANOMALY" } else { "SECTION_PADDING" };
+    (!anomalies.is_empty()).then(|| of_bytes(name, &["structure"], severity, 80, format!("odd structure: {shown}")))
+}
+
+/// Data and custom sections have findings of their own.
+fn entropy_sections(facts: &Facts<'_>) -> Option<Finding> {
+    let limit = builtin().threshold.entropy_section;
+    let sections = facts.view.sections.iter().filter(|section| !section.is_custom && section.name != "data");
+    let dense: Vec<_> = sections.filter(|section| section.entropy > limit).collect();
+    let shown = text::some(dense.iter().map(|s| format!("{} {:.2} bits per byte", s.name, s.entropy)), 5);
+    (!dense.is_empty()).then(|| of_bytes("ENTROPY_SECTION", &["entropy"], 0, 60, format!("sections above {limit}: {shown}")))
+}
+
+fn entropy_data(facts: &Facts<'_>) -> Option<Finding> {
+    let limits = &builtin().threshold;
+    let is_dense = |size, entropy| size >= limits.entropy_data_bytes && entropy > limits.entropy_data;
+    let dense: Vec<_> = facts.view.data.iter().filter(|segment| is_dense(segment.size, segment.entropy)).collect();
+    let bytes: u64 = dense.iter().map(|segment| segment.size).fold(0, u64::saturating_add);
+    let code: u64 = facts.view.functions.iter().map(|function| u64::from(function.size)).sum();
+    // Much dense data beside little code is what packers leave; compressed tables beside much code are common.
+    let severity = u8::from(bytes > code);
+    let text = format!(
+        "{} above {} bits per byte, {} bytes beside {} bytes of code: compressed or encrypted data",
+        text::plural(dense.len() as u64, "data segment"),
+        limits.entropy_data,
+        text::grouped(bytes),
+        text::grouped(code)
+    );
+    (!dense.is_empty()).then(|| of_bytes("ENTROPY_DATA", &["entropy", "packer"], severity, 60, text))
+}
+
+fn custom_sections(facts: &Facts<'_>) -> Option<Finding> {
+    let weights = builtin();
+    let is_known = |name: &str| listed(&weights.names.sections, name);
+    let sections = facts.view.sections.iter();
+    let unknown: Vec<_> = sections.filter(|section| section.is_custom && !is_known(&section.name)).collect();
+    let dense = unknown.iter().any(|section| section.entropy > weights.threshold.entropy_custom);
+    let shown = text::some(
+        unknown
+            .iter()
+            .map(|s| format!("{} ({} bytes, {:.2} bits per byte)", text::quoted(&s.name), text::grouped(s.size), s.entropy)),
+        5,
+    );
+    let text = format!("custom sections that no toolchain is known to write: {shown}");
+    (!unknown.is_empty()).then(|| of_bytes("CUSTOM_SECTION", &["structure"], u8::from(dense), 60, text))
+}
+
+fn memories(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    let limit = builtin().threshold.memory_pages;
+    let initial = facts.view.memories.iter().map(|memory| memory.initial).max().unwrap_or(0);
+    if initial > limit {
+        let text = format!("starts with {} pages of memory ({} MiB)", text::grouped(initial), text::grouped(initial / 16));
+        findings.push(of_bytes("MEMORY_INITIAL", &["memory"], 0, 100, text));
+    }
+    let maximum = facts.view.memories.iter().filter_map(|memory| memory.maximum).max().unwrap_or(0);
+    if maximum > 65_536 {
+        let text = format!("lets memory grow to {} pages, more than 32-bit addresses reach", text::grouped(maximum));
+        findings.push(of_bytes("MEMORY_MAXIMUM", &["memory"], 1, 80, text));
+    }
+}
+
+fn start(facts: &Facts<'_>) -> Option<Finding> {
+    let func = facts.view.start?;
+    let text = format!("{} runs when the module is instantiated", text::function(facts, func));
+    Some(of_bytes("START_FUNCTION", &["structure"], 0, 100, text).at([text::place_of(facts, func)]))
+}
+
+fn elements(facts: &Facts<'_>) -> Option<Finding> {
+    let count = facts.view.elements.len();
+    let text = format!("{} element segments", text::grouped(count as u64));
+    (count > builtin().threshold.element_segments).then(|| of_bytes("ELEMENT_SEGMENTS", &["structure"], 0, 100, text))
+}
+
+/// A name counts by its words: `drop_payload` speaks of a payload, `__wbindgen_drop` of nothing.
+fn exports(facts: &Facts<'_>) -> Option<Finding> {
+    let words = &builtin().names.exports;
+    let functions = facts.view.exports.iter().filter(|export| export.kind == Kind::Function);
+    let telling: Vec<_> = functions.filter(|export| words_of(&export.name).any(|word| words.contains(&word))).collect();
+    let shown = text::some(telling.iter().map(|export| text::quoted(&export.name)), 5);
+    (!telling.is_empty()).then(|| of_bytes("EXPORT_NAME", &["structure"], 1, 40, format!("exports with telling names: {shown}")))
+}
+
+/// The words of an identifier in lower case, split at what is no letter or digit and where an upper-case letter follows a lower-case one.
+pub(super) fn words_of(name: &str) -> impl Iterator<Item = String> {
+    let mut words = vec![String::new()];
+    let mut before_lower = false;
+    for letter in name.chars().take(256) {
+        if !letter.is_alphanumeric() || (before_lower && letter.is_uppercase()) {
+            words.push(String::new());
+        }
+        if letter.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(letter.to_lowercase());
+        }
+        before_lower = letter.is_lowercase();
+    }
+    words.into_iter().filter(|word| !word.is_empty())
+}
+
+fn imports(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    for (category, table) in &builtin().imports {
+        let functions = facts.view.imports.iter().filter(|import| import.kind == Kind::Function);
+        let found: Vec<_> = functions.filter(|import| listed(&table.names, &import.name)).collect();
+        if found.is_empty() {
+            continue;
+        }
+        let shown = text::some(
+            found.iter().map(|import| format!("{}.{}", import.module, import.name)).map(|name| text::quoted(&name)),
+            8,
+        );
+        let name = format!("IMPORTS_{}", category.to_uppercase());
+        findings.push(of_bytes(&name, &["import", category], table.severity, 50, format!("imports for {category}: {shown}")));
+    }
+}

@@ -1,0 +1,217 @@
+//! Findings of the run: what was executed, how it ended, time, memory, files.
+
+use std::collections::BTreeMap;
+
+use super::{super::text, of_run};
+use crate::{
+    module::FuncIndex,
+    rules::Facts,
+    sandbox::{Answer, EntryEnd, EntryKind, FileChange, Run},
+    trace::Trap,
+    verdict::{
+        Finding,
+        weights::{builtin, listed},
+    },
+};
+
+const NANOSECONDS: u64 = 1_000_000_000;
+
+pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    let Some(run) = facts.run else { return };
+    executed(facts, findings);
+    findings.extend(unreachable(facts, run));
+    findings.extend(stalled(facts, run));
+    findings.extend(slept(run));
+    findings.extend(clock_reads(run));
+    findings.extend(exit_without_work(facts, run));
+    findings.extend(hammering(run));
+    findings.extend(fabricated(run));
+    findings.extend(carved(run));
+    files(run, findings);
+}
+
+fn executed(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    let Some(metrics) = text::metrics(facts) else { return };
+    let limits = &builtin().threshold;
+    let classes = &metrics.classes;
+    let hottest = |class: fn(&crate::module::view::Classes) -> u64| {
+        let functions = facts.dynamic.functions.iter().filter(|function| class(&function.classes) > 0);
+        functions.max_by_key(|function| (class(&function.classes), std::cmp::Reverse(function.index)))
+    };
+    let at = |func: Option<FuncIndex>| func.map(|func| text::place_of(facts, func));
+    if classes.xor > limits.runtime_xor {
+        let share = text::percent(text::share(classes.xor, classes.total));
+        let text =
+            format!("{} xor executed, {share} of {} instructions", text::grouped(classes.xor), text::grouped(classes.total));
+        let place = at(hottest(|classes| classes.xor).map(|function| function.index));
+        findings.push(of_run("RUNTIME_XOR", &["runtime", "crypto"], 0, 100, text).at(place));
+    }
+    if classes.memory_grow > limits.runtime_growths {
+        let text = format!(
+            "memory.grow executed {} times, {} pages added",
+            text::grouped(classes.memory_grow),
+            text::grouped(metrics.grown_pages)
+        );
+        findings.push(of_run("RUNTIME_MEMORY", &["runtime", "memory"], 0, 100, text));
+    }
+    if metrics.grow_refused > limits.runtime_refused {
+        let text = format!(
+            "memory.grow refused {} times after {} pages",
+            text::grouped(metrics.grow_refused),
+            text::grouped(metrics.grown_pages)
+        );
+        findings.push(of_run("MEMORY_EXHAUSTION", &["runtime", "memory"], 1, 80, text));
+    }
+    if classes.indirect_call > 0 {
+        let text = format!("{} indirect calls executed", text::grouped(classes.indirect_call));
+        let place = at(hottest(|classes| classes.indirect_call).map(|function| function.index));
+        findings.push(of_run("RUNTIME_INDIRECT", &["runtime"], 0, 100, text).at(place));
+    }
+    if classes.total > limits.runtime_volume {
+        let text = format!("{} instructions executed", text::grouped(classes.total));
+        findings.push(of_run("RUNTIME_VOLUME", &["runtime"], 0, 100, text));
+    }
+    if metrics.start_ran {
+        let entry = facts.run.and_then(|run| run.entries.iter().position(|entry| entry.kind == EntryKind::Start));
+        let count = entry.and_then(|entry| facts.dynamic.entries.get(entry)).map_or(0, |metrics| metrics.classes.total);
+        let text = format!("the start function ran: {} instructions before anyone called an export", text::grouped(count));
+        findings.push(of_run("RUNTIME_AUTORUN", &["runtime"], 0, 100, text).at(at(facts.view.start)));
+    }
+}
+
+fn unreachable(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
+    let is_it = |end: &EntryEnd| matches!(end, EntryEnd::Trapped { trap: Trap::Unreachable });
+    let ended: Vec<_> = run.entries.iter().filter(|entry| is_it(&entry.end)).collect();
+    let shown = text::some(ended.iter().map(|entry| text::quoted(&entry.name)), 5);
+    let text = format!("`unreachable` ended {}: {shown}", text::plural(ended.len() as u64, "entry point"));
+    let places = ended.iter().filter_map(|entry| entry.func).map(|func| text::place_of(facts, func));
+    (!ended.is_empty()).then(|| of_run("RUNTIME_UNREACHABLE", &["runtime"], 0, 100, text).at(places))
+}
+
+fn stalled(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
+    let stalled: Vec<_> = run.entries.iter().filter_map(|entry| Some((entry, entry.stalled_in?))).collect();
+    let shown = text::some(
+        stalled.iter().map(|(entry, func)| format!("{} in {}", text::quoted(&entry.name), text::function(facts, *func))),
+        5,
+    );
+    let text = format!("stopped in a loop without a host call: {shown}");
+    let places = stalled.iter().map(|(_, func)| text::place_of(facts, *func));
+    (!stalled.is_empty()).then(|| of_run("STALLED", &["runtime", "evasion"], 1, 60, text).at(places))
+}
+
+fn slept(run: &Run) -> Option<Finding> {
+    let seconds = run.slept_ns / NANOSECONDS;
+    let long = seconds >= builtin().threshold.long_sleep_seconds;
+    let text = format!("slept {} times, {} virtual seconds in all", text::grouped(run.sleeps), text::grouped(seconds));
+    let name = if long { "LONG_SLEEP" } else { "SLEEPS" };
+    (run.sleeps > 0).then(|| of_run(name, &["runtime", "evasion"], u8::from(long), 70, text))
+}
+
+/// How often each of the listed functions was called.
+fn count_calls<'a>(run: &'a Run, names: &[String]) -> BTreeMap<&'a str, u64> {
+    let mut counts = BTreeMap::new();
+    for call in run.calls.iter().filter(|call| listed(names, &call.name)) {
+        *counts.entry(call.name.as_str()).or_default() += 1;
+    }
+    counts
+}
+
+fn clock_reads(run: &Run) -> Option<Finding> {
+    let counts = count_calls(run, &builtin().calls.clock);
+    let reads: u64 = counts.values().sum();
+    let text = format!("the clock was read {} times ({})", text::grouped(reads), text::some(counts.keys(), 3));
+    (reads > builtin().threshold.clock_reads).then(|| of_run("CLOCK_READS", &["runtime", "evasion"], 0, 100, text))
+}
+
+/// It asked about its environment and ended by itself at once, with nothing printed or written.
+fn exit_without_work(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
+    let metrics = text::metrics(facts)?;
+    let weights = builtin();
+    let (entry, code) = run.entries.iter().find_map(|entry| match entry.end {
+        EntryEnd::Exited { code } => Some((entry, code)),
+        _ => None,
+    })?;
+    let idle = run.stdout.is_empty() && run.stderr.is_empty() && run.files.is_empty();
+    let asked = count_calls(run, &weights.calls.environment);
+    let few = metrics.classes.total < weights.threshold.exit_instructions;
+    let text = format!(
+        "{} ended itself with code {code} after {} instructions without output; it had called {}",
+        text::quoted(&entry.name),
+        text::grouped(metrics.classes.total),
+        text::some(asked.keys(), 5)
+    );
+    let severity = u8::from(code != 0);
+    (idle && few && !asked.is_empty()).then(|| of_run("EXIT_WITHOUT_WORK", &["runtime", "evasion"], severity, 40, text))
+}
+
+fn hammering(run: &Run) -> Option<Finding> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for call in run.calls.iter().filter(|call| call.errno.is_some()) {
+        *counts.entry(&call.name).or_default() += 1;
+    }
+    let (name, count) = counts.into_iter().max_by_key(|&(_, count)| count)?;
+    let text = format!("{} called {} times in vain", text::quoted(name), text::grouped(count));
+    (count > builtin().threshold.hammering_calls).then(|| of_run("API_HAMMERING", &["runtime", "evasion"], 1, 70, text))
+}
+
+fn fabricated(run: &Run) -> Option<Finding> {
+    let made_up = run.calls.iter().filter(|call| call.fabricated).count() as u64;
+    let by_default: std::collections::BTreeSet<_> = run
+        .calls
+        .iter()
+        .filter(|call| call.answer == Answer::Default)
+        .map(|call| format!("{}.{}", call.module, call.name))
+        .collect();
+    let text = format!(
+        "{} of {} host calls got a made-up answer, zeros for {}",
+        text::grouped(made_up),
+        text::grouped(run.calls.len() as u64),
+        if by_default.is_empty() { "none".to_owned() } else { text::some(by_default.iter().map(|name| text::quoted(name)), 5) }
+    );
+    (made_up > 0).then(|| of_run("FABRICATED_ANSWERS", &["runtime"], 0, 100, text))
+}
+
+fn carved(run: &Run) -> Option<Finding> {
+    let shown = text::some(run.carved.iter().map(|module| format!("{} bytes", text::grouped(module.len() as u64))), 5);
+    let text = format!("{} in memory when the host was called: {shown}", text::plural(run.carved.len() as u64, "module"));
+    (!run.carved.is_empty()).then(|| of_run("MODULE_BUILT", &["runtime", "loader"], 2, 80, text))
+}
+
+fn files(run: &Run, findings: &mut Vec<Finding>) {
+    let limits = &builtin().threshold;
+    for (change, name) in
+        [("created", "FILES_CREATED"), ("changed", "FILES_CHANGED"), ("renamed", "FILES_RENAMED"), ("deleted", "FILES_DELETED")]
+    {
+        let found: Vec<_> = run.files.iter().filter(|file| file.change == change).collect();
+        let many = change == "deleted" && found.len() >= limits.files_deleted;
+        let shown = text::some(found.iter().map(|file| text::quoted(&file.path)), 5);
+        let text = format!("{} {change}: {shown}", text::plural(found.len() as u64, "file"));
+        // A few files deleted are somebody's temporary files.
+        let name = if change == "deleted" && !many { "FILES_DELETED_FEW" } else { name };
+        if !found.is_empty() {
+            findings.push(of_run(name, &["files"], u8::from(many), 90, text));
+        }
+    }
+    let encrypted: Vec<_> = run.files.iter().filter_map(|file| Some((file, rise(file)?))).collect();
+    if encrypted.len() >= limits.files_encrypted {
+        let shown = text::some(
+            encrypted.iter().map(|(file, (before, after))| format!("{} {before:.2} → {after:.2}", text::quoted(&file.path))),
+            5,
+        );
+        let text = format!(
+            "{} whose contents became as dense as encrypted ones (bits per byte): {shown}",
+            text::plural(encrypted.len() as u64, "file")
+        );
+        findings.push(of_run("FILES_ENCRYPTED", &["files", "ransomware"], 3, 80, text));
+    }
+}
+
+/// Entropy before and after, if it rose as encryption makes it rise.
+fn rise(file: &FileChange) -> Option<(f64, f64)> {
+    let limits = &builtin().threshold;
+    let (before, after) = (file.entropy_before?, file.entropy_after?);
+    // A file of n bytes cannot have more than log2 n bits per byte, so a small one is measured against that.
+    let possible = (file.size_after.unwrap_or(0).max(1) as f64).log2().min(8.0);
+    let dense = after >= limits.encrypted_entropy.min(possible * 0.85);
+    (dense && after - before >= limits.encrypted_rise).then_some((before, after))
+}

@@ -1,0 +1,125 @@
+//! Numbers, names and lists as reasons, findings and correlations write them.
+
+use std::fmt::Display;
+
+use super::MAX_PLACES;
+use crate::{
+    module::{CodeOffset, FuncIndex},
+    passes::{Metrics, Place},
+    rules::Facts,
+};
+
+/// Characters kept of a string of the sample.
+const MAX_TEXT: usize = 80;
+
+/// A number with commas between thousands.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A share as a percentage.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// `part` of `whole`, 0 to 1; 0 of nothing.
+pub(super) fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// `1 file`, `2 files`.
+pub(super) fn plural(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// A string of the sample in quotes: control characters escaped, the end cut.
+pub(super) fn quoted(text: &str) -> String {
+    let mut shown: String = text.chars().take(MAX_TEXT).flat_map(char::escape_default).collect();
+    if text.chars().nth(MAX_TEXT).is_some() {
+        shown.push('…');
+    }
+    format!("`{shown}`")
+}
+
+/// The first few of a list, and how many more there are.
+pub(super) fn some<T: Display>(items: impl IntoIterator<Item = T>, shown: usize) -> String {
+    let mut items = items.into_iter();
+    let first: Vec<_> = items.by_ref().take(shown).map(|item| item.to_string()).collect();
+    match items.count() {
+        0 => first.join(", "),
+        more => format!("{} and {} more", first.join(", "), grouped(more as u64)),
+    }
+}
+
+/// A function, with its name if it has one.
+pub(super) fn function(facts: &Facts<'_>, func: FuncIndex) -> String {
+    let import = || facts.view.imports.iter().find(|import| import.func == Some(func));
+    let name = match defined(facts, func) {
+        Some(defined) => defined.name.clone(),
+        None => import().map(|import| format!("{}.{}", import.module, import.name)),
+    };
+    match name {
+        Some(name) => format!("func {func} ({})", quoted(&name).trim_matches('`')),
+        None => format!("func {func}"),
+    }
+}
+
+/// The static view of a defined function.
+pub(super) fn defined<'a>(facts: &Facts<'a>, func: FuncIndex) -> Option<&'a crate::module::view::Function> {
+    let functions = &facts.view.functions;
+    let position = functions.binary_search_by_key(&func, |function| function.index).ok()?;
+    functions.get(position)
+}
+
+/// The beginning of a defined function.
+pub(super) fn place_of(facts: &Facts<'_>, func: FuncIndex) -> Place {
+    Place { func, offset: defined(facts, func).map_or(CodeOffset(0), |function| function.offset) }
+}
+
+/// The places that are kept.
+pub(super) fn places(places: impl IntoIterator<Item = Place>) -> Vec<Place> {
+    places.into_iter().take(MAX_PLACES).collect()
+}
+
+/// The measurements of the run, if anything ran.
+pub(super) fn metrics<'a>(facts: &Facts<'a>) -> Option<&'a Metrics> {
+    (facts.run.is_some() && facts.dynamic.metrics.classes.total > 0).then_some(&facts.dynamic.metrics)
+}
+
+/// Whether `bytes` hold `part`; nothing holds an empty part.
+///
+/// PERF: a regular expression of a literal searches as memmem does; `windows` over a file of megabytes takes a hundred times as long.
+pub(super) fn in_bytes(bytes: &[u8], part: &[u8]) -> bool {
+    let head = part.get(..part.len().min(64)).unwrap_or_default();
+    let literal: String = head.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+    let Ok(literal) = regex::bytes::Regex::new(&format!("(?s-u:{literal})")) else { return false };
+    let is_whole = |at: usize| bytes.get(at..at.saturating_add(part.len())) == Some(part);
+    !head.is_empty() && literal.find_iter(bytes).any(|found| is_whole(found.start()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_strings() {
+        for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), expected);
+        }
+        assert_eq!(plural(1, "file"), "1 file");
+        assert_eq!(percent(share(1, 3)), "33.3 %");
+        assert_eq!(share(1, 0), 0.0);
+        assert_eq!(quoted("a\u{1b}[2J\n"), "`a\\u{1b}[2J\\n`");
+        assert_eq!(quoted(&"x".repeat(100)).chars().count(), 83);
+        assert_eq!(some([1, 2, 3], 2), "1, 2 and 1 more");
+        assert!(in_bytes(b"\0asm\xff\n.", b"\xff\n.") && !in_bytes(b"abc", b"a.c") && !in_bytes(b"abc", b""));
+    }
+}

@@ -1,0 +1,244 @@
+//! The tables of `rules/verdict.toml`: weights, thresholds, names.
+//!
+//! The file is part of the program; a key that is missing, misspelt or too many is an error of the build's tests, not of a run.
+//!
+//! Not here: what is added up (`decide`).
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use serde::Deserialize;
+
+/// The file, as built in.
+const TEXT: &str = include_str!("../../rules/verdict.toml");
+
+static BUILTIN: LazyLock<Weights> = LazyLock::new(|| Weights::parse(TEXT).expect("rules/verdict.toml is tested"));
+
+/// The tables that ship with wasmspoor.
+pub(super) fn builtin() -> &'static Weights {
+    &BUILTIN
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Weights {
+    pub(super) class: ClassTable,
+    pub(super) rule: RuleTable,
+    #[serde(rename = "namespace")]
+    namespaces: Vec<Namespace>,
+    pub(super) correlations: BTreeMap<String, CorrelationWeight>,
+    pub(super) findings: FindingTable,
+    pub(super) family: FamilyTable,
+    /// Family → strings.
+    pub(super) strings: BTreeMap<String, Vec<String>>,
+    pub(super) calls: CallTable,
+    /// Category → exact names.
+    pub(super) imports: BTreeMap<String, ImportCategory>,
+    /// Kind of indicator → severity.
+    pub(super) ioc: BTreeMap<String, u8>,
+    pub(super) names: NameTable,
+    pub(super) threshold: Threshold,
+}
+
+/// What each class needs.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClassTable {
+    pub(super) malicious: u8,
+    pub(super) suspicious: u8,
+    pub(super) potentially_unwanted: u8,
+    pub(super) strong_severity: u8,
+    pub(super) strong_confidence: u8,
+    pub(super) independent_static: usize,
+    pub(super) enough_coverage: f64,
+    pub(super) enough_instructions: u64,
+}
+
+/// What a rule weighs.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleTable {
+    pub(super) severity: [f64; 4],
+    pub(super) dynamic_factor: f64,
+    pub(super) implied_factor: f64,
+    pub(super) decay: f64,
+    pub(super) cap: f64,
+}
+
+/// What the namespace of a rule makes of its weight.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Namespace {
+    prefix: String,
+    pub(super) factor: f64,
+    pub(super) cap: f64,
+    pub(super) hostile: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CorrelationWeight {
+    pub(super) weight: f64,
+    pub(super) family: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FindingTable {
+    pub(super) cap: f64,
+    pub(super) weight: BTreeMap<String, f64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FamilyTable {
+    pub(super) minimum: f64,
+    pub(super) names: Vec<String>,
+    /// Family → what another must touch to become it.
+    pub(super) becomes: BTreeMap<String, Becomes>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Becomes {
+    pub(super) from: String,
+    pub(super) namespaces: Vec<String>,
+    pub(super) imports: Vec<String>,
+}
+
+/// Host functions by what they do.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CallTable {
+    pub(super) clock: Vec<String>,
+    pub(super) read_file: Vec<String>,
+    pub(super) read_other: Vec<String>,
+    pub(super) send: Vec<String>,
+    pub(super) environment: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ImportCategory {
+    pub(super) severity: u8,
+    pub(super) names: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NameTable {
+    pub(super) exports: Vec<String>,
+    pub(super) sections: Vec<String>,
+    pub(super) hidden: Vec<String>,
+}
+
+/// From where on a fact is a finding.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Threshold {
+    pub(super) entropy_section: f64,
+    pub(super) entropy_data: f64,
+    pub(super) entropy_data_bytes: u64,
+    pub(super) entropy_custom: f64,
+    pub(super) memory_pages: u64,
+    pub(super) element_segments: usize,
+    pub(super) nop_run: u32,
+    pub(super) xor_function: u64,
+    pub(super) huge_function_bytes: u32,
+    pub(super) cyclomatic: u32,
+    pub(super) dead_functions: usize,
+    pub(super) suspicious_function: u32,
+    pub(super) runtime_xor: u64,
+    pub(super) runtime_growths: u64,
+    pub(super) runtime_refused: u64,
+    pub(super) runtime_volume: u64,
+    pub(super) clock_reads: u64,
+    pub(super) long_sleep_seconds: u64,
+    pub(super) files_deleted: usize,
+    pub(super) encrypted_entropy: f64,
+    pub(super) encrypted_rise: f64,
+    pub(super) files_encrypted: usize,
+    pub(super) exit_instructions: u64,
+    pub(super) hammering_calls: u64,
+    pub(super) low_coverage: f64,
+    pub(super) fanout: usize,
+    pub(super) confirmed_static_xor: u64,
+    pub(super) confirmed_runtime_xor: u64,
+    pub(super) mining_runtime_xor: u64,
+    pub(super) hot_loop_share: f64,
+    pub(super) hot_loop_iterations: u64,
+    pub(super) hot_function_share: f64,
+    pub(super) time_check_iterations: u64,
+}
+
+impl Weights {
+    fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// The entry with the longest prefix of `namespace`; the one with the empty prefix is always there.
+    pub(super) fn namespace(&self, namespace: &str) -> Option<&Namespace> {
+        let fits = |entry: &&Namespace| in_namespace(namespace, &entry.prefix);
+        self.namespaces.iter().filter(fits).max_by_key(|entry| entry.prefix.len())
+    }
+}
+
+/// Whether `namespace` is `prefix` or lies in it.
+pub(super) fn in_namespace(namespace: &str, prefix: &str) -> bool {
+    match namespace.strip_prefix(prefix) {
+        Some(rest) => prefix.is_empty() || rest.is_empty() || rest.starts_with('/'),
+        None => false,
+    }
+}
+
+/// Whether `name` is in a list of names, in which a name that ends in `*` is a prefix.
+pub(super) fn listed(names: &[String], name: &str) -> bool {
+    names.iter().any(|entry| match entry.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => entry == name,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_reads_and_its_numbers_make_sense() {
+        let weights = Weights::parse(TEXT).unwrap_or_else(|error| panic!("{error}"));
+        let class = &weights.class;
+        assert!(class.malicious > class.suspicious && class.suspicious > class.potentially_unwanted);
+        assert!(weights.rule.severity.is_sorted() && weights.rule.severity[0] == 0.0);
+        assert!((0.0..1.0).contains(&weights.rule.decay) && weights.rule.dynamic_factor > 1.0);
+        assert!(weights.namespaces.iter().any(|entry| entry.prefix.is_empty()), "there must be a default");
+        let caps = weights.namespaces.iter().map(|entry| entry.cap).chain([weights.rule.cap, weights.findings.cap]);
+        assert!(caps.into_iter().all(|cap| (0.0..=95.0).contains(&cap)));
+        let families = weights.correlations.values().filter_map(|entry| entry.family.as_ref()).chain(weights.strings.keys());
+        for family in families.chain(weights.family.becomes.values().map(|becomes| &becomes.from)) {
+            assert!(weights.family.names.contains(family), "{family} is no family");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_is_an_error() {
+        let text = TEXT.replacen("dynamic_factor", "dynamik_factor", 1);
+        assert!(Weights::parse(&text).is_err());
+    }
+
+    #[test]
+    fn the_longest_prefix_wins_and_ends_at_a_slash() {
+        let weights = builtin();
+        assert!(weights.namespace("impact/cryptomining").is_some_and(|entry| entry.hostile));
+        assert!(weights.namespace("impactful").is_some_and(|entry| !entry.hostile));
+        assert!(weights.namespace("").is_some());
+    }
+
+    #[test]
+    fn names_are_compared_whole() {
+        let names = ["bind".to_owned(), "_emscripten_asm_const_*".to_owned()];
+        for (name, expected) in
+            [("bind", true), ("__wbindgen_throw", false), ("_emscripten_asm_const_ii", true), ("binding", false)]
+        {
+            assert_eq!(listed(&names, name), expected, "{name}");
+        }
+    }
+}

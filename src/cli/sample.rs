@@ -57,6 +57,9 @@ pub(super) struct Arguments {
     /// Decisions of one entry point: a limit that does not depend on the machine
     #[arg(long, value_name = "N")]
     entry_decisions: Option<u64>,
+    /// Further rules: files (.yml, .yar) or folders; may be repeated
+    #[arg(long, value_name = "PATH")]
+    rules: Vec<PathBuf>,
     #[command(flatten)]
     limits: limits::Arguments,
 }
@@ -93,7 +96,11 @@ impl Arguments {
     /// Reads the files that the options name.
     pub(super) fn prepare(&self) -> Result<Analyser<'_>, Failure> {
         let options = self.options().map_err(|error| Failure::new(Exit::Usage, error))?;
-        Ok(Analyser { arguments: self, options, rules: rules::Set::builtin() })
+        let rules = match self.rules.is_empty() {
+            true => rules::Set::builtin(),
+            false => rules::Set::load(&self.rules).map_err(|error| Failure::new(Exit::Usage, error))?,
+        };
+        Ok(Analyser { arguments: self, options, rules })
     }
 
     fn options(&self) -> anyhow::Result<Options> {

@@ -135,14 +135,15 @@ impl Texts {
 
     fn utf16(&mut self, source: &Source<'_>) {
         let mut begin = 0;
-        while begin + 2 * LEAST <= source.bytes.len() {
-            let pairs = source.bytes.get(begin..).unwrap_or_default().chunks_exact(2);
-            let text: String = pairs
-                .map_while(|pair| (pair.last() == Some(&0)).then(|| *pair.first().unwrap_or(&0)))
-                .take_while(|byte| is_printable(*byte))
-                .map(char::from)
-                .collect();
-            if text.len() >= LEAST {
+        while begin + 2 * LEAST - 1 <= source.bytes.len() {
+            // The last zero of a segment is often left out: memory is zero anyway.
+            let pairs = source.bytes.get(begin..).unwrap_or_default().chunks(2);
+            let letters = pairs.map_while(|pair| match *pair {
+                [letter] | [letter, 0] => Some(letter).filter(|letter| is_printable(*letter)),
+                _ => None,
+            });
+            let text: String = letters.map(char::from).collect();
+            if text.len() >= LEAST && is_prose(&text) {
                 self.take(&text, source.found(begin, "utf16"));
             }
             begin += (2 * text.len()).max(1);
@@ -202,6 +203,15 @@ impl Texts {
         let Found { offset, address, encoding } = found;
         list.push(Text { text: text.to_owned(), offset, address, encoding: encoding.to_owned() });
     }
+}
+
+/// Whether characters of two bytes are text and not a table of small numbers.
+fn is_prose(text: &str) -> bool {
+    let mut letters: Vec<u8> = text.bytes().filter(u8::is_ascii_alphanumeric).collect();
+    let is_most = letters.len() * 10 >= text.len() * 6;
+    letters.sort_unstable();
+    letters.dedup();
+    is_most && letters.len() >= 4
 }
 
 fn is_printable(byte: u8) -> bool {
@@ -280,6 +290,7 @@ mod tests {
             (b"\0\0hello world\0short\0".to_vec(), vec![("hello world", 2, "plain")]),
             (b"sixsix".to_vec(), vec![("sixsix", 0, "plain")]),
             ([&b"\x01"[..], &wide].concat(), vec![("wide text", 1, "utf16")]),
+            (wide[..17].to_vec(), vec![("wide text", 0, "utf16")]),
             (
                 b"\0aHR0cHM6Ly9ldmlsLmV4YW1wbGUvYQ==\0".to_vec(),
                 vec![("https://evil.example/a", 1, "base64"), ("aHR0cHM6Ly9ldmlsLmV4YW1wbGUvYQ==", 1, "plain")],

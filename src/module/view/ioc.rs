@@ -114,7 +114,10 @@ impl Iocs {
     pub(super) fn search(&mut self, text: &str, found: Found<'_>) {
         for (kind, pattern) in COMPILED.iter() {
             for hit in pattern.find_iter(text) {
-                self.push(kind, trim(kind, hit.as_str()), hit.start(), found);
+                let value = trim(kind, hit.as_str());
+                if *kind != "url" || has_host(value) {
+                    self.push(kind, value, hit.start(), found);
+                }
             }
         }
         for hit in IPV4.iter().flat_map(|pattern| pattern.find_iter(text)) {
@@ -183,6 +186,18 @@ fn trim<'t>(kind: &str, value: &'t str) -> &'t str {
         "url" | "webhook" => value.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', ')', ']', '&', '=']),
         _ => value.trim_end(),
     }
+}
+
+/// Whether a link names a host that can be one: with a domain, a port, or an address. Dictionaries are full of words after `http://`.
+fn has_host(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else { return false };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let (name, port) = host.split_once(':').unwrap_or((host, ""));
+    let last = name.rsplit_once('.').map_or("", |(_, last)| last);
+    let is_domain = (2..=24).contains(&last.len()) && last.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let has_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    is_domain || has_port || host.starts_with('[') || name == "localhost" || name.parse::<Ipv4Addr>().is_ok()
 }
 
 fn is_ipv4(text: &str, start: usize, end: usize) -> bool {
@@ -274,6 +289,7 @@ mod tests {
             "std::panicking::begin_panic_handler::{{closure}}",
             "12:34:56 00:11:22:33:44:55",
             "Error: nonce must be 24 bytes",
+            "http://www http://whether https://mathematicsmargin-top:eventually",
             "base64 cmd powershell bash",
             "deadbeefdeadbeefdeadbeefdeadbeef",
         ] {

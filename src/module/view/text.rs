@@ -34,7 +34,7 @@ pub struct Text {
     pub offset: u64,
     /// Address in memory, if the segment has a constant one.
     pub address: Option<u64>,
-    /// `plain`, `utf16`, `base64`, `hex`, `rot13`, `xor 0x5a`, …: how it was decoded.
+    /// `plain`, `utf16`, `base64`, `base64 utf16`, `hex`, `rot13`, `xor 0x5a`, …: how it was decoded.
     pub encoding: String,
 }
 
@@ -135,14 +135,15 @@ impl Texts {
 
     fn utf16(&mut self, source: &Source<'_>) {
         let mut begin = 0;
-        while begin + 2 * LEAST <= source.bytes.len() {
-            let pairs = source.bytes.get(begin..).unwrap_or_default().chunks_exact(2);
-            let text: String = pairs
-                .map_while(|pair| (pair.last() == Some(&0)).then(|| *pair.first().unwrap_or(&0)))
-                .take_while(|byte| is_printable(*byte))
-                .map(char::from)
-                .collect();
-            if text.len() >= LEAST {
+        while begin + 2 * LEAST - 1 <= source.bytes.len() {
+            // The last zero of a segment is often left out: memory is zero anyway.
+            let pairs = source.bytes.get(begin..).unwrap_or_default().chunks(2);
+            let letters = pairs.map_while(|pair| match *pair {
+                [letter] | [letter, 0] => Some(letter).filter(|letter| is_printable(*letter)),
+                _ => None,
+            });
+            let text: String = letters.map(char::from).collect();
+            if text.len() >= LEAST && is_prose(&text) {
                 self.take(&text, source.found(begin, "utf16"));
             }
             begin += (2 * text.len()).max(1);
@@ -204,6 +205,15 @@ impl Texts {
     }
 }
 
+/// Whether characters of two bytes are text and not a table of small numbers.
+fn is_prose(text: &str) -> bool {
+    let mut letters: Vec<u8> = text.bytes().filter(u8::is_ascii_alphanumeric).collect();
+    let is_most = letters.len() * 10 >= text.len() * 6;
+    letters.sort_unstable();
+    letters.dedup();
+    is_most && letters.len() >= 4
+}
+
 fn is_printable(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\t')
 }
@@ -232,7 +242,12 @@ fn decode_digits(digits: &str) -> Option<(String, &'static str)> {
     let is_url = digits.contains(['-', '_']);
     let alphabet = if is_url { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
     let bytes = engine::GeneralPurpose::new(alphabet, config).decode(digits).ok()?;
-    Some((to_text(bytes)?, "base64"))
+    // What PowerShell takes as an encoded command.
+    let is_wide = bytes.len().is_multiple_of(2) && bytes.iter().skip(1).step_by(2).all(|byte| *byte == 0);
+    match is_wide {
+        true => Some((to_text(bytes.into_iter().step_by(2).collect())?, "base64 utf16")),
+        false => Some((to_text(bytes)?, "base64")),
+    }
 }
 
 /// Text, if all bytes are printable but for ends of lines. A word of letters is hardly ever that when it is taken for base64.
@@ -275,9 +290,14 @@ mod tests {
             (b"\0\0hello world\0short\0".to_vec(), vec![("hello world", 2, "plain")]),
             (b"sixsix".to_vec(), vec![("sixsix", 0, "plain")]),
             ([&b"\x01"[..], &wide].concat(), vec![("wide text", 1, "utf16")]),
+            (wide[..17].to_vec(), vec![("wide text", 0, "utf16")]),
             (
                 b"\0aHR0cHM6Ly9ldmlsLmV4YW1wbGUvYQ==\0".to_vec(),
                 vec![("https://evil.example/a", 1, "base64"), ("aHR0cHM6Ly9ldmlsLmV4YW1wbGUvYQ==", 1, "plain")],
+            ),
+            (
+                b"dwBoAG8AYQBtAGkAIAAvAGEAbABsAA==".to_vec(),
+                vec![("whoami /all", 0, "base64 utf16"), ("dwBoAG8AYQBtAGkAIAAvAGEAbABsAA==", 0, "plain")],
             ),
             (
                 b"68747470733a2f2f6576696c2e6578616d706c65\0".to_vec(),

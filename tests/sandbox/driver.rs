@@ -138,3 +138,36 @@ fn many_exports_are_cut_and_quick() {
     assert!(run.limitations.iter().any(|text| text.contains("236 exported functions were not called")), "{:?}", run.limitations);
     assert!(begun.elapsed().as_secs() < 10);
 }
+
+#[test]
+fn minified_constructors_go_first() {
+    let text = |name: &str| {
+        format!(
+            r#"(module (import "a" "{name}" (func (param i32))) (global $up (mut i32) (i32.const 0))
+            (func (export "c") (global.set $up (i32.const 1)))
+            (func (export "d") (result i32) (if (i32.eqz (global.get $up)) (then (unreachable))) (i32.const 5)))"#
+        )
+    };
+    let run = run(&text("b"));
+    let kinds: Vec<_> = run.entries.iter().map(|entry| (entry.name.as_str(), entry.kind)).collect();
+    assert_eq!(kinds, [("c", EntryKind::Initialize), ("d", EntryKind::Export)]);
+    let run = super::run(&text("spelled_out"));
+    assert!(run.entries.iter().all(|entry| entry.kind == EntryKind::Export) && run.entries.len() == 2);
+}
+
+#[test]
+fn the_same_run_twice_is_the_same() {
+    let text = r#"(module (import "env" "_emscripten_get_now" (func $now (result f64))) (import "env" "rand" (func $rand (result i32)))
+        (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32))) (memory (export "memory") 2)
+        (func (export "f") (param i32 i32) (local $i i32)
+            (loop $l (drop (call $random (i32.const 64) (i32.const 16))) (drop (call $now)) (drop (call $rand))
+                (br_if $l (i32.and (i32.load8_u (i32.const 64)) (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 999)))))))"#;
+    let json = |seed: u64| {
+        let mut options = Options::default();
+        options.seed = seed;
+        let run = run_with(text, &options);
+        serde_json::to_string(&(&run.calls, &run.entries, &run.files, &run.limitations)).unwrap()
+    };
+    assert_eq!(json(3), json(3));
+    assert_ne!(json(3), json(4));
+}

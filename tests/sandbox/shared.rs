@@ -7,7 +7,10 @@ use std::{
     time::Instant,
 };
 
-use wasmspoor::sandbox::{self, Drive, EntryEnd, Options, Run, Status};
+use wasmspoor::{
+    Limit,
+    sandbox::{self, Drive, EntryEnd, Options, Run, Status},
+};
 
 fn shared(path: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(path);
@@ -124,6 +127,28 @@ fn programs_of_the_wasi_test_suite() {
     }
     println!("{passed} of {all} programs of the WASI test suite pass");
     assert!(passed * 10 >= all * 9, "{passed} of {all}");
+}
+
+#[test]
+fn a_miner_runs_the_same_every_time() {
+    let Some(sample) = shared("samples/hostile/minesweeper-avbye.com.wasm") else { return };
+    let wasm = fs::read(sample).unwrap();
+    let ran = || {
+        let mut options = Options::default();
+        // The clock on the wall must not strike, however slow this machine is.
+        options.entry_time = std::time::Duration::from_secs(600);
+        options.limits.wall_time = None;
+        options.entry_instructions = Some(20_000_000);
+        let run = sandbox::run(&wasm, &options).unwrap();
+        assert!(
+            run.entries.iter().any(|entry| matches!(entry.end, EntryEnd::Stopped { limit: Limit::Instructions })),
+            "{:?}",
+            run.entries
+        );
+        let json = serde_json::to_string(&(&run.calls, &run.entries, &run.limitations)).unwrap();
+        (json, run.trace.decisions, run.trace.records)
+    };
+    assert_eq!(ran(), ran());
 }
 
 /// Runs a workload with an input file, without budgets that depend on decisions.

@@ -64,6 +64,7 @@ struct Candidate {
     func: FuncIndex,
     params: Vec<Type>,
     gives: bool,
+    gives_nothing: bool,
     role: Role,
     loops: u64,
 }
@@ -114,11 +115,23 @@ impl<'o> Driver<'o> {
     }
 
     fn initialize(&mut self) {
-        for candidate in self.candidates() {
-            if candidate.role == Role::Initialize && candidate.params.is_empty() {
-                self.call(&candidate, EntryKind::Initialize, Vec::new(), false);
+        let candidates = self.candidates();
+        let named = |candidate: &Candidate| candidate.role == Role::Initialize && candidate.params.is_empty();
+        let minified = self.minified_constructors(&candidates).filter(|_| !candidates.iter().any(named));
+        for (position, candidate) in candidates.iter().enumerate() {
+            if named(candidate) || minified == Some(position) {
+                self.call(candidate, EntryKind::Initialize, Vec::new(), false);
             }
         }
+    }
+
+    /// The constructors of a module whose names were minified: Emscripten exports them first, as a function of nothing.
+    fn minified_constructors(&self, candidates: &[Candidate]) -> Option<usize> {
+        let is_short = |name: &str| name.len() <= 2;
+        let imports = self.session.module().imports();
+        let is_minified = !imports.is_empty() && imports.iter().all(|import| is_short(&import.name) && is_short(&import.module));
+        let first = candidates.first().filter(|first| is_short(&first.name) && first.params.is_empty() && first.gives_nothing);
+        first.filter(|_| is_minified).map(|_| 0)
     }
 
     /// The program, and the others as the options say.
@@ -164,7 +177,9 @@ impl<'o> Driver<'o> {
 
     /// Drives the exports that are neither the program nor the toolchain's.
     fn others(&mut self, mut candidates: Vec<Candidate>) {
+        let done = self.minified_constructors(&candidates).map(|position| candidates[position].func);
         candidates.retain(|candidate| !matches!(candidate.role, Role::Initialize | Role::Main | Role::Runtime));
+        candidates.retain(|candidate| Some(candidate.func) != done);
         if candidates.is_empty() {
             return;
         }
@@ -209,7 +224,11 @@ impl<'o> Driver<'o> {
     fn try_out(&mut self, candidate: &Candidate) {
         for pattern in 0..PATTERNS {
             let (before, _) = self.session.work();
-            let args = args::make(&candidate.params, pattern, self.material);
+            let args = match candidate.role {
+                Role::Set => args::make_setting(&candidate.params, self.material),
+                Role::Create => args::make_creating(&candidate.params, self.material),
+                _ => args::make(&candidate.params, pattern, self.material),
+            };
             self.call(candidate, EntryKind::Export, args, !candidate.params.is_empty());
             let (after, _) = self.session.work();
             let did_little = after - before < LITTLE && candidate.loops > 0 && candidate.role == Role::Other;
@@ -223,8 +242,10 @@ impl<'o> Driver<'o> {
     /// Keeps what an export made, if it looks like an object in memory.
     fn keep_handle(&mut self, candidate: &Candidate) {
         let Some(Entry { results, end: EntryEnd::Returned, .. }) = self.entries.last() else { return };
+        let is_better = names::role(&candidate.name) == Role::Create || self.material.handle.is_none();
         if let (Role::Create, Some(&Value::I32(address @ 1024..))) = (candidate.role, results.first())
             && (address as u64) < self.session.memory_len()
+            && is_better
         {
             self.material.handle = Some(address);
         }
@@ -288,7 +309,7 @@ impl<'o> Driver<'o> {
             let results = module.func_type(func)?.results();
             let gives = results == [crate::module::ValType::I32];
             let (name, role) = (export.name.to_string(), names::role(&export.name));
-            Some(Candidate { name, func, params, gives, role, loops: 0 })
+            Some(Candidate { name, func, params, gives, gives_nothing: results.is_empty(), role, loops: 0 })
         });
         candidates.collect()
     }
@@ -300,7 +321,8 @@ impl<'o> Driver<'o> {
     }
 
     fn budget(&self) -> Budget {
-        Budget { time: Some(self.options.entry_time), work: self.options.entry_decisions }
+        let Options { entry_time, entry_decisions, entry_instructions, .. } = *self.options;
+        Budget { time: Some(entry_time), work: entry_decisions, instructions: entry_instructions }
     }
 
     /// Whether the session is over; another call would be stopped at once.
@@ -347,9 +369,13 @@ impl<'o> Driver<'o> {
         if self.clock_struck > 0 || self.session.stopped_by() == Some(Limit::WallTime) {
             self.limitations.push("a limit of wall time was reached: another machine would see more or less".into());
         }
-        let own = |entry: &&Entry| matches!(entry.end, EntryEnd::Stopped { limit: Limit::Decisions });
-        let stopped = self.entries.iter().filter(own).count();
-        if stopped > 0 && self.session.stopped_by() != Some(Limit::Decisions) {
+        let by_session = self.session.stopped_by();
+        let is_own = |entry: &&Entry| match entry.end {
+            EntryEnd::Stopped { limit } => matches!(limit, Limit::Decisions | Limit::Instructions) && Some(limit) != by_session,
+            _ => false,
+        };
+        let stopped = self.entries.iter().filter(is_own).count();
+        if stopped > 0 {
             self.limitations.push(format!("{stopped} entry points were stopped when their budget was spent"));
         }
     }

@@ -391,3 +391,6 @@ impl Dynamic {
         dynamic
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -260,9 +260,7 @@ impl<'p> Ran<'p> {
                 (EdgeKind::Next, Exit::Call(_) | Exit::CallImport(_) | Exit::CallIndirect) => {
                     yes.saturating_sub(self.tally.abandoned(number))
                 }
-                (EdgeKind::Next, _) | (EdgeKind::Jump, Exit::Skip(_)) => {
-                    ran.saturating_sub(self.tally.stuck.get(&number).copied().unwrap_or(0))
-                }
+                (EdgeKind::Next, _) | (EdgeKind::Jump, Exit::Skip(_)) => ran.saturating_sub(self.stuck(edge.from)),
                 (EdgeKind::Jump | EdgeKind::Taken | EdgeKind::Then, _) => yes,
                 (EdgeKind::NotTaken | EdgeKind::Else, _) => not,
                 (EdgeKind::Table, _) => {
@@ -274,6 +272,11 @@ impl<'p> Ran<'p> {
             }
         };
         self.function.cfg.edges.iter().map(count).collect()
+    }
+
+    /// How often a block that needs no decision to go on was the last of its invocation.
+    pub(super) fn stuck(self, block: BlockIndex) -> u64 {
+        self.tally.stuck.get(&self.number(block)).copied().unwrap_or(0)
     }
 
     /// How often the table at the end of a block took each label, the default last.

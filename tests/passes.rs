@@ -1,0 +1,170 @@
+//! The passes against figures computed by hand, and against a recomputation from the events one by one.
+
+mod common;
+#[path = "passes/oracle.rs"]
+mod oracle;
+#[path = "passes/probes.rs"]
+mod probes;
+
+use std::{fs, path::Path};
+
+use common::{bodies, files, shared};
+use oracle::Told;
+use wasmspoor::{
+    Limits, Options, Outcome, Tracer, Type, Value,
+    module::view::View,
+    passes::Dynamic,
+    sandbox::{self, Entry, EntryEnd, EntryKind, Run},
+    trace::Trace,
+};
+
+/// A run of these entry points.
+fn run_of(trace: Trace, entries: Vec<Entry>) -> Run {
+    let empty = wat::parse_str("(module)").unwrap();
+    let mut run = sandbox::run(&empty, &sandbox::Options::default()).unwrap();
+    (run.trace, run.entries, run.calls) = (trace, entries, Vec::new());
+    run
+}
+
+/// An entry point that ended like this.
+fn entry(name: &str, outcome: &Outcome) -> Entry {
+    let (end, site) = match outcome {
+        Outcome::Returned(_) => (EntryEnd::Returned, None),
+        Outcome::Trapped { code, site } => (EntryEnd::Trapped { trap: *code }, *site),
+        Outcome::Stopped { limit, site } => (EntryEnd::Stopped { limit: *limit }, *site),
+        Outcome::HostError { message, site } => (EntryEnd::Aborted { message: message.clone() }, *site),
+        Outcome::Failed { message, site } => (EntryEnd::Failed { message: message.clone() }, *site),
+        other => panic!("{other:?}"),
+    };
+    let one = r#"(module (func (export "f")))"#;
+    let template = sandbox::run(&wat::parse_str(one).unwrap(), &sandbox::Options::default()).unwrap();
+    let mut entry = template.entries.first().expect("the export is called").clone();
+    let kind = if name == "start" { EntryKind::Start } else { EntryKind::Export };
+    (entry.name, entry.kind, entry.func, entry.end, entry.site) = (name.to_owned(), kind, None, end, site);
+    entry
+}
+
+/// Runs the start function and all exports with zeros. `None` if the module cannot be instantiated.
+fn run(wasm: &[u8], tracer: &Tracer) -> Option<Run> {
+    let mut session = tracer.load(wasm).ok()?;
+    let has_start = session.module().start().is_some();
+    let started = session.start().ok()?;
+    let mut entries = Vec::new();
+    if has_start {
+        entries.push(entry("start", &started));
+    }
+    if matches!(started, Outcome::Returned(_)) {
+        for export in session.exports() {
+            let args: Vec<_> = session.params(&export).unwrap_or_default().iter().map(|ty| zero(*ty)).collect();
+            let Ok(outcome) = session.invoke(&export, &args) else { continue };
+            entries.push(entry(&export, &outcome));
+            if matches!(outcome, Outcome::Stopped { .. }) {
+                break;
+            }
+        }
+    }
+    Some(run_of(session.finish(), entries))
+}
+
+fn zero(ty: Type) -> Value {
+    match ty {
+        Type::I32 => Value::I32(0),
+        Type::I64 => Value::I64(0),
+        Type::F32 => Value::F32(0.0),
+        Type::F64 => Value::F64(0.0),
+        Type::V128 => Value::V128(0),
+        _ => Value::Ref { null: true },
+    }
+}
+
+fn limits(decisions: u64) -> Limits {
+    common::limits(decisions)
+}
+
+/// Checks one module; gives the number of instructions.
+fn check(wasm: &[u8], decisions: u64, what: &str) -> Option<u64> {
+    let run = run(wasm, &Tracer::new(Options::default().limits(limits(decisions))))?;
+    let dynamic = Dynamic::of(&run, &View::of(wasm));
+    Told::of(&run.trace).assert_same(&dynamic, what);
+    assert_eq!(run.trace.counts().unwrap().total, dynamic.metrics.classes.total, "{what}");
+    Some(dynamic.metrics.classes.total)
+}
+
+#[test]
+fn corpus_and_kernels_agree_with_their_events() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut checked = 0;
+    for folder in ["corpus", "benches/kernels"] {
+        for sample in files(&here.join(folder), "wat") {
+            let Ok(wasm) = wat::parse_file(&sample) else { continue };
+            checked += u64::from(check(&wasm, 20_000, &sample.display().to_string()).is_some());
+        }
+    }
+    assert!(checked >= 12, "only {checked}");
+}
+
+#[test]
+fn modules_from_wasm_smith_agree_with_their_events() {
+    let (mut modules, mut instructions) = (0, 0);
+    for seed in 0..400u64 {
+        let Ok(wasm) = bodies::smith(&noise(seed, 3000)) else { continue };
+        if let Some(total) = check(&wasm, 5_000, &format!("seed {seed}")) {
+            (modules, instructions) = (modules + 1, instructions + total);
+        }
+    }
+    println!("{modules} modules, {instructions} instructions");
+    assert!(modules > 100 && instructions > 50_000, "{modules} modules, {instructions} instructions");
+}
+
+#[test]
+fn shared_samples_agree_with_their_events() {
+    let Some(shared) = shared() else { return };
+    let (mut modules, mut instructions) = (0, 0);
+    let step = std::env::var("SPOOR_ALL").map_or(5, |_| 1);
+    let decisions = std::env::var("SPOOR_DECISIONS").map_or(5_000, |text| text.parse().unwrap());
+    for folder in ["workloads", "samples/hostile", "samples/benign"] {
+        for sample in files(&shared.join(folder), "wasm").into_iter().step_by(step) {
+            let wasm = fs::read(&sample).unwrap();
+            // Some are far larger than a debug build likes.
+            if step > 1 && wasm.len() > 2_000_000 {
+                continue;
+            }
+            if let Some(total) = check(&wasm, decisions, &sample.display().to_string()) {
+                (modules, instructions) = (modules + 1, instructions + total);
+            }
+        }
+    }
+    println!("{modules} modules, {instructions} instructions");
+    assert!(modules >= 10);
+}
+
+#[test]
+fn the_same_run_gives_the_same_bytes() {
+    let wasm = bodies::smith(&noise(3, 3000)).unwrap();
+    let told = |_: u32| {
+        let run = run(&wasm, &Tracer::new(Options::default().limits(limits(5_000))))?;
+        serde_json::to_string(&Dynamic::of(&run, &View::of(&wasm))).ok()
+    };
+    assert_eq!(told(0), told(1));
+}
+
+#[test]
+fn every_pass_has_a_name_and_help() {
+    let names: std::collections::BTreeSet<_> = wasmspoor::passes::PASSES.iter().map(|pass| pass.name).collect();
+    assert_eq!(names.len(), wasmspoor::passes::PASSES.len());
+    assert!(wasmspoor::passes::PASSES.iter().all(|pass| !pass.help.is_empty() && !pass.help.ends_with('.')));
+}
+
+/// Pseudo-random bytes that are the same everywhere.
+fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend(state.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
+}

@@ -1,0 +1,176 @@
+//! Constants of cryptographic algorithms: among the immediates of code, and as tables in data segments.
+//!
+//! What is looked for stands in `rules/crypto-constants.toml`. In code the words of a constant may come in any order, but enough different ones must be
+//! immediates of one function; in data enough consecutive elements of its table must stand in a row. Raw bytes of code are never searched: an
+//! immediate is a LEB128 number there, and what looks like a table is something else.
+//!
+//! Both searches are one look into a hash table for each immediate, and for each byte of data.
+
+mod table;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use self::table::Index;
+use super::DataSegment;
+use crate::module::{CodeOffset, FuncIndex};
+
+/// Places kept of one constant, in code and in data each.
+const MAX_PLACES: u32 = 100;
+/// Words below this occur everywhere and do not count in code.
+const LEAST_WORD: u64 = 0x1_0000;
+
+/// A constant of a cryptographic algorithm, where it really occurs.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct CryptoConstant {
+    /// What it is, such as `SHA-256 initial hash value`.
+    pub name: String,
+    /// The algorithm, such as `SHA-256`.
+    pub algorithm: String,
+    /// `hash`, `cipher`, `checksum`, `mining`, …
+    pub class: String,
+    /// Words or bytes of it that were found.
+    pub found: u32,
+    /// Words or bytes that it has.
+    pub of: u32,
+    /// `code` (immediates) or `data`.
+    pub place: String,
+    /// The function, for `code`.
+    pub func: Option<FuncIndex>,
+    /// Byte offset of the first match in the file.
+    pub offset: u64,
+    /// Address in memory, for `data` with a constant address.
+    pub address: Option<u64>,
+    /// All `const` instructions of `func` that hold a word of it, for `code`.
+    #[serde(skip)]
+    pub sites: Vec<CodeOffset>,
+}
+
+/// A word of a constant that an immediate holds: constant, word, place.
+type Hit = (u16, u16, CodeOffset);
+
+/// Collects immediates while bodies are read.
+pub(super) struct Immediates {
+    index: &'static Index,
+    /// Of the body being read.
+    hits: Vec<Hit>,
+    found: Found,
+}
+
+/// Constants found, limited in number for each.
+pub(super) struct Found {
+    constants: Vec<CryptoConstant>,
+    /// Places of each constant so far.
+    places: Vec<u32>,
+    cut: u64,
+}
+
+impl Found {
+    fn new(index: &Index) -> Self {
+        Self { constants: Vec::new(), places: vec![0; index.constants.len()], cut: 0 }
+    }
+
+    fn push(&mut self, constant: usize, found: impl FnOnce() -> CryptoConstant) {
+        match self.places.get_mut(constant) {
+            Some(places) if *places < MAX_PLACES => {
+                *places += 1;
+                self.constants.push(found());
+            }
+            _ => self.cut += 1,
+        }
+    }
+}
+
+impl Immediates {
+    pub(super) fn new() -> Self {
+        let index = Index::builtin();
+        Self { index, hits: Vec::new(), found: Found::new(index) }
+    }
+
+    pub(super) fn word32(&mut self, value: u32, offset: u64) {
+        if u64::from(value) >= LEAST_WORD {
+            let words = self.index.words32(value).iter();
+            self.hits.extend(words.map(|&(constant, word)| (constant, word, CodeOffset(offset as u32))));
+        }
+    }
+
+    /// A word of 64 bits; if it is none of a constant, maybe two of 32 bits that the compiler stores at once.
+    pub(super) fn word64(&mut self, value: u64, offset: u64) {
+        if value < LEAST_WORD {
+            return;
+        }
+        let words = self.index.words64(value);
+        self.hits.extend(words.iter().map(|&(constant, word)| (constant, word, CodeOffset(offset as u32))));
+        if words.is_empty() {
+            self.word32(value as u32, offset);
+            self.word32((value >> 32) as u32, offset);
+        }
+    }
+
+    pub(super) fn vector(&mut self, bytes: &[u8; 16], offset: u64) {
+        let (low, high) = bytes.split_at(8);
+        for half in [low, high] {
+            self.word64(half.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)), offset);
+        }
+    }
+
+    /// Ends a body.
+    pub(super) fn finish(&mut self, func: FuncIndex) {
+        self.hits.sort_unstable();
+        for hits in self.hits.chunk_by(|a, b| a.0 == b.0) {
+            let Some(&(number, _, _)) = hits.first() else { continue };
+            let constant = &self.index.constants[usize::from(number)];
+            let different = hits.chunk_by(|a, b| a.1 == b.1).count() as u32;
+            if constant.code.is_some_and(|least| different >= least) {
+                let mut sites: Vec<_> = hits.iter().map(|hit| hit.2).collect();
+                sites.sort_unstable();
+                sites.dedup();
+                let offset = sites.first().map_or(0, |site| u64::from(site.0));
+                let place = "code".to_owned();
+                let found = || CryptoConstant { func: Some(func), sites, ..constant.found(different, place, offset) };
+                self.found.push(usize::from(number), found);
+            }
+        }
+        self.hits.clear();
+    }
+
+    /// Looks through the data; returns everything found by place, and how much was found beyond [`MAX_PLACES`].
+    pub(super) fn with_data(mut self, segments: &[DataSegment], bytes: &[&[u8]]) -> (Vec<CryptoConstant>, u64) {
+        // Data has its own allowance.
+        self.found.places.fill(0);
+        for (segment, bytes) in segments.iter().zip(bytes) {
+            search(self.index, segment, bytes, &mut self.found);
+        }
+        let Found { mut constants, cut, .. } = self.found;
+        constants.sort_by(|a, b| (a.offset, &a.name).cmp(&(b.offset, &b.name)));
+        (constants, cut)
+    }
+}
+
+/// Looks for tables in the bytes of a data segment.
+fn search(index: &Index, segment: &DataSegment, bytes: &[u8], found: &mut Found) {
+    // Where the last match of each image ended.
+    let mut ends = vec![0; index.images.len()];
+    for (position, window) in bytes.windows(8).enumerate() {
+        let window: [u8; 8] = window.try_into().unwrap_or_default();
+        for &(number, anchor) in index.anchors(u64::from_le_bytes(window)) {
+            let image = &index.images[usize::from(number)];
+            let end = &mut ends[usize::from(number)];
+            if position < *end {
+                continue;
+            }
+            let (begin, elements) = image.extend(bytes, position, usize::from(anchor));
+            *end = begin + elements * image.element;
+            let constant = &index.constants[usize::from(image.constant)];
+            if constant.data.is_some_and(|least| elements as u32 >= least) {
+                let offset = segment.offset.saturating_add(begin as u64);
+                let address = segment.address.map(|address| address.saturating_add(begin as u64));
+                let make = || CryptoConstant { address, ..constant.found(elements as u32, "data".to_owned(), offset) };
+                found.push(usize::from(image.constant), make);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! The constants that are looked for, as an index made once from `rules/crypto-constants.toml`.
+
+use std::sync::LazyLock;
+
+use hashbrown::HashMap;
+use serde::Deserialize;
+
+use super::CryptoConstant;
+
+const SOURCE: &str = include_str!("../../../../rules/crypto-constants.toml");
+
+/// A broken table is a mistake of ours that a test finds; the program then looks for nothing.
+static BUILTIN: LazyLock<Index> = LazyLock::new(|| Index::parse(SOURCE).unwrap_or_default());
+
+/// The file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Source {
+    constant: Vec<Entry>,
+}
+
+/// A constant in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: String,
+    algorithm: String,
+    class: String,
+    width: Option<u32>,
+    words: Option<String>,
+    text: Option<String>,
+    code: Option<u32>,
+    data: Option<u32>,
+}
+
+/// A constant.
+#[derive(Debug)]
+pub(super) struct Constant {
+    pub(super) name: String,
+    algorithm: String,
+    class: String,
+    /// Bytes of a word: 1, 4 or 8.
+    pub(super) width: usize,
+    pub(super) words: Vec<u64>,
+    /// Least number of different words in a function.
+    pub(super) code: Option<u32>,
+    /// Least number of consecutive words in data.
+    pub(super) data: Option<u32>,
+}
+
+impl Constant {
+    /// A find of it, without what only code or only data has.
+    pub(super) fn found(&self, found: u32, place: String, offset: u64) -> CryptoConstant {
+        CryptoConstant {
+            name: self.name.clone(),
+            algorithm: self.algorithm.clone(),
+            class: self.class.clone(),
+            found,
+            of: self.words.len() as u32,
+            place,
+            func: None,
+            offset,
+            address: None,
+            sites: Vec::new(),
+        }
+    }
+}
+
+/// The bytes of a constant in one byte order and one width.
+#[derive(Debug)]
+pub(super) struct Image {
+    /// Which constant.
+    pub(super) constant: u16,
+    /// Bytes of an element.
+    pub(super) element: usize,
+    bytes: Vec<u8>,
+}
+
+impl Image {
+    /// Makes the longest match around byte `anchor` of the image, found at `position` of `data`: where it begins, and its elements.
+    pub(super) fn extend(&self, data: &[u8], position: usize, anchor: usize) -> (usize, usize) {
+        let step = self.element;
+        let same = |at: usize, from: usize| {
+            data.get(at..at + step).is_some_and(|found| self.bytes.get(from..from + step) == Some(found))
+        };
+        let (mut begin, mut from) = (position, anchor);
+        while from >= step && begin >= step && same(begin - step, from - step) {
+            (begin, from) = (begin - step, from - step);
+        }
+        let (mut end, mut to) = (position, anchor);
+        while same(end, to) {
+            (end, to) = (end + step, to + step);
+        }
+        (begin, (end - begin) / step)
+    }
+}
+
+/// A constant and one of its words, or an image and one of its bytes.
+type Place = (u16, u16);
+
+/// Everything that is looked for.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    pub(super) constants: Vec<Constant>,
+    pub(super) images: Vec<Image>,
+    words32: HashMap<u32, Vec<Place>>,
+    words64: HashMap<u64, Vec<Place>>,
+    anchors: HashMap<u64, Vec<Place>>,
+    /// A bit for each hash of an anchor, so that nearly all bytes of data are passed over without a look into `anchors`.
+    filter: Vec<u64>,
+}
+
+/// Bits of [`Index::filter`], as a power of two.
+const FILTER_BITS: u32 = 16;
+
+impl Index {
+    pub(super) fn builtin() -> &'static Self {
+        &BUILTIN
+    }
+
+    pub(super) fn parse(source: &str) -> Result<Self, String> {
+        let source: Source = toml::from_str(source).map_err(|error| error.to_string())?;
+        let mut index = Self { filter: vec![0; 1 << (FILTER_BITS - 6)], ..Self::default() };
+        for entry in source.constant {
+            index.add(entry)?;
+        }
+        Ok(index)
+    }
+
+    pub(super) fn words32(&self, word: u32) -> &[Place] {
+        self.words32.get(&word).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn words64(&self, word: u64) -> &[Place] {
+        self.words64.get(&word).map_or(&[], Vec::as_slice)
+    }
+
+    /// The images that have these eight bytes at an anchor.
+    pub(super) fn anchors(&self, bytes: u64) -> &[Place] {
+        let bit = hash(bytes);
+        match self.filter.get(bit >> 6) {
+            Some(word) if word >> (bit & 63) & 1 != 0 => self.anchors.get(&bytes).map_or(&[], Vec::as_slice),
+            _ => &[],
+        }
+    }
+
+    fn add(&mut self, entry: Entry) -> Result<(), String> {
+        let fail = |reason: &str| Err(format!("{}: {reason}", entry.name));
+        let (width, words) = match (&entry.text, &entry.words, entry.width) {
+            (Some(text), None, None) => (1, text.bytes().map(u64::from).collect()),
+            (None, Some(words), Some(bits @ (8 | 32 | 64))) => {
+                let words: Result<Vec<_>, _> = words.split_whitespace().map(|word| u64::from_str_radix(word, 16)).collect();
+                let Ok(words) = words else { return fail("words are hexadecimal") };
+                if words.iter().any(|word| bits < 64 && word >> bits != 0) {
+                    return fail("a word is wider than `width`");
+                }
+                (bits as usize / 8, words)
+            }
+            _ => return fail("either `text`, or `words` and `width` (8, 32 or 64)"),
+        };
+        let number = u16::try_from(self.constants.len()).map_err(|_| "too many constants".to_owned())?;
+        if words.len() > usize::from(u16::MAX) / 8 || (entry.code, entry.data) == (None, None) {
+            return fail("no more than 8191 words, and `code` or `data`");
+        }
+        let Entry { name, algorithm, class, code, data, .. } = entry;
+        let constant = Constant { name, algorithm, class, width, words, code, data };
+        self.add_words(number, &constant);
+        if data.is_some() {
+            self.add_images(number, &constant);
+        }
+        self.constants.push(constant);
+        Ok(())
+    }
+
+    fn add_words(&mut self, number: u16, constant: &Constant) {
+        let words = constant.words.iter().enumerate().filter(|(_, word)| **word >= super::LEAST_WORD && constant.code.is_some());
+        for (position, &word) in words {
+            let place = (number, position as u16);
+            match constant.width {
+                4 => self.words32.entry(word as u32).or_default().push(place),
+                8 => self.words64.entry(word).or_default().push(place),
+                _ => {}
+            }
+        }
+    }
+
+    /// Both byte orders in the width of the table, and in wider ones.
+    fn add_images(&mut self, number: u16, constant: &Constant) {
+        let elements = [1, 4, 8].into_iter().filter(|element| *element >= constant.width);
+        for (element, is_big) in elements.flat_map(|element| [(element, false), (element, true)]) {
+            if element == 1 && is_big {
+                continue;
+            }
+            let bytes = |word: &u64| match is_big {
+                false => word.to_le_bytes()[..element].to_vec(),
+                true => word.to_be_bytes()[8 - element..].to_vec(),
+            };
+            let bytes: Vec<u8> = constant.words.iter().flat_map(bytes).collect();
+            self.add_anchors(self.images.len() as u16, &bytes);
+            self.images.push(Image { constant: number, element, bytes });
+        }
+    }
+
+    /// Every eighth byte is an anchor, so that any fifteen bytes in a row hold one. Those of nearly only zeros are none.
+    fn add_anchors(&mut self, image: u16, bytes: &[u8]) {
+        for (position, chunk) in bytes.chunks_exact(8).enumerate() {
+            let chunk: [u8; 8] = chunk.try_into().unwrap_or_default();
+            let mut different: Vec<_> = chunk.into_iter().filter(|byte| *byte != 0).collect();
+            different.sort_unstable();
+            different.dedup();
+            if different.len() >= 2 {
+                let key = u64::from_le_bytes(chunk);
+                self.anchors.entry(key).or_default().push((image, position as u16 * 8));
+                let bit = hash(key);
+                self.filter[bit >> 6] |= 1 << (bit & 63);
+            }
+        }
+    }
+}
+
+fn hash(bytes: u64) -> usize {
+    (bytes.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - FILTER_BITS)) as usize
+}

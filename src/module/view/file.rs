@@ -1,0 +1,139 @@
+//! Hashes, size and entropy of the file.
+
+use md5::Md5;
+use schemars::JsonSchema;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{Import, Kind};
+
+/// Smallest window of [`File::windows`] in bytes.
+const LEAST_WINDOW: usize = 1024;
+/// Most windows.
+const MAX_WINDOWS: usize = 1024;
+
+/// Hashes, size, entropy of the whole file.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct File {
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256, hexadecimal.
+    pub sha256: String,
+    /// MD5, hexadecimal.
+    pub md5: String,
+    /// MD5 of the sorted names `module.name` of function imports, joined by commas, as WASMShark computes it.
+    pub imphash: String,
+    /// Shannon entropy in bits per byte.
+    pub entropy: f64,
+    /// Chi-square of the byte histogram against the uniform distribution.
+    pub chi_square: f64,
+    /// Entropy of consecutive windows of [`Self::window`] bytes, in bits per byte.
+    pub windows: Vec<f32>,
+    /// Size of a window in bytes; at least 1024, and so that there are at most 1024 of them.
+    pub window: u64,
+    /// Whether the sample was given in the text format and was translated; offsets are those of the binary.
+    pub from_text: bool,
+}
+
+impl File {
+    /// Everything but the hash of imports.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let window = bytes.len().div_ceil(MAX_WINDOWS).max(LEAST_WINDOW);
+        let histogram = Histogram::of(bytes);
+        Self {
+            size: bytes.len() as u64,
+            sha256: hex(&Sha256::digest(bytes)),
+            md5: hex(&Md5::digest(bytes)),
+            imphash: String::new(),
+            entropy: histogram.entropy(),
+            chi_square: histogram.chi_square(),
+            windows: bytes.chunks(window).map(|window| Histogram::of(window).entropy() as f32).collect(),
+            window: window as u64,
+            from_text: false,
+        }
+    }
+}
+
+/// The hash of imports.
+pub(super) fn imphash(imports: &[Import]) -> String {
+    let functions = imports.iter().filter(|import| import.kind == Kind::Function);
+    let mut names: Vec<_> = functions.map(|import| format!("{}.{}", import.module, import.name)).collect();
+    names.sort_unstable();
+    hex(&Md5::digest(names.join(",")))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How often each byte occurs.
+pub(super) struct Histogram {
+    counts: [u64; 256],
+    len: u64,
+}
+
+impl Histogram {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let mut counts = [0; 256];
+        for byte in bytes {
+            counts[usize::from(*byte)] += 1;
+        }
+        Self { counts, len: bytes.len() as u64 }
+    }
+
+    /// Shannon entropy in bits per byte; 0 without bytes.
+    pub(super) fn entropy(&self) -> f64 {
+        let share = |count: &u64| *count as f64 / self.len as f64;
+        let sum: f64 = self.counts.iter().filter(|count| **count != 0).map(share).map(|share| share * share.log2()).sum();
+        // Of equal bytes the sum is 0, and its negative is printed with a sign.
+        if sum == 0.0 { 0.0 } else { -sum }
+    }
+
+    /// Chi-square against the uniform distribution; 0 without bytes.
+    pub(super) fn chi_square(&self) -> f64 {
+        if self.len == 0 {
+            return 0.0;
+        }
+        let expected = self.len as f64 / 256.0;
+        self.counts.iter().map(|count| (*count as f64 - expected).powi(2) / expected).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_known_bytes() {
+        let all: Vec<u8> = (0..=255).collect();
+        for (bytes, entropy, chi_square) in
+            [(&b""[..], 0.0, 0.0), (b"aaaa", 0.0, 4.0 * 255.0), (b"abab", 1.0, 508.0), (b"abcd", 2.0, 252.0), (&all, 8.0, 0.0)]
+        {
+            let file = File::of(bytes);
+            assert_eq!((file.entropy, file.chi_square), (entropy, chi_square), "{bytes:?}");
+        }
+        let file = File::of(b"abc");
+        assert_eq!(file.md5, "900150983cd24fb0d6963f7d28e17f72");
+        assert_eq!(file.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!((file.window, file.windows.len()), (1024, 1));
+        let file = File::of(&vec![0; 3_000_000]);
+        assert!(file.windows.len() <= MAX_WINDOWS && file.windows.iter().all(|entropy| *entropy == 0.0));
+    }
+
+    #[test]
+    fn the_hash_of_imports_is_wasmsharks() {
+        let import = |module: &str, name: &str, kind| Import {
+            module: module.into(),
+            name: name.into(),
+            kind,
+            ty: String::new(),
+            func: None,
+        };
+        assert_eq!(imphash(&[]), "d41d8cd98f00b204e9800998ecf8427e");
+        let env = ["sha256_block", "randomx_hash", "keccak256", "difficulty_check", "submit_nonce"];
+        let mut imports: Vec<_> = env.iter().map(|name| import("env", name, Kind::Function)).collect();
+        imports.push(import("memory", "memory", Kind::Memory));
+        // The figure that WASMShark gives for its sample with these imports.
+        assert_eq!(imphash(&imports), "93673bcbdb40d03a171ff7f0fd3fbe74");
+    }
+}

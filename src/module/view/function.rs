@@ -1,0 +1,271 @@
+//! What a view says of a function, and how its body is read for it.
+//!
+//! A body is read twice, by wasmparser each time: operator by operator for immediates and proposals, and by the decoder of
+//! [`Code`] for blocks. Nothing of it is kept but the figures, so memory follows the number of functions and loops and not the code.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator};
+
+use super::{Classes, calls::Calls, crypto::Immediates, proposal::Uses};
+use crate::module::{
+    Code, CodeOffset, FuncIndex, OPCODES, Opcode,
+    cfg::Cfg,
+    decode::{Space, decode},
+    signatures::{COUNT, SIGNATURES, windows},
+};
+
+/// A defined function.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Function {
+    /// Its index.
+    pub index: FuncIndex,
+    /// Its name in the name section, or the first name it is exported by.
+    pub name: Option<String>,
+    /// Offset of its body in the file.
+    pub offset: CodeOffset,
+    /// Size of its body in bytes.
+    pub size: u32,
+    /// Its type in the text format.
+    pub ty: String,
+    /// Number of locals, parameters left out.
+    pub locals: u64,
+    /// Deepest nesting of blocks.
+    pub depth: u32,
+    /// Its instructions.
+    pub classes: Classes,
+    /// Longest run of `nop`.
+    pub nop_run: u32,
+    /// Basic blocks that can be reached from the entry. A call does not end one; see [`Cfg`].
+    pub blocks: u32,
+    /// Edges between them.
+    pub edges: u32,
+    /// Cyclomatic complexity: edges - blocks + 2, with all ends as one exit; at least 1.
+    pub cyclomatic: u32,
+    /// Natural loops.
+    pub loops: Vec<Loop>,
+    /// Instructions that no path reaches.
+    pub unreachable: u32,
+    /// Functions that it calls directly, ascending, without repetition.
+    pub callees: Vec<FuncIndex>,
+    /// MineThrottle windows in its basic blocks, by signature name.
+    pub signatures: BTreeMap<String, u32>,
+    /// Suspicion score after WASMShark's rules, with its flags; see `docs/comparison.md`.
+    pub score: u32,
+    /// Why it has that score, such as `NOP_SLED`.
+    pub flags: Vec<String>,
+    /// Why its body could not be decoded, if so.
+    pub error: Option<String>,
+}
+
+/// A natural loop.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Loop {
+    /// Its header: index of the block in the function's [`Code`](crate::module::Code).
+    pub header: u32,
+    /// Offset of the first instruction of the header.
+    pub offset: CodeOffset,
+    /// Nesting: 1 is an outermost loop.
+    pub depth: u32,
+    /// Number of blocks.
+    pub blocks: u32,
+    /// Back edges.
+    pub back_edges: u32,
+}
+
+/// WASMShark's rules: figure, threshold that it must exceed, points, flag. Of rules with one figure the first that holds counts.
+const RULES: &[(Figure, u64, u32, &str)] = &[
+    (Figure::NopRun, 50, 20, "NOP_SLED"),
+    (Figure::Xor, 25, 15, "XOR_HEAVY"),
+    (Figure::Rotate, 10, 10, "ROTATE_HEAVY"),
+    (Figure::IndirectCall, 0, 10, "INDIRECT_CALL"),
+    (Figure::Size, 65_536, 30, "HUGE_FUNCTION"),
+    (Figure::Size, 10_000, 10, "LARGE_FUNCTION"),
+    (Figure::Cyclomatic, 50, 15, "HIGH_CYCLOMATIC"),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Figure {
+    NopRun,
+    Xor,
+    Rotate,
+    IndirectCall,
+    Size,
+    Cyclomatic,
+}
+
+impl Function {
+    fn new(index: FuncIndex, offset: u64, bytes: &[u8]) -> Self {
+        Self {
+            index,
+            name: None,
+            offset: CodeOffset(offset as u32),
+            size: bytes.len() as u32,
+            ty: String::new(),
+            locals: 0,
+            depth: 0,
+            classes: Classes::default(),
+            nop_run: 0,
+            blocks: 0,
+            edges: 0,
+            cyclomatic: 1,
+            loops: Vec::new(),
+            unreachable: 0,
+            callees: Vec::new(),
+            signatures: BTreeMap::new(),
+            score: 0,
+            flags: Vec::new(),
+            error: None,
+        }
+    }
+
+    fn figure(&self, figure: Figure) -> u64 {
+        match figure {
+            Figure::NopRun => self.nop_run.into(),
+            Figure::Xor => self.classes.xor,
+            Figure::Rotate => self.classes.rotate,
+            Figure::IndirectCall => self.classes.indirect_call,
+            Figure::Size => self.size.into(),
+            Figure::Cyclomatic => self.cyclomatic.into(),
+        }
+    }
+
+    fn judge(&mut self) {
+        let mut last = None;
+        for &(figure, threshold, points, flag) in RULES {
+            if last != Some(figure) && self.figure(figure) > threshold {
+                last = Some(figure);
+                self.score = (self.score + points).min(100);
+                self.flags.push(flag.to_owned());
+            }
+        }
+    }
+
+    /// What the decoded body says.
+    fn draw(&mut self, code: &Code) {
+        let cfg = Cfg::of(code);
+        (self.blocks, self.edges, self.cyclomatic) = (cfg.block_count, cfg.edge_count, cfg.cyclomatic());
+        let (mut reachable, mut found) = (0, [0u32; COUNT]);
+        for block in code.blocks() {
+            reachable += block.len;
+            let ops = code.ops().get(block.range()).unwrap_or_default();
+            for (sum, n) in found.iter_mut().zip(windows(ops)) {
+                *sum += n;
+            }
+        }
+        self.unreachable = (code.ops().len() as u32).saturating_sub(reachable);
+        let found = SIGNATURES.into_iter().zip(found).filter(|(_, n)| *n != 0);
+        self.signatures = found.map(|(name, n)| (name.to_owned(), n)).collect();
+        let offset_of = |block: crate::module::BlockIndex| {
+            let first = code.blocks().get(block.position()).and_then(|block| code.ops().get(block.first.position()));
+            first.map_or(code.start(), |op| op.offset)
+        };
+        let natural = cfg.loops.iter().map(|natural| Loop {
+            header: natural.header.0,
+            offset: offset_of(natural.header),
+            depth: natural.depth,
+            blocks: natural.len() as u32,
+            back_edges: natural.back_edges,
+        });
+        self.loops = natural.collect();
+    }
+}
+
+/// Reads bodies one after the other; buffers are used again.
+pub(super) struct BodyReader<'v> {
+    space: Space,
+    uses: &'v mut Uses,
+    calls: &'v mut Calls,
+    immediates: &'v mut Immediates,
+    numbers: Vec<u64>,
+}
+
+impl<'v> BodyReader<'v> {
+    pub(super) fn new(
+        imported: u32,
+        functions: u32,
+        uses: &'v mut Uses,
+        calls: &'v mut Calls,
+        immediates: &'v mut Immediates,
+    ) -> Self {
+        Self { space: Space { imported, functions }, uses, calls, immediates, numbers: vec![0; OPCODES] }
+    }
+
+    /// Reads the body of function `index`, which stands at `offset` of the file.
+    pub(super) fn read(&mut self, index: FuncIndex, bytes: &[u8], offset: u64) -> Function {
+        let mut function = Function::new(index, offset, bytes);
+        if let Err(error) = self.operators(&mut function, bytes, offset) {
+            function.error = Some(format!("{} (byte {:#x})", error.message(), error.offset()));
+        }
+        function.classes = Classes::of_histogram(&self.numbers);
+        self.numbers.fill(0);
+        match decode(bytes, offset as u32, self.space) {
+            Ok(code) => function.draw(&code),
+            Err(error) => {
+                function.error.get_or_insert_with(|| error.to_string());
+            }
+        }
+        function.callees = self.calls.finish(index);
+        self.immediates.finish(index);
+        function.judge();
+        function
+    }
+
+    fn operators(&mut self, function: &mut Function, bytes: &[u8], offset: u64) -> wasmparser::Result<()> {
+        let body = FunctionBody::new(BinaryReader::new(bytes, offset));
+        let mut locals = body.get_locals_reader()?;
+        for _ in 0..locals.get_count() {
+            function.locals = function.locals.saturating_add(locals.read()?.0.into());
+        }
+        let mut reader = body.get_operators_reader()?;
+        let (mut depth, mut run) = (0u32, 0u32);
+        while !reader.eof() {
+            let at = reader.original_position();
+            let operator = reader.read()?;
+            run = if matches!(operator, Operator::Nop) { run + 1 } else { 0 };
+            function.nop_run = function.nop_run.max(run);
+            match operator {
+                Operator::End => depth = depth.saturating_sub(1),
+                Operator::Else => {}
+                _ => self.operator(&operator, at, &mut depth),
+            }
+            function.depth = function.depth.max(depth);
+        }
+        Ok(())
+    }
+
+    fn operator(&mut self, operator: &Operator<'_>, at: u64, depth: &mut u32) {
+        if let Some(opcode) = Opcode::of(operator) {
+            let number = &mut self.numbers[opcode as usize];
+            *number += 1;
+            if *number == 1 {
+                self.uses.opcode(opcode, at);
+            }
+        }
+        match *operator {
+            Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+                *depth += 1;
+                if matches!(blockty, BlockType::FuncType(_)) {
+                    self.uses.named("multi value", at);
+                }
+            }
+            Operator::Try { .. } | Operator::TryTable { .. } => *depth += 1,
+            Operator::I32Const { value } => self.immediates.word32(value as u32, at),
+            Operator::I64Const { value } => self.immediates.word64(value as u64, at),
+            Operator::V128Const { value } => self.immediates.vector(value.bytes(), at),
+            Operator::Call { function_index } | Operator::ReturnCall { function_index } => self.calls.direct(function_index),
+            Operator::CallIndirect { type_index, table_index } | Operator::ReturnCallIndirect { type_index, table_index } => {
+                if table_index != 0 {
+                    self.uses.named("reference types", at);
+                }
+                self.calls.indirect(Some(table_index), type_index);
+            }
+            Operator::CallRef { type_index } | Operator::ReturnCallRef { type_index } => self.calls.indirect(None, type_index),
+            Operator::RefFunc { function_index } => self.calls.reference(function_index),
+            Operator::TableSet { .. } | Operator::TableGrow { .. } | Operator::TableFill { .. } => self.calls.fills_tables(),
+            _ => {}
+        }
+    }
+}

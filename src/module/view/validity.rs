@@ -1,0 +1,52 @@
+//! Whether the sample is a module, and valid.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use wasmparser::Validator;
+
+use crate::{
+    LoadError,
+    tracer::{diagnose, engine_features},
+};
+
+/// Whether the sample is a module, and valid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Validity {
+    /// It validates, and the engine can run it.
+    Valid,
+    /// It validates, and needs a proposal that the engine does not run.
+    Unsupported {
+        /// The proposal, or `component model`.
+        proposal: String,
+        /// First place where it is used.
+        offset: u64,
+    },
+    /// It does not validate, or is no module.
+    Invalid {
+        /// Where.
+        offset: u64,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Validity {
+    /// Validates `wasm` with the features of the engine; only what fails is validated again, to find out what it would need.
+    pub(super) fn of(wasm: &[u8]) -> Self {
+        let Err(error) = Validator::new_with_features(engine_features()).validate_all(wasm) else {
+            return Self::Valid;
+        };
+        if wasm.is_empty() {
+            return Self::Invalid { offset: 0, reason: "the file is empty".to_owned() };
+        }
+        match diagnose(wasm, error.message()) {
+            LoadError::Unsupported { proposal: "component-model", offset, .. } => {
+                Self::Unsupported { proposal: "component model".to_owned(), offset }
+            }
+            LoadError::Unsupported { proposal, offset, .. } => Self::Unsupported { proposal: proposal.to_owned(), offset },
+            LoadError::Invalid { reason, offset } => Self::Invalid { offset, reason },
+            _ => Self::Invalid { offset: error.offset(), reason: error.message().to_owned() },
+        }
+    }
+}

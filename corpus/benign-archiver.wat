@@ -1,6 +1,6 @@
 ;; RUN: spoor trace % --json
 ;; WHAT: Archiver: packs the documents with a small LZ77 into one archive, unpacks it again and compares; originals stay.
-;; EXPECT: verdict=CLEAN norule=impact/ norule=load-code/ status=exited
+;; EXPECT: verdict=CLEAN norule=impact/ norule=load-code/ status=exited stdout="archive written\n" file=/tmp/documents.lz:created
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
@@ -12,7 +12,19 @@
   (func $open (param $path i32) (param $len i32) (param $flags i32) (result i32)
     (if (result i32)
       (call $path_open (i32.const 3) (i32.const 1) (local.get $path) (local.get $len) (local.get $flags)
-        (i64.const 0x204046) (i64.const 0x204046) (i32.const 0) (i32.const 12))
+        (i64.const 0x604056) (i64.const 0x604056) (i32.const 0) (i32.const 12))
+      (then (i32.const -1))
+      (else (i32.load (i32.const 12)))))
+  (func $open_read (param $path i32) (param $len i32) (result i32)
+    (if (result i32)
+      (call $path_open (i32.const 3) (i32.const 1) (local.get $path) (local.get $len) (i32.const 0)
+        (i64.const 0x200006) (i64.const 0) (i32.const 0) (i32.const 12))
+      (then (i32.const -1))
+      (else (i32.load (i32.const 12)))))
+  (func $open_dir (param $path i32) (param $len i32) (result i32)
+    (if (result i32)
+      (call $path_open (i32.const 3) (i32.const 1) (local.get $path) (local.get $len) (i32.const 2)
+        (i64.const 0x6000) (i64.const 0x604056) (i32.const 0) (i32.const 12))
       (then (i32.const -1))
       (else (i32.load (i32.const 12)))))
   (func $read (param $fd i32) (param $to i32) (param $len i32) (result i32)
@@ -103,7 +115,7 @@
     ;; The first member is a text of its own.
     (memory.copy (i32.const 65536) (i32.const 528) (i32.const 114))
     (call $member (local.get $archive) (i32.const 114))
-    (local.set $dir (call $open (i32.const 642) (i32.const 19) (i32.const 2)))
+    (local.set $dir (call $open_dir (i32.const 642) (i32.const 19)))
     (drop (call $fd_readdir (local.get $dir) (i32.const 4096) (i32.const 8192) (i64.const 0) (i32.const 16)))
     (local.set $p (i32.const 4096))
     (local.set $end (i32.add (local.get $p) (i32.load (i32.const 16))))
@@ -115,7 +127,7 @@
         (if (i32.eq (i32.load8_u offset=20 (local.get $p)) (i32.const 4))
           (then
             (memory.copy (i32.const 1044) (i32.add (local.get $p) (i32.const 24)) (local.get $name))
-            (local.set $fd (call $open (i32.const 1024) (i32.add (local.get $name) (i32.const 20)) (i32.const 0)))
+            (local.set $fd (call $open_read (i32.const 1024) (i32.add (local.get $name) (i32.const 20))))
             (if (i32.ge_s (local.get $fd) (i32.const 0))
               (then
                 (call $member (local.get $archive) (call $read (local.get $fd) (i32.const 65536) (i32.const 16384)))

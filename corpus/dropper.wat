@@ -1,6 +1,6 @@
 ;; RUN: spoor trace % --json
 ;; WHAT: Dropper: decodes an embedded program with a rolling key, writes it under a hidden name, sets its date back and renames it into place.
-;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=dropper rule=load-code/dropper status=exited
+;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=dropper rule=load-code/dropper status=exited file=/tmp/x:created
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "path_rename" (func $path_rename (param i32 i32 i32 i32 i32 i32) (result i32)))
@@ -13,7 +13,7 @@
   (func $open (param $path i32) (param $len i32) (param $flags i32) (result i32)
     (if (result i32)
       (call $path_open (i32.const 3) (i32.const 1) (local.get $path) (local.get $len) (local.get $flags)
-        (i64.const 0x204046) (i64.const 0x204046) (i32.const 0) (i32.const 12))
+        (i64.const 0x604056) (i64.const 0x604056) (i32.const 0) (i32.const 12))
       (then (i32.const -1))
       (else (i32.load (i32.const 12)))))
   (func $write (param $fd i32) (param $from i32) (param $len i32)

@@ -1,6 +1,6 @@
 ;; RUN: spoor trace % --json
 ;; WHAT: Looks through its environment, its name and the machine's files for signs of a sandbox and leaves without a trace if there are any.
-;; EXPECT: rule=anti-analysis/environment status=exited
+;; EXPECT: rule=anti-analysis/environment status=exited file=/tmp/.installed:created
 (module
   (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ_sizes_get (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "environ_get" (func $environ_get (param i32 i32) (result i32)))
@@ -14,7 +14,7 @@
   (func $open (param $path i32) (param $len i32) (param $flags i32) (result i32)
     (if (result i32)
       (call $path_open (i32.const 3) (i32.const 1) (local.get $path) (local.get $len) (local.get $flags)
-        (i64.const 0x204046) (i64.const 0x204046) (i32.const 0) (i32.const 12))
+        (i64.const 0x604056) (i64.const 0x604056) (i32.const 0) (i32.const 12))
       (then (i32.const -1))
       (else (i32.load (i32.const 12)))))
   (func $write (param $fd i32) (param $from i32) (param $len i32)

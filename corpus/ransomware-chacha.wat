@@ -1,6 +1,6 @@
 ;; RUN: spoor trace % --json
 ;; WHAT: Ransomware: encrypts each file of a folder with ChaCha20 under a random key, overwrites and renames it to `*.locked`, and leaves a note.
-;; EXPECT: verdict=MALICIOUS family=ransomware rule=impact/ransomware rule=data-manipulation/encryption status=exited crypto=ChaCha host=wasi_snapshot_preview1.random_get:1
+;; EXPECT: verdict=MALICIOUS family=ransomware rule=impact/ransomware rule=data-manipulation/encryption status=exited file=/home/user/documents/HOW_TO_RECOVER.txt:created crypto=ChaCha host=wasi_snapshot_preview1.random_get:1
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "path_rename" (func $path_rename (param i32 i32 i32 i32 i32 i32) (result i32)))
@@ -15,7 +15,13 @@
   (func $open (param $path i32) (param $len i32) (param $flags i32) (result i32)
     (if (result i32)
       (call $path_open (i32.const 3) (i32.const 1) (local.get $path) (local.get $len) (local.get $flags)
-        (i64.const 0x204046) (i64.const 0x204046) (i32.const 0) (i32.const 12))
+        (i64.const 0x604056) (i64.const 0x604056) (i32.const 0) (i32.const 12))
+      (then (i32.const -1))
+      (else (i32.load (i32.const 12)))))
+  (func $open_dir (param $path i32) (param $len i32) (result i32)
+    (if (result i32)
+      (call $path_open (i32.const 3) (i32.const 1) (local.get $path) (local.get $len) (i32.const 2)
+        (i64.const 0x6000) (i64.const 0x604056) (i32.const 0) (i32.const 12))
       (then (i32.const -1))
       (else (i32.load (i32.const 12)))))
   (func $read (param $fd i32) (param $to i32) (param $len i32) (result i32)
@@ -112,7 +118,7 @@
         (br $entry))))
   (func (export "_start") (local $dir i32) (local $note i32)
     (call $schedule)
-    (local.set $dir (call $open (i32.const 512) (i32.const 19) (i32.const 2)))
+    (local.set $dir (call $open_dir (i32.const 512) (i32.const 19)))
     (call $walk (local.get $dir))
     (local.set $note (call $open (i32.const 600) (i32.const 38) (i32.const 9)))
     (call $write (local.get $note)

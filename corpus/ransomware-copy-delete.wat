@@ -1,6 +1,6 @@
 ;; RUN: spoor trace % --json
 ;; WHAT: Ransomware that grows its memory to the size of each file, writes an XTEA-encrypted copy `*.enc` and deletes the original.
-;; EXPECT: verdict=MALICIOUS family=ransomware rule=impact/ransomware rule=data-manipulation/encryption correlation=RANSOMWARE_MEMORY_CONFIRMED status=exited
+;; EXPECT: verdict=MALICIOUS family=ransomware rule=impact/ransomware rule=data-manipulation/encryption correlation=RANSOMWARE_MEMORY_CONFIRMED status=exited file=/home/user/README_DECRYPT.txt:created
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "path_unlink_file" (func $path_unlink_file (param i32 i32 i32) (result i32)))
@@ -14,7 +14,13 @@
   (func $open (param $path i32) (param $len i32) (param $flags i32) (result i32)
     (if (result i32)
       (call $path_open (i32.const 3) (i32.const 1) (local.get $path) (local.get $len) (local.get $flags)
-        (i64.const 0x204046) (i64.const 0x204046) (i32.const 0) (i32.const 12))
+        (i64.const 0x604056) (i64.const 0x604056) (i32.const 0) (i32.const 12))
+      (then (i32.const -1))
+      (else (i32.load (i32.const 12)))))
+  (func $open_dir (param $path i32) (param $len i32) (result i32)
+    (if (result i32)
+      (call $path_open (i32.const 3) (i32.const 1) (local.get $path) (local.get $len) (i32.const 2)
+        (i64.const 0x6000) (i64.const 0x604056) (i32.const 0) (i32.const 12))
       (then (i32.const -1))
       (else (i32.load (i32.const 12)))))
   (func $read (param $fd i32) (param $to i32) (param $len i32) (result i32)
@@ -80,7 +86,7 @@
     (drop (call $fd_close (local.get $fd)))
     (drop (call $path_unlink_file (i32.const 3) (i32.const 1024) (local.get $len))))
   (func $folder (param $path i32) (param $len i32) (local $dir i32) (local $p i32) (local $end i32) (local $name i32)
-    (local.set $dir (call $open (local.get $path) (local.get $len) (i32.const 2)))
+    (local.set $dir (call $open_dir (local.get $path) (local.get $len)))
     (if (i32.lt_s (local.get $dir) (i32.const 0)) (then (return)))
     (drop (call $fd_readdir (local.get $dir) (i32.const 4096) (i32.const 8192) (i64.const 0) (i32.const 16)))
     (local.set $p (i32.const 4096))

@@ -1,6 +1,6 @@
 ;; RUN: spoor trace % --json
 ;; WHAT: Sleeps for three days in pieces, checks that the clock went with it, and only then deletes what it came for.
-;; EXPECT: rule=anti-analysis/sleep status=exited host=wasi_snapshot_preview1.poll_oneoff:72
+;; EXPECT: rule=anti-analysis/sleep status=exited sleeps=72 file=/home/user/gone.txt:created host=wasi_snapshot_preview1.poll_oneoff:72
 (module
   (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll_oneoff (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "clock_time_get" (func $clock_time_get (param i32 i64 i32) (result i32)))
@@ -11,7 +11,7 @@
   (func $open (param $path i32) (param $len i32) (param $flags i32) (result i32)
     (if (result i32)
       (call $path_open (i32.const 3) (i32.const 1) (local.get $path) (local.get $len) (local.get $flags)
-        (i64.const 0x204046) (i64.const 0x204046) (i32.const 0) (i32.const 12))
+        (i64.const 0x604056) (i64.const 0x604056) (i32.const 0) (i32.const 12))
       (then (i32.const -1))
       (else (i32.load (i32.const 12)))))
   (func $write (param $fd i32) (param $from i32) (param $len i32)

@@ -1,4 +1,6 @@
 ;; RUN: spoor trace % --json
+;; WHAT: The shape of WASMShark's sample_ransomware with the right WASI types.
+;; EXPECT: verdict=MALICIOUS|SUSPICIOUS|POTENTIALLY_UNWANTED status=exited string="YOUR FILES HAVE BEEN ENCRYPTED" nop_run=encrypt:60 static_xor=50
 ;; The shape of WASMShark's sample_ransomware with the right WASI types: `_start` executes 50 times
 ;; (const, const, i32.xor, drop) and 60 nop: 260 instructions, and calls nothing.
 (module

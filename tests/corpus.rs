@@ -1,13 +1,17 @@
 //! A corpus file is its own test: `;; RUN: spoor …` in its first line is run (`%` is the file), and its output stands beside it in a file of the
-//! same name ending in `.out`. `BLESS=1` rewrites the outputs; a missing or an orphaned one fails.
+//! same name ending in `.out`. `BLESS=1` rewrites the outputs; a missing or an orphaned one fails. `;; WHAT:` says what it is, and `;; EXPECT:` what
+//! an analysis has to find (`expect`).
 
 mod common;
+mod expect;
 
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
+
+use wasmspoor::{analysis::Analysis, rules, sandbox};
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
@@ -27,8 +31,9 @@ fn every_sample_prints_what_is_expected() {
         let words = line.split_whitespace().map(|word| if word == "%" { file } else { word });
         let output =
             Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-        assert!(output.stderr.is_empty(), "{file}: {}", String::from_utf8_lossy(&output.stderr));
-        let printed = format!("exit code {}\n{}", output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap());
+        let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        // A sample that cannot be run says so there.
+        let printed = format!("exit code {}\n{stdout}{stderr}", output.status.code().unwrap());
         let expected = sample.with_extension("out");
         if is_blessing {
             fs::write(&expected, printed).unwrap();
@@ -44,6 +49,45 @@ fn no_expectation_is_orphaned() {
     for expected in common::files(&corpus(), "out") {
         assert!(expected.with_extension("wat").is_file(), "{} belongs to no sample", expected.display());
     }
+}
+
+#[test]
+fn every_sample_says_what_it_is_and_what_to_find() {
+    let mut wrong = Vec::new();
+    for sample in common::files(&corpus(), "wat") {
+        let text = fs::read_to_string(&sample).unwrap();
+        let what = text.lines().filter_map(|line| line.strip_prefix(";; WHAT: ")).count();
+        match expect::parse(&text) {
+            Ok(pairs) if what == 1 && !pairs.is_empty() => {}
+            Ok(_) => wrong.push(format!("{}: no WHAT, or nothing expected", sample.display())),
+            Err(error) => wrong.push(format!("{}: {error}", sample.display())),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// `ONLY=name` checks the samples whose name contains that.
+#[test]
+#[ignore = "needs the merged program"]
+fn every_sample_is_found_out() {
+    let only = std::env::var("ONLY").unwrap_or_default();
+    let rules = rules::Set::builtin();
+    let mut wrong = Vec::new();
+    for sample in common::files(&corpus(), "wat") {
+        let name = sample.file_stem().unwrap().to_string_lossy().into_owned();
+        if !name.contains(&only) {
+            continue;
+        }
+        let text = fs::read_to_string(&sample).unwrap();
+        let analysis = Analysis::of(text.as_bytes(), &sandbox::Options::default(), &rules);
+        for expected in expect::parse(&text).unwrap() {
+            if let Some(found) = expect::mismatch(&analysis, &expected) {
+                let shown: String = found.chars().take(200).collect();
+                wrong.push(format!("{name:28} {:14} expected {:40} found {shown}", expected.key, expected.value));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} expectations do not hold\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// The figures of the issue, said here too, so that a blessing cannot lose them: instructions in all, `nop`, `i32.xor`, `call`.

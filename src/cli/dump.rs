@@ -6,10 +6,11 @@ use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
     module::{FuncIndex, Opcode},
+    report::escape::escape,
     trace::{Callee, End, Event, Executed, FuncKey, Kind, Trace},
 };
 
-use super::{Exit, Failure, run, text::escape};
+use super::{Exit, Failure, session};
 
 /// Run a sample and print the executed instructions in order, with calls, returns, branch outcomes, host calls and traps
 #[derive(Debug, Args)]
@@ -22,7 +23,7 @@ use super::{Exit, Failure, run, text::escape};
 Each line of text is: wasm-function[INDEX]:OFFSET, the opcode, and what it did. OFFSET is the byte offset in the module.")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    run: run::Arguments,
+    run: session::Arguments,
     /// Only instructions of this function (index in the function space, imports first); may be repeated
     #[arg(long, value_name = "INDEX")]
     function: Vec<u32>,
@@ -73,7 +74,7 @@ struct Line<'t> {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
-    let (session, _) = run::run(&arguments.run)?;
+    let (session, _) = session::run(&arguments.run)?;
     let trace = session.finish();
     let mut left = arguments.limit.unwrap_or(u64::MAX);
     for event in trace.events() {

@@ -3,10 +3,16 @@
 //! A subcommand reads, calls the library and writes to the given output. Only [`main`] prints errors and picks the exit code; a reader that
 //! closes its end of a pipe early is no error.
 
+mod diff;
 mod dump;
+mod export;
+mod graph;
+mod input;
 mod limits;
+mod output;
 mod run;
-mod text;
+mod sample;
+mod session;
 mod trace;
 
 use std::{
@@ -15,11 +21,13 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use wasmspoor::report::{self, escape};
 
 /// Exit codes, as `--help` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Exit {
     Done = 0,
+    Findings = 1,
     Usage = 2,
     Invalid = 3,
     NotExecutable = 4,
@@ -45,10 +53,10 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     }
 }
 
-/// Runs hostile WebAssembly in a patched interpreter and records every executed instruction.
+/// Runs hostile WebAssembly in a patched interpreter, records every executed instruction, and says what the sample is.
 ///
-/// Nothing that a sample does leaves the interpreter: it sees no file, clock, network or environment of this machine. Imports are answered
-/// with zeros.
+/// `spoor run FILE` is the main job. Nothing that a sample does leaves the interpreter: it sees no file, clock, network or environment of
+/// this machine.
 #[derive(Debug, Parser)]
 #[command(name = "spoor", version, after_help = EXIT_CODES, max_term_width = 110)]
 struct Arguments {
@@ -57,16 +65,23 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes:
-  0  done, whatever the sample did: a trap or a limit reached is a result
+  0  done, whatever the sample did: a trap or a limit reached is a result; `run`: the verdict is below --fail-on
+  1  `run`: the verdict is at or above --fail-on
   2  wrong usage, or a file that cannot be read
-  3  not a valid module, or one that needs what the engine lacks
-  4  valid but not executable: no such export, arguments that do not fit, or no way to instantiate it
+  3  not a valid module; `trace`, `dump`: or one that needs what the engine lacks
+  4  valid but not executable: it needs what the engine lacks, no such export or function, arguments that do not fit
   5  internal error";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Arguments),
+    Graph(graph::Arguments),
+    Export(export::Arguments),
+    Diff(diff::Arguments),
     Trace(trace::Arguments),
     Dump(dump::Arguments),
+    /// Print the JSON Schema of `run --json`
+    Schema,
 }
 
 /// Runs the command line of this process.
@@ -74,6 +89,11 @@ pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let result = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments, &mut out),
+        Command::Graph(arguments) => graph::run(&arguments, &mut out),
+        Command::Export(arguments) => export::run(&arguments, &mut out),
+        Command::Diff(arguments) => diff::run(&arguments, &mut out),
+        Command::Schema => schema(&mut out),
         Command::Trace(arguments) => trace::run(&arguments, &mut out),
         Command::Dump(arguments) => dump::run(&arguments, &mut out),
     };
@@ -82,10 +102,16 @@ pub(crate) fn main() -> ExitCode {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) if is_closed_pipe(&failure.cause) => ExitCode::from(Exit::Done as u8),
         Err(failure) => {
-            eprintln!("spoor: {}", text::escape(&format!("{:#}", failure.cause)));
+            eprintln!("spoor: {}", escape::escape(&format!("{:#}", failure.cause)));
             ExitCode::from(failure.exit as u8)
         }
     }
+}
+
+fn schema(out: &mut impl io::Write) -> Result<Exit, Failure> {
+    serde_json::to_writer_pretty(&mut *out, &report::schema())?;
+    writeln!(out)?;
+    Ok(Exit::Done)
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

@@ -1,126 +1,306 @@
-//! Running a sample for a subcommand: reading the file, the entry points in their order, progress.
+//! `spoor run`: the main job. Samples in, verdicts with their evidence out.
 
 use std::{
-    fs::File,
-    io::{self, Read as _},
+    fs::{self, File},
+    io::{self, BufWriter, Read as _, Write},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use anyhow::Context as _;
-use clap::Args;
-use wasmspoor::{InvokeError, Options, Outcome, Session, Tracer};
+use clap::{ArgAction, Args, ValueEnum};
+use wasmspoor::{
+    module::view::Validity,
+    report::{Report, Subject, capa, csv, escape, ndjson, sarif, text},
+    verdict::Class,
+};
 
-use super::{Exit, Failure, limits};
+use super::{
+    Exit, Failure, is_closed_pipe,
+    sample::{self, Analysed, Analyser},
+};
 
-/// Bytes of a sample file at most.
-const MAX_SAMPLE_BYTES: u64 = 1 << 30;
-
+/// Analyse samples: static view, run in the sandbox, rules, verdict with its evidence
+///
+/// Nothing is executed with host authority: the sample sees a virtual clock, seeded randomness and files in memory, never those of this machine.
 #[derive(Debug, Args)]
 #[group(skip)]
+#[command(after_help = "Examples:
+  spoor run sample.wasm
+  spoor run sample.wasm -vv
+  spoor run sample.wasm --json -o report.json
+  spoor run samples/ more.wasm --csv -o samples.csv
+  spoor run sample.wasm --invoke mine 3 --fail-on malicious
+  spoor run sample.wasm --file notes.txt::/home/user/notes.txt --env HOME=/home/user
+
+Exit codes:
+  0  the verdict is below --fail-on
+  1  the verdict is at or above --fail-on
+  2  wrong usage, or a file that cannot be read
+  3  not a valid module (the report is printed all the same)
+  4  valid but not executable (idem), or no such export as --invoke names
+  5  internal error
+With several files: the first of 5, 2, 1, 3, 4 that one of them gave.")]
 pub(super) struct Arguments {
-    /// The sample, binary or text; `-` reads standard input
-    pub(super) file: PathBuf,
-    /// The exported function to call after the start function, and its arguments (give FILE first). Without this option: `_start`, if it is exported
-    #[arg(long, value_name = "EXPORT [ARG]", num_args = 1.., allow_negative_numbers = true)]
-    invoke: Option<Vec<String>>,
+    /// Samples, binary or text, or folders of them; `-` reads standard input. Several make one line or row each
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// What is printed
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// As --format json: one object, see docs/json.md
+    #[arg(long, group = "short")]
+    json: bool,
+    /// As --format sarif: SARIF 2.1.0
+    #[arg(long, group = "short")]
+    sarif: bool,
+    /// As --format csv: a row for each file
+    #[arg(long, group = "short")]
+    csv: bool,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// More: each rule with its places; twice: the evidence and the host calls
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
+    /// One line: verdict, score, family, file
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+    /// The lowest verdict that gives exit code 1
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = FailOn::Suspicious)]
+    fail_on: FailOn,
+    /// Host calls in the log of --json and -vv at most; the rest is counted
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    max_log: usize,
     #[command(flatten)]
-    limits: limits::Arguments,
+    sample: sample::Arguments,
 }
 
-/// An entry point and how it ended.
-pub(super) struct Entry {
-    /// `start`, or the name of the export.
-    pub(super) name: String,
-    pub(super) outcome: Outcome,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One object, schema spoor.report/1
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
+    /// A row for each file
+    Csv,
+    /// A capa result document
+    Capa,
+    /// A line for each verdict, rule and finding, named as in the Elastic Common Schema
+    Ndjson,
 }
 
-/// Runs the sample: start function, then the export asked for, or `_start`.
-pub(super) fn run(arguments: &Arguments) -> Result<(Session, Vec<Entry>), Failure> {
-    let bytes = read(&arguments.file).map_err(|error| Failure::new(Exit::Usage, error))?;
-    let limits = arguments.limits.to_limits().map_err(|error| Failure::new(Exit::Usage, error))?;
-    let progress = Progress::begin(&arguments.file);
-    let tracer = Tracer::new(Options::default().limits(limits));
-    let invalid = |error| Failure::new(Exit::Invalid, anyhow::Error::new(error).context(arguments.file.display().to_string()));
-    let mut session = tracer.load(&bytes).map_err(invalid)?;
-    drop(bytes);
-    let entries = enter(&mut session, arguments.invoke.as_deref())?;
-    drop(progress);
-    Ok((session, entries))
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FailOn {
+    Malicious,
+    Suspicious,
+    Unwanted,
+    Undecided,
+    Never,
 }
 
-fn enter(session: &mut Session, invoke: Option<&[String]>) -> Result<Vec<Entry>, Failure> {
-    let not_executable = |error: InvokeError| Failure::new(Exit::NotExecutable, error);
-    let export = match invoke {
-        Some(words) => words.first().cloned(),
-        None => session.params("_start").is_some_and(|params| params.is_empty()).then(|| "_start".to_owned()),
-    };
-    // Wrong arguments are said before anything runs.
-    let args = match (&export, invoke) {
-        (Some(export), Some(words)) => arguments_of(session, export, &words[1..])?,
-        _ => Vec::new(),
-    };
-    let mut entries = Vec::new();
-    let outcome = session.start().map_err(not_executable)?;
-    let goes_on = matches!(outcome, Outcome::Returned(_));
-    if session.module().start().is_some() || !goes_on {
-        entries.push(Entry { name: "start".into(), outcome });
+impl FailOn {
+    fn is_reached(self, class: Class) -> bool {
+        match self {
+            Self::Malicious => class >= Class::Malicious,
+            Self::Suspicious => class >= Class::Suspicious,
+            Self::Unwanted => class >= Class::PotentiallyUnwanted,
+            Self::Undecided => class >= Class::Undecided,
+            Self::Never => false,
+        }
     }
-    if let (Some(export), true) = (export, goes_on) {
-        let outcome = session.invoke(&export, &args).map_err(not_executable)?;
-        entries.push(Entry { name: export, outcome });
-    }
-    Ok(entries)
 }
 
-/// Reads the arguments of an export by their types.
-fn arguments_of(session: &Session, export: &str, words: &[String]) -> Result<Vec<wasmspoor::Value>, Failure> {
-    let fail = |message: String| Failure::new(Exit::NotExecutable, anyhow::anyhow!(message));
-    let Some(params) = session.params(export) else {
-        let exports = session.exports();
-        let shown: Vec<_> = exports.iter().take(20).map(|name| format!("`{name}`")).collect();
-        let known = match (shown.is_empty(), exports.len() - shown.len()) {
-            (true, _) => "it exports none".to_owned(),
-            (false, 0) => format!("it exports {}", shown.join(", ")),
-            (false, more) => format!("it exports {} and {more} more", shown.join(", ")),
+impl Arguments {
+    fn format(&self) -> Format {
+        match (self.json, self.sarif, self.csv) {
+            (true, ..) => Format::Json,
+            (_, true, _) => Format::Sarif,
+            (.., true) => Format::Csv,
+            _ => self.format,
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let Some(path) = &arguments.output else {
+        return analyse(arguments, &Screen::of_stdout(), out);
+    };
+    let file = File::create(path).map_err(|error| unusable(path, error))?;
+    let mut file = BufWriter::new(file);
+    let exit = analyse(arguments, &Screen::PLAIN, &mut file)?;
+    file.flush().map_err(|error| unusable(path, error))?;
+    Ok(exit)
+}
+
+fn unusable(path: &Path, error: io::Error) -> Failure {
+    Failure::new(Exit::Usage, anyhow::Error::new(error).context(path.display().to_string()))
+}
+
+/// What text is printed on.
+pub(super) struct Screen {
+    width: u16,
+    colour: bool,
+}
+
+impl Screen {
+    const PLAIN: Self = Self { width: 110, colour: false };
+
+    fn of_stdout() -> Self {
+        let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+        let width = console::Term::stdout().size_checked().map_or(Self::PLAIN.width, |(_, columns)| columns.clamp(60, 200));
+        Self { width, colour }
+    }
+}
+
+fn analyse(arguments: &Arguments, screen: &Screen, out: &mut impl Write) -> Result<Exit, Failure> {
+    let format = arguments.format();
+    let is_many = arguments.files.len() > 1 || arguments.files.iter().any(|file| file.is_dir());
+    let is_list = matches!(format, Format::Csv | Format::Ndjson);
+    if is_many && !is_list && format != Format::Text {
+        let message = "several files need --format text, csv or ndjson; run the others one file at a time";
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
+    }
+    let analyser = arguments.sample.prepare()?;
+    if format == Format::Csv {
+        csv::write_header(out)?;
+    }
+    let mut worst = Exit::Done;
+    for input in expand(&arguments.files) {
+        let path = input.path();
+        let exit = match input.analyse(&analyser) {
+            Ok(analysed) => write(arguments, format, is_many, screen, &analysed, out)?,
+            Err(failure) if is_many || is_list => {
+                let message = escape::escape(&format!("{:#}", failure.cause));
+                match format {
+                    Format::Csv => csv::write_failure(&path, &message, out)?,
+                    Format::Ndjson => ndjson::write_failure(&path, &message, out)?,
+                    _ => eprintln!("spoor: {message}"),
+                }
+                failure.exit
+            }
+            Err(failure) => return Err(failure),
         };
-        return Err(fail(format!("there is no exported function `{export}`; {known}")));
-    };
-    if params.len() != words.len() {
-        let types: Vec<_> = params.iter().map(ToString::to_string).collect();
-        return Err(fail(format!("`{export}` takes {} arguments ({}), {} given", params.len(), types.join(" "), words.len())));
+        worst = worse(worst, exit);
+        if is_many {
+            out.flush()?;
+        }
     }
-    params.iter().zip(words).map(|(ty, word)| ty.parse(word).map_err(fail)).collect()
+    Ok(worst)
 }
 
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let source: Box<dyn io::Read> = match file.to_str() {
-        Some("-") => Box::new(io::stdin().lock()),
-        _ => Box::new(File::open(file).with_context(|| file.display().to_string())?),
+/// The one of two exit codes that a folder gives.
+fn worse(a: Exit, b: Exit) -> Exit {
+    let order = [Exit::Internal, Exit::Usage, Exit::Findings, Exit::Invalid, Exit::NotExecutable];
+    order.into_iter().find(|exit| [a, b].contains(exit)).unwrap_or(Exit::Done)
+}
+
+fn write(
+    arguments: &Arguments,
+    format: Format,
+    is_many: bool,
+    screen: &Screen,
+    analysed: &Analysed,
+    out: &mut impl Write,
+) -> Result<Exit, Failure> {
+    let Analysed { name, options, analysis } = analysed;
+    let report = Report::of(&Subject { name, analysis, options, max_log: arguments.max_log });
+    let level = match arguments.verbose {
+        0 => text::Level::Normal,
+        1 => text::Level::Verbose,
+        _ => text::Level::Evidence,
     };
-    source.take(MAX_SAMPLE_BYTES + 1).read_to_end(&mut bytes).with_context(|| file.display().to_string())?;
-    anyhow::ensure!(bytes.len() as u64 <= MAX_SAMPLE_BYTES, "{}: larger than {MAX_SAMPLE_BYTES} bytes", file.display());
-    Ok(bytes)
+    let written = match format {
+        Format::Text if arguments.quiet || is_many => text::write_line(&report, out),
+        Format::Text => text::write(&report, text::Options { level, width: screen.width, colour: screen.colour }, out),
+        Format::Json => escape::write_json(out, &report),
+        Format::Sarif => sarif::write(&report, out),
+        Format::Csv => csv::write_row(&report, out),
+        Format::Capa => capa::write(&report, out),
+        Format::Ndjson => ndjson::write(&report, out),
+    };
+    // The verdict stands, whether or not anyone reads all of it.
+    written.map_err(anyhow::Error::new).or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })?;
+    Ok(match (&analysis.view.validity, &analysis.run) {
+        (Validity::Invalid { .. }, _) => Exit::Invalid,
+        (_, None) => Exit::NotExecutable,
+        _ if arguments.fail_on.is_reached(analysis.verdict.class) => Exit::Findings,
+        _ => Exit::Done,
+    })
 }
 
-/// A spinner on the standard error, if that is a terminal, from the first second on.
-struct Progress(indicatif::ProgressBar);
+/// A file to analyse, or a folder that could not be read.
+enum Input {
+    File(PathBuf),
+    Unreadable(PathBuf, io::Error),
+}
 
-impl Progress {
-    fn begin(file: &Path) -> Self {
-        let bar = indicatif::ProgressBar::new_spinner();
-        let style = indicatif::ProgressStyle::with_template("{spinner} {msg} {elapsed}")
-            .unwrap_or_else(|_| indicatif::ProgressStyle::default_spinner());
-        bar.set_style(style);
-        bar.set_message(format!("running {}", super::text::escape(&file.display().to_string())));
-        bar.enable_steady_tick(Duration::from_secs(1));
-        Self(bar)
+impl Input {
+    fn path(&self) -> String {
+        let (Self::File(path) | Self::Unreadable(path, _)) = self;
+        path.display().to_string()
+    }
+
+    fn analyse(self, analyser: &Analyser<'_>) -> Result<Analysed, Failure> {
+        match self {
+            Self::File(path) => analyser.analyse(&path),
+            Self::Unreadable(path, error) => Err(unusable(&path, error)),
+        }
     }
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
+/// Files as given, and the modules in folders: by name, without following links.
+fn expand(paths: &[PathBuf]) -> Vec<Input> {
+    let mut found = Vec::new();
+    for path in paths {
+        match path.is_dir() {
+            true => walk(path, &mut found),
+            false => found.push(Input::File(path.clone())),
+        }
+    }
+    found
+}
+
+fn walk(folder: &Path, found: &mut Vec<Input>) {
+    let entries = fs::read_dir(folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
+    let mut entries = match entries {
+        Ok(entries) => entries,
+        Err(error) => return found.push(Input::Unreadable(folder.to_owned(), error)),
+    };
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => walk(&path, found),
+            Ok(kind) if kind.is_file() && is_module(&path) => found.push(Input::File(path)),
+            _ => {}
+        }
+    }
+}
+
+/// Whether a file of a folder is meant: by its ending, or because it begins like a module. Malware is often kept under its hash alone.
+fn is_module(path: &Path) -> bool {
+    if path.extension().is_some_and(|ending| ending == "wasm" || ending == "wat") {
+        return true;
+    }
+    let mut head = [0; 4];
+    File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok() && head == *b"\0asm"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_exit_code_remains() {
+        for (a, b, expected) in [
+            (Exit::Done, Exit::Findings, Exit::Findings),
+            (Exit::Invalid, Exit::Findings, Exit::Findings),
+            (Exit::Findings, Exit::Usage, Exit::Usage),
+            (Exit::NotExecutable, Exit::Done, Exit::NotExecutable),
+        ] {
+            assert_eq!(worse(a, b), expected);
+            assert_eq!(worse(b, a), expected);
+        }
     }
 }

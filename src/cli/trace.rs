@@ -6,13 +6,13 @@ use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
     Limit, Outcome, Session, Site, Value,
+    report::{escape::escape, text::grouped},
     trace::{Counts, Trace},
 };
 
 use super::{
     Exit, Failure,
-    run::{self, Entry},
-    text::{escape, grouped},
+    session::{self, Entry},
 };
 
 /// Run a sample and print what was executed: totals, opcodes, functions, how it ended
@@ -27,7 +27,7 @@ use super::{
   spoor trace sample.wat --max-decisions 1000000 --at-max-trace spill")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    run: run::Arguments,
+    run: session::Arguments,
     /// Print one JSON object instead of tables; its fields are described in docs/json.md
     #[arg(long)]
     json: bool,
@@ -88,7 +88,7 @@ struct HostCalls {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
-    let (session, entries) = run::run(&arguments.run)?;
+    let (session, entries) = session::run(&arguments.run)?;
     let report = report(session, &entries)?;
     if arguments.json {
         serde_json::to_writer_pretty(&mut *out, &report)?;

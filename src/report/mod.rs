@@ -1,1 +1,28 @@
-//! Reports: an [`crate::analysis::Analysis`] as text, JSON, SARIF, CSV, graphs and coverage files. Same analysis, same bytes.
+//! Reports: an [`Analysis`](crate::analysis::Analysis) as text, JSON, SARIF, CSV, graphs and coverage files. Same analysis, same bytes.
+//!
+//! [`Report`] holds everything in the shape of the JSON; the other formats are written from it. What a sample chose (names, strings,
+//! paths) goes through [`escape`] on every way out.
+//!
+//! Not here: files, terminals and options (`cli`).
+
+pub mod capa;
+pub mod coverage;
+pub mod csv;
+pub mod diff;
+pub mod dot;
+pub mod escape;
+pub mod folded;
+mod json;
+mod names;
+pub mod ndjson;
+pub mod sarif;
+#[cfg(feature = "cli")]
+pub mod text;
+
+pub use json::{
+    Carved, Entry, Fabricated, HostCall, LimitsUsed, OptionsUsed, Report, SCHEMA, Sample, Subject, Tool, schema, status,
+};
+pub use names::{GHIDRA_BASE, Names, ghidra, location};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+;; RUN: spoor trace % --json
+;; WHAT: Base64: encodes a text, decodes it again, compares, prints the encoded form.
+;; EXPECT: verdict=CLEAN status=exited norule=impact/ norule=exfiltration stdout="VGhlIHF1aWNrIGJyb3duIGZveCBqdW1wcyBvdmVyIHRoZSBsYXp5IGRvZw==\n"
+(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 1)
+  (func $write (param $fd i32) (param $from i32) (param $len i32)
+    (i32.store (i32.const 0) (local.get $from))
+    (i32.store (i32.const 4) (local.get $len))
+    (drop (call $fd_write (local.get $fd) (i32.const 0) (i32.const 1) (i32.const 8))))
+  (func $letter (param $six i32) (result i32)
+    (i32.load8_u offset=512 (i32.and (local.get $six) (i32.const 63))))
+  (func $encode (param $from i32) (param $n i32) (param $to i32) (result i32) (local $i i32) (local $w i32) (local $first i32)
+    (local.set $first (local.get $to))
+    (block $done
+      (loop $three
+        (br_if $done (i32.ge_u (local.get $i) (local.get $n)))
+        (local.set $w (i32.or (i32.or (i32.shl (i32.load8_u (local.get $from)) (i32.const 16))
+          (i32.shl (i32.load8_u offset=1 (local.get $from)) (i32.const 8))) (i32.load8_u offset=2 (local.get $from))))
+        (i32.store8 (local.get $to) (call $letter (i32.shr_u (local.get $w) (i32.const 18))))
+        (i32.store8 offset=1 (local.get $to) (call $letter (i32.shr_u (local.get $w) (i32.const 12))))
+        (i32.store8 offset=2 (local.get $to)
+          (select (i32.const 61) (call $letter (i32.shr_u (local.get $w) (i32.const 6))) (i32.ge_u (i32.add (local.get $i) (i32.const 1)) (local.get $n))))
+        (i32.store8 offset=3 (local.get $to)
+          (select (i32.const 61) (call $letter (local.get $w)) (i32.ge_u (i32.add (local.get $i) (i32.const 2)) (local.get $n))))
+        (local.set $from (i32.add (local.get $from) (i32.const 3)))
+        (local.set $to (i32.add (local.get $to) (i32.const 4)))
+        (local.set $i (i32.add (local.get $i) (i32.const 3)))
+        (br $three)))
+    (i32.sub (local.get $to) (local.get $first)))
+  ;; The way back through a table of 256 bytes at 768.
+  (func $invert (local $i i32)
+    (loop $next
+      (i32.store8 offset=768 (i32.load8_u offset=512 (local.get $i)) (local.get $i))
+      (br_if $next (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 64)))))
+  (func $six (param $p i32) (result i32) (i32.load8_u offset=768 (i32.load8_u (local.get $p))))
+  (func $decode (param $from i32) (param $n i32) (param $to i32) (local $end i32) (local $w i32)
+    (local.set $end (i32.add (local.get $from) (local.get $n)))
+    (loop $four
+      (local.set $w (i32.or
+        (i32.or (i32.shl (call $six (local.get $from)) (i32.const 18)) (i32.shl (call $six (i32.add (local.get $from) (i32.const 1))) (i32.const 12)))
+        (i32.or (i32.shl (call $six (i32.add (local.get $from) (i32.const 2))) (i32.const 6)) (call $six (i32.add (local.get $from) (i32.const 3))))))
+      (i32.store8 (local.get $to) (i32.shr_u (local.get $w) (i32.const 16)))
+      (i32.store8 offset=1 (local.get $to) (i32.shr_u (local.get $w) (i32.const 8)))
+      (i32.store8 offset=2 (local.get $to) (local.get $w))
+      (local.set $to (i32.add (local.get $to) (i32.const 3)))
+      (br_if $four (i32.lt_u (local.tee $from (i32.add (local.get $from) (i32.const 4))) (local.get $end)))))
+  (func (export "_start") (local $n i32) (local $i i32)
+    (call $invert)
+    (local.set $n (call $encode (i32.const 1024) (i32.const 43) (i32.const 4096)))
+    (call $decode (i32.const 4096) (local.get $n) (i32.const 8192))
+    (loop $same
+      (if (i32.ne (i32.load8_u offset=1024 (local.get $i)) (i32.load8_u offset=8192 (local.get $i))) (then (call $proc_exit (i32.const 1))))
+      (br_if $same (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 43))))
+    (i32.store8 (i32.add (i32.const 4096) (local.get $n)) (i32.const 10))
+    (call $write (i32.const 1) (i32.const 4096) (i32.add (local.get $n) (i32.const 1))))
+  (data (i32.const 512) "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+  (data (i32.const 1024) "The quick brown fox jumps over the lazy dog")
+)

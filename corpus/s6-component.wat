@@ -1,0 +1,9 @@
+;; RUN: spoor trace % --json
+;; WHAT: WASMShark S6: a component and no module; there CLEAN with exit code 0.
+;; EXPECT: verdict=UNDECIDED|SUSPICIOUS|POTENTIALLY_UNWANTED status=unsupported
+(component
+  (core module $inside
+    (func (export "run") (result i32) (i32.const 42)))
+  (core instance $instance (instantiate $inside))
+  (func (export "run") (result u32) (canon lift (core func $instance "run")))
+)

@@ -1,0 +1,70 @@
+//! `spoor export`: what ran, for the tools that paint coverage and flame graphs.
+
+use std::{io::Write, path::PathBuf};
+
+use clap::{Args, ValueEnum};
+use wasmspoor::{
+    passes::{flow, stacks::Stacks},
+    report::{Names, coverage, folded},
+};
+
+use super::{Exit, Failure, output, sample};
+
+/// Write what ran for other tools: coverage for Ghidra, IDA and Binary Ninja, call stacks, a flame graph
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(after_help = "Examples:
+  spoor export drcov sample.wasm -o sample.drcov     # Lighthouse, Cartographer, lightkeeper; base 0x80000000 as Ghidra loads it
+  spoor export modoff sample.wasm -o sample.modoff   # a line `sample.wasm+3a06` for each executed instruction
+  spoor export folded sample.wasm | inferno-flamegraph > sample.svg
+  spoor export flame sample.wasm -o sample.svg")]
+pub(super) struct Arguments {
+    /// What is written
+    #[arg(value_enum)]
+    kind: Kind,
+    /// The sample, binary or text; `-` reads standard input
+    file: PathBuf,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    sample: sample::Arguments,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    /// Executed blocks, drcov version 2
+    Drcov,
+    /// Executed instructions as module+offset
+    Modoff,
+    /// Call stacks with executed instructions
+    Folded,
+    /// The call stacks as a flame graph, SVG
+    Flame,
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let sample::Analysed { name, analysis, .. } = arguments.sample.prepare()?.analyse(&arguments.file)?;
+    let Some(run) = &analysis.run else {
+        let why = analysis.limitations.last().map_or("the sample did not run", |text| text);
+        return Err(Failure::new(Exit::NotExecutable, anyhow::anyhow!("{why}")));
+    };
+    let names = Names::of(&analysis.view);
+    let mut bytes = Vec::new();
+    match arguments.kind {
+        Kind::Drcov => coverage::write_drcov(&name, analysis.wasm.len() as u64, &flow::blocks(&run.trace)?, &mut bytes)?,
+        Kind::Modoff => coverage::write_modoff(&name, &flow::blocks(&run.trace)?, &mut bytes)?,
+        Kind::Folded => folded::write(&stacks(run)?, &names, &mut bytes)?,
+        Kind::Flame => folded::write_svg(&stacks(run)?, &names, &name, &mut bytes)?,
+    }
+    output::write(arguments.output.as_ref(), &bytes, out)?;
+    Ok(Exit::Done)
+}
+
+fn stacks(run: &wasmspoor::sandbox::Run) -> Result<Stacks, Failure> {
+    let stacks = Stacks::of(&run.trace)?;
+    if stacks.merged > 0 {
+        eprintln!("spoor: {} instructions of deeper or further stacks count for a caller", stacks.merged);
+    }
+    Ok(stacks)
+}

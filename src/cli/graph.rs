@@ -1,0 +1,136 @@
+//! `spoor graph`: call graphs, state machine and control flow, in DOT or drawn by Graphviz.
+
+use std::{
+    io::{self, Read as _, Seek as _, Write},
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use wasmspoor::{
+    module::{FuncIndex, Module},
+    passes::flow::Flow,
+    report::{Report, Subject, dot},
+};
+
+use super::{
+    Exit, Failure, output,
+    sample::{self, Analysed},
+};
+
+/// Print a graph of a sample: who calls whom, what ran, states, the control flow of a function
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(after_help = "Examples:
+  spoor graph dynamic sample.wasm -f svg -o sample.svg
+  spoor graph cfg sample.wasm --function 42
+  spoor graph states sample.wasm --invoke main | dot -Tpng > states.png
+
+Colours: red executed and suspicious (static score above 20), green executed, blue ellipse import, grey and dashed never executed,
+orange executed but not in the static graph. Labels of edges count how often.")]
+pub(super) struct Arguments {
+    /// Which graph
+    #[arg(value_enum)]
+    kind: Kind,
+    /// The sample, binary or text; `-` reads standard input
+    file: PathBuf,
+    /// The function of `cfg` (index in the function space, imports first)
+    #[arg(long, value_name = "INDEX", required_if_eq("kind", "cfg"))]
+    function: Option<u32>,
+    /// How it is written; `svg` needs Graphviz
+    #[arg(short, long, value_enum, default_value_t = Format::Dot)]
+    format: Format,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    sample: sample::Arguments,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    /// Who called whom in the run
+    Calls,
+    /// The control flow of one function, with counts
+    Cfg,
+    /// The call sequence as a state machine
+    States,
+    /// What ran, over what there is
+    Dynamic,
+    /// Who can call whom, as the code tells
+    StaticCalls,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Dot,
+    Svg,
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let analysed = arguments.sample.prepare()?.analyse(&arguments.file)?;
+    let text = draw(arguments, &analysed)?;
+    let bytes = match arguments.format {
+        Format::Dot => text.into_bytes(),
+        Format::Svg => svg(&text).map_err(|error| Failure::new(Exit::Usage, error))?,
+    };
+    output::write(arguments.output.as_ref(), &bytes, out)?;
+    Ok(Exit::Done)
+}
+
+fn draw(arguments: &Arguments, analysed: &Analysed) -> Result<String, Failure> {
+    let Analysed { name, options, analysis } = analysed;
+    let report = Report::of(&Subject { name, analysis, options, max_log: 0 });
+    Ok(match arguments.kind {
+        Kind::Calls => dot::calls(&report),
+        Kind::States => dot::states(&report),
+        Kind::Dynamic => dot::dynamic(&report),
+        Kind::StaticCalls => dot::static_calls(&analysis.view),
+        Kind::Cfg => {
+            // The option is required for this kind.
+            let func = FuncIndex(arguments.function.unwrap_or_default());
+            let module = Module::parse(analysis.wasm.clone()).map_err(|error| Failure::new(Exit::Invalid, error))?;
+            let code = module.code(func).map_err(|error| Failure::new(Exit::NotExecutable, error))?;
+            let flow = analysis.run.as_ref().map(|run| Flow::of(&run.trace, func)).transpose()?;
+            dot::cfg(&report, func, code, flow.as_ref())
+        }
+    })
+}
+
+/// Time that Graphviz gets.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Lets Graphviz lay the graph out.
+fn svg(text: &str) -> anyhow::Result<Vec<u8>> {
+    // Files instead of pipes: neither side can wait for the other.
+    let (mut graph, mut drawing) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    graph.write_all(text.as_bytes())?;
+    graph.rewind()?;
+    let started = Command::new("dot").arg("-Tsvg").stdin(graph).stdout(drawing.try_clone()?).stderr(Stdio::null()).spawn();
+    let mut child = match started {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => anyhow::bail!(
+            "-f svg needs Graphviz, and there is no program `dot` (apt install graphviz, brew install graphviz, winget install graphviz); \
+             -f dot needs nothing"
+        ),
+        started => started.context("dot")?,
+    };
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if begun.elapsed() > PATIENCE {
+            child.kill().and_then(|()| child.wait())?;
+            let seconds = PATIENCE.as_secs();
+            anyhow::bail!("`dot` did not finish within {seconds} s; write the graph with -f dot and try `sfdp -Tsvg`");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    anyhow::ensure!(status.success(), "`dot` failed: {status}");
+    let mut bytes = Vec::new();
+    drawing.rewind()?;
+    drawing.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

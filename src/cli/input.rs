@@ -1,0 +1,47 @@
+//! What subcommands read, and the sign of life while they work.
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use wasmspoor::report::escape::escape;
+
+/// Bytes of a sample file at most.
+const MAX_SAMPLE_BYTES: u64 = 1 << 30;
+
+/// Reads a sample, from standard input if it is called `-`.
+pub(super) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let source: Box<dyn io::Read> = match file.to_str() {
+        Some("-") => Box::new(io::stdin().lock()),
+        _ => Box::new(File::open(file).with_context(|| file.display().to_string())?),
+    };
+    source.take(MAX_SAMPLE_BYTES + 1).read_to_end(&mut bytes).with_context(|| file.display().to_string())?;
+    anyhow::ensure!(bytes.len() as u64 <= MAX_SAMPLE_BYTES, "{}: larger than {MAX_SAMPLE_BYTES} bytes", file.display());
+    Ok(bytes)
+}
+
+/// A spinner on the standard error, if that is a terminal, from the first second on.
+pub(super) struct Progress(indicatif::ProgressBar);
+
+impl Progress {
+    pub(super) fn begin(file: &Path) -> Self {
+        let bar = indicatif::ProgressBar::new_spinner();
+        let style = indicatif::ProgressStyle::with_template("{spinner} {msg} {elapsed}")
+            .unwrap_or_else(|_| indicatif::ProgressStyle::default_spinner());
+        bar.set_style(style);
+        bar.set_message(format!("running {}", escape(&file.display().to_string())));
+        bar.enable_steady_tick(Duration::from_secs(1));
+        Self(bar)
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

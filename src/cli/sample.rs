@@ -1,0 +1,171 @@
+//! The options of an analysis, shared by the subcommands that make one: how the sample is run, and with which rules.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use wasmspoor::{
+    Type, Value,
+    analysis::Analysis,
+    module::{Module, ValType},
+    rules,
+    sandbox::{Drive, Options},
+};
+
+use super::{Exit, Failure, input, limits};
+
+/// How the sample is run
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(next_help_heading = "The run")]
+pub(super) struct Arguments {
+    /// Which exports are called after the start function and the program's entry point: `auto` (those that seem worth it), `exports`
+    /// (all), `none`, or the NAME of one
+    #[arg(long, value_name = "auto|exports|none|NAME", default_value = "auto")]
+    drive: String,
+    /// Call this export with these arguments, and no other (give FILE first)
+    #[arg(long, value_name = "EXPORT [ARG]", num_args = 1.., allow_negative_numbers = true)]
+    invoke: Option<Vec<String>>,
+    /// An argument for the program (WASI); may be repeated
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    arg: Vec<String>,
+    /// An environment variable for the program; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(String, String)>,
+    /// What the program reads from standard input
+    #[arg(long, value_name = "FILE")]
+    stdin: Option<PathBuf>,
+    /// A file that the program finds: a copy of HOST at the absolute path GUEST, in memory; may be repeated
+    #[arg(long = "file", value_name = "HOST::GUEST", value_parser = mapping)]
+    guest_files: Vec<(PathBuf, String)>,
+    /// Answers to host calls, see docs/stubs.md; may be repeated
+    #[arg(long, value_name = "FILE")]
+    stub: Vec<PathBuf>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Virtual time at the start, in seconds since 1970 [default: the same in every run]
+    #[arg(long, value_name = "SECONDS")]
+    epoch: Option<u64>,
+    /// Time of one entry point in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    entry_time: f64,
+    /// Decisions of one entry point: a limit that does not depend on the machine
+    #[arg(long, value_name = "N")]
+    entry_decisions: Option<u64>,
+    #[command(flatten)]
+    limits: limits::Arguments,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("an environment variable is NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn mapping(text: &str) -> Result<(PathBuf, String), String> {
+    let (host, guest) = text.rsplit_once("::").ok_or("a file is HOST::GUEST")?;
+    if !guest.starts_with('/') {
+        return Err(format!("the guest path `{guest}` is not absolute"));
+    }
+    Ok((host.into(), guest.to_owned()))
+}
+
+/// A sample and what is known of it.
+pub(super) struct Analysed {
+    /// The file as the user named it.
+    pub(super) name: String,
+    pub(super) options: Options,
+    pub(super) analysis: Analysis,
+}
+
+/// What is the same for all samples of a command: read once.
+pub(super) struct Analyser<'a> {
+    arguments: &'a Arguments,
+    options: Options,
+    rules: rules::Set,
+}
+
+impl Arguments {
+    /// Reads the files that the options name.
+    pub(super) fn prepare(&self) -> Result<Analyser<'_>, Failure> {
+        let options = self.options().map_err(|error| Failure::new(Exit::Usage, error))?;
+        Ok(Analyser { arguments: self, options, rules: rules::Set::builtin() })
+    }
+
+    fn options(&self) -> anyhow::Result<Options> {
+        let mut options = Options::default();
+        options.limits = self.limits.to_limits()?;
+        options.drive = match &*self.drive {
+            "auto" => Drive::Auto,
+            "exports" => Drive::Exports,
+            "none" => Drive::None,
+            name => Drive::Name(name.to_owned()),
+        };
+        options.entry_time = Duration::try_from_secs_f64(self.entry_time)
+            .with_context(|| format!("--entry-time {} is not a time", self.entry_time))?;
+        options.entry_decisions = self.entry_decisions;
+        options.seed = self.seed;
+        if let Some(seconds) = self.epoch {
+            let nanos = seconds.checked_mul(1_000_000_000);
+            options.epoch_ns = nanos.with_context(|| format!("--epoch {seconds} is beyond the year 2554"))?;
+        }
+        options.args.extend(self.arg.iter().cloned());
+        options.env.clone_from(&self.env);
+        if let Some(path) = &self.stdin {
+            options.stdin = input::read(path)?;
+        }
+        for (host, guest) in &self.guest_files {
+            options.files.insert(guest.clone(), input::read(host)?);
+        }
+        for path in &self.stub {
+            let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            options.stubs.push((text, path.display().to_string()));
+        }
+        Ok(options)
+    }
+}
+
+impl Analyser<'_> {
+    /// Reads and analyses a sample.
+    pub(super) fn analyse(&self, file: &Path) -> Result<Analysed, Failure> {
+        let bytes = input::read(file).map_err(|error| Failure::new(Exit::Usage, error))?;
+        let mut options = self.options.clone();
+        if let Some(words) = &self.arguments.invoke {
+            options.invoke = invoke(&bytes, words).map_err(|error| Failure::new(Exit::NotExecutable, error))?;
+        }
+        let progress = input::Progress::begin(file);
+        let analysis = Analysis::of(&bytes, &options, &self.rules);
+        drop(progress);
+        Ok(Analysed { name: file.display().to_string(), options, analysis })
+    }
+}
+
+/// Reads the arguments of an export by their types. `None` if the sample is no module: then there is nothing to call.
+fn invoke(bytes: &[u8], words: &[String]) -> anyhow::Result<Option<(String, Vec<Value>)>> {
+    let Some((export, words)) = words.split_first() else { return Ok(None) };
+    let Ok(binary) = wat::parse_bytes(bytes) else { return Ok(None) };
+    let Ok(module) = Module::parse(&*binary) else { return Ok(None) };
+    let found = module.exports().iter().find(|found| *found.name == **export).and_then(|found| found.func);
+    let ty = found.and_then(|func| module.func_type(func));
+    let ty = ty.with_context(|| format!("there is no exported function `{export}`"))?;
+    let given = words.len();
+    anyhow::ensure!(ty.params().len() == given, "`{export}` takes {} arguments, {given} given", ty.params().len());
+    let values = ty.params().iter().zip(words).map(|(&ty, word)| value_type(ty).parse(word).map_err(anyhow::Error::msg));
+    Ok(Some((export.clone(), values.collect::<anyhow::Result<_>>()?)))
+}
+
+fn value_type(ty: ValType) -> Type {
+    match ty {
+        ValType::I32 => Type::I32,
+        ValType::I64 => Type::I64,
+        ValType::F32 => Type::F32,
+        ValType::F64 => Type::F64,
+        ValType::V128 => Type::V128,
+        ValType::Ref(reference) if reference.is_extern_ref() => Type::ExternRef,
+        ValType::Ref(_) => Type::FuncRef,
+    }
+}

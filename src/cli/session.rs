@@ -1,0 +1,89 @@
+//! A bare session for `trace` and `dump`: the entry points in their order, imports answered with zeros, no sandbox.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use wasmspoor::{InvokeError, Options, Outcome, Session, Tracer};
+
+use super::{
+    Exit, Failure,
+    input::{Progress, read},
+    limits,
+};
+
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(super) struct Arguments {
+    /// The sample, binary or text; `-` reads standard input
+    pub(super) file: PathBuf,
+    /// The exported function to call after the start function, and its arguments (give FILE first). Without this option: `_start`, if it is exported
+    #[arg(long, value_name = "EXPORT [ARG]", num_args = 1.., allow_negative_numbers = true)]
+    invoke: Option<Vec<String>>,
+    #[command(flatten)]
+    limits: limits::Arguments,
+}
+
+/// An entry point and how it ended.
+pub(super) struct Entry {
+    /// `start`, or the name of the export.
+    pub(super) name: String,
+    pub(super) outcome: Outcome,
+}
+
+/// Runs the sample: start function, then the export asked for, or `_start`.
+pub(super) fn run(arguments: &Arguments) -> Result<(Session, Vec<Entry>), Failure> {
+    let bytes = read(&arguments.file).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let limits = arguments.limits.to_limits().map_err(|error| Failure::new(Exit::Usage, error))?;
+    let progress = Progress::begin(&arguments.file);
+    let tracer = Tracer::new(Options::default().limits(limits));
+    let invalid = |error| Failure::new(Exit::Invalid, anyhow::Error::new(error).context(arguments.file.display().to_string()));
+    let mut session = tracer.load(&bytes).map_err(invalid)?;
+    drop(bytes);
+    let entries = enter(&mut session, arguments.invoke.as_deref())?;
+    drop(progress);
+    Ok((session, entries))
+}
+
+fn enter(session: &mut Session, invoke: Option<&[String]>) -> Result<Vec<Entry>, Failure> {
+    let not_executable = |error: InvokeError| Failure::new(Exit::NotExecutable, error);
+    let export = match invoke {
+        Some(words) => words.first().cloned(),
+        None => session.params("_start").is_some_and(|params| params.is_empty()).then(|| "_start".to_owned()),
+    };
+    // Wrong arguments are said before anything runs.
+    let args = match (&export, invoke) {
+        (Some(export), Some(words)) => arguments_of(session, export, &words[1..])?,
+        _ => Vec::new(),
+    };
+    let mut entries = Vec::new();
+    let outcome = session.start().map_err(not_executable)?;
+    let goes_on = matches!(outcome, Outcome::Returned(_));
+    if session.module().start().is_some() || !goes_on {
+        entries.push(Entry { name: "start".into(), outcome });
+    }
+    if let (Some(export), true) = (export, goes_on) {
+        let outcome = session.invoke(&export, &args).map_err(not_executable)?;
+        entries.push(Entry { name: export, outcome });
+    }
+    Ok(entries)
+}
+
+/// Reads the arguments of an export by their types.
+fn arguments_of(session: &Session, export: &str, words: &[String]) -> Result<Vec<wasmspoor::Value>, Failure> {
+    let fail = |message: String| Failure::new(Exit::NotExecutable, anyhow::anyhow!(message));
+    let Some(params) = session.params(export) else {
+        let exports = session.exports();
+        let shown: Vec<_> = exports.iter().take(20).map(|name| format!("`{name}`")).collect();
+        let known = match (shown.is_empty(), exports.len() - shown.len()) {
+            (true, _) => "it exports none".to_owned(),
+            (false, 0) => format!("it exports {}", shown.join(", ")),
+            (false, more) => format!("it exports {} and {more} more", shown.join(", ")),
+        };
+        return Err(fail(format!("there is no exported function `{export}`; {known}")));
+    };
+    if params.len() != words.len() {
+        let types: Vec<_> = params.iter().map(ToString::to_string).collect();
+        return Err(fail(format!("`{export}` takes {} arguments ({}), {} given", params.len(), types.join(" "), words.len())));
+    }
+    params.iter().zip(words).map(|(ty, word)| ty.parse(word).map_err(fail)).collect()
+}

@@ -1,0 +1,179 @@
+//! The control flow of a run, exactly: which blocks ran, and for one function how often each edge between its blocks was taken.
+//!
+//! Both replay the trace once more, because only a graph or a coverage file asks for them. Memory follows the code, not the trace; the stack of
+//! [`Flow`] is as deep as that of the run, which a limit bounds.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    module::{CodeOffset, FuncIndex, Module},
+    trace::{CallKind, Counts, End, FuncKey, RanFunction, ReplayError, Run, Trace, Visitor},
+};
+
+/// A block that ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RanBlock {
+    /// Its function.
+    pub func: FuncIndex,
+    /// Offset of its first instruction.
+    pub offset: CodeOffset,
+    /// Offset of the byte after its last instruction.
+    pub end: CodeOffset,
+    /// Offsets of its instructions.
+    pub instructions: Vec<CodeOffset>,
+    /// How often it was begun.
+    pub count: u64,
+}
+
+/// The blocks that ran, by offset. Blocks without an instruction are left out.
+///
+/// # Errors
+///
+/// When the trace does not fit its modules.
+pub fn blocks(trace: &Trace) -> Result<Vec<RanBlock>, ReplayError> {
+    let counts = trace.counts()?;
+    let mut blocks = match trace.modules.first() {
+        Some(module) => ran_blocks(module, &counts),
+        None => Vec::new(),
+    };
+    blocks.sort_by_key(|block| block.offset);
+    Ok(blocks)
+}
+
+fn ran_blocks(module: &Arc<Module>, counts: &Counts) -> Vec<RanBlock> {
+    let mut found = Vec::new();
+    for function in &counts.per_function {
+        let Ok(code) = module.code(function.func) else { continue };
+        for (block, &count) in code.blocks().iter().zip(&function.per_block).filter(|(_, count)| **count > 0) {
+            let instructions: Vec<_> = code.ops()[block.range()].iter().map(|op| op.offset).collect();
+            let Some(&offset) = instructions.first() else { continue };
+            // What follows the last instruction: the next one (`end` and `else` between them are nobody's), or the end of the body.
+            let end = code.ops().get(block.range().end).map_or(CodeOffset(code.body().end), |op| op.offset);
+            found.push(RanBlock { func: function.func, offset, end, instructions, count });
+        }
+    }
+    found
+}
+
+/// How control went through one function.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// Block → how often it was begun.
+    pub blocks: BTreeMap<u32, u64>,
+    /// From block, to block → how often.
+    pub edges: BTreeMap<(u32, u32), u64>,
+}
+
+impl Flow {
+    /// Replays a trace for one function.
+    ///
+    /// # Errors
+    ///
+    /// When the trace does not fit its modules.
+    pub fn of(trace: &Trace, func: FuncIndex) -> Result<Self, ReplayError> {
+        let mut walker = Walker { func, frames: Vec::new(), flow: Self::default() };
+        trace.replay(&mut walker)?;
+        Ok(walker.flow)
+    }
+}
+
+/// No block yet, or a frame of another function.
+const NONE: u32 = u32::MAX;
+
+struct Walker {
+    func: FuncIndex,
+    /// For each frame of the function the block that ran last, with [`NONE`] for frames of others and below each invocation `None`.
+    frames: Vec<Option<u32>>,
+    flow: Flow,
+}
+
+impl Visitor for Walker {
+    fn block(&mut self, run: Run<'_>) {
+        if run.function().index() != self.func {
+            return;
+        }
+        let block = run.block().0;
+        *self.flow.blocks.entry(block).or_insert(0) += 1;
+        if let Some(Some(last)) = self.frames.last_mut() {
+            if *last != NONE {
+                *self.flow.edges.entry((*last, block)).or_insert(0) += 1;
+            }
+            *last = block;
+        }
+    }
+
+    fn call(&mut self, _run: Run<'_>, _kind: CallKind, _callee: RanFunction<'_>) {
+        self.frames.push(Some(NONE));
+    }
+
+    fn tail_call(&mut self, _run: Run<'_>, _kind: CallKind, _callee: RanFunction<'_>) {
+        if let Some(frame) = self.frames.last_mut() {
+            *frame = Some(NONE);
+        }
+    }
+
+    fn leave(&mut self, _run: Run<'_>) {
+        // The first frame of an invocation goes with its end.
+        if matches!(self.frames.iter().rev().nth(1), Some(Some(_))) {
+            self.frames.pop();
+        }
+    }
+
+    fn invoke(&mut self, _func: FuncKey) {
+        self.frames.extend([None, Some(NONE)]);
+    }
+
+    fn end(&mut self, _end: &End) {
+        while let Some(Some(_)) = self.frames.pop() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Options, Tracer, Value};
+
+    use super::*;
+
+    fn trace(text: &str, calls: &[i32]) -> Trace {
+        let mut session = Tracer::new(Options::default()).load(text.as_bytes()).unwrap();
+        session.start().unwrap();
+        for &argument in calls {
+            session.invoke("f", &[Value::I32(argument)]).unwrap();
+        }
+        session.finish()
+    }
+
+    /// Edges of a loop that calls itself once on the way: the recursion has a frame of its own.
+    #[test]
+    fn edges_are_those_of_each_frame() {
+        let text = r#"(module (func $f (export "f") (param i32)
+            (if (i32.eqz (local.get 0)) (then return))
+            (call $f (i32.sub (local.get 0) (i32.const 1)))
+            (loop (br_if 0 (i32.eqz (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))))"#;
+        let trace = trace(text, &[2]);
+        let flow = Flow::of(&trace, FuncIndex(0)).unwrap();
+        let entered = flow.blocks[&0];
+        assert_eq!(entered, 3, "{flow:?}");
+        let out_of_entry: u64 = flow.edges.iter().filter(|((from, _), _)| *from == 0).map(|(_, count)| count).sum();
+        assert_eq!(out_of_entry, 3, "{flow:?}");
+        assert_eq!(flow.edges.get(&(0, 1)), Some(&1), "the `then` arm ran once: {flow:?}");
+        let back: u64 = flow.edges.iter().filter(|((from, to), _)| to <= from).map(|(_, count)| count).sum();
+        // With 1 the loop is entered again once (1 - 1 = 0), with 2 never.
+        assert_eq!(back, 1, "{flow:?}");
+        for (&block, &count) in flow.blocks.iter().filter(|(block, _)| **block != 0) {
+            let into: u64 = flow.edges.iter().filter(|((_, to), _)| *to == block).map(|(_, count)| count).sum();
+            assert_eq!(into, count, "block {block}: {flow:?}");
+        }
+    }
+
+    #[test]
+    fn blocks_cover_what_ran_and_no_more() {
+        let text = r#"(module (func (export "f") (param i32)
+            (if (local.get 0) (then (nop)) (else (nop) (nop)))))"#;
+        let trace = trace(text, &[1, 1]);
+        let blocks = blocks(&trace).unwrap();
+        let shape: Vec<_> = blocks.iter().map(|block| (block.instructions.len(), block.count)).collect();
+        assert_eq!(shape, [(2, 2), (1, 2)]);
+        assert!(blocks.iter().all(|block| block.offset < block.end));
+    }
+}

@@ -1,0 +1,333 @@
+//! Graphs in DOT: the call graph of the run, the static one, both in one with the colours of what ran, the state machine, the control flow of a function.
+//!
+//! Nothing is left out: a graph has all nodes and edges of its source. Names of the sample stand in quoted strings only, escaped and cut.
+//!
+//! | node | means |
+//! |---|---|
+//! | red | executed, and suspicious (score above 20) |
+//! | green | executed |
+//! | blue ellipse | import |
+//! | grey, dashed | never executed |
+//! | orange | executed, but not in the static graph |
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+use crate::{
+    module::{
+        Code, FuncIndex,
+        cfg::{Cfg, EdgeKind},
+        view::View,
+    },
+    passes::{CallKind, flow::Flow},
+};
+
+use super::{Names, Report, escape::clip};
+
+/// A static score above this is suspicious.
+pub const SUSPICIOUS: u32 = 20;
+
+/// Characters of a label at most.
+const MAX_LABEL: usize = 200;
+
+/// A graph in the making.
+struct Graph {
+    text: String,
+}
+
+impl Graph {
+    fn new(name: &str) -> Self {
+        let mut text = format!("digraph {name} {{\n");
+        text.push_str("  rankdir=TB;\n  node [shape=box, style=filled, fillcolor=white, fontname=\"monospace\", fontsize=10];\n");
+        text.push_str("  edge [fontname=\"monospace\", fontsize=9];\n");
+        Self { text }
+    }
+
+    fn node(&mut self, id: &str, label: &[String], attributes: &str) {
+        let _ = writeln!(self.text, "  {id} [label={}, {attributes}];", quote(label));
+    }
+
+    fn edge(&mut self, from: &str, to: &str, label: &str, attributes: &str) {
+        let separator = if attributes.is_empty() { "" } else { ", " };
+        let _ = writeln!(self.text, "  {from} -> {to} [label={}{separator}{attributes}];", quote(&[label.to_owned()]));
+    }
+
+    fn legend(&mut self, entries: &[(&str, &str)]) {
+        self.text.push_str("  subgraph cluster_legend {\n    label=\"legend\";\n    fontname=\"monospace\";\n    fontsize=10;\n");
+        for (position, (label, attributes)) in entries.iter().enumerate() {
+            let _ = writeln!(self.text, "    legend{position} [label={}, {attributes}];", quote(&[(*label).to_owned()]));
+        }
+        self.text.push_str("  }\n");
+    }
+
+    fn finish(mut self) -> String {
+        self.text.push_str("}\n");
+        self.text
+    }
+}
+
+/// A quoted string of DOT, the lines one below the other. Graphviz reads escapes and HTML entities in it; those of the sample stay text.
+fn quote(lines: &[String]) -> String {
+    let mut quoted = String::from("\"");
+    for (position, line) in lines.iter().enumerate() {
+        quoted.push_str(if position > 0 { "\\n" } else { "" });
+        for char in clip(line, MAX_LABEL).chars() {
+            match char {
+                '\\' => quoted.push_str("\\\\"),
+                '"' => quoted.push_str("\\\""),
+                '&' => quoted.push_str("&amp;"),
+                '<' => quoted.push_str("&lt;"),
+                '>' => quoted.push_str("&gt;"),
+                _ => quoted.push(char),
+            }
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+const RED: &str = "fillcolor=\"#f4a3a3\", color=\"#b00000\"";
+const GREEN: &str = "fillcolor=\"#b7e4b0\", color=\"#207020\"";
+const BLUE: &str = "shape=ellipse, fillcolor=\"#bcd7f5\", color=\"#2050a0\"";
+const GREY: &str = "fillcolor=\"#eeeeee\", color=\"#888888\", fontcolor=\"#666666\", style=\"filled,dashed\"";
+const ORANGE: &str = "fillcolor=\"#ffd08a\", color=\"#c06000\"";
+const HOST: &str = "shape=doublecircle, fillcolor=white";
+
+const LEGEND: &[(&str, &str)] = &[
+    ("executed, suspicious", RED),
+    ("executed", GREEN),
+    ("import", BLUE),
+    ("never executed", GREY),
+    ("executed, not in the static graph", ORANGE),
+];
+
+/// What a run knows of its functions.
+struct Ran<'a> {
+    calls: BTreeMap<FuncIndex, (u64, u64)>,
+    unexpected: BTreeSet<FuncIndex>,
+    names: Names<'a>,
+}
+
+impl<'a> Ran<'a> {
+    fn of(report: &Report<'a>) -> Self {
+        let calls = report.functions.iter().map(|function| (function.index, (function.calls, function.classes.total)));
+        Self {
+            calls: calls.collect(),
+            unexpected: report.coverage.unexpected.iter().copied().collect(),
+            names: Names::of(report.view),
+        }
+    }
+
+    fn node(&self, graph: &mut Graph, func: FuncIndex) {
+        let mut label = vec![self.names.func(func)];
+        let attributes = if self.names.import(func).is_some() {
+            BLUE
+        } else if let Some((calls, instructions)) = self.calls.get(&func) {
+            label.push(format!("{calls} calls, {instructions} instructions"));
+            let score = self.names.function(func).map_or(0, |function| function.score);
+            match (self.unexpected.contains(&func), score > SUSPICIOUS) {
+                (true, _) => ORANGE,
+                (_, true) => RED,
+                _ => GREEN,
+            }
+        } else {
+            GREY
+        };
+        graph.node(&id(func), &label, attributes);
+    }
+}
+
+fn id(func: FuncIndex) -> String {
+    format!("f{func}")
+}
+
+/// The call graph of the run: who called whom, and how often.
+pub fn calls(report: &Report<'_>) -> String {
+    let ran = Ran::of(report);
+    let mut graph = Graph::new("calls");
+    let edges = &report.call_graph.edges;
+    let mut funcs: BTreeSet<_> = edges.iter().flat_map(|edge| edge.caller.into_iter().chain([edge.callee])).collect();
+    funcs.extend(ran.calls.keys());
+    if edges.iter().any(|edge| edge.caller.is_none()) {
+        graph.node("host", &["the host".to_owned()], HOST);
+    }
+    for func in funcs {
+        ran.node(&mut graph, func);
+    }
+    for edge in edges {
+        run_edge(&mut graph, edge, "");
+    }
+    graph.legend(LEGEND);
+    graph.finish()
+}
+
+fn run_edge(graph: &mut Graph, edge: &crate::passes::CallEdge, attributes: &str) {
+    let from = edge.caller.map_or_else(|| "host".to_owned(), id);
+    let how = match (edge.kind, edge.tail) {
+        (CallKind::Direct, false) => "",
+        (CallKind::Direct, true) => " tail",
+        (CallKind::Indirect, false) => " indirect",
+        (CallKind::Indirect, true) => " indirect tail",
+        (CallKind::Host, _) => " host",
+    };
+    graph.edge(&from, &id(edge.callee), &format!("{}{how}", edge.count), attributes);
+}
+
+/// The static call graph.
+pub fn static_calls(view: &View) -> String {
+    let names = Names::of(view);
+    let dead: BTreeSet<_> = view.calls.dead.iter().copied().collect();
+    let mut graph = Graph::new("static_calls");
+    let imports = view.imports.iter().filter_map(|import| import.func);
+    for func in imports.chain(view.functions.iter().map(|function| function.index)) {
+        let attributes = match (names.import(func), names.function(func)) {
+            (Some(_), _) => BLUE,
+            _ if dead.contains(&func) => GREY,
+            (_, Some(function)) if function.score > SUSPICIOUS => RED,
+            _ => "fillcolor=white",
+        };
+        graph.node(&id(func), &[names.func(func)], attributes);
+    }
+    for edge in &view.calls.edges {
+        let (label, attributes) = match edge.kind {
+            crate::module::view::CallKind::Direct => (edge.sites.to_string(), ""),
+            crate::module::view::CallKind::Indirect => (format!("{} indirect", edge.sites), "style=dashed"),
+        };
+        graph.edge(&id(edge.caller), &id(edge.callee), &label, attributes);
+    }
+    graph.legend(&[("score above 20", RED), ("import", BLUE), ("nothing can call it", GREY)]);
+    graph.finish()
+}
+
+/// What ran, over what there is: the static call graph and the run's in one.
+pub fn dynamic(report: &Report<'_>) -> String {
+    let ran = Ran::of(report);
+    let mut graph = Graph::new("dynamic");
+    graph.node("host", &["the host".to_owned()], HOST);
+    let imports = report.view.imports.iter().filter_map(|import| import.func);
+    for func in imports.chain(report.view.functions.iter().map(|function| function.index)) {
+        ran.node(&mut graph, func);
+    }
+    let hidden: BTreeSet<_> = report.coverage.hidden.iter().map(|call| (call.caller, call.callee)).collect();
+    for edge in &report.call_graph.edges {
+        let is_hidden = hidden.contains(&(edge.caller, edge.callee));
+        run_edge(&mut graph, edge, if is_hidden { "color=\"#c06000\", penwidth=2" } else { "color=\"#207020\"" });
+    }
+    let executed: BTreeSet<_> = report.call_graph.edges.iter().map(|edge| (edge.caller, edge.callee)).collect();
+    for edge in report.view.calls.edges.iter().filter(|edge| !executed.contains(&(Some(edge.caller), edge.callee))) {
+        graph.edge(&id(edge.caller), &id(edge.callee), "", "style=dashed, color=\"#aaaaaa\"");
+    }
+    graph.legend(LEGEND);
+    graph.finish()
+}
+
+/// The state machine: functions as states, calls as transitions.
+pub fn states(report: &Report<'_>) -> String {
+    let names = Names::of(report.view);
+    let mut graph = Graph::new("states");
+    for state in &report.states.states {
+        let label = [names.func(state.func), format!("{} visits", state.visits)];
+        let fill = match (state.initial, state.terminal) {
+            (true, _) => "fillcolor=\"#b7e4b0\"",
+            (_, true) => "fillcolor=\"#eeeeee\"",
+            _ => "fillcolor=white",
+        };
+        let shape = if state.terminal { "shape=box, peripheries=2" } else { "shape=box, style=\"filled,rounded\"" };
+        graph.node(&id(state.func), &label, &format!("{fill}, {shape}"));
+    }
+    for step in &report.states.transitions {
+        let style = match (step.back, step.rare) {
+            (true, _) => "color=\"#b00000\", penwidth=2",
+            (_, true) => "style=dotted",
+            _ => "",
+        };
+        graph.edge(&id(step.from), &id(step.to), &format!("{} ({:.0} %)", step.count, step.probability * 100.0), style);
+    }
+    graph.legend(&[
+        ("initial", "fillcolor=\"#b7e4b0\", style=\"filled,rounded\""),
+        ("terminal", "fillcolor=\"#eeeeee\", peripheries=2"),
+        ("red edge: back, dotted edge: rare", "fillcolor=white"),
+    ]);
+    graph.finish()
+}
+
+/// The word for an edge; none where it goes without saying.
+fn way(kind: EdgeKind) -> &'static str {
+    match kind {
+        EdgeKind::Next | EdgeKind::Jump => "",
+        EdgeKind::Taken => "taken",
+        EdgeKind::NotTaken => "not taken",
+        EdgeKind::Then => "then",
+        EdgeKind::Else => "else",
+        EdgeKind::Table => "table",
+    }
+}
+
+/// Mnemonics shown of a block.
+const SHOWN_OPS: usize = 6;
+
+/// The control flow of a function, with how often each block ran and each edge was taken. `flow` is absent if there was no run.
+pub fn cfg(report: &Report<'_>, func: FuncIndex, code: &Code, flow: Option<&Flow>) -> String {
+    let names = Names::of(report.view);
+    let graph_of = Cfg::of(code);
+    let mut graph = Graph::new("cfg");
+    let _ = writeln!(graph.text, "  label={};\n  labelloc=t;", quote(&[names.func(func)]));
+    for (index, block) in (0u32..).zip(code.blocks()) {
+        let ops = &code.ops()[block.range()];
+        let count = flow.and_then(|flow| flow.blocks.get(&index)).copied().unwrap_or(0);
+        let span = match (ops.first(), ops.last()) {
+            (Some(first), Some(last)) => format!("{:#x} to {:#x}", first.offset.0, last.offset.0),
+            _ => "empty".to_owned(),
+        };
+        let mut label = vec![format!("block {index}: {span}"), format!("{} instructions, executed {count} times", ops.len())];
+        if let Some(found) = graph_of.loops.iter().find(|found| found.header.0 == index) {
+            label.push(format!("header of a loop, depth {}", found.depth));
+        }
+        label.extend(ops.iter().take(SHOWN_OPS).map(|op| op.opcode.mnemonic().to_owned()));
+        if let Some(more) = ops.len().checked_sub(SHOWN_OPS).filter(|&more| more > 0) {
+            label.push(format!("and {more} more"));
+        }
+        graph.node(&format!("b{index}"), &label, if count > 0 { GREEN } else { GREY });
+    }
+    // Several edges between the same blocks are one: the run does not tell them apart.
+    let mut edges: BTreeMap<(u32, u32), Vec<&'static str>> = BTreeMap::new();
+    for edge in &graph_of.edges {
+        edges.entry((edge.from.0, edge.to.0)).or_default().push(way(edge.kind));
+    }
+    for ((from, to), mut ways) in edges {
+        let count = flow.and_then(|flow| flow.edges.get(&(from, to))).copied().unwrap_or(0);
+        // Wasm is structured: an edge goes back only to a loop that encloses it.
+        let is_back = to <= from;
+        let style = match (is_back, count) {
+            (true, 0) => "color=\"#b00000\", style=dashed",
+            (true, _) => "color=\"#b00000\", penwidth=2",
+            (false, 0) => "color=\"#aaaaaa\", style=dashed",
+            (false, _) => "color=\"#207020\"",
+        };
+        ways.dedup();
+        let back = if is_back { " (back)" } else { "" };
+        let label = format!("{} {count}{back}", ways.join(", "));
+        graph.edge(&format!("b{from}"), &format!("b{to}"), label.trim_start(), style);
+    }
+    graph.legend(&[("executed", GREEN), ("never executed", GREY), ("red edge: back edge", "fillcolor=white")]);
+    graph.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_labels_stay_inside_their_quotes() {
+        for (label, expected) in [
+            ("a\"];x[label=\"b", "\"a\\\"];x[label=\\\"b\""),
+            ("back\\", "\"back\\\\\""),
+            ("<b>&lt;", "\"&lt;b&gt;&amp;lt;\""),
+            ("\\N\u{1b}\u{202e}\n", "\"\\\\N\\\\u{1b}\\\\u{202e}\\\\n\""),
+        ] {
+            assert_eq!(quote(&[label.to_owned()]), expected);
+        }
+    }
+}

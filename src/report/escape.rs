@@ -1,0 +1,222 @@
+//! Text of a sample on its way out: to a terminal, into a table, a graph or JSON.
+//!
+//! A sample chooses its names, so they come with control sequences that fake a verdict, with characters that turn a line round, with quotes and
+//! with megabytes. Every renderer takes them through this file.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::ser::Formatter;
+
+/// Returns `text` with control and format characters escaped, so that a name can neither move the cursor nor turn the line round. Line feeds stay.
+pub fn escape(text: &str) -> String {
+    escape_with(text, |char| char == '\n')
+}
+
+/// As [`escape`], on one line: line feeds are escaped too.
+pub fn line(text: &str) -> String {
+    escape_with(text, |_| false)
+}
+
+/// As [`line`], cut after `max` characters; what is cut is counted.
+pub fn clip(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        None => line(text),
+        Some((end, _)) => format!("{}…(+{} bytes)", line(&text[..end]), text.len() - end),
+    }
+}
+
+fn escape_with(text: &str, keep: impl Fn(char) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            _ if keep(char) => out.push(char),
+            '\n' => out.push_str("\\n"),
+            _ if is_deceptive(char) => out.extend(char.escape_unicode()),
+            _ => out.push(char),
+        }
+    }
+    out
+}
+
+/// Controls (C0, DEL, C1), bidirectional controls, and characters that show nothing.
+fn is_deceptive(char: char) -> bool {
+    char.is_control()
+        || matches!(char,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Writes `value` as JSON: a line for each entry of the outer [`LEVELS`] levels, what lies deeper on one line, and a line feed at the end.
+/// Deceptive characters and `<`, `>`, `&` are written as `\u` sequences, so that the text is safe in a terminal and inside HTML.
+///
+/// # Errors
+///
+/// When `out` cannot be written.
+pub fn write_json(out: &mut impl io::Write, value: &impl Serialize) -> io::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Lines::new(LEVELS)))?;
+    out.write_all(b"\n")
+}
+
+/// As [`write_json`], all on one line.
+///
+/// # Errors
+///
+/// When `out` cannot be written.
+pub fn write_json_line(out: &mut impl io::Write, value: &impl Serialize) -> io::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Lines::new(0)))?;
+    out.write_all(b"\n")
+}
+
+/// Levels of [`write_json`] that are broken into lines: the object, its members, and the elements of lists in them.
+pub const LEVELS: usize = 3;
+
+/// Breaks lines down to a level, escapes what could deceive.
+struct Lines {
+    levels: usize,
+    depth: usize,
+    has_value: bool,
+}
+
+impl Lines {
+    fn new(levels: usize) -> Self {
+        Self { levels, depth: 0, has_value: false }
+    }
+
+    fn breaks(&self) -> bool {
+        self.depth <= self.levels
+    }
+
+    fn open<W: ?Sized + io::Write>(&mut self, writer: &mut W, bracket: &[u8]) -> io::Result<()> {
+        self.depth += 1;
+        self.has_value = false;
+        writer.write_all(bracket)
+    }
+
+    fn close<W: ?Sized + io::Write>(&mut self, writer: &mut W, bracket: &[u8]) -> io::Result<()> {
+        let was_broken = self.breaks() && self.has_value;
+        self.depth -= 1;
+        if was_broken {
+            self.indent(writer)?;
+        }
+        writer.write_all(bracket)
+    }
+
+    fn separate<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        if !first {
+            writer.write_all(b",")?;
+        }
+        if self.breaks() {
+            return self.indent(writer);
+        }
+        Ok(())
+    }
+
+    fn indent<W: ?Sized + io::Write>(&self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b"\n")?;
+        (0..self.depth).try_for_each(|_| writer.write_all(b"  "))
+    }
+}
+
+impl Formatter for Lines {
+    fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.open(writer, b"[")
+    }
+
+    fn end_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.close(writer, b"]")
+    }
+
+    fn begin_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.separate(writer, first)
+    }
+
+    fn end_array_value<W: ?Sized + io::Write>(&mut self, _writer: &mut W) -> io::Result<()> {
+        self.has_value = true;
+        Ok(())
+    }
+
+    fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.open(writer, b"{")
+    }
+
+    fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.close(writer, b"}")
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.separate(writer, first)
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(if self.breaks() { b": " } else { b":" })
+    }
+
+    fn end_object_value<W: ?Sized + io::Write>(&mut self, _writer: &mut W) -> io::Result<()> {
+        self.has_value = true;
+        Ok(())
+    }
+
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut written = 0;
+        for (at, char) in fragment.char_indices() {
+            if matches!(char, '<' | '>' | '&') || is_deceptive(char) {
+                writer.write_all(&fragment.as_bytes()[written..at])?;
+                for unit in char.encode_utf16(&mut [0; 2]) {
+                    write!(writer, "\\u{unit:04x}")?;
+                }
+                written = at + char.len_utf8();
+            }
+        }
+        writer.write_all(&fragment.as_bytes()[written..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_reaches_the_terminal_raw() {
+        for (text, expected) in [
+            ("main", "main"),
+            ("\u{1b}[2Jclean", "\\u{1b}[2Jclean"),
+            ("a\u{202e}b", "a\\u{202e}b"),
+            ("\r\u{7f}\u{9b}", "\\u{d}\\u{7f}\\u{9b}"),
+            ("two\nlines", "two\nlines"),
+            ("наивно", "наивно"),
+        ] {
+            assert_eq!(escape(text), expected);
+        }
+        assert_eq!(line("two\nlines"), "two\\nlines");
+    }
+
+    #[test]
+    fn what_is_cut_is_counted() {
+        assert_eq!(clip("abc", 3), "abc");
+        assert_eq!(clip("абвг", 3), "абв…(+2 bytes)");
+    }
+
+    #[test]
+    fn json_is_the_same_value_and_plain_text() {
+        for text in ["<img src=x onerror=alert(1)>", "\u{1b}[2J\u{202e}\u{7f}\u{e0001}\"\\\n", "plain", ""] {
+            let value = serde_json::json!({"a": [{"b": [text, 1, []]}, {}], "c": {"d": {"e": [1, 2]}}});
+            for is_line in [false, true] {
+                let mut out = Vec::new();
+                if is_line { write_json_line(&mut out, &value) } else { write_json(&mut out, &value) }.unwrap();
+                let out = String::from_utf8(out).unwrap();
+                assert_eq!(serde_json::from_str::<serde_json::Value>(&out).unwrap(), value);
+                assert!(!out.contains(['<', '>', '\u{1b}', '\u{202e}', '\u{7f}', '\u{e0001}']), "{out}");
+            }
+        }
+    }
+
+    #[test]
+    fn lines_break_down_to_the_third_level() {
+        let mut out = Vec::new();
+        write_json(&mut out, &serde_json::json!({"a": {"b": [{"c": 1}, {"c": 2}]}, "d": []})).unwrap();
+        let expected = "{\n  \"a\": {\n    \"b\": [\n      {\"c\":1},\n      {\"c\":2}\n    ]\n  },\n  \"d\": []\n}\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}

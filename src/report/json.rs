@@ -1,0 +1,430 @@
+//! The report as one object, schema `spoor.report/1`: `docs/json.md` describes it, `docs/report.schema.json` is generated from it.
+//!
+//! It borrows from the analysis, so that a module with tens of thousands of functions is not copied. No time stamps, no order that is not
+//! that of the sample: same analysis, same bytes.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use schemars::JsonSchema;
+use serde::Serialize;
+use sha2::Digest as _;
+
+use crate::{
+    AtTraceLimit, Value,
+    analysis::Analysis,
+    module::view::{File, Ioc, Proposal, Validity, View},
+    passes::{Branch, CallGraph, Constant, Coverage, Dynamic, Function, HotBlock, Loop, Metrics, Place, StateMachine},
+    rules::Match,
+    sandbox::{self, Answer, Call, Drive, FileChange, Run, Status},
+    verdict::{Class, Correlation, Finding, Reason, Technique},
+};
+
+/// Name and version of the layout of [`Report`]. Fields may be added within a version; none is removed or changes its meaning.
+pub const SCHEMA: &str = "spoor.report/1";
+
+/// What a report is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The sample as the user named it.
+    pub name: &'a str,
+    /// What is known of it.
+    pub analysis: &'a Analysis,
+    /// How it was run.
+    pub options: &'a sandbox::Options,
+    /// Host calls in [`Report::host_calls`] at most.
+    pub max_log: usize,
+}
+
+/// Everything that is known of a sample.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// What made the report.
+    pub tool: Tool,
+    /// What the sample is.
+    pub verdict: Class,
+    /// 0 to 100.
+    pub score: u8,
+    /// The family, if the evidence speaks for one.
+    pub family: Option<&'a str>,
+    /// How sure, 0 to 100.
+    pub confidence: u8,
+    /// How the run as a whole ended.
+    pub status: Status,
+    /// What the sample gave to `proc_exit` or `exit`.
+    pub exit_code: Option<i32>,
+    /// Why the verdict, weightiest first.
+    pub reasons: &'a [Reason],
+    /// What limits how far the result can be trusted, weightiest first.
+    pub limitations: &'a [String],
+    /// The file.
+    pub sample: Sample<'a>,
+    /// Executed instructions.
+    pub instructions: u64,
+    /// Mnemonic → executions.
+    pub opcodes: &'a BTreeMap<String, u64>,
+    /// What it wrote to standard output, if that is UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stdout: Option<&'a str>,
+    /// What it wrote to standard output, if that is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stdout_base64: Option<String>,
+    /// What it wrote to standard error, if that is UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<&'a str>,
+    /// What it wrote to standard error, if that is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr_base64: Option<String>,
+    /// ATT&CK techniques.
+    pub attack: &'a [Technique],
+    /// Rules that matched, with their evidence.
+    pub rules: &'a [Match],
+    /// Static findings that the run confirms or contradicts.
+    pub correlations: &'a [Correlation],
+    /// Notable facts.
+    pub findings: &'a [Finding],
+    /// Indicators of compromise.
+    pub iocs: &'a [Ioc],
+    /// Entry points in the order they were called, each with what it did.
+    pub entries: Vec<Entry<'a>>,
+    /// The whole run.
+    pub metrics: &'a Metrics,
+    /// What ran, against what there is.
+    pub coverage: &'a Coverage,
+    /// Loops that ran, greatest share first.
+    pub loops: &'a [Loop],
+    /// Defined functions that ran, by index.
+    pub functions: &'a [Function],
+    /// Blocks that ran most.
+    pub hot_blocks: &'a [HotBlock],
+    /// Branch instructions that ran, by place.
+    pub branches: &'a [Branch],
+    /// Who called whom.
+    pub call_graph: &'a CallGraph,
+    /// States and transitions of the call sequence.
+    pub states: &'a StateMachine,
+    /// Constants of cryptographic algorithms among executed instructions.
+    pub constants: &'a [Constant],
+    /// Windows of mining instructions, executed: signature → windows.
+    pub signatures: &'a BTreeMap<String, u64>,
+    /// Host calls in their order, up to the length asked for.
+    pub host_calls: Vec<HostCall<'a>>,
+    /// Host calls that are not in `host_calls`.
+    pub host_calls_cut: u64,
+    /// Who answered the host calls, and how many answers were made up.
+    pub fabricated: Vec<Fabricated<'a>>,
+    /// What it did to files.
+    pub files: &'a [FileChange],
+    /// Modules that it built in memory.
+    pub carved: Vec<Carved>,
+    /// Virtual nanoseconds slept.
+    pub slept_ns: u64,
+    /// Calls that slept.
+    pub sleeps: u64,
+    /// Why the trace could not be replayed to its end, if so.
+    pub replay_error: Option<&'a str>,
+    /// How it was run: with these, the run can be repeated.
+    pub options: OptionsUsed<'a>,
+    /// What the bytes say.
+    pub view: &'a View,
+}
+
+/// What made a report.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+pub struct Tool {
+    /// `wasmspoor`.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+/// This program.
+pub(super) const TOOL: Tool = Tool { name: "wasmspoor", version: env!("CARGO_PKG_VERSION") };
+
+/// The file.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Sample<'a> {
+    /// As the user named it.
+    pub name: &'a str,
+    /// Bytes of the binary module.
+    pub size: u64,
+    /// SHA-256 of the binary module, hexadecimal.
+    pub sha256: &'a str,
+    /// MD5, hexadecimal.
+    pub md5: &'a str,
+    /// MD5 of the names of the imported functions.
+    pub imphash: &'a str,
+    /// Shannon entropy in bits per byte.
+    pub entropy: f64,
+    /// Whether the sample was given as text; hashes and offsets are those of the binary made from it.
+    pub from_text: bool,
+    /// Whether it is a module, and valid.
+    pub validity: &'a Validity,
+    /// Field → `name version`.
+    pub producers: &'a [(String, String)],
+    /// Proposals that it uses.
+    pub proposals: &'a [Proposal],
+}
+
+/// An entry point and what it did.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Entry<'a> {
+    /// How it was called and how it ended.
+    #[serde(flatten)]
+    pub entry: &'a sandbox::Entry,
+    /// What it did.
+    pub metrics: Option<&'a Metrics>,
+}
+
+/// A host call and where it was made.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct HostCall<'a> {
+    /// The call.
+    #[serde(flatten)]
+    pub call: &'a Call,
+    /// The instruction that called; absent if the host did.
+    pub site: Option<Place>,
+}
+
+/// Calls of one imported function that were answered in one way.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Fabricated<'a> {
+    /// First part of its name.
+    pub module: &'a str,
+    /// Second part of its name.
+    pub name: &'a str,
+    /// Who answered.
+    pub answer: Answer,
+    /// Calls answered so.
+    pub calls: u64,
+    /// Of these, answers that were made up.
+    pub fabricated: u64,
+}
+
+/// A module that the sample built in memory.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Carved {
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256, hexadecimal.
+    pub sha256: String,
+}
+
+/// How the sample was run.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OptionsUsed<'a> {
+    /// `auto`, `exports`, `none`, or the export.
+    pub drive: &'a str,
+    /// The export that was called, with its arguments.
+    pub invoke: Option<(&'a str, &'a [Value])>,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Virtual time at the start, in nanoseconds since 1970.
+    pub epoch_ns: u64,
+    /// Time of one entry point in milliseconds.
+    pub entry_time_ms: u64,
+    /// Decisions of one entry point.
+    pub entry_decisions: Option<u64>,
+    /// Arguments, the program's name first.
+    pub args: &'a [String],
+    /// Environment.
+    pub env: &'a [(String, String)],
+    /// Bytes of standard input.
+    pub stdin_bytes: u64,
+    /// Guest path → bytes of the files that were given.
+    pub files: BTreeMap<&'a str, u64>,
+    /// Names of the stub files.
+    pub stubs: Vec<&'a str>,
+    /// Limits of the run.
+    pub limits: LimitsUsed,
+}
+
+/// The limits of the run.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct LimitsUsed {
+    /// Wall time of the whole run in milliseconds.
+    pub wall_time_ms: Option<u64>,
+    /// Recorded decisions.
+    pub decisions: Option<u64>,
+    /// Host calls.
+    pub host_calls: Option<u64>,
+    /// Bytes of the trace.
+    pub trace_bytes: u64,
+    /// `stop` or `spill`: what happens there.
+    pub at_trace_limit: &'static str,
+    /// Pages of all memories.
+    pub memory_pages: u64,
+    /// Elements of all tables.
+    pub table_elements: u64,
+    /// Nested calls.
+    pub call_depth: u64,
+    /// Bytes of the value stack.
+    pub stack_bytes: u64,
+}
+
+/// The JSON Schema of [`Report`].
+pub fn schema() -> schemars::Schema {
+    schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Report<'static>>()
+}
+
+/// How the run of a sample ended, or why there was none.
+pub fn status(analysis: &Analysis) -> Status {
+    match (&analysis.view.validity, &analysis.run) {
+        (Validity::Invalid { .. }, _) => Status::Invalid,
+        (Validity::Unsupported { .. }, None) | (Validity::Valid, None) => Status::Unsupported,
+        (_, Some(run)) => run.status,
+    }
+}
+
+impl<'a> Report<'a> {
+    /// Makes the report of a sample.
+    pub fn of(subject: &Subject<'a>) -> Self {
+        let &Subject { name, analysis, options, max_log } = subject;
+        let Analysis { view, dynamic, verdict, .. } = analysis;
+        let run = analysis.run.as_ref();
+        let (stdout, stdout_base64) = output(run.map(|run| &run.stdout[..]));
+        let (stderr, stderr_base64) = output(run.map(|run| &run.stderr[..]));
+        let host_calls = host_calls(run, dynamic, max_log);
+        let all_calls = run.map_or(0, |run| run.calls.len() as u64 + run.calls_cut);
+        Self {
+            schema: SCHEMA,
+            tool: TOOL,
+            verdict: verdict.class,
+            score: verdict.score,
+            family: verdict.family.as_deref(),
+            confidence: verdict.confidence,
+            status: status(analysis),
+            exit_code: run.and_then(|run| run.exit_code),
+            reasons: &verdict.reasons,
+            limitations: &analysis.limitations,
+            sample: sample(name, view),
+            instructions: dynamic.metrics.classes.total,
+            opcodes: &dynamic.opcodes,
+            stdout,
+            stdout_base64,
+            stderr,
+            stderr_base64,
+            attack: &verdict.attack,
+            rules: &analysis.rules,
+            correlations: &analysis.correlations,
+            findings: &analysis.findings,
+            iocs: &view.iocs,
+            entries: entries(run, dynamic),
+            metrics: &dynamic.metrics,
+            coverage: &dynamic.coverage,
+            loops: &dynamic.loops,
+            functions: &dynamic.functions,
+            hot_blocks: &dynamic.hot_blocks,
+            branches: &dynamic.branches,
+            call_graph: &dynamic.call_graph,
+            states: &dynamic.states,
+            constants: &dynamic.constants,
+            signatures: &dynamic.signatures,
+            host_calls_cut: all_calls - host_calls.len() as u64,
+            host_calls,
+            fabricated: fabricated(run),
+            files: run.map_or(&[], |run| &run.files),
+            carved: run.map(|run| run.carved.iter().map(|bytes| carved(bytes)).collect()).unwrap_or_default(),
+            slept_ns: run.map_or(0, |run| run.slept_ns),
+            sleeps: run.map_or(0, |run| run.sleeps),
+            replay_error: dynamic.error.as_deref(),
+            options: options_used(options),
+            view,
+        }
+    }
+}
+
+fn sample<'a>(name: &'a str, view: &'a View) -> Sample<'a> {
+    let File { size, sha256, md5, imphash, entropy, from_text, .. } = &view.file;
+    Sample {
+        name,
+        size: *size,
+        sha256,
+        md5,
+        imphash,
+        entropy: *entropy,
+        from_text: *from_text,
+        validity: &view.validity,
+        producers: &view.producers,
+        proposals: &view.proposals,
+    }
+}
+
+/// Text as text, anything else in base64: never a lossy string.
+fn output(bytes: Option<&[u8]>) -> (Option<&str>, Option<String>) {
+    let bytes = bytes.unwrap_or_default();
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (Some(text), None),
+        Err(_) => (None, Some(base64::engine::general_purpose::STANDARD.encode(bytes))),
+    }
+}
+
+fn entries<'a>(run: Option<&'a Run>, dynamic: &'a Dynamic) -> Vec<Entry<'a>> {
+    let entries = run.map_or(&[][..], |run| &run.entries);
+    entries.iter().enumerate().map(|(position, entry)| Entry { entry, metrics: dynamic.entries.get(position) }).collect()
+}
+
+fn host_calls<'a>(run: Option<&'a Run>, dynamic: &Dynamic, max_log: usize) -> Vec<HostCall<'a>> {
+    let calls = run.map_or(&[][..], |run| &run.calls);
+    let site = |position: usize| dynamic.call_sites.get(position).copied().flatten();
+    calls.iter().take(max_log).enumerate().map(|(position, call)| HostCall { call, site: site(position) }).collect()
+}
+
+fn fabricated(run: Option<&Run>) -> Vec<Fabricated<'_>> {
+    let mut answers: BTreeMap<(&str, &str, u8), Fabricated<'_>> = BTreeMap::new();
+    for call in run.map_or(&[][..], |run| &run.calls) {
+        let key = (&*call.module, &*call.name, call.answer as u8);
+        let new = || Fabricated { module: &call.module, name: &call.name, answer: call.answer, calls: 0, fabricated: 0 };
+        let entry = answers.entry(key).or_insert_with(new);
+        entry.calls += 1;
+        entry.fabricated += u64::from(call.fabricated);
+    }
+    answers.into_values().collect()
+}
+
+fn carved(bytes: &[u8]) -> Carved {
+    let digest = sha2::Sha256::digest(bytes);
+    Carved { size: bytes.len() as u64, sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect() }
+}
+
+fn options_used(options: &sandbox::Options) -> OptionsUsed<'_> {
+    let limits = &options.limits;
+    OptionsUsed {
+        drive: match &options.drive {
+            Drive::Auto => "auto",
+            Drive::Exports => "exports",
+            Drive::None => "none",
+            Drive::Name(name) => name,
+        },
+        invoke: options.invoke.as_ref().map(|(name, args)| (&**name, &args[..])),
+        seed: options.seed,
+        epoch_ns: options.epoch_ns,
+        entry_time_ms: millis(options.entry_time),
+        entry_decisions: options.entry_decisions,
+        args: &options.args,
+        env: &options.env,
+        stdin_bytes: options.stdin.len() as u64,
+        files: options.files.iter().map(|(path, bytes)| (&**path, bytes.len() as u64)).collect(),
+        stubs: options.stubs.iter().map(|(_, name)| &**name).collect(),
+        limits: LimitsUsed {
+            wall_time_ms: limits.wall_time.map(millis),
+            decisions: limits.decisions,
+            host_calls: limits.host_calls,
+            trace_bytes: limits.trace_bytes,
+            at_trace_limit: match limits.at_trace_limit {
+                AtTraceLimit::Stop => "stop",
+                AtTraceLimit::Spill => "spill",
+            },
+            memory_pages: limits.memory_pages,
+            table_elements: limits.table_elements,
+            call_depth: limits.call_depth as u64,
+            stack_bytes: limits.stack_bytes as u64,
+        },
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

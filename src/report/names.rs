@@ -1,0 +1,81 @@
+//! How functions and places are named for people, everywhere in the same form.
+
+use std::collections::HashMap;
+
+use crate::{
+    module::{
+        CodeOffset, FuncIndex,
+        view::{self, View},
+    },
+    passes::Place,
+};
+
+use super::escape::clip;
+
+/// Where Ghidra's loader for WebAssembly puts the first byte of the module.
+pub const GHIDRA_BASE: u64 = 0x8000_0000;
+
+/// Characters of a name that are shown.
+const SHOWN: usize = 60;
+
+/// Names of functions, and what the static view knows of them.
+#[derive(Debug)]
+pub struct Names<'v> {
+    imports: HashMap<FuncIndex, &'v view::Import>,
+    functions: HashMap<FuncIndex, &'v view::Function>,
+}
+
+impl<'v> Names<'v> {
+    /// Collects the names of a view.
+    pub fn of(view: &'v View) -> Self {
+        let imports = view.imports.iter().filter_map(|import| Some((import.func?, import))).collect();
+        let functions = view.functions.iter().map(|function| (function.index, function)).collect();
+        Self { imports, functions }
+    }
+
+    /// The import that `func` is.
+    pub fn import(&self, func: FuncIndex) -> Option<&'v view::Import> {
+        self.imports.get(&func).copied()
+    }
+
+    /// The definition of `func`.
+    pub fn function(&self, func: FuncIndex) -> Option<&'v view::Function> {
+        self.functions.get(&func).copied()
+    }
+
+    /// The name of `func` as the sample gives it, escaped and cut; `module.name` for an import.
+    pub fn name(&self, func: FuncIndex) -> Option<String> {
+        match self.import(func) {
+            Some(import) => Some(clip(&format!("{}.{}", import.module, import.name), SHOWN)),
+            None => self.function(func)?.name.as_deref().map(|name| clip(name, SHOWN)),
+        }
+    }
+
+    /// `func 42 (name)`.
+    pub fn func(&self, func: FuncIndex) -> String {
+        match self.name(func) {
+            Some(name) => format!("func {func} ({name})"),
+            None => format!("func {func}"),
+        }
+    }
+
+    /// `func 42 (name) wasm-function[42]:0x1a2b`.
+    pub fn place(&self, place: Place) -> String {
+        format!("{} {}", self.func(place.func), location(place.func, place.offset))
+    }
+
+    /// `func 42 (name)`, or `the host`.
+    pub fn caller(&self, func: Option<FuncIndex>) -> String {
+        func.map_or_else(|| "the host".to_owned(), |func| self.func(func))
+    }
+}
+
+/// `wasm-function[42]:0x1a2b`, as every browser writes it: the offset counts from the start of the module.
+pub fn location(func: FuncIndex, offset: CodeOffset) -> String {
+    format!("wasm-function[{func}]:{:#x}", offset.0)
+}
+
+/// The address in Ghidra of an offset in the module.
+pub fn ghidra(offset: CodeOffset) -> u64 {
+    GHIDRA_BASE + u64::from(offset.0)
+}

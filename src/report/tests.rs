@@ -1,0 +1,162 @@
+//! Every format over an analysis with made-up matches: what rules and verdict may say, and what a hostile sample may name.
+
+use crate::{
+    analysis::Analysis,
+    module::{CodeOffset, FuncIndex},
+    passes::Place,
+    rules::{self, Evidence, Match},
+    sandbox,
+    verdict::{Class, Correlation, Finding, Reason, Technique},
+};
+
+use super::{Report, Subject, capa, csv, diff::Diff, escape, ndjson, sarif};
+
+const HOSTILE: &str = "\u{1b}[2J\u{202e}<img src=x>\n\"quoted\",";
+
+fn analysis() -> Analysis {
+    let options = sandbox::Options::default();
+    let sample = br#"(module (func (export "f") nop))"#;
+    let mut analysis = Analysis::of(sample, &options, &rules::Set::default());
+    let place = Place { func: FuncIndex(0), offset: CodeOffset(0x1e) };
+    let leaf = |statement: &str| Evidence {
+        statement: statement.into(),
+        found: Some(HOSTILE.into()),
+        places: vec![place],
+        parts: Vec::new(),
+    };
+    let parts = vec![leaf("api: fd_read"), leaf("wasm/metric: xor_share >= 0.05")];
+    analysis.rules = vec![Match {
+        name: "mine coins".into(),
+        namespace: "impact/cryptomining".into(),
+        description: HOSTILE.into(),
+        severity: 3,
+        confidence: 90,
+        attack: vec!["Impact::Resource Hijacking::Compute Hijacking [T1496.001]".into()],
+        mbc: vec!["Impact::Resource Hijacking [B0018]".into()],
+        family: Some("miner".into()),
+        dynamic: true,
+        places: vec![place],
+        count: 1,
+        implied: false,
+        evidence: Evidence { statement: "2 or more".into(), found: None, places: Vec::new(), parts },
+    }];
+    let (name, text) = ("CONFIRMED_XOR".to_owned(), || HOSTILE.to_owned());
+    analysis.correlations = vec![Correlation {
+        name,
+        severity: 2,
+        description: text(),
+        static_side: text(),
+        dynamic_side: text(),
+        places: Vec::new(),
+    }];
+    analysis.findings = vec![Finding {
+        name: "RUNTIME_XOR".into(),
+        description: text(),
+        categories: vec!["runtime".into()],
+        severity: 0,
+        confidence: 50,
+        dynamic: true,
+        places: vec![place],
+    }];
+    analysis.verdict.class = Class::Malicious;
+    analysis.verdict.score = 91;
+    analysis.verdict.family = Some("miner".into());
+    analysis.verdict.reasons = vec![Reason { text: text(), from: "mine coins".into(), weight: 40, dynamic: true }];
+    let (tactic, technique) = ("Impact".to_owned(), "Resource Hijacking: Compute Hijacking".to_owned());
+    analysis.verdict.attack = vec![Technique { tactic, technique, id: "T1496.001".into(), rules: vec!["mine coins".into()] }];
+    analysis.limitations = vec![text()];
+    analysis
+}
+
+/// Writes the report of [`analysis`] with `write`.
+fn written(write: impl Fn(&Report<'_>, &mut Vec<u8>)) -> String {
+    let (analysis, options) = (analysis(), sandbox::Options::default());
+    let mut out = Vec::new();
+    write(&Report::of(&Subject { name: HOSTILE, analysis: &analysis, options: &options, max_log: 10 }), &mut out);
+    let out = String::from_utf8(out).expect("reports are UTF-8");
+    assert!(!out.contains(['\u{1b}', '\u{202e}']), "{out}");
+    out
+}
+
+#[test]
+fn sarif_has_a_result_for_each_match_correlation_and_finding() {
+    let log = written(|report, out| sarif::write(report, out).unwrap());
+    assert!(!log.contains("<img"), "{log}");
+    let log: serde_json::Value = serde_json::from_str(&log).unwrap();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    let ids: Vec<_> =
+        results.iter().map(|result| (result["ruleId"].as_str().unwrap(), result["level"].as_str().unwrap())).collect();
+    let expected = [
+        ("rule/impact/cryptomining/mine-coins", "error"),
+        ("correlation/CONFIRMED_XOR", "warning"),
+        ("finding/RUNTIME_XOR", "none"),
+    ];
+    assert_eq!(ids, expected);
+    assert_eq!(results[0]["locations"][0]["physicalLocation"]["region"]["byteOffset"], 0x1e);
+    assert_eq!(log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn capa_gets_its_shapes() {
+    let document = written(|report, out| capa::write(report, out).unwrap());
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let (address, tree) = (&document["rules"]["mine coins"]["matches"][0][0], &document["rules"]["mine coins"]["matches"][0][1]);
+    assert_eq!(*address, serde_json::json!({"type": "absolute", "value": 0x1e}));
+    assert_eq!(tree["node"], serde_json::json!({"type": "statement", "statement": {"type": "some", "count": 2}}));
+    assert_eq!(tree["children"][0]["node"]["feature"]["api"], "fd_read");
+    assert_eq!(tree["children"][1]["node"]["feature"]["characteristic"], "wasm/metric: xor_share >= 0.05");
+    assert_eq!(document["meta"]["analysis"]["layout"]["functions"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn lines_stay_lines() {
+    let row = written(|report, out| csv::write_row(report, out).unwrap());
+    assert_eq!(row.lines().count(), 1, "{row}");
+    assert!(row.contains(",MALICIOUS,91,miner,"), "{row}");
+    let lines = written(|report, out| ndjson::write(report, out).unwrap());
+    assert_eq!(lines.lines().count(), 4, "{lines}");
+    assert!(lines.contains("\"threat.technique.id\":[\"T1496.001\"]"), "{lines}");
+}
+
+#[test]
+fn json_keeps_the_text_as_it_is() {
+    let report = written(|report, out| escape::write_json(out, report).unwrap());
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["sample"]["name"], HOSTILE);
+    assert_eq!(report["limitations"][0], HOSTILE);
+    assert_eq!(report["rules"][0]["evidence"]["parts"][0]["statement"], "api: fd_read");
+}
+
+#[test]
+fn the_same_differs_in_nothing() {
+    let text = written(|report, out| {
+        let diff = Diff::of(report, report);
+        assert!(diff.is_empty());
+        diff.write_text(out).unwrap();
+    });
+    assert_eq!(text.lines().count(), 3, "{text}");
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn text_shows_more_with_each_level() {
+    use super::text::{Level, Options, write};
+
+    let shown = |level| {
+        written(|report, out| {
+            let head_limit = if level == Level::Normal { 20 } else { usize::MAX };
+            write(report, Options { level, ..Options::default() }, out).unwrap();
+            let text = String::from_utf8_lossy(out);
+            let head = text.lines().position(|line| line.is_empty()).unwrap();
+            assert!(head <= head_limit, "{text}");
+        })
+    };
+    let (normal, verbose, evidence) = (shown(Level::Normal), shown(Level::Verbose), shown(Level::Evidence));
+    assert!(normal.starts_with("limitation: "), "{normal}");
+    assert!(normal.contains("MALICIOUS 91/100  family miner"), "{normal}");
+    assert!(normal.contains("T1496.001") && normal.contains("impact/cryptomining"), "{normal}");
+    let place = "func 0 (f) wasm-function[0]:0x1e  ghidra 0x8000001e";
+    assert!(!normal.contains(place) && verbose.contains(place), "{verbose}");
+    let metric = "wasm/metric: xor_share >= 0.05 = ";
+    assert!(!verbose.contains(metric) && evidence.contains(metric), "{evidence}");
+}

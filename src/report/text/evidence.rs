@@ -1,0 +1,118 @@
+//! Why each rule matched: its places, and with the highest level the tree of what held, and the host calls.
+
+use std::io::{self, Write};
+
+use crate::{
+    passes::Place,
+    report::{HostCall, escape::clip, ghidra},
+    rules::{Evidence, Match},
+    sandbox::Pointed,
+};
+
+use super::{Level, Printer};
+
+/// Places of a rule that are printed below the highest level.
+const PLACES: usize = 10;
+/// Nesting of evidence that is printed.
+const MAX_DEPTH: usize = 32;
+/// Host calls that are printed.
+const CALLS: usize = 200;
+/// Characters of a line.
+const MAX_LINE: usize = 300;
+
+pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    if !printer.report.rules.is_empty() {
+        printer.heading("Rules")?;
+    }
+    for found in printer.report.rules {
+        rule(printer, found)?;
+    }
+    if printer.options.level >= Level::Evidence {
+        calls(printer)?;
+    }
+    Ok(())
+}
+
+fn rule<W: Write>(printer: &mut Printer<'_, '_, W>, rule: &Match) -> io::Result<()> {
+    let implied = if rule.implied { " (implied by another)" } else { "" };
+    writeln!(printer.out, "{}{implied}", clip(&rule.name, MAX_LINE))?;
+    for (label, value) in [("namespace", &rule.namespace), ("means", &rule.description)] {
+        if !value.is_empty() {
+            writeln!(printer.out, "  {label:<11} {}", clip(value, MAX_LINE))?;
+        }
+    }
+    for (label, values) in [("att&ck", &rule.attack), ("mbc", &rule.mbc)] {
+        for value in values {
+            writeln!(printer.out, "  {label:<11} {}", clip(value, MAX_LINE))?;
+        }
+    }
+    writeln!(
+        printer.out,
+        "  {:<11} severity {}, confidence {}, {} matches",
+        "weight", rule.severity, rule.confidence, rule.count
+    )?;
+    let shown = if printer.options.level >= Level::Evidence { usize::MAX } else { PLACES };
+    places(printer, &rule.places, shown, 2)?;
+    if printer.options.level >= Level::Evidence {
+        evidence(printer, &rule.evidence, 1)?;
+    }
+    Ok(())
+}
+
+fn places<W: Write>(printer: &mut Printer<'_, '_, W>, places: &[Place], shown: usize, indent: usize) -> io::Result<()> {
+    let pad = " ".repeat(indent);
+    for &place in places.iter().take(shown) {
+        let text = printer.names.place(place);
+        writeln!(printer.out, "{pad}at {text}  ghidra {:#x}", ghidra(place.offset))?;
+    }
+    if let Some(more) = places.len().checked_sub(shown).filter(|&more| more > 0) {
+        writeln!(printer.out, "{pad}at {more} more places (-vv)")?;
+    }
+    Ok(())
+}
+
+fn evidence<W: Write>(printer: &mut Printer<'_, '_, W>, part: &Evidence, depth: usize) -> io::Result<()> {
+    let pad = "  ".repeat(depth);
+    let found = part.found.as_ref().map(|found| format!(" = {}", clip(found, MAX_LINE))).unwrap_or_default();
+    writeln!(printer.out, "{pad}{}{found}", clip(&part.statement, MAX_LINE))?;
+    places(printer, &part.places, usize::MAX, 2 * depth + 2)?;
+    if depth >= MAX_DEPTH {
+        return if part.parts.is_empty() { Ok(()) } else { writeln!(printer.out, "{pad}  (deeper parts are in --json)") };
+    }
+    part.parts.iter().try_for_each(|part| evidence(printer, part, depth + 1))
+}
+
+fn calls<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let (shown, cut) = (printer.report.host_calls.len(), printer.report.host_calls_cut);
+    if shown == 0 {
+        return Ok(());
+    }
+    printer.heading("Host calls in their order")?;
+    let report = printer.report;
+    for found in report.host_calls.iter().take(CALLS) {
+        let line = call(found);
+        let site = found.site.map(|place| format!("  {}", printer.names.place(place))).unwrap_or_default();
+        writeln!(printer.out, "  {line}{site}")?;
+    }
+    let more = shown.saturating_sub(CALLS) as u64 + cut;
+    if more > 0 {
+        writeln!(printer.out, "  and {more} more (--json, --max-log)")?;
+    }
+    Ok(())
+}
+
+/// `fd_write(1, "text") = 0`.
+fn call(found: &HostCall<'_>) -> String {
+    let call = found.call;
+    let argument = |arg: &crate::sandbox::Arg| match &arg.points_at {
+        Some(Pointed::Text { text }) => format!("{:?}", clip(text, 80)),
+        Some(Pointed::Bytes { hex, len, .. }) => format!("[{} bytes: {}]", len, clip(hex, 32)),
+        None => arg.value.to_string(),
+    };
+    let args: Vec<_> = call.args.iter().map(argument).collect();
+    let results: Vec<_> = call.results.iter().map(ToString::to_string).collect();
+    let errno = call.errno.as_ref().map(|errno| format!(" {errno}")).unwrap_or_default();
+    let made_up = if call.fabricated { " (made up)" } else { "" };
+    let results = if results.is_empty() { String::new() } else { format!(" = {}", results.join(" ")) };
+    clip(&format!("{}.{}({}){results}{errno}{made_up}", call.module, call.name, args.join(", ")), MAX_LINE)
+}

@@ -1,0 +1,142 @@
+//! The answer: at most twenty lines, limitations first.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::{
+    module::view::Validity,
+    report::{diff, escape::clip},
+    sandbox::{EntryEnd, Status},
+    verdict::Class,
+};
+
+use super::{BOLD, Level, Printer, WARNING, class, grouped, share};
+
+/// Limitations and reasons shown.
+const SHOWN: usize = 3;
+/// Characters of a limitation, a reason or a fact.
+const MAX_LINE: usize = 300;
+
+pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    limitations(printer)?;
+    verdict(printer)?;
+    sample(printer)?;
+    ran(printer)
+}
+
+fn limitations<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let shown = if printer.options.level == Level::Normal { SHOWN } else { usize::MAX };
+    let limitations = printer.report.limitations;
+    for text in limitations.iter().take(shown) {
+        let label = printer.paint(WARNING, "limitation:");
+        writeln!(printer.out, "{label} {}", clip(text, MAX_LINE))?;
+    }
+    if let Some(more) = limitations.len().checked_sub(shown).filter(|&more| more > 0) {
+        writeln!(printer.out, "            and {more} more limitations (-v)")?;
+    }
+    Ok(())
+}
+
+fn verdict<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let report = printer.report;
+    let style: Style = match report.verdict {
+        Class::Malicious => AnsiColor::Red.on_default().bold(),
+        Class::Suspicious | Class::PotentiallyUnwanted => AnsiColor::Yellow.on_default().bold(),
+        Class::Undecided => BOLD,
+        Class::Clean => AnsiColor::Green.on_default().bold(),
+    };
+    let verdict = printer.paint(style, &format!("{} {}/100", class(report.verdict), report.score));
+    let family = report.family.map(|family| format!("  family {}", clip(family, 40))).unwrap_or_default();
+    writeln!(printer.out, "{verdict}{family}  confidence {}", report.confidence)?;
+    for (number, reason) in (1..).zip(report.reasons.iter().take(SHOWN)) {
+        let side = if reason.dynamic { "run" } else { "bytes" };
+        writeln!(
+            printer.out,
+            "  {number}. {} ({:+}, {side}: {})",
+            clip(&reason.text, MAX_LINE),
+            reason.weight,
+            clip(&reason.from, 60)
+        )?;
+    }
+    Ok(())
+}
+
+fn fact<W: Write>(printer: &mut Printer<'_, '_, W>, name: &str, value: &str) -> io::Result<()> {
+    let name = printer.paint(BOLD, &format!("{name:<11}"));
+    writeln!(printer.out, "{name} {value}")
+}
+
+fn sample<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let (sample, view) = (&printer.report.sample, printer.report.view);
+    let from_text = if sample.from_text { " (text; offsets and hashes are those of the binary made from it)" } else { "" };
+    let file = format!("{}{from_text}", clip(sample.name, MAX_LINE));
+    let size = format!(
+        "{} bytes, entropy {:.2}; {} functions, {} imports, {} exports",
+        grouped(sample.size),
+        sample.entropy,
+        grouped(view.functions.len() as u64),
+        view.imports.len(),
+        view.exports.len()
+    );
+    let join = |list: Vec<String>| if list.is_empty() { "none stated".to_owned() } else { clip(&list.join(", "), MAX_LINE) };
+    let producers = join(sample.producers.iter().map(|(field, value)| format!("{field} {value}")).collect());
+    let proposals = match sample.proposals.is_empty() {
+        true => "none beyond the first version".to_owned(),
+        false => join(sample.proposals.iter().map(|proposal| proposal.name.clone()).collect()),
+    };
+    let sha256 = sample.sha256;
+    fact(printer, "file", &file)?;
+    fact(printer, "sha256", sha256)?;
+    fact(printer, "size", &size)?;
+    fact(printer, "producers", &producers)?;
+    fact(printer, "proposals", &proposals)?;
+    let validity = printer.report.sample.validity;
+    if *validity != Validity::Valid {
+        let text = printer.paint(WARNING, &clip(&diff::validity(validity), MAX_LINE));
+        fact(printer, "module", &text)?;
+    }
+    Ok(())
+}
+
+fn ran<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let report = printer.report;
+    let status = match report.status {
+        Status::Exited => report.exit_code.map_or_else(|| "returned".to_owned(), |code| format!("exited with code {code}")),
+        Status::Trapped => "trapped".to_owned(),
+        Status::Stopped => "stopped by a limit".to_owned(),
+        Status::Invalid => "nothing: not a valid module".to_owned(),
+        Status::Unsupported => "nothing: cannot be executed".to_owned(),
+        Status::NothingRan => "nothing".to_owned(),
+    };
+    let entries: Vec<_> = report.entries.iter().take(SHOWN).map(|entry| clip(&entry.entry.name, 40)).collect();
+    let more = report.entries.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let cut =
+        report.entries.iter().filter(|entry| !matches!(entry.entry.end, EntryEnd::Returned | EntryEnd::Exited { .. })).count();
+    let cut = if cut > 0 { format!(", {cut} cut short") } else { String::new() };
+    let entries = match report.entries.is_empty() {
+        true => status,
+        false => format!("{status}; {} entry points: {}{more}{cut}", report.entries.len(), entries.join(", ")),
+    };
+    let host_calls: u64 = report.metrics.host_calls.values().sum();
+    let made_up: u64 = report.fabricated.iter().map(|answer| answer.fabricated).sum();
+    let made_up = if made_up > 0 { format!(" ({} answers made up)", grouped(made_up)) } else { String::new() };
+    let executed = format!(
+        "{} instructions, {} calls, {} host calls{made_up}",
+        grouped(report.instructions),
+        grouped(report.metrics.calls),
+        grouped(host_calls)
+    );
+    let coverage = report.coverage;
+    let covered = format!(
+        "functions {}, blocks {}, instructions {}",
+        share(coverage.functions_run.into(), coverage.functions.into()),
+        share(coverage.blocks_run, coverage.blocks),
+        share(coverage.instructions_run, coverage.instructions)
+    );
+    fact(printer, "ran", &entries)?;
+    fact(printer, "executed", &executed)?;
+    fact(printer, "coverage", &covered)?;
+    fact(printer, "isolation", "nothing was executed with host authority: no file, clock, network or environment of this machine")
+}

@@ -1,0 +1,190 @@
+//! The report for a terminal: an answer in the first twenty lines, then tables, then the evidence.
+//!
+//! Limitations stand first, because they say how far the rest can be trusted. More of everything with a higher [`Level`]; what is left out is
+//! counted. Everything that the sample chose is escaped; colour only where asked for.
+
+mod evidence;
+mod head;
+mod tables;
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::verdict::Class;
+
+use super::{Names, Report, escape::clip};
+
+/// How much is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Level {
+    /// The answer and short tables.
+    #[default]
+    Normal,
+    /// Each rule with its places, longer tables.
+    Verbose,
+    /// Also the evidence, the host calls, and all rows.
+    Evidence,
+}
+
+/// How the report is printed.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How much.
+    pub level: Level,
+    /// Columns of the terminal.
+    pub width: u16,
+    /// Whether colours are wanted.
+    pub colour: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { level: Level::Normal, width: 110, colour: false }
+    }
+}
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// What the parts of a report are printed with.
+struct Printer<'r, 'a, W> {
+    report: &'r Report<'a>,
+    names: Names<'a>,
+    options: Options,
+    out: &'r mut W,
+}
+
+/// Prints a report.
+///
+/// # Errors
+///
+/// When `out` cannot be written.
+pub fn write(report: &Report<'_>, options: Options, out: &mut impl Write) -> io::Result<()> {
+    let mut printer = Printer { report, names: Names::of(report.view), options, out };
+    head::write(&mut printer)?;
+    tables::write(&mut printer)?;
+    if options.level >= Level::Verbose {
+        evidence::write(&mut printer)?;
+    }
+    next(&mut printer)
+}
+
+/// Prints one line: verdict, score, family, file.
+///
+/// # Errors
+///
+/// When `out` cannot be written.
+pub fn write_line(report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    let family = report.family.map_or_else(|| "-".to_owned(), |family| clip(family, 40));
+    writeln!(out, "{} {} {family} {}", class(report.verdict), report.score, clip(report.sample.name, 1000))
+}
+
+/// The name of a verdict.
+pub fn class(class: Class) -> &'static str {
+    match class {
+        Class::Clean => "CLEAN",
+        Class::Undecided => "UNDECIDED",
+        Class::PotentiallyUnwanted => "POTENTIALLY_UNWANTED",
+        Class::Suspicious => "SUSPICIOUS",
+        Class::Malicious => "MALICIOUS",
+    }
+}
+
+impl<W: Write> Printer<'_, '_, W> {
+    fn paint(&self, style: Style, text: &str) -> String {
+        if self.options.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    fn heading(&mut self, text: &str) -> io::Result<()> {
+        let heading = self.paint(BOLD, text);
+        writeln!(self.out, "\n{heading}")
+    }
+
+    /// Rows of a table at this level.
+    fn rows(&self) -> usize {
+        match self.options.level {
+            Level::Normal => 10,
+            Level::Verbose => 40,
+            Level::Evidence => usize::MAX,
+        }
+    }
+
+    fn more(&mut self, left_out: usize) -> io::Result<()> {
+        if left_out == 0 {
+            return Ok(());
+        }
+        let hint = if self.options.level == Level::Normal { "-v shows more" } else { "-vv shows all" };
+        let text = self.paint(DIM, &format!("  and {left_out} more ({hint})"));
+        writeln!(self.out, "{text}")
+    }
+}
+
+fn next<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let file = quoted(printer.report.sample.name);
+    let hot = printer.report.loops.first().map(|hot| hot.func.0);
+    let hot = hot.or_else(|| printer.report.functions.iter().max_by_key(|f| f.classes.total).map(|f| f.index.0));
+    let mut hints = Vec::new();
+    if printer.options.level < Level::Evidence {
+        hints.push((format!("spoor run {file} -vv"), "the evidence of every rule"));
+    }
+    if let Some(func) = hot {
+        hints.push((format!("spoor graph cfg {file} --function {func}"), "what ran in the hottest function"));
+    }
+    hints.push((format!("spoor graph dynamic {file}"), "what ran, over what there is"));
+    hints.push((format!("spoor run {file} --json"), "everything"));
+    let width = hints.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    for (position, (command, what)) in hints.iter().enumerate() {
+        let label = if position == 0 { "\nnext: " } else { "      " };
+        writeln!(printer.out, "{label}{command:<width$}  {what}")?;
+    }
+    Ok(())
+}
+
+/// A file name for a shell.
+fn quoted(name: &str) -> String {
+    let name = clip(name, 200);
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./+:@%=".contains(&byte));
+    if is_plain { name } else { format!("'{}'", name.replace('\'', "'\\''")) }
+}
+
+/// Digits in groups of three.
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `12/40 (30 %)`.
+fn share(part: u64, whole: u64) -> String {
+    match whole {
+        0 => "0/0".to_owned(),
+        _ => format!("{}/{} ({:.0} %)", grouped(part), grouped(whole), part as f64 * 100.0 / whole as f64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_grouped() {
+        for (count, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1234567, "1,234,567")] {
+            assert_eq!(grouped(count), expected);
+        }
+    }
+
+    #[test]
+    fn a_file_name_is_one_word_of_a_shell() {
+        for (name, expected) in [("a/b.wasm", "a/b.wasm"), ("a b", "'a b'"), ("a'; rm", "'a'\\''; rm'")] {
+            assert_eq!(quoted(name), expected);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The tables below the answer. A table without rows does not show.
+
+use std::io::{self, Write};
+
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
+
+use crate::{
+    report::{Names, escape::clip, ndjson::snake},
+    sandbox::{Entry, EntryEnd},
+    verdict::Correlation,
+};
+
+use super::{Level, Printer, grouped};
+
+/// No lines but the one below the header: rows are short, and a terminal is low.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+/// Characters of a cell.
+const MAX_CELL: usize = 200;
+
+pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    attack(printer)?;
+    capabilities(printer)?;
+    correlations(printer)?;
+    findings(printer)?;
+    entries(printer)?;
+    host_calls(printer)?;
+    files(printer)?;
+    loops(printer)?;
+    functions(printer)?;
+    constants(printer)?;
+    iocs(printer)
+}
+
+/// Prints a table: its rows are made only as far as they are shown.
+fn table<W: Write>(
+    printer: &mut Printer<'_, '_, W>,
+    title: &str,
+    header: &[&str],
+    len: usize,
+    rows: impl Iterator<Item = Vec<String>>,
+) -> io::Result<()> {
+    if len == 0 {
+        return Ok(());
+    }
+    printer.heading(title)?;
+    let shown = printer.rows().min(len);
+    let mut table = Table::new();
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_width(printer.options.width);
+    table.set_header(header.iter().copied());
+    for row in rows.take(shown) {
+        table.add_row(row.iter().map(|cell| clip(cell, MAX_CELL)).collect::<Vec<_>>());
+    }
+    for line in table.lines() {
+        writeln!(printer.out, "{}", line.trim_end())?;
+    }
+    printer.more(len - shown)
+}
+
+fn attack<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let list = printer.report.attack;
+    let rows = list.iter().map(|technique| vec![technique.tactic.clone(), format!("{} [{}]", technique.technique, technique.id)]);
+    table(printer, "ATT&CK", &["tactic", "technique"], list.len(), rows)
+}
+
+fn capabilities<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    // A rule that a shown one implies says nothing new.
+    let all = printer.options.level >= Level::Verbose;
+    let rules: Vec<_> = printer.report.rules.iter().filter(|rule| all || !rule.implied).collect();
+    let rows = rules.iter().map(|rule| {
+        let count = if rule.count > 1 { format!(" ({} matches)", grouped(rule.count)) } else { String::new() };
+        let side = if rule.dynamic { "run" } else { "bytes" };
+        vec![format!("{}{count}", rule.name), rule.namespace.clone(), rule.severity.to_string(), side.to_owned()]
+    });
+    table(printer, "Capabilities: the program may", &["capability", "namespace", "severity", "seen in"], rules.len(), rows)
+}
+
+fn correlations<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let list = printer.report.correlations;
+    let rows = list.iter().map(|correlation| {
+        let Correlation { name, severity, static_side, dynamic_side, .. } = correlation;
+        vec![name.clone(), severity.to_string(), static_side.clone(), dynamic_side.clone()]
+    });
+    table(printer, "Correlations", &["name", "severity", "the bytes say", "the run says"], list.len(), rows)
+}
+
+fn findings<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let mut list: Vec<_> = printer.report.findings.iter().collect();
+    list.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let rows = list.iter().map(|finding| {
+        let side = if finding.dynamic { "run" } else { "bytes" };
+        vec![finding.name.clone(), finding.severity.to_string(), side.to_owned(), finding.description.clone()]
+    });
+    table(printer, "Findings", &["name", "severity", "seen in", "what"], list.len(), rows)
+}
+
+fn entries<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let list = &printer.report.entries;
+    let rows = list.iter().map(|entry| {
+        let (instructions, calls) =
+            entry.metrics.map_or((0, 0), |metrics| (metrics.classes.total, metrics.host_calls.values().sum()));
+        let kind = snake(&entry.entry.kind);
+        vec![called(entry.entry), kind, ending(entry.entry), grouped(instructions), grouped(calls)]
+    });
+    table(printer, "Entry points", &["entry", "kind", "ended", "instructions", "host calls"], list.len(), rows)
+}
+
+/// `main(1, 2)`.
+fn called(entry: &Entry) -> String {
+    let args: Vec<_> = entry.args.iter().map(ToString::to_string).collect();
+    format!("{}({}){}", entry.name, args.join(", "), if entry.made_up { " made up" } else { "" })
+}
+
+fn ending(entry: &Entry) -> String {
+    let results: Vec<_> = entry.results.iter().map(ToString::to_string).collect();
+    let end = match &entry.end {
+        EntryEnd::Returned => format!("returned {}", results.join(" ")).trim_end().to_owned(),
+        EntryEnd::Exited { code } => format!("exited with code {code}"),
+        EntryEnd::Trapped { trap } => format!("trapped: {trap}"),
+        EntryEnd::Stopped { limit } => format!("stopped by the limit {limit}"),
+        EntryEnd::Aborted { message } => format!("ended by a host call: {message}"),
+        EntryEnd::Failed { message } => format!("failed: {message}"),
+    };
+    let site = entry.site.map(|site| format!(" at {site}")).unwrap_or_default();
+    let stalled = entry.stalled_in.map(|func| format!(", in a loop of func {func} without a host call")).unwrap_or_default();
+    format!("{end}{site}{stalled}")
+}
+
+fn host_calls<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let mut list: Vec<_> = printer.report.fabricated.iter().collect();
+    list.sort_by_key(|answer| std::cmp::Reverse(answer.calls));
+    let rows = list.iter().map(|answer| {
+        let name = format!("{}.{}", answer.module, answer.name);
+        vec![name, grouped(answer.calls), snake(&answer.answer), grouped(answer.fabricated)]
+    });
+    table(printer, "Host calls", &["function", "calls", "answered by", "made up"], list.len(), rows)
+}
+
+fn files<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let list = printer.report.files;
+    let rows = list.iter().map(|file| {
+        let size = |size: Option<u64>| size.map_or_else(|| "-".to_owned(), grouped);
+        let to = file.to.as_ref().map(|to| format!(" to {to}")).unwrap_or_default();
+        let entropy = file.entropy_after.map_or_else(|| "-".to_owned(), |entropy| format!("{entropy:.2}"));
+        vec![
+            file.path.clone(),
+            format!("{}{to}", file.change),
+            format!("{} to {}", size(file.size_before), size(file.size_after)),
+            entropy,
+        ]
+    });
+    table(printer, "Files (in memory only)", &["path", "change", "bytes", "entropy"], list.len(), rows)
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+fn loops<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let names = Names::of(printer.report.view);
+    let list = printer.report.loops;
+    let rows = list.iter().map(|found| {
+        let classes = &found.classes;
+        let share = |part: u64| percent(part as f64 / classes.total.max(1) as f64);
+        let mut place = format!("{}:{:#x}", names.func(found.func), found.offset.0);
+        place.push_str(if found.stopped_in { " (stopped here)" } else { "" });
+        vec![
+            place,
+            grouped(found.iterations),
+            percent(found.share),
+            share(classes.xor + classes.rotate + classes.shift),
+            grouped(found.host_calls),
+        ]
+    });
+    table(printer, "Loops", &["loop", "iterations", "of the run", "xor, rotate, shift", "host calls"], list.len(), rows)
+}
+
+fn functions<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let names = Names::of(printer.report.view);
+    let total = printer.report.instructions.max(1) as f64;
+    let mut list: Vec<_> = printer.report.functions.iter().collect();
+    list.sort_by_key(|function| (std::cmp::Reverse(function.classes.total), function.index));
+    let rows = list.iter().map(|function| {
+        let covered = format!("{}/{}", function.blocks_run, function.blocks);
+        let score = names.function(function.index).map_or(0, |function| function.score);
+        let instructions = function.classes.total;
+        vec![
+            names.func(function.index),
+            grouped(function.calls),
+            grouped(instructions),
+            percent(instructions as f64 / total),
+            covered,
+            score.to_string(),
+        ]
+    });
+    let header = ["function", "calls", "instructions", "of the run", "blocks", "score"];
+    table(printer, "Functions", &header, list.len(), rows)
+}
+
+fn constants<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let names = Names::of(printer.report.view);
+    let list = printer.report.constants;
+    let rows = list.iter().map(|constant| vec![constant.name.clone(), grouped(constant.count), names.place(constant.place)]);
+    table(printer, "Constants of algorithms that were executed", &["constant", "times", "first place"], list.len(), rows)
+}
+
+fn iocs<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let list = printer.report.iocs;
+    let rows =
+        list.iter().map(|ioc| vec![ioc.kind.clone(), ioc.value.clone(), format!("{:#x}", ioc.offset), ioc.encoding.clone()]);
+    table(printer, "Indicators", &["kind", "value", "offset", "encoding"], list.len(), rows)
+}

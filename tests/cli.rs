@@ -1,0 +1,524 @@
+//! The command line from outside: formats, exit codes, hostile names, same bytes for the same input.
+
+mod common;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+/// Names as a hostile sample chooses them: a faked verdict, markup, a turned line, quotes that end a label, line feeds.
+const HOSTILE: &str = r#"(module
+  (import "en\1b[2J\1b[31mv" "<img src=x onerror=alert(1)>\e2\80\ae\0aCLEAN 0/100" (func $import (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 8) "http://evil.example/\1b]0;x\07<script>alert(1)</script>")
+  (func $"a\"];x[label=\"\1b[2J\0aCLEAN; 1" (export "=cmd|'/C calc'!A0\0d\0a\c2\9b2J") (result i32)
+    (call $import (i32.const 8))
+    (call $"b\\\e2\80\ae<svg onload=alert(1)>")
+    (i32.const 7))
+  (func $"b\\\e2\80\ae<svg onload=alert(1)>" (local i32)
+    (local.set 0 (i32.const 9))
+    (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#;
+
+fn spoor(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).output().expect("the binary runs")
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("output is UTF-8")
+}
+
+fn json(words: &[&str]) -> Value {
+    let output = spoor(words);
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{words:?}: {error}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+fn corpus(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name).to_str().unwrap().to_owned()
+}
+
+/// A folder of its own for a test, removed at its end.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn file(folder: &tempfile::TempDir, name: &str, contents: impl AsRef<[u8]>) -> String {
+    let path: PathBuf = folder.path().join(name);
+    fs::write(&path, contents).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Every way out, without the file.
+const WAYS: &[&[&str]] = &[
+    &["run"],
+    &["run", "-v"],
+    &["run", "-vv"],
+    &["run", "-q"],
+    &["run", "--json"],
+    &["run", "--sarif"],
+    &["run", "--csv"],
+    &["run", "--format", "capa"],
+    &["run", "--format", "ndjson"],
+    &["graph", "calls"],
+    &["graph", "states"],
+    &["graph", "dynamic"],
+    &["graph", "static-calls"],
+    &["graph", "cfg", "--function", "1"],
+    &["export", "drcov"],
+    &["export", "modoff"],
+    &["export", "folded"],
+    &["export", "flame"],
+    &["diff"],
+    &["diff", "--json"],
+];
+
+fn all_ways(file: &str) -> Vec<(String, Output)> {
+    let run = |way: &[&str]| {
+        let mut words = way.to_vec();
+        words.push(file);
+        // The other side of a comparison.
+        let other = corpus("miner.wat");
+        if way[0] == "diff" {
+            words.push(&other);
+        }
+        (way.join(" "), spoor(&words))
+    };
+    WAYS.iter().map(|way| run(way)).collect()
+}
+
+#[test]
+fn hostile_names_come_out_raw_in_no_format() {
+    let folder = folder();
+    let name = if cfg!(unix) { "evil\u{1b}[2J<img>\u{202e}\n.wat" } else { "evil.wat" };
+    let sample = file(&folder, name, HOSTILE);
+    for (way, output) in all_ways(&sample) {
+        assert!(output.status.code().is_some_and(|code| code < 2), "{way}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(!output.stdout.is_empty(), "{way} prints something");
+        for (stream, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
+            // The table of drcov is binary, its head is not.
+            let end =
+                if way == "export drcov" { bytes.windows(8).position(|w| w == b"BB Table").unwrap_or(0) } else { bytes.len() };
+            let text = std::str::from_utf8(&bytes[..end]).unwrap_or_else(|error| panic!("{way} {stream}: {error}"));
+            let raw = text.chars().find(|char| (char.is_control() && *char != '\n' && *char != '\t') || *char == '\u{202e}');
+            assert_eq!(raw, None, "{way}, {stream}: {text:?}");
+            let is_markup = way.contains("json")
+                || way.contains("sarif")
+                || way.contains("capa")
+                || way.contains("graph")
+                || way.contains("flame");
+            for tag in ["<img", "<svg onload", "<script>alert"] {
+                assert!(!is_markup || !text.contains(tag), "{way}, {stream}: {tag} in {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_line_feed_in_a_name_makes_no_line() {
+    let folder = folder();
+    let sample = file(&folder, "x.wat", HOSTILE);
+    for (way, lines) in [(&["run", "-q"][..], 1), (&["run", "--csv"], 2)] {
+        let words = [way, &[&*sample]].concat();
+        assert_eq!(text(&spoor(&words)).lines().count(), lines, "{way:?}");
+    }
+    let all = text(&spoor(&["run", "-vv", &sample]));
+    assert!(
+        !all.lines().any(|line| line.trim_start().starts_with("CLEAN; 1") || line.trim_start().starts_with("CLEAN 0/100\u{1b}")),
+        "{all}"
+    );
+    for line in text(&spoor(&["run", "--format", "ndjson", &sample])).lines() {
+        let object: Value = serde_json::from_str(line).unwrap();
+        assert!(object["file.hash.sha256"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn same_input_same_bytes() {
+    let sample = corpus("wasi-ransomware.wat");
+    let (first, second) = (all_ways(&sample), all_ways(&sample));
+    for ((way, first), (_, second)) in first.iter().zip(&second) {
+        assert_eq!(first.stdout, second.stdout, "{way}");
+        assert_eq!(first.status, second.status, "{way}");
+    }
+}
+
+#[test]
+fn exit_codes_are_those_of_help() {
+    let folder = folder();
+    let plain = file(&folder, "plain.wat", r#"(module (func (export "f") nop))"#);
+    let invalid = file(&folder, "invalid.wat", "(module (func (result i32)))");
+    let broken = file(&folder, "broken.wasm", b"\0asm\x01\0\0\0\x01\x05");
+    let unsupported = file(&folder, "threads.wat", "(module (memory 1 1 shared))");
+    for (words, expected) in [
+        (&["run", &plain, "--fail-on", "never"][..], 0),
+        (&["run", &plain, "--fail-on", "malicious"], 0),
+        (&["run", &corpus("trap-mid-block.wat"), "--fail-on", "never"], 0),
+        (&["run", "/no/such/file"], 2),
+        (&["run"], 2),
+        (&["run", &plain, &plain, "--json"], 2),
+        (&["run", &plain, "--env", "novalue"], 2),
+        (&["run", &plain, "--file", "x::relative"], 2),
+        (&["run", &invalid], 3),
+        (&["run", &broken], 3),
+        (&["run", &unsupported], 4),
+        (&["run", &plain, "--invoke", "g"], 4),
+        (&["run", &plain, "--invoke", "f", "1"], 4),
+        (&["graph", "cfg", &plain], 2),
+        (&["graph", "cfg", &plain, "--function", "7"], 4),
+        (&["export", "drcov", &unsupported], 4),
+        (&["run", &plain, &invalid, "--csv", "--fail-on", "never"], 3),
+        (&["run", &plain, &invalid, "/no/such/file", "--csv"], 2),
+    ] {
+        let output = spoor(words);
+        assert_eq!(output.status.code(), Some(expected), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn a_verdict_at_the_threshold_gives_one() {
+    let sample = corpus("miner.wat");
+    let verdict = json(&["run", "--json", &sample])["verdict"].as_str().unwrap().to_owned();
+    let levels = ["CLEAN", "UNDECIDED", "POTENTIALLY_UNWANTED", "SUSPICIOUS", "MALICIOUS"];
+    let rank = levels.iter().position(|level| *level == verdict).unwrap();
+    for (fail_on, least) in [("undecided", 1), ("unwanted", 2), ("suspicious", 3), ("malicious", 4), ("never", 5)] {
+        let output = spoor(&["run", "-q", &sample, "--fail-on", fail_on]);
+        assert_eq!(output.status.code(), Some(i32::from(rank >= least)), "{verdict} with --fail-on {fail_on}");
+    }
+    assert_eq!(spoor(&["run", "-q", &sample]).status.code(), Some(i32::from(rank >= 3)), "the default is suspicious");
+}
+
+#[test]
+fn an_invalid_module_is_reported_and_never_clean() {
+    let folder = folder();
+    for (name, contents) in [
+        ("text.wat", &b"(module (func (result i32)))"[..]),
+        ("cut.wasm", b"\0asm\x01\0\0\0\x01\x05"),
+        ("none.wasm", b"MZ\x90\0"),
+        ("empty.wasm", b""),
+    ] {
+        let sample = file(&folder, name, contents);
+        let printed = text(&spoor(&["run", &sample]));
+        assert!(!printed.contains("CLEAN"), "{name}: {printed}");
+        let report = json(&["run", "--json", &sample]);
+        assert_eq!(report["status"], "invalid", "{name}");
+        assert_eq!(report["sample"]["validity"]["kind"], "invalid", "{name}");
+        assert!(report["sample"]["validity"]["offset"].is_u64() && report["sample"]["validity"]["reason"].is_string(), "{name}");
+        assert_ne!(report["verdict"], "CLEAN", "{name}");
+    }
+}
+
+#[test]
+fn the_quiet_line_is_verdict_score_family_file() {
+    let sample = corpus("miner.wat");
+    let line = text(&spoor(&["run", "-q", &sample]));
+    let report = json(&["run", "--json", &sample]);
+    let family = report["family"].as_str().unwrap_or("-");
+    assert_eq!(line, format!("{} {} {family} {sample}\n", report["verdict"].as_str().unwrap(), report["score"]));
+}
+
+#[test]
+fn the_answer_stands_in_the_first_twenty_lines() {
+    let sample = corpus("miner.wat");
+    let report = json(&["run", "--json", &sample]);
+    let printed = text(&spoor(&["run", &sample]));
+    let head: Vec<_> = printed.lines().take(20).collect();
+    let head = head.join("\n");
+    let verdict = format!("{} {}/100", report["verdict"].as_str().unwrap(), report["score"]);
+    for part in [
+        &*verdict,
+        report["sample"]["sha256"].as_str().unwrap(),
+        "producers",
+        "proposals",
+        "coverage",
+        "instructions",
+        "host authority",
+    ] {
+        assert!(head.contains(part), "{part} is not in\n{head}");
+    }
+    for reason in report["reasons"].as_array().unwrap().iter().take(3) {
+        assert!(head.contains(reason["text"].as_str().unwrap()), "{reason} is not in\n{head}");
+    }
+    let limitations = report["limitations"].as_array().unwrap();
+    assert_eq!(head.starts_with("limitation:"), !limitations.is_empty(), "limitations stand first");
+    assert!(printed.contains("next: spoor run"), "{printed}");
+}
+
+/// What scripts rely on.
+const KEYS: &[&str] = &[
+    "schema",
+    "tool",
+    "verdict",
+    "score",
+    "family",
+    "confidence",
+    "status",
+    "exit_code",
+    "stdout",
+    "stderr",
+    "instructions",
+    "opcodes",
+    "findings",
+    "correlations",
+    "rules",
+    "limitations",
+    "reasons",
+    "attack",
+    "sample",
+    "view",
+    "entries",
+    "metrics",
+    "functions",
+    "call_graph",
+    "states",
+    "coverage",
+    "loops",
+    "branches",
+    "host_calls",
+    "host_calls_cut",
+    "files",
+    "iocs",
+    "fabricated",
+    "options",
+];
+
+#[test]
+fn json_has_its_keys_and_follows_its_schema() {
+    let schema: Value = serde_json::from_slice(&spoor(&["schema"]).stdout).unwrap();
+    let known = schema["properties"].as_object().unwrap();
+    let required: Vec<_> = schema["required"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    for sample in ["miner.wat", "wasi-ransomware.wat", "trap-mid-block.wat"] {
+        let report = json(&["run", "--json", &corpus(sample)]);
+        for key in KEYS.iter().chain(&required) {
+            assert!(report.get(key).is_some(), "{sample} lacks {key}");
+        }
+        for key in report.as_object().unwrap().keys() {
+            assert!(known.contains_key(key), "the schema lacks {key}");
+        }
+        assert_eq!(report["schema"], "spoor.report/1");
+    }
+}
+
+/// `BLESS=1` rewrites the schema in the documentation.
+#[test]
+fn the_documented_schema_is_the_program_s() {
+    let documented = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/report.schema.json");
+    let printed = text(&spoor(&["schema"]));
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&documented, printed).unwrap();
+    } else {
+        assert!(fs::read_to_string(&documented).unwrap_or_default() == printed, "BLESS=1 rewrites docs/report.schema.json");
+    }
+}
+
+#[test]
+fn counts_of_run_are_those_of_trace() {
+    for (sample, export) in [("miner.wat", "mine"), ("worked-example.wat", "main")] {
+        let sample = corpus(sample);
+        let traced = json(&["trace", "--json", &sample, "--invoke", export]);
+        let report = json(&["run", "--json", &sample, "--invoke", export]);
+        assert_eq!(report["instructions"], traced["instructions"], "{sample}");
+        assert_eq!(report["opcodes"], traced["opcodes"], "{sample}");
+    }
+}
+
+#[test]
+fn sarif_declares_what_it_uses() {
+    for sample in ["miner.wat", "wasi-ransomware.wat"] {
+        let log = json(&["run", "--sarif", &corpus(sample)]);
+        assert_eq!(log["version"], "2.1.0");
+        let run = &log["runs"][0];
+        let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+        let ids: std::collections::BTreeSet<_> = rules.iter().map(|rule| rule["id"].as_str().unwrap()).collect();
+        assert_eq!(ids.len(), rules.len(), "ids are unique");
+        let size = run["artifacts"][0]["length"].as_u64().unwrap();
+        for result in run["results"].as_array().unwrap() {
+            let index = result["ruleIndex"].as_u64().unwrap() as usize;
+            assert_eq!(rules[index]["id"], result["ruleId"]);
+            assert!(["none", "note", "warning", "error"].contains(&result["level"].as_str().unwrap()));
+            assert_eq!(result["kind"] == "fail", result["level"] != "none", "{result}");
+            assert!(!result["message"]["text"].as_str().unwrap().is_empty());
+            assert!(result["partialFingerprints"]["ruleAndFunction/v1"].is_string());
+            for location in result["locations"].as_array().unwrap() {
+                let region = &location["physicalLocation"]["region"];
+                let (offset, length) = (region["byteOffset"].as_u64().unwrap(), region["byteLength"].as_u64().unwrap());
+                assert!(offset + length <= size, "{region} of {size}");
+                assert_eq!(location["physicalLocation"]["artifactLocation"]["index"], 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn csv_has_a_row_for_each_file_readable_or_not() {
+    let folder = folder();
+    file(&folder, "b.wat", r#"(module (func (export "f") nop))"#);
+    file(&folder, "a.wasm", b"\0asm\x01\0\0\0\x01\x05");
+    file(&folder, "readme.txt", "not a sample");
+    let hash = file(&folder, "0a1b2c", b"\0asm\x01\0\0\0");
+    let output = spoor(&["run", "--csv", folder.path().to_str().unwrap(), "/no/such/file"]);
+    assert_eq!(output.status.code(), Some(2));
+    let printed = text(&output);
+    let rows: Vec<_> = printed.lines().collect();
+    assert!(rows[0].starts_with("file,error,verdict,score,family,confidence,status,"), "{}", rows[0]);
+    let starts = [&*hash, "a.wasm", "b.wat", "/no/such/file"];
+    assert_eq!(rows.len(), 1 + starts.len(), "{printed}");
+    for (row, start) in rows[1..].iter().zip(starts) {
+        assert!(row.contains(start), "{row} is not {start}");
+    }
+    assert!(rows[2].contains(",invalid,"), "{}", rows[2]);
+    assert!(rows[4].starts_with("/no/such/file,") && rows[4].contains("file"), "{}", rows[4]);
+}
+
+#[test]
+fn drcov_holds_the_blocks_that_ran() {
+    let folder = folder();
+    let sample =
+        file(&folder, "x.wat", r#"(module (func (export "f") (param i32) (if (local.get 0) (then (nop)) (else (nop) (nop)))))"#);
+    let output = spoor(&["export", "drcov", &sample, "--invoke", "f", "1"]).stdout;
+    let at = output.windows(9).position(|window| window == b"BB Table:").unwrap();
+    let head = std::str::from_utf8(&output[..at]).unwrap();
+    assert!(
+        head.starts_with("DRCOV VERSION: 2\nDRCOV FLAVOR: wasmspoor\nModule Table: version 2, count 1\nColumns: id, base, end, "),
+        "{head}"
+    );
+    assert!(head.contains(" 0, 0x80000000, 0x800000") && head.ends_with(", x.wat\n"), "{head}");
+    let table = &output[at..];
+    let line = table.iter().position(|byte| *byte == b'\n').unwrap();
+    assert_eq!(&table[..line], b"BB Table: 2 bbs");
+    let blocks = &table[line + 1..];
+    assert_eq!(blocks.len(), 16);
+    // Against the places that `dump` gives: `local.get`, `if`, and the `nop` of the `then` arm.
+    let dumped = text(&spoor(&["dump", "--json", &sample, "--invoke", "f", "1"]));
+    let offsets: Vec<u64> =
+        dumped.lines().filter_map(|line| serde_json::from_str::<Value>(line).unwrap()["offset"].as_u64()).collect();
+    assert_eq!(offsets.len(), 3, "{dumped}");
+    for (block, offset) in blocks.chunks(8).zip([offsets[0], offsets[2]]) {
+        assert_eq!(u64::from(u32::from_le_bytes(block[..4].try_into().unwrap())), offset);
+        assert!(u16::from_le_bytes(block[4..6].try_into().unwrap()) > 0);
+        assert_eq!(block[6..], [0, 0]);
+    }
+    let modoff = text(&spoor(&["export", "modoff", &sample, "--invoke", "f", "1"]));
+    let expected: String = offsets.iter().map(|offset| format!("x.wat+{offset:x}\n")).collect();
+    assert_eq!(modoff, expected);
+}
+
+#[test]
+fn folded_stacks_weigh_every_instruction() {
+    let sample = corpus("miner.wat");
+    let total: u64 = json(&["trace", "--json", &sample, "--invoke", "mine"])["instructions"].as_u64().unwrap();
+    let folded = text(&spoor(&["export", "folded", &sample, "--invoke", "mine"]));
+    let sum: u64 = folded.lines().map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum();
+    assert_eq!(sum, total, "{folded}");
+    let flame = text(&spoor(&["export", "flame", &sample, "--invoke", "mine"]));
+    assert!(flame.contains("<svg") && flame.contains("mine_[5]"), "{flame}");
+}
+
+#[test]
+fn every_graph_is_dot() {
+    let folder = folder();
+    let hostile = file(&folder, "x.wat", HOSTILE);
+    let has_graphviz = Command::new("dot").arg("-V").output().is_ok();
+    if !has_graphviz {
+        eprintln!("no Graphviz: only the quoting of the graphs is checked");
+    }
+    for sample in [hostile, corpus("wasi-ransomware.wat"), corpus("branch-tables.wat")] {
+        for kind in [&["calls"][..], &["states"], &["dynamic"], &["static-calls"], &["cfg", "--function", "1"]] {
+            let words = [&["graph"], kind, &[&*sample]].concat();
+            let output = spoor(&words);
+            if output.status.code() == Some(4) {
+                continue;
+            }
+            let graph = text(&output);
+            assert_balanced(&graph);
+            assert!(graph.contains("cluster_legend"), "{words:?}");
+            if has_graphviz {
+                let svg = spoor(&[&words[..], &["-f", "svg"]].concat());
+                assert!(
+                    svg.status.success() && text(&svg).contains("</svg>"),
+                    "{words:?}: {}",
+                    String::from_utf8_lossy(&svg.stderr)
+                );
+            }
+        }
+    }
+}
+
+/// Quotes close on their line, and braces and brackets outside of them balance.
+fn assert_balanced(graph: &str) {
+    let mut depth = 0i32;
+    for line in graph.lines() {
+        let (mut in_quotes, mut escaped) = (false, false);
+        for char in line.chars() {
+            match char {
+                _ if escaped => escaped = false,
+                '\\' if in_quotes => escaped = true,
+                '"' => in_quotes = !in_quotes,
+                '{' | '[' if !in_quotes => depth += 1,
+                '}' | ']' if !in_quotes => depth -= 1,
+                _ => {}
+            }
+        }
+        assert!(!in_quotes, "a quote stays open in {line}");
+    }
+    assert_eq!(depth, 0, "{graph}");
+}
+
+#[test]
+fn without_graphviz_the_way_to_it_is_told() {
+    let output = Command::new(env!("CARGO_BIN_EXE_spoor"))
+        .args(["graph", "calls", "-f", "svg", &corpus("miner.wat")])
+        .env("PATH", "/no/such/folder")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("Graphviz") && message.contains("apt install graphviz"), "{message}");
+}
+
+#[test]
+fn a_loop_s_back_edge_carries_its_count() {
+    let folder = folder();
+    let sample = file(
+        &folder,
+        "x.wat",
+        r#"(module (func (export "f") (param i32)
+        (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#,
+    );
+    let graph = text(&spoor(&["graph", "cfg", &sample, "--function", "0", "--invoke", "f", "10"]));
+    assert!(graph.contains("label=\"taken 9 (back)\""), "{graph}");
+    assert!(graph.contains("executed 10 times"), "{graph}");
+}
+
+#[test]
+fn diff_tells_what_changed_and_nothing_else() {
+    let folder = folder();
+    let a = file(&folder, "a.wat", r#"(module (func (export "f") (result i32) (i32.const 1)))"#);
+    let b = file(&folder, "b.wat", r#"(module (func (export "g") (result i32) (i32.xor (i32.const 1) (i32.const 2))))"#);
+    let same = text(&spoor(&["diff", &a, &a]));
+    assert!(same.contains("no difference: the same module"), "{same}");
+    let diff = json(&["diff", "--json", &a, &b]);
+    assert_eq!(diff["schema"], "spoor.diff/1");
+    assert_eq!(diff["same_bytes"], false);
+    assert_eq!(diff["lists"]["exports"]["only_a"], serde_json::json!(["f function"]));
+    assert_eq!(diff["lists"]["exports"]["only_b"], serde_json::json!(["g function"]));
+    assert_eq!(diff["counts"]["static.xor"], serde_json::json!({"a": 0, "b": 1}));
+    let printed = text(&spoor(&["diff", &a, &b]));
+    assert!(printed.contains("  - f function") && printed.contains("  + g function"), "{printed}");
+}
+
+#[test]
+fn a_file_gets_the_same_as_standard_output() {
+    let folder = folder();
+    let to = folder.path().join("report");
+    let sample = corpus("miner.wat");
+    for way in [&["run", "--json"][..], &["run", "-v"], &["graph", "calls"], &["export", "drcov"]] {
+        let printed = spoor(&[way, &[&*sample]].concat()).stdout;
+        let output = spoor(&[way, &[&*sample, "-o", to.to_str().unwrap()]].concat());
+        assert!(output.stdout.is_empty(), "{way:?}");
+        assert!(fs::read(&to).unwrap() == printed, "{way:?}");
+    }
+}

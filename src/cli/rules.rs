@@ -118,7 +118,10 @@ fn lint(set: &Set, corpus: &std::path::Path, out: &mut impl Write) -> Result<Exi
 
 fn test(set: &Set, corpus: &std::path::Path, name: Option<&str>, out: &mut impl Write) -> Result<Exit, Failure> {
     let progress = indicatif::ProgressBar::new(0);
-    progress.set_style(indicatif::ProgressStyle::with_template("{pos}/{len} {wide_msg}").unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()));
+    progress.set_style(
+        indicatif::ProgressStyle::with_template("{pos}/{len} {wide_msg}")
+            .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()),
+    );
     let tried = set.test(corpus, name, &mut |file, count| {
         progress.set_length(count as u64);
         progress.inc(1);

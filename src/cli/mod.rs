@@ -10,6 +10,7 @@ mod graph;
 mod input;
 mod limits;
 mod output;
+mod rules;
 mod run;
 mod sample;
 mod session;
@@ -66,7 +67,7 @@ struct Arguments {
 
 const EXIT_CODES: &str = "Exit codes:
   0  done, whatever the sample did: a trap or a limit reached is a result; `run`: the verdict is below --fail-on
-  1  `run`: the verdict is at or above --fail-on
+  1  `run`: the verdict is at or above --fail-on; `rules lint`, `rules test`: something was found
   2  wrong usage, or a file that cannot be read
   3  not a valid module; `trace`, `dump`: or one that needs what the engine lacks
   4  valid but not executable: it needs what the engine lacks, no such export or function, arguments that do not fit
@@ -78,6 +79,7 @@ enum Command {
     Graph(graph::Arguments),
     Export(export::Arguments),
     Diff(diff::Arguments),
+    Rules(rules::Arguments),
     Trace(trace::Arguments),
     Dump(dump::Arguments),
     /// Print the JSON Schema of `run --json`
@@ -93,6 +95,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Graph(arguments) => graph::run(&arguments, &mut out),
         Command::Export(arguments) => export::run(&arguments, &mut out),
         Command::Diff(arguments) => diff::run(&arguments, &mut out),
+        Command::Rules(arguments) => rules::run(&arguments, &mut out),
         Command::Schema => schema(&mut out),
         Command::Trace(arguments) => trace::run(&arguments, &mut out),
         Command::Dump(arguments) => dump::run(&arguments, &mut out),

@@ -4,8 +4,12 @@ use std::{io::Write, path::PathBuf};
 
 use clap::Subcommand;
 
-use super::{Exit, Failure, text};
-use crate::rules::{LoadError, Set};
+use wasmspoor::{
+    report::escape::escape,
+    rules::{LoadError, Set},
+};
+
+use super::{Exit, Failure};
 
 /// Lists, explains, checks and tries the rules.
 #[derive(Debug, clap::Args)]
@@ -56,7 +60,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let set = match load(arguments) {
         Ok(set) => set,
         Err(error) => {
-            eprintln!("{}", text::escape(&error.to_string()));
+            eprintln!("{}", escape(&error.to_string()));
             return Ok(Exit::Usage);
         }
     };
@@ -64,7 +68,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         Command::List => list(&set, out),
         Command::Explain { name } => match set.explain(name) {
             Some(words) => {
-                write!(out, "{}", text::escape(&words))?;
+                write!(out, "{}", escape(&words))?;
                 Ok(Exit::Done)
             }
             None => unknown(&set, name),
@@ -94,10 +98,10 @@ fn list(set: &Set, out: &mut impl Write) -> Result<Exit, Failure> {
             (true, false) => "code",
             _ => "run",
         };
-        writeln!(out, "{:<3} {:<4} {:<42} {}", meta.severity, on, text::escape(&meta.namespace), text::escape(&meta.name))?;
+        writeln!(out, "{:<3} {:<4} {:<42} {}", meta.severity, on, escape(&meta.namespace), escape(&meta.name))?;
     }
     for name in set.yara_names() {
-        writeln!(out, "{:<3} {:<4} {:<42} {}", "-", "code", "yara", text::escape(name))?;
+        writeln!(out, "{:<3} {:<4} {:<42} {}", "-", "code", "yara", escape(name))?;
     }
     writeln!(out, "{} behaviour rules, {} YARA rules", rules.len(), set.yara_names().len())?;
     Ok(Exit::Done)
@@ -106,7 +110,7 @@ fn list(set: &Set, out: &mut impl Write) -> Result<Exit, Failure> {
 fn lint(set: &Set, corpus: &std::path::Path, out: &mut impl Write) -> Result<Exit, Failure> {
     let advice = set.lint(corpus);
     for one in &advice {
-        writeln!(out, "{}: {}: {}", text::escape(&one.file), text::escape(&one.rule), text::escape(&one.message))?;
+        writeln!(out, "{}: {}: {}", escape(&one.file), escape(&one.rule), escape(&one.message))?;
     }
     writeln!(out, "{} rules, {} things to mend", set.rules().len(), advice.len())?;
     Ok(if advice.is_empty() { Exit::Done } else { Exit::Findings })
@@ -114,16 +118,19 @@ fn lint(set: &Set, corpus: &std::path::Path, out: &mut impl Write) -> Result<Exi
 
 fn test(set: &Set, corpus: &std::path::Path, name: Option<&str>, out: &mut impl Write) -> Result<Exit, Failure> {
     let progress = indicatif::ProgressBar::new(0);
-    progress.set_style(indicatif::ProgressStyle::with_template("{pos}/{len} {wide_msg}").unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()));
+    progress.set_style(
+        indicatif::ProgressStyle::with_template("{pos}/{len} {wide_msg}")
+            .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()),
+    );
     let tried = set.test(corpus, name, &mut |file, count| {
         progress.set_length(count as u64);
         progress.inc(1);
-        progress.set_message(text::escape(file));
+        progress.set_message(escape(file));
     });
     progress.finish_and_clear();
     let failures: Vec<_> = tried.iter().filter_map(|tried| tried.failure.as_ref().map(|failure| (tried, failure))).collect();
     for (tried, failure) in &failures {
-        writeln!(out, "FAILED {} on {}: {}", text::escape(&tried.rule), text::escape(&tried.example), text::escape(failure))?;
+        writeln!(out, "FAILED {} on {}: {}", escape(&tried.rule), escape(&tried.example), escape(failure))?;
     }
     writeln!(out, "{} examples of {} rules, {} failed", tried.len(), set.rules().len(), failures.len())?;
     Ok(if failures.is_empty() { Exit::Done } else { Exit::Findings })

@@ -8,10 +8,12 @@
 mod call_graph;
 mod constants;
 mod coverage;
+pub mod flow;
 mod functions;
 mod loops;
 mod metrics;
 mod profile;
+pub mod stacks;
 mod states;
 mod tally;
 

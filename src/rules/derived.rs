@@ -84,10 +84,10 @@ fn returned_reads(calls: &[Call]) -> Vec<u32> {
     let mut reads: BTreeSet<Vec<u8>> = BTreeSet::new();
     let mut returned = Vec::new();
     for (position, call) in calls.iter().enumerate() {
-        if READS.contains(&call.name.as_ref()) && !is_console(call) {
+        if READS.contains(&&*call.name) && !is_console(call) {
             let heads = payloads(call).filter(|bytes| bytes.len() >= MIN_COMMON);
             reads.extend(heads.take(MAX_READS.saturating_sub(reads.len())));
-        } else if SENDS.contains(&call.name.as_ref()) && payloads(call).any(|sent| is_returned(&sent, &reads)) {
+        } else if SENDS.contains(&&*call.name) && payloads(call).any(|sent| is_returned(&sent, &reads)) {
             returned.push(position as u32);
         }
     }

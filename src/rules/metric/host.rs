@@ -87,7 +87,7 @@ pub(super) fn slept_seconds(index: &Index<'_>, subject: Subject<'_>) -> Option<f
 
 /// The pieces that were written to files: length and entropy.
 fn written<'i>(index: &'i Index<'_>) -> impl Iterator<Item = (u64, f64)> + 'i {
-    let is_write = |call: &&Call| WRITES.contains(&call.name.as_ref()) && !is_console(call);
+    let is_write = |call: &&Call| WRITES.contains(&&*call.name) && !is_console(call);
     index.all_calls().iter().filter(is_write).flat_map(|call| call.args.iter()).filter_map(|arg| match &arg.points_at {
         Some(Pointed::Bytes { len, entropy, .. }) => Some((*len, *entropy)),
         Some(Pointed::Text { text }) => Some((text.len() as u64, crate::rules::entropy(text.as_bytes()))),

@@ -11,7 +11,15 @@ use wasmspoor_hooks::recorder::{self, Event};
 
 use crate::trace::{self, FuncKey, Record, Trap, Words};
 
-use super::limits::{AtTraceLimit, Limit, Limits};
+use super::limits::{AtTraceLimit, Budget, Limit, Limits};
+
+/// Work of a tick that few decisions led to: a thousand calls, or thousands of operators of straight code.
+const SILENT_TICK: u64 = 2048;
+/// Decisions between two ticks below which it was something else that asked.
+const FEW_DECISIONS: u64 = 900;
+/// Work of a host call, and of a bulk operation besides its length.
+const HOST_CALL: u64 = 64;
+const BULK: u64 = 16;
 
 /// The sink of a session.
 pub(super) struct Capture {
@@ -22,6 +30,24 @@ pub(super) struct Capture {
     host_calls: u64,
     stopped_by: Option<Limit>,
     last_place: Option<recorder::Place>,
+    /// Decisions at the last tick.
+    ticked_at: u64,
+    /// A bulk operation asks next.
+    bulk_asks: bool,
+    /// Work so far: decisions, and what else takes time, in about the same unit.
+    work: u64,
+    /// Work at the last host call.
+    host_called_at: u64,
+    entry: Entry,
+}
+
+/// The part of a run that has a budget of its own.
+#[derive(Default)]
+struct Entry {
+    deadline: Option<Instant>,
+    /// Work at which it is over.
+    work: Option<u64>,
+    stopped_by: Option<Limit>,
 }
 
 impl Capture {
@@ -34,12 +60,43 @@ impl Capture {
             host_calls: 0,
             stopped_by: None,
             last_place: None,
+            ticked_at: 0,
+            bulk_asks: false,
+            work: 0,
+            host_called_at: 0,
+            entry: Entry::default(),
         }
     }
 
-    /// The limit that was reached first.
+    /// Begins an entry with a budget of its own.
+    pub(super) fn arm(&mut self, budget: &Budget) {
+        self.entry = Entry {
+            deadline: budget.time.map(|time| Instant::now() + time.min(Duration::from_secs(1 << 30))),
+            work: budget.work.map(|work| self.work.saturating_add(work)),
+            stopped_by: None,
+        };
+        self.host_called_at = self.work;
+        self.last_place = None;
+    }
+
+    /// The limit of the session that was reached first.
     pub(super) fn stopped_by(&self) -> Option<Limit> {
         self.stopped_by
+    }
+
+    /// The limit that ended the entry: the session's or its own.
+    pub(super) fn entry_stopped_by(&self) -> Option<Limit> {
+        self.stopped_by.or(self.entry.stopped_by)
+    }
+
+    /// Work so far, and work at the last host call (or the start of the entry).
+    pub(super) fn work(&self) -> (u64, u64) {
+        (self.work, self.host_called_at)
+    }
+
+    /// Number of records so far.
+    pub(super) fn records(&self) -> usize {
+        self.records.len()
     }
 
     /// Where the invocation that ended last was cut short.
@@ -65,16 +122,33 @@ impl Capture {
         self.stopped_by.get_or_insert(limit);
     }
 
-    /// Whether time or space is used up.
+    /// Whether time or space is used up, of the session or of the entry.
     fn is_over(&mut self) -> bool {
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            self.stop(Limit::WallTime);
+        if self.deadline.is_some() || self.entry.deadline.is_some() {
+            let now = Instant::now();
+            if self.deadline.is_some_and(|deadline| now >= deadline) {
+                self.stop(Limit::WallTime);
+            }
+            if self.entry.deadline.is_some_and(|deadline| now >= deadline) {
+                self.entry.stopped_by.get_or_insert(Limit::WallTime);
+            }
+        }
+        if self.entry.work.is_some_and(|limit| self.work >= limit) {
+            self.entry.stopped_by.get_or_insert(Limit::Decisions);
         }
         let records = (self.records.len() * size_of::<Record>()) as u64;
         if records + self.words.bytes_in_memory() > self.limits.trace_bytes {
             self.stop(Limit::TraceBytes);
         }
-        self.stopped_by.is_some()
+        self.entry_stopped_by().is_some()
+    }
+
+    /// Counts the work since the last tick. Decisions alone would let straight code, calls and bulk operations run for ever.
+    fn count_work(&mut self, decisions: u64) {
+        let made = decisions.saturating_sub(self.ticked_at);
+        self.ticked_at = decisions;
+        let silent = made < FEW_DECISIONS && !std::mem::take(&mut self.bulk_asks);
+        self.work = self.work.saturating_add(made).saturating_add(if silent { SILENT_TICK } else { 0 });
     }
 }
 
@@ -97,17 +171,24 @@ impl recorder::Sink for Capture {
         match event {
             Event::HostCall { .. } => {
                 self.host_calls += 1;
+                self.work = self.work.saturating_add(HOST_CALL);
+                self.host_called_at = self.work;
                 if self.limits.host_calls.is_some_and(|limit| self.host_calls > limit) {
                     self.stop(Limit::HostCalls);
                 }
             }
             Event::End { place, .. } => self.last_place = Some(place),
+            Event::Bulk { len, .. } => {
+                self.bulk_asks = true;
+                self.work = self.work.saturating_add(BULK + len / 64);
+            }
             _ => {}
         }
         self.records.push(Record::from(event));
     }
 
     fn tick(&mut self, decisions: u64) -> bool {
+        self.count_work(decisions);
         if self.limits.decisions.is_some_and(|limit| decisions >= limit) {
             self.stop(Limit::Decisions);
         }

@@ -13,8 +13,20 @@ use super::{
     value::{Type, Value, to_engine},
 };
 
-/// A host function: answers one call. `Err` ends the invocation.
-pub(super) type HostFn = dyn Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync;
+/// A host function.
+pub(crate) trait HostFn: Send + Sync {
+    /// Answers one call. `Err` ends the invocation.
+    fn call(&self, call: &mut HostCall<'_>) -> Result<(), HostError>;
+
+    /// Is told of a call that is not answered, because a limit was reached.
+    fn refused(&self, _call: &mut HostCall<'_>) {}
+}
+
+impl<F: Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync> HostFn for F {
+    fn call(&self, call: &mut HostCall<'_>) -> Result<(), HostError> {
+        self(call)
+    }
+}
 
 /// Why a host function ends the invocation that called it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +69,16 @@ impl HostCall<'_> {
         self.results.iter().map(|result| result.ty().into()).collect()
     }
 
+    /// Returns the type of a result.
+    pub(crate) fn result_type(&self, index: usize) -> Option<Type> {
+        self.results.get(index).map(|result| result.ty().into())
+    }
+
+    /// Returns the results as they are set.
+    pub(crate) fn results(&self) -> Vec<Value> {
+        self.results.iter().map(|result| Value::from(&*result)).collect()
+    }
+
     /// Sets a result; results not set are zero or null.
     ///
     /// # Errors
@@ -68,16 +90,17 @@ impl HostCall<'_> {
         Ok(())
     }
 
-    /// Returns the bytes at `address` of the caller's exported memory `memory`, if they all exist.
+    /// Returns the bytes at `address` of the caller's memory, if they all exist. The memory is the exported `memory`, else the first that
+    /// is imported or exported.
     pub fn read_memory(&self, address: u64, len: u64) -> Option<&[u8]> {
-        let memory = self.caller.get_export("memory")?.into_memory()?;
+        let memory = self.caller.data().memory?;
         let start = usize::try_from(address).ok()?;
         memory.data(&self.caller).get(start..start.checked_add(usize::try_from(len).ok()?)?)
     }
 
-    /// Writes `bytes` at `address` of the caller's exported memory `memory`; `None`, and nothing written, if they do not fit.
+    /// Writes `bytes` at `address` of the caller's memory (as in [`Self::read_memory`]); `None`, and nothing written, if they do not fit.
     pub fn write_memory(&mut self, address: u64, bytes: &[u8]) -> Option<()> {
-        let memory = self.caller.get_export("memory")?.into_memory()?;
+        let memory = self.caller.data().memory?;
         let start = usize::try_from(address).ok()?;
         let target = memory.data_mut(&mut self.caller).get_mut(start..start.checked_add(bytes.len())?)?;
         target.copy_from_slice(bytes);
@@ -92,11 +115,78 @@ impl HostCall<'_> {
     pub fn invoke(&mut self, export: &str, args: &[Value]) -> Result<Vec<Value>, HostError> {
         let func = self.caller.get_export(export).and_then(engine::Extern::into_func);
         let func = func.ok_or_else(|| HostError::new(format!("there is no exported function `{export}`")))?;
+        self.nest(func, args)
+    }
+
+    /// Whether the caller exports a function of that name.
+    pub(crate) fn has_function(&self, export: &str) -> bool {
+        self.caller.get_export(export).is_some_and(|export| export.into_func().is_some())
+    }
+
+    /// Calls the function at `index` of the caller's table, which is the first that is imported or exported.
+    pub(crate) fn invoke_indirect(&mut self, index: u64, args: &[Value]) -> Result<Vec<Value>, HostError> {
+        let table = self.caller.data().table;
+        let element = table.and_then(|table| table.get(&self.caller, index));
+        let func = match element {
+            Some(engine::Ref::Func(func)) => func.val().copied(),
+            _ => None,
+        };
+        let func = func.ok_or_else(|| HostError::new(format!("there is no function at index {index} of the table")))?;
+        self.nest(func, args)
+    }
+
+    fn nest(&mut self, func: engine::Func, args: &[Value]) -> Result<Vec<Value>, HostError> {
         call(self.caller.as_context_mut(), func, args).map_err(|error| match error {
             CallError::Arguments(message) => HostError::new(message),
             CallError::Engine(error) => HostError::new(error.to_string()),
         })
     }
+
+    /// Length of the caller's memory in bytes.
+    pub(crate) fn memory_len(&self) -> u64 {
+        self.caller.data().memory.map_or(0, |memory| memory.data_size(&self.caller) as u64)
+    }
+
+    /// Makes the caller's memory at least `len` bytes long; returns whether it is.
+    pub(crate) fn grow_memory(&mut self, len: u64) -> bool {
+        let Some(memory) = self.caller.data().memory else { return false };
+        let missing = len.saturating_sub(memory.data_size(&self.caller) as u64);
+        let page = page_size(&memory, &self.caller);
+        missing == 0 || memory.grow(&mut self.caller, missing.div_ceil(page)).is_ok()
+    }
+
+    /// Copies `len` bytes within the caller's memory; `None`, and nothing written, if they do not all exist.
+    pub(crate) fn copy_within(&mut self, to: u64, from: u64, len: u64) -> Option<()> {
+        let memory = self.caller.data().memory?;
+        let bytes = memory.data_mut(&mut self.caller);
+        let (to, from, len) = (usize::try_from(to).ok()?, usize::try_from(from).ok()?, usize::try_from(len).ok()?);
+        let fits = |start: usize| start.checked_add(len).is_some_and(|end| end <= bytes.len());
+        (fits(to) && fits(from)).then(|| bytes.copy_within(from..from + len, to))
+    }
+
+    /// Position of the call's record in the trace, and decisions and direct calls so far.
+    pub(crate) fn moment(&mut self) -> Moment {
+        let record = capture(&mut self.caller).map_or(0, |capture| capture.records().saturating_sub(1));
+        let recorder = self.caller.recorder_mut();
+        Moment { record, decisions: recorder.decisions(), calls: recorder.calls() }
+    }
+}
+
+/// Bytes of a page of `memory`, as far as its size tells.
+pub(super) fn page_size(memory: &engine::Memory, store: impl engine::AsContext + Copy) -> u64 {
+    let pages = memory.size(store);
+    (memory.data_size(store) as u64).checked_div(pages).map_or(1 << 16, |size| size.max(1))
+}
+
+/// A moment of a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// Position of the last record.
+    pub(crate) record: usize,
+    /// Decisions so far.
+    pub(crate) decisions: u64,
+    /// Direct calls so far.
+    pub(crate) calls: u64,
 }
 
 /// Why a call of a function from the host gave no results.
@@ -126,14 +216,17 @@ pub(super) fn call(
 }
 
 /// Makes a function of type `ty` that answers with `body`, or with zeros, unless a limit is reached.
-pub(super) fn func(store: &mut engine::Store<Host>, ty: engine::FuncType, body: Option<Arc<HostFn>>) -> engine::Func {
+pub(super) fn func(store: &mut engine::Store<Host>, ty: engine::FuncType, body: Option<Arc<dyn HostFn>>) -> engine::Func {
     engine::Func::new(store, ty, move |mut caller, args, results| {
-        if !capture(&mut caller).is_none_or(Capture::may_call) {
+        let may_call = capture(&mut caller).is_none_or(Capture::may_call);
+        let Some(body) = &body else { return if may_call { Ok(()) } else { Err(over()) } };
+        find_memory(&mut caller);
+        let mut call = HostCall { caller, args: args.iter().map(Value::from).collect(), results };
+        if !may_call {
+            body.refused(&mut call);
             return Err(over());
         }
-        let Some(body) = &body else { return Ok(()) };
-        let mut call = HostCall { caller, args: args.iter().map(Value::from).collect(), results };
-        body(&mut call).map_err(engine::Error::host)?;
+        body.call(&mut call).map_err(engine::Error::host)?;
         // A function that swallowed the stop of an execution nested in it does not go on either.
         match call.caller.recorder_mut().is_stopping() {
             true => Err(over()),
@@ -152,8 +245,33 @@ fn capture<'a>(caller: &'a mut engine::Caller<'_, Host>) -> Option<&'a mut Captu
     sink.downcast_mut()
 }
 
-/// The data of the engine's store: what bounds growth.
+/// Finds what a start function's host calls see: the instance is not known to the session before it has run.
+fn find_memory(caller: &mut engine::Caller<'_, Host>) {
+    let names = caller.data().names.clone();
+    if caller.data().memory.is_none()
+        && let Some(name) = &names.memory
+    {
+        caller.data_mut().memory = caller.get_export(name).and_then(engine::Extern::into_memory);
+    }
+    if caller.data().table.is_none()
+        && let Some(name) = &names.table
+    {
+        caller.data_mut().table = caller.get_export(name).and_then(engine::Extern::into_table);
+    }
+}
+
+/// Exports that host functions work on, for want of an import.
+#[derive(Default)]
+pub(super) struct Names {
+    pub(super) memory: Option<String>,
+    pub(super) table: Option<String>,
+}
+
+/// The data of the engine's store: what bounds growth, and what host functions work on.
 pub(super) struct Host {
+    pub(super) memory: Option<engine::Memory>,
+    pub(super) table: Option<engine::Table>,
+    pub(super) names: Arc<Names>,
     memory_bytes: u64,
     memory_limit: u64,
     table_elements: u64,
@@ -165,6 +283,9 @@ pub(super) struct Host {
 impl Host {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
+            memory: None,
+            table: None,
+            names: Arc::default(),
             memory_bytes: 0,
             memory_limit: limits.memory_pages.saturating_mul(1 << 16),
             table_elements: 0,

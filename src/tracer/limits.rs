@@ -49,6 +49,15 @@ impl Default for Limits {
     }
 }
 
+/// What one entry point may use of a session; when it is used up, the session goes on with the next.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Budget {
+    /// Time on the wall.
+    pub(crate) time: Option<Duration>,
+    /// Decisions, and other work in about the same unit (calls, bulk operations, straight code). Does not depend on the machine.
+    pub(crate) work: Option<u64>,
+}
+
 /// What happens when a trace reaches [`Limits::trace_bytes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AtTraceLimit {

@@ -9,11 +9,12 @@ mod capture;
 mod error;
 mod host;
 mod limits;
+mod link;
 mod value;
 
 use std::{
     any::Any,
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     fmt,
     sync::Arc,
     time::{Duration, Instant},
@@ -23,19 +24,24 @@ use wasmspoor_hooks as engine;
 
 use crate::{
     module::Module,
-    trace::{self, Callee, FuncKey, Instance, Trace, Trap},
+    trace::{Callee, FuncKey, Instance, Trace, Trap},
 };
 
-pub(crate) use self::error::{diagnose, engine_features, to_binary};
 use self::{
     capture::Capture,
-    host::{CallError, Host, HostFn},
+    host::{CallError, Host},
 };
 pub use self::{
     error::LoadError,
     host::{HostCall, HostError},
     limits::{AtTraceLimit, Limit, Limits},
     value::{Type, Value},
+};
+pub(crate) use self::{
+    error::{diagnose, engine_features, to_binary},
+    host::HostFn,
+    limits::Budget,
+    link::{FunctionImport, Linker},
 };
 
 /// How to run a sample.
@@ -84,7 +90,7 @@ impl Options {
 /// ```
 pub struct Tracer {
     options: Options,
-    functions: HashMap<(String, String), Arc<HostFn>>,
+    functions: HashMap<(String, String), Arc<dyn HostFn>>,
 }
 
 impl fmt::Debug for Tracer {
@@ -116,6 +122,11 @@ impl Tracer {
     ///
     /// If it is no module, is invalid, or needs what the engine lacks.
     pub fn load(&self, bytes: &[u8]) -> Result<Session, LoadError> {
+        self.load_with(bytes, &mut &self.functions)
+    }
+
+    /// As [`Self::load`], with the imports that `linker` gives.
+    pub(crate) fn load_with(&self, bytes: &[u8], linker: &mut dyn Linker) -> Result<Session, LoadError> {
         let wasm = error::to_binary(bytes)?;
         let engine = engine::Engine::new(&self.config());
         let compiled = engine::Module::new(&engine, &wasm[..]).map_err(|error| error::diagnose(&wasm, &error.to_string()))?;
@@ -124,7 +135,7 @@ impl Tracer {
         let mut store = engine::Store::new(&engine, Host::new(limits));
         store.limiter(|host| host);
         store.recorder_mut().set_sink(Box::new(Capture::new(limits.clone())));
-        let (imports, hosts) = self.imports(&mut store, &compiled, limits)?;
+        let (imports, hosts) = link::imports(&mut store, &compiled, limits, linker)?;
         let first_key = FuncKey(store.next_func_key());
         let trace = Trace {
             modules: vec![Arc::new(module)],
@@ -144,42 +155,6 @@ impl Tracer {
         config.set_min_stack_height(1 << 10);
         config.set_max_stack_height(limits.stack_bytes.max(1 << 10));
         config
-    }
-
-    /// Makes what the module imports, in its order.
-    fn imports(
-        &self,
-        store: &mut engine::Store<Host>,
-        compiled: &engine::Module,
-        limits: &Limits,
-    ) -> Result<(Vec<engine::Extern>, BTreeMap<FuncKey, trace::Host>), LoadError> {
-        let (mut imports, mut hosts) = (Vec::new(), BTreeMap::new());
-        for import in compiled.imports() {
-            let refused = |what, given, limit| LoadError::TooBig { what, given, limit };
-            imports.push(match import.ty() {
-                engine::ExternType::Func(ty) => {
-                    let (module, name) = (import.module().to_owned(), import.name().to_owned());
-                    let host = trace::Host { module: module.as_str().into(), name: name.as_str().into() };
-                    hosts.insert(FuncKey(store.next_func_key()), host);
-                    let body = self.functions.get(&(module, name)).cloned();
-                    host::func(store, ty.clone(), body).into()
-                }
-                engine::ExternType::Global(ty) => {
-                    let value = engine::Val::default_for_ty(ty.content());
-                    engine::Global::new(&mut *store, value, ty.mutability()).into()
-                }
-                engine::ExternType::Memory(ty) => {
-                    let error = refused("pages of imported memory", ty.minimum(), limits.memory_pages);
-                    engine::Memory::new(&mut *store, *ty).map_err(|_| error)?.into()
-                }
-                engine::ExternType::Table(ty) => {
-                    let error = refused("elements of imported tables", ty.minimum(), limits.table_elements);
-                    let null = engine::Ref::default_for_ty(ty.element());
-                    engine::Table::new(&mut *store, *ty, null).map_err(|_| error)?.into()
-                }
-            });
-        }
-        Ok((imports, hosts))
     }
 }
 
@@ -280,6 +255,12 @@ impl Session {
     ///
     /// If the module cannot be instantiated, for instance because a segment does not fit; a trap of the start function is an outcome.
     pub fn start(&mut self) -> Result<Outcome, InvokeError> {
+        self.start_within(&Budget::default())
+    }
+
+    /// As [`Self::start`], within a budget.
+    pub(crate) fn start_within(&mut self, budget: &Budget) -> Result<Outcome, InvokeError> {
+        self.arm(budget);
         if self.instance.is_some() {
             return Err(InvokeError::Started);
         }
@@ -301,6 +282,12 @@ impl Session {
     ///
     /// If it does not exist or the arguments do not fit; a trap is an outcome.
     pub fn invoke(&mut self, export: &str, args: &[Value]) -> Result<Outcome, InvokeError> {
+        self.invoke_within(export, args, &Budget::default())
+    }
+
+    /// As [`Self::invoke`], within a budget: when it is used up the outcome is [`Outcome::Stopped`] and the session goes on.
+    pub(crate) fn invoke_within(&mut self, export: &str, args: &[Value], budget: &Budget) -> Result<Outcome, InvokeError> {
+        self.arm(budget);
         let instance = self.instance.ok_or(InvokeError::NotStarted)?;
         let func = instance.get_func(&self.store, export).ok_or_else(|| InvokeError::NoSuchExport(export.to_owned()))?;
         match host::call(engine::AsContextMut::as_context_mut(&mut self.store), func, args) {
@@ -308,6 +295,52 @@ impl Session {
             Err(CallError::Arguments(message)) => Err(InvokeError::Arguments(message)),
             Err(CallError::Engine(error)) => Ok(self.outcome(error)),
         }
+    }
+
+    /// Begins an entry with `budget`. A stop of the entry before it is lifted; one of the session is not.
+    fn arm(&mut self, budget: &Budget) {
+        let capture = self.capture();
+        capture.arm(budget);
+        if capture.stopped_by().is_none() {
+            self.store.recorder_mut().resume();
+        }
+    }
+
+    /// Whether the module is instantiated.
+    pub(crate) fn is_started(&self) -> bool {
+        self.instance.is_some()
+    }
+
+    /// Whether a limit of the session was reached: nothing more will run.
+    pub(crate) fn is_over(&mut self) -> bool {
+        let capture = self.capture();
+        capture.arm(&Budget::default());
+        !capture.may_call()
+    }
+
+    /// Work so far in decisions or the like, and how much of it came after the last host call of the entry.
+    pub(crate) fn work(&mut self) -> (u64, u64) {
+        let (work, at) = self.capture().work();
+        (work, work.saturating_sub(at))
+    }
+
+    /// Length in bytes of the memory that host functions see.
+    pub(crate) fn memory_len(&self) -> u64 {
+        self.host_memory().map_or(0, |memory| memory.data_size(&self.store) as u64)
+    }
+
+    /// Writes to the memory that host functions see; `None`, and nothing written, if it does not fit.
+    pub(crate) fn write_memory(&mut self, address: u64, bytes: &[u8]) -> Option<()> {
+        let memory = self.host_memory()?;
+        let start = usize::try_from(address).ok()?;
+        let target = memory.data_mut(&mut self.store).get_mut(start..start.checked_add(bytes.len())?)?;
+        target.copy_from_slice(bytes);
+        Some(())
+    }
+
+    fn host_memory(&self) -> Option<engine::Memory> {
+        let host = self.store.data();
+        host.memory.or_else(|| self.instance?.get_memory(&self.store, host.names.memory.as_deref()?))
     }
 
     /// Returns the parameter types of an exported function.
@@ -388,7 +421,7 @@ impl Session {
 
     /// Tells an error of the engine as the way an invocation ended.
     fn outcome(&mut self, error: engine::Error) -> Outcome {
-        let (limit, place) = (self.capture().stopped_by(), self.capture().last_place());
+        let (limit, place) = (self.capture().entry_stopped_by(), self.capture().last_place());
         let site = place.and_then(|place| place.site).and_then(|(key, offset)| self.site(FuncKey(key), offset));
         let message = || error.to_string();
         match (limit, error.as_trap_code()) {

@@ -1,0 +1,147 @@
+//! Carving: modules that a sample builds in memory, found when it hands them to a host call.
+//!
+//! Looks for the magic number in what an argument points at: as many bytes as the next argument says, at most [`SCAN`], or the first [`GLANCE`]. What is
+//! found is measured by its sections, so that only the module is kept.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
+/// Bytes looked through for an argument that comes with a length.
+pub(super) const SCAN: u64 = 64 << 10;
+/// Bytes looked through for any other.
+pub(super) const GLANCE: u64 = 64;
+/// Modules kept.
+const MODULES: usize = 16;
+/// Bytes kept of all together.
+const BYTES: usize = 16 << 20;
+/// Bytes looked through in a run; scanning must not become the cost of a call.
+const SCANNED: u64 = 64 << 20;
+
+const MAGIC: &[u8; 8] = b"\0asm\x01\0\0\0";
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Carver {
+    pub(super) modules: Vec<Vec<u8>>,
+    seen: BTreeSet<[u8; 32]>,
+    bytes: usize,
+    scanned: u64,
+    /// Modules that were not kept for want of room.
+    pub(super) cut: u64,
+}
+
+impl Carver {
+    /// Looks through the first `window` bytes of `bytes`, the memory from where an argument points to its end.
+    pub(super) fn scan(&mut self, bytes: &[u8], window: u64) {
+        let window = bytes.len().min(window as usize);
+        self.scanned += window as u64;
+        let mut from = 0;
+        while self.scanned <= SCANNED
+            && let Some(at) = bytes.get(from..window).and_then(find)
+        {
+            let module = &bytes[from + at..];
+            let len = module_len(module);
+            if len > MAGIC.len() {
+                self.keep(&module[..len]);
+            }
+            from += at + len.max(MAGIC.len());
+        }
+    }
+
+    fn keep(&mut self, module: &[u8]) {
+        let digest: [u8; 32] = Sha256::digest(module).into();
+        if self.seen.contains(&digest) {
+            return;
+        }
+        if self.modules.len() == MODULES || self.bytes + module.len() > BYTES {
+            self.cut += 1;
+            return;
+        }
+        self.seen.insert(digest);
+        self.bytes += module.len();
+        self.modules.push(module.to_vec());
+    }
+}
+
+/// Position of the magic number.
+fn find(bytes: &[u8]) -> Option<usize> {
+    // PERF: the first byte alone is in nearly every buffer; `m` hardly is.
+    let mut from = 3;
+    while let Some(at) = bytes.get(from..)?.iter().position(|&byte| byte == b'm') {
+        let start = from + at - 3;
+        if bytes[start..].starts_with(MAGIC) {
+            return Some(start);
+        }
+        from += at + 1;
+    }
+    None
+}
+
+/// Bytes from the magic number to the end of the last whole section.
+fn module_len(bytes: &[u8]) -> usize {
+    let mut at = MAGIC.len();
+    while let Some(&id) = bytes.get(at) {
+        if id > 13 {
+            break;
+        }
+        let Some((len, width)) = leb(&bytes[at + 1..]) else { break };
+        let end = at + 1 + width;
+        match end.checked_add(len as usize) {
+            // An empty section of any kind would go on for ever through zeros.
+            Some(end) if end <= bytes.len() && len > 0 => at = end,
+            _ => break,
+        }
+    }
+    at
+}
+
+fn leb(bytes: &[u8]) -> Option<(u32, usize)> {
+    let mut value = 0u32;
+    for (index, &byte) in bytes.iter().take(5).enumerate() {
+        value |= u32::from(byte & 0x7f).checked_shl(7 * index as u32)?;
+        if byte < 0x80 {
+            return Some((value, index + 1));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_are_measured_and_kept_once() {
+        let module = wat::parse_str("(module (func (export \"f\")))").unwrap();
+        let mut memory = vec![b'm'; 100];
+        memory.extend_from_slice(&module);
+        memory.extend_from_slice(&[0; 50]);
+        memory.extend_from_slice(&module);
+        let mut carver = Carver::default();
+        carver.scan(&memory, SCAN);
+        carver.scan(&memory, SCAN);
+        assert_eq!(carver.modules, [module]);
+    }
+
+    #[test]
+    fn what_is_no_module_is_not_kept() {
+        let mut carver = Carver::default();
+        for bytes in [&b""[..], b"\0as", b"\0asm", MAGIC, b"\0asm\x01\0\0\0\0\0\0\0", b"\0asm\x01\0\0\0\x01\xff\xff\xff\xff\xff"]
+        {
+            carver.scan(bytes, SCAN);
+        }
+        assert!(carver.modules.is_empty());
+    }
+
+    #[test]
+    fn room_is_bounded() {
+        let mut carver = Carver::default();
+        for index in 0..20u8 {
+            let mut bytes = MAGIC.to_vec();
+            bytes.extend_from_slice(&[0, 2, 1, index]);
+            carver.scan(&bytes, SCAN);
+        }
+        assert_eq!((carver.modules.len(), carver.cut), (MODULES, 4));
+    }
+}

@@ -1,0 +1,118 @@
+//! Made-up arguments: pointers to a page of our own with something worth hashing in it, its length, small numbers.
+
+use crate::{
+    sandbox::world::job,
+    tracer::{Type, Value},
+};
+
+/// Bytes of the page.
+pub(super) const PAGE: u32 = 64 << 10;
+/// Where things lie in the page.
+const OUTPUT: u32 = 8 << 10;
+const OBJECT: u32 = 16 << 10;
+/// Bytes of the input, as a job of a miner has.
+const LEN: i32 = 76;
+
+/// What arguments are made of.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Material {
+    /// Address of the page.
+    pub(super) page: u32,
+    /// An object that the sample made itself.
+    pub(super) handle: Option<i32>,
+}
+
+/// The contents of the page: a job in hexadecimal digits, which will do as bytes too, and zeros.
+pub(super) fn page() -> Vec<u8> {
+    let mut page: Vec<u8> = job().iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect();
+    page.resize(PAGE as usize, 0);
+    page
+}
+
+/// Ways of making up arguments that are worth trying, the likeliest first.
+pub(super) const PATTERNS: usize = 3;
+
+/// What an integer argument is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    /// The object, or if there is none a pointer to zeros.
+    Object,
+    Input,
+    Output,
+    Len,
+    Small(i32),
+}
+
+/// The integers of the `pattern`-th way, for so many of them.
+fn slots(pattern: usize, count: usize, has_handle: bool) -> &'static [Slot] {
+    use Slot::{Input, Len, Object, Output, Small};
+    match (pattern, count, has_handle) {
+        (0, 1, true) => &[Object],
+        (0, 1, false) => &[Input],
+        (1, 1, _) => &[Small(1)],
+        (_, 1, _) => &[Len],
+        (0, 2, _) => &[Input, Len],
+        (1, 2, true) => &[Object, Input],
+        (1, 2, false) => &[Input, Output],
+        (_, 2, _) => &[Small(1), Small(1)],
+        (0, 3, _) => &[Input, Output, Len],
+        (1, 3, true) => &[Object, Input, Len],
+        (1, 3, false) => &[Output, Input, Len],
+        (_, 3, _) => &[Input, Len, Output],
+        (0, 4, true) => &[Object, Input, Output, Len],
+        (0, 4, false) => &[Input, Len, Small(1), Small(1)],
+        (1, 4, _) => &[Input, Output, Len, Small(0)],
+        (_, 4, _) => &[Input, Len, Output, Len],
+        (0, _, true) => &[Object, Input, Output, Len, Small(0)],
+        (0, _, false) => &[Input, Len, Output, Len, Small(1)],
+        (1, _, _) => &[Input, Output, Len, Small(0), Small(1)],
+        _ => &[Input, Len, Input, Len, Output],
+    }
+}
+
+/// Arguments of these types, made up in the `pattern`-th way.
+pub(super) fn make(types: &[Type], pattern: usize, material: Material) -> Vec<Value> {
+    let integers = types.iter().filter(|ty| matches!(ty, Type::I32 | Type::I64)).count();
+    let mut slots = slots(pattern, integers, material.handle.is_some()).iter().copied();
+    let mut integer = || {
+        let page = material.page as i32;
+        match slots.next().unwrap_or(Slot::Small(1)) {
+            Slot::Object => material.handle.unwrap_or(page.wrapping_add(OBJECT as i32)),
+            Slot::Input => page,
+            Slot::Output => page.wrapping_add(OUTPUT as i32),
+            Slot::Len => LEN,
+            Slot::Small(value) => value,
+        }
+    };
+    let values = types.iter().map(|ty| match ty {
+        Type::I32 => Value::I32(integer()),
+        Type::I64 => Value::I64(i64::from(integer() as u32)),
+        Type::F32 => Value::F32(1.0),
+        Type::F64 => Value::F64(1.0),
+        Type::V128 => Value::V128(1),
+        Type::FuncRef | Type::ExternRef => Value::Ref { null: true },
+    });
+    values.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_have_the_types_and_differ() {
+        let material = Material { page: 0x1000, handle: Some(0x5000) };
+        let int = |values: &[i32]| values.iter().map(|&value| Value::I32(value)).collect::<Vec<_>>();
+        assert_eq!(make(&[Type::I32; 4], 0, material), int(&[0x5000, 0x1000, 0x3000, 76]));
+        assert_eq!(make(&[Type::I32; 2], 0, Material { page: 0x1000, handle: None }), int(&[0x1000, 76]));
+        assert_eq!(make(&[Type::I32; 7], 0, material).len(), 7);
+        let mixed = make(&[Type::F64, Type::I64, Type::ExternRef], 1, material);
+        assert_eq!(mixed, [Value::F64(1.0), Value::I64(1), Value::Ref { null: true }]);
+        for count in 1..6 {
+            let types = vec![Type::I32; count];
+            let ways: Vec<_> = (0..PATTERNS).map(|pattern| make(&types, pattern, material)).collect();
+            assert!(ways[0] != ways[1] && ways[1] != ways[2] && ways[0] != ways[2], "{ways:?}");
+        }
+        assert!(page().starts_with(b"0707f7a4") && page().len() == PAGE as usize);
+    }
+}

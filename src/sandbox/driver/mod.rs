@@ -1,0 +1,403 @@
+//! The driver: which exports are called, in which order, with what, and for how long.
+//!
+//! First what the toolchain wants to run first, then the program's own entry point; then, because most hostile modules have none and their
+//! page drives them, the other exports: those that make objects, those that fill them, and the rest by the loops that they reach. An export that
+//! does next to nothing with made-up arguments is tried with others.
+//!
+//! Each call has a budget of its own, in work that does not depend on the machine.
+
+mod args;
+mod names;
+mod rank;
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::{
+    module::FuncIndex,
+    tracer::{Budget, InvokeError, Limit, Outcome, Session, Type, Value},
+};
+
+use self::{
+    args::{Material, PATTERNS},
+    names::Role,
+    rank::Ranking,
+};
+use super::{
+    state::State,
+    types::{Drive, Entry, EntryEnd, EntryKind, Options, Status},
+    world::Layout,
+};
+
+/// Exports that are driven with made-up arguments.
+const DRIVEN: usize = 64;
+/// Exports that are driven early because their type is that of one that makes an object.
+const GIVERS: usize = 16;
+/// Work below which an export with loops has done next to nothing.
+const LITTLE: u64 = 20_000;
+/// Work without a host call after which an entry that was stopped counts as stalled.
+const STALL: u64 = 1_000_000;
+
+/// What came of driving.
+pub(super) struct Driven {
+    pub(super) entries: Vec<Entry>,
+    pub(super) status: Status,
+    pub(super) limitations: Vec<String>,
+}
+
+/// Drives one session.
+pub(super) struct Driver<'o> {
+    session: Session,
+    options: &'o Options,
+    state: &'o Mutex<State>,
+    layout: Layout,
+    entries: Vec<Entry>,
+    limitations: Vec<String>,
+    material: Material,
+    /// The wall time of an entry was used up, which depends on the machine.
+    clock_struck: u32,
+}
+
+/// An export that may be driven.
+#[derive(Debug)]
+struct Candidate {
+    name: String,
+    func: FuncIndex,
+    params: Vec<Type>,
+    gives: bool,
+    role: Role,
+    loops: u64,
+}
+
+impl<'o> Driver<'o> {
+    pub(super) fn new(session: Session, options: &'o Options, state: &'o Mutex<State>, layout: Layout) -> Self {
+        let (entries, limitations) = (Vec::new(), Vec::new());
+        Self { session, options, state, layout, entries, limitations, material: Material::default(), clock_struck: 0 }
+    }
+
+    /// Runs the start function and the exports.
+    pub(super) fn run(mut self) -> (Session, Driven) {
+        let is_up = self.start();
+        if is_up {
+            self.place();
+            self.initialize();
+            self.drive();
+        }
+        self.say_stops();
+        let status = self.status(is_up);
+        (self.session, Driven { entries: self.entries, status, limitations: self.limitations })
+    }
+
+    /// Instantiates; returns whether there is an instance.
+    fn start(&mut self) -> bool {
+        let func = self.session.module().start();
+        let outcome = self.session.start_within(&self.budget());
+        if let Err(error) = &outcome {
+            self.limitations.push(error.to_string());
+        }
+        if func.is_some() || outcome.as_ref().is_ok_and(|outcome| !matches!(outcome, Outcome::Returned(_))) {
+            self.enter("start".into(), EntryKind::Start, func, Vec::new(), false, outcome);
+        }
+        if !self.session.is_started() && self.limitations.is_empty() {
+            self.limitations.push("the start function did not return: no export can be called".into());
+        }
+        self.session.is_started()
+    }
+
+    /// Puts into memory of the sample's own what its host would have put into an imported one.
+    fn place(&mut self) {
+        if !self.session.module().imports().iter().any(|import| import.kind == crate::module::ItemKind::Memory) {
+            for (address, bytes) in self.layout.contents(self.session.memory_len()) {
+                // A memory too small for it does not get it.
+                _ = self.session.write_memory(address, &bytes);
+            }
+        }
+    }
+
+    fn initialize(&mut self) {
+        for candidate in self.candidates() {
+            if candidate.role == Role::Initialize && candidate.params.is_empty() {
+                self.call(&candidate, EntryKind::Initialize, Vec::new(), false);
+            }
+        }
+    }
+
+    /// The program, and the others as the options say.
+    fn drive(&mut self) {
+        if let Some((name, args)) = &self.options.invoke {
+            return self.named(name, Some(args.clone()));
+        }
+        if let Drive::Name(name) = &self.options.drive {
+            return self.named(name, None);
+        }
+        let candidates = self.candidates();
+        let ran =
+            candidates.iter().filter(|candidate| candidate.role == Role::Main).min_by_key(|candidate| main_order(candidate));
+        let is_command = ran.is_some_and(|main| main.name == "_start");
+        if let Some(main) = ran {
+            let args = self.main_args(&main.params);
+            self.call(main, EntryKind::Main, args, false);
+        }
+        let is_done = is_command
+            && self.entries.last().is_some_and(|entry| {
+                matches!(entry.end, EntryEnd::Returned | EntryEnd::Exited { .. } | EntryEnd::Stopped { .. })
+            });
+        match self.options.drive {
+            Drive::None | Drive::Name(_) => {}
+            Drive::Auto if is_done => {}
+            Drive::Auto | Drive::Exports => self.others(candidates),
+        }
+    }
+
+    /// The export that the user named, with the user's arguments or made-up ones.
+    fn named(&mut self, name: &str, args: Option<Vec<Value>>) {
+        let Some(candidate) = self.candidates().into_iter().find(|candidate| candidate.name == name) else {
+            self.limitations.push(format!("there is no exported function `{name}`"));
+            return;
+        };
+        let made_up = args.is_none();
+        if made_up && !candidate.params.is_empty() {
+            self.make_page();
+        }
+        let args = args.unwrap_or_else(|| args::make(&candidate.params, 0, self.material));
+        self.call(&candidate, EntryKind::Main, args, made_up && !candidate.params.is_empty());
+    }
+
+    /// Drives the exports that are neither the program nor the toolchain's.
+    fn others(&mut self, mut candidates: Vec<Candidate>) {
+        candidates.retain(|candidate| !matches!(candidate.role, Role::Initialize | Role::Main | Role::Runtime));
+        if candidates.is_empty() {
+            return;
+        }
+        self.rank(&mut candidates);
+        let left = candidates.len().saturating_sub(DRIVEN);
+        candidates.truncate(DRIVEN);
+        if candidates.iter().any(|candidate| !candidate.params.is_empty()) {
+            self.make_page();
+        }
+        let mut driven = 0;
+        for candidate in &candidates {
+            if self.is_over() {
+                break;
+            }
+            self.try_out(candidate);
+            driven += 1;
+        }
+        let not_driven = left + candidates.len() - driven;
+        if not_driven > 0 {
+            self.limitations.push(format!("{not_driven} exported functions were not called"));
+        }
+    }
+
+    /// Puts the candidates in the order in which they are called.
+    fn rank(&self, candidates: &mut [Candidate]) {
+        let module = self.session.module();
+        let mut ranking = Ranking::new(module.bytes(), module.imported_functions());
+        let mut givers = 0;
+        for candidate in &mut *candidates {
+            candidate.loops = ranking.loops(candidate.func);
+            let gives = candidate.role == Role::Other && candidate.params.is_empty() && candidate.gives;
+            if gives && givers < GIVERS {
+                givers += 1;
+                candidate.role = Role::Create;
+            }
+        }
+        // Stable: the module's order decides between equals.
+        candidates.sort_by_key(|candidate| (candidate.role, std::cmp::Reverse(candidate.loops)));
+    }
+
+    /// Calls an export with made-up arguments; with others if it has loops and did next to nothing.
+    fn try_out(&mut self, candidate: &Candidate) {
+        for pattern in 0..PATTERNS {
+            let (before, _) = self.session.work();
+            let args = args::make(&candidate.params, pattern, self.material);
+            self.call(candidate, EntryKind::Export, args, !candidate.params.is_empty());
+            let (after, _) = self.session.work();
+            let did_little = after - before < LITTLE && candidate.loops > 0 && candidate.role == Role::Other;
+            if !did_little || candidate.params.is_empty() || self.is_over() {
+                break;
+            }
+        }
+        self.keep_handle(candidate);
+    }
+
+    /// Keeps what an export made, if it looks like an object in memory.
+    fn keep_handle(&mut self, candidate: &Candidate) {
+        let Some(Entry { results, end: EntryEnd::Returned, .. }) = self.entries.last() else { return };
+        if let (Role::Create, Some(&Value::I32(address @ 1024..))) = (candidate.role, results.first())
+            && (address as u64) < self.session.memory_len()
+        {
+            self.material.handle = Some(address);
+        }
+    }
+
+    /// Finds room for the page of made-up input: from the sample's own allocator, or at the end of its memory.
+    fn make_page(&mut self) {
+        let allocator = self.candidates().into_iter().find(|candidate| {
+            names::ALLOCATORS.contains(&candidate.name.as_str()) && candidate.params == [Type::I32] && candidate.gives
+        });
+        let size = args::PAGE;
+        let len = self.session.memory_len();
+        self.material.page = len.saturating_sub(u64::from(size)).min(u64::from(u32::MAX)) as u32;
+        if let Some(allocator) = allocator {
+            self.call(&allocator, EntryKind::Export, vec![Value::I32(size as i32)], true);
+            if let Some(Entry { results, end: EntryEnd::Returned, .. }) = self.entries.last()
+                && let Some(&Value::I32(address @ 1..)) = results.first()
+                && address as u64 + u64::from(size) <= len
+            {
+                self.material.page = address as u32;
+            }
+        }
+        if self.material.page == 0 {
+            // One page of memory or none: its second half is less likely to hold data.
+            self.material.page = (len / 2) as u32;
+        }
+        let mut page = args::page();
+        page.truncate(len.saturating_sub(u64::from(self.material.page)) as usize);
+        _ = self.session.write_memory(self.material.page.into(), &page);
+    }
+
+    /// `argc` and `argv` for a `main` that takes them.
+    fn main_args(&mut self, params: &[Type]) -> Vec<Value> {
+        if params != [Type::I32, Type::I32] {
+            return args::make(params, 0, self.material);
+        }
+        self.make_page();
+        let (base, mut strings, mut pointers) = (self.material.page, Vec::new(), Vec::new());
+        let texts = base.saturating_add(4096);
+        for arg in self.options.args.iter().take(256) {
+            let at = texts.saturating_add(strings.len() as u32);
+            pointers.extend_from_slice(&at.to_le_bytes());
+            strings.extend_from_slice(arg.as_bytes());
+            strings.push(0);
+        }
+        let argc = pointers.len() / 4;
+        pointers.extend_from_slice(&[0; 4]);
+        let written = self.session.write_memory(texts.into(), &strings);
+        match written.and_then(|()| self.session.write_memory(base.into(), &pointers)) {
+            Some(()) => vec![Value::I32(argc as i32), Value::I32(base as i32)],
+            None => vec![Value::I32(0), Value::I32(0)],
+        }
+    }
+
+    /// The exported functions, in the module's order.
+    fn candidates(&self) -> Vec<Candidate> {
+        let module = self.session.module();
+        let functions = module.exports().iter().filter_map(|export| Some((export, export.func?)));
+        let candidates = functions.filter_map(|(export, func)| {
+            let params = self.session.params(&export.name)?;
+            let results = module.func_type(func)?.results();
+            let gives = results == [crate::module::ValType::I32];
+            let (name, role) = (export.name.to_string(), names::role(&export.name));
+            Some(Candidate { name, func, params, gives, role, loops: 0 })
+        });
+        candidates.collect()
+    }
+
+    fn call(&mut self, candidate: &Candidate, kind: EntryKind, args: Vec<Value>, made_up: bool) {
+        self.begin();
+        let outcome = self.session.invoke_within(&candidate.name, &args, &self.budget());
+        self.enter(candidate.name.clone(), kind, Some(candidate.func), args, made_up, outcome);
+    }
+
+    fn budget(&self) -> Budget {
+        Budget { time: Some(self.options.entry_time), work: self.options.entry_decisions }
+    }
+
+    /// Whether the session is over; another call would be stopped at once.
+    fn is_over(&mut self) -> bool {
+        self.session.is_over()
+    }
+
+    /// The calls of the next entry belong to it.
+    fn begin(&mut self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.entry = self.entries.len();
+        state.exit = None;
+        state.world.is_throwing = false;
+    }
+
+    /// Notes how an entry ended. One that did not begin leaves no record, and so no entry.
+    fn enter(
+        &mut self,
+        name: String,
+        kind: EntryKind,
+        func: Option<FuncIndex>,
+        args: Vec<Value>,
+        made_up: bool,
+        outcome: Result<Outcome, InvokeError>,
+    ) {
+        let Ok(outcome) = outcome.map_err(|error| self.limitations.push(format!("`{name}` was not called: {error}"))) else {
+            return;
+        };
+        let exit = self.state.lock().unwrap_or_else(PoisonError::into_inner).exit;
+        let (end, results, site) = end_of(outcome, exit);
+        let (_, silent) = self.session.work();
+        let is_stopped = matches!(end, EntryEnd::Stopped { .. });
+        let stalled_in = site.filter(|_| is_stopped && silent >= STALL).map(|site| FuncIndex(site.function));
+        let is_own = self.session.stopped_by().is_none();
+        self.clock_struck += u32::from(end == EntryEnd::Stopped { limit: Limit::WallTime } && is_own);
+        self.entries.push(Entry { name, kind, func, args, made_up, end, results, site, stalled_in });
+    }
+
+    /// Says what cut the run short.
+    fn say_stops(&mut self) {
+        if let Some(limit) = self.session.stopped_by() {
+            self.limitations.push(format!("the run was stopped by the limit {limit}"));
+        }
+        if self.clock_struck > 0 || self.session.stopped_by() == Some(Limit::WallTime) {
+            self.limitations.push("a limit of wall time was reached: another machine would see more or less".into());
+        }
+        let own = |entry: &&Entry| matches!(entry.end, EntryEnd::Stopped { limit: Limit::Decisions });
+        let stopped = self.entries.iter().filter(own).count();
+        if stopped > 0 && self.session.stopped_by() != Some(Limit::Decisions) {
+            self.limitations.push(format!("{stopped} entry points were stopped when their budget was spent"));
+        }
+    }
+
+    /// The status of the run is that of the program, or without one that of the most telling export.
+    fn status(&self, is_up: bool) -> Status {
+        let main = self.entries.iter().find(|entry| entry.kind == EntryKind::Main);
+        let failed_start = self.entries.iter().find(|entry| entry.kind == EntryKind::Start && !is_up);
+        if let Some(entry) = failed_start.or(main) {
+            return status_of(&entry.end);
+        }
+        if !is_up {
+            return Status::Unsupported;
+        }
+        let rank = |status: &Status| match status {
+            Status::Stopped => 2,
+            Status::Exited => 1,
+            _ => 0,
+        };
+        let statuses = self.entries.iter().map(|entry| status_of(&entry.end));
+        statuses.max_by_key(rank).unwrap_or(Status::NothingRan)
+    }
+}
+
+/// `_start` goes before the others, and of those the one that the toolchain calls.
+fn main_order(candidate: &Candidate) -> (bool, usize, usize) {
+    (candidate.name != "_start", candidate.name.trim_start_matches('_').len(), candidate.name.len())
+}
+
+fn status_of(end: &EntryEnd) -> Status {
+    match end {
+        EntryEnd::Returned | EntryEnd::Exited { .. } => Status::Exited,
+        EntryEnd::Stopped { .. } => Status::Stopped,
+        EntryEnd::Trapped { .. } | EntryEnd::Aborted { .. } | EntryEnd::Failed { .. } => Status::Trapped,
+    }
+}
+
+type Ended = (EntryEnd, Vec<Value>, Option<crate::Site>);
+
+fn end_of(outcome: Outcome, exit: Option<i32>) -> Ended {
+    match outcome {
+        Outcome::Returned(results) => (EntryEnd::Returned, results, None),
+        Outcome::Trapped { code, site } => (EntryEnd::Trapped { trap: code }, Vec::new(), site),
+        Outcome::Stopped { limit, site } => (EntryEnd::Stopped { limit }, Vec::new(), site),
+        Outcome::HostError { message, site } => match exit {
+            Some(code) => (EntryEnd::Exited { code }, Vec::new(), site),
+            None => (EntryEnd::Aborted { message }, Vec::new(), site),
+        },
+        Outcome::Failed { message, site } => (EntryEnd::Failed { message }, Vec::new(), site),
+    }
+}

@@ -1,0 +1,215 @@
+//! One imported function at work: it logs a call, has it answered, and logs the answer.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::{
+    module::FuncIndex,
+    tracer::{HostCall, HostError, HostFn, Value},
+};
+
+use super::{
+    carve::{GLANCE, SCAN},
+    cx::{Act, Cx, End},
+    signature::{Kind, Param},
+    state::State,
+    stubs::Stub,
+    types::{Answer, Arg, Call},
+    wasi::Errno,
+    world::Nest,
+};
+
+/// What answers a call.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// A stub of the user: its position among all stubs, and what it says.
+    Stub(usize, Stub),
+    /// A behaviour that answers from the state of the run.
+    Act(Act),
+    /// A WASI function: its error is its result.
+    Wasi(fn(&mut Cx<'_, '_>) -> Result<(), Errno>),
+    /// A behaviour that calls back into the sample.
+    Nest(Nest),
+    /// Zeros.
+    Zeros,
+}
+
+/// An imported function.
+#[derive(Debug)]
+pub(super) struct Import {
+    pub(super) func: FuncIndex,
+    pub(super) module: Arc<str>,
+    pub(super) name: Arc<str>,
+    pub(super) params: Vec<Param>,
+    pub(super) body: Body,
+    pub(super) answer: Answer,
+    /// Whether what it answers is made up.
+    pub(super) fabricated: bool,
+    /// Whether each `i64` comes as two `i32`, as JavaScript needed it.
+    pub(super) is_split: bool,
+    pub(super) is_unstable: bool,
+    pub(super) state: Arc<Mutex<State>>,
+}
+
+impl HostFn for Import {
+    fn call(&self, call: &mut HostCall<'_>) -> Result<(), HostError> {
+        let (slot, mut args) = self.begin(call);
+        let answered = self.answer(call);
+        self.end(call, slot, &mut args, &answered)
+    }
+
+    fn refused(&self, call: &mut HostCall<'_>) {
+        let (slot, args) = self.begin(call);
+        if let Some(slot) = slot {
+            let mut state = self.lock();
+            state.log.calls[slot].args = args;
+            state.log.calls[slot].ended = true;
+        }
+    }
+}
+
+impl Import {
+    /// A behaviour does not panic; if one did all the same, what it left is better than nothing.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Advances the clock and takes a place in the log, in the order in which calls begin.
+    fn begin(&self, call: &mut HostCall<'_>) -> (Option<usize>, Vec<Arg>) {
+        let moment = call.moment();
+        let mut state = self.lock();
+        let state = &mut *state;
+        state.clock.tick(moment.decisions.saturating_add(moment.calls));
+        self.carve(call, state);
+        if !state.log.has_room() {
+            return (None, Vec::new());
+        }
+        let args = state.log.args(call, &self.params);
+        state.log.calls.push(Call {
+            record: moment.record,
+            entry: state.entry,
+            func: self.func,
+            module: Arc::clone(&self.module),
+            name: Arc::clone(&self.name),
+            args: Vec::new(),
+            results: Vec::new(),
+            answer: self.answer,
+            fabricated: self.fabricated,
+            errno: None,
+            time_ns: state.clock.now_ns(),
+            ended: false,
+        });
+        (Some(state.log.calls.len() - 1), args)
+    }
+
+    /// Looks for modules where the arguments point.
+    fn carve(&self, call: &HostCall<'_>, state: &mut State) {
+        let len = call.memory_len();
+        for (index, value) in call.args().iter().enumerate() {
+            let Value::I32(address @ 64..) = *value else { continue };
+            if self.params.get(index).is_some_and(|param| matches!(param.kind, Kind::Out | Kind::Iov)) {
+                continue;
+            }
+            // A whole module may be far longer than what is looked through for its start.
+            let room = len.saturating_sub(address as u64).min(16 << 20);
+            let window = match call.args().get(index + 1) {
+                Some(&Value::I32(len)) if len > 0 => (len as u64).min(SCAN),
+                _ => GLANCE,
+            };
+            if let Some(bytes) = call.read_memory(address as u64, room) {
+                state.carver.scan(bytes, window);
+            }
+        }
+    }
+
+    fn answer(&self, call: &mut HostCall<'_>) -> Answered {
+        let mut buffer = [0; 16];
+        let args = self.normalise(call.args(), &mut buffer);
+        if let Body::Nest(nest) = self.body {
+            return Answered::of(nest(call, &self.state, args, &self.name));
+        }
+        let mut state = self.lock();
+        let state = &mut *state;
+        let (name, is_unstable) = (&*self.name, self.is_unstable);
+        let mut cx = Cx { call, state, args, name, is_unstable };
+        match &self.body {
+            Body::Act(act) => Answered::of(act(&mut cx)),
+            Body::Wasi(act) => {
+                let errno = act(&mut cx).err().unwrap_or(Errno::SUCCESS);
+                cx.give(i64::from(errno.0));
+                Answered { errno: (errno != Errno::SUCCESS).then_some(errno), end: None }
+            }
+            Body::Stub(position, stub) => {
+                let (errno, result) = stub.answer(*position, &mut cx);
+                Answered { errno, end: result.err() }
+            }
+            Body::Nest(_) | Body::Zeros => Answered { errno: None, end: None },
+        }
+    }
+
+    /// The arguments as bits; those beyond the buffer are of no known function.
+    fn normalise<'b>(&self, values: &[Value], buffer: &'b mut [u64; 16]) -> &'b [u64] {
+        let bits = |value: &Value| match *value {
+            Value::I32(value) => u64::from(value as u32),
+            Value::I64(value) => value as u64,
+            Value::F32(value) => u64::from(value.to_bits()),
+            Value::F64(value) => value.to_bits(),
+            _ => 0,
+        };
+        let mut values = values.iter().map(bits);
+        let mut len = 0;
+        while len < buffer.len() {
+            let Some(mut value) = values.next() else { break };
+            let is_pair = self.is_split && self.params.get(len).is_some_and(|param| param.is_wide);
+            if is_pair {
+                value |= values.next().unwrap_or(0) << 32;
+            }
+            buffer[len] = value;
+            len += 1;
+        }
+        &buffer[..len]
+    }
+
+    fn end(
+        &self,
+        call: &mut HostCall<'_>,
+        slot: Option<usize>,
+        args: &mut Vec<Arg>,
+        answered: &Answered,
+    ) -> Result<(), HostError> {
+        let mut state = self.lock();
+        if let Some(slot) = slot {
+            state.log.written(call, &self.params, args);
+            let entry = &mut state.log.calls[slot];
+            entry.args = std::mem::take(args);
+            entry.ended = answered.end.is_some();
+            entry.errno = answered.errno.map(|errno| errno.name().to_owned());
+            if answered.end.is_none() {
+                entry.results = call.results();
+            }
+        }
+        match &answered.end {
+            None => Ok(()),
+            Some(End::Exit(code)) => {
+                state.exit(*code);
+                Err(HostError::new(format!("exit {code}")))
+            }
+            Some(End::Abort(message)) => Err(HostError::new(message)),
+            Some(End::Throw(message)) => {
+                state.world.is_throwing = true;
+                Err(HostError::new(message))
+            }
+        }
+    }
+}
+
+/// How a call was answered.
+struct Answered {
+    errno: Option<Errno>,
+    end: Option<End>,
+}
+
+impl Answered {
+    fn of(result: Result<(), End>) -> Self {
+        Self { errno: None, end: result.err() }
+    }
+}

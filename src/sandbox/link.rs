@@ -1,0 +1,202 @@
+//! Linking: who answers each import, by its position. A user's stub goes first, then WASI, then the worlds known by name, then zeros.
+//!
+//! A function is taken for a known one only if its type fits; one that has the name and another type gets zeros. Old toolchains pass an
+//! `i64` as two `i32`: that fits too.
+
+use std::sync::{Arc, Mutex};
+
+use wasmparser::{DataKind, Operator, Parser, Payload, TypeRef};
+
+use crate::{
+    module::FuncIndex,
+    tracer::{FunctionImport, HostFn, Linker, Type, Value},
+};
+
+use super::{
+    import::{Body, Import},
+    signature::{self, Param},
+    state::State,
+    stubs::Stubs,
+    types::Answer,
+    wasi,
+    world::{self, Layout},
+};
+
+/// Pages that imported memory gets if its maximum allows it: what Emscripten's glue gave for years.
+const PAGES: u64 = 256;
+
+/// Links one module.
+pub(super) struct Link {
+    state: Arc<Mutex<State>>,
+    stubs: Stubs,
+    layout: Layout,
+}
+
+impl Link {
+    pub(super) fn new(wasm: &[u8], state: Arc<Mutex<State>>, stubs: Stubs) -> Self {
+        let layout = Layout::new(&Facts::read(wasm));
+        if let Ok(mut state) = state.lock() {
+            state.world.layout = layout.clone();
+        }
+        Self { state, stubs, layout }
+    }
+
+    /// Where things lie in the sample's memory.
+    pub(super) fn layout(&self) -> Layout {
+        self.layout.clone()
+    }
+
+    /// Who answers `import`: the meaning of its arguments, what does it, whether an answer is made up, whether `i64` are split.
+    fn choose(&self, import: &FunctionImport<'_>) -> Chosen {
+        let known = known(import);
+        match self.stubs.find(import.module, import.name) {
+            Some((position, stub)) => Chosen {
+                params: known.map_or_else(Vec::new, |known| known.params),
+                body: Body::Stub(position, stub.clone()),
+                answer: Answer::Stub,
+                fabricated: true,
+                is_split: false,
+            },
+            None => known.unwrap_or_else(|| Chosen {
+                params: Vec::new(),
+                body: Body::Zeros,
+                answer: Answer::Default,
+                fabricated: !import.results.is_empty(),
+                is_split: false,
+            }),
+        }
+    }
+}
+
+struct Chosen {
+    params: Vec<Param>,
+    body: Body,
+    answer: Answer,
+    fabricated: bool,
+    is_split: bool,
+}
+
+/// What WASI or a world says.
+fn known(import: &FunctionImport<'_>) -> Option<Chosen> {
+    let is_wasi = matches!(import.module, "wasi_snapshot_preview1" | "wasi_unstable" | "wasi");
+    if let Some(function) = wasi::find(import.name.trim_start_matches("__wasi_")) {
+        let params = signature::parse(function.params);
+        if let Some(is_split) = fit(&params, import)
+            && (is_wasi || import.results == [Type::I32])
+        {
+            let (body, fabricated) = (Body::Wasi(function.act), !function.is_real);
+            return Some(Chosen { params, body, answer: Answer::Wasi, fabricated, is_split });
+        }
+    }
+    let entry = world::find(import)?;
+    let answer = if is_wasi { Answer::Wasi } else { Answer::World };
+    let fabricated = entry.is_made_up && !import.results.is_empty();
+    Some(Chosen { params: signature::parse(entry.params), body: entry.body(), answer, fabricated, is_split: false })
+}
+
+/// Whether an import has these parameters, and whether its `i64` are split; `None` if it has others.
+fn fit(params: &[Param], import: &FunctionImport<'_>) -> Option<bool> {
+    let wide = params.iter().filter(|param| param.is_wide).count();
+    let whole = params.iter().map(|param| if param.is_wide { Type::I64 } else { Type::I32 });
+    if whole.eq(import.params.iter().copied()) {
+        return Some(false);
+    }
+    let is_split = wide > 0 && import.params.len() == params.len() + wide && import.params.iter().all(|&ty| ty == Type::I32);
+    is_split.then_some(true)
+}
+
+impl Linker for Link {
+    fn function(&mut self, import: &FunctionImport<'_>) -> Option<Arc<dyn HostFn>> {
+        let Chosen { params, body, answer, fabricated, is_split } = self.choose(import);
+        Some(Arc::new(Import {
+            func: FuncIndex(import.index),
+            module: import.module.into(),
+            name: import.name.into(),
+            params,
+            body,
+            answer,
+            fabricated,
+            is_split,
+            is_unstable: import.module == "wasi_unstable",
+            state: Arc::clone(&self.state),
+        }))
+    }
+
+    fn global(&mut self, module: &str, name: &str, ty: Type) -> Option<Value> {
+        self.layout.global(module, name, ty)
+    }
+
+    fn pages(&mut self, _module: &str, _name: &str) -> u64 {
+        PAGES
+    }
+
+    fn contents(&mut self, len: u64) -> Vec<(u64, Vec<u8>)> {
+        self.layout.contents(len)
+    }
+}
+
+/// What the layout of memory depends on.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// Bytes of memory at the start.
+    pub(super) memory_len: u64,
+    /// End of the data segments, as far as they say.
+    pub(super) data_end: u64,
+    /// Whether the host places data, stack and heap, as for Emscripten.
+    pub(super) is_placed: bool,
+}
+
+impl Facts {
+    /// Reads them; a module that is not well-formed is refused by the engine later.
+    fn read(wasm: &[u8]) -> Self {
+        let mut facts = Self::default();
+        for payload in Parser::new(0).parse_all(wasm) {
+            match payload {
+                Ok(Payload::ImportSection(imports)) => {
+                    for import in imports.into_imports().flatten() {
+                        facts.import(&import);
+                    }
+                }
+                Ok(Payload::MemorySection(memories)) => {
+                    if let Some(Ok(memory)) = memories.into_iter().next() {
+                        facts.memory_len = facts.memory_len.max(memory.initial.saturating_mul(1 << 16));
+                    }
+                }
+                Ok(Payload::DataSection(segments)) => {
+                    for segment in segments.into_iter().flatten() {
+                        facts.segment(&segment);
+                    }
+                }
+                Ok(Payload::CodeSectionStart { .. }) => {}
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        facts
+    }
+
+    fn import(&mut self, import: &wasmparser::Import<'_>) {
+        match import.ty {
+            TypeRef::Memory(memory) => {
+                let pages = memory.initial.max(PAGES.min(memory.maximum.unwrap_or(PAGES)));
+                self.memory_len = pages.saturating_mul(1 << 16);
+            }
+            TypeRef::Global(_) => {
+                let placed = ["DYNAMICTOP_PTR", "STACKTOP", "memoryBase", "__memory_base", "__stack_pointer"];
+                self.is_placed |= placed.contains(&import.name);
+            }
+            _ => {}
+        }
+    }
+
+    fn segment(&mut self, segment: &wasmparser::Data<'_>) {
+        let DataKind::Active { offset_expr, .. } = &segment.kind else { return };
+        let start = match offset_expr.get_operators_reader().read() {
+            Ok(Operator::I32Const { value }) => u64::from(value as u32),
+            // Relative to where the host places the data.
+            Ok(Operator::GlobalGet { .. }) => world::MEMORY_BASE,
+            _ => return,
+        };
+        self.data_end = self.data_end.max(start.saturating_add(segment.data.len() as u64));
+    }
+}

@@ -1,0 +1,180 @@
+//! The log of host calls: arguments with what they point at, results, time; aligned with the records of the trace.
+//!
+//! Bounded: [`MAX_CALLS`] calls, [`BYTES`] bytes of what arguments point at. What is beyond is counted.
+//!
+//! Not here: which argument is what (`signature`).
+
+use super::{
+    entropy::entropy,
+    signature::{Kind, Param},
+    types::{Arg, Call, MAX_CALLS, MAX_POINTED, Pointed},
+};
+use crate::tracer::{HostCall, Value};
+
+/// Bytes kept of what all arguments of a run point at.
+const BYTES: usize = 64 << 20;
+/// Bytes that entropy is measured over.
+const MEASURED: usize = 64 << 10;
+/// Pairs of pointer and length that are looked at in one call.
+pub(super) const IOVS: u64 = 1024;
+
+/// What was logged.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    pub(super) calls: Vec<Call>,
+    pub(super) cut: u64,
+    bytes: usize,
+    /// Arguments whose target was not kept for want of room.
+    pub(super) args_cut: u64,
+}
+
+impl Log {
+    /// Whether another call is kept; counts it if not.
+    pub(super) fn has_room(&mut self) -> bool {
+        let has_room = self.calls.len() < MAX_CALLS;
+        self.cut += u64::from(!has_room);
+        has_room
+    }
+
+    /// The arguments of `call`, with what those point at that the call reads (or, `after` it, writes).
+    pub(super) fn args(&mut self, call: &HostCall<'_>, params: &[Param]) -> Vec<Arg> {
+        let mut args: Vec<Arg> = call.args().iter().map(|&value| Arg { name: None, value, points_at: None }).collect();
+        let known = params.len() == args.len();
+        for index in 0..args.len() {
+            let param = params.get(index).filter(|_| known);
+            let kind = param.map_or(Kind::Guess, |param| param.kind);
+            args[index].name = param.map(|param| param.name.to_owned());
+            if !matches!(kind, Kind::Plain | Kind::Out | Kind::Iov | Kind::Job) {
+                args[index].points_at = self.follow(call, index, kind);
+            }
+        }
+        args
+    }
+
+    /// Adds to `args` what the call wrote.
+    pub(super) fn written(&mut self, call: &HostCall<'_>, params: &[Param], args: &mut [Arg]) {
+        if params.len() == args.len() {
+            for (index, param) in params.iter().enumerate() {
+                if matches!(param.kind, Kind::Out | Kind::Iov | Kind::Job) {
+                    args[index].points_at = self.follow(call, index, param.kind);
+                }
+            }
+        }
+    }
+
+    fn follow(&mut self, call: &HostCall<'_>, index: usize, kind: Kind) -> Option<Pointed> {
+        let address = address(call, index)?;
+        let len = || self::address(call, index + 1);
+        let pointed = match kind {
+            Kind::Plain => None,
+            Kind::Str => call.read_memory(address, len()?.min(MAX_POINTED as u64)).map(text),
+            Kind::In | Kind::Out => bytes(call, address, len()?),
+            Kind::Ciov | Kind::Iov => vectors(call, address, len()?),
+            Kind::CStr => c_string(call, address).map(text),
+            Kind::Utf16 => utf16(call, address),
+            Kind::Job => bytes(call, address, 76),
+            Kind::Guess => guess(call, index, address),
+        }?;
+        self.admit(pointed)
+    }
+
+    /// Keeps `pointed` if there is room.
+    fn admit(&mut self, pointed: Pointed) -> Option<Pointed> {
+        let size = match &pointed {
+            Pointed::Text { text } => text.len(),
+            Pointed::Bytes { hex, .. } => hex.len(),
+        };
+        if self.bytes.saturating_add(size) > BYTES {
+            self.args_cut += 1;
+            return None;
+        }
+        self.bytes += size;
+        Some(pointed)
+    }
+}
+
+/// An argument as an address or a length.
+pub(super) fn address(call: &HostCall<'_>, index: usize) -> Option<u64> {
+    match *call.args().get(index)? {
+        Value::I32(value) => Some(u64::from(value as u32)),
+        Value::I64(value) => Some(value as u64),
+        _ => None,
+    }
+}
+
+fn text(bytes: &[u8]) -> Pointed {
+    Pointed::Text { text: String::from_utf8_lossy(bytes).into_owned() }
+}
+
+/// `len` bytes, as text if that is what they are.
+fn bytes(call: &HostCall<'_>, address: u64, len: u64) -> Option<Pointed> {
+    let head = call.read_memory(address, len.min(MEASURED as u64))?;
+    (len > 0).then(|| describe(head, len))
+}
+
+fn describe(head: &[u8], len: u64) -> Pointed {
+    if len <= MAX_POINTED as u64 && is_text(head) {
+        return text(head);
+    }
+    let mut hex = String::with_capacity(2 * head.len().min(MAX_POINTED));
+    for byte in head.iter().take(MAX_POINTED) {
+        for digit in [byte >> 4, byte & 15] {
+            hex.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+        }
+    }
+    Pointed::Bytes { hex, len, entropy: entropy(head) }
+}
+
+/// The bytes of all vectors in a row; those beyond the limits count towards the length only.
+fn vectors(call: &HostCall<'_>, address: u64, count: u64) -> Option<Pointed> {
+    let (mut head, mut len) = (Vec::new(), 0u64);
+    for index in 0..count.min(IOVS) {
+        let pair = call.read_memory(address.checked_add(8 * index)?, 8)?;
+        let word = |at: usize| pair.get(at..at + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes);
+        let (start, size) = (u64::from(word(0)), u64::from(word(4)));
+        let room = (MEASURED - head.len()) as u64;
+        head.extend_from_slice(call.read_memory(start, size.min(room))?);
+        len = len.saturating_add(size);
+    }
+    (len > 0).then(|| describe(&head, len))
+}
+
+/// The bytes before the first zero, at most [`MAX_POINTED`].
+pub(super) fn c_string<'c>(call: &'c HostCall<'_>, address: u64) -> Option<&'c [u8]> {
+    let room = call.memory_len().checked_sub(address)?.min(MAX_POINTED as u64);
+    let bytes = call.read_memory(address, room)?;
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    Some(&bytes[..end])
+}
+
+/// Text as AssemblyScript keeps it.
+fn utf16(call: &HostCall<'_>, address: u64) -> Option<Pointed> {
+    let len = call.read_memory(address.checked_sub(4)?, 4)?;
+    let len = u64::from(u32::from_le_bytes(len.try_into().ok()?)).min(MAX_POINTED as u64);
+    let bytes = call.read_memory(address, len & !1)?;
+    let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    let text: String = char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+    (!text.is_empty()).then_some(Pointed::Text { text })
+}
+
+/// What an argument of an unknown function points at, if it looks as if it did: text that ends with a zero, or bytes with their length in the next argument.
+fn guess(call: &HostCall<'_>, index: usize, address: u64) -> Option<Pointed> {
+    if address < 64 || !matches!(call.args().get(index), Some(Value::I32(_) | Value::I64(_))) {
+        return None;
+    }
+    if let Some(len @ 4..=0x10_0000) = self::address(call, index + 1) {
+        let head = call.read_memory(address, len.min(MEASURED as u64));
+        if let Some(head) = head.filter(|head| address >= 1024 || is_text(head)) {
+            let all_zero = head.iter().all(|&byte| byte == 0);
+            return (!all_zero).then(|| describe(head, len));
+        }
+    }
+    let string = c_string(call, address)?;
+    (string.len() >= 4 && string.len() < MAX_POINTED && is_text(string)).then(|| text(string))
+}
+
+/// Whether bytes are UTF-8 without control characters other than white space.
+fn is_text(bytes: &[u8]) -> bool {
+    let plain = |&byte: &u8| byte >= b' ' && byte != 0x7f || matches!(byte, b'\t' | b'\n' | b'\r' | 0x1b);
+    bytes.iter().all(plain) && std::str::from_utf8(bytes).is_ok()
+}

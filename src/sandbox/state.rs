@@ -1,0 +1,115 @@
+//! What all host calls of a run share: clock, randomness, files, the log.
+
+use crate::trace::{Record, Trace};
+
+use super::{
+    carve::Carver,
+    clock::Clock,
+    log::Log,
+    random::Random,
+    types::{Answer, Call, Entry, MAX_OUTPUT, Options, Run, Status},
+    wasi::Wasi,
+    world::World,
+};
+
+/// The state of a run.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) clock: Clock,
+    pub(super) random: Random,
+    pub(super) wasi: Wasi,
+    pub(super) world: World,
+    pub(super) log: Log,
+    pub(super) carver: Carver,
+    pub(super) stdout: Output,
+    pub(super) stderr: Output,
+    /// Position of the entry that runs.
+    pub(super) entry: usize,
+    /// What the sample gave to `proc_exit` or `exit` in the entry that runs.
+    pub(super) exit: Option<i32>,
+    /// The first of those in the run.
+    pub(super) exit_code: Option<i32>,
+    /// Counts the calls of each stub, in the order of the stubs.
+    pub(super) stub_calls: Vec<u64>,
+}
+
+/// A stream that the sample writes to.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    bytes: Vec<u8>,
+    cut: u64,
+}
+
+impl Output {
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        let kept = bytes.len().min(MAX_OUTPUT - self.bytes.len());
+        self.bytes.extend_from_slice(&bytes[..kept]);
+        self.cut += (bytes.len() - kept) as u64;
+    }
+}
+
+impl State {
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            clock: Clock::new(options.epoch_ns, options.seed),
+            random: Random::new(options.seed),
+            wasi: Wasi::new(options),
+            world: World::new(),
+            log: Log::default(),
+            carver: Carver::default(),
+            stdout: Output::default(),
+            stderr: Output::default(),
+            entry: 0,
+            exit: None,
+            exit_code: None,
+            stub_calls: Vec::new(),
+        }
+    }
+
+    /// The sample ends its program.
+    pub(super) fn exit(&mut self, code: i32) {
+        self.exit.get_or_insert(code);
+        self.exit_code.get_or_insert(code);
+    }
+
+    pub(super) fn into_run(mut self, trace: Trace, entries: Vec<Entry>, status: Status, mut limitations: Vec<String>) -> Run {
+        self.say_cuts(&mut limitations);
+        let host_calls = trace.records.iter().filter(|record| matches!(record, Record::HostCall { .. })).count();
+        debug_assert_eq!(host_calls as u64, self.log.calls.len() as u64 + self.log.cut, "each host call is logged or counted");
+        Run {
+            trace,
+            entries,
+            calls: self.log.calls,
+            calls_cut: self.log.cut,
+            status,
+            exit_code: self.exit_code,
+            stdout: self.stdout.bytes,
+            stderr: self.stderr.bytes,
+            files: self.wasi.into_changes(),
+            slept_ns: self.clock.slept_ns,
+            sleeps: self.clock.sleeps,
+            carved: self.carver.modules,
+            limitations,
+        }
+    }
+
+    fn say_cuts(&mut self, limitations: &mut Vec<String>) {
+        let outputs = self.stdout.cut.saturating_add(self.stderr.cut);
+        for (count, what) in [
+            (self.log.cut, "host calls are in the trace and not in the log"),
+            (self.log.args_cut, "arguments of host calls were logged without what they point at"),
+            (outputs, "bytes of output were not kept"),
+            (self.carver.cut, "modules built in memory were not kept"),
+            (self.wasi.files_cut(), "changes of files were not listed"),
+        ] {
+            if count > 0 {
+                limitations.push(format!("{count} {what}"));
+            }
+        }
+        let fabricated = self.log.calls.iter().filter(|call| call.fabricated && call.answer == Answer::Default);
+        let fabricated: std::collections::BTreeSet<_> = fabricated.map(|call: &Call| (&call.module, &call.name)).collect();
+        if !fabricated.is_empty() {
+            limitations.push(format!("calls of {} unknown host functions were answered with zeros", fabricated.len()));
+        }
+    }
+}

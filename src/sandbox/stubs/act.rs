@@ -1,0 +1,57 @@
+//! A stub answers a call.
+
+use crate::sandbox::{
+    cx::{Cx, End},
+    wasi::Errno,
+};
+
+use super::{Number, Stub, Target};
+
+impl Stub {
+    /// Answers a call; `position` is that of the stub among all.
+    pub(in crate::sandbox) fn answer(&self, position: usize, cx: &mut Cx<'_, '_>) -> (Option<Errno>, Result<(), End>) {
+        let calls = self.count(position, cx);
+        if self.sleep_ms > 0 {
+            cx.state.clock.sleep(self.sleep_ms.saturating_mul(1_000_000));
+        }
+        for write in &self.writes {
+            let base = match write.to {
+                Target::Arg(index) => cx.u32(index),
+                Target::Address(address) => address,
+            };
+            // What does not fit in memory is not written, as by a host that was given a bad pointer.
+            if let Some(address) = base.checked_add(write.offset) {
+                _ = cx.write(address, &write.bytes);
+            }
+        }
+        if let Some(code) = self.exit {
+            return (None, Err(End::Exit(code)));
+        }
+        if let Some(message) = &self.trap {
+            return (None, Err(End::Abort(message.clone())));
+        }
+        match (self.errno, self.number(calls)) {
+            (Some(errno), _) => cx.give(i64::from(errno.0)),
+            (None, Some(Number::Integer(value))) => cx.give(value),
+            (None, Some(Number::Float(value))) => cx.give_f64(value),
+            (None, None) => {}
+        }
+        (self.errno.filter(|&errno| errno != Errno::SUCCESS), Ok(()))
+    }
+
+    /// Number of calls before this one.
+    fn count(&self, position: usize, cx: &mut Cx<'_, '_>) -> u64 {
+        let counts = &mut cx.state.stub_calls;
+        if counts.len() <= position {
+            counts.resize(position + 1, 0);
+        }
+        counts[position] += 1;
+        counts[position] - 1
+    }
+
+    fn number(&self, calls: u64) -> Option<Number> {
+        let last = self.answers.len().checked_sub(1)? as u64;
+        let index = if self.cycle { calls % (last + 1) } else { calls.min(last) };
+        self.answers.get(index as usize).copied()
+    }
+}

@@ -1,0 +1,306 @@
+//! What goes into a run and what comes out: options, entries, host calls, file changes.
+//!
+//! Not here: how a run is made.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    module::FuncIndex,
+    trace::{Trace, Trap},
+    tracer::{Limit, Limits, Site, Value},
+};
+
+/// How to run a sample.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// Bounds of the whole run.
+    pub limits: Limits,
+    /// Which exports are called.
+    pub drive: Drive,
+    /// Time that one entry point gets. The wall time of `limits` bounds all together. It makes a result depend on the machine, so it is
+    /// a safety net above `entry_decisions`: when it strikes, [`Run::limitations`] says so.
+    pub entry_time: Duration,
+    /// Decisions that one entry point gets, calls, bulk operations and long straight code counted as decisions that take as long.
+    pub entry_decisions: Option<u64>,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Virtual time at the start, in nanoseconds since 1970.
+    pub epoch_ns: u64,
+    /// Arguments, the program's name first.
+    pub args: Vec<String>,
+    /// Environment.
+    pub env: Vec<(String, String)>,
+    /// Standard input.
+    pub stdin: Vec<u8>,
+    /// Files: absolute guest path → contents.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// An export to call with these arguments instead of what `drive` says.
+    pub invoke: Option<(String, Vec<Value>)>,
+    /// Text of stub files (`docs/stubs.md`), with their names for messages.
+    pub stubs: Vec<(String, String)>,
+    /// Directories that a WASI program finds open, from descriptor 3 on: the name it sees → absolute guest path.
+    pub preopens: Vec<(String, String)>,
+    /// Whether a few files of a made-up user are there too (where `files` has none of that path).
+    pub decoys: bool,
+}
+
+/// Which exports are called after the start function, `_initialize`, and `_start` or `main`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Drive {
+    /// The others too unless the program's own entry point says all: ranked by reachable loops, with made-up arguments.
+    #[default]
+    Auto,
+    /// All others too, whatever the entry point did.
+    Exports,
+    /// This one only.
+    Name(String),
+    /// None.
+    None,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub struct Run {
+    /// The trace.
+    pub trace: Trace,
+    /// The entry points in the order they were called. Each is one `Invoke` record of the host; the start function too.
+    pub entries: Vec<Entry>,
+    /// Host calls in the order of their records: `calls[i]` is the i-th [`crate::trace::Record::HostCall`].
+    pub calls: Vec<Call>,
+    /// Host calls beyond [`MAX_CALLS`], which are in the trace and not in `calls`.
+    pub calls_cut: u64,
+    /// How the run as a whole ended.
+    pub status: Status,
+    /// What the sample gave to `proc_exit` or `exit`.
+    pub exit_code: Option<i32>,
+    /// What it wrote to standard output, at most [`MAX_OUTPUT`] bytes.
+    pub stdout: Vec<u8>,
+    /// What it wrote to standard error, at most [`MAX_OUTPUT`] bytes.
+    pub stderr: Vec<u8>,
+    /// What it did to files.
+    pub files: Vec<FileChange>,
+    /// Virtual nanoseconds slept, and how often.
+    pub slept_ns: u64,
+    /// Calls that slept.
+    pub sleeps: u64,
+    /// Modules (`\0asm`) that it built in memory and that a host call saw, each once: bytes.
+    pub carved: Vec<Vec<u8>>,
+    /// What limits how far the result can be trusted, in words.
+    pub limitations: Vec<String>,
+}
+
+/// Host calls kept in [`Run::calls`].
+pub const MAX_CALLS: usize = 200_000;
+/// Bytes kept of standard output and standard error each.
+pub const MAX_OUTPUT: usize = 1 << 20;
+
+/// How a run as a whole ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The main entry point returned or called `proc_exit`.
+    Exited,
+    /// It trapped, or a host function refused to go on.
+    Trapped,
+    /// A limit stopped it.
+    Stopped,
+    /// The sample is not a valid module.
+    Invalid,
+    /// The sample is valid and cannot be run: it needs what the engine lacks, or cannot be instantiated.
+    Unsupported,
+    /// There was nothing to run.
+    NothingRan,
+}
+
+/// An entry point and how it ended.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Entry {
+    /// `start` for the start function, otherwise the export.
+    pub name: String,
+    /// What it is.
+    pub kind: EntryKind,
+    /// The function.
+    pub func: Option<FuncIndex>,
+    /// The arguments it was given.
+    pub args: Vec<Value>,
+    /// Whether the arguments were made up.
+    pub made_up: bool,
+    /// How it ended.
+    pub end: EntryEnd,
+    /// What it returned.
+    pub results: Vec<Value>,
+    /// Where it was cut short.
+    pub site: Option<Site>,
+    /// The loop it was stopped in without having made a host call lately, if so.
+    pub stalled_in: Option<FuncIndex>,
+}
+
+/// What an entry point is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// The start function of the module.
+    Start,
+    /// `_initialize`, `__wasm_call_ctors`, `__post_instantiate`.
+    Initialize,
+    /// `_start`, `main`, `_main`, `__main_argc_argv`, or the export that the user named.
+    Main,
+    /// Another export, driven with made-up arguments.
+    Export,
+}
+
+/// How an entry point ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum EntryEnd {
+    /// It returned.
+    Returned,
+    /// It ended the program.
+    Exited {
+        /// Exit code.
+        code: i32,
+    },
+    /// It trapped.
+    Trapped {
+        /// Why.
+        trap: Trap,
+    },
+    /// A limit or its budget stopped it.
+    Stopped {
+        /// Which.
+        limit: Limit,
+    },
+    /// A host function ended it, such as `abort`.
+    Aborted {
+        /// Its message.
+        message: String,
+    },
+    /// The engine could not go on or could not begin.
+    Failed {
+        /// Its message.
+        message: String,
+    },
+}
+
+/// Who answered a host call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// A stub of the user.
+    Stub,
+    /// WASI.
+    Wasi,
+    /// A world that is known by its names, such as Emscripten's.
+    World,
+    /// Zeros of the right type.
+    Default,
+}
+
+/// A host call.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Call {
+    /// Position of its record in the trace.
+    pub record: usize,
+    /// Position in [`Run::entries`].
+    pub entry: usize,
+    /// The imported function.
+    pub func: FuncIndex,
+    /// First part of its name.
+    pub module: Arc<str>,
+    /// Second part of its name.
+    pub name: Arc<str>,
+    /// Arguments.
+    pub args: Vec<Arg>,
+    /// Results.
+    pub results: Vec<Value>,
+    /// Who answered.
+    pub answer: Answer,
+    /// Whether the answer was made up: no such thing exists in the sandbox.
+    pub fabricated: bool,
+    /// Name of the WASI error, if it gave one other than success.
+    pub errno: Option<String>,
+    /// Virtual time in nanoseconds since the start of the run.
+    pub time_ns: u64,
+    /// Whether it ended the invocation.
+    pub ended: bool,
+}
+
+/// An argument of a host call.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Arg {
+    /// Its name, if the function is known.
+    pub name: Option<String>,
+    /// Its value.
+    pub value: Value,
+    /// What it points at, if it is a pointer.
+    pub points_at: Option<Pointed>,
+}
+
+/// What an argument points at, up to [`MAX_POINTED`] bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Pointed {
+    /// A string.
+    Text {
+        /// The string, with what is not UTF-8 replaced.
+        text: String,
+    },
+    /// Bytes.
+    Bytes {
+        /// The first of them, hexadecimal.
+        hex: String,
+        /// How many there are in all.
+        len: u64,
+        /// Their entropy in bits per byte.
+        entropy: f64,
+    },
+}
+
+/// Bytes kept of what an argument points at.
+pub const MAX_POINTED: usize = 4096;
+
+/// What a run did to a file.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct FileChange {
+    /// Absolute guest path, with what is not UTF-8 replaced.
+    pub path: String,
+    /// `created`, `changed`, `deleted`, `renamed`.
+    pub change: String,
+    /// Where it went, if it was renamed.
+    pub to: Option<String>,
+    /// Size before and after in bytes.
+    pub size_before: Option<u64>,
+    /// Size after in bytes.
+    pub size_after: Option<u64>,
+    /// Entropy before in bits per byte.
+    pub entropy_before: Option<f64>,
+    /// Entropy after in bits per byte.
+    pub entropy_after: Option<f64>,
+    /// SHA-256 of the contents after.
+    pub sha256: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limits: Limits { decisions: Some(150_000_000), ..Limits::default() },
+            drive: Drive::default(),
+            entry_time: Duration::from_secs(3),
+            entry_decisions: Some(30_000_000),
+            seed: 0,
+            epoch_ns: 1_767_254_400_000_000_000,
+            args: vec!["program".into()],
+            env: Vec::new(),
+            stdin: Vec::new(),
+            files: BTreeMap::new(),
+            invoke: None,
+            stubs: Vec::new(),
+            preopens: vec![("/".into(), "/".into())],
+            decoys: true,
+        }
+    }
+}

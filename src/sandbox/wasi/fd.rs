@@ -1,0 +1,152 @@
+//! Reading, writing and moving within open files.
+
+use super::{
+    Errno,
+    descriptor::{Target, right},
+    memory::room,
+};
+use crate::sandbox::{cx::Cx, state::State};
+
+pub(super) fn fd_advise(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    cx.state.wasi.fds.with(cx.u32(0), right::FD_ADVISE)?;
+    cx.u64(1).checked_add(cx.u64(2)).ok_or(Errno::INVAL)?;
+    if cx.u32(3) > 5 { Err(Errno::INVAL) } else { Ok(()) }
+}
+
+pub(super) fn fd_allocate(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let ino = cx.state.wasi.fds.node(cx.u32(0), right::FD_ALLOCATE)?;
+    let end = cx.u64(1).checked_add(cx.u64(2)).ok_or(Errno::FBIG)?;
+    let fs = &mut cx.state.wasi.fs;
+    if end > fs.len(ino) { fs.resize(ino, end) } else { Ok(()) }
+}
+
+pub(super) fn fd_close(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    cx.state.wasi.fds.close(cx.u32(0)).map(|_| ())
+}
+
+pub(super) fn fd_sync(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    cx.state.wasi.fds.get(cx.u32(0)).map(|_| ())
+}
+
+pub(super) fn fd_renumber(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    cx.state.wasi.fds.renumber(cx.u32(0), cx.u32(1))
+}
+
+pub(super) fn fd_read(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let vectors = cx.vectors(cx.u32(1), cx.u32(2))?;
+    let bytes = cx.state.read(cx.u32(0), room(&vectors))?;
+    cx.scatter(&vectors, &bytes)?;
+    cx.store_u32(cx.u32(3), bytes.len() as u32)
+}
+
+pub(super) fn fd_pread(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let vectors = cx.vectors(cx.u32(1), cx.u32(2))?;
+    let ino = cx.state.wasi.fds.node(cx.u32(0), right::FD_READ | right::FD_SEEK)?;
+    let bytes = cx.state.wasi.fs.read(ino, cx.u64(3), room(&vectors))?.to_vec();
+    cx.scatter(&vectors, &bytes)?;
+    cx.store_u32(cx.u32(4), bytes.len() as u32)
+}
+
+pub(super) fn fd_write(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let bytes = cx.gather(cx.u32(1), cx.u32(2))?;
+    cx.state.write(cx.u32(0), &bytes)?;
+    cx.store_u32(cx.u32(3), bytes.len() as u32)
+}
+
+pub(super) fn fd_pwrite(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let bytes = cx.gather(cx.u32(1), cx.u32(2))?;
+    let descriptor = cx.state.wasi.fds.with(cx.u32(0), right::FD_WRITE | right::FD_SEEK)?;
+    let (Target::Node(ino), is_appending) = (descriptor.target, descriptor.is_appending()) else { return Err(Errno::SPIPE) };
+    let fs = &mut cx.state.wasi.fs;
+    fs.now_ns = cx.state.clock.real_ns();
+    let offset = if is_appending { fs.len(ino) } else { cx.u64(3) };
+    cx.state.wasi.fs.write(ino, offset, &bytes)?;
+    cx.store_u32(cx.u32(4), bytes.len() as u32)
+}
+
+pub(super) fn fd_seek(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    // The forerunner counts in another order: current, end, start.
+    let whence = match (cx.is_unstable, cx.u32(2)) {
+        (false, whence @ 0..=2) => whence,
+        (true, whence @ 0..=2) => (whence + 1) % 3,
+        _ => return Err(Errno::INVAL),
+    };
+    let offset = cx.state.seek(cx.u32(0), cx.u64(1) as i64, whence)?;
+    cx.store_u64(cx.u32(3), offset)
+}
+
+pub(super) fn fd_tell(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let descriptor = cx.state.wasi.fds.get(cx.u32(0))?;
+    if !matches!(descriptor.target, Target::Node(_)) {
+        return Err(Errno::SPIPE);
+    }
+    if descriptor.rights & right::FD_TELL == 0 {
+        return Err(Errno::NOTCAPABLE);
+    }
+    let offset = descriptor.offset;
+    cx.store_u64(cx.u32(1), offset)
+}
+
+/// What other worlds do with the same descriptors.
+impl State {
+    /// Reads at most `room` bytes from where the descriptor is.
+    pub(in crate::sandbox) fn read(&mut self, fd: u32, room: u64) -> Result<Vec<u8>, Errno> {
+        let wasi = &mut self.wasi;
+        let descriptor = wasi.fds.with(fd, right::FD_READ)?;
+        match descriptor.target {
+            Target::Stdin => {
+                let rest = wasi.stdin.get(wasi.stdin_at..).unwrap_or_default();
+                let bytes = rest[..rest.len().min(room as usize)].to_vec();
+                wasi.stdin_at += bytes.len();
+                Ok(bytes)
+            }
+            Target::Node(ino) => {
+                let bytes = wasi.fs.read(ino, descriptor.offset, room)?.to_vec();
+                wasi.fds.get_mut(fd)?.offset += bytes.len() as u64;
+                Ok(bytes)
+            }
+            Target::Stdout | Target::Stderr => Err(Errno::BADF),
+        }
+    }
+
+    /// Writes where the descriptor is, or at the end of a file opened for that.
+    pub(in crate::sandbox) fn write(&mut self, fd: u32, bytes: &[u8]) -> Result<(), Errno> {
+        let wasi = &mut self.wasi;
+        let descriptor = wasi.fds.with(fd, right::FD_WRITE)?;
+        match descriptor.target {
+            Target::Stdout => self.stdout.write(bytes),
+            Target::Stderr => self.stderr.write(bytes),
+            Target::Stdin => return Err(Errno::BADF),
+            Target::Node(ino) => {
+                wasi.fs.now_ns = self.clock.real_ns();
+                let offset = if descriptor.is_appending() { wasi.fs.len(ino) } else { descriptor.offset };
+                wasi.fs.write(ino, offset, bytes)?;
+                wasi.fds.get_mut(fd)?.offset = offset + bytes.len() as u64;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves a descriptor: `whence` is 0 from the start, 1 from where it is, 2 from the end.
+    pub(in crate::sandbox) fn seek(&mut self, fd: u32, delta: i64, whence: u32) -> Result<u64, Errno> {
+        let needed = if whence == 1 && delta == 0 { right::FD_TELL | right::FD_SEEK } else { right::FD_SEEK };
+        let descriptor = self.wasi.fds.get(fd)?;
+        let Target::Node(ino) = descriptor.target else { return Err(Errno::SPIPE) };
+        if descriptor.rights & needed == 0 {
+            return Err(Errno::NOTCAPABLE);
+        }
+        let base = match whence {
+            0 => 0,
+            1 => descriptor.offset,
+            _ => self.wasi.fs.len(ino),
+        };
+        let offset = base.checked_add_signed(delta).ok_or(Errno::INVAL)?;
+        self.wasi.fds.get_mut(fd)?.offset = offset;
+        Ok(offset)
+    }
+
+    /// Closes a descriptor.
+    pub(in crate::sandbox) fn close(&mut self, fd: u32) -> Result<(), Errno> {
+        self.wasi.fds.close(fd).map(|_| ())
+    }
+}

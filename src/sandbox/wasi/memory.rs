@@ -1,0 +1,68 @@
+//! Guest memory as WASI uses it: a pointer that is not there is the error `fault`.
+
+use super::Errno;
+use crate::sandbox::{cx::Cx, log::IOVS};
+
+/// Bytes that one call reads or writes through its vectors; what is beyond is left for the next call.
+pub(super) const TRANSFER: u64 = 16 << 20;
+
+impl Cx<'_, '_> {
+    pub(super) fn store(&mut self, address: u32, bytes: &[u8]) -> Result<(), Errno> {
+        self.write(address, bytes).ok_or(Errno::FAULT)
+    }
+
+    pub(super) fn store_u32(&mut self, address: u32, value: u32) -> Result<(), Errno> {
+        self.store(address, &value.to_le_bytes())
+    }
+
+    pub(super) fn store_u64(&mut self, address: u32, value: u64) -> Result<(), Errno> {
+        self.store(address, &value.to_le_bytes())
+    }
+
+    /// A path: text in UTF-8.
+    pub(super) fn path(&self, address: u32, len: u32) -> Result<String, Errno> {
+        if len > 1 << 16 {
+            return Err(Errno::NAMETOOLONG);
+        }
+        let bytes = self.read(address, u64::from(len)).ok_or(Errno::FAULT)?;
+        String::from_utf8(bytes.to_vec()).map_err(|_| Errno::ILSEQ)
+    }
+
+    /// Pairs of pointer and length, at most [`IOVS`] of them and [`TRANSFER`] bytes in all.
+    pub(in crate::sandbox) fn vectors(&self, address: u32, count: u32) -> Result<Vec<(u32, u32)>, Errno> {
+        let count = u64::from(count).min(IOVS);
+        let bytes = self.read(address, 8 * count).ok_or(Errno::FAULT)?;
+        let (mut vectors, mut room) = (Vec::new(), TRANSFER);
+        for pair in bytes.chunks_exact(8) {
+            let word = |at: usize| pair.get(at..at + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes);
+            let len = u64::from(word(4)).min(room) as u32;
+            room -= u64::from(len);
+            vectors.push((word(0), len));
+        }
+        Ok(vectors)
+    }
+
+    /// The bytes of all vectors in a row.
+    pub(in crate::sandbox) fn gather(&self, address: u32, count: u32) -> Result<Vec<u8>, Errno> {
+        let mut bytes = Vec::new();
+        for (start, len) in self.vectors(address, count)? {
+            bytes.extend_from_slice(self.read(start, u64::from(len)).ok_or(Errno::FAULT)?);
+        }
+        Ok(bytes)
+    }
+
+    /// Writes `bytes` to the vectors, one after the other, as far as they reach.
+    pub(in crate::sandbox) fn scatter(&mut self, vectors: &[(u32, u32)], mut bytes: &[u8]) -> Result<(), Errno> {
+        for &(start, len) in vectors {
+            let (head, tail) = bytes.split_at(bytes.len().min(len as usize));
+            self.store(start, head)?;
+            bytes = tail;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes that vectors have room for.
+pub(super) fn room(vectors: &[(u32, u32)]) -> u64 {
+    vectors.iter().map(|&(_, len)| u64::from(len)).sum()
+}

@@ -1,0 +1,237 @@
+//! Opening, making, moving and removing by path.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Errno,
+    descriptor::{Descriptor, Target, right},
+};
+use crate::sandbox::{
+    cx::Cx,
+    fs::{Fs, Ino, Kind, Place, ROOT},
+    state::State,
+};
+
+/// `oflags`.
+const CREAT: u32 = 1;
+const DIRECTORY: u32 = 2;
+const EXCL: u32 = 4;
+const TRUNC: u32 = 8;
+
+/// Where the path in arguments `at` and `at + 1` leads from descriptor `fd`.
+fn place(cx: &Cx<'_, '_>, fd: usize, rights: u64, at: usize, follow: bool) -> Result<Place, Errno> {
+    let dir = cx.state.wasi.fds.node(cx.u32(fd), rights)?;
+    let path = cx.path(cx.u32(at), cx.u32(at + 1))?;
+    cx.state.wasi.fs.resolve(dir, &path, follow)
+}
+
+/// From here on things change: they do so now.
+fn set_now(cx: &mut Cx<'_, '_>) {
+    cx.state.wasi.fs.now_ns = cx.state.clock.real_ns();
+}
+
+pub(super) fn path_open(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let (oflags, flags) = (cx.u32(4), cx.u32(7));
+    if oflags > 15 || flags > 31 {
+        return Err(Errno::INVAL);
+    }
+    set_now(cx);
+    let mut needed = right::PATH_OPEN;
+    needed |= if oflags & CREAT != 0 { right::PATH_CREATE_FILE } else { 0 };
+    needed |= if oflags & TRUNC != 0 { right::PATH_FILESTAT_SET_SIZE } else { 0 };
+    let place = place(cx, 0, needed, 2, cx.u32(1) & 1 != 0)?;
+    let base = cx.state.wasi.fds.get(cx.u32(0))?;
+    let (rights, inheriting) = (cx.u64(5), cx.u64(6));
+    if rights & !base.inheriting & (right::FILE | right::DIR) != 0 {
+        return Err(Errno::NOTCAPABLE);
+    }
+    let (rights, inheriting) = (rights & base.inheriting, inheriting & base.inheriting);
+    let ino = open(&mut cx.state.wasi.fs, &place, oflags, rights)?;
+    let allowed = if cx.state.wasi.fs.is_dir(ino) { right::DIR } else { right::FILE };
+    let descriptor = Descriptor::new(Target::Node(ino), rights & allowed, inheriting, flags as u16);
+    let fd = cx.state.wasi.fds.open(descriptor)?;
+    cx.store_u32(cx.u32(8), fd)
+}
+
+/// The inode to open, made or emptied as `oflags` say.
+fn open(fs: &mut Fs, place: &Place, oflags: u32, rights: u64) -> Result<Ino, Errno> {
+    let Some(ino) = place.ino else {
+        return match (oflags & CREAT != 0, place.is_dir_wanted || oflags & DIRECTORY != 0) {
+            (false, _) => Err(Errno::NOENT),
+            (true, true) => Err(Errno::INVAL),
+            (true, false) => fs.insert(place.dir, &place.name, Kind::File(Vec::new())),
+        };
+    };
+    if oflags & CREAT != 0 && oflags & EXCL != 0 {
+        return Err(Errno::EXIST);
+    }
+    match &fs.get(ino).kind {
+        Kind::Link(_) => Err(Errno::LOOP),
+        Kind::File(_) if oflags & DIRECTORY != 0 => Err(Errno::NOTDIR),
+        Kind::Dir(_) if oflags & (CREAT | TRUNC) != 0 || rights & right::FD_WRITE != 0 => Err(Errno::ISDIR),
+        Kind::File(_) if oflags & TRUNC != 0 => fs.resize(ino, 0).map(|()| ino),
+        _ => Ok(ino),
+    }
+}
+
+pub(super) fn path_create_directory(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    set_now(cx);
+    let place = place(cx, 0, right::PATH_CREATE_DIRECTORY, 1, false)?;
+    if place.ino.is_some() {
+        return Err(Errno::EXIST);
+    }
+    cx.state.wasi.fs.insert(place.dir, &place.name, Kind::Dir(BTreeMap::new())).map(|_| ())
+}
+
+pub(super) fn path_remove_directory(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    set_now(cx);
+    let place = place(cx, 0, right::PATH_REMOVE_DIRECTORY, 1, false)?;
+    let fs = &mut cx.state.wasi.fs;
+    let ino = place.ino.ok_or(Errno::NOENT)?;
+    if place.name == "." {
+        return Err(Errno::INVAL);
+    }
+    if !fs.is_dir(ino) {
+        return Err(Errno::NOTDIR);
+    }
+    if fs.len(ino) > 0 {
+        return Err(Errno::NOTEMPTY);
+    }
+    fs.detach(place.dir, &place.name);
+    fs.unlinked(ino);
+    Ok(())
+}
+
+pub(super) fn path_unlink_file(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    set_now(cx);
+    let place = place(cx, 0, right::PATH_UNLINK_FILE, 1, false)?;
+    unlink(&mut cx.state.wasi.fs, &place)
+}
+
+fn unlink(fs: &mut Fs, place: &Place) -> Result<(), Errno> {
+    let ino = place.ino.ok_or(Errno::NOENT)?;
+    if fs.is_dir(ino) {
+        return Err(Errno::ISDIR);
+    }
+    if place.is_dir_wanted {
+        return Err(Errno::NOTDIR);
+    }
+    fs.detach(place.dir, &place.name);
+    fs.unlinked(ino);
+    Ok(())
+}
+
+pub(super) fn path_rename(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    set_now(cx);
+    let from = place(cx, 0, right::PATH_RENAME_SOURCE, 1, false)?;
+    let to = place(cx, 3, right::PATH_RENAME_TARGET, 4, false)?;
+    rename(&mut cx.state.wasi.fs, &from, &to)
+}
+
+fn rename(fs: &mut Fs, from: &Place, to: &Place) -> Result<(), Errno> {
+    let ino = from.ino.ok_or(Errno::NOENT)?;
+    if from.name == "." || to.name == "." {
+        return Err(Errno::BUSY);
+    }
+    let is_dir = fs.is_dir(ino);
+    if to.is_dir_wanted && !is_dir {
+        return Err(Errno::NOTDIR);
+    }
+    if let Some(replaced) = to.ino {
+        if replaced == ino {
+            return Ok(());
+        }
+        match (is_dir, fs.is_dir(replaced)) {
+            (true, false) => return Err(Errno::NOTDIR),
+            (false, true) => return Err(Errno::ISDIR),
+            (true, true) if fs.len(replaced) > 0 => return Err(Errno::NOTEMPTY),
+            _ => fs.unlinked(replaced),
+        }
+    }
+    if is_dir && fs.holds(ino, to.dir) {
+        return Err(Errno::INVAL);
+    }
+    fs.detach(from.dir, &from.name);
+    fs.attach(to.dir, &to.name, ino)
+}
+
+pub(super) fn path_link(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    set_now(cx);
+    if cx.u32(1) & 1 != 0 {
+        return Err(Errno::INVAL);
+    }
+    let from = place(cx, 0, right::PATH_LINK_SOURCE, 2, false)?;
+    let to = place(cx, 4, right::PATH_LINK_TARGET, 5, false)?;
+    let fs = &mut cx.state.wasi.fs;
+    let ino = from.ino.ok_or(Errno::NOENT)?;
+    if fs.is_dir(ino) {
+        return Err(Errno::PERM);
+    }
+    if to.ino.is_some() {
+        return Err(Errno::EXIST);
+    }
+    if to.is_dir_wanted {
+        return Err(Errno::NOENT);
+    }
+    fs.attach(to.dir, &to.name, ino)?;
+    fs.get_mut(ino).links += 1;
+    Ok(())
+}
+
+pub(super) fn path_symlink(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    set_now(cx);
+    let target = cx.path(cx.u32(0), cx.u32(1))?;
+    if target.is_empty() {
+        return Err(Errno::NOENT);
+    }
+    if target.starts_with('/') {
+        return Err(Errno::NOTCAPABLE);
+    }
+    let to = place(cx, 2, right::PATH_SYMLINK, 3, false)?;
+    if to.ino.is_some() {
+        return Err(Errno::EXIST);
+    }
+    if to.is_dir_wanted {
+        return Err(Errno::NOENT);
+    }
+    cx.state.wasi.fs.insert(to.dir, &to.name, Kind::Link(target)).map(|_| ())
+}
+
+pub(super) fn path_readlink(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let place = place(cx, 0, right::PATH_READLINK, 1, false)?;
+    let ino = place.ino.ok_or(Errno::NOENT)?;
+    let Kind::Link(target) = &cx.state.wasi.fs.get(ino).kind else { return Err(Errno::INVAL) };
+    let room = cx.u32(4) as usize;
+    let bytes = target.as_bytes()[..target.len().min(room)].to_vec();
+    cx.store(cx.u32(3), &bytes)?;
+    cx.store_u32(cx.u32(5), bytes.len() as u32)
+}
+
+/// What other worlds do with the same files, by paths from the top directory.
+impl State {
+    /// Opens a file, made if it is not there or emptied as `oflags` say.
+    pub(in crate::sandbox) fn open(&mut self, path: &str, oflags: u32, is_appending: bool) -> Result<u32, Errno> {
+        let wasi = &mut self.wasi;
+        wasi.fs.now_ns = self.clock.real_ns();
+        let place = wasi.fs.resolve(ROOT, path.trim_start_matches('/'), true)?;
+        let ino = open(&mut wasi.fs, &place, oflags, 0)?;
+        let allowed = if wasi.fs.is_dir(ino) { right::DIR } else { right::FILE };
+        wasi.fds.open(Descriptor::new(Target::Node(ino), allowed, right::FILE | right::DIR, is_appending.into()))
+    }
+
+    /// Takes the name of a file away.
+    pub(in crate::sandbox) fn unlink(&mut self, path: &str) -> Result<(), Errno> {
+        self.wasi.fs.now_ns = self.clock.real_ns();
+        let place = self.wasi.fs.resolve(ROOT, path.trim_start_matches('/'), false)?;
+        unlink(&mut self.wasi.fs, &place)
+    }
+
+    /// Gives a file or directory another name.
+    pub(in crate::sandbox) fn rename(&mut self, from: &str, to: &str) -> Result<(), Errno> {
+        let fs = &mut self.wasi.fs;
+        fs.now_ns = self.clock.real_ns();
+        let from = fs.resolve(ROOT, from.trim_start_matches('/'), false)?;
+        let to = fs.resolve(ROOT, to.trim_start_matches('/'), false)?;
+        rename(fs, &from, &to)
+    }
+}

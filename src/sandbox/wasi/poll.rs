@@ -1,0 +1,98 @@
+//! Waiting: the virtual clock jumps.
+
+use super::{Errno, clock::now_ns, descriptor::Target};
+use crate::sandbox::cx::Cx;
+
+/// Subscriptions of one call.
+const SUBSCRIPTIONS: u32 = 4096;
+const EVENT: usize = 32;
+
+/// What is waited for.
+struct Subscription {
+    userdata: u64,
+    tag: u8,
+    what: What,
+}
+
+enum What {
+    /// A clock to reach a time, in nanoseconds from now.
+    Clock(Result<u64, Errno>),
+    /// A descriptor; bytes that can be read at once.
+    Fd(Result<u64, Errno>),
+}
+
+pub(super) fn poll_oneoff(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let count = cx.u32(2);
+    if count == 0 || count > SUBSCRIPTIONS {
+        return Err(Errno::INVAL);
+    }
+    let size = if cx.is_unstable { 56 } else { 48 };
+    let bytes = cx.read(cx.u32(0), u64::from(count) * size as u64).ok_or(Errno::FAULT)?.to_vec();
+    let subscriptions: Vec<_> = bytes.chunks_exact(size).map(|bytes| parse(cx, bytes)).collect();
+    let events = wait(cx, &subscriptions);
+    cx.store(cx.u32(1), &events)?;
+    cx.store_u32(cx.u32(3), (events.len() / EVENT) as u32)
+}
+
+fn parse(cx: &Cx<'_, '_>, bytes: &[u8]) -> Subscription {
+    let word = |at: usize| bytes.get(at..at + 8).and_then(|word| word.try_into().ok()).map_or(0, u64::from_le_bytes);
+    let tag = bytes.get(8).copied().unwrap_or(u8::MAX);
+    let what = match tag {
+        0 => {
+            // The forerunner has an identifier before the clock's number.
+            let at = if cx.is_unstable { 24 } else { 16 };
+            let (id, timeout, is_absolute) = (word(at) as u32, word(at + 8), word(at + 24) & 1 != 0);
+            What::Clock(now_ns(cx, id).map(|now| if is_absolute { timeout.saturating_sub(now) } else { timeout }))
+        }
+        1 | 2 => What::Fd(ready(cx, word(16) as u32)),
+        _ => What::Fd(Err(Errno::INVAL)),
+    };
+    Subscription { userdata: word(0), tag, what }
+}
+
+/// Bytes that can be read from a descriptor: all of them are ready at any time.
+fn ready(cx: &Cx<'_, '_>, fd: u32) -> Result<u64, Errno> {
+    let wasi = &cx.state.wasi;
+    let descriptor = wasi.fds.get(fd)?;
+    Ok(match descriptor.target {
+        Target::Stdin => wasi.stdin.len().saturating_sub(wasi.stdin_at) as u64,
+        Target::Node(ino) => wasi.fs.len(ino).saturating_sub(descriptor.offset),
+        Target::Stdout | Target::Stderr => 1,
+    })
+}
+
+/// The events that end the wait: what is ready at once, else the clock that is first.
+fn wait(cx: &mut Cx<'_, '_>, subscriptions: &[Subscription]) -> Vec<u8> {
+    let is_instant = |subscription: &&Subscription| matches!(subscription.what, What::Fd(_) | What::Clock(Err(_)));
+    let mut events = Vec::new();
+    for subscription in subscriptions.iter().filter(is_instant) {
+        let result = match subscription.what {
+            What::Fd(result) => result,
+            What::Clock(result) => result.map(|_| 0),
+        };
+        event(&mut events, subscription, result);
+    }
+    if !events.is_empty() {
+        return events;
+    }
+    let times = subscriptions.iter().filter_map(|subscription| match subscription.what {
+        What::Clock(Ok(ns)) => Some((ns, subscription)),
+        _ => None,
+    });
+    let times: Vec<_> = times.collect();
+    let first = times.iter().map(|&(ns, _)| ns).min().unwrap_or(0);
+    cx.state.clock.sleep(first);
+    for (_, subscription) in times.into_iter().filter(|&(ns, _)| ns == first) {
+        event(&mut events, subscription, Ok(0));
+    }
+    events
+}
+
+fn event(events: &mut Vec<u8>, subscription: &Subscription, result: Result<u64, Errno>) {
+    let mut event = [0; EVENT];
+    event[..8].copy_from_slice(&subscription.userdata.to_le_bytes());
+    event[8..10].copy_from_slice(&result.err().unwrap_or(Errno::SUCCESS).0.to_le_bytes());
+    event[10] = subscription.tag;
+    event[16..24].copy_from_slice(&result.unwrap_or(0).to_le_bytes());
+    events.extend_from_slice(&event);
+}

@@ -1,0 +1,180 @@
+//! Facts about descriptors and files, and changing them.
+
+use super::{
+    Errno,
+    descriptor::{Target, right},
+};
+use crate::sandbox::{
+    cx::Cx,
+    fs::{Ino, Kind},
+};
+
+/// File types.
+const CHARACTER_DEVICE: u8 = 2;
+pub(super) const DIRECTORY: u8 = 3;
+pub(super) const REGULAR_FILE: u8 = 4;
+pub(super) const SYMBOLIC_LINK: u8 = 7;
+
+/// The file type of an inode.
+pub(super) fn type_of(kind: &Kind) -> u8 {
+    match kind {
+        Kind::File(_) => REGULAR_FILE,
+        Kind::Dir(_) => DIRECTORY,
+        Kind::Link(_) => SYMBOLIC_LINK,
+    }
+}
+
+/// Numbers of devices and inodes as a disk would have them.
+const DEVICE: u64 = 0x0803;
+const TERMINAL: u64 = 0x16;
+pub(super) fn inode_number(ino: Ino) -> u64 {
+    131_072 + ino.0 as u64 * 3
+}
+
+pub(super) fn fd_fdstat_get(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let descriptor = cx.state.wasi.fds.get(cx.u32(0))?;
+    let mut stat = [0; 24];
+    stat[0] = match descriptor.target {
+        Target::Node(ino) => type_of(&cx.state.wasi.fs.get(ino).kind),
+        _ => CHARACTER_DEVICE,
+    };
+    stat[2..4].copy_from_slice(&descriptor.flags.to_le_bytes());
+    stat[8..16].copy_from_slice(&descriptor.rights.to_le_bytes());
+    stat[16..].copy_from_slice(&descriptor.inheriting.to_le_bytes());
+    cx.store(cx.u32(1), &stat)
+}
+
+pub(super) fn fd_fdstat_set_flags(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let flags = cx.u32(1);
+    cx.state.wasi.fds.with(cx.u32(0), right::FD_FDSTAT_SET_FLAGS)?;
+    if flags > 31 {
+        return Err(Errno::INVAL);
+    }
+    cx.state.wasi.fds.get_mut(cx.u32(0))?.flags = flags as u16;
+    Ok(())
+}
+
+pub(super) fn fd_fdstat_set_rights(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let (rights, inheriting) = (cx.u64(1), cx.u64(2));
+    let descriptor = cx.state.wasi.fds.get_mut(cx.u32(0))?;
+    // Rights can only be given up.
+    if rights & !descriptor.rights != 0 || inheriting & !descriptor.inheriting != 0 {
+        return Err(Errno::NOTCAPABLE);
+    }
+    (descriptor.rights, descriptor.inheriting) = (rights, inheriting);
+    Ok(())
+}
+
+pub(super) fn fd_filestat_get(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let target = cx.state.wasi.fds.with(cx.u32(0), right::FD_FILESTAT_GET)?.target;
+    let stat = match target {
+        Target::Node(ino) => filestat(cx, ino),
+        stream => stream_stat(cx, stream),
+    };
+    cx.store(cx.u32(1), &stat)
+}
+
+/// A `filestat`; the forerunner has its number of links in 32 bits.
+fn filestat(cx: &Cx<'_, '_>, ino: Ino) -> Vec<u8> {
+    let fs = &cx.state.wasi.fs;
+    let node = fs.get(ino);
+    let size = if fs.is_dir(ino) { 4096 } else { fs.len(ino) };
+    let times = [node.accessed_ns, node.modified_ns, node.changed_ns];
+    lay_out(cx.is_unstable, DEVICE, inode_number(ino), type_of(&node.kind), node.links, size, times)
+}
+
+fn stream_stat(cx: &Cx<'_, '_>, stream: Target) -> Vec<u8> {
+    let ino = match stream {
+        Target::Stdin => 3,
+        Target::Stdout => 4,
+        _ => 5,
+    };
+    let now = cx.state.clock.real_ns();
+    lay_out(cx.is_unstable, TERMINAL, ino, CHARACTER_DEVICE, 1, 0, [now; 3])
+}
+
+fn lay_out(is_unstable: bool, device: u64, ino: u64, file_type: u8, links: u32, size: u64, times: [u64; 3]) -> Vec<u8> {
+    let mut stat = Vec::with_capacity(64);
+    stat.extend_from_slice(&device.to_le_bytes());
+    stat.extend_from_slice(&ino.to_le_bytes());
+    if is_unstable {
+        stat.extend_from_slice(&[file_type, 0, 0, 0]);
+        stat.extend_from_slice(&links.to_le_bytes());
+    } else {
+        stat.extend_from_slice(&u64::from(file_type).to_le_bytes());
+        stat.extend_from_slice(&u64::from(links).to_le_bytes());
+    }
+    for word in [size].into_iter().chain(times) {
+        stat.extend_from_slice(&word.to_le_bytes());
+    }
+    stat
+}
+
+pub(super) fn fd_filestat_set_size(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let ino = cx.state.wasi.fds.node(cx.u32(0), right::FD_FILESTAT_SET_SIZE)?;
+    cx.state.wasi.fs.now_ns = cx.state.clock.real_ns();
+    cx.state.wasi.fs.resize(ino, cx.u64(1))
+}
+
+pub(super) fn fd_filestat_set_times(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let target = cx.state.wasi.fds.with(cx.u32(0), right::FD_FILESTAT_SET_TIMES)?.target;
+    match target {
+        Target::Node(ino) => set_times(cx, ino, 1),
+        _ => Ok(()),
+    }
+}
+
+/// Sets times as the arguments from `first` on say: access, modification, flags.
+fn set_times(cx: &mut Cx<'_, '_>, ino: Ino, first: usize) -> Result<(), Errno> {
+    let (accessed, modified, flags) = (cx.u64(first), cx.u64(first + 1), cx.u32(first + 2));
+    // Each time is given or now, not both.
+    if flags > 15 || flags & 3 == 3 || flags & 12 == 12 {
+        return Err(Errno::INVAL);
+    }
+    let now = cx.state.clock.real_ns();
+    let node = cx.state.wasi.fs.get_mut(ino);
+    match flags & 3 {
+        1 => node.accessed_ns = accessed,
+        2 => node.accessed_ns = now,
+        _ => {}
+    }
+    match flags & 12 {
+        4 => node.modified_ns = modified,
+        8 => node.modified_ns = now,
+        _ => {}
+    }
+    node.changed_ns = now;
+    Ok(())
+}
+
+pub(super) fn fd_prestat_get(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let name = &cx.state.wasi.fds.get(cx.u32(0))?.preopen;
+    let len = name.as_ref().ok_or(Errno::BADF)?.len() as u64;
+    cx.store_u64(cx.u32(1), len << 32)
+}
+
+pub(super) fn fd_prestat_dir_name(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let name = cx.state.wasi.fds.get(cx.u32(0))?.preopen.clone().ok_or(Errno::BADF)?;
+    if (cx.u32(2) as usize) < name.len() {
+        return Err(Errno::NAMETOOLONG);
+    }
+    cx.store(cx.u32(1), name.as_bytes())
+}
+
+pub(super) fn path_filestat_get(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let ino = existing(cx, right::PATH_FILESTAT_GET)?;
+    let stat = filestat(cx, ino);
+    cx.store(cx.u32(4), &stat)
+}
+
+pub(super) fn path_filestat_set_times(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    let ino = existing(cx, right::PATH_FILESTAT_SET_TIMES)?;
+    set_times(cx, ino, 4)
+}
+
+/// What the arguments `fd flags path path_len` name.
+fn existing(cx: &Cx<'_, '_>, rights: u64) -> Result<Ino, Errno> {
+    let dir = cx.state.wasi.fds.node(cx.u32(0), rights)?;
+    let path = cx.path(cx.u32(2), cx.u32(3))?;
+    cx.state.wasi.fs.resolve(dir, &path, cx.u32(1) & 1 != 0)?.ino.ok_or(Errno::NOENT)
+}

@@ -1,0 +1,82 @@
+//! wasm-bindgen: objects of JavaScript are numbers to the module; here they are numbers and nothing else.
+
+use super::{
+    Entry,
+    emscripten::{fill_random, nothing},
+    made, real,
+    time::{date, now},
+};
+use crate::{
+    sandbox::cx::{Cx, End},
+    tracer::Type,
+};
+
+/// First number that is free in the module's table of objects: `undefined`, `null`, `true` and `false` have those before it.
+const FIRST_HANDLE: u32 = 132;
+
+pub(super) const TABLE: &[Entry] = &[
+    made("wbindgen_throw", "message:str len", throw),
+    made("wbindgen_rethrow", "error", |_| Err(End::Abort("rethrown".into()))),
+    made("wbindgen_object_drop_ref", "object", nothing),
+    made("wbindgen_string_new", "text:str len", handle),
+    made("wbindgen_error_new", "message:str len", handle),
+    made("wbindgen_json_parse", "text:str len", handle),
+    made("wbindgen_is_undefined", "object", nothing),
+    made("wbindgen_is_null", "object", nothing),
+    made("wbindgen_is_object", "object", yes),
+    made("wbindgen_is_string", "object", yes),
+    made("wbindgen_is_function", "object", yes),
+    made("wbindgen_boolean_get", "object", yes),
+    // Two results through memory; none is there.
+    made("wbindgen_number_get", "", nothing),
+    made("wbindgen_string_get", "", nothing),
+    made("wbindgen_json_serialize", "", nothing),
+    made("wbindgen_cb_drop", "object", yes),
+    made("wbg_instanceof_*", "object", yes),
+    made("wbg_getRandomValues_*", "crypto array", nothing),
+    made("wbg_get_random_values_*", "buffer:out len", fill_random),
+    made("wbg_randomFillSync_*", "crypto buffer len", nothing),
+    real("wbg_performance_now_*", "", now),
+    real("wbg_now_*", "", clock),
+    made("wbg_random_*", "", random),
+    made("wbg_log_*", "text:str len", nothing),
+    made("wbg_error_*", "text:str len", nothing),
+    made("wbg_eval_*", "script:str len", handle),
+    made("wbg_newnoargs_*", "script:str len", handle),
+    made("wbg_fetch_*", "", handle),
+    made("wbg_done_*", "iterator", yes),
+    made("wbg_length_*", "object", nothing),
+    made("wbg_byteLength_*", "object", nothing),
+    made("*", "", handle),
+];
+
+fn throw(cx: &mut Cx<'_, '_>) -> Result<(), End> {
+    let message = cx.string(cx.u32(0), cx.u32(1)).unwrap_or_default();
+    Err(End::Abort(format!("thrown: {message}")))
+}
+
+fn yes(cx: &mut Cx<'_, '_>) -> Result<(), End> {
+    cx.give(1);
+    Ok(())
+}
+
+/// A new object, where one is asked for.
+fn handle(cx: &mut Cx<'_, '_>) -> Result<(), End> {
+    if cx.call.result_type(0) == Some(Type::I32) {
+        let handle = FIRST_HANDLE.saturating_add(cx.state.world.handles);
+        cx.state.world.handles += 1;
+        cx.give(handle.into());
+    }
+    Ok(())
+}
+
+/// `Date.now()` without an object, `performance.now()` with one.
+fn clock(cx: &mut Cx<'_, '_>) -> Result<(), End> {
+    if cx.args.is_empty() { date(cx) } else { now(cx) }
+}
+
+fn random(cx: &mut Cx<'_, '_>) -> Result<(), End> {
+    let fraction = (cx.state.random.next() >> 11) as f64 / (1u64 << 53) as f64;
+    cx.give_f64(fraction);
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! Functions that call back into the sample: `invoke_*` with exceptions and `longjmp`, main loops, timers, allocation of exceptions.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{Entry, made, nest};
+use crate::{
+    sandbox::{
+        cx::{Cx, End},
+        state::State,
+    },
+    tracer::{HostCall, Type, Value},
+};
+
+/// Rounds of a main loop that are run.
+const ROUNDS: u32 = 16;
+
+pub(super) const TABLE: &[Entry] = &[
+    nest("invoke_*", "function", invoke),
+    nest("emscripten_set_main_loop", "function rate endless", main_loop),
+    nest("emscripten_set_main_loop_arg", "function arg rate endless", main_loop_arg),
+    nest("emscripten_async_call", "function arg ms", async_call),
+    nest("cxa_allocate_exception", "size", allocate),
+    made("cxa_throw", "exception type destructor", throw),
+    made("cxa_rethrow", "", throw),
+    made("resumeException", "exception", throw),
+    made("longjmp", "buffer value", throw),
+    made("emscripten_longjmp", "buffer value", throw),
+    made("emscripten_throw_longjmp", "", throw),
+    made("cxa_begin_catch", "exception", same),
+    made("cxa_get_exception_ptr", "exception", same),
+    made("saveSetjmp", "env label table size", |cx| {
+        let table = cx.u32(2);
+        cx.give(table.into());
+        Ok(())
+    }),
+];
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn throw(cx: &mut Cx<'_, '_>) -> Result<(), End> {
+    Err(End::Throw(format!("{} was not caught", cx.name.trim_start_matches('_'))))
+}
+
+fn same(cx: &mut Cx<'_, '_>) -> Result<(), End> {
+    let value = cx.u32(0);
+    cx.give(value.into());
+    Ok(())
+}
+
+/// Calls the function with the index that is the first argument, through the module's own trampoline or its table. A throw ends here:
+/// the sample is told by `setThrew`, as its JavaScript would do it.
+fn invoke(call: &mut HostCall<'_>, state: &Mutex<State>, _: &[u64], name: &str) -> Result<(), End> {
+    let args = call.args().to_vec();
+    match dispatch(call, name, &args) {
+        Ok(results) => {
+            for (index, value) in results.into_iter().enumerate() {
+                // A result that does not fit stays zero.
+                _ = call.set_result(index, value);
+            }
+            Ok(())
+        }
+        Err(message) if std::mem::take(&mut lock(state).world.is_throwing) => {
+            let told =
+                ["setThrew", "_setThrew"].into_iter().any(|name| call.invoke(name, &[Value::I32(1), Value::I32(0)]).is_ok());
+            if told { Ok(()) } else { Err(End::Throw(message)) }
+        }
+        Err(message) => Err(End::Abort(message)),
+    }
+}
+
+fn dispatch(call: &mut HostCall<'_>, name: &str, args: &[Value]) -> Result<Vec<Value>, String> {
+    let Some((&Value::I32(index), rest)) = args.split_first() else { return Err("no function index was given".into()) };
+    let suffix = name.trim_start_matches('_').strip_prefix("invoke_").unwrap_or_default();
+    let trampoline = format!("dynCall_{suffix}");
+    let result = if call.has_function(&trampoline) {
+        call.invoke(&trampoline, args)
+    } else {
+        call.invoke_indirect(u64::from(index as u32), rest)
+    };
+    result.map_err(|error| error.to_string())
+}
+
+/// Calls a function of type `()` or with the given arguments.
+fn call_back(call: &mut HostCall<'_>, index: u64, args: &[Value]) -> Result<(), End> {
+    let trampoline = format!("dynCall_v{}", "i".repeat(args.len()));
+    let result = if call.has_function(&trampoline) {
+        let with_index: Vec<_> = std::iter::once(Value::I32(index as i32)).chain(args.iter().copied()).collect();
+        call.invoke(&trampoline, &with_index)
+    } else {
+        call.invoke_indirect(index, args)
+    };
+    result.map(|_| ()).map_err(|error| End::Abort(error.to_string()))
+}
+
+fn main_loop(call: &mut HostCall<'_>, state: &Mutex<State>, args: &[u64], _: &str) -> Result<(), End> {
+    rounds(call, state, args.first().copied(), &[], args.get(2).copied())
+}
+
+fn main_loop_arg(call: &mut HostCall<'_>, state: &Mutex<State>, args: &[u64], _: &str) -> Result<(), End> {
+    let arg = Value::I32(args.get(1).copied().unwrap_or(0) as i32);
+    rounds(call, state, args.first().copied(), &[arg], args.get(3).copied())
+}
+
+/// Runs a main loop for a few rounds, a frame's time apart.
+fn rounds(
+    call: &mut HostCall<'_>,
+    state: &Mutex<State>,
+    index: Option<u64>,
+    args: &[Value],
+    endless: Option<u64>,
+) -> Result<(), End> {
+    for _ in 0..ROUNDS {
+        call_back(call, index.unwrap_or(0), args)?;
+        lock(state).clock.sleep(16_666_667);
+    }
+    match endless {
+        Some(1) => Err(End::Abort(format!("the main loop was ended after {ROUNDS} rounds"))),
+        _ => Ok(()),
+    }
+}
+
+/// The time comes at once.
+fn async_call(call: &mut HostCall<'_>, state: &Mutex<State>, args: &[u64], _: &str) -> Result<(), End> {
+    let word = |index: usize| args.get(index).copied().unwrap_or(0);
+    lock(state).clock.sleep((word(2) as u32 as i32).max(0) as u64 * 1_000_000);
+    call_back(call, word(0), &[Value::I32(word(1) as i32)])
+}
+
+/// Memory for an exception, from the sample's own allocator.
+fn allocate(call: &mut HostCall<'_>, _: &Mutex<State>, args: &[u64], _: &str) -> Result<(), End> {
+    // A header stands before the object.
+    let size = args.first().copied().unwrap_or(0).min(1 << 16) as i32 + 128;
+    for name in ["_malloc", "malloc"] {
+        if let Ok(results) = call.invoke(name, &[Value::I32(size)])
+            && let Some(&Value::I32(address @ 1..)) = results.first()
+            && call.result_type(0) == Some(Type::I32)
+        {
+            // The type was looked at just now.
+            _ = call.set_result(0, Value::I32(address + 128));
+            return Ok(());
+        }
+    }
+    Ok(())
+}

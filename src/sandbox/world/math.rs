@@ -1,0 +1,92 @@
+//! Mathematics that old modules had from JavaScript: real results, nothing made up.
+
+use super::{Entry, real};
+use crate::sandbox::cx::{Cx, End};
+
+macro_rules! unary {
+    ($name:literal, $function:path) => {
+        real($name, "", |cx| give(cx, $function(cx.f64(0))))
+    };
+}
+
+pub(super) const TABLE: &[Entry] = &[
+    unary!("acos", f64::acos),
+    unary!("acosf", f64::acos),
+    unary!("asin", f64::asin),
+    unary!("asinf", f64::asin),
+    unary!("atan", f64::atan),
+    unary!("cos", f64::cos),
+    unary!("cosf", f64::cos),
+    unary!("exp", f64::exp),
+    unary!("expf", f64::exp),
+    unary!("log", f64::ln),
+    unary!("logf", f64::ln),
+    unary!("llvm_exp2_f64", f64::exp2),
+    unary!("llvm_exp2_f32", f64::exp2),
+    unary!("llvm_log2_f64", f64::log2),
+    unary!("llvm_log10_f64", f64::log10),
+    unary!("sin", f64::sin),
+    unary!("sinf", f64::sin),
+    unary!("tan", f64::tan),
+    unary!("tanf", f64::tan),
+    unary!("sqrt", f64::sqrt),
+    unary!("floor", f64::floor),
+    unary!("ceil", f64::ceil),
+    unary!("fabs", f64::abs),
+    real("atan2", "", |cx| give(cx, cx.f64(0).atan2(cx.f64(1)))),
+    real("atan2f", "", |cx| give(cx, cx.f64(0).atan2(cx.f64(1)))),
+    real("pow", "", |cx| give(cx, cx.f64(0).powf(cx.f64(1)))),
+    real("powf", "", |cx| give(cx, cx.f64(0).powf(cx.f64(1)))),
+    real("llvm_pow_f64", "", |cx| give(cx, cx.f64(0).powf(cx.f64(1)))),
+    real("fmod", "", |cx| give(cx, cx.f64(0) % cx.f64(1))),
+    real("fmodf", "", |cx| give(cx, cx.f64(0) % cx.f64(1))),
+    real("f64-rem", "", |cx| give(cx, cx.f64(0) % cx.f64(1))),
+    real("f64-to-int", "", |cx| integer(cx, to_int32(cx.f64(0)))),
+    real("f64-to-uint", "", |cx| integer(cx, to_int32(cx.f64(0)))),
+    real("f64-to-int64", "", |cx| {
+        let value = cx.f64(0) as i64;
+        cx.give(value);
+        Ok(())
+    }),
+    // JavaScript's division by zero gives zero.
+    real("i32s-div", "", |cx| integer(cx, (cx.u32(0) as i32).checked_div(cx.u32(1) as i32).unwrap_or(0))),
+    real("i32u-div", "", |cx| integer(cx, cx.u32(0).checked_div(cx.u32(1)).unwrap_or(0) as i32)),
+    real("i32s-rem", "", |cx| integer(cx, (cx.u32(0) as i32).checked_rem(cx.u32(1) as i32).unwrap_or(0))),
+    real("i32u-rem", "", |cx| integer(cx, cx.u32(0).checked_rem(cx.u32(1)).unwrap_or(0) as i32)),
+];
+
+fn give(cx: &mut Cx<'_, '_>, value: f64) -> Result<(), End> {
+    cx.give_f64(value);
+    Ok(())
+}
+
+fn integer(cx: &mut Cx<'_, '_>, value: i32) -> Result<(), End> {
+    cx.give(value.into());
+    Ok(())
+}
+
+/// `x | 0` of JavaScript: the integer part modulo two to the 32.
+fn to_int32(value: f64) -> i32 {
+    const MODULUS: f64 = 4_294_967_296.0;
+    if value.is_finite() { value.trunc().rem_euclid(MODULUS) as u32 as i32 } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::to_int32;
+
+    #[test]
+    fn floats_become_integers_as_in_javascript() {
+        for (value, expected) in [
+            (1.9, 1),
+            (-1.9, -1),
+            (4_294_967_297.0, 1),
+            (2_147_483_648.0, i32::MIN),
+            (-2_147_483_649.0, i32::MAX),
+            (f64::NAN, 0),
+            (f64::INFINITY, 0),
+        ] {
+            assert_eq!(to_int32(value), expected, "{value}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Known worlds: hosts that modules are written for, recognised by the names of what they import.
+//!
+//! Each file has a table from name to behaviour. Leading underscores do not count, for toolchains add them. A behaviour answers as the host would as
+//! far as the program depends on it; what it makes up is marked so.
+//!
+//! Not here: WASI (`wasi`).
+
+mod assemblyscript;
+mod bindgen;
+mod call;
+mod chain;
+mod emscripten;
+mod go;
+mod guess;
+mod layout;
+mod math;
+mod miner;
+mod syscall;
+mod time;
+
+use std::sync::Mutex;
+
+use crate::tracer::{FunctionImport, HostCall};
+
+use super::{
+    cx::{Act, End},
+    glob,
+    import::Body,
+    state::State,
+};
+
+pub(super) use layout::{Layout, MEMORY_BASE};
+pub(super) use miner::job;
+
+/// A behaviour that calls back into the sample: it locks the state only between calls.
+pub(super) type Nest = fn(&mut HostCall<'_>, &Mutex<State>, &[u64], &str) -> Result<(), End>;
+
+/// What worlds keep during a run.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) layout: Layout,
+    /// A throw is on its way to whoever catches it.
+    pub(super) is_throwing: bool,
+    /// Upper half of a 64-bit result, which JavaScript cannot return.
+    pub(super) temp_ret: i32,
+    /// Objects handed out.
+    pub(super) handles: u32,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self { layout: Layout::default(), is_throwing: false, temp_ret: 0, handles: 0 }
+    }
+}
+
+/// What answers.
+#[derive(Debug, Clone, Copy)]
+enum Does {
+    Act(Act),
+    Nest(Nest),
+}
+
+/// A row of a table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    /// Name without leading underscores; `*` stands for any characters.
+    name: &'static str,
+    /// Meaning of the arguments, as `signature` reads it.
+    pub(super) params: &'static str,
+    does: Does,
+    /// Whether the answer is made up.
+    pub(super) is_made_up: bool,
+}
+
+impl Entry {
+    pub(super) fn body(&self) -> Body {
+        match self.does {
+            Does::Act(act) => Body::Act(act),
+            Does::Nest(nest) => Body::Nest(nest),
+        }
+    }
+}
+
+/// A row whose answer is true of the sandbox: its memory, its clock.
+const fn real(name: &'static str, params: &'static str, act: Act) -> Entry {
+    Entry { name, params, does: Does::Act(act), is_made_up: false }
+}
+
+/// A row whose answer is made up.
+const fn made(name: &'static str, params: &'static str, act: Act) -> Entry {
+    Entry { name, params, does: Does::Act(act), is_made_up: true }
+}
+
+/// A row that calls back into the sample.
+const fn nest(name: &'static str, params: &'static str, nest: Nest) -> Entry {
+    Entry { name, params, does: Does::Nest(nest), is_made_up: true }
+}
+
+/// Tables of worlds that have a module name of their own.
+const BY_MODULE: &[(&[&str], &[Entry])] =
+    &[(&["wbg", "__wbindgen_placeholder__", "./*_bg.js"], bindgen::TABLE), (&["gojs", "go"], go::TABLE)];
+
+/// Tables that are searched for a name whatever its module, in this order.
+const BY_NAME: &[&[Entry]] = &[
+    assemblyscript::TABLE,
+    emscripten::TABLE,
+    syscall::TABLE,
+    time::TABLE,
+    call::TABLE,
+    math::TABLE,
+    miner::TABLE,
+    chain::TABLE,
+];
+
+/// What is known of an imported function.
+pub(super) fn find(import: &FunctionImport<'_>) -> Option<Entry> {
+    let name = import.name.trim_start_matches('_');
+    let is_of = |module: &&&str| glob::matches(module, import.module);
+    for (modules, table) in BY_MODULE {
+        if modules.iter().find(is_of).is_some() {
+            return in_table(table, name, import);
+        }
+    }
+    let entry = BY_NAME.iter().find_map(|table| in_table(table, name, import));
+    entry.or_else(|| guess::find(import))
+}
+
+/// The first row with this name; one that says how many arguments it has is not taken for a function with fewer.
+fn in_table(table: &[Entry], name: &str, import: &FunctionImport<'_>) -> Option<Entry> {
+    let fits = |entry: &&Entry| {
+        let enough = entry.params.split_whitespace().count() <= import.params.len();
+        let is_name = if entry.name.contains('*') { glob::matches(entry.name, name) } else { entry.name == name };
+        is_name && enough
+    };
+    table.iter().find(fits).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::sandbox::signature;
+
+    #[test]
+    fn rows_are_unique_and_well_formed() {
+        for table in BY_NAME.iter().chain(BY_MODULE.iter().map(|(_, table)| table)) {
+            let mut seen = BTreeSet::new();
+            for entry in *table {
+                assert!(seen.insert((entry.name, entry.params)), "{} stands twice", entry.name);
+                assert!(!entry.name.starts_with('_') && !entry.name.is_empty(), "{}", entry.name);
+                for word in entry.params.split_whitespace() {
+                    let kind = word.split_once(':').map_or("", |(_, kind)| kind);
+                    assert!(signature::kind_of(kind).is_some(), "{}: {word}", entry.name);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Linking: what each import of a module is made to be, by its position.
+//!
+//! A name may be imported twice with two types, so nothing is looked up by name alone. What a [`Linker`] does not give is zero or empty, of the
+//! declared type: any module can be instantiated.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use wasmspoor_hooks as engine;
+
+use crate::trace::{self, FuncKey};
+
+use super::{
+    error::LoadError,
+    host::{self, Host, HostFn, Names},
+    limits::Limits,
+    value::{Type, Value, to_engine},
+};
+
+/// An imported function.
+#[derive(Debug)]
+pub(crate) struct FunctionImport<'a> {
+    /// Its index in the function space.
+    pub(crate) index: u32,
+    /// First part of its name.
+    pub(crate) module: &'a str,
+    /// Second part.
+    pub(crate) name: &'a str,
+    pub(crate) params: Vec<Type>,
+    pub(crate) results: Vec<Type>,
+}
+
+/// Says what imports are. Asked once for each import, in the module's order.
+pub(crate) trait Linker {
+    /// The function; zeros if `None`.
+    fn function(&mut self, import: &FunctionImport<'_>) -> Option<Arc<dyn HostFn>>;
+
+    /// The value of a global; zero or null if `None` or of another type.
+    fn global(&mut self, _module: &str, _name: &str, _ty: Type) -> Option<Value> {
+        None
+    }
+
+    /// Pages that a memory begins with, if that is more than it declares. At most its maximum is given.
+    fn pages(&mut self, _module: &str, _name: &str) -> u64 {
+        0
+    }
+
+    /// Bytes that imported memory holds before anything runs: address and bytes.
+    fn contents(&mut self, _len: u64) -> Vec<(u64, Vec<u8>)> {
+        Vec::new()
+    }
+}
+
+/// By name, whatever the type.
+impl Linker for &HashMap<(String, String), Arc<dyn HostFn>> {
+    fn function(&mut self, import: &FunctionImport<'_>) -> Option<Arc<dyn HostFn>> {
+        self.get(&(import.module.to_owned(), import.name.to_owned())).cloned()
+    }
+}
+
+type Imports = (Vec<engine::Extern>, BTreeMap<FuncKey, trace::Host>);
+
+/// Makes what the module imports, in its order.
+pub(super) fn imports(
+    store: &mut engine::Store<Host>,
+    compiled: &engine::Module,
+    limits: &Limits,
+    linker: &mut dyn Linker,
+) -> Result<Imports, LoadError> {
+    let (mut imports, mut hosts) = (Vec::new(), BTreeMap::new());
+    for import in compiled.imports() {
+        let (module, name) = (import.module(), import.name());
+        let refused = |what, given, limit| LoadError::TooBig { what, given, limit };
+        imports.push(match import.ty() {
+            engine::ExternType::Func(ty) => {
+                let index = hosts.len() as u32;
+                hosts.insert(FuncKey(store.next_func_key()), trace::Host { module: module.into(), name: name.into() });
+                let types = |types: &[engine::ValType]| types.iter().map(|&ty| ty.into()).collect();
+                let (params, results) = (types(ty.params()), types(ty.results()));
+                let body = linker.function(&FunctionImport { index, module, name, params, results });
+                host::func(store, ty.clone(), body).into()
+            }
+            engine::ExternType::Global(ty) => {
+                let value = linker.global(module, name, ty.content().into());
+                let value = value.and_then(|value| to_engine(value, ty.content()));
+                let value = value.unwrap_or_else(|| engine::Val::default_for_ty(ty.content()));
+                engine::Global::new(&mut *store, value, ty.mutability()).into()
+            }
+            engine::ExternType::Memory(ty) => {
+                let error = refused("pages of imported memory", ty.minimum(), limits.memory_pages);
+                let memory = memory(store, *ty, linker.pages(module, name)).ok_or(error)?;
+                store.data_mut().memory.get_or_insert(memory);
+                memory.into()
+            }
+            engine::ExternType::Table(ty) => {
+                let error = refused("elements of imported tables", ty.minimum(), limits.table_elements);
+                let null = engine::Ref::default_for_ty(ty.element());
+                let table = engine::Table::new(&mut *store, *ty, null).map_err(|_| error)?;
+                store.data_mut().table.get_or_insert(table);
+                table.into()
+            }
+        });
+    }
+    name_exports(store, compiled);
+    fill(store, linker);
+    Ok((imports, hosts))
+}
+
+/// A memory of type `ty`, grown to `pages` pages if it may be that large and there is room.
+fn memory(store: &mut engine::Store<Host>, ty: engine::MemoryType, pages: u64) -> Option<engine::Memory> {
+    let memory = engine::Memory::new(&mut *store, ty).ok()?;
+    let missing = pages.min(ty.maximum().unwrap_or(u64::MAX)).saturating_sub(ty.minimum());
+    let usual_pages = ty.minimum() > 0 && host::page_size(&memory, &*store) == 1 << 16;
+    if missing > 0 && usual_pages {
+        // Refused growth leaves the memory as declared.
+        _ = memory.grow(&mut *store, missing);
+    }
+    Some(memory)
+}
+
+/// Notes which exports host functions work on: the memory called `memory`, which goes before an imported one, and else the first.
+fn name_exports(store: &mut engine::Store<Host>, compiled: &engine::Module) {
+    let mut names = Names::default();
+    for export in compiled.exports() {
+        match export.ty() {
+            engine::ExternType::Memory(_) if export.name() == "memory" || names.memory.is_none() => {
+                names.memory = Some(export.name().to_owned());
+            }
+            engine::ExternType::Table(_) if names.table.is_none() => names.table = Some(export.name().to_owned()),
+            _ => {}
+        }
+    }
+    let host = store.data_mut();
+    if names.memory.as_deref() == Some("memory") {
+        host.memory = None;
+    }
+    host.names = Arc::new(names);
+}
+
+/// Writes what the linker wants to be in imported memory.
+fn fill(store: &mut engine::Store<Host>, linker: &mut dyn Linker) {
+    let Some(memory) = store.data().memory else { return };
+    for (address, bytes) in linker.contents(memory.data_size(&*store) as u64) {
+        let start = usize::try_from(address).unwrap_or(usize::MAX);
+        let range = start.checked_add(bytes.len()).and_then(|end| memory.data_mut(&mut *store).get_mut(start..end));
+        if let Some(range) = range {
+            range.copy_from_slice(&bytes);
+        }
+    }
+}

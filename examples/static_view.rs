@@ -17,7 +17,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let classes = view.classes;
         let (loops, blocks) = view.functions.iter().fold((0, 0), |(loops, blocks), f| (loops + f.loops.len(), blocks + f.blocks));
         println!("  {} functions, {} instructions, {blocks} blocks, {loops} loops", view.functions.len(), classes.total);
-        println!("  xor {}, rotate {}, nop {}, indirect calls {}", classes.xor, classes.rotate, classes.nop, classes.indirect_call);
+        println!(
+            "  xor {}, rotate {}, nop {}, indirect calls {}",
+            classes.xor, classes.rotate, classes.nop, classes.indirect_call
+        );
         println!("  {} calls, {} dead functions", view.calls.edges.len(), view.calls.dead.len());
         let proposals: Vec<_> = view.proposals.iter().map(|proposal| proposal.name.as_str()).collect();
         println!("  proposals: {}", proposals.join(", "));

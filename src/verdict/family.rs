@@ -42,8 +42,8 @@ fn runs_by_itself(facts: &Facts<'_>) -> bool {
     facts.view.start.is_some() && text::metrics(facts).is_some_and(|metrics| metrics.start_ran)
 }
 
-/// Whether it was built for a page: Emscripten's world, not WASI.
+/// Whether it was built for a page: wasm-bindgen's world, or Emscripten's.
 fn in_page(facts: &Facts<'_>) -> bool {
-    let wasi = facts.view.imports.iter().any(|import| import.module.starts_with("wasi"));
-    !wasi && facts.view.imports.iter().any(|import| matches!(import.module.as_str(), "env" | "a" | "wbg"))
+    let emscripten = |name: &str| name.trim_start_matches('_').starts_with("emscripten_");
+    facts.view.imports.iter().any(|import| matches!(import.module.as_str(), "a" | "wbg") || emscripten(&import.name))
 }

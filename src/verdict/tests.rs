@@ -16,6 +16,9 @@ use crate::{
 /// The smallest module.
 const EMPTY: &[u8] = b"\0asm\x01\0\0\0";
 
+/// What a test changes in facts.
+type Change = fn(&mut Case);
+
 /// Facts in the making.
 struct Case {
     wasm: Vec<u8>,
@@ -252,7 +255,7 @@ fn miner_rule() -> Match {
 }
 
 /// A correlation fires on both sides, names them, and not when either is taken away.
-fn needs_both(name: &str, both: Case, sides: [(&str, fn(&mut Case)); 2], build: fn() -> Case) {
+fn needs_both(name: &str, both: Case, sides: [(&str, Change); 2], build: fn() -> Case) {
     let found = both.correlation(name).unwrap_or_else(|| panic!("{name} must fire"));
     assert!(!found.static_side.is_empty() && !found.dynamic_side.is_empty(), "{found:?}");
     for (side, remove) in sides {
@@ -453,15 +456,27 @@ fn standard_input_is_no_file() {
 }
 
 #[test]
+fn an_encoding_hides_no_leak() {
+    let secret = "-----BEGIN OPENSSH PRIVATE KEY-----";
+    let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, secret);
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    for sent in [format!("k={base64}&x=1"), hex] {
+        let mut case = leak_case();
+        case.calls(vec![call("fd_read", 4, &[pointed(secret)]), call("sock_send", 7, &[pointed(&sent)])]);
+        assert!(case.correlation("FILE_READ_THEN_SENT").is_some(), "{sent}");
+    }
+}
+
+#[test]
 fn every_class_has_its_evidence() {
-    let class = |change: fn(&mut Case)| {
+    let class = |change: Change| {
         let mut case = case();
         change(&mut case);
         let verdict = case.verdict();
         (verdict.class, verdict.family)
     };
-    let miner = Some("miner".to_owned());
-    let cases: [(&str, fn(&mut Case), Class, Option<String>); 11] = [
+    let miner = Some("miner");
+    let cases: [(&str, Change, Class, Option<&str>); 11] = [
         ("nothing against it", |_| {}, Class::Clean, None),
         ("did not run", |case| case.run = None, Class::Undecided, None),
         ("ran no instruction", |case| case.ran().total = 0, Class::Undecided, None),
@@ -473,18 +488,18 @@ fn every_class_has_its_evidence() {
             None,
         ),
         ("invalid", |case| case.view.validity = Validity::Invalid { offset: 8, reason: "no".into() }, Class::Undecided, None),
-        ("a strong rule of the run", |case| case.rules = vec![miner_rule(), miner_rule()], Class::Malicious, miner.clone()),
+        ("a strong rule of the run", |case| case.rules = vec![miner_rule(), miner_rule()], Class::Malicious, miner),
         (
             "a strong rule of the bytes",
             |case| case.rules = vec![Match { dynamic: false, ..miner_rule() }],
             Class::Suspicious,
-            miner.clone(),
+            miner,
         ),
         (
             "two of them of one kind",
             |case| case.rules = vec![Match { dynamic: false, ..miner_rule() }, Match { dynamic: false, ..miner_rule() }],
             Class::Suspicious,
-            miner.clone(),
+            miner,
         ),
         (
             "two of them, independent",
@@ -494,7 +509,7 @@ fn every_class_has_its_evidence() {
                 case.rules.push(rule("steal", "collection/credentials", 3, false));
             },
             Class::Malicious,
-            miner.clone(),
+            miner,
         ),
         (
             "something unwanted",
@@ -504,7 +519,7 @@ fn every_class_has_its_evidence() {
         ),
     ];
     for (what, change, expected, family) in cases {
-        assert_eq!(class(change), (expected, family), "{what}");
+        assert_eq!(class(change), (expected, family.map(str::to_owned)), "{what}");
     }
 }
 

@@ -168,13 +168,15 @@ pub(super) struct Frames<'a> {
     pub(super) sections: Vec<Section>,
     /// Whether the header says that it is a component.
     pub(super) is_component: bool,
+    /// Sizes that take more bytes than they need: the first, and how many.
+    padded: Option<(u64, u32)>,
 }
 
 impl<'a> Frames<'a> {
     /// Reads the frames of `bytes`, which begin at `offset` of the file.
     pub(super) fn read(bytes: &'a [u8], offset: u64, anomalies: &mut Anomalies) -> Self {
         let mut reader = BinaryReader::new(bytes, offset);
-        let mut all = Self { frames: Vec::new(), sections: Vec::new(), is_component: false };
+        let mut all = Self { frames: Vec::new(), sections: Vec::new(), is_component: false, padded: None };
         let magic = reader.read_bytes(4).unwrap_or_default();
         if magic != b"\0asm" {
             anomalies.note("bad_header", offset, "the file does not begin with 00 61 73 6d".to_owned());
@@ -200,6 +202,11 @@ impl<'a> Frames<'a> {
                 break;
             }
         }
+        if let Some((first, count)) = all.padded {
+            let detail =
+                format!("{count} section sizes take more bytes than they need; linkers write them so to fill them in later");
+            anomalies.note("padded_leb", first, detail);
+        }
         all
     }
 
@@ -220,8 +227,7 @@ impl<'a> Frames<'a> {
             return false;
         };
         if len_leb > leb_len(size) {
-            let detail = format!("the size {size} of section {id} takes {len_leb} bytes instead of {}", leb_len(size));
-            anomalies.note("padded_leb", begin + 1, detail);
+            self.padded.get_or_insert((begin + 1, 0)).1 += 1;
         }
         let available = reader.bytes_remaining();
         let is_whole = size as usize <= available;

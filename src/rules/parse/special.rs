@@ -1,5 +1,7 @@
 //! The features of the superset, `wasm/…`.
 
+use std::collections::BTreeSet;
+
 use crate::rules::{
     metric::METRICS,
     rule::{
@@ -10,8 +12,38 @@ use crate::rules::{
 use super::{Node, Pairs, Parser, Value, get};
 
 /// Kinds of [`Ioc`](crate::module::view::Ioc).
-pub(in crate::rules) const IOC_KINDS: &[&str] =
-    &["url", "onion", "domain", "ipv4", "ipv6", "email", "wallet", "path", "credential", "pool_protocol", "command"];
+pub(in crate::rules) const IOC_KINDS: &[&str] = &[
+    "url",
+    "onion",
+    "domain",
+    "ipv4",
+    "ipv6",
+    "email",
+    "wallet",
+    "path",
+    "credential",
+    "pool_protocol",
+    "command",
+    "webhook",
+    "embedded_file",
+];
+/// Kinds of [`Anomaly`](crate::module::view::Anomaly).
+const ANOMALIES: &[&str] = &[
+    "bad_header",
+    "count_mismatch",
+    "duplicate_section",
+    "empty_section",
+    "high_entropy_section",
+    "more_anomalies",
+    "out_of_order_section",
+    "oversized_custom_section",
+    "padded_leb",
+    "trailing_bytes",
+    "truncated_section",
+    "unknown_section",
+];
+/// What the static view looks for.
+const CONSTANTS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/rules/crypto-constants.toml"));
 /// Most steps of a sequence.
 const MAX_STEPS: usize = 16;
 
@@ -23,7 +55,7 @@ impl Parser<'_> {
             "sequence" => self.sequence(value).map(|sequence| Feature::Sequence(Box::new(sequence))),
             "crypto" => self.crypto(value).map(Feature::Crypto),
             "ioc" => self.ioc(value),
-            "anomaly" => Some(Feature::Anomaly(self.text(value)?.to_owned())),
+            "anomaly" => self.one_of(value, "anomaly", ANOMALIES, |name| name).map(|kind| Feature::Anomaly((*kind).to_owned())),
             "file" => self.file(value).map(Feature::File),
             _ => {
                 let known = ["metric", "sequence", "crypto", "ioc", "anomaly", "file", "function", "loop"];
@@ -128,16 +160,29 @@ impl Parser<'_> {
     /// `AES`, or `{algorithm: AES, class: cipher, executed: true}`.
     fn crypto(&self, node: &Node) -> Option<Crypto> {
         let Value::Map(pairs) = &node.value else {
-            return Some(Crypto { algorithm: Some(self.text(node)?.to_owned()), class: None, executed: false });
+            return Some(Crypto { algorithm: Some(self.constant(node, "algorithm")?), class: None, executed: false });
         };
         self.only(pairs, &["algorithm", "class", "executed"]);
-        let text = |key| get(pairs, key).and_then(|node| self.text(node)).map(str::to_owned);
-        let (algorithm, class) = (text("algorithm"), text("class"));
+        let (algorithm, class) = (get(pairs, "algorithm"), get(pairs, "class"));
         if algorithm.is_none() && class.is_none() {
             return self.wrong(&node.span, "`algorithm` or `class` is missing here", None);
         }
         let executed = get(pairs, "executed").map_or(Some(false), |node| self.boolean(node))?;
-        Some(Crypto { algorithm, class, executed })
+        let of = |node: Option<&Node>, field| match node {
+            Some(node) => self.constant(node, field).map(Some),
+            None => Some(None),
+        };
+        Some(Crypto { algorithm: of(algorithm, "algorithm")?, class: of(class, "class")?, executed })
+    }
+
+    /// A text that is the value of `field` somewhere in the table of constants.
+    fn constant(&self, node: &Node, field: &str) -> Option<String> {
+        let values: BTreeSet<&str> = CONSTANTS
+            .lines()
+            .filter_map(|line| line.strip_prefix(field)?.trim().strip_prefix("= \"")?.strip_suffix('"'))
+            .collect();
+        let values: Vec<&str> = values.into_iter().collect();
+        self.one_of(node, field, &values, |value| value).map(|value| (*value).to_owned())
     }
 
     /// `url`, or `{kind: url, value: /regex/}`.

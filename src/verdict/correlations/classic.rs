@@ -147,7 +147,7 @@ fn holds(facts: &Facts<'_>, word: &str) -> bool {
         let text = string.text.to_lowercase();
         text.match_indices(word).any(|(at, _)| {
             let (before, after) = (text.get(..at).unwrap_or(""), text.get(at + word.len()..).unwrap_or(""));
-            !(starts_word && part(before.chars().next_back())) && !(ends_word && part(after.chars().next()))
+            !(starts_word && part(before.chars().next_back()) || ends_word && part(after.chars().next()))
         })
     })
 }

@@ -3,9 +3,13 @@
 //! What a read gave is kept as blocks of [`BLOCK`] bytes, and what a send got is searched for them, so the cost is linear in what the calls point
 //! at, up to [`MAX_BLOCKS`] and [`MAX_SENT`]; the description says when there was more. Blocks of few different bytes say nothing.
 //!
-//! Not here: data that was encoded between read and send; a trace of control flow does not hold that.
+//! What was sent is searched as it is, and decoded if it is base64 or hexadecimal.
+//!
+//! Not here: data that was encrypted between read and send; a trace of control flow does not hold that.
 
 use std::collections::{BTreeSet, HashMap};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 
 use super::{
     Correlation, Sides, correlation,
@@ -67,7 +71,8 @@ fn pair(run: &Run) -> Option<(usize, usize, bool)> {
         if listed(&calls.read_file, &call.name) && call.errno.is_none() && !from_stdin(call) {
             call.args.iter().filter_map(|arg| arg.points_at.as_ref()).for_each(|data| read.keep(&bytes(data), position));
         } else if listed(&calls.send, &call.name) {
-            let source = call.args.iter().filter_map(|arg| arg.points_at.as_ref()).find_map(|data| read.find(&bytes(data)));
+            let source =
+                call.args.iter().filter_map(|arg| arg.points_at.as_ref()).find_map(|data| read.find_decoded(&bytes(data)));
             if let Some(source) = source {
                 return Some((source, position, read.cut));
             }
@@ -89,6 +94,10 @@ impl Read {
         }
     }
 
+    fn find_decoded(&mut self, data: &[u8]) -> Option<usize> {
+        self.find(data).or_else(|| decoded(data).iter().find_map(|data| self.find(data)))
+    }
+
     fn find(&mut self, data: &[u8]) -> Option<usize> {
         self.searched = self.searched.saturating_add(data.len());
         if self.searched > MAX_SENT {
@@ -97,6 +106,15 @@ impl Read {
         }
         data.array_windows::<BLOCK>().find_map(|block| self.blocks.get(block).copied())
     }
+}
+
+/// The words of `data` that are base64 or hexadecimal, decoded; in base64 the last, incomplete group is left out.
+fn decoded(data: &[u8]) -> Vec<Vec<u8>> {
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let words = data.split(|byte| !is_digit(byte)).filter(|word| word.len() >= 2 * BLOCK);
+    let whole = |word: &[u8]| word.as_chunks::<4>().0.as_flattened().to_vec();
+    let hex = |word: &[u8]| word.as_chunks::<2>().0.iter().map(byte).collect::<Option<Vec<_>>>();
+    words.flat_map(|word| [STANDARD_NO_PAD.decode(whole(word)).ok(), hex(word)]).flatten().collect()
 }
 
 fn from_stdin(call: &Call) -> bool {

@@ -184,11 +184,12 @@ impl Index {
         }
     }
 
-    /// Both byte orders in the width of the table, and in wider ones.
+    /// Both byte orders in the width of the table, and the order of Wasm in wider elements.
     fn add_images(&mut self, number: u16, constant: &Constant) {
         let elements = [1, 4, 8].into_iter().filter(|element| *element >= constant.width);
         for (element, is_big) in elements.flat_map(|element| [(element, false), (element, true)]) {
-            if element == 1 && is_big {
+            // A byte has no order; and widened words in the other order look the same but for the first and last bytes.
+            if is_big && (element == 1 || element != constant.width) {
                 continue;
             }
             let bytes = |word: &u64| match is_big {

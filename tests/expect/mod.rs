@@ -1,6 +1,8 @@
 //! The `EXPECT` header of a corpus sample, checked against an analysis: `;; EXPECT: key=value key=value …`. A value in quotes may hold blanks;
 //! `\n`, `\"`, `\\` stand for themselves. `corpus/README.md` lists the keys; one that does not exist is a mismatch.
 
+#![allow(unreachable_pub)]
+
 use serde::Serialize;
 use wasmspoor::{
     analysis::Analysis,

@@ -24,7 +24,10 @@ pub(super) fn of(weights: &Weights, facts: &Facts<'_>, rules: &[Match], score: &
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| rank(a.0).cmp(&rank(b.0))).then_with(|| a.0.cmp(b.0)));
     let &(name, points) = ranked.first().filter(|(_, points)| *points >= weights.family.minimum)?;
     let second = ranked.get(1).map_or(0.0, |&(_, points)| points);
-    let becomes = weights.family.becomes.iter().find(|(_, becomes)| becomes.from == name && touches(becomes, facts, rules));
+    let says = |narrower: &str| rules.iter().any(|rule| rule.severity > 0 && rule.family.as_deref() == Some(narrower));
+    let is_narrower =
+        |narrower: &str, becomes: &Becomes| becomes.from == name && (says(narrower) || touches(becomes, facts, rules));
+    let becomes = weights.family.becomes.iter().find(|(narrower, becomes)| is_narrower(narrower, becomes));
     // The lead counts as much as the points: two families with equal points leave the question open.
     let confidence = (0.6 * points + 0.4 * (points - second)).clamp(0.0, 100.0);
     Some(Family { name: becomes.map_or(name, |(name, _)| name).to_owned(), confidence: confidence.round() as u8 })

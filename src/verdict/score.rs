@@ -19,7 +19,7 @@ pub(super) struct Piece {
     /// Pieces of one kind saturate together, at most to the greatest `cap`; a piece alone to its own.
     kind: String,
     cap: f64,
-    /// The family that it speaks for.
+    /// The family that it speaks for, as the broadest of its kind.
     pub(super) family: Option<String>,
     /// Two parts of its namespace, if it is a strong rule: what makes strong rules independent.
     pub(super) strong: Option<String>,
@@ -109,15 +109,16 @@ fn of_rule(weights: &Weights, rule: &Match) -> Option<Piece> {
     let cap = namespace.cap.min(weights.rule.cap);
     let points = (base * f64::from(rule.confidence.min(100)) / 100.0 * run * implied * namespace.factor).min(cap);
     let group = two_parts(&rule.namespace);
+    let family = rule.family.as_deref().map(|family| weights.base_family(family).to_owned());
     let is_strong =
         namespace.hostile && rule.severity >= weights.class.strong_severity && rule.confidence >= weights.class.strong_confidence;
     let reason = Reason { text: sentence(rule), from: rule.name.clone(), weight: 0, dynamic: rule.dynamic };
     Some(Piece {
         reason,
         points,
-        kind: rule.family.clone().unwrap_or_else(|| group.to_owned()),
+        kind: family.clone().unwrap_or_else(|| group.to_owned()),
         cap,
-        family: rule.family.clone(),
+        family,
         strong: is_strong.then(|| group.to_owned()),
         hostile: namespace.hostile && rule.severity >= 2,
     })

@@ -573,6 +573,13 @@ fn a_miner_in_a_page_is_a_cryptojacker() {
     let verdict = case.verdict();
     assert_eq!(verdict.family.as_deref(), Some("cryptojacker"));
     assert!(verdict.family_confidence > 50);
+    // A rule of the narrower family counts for the broader one, and names the narrower.
+    case.view.imports.clear();
+    let before = case.verdict();
+    case.rules.push(of_family("cryptojacker", rule("mine in a page", "impact/cryptojacking", 3, true)));
+    let after = case.verdict();
+    assert_eq!((before.family.as_deref(), after.family.as_deref()), (Some("miner"), Some("cryptojacker")));
+    assert!(after.family_confidence >= before.family_confidence);
 }
 
 #[test]

@@ -175,6 +175,11 @@ impl Weights {
         toml::from_str(text)
     }
 
+    /// The family that `family` is a narrower kind of, or itself.
+    pub(super) fn base_family<'a>(&'a self, family: &'a str) -> &'a str {
+        self.family.becomes.get(family).map_or(family, |becomes| &becomes.from)
+    }
+
     /// The entry with the longest prefix of `namespace`; the one with the empty prefix is always there.
     pub(super) fn namespace(&self, namespace: &str) -> Option<&Namespace> {
         let fits = |entry: &&Namespace| in_namespace(namespace, &entry.prefix);

@@ -70,7 +70,8 @@ fn side<'a>(rules: impl IntoIterator<Item = &'a Match>) -> Option<(String, Vec<P
 }
 
 fn of_family<'a>(rules: &'a [Match], family: &'a str) -> impl Iterator<Item = &'a Match> {
-    rules.iter().filter(move |rule| rule.family.as_deref() == Some(family) && rule.severity > 0)
+    let is_of = move |of: &str| builtin().base_family(of) == family;
+    rules.iter().filter(move |rule| rule.severity > 0 && rule.family.as_deref().is_some_and(is_of))
 }
 
 pub(super) fn mining(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlation> {

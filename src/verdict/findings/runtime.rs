@@ -111,7 +111,7 @@ fn slept(run: &Run) -> Option<Finding> {
 fn count_calls<'a>(run: &'a Run, names: &[String]) -> BTreeMap<&'a str, u64> {
     let mut counts = BTreeMap::new();
     for call in run.calls.iter().filter(|call| listed(names, &call.name)) {
-        *counts.entry(call.name.as_str()).or_default() += 1;
+        *counts.entry(&*call.name).or_default() += 1;
     }
     counts
 }

@@ -27,7 +27,7 @@ mod types;
 mod wasi;
 mod world;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::tracer::{LoadError, Tracer};
 
@@ -55,9 +55,8 @@ pub fn run(wasm: &[u8], options: &Options) -> Result<Run, LoadError> {
     let (session, outcome) = Driver::new(session, options, &state, link.layout()).run();
     let refused = session.refused_growth();
     let trace = session.finish();
-    // The session held the other references.
-    let state = Arc::into_inner(state).map(|state| state.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
-    let state = state.unwrap_or_else(|| State::new(options));
+    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    let state = std::mem::replace(&mut *state, State::new(&Options::default()));
     limitations.extend(outcome.limitations);
     if refused > 0 {
         limitations.push(format!("growth of memory or tables beyond the limits was refused {refused} times"));

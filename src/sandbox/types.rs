@@ -26,6 +26,8 @@ pub struct Options {
     pub entry_time: Duration,
     /// Decisions that one entry point gets, calls, bulk operations and long straight code counted as decisions that take as long.
     pub entry_decisions: Option<u64>,
+    /// Instructions that one entry point gets, counted as for [`Limits::instructions`]: a decision may stand for thousands of them.
+    pub entry_instructions: Option<u64>,
     /// Seed of everything random.
     pub seed: u64,
     /// Virtual time at the start, in nanoseconds since 1970.
@@ -287,10 +289,11 @@ pub struct FileChange {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            limits: Limits { decisions: Some(150_000_000), ..Limits::default() },
+            limits: Limits { decisions: Some(150_000_000), instructions: Some(2_500_000_000), ..Limits::default() },
             drive: Drive::default(),
-            entry_time: Duration::from_secs(3),
+            entry_time: Duration::from_secs(5),
             entry_decisions: Some(30_000_000),
+            entry_instructions: Some(500_000_000),
             seed: 0,
             epoch_ns: 1_767_254_400_000_000_000,
             args: vec!["program".into()],

@@ -11,7 +11,10 @@ use wasmspoor_hooks::recorder::{self, Event};
 
 use crate::trace::{self, FuncKey, Record, Trap, Words};
 
-use super::limits::{AtTraceLimit, Budget, Limit, Limits};
+use super::{
+    limits::{AtTraceLimit, Budget, Limit, Limits},
+    odometer::{Ends, Odometer},
+};
 
 /// Work of a tick that few decisions led to: a thousand calls, or thousands of operators of straight code.
 const SILENT_TICK: u64 = 2048;
@@ -39,6 +42,11 @@ pub(super) struct Capture {
     /// Work at the last host call.
     host_called_at: u64,
     entry: Entry,
+    /// Counts instructions, if a budget is in them.
+    odometer: Option<Odometer>,
+    ends: Ends,
+    /// Invocations from the top.
+    entries: u64,
 }
 
 /// The part of a run that has a budget of its own.
@@ -47,6 +55,7 @@ struct Entry {
     deadline: Option<Instant>,
     /// Work at which it is over.
     work: Option<u64>,
+    instructions: Option<u64>,
     stopped_by: Option<Limit>,
 }
 
@@ -65,7 +74,30 @@ impl Capture {
             work: 0,
             host_called_at: 0,
             entry: Entry::default(),
+            odometer: None,
+            ends: Ends::default(),
+            entries: 0,
         }
+    }
+
+    /// Counts instructions from the start of the run on.
+    pub(super) fn set_odometer(&mut self, odometer: Odometer) {
+        self.odometer = Some(odometer);
+    }
+
+    /// Whether a limit of the session needs the odometer.
+    pub(super) fn counts_instructions(&self) -> bool {
+        self.limits.instructions.is_some()
+    }
+
+    /// Whether any instruction is counted.
+    pub(super) fn has_odometer(&self) -> bool {
+        self.odometer.is_some()
+    }
+
+    /// Instructions counted so far.
+    pub(super) fn instructions(&self) -> u64 {
+        self.odometer.as_ref().map_or(0, Odometer::total)
     }
 
     /// Begins an entry with a budget of its own.
@@ -73,6 +105,7 @@ impl Capture {
         self.entry = Entry {
             deadline: budget.time.map(|time| Instant::now() + time.min(Duration::from_secs(1 << 30))),
             work: budget.work.map(|work| self.work.saturating_add(work)),
+            instructions: budget.instructions,
             stopped_by: None,
         };
         self.host_called_at = self.work;
@@ -154,6 +187,9 @@ impl Capture {
 
 impl recorder::Sink for Capture {
     fn words(&mut self, words: &[u64]) {
+        if let Some(odometer) = &mut self.odometer {
+            odometer.advance(words, &self.records, &self.ends);
+        }
         let records = (self.records.len() * size_of::<Record>()) as u64;
         let after = records + self.words.bytes_in_memory() + size_of_val(words) as u64;
         if self.limits.at_trace_limit == AtTraceLimit::Spill && after > self.limits.trace_bytes {
@@ -177,7 +213,15 @@ impl recorder::Sink for Capture {
                     self.stop(Limit::HostCalls);
                 }
             }
-            Event::End { place, .. } => self.last_place = Some(place),
+            Event::End { place, .. } => {
+                self.last_place = Some(place);
+                if self.odometer.is_some() {
+                    self.ends.end(place.decisions, self.records.len());
+                }
+            }
+            Event::Invoke { .. } if self.odometer.is_some() => {
+                self.entries += u64::from(self.ends.begin(self.records.len()));
+            }
             Event::Bulk { len, .. } => {
                 self.bulk_asks = true;
                 self.work = self.work.saturating_add(BULK + len / 64);
@@ -189,6 +233,16 @@ impl recorder::Sink for Capture {
 
     fn tick(&mut self, decisions: u64) -> bool {
         self.count_work(decisions);
+        if let Some(odometer) = &self.odometer {
+            let of_entry = odometer.of_entry(self.entries);
+            let total = odometer.total();
+            if self.limits.instructions.is_some_and(|limit| total >= limit) {
+                self.stop(Limit::Instructions);
+            }
+            if self.entry.instructions.is_some_and(|limit| of_entry >= limit) {
+                self.entry.stopped_by.get_or_insert(Limit::Instructions);
+            }
+        }
         if self.limits.decisions.is_some_and(|limit| decisions >= limit) {
             self.stop(Limit::Decisions);
         }

@@ -16,6 +16,9 @@ pub struct Limits {
     /// Decisions recorded (branches taken or not, and the like): the measure of work that does not depend on the machine. Checked
     /// about every thousand decisions, always at the same ones. Reaching it stops the run. Default: none.
     pub decisions: Option<u64>,
+    /// Executed instructions. Counted when a chunk of decisions is full (about every quarter of a million), always at the same place, so a
+    /// run goes beyond by what one chunk stands for. Reaching it stops the run. Default: none, and then nothing is counted.
+    pub instructions: Option<u64>,
     /// Calls of host functions. Reaching it stops the run. Default 10 million.
     pub host_calls: Option<u64>,
     /// Bytes of trace: 8 for each word of decisions, and the size of each record. See [`AtTraceLimit`]. Default 256 MiB.
@@ -38,6 +41,7 @@ impl Default for Limits {
         Self {
             wall_time: Some(Duration::from_secs(10)),
             decisions: None,
+            instructions: None,
             host_calls: Some(10_000_000),
             trace_bytes: 256 << 20,
             at_trace_limit: AtTraceLimit::Stop,
@@ -56,6 +60,8 @@ pub(crate) struct Budget {
     pub(crate) time: Option<Duration>,
     /// Decisions, and other work in about the same unit (calls, bulk operations, straight code). Does not depend on the machine.
     pub(crate) work: Option<u64>,
+    /// Executed instructions, as in [`Limits::instructions`].
+    pub(crate) instructions: Option<u64>,
 }
 
 /// What happens when a trace reaches [`Limits::trace_bytes`].
@@ -78,6 +84,8 @@ pub enum Limit {
     WallTime,
     /// [`Limits::decisions`].
     Decisions,
+    /// [`Limits::instructions`].
+    Instructions,
     /// [`Limits::host_calls`].
     HostCalls,
     /// [`Limits::trace_bytes`].
@@ -92,6 +100,7 @@ impl Limit {
         match self {
             Self::WallTime => "wall_time",
             Self::Decisions => "decisions",
+            Self::Instructions => "instructions",
             Self::HostCalls => "host_calls",
             Self::TraceBytes => "trace_bytes",
             Self::Spill => "spill",

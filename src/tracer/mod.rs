@@ -10,6 +10,7 @@ mod error;
 mod host;
 mod limits;
 mod link;
+mod odometer;
 mod value;
 
 use std::{
@@ -30,6 +31,7 @@ use crate::{
 use self::{
     capture::Capture,
     host::{CallError, Host},
+    odometer::Odometer,
 };
 pub use self::{
     error::LoadError,
@@ -299,7 +301,13 @@ impl Session {
 
     /// Begins an entry with `budget`. A stop of the entry before it is lifted; one of the session is not.
     fn arm(&mut self, budget: &Budget) {
+        let (module, first_key) = (Arc::clone(self.module()), self.trace.instances[0].first_key);
         let capture = self.capture();
+        let is_counting = budget.instructions.is_some() || capture.counts_instructions();
+        // It follows the stream from its first decision or not at all.
+        if is_counting && !capture.has_run() && !capture.has_odometer() {
+            capture.set_odometer(Odometer::new(module, first_key));
+        }
         capture.arm(budget);
         if capture.stopped_by().is_none() {
             self.store.recorder_mut().resume();
@@ -316,6 +324,12 @@ impl Session {
         let capture = self.capture();
         capture.arm(&Budget::default());
         !capture.may_call()
+    }
+
+    /// Instructions counted so far; 0 if no limit or budget is in instructions.
+    #[cfg(test)]
+    pub(crate) fn instructions(&mut self) -> u64 {
+        self.capture().instructions()
     }
 
     /// Work so far in decisions or the like, and how much of it came after the last host call of the entry.

@@ -33,7 +33,7 @@ fn miners_run_until_their_budget_is_spent() {
         }
         let wasm = fs::read(samples.join("hostile").join(row[0])).unwrap();
         let mut options = Options::default();
-        options.entry_decisions = Some(300_000);
+        options.entry_decisions = Some(30_000);
         let begun = Instant::now();
         let run = sandbox::run(&wasm, &options).unwrap();
         miners += 1;

@@ -72,8 +72,26 @@ fn slots(pattern: usize, count: usize, has_handle: bool) -> &'static [Slot] {
 
 /// Arguments of these types, made up in the `pattern`-th way.
 pub(super) fn make(types: &[Type], pattern: usize, material: Material) -> Vec<Value> {
-    let integers = types.iter().filter(|ty| matches!(ty, Type::I32 | Type::I64)).count();
-    let mut slots = slots(pattern, integers, material.handle.is_some()).iter().copied();
+    fill(types, slots(pattern, integers(types), material.handle.is_some()), material)
+}
+
+/// Arguments for what sets something: the object, if there is one, and a value or text.
+pub(super) fn make_setting(types: &[Type], material: Material) -> Vec<Value> {
+    use Slot::{Input, Object, Small};
+    let slots: &[Slot] = match (integers(types), material.handle.is_some()) {
+        (2, true) => &[Object, Small(1)],
+        (3.., true) => &[Object, Input, Input, Small(1)],
+        (count, has_handle) => slots(0, count, has_handle),
+    };
+    fill(types, slots, material)
+}
+
+fn integers(types: &[Type]) -> usize {
+    types.iter().filter(|ty| matches!(ty, Type::I32 | Type::I64)).count()
+}
+
+fn fill(types: &[Type], slots: &[Slot], material: Material) -> Vec<Value> {
+    let mut slots = slots.iter().copied();
     let mut integer = || {
         let page = material.page as i32;
         match slots.next().unwrap_or(Slot::Small(1)) {

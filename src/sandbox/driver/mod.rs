@@ -209,7 +209,10 @@ impl<'o> Driver<'o> {
     fn try_out(&mut self, candidate: &Candidate) {
         for pattern in 0..PATTERNS {
             let (before, _) = self.session.work();
-            let args = args::make(&candidate.params, pattern, self.material);
+            let args = match candidate.role {
+                Role::Set => args::make_setting(&candidate.params, self.material),
+                _ => args::make(&candidate.params, pattern, self.material),
+            };
             self.call(candidate, EntryKind::Export, args, !candidate.params.is_empty());
             let (after, _) = self.session.work();
             let did_little = after - before < LITTLE && candidate.loops > 0 && candidate.role == Role::Other;
@@ -223,8 +226,10 @@ impl<'o> Driver<'o> {
     /// Keeps what an export made, if it looks like an object in memory.
     fn keep_handle(&mut self, candidate: &Candidate) {
         let Some(Entry { results, end: EntryEnd::Returned, .. }) = self.entries.last() else { return };
+        let is_better = names::role(&candidate.name) == Role::Create || self.material.handle.is_none();
         if let (Role::Create, Some(&Value::I32(address @ 1024..))) = (candidate.role, results.first())
             && (address as u64) < self.session.memory_len()
+            && is_better
         {
             self.material.handle = Some(address);
         }
@@ -300,7 +305,8 @@ impl<'o> Driver<'o> {
     }
 
     fn budget(&self) -> Budget {
-        Budget { time: Some(self.options.entry_time), work: self.options.entry_decisions }
+        let Options { entry_time, entry_decisions, entry_instructions, .. } = *self.options;
+        Budget { time: Some(entry_time), work: entry_decisions, instructions: entry_instructions }
     }
 
     /// Whether the session is over; another call would be stopped at once.
@@ -347,9 +353,13 @@ impl<'o> Driver<'o> {
         if self.clock_struck > 0 || self.session.stopped_by() == Some(Limit::WallTime) {
             self.limitations.push("a limit of wall time was reached: another machine would see more or less".into());
         }
-        let own = |entry: &&Entry| matches!(entry.end, EntryEnd::Stopped { limit: Limit::Decisions });
-        let stopped = self.entries.iter().filter(own).count();
-        if stopped > 0 && self.session.stopped_by() != Some(Limit::Decisions) {
+        let by_session = self.session.stopped_by();
+        let is_own = |entry: &&Entry| match entry.end {
+            EntryEnd::Stopped { limit } => matches!(limit, Limit::Decisions | Limit::Instructions) && Some(limit) != by_session,
+            _ => false,
+        };
+        let stopped = self.entries.iter().filter(is_own).count();
+        if stopped > 0 {
             self.limitations.push(format!("{stopped} entry points were stopped when their budget was spent"));
         }
     }

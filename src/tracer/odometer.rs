@@ -1,0 +1,434 @@
+//! Counts executed instructions while a sample runs, so that a budget can be in instructions.
+//!
+//! A decision may stand for two instructions or for eight thousand, so decisions bound neither time nor work. The odometer walks the code as
+//! replay does, a chunk of decisions at a time, when the recorder hands one over (about every quarter of a million decisions). It keeps its
+//! place between two chunks, so each decision is walked once.
+//!
+//! It never goes ahead of the run: it moves only while it knows a decision that is still to come. So what follows the last decision of an
+//! invocation is not counted. A budget need not be that exact; replay is.
+//!
+//! Costs a few nanoseconds for each decision. Not here: limits (`capture`).
+
+use std::sync::Arc;
+
+use crate::{
+    module::{Block, BlockIndex, Code, Exit, FuncIndex, Module},
+    trace::{FuncKey, Record},
+};
+
+/// Frames it follows; the engine has fewer.
+const FRAMES: usize = 1 << 20;
+
+/// The walker.
+#[derive(Debug)]
+pub(super) struct Odometer {
+    module: Arc<Module>,
+    first_key: u32,
+    /// Instructions so far.
+    total: u64,
+    /// Invocations from the top that were begun, and the total when the last of them was.
+    entries: u64,
+    entry_began: u64,
+    /// Decisions taken so far, in bits.
+    taken: u64,
+    /// Decisions of the current word, the next one highest, and how many there are.
+    window: u64,
+    window_len: u32,
+    last_target: u32,
+    next_record: usize,
+    at: At,
+    frames: Vec<(FuncIndex, u32)>,
+    invocations: Vec<Invocation>,
+    /// The stream did not fit the code: it counts no more.
+    is_lost: bool,
+}
+
+/// Where it stands.
+#[derive(Debug, Clone, Copy)]
+enum At {
+    /// The host runs.
+    Outside,
+    /// Before this block of this function.
+    Block(FuncIndex, u32),
+}
+
+#[derive(Debug)]
+struct Invocation {
+    /// Its position among all.
+    number: usize,
+    /// Frames below it.
+    base: usize,
+    /// Where it goes on after the host call that it is in.
+    after_host: Option<AfterHost>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum AfterHost {
+    Block(FuncIndex, u32),
+    Return,
+}
+
+/// How invocations ended, in the order in which they began.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    ends: Vec<Known>,
+    open: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// Position of its `Invoke`.
+    begun_at: usize,
+    /// Decisions at its end, and the position of its `End`.
+    end: Option<(u64, usize)>,
+}
+
+impl Ends {
+    /// An invocation begins with the record at `record`; returns whether it is one from the top.
+    pub(super) fn begin(&mut self, record: usize) -> bool {
+        self.open.push(self.ends.len());
+        self.ends.push(Known { begun_at: record, end: None });
+        self.open.len() == 1
+    }
+
+    /// The last one that is open ends after so many decisions; its record is the one at `record`.
+    pub(super) fn end(&mut self, decisions: u64, record: usize) {
+        if let Some(number) = self.open.pop() {
+            self.ends[number].end = Some((decisions, record));
+        }
+    }
+
+    fn of(&self, number: usize) -> Option<(u64, usize)> {
+        self.ends.get(number)?.end
+    }
+
+    /// The number of the invocation that begins with the record at `record`.
+    fn number(&self, record: usize) -> Option<usize> {
+        self.ends.binary_search_by_key(&record, |known| known.begun_at).ok()
+    }
+}
+
+/// Why the walk stops for now.
+enum Stop {
+    /// No decisions are known.
+    Dry,
+    /// The stream does not fit.
+    Lost,
+}
+
+impl Odometer {
+    pub(super) fn new(module: Arc<Module>, first_key: FuncKey) -> Self {
+        Self {
+            module,
+            first_key: first_key.0,
+            total: 0,
+            entries: 0,
+            entry_began: 0,
+            taken: 0,
+            window: 0,
+            window_len: 0,
+            last_target: 0,
+            next_record: 0,
+            at: At::Outside,
+            frames: Vec::new(),
+            invocations: Vec::new(),
+            is_lost: false,
+        }
+    }
+
+    /// Instructions counted so far.
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Instructions counted of the `entries`-th invocation from the top.
+    pub(super) fn of_entry(&self, entries: u64) -> u64 {
+        if self.entries == entries { self.total - self.entry_began } else { 0 }
+    }
+
+    /// Walks on through `words`.
+    pub(super) fn advance(&mut self, words: &[u64], records: &[Record], ends: &Ends) {
+        if self.is_lost {
+            return;
+        }
+        let module = Arc::clone(&self.module);
+        let mut words = words.iter();
+        self.is_lost = matches!(self.walk(&module, &mut words, records, ends), Err(Stop::Lost));
+    }
+
+    fn walk(&mut self, module: &Module, words: &mut Words<'_>, records: &[Record], ends: &Ends) -> Result<(), Stop> {
+        loop {
+            if let Some(invocation) = self.invocations.last()
+                && let Some((decisions, record)) = ends.of(invocation.number)
+                && self.taken >= decisions
+            {
+                self.leave(record);
+                continue;
+            }
+            self.fill(words)?;
+            match self.at {
+                At::Outside => self.outside(records, ends)?,
+                At::Block(func, block) => {
+                    let code = module.code(func).map_err(|_| Stop::Lost)?;
+                    self.run(module, code, func, block, words, ends)?;
+                }
+            }
+        }
+    }
+
+    /// Goes from block to block of one function, until it calls, returns or has no decisions.
+    fn run(
+        &mut self,
+        module: &Module,
+        code: &Code,
+        func: FuncIndex,
+        mut block: u32,
+        words: &mut Words<'_>,
+        ends: &Ends,
+    ) -> Result<(), Stop> {
+        let end = self.invocations.last().and_then(|invocation| ends.of(invocation.number)).map_or(u64::MAX, |(end, _)| end);
+        loop {
+            if self.taken >= end || self.fill(words).is_err() {
+                self.at = At::Block(func, block);
+                return if self.taken >= end { Ok(()) } else { Err(Stop::Dry) };
+            }
+            let &Block { len, exit, .. } = code.blocks().get(block as usize).ok_or(Stop::Lost)?;
+            self.total += u64::from(len);
+            let next = block + 1;
+            block = match exit {
+                Exit::Next => next,
+                Exit::Skip(to) | Exit::Br(to) => to.0,
+                Exit::BrLoop(to) => {
+                    self.bit();
+                    to.0
+                }
+                Exit::BrIf(to) | Exit::If(to) => {
+                    if self.bit() {
+                        to.0
+                    } else {
+                        next
+                    }
+                }
+                Exit::BrTable(table) => self.table(code, table)?.0,
+                Exit::Grow | Exit::Bulk => {
+                    self.next_record += 1;
+                    next
+                }
+                Exit::Unreachable => return Err(Stop::Lost),
+                Exit::End | Exit::Return => return self.leave_frame(),
+                Exit::Call(callee) => return self.call(Some((func, next)), callee),
+                Exit::ReturnCall(callee) => {
+                    self.bit();
+                    return self.call(None, callee);
+                }
+                Exit::CallImport(_) | Exit::CallIndirect => return self.call_target(module, Some((func, next))),
+                Exit::ReturnCallImport(_) | Exit::ReturnCallIndirect => return self.call_target(module, None),
+            };
+        }
+    }
+
+    /// Makes sure that a decision is known.
+    #[inline(always)]
+    fn fill(&mut self, words: &mut Words<'_>) -> Result<(), Stop> {
+        while self.window_len == 0 {
+            let &word = words.next().ok_or(Stop::Dry)?;
+            self.window_len = 63u32.saturating_sub(word.leading_zeros());
+            self.window = if self.window_len == 0 { 0 } else { word << (64 - self.window_len) };
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn bit(&mut self) -> bool {
+        let bit = self.window >> 63 != 0;
+        self.window <<= 1;
+        self.window_len -= 1;
+        self.taken += 1;
+        bit
+    }
+
+    fn field(&mut self, width: u32) -> Result<u64, Stop> {
+        if width == 0 || width > self.window_len {
+            return Err(Stop::Lost);
+        }
+        let field = self.window >> (64 - width);
+        self.window <<= width;
+        self.window_len -= width;
+        self.taken += u64::from(width);
+        Ok(field)
+    }
+
+    fn table(&mut self, code: &Code, table: u32) -> Result<BlockIndex, Stop> {
+        let table = code.tables().get(table as usize).ok_or(Stop::Lost)?;
+        let index = self.field(table.width())?;
+        code.labels(table).get(index as usize).copied().ok_or(Stop::Lost)
+    }
+
+    fn call(&mut self, back: Option<(FuncIndex, u32)>, callee: FuncIndex) -> Result<(), Stop> {
+        if let Some(back) = back {
+            if self.frames.len() >= FRAMES {
+                return Err(Stop::Lost);
+            }
+            self.frames.push(back);
+        }
+        self.at = At::Block(callee, 0);
+        Ok(())
+    }
+
+    /// A call whose callee stands in the stream.
+    fn call_target(&mut self, module: &Module, back: Option<(FuncIndex, u32)>) -> Result<(), Stop> {
+        let key = match self.window >> 62 {
+            0b10 => self.field(10)? as u32 & 0xff,
+            0b11 => self.field(34)? as u32,
+            _ => {
+                self.field(1)?;
+                self.last_target
+            }
+        };
+        self.last_target = key;
+        if let Some(func) = self.defined(module, key) {
+            return self.call(back, func);
+        }
+        self.enter_host(back.map_or(AfterHost::Return, |(func, block)| AfterHost::Block(func, block)))
+    }
+
+    fn defined(&self, module: &Module, key: u32) -> Option<FuncIndex> {
+        let position = key.checked_sub(self.first_key).filter(|&position| position < module.defined_functions())?;
+        Some(FuncIndex(module.imported_functions() + position))
+    }
+
+    /// The record of the call need not be there yet: it is passed over, and what follows it is looked at when there are more decisions.
+    fn enter_host(&mut self, after: AfterHost) -> Result<(), Stop> {
+        self.invocations.last_mut().ok_or(Stop::Lost)?.after_host = Some(after);
+        self.next_record += 1;
+        self.at = At::Outside;
+        Ok(())
+    }
+
+    /// The host runs: what does it do next?
+    fn outside(&mut self, records: &[Record], ends: &Ends) -> Result<(), Stop> {
+        match (records.get(self.next_record), self.invocations.last_mut().map(|invocation| &mut invocation.after_host)) {
+            (None, _) => return Err(Stop::Dry),
+            (Some(&Record::Invoke { func }), _) => return self.invoke(func, ends),
+            (Some(Record::HostReturn { .. }), Some(after)) => {
+                self.next_record += 1;
+                match after.take() {
+                    Some(AfterHost::Block(func, block)) => self.at = At::Block(func, block),
+                    Some(AfterHost::Return) => return self.leave_frame(),
+                    None => return Err(Stop::Lost),
+                }
+            }
+            _ => return Err(Stop::Lost),
+        }
+        Ok(())
+    }
+
+    fn invoke(&mut self, func: FuncKey, ends: &Ends) -> Result<(), Stop> {
+        let number = ends.number(self.next_record).ok_or(Stop::Lost)?;
+        self.next_record += 1;
+        if self.invocations.is_empty() {
+            self.entries += 1;
+            self.entry_began = self.total;
+        }
+        self.invocations.push(Invocation { number, base: self.frames.len(), after_host: None });
+        let module = Arc::clone(&self.module);
+        match self.defined(&module, func.0) {
+            Some(func) => self.at = At::Block(func, 0),
+            None => {
+                // An exported import: its record follows.
+                self.next_record += 1;
+                if let Some(invocation) = self.invocations.last_mut() {
+                    invocation.after_host = Some(AfterHost::Return);
+                }
+                self.at = At::Outside;
+            }
+        }
+        Ok(())
+    }
+
+    fn leave_frame(&mut self) -> Result<(), Stop> {
+        let base = self.invocations.last().ok_or(Stop::Lost)?.base;
+        if self.frames.len() <= base {
+            return Err(Stop::Lost);
+        }
+        let (func, block) = self.frames.pop().ok_or(Stop::Lost)?;
+        self.at = At::Block(func, block);
+        Ok(())
+    }
+
+    /// The last invocation is over; `record` is its end. Those that it holds in host calls are over too, and were begun.
+    fn leave(&mut self, record: usize) {
+        if let Some(invocation) = self.invocations.pop() {
+            self.frames.truncate(invocation.base);
+        }
+        self.next_record = record + 1;
+        self.at = At::Outside;
+    }
+}
+
+type Words<'w> = std::slice::Iter<'w, u64>;
+
+#[cfg(test)]
+mod tests {
+    use crate::tracer::{Budget, HostError, Limits, Options, Outcome, Session, Tracer, Value};
+
+    /// Calls of every kind, a host call that calls back, a trap, growth, a table.
+    const SAMPLE: &str = r#"(module (import "env" "back" (func $back (param i32))) (memory 1 4) (table funcref (elem $leaf $spin))
+        (type $t (func (param i32)))
+        (func $leaf (type $t) (local.get 0) (if (then (nop) (nop))))
+        (func $spin (type $t) (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
+        (func $tail (type $t) (return_call_indirect (type $t) (local.get 0) (i32.const 1)))
+        (func (export "nested") (param i32) (call $spin (local.get 0)))
+        (func (export "fails") (param i32) (call $spin (local.get 0)) (unreachable))
+        (func (export "main") (param $n i32) (local $i i32)
+            (loop $again
+                (block $b (block $a (br_table $a $b $a (i32.rem_u (local.get $i) (i32.const 3)))) (nop))
+                (drop (memory.grow (i32.const 0))) (memory.fill (i32.const 0) (i32.const 0) (i32.const 9))
+                (call $leaf (local.get $i)) (call $tail (i32.const 5)) (call_indirect (type $t) (i32.const 3) (i32.const 1))
+                (call $back (local.get $i))
+                (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))))"#;
+
+    fn session() -> Session {
+        let mut tracer = Tracer::new(Options::default());
+        tracer.define("env", "back", |call| {
+            let index = call.args()[0];
+            call.invoke("nested", &[Value::I32(2)])?;
+            match (index, call.invoke("fails", &[Value::I32(3)])) {
+                (_, Ok(_)) => Err(HostError::new("it did not fail")),
+                // A failure that the host swallows.
+                (_, Err(_)) => Ok(()),
+            }
+        });
+        tracer.load(SAMPLE.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_count_is_that_of_replay_up_to_the_end_of_a_chunk() {
+        let mut session = session();
+        let budget = Budget { instructions: Some(u64::MAX), ..Budget::default() };
+        session.start_within(&budget).unwrap();
+        for _ in 0..2 {
+            session.invoke_within("main", &[Value::I32(20_000)], &budget).unwrap();
+        }
+        let counted = session.instructions();
+        let replayed = session.finish().counts().unwrap().total;
+        // A chunk of decisions is not walked yet, and the last blocks of each of the 80,002 invocations are left out.
+        assert!(counted <= replayed && counted > replayed * 8 / 10, "{counted} of {replayed}");
+    }
+
+    #[test]
+    fn instructions_stop_an_entry_and_then_the_session() {
+        let limits = Limits { instructions: Some(20_000_000), ..Limits::default() };
+        let sample = r#"(module (func (export "spin") (loop $l (nop) (nop) (nop) (nop) (nop) (nop) (br $l))))"#;
+        let mut session = Tracer::new(Options::default().limits(limits)).load(sample.as_bytes()).unwrap();
+        let budget = Budget { instructions: Some(5_000_000), ..Budget::default() };
+        session.start_within(&budget).unwrap();
+        let mut ends = Vec::new();
+        for _ in 0..6 {
+            let outcome = session.invoke_within("spin", &[], &budget).unwrap();
+            assert!(matches!(outcome, Outcome::Stopped { limit: crate::Limit::Instructions, .. }), "{outcome:?}");
+            ends.push(session.is_over());
+        }
+        assert!(!ends[1] && ends[4], "{ends:?}");
+    }
+}

@@ -34,7 +34,7 @@ pub struct Text {
     pub offset: u64,
     /// Address in memory, if the segment has a constant one.
     pub address: Option<u64>,
-    /// `plain`, `utf16`, `base64`, `hex`, `rot13`, `xor 0x5a`, …: how it was decoded.
+    /// `plain`, `utf16`, `base64`, `base64 utf16`, `hex`, `rot13`, `xor 0x5a`, …: how it was decoded.
     pub encoding: String,
 }
 
@@ -232,7 +232,12 @@ fn decode_digits(digits: &str) -> Option<(String, &'static str)> {
     let is_url = digits.contains(['-', '_']);
     let alphabet = if is_url { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
     let bytes = engine::GeneralPurpose::new(alphabet, config).decode(digits).ok()?;
-    Some((to_text(bytes)?, "base64"))
+    // What PowerShell takes as an encoded command.
+    let is_wide = bytes.len().is_multiple_of(2) && bytes.iter().skip(1).step_by(2).all(|byte| *byte == 0);
+    match is_wide {
+        true => Some((to_text(bytes.into_iter().step_by(2).collect())?, "base64 utf16")),
+        false => Some((to_text(bytes)?, "base64")),
+    }
 }
 
 /// Text, if all bytes are printable but for ends of lines. A word of letters is hardly ever that when it is taken for base64.
@@ -278,6 +283,10 @@ mod tests {
             (
                 b"\0aHR0cHM6Ly9ldmlsLmV4YW1wbGUvYQ==\0".to_vec(),
                 vec![("https://evil.example/a", 1, "base64"), ("aHR0cHM6Ly9ldmlsLmV4YW1wbGUvYQ==", 1, "plain")],
+            ),
+            (
+                b"dwBoAG8AYQBtAGkAIAAvAGEAbABsAA==".to_vec(),
+                vec![("whoami /all", 0, "base64 utf16"), ("dwBoAG8AYQBtAGkAIAAvAGEAbABsAA==", 0, "plain")],
             ),
             (
                 b"68747470733a2f2f6576696c2e6578616d706c65\0".to_vec(),

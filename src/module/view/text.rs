@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use base64::{Engine, alphabet, engine};
-use regex::{Regex, bytes};
+use regex::bytes;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -18,10 +18,14 @@ use super::ioc::Iocs;
 pub const MAX_STRINGS: usize = 20_000;
 /// Decoded strings among them.
 const MAX_DECODED: usize = 2_000;
+/// Characters decoded of one module: the same bytes may be text under many keys.
+const MAX_DECODED_LEN: usize = 32 << 20;
 /// Characters of the shortest string.
 const LEAST: usize = 6;
 /// Digits of the shortest encoded string.
 const LEAST_ENCODED: usize = 16;
+/// Characters of a link in rot13.
+const MAX_LINK: usize = 200;
 /// Characters decoded on either side of a needle.
 const MAX_AROUND: usize = 1024;
 
@@ -90,17 +94,14 @@ static DIFFERENCES: LazyLock<Option<bytes::Regex>> = LazyLock::new(|| {
     bytes::Regex::new(&format!("(?s-u:{})", needles.join("|"))).ok()
 });
 
-/// Runs of digits of base64 (either alphabet) or hexadecimal numbers.
-static ENCODED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[A-Za-z0-9+/_-]{16,}={0,2}").ok());
-/// Links in rot13.
-static ROT13: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\b(?:uggcf?://|fgenghz\+gpc://)[!-~]{4,200}").ok());
-
 /// Collects strings.
 #[derive(Default)]
 pub(super) struct Texts {
     plain: Vec<Text>,
     decoded: Vec<Text>,
     cut: u64,
+    /// Characters decoded so far.
+    decoded_len: usize,
     pub(super) iocs: Iocs,
 }
 
@@ -155,14 +156,21 @@ impl Texts {
         if text.len() < LEAST_ENCODED {
             return;
         }
-        for digits in ENCODED.iter().flat_map(|encoded| encoded.find_iter(text)) {
-            if let Some((decoded, encoding)) = decode_digits(digits.as_str()) {
-                self.take(&decoded, source.found(begin + digits.start(), encoding));
+        for (position, digits) in encoded_runs(text) {
+            if let Some((decoded, encoding)) = decode_digits(digits) {
+                self.take(&decoded, source.found(begin + position, encoding));
             }
         }
-        for link in ROT13.iter().flat_map(|rot13| rot13.find_iter(text)) {
-            let decoded: String = link.as_str().chars().map(rotate).collect();
-            self.take(&decoded, source.found(begin + link.start(), "rot13"));
+        for link in ["uggc://", "uggcf://", "fgenghz+gpc://"] {
+            let mut end = 0;
+            for (position, _) in text.match_indices(link) {
+                if position >= end {
+                    let rest = text.get(position..).unwrap_or_default();
+                    let decoded: String = rest.chars().take_while(char::is_ascii_graphic).take(MAX_LINK).map(rotate).collect();
+                    end = position + decoded.len();
+                    self.take(&decoded, source.found(begin + position, "rot13"));
+                }
+            }
         }
     }
 
@@ -186,15 +194,22 @@ impl Texts {
             if key == 0 || is_case || hit.start() < *end {
                 continue;
             }
-            let (begin, text) = around(source.bytes, hit.start(), key);
+            let (begin, text) = around(source.bytes, *end, hit.start(), key);
             *end = begin + text.len();
             self.take(&text, source.found(begin, &encoding));
         }
     }
 
     fn take(&mut self, text: &str, found: Found<'_>) {
-        self.iocs.search(text, found);
         let is_decoded = !matches!(found.encoding, "plain" | "utf16");
+        if is_decoded {
+            self.decoded_len += text.len();
+            if self.decoded_len > MAX_DECODED_LEN {
+                self.cut += 1;
+                return;
+            }
+        }
+        self.iocs.search(text, found);
         let (list, room) = if is_decoded { (&mut self.decoded, MAX_DECODED) } else { (&mut self.plain, MAX_STRINGS) };
         if list.len() >= room {
             self.cut += 1;
@@ -222,13 +237,29 @@ fn differences(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().zip(bytes.iter().skip(1)).map(|(a, b)| a ^ b).collect()
 }
 
-/// The printable characters under `key` on either side of `position`.
-fn around(bytes: &[u8], position: usize, key: u8) -> (usize, String) {
+/// The printable characters under `key` on either side of `position`, not before `least`.
+fn around(bytes: &[u8], least: usize, position: usize, key: u8) -> (usize, String) {
     let clear = |byte: &u8| Some(byte ^ key).filter(|byte| is_printable(*byte));
-    let before = bytes.get(..position).unwrap_or_default().iter().rev().take(MAX_AROUND).map_while(clear).count();
+    let before = bytes.get(least..position).unwrap_or_default().iter().rev().take(MAX_AROUND).map_while(clear).count();
     let begin = position - before;
     let text = bytes.get(begin..).unwrap_or_default().iter().take(before + MAX_AROUND).map_while(clear);
     (begin, text.map(char::from).collect())
+}
+
+/// Runs of digits of base64 (either alphabet) or hexadecimal numbers, with their padding.
+fn encoded_runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let is_digit = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '/' | '-' | '_');
+    let mut begin = 0;
+    let runs = text.split(move |letter: char| !is_digit(letter)).map(move |run| {
+        let start = begin;
+        begin += run.len() + 1;
+        (start, run.len())
+    });
+    runs.filter(|(_, len)| *len >= LEAST_ENCODED).filter_map(|(start, len)| {
+        let rest = text.get(start + len..)?;
+        let padding = rest.bytes().take(2).take_while(|byte| *byte == b'=').count();
+        Some((start, text.get(start..start + len + padding)?))
+    })
 }
 
 /// What hexadecimal or base64 digits stand for, if that is text.

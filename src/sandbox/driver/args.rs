@@ -86,6 +86,11 @@ pub(super) fn make_setting(types: &[Type], material: Material) -> Vec<Value> {
     fill(types, slots, material)
 }
 
+/// Arguments for what makes an object: a size or a kind.
+pub(super) fn make_creating(types: &[Type], material: Material) -> Vec<Value> {
+    fill(types, &[Slot::Small(1)], material)
+}
+
 fn integers(types: &[Type]) -> usize {
     types.iter().filter(|ty| matches!(ty, Type::I32 | Type::I64)).count()
 }

@@ -1,5 +1,38 @@
 //! The sandbox as an embedder uses it: what a sample sees, what is logged, how entry points are driven; hostile samples; and, where they
 //! are at hand, real ones.
 
+#[path = "sandbox/driver.rs"]
+mod driver;
+#[path = "sandbox/hostile.rs"]
+mod hostile;
 #[path = "sandbox/shared.rs"]
 mod shared;
+#[path = "sandbox/wasi.rs"]
+mod wasi;
+#[path = "sandbox/worlds.rs"]
+mod worlds;
+
+use wasmspoor::sandbox::{self, Options, Run};
+
+/// Runs a sample in text.
+fn run_with(text: &str, options: &Options) -> Run {
+    let wasm = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"));
+    let run = sandbox::run(&wasm, options).unwrap_or_else(|error| panic!("{error}"));
+    let host_calls =
+        run.trace.records.iter().enumerate().filter(|(_, record)| matches!(record, wasmspoor::trace::Record::HostCall { .. }));
+    let records: Vec<usize> = host_calls.map(|(position, _)| position).collect();
+    let logged: Vec<usize> = run.calls.iter().map(|call| call.record).collect();
+    assert_eq!(logged, records[..logged.len()], "each call is the record at its position");
+    assert_eq!(records.len() as u64, logged.len() as u64 + run.calls_cut);
+    run.trace.counts().unwrap_or_else(|error| panic!("the trace replays: {error}"));
+    run
+}
+
+fn run(text: &str) -> Run {
+    run_with(text, &Options::default())
+}
+
+/// Names of the calls with their first result.
+fn results(run: &Run) -> Vec<(&str, Option<wasmspoor::Value>)> {
+    run.calls.iter().map(|call| (&*call.name, call.results.first().copied())).collect()
+}

@@ -24,6 +24,8 @@ pub(super) struct Log {
     pub(super) calls: Vec<Call>,
     pub(super) cut: u64,
     bytes: usize,
+    /// Bytes that the call of the moment wrote to its vectors, which may be fewer than there was room for.
+    pub(super) transferred: Option<u64>,
     /// Arguments whose target was not kept for want of room.
     pub(super) args_cut: u64,
 }
@@ -40,12 +42,12 @@ impl Log {
     pub(super) fn args(&mut self, call: &HostCall<'_>, params: &[Param]) -> Vec<Arg> {
         let mut args: Vec<Arg> = call.args().iter().map(|&value| Arg { name: None, value, points_at: None }).collect();
         let known = params.len() == args.len();
-        for index in 0..args.len() {
+        for (index, arg) in args.iter_mut().enumerate() {
             let param = params.get(index).filter(|_| known);
             let kind = param.map_or(Kind::Guess, |param| param.kind);
-            args[index].name = param.map(|param| param.name.to_owned());
+            arg.name = param.map(|param| param.name.to_owned());
             if !matches!(kind, Kind::Plain | Kind::Out | Kind::Iov | Kind::Job) {
-                args[index].points_at = self.follow(call, index, kind);
+                arg.points_at = self.follow(call, index, kind);
             }
         }
         args
@@ -64,31 +66,28 @@ impl Log {
 
     fn follow(&mut self, call: &HostCall<'_>, index: usize, kind: Kind) -> Option<Pointed> {
         let address = address(call, index)?;
+        if self.bytes > BYTES {
+            // Whether it points at anything is not looked at any more.
+            self.args_cut += 1;
+            return None;
+        }
         let len = || self::address(call, index + 1);
         let pointed = match kind {
             Kind::Plain => None,
             Kind::Str => call.read_memory(address, len()?.min(MAX_POINTED as u64)).map(text),
             Kind::In | Kind::Out => bytes(call, address, len()?),
-            Kind::Ciov | Kind::Iov => vectors(call, address, len()?),
+            Kind::Ciov => vectors(call, address, len()?, u64::MAX),
+            Kind::Iov => vectors(call, address, len()?, self.transferred.take().unwrap_or(0)),
             Kind::CStr => c_string(call, address).map(text),
             Kind::Utf16 => utf16(call, address),
             Kind::Job => bytes(call, address, 76),
             Kind::Guess => guess(call, index, address),
         }?;
-        self.admit(pointed)
-    }
-
-    /// Keeps `pointed` if there is room.
-    fn admit(&mut self, pointed: Pointed) -> Option<Pointed> {
-        let size = match &pointed {
+        // The last one may go over, by at most its own size.
+        self.bytes += match &pointed {
             Pointed::Text { text } => text.len(),
             Pointed::Bytes { hex, .. } => hex.len(),
         };
-        if self.bytes.saturating_add(size) > BYTES {
-            self.args_cut += 1;
-            return None;
-        }
-        self.bytes += size;
         Some(pointed)
     }
 }
@@ -116,22 +115,20 @@ fn describe(head: &[u8], len: u64) -> Pointed {
     if len <= MAX_POINTED as u64 && is_text(head) {
         return text(head);
     }
-    let mut hex = String::with_capacity(2 * head.len().min(MAX_POINTED));
-    for byte in head.iter().take(MAX_POINTED) {
-        for digit in [byte >> 4, byte & 15] {
-            hex.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
-        }
-    }
-    Pointed::Bytes { hex, len, entropy: entropy(head) }
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let kept = &head[..head.len().min(MAX_POINTED)];
+    let hex = kept.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)]));
+    Pointed::Bytes { hex: hex.collect(), len, entropy: entropy(head) }
 }
 
-/// The bytes of all vectors in a row; those beyond the limits count towards the length only.
-fn vectors(call: &HostCall<'_>, address: u64, count: u64) -> Option<Pointed> {
+/// The bytes of all vectors in a row, up to `left`; those beyond the limits count towards the length only.
+fn vectors(call: &HostCall<'_>, address: u64, count: u64, mut left: u64) -> Option<Pointed> {
     let (mut head, mut len) = (Vec::new(), 0u64);
     for index in 0..count.min(IOVS) {
         let pair = call.read_memory(address.checked_add(8 * index)?, 8)?;
         let word = |at: usize| pair.get(at..at + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes);
-        let (start, size) = (u64::from(word(0)), u64::from(word(4)));
+        let (start, size) = (u64::from(word(0)), u64::from(word(4)).min(left));
+        left -= size;
         let room = (MEASURED - head.len()) as u64;
         head.extend_from_slice(call.read_memory(start, size.min(room))?);
         len = len.saturating_add(size);

@@ -289,7 +289,13 @@ pub struct FileChange {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            limits: Limits { decisions: Some(150_000_000), instructions: Some(2_500_000_000), ..Limits::default() },
+            // Old Emscripten programs declare up to half a gigabyte; pages that nobody touches cost nothing.
+            limits: Limits {
+                decisions: Some(150_000_000),
+                instructions: Some(2_500_000_000),
+                memory_pages: 8192,
+                ..Limits::default()
+            },
             drive: Drive::default(),
             entry_time: Duration::from_secs(5),
             entry_decisions: Some(30_000_000),

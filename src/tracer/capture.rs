@@ -96,6 +96,7 @@ impl Capture {
     }
 
     /// Instructions counted so far.
+    #[cfg(test)]
     pub(super) fn instructions(&self) -> u64 {
         self.odometer.as_ref().map_or(0, Odometer::total)
     }

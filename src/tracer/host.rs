@@ -76,7 +76,7 @@ impl HostCall<'_> {
 
     /// Returns the results as they are set.
     pub(crate) fn results(&self) -> Vec<Value> {
-        self.results.iter().map(|result| Value::from(&*result)).collect()
+        self.results.iter().map(|result| Value::from(result)).collect()
     }
 
     /// Sets a result; results not set are zero or null.
@@ -111,7 +111,7 @@ impl HostCall<'_> {
     ///
     /// # Errors
     ///
-    /// If there is no such function, the arguments do not fit, or the call does not return.
+    /// If there is no such function, the arguments do not fit, the call does not return, or too many of them are nested.
     pub fn invoke(&mut self, export: &str, args: &[Value]) -> Result<Vec<Value>, HostError> {
         let func = self.caller.get_export(export).and_then(engine::Extern::into_func);
         let func = func.ok_or_else(|| HostError::new(format!("there is no exported function `{export}`")))?;
@@ -136,7 +136,13 @@ impl HostCall<'_> {
     }
 
     fn nest(&mut self, func: engine::Func, args: &[Value]) -> Result<Vec<Value>, HostError> {
-        call(self.caller.as_context_mut(), func, args).map_err(|error| match error {
+        if self.caller.data().nesting >= NESTING {
+            return Err(HostError::new(format!("host calls that call back are nested more than {NESTING} deep")));
+        }
+        self.caller.data_mut().nesting += 1;
+        let result = call(self.caller.as_context_mut(), func, args);
+        self.caller.data_mut().nesting -= 1;
+        result.map_err(|error| match error {
             CallError::Arguments(message) => HostError::new(message),
             CallError::Engine(error) => HostError::new(error.to_string()),
         })
@@ -188,6 +194,9 @@ pub(crate) struct Moment {
     /// Direct calls so far.
     pub(crate) calls: u64,
 }
+
+/// Calls back into the sample within one another. Each takes native stack, which a sample must not exhaust: a thread may have 2 MiB.
+const NESTING: u32 = 32;
 
 /// Why a call of a function from the host gave no results.
 pub(super) enum CallError {
@@ -272,6 +281,8 @@ pub(super) struct Host {
     pub(super) memory: Option<engine::Memory>,
     pub(super) table: Option<engine::Table>,
     pub(super) names: Arc<Names>,
+    /// Calls back into the sample that have not returned.
+    nesting: u32,
     memory_bytes: u64,
     memory_limit: u64,
     table_elements: u64,
@@ -286,6 +297,7 @@ impl Host {
             memory: None,
             table: None,
             names: Arc::default(),
+            nesting: 0,
             memory_bytes: 0,
             memory_limit: limits.memory_pages.saturating_mul(1 << 16),
             table_elements: 0,

@@ -64,6 +64,7 @@ struct Candidate {
     func: FuncIndex,
     params: Vec<Type>,
     gives: bool,
+    gives_nothing: bool,
     role: Role,
     loops: u64,
 }
@@ -114,11 +115,23 @@ impl<'o> Driver<'o> {
     }
 
     fn initialize(&mut self) {
-        for candidate in self.candidates() {
-            if candidate.role == Role::Initialize && candidate.params.is_empty() {
-                self.call(&candidate, EntryKind::Initialize, Vec::new(), false);
+        let candidates = self.candidates();
+        let named = |candidate: &Candidate| candidate.role == Role::Initialize && candidate.params.is_empty();
+        let minified = self.minified_constructors(&candidates).filter(|_| !candidates.iter().any(named));
+        for (position, candidate) in candidates.iter().enumerate() {
+            if named(candidate) || minified == Some(position) {
+                self.call(candidate, EntryKind::Initialize, Vec::new(), false);
             }
         }
+    }
+
+    /// The constructors of a module whose names were minified: Emscripten exports them first, as a function of nothing.
+    fn minified_constructors(&self, candidates: &[Candidate]) -> Option<usize> {
+        let is_short = |name: &str| name.len() <= 2;
+        let imports = self.session.module().imports();
+        let is_minified = !imports.is_empty() && imports.iter().all(|import| is_short(&import.name) && is_short(&import.module));
+        let first = candidates.first().filter(|first| is_short(&first.name) && first.params.is_empty() && first.gives_nothing);
+        first.filter(|_| is_minified).map(|_| 0)
     }
 
     /// The program, and the others as the options say.
@@ -164,7 +177,9 @@ impl<'o> Driver<'o> {
 
     /// Drives the exports that are neither the program nor the toolchain's.
     fn others(&mut self, mut candidates: Vec<Candidate>) {
+        let done = self.minified_constructors(&candidates).map(|position| candidates[position].func);
         candidates.retain(|candidate| !matches!(candidate.role, Role::Initialize | Role::Main | Role::Runtime));
+        candidates.retain(|candidate| Some(candidate.func) != done);
         if candidates.is_empty() {
             return;
         }
@@ -211,6 +226,7 @@ impl<'o> Driver<'o> {
             let (before, _) = self.session.work();
             let args = match candidate.role {
                 Role::Set => args::make_setting(&candidate.params, self.material),
+                Role::Create => args::make_creating(&candidate.params, self.material),
                 _ => args::make(&candidate.params, pattern, self.material),
             };
             self.call(candidate, EntryKind::Export, args, !candidate.params.is_empty());
@@ -293,7 +309,7 @@ impl<'o> Driver<'o> {
             let results = module.func_type(func)?.results();
             let gives = results == [crate::module::ValType::I32];
             let (name, role) = (export.name.to_string(), names::role(&export.name));
-            Some(Candidate { name, func, params, gives, role, loops: 0 })
+            Some(Candidate { name, func, params, gives, gives_nothing: results.is_empty(), role, loops: 0 })
         });
         candidates.collect()
     }

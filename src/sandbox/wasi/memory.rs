@@ -53,6 +53,7 @@ impl Cx<'_, '_> {
 
     /// Writes `bytes` to the vectors, one after the other, as far as they reach.
     pub(in crate::sandbox) fn scatter(&mut self, vectors: &[(u32, u32)], mut bytes: &[u8]) -> Result<(), Errno> {
+        self.state.log.transferred = Some(bytes.len() as u64);
         for &(start, len) in vectors {
             let (head, tail) = bytes.split_at(bytes.len().min(len as usize));
             self.store(start, head)?;

@@ -1,0 +1,173 @@
+//! Which exports are called, with what, and for how long.
+
+use wasmspoor::{
+    Limit, Value,
+    module::FuncIndex,
+    sandbox::{Drive, EntryEnd, EntryKind, Options, Status},
+};
+
+use super::{run, run_with};
+
+fn names(run: &wasmspoor::sandbox::Run) -> Vec<&str> {
+    run.entries.iter().map(|entry| entry.name.as_str()).collect()
+}
+
+/// A library that wants to be set up, whose hash does nothing without the object that `make` gives.
+const LIBRARY: &str = r#"(module (memory (export "memory") 4) (global $ready (mut i32) (i32.const 0))
+    (func $begin (global.set $ready (i32.const 1))) (start $begin)
+    (func (export "free_it") (param i32))
+    (func (export "dynCall_v") (param i32)) (func (export "stackAlloc") (param i32) (result i32) (i32.const 0))
+    (func (export "qXz") (param $object i32) (param $in i32) (param $out i32) (param $len i32) (local $i i32)
+        (if (i32.ne (i32.load (local.get $object)) (i32.const 0x0b1ec7)) (then (return)))
+        (loop $l (i32.store8 (local.get $out) (i32.xor (i32.load8_u (local.get $in)) (i32.load8_u (local.get $out))))
+            (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 50000)))))
+    (func (export "idle") (param f64 i64 externref))
+    (func (export "make") (result i32) (i32.store (i32.const 4096) (i32.const 0x0b1ec7)) (i32.const 4096))
+    (func (export "_initialize")))"#;
+
+#[test]
+fn a_library_is_set_up_then_its_loops_run() {
+    let run = run(LIBRARY);
+    assert_eq!(names(&run), ["start", "_initialize", "make", "qXz", "idle", "free_it"]);
+    let kinds: Vec<_> = run.entries.iter().map(|entry| entry.kind).collect();
+    use EntryKind::{Export, Initialize, Start};
+    assert_eq!(kinds, [Start, Initialize, Export, Export, Export, Export]);
+    let hash = &run.entries[3];
+    assert_eq!((hash.args[0], hash.made_up, &hash.end), (Value::I32(4096), true, &EntryEnd::Returned));
+    assert_eq!(hash.args[3], Value::I32(76));
+    assert!(run.trace.counts().unwrap().of_mnemonic("i32.xor") >= 50_000);
+    assert_eq!(run.status, Status::Exited);
+}
+
+#[test]
+fn only_what_is_asked_for() {
+    let run_as = |drive: Drive, invoke: Option<(String, Vec<Value>)>| {
+        let mut options = Options::default();
+        (options.drive, options.invoke) = (drive, invoke);
+        run_with(LIBRARY, &options)
+    };
+    let run = run_as(Drive::None, None);
+    assert_eq!((names(&run), run.status), (vec!["start", "_initialize"], Status::Exited));
+    let run = run_as(Drive::Name("idle".into()), None);
+    assert_eq!(names(&run), ["start", "_initialize", "idle"]);
+    assert!(run.entries[2].made_up && run.entries[2].kind == EntryKind::Main);
+    let args = vec![Value::F64(0.5), Value::I64(9), Value::Ref { null: true }];
+    let run = run_as(Drive::Auto, Some(("idle".into(), args.clone())));
+    assert!(!run.entries[2].made_up && run.entries[2].args == args);
+    let run = run_as(Drive::Auto, Some(("idle".into(), vec![])));
+    assert_eq!(names(&run), ["start", "_initialize"]);
+    assert!(run.limitations[0].contains("`idle` was not called"), "{:?}", run.limitations);
+    let run = run_as(Drive::Name("missing".into()), None);
+    assert!(run.limitations[0].contains("missing"), "{:?}", run.limitations);
+}
+
+#[test]
+fn commands_are_not_driven_further_unless_they_trap() {
+    for (body, drive, expected) in [
+        ("", Drive::Auto, vec!["_start"]),
+        ("(unreachable)", Drive::Auto, vec!["_start", "other"]),
+        ("", Drive::Exports, vec!["_start", "other"]),
+        ("(unreachable)", Drive::None, vec!["_start"]),
+    ] {
+        let text = format!(r#"(module (func (export "other")) (func (export "_start") {body}))"#);
+        let mut options = Options::default();
+        options.drive = drive;
+        let run = run_with(&text, &options);
+        assert_eq!(names(&run), expected, "{body}");
+        assert_eq!(run.status, if body.is_empty() { Status::Exited } else { Status::Trapped });
+    }
+}
+
+#[test]
+fn main_gets_its_arguments() {
+    let text = r#"(module (memory (export "memory") 2)
+        (func (export "main") (param $argc i32) (param $argv i32) (result i32)
+            (i32.add (i32.mul (local.get $argc) (i32.const 1000)) (i32.load8_u (i32.load offset=4 (local.get $argv))))))"#;
+    let mut options = Options::default();
+    options.args = vec!["program".into(), "x".into()];
+    let run = run_with(text, &options);
+    assert_eq!(run.entries[0].results, [Value::I32(2000 + i32::from(b'x'))]);
+    assert_eq!(run.entries[0].kind, EntryKind::Main);
+}
+
+#[test]
+fn each_entry_has_a_budget_of_its_own() {
+    let text = r#"(module (import "env" "f" (func $f))
+        (func $spin (loop $l (br $l)))
+        (func (export "stalls") (call $f) (call $spin))
+        (func (export "talks") (loop $l (call $f) (br $l)))
+        (func (export "returns") (result i32) (i32.const 5)))"#;
+    let mut options = Options::default();
+    options.entry_decisions = Some(2_000_000);
+    let run = run_with(text, &options);
+    let ends: Vec<_> = run.entries.iter().map(|entry| (entry.name.as_str(), &entry.end, entry.stalled_in)).collect();
+    let stopped = EntryEnd::Stopped { limit: Limit::Decisions };
+    let expected = [("returns", &EntryEnd::Returned, None), ("stalls", &stopped, Some(FuncIndex(1))), ("talks", &stopped, None)];
+    assert_eq!(ends, expected);
+    assert!(run.entries[1].site.is_some_and(|site| site.function == 1));
+    assert_eq!(run.status, Status::Stopped);
+    assert!(run.limitations.iter().any(|text| text.contains("2 entry points were stopped")), "{:?}", run.limitations);
+    let again = run_with(text, &options);
+    assert_eq!((run.trace.decisions, run.trace.records), (again.trace.decisions, again.trace.records));
+    // The session's own limit ends all.
+    options.limits.decisions = Some(1_000_000);
+    options.entry_decisions = None;
+    let run = run_with(text, &options);
+    assert_eq!(run.entries.len(), 2, "{:?}", run.entries);
+    assert!(run.limitations.iter().any(|text| text.contains("1 exported functions were not called")), "{:?}", run.limitations);
+}
+
+#[test]
+fn exports_that_do_nothing_are_tried_again() {
+    // Runs only if its second argument is not the length.
+    let text = r#"(module (memory (export "memory") 2)
+        (func (export "picky") (param i32 i32) (local $i i32)
+            (if (i32.eq (local.get 1) (i32.const 76)) (then (unreachable)))
+            (loop $l (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 100000))))))"#;
+    let run = run(text);
+    let ends: Vec<_> = run.entries.iter().map(|entry| matches!(entry.end, EntryEnd::Returned)).collect();
+    assert_eq!(ends, [false, true]);
+}
+
+#[test]
+fn many_exports_are_cut_and_quick() {
+    let functions: String = (0..300).map(|index| format!("(func (export \"f{index}\") (param i32))")).collect();
+    let begun = std::time::Instant::now();
+    let run = run(&format!("(module (memory 1) {functions})"));
+    assert_eq!(run.entries.len(), 64);
+    assert!(run.limitations.iter().any(|text| text.contains("236 exported functions were not called")), "{:?}", run.limitations);
+    assert!(begun.elapsed().as_secs() < 10);
+}
+
+#[test]
+fn minified_constructors_go_first() {
+    let text = |name: &str| {
+        format!(
+            r#"(module (import "a" "{name}" (func (param i32))) (global $up (mut i32) (i32.const 0))
+            (func (export "c") (global.set $up (i32.const 1)))
+            (func (export "d") (result i32) (if (i32.eqz (global.get $up)) (then (unreachable))) (i32.const 5)))"#
+        )
+    };
+    let run = run(&text("b"));
+    let kinds: Vec<_> = run.entries.iter().map(|entry| (entry.name.as_str(), entry.kind)).collect();
+    assert_eq!(kinds, [("c", EntryKind::Initialize), ("d", EntryKind::Export)]);
+    let run = super::run(&text("spelled_out"));
+    assert!(run.entries.iter().all(|entry| entry.kind == EntryKind::Export) && run.entries.len() == 2);
+}
+
+#[test]
+fn the_same_run_twice_is_the_same() {
+    let text = r#"(module (import "env" "_emscripten_get_now" (func $now (result f64))) (import "env" "rand" (func $rand (result i32)))
+        (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32))) (memory (export "memory") 2)
+        (func (export "f") (param i32 i32) (local $i i32)
+            (loop $l (drop (call $random (i32.const 64) (i32.const 16))) (drop (call $now)) (drop (call $rand))
+                (br_if $l (i32.and (i32.load8_u (i32.const 64)) (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 999)))))))"#;
+    let json = |seed: u64| {
+        let mut options = Options::default();
+        options.seed = seed;
+        let run = run_with(text, &options);
+        serde_json::to_string(&(&run.calls, &run.entries, &run.files, &run.limitations)).unwrap()
+    };
+    assert_eq!(json(3), json(3));
+    assert_ne!(json(3), json(4));
+}

@@ -1,0 +1,163 @@
+//! Samples made to break a sandbox.
+
+use std::time::Instant;
+
+use wasmspoor::{
+    LoadError, Value,
+    sandbox::{self, EntryEnd, MAX_CALLS, Options, Status},
+    trace::Trap,
+};
+
+use super::{run, run_with};
+
+/// Calls one WASI function with these parameters and constants, and exits with its error.
+fn errno_of(name: &str, params: &str, args: &str) -> Option<i32> {
+    let text = format!(
+        r#"(module
+        (import "wasi_snapshot_preview1" "{name}" (func $f (param {params}) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32))) (memory (export "memory") 1)
+        (data (i32.const 64) "\00\01\00\00\ff\ff\ff\ff")
+        (func (export "_start") (call $exit (call $f {args}))))"#
+    );
+    run(&text).exit_code
+}
+
+#[test]
+fn bad_pointers_are_faults() {
+    let begun = Instant::now();
+    for (name, params, args) in [
+        ("fd_write", "i32 i32 i32 i32", "(i32.const 1) (i32.const 65533) (i32.const 1) (i32.const 0)"),
+        ("fd_write", "i32 i32 i32 i32", "(i32.const 1) (i32.const 0) (i32.const 0) (i32.const 65533)"),
+        ("fd_write", "i32 i32 i32 i32", "(i32.const 1) (i32.const 64) (i32.const 1) (i32.const 0)"),
+        // Vectors without end.
+        ("fd_write", "i32 i32 i32 i32", "(i32.const 1) (i32.const 60000) (i32.const -1) (i32.const 0)"),
+        ("fd_read", "i32 i32 i32 i32", "(i32.const 0) (i32.const -8) (i32.const 1) (i32.const 0)"),
+        ("fd_read", "i32 i32 i32 i32", "(i32.const 0) (i32.const 0) (i32.const -1) (i32.const 65536)"),
+        ("random_get", "i32 i32", "(i32.const 0) (i32.const -1)"),
+        ("args_get", "i32 i32", "(i32.const 65534) (i32.const 0)"),
+        ("args_get", "i32 i32", "(i32.const 0) (i32.const -1)"),
+        ("clock_time_get", "i32 i64 i32", "(i32.const 0) (i64.const 0) (i32.const -4)"),
+        ("fd_readdir", "i32 i32 i32 i64 i32", "(i32.const 3) (i32.const 65530) (i32.const 4096) (i64.const 0) (i32.const 0)"),
+        ("fd_prestat_get", "i32 i32", "(i32.const 3) (i32.const 65530)"),
+        ("fd_filestat_get", "i32 i32", "(i32.const 1) (i32.const 65500)"),
+        ("path_unlink_file", "i32 i32 i32", "(i32.const 3) (i32.const 65530) (i32.const 60)"),
+        ("poll_oneoff", "i32 i32 i32 i32", "(i32.const 65000) (i32.const 0) (i32.const 100) (i32.const 0)"),
+    ] {
+        assert_eq!(errno_of(name, params, args), Some(21), "{name} {args}");
+    }
+    for (name, params, args, expected) in [
+        ("fd_write", "i32 i32 i32 i32", "(i32.const 77) (i32.const 0) (i32.const 0) (i32.const 0)", 8),
+        ("fd_readdir", "i32 i32 i32 i64 i32", "(i32.const 3) (i32.const 0) (i32.const 64) (i64.const -1) (i32.const 0)", 0),
+        ("fd_readdir", "i32 i32 i32 i64 i32", "(i32.const 1) (i32.const 0) (i32.const 64) (i64.const 0) (i32.const 0)", 76),
+        ("poll_oneoff", "i32 i32 i32 i32", "(i32.const 0) (i32.const 0) (i32.const -1) (i32.const 0)", 28),
+        ("poll_oneoff", "i32 i32 i32 i32", "(i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)", 28),
+        (
+            "path_open",
+            "i32 i32 i32 i32 i32 i64 i64 i32 i32",
+            "(i32.const 3) (i32.const 0) (i32.const 0) (i32.const -1) (i32.const 0) (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 0)",
+            37,
+        ),
+        ("clock_time_get", "i32 i64 i32", "(i32.const 99) (i64.const 0) (i32.const 0)", 28),
+        ("fd_renumber", "i32 i32", "(i32.const 1) (i32.const 900)", 8),
+        ("proc_raise", "i32", "(i32.const 9)", 52),
+        ("sock_accept", "i32 i32 i32", "(i32.const 9) (i32.const 0) (i32.const 0)", 8),
+    ] {
+        assert_eq!(errno_of(name, params, args), Some(expected), "{name} {args}");
+    }
+    assert!(begun.elapsed().as_secs() < 60);
+}
+
+#[test]
+fn files_cannot_fill_memory() {
+    let run = run(r#"(module
+        (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_filestat_set_size" (func $size (param i32 i64) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_allocate" (func $allocate (param i32 i64 i64) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_pwrite" (func $pwrite (param i32 i32 i32 i64 i32) (result i32))) (memory (export "memory") 1)
+        (data (i32.const 100) "x") (data (i32.const 200) "\64\00\00\00\01\00\00\00")
+        (func (export "_start") (result i32 i32 i32 i32)
+            (drop (call $open (i32.const 3) (i32.const 0) (i32.const 100) (i32.const 1) (i32.const 1) (i64.const 0x4001c6) (i64.const 0) (i32.const 0) (i32.const 60)))
+            (call $size (i32.load (i32.const 60)) (i64.const 0x7fffffffffffffff))
+            (call $allocate (i32.load (i32.const 60)) (i64.const -2) (i64.const 9))
+            (call $pwrite (i32.load (i32.const 60)) (i32.const 200) (i32.const 1) (i64.const 0x10000000000) (i32.const 64))
+            (call $pwrite (i32.load (i32.const 60)) (i32.const 200) (i32.const 1) (i64.const -1) (i32.const 64))))"#);
+    assert_eq!(run.entries[0].results, [51, 22, 51, 22].map(Value::I32));
+    assert_eq!(run.files.len(), 1);
+}
+
+#[test]
+fn large_declarations() {
+    let wasm = wat::parse_str(r#"(module (import "env" "memory" (memory 65536)) (func (export "main")))"#).unwrap();
+    let error = sandbox::run(&wasm, &Options::default()).unwrap_err();
+    assert!(matches!(error, LoadError::TooBig { given: 65_536, limit: 8192, .. }), "{error:?}");
+    let begun = Instant::now();
+    let run = run(r#"(module (import "env" "t" (table 10000000 funcref)) (func (export "main") (result i32) (table.size 0)))"#);
+    assert_eq!(run.entries[0].results, [Value::I32(10_000_000)]);
+    assert!(begun.elapsed().as_secs() < 20);
+    let wasm = wat::parse_str(r#"(module (import "env" "t" (table 10000001 funcref)))"#).unwrap();
+    assert!(matches!(sandbox::run(&wasm, &Options::default()).unwrap_err(), LoadError::TooBig { .. }));
+}
+
+#[test]
+fn a_host_call_that_calls_back_for_ever_ends() {
+    let text = r#"(module (import "env" "invoke_v" (func $invoke (param i32))) (table (export "table") 1 funcref) (elem (i32.const 0) $again)
+        (func $again (call $invoke (i32.const 0))) (func (export "main") (call $again)))"#;
+    let mut options = Options::default();
+    options.entry_decisions = Some(100_000);
+    let run = run_with(text, &options);
+    assert!(!matches!(run.entries[0].end, EntryEnd::Returned), "{:?}", run.entries[0].end);
+    // A main loop that takes its own function, and timers that set themselves again.
+    let text = r#"(module (import "env" "emscripten_set_main_loop" (func $loop (param i32 i32 i32)))
+        (import "env" "emscripten_async_call" (func $later (param i32 i32 i32))) (table (export "t") 2 funcref) (elem (i32.const 0) $round $tick)
+        (global $rounds (mut i32) (i32.const 0))
+        (func $round (global.set $rounds (i32.add (global.get $rounds) (i32.const 1))))
+        (func $tick (param i32) (if (local.get 0) (then (call $later (i32.const 1) (i32.sub (local.get 0) (i32.const 1)) (i32.const 1000)))))
+        (func (export "main") (call $later (i32.const 1) (i32.const 5) (i32.const 1)) (call $loop (i32.const 0) (i32.const 60) (i32.const 1)))
+        (func (export "rounds") (result i32) (global.get $rounds)))"#;
+    let run = super::run(text);
+    assert_eq!(run.entries[1].results, [Value::I32(16)], "{:?}", run.entries);
+    assert_eq!(run.sleeps, 22);
+}
+
+#[test]
+fn floods_of_calls_are_counted() {
+    let text = r#"(module (import "env" "f" (func $f (param i32 i32))) (memory (export "memory") 1) (data (i32.const 2000) "something to look at")
+        (func (export "main") (loop $l (call $f (i32.const 2000) (i32.const 4096)) (br $l))))"#;
+    let mut options = Options::default();
+    options.limits.host_calls = Some(MAX_CALLS as u64 + 1000);
+    options.entry_decisions = None;
+    options.entry_time = std::time::Duration::from_secs(60);
+    options.limits.wall_time = None;
+    let run = run_with(text, &options);
+    assert_eq!((run.calls.len(), run.calls_cut, run.status), (MAX_CALLS, 1001, Status::Stopped));
+    for part in ["in the trace and not in the log", "without what they point at"] {
+        assert!(run.limitations.iter().any(|text| text.contains(part)), "{part}: {:?}", run.limitations);
+    }
+}
+
+#[test]
+fn modules_built_in_memory_are_carved() {
+    // Decodes a module byte by byte and hands it to an unknown function, twice.
+    let inner = wat::parse_str("(module (func (export \"run\") (nop)))").unwrap();
+    let hidden: String = inner.iter().map(|byte| format!("\\{:02x}", byte ^ 0x5a)).collect();
+    let text = format!(
+        r#"(module (import "env" "instantiate" (func $go (param i32 i32) (result i32))) (memory (export "memory") 1) (data (i32.const 1000) "{hidden}")
+        (func (export "main") (local $i i32)
+            (loop $l (i32.store8 (i32.add (local.get $i) (i32.const 3000)) (i32.xor (i32.load8_u (i32.add (local.get $i) (i32.const 1000))) (i32.const 0x5a)))
+                (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const {len}))))
+            (drop (call $go (i32.const 3000) (i32.const {len}))) (drop (call $go (i32.const 3000) (i32.const {len})))))"#,
+        len = inner.len()
+    );
+    assert_eq!(run(&text).carved, [inner]);
+}
+
+#[test]
+fn a_trap_at_the_start_and_segments_that_do_not_fit() {
+    let run = run(r#"(module (func $s (unreachable)) (start $s) (func (export "main")))"#);
+    assert_eq!((run.status, &run.entries[0].end), (Status::Trapped, &EntryEnd::Trapped { trap: Trap::Unreachable }));
+    assert!(run.limitations[0].contains("start function"), "{:?}", run.limitations);
+    let run = super::run(r#"(module (memory 1) (data (i32.const 65536) "x") (func (export "main")))"#);
+    assert_eq!((run.status, run.entries.len()), (Status::Unsupported, 0));
+    let run = super::run("(module)");
+    assert_eq!((run.status, run.entries.len()), (Status::NothingRan, 0));
+}

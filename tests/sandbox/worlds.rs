@@ -1,0 +1,189 @@
+//! What answers which import.
+
+use wasmspoor::{
+    Value,
+    sandbox::{Answer, EntryEnd, Options, Pointed, Status},
+};
+
+use super::{results, run, run_with};
+
+#[test]
+fn one_name_with_two_types_is_two_functions() {
+    let run = run(r#"(module
+        (import "env" "_llvm_bswap_i64" (func $whole (param i64) (result i64)))
+        (import "env" "_llvm_bswap_i64" (func $halves (param i32 i32) (result i32)))
+        (import "env" "unknown" (func $a (result i32))) (import "env" "unknown" (func $b (result f64)))
+        (func (export "main") (result i64)
+            (drop (call $halves (i32.const 1) (i32.const 2))) (drop (call $a)) (drop (call $b))
+            (call $whole (i64.const 1))))"#);
+    assert_eq!(run.entries[0].results, [Value::I64(1 << 56)]);
+    let expected = [
+        ("_llvm_bswap_i64", Some(Value::I32(2 << 24))),
+        ("unknown", Some(Value::I32(0))),
+        ("unknown", Some(Value::F64(0.0))),
+        ("_llvm_bswap_i64", Some(Value::I64(1 << 56))),
+    ];
+    assert_eq!(results(&run), expected);
+    let answers: Vec<_> = run.calls.iter().map(|call| (call.answer, call.fabricated, call.func.0)).collect();
+    let (world, default) = (Answer::World, Answer::Default);
+    assert_eq!(answers, [(world, true, 1), (default, true, 2), (default, true, 3), (world, true, 0)]);
+    assert!(run.limitations.iter().any(|text| text.contains("answered with zeros")), "{:?}", run.limitations);
+}
+
+/// An old Emscripten program, as far as its host is concerned.
+const EMSCRIPTEN: &str = r#"(module
+    (import "env" "memory" (memory 2 256)) (import "env" "table" (table 2 funcref))
+    (import "env" "tableBase" (global $table i32)) (import "env" "memoryBase" (global $data i32))
+    (import "env" "DYNAMICTOP_PTR" (global $top i32)) (import "env" "STACKTOP" (global $stack i32))
+    (import "env" "STACK_MAX" (global $max i32)) (import "global" "NaN" (global $nan f64))
+    (import "global" "Infinity" (global $inf f64)) (import "env" "__stack_pointer" (global $sp (mut i32)))
+    (import "env" "getTotalMemory" (func $total (result i32))) (import "env" "_ftime" (func $ftime (param i32) (result i32)))
+    (import "env" "_gmtime" (func $gmtime (param i32) (result i32))) (import "env" "_time" (func $time (param i32) (result i32)))
+    (import "env" "_emscripten_memcpy_big" (func $copy (param i32 i32 i32) (result i32)))
+    (import "env" "___syscall146" (func $writev (param i32 i32) (result i32)))
+    (import "env" "___syscall20" (func $getpid (param i32 i32) (result i32)))
+    (import "env" "_emscripten_sleep" (func $sleep (param i32)))
+    (import "env" "_emscripten_run_script" (func $script (param i32)))
+    (import "env" "invoke_ii" (func $invoke (param i32 i32) (result i32)))
+    (import "env" "___cxa_throw" (func $throw (param i32 i32 i32)))
+    (import "env" "_emscripten_asm_const_ii" (func $asm (param i32 i32) (result i32)))
+    (import "env" "abort" (func $abort (param i32)))
+    (elem (global.get $table) $double $throws)
+    (data (i32.const 1024) "console.log('spoor')\00hello\n") (data (i32.const 2000) "\00\04\00\00\05\00\00\00")
+    (global $threw (mut i32) (i32.const 0))
+    (func $double (param i32) (result i32) (i32.shl (local.get 0) (i32.const 1)))
+    (func $throws (param i32) (result i32) (call $throw (i32.const 0) (i32.const 0) (i32.const 0)) (i32.const 7))
+    (func (export "dynCall_ii") (param i32 i32) (result i32) (call_indirect (param i32) (result i32) (local.get 1) (local.get 0)))
+    (func (export "setThrew") (param i32 i32) (global.set $threw (local.get 0)))
+    (func (export "globals") (result i32 i32 i32 i32 i32 i32 i32)
+        (global.get $table) (global.get $data) (global.get $stack) (global.get $max) (i32.load (global.get $top)) (memory.size)
+        (i32.and (f64.ne (global.get $nan) (global.get $nan)) (f64.gt (global.get $inf) (f64.const 1e300))))
+    (func (export "total") (result i32) (call $total))
+    (func (export "times") (result i32 i32 i32)
+        (drop (call $ftime (i32.const 4096))) (drop (call $time (i32.const 5000)))
+        (i32.load (i32.const 4096)) (i32.load (i32.const 5000)) (i32.load offset=20 (call $gmtime (i32.const 5000))))
+    (func (export "copy") (result i32)
+        (drop (call $copy (i32.const 8192) (i32.const 1024) (i32.const 20))) (i32.load8_u (i32.const 8192)))
+    (func (export "write") (result i32)
+        ;; stdout, one vector at 2100: the text at 1045
+        (i32.store (i32.const 2100) (i32.const 1045)) (i32.store (i32.const 2104) (i32.const 6))
+        (i32.store (i32.const 2200) (i32.const 1)) (i32.store (i32.const 2204) (i32.const 2100)) (i32.store (i32.const 2208) (i32.const 1))
+        (call $writev (i32.const 146) (i32.const 2200)))
+    (func (export "seeds") (result i32) (i32.ne (call $getpid (i32.const 20) (i32.const 0)) (call $getpid (i32.const 20) (i32.const 0))))
+    (func (export "script") (call $sleep (i32.const 1500)) (call $script (i32.const 1024)))
+    (func (export "invoke") (result i32 i32) (call $invoke (i32.const 0) (i32.const 21)) (global.get $threw))
+    (func (export "catch") (result i32 i32) (call $invoke (i32.const 1) (i32.const 21)) (global.get $threw))
+    (func (export "asm") (result i32) (call $asm (i32.const 3) (i32.const 1)))
+    (func (export "abandon") (call $abort (i32.const 12)) (unreachable)))"#;
+
+#[test]
+fn old_emscripten_programs_find_their_host() {
+    let run = run(EMSCRIPTEN);
+    let of = |name: &str| run.entries.iter().find(|entry| entry.name == name).unwrap_or_else(|| panic!("{name} ran"));
+    let int = |name: &str| {
+        let values =
+            of(name).results.iter().map(|value| if let Value::I32(value) = value { *value } else { panic!("{value:?}") });
+        values.collect::<Vec<_>>()
+    };
+    const MIB: i32 = 1 << 20;
+    assert_eq!(int("globals"), [0, 1024, MIB, 6 * MIB, 6 * MIB, 256, 1]);
+    assert_eq!(int("total"), [256 * 65_536]);
+    let time = int("times");
+    assert_eq!((time[0] / 10, time[1] / 10, time[2]), (176_725_440, 176_725_440, 126), "2026 is year 126");
+    assert_eq!(int("copy"), [i32::from(b'c')]);
+    assert_eq!((int("write"), run.stdout.as_slice()), (vec![6], &b"hello\n"[..]));
+    assert_eq!(int("seeds"), [1]);
+    assert_eq!((run.slept_ns, run.sleeps), (1_500_000_000, 1));
+    let call = run.calls.iter().find(|call| &*call.name == "_emscripten_run_script").unwrap();
+    assert_eq!(call.args[0].name.as_deref(), Some("script"));
+    assert_eq!(call.args[0].points_at, Some(Pointed::Text { text: "console.log('spoor')".into() }));
+    assert_eq!(int("invoke"), [42, 0]);
+    assert_eq!(int("catch"), [0, 1], "the throw ends at the invoke, and the sample is told");
+    assert_eq!(of("abandon").end, EntryEnd::Aborted { message: "abort(12)".into() });
+    assert_eq!(int("asm"), [0]);
+    let flag =
+        |name: &str| run.calls.iter().find(|call| &*call.name == name).map(|call| (call.answer, call.fabricated, call.ended));
+    assert_eq!(flag("getTotalMemory"), Some((Answer::World, false, false)));
+    assert_eq!(flag("___syscall20"), Some((Answer::World, true, false)));
+    assert_eq!(flag("abort"), Some((Answer::World, false, true)));
+}
+
+#[test]
+fn the_type_of_imported_memory_is_kept() {
+    for (memory, pages) in [("2 3", 3), ("1", 256), ("300 400", 300), ("0", 0)] {
+        let text = format!(r#"(module (import "x" "m" (memory {memory})) (func (export "size") (result i32) (memory.size)))"#);
+        assert_eq!(run(&text).entries[0].results, [Value::I32(pages)], "{memory}");
+    }
+}
+
+#[test]
+fn worlds_other_than_emscripten() {
+    let run = run(r#"(module
+        (import "wbg" "__wbindgen_string_new" (func $new (param i32 i32) (result i32)))
+        (import "wbg" "__wbg_now_1234" (func $now (result f64)))
+        (import "wbg" "__wbindgen_throw" (func $throw (param i32 i32)))
+        (import "env" "abort" (func $abort (param i32 i32 i32 i32)))
+        (import "a" "f" (func $now2 (result f64)))
+        (import "a" "g" (func $copy (param i32 i32 i32)))
+        (import "a" "h" (func $grow (param i32) (result i32)))
+        (import "global.Math" "pow" (func $pow (param f64 f64) (result f64))) (memory (export "memory") 1)
+        (data (i32.const 100) "oh no") (data (i32.const 196) "\08\00\00\00b\00a\00d\00!\00")
+        (data (i32.const 2048) "copied")
+        (func (export "objects") (result i32 i32) (call $new (i32.const 100) (i32.const 5)) (call $new (i32.const 100) (i32.const 2)))
+        (func (export "times") (result i32) (f64.le (call $now) (call $now2)))
+        (func (export "throw") (call $throw (i32.const 100) (i32.const 5)))
+        (func (export "assembly") (call $abort (i32.const 200) (i32.const 0) (i32.const 3) (i32.const 4)))
+        (func (export "minified") (result i32 i32 i32)
+            (call $copy (i32.const 8192) (i32.const 2048) (i32.const 1000)) (i32.load8_u (i32.const 8192))
+            (call $grow (i32.const 100000)) (memory.size))
+        (func (export "power") (result f64) (call $pow (f64.const 2) (f64.const 10))))"#);
+    let of = |name: &str| run.entries.iter().find(|entry| entry.name == name).unwrap();
+    assert_eq!(of("objects").results, [Value::I32(132), Value::I32(133)]);
+    assert_eq!(of("times").results, [Value::I32(1)]);
+    assert_eq!(of("throw").end, EntryEnd::Aborted { message: "thrown: oh no".into() });
+    assert_eq!(of("assembly").end, EntryEnd::Aborted { message: "abort: bad! at :3:4".into() });
+    assert_eq!(of("minified").results, [Value::I32(i32::from(b'c')), Value::I32(1), Value::I32(2)]);
+    assert_eq!(of("power").results, [Value::F64(1024.0)]);
+    let new = run.calls.iter().find(|call| &*call.name == "__wbindgen_string_new").unwrap();
+    assert_eq!(new.args[0].points_at, Some(Pointed::Text { text: "oh no".into() }));
+}
+
+#[test]
+fn arguments_of_unknown_functions_are_followed_if_they_look_like_pointers() {
+    let run = run(r#"(module
+        (import "x" "send" (func $send (param i32 i32))) (import "x" "log" (func $log (param i32 i64))) (memory (export "memory") 1)
+        (data (i32.const 2048) "\01\02\03\04\05\06\07\08") (data (i32.const 4096) "http://example.invalid/\00")
+        (func (export "main")
+            (call $send (i32.const 2048) (i32.const 8)) (call $log (i32.const 4096) (i64.const 0)) (call $log (i32.const 7) (i64.const -1))))"#);
+    let pointed: Vec<_> = run.calls.iter().map(|call| call.args[0].points_at.clone()).collect();
+    let bytes = Pointed::Bytes { hex: "0102030405060708".into(), len: 8, entropy: 3.0 };
+    assert_eq!(pointed, [Some(bytes), Some(Pointed::Text { text: "http://example.invalid/".into() }), None]);
+}
+
+#[test]
+fn stubs_go_before_everything() {
+    let text = r#"(module
+        (import "env" "get_job" (func $job (param i32) (result i32)))
+        (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+        (import "env" "stop" (func $stop))
+        (import "env" "leave" (func $leave)) (memory (export "memory") 1)
+        (func (export "jobs") (result i32 i32 i32 i32)
+            (call $job (i32.const 64)) (call $job (i32.const 64)) (call $job (i32.const 64)) (i32.load (i32.const 66)))
+        (func (export "random") (result i32) (call $random (i32.const 0) (i32.const 4)))
+        (func (export "a") (call $stop)) (func (export "b") (call $leave)))"#;
+    let stubs = "[[stub]]\nname = 'get_job'\nsequence = [7, 8]\nwrite = [{ arg = 0, offset = 2, u32 = 99 }, { address = 4294967295, u8 = 1 }]\nsleep_ms = 5\n\
+        [[stub]]\nmodule = 'wasi*'\nname = 'random_*'\nerrno = 'nosys'\n[[stub]]\nname = 'stop'\ntrap = 'no more'\n[[stub]]\nname = 'leave'\nexit = 3";
+    let mut options = Options::default();
+    options.stubs = vec![("s.toml".into(), stubs.into()), ("broken.toml".into(), "[[stub]]\nnam = 1".into())];
+    let run = run_with(text, &options);
+    let of = |name: &str| run.entries.iter().find(|entry| entry.name == name).unwrap();
+    assert_eq!(of("jobs").results, [7, 8, 8, 99].map(Value::I32));
+    assert_eq!(of("random").results, [Value::I32(52)]);
+    assert_eq!(of("a").end, EntryEnd::Aborted { message: "no more".into() });
+    assert_eq!((&of("b").end, run.exit_code), (&EntryEnd::Exited { code: 3 }, Some(3)));
+    assert!(run.calls.iter().all(|call| call.answer == Answer::Stub && call.fabricated));
+    let random = run.calls.iter().find(|call| &*call.name == "random_get").unwrap();
+    assert_eq!((random.errno.as_deref(), random.args[1].name.as_deref()), (Some("nosys"), Some("buf_len")));
+    assert!(run.limitations.iter().any(|text| text.contains("broken.toml:2")), "{:?}", run.limitations);
+    assert_eq!((run.sleeps, run.status), (3, Status::Exited));
+}

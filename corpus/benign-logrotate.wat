@@ -1,6 +1,6 @@
 ;; RUN: spoor trace % --json
 ;; WHAT: Log rotation: writes a log, renames app.log.N to N+1 and deletes the oldest: renames and deletions of its own files.
-;; EXPECT: verdict=CLEAN norule=impact/ status=exited
+;; EXPECT: verdict=CLEAN norule=impact/ status=exited file=/tmp/app-log/app.log.4:created
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "path_rename" (func $path_rename (param i32 i32 i32 i32 i32 i32) (result i32)))
@@ -19,7 +19,7 @@
     (i32.store (i32.const 0) (local.get $from))
     (i32.store (i32.const 4) (local.get $len))
     (drop (call $fd_write (local.get $fd) (i32.const 0) (i32.const 1) (i32.const 8))))
-  ;; `var/log/app/app.log.N` at $at.
+  ;; `tmp/app-log/app.log.N` at $at.
   (func $name (param $at i32) (param $n i32)
     (memory.copy (local.get $at) (i32.const 512) (i32.const 21))
     (i32.store8 offset=20 (local.get $at) (i32.add (i32.const 48) (local.get $n))))
@@ -49,7 +49,7 @@
       (call $log (local.get $round))
       (br_if $day (i32.lt_u (local.tee $round (i32.add (local.get $round) (i32.const 1))) (i32.const 6)))))
   (data (i32.const 512)
-    "var/log/app/app.log.0"
+    "tmp/app-log/app.log.0"
     "2026-01-01T08:00:00Z info request served\n"
-    "var/log/app")
+    "tmp/app-log")
 )

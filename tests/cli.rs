@@ -162,6 +162,7 @@ fn exit_codes_are_those_of_help() {
         (&["run", &plain, &plain, "--json"], 2),
         (&["run", &plain, "--env", "novalue"], 2),
         (&["run", &plain, "--file", "x::relative"], 2),
+        (&["run", &plain, "--rules", "/no/such/rules"], 2),
         (&["run", &invalid], 3),
         (&["run", &broken], 3),
         (&["run", &unsupported], 4),

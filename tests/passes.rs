@@ -84,10 +84,28 @@ fn limits(decisions: u64) -> Limits {
 /// Checks one module; gives the number of instructions.
 fn check(wasm: &[u8], decisions: u64, what: &str) -> Option<u64> {
     let run = run(wasm, &Tracer::new(Options::default().limits(limits(decisions))))?;
-    let dynamic = Dynamic::of(&run, &View::of(wasm));
+    let view = View::of(wasm);
+    let dynamic = Dynamic::of(&run, &view);
+    assert_fits(&dynamic, &view, what);
     Told::of(&run.trace).assert_same(&dynamic, what);
     assert_eq!(run.trace.counts().unwrap().total, dynamic.metrics.classes.total, "{what}");
     Some(dynamic.metrics.classes.total)
+}
+
+/// What both views say of a function is the same.
+fn assert_fits(dynamic: &Dynamic, view: &View, what: &str) {
+    let imported = view.imports.iter().filter(|import| import.func.is_some()).count();
+    for function in &dynamic.functions {
+        let known = &view.functions[function.index.position() - imported];
+        assert_eq!((known.index, known.blocks), (function.index, function.blocks), "{what}");
+    }
+    let sums: (u64, u64) = view
+        .functions
+        .iter()
+        .fold((0, 0), |(blocks, edges), function| (blocks + u64::from(function.blocks), edges + u64::from(function.edges)));
+    let coverage = &dynamic.coverage;
+    assert_eq!((coverage.blocks, coverage.edges, coverage.instructions), (sums.0, sums.1, view.classes.total), "{what}");
+    assert_eq!(coverage.unexpected, [], "{what}: what ran can be called");
 }
 
 #[test]

@@ -14,8 +14,13 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     time_limit: f64,
     /// Stop after this many decisions (branches taken or not, table indices, …): a limit that does not depend on the machine
+    /// [default: none; for run, graph, export and diff 150 million]
     #[arg(long, value_name = "N")]
     max_decisions: Option<u64>,
+    /// Stop after this many executed instructions, counted when a chunk of the trace is full [default: none; for run, graph, export and
+    /// diff 2.5 billion]
+    #[arg(long, value_name = "N")]
+    max_instructions: Option<u64>,
     /// Stop after this many calls of host functions
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
     max_host_calls: u64,
@@ -25,9 +30,9 @@ pub(super) struct Arguments {
     /// What happens at that size
     #[arg(long, value_enum, value_name = "ACTION", default_value_t = AtLimit::Stop)]
     at_max_trace: AtLimit,
-    /// Size of all memories together in pages of 64 KiB; growth beyond is refused
-    #[arg(long, value_name = "PAGES", default_value_t = 4096)]
-    max_memory: u64,
+    /// Size of all memories together in pages of 64 KiB; growth beyond is refused [default: 4096; for run, graph, export and diff 8192]
+    #[arg(long, value_name = "PAGES")]
+    max_memory: Option<u64>,
     /// Elements of all tables together; growth beyond is refused
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
     max_table: u64,
@@ -45,22 +50,23 @@ enum AtLimit {
 }
 
 impl Arguments {
-    pub(super) fn to_limits(&self) -> Result<Limits, anyhow::Error> {
-        let mut limits = Limits::default();
+    /// The limits given, and those of `limits` where none is.
+    pub(super) fn to_limits(&self, mut limits: Limits) -> Result<Limits, anyhow::Error> {
         limits.wall_time = match self.time_limit {
             0.0 => None,
             seconds => {
                 Some(Duration::try_from_secs_f64(seconds).map_err(|_| anyhow::anyhow!("--time-limit {seconds} is not a time"))?)
             }
         };
-        limits.decisions = self.max_decisions;
+        limits.decisions = self.max_decisions.or(limits.decisions);
+        limits.instructions = self.max_instructions.or(limits.instructions);
         limits.host_calls = Some(self.max_host_calls);
         limits.trace_bytes = self.max_trace.saturating_mul(1 << 20);
         limits.at_trace_limit = match self.at_max_trace {
             AtLimit::Stop => AtTraceLimit::Stop,
             AtLimit::Spill => AtTraceLimit::Spill,
         };
-        limits.memory_pages = self.max_memory;
+        limits.memory_pages = self.max_memory.unwrap_or(limits.memory_pages);
         limits.table_elements = self.max_table;
         limits.call_depth = self.max_depth;
         Ok(limits)

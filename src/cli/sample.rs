@@ -13,7 +13,7 @@ use wasmspoor::{
     analysis::Analysis,
     module::{Module, ValType},
     rules,
-    sandbox::{Drive, Options},
+    sandbox::{Drive, Options, Stubs},
 };
 
 use super::{Exit, Failure, input, limits};
@@ -52,11 +52,17 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS")]
     epoch: Option<u64>,
     /// Time of one entry point in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     entry_time: f64,
-    /// Decisions of one entry point: a limit that does not depend on the machine
+    /// Decisions of one entry point: a limit that does not depend on the machine [default: 30 million]
     #[arg(long, value_name = "N")]
     entry_decisions: Option<u64>,
+    /// Executed instructions of one entry point [default: 500 million]
+    #[arg(long, value_name = "N")]
+    entry_instructions: Option<u64>,
+    /// Further rules: files (.yml, .yar) or folders; may be repeated
+    #[arg(long, value_name = "PATH")]
+    rules: Vec<PathBuf>,
     #[command(flatten)]
     limits: limits::Arguments,
 }
@@ -93,12 +99,16 @@ impl Arguments {
     /// Reads the files that the options name.
     pub(super) fn prepare(&self) -> Result<Analyser<'_>, Failure> {
         let options = self.options().map_err(|error| Failure::new(Exit::Usage, error))?;
-        Ok(Analyser { arguments: self, options, rules: rules::Set::builtin() })
+        let rules = match self.rules.is_empty() {
+            true => rules::Set::builtin(),
+            false => rules::Set::load(&self.rules).map_err(|error| Failure::new(Exit::Usage, error))?,
+        };
+        Ok(Analyser { arguments: self, options, rules })
     }
 
     fn options(&self) -> anyhow::Result<Options> {
         let mut options = Options::default();
-        options.limits = self.limits.to_limits()?;
+        options.limits = self.limits.to_limits(options.limits)?;
         options.drive = match &*self.drive {
             "auto" => Drive::Auto,
             "exports" => Drive::Exports,
@@ -107,7 +117,8 @@ impl Arguments {
         };
         options.entry_time = Duration::try_from_secs_f64(self.entry_time)
             .with_context(|| format!("--entry-time {} is not a time", self.entry_time))?;
-        options.entry_decisions = self.entry_decisions;
+        options.entry_decisions = self.entry_decisions.or(options.entry_decisions);
+        options.entry_instructions = self.entry_instructions.or(options.entry_instructions);
         options.seed = self.seed;
         if let Some(seconds) = self.epoch {
             let nanos = seconds.checked_mul(1_000_000_000);
@@ -123,7 +134,9 @@ impl Arguments {
         }
         for path in &self.stub {
             let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-            options.stubs.push((text, path.display().to_string()));
+            let name = path.display().to_string();
+            Stubs::parse(&name, &text)?;
+            options.stubs.push((name, text));
         }
         Ok(options)
     }

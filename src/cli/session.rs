@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use wasmspoor::{InvokeError, Options, Outcome, Session, Tracer};
+use wasmspoor::{InvokeError, Limits, Options, Outcome, Session, Tracer};
 
 use super::{
     Exit, Failure,
@@ -33,7 +33,7 @@ pub(super) struct Entry {
 /// Runs the sample: start function, then the export asked for, or `_start`.
 pub(super) fn run(arguments: &Arguments) -> Result<(Session, Vec<Entry>), Failure> {
     let bytes = read(&arguments.file).map_err(|error| Failure::new(Exit::Usage, error))?;
-    let limits = arguments.limits.to_limits().map_err(|error| Failure::new(Exit::Usage, error))?;
+    let limits = arguments.limits.to_limits(Limits::default()).map_err(|error| Failure::new(Exit::Usage, error))?;
     let progress = Progress::begin(&arguments.file);
     let tracer = Tracer::new(Options::default().limits(limits));
     let invalid = |error| Failure::new(Exit::Invalid, anyhow::Error::new(error).context(arguments.file.display().to_string()));

@@ -12,7 +12,8 @@
 //! | `sha2_64` | the same on i64 | SHA-512 |
 //! | `keccak` | i64 `a ^ (~b & c)` again and again | Keccak, SHA-3, CryptoNight's state |
 //!
-//! None of these alone is a miner: hash libraries have them too. What counts is how often they run.
+//! None of these alone is a miner: hash libraries have them too, and constant-time swaps of elliptic curves look like `keccak`. What counts is how
+//! often they run, and which come together: software AES (`coinhive`) with `keccak` is CryptoNight.
 
 use std::sync::LazyLock;
 

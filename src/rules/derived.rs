@@ -30,6 +30,8 @@ pub(super) struct Derived {
     pub(super) decoded_texts: Vec<String>,
     /// Texts that host calls were given and that do not stand in the file as they are.
     pub(super) new_texts: u64,
+    /// Those of them that look like a URL, an address with a port, or a path.
+    pub(super) new_addresses: u64,
     /// Calls that sent what an earlier call had read from a file.
     pub(super) returned_reads: Vec<u32>,
 }
@@ -47,6 +49,7 @@ impl Derived {
                 continue;
             }
             derived.new_texts += 1;
+            derived.new_addresses += u64::from(is_address(text));
             if wasm.len() > MAX_FILE || is_even(text.as_bytes()) {
                 continue;
             }
@@ -60,6 +63,13 @@ impl Derived {
         derived.returned_reads = returned_reads(index.all_calls());
         derived
     }
+}
+
+/// Whether it looks like a URL, an address with a port, or a path.
+fn is_address(text: &str) -> bool {
+    let is_port = |port: &str| !port.is_empty() && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
+    let has_port = text.rsplit_once(':').is_some_and(|(host, port)| is_port(port) && host.contains('.'));
+    !text.contains(char::is_whitespace) && (text.contains('/') || text.contains('\\') || has_port)
 }
 
 fn neighbours(bytes: &[u8], difference: fn(u8, u8) -> u8) -> Vec<u8> {

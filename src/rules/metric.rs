@@ -723,6 +723,13 @@ pub static METRICS: &[Metric] = &[
         compute: host::new_texts,
     },
     Metric {
+        name: "new_addresses",
+        unit: "count",
+        description: "those of new_texts that look like a URL, an address with a port, or a path",
+        levels: "R",
+        compute: host::new_addresses,
+    },
+    Metric {
         name: "returned_reads",
         unit: "count",
         description: "calls that sent away what an earlier call had read from a file",

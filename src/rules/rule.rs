@@ -330,7 +330,11 @@ pub(super) const CHARACTERISTICS: &[(&str, Characteristic, &str)] = &[
     ("calls from", Characteristic::CallsFrom, "calls that the function makes"),
     ("calls to", Characteristic::CallsTo, "functions that call it"),
     ("start function", Characteristic::StartFunction, "a start function; on the run one that ran"),
-    ("opaque predicate", Characteristic::OpaquePredicate, "a branch on the parity of a product of one variable"),
+    (
+        "opaque predicate",
+        Characteristic::OpaquePredicate,
+        "a branch on the parity of a product of one variable, or on the difference of a variable with itself",
+    ),
     ("flattened control flow", Characteristic::FlattenedControlFlow, "a dispatcher loop over constants that the code assigns"),
 ];
 

@@ -389,7 +389,7 @@ fn texts_that_were_decoded_are_recognised() {
     let calls = ["http://c2.example", "second secret", "made of input", "plain text"];
     let mut sample = Sample::calling(calls.map(|of| call("fd_write", vec![text(of)])).to_vec());
     sample.wasm.extend(hidden.into_iter().chain(shifted).chain(*b"plain text"));
-    for (name, value) in [("decoded_texts", 2), ("new_texts", 3)] {
+    for (name, value) in [("decoded_texts", 2), ("new_texts", 3), ("new_addresses", 1)] {
         let features = format!("    - wasm/metric: {{name: {name}, op: '==', value: {value}}}\n");
         assert!(sample.holds(RUN, &features).is_some(), "{name}");
     }
@@ -474,12 +474,19 @@ fn obfuscated_shapes_are_told_from_plain_code() {
         ("(br_if 0 (i32.rem_u (i32.mul (local.get 0) (i32.add (local.get 0) (i32.const 1))) (i32.const 2)))", true),
         ("(br_if 0 (i32.and (i32.mul (local.get 0) (i32.sub (local.get 0) (i32.const 1))) (i32.const 1)))", true),
         ("(if (i32.eqz (i32.and (i32.const 1) (i32.mul (local.get 0) (local.get 0)))) (then))", true),
+        ("(br_if 0 (i32.xor (local.get 0) (local.get 0)))", true),
+        ("(local.set 0 (call 0 (i32.const 1) (i32.const 2))) (br_if 0 (i32.xor (local.get 0) (local.get 0)))", true),
+        ("(br_if 0 (i32.xor (local.get 0) (local.tee 0 (i32.load8_u (i32.const 8)))))", false),
+        ("(br_if 0 (i32.xor (local.get 0) (local.get 1)))", false),
+        ("(br_if 0 (i32.xor (local.get 0) (i32.add (local.get 0) (i32.const 1))))", false),
         ("(br_if 0 (i32.lt_u (i32.mul (local.get 0) (local.get 0)) (i32.const 100)))", false),
         ("(br_if 0 (i32.and (i32.mul (local.get 0) (local.get 1)) (i32.const 1)))", false),
         ("(br_if 0 (i32.and (local.get 0) (i32.const 1)))", false),
         ("(br_if 0 (i32.and (i32.mul (local.get 0) (i32.const 3)) (i32.const 1)))", false),
     ] {
-        let sample = of_code(&format!("(module (func (param i32 i32) {body}))"));
+        let sample = of_code(&format!(
+            "(module (memory 1) (func $f (param i32 i32) (result i32) (i32.const 0)) (func (param i32 i32) {body}))"
+        ));
         let scopes = "{static: function, dynamic: unsupported}";
         assert_eq!(sample.holds(scopes, "    - characteristic: opaque predicate\n").is_some(), opaque, "{body}");
     }

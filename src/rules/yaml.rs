@@ -180,11 +180,13 @@ mod tests {
     fn hostile_files_are_refused() {
         let bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n";
         let deep = "[".repeat(100_000);
+        let deeper = format!("{}{}", "[".repeat(MAX_DEPTH + 1), "]".repeat(MAX_DEPTH + 1));
         let wide = "- a\n".repeat(MAX_NODES + 1);
         for (text, expected) in [
             (bomb, "anchors are not allowed"),
             ("a: *b\n", "not YAML"),
-            (deep.as_str(), "nested more than"),
+            (deep.as_str(), "recursion limit"),
+            (deeper.as_str(), "nested more than"),
             (wide.as_str(), "more than 20000 nodes"),
             ("a: !!binary x\n", "tags are not allowed"),
             ("a: 1\na: 2\n", "stands here twice"),

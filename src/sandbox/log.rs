@@ -42,12 +42,12 @@ impl Log {
     pub(super) fn args(&mut self, call: &HostCall<'_>, params: &[Param]) -> Vec<Arg> {
         let mut args: Vec<Arg> = call.args().iter().map(|&value| Arg { name: None, value, points_at: None }).collect();
         let known = params.len() == args.len();
-        for index in 0..args.len() {
+        for (index, arg) in args.iter_mut().enumerate() {
             let param = params.get(index).filter(|_| known);
             let kind = param.map_or(Kind::Guess, |param| param.kind);
-            args[index].name = param.map(|param| param.name.to_owned());
+            arg.name = param.map(|param| param.name.to_owned());
             if !matches!(kind, Kind::Plain | Kind::Out | Kind::Iov | Kind::Job) {
-                args[index].points_at = self.follow(call, index, kind);
+                arg.points_at = self.follow(call, index, kind);
             }
         }
         args

@@ -5,15 +5,20 @@ use std::sync::Arc;
 use arbitrary::{Arbitrary as _, Unstructured};
 use wasmspoor::{
     Options, Tracer,
-    module::Module,
+    module::{
+        Module,
+        view::{Validity, View},
+    },
     trace::{End, FuncKey, Host, Instance, Place, Record, ReplayLimits, Trace, Trap, Words},
 };
 
 use super::{compare, limits};
 
-/// Arbitrary bytes as a module: parsed, loaded, run and replayed, whatever they are.
+/// Arbitrary bytes as a module: viewed, parsed, loaded, run and replayed, whatever they are.
 pub fn module(data: &[u8]) {
+    let view = View::of(data);
     if let Ok(module) = Module::parse(data) {
+        assert!(view.validity != Validity::Valid || view.total_functions() == module.functions());
         for func in module.defined().take(1000) {
             _ = module.code(func);
             _ = module.name(func);

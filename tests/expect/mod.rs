@@ -1,6 +1,8 @@
 //! The `EXPECT` header of a corpus sample, checked against an analysis: `;; EXPECT: key=value key=value …`. A value in quotes may hold blanks;
 //! `\n`, `\"`, `\\` stand for themselves. `corpus/README.md` lists the keys; one that does not exist is a mismatch.
 
+#![allow(unreachable_pub)]
+
 use serde::Serialize;
 use wasmspoor::{
     analysis::Analysis,
@@ -231,6 +233,10 @@ fn number(analysis: &Analysis, key: &str, value: &str) -> Checked {
         "unexpected" => Some(coverage.unexpected.len() as u64),
         // The host calls entry points, and that is hidden from no one.
         "hidden" => Some(coverage.hidden.iter().filter(|call| call.caller.is_some()).count() as u64),
+        "hidden_changed" => {
+            let changed = |explained: &str| explained == "table changed at run time";
+            Some(coverage.hidden.iter().filter(|call| changed(&call.explained_by)).count() as u64)
+        }
         "dead" => Some(analysis.view.calls.dead.len() as u64),
         "static_indirect" => class(analysis.view.classes, "indirect_call"),
         _ => match key.strip_prefix("static_") {

@@ -8,6 +8,8 @@ use wasmspoor::{
 };
 
 type Path = [u32; 3];
+/// Caller, callee, how, whether by a tail call.
+type Edge = (Option<u32>, u32, CallKind, bool);
 
 /// What the events tell.
 #[derive(Debug, Default)]
@@ -24,7 +26,7 @@ pub(crate) struct Told {
     order: Vec<u32>,
     branches: BTreeMap<(u32, u32), (u64, u64)>,
     tables: BTreeMap<(u32, u32), BTreeMap<u32, u64>>,
-    calls: BTreeMap<(Option<u32>, u32, CallKind, bool), (u64, BTreeSet<u32>)>,
+    calls: BTreeMap<Edge, (u64, BTreeSet<u32>)>,
     transitions: BTreeMap<(u32, u32), (u64, bool)>,
     paths: BTreeMap<Path, u64>,
     hosts: BTreeMap<String, u64>,

@@ -118,8 +118,8 @@ impl Calls {
     pub(super) fn graph(self, contents: &Contents<'_>) -> CallGraph {
         let dead = self.dead(contents);
         let types = Types::of(contents);
-        let targets = self.targets(contents, &types);
-        let mut graph = CallGraph { edges: self.edges, indirect_cut: 0, dead };
+        let (targets, cut) = self.targets(contents, &types);
+        let mut graph = CallGraph { edges: self.edges, indirect_cut: cut, dead };
         let mut left = MAX_INDIRECT_EDGES;
         for IndirectSites { caller, table, ty, sites } in self.indirect_sites {
             let Some(&ty) = types.canonical.get(ty as usize) else { continue };
@@ -140,19 +140,26 @@ impl Calls {
         graph
     }
 
-    /// What an indirect call through a table with a type can reach, for those that occur.
-    fn targets(&self, contents: &Contents<'_>, types: &Types) -> HashMap<(Option<u32>, u32), Vec<FuncIndex>> {
+    /// What an indirect call through a table with a type can reach, for those that occur; and what went beyond [`MAX_TARGETS`].
+    fn targets(&self, contents: &Contents<'_>, types: &Types) -> (Targets, u64) {
         let asked = self.indirect_sites.iter();
         let key = |sites: &IndirectSites| Some((sites.table, *types.canonical.get(sites.ty as usize)?));
-        let mut targets: HashMap<_, Vec<_>> = asked.filter_map(key).map(|key| (key, Vec::new())).collect();
+        let mut targets: Targets = asked.filter_map(key).map(|key| (key, Vec::new())).collect();
         let mut tables: Vec<Option<u32>> = targets.keys().map(|(table, _)| *table).collect();
         tables.sort_unstable();
         tables.dedup();
         tables.truncate(MAX_TABLES);
+        let (mut left, mut cut) = (MAX_TARGETS, 0u64);
         for table in tables {
             for func in self.in_table(contents, table) {
-                if let Some(callees) = types.of_func(contents, func).and_then(|ty| targets.get_mut(&(table, ty))) {
-                    callees.push(func);
+                let callees = types.of_func(contents, func).and_then(|ty| targets.get_mut(&(table, ty)));
+                match callees.filter(|callees| callees.last() != Some(&func)) {
+                    Some(_) if left == 0 => cut += 1,
+                    Some(callees) => {
+                        left -= 1;
+                        callees.push(func);
+                    }
+                    None => {}
                 }
             }
         }
@@ -160,7 +167,7 @@ impl Calls {
             callees.sort_unstable();
             callees.dedup();
         }
-        targets
+        (targets, cut)
     }
 
     /// Functions that can get into a table, or for `None`, that a reference can be made of.
@@ -197,8 +204,13 @@ impl Calls {
     }
 }
 
+/// What calls through a table (`None`: a reference) with a type can reach.
+type Targets = HashMap<(Option<u32>, u32), Vec<FuncIndex>>;
+
 /// Tables whose indirect calls are resolved; more are not valid.
 const MAX_TABLES: usize = 128;
+/// Functions in the lists of targets of all types and tables.
+const MAX_TARGETS: usize = 4_000_000;
 
 /// Types by structure: two types with the same parameters and results are one to an indirect call.
 struct Types {

@@ -5,11 +5,11 @@
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr},
-    sync::LazyLock,
+    sync::OnceLock,
 };
 
 use hashbrown::HashSet;
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -36,64 +36,130 @@ pub struct Ioc {
     pub encoding: String,
 }
 
-/// Kind and pattern. A pattern in capitals and small letters alike begins with `(?i)`.
-const PATTERNS: &[(&str, &str)] = &[
-    ("url", r"(?:https?|wss?|ftp|tcp)://[A-Za-z0-9\[][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{3,300}"),
-    ("onion", r"\b(?:[a-z2-7]{56}|[a-z2-7]{16})\.onion\b"),
-    (
+/// What an indicator looks like.
+struct Pattern {
+    kind: &'static str,
+    /// Only a text with one of these, in any case, can match.
+    hints: &'static [&'static str],
+    pattern: &'static str,
+    /// Compiled at the first hint: most modules have none, and compiling all takes longer than the rest of the view of a small module.
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    const fn new(kind: &'static str, hints: &'static [&'static str], pattern: &'static str) -> Self {
+        Self { kind, hints, pattern, compiled: OnceLock::new() }
+    }
+
+    /// The pattern, if a match is possible.
+    fn for_text(&self, text: &str) -> Option<&Regex> {
+        let is_hinted = self.hints.iter().any(|hint| contains(text.as_bytes(), hint.as_bytes()));
+        is_hinted.then(|| self.compiled.get_or_init(|| compile(self.pattern)).as_ref())?
+    }
+}
+
+/// Texts are ASCII, and the tables of Unicode are large.
+fn compile(pattern: &str) -> Option<Regex> {
+    RegexBuilder::new(pattern).unicode(false).build().ok()
+}
+
+/// Whether `text` has `word` in whatever case; the first letter of `word` is a small one or none.
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    let Some(&first) = word.first() else { return true };
+    let mut starts = text.iter().enumerate().filter(|(_, byte)| **byte | 0x20 == first | 0x20);
+    starts.any(|(position, _)| text.get(position..position + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word)))
+}
+
+/// Patterns in capitals and small letters alike begin with `(?i)`.
+static PATTERNS: [Pattern; 28] = [
+    Pattern::new("url", &["://"], r"(?:https?|wss?|ftp|tcp)://[A-Za-z0-9\[][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{3,300}"),
+    Pattern::new("onion", &[".onion"], r"\b(?:[a-z2-7]{56}|[a-z2-7]{16})\.onion\b"),
+    Pattern::new(
         "domain",
+        &[":1", ":2", ":3", ":4", ":5", ":6", ":7", ":8", ":9"],
         r"\b(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,4}(?:com|net|org|io|ru|cn|info|biz|xyz|top|me|pro|cc|to|pw|su|online|site|club|stream|link|eu|de|co|in|la|kr|space|host|live|win):[0-9]{2,5}\b",
     ),
-    ("email", r"\b[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,12}\b"),
-    ("path", r"/etc/(?:passwd|shadow|sudoers|gshadow|crontab|ld\.so\.preload|hosts)\b"),
-    ("path", r"\.ssh/(?:id_[a-z0-9]+|authorized_keys|known_hosts|config)\b"),
-    ("path", r"\b(?:id_(?:rsa|dsa|ecdsa|ed25519)|authorized_keys|wallet\.dat|key4\.db|logins\.json|Local State|Login Data)\b"),
-    (
+    Pattern::new("email", &["@"], r"\b[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,12}\b"),
+    Pattern::new("path", &["/etc/"], r"/etc/(?:passwd|shadow|sudoers|gshadow|crontab|ld\.so\.preload|hosts)\b"),
+    Pattern::new("path", &[".ssh/"], r"\.ssh/(?:id_[a-z0-9]+|authorized_keys|known_hosts|config)\b"),
+    Pattern::new(
         "path",
+        &["id_", "authorized_keys", "wallet.dat", "key4.db", "logins.json", "local state", "login data"],
+        r"\b(?:id_(?:rsa|dsa|ecdsa|ed25519)|authorized_keys|wallet\.dat|key4\.db|logins\.json|Local State|Login Data)\b",
+    ),
+    Pattern::new(
+        "path",
+        &[
+            ".aws/",
+            ".docker/",
+            ".kube/",
+            ".git-c",
+            ".netrc",
+            ".npmrc",
+            ".pgpass",
+            ".bash_h",
+            ".gnupg",
+            ".electrum",
+            ".bitcoin",
+            ".ethereum",
+            ".monero",
+            ".mozilla/",
+        ],
         r"\.(?:aws/credentials|docker/config\.json|kube/config|git-credentials|netrc|npmrc|pgpass|bash_history|gnupg|electrum|bitcoin|ethereum|monero|mozilla/firefox)\b",
     ),
-    (
+    Pattern::new(
         "path",
+        &["/proc/", "docker.sock", "/dev/tcp/"],
         r"/proc/(?:self|[0-9]+|1)/(?:environ|maps|mem|cmdline|root)\b|/proc/net/(?:tcp|route|arp)\b|/var/run/docker\.sock\b|/dev/tcp/",
     ),
-    ("path", r"/bin/(?:ba|z|da|k|c)?sh\b"),
-    ("path", r"(?i)\bC:\\+(?:Windows|Users|ProgramData)\\+[\w.\\-]{2,120}"),
-    ("path", r"(?i)\b(?:lsass|ntdll|kernel32)\.(?:exe|dll)\b"),
-    ("credential", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    ("credential", r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22,82}|glpat-[A-Za-z0-9_-]{20})\b"),
-    ("credential", r"\bxox[abprs]-[A-Za-z0-9-]{10,72}\b|\bsk_live_[0-9A-Za-z]{24,}\b|\bAIza[0-9A-Za-z_-]{35}\b"),
-    ("credential", r"-----BEGIN (?:[A-Z]{2,10} )?PRIVATE KEY-----"),
-    ("credential", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
-    ("credential", r"\bAWS_(?:SECRET_ACCESS_KEY|ACCESS_KEY_ID|SESSION_TOKEN)\b"),
-    ("pool_protocol", r"\bstratum\+(?:tcp|ssl|tls|udp)://[!-~]{3,200}|\bstratum\+(?:tcp|ssl|tls)\b"),
-    ("pool_protocol", r"\bmining\.(?:subscribe|authorize|submit|notify|set_difficulty|extranonce\.subscribe)\b"),
-    ("pool_protocol", r#""method"\s*:\s*"(?:login|submit|getjob|keepalived)""#),
-    ("command", r"(?i)\bcmd(?:\.exe)?\s+/[ck]\b[ -~]{0,120}"),
-    (
+    Pattern::new("path", &["/bin/"], r"/bin/(?:ba|z|da|k|c)?sh\b"),
+    Pattern::new("path", &["c:\\"], r"(?i)\bC:\\+(?:Windows|Users|ProgramData)\\+[\w.\\-]{2,120}"),
+    Pattern::new("path", &["lsass", "ntdll", "kernel32"], r"(?i)\b(?:lsass|ntdll|kernel32)\.(?:exe|dll)\b"),
+    Pattern::new("credential", &["akia", "asia"], r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    Pattern::new(
+        "credential",
+        &["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-"],
+        r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22,82}|glpat-[A-Za-z0-9_-]{20})\b",
+    ),
+    Pattern::new(
+        "credential",
+        &["xox", "sk_live_", "aiza"],
+        r"\bxox[abprs]-[A-Za-z0-9-]{10,72}\b|\bsk_live_[0-9A-Za-z]{24,}\b|\bAIza[0-9A-Za-z_-]{35}\b",
+    ),
+    Pattern::new("credential", &["-----begin"], r"-----BEGIN (?:[A-Z]{2,10} )?PRIVATE KEY-----"),
+    Pattern::new("credential", &["eyj"], r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
+    Pattern::new("credential", &["aws_"], r"\bAWS_(?:SECRET_ACCESS_KEY|ACCESS_KEY_ID|SESSION_TOKEN)\b"),
+    Pattern::new("pool_protocol", &["stratum+"], r"\bstratum\+(?:tcp|ssl|tls|udp)://[!-~]{3,200}|\bstratum\+(?:tcp|ssl|tls)\b"),
+    Pattern::new(
+        "pool_protocol",
+        &["mining."],
+        r"\bmining\.(?:subscribe|authorize|submit|notify|set_difficulty|extranonce\.subscribe)\b",
+    ),
+    Pattern::new("pool_protocol", &["\"method\""], r#""method"\s*:\s*"(?:login|submit|getjob|keepalived)""#),
+    Pattern::new("command", &["cmd"], r"(?i)\bcmd(?:\.exe)?\s+/[ck]\b[ -~]{0,120}"),
+    Pattern::new(
         "command",
+        &["powershell"],
         r"(?i)\bpowershell(?:\.exe)?\b[ -~]{0,80}\s-(?:e|ec|enc|encodedcommand|nop|noprofile|w|windowstyle|c|command|ep|executionpolicy)\b[ -~]{0,120}",
     ),
-    ("command", r"/bin/(?:ba|z|da)?sh\s+-[cil][ -~]{0,120}|\bbash -i\b[ -~]{0,80}"),
-    ("command", r"\b(?:curl|wget)\s[ -~]{1,200}?\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b"),
-    (
+    Pattern::new("command", &["/bin/", "bash -i"], r"/bin/(?:ba|z|da)?sh\s+-[cil][ -~]{0,120}|\bbash -i\b[ -~]{0,80}"),
+    Pattern::new("command", &["curl ", "wget "], r"\b(?:curl|wget)\s[ -~]{1,200}?\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b"),
+    Pattern::new(
         "command",
-        r"\brm -rf? (?:/|~|\*)[ -~]{0,60}|\bchmod (?:\+x|[0-7]{3,4}) [ -~]{1,80}|\bnc (?:-[a-z]*e|[ -~]{1,40} -e) [ -~]{1,40}",
+        &["rm -r", "chmod ", "nc -"],
+        r"\brm -rf? (?:/|~|\*)[ -~]{0,60}|\bchmod (?:\+x|[0-7]{3,4}) [ -~]{1,80}|\bnc -[a-z]*e [ -~]{1,40}",
     ),
-    (
+    Pattern::new(
         "command",
+        &["delete shadows", "delete catalog", "bcdedit /set", "schtasks /create", "-urlcache"],
         r"(?i)\bvssadmin(?:\.exe)? delete shadows[ -~]{0,40}|\bwbadmin delete catalog\b|\bbcdedit /set\b[ -~]{0,60}|\bschtasks /create\b[ -~]{0,120}|\bcertutil(?:\.exe)? -urlcache\b[ -~]{0,120}",
     ),
-    (
+    Pattern::new(
         "webhook",
+        &["/api/webhooks/", "api.telegram.org", "hooks.slack.com"],
         r"\bdiscord(?:app)?\.com/api/webhooks/[!-~]{1,120}|\bapi\.telegram\.org/bot[!-~]{0,120}|\bhooks\.slack\.com/services/[!-~]{1,120}",
     ),
 ];
-
-static COMPILED: LazyLock<Vec<(&'static str, Regex)>> =
-    LazyLock::new(|| PATTERNS.iter().filter_map(|(kind, pattern)| Some((*kind, Regex::new(pattern).ok()?))).collect());
-static IPV4: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}").ok());
-static IPV6: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4}){1,6}").ok());
 
 /// Well-known resolvers whose addresses look like versions.
 const RESOLVERS: &[[u8; 4]] = &[[1, 1, 1, 1], [1, 0, 0, 1], [8, 8, 8, 8], [8, 8, 4, 4], [9, 9, 9, 9]];
@@ -112,19 +178,22 @@ pub(super) struct Iocs {
 impl Iocs {
     /// Collects the indicators in a string.
     pub(super) fn search(&mut self, text: &str, found: Found<'_>) {
-        for (kind, pattern) in COMPILED.iter() {
-            for hit in pattern.find_iter(text) {
-                self.push(kind, trim(kind, hit.as_str()), hit.start(), found);
+        for pattern in &PATTERNS {
+            for hit in pattern.for_text(text).into_iter().flat_map(|regex| regex.find_iter(text)) {
+                let value = trim(pattern.kind, hit.as_str());
+                if pattern.kind != "url" || has_host(value) {
+                    self.push(pattern.kind, value, hit.start(), found);
+                }
             }
         }
-        for hit in IPV4.iter().flat_map(|pattern| pattern.find_iter(text)) {
-            if is_ipv4(text, hit.start(), hit.end()) {
-                self.push("ipv4", hit.as_str(), hit.start(), found);
+        for (start, address) in runs(text, |letter| letter.is_ascii_hexdigit() || letter == ':') {
+            if is_ipv6(text, start, start + address.len()) {
+                self.push("ipv6", address, start, found);
             }
         }
-        for hit in IPV6.iter().flat_map(|pattern| pattern.find_iter(text)) {
-            if is_ipv6(text, hit.start(), hit.end()) {
-                self.push("ipv6", hit.as_str(), hit.start(), found);
+        for (start, address) in runs(text, |letter| letter.is_ascii_digit() || letter == '.') {
+            if is_ipv4(text, start, start + address.len()) {
+                self.push("ipv4", address, start, found);
             }
         }
         for (position, word) in wallet::find(text) {
@@ -185,6 +254,33 @@ fn trim<'t>(kind: &str, value: &'t str) -> &'t str {
     }
 }
 
+/// Whether a link names a host that can be one: with a domain, a port, or an address. Dictionaries are full of words after `http://`.
+fn has_host(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else { return false };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let (name, port) = host.split_once(':').unwrap_or((host, ""));
+    let last = name.rsplit_once('.').map_or("", |(_, last)| last);
+    let is_domain = (2..=24).contains(&last.len()) && last.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let has_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    is_domain || has_port || host.starts_with('[') || name == "localhost" || name.parse::<Ipv4Addr>().is_ok()
+}
+
+/// Runs of letters that an address may have, none of them a point at an end.
+fn runs(text: &str, is_letter: impl Fn(char) -> bool) -> impl Iterator<Item = (usize, &str)> {
+    let mut begin = 0;
+    let runs = text.split(move |letter: char| !is_letter(letter)).map(move |run| {
+        let start = begin;
+        begin += run.len() + 1;
+        (start, run)
+    });
+    let trimmed = runs.map(|(start, run)| {
+        let tail = run.trim_start_matches('.');
+        (start + run.len() - tail.len(), tail.trim_end_matches('.'))
+    });
+    trimmed.filter(|(_, run)| (7..=39).contains(&run.len()))
+}
+
 fn is_ipv4(text: &str, start: usize, end: usize) -> bool {
     let before = text.as_bytes().get(..start).unwrap_or_default();
     let after = text.as_bytes().get(end..).unwrap_or_default();
@@ -230,8 +326,10 @@ mod tests {
 
     #[test]
     fn all_patterns_compile() {
-        assert_eq!(COMPILED.len(), PATTERNS.len());
-        assert!(IPV4.is_some() && IPV6.is_some());
+        for pattern in &PATTERNS {
+            assert!(compile(pattern.pattern).is_some(), "{}", pattern.pattern);
+            assert!(!pattern.hints.is_empty() && pattern.hints.iter().all(|hint| **hint == hint.to_lowercase()));
+        }
     }
 
     #[test]
@@ -274,6 +372,7 @@ mod tests {
             "std::panicking::begin_panic_handler::{{closure}}",
             "12:34:56 00:11:22:33:44:55",
             "Error: nonce must be 24 bytes",
+            "http://www http://whether https://mathematicsmargin-top:eventually",
             "base64 cmd powershell bash",
             "deadbeefdeadbeefdeadbeefdeadbeef",
         ] {

@@ -19,6 +19,8 @@ const OVERSIZED_SHARE: f64 = 0.5;
 const OVERSIZED: usize = 4096;
 /// Bytes that are encrypted or packed have more entropy than this; machine code, text and tables have less.
 const HIGH_ENTROPY: f64 = 7.2;
+/// Sections of indices of types and functions, which look random where there are many.
+const INDICES: &[u8] = &[3, 9];
 /// The entropy of fewer bytes says nothing.
 const LEAST_FOR_ENTROPY: usize = 512;
 
@@ -261,7 +263,7 @@ impl<'a> Frames<'a> {
         if contents.is_empty() {
             anomalies.note("empty_section", offset, format!("section `{}` is empty", frame.name));
         }
-        if entropy > HIGH_ENTROPY && contents.len() >= LEAST_FOR_ENTROPY {
+        if entropy > HIGH_ENTROPY && contents.len() >= LEAST_FOR_ENTROPY && !INDICES.contains(&frame.id) {
             let detail = format!("section `{}` has {entropy:.2} bits of entropy per byte", frame.name);
             anomalies.note("high_entropy_section", offset, detail);
         }

@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use base64::{Engine, alphabet, engine};
-use regex::{Regex, bytes};
+use regex::bytes;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -18,10 +18,14 @@ use super::ioc::Iocs;
 pub const MAX_STRINGS: usize = 20_000;
 /// Decoded strings among them.
 const MAX_DECODED: usize = 2_000;
+/// Characters decoded of one module: the same bytes may be text under many keys.
+const MAX_DECODED_LEN: usize = 32 << 20;
 /// Characters of the shortest string.
 const LEAST: usize = 6;
 /// Digits of the shortest encoded string.
 const LEAST_ENCODED: usize = 16;
+/// Characters of a link in rot13.
+const MAX_LINK: usize = 200;
 /// Characters decoded on either side of a needle.
 const MAX_AROUND: usize = 1024;
 
@@ -34,7 +38,7 @@ pub struct Text {
     pub offset: u64,
     /// Address in memory, if the segment has a constant one.
     pub address: Option<u64>,
-    /// `plain`, `utf16`, `base64`, `hex`, `rot13`, `xor 0x5a`, …: how it was decoded.
+    /// `plain`, `utf16`, `base64`, `base64 utf16`, `hex`, `rot13`, `xor 0x5a`, …: how it was decoded.
     pub encoding: String,
 }
 
@@ -90,17 +94,14 @@ static DIFFERENCES: LazyLock<Option<bytes::Regex>> = LazyLock::new(|| {
     bytes::Regex::new(&format!("(?s-u:{})", needles.join("|"))).ok()
 });
 
-/// Runs of digits of base64 (either alphabet) or hexadecimal numbers.
-static ENCODED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[A-Za-z0-9+/_-]{16,}={0,2}").ok());
-/// Links in rot13.
-static ROT13: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\b(?:uggcf?://|fgenghz\+gpc://)[!-~]{4,200}").ok());
-
 /// Collects strings.
 #[derive(Default)]
 pub(super) struct Texts {
     plain: Vec<Text>,
     decoded: Vec<Text>,
     cut: u64,
+    /// Characters decoded so far.
+    decoded_len: usize,
     pub(super) iocs: Iocs,
 }
 
@@ -135,14 +136,15 @@ impl Texts {
 
     fn utf16(&mut self, source: &Source<'_>) {
         let mut begin = 0;
-        while begin + 2 * LEAST <= source.bytes.len() {
-            let pairs = source.bytes.get(begin..).unwrap_or_default().chunks_exact(2);
-            let text: String = pairs
-                .map_while(|pair| (pair.last() == Some(&0)).then(|| *pair.first().unwrap_or(&0)))
-                .take_while(|byte| is_printable(*byte))
-                .map(char::from)
-                .collect();
-            if text.len() >= LEAST {
+        while begin + 2 * LEAST - 1 <= source.bytes.len() {
+            // The last zero of a segment is often left out: memory is zero anyway.
+            let pairs = source.bytes.get(begin..).unwrap_or_default().chunks(2);
+            let letters = pairs.map_while(|pair| match *pair {
+                [letter] | [letter, 0] => Some(letter).filter(|letter| is_printable(*letter)),
+                _ => None,
+            });
+            let text: String = letters.map(char::from).collect();
+            if text.len() >= LEAST && is_prose(&text) {
                 self.take(&text, source.found(begin, "utf16"));
             }
             begin += (2 * text.len()).max(1);
@@ -154,14 +156,21 @@ impl Texts {
         if text.len() < LEAST_ENCODED {
             return;
         }
-        for digits in ENCODED.iter().flat_map(|encoded| encoded.find_iter(text)) {
-            if let Some((decoded, encoding)) = decode_digits(digits.as_str()) {
-                self.take(&decoded, source.found(begin + digits.start(), encoding));
+        for (position, digits) in encoded_runs(text) {
+            if let Some((decoded, encoding)) = decode_digits(digits) {
+                self.take(&decoded, source.found(begin + position, encoding));
             }
         }
-        for link in ROT13.iter().flat_map(|rot13| rot13.find_iter(text)) {
-            let decoded: String = link.as_str().chars().map(rotate).collect();
-            self.take(&decoded, source.found(begin + link.start(), "rot13"));
+        for link in ["uggc://", "uggcf://", "fgenghz+gpc://"] {
+            let mut end = 0;
+            for (position, _) in text.match_indices(link) {
+                if position >= end {
+                    let rest = text.get(position..).unwrap_or_default();
+                    let decoded: String = rest.chars().take_while(char::is_ascii_graphic).take(MAX_LINK).map(rotate).collect();
+                    end = position + decoded.len();
+                    self.take(&decoded, source.found(begin + position, "rot13"));
+                }
+            }
         }
     }
 
@@ -185,15 +194,22 @@ impl Texts {
             if key == 0 || is_case || hit.start() < *end {
                 continue;
             }
-            let (begin, text) = around(source.bytes, hit.start(), key);
+            let (begin, text) = around(source.bytes, *end, hit.start(), key);
             *end = begin + text.len();
             self.take(&text, source.found(begin, &encoding));
         }
     }
 
     fn take(&mut self, text: &str, found: Found<'_>) {
-        self.iocs.search(text, found);
         let is_decoded = !matches!(found.encoding, "plain" | "utf16");
+        if is_decoded {
+            self.decoded_len += text.len();
+            if self.decoded_len > MAX_DECODED_LEN {
+                self.cut += 1;
+                return;
+            }
+        }
+        self.iocs.search(text, found);
         let (list, room) = if is_decoded { (&mut self.decoded, MAX_DECODED) } else { (&mut self.plain, MAX_STRINGS) };
         if list.len() >= room {
             self.cut += 1;
@@ -204,6 +220,15 @@ impl Texts {
     }
 }
 
+/// Whether characters of two bytes are text and not a table of small numbers.
+fn is_prose(text: &str) -> bool {
+    let mut letters: Vec<u8> = text.bytes().filter(u8::is_ascii_alphanumeric).collect();
+    let is_most = letters.len() * 10 >= text.len() * 6;
+    letters.sort_unstable();
+    letters.dedup();
+    is_most && letters.len() >= 4
+}
+
 fn is_printable(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\t')
 }
@@ -212,13 +237,29 @@ fn differences(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().zip(bytes.iter().skip(1)).map(|(a, b)| a ^ b).collect()
 }
 
-/// The printable characters under `key` on either side of `position`.
-fn around(bytes: &[u8], position: usize, key: u8) -> (usize, String) {
+/// The printable characters under `key` on either side of `position`, not before `least`.
+fn around(bytes: &[u8], least: usize, position: usize, key: u8) -> (usize, String) {
     let clear = |byte: &u8| Some(byte ^ key).filter(|byte| is_printable(*byte));
-    let before = bytes.get(..position).unwrap_or_default().iter().rev().take(MAX_AROUND).map_while(clear).count();
+    let before = bytes.get(least..position).unwrap_or_default().iter().rev().take(MAX_AROUND).map_while(clear).count();
     let begin = position - before;
     let text = bytes.get(begin..).unwrap_or_default().iter().take(before + MAX_AROUND).map_while(clear);
     (begin, text.map(char::from).collect())
+}
+
+/// Runs of digits of base64 (either alphabet) or hexadecimal numbers, with their padding.
+fn encoded_runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let is_digit = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '/' | '-' | '_');
+    let mut begin = 0;
+    let runs = text.split(move |letter: char| !is_digit(letter)).map(move |run| {
+        let start = begin;
+        begin += run.len() + 1;
+        (start, run.len())
+    });
+    runs.filter(|(_, len)| *len >= LEAST_ENCODED).filter_map(|(start, len)| {
+        let rest = text.get(start + len..)?;
+        let padding = rest.bytes().take(2).take_while(|byte| *byte == b'=').count();
+        Some((start, text.get(start..start + len + padding)?))
+    })
 }
 
 /// What hexadecimal or base64 digits stand for, if that is text.
@@ -232,7 +273,12 @@ fn decode_digits(digits: &str) -> Option<(String, &'static str)> {
     let is_url = digits.contains(['-', '_']);
     let alphabet = if is_url { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
     let bytes = engine::GeneralPurpose::new(alphabet, config).decode(digits).ok()?;
-    Some((to_text(bytes)?, "base64"))
+    // What PowerShell takes as an encoded command.
+    let is_wide = bytes.len().is_multiple_of(2) && bytes.iter().skip(1).step_by(2).all(|byte| *byte == 0);
+    match is_wide {
+        true => Some((to_text(bytes.into_iter().step_by(2).collect())?, "base64 utf16")),
+        false => Some((to_text(bytes)?, "base64")),
+    }
 }
 
 /// Text, if all bytes are printable but for ends of lines. A word of letters is hardly ever that when it is taken for base64.
@@ -275,9 +321,14 @@ mod tests {
             (b"\0\0hello world\0short\0".to_vec(), vec![("hello world", 2, "plain")]),
             (b"sixsix".to_vec(), vec![("sixsix", 0, "plain")]),
             ([&b"\x01"[..], &wide].concat(), vec![("wide text", 1, "utf16")]),
+            (wide[..17].to_vec(), vec![("wide text", 0, "utf16")]),
             (
                 b"\0aHR0cHM6Ly9ldmlsLmV4YW1wbGUvYQ==\0".to_vec(),
                 vec![("https://evil.example/a", 1, "base64"), ("aHR0cHM6Ly9ldmlsLmV4YW1wbGUvYQ==", 1, "plain")],
+            ),
+            (
+                b"dwBoAG8AYQBtAGkAIAAvAGEAbABsAA==".to_vec(),
+                vec![("whoami /all", 0, "base64 utf16"), ("dwBoAG8AYQBtAGkAIAAvAGEAbABsAA==", 0, "plain")],
             ),
             (
                 b"68747470733a2f2f6576696c2e6578616d706c65\0".to_vec(),

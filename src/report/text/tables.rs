@@ -1,6 +1,9 @@
 //! The tables below the answer. A table without rows does not show.
 
-use std::io::{self, Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, Write},
+};
 
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
@@ -126,11 +129,21 @@ fn ending(entry: &Entry) -> String {
 }
 
 fn host_calls<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
-    let mut list: Vec<_> = printer.report.fabricated.iter().collect();
-    list.sort_by_key(|answer| std::cmp::Reverse(answer.calls));
-    let rows = list.iter().map(|answer| {
-        let name = format!("{}.{}", answer.module, answer.name);
-        vec![name, grouped(answer.calls), snake(&answer.answer), grouped(answer.fabricated)]
+    // The trace counts all calls; who answered is known of those in the log.
+    let mut answers: BTreeMap<String, (BTreeSet<String>, u64)> = BTreeMap::new();
+    for answer in &printer.report.fabricated {
+        let (who, made_up) = answers.entry(format!("{}.{}", answer.module, answer.name)).or_default();
+        who.insert(snake(&answer.answer));
+        *made_up += answer.fabricated;
+    }
+    let mut list: Vec<_> = printer.report.metrics.host_calls.iter().collect();
+    list.sort_by_key(|(name, calls)| (std::cmp::Reverse(**calls), name.as_str()));
+    let rows = list.iter().map(|&(name, &calls)| {
+        let (who, made_up) = match answers.get(name) {
+            Some((who, made_up)) => (who.iter().cloned().collect::<Vec<_>>().join(", "), grouped(*made_up)),
+            None => ("-".to_owned(), "-".to_owned()),
+        };
+        vec![name.clone(), grouped(calls), who, made_up]
     });
     table(printer, "Host calls", &["function", "calls", "answered by", "made up"], list.len(), rows)
 }

@@ -51,9 +51,11 @@ impl Evaluator<'_> {
         match scope {
             Scope::File => vec![at.clone()],
             Scope::Process => vec![Instance::Run],
-            Scope::Function => {
-                self.index.facts.view.functions.iter().map(|function| Instance::Function(function.index)).collect()
-            }
+            // The code of a function that ran.
+            Scope::Function => match at {
+                Instance::RunFunction(func) => vec![Instance::Function(*func)],
+                _ => self.index.facts.view.functions.iter().map(|function| Instance::Function(function.index)).collect(),
+            },
             Scope::BasicBlock => self.parts(at, |code| code.blocks().len(), Instance::Block),
             Scope::Instruction => match at {
                 Instance::Block(func, block) => self.ops_of_block(*func, *block),

@@ -1,7 +1,7 @@
 //! Shapes of code that obfuscators leave: opaque predicates and flattened control flow.
 //!
 //! *Opaque predicate*: a `br_if` or `if` whose condition, computed within its basic block, is the parity of a product of one single variable, such as
-//! `x * (x + 1) % 2`. *Flattened control flow*: a `br_table` in a loop on a variable that the function sets to at least three different constants.
+//! `x * (x + 1) % 2`, or the difference of a variable with itself. *Flattened control flow*: a `br_table` in a loop on a variable that the function sets to at least three different constants.
 //! An interpreter's dispatch loads what it branches on and has no such variable.
 //!
 //! A function is decoded and searched once, when a rule first asks; time is linear in its instructions.
@@ -69,11 +69,14 @@ pub(super) fn constant(wasm: &[u8], op: Op) -> Option<Value> {
     }
 }
 
+/// A variable between two assignments: whether it is a global, its index, how often it was assigned before.
+type Variable = (bool, u32, u32);
+
 /// What is known of a value on the stack within a block.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Term {
-    /// The variable it depends on, local or global.
-    variable: Option<(bool, u32)>,
+    /// The variable it depends on.
+    variable: Option<Variable>,
     /// How often it is used.
     uses: u32,
     /// Whether it depends on more than one variable and constants.
@@ -82,98 +85,136 @@ struct Term {
     constant: Option<i64>,
     /// Whether it is a product of the variable with itself in some form.
     product: bool,
-    /// Whether it is the parity of such a product.
-    parity: bool,
+    /// Whether it is the parity of such a product, or the difference of a variable with itself.
+    decided: bool,
+    /// Whether it is the variable itself.
+    plain: bool,
 }
 
-const UNKNOWN: Term = Term { variable: None, uses: 0, mixed: true, constant: None, product: false, parity: false };
+const UNKNOWN: Term = Term { variable: None, uses: 0, mixed: true, constant: None, product: false, decided: false, plain: false };
 
 fn find_opaque(wasm: &[u8], func: FuncIndex, code: &Code) -> Vec<Place> {
     let mut places = Vec::new();
     for block in code.blocks().iter().filter(|block| matches!(block.exit, Exit::BrIf(_) | Exit::If(_))) {
         let Some((branch, body)) = code.ops().get(block.range()).and_then(<[Op]>::split_last) else { continue };
-        // Without a multiplication there is nothing to find, and most blocks have none.
-        if !body.iter().any(|op| op.opcode.mnemonic().ends_with(".mul")) {
+        // Without one of these there is nothing to find, and most blocks have none.
+        let tells = |op: &Op| [".mul", ".xor", ".sub"].iter().any(|ending| op.opcode.mnemonic().ends_with(ending));
+        if !body.iter().any(tells) {
             continue;
         }
-        let mut stack: Vec<Term> = Vec::new();
-        let mut set: BTreeMap<(bool, u32), Term> = BTreeMap::new();
+        let mut terms = Terms::default();
         for op in body {
             match operator(wasm, *op) {
-                Some(operator) => step(&operator, &mut stack, &mut set),
-                None => stack.clear(),
+                Some(operator) => terms.step(&operator),
+                None => terms.stack.clear(),
             }
         }
-        if stack.last().is_some_and(|condition| condition.parity) {
+        if terms.stack.last().is_some_and(|condition| condition.decided) {
             places.push(Place { func, offset: branch.offset });
         }
     }
     places
 }
 
-/// One instruction on the stack of terms. What is not known empties it.
-fn step(operator: &Operator<'_>, stack: &mut Vec<Term>, set: &mut BTreeMap<(bool, u32), Term>) {
-    use Operator as O;
-    let own = |variable: (bool, u32)| Term { variable: Some(variable), uses: 1, ..Term::default() };
-    let pop = |stack: &mut Vec<Term>| stack.pop().unwrap_or(UNKNOWN);
-    match operator {
-        O::I32Const { value } => stack.push(Term { constant: Some((*value).into()), ..Term::default() }),
-        O::I64Const { value } => stack.push(Term { constant: Some(*value), ..Term::default() }),
-        O::LocalGet { local_index } => {
-            let variable = (false, *local_index);
-            stack.push(set.get(&variable).copied().unwrap_or_else(|| own(variable)));
+/// The values on the stack and in variables, as far as the block tells.
+#[derive(Debug, Default)]
+struct Terms {
+    stack: Vec<Term>,
+    values: BTreeMap<(bool, u32), Term>,
+    assigned: BTreeMap<(bool, u32), u32>,
+}
+
+impl Terms {
+    fn pop(&mut self) -> Term {
+        self.stack.pop().unwrap_or(UNKNOWN)
+    }
+
+    fn get(&mut self, is_global: bool, index: u32) {
+        let term = self.values.get(&(is_global, index)).copied().unwrap_or_else(|| {
+            let times = self.assigned.get(&(is_global, index)).copied().unwrap_or(0);
+            Term { variable: Some((is_global, index, times)), uses: 1, plain: true, ..Term::default() }
+        });
+        self.stack.push(term);
+    }
+
+    fn set(&mut self, is_global: bool, index: u32, term: Term) {
+        *self.assigned.entry((is_global, index)).or_default() += 1;
+        if term.mixed {
+            // A new value, of which only the name is known.
+            self.values.remove(&(is_global, index));
+        } else {
+            self.values.insert((is_global, index), term);
         }
-        O::GlobalGet { global_index } => {
-            let variable = (true, *global_index);
-            stack.push(set.get(&variable).copied().unwrap_or_else(|| own(variable)));
+    }
+
+    /// One instruction. What is not known empties the stack.
+    fn step(&mut self, operator: &Operator<'_>) {
+        use Operator as O;
+        match operator {
+            O::I32Const { value } => self.stack.push(Term { constant: Some((*value).into()), ..Term::default() }),
+            O::I64Const { value } => self.stack.push(Term { constant: Some(*value), ..Term::default() }),
+            O::LocalGet { local_index } => self.get(false, *local_index),
+            O::GlobalGet { global_index } => self.get(true, *global_index),
+            O::LocalSet { local_index } => {
+                let term = self.pop();
+                self.set(false, *local_index, term);
+            }
+            O::GlobalSet { global_index } => {
+                let term = self.pop();
+                self.set(true, *global_index, term);
+            }
+            O::LocalTee { local_index } => {
+                let term = self.pop();
+                self.set(false, *local_index, term);
+                self.get(false, *local_index);
+            }
+            O::I32Xor | O::I64Xor | O::I32Sub | O::I64Sub if is_same(&self.stack) => {
+                self.binary(|a, b| Term { decided: true, ..join(a, b) });
+            }
+            O::I32Mul | O::I64Mul => self.binary(|a, b| Term { product: a.uses > 0 && b.uses > 0, ..join(a, b) }),
+            O::I32Add | O::I64Add | O::I32Sub | O::I64Sub => {
+                self.binary(|a, b| Term { product: a.product || b.product, ..join(a, b) });
+            }
+            O::I32RemU | O::I32RemS | O::I64RemU | O::I64RemS => self.binary(|a, b| parity(a, b, 2)),
+            O::I32And | O::I64And => {
+                self.binary(|a, b| if a.constant == Some(1) { parity(b, a, 1) } else { parity(a, b, 1) });
+            }
+            O::I32Xor | O::I64Xor => self.binary(join),
+            O::I32Eq | O::I32Ne | O::I64Eq | O::I64Ne => self.binary(|a, b| {
+                let tests = a.decided && b.constant.is_some() || b.decided && a.constant.is_some();
+                Term { decided: tests, ..join(a, b) }
+            }),
+            O::I32Eqz | O::I64Eqz | O::I32WrapI64 | O::I64ExtendI32U | O::I64ExtendI32S => {}
+            O::Nop | O::Block { .. } | O::Loop { .. } => {}
+            _ => self.stack.clear(),
         }
-        O::LocalSet { local_index } => {
-            let term = pop(stack);
-            set.insert((false, *local_index), term);
-        }
-        O::GlobalSet { global_index } => {
-            let term = pop(stack);
-            set.insert((true, *global_index), term);
-        }
-        O::LocalTee { local_index } => {
-            let term = stack.last().copied().unwrap_or(UNKNOWN);
-            set.insert((false, *local_index), term);
-        }
-        O::I32Mul | O::I64Mul => binary(stack, |a, b| Term { product: a.uses > 0 && b.uses > 0, ..join(a, b) }),
-        O::I32Add | O::I64Add | O::I32Sub | O::I64Sub => {
-            binary(stack, |a, b| Term { product: a.product || b.product, ..join(a, b) })
-        }
-        O::I32RemU | O::I32RemS | O::I64RemU | O::I64RemS => binary(stack, |a, b| parity(a, b, 2)),
-        O::I32And | O::I64And => binary(stack, |a, b| if a.constant == Some(1) { parity(b, a, 1) } else { parity(a, b, 1) }),
-        O::I32Eqz | O::I64Eqz | O::I32WrapI64 | O::I64ExtendI32U | O::I64ExtendI32S => {}
-        O::I32Eq | O::I32Ne | O::I64Eq | O::I64Ne => binary(stack, |a, b| {
-            let tests = a.parity && b.constant.is_some() || b.parity && a.constant.is_some();
-            Term { parity: tests, ..join(a, b) }
-        }),
-        O::Nop | O::Block { .. } | O::Loop { .. } => {}
-        _ => {
-            stack.clear();
-            set.clear();
-        }
+    }
+
+    fn binary(&mut self, make: impl Fn(Term, Term) -> Term) {
+        let b = self.pop();
+        let a = self.pop();
+        self.stack.push(make(a, b));
     }
 }
 
-fn binary(stack: &mut Vec<Term>, make: impl Fn(Term, Term) -> Term) {
-    let b = stack.pop().unwrap_or(UNKNOWN);
-    let a = stack.pop().unwrap_or(UNKNOWN);
-    stack.push(make(a, b));
+/// Whether the two topmost values are one variable.
+fn is_same(stack: &[Term]) -> bool {
+    match stack {
+        [.., a, b] => a.plain && b.plain && a.variable == b.variable,
+        _ => false,
+    }
 }
 
 fn join(a: Term, b: Term) -> Term {
     let mixed = a.mixed || b.mixed || matches!((a.variable, b.variable), (Some(a), Some(b)) if a != b);
     let uses = a.uses.saturating_add(b.uses);
-    Term { variable: a.variable.or(b.variable), uses, mixed, constant: None, product: false, parity: false }
+    Term { variable: a.variable.or(b.variable), uses, mixed, constant: None, product: false, decided: false, plain: false }
 }
 
 /// `a` reduced by the constant `b` to its parity.
 fn parity(a: Term, b: Term, by: i64) -> Term {
     let is_parity = a.product && !a.mixed && a.uses >= 2 && b.constant == Some(by);
-    Term { parity: is_parity, ..join(a, b) }
+    Term { decided: is_parity, ..join(a, b) }
 }
 
 /// Constants that a state variable must be set to.

@@ -161,6 +161,10 @@ pub(super) fn new_texts(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> 
     of_run(subject, || index.derived().new_texts as f64)
 }
 
+pub(super) fn new_addresses(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || index.derived().new_addresses as f64)
+}
+
 pub(super) fn returned_reads(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     of_run(subject, || index.derived().returned_reads.len() as f64)
 }

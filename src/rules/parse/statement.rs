@@ -171,7 +171,7 @@ fn names(columns: &[(Scope, bool)]) -> String {
 /// The column in which `inner` is looked at when it stands in `outer`.
 fn nested(outer: Scope, inner: Scope, on_run: bool) -> Option<(Scope, bool)> {
     let fits = match inner {
-        Scope::Function => outer == Scope::File,
+        Scope::Function => matches!(outer, Scope::File | Scope::RunFunction),
         Scope::BasicBlock => matches!(outer, Scope::File | Scope::Function),
         Scope::Instruction => matches!(outer, Scope::File | Scope::Function | Scope::BasicBlock),
         Scope::Process => on_run && outer == Scope::File,

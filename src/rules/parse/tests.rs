@@ -133,7 +133,7 @@ fn mistakes_are_errors_with_their_place() {
         ("    - wasm/anomaly: trailing_byte\n", (7, 21), "unknown anomaly `trailing_byte`", "did you mean `trailing_bytes`?"),
         ("    - wasm/file: moved\n", (7, 18), "unknown change of a file `moved`", ""),
         ("    - wasm/sequence:\n      - {apy: a}\n", (8, 10), "unknown key `apy`", "did you mean `api`?"),
-        ("    - wasm/sequence: {steps: [{api: a}], times: 0}\n", (7, 51), "0 is not from 1 to 1000000", ""),
+        ("    - wasm/sequence: {steps: [{api: a}], times: 0}\n", (7, 49), "0 is not from 1 to 1000000", ""),
         ("    - number: 0x\n", (7, 15), "`0x` is not an integer", ""),
     ] {
         // Where a mistake is one of two, the first counts.

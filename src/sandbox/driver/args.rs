@@ -8,6 +8,7 @@ use crate::{
 /// Bytes of the page.
 pub(super) const PAGE: u32 = 64 << 10;
 /// Where things lie in the page.
+const TARGET: u32 = 4 << 10;
 const OUTPUT: u32 = 8 << 10;
 const OBJECT: u32 = 16 << 10;
 /// Bytes of the input, as a job of a miner has.
@@ -22,9 +23,11 @@ pub(super) struct Material {
     pub(super) handle: Option<i32>,
 }
 
-/// The contents of the page: a job in hexadecimal digits, which will do as bytes too, and zeros.
+/// The contents of the page: a job in hexadecimal digits, which will do as bytes too; the target of a pool, which is a short text of digits; zeros.
 pub(super) fn page() -> Vec<u8> {
     let mut page: Vec<u8> = job().iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect();
+    page.resize(TARGET as usize, 0);
+    page.extend_from_slice(b"b88d0600");
     page.resize(PAGE as usize, 0);
     page
 }
@@ -38,6 +41,7 @@ enum Slot {
     /// The object, or if there is none a pointer to zeros.
     Object,
     Input,
+    Target,
     Output,
     Len,
     Small(i32),
@@ -77,10 +81,10 @@ pub(super) fn make(types: &[Type], pattern: usize, material: Material) -> Vec<Va
 
 /// Arguments for what sets something: the object, if there is one, and a value or text.
 pub(super) fn make_setting(types: &[Type], material: Material) -> Vec<Value> {
-    use Slot::{Input, Object, Small};
+    use Slot::{Input, Object, Small, Target};
     let slots: &[Slot] = match (integers(types), material.handle.is_some()) {
         (2, true) => &[Object, Small(1)],
-        (3.., true) => &[Object, Input, Input, Small(1)],
+        (3.., true) => &[Object, Input, Target, Small(1)],
         (count, has_handle) => slots(0, count, has_handle),
     };
     fill(types, slots, material)
@@ -102,6 +106,7 @@ fn fill(types: &[Type], slots: &[Slot], material: Material) -> Vec<Value> {
         match slots.next().unwrap_or(Slot::Small(1)) {
             Slot::Object => material.handle.unwrap_or(page.wrapping_add(OBJECT as i32)),
             Slot::Input => page,
+            Slot::Target => page.wrapping_add(TARGET as i32),
             Slot::Output => page.wrapping_add(OUTPUT as i32),
             Slot::Len => LEN,
             Slot::Small(value) => value,

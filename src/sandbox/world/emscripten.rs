@@ -42,7 +42,7 @@ pub(super) const TABLE: &[Entry] = &[
     made("emscripten_console_error", "text:cstr", nothing),
     made("emscripten_log", "flags format:cstr", nothing),
     made("emscripten_cancel_main_loop", "", nothing),
-    made("emscripten_get_random", "", |cx| random(cx)),
+    made("emscripten_get_random", "", random),
     made("getenv", "name:cstr", getenv),
     made("sysconf", "name", sysconf),
     made("getpagesize", "", |cx| answer(cx, 16_384)),

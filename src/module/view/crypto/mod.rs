@@ -121,7 +121,8 @@ impl Immediates {
             let Some(&(number, _, _)) = hits.first() else { continue };
             let constant = &self.index.constants[usize::from(number)];
             let different = hits.chunk_by(|a, b| a.1 == b.1).count() as u32;
-            if constant.code.is_some_and(|least| different >= least) {
+            let has_must = constant.must.is_none_or(|must| hits.iter().any(|hit| hit.1 == must));
+            if has_must && constant.code.is_some_and(|least| different >= least) {
                 let mut sites: Vec<_> = hits.iter().map(|hit| hit.2).collect();
                 sites.sort_unstable();
                 sites.dedup();

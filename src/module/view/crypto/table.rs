@@ -29,6 +29,7 @@ struct Entry {
     width: Option<u32>,
     words: Option<String>,
     text: Option<String>,
+    must: Option<String>,
     code: Option<u32>,
     data: Option<u32>,
 }
@@ -42,6 +43,8 @@ pub(super) struct Constant {
     /// Bytes of a word: 1, 4 or 8.
     pub(super) width: usize,
     pub(super) words: Vec<u64>,
+    /// Position of a word that must be among those in a function.
+    pub(super) must: Option<u16>,
     /// Least number of different words in a function.
     pub(super) code: Option<u32>,
     /// Least number of consecutive words in data.
@@ -162,8 +165,16 @@ impl Index {
         if words.len() > usize::from(u16::MAX) / 8 || (entry.code, entry.data) == (None, None) {
             return fail("no more than 8191 words, and `code` or `data`");
         }
+        let must = match &entry.must {
+            None => None,
+            Some(must) => {
+                let is_it = |word: &u64| u64::from_str_radix(must, 16).as_ref() == Ok(word);
+                let Some(position) = words.iter().position(is_it) else { return fail("`must` is one of the words") };
+                Some(position as u16)
+            }
+        };
         let Entry { name, algorithm, class, code, data, .. } = entry;
-        let constant = Constant { name, algorithm, class, width, words, code, data };
+        let constant = Constant { name, algorithm, class, width, words, must, code, data };
         self.add_words(number, &constant);
         if data.is_some() {
             self.add_images(number, &constant);

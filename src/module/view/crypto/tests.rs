@@ -337,6 +337,12 @@ fn immediates_are_found_in_one_function() {
     assert_eq!(found_in.crypto[0].offset, u64::from(found_in.crypto[0].sites[0].0));
     // Three in one function and three in another are no four in one.
     assert_eq!(found(&view(&format!("(module (func {}) (func {}))", code(&iv[..3]), code(&iv[3..6])))), []);
+    // A word that must be among them.
+    assert_eq!(found(&view(&format!("(module (func {}))", code(&[0x20_0000, 0x8_0000])))), []);
+    assert_eq!(
+        found(&view(&format!("(module (func {}))", code(&[0x1f_fff0, 0x8_0000])))),
+        [("CryptoNight parameters", "code", 2)]
+    );
     // Two words of 32 bits that are stored as one, and four in a vector.
     let pair = |i: usize| iv[i + 1] << 32 | iv[i];
     let text = format!("(module (func (drop (i64.const {:#x})) (drop (i64.const {:#x}))))", pair(0), pair(2));

@@ -490,7 +490,17 @@ fn obfuscated_shapes_are_told_from_plain_code() {
         let scopes = "{static: function, dynamic: unsupported}";
         assert_eq!(sample.holds(scopes, "    - characteristic: opaque predicate\n").is_some(), opaque, "{body}");
     }
-    let flattened = "(module (func (local i32) (loop (block (block (block (br_table 0 1 2 (local.get 0))) (local.set 0 (i32.const 5)) (br 2)) (local.set 0 (i32.const 6)) (br 1)) (local.set 0 (i32.const 7)) (br 0))))";
+    let states =
+        "(br 4)) (local.set 0 (i32.const 5)) (br 3)) (local.set 0 (i32.const 6)) (br 2)) (local.set 0 (i32.const 7)) (br 1))";
+    let flattened = format!(
+        "(module (func (local i32) (block $out (loop $next (block (block (block (block (br_table 0 1 2 3 $out (local.get 0))) {} (local.set 0 (i32.const 8)) (br $next)))))",
+        states
+            .replace("(br 4)", "(local.set 0 (i32.const 4)) (br $next)")
+            .replace("(br 3)", "(br $next)")
+            .replace("(br 2)", "(br $next)")
+            .replace("(br 1))", "")
+    );
+    let flattened = flattened.as_str();
     let interpreter = "(module (memory 1) (func (local i32) (loop (block (block (br_table 0 1 2 (i32.load8_u (local.get 0))))) (local.set 0 (i32.add (local.get 0) (i32.const 1))) (br 0))))";
     for (wat, expected) in [(flattened, true), (interpreter, false)] {
         let found =

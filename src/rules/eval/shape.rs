@@ -1,8 +1,9 @@
 //! Shapes of code that obfuscators leave: opaque predicates and flattened control flow.
 //!
 //! *Opaque predicate*: a `br_if` or `if` whose condition, computed within its basic block, is the parity of a product of one single variable, such as
-//! `x * (x + 1) % 2`, or the difference of a variable with itself. *Flattened control flow*: a `br_table` in a loop on a variable that the function sets to at least three different constants.
-//! An interpreter's dispatch loads what it branches on and has no such variable.
+//! `x * (x + 1) % 2`, or the difference of a variable with itself. *Flattened control flow*: a `br_table` on a variable that the function sets to as many different
+//! constants as half of the labels, in a function of few blocks for each label that go back to a loop. An interpreter's dispatch loads what it branches on and
+//! has no such variable; the states of a decoder are many blocks each. What Go's compiler makes has this shape too.
 //!
 //! A function is decoded and searched once, when a rule first asks; time is linear in its instructions.
 
@@ -217,20 +218,30 @@ fn parity(a: Term, b: Term, by: i64) -> Term {
     Term { decided: is_parity, ..join(a, b) }
 }
 
-/// Constants that a state variable must be set to.
-const MIN_STATES: usize = 3;
+/// Labels that a dispatcher must have.
+const MIN_LABELS: usize = 4;
+/// Blocks of the function for each label, at most: a state of a decoder is a program of its own, a flattened block is one block.
+const BLOCKS_PER_LABEL: usize = 5;
 
 fn find_flattened(wasm: &[u8], func: FuncIndex, code: &Code) -> Vec<Place> {
-    let tables: Vec<_> = code.blocks().iter().filter(|block| matches!(block.exit, Exit::BrTable(_))).collect();
-    let has_loop = code.blocks().iter().any(|block| matches!(block.exit, Exit::BrLoop(_) | Exit::BrIf(_) | Exit::BrTable(_)));
-    if tables.is_empty() || !has_loop {
+    let tables = code.blocks().iter().filter_map(|block| match block.exit {
+        Exit::BrTable(table) => code.tables().get(table as usize).map(|table| (block, code.labels(table).len())),
+        _ => None,
+    });
+    let tables: Vec<_> = tables
+        .filter(|(_, labels)| *labels >= MIN_LABELS && code.blocks().len() <= labels.saturating_mul(BLOCKS_PER_LABEL))
+        .collect();
+    let back = code.blocks().iter().filter(|block| matches!(block.exit, Exit::BrLoop(_))).count();
+    if tables.is_empty() || back < MIN_LABELS - 1 {
         return Vec::new();
     }
     let states = assigned(wasm, code);
     let mut places = Vec::new();
-    for block in tables {
+    for (block, labels) in tables {
         let Some((table, body)) = code.ops().get(block.range()).and_then(<[Op]>::split_last) else { continue };
-        if subject(wasm, body).and_then(|variable| states.get(&variable)).is_some_and(|states| states.len() >= MIN_STATES) {
+        // Most states but the first and the last are set somewhere.
+        let enough = |states: &&BTreeSet<i32>| states.len() >= (MIN_LABELS - 1).max(labels / 2);
+        if subject(wasm, body).and_then(|variable| states.get(&variable)).as_ref().is_some_and(enough) {
             places.push(Place { func, offset: table.offset });
         }
     }

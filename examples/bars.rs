@@ -1,8 +1,10 @@
 //! How well samples with known labels are told apart: a table, and the bars of the project.
 //!
 //! ```text
-//! cargo run --profile tail --example bars [-- DIRECTORY [SUBSTRING]]
+//! cargo run --profile tail --example bars [-- DIRECTORY [SUBSTRING [-v]]]
 //! ```
+//!
+//! `-v` lists under each sample the rules of severity 1 and more, `*` marks evidence of the run, and the correlations.
 //!
 //! Reads `hostile.csv` and `benign.csv` in DIRECTORY (default `../shared/samples`) for labels, then analyses each file as `spoor run` would.
 //! Programs in `../shared/workloads` and `../shared/wasi/testsuite` have no label and must not be called MALICIOUS.
@@ -35,6 +37,7 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let samples = PathBuf::from(arguments.next().unwrap_or_else(|| "../shared/samples".into()));
     let only = arguments.next().unwrap_or_default();
+    let verbose = arguments.next().is_some_and(|argument| argument == "-v");
     if !samples.is_dir() {
         println!("skipped: {} is not there", samples.display());
         return;
@@ -43,7 +46,7 @@ fn main() {
     let mut rows: Vec<(String, Row)> = Vec::new();
     for sample in all(&samples).into_iter().filter(|sample| sample.path.display().to_string().contains(&only)) {
         match fs::read(&sample.path) {
-            Ok(bytes) => rows.push((sample.group.clone(), analyse(&sample, &bytes, &rules))),
+            Ok(bytes) => rows.push((sample.group.clone(), analyse(&sample, &bytes, &rules, verbose))),
             Err(error) => println!("{}: {error}", sample.path.display()),
         }
     }
@@ -89,14 +92,15 @@ fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn analyse(sample: &Sample, bytes: &[u8], rules: &rules::Set) -> Row {
+fn analyse(sample: &Sample, bytes: &[u8], rules: &rules::Set, verbose: bool) -> Row {
     let begin = Instant::now();
     let analysis = Analysis::of(bytes, &sandbox::Options::default(), rules);
     let elapsed = begin.elapsed();
     let verdict = &analysis.verdict;
     let family = verdict.family.as_deref().unwrap_or("-");
-    let mines = matches!(family, "miner" | "cryptojacker");
-    let proved = analysis.rules.iter().any(|rule| rule.dynamic && rule.family.as_deref() == Some("miner") && rule.severity >= 2);
+    let mining = |family: &str| matches!(family, "miner" | "cryptojacker");
+    let proved =
+        analysis.rules.iter().any(|rule| rule.dynamic && rule.severity >= 2 && rule.family.as_deref().is_some_and(mining));
     let reason: String =
         verdict.reasons.first().map_or_else(String::new, |reason| format!("{} [{}]", reason.text, reason.weight));
     println!(
@@ -111,7 +115,29 @@ fn analyse(sample: &Sample, bytes: &[u8], rules: &rules::Set) -> Row {
         analysis.dynamic.metrics.classes.total,
         reason.chars().take(160).collect::<String>()
     );
-    Row { class: verdict.class, mines, proved }
+    if verbose {
+        evidence(&analysis);
+    }
+    Row { class: verdict.class, mines: mining(family), proved }
+}
+
+fn evidence(analysis: &Analysis) {
+    for entry in analysis.run.iter().flat_map(|run| &run.entries) {
+        println!("    > {} {:?}: {:?}", entry.name, entry.args, entry.end);
+    }
+    for rule in analysis.rules.iter().filter(|rule| rule.severity > 0) {
+        let (run, implied) = (if rule.dynamic { "*" } else { " " }, if rule.implied { ", implied" } else { "" });
+        println!("    {run} {} {} {} / {}{implied}", rule.severity, rule.confidence, rule.namespace, rule.name);
+    }
+    for correlation in &analysis.correlations {
+        println!(
+            "    = {} {}: {}; {}",
+            correlation.severity, correlation.name, correlation.static_side, correlation.dynamic_side
+        );
+    }
+    for finding in analysis.findings.iter().filter(|finding| finding.severity > 0) {
+        println!("    ! {} {}: {}", finding.severity, finding.name, finding.description);
+    }
 }
 
 fn bars(rows: &[(String, Row)]) {

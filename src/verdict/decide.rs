@@ -15,6 +15,7 @@ use super::{
 use crate::{
     module::view::Validity,
     rules::{Facts, Match},
+    sandbox::{EntryEnd, EntryKind},
 };
 
 /// Reasons kept in a verdict; the last says how many more there are.
@@ -90,7 +91,8 @@ impl Ran {
             Validity::Valid if facts.run.is_none() => Some("it did not run".to_owned()),
             Validity::Valid if instructions == 0 => Some("nothing of it was executed".to_owned()),
             Validity::Valid => {
-                let little = covered < classes.enough_coverage && instructions < classes.enough_instructions;
+                let needed = if ended(facts) { classes.ended_coverage } else { classes.enough_coverage };
+                let little = covered < needed && instructions < classes.enough_instructions;
                 let figures = || {
                     format!(
                         "too little of it ran: {} instructions, {} of the code",
@@ -103,6 +105,12 @@ impl Ran {
         };
         Self { enough: lack.is_none(), instructions, coverage: covered, blocks, lack }
     }
+}
+
+/// Whether the program's own entry point came to its end.
+fn ended(facts: &Facts<'_>) -> bool {
+    let ended = |end: &EntryEnd| matches!(end, EntryEnd::Returned | EntryEnd::Exited { .. });
+    facts.run.is_some_and(|run| run.entries.iter().any(|entry| entry.kind == EntryKind::Main && ended(&entry.end)))
 }
 
 /// For a hostile class: evidence, its share of the run, and coverage. For the others: coverage and volume alone.

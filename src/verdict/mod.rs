@@ -93,6 +93,8 @@ pub struct Correlation {
     pub name: String,
     /// 0 to 3.
     pub severity: u8,
+    /// The family that it speaks for, if any: `miner`, `ransomware`, …
+    pub family: Option<String>,
     /// In a sentence.
     pub description: String,
     /// What the bytes say.

@@ -131,9 +131,9 @@ fn of_correlation(weights: &Weights, correlation: &Correlation) -> Option<Piece>
     Some(Piece {
         reason: Reason { text, from: correlation.name.clone(), weight: 0, dynamic: true },
         points: entry.weight,
-        kind: entry.family.clone().unwrap_or_else(|| "correlations".to_owned()),
+        kind: correlation.family.clone().unwrap_or_else(|| "correlations".to_owned()),
         cap: weights.rule.cap,
-        family: entry.family.clone(),
+        family: correlation.family.clone(),
         strong: None,
         hostile: false,
     })

@@ -351,6 +351,12 @@ both_sides! {
         case.rules = vec![miner_rule()];
         case
     }, bytes: |case| case.rules.clear(), run: |case| case.ran().xor = 30;
+    mining_load_confirmed: "MINING_LOAD_CONFIRMED", || {
+        let mut case = case();
+        case.rules = vec![Match { dynamic: false, ..miner_rule() }];
+        (case.ran().total, case.ran().xor) = (10_000_000, 200_000);
+        case
+    }, bytes: |case| case.rules[0].dynamic = true, run: |case| case.ran().xor = 199_999;
     obfuscation_confirmed: "OBFUSCATION_CONFIRMED", || {
         let mut case = indirect_case();
         case.rules = vec![rule("flatten", "anti-analysis/obfuscation/flow", 2, false)];
@@ -476,11 +482,21 @@ fn every_class_has_its_evidence() {
         (verdict.class, verdict.family)
     };
     let miner = Some("miner");
-    let cases: [(&str, Change, Class, Option<&str>); 11] = [
+    let cases: [(&str, Change, Class, Option<&str>); 13] = [
         ("nothing against it", |_| {}, Class::Clean, None),
         ("did not run", |case| case.run = None, Class::Undecided, None),
         ("ran no instruction", |case| case.ran().total = 0, Class::Undecided, None),
         ("hardly ran", |case| case.dynamic.coverage.instructions = 100_000, Class::Undecided, None),
+        ("a program that came to its end", |case| case.dynamic.coverage.instructions = 400, Class::Clean, None),
+        (
+            "a part of a library",
+            |case| {
+                case.dynamic.coverage.instructions = 400;
+                case.run.as_mut().unwrap().entries[0].kind = EntryKind::Export;
+            },
+            Class::Undecided,
+            None,
+        ),
         (
             "covers little and works much",
             |case| (case.dynamic.coverage.instructions, case.ran().total) = (100_000, 2_000_000),

@@ -51,6 +51,7 @@ pub(super) struct ClassTable {
     pub(super) independent_static: usize,
     pub(super) enough_coverage: f64,
     pub(super) enough_instructions: u64,
+    pub(super) ended_coverage: f64,
 }
 
 /// What a rule weighs.
@@ -128,6 +129,7 @@ pub(super) struct ImportCategory {
 pub(super) struct NameTable {
     pub(super) exports: Vec<String>,
     pub(super) sections: Vec<String>,
+    pub(super) anomalies: Vec<String>,
     pub(super) hidden: Vec<String>,
 }
 
@@ -164,6 +166,8 @@ pub(super) struct Threshold {
     pub(super) confirmed_static_xor: u64,
     pub(super) confirmed_runtime_xor: u64,
     pub(super) mining_runtime_xor: u64,
+    pub(super) mining_load_instructions: u64,
+    pub(super) mining_load_xor_share: f64,
     pub(super) hot_loop_share: f64,
     pub(super) hot_loop_iterations: u64,
     pub(super) hot_function_share: f64,

@@ -89,6 +89,28 @@ pub(super) fn mining(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlation> 
     Some(correlation("MINING_BEHAVIOR_CONFIRMED", HIGH, "a mining rule matched and its kind of code ran", sides, places))
 }
 
+/// What a mining rule of the bytes says is what the run is busy with: much code executed, much of it xor. Counting that needs a right count of xor.
+pub(super) fn mining_load(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlation> {
+    let limits = &builtin().threshold;
+    let classes = &facts.dynamic.metrics.classes;
+    let share = text::share(classes.xor, classes.total);
+    let (rules, places) = side(of_family(rules, "miner").filter(|rule| !rule.dynamic && rule.severity >= 2))?;
+    if classes.total < limits.mining_load_instructions || share < limits.mining_load_xor_share {
+        return None;
+    }
+    let sides = Sides {
+        bytes: rules,
+        run: format!("{} of {} executed instructions are xor", text::percent(share), text::grouped(classes.total)),
+    };
+    Some(correlation(
+        "MINING_LOAD_CONFIRMED",
+        3,
+        "the code looks like a miner's, and the run is hashing without end",
+        sides,
+        places,
+    ))
+}
+
 pub(super) fn obfuscation(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlation> {
     let ran = facts.dynamic.metrics.classes.indirect_call;
     let code = facts.view.classes.indirect_call;
@@ -136,7 +158,8 @@ pub(super) fn family_strings(facts: &Facts<'_>, rules: &[Match]) -> Option<Corre
         run: format!("the run shows it: {}", text::some(rules.iter().map(|rule| text::quoted(&rule.name)), 3)),
     };
     let description = format!("it speaks of {family} and behaves so");
-    Some(correlation("FAMILY_STRINGS_CONFIRMED", 3, &description, sides, places))
+    let found = correlation("FAMILY_STRINGS_CONFIRMED", 3, &description, sides, places);
+    Some(Correlation { family: Some(family.clone()), ..found })
 }
 
 /// Whether a string of the sample, decoded ones included, holds a word with nothing of a word on either side.

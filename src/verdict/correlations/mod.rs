@@ -1,6 +1,6 @@
 //! Correlations: what the bytes say and the run confirms, with both sides of the evidence.
 //!
-//! Each function here needs a fact of the bytes *and* a fact of the run, and gives nothing on one alone. The first six have the names, triggers and
+//! Each function here needs a fact of the bytes *and* a fact of the run, and gives nothing on one alone. Six have the names, triggers and
 //! severity (HIGH, our 2) of WASMShark's; the others need data that it does not have.
 //!
 //! Not here: what a correlation weighs (`rules/verdict.toml`).
@@ -11,7 +11,7 @@ mod data;
 mod leak;
 mod time;
 
-use super::Correlation;
+use super::{Correlation, weights::builtin};
 use crate::{
     passes::Place,
     rules::{Facts, Match},
@@ -27,6 +27,7 @@ pub fn correlations(facts: &Facts<'_>, rules: &[Match]) -> Vec<Correlation> {
         classic::autorun(facts),
         classic::indirect_calls(facts),
         classic::mining(facts, rules),
+        classic::mining_load(facts, rules),
         classic::obfuscation(facts, rules),
         classic::ransomware_memory(facts, rules),
         classic::family_strings(facts, rules),
@@ -62,6 +63,7 @@ fn correlation(
     Correlation {
         name: name.into(),
         severity,
+        family: builtin().correlations.get(name).and_then(|entry| entry.family.clone()),
         description: description.into(),
         static_side: sides.bytes,
         dynamic_side: sides.run,

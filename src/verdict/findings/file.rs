@@ -40,10 +40,11 @@ fn format(facts: &Facts<'_>) -> Option<Finding> {
 /// Kinds that linkers produce are information.
 fn anomalies(facts: &Facts<'_>) -> Option<Finding> {
     let anomalies = &facts.view.anomalies;
-    let odd = anomalies.iter().filter(|anomaly| anomaly.kind != "padded_leb").count();
+    let usual = &builtin().names.anomalies;
+    let odd = anomalies.iter().filter(|anomaly| !usual.contains(&anomaly.kind)).count();
     let shown = text::some(anomalies.iter().map(|anomaly| format!("{} at {:#x}", anomaly.kind, anomaly.offset)), 5);
     let severity = u8::from(odd > 0);
-    let name = if odd > 0 { "SECTION_ANOMALY" } else { "SECTION_PADDING" };
+    let name = if odd > 0 { "SECTION_ANOMALY" } else { "SECTION_NOTE" };
     (!anomalies.is_empty()).then(|| of_bytes(name, &["structure"], severity, 80, format!("odd structure: {shown}")))
 }
 

@@ -48,6 +48,7 @@ fn analysis() -> Analysis {
         static_side: text(),
         dynamic_side: text(),
         places: Vec::new(),
+        family: None,
     }];
     analysis.findings = vec![Finding {
         name: "RUNTIME_XOR".into(),

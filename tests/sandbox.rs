@@ -12,18 +12,21 @@ mod wasi;
 #[path = "sandbox/worlds.rs"]
 mod worlds;
 
-use wasmspoor::sandbox::{self, Options, Run};
+use wasmspoor::{
+    sandbox::{self, Options, Run},
+    trace::Record,
+};
 
 /// Runs a sample in text.
 fn run_with(text: &str, options: &Options) -> Run {
     let wasm = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"));
     let run = sandbox::run(&wasm, options).unwrap_or_else(|error| panic!("{error}"));
-    let host_calls =
-        run.trace.records.iter().enumerate().filter(|(_, record)| matches!(record, wasmspoor::trace::Record::HostCall { .. }));
+    let host_calls = run.trace.records.iter().enumerate().filter(|(_, record)| matches!(record, Record::HostCall { .. }));
     let records: Vec<usize> = host_calls.map(|(position, _)| position).collect();
     let logged: Vec<usize> = run.calls.iter().map(|call| call.record).collect();
     assert_eq!(logged, records[..logged.len()], "each call is the record at its position");
     assert_eq!(records.len() as u64, logged.len() as u64 + run.calls_cut);
+    assert_eq!(invocations(&run), run.entries.len(), "each entry is one invocation by the host");
     run.trace.counts().unwrap_or_else(|error| panic!("the trace replays: {error}"));
     run
 }
@@ -35,4 +38,20 @@ fn run(text: &str) -> Run {
 /// Names of the calls with their first result.
 fn results(run: &Run) -> Vec<(&str, Option<wasmspoor::Value>)> {
     run.calls.iter().map(|call| (&*call.name, call.results.first().copied())).collect()
+}
+
+/// Invocations that are not nested in a host call.
+fn invocations(run: &Run) -> usize {
+    let (mut depth, mut count) = (0, 0);
+    for record in &run.trace.records {
+        match record {
+            Record::Invoke { .. } => {
+                count += usize::from(depth == 0);
+                depth += 1;
+            }
+            Record::End(_) => depth -= 1,
+            _ => {}
+        }
+    }
+    count
 }

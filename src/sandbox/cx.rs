@@ -13,6 +13,8 @@ pub(super) enum End {
     Exit(i32),
     /// It cannot go on, as after `abort`.
     Abort(String),
+    /// It returns to its host's event loop without returning to its caller.
+    Unwind(String),
     /// It throws, which a caller further up may catch.
     Throw(String),
 }

@@ -194,6 +194,10 @@ impl Import {
                 Err(HostError::new(format!("exit {code}")))
             }
             Some(End::Abort(message)) => Err(HostError::new(message)),
+            Some(End::Unwind(message)) => {
+                state.is_unwound = true;
+                Err(HostError::new(message))
+            }
             Some(End::Throw(message)) => {
                 state.world.is_throwing = true;
                 Err(HostError::new(message))

@@ -27,6 +27,8 @@ pub(super) struct State {
     pub(super) entry: usize,
     /// What the sample gave to `proc_exit` or `exit` in the entry that runs.
     pub(super) exit: Option<i32>,
+    /// That entry went back to the event loop.
+    pub(super) is_unwound: bool,
     /// The first of those in the run.
     pub(super) exit_code: Option<i32>,
     /// Counts the calls of each stub, in the order of the stubs.
@@ -61,6 +63,7 @@ impl State {
             stderr: Output::default(),
             entry: 0,
             exit: None,
+            is_unwound: false,
             exit_code: None,
             stub_calls: Vec::new(),
         }

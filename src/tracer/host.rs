@@ -76,7 +76,7 @@ impl HostCall<'_> {
 
     /// Returns the results as they are set.
     pub(crate) fn results(&self) -> Vec<Value> {
-        self.results.iter().map(|result| Value::from(result)).collect()
+        self.results.iter().map(Value::from).collect()
     }
 
     /// Sets a result; results not set are zero or null.

@@ -69,7 +69,8 @@ fn commands_are_not_driven_further_unless_they_trap() {
         ("", Drive::Exports, vec!["_start", "other"]),
         ("(unreachable)", Drive::None, vec!["_start"]),
     ] {
-        let text = format!(r#"(module (func (export "other")) (func (export "_start") {body}))"#);
+        let text =
+            format!(r#"(module (func (export "__wasm_call_ctors")) (func (export "other")) (func (export "_start") {body}))"#);
         let mut options = Options::default();
         options.drive = drive;
         let run = run_with(&text, &options);
@@ -170,4 +171,40 @@ fn the_same_run_twice_is_the_same() {
     };
     assert_eq!(json(3), json(3));
     assert_ne!(json(3), json(4));
+}
+
+/// `cargo test --release --test sandbox speed -- --ignored --nocapture`
+#[test]
+#[ignore = "prints figures, which mean something in a release build only"]
+fn speed() {
+    for (what, import, call) in [
+        ("unknown, no arguments", r#"(import "env" "f" (func $f))"#, "(call $f)"),
+        ("clock", r#"(import "env" "_emscripten_get_now" (func $f (result f64)))"#, "(drop (call $f))"),
+        (
+            "fd_write of 6 bytes",
+            r#"(import "wasi_snapshot_preview1" "fd_write" (func $f (param i32 i32 i32 i32) (result i32)))"#,
+            "(drop (call $f (i32.const 1) (i32.const 200) (i32.const 1) (i32.const 60)))",
+        ),
+    ] {
+        const CALLS: u64 = 150_000;
+        let text = format!(
+            r#"(module {import} (memory (export "memory") 1) (data (i32.const 100) "hello\n") (data (i32.const 200) "\64\00\00\00\06\00\00\00")
+            (func (export "main") (local $i i32)
+                (loop $l {call} (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const {CALLS}))))))"#
+        );
+        let wasm = wat::parse_str(&text).unwrap();
+        let mut options = Options::default();
+        options.limits.wall_time = None;
+        let begun = std::time::Instant::now();
+        let run = wasmspoor::sandbox::run(&wasm, &options).unwrap();
+        let elapsed = begun.elapsed();
+        assert_eq!(run.calls.len() as u64, CALLS);
+        println!("{what}: {:.2} million logged calls a second", CALLS as f64 / elapsed.as_secs_f64() / 1e6);
+    }
+    let wasm = wat::parse_str(LIBRARY).unwrap();
+    let begun = std::time::Instant::now();
+    for _ in 0..20 {
+        wasmspoor::sandbox::run(&wasm, &Options::default()).unwrap();
+    }
+    println!("a sample of {} bytes: {:.2} ms", wasm.len(), begun.elapsed().as_secs_f64() * 50.0);
 }

@@ -116,7 +116,7 @@ fn a_host_call_that_calls_back_for_ever_ends() {
         (func (export "rounds") (result i32) (global.get $rounds)))"#;
     let run = super::run(text);
     assert_eq!(run.entries[1].results, [Value::I32(16)], "{:?}", run.entries);
-    assert_eq!(run.sleeps, 22);
+    assert_eq!((run.sleeps, &run.entries[0].end), (22, &EntryEnd::Returned));
 }
 
 #[test]

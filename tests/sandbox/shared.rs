@@ -173,27 +173,54 @@ fn workloads_find_what_they_need() {
     }
 }
 
-#[test]
-fn benign_samples_end_within_their_limits() {
-    let Some(samples) = shared("samples/benign") else { return };
+/// Runs every sample of a folder with a small budget, and prints how each ended.
+fn survey(folder: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, Option<Run>)> {
+    let Some(samples) = shared(folder) else { return Vec::new() };
     let mut paths: Vec<_> = fs::read_dir(samples).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
+    let mut runs = Vec::new();
     for path in paths {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if !is_wanted(&name) {
+            continue;
+        }
         let mut options = Options::default();
         options.entry_decisions = Some(100_000);
         let begun = Instant::now();
-        let wasm = fs::read(&path).unwrap();
-        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        match sandbox::run(&wasm, &options) {
+        let result = sandbox::run(&fs::read(&path).unwrap(), &options);
+        let elapsed = begun.elapsed();
+        match &result {
             Ok(run) => {
-                let ends: BTreeMap<String, u32> = run.entries.iter().fold(BTreeMap::new(), |mut ends, entry| {
+                let ends = run.entries.iter().fold(BTreeMap::<String, u32>::new(), |mut ends, entry| {
                     *ends.entry(format!("{:?}", entry.end).chars().take(30).collect()).or_default() += 1;
                     ends
                 });
-                println!("{name}: {:?} {} ms, {} calls {ends:?}", run.status, begun.elapsed().as_millis(), run.calls.len());
+                println!("{name}: {:?} {} ms, {} calls {ends:?}", run.status, elapsed.as_millis(), run.calls.len());
             }
             Err(error) => println!("{name}: {error}"),
         }
-        assert!(begun.elapsed().as_secs() < 60, "{name}");
+        assert!(elapsed.as_secs() < 60, "{name}");
+        runs.push((name, result.ok()));
     }
+    runs
+}
+
+#[test]
+fn benign_samples_run() {
+    for (name, run) in survey("samples/benign", |_| true) {
+        let run = run.unwrap_or_else(|| panic!("{name} was refused"));
+        assert!(!run.entries.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn weakness_tests_run_as_commands() {
+    let runs = survey("samples/hostile", |name| name.starts_with("sac22"));
+    for (name, run) in &runs {
+        let run = run.as_ref().unwrap_or_else(|| panic!("{name} was refused"));
+        assert_eq!((run.entries[0].name.as_str(), run.calls.is_empty()), ("_start", false), "{name}");
+    }
+    let wrote = runs.iter().filter(|(_, run)| run.as_ref().is_some_and(|run| !run.stdout.is_empty())).count();
+    println!("{wrote} of {} wrote something", runs.len());
+    assert!(wrote * 10 >= runs.len() * 9);
 }

@@ -114,8 +114,12 @@ impl<'o> Driver<'o> {
         }
     }
 
+    /// Calls the constructors, unless the program's `_start` does so itself.
     fn initialize(&mut self) {
         let candidates = self.candidates();
+        if candidates.iter().any(|candidate| candidate.name == "_start") {
+            return;
+        }
         let named = |candidate: &Candidate| candidate.role == Role::Initialize && candidate.params.is_empty();
         let minified = self.minified_constructors(&candidates).filter(|_| !candidates.iter().any(named));
         for (position, candidate) in candidates.iter().enumerate() {
@@ -179,7 +183,9 @@ impl<'o> Driver<'o> {
     fn others(&mut self, mut candidates: Vec<Candidate>) {
         let done = self.minified_constructors(&candidates).map(|position| candidates[position].func);
         candidates.retain(|candidate| !matches!(candidate.role, Role::Initialize | Role::Main | Role::Runtime));
-        candidates.retain(|candidate| Some(candidate.func) != done);
+        // An import that is exported again is no code of the sample's.
+        let imported = self.session.module().imported_functions();
+        candidates.retain(|candidate| Some(candidate.func) != done && candidate.func.0 >= imported);
         if candidates.is_empty() {
             return;
         }
@@ -335,6 +341,7 @@ impl<'o> Driver<'o> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.entry = self.entries.len();
         state.exit = None;
+        state.is_unwound = false;
         state.world.is_throwing = false;
     }
 
@@ -351,8 +358,11 @@ impl<'o> Driver<'o> {
         let Ok(outcome) = outcome.map_err(|error| self.limitations.push(format!("`{name}` was not called: {error}"))) else {
             return;
         };
-        let exit = self.state.lock().unwrap_or_else(PoisonError::into_inner).exit;
-        let (end, results, site) = end_of(outcome, exit);
+        let (exit, is_unwound) = {
+            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            (state.exit, state.is_unwound)
+        };
+        let (end, results, site) = end_of(outcome, exit, is_unwound);
         let (_, silent) = self.session.work();
         let is_stopped = matches!(end, EntryEnd::Stopped { .. });
         let stalled_in = site.filter(|_| is_stopped && silent >= STALL).map(|site| FuncIndex(site.function));
@@ -415,13 +425,14 @@ fn status_of(end: &EntryEnd) -> Status {
 
 type Ended = (EntryEnd, Vec<Value>, Option<crate::Site>);
 
-fn end_of(outcome: Outcome, exit: Option<i32>) -> Ended {
+fn end_of(outcome: Outcome, exit: Option<i32>, is_unwound: bool) -> Ended {
     match outcome {
         Outcome::Returned(results) => (EntryEnd::Returned, results, None),
         Outcome::Trapped { code, site } => (EntryEnd::Trapped { trap: code }, Vec::new(), site),
         Outcome::Stopped { limit, site } => (EntryEnd::Stopped { limit }, Vec::new(), site),
         Outcome::HostError { message, site } => match exit {
             Some(code) => (EntryEnd::Exited { code }, Vec::new(), site),
+            None if is_unwound => (EntryEnd::Returned, Vec::new(), site),
             None => (EntryEnd::Aborted { message }, Vec::new(), site),
         },
         Outcome::Failed { message, site } => (EntryEnd::Failed { message }, Vec::new(), site),

@@ -28,9 +28,11 @@ impl Fs {
                 changes.extend(self.change_of(path, ino));
             }
         }
+        let created = changes.iter().enumerate().filter(|(_, change)| change.change == "created");
+        let created: BTreeMap<String, usize> = created.map(|(position, change)| (change.path.clone(), position)).collect();
         let gone = (0..self.nodes.len()).map(Ino).filter(|ino| !seen.contains(ino));
         for node in gone.map(|ino| self.get(ino)) {
-            self.lost(node, &mut changes);
+            lost(node, &created, &mut changes);
         }
         changes.sort_by(|one, other| (&one.path, &one.change).cmp(&(&other.path, &other.change)));
         let cut = too_deep + changes.len().saturating_sub(LISTED) as u64;
@@ -66,19 +68,19 @@ impl Fs {
             None => node.is_new.then(|| change(&shown(path, node), "created", node)),
         }
     }
+}
 
-    /// What happened to a file that is gone. If another has its path now, that one replaced it.
-    fn lost(&self, node: &Node, changes: &mut Vec<FileChange>) {
-        let path = node.origin.as_ref().map_or(&node.path, |origin| &origin.path);
-        let lost = change(path, "deleted", node);
-        let successor = changes.iter_mut().find(|change| change.change == "created" && change.path == *path);
-        match successor {
-            Some(successor) if node.origin.is_some() => {
-                successor.change = "changed".into();
-                (successor.size_before, successor.entropy_before) = (lost.size_before, lost.entropy_before);
-            }
-            _ => changes.push(FileChange { path: shown(path, node), size_after: None, entropy_after: None, ..lost }),
+/// What happened to a file that is gone. If one that was made has its path now, that one replaced it.
+fn lost(node: &Node, created: &BTreeMap<String, usize>, changes: &mut Vec<FileChange>) {
+    let path = node.origin.as_ref().map_or(&node.path, |origin| &origin.path);
+    let lost = change(path, "deleted", node);
+    let successor = created.get(path).filter(|_| node.origin.is_some()).and_then(|&position| changes.get_mut(position));
+    match successor {
+        Some(successor) => {
+            successor.change = "changed".into();
+            (successor.size_before, successor.entropy_before) = (lost.size_before, lost.entropy_before);
         }
+        None => changes.push(FileChange { path: shown(path, node), size_after: None, entropy_after: None, ..lost }),
     }
 }
 

@@ -116,7 +116,7 @@ fn rounds(
         lock(state).clock.sleep(16_666_667);
     }
     match endless {
-        Some(1) => Err(End::Abort(format!("the main loop was ended after {ROUNDS} rounds"))),
+        Some(1) => Err(End::Unwind(format!("the main loop was ended after {ROUNDS} rounds"))),
         _ => Ok(()),
     }
 }

@@ -30,7 +30,7 @@ pub(super) const TABLE: &[Entry] = &[
     made("exit", "code", exit),
     made("Exit", "code", exit),
     made("emscripten_force_exit", "code", exit),
-    made("emscripten_exit_with_live_runtime", "", |_| Err(End::Abort("the program goes on in the event loop".into()))),
+    made("emscripten_exit_with_live_runtime", "", |_| Err(End::Unwind("the program goes on in the event loop".into()))),
     made("emscripten_run_script", "script:cstr", nothing),
     made("emscripten_run_script_int", "script:cstr", nothing),
     made("emscripten_run_script_string", "script:cstr", nothing),

@@ -44,6 +44,7 @@ fn analysis() -> Analysis {
     analysis.correlations = vec![Correlation {
         name,
         severity: 2,
+        family: None,
         description: text(),
         static_side: text(),
         dynamic_side: text(),

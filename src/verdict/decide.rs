@@ -15,7 +15,7 @@ use super::{
 use crate::{
     module::view::Validity,
     rules::{Facts, Match},
-    sandbox::{EntryEnd, EntryKind},
+    sandbox::{Entry, EntryEnd, EntryKind},
 };
 
 /// Reasons kept in a verdict; the last says how many more there are.
@@ -107,10 +107,14 @@ impl Ran {
     }
 }
 
-/// Whether the program's own entry point came to its end.
+/// Whether a program came to its end: it said so, or its `_start` returned. A `main` that returns may only have set up what a page calls later.
 fn ended(facts: &Facts<'_>) -> bool {
-    let ended = |end: &EntryEnd| matches!(end, EntryEnd::Returned | EntryEnd::Exited { .. });
-    facts.run.is_some_and(|run| run.entries.iter().any(|entry| entry.kind == EntryKind::Main && ended(&entry.end)))
+    let ended = |entry: &Entry| match entry.end {
+        EntryEnd::Exited { .. } => true,
+        EntryEnd::Returned => entry.name == "_start",
+        _ => false,
+    };
+    facts.run.is_some_and(|run| run.entries.iter().any(|entry| entry.kind == EntryKind::Main && ended(entry)))
 }
 
 /// For a hostile class: evidence, its share of the run, and coverage. For the others: coverage and volume alone.

@@ -489,10 +489,10 @@ fn every_class_has_its_evidence() {
         ("hardly ran", |case| case.dynamic.coverage.instructions = 100_000, Class::Undecided, None),
         ("a program that came to its end", |case| case.dynamic.coverage.instructions = 400, Class::Clean, None),
         (
-            "a part of a library",
+            "a main that leaves the rest to a page",
             |case| {
                 case.dynamic.coverage.instructions = 400;
-                case.run.as_mut().unwrap().entries[0].kind = EntryKind::Export;
+                case.run.as_mut().unwrap().entries[0].name = "_main".into();
             },
             Class::Undecided,
             None,

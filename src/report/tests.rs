@@ -49,7 +49,6 @@ fn analysis() -> Analysis {
         static_side: text(),
         dynamic_side: text(),
         places: Vec::new(),
-        family: None,
     }];
     analysis.findings = vec![Finding {
         name: "RUNTIME_XOR".into(),

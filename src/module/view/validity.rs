@@ -45,8 +45,13 @@ impl Validity {
                 Self::Unsupported { proposal: "component model".to_owned(), offset }
             }
             LoadError::Unsupported { proposal, offset, .. } => Self::Unsupported { proposal: proposal.to_owned(), offset },
-            LoadError::Invalid { reason, offset } => Self::Invalid { offset, reason },
-            _ => Self::Invalid { offset: error.offset(), reason: error.message().to_owned() },
+            LoadError::Invalid { reason, offset } => Self::Invalid { offset, reason: one_line(&reason) },
+            _ => Self::Invalid { offset: error.offset(), reason: one_line(error.message()) },
         }
     }
+}
+
+/// A message without the line breaks of the values that it prints.
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }

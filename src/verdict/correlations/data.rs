@@ -151,7 +151,7 @@ fn built<'g>(facts: &Facts<'_>, run: &Run, given: &'g [Given<'g>]) -> Option<(St
             .collect();
         let is_known =
             |word: &&str| text::in_bytes(facts.wasm, word.as_bytes()) || supplied.iter().any(|text| text.contains(*word));
-        !words.is_empty() && !words.iter().any(|word| is_known(word))
+        !words.is_empty() && !words.iter().any(is_known)
     })?;
     Some((format!("no word of it stands in the {} bytes of the file", text::grouped(facts.wasm.len() as u64)), hidden))
 }

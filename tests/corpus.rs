@@ -68,7 +68,6 @@ fn every_sample_says_what_it_is_and_what_to_find() {
 
 /// `ONLY=name` checks the samples whose name contains that.
 #[test]
-#[ignore = "needs the merged program"]
 fn every_sample_is_found_out() {
     let only = std::env::var("ONLY").unwrap_or_default();
     let rules = rules::Set::builtin();

@@ -84,7 +84,7 @@ fn load(arguments: &Arguments) -> Result<Set, LoadError> {
 }
 
 fn unknown(set: &Set, name: &str) -> Result<Exit, Failure> {
-    let hint = set.closest(name).map_or_else(|| "see `spoor rules list`".to_owned(), |hint| hint);
+    let hint = set.closest(name).unwrap_or_else(|| "see `spoor rules list`".to_owned());
     Err(Failure::new(Exit::Usage, anyhow::anyhow!("no rule is named `{name}`: {hint}")))
 }
 

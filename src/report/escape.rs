@@ -18,7 +18,7 @@ pub fn line(text: &str) -> String {
     escape_with(text, |_| false)
 }
 
-/// As [`line`], cut after `max` characters; what is cut is counted.
+/// As [`line()`], cut after `max` characters; what is cut is counted.
 pub fn clip(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
         None => line(text),

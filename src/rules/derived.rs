@@ -41,7 +41,7 @@ impl Derived {
         let mut derived = Self::default();
         let wasm = index.facts.wasm;
         let texts: BTreeSet<&str> =
-            index.all_calls().iter().flat_map(|call| Index::texts(call)).filter(|text| text.len() >= MIN_TEXT).collect();
+            index.all_calls().iter().flat_map(Index::texts).filter(|text| text.len() >= MIN_TEXT).collect();
         let differences = [|a: u8, b: u8| a ^ b, |a: u8, b: u8| b.wrapping_sub(a)];
         let mut encoded: Option<[Vec<u8>; 2]> = None;
         for text in texts.into_iter().take(MAX_TEXTS) {

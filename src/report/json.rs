@@ -53,7 +53,7 @@ pub struct Report<'a> {
     pub confidence: u8,
     /// How the run as a whole ended.
     pub status: Status,
-    /// What the sample gave to `proc_exit` or `exit`.
+    /// What the sample gave to `proc_exit` or `exit`; 0 if its `_start` returned.
     pub exit_code: Option<i32>,
     /// Why the verdict, weightiest first.
     pub reasons: &'a [Reason],

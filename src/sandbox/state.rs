@@ -7,7 +7,7 @@ use super::{
     clock::Clock,
     log::Log,
     random::Random,
-    types::{Answer, Call, Entry, MAX_OUTPUT, Options, Run, Status},
+    types::{Answer, Call, Entry, EntryEnd, MAX_OUTPUT, Options, Run, Status},
     wasi::Wasi,
     world::World,
 };
@@ -77,6 +77,9 @@ impl State {
 
     pub(super) fn into_run(mut self, trace: Trace, entries: Vec<Entry>, status: Status, mut limitations: Vec<String>) -> Run {
         self.say_cuts(&mut limitations);
+        // A command whose `_start` returns has succeeded.
+        let succeeded = |entry: &Entry| entry.name == "_start" && entry.end == EntryEnd::Returned;
+        let exit_code = self.exit_code.or_else(|| entries.iter().any(succeeded).then_some(0));
         let host_calls = trace.records.iter().filter(|record| matches!(record, Record::HostCall { .. })).count();
         debug_assert_eq!(host_calls as u64, self.log.calls.len() as u64 + self.log.cut, "each host call is logged or counted");
         Run {
@@ -85,7 +88,7 @@ impl State {
             calls: self.log.calls,
             calls_cut: self.log.cut,
             status,
-            exit_code: self.exit_code,
+            exit_code,
             stdout: self.stdout.bytes,
             stderr: self.stderr.bytes,
             files: self.wasi.into_changes(),

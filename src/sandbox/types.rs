@@ -77,7 +77,7 @@ pub struct Run {
     pub calls_cut: u64,
     /// How the run as a whole ended.
     pub status: Status,
-    /// What the sample gave to `proc_exit` or `exit`.
+    /// What the sample gave to `proc_exit` or `exit`; 0 if its `_start` returned.
     pub exit_code: Option<i32>,
     /// What it wrote to standard output, at most [`MAX_OUTPUT`] bytes.
     pub stdout: Vec<u8>,

@@ -99,7 +99,7 @@ const RANSOM_BODY: &str = "(local $n i32) (local $i i32)
 #[test]
 fn what_happens_to_files_is_listed() {
     let run = run(&program(RANSOM, RANSOM_BODY));
-    assert_eq!((run.status, run.exit_code), (Status::Exited, None), "{:?}", run.calls.last());
+    assert_eq!((run.status, run.exit_code), (Status::Exited, Some(0)), "{:?}", run.calls.last());
     let [file] = &run.files[..] else { panic!("{:?}", run.files) };
     assert_eq!((file.path.as_str(), file.change.as_str()), ("/home/user/documents/report.txt", "renamed"));
     assert_eq!(file.to.as_deref(), Some("/home/user/documents/report.txt.locked"));

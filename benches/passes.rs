@@ -10,19 +10,20 @@
 //!
 //! The runs are those of the workloads in `../shared` that need no imports, or of our own kernels where that folder is absent.
 
-use std::{hint::black_box, path::Path};
+mod common;
+
+use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
 use wasmspoor::{
-    Limits, Options, Outcome, Tracer,
     module::view::View,
     passes::{Dynamic, PASSES, Profile},
-    sandbox::{self, Run},
+    sandbox::Run,
 };
 
 fn main() {
     let runs = runs();
-    if std::env::args().any(|arg| arg == "--once") || !std::env::args().any(|arg| arg == "--bench") {
+    if common::once() {
         for (name, run, view) in &runs {
             println!("passes/{name}: {} instructions", all(run, view));
         }
@@ -58,38 +59,12 @@ fn all(run: &Run, view: &View) -> u64 {
 }
 
 fn runs() -> Vec<(String, Run, View)> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared = here.join("../shared/workloads");
-    let names: Vec<_> = match shared.is_dir() {
-        true => ["fib", "gemm", "sha256", "bfvm", "qsort"].map(|name| shared.join(name).with_extension("wasm")).to_vec(),
-        false => {
-            println!("../shared is absent: our own kernels instead");
-            ["collatz", "br_table_vm", "indirect_calls"]
-                .map(|name| here.join("benches/kernels").join(name).with_extension("wat"))
-                .to_vec()
-        }
-    };
-    names
-        .iter()
-        .map(|path| {
-            let (run, view) = record(path);
-            let counts = run.trace.counts().unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!(all(&run, &view), counts.total, "{}", path.display());
-            (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), run, view)
-        })
-        .collect()
-}
-
-fn record(path: &Path) -> (Run, View) {
-    let mut limits = Limits::default();
-    limits.wall_time = None;
-    let bytes = wat::parse_file(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut session = Tracer::new(Options::default().limits(limits)).load(&bytes).unwrap_or_else(|error| panic!("{error}"));
-    let outcome = session.start().and_then(|_| session.invoke("main", &[]));
-    assert!(matches!(outcome, Ok(Outcome::Returned(_))), "{outcome:?}");
-    // The sandbox would spend its budget on every export; of it only the shape of a run is taken.
-    let empty = b"\0asm\x01\0\0\0";
-    let mut run = sandbox::run(empty, &sandbox::Options::default()).unwrap_or_else(|error| panic!("{error}"));
-    run.trace = session.finish();
-    (run, View::of(&bytes))
+    let runs = common::traces().into_iter().map(|(name, trace)| {
+        let view = View::of(trace.modules[0].bytes());
+        let counts = trace.counts().unwrap_or_else(|error| panic!("{error}"));
+        let run = Run { trace, ..Run::default() };
+        assert_eq!(all(&run, &view), counts.total, "{name}");
+        (name, run, view)
+    });
+    runs.collect()
 }

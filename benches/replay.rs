@@ -7,17 +7,16 @@
 //!
 //! The traces are those of the workloads in `../shared` that need no imports, or of our own kernels where that folder is absent.
 
-use std::{fs, hint::black_box, path::Path};
+mod common;
+
+use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use wasmspoor::{
-    Limits, Options, Outcome, Tracer,
-    trace::{Counts, Event, Trace},
-};
+use wasmspoor::trace::{Counts, Event, Trace};
 
 fn main() {
-    let traces = traces();
-    if std::env::args().any(|arg| arg == "--once") || !std::env::args().any(|arg| arg == "--bench") {
+    let traces = common::traces();
+    if common::once() {
         for (name, trace) in &traces {
             println!("replay/{name}: {} instructions, {} of them as events", block_wise(trace), event_by_event(trace, 1_000_000));
         }
@@ -57,29 +56,4 @@ fn event_by_event(trace: &Trace, limit: usize) -> u64 {
         }
     }
     instructions
-}
-
-fn traces() -> Vec<(String, Trace)> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared = here.join("../shared/workloads");
-    let names: Vec<_> = match shared.is_dir() {
-        true => ["fib", "gemm", "sha256", "bfvm", "qsort"].map(|name| shared.join(name).with_extension("wasm")).to_vec(),
-        false => {
-            println!("../shared is absent: our own kernels instead");
-            ["collatz", "br_table_vm", "indirect_calls"]
-                .map(|name| here.join("benches/kernels").join(name).with_extension("wat"))
-                .to_vec()
-        }
-    };
-    names.iter().map(|path| (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), record(path))).collect()
-}
-
-fn record(path: &Path) -> Trace {
-    let mut limits = Limits::default();
-    limits.wall_time = None;
-    let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut session = Tracer::new(Options::default().limits(limits)).load(&bytes).unwrap_or_else(|error| panic!("{error}"));
-    let outcome = session.start().and_then(|_| session.invoke("main", &[]));
-    assert!(matches!(outcome, Ok(Outcome::Returned(_))), "{outcome:?}");
-    session.finish()
 }

@@ -7,6 +7,8 @@
 //!
 //! The samples are our own, one of each kind: what a person sees on `spoor run` of a small file is `rules` plus one of the others.
 
+mod common;
+
 use std::{hint::black_box, path::Path};
 
 use criterion::{Criterion, Throughput};
@@ -31,7 +33,7 @@ fn main() {
         (name, bytes, analysis.dynamic.metrics.classes.total)
     });
     let samples: Vec<_> = samples.collect();
-    if std::env::args().any(|arg| arg == "--once") || !std::env::args().any(|arg| arg == "--bench") {
+    if common::once() {
         for (name, _, instructions) in &samples {
             println!("run/{name}: {instructions} instructions");
         }

@@ -7,6 +7,8 @@
 //!
 //! The modules are samples in `../shared`, the largest of 14 MB; or, where that folder is absent, one that is made here.
 
+mod common;
+
 use std::{fs, hint::black_box, path::Path};
 
 use criterion::{Criterion, Throughput};
@@ -17,7 +19,7 @@ use wasmspoor::module::{
 
 fn main() {
     let modules = modules();
-    if std::env::args().any(|arg| arg == "--once") || !std::env::args().any(|arg| arg == "--bench") {
+    if common::once() {
         for (name, bytes) in &modules {
             let view = check(bytes);
             println!("static_view/{name}: {} functions, {} instructions", view.functions.len(), view.classes.total);

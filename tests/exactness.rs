@@ -5,7 +5,7 @@ mod common;
 
 use std::{collections::BTreeMap, fs};
 
-use common::{bodies, compare, files, shared};
+use common::{bodies, compare, files, noise, shared};
 use wasmspoor::{Limits, Options, Outcome, Tracer};
 
 #[test]
@@ -111,18 +111,4 @@ fn reference_figures_are_met_to_the_last_unit() {
         assert_eq!(counted, expected, "{kernel}");
         println!("{kernel}: {} instructions", counts.total);
     }
-}
-
-/// Pseudo-random bytes that are the same everywhere.
-fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes
 }

@@ -8,10 +8,10 @@ mod probes;
 
 use std::{fs, path::Path};
 
-use common::{bodies, files, shared};
+use common::{bodies, files, hooked::zero, noise, shared};
 use oracle::Told;
 use wasmspoor::{
-    Limits, Options, Outcome, Tracer, Type, Value,
+    Limits, Options, Outcome, Tracer,
     module::view::View,
     passes::Dynamic,
     sandbox::{self, Entry, EntryEnd, EntryKind, Run},
@@ -20,10 +20,7 @@ use wasmspoor::{
 
 /// A run of these entry points.
 fn run_of(trace: Trace, entries: Vec<Entry>) -> Run {
-    let empty = wat::parse_str("(module)").unwrap();
-    let mut run = sandbox::run(&empty, &sandbox::Options::default()).unwrap();
-    (run.trace, run.entries, run.calls) = (trace, entries, Vec::new());
-    run
+    Run { trace, entries, ..Run::default() }
 }
 
 /// An entry point that ended like this.
@@ -64,17 +61,6 @@ fn run(wasm: &[u8], tracer: &Tracer) -> Option<Run> {
         }
     }
     Some(run_of(session.finish(), entries))
-}
-
-fn zero(ty: Type) -> Value {
-    match ty {
-        Type::I32 => Value::I32(0),
-        Type::I64 => Value::I64(0),
-        Type::F32 => Value::F32(0.0),
-        Type::F64 => Value::F64(0.0),
-        Type::V128 => Value::V128(0),
-        _ => Value::Ref { null: true },
-    }
 }
 
 fn limits(decisions: u64) -> Limits {
@@ -171,18 +157,4 @@ fn every_pass_has_a_name_and_help() {
     let names: std::collections::BTreeSet<_> = wasmspoor::passes::PASSES.iter().map(|pass| pass.name).collect();
     assert_eq!(names.len(), wasmspoor::passes::PASSES.len());
     assert!(wasmspoor::passes::PASSES.iter().all(|pass| !pass.help.is_empty() && !pass.help.ends_with('.')));
-}
-
-/// Pseudo-random bytes that are the same everywhere.
-fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes
 }

@@ -176,16 +176,5 @@ impl Set {
     }
 }
 
-/// Shannon entropy in bits per byte.
-fn entropy(bytes: &[u8]) -> f64 {
-    let mut counts = [0_u64; 256];
-    for byte in bytes {
-        counts[usize::from(*byte)] += 1;
-    }
-    let len = bytes.len() as f64;
-    let terms = counts.iter().filter(|count| **count > 0).map(|count| *count as f64 / len);
-    terms.map(|share| -share * share.log2()).sum()
-}
-
 #[cfg(test)]
 mod tests;

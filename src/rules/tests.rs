@@ -10,27 +10,7 @@ use crate::{
 
 /// A defined function without anything.
 pub(super) fn function(index: u32) -> view::Function {
-    view::Function {
-        index: FuncIndex(index),
-        name: None,
-        offset: CodeOffset(100 * index),
-        size: 10,
-        ty: String::new(),
-        locals: 0,
-        depth: 0,
-        classes: view::Classes::default(),
-        nop_run: 0,
-        blocks: 1,
-        edges: 0,
-        cyclomatic: 1,
-        loops: Vec::new(),
-        unreachable: 0,
-        callees: Vec::new(),
-        signatures: BTreeMap::new(),
-        score: 0,
-        flags: Vec::new(),
-        error: None,
-    }
+    view::Function::new(FuncIndex(index), CodeOffset(100 * index), 10)
 }
 
 /// A function that ran.
@@ -122,21 +102,7 @@ impl Sample {
         }
         let place = |position| passes::Place { func: FuncIndex(1), offset: CodeOffset(100 + position as u32) };
         sample.dynamic.call_sites = (0..calls.len()).map(|position| Some(place(position))).collect();
-        sample.run = Some(Run {
-            trace: session.finish(),
-            entries: vec![entry],
-            calls,
-            calls_cut: 0,
-            status: Status::Exited,
-            exit_code: None,
-            stdout: Vec::new(),
-            stderr: Vec::new(),
-            files: Vec::new(),
-            slept_ns: 0,
-            sleeps: 0,
-            carved: Vec::new(),
-            limitations: Vec::new(),
-        });
+        sample.run = Some(Run { trace: session.finish(), entries: vec![entry], calls, status: Status::Exited, ..Run::default() });
         sample
     }
 

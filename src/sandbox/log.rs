@@ -5,11 +5,13 @@
 //! Not here: which argument is what (`signature`).
 
 use super::{
-    entropy::entropy,
     signature::{Kind, Param},
     types::{Arg, Call, MAX_CALLS, MAX_POINTED, Pointed},
 };
-use crate::tracer::{HostCall, Value};
+use crate::{
+    module::view::entropy,
+    tracer::{HostCall, Value},
+};
 
 /// Bytes kept of what all arguments of a run point at.
 const BYTES: usize = 64 << 20;

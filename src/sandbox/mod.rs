@@ -13,7 +13,6 @@ mod carve;
 mod clock;
 mod cx;
 mod driver;
-mod entropy;
 mod fs;
 mod glob;
 mod import;

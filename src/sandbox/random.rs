@@ -49,6 +49,6 @@ mod tests {
         }
         assert_eq!(bytes[0], bytes[1]);
         assert_ne!(bytes[0], bytes[2]);
-        assert!(super::super::entropy::entropy(&bytes[0]) > 7.5);
+        assert!(crate::module::view::entropy(&bytes[0]) > 7.5);
     }
 }

@@ -64,8 +64,8 @@ pub enum Drive {
     None,
 }
 
-/// What happened.
-#[derive(Debug)]
+/// What happened. By default nothing.
+#[derive(Debug, Default)]
 pub struct Run {
     /// The trace.
     pub trace: Trace,
@@ -101,7 +101,7 @@ pub const MAX_CALLS: usize = 200_000;
 pub const MAX_OUTPUT: usize = 1 << 20;
 
 /// How a run as a whole ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The main entry point returned or called `proc_exit`.
@@ -115,6 +115,7 @@ pub enum Status {
     /// The sample is valid and cannot be run: it needs what the engine lacks, or cannot be instantiated.
     Unsupported,
     /// There was nothing to run.
+    #[default]
     NothingRan,
 }
 

@@ -9,7 +9,7 @@ use crate::{
     passes::{self, CallKind, Dynamic, Metrics},
     rules::{Evidence, Facts, Match},
     sandbox::{self, Answer, EntryEnd, EntryKind, Pointed, Run, Status},
-    trace::{Trace, Trap},
+    trace::Trap,
     tracer::Value,
 };
 
@@ -81,21 +81,7 @@ impl Case {
 }
 
 fn run() -> Run {
-    Run {
-        trace: Trace::default(),
-        entries: vec![entry(EntryEnd::Returned)],
-        calls: Vec::new(),
-        calls_cut: 0,
-        status: Status::Exited,
-        exit_code: None,
-        stdout: Vec::new(),
-        stderr: Vec::new(),
-        files: Vec::new(),
-        slept_ns: 0,
-        sleeps: 0,
-        carved: Vec::new(),
-        limitations: Vec::new(),
-    }
+    Run { entries: vec![entry(EntryEnd::Returned)], status: Status::Exited, ..Run::default() }
 }
 
 fn entry(end: EntryEnd) -> sandbox::Entry {
@@ -113,27 +99,8 @@ fn entry(end: EntryEnd) -> sandbox::Entry {
 }
 
 fn function(index: u32, score: u32) -> view::Function {
-    view::Function {
-        index: FuncIndex(index),
-        name: None,
-        offset: CodeOffset(index * 0x100),
-        size: 0x80,
-        ty: String::new(),
-        locals: 0,
-        depth: 0,
-        classes: Classes::default(),
-        nop_run: 0,
-        blocks: 2,
-        edges: 1,
-        cyclomatic: 1,
-        loops: Vec::new(),
-        unreachable: 0,
-        callees: Vec::new(),
-        signatures: Default::default(),
-        score,
-        flags: vec!["XOR_HEAVY".into()],
-        error: None,
-    }
+    let empty = view::Function::new(FuncIndex(index), CodeOffset(index * 0x100), 0x80);
+    view::Function { score, flags: vec!["XOR_HEAVY".into()], blocks: 2, edges: 1, ..empty }
 }
 
 fn static_loop(offset: u32) -> view::Loop {

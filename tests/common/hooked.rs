@@ -51,7 +51,8 @@ fn entries(session: &Session) -> Vec<String> {
     }
 }
 
-fn zero(ty: wasmspoor::Type) -> Value {
+/// The value that an argument gets.
+pub fn zero(ty: wasmspoor::Type) -> Value {
     use wasmspoor::Type;
     match ty {
         Type::I32 => Value::I32(0),

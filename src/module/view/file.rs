@@ -62,6 +62,11 @@ pub(super) fn imphash(imports: &[Import]) -> String {
     hex(&Md5::digest(names.join(",")))
 }
 
+/// Shannon entropy of `bytes` in bits per byte, rounded to six places; 0 without bytes.
+pub fn entropy(bytes: &[u8]) -> f64 {
+    Histogram::of(bytes).entropy()
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -85,8 +90,8 @@ impl Histogram {
     pub(super) fn entropy(&self) -> f64 {
         let share = |count: &u64| *count as f64 / self.len as f64;
         let sum: f64 = self.counts.iter().filter(|count| **count != 0).map(share).map(|share| share * share.log2()).sum();
-        // Of equal bytes the sum is 0, and its negative is printed with a sign.
-        if sum == 0.0 { 0.0 } else { -sum }
+        // Rounded, so that a report does not hang on the last bit of a logarithm; the negative of 0 would be printed with a sign.
+        (sum * 1e6).round().abs() / 1e6
     }
 
     /// Chi-square against the uniform distribution; 0 without bytes.

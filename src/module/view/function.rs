@@ -97,12 +97,13 @@ enum Figure {
 }
 
 impl Function {
-    fn new(index: FuncIndex, offset: u64, bytes: &[u8]) -> Self {
+    /// A function without anything yet: `size` bytes at `offset`.
+    pub(crate) fn new(index: FuncIndex, offset: CodeOffset, size: u32) -> Self {
         Self {
             index,
             name: None,
-            offset: CodeOffset(offset as u32),
-            size: bytes.len() as u32,
+            offset,
+            size,
             ty: String::new(),
             locals: 0,
             depth: 0,
@@ -195,7 +196,7 @@ impl<'v> BodyReader<'v> {
 
     /// Reads the body of function `index`, which stands at `offset` of the file.
     pub(super) fn read(&mut self, index: FuncIndex, bytes: &[u8], offset: u64) -> Function {
-        let mut function = Function::new(index, offset, bytes);
+        let mut function = Function::new(index, CodeOffset(offset as u32), bytes.len() as u32);
         if let Err(error) = self.operators(&mut function, bytes, offset) {
             function.error = Some(format!("{} (byte {:#x})", error.message(), error.offset()));
         }

@@ -42,7 +42,7 @@ pub use self::{
     calls::{CallEdge, CallGraph, CallKind, MAX_INDIRECT_EDGES},
     classes::Classes,
     crypto::CryptoConstant,
-    file::File,
+    file::{File, entropy},
     function::{Function, Loop},
     ioc::Ioc,
     items::{DataSegment, ElementSegment, Export, Global, Import, Kind, Memory, Table},

@@ -107,7 +107,7 @@ fn succeeded(call: &Call) -> bool {
 fn entropy(arg: &Arg) -> Option<f64> {
     match &arg.points_at {
         Some(Pointed::Bytes { entropy, .. }) => Some(*entropy),
-        Some(Pointed::Text { text }) => Some(crate::rules::entropy(text.as_bytes())),
+        Some(Pointed::Text { text }) => Some(crate::module::view::entropy(text.as_bytes())),
         None => None,
     }
 }

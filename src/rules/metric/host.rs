@@ -90,7 +90,7 @@ fn written<'i>(index: &'i Index<'_>) -> impl Iterator<Item = (u64, f64)> + 'i {
     let is_write = |call: &&Call| WRITES.contains(&&*call.name) && !is_console(call);
     index.all_calls().iter().filter(is_write).flat_map(|call| call.args.iter()).filter_map(|arg| match &arg.points_at {
         Some(Pointed::Bytes { len, entropy, .. }) => Some((*len, *entropy)),
-        Some(Pointed::Text { text }) => Some((text.len() as u64, crate::rules::entropy(text.as_bytes()))),
+        Some(Pointed::Text { text }) => Some((text.len() as u64, crate::module::view::entropy(text.as_bytes()))),
         None => None,
     })
 }

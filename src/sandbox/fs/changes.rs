@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use super::{Fs, Ino, Kind, Node, ROOT, path::PATH};
-use crate::sandbox::{entropy::entropy, types::FileChange};
+use crate::{module::view::entropy, sandbox::types::FileChange};
 
 /// Changes listed.
 const LISTED: usize = 10_000;

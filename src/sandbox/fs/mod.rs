@@ -10,7 +10,8 @@ mod path;
 
 use std::collections::BTreeMap;
 
-use super::{entropy::entropy, wasi::Errno};
+use super::wasi::Errno;
+use crate::module::view::entropy;
 
 pub(super) use changes::Changes;
 pub(super) use path::Place;

@@ -10,6 +10,7 @@ use crate::{
 use super::{
     carve::{GLANCE, SCAN},
     cx::{Act, Cx, End},
+    log::Callee,
     signature::{Kind, Param},
     state::State,
     stubs::Stub,
@@ -73,17 +74,21 @@ impl Import {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn callee(&self) -> Callee<'_> {
+        Callee { name: &self.name, answer: self.answer, params: &self.params }
+    }
+
     /// Advances the clock and takes a place in the log, in the order in which calls begin.
     fn begin(&self, call: &mut HostCall<'_>) -> (Option<usize>, Vec<Arg>) {
         let moment = call.moment();
         let mut state = self.lock();
         let state = &mut *state;
-        state.clock.tick(moment.decisions.saturating_add(moment.calls));
+        state.clock.tick(moment.instructions, moment.bulk);
         self.carve(call, state);
-        if !state.log.has_room() {
+        if !state.log.take(self.callee()) {
             return (None, Vec::new());
         }
-        let args = state.log.args(call, &self.params);
+        let args = state.log.args(call, self.callee());
         state.log.calls.push(Call {
             record: moment.record,
             entry: state.entry,
@@ -178,7 +183,7 @@ impl Import {
     ) -> Result<(), HostError> {
         let mut state = self.lock();
         if let Some(slot) = slot {
-            state.log.written(call, &self.params, args);
+            state.log.written(call, self.callee(), args);
             let entry = &mut state.log.calls[slot];
             entry.args = std::mem::take(args);
             entry.ended = answered.end.is_some();

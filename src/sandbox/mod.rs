@@ -18,6 +18,7 @@ mod glob;
 mod import;
 mod link;
 mod log;
+mod quota;
 mod random;
 mod signature;
 mod state;

@@ -103,7 +103,7 @@ impl State {
         let outputs = self.stdout.cut.saturating_add(self.stderr.cut);
         for (count, what) in [
             (self.log.cut, "host calls are in the trace and not in the log"),
-            (self.log.args_cut, "arguments of host calls were logged without what they point at"),
+            (self.log.args_cut, "arguments of host calls, or what they point at, were not logged"),
             (outputs, "bytes of output were not kept"),
             (self.carver.cut, "modules built in memory were not kept"),
             (self.wasi.files_cut(), "changes of files were not listed"),

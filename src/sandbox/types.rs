@@ -71,9 +71,9 @@ pub struct Run {
     pub trace: Trace,
     /// The entry points in the order they were called. Each is one `Invoke` record of the host; the start function too.
     pub entries: Vec<Entry>,
-    /// Host calls in the order of their records: `calls[i]` is the i-th [`crate::trace::Record::HostCall`].
+    /// Host calls in the order of their records. Not each record has one: see [`MAX_CALLS`].
     pub calls: Vec<Call>,
-    /// Host calls beyond [`MAX_CALLS`], which are in the trace and not in `calls`.
+    /// Host calls that are in the trace and not in `calls`, because there were too many of their function.
     pub calls_cut: u64,
     /// How the run as a whole ended.
     pub status: Status,
@@ -95,7 +95,8 @@ pub struct Run {
     pub limitations: Vec<String>,
 }
 
-/// Host calls kept in [`Run::calls`].
+/// Host calls kept in [`Run::calls`]. No single function can use up the places, and some are kept for each function of WASI, so that a flood of
+/// calls hides no other.
 pub const MAX_CALLS: usize = 200_000;
 /// Bytes kept of standard output and standard error each.
 pub const MAX_OUTPUT: usize = 1 << 20;

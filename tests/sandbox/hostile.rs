@@ -149,7 +149,10 @@ fn what_follows_a_flood_of_calls_is_logged() {
             (loop $l (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
                 (local.set $n (i32.add (local.get $n) (i32.const 1))) (br_if $l (i32.lt_u (local.get $n) (i32.const 4000))))
             (drop (call $unlink (i32.const 3) (i32.const 16) (i32.const 6)))))"#;
-    let run = super::run(text);
+    let mut options = Options::default();
+    options.entry_time = std::time::Duration::from_secs(120);
+    options.limits.wall_time = None;
+    let run = run_with(text, &options);
     let last = run.calls.last().unwrap();
     assert_eq!(
         (&*last.name, &last.args[1].points_at),

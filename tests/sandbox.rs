@@ -25,7 +25,10 @@ fn run_with(text: &str, options: &Options) -> Run {
     let records: Vec<usize> = host_calls.map(|(position, _)| position).collect();
     let logged: Vec<usize> = run.calls.iter().map(|call| call.record).collect();
     let mut rest = records.iter();
-    assert!(logged.iter().all(|position| rest.any(|record| record == position)), "each call is the record at its position, in order");
+    assert!(
+        logged.iter().all(|position| rest.any(|record| record == position)),
+        "each call is the record at its position, in order"
+    );
     assert_eq!(records.len() as u64, logged.len() as u64 + run.calls_cut);
     assert_eq!(invocations(&run), run.entries.len(), "each entry is one invocation by the host");
     run.trace.counts().unwrap_or_else(|error| panic!("the trace replays: {error}"));

@@ -13,6 +13,7 @@ use sha2::Digest as _;
 use crate::{
     AtTraceLimit, Value,
     analysis::Analysis,
+    categories::{self, Mode, Profiles},
     module::view::{File, Ioc, Proposal, Validity, View},
     passes::{Branch, CallGraph, Constant, Coverage, Dynamic, Function, HotBlock, Loop, Metrics, Place, StateMachine},
     rules::Match,
@@ -113,6 +114,9 @@ pub struct Report<'a> {
     pub host_calls: Vec<HostCall<'a>>,
     /// Host calls that are not in `host_calls`.
     pub host_calls_cut: u64,
+    /// WASI calls by risk level and function group, if there were any; `spoor categories` explains them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wasi: Option<Profiles>,
     /// Who answered the host calls, and how many answers were made up.
     pub fabricated: Vec<Fabricated<'a>>,
     /// What it did to files.
@@ -186,6 +190,9 @@ pub struct HostCall<'a> {
     pub call: &'a Call,
     /// The instruction that called; absent if the host did.
     pub site: Option<Place>,
+    /// Its category if it is a WASI call, such as `B-1`, or `U` for one that the table does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
 }
 
 /// Calls of one imported function that were answered in one way.
@@ -324,6 +331,7 @@ impl<'a> Report<'a> {
             signatures: &dynamic.signatures,
             host_calls_cut: all_calls - host_calls.len() as u64,
             host_calls,
+            wasi: wasi(run, dynamic),
             fabricated: fabricated(run),
             files: run.map_or(&[], |run| &run.files),
             carved: run.map(|run| run.carved.iter().map(|bytes| carved(bytes)).collect()).unwrap_or_default(),
@@ -369,7 +377,13 @@ fn entries<'a>(run: Option<&'a Run>, dynamic: &'a Dynamic) -> Vec<Entry<'a>> {
 fn host_calls<'a>(run: Option<&'a Run>, dynamic: &Dynamic, max_log: usize) -> Vec<HostCall<'a>> {
     let calls = run.map_or(&[][..], |run| &run.calls);
     let site = |position: usize| dynamic.call_sites.get(position).copied().flatten();
-    calls.iter().take(max_log).enumerate().map(|(position, call)| HostCall { call, site: site(position) }).collect()
+    let category = |call| categories::wasi_function(call).map(|name| categories::name(categories::of(name, Mode::Full)));
+    let calls = calls.iter().take(max_log).enumerate();
+    calls.map(|(position, call)| HostCall { call, site: site(position), category: category(call) }).collect()
+}
+
+fn wasi(run: Option<&Run>, dynamic: &Dynamic) -> Option<Profiles> {
+    run.map(|run| Profiles::of(run, dynamic, Mode::Full)).filter(|profiles| profiles.run.calls > 0)
 }
 
 fn fabricated(run: Option<&Run>) -> Vec<Fabricated<'_>> {
@@ -407,7 +421,7 @@ fn options_used(options: &sandbox::Options) -> OptionsUsed<'_> {
         env: &options.env,
         stdin_bytes: options.stdin.len() as u64,
         files: options.files.iter().map(|(path, bytes)| (&**path, bytes.len() as u64)).collect(),
-        stubs: options.stubs.iter().map(|(_, name)| &**name).collect(),
+        stubs: options.stubs.iter().map(|(name, _)| &**name).collect(),
         limits: LimitsUsed {
             wall_time_ms: limits.wall_time.map(millis),
             decisions: limits.decisions,

@@ -91,14 +91,14 @@ pub fn wasi_function(call: &Call) -> Option<&str> {
 }
 
 /// Category, function, and function index and offset of the caller.
-type From<'r> = (Option<Category>, &'r str, Option<(u32, u32)>);
+type Source<'r> = (Option<Category>, &'r str, Option<(u32, u32)>);
 
 impl Profiles {
     /// The profile of a run.
     pub fn of(run: &Run, dynamic: &Dynamic, mode: Mode) -> Self {
         let mut whole = Builder::default();
         let mut entries: Vec<_> = run.entries.iter().map(|_| Builder::default()).collect();
-        let mut sites: BTreeMap<From, u64> = BTreeMap::new();
+        let mut sites: BTreeMap<Source<'_>, u64> = BTreeMap::new();
         for (position, call) in run.calls.iter().enumerate() {
             let Some(function) = wasi_function(call) else { continue };
             let category = of(function, mode);

@@ -6,7 +6,9 @@
 mod diff;
 mod dump;
 mod export;
+mod extract;
 mod graph;
+mod host_dir;
 mod input;
 mod limits;
 mod output;

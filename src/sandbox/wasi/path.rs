@@ -145,19 +145,19 @@ fn rename(fs: &mut Fs, from: &Place, to: &Place) -> Result<Option<Ino>, Errno> {
     if to.is_dir_wanted && !is_dir {
         return Err(Errno::NOTDIR);
     }
+    if to.ino == Some(ino) {
+        return Ok(None);
+    }
+    if is_dir && fs.holds(ino, to.dir) {
+        return Err(Errno::INVAL);
+    }
     if let Some(replaced) = to.ino {
-        if replaced == ino {
-            return Ok(None);
-        }
         match (is_dir, fs.is_dir(replaced)) {
             (true, false) => return Err(Errno::NOTDIR),
             (false, true) => return Err(Errno::ISDIR),
             (true, true) if fs.len(replaced) > 0 => return Err(Errno::NOTEMPTY),
             _ => {}
         }
-    }
-    if is_dir && fs.holds(ino, to.dir) {
-        return Err(Errno::INVAL);
     }
     fs.relocate(ino, from, to)?;
     if let Some(replaced) = to.ino {

@@ -5,6 +5,8 @@
 mod driver;
 #[path = "sandbox/hostile.rs"]
 mod hostile;
+#[path = "sandbox/persona.rs"]
+mod persona;
 #[path = "sandbox/shared.rs"]
 mod shared;
 #[path = "sandbox/wasi.rs"]

@@ -74,6 +74,11 @@ impl Log {
         has_room
     }
 
+    /// Position of the call that began last, if it was logged.
+    pub(super) fn last(&self) -> Option<usize> {
+        if self.cut > 0 { None } else { self.calls.len().checked_sub(1) }
+    }
+
     /// The arguments of `call`, with what those point at that the call reads (or, `after` it, writes).
     pub(super) fn args(&mut self, call: &HostCall<'_>, callee: Callee<'_>) -> Vec<Arg> {
         let values = call.args();

@@ -691,12 +691,11 @@ fn findings_of_the_run() {
     let change = |path: &str| sandbox::FileChange {
         path: path.into(),
         change: "changed".into(),
-        to: None,
         size_before: Some(4096),
         size_after: Some(4096),
         entropy_before: Some(4.1),
         entropy_after: Some(7.9),
-        sha256: None,
+        ..sandbox::FileChange::default()
     };
     let run = case.run.as_mut().unwrap();
     run.files = vec![change("/home/a"), change("/home/b")];

@@ -9,8 +9,8 @@ use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
 use crate::{
     categories::{self, Level},
-    report::{Names, escape::clip, ndjson::snake},
-    sandbox::{Entry, EntryEnd},
+    report::{Connection, Names, escape::clip, ndjson::snake},
+    sandbox::{Entry, EntryEnd, TokenUse},
     verdict::Correlation,
 };
 
@@ -30,6 +30,8 @@ pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()
     host_calls(printer)?;
     wasi(printer)?;
     files(printer)?;
+    connections(printer)?;
+    honeytokens(printer)?;
     loops(printer)?;
     functions(printer)?;
     constants(printer)?;
@@ -221,6 +223,31 @@ fn files<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
+}
+
+fn connections<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let list = &printer.report.connections;
+    let row = |used: &Connection<'_>| {
+        vec![used.name.to_owned(), grouped(used.sent_bytes), grouped(used.received_bytes), used.sha256.clone()]
+    };
+    let rows: Vec<_> = list.iter().map(row).collect();
+    table(
+        printer,
+        "Connections (none of them real)",
+        &["socket", "sent", "received", "sha256 of what was sent"],
+        rows.len(),
+        rows.into_iter(),
+    )
+}
+
+fn honeytokens<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let list = printer.report.honeytokens;
+    let row = |token: &TokenUse| {
+        let leaks = token.leaks.iter().map(|leak| format!("{} ({})", leak.to, leak.encoding));
+        let what = if token.read > 0 { "read" } else { "opened" };
+        vec![token.name.clone(), format!("{what} in {}", token.touched_in.join(", ")), leaks.collect::<Vec<_>>().join(", ")]
+    };
+    table(printer, "Honeytokens touched", &["bait", "touched", "its bytes went to"], list.len(), list.iter().map(row))
 }
 
 fn loops<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {

@@ -26,6 +26,7 @@
 //! `docs/trace-stream.md`; where things are, `docs/architecture.md`.
 
 pub mod analysis;
+pub mod categories;
 pub mod classify;
 pub mod module;
 pub mod passes;

@@ -3,6 +3,7 @@
 //! A subcommand reads, calls the library and writes to the given output. Only [`main`] prints errors and picks the exit code; a reader that
 //! closes its end of a pipe early is no error.
 
+mod categories;
 mod diff;
 mod dump;
 mod export;
@@ -80,6 +81,7 @@ enum Command {
     Export(export::Arguments),
     Diff(diff::Arguments),
     Rules(rules::Arguments),
+    Categories(categories::Arguments),
     Trace(trace::Arguments),
     Dump(dump::Arguments),
     /// Print the JSON Schema of `run --json`
@@ -96,6 +98,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Export(arguments) => export::run(&arguments, &mut out),
         Command::Diff(arguments) => diff::run(&arguments, &mut out),
         Command::Rules(arguments) => rules::run(&arguments, &mut out),
+        Command::Categories(arguments) => categories::run(&arguments, &mut out),
         Command::Schema => schema(&mut out),
         Command::Trace(arguments) => trace::run(&arguments, &mut out),
         Command::Dump(arguments) => dump::run(&arguments, &mut out),

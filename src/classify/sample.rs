@@ -93,7 +93,8 @@ mod tests {
             {"name": "b", "label": 0, "calls": []}"#;
         let samples = parse(text).unwrap();
         assert_eq!(samples.iter().map(|sample| sample.malicious).collect::<Vec<_>>(), [true, false]);
-        let again: Vec<u8> = samples.iter().flat_map(|sample| [serde_json::to_vec(sample).unwrap(), b"\n".to_vec()].concat()).collect();
+        let again: Vec<u8> =
+            samples.iter().flat_map(|sample| [serde_json::to_vec(sample).unwrap(), b"\n".to_vec()].concat()).collect();
         assert_eq!(parse(&again).unwrap(), samples);
         assert_ne!(sha256(&samples), sha256(&samples[..1]));
     }

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use super::{ModelFile, Prediction, runs::calls, trace::Trace};
+use super::{Features, ModelFile, Prediction, runs::calls, trace::Trace};
 use crate::{passes::Dynamic, sandbox::Run};
 
 static MODEL: LazyLock<Option<ModelFile>> =
@@ -16,20 +16,21 @@ pub fn model() -> Option<&'static ModelFile> {
     MODEL.as_ref()
 }
 
-/// What the model that ships says of a run; `None` if the run made no WASI call: then there is no evidence. Costs a pass over calls, entry points and loops.
+/// What the model that ships says of a run; `None` if the run made no WASI call that the model knows: then there is no evidence. Costs a pass over the calls, and
+/// one over entry points and loops if the model asks for more than calls.
 pub fn behaviour(run: &Run, dynamic: &Dynamic) -> Option<Prediction> {
-    model()?.predict(&calls(run), Some(&Trace::of(run, dynamic)))
+    let model = model()?;
+    let trace = (model.encoding.features() == Features::Trace).then(|| Trace::of(run, dynamic));
+    model.predict(&calls(run), trace.as_ref())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classify::Features;
 
     #[test]
     fn it_loads_and_says_what_it_is() {
         let model = model().expect("the file that ships is a model");
-        assert_eq!(model.encoding.features(), Features::Trace);
         assert!(model.limits.len() >= 4, "{:?}", model.limits);
         assert!(model.scores.unseen_origins.is_some());
     }

@@ -45,7 +45,7 @@ pub(super) fn limits(report: &Report, training: &Training) -> Vec<String> {
 /// The card.
 pub(super) fn card(kind: Kind, report: &Report, training: &Training, note: &str) -> String {
     let mut card = format!(
-        "A {kind} model on {} call sequences, {} of them labelled malicious, {} different, in {} groups of near duplicates.",
+        "A model of the kind {kind} on {} call sequences, {} of them labelled malicious, {} different, in {} groups of near duplicates.",
         training.samples, training.malicious, report.data.distinct, report.data.groups
     );
     if let Some(evaluation) = report.models.first() {

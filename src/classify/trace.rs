@@ -1,4 +1,5 @@
-//! Features of a run beside its calls: how it ended, which errors its calls got, what its code was busy with.
+//! Features of a run beside its calls: how it ended, which errors its calls got, what its code was busy with, and what it did to files and sent, which
+//! categories blur (`fd_read` and `fd_write` are both `B-1`).
 //!
 //! All are shares from 0 to 1, or natural logarithms of 1 + a count, so that none dwarfs the others.
 
@@ -10,7 +11,7 @@ use super::matrix::is_usable;
 use crate::{
     module::view::Classes,
     passes::{Dynamic, Loop},
-    sandbox::{EntryEnd, Run},
+    sandbox::{EntryEnd, FileChange, Run},
     trace::Trap,
 };
 
@@ -19,8 +20,9 @@ use crate::{
 #[serde(transparent)]
 pub struct Trace(BTreeMap<String, f64>);
 
-/// Names of all features: kinds of traps, ends, classes of errors, and shares of instruction classes in the run and in its hottest loop.
-pub const NAMES: [&str; 29] = [
+/// Names of all features: kinds of traps, ends, classes of errors, calls by what they move, changes of files, and shares of instruction classes in the run and in
+/// its hottest loop.
+pub const NAMES: [&str; 40] = [
     "trap.unreachable",
     "trap.memory",
     "trap.table",
@@ -35,6 +37,17 @@ pub const NAMES: [&str; 29] = [
     "errno.exhausted",
     "errno.other",
     "host.other",
+    "calls.read",
+    "calls.written",
+    "calls.removed",
+    "calls.received",
+    "calls.sent",
+    "calls.waited",
+    "files.created",
+    "files.changed",
+    "files.deleted",
+    "files.renamed",
+    "files.entropy-rise",
     "run.instructions",
     "run.xor",
     "run.shift",
@@ -57,7 +70,8 @@ impl Trace {
     pub fn of(run: &Run, dynamic: &Dynamic) -> Self {
         let mut trace = Self::default();
         trace.ends(run);
-        trace.errors(run);
+        trace.calls(run);
+        trace.files(run);
         let classes = &dynamic.metrics.classes;
         trace.set("run.instructions", log(classes.total));
         trace.mix(classes);
@@ -96,17 +110,29 @@ impl Trace {
         }
     }
 
-    fn errors(&mut self, run: &Run) {
+    fn calls(&mut self, run: &Run) {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for call in &run.calls {
-            if !crate::categories::is_wasi(&call.module) {
-                *counts.entry("host.other").or_default() += 1;
+            let class = if crate::categories::is_wasi(&call.module) { call_class(&call.name) } else { Some("host.other") };
+            if let Some(class) = class {
+                *counts.entry(class).or_default() += 1;
             }
             if let Some(errno) = &call.errno {
                 *counts.entry(errno_class(errno)).or_default() += 1;
             }
         }
         counts.into_iter().for_each(|(name, count)| self.set(name, log(count)));
+    }
+
+    fn files(&mut self, run: &Run) {
+        let count = |change: &str| log(run.files.iter().filter(|file| file.change == change).count() as u64);
+        self.set("files.created", count("created"));
+        self.set("files.changed", count("changed"));
+        self.set("files.deleted", count("deleted"));
+        self.set("files.renamed", count("renamed"));
+        let rise = |file: &FileChange| Some(file.entropy_after? - file.entropy_before?);
+        // Entropy is at most 8 bits a byte.
+        self.set("files.entropy-rise", run.files.iter().filter_map(rise).fold(0.0, f64::max) / 8.0);
     }
 
     fn mix(&mut self, classes: &Classes) {
@@ -150,6 +176,19 @@ fn trap_class(trap: Trap) -> &'static str {
         Trap::CallStackExhausted => "trap.stack",
         Trap::OutOfFuel | Trap::GrowthLimited | Trap::OutOfSystemMemory => "trap.other",
     }
+}
+
+/// WASI functions by what they move.
+fn call_class(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "fd_read" | "fd_pread" => "calls.read",
+        "fd_write" | "fd_pwrite" => "calls.written",
+        "path_unlink_file" | "path_remove_directory" => "calls.removed",
+        "sock_recv" | "sock_accept" => "calls.received",
+        "sock_send" => "calls.sent",
+        "poll_oneoff" => "calls.waited",
+        _ => return None,
+    })
 }
 
 /// Errors of WASI by what they say of the caller: it may not, it looks for what is not there, it asks wrongly, it asks for too much.

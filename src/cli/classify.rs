@@ -41,7 +41,8 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Train(Train),
-    Predict(Predict),
+    // Boxed: it has all options of a run.
+    Predict(Box<Predict>),
     Eval(Eval),
 }
 

@@ -12,15 +12,36 @@ use common::{bodies, files, hooked::zero, noise, shared};
 use oracle::Told;
 use wasmspoor::{
     Limits, Options, Outcome, Tracer,
-    module::view::View,
+    module::{FuncIndex, view::View},
     passes::Dynamic,
-    sandbox::{self, Entry, EntryEnd, EntryKind, Run},
-    trace::Trace,
+    sandbox::{self, Answer, Call, Entry, EntryEnd, EntryKind, Run},
+    trace::{Record, Trace},
 };
 
-/// A run of these entry points.
+/// A run of these entry points, each host call in the log.
 fn run_of(trace: Trace, entries: Vec<Entry>) -> Run {
-    Run { trace, entries, ..Run::default() }
+    let records = trace.records.iter().enumerate();
+    let calls = records.filter(|(_, record)| matches!(record, Record::HostCall { .. })).map(|(position, _)| logged(position));
+    let calls = calls.collect();
+    Run { trace, entries, calls, ..Run::default() }
+}
+
+/// A host call in the log; what it was does not matter here.
+fn logged(record: usize) -> Call {
+    Call {
+        record,
+        entry: 0,
+        func: FuncIndex(0),
+        module: "".into(),
+        name: "".into(),
+        args: Vec::new(),
+        results: Vec::new(),
+        answer: Answer::Default,
+        fabricated: false,
+        errno: None,
+        time_ns: 0,
+        ended: false,
+    }
 }
 
 /// An entry point that ended like this.

@@ -2,12 +2,16 @@
 //!
 //! The tables are data: `rules/wasi-categories.toml` (the study's Table 3, with what it leaves open resolved) and `rules/linux-categories.toml` (the
 //! same groups for system calls of Linux on x86-64). A level says how often calls of a category occurred in the study's hostile and benign programs; it is a
-//! correlation, never a cause. A matrix of a run is `passes`' and the report's, not made here.
+//! correlation, never a cause. [`Profiles`] is a run in these terms.
+
+mod profile;
 
 use std::{collections::BTreeMap, fmt, str::FromStr, sync::LazyLock};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
+
+pub use profile::{Cell, MAX_SITES, MAX_STEPS, Profile, Profiles, Site, Step, name, wasi_function};
 
 /// Function groups are numbered from 1.
 pub const GROUPS: usize = 10;

@@ -67,3 +67,31 @@ fn what_is_no_category_is_refused() {
         assert!(text.parse::<Category>().is_err(), "{text}");
     }
 }
+
+/// A command that makes five WASI calls from two places, one of them unknown to the table.
+const COMMAND: &str = r#"(module
+    (import "wasi_snapshot_preview1" "args_sizes_get" (func $sizes (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_frobnicate" (func $new (param i32) (result i32)))
+    (import "env" "other" (func $other))
+    (memory (export "memory") 1)
+    (func $say (drop (call $write (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 64))))
+    (func (export "_start") (drop (call $sizes (i32.const 0) (i32.const 4))) (call $other)
+        (call $say) (call $say) (drop (call $new (i32.const 1))) (call $say)))"#;
+
+#[test]
+fn a_run_is_profiled_by_category() {
+    let analysis = crate::analysis::Analysis::of(COMMAND.as_bytes(), &Default::default(), &crate::rules::Set::default());
+    let profiles = Profiles::of(analysis.run.as_ref().unwrap(), &analysis.dynamic, Mode::Full);
+    let matrix: Vec<_> = profiles.run.matrix.iter().map(|cell| (cell.category.as_str(), cell.calls)).collect();
+    assert_eq!(matrix, [("B-1", 3), ("D-1", 1), ("U", 1)]);
+    let steps: Vec<_> = profiles.run.sequence.iter().map(|step| (step.category.as_str(), step.calls)).collect();
+    assert_eq!(steps, [("D-1", 1), ("B-1", 2), ("U", 1), ("B-1", 1)]);
+    assert_eq!((profiles.run.calls, profiles.run.cell(Level::B, 1), profiles.run.unknown()), (5, 3, 1));
+    assert_eq!(profiles.run.groups().collect::<Vec<_>>(), [1]);
+    assert_eq!((profiles.entries.len(), profiles.entries[0].calls), (1, 5));
+    assert_eq!(profiles.sites.len(), 1, "all from one place: {:?}", profiles.sites);
+    let site = &profiles.sites[0];
+    assert_eq!((site.category.as_str(), site.function.as_str(), site.calls), ("B-1", "fd_write", 3));
+    assert_eq!(site.site.map(|site| site.func.0), Some(4));
+}

@@ -14,7 +14,7 @@ use wasmspoor::{
 };
 
 use super::{
-    Exit, Failure, is_closed_pipe,
+    Exit, Failure, extract, is_closed_pipe,
     sample::{self, Analysed, Analyser},
 };
 
@@ -30,6 +30,7 @@ use super::{
   spoor run samples/ more.wasm --csv -o samples.csv
   spoor run sample.wasm --invoke mine 3 --fail-on malicious
   spoor run sample.wasm --file notes.txt::/home/user/notes.txt --env HOME=/home/user
+  spoor run sample.wasm --persona workstation --extract out/
 
 Exit codes:
   0  the verdict is below --fail-on
@@ -70,6 +71,10 @@ pub(super) struct Arguments {
     /// Host calls in the log of --json and -vv at most; the rest is counted
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     max_log: usize,
+    /// Write what the run left behind into a new folder below DIR: files, bytes sent, output, modules built in memory, and index.json that says
+    /// what each is. Files are named after their hash
+    #[arg(long, value_name = "DIR")]
+    extract: Option<PathBuf>,
     #[command(flatten)]
     sample: sample::Arguments,
 }
@@ -204,6 +209,10 @@ fn write(
     out: &mut impl Write,
 ) -> Result<Exit, Failure> {
     let Analysed { name, options, analysis } = analysed;
+    if let Some(dir) = &arguments.extract {
+        let folder = extract::write(dir, analysis).map_err(|error| unusable(dir, error))?;
+        eprintln!("spoor: extracted to {}", escape::escape(&folder.display().to_string()));
+    }
     let report = Report::of(&Subject { name, analysis, options, max_log: arguments.max_log });
     let level = match arguments.verbose {
         0 => text::Level::Normal,

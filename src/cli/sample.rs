@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,10 +14,10 @@ use wasmspoor::{
     analysis::Analysis,
     module::{Module, ValType},
     rules,
-    sandbox::{Drive, Options, Stubs},
+    sandbox::{Drive, Options, Persona, Stubs},
 };
 
-use super::{Exit, Failure, input, limits};
+use super::{Exit, Failure, host_dir, input, limits};
 
 /// How the sample is run
 #[derive(Debug, Args)]
@@ -30,25 +31,33 @@ pub(super) struct Arguments {
     /// Call this export with these arguments, and no other (give FILE first)
     #[arg(long, value_name = "EXPORT [ARG]", num_args = 1.., allow_negative_numbers = true)]
     invoke: Option<Vec<String>>,
-    /// An argument for the program (WASI); may be repeated
+    /// Whom the sample thinks it runs for: the NAME of a shipped persona, or a FILE.toml, see docs/personas.md. Shipped are `default` (a few
+    /// files), `workstation` (documents, keys, wallet, browser), `server` (secrets in the environment, a listening socket), `study` (nothing)
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "default")]
+    persona: String,
+    /// An argument for the program (WASI), after those of the persona; may be repeated
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     arg: Vec<String>,
-    /// An environment variable for the program; may be repeated
+    /// An environment variable for the program, added to or in place of the persona's; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
-    /// What the program reads from standard input
+    /// What the program reads from standard input, in place of the persona's
     #[arg(long, value_name = "FILE")]
     stdin: Option<PathBuf>,
     /// A file that the program finds: a copy of HOST at the absolute path GUEST, in memory; may be repeated
     #[arg(long = "file", value_name = "HOST::GUEST", value_parser = mapping)]
     guest_files: Vec<(PathBuf, String)>,
+    /// The files of a directory that the program finds: copies, in memory, of what is below HOST (links are not followed; 64 MiB and 5000 files at
+    /// most) at the absolute path GUEST; may be repeated
+    #[arg(long = "dir", value_name = "HOST::GUEST", value_parser = mapping)]
+    guest_dirs: Vec<(PathBuf, String)>,
     /// Answers to host calls, see docs/stubs.md; may be repeated
     #[arg(long, value_name = "FILE")]
     stub: Vec<PathBuf>,
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Virtual time at the start, in seconds since 1970 [default: the same in every run]
+    /// Virtual time at the start, in seconds since 1970 [default: the persona's]
     #[arg(long, value_name = "SECONDS")]
     epoch: Option<u64>,
     /// Time of one entry point in seconds
@@ -80,6 +89,21 @@ fn mapping(text: &str) -> Result<(PathBuf, String), String> {
     Ok((host.into(), guest.to_owned()))
 }
 
+/// A shipped persona by its name, or one of the user's by its file.
+fn persona(name: &str) -> anyhow::Result<Arc<Persona>> {
+    if let Some(persona) = Persona::shipped(name) {
+        return Ok(persona);
+    }
+    let path = Path::new(name);
+    if path.extension().is_none_or(|ending| ending != "toml") {
+        let list: Vec<_> =
+            Persona::all_shipped().map(|persona| format!("  {:<12} {}", persona.name, persona.description)).collect();
+        anyhow::bail!("there is no persona `{name}`; give a FILE.toml, or one of\n{}", list.join("\n"));
+    }
+    let text = fs::read_to_string(path).with_context(|| name.to_owned())?;
+    Ok(Arc::new(Persona::parse(name, &text)?))
+}
+
 /// A sample and what is known of it.
 pub(super) struct Analysed {
     /// The file as the user named it.
@@ -107,7 +131,7 @@ impl Arguments {
     }
 
     fn options(&self) -> anyhow::Result<Options> {
-        let mut options = Options::default();
+        let mut options = Options::default().with_persona(persona(&self.persona)?);
         options.limits = self.limits.to_limits(options.limits)?;
         options.drive = match &*self.drive {
             "auto" => Drive::Auto,
@@ -125,9 +149,15 @@ impl Arguments {
             options.epoch_ns = nanos.with_context(|| format!("--epoch {seconds} is beyond the year 2554"))?;
         }
         options.args.extend(self.arg.iter().cloned());
-        options.env.clone_from(&self.env);
+        for (name, value) in &self.env {
+            options.env.retain(|(known, _)| known != name);
+            options.env.push((name.clone(), value.clone()));
+        }
         if let Some(path) = &self.stdin {
             options.stdin = input::read(path)?;
+        }
+        for (host, guest) in &self.guest_dirs {
+            host_dir::copy(host, guest, &mut options.files)?;
         }
         for (host, guest) in &self.guest_files {
             options.files.insert(guest.clone(), input::read(host)?);

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crate::{
     module::{Block, BlockIndex, Code, CodeOffset, Exit, FuncIndex, Module, Op, cfg::EdgeKind, view::Classes},
     sandbox::{EntryEnd, Run},
-    trace::{FuncKey, InstanceIndex, Trace},
+    trace::{FuncKey, InstanceIndex, Record, Trace},
 };
 
 use super::{
@@ -58,12 +58,20 @@ pub(super) struct Ran<'p> {
     pub(super) code: &'p Code,
 }
 
+/// Which of all host calls of the trace are in the log, by number.
+fn logged(run: &Run) -> Vec<u64> {
+    let mut calls = run.calls.iter().map(|call| call.record).peekable();
+    let records = run.trace.records.iter().enumerate();
+    let host_calls = records.filter(|(_, record)| matches!(record, Record::HostCall { .. })).zip(0..);
+    host_calls.filter(|&((position, _), _)| calls.next_if_eq(&position).is_some()).map(|(_, number)| number).collect()
+}
+
 impl<'r> Profile<'r> {
     /// Replays the trace of a run, once.
     pub fn of(run: &'r Run) -> Self {
         let trace = &run.trace;
         let stopped = run.entries.iter().map(|entry| matches!(entry.end, EntryEnd::Stopped { .. })).collect();
-        let mut tally = Tally::new(trace, stopped);
+        let mut tally = Tally::new(trace, stopped, logged(run));
         let error = trace.replay(&mut tally).err().map(|error| error.to_string());
         tally.close();
         let paths = tally.take_paths();

@@ -13,10 +13,11 @@ use sha2::Digest as _;
 use crate::{
     AtTraceLimit, Value,
     analysis::Analysis,
+    categories::{self, Mode, Profiles},
     module::view::{File, Ioc, Proposal, Validity, View},
     passes::{Branch, CallGraph, Constant, Coverage, Dynamic, Function, HotBlock, Loop, Metrics, Place, StateMachine},
     rules::Match,
-    sandbox::{self, Answer, Call, Drive, FileChange, Run, Status},
+    sandbox::{self, Answer, Call, Drive, FileChange, Run, Status, TokenUse},
     verdict::{Class, Correlation, Finding, Reason, Technique},
 };
 
@@ -113,10 +114,17 @@ pub struct Report<'a> {
     pub host_calls: Vec<HostCall<'a>>,
     /// Host calls that are not in `host_calls`.
     pub host_calls_cut: u64,
+    /// WASI calls by risk level and function group, if there were any; `spoor categories` explains them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wasi: Option<Profiles>,
     /// Who answered the host calls, and how many answers were made up.
     pub fabricated: Vec<Fabricated<'a>>,
     /// What it did to files.
     pub files: &'a [FileChange],
+    /// Connections that it used.
+    pub connections: Vec<Connection<'a>>,
+    /// Bait of the persona that it touched.
+    pub honeytokens: &'a [TokenUse],
     /// Modules that it built in memory.
     pub carved: Vec<Carved>,
     /// Virtual nanoseconds slept.
@@ -186,6 +194,9 @@ pub struct HostCall<'a> {
     pub call: &'a Call,
     /// The instruction that called; absent if the host did.
     pub site: Option<Place>,
+    /// Its category if it is a WASI call, such as `B-1`, or `U` for one that the table does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
 }
 
 /// Calls of one imported function that were answered in one way.
@@ -212,6 +223,29 @@ pub struct Carved {
     pub sha256: String,
 }
 
+/// A connection and what was sent through it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Connection<'a> {
+    /// The name of the socket; that of an accepted connection has its number after `#`, from 1.
+    pub name: &'a str,
+    /// Bytes that the sample sent.
+    pub sent_bytes: u64,
+    /// Of these, the bytes that were not kept.
+    pub sent_cut: u64,
+    /// SHA-256 of what was kept of them, hexadecimal.
+    pub sha256: String,
+    /// What it sent, if that is UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent: Option<&'a str>,
+    /// What it sent, if that is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_base64: Option<String>,
+    /// Bytes that it received.
+    pub received_bytes: u64,
+    /// Which directions it shut down: 1 receiving, 2 sending, 3 both.
+    pub shut_down: u8,
+}
+
 /// How the sample was run.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct OptionsUsed<'a> {
@@ -219,6 +253,8 @@ pub struct OptionsUsed<'a> {
     pub drive: &'a str,
     /// The export that was called, with its arguments.
     pub invoke: Option<(&'a str, &'a [Value])>,
+    /// Name of the persona.
+    pub persona: &'a str,
     /// Seed of everything random.
     pub seed: u64,
     /// Virtual time at the start, in nanoseconds since 1970.
@@ -324,8 +360,11 @@ impl<'a> Report<'a> {
             signatures: &dynamic.signatures,
             host_calls_cut: all_calls - host_calls.len() as u64,
             host_calls,
+            wasi: wasi(run, dynamic),
             fabricated: fabricated(run),
             files: run.map_or(&[], |run| &run.files),
+            connections: run.map(|run| run.connections.iter().map(connection).collect()).unwrap_or_default(),
+            honeytokens: run.map_or(&[], |run| &run.honeytokens),
             carved: run.map(|run| run.carved.iter().map(|bytes| carved(bytes)).collect()).unwrap_or_default(),
             slept_ns: run.map_or(0, |run| run.slept_ns),
             sleeps: run.map_or(0, |run| run.sleeps),
@@ -369,7 +408,13 @@ fn entries<'a>(run: Option<&'a Run>, dynamic: &'a Dynamic) -> Vec<Entry<'a>> {
 fn host_calls<'a>(run: Option<&'a Run>, dynamic: &Dynamic, max_log: usize) -> Vec<HostCall<'a>> {
     let calls = run.map_or(&[][..], |run| &run.calls);
     let site = |position: usize| dynamic.call_sites.get(position).copied().flatten();
-    calls.iter().take(max_log).enumerate().map(|(position, call)| HostCall { call, site: site(position) }).collect()
+    let category = |call| categories::wasi_function(call).map(|name| categories::name(categories::of(name, Mode::Full)));
+    let calls = calls.iter().take(max_log).enumerate();
+    calls.map(|(position, call)| HostCall { call, site: site(position), category: category(call) }).collect()
+}
+
+fn wasi(run: Option<&Run>, dynamic: &Dynamic) -> Option<Profiles> {
+    run.map(|run| Profiles::of(run, dynamic, Mode::Full)).filter(|profiles| profiles.run.calls > 0)
 }
 
 fn fabricated(run: Option<&Run>) -> Vec<Fabricated<'_>> {
@@ -385,8 +430,25 @@ fn fabricated(run: Option<&Run>) -> Vec<Fabricated<'_>> {
 }
 
 fn carved(bytes: &[u8]) -> Carved {
-    let digest = sha2::Sha256::digest(bytes);
-    Carved { size: bytes.len() as u64, sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect() }
+    Carved { size: bytes.len() as u64, sha256: sha256(bytes) }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn connection(connection: &sandbox::Connection) -> Connection<'_> {
+    let (sent, sent_base64) = output(Some(&connection.sent));
+    Connection {
+        name: &connection.name,
+        sent_bytes: connection.sent.len() as u64 + connection.sent_cut,
+        sent_cut: connection.sent_cut,
+        sha256: sha256(&connection.sent),
+        sent,
+        sent_base64,
+        received_bytes: connection.received,
+        shut_down: connection.shut_down,
+    }
 }
 
 fn options_used(options: &sandbox::Options) -> OptionsUsed<'_> {
@@ -399,6 +461,7 @@ fn options_used(options: &sandbox::Options) -> OptionsUsed<'_> {
             Drive::Name(name) => name,
         },
         invoke: options.invoke.as_ref().map(|(name, args)| (&**name, &args[..])),
+        persona: &options.persona.name,
         seed: options.seed,
         epoch_ns: options.epoch_ns,
         entry_time_ms: millis(options.entry_time),
@@ -407,7 +470,7 @@ fn options_used(options: &sandbox::Options) -> OptionsUsed<'_> {
         env: &options.env,
         stdin_bytes: options.stdin.len() as u64,
         files: options.files.iter().map(|(path, bytes)| (&**path, bytes.len() as u64)).collect(),
-        stubs: options.stubs.iter().map(|(_, name)| &**name).collect(),
+        stubs: options.stubs.iter().map(|(name, _)| &**name).collect(),
         limits: LimitsUsed {
             wall_time_ms: limits.wall_time.map(millis),
             decisions: limits.decisions,

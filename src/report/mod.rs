@@ -20,7 +20,8 @@ pub mod sarif;
 pub mod text;
 
 pub use json::{
-    Carved, Entry, Fabricated, HostCall, LimitsUsed, OptionsUsed, Report, SCHEMA, Sample, Subject, Tool, schema, status,
+    Carved, Connection, Entry, Fabricated, HostCall, LimitsUsed, OptionsUsed, Report, SCHEMA, Sample, Subject, Tool, schema,
+    status,
 };
 pub use names::{GHIDRA_BASE, Names, ghidra, location};
 

@@ -63,7 +63,7 @@ pub struct Match {
     pub places: Vec<Place>,
     /// Number of places in all; 1 for a match of the whole file.
     pub count: u64,
-    /// Whether another shown match implies it.
+    /// Whether another shown match of no less severity and confidence builds on it.
     pub implied: bool,
     /// The statements that held, with what they found.
     pub evidence: Evidence,

@@ -366,12 +366,11 @@ fn files_are_judged_by_entropy_for_their_size() {
     let change = |change: &str, size, before, after| FileChange {
         path: "/home/user/a.docx".into(),
         change: change.into(),
-        to: None,
         size_before: Some(size),
         size_after: Some(size),
         entropy_before: before,
         entropy_after: after,
-        sha256: None,
+        ..FileChange::default()
     };
     let mut sample = Sample::calling(Vec::new());
     if let Some(run) = &mut sample.run {

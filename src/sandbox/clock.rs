@@ -5,8 +5,9 @@
 
 use super::random::Random;
 
-/// Nanoseconds of a decision or a direct call, with the straight code around it.
-const WORK_NS: u64 = 2;
+/// Picoseconds of an executed instruction, and of a byte that a bulk operation moves.
+const INSTRUCTION_PS: u64 = 400;
+const BYTE_PS: u64 = 50;
 /// Nanoseconds of a host call, besides up to [`JITTER_NS`] that the seed decides.
 const CALL_NS: u64 = 120;
 const JITTER_NS: u64 = 64;
@@ -15,8 +16,8 @@ const JITTER_NS: u64 = 64;
 #[derive(Debug)]
 pub(super) struct Clock {
     epoch_ns: u64,
-    /// Work seen last.
-    work: u64,
+    /// Work seen last, in picoseconds.
+    work_ps: u64,
     now_ns: u64,
     random: Random,
     pub(super) slept_ns: u64,
@@ -28,15 +29,16 @@ impl Clock {
         // A program does not start at a round nanosecond.
         let mut random = Random::new(seed ^ 0x636c_6f63_6b00);
         let now_ns = 1_000_000 + random.next() % 1_000_000;
-        Self { epoch_ns, work: 0, now_ns, random, slept_ns: 0, sleeps: 0 }
+        Self { epoch_ns, work_ps: 0, now_ns, random, slept_ns: 0, sleeps: 0 }
     }
 
-    /// A host call begins after `work` decisions and calls.
-    pub(super) fn tick(&mut self, work: u64) {
-        let made = work.saturating_sub(self.work);
-        self.work = work;
+    /// A host call begins after so many instructions, and bytes moved by bulk operations.
+    pub(super) fn tick(&mut self, instructions: u64, bytes: u64) {
+        let work_ps = instructions.saturating_mul(INSTRUCTION_PS).saturating_add(bytes.saturating_mul(BYTE_PS));
+        let made = work_ps.saturating_sub(self.work_ps) / 1_000;
+        self.work_ps = self.work_ps.max(work_ps);
         let jitter = self.random.next() % JITTER_NS;
-        self.now_ns = self.now_ns.saturating_add(made.saturating_mul(WORK_NS)).saturating_add(CALL_NS + jitter);
+        self.now_ns = self.now_ns.saturating_add(made).saturating_add(CALL_NS + jitter);
     }
 
     /// Nanoseconds since the start of the run.
@@ -99,15 +101,16 @@ mod tests {
     fn time_passes_with_work_calls_and_sleeps() {
         let mut clock = Clock::new(1_000, 7);
         let start = clock.now_ns();
-        clock.tick(0);
+        clock.tick(0, 0);
         let call = clock.now_ns() - start;
         assert!((CALL_NS..CALL_NS + JITTER_NS).contains(&call));
-        clock.tick(1_000_000);
-        assert!(clock.now_ns() - start >= 2_000_000);
+        clock.tick(10_000_000, 20_000_000);
+        let (work, calls) = (4_000_000 + 1_000_000, 2 * (CALL_NS + JITTER_NS));
+        assert!((work..work + calls).contains(&(clock.now_ns() - start)));
         clock.sleep(5);
         assert_eq!((clock.slept_ns, clock.sleeps, clock.real_ns()), (5, 1, clock.now_ns() + 1_000));
         clock.sleep(u64::MAX);
-        clock.tick(u64::MAX);
+        clock.tick(u64::MAX, 1);
         assert_eq!(clock.now_ns(), u64::MAX);
     }
 

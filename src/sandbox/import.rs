@@ -10,6 +10,7 @@ use crate::{
 use super::{
     carve::{GLANCE, SCAN},
     cx::{Act, Cx, End},
+    log::{Callee, IOVS},
     signature::{Kind, Param},
     state::State,
     stubs::Stub,
@@ -73,17 +74,22 @@ impl Import {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn callee(&self) -> Callee<'_> {
+        Callee { name: &self.name, answer: self.answer, params: &self.params }
+    }
+
     /// Advances the clock and takes a place in the log, in the order in which calls begin.
     fn begin(&self, call: &mut HostCall<'_>) -> (Option<usize>, Vec<Arg>) {
         let moment = call.moment();
         let mut state = self.lock();
         let state = &mut *state;
-        state.clock.tick(moment.decisions.saturating_add(moment.calls));
-        self.carve(call, state);
-        if !state.log.has_room() {
+        state.clock.tick(moment.instructions, moment.bulk);
+        let has_room = state.log.take(self.callee());
+        self.look(call, state, has_room.then_some(state.log.calls.len()));
+        if !has_room {
             return (None, Vec::new());
         }
-        let args = state.log.args(call, &self.params);
+        let args = state.log.args(call, self.callee());
         state.log.calls.push(Call {
             record: moment.record,
             entry: state.entry,
@@ -101,24 +107,68 @@ impl Import {
         (Some(state.log.calls.len() - 1), args)
     }
 
-    /// Looks for modules where the arguments point.
-    fn carve(&self, call: &HostCall<'_>, state: &mut State) {
-        let len = call.memory_len();
+    /// Looks for modules and for bait where the arguments point, in what the call reads.
+    fn look(&self, call: &HostCall<'_>, state: &mut State, slot: Option<usize>) {
         for (index, value) in call.args().iter().enumerate() {
             let Value::I32(address @ 64..) = *value else { continue };
-            if self.params.get(index).is_some_and(|param| matches!(param.kind, Kind::Out | Kind::Iov)) {
-                continue;
-            }
-            // A whole module may be far longer than what is looked through for its start.
-            let room = len.saturating_sub(address as u64).min(16 << 20);
-            let window = match call.args().get(index + 1) {
-                Some(&Value::I32(len)) if len > 0 => (len as u64).min(SCAN),
-                _ => GLANCE,
+            let len = match call.args().get(index + 1) {
+                Some(&Value::I32(len)) if len > 0 => Some(u64::from(len as u32)),
+                _ => None,
             };
-            if let Some(bytes) = call.read_memory(address as u64, room) {
-                state.carver.scan(bytes, window);
+            match self.params.get(index).map(|param| param.kind) {
+                Some(Kind::Out | Kind::Iov) => {}
+                Some(Kind::Ciov) => self.look_into(call, state, slot, address as u64, len.unwrap_or(0)),
+                _ => {
+                    let window = len.map_or(GLANCE, |len| len.min(SCAN));
+                    self.look_at(call, state, address as u64, window);
+                    if state.tokens.is_armed()
+                        && let Some(bytes) = call.read_memory(address as u64, window)
+                    {
+                        self.search(bytes, call, state, slot);
+                    }
+                }
             }
         }
+    }
+
+    /// Looks for modules in the first `window` bytes from `address` on. A whole one may be far longer than what is looked through for its start.
+    fn look_at(&self, call: &HostCall<'_>, state: &mut State, address: u64, window: u64) {
+        let room = call.memory_len().saturating_sub(address).min(16 << 20);
+        if let Some(bytes) = call.read_memory(address, room) {
+            state.carver.scan(bytes, window);
+        }
+    }
+
+    /// The same for pairs of pointer and length. What they point at is searched for bait as one: a text may be written in pieces.
+    fn look_into(&self, call: &HostCall<'_>, state: &mut State, slot: Option<usize>, address: u64, count: u64) {
+        let (mut left, mut joined) = (SCAN, Vec::new());
+        for index in 0..count.min(IOVS) {
+            let Some(pair) = call.read_memory(address + 8 * index, 8) else { break };
+            let word = |at: usize| pair.get(at..at + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes);
+            let (start, len) = (u64::from(word(0)), u64::from(word(4)).min(left));
+            left -= len;
+            if len >= 8 {
+                self.look_at(call, state, start, len);
+            }
+            if state.tokens.is_armed()
+                && let Some(bytes) = call.read_memory(start, len)
+            {
+                joined.extend_from_slice(bytes);
+            }
+        }
+        if !joined.is_empty() {
+            self.search(&joined, call, state, slot);
+        }
+    }
+
+    /// Searches what a call is handed for bait; where it goes is what the descriptor stands for, if there is one.
+    fn search(&self, bytes: &[u8], call: &HostCall<'_>, state: &mut State, slot: Option<usize>) {
+        let fd = self.params.first().filter(|param| param.name == "fd").and_then(|_| match call.args().first() {
+            Some(&Value::I32(fd)) => Some(fd as u32),
+            _ => None,
+        });
+        let to = fd.and_then(|fd| state.wasi.describe(fd)).unwrap_or_else(|| "argument".into());
+        state.tokens.search(bytes, &to, &format!("{}.{}", self.module, self.name), slot);
     }
 
     fn answer(&self, call: &mut HostCall<'_>) -> Answered {
@@ -178,7 +228,7 @@ impl Import {
     ) -> Result<(), HostError> {
         let mut state = self.lock();
         if let Some(slot) = slot {
-            state.log.written(call, &self.params, args);
+            state.log.written(call, self.callee(), args);
             let entry = &mut state.log.calls[slot];
             entry.args = std::mem::take(args);
             entry.ended = answered.end.is_some();

@@ -1,74 +1,116 @@
 //! The log of host calls: arguments with what they point at, results, time; aligned with the records of the trace.
 //!
-//! Bounded: [`MAX_CALLS`] calls, [`BYTES`] bytes of what arguments point at. What is beyond is counted.
+//! Bounded: [`MAX_CALLS`] calls and [`BYTES`] bytes in all. One function cannot use up either, and a part is for the functions of WASI alone, a little for
+//! each of them (`quota`): a sample must not be able to hide what it does behind a flood of calls. What is beyond is counted.
 //!
 //! Not here: which argument is what (`signature`).
 
+use std::sync::Arc;
+
 use super::{
+    quota::Quota,
     signature::{Kind, Param},
-    types::{Arg, Call, MAX_CALLS, MAX_POINTED, Pointed},
+    types::{Answer, Arg, Call, MAX_CALLS, MAX_POINTED, Pointed},
 };
 use crate::{
     module::view::entropy,
     tracer::{HostCall, Value},
 };
 
-/// Bytes kept of what all arguments of a run point at.
+/// Bytes kept of all arguments of a run and of what they point at.
 const BYTES: usize = 64 << 20;
+/// Functions of WASI: each has a part of what is kept for them.
+const WASI: usize = 46;
+/// Arguments kept of a call; known functions have fewer.
+const ARGS: usize = 32;
 /// Bytes that entropy is measured over.
 const MEASURED: usize = 64 << 10;
 /// Pairs of pointer and length that are looked at in one call.
 pub(super) const IOVS: u64 = 1024;
 
 /// What was logged.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Log {
     pub(super) calls: Vec<Call>,
     pub(super) cut: u64,
-    bytes: usize,
+    places: Quota,
+    bytes: Quota,
     /// Bytes that the call of the moment wrote to its vectors, which may be fewer than there was room for.
     pub(super) transferred: Option<u64>,
     /// Arguments whose target was not kept for want of room.
     pub(super) args_cut: u64,
 }
 
+impl Default for Log {
+    fn default() -> Self {
+        let (places, bytes) = (Quota::of(MAX_CALLS, WASI), Quota::of(BYTES, WASI));
+        Self { calls: Vec::new(), cut: 0, places, bytes, transferred: None, args_cut: 0 }
+    }
+}
+
+/// The function that a call is of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Callee<'c> {
+    pub(super) name: &'c Arc<str>,
+    pub(super) answer: Answer,
+    pub(super) params: &'c [Param],
+}
+
+impl Callee<'_> {
+    fn is_wasi(&self) -> bool {
+        self.answer == Answer::Wasi
+    }
+}
+
 impl Log {
-    /// Whether another call is kept; counts it if not.
-    pub(super) fn has_room(&mut self) -> bool {
-        let has_room = self.calls.len() < MAX_CALLS;
-        self.cut += u64::from(!has_room);
+    /// Takes a place for another call; counts the call if there is none.
+    pub(super) fn take(&mut self, callee: Callee<'_>) -> bool {
+        self.transferred = None;
+        let has_room = self.places.has_room(callee.name, callee.is_wasi());
+        match has_room {
+            true => self.places.take(callee.name, callee.is_wasi(), 1),
+            false => self.cut += 1,
+        }
         has_room
     }
 
+    /// Position of the call that began last, if it was logged.
+    pub(super) fn last(&self) -> Option<usize> {
+        if self.cut > 0 { None } else { self.calls.len().checked_sub(1) }
+    }
+
     /// The arguments of `call`, with what those point at that the call reads (or, `after` it, writes).
-    pub(super) fn args(&mut self, call: &HostCall<'_>, params: &[Param]) -> Vec<Arg> {
-        let mut args: Vec<Arg> = call.args().iter().map(|&value| Arg { name: None, value, points_at: None }).collect();
-        let known = params.len() == args.len();
+    pub(super) fn args(&mut self, call: &HostCall<'_>, callee: Callee<'_>) -> Vec<Arg> {
+        let values = call.args();
+        self.args_cut += values.len().saturating_sub(ARGS) as u64;
+        let mut args: Vec<Arg> = values.iter().take(ARGS).map(|&value| Arg { name: None, value, points_at: None }).collect();
+        self.bytes.take(callee.name, callee.is_wasi(), args.len() * size_of::<Arg>());
+        let known = callee.params.len() == values.len();
         for (index, arg) in args.iter_mut().enumerate() {
-            let param = params.get(index).filter(|_| known);
+            let param = callee.params.get(index).filter(|_| known);
             let kind = param.map_or(Kind::Guess, |param| param.kind);
             arg.name = param.map(|param| param.name.to_owned());
             if !matches!(kind, Kind::Plain | Kind::Out | Kind::Iov | Kind::Job) {
-                arg.points_at = self.follow(call, index, kind);
+                arg.points_at = self.follow(call, callee, index, kind);
             }
         }
         args
     }
 
     /// Adds to `args` what the call wrote.
-    pub(super) fn written(&mut self, call: &HostCall<'_>, params: &[Param], args: &mut [Arg]) {
-        if params.len() == args.len() {
-            for (index, param) in params.iter().enumerate() {
+    pub(super) fn written(&mut self, call: &HostCall<'_>, callee: Callee<'_>, args: &mut [Arg]) {
+        if callee.params.len() == args.len() {
+            for (index, param) in callee.params.iter().enumerate() {
                 if matches!(param.kind, Kind::Out | Kind::Iov | Kind::Job) {
-                    args[index].points_at = self.follow(call, index, param.kind);
+                    args[index].points_at = self.follow(call, callee, index, param.kind);
                 }
             }
         }
     }
 
-    fn follow(&mut self, call: &HostCall<'_>, index: usize, kind: Kind) -> Option<Pointed> {
+    fn follow(&mut self, call: &HostCall<'_>, callee: Callee<'_>, index: usize, kind: Kind) -> Option<Pointed> {
         let address = address(call, index)?;
-        if self.bytes > BYTES {
+        if !self.bytes.has_room(callee.name, callee.is_wasi()) {
             // Whether it points at anything is not looked at any more.
             self.args_cut += 1;
             return None;
@@ -85,11 +127,11 @@ impl Log {
             Kind::Job => bytes(call, address, 76),
             Kind::Guess => guess(call, index, address),
         }?;
-        // The last one may go over, by at most its own size.
-        self.bytes += match &pointed {
+        let size = match &pointed {
             Pointed::Text { text } => text.len(),
             Pointed::Bytes { hex, .. } => hex.len(),
         };
+        self.bytes.take(callee.name, callee.is_wasi(), size);
         Some(pointed)
     }
 }

@@ -18,10 +18,13 @@ mod glob;
 mod import;
 mod link;
 mod log;
+mod persona;
+mod quota;
 mod random;
 mod signature;
 mod state;
 mod stubs;
+mod tokens;
 mod types;
 mod wasi;
 mod world;
@@ -32,10 +35,11 @@ use crate::tracer::{LoadError, Tracer};
 
 use self::{driver::Driver, link::Link, state::State};
 pub use self::{
+    persona::{Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind},
     stubs::{StubError, Stubs},
     types::{
-        Answer, Arg, Call, Drive, Entry, EntryEnd, EntryKind, FileChange, MAX_CALLS, MAX_OUTPUT, MAX_POINTED, Options, Pointed,
-        Run, Status,
+        Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, FileChange, Leak, MAX_CALLS, MAX_OUTPUT, MAX_POINTED,
+        Options, Pointed, Run, Status, TokenUse,
     },
 };
 

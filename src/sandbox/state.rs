@@ -1,5 +1,7 @@
 //! What all host calls of a run share: clock, randomness, files, the log.
 
+use std::ops::Range;
+
 use crate::trace::{Record, Trace};
 
 use super::{
@@ -7,6 +9,7 @@ use super::{
     clock::Clock,
     log::Log,
     random::Random,
+    tokens::{Source, Watch},
     types::{Answer, Call, Entry, EntryEnd, MAX_OUTPUT, Options, Run, Status},
     wasi::Wasi,
     world::World,
@@ -21,6 +24,7 @@ pub(super) struct State {
     pub(super) world: World,
     pub(super) log: Log,
     pub(super) carver: Carver,
+    pub(super) tokens: Watch,
     pub(super) stdout: Output,
     pub(super) stderr: Output,
     /// Position of the entry that runs.
@@ -48,14 +52,25 @@ impl Output {
         self.bytes.extend_from_slice(&bytes[..kept]);
         self.cut += (bytes.len() - kept) as u64;
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// What was kept, and how many bytes were not.
+    pub(super) fn into_parts(self) -> (Vec<u8>, u64) {
+        (self.bytes, self.cut)
+    }
 }
 
 impl State {
     pub(super) fn new(options: &Options) -> Self {
+        let wasi = Wasi::new(options);
         Self {
             clock: Clock::new(options.epoch_ns, options.seed),
             random: Random::new(options.seed),
-            wasi: Wasi::new(options),
+            tokens: watch(options, &wasi),
+            wasi,
             world: World::new(),
             log: Log::default(),
             carver: Carver::default(),
@@ -69,6 +84,12 @@ impl State {
         }
     }
 
+    /// Bytes of a source go to the sample.
+    pub(super) fn hand_out(&mut self, source: Source, bytes: Range<u64>, place: &str) {
+        let call = self.log.last();
+        self.tokens.read(source, bytes, place, call);
+    }
+
     /// The sample ends its program.
     pub(super) fn exit(&mut self, code: i32) {
         self.exit.get_or_insert(code);
@@ -76,7 +97,25 @@ impl State {
     }
 
     pub(super) fn into_run(mut self, trace: Trace, entries: Vec<Entry>, status: Status, mut limitations: Vec<String>) -> Run {
-        self.say_cuts(&mut limitations);
+        let changes = self.wasi.changes();
+        let connections = std::mem::take(&mut self.wasi.sockets).into_used();
+        self.tokens.search_rest(&self.stdout.bytes, "stdout");
+        self.tokens.search_rest(&self.stderr.bytes, "stderr");
+        for connection in &connections {
+            self.tokens.search_rest(&connection.sent, &format!("socket {}", connection.name));
+        }
+        for change in changes.files.iter().filter(|change| change.change != "deleted") {
+            self.tokens.search_rest(&change.contents, change.to.as_ref().unwrap_or(&change.path));
+        }
+        let sent_cut = connections.iter().fold(0u64, |sum, connection| sum.saturating_add(connection.sent_cut));
+        let cuts = [
+            (self.wasi.fs.left_out, "files that were given had no room in the sandbox"),
+            (changes.cut, "changes of files were not listed"),
+            (changes.contents_cut, "deleted files were listed without their contents"),
+            (sent_cut, "bytes sent through sockets were not kept"),
+            (self.tokens.cut, "bytes of host calls were not searched for honeytokens"),
+        ];
+        self.say_cuts(&cuts, &mut limitations);
         // A command whose `_start` returns has succeeded.
         let succeeded = |entry: &Entry| entry.name == "_start" && entry.end == EntryEnd::Returned;
         let exit_code = self.exit_code.or_else(|| entries.iter().any(succeeded).then_some(0));
@@ -91,7 +130,9 @@ impl State {
             exit_code,
             stdout: self.stdout.bytes,
             stderr: self.stderr.bytes,
-            files: self.wasi.into_changes(),
+            files: changes.files,
+            connections,
+            honeytokens: self.tokens.into_used(),
             slept_ns: self.clock.slept_ns,
             sleeps: self.clock.sleeps,
             carved: self.carver.modules,
@@ -99,15 +140,15 @@ impl State {
         }
     }
 
-    fn say_cuts(&mut self, limitations: &mut Vec<String>) {
+    fn say_cuts(&self, others: &[(u64, &str)], limitations: &mut Vec<String>) {
         let outputs = self.stdout.cut.saturating_add(self.stderr.cut);
-        for (count, what) in [
+        let own = [
             (self.log.cut, "host calls are in the trace and not in the log"),
-            (self.log.args_cut, "arguments of host calls were logged without what they point at"),
+            (self.log.args_cut, "arguments of host calls, or what they point at, were not logged"),
             (outputs, "bytes of output were not kept"),
             (self.carver.cut, "modules built in memory were not kept"),
-            (self.wasi.files_cut(), "changes of files were not listed"),
-        ] {
+        ];
+        for &(count, what) in own.iter().chain(others) {
             if count > 0 {
                 limitations.push(format!("{count} {what}"));
             }
@@ -118,4 +159,17 @@ impl State {
             limitations.push(format!("calls of {} unknown host functions were answered with zeros", fabricated.len()));
         }
     }
+}
+
+/// Where the bait of a run lies.
+fn watch(options: &Options, wasi: &Wasi) -> Watch {
+    let mut watch = Watch::new(&options.persona.honeytokens);
+    for (ino, bytes) in wasi.fs.files() {
+        watch.place(Source::File(ino), bytes);
+    }
+    // A token does not hold a zero by accident.
+    watch.place(Source::Environment, &wasi.env.join(&0));
+    watch.place(Source::Arguments, &wasi.args.join(&0));
+    watch.place(Source::Stdin, wasi.stdin());
+    watch
 }

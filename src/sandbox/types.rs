@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::persona::Persona;
 use crate::{
     module::FuncIndex,
     trace::{Trace, Trap},
@@ -38,7 +39,7 @@ pub struct Options {
     pub env: Vec<(String, String)>,
     /// Standard input.
     pub stdin: Vec<u8>,
-    /// Files: absolute guest path → contents.
+    /// Files: absolute guest path → contents. They go before those of the persona.
     pub files: BTreeMap<String, Vec<u8>>,
     /// An export to call with these arguments instead of what `drive` says.
     pub invoke: Option<(String, Vec<Value>)>,
@@ -46,8 +47,8 @@ pub struct Options {
     pub stubs: Vec<(String, String)>,
     /// Directories that a WASI program finds open, from descriptor 3 on: the name it sees → absolute guest path.
     pub preopens: Vec<(String, String)>,
-    /// Whether a few files of a made-up user are there too (where `files` has none of that path).
-    pub decoys: bool,
+    /// Whom the sample thinks it runs for: the other files, sockets, streams, bait. [`Options::with_persona`] takes the rest from it too.
+    pub persona: Arc<Persona>,
 }
 
 /// Which exports are called after the start function, `_initialize`, and `_start` or `main`.
@@ -71,9 +72,9 @@ pub struct Run {
     pub trace: Trace,
     /// The entry points in the order they were called. Each is one `Invoke` record of the host; the start function too.
     pub entries: Vec<Entry>,
-    /// Host calls in the order of their records: `calls[i]` is the i-th [`crate::trace::Record::HostCall`].
+    /// Host calls in the order of their records. Not each record has one: see [`MAX_CALLS`].
     pub calls: Vec<Call>,
-    /// Host calls beyond [`MAX_CALLS`], which are in the trace and not in `calls`.
+    /// Host calls that are in the trace and not in `calls`, because there were too many of their function.
     pub calls_cut: u64,
     /// How the run as a whole ended.
     pub status: Status,
@@ -85,6 +86,10 @@ pub struct Run {
     pub stderr: Vec<u8>,
     /// What it did to files.
     pub files: Vec<FileChange>,
+    /// Connections that it used.
+    pub connections: Vec<Connection>,
+    /// Bait that it touched, in the order of the persona.
+    pub honeytokens: Vec<TokenUse>,
     /// Virtual nanoseconds slept, and how often.
     pub slept_ns: u64,
     /// Calls that slept.
@@ -95,7 +100,8 @@ pub struct Run {
     pub limitations: Vec<String>,
 }
 
-/// Host calls kept in [`Run::calls`].
+/// Host calls kept in [`Run::calls`]. No single function can use up the places, and some are kept for each function of WASI, so that a flood of
+/// calls hides no other.
 pub const MAX_CALLS: usize = 200_000;
 /// Bytes kept of standard output and standard error each.
 pub const MAX_OUTPUT: usize = 1 << 20;
@@ -267,7 +273,7 @@ pub enum Pointed {
 pub const MAX_POINTED: usize = 4096;
 
 /// What a run did to a file.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct FileChange {
     /// Absolute guest path, with what is not UTF-8 replaced.
     pub path: String,
@@ -275,6 +281,8 @@ pub struct FileChange {
     pub change: String,
     /// Where it went, if it was renamed.
     pub to: Option<String>,
+    /// The other names that it had on its way, oldest first; at most 16.
+    pub via: Vec<String>,
     /// Size before and after in bytes.
     pub size_before: Option<u64>,
     /// Size after in bytes.
@@ -283,13 +291,82 @@ pub struct FileChange {
     pub entropy_before: Option<f64>,
     /// Entropy after in bits per byte.
     pub entropy_after: Option<f64>,
-    /// SHA-256 of the contents after.
+    /// SHA-256 of the contents before.
+    pub sha256_before: Option<String>,
+    /// SHA-256 of the contents after; of a deleted file, of its last contents.
     pub sha256: Option<String>,
+    /// The contents after, or the last contents of a deleted file, as far as they were kept.
+    #[serde(skip)]
+    pub contents: Vec<u8>,
+}
+
+/// A connection and what went through it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Connection {
+    /// The name of the socket; that of an accepted connection has its number after `#`, from 1.
+    pub name: String,
+    /// What the sample sent, at most [`MAX_OUTPUT`] bytes.
+    pub sent: Vec<u8>,
+    /// Bytes sent beyond that.
+    pub sent_cut: u64,
+    /// Bytes that the sample received.
+    pub received: u64,
+    /// Which directions it shut down: 1 receiving, 2 sending, 3 both.
+    pub shut_down: u8,
+}
+
+/// Bait that was touched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TokenUse {
+    /// The name of the honeytoken.
+    pub name: String,
+    /// Where it lay and was touched: guest paths, `environment`, `arguments`, `standard input`.
+    pub touched_in: Vec<String>,
+    /// Times that a file with it was opened.
+    pub opened: u64,
+    /// Times that its bytes, or some of them, were handed out.
+    pub read: u64,
+    /// Position in [`Run::calls`] of the call that touched it first, if it was logged.
+    pub first_call: Option<usize>,
+    /// Where its bytes went.
+    pub leaks: Vec<Leak>,
+    /// Places beyond those in `leaks`.
+    pub leaks_cut: u64,
+}
+
+/// A place where bytes of a honeytoken were found after it had been read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Leak {
+    /// `stdout`, `stderr`, `socket NAME`, the path of a file, or `argument` for what a call was handed and that has no such place.
+    pub to: String,
+    /// The host function that was handed them, `module.name`; empty if they were found in what was left after the run.
+    pub by: String,
+    /// How they were written: `plain`, `hex` or `base64`.
+    pub encoding: String,
+    /// Position in [`Run::calls`] of the first call, if it was logged.
+    pub first_call: Option<usize>,
+    /// Calls that did so.
+    pub calls: u64,
+}
+
+impl Options {
+    /// Takes arguments, environment, time, standard input, open directories and all that a persona has besides.
+    #[must_use]
+    pub fn with_persona(mut self, persona: Arc<Persona>) -> Self {
+        self.args.clone_from(&persona.args);
+        self.env.clone_from(&persona.env);
+        self.epoch_ns = persona.epoch_ns;
+        self.stdin.clone_from(&persona.stdin);
+        self.preopens.clone_from(&persona.preopens);
+        self.persona = persona;
+        self
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
+        let persona = Persona::shipped("default").unwrap_or_else(|| Arc::new(Persona::bare()));
+        let options = Self {
             // Old Emscripten programs declare up to half a gigabyte; pages that nobody touches cost nothing.
             limits: Limits {
                 decisions: Some(150_000_000),
@@ -302,15 +379,16 @@ impl Default for Options {
             entry_decisions: Some(30_000_000),
             entry_instructions: Some(500_000_000),
             seed: 0,
-            epoch_ns: 1_767_254_400_000_000_000,
-            args: vec!["program".into()],
+            epoch_ns: 0,
+            args: Vec::new(),
             env: Vec::new(),
             stdin: Vec::new(),
             files: BTreeMap::new(),
             invoke: None,
             stubs: Vec::new(),
-            preopens: vec![("/".into(), "/".into())],
-            decoys: true,
-        }
+            preopens: Vec::new(),
+            persona: Arc::clone(&persona),
+        };
+        options.with_persona(persona)
     }
 }

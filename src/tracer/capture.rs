@@ -12,6 +12,7 @@ use wasmspoor_hooks::recorder::{self, Event};
 use crate::trace::{self, FuncKey, Record, Trap, Words};
 
 use super::{
+    host::Moment,
     limits::{AtTraceLimit, Budget, Limit, Limits},
     odometer::{Ends, Odometer},
 };
@@ -20,6 +21,8 @@ use super::{
 const SILENT_TICK: u64 = 2048;
 /// Decisions between two ticks below which it was something else that asked.
 const FEW_DECISIONS: u64 = 900;
+/// Instructions that a decision or a direct call stands for in most programs.
+const USUAL: u64 = 5;
 /// Work of a host call, and of a bulk operation besides its length.
 const HOST_CALL: u64 = 64;
 const BULK: u64 = 16;
@@ -41,6 +44,8 @@ pub(super) struct Capture {
     work: u64,
     /// Work at the last host call.
     host_called_at: u64,
+    /// Bytes moved by bulk operations.
+    bulk: u64,
     entry: Entry,
     /// Counts instructions, if a budget is in them.
     odometer: Option<Odometer>,
@@ -73,6 +78,7 @@ impl Capture {
             bulk_asks: false,
             work: 0,
             host_called_at: 0,
+            bulk: 0,
             entry: Entry::default(),
             odometer: None,
             ends: Ends::default(),
@@ -128,9 +134,15 @@ impl Capture {
         (self.work, self.host_called_at)
     }
 
-    /// Number of records so far.
-    pub(super) fn records(&self) -> usize {
-        self.records.len()
+    /// Where a host call is that was recorded last, after so many decisions and direct calls, all of them handed over.
+    pub(super) fn moment(&mut self, decisions: u64, calls: u64) -> Moment {
+        // Draining puts off the next tick: who calls the host often enough would never see one.
+        self.work = self.work.saturating_add(decisions.saturating_sub(self.ticked_at));
+        self.ticked_at = decisions;
+        self.check(decisions);
+        let usual = || decisions.saturating_add(calls).saturating_mul(USUAL);
+        let instructions = self.odometer.as_ref().map_or_else(usual, Odometer::total);
+        Moment { record: self.records.len().saturating_sub(1), instructions, bulk: self.bulk }
     }
 
     /// Where the invocation that ended last was cut short.
@@ -175,6 +187,23 @@ impl Capture {
             self.stop(Limit::TraceBytes);
         }
         self.entry_stopped_by().is_some()
+    }
+
+    /// Notes the limits in decisions and instructions that were reached.
+    fn check(&mut self, decisions: u64) {
+        if let Some(odometer) = &self.odometer {
+            let of_entry = odometer.of_entry(self.entries);
+            let total = odometer.total();
+            if self.limits.instructions.is_some_and(|limit| total >= limit) {
+                self.stop(Limit::Instructions);
+            }
+            if self.entry.instructions.is_some_and(|limit| of_entry >= limit) {
+                self.entry.stopped_by.get_or_insert(Limit::Instructions);
+            }
+        }
+        if self.limits.decisions.is_some_and(|limit| decisions >= limit) {
+            self.stop(Limit::Decisions);
+        }
     }
 
     /// Counts the work since the last tick. Decisions alone would let straight code, calls and bulk operations run for ever.
@@ -225,6 +254,7 @@ impl recorder::Sink for Capture {
             }
             Event::Bulk { len, .. } => {
                 self.bulk_asks = true;
+                self.bulk = self.bulk.saturating_add(len);
                 self.work = self.work.saturating_add(BULK + len / 64);
             }
             _ => {}
@@ -234,19 +264,7 @@ impl recorder::Sink for Capture {
 
     fn tick(&mut self, decisions: u64) -> bool {
         self.count_work(decisions);
-        if let Some(odometer) = &self.odometer {
-            let of_entry = odometer.of_entry(self.entries);
-            let total = odometer.total();
-            if self.limits.instructions.is_some_and(|limit| total >= limit) {
-                self.stop(Limit::Instructions);
-            }
-            if self.entry.instructions.is_some_and(|limit| of_entry >= limit) {
-                self.entry.stopped_by.get_or_insert(Limit::Instructions);
-            }
-        }
-        if self.limits.decisions.is_some_and(|limit| decisions >= limit) {
-            self.stop(Limit::Decisions);
-        }
+        self.check(decisions);
         self.is_over()
     }
 }

@@ -170,11 +170,13 @@ impl HostCall<'_> {
         (fits(to) && fits(from)).then(|| bytes.copy_within(from..from + len, to))
     }
 
-    /// Position of the call's record in the trace, and decisions and direct calls so far.
+    /// Position of the call's record in the trace, and the work so far.
     pub(crate) fn moment(&mut self) -> Moment {
-        let record = capture(&mut self.caller).map_or(0, |capture| capture.records().saturating_sub(1));
         let recorder = self.caller.recorder_mut();
-        Moment { record, decisions: recorder.decisions(), calls: recorder.calls() }
+        // So that what was executed up to here can be counted.
+        recorder.drain();
+        let (decisions, calls) = (recorder.decisions(), recorder.calls());
+        capture(&mut self.caller).map_or_else(Moment::default, |capture| capture.moment(decisions, calls))
     }
 }
 
@@ -185,14 +187,14 @@ pub(super) fn page_size(memory: &engine::Memory, store: impl engine::AsContext +
 }
 
 /// A moment of a run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Moment {
     /// Position of the last record.
     pub(crate) record: usize,
-    /// Decisions so far.
-    pub(crate) decisions: u64,
-    /// Direct calls so far.
-    pub(crate) calls: u64,
+    /// Executed instructions so far: exact if a limit or budget is in instructions, else what so many decisions usually stand for.
+    pub(crate) instructions: u64,
+    /// Bytes moved by bulk operations so far.
+    pub(crate) bulk: u64,
 }
 
 /// Calls back into the sample within one another. Each takes native stack, which a sample must not exhaust: a thread may have 2 MiB.

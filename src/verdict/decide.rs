@@ -78,7 +78,6 @@ struct Ran {
 
 impl Ran {
     fn of(facts: &Facts<'_>) -> Self {
-        let classes = &builtin().class;
         let coverage = &facts.dynamic.coverage;
         let instructions = text::metrics(facts).map_or(0, |metrics| metrics.classes.total);
         let covered = text::share(coverage.instructions_run, coverage.instructions);
@@ -91,20 +90,41 @@ impl Ran {
             Validity::Valid if facts.run.is_none() => Some("it did not run".to_owned()),
             Validity::Valid if instructions == 0 => Some("nothing of it was executed".to_owned()),
             Validity::Valid => {
-                let needed = if ended(facts) { classes.ended_coverage } else { classes.enough_coverage };
-                let little = covered < needed && instructions < classes.enough_instructions;
-                let figures = || {
-                    format!(
-                        "too little of it ran: {} instructions, {} of the code",
-                        text::grouped(instructions),
-                        text::percent(covered)
-                    )
-                };
-                little.then(figures)
+                unseen(facts).or_else(|| (covered < needed(facts, instructions)).then(|| too_little(instructions, covered)))
             }
         };
         Self { enough: lack.is_none(), instructions, coverage: covered, blocks, lack }
     }
+}
+
+/// The share of the code that must have run.
+fn needed(facts: &Facts<'_>, instructions: u64) -> f64 {
+    let classes = &builtin().class;
+    let is_stuck =
+        facts.run.is_some_and(|run| run.entries.iter().any(|entry| entry.kind == EntryKind::Main && entry.stalled_in.is_some()));
+    let mut needed = classes.enough_coverage;
+    if ended(facts) {
+        needed = needed.min(classes.ended_coverage);
+    }
+    if !is_stuck && instructions >= classes.busy_instructions {
+        needed = needed.min(classes.busy_coverage);
+    }
+    if facts.dynamic.coverage.instructions_run >= classes.enough_places { 0.0 } else { needed }
+}
+
+/// What the run did and nobody saw: it never came up, or made more host calls than were kept.
+fn unseen(facts: &Facts<'_>) -> Option<String> {
+    let run = facts.run?;
+    let is_down =
+        |entry: &Entry| entry.kind == EntryKind::Start && !matches!(entry.end, EntryEnd::Returned | EntryEnd::Exited { .. });
+    if run.entries.iter().any(is_down) {
+        return Some("it did not get beyond its start function".to_owned());
+    }
+    (run.calls_cut > 0).then(|| format!("{} were not logged", text::plural(run.calls_cut, "host call")))
+}
+
+fn too_little(instructions: u64, covered: f64) -> String {
+    format!("too little of it ran: {} instructions, {} of the code", text::grouped(instructions), text::percent(covered))
 }
 
 /// Whether a program came to its end: it said so, or its `_start` returned. A `main` that returns may only have set up what a page calls later.

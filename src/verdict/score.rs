@@ -1,6 +1,7 @@
 //! The score: weights of the pieces of evidence, saturating within a kind and over all kinds.
 //!
-//! Within a kind (a family, else the first two parts of a namespace) the weightiest counts whole, the next half, the next a quarter, …; kinds
+//! Within a kind (a family, else the first two parts of a namespace) the weightiest counts whole, each further one a part of what the one before did
+//! (`decay`); kinds
 //! combine as independent probabilities do. So ten weak hits of one kind stay weak, no sum leaves 0 to 100, and evidence that is added never
 //! makes a score smaller. There are no negative weights: what speaks for a sample is easily had by a hostile one.
 
@@ -110,8 +111,10 @@ fn of_rule(weights: &Weights, rule: &Match) -> Option<Piece> {
     let points = (base * f64::from(rule.confidence.min(100)) / 100.0 * run * implied * namespace.factor).min(cap);
     let group = two_parts(&rule.namespace);
     let family = rule.family.as_deref().map(|family| weights.base_family(family).to_owned());
+    // Words can be in any text about malware. Only together with what the code does or is do they make more than an unwanted program.
+    let is_hostile = namespace.hostile && (rule.dynamic || !rests_on_words(&rule.evidence));
     let is_strong =
-        namespace.hostile && rule.severity >= weights.class.strong_severity && rule.confidence >= weights.class.strong_confidence;
+        is_hostile && rule.severity >= weights.class.strong_severity && rule.confidence >= weights.class.strong_confidence;
     let reason = Reason { text: sentence(rule), from: rule.name.clone(), weight: 0, dynamic: rule.dynamic };
     Some(Piece {
         reason,
@@ -120,7 +123,7 @@ fn of_rule(weights: &Weights, rule: &Match) -> Option<Piece> {
         cap,
         family,
         strong: is_strong.then(|| group.to_owned()),
-        hostile: namespace.hostile && rule.severity >= 2,
+        hostile: is_hostile && rule.severity >= 2,
     })
     .filter(|piece| piece.points > 0.0)
 }
@@ -150,6 +153,18 @@ fn of_finding(weights: &Weights, finding: &Finding) -> Option<Piece> {
         strong: None,
         hostile: false,
     })
+}
+
+/// Whether all that was found are strings and names that the sample chose itself; what it imports is what it can do.
+fn rests_on_words(evidence: &Evidence) -> bool {
+    const WORDS: [&str; 7] = ["string", "substring", "export", "function-name", "not", "section", "count(string"];
+    match &evidence.parts[..] {
+        [] if evidence.statement == "optional" => true,
+        [] => {
+            WORDS.iter().any(|word| evidence.statement.strip_prefix(word).is_some_and(|rest| rest.starts_with([':', '(', ')'])))
+        }
+        parts => parts.iter().all(rests_on_words),
+    }
 }
 
 fn two_parts(namespace: &str) -> &str {

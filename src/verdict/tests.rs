@@ -449,7 +449,7 @@ fn every_class_has_its_evidence() {
         (verdict.class, verdict.family)
     };
     let miner = Some("miner");
-    let cases: [(&str, Change, Class, Option<&str>); 13] = [
+    let cases: [(&str, Change, Class, Option<&str>); 15] = [
         ("nothing against it", |_| {}, Class::Clean, None),
         ("did not run", |case| case.run = None, Class::Undecided, None),
         ("ran no instruction", |case| case.ran().total = 0, Class::Undecided, None),
@@ -465,11 +465,22 @@ fn every_class_has_its_evidence() {
             None,
         ),
         (
-            "covers little and works much",
-            |case| (case.dynamic.coverage.instructions, case.ran().total) = (100_000, 2_000_000),
+            "covers some of it and works much",
+            |case| {
+                (case.dynamic.coverage.instructions, case.ran().total) = (case.dynamic.coverage.instructions_run * 16, 2_000_000)
+            },
             Class::Clean,
             None,
         ),
+        (
+            "covers little and idles",
+            |case| {
+                (case.dynamic.coverage.instructions, case.ran().total) = (case.dynamic.coverage.instructions_run * 200, 2_000_000)
+            },
+            Class::Undecided,
+            None,
+        ),
+        ("did more than was logged", |case| case.run.as_mut().expect("it ran").calls_cut = 1, Class::Undecided, None),
         ("invalid", |case| case.view.validity = Validity::Invalid { offset: 8, reason: "no".into() }, Class::Undecided, None),
         ("a strong rule of the run", |case| case.rules = vec![miner_rule(), miner_rule()], Class::Malicious, miner),
         (
@@ -680,12 +691,11 @@ fn findings_of_the_run() {
     let change = |path: &str| sandbox::FileChange {
         path: path.into(),
         change: "changed".into(),
-        to: None,
         size_before: Some(4096),
         size_after: Some(4096),
         entropy_before: Some(4.1),
         entropy_after: Some(7.9),
-        sha256: None,
+        ..sandbox::FileChange::default()
     };
     let run = case.run.as_mut().unwrap();
     run.files = vec![change("/home/a"), change("/home/b")];

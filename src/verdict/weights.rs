@@ -50,8 +50,10 @@ pub(super) struct ClassTable {
     pub(super) strong_confidence: u8,
     pub(super) independent_static: usize,
     pub(super) enough_coverage: f64,
-    pub(super) enough_instructions: u64,
     pub(super) ended_coverage: f64,
+    pub(super) busy_coverage: f64,
+    pub(super) busy_instructions: u64,
+    pub(super) enough_places: u64,
 }
 
 /// What a rule weighs.

@@ -4,12 +4,13 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Instant,
 };
 
 use wasmspoor::{
     Limit,
-    sandbox::{self, Drive, EntryEnd, Options, Run, Status},
+    sandbox::{self, Drive, EntryEnd, Options, Persona, Run, Status},
 };
 
 fn shared(path: &str) -> Option<PathBuf> {
@@ -85,9 +86,8 @@ fn conforms(wasm: &Path) -> Result<(), String> {
         Ok(text) => serde_json::from_str(&text).unwrap(),
         Err(_) => Expectation::default(),
     };
-    let mut options = Options::default();
+    let mut options = Options::default().with_persona(Arc::new(Persona::bare()));
     options.drive = Drive::None;
-    options.decoys = false;
     options.args = std::iter::once(name).chain(expected.args).collect();
     options.env = expected.env.into_iter().collect();
     options.preopens.clear();

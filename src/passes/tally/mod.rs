@@ -18,7 +18,6 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::{
     module::{BlockIndex, Code, Exit, FuncIndex, Module, Opcode, cfg::Cfg},
-    sandbox::MAX_CALLS,
     trace::{CallKind, End, FuncKey, HostCall, InstanceIndex, RanFunction, Record, Run, Trace, Visitor},
 };
 
@@ -141,6 +140,9 @@ pub(super) struct Tally {
     stillborn: HashSet<u64>,
     /// Invocations so far.
     invocations: u64,
+    /// Numbers of the host calls whose sites are kept, and host calls so far.
+    logged: Vec<u64>,
+    host_calls: u64,
     /// For each top-level invocation, whether a limit stopped it, in a host function too.
     stopped: Vec<bool>,
     /// A function that was invoked and is loaded next.
@@ -150,7 +152,8 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Ready to replay `trace`. `stopped` has an element for each entry point whose metrics are kept: whether a limit stopped it.
-    pub(super) fn new(trace: &Trace, stopped: Vec<bool>) -> Self {
+    /// `logged` are the numbers of the host calls whose sites are kept.
+    pub(super) fn new(trace: &Trace, stopped: Vec<bool>, logged: Vec<u64>) -> Self {
         let hosts: Vec<_> = trace.hosts.keys().copied().collect();
         Self {
             blocks: Vec::new(),
@@ -164,7 +167,9 @@ impl Tally {
             sites: HashMap::new(),
             invoked: HashMap::new(),
             calls_cut: 0,
-            call_sites: Vec::new(),
+            call_sites: Vec::with_capacity(logged.len()),
+            logged,
+            host_calls: 0,
             paths: Paths::default(),
             stack: Stack::default(),
             entries: Entries::new(hosts.len(), stopped.len()),
@@ -370,9 +375,10 @@ impl Visitor for Tally {
         if self.entries.host_call(position) {
             self.order.push(callee);
         }
-        if self.call_sites.len() < MAX_CALLS {
+        if self.logged.get(self.call_sites.len()) == Some(&self.host_calls) {
             self.call_sites.push(run.and_then(|run| Some(Place { func: run.function().index(), offset: run.offset()? })));
         }
+        self.host_calls += 1;
         self.paths.step(callee);
         self.stack.push(Frame { site, group, callee, is_tail: call.is_tail });
     }

@@ -8,12 +8,13 @@ use std::{
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
 use crate::{
-    report::{Names, escape::clip, ndjson::snake},
-    sandbox::{Entry, EntryEnd},
+    categories::{self, Level},
+    report::{Connection, Names, escape::clip, ndjson::snake},
+    sandbox::{Entry, EntryEnd, TokenUse},
     verdict::Correlation,
 };
 
-use super::{Level, Printer, grouped};
+use super::{Level as Detail, Printer, grouped};
 
 /// No lines but the one below the header: rows are short, and a terminal is low.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
@@ -27,7 +28,10 @@ pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()
     findings(printer)?;
     entries(printer)?;
     host_calls(printer)?;
+    wasi(printer)?;
     files(printer)?;
+    connections(printer)?;
+    honeytokens(printer)?;
     loops(printer)?;
     functions(printer)?;
     constants(printer)?;
@@ -67,7 +71,7 @@ fn attack<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 
 fn capabilities<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     // A rule that a shown one implies says nothing new.
-    let all = printer.options.level >= Level::Verbose;
+    let all = printer.options.level >= Detail::Verbose;
     let rules: Vec<_> = printer.report.rules.iter().filter(|rule| all || !rule.implied).collect();
     let rows = rules.iter().map(|rule| {
         let count = if rule.count > 1 { format!(" ({} matches)", grouped(rule.count)) } else { String::new() };
@@ -148,6 +152,59 @@ fn host_calls<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     table(printer, "Host calls", &["function", "calls", "answered by", "made up"], list.len(), rows)
 }
 
+/// WASI calls as a matrix of levels and groups; with more asked for also as sequences, and where the telling ones were made.
+fn wasi<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let Some(profiles) = &printer.report.wasi else { return Ok(()) };
+    let groups: Vec<_> = profiles.run.groups().collect();
+    let mut header = vec!["level".to_owned()];
+    header.extend(groups.iter().map(|&group| format!("{group} {}", categories::group_name(group))));
+    header.push("meaning".to_owned());
+    let header: Vec<_> = header.iter().map(String::as_str).collect();
+    let row = |level: Level| {
+        let calls = groups.iter().map(|&group| profiles.run.cell(level, group));
+        let cells = calls.map(|calls| if calls == 0 { String::new() } else { grouped(calls) });
+        let (level, meaning) = (level.to_string(), categories::meaning(Some(level)).to_owned());
+        std::iter::once(level).chain(cells).chain([meaning]).collect::<Vec<_>>()
+    };
+    let occurs = |level: &Level| groups.iter().any(|&group| profiles.run.cell(*level, group) > 0);
+    let mut rows: Vec<_> = Level::ALL.into_iter().filter(occurs).map(row).collect();
+    if profiles.run.unknown() > 0 {
+        let mut row = vec![format!("U {}", grouped(profiles.run.unknown()))];
+        row.resize(groups.len() + 1, String::new());
+        row.push(categories::meaning(None).to_owned());
+        rows.push(row);
+    }
+    table(printer, "WASI calls by risk level and function group", &header, rows.len(), rows.into_iter())?;
+    if printer.options.level < Detail::Verbose {
+        return Ok(());
+    }
+    let entries = printer.report.entries.iter().zip(&profiles.entries).filter(|(_, profile)| profile.calls > 0);
+    let rows: Vec<_> = entries.map(|(entry, profile)| vec![entry.entry.name.clone(), sequence(profile)]).collect();
+    table(printer, "WASI calls in their order", &["entry point", "categories"], rows.len(), rows.into_iter())?;
+    let names = &printer.names;
+    let rows = profiles.sites.iter().map(|site| {
+        let place = site.site.map_or_else(String::new, |place| names.place(place));
+        vec![site.category.clone(), site.function.clone(), grouped(site.calls), place]
+    });
+    let rows: Vec<_> = rows.collect();
+    table(
+        printer,
+        "Where WASI calls of the levels A, B and C were made",
+        &["category", "function", "calls", "place"],
+        rows.len(),
+        rows.into_iter(),
+    )
+}
+
+/// The categories of an entry point, equal ones in a row with their number.
+fn sequence(profile: &categories::Profile) -> String {
+    let step = |step: &categories::Step| match step.calls {
+        1 => step.category.clone(),
+        calls => format!("{}×{}", step.category, grouped(calls)),
+    };
+    profile.sequence.iter().map(step).collect::<Vec<_>>().join(" ")
+}
+
 fn files<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let list = printer.report.files;
     let rows = list.iter().map(|file| {
@@ -166,6 +223,31 @@ fn files<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
+}
+
+fn connections<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let list = &printer.report.connections;
+    let row = |used: &Connection<'_>| {
+        vec![used.name.to_owned(), grouped(used.sent_bytes), grouped(used.received_bytes), used.sha256.clone()]
+    };
+    let rows: Vec<_> = list.iter().map(row).collect();
+    table(
+        printer,
+        "Connections (none of them real)",
+        &["socket", "sent", "received", "sha256 of what was sent"],
+        rows.len(),
+        rows.into_iter(),
+    )
+}
+
+fn honeytokens<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let list = printer.report.honeytokens;
+    let row = |token: &TokenUse| {
+        let leaks = token.leaks.iter().map(|leak| format!("{} ({})", leak.to, leak.encoding));
+        let what = if token.read > 0 { "read" } else { "opened" };
+        vec![token.name.clone(), format!("{what} in {}", token.touched_in.join(", ")), leaks.collect::<Vec<_>>().join(", ")]
+    };
+    table(printer, "Honeytokens touched", &["bait", "touched", "its bytes went to"], list.len(), list.iter().map(row))
 }
 
 fn loops<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {

@@ -10,7 +10,7 @@ mod leaf;
 mod sequence;
 mod shape;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::passes::Place;
 
@@ -104,13 +104,20 @@ pub(super) fn evaluate(
 
 /// Marks the matches that only serve another one.
 fn mark_implied(matches: &mut [Match], rules: &[Rule], targets: &HashMap<String, Vec<usize>>) {
-    let mut used = std::collections::BTreeSet::new();
+    // What is used, with the weightiest of those that use it: a rule of no weight must not take any from what it builds on.
+    let weight = |found: &Match| (found.severity, found.confidence);
+    let mut used = BTreeMap::new();
     for found in matches.iter() {
-        collect_used(&found.evidence, rules, targets, &found.name, &mut used);
+        let mut by_this = BTreeSet::new();
+        collect_used(&found.evidence, rules, targets, &found.name, &mut by_this);
+        for name in by_this {
+            let by = used.entry(name).or_insert(weight(found));
+            *by = weight(found).max(*by);
+        }
     }
-    let is_lib = |name: &str| rules.iter().any(|rule| rule.meta.lib && rule.meta.name == name);
+    let libs: HashSet<_> = rules.iter().filter(|rule| rule.meta.lib).map(|rule| &rule.meta.name).collect();
     for found in matches {
-        found.implied = used.contains(&found.name) || is_lib(&found.name);
+        found.implied = used.get(&found.name).is_some_and(|by| *by >= weight(found)) || libs.contains(&found.name);
     }
 }
 
@@ -119,7 +126,7 @@ fn collect_used(
     rules: &[Rule],
     targets: &HashMap<String, Vec<usize>>,
     own: &str,
-    used: &mut std::collections::BTreeSet<String>,
+    used: &mut BTreeSet<String>,
 ) {
     if let Some(target) = evidence.statement.strip_prefix("match: ") {
         let target = target.split(" = ").next().unwrap_or_default();

@@ -7,10 +7,15 @@
 //! Each call has a budget of its own, in work that does not depend on the machine.
 
 mod args;
+mod candidates;
 mod names;
 mod rank;
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeSet,
+    rc::Rc,
+    sync::{Mutex, PoisonError},
+};
 
 use crate::{
     module::FuncIndex,
@@ -19,8 +24,8 @@ use crate::{
 
 use self::{
     args::{Material, PATTERNS},
+    candidates::{Candidate, Choice},
     names::Role,
-    rank::Ranking,
 };
 use super::{
     state::State,
@@ -30,8 +35,6 @@ use super::{
 
 /// Exports that are driven with made-up arguments.
 const DRIVEN: usize = 64;
-/// Exports that are driven early because their type is that of one that makes an object.
-const GIVERS: usize = 16;
 /// Work below which an export with loops has done next to nothing.
 const LITTLE: u64 = 20_000;
 /// Work without a host call after which an entry that was stopped counts as stalled.
@@ -50,6 +53,8 @@ pub(super) struct Driver<'o> {
     options: &'o Options,
     state: &'o Mutex<State>,
     layout: Layout,
+    /// The exported functions, in the module's order.
+    candidates: Rc<[Candidate]>,
     entries: Vec<Entry>,
     limitations: Vec<String>,
     material: Material,
@@ -57,22 +62,11 @@ pub(super) struct Driver<'o> {
     clock_struck: u32,
 }
 
-/// An export that may be driven.
-#[derive(Debug)]
-struct Candidate {
-    name: String,
-    func: FuncIndex,
-    params: Vec<Type>,
-    gives: bool,
-    gives_nothing: bool,
-    role: Role,
-    loops: u64,
-}
-
 impl<'o> Driver<'o> {
     pub(super) fn new(session: Session, options: &'o Options, state: &'o Mutex<State>, layout: Layout) -> Self {
-        let (entries, limitations) = (Vec::new(), Vec::new());
-        Self { session, options, state, layout, entries, limitations, material: Material::default(), clock_struck: 0 }
+        let (entries, limitations, candidates) = (Vec::new(), Vec::new(), Rc::default());
+        let material = Material::default();
+        Self { session, options, state, layout, candidates, entries, limitations, material, clock_struck: 0 }
     }
 
     /// Runs the start function and the exports.
@@ -80,6 +74,7 @@ impl<'o> Driver<'o> {
         let is_up = self.start();
         if is_up {
             self.place();
+            self.candidates = candidates::all(&self.session).into();
             self.initialize();
             self.drive();
         }
@@ -106,7 +101,7 @@ impl<'o> Driver<'o> {
 
     /// Puts into memory of the sample's own what its host would have put into an imported one.
     fn place(&mut self) {
-        if !self.session.module().imports().iter().any(|import| import.kind == crate::module::ItemKind::Memory) {
+        if !candidates::imports_memory(&self.session) {
             for (address, bytes) in self.layout.contents(self.session.memory_len()) {
                 // A memory too small for it does not get it.
                 _ = self.session.write_memory(address, &bytes);
@@ -116,26 +111,17 @@ impl<'o> Driver<'o> {
 
     /// Calls the constructors, unless the program's `_start` does so itself.
     fn initialize(&mut self) {
-        let candidates = self.candidates();
+        let candidates = Rc::clone(&self.candidates);
         if candidates.iter().any(|candidate| candidate.name == "_start") {
             return;
         }
         let named = |candidate: &Candidate| candidate.role == Role::Initialize && candidate.params.is_empty();
-        let minified = self.minified_constructors(&candidates).filter(|_| !candidates.iter().any(named));
+        let minified = candidates::minified_constructors(&self.session, &candidates).filter(|_| !candidates.iter().any(named));
         for (position, candidate) in candidates.iter().enumerate() {
             if named(candidate) || minified == Some(position) {
                 self.call(candidate, EntryKind::Initialize, Vec::new(), false);
             }
         }
-    }
-
-    /// The constructors of a module whose names were minified: Emscripten exports them first, as a function of nothing.
-    fn minified_constructors(&self, candidates: &[Candidate]) -> Option<usize> {
-        let is_short = |name: &str| name.len() <= 2;
-        let imports = self.session.module().imports();
-        let is_minified = !imports.is_empty() && imports.iter().all(|import| is_short(&import.name) && is_short(&import.module));
-        let first = candidates.first().filter(|first| is_short(&first.name) && first.params.is_empty() && first.gives_nothing);
-        first.filter(|_| is_minified).map(|_| 0)
     }
 
     /// The program, and the others as the options say.
@@ -146,28 +132,22 @@ impl<'o> Driver<'o> {
         if let Drive::Name(name) = &self.options.drive {
             return self.named(name, None);
         }
-        let candidates = self.candidates();
-        let ran =
-            candidates.iter().filter(|candidate| candidate.role == Role::Main).min_by_key(|candidate| main_order(candidate));
-        let is_command = ran.is_some_and(|main| main.name == "_start");
-        if let Some(main) = ran {
+        let candidates = Rc::clone(&self.candidates);
+        if let Some(main) = candidates::program(&candidates) {
             let args = self.main_args(&main.params);
             self.call(main, EntryKind::Main, args, false);
         }
-        let is_done = is_command
-            && self.entries.last().is_some_and(|entry| {
-                matches!(entry.end, EntryEnd::Returned | EntryEnd::Exited { .. } | EntryEnd::Stopped { .. })
-            });
         match self.options.drive {
             Drive::None | Drive::Name(_) => {}
-            Drive::Auto if is_done => {}
-            Drive::Auto | Drive::Exports => self.others(candidates),
+            Drive::Auto => self.others(false, DRIVEN),
+            Drive::Exports => self.others(true, usize::MAX),
         }
     }
 
     /// The export that the user named, with the user's arguments or made-up ones.
     fn named(&mut self, name: &str, args: Option<Vec<Value>>) {
-        let Some(candidate) = self.candidates().into_iter().find(|candidate| candidate.name == name) else {
+        let candidates = Rc::clone(&self.candidates);
+        let Some(candidate) = candidates.iter().find(|candidate| candidate.name == name) else {
             self.limitations.push(format!("there is no exported function `{name}`"));
             return;
         };
@@ -176,54 +156,30 @@ impl<'o> Driver<'o> {
             self.make_page();
         }
         let args = args.unwrap_or_else(|| args::make(&candidate.params, 0, self.material));
-        self.call(&candidate, EntryKind::Main, args, made_up && !candidate.params.is_empty());
+        self.call(candidate, EntryKind::Main, args, made_up && !candidate.params.is_empty());
     }
 
-    /// Drives the exports that are neither the program nor the toolchain's.
-    fn others(&mut self, mut candidates: Vec<Candidate>) {
-        let done = self.minified_constructors(&candidates).map(|position| candidates[position].func);
-        candidates.retain(|candidate| !matches!(candidate.role, Role::Initialize | Role::Main | Role::Runtime));
-        // An import that is exported again is no code of the sample's.
-        let imported = self.session.module().imported_functions();
-        candidates.retain(|candidate| Some(candidate.func) != done && candidate.func.0 >= imported);
-        if candidates.is_empty() {
-            return;
-        }
-        self.rank(&mut candidates);
-        let left = candidates.len().saturating_sub(DRIVEN);
-        candidates.truncate(DRIVEN);
-        if candidates.iter().any(|candidate| !candidate.params.is_empty()) {
+    /// Drives the exports that were not called yet. Whatever the program did, what it exports besides may be what its page calls.
+    fn others(&mut self, is_all: bool, most: usize) {
+        // A start function that is exported too is called again, as a page would.
+        let called = self.entries.iter().filter(|entry| entry.kind != EntryKind::Start).filter_map(|entry| entry.func);
+        let called: BTreeSet<_> = called.collect();
+        let Choice { chosen, left } = candidates::choose(&self.session, &self.candidates, &called, is_all, most);
+        if chosen.iter().any(|candidate| !candidate.params.is_empty()) {
             self.make_page();
         }
         let mut driven = 0;
-        for candidate in &candidates {
+        for candidate in &chosen {
             if self.is_over() {
                 break;
             }
             self.try_out(candidate);
             driven += 1;
         }
-        let not_driven = left + candidates.len() - driven;
+        let not_driven = left + chosen.len() - driven;
         if not_driven > 0 {
             self.limitations.push(format!("{not_driven} exported functions were not called"));
         }
-    }
-
-    /// Puts the candidates in the order in which they are called.
-    fn rank(&self, candidates: &mut [Candidate]) {
-        let module = self.session.module();
-        let mut ranking = Ranking::new(module.bytes(), module.imported_functions());
-        let mut givers = 0;
-        for candidate in &mut *candidates {
-            candidate.loops = ranking.loops(candidate.func);
-            let gives = candidate.role == Role::Other && candidate.params.is_empty() && candidate.gives;
-            if gives && givers < GIVERS {
-                givers += 1;
-                candidate.role = Role::Create;
-            }
-        }
-        // Stable: the module's order decides between equals.
-        candidates.sort_by_key(|candidate| (candidate.role, std::cmp::Reverse(candidate.loops)));
     }
 
     /// Calls an export with made-up arguments; with others if it has loops and did next to nothing.
@@ -237,7 +193,7 @@ impl<'o> Driver<'o> {
             };
             self.call(candidate, EntryKind::Export, args, !candidate.params.is_empty());
             let (after, _) = self.session.work();
-            let did_little = after - before < LITTLE && candidate.loops > 0 && candidate.role == Role::Other;
+            let did_little = after - before < LITTLE && candidate.reach.loops > 0 && candidate.role == Role::Other;
             if !did_little || candidate.params.is_empty() || self.is_over() {
                 break;
             }
@@ -259,14 +215,12 @@ impl<'o> Driver<'o> {
 
     /// Finds room for the page of made-up input: from the sample's own allocator, or at the end of its memory.
     fn make_page(&mut self) {
-        let allocator = self.candidates().into_iter().find(|candidate| {
-            names::ALLOCATORS.contains(&candidate.name.as_str()) && candidate.params == [Type::I32] && candidate.gives
-        });
+        let candidates = Rc::clone(&self.candidates);
         let size = args::PAGE;
         let len = self.session.memory_len();
         self.material.page = len.saturating_sub(u64::from(size)).min(u64::from(u32::MAX)) as u32;
-        if let Some(allocator) = allocator {
-            self.call(&allocator, EntryKind::Export, vec![Value::I32(size as i32)], true);
+        if let Some(allocator) = candidates::allocator(&candidates) {
+            self.call(allocator, EntryKind::Export, vec![Value::I32(size as i32)], true);
             if let Some(Entry { results, end: EntryEnd::Returned, .. }) = self.entries.last()
                 && let Some(&Value::I32(address @ 1..)) = results.first()
                 && address as u64 + u64::from(size) <= len
@@ -304,20 +258,6 @@ impl<'o> Driver<'o> {
             Some(()) => vec![Value::I32(argc as i32), Value::I32(base as i32)],
             None => vec![Value::I32(0), Value::I32(0)],
         }
-    }
-
-    /// The exported functions, in the module's order.
-    fn candidates(&self) -> Vec<Candidate> {
-        let module = self.session.module();
-        let functions = module.exports().iter().filter_map(|export| Some((export, export.func?)));
-        let candidates = functions.filter_map(|(export, func)| {
-            let params = self.session.params(&export.name)?;
-            let results = module.func_type(func)?.results();
-            let gives = results == [crate::module::ValType::I32];
-            let (name, role) = (export.name.to_string(), names::role(&export.name));
-            Some(Candidate { name, func, params, gives, gives_nothing: results.is_empty(), role, loops: 0 })
-        });
-        candidates.collect()
     }
 
     fn call(&mut self, candidate: &Candidate, kind: EntryKind, args: Vec<Value>, made_up: bool) {
@@ -408,11 +348,6 @@ impl<'o> Driver<'o> {
         let statuses = self.entries.iter().map(|entry| status_of(&entry.end));
         statuses.max_by_key(rank).unwrap_or(Status::NothingRan)
     }
-}
-
-/// `_start` goes before the others, and of those the one that the toolchain calls.
-fn main_order(candidate: &Candidate) -> (bool, usize, usize) {
-    (candidate.name != "_start", candidate.name.trim_start_matches('_').len(), candidate.name.len())
 }
 
 fn status_of(end: &EntryEnd) -> Status {

@@ -1,5 +1,7 @@
 //! What an export is, by its name.
 
+use std::{collections::HashMap, sync::LazyLock};
+
 use crate::sandbox::glob;
 
 /// What an export is for, as far as its name says.
@@ -17,7 +19,7 @@ pub(super) enum Role {
     Other,
     /// Undoes what was made.
     Destroy,
-    /// Of the toolchain or the C library: says nothing about the sample.
+    /// Named like the toolchain's or the C library's. A name proves nothing, so these are only called last.
     Runtime,
 }
 
@@ -170,12 +172,26 @@ const ROLES: &[(Role, &[&str])] = &[
     (Role::Set, &["set*", "*_set*", "load*", "*config*", "*fromHex*", "*seed*"]),
 ];
 
+/// The rows by name, and those with stars: a module may export half a million names.
+struct Index {
+    exact: HashMap<&'static str, usize>,
+    globs: Vec<(usize, &'static str)>,
+}
+
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let rows = ROLES.iter().enumerate().flat_map(|(row, (_, patterns))| patterns.iter().map(move |&pattern| (row, pattern)));
+    let (globs, exact): (Vec<_>, Vec<_>) = rows.partition(|(_, pattern)| pattern.contains('*'));
+    Index { exact: exact.into_iter().map(|(row, name)| (name, row)).collect(), globs }
+});
+
 /// The role of an export.
 pub(super) fn role(name: &str) -> Role {
     let bare = name.trim_start_matches('_');
-    let is_named = |pattern: &&&str| glob::matches(pattern, bare);
-    let row = ROLES.iter().find(|(_, patterns)| patterns.iter().find(is_named).is_some());
-    row.map_or(Role::Other, |&(role, _)| role)
+    let index = &*INDEX;
+    let exact = index.exact.get(bare).copied().unwrap_or(ROLES.len());
+    let glob = index.globs.iter().take_while(|(row, _)| *row < exact).find(|(_, pattern)| glob::matches(pattern, bare));
+    let row = glob.map_or(exact, |&(row, _)| row);
+    ROLES.get(row).map_or(Role::Other, |&(role, _)| role)
 }
 
 /// Exports that give memory for a number of bytes.
@@ -202,6 +218,9 @@ mod tests {
             ("_setJob", Role::Set),
             ("_mLoop", Role::Other),
             ("JeUKBrsNBa", Role::Other),
+            ("new", Role::Runtime),
+            ("emscripten_step", Role::Runtime),
+            ("snprintf", Role::Runtime),
         ] {
             assert_eq!(role(name), expected, "{name}");
         }

@@ -1,15 +1,13 @@
-//! How much work an export may do: the loops in the functions that it reaches.
+//! How much work an export may do: the loops in the functions that it reaches, and whether it reaches the host.
 //!
 //! One pass over the code, without keeping it. Functions of the table count too, at a quarter, where a function calls indirectly: which of
-//! them it calls is not known here.
-
-use std::collections::HashMap;
+//! them it calls is not known here. Bounded by [`STEPS`], whatever the module holds; what is beyond counts nothing.
 
 use wasmparser::{ElementItems, Operator, Parser, Payload};
 
 use crate::module::FuncIndex;
 
-/// Calls followed for all exports together.
+/// Functions and calls followed for all exports together.
 const STEPS: usize = 4_000_000;
 
 /// What a function holds.
@@ -20,12 +18,25 @@ struct Body {
     calls_indirectly: bool,
 }
 
+/// What an export reaches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// Loops by direct calls, in quarters; those of the table's functions add one each where something calls indirectly.
+    pub(super) loops: u64,
+    /// Whether direct calls lead to a loop or to the host.
+    pub(super) is_busy: bool,
+}
+
 /// The code of a module, as far as ranking needs it.
 #[derive(Debug, Default)]
 pub(super) struct Ranking {
     imported: u32,
     bodies: Vec<Body>,
-    in_table: Vec<u32>,
+    /// Loops that the functions of all element segments reach.
+    table_loops: u64,
+    /// The round in which a function was seen last.
+    seen: Vec<u32>,
+    round: u32,
     steps: usize,
 }
 
@@ -33,53 +44,73 @@ impl Ranking {
     /// Reads the code. What is not well-formed counts nothing: the engine has refused it before.
     pub(super) fn new(wasm: &[u8], imported: u32) -> Self {
         let mut ranking = Self { imported, ..Self::default() };
+        let mut in_table = Vec::new();
         for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
             match payload {
-                Payload::ElementSection(segments) => segments.into_iter().flatten().for_each(|segment| ranking.segment(segment)),
+                Payload::ElementSection(segments) => {
+                    for segment in segments.into_iter().flatten() {
+                        if let ElementItems::Functions(functions) = segment.items {
+                            in_table.extend(functions.into_iter().flatten());
+                        }
+                    }
+                }
                 Payload::CodeSectionEntry(body) => ranking.bodies.push(read(&body)),
                 _ => {}
             }
         }
+        ranking.seen = vec![0; ranking.bodies.len()];
+        in_table.sort_unstable();
+        in_table.dedup();
+        ranking.table_loops = ranking.walk(in_table, |_| {}).loops;
         ranking
     }
 
-    fn segment(&mut self, segment: wasmparser::Element<'_>) {
-        if let ElementItems::Functions(functions) = segment.items {
-            self.in_table.extend(functions.into_iter().flatten());
-        }
+    /// What `func` reaches.
+    pub(super) fn reach(&mut self, func: FuncIndex) -> Reach {
+        let Walk { loops, calls_host, calls_indirectly } = self.walk(vec![func.0], |_| {});
+        let table = if calls_indirectly { self.table_loops } else { 0 };
+        Reach { loops: loops.saturating_mul(4).saturating_add(table), is_busy: loops > 0 || calls_host }
     }
 
-    /// Loops that `func` reaches, in quarters.
-    pub(super) fn loops(&mut self, func: FuncIndex) -> u64 {
-        let mut seen = HashMap::new();
-        let (mut loops, is_indirect) = self.reach(&[func.0], &mut seen);
-        loops *= 4;
-        if is_indirect {
-            let table = std::mem::take(&mut self.in_table);
-            loops += self.reach(&table, &mut seen).0;
-            self.in_table = table;
-        }
-        loops
+    /// The functions that `func` reaches by direct calls, itself among them.
+    pub(super) fn reached(&mut self, func: FuncIndex) -> Vec<FuncIndex> {
+        let mut reached = Vec::new();
+        self.walk(vec![func.0], |func| reached.push(FuncIndex(func)));
+        reached
     }
 
-    /// Loops of `from` and what they call, leaving out what was seen; and whether any calls indirectly.
-    fn reach(&mut self, from: &[u32], seen: &mut HashMap<u32, ()>) -> (u64, bool) {
-        let (mut loops, mut is_indirect) = (0, false);
-        let mut stack = from.to_vec();
+    /// Follows direct calls from the functions on `stack`.
+    fn walk(&mut self, mut stack: Vec<u32>, mut visit: impl FnMut(u32)) -> Walk {
+        let mut walk = Walk::default();
+        self.round += 1;
         while let Some(func) = stack.pop() {
-            if self.steps >= STEPS || seen.insert(func, ()).is_some() {
-                continue;
+            if self.steps >= STEPS {
+                break;
             }
-            let Some(body) = func.checked_sub(self.imported).and_then(|position| self.bodies.get(position as usize)) else {
+            self.steps += 1;
+            let Some(position) = func.checked_sub(self.imported).map(|position| position as usize) else {
+                walk.calls_host = true;
                 continue;
             };
-            self.steps += 1 + body.calls.len();
-            loops += body.loops;
-            is_indirect |= body.calls_indirectly;
+            let (Some(body), Some(seen)) = (self.bodies.get(position), self.seen.get_mut(position)) else { continue };
+            if std::mem::replace(seen, self.round) == self.round {
+                continue;
+            }
+            visit(func);
+            walk.loops += body.loops;
+            walk.calls_indirectly |= body.calls_indirectly;
             stack.extend_from_slice(&body.calls);
         }
-        (loops, is_indirect)
+        walk
     }
+}
+
+/// What a walk met.
+#[derive(Debug, Default)]
+struct Walk {
+    loops: u64,
+    calls_host: bool,
+    calls_indirectly: bool,
 }
 
 fn read(body: &wasmparser::FunctionBody<'_>) -> Body {
@@ -115,8 +146,24 @@ mod tests {
             (func $recursive (call $recursive) (loop)))"#;
         let wasm = wat::parse_str(text).unwrap();
         let mut ranking = Ranking::new(&wasm, 1);
-        let loops: Vec<_> = (1..6).map(|func| ranking.loops(FuncIndex(func))).collect();
-        assert_eq!(loops, [4, 8, 1, 0, 4]);
-        assert_eq!(ranking.loops(FuncIndex(0)) + ranking.loops(FuncIndex(99)), 0);
+        let reaches: Vec<_> =
+            (1..6).map(|func| ranking.reach(FuncIndex(func))).map(|reach| (reach.loops, reach.is_busy)).collect();
+        assert_eq!(reaches, [(4, true), (8, true), (1, false), (0, false), (4, true)]);
+        assert_eq!(ranking.reach(FuncIndex(99)), Reach::default());
+        assert_eq!(ranking.reached(FuncIndex(2)), [FuncIndex(2), FuncIndex(1)]);
+    }
+
+    #[test]
+    fn many_exports_over_a_large_table_take_bounded_time() {
+        let mut text = String::from("(module (table funcref (elem");
+        text.push_str(&" $f".repeat(20_000));
+        text.push_str(")) (func $f (loop)) ");
+        text.push_str(&"(func (call_indirect (i32.const 0)))".repeat(2_000));
+        text.push(')');
+        let wasm = wat::parse_str(&text).unwrap();
+        let mut ranking = Ranking::new(&wasm, 0);
+        let sum: u64 = (1..2_001).map(|func| ranking.reach(FuncIndex(func)).loops).sum();
+        assert_eq!(sum, 2_000);
+        assert!(ranking.steps < 10_000, "{}", ranking.steps);
     }
 }

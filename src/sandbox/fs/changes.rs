@@ -1,25 +1,48 @@
 //! What a run did to files: the tree at its end against the tree at its start.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
-use super::{Fs, Ino, Kind, Node, ROOT, path::PATH};
+use super::{Fs, Ino, Kind, Node, Origin, ROOT, gone::Lost, path::PATH};
 use crate::{module::view::entropy, sandbox::types::FileChange};
 
 /// Changes listed.
-const LISTED: usize = 10_000;
+pub(super) const LISTED: usize = 10_000;
+
+/// What contents are, in figures.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measure {
+    len: u64,
+    entropy: f64,
+    sha256: [u8; 32],
+}
+
+impl Measure {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self { len: bytes.len() as u64, entropy: entropy(bytes), sha256: Sha256::digest(bytes).into() }
+    }
+
+    fn hex(&self) -> String {
+        self.sha256.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
 
 /// The changes, by path, and how many more there are.
 #[derive(Debug, Default)]
 pub(in crate::sandbox) struct Changes {
     pub(in crate::sandbox) files: Vec<FileChange>,
     pub(in crate::sandbox) cut: u64,
+    /// Files whose contents were not kept.
+    pub(in crate::sandbox) contents_cut: u64,
 }
 
 impl Fs {
-    /// Lists the changes.
-    pub(in crate::sandbox) fn changes(&self) -> Changes {
+    /// Lists the changes, and takes the contents of what changed out of the tree.
+    pub(in crate::sandbox) fn changes(&mut self) -> Changes {
         let (here, too_deep) = self.paths();
         let mut changes: Vec<FileChange> = Vec::new();
         let mut seen = BTreeSet::new();
@@ -30,14 +53,18 @@ impl Fs {
         }
         let created = changes.iter().enumerate().filter(|(_, change)| change.change == "created");
         let created: BTreeMap<String, usize> = created.map(|(position, change)| (change.path.clone(), position)).collect();
-        let gone = (0..self.nodes.len()).map(Ino).filter(|ino| !seen.contains(ino));
-        for node in gone.map(|ino| self.get(ino)) {
-            lost(node, &created, &mut changes);
+        // What lies too deep to be listed is not gone; what is gone and still open has not been released.
+        let is_gone = |ino: &Ino| !seen.contains(ino) && self.get(*ino).links == 0 && !self.free.contains(ino);
+        let open: Vec<Ino> = (0..self.nodes.len()).map(Ino).filter(is_gone).collect();
+        open.into_iter().for_each(|ino| self.release(ino));
+        let contents_cut = self.gone.list.iter().filter(|lost| lost.is_cut).count() as u64;
+        for lost in mem::take(&mut self.gone.list) {
+            self::lost(lost, &created, &mut changes);
         }
-        changes.sort_by(|one, other| (&one.path, &one.change).cmp(&(&other.path, &other.change)));
-        let cut = too_deep + changes.len().saturating_sub(LISTED) as u64;
+        changes.sort_by(|one, other| (&one.path, &one.change, &one.sha256).cmp(&(&other.path, &other.change, &other.sha256)));
+        let cut = too_deep + self.gone.cut + changes.len().saturating_sub(LISTED) as u64;
         changes.truncate(LISTED);
-        Changes { files: changes, cut }
+        Changes { files: changes, cut, contents_cut }
     }
 
     /// Every path that is there, and how many were too long: directories can be moved into each other without end.
@@ -49,7 +76,7 @@ impl Fs {
                 continue;
             }
             if let Kind::Dir(names) = &self.get(ino).kind {
-                stack.extend(names.iter().map(|(name, &child)| (child, format!("{path}/{name}"))));
+                stack.extend(names.iter().map(|(name, child)| (child, format!("{path}/{name}"))));
             }
             paths.insert(path, ino);
         }
@@ -57,105 +84,150 @@ impl Fs {
     }
 
     /// What happened to a file that is there.
-    fn change_of(&self, path: &str, ino: Ino) -> Option<FileChange> {
-        let node = self.get(ino);
-        match &node.origin {
-            Some(origin) if origin.path != path => {
-                let change = change(&origin.path, "renamed", node);
-                Some(FileChange { to: Some(path.to_owned()), ..change })
-            }
-            Some(origin) => origin.before.is_some().then(|| change(path, "changed", node)),
-            None => node.is_new.then(|| change(&shown(path, node), "created", node)),
-        }
+    fn change_of(&mut self, path: &str, ino: Ino) -> Option<FileChange> {
+        let Node { kind, origin, trail, is_new, .. } = self.get_mut(ino);
+        let (name, to) = match origin {
+            Some(origin) if origin.path != path => ("renamed", Some(path.to_owned())),
+            Some(Origin { before: Some(_), .. }) => ("changed", None),
+            None if *is_new => ("created", None),
+            _ => return None,
+        };
+        let first = origin.as_ref().map_or_else(|| shown(path, kind), |origin| origin.path.clone());
+        let via = via(mem::take(trail), &first, to.as_deref());
+        Some(FileChange { to, via, ..change(first, name, origin.as_ref(), kind, true) })
     }
 }
 
 /// What happened to a file that is gone. If one that was made has its path now, that one replaced it.
-fn lost(node: &Node, created: &BTreeMap<String, usize>, changes: &mut Vec<FileChange>) {
-    let path = node.origin.as_ref().map_or(&node.path, |origin| &origin.path);
-    let lost = change(path, "deleted", node);
-    let successor = created.get(path).filter(|_| node.origin.is_some()).and_then(|&position| changes.get_mut(position));
+fn lost(lost: Lost, created: &BTreeMap<String, usize>, changes: &mut Vec<FileChange>) {
+    let Lost { path, trail, origin, mut kind, is_cut } = lost;
+    let first = origin.as_ref().map(|origin| origin.path.clone());
+    let successor = first.as_ref().and_then(|path| created.get(path)).and_then(|&position| changes.get_mut(position));
+    let shown = first.clone().unwrap_or_else(|| shown(&path, &kind));
+    let via = via(trail, &shown, None);
+    let mut change = change(shown, "deleted", origin.as_ref(), &mut kind, false);
+    if is_cut {
+        change.sha256 = None;
+    }
     match successor {
         Some(successor) => {
             successor.change = "changed".into();
-            (successor.size_before, successor.entropy_before) = (lost.size_before, lost.entropy_before);
+            (successor.size_before, successor.entropy_before) = (change.size_before, change.entropy_before);
+            successor.sha256_before = change.sha256_before;
         }
-        None => changes.push(FileChange { path: shown(path, node), size_after: None, entropy_after: None, ..lost }),
+        None => changes.push(FileChange { via, ..change }),
     }
 }
 
 /// Directories are shown with a slash.
-fn shown(path: &str, node: &Node) -> String {
-    let slash = if matches!(node.kind, Kind::Dir(_)) { "/" } else { "" };
+fn shown(path: &str, kind: &Kind) -> String {
+    let slash = if matches!(kind, Kind::Dir(_)) { "/" } else { "" };
     format!("{path}{slash}")
 }
 
-fn change(path: &str, change: &str, node: &Node) -> FileChange {
-    let bytes = match &node.kind {
-        Kind::File(bytes) => Some(bytes.as_slice()),
+/// The names between the first and the last.
+fn via(mut trail: Vec<String>, first: &str, last: Option<&str>) -> Vec<String> {
+    trail.retain(|path| path != first && Some(path.as_str()) != last);
+    trail
+}
+
+/// `is_there`: it has contents after the run.
+fn change(path: String, change: &str, origin: Option<&Origin>, kind: &mut Kind, is_there: bool) -> FileChange {
+    let contents = match kind {
+        Kind::File(bytes) => Some(mem::take(bytes)),
         _ => None,
     };
-    // A renamed file whose bytes nobody touched is what it was.
-    let measured = || bytes.map(|bytes| (bytes.len() as u64, entropy(bytes)));
-    let before = node.origin.as_ref().and_then(|origin| origin.before.or_else(measured));
-    let after = measured();
+    let last = contents.as_deref().map(Measure::of);
+    // A file of the start whose bytes nobody touched is what it was.
+    let before = origin.and_then(|origin| origin.before.or(last));
+    let after = last.filter(|_| is_there);
     FileChange {
-        path: path.to_owned(),
+        path,
         change: change.to_owned(),
-        to: None,
-        size_before: before.map(|(size, _)| size),
-        size_after: after.map(|(size, _)| size),
-        entropy_before: before.map(|(_, entropy)| entropy),
-        entropy_after: after.map(|(_, entropy)| entropy),
-        sha256: bytes.map(|bytes| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()),
+        size_before: before.map(|measure| measure.len),
+        size_after: after.map(|measure| measure.len),
+        entropy_before: before.map(|measure| measure.entropy),
+        entropy_after: after.map(|measure| measure.entropy),
+        sha256_before: before.map(|measure| measure.hex()),
+        sha256: last.map(|measure| measure.hex()),
+        contents: contents.unwrap_or_default(),
+        ..FileChange::default()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{Dir, Place, start::tests::tree},
+        *,
+    };
+
+    fn place(fs: &Fs, name: &str) -> Place {
+        fs.resolve(ROOT, name, false).unwrap()
+    }
+
+    fn rename(fs: &mut Fs, from: &str, to: &str) {
+        let (from, to) = (place(fs, from), place(fs, to));
+        if let Some(replaced) = to.ino {
+            fs.unlinked(replaced);
+        }
+        fs.relocate(from.ino.unwrap(), &from, &to).unwrap();
+    }
+
+    fn delete(fs: &mut Fs, name: &str) {
+        let ino = fs.child(ROOT, name).unwrap();
+        fs.unlinked(ino);
+        fs.detach(ROOT, name);
+        fs.release(ino);
+    }
 
     #[test]
     fn every_kind_of_change() {
-        let files = ["/keep", "/write", "/gone", "/move", "/swap"].map(|path| (path.to_owned(), b"aaaa".to_vec()));
-        let mut fs = Fs::new(&files.into(), &[], false, 0);
-        let ino = |fs: &Fs, name| fs.child(ROOT, name).unwrap();
-        let write = ino(&fs, "write");
+        let mut fs = tree(&["/keep", "/write", "/gone", "/move", "/swap"].map(|path| (path, &b"aaaa"[..])));
+        let write = fs.child(ROOT, "write").unwrap();
         fs.write(write, 0, b"abcdefgh").unwrap();
-        let gone = ino(&fs, "gone");
-        fs.unlinked(gone);
-        fs.detach(ROOT, "gone");
-        let moved = ino(&fs, "move");
-        fs.detach(ROOT, "move");
-        fs.attach(ROOT, "moved", moved).unwrap();
+        delete(&mut fs, "gone");
+        rename(&mut fs, "move", "passing");
+        rename(&mut fs, "passing", "moved");
         // Written to another file that then takes the name.
         let new = fs.insert(ROOT, "tmp", Kind::File(vec![])).unwrap();
         fs.write(new, 0, b"new").unwrap();
-        let swap = ino(&fs, "swap");
-        fs.unlinked(swap);
-        fs.detach(ROOT, "tmp");
-        fs.attach(ROOT, "swap", new).unwrap();
-        let dropped = fs.insert(ROOT, "dropped", Kind::File(b"x".to_vec())).unwrap();
-        fs.unlinked(dropped);
-        fs.detach(ROOT, "dropped");
-        fs.insert(ROOT, "dir", Kind::Dir(BTreeMap::new())).unwrap();
-        let found: Vec<_> = fs
-            .changes()
-            .files
-            .into_iter()
-            .map(|change| (change.path, change.change, change.to, change.size_before, change.size_after, change.entropy_after))
+        rename(&mut fs, "tmp", "swap");
+        fs.insert(ROOT, "dropped", Kind::File(b"x".to_vec())).unwrap();
+        delete(&mut fs, "dropped");
+        fs.insert(ROOT, "dir", Kind::Dir(Dir::default())).unwrap();
+        let changes = fs.changes().files;
+        let found: Vec<_> = changes
+            .iter()
+            .map(|change| {
+                (
+                    &*change.path,
+                    &*change.change,
+                    change.to.as_deref(),
+                    change.size_before,
+                    change.size_after,
+                    change.entropy_after,
+                )
+            })
             .collect();
-        let row = |path: &str, change: &str, to: Option<&str>, before, after, entropy| {
-            (path.to_owned(), change.to_owned(), to.map(str::to_owned), before, after, entropy)
-        };
         let expected = [
-            row("/dir/", "created", None, None, None, None),
-            row("/dropped", "deleted", None, None, None, None),
-            row("/gone", "deleted", None, Some(4), None, None),
-            row("/move", "renamed", Some("/moved"), Some(4), Some(4), Some(0.0)),
-            row("/swap", "changed", None, Some(4), Some(3), Some(1.584963)),
-            row("/write", "changed", None, Some(4), Some(8), Some(3.0)),
+            ("/dir/", "created", None, None, None, None),
+            ("/dropped", "deleted", None, None, None, None),
+            ("/gone", "deleted", None, Some(4), None, None),
+            ("/move", "renamed", Some("/moved"), Some(4), Some(4), Some(0.0)),
+            ("/swap", "changed", None, Some(4), Some(3), Some(1.584963)),
+            ("/write", "changed", None, Some(4), Some(8), Some(3.0)),
         ];
         assert_eq!(found, expected);
+        assert_eq!((&changes[3].via, &changes[4].via), (&vec!["/passing".to_owned()], &vec!["/tmp".to_owned()]));
+        let contents: Vec<_> = changes.iter().map(|change| change.contents.as_slice()).collect();
+        assert_eq!(contents, [&b""[..], b"x", b"aaaa", b"aaaa", b"new", b"abcdefgh"]);
+        let hash = |text: &[u8]| Some(Measure::of(text).hex());
+        let hashes: Vec<_> = changes[1..].iter().map(|change| (change.sha256_before.clone(), change.sha256.clone())).collect();
+        let (old, new) = (hash(b"aaaa"), hash(b"abcdefgh"));
+        assert_eq!(
+            hashes,
+            [(None, hash(b"x")), (old.clone(), old.clone()), (old.clone(), old.clone()), (old.clone(), hash(b"new")), (old, new),]
+        );
     }
 }

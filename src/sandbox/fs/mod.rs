@@ -1,25 +1,31 @@
 //! Files in memory: a tree of inodes, with what a run did to them.
 //!
-//! Bounded: [`TOTAL_BYTES`] of contents, [`NODES`] files and directories. A path never leads out of the directory that it is resolved in.
+//! Bounded: [`TOTAL_BYTES`] of contents, [`NODES`] files, directories and links at a time, [`NAMES`] names. A path never leads out of the
+//! directory that it is resolved in.
 //!
-//! Not here: descriptors and rights (`wasi`).
+//! Not here: descriptors and rights (`wasi`), what is there at the start (`persona`).
 
 mod changes;
-mod decoy;
+mod dir;
+mod gone;
 mod path;
-
-use std::collections::BTreeMap;
+mod start;
 
 use super::wasi::Errno;
-use crate::module::view::entropy;
 
-pub(super) use changes::Changes;
-pub(super) use path::Place;
+pub(super) use self::{changes::Changes, dir::Dir, path::Place};
+use self::{changes::Measure, gone::Gone};
 
 /// Bytes of all files together.
 pub(super) const TOTAL_BYTES: u64 = 64 << 20;
-/// Files, directories and links that can be made in a run.
+/// Files, directories and links that are there at a time.
 const NODES: usize = 10_000;
+/// Names of all of them: hard links are names without a file of their own.
+const NAMES: usize = 20_000;
+/// Bytes of a name.
+const NAME: usize = 255;
+/// Names before the last that are remembered of a renamed file.
+const TRAIL: usize = 16;
 
 /// Number of an inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,15 +38,17 @@ pub(super) const ROOT: Ino = Ino(0);
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) kind: Kind,
-    /// Names that lead here.
+    /// Names that lead here; the inode of a directory without one is no place for new names.
     pub(super) links: u32,
     pub(super) accessed_ns: u64,
     pub(super) modified_ns: u64,
     pub(super) changed_ns: u64,
     /// Of a file that was there at the start.
     origin: Option<Origin>,
-    /// The path that it was made at.
+    /// The path that it was made at or last renamed to.
     path: String,
+    /// The paths that it was renamed from, oldest first.
+    trail: Vec<String>,
     /// Made by the sample.
     is_new: bool,
 }
@@ -50,8 +58,8 @@ pub(super) struct Node {
 pub(super) enum Kind {
     /// A regular file.
     File(Vec<u8>),
-    /// A directory: names in order, so that listings are.
-    Dir(BTreeMap<String, Ino>),
+    /// A directory.
+    Dir(Dir),
     /// A symbolic link.
     Link(String),
 }
@@ -60,15 +68,21 @@ pub(super) enum Kind {
 #[derive(Debug)]
 struct Origin {
     path: String,
-    /// Size and entropy before the first change.
-    before: Option<(u64, f64)>,
+    /// What it was before the first change.
+    before: Option<Measure>,
 }
 
 /// The tree.
 #[derive(Debug)]
 pub(super) struct Fs {
     nodes: Vec<Node>,
+    /// Numbers of inodes that are given again.
+    free: Vec<Ino>,
     bytes: u64,
+    names: usize,
+    gone: Gone,
+    /// Files of the start that had no room or no place.
+    pub(super) left_out: u64,
     /// What is made from now on was not there at the start.
     is_running: bool,
     /// Time of changes.
@@ -76,53 +90,6 @@ pub(super) struct Fs {
 }
 
 impl Fs {
-    /// A tree of these files, and a made-up user's if `decoys`.
-    pub(super) fn new(files: &BTreeMap<String, Vec<u8>>, dirs: &[&str], decoys: bool, now_ns: u64) -> Self {
-        let mut fs = Self { nodes: Vec::new(), bytes: 0, is_running: false, now_ns };
-        fs.nodes.push(fs.node(Kind::Dir(BTreeMap::new()), String::new()));
-        for (path, bytes) in files {
-            fs.install(path, bytes.clone());
-        }
-        if decoys {
-            for (age_days, (path, bytes)) in (3..).zip(decoy::files()) {
-                fs.now_ns = now_ns.saturating_sub(age_days * 86_400_000_000_000 + 12_345_678_901);
-                fs.install(path, bytes);
-            }
-            fs.now_ns = now_ns;
-        }
-        for dir in dirs {
-            fs.make_dirs(dir);
-        }
-        fs.is_running = true;
-        fs
-    }
-
-    /// Puts a file there at the start, unless there is something.
-    fn install(&mut self, path: &str, bytes: Vec<u8>) {
-        let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
-        if name.is_empty() || self.bytes + bytes.len() as u64 > TOTAL_BYTES {
-            return;
-        }
-        let Some(dir) = self.make_dirs(dir) else { return };
-        self.bytes += bytes.len() as u64;
-        let path = format!("/{}", path.trim_start_matches('/'));
-        if let Ok(ino) = self.insert(dir, name, Kind::File(bytes)) {
-            self.nodes[ino.0].origin = Some(Origin { path, before: None });
-        }
-    }
-
-    /// The directory at `path`, made if it is not there.
-    fn make_dirs(&mut self, path: &str) -> Option<Ino> {
-        let mut at = ROOT;
-        for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
-            at = match self.child(at, name) {
-                Some(ino) => ino,
-                None => self.insert(at, name, Kind::Dir(BTreeMap::new())).ok()?,
-            };
-        }
-        self.is_dir(at).then_some(at)
-    }
-
     /// The directory at an absolute path.
     pub(super) fn dir_at(&self, path: &str) -> Option<Ino> {
         let mut names = path.split('/').filter(|name| !name.is_empty() && *name != ".");
@@ -131,10 +98,12 @@ impl Fs {
 
     fn node(&self, kind: Kind, path: String) -> Node {
         let (now, is_new) = (self.now_ns, self.is_running);
-        Node { kind, links: 1, accessed_ns: now, modified_ns: now, changed_ns: now, origin: None, path, is_new }
+        let (accessed_ns, modified_ns, changed_ns) = (now, now, now);
+        Node { kind, links: 1, accessed_ns, modified_ns, changed_ns, origin: None, path, trail: Vec::new(), is_new }
     }
 
-    /// The inode; every [`Ino`] comes from this tree, whose inodes are never removed.
+    /// The inode. Every [`Ino`] comes from this tree, whose inodes are never removed; a number is given again only when neither name nor
+    /// descriptor has it.
     pub(super) fn get(&self, ino: Ino) -> &Node {
         &self.nodes[ino.0]
     }
@@ -150,7 +119,7 @@ impl Fs {
     /// What `name` stands for in a directory.
     pub(super) fn child(&self, dir: Ino, name: &str) -> Option<Ino> {
         match &self.get(dir).kind {
-            Kind::Dir(names) => names.get(name).copied(),
+            Kind::Dir(names) => names.get(name),
             _ => None,
         }
     }
@@ -164,32 +133,64 @@ impl Fs {
         }
     }
 
+    /// All files with their contents.
+    pub(super) fn files(&self) -> impl Iterator<Item = (Ino, &[u8])> {
+        self.nodes.iter().enumerate().filter_map(|(number, node)| match &node.kind {
+            Kind::File(bytes) => Some((Ino(number), bytes.as_slice())),
+            _ => None,
+        })
+    }
+
+    /// The path that an inode was made at or last renamed to.
+    pub(super) fn path_of(&self, ino: Ino) -> &str {
+        &self.get(ino).path
+    }
+
     /// Makes an inode called `name` in `dir`.
     pub(super) fn insert(&mut self, dir: Ino, name: &str, kind: Kind) -> Result<Ino, Errno> {
-        if self.nodes.len() >= NODES {
-            return Err(Errno::NOSPC);
-        }
-        let path = format!("{}/{name}", self.get(dir).path);
-        if name.len() > 255 || path.len() > path::PATH {
-            return Err(Errno::NAMETOOLONG);
-        }
         if self.child(dir, name).is_some() {
             return Err(Errno::EXIST);
         }
-        let ino = Ino(self.nodes.len());
-        let node = self.node(kind, path);
-        self.nodes.push(node);
+        if self.nodes.len() - self.free.len() >= NODES {
+            return Err(Errno::NOSPC);
+        }
+        let path = self.path_in(dir, name);
+        if path.len() > path::PATH {
+            return Err(Errno::NAMETOOLONG);
+        }
+        // The name first: it is what may be refused.
+        let ino = self.free.last().copied().unwrap_or(Ino(self.nodes.len()));
         self.attach(dir, name, ino)?;
+        let node = self.node(kind, path);
+        match self.free.pop() {
+            Some(ino) => self.nodes[ino.0] = node,
+            None => self.nodes.push(node),
+        }
         Ok(ino)
+    }
+
+    fn path_in(&self, dir: Ino, name: &str) -> String {
+        format!("{}/{name}", self.get(dir).path)
     }
 
     /// Gives an inode the name `name` in `dir`, in place of what had it.
     pub(super) fn attach(&mut self, dir: Ino, name: &str, ino: Ino) -> Result<(), Errno> {
-        let now = self.now_ns;
+        if name.len() > NAME {
+            return Err(Errno::NAMETOOLONG);
+        }
+        let (now, has_room) = (self.now_ns, self.names < NAMES);
         let node = self.get_mut(dir);
+        let is_there = node.links > 0;
         let Kind::Dir(names) = &mut node.kind else { return Err(Errno::NOTDIR) };
-        names.insert(name.to_owned(), ino);
+        if !is_there {
+            return Err(Errno::NOENT);
+        }
+        if !has_room && names.get(name).is_none() {
+            return Err(Errno::NOSPC);
+        }
+        let is_another = names.insert(name, ino).is_none();
         (node.modified_ns, node.changed_ns) = (now, now);
+        self.names += usize::from(is_another);
         Ok(())
     }
 
@@ -198,26 +199,58 @@ impl Fs {
         let now = self.now_ns;
         let node = self.get_mut(dir);
         let Kind::Dir(names) = &mut node.kind else { return };
-        names.remove(name);
+        let was_there = names.remove(name).is_some();
         (node.modified_ns, node.changed_ns) = (now, now);
+        self.names -= usize::from(was_there);
     }
 
-    /// One name of a file is gone: notes what it was if that was the last.
+    /// Gives what is called `from` the name `to`, in place of what has it.
+    pub(super) fn relocate(&mut self, ino: Ino, from: &Place, to: &Place) -> Result<(), Errno> {
+        self.attach(to.dir, &to.name, ino)?;
+        self.detach(from.dir, &from.name);
+        let path = self.path_in(to.dir, &to.name);
+        let now = self.now_ns;
+        let node = self.get_mut(ino);
+        node.changed_ns = now;
+        let before = std::mem::replace(&mut node.path, path);
+        if node.trail.len() < TRAIL {
+            node.trail.push(before);
+        }
+        Ok(())
+    }
+
+    /// Another name leads to the inode.
+    pub(super) fn linked(&mut self, ino: Ino) {
+        let now = self.now_ns;
+        let node = self.get_mut(ino);
+        node.links += 1;
+        node.changed_ns = now;
+    }
+
+    /// A name of an inode is gone. The last one is remembered as its path.
     pub(super) fn unlinked(&mut self, ino: Ino) {
         self.note_before(ino);
+        let now = self.now_ns;
         let node = self.get_mut(ino);
         node.links = node.links.saturating_sub(1);
+        node.changed_ns = now;
     }
 
     /// Replaces the bytes of a file from `offset` on, zeros before it if it was shorter.
     pub(super) fn write(&mut self, ino: Ino, offset: u64, bytes: &[u8]) -> Result<(), Errno> {
         let end = offset.checked_add(bytes.len() as u64).ok_or(Errno::FBIG)?;
+        if self.is_dir(ino) {
+            return Err(Errno::ISDIR);
+        }
+        if bytes.is_empty() {
+            return Ok(());
+        }
         if end > self.len(ino) {
             self.resize(ino, end)?;
         }
         self.note_before(ino);
         self.touch(ino);
-        let Kind::File(content) = &mut self.get_mut(ino).kind else { return Err(Errno::ISDIR) };
+        let Kind::File(content) = &mut self.get_mut(ino).kind else { return Err(Errno::BADF) };
         if let Some(target) = content.get_mut(offset as usize..end as usize) {
             target.copy_from_slice(bytes);
         }
@@ -226,14 +259,19 @@ impl Fs {
 
     /// Gives a file another length.
     pub(super) fn resize(&mut self, ino: Ino, len: u64) -> Result<(), Errno> {
-        self.note_before(ino);
         let before = self.len(ino);
         let total = self.bytes.saturating_sub(before).saturating_add(len);
         if len > before && total > TOTAL_BYTES {
             return Err(Errno::NOSPC);
         }
-        let Kind::File(content) = &mut self.get_mut(ino).kind else { return Err(Errno::ISDIR) };
-        content.resize(len as usize, 0);
+        if !matches!(self.get(ino).kind, Kind::File(_)) {
+            return Err(if self.is_dir(ino) { Errno::ISDIR } else { Errno::BADF });
+        }
+        self.note_before(ino);
+        if let Kind::File(content) = &mut self.get_mut(ino).kind {
+            content.resize(len as usize, 0);
+            content.shrink_to(2 * len as usize);
+        }
         self.bytes = total;
         self.touch(ino);
         Ok(())
@@ -241,7 +279,11 @@ impl Fs {
 
     /// The bytes of a file from `offset` on, at most `len`.
     pub(super) fn read(&self, ino: Ino, offset: u64, len: u64) -> Result<&[u8], Errno> {
-        let Kind::File(content) = &self.get(ino).kind else { return Err(Errno::ISDIR) };
+        let content = match &self.get(ino).kind {
+            Kind::File(content) => content,
+            Kind::Dir(_) => return Err(Errno::ISDIR),
+            Kind::Link(_) => return Err(Errno::BADF),
+        };
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
         let end = start.saturating_add(usize::try_from(len).unwrap_or(usize::MAX)).min(content.len());
         Ok(&content[start..end])
@@ -255,7 +297,7 @@ impl Fs {
                 return true;
             }
             if let Kind::Dir(names) = &self.get(ino).kind {
-                stack.extend(names.values().copied().filter(|&child| self.is_dir(child)));
+                stack.extend(names.iter().map(|(_, child)| child).filter(|&child| self.is_dir(child)));
             }
         }
         false
@@ -271,7 +313,7 @@ impl Fs {
     fn note_before(&mut self, ino: Ino) {
         let node = &mut self.nodes[ino.0];
         if let (Kind::File(bytes), Some(origin)) = (&node.kind, &mut node.origin) {
-            origin.before.get_or_insert_with(|| (bytes.len() as u64, entropy(bytes)));
+            origin.before.get_or_insert_with(|| Measure::of(bytes));
         }
     }
 }
@@ -281,8 +323,7 @@ mod tests {
     use super::*;
 
     fn fs() -> Fs {
-        let files = [("/a/b.txt".to_owned(), b"hello".to_vec()), ("top".to_owned(), vec![])];
-        Fs::new(&files.into(), &["/empty"], false, 0)
+        start::tests::tree(&[("/a/b.txt", b"hello"), ("top", b"")])
     }
 
     #[test]
@@ -299,26 +340,34 @@ mod tests {
         fs.resize(ino, 2).unwrap();
         assert_eq!((fs.len(ino), fs.bytes), (2, 2));
         assert_eq!(fs.read(ROOT, 0, 1), Err(Errno::ISDIR));
-        assert!(fs.dir_at("/empty").is_some() && fs.dir_at("/a/b.txt").is_none());
     }
 
     #[test]
     fn inodes_are_bounded() {
         let mut fs = fs();
         let made = (0..NODES).take_while(|index| fs.insert(ROOT, &index.to_string(), Kind::File(vec![])).is_ok()).count();
-        assert_eq!(made, NODES - 5);
+        assert_eq!(made, NODES - 4);
         assert_eq!(fs.insert(ROOT, "more", Kind::File(vec![])), Err(Errno::NOSPC));
     }
 
     #[test]
-    fn decoys_are_there_and_do_not_replace_files() {
-        let mine = [("/etc/passwd".to_owned(), b"mine".to_vec())];
-        let fs = Fs::new(&mine.into(), &[], true, 1 << 60);
-        let read = |path: &str| {
-            let ino = fs.resolve(ROOT, path, true).unwrap().ino.unwrap();
-            fs.read(ino, 0, 1 << 20).unwrap().to_vec()
-        };
-        assert_eq!(read("etc/passwd"), b"mine");
-        assert!(read("home/user/documents/report.txt").len() > 100);
+    fn names_are_bounded() {
+        let mut fs = fs();
+        let long = "n".repeat(NAME + 1);
+        assert_eq!(fs.insert(ROOT, &long, Kind::File(vec![])), Err(Errno::NAMETOOLONG));
+        let made = (0..NAMES).take_while(|index| fs.attach(ROOT, &index.to_string(), Ino(1)).is_ok()).count();
+        assert_eq!(made, NAMES - 3, "hard links are bounded too");
+        fs.detach(ROOT, "0");
+        assert_eq!((fs.attach(ROOT, "more", Ino(1)), fs.attach(ROOT, "again", Ino(1))), (Ok(()), Err(Errno::NOSPC)));
+        assert_eq!(fs.attach(ROOT, "1", Ino(1)), Ok(()), "a name that is there is given to another");
+    }
+
+    #[test]
+    fn nothing_is_made_in_a_directory_that_is_gone() {
+        let mut fs = fs();
+        let dir = fs.insert(ROOT, "d", Kind::Dir(Dir::default())).unwrap();
+        fs.detach(ROOT, "d");
+        fs.unlinked(dir);
+        assert_eq!(fs.insert(dir, "x", Kind::File(vec![])), Err(Errno::NOENT));
     }
 }

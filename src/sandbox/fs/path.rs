@@ -118,12 +118,11 @@ fn split(path: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::fs::ROOT;
+    use crate::sandbox::fs::{ROOT, start::tests::tree};
 
     #[test]
     fn paths_stay_within_their_directory() {
-        let files = [("/d/e/f".to_owned(), vec![]), ("/secret".to_owned(), vec![])];
-        let mut fs = Fs::new(&files.into(), &[], false, 0);
+        let mut fs = tree(&[("/d/e/f", b""), ("/secret", b"")]);
         let dir = fs.dir_at("/d").unwrap();
         for (name, target) in [("up", "../secret"), ("loop", "loop"), ("ok", "e/f"), ("abs", "/secret"), ("dir", "e")] {
             fs.insert(dir, name, Kind::Link(target.into())).unwrap();

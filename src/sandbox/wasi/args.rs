@@ -1,11 +1,13 @@
 //! Arguments and environment.
 
 use super::Errno;
-use crate::sandbox::cx::Cx;
+use crate::sandbox::{cx::Cx, tokens::Source};
 
 pub(super) fn args_get(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     let strings = cx.state.wasi.args.clone();
-    get(cx, &strings)
+    get(cx, &strings)?;
+    cx.state.hand_out(Source::Arguments, 0..u64::MAX, "arguments");
+    Ok(())
 }
 
 pub(super) fn args_sizes_get(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
@@ -15,7 +17,9 @@ pub(super) fn args_sizes_get(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
 
 pub(super) fn environ_get(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     let strings = cx.state.wasi.env.clone();
-    get(cx, &strings)
+    get(cx, &strings)?;
+    cx.state.hand_out(Source::Environment, 0..u64::MAX, "environment");
+    Ok(())
 }
 
 pub(super) fn environ_sizes_get(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {

@@ -38,6 +38,8 @@ pub(super) mod right {
     pub(in super::super) const PATH_REMOVE_DIRECTORY: u64 = 1 << 25;
     pub(in super::super) const PATH_UNLINK_FILE: u64 = 1 << 26;
     pub(in super::super) const POLL_FD_READWRITE: u64 = 1 << 27;
+    pub(in super::super) const SOCK_SHUTDOWN: u64 = 1 << 28;
+    pub(in super::super) const SOCK_ACCEPT: u64 = 1 << 29;
 
     /// What can be done with a regular file.
     pub(in super::super) const FILE: u64 = FD_DATASYNC
@@ -75,6 +77,11 @@ pub(super) mod right {
         | PATH_REMOVE_DIRECTORY
         | PATH_UNLINK_FILE
         | POLL_FD_READWRITE;
+    /// What can be done with a connection.
+    pub(in super::super) const CONNECTION: u64 =
+        FD_READ | FD_WRITE | FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | POLL_FD_READWRITE | SOCK_SHUTDOWN;
+    /// What can be done with a socket that listens.
+    pub(in super::super) const LISTENER: u64 = FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | POLL_FD_READWRITE | SOCK_ACCEPT;
     /// What can be done with a stream that is a terminal: wasi-libc takes one without seek and tell for it.
     pub(in super::super) const STREAM: u64 = FD_DATASYNC
         | FD_FDSTAT_SET_FLAGS
@@ -96,6 +103,10 @@ pub(super) enum Target {
     Stdout,
     Stderr,
     Node(Ino),
+    /// A socket that listens, by its position.
+    Listener(usize),
+    /// A connection, by its position.
+    Connection(usize),
 }
 
 /// An open file, directory or stream.
@@ -162,11 +173,19 @@ impl Table {
         }
     }
 
+    /// Whether any descriptor stands for this inode.
+    pub(super) fn is_open(&self, ino: Ino) -> bool {
+        self.open.values().any(|descriptor| descriptor.target == Target::Node(ino))
+    }
+
+    /// Whether there is room for another.
+    pub(super) fn has_room(&self) -> Result<(), Errno> {
+        if self.open.len() < OPEN { Ok(()) } else { Err(Errno::MFILE) }
+    }
+
     /// Opens with the lowest number that is free.
     pub(super) fn open(&mut self, descriptor: Descriptor) -> Result<u32, Errno> {
-        if self.open.len() >= OPEN {
-            return Err(Errno::MFILE);
-        }
+        self.has_room()?;
         let free = (0..).zip(self.open.keys()).find(|&(index, &fd)| index != fd).map(|(index, _)| index);
         let fd = free.unwrap_or(self.open.len() as u32);
         self.open.insert(fd, descriptor);
@@ -177,12 +196,12 @@ impl Table {
         self.open.remove(&fd).ok_or(Errno::BADF)
     }
 
-    /// Gives what is open as `from` the number `to`, in place of what has it.
-    pub(super) fn renumber(&mut self, from: u32, to: u32) -> Result<(), Errno> {
+    /// Gives what is open as `from` the number `to`, in place of what has it; returns the target that was closed by that.
+    pub(super) fn renumber(&mut self, from: u32, to: u32) -> Result<Option<Target>, Errno> {
         self.get(to)?;
         let descriptor = self.close(from)?;
-        self.open.insert(to, descriptor);
-        Ok(())
+        let before = self.open.insert(to, descriptor);
+        Ok(before.map(|descriptor| descriptor.target))
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     descriptor::{Target, right},
     memory::room,
 };
-use crate::sandbox::{cx::Cx, state::State};
+use crate::sandbox::{cx::Cx, fs::Ino, state::State, tokens::Source};
 
 pub(super) fn fd_advise(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     cx.state.wasi.fds.with(cx.u32(0), right::FD_ADVISE)?;
@@ -21,40 +21,56 @@ pub(super) fn fd_allocate(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
 }
 
 pub(super) fn fd_close(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    cx.state.wasi.fds.close(cx.u32(0)).map(|_| ())
+    let fd = cx.u32(0);
+    cx.state.close(fd)
 }
 
 pub(super) fn fd_sync(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    cx.state.wasi.fds.get(cx.u32(0)).map(|_| ())
+    cx.state.wasi.fds.with(cx.u32(0), right::FD_SYNC).map(|_| ())
+}
+
+pub(super) fn fd_datasync(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+    cx.state.wasi.fds.with(cx.u32(0), right::FD_DATASYNC).map(|_| ())
 }
 
 pub(super) fn fd_renumber(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    cx.state.wasi.fds.renumber(cx.u32(0), cx.u32(1))
+    let (from, to) = (cx.u32(0), cx.u32(1));
+    let closed = cx.state.wasi.fds.renumber(from, to)?;
+    if let Some(Target::Node(ino)) = closed.filter(|_| from != to) {
+        cx.state.release(ino);
+    }
+    Ok(())
 }
 
 pub(super) fn fd_read(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let vectors = cx.vectors(cx.u32(1), cx.u32(2))?;
+    let vectors = cx.targets(cx.u32(1), cx.u32(2))?;
+    cx.check(cx.u32(3), 4)?;
     let bytes = cx.state.read(cx.u32(0), room(&vectors))?;
     cx.scatter(&vectors, &bytes)?;
     cx.store_u32(cx.u32(3), bytes.len() as u32)
 }
 
 pub(super) fn fd_pread(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let vectors = cx.vectors(cx.u32(1), cx.u32(2))?;
-    let ino = cx.state.wasi.fds.node(cx.u32(0), right::FD_READ | right::FD_SEEK)?;
-    let bytes = cx.state.wasi.fs.read(ino, cx.u64(3), room(&vectors))?.to_vec();
+    let vectors = cx.targets(cx.u32(1), cx.u32(2))?;
+    cx.check(cx.u32(4), 4)?;
+    let descriptor = cx.state.wasi.fds.with(cx.u32(0), right::FD_READ | right::FD_SEEK)?;
+    let Target::Node(ino) = descriptor.target else { return Err(Errno::SPIPE) };
+    let offset = cx.u64(3);
+    let bytes = cx.state.read_at(ino, offset, room(&vectors))?;
     cx.scatter(&vectors, &bytes)?;
     cx.store_u32(cx.u32(4), bytes.len() as u32)
 }
 
 pub(super) fn fd_write(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     let bytes = cx.gather(cx.u32(1), cx.u32(2))?;
+    cx.check(cx.u32(3), 4)?;
     cx.state.write(cx.u32(0), &bytes)?;
     cx.store_u32(cx.u32(3), bytes.len() as u32)
 }
 
 pub(super) fn fd_pwrite(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     let bytes = cx.gather(cx.u32(1), cx.u32(2))?;
+    cx.check(cx.u32(4), 4)?;
     let descriptor = cx.state.wasi.fds.with(cx.u32(0), right::FD_WRITE | right::FD_SEEK)?;
     let (Target::Node(ino), is_appending) = (descriptor.target, descriptor.is_appending()) else { return Err(Errno::SPIPE) };
     let fs = &mut cx.state.wasi.fs;
@@ -97,16 +113,32 @@ impl State {
             Target::Stdin => {
                 let rest = wasi.stdin.get(wasi.stdin_at..).unwrap_or_default();
                 let bytes = rest[..rest.len().min(room as usize)].to_vec();
+                let start = wasi.stdin_at;
                 wasi.stdin_at += bytes.len();
+                let end = wasi.stdin_at as u64;
+                self.hand_out(Source::Stdin, start as u64..end, "standard input");
                 Ok(bytes)
             }
             Target::Node(ino) => {
-                let bytes = wasi.fs.read(ino, descriptor.offset, room)?.to_vec();
-                wasi.fds.get_mut(fd)?.offset += bytes.len() as u64;
+                let offset = descriptor.offset;
+                let bytes = self.read_at(ino, offset, room)?;
+                self.wasi.fds.get_mut(fd)?.offset += bytes.len() as u64;
                 Ok(bytes)
             }
+            Target::Connection(position) => wasi.sockets.receive(position, room, false, false),
+            Target::Listener(_) => Err(Errno::NOTCONN),
             Target::Stdout | Target::Stderr => Err(Errno::BADF),
         }
+    }
+
+    /// Reads at most `room` bytes of a file.
+    pub(super) fn read_at(&mut self, ino: Ino, offset: u64, room: u64) -> Result<Vec<u8>, Errno> {
+        let fs = &mut self.wasi.fs;
+        let bytes = fs.read(ino, offset, room)?.to_vec();
+        let path = fs.path_of(ino).to_owned();
+        fs.get_mut(ino).accessed_ns = self.clock.real_ns();
+        self.hand_out(Source::File(ino), offset..offset.saturating_add(bytes.len() as u64), &path);
+        Ok(bytes)
     }
 
     /// Writes where the descriptor is, or at the end of a file opened for that.
@@ -117,6 +149,8 @@ impl State {
             Target::Stdout => self.stdout.write(bytes),
             Target::Stderr => self.stderr.write(bytes),
             Target::Stdin => return Err(Errno::BADF),
+            Target::Connection(position) => wasi.sockets.send(position, bytes)?,
+            Target::Listener(_) => return Err(Errno::NOTCONN),
             Target::Node(ino) => {
                 wasi.fs.now_ns = self.clock.real_ns();
                 let offset = if descriptor.is_appending() { wasi.fs.len(ino) } else { descriptor.offset };
@@ -140,13 +174,23 @@ impl State {
             1 => descriptor.offset,
             _ => self.wasi.fs.len(ino),
         };
-        let offset = base.checked_add_signed(delta).ok_or(Errno::INVAL)?;
+        let offset = base.checked_add_signed(delta).filter(|&offset| i64::try_from(offset).is_ok()).ok_or(Errno::INVAL)?;
         self.wasi.fds.get_mut(fd)?.offset = offset;
         Ok(offset)
     }
 
     /// Closes a descriptor.
     pub(in crate::sandbox) fn close(&mut self, fd: u32) -> Result<(), Errno> {
-        self.wasi.fds.close(fd).map(|_| ())
+        if let Target::Node(ino) = self.wasi.fds.close(fd)?.target {
+            self.release(ino);
+        }
+        Ok(())
+    }
+
+    /// An inode lost a name or a descriptor: without any its number is free.
+    pub(super) fn release(&mut self, ino: Ino) {
+        if self.wasi.release(ino) {
+            self.tokens.forget(ino);
+        }
     }
 }

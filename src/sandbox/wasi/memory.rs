@@ -28,10 +28,22 @@ impl Cx<'_, '_> {
         String::from_utf8(bytes.to_vec()).map_err(|_| Errno::ILSEQ)
     }
 
-    /// Pairs of pointer and length, at most [`IOVS`] of them and [`TRANSFER`] bytes in all.
+    /// Whether there is memory that can be written: before anything happens that cannot be undone.
+    pub(super) fn check(&self, address: u32, len: u64) -> Result<(), Errno> {
+        self.read(address, len).map(|_| ()).ok_or(Errno::FAULT)
+    }
+
+    /// Vectors that are written to, all of which must be there.
+    pub(super) fn targets(&self, address: u32, count: u32) -> Result<Vec<(u32, u32)>, Errno> {
+        let vectors = self.vectors(address, count)?;
+        vectors.iter().try_for_each(|&(start, len)| self.check(start, len.into()))?;
+        Ok(vectors)
+    }
+
+    /// Pairs of pointer and length, the first [`IOVS`] of them and [`TRANSFER`] bytes in all. The others must be there too.
     pub(in crate::sandbox) fn vectors(&self, address: u32, count: u32) -> Result<Vec<(u32, u32)>, Errno> {
-        let count = u64::from(count).min(IOVS);
-        let bytes = self.read(address, 8 * count).ok_or(Errno::FAULT)?;
+        self.check(address, 8 * u64::from(count))?;
+        let bytes = self.read(address, 8 * u64::from(count).min(IOVS)).ok_or(Errno::FAULT)?;
         let (mut vectors, mut room) = (Vec::new(), TRANSFER);
         for pair in bytes.chunks_exact(8) {
             let word = |at: usize| pair.get(at..at + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes);

@@ -16,19 +16,21 @@ mod poll;
 mod process;
 mod readdir;
 mod sock;
+mod socket;
 mod stat;
 mod table;
-
-use std::collections::BTreeMap;
 
 pub(super) use errno::Errno;
 pub(super) use table::find;
 
-use self::descriptor::{Descriptor, Table};
+use self::{
+    descriptor::{Descriptor, Table, Target},
+    socket::Sockets,
+};
 use super::{
     cx::Cx,
-    fs::{Changes, Fs},
-    types::{FileChange, Options},
+    fs::{Changes, Fs, Ino},
+    types::Options,
 };
 
 /// What answers a call.
@@ -44,18 +46,19 @@ pub(super) struct Wasi {
     stdin: Vec<u8>,
     /// Bytes of standard input that were read.
     stdin_at: usize,
-    changes: Option<Changes>,
+    /// Which of the three streams are a terminal.
+    terminals: [bool; 3],
+    pub(super) sockets: Sockets,
 }
 
 impl Wasi {
     pub(super) fn new(options: &Options) -> Self {
         let dirs: Vec<&str> = options.preopens.iter().map(|(_, path)| path.as_str()).collect();
-        let fs = Fs::new(&options.files, &dirs, options.decoys, options.epoch_ns);
-        let preopens: BTreeMap<_, _> = (3..).zip(&options.preopens).collect();
-        let fds = Table::new(preopens.into_iter().filter_map(|(fd, (name, path))| {
-            let ino = fs.dir_at(path)?;
-            Some((fd, Descriptor::preopen(name.clone(), ino)))
-        }));
+        let fs = Fs::new(&options.files, &options.persona, &dirs, options.epoch_ns);
+        let found = options.preopens.iter().filter_map(|(name, path)| Some((name, fs.dir_at(path)?)));
+        let dirs = found.map(|(name, ino)| Descriptor::preopen(name.clone(), ino));
+        let (sockets, open) = Sockets::new(&options.persona.sockets);
+        let fds = Table::new((3..).zip(dirs.chain(open)));
         Self {
             fs,
             fds,
@@ -63,16 +66,38 @@ impl Wasi {
             env: options.env.iter().map(|(name, value)| format!("{name}={value}").into_bytes()).collect(),
             stdin: options.stdin.clone(),
             stdin_at: 0,
-            changes: None,
+            terminals: options.persona.terminals,
+            sockets,
         }
     }
 
-    /// Changes of files that are not listed.
-    pub(super) fn files_cut(&mut self) -> u64 {
-        self.changes.get_or_insert_with(|| self.fs.changes()).cut
+    /// What the run did to files.
+    pub(super) fn changes(&mut self) -> Changes {
+        self.fs.changes()
     }
 
-    pub(super) fn into_changes(self) -> Vec<FileChange> {
-        self.changes.unwrap_or_else(|| self.fs.changes()).files
+    pub(super) fn stdin(&self) -> &[u8] {
+        &self.stdin
+    }
+
+    /// What a descriptor stands for, in words; `None` if it is not open.
+    pub(super) fn describe(&self, fd: u32) -> Option<String> {
+        Some(match self.fds.get(fd).ok()?.target {
+            Target::Stdin => "stdin".into(),
+            Target::Stdout => "stdout".into(),
+            Target::Stderr => "stderr".into(),
+            Target::Node(ino) => self.fs.path_of(ino).to_owned(),
+            Target::Listener(position) => format!("socket {}", self.sockets.listener_name(position)),
+            Target::Connection(position) => format!("socket {}", self.sockets.name(position)),
+        })
+    }
+
+    /// Gives the number of an inode free if neither name nor descriptor has it; returns whether that is so.
+    fn release(&mut self, ino: Ino) -> bool {
+        let is_free = self.fs.get(ino).links == 0 && !self.fds.is_open(ino);
+        if is_free {
+            self.fs.release(ino);
+        }
+        is_free
     }
 }

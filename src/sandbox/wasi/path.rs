@@ -1,14 +1,12 @@
 //! Opening, making, moving and removing by path.
 
-use std::collections::BTreeMap;
-
 use super::{
     Errno,
     descriptor::{Descriptor, Target, right},
 };
 use crate::sandbox::{
     cx::Cx,
-    fs::{Fs, Ino, Kind, Place, ROOT},
+    fs::{Dir, Fs, Ino, Kind, Place, ROOT},
     state::State,
 };
 
@@ -17,6 +15,8 @@ const CREAT: u32 = 1;
 const DIRECTORY: u32 = 2;
 const EXCL: u32 = 4;
 const TRUNC: u32 = 8;
+/// Bytes of what a link leads to.
+const TARGET: usize = 4096;
 
 /// Where the path in arguments `at` and `at + 1` leads from descriptor `fd`.
 fn place(cx: &Cx<'_, '_>, fd: usize, rights: u64, at: usize, follow: bool) -> Result<Place, Errno> {
@@ -39,7 +39,11 @@ pub(super) fn path_open(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     let mut needed = right::PATH_OPEN;
     needed |= if oflags & CREAT != 0 { right::PATH_CREATE_FILE } else { 0 };
     needed |= if oflags & TRUNC != 0 { right::PATH_FILESTAT_SET_SIZE } else { 0 };
-    let place = place(cx, 0, needed, 2, cx.u32(1) & 1 != 0)?;
+    cx.check(cx.u32(8), 4)?;
+    cx.state.wasi.fds.has_room()?;
+    // What must be made is not what a link leads to.
+    let follow = cx.u32(1) & 1 != 0 && oflags & (CREAT | EXCL) != CREAT | EXCL;
+    let place = place(cx, 0, needed, 2, follow)?;
     let base = cx.state.wasi.fds.get(cx.u32(0))?;
     let (rights, inheriting) = (cx.u64(5), cx.u64(6));
     if rights & !base.inheriting & (right::FILE | right::DIR) != 0 {
@@ -50,6 +54,7 @@ pub(super) fn path_open(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     let allowed = if cx.state.wasi.fs.is_dir(ino) { right::DIR } else { right::FILE };
     let descriptor = Descriptor::new(Target::Node(ino), rights & allowed, inheriting, flags as u16);
     let fd = cx.state.wasi.fds.open(descriptor)?;
+    cx.state.note_open(ino);
     cx.store_u32(cx.u32(8), fd)
 }
 
@@ -80,7 +85,7 @@ pub(super) fn path_create_directory(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     if place.ino.is_some() {
         return Err(Errno::EXIST);
     }
-    cx.state.wasi.fs.insert(place.dir, &place.name, Kind::Dir(BTreeMap::new())).map(|_| ())
+    cx.state.wasi.fs.insert(place.dir, &place.name, Kind::Dir(Dir::default())).map(|_| ())
 }
 
 pub(super) fn path_remove_directory(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
@@ -99,16 +104,18 @@ pub(super) fn path_remove_directory(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     }
     fs.detach(place.dir, &place.name);
     fs.unlinked(ino);
+    cx.state.release(ino);
     Ok(())
 }
 
 pub(super) fn path_unlink_file(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     set_now(cx);
     let place = place(cx, 0, right::PATH_UNLINK_FILE, 1, false)?;
-    unlink(&mut cx.state.wasi.fs, &place)
+    cx.state.unlink_place(&place)
 }
 
-fn unlink(fs: &mut Fs, place: &Place) -> Result<(), Errno> {
+/// Returns whose name is gone.
+fn unlink(fs: &mut Fs, place: &Place) -> Result<Ino, Errno> {
     let ino = place.ino.ok_or(Errno::NOENT)?;
     if fs.is_dir(ino) {
         return Err(Errno::ISDIR);
@@ -118,17 +125,18 @@ fn unlink(fs: &mut Fs, place: &Place) -> Result<(), Errno> {
     }
     fs.detach(place.dir, &place.name);
     fs.unlinked(ino);
-    Ok(())
+    Ok(ino)
 }
 
 pub(super) fn path_rename(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     set_now(cx);
     let from = place(cx, 0, right::PATH_RENAME_SOURCE, 1, false)?;
     let to = place(cx, 3, right::PATH_RENAME_TARGET, 4, false)?;
-    rename(&mut cx.state.wasi.fs, &from, &to)
+    cx.state.rename_place(&from, &to)
 }
 
-fn rename(fs: &mut Fs, from: &Place, to: &Place) -> Result<(), Errno> {
+/// Returns what had the new name, if that is gone now.
+fn rename(fs: &mut Fs, from: &Place, to: &Place) -> Result<Option<Ino>, Errno> {
     let ino = from.ino.ok_or(Errno::NOENT)?;
     if from.name == "." || to.name == "." {
         return Err(Errno::BUSY);
@@ -137,22 +145,25 @@ fn rename(fs: &mut Fs, from: &Place, to: &Place) -> Result<(), Errno> {
     if to.is_dir_wanted && !is_dir {
         return Err(Errno::NOTDIR);
     }
-    if let Some(replaced) = to.ino {
-        if replaced == ino {
-            return Ok(());
-        }
-        match (is_dir, fs.is_dir(replaced)) {
-            (true, false) => return Err(Errno::NOTDIR),
-            (false, true) => return Err(Errno::ISDIR),
-            (true, true) if fs.len(replaced) > 0 => return Err(Errno::NOTEMPTY),
-            _ => fs.unlinked(replaced),
-        }
+    if to.ino == Some(ino) {
+        return Ok(None);
     }
     if is_dir && fs.holds(ino, to.dir) {
         return Err(Errno::INVAL);
     }
-    fs.detach(from.dir, &from.name);
-    fs.attach(to.dir, &to.name, ino)
+    if let Some(replaced) = to.ino {
+        match (is_dir, fs.is_dir(replaced)) {
+            (true, false) => return Err(Errno::NOTDIR),
+            (false, true) => return Err(Errno::ISDIR),
+            (true, true) if fs.len(replaced) > 0 => return Err(Errno::NOTEMPTY),
+            _ => {}
+        }
+    }
+    fs.relocate(ino, from, to)?;
+    if let Some(replaced) = to.ino {
+        fs.unlinked(replaced);
+    }
+    Ok(to.ino)
 }
 
 pub(super) fn path_link(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
@@ -174,13 +185,19 @@ pub(super) fn path_link(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
         return Err(Errno::NOENT);
     }
     fs.attach(to.dir, &to.name, ino)?;
-    fs.get_mut(ino).links += 1;
+    fs.linked(ino);
     Ok(())
 }
 
 pub(super) fn path_symlink(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     set_now(cx);
     let target = cx.path(cx.u32(0), cx.u32(1))?;
+    if target.len() > TARGET {
+        return Err(Errno::NAMETOOLONG);
+    }
+    if target.contains('\0') {
+        return Err(Errno::INVAL);
+    }
     if target.is_empty() {
         return Err(Errno::NOENT);
     }
@@ -213,17 +230,39 @@ impl State {
     pub(in crate::sandbox) fn open(&mut self, path: &str, oflags: u32, is_appending: bool) -> Result<u32, Errno> {
         let wasi = &mut self.wasi;
         wasi.fs.now_ns = self.clock.real_ns();
+        wasi.fds.has_room()?;
         let place = wasi.fs.resolve(ROOT, path.trim_start_matches('/'), true)?;
         let ino = open(&mut wasi.fs, &place, oflags, 0)?;
         let allowed = if wasi.fs.is_dir(ino) { right::DIR } else { right::FILE };
-        wasi.fds.open(Descriptor::new(Target::Node(ino), allowed, right::FILE | right::DIR, is_appending.into()))
+        let fd = wasi.fds.open(Descriptor::new(Target::Node(ino), allowed, right::FILE | right::DIR, is_appending.into()))?;
+        self.note_open(ino);
+        Ok(fd)
+    }
+
+    /// Notes who opens bait.
+    fn note_open(&mut self, ino: Ino) {
+        let call = self.log.last();
+        self.tokens.opened(ino, self.wasi.fs.path_of(ino), call);
+    }
+
+    fn unlink_place(&mut self, place: &Place) -> Result<(), Errno> {
+        let gone = unlink(&mut self.wasi.fs, place)?;
+        self.release(gone);
+        Ok(())
+    }
+
+    fn rename_place(&mut self, from: &Place, to: &Place) -> Result<(), Errno> {
+        if let Some(replaced) = rename(&mut self.wasi.fs, from, to)? {
+            self.release(replaced);
+        }
+        Ok(())
     }
 
     /// Takes the name of a file away.
     pub(in crate::sandbox) fn unlink(&mut self, path: &str) -> Result<(), Errno> {
         self.wasi.fs.now_ns = self.clock.real_ns();
         let place = self.wasi.fs.resolve(ROOT, path.trim_start_matches('/'), false)?;
-        unlink(&mut self.wasi.fs, &place)
+        self.unlink_place(&place)
     }
 
     /// Gives a file or directory another name.
@@ -232,6 +271,6 @@ impl State {
         fs.now_ns = self.clock.real_ns();
         let from = fs.resolve(ROOT, from.trim_start_matches('/'), false)?;
         let to = fs.resolve(ROOT, to.trim_start_matches('/'), false)?;
-        rename(fs, &from, &to)
+        self.rename_place(&from, &to)
     }
 }

@@ -1,6 +1,11 @@
 //! Waiting: the virtual clock jumps.
 
-use super::{Errno, clock::now_ns, descriptor::Target};
+use super::{
+    Errno,
+    clock::now_ns,
+    descriptor::{Target, right},
+    socket::Readiness,
+};
 use crate::sandbox::cx::Cx;
 
 /// Subscriptions of one call.
@@ -17,8 +22,8 @@ struct Subscription {
 enum What {
     /// A clock to reach a time, in nanoseconds from now.
     Clock(Result<u64, Errno>),
-    /// A descriptor; bytes that can be read at once.
-    Fd(Result<u64, Errno>),
+    /// A descriptor.
+    Fd(Result<Readiness, Errno>),
 }
 
 pub(super) fn poll_oneoff(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
@@ -44,33 +49,38 @@ fn parse(cx: &Cx<'_, '_>, bytes: &[u8]) -> Subscription {
             let (id, timeout, is_absolute) = (word(at) as u32, word(at + 8), word(at + 24) & 1 != 0);
             What::Clock(now_ns(cx, id).map(|now| if is_absolute { timeout.saturating_sub(now) } else { timeout }))
         }
-        1 | 2 => What::Fd(ready(cx, word(16) as u32)),
+        1 | 2 => What::Fd(ready(cx, word(16) as u32, tag == 1)),
         _ => What::Fd(Err(Errno::INVAL)),
     };
     Subscription { userdata: word(0), tag, what }
 }
 
-/// Bytes that can be read from a descriptor: all of them are ready at any time.
-fn ready(cx: &Cx<'_, '_>, fd: u32) -> Result<u64, Errno> {
+/// Bytes that can be read from a descriptor: everything is ready at any time but a connection whose other end is silent.
+fn ready(cx: &Cx<'_, '_>, fd: u32, reads: bool) -> Result<Readiness, Errno> {
     let wasi = &cx.state.wasi;
-    let descriptor = wasi.fds.get(fd)?;
-    Ok(match descriptor.target {
+    let descriptor = wasi.fds.with(fd, right::POLL_FD_READWRITE)?;
+    let bytes = match descriptor.target {
+        Target::Listener(position) if reads => return Ok(wasi.sockets.can_accept(position)),
+        Target::Connection(position) if reads => return Ok(wasi.sockets.can_receive(position)),
         Target::Stdin => wasi.stdin.len().saturating_sub(wasi.stdin_at) as u64,
         Target::Node(ino) => wasi.fs.len(ino).saturating_sub(descriptor.offset),
-        Target::Stdout | Target::Stderr => 1,
-    })
+        Target::Stdout | Target::Stderr | Target::Listener(_) | Target::Connection(_) => 1,
+    };
+    Ok(Readiness::Now(bytes, false))
 }
 
-/// The events that end the wait: what is ready at once, else the clock that is first.
+/// Nanoseconds that a wait for what never comes takes.
+const PATIENCE_NS: u64 = 60_000_000_000;
+
+/// The events that end the wait: what is ready at once, else the clock that is first, else none.
 fn wait(cx: &mut Cx<'_, '_>, subscriptions: &[Subscription]) -> Vec<u8> {
-    let is_instant = |subscription: &&Subscription| matches!(subscription.what, What::Fd(_) | What::Clock(Err(_)));
     let mut events = Vec::new();
-    for subscription in subscriptions.iter().filter(is_instant) {
-        let result = match subscription.what {
-            What::Fd(result) => result,
-            What::Clock(result) => result.map(|_| 0),
-        };
-        event(&mut events, subscription, result);
+    for subscription in subscriptions {
+        match subscription.what {
+            What::Fd(Ok(Readiness::Now(bytes, is_gone))) => event(&mut events, subscription, Ok((bytes, is_gone))),
+            What::Fd(Err(errno)) | What::Clock(Err(errno)) => event(&mut events, subscription, Err(errno)),
+            What::Fd(Ok(Readiness::Never)) | What::Clock(Ok(_)) => {}
+        }
     }
     if !events.is_empty() {
         return events;
@@ -80,19 +90,22 @@ fn wait(cx: &mut Cx<'_, '_>, subscriptions: &[Subscription]) -> Vec<u8> {
         _ => None,
     });
     let times: Vec<_> = times.collect();
-    let first = times.iter().map(|&(ns, _)| ns).min().unwrap_or(0);
+    let first = times.iter().map(|&(ns, _)| ns).min().unwrap_or(PATIENCE_NS);
     cx.state.clock.sleep(first);
     for (_, subscription) in times.into_iter().filter(|&(ns, _)| ns == first) {
-        event(&mut events, subscription, Ok(0));
+        event(&mut events, subscription, Ok((0, false)));
     }
     events
 }
 
-fn event(events: &mut Vec<u8>, subscription: &Subscription, result: Result<u64, Errno>) {
+/// Bytes that can be read, and whether the other end is gone.
+fn event(events: &mut Vec<u8>, subscription: &Subscription, result: Result<(u64, bool), Errno>) {
+    let (bytes, is_gone) = result.unwrap_or_default();
     let mut event = [0; EVENT];
     event[..8].copy_from_slice(&subscription.userdata.to_le_bytes());
     event[8..10].copy_from_slice(&result.err().unwrap_or(Errno::SUCCESS).0.to_le_bytes());
     event[10] = subscription.tag;
-    event[16..24].copy_from_slice(&result.unwrap_or(0).to_le_bytes());
+    event[16..24].copy_from_slice(&bytes.to_le_bytes());
+    event[24] = is_gone.into();
     events.extend_from_slice(&event);
 }

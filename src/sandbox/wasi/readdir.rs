@@ -10,22 +10,24 @@ use crate::sandbox::{cx::Cx, fs::Kind};
 /// Bytes of a listing that one call gives.
 const LISTING: usize = 1 << 20;
 
-/// Writes as many entries as fit, the last one cut off: a caller sees by a full buffer that there is more. The cookie of an entry is its
-/// position, `.` and `..` first.
+/// Writes as many entries as fit, the last one cut off: a caller sees by a full buffer that there is more. `.` and `..` come first; the cookie
+/// of a name is its position in the order in which names came, which stays what it is when others go.
 pub(super) fn fd_readdir(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     let dir = cx.state.wasi.fds.node(cx.u32(0), right::FD_READDIR)?;
     let room = (cx.u32(2) as usize).min(LISTING);
     let fs = &cx.state.wasi.fs;
     let Kind::Dir(names) = &fs.get(dir).kind else { return Err(Errno::NOTDIR) };
-    let here = [(".", inode_number(dir), DIRECTORY), ("..", inode_number(dir), DIRECTORY)];
-    let names = names.iter().map(|(name, &ino)| (name.as_str(), inode_number(ino), type_of(&fs.get(ino).kind)));
+    let here = [(1, ".", inode_number(dir), DIRECTORY), (2, "..", inode_number(dir), DIRECTORY)];
+    let from = cx.u64(3);
+    let names = names
+        .after(from.saturating_sub(2))
+        .map(|(position, name, ino)| (position + 2, name, inode_number(ino), type_of(&fs.get(ino).kind)));
     let mut listing = Vec::new();
-    let first = usize::try_from(cx.u64(3)).unwrap_or(usize::MAX);
-    for (position, (name, ino, file_type)) in here.into_iter().chain(names).enumerate().skip(first) {
+    for (cookie, name, ino, file_type) in here.into_iter().filter(|&(cookie, ..)| cookie > from).chain(names) {
         if listing.len() >= room {
             break;
         }
-        listing.extend_from_slice(&(position as u64 + 1).to_le_bytes());
+        listing.extend_from_slice(&cookie.to_le_bytes());
         listing.extend_from_slice(&ino.to_le_bytes());
         listing.extend_from_slice(&(name.len() as u32).to_le_bytes());
         listing.extend_from_slice(&[file_type, 0, 0, 0]);

@@ -1,7 +1,7 @@
 //! Facts about descriptors and files, and changing them.
 
 use super::{
-    Errno,
+    Errno, Wasi,
     descriptor::{Target, right},
 };
 use crate::sandbox::{
@@ -10,9 +10,11 @@ use crate::sandbox::{
 };
 
 /// File types.
+const UNKNOWN: u8 = 0;
 const CHARACTER_DEVICE: u8 = 2;
 pub(super) const DIRECTORY: u8 = 3;
 pub(super) const REGULAR_FILE: u8 = 4;
+const SOCKET_STREAM: u8 = 6;
 pub(super) const SYMBOLIC_LINK: u8 = 7;
 
 /// The file type of an inode.
@@ -27,17 +29,30 @@ pub(super) fn type_of(kind: &Kind) -> u8 {
 /// Numbers of devices and inodes as a disk would have them.
 const DEVICE: u64 = 0x0803;
 const TERMINAL: u64 = 0x16;
+const PIPE: u64 = 0x0e;
+const SOCKET: u64 = 0x08;
 pub(super) fn inode_number(ino: Ino) -> u64 {
     131_072 + ino.0 as u64 * 3
+}
+
+impl Wasi {
+    /// The file type of what a descriptor stands for.
+    fn type_of(&self, target: Target) -> u8 {
+        let stream = |position: usize| if self.terminals[position] { CHARACTER_DEVICE } else { UNKNOWN };
+        match target {
+            Target::Node(ino) => type_of(&self.fs.get(ino).kind),
+            Target::Stdin => stream(0),
+            Target::Stdout => stream(1),
+            Target::Stderr => stream(2),
+            Target::Listener(_) | Target::Connection(_) => SOCKET_STREAM,
+        }
+    }
 }
 
 pub(super) fn fd_fdstat_get(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     let descriptor = cx.state.wasi.fds.get(cx.u32(0))?;
     let mut stat = [0; 24];
-    stat[0] = match descriptor.target {
-        Target::Node(ino) => type_of(&cx.state.wasi.fs.get(ino).kind),
-        _ => CHARACTER_DEVICE,
-    };
+    stat[0] = cx.state.wasi.type_of(descriptor.target);
     stat[2..4].copy_from_slice(&descriptor.flags.to_le_bytes());
     stat[8..16].copy_from_slice(&descriptor.rights.to_le_bytes());
     stat[16..].copy_from_slice(&descriptor.inheriting.to_le_bytes());
@@ -87,10 +102,18 @@ fn stream_stat(cx: &Cx<'_, '_>, stream: Target) -> Vec<u8> {
     let ino = match stream {
         Target::Stdin => 3,
         Target::Stdout => 4,
+        Target::Listener(position) => 1000 + position as u64,
+        Target::Connection(position) => 10_000 + position as u64,
         _ => 5,
     };
+    let file_type = cx.state.wasi.type_of(stream);
+    let device = match file_type {
+        CHARACTER_DEVICE => TERMINAL,
+        SOCKET_STREAM => SOCKET,
+        _ => PIPE,
+    };
     let now = cx.state.clock.real_ns();
-    lay_out(cx.is_unstable, TERMINAL, ino, CHARACTER_DEVICE, 1, 0, [now; 3])
+    lay_out(cx.is_unstable, device, ino, file_type, 1, 0, [now; 3])
 }
 
 fn lay_out(is_unstable: bool, device: u64, ino: u64, file_type: u8, links: u32, size: u64, times: [u64; 3]) -> Vec<u8> {

@@ -36,7 +36,7 @@ const TABLE: &[Function] = &[
     real("fd_advise", "fd offset:L len:L advice", fd::fd_advise),
     real("fd_allocate", "fd offset:L len:L", fd::fd_allocate),
     real("fd_close", "fd", fd::fd_close),
-    real("fd_datasync", "fd", fd::fd_sync),
+    real("fd_datasync", "fd", fd::fd_datasync),
     real("fd_fdstat_get", "fd stat", stat::fd_fdstat_get),
     real("fd_fdstat_set_flags", "fd flags", stat::fd_fdstat_set_flags),
     real("fd_fdstat_set_rights", "fd rights_base:L rights_inheriting:L", stat::fd_fdstat_set_rights),

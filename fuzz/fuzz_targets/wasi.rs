@@ -1,0 +1,9 @@
+//! See `wasi_model::body`.
+#![no_main]
+
+#[path = "../../tests/common/mod.rs"]
+mod common;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    common::wasi_model::body(data);
+});

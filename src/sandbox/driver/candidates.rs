@@ -1,0 +1,120 @@
+//! Which exports may be called, and in which order.
+
+use std::{cmp::Reverse, collections::BTreeSet};
+
+use crate::{
+    module::{FuncIndex, ItemKind, ValType},
+    tracer::{Session, Type},
+};
+
+use super::{
+    names::{self, Role},
+    rank::{Ranking, Reach},
+};
+
+/// Exports that are driven early because their type is that of one that makes an object.
+const GIVERS: usize = 16;
+
+/// An export that may be driven.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) name: String,
+    pub(super) func: FuncIndex,
+    pub(super) params: Vec<Type>,
+    pub(super) gives: bool,
+    pub(super) gives_nothing: bool,
+    pub(super) role: Role,
+    pub(super) reach: Reach,
+}
+
+/// The exported functions, in the module's order.
+pub(super) fn all(session: &Session) -> Vec<Candidate> {
+    let module = session.module();
+    let functions = module.exports().iter().filter_map(|export| Some((export, export.func?)));
+    let candidates = functions.filter_map(|(export, func)| {
+        let params = session.params(&export.name)?;
+        let results = module.func_type(func)?.results();
+        let gives = results == [ValType::I32];
+        let (name, role) = (export.name.to_string(), names::role(&export.name));
+        Some(Candidate { name, func, params, gives, gives_nothing: results.is_empty(), role, reach: Reach::default() })
+    });
+    candidates.collect()
+}
+
+/// Those to drive, in the order in which they are called, and how many are left out.
+pub(super) struct Choice {
+    pub(super) chosen: Vec<Candidate>,
+    pub(super) left: usize,
+}
+
+/// Chooses from `all` what was not `called` yet, at most `most`. With `is_all` nothing is left out for its name.
+///
+/// A function that is exported under many names is called once. What is named like a part of the toolchain comes last, and only if it does
+/// anything; what a program's `_start` calls as its own main function is not run a second time.
+pub(super) fn choose(session: &Session, all: &[Candidate], called: &BTreeSet<FuncIndex>, is_all: bool, most: usize) -> Choice {
+    let module = session.module();
+    // An import that is exported again is no code of the sample's.
+    let imported = module.imported_functions();
+    let mut rest: Vec<_> = all.iter().filter(|one| one.func.0 >= imported && !called.contains(&one.func)).cloned().collect();
+    if rest.is_empty() {
+        return Choice { chosen: rest, left: 0 };
+    }
+    let mut ranking = Ranking::new(module.bytes(), imported);
+    rank(&mut ranking, &mut rest);
+    let mut once = BTreeSet::new();
+    rest.retain(|one| once.insert(one.func));
+    if !is_all {
+        let ran: BTreeSet<_> = called.iter().flat_map(|&func| ranking.reached(func)).collect();
+        rest.retain(|one| !(one.role == Role::Main && ran.contains(&one.func)));
+        rest.retain(|one| one.role != Role::Runtime || one.reach.is_busy);
+    }
+    let left = rest.len().saturating_sub(most);
+    rest.truncate(most);
+    Choice { chosen: rest, left }
+}
+
+fn rank(ranking: &mut Ranking, candidates: &mut [Candidate]) {
+    let mut givers = 0;
+    for candidate in &mut *candidates {
+        candidate.reach = ranking.reach(candidate.func);
+        let gives = candidate.role == Role::Other && candidate.params.is_empty() && candidate.gives;
+        if gives && givers < GIVERS {
+            givers += 1;
+            candidate.role = Role::Create;
+        }
+        // It has parameters, which no constructor has, or `_start` is to call it.
+        if candidate.role == Role::Initialize {
+            candidate.role = Role::Runtime;
+        }
+    }
+    let order = |role: Role| if role == Role::Main { Role::Other } else { role };
+    // Stable: the module's order decides between equals.
+    candidates.sort_by_key(|candidate| (order(candidate.role), Reverse(candidate.reach.loops)));
+}
+
+/// The constructors of a module whose names were minified: Emscripten exports them first, as a function of nothing.
+pub(super) fn minified_constructors(session: &Session, candidates: &[Candidate]) -> Option<usize> {
+    let is_short = |name: &str| name.len() <= 2;
+    let imports = session.module().imports();
+    let is_minified = !imports.is_empty() && imports.iter().all(|import| is_short(&import.name) && is_short(&import.module));
+    let first = candidates.first().filter(|first| is_short(&first.name) && first.params.is_empty() && first.gives_nothing);
+    first.filter(|_| is_minified).map(|_| 0)
+}
+
+/// The sample's own allocator.
+pub(super) fn allocator(candidates: &[Candidate]) -> Option<&Candidate> {
+    candidates.iter().find(|candidate| {
+        names::ALLOCATORS.contains(&candidate.name.as_str()) && candidate.params == [Type::I32] && candidate.gives
+    })
+}
+
+/// The program: `_start` goes before the others, and of those the one that the toolchain calls.
+pub(super) fn program(candidates: &[Candidate]) -> Option<&Candidate> {
+    let order = |one: &&Candidate| (one.name != "_start", one.name.trim_start_matches('_').len(), one.name.len());
+    candidates.iter().filter(|candidate| candidate.role == Role::Main).min_by_key(order)
+}
+
+/// Whether the module imports its memory.
+pub(super) fn imports_memory(session: &Session) -> bool {
+    session.module().imports().iter().any(|import| import.kind == ItemKind::Memory)
+}

@@ -1,0 +1,88 @@
+//! What is left of files that are gone: their numbers are free for others, what they were is kept.
+
+use super::{Fs, Ino, Kind, Origin, changes::LISTED};
+
+/// Bytes of deleted files that are kept.
+const KEPT: usize = 16 << 20;
+
+/// A file or directory that no name and no descriptor leads to.
+#[derive(Debug)]
+pub(super) struct Lost {
+    /// The last path.
+    pub(super) path: String,
+    pub(super) trail: Vec<String>,
+    pub(super) origin: Option<Origin>,
+    pub(super) kind: Kind,
+    /// The contents did not fit.
+    pub(super) is_cut: bool,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    pub(super) list: Vec<Lost>,
+    pub(super) cut: u64,
+    bytes: usize,
+}
+
+impl Gone {
+    fn push(&mut self, mut lost: Lost) {
+        if self.list.len() >= LISTED {
+            self.cut += 1;
+            return;
+        }
+        if let Kind::File(bytes) = &mut lost.kind {
+            lost.is_cut = self.bytes + bytes.len() > KEPT;
+            match lost.is_cut {
+                true => *bytes = Vec::new(),
+                false => self.bytes += bytes.len(),
+            }
+        }
+        self.list.push(lost);
+    }
+}
+
+impl Fs {
+    /// Gives the number of an inode free if no name leads to it; the caller knows that no descriptor does.
+    pub(in crate::sandbox) fn release(&mut self, ino: Ino) {
+        if self.get(ino).links > 0 || self.free.contains(&ino) {
+            return;
+        }
+        let len = if matches!(self.get(ino).kind, Kind::File(_)) { self.len(ino) } else { 0 };
+        self.bytes = self.bytes.saturating_sub(len);
+        let node = self.get_mut(ino);
+        let lost = Lost {
+            path: std::mem::take(&mut node.path),
+            trail: std::mem::take(&mut node.trail),
+            origin: node.origin.take(),
+            kind: std::mem::replace(&mut node.kind, Kind::File(Vec::new())),
+            is_cut: false,
+        };
+        self.gone.push(lost);
+        self.free.push(ino);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ROOT, TOTAL_BYTES, start::tests::tree};
+    use super::*;
+
+    #[test]
+    fn room_is_given_back() {
+        let mut fs = tree(&[]);
+        for round in 0..5 {
+            let ino = fs.insert(ROOT, "big", Kind::File(Vec::new())).unwrap();
+            assert_eq!(ino, Ino(1), "the number is given again");
+            fs.resize(ino, TOTAL_BYTES).unwrap();
+            assert!(fs.resize(ino, TOTAL_BYTES + 1).is_err(), "round {round}");
+            fs.release(ino);
+            fs.detach(ROOT, "big");
+            fs.unlinked(ino);
+            fs.release(ino);
+            fs.release(ino);
+        }
+        let gone: Vec<_> = fs.gone.list.iter().map(|lost| (lost.path.as_str(), lost.is_cut)).collect();
+        assert_eq!(gone, [("/big", true); 5]);
+    }
+}

@@ -1,0 +1,104 @@
+//! The body of the fuzz target `wasi`: random sequences of WASI calls, made by a module that is put together for them, against a model of a file
+//! system that shares nothing with the sandbox's: a map from whole paths to what is there. They must agree on every error, every descriptor, every byte
+//! read, every listing, and on what is left at the end.
+
+mod fs;
+mod module;
+mod ops;
+
+use std::sync::Arc;
+
+use arbitrary::Unstructured;
+use wasmspoor::{
+    sandbox::{self, Call, Options, Persona, Pointed, Run},
+    trace::Record,
+};
+
+use self::{
+    fs::{Fs, Seen},
+    ops::Op,
+};
+
+/// Calls of a sequence.
+const CALLS: usize = 80;
+
+/// Runs the sequence that `data` stands for on both sides; gives how many calls were made, and how many of them succeeded.
+///
+/// # Panics
+///
+/// If they differ.
+pub fn body(data: &[u8]) -> (usize, usize) {
+    let ops = ops::sequence(&mut Unstructured::new(data), CALLS);
+    let files = [("/f", &b"hello"[..]), ("/d/g", b"world")];
+    let mut options = Options::default().with_persona(Arc::new(Persona::bare()));
+    options.files = files.map(|(path, bytes)| (path.to_owned(), bytes.to_vec())).into();
+    options.drive = sandbox::Drive::None;
+    let wasm = module::of(&ops);
+    let run = sandbox::run(&wasm, &options).unwrap_or_else(|error| panic!("{error}"));
+    let records = run.trace.records.iter().filter(|record| matches!(record, Record::HostCall { .. })).count();
+    assert_eq!((records, run.calls_cut), (run.calls.len(), 0), "nothing is lost from the log");
+    let mut model = Fs::new(&files);
+    let (mut calls, mut succeeded) = (run.calls.iter(), 0);
+    for (position, op) in ops.iter().enumerate() {
+        let expected = model.apply(op);
+        let found = seen(op, &mut calls);
+        succeeded += usize::from(found.is_ok());
+        assert_eq!(found, expected, "call {position}, {op:?}, after {:?}", &ops[..position]);
+    }
+    assert!(calls.next().is_none());
+    left(&run, &model, &ops);
+    (ops.len(), succeeded)
+}
+
+/// What the log says of a call and of what was told after it.
+fn seen<'c>(op: &Op, calls: &mut impl Iterator<Item = &'c Call>) -> Result<Seen, String> {
+    let call = calls.next().unwrap_or_else(|| panic!("{op:?} was not made"));
+    assert_eq!(&*call.name, op.name());
+    let mut told = Vec::new();
+    let mut bytes = match op {
+        Op::Read { .. } | Op::Pread { .. } => call.args[1].points_at.as_ref().map(raw),
+        _ => None,
+    };
+    for index in 0..op.told() {
+        let call = calls.next().unwrap_or_else(|| panic!("{op:?} told too little"));
+        match index < op.numbers() {
+            true => told.push(number(call)),
+            false => bytes = call.args[0].points_at.as_ref().map(raw),
+        }
+    }
+    match &call.errno {
+        Some(errno) => Err(errno.clone()),
+        None => Ok(Seen { told, bytes: op.digest(bytes.unwrap_or_default()) }),
+    }
+}
+
+fn number(call: &Call) -> u64 {
+    call.args[0].value.to_string().parse::<i64>().map(|value| value as u32 as u64).unwrap_or(u64::MAX)
+}
+
+fn raw(pointed: &Pointed) -> Vec<u8> {
+    match pointed {
+        Pointed::Text { text } => text.clone().into_bytes(),
+        Pointed::Bytes { hex, .. } => {
+            hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+        }
+    }
+}
+
+/// The list of changes, against what the model has at the end.
+fn left(run: &Run, model: &Fs, ops: &[Op]) {
+    let there: Vec<_> = run.files.iter().filter(|file| file.change != "deleted").collect();
+    let first = model.first_paths();
+    for (path, file) in &first {
+        let listed = there.iter().find(|change| change.to.as_ref().unwrap_or(&change.path) == path);
+        match listed {
+            Some(change) => assert_eq!(change.contents, file.bytes, "{path} after {ops:?}"),
+            None => assert!(file.is_untouched(path), "{path} is not listed after {ops:?}"),
+        }
+    }
+    for change in there {
+        let path = change.to.as_ref().unwrap_or(&change.path);
+        let is_known = first.contains_key(path) || model.has_other(path.trim_end_matches('/'));
+        assert!(is_known, "{change:?} is listed after {ops:?}");
+    }
+}

@@ -4,6 +4,7 @@
 //! closes its end of a pipe early is no error.
 
 mod categories;
+mod classify;
 mod diff;
 mod dump;
 mod export;
@@ -84,6 +85,7 @@ enum Command {
     Diff(diff::Arguments),
     Rules(rules::Arguments),
     Categories(categories::Arguments),
+    Classify(classify::Arguments),
     Trace(trace::Arguments),
     Dump(dump::Arguments),
     /// Print the JSON Schema of `run --json`
@@ -101,6 +103,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Diff(arguments) => diff::run(&arguments, &mut out),
         Command::Rules(arguments) => rules::run(&arguments, &mut out),
         Command::Categories(arguments) => categories::run(&arguments, &mut out),
+        Command::Classify(arguments) => classify::run(&arguments, &mut out),
         Command::Schema => schema(&mut out),
         Command::Trace(arguments) => trace::run(&arguments, &mut out),
         Command::Dump(arguments) => dump::run(&arguments, &mut out),

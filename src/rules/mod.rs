@@ -82,6 +82,15 @@ pub struct Evidence {
     pub parts: Vec<Evidence>,
 }
 
+/// What came of evaluating rules.
+#[derive(Debug, Clone, Default)]
+pub struct Evaluation {
+    /// The rules that matched, weightiest first, then by namespace and name.
+    pub matches: Vec<Match>,
+    /// What was not looked for to the end, in words: rules that asked for too much, a scan with YARA rules that took too long.
+    pub limitations: Vec<String>,
+}
+
 /// What rules are evaluated on.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
@@ -150,8 +159,8 @@ impl Set {
         (Self { rules, targets, order, yara: Some(yara) }, problems)
     }
 
-    /// Evaluates every rule. Matches come weightiest first, then by namespace and name.
-    pub fn evaluate(&self, facts: &Facts<'_>) -> Vec<Match> {
+    /// Evaluates every rule, within a budget of steps.
+    pub fn evaluate(&self, facts: &Facts<'_>) -> Evaluation {
         eval::evaluate(facts, &self.rules, &self.order, &self.targets, self.yara.as_ref())
     }
 

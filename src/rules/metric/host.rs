@@ -64,9 +64,11 @@ pub(super) fn fabricated_share(index: &Index<'_>, subject: Subject<'_>) -> Optio
 
 /// Calls of the named functions, those beyond what was kept too.
 fn named(index: &Index<'_>, names: &[&str]) -> u64 {
-    let of = |full: &str| full.match_indices('.').any(|(at, _)| full.get(at + 1..).is_some_and(|name| names.contains(&name)));
-    let found = index.facts.dynamic.metrics.host_calls.iter().filter(|(full, _)| of(full));
-    found.map(|(_, count)| *count).fold(0, u64::saturating_add)
+    let is = |module: &str, name: &str| {
+        let bare = |full: &str| full.strip_prefix(module).and_then(|rest| rest.strip_prefix('.')) == Some(name);
+        names.iter().any(|&of| of == name || bare(of))
+    };
+    index.count_calls(is)
 }
 
 pub(super) fn clock_reads(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {

@@ -131,7 +131,7 @@ impl Parser<'_> {
     pub(super) fn check_scopes(&self, rule: &Rule) {
         let scopes = rule.meta.scopes;
         let columns: Vec<(Scope, bool)> =
-            scopes.on_bytes.map(|scope| (scope, false)).into_iter().chain(scopes.on_run.map(|scope| (scope, true))).collect();
+            scopes.on_bytes.map(|scope| (scope, false)).into_iter().chain(scopes.of_run().map(|scope| (scope, true))).collect();
         self.check_statement(&rule.statement, &columns);
     }
 

@@ -14,6 +14,7 @@ mod load;
 mod metric;
 mod order;
 mod parse;
+mod possible;
 mod problem;
 mod rule;
 mod show;
@@ -181,7 +182,8 @@ impl Set {
 
     /// The name of a rule that `given` was probably meant to be.
     pub fn closest(&self, given: &str) -> Option<String> {
-        problem::closest(given, self.rules.iter().map(|rule| rule.meta.name.as_str()))
+        let names = || self.rules.iter().map(|rule| rule.meta.name.as_str());
+        problem::closest(given, names()).or_else(|| problem::closest_by_words(given, names()))
     }
 }
 

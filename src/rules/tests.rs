@@ -283,6 +283,39 @@ fn a_rule_of_bytes_and_run_sees_both() {
 }
 
 #[test]
+fn what_never_holds_is_an_error_or_an_advice() {
+    let parsed = |scopes: &str, features: &str| set(&[("one", &rule("one", scopes, features))]);
+    for (scopes, features, expected) in [
+        ("{static: function, dynamic: call}", "    - and:\n      - mnemonic: nop\n      - string: a\n", "in none of the scopes"),
+        (RUN, "    - wasm/metric: {name: xor_share, op: '>', value: 1}\n", "`xor_share` is from 0 to 1"),
+        (RUN, "    - wasm/metric: {name: xor, op: '<', value: 0}\n", "`xor` is from 0 up"),
+        (RUN, "    - call:\n      - count(api(a)): 2 or more\n", "found 1 times at most"),
+        (RUN, "    - span of calls:\n      - count(api(a)): 21\n", "found 20 times at most"),
+        (RUN, "    - not:\n      - format: wasm\n", "what it denies always does"),
+        (RUN, "    - number: 0x1ffffffffffffffff\n", "never holds"),
+    ] {
+        let error = parsed(scopes, features).err().unwrap_or_else(|| panic!("{features}")).to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    // One branch of an `or` that never holds is a rule that works, and an advice.
+    let one = "    - or:\n      - api: a\n      - and:\n        - mnemonic: nop\n        - string: a\n";
+    let set = parsed("{static: function, dynamic: call}", one).unwrap_or_else(|error| panic!("{error}"));
+    let advice = set.lint(std::path::Path::new("corpus"));
+    assert_eq!(advice.iter().filter(|one| one.message.starts_with("`and`: this never holds")).count(), 1, "{advice:?}");
+}
+
+#[test]
+fn an_explanation_says_what_a_rule_needs() {
+    let explained = |features: &str| {
+        let text = rule("one", "{static: file, dynamic: process}", features);
+        set(&[("one", &text)]).unwrap_or_else(|error| panic!("{error}")).explain("one").unwrap()
+    };
+    let mixed = explained("    - and:\n      - string: a\n      - wasm/metric: {name: nops, op: '>=', value: 5}\n");
+    assert!(mixed.contains("the bytes alone never make it match") && mixed.contains("process (run, with the bytes)"), "{mixed}");
+    assert!(explained("    - string: a\n").contains("It can match on the bytes alone"));
+}
+
+#[test]
 fn sequences_keep_their_order() {
     let open = |path: &str, flags| call("path_open", vec![text(path), number("oflags", flags)]);
     let mut calls = Vec::new();

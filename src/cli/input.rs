@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, Read as _},
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -13,11 +14,18 @@ use wasmspoor::report::escape::escape;
 /// Bytes of a sample file at most.
 const MAX_SAMPLE_BYTES: u64 = 1 << 30;
 
-/// Reads a sample, from standard input if it is called `-`.
+/// Whether standard input was read: what was there is gone.
+static STDIN_IS_READ: AtomicBool = AtomicBool::new(false);
+
+/// Reads a sample, from standard input if it is called `-`; that can be done once.
 pub(super) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let source: Box<dyn io::Read> = match file.to_str() {
-        Some("-") => Box::new(io::stdin().lock()),
+        Some("-") => {
+            let again = STDIN_IS_READ.swap(true, Ordering::Relaxed);
+            anyhow::ensure!(!again, "standard input (`-`) can be read once only");
+            Box::new(io::stdin().lock())
+        }
         _ => Box::new(File::open(file).with_context(|| file.display().to_string())?),
     };
     source.take(MAX_SAMPLE_BYTES + 1).read_to_end(&mut bytes).with_context(|| file.display().to_string())?;

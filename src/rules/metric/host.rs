@@ -31,8 +31,17 @@ const RANDOM: &[&str] = &["random_get", "getentropy", "_getentropy", "Math.rando
 /// Calls that write.
 const WRITES: &[&str] = &["fd_write", "fd_pwrite"];
 /// First bytes of formats that are dense without being encrypted: gzip, zip, zstandard, xz, bzip2, 7z, lz4, PNG, JPEG.
-const PACKED: &[&[u8]] =
-    &[b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh", b"7z\xbc\xaf", b"\x04\x22\x4d\x18", b"\x89PNG", b"\xff\xd8\xff"];
+const PACKED: &[&[u8]] = &[
+    b"\x1f\x8b",
+    b"PK\x03\x04",
+    b"\x28\xb5\x2f\xfd",
+    b"\xfd7zXZ\0",
+    b"BZh",
+    b"7z\xbc\xaf",
+    b"\x04\x22\x4d\x18",
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+];
 /// Bytes below which entropy says little.
 const LEAST: u64 = 64;
 
@@ -67,9 +76,11 @@ pub(super) fn fabricated_share(index: &Index<'_>, subject: Subject<'_>) -> Optio
 
 /// Calls of the named functions, those beyond what was kept too.
 fn named(index: &Index<'_>, names: &[&str]) -> u64 {
-    let of = |full: &str| full.match_indices('.').any(|(at, _)| full.get(at + 1..).is_some_and(|name| names.contains(&name)));
-    let found = index.facts.dynamic.metrics.host_calls.iter().filter(|(full, _)| of(full));
-    found.map(|(_, count)| *count).fold(0, u64::saturating_add)
+    let is = |module: &str, name: &str| {
+        let bare = |full: &str| full.strip_prefix(module).and_then(|rest| rest.strip_prefix('.')) == Some(name);
+        names.iter().any(|&of| of == name || bare(of))
+    };
+    index.count_calls(is)
 }
 
 pub(super) fn clock_reads(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {

@@ -120,7 +120,11 @@ impl ModelFile {
         let all: Vec<&Sample> = samples.iter().collect();
         // With or without n-grams the evidence is the same.
         let encoding = Encoding::fit(features, options.mode, &all)?;
-        let used: Vec<Sample> = samples.iter().filter(|sample| encoding.has_evidence(&sample.calls)).cloned().collect();
+        let mut used: Vec<Sample> = samples.iter().filter(|sample| encoding.has_evidence(&sample.calls)).cloned().collect();
+        if features != Features::Trace {
+            // What is not learnt from is not in the hash of the training set either.
+            used.iter_mut().for_each(|sample| sample.trace = None);
+        }
         let refs: Vec<&Sample> = used.iter().collect();
         let encoding = Encoding::fit(features, options.mode, &refs)?;
         let labels: Vec<bool> = used.iter().map(|sample| sample.malicious).collect();

@@ -15,6 +15,39 @@ use crate::{
 
 use super::{Facts, rule::Name};
 
+/// Positions of what belongs to one function or entry point, ascending: a rule asks for each of them, and must not walk all for each.
+#[derive(Default)]
+struct Groups {
+    /// Function → loops that ran, in `dynamic.loops`.
+    loops: HashMap<FuncIndex, Vec<u32>>,
+    /// Callee → edges of the run's call graph.
+    edges_to: HashMap<FuncIndex, Vec<u32>>,
+    /// Function → host calls that it made.
+    calls: HashMap<FuncIndex, Vec<u32>>,
+    /// Entry point → host calls in it.
+    calls_of_entry: HashMap<usize, Vec<u32>>,
+}
+
+impl Groups {
+    fn of(facts: &Facts<'_>) -> Self {
+        let mut groups = Self::default();
+        for (position, of) in (0..).zip(&facts.dynamic.loops) {
+            groups.loops.entry(of.func).or_default().push(position);
+        }
+        for (position, edge) in (0..).zip(&facts.dynamic.call_graph.edges) {
+            groups.edges_to.entry(edge.callee).or_default().push(position);
+        }
+        let calls = facts.run.map(|run| &run.calls[..]).unwrap_or_default();
+        for (position, call) in calls.iter().enumerate() {
+            groups.calls_of_entry.entry(call.entry).or_default().push(position as u32);
+            if let Some(site) = facts.dynamic.call_sites.get(position).copied().flatten() {
+                groups.calls.entry(site.func).or_default().push(position as u32);
+            }
+        }
+        groups
+    }
+}
+
 /// The facts, arranged.
 pub(super) struct Index<'a> {
     pub(super) facts: Facts<'a>,
@@ -30,6 +63,7 @@ pub(super) struct Index<'a> {
     imported: Vec<&'a view::Import>,
     module: OnceCell<Option<Module>>,
     callers: OnceCell<HashMap<FuncIndex, u64>>,
+    groups: OnceCell<Groups>,
     derived: OnceCell<super::derived::Derived>,
 }
 
@@ -55,6 +89,7 @@ impl<'a> Index<'a> {
             imported: facts.view.imports.iter().filter(|import| import.func.is_some()).collect(),
             module: OnceCell::new(),
             callers: OnceCell::new(),
+            groups: OnceCell::new(),
             derived: OnceCell::new(),
         }
     }
@@ -131,6 +166,32 @@ impl<'a> Index<'a> {
     pub(super) fn edges_from(&self, func: FuncIndex) -> impl Iterator<Item = &'a passes::CallEdge> {
         let edges = &self.facts.dynamic.call_graph.edges;
         self.callees.get(&func).into_iter().flatten().filter_map(|edge| edges.get(*edge as usize))
+    }
+
+    /// The run-time edges of the call graph that lead to a function.
+    pub(super) fn edges_to(&self, func: FuncIndex) -> impl Iterator<Item = &'a passes::CallEdge> {
+        let edges = &self.facts.dynamic.call_graph.edges;
+        let found = self.groups().edges_to.get(&func).into_iter().flatten();
+        found.filter_map(|edge| edges.get(*edge as usize))
+    }
+
+    /// The loops of a function that ran, as positions in `dynamic.loops`.
+    pub(super) fn loops_of(&self, func: FuncIndex) -> &[u32] {
+        self.groups().loops.get(&func).map_or(&[], Vec::as_slice)
+    }
+
+    /// The host calls that a function made, as positions in the log.
+    pub(super) fn calls_by(&self, func: FuncIndex) -> &[u32] {
+        self.groups().calls.get(&func).map_or(&[], Vec::as_slice)
+    }
+
+    /// The host calls of an entry point, as positions in the log.
+    pub(super) fn calls_in(&self, entry: usize) -> &[u32] {
+        self.groups().calls_of_entry.get(&entry).map_or(&[], Vec::as_slice)
+    }
+
+    fn groups(&self) -> &Groups {
+        self.groups.get_or_init(|| Groups::of(&self.facts))
     }
 
     /// Functions that call `func` directly.

@@ -68,9 +68,10 @@ impl Evaluator<'_> {
                 self.index.facts.dynamic.functions.iter().map(|function| Instance::RunFunction(function.index)).collect()
             }
             Scope::Loop => {
-                let fits = |func: FuncIndex| !matches!(at, Instance::RunFunction(own) if *own != func);
-                let loops = self.index.facts.dynamic.loops.iter().enumerate();
-                loops.filter(|(_, of)| fits(of.func)).map(|(position, _)| Instance::Loop(position)).collect()
+                if let Instance::RunFunction(func) = at {
+                    return self.index.loops_of(*func).iter().map(|position| Instance::Loop(*position as usize)).collect();
+                }
+                (0..self.index.facts.dynamic.loops.len()).map(Instance::Loop).collect()
             }
         }
     }
@@ -104,14 +105,10 @@ impl Evaluator<'_> {
         let all = self.index.all_calls();
         match at {
             Instance::Run | Instance::RunFile => (0..all.len()).collect(),
-            Instance::Thread(entry) => {
-                (0..all.len()).filter(|call| all.get(*call).is_some_and(|call| call.entry == *entry)).collect()
-            }
+            Instance::Thread(entry) => self.index.calls_in(*entry).iter().map(|call| *call as usize).collect(),
             Instance::Span { first, end } => (*first..*end).collect(),
             Instance::Call(call) => vec![*call],
-            Instance::RunFunction(func) => {
-                (0..all.len()).filter(|call| self.index.call_site(*call).is_some_and(|site| site.func == *func)).collect()
-            }
+            Instance::RunFunction(func) => self.index.calls_by(*func).iter().map(|call| *call as usize).collect(),
             _ => Vec::new(),
         }
     }

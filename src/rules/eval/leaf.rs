@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     module::{FuncIndex, Opcode, view},
-    passes::{CallKind, Place},
+    passes::{CallEdge, CallKind, Place},
 };
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
         derived::unhex,
         index::Index,
         metric::Subject,
-        rule::{Characteristic, Crypto, Feature, FileFeature, Measure, Name, Pattern},
+        rule::{Characteristic, Crypto, Feature, FileFeature, Measure, Name, Pattern, Scope},
     },
     Evaluator, Found, Instance,
     sequence::{numbers, show_call},
@@ -81,19 +81,15 @@ impl Evaluator<'_> {
             return self.run_api(name, *func);
         }
         let all = self.index.all_calls();
-        let inside = |call: &usize| match at {
-            Instance::Run | Instance::RunFile => true,
-            Instance::Thread(entry) => all.get(*call).is_some_and(|call| call.entry == *entry),
-            Instance::Span { first, end } => (*first..*end).contains(call),
-            Instance::Call(own) => own == call,
-            _ => false,
-        };
         let mut found = Found { dynamic: true, ..Found::default() };
         let candidates: Vec<usize> = match at {
-            Instance::Call(own) => {
-                all.get(*own).filter(|call| name.is(&call.module, &call.name)).map(|_| *own).into_iter().collect()
+            Instance::Run | Instance::RunFile => self.index.calls_of(name).into_iter().map(|call| call as usize).collect(),
+            // The few calls inside, not all calls of this name: there is a span for each call.
+            Instance::Thread(_) | Instance::Span { .. } | Instance::Call(_) => {
+                let is_it = |call: &usize| all.get(*call).is_some_and(|call| name.is(&call.module, &call.name));
+                self.calls(at).into_iter().filter(is_it).collect()
             }
-            _ => self.index.calls_of(name).into_iter().map(|call| call as usize).filter(inside).collect(),
+            _ => Vec::new(),
         };
         for call in candidates {
             if found.count == 0 {
@@ -460,35 +456,44 @@ impl Evaluator<'_> {
         };
         let mut found = Found { dynamic: true, ..Found::default() };
         let counted = |count: u64| Some(Found { count, dynamic: true, ..Found::default() });
-        let edges = || dynamic.call_graph.edges.iter();
+        // Edges into the function, or all.
+        let edges = || -> Vec<&CallEdge> {
+            match only {
+                Some(func) => self.index.edges_to(func).collect(),
+                None => dynamic.call_graph.edges.iter().collect(),
+            }
+        };
         match characteristic {
             Characteristic::NzXor => return counted(classes.xor),
             Characteristic::IndirectCall => return counted(classes.indirect_call),
             Characteristic::TailCall => return counted(classes.tail_call),
             Characteristic::StartFunction => return counted(dynamic.metrics.start_ran.into()),
             Characteristic::CallsFrom => {
-                return counted(
-                    edges().filter(|edge| edge.caller.is_some() && only.is_none_or(|func| edge.caller == Some(func))).count()
-                        as u64,
-                );
+                let count = match only {
+                    Some(func) => self.index.edges_from(func).count(),
+                    None => dynamic.call_graph.edges.iter().filter(|edge| edge.caller.is_some()).count(),
+                };
+                return counted(count as u64);
             }
             Characteristic::CallsTo => {
-                let callers = edges().filter(|edge| edge.kind != CallKind::Host && only.is_none_or(|func| edge.callee == func));
+                let callers = edges().into_iter().filter(|edge| edge.kind != CallKind::Host);
                 return counted(callers.map(|edge| edge.caller).collect::<BTreeSet<_>>().len() as u64);
             }
             Characteristic::RecursiveCall => {
-                let own = edges().filter(|edge| edge.caller == Some(edge.callee) && only.is_none_or(|func| edge.callee == func));
+                let own = edges().into_iter().filter(|edge| edge.caller == Some(edge.callee));
                 return counted(own.map(|edge| edge.count).fold(0, u64::saturating_add));
             }
             Characteristic::Loop => {
-                for of in dynamic.loops.iter().filter(|of| of.iterations > of.entries && only.is_none_or(|func| of.func == func))
-                {
-                    found.at(Some(Place { func: of.func, offset: of.offset }));
+                for position in self.instances(Scope::Loop, &only.map_or(Instance::Run, Instance::RunFunction)) {
+                    let Instance::Loop(position) = position else { continue };
+                    if let Some(of) = dynamic.loops.get(position).filter(|of| of.iterations > of.entries) {
+                        found.at(Some(Place { func: of.func, offset: of.offset }));
+                    }
                 }
             }
             Characteristic::OpaquePredicate => self.executed_opaque(only, &mut found),
             Characteristic::FlattenedControlFlow => {
-                for function in dynamic.functions.iter().filter(|function| only.is_none_or(|func| function.index == func)) {
+                for function in self.ran(only) {
                     for place in self.shapes.flattened(&self.index, function.index) {
                         found.at(Some(place));
                     }
@@ -499,11 +504,17 @@ impl Evaluator<'_> {
         Some(found)
     }
 
+    /// One function that ran, or all.
+    fn ran(&self, only: Option<FuncIndex>) -> &[crate::passes::Function] {
+        match only {
+            Some(func) => self.index.ran(func).map(std::slice::from_ref).unwrap_or_default(),
+            None => &self.index.facts.dynamic.functions,
+        }
+    }
+
     /// Opaque predicates that ran and never went the other way.
     fn executed_opaque(&self, only: Option<FuncIndex>, found: &mut Found) {
-        for function in
-            self.index.facts.dynamic.functions.iter().filter(|function| only.is_none_or(|func| function.index == func))
-        {
+        for function in self.ran(only) {
             for place in self.shapes.opaque(&self.index, function.index) {
                 let branches = &self.index.facts.dynamic.branches;
                 let at = branches.binary_search_by(|branch| (branch.func, branch.offset).cmp(&(place.func, place.offset)));

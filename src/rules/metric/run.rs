@@ -54,13 +54,15 @@ fn of_loop(subject: Subject<'_>, value: fn(&Loop) -> f64) -> Option<f64> {
 }
 
 /// The loops of the run, or of one function.
-fn loops<'i>(index: &'i Index<'_>, subject: Subject<'i>) -> Option<impl Iterator<Item = &'i Loop>> {
-    let func = match subject {
-        Subject::Run => None,
-        Subject::RunFunction(function) => Some(function.index),
-        _ => return None,
-    };
-    Some(index.facts.dynamic.loops.iter().filter(move |of| func.is_none_or(|func| func == of.func)))
+fn loops<'i>(index: &'i Index<'_>, subject: Subject<'i>) -> Option<Vec<&'i Loop>> {
+    let all = &index.facts.dynamic.loops;
+    match subject {
+        Subject::Run => Some(all.iter().collect()),
+        Subject::RunFunction(function) => {
+            Some(index.loops_of(function.index).iter().filter_map(|position| all.get(*position as usize)).collect())
+        }
+        _ => None,
+    }
 }
 
 pub(super) fn instructions(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
@@ -195,7 +197,7 @@ pub(super) fn seismic_share(index: &Index<'_>, subject: Subject<'_>) -> Option<f
 }
 
 pub(super) fn hot_loop_share(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
-    loops(index, subject).map(|loops| loops.map(|of| of.share).fold(0.0, f64::max))
+    loops(index, subject).map(|loops| loops.into_iter().map(|of| of.share).fold(0.0, f64::max))
 }
 
 pub(super) fn quiet_loop_share(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
@@ -209,7 +211,7 @@ pub(super) fn top_function_share(index: &Index<'_>, subject: Subject<'_>) -> Opt
 }
 
 pub(super) fn loop_iterations_max(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
-    loops(index, subject).map(|loops| loops.map(|of| of.iterations).max().unwrap_or(0) as f64)
+    loops(index, subject).map(|loops| loops.into_iter().map(|of| of.iterations).max().unwrap_or(0) as f64)
 }
 
 pub(super) fn iterations(_: &Index<'_>, subject: Subject<'_>) -> Option<f64> {

@@ -1,6 +1,6 @@
 //! Findings of the dynamic control-flow graph against the static one.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use super::{super::text, of_run};
 use crate::{
@@ -23,7 +23,8 @@ pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn list(facts: &Facts<'_>, funcs: &[FuncIndex]) -> (String, Vec<Place>) {
-    let shown = text::some(funcs.iter().map(|&func| text::function(facts, func)), 5);
+    // What is not shown is not put into words: there may be a million.
+    let shown = text::some(funcs.iter().map(|&func| fmt::from_fn(move |f| f.write_str(&text::function(facts, func)))), 5);
     (shown, text::places(funcs.iter().map(|&func| text::place_of(facts, func))))
 }
 

@@ -49,7 +49,7 @@ impl Ratio {
 
     /// Of a function that did not run.
     fn of_static(profile: &Profile<'_>, func: FuncIndex, known: Option<&view::Function>) -> Self {
-        if let Some(known) = known.filter(|known| known.error.is_none() && known.classes.total != 0) {
+        if let Some(known) = known.filter(|known| known.error.is_none() && known.blocks != 0) {
             let (blocks, edges) = (known.blocks.into(), known.edges.into());
             return Self { blocks, edges, instructions: known.classes.total, ..Self::default() };
         }
@@ -72,11 +72,10 @@ fn instructions_run(ran: Ran<'_>) -> u64 {
 
 pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) {
     let mut coverage = Coverage::default();
-    let known: HashMap<_, _> = view.functions.iter().map(|function| (function.index, function)).collect();
-    let dead: BTreeSet<_> = view.calls.dead.iter().copied().collect();
+    let dead = &view.calls.dead;
     for func in profile.module().into_iter().flat_map(|module| module.defined()) {
         let ran = profile.function(func).filter(|ran| ran.function.entered != 0);
-        let ratio = ran.map_or_else(|| Ratio::of_static(profile, func, known.get(&func).copied()), Ratio::of);
+        let ratio = ran.map_or_else(|| Ratio::of_static(profile, func, view.function(func)), Ratio::of);
         coverage.functions += 1;
         coverage.functions_run += u32::from(ran.is_some());
         coverage.blocks_run += ratio.blocks_run;
@@ -85,7 +84,7 @@ pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) 
         coverage.edges += ratio.edges;
         coverage.instructions_run += ratio.instructions_run;
         coverage.instructions += ratio.instructions;
-        match (ran.is_some(), dead.contains(&func)) {
+        match (ran.is_some(), dead.binary_search(&func).is_ok()) {
             (true, true) => coverage.unexpected.push(func),
             (true, false) => {}
             (false, is_dead) => {

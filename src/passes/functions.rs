@@ -52,13 +52,12 @@ pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) 
             *host_calls.entry(caller.position()).or_default() += call.count;
         }
     }
-    let names: HashMap<_, _> = view.functions.iter().map(|function| (function.index, function.name.as_ref())).collect();
     let mut all = Windows::default();
     for ran in profile.functions() {
         let host_calls = host_calls.get(&ran.ordinal).copied().unwrap_or(0);
         let (mut function, windows) = function(ran, host_calls);
         let in_module = || profile.module().and_then(|module| module.name(ran.func())).map(str::to_owned);
-        function.name = names.get(&ran.func()).copied().flatten().cloned().or_else(in_module);
+        function.name = view.function(ran.func()).and_then(|function| function.name.clone()).or_else(in_module);
         all.merge(windows);
         dynamic.functions.push(function);
         branches(ran, &mut dynamic.branches);

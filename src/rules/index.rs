@@ -53,12 +53,8 @@ pub(super) struct Index<'a> {
     pub(super) facts: Facts<'a>,
     /// Name of an imported function without its module → its calls, ascending.
     calls: BTreeMap<&'a str, Vec<u32>>,
-    /// Functions that ran → position in `dynamic.functions`.
-    ran: HashMap<FuncIndex, usize>,
     /// Caller → positions in `dynamic.call_graph.edges`.
     callees: HashMap<FuncIndex, Vec<u32>>,
-    /// Defined functions → position in `view.functions`.
-    defined: HashMap<FuncIndex, usize>,
     /// Imported functions in the order of their indices.
     imported: Vec<&'a view::Import>,
     module: OnceCell<Option<Module>>,
@@ -79,13 +75,10 @@ impl<'a> Index<'a> {
                 callees.entry(caller).or_default().push(position as u32);
             }
         }
-        let numbered = |(position, index): (usize, FuncIndex)| (index, position);
         Self {
             facts: *facts,
             calls,
-            ran: facts.dynamic.functions.iter().map(|function| function.index).enumerate().map(numbered).collect(),
             callees,
-            defined: facts.view.functions.iter().map(|function| function.index).enumerate().map(numbered).collect(),
             imported: facts.view.imports.iter().filter(|import| import.func.is_some()).collect(),
             module: OnceCell::new(),
             callers: OnceCell::new(),
@@ -154,12 +147,14 @@ impl<'a> Index<'a> {
 
     /// The dynamic facts of a function.
     pub(super) fn ran(&self, func: FuncIndex) -> Option<&'a passes::Function> {
-        self.facts.dynamic.functions.get(*self.ran.get(&func)?)
+        let functions = &self.facts.dynamic.functions;
+        functions.get(functions.binary_search_by_key(&func, |function| function.index).ok()?)
     }
 
     /// The static facts of a defined function.
     pub(super) fn defined(&self, func: FuncIndex) -> Option<&'a view::Function> {
-        self.facts.view.functions.get(*self.defined.get(&func)?)
+        let functions = &self.facts.view.functions;
+        functions.get(functions.binary_search_by_key(&func, |function| function.index).ok()?)
     }
 
     /// The run-time edges of the call graph that leave a function.

@@ -647,7 +647,7 @@ fn findings_of_the_bytes() {
     let mut case = case();
     assert!(findings(&case.facts()).iter().all(|finding| finding.severity == 0), "an ordinary module lights nothing up");
     case.view.functions[0].nop_run = 90;
-    case.view.functions[0].classes.xor = 26;
+    std::sync::Arc::make_mut(&mut case.view.functions[0].classes).xor = 26;
     case.view.imports = vec![import("env", "bindings_wasm_bg", 0), import("env", "submit_nonce", 3)];
     case.view.exports = vec![
         view::Export { name: "dropPayload".into(), kind: view::Kind::Function, index: 1 },

@@ -10,6 +10,7 @@ mod constants;
 mod coverage;
 pub mod flow;
 mod functions;
+mod hidden;
 mod loops;
 mod metrics;
 mod profile;
@@ -246,9 +247,15 @@ pub struct Coverage {
     pub unexpected: Vec<FuncIndex>,
     /// Calls that the static call graph lacks, with what explains them.
     pub hidden: Vec<HiddenCall>,
+    /// Calls through a table that the static call graph has only because segments and types resolve them.
+    pub resolved: Vec<ResolvedCall>,
+    /// Instructions that wrote tables, by place: who set what a hidden call went through. At most 256.
+    pub table_writes: Vec<TableWrite>,
+    /// Instructions beyond those.
+    pub table_writes_cut: u64,
 }
 
-/// A call at run time that no direct call in the code explains.
+/// A call at run time that the static call graph ([`View::calls`]) lacks.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct HiddenCall {
     /// Caller; `None` is the host.
@@ -257,8 +264,58 @@ pub struct HiddenCall {
     pub callee: FuncIndex,
     /// How often.
     pub count: u64,
-    /// What explains it: `table`, `table changed at run time`, `host`.
+    /// What explains it: `table changed at run time` ([`Coverage::table_writes`] names the instructions), `host` (it called what no export offers).
     pub explained_by: String,
+    /// Slots that active segments put the callee into, if any: of another table, or of one that calls with another type go through. At most 8.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<TableSlot>,
+    /// Slots beyond those.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub slots_cut: u64,
+}
+
+/// A call at run time that only the resolution of tables explains.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ResolvedCall {
+    /// Caller.
+    pub caller: FuncIndex,
+    /// Callee.
+    pub callee: FuncIndex,
+    /// How often.
+    pub count: u64,
+    /// What explains it: `table` (an active segment holds the callee), `passive segment` (or the initial value of a table).
+    pub explained_by: String,
+    /// Slots that active segments put the callee into, at most 8.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<TableSlot>,
+    /// Slots beyond those.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub slots_cut: u64,
+}
+
+/// An element of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TableSlot {
+    /// The table.
+    pub table: u32,
+    /// Its index in the table; `None` if the segment begins at a place that is not constant.
+    pub slot: Option<u64>,
+}
+
+/// An instruction that wrote a table.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct TableWrite {
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// Its mnemonic.
+    pub opcode: &'static str,
+    /// How often it was executed.
+    pub count: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A loop that ran.

@@ -380,8 +380,8 @@ both_sides! {
 fn a_changed_table_and_a_carved_module_are_both_sides_at_once() {
     let mut case = case();
     let hidden =
-        |by: &str| passes::HiddenCall { caller: Some(FuncIndex(1)), callee: FuncIndex(2), count: 3, explained_by: by.into() };
-    case.dynamic.coverage.hidden = vec![hidden("table")];
+        |by: &str| passes::HiddenCall { caller: Some(FuncIndex(1)), callee: FuncIndex(2), count: 3, explained_by: by.into(), slots: vec![], slots_cut: 0 };
+    case.dynamic.coverage.hidden = vec![hidden("host")];
     assert!(case.correlation("CALLS_THROUGH_CHANGED_TABLE").is_none());
     assert_eq!(case.finding("HIDDEN_CALL_PATHS").map(|finding| finding.severity), Some(0));
     case.dynamic.coverage.hidden.push(hidden("table changed at run time"));

@@ -176,16 +176,57 @@ fn a_start_function_and_two_entry_points() {
     };
     assert_eq!((of(|state| state.initial), of(|state| state.terminal)), (vec![2, 3, 4], vec![0, 1, 3]));
 
-    // The segment explains both calls; what is in no segment came into the table at run time.
-    let mut view = View::of(&wasm(text));
-    let hidden = |view: &View| {
-        let dynamic = Dynamic::of(&run, view);
-        let calls = dynamic.coverage.hidden.into_iter();
-        calls.map(|call| (call.caller.map(|func| func.0), call.callee.0, call.explained_by)).collect::<Vec<_>>()
-    };
-    assert_eq!(hidden(&view), [(Some(2), 0, "table".to_owned()), (Some(2), 1, "table".to_owned())]);
-    view.elements[0].functions.truncate(1);
-    assert_eq!(hidden(&view)[1].2, "table changed at run time");
+    // The segment explains both calls, so the static graph has them.
+    let resolved: Vec<_> = dynamic.coverage.resolved.iter().map(|call| (call.caller.0, call.callee.0, call.slots[0].slot)).collect();
+    assert!(dynamic.coverage.hidden.is_empty() && dynamic.coverage.table_writes.is_empty());
+    assert_eq!(resolved, [(2, 0, Some(0)), (2, 1, Some(1))]);
+}
+
+/// What the program puts into a table while it runs is in no static graph; what a segment holds is, of whatever kind.
+#[test]
+fn only_calls_that_the_static_graph_lacks_are_hidden() {
+    for (module, hidden, resolved, writes) in [
+        (
+            r#"(table 2 funcref) (elem declare func 0) (func)
+               (func (export "m") (table.set (i32.const 0) (ref.func 0)) (call_indirect (i32.const 0)))"#,
+            vec![(Some(1), 0, "table changed at run time")],
+            vec![],
+            vec!["table.set"],
+        ),
+        (
+            r#"(table 2 funcref) (elem $e func 0) (func)
+               (func (export "m") (table.init $e (i32.const 1) (i32.const 0) (i32.const 1)) (call_indirect (i32.const 1)))"#,
+            vec![],
+            vec![(1, 0, "passive segment", None)],
+            vec!["table.init"],
+        ),
+        (
+            // The segment is that of another table.
+            r#"(table $a 1 funcref) (table $b 1 funcref) (elem (table $a) (i32.const 0) func 0) (func)
+               (func (export "m") (table.copy $b $a (i32.const 0) (i32.const 0) (i32.const 1)) (call_indirect $b (i32.const 0)))"#,
+            vec![(Some(1), 0, "table changed at run time")],
+            vec![],
+            vec!["table.copy"],
+        ),
+        (
+            r#"(table 4 funcref) (elem (i32.const 3) func 0) (func)
+               (func (export "m") (call 0) (call_indirect (i32.const 3)))
+               (func (export "n") (call_indirect (i32.const 3)))"#,
+            vec![],
+            vec![(2, 0, "table", Some(3))],
+            vec![],
+        ),
+    ] {
+        let dynamic = dynamic(&format!("(module {module})"));
+        let coverage = &dynamic.coverage;
+        let found: Vec<_> = coverage.hidden.iter().map(|call| (call.caller.map(|f| f.0), call.callee.0, &*call.explained_by)).collect();
+        assert_eq!(found, hidden, "{module}");
+        let slot = |call: &wasmspoor::passes::ResolvedCall| call.slots.first().and_then(|slot| slot.slot);
+        let found: Vec<_> =
+            coverage.resolved.iter().map(|call| (call.caller.0, call.callee.0, &*call.explained_by, slot(call))).collect();
+        assert_eq!(found, resolved, "{module}");
+        assert_eq!(coverage.table_writes.iter().map(|write| write.opcode).collect::<Vec<_>>(), writes, "{module}");
+    }
 }
 
 #[test]

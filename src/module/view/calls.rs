@@ -42,6 +42,12 @@ pub struct CallGraph {
 }
 
 impl CallGraph {
+    /// Whether an instruction of `caller` names `callee`.
+    pub fn has_direct(&self, caller: FuncIndex, callee: FuncIndex) -> bool {
+        let direct = (caller, callee, CallKind::Direct);
+        self.edges.binary_search_by(|edge| (edge.caller, edge.callee, edge.kind).cmp(&direct)).is_ok()
+    }
+
     /// Whether `caller` can call `callee` as far as code and segments tell, edges beyond [`MAX_INDIRECT_EDGES`] included.
     pub fn has(&self, caller: FuncIndex, callee: FuncIndex) -> bool {
         let found = self.edges.binary_search_by(|edge| (edge.caller, edge.callee).cmp(&(caller, callee)));

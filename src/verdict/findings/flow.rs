@@ -35,7 +35,7 @@ fn dead_code(facts: &Facts<'_>) -> Option<Finding> {
     (dead.len() > builtin().threshold.dead_functions).then(|| of_run("DEAD_CODE_CONFIRMED", &["flow"], 0, 100, text).at(places))
 }
 
-/// Calls through a table as the module set it up are what indirect calls are for; severity is for those that nothing in the file explains.
+/// Calls through a table as the module set it up are in the static call graph; severity is for those through a table that was changed.
 fn hidden_paths(facts: &Facts<'_>) -> Option<Finding> {
     let hidden = &facts.dynamic.coverage.hidden;
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
@@ -47,7 +47,7 @@ fn hidden_paths(facts: &Facts<'_>) -> Option<Finding> {
     let severity = u8::from(hidden.iter().any(|call| changed(&call)));
     let first: Vec<_> =
         hidden.iter().filter(changed).chain(hidden.iter().filter(|call| !changed(call))).map(|call| call.callee).collect();
-    let text = format!("{} that no direct call in the code explains: {shown}", text::plural(hidden.len() as u64, "call path"));
+    let text = format!("{} that the static call graph lacks: {shown}", text::plural(hidden.len() as u64, "call path"));
     (!hidden.is_empty()).then(|| of_run("HIDDEN_CALL_PATHS", &["flow"], severity, 90, text).at(list(facts, &first).1))
 }
 

@@ -66,7 +66,8 @@ struct Slots(BTreeMap<FuncIndex, (Vec<TableSlot>, u64)>);
 
 impl Slots {
     fn of(view: &View, callees: BTreeSet<FuncIndex>) -> Self {
-        let mut slots: BTreeMap<_, (Vec<TableSlot>, u64)> = callees.into_iter().map(|callee| (callee, Default::default())).collect();
+        let mut slots: BTreeMap<_, (Vec<TableSlot>, u64)> =
+            callees.into_iter().map(|callee| (callee, Default::default())).collect();
         for segment in &view.elements {
             let Some(table) = segment.table else { continue };
             for (position, func) in (0u64..).zip(&segment.functions) {

@@ -114,11 +114,7 @@ struct Ran<'a> {
 impl<'a> Ran<'a> {
     fn of(report: &Report<'a>) -> Self {
         let calls = report.functions.iter().map(|function| (function.index, (function.calls, function.classes.total)));
-        Self {
-            calls: calls.collect(),
-            unexplained: unexplained(report),
-            names: Names::of(report.view),
-        }
+        Self { calls: calls.collect(), unexplained: unexplained(report), names: Names::of(report.view) }
     }
 
     fn node(&self, graph: &mut Graph, func: FuncIndex) {
@@ -143,7 +139,8 @@ impl<'a> Ran<'a> {
 /// Functions that ran and to which no call of the static graph, no export and no start section leads.
 fn unexplained(report: &Report<'_>) -> BTreeSet<FuncIndex> {
     let mut found: BTreeSet<_> = report.coverage.hidden.iter().map(|call| call.callee).collect();
-    let exported = report.view.exports.iter().filter(|export| export.kind == Kind::Function).map(|export| FuncIndex(export.index));
+    let exported =
+        report.view.exports.iter().filter(|export| export.kind == Kind::Function).map(|export| FuncIndex(export.index));
     for func in exported.chain(report.view.start).chain(report.view.calls.edges.iter().map(|edge| edge.callee)) {
         found.remove(&func);
     }

@@ -25,6 +25,7 @@ pub(super) fn ran(index: u32) -> passes::Function {
         instructions_run: 10,
         signatures: BTreeMap::new(),
         host_calls: 0,
+        own: passes::Own::default(),
     }
 }
 

@@ -118,6 +118,7 @@ fn ran_function(index: u32, total: u64) -> passes::Function {
         instructions_run: 5,
         signatures: Default::default(),
         host_calls: 0,
+        own: passes::Own::default(),
     }
 }
 
@@ -379,8 +380,14 @@ both_sides! {
 #[test]
 fn a_changed_table_and_a_carved_module_are_both_sides_at_once() {
     let mut case = case();
-    let hidden =
-        |by: &str| passes::HiddenCall { caller: Some(FuncIndex(1)), callee: FuncIndex(2), count: 3, explained_by: by.into(), slots: vec![], slots_cut: 0 };
+    let hidden = |by: &str| passes::HiddenCall {
+        caller: Some(FuncIndex(1)),
+        callee: FuncIndex(2),
+        count: 3,
+        explained_by: by.into(),
+        slots: vec![],
+        slots_cut: 0,
+    };
     case.dynamic.coverage.hidden = vec![hidden("host")];
     assert!(case.correlation("CALLS_THROUGH_CHANGED_TABLE").is_none());
     assert_eq!(case.finding("HIDDEN_CALL_PATHS").map(|finding| finding.severity), Some(0));

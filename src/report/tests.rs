@@ -189,3 +189,28 @@ fn what_the_sample_chose_is_escaped_once() {
     let row = written_of(&analysis, |report, out| csv::write_row(report, out).unwrap());
     assert!(row.contains("\"/дом/\"\"a\"\"\\b\\n\\u{202e}\""), "{row}");
 }
+
+/// Orange is what the static graph lacks, and nothing else.
+#[test]
+fn orange_is_what_the_static_graph_lacks() {
+    let orange = |module: &str| {
+        let options = sandbox::Options::default();
+        let analysis = Analysis::of(module.as_bytes(), &options, &rules::Set::default());
+        let report = Report::of(&Subject { name: "x", analysis: &analysis, options: &options, max_log: 10 });
+        let text = super::dot::dynamic(&report);
+        let sample = text.split("subgraph cluster_legend").next().unwrap_or_default().lines();
+        sample
+            .filter(|line| line.contains("#c06000"))
+            .map(|line| line.split('[').next().unwrap_or_default().trim().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let filled = r#"(module (table 2 funcref) (elem declare func $p) (func $p nop)
+        (func (export "_start") (table.set (i32.const 0) (ref.func $p)) (call_indirect (i32.const 0))))"#;
+    assert_eq!(orange(filled), ["f0", "f1 -> f0"]);
+    // The callee has another way in, so only the edge is new.
+    let exported = filled.replace("(func $p nop)", r#"(func $p (export "p") nop)"#);
+    assert_eq!(orange(&exported), ["f1 -> f0"]);
+    let resolved = r#"(module (table 2 funcref) (elem (i32.const 0) $p) (func $p nop)
+        (func (export "_start") (call_indirect (i32.const 0))))"#;
+    assert!(orange(resolved).is_empty());
+}

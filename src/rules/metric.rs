@@ -569,7 +569,7 @@ pub static METRICS: &[Metric] = &[
     Metric {
         name: "hidden_calls",
         unit: "count",
-        description: "calls that no direct call in the code explains",
+        description: "calls that the static call graph lacks: no direct call and no element segment explains them",
         levels: "R",
         compute: run::hidden_calls,
     },

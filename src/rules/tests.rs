@@ -25,6 +25,7 @@ pub(super) fn ran(index: u32) -> passes::Function {
         instructions_run: 10,
         signatures: BTreeMap::new(),
         host_calls: 0,
+        own: passes::Own::default(),
     }
 }
 
@@ -615,4 +616,22 @@ fn the_shipped_rules_load_without_a_problem() {
     let (set, problems) = Set::build(&load::shipped(), true);
     assert!(problems.is_empty(), "{problems}");
     assert_eq!(set.order.len(), set.rules.len());
+}
+
+/// What is asked of each function that ran must not walk the loops and calls of all.
+#[test]
+fn rules_on_functions_are_linear_in_the_run() {
+    let count = 30_000;
+    let mut sample = Sample::calling(Vec::new());
+    sample.view.functions = (0..count).map(function).collect();
+    sample.dynamic.functions = (0..count).map(ran).collect();
+    sample.dynamic.loops = (0..count).rev().map(|func| looped(func, u64::from(func))).collect();
+    let features = "    - wasm/function:
+      - and:
+        - wasm/metric: {name: loop_iterations_max, op: '>=', value: 29999}
+        - characteristic: loop
+";
+    let set = set(&[("f.yml", &rule("busiest", RUN, features))]).unwrap();
+    let found = set.evaluate(&sample.facts());
+    assert_eq!(found.matches.iter().map(|found| (found.count, found.places[0].func.0)).collect::<Vec<_>>(), [(1, count - 1)]);
 }

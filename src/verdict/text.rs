@@ -1,11 +1,11 @@
 //! Numbers, names and lists as reasons, findings and correlations write them.
 
-use std::fmt::Display;
+use std::{collections::HashMap, fmt::Display};
 
 use super::MAX_PLACES;
 use crate::{
     module::{CodeOffset, FuncIndex},
-    passes::{Metrics, Place},
+    passes::{Loop, Metrics, Place},
     rules::Facts,
 };
 
@@ -91,6 +91,18 @@ pub(super) fn defined<'a>(facts: &Facts<'a>, func: FuncIndex) -> Option<&'a crat
     let functions = &facts.view.functions;
     let position = functions.binary_search_by_key(&func, |function| function.index).ok()?;
     functions.get(position)
+}
+
+/// The loops that ran, by their function.
+pub(super) type LoopsByFunction<'a> = HashMap<FuncIndex, Vec<&'a Loop>>;
+
+/// Groups the loops that ran, greatest share first, by their function: who asks for many functions must not walk all loops for each.
+pub(super) fn loops_by_function<'a>(facts: &Facts<'a>) -> LoopsByFunction<'a> {
+    let mut loops = LoopsByFunction::new();
+    for natural in &facts.dynamic.loops {
+        loops.entry(natural.func).or_default().push(natural);
+    }
+    loops
 }
 
 /// The beginning of a defined function.

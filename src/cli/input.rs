@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use wasmspoor::report::escape::escape;
+use wasmspoor::report::escape::line;
 
 /// Bytes of a sample file at most.
 const MAX_SAMPLE_BYTES: u64 = 1 << 30;
@@ -42,7 +42,7 @@ impl Progress {
         let style = indicatif::ProgressStyle::with_template("{spinner} {msg} {elapsed}")
             .unwrap_or_else(|_| indicatif::ProgressStyle::default_spinner());
         bar.set_style(style);
-        bar.set_message(format!("running {}", escape(&file.display().to_string())));
+        bar.set_message(format!("running {}", line(&file.display().to_string())));
         bar.enable_steady_tick(Duration::from_secs(1));
         Self(bar)
     }

@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf};
 use clap::Subcommand;
 
 use wasmspoor::{
-    report::escape::escape,
+    report::escape::{escape, line},
     rules::{LoadError, Set},
 };
 
@@ -104,10 +104,10 @@ fn list(set: &Set, out: &mut impl Write) -> Result<Exit, Failure> {
             (true, false) => "code",
             _ => "run",
         };
-        writeln!(out, "{:<3} {:<4} {:<42} {}", meta.severity, on, escape(&meta.namespace), escape(&meta.name))?;
+        writeln!(out, "{:<3} {:<4} {:<42} {}", meta.severity, on, line(&meta.namespace), line(&meta.name))?;
     }
     for name in set.yara_names() {
-        writeln!(out, "{:<3} {:<4} {:<42} {}", "-", "code", "yara", escape(name))?;
+        writeln!(out, "{:<3} {:<4} {:<42} {}", "-", "code", "yara", line(name))?;
     }
     writeln!(out, "{} behaviour rules, {} YARA rules", rules.len(), set.yara_names().len())?;
     Ok(Exit::Done)
@@ -116,7 +116,7 @@ fn list(set: &Set, out: &mut impl Write) -> Result<Exit, Failure> {
 fn lint(set: &Set, corpus: &std::path::Path, out: &mut impl Write) -> Result<Exit, Failure> {
     let advice = set.lint(corpus);
     for one in &advice {
-        writeln!(out, "{}: {}: {}", escape(&one.file), escape(&one.rule), escape(&one.message))?;
+        writeln!(out, "{}: {}: {}", line(&one.file), line(&one.rule), line(&one.message))?;
     }
     writeln!(out, "{} rules, {} things to mend", set.rules().len(), advice.len())?;
     Ok(if advice.is_empty() { Exit::Done } else { Exit::Findings })
@@ -131,12 +131,12 @@ fn test(set: &Set, corpus: &std::path::Path, name: Option<&str>, out: &mut impl 
     let tried = set.test(corpus, name, &mut |file, count| {
         progress.set_length(count as u64);
         progress.inc(1);
-        progress.set_message(escape(file));
+        progress.set_message(line(file));
     });
     progress.finish_and_clear();
     let failures: Vec<_> = tried.iter().filter_map(|tried| tried.failure.as_ref().map(|failure| (tried, failure))).collect();
     for (tried, failure) in &failures {
-        writeln!(out, "FAILED {} on {}: {}", escape(&tried.rule), escape(&tried.example), escape(failure))?;
+        writeln!(out, "FAILED {} on {}: {}", line(&tried.rule), line(&tried.example), line(failure))?;
     }
     writeln!(out, "{} examples of {} rules, {} failed", tried.len(), set.rules().len(), failures.len())?;
     Ok(if failures.is_empty() { Exit::Done } else { Exit::Findings })

@@ -51,7 +51,7 @@ impl Statement {
             Kind::And(parts) => parts.iter().all(|part| part.can_hold(column)),
             Kind::Or(parts) => parts.iter().any(|part| part.can_hold(column)),
             Kind::AtLeast(least, parts) => parts.iter().filter(|part| part.can_hold(column)).count() >= *least,
-            Kind::Not(part) => !part.always_holds(column),
+            Kind::Not(part) => !part.always_holds(),
             Kind::Within(scope, part) => nested(column, *scope).is_some_and(|inner| part.can_hold(inner)),
             Kind::Count(feature, bounds) => {
                 bounds.min == 0 || feature.fits(column.0, column.1) && feature.most(column.0) >= bounds.min
@@ -61,11 +61,11 @@ impl Statement {
     }
 
     /// Whether it holds on everything.
-    fn always_holds(&self, column: Column) -> bool {
+    fn always_holds(&self) -> bool {
         match &self.kind {
-            Kind::And(parts) => parts.iter().all(|part| part.always_holds(column)),
-            Kind::Or(parts) => parts.iter().any(|part| part.always_holds(column)),
-            Kind::AtLeast(least, parts) => parts.iter().filter(|part| part.always_holds(column)).count() >= *least,
+            Kind::And(parts) => parts.iter().all(|part| part.always_holds()),
+            Kind::Or(parts) => parts.iter().any(|part| part.always_holds()),
+            Kind::AtLeast(least, parts) => parts.iter().filter(|part| part.always_holds()).count() >= *least,
             Kind::Count(_, bounds) => *bounds == Bounds { min: 0, max: u64::MAX },
             Kind::Feature(Feature::Target(kind, value)) => *kind == "format" || value == "any",
             Kind::Not(_) | Kind::Within(..) | Kind::Feature(_) => false,

@@ -126,6 +126,6 @@ fn entropy(arg: &Arg) -> Option<f64> {
 
 /// A call as evidence: its name and the texts it was given.
 pub(super) fn show_call(call: &Call) -> String {
-    let texts: Vec<String> = Index::texts(call).map(|text| quoted(text)).collect();
+    let texts: Vec<String> = Index::texts(call).map(quoted).collect();
     format!("{}({})", call.name, texts.join(", "))
 }

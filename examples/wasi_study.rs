@@ -14,7 +14,7 @@ use std::{
 };
 
 use serde::Deserialize;
-use wasmspoor::sandbox::{self, Drive, Options, Persona, Run, Status};
+use wasmspoor::sandbox::{self, Options, Persona, Run, Status};
 
 #[derive(Deserialize)]
 struct Published {
@@ -72,18 +72,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The persona of the study; limits under which every one of these programs ends by itself.
+/// The persona of the study, whose limits let every one of these programs end by itself.
 fn options() -> Result<Options, Box<dyn Error>> {
-    let persona = Persona::shipped("study").ok_or("there is no persona `study`")?;
-    let mut options = Options::default().with_persona(persona);
-    options.drive = Drive::None;
-    options.entry_time = Duration::from_secs(900);
-    (options.entry_decisions, options.entry_instructions) = (None, None);
-    let limits = &mut options.limits;
-    (limits.wall_time, limits.decisions, limits.instructions) = (None, None, None);
-    limits.trace_bytes = 2 << 30;
-    limits.at_trace_limit = wasmspoor::AtTraceLimit::Spill;
-    Ok(options)
+    Ok(Options::default().with_persona(Persona::shipped("study").ok_or("there is no persona `study`")?))
 }
 
 /// How a run differs from what was published; `None` if not at all.

@@ -10,9 +10,9 @@ use wasmspoor::{AtTraceLimit, Limits};
 #[group(skip)]
 #[command(next_help_heading = "Limits")]
 pub(super) struct Arguments {
-    /// Stop after this many seconds (0: no limit)
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
-    time_limit: f64,
+    /// Stop after this many seconds (0: no limit) [default: 10; with --persona as that says]
+    #[arg(long, value_name = "SECONDS")]
+    time_limit: Option<f64>,
     /// Stop after this many decisions (branches taken or not, table indices, …): a limit that does not depend on the machine
     /// [default: none; for run, graph, export and diff 150 million]
     #[arg(long, value_name = "N")]
@@ -27,9 +27,9 @@ pub(super) struct Arguments {
     /// Size of the recorded trace in MiB
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     max_trace: u64,
-    /// What happens at that size
-    #[arg(long, value_enum, value_name = "ACTION", default_value_t = AtLimit::Stop)]
-    at_max_trace: AtLimit,
+    /// What happens at that size [default: stop; with --persona as that says]
+    #[arg(long, value_enum, value_name = "ACTION")]
+    at_max_trace: Option<AtLimit>,
     /// Size of all memories together in pages of 64 KiB; growth beyond is refused [default: 4096; for run, graph, export and diff 8192]
     #[arg(long, value_name = "PAGES")]
     max_memory: Option<u64>,
@@ -53,8 +53,9 @@ impl Arguments {
     /// The limits given, and those of `limits` where none is.
     pub(super) fn to_limits(&self, mut limits: Limits) -> Result<Limits, anyhow::Error> {
         limits.wall_time = match self.time_limit {
-            0.0 => None,
-            seconds => {
+            None => limits.wall_time,
+            Some(0.0) => None,
+            Some(seconds) => {
                 Some(Duration::try_from_secs_f64(seconds).map_err(|_| anyhow::anyhow!("--time-limit {seconds} is not a time"))?)
             }
         };
@@ -63,8 +64,9 @@ impl Arguments {
         limits.host_calls = Some(self.max_host_calls);
         limits.trace_bytes = self.max_trace.saturating_mul(1 << 20);
         limits.at_trace_limit = match self.at_max_trace {
-            AtLimit::Stop => AtTraceLimit::Stop,
-            AtLimit::Spill => AtTraceLimit::Spill,
+            None => limits.at_trace_limit,
+            Some(AtLimit::Stop) => AtTraceLimit::Stop,
+            Some(AtLimit::Spill) => AtTraceLimit::Spill,
         };
         limits.memory_pages = self.max_memory.unwrap_or(limits.memory_pages);
         limits.table_elements = self.max_table;

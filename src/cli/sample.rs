@@ -26,8 +26,9 @@ use super::{Exit, Failure, host_dir, input, limits};
 pub(super) struct Arguments {
     /// Which exports are called after the start function and the program's entry point: `auto` (those that seem worth it), `exports`
     /// (all), `none`, or the NAME of one
-    #[arg(long, value_name = "auto|exports|none|NAME", default_value = "auto")]
-    drive: String,
+    /// [default: auto, or as the persona says]
+    #[arg(long, value_name = "auto|exports|none|NAME")]
+    drive: Option<String>,
     /// Call this export with these arguments, and no other (give FILE first)
     #[arg(long, value_name = "EXPORT [ARG]", num_args = 1.., allow_negative_numbers = true)]
     invoke: Option<Vec<String>>,
@@ -60,9 +61,9 @@ pub(super) struct Arguments {
     /// Virtual time at the start, in seconds since 1970 [default: the persona's]
     #[arg(long, value_name = "SECONDS")]
     epoch: Option<u64>,
-    /// Time of one entry point in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
-    entry_time: f64,
+    /// Time of one entry point in seconds [default: 5, or as the persona says]
+    #[arg(long, value_name = "SECONDS")]
+    entry_time: Option<f64>,
     /// Decisions of one entry point: a limit that does not depend on the machine [default: 30 million]
     #[arg(long, value_name = "N")]
     entry_decisions: Option<u64>,
@@ -133,14 +134,18 @@ impl Arguments {
     fn options(&self) -> anyhow::Result<Options> {
         let mut options = Options::default().with_persona(persona(&self.persona)?);
         options.limits = self.limits.to_limits(options.limits)?;
-        options.drive = match &*self.drive {
-            "auto" => Drive::Auto,
-            "exports" => Drive::Exports,
-            "none" => Drive::None,
-            name => Drive::Name(name.to_owned()),
-        };
-        options.entry_time = Duration::try_from_secs_f64(self.entry_time)
-            .with_context(|| format!("--entry-time {} is not a time", self.entry_time))?;
+        if let Some(drive) = &self.drive {
+            options.drive = match &**drive {
+                "auto" => Drive::Auto,
+                "exports" => Drive::Exports,
+                "none" => Drive::None,
+                name => Drive::Name(name.to_owned()),
+            };
+        }
+        if let Some(seconds) = self.entry_time {
+            options.entry_time =
+                Duration::try_from_secs_f64(seconds).with_context(|| format!("--entry-time {seconds} is not a time"))?;
+        }
         options.entry_decisions = self.entry_decisions.or(options.entry_decisions);
         options.entry_instructions = self.entry_instructions.or(options.entry_instructions);
         options.seed = self.seed;

@@ -35,7 +35,7 @@ use crate::tracer::{LoadError, Tracer};
 
 use self::{driver::Driver, link::Link, state::State};
 pub use self::{
-    persona::{Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind},
+    persona::{Conduct, Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind},
     stubs::{StubError, Stubs},
     types::{
         Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, FileChange, Leak, MAX_CALLS, MAX_OUTPUT, MAX_POINTED,

@@ -7,11 +7,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::persona::Persona;
+use super::persona::{Conduct, Persona};
 use crate::{
     module::FuncIndex,
     trace::{Trace, Trap},
-    tracer::{Limit, Limits, Site, Value},
+    tracer::{AtTraceLimit, Limit, Limits, Site, Value},
 };
 
 /// How to run a sample.
@@ -350,7 +350,7 @@ pub struct Leak {
 }
 
 impl Options {
-    /// Takes arguments, environment, time, standard input, open directories and all that a persona has besides.
+    /// Takes arguments, environment, time, standard input, open directories and all that a persona has besides, and how it wants to be run.
     #[must_use]
     pub fn with_persona(mut self, persona: Arc<Persona>) -> Self {
         self.args.clone_from(&persona.args);
@@ -358,8 +358,26 @@ impl Options {
         self.epoch_ns = persona.epoch_ns;
         self.stdin.clone_from(&persona.stdin);
         self.preopens.clone_from(&persona.preopens);
+        self.conduct(&persona.run);
         self.persona = persona;
         self
+    }
+
+    fn conduct(&mut self, run: &Conduct) {
+        if let Some(drive) = &run.drive {
+            self.drive = drive.clone();
+        }
+        if let Some(seconds) = run.seconds {
+            self.entry_time = Duration::from_secs(seconds);
+            self.limits.wall_time = Some(self.entry_time);
+        }
+        if run.instructions.is_some() {
+            (self.entry_instructions, self.limits.instructions) = (run.instructions, run.instructions);
+        }
+        if run.decisions.is_some() {
+            (self.entry_decisions, self.limits.decisions) = (run.decisions, run.decisions);
+            self.limits.at_trace_limit = AtTraceLimit::Spill;
+        }
     }
 }
 

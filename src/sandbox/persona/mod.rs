@@ -14,6 +14,8 @@ use std::{
 
 use include_dir::{Dir, include_dir};
 
+use super::types::Drive;
+
 pub use self::problem::PersonaError;
 
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules/personas");
@@ -56,6 +58,21 @@ pub struct Persona {
     pub honeytokens: Vec<Honeytoken>,
     /// Sockets, open from the first descriptor after the directories on.
     pub sockets: Vec<Socket>,
+    /// How the sample is run, where that differs from the usual.
+    pub run: Conduct,
+}
+
+/// How a sample is run under a persona: what is `None` is as usual.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Conduct {
+    /// Which exports are called.
+    pub drive: Option<Drive>,
+    /// Seconds of the run and of each entry point.
+    pub seconds: Option<u64>,
+    /// Executed instructions of the run and of each entry point.
+    pub instructions: Option<u64>,
+    /// Decisions of the run and of each entry point; a trace of that length goes to a temporary file.
+    pub decisions: Option<u64>,
 }
 
 /// A file of a persona.
@@ -144,6 +161,7 @@ impl Persona {
             links: Vec::new(),
             honeytokens: Vec::new(),
             sockets: Vec::new(),
+            run: Conduct::default(),
         }
     }
 }

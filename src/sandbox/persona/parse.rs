@@ -6,7 +6,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind};
+use crate::sandbox::types::Drive;
+
+use super::{Conduct, Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind};
 
 /// Nanoseconds of a day.
 const DAY_NS: u64 = 86_400_000_000_000;
@@ -35,6 +37,17 @@ struct File {
     honeytoken: Vec<Spanned<TokenTable>>,
     #[serde(default)]
     socket: Vec<Spanned<SocketTable>>,
+    #[serde(default)]
+    run: RunTable,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RunTable {
+    drive: Option<Spanned<String>>,
+    seconds: Option<u64>,
+    instructions: Option<u64>,
+    decisions: Option<u64>,
 }
 
 /// Bytes: text, or one of the encodings.
@@ -125,6 +138,7 @@ fn build(name: &str, file: File) -> Result<Persona, Wrong> {
         dirs: file.dirs.into_iter().map(absolute).collect::<Result<_, _>>()?,
         links: file.link.into_iter().map(link).collect::<Result<_, _>>()?,
         sockets: file.socket.into_iter().map(socket).collect::<Result<_, _>>()?,
+        run: conduct(file.run)?,
         ..bare
     };
     for (index, table) in (3..).zip(file.file) {
@@ -197,6 +211,17 @@ fn terminals(names: &[Spanned<String>]) -> Result<[bool; 3], Wrong> {
         found[position.ok_or_else(unknown)?] = true;
     }
     Ok(found)
+}
+
+fn conduct(table: RunTable) -> Result<Conduct, Wrong> {
+    let drive = table.drive.map(|name| match name.get_ref().as_str() {
+        "auto" => Ok(Drive::Auto),
+        "exports" => Ok(Drive::Exports),
+        "none" => Ok(Drive::None),
+        other => Err((name.span(), format!("`{other}` is none of `auto`, `exports`, `none`"))),
+    });
+    let RunTable { seconds, instructions, decisions, .. } = table;
+    Ok(Conduct { drive: drive.transpose()?, seconds, instructions, decisions })
 }
 
 fn absolute(path: Spanned<String>) -> Result<String, Wrong> {
@@ -297,12 +322,16 @@ stays = true
 [[socket]]
 name = "in"
 connection = [{ receive = [{ text = "GET" }] }, {}]
+[run]
+drive = "none"
+seconds = 600
 "#,
         )
         .unwrap();
         assert_eq!((persona.name.as_str(), persona.description.as_str(), persona.epoch_ns), ("me", "d", 10_000_000_000));
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
         assert_eq!(persona.env, [pair("HOME", "/w"), pair("KEY", "abcdefgh"), pair("LANG", "de_DE.UTF-8")]);
+        assert_eq!(persona.run, Conduct { drive: Some(Drive::None), seconds: Some(600), ..Conduct::default() });
         assert_eq!((persona.stdin, persona.terminals), (vec![10, 11], [false, true, false]));
         assert_eq!((persona.preopens, persona.links), (vec![pair(".", "/w")], vec![pair("/w/l", "a")]));
         assert_eq!((persona.files[0].bytes.as_slice(), persona.files[0].age_ns), (&b"hallo"[..], AGE_NS));
@@ -337,6 +366,7 @@ connection = [{ receive = [{ text = "GET" }] }, {}]
             ("description = 'd'\nepoch = 99999999999", 2, "beyond the year 2554"),
             ("description = 'd'\n[[link]]\npath = '/x'\ntarget = '/etc'", 4, "relative path"),
             ("description = 'd'\n[[socket]]\nname = 's'\nstays = true\nconnection = []", 2, "listens"),
+            ("description = 'd'\n[run]\ndrive = 'main'", 3, "none of `auto`"),
             ("description = 'd'\nx = [", 2, ""),
         ] {
             let error = parse("p.toml", text).unwrap_err();

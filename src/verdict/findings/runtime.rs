@@ -159,14 +159,11 @@ fn hammering(run: &Run) -> Option<Finding> {
 /// What the model that ships makes of the WASI calls. It was trained on few programs, so it is one reason of little weight; see `docs/classifier.md`.
 fn hostile_calls(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
     let said = classify::behaviour(run, facts.dynamic)?;
-    let probability = said.probability.filter(|_| said.malicious)?;
-    (probability >= builtin().threshold.hostile_calls).then(|| {
-        let text = format!(
-            "the sequence of WASI calls is more like that of the hostile samples of a small training set ({} there)",
-            text::percent(probability)
-        );
-        of_run("CALLS_LIKE_HOSTILE", &["runtime", "classifier"], 1, (probability * 100.0) as u8, text)
-    })
+    let limits = &builtin().threshold;
+    // A kind without probabilities is sure beyond the margin that it was trained to keep.
+    let is_sure = said.probability.map_or(said.decision >= limits.hostile_calls_margin, |sure| sure >= limits.hostile_calls);
+    let text = "the sequence of WASI calls is more like that of the hostile samples of a small training set than like that of its benign ones";
+    (said.malicious && is_sure).then(|| of_run("CALLS_LIKE_HOSTILE", &["runtime", "classifier"], 1, 60, text.to_owned()))
 }
 
 fn fabricated(run: &Run) -> Option<Finding> {

@@ -34,8 +34,8 @@ fn main() {
         let mut group = criterion.benchmark_group(format!("passes/{name}"));
         group.throughput(Throughput::Elements(all(run, view)));
         group.bench_function("counts", |bencher| bencher.iter(|| black_box(run.trace.counts().is_ok())));
-        group.bench_function("profile", |bencher| bencher.iter(|| black_box(Profile::of(run).instructions())));
-        let profile = Profile::of(run);
+        group.bench_function("profile", |bencher| bencher.iter(|| black_box(Profile::of(run, view).instructions())));
+        let profile = Profile::of(run, view);
         for pass in PASSES {
             group.bench_function(pass.name, |bencher| {
                 bencher.iter(|| {

@@ -61,9 +61,11 @@ impl Analysis {
         if let Some(run) = &run {
             limitations.extend(run.limitations.iter().cloned());
         }
+        limitations.extend(view.limitations.iter().cloned());
         limitations.extend(dynamic.error.iter().map(|error| format!("the trace could not be replayed to its end: {error}")));
         let facts = Facts { wasm: &wasm, view: &view, run: run.as_ref(), dynamic: &dynamic };
-        let matches = rules.evaluate(&facts);
+        let rules::Evaluation { matches, limitations: of_rules } = rules.evaluate(&facts);
+        limitations.extend(of_rules);
         let correlations = verdict::correlations(&facts, &matches);
         let findings = verdict::findings(&facts);
         let verdict = verdict::decide(&facts, &matches, &correlations, &findings);

@@ -27,6 +27,7 @@
 
 pub mod analysis;
 pub mod categories;
+pub mod classify;
 pub mod module;
 pub mod passes;
 pub mod report;

@@ -179,6 +179,175 @@ fn exit_codes_are_those_of_help() {
     }
 }
 
+fn error(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("errors are UTF-8")
+}
+
+#[test]
+fn what_cannot_run_is_said_with_its_exit_code() {
+    let folder = folder();
+    let plain = file(&folder, "plain.wat", r#"(module (func (export "f") nop))"#);
+    let broken = file(&folder, "broken.wasm", b"\0asm\x01\0\0\0\x01\x05");
+    let big = file(&folder, "big.wat", r#"(module (memory 65536) (func (export "_start") nop))"#);
+    let (quiet, says) = ("", "spoor: ");
+    for (words, expected, output_is_empty, stderr) in [
+        (&["run", "-q", &big][..], 4, false, quiet),
+        (&["graph", "static-calls", &big], 4, false, says),
+        (&["graph", "cfg", &big, "--function", "0"], 4, false, says),
+        (&["graph", "states", &big], 4, true, says),
+        (&["graph", "calls", &broken], 3, true, says),
+        (&["graph", "static-calls", &broken], 3, false, says),
+        (&["export", "folded", &big], 4, true, says),
+        (&["export", "folded", &broken], 3, true, says),
+        (&["diff", &plain, &broken], 3, false, says),
+        (&["diff", &big, &plain], 4, false, says),
+        (&["diff", &big, &broken], 3, false, says),
+        (&["graph", "states", &plain], 0, false, quiet),
+        (&["diff", &plain, &plain], 0, false, quiet),
+    ] {
+        let output = spoor(words);
+        assert_eq!(output.status.code(), Some(expected), "{words:?}: {}", error(&output));
+        assert_eq!(output.stdout.is_empty(), output_is_empty, "{words:?}: {}", text(&output));
+        assert!(
+            error(&output).is_empty() == stderr.is_empty() && error(&output).starts_with(stderr),
+            "{words:?}: {}",
+            error(&output)
+        );
+    }
+}
+
+#[test]
+fn a_folder_without_a_module_is_said_so() {
+    let folder = folder();
+    file(&folder, "notes.txt", "nothing");
+    let path = folder.path().to_str().unwrap();
+    let output = spoor(&["run", path]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(error(&output).contains("there is no module in this folder"), "{}", error(&output));
+    let rows = text(&spoor(&["run", path, "--csv"]));
+    assert!(rows.lines().nth(1).is_some_and(|row| row.contains("no module in this folder")), "{rows}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_no_wrong_usage() {
+    let folder = folder();
+    let plain = file(&folder, "plain.wat", r#"(module (func (export "f") nop))"#);
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for words in [&["run", &plain][..], &["run", &plain, "--json"], &["graph", "dynamic", &plain], &["export", "folded", &plain]]
+    {
+        let to_stdout = Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).stdout(full()).output().unwrap();
+        let to_file = spoor(&[words, &["-o", "/dev/full"]].concat());
+        for output in [to_stdout, to_file] {
+            assert_eq!(output.status.code(), Some(5), "{words:?}: {}", error(&output));
+            assert!(error(&output).contains("No space left"), "{words:?}: {}", error(&output));
+        }
+        assert_eq!(spoor(&[words, &["-o", "/no/such/folder/x"]].concat()).status.code(), Some(2), "{words:?}");
+    }
+}
+
+#[test]
+fn standard_input_is_read_once() {
+    let plain = corpus("miner.wat");
+    for words in [&["run", "-q", "-", "-"][..], &["diff", "-", "-"], &["run", "-", "--stdin", "-"], &["run", &plain, "-", "-"]] {
+        let output = spoor(words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {}", error(&output));
+        assert!(error(&output).contains("once only"), "{words:?}: {}", error(&output));
+    }
+}
+
+#[test]
+fn names_of_the_sample_make_no_lines_in_errors() {
+    let folder = folder();
+    let sample = file(&folder, "x.wat", HOSTILE);
+    for words in [&["trace", &sample, "--invoke", "nosuch"][..], &["dump", &sample, "--invoke", "no\nsuch"]] {
+        let output = spoor(words);
+        assert_eq!((output.status.code(), error(&output).lines().count()), (Some(4), 1), "{words:?}: {}", error(&output));
+        assert!(error(&output).contains("\\u{d}\\n\\u{9b}"), "{}", error(&output));
+    }
+    // The place in a text is shown below it.
+    let broken = file(&folder, "broken.wat", "(module (func (bogus)))");
+    let told = error(&spoor(&["trace", &broken]));
+    assert!(told.lines().count() > 3 && told.contains("  ^"), "{told}");
+}
+
+#[test]
+fn what_json_shows_of_a_trace_is_plain_text() {
+    let folder = folder();
+    let sample = file(
+        &folder,
+        "x.wat",
+        r#"(module (import "e\7f\c2\9b" "\e2\80\ae" (func $f)) (func $"g\e2\80\ae" (export "_start") (call $f)))"#,
+    );
+    for words in [&["trace", &sample, "--json"][..], &["dump", &sample, "--json"]] {
+        let shown = text(&spoor(words));
+        assert!(!shown.contains(['\u{7f}', '\u{9b}', '\u{202e}']) && shown.contains("\\u202e"), "{shown}");
+    }
+}
+
+#[test]
+fn a_dump_of_nothing_says_so() {
+    let folder = folder();
+    let plain = file(&folder, "plain.wat", r#"(module (func (export "f") nop))"#);
+    let output = spoor(&["dump", &plain]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(error(&output).contains("nothing ran: the module has no start function"), "{}", error(&output));
+    assert!(text(&spoor(&["trace", &plain])).contains("nothing ran:"));
+}
+
+#[test]
+fn mistakes_are_answered_in_plain_words() {
+    let folder = folder();
+    let sample = file(&folder, "x.wat", r#"(module (import "e" "f" (func)) (func) (func (export "f")))"#);
+    let rule = "rule:\n  meta:\n    name: x\n    severty: 2\n    scopes: {static: file, dynamic: process}\n  features:\n    - wasm/metric: nops >= 5\n";
+    let rule = file(&folder, "x.yml", rule);
+    let nowhere = folder.path().join("none.yml").to_str().unwrap().to_owned();
+    for (words, expected) in [
+        (&["run", &sample, "--rules", &nowhere][..], &["No such file"][..]),
+        (&["run", &sample, "--rules", &rule], &["did you mean `wasm/severity`?", "write {name: nops, op: \">=\", value: 5}"]),
+        (&["graph", "cfg", &sample, "--function", "999"], &["there is no function 999; functions 1 to 2 have code"]),
+        (&["graph", "cfg", &sample, "--function", "0"], &["function 0 is imported and has no code"]),
+        (&["rules", "explain", "run the CryptoNight main loop"], &["did you mean `run the main loop of a CryptoNight miner`?"]),
+    ] {
+        let output = spoor(words);
+        for part in expected.iter().filter(|part| !cfg!(windows) || !part.starts_with("No such")) {
+            assert!(error(&output).contains(part), "{words:?}: {}", error(&output));
+        }
+        assert!(output.stdout.is_empty() && output.status.code().is_some_and(|code| code > 1), "{words:?}");
+    }
+}
+
+#[test]
+fn without_examples_rules_are_not_called_failed() {
+    let folder = folder();
+    for verb in ["test", "lint"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_spoor")).args(["rules", verb]).current_dir(folder.path()).output().unwrap();
+        assert_eq!(
+            (output.status.code(), error(&output).lines().count(), output.stdout.len()),
+            (Some(2), 1, 0),
+            "{}",
+            error(&output)
+        );
+        assert!(error(&output).contains("no folder corpus here; give --corpus DIR"), "{}", error(&output));
+    }
+}
+
+#[test]
+fn rules_that_examples_name_exist() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let mut named = 0;
+    for page in [text(&spoor(&["rules", "--help"])), text(&spoor(&["rules", "explain", "--help"])), readme] {
+        for line in page.lines().filter_map(|line| line.trim().strip_prefix("spoor rules ")) {
+            let Some((verb, name)) = line.split_once(" '").and_then(|(verb, rest)| Some((verb, rest.split_once('\'')?.0))) else {
+                continue;
+            };
+            assert_eq!(spoor(&["rules", "explain", name]).status.code(), Some(0), "`spoor rules {verb} '{name}'`");
+            named += 1;
+        }
+    }
+    assert!(named >= 2, "{named} examples name a rule");
+}
+
 #[test]
 fn a_verdict_at_the_threshold_gives_one() {
     let sample = corpus("miner.wat");

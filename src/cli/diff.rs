@@ -6,8 +6,9 @@ use clap::Args;
 use wasmspoor::report::{Report, Subject, diff::Diff, escape};
 
 use super::{
-    Exit, Failure,
+    Exit, Failure, refusal,
     sample::{self, Analysed},
+    words,
 };
 
 /// Compare two samples: verdict, rules, imports, exports, functions, measurements, coverage, host calls
@@ -17,7 +18,7 @@ use super::{
   spoor diff old.wasm new.wasm
   spoor diff old.wasm new.wasm --json | jq .facts
 
-Both samples are run with the same options.")]
+Both samples are run with the same options. The exit code is 3 if one is not a valid module, else 4 if one cannot be executed.")]
 pub(super) struct Arguments {
     /// The first sample
     a: PathBuf,
@@ -38,7 +39,13 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         true => escape::write_json(out, &diff)?,
         false => diff.write_text(out)?,
     }
-    Ok(Exit::Done)
+    out.flush()?;
+    let mut exit = Exit::Done;
+    for refused in [&a, &b].into_iter().filter_map(refusal) {
+        eprintln!("spoor: {}", words(&refused.cause));
+        exit = if exit == Exit::Invalid { exit } else { refused.exit };
+    }
+    Ok(exit)
 }
 
 fn report(Analysed { name, options, analysis }: &Analysed) -> Report<'_> {

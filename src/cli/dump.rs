@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
     module::{FuncIndex, Opcode},
-    report::escape::escape,
+    report::escape,
     trace::{Callee, End, Event, Executed, FuncKey, Kind, Trace},
 };
 
@@ -74,7 +74,11 @@ struct Line<'t> {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
-    let (session, _) = session::run(&arguments.run)?;
+    let (session, entries) = session::run(&arguments.run)?;
+    if entries.is_empty() {
+        // Not among the events: those are read by programs.
+        eprintln!("spoor: nothing ran: {}", session::NOTHING);
+    }
     let trace = session.finish();
     let mut left = arguments.limit.unwrap_or(u64::MAX);
     for event in trace.events() {
@@ -87,8 +91,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         }
         let line = line(&trace, &event);
         if arguments.json {
-            serde_json::to_writer(&mut *out, &line)?;
-            writeln!(out)?;
+            escape::write_json_line(out, &line)?;
         } else {
             print(&line, out)?;
         }
@@ -157,7 +160,7 @@ fn callee(trace: &Trace, key: FuncKey) -> (Option<u32>, Option<String>) {
 }
 
 fn print(line: &Line<'_>, out: &mut impl Write) -> Result<(), Failure> {
-    let host = line.host.as_deref().map(|host| escape(host).replace('\n', "\\n"));
+    let host = line.host.as_deref().map(escape::line);
     if let (Some(function), Some(offset), Some(opcode)) = (line.function, line.offset, line.opcode) {
         write!(out, "{:<32} {opcode}", format!("wasm-function[{function}]:{offset:#x}"))?;
         match (line.taken, line.index, line.callee) {
@@ -178,7 +181,7 @@ fn print(line: &Line<'_>, out: &mut impl Write) -> Result<(), Failure> {
             write!(out, " {}", status.replace('_', " "))?;
         }
         if let Some(message) = line.message {
-            write!(out, ": {message}")?;
+            write!(out, ": {}", escape::line(message))?;
         }
     }
     if let Some(host) = host {

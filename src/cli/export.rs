@@ -8,7 +8,7 @@ use wasmspoor::{
     report::{Names, coverage, folded},
 };
 
-use super::{Exit, Failure, output, sample};
+use super::{Exit, Failure, output, refusal, sample};
 
 /// Write what ran for other tools: coverage for Ghidra, IDA and Binary Ninja, call stacks, a flame graph
 #[derive(Debug, Args)]
@@ -44,10 +44,13 @@ enum Kind {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
-    let sample::Analysed { name, analysis, .. } = arguments.sample.prepare()?.analyse(&arguments.file)?;
+    let analysed = arguments.sample.prepare()?.analyse(&arguments.file)?;
+    if let Some(refused) = refusal(&analysed) {
+        return Err(refused);
+    }
+    let sample::Analysed { name, analysis, .. } = analysed;
     let Some(run) = &analysis.run else {
-        let why = analysis.limitations.last().map_or("the sample did not run", |text| text);
-        return Err(Failure::new(Exit::NotExecutable, anyhow::anyhow!("{why}")));
+        return Err(Failure::new(Exit::NotExecutable, anyhow::anyhow!("the sample did not run")));
     };
     let names = Names::of(&analysis.view);
     let mut bytes = Vec::new();

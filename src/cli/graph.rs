@@ -16,7 +16,7 @@ use wasmspoor::{
 };
 
 use super::{
-    Exit, Failure, output,
+    Exit, Failure, output, refusal,
     sample::{self, Analysed},
 };
 
@@ -29,7 +29,9 @@ use super::{
   spoor graph states sample.wasm --invoke main | dot -Tpng > states.png
 
 Colours: red executed and suspicious (static score above 20), green executed, blue ellipse import, grey and dashed never executed,
-orange executed but not in the static graph. Labels of edges count how often.")]
+orange executed but not in the static graph. Labels of edges count how often.
+
+Of a sample that cannot be executed the graphs of the code are printed all the same; the exit code is 3 if it is not valid, 4 if it is.")]
 pub(super) struct Arguments {
     /// Which graph
     #[arg(value_enum)]
@@ -71,13 +73,19 @@ enum Format {
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let analysed = arguments.sample.prepare()?.analyse(&arguments.file)?;
+    let refused = refusal(&analysed);
+    // What only a run has to show is empty then.
+    if let (Some(_), Kind::Calls | Kind::States) = (&refused, arguments.kind) {
+        return refused.map_or(Ok(Exit::Done), Err);
+    }
     let text = draw(arguments, &analysed)?;
     let bytes = match arguments.format {
         Format::Dot => text.into_bytes(),
         Format::Svg => svg(&text).map_err(|error| Failure::new(Exit::Usage, error))?,
     };
     output::write(arguments.output.as_ref(), &bytes, out)?;
-    Ok(Exit::Done)
+    out.flush()?;
+    refused.map_or(Ok(Exit::Done), Err)
 }
 
 fn draw(arguments: &Arguments, analysed: &Analysed) -> Result<String, Failure> {
@@ -92,11 +100,26 @@ fn draw(arguments: &Arguments, analysed: &Analysed) -> Result<String, Failure> {
             // The option is required for this kind.
             let func = FuncIndex(arguments.function.unwrap_or_default());
             let module = Module::parse(analysis.wasm.clone()).map_err(|error| Failure::new(Exit::Invalid, error))?;
-            let code = module.code(func).map_err(|error| Failure::new(Exit::NotExecutable, error))?;
+            let code = module.code(func).map_err(|error| no_code(&module, func, error))?;
             let flow = analysis.run.as_ref().map(|run| Flow::of(&run.trace, func)).transpose()?;
             dot::cfg(&report, func, code, flow.as_ref())
         }
     })
+}
+
+/// Why a function cannot be drawn, with those that can.
+fn no_code(module: &Module, func: FuncIndex, error: impl Into<anyhow::Error>) -> Failure {
+    let defined = (module.defined().next(), module.defined().last());
+    let is_defined = module.defined().any(|defined| defined == func);
+    let cause = match defined {
+        _ if is_defined => error.into(),
+        (Some(first), Some(last)) if func < first => {
+            anyhow::anyhow!("function {func} is imported and has no code; functions {first} to {last} have")
+        }
+        (Some(first), Some(last)) => anyhow::anyhow!("there is no function {func}; functions {first} to {last} have code"),
+        _ => anyhow::anyhow!("there is no function {func}: no function of the module has code"),
+    };
+    Failure::new(Exit::NotExecutable, cause)
 }
 
 /// Time that Graphviz gets.

@@ -4,20 +4,28 @@ use std::{
     fs::File,
     io::{self, Read as _},
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use anyhow::Context as _;
-use wasmspoor::report::escape::escape;
+use wasmspoor::report::escape::line;
 
 /// Bytes of a sample file at most.
 const MAX_SAMPLE_BYTES: u64 = 1 << 30;
 
-/// Reads a sample, from standard input if it is called `-`.
+/// Whether standard input was read: what was there is gone.
+static STDIN_IS_READ: AtomicBool = AtomicBool::new(false);
+
+/// Reads a sample, from standard input if it is called `-`; that can be done once.
 pub(super) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let source: Box<dyn io::Read> = match file.to_str() {
-        Some("-") => Box::new(io::stdin().lock()),
+        Some("-") => {
+            let again = STDIN_IS_READ.swap(true, Ordering::Relaxed);
+            anyhow::ensure!(!again, "standard input (`-`) can be read once only");
+            Box::new(io::stdin().lock())
+        }
         _ => Box::new(File::open(file).with_context(|| file.display().to_string())?),
     };
     source.take(MAX_SAMPLE_BYTES + 1).read_to_end(&mut bytes).with_context(|| file.display().to_string())?;
@@ -34,7 +42,7 @@ impl Progress {
         let style = indicatif::ProgressStyle::with_template("{spinner} {msg} {elapsed}")
             .unwrap_or_else(|_| indicatif::ProgressStyle::default_spinner());
         bar.set_style(style);
-        bar.set_message(format!("running {}", escape(&file.display().to_string())));
+        bar.set_message(format!("running {}", line(&file.display().to_string())));
         bar.enable_steady_tick(Duration::from_secs(1));
         Self(bar)
     }

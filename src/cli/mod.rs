@@ -4,6 +4,7 @@
 //! closes its end of a pipe early is no error.
 
 mod categories;
+mod classify;
 mod diff;
 mod dump;
 mod export;
@@ -25,7 +26,11 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use wasmspoor::report::{self, escape};
+use wasmspoor::{
+    module::view::Validity,
+    report::{self, escape},
+    sandbox::Status,
+};
 
 /// Exit codes, as `--help` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,10 +76,11 @@ struct Arguments {
 const EXIT_CODES: &str = "Exit codes:
   0  done, whatever the sample did: a trap or a limit reached is a result; `run`: the verdict is below --fail-on
   1  `run`: the verdict is at or above --fail-on; `rules lint`, `rules test`: something was found
-  2  wrong usage, or a file that cannot be read
+  2  wrong usage, a file that cannot be read, or one that cannot be created
   3  not a valid module; `trace`, `dump`: or one that needs what the engine lacks
-  4  valid but not executable: it needs what the engine lacks, no such export or function, arguments that do not fit
-  5  internal error";
+  4  valid but not executable: it needs what the engine lacks or cannot give, no such export or function, arguments that do not fit
+  5  internal error, or output that cannot be written
+`run`, `graph` and `diff` print what the bytes say of samples that give 3 or 4, too.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -84,6 +90,7 @@ enum Command {
     Diff(diff::Arguments),
     Rules(rules::Arguments),
     Categories(categories::Arguments),
+    Classify(classify::Arguments),
     Trace(trace::Arguments),
     Dump(dump::Arguments),
     /// Print the JSON Schema of `run --json`
@@ -101,6 +108,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Diff(arguments) => diff::run(&arguments, &mut out),
         Command::Rules(arguments) => rules::run(&arguments, &mut out),
         Command::Categories(arguments) => categories::run(&arguments, &mut out),
+        Command::Classify(arguments) => classify::run(&arguments, &mut out),
         Command::Schema => schema(&mut out),
         Command::Trace(arguments) => trace::run(&arguments, &mut out),
         Command::Dump(arguments) => dump::run(&arguments, &mut out),
@@ -110,7 +118,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) if is_closed_pipe(&failure.cause) => ExitCode::from(Exit::Done as u8),
         Err(failure) => {
-            eprintln!("spoor: {}", escape::escape(&format!("{:#}", failure.cause)));
+            eprintln!("spoor: {}", words(&failure.cause));
             ExitCode::from(failure.exit as u8)
         }
     }
@@ -122,6 +130,31 @@ fn schema(out: &mut impl io::Write) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// An error for a terminal. A sample chooses names, and a name with a line feed must not make a line of its own: only errors that are laid out in lines
+/// by this program, with the source and a caret, keep theirs.
+fn words(error: &anyhow::Error) -> String {
+    let is_laid_out = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<wasmspoor::rules::LoadError>() || matches!(cause.downcast_ref(), Some(wasmspoor::LoadError::Text { .. }))
+    };
+    let shown = error.chain().map(|cause| {
+        let text = cause.to_string();
+        if is_laid_out(cause) { escape::escape(&text) } else { escape::line(&text) }
+    });
+    shown.collect::<Vec<_>>().join(": ")
+}
+
+/// Why nothing of a sample could be executed, with its exit code; `None` if something could.
+fn refusal(analysed: &sample::Analysed) -> Option<Failure> {
+    let sample::Analysed { name, analysis, .. } = analysed;
+    let exit = match (&analysis.view.validity, analysis.run.as_ref().map(|run| run.status)) {
+        (Validity::Invalid { .. }, _) | (_, Some(Status::Invalid)) => Exit::Invalid,
+        (_, None | Some(Status::Unsupported)) => Exit::NotExecutable,
+        _ => return None,
+    };
+    let why = analysis.limitations.first().map_or("nothing was executed", String::as_str);
+    Some(Failure::new(exit, anyhow::anyhow!("{name}: {why}")))
+}
+
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }
@@ -129,6 +162,14 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+
+    #[test]
+    fn an_error_is_one_line_unless_it_is_laid_out() {
+        let hostile = anyhow::anyhow!("no export `a\nspoor: CLEAN\u{1b}[2J`").context("x\n.wasm");
+        assert_eq!(super::words(&hostile), "x\\n.wasm: no export `a\\nspoor: CLEAN\\u{1b}[2J`");
+        let text = wasmspoor::LoadError::Text { reason: "wrong\n --> 1:1".into() };
+        assert_eq!(super::words(&anyhow::Error::new(text).context("a\nb")), "a\\nb: invalid text: wrong\n --> 1:1");
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

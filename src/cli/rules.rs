@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf};
 use clap::Subcommand;
 
 use wasmspoor::{
-    report::escape::escape,
+    report::escape::{escape, line},
     rules::{LoadError, Set},
 };
 
@@ -15,11 +15,12 @@ use super::{Exit, Failure};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   spoor rules list
-  spoor rules explain 'run the CryptoNight main loop'
+  spoor rules explain 'run the main loop of a CryptoNight miner'
   spoor rules lint --rules my-rules/
   spoor rules test
 
-Exit codes: 0 when all is well, 1 when lint or test found something, 2 when the rules cannot be loaded or no rule has that name.")]
+Exit codes: 0 when all is well, 1 when lint or test found something, 2 when the rules cannot be loaded, no
+rule has that name, or there is no folder of examples.")]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -73,6 +74,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
             }
             None => unknown(&set, name),
         },
+        Command::Lint { corpus } | Command::Test { corpus, .. } if !corpus.is_dir() => {
+            let message = format!("no folder {} here; give --corpus DIR", corpus.display());
+            Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)))
+        }
         Command::Lint { corpus } => lint(&set, corpus, out),
         Command::Test { name: Some(name), .. } if set.rule(name).is_none() => unknown(&set, name),
         Command::Test { name, corpus } => test(&set, corpus, name.as_deref(), out),
@@ -89,19 +94,20 @@ fn unknown(set: &Set, name: &str) -> Result<Exit, Failure> {
 }
 
 fn list(set: &Set, out: &mut impl Write) -> Result<Exit, Failure> {
-    let mut rules: Vec<_> = set.rules().iter().map(|rule| &rule.meta).collect();
-    rules.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    let mut rules: Vec<_> = set.rules().iter().collect();
+    rules.sort_by(|a, b| (&a.meta.namespace, &a.meta.name).cmp(&(&b.meta.namespace, &b.meta.name)));
     writeln!(out, "{:<3} {:<4} {:<42} name", "sev", "on", "namespace")?;
-    for meta in &rules {
-        let on = match (meta.scopes.is_of_bytes(), meta.scopes.is_of_run()) {
+    for rule in &rules {
+        let meta = &rule.meta;
+        let on = match (rule.can_match_on_bytes(), rule.can_match_on_run()) {
             (true, true) => "both",
             (true, false) => "code",
             _ => "run",
         };
-        writeln!(out, "{:<3} {:<4} {:<42} {}", meta.severity, on, escape(&meta.namespace), escape(&meta.name))?;
+        writeln!(out, "{:<3} {:<4} {:<42} {}", meta.severity, on, line(&meta.namespace), line(&meta.name))?;
     }
     for name in set.yara_names() {
-        writeln!(out, "{:<3} {:<4} {:<42} {}", "-", "code", "yara", escape(name))?;
+        writeln!(out, "{:<3} {:<4} {:<42} {}", "-", "code", "yara", line(name))?;
     }
     writeln!(out, "{} behaviour rules, {} YARA rules", rules.len(), set.yara_names().len())?;
     Ok(Exit::Done)
@@ -110,7 +116,7 @@ fn list(set: &Set, out: &mut impl Write) -> Result<Exit, Failure> {
 fn lint(set: &Set, corpus: &std::path::Path, out: &mut impl Write) -> Result<Exit, Failure> {
     let advice = set.lint(corpus);
     for one in &advice {
-        writeln!(out, "{}: {}: {}", escape(&one.file), escape(&one.rule), escape(&one.message))?;
+        writeln!(out, "{}: {}: {}", line(&one.file), line(&one.rule), line(&one.message))?;
     }
     writeln!(out, "{} rules, {} things to mend", set.rules().len(), advice.len())?;
     Ok(if advice.is_empty() { Exit::Done } else { Exit::Findings })
@@ -125,12 +131,12 @@ fn test(set: &Set, corpus: &std::path::Path, name: Option<&str>, out: &mut impl 
     let tried = set.test(corpus, name, &mut |file, count| {
         progress.set_length(count as u64);
         progress.inc(1);
-        progress.set_message(escape(file));
+        progress.set_message(line(file));
     });
     progress.finish_and_clear();
     let failures: Vec<_> = tried.iter().filter_map(|tried| tried.failure.as_ref().map(|failure| (tried, failure))).collect();
     for (tried, failure) in &failures {
-        writeln!(out, "FAILED {} on {}: {}", escape(&tried.rule), escape(&tried.example), escape(failure))?;
+        writeln!(out, "FAILED {} on {}: {}", line(&tried.rule), line(&tried.example), line(failure))?;
     }
     writeln!(out, "{} examples of {} rules, {} failed", tried.len(), set.rules().len(), failures.len())?;
     Ok(if failures.is_empty() { Exit::Done } else { Exit::Findings })

@@ -6,16 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::Context as _;
 use clap::{ArgAction, Args, ValueEnum};
 use wasmspoor::{
-    module::view::Validity,
     report::{Report, Subject, capa, csv, escape, ndjson, sarif, text},
     verdict::Class,
 };
 
 use super::{
-    Exit, Failure, extract, is_closed_pipe,
+    Exit, Failure, extract, is_closed_pipe, refusal,
     sample::{self, Analysed, Analyser},
+    words,
 };
 
 /// Analyse samples: static view, run in the sandbox, rules, verdict with its evidence
@@ -35,10 +36,10 @@ use super::{
 Exit codes:
   0  the verdict is below --fail-on
   1  the verdict is at or above --fail-on
-  2  wrong usage, or a file that cannot be read
+  2  wrong usage, a file that cannot be read or created, or a folder without a module
   3  not a valid module (the report is printed all the same)
   4  valid but not executable (idem), or no such export as --invoke names
-  5  internal error
+  5  internal error, or output that cannot be written
 With several files: the first of 5, 2, 1, 3, 4 that one of them gave.")]
 pub(super) struct Arguments {
     /// Samples, binary or text, or folders of them; `-` reads standard input. Several make one line or row each
@@ -134,7 +135,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let file = File::create(path).map_err(|error| unusable(path, error))?;
     let mut file = BufWriter::new(file);
     let exit = analyse(arguments, &Screen::PLAIN, &mut file)?;
-    file.flush().map_err(|error| unusable(path, error))?;
+    file.flush().with_context(|| path.display().to_string())?;
     Ok(exit)
 }
 
@@ -145,16 +146,18 @@ fn unusable(path: &Path, error: io::Error) -> Failure {
 /// What text is printed on.
 pub(super) struct Screen {
     width: u16,
+    wrap: bool,
     colour: bool,
 }
 
 impl Screen {
-    const PLAIN: Self = Self { width: 110, colour: false };
+    const PLAIN: Self = Self { width: 110, wrap: false, colour: false };
 
     fn of_stdout() -> Self {
         let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
-        let width = console::Term::stdout().size_checked().map_or(Self::PLAIN.width, |(_, columns)| columns.clamp(60, 200));
-        Self { width, colour }
+        let terminal = console::Term::stdout().size_checked();
+        let width = terminal.map_or(Self::PLAIN.width, |(_, columns)| columns.clamp(60, 200));
+        Self { width, wrap: terminal.is_some(), colour }
     }
 }
 
@@ -166,6 +169,9 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut impl Write) -> Resu
         let message = "several files need --format text, csv or ndjson; run the others one file at a time";
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
     }
+    if arguments.files.iter().filter(|file| file.as_os_str() == "-").count() > 1 {
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!("standard input (`-`) can be read once only")));
+    }
     let analyser = arguments.sample.prepare()?;
     if format == Format::Csv {
         csv::write_header(out)?;
@@ -176,11 +182,11 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut impl Write) -> Resu
         let exit = match input.analyse(&analyser) {
             Ok(analysed) => write(arguments, format, is_many, screen, &analysed, out)?,
             Err(failure) if is_many || is_list => {
-                let message = escape::escape(&format!("{:#}", failure.cause));
+                let message = format!("{:#}", failure.cause);
                 match format {
                     Format::Csv => csv::write_failure(&path, &message, out)?,
                     Format::Ndjson => ndjson::write_failure(&path, &message, out)?,
-                    _ => eprintln!("spoor: {message}"),
+                    _ => eprintln!("spoor: {}", words(&failure.cause)),
                 }
                 failure.exit
             }
@@ -221,7 +227,9 @@ fn write(
     };
     let written = match format {
         Format::Text if arguments.quiet || is_many => text::write_line(&report, out),
-        Format::Text => text::write(&report, text::Options { level, width: screen.width, colour: screen.colour }, out),
+        Format::Text => {
+            text::write(&report, text::Options { level, width: screen.width, wrap: screen.wrap, colour: screen.colour }, out)
+        }
         Format::Json => escape::write_json(out, &report),
         Format::Sarif => sarif::write(&report, out),
         Format::Csv => csv::write_row(&report, out),
@@ -230,23 +238,23 @@ fn write(
     };
     // The verdict stands, whether or not anyone reads all of it.
     written.map_err(anyhow::Error::new).or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })?;
-    Ok(match (&analysis.view.validity, &analysis.run) {
-        (Validity::Invalid { .. }, _) => Exit::Invalid,
-        (_, None) => Exit::NotExecutable,
-        _ if arguments.fail_on.is_reached(analysis.verdict.class) => Exit::Findings,
-        _ => Exit::Done,
+    Ok(match refusal(analysed) {
+        Some(refused) => refused.exit,
+        None if arguments.fail_on.is_reached(analysis.verdict.class) => Exit::Findings,
+        None => Exit::Done,
     })
 }
 
-/// A file to analyse, or a folder that could not be read.
+/// A file to analyse, or a folder that could not be read or has none.
 enum Input {
     File(PathBuf),
     Unreadable(PathBuf, io::Error),
+    Empty(PathBuf),
 }
 
 impl Input {
     fn path(&self) -> String {
-        let (Self::File(path) | Self::Unreadable(path, _)) = self;
+        let (Self::File(path) | Self::Unreadable(path, _) | Self::Empty(path)) = self;
         path.display().to_string()
     }
 
@@ -254,6 +262,11 @@ impl Input {
         match self {
             Self::File(path) => analyser.analyse(&path),
             Self::Unreadable(path, error) => Err(unusable(&path, error)),
+            Self::Empty(path) => {
+                let message =
+                    format!("{}: there is no module in this folder (.wasm, .wat, or a file that begins as one)", path.display());
+                Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)))
+            }
         }
     }
 }
@@ -263,7 +276,13 @@ fn expand(paths: &[PathBuf]) -> Vec<Input> {
     let mut found = Vec::new();
     for path in paths {
         match path.is_dir() {
-            true => walk(path, &mut found),
+            true => {
+                let before = found.len();
+                walk(path, &mut found);
+                if found.len() == before {
+                    found.push(Input::Empty(path.clone()));
+                }
+            }
             false => found.push(Input::File(path.clone())),
         }
     }

@@ -30,6 +30,9 @@ pub(super) struct Entry {
     pub(super) outcome: Outcome,
 }
 
+/// What is said when there is nothing to run.
+pub(super) const NOTHING: &str = "the module has no start function and exports no `_start`; name an export with --invoke";
+
 /// Runs the sample: start function, then the export asked for, or `_start`.
 pub(super) fn run(arguments: &Arguments) -> Result<(Session, Vec<Entry>), Failure> {
     let bytes = read(&arguments.file).map_err(|error| Failure::new(Exit::Usage, error))?;

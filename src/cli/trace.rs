@@ -6,7 +6,10 @@ use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
     Limit, Outcome, Session, Site, Value,
-    report::{escape::escape, text::grouped},
+    report::{
+        escape::{self, line},
+        text::grouped,
+    },
     trace::{Counts, Trace},
 };
 
@@ -91,8 +94,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let (session, entries) = session::run(&arguments.run)?;
     let report = report(session, &entries)?;
     if arguments.json {
-        serde_json::to_writer_pretty(&mut *out, &report)?;
-        writeln!(out)?;
+        escape::write_json(out, &report)?;
     } else {
         print(&report, &entries, out)?;
     }
@@ -193,10 +195,10 @@ const ROWS: usize = 20;
 
 fn print(report: &Report, entries: &[Entry], out: &mut impl Write) -> Result<(), Failure> {
     for entry in entries {
-        writeln!(out, "{:<14} {}", format!("{}:", escape(&entry.name)), escape(&ending(&entry.outcome)))?;
+        writeln!(out, "{:<14} {}", format!("{}:", line(&entry.name)), line(&ending(&entry.outcome)))?;
     }
     if entries.is_empty() {
-        writeln!(out, "nothing ran:   the module has no start function and exports no `_start`; name an export with --invoke")?;
+        writeln!(out, "nothing ran:   {}", session::NOTHING)?;
     }
     writeln!(out, "instructions:  {}", grouped(report.instructions))?;
     writeln!(out, "trace:         {} decisions, {} bytes", grouped(report.decisions), grouped(report.trace_bytes))?;
@@ -210,16 +212,13 @@ fn print(report: &Report, entries: &[Entry], out: &mut impl Write) -> Result<(),
         .functions
         .iter()
         .map(|function| {
-            let name = function.name.as_ref().map(|name| format!(" {}", escape(name).replace('\n', "\\n"))).unwrap_or_default();
+            let name = function.name.as_ref().map(|name| format!(" {}", line(name))).unwrap_or_default();
             (function.instructions, format!("wasm-function[{}]{name}", function.index))
         })
         .collect();
     table("functions", &functions, report.instructions, out)?;
-    let hosts: Vec<_> = report
-        .host_calls
-        .iter()
-        .map(|host| (host.calls, escape(&format!("{}.{}", host.module, host.name)).replace('\n', "\\n")))
-        .collect();
+    let hosts: Vec<_> =
+        report.host_calls.iter().map(|host| (host.calls, line(&format!("{}.{}", host.module, host.name)))).collect();
     table("host calls", &hosts, hosts.iter().map(|(calls, _)| calls).sum(), out)
 }
 

@@ -3,7 +3,7 @@
 use crate::module::{CodeOffset, view::View};
 
 use super::{
-    Constant, Dynamic, Place,
+    Constant, Detail, Dynamic, MAX_TARGETS, Place,
     profile::{Profile, Ran},
 };
 
@@ -26,6 +26,20 @@ pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) 
                 count,
             });
         }
+    }
+    for constant in &dynamic.constants {
+        keep(&mut dynamic.metrics.detail, constant);
+        let of = dynamic.functions.binary_search_by_key(&constant.place.func, |function| function.index);
+        if let Some(function) = of.ok().and_then(|position| dynamic.functions.get_mut(position)) {
+            keep(&mut function.own.detail, constant);
+        }
+    }
+}
+
+fn keep(detail: &mut Detail, constant: &Constant) {
+    match detail.constants.len() < MAX_TARGETS {
+        true => detail.constants.push(constant.clone()),
+        false => detail.constants_cut += 1,
     }
 }
 

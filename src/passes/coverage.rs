@@ -3,16 +3,16 @@
 //! Blocks and edges are those of the field, not of replay: a block that only ends because it calls goes on after the call. A function that did not
 //! run counts with the figures of the static view, or is decoded where the view has none.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
 use crate::module::{
-    BlockIndex, Exit, FuncIndex,
+    BlockIndex, FuncIndex,
     cfg::{Cfg, EdgeKind},
     view::{self, View},
 };
 
 use super::{
-    CallKind, Coverage, Dynamic, HiddenCall,
+    Coverage, Dynamic, hidden,
     profile::{Profile, Ran},
 };
 
@@ -49,7 +49,7 @@ impl Ratio {
 
     /// Of a function that did not run.
     fn of_static(profile: &Profile<'_>, func: FuncIndex, known: Option<&view::Function>) -> Self {
-        if let Some(known) = known.filter(|known| known.error.is_none() && known.classes.total != 0) {
+        if let Some(known) = known.filter(|known| known.error.is_none() && known.blocks != 0) {
             let (blocks, edges) = (known.blocks.into(), known.edges.into());
             return Self { blocks, edges, instructions: known.classes.total, ..Self::default() };
         }
@@ -72,11 +72,10 @@ fn instructions_run(ran: Ran<'_>) -> u64 {
 
 pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) {
     let mut coverage = Coverage::default();
-    let known: HashMap<_, _> = view.functions.iter().map(|function| (function.index, function)).collect();
-    let dead: BTreeSet<_> = view.calls.dead.iter().copied().collect();
+    let dead = &view.calls.dead;
     for func in profile.module().into_iter().flat_map(|module| module.defined()) {
         let ran = profile.function(func).filter(|ran| ran.function.entered != 0);
-        let ratio = ran.map_or_else(|| Ratio::of_static(profile, func, known.get(&func).copied()), Ratio::of);
+        let ratio = ran.map_or_else(|| Ratio::of_static(profile, func, view.function(func)), Ratio::of);
         coverage.functions += 1;
         coverage.functions_run += u32::from(ran.is_some());
         coverage.blocks_run += ratio.blocks_run;
@@ -85,7 +84,7 @@ pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) 
         coverage.edges += ratio.edges;
         coverage.instructions_run += ratio.instructions_run;
         coverage.instructions += ratio.instructions;
-        match (ran.is_some(), dead.contains(&func)) {
+        match (ran.is_some(), dead.binary_search(&func).is_ok()) {
             (true, true) => coverage.unexpected.push(func),
             (true, false) => {}
             (false, is_dead) => {
@@ -94,53 +93,6 @@ pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) 
             }
         }
     }
-    coverage.hidden = hidden(profile, view);
+    hidden::derive(profile, view, &mut coverage);
     dynamic.coverage = coverage;
-}
-
-/// Calls that no direct call in the code and no export explains.
-fn hidden(profile: &Profile<'_>, view: &View) -> Vec<HiddenCall> {
-    let in_segments: BTreeSet<_> = {
-        let active = view.elements.iter().filter(|segment| segment.table.is_some());
-        active.flat_map(|segment| segment.functions.iter().copied().flatten()).collect()
-    };
-    let offered = offered(profile);
-    let mut direct: HashMap<usize, BTreeSet<FuncIndex>> = HashMap::new();
-    let mut found: BTreeMap<_, u64> = BTreeMap::new();
-    for call in &profile.calls {
-        let Some(callee) = profile.index_of(call.callee) else { continue };
-        let (caller, reason) = match (call.kind, call.caller) {
-            (CallKind::Indirect, Some(caller)) => {
-                let Some(index) = profile.index_of(caller) else { continue };
-                let direct = direct.entry(caller.position()).or_insert_with(|| direct_callees(profile, index));
-                if direct.contains(&callee) {
-                    continue;
-                }
-                (Some(index), if in_segments.contains(&callee) { "table" } else { "table changed at run time" })
-            }
-            (CallKind::Host, _) if !offered.contains(&callee) => (None, "host"),
-            _ => continue,
-        };
-        *found.entry((caller, callee, reason)).or_default() += call.count;
-    }
-    let call = |((caller, callee, reason), count): ((_, _, &str), _)| {
-        let explained_by = reason.to_owned();
-        HiddenCall { caller, callee, count, explained_by }
-    };
-    found.into_iter().map(call).collect()
-}
-
-/// Functions that the host may call by name, and the start function.
-fn offered(profile: &Profile<'_>) -> BTreeSet<FuncIndex> {
-    let Some(module) = profile.module() else { return BTreeSet::new() };
-    module.exports().iter().filter_map(|export| export.func).chain(module.start()).collect()
-}
-
-fn direct_callees(profile: &Profile<'_>, caller: FuncIndex) -> BTreeSet<FuncIndex> {
-    let blocks = profile.function(caller).map_or(&[][..], |ran| ran.code.blocks());
-    let callee = |exit| match exit {
-        Exit::Call(func) | Exit::ReturnCall(func) | Exit::CallImport(func) | Exit::ReturnCallImport(func) => Some(func),
-        _ => None,
-    };
-    blocks.iter().filter_map(|block| callee(block.exit)).collect()
 }

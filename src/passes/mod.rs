@@ -10,12 +10,14 @@ mod constants;
 mod coverage;
 pub mod flow;
 mod functions;
+mod hidden;
 mod loops;
 mod metrics;
 mod profile;
 pub mod stacks;
 mod states;
 mod tally;
+mod top;
 
 use std::collections::BTreeMap;
 
@@ -51,6 +53,8 @@ pub struct Dynamic {
     pub loops: Vec<Loop>,
     /// Hottest blocks, at most [`HOT_BLOCKS`].
     pub hot_blocks: Vec<HotBlock>,
+    /// Blocks that ran and are not in `hot_blocks`.
+    pub hot_blocks_cut: u64,
     /// Branch instructions, by place.
     pub branches: Vec<Branch>,
     /// For each host call of [`crate::sandbox::Run::calls`], the instruction that called; `None` if the host did.
@@ -77,7 +81,7 @@ pub struct Place {
     pub offset: CodeOffset,
 }
 
-/// Measurements of a run, an entry point or a function.
+/// Measurements of a run or an entry point.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Metrics {
     /// Executed instructions by class; `classes.total` is all of them.
@@ -100,6 +104,87 @@ pub struct Metrics {
     pub host_calls: BTreeMap<String, u64>,
     /// Whether the start function ran.
     pub start_ran: bool,
+    /// Functions that executed most, callees left out, at most [`HOT`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hot_functions: Vec<HotFunction>,
+    /// Functions that executed something and are not in `hot_functions`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub hot_functions_cut: u64,
+    /// Branch instructions decided most often, at most [`HOT`]; those of the run are all in [`Dynamic::branches`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hot_branches: Vec<HotBranch>,
+    /// Branch instructions that were decided and are not in `hot_branches`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub hot_branches_cut: u64,
+    /// What a function has too.
+    #[serde(flatten)]
+    pub detail: Detail,
+}
+
+/// What is measured of a run, an entry point and a function alike. Empty lists are left out.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct Detail {
+    /// Mnemonic → executions.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub opcodes: BTreeMap<&'static str, u64>,
+    /// What calls through tables called, most often first, at most [`MAX_TARGETS`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub indirect_targets: Vec<Target>,
+    /// Calls through tables whose callee is not in `indirect_targets`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub indirect_targets_cut: u64,
+    /// Blocks that executed most, at most [`HOT`]; of a function 4. Their share is that of the run, or of the entry point.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hot_blocks: Vec<HotBlock>,
+    /// Blocks that ran and are not in `hot_blocks`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub hot_blocks_cut: u64,
+    /// Constants of cryptographic algorithms among executed `const` instructions, at most [`MAX_TARGETS`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub constants: Vec<Constant>,
+    /// Constants that were executed and are not in `constants`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub constants_cut: u64,
+}
+
+/// Functions, blocks and branches in the lists of [`Metrics`].
+pub const HOT: usize = 16;
+/// Blocks in [`Detail::hot_blocks`] of a function.
+const HOT_OF_FUNCTION: usize = 4;
+/// Callees and constants in the lists of [`Detail`].
+pub const MAX_TARGETS: usize = 64;
+
+/// What calls through tables called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Target {
+    /// The function.
+    pub func: FuncIndex,
+    /// How often.
+    pub count: u64,
+}
+
+/// A function and how much it executed.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct HotFunction {
+    /// The function.
+    pub func: FuncIndex,
+    /// Its own instructions, callees left out.
+    pub instructions: u64,
+    /// Share of the run's or the entry point's instructions, 0 to 1.
+    pub share: f64,
+}
+
+/// A branch instruction and which way it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct HotBranch {
+    /// Its function.
+    pub func: FuncIndex,
+    /// Where it stands.
+    pub offset: CodeOffset,
+    /// How often it was taken; for a `br_table` all executions.
+    pub taken: u64,
+    /// How often not.
+    pub not_taken: u64,
 }
 
 /// A defined function that ran.
@@ -123,6 +208,38 @@ pub struct Function {
     pub signatures: BTreeMap<String, u64>,
     /// Host calls that it made itself.
     pub host_calls: u64,
+    /// What else was measured.
+    #[serde(flatten)]
+    pub own: Own,
+}
+
+/// Further measurements of a function, of its own instructions. What is 0 or empty is left out. Its branches are in [`Dynamic::branches`].
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct Own {
+    /// Conditional branches taken.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub taken: u64,
+    /// Conditional branches not taken.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub not_taken: u64,
+    /// `br_table` executed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tables: u64,
+    /// Pages that its `memory.grow` added.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub grown_pages: u64,
+    /// Its `memory.grow` that were refused.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub grow_refused: u64,
+    /// Bytes and elements of its bulk operations.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub bulk_len: u64,
+    /// Host calls that it made itself: `module.name` → calls.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub host_calls_by_name: BTreeMap<String, u64>,
+    /// What a run has too.
+    #[serde(flatten)]
+    pub detail: Detail,
 }
 
 /// How a call went.
@@ -246,9 +363,15 @@ pub struct Coverage {
     pub unexpected: Vec<FuncIndex>,
     /// Calls that the static call graph lacks, with what explains them.
     pub hidden: Vec<HiddenCall>,
+    /// Calls through a table that the static call graph has only because segments and types resolve them.
+    pub resolved: Vec<ResolvedCall>,
+    /// Instructions that wrote tables, by place: who set what a hidden call went through. At most 256.
+    pub table_writes: Vec<TableWrite>,
+    /// Instructions beyond those.
+    pub table_writes_cut: u64,
 }
 
-/// A call at run time that no direct call in the code explains.
+/// A call at run time that the static call graph ([`View::calls`]) lacks.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct HiddenCall {
     /// Caller; `None` is the host.
@@ -257,8 +380,58 @@ pub struct HiddenCall {
     pub callee: FuncIndex,
     /// How often.
     pub count: u64,
-    /// What explains it: `table`, `table changed at run time`, `host`.
+    /// What explains it: `table changed at run time` ([`Coverage::table_writes`] names the instructions), `host` (it called what no export offers).
     pub explained_by: String,
+    /// Slots that active segments put the callee into, if any: of another table, or of one that calls with another type go through. At most 8.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<TableSlot>,
+    /// Slots beyond those.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub slots_cut: u64,
+}
+
+/// A call at run time that only the resolution of tables explains.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ResolvedCall {
+    /// Caller.
+    pub caller: FuncIndex,
+    /// Callee.
+    pub callee: FuncIndex,
+    /// How often.
+    pub count: u64,
+    /// What explains it: `table` (an active segment holds the callee), `passive segment` (or the initial value of a table).
+    pub explained_by: String,
+    /// Slots that active segments put the callee into, at most 8.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<TableSlot>,
+    /// Slots beyond those.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub slots_cut: u64,
+}
+
+/// An element of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TableSlot {
+    /// The table.
+    pub table: u32,
+    /// Its index in the table; `None` if the segment begins at a place that is not constant.
+    pub slot: Option<u64>,
+}
+
+/// An instruction that wrote a table.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct TableWrite {
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// Its mnemonic.
+    pub opcode: &'static str,
+    /// How often it was executed.
+    pub count: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A loop that ran.
@@ -343,8 +516,8 @@ pub struct Pass {
 pub const PASSES: &[Pass] = &[
     Pass {
         name: "metrics",
-        help: "instructions by class, calls, branches, growth and host calls, of the run and of each entry point",
-        derive: |profile, _, dynamic| metrics::derive(profile, dynamic),
+        help: "instructions by class and opcode, calls, branches, growth and host calls, of the run and of each entry point",
+        derive: metrics::derive,
     },
     Pass {
         name: "functions",
@@ -384,7 +557,7 @@ impl Pass {
 impl Dynamic {
     /// Replays the trace of a run, once.
     pub fn of(run: &Run, view: &View) -> Self {
-        let profile = Profile::of(run);
+        let profile = Profile::of(run, view);
         let mut dynamic = Self::default();
         for pass in PASSES {
             pass.derive(&profile, view, &mut dynamic);

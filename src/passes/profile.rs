@@ -8,14 +8,18 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    module::{Block, BlockIndex, Code, CodeOffset, Exit, FuncIndex, Module, Op, cfg::EdgeKind, view::Classes},
+    module::{
+        Block, BlockIndex, Code, CodeOffset, Exit, FuncIndex, Module, Op,
+        cfg::EdgeKind,
+        view::{Classes, View},
+    },
     sandbox::{EntryEnd, Run},
     trace::{FuncKey, InstanceIndex, Record, Trace},
 };
 
 use super::{
     CallKind,
-    tally::{Function, State, Tally, Totals},
+    tally::{Constants, Function, State, Tally, Totals},
 };
 
 /// A replayed run.
@@ -67,11 +71,11 @@ fn logged(run: &Run) -> Vec<u64> {
 }
 
 impl<'r> Profile<'r> {
-    /// Replays the trace of a run, once.
-    pub fn of(run: &'r Run) -> Self {
+    /// Replays the trace of a run, once. `view` says which constants are looked for.
+    pub fn of(run: &'r Run, view: &View) -> Self {
         let trace = &run.trace;
         let stopped = run.entries.iter().map(|entry| matches!(entry.end, EntryEnd::Stopped { .. })).collect();
-        let mut tally = Tally::new(trace, stopped, logged(run));
+        let mut tally = Tally::new(trace, stopped, logged(run), Constants::of(view));
         let error = trace.replay(&mut tally).err().map(|error| error.to_string());
         tally.close();
         let paths = tally.take_paths();
@@ -178,6 +182,19 @@ impl<'r> Profile<'r> {
         }
     }
 
+    /// The calls that a function made, by callee and place.
+    pub(super) fn calls_of(&self, ordinal: usize) -> &[Call] {
+        let caller = Some(State::defined(ordinal));
+        let first = self.calls.partition_point(|call| call.caller < caller);
+        let end = self.calls.partition_point(|call| call.caller <= caller);
+        self.calls.get(first..end).unwrap_or_default()
+    }
+
+    /// The function of the instance that the block with this number belongs to, and the block.
+    pub(super) fn own_block(&self, number: usize) -> Option<(Ran<'_>, &Block)> {
+        self.block_at(number).filter(|(ran, _)| ran.function.instance == InstanceIndex(0))
+    }
+
     fn block_at(&self, number: usize) -> Option<(Ran<'_>, &Block)> {
         let functions = &self.tally.functions;
         let ran = self.ran(functions.partition_point(|function| function.first_block <= number).checked_sub(1)?)?;
@@ -196,7 +213,7 @@ impl<'p> Ran<'p> {
         Call { caller: Some(State::defined(self.ordinal)), callee, kind, tail, count, back, offset }
     }
 
-    fn ops(self, block: &Block) -> &'p [Op] {
+    pub(super) fn ops(self, block: &Block) -> &'p [Op] {
         self.code.ops().get(block.range()).unwrap_or_default()
     }
 

@@ -172,9 +172,7 @@ pub fn write(report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
 }
 
 fn analysis(report: &Report<'_>) -> Analysis {
-    let body = |func: crate::module::FuncIndex| {
-        report.view.functions.iter().find(|function| function.index == func).map(|function| u64::from(function.offset.0))
-    };
+    let body = |func: crate::module::FuncIndex| report.view.function(func).map(|function| u64::from(function.offset.0));
     let matched: BTreeSet<_> = report.rules.iter().flat_map(|rule| &rule.places).map(|place| place.func).collect();
     let functions = matched.into_iter().filter_map(body);
     let layout = functions.map(|offset| FunctionLayout { address: Address::absolute(offset), matched_basic_blocks: [] });

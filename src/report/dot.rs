@@ -8,7 +8,7 @@
 //! | green | executed |
 //! | blue ellipse | import |
 //! | grey, dashed | never executed |
-//! | orange | executed, but not in the static graph |
+//! | orange | executed, but not in the static graph: a function that nothing in the file calls, an edge that neither code nor segments explain |
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +19,7 @@ use crate::{
     module::{
         Code, FuncIndex,
         cfg::{Cfg, EdgeKind},
-        view::View,
+        view::{Kind, View},
     },
     passes::{CallKind, flow::Flow},
 };
@@ -106,18 +106,15 @@ const LEGEND: &[(&str, &str)] = &[
 /// What a run knows of its functions.
 struct Ran<'a> {
     calls: BTreeMap<FuncIndex, (u64, u64)>,
-    unexpected: BTreeSet<FuncIndex>,
+    /// Functions that the static graph does not lead to.
+    unexplained: BTreeSet<FuncIndex>,
     names: Names<'a>,
 }
 
 impl<'a> Ran<'a> {
     fn of(report: &Report<'a>) -> Self {
         let calls = report.functions.iter().map(|function| (function.index, (function.calls, function.classes.total)));
-        Self {
-            calls: calls.collect(),
-            unexpected: report.coverage.unexpected.iter().copied().collect(),
-            names: Names::of(report.view),
-        }
+        Self { calls: calls.collect(), unexplained: unexplained(report), names: Names::of(report.view) }
     }
 
     fn node(&self, graph: &mut Graph, func: FuncIndex) {
@@ -127,7 +124,7 @@ impl<'a> Ran<'a> {
         } else if let Some((calls, instructions)) = self.calls.get(&func) {
             label.push(format!("{calls} calls, {instructions} instructions"));
             let score = self.names.function(func).map_or(0, |function| function.score);
-            match (self.unexpected.contains(&func), score > SUSPICIOUS) {
+            match (self.unexplained.contains(&func), score > SUSPICIOUS) {
                 (true, _) => ORANGE,
                 (_, true) => RED,
                 _ => GREEN,
@@ -137,6 +134,18 @@ impl<'a> Ran<'a> {
         };
         graph.node(&id(func), &label, attributes);
     }
+}
+
+/// Functions that ran and to which no call of the static graph, no export and no start section leads.
+fn unexplained(report: &Report<'_>) -> BTreeSet<FuncIndex> {
+    let mut found: BTreeSet<_> = report.coverage.hidden.iter().map(|call| call.callee).collect();
+    let exported =
+        report.view.exports.iter().filter(|export| export.kind == Kind::Function).map(|export| FuncIndex(export.index));
+    for func in exported.chain(report.view.start).chain(report.view.calls.edges.iter().map(|edge| edge.callee)) {
+        found.remove(&func);
+    }
+    found.extend(&report.coverage.unexpected);
+    found
 }
 
 fn id(func: FuncIndex) -> String {

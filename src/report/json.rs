@@ -100,6 +100,8 @@ pub struct Report<'a> {
     pub functions: &'a [Function],
     /// Blocks that ran most.
     pub hot_blocks: &'a [HotBlock],
+    /// Blocks that ran and are not in `hot_blocks`.
+    pub hot_blocks_cut: u64,
     /// Branch instructions that ran, by place.
     pub branches: &'a [Branch],
     /// Who called whom.
@@ -353,6 +355,7 @@ impl<'a> Report<'a> {
             loops: &dynamic.loops,
             functions: &dynamic.functions,
             hot_blocks: &dynamic.hot_blocks,
+            hot_blocks_cut: dynamic.hot_blocks_cut,
             branches: &dynamic.branches,
             call_graph: &dynamic.call_graph,
             states: &dynamic.states,

@@ -71,9 +71,13 @@ fn analysis() -> Analysis {
 
 /// Writes the report of [`analysis`] with `write`.
 fn written(write: impl Fn(&Report<'_>, &mut Vec<u8>)) -> String {
-    let (analysis, options) = (analysis(), sandbox::Options::default());
+    written_of(&analysis(), write)
+}
+
+fn written_of(analysis: &Analysis, write: impl Fn(&Report<'_>, &mut Vec<u8>)) -> String {
+    let options = sandbox::Options::default();
     let mut out = Vec::new();
-    write(&Report::of(&Subject { name: HOSTILE, analysis: &analysis, options: &options, max_log: 10 }), &mut out);
+    write(&Report::of(&Subject { name: HOSTILE, analysis, options: &options, max_log: 10 }), &mut out);
     let out = String::from_utf8(out).expect("reports are UTF-8");
     assert!(!out.contains(['\u{1b}', '\u{202e}']), "{out}");
     out
@@ -160,4 +164,53 @@ fn text_shows_more_with_each_level() {
     assert!(!normal.contains(place) && verbose.contains(place), "{verbose}");
     let metric = "wasm/metric: xor_share >= 0.05 = ";
     assert!(!verbose.contains(metric) && evidence.contains(metric), "{evidence}");
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn text_fits_a_narrow_terminal() {
+    use super::text::{Options, write};
+
+    let text = written(|report, out| write(report, Options { width: 60, wrap: true, ..Options::default() }, out).unwrap());
+    // Commands to be copied stay whole.
+    let lines: Vec<_> = text.lines().take_while(|line| !line.starts_with("next:")).collect();
+    let wide: Vec<_> = lines.iter().filter(|line| line.chars().count() > 60).collect();
+    assert!(lines.len() > 20 && wide.is_empty(), "{wide:#?}");
+    assert!(text.contains("1 function,") && !text.contains("1 functions"), "{text}");
+}
+
+#[test]
+fn what_the_sample_chose_is_escaped_once() {
+    let path = "/дом/\"a\"\\b\n\u{202e}";
+    let mut analysis = analysis();
+    analysis.verdict.reasons = vec![Reason { text: path.into(), from: "x".into(), weight: 1, dynamic: true }];
+    let json = written_of(&analysis, |report, out| escape::write_json(out, report).unwrap());
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["reasons"][0]["text"], path);
+    let row = written_of(&analysis, |report, out| csv::write_row(report, out).unwrap());
+    assert!(row.contains("\"/дом/\"\"a\"\"\\b\\n\\u{202e}\""), "{row}");
+}
+
+/// Orange is what the static graph lacks, and nothing else.
+#[test]
+fn orange_is_what_the_static_graph_lacks() {
+    let orange = |module: &str| {
+        let options = sandbox::Options::default();
+        let analysis = Analysis::of(module.as_bytes(), &options, &rules::Set::default());
+        let report = Report::of(&Subject { name: "x", analysis: &analysis, options: &options, max_log: 10 });
+        let text = super::dot::dynamic(&report);
+        let sample = text.split("subgraph cluster_legend").next().unwrap_or_default().lines();
+        sample
+            .filter(|line| line.contains("#c06000"))
+            .map(|line| line.split('[').next().unwrap_or_default().trim().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let filled = r#"(module (table 2 funcref) (elem declare func $p) (func $p nop)
+        (func (export "_start") (table.set (i32.const 0) (ref.func $p)) (call_indirect (i32.const 0))))"#;
+    assert_eq!(orange(filled), ["f0", "f1 -> f0"]);
+    // The callee has another way in, so only the edge is new.
+    let exported = filled.replace("(func $p nop)", r#"(func $p (export "p") nop)"#);
+    assert_eq!(orange(&exported), ["f1 -> f0"]);
+    let resolved = r#"(module (table 2 funcref) (elem (i32.const 0) $p) (func $p nop)
+        (func (export "_start") (call_indirect (i32.const 0))))"#;
+    assert!(orange(resolved).is_empty());
 }

@@ -140,6 +140,9 @@ fn lint(rule: &Rule, corpus: &Path) -> Vec<Advice> {
     for pattern in broken(rule) {
         say(pattern);
     }
+    for never in rule.statement.nevers(&rule.columns()) {
+        say(format!("`{}`: {}", never.statement.shown(), never.why));
+    }
     advice
 }
 

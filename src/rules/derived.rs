@@ -82,7 +82,7 @@ fn is_even(text: &[u8]) -> bool {
 }
 
 fn holds(bytes: &[u8], part: &[u8]) -> bool {
-    !Pattern::bytes(String::new(), part).find(bytes, 1).is_empty()
+    Pattern::bytes(String::new(), part).find(bytes).next().is_some()
 }
 
 /// Calls that read a file.

@@ -16,6 +16,11 @@ impl Set {
     }
 }
 
+/// What a run is looked at together with.
+fn sees_both(rule: &Rule) -> &'static str {
+    if rule.meta.scopes.of_run() == Some(super::rule::Scope::File) { ", with the bytes" } else { "" }
+}
+
 fn explain(rule: &Rule) -> String {
     let meta = &rule.meta;
     let mut out = String::new();
@@ -29,7 +34,7 @@ fn explain(rule: &Rule) -> String {
         ("severity", format!("{} ({severity})", meta.severity)),
         ("confidence", format!("{} %", meta.confidence)),
         ("family", meta.family.clone().unwrap_or_default()),
-        ("looks at", format!("{} (bytes), {} (run)", scope(meta.scopes.on_bytes), scope(meta.scopes.on_run))),
+        ("looks at", format!("{} (bytes), {} (run{})", scope(meta.scopes.on_bytes), scope(meta.scopes.on_run), sees_both(rule))),
         ("ATT&CK", meta.attack.join("; ")),
         ("MBC", meta.mbc.join("; ")),
         ("WASI risk", meta.risk.join(", ")),
@@ -92,12 +97,14 @@ fn uses(rule: &Rule, out: &mut String) {
 }
 
 fn reading(rule: &Rule, out: &mut String) {
-    let scopes = rule.meta.scopes;
-    let source = match (scopes.on_bytes.is_some(), scopes.on_run.is_some()) {
+    let source = match (rule.can_match_on_bytes(), rule.can_match_on_run()) {
         (true, true) => {
             "It can match on the bytes alone. If the report marks the match as evidence of the run, the sample did this; if not, it could."
         }
         (true, false) => "It matches on the bytes alone: the sample could do this; whether it does, the run must show.",
+        _ if rule.meta.scopes.is_of_bytes() => {
+            "It needs the run: the bytes alone never make it match. That it did not match says nothing of code that did not run."
+        }
         _ => {
             "It matches only on what the sample did in the sandbox. That it did not match says nothing of code that did not run."
         }

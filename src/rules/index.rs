@@ -4,7 +4,7 @@
 
 use std::{
     cell::OnceCell,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
 };
 
 use crate::{
@@ -31,6 +31,27 @@ pub(super) struct Index<'a> {
     module: OnceCell<Option<Module>>,
     callers: OnceCell<HashMap<FuncIndex, u64>>,
     derived: OnceCell<super::derived::Derived>,
+    hosts: OnceCell<Vec<Host<'a>>>,
+    by_entry: OnceCell<HashMap<usize, Vec<u32>>>,
+    by_function: OnceCell<HashMap<FuncIndex, Vec<u32>>>,
+    callers_of: OnceCell<HashMap<FuncIndex, Vec<u32>>>,
+    loops_of: OnceCell<HashMap<FuncIndex, Vec<u32>>>,
+    systems: OnceCell<Systems>,
+}
+
+/// A host function that was called.
+struct Host<'a> {
+    module: &'a str,
+    name: &'a str,
+    /// How often, the calls beyond what was kept too.
+    count: u64,
+}
+
+/// What the names of the imports say about the system that the sample was made for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Systems {
+    pub(super) wasi: bool,
+    pub(super) emscripten: bool,
 }
 
 impl<'a> Index<'a> {
@@ -56,6 +77,12 @@ impl<'a> Index<'a> {
             module: OnceCell::new(),
             callers: OnceCell::new(),
             derived: OnceCell::new(),
+            hosts: OnceCell::new(),
+            by_entry: OnceCell::new(),
+            by_function: OnceCell::new(),
+            callers_of: OnceCell::new(),
+            loops_of: OnceCell::new(),
+            systems: OnceCell::new(),
         }
     }
 
@@ -99,14 +126,74 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// How often `name` was called, those beyond what was kept too.
-    pub(super) fn exact_calls(&self, name: &Name) -> u64 {
-        let is = |full: &str| {
-            full.match_indices('.')
-                .any(|(at, _)| name.is(full.get(..at).unwrap_or_default(), full.get(at + 1..).unwrap_or_default()))
+    /// How often the host functions were called of which `is` says so, given module and name; calls beyond what was kept count too.
+    pub(super) fn count_calls(&self, is: impl Fn(&str, &str) -> bool) -> u64 {
+        let hosts = self.hosts.get_or_init(|| self.hosts());
+        hosts.iter().filter(|host| is(host.module, host.name)).map(|host| host.count).fold(0, u64::saturating_add)
+    }
+
+    /// The host functions that were called.
+    ///
+    /// The measurements count them as `module.name`. Module and name may have points themselves, so the key alone does not say where one ends:
+    /// that is known of the imports and of the calls that were kept. Where two imports have one key, each has the calls of its edges.
+    fn hosts(&self) -> Vec<Host<'a>> {
+        let counted = &self.facts.dynamic.metrics.host_calls;
+        let imports = self.imported.iter().map(|import| (import.module.as_str(), import.name.as_str()));
+        let kept = self.all_calls().iter().map(|call| (&*call.module, &*call.name));
+        let mut named: BTreeMap<String, BTreeSet<(&str, &str)>> = BTreeMap::new();
+        for (module, name) in imports.chain(kept).collect::<BTreeSet<_>>() {
+            named.entry(format!("{module}.{name}")).or_default().insert((module, name));
+        }
+        let mut hosts = Vec::new();
+        for (key, &count) in counted {
+            let pairs = named.get(key).map(|pairs| pairs.iter().copied().collect::<Vec<_>>()).unwrap_or_default();
+            match pairs[..] {
+                [(module, name)] => hosts.push(Host { module, name, count }),
+                _ => hosts.extend(pairs.iter().map(|&(module, name)| Host { module, name, count: self.edges_to(module, name) })),
+            }
+        }
+        hosts
+    }
+
+    /// The calls in the run-time call graph of an import.
+    fn edges_to(&self, module: &str, name: &str) -> u64 {
+        let edges = self.facts.dynamic.call_graph.edges.iter();
+        let is = |func| self.import(func).is_some_and(|import| import.module == module && import.name == name);
+        edges.filter(|edge| is(edge.callee)).map(|edge| edge.count).fold(0, u64::saturating_add)
+    }
+
+    /// Where the code calls the host functions of that name, as far as the run-time call graph shows it.
+    pub(super) fn sites_of(&self, name: &Name) -> impl Iterator<Item = Place> {
+        let edges = self.facts.dynamic.call_graph.edges.iter();
+        let is = |func| self.import(func).is_some_and(|import| name.is(&import.module, &import.name));
+        let named = edges.filter(move |edge| is(edge.callee)).filter_map(|edge| edge.caller.map(|func| (func, &edge.sites)));
+        named.flat_map(|(func, sites)| sites.iter().map(move |&offset| Place { func, offset }))
+    }
+
+    /// The calls made during an entry point, ascending.
+    pub(super) fn calls_of_entry(&self, entry: usize) -> &[u32] {
+        let group = || {
+            let mut grouped: HashMap<usize, Vec<u32>> = HashMap::new();
+            for (position, call) in self.all_calls().iter().enumerate() {
+                grouped.entry(call.entry).or_default().push(position as u32);
+            }
+            grouped
         };
-        let counted = self.facts.dynamic.metrics.host_calls.iter().filter(|(full, _)| is(full));
-        counted.map(|(_, count)| *count).fold(0, u64::saturating_add)
+        self.by_entry.get_or_init(group).get(&entry).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The calls that a function made, ascending.
+    pub(super) fn calls_of_function(&self, func: FuncIndex) -> &[u32] {
+        let group = || {
+            let mut grouped: HashMap<FuncIndex, Vec<u32>> = HashMap::new();
+            for position in 0..self.all_calls().len() {
+                if let Some(site) = self.call_site(position) {
+                    grouped.entry(site.func).or_default().push(position as u32);
+                }
+            }
+            grouped
+        };
+        self.by_function.get_or_init(group).get(&func).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The texts that a host call was given.
@@ -131,6 +218,50 @@ impl<'a> Index<'a> {
     pub(super) fn edges_from(&self, func: FuncIndex) -> impl Iterator<Item = &'a passes::CallEdge> {
         let edges = &self.facts.dynamic.call_graph.edges;
         self.callees.get(&func).into_iter().flatten().filter_map(|edge| edges.get(*edge as usize))
+    }
+
+    /// The run-time edges of the call graph that enter a function.
+    pub(super) fn edges_into(&self, func: FuncIndex) -> impl Iterator<Item = &'a passes::CallEdge> {
+        let edges = &self.facts.dynamic.call_graph.edges;
+        let group = || {
+            let mut grouped: HashMap<FuncIndex, Vec<u32>> = HashMap::new();
+            for (position, edge) in edges.iter().enumerate() {
+                grouped.entry(edge.callee).or_default().push(position as u32);
+            }
+            grouped
+        };
+        let of = self.callers_of.get_or_init(group).get(&func);
+        of.into_iter().flatten().filter_map(|edge| edges.get(*edge as usize))
+    }
+
+    /// The loops of a function that ran.
+    pub(super) fn loops_of(&self, func: FuncIndex) -> impl Iterator<Item = (usize, &'a passes::Loop)> {
+        let loops = &self.facts.dynamic.loops;
+        let group = || {
+            let mut grouped: HashMap<FuncIndex, Vec<u32>> = HashMap::new();
+            for (position, of) in loops.iter().enumerate() {
+                grouped.entry(of.func).or_default().push(position as u32);
+            }
+            grouped
+        };
+        let of = self.loops_of.get_or_init(group).get(&func);
+        of.into_iter().flatten().filter_map(|at| loops.get(*at as usize).map(|of| (*at as usize, of)))
+    }
+
+    /// The systems that the imports speak for.
+    pub(super) fn systems(&self) -> Systems {
+        const EMSCRIPTEN: &[&str] = &[
+            "abortOnCannotGrowMemory",
+            "enlargeMemory",
+            "emscripten_resize_heap",
+            "_emscripten_memcpy_big",
+            "emscripten_memcpy_js",
+        ];
+        let imports = &self.facts.view.imports;
+        *self.systems.get_or_init(|| Systems {
+            wasi: imports.iter().any(|import| import.module.starts_with("wasi_")),
+            emscripten: imports.iter().any(|import| EMSCRIPTEN.contains(&import.name.as_str())),
+        })
     }
 
     /// Functions that call `func` directly.

@@ -68,6 +68,8 @@ impl Sources {
             let mut files = Vec::new();
             walk(path, 0, &mut files, problems);
             files.iter().for_each(|file| self.read_file(file, problems));
+        } else if let Err(error) = fs::metadata(path) {
+            problems.push(unreadable(path, &error.to_string()));
         } else if kind(path).is_none() {
             problems.push(unreadable(path, "a rule file ends in .yml, .yaml, .yar or .yara"));
         } else {

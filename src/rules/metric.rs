@@ -569,7 +569,7 @@ pub static METRICS: &[Metric] = &[
     Metric {
         name: "hidden_calls",
         unit: "count",
-        description: "calls that no direct call in the code explains",
+        description: "calls that the static call graph lacks: no direct call and no element segment explains them",
         levels: "R",
         compute: run::hidden_calls,
     },
@@ -697,9 +697,30 @@ pub static METRICS: &[Metric] = &[
     Metric {
         name: "files_dense_created",
         unit: "count",
-        description: "created files of at least 64 bytes whose entropy is 85 % or more of what their size allows",
+        description: "created files of at least 64 bytes whose entropy is 85 % or more of what their size allows, and that do not begin as a compressed format does",
         levels: "R",
         compute: host::files_dense_created,
+    },
+    Metric {
+        name: "files_emptied",
+        unit: "count",
+        description: "files with something in them that were there before the run and are empty after it",
+        levels: "R",
+        compute: host::files_emptied,
+    },
+    Metric {
+        name: "files_wiped",
+        unit: "count",
+        description: "files that were there before the run, got other contents, and were deleted then",
+        levels: "R",
+        compute: host::files_wiped,
+    },
+    Metric {
+        name: "files_rewritten_renamed",
+        unit: "count",
+        description: "files that were there before the run, got other contents, and were renamed",
+        levels: "R",
+        compute: host::files_rewritten_renamed,
     },
     Metric {
         name: "carved_modules",

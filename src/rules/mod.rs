@@ -14,6 +14,7 @@ mod load;
 mod metric;
 mod order;
 mod parse;
+mod possible;
 mod problem;
 mod rule;
 mod show;
@@ -80,6 +81,15 @@ pub struct Evidence {
     pub places: Vec<Place>,
     /// The parts that held.
     pub parts: Vec<Evidence>,
+}
+
+/// What came of evaluating rules.
+#[derive(Debug, Clone, Default)]
+pub struct Evaluation {
+    /// The rules that matched, weightiest first, then by namespace and name.
+    pub matches: Vec<Match>,
+    /// What was not looked for to the end, in words: rules that asked for too much, a scan with YARA rules that took too long.
+    pub limitations: Vec<String>,
 }
 
 /// What rules are evaluated on.
@@ -150,8 +160,8 @@ impl Set {
         (Self { rules, targets, order, yara: Some(yara) }, problems)
     }
 
-    /// Evaluates every rule. Matches come weightiest first, then by namespace and name.
-    pub fn evaluate(&self, facts: &Facts<'_>) -> Vec<Match> {
+    /// Evaluates every rule, within a budget of steps.
+    pub fn evaluate(&self, facts: &Facts<'_>) -> Evaluation {
         eval::evaluate(facts, &self.rules, &self.order, &self.targets, self.yara.as_ref())
     }
 
@@ -172,7 +182,8 @@ impl Set {
 
     /// The name of a rule that `given` was probably meant to be.
     pub fn closest(&self, given: &str) -> Option<String> {
-        problem::closest(given, self.rules.iter().map(|rule| rule.meta.name.as_str()))
+        let names = || self.rules.iter().map(|rule| rule.meta.name.as_str());
+        problem::closest(given, names()).or_else(|| problem::closest_by_words(given, names()))
     }
 }
 

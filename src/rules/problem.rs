@@ -1,6 +1,6 @@
 //! What is wrong with rule files, shown with the line and a caret.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeSet, fmt, ops::Range, sync::Arc};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
@@ -114,11 +114,25 @@ fn floor(text: &str, at: usize) -> usize {
     at
 }
 
-/// The name among `known` that `given` was probably meant to be.
+/// The name among `known` that `given` was probably meant to be. One without `/` may also be the last part of a name, as `severity` in `wasm/severity`.
 pub(super) fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let allowed = (given.chars().count() / 3).clamp(1, 3);
-    let ranked = known.into_iter().map(|name| (distance(given, name), name)).filter(|(distance, _)| *distance <= allowed);
-    ranked.min().map(|(_, name)| format!("did you mean `{name}`?"))
+    let last = |name: &'a str| if given.contains('/') { name } else { name.rsplit('/').next().unwrap_or(name) };
+    let ranked = known.into_iter().map(|name| (distance(given, name).min(distance(given, last(name))), name));
+    ranked.filter(|(distance, _)| *distance <= allowed).min().map(|(_, name)| format!("did you mean `{name}`?"))
+}
+
+/// The name of several words that has most of the words of `given`, at least half.
+pub(super) fn closest_by_words<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let words = |text: &str| -> BTreeSet<String> {
+        let words = text.split(|char: char| !char.is_alphanumeric()).map(str::to_lowercase);
+        words.filter(|word| word.len() > 2 && word != "the").collect()
+    };
+    let wanted = words(given);
+    let common = |name: &str| words(name).intersection(&wanted).count();
+    let ranked = known.into_iter().map(|name| (common(name), Reverse(name.len()), Reverse(name)));
+    let (common, _, Reverse(name)) = ranked.max()?;
+    (common > 0 && 2 * common >= wanted.len()).then(|| format!("did you mean `{name}`?"))
 }
 
 /// Edit distance; names longer than 64 characters are far from everything.
@@ -151,6 +165,20 @@ mod tests {
         for (given, expected) in [("impotr", Some("import")), ("apl", Some("api")), ("zzzz", None), ("", None)] {
             let found = closest(given, ["import", "api", "export"]);
             assert_eq!(found, expected.map(|name| format!("did you mean `{name}`?")), "{given}");
+        }
+    }
+
+    #[test]
+    fn the_last_part_and_the_words_of_a_name_count() {
+        assert_eq!(closest("severty", ["name", "wasm/severity"]).as_deref(), Some("did you mean `wasm/severity`?"));
+        let names = ["mine in a web page", "run the main loop of a CryptoNight miner", "hold the rounds of CryptoNight"];
+        for (given, expected) in [
+            ("run the CryptoNight main loop", Some("did you mean `run the main loop of a CryptoNight miner`?")),
+            ("mines in web pages", None),
+            ("nothing of this", None),
+            ("", None),
+        ] {
+            assert_eq!(closest_by_words(given, names).as_deref(), expected, "{given}");
         }
     }
 

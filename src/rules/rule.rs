@@ -67,6 +67,15 @@ pub struct Scopes {
 }
 
 impl Scopes {
+    /// The scope in which the run is looked at. Beside a static `file`, a `process` is the dynamic `file`: a rule that names both may ask for facts
+    /// of the bytes and of the run in one statement, and only together do they see both.
+    pub(super) fn of_run(self) -> Option<Scope> {
+        match (self.on_bytes, self.on_run) {
+            (Some(Scope::File), Some(Scope::Process)) => Some(Scope::File),
+            (_, on_run) => on_run,
+        }
+    }
+
     /// Whether the rule looks at the bytes.
     pub fn is_of_bytes(self) -> bool {
         self.on_bytes.is_some()
@@ -286,9 +295,9 @@ impl Pattern {
         }
     }
 
-    /// Where it is found in `bytes`, at most `most` times.
-    pub(super) fn find(&self, bytes: &[u8], most: usize) -> Vec<usize> {
-        self.compiled().map_or_else(Vec::new, |regex| regex.find_iter(bytes).take(most).map(|found| found.start()).collect())
+    /// Where it is found in `bytes`, ascending, without overlap.
+    pub(super) fn find<'p>(&'p self, bytes: &'p [u8]) -> impl Iterator<Item = usize> + 'p {
+        self.compiled().into_iter().flat_map(move |regex| regex.find_iter(bytes)).map(|found| found.start())
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) fn ran(index: u32) -> passes::Function {
         instructions_run: 10,
         signatures: BTreeMap::new(),
         host_calls: 0,
+        own: passes::Own::default(),
     }
 }
 
@@ -111,7 +112,7 @@ impl Sample {
     }
 
     fn matches(&self, rules: &[(&str, &str)]) -> Vec<Match> {
-        set(rules).unwrap_or_else(|error| panic!("{error}")).evaluate(&self.facts())
+        set(rules).unwrap_or_else(|error| panic!("{error}")).evaluate(&self.facts()).matches
     }
 
     /// Whether one rule with these scopes and features matches.
@@ -139,14 +140,7 @@ const FILE: &str = "{static: file, dynamic: unsupported}";
 #[test]
 fn names_are_exact() {
     let mut sample = Sample::new();
-    let import = |module: &str, name: &str| view::Import {
-        module: module.into(),
-        name: name.into(),
-        kind: view::Kind::Function,
-        ty: String::new(),
-        func: Some(FuncIndex(0)),
-    };
-    sample.view.imports = vec![import("./bindings.js", "__wbindgen_rethrow"), import("env.net", "connect")];
+    sample.view.imports = vec![import("./bindings.js", "__wbindgen_rethrow", 0), import("env.net", "connect", 1)];
     for (features, expected) in [
         ("import: bind", false),
         ("import: connect", true),
@@ -188,6 +182,138 @@ fn calls_are_found_with_their_sites() {
     ] {
         assert_eq!(sample.holds(RUN, features).is_some(), expected, "{features}");
     }
+}
+
+fn import(module: &str, name: &str, func: u32) -> view::Import {
+    let (module, name) = (module.into(), name.into());
+    view::Import { module, name, kind: view::Kind::Function, ty: String::new(), func: Some(FuncIndex(func)) }
+}
+
+#[test]
+fn a_part_of_a_host_function_s_name_is_not_its_name() {
+    let dotted = Call { module: "env".into(), ..call("scheduler.submit_share", vec![]) };
+    let mut sample = Sample::calling(vec![dotted, Call { module: "env".into(), ..call("task.clock_time_get", vec![]) }]);
+    sample.view.imports = vec![import("env", "scheduler.submit_share", 0), import("env", "task.clock_time_get", 1)];
+    for (name, expected) in [
+        ("submit_share", false),
+        ("scheduler", false),
+        ("env.submit_share", false),
+        ("scheduler.submit_share", true),
+        ("env.scheduler.submit_share", true),
+    ] {
+        let found = sample.holds(RUN, &format!("    - api: {name}\n"));
+        assert_eq!(found.is_some(), expected, "{name}");
+        assert!(found.is_none_or(|found| found.places.len() == 1 && found.evidence.found.is_some()), "{name}");
+    }
+    assert!(sample.holds(RUN, "    - wasm/metric: {name: clock_reads, op: '==', value: 0}\n").is_some());
+}
+
+#[test]
+fn names_that_are_one_key_are_told_apart() {
+    let mut sample = Sample::calling(vec![call("x", vec![])]);
+    sample.view.imports = vec![import("a", "b.c", 0), import("a.b", "c", 1)];
+    sample.dynamic.metrics.host_calls = [("a.b.c".to_owned(), 7)].into();
+    let edge = |callee, count| passes::CallEdge {
+        caller: Some(FuncIndex(2)),
+        callee: FuncIndex(callee),
+        kind: passes::CallKind::Direct,
+        tail: false,
+        count,
+        sites: vec![CodeOffset(50 + callee)],
+    };
+    sample.dynamic.call_graph.edges = vec![edge(0, 5), edge(1, 2)];
+    // None of these calls was kept: they are counted, and have their places, all the same.
+    for (name, count, offset) in [("b.c", 5, 50), ("c", 2, 51), ("a.b.c", 7, 50)] {
+        let found = sample.holds(RUN, &format!("    - count(api({name})): {count}\n")).unwrap_or_else(|| panic!("{name}"));
+        assert_eq!(found.places[0], passes::Place { func: FuncIndex(2), offset: CodeOffset(offset) }, "{name}");
+    }
+}
+
+#[test]
+fn many_calls_cost_what_they_are_many() {
+    let sample = Sample::calling((0..20_000).map(|_| call("a", vec![])).collect());
+    for scope in ["span of calls", "call", "thread", "wasm/function"] {
+        let text =
+            rule("one", &format!("{{static: unsupported, dynamic: {scope}}}"), "    - and:\n      - api: a\n      - api: b\n");
+        let evaluation = set(&[("one", &text)]).unwrap().evaluate(&sample.facts());
+        assert!(evaluation.matches.is_empty() && evaluation.limitations.is_empty(), "{scope}: {:?}", evaluation.limitations);
+    }
+}
+
+#[test]
+fn what_cannot_be_paid_for_is_unknown_and_said() {
+    let sample = Sample::calling((0..20_000).map(|_| call("a", vec![])).collect());
+    let each = "{static: unsupported, dynamic: call}";
+    let (part, cheap) = (rule("part", each, "    - api: a\n"), rule("cheap", RUN, "    - api: a\n"));
+    // Every call is looked for among ten thousand matches: 200 million comparisons.
+    let dear = rule("dear", each, "    - and:\n      - match: part\n      - api: b\n");
+    let negated = rule("negated", RUN, "    - not:\n      - match: dear\n");
+    let rules = [("part", part.as_str()), ("dear", &dear), ("negated", &negated), ("cheap", &cheap)];
+    let evaluation = set(&rules).unwrap().evaluate(&sample.facts());
+    let names: Vec<_> = evaluation.matches.iter().map(|found| found.name.as_str()).collect();
+    assert_eq!(names, ["cheap", "part"]);
+    let [limitation] = &evaluation.limitations[..] else { panic!("{:?}", evaluation.limitations) };
+    assert!(limitation.starts_with("1 rule was not evaluated to the end") && limitation.ends_with("`dear`"), "{limitation}");
+}
+
+#[test]
+fn a_count_has_no_hidden_end() {
+    let mut sample = Sample::new();
+    sample.wasm.extend([0xaa; 3000]);
+    for (count, expected) in [("3000", true), ("1001 or more", true), ("3001 or more", false)] {
+        assert_eq!(sample.holds(FILE, &format!("    - count(bytes(AA)): {count}\n")).is_some(), expected, "{count}");
+    }
+    let each = "{static: unsupported, dynamic: call}";
+    let sample = Sample::calling((0..10_500).map(|_| call("a", vec![])).collect());
+    let (part, whole) = (rule("part", each, "    - api: a\n"), rule("whole", RUN, "    - count(match(part)): 10500\n"));
+    assert_eq!(sample.matches(&[("part", &part), ("whole", &whole)]).len(), 2);
+}
+
+#[test]
+fn a_rule_of_bytes_and_run_sees_both() {
+    let mut sample = Sample::calling(vec![call("a", vec![])]);
+    sample.view.strings.push(view::Text { text: "stratum+tcp://a".into(), offset: 20, address: None, encoding: "plain".into() });
+    let mixed = "    - and:\n      - string: /^stratum/\n      - api: a\n";
+    let both = "{static: file, dynamic: process}";
+    assert!(sample.holds(both, mixed).expect("a match").dynamic);
+    // What only the bytes show is no evidence of the run, and does not become so for a rule that builds on it.
+    let only = rule("only", both, "    - string: /^stratum/\n");
+    let above = rule("above", both, "    - match: only\n");
+    let matches = sample.matches(&[("only", &only), ("above", &above)]);
+    assert_eq!(matches.iter().map(|found| found.dynamic).collect::<Vec<_>>(), [false, false]);
+}
+
+#[test]
+fn what_never_holds_is_an_error_or_an_advice() {
+    let parsed = |scopes: &str, features: &str| set(&[("one", &rule("one", scopes, features))]);
+    for (scopes, features, expected) in [
+        ("{static: function, dynamic: call}", "    - and:\n      - mnemonic: nop\n      - string: a\n", "in none of the scopes"),
+        (RUN, "    - wasm/metric: {name: xor_share, op: '>', value: 1}\n", "`xor_share` is from 0 to 1"),
+        (RUN, "    - wasm/metric: {name: xor, op: '<', value: 0}\n", "`xor` is from 0 up"),
+        (RUN, "    - call:\n      - count(api(a)): 2 or more\n", "found 1 times at most"),
+        (RUN, "    - span of calls:\n      - count(api(a)): 21\n", "found 20 times at most"),
+        (RUN, "    - not:\n      - format: wasm\n", "what it denies always does"),
+        (RUN, "    - number: 0x1ffffffffffffffff\n", "never holds"),
+    ] {
+        let error = parsed(scopes, features).err().unwrap_or_else(|| panic!("{features}")).to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    // One branch of an `or` that never holds is a rule that works, and an advice.
+    let one = "    - or:\n      - api: a\n      - and:\n        - mnemonic: nop\n        - string: a\n";
+    let set = parsed("{static: function, dynamic: call}", one).unwrap_or_else(|error| panic!("{error}"));
+    let advice = set.lint(std::path::Path::new("corpus"));
+    assert_eq!(advice.iter().filter(|one| one.message.starts_with("`and`: this never holds")).count(), 1, "{advice:?}");
+}
+
+#[test]
+fn an_explanation_says_what_a_rule_needs() {
+    let explained = |features: &str| {
+        let text = rule("one", "{static: file, dynamic: process}", features);
+        set(&[("one", &text)]).unwrap_or_else(|error| panic!("{error}")).explain("one").unwrap()
+    };
+    let mixed = explained("    - and:\n      - string: a\n      - wasm/metric: {name: nops, op: '>=', value: 5}\n");
+    assert!(mixed.contains("the bytes alone never make it match") && mixed.contains("process (run, with the bytes)"), "{mixed}");
+    assert!(explained("    - string: a\n").contains("It can match on the bytes alone"));
 }
 
 #[test]
@@ -490,4 +616,22 @@ fn the_shipped_rules_load_without_a_problem() {
     let (set, problems) = Set::build(&load::shipped(), true);
     assert!(problems.is_empty(), "{problems}");
     assert_eq!(set.order.len(), set.rules.len());
+}
+
+/// What is asked of each function that ran must not walk the loops and calls of all.
+#[test]
+fn rules_on_functions_are_linear_in_the_run() {
+    let count = 30_000;
+    let mut sample = Sample::calling(Vec::new());
+    sample.view.functions = (0..count).map(function).collect();
+    sample.dynamic.functions = (0..count).map(ran).collect();
+    sample.dynamic.loops = (0..count).rev().map(|func| looped(func, u64::from(func))).collect();
+    let features = "    - wasm/function:
+      - and:
+        - wasm/metric: {name: loop_iterations_max, op: '>=', value: 29999}
+        - characteristic: loop
+";
+    let set = set(&[("f.yml", &rule("busiest", RUN, features))]).unwrap();
+    let found = set.evaluate(&sample.facts());
+    assert_eq!(found.matches.iter().map(|found| (found.count, found.places[0].func.0)).collect::<Vec<_>>(), [(1, count - 1)]);
 }

@@ -1,7 +1,8 @@
 //! YARA rules, run in-process by boreal over the bytes of the sample.
 //!
 //! Rules can `import "wasm"`, a module of ours that shows what the static view says; without it they stay in the common subset that `yr` and
-//! `yara` run too. Includes are off. A scan is bounded in time and in matches kept; private rules and matches of global rules are not shown.
+//! `yara` run too. Includes are off. A scan is bounded in time and in matches of one string; where a bound was met, [`Found`] says so, and what depends
+//! on it is unknown. Private rules and matches of global rules are not shown.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -12,7 +13,7 @@ use std::{
 use boreal::{
     compiler::{CompilerBuilder, CompilerParams},
     module::{Math, Module, ModuleData, ModuleDataMap, ScanContext, StaticValue, String_, Type, Value},
-    scanner::{ScanParams, Scanner},
+    scanner::{CallbackEvents, EvaluatedRule, ScanCallbackResult, ScanError, ScanEvent, ScanParams, Scanner},
 };
 
 use super::{
@@ -23,8 +24,10 @@ use crate::module::view::View;
 
 /// Longest scan. Only a rule with a quadratic condition on a large sample comes near.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
-/// Matches of one string that are kept.
-const MAX_MATCHES: u32 = 1000;
+/// Matches of one string that are looked for.
+const MAX_MATCHES: u32 = 10_000;
+/// Rules that a limitation names.
+const MAX_NAMED: usize = 3;
 
 /// Compiled YARA rules.
 pub(super) struct Rules {
@@ -52,6 +55,11 @@ impl Rules {
         scanner.set_scan_params(
             ScanParams::default()
                 .compute_full_matches(true)
+                // A string at its limit is a fact about rules that do not match, too: `#a > 20000` then cannot be told.
+                .include_not_matched_rules(true)
+                .callback_events(
+                    CallbackEvents::RULE_MATCH | CallbackEvents::RULE_NO_MATCH | CallbackEvents::STRING_REACHED_MATCH_LIMIT,
+                )
                 .timeout_duration(Some(TIME_LIMIT))
                 .string_max_nb_matches(MAX_MATCHES)
                 .match_max_length(64),
@@ -70,28 +78,86 @@ impl Rules {
         self.names.iter().map(String::as_str)
     }
 
-    /// The rules that match, each with the offsets of its strings.
-    pub(super) fn scan(&self, facts: &Facts<'_>) -> BTreeMap<String, Vec<usize>> {
+    /// Scans a sample.
+    pub(super) fn scan(&self, facts: &Facts<'_>) -> Found {
+        self.scan_within(facts, TIME_LIMIT)
+    }
+
+    fn scan_within(&self, facts: &Facts<'_>, limit: Duration) -> Found {
+        let mut found = Found::default();
         if self.names.is_empty() {
-            return BTreeMap::new();
+            return found;
         }
         let mut scanner = match self.scanner.lock() {
             Ok(scanner) => scanner.clone(),
-            Err(_) => return BTreeMap::new(),
+            Err(_) => return Found { is_cut: true, ..found },
         };
+        let params = scanner.scan_params().clone().timeout_duration(Some(limit));
+        scanner.set_scan_params(params);
         scanner.set_module_data::<Wasm>(Shown::of(facts.view));
+        let result = scanner.scan_mem_with_callback(facts.wasm, |event| {
+            found.note(event);
+            ScanCallbackResult::Continue
+        });
         // A scan that was cut short has found what it has found.
-        let result = match scanner.scan_mem(facts.wasm) {
-            Ok(result) => result,
-            Err((_, result)) => result,
-        };
-        let mut matches = BTreeMap::new();
-        for rule in &result.rules {
-            let found = rule.matches.iter().flat_map(|string| &string.matches).map(|one| one.base.saturating_add(one.offset));
-            let offsets: BTreeSet<usize> = found.collect();
-            matches.insert(rule.name.to_owned(), offsets.into_iter().collect());
+        found.is_cut = result.is_err();
+        found.timed_out = matches!(result, Err(ScanError::Timeout));
+        found
+    }
+}
+
+/// What a scan found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The rules that match, each with the offsets of its strings.
+    pub(super) matches: BTreeMap<String, Vec<usize>>,
+    /// Whether the scan did not come to its end: then a rule without a match may have one.
+    pub(super) is_cut: bool,
+    /// Rules with a string that has more matches than are looked for.
+    pub(super) cut_rules: BTreeSet<String>,
+    timed_out: bool,
+}
+
+impl Found {
+    fn note(&mut self, event: ScanEvent<'_, '_>) {
+        match event {
+            ScanEvent::RuleMatch(rule) => {
+                self.note_limit(&rule);
+                let at = rule.matches.iter().flat_map(|string| &string.matches).map(|one| one.base.saturating_add(one.offset));
+                let offsets: BTreeSet<usize> = at.collect();
+                self.matches.insert(rule.name.to_owned(), offsets.into_iter().collect());
+            }
+            ScanEvent::RuleNoMatch(rule) => self.note_limit(&rule),
+            ScanEvent::StringReachedMatchLimit(string) => {
+                self.cut_rules.insert(string.rule_name.to_owned());
+            }
+            _ => {}
         }
-        matches
+    }
+
+    /// Not every way of searching a string announces the limit.
+    fn note_limit(&mut self, rule: &EvaluatedRule<'_>) {
+        if rule.matches.iter().any(|string| string.matches.len() >= MAX_MATCHES as usize) {
+            self.cut_rules.insert(rule.name.to_owned());
+        }
+    }
+
+    /// What the bounds left out, in words.
+    pub(super) fn limitations(&self) -> Vec<String> {
+        let mut limitations = Vec::new();
+        if self.is_cut {
+            let why = if self.timed_out { format!("after {} s", TIME_LIMIT.as_secs()) } else { "by an error".to_owned() };
+            limitations.push(format!("the scan with YARA rules was ended {why}: rules that did not match by then may match"));
+        }
+        if !self.cut_rules.is_empty() {
+            let mut named: Vec<_> = self.cut_rules.iter().take(MAX_NAMED).map(|name| format!("`{name}`")).collect();
+            if let Some(more) = self.cut_rules.len().checked_sub(MAX_NAMED).filter(|more| *more > 0) {
+                named.push(format!("{more} more"));
+            }
+            let named = named.join(", ");
+            limitations.push(format!("YARA strings found more than {MAX_MATCHES} times were not counted further, in: {named}"));
+        }
+        limitations
     }
 }
 
@@ -220,5 +286,41 @@ impl Module for Wasm {
             Value::Object(fields.into())
         };
         values.insert("sections", Value::Array(shown.sections.iter().map(section).collect()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(rules: &str, wasm: &[u8], limit: Duration) -> Found {
+        let mut problems = LoadError::default();
+        let rules = Rules::compile(&[Source::new("a.yar", rules)], &mut problems);
+        assert!(problems.is_empty(), "{problems}");
+        let view = View::of(wasm);
+        let dynamic = crate::passes::Dynamic::default();
+        rules.scan_within(&Facts { wasm, view: &view, run: None, dynamic: &dynamic }, limit)
+    }
+
+    #[test]
+    fn a_scan_that_ran_out_of_time_says_so() {
+        let slow = "rule slow { condition: for all i in (0..filesize * 100000) : ( uint8(i % filesize) != 0x100 ) }";
+        let found = scan(slow, b"\0asm\x01\0\0\0", Duration::from_millis(20));
+        assert!(found.is_cut && found.timed_out);
+        assert!(found.limitations().concat().contains("YARA rules was ended after 5 s"), "{:?}", found.limitations());
+    }
+
+    #[test]
+    fn a_string_beyond_its_limit_says_so() {
+        let mut wasm = b"\0asm\x01\0\0\0".to_vec();
+        wasm.extend([b'x'; 10_100]);
+        let rules = "rule many { strings: $a = \"x\" condition: #a > 10050 }
+            rule pattern { strings: $a = /[w-y]/ condition: #a > 10050 }
+            rule few { strings: $a = \"asm\" condition: $a }";
+        let found = scan(rules, &wasm, TIME_LIMIT);
+        assert_eq!(found.cut_rules.iter().map(String::as_str).collect::<Vec<_>>(), ["many", "pattern"]);
+        assert_eq!(found.matches.keys().collect::<Vec<_>>(), ["few"]);
+        assert!(found.limitations().concat().contains("`many`, `pattern`"));
+        assert!(scan(rules, &wasm[..100], TIME_LIMIT).limitations().is_empty());
     }
 }

@@ -191,11 +191,7 @@ fn leaves(evidence: &Evidence, figures: &mut Vec<String>, depth: usize) {
         return;
     }
     if evidence.parts.is_empty() {
-        let found = evidence.found.as_deref().map(|found| text::quoted(found).trim_matches('`').to_owned());
-        figures.push(match found {
-            Some(found) => format!("{} ({found})", evidence.statement),
-            None => evidence.statement.clone(),
-        });
+        figures.push(text::held(&evidence.statement, evidence.found.as_deref()));
     }
     for part in &evidence.parts {
         leaves(part, figures, depth + 1);

@@ -1,11 +1,11 @@
 //! Numbers, names and lists as reasons, findings and correlations write them.
 
-use std::fmt::Display;
+use std::{collections::HashMap, fmt::Display};
 
 use super::MAX_PLACES;
 use crate::{
     module::{CodeOffset, FuncIndex},
-    passes::{Metrics, Place},
+    passes::{Loop, Metrics, Place},
     rules::Facts,
 };
 
@@ -40,13 +40,27 @@ pub(super) fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// A string of the sample in quotes: control characters escaped, the end cut.
+/// A string of the sample in quotes, the end cut. It stays as it is: whoever prints it escapes what could deceive (`report::escape`), once.
 pub(super) fn quoted(text: &str) -> String {
-    let mut shown: String = text.chars().take(MAX_TEXT).flat_map(char::escape_default).collect();
-    if text.chars().nth(MAX_TEXT).is_some() {
-        shown.push('…');
+    format!("`{}`", cut(text, MAX_TEXT))
+}
+
+/// At most `max` characters of a text.
+fn cut(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
-    format!("`{shown}`")
+}
+
+/// A statement of a rule and what it found, for a sentence: a pattern is left out where what it found stands beside it.
+pub(super) fn held(statement: &str, found: Option<&str>) -> String {
+    let pattern = statement.split_once(": ").filter(|(_, value)| value.starts_with('/'));
+    match (pattern, found) {
+        (Some((feature, _)), Some(found)) => format!("{feature}: {}", cut(found, MAX_TEXT)),
+        (None, Some(found)) => format!("{} ({})", cut(statement, MAX_TEXT), cut(found, MAX_TEXT)),
+        (_, None) => cut(statement, MAX_TEXT),
+    }
 }
 
 /// The first few of a list, and how many more there are.
@@ -77,6 +91,18 @@ pub(super) fn defined<'a>(facts: &Facts<'a>, func: FuncIndex) -> Option<&'a crat
     let functions = &facts.view.functions;
     let position = functions.binary_search_by_key(&func, |function| function.index).ok()?;
     functions.get(position)
+}
+
+/// The loops that ran, by their function.
+pub(super) type LoopsByFunction<'a> = HashMap<FuncIndex, Vec<&'a Loop>>;
+
+/// Groups the loops that ran, greatest share first, by their function: who asks for many functions must not walk all loops for each.
+pub(super) fn loops_by_function<'a>(facts: &Facts<'a>) -> LoopsByFunction<'a> {
+    let mut loops = LoopsByFunction::new();
+    for natural in &facts.dynamic.loops {
+        loops.entry(natural.func).or_default().push(natural);
+    }
+    loops
 }
 
 /// The beginning of a defined function.
@@ -117,7 +143,10 @@ mod tests {
         assert_eq!(plural(1, "file"), "1 file");
         assert_eq!(percent(share(1, 3)), "33.3 %");
         assert_eq!(share(1, 0), 0.0);
-        assert_eq!(quoted("a\u{1b}[2J\n"), "`a\\u{1b}[2J\\n`");
+        assert_eq!(quoted("путь → \"x\""), "`путь → \"x\"`");
+        assert_eq!(held("string: /^a|b$/", Some("\"b\" at 0x8")), "string: \"b\" at 0x8");
+        assert_eq!(held("wasm/metric: xor >= 5", Some("7")), "wasm/metric: xor >= 5 (7)");
+        assert_eq!(held(&format!("string: /{}/", "x".repeat(500)), None).chars().count(), 81);
         assert_eq!(quoted(&"x".repeat(100)).chars().count(), 83);
         assert_eq!(some([1, 2, 3], 2), "1, 2 and 1 more");
         assert!(in_bytes(b"\0asm\xff\n.", b"\xff\n.") && !in_bytes(b"abc", b"a.c") && !in_bytes(b"abc", b""));

@@ -163,6 +163,7 @@ pub(super) struct Threshold {
     pub(super) files_encrypted: usize,
     pub(super) exit_instructions: u64,
     pub(super) hammering_calls: u64,
+    pub(super) hostile_calls: f64,
     pub(super) low_coverage: f64,
     pub(super) fanout: usize,
     pub(super) confirmed_static_xor: u64,

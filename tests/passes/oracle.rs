@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wasmspoor::{
-    passes::{CallKind, Dynamic},
+    passes::{CallKind, Detail, Dynamic, Metrics, Own},
     trace::{self, Callee, Event, Executed, FuncKey, Kind, Trace},
 };
 
@@ -35,9 +35,114 @@ pub(crate) struct Told {
     refused: u64,
     bulk: u64,
     called: u64,
+    /// What each entry point did, and what each function did itself.
+    by_entry: Vec<Part>,
+    by_func: BTreeMap<u32, Part>,
     frames: Vec<Frame>,
     sequence: Vec<u32>,
     last: Option<Executed>,
+}
+
+/// What is told of an entry point or a function.
+#[derive(Debug, Default, Clone)]
+struct Part {
+    opcodes: BTreeMap<&'static str, u64>,
+    own: BTreeMap<u32, u64>,
+    offsets: BTreeMap<(u32, u32), u64>,
+    branches: BTreeMap<(u32, u32), (u64, u64)>,
+    tables: BTreeMap<(u32, u32), u64>,
+    targets: BTreeMap<u32, u64>,
+    hosts: BTreeMap<String, u64>,
+    grown: (u64, u64),
+    bulk: u64,
+}
+
+impl Part {
+    fn op(&mut self, trace: &Trace, op: Executed) {
+        let place = (op.function.0, op.offset.0);
+        *self.opcodes.entry(op.opcode.mnemonic()).or_default() += 1;
+        *self.own.entry(op.function.0).or_default() += 1;
+        *self.offsets.entry(place).or_default() += 1;
+        match op.kind {
+            Kind::Branch { taken } if matches!(op.opcode.mnemonic(), "br_if" | "if") => {
+                let counts = self.branches.entry(place).or_default();
+                *(if taken { &mut counts.0 } else { &mut counts.1 }) += 1;
+            }
+            Kind::Branch { .. } | Kind::Table { .. } if op.opcode.mnemonic() == "br_table" => {
+                *self.tables.entry(place).or_default() += 1;
+            }
+            Kind::Call { kind: trace::CallKind::Indirect, callee }
+            | Kind::TailCall { kind: trace::CallKind::Indirect, callee } => {
+                *self.targets.entry(index(trace, callee)).or_default() += 1;
+            }
+            Kind::Grow { delta, result } if op.opcode.mnemonic() == "memory.grow" => match result {
+                u64::MAX | 0xffff_ffff => self.grown.1 += 1,
+                _ => self.grown.0 += delta,
+            },
+            Kind::Bulk { len, .. } => self.bulk += len,
+            _ => {}
+        }
+    }
+
+    fn taken(&self) -> (u64, u64) {
+        self.branches.values().fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1))
+    }
+
+    /// Compares with the lists that an entry point, a function and the run have.
+    #[track_caller]
+    fn assert_detail(&self, detail: &Detail, what: &str) {
+        assert_eq!(detail.opcodes, self.opcodes, "{what}");
+        for target in &detail.indirect_targets {
+            assert_eq!(self.targets.get(&target.func.0), Some(&target.count), "{what}: {target:?}");
+        }
+        let listed = detail.indirect_targets.iter().map(|target| target.count).sum::<u64>();
+        assert_eq!(listed + detail.indirect_targets_cut, self.targets.values().sum::<u64>(), "{what}");
+        assert!(detail.indirect_targets_cut == 0 || detail.indirect_targets.len() == wasmspoor::passes::MAX_TARGETS, "{what}");
+        for block in &detail.hot_blocks {
+            assert_eq!(self.offsets.get(&(block.func.0, block.offset.0)), Some(&block.count), "{what}: {block:?}");
+        }
+        assert_eq!(detail.hot_blocks.is_empty(), self.opcodes.is_empty(), "{what}");
+        for constant in &detail.constants {
+            let first = self.offsets.get(&(constant.place.func.0, constant.place.offset.0)).copied().unwrap_or(0);
+            assert!(first > 0 && first <= constant.count, "{what}: {constant:?}");
+        }
+    }
+
+    #[track_caller]
+    fn assert_metrics(&self, metrics: &Metrics, what: &str) {
+        self.assert_detail(&metrics.detail, what);
+        assert_eq!((metrics.taken, metrics.not_taken), self.taken(), "{what}");
+        assert_eq!(
+            (metrics.grown_pages, metrics.grow_refused, metrics.bulk_len),
+            (self.grown.0, self.grown.1, self.bulk),
+            "{what}"
+        );
+        assert_eq!(metrics.host_calls, self.hosts, "{what}");
+        for function in &metrics.hot_functions {
+            assert_eq!(self.own.get(&function.func.0), Some(&function.instructions), "{what}: {function:?}");
+        }
+        assert_eq!(metrics.hot_functions.len() as u64 + metrics.hot_functions_cut, self.own.len() as u64, "{what}");
+        let hottest = metrics.hot_functions.first().map(|function| function.instructions);
+        assert_eq!(hottest, self.own.values().max().copied(), "{what}");
+        for branch in &metrics.hot_branches {
+            let place = (branch.func.0, branch.offset.0);
+            let table = self.tables.get(&place).map(|count| (*count, 0));
+            let found = (branch.taken, branch.not_taken);
+            assert_eq!(self.branches.get(&place).copied().or(table), Some(found), "{what}: {branch:?}");
+        }
+        let branches = (self.branches.len() + self.tables.len()) as u64;
+        assert_eq!(metrics.hot_branches.len() as u64 + metrics.hot_branches_cut, branches, "{what}");
+    }
+
+    #[track_caller]
+    fn assert_own(&self, own: &Own, what: &str) {
+        self.assert_detail(&own.detail, what);
+        assert_eq!((own.taken, own.not_taken), self.taken(), "{what}");
+        // The last one may have been the end of the run, which then took none of its ways.
+        assert_eq!(own.tables, self.opcodes.get("br_table").copied().unwrap_or(0), "{what}");
+        assert_eq!((own.grown_pages, own.grow_refused, own.bulk_len), (self.grown.0, self.grown.1, self.bulk), "{what}");
+        assert_eq!(own.host_calls_by_name, self.hosts, "{what}");
+    }
 }
 
 #[derive(Debug)]
@@ -82,6 +187,8 @@ impl Told {
         *self.own.entry(func).or_default() += 1;
         *self.offsets.entry(place).or_default() += 1;
         self.last = Some(op);
+        self.by_entry.last_mut().expect("an entry point runs").op(trace, op);
+        self.by_func.entry(func).or_default().op(trace, op);
         match op.kind {
             Kind::Branch { taken } if matches!(op.opcode.mnemonic(), "br_if" | "if") => {
                 let counts = self.branches.entry(place).or_default();
@@ -137,6 +244,7 @@ impl Told {
         if below.is_none() {
             self.sequence.clear();
             self.entries.push(0);
+            self.by_entry.push(Part::default());
         }
         self.last = None;
         let func = index(trace, key);
@@ -163,7 +271,14 @@ impl Told {
         }
         self.enter(func);
         let host = &trace.hosts[&key];
-        *self.hosts.entry(format!("{}.{}", host.module, host.name)).or_default() += 1;
+        let name = format!("{}.{}", host.module, host.name);
+        if let Some(entry) = self.by_entry.last_mut() {
+            *entry.hosts.entry(name.clone()).or_default() += 1;
+        }
+        if let Some(op) = site {
+            *self.by_func.entry(op.function.0).or_default().hosts.entry(name.clone()).or_default() += 1;
+        }
+        *self.hosts.entry(name).or_default() += 1;
         self.sites.push(site.map(|op| (op.function.0, op.offset.0)));
         self.frames.push(Frame { chain: vec![func], is_host: true, is_tail });
     }
@@ -193,6 +308,7 @@ impl Told {
             "{what}"
         );
         self.assert_entries_add_up(dynamic, what);
+        self.assert_parts(dynamic, what);
         self.assert_places(dynamic, what);
         self.assert_calls(dynamic, what);
     }
@@ -213,6 +329,41 @@ impl Told {
         }
         let classes: wasmspoor::module::view::Classes = dynamic.entries.iter().map(|entry| entry.classes).sum();
         assert_eq!(classes, dynamic.metrics.classes, "{what}");
+    }
+
+    /// Every figure of every entry point and function.
+    #[track_caller]
+    fn assert_parts(&self, dynamic: &Dynamic, what: &str) {
+        let entries = dynamic.entries.iter().filter(|entry| entry.classes.total != 0);
+        let told = self.by_entry.iter().filter(|entry| !entry.opcodes.is_empty());
+        for (position, (entry, told)) in entries.zip(told).enumerate() {
+            told.assert_metrics(entry, &format!("{what}, entry {position}"));
+        }
+        for function in &dynamic.functions {
+            let none = Part::default();
+            let told = self.by_func.get(&function.index.0).unwrap_or(&none);
+            told.assert_own(&function.own, &format!("{what}, func {}", function.index));
+            assert_eq!(function.host_calls, function.own.host_calls_by_name.values().sum::<u64>(), "{what}");
+        }
+        let constants = |detail: &Detail| detail.constants.iter().map(|constant| constant.count).sum::<u64>();
+        let of_entries: u64 = dynamic.entries.iter().map(|entry| constants(&entry.detail)).sum();
+        let of_functions: u64 = dynamic.functions.iter().map(|function| constants(&function.own.detail)).sum();
+        let whole: u64 = dynamic.constants.iter().map(|constant| constant.count).sum();
+        if dynamic.constants.len() <= wasmspoor::passes::MAX_TARGETS {
+            assert_eq!((of_entries, of_functions), (whole, whole), "{what}");
+        }
+        for (blocks, cut) in [
+            (&dynamic.metrics.detail.hot_blocks, dynamic.metrics.detail.hot_blocks_cut),
+            (&dynamic.hot_blocks, dynamic.hot_blocks_cut),
+        ] {
+            let of_functions: u64 = dynamic
+                .functions
+                .iter()
+                .map(|function| function.own.detail.hot_blocks.len() as u64 + function.own.detail.hot_blocks_cut)
+                .sum();
+            assert_eq!(blocks.len() as u64 + cut, of_functions, "{what}");
+        }
+        assert_eq!(dynamic.metrics.detail.opcodes, self.opcodes, "{what}");
     }
 
     fn assert_places(&self, dynamic: &Dynamic, what: &str) {

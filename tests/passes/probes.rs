@@ -152,7 +152,7 @@ fn a_start_function_and_two_entry_points() {
         (start $s)
         (func (export "one") (nop))
         (func (export "two") (call $b)))"#;
-    let (run, dynamic) = dynamic_of(text, &tracer());
+    let dynamic = dynamic(text);
     let totals: Vec<_> = dynamic.entries.iter().map(|entry| (entry.classes.total, entry.calls, entry.start_ran)).collect();
     assert_eq!(totals, [(5, 2, true), (1, 0, false), (2, 1, false)]);
     assert!(dynamic.metrics.start_ran && dynamic.metrics.classes.indirect_call == 2 && dynamic.metrics.calls == 3);
@@ -176,16 +176,59 @@ fn a_start_function_and_two_entry_points() {
     };
     assert_eq!((of(|state| state.initial), of(|state| state.terminal)), (vec![2, 3, 4], vec![0, 1, 3]));
 
-    // The segment explains both calls; what is in no segment came into the table at run time.
-    let mut view = View::of(&wasm(text));
-    let hidden = |view: &View| {
-        let dynamic = Dynamic::of(&run, view);
-        let calls = dynamic.coverage.hidden.into_iter();
-        calls.map(|call| (call.caller.map(|func| func.0), call.callee.0, call.explained_by)).collect::<Vec<_>>()
-    };
-    assert_eq!(hidden(&view), [(Some(2), 0, "table".to_owned()), (Some(2), 1, "table".to_owned())]);
-    view.elements[0].functions.truncate(1);
-    assert_eq!(hidden(&view)[1].2, "table changed at run time");
+    // The segment explains both calls, so the static graph has them.
+    let resolved: Vec<_> =
+        dynamic.coverage.resolved.iter().map(|call| (call.caller.0, call.callee.0, call.slots[0].slot)).collect();
+    assert!(dynamic.coverage.hidden.is_empty() && dynamic.coverage.table_writes.is_empty());
+    assert_eq!(resolved, [(2, 0, Some(0)), (2, 1, Some(1))]);
+}
+
+/// What the program puts into a table while it runs is in no static graph; what a segment holds is, of whatever kind.
+#[test]
+fn only_calls_that_the_static_graph_lacks_are_hidden() {
+    for (module, hidden, resolved, writes) in [
+        (
+            r#"(table 2 funcref) (elem declare func 0) (func)
+               (func (export "m") (table.set (i32.const 0) (ref.func 0)) (call_indirect (i32.const 0)))"#,
+            vec![(Some(1), 0, "table changed at run time")],
+            vec![],
+            vec!["table.set"],
+        ),
+        (
+            r#"(table 2 funcref) (elem $e func 0) (func)
+               (func (export "m") (table.init $e (i32.const 1) (i32.const 0) (i32.const 1)) (call_indirect (i32.const 1)))"#,
+            vec![],
+            vec![(1, 0, "passive segment", None)],
+            vec!["table.init"],
+        ),
+        (
+            // The segment is that of another table.
+            r#"(table $a 1 funcref) (table $b 1 funcref) (elem (table $a) (i32.const 0) func 0) (func)
+               (func (export "m") (table.copy $b $a (i32.const 0) (i32.const 0) (i32.const 1)) (call_indirect $b (i32.const 0)))"#,
+            vec![(Some(1), 0, "table changed at run time")],
+            vec![],
+            vec!["table.copy"],
+        ),
+        (
+            r#"(table 4 funcref) (elem (i32.const 3) func 0) (func)
+               (func (export "m") (call 0) (call_indirect (i32.const 3)))
+               (func (export "n") (call_indirect (i32.const 3)))"#,
+            vec![],
+            vec![(2, 0, "table", Some(3))],
+            vec![],
+        ),
+    ] {
+        let dynamic = dynamic(&format!("(module {module})"));
+        let coverage = &dynamic.coverage;
+        let found: Vec<_> =
+            coverage.hidden.iter().map(|call| (call.caller.map(|f| f.0), call.callee.0, &*call.explained_by)).collect();
+        assert_eq!(found, hidden, "{module}");
+        let slot = |call: &wasmspoor::passes::ResolvedCall| call.slots.first().and_then(|slot| slot.slot);
+        let found: Vec<_> =
+            coverage.resolved.iter().map(|call| (call.caller.0, call.callee.0, &*call.explained_by, slot(call))).collect();
+        assert_eq!(found, resolved, "{module}");
+        assert_eq!(coverage.table_writes.iter().map(|write| write.opcode).collect::<Vec<_>>(), writes, "{module}");
+    }
 }
 
 #[test]
@@ -468,4 +511,34 @@ fn a_trace_that_breaks_off_keeps_what_was_seen() {
     let dynamic = Dynamic::of(&run, &View::of(&wasm(text)));
     assert!(dynamic.error.is_some_and(|error| error.contains("the end of the records")));
     assert_eq!((dynamic.metrics.classes.total, dynamic.entries[1].classes.total), (3, 2));
+}
+
+/// Two entry points and what each did: nothing of one shows in the other.
+#[test]
+fn every_level_has_its_own_figures() {
+    let dynamic = dynamic(
+        r#"(module (memory 1 4) (table 2 funcref) (elem (i32.const 0) $a $b)
+          (func $a (memory.fill (i32.const 0) (i32.const 0) (i32.const 9)))
+          (func $b (drop (memory.grow (i32.const 2))) (drop (memory.grow (i32.const 50))))
+          (func (export "e1") (local $i i32)
+            (loop $l (call_indirect (i32.const 0))
+              (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 5)))))
+          (func (export "e2") (call_indirect (i32.const 1)) (call_indirect (i32.const 0))
+            (block $x (block $y (br_table $x $y (i32.const 1))))))"#,
+    );
+    let [first, second] = &dynamic.entries[..] else { panic!("{:?}", dynamic.entries) };
+    let targets =
+        |detail: &wasmspoor::passes::Detail| detail.indirect_targets.iter().map(|t| (t.func.0, t.count)).collect::<Vec<_>>();
+    assert_eq!((targets(&first.detail), targets(&second.detail)), (vec![(0, 5)], vec![(0, 1), (1, 1)]));
+    assert_eq!(targets(&dynamic.metrics.detail), [(0, 6), (1, 1)]);
+    assert_eq!((first.grown_pages, second.grown_pages, second.grow_refused, first.bulk_len), (0, 2, 1, 45));
+    assert_eq!((first.detail.opcodes.get("br_if"), second.detail.opcodes.get("br_if")), (Some(&5), None));
+    let branch = first.hot_branches[0];
+    assert_eq!((first.hot_branches.len(), branch.func.0, branch.taken, branch.not_taken), (1, 2, 4, 1));
+    assert_eq!((first.hot_functions[0].func.0, first.detail.hot_blocks[0].count, second.hot_functions.len()), (2, 5, 3));
+    let own = |func: usize| &dynamic.functions[func].own;
+    assert_eq!((own(0).bulk_len, own(1).grown_pages, own(1).grow_refused), (54, 2, 1));
+    assert_eq!((own(2).taken, own(2).not_taken, own(3).tables, own(2).tables), (4, 1, 1, 0));
+    assert_eq!((targets(&own(2).detail), targets(&own(3).detail)), (vec![(0, 5)], vec![(0, 1), (1, 1)]));
+    assert_eq!(own(1).detail.opcodes["memory.grow"], 2);
 }

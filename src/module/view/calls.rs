@@ -1,8 +1,9 @@
 //! The static call graph.
 //!
-//! An indirect call can reach each function of its type that can get into its table: through an active segment of that table, a passive one, or
-//! `ref.func` in a module that writes tables. What a host puts into a table it alone knows. The targets of a type are one list for all calls, so the work is
-//! linear until edges are written, and these are limited to [`MAX_INDIRECT_EDGES`]; the rest is counted by multiplication.
+//! An indirect call can reach each function of its type that a segment holds: an active one of its table, a passive one, or the initial value of the
+//! table. What the program or a host puts into a table while it runs is not in the graph; [`CallGraph::referenced`] names what the program could put there. The targets of a type are lists
+//! that all calls share ([`Resolved`]), so the work is linear until edges are written, and these are limited to [`MAX_INDIRECT_EDGES`]; the
+//! rest is counted by addition, and [`CallGraph::has`] knows it too.
 
 use hashbrown::HashMap;
 use schemars::JsonSchema;
@@ -32,6 +33,26 @@ pub struct CallGraph {
     /// Functions that nothing can call: no way leads to them from an export, the start function, a segment or a reference outside of code, over calls
     /// and `ref.func`. Ascending.
     pub dead: Vec<FuncIndex>,
+    /// Functions that a `ref.func` in code, or in the initial value of a global, refers to: what the program can put into a table while it runs.
+    /// Ascending.
+    pub referenced: Vec<FuncIndex>,
+    /// What indirect calls can reach.
+    #[serde(skip)]
+    pub(super) resolved: Resolved,
+}
+
+impl CallGraph {
+    /// Whether an instruction of `caller` names `callee`.
+    pub fn has_direct(&self, caller: FuncIndex, callee: FuncIndex) -> bool {
+        let direct = (caller, callee, CallKind::Direct);
+        self.edges.binary_search_by(|edge| (edge.caller, edge.callee, edge.kind).cmp(&direct)).is_ok()
+    }
+
+    /// Whether `caller` can call `callee` as far as code and segments tell, edges beyond [`MAX_INDIRECT_EDGES`] included.
+    pub fn has(&self, caller: FuncIndex, callee: FuncIndex) -> bool {
+        let found = self.edges.binary_search_by(|edge| (edge.caller, edge.callee).cmp(&(caller, callee)));
+        found.is_ok() || self.indirect_cut != 0 && self.resolved.has(caller, callee)
+    }
 }
 
 /// Indirect edges kept in [`CallGraph::edges`].
@@ -51,9 +72,11 @@ pub struct CallEdge {
 }
 
 /// Indirect calls of one caller through one table (`None`: through a reference) with one type.
+#[derive(Debug, Clone)]
 struct IndirectSites {
     caller: FuncIndex,
     table: Option<u32>,
+    /// Its type; in [`Resolved`] the first type that is equal to it.
     ty: u32,
     sites: u32,
 }
@@ -70,7 +93,6 @@ pub(super) struct Calls {
     indirect_sites: Vec<IndirectSites>,
     /// Function, and what it refers to.
     referenced: Vec<(FuncIndex, FuncIndex)>,
-    fills_tables: bool,
 }
 
 impl Calls {
@@ -84,11 +106,6 @@ impl Calls {
 
     pub(super) fn reference(&mut self, func: u32) {
         self.references.push(FuncIndex(func));
-    }
-
-    /// The code can put references into tables.
-    pub(super) fn fills_tables(&mut self) {
-        self.fills_tables = true;
     }
 
     /// Ends a body; returns the direct callees.
@@ -117,18 +134,21 @@ impl Calls {
     /// Makes the graph.
     pub(super) fn graph(self, contents: &Contents<'_>) -> CallGraph {
         let dead = self.dead(contents);
-        let types = Types::of(contents);
-        let (targets, cut) = self.targets(contents, &types);
-        let mut graph = CallGraph { edges: self.edges, indirect_cut: cut, dead };
+        let mut referenced: Vec<_> =
+            self.referenced.iter().map(|(_, func)| *func).chain(contents.referenced.iter().copied()).collect();
+        sort(&mut referenced);
+        let resolved = Resolved::of(contents, self.indirect_sites, &referenced);
+        let mut graph = CallGraph { edges: self.edges, indirect_cut: 0, dead, referenced, resolved };
         let mut left = MAX_INDIRECT_EDGES;
-        for IndirectSites { caller, table, ty, sites } in self.indirect_sites {
-            let Some(&ty) = types.canonical.get(ty as usize) else { continue };
-            let callees = targets.get(&(table, ty)).map_or(&[][..], Vec::as_slice);
-            let kept = callees.len().min(left);
+        for IndirectSites { caller, table, ty, sites } in &graph.resolved.sites {
+            let lists = graph.resolved.targets(*table, *ty);
+            let count = lists.iter().map(|list| list.len()).sum::<usize>();
+            let kept = count.min(left);
             left -= kept;
-            graph.indirect_cut = graph.indirect_cut.saturating_add((callees.len() - kept) as u64);
-            let edge = |&callee: &FuncIndex| CallEdge { caller, callee, kind: CallKind::Indirect, sites };
-            graph.edges.extend(callees.iter().take(kept).map(edge));
+            graph.indirect_cut = graph.indirect_cut.saturating_add((count - kept) as u64);
+            let callees = lists.into_iter().flatten().take(kept);
+            let edge = |&callee: &FuncIndex| CallEdge { caller: *caller, callee, kind: CallKind::Indirect, sites: *sites };
+            graph.edges.extend(callees.map(edge));
         }
         graph.edges.sort_by_key(|edge| (edge.caller, edge.callee, edge.kind));
         // The same callee through two tables, or through two types that are equal.
@@ -138,48 +158,6 @@ impl Calls {
             is_same
         });
         graph
-    }
-
-    /// What an indirect call through a table with a type can reach, for those that occur; and what went beyond [`MAX_TARGETS`].
-    fn targets(&self, contents: &Contents<'_>, types: &Types) -> (Targets, u64) {
-        let asked = self.indirect_sites.iter();
-        let key = |sites: &IndirectSites| Some((sites.table, *types.canonical.get(sites.ty as usize)?));
-        let mut targets: Targets = asked.filter_map(key).map(|key| (key, Vec::new())).collect();
-        let mut tables: Vec<Option<u32>> = targets.keys().map(|(table, _)| *table).collect();
-        tables.sort_unstable();
-        tables.dedup();
-        tables.truncate(MAX_TABLES);
-        let (mut left, mut cut) = (MAX_TARGETS, 0u64);
-        for table in tables {
-            for func in self.in_table(contents, table) {
-                let callees = types.of_func(contents, func).and_then(|ty| targets.get_mut(&(table, ty)));
-                match callees.filter(|callees| callees.last() != Some(&func)) {
-                    Some(_) if left == 0 => cut += 1,
-                    Some(callees) => {
-                        left -= 1;
-                        callees.push(func);
-                    }
-                    None => {}
-                }
-            }
-        }
-        for callees in targets.values_mut() {
-            callees.sort_unstable();
-            callees.dedup();
-        }
-        (targets, cut)
-    }
-
-    /// Functions that can get into a table, or for `None`, that a reference can be made of.
-    fn in_table<'c>(&'c self, contents: &'c Contents<'_>, table: Option<u32>) -> impl Iterator<Item = FuncIndex> + 'c {
-        let segments = contents.elements.iter().filter(move |segment| match (table, segment.table) {
-            (Some(table), Some(own)) => table == own,
-            (Some(_), None) => !segment.declared,
-            (None, _) => true,
-        });
-        let referenced = self.referenced.iter().map(|(_, func)| *func).chain(contents.referenced.iter().copied());
-        let is_written = table.is_none() || self.fills_tables || !contents.referenced.is_empty();
-        segments.flat_map(|segment| segment.functions.iter().copied().flatten()).chain(referenced.filter(move |_| is_written))
     }
 
     /// Walks from what the outside can call.
@@ -204,13 +182,82 @@ impl Calls {
     }
 }
 
-/// What calls through a table (`None`: a reference) with a type can reach.
-type Targets = HashMap<(Option<u32>, u32), Vec<FuncIndex>>;
+/// What indirect calls can reach, in lists that hold each item of a segment once or twice. All lists are ascending.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Resolved {
+    /// By caller and type.
+    sites: Vec<IndirectSites>,
+    /// The type of each function.
+    types: Vec<u32>,
+    /// Table and type → functions of its active segments and its initial value, those of `passive` left out.
+    active: HashMap<(u32, u32), Vec<FuncIndex>>,
+    /// Type → functions of passive segments, which can get into every table.
+    passive: HashMap<u32, Vec<FuncIndex>>,
+    /// Type → functions that a reference can be made of; empty if nothing is called through a reference.
+    references: HashMap<u32, Vec<FuncIndex>>,
+}
 
-/// Tables whose indirect calls are resolved; more are not valid.
-const MAX_TABLES: usize = 128;
-/// Functions in the lists of targets of all types and tables.
-const MAX_TARGETS: usize = 4_000_000;
+impl Resolved {
+    fn of(contents: &Contents<'_>, sites: Vec<IndirectSites>, referenced: &[FuncIndex]) -> Self {
+        let types = Types::of(contents);
+        let mut all = Self { sites, ..Self::default() };
+        all.sites.retain_mut(|sites| types.canonical.get(sites.ty as usize).map(|ty| sites.ty = *ty).is_some());
+        all.sites.sort_by_key(|sites| (sites.caller, sites.ty, sites.table));
+        let funcs = (0..contents.functions()).map(FuncIndex);
+        all.types = funcs.map(|func| types.of_func(contents, func).unwrap_or(u32::MAX)).collect();
+        let by_reference = all.sites.iter().any(|sites| sites.table.is_none());
+        let typed = |func: FuncIndex| Some((types.of_func(contents, func)?, func));
+        for segment in &contents.elements {
+            for (ty, func) in segment.functions.iter().copied().flatten().filter_map(typed) {
+                match segment.table {
+                    Some(table) => all.active.entry((table, ty)).or_default().push(func),
+                    None if segment.declared => {}
+                    None => all.passive.entry(ty).or_default().push(func),
+                }
+                if by_reference {
+                    all.references.entry(ty).or_default().push(func);
+                }
+            }
+        }
+        for (table, (ty, func)) in contents.table_values.iter().filter_map(|&(table, func)| Some((table, typed(func)?))) {
+            all.active.entry((table, ty)).or_default().push(func);
+        }
+        for (ty, func) in referenced.iter().copied().filter(|_| by_reference).filter_map(typed) {
+            all.references.entry(ty).or_default().push(func);
+        }
+        all.passive.values_mut().chain(all.references.values_mut()).for_each(sort);
+        for ((_, ty), funcs) in &mut all.active {
+            sort(funcs);
+            if let Some(passive) = all.passive.get(ty) {
+                funcs.retain(|func| passive.binary_search(func).is_err());
+            }
+        }
+        all
+    }
+
+    /// Two lists without a function in common: all that a call through `table` (`None`: a reference) with type `ty` can reach.
+    fn targets(&self, table: Option<u32>, ty: u32) -> [&[FuncIndex]; 2] {
+        let passive = table.and_then(|_| self.passive.get(&ty));
+        let own = match table {
+            Some(table) => self.active.get(&(table, ty)),
+            None => self.references.get(&ty),
+        };
+        [own, passive].map(|list| list.map_or(&[][..], Vec::as_slice))
+    }
+
+    fn has(&self, caller: FuncIndex, callee: FuncIndex) -> bool {
+        let Some(&ty) = self.types.get(callee.position()) else { return false };
+        let first = self.sites.partition_point(|sites| (sites.caller, sites.ty) < (caller, ty));
+        let sites = self.sites.iter().skip(first).take_while(|sites| (sites.caller, sites.ty) == (caller, ty));
+        let mut lists = sites.flat_map(|sites| self.targets(sites.table, sites.ty));
+        lists.any(|list| list.binary_search(&callee).is_ok())
+    }
+}
+
+fn sort(funcs: &mut Vec<FuncIndex>) {
+    funcs.sort_unstable();
+    funcs.dedup();
+}
 
 /// Types by structure: two types with the same parameters and results are one to an indirect call.
 struct Types {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Instructions by class. Static: those that stand in the code; dynamic: those that were executed. Classes overlap only where said.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct Classes {
     /// All instructions, `end` and `else` left out.
     pub total: u64,

@@ -55,6 +55,8 @@ pub(super) struct Contents<'a> {
     pub(super) names: Range<u32>,
     /// Functions that a global or table refers to.
     pub(super) referenced: Vec<FuncIndex>,
+    /// Tables whose elements begin as a function, with the function.
+    pub(super) table_values: Vec<(u32, FuncIndex)>,
     pub(super) uses: Uses,
 }
 
@@ -247,6 +249,7 @@ impl<'a> Contents<'a> {
         if let TableInit::Expr(expression) = &table.init {
             let func = evaluate(expression, &self.globals, &mut self.uses).func();
             self.referenced.extend(func);
+            self.table_values.extend(func.map(|func| (self.tables.len() as u32, func)));
         }
         self.tables.push(table_of(&table.ty, false));
         Ok(())

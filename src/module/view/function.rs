@@ -3,8 +3,9 @@
 //! A body is read twice, by wasmparser each time: operator by operator for immediates and proposals, and by the decoder of
 //! [`Code`] for blocks. Nothing of it is kept but the figures, so memory follows the number of functions and loops and not the code.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
+use hashbrown::HashMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator};
@@ -28,14 +29,14 @@ pub struct Function {
     pub offset: CodeOffset,
     /// Size of its body in bytes.
     pub size: u32,
-    /// Its type in the text format.
-    pub ty: String,
+    /// Its type in the text format. Functions of one type share it.
+    pub ty: Arc<str>,
     /// Number of locals, parameters left out.
     pub locals: u64,
     /// Deepest nesting of blocks.
     pub depth: u32,
-    /// Its instructions.
-    pub classes: Classes,
+    /// Its instructions. Small functions with the same figures share them.
+    pub classes: Arc<Classes>,
     /// Longest run of `nop`.
     pub nop_run: u32,
     /// Basic blocks that can be reached from the entry. A call does not end one; see [`Cfg`].
@@ -104,10 +105,10 @@ impl Function {
             name: None,
             offset,
             size,
-            ty: String::new(),
+            ty: Arc::default(),
             locals: 0,
             depth: 0,
-            classes: Classes::default(),
+            classes: Arc::default(),
             nop_run: 0,
             blocks: 0,
             edges: 0,
@@ -174,6 +175,9 @@ impl Function {
     }
 }
 
+/// Different figures that are looked for again. Those of small functions come first in any large module.
+const MAX_SHARED: usize = 4096;
+
 /// Reads bodies one after the other; buffers are used again.
 pub(super) struct BodyReader<'v> {
     space: Space,
@@ -181,6 +185,8 @@ pub(super) struct BodyReader<'v> {
     calls: &'v mut Calls,
     immediates: &'v mut Immediates,
     numbers: Vec<u64>,
+    /// Figures that functions share.
+    shared: HashMap<Classes, Arc<Classes>>,
 }
 
 impl<'v> BodyReader<'v> {
@@ -191,7 +197,19 @@ impl<'v> BodyReader<'v> {
         calls: &'v mut Calls,
         immediates: &'v mut Immediates,
     ) -> Self {
-        Self { space: Space { imported, functions }, uses, calls, immediates, numbers: vec![0; OPCODES] }
+        Self { space: Space { imported, functions }, uses, calls, immediates, numbers: vec![0; OPCODES], shared: HashMap::new() }
+    }
+
+    /// One copy of figures that many functions have: a module of 5 MB can have a million functions.
+    fn share(&mut self, classes: Classes) -> Arc<Classes> {
+        if let Some(shared) = self.shared.get(&classes) {
+            return Arc::clone(shared);
+        }
+        let classes = Arc::new(classes);
+        if self.shared.len() < MAX_SHARED {
+            self.shared.insert(*classes, Arc::clone(&classes));
+        }
+        classes
     }
 
     /// Reads the body of function `index`, which stands at `offset` of the file.
@@ -200,7 +218,7 @@ impl<'v> BodyReader<'v> {
         if let Err(error) = self.operators(&mut function, bytes, offset) {
             function.error = Some(format!("{} (byte {:#x})", error.message(), error.offset()));
         }
-        function.classes = Classes::of_histogram(&self.numbers);
+        function.classes = self.share(Classes::of_histogram(&self.numbers));
         self.numbers.fill(0);
         match decode(bytes, offset as u32, self.space) {
             Ok(code) => function.draw(&code),
@@ -265,7 +283,6 @@ impl<'v> BodyReader<'v> {
             }
             Operator::CallRef { type_index } | Operator::ReturnCallRef { type_index } => self.calls.indirect(None, type_index),
             Operator::RefFunc { function_index } => self.calls.reference(function_index),
-            Operator::TableSet { .. } | Operator::TableGrow { .. } | Operator::TableFill { .. } => self.calls.fills_tables(),
             _ => {}
         }
     }

@@ -24,7 +24,7 @@ mod text;
 mod validity;
 mod wallet;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use hashbrown::HashMap;
 use schemars::JsonSchema;
@@ -60,8 +60,10 @@ pub struct View {
     pub file: File,
     /// Whether it is a module, and valid.
     pub validity: Validity,
-    /// All sections in file order, custom ones too.
+    /// Sections in file order, custom ones too: the first 4,096 custom ones and as many others, and always the first of each id.
     pub sections: Vec<Section>,
+    /// Sections beyond those. Their contents were not looked at.
+    pub sections_cut: u64,
     /// What is odd about the order, number and size of sections.
     pub anomalies: Vec<Anomaly>,
     /// Number of imported functions; the function space begins with them.
@@ -106,6 +108,8 @@ pub struct View {
     pub iocs: Vec<Ioc>,
     /// Indicators found beyond 5,000.
     pub iocs_cut: u64,
+    /// What the view could not look at because a cap ended it, in words. What is listed in part and was looked at in whole is none.
+    pub limitations: Vec<String>,
 }
 
 impl View {
@@ -126,12 +130,15 @@ impl View {
         let (iocs, iocs_cut) = iocs.finish();
         let calls = calls.graph(&contents);
         let file = File { imphash: file::imphash(&contents.imports), ..File::of(wasm) };
+        let sections_cut = outer.cut.saturating_add(inner.as_ref().map_or(0, |inner| inner.cut));
         let mut sections = outer.sections;
         sections.extend(inner.into_iter().flat_map(|inner| inner.sections));
         Self {
             file,
             validity: Validity::of(wasm),
+            limitations: limitations(sections_cut),
             sections,
+            sections_cut,
             anomalies: anomalies.finish(),
             imported_functions: contents.imported_functions(),
             imports: contents.imports,
@@ -145,7 +152,7 @@ impl View {
             producers: contents.producers,
             target_features: contents.target_features,
             proposals: contents.uses.finish(),
-            classes: functions.iter().map(|function| function.classes).sum(),
+            classes: functions.iter().map(|function| *function.classes).sum(),
             functions,
             calls,
             crypto,
@@ -192,6 +199,13 @@ impl View {
     }
 }
 
+/// What was not looked at.
+fn limitations(sections_cut: u64) -> Vec<String> {
+    let cut = (sections_cut != 0)
+        .then(|| format!("{sections_cut} sections, most of them custom, were not looked at: the file has too many"));
+    cut.into_iter().collect()
+}
+
 /// Reads all bodies.
 fn functions(bytes: &[u8], contents: &mut Contents<'_>, calls: &mut Calls, immediates: &mut Immediates) -> Vec<Function> {
     let (imported, all) = (contents.imported_functions(), contents.functions());
@@ -206,10 +220,16 @@ fn functions(bytes: &[u8], contents: &mut Contents<'_>, calls: &mut Calls, immed
     for export in contents.exports.iter().filter(|export| export.kind == Kind::Function) {
         exported.entry(export.index).or_insert(&export.name);
     }
+    let mut texts: Vec<Option<Arc<str>>> = vec![None; contents.types.len()];
     for function in &mut functions {
         let name = names.get(bytes, function.index).or_else(|| exported.get(&function.index.0).copied());
         function.name = name.map(str::to_owned);
-        function.ty = contents.func_type(function.index).map(text_of).unwrap_or_default();
+        let ty = contents.type_index(function.index).and_then(|ty| texts.get_mut(ty as usize));
+        if let Some(text) = ty {
+            // A type that no function has is not put into words.
+            let text = text.get_or_insert_with(|| contents.func_type(function.index).map(text_of).unwrap_or_default().into());
+            function.ty = Arc::clone(text);
+        }
     }
     functions
 }

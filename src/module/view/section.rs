@@ -3,6 +3,8 @@
 //! The frame of a section is its id and its size, and is read without a look at its contents. So a section that is broken inside costs that section
 //! and not the rest of the file; only a broken frame ends the reading.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use wasmparser::{BinaryReader, CustomSectionReader};
@@ -11,8 +13,11 @@ use super::file::Histogram;
 
 /// Anomalies kept of one kind; the rest is counted in a last one of the kind `more_anomalies`.
 const MAX_OF_A_KIND: usize = 16;
-/// Sections kept. Empty sections take two bytes of the file and much more here.
+/// Custom sections kept, and as many of all others together. Empty sections take two bytes of the file and much more here. What a module needs is
+/// kept whatever stands before it: the first section of each id, and the first of each name in [`KEPT_CUSTOM`].
 const MAX_SECTIONS: usize = 4096;
+/// Custom sections that the view reads.
+const KEPT_CUSTOM: &[&str] = &["name", "producers", "target_features"];
 /// A custom section of more than this share of the file is oversized, unless toolchains write it …
 const OVERSIZED_SHARE: f64 = 0.5;
 /// … and it has at least so many bytes.
@@ -60,12 +65,16 @@ pub struct Anomaly {
 #[derive(Debug, Default)]
 pub(super) struct Anomalies {
     kept: Vec<Anomaly>,
+    /// Number of each kind that is kept.
+    kinds: BTreeMap<&'static str, usize>,
     cut: u64,
 }
 
 impl Anomalies {
-    pub(super) fn note(&mut self, kind: &str, offset: u64, detail: String) {
-        if self.kept.iter().filter(|anomaly| anomaly.kind == kind).count() < MAX_OF_A_KIND {
+    pub(super) fn note(&mut self, kind: &'static str, offset: u64, detail: String) {
+        let kept = self.kinds.entry(kind).or_default();
+        if *kept < MAX_OF_A_KIND {
+            *kept += 1;
             self.kept.push(Anomaly { kind: kind.to_owned(), detail, offset });
         } else {
             self.cut += 1;
@@ -170,15 +179,35 @@ pub(super) struct Frames<'a> {
     pub(super) sections: Vec<Section>,
     /// Whether the header says that it is a component.
     pub(super) is_component: bool,
+    /// Sections that are not kept.
+    pub(super) cut: u64,
     /// Sizes that take more bytes than they need: the first, and how many.
     padded: Option<(u64, u32)>,
+    /// Number of custom and of other sections that are kept.
+    kept: [usize; 2],
+    /// Whether a section of each id is kept, and of each name in [`KEPT_CUSTOM`].
+    has: [bool; 256],
+    has_custom: [bool; KEPT_CUSTOM.len()],
 }
 
 impl<'a> Frames<'a> {
+    fn empty() -> Self {
+        Self {
+            frames: Vec::new(),
+            sections: Vec::new(),
+            is_component: false,
+            cut: 0,
+            padded: None,
+            kept: [0; 2],
+            has: [false; 256],
+            has_custom: [false; KEPT_CUSTOM.len()],
+        }
+    }
+
     /// Reads the frames of `bytes`, which begin at `offset` of the file.
     pub(super) fn read(bytes: &'a [u8], offset: u64, anomalies: &mut Anomalies) -> Self {
         let mut reader = BinaryReader::new(bytes, offset);
-        let mut all = Self { frames: Vec::new(), sections: Vec::new(), is_component: false, padded: None };
+        let mut all = Self::empty();
         let magic = reader.read_bytes(4).unwrap_or_default();
         if magic != b"\0asm" {
             anomalies.note("bad_header", offset, "the file does not begin with 00 61 73 6d".to_owned());
@@ -194,12 +223,6 @@ impl<'a> Frames<'a> {
         }
         let mut order = Order::default();
         while !reader.eof() {
-            if all.frames.len() >= MAX_SECTIONS {
-                let left = reader.bytes_remaining();
-                let detail = format!("{MAX_SECTIONS} sections were read; {left} bytes after them were not looked at");
-                anomalies.note("trailing_bytes", reader.original_position(), detail);
-                break;
-            }
             if !all.section(&mut reader, &mut order, anomalies) {
                 break;
             }
@@ -245,8 +268,23 @@ impl<'a> Frames<'a> {
         } else if !self.is_component {
             order.check(&frame, begin, anomalies);
         }
-        self.keep(frame, contents, offset, anomalies);
+        if self.has_room(&frame) {
+            self.keep(frame, contents, offset, anomalies);
+        } else {
+            self.cut += 1;
+        }
         is_whole
+    }
+
+    /// Whether a section is kept; if so it counts as kept.
+    fn has_room(&mut self, frame: &Frame<'_>) -> bool {
+        let is_first = match KEPT_CUSTOM.iter().position(|name| frame.id == 0 && *name == frame.name) {
+            Some(position) => !std::mem::replace(&mut self.has_custom[position], true),
+            None => !std::mem::replace(&mut self.has[usize::from(frame.id)], true),
+        };
+        let kept = &mut self.kept[usize::from(frame.id == 0)];
+        *kept += 1;
+        is_first || *kept <= MAX_SECTIONS
     }
 
     fn name(&self, id: u8) -> &'static str {

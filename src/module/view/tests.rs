@@ -209,14 +209,47 @@ fn what_is_referenced_is_not_dead() {
     }
 }
 
+/// What the program puts into a table while it runs is named, and is no edge.
 #[test]
-fn references_in_code_are_targets_where_tables_are_written() {
-    let view = view(
-        r#"(module (table $t 1 funcref) (elem declare func $f) (func $f)
-          (func (export "m") (table.set $t (i32.const 0) (ref.func $f)) (call_indirect $t (i32.const 0))))"#,
-    );
-    assert_eq!(view.calls.edges.len(), 1);
-    assert_eq!((view.calls.edges[0].callee, view.calls.edges[0].kind), (FuncIndex(0), CallKind::Indirect));
+fn segments_and_initial_values_resolve_and_references_do_not() {
+    let callees = |module: &str| {
+        let view = view(&format!("(module (type $t (func)) {module})"));
+        let edges: Vec<_> = view.calls.edges.iter().map(|edge| edge.callee.0).collect();
+        (edges, view.calls.referenced.iter().map(|func| func.0).collect::<Vec<_>>())
+    };
+    for (module, edges, referenced) in [
+        (
+            r#"(table $t 1 funcref) (elem declare func 0) (func)
+               (func (export "m") (table.set $t (i32.const 0) (ref.func 0)) (call_indirect $t (i32.const 0)))"#,
+            vec![],
+            vec![0],
+        ),
+        ("(table 1 funcref) (elem func 0) (func) (func (call_indirect (i32.const 0)))", vec![0], vec![]),
+        ("(table 1 funcref (ref.func 0)) (func) (func (call_indirect (i32.const 0)))", vec![0], vec![0]),
+        ("(table 0 funcref) (table $u 1 funcref (ref.func 0)) (func) (func (call_indirect $u (i32.const 0)))", vec![0], vec![0]),
+        ("(table 0 funcref) (table 1 funcref (ref.func 0)) (func) (func (call_indirect (i32.const 0)))", vec![], vec![0]),
+        (
+            "(table 2 funcref) (elem (i32.const 0) 0 1) (elem func 1) (func) (func (call_indirect (i32.const 0)))",
+            vec![0, 1],
+            vec![],
+        ),
+        ("(elem declare func 0) (func) (func (call_ref $t (ref.func 0)))", vec![0], vec![0]),
+    ] {
+        assert_eq!(callees(module), (edges, referenced), "{module}");
+    }
+}
+
+/// Many tables over one long passive segment: the lists are shared.
+#[test]
+fn passive_segments_are_walked_once_for_all_tables() {
+    let (tables, items) = (100, 200_000);
+    let calls: String = (0..tables).map(|table| format!("(call_indirect {table} (i32.const 0))")).collect();
+    let text =
+        format!("(module {} (elem func{}) (func) (func {calls}))", "(table 1 funcref)".repeat(tables), " 0 1".repeat(items / 2));
+    let begin = std::time::Instant::now();
+    let view = view(&text);
+    assert_eq!(view.calls.edges.iter().map(|edge| (edge.callee.0, edge.sites)).collect::<Vec<_>>(), [(0, 100), (1, 100)]);
+    assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
 }
 
 #[test]
@@ -231,6 +264,10 @@ fn indirect_edges_are_limited_and_counted() {
     let view = view(&text);
     assert_eq!(view.calls.edges.len(), MAX_INDIRECT_EDGES);
     assert_eq!(view.calls.indirect_cut, (functions * callers - MAX_INDIRECT_EDGES) as u64);
+    // What is cut is known all the same.
+    let (last, first) = (FuncIndex((functions + callers - 1) as u32), FuncIndex(functions as u32));
+    assert!(view.calls.edges.iter().all(|edge| edge.caller != last) && view.calls.has(last, FuncIndex(functions as u32 - 1)));
+    assert!(!view.calls.has(last, first));
 }
 
 #[test]
@@ -474,4 +511,30 @@ fn samples_give_views_in_bounded_time() {
             assert_eq!(view.functions.iter().filter(|function| function.error.is_none()).count(), decoded, "{}", path.display());
         }
     }
+}
+
+/// Reading must not end where a list does: empty custom sections in front would hide all code.
+#[test]
+fn a_flood_of_custom_sections_hides_nothing() {
+    let module = wat::parse_str(r#"(module (import "env" "f" (func)) (func $named (export "main") (call 0)))"#).unwrap();
+    let mut flooded = module[..8].to_vec();
+    flooded.extend([0, 1, 0].repeat(10_000));
+    flooded.extend(&module[8..]);
+    let (plain, found) = (View::of(&module), View::of(&flooded));
+    assert_eq!((found.validity.clone(), found.imports.len(), found.functions.len()), (Validity::Valid, 1, 1));
+    assert_eq!((found.exports.len(), found.calls.edges.len(), found.classes), (1, 1, plain.classes));
+    assert_eq!(found.functions[0].name.as_deref(), Some("named"));
+    let custom = found.sections.iter().filter(|section| section.is_custom).count();
+    assert_eq!((custom as u64 + found.sections_cut, found.limitations.len()), (10_001, 1));
+    assert!(custom <= 4097 && plain.limitations.is_empty());
+}
+
+/// A million functions of one type have its text once.
+#[test]
+fn functions_share_the_text_of_their_type() {
+    let view =
+        view("(module (type $t (func (param i32 i64))) (func (type $t)) (func (type $t)) (func (param f32)) (func (param i64)))");
+    let [first, second, third, ..] = &view.functions[..] else { panic!("{:?}", view.functions) };
+    assert_eq!((&*first.ty, &*third.ty), ("(param i32 i64)", "(param f32)"));
+    assert!(std::sync::Arc::ptr_eq(&first.ty, &second.ty) && std::sync::Arc::ptr_eq(&first.classes, &third.classes));
 }

@@ -6,11 +6,17 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    module::{Exit, OPCODES, Op, view::Classes},
+    module::{CodeOffset, Exit, OPCODES, Op, Opcode, view::Classes},
     trace::FuncKey,
 };
 
-use super::{Block, Function};
+use super::{
+    super::{
+        HOT,
+        top::{Ranked, Top},
+    },
+    Block, Function, Grown, State,
+};
 
 /// Sums over an entry point or a run.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +66,43 @@ pub(in crate::passes) struct Invocation {
     pub(in crate::passes) totals: Totals,
     /// Executions of opcodes that count by themselves: `br_table`.
     pub(in crate::passes) tables: u64,
+    /// Opcodes that were executed, as positions in [`Opcode::ALL`](crate::module::Opcode::ALL).
+    pub(in crate::passes) opcodes: Vec<(u16, u64)>,
+    pub(in crate::passes) hot: Hot,
+}
+
+/// What an entry point did most. Blocks and branches by number, functions by ordinal.
+#[derive(Debug, Default)]
+pub(in crate::passes) struct Hot {
+    /// By instructions.
+    pub(in crate::passes) functions: Ranked<usize>,
+    /// By instructions, with how often it began.
+    pub(in crate::passes) blocks: Ranked<(usize, u64)>,
+    /// By decisions, with not taken and taken.
+    pub(in crate::passes) branches: Ranked<(usize, [u64; 2])>,
+    /// By calls.
+    pub(in crate::passes) targets: Ranked<State>,
+    /// Position in the list of constants → executions of its sites, and the first of these.
+    pub(in crate::passes) constants: BTreeMap<u32, (u64, CodeOffset)>,
+}
+
+/// [`Hot`] in the making.
+struct Ranking {
+    functions: Top<usize>,
+    blocks: Top<(usize, u64)>,
+    branches: Top<(usize, [u64; 2])>,
+    constants: BTreeMap<u32, (u64, CodeOffset)>,
+}
+
+impl Ranking {
+    fn new() -> Self {
+        Self { functions: Top::new(HOT), blocks: Top::new(HOT), branches: Top::new(HOT), constants: BTreeMap::new() }
+    }
+
+    fn finish(self, targets: Ranked<State>) -> Hot {
+        let Self { functions, blocks, branches, constants } = self;
+        Hot { functions: functions.finish(), blocks: blocks.finish(), branches: branches.finish(), targets, constants }
+    }
 }
 
 /// The entry points of a run.
@@ -146,11 +189,13 @@ impl Entries {
     }
 
     /// `memory.grow`; refused if the result is -1 in either index type.
-    pub(super) fn grow(&mut self, delta: u64, result: u64) {
-        match result {
-            u64::MAX => self.now.grow_refused += 1,
-            result if result == u64::from(u32::MAX) => self.now.grow_refused += 1,
-            _ => self.now.grown_pages = self.now.grown_pages.saturating_add(delta),
+    pub(super) fn grow(&mut self, function: &mut Grown, delta: u64, result: u64) {
+        if result == u64::MAX || result == u64::from(u32::MAX) {
+            self.now.grow_refused += 1;
+            function.refused += 1;
+        } else {
+            self.now.grown_pages = self.now.grown_pages.saturating_add(delta);
+            function.pages = function.pages.saturating_add(delta);
         }
     }
 
@@ -158,18 +203,25 @@ impl Entries {
         self.now.bulk_len = self.now.bulk_len.saturating_add(len);
     }
 
-    /// The current one ended, or the replay failed in it.
-    pub(super) fn end(&mut self, functions: &[Function], blocks: &[Block], cuts: &mut BTreeMap<(usize, u32), u64>) {
+    /// The current one ended, or the replay failed in it. `targets` is what it called through tables.
+    pub(super) fn end(
+        &mut self,
+        functions: &[Function],
+        blocks: &[Block],
+        cuts: &mut BTreeMap<(usize, u32), u64>,
+        targets: Ranked<State>,
+    ) {
         let Some(func) = self.current.take() else { return };
         let mut totals = std::mem::take(&mut self.now);
         totals.opcodes = vec![0; OPCODES];
-        for function in std::mem::take(&mut self.touched) {
-            if let Some(function) = functions.get(function) {
-                self.count_blocks(&mut totals, function, blocks);
+        let mut ranking = Ranking::new();
+        for ordinal in std::mem::take(&mut self.touched) {
+            if let Some(function) = functions.get(ordinal) {
+                let instructions = self.count_blocks(&mut totals, &mut ranking, function, blocks);
+                ranking.functions.push(instructions, ordinal);
             }
         }
         for ((number, len), count) in std::mem::take(&mut self.cuts) {
-            count_cut(&mut totals, functions, number, len, count);
             *cuts.entry((number, len)).or_default() += count;
         }
         for (host, (calls, before)) in self.host_calls.iter().zip(&mut self.host_calls_before).enumerate() {
@@ -181,25 +233,63 @@ impl Entries {
         self.total.add(&totals);
         if self.kept.len() < self.keep {
             let opcodes = std::mem::take(&mut totals.opcodes);
-            self.kept.push(Invocation { func, classes: Classes::of_histogram(&opcodes), tables: tables(&opcodes), totals });
+            let executed = (0u16..).zip(&opcodes).filter(|(_, count)| **count != 0).map(|(opcode, count)| (opcode, *count));
+            self.kept.push(Invocation {
+                func,
+                classes: Classes::of_histogram(&opcodes),
+                tables: tables(&opcodes),
+                totals,
+                opcodes: executed.collect(),
+                hot: ranking.finish(targets),
+            });
         }
     }
 
-    fn count_blocks(&mut self, totals: &mut Totals, function: &Function, blocks: &[Block]) {
-        let Some(code) = function.code() else { return };
+    /// Adds what a function did since the last entry point that entered it. Gives its instructions.
+    fn count_blocks(&mut self, totals: &mut Totals, ranking: &mut Ranking, function: &Function, blocks: &[Block]) -> u64 {
+        let Some(code) = function.code() else { return 0 };
         let range = function.first_block..function.first_block + code.blocks().len();
-        let (Some(now), Some(seen)) = (blocks.get(range.clone()), self.seen.get_mut(range)) else { return };
-        for ((block, now), seen) in code.blocks().iter().zip(now).zip(seen) {
+        let (Some(now), Some(seen)) = (blocks.get(range.clone()), self.seen.get_mut(range.clone())) else { return 0 };
+        let mut cuts = self.cuts.range((range.start, 0)..(range.end, 0)).peekable();
+        let mut marks = function.marks.iter().peekable();
+        let mut instructions = 0;
+        for (number, ((block, now), seen)) in range.zip(code.blocks().iter().zip(now).zip(seen)) {
             let (ran, [not, yes]) = (now.ran - seen.0, [now.ways[0] - seen.1[0], now.ways[1] - seen.1[1]]);
             *seen = (now.ran, now.ways);
+            let ops = code.ops().get(block.range()).unwrap_or_default();
+            let (mut begun, mut executed) = (ran, ran * ops.len() as u64);
             if ran != 0 {
-                totals.count(code.ops().get(block.range()).unwrap_or_default(), ran);
+                totals.count(ops, ran);
             }
-            if matches!(block.exit, Exit::BrIf(_) | Exit::If(_)) {
-                totals.taken += yes;
-                totals.not_taken += not;
+            let position = (number - function.first_block) as u32;
+            let first_mark = marks.clone();
+            while let Some(mark) = marks.next_if(|mark| mark.block == position) {
+                mark.count(ran, &mut ranking.constants);
+            }
+            while let Some((&(_, len), &count)) = cuts.next_if(|((cut, _), _)| *cut == number) {
+                let ops = ops.get(..len as usize).unwrap_or_default();
+                totals.count(ops, count);
+                (begun, executed) = (begun + count, executed + ops.len() as u64 * count);
+                let marks = first_mark.clone().take_while(|mark| mark.block == position && mark.within < len);
+                marks.for_each(|mark| mark.count(count, &mut ranking.constants));
+            }
+            instructions += executed;
+            ranking.blocks.push(executed, (number, begun));
+            match block.exit {
+                Exit::BrIf(_) | Exit::If(_) => {
+                    totals.taken += yes;
+                    totals.not_taken += not;
+                    ranking.branches.push(yes + not, (number, [not, yes]));
+                }
+                Exit::BrTable(_) => ranking.branches.push(yes, (number, [not, yes])),
+                // A table whose labels are equal.
+                Exit::Br(_) | Exit::BrLoop(_) if ops.last().is_some_and(|op| op.opcode == Opcode::BrTable) => {
+                    ranking.branches.push(yes + not, (number, [not, yes]));
+                }
+                _ => {}
             }
         }
+        instructions
     }
 }
 
@@ -207,12 +297,4 @@ impl Entries {
 pub(in crate::passes) fn tables(opcodes: &[u64]) -> u64 {
     let opcode = crate::module::Opcode::from_mnemonic("br_table");
     opcode.and_then(|opcode| opcodes.get(opcode as usize)).copied().unwrap_or(0)
-}
-
-fn count_cut(totals: &mut Totals, functions: &[Function], number: usize, len: u32, count: u64) {
-    let owner = functions.partition_point(|function| function.first_block <= number).wrapping_sub(1);
-    let Some((function, code)) = functions.get(owner).and_then(|function| Some((function, function.code()?))) else { return };
-    let block = code.blocks().get(number - function.first_block);
-    let ops = block.and_then(|block| code.ops().get(block.range())?.get(..len as usize));
-    totals.count(ops.unwrap_or_default(), count);
 }

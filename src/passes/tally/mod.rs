@@ -9,6 +9,7 @@
 //! Not here: what the counts mean.
 
 mod entries;
+mod marks;
 mod paths;
 mod stack;
 
@@ -21,9 +22,11 @@ use crate::{
     trace::{CallKind, End, FuncKey, HostCall, InstanceIndex, RanFunction, Record, Run, Trace, Visitor},
 };
 
-use super::Place;
+use super::{MAX_TARGETS, Place, top::Top};
 use entries::Entries;
-pub(super) use entries::{Invocation, Totals, tables};
+pub(super) use entries::{Hot, Invocation, Totals, tables};
+pub(super) use marks::Constants;
+use marks::Mark;
 use paths::Paths;
 use stack::{Frame, NONE, Stack};
 
@@ -79,6 +82,21 @@ pub(super) struct Function {
     pub(super) first_loop: usize,
     pub(super) cfg: Cfg,
     pub(super) entered: u64,
+    /// Its growth and bulk operations.
+    pub(super) grown: Grown,
+    /// Constants in it whose executions are counted, by place.
+    marks: Vec<Mark>,
+}
+
+/// What a function did to sizes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Grown {
+    /// Pages that `memory.grow` added.
+    pub(super) pages: u64,
+    /// `memory.grow` that were refused.
+    pub(super) refused: u64,
+    /// Bytes and elements of bulk operations.
+    pub(super) bulk_len: u64,
 }
 
 impl Function {
@@ -94,6 +112,8 @@ pub(super) struct Calls {
     pub(super) count: u64,
     /// Whether the callee was on the stack.
     pub(super) is_back: bool,
+    /// The entry point that came here last, and the count before it.
+    last: (usize, u64),
 }
 
 impl Calls {
@@ -127,6 +147,10 @@ pub(super) struct Tally {
     pub(super) invoked: HashMap<(Option<State>, State), Calls>,
     /// Calls that are in neither because of [`MAX_SITES`].
     pub(super) calls_cut: u64,
+    /// Calls through tables that the current entry point came to, and how many it made that are not in `sites`.
+    indirect: (Vec<(usize, State)>, u64),
+    /// Constants whose executions are counted.
+    constants: Constants,
     /// The call sites of the first host calls.
     pub(super) call_sites: Vec<Option<Place>>,
     paths: Paths,
@@ -153,7 +177,7 @@ pub(super) struct Tally {
 impl Tally {
     /// Ready to replay `trace`. `stopped` has an element for each entry point whose metrics are kept: whether a limit stopped it.
     /// `logged` are the numbers of the host calls whose sites are kept.
-    pub(super) fn new(trace: &Trace, stopped: Vec<bool>, logged: Vec<u64>) -> Self {
+    pub(super) fn new(trace: &Trace, stopped: Vec<bool>, logged: Vec<u64>, constants: Constants) -> Self {
         let hosts: Vec<_> = trace.hosts.keys().copied().collect();
         Self {
             blocks: Vec::new(),
@@ -167,6 +191,8 @@ impl Tally {
             sites: HashMap::new(),
             invoked: HashMap::new(),
             calls_cut: 0,
+            indirect: (Vec::new(), 0),
+            constants,
             call_sites: Vec::with_capacity(logged.len()),
             logged,
             host_calls: 0,
@@ -218,7 +244,20 @@ impl Tally {
         while !self.stack.is_empty() {
             self.stack.end();
         }
-        self.entries.end(&self.functions, &self.blocks, &mut self.cuts);
+        self.end_entry();
+    }
+
+    fn end_entry(&mut self) {
+        let mut callees: BTreeMap<State, u64> = BTreeMap::new();
+        for (site, callee) in self.indirect.0.drain(..) {
+            let Some(calls) = self.sites.get(&(site, callee)) else { continue };
+            *callees.entry(callee).or_default() += calls.count - calls.last.1;
+        }
+        let mut targets = Top::new(MAX_TARGETS);
+        callees.into_iter().for_each(|(callee, count)| targets.push(count, callee));
+        let mut targets = targets.finish();
+        targets.cut_weight += std::mem::take(&mut self.indirect.1);
+        self.entries.end(&self.functions, &self.blocks, &mut self.cuts, targets);
     }
 
     /// A function is entered.
@@ -251,13 +290,25 @@ impl Tally {
         }
     }
 
-    fn note_site(&mut self, site: usize, callee: State, is_back: bool) {
-        let is_full = self.sites.len() >= MAX_SITES;
+    fn note_site(&mut self, site: usize, callee: State, is_indirect: bool, is_back: bool) {
+        let (entry, is_full) = (self.entries.begun(), self.sites.len() >= MAX_SITES);
         match self.sites.get_mut(&(site, callee)) {
-            Some(calls) => calls.add(is_back),
-            None if is_full => self.calls_cut += 1,
+            Some(calls) => {
+                if is_indirect && calls.last.0 != entry {
+                    calls.last = (entry, calls.count);
+                    self.indirect.0.push((site, callee));
+                }
+                calls.add(is_back);
+            }
+            None if is_full => {
+                self.calls_cut += 1;
+                self.indirect.1 += u64::from(is_indirect);
+            }
             None => {
-                self.sites.insert((site, callee), Calls { count: 1, is_back });
+                self.sites.insert((site, callee), Calls { count: 1, is_back, last: (entry, 0) });
+                if is_indirect {
+                    self.indirect.0.push((site, callee));
+                }
             }
         }
     }
@@ -271,7 +322,7 @@ impl Tally {
         let group = block.group;
         match kind {
             CallKind::Direct => block.is_back |= is_back,
-            _ => self.note_site(site, State::defined(callee), is_back),
+            _ => self.note_site(site, State::defined(callee), kind == CallKind::Indirect, is_back),
         }
         self.entries.call();
         self.enter(callee);
@@ -312,7 +363,10 @@ impl Visitor for Tally {
         self.entries.load(code.blocks().len());
         self.ordinals.insert(function.key(), function.ordinal());
         let (instance, func, module) = (function.instance(), function.index(), Arc::clone(function.module()));
-        self.functions.push(Function { instance, func, module, first_block, first_loop, cfg, entered: 0 });
+        // Results name the functions of the first instance.
+        let marks = if instance == InstanceIndex(0) { self.constants.marks(func, code) } else { Vec::new() };
+        let grown = Grown::default();
+        self.functions.push(Function { instance, func, module, first_block, first_loop, cfg, entered: 0, grown, marks });
         if self.pending == Some(function.key()) {
             self.enter_invoked(function.ordinal());
         }
@@ -368,7 +422,7 @@ impl Visitor for Tally {
                 let block = &mut self.blocks[run.number()];
                 block.ways[1] += 1;
                 group = block.group;
-                self.note_site(run.number(), callee, false);
+                self.note_site(run.number(), callee, call.kind == Some(CallKind::Indirect), false);
             }
             None => self.note_invoked(callee),
         }
@@ -396,13 +450,18 @@ impl Visitor for Tally {
     }
 
     fn grow(&mut self, run: Run<'_>, delta: u64, result: u64) {
-        if run.last().map(|op| op.opcode) == self.memory_grow {
-            self.entries.grow(delta, result);
+        if run.last().map(|op| op.opcode) == self.memory_grow
+            && let Some(function) = self.functions.get_mut(run.function().ordinal())
+        {
+            self.entries.grow(&mut function.grown, delta, result);
         }
     }
 
-    fn bulk(&mut self, _: Run<'_>, _: u64, _: u64, len: u64) {
+    fn bulk(&mut self, run: Run<'_>, _: u64, _: u64, len: u64) {
         self.entries.bulk(len);
+        if let Some(function) = self.functions.get_mut(run.function().ordinal()) {
+            function.grown.bulk_len = function.grown.bulk_len.saturating_add(len);
+        }
     }
 
     fn invoke(&mut self, func: FuncKey) {
@@ -433,7 +492,7 @@ impl Visitor for Tally {
         self.pending = None;
         self.stack.end();
         if self.stack.is_empty() {
-            self.entries.end(&self.functions, &self.blocks, &mut self.cuts);
+            self.end_entry();
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     sandbox::Pointed,
 };
 
-use super::{Level, Printer};
+use super::{Level, Printer, plural};
 
 /// Places of a rule that are printed below the highest level.
 const PLACES: usize = 10;
@@ -38,7 +38,7 @@ fn rule<W: Write>(printer: &mut Printer<'_, '_, W>, rule: &Match) -> io::Result<
     writeln!(printer.out, "{}{implied}", clip(&rule.name, MAX_LINE))?;
     for (label, value) in [("namespace", &rule.namespace), ("means", &rule.description)] {
         if !value.is_empty() {
-            writeln!(printer.out, "  {label:<11} {}", clip(value, MAX_LINE))?;
+            printer.labelled(&format!("  {label:<11} "), 14, &clip(value, MAX_LINE))?;
         }
     }
     for (label, values) in [("att&ck", &rule.attack), ("mbc", &rule.mbc)] {
@@ -48,8 +48,11 @@ fn rule<W: Write>(printer: &mut Printer<'_, '_, W>, rule: &Match) -> io::Result<
     }
     writeln!(
         printer.out,
-        "  {:<11} severity {}, confidence {}, {} matches",
-        "weight", rule.severity, rule.confidence, rule.count
+        "  {:<11} severity {}, confidence {}, {}",
+        "weight",
+        rule.severity,
+        rule.confidence,
+        plural(rule.count, "match")
     )?;
     let shown = if printer.options.level >= Level::Evidence { usize::MAX } else { PLACES };
     places(printer, &rule.places, shown, 2)?;
@@ -66,7 +69,7 @@ fn places<W: Write>(printer: &mut Printer<'_, '_, W>, places: &[Place], shown: u
         writeln!(printer.out, "{pad}at {text}  ghidra {:#x}", ghidra(place.offset))?;
     }
     if let Some(more) = places.len().checked_sub(shown).filter(|&more| more > 0) {
-        writeln!(printer.out, "{pad}at {more} more places (-vv)")?;
+        writeln!(printer.out, "{pad}at {} (-vv)", plural(more as u64, "more place"))?;
     }
     Ok(())
 }
@@ -105,8 +108,8 @@ fn calls<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 fn call(found: &HostCall<'_>) -> String {
     let call = found.call;
     let argument = |arg: &crate::sandbox::Arg| match &arg.points_at {
-        Some(Pointed::Text { text }) => format!("{:?}", clip(text, 80)),
-        Some(Pointed::Bytes { hex, len, .. }) => format!("[{} bytes: {}]", len, clip(hex, 32)),
+        Some(Pointed::Text { text }) => format!("\"{}\"", cut(text, 80)),
+        Some(Pointed::Bytes { hex, len, .. }) => format!("[{}: {}]", plural(*len, "byte"), cut(hex, 32)),
         None => arg.value.to_string(),
     };
     let args: Vec<_> = call.args.iter().map(argument).collect();
@@ -115,4 +118,12 @@ fn call(found: &HostCall<'_>) -> String {
     let made_up = if call.fabricated { " (made up)" } else { "" };
     let results = if results.is_empty() { String::new() } else { format!(" = {}", results.join(" ")) };
     clip(&format!("{}.{}({}){results}{errno}{made_up}", call.module, call.name, args.join(", ")), MAX_LINE)
+}
+
+/// As [`clip`], but not escaped: the line that it becomes part of will be.
+fn cut(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…(+{} bytes)", text.get(..end).unwrap_or_default(), text.len() - end),
+    }
 }

@@ -11,7 +11,7 @@ use crate::{
     verdict::Class,
 };
 
-use super::{BOLD, Level, Printer, WARNING, class, grouped, share};
+use super::{BOLD, Level, Printer, WARNING, class, plural, share};
 
 /// Limitations and reasons shown.
 const SHOWN: usize = 3;
@@ -29,11 +29,11 @@ fn limitations<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let shown = if printer.options.level == Level::Normal { SHOWN } else { usize::MAX };
     let limitations = printer.report.limitations;
     for text in limitations.iter().take(shown) {
-        let label = printer.paint(WARNING, "limitation:");
-        writeln!(printer.out, "{label} {}", clip(text, MAX_LINE))?;
+        let label = format!("{} ", printer.paint(WARNING, "limitation:"));
+        printer.labelled(&label, 12, &clip(text, MAX_LINE))?;
     }
     if let Some(more) = limitations.len().checked_sub(shown).filter(|&more| more > 0) {
-        writeln!(printer.out, "            and {more} more limitations (-v)")?;
+        writeln!(printer.out, "            and {} (-v)", plural(more as u64, "more limitation"))?;
     }
     Ok(())
 }
@@ -50,21 +50,20 @@ fn verdict<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let family = report.family.map(|family| format!("  family {}", clip(family, 40))).unwrap_or_default();
     writeln!(printer.out, "{verdict}{family}  confidence {}", report.confidence)?;
     for (number, reason) in (1..).zip(report.reasons.iter().take(SHOWN)) {
-        let side = if reason.dynamic { "run" } else { "bytes" };
-        writeln!(
-            printer.out,
-            "  {number}. {} ({:+}, {side}: {})",
-            clip(&reason.text, MAX_LINE),
-            reason.weight,
-            clip(&reason.from, 60)
-        )?;
+        let mut text = clip(&reason.text, MAX_LINE);
+        // What has no weight only explains.
+        if reason.weight != 0 {
+            let side = if reason.dynamic { "run" } else { "bytes" };
+            text.push_str(&format!(" ({:+}, {side}: {})", reason.weight, clip(&reason.from, 60)));
+        }
+        printer.labelled(&format!("  {number}. "), 5, &text)?;
     }
     Ok(())
 }
 
 fn fact<W: Write>(printer: &mut Printer<'_, '_, W>, name: &str, value: &str) -> io::Result<()> {
-    let name = printer.paint(BOLD, &format!("{name:<11}"));
-    writeln!(printer.out, "{name} {value}")
+    let name = format!("{} ", printer.paint(BOLD, &format!("{name:<11}")));
+    printer.labelled(&name, 12, value)
 }
 
 fn sample<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
@@ -72,12 +71,12 @@ fn sample<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let from_text = if sample.from_text { " (text; offsets and hashes are those of the binary made from it)" } else { "" };
     let file = format!("{}{from_text}", clip(sample.name, MAX_LINE));
     let size = format!(
-        "{} bytes, entropy {:.2}; {} functions, {} imports, {} exports",
-        grouped(sample.size),
+        "{}, entropy {:.2}; {}, {}, {}",
+        plural(sample.size, "byte"),
         sample.entropy,
-        grouped(view.functions.len() as u64),
-        view.imports.len(),
-        view.exports.len()
+        plural(view.functions.len() as u64, "function"),
+        plural(view.imports.len() as u64, "import"),
+        plural(view.exports.len() as u64, "export")
     );
     let join = |list: Vec<String>| if list.is_empty() { "none stated".to_owned() } else { clip(&list.join(", "), MAX_LINE) };
     let producers = join(sample.producers.iter().map(|(field, value)| format!("{field} {value}")).collect());
@@ -117,16 +116,19 @@ fn ran<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let cut = if cut > 0 { format!(", {cut} cut short") } else { String::new() };
     let entries = match report.entries.is_empty() {
         true => status,
-        false => format!("{status}; {} entry points: {}{more}{cut}", report.entries.len(), entries.join(", ")),
+        false => {
+            let count = plural(report.entries.len() as u64, "entry point");
+            format!("{status}; {count}: {}{more}{cut}", entries.join(", "))
+        }
     };
     let host_calls: u64 = report.metrics.host_calls.values().sum();
     let made_up: u64 = report.fabricated.iter().map(|answer| answer.fabricated).sum();
-    let made_up = if made_up > 0 { format!(" ({} answers made up)", grouped(made_up)) } else { String::new() };
+    let made_up = if made_up > 0 { format!(" ({} made up)", plural(made_up, "answer")) } else { String::new() };
     let executed = format!(
-        "{} instructions, {} calls, {} host calls{made_up}",
-        grouped(report.instructions),
-        grouped(report.metrics.calls),
-        grouped(host_calls)
+        "{}, {}, {}{made_up}",
+        plural(report.instructions, "instruction"),
+        plural(report.metrics.calls, "call"),
+        plural(host_calls, "host call")
     );
     let coverage = report.coverage;
     let covered = format!(

@@ -6,6 +6,7 @@
 mod evidence;
 mod head;
 mod tables;
+mod wrap;
 
 use std::io::{self, Write};
 
@@ -34,13 +35,15 @@ pub struct Options {
     pub level: Level,
     /// Columns of the terminal.
     pub width: u16,
+    /// Whether lines of text are broken there, too, and not only tables: for people, not for `grep`.
+    pub wrap: bool,
     /// Whether colours are wanted.
     pub colour: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { level: Level::Normal, width: 110, colour: false }
+        Self { level: Level::Normal, width: 110, wrap: false, colour: false }
     }
 }
 
@@ -97,6 +100,14 @@ impl<W: Write> Printer<'_, '_, W> {
         if self.options.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 
+    /// Prints `label`, of so many columns, and `text` behind it, wrapped so that later lines begin where the text does.
+    fn labelled(&mut self, label: &str, columns: usize, text: &str) -> io::Result<()> {
+        match self.options.wrap {
+            true => writeln!(self.out, "{label}{}", wrap::hanging(text, self.options.width.into(), columns)),
+            false => writeln!(self.out, "{label}{text}"),
+        }
+    }
+
     fn heading(&mut self, text: &str) -> io::Result<()> {
         let heading = self.paint(BOLD, text);
         writeln!(self.out, "\n{heading}")
@@ -149,6 +160,16 @@ fn quoted(name: &str) -> String {
     if is_plain { name } else { format!("'{}'", name.replace('\'', "'\\''")) }
 }
 
+/// `1 function`, `1,200 functions`.
+fn plural(count: u64, noun: &str) -> String {
+    let ending = match (count, noun.strip_suffix("ch")) {
+        (1, _) => "",
+        (_, Some(_)) => "es",
+        _ => "s",
+    };
+    format!("{} {noun}{ending}", grouped(count))
+}
+
 /// Digits in groups of three.
 pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
@@ -178,6 +199,13 @@ mod tests {
     fn digits_are_grouped() {
         for (count, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1234567, "1,234,567")] {
             assert_eq!(grouped(count), expected);
+        }
+    }
+
+    #[test]
+    fn one_is_singular() {
+        for (count, noun, expected) in [(1, "function", "1 function"), (0, "match", "0 matches"), (1200, "call", "1,200 calls")] {
+            assert_eq!(plural(count, noun), expected);
         }
     }
 

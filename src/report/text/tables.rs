@@ -14,10 +14,12 @@ use crate::{
     verdict::Correlation,
 };
 
-use super::{Level as Detail, Printer, grouped};
+use super::{Level as Detail, Printer, grouped, plural, wrap};
 
 /// No lines but the one below the header: rows are short, and a terminal is low.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+/// Columns beside those of the contents of a cell: a blank on either side, and one between two cells.
+const GAP: usize = 3;
 /// Characters of a cell.
 const MAX_CELL: usize = 200;
 
@@ -51,11 +53,18 @@ fn table<W: Write>(
     }
     printer.heading(title)?;
     let shown = printer.rows().min(len);
+    let cells = rows.take(shown).map(|row| row.iter().map(|cell| clip(cell, MAX_CELL)).collect());
+    let mut lines: Vec<Vec<String>> = vec![header.iter().map(|name| (*name).to_owned()).collect()];
+    lines.extend(cells);
+    let widths = wrap::widths(&lines, printer.options.width.into(), GAP);
+    let fitted = lines.iter().map(|row| row.iter().zip(&widths).map(|(cell, width)| wrap::wrap(cell, *width).join("\n")));
     let mut table = Table::new();
-    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_width(printer.options.width);
-    table.set_header(header.iter().copied());
-    for row in rows.take(shown) {
-        table.add_row(row.iter().map(|cell| clip(cell, MAX_CELL)).collect::<Vec<_>>());
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled);
+    for (position, row) in fitted.enumerate() {
+        match position {
+            0 => table.set_header(row.collect::<Vec<_>>()),
+            _ => table.add_row(row.collect::<Vec<_>>()),
+        };
     }
     for line in table.lines() {
         writeln!(printer.out, "{}", line.trim_end())?;
@@ -74,7 +83,7 @@ fn capabilities<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let all = printer.options.level >= Detail::Verbose;
     let rules: Vec<_> = printer.report.rules.iter().filter(|rule| all || !rule.implied).collect();
     let rows = rules.iter().map(|rule| {
-        let count = if rule.count > 1 { format!(" ({} matches)", grouped(rule.count)) } else { String::new() };
+        let count = if rule.count > 1 { format!(" ({})", plural(rule.count, "match")) } else { String::new() };
         let side = if rule.dynamic { "run" } else { "bytes" };
         vec![format!("{}{count}", rule.name), rule.namespace.clone(), rule.severity.to_string(), side.to_owned()]
     });

@@ -46,8 +46,14 @@ impl Instance {
 }
 
 impl Evaluator<'_> {
-    /// The instances of `scope` inside `at`.
+    /// The instances of `scope` inside `at`, as many as the budget has steps for.
     pub(super) fn instances(&self, scope: Scope, at: &Instance) -> Vec<Instance> {
+        let instances = self.instances_of(scope, at);
+        self.budget.spend_len(instances.len());
+        instances
+    }
+
+    fn instances_of(&self, scope: Scope, at: &Instance) -> Vec<Instance> {
         match scope {
             Scope::File => vec![at.clone()],
             Scope::Process => vec![Instance::Run],
@@ -67,11 +73,10 @@ impl Evaluator<'_> {
             Scope::RunFunction => {
                 self.index.facts.dynamic.functions.iter().map(|function| Instance::RunFunction(function.index)).collect()
             }
-            Scope::Loop => {
-                let fits = |func: FuncIndex| !matches!(at, Instance::RunFunction(own) if *own != func);
-                let loops = self.index.facts.dynamic.loops.iter().enumerate();
-                loops.filter(|(_, of)| fits(of.func)).map(|(position, _)| Instance::Loop(position)).collect()
-            }
+            Scope::Loop => match at {
+                Instance::RunFunction(own) => self.index.loops_of(*own).map(|(position, _)| Instance::Loop(position)).collect(),
+                _ => (0..self.index.facts.dynamic.loops.len()).map(Instance::Loop).collect(),
+            },
         }
     }
 
@@ -87,9 +92,11 @@ impl Evaluator<'_> {
             let count = module.code(func).map_or(0, count);
             (0..count).map(move |position| make(func, position))
         };
+        // One more than can be paid for, so that the cut is noticed.
+        let most = self.budget.left().saturating_add(1);
         match at {
-            Instance::Function(func) => of(*func).collect(),
-            _ => module.defined().flat_map(of).collect(),
+            Instance::Function(func) => of(*func).take(most).collect(),
+            _ => module.defined().flat_map(of).take(most).collect(),
         }
     }
 
@@ -99,19 +106,20 @@ impl Evaluator<'_> {
         range.map(|op| Instance::Op(func, op)).collect()
     }
 
-    /// The calls inside `at`, ascending.
+    /// The calls inside `at`, ascending; none if the budget has no steps for them.
     pub(super) fn calls(&self, at: &Instance) -> Vec<usize> {
-        let all = self.index.all_calls();
+        let calls = self.calls_in(at);
+        if self.budget.spend_len(calls.len()) { calls } else { Vec::new() }
+    }
+
+    fn calls_in(&self, at: &Instance) -> Vec<usize> {
+        let listed = |calls: &[u32]| calls.iter().map(|call| *call as usize).collect();
         match at {
-            Instance::Run | Instance::RunFile => (0..all.len()).collect(),
-            Instance::Thread(entry) => {
-                (0..all.len()).filter(|call| all.get(*call).is_some_and(|call| call.entry == *entry)).collect()
-            }
+            Instance::Run | Instance::RunFile => (0..self.index.all_calls().len()).collect(),
+            Instance::Thread(entry) => listed(self.index.calls_of_entry(*entry)),
             Instance::Span { first, end } => (*first..*end).collect(),
             Instance::Call(call) => vec![*call],
-            Instance::RunFunction(func) => {
-                (0..all.len()).filter(|call| self.index.call_site(*call).is_some_and(|site| site.func == *func)).collect()
-            }
+            Instance::RunFunction(func) => listed(self.index.calls_of_function(*func)),
             _ => Vec::new(),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     module::{FuncIndex, Opcode, view},
-    passes::{CallKind, Place},
+    passes::{self, CallKind, Place},
 };
 
 use super::{
@@ -14,18 +14,18 @@ use super::{
         metric::Subject,
         rule::{Characteristic, Crypto, Feature, FileFeature, Measure, Name, Pattern},
     },
-    Evaluator, Found, Instance,
+    Evaluator, Found, Instance, quoted,
     sequence::{numbers, show_call},
     shorten,
 };
-use crate::sandbox::Pointed;
-
-/// Offsets of a byte pattern that are looked for.
-const MAX_OFFSETS: usize = 1000;
+use crate::sandbox::{Arg, Pointed};
 
 impl Evaluator<'_> {
     /// What a feature finds in `at`; nothing where it has no meaning.
     pub(super) fn feature(&self, feature: &Feature, at: &Instance) -> Option<Found> {
+        if !self.budget.spend_len(self.names_in(feature, at)) {
+            return None;
+        }
         match feature {
             Feature::Api(name) => self.api(name, at),
             Feature::Import(name) => self.named(at, |view| {
@@ -63,6 +63,24 @@ impl Evaluator<'_> {
         }
     }
 
+    /// How many names of the file or functions the feature looks through in `at`.
+    fn names_in(&self, feature: &Feature, at: &Instance) -> usize {
+        let view = self.index.facts.view;
+        if !matches!(at, Instance::File | Instance::RunFile | Instance::Run) {
+            return 0;
+        }
+        match feature {
+            Feature::Import(_) => view.imports.len(),
+            Feature::Export(_) => view.exports.len(),
+            Feature::Section(_) => view.sections.len(),
+            Feature::Anomaly(_) => view.anomalies.len(),
+            Feature::Ioc { .. } => view.iocs.len(),
+            Feature::FunctionName(_) | Feature::Characteristic(_) => view.functions.len(),
+            Feature::File(_) => self.index.run().map_or(0, |run| run.files.len()),
+            _ => 0,
+        }
+    }
+
     /// Names of the file that fit.
     fn named(&self, at: &Instance, names: impl Fn(&view::View) -> Vec<String>) -> Option<Found> {
         if !matches!(at, Instance::File | Instance::RunFile) {
@@ -81,20 +99,17 @@ impl Evaluator<'_> {
             return self.run_api(name, *func);
         }
         let all = self.index.all_calls();
-        let inside = |call: &usize| match at {
-            Instance::Run | Instance::RunFile => true,
-            Instance::Thread(entry) => all.get(*call).is_some_and(|call| call.entry == *entry),
-            Instance::Span { first, end } => (*first..*end).contains(call),
-            Instance::Call(own) => own == call,
-            _ => false,
-        };
         let mut found = Found { dynamic: true, ..Found::default() };
         let candidates: Vec<usize> = match at {
-            Instance::Call(own) => {
-                all.get(*own).filter(|call| name.is(&call.module, &call.name)).map(|_| *own).into_iter().collect()
+            Instance::Run | Instance::RunFile => self.index.calls_of(name).into_iter().map(|call| call as usize).collect(),
+            _ => {
+                let named = |call: &usize| all.get(*call).is_some_and(|call| name.is(&call.module, &call.name));
+                self.calls(at).into_iter().filter(named).collect()
             }
-            _ => self.index.calls_of(name).into_iter().map(|call| call as usize).filter(inside).collect(),
         };
+        if !self.budget.spend_len(candidates.len()) {
+            return None;
+        }
         for call in candidates {
             if found.count == 0 {
                 found.what = all.get(call).map(|call| shorten(&show_call(call)));
@@ -102,7 +117,13 @@ impl Evaluator<'_> {
             found.at(self.index.call_site(call));
         }
         if matches!(at, Instance::Run | Instance::RunFile) {
-            found.count = found.count.max(self.index.exact_calls(name));
+            let counted = self.index.count_calls(|module, of| name.is(module, of));
+            if found.count == 0 && counted > 0 {
+                // Made when no more calls were kept; where is known all the same.
+                found.what = Some(format!("{counted} calls"));
+                found.places = self.index.sites_of(name).take(super::MAX_FOUND_PLACES).collect();
+            }
+            found.count = found.count.max(counted);
         }
         Some(found)
     }
@@ -161,6 +182,9 @@ impl Evaluator<'_> {
             Instance::Function(func) | Instance::Block(func, _) | Instance::Op(func, _) => {
                 let ops = self.ops(at)?;
                 let code = self.index.module()?.code(*func).ok()?;
+                if !self.budget.spend_len(ops.len()) {
+                    return None;
+                }
                 for op in code.ops().get(ops)? {
                     if super::shape::constant(self.index.facts.wasm, *op)
                         .is_some_and(|value| numbers(value).contains(&Some(number)))
@@ -197,15 +221,24 @@ impl Evaluator<'_> {
         let mut found = Found::default();
         for call in self.calls(at) {
             let Some(of) = self.index.all_calls().get(call) else { continue };
+            if !self.budget.spend_bytes(Index::texts(of).map(str::len).sum()) {
+                return None;
+            }
             if let Some(text) = Index::texts(of).find(|text| pattern.is_match(text.as_bytes())) {
-                found.what.get_or_insert_with(|| format!("{:?} given to {}", shorten(text), of.name));
+                found.what.get_or_insert_with(|| format!("{} given to {}", quoted(text), of.name));
                 found.at(self.index.call_site(call));
                 found.dynamic = true;
             }
         }
         if matches!(at, Instance::File | Instance::RunFile) {
-            for text in self.index.facts.view.strings.iter().filter(|text| pattern.is_match(text.text.as_bytes())) {
-                found.what.get_or_insert_with(|| format!("{:?} at {:#x}", shorten(&text.text), text.offset));
+            for text in &self.index.facts.view.strings {
+                if !self.budget.spend_bytes(text.text.len()) {
+                    return None;
+                }
+                if !pattern.is_match(text.text.as_bytes()) {
+                    continue;
+                }
+                found.what.get_or_insert_with(|| format!("{} at {:#x}", quoted(&text.text), text.offset));
                 found.at(None);
             }
         }
@@ -216,13 +249,21 @@ impl Evaluator<'_> {
         let mut found = Found::default();
         match at {
             Instance::File | Instance::RunFile => {
-                let offsets = pattern.find(self.index.facts.wasm, MAX_OFFSETS);
-                found.what = offsets.first().map(|offset| format!("at {offset:#x}"));
-                found.count = offsets.len() as u64;
+                if !self.budget.spend_bytes(self.index.facts.wasm.len()) {
+                    return None;
+                }
+                for offset in pattern.find(self.index.facts.wasm) {
+                    found.what.get_or_insert_with(|| format!("at {offset:#x}"));
+                    found.count += 1;
+                }
             }
             Instance::Function(func) => {
                 let function = self.index.defined(*func)?;
-                for offset in pattern.find(self.index.body(function), MAX_OFFSETS) {
+                let body = self.index.body(function);
+                if !self.budget.spend_bytes(body.len()) {
+                    return None;
+                }
+                for offset in pattern.find(body) {
                     let offset = crate::module::CodeOffset(function.offset.0.saturating_add(offset as u32));
                     found.at(Some(Place { func: *func, offset }));
                 }
@@ -231,9 +272,16 @@ impl Evaluator<'_> {
         }
         for call in self.calls(at) {
             let Some(of) = self.index.all_calls().get(call) else { continue };
+            let len = |arg: &Arg| match &arg.points_at {
+                Some(Pointed::Bytes { hex: text, .. } | Pointed::Text { text }) => text.len(),
+                None => 0,
+            };
+            if !self.budget.spend_bytes(of.args.iter().map(len).sum()) {
+                return None;
+            }
             let holds = of.args.iter().any(|arg| match &arg.points_at {
-                Some(Pointed::Bytes { hex, .. }) => !pattern.find(&unhex(hex), 1).is_empty(),
-                Some(Pointed::Text { text }) => !pattern.find(text.as_bytes(), 1).is_empty(),
+                Some(Pointed::Bytes { hex, .. }) => pattern.find(&unhex(hex)).next().is_some(),
+                Some(Pointed::Text { text }) => pattern.find(text.as_bytes()).next().is_some(),
                 None => false,
             });
             if holds {
@@ -251,6 +299,9 @@ impl Evaluator<'_> {
             Instance::Function(func) | Instance::Block(func, _) | Instance::Op(func, _) => {
                 let ops = self.ops(at)?;
                 let code = self.index.module()?.code(*func).ok()?;
+                if !self.budget.spend_len(ops.len()) {
+                    return None;
+                }
                 for op in code.ops().get(ops)?.iter().filter(|op| op.opcode.mnemonic() == opcode.mnemonic()) {
                     found.at(Some(Place { func: *func, offset: op.offset }));
                 }
@@ -275,23 +326,14 @@ impl Evaluator<'_> {
 
     fn system(&self, kind: &str, value: &str) -> Option<Found> {
         let view = self.index.facts.view;
-        let imports_of = |prefix: &str| view.imports.iter().any(|import| import.module.starts_with(prefix));
+        let is_64 = || view.memories.iter().any(|memory| memory.memory64);
         let holds = match (kind, value) {
             (_, "any") | ("format", _) => true,
-            ("arch", "wasm64") => view.memories.iter().any(|memory| memory.memory64),
-            ("arch", _) => !view.memories.iter().any(|memory| memory.memory64),
-            (_, "wasi") => imports_of("wasi_"),
-            (_, "emscripten") => {
-                let marks = [
-                    "abortOnCannotGrowMemory",
-                    "enlargeMemory",
-                    "emscripten_resize_heap",
-                    "_emscripten_memcpy_big",
-                    "emscripten_memcpy_js",
-                ];
-                view.imports.iter().any(|import| marks.contains(&import.name.as_str()))
-            }
-            _ => !view.imports.is_empty() && !imports_of("wasi_"),
+            ("arch", "wasm64") => is_64(),
+            ("arch", _) => !is_64(),
+            (_, "wasi") => self.index.systems().wasi,
+            (_, "emscripten") => self.index.systems().emscripten,
+            _ => !view.imports.is_empty() && !self.index.systems().wasi,
         };
         holds.then(|| Found { count: 1, ..Found::default() })
     }
@@ -308,12 +350,27 @@ impl Evaluator<'_> {
             Instance::Loop(position) => Subject::Loop(self.index.facts.dynamic.loops.get(*position)?),
             _ => return None,
         };
-        let value = measure.metric.of(&self.index, subject)?;
+        let value = self.measure(measure, subject)?;
         if !measure.op.holds(value, measure.value) {
             return None;
         }
         let place = self.place_of(at);
         Some(Found { count: 1, what: Some(show_number(value)), places: place.into_iter().collect(), dynamic })
+    }
+
+    /// The value of a metric; that of the whole file or run is computed once.
+    fn measure(&self, measure: &Measure, subject: Subject<'_>) -> Option<f64> {
+        let is_run = matches!(subject, Subject::Run);
+        if !is_run && !matches!(subject, Subject::File) {
+            return measure.metric.of(&self.index, subject);
+        }
+        let key = (measure.metric.name, is_run);
+        if let Some(known) = self.metrics.borrow().get(&key) {
+            return *known;
+        }
+        let value = measure.metric.of(&self.index, subject);
+        self.metrics.borrow_mut().insert(key, value);
+        value
     }
 
     fn crypto(&self, crypto: &Crypto, at: &Instance) -> Option<Found> {
@@ -335,6 +392,11 @@ impl Evaluator<'_> {
             crypto.algorithm.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(algorithm))
                 && crypto.class.as_ref().is_none_or(|wanted| Some(wanted.as_str()) == class)
         };
+        let constants = self.index.facts.dynamic.constants.len();
+        if !self.budget.spend_len(self.index.facts.view.crypto.len().saturating_mul(if crypto.executed { constants } else { 1 }))
+        {
+            return None;
+        }
         if crypto.executed {
             found.dynamic = true;
             for constant in &self.index.facts.dynamic.constants {
@@ -365,7 +427,7 @@ impl Evaluator<'_> {
             let paths = [Some(&change.path), change.to.as_ref()];
             let named = file.path.as_ref().is_none_or(|path| paths.iter().flatten().any(|name| path.is_match(name.as_bytes())));
             if named && file.change.is_none_or(|wanted| wanted == change.change) {
-                found.what.get_or_insert_with(|| shorten(&format!("{:?} {}", change.path, change.change)));
+                found.what.get_or_insert_with(|| format!("{} {}", quoted(&change.path), change.change));
                 found.at(None);
             }
         }
@@ -460,35 +522,45 @@ impl Evaluator<'_> {
         };
         let mut found = Found { dynamic: true, ..Found::default() };
         let counted = |count: u64| Some(Found { count, dynamic: true, ..Found::default() });
-        let edges = || dynamic.call_graph.edges.iter();
+        let all = &dynamic.call_graph.edges;
+        let (from, into): (Vec<_>, Vec<_>) = match (only, characteristic) {
+            (Some(func), Characteristic::CallsFrom | Characteristic::RecursiveCall) => {
+                (self.index.edges_from(func).collect(), Vec::new())
+            }
+            (Some(func), Characteristic::CallsTo) => (Vec::new(), self.index.edges_into(func).collect()),
+            (None, Characteristic::CallsFrom | Characteristic::RecursiveCall) => (all.iter().collect(), Vec::new()),
+            (None, Characteristic::CallsTo) => (Vec::new(), all.iter().collect()),
+            _ => (Vec::new(), Vec::new()),
+        };
+        if !self.budget.spend_len(from.len() + into.len()) {
+            return None;
+        }
         match characteristic {
             Characteristic::NzXor => return counted(classes.xor),
             Characteristic::IndirectCall => return counted(classes.indirect_call),
             Characteristic::TailCall => return counted(classes.tail_call),
             Characteristic::StartFunction => return counted(dynamic.metrics.start_ran.into()),
-            Characteristic::CallsFrom => {
-                return counted(
-                    edges().filter(|edge| edge.caller.is_some() && only.is_none_or(|func| edge.caller == Some(func))).count()
-                        as u64,
-                );
-            }
+            Characteristic::CallsFrom => return counted(from.iter().filter(|edge| edge.caller.is_some()).count() as u64),
             Characteristic::CallsTo => {
-                let callers = edges().filter(|edge| edge.kind != CallKind::Host && only.is_none_or(|func| edge.callee == func));
+                let callers = into.iter().filter(|edge| edge.kind != CallKind::Host);
                 return counted(callers.map(|edge| edge.caller).collect::<BTreeSet<_>>().len() as u64);
             }
             Characteristic::RecursiveCall => {
-                let own = edges().filter(|edge| edge.caller == Some(edge.callee) && only.is_none_or(|func| edge.callee == func));
+                let own = from.iter().filter(|edge| edge.caller == Some(edge.callee));
                 return counted(own.map(|edge| edge.count).fold(0, u64::saturating_add));
             }
             Characteristic::Loop => {
-                for of in dynamic.loops.iter().filter(|of| of.iterations > of.entries && only.is_none_or(|func| of.func == func))
-                {
+                let loops: Vec<_> = match only {
+                    Some(func) => self.index.loops_of(func).map(|(_, of)| of).collect(),
+                    None => dynamic.loops.iter().collect(),
+                };
+                for of in loops.into_iter().filter(|of| of.iterations > of.entries) {
                     found.at(Some(Place { func: of.func, offset: of.offset }));
                 }
             }
             Characteristic::OpaquePredicate => self.executed_opaque(only, &mut found),
             Characteristic::FlattenedControlFlow => {
-                for function in dynamic.functions.iter().filter(|function| only.is_none_or(|func| function.index == func)) {
+                for function in self.functions_that_ran(only) {
                     for place in self.shapes.flattened(&self.index, function.index) {
                         found.at(Some(place));
                     }
@@ -499,11 +571,17 @@ impl Evaluator<'_> {
         Some(found)
     }
 
+    /// One function, or all, if they ran.
+    fn functions_that_ran(&self, only: Option<FuncIndex>) -> &[passes::Function] {
+        match only {
+            Some(func) => self.index.ran(func).map(std::slice::from_ref).unwrap_or_default(),
+            None => &self.index.facts.dynamic.functions,
+        }
+    }
+
     /// Opaque predicates that ran and never went the other way.
     fn executed_opaque(&self, only: Option<FuncIndex>, found: &mut Found) {
-        for function in
-            self.index.facts.dynamic.functions.iter().filter(|function| only.is_none_or(|func| function.index == func))
-        {
+        for function in self.functions_that_ran(only) {
             for place in self.shapes.opaque(&self.index, function.index) {
                 let branches = &self.index.facts.dynamic.branches;
                 let at = branches.binary_search_by(|branch| (branch.func, branch.offset).cmp(&(place.func, place.offset)));

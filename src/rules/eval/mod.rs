@@ -3,23 +3,30 @@
 //! A rule is evaluated on every instance of its static scope and of its dynamic scope: on each function, each host call, each loop. `and` stops at
 //! the first part that fails, `or` looks at all parts, because each is evidence. Rules come in an order in which what they `match` is known before.
 //!
-//! Time is linear in instances times statements; a rule that matched [`MAX_INSTANCES`] times keeps counting and keeps no more evidence.
+//! Time is in the sum, over instances and features, of what lies in the instance: calls, names, instructions, bytes. That sum is bounded
+//! ([`budget`]), for each rule and for all; a rule that comes to its end unfinished is a limitation of the result. Logic is that of the known: what
+//! could not be found out holds neither with nor without a `not`. A rule that matched [`MAX_INSTANCES`] times keeps counting and keeps no more instances.
 
+mod budget;
 mod instance;
 mod leaf;
 mod sequence;
 mod shape;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+};
 
 use crate::passes::Place;
 
 use super::{
-    Evidence, Facts, Match,
+    Evaluation, Evidence, Facts, Match,
     index::Index,
     rule::{Kind, Rule, Scope, Statement, Target},
     yara,
 };
+use budget::Budget;
 use instance::Instance;
 use shape::Shapes;
 
@@ -31,6 +38,8 @@ const MAX_FOUND_PLACES: usize = 20;
 const MAX_INSTANCES: usize = 10_000;
 /// Characters of what was found that are kept.
 const MAX_SHOWN: usize = 160;
+/// Rules that a limitation names.
+const MAX_NAMED: usize = 3;
 
 /// What a statement found.
 #[derive(Debug, Default)]
@@ -58,8 +67,18 @@ struct Held {
 /// Where a rule matched.
 #[derive(Default)]
 struct Matched {
-    on_bytes: Vec<Instance>,
-    on_run: Vec<Instance>,
+    on_bytes: Places,
+    on_run: Places,
+    /// Whether there may be more that was not looked for.
+    is_cut: bool,
+}
+
+/// Where a rule matched in one column.
+#[derive(Default)]
+struct Places {
+    /// The first [`MAX_INSTANCES`], each with whether it is evidence of the run.
+    kept: Vec<(Instance, bool)>,
+    count: u64,
 }
 
 /// The evaluation of one set of rules on one sample.
@@ -69,8 +88,11 @@ struct Evaluator<'e> {
     /// For each name or namespace that rules `match`: the rules behind it.
     targets: &'e HashMap<String, Vec<usize>>,
     matched: Vec<Matched>,
-    yara: BTreeMap<String, Vec<usize>>,
+    yara: yara::Found,
     shapes: Shapes,
+    budget: Budget,
+    /// Metrics of the whole run or file that were asked for: some look at all host calls.
+    metrics: RefCell<HashMap<(&'static str, bool), Option<f64>>>,
 }
 
 /// Evaluates `rules` in `order`.
@@ -80,7 +102,7 @@ pub(super) fn evaluate(
     order: &[usize],
     targets: &HashMap<String, Vec<usize>>,
     yara: Option<&yara::Rules>,
-) -> Vec<Match> {
+) -> Evaluation {
     let mut evaluator = Evaluator {
         index: Index::new(facts),
         rules,
@@ -88,18 +110,22 @@ pub(super) fn evaluate(
         matched: rules.iter().map(|_| Matched::default()).collect(),
         yara: yara.map(|yara| yara.scan(facts)).unwrap_or_default(),
         shapes: Shapes::default(),
+        budget: Budget::default(),
+        metrics: RefCell::default(),
     };
-    let mut found: Vec<Option<Match>> = rules.iter().map(|_| None).collect();
+    let mut matches: Vec<Match> = Vec::new();
     for &position in order {
         let Some(rule) = rules.get(position) else { continue };
-        if let (Some(slot), one) = (found.get_mut(position), evaluator.rule(position, rule)) {
-            *slot = one;
+        evaluator.budget.begin();
+        matches.extend(evaluator.rule(position, rule));
+        if let Some(matched) = evaluator.matched.get_mut(position) {
+            matched.is_cut = evaluator.budget.is_cut();
         }
     }
-    let mut matches: Vec<Match> = found.into_iter().flatten().collect();
+    let limitations = evaluator.limitations(order);
     mark_implied(&mut matches, rules, targets);
     matches.sort_by(|a, b| (b.severity, &a.namespace, &a.name).cmp(&(a.severity, &b.namespace, &b.name)));
-    matches
+    Evaluation { matches, limitations }
 }
 
 /// Marks the matches that only serve another one.
@@ -150,7 +176,7 @@ impl Evaluator<'_> {
         let scopes = rule.meta.scopes;
         let on_bytes = scopes.on_bytes.map(|scope| self.column(position, rule, scope, false)).unwrap_or_default();
         let on_run = match scopes.on_run {
-            Some(scope) if self.index.run().is_some() => self.column(position, rule, scope, true),
+            Some(_) if self.index.run().is_some() => self.column(position, rule, scopes.of_run()?, true),
             _ => Column::default(),
         };
         let mut column = if on_run.first.is_some() { on_run } else { on_bytes };
@@ -178,9 +204,12 @@ impl Evaluator<'_> {
     /// Evaluates a rule on every instance of `scope`.
     fn column(&mut self, position: usize, rule: &Rule, scope: Scope, on_run: bool) -> Column {
         let mut column = Column::default();
-        let mut kept = Vec::new();
+        let mut places = Places::default();
         let mut next_call = 0;
         for instance in self.instances(scope, &Instance::root(on_run)) {
+            if self.budget.is_cut() {
+                break;
+            }
             // Spans that overlap one that matched would match on the same calls again.
             if let Instance::Span { first, .. } = instance
                 && first < next_call
@@ -195,8 +224,9 @@ impl Evaluator<'_> {
             let own = self.place_of(&instance);
             let from = own.map_or_else(|| places_of(&held.evidence), |place| vec![place]);
             column.places.extend(from.into_iter().take(MAX_PLACES.saturating_sub(column.places.len())));
-            if kept.len() < MAX_INSTANCES {
-                kept.push(instance);
+            places.count += 1;
+            if places.kept.len() < MAX_INSTANCES {
+                places.kept.push((instance, held.dynamic));
             }
             // Evidence of the run is better evidence.
             if column.first.as_ref().is_none_or(|first| !first.dynamic && held.dynamic) {
@@ -204,13 +234,16 @@ impl Evaluator<'_> {
             }
         }
         if let Some(matched) = self.matched.get_mut(position) {
-            if on_run { matched.on_run = kept } else { matched.on_bytes = kept }
+            if on_run { matched.on_run = places } else { matched.on_bytes = places }
         }
         column
     }
 
     /// Evaluates a statement on an instance.
     fn statement(&self, statement: &Statement, at: &Instance) -> Option<Held> {
+        if !self.budget.spend(1) {
+            return None;
+        }
         let held = match &statement.kind {
             Kind::And(parts) => {
                 let mut held = Vec::with_capacity(parts.len());
@@ -235,15 +268,18 @@ impl Evaluator<'_> {
                 join(&shown, held)
             }
             Kind::Not(part) => {
-                if self.statement(part, at).is_some() {
+                let (held, is_unknown) = self.budget.asking(|| self.statement(part, at).is_some());
+                if held || is_unknown {
                     return None;
                 }
                 leaf(format!("not: {}", part.shown()), Found::default())
             }
             Kind::Within(scope, part) => self.within(*scope, part, at)?,
             Kind::Count(feature, bounds) => {
-                let mut found = self.feature(feature, at).unwrap_or_default();
-                if found.count < bounds.min || found.count > bounds.max {
+                let (found, is_unknown) = self.budget.asking(|| self.feature(feature, at).unwrap_or_default());
+                let mut found = found;
+                // What is not known could only be more.
+                if found.count < bounds.min || found.count > bounds.max || is_unknown && bounds.max != u64::MAX {
                     return None;
                 }
                 found.what = Some(found.count.to_string());
@@ -266,6 +302,9 @@ impl Evaluator<'_> {
     /// A statement on a narrower scope: the first instance on which it holds.
     fn within(&self, scope: Scope, part: &Statement, at: &Instance) -> Option<Held> {
         for instance in self.instances(scope, at) {
+            if self.budget.is_cut() {
+                break;
+            }
             if let Some(held) = self.statement(part, &instance) {
                 let found = Found { places: self.place_of(&instance).into_iter().collect(), ..Found::default() };
                 let mut outer = leaf(scope.name().to_owned(), found);
@@ -280,11 +319,7 @@ impl Evaluator<'_> {
     /// Whether one of the rules behind a name matched inside `at`.
     fn target(&self, target: &Target, at: &Instance) -> Option<Found> {
         let name = match target {
-            Target::Yara(name) => {
-                let offsets = self.yara.get(name)?;
-                let what = offsets.first().map(|offset| format!("at {offset:#x}"));
-                return Some(Found { count: offsets.len().max(1) as u64, what, ..Found::default() });
-            }
+            Target::Yara(name) => return self.yara_target(name),
             Target::Rule(name) => name,
         };
         let mut found = Found::default();
@@ -292,12 +327,10 @@ impl Evaluator<'_> {
         for &position in self.targets.get(name)? {
             let (Some(matched), Some(rule)) = (self.matched.get(position), self.rules.get(position)) else { continue };
             let before = found.count;
-            for instance in matched.on_run.iter().filter(|instance| self.holds(at, instance)) {
-                found.at(self.place_of(instance));
-                found.dynamic = true;
-            }
-            for instance in matched.on_bytes.iter().filter(|instance| self.holds(at, instance)) {
-                found.at(self.place_of(instance));
+            self.inside(&matched.on_run, at, &mut found);
+            self.inside(&matched.on_bytes, at, &mut found);
+            if matched.is_cut {
+                self.budget.doubt();
             }
             if found.count > before {
                 names.push(rule.meta.name.as_str());
@@ -305,6 +338,55 @@ impl Evaluator<'_> {
         }
         found.what = (names != [name.as_str()]).then(|| shorten(&names.join(", ")));
         (found.count > 0).then_some(found)
+    }
+
+    /// Adds the matches of one column that lie inside `at`.
+    fn inside(&self, places: &Places, at: &Instance, found: &mut Found) {
+        if !self.budget.spend_len(places.kept.len()) {
+            return;
+        }
+        let before = found.count;
+        for (instance, dynamic) in places.kept.iter().filter(|(instance, _)| self.holds(at, instance)) {
+            found.at(self.place_of(instance));
+            found.dynamic |= dynamic;
+        }
+        let left_out = places.count - places.kept.len() as u64;
+        if left_out > 0 {
+            // All lie in the whole; what lies in a part is known of those that were kept.
+            match at {
+                Instance::Run | Instance::RunFile | Instance::File if found.count > before => found.count += left_out,
+                _ => self.budget.doubt(),
+            }
+        }
+    }
+
+    fn yara_target(&self, name: &str) -> Option<Found> {
+        if self.yara.is_cut || self.yara.cut_rules.contains(name) {
+            self.budget.doubt();
+        }
+        let offsets = self.yara.matches.get(name)?;
+        let what = offsets.first().map(|offset| format!("at {offset:#x}"));
+        Some(Found { count: offsets.len().max(1) as u64, what, ..Found::default() })
+    }
+
+    /// What was not evaluated to its end.
+    fn limitations(&self, order: &[usize]) -> Vec<String> {
+        let mut limitations = self.yara.limitations();
+        let cut = |position: &&usize| self.matched.get(**position).is_some_and(|matched| matched.is_cut);
+        let cut: Vec<&Rule> = order.iter().filter(cut).filter_map(|position| self.rules.get(*position)).collect();
+        if !cut.is_empty() {
+            let mut named: Vec<_> = cut.iter().take(MAX_NAMED).map(|rule| format!("`{}`", rule.meta.name)).collect();
+            if let Some(more) = cut.len().checked_sub(MAX_NAMED).filter(|more| *more > 0) {
+                named.push(format!("{more} more"));
+            }
+            let rules = if cut.len() == 1 { "1 rule was" } else { &format!("{} rules were", cut.len()) };
+            limitations.push(format!(
+                "{rules} not evaluated to the end, the sample being too large for what {} ask: {}",
+                if cut.len() == 1 { "it" } else { "they" },
+                named.join(", ")
+            ));
+        }
+        limitations
     }
 }
 
@@ -325,6 +407,11 @@ fn places_of(evidence: &Evidence) -> Vec<Place> {
     let mut places = evidence.places.clone();
     evidence.parts.iter().for_each(|part| places.extend(places_of(part)));
     places
+}
+
+/// A text of the sample in quotes. What could deceive a reader in it is escaped where it is printed.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", shorten(text))
 }
 
 /// At most [`MAX_SHOWN`] characters of `text`.

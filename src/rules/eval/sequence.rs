@@ -1,5 +1,7 @@
 //! Host calls in a given order.
 
+use std::ops::Range;
+
 use crate::{
     Value,
     passes::Place,
@@ -11,7 +13,9 @@ use super::{
         index::Index,
         rule::{NumberTest, Sequence, Step},
     },
-    Evaluator, Found, MAX_FOUND_PLACES, shorten,
+    Evaluator, Found, MAX_FOUND_PLACES,
+    budget::Budget,
+    quoted,
 };
 
 impl Evaluator<'_> {
@@ -22,11 +26,11 @@ impl Evaluator<'_> {
         let mut found = Found { dynamic: true, ..Found::default() };
         let mut rest = &calls[..];
         while found.count < sequence.times {
-            let positions = find(sequence, rest)?;
+            let positions = find(sequence, rest, &self.budget)?;
             if found.count == 0 {
                 let shown: Vec<String> =
                     positions.iter().filter_map(|at| rest.get(*at)).map(|(_, call)| show_call(call)).collect();
-                found.what = Some(shorten(&shown.join(" → ")));
+                found.what = Some(super::shorten(&shown.join(" → ")));
             }
             let sites = positions.iter().filter_map(|at| rest.get(*at)).filter_map(|(call, _)| self.index.call_site(*call));
             let sites: Vec<Place> = sites.take(MAX_FOUND_PLACES.saturating_sub(found.places.len())).collect();
@@ -42,13 +46,13 @@ impl Evaluator<'_> {
 }
 
 /// The positions of the steps in `calls`, the earliest possible.
-fn find(sequence: &Sequence, calls: &[(usize, &Call)]) -> Option<Vec<usize>> {
+fn find(sequence: &Sequence, calls: &[(usize, &Call)], budget: &Budget) -> Option<Vec<usize>> {
     let first = sequence.steps.first()?;
     let mut from = 0;
     loop {
-        let start = from + calls.get(from..)?.iter().position(|(_, call)| first.fits(call))?;
+        let start = from + next(first, calls.get(from..)?, budget)?;
         let end = sequence.within.map_or(calls.len(), |within| calls.len().min(start.saturating_add(within)));
-        if let Some(positions) = find_from(sequence, calls, start, end) {
+        if let Some(positions) = find_from(sequence, calls, start..end, budget) {
             return Some(positions);
         }
         // Without a window a later beginning finds no more than an earlier one.
@@ -57,15 +61,23 @@ fn find(sequence: &Sequence, calls: &[(usize, &Call)]) -> Option<Vec<usize>> {
     }
 }
 
-fn find_from(sequence: &Sequence, calls: &[(usize, &Call)], start: usize, end: usize) -> Option<Vec<usize>> {
+fn find_from(sequence: &Sequence, calls: &[(usize, &Call)], inside: Range<usize>, budget: &Budget) -> Option<Vec<usize>> {
     let mut positions = Vec::with_capacity(sequence.steps.len());
-    let mut at = start;
+    let mut at = inside.start;
     for step in &sequence.steps {
-        at += calls.get(at..end)?.iter().position(|(_, call)| step.fits(call))?;
+        at += next(step, calls.get(at..inside.end)?, budget)?;
         positions.push(at);
         at += 1;
     }
     Some(positions)
+}
+
+/// The first call that is this step, as far as the budget goes.
+fn next(step: &Step, calls: &[(usize, &Call)], budget: &Budget) -> Option<usize> {
+    let reads = step.text.is_some() || step.min_entropy.is_some();
+    let cost = |call: &Call| if reads { Index::texts(call).map(str::len).sum() } else { 0 };
+    let found = calls.iter().position(|(_, call)| !budget.spend_bytes(cost(call)) || step.fits(call))?;
+    (!budget.is_cut()).then_some(found)
 }
 
 impl Step {
@@ -114,6 +126,6 @@ fn entropy(arg: &Arg) -> Option<f64> {
 
 /// A call as evidence: its name and the texts it was given.
 pub(super) fn show_call(call: &Call) -> String {
-    let texts: Vec<String> = Index::texts(call).map(|text| format!("{:?}", shorten(text))).collect();
+    let texts: Vec<String> = Index::texts(call).map(quoted).collect();
     format!("{}({})", call.name, texts.join(", "))
 }

@@ -32,18 +32,22 @@ pub(super) struct Shapes {
 impl Shapes {
     /// The branches of `func` on opaque predicates.
     pub(super) fn opaque(&self, index: &Index<'_>, func: FuncIndex) -> Vec<Place> {
-        let find = || code(index, func).map_or_else(Vec::new, |code| find_opaque(index.facts.wasm, func, code));
+        let Some(code) = code(index, func) else { return Vec::new() };
+        let find = || find_opaque(index.facts.wasm, func, code);
         self.opaque.borrow_mut().entry(func).or_insert_with(find).clone()
     }
 
     /// The dispatchers of `func`.
     pub(super) fn flattened(&self, index: &Index<'_>, func: FuncIndex) -> Vec<Place> {
-        let find = || code(index, func).map_or_else(Vec::new, |code| find_flattened(index.facts.wasm, func, code));
+        let Some(code) = code(index, func) else { return Vec::new() };
+        let find = || find_flattened(index.facts.wasm, func, code);
         self.flattened.borrow_mut().entry(func).or_insert_with(find).clone()
     }
 }
 
+/// The code of a function that branches. Others have no shape, and decoding them costs memory that is kept.
 fn code<'i>(index: &'i Index<'_>, func: FuncIndex) -> Option<&'i Code> {
+    index.defined(func).filter(|function| function.blocks != 1)?;
     index.module()?.code(func).ok()
 }
 

@@ -30,6 +30,18 @@ const CLOCKS: &[&str] = &[
 const RANDOM: &[&str] = &["random_get", "getentropy", "_getentropy", "Math.random", "getRandomValues", "runtime.getRandomData"];
 /// Calls that write.
 const WRITES: &[&str] = &["fd_write", "fd_pwrite"];
+/// First bytes of formats that are dense without being encrypted: gzip, zip, zstandard, xz, bzip2, 7z, lz4, PNG, JPEG.
+const PACKED: &[&[u8]] = &[
+    b"\x1f\x8b",
+    b"PK\x03\x04",
+    b"\x28\xb5\x2f\xfd",
+    b"\xfd7zXZ\0",
+    b"BZh",
+    b"7z\xbc\xaf",
+    b"\x04\x22\x4d\x18",
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+];
 /// Bytes below which entropy says little.
 const LEAST: u64 = 64;
 
@@ -64,9 +76,11 @@ pub(super) fn fabricated_share(index: &Index<'_>, subject: Subject<'_>) -> Optio
 
 /// Calls of the named functions, those beyond what was kept too.
 fn named(index: &Index<'_>, names: &[&str]) -> u64 {
-    let of = |full: &str| full.match_indices('.').any(|(at, _)| full.get(at + 1..).is_some_and(|name| names.contains(&name)));
-    let found = index.facts.dynamic.metrics.host_calls.iter().filter(|(full, _)| of(full));
-    found.map(|(_, count)| *count).fold(0, u64::saturating_add)
+    let is = |module: &str, name: &str| {
+        let bare = |full: &str| full.strip_prefix(module).and_then(|rest| rest.strip_prefix('.')) == Some(name);
+        names.iter().any(|&of| of == name || bare(of))
+    };
+    index.count_calls(is)
 }
 
 pub(super) fn clock_reads(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
@@ -144,9 +158,32 @@ pub(super) fn files_entropy_rise(index: &Index<'_>, subject: Subject<'_>) -> Opt
 
 pub(super) fn files_dense_created(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     let dense = |file: &&FileChange| {
-        file.change == "created" && file.entropy_after.zip(file.size_after).is_some_and(|(entropy, size)| is_dense(entropy, size))
+        let is_dense = file.entropy_after.zip(file.size_after).is_some_and(|(entropy, size)| is_dense(entropy, size));
+        file.change == "created" && is_dense && !is_packed(&file.contents)
     };
     of_run(subject, || files(index, dense))
+}
+
+/// Whether contents begin as files do that are dense by their nature: compressed, archived, pictures.
+fn is_packed(contents: &[u8]) -> bool {
+    PACKED.iter().any(|magic| contents.starts_with(magic))
+}
+
+/// Whether the file was there before, with something in it, and holds something else now (or did before it was deleted).
+fn is_overwritten(file: &FileChange) -> bool {
+    file.size_before.is_some_and(|size| size > 0) && file.sha256_before.is_some() && file.sha256_before != file.sha256
+}
+
+pub(super) fn files_emptied(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || files(index, |file| is_overwritten(file) && file.change != "deleted" && file.size_after == Some(0)))
+}
+
+pub(super) fn files_wiped(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || files(index, |file| is_overwritten(file) && file.change == "deleted"))
+}
+
+pub(super) fn files_rewritten_renamed(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || files(index, |file| is_overwritten(file) && file.change == "renamed" && file.size_after != Some(0)))
 }
 
 pub(super) fn carved_modules(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {

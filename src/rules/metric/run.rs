@@ -55,12 +55,12 @@ fn of_loop(subject: Subject<'_>, value: fn(&Loop) -> f64) -> Option<f64> {
 
 /// The loops of the run, or of one function.
 fn loops<'i>(index: &'i Index<'_>, subject: Subject<'i>) -> Option<impl Iterator<Item = &'i Loop>> {
-    let func = match subject {
-        Subject::Run => None,
-        Subject::RunFunction(function) => Some(function.index),
+    let (all, own) = match subject {
+        Subject::Run => (&index.facts.dynamic.loops[..], None),
+        Subject::RunFunction(function) => (&[][..], Some(index.loops_of(function.index).map(|(_, of)| of))),
         _ => return None,
     };
-    Some(index.facts.dynamic.loops.iter().filter(move |of| func.is_none_or(|func| func == of.func)))
+    Some(all.iter().chain(own.into_iter().flatten()))
 }
 
 pub(super) fn instructions(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {

@@ -65,6 +65,9 @@ impl Parser<'_> {
     }
 
     fn metric(&self, node: &Node) -> Option<Feature> {
+        if let Value::Text(text) = &node.value {
+            return self.wrong(&node.span, "here a map is expected, not a text", Some(metric_form(text)));
+        }
         let pairs = self.map(node)?;
         self.only(pairs, &["name", "op", "value"]);
         let metric =
@@ -221,5 +224,16 @@ impl Parser<'_> {
             return self.wrong(&node.span, "`change` or `path` is missing here", None);
         }
         Some(FileFeature { change, path })
+    }
+}
+
+/// How a metric that was given as a text, such as `nops >= 5`, is written.
+fn metric_form(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words[..] {
+        [name, op, value] if COMPARISONS.iter().any(|(known, _)| *known == op) => {
+            format!("write {{name: {name}, op: \"{op}\", value: {value}}}")
+        }
+        _ => "such as {name: nops, op: \">=\", value: 5}".to_owned(),
     }
 }

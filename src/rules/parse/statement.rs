@@ -1,6 +1,9 @@
 //! Statements: how features are joined, counted and scoped.
 
-use crate::rules::rule::{Bounds, Feature, Kind, Rule, SCOPES, Scope, Statement};
+use crate::rules::{
+    possible::nested,
+    rule::{Bounds, Feature, Kind, Rule, SCOPES, Scope, Statement},
+};
 
 use super::{Node, Parser, Value, feature::FEATURES, get};
 
@@ -127,12 +130,17 @@ impl Parser<'_> {
         bounds
     }
 
-    /// Every feature must have a meaning in one of the scopes of the rule.
+    /// Every feature must have a meaning in one of the scopes of the rule, and the whole must be able to hold in one.
     pub(super) fn check_scopes(&self, rule: &Rule) {
-        let scopes = rule.meta.scopes;
-        let columns: Vec<(Scope, bool)> =
-            scopes.on_bytes.map(|scope| (scope, false)).into_iter().chain(scopes.on_run.map(|scope| (scope, true))).collect();
-        self.check_statement(&rule.statement, &columns);
+        let problems = || {
+            let problems = self.problems.borrow();
+            problems.problems.len() + problems.cut
+        };
+        let before = problems();
+        self.check_statement(&rule.statement, &rule.columns());
+        if let Some(never) = rule.never().filter(|_| problems() == before) {
+            self.wrong::<()>(&never.statement.span, never.why, never.help);
+        }
     }
 
     fn check_statement(&self, statement: &Statement, columns: &[(Scope, bool)]) {
@@ -142,7 +150,7 @@ impl Parser<'_> {
             }
             Kind::Not(part) => self.check_statement(part, columns),
             Kind::Within(inner, part) => {
-                let fitting: Vec<_> = columns.iter().filter_map(|&(outer, on_run)| nested(outer, *inner, on_run)).collect();
+                let fitting: Vec<_> = columns.iter().filter_map(|outer| nested(*outer, *inner)).collect();
                 if fitting.is_empty() {
                     let names = names(columns);
                     self.wrong::<()>(&statement.span, format!("`{}` cannot stand in scope {names}", inner.name()), None);
@@ -166,23 +174,6 @@ impl Parser<'_> {
 fn names(columns: &[(Scope, bool)]) -> String {
     let name = |(scope, on_run): &(Scope, bool)| format!("`{}` ({})", scope.name(), if *on_run { "dynamic" } else { "static" });
     columns.iter().map(name).collect::<Vec<_>>().join(" and ")
-}
-
-/// The column in which `inner` is looked at when it stands in `outer`.
-fn nested(outer: Scope, inner: Scope, on_run: bool) -> Option<(Scope, bool)> {
-    let fits = match inner {
-        Scope::Function => matches!(outer, Scope::File | Scope::RunFunction),
-        Scope::BasicBlock => matches!(outer, Scope::File | Scope::Function),
-        Scope::Instruction => matches!(outer, Scope::File | Scope::Function | Scope::BasicBlock),
-        Scope::Process => on_run && outer == Scope::File,
-        Scope::RunFunction => on_run && matches!(outer, Scope::File | Scope::Process),
-        Scope::Thread => on_run && matches!(outer, Scope::File | Scope::Process),
-        Scope::Span | Scope::Call => on_run && matches!(outer, Scope::File | Scope::Process | Scope::Thread | Scope::Span),
-        Scope::Loop => on_run && matches!(outer, Scope::File | Scope::Process | Scope::RunFunction),
-        Scope::File => false,
-    };
-    let on_run = on_run && !matches!(inner, Scope::Function | Scope::BasicBlock | Scope::Instruction);
-    fits.then_some((inner, on_run))
 }
 
 fn bounds(text: &str) -> Option<Bounds> {

@@ -50,7 +50,8 @@ pub(super) struct Choice {
 /// Chooses from `all` what was not `called` yet, at most `most`. With `is_all` nothing is left out for its name.
 ///
 /// A function that is exported under many names is called once. What is named like a part of the toolchain comes last, and only if it does
-/// anything; what a program's `_start` calls as its own main function is not run a second time.
+/// anything. What a `_start` may call is not called again by itself: that would be the program's own parts in an order that it does not have,
+/// and if the run did not get there, coverage says so.
 pub(super) fn choose(session: &Session, all: &[Candidate], called: &BTreeSet<FuncIndex>, is_all: bool, most: usize) -> Choice {
     let module = session.module();
     // An import that is exported again is no code of the sample's.
@@ -64,8 +65,10 @@ pub(super) fn choose(session: &Session, all: &[Candidate], called: &BTreeSet<Fun
     let mut once = BTreeSet::new();
     rest.retain(|one| once.insert(one.func));
     if !is_all {
-        let ran: BTreeSet<_> = called.iter().flat_map(|&func| ranking.reached(func)).collect();
-        rest.retain(|one| !(one.role == Role::Main && ran.contains(&one.func)));
+        if let Some(start) = all.iter().find(|one| one.name == "_start" && called.contains(&one.func)) {
+            let parts = ranking.reached(start.func);
+            rest.retain(|one| !parts.contains(&one.func));
+        }
         rest.retain(|one| one.role != Role::Runtime || one.reach.is_busy);
     }
     let left = rest.len().saturating_sub(most);

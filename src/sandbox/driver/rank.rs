@@ -3,6 +3,8 @@
 //! One pass over the code, without keeping it. Functions of the table count too, at a quarter, where a function calls indirectly: which of
 //! them it calls is not known here. Bounded by [`STEPS`], whatever the module holds; what is beyond counts nothing.
 
+use std::collections::BTreeSet;
+
 use wasmparser::{ElementItems, Operator, Parser, Payload};
 
 use crate::module::FuncIndex;
@@ -32,7 +34,8 @@ pub(super) struct Reach {
 pub(super) struct Ranking {
     imported: u32,
     bodies: Vec<Body>,
-    /// Loops that the functions of all element segments reach.
+    /// The functions of all element segments, and the loops that they reach.
+    in_table: Vec<u32>,
     table_loops: u64,
     /// The round in which a function was seen last.
     seen: Vec<u32>,
@@ -61,7 +64,8 @@ impl Ranking {
         ranking.seen = vec![0; ranking.bodies.len()];
         in_table.sort_unstable();
         in_table.dedup();
-        ranking.table_loops = ranking.walk(in_table, |_| {}).loops;
+        ranking.table_loops = ranking.walk(in_table.clone(), |_| {}).loops;
+        ranking.in_table = in_table;
         ranking
     }
 
@@ -72,10 +76,13 @@ impl Ranking {
         Reach { loops: loops.saturating_mul(4).saturating_add(table), is_busy: loops > 0 || calls_host }
     }
 
-    /// The functions that `func` reaches by direct calls, itself among them.
-    pub(super) fn reached(&mut self, func: FuncIndex) -> Vec<FuncIndex> {
-        let mut reached = Vec::new();
-        self.walk(vec![func.0], |func| reached.push(FuncIndex(func)));
+    /// The functions that `func` may call, itself among them; what it calls indirectly may be any function of an element segment.
+    pub(super) fn reached(&mut self, func: FuncIndex) -> BTreeSet<FuncIndex> {
+        let mut reached = BTreeSet::new();
+        let walk = self.walk(vec![func.0], |func| _ = reached.insert(FuncIndex(func)));
+        if walk.calls_indirectly {
+            self.walk(self.in_table.clone(), |func| _ = reached.insert(FuncIndex(func)));
+        }
         reached
     }
 
@@ -150,7 +157,8 @@ mod tests {
             (1..6).map(|func| ranking.reach(FuncIndex(func))).map(|reach| (reach.loops, reach.is_busy)).collect();
         assert_eq!(reaches, [(4, true), (8, true), (1, false), (0, false), (4, true)]);
         assert_eq!(ranking.reach(FuncIndex(99)), Reach::default());
-        assert_eq!(ranking.reached(FuncIndex(2)), [FuncIndex(2), FuncIndex(1)]);
+        assert_eq!(ranking.reached(FuncIndex(2)), BTreeSet::from([FuncIndex(1), FuncIndex(2)]));
+        assert_eq!(ranking.reached(FuncIndex(3)), BTreeSet::from([FuncIndex(1), FuncIndex(3)]));
     }
 
     #[test]

@@ -5,7 +5,10 @@ use crate::{
     module::FuncIndex,
     passes::{Constant, Loop, Place},
     rules::Facts,
-    verdict::{text, weights::builtin},
+    verdict::{
+        text::{self, LoopsByFunction},
+        weights::builtin,
+    },
 };
 
 /// A cryptographic constant that the static view found in code was executed in a loop with much of the run in it.
@@ -14,11 +17,15 @@ pub(super) fn crypto_in_hot_loop(facts: &Facts<'_>) -> Option<Correlation> {
         let same = |c: &&crate::module::view::CryptoConstant| c.func == Some(constant.place.func) && c.name == constant.name;
         facts.view.crypto.iter().find(same)
     };
+    if facts.dynamic.constants.is_empty() {
+        return None;
+    }
+    let loops = text::loops_by_function(facts);
     let found: Vec<_> = facts
         .dynamic
         .constants
         .iter()
-        .filter_map(|constant| Some((constant, in_code(constant)?, loop_of(facts, constant)?)))
+        .filter_map(|constant| Some((constant, in_code(constant)?, loop_of(&loops, constant)?)))
         .collect();
     let mut algorithms: Vec<_> = found.iter().map(|(constant, ..)| constant.algorithm.as_str()).collect();
     algorithms.sort_unstable();
@@ -47,10 +54,10 @@ pub(super) fn crypto_in_hot_loop(facts: &Facts<'_>) -> Option<Correlation> {
 }
 
 /// The hot loop that a constant was executed in: of the loops that begin before it, the innermost one that it ran more often than it was entered.
-fn loop_of<'a>(facts: &Facts<'a>, constant: &Constant) -> Option<&'a Loop> {
+fn loop_of<'a>(loops: &LoopsByFunction<'a>, constant: &Constant) -> Option<&'a Loop> {
     let limits = &builtin().threshold;
-    let begins_before = |candidate: &&Loop| candidate.func == constant.place.func && candidate.offset <= constant.place.offset;
-    let loops = facts.dynamic.loops.iter().filter(begins_before);
+    let loops = loops.get(&constant.place.func)?.iter().copied();
+    let loops = loops.filter(|candidate| candidate.offset <= constant.place.offset);
     let innermost = loops.filter(|candidate| constant.count > candidate.entries).max_by_key(|candidate| candidate.offset)?;
     (innermost.share >= limits.hot_loop_share && innermost.iterations >= limits.hot_loop_iterations).then_some(innermost)
 }
@@ -93,7 +100,8 @@ fn is_top(facts: &Facts<'_>, score: u32) -> bool {
 pub(super) fn dead_code(facts: &Facts<'_>) -> Option<Correlation> {
     let limit = builtin().threshold.suspicious_function;
     let dead = &facts.view.calls.dead;
-    let confirmed = facts.dynamic.coverage.dead_confirmed.iter().filter(|func| dead.contains(func));
+    // Ascending; of a million tiny functions nearly all are dead.
+    let confirmed = facts.dynamic.coverage.dead_confirmed.iter().filter(|func| dead.binary_search(func).is_ok());
     let found: Vec<_> =
         confirmed.filter_map(|&func| text::defined(facts, func)).filter(|function| function.score > limit).collect();
     if found.is_empty() {

@@ -37,9 +37,14 @@ fn sites(facts: &Facts<'_>) -> BTreeMap<FuncIndex, BTreeSet<CodeOffset>> {
 }
 
 pub(super) fn check_around_loop(facts: &Facts<'_>) -> Option<Correlation> {
-    let found = sites(facts).into_iter().filter_map(|(func, sites)| {
+    let sites = sites(facts);
+    if sites.is_empty() {
+        return None;
+    }
+    let loops = text::loops_by_function(facts);
+    let found = sites.into_iter().filter_map(|(func, sites)| {
         let (&first, &last) = (sites.first()?, sites.last()?);
-        Some((func, first, last, loop_between(facts, func, first, last)?))
+        Some((func, first, last, loop_between(facts, loops.get(&func)?, first, last)?))
     });
     let (func, first, last, between) =
         found.max_by_key(|(func, _, _, between)| (between.iterations, std::cmp::Reverse(*func)))?;
@@ -61,12 +66,12 @@ pub(super) fn check_around_loop(facts: &Facts<'_>) -> Option<Correlation> {
     Some(correlation("TIME_CHECK_AROUND_LOOP", 1, "the clock is read before and after a loop", sides, places))
 }
 
-/// The busiest loop of the function between two offsets, if it is one of the static view too.
-fn loop_between<'a>(facts: &Facts<'a>, func: FuncIndex, first: CodeOffset, last: CodeOffset) -> Option<&'a Loop> {
-    let in_code = &text::defined(facts, func)?.loops;
-    let is_between = |candidate: &&Loop| candidate.func == func && first < candidate.offset && candidate.offset < last;
-    let is_known = |candidate: &&Loop| in_code.iter().any(|known| known.offset == candidate.offset);
-    let loops = facts.dynamic.loops.iter().filter(is_between).filter(is_known);
+/// The busiest of the loops of a function between two offsets, if it is one of the static view too.
+fn loop_between<'a>(facts: &Facts<'a>, loops: &[&'a Loop], first: CodeOffset, last: CodeOffset) -> Option<&'a Loop> {
+    let in_code = &text::defined(facts, loops.first()?.func)?.loops;
+    let known: BTreeSet<_> = in_code.iter().map(|natural| natural.offset).collect();
+    let is_between = |candidate: &&Loop| first < candidate.offset && candidate.offset < last && known.contains(&candidate.offset);
+    let loops = loops.iter().copied().filter(is_between);
     let enough = loops.filter(|candidate| candidate.iterations >= builtin().threshold.time_check_iterations);
     enough.max_by_key(|candidate| (candidate.iterations, std::cmp::Reverse(candidate.offset)))
 }

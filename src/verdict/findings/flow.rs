@@ -1,6 +1,6 @@
 //! Findings of the dynamic control-flow graph against the static one.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use super::{super::text, of_run};
 use crate::{
@@ -23,7 +23,8 @@ pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn list(facts: &Facts<'_>, funcs: &[FuncIndex]) -> (String, Vec<Place>) {
-    let shown = text::some(funcs.iter().map(|&func| text::function(facts, func)), 5);
+    // What is not shown is not put into words: there may be a million.
+    let shown = text::some(funcs.iter().map(|&func| fmt::from_fn(move |f| f.write_str(&text::function(facts, func)))), 5);
     (shown, text::places(funcs.iter().map(|&func| text::place_of(facts, func))))
 }
 
@@ -34,7 +35,7 @@ fn dead_code(facts: &Facts<'_>) -> Option<Finding> {
     (dead.len() > builtin().threshold.dead_functions).then(|| of_run("DEAD_CODE_CONFIRMED", &["flow"], 0, 100, text).at(places))
 }
 
-/// Calls through a table as the module set it up are what indirect calls are for; severity is for those that nothing in the file explains.
+/// Calls through a table as the module set it up are in the static call graph; severity is for those through a table that was changed.
 fn hidden_paths(facts: &Facts<'_>) -> Option<Finding> {
     let hidden = &facts.dynamic.coverage.hidden;
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
@@ -46,7 +47,7 @@ fn hidden_paths(facts: &Facts<'_>) -> Option<Finding> {
     let severity = u8::from(hidden.iter().any(|call| changed(&call)));
     let first: Vec<_> =
         hidden.iter().filter(changed).chain(hidden.iter().filter(|call| !changed(call))).map(|call| call.callee).collect();
-    let text = format!("{} that no direct call in the code explains: {shown}", text::plural(hidden.len() as u64, "call path"));
+    let text = format!("{} that the static call graph lacks: {shown}", text::plural(hidden.len() as u64, "call path"));
     (!hidden.is_empty()).then(|| of_run("HIDDEN_CALL_PATHS", &["flow"], severity, 90, text).at(list(facts, &first).1))
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{super::text, of_run};
 use crate::{
+    classify,
     module::FuncIndex,
     rules::Facts,
     sandbox::{Answer, EntryEnd, EntryKind, FileChange, Run},
@@ -27,6 +28,7 @@ pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     findings.extend(hammering(run));
     findings.extend(fabricated(run));
     findings.extend(carved(run));
+    findings.extend(hostile_calls(facts, run));
     files(run, findings);
 }
 
@@ -152,6 +154,19 @@ fn hammering(run: &Run) -> Option<Finding> {
     let (name, count) = counts.into_iter().max_by_key(|&(_, count)| count)?;
     let text = format!("{} called {} times in vain", text::quoted(name), text::grouped(count));
     (count > builtin().threshold.hammering_calls).then(|| of_run("API_HAMMERING", &["runtime", "evasion"], 1, 70, text))
+}
+
+/// What the model that ships makes of the WASI calls. It was trained on few programs, so it is one reason of little weight; see `docs/classifier.md`.
+fn hostile_calls(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
+    let said = classify::behaviour(run, facts.dynamic)?;
+    let probability = said.probability.filter(|_| said.malicious)?;
+    (probability >= builtin().threshold.hostile_calls).then(|| {
+        let text = format!(
+            "the sequence of WASI calls is more like that of the hostile samples of a small training set ({} there)",
+            text::percent(probability)
+        );
+        of_run("CALLS_LIKE_HOSTILE", &["runtime", "classifier"], 1, (probability * 100.0) as u8, text)
+    })
 }
 
 fn fabricated(run: &Run) -> Option<Finding> {

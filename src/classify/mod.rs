@@ -1,0 +1,28 @@
+//! Classifying runs by the WASI calls that they made.
+//!
+//! A [`Sample`] is a run with a label; [`Encoding`] makes a row of numbers of it; [`Model`] learns from rows; [`ModelFile`] is a model with its papers; [`eval`] says how well
+//! all that does, and why one should not believe it too soon. [`behaviour()`] is the model that ships, one reason of the verdict among others.
+//!
+//! Not here: which category a call has (`categories`), how a sample is run (`sandbox`), what a prediction counts for (`verdict`). Formats, figures and the commands that
+//! show them: `docs/classifier.md`.
+
+mod behaviour;
+mod card;
+mod error;
+pub mod eval;
+pub mod features;
+mod file;
+pub mod matrix;
+pub mod model;
+mod random;
+pub mod runs;
+pub mod sample;
+pub mod trace;
+
+pub use behaviour::{behaviour, model as behaviour_model};
+pub use error::Error;
+pub use features::{Encoding, Features};
+pub use file::{HeldOut, MAX_BYTES as MAX_MODEL_BYTES, ModelFile, Options, Prediction, Training};
+pub use matrix::Matrix;
+pub use model::{Kind, Model};
+pub use sample::Sample;

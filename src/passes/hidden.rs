@@ -1,0 +1,112 @@
+//! Calls of the run against the static call graph: those that it lacks, and those that it has only because a table was resolved.
+//!
+//! A trace holds the callee of a call through a table and not the slot. So what explains a call is told from both sides: the slots that segments put the
+//! callee into, and the instructions that wrote tables while the program ran.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::module::{FuncIndex, view::View};
+
+use super::{
+    CallKind, Coverage, HiddenCall, Place, ResolvedCall, TableSlot, TableWrite,
+    profile::{Call, Profile},
+};
+
+/// Slots named for one call.
+const MAX_SLOTS: usize = 8;
+/// Instructions kept that wrote tables.
+const MAX_WRITES: usize = 256;
+/// Instructions that write tables.
+const WRITES: [&str; 5] = ["table.set", "table.init", "table.copy", "table.fill", "table.grow"];
+
+/// Caller and callee of a call.
+type Pair = (Option<FuncIndex>, FuncIndex);
+
+pub(super) fn derive(profile: &Profile<'_>, view: &View, coverage: &mut Coverage) {
+    let offered = offered(profile);
+    let (mut hidden, mut resolved) = (BTreeMap::<Pair, u64>::new(), BTreeMap::<Pair, u64>::new());
+    for &Call { caller, callee, kind, count, .. } in &profile.calls {
+        let Some(callee) = profile.index_of(callee) else { continue };
+        match (kind, caller) {
+            (CallKind::Indirect, Some(caller)) => {
+                let Some(caller) = profile.index_of(caller).filter(|caller| !view.calls.has_direct(*caller, callee)) else {
+                    continue;
+                };
+                let found = if view.calls.has(caller, callee) { &mut resolved } else { &mut hidden };
+                *found.entry((Some(caller), callee)).or_default() += count;
+            }
+            (CallKind::Host, _) if !offered.contains(&callee) => *hidden.entry((None, callee)).or_default() += count,
+            _ => {}
+        }
+    }
+    let mut slots = Slots::of(view, hidden.keys().chain(resolved.keys()).map(|(_, callee)| *callee).collect());
+    let hidden = hidden.into_iter().map(|((caller, callee), count)| {
+        let explained_by = if caller.is_some() { "table changed at run time" } else { "host" }.to_owned();
+        let (slots, slots_cut) = slots.get(callee);
+        HiddenCall { caller, callee, count, explained_by, slots, slots_cut }
+    });
+    coverage.hidden = hidden.collect();
+    let resolved = resolved.into_iter().filter_map(|((caller, callee), count)| {
+        let (slots, slots_cut) = slots.get(callee);
+        let explained_by = if slots.is_empty() { "passive segment" } else { "table" }.to_owned();
+        Some(ResolvedCall { caller: caller?, callee, count, explained_by, slots, slots_cut })
+    });
+    coverage.resolved = resolved.collect();
+    (coverage.table_writes, coverage.table_writes_cut) = table_writes(profile);
+}
+
+/// Functions that the host may call by name, and the start function.
+fn offered(profile: &Profile<'_>) -> BTreeSet<FuncIndex> {
+    let Some(module) = profile.module() else { return BTreeSet::new() };
+    module.exports().iter().filter_map(|export| export.func).chain(module.start()).collect()
+}
+
+/// Where active segments put functions.
+struct Slots(BTreeMap<FuncIndex, (Vec<TableSlot>, u64)>);
+
+impl Slots {
+    fn of(view: &View, callees: BTreeSet<FuncIndex>) -> Self {
+        let mut slots: BTreeMap<_, (Vec<TableSlot>, u64)> =
+            callees.into_iter().map(|callee| (callee, Default::default())).collect();
+        for segment in &view.elements {
+            let Some(table) = segment.table else { continue };
+            for (position, func) in (0u64..).zip(&segment.functions) {
+                let Some((kept, cut)) = func.and_then(|func| slots.get_mut(&func)) else { continue };
+                match kept.len() < MAX_SLOTS {
+                    true => kept.push(TableSlot { table, slot: segment.first.map(|first| first.saturating_add(position)) }),
+                    false => *cut += 1,
+                }
+            }
+        }
+        Self(slots)
+    }
+
+    fn get(&mut self, callee: FuncIndex) -> (Vec<TableSlot>, u64) {
+        self.0.get(&callee).cloned().unwrap_or_default()
+    }
+}
+
+/// The instructions that wrote tables, by place, and how many are left out.
+fn table_writes(profile: &Profile<'_>) -> (Vec<TableWrite>, u64) {
+    let (mut writes, mut cut) = (Vec::new(), 0);
+    // Most programs have none, and then no code is searched.
+    let totals = &profile.totals().opcodes;
+    if !crate::module::Opcode::ALL.iter().zip(totals).any(|(opcode, count)| *count != 0 && WRITES.contains(&opcode.mnemonic())) {
+        return (writes, cut);
+    }
+    for ran in profile.functions() {
+        for (position, op) in ran.code.ops().iter().enumerate() {
+            let opcode = op.opcode.mnemonic();
+            if !WRITES.contains(&opcode) {
+                continue;
+            }
+            let count = ran.executed(position);
+            if count != 0 && writes.len() < MAX_WRITES {
+                writes.push(TableWrite { place: Place { func: ran.func(), offset: op.offset }, opcode, count });
+            } else if count != 0 {
+                cut += 1;
+            }
+        }
+    }
+    (writes, cut)
+}

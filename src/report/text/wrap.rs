@@ -1,0 +1,99 @@
+//! Lines and table cells that fit the terminal: broken at spaces and behind slashes and underscores, inside a word only where nothing else fits.
+
+use console::measure_text_width as width;
+
+/// A word of a cell that is longer may be broken.
+const LONGEST: usize = 24;
+
+/// Pieces of a text between which a line may end.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive([' ', '/', '_'])
+}
+
+/// Breaks `text`, which is one line, into lines of at most `columns`.
+pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for piece in pieces(text) {
+        if !line.is_empty() && width(&line) + width(piece.trim_end()) > columns {
+            lines.push(std::mem::take(&mut line).trim_end().to_owned());
+        }
+        if width(piece.trim_end()) <= columns {
+            line.push_str(piece);
+            continue;
+        }
+        for char in piece.trim_end().chars() {
+            if !line.is_empty() && width(&line) + width(char.encode_utf8(&mut [0; 4])) > columns {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push(char);
+        }
+        line.extend(piece.ends_with(' ').then_some(' '));
+    }
+    lines.push(line.trim_end().to_owned());
+    lines
+}
+
+/// Breaks `text`, which begins in column `indent`, into lines that end before `columns` and begin there too.
+pub(super) fn hanging(text: &str, columns: usize, indent: usize) -> String {
+    wrap(text, columns.saturating_sub(indent).max(20)).join(&format!("\n{}", " ".repeat(indent)))
+}
+
+/// Widths of the columns of a table with these cells that make it at most `columns` wide, `gap` of them beside each column: as wide as the contents where there is room,
+/// else the widest give way first, as far as their longest words allow.
+pub(super) fn widths(rows: &[Vec<String>], columns: usize, gap: usize) -> Vec<usize> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let greatest = |of: &dyn Fn(&str) -> usize, column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| of(cell)).max().unwrap_or(0)
+    };
+    let longest = |cell: &str| pieces(cell).map(|piece| width(piece.trim_end())).max().unwrap_or(0).min(LONGEST);
+    let mut widths: Vec<usize> = (0..count).map(|column| greatest(&width, column)).collect();
+    let least: Vec<usize> = (0..count).map(|column| greatest(&longest, column)).collect();
+    let room = columns.saturating_sub(count * gap);
+    // Twice: with the words whole, and if that is not enough, down to a few columns each.
+    for least in [least, vec![4; count]] {
+        while widths.iter().sum::<usize>() > room {
+            let able = widths.iter_mut().zip(&least).filter(|(width, least)| **width > **least);
+            let Some((widest, _)) = able.max_by_key(|(width, _)| **width) else { break };
+            *widest -= 1;
+        }
+    }
+    widths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_between_words() {
+        for (text, columns, expected) in [
+            ("one two three", 8, &["one two", "three"][..]),
+            ("impact/cryptomining", 12, &["impact/", "cryptomining"]),
+            ("CONFIRMED_INDIRECT_CALLS", 19, &["CONFIRMED_INDIRECT_", "CALLS"]),
+            ("abcdefgh ij", 4, &["abcd", "efgh", "ij"]),
+            ("", 4, &[""]),
+        ] {
+            assert_eq!(wrap(text, columns), expected, "{text}");
+        }
+        assert!(wrap("漢字 漢字 漢字", 5).iter().all(|line| width(line) <= 5));
+    }
+
+    #[test]
+    fn later_lines_hang() {
+        assert_eq!(hanging("aaaa bbbb cccc dddd eeee ffff", 26, 6), "aaaa bbbb cccc dddd\n      eeee ffff");
+        assert_eq!(hanging("short", 80, 12), "short");
+    }
+
+    #[test]
+    fn the_widest_column_gives_way_and_words_stay_whole() {
+        let rows = vec![vec!["a".repeat(10), "word ".repeat(20), "7".to_owned()]];
+        let found = widths(&rows, 40, 2);
+        assert_eq!(found.iter().sum::<usize>(), 34);
+        assert_eq!((found[0], found[2]), (10, 1));
+        assert_eq!(widths(&rows, 300, 2), [10, 100, 1]);
+        let crowded = vec![vec!["x".repeat(30); 4]];
+        assert!(widths(&crowded, 60, 2).iter().sum::<usize>() <= 52);
+    }
+}

@@ -19,7 +19,7 @@ type Outcome = Result<Seen, String>;
 enum Entry {
     File(usize),
     Dir(usize),
-    Link(String),
+    Link(usize),
 }
 
 /// A file.
@@ -81,6 +81,8 @@ const QUOTA: u64 = 64 << 20;
 pub struct Fs {
     tree: BTreeMap<Names, Entry>,
     files: Vec<File>,
+    /// What each symbolic link says.
+    links: Vec<String>,
     dirs: usize,
     open: BTreeMap<u32, Open>,
 }
@@ -95,7 +97,7 @@ fn told(numbers: &[u64]) -> Outcome {
 
 impl Fs {
     pub fn new(files: &[(&str, &[u8])]) -> Self {
-        let mut fs = Self { tree: BTreeMap::new(), files: Vec::new(), dirs: 0, open: BTreeMap::new() };
+        let mut fs = Self { tree: BTreeMap::new(), files: Vec::new(), links: Vec::new(), dirs: 0, open: BTreeMap::new() };
         fs.tree.insert(Vec::new(), Entry::Dir(0));
         for &(path, bytes) in files {
             let names: Names = path.split('/').skip(1).map(str::to_owned).collect();
@@ -154,8 +156,9 @@ impl Fs {
             Op::Symlink { target, fd, path } => self.symlink(target, *fd, path),
             Op::Readlink { fd, path } => match self.place(*fd, 1 << 15, path, false)?.entry {
                 None => no("noent"),
-                Some(Entry::Link(target)) => {
-                    // The log shows no fewer than four bytes.
+                Some(Entry::Link(link)) => {
+                    let target = &self.links[link];
+                    // The log does not show fewer than four bytes.
                     let bytes = if target.len() < 4 { Vec::new() } else { target.clone().into_bytes() };
                     Ok(Seen { told: vec![target.len() as u64], bytes })
                 }
@@ -270,7 +273,8 @@ impl Fs {
         there.push(name.clone());
         let entry = self.tree.get(&there).cloned();
         match &entry {
-            Some(Entry::Link(target)) if !todo.is_empty() || follow => {
+            Some(Entry::Link(link)) if !todo.is_empty() || follow => {
+                let target = &self.links[*link];
                 if links == 40 {
                     return no("loop");
                 }
@@ -470,9 +474,7 @@ impl Fs {
         }
         let old = Self::slot(&from)?;
         match &to.entry {
-            // A symbolic link is another one even if it says the same.
-            Some(Entry::Link(_)) if matches!(entry, Entry::Link(_)) && Self::slot(&to)? == old => return told(&[]),
-            Some(other) if other == entry && !matches!(entry, Entry::Link(_)) => return told(&[]),
+            Some(other) if other == entry => return told(&[]),
             _ if is_dir && to.dir.as_ref().is_some_and(|dir| dir.starts_with(&old)) => return no("inval"),
             Some(Entry::Dir(_)) if !is_dir => return no("isdir"),
             Some(Entry::Dir(_)) if self.children(&Self::slot(&to)?).next().is_some() => return no("notempty"),
@@ -498,7 +500,6 @@ impl Fs {
             Some(Entry::Dir(_)) => no("perm"),
             Some(_) if to.entry.is_some() => no("exist"),
             Some(_) if to.wants_dir => no("noent"),
-            // The model keeps a link's target with its name.
             Some(entry) => {
                 let slot = Self::slot(&to)?;
                 self.tree.insert(slot, entry);
@@ -523,7 +524,8 @@ impl Fs {
             return no("noent");
         }
         let slot = Self::slot(&to)?;
-        self.tree.insert(slot, Entry::Link(target));
+        self.tree.insert(slot, Entry::Link(self.links.len()));
+        self.links.push(target);
         told(&[])
     }
 
@@ -533,7 +535,7 @@ impl Fs {
         match entry {
             Entry::File(file) => [4, names, self.files[*file].bytes.len() as u64],
             Entry::Dir(_) => [3, names, 4096],
-            Entry::Link(target) => [7, 1, target.len() as u64],
+            Entry::Link(link) => [7, names, self.links[*link].len() as u64],
         }
     }
 

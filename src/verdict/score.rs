@@ -157,7 +157,7 @@ fn of_finding(weights: &Weights, finding: &Finding) -> Option<Piece> {
 
 /// Whether all that was found are strings and names that the sample chose itself; what it imports is what it can do.
 fn rests_on_words(evidence: &Evidence) -> bool {
-    const WORDS: [&str; 7] = ["string", "substring", "export", "function-name", "not", "section", "count(string"];
+    const WORDS: [&str; 8] = ["string", "substring", "wasm/ioc", "export", "function-name", "not", "section", "count(string"];
     match &evidence.parts[..] {
         [] if evidence.statement == "optional" => true,
         [] => {

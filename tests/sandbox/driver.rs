@@ -1,5 +1,7 @@
 //! Which exports are called, with what, and for how long.
 
+use std::collections::BTreeSet;
+
 use wasmspoor::{
     Limit, Value,
     module::FuncIndex,
@@ -207,4 +209,44 @@ fn speed() {
         wasmspoor::sandbox::run(&wasm, &Options::default()).unwrap();
     }
     println!("a sample of {} bytes: {:.2} ms", wasm.len(), begun.elapsed().as_secs_f64() * 50.0);
+}
+
+#[test]
+fn names_and_aliases_keep_nothing_from_being_driven() {
+    let aliases: String = (0..80).map(|index| format!(r#"(export "alias{index}" (func $idle))"#)).collect();
+    let text = format!(
+        r#"(module (import "env" "seen" (func $seen (param i32))) (func $idle (loop)) {aliases}
+            (func (export "emscripten_step") (loop (call $seen (i32.const 1))))
+            (func (export "_initialize") (param i32) (call $seen (i32.const 2)))
+            (func (export "stackSave") (result i32) (i32.const 0))
+            (func (export "main") nop)
+            (func (export "start") (call $seen (i32.const 3))))"#
+    );
+    let run = super::run(&text);
+    assert_eq!(names(&run), ["main", "alias0", "start", "emscripten_step", "_initialize"]);
+    let seen: BTreeSet<_> = run.calls.iter().map(|call| call.args[0].value).map(|value| format!("{value:?}")).collect();
+    assert_eq!(seen.len(), 3, "{seen:?}");
+}
+
+#[test]
+fn what_start_may_call_is_not_called_by_itself() {
+    let text = r#"(module (table funcref (elem $later)) (func $later (export "later"))
+        (func $part (export "part") (call_indirect (i32.const 0))) (func (export "hidden"))
+        (func (export "_start") (if (i32.const 0) (then (call $part)))))"#;
+    assert_eq!(names(&super::run(text)), ["_start", "hidden"]);
+}
+
+#[test]
+fn the_clock_advances_with_executed_instructions() {
+    let body = "(drop (i32.const 1))".repeat(500);
+    let text = format!(
+        r#"(module (import "env" "tick" (func $tick)) (func (export "_start") (local $n i32) (call $tick)
+            (loop $l {body} (local.set $n (i32.add (local.get $n) (i32.const 1))) (br_if $l (i32.lt_u (local.get $n) (i32.const 2000))))
+            (call $tick)))"#
+    );
+    let run = super::run(&text);
+    let [before, after] = &run.calls[..] else { panic!("{:?}", run.calls.len()) };
+    // Two million instructions at 0.4 ns, and two calls.
+    let passed = after.time_ns - before.time_ns;
+    assert!((800_000..810_000).contains(&passed), "{passed}");
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Entry,
-    emscripten::{fill_random, nothing},
+    emscripten::{fill_random, nothing, random},
     made, real,
     time::{date, now},
 };
@@ -73,10 +73,4 @@ fn handle(cx: &mut Cx<'_, '_>) -> Result<(), End> {
 /// `Date.now()` without an object, `performance.now()` with one.
 fn clock(cx: &mut Cx<'_, '_>) -> Result<(), End> {
     if cx.args.is_empty() { date(cx) } else { now(cx) }
-}
-
-fn random(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let fraction = (cx.state.random.next() >> 11) as f64 / (1u64 << 53) as f64;
-    cx.give_f64(fraction);
-    Ok(())
 }

@@ -138,7 +138,7 @@ fn allocate(call: &mut HostCall<'_>, _: &Mutex<State>, args: &[u64], _: &str) ->
             && call.result_type(0) == Some(Type::I32)
         {
             // The type was looked at just now.
-            _ = call.set_result(0, Value::I32(address + 128));
+            _ = call.set_result(0, Value::I32(address.wrapping_add(128)));
             return Ok(());
         }
     }

@@ -144,7 +144,8 @@ fn string_length(cx: &mut Cx<'_, '_>) -> Result<(), End> {
     answer(cx, len as i64)
 }
 
-fn random(cx: &mut Cx<'_, '_>) -> Result<(), End> {
+/// A number from 0 to 1, as JavaScript's `Math.random`.
+pub(super) fn random(cx: &mut Cx<'_, '_>) -> Result<(), End> {
     let fraction = (cx.state.random.next() >> 11) as f64 / (1u64 << 53) as f64;
     cx.give_f64(fraction);
     Ok(())

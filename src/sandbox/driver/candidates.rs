@@ -15,6 +15,9 @@ use super::{
 /// Exports that are driven early because their type is that of one that makes an object.
 const GIVERS: usize = 16;
 
+/// Exclusive ors and rotations from which code beside a command that works is driven too. A C library has no function with as many.
+const MIXES: u64 = 64;
+
 /// An export that may be driven.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
@@ -47,12 +50,24 @@ pub(super) struct Choice {
     pub(super) left: usize,
 }
 
-/// Chooses from `all` what was not `called` yet, at most `most`. With `is_all` nothing is left out for its name.
+/// What is to be chosen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// Nothing is left out for its name.
+    pub(super) is_all: bool,
+    /// So many at most.
+    pub(super) most: usize,
+    /// The program's `_start` called host functions, and not only to end itself.
+    pub(super) command_calls: bool,
+}
+
+/// Chooses from `all` what was not `called` yet.
 ///
 /// A function that is exported under many names is called once. What is named like a part of the toolchain comes last, and only if it does
 /// anything. What a `_start` may call is not called again by itself: that would be the program's own parts in an order that it does not have,
 /// and if the run did not get there, coverage says so.
-pub(super) fn choose(session: &Session, all: &[Candidate], called: &BTreeSet<FuncIndex>, is_all: bool, most: usize) -> Choice {
+pub(super) fn choose(session: &Session, all: &[Candidate], called: &BTreeSet<FuncIndex>, asked: Asked) -> Choice {
+    let Asked { is_all, most, .. } = asked;
     let module = session.module();
     // An import that is exported again is no code of the sample's.
     let imported = module.imported_functions();
@@ -62,16 +77,22 @@ pub(super) fn choose(session: &Session, all: &[Candidate], called: &BTreeSet<Fun
     }
     let mut ranking = Ranking::new(module.bytes(), imported);
     rank(&mut ranking, &mut rest);
-    let mut once = BTreeSet::new();
+    let (mut once, mut left) = (BTreeSet::new(), 0);
     rest.retain(|one| once.insert(one.func));
     if !is_all {
         if let Some(start) = all.iter().find(|one| one.name == "_start" && called.contains(&one.func)) {
             let parts = ranking.reached(start.func);
             rest.retain(|one| !parts.contains(&one.func));
+            // A command may export its whole C library: called with made-up arguments that would look like anything. A command that does
+            // nothing with the host itself is hardly one, and what hashes is worth a look in any.
+            let before = rest.len();
+            let is_library = |one: &Candidate| one.role == Role::Runtime || one.name.starts_with("__");
+            rest.retain(|one| if asked.command_calls { one.reach.mixes >= MIXES } else { !is_library(one) });
+            left = before - rest.len();
         }
         rest.retain(|one| one.role != Role::Runtime || one.reach.is_busy);
     }
-    let left = rest.len().saturating_sub(most);
+    left += rest.len().saturating_sub(most);
     rest.truncate(most);
     Choice { chosen: rest, left }
 }

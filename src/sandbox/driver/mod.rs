@@ -24,7 +24,7 @@ use crate::{
 
 use self::{
     args::{Material, PATTERNS},
-    candidates::{Candidate, Choice},
+    candidates::{Asked, Candidate, Choice},
     names::Role,
 };
 use super::{
@@ -164,7 +164,8 @@ impl<'o> Driver<'o> {
         // A start function that is exported too is called again, as a page would.
         let called = self.entries.iter().filter(|entry| entry.kind != EntryKind::Start).filter_map(|entry| entry.func);
         let called: BTreeSet<_> = called.collect();
-        let Choice { chosen, left } = candidates::choose(&self.session, &self.candidates, &called, is_all, most);
+        let asked = Asked { is_all, most, command_calls: self.command_calls() };
+        let Choice { chosen, left } = candidates::choose(&self.session, &self.candidates, &called, asked);
         if chosen.iter().any(|candidate| !candidate.params.is_empty()) {
             self.make_page();
         }
@@ -180,6 +181,13 @@ impl<'o> Driver<'o> {
         if not_driven > 0 {
             self.limitations.push(format!("{not_driven} exported functions were not called"));
         }
+    }
+
+    /// Whether a program did anything with the host but end itself.
+    fn command_calls(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_main = |entry: usize| self.entries.get(entry).is_some_and(|entry| entry.kind == EntryKind::Main);
+        state.log.calls.iter().any(|call| is_main(call.entry) && !call.ended)
     }
 
     /// Calls an export with made-up arguments; with others if it has loops and did next to nothing.

@@ -16,6 +16,7 @@ const STEPS: usize = 4_000_000;
 #[derive(Debug, Default)]
 struct Body {
     loops: u64,
+    mixes: u64,
     calls: Vec<u32>,
     calls_indirectly: bool,
 }
@@ -25,6 +26,8 @@ struct Body {
 pub(super) struct Reach {
     /// Loops by direct calls, in quarters; those of the table's functions add one each where something calls indirectly.
     pub(super) loops: u64,
+    /// Exclusive ors and rotations by direct calls: what hashes and ciphers are made of, and little else is.
+    pub(super) mixes: u64,
     /// Whether direct calls lead to a loop or to the host.
     pub(super) is_busy: bool,
 }
@@ -71,9 +74,9 @@ impl Ranking {
 
     /// What `func` reaches.
     pub(super) fn reach(&mut self, func: FuncIndex) -> Reach {
-        let Walk { loops, calls_host, calls_indirectly } = self.walk(vec![func.0], |_| {});
+        let Walk { loops, mixes, calls_host, calls_indirectly } = self.walk(vec![func.0], |_| {});
         let table = if calls_indirectly { self.table_loops } else { 0 };
-        Reach { loops: loops.saturating_mul(4).saturating_add(table), is_busy: loops > 0 || calls_host }
+        Reach { loops: loops.saturating_mul(4).saturating_add(table), mixes, is_busy: loops > 0 || calls_host }
     }
 
     /// The functions that `func` may call, itself among them; what it calls indirectly may be any function of an element segment.
@@ -105,6 +108,7 @@ impl Ranking {
             }
             visit(func);
             walk.loops += body.loops;
+            walk.mixes += body.mixes;
             walk.calls_indirectly |= body.calls_indirectly;
             stack.extend_from_slice(&body.calls);
         }
@@ -116,6 +120,7 @@ impl Ranking {
 #[derive(Debug, Default)]
 struct Walk {
     loops: u64,
+    mixes: u64,
     calls_host: bool,
     calls_indirectly: bool,
 }
@@ -126,6 +131,8 @@ fn read(body: &wasmparser::FunctionBody<'_>) -> Body {
     while let Ok(operator) = operators.read() {
         match operator {
             Operator::Loop { .. } => read.loops += 1,
+            Operator::I32Xor | Operator::I64Xor | Operator::V128Xor => read.mixes += 1,
+            Operator::I32Rotl | Operator::I32Rotr | Operator::I64Rotl | Operator::I64Rotr => read.mixes += 1,
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => read.calls.push(function_index),
             Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => read.calls_indirectly = true,
             _ => {}

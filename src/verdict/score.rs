@@ -138,7 +138,7 @@ fn of_correlation(weights: &Weights, correlation: &Correlation) -> Option<Piece>
         cap: weights.rule.cap,
         family: correlation.family.clone(),
         strong: None,
-        hostile: false,
+        hostile: entry.hostile,
     })
 }
 

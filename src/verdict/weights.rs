@@ -82,6 +82,9 @@ pub(super) struct Namespace {
 pub(super) struct CorrelationWeight {
     pub(super) weight: f64,
     pub(super) family: Option<String>,
+    /// Whether it can make a sample suspicious, as a rule can that rests on more than words.
+    #[serde(default)]
+    pub(super) hostile: bool,
 }
 
 #[derive(Debug, Deserialize)]

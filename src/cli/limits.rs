@@ -24,9 +24,9 @@ pub(super) struct Arguments {
     /// Stop after this many calls of host functions
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
     max_host_calls: u64,
-    /// Size of the recorded trace in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 256)]
-    max_trace: u64,
+    /// Size of the recorded trace in MiB [default: 256; with --persona as that says]
+    #[arg(long, value_name = "MIB")]
+    max_trace: Option<u64>,
     /// What happens at that size [default: stop; with --persona as that says]
     #[arg(long, value_enum, value_name = "ACTION")]
     at_max_trace: Option<AtLimit>,
@@ -62,7 +62,7 @@ impl Arguments {
         limits.decisions = self.max_decisions.or(limits.decisions);
         limits.instructions = self.max_instructions.or(limits.instructions);
         limits.host_calls = Some(self.max_host_calls);
-        limits.trace_bytes = self.max_trace.saturating_mul(1 << 20);
+        limits.trace_bytes = self.max_trace.map_or(limits.trace_bytes, |mib| mib.saturating_mul(1 << 20));
         limits.at_trace_limit = match self.at_max_trace {
             None => limits.at_trace_limit,
             Some(AtLimit::Stop) => AtTraceLimit::Stop,

@@ -376,6 +376,9 @@ impl Options {
         }
         if run.decisions.is_some() {
             (self.entry_decisions, self.limits.decisions) = (run.decisions, run.decisions);
+        }
+        if let Some(mib) = run.trace_mib {
+            self.limits.trace_bytes = mib.saturating_mul(1 << 20);
             self.limits.at_trace_limit = AtTraceLimit::Spill;
         }
     }

@@ -71,8 +71,10 @@ pub struct Conduct {
     pub seconds: Option<u64>,
     /// Executed instructions of the run and of each entry point.
     pub instructions: Option<u64>,
-    /// Decisions of the run and of each entry point; a trace of that length goes to a temporary file.
+    /// Decisions of the run and of each entry point.
     pub decisions: Option<u64>,
+    /// MiB of the trace in memory; the words beyond go to a temporary file.
+    pub trace_mib: Option<u64>,
 }
 
 /// A file of a persona.

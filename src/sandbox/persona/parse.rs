@@ -48,6 +48,7 @@ struct RunTable {
     seconds: Option<u64>,
     instructions: Option<u64>,
     decisions: Option<u64>,
+    trace_mib: Option<u64>,
 }
 
 /// Bytes: text, or one of the encodings.
@@ -220,8 +221,8 @@ fn conduct(table: RunTable) -> Result<Conduct, Wrong> {
         "none" => Ok(Drive::None),
         other => Err((name.span(), format!("`{other}` is none of `auto`, `exports`, `none`"))),
     });
-    let RunTable { seconds, instructions, decisions, .. } = table;
-    Ok(Conduct { drive: drive.transpose()?, seconds, instructions, decisions })
+    let RunTable { seconds, instructions, decisions, trace_mib, .. } = table;
+    Ok(Conduct { drive: drive.transpose()?, seconds, instructions, decisions, trace_mib })
 }
 
 fn absolute(path: Spanned<String>) -> Result<String, Wrong> {

@@ -723,6 +723,20 @@ pub static METRICS: &[Metric] = &[
         compute: host::files_rewritten_renamed,
     },
     Metric {
+        name: "honeytokens_read",
+        unit: "count",
+        description: "honeytokens of the persona whose bytes were handed out",
+        levels: "R",
+        compute: host::honeytokens_read,
+    },
+    Metric {
+        name: "honeytokens_sent",
+        unit: "count",
+        description: "honeytokens whose bytes went to a socket or to a host function that is not of WASI, plain, in hexadecimal digits or in base64",
+        levels: "R",
+        compute: host::honeytokens_sent,
+    },
+    Metric {
         name: "carved_modules",
         unit: "count",
         description: "modules that were built in memory",

@@ -49,7 +49,7 @@ fn text(text: &str) -> Arg {
     Arg { name: Some("path".into()), value: Value::I32(64), points_at: Some(Pointed::Text { text: text.into() }) }
 }
 
-fn number(name: &str, value: i32) -> Arg {
+fn number(name: &'static str, value: i32) -> Arg {
     Arg { name: Some(name.into()), value: Value::I32(value), points_at: None }
 }
 

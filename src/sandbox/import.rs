@@ -1,6 +1,9 @@
 //! One imported function at work: it logs a call, has it answered, and logs the answer.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use crate::{
     module::FuncIndex,
@@ -110,19 +113,22 @@ impl Import {
     /// Looks for modules and for bait where the arguments point, in what the call reads.
     fn look(&self, call: &HostCall<'_>, state: &mut State, slot: Option<usize>) {
         for (index, value) in call.args().iter().enumerate() {
-            let Value::I32(address @ 64..) = *value else { continue };
+            let Value::I32(address) = *value else { continue };
+            let address = u64::from(address as u32);
             let len = match call.args().get(index + 1) {
                 Some(&Value::I32(len)) if len > 0 => Some(u64::from(len as u32)),
                 _ => None,
             };
             match self.params.get(index).map(|param| param.kind) {
-                Some(Kind::Out | Kind::Iov) => {}
-                Some(Kind::Ciov) => self.look_into(call, state, slot, address as u64, len.unwrap_or(0)),
-                _ => {
+                Some(Kind::Plain | Kind::Out | Kind::Iov | Kind::Job) => {}
+                Some(Kind::Ciov) => self.look_into(call, state, slot, address, len.unwrap_or(0)),
+                // What may be a pointer is none if it is a small number.
+                Some(Kind::Guess) | None if address < 64 => {}
+                Some(Kind::Str | Kind::In | Kind::CStr | Kind::Utf16 | Kind::Guess) | None => {
                     let window = len.map_or(GLANCE, |len| len.min(SCAN));
-                    self.look_at(call, state, address as u64, window);
+                    self.look_at(call, state, address, window);
                     if state.tokens.is_armed()
-                        && let Some(bytes) = call.read_memory(address as u64, window)
+                        && let Some(bytes) = call.read_memory(address, window)
                     {
                         self.search(bytes, call, state, slot);
                     }
@@ -232,7 +238,7 @@ impl Import {
             let entry = &mut state.log.calls[slot];
             entry.args = std::mem::take(args);
             entry.ended = answered.end.is_some();
-            entry.errno = answered.errno.map(|errno| errno.name().to_owned());
+            entry.errno = answered.errno.map(|errno| Cow::Owned(errno.name()));
             if answered.end.is_none() {
                 entry.results = call.results();
             }

@@ -5,7 +5,7 @@
 //!
 //! Not here: which argument is what (`signature`).
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use super::{
     quota::Quota,
@@ -89,7 +89,7 @@ impl Log {
         for (index, arg) in args.iter_mut().enumerate() {
             let param = callee.params.get(index).filter(|_| known);
             let kind = param.map_or(Kind::Guess, |param| param.kind);
-            arg.name = param.map(|param| param.name.to_owned());
+            arg.name = param.map(|param| Cow::Borrowed(param.name));
             if !matches!(kind, Kind::Plain | Kind::Out | Kind::Iov | Kind::Job) {
                 arg.points_at = self.follow(call, callee, index, kind);
             }

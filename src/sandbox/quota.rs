@@ -1,6 +1,8 @@
 //! Room that functions share by name, so that a flood from one of them does not crowd out the others.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 /// A number of places.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //!
 //! Not here: how a run is made.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -231,7 +231,7 @@ pub struct Call {
     /// Whether the answer was made up: no such thing exists in the sandbox.
     pub fabricated: bool,
     /// Name of the WASI error, if it gave one other than success.
-    pub errno: Option<String>,
+    pub errno: Option<Cow<'static, str>>,
     /// Virtual time in nanoseconds since the start of the run.
     pub time_ns: u64,
     /// Whether it ended the invocation.
@@ -242,7 +242,7 @@ pub struct Call {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Arg {
     /// Its name, if the function is known.
-    pub name: Option<String>,
+    pub name: Option<Cow<'static, str>>,
     /// Its value.
     pub value: Value,
     /// What it points at, if it is a pointer.

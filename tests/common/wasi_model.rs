@@ -71,7 +71,7 @@ fn seen<'c>(op: &Op, calls: &mut impl Iterator<Item = &'c Call>) -> Result<Seen,
         bytes = None;
     }
     match &call.errno {
-        Some(errno) => Err(errno.clone()),
+        Some(errno) => Err(errno.to_string()),
         None => Ok(Seen { told, bytes: op.digest(bytes.unwrap_or_default()) }),
     }
 }

@@ -93,7 +93,7 @@ impl Step {
 
 impl NumberTest {
     fn fits(&self, arg: &Arg) -> bool {
-        let is_named = self.arg.as_ref().is_none_or(|name| arg.name.as_ref() == Some(name));
+        let is_named = self.arg.as_ref().is_none_or(|name| arg.name.as_deref() == Some(name));
         let tests = |number: i128| {
             self.mask.is_none_or(|mask| number & mask != 0) && self.value.is_none_or(|(op, value)| op.holds(number, value))
         };

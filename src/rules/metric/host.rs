@@ -1,6 +1,6 @@
 //! Metrics of what the sample asked of the host.
 
-use crate::sandbox::{Call, FileChange, Pointed};
+use crate::sandbox::{Call, FileChange, Leak, Pointed, TokenUse};
 
 use super::{Index, Subject, run::measured, share};
 use crate::rules::derived::is_console;
@@ -184,6 +184,23 @@ pub(super) fn files_wiped(index: &Index<'_>, subject: Subject<'_>) -> Option<f64
 
 pub(super) fn files_rewritten_renamed(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     of_run(subject, || files(index, |file| is_overwritten(file) && file.change == "renamed" && file.size_after != Some(0)))
+}
+
+pub(super) fn honeytokens_read(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || tokens(index, |token| token.read > 0))
+}
+
+/// What a file or a stream of the sandbox was given stays in it; anything else that a host function was handed is gone.
+pub(super) fn honeytokens_sent(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    let is_gone = |leak: &Leak| {
+        let is_local = leak.by.starts_with("wasi") && !leak.by.ends_with(".sock_send");
+        leak.to.starts_with("socket ") || (leak.to == "argument" && !is_local)
+    };
+    of_run(subject, || tokens(index, |token| token.leaks.iter().any(is_gone)))
+}
+
+fn tokens(index: &Index<'_>, is_meant: impl Fn(&TokenUse) -> bool) -> f64 {
+    index.run().map_or(0, |run| run.honeytokens.iter().filter(|token| is_meant(token)).count()) as f64
 }
 
 pub(super) fn carved_modules(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {

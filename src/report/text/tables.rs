@@ -10,7 +10,7 @@ use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use crate::{
     categories::{self, Level},
     report::{Connection, Names, escape::clip, ndjson::snake},
-    sandbox::{Entry, EntryEnd, TokenUse},
+    sandbox::{Entry, EntryEnd, Leak, TokenUse},
     verdict::Correlation,
 };
 
@@ -252,7 +252,11 @@ fn connections<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 fn honeytokens<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let list = printer.report.honeytokens;
     let row = |token: &TokenUse| {
-        let leaks = token.leaks.iter().map(|leak| format!("{} ({})", leak.to, leak.encoding));
+        let place = |leak: &Leak| match leak.to.as_str() {
+            "argument" => format!("{} ({})", leak.by, leak.encoding),
+            to => format!("{to} ({})", leak.encoding),
+        };
+        let leaks = token.leaks.iter().map(place);
         let what = if token.read > 0 { "read" } else { "opened" };
         vec![token.name.clone(), format!("{what} in {}", token.touched_in.join(", ")), leaks.collect::<Vec<_>>().join(", ")]
     };

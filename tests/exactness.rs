@@ -3,14 +3,14 @@
 
 mod common;
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, path::Path};
 
-use common::{bodies, compare, files, noise, shared};
+use common::{bodies, compare, files, noise, shared, texts};
 use wasmspoor::{Limits, Options, Outcome, Tracer};
 
 #[test]
 fn corpus_is_counted_exactly() {
-    let samples = files(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus"), "wat");
+    let samples = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus"), "wat");
     assert!(samples.len() >= 9);
     for sample in samples {
         let text = fs::read_to_string(&sample).unwrap();
@@ -61,6 +61,32 @@ fn modules_from_wasm_smith_are_counted_exactly() {
     }
     println!("{modules} modules, {instructions} instructions");
     assert!(modules > 300 && instructions > 100_000, "{modules} modules, {instructions} instructions");
+}
+
+/// Files that ship, whole and with some bytes changed, through the bodies of the targets `rules` and `settings`.
+#[test]
+fn damaged_rules_and_settings_are_refused_or_work() {
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+    let seeds: [(u8, fn(&[u8]), &str); 6] = [
+        (0, texts::rules, "behavior/exfiltration/network/send-away-bait.yml"),
+        (0, texts::rules, "behavior/impact/wiper/overwrite-files-before-deleting-them.yml"),
+        (1, texts::rules, "static/miners.yar"),
+        (0, texts::settings, "personas/default.toml"),
+        (1, texts::settings, "stubs/miner-pool.toml"),
+        (2, texts::settings, "models/behaviour.json"),
+    ];
+    for (kind, body, path) in seeds {
+        let text = fs::read(rules.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let mut data = [vec![kind], text].concat();
+        body(&data);
+        for seed in 0..20 {
+            for change in noise(seed, 9).chunks(3) {
+                let at = usize::from(u16::from_le_bytes([change[0], change[1]])) % (data.len() - 1);
+                data[at + 1] = change[2] & 0x7f;
+            }
+            body(&data);
+        }
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ const MAX_YARA: usize = 8 << 20;
 const MAX_FILES: usize = 50_000;
 /// Deepest nesting of folders.
 const MAX_DEPTH: usize = 32;
+const ENDINGS: &str = "a rule file ends in .yml, .yaml, .yar or .yara";
 
 /// Texts of rules.
 #[derive(Debug, Default)]
@@ -61,6 +62,15 @@ fn kind(path: &Path) -> Option<bool> {
     }
 }
 
+/// Greatest rule file of that name in bytes.
+fn most(path: &Path) -> usize {
+    if kind(path) == Some(true) { yaml::MAX_LEN } else { MAX_YARA }
+}
+
+fn too_long(most: usize) -> String {
+    format!("more than {most} bytes")
+}
+
 impl Sources {
     /// Adds a file, or all rule files below a folder in the order of their names.
     pub(super) fn read(&mut self, path: &Path, problems: &mut LoadError) {
@@ -71,21 +81,29 @@ impl Sources {
         } else if let Err(error) = fs::metadata(path) {
             problems.push(unreadable(path, &error.to_string()));
         } else if kind(path).is_none() {
-            problems.push(unreadable(path, "a rule file ends in .yml, .yaml, .yar or .yara"));
+            problems.push(unreadable(path, ENDINGS));
         } else {
             self.read_file(path, problems);
         }
     }
 
     fn read_file(&mut self, path: &Path, problems: &mut LoadError) {
-        let is_behavior = kind(path) == Some(true);
-        let most = if is_behavior { yaml::MAX_LEN } else { MAX_YARA };
-        match read_bounded(path, most) {
-            Ok(text) => {
-                let source = Source::new(path.display().to_string(), &text);
-                if is_behavior { self.behavior.push(source) } else { self.yara.push(source) }
-            }
+        match read_bounded(path, most(path)) {
+            Ok(text) => self.add(path, &text, problems),
             Err(reason) => problems.push(unreadable(path, &reason)),
+        }
+    }
+
+    /// Adds the text of a file.
+    pub(super) fn add(&mut self, path: &Path, text: &str, problems: &mut LoadError) {
+        let list = match kind(path) {
+            Some(true) => &mut self.behavior,
+            Some(false) => &mut self.yara,
+            None => return problems.push(unreadable(path, ENDINGS)),
+        };
+        match text.len() <= most(path) {
+            true => list.push(Source::new(path.display().to_string(), text)),
+            false => problems.push(unreadable(path, &too_long(most(path)))),
         }
     }
 }
@@ -100,7 +118,7 @@ fn read_bounded(path: &Path, most: usize) -> Result<String, String> {
     let mut bytes = Vec::new();
     file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     if bytes.len() > most {
-        return Err(format!("more than {most} bytes"));
+        return Err(too_long(most));
     }
     String::from_utf8(bytes).map_err(|_| "not UTF-8".into())
 }

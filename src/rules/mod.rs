@@ -140,12 +140,29 @@ impl Set {
         Self::with(load::Sources::default(), paths)
     }
 
+    /// Only the rules in `texts`, each with the name of a file that it comes from, whose ending says what it is, as for [`Set::load`].
+    ///
+    /// # Errors
+    ///
+    /// With every problem that was found, if there is one.
+    pub fn parse(texts: &[(&str, &str)]) -> Result<Self, LoadError> {
+        let (mut sources, mut problems) = (load::Sources::default(), LoadError::default());
+        for (name, text) in texts {
+            sources.add(Path::new(name), text, &mut problems);
+        }
+        Self::finish(&sources, problems)
+    }
+
     fn with<P: AsRef<Path>>(mut sources: load::Sources, paths: &[P]) -> Result<Self, LoadError> {
         let mut problems = LoadError::default();
         for path in paths {
             sources.read(path.as_ref(), &mut problems);
         }
-        let (set, found) = Self::build(&sources, true);
+        Self::finish(&sources, problems)
+    }
+
+    fn finish(sources: &load::Sources, mut problems: LoadError) -> Result<Self, LoadError> {
+        let (set, found) = Self::build(sources, true);
         found.problems.into_iter().for_each(|problem| problems.push(problem));
         problems.cut += found.cut;
         if problems.is_empty() { Ok(set) } else { Err(problems) }

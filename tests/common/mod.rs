@@ -8,6 +8,7 @@
 pub mod bodies;
 pub mod hooked;
 pub mod stock;
+pub mod texts;
 pub mod wasi_model;
 
 use std::{

@@ -1,0 +1,7 @@
+//! See `texts::settings`.
+#![no_main]
+
+#[path = "../../tests/common/mod.rs"]
+mod common;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| common::texts::settings(data));

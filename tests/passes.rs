@@ -29,6 +29,7 @@ fn run_of(trace: Trace, entries: Vec<Entry>) -> Run {
 /// A host call in the log; what it was does not matter here.
 fn logged(record: usize) -> Call {
     Call {
+        number: record as u64,
         record,
         entry: 0,
         func: FuncIndex(0),

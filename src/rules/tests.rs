@@ -55,6 +55,7 @@ fn number(name: &'static str, value: i32) -> Arg {
 
 fn call(name: &str, args: Vec<Arg>) -> Call {
     Call {
+        number: 0,
         record: 0,
         entry: 0,
         func: FuncIndex(0),

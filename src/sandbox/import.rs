@@ -94,6 +94,7 @@ impl Import {
         }
         let args = state.log.args(call, self.callee());
         state.log.calls.push(Call {
+            number: (state.log.calls.len() as u64).saturating_add(state.log.cut),
             record: moment.record,
             entry: state.entry,
             func: self.func,

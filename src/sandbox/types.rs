@@ -212,6 +212,8 @@ pub enum Answer {
 /// A host call.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Call {
+    /// Number of the call in the run, from 0. Calls that are not in the log have numbers, too.
+    pub number: u64,
     /// Position of its record in the trace.
     pub record: usize,
     /// Position in [`Run::entries`].

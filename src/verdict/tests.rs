@@ -163,6 +163,7 @@ fn call(name: &str, first: i32, pointed: &[Pointed]) -> sandbox::Call {
     let value = |value| sandbox::Arg { name: None, value: Value::I32(value), points_at: None };
     let pointing = pointed.iter().map(|data| sandbox::Arg { points_at: Some(data.clone()), ..value(1024) });
     sandbox::Call {
+        number: 0,
         record: 0,
         entry: 0,
         func: FuncIndex(0),

@@ -212,13 +212,13 @@ impl Import {
             Value::F64(value) => value.to_bits(),
             _ => 0,
         };
-        let mut values = values.iter().map(bits);
+        let mut values = values.iter().map(bits).enumerate();
         let mut len = 0;
         while len < buffer.len() {
-            let Some(mut value) = values.next() else { break };
-            let is_pair = self.is_split && self.params.get(len).is_some_and(|param| param.is_wide);
+            let Some((position, mut value)) = values.next() else { break };
+            let is_pair = self.is_split && self.params.get(position).is_some_and(|param| param.is_wide);
             if is_pair {
-                value |= values.next().unwrap_or(0) << 32;
+                value |= values.next().map_or(0, |(_, high)| high) << 32;
             }
             buffer[len] = value;
             len += 1;

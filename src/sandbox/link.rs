@@ -3,7 +3,10 @@
 //! A function is taken for a known one only if its type fits; one that has the name and another type gets zeros. Old toolchains pass an
 //! `i64` as two `i32`: that fits too.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    iter,
+    sync::{Arc, Mutex},
+};
 
 use wasmparser::{DataKind, Operator, Parser, Payload, TypeRef};
 
@@ -14,7 +17,7 @@ use crate::{
 
 use super::{
     import::{Body, Import},
-    signature::{self, Param},
+    signature::{self, Kind, Param},
     state::State,
     stubs::Stubs,
     types::Answer,
@@ -85,6 +88,7 @@ fn known(import: &FunctionImport<'_>) -> Option<Chosen> {
             && (is_wasi || import.results == [Type::I32])
         {
             let (body, fabricated) = (Body::Wasi(function.act), !function.is_real);
+            let params = if is_split { halves(params) } else { params };
             return Some(Chosen { params, body, answer: Answer::Wasi, fabricated, is_split });
         }
     }
@@ -103,6 +107,16 @@ fn fit(params: &[Param], import: &FunctionImport<'_>) -> Option<bool> {
     }
     let is_split = wide > 0 && import.params.len() == params.len() + wide && import.params.iter().all(|&ty| ty == Type::I32);
     is_split.then_some(true)
+}
+
+/// The parameters as an import with split `i64` has them: the low half keeps the name, the high half follows.
+fn halves(params: Vec<Param>) -> Vec<Param> {
+    let high = |param: &Param| param.is_wide.then_some(Param { name: "high", kind: Kind::Plain, is_wide: false });
+    let both = params.into_iter().flat_map(|param| {
+        let high = high(&param);
+        iter::once(param).chain(high)
+    });
+    both.collect()
 }
 
 impl Linker for Link {

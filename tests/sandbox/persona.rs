@@ -194,6 +194,26 @@ fn bait_in_the_environment_that_is_used_as_a_name_or_printed_letter_by_letter() 
     assert!(leaks[0].1.ends_with("path_open") && leaks[0].2 == Some(1), "{leaks:?}");
 }
 
+/// Where a vector stands must not hide what it holds.
+#[test]
+fn bait_goes_out_through_a_vector_at_address_zero() {
+    let run = super::run(
+        r#"(module
+        (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1) (data (i32.const 0) "\00\04\00\00\00\04\00\00") (data (i32.const 32) "home/user/.ssh/id_rsa")
+        (func (export "_start")
+            (drop (call $open (i32.const 3) (i32.const 0) (i32.const 32) (i32.const 21) (i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 16)))
+            (drop (call $read (i32.load (i32.const 16)) (i32.const 0) (i32.const 1) (i32.const 20)))
+            (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 20)))))"#,
+    );
+    let token = run.honeytokens.iter().find(|token| token.name == "ssh-key").expect("it was read");
+    let leaks: Vec<_> = token.leaks.iter().map(|leak| (leak.to.as_str(), leak.encoding.as_str())).collect();
+    assert_eq!(leaks, [("stdout", "plain")]);
+    assert_eq!(token.leaks[0].by, "wasi_snapshot_preview1.fd_write", "it is seen in the call, not only in what is left");
+}
+
 #[test]
 fn a_stream_that_is_no_terminal_says_so() {
     let text = program(

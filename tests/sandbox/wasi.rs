@@ -201,6 +201,23 @@ fn sixty_four_bits_may_come_in_halves_and_a_wrong_type_gets_zeros() {
 }
 
 #[test]
+fn arguments_have_their_names_though_sixty_four_bits_come_in_halves() {
+    let run = run(r#"(module
+        (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1) (data (i32.const 16) "etc/hostname")
+        (func (export "_start") (drop (call $open
+            (i32.const 3) (i32.const 0) (i32.const 16) (i32.const 12) (i32.const 0)
+            (i32.const 2) (i32.const 0) (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 64)))))"#);
+    let call = &run.calls[0];
+    assert_eq!(call.errno, None);
+    let names: Vec<_> = call.args.iter().filter_map(|arg| arg.name.as_deref()).collect();
+    let expected = "fd dirflags path path_len oflags rights_base high rights_inheriting high fdflags opened";
+    assert_eq!(names.len(), expected.split(' ').count(), "{names:?}");
+    assert_eq!(names[5..9], ["rights_base", "high", "rights_inheriting", "high"]);
+    assert_eq!(call.args[2].points_at, Some(Pointed::Text { text: "etc/hostname".into() }));
+}
+
+#[test]
 fn sockets_are_refused_and_what_was_to_be_sent_is_logged() {
     let run = run(&program(
         r#"(data (i32.const 100) "secret") (data (i32.const 200) "\64\00\00\00\06\00\00\00")"#,

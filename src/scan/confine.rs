@@ -32,17 +32,35 @@ pub struct Confinement {
     pub dies_with_scan: bool,
     /// Landlock: `full`, `partial` (an older kernel, which knows fewer rights), `none`. No file can be touched, no port bound or connected to.
     pub landlock: String,
-    /// seccomp: system calls other than those for memory, time, open streams and ending end the process.
+    /// seccomp: of system calls, only those for memory, time, open streams and ending are answered; most others end the process.
     pub seccomp: bool,
+}
+
+impl Confinement {
+    /// What is in force in both.
+    pub fn weaken(&mut self, other: &Self) {
+        let larger = |a: Option<u64>, b: Option<u64>| Some(a?.max(b?));
+        self.address_space_bytes = larger(self.address_space_bytes, other.address_space_bytes);
+        self.cpu_seconds = larger(self.cpu_seconds, other.cpu_seconds);
+        self.no_files &= other.no_files;
+        self.no_new_privileges &= other.no_new_privileges;
+        self.dies_with_scan &= other.dies_with_scan;
+        self.seccomp &= other.seccomp;
+        let rank = |landlock: &str| ["none", "partial", "full"].iter().position(|known| *known == landlock);
+        if rank(&other.landlock) < rank(&self.landlock) {
+            self.landlock.clone_from(&other.landlock);
+        }
+    }
 }
 
 /// Confines this process for good. What is not to be had is reported as such.
 #[cfg(target_os = "linux")]
 pub fn confine(bounds: &Bounds) -> Confinement {
-    let mut confinement = resources(bounds);
-    confinement.no_new_privileges = rustix::thread::set_no_new_privs(true).is_ok();
+    let no_new_privileges = rustix::thread::set_no_new_privs(true).is_ok();
+    // It needs a descriptor, so before those are forbidden.
+    let landlock = linux::landlock().to_owned();
+    let mut confinement = Confinement { no_new_privileges, landlock, ..resources(bounds) };
     confinement.dies_with_scan = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).is_ok();
-    confinement.landlock = linux::landlock().to_owned();
     confinement.seccomp = linux::seccomp();
     confinement
 }
@@ -132,12 +150,36 @@ mod linux {
         libc::SYS_exit_group,
     ];
 
-    /// Installs the filter; a call that is not allowed ends the process with `SIGSYS`.
+    /// System calls that libraries make to learn of the machine, and do without if they are refused.
+    const REFUSED: &[i64] = &[
+        libc::SYS_openat,
+        libc::SYS_newfstatat,
+        libc::SYS_statx,
+        libc::SYS_readlinkat,
+        libc::SYS_faccessat,
+        libc::SYS_getcwd,
+        libc::SYS_ioctl,
+        libc::SYS_fcntl,
+        libc::SYS_uname,
+        libc::SYS_sysinfo,
+        libc::SYS_prlimit64,
+        libc::SYS_sched_getaffinity,
+    ];
+
+    /// Installs two filters, of which the stricter answer counts: one refuses what is only asked out of curiosity, one ends the process with `SIGSYS` at
+    /// anything else that is not allowed.
     pub(super) fn seccomp() -> bool {
+        let refuse = SeccompAction::Errno(libc::EACCES as u32);
+        let tolerated = ALLOWED.iter().chain(REFUSED).copied();
+        install(REFUSED.iter().copied(), SeccompAction::Allow, refuse)
+            && install(tolerated, SeccompAction::KillProcess, SeccompAction::Allow)
+    }
+
+    /// Installs a filter: one action for `calls`, one for all others.
+    fn install(calls: impl Iterator<Item = i64>, others: SeccompAction, action: SeccompAction) -> bool {
         let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else { return false };
-        let rules: BTreeMap<_, _> = ALLOWED.iter().map(|&call| (call, Vec::new())).collect();
-        let filter = SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, arch);
-        let program = filter.and_then(BpfProgram::try_from);
+        let rules: BTreeMap<_, _> = calls.map(|call| (call, Vec::new())).collect();
+        let program = SeccompFilter::new(rules, others, action, arch).and_then(BpfProgram::try_from);
         program.is_ok_and(|program| seccompiler::apply_filter(&program).is_ok())
     }
 }

@@ -75,6 +75,15 @@ pub struct Origin {
     pub inside: Vec<String>,
 }
 
+impl Origin {
+    /// A place within this one.
+    #[must_use]
+    pub fn within(&self, inside: Vec<String>) -> Self {
+        let inside = self.inside.iter().cloned().chain(inside).collect();
+        Self { path: self.path.clone(), path_base64: self.path_base64.clone(), inside }
+    }
+}
+
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.path)?;

@@ -28,6 +28,8 @@ use wasmspoor::{
     },
 };
 
+pub(super) use summary::line;
+
 use super::{Exit, Failure, sample, worker};
 
 /// Analyse batches: folders, archives, modules inside other files; each sample in a process of its own

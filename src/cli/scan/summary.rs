@@ -129,7 +129,7 @@ fn name(text: &str) -> String {
 }
 
 /// A sample on a line: verdict, score, family, place.
-pub(super) fn line(sample: &rows::Sample) -> String {
+pub(in crate::cli) fn line(sample: &rows::Sample) -> String {
     match &sample.verdict {
         None => failure(&sample.origin, sample.failure.as_ref()),
         Some(verdict) => {

@@ -108,10 +108,8 @@ impl Spawner {
             scope.spawn(move || listen(stdout, &sender));
             let words = scope.spawn(move || last_words(stderr));
             let heard = self.hear(receiver, anew, &mut take);
-            // Whether it hangs or is done: it is not needed any more.
-            if heard != Heard::Done {
-                let _ = child.kill();
-            }
+            // Whether it hangs, says that it is done and goes on, or has ended: it is not needed any more. If it has ended, its status stays.
+            let _ = child.kill();
             let status = child.wait();
             let words = words.join().unwrap_or_default();
             match heard {
@@ -300,8 +298,8 @@ mod tests {
             ("kill -XCPU $$", FailureKind::Timeout),
             ("kill -KILL $$", FailureKind::OutOfMemory),
             ("echo 'memory allocation of 99 bytes failed' >&2; kill -ABRT $$", FailureKind::OutOfMemory),
-            ("sleep 5", FailureKind::Timeout),
-            ("yes >&2", FailureKind::Timeout),
+            ("exec sleep 5", FailureKind::Timeout),
+            ("exec yes >&2", FailureKind::Timeout),
             ("printf 'x\\000\\000\\000\\000'", FailureKind::Crash),
             ("printf 'o\\002\\000\\000\\000{}'", FailureKind::Crash),
             ("printf 'o\\377\\377\\377\\377{}'", FailureKind::Crash),
@@ -312,12 +310,12 @@ mod tests {
                 other => panic!("{words}: {other:?}"),
             }
         }
-        assert_eq!(end("printf 'd\\000\\000\\000\\000'"), End::Done);
+        assert_eq!(end("printf 'd\\000\\000\\000\\000'; exec sleep 60"), End::Done, "it is not waited for");
     }
 
     #[test]
     fn an_interruption_ends_it_at_once() {
-        let spawner = Spawner { wall: Duration::from_secs(60), ..script("sleep 60") };
+        let spawner = Spawner { wall: Duration::from_secs(60), ..script("exec sleep 60") };
         spawner.interrupted.store(true, Ordering::Relaxed);
         assert_eq!(spawner.analyse(Arc::from(&b""[..]), |_| ()), End::Interrupted);
     }

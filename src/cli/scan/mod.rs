@@ -69,6 +69,10 @@ pub(super) struct Arguments {
     /// Go on with the scan that DIR holds
     #[arg(long, requires = "out")]
     resume: bool,
+    /// Write the tables of DIR as Parquet files, too, at the end
+    #[cfg(feature = "parquet")]
+    #[arg(long, requires = "out")]
+    parquet: bool,
     /// Objects, one a line: without --out the rows of samples and of failures, then the summary
     #[arg(long)]
     json: bool,
@@ -101,7 +105,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let scan = Scan::new(&spawner, jobs, &progress, recorder, before);
     let result = thread::scope(|scope| {
         let scan = scope.spawn(|| scan.run(&roots, skip.as_deref()));
-        show(&progress, &lines, out, || scan.is_finished())?;
+        show(&progress, lines, out, || scan.is_finished())?;
         scan.join().map_err(|_| io::Error::other("the scan ended in a panic"))?
     });
     let (summary, mut index) = result?;
@@ -109,6 +113,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     if let Some(store) = &mut store {
         store.sync()?;
         store.replace("clusters.jsonl", |file| clusters.iter().try_for_each(|row| escape::write_json_line(file, row)))?;
+    }
+    #[cfg(feature = "parquet")]
+    if let (Some(store), true) = (&store, arguments.parquet) {
+        wasmspoor_parquet::convert(store.folder())?;
     }
     let total = summary::Total::of(&summary, &clusters, started.elapsed(), arguments.out.as_deref());
     if arguments.json {
@@ -184,10 +192,10 @@ fn open(folder: &Path, resume: bool, before: &mut (Known, Summary, Index)) -> Re
     })
 }
 
-/// Shows progress and writes lines until there will be no more of them.
+/// Shows progress and writes lines until there will be no more of them. If they cannot be written, whoever sends them hears of it.
 fn show(
     progress: &Progress,
-    lines: &mpsc::Receiver<Vec<u8>>,
+    lines: mpsc::Receiver<Vec<u8>>,
     out: &mut impl Write,
     is_finished: impl Fn() -> bool,
 ) -> io::Result<()> {

@@ -33,6 +33,8 @@ pub mod passes;
 pub mod report;
 pub mod rules;
 pub mod sandbox;
+#[cfg(feature = "scan")]
+pub mod scan;
 pub mod trace;
 mod tracer;
 pub mod verdict;

@@ -17,8 +17,11 @@ mod output;
 mod rules;
 mod run;
 mod sample;
+mod scan;
 mod session;
 mod trace;
+mod watch;
+mod worker;
 
 use std::{
     io::{self, Write as _},
@@ -41,6 +44,7 @@ enum Exit {
     Invalid = 3,
     NotExecutable = 4,
     Internal = 5,
+    Interrupted = 130,
 }
 
 /// An error with the exit code that it stands for.
@@ -75,16 +79,21 @@ struct Arguments {
 
 const EXIT_CODES: &str = "Exit codes:
   0  done, whatever the sample did: a trap or a limit reached is a result; `run`: the verdict is below --fail-on
-  1  `run`: the verdict is at or above --fail-on; `rules lint`, `rules test`: something was found
+  1  `run`: the verdict is at or above --fail-on; `scan`: something has no result; `rules lint`, `rules test`: something was found
   2  wrong usage, a file that cannot be read, or one that cannot be created
   3  not a valid module; `trace`, `dump`: or one that needs what the engine lacks
   4  valid but not executable: it needs what the engine lacks or cannot give, no such export or function, arguments that do not fit
   5  internal error, or output that cannot be written
+130  `scan`, `watch`: interrupted
 `run`, `graph` and `diff` print what the bytes say of samples that give 3 or 4, too.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Scan(scan::Arguments),
+    Watch(watch::Arguments),
+    #[command(hide = true)]
+    Worker(worker::Arguments),
     Graph(graph::Arguments),
     Export(export::Arguments),
     Diff(diff::Arguments),
@@ -103,6 +112,9 @@ pub(crate) fn main() -> ExitCode {
     let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments, &mut out),
+        Command::Scan(arguments) => scan::run(&arguments, &mut out),
+        Command::Watch(arguments) => watch::run(&arguments, &mut out),
+        Command::Worker(arguments) => worker::run(&arguments, &mut out),
         Command::Graph(arguments) => graph::run(&arguments, &mut out),
         Command::Export(arguments) => export::run(&arguments, &mut out),
         Command::Diff(arguments) => diff::run(&arguments, &mut out),

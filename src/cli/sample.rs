@@ -121,6 +121,11 @@ pub(super) struct Analyser<'a> {
 }
 
 impl Arguments {
+    /// Whether an option names what a batch cannot have: an export of one sample, or standard input.
+    pub(super) fn is_for_one(&self) -> bool {
+        self.invoke.is_some() || self.stdin.as_deref() == Some(Path::new("-"))
+    }
+
     /// Reads the files that the options name.
     pub(super) fn prepare(&self) -> Result<Analyser<'_>, Failure> {
         let options = self.options().map_err(|error| Failure::new(Exit::Usage, error))?;
@@ -178,6 +183,11 @@ impl Arguments {
 }
 
 impl Analyser<'_> {
+    /// How samples are run, and with which rules.
+    pub(super) fn into_parts(self) -> (Options, rules::Set) {
+        (self.options, self.rules)
+    }
+
     /// Reads and analyses a sample.
     pub(super) fn analyse(&self, file: &Path) -> Result<Analysed, Failure> {
         let bytes = input::read(file).map_err(|error| Failure::new(Exit::Usage, error))?;

@@ -11,6 +11,7 @@ pub mod classes;
 mod code;
 mod decode;
 mod error;
+mod extent;
 mod index;
 mod names;
 mod opcode;
@@ -26,6 +27,7 @@ use std::{
 
 pub use code::{Block, Code, Exit, Op, Table};
 pub use error::{ParseError, ParseErrorKind};
+pub use extent::extent;
 pub use index::{BlockIndex, CodeOffset, FuncIndex, OpIndex, TypeIndex};
 pub use opcode::{OPCODES, Opcode};
 pub use sections::{Export, Import, ItemKind};

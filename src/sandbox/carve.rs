@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
+use crate::module::extent;
+
 /// Bytes looked through for an argument that comes with a length.
 pub(super) const SCAN: u64 = 64 << 10;
 /// Bytes looked through for any other.
@@ -41,7 +43,7 @@ impl Carver {
             && let Some(at) = bytes.get(from..window).and_then(find)
         {
             let module = &bytes[from + at..];
-            let len = module_len(module);
+            let len = extent(module);
             // Measuring and hashing cost as much as looking.
             self.scanned += len as u64;
             if len > MAGIC.len() && self.modules.len() == MODULES {
@@ -78,35 +80,6 @@ fn find(bytes: &[u8]) -> Option<usize> {
             return Some(start);
         }
         from += at + 1;
-    }
-    None
-}
-
-/// Bytes from the magic number to the end of the last whole section.
-fn module_len(bytes: &[u8]) -> usize {
-    let mut at = MAGIC.len();
-    while let Some(&id) = bytes.get(at) {
-        if id > 13 {
-            break;
-        }
-        let Some((len, width)) = leb(&bytes[at + 1..]) else { break };
-        let end = at + 1 + width;
-        match end.checked_add(len as usize) {
-            // An empty section of any kind would go on for ever through zeros.
-            Some(end) if end <= bytes.len() && len > 0 => at = end,
-            _ => break,
-        }
-    }
-    at
-}
-
-fn leb(bytes: &[u8]) -> Option<(u32, usize)> {
-    let mut value = 0u32;
-    for (index, &byte) in bytes.iter().take(5).enumerate() {
-        value |= u32::from(byte & 0x7f).checked_shl(7 * index as u32)?;
-        if byte < 0x80 {
-            return Some((value, index + 1));
-        }
     }
     None
 }

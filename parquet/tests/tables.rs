@@ -1,0 +1,174 @@
+//! Tables of a scan as Parquet: the same columns, the same rows, and the queries of `docs/scan.md`.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use wasmspoor::{
+    analysis::Analysis,
+    rules, sandbox,
+    scan::{
+        cluster::{self, Index},
+        describe,
+        rows::{self, Outcome},
+        store::{Settings, Store},
+    },
+};
+
+/// Samples of `corpus/` that are quick, hostile and harmless ones.
+const SAMPLES: [&str; 8] = ["miner", "cryptonight", "wiper", "dropper", "agent", "benign-base64", "benign-json", "v3-uuid"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A folder as a scan leaves it.
+fn scanned(folder: &Path) {
+    let settings = Settings { schema: rows::SCHEMA.into(), version: "1".into(), options: Vec::new() };
+    let mut store = Store::open(folder, &settings, false, |_| (), |_| ()).unwrap();
+    let (options, rules, mut index) = (sandbox::Options::default(), rules::Set::builtin(), Index::default());
+    for (number, name) in SAMPLES.iter().enumerate() {
+        let path = root().join(format!("corpus/{name}.wat"));
+        let mut options = options.clone();
+        // A debug build is slow, and nothing here depends on how far a run gets.
+        options.entry_decisions = Some(200_000);
+        let analysis = Analysis::of(&fs::read(&path).unwrap(), &options, &rules);
+        let sha256 = format!("{:064x}", number + 1);
+        let mut outcome = describe::outcome(&analysis, &sha256);
+        outcome.sample.sha256.clone_from(&sha256);
+        outcome.sample.origin = rows::Origin { path: format!("corpus/{name}.wat"), path_base64: None, inside: vec![] };
+        let place = rows::Path { origin: outcome.sample.origin.clone(), sha256: Some(sha256), size: Some(1), failure: None };
+        index.add(&outcome.sample);
+        store.append(Some(&outcome), Some(&place)).unwrap();
+    }
+    let failure = Some(rows::Failure { kind: rows::FailureKind::Timeout, text: "no result within 1 s".into() });
+    let origin = rows::Origin { path: "archive.zip".into(), path_base64: None, inside: vec!["zip:a \"b\"\n.wasm".into()] };
+    let sample = rows::Sample { sha256: "f".repeat(64), origin: origin.clone(), failure, ..rows::Sample::default() };
+    let place = rows::Path { origin, sha256: Some(sample.sha256.clone()), size: Some(5), failure: None };
+    store.append(Some(&Outcome { sample, ..Outcome::default() }), Some(&place)).unwrap();
+    let broken = Some(rows::Failure { kind: rows::FailureKind::Broken, text: "invalid Zip archive".into() });
+    let origin = rows::Origin { path: "broken.zip".into(), path_base64: None, inside: vec!["zip".into()] };
+    store.append(None, Some(&rows::Path { origin, sha256: None, size: None, failure: broken })).unwrap();
+    store
+        .replace("clusters.jsonl", |file| {
+            index.rows().iter().try_for_each(|row| wasmspoor::report::escape::write_json_line(file, row))
+        })
+        .unwrap();
+}
+
+#[test]
+fn columns_are_the_fields_that_a_scan_writes() {
+    let schemas = [
+        ("samples", schemars::schema_for!(rows::Sample)),
+        ("paths", schemars::schema_for!(rows::Path)),
+        ("functions", schemars::schema_for!(rows::Function)),
+        ("host_calls", schemars::schema_for!(rows::HostCall)),
+        ("findings", schemars::schema_for!(rows::Finding)),
+        ("clusters", schemars::schema_for!(cluster::Row)),
+    ];
+    assert!(schemas.iter().map(|(name, _)| *name).eq(wasmspoor_parquet::tables()));
+    let docs = fs::read_to_string(root().join("docs/scan.md")).unwrap();
+    for (table, written) in schemas {
+        let fields: BTreeSet<_> = written.get("properties").unwrap().as_object().unwrap().keys().cloned().collect();
+        let schema = wasmspoor_parquet::schema(table).unwrap();
+        let columns: BTreeSet<_> = schema.fields().iter().map(|field| field.name().clone()).collect();
+        assert_eq!(columns, fields, "{table}");
+        let start = docs.find(&format!("### `{table}`")).unwrap_or_else(|| panic!("docs/scan.md does not describe {table}"));
+        let section = docs[start + 4..].split("\n#").next().unwrap();
+        for field in fields {
+            assert!(section.contains(&format!("`{field}`")), "docs/scan.md does not describe {table}.{field}");
+        }
+    }
+}
+
+#[test]
+fn every_row_arrives() {
+    let folder = tempfile::tempdir().unwrap();
+    scanned(folder.path());
+    let rows = wasmspoor_parquet::convert(folder.path()).unwrap();
+    assert_eq!(rows.len(), 6);
+    for (table, rows) in rows {
+        let lines = fs::read_to_string(folder.path().join(format!("{table}.jsonl"))).unwrap();
+        assert_eq!(rows, lines.lines().count() as u64, "{table}");
+        let file = fs::File::open(folder.path().join(format!("{table}.parquet"))).unwrap();
+        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+        let read: Vec<_> = reader.map(|batch| batch.unwrap()).collect();
+        assert_eq!(read.iter().map(arrow_array::RecordBatch::num_rows).sum::<usize>() as u64, rows, "{table}");
+        let mut text = arrow_json::LineDelimitedWriter::new(Vec::new());
+        read.iter().for_each(|batch| text.write(batch).unwrap());
+        text.finish().unwrap();
+        let values = |text: &str| -> Vec<serde_json::Value> {
+            text.lines().map(|line| without_nulls(serde_json::from_str(line).unwrap())).collect()
+        };
+        assert_eq!(values(&String::from_utf8(text.into_inner()).unwrap()), values(&lines), "{table}");
+    }
+}
+
+/// Without members that are null: in Parquet, a field that is absent and one that is null are the same.
+fn without_nulls(mut value: serde_json::Value) -> serde_json::Value {
+    if let Some(members) = value.as_object_mut() {
+        members.retain(|_, member| !member.is_null());
+    }
+    value
+}
+
+#[test]
+fn a_line_that_is_cut_is_left_out_and_one_that_is_no_row_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = r#"{"kind":"code","cluster":"a","size":2,"sha256":"b"}"#;
+    let path = folder.path().join("clusters.jsonl");
+    fs::write(&path, format!("{row}\n{row}\n{{\"kind\":\"co")).unwrap();
+    assert_eq!(wasmspoor_parquet::convert(folder.path()).unwrap(), [("clusters", 2)]);
+    for wrong in ["{\"kind\": 5}\n", "[]\n", "{\"kind\":\"a\"}\n", "{]\n"] {
+        fs::write(&path, wrong).unwrap();
+        assert!(wasmspoor_parquet::convert(folder.path()).is_err(), "{wrong}");
+    }
+}
+
+/// The queries of `docs/scan.md`.
+fn queries() -> Vec<String> {
+    let docs = fs::read_to_string(root().join("docs/scan.md")).unwrap();
+    let blocks = docs.split("```sql\n").skip(1);
+    blocks.map(|block| block.split("```").next().unwrap().trim().to_owned()).collect()
+}
+
+/// Runs a query in a folder with DuckDB's Python package; `None` if that is not there. `SPOOR_PYTHON` names the interpreter.
+fn duckdb(folder: &Path, query: &str) -> Option<Result<String, String>> {
+    let python = std::env::var("SPOOR_PYTHON").unwrap_or_else(|_| "python3".into());
+    let has = Command::new(&python).args(["-c", "import duckdb"]).output().is_ok_and(|output| output.status.success());
+    if !has {
+        return None;
+    }
+    let script = "import duckdb, sys, json; print(json.dumps(duckdb.sql(sys.argv[1]).fetchall(), default=str))";
+    let output = Command::new(&python).args(["-c", script, query]).current_dir(folder).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Some(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
+}
+
+#[test]
+fn the_queries_of_the_docs_give_what_they_say() {
+    let folder = tempfile::tempdir().unwrap();
+    scanned(folder.path());
+    wasmspoor_parquet::convert(folder.path()).unwrap();
+    let queries = queries();
+    assert!(queries.len() >= 5, "{} queries", queries.len());
+    let mut answers = Vec::new();
+    for query in &queries {
+        let Some(answer) = duckdb(folder.path(), query) else {
+            println!("skipped: no DuckDB; `pip install duckdb`, and SPOOR_PYTHON names the interpreter that has it");
+            return;
+        };
+        let answer = answer.unwrap_or_else(|error| panic!("{query}\n{error}"));
+        // The same from the JSON lines.
+        let lines = duckdb(folder.path(), &query.replace(".parquet'", ".jsonl'")).unwrap();
+        assert_eq!(lines.unwrap_or_else(|error| panic!("{query}\n{error}")), answer, "{query}");
+        let rows: Vec<serde_json::Value> = serde_json::from_str(&answer).unwrap();
+        assert!(!rows.is_empty(), "no row: {query}");
+        answers.push(answer);
+    }
+    assert!(answers[0].contains("MALICIOUS"), "{}", answers[0]);
+    assert!(answers[4].contains("timeout") && answers[4].contains("broken"), "{}", answers[4]);
+}

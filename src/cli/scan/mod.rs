@@ -1,0 +1,261 @@
+//! `spoor scan`: thousands of samples, each in a process of its own. What is shown of it is in `progress` and `summary`.
+
+mod progress;
+mod summary;
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, RecvTimeoutError, SyncSender},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use serde::Serialize;
+use wasmspoor::{
+    report::escape,
+    scan::{
+        cluster::{Index, Row},
+        coordinator::{Progress, Recorder, Scan, Summary},
+        rows::{self, Outcome},
+        store::{Known, Settings, Store, StoreError, key, parse_sha256},
+    },
+};
+
+pub(super) use summary::line;
+
+use super::{Exit, Failure, sample, worker};
+
+/// Analyse batches: folders, archives, modules inside other files; each sample in a process of its own
+///
+/// Every sample is analysed as by `spoor run`, in a worker process that is limited in memory and time and can reach neither files nor network, so that a crash costs one
+/// sample. Archives (zip, tar, gzip, zstd, xz; password "infected") are looked into, and modules found in any other file: base64 and data URLs in HTML and
+/// JavaScript, number lists, string literals, raw bytes in programs, dumps and other modules. Nothing is unpacked to disk. The same content
+/// is analysed once.
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(after_help = "Examples:
+  spoor scan samples/
+  spoor scan 'feeds/*.zip' dump.bin --jobs 8 --out results/
+  spoor scan samples/ --out results/ --resume
+  spoor scan page.html --json
+  duckdb -c \"SELECT verdict, count(*) FROM 'results/samples.jsonl' GROUP BY 1\"
+
+With --out, tables in JSON lines grow there: samples, paths, functions, host_calls, findings, and at the end clusters; docs/scan.md
+describes them, with queries. A scan that was interrupted or killed goes on with --resume: nothing finished is lost or done twice.
+
+Exit codes:
+  0    every sample has a result, whatever its verdict
+  1    something has none: a worker failed, or a file, an archive or a member of one could not be read
+  2    wrong usage, or no module was found
+  5    internal error, or results that cannot be written
+  130  interrupted (Ctrl-C)")]
+pub(super) struct Arguments {
+    /// Files, folders, or patterns such as 'a/**/*.zip'
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Samples at a time [default: as many as there are processors]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Write all tables into this folder, which is made; without it, a line for each sample goes to standard output
+    #[arg(short, long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with the scan that DIR holds
+    #[arg(long, requires = "out")]
+    resume: bool,
+    /// Write the tables of DIR as Parquet files, too, at the end
+    #[cfg(feature = "parquet")]
+    #[arg(long, requires = "out")]
+    parquet: bool,
+    /// Objects, one a line: without --out the rows of samples and of failures, then the summary
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    bounds: worker::BoundArguments,
+    #[command(flatten)]
+    sample: sample::Arguments,
+}
+
+/// How often what is shown is renewed.
+const TICK: Duration = Duration::from_millis(100);
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let spawner = worker::spawner(&arguments.sample, &arguments.bounds, Arc::clone(&interrupted))?;
+    let roots = roots(&arguments.paths)?;
+    let jobs = arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let mut before = (Known::default(), Summary::default(), Index::default());
+    let mut store = arguments.out.as_ref().map(|folder| open(folder, arguments.resume, &mut before)).transpose()?;
+    let skip = arguments.out.as_ref().and_then(|folder| folder.canonicalize().ok());
+    on_interrupt(interrupted)?;
+    let started = Instant::now();
+    let (sender, lines) = mpsc::sync_channel(64);
+    let mut printer = Printer { lines: sender, json: arguments.json };
+    let recorder: &mut dyn Recorder = match &mut store {
+        Some(store) => store,
+        None => &mut printer,
+    };
+    let progress = Progress::default();
+    let scan = Scan::new(&spawner, jobs, &progress, recorder, before);
+    let result = thread::scope(|scope| {
+        let scan = scope.spawn(|| scan.run(&roots, skip.as_deref()));
+        show(&progress, lines, out, || scan.is_finished())?;
+        scan.join().map_err(|_| io::Error::other("the scan ended in a panic"))?
+    });
+    let (summary, mut index) = result?;
+    let clusters = index.rows();
+    if let Some(store) = &mut store {
+        store.sync()?;
+        store.replace("clusters.jsonl", |file| clusters.iter().try_for_each(|row| escape::write_json_line(file, row)))?;
+    }
+    #[cfg(feature = "parquet")]
+    if let (Some(store), true) = (&store, arguments.parquet) {
+        wasmspoor_parquet::convert(store.folder())?;
+    }
+    let total = summary::Total::of(&summary, &clusters, started.elapsed(), arguments.out.as_deref());
+    if arguments.json {
+        escape::write_json_line(out, &total)?
+    } else {
+        total.write(out)?
+    }
+    Ok(exit(&summary))
+}
+
+fn exit(summary: &Summary) -> Exit {
+    match summary {
+        Summary { interrupted: true, .. } => Exit::Interrupted,
+        Summary { samples: 0, .. } => {
+            eprintln!("spoor: no module was found");
+            Exit::Usage
+        }
+        Summary { failures, .. } if !failures.is_empty() => Exit::Findings,
+        _ => Exit::Done,
+    }
+}
+
+/// Ctrl-C, and a request to end, end the scan after what is written; the second time at once.
+pub(super) fn on_interrupt(interrupted: Arc<AtomicBool>) -> Result<(), Failure> {
+    let handler = move || {
+        if interrupted.swap(true, Ordering::Relaxed) {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    };
+    Ok(ctrlc::set_handler(handler).context("interruptions cannot be handled")?)
+}
+
+/// Files and folders as they are, and what patterns match.
+fn roots(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut roots = Vec::new();
+    for path in paths {
+        let pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']) && !path.exists());
+        let Some(pattern) = pattern else {
+            roots.push(path.clone());
+            continue;
+        };
+        let before = roots.len();
+        let found = glob::glob(pattern).with_context(|| pattern.to_owned()).map_err(|error| Failure::new(Exit::Usage, error))?;
+        // A folder that cannot be read matches nothing; what it holds is not known either way.
+        roots.extend(found.filter_map(Result::ok));
+        if roots.len() == before {
+            return Err(Failure::new(Exit::Usage, anyhow::anyhow!("{pattern}: nothing matches")));
+        }
+    }
+    Ok(roots)
+}
+
+fn open(folder: &Path, resume: bool, before: &mut (Known, Summary, Index)) -> Result<Store, Failure> {
+    let options = worker::options_given().iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let settings = Settings { schema: rows::SCHEMA.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), options };
+    let (known, summary, index) = before;
+    let Known { samples, paths } = known;
+    // Two closures write into the summary, one after the other.
+    let sums = std::cell::RefCell::new(summary);
+    let sample = |row: rows::Sample| {
+        samples.extend(parse_sha256(&row.sha256));
+        sums.borrow_mut().add_sample(&row);
+        sums.borrow_mut().resumed += 1;
+        index.add(&row);
+    };
+    let path = |row: rows::Path| {
+        paths.insert(key(&row));
+        sums.borrow_mut().add_path(&row);
+    };
+    Store::open(folder, &settings, resume, sample, path).map_err(|error| match error {
+        StoreError::Io { .. } => Failure::new(Exit::Internal, error),
+        _ => Failure::new(Exit::Usage, error),
+    })
+}
+
+/// Shows progress and writes lines until there will be no more of them. If they cannot be written, whoever sends them hears of it.
+fn show(
+    progress: &Progress,
+    lines: mpsc::Receiver<Vec<u8>>,
+    out: &mut impl Write,
+    is_finished: impl Fn() -> bool,
+) -> io::Result<()> {
+    let mut screen = progress::Screen::new();
+    loop {
+        let finished = is_finished();
+        match lines.recv_timeout(TICK) {
+            Ok(line) => screen.apart(|| out.write_all(&line).and_then(|()| out.flush()))?,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) if finished => break,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => thread::sleep(TICK),
+        }
+        screen.show(progress);
+    }
+    screen.end();
+    Ok(())
+}
+
+/// Prints rows as they come, when there is no folder for them.
+struct Printer {
+    lines: SyncSender<Vec<u8>>,
+    json: bool,
+}
+
+/// A row with the name of its table.
+#[derive(Serialize)]
+struct Tagged<'a, T> {
+    table: &'static str,
+    #[serde(flatten)]
+    row: &'a T,
+}
+
+impl Recorder for Printer {
+    fn record(&mut self, outcome: Option<&Outcome>, path: Option<&rows::Path>) -> io::Result<()> {
+        let mut text = Vec::new();
+        let failed = path.filter(|path| path.failure.is_some());
+        if self.json {
+            if let Some(outcome) = outcome {
+                escape::write_json_line(&mut text, &Tagged { table: "samples", row: &outcome.sample })?;
+            }
+            if let Some(path) = failed {
+                escape::write_json_line(&mut text, &Tagged { table: "paths", row: path })?;
+            }
+        } else {
+            if let Some(Outcome { sample, .. }) = outcome {
+                writeln!(text, "{}", summary::line(sample))?;
+            }
+            if let Some(path) = failed {
+                writeln!(text, "{}", summary::failure(&path.origin, path.failure.as_ref()))?;
+            }
+        }
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.lines.send(text).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+/// Groups of a kind: how many, and how many samples are in them.
+fn groups(clusters: &[Row], kind: wasmspoor::scan::cluster::Kind) -> (usize, usize) {
+    let of_kind = || clusters.iter().filter(|row| row.kind == kind);
+    (of_kind().filter(|row| row.cluster == row.sha256).count(), of_kind().count())
+}

@@ -1,0 +1,146 @@
+//! What a batch adds up to, in words and as an object.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    path::Path,
+    time::Duration,
+};
+
+use serde::Serialize;
+use wasmspoor::{
+    report::escape,
+    scan::{
+        cluster::{Kind, Row},
+        confine::Confinement,
+        coordinator::Summary,
+        rows,
+    },
+};
+
+use super::groups;
+
+/// Characters of a name that a sample chose, in a line.
+const MAX_NAME: usize = 300;
+
+/// The summary of a scan; `docs/scan.md` describes it.
+#[derive(Debug, Serialize)]
+pub(super) struct Total<'a> {
+    table: &'static str,
+    schema: &'static str,
+    #[serde(flatten)]
+    summary: &'a Summary,
+    /// Seconds that this part of the scan took.
+    seconds: f64,
+    /// Kind → groups and samples in them.
+    clusters: BTreeMap<String, [usize; 2]>,
+    #[serde(skip)]
+    out: Option<&'a Path>,
+}
+
+impl<'a> Total<'a> {
+    pub(super) fn of(summary: &'a Summary, clusters: &[Row], elapsed: Duration, out: Option<&'a Path>) -> Self {
+        let clusters = Kind::ALL.into_iter().map(|kind| {
+            let (count, samples) = groups(clusters, kind);
+            (format!("{kind:?}").to_lowercase(), [count, samples])
+        });
+        let seconds = (elapsed.as_secs_f64() * 1000.0).round() / 1000.0;
+        Self { table: "summary", schema: rows::SCHEMA, summary, seconds, clusters: clusters.collect(), out }
+    }
+
+    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        let Summary { samples, resumed, places, without_module, verdicts, families, failures, slowest, confinement, .. } =
+            self.summary;
+        let fresh = samples.saturating_sub(*resumed);
+        let rate = fresh as f64 / self.seconds.max(0.001);
+        writeln!(out)?;
+        write!(
+            out,
+            "{samples} samples in {places} places, {without_module} files without a module; {fresh} analysed in {:.1} s",
+            self.seconds
+        )?;
+        writeln!(out, " ({rate:.1} a second){}", if *resumed > 0 { format!(", {resumed} before") } else { String::new() })?;
+        counts(out, "verdicts", verdicts.iter().map(|(name, count)| (name.as_str(), *count)))?;
+        counts(out, "families", families.iter().map(|(name, count)| (name.as_str(), *count)))?;
+        counts(out, "failures", failures.iter().map(|(name, count)| (*name, *count)))?;
+        let similar = self.clusters.iter().filter(|(_, [count, _])| *count > 0);
+        let similar: Vec<_> = similar.map(|(kind, [count, samples])| format!("{count} by {kind} ({samples} samples)")).collect();
+        if !similar.is_empty() {
+            writeln!(out, "{:<12}{}", "clusters", similar.join(", "))?;
+        }
+        for (at, slow) in slowest.iter().enumerate() {
+            let title = if at == 0 { "slowest" } else { "" };
+            writeln!(out, "{title:<12}{:>8.2} s  {}", slow.time_ms as f64 / 1000.0, escape::clip(&slow.place, MAX_NAME))?;
+        }
+        if let Some(confinement) = confinement {
+            writeln!(out, "{:<12}{}", "workers", confined(confinement))?;
+        }
+        self.hint(out)
+    }
+
+    fn hint(&self, out: &mut impl Write) -> io::Result<()> {
+        match (self.out, self.summary.interrupted) {
+            (Some(folder), true) => {
+                writeln!(
+                    out,
+                    "interrupted; --resume with the same paths and options goes on in {}",
+                    name(&folder.display().to_string())
+                )
+            }
+            (Some(folder), false) => writeln!(out, "{:<12}{}", "results", name(&folder.display().to_string())),
+            (None, true) => writeln!(out, "interrupted"),
+            (None, false) => Ok(()),
+        }
+    }
+}
+
+fn counts<'a>(out: &mut impl Write, title: &str, counts: impl Iterator<Item = (&'a str, u64)>) -> io::Result<()> {
+    let mut counts: Vec<_> = counts.collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let words: Vec<_> = counts.into_iter().map(|(name, count)| format!("{count} {}", escape::clip(name, MAX_NAME))).collect();
+    if words.is_empty() { Ok(()) } else { writeln!(out, "{title:<12}{}", words.join(", ")) }
+}
+
+/// What held workers, and what did not.
+fn confined(confinement: &Confinement) -> String {
+    let Confinement { address_space_bytes, cpu_seconds, no_files, no_new_privileges, dies_with_scan, landlock, seccomp } =
+        confinement;
+    let mut with = Vec::new();
+    with.extend(address_space_bytes.map(|bytes| format!("{} MiB", bytes >> 20)));
+    with.extend(cpu_seconds.map(|seconds| format!("{seconds} s of processor time")));
+    let flags = [
+        (*no_files, "no files"),
+        (*no_new_privileges, "no new privileges"),
+        (*dies_with_scan, "end with the scan"),
+        (*seccomp, "seccomp"),
+    ];
+    with.extend(flags.iter().filter(|(holds, _)| *holds).map(|(_, name)| (*name).to_owned()));
+    let mut without: Vec<_> = flags.iter().filter(|(holds, _)| !holds).map(|(_, name)| (*name).to_owned()).collect();
+    match &**landlock {
+        "none" => without.push("Landlock".to_owned()),
+        kind => with.push(format!("Landlock ({kind})")),
+    }
+    let without = if without.is_empty() { String::new() } else { format!("; not in force: {}", without.join(", ")) };
+    format!("{}{without}", with.join(", "))
+}
+
+fn name(text: &str) -> String {
+    escape::clip(text, MAX_NAME)
+}
+
+/// A sample on a line: verdict, score, family, place.
+pub(in crate::cli) fn line(sample: &rows::Sample) -> String {
+    match &sample.verdict {
+        None => failure(&sample.origin, sample.failure.as_ref()),
+        Some(verdict) => {
+            let family = sample.family.as_deref().unwrap_or("-");
+            format!("{verdict} {} {family} {}", sample.score, name(&sample.origin.to_string()))
+        }
+    }
+}
+
+/// A failure on a line: its kind, the place, in words.
+pub(super) fn failure(origin: &rows::Origin, failure: Option<&rows::Failure>) -> String {
+    let (kind, text) = failure.map_or(("crash", ""), |failure| (failure.kind.name(), &failure.text));
+    format!("FAILED {kind} {}: {}", name(&origin.to_string()), name(text))
+}

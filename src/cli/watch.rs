@@ -1,0 +1,282 @@
+//! `spoor watch`: files that arrive in a folder are scanned one by one, and a command of the user hears of each.
+//!
+//! The folder is looked at every second, which works on any file system and needs no handles of the kernel; a file counts as complete when size
+//! and time of change stay the same for a while. The command is started directly with its arguments, never through a shell, so a name
+//! cannot add to it.
+
+use std::{
+    collections::HashMap,
+    ffi::{OsStr, OsString},
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use wasmspoor::{
+    report::escape,
+    scan::{
+        cluster::Index,
+        coordinator::{Progress, Recorder, Scan, Summary},
+        process::Spawner,
+        rows::{self, Outcome, Sample},
+        store::Known,
+    },
+};
+
+use super::{
+    Exit, Failure,
+    scan::{line, on_interrupt},
+    worker,
+};
+
+/// Scan files as they arrive in a folder, and run a command for each sample
+///
+/// Each file is scanned as by `spoor scan`, in confined processes, once its size and time of change have stayed the same for --settle seconds. The
+/// command gets its arguments as they are given, with these words replaced: {path} (the file), {place} (the way to the sample inside it, empty if it is the file
+/// itself), {sha256}, {verdict}, {score}, {family}, {failure} (why there is no result, else empty), {json} (the row of the table `samples`).
+/// There is no shell: quotes, spaces, `;` and `$()` in a file's name do nothing.
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(after_help = "Examples:
+  spoor watch incoming/
+  spoor watch incoming/ --exec notify-send '{verdict} {score}' '{path}'
+  spoor watch incoming/ --once --exec ./quarantine.py --verdict '{verdict}' --file '{path}'
+
+Give --exec last: everything after it belongs to the command. A command that fails is reported and the next file is taken.
+
+Exit codes:
+  0    with --once: all files were scanned
+  2    wrong usage, or a folder that cannot be read
+  130  interrupted (Ctrl-C), the usual end")]
+pub(super) struct Arguments {
+    /// The folder; those below it are not watched
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Scan what is there now, then end
+    #[arg(long)]
+    once: bool,
+    /// How long a file must stay as it is before it is scanned
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    settle: f64,
+    #[command(flatten)]
+    bounds: worker::BoundArguments,
+    #[command(flatten)]
+    sample: super::sample::Arguments,
+    /// The command and its arguments
+    #[arg(long, value_name = "CMD [ARG]", num_args = 1.., allow_hyphen_values = true)]
+    exec: Vec<OsString>,
+}
+
+/// How often the folder is looked at.
+const PERIOD: Duration = Duration::from_secs(1);
+/// Files that are kept in mind; a folder with more is not one to watch.
+const MAX_FILES: usize = 200_000;
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let usage = |error: anyhow::Error| Failure::new(Exit::Usage, error);
+    let settle = Duration::try_from_secs_f64(arguments.settle).context("--settle is not a time").map_err(usage)?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let spawner = worker::spawner(&arguments.sample, &arguments.bounds, Arc::clone(&interrupted))?;
+    let mut folder = Folder::open(&arguments.folder).map_err(usage)?;
+    on_interrupt(Arc::clone(&interrupted))?;
+    loop {
+        let settle = if arguments.once { Duration::ZERO } else { settle };
+        for file in folder.settled(settle)? {
+            attend(&spawner, &file, &arguments.exec, out)?;
+            if interrupted.load(Ordering::Relaxed) {
+                return Ok(Exit::Interrupted);
+            }
+        }
+        if arguments.once {
+            return Ok(Exit::Done);
+        }
+        pause(&interrupted);
+        if interrupted.load(Ordering::Relaxed) {
+            return Ok(Exit::Interrupted);
+        }
+    }
+}
+
+fn pause(interrupted: &AtomicBool) {
+    let started = Instant::now();
+    while started.elapsed() < PERIOD && !interrupted.load(Ordering::Relaxed) {
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A file as it was last seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct State {
+    size: u64,
+    changed: Option<SystemTime>,
+}
+
+/// A folder and what is known of its files.
+struct Folder {
+    path: PathBuf,
+    /// State, since when it is so, and whether it was handed out.
+    files: HashMap<OsString, (State, Instant, bool)>,
+}
+
+impl Folder {
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        fs::read_dir(path).with_context(|| path.display().to_string())?;
+        Ok(Self { path: path.to_owned(), files: HashMap::new() })
+    }
+
+    /// Regular files that have stayed as they are for so long and were not handed out as such, by name.
+    fn settled(&mut self, settle: Duration) -> anyhow::Result<Vec<PathBuf>> {
+        let (mut seen, mut settled) = (HashMap::new(), Vec::new());
+        for entry in fs::read_dir(&self.path).with_context(|| self.path.display().to_string())? {
+            let Ok(entry) = entry else { continue };
+            let Ok(meta) = entry.metadata() else { continue };
+            if !meta.is_file() || seen.len() >= MAX_FILES {
+                continue;
+            }
+            let (name, state) = (entry.file_name(), State { size: meta.len(), changed: meta.modified().ok() });
+            let (since, told) = match self.files.get(&name) {
+                Some((before, since, told)) if *before == state => (*since, *told),
+                _ => (Instant::now(), false),
+            };
+            let is_due = !told && since.elapsed() >= settle;
+            if is_due {
+                settled.push(entry.path());
+            }
+            seen.insert(name, (state, since, told || is_due));
+        }
+        self.files = seen;
+        settled.sort();
+        Ok(settled)
+    }
+}
+
+/// Keeps the rows of samples and failures of one file.
+#[derive(Default)]
+struct Kept(Vec<Sample>);
+
+impl Recorder for Kept {
+    fn record(&mut self, outcome: Option<&Outcome>, path: Option<&rows::Path>) -> io::Result<()> {
+        match (outcome, path) {
+            (Some(outcome), _) => self.0.push(outcome.sample.clone()),
+            (None, Some(rows::Path { origin, failure: Some(failure), .. })) => {
+                self.0.push(Sample { origin: origin.clone(), failure: Some(failure.clone()), ..Sample::default() });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Scans a file, prints a line for each sample in it, and starts the command for each.
+fn attend(spawner: &Spawner, file: &Path, exec: &[OsString], out: &mut impl Write) -> anyhow::Result<()> {
+    let (mut kept, progress) = (Kept::default(), Progress::default());
+    let before = (Known::default(), Summary::default(), Index::default());
+    Scan::new(spawner, 1, &progress, &mut kept, before).run(&[file.to_owned()], None)?;
+    for sample in &kept.0 {
+        writeln!(out, "{}", line(sample))?;
+        out.flush()?;
+        if let Some((program, words)) = exec.split_first() {
+            start(program, words, file, sample);
+        }
+    }
+    Ok(())
+}
+
+/// Starts the command and waits for it. That it fails is the user's to know, and no reason to stop.
+fn start(program: &OsStr, words: &[OsString], file: &Path, sample: &Sample) {
+    let fields = fields(file, sample);
+    let words = words.iter().map(|word| fill(word, &fields));
+    let status = Command::new(program).args(words).stdin(Stdio::null()).status();
+    let told = match status {
+        Ok(status) if status.success() => return,
+        Ok(status) => status.to_string(),
+        Err(error) => error.to_string(),
+    };
+    eprintln!("spoor: {}: {}", escape::line(&program.to_string_lossy()), escape::line(&told));
+}
+
+/// What the words in braces stand for.
+fn fields(file: &Path, sample: &Sample) -> [(&'static str, OsString); 8] {
+    let mut json = Vec::new();
+    // A row can always be written to memory.
+    let _ = escape::write_json_line(&mut json, sample);
+    let json = String::from_utf8_lossy(json.trim_ascii_end()).into_owned();
+    let text = |text: Option<&str>| OsString::from(text.unwrap_or_default());
+    [
+        ("{path}", file.as_os_str().to_owned()),
+        ("{place}", sample.origin.inside.join(" > ").replace('\0', "\\0").into()),
+        ("{sha256}", text(Some(&sample.sha256))),
+        ("{verdict}", text(sample.verdict.as_deref())),
+        ("{score}", sample.score.to_string().into()),
+        ("{family}", text(sample.family.as_deref())),
+        ("{failure}", text(sample.failure.as_ref().map(|failure| failure.kind.name()))),
+        ("{json}", json.into()),
+    ]
+}
+
+/// An argument with its words in braces replaced; what is put in is not looked at again.
+fn fill(word: &OsStr, fields: &[(&'static str, OsString)]) -> OsString {
+    // An argument that is not UTF-8 has no words in braces.
+    let Some(mut rest) = word.to_str() else { return word.to_owned() };
+    let mut filled = OsString::new();
+    while let Some(at) = rest.find('{') {
+        let (before, from) = rest.split_at(at);
+        filled.push(before);
+        match fields.iter().find(|(name, _)| from.starts_with(name)) {
+            Some((name, value)) => {
+                filled.push(value);
+                rest = from.strip_prefix(name).unwrap_or_default();
+            }
+            None => {
+                filled.push("{");
+                rest = from.strip_prefix('{').unwrap_or_default();
+            }
+        }
+    }
+    filled.push(rest);
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_in_braces_are_replaced_once() {
+        let fields = [("{path}", OsString::from("{verdict}; rm -rf $HOME")), ("{verdict}", OsString::from("CLEAN"))];
+        for (word, expected) in [
+            ("{path}", "{verdict}; rm -rf $HOME"),
+            ("--v={verdict}:{path}", "--v=CLEAN:{verdict}; rm -rf $HOME"),
+            ("{other} {", "{other} {"),
+            ("{{verdict}}", "{CLEAN}"),
+            ("é{verdict}", "éCLEAN"),
+        ] {
+            assert_eq!(fill(OsStr::new(word), &fields), expected);
+        }
+    }
+
+    #[test]
+    fn a_file_is_handed_out_when_it_has_settled_and_again_when_it_changed() {
+        let root = tempfile::tempdir().unwrap();
+        let mut folder = Folder::open(root.path()).unwrap();
+        let file = root.path().join("a");
+        fs::write(&file, "1").unwrap();
+        fs::create_dir(root.path().join("b")).unwrap();
+        let long = Duration::from_secs(100);
+        assert!(folder.settled(long).unwrap().is_empty());
+        assert_eq!(folder.settled(Duration::ZERO).unwrap(), [file.clone()]);
+        assert!(folder.settled(Duration::ZERO).unwrap().is_empty());
+        fs::write(&file, "22").unwrap();
+        assert!(folder.settled(long).unwrap().is_empty());
+        assert_eq!(folder.settled(Duration::ZERO).unwrap(), [file]);
+    }
+}

@@ -1,0 +1,110 @@
+//! `spoor worker`: the other side of `scan` and `watch`, started by them and by nobody else. Its options are those of the scan.
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use clap::{Args, CommandFactory as _, parser::ValueSource};
+use wasmspoor::scan::{confine::Bounds, process::Spawner, worker};
+
+use super::{Exit, Failure, sample};
+
+/// Analyse the sample on standard input, or look for modules in the file that it is
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(super) struct Arguments {
+    /// Look for modules in a file of so many bytes
+    #[arg(long, value_name = "BYTES")]
+    unpack: Option<u64>,
+    #[command(flatten)]
+    bounds: BoundArguments,
+    #[command(flatten)]
+    sample: sample::Arguments,
+}
+
+/// Limits of each worker process
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(next_help_heading = "Limits of each sample's process")]
+pub(super) struct BoundArguments {
+    /// Time that one sample may take in all: the run, the passes over its trace, the rules. What takes longer is a failure
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    sample_time: u32,
+    /// Address space that one sample may take in all, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 3072)]
+    sample_memory: u32,
+}
+
+impl BoundArguments {
+    fn bounds(&self) -> Bounds {
+        Bounds { memory_bytes: u64::from(self.sample_memory) << 20, cpu: Duration::from_secs(self.sample_time.into()) }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<Exit, Failure> {
+    let bounds = arguments.bounds.bounds();
+    let mut input = io::stdin().lock();
+    match arguments.unpack {
+        Some(bytes) => worker::unpack(&worker::unpack_bounds(bytes, bounds.cpu), &mut input, output)?,
+        None => {
+            let (options, rules) = arguments.sample.prepare()?.into_parts();
+            worker::analyse(options, &rules, &bounds, &mut input, output)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// How workers with these options are started: this program, with the options of the scan that concern one sample.
+pub(super) fn spawner(
+    sample: &sample::Arguments,
+    bounds: &BoundArguments,
+    interrupted: Arc<AtomicBool>,
+) -> Result<Spawner, Failure> {
+    if sample.is_for_one() {
+        let message = "--invoke and --stdin - are for one sample: use `spoor run`";
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
+    }
+    // What is wrong with the options is said once, and before anything is started.
+    drop(sample.prepare()?);
+    let program = this_program()?;
+    let mut shared: Vec<OsString> = vec!["worker".into()];
+    shared.push(format!("--sample-time={}", bounds.sample_time).into());
+    shared.push(format!("--sample-memory={}", bounds.sample_memory).into());
+    let analyse = shared.iter().cloned().chain(options_given()).collect();
+    let wall = Duration::from_secs(bounds.sample_time.into());
+    Ok(Spawner { program, analyse, unpack: shared, wall, interrupted })
+}
+
+/// This program, even if another one was installed in its place meanwhile.
+fn this_program() -> Result<PathBuf, Failure> {
+    let link = PathBuf::from("/proc/self/exe");
+    if cfg!(target_os = "linux") && link.exists() {
+        return Ok(link);
+    }
+    Ok(std::env::current_exe().context("this program cannot be found, so no worker can be started")?)
+}
+
+/// The options that concern one sample, as this process was given them.
+pub(super) fn options_given() -> Vec<OsString> {
+    let matches = super::Arguments::command().get_matches();
+    let Some((_, matches)) = matches.subcommand() else { return Vec::new() };
+    let known = sample::Arguments::augment_args(clap::Command::new("worker"));
+    let mut words = Vec::new();
+    for argument in known.get_arguments() {
+        let (id, Some(long)) = (argument.get_id().as_str(), argument.get_long()) else { continue };
+        if matches.value_source(id) != Some(ValueSource::CommandLine) {
+            continue;
+        }
+        for value in matches.get_raw(id).into_iter().flatten() {
+            let mut word = OsString::from(format!("--{long}="));
+            word.push(value);
+            words.push(word);
+        }
+    }
+    words
+}

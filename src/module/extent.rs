@@ -1,0 +1,77 @@
+//! How far a module reaches that lies in other bytes: a memory, a dump of a process, a file.
+
+/// Bytes of the magic number and the version.
+const HEAD: usize = 8;
+
+/// The order that sections must have, by their ids; custom sections (id 0) may stand anywhere.
+const ORDER: [u8; 14] = [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11, 6];
+
+/// Bytes from the magic number, with which `bytes` begins, to the end of the last section that can be one: it is whole and not empty, stands where
+/// the format allows a section of its id, and, if it is a custom one, begins with a name. 8 if there is none. What follows a module in memory
+/// is cut off so, unless it looks like another of its sections.
+///
+/// ```
+/// let module = wat::parse_str("(module (func (export \"f\")))")?;
+/// let memory = [&module[..], &[0; 100]].concat();
+/// assert_eq!(wasmspoor::module::extent(&memory), module.len());
+/// # Ok::<(), wat::Error>(())
+/// ```
+pub fn extent(bytes: &[u8]) -> usize {
+    let (mut at, mut last) = (HEAD, 0);
+    while let Some(&id) = bytes.get(at) {
+        let Some(&rank) = ORDER.get(usize::from(id)) else { break };
+        if id != 0 && rank <= last {
+            break;
+        }
+        let Some((len, width)) = bytes.get(at + 1..).and_then(leb) else { break };
+        let start = at + 1 + width;
+        let Some(body) = start.checked_add(len as usize).and_then(|end| bytes.get(start..end)) else { break };
+        // An empty section of any kind would go on for ever through zeros.
+        if body.is_empty() || (id == 0 && !is_named(body)) {
+            break;
+        }
+        last = last.max(rank);
+        at = start + body.len();
+    }
+    at.min(bytes.len())
+}
+
+/// Whether a custom section begins with a name.
+fn is_named(body: &[u8]) -> bool {
+    let name = leb(body).and_then(|(len, width)| body.get(width..width.checked_add(len as usize)?));
+    name.is_some_and(|name| std::str::from_utf8(name).is_ok())
+}
+
+fn leb(bytes: &[u8]) -> Option<(u32, usize)> {
+    let mut value = 0u32;
+    for (index, &byte) in bytes.iter().take(5).enumerate() {
+        value |= u32::from(byte & 0x7f).checked_shl(7 * index as u32)?;
+        if byte < 0x80 {
+            return Some((value, index + 1));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_a_module_is_cut_off() {
+        let module =
+            wat::parse_str(r#"(module (import "a" "b" (func)) (memory 1) (func) (data "x") (@custom "c" "y"))"#).unwrap();
+        for tail in [&[][..], &[0; 64], &[0xff; 3], &[1, 1, 0], &[0, 3, 9, 9, 9], b"\0asm\x01\0\0\0", &[11, 200, 1]] {
+            let bytes = [&module[..], tail].concat();
+            assert_eq!(extent(&bytes), module.len(), "{tail:?}");
+        }
+    }
+
+    #[test]
+    fn no_bytes_are_too_short() {
+        let module = wat::parse_str("(module (memory 1) (func))").unwrap();
+        for end in 0..module.len() {
+            assert!(extent(&module[..end]) <= end);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Groups of similar samples: the same imports, similar code, similar behaviour.
+//!
+//! Imports are compared by their hash. Sketches are compared by locality-sensitive hashing (P. Indyk, R. Motwani, STOC 1998; for sketches of sets
+//! J. Leskovec, A. Rajaraman, J. Ullman, *Mining of Massive Datasets*, chapter 3): 32 bands of 4 numbers, and samples that agree in a band are
+//! compared. Two samples of similarity s meet with probability 1 − (1 − s⁴)³²: 0.9999 at 0.7, 0.87 at 0.5. In each bucket a sample is compared with the
+//! first [`LEADERS`] that are not yet in its group, so the work grows with the number of samples and not its square. Groups are joined by any
+//! pair that reaches the threshold (single linkage).
+//!
+//! Memory: half a kilobyte a sample. Not here: what sketches are made of ([`super::features`]).
+
+use std::collections::HashMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    rows,
+    sketch::{BINS, Sketch, mix},
+    store::parse_sha256,
+};
+
+/// Numbers in a band.
+const BAND: usize = 4;
+/// Samples that others in a bucket are compared with.
+const LEADERS: usize = 8;
+
+/// What samples are grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The same imported functions.
+    Imports,
+    /// Similar code.
+    Code,
+    /// Similar behaviour.
+    Behaviour,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Imports, Self::Code, Self::Behaviour];
+
+    /// The estimated similarity from which two samples belong together. Measured; see `docs/scan.md`.
+    pub fn threshold(self) -> f64 {
+        match self {
+            Self::Imports => 1.0,
+            Self::Code => 0.5,
+            Self::Behaviour => 0.7,
+        }
+    }
+}
+
+/// Table `clusters`: a row for each sample in a group of two or more. Written anew at the end of a scan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Row {
+    /// What the group has in common.
+    pub kind: Kind,
+    /// The group: the least SHA-256 of its samples.
+    pub cluster: String,
+    /// Samples in the group.
+    pub size: u64,
+    /// The sample.
+    pub sha256: String,
+}
+
+/// Samples, as far as they can be compared.
+#[derive(Debug, Default)]
+pub struct Index {
+    samples: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    sha256: [u8; 32],
+    imports: Option<u64>,
+    code: Option<Box<Sketch>>,
+    behaviour: Option<Box<Sketch>>,
+}
+
+impl Index {
+    /// Adds a sample.
+    pub fn add(&mut self, sample: &rows::Sample) {
+        let Some(sha256) = parse_sha256(&sample.sha256) else { return };
+        let sketch = |text: &Option<String>| text.as_deref().and_then(Sketch::parse).map(Box::new);
+        let imports = sample.imphash.as_deref().and_then(|hash| u64::from_str_radix(hash.get(..16)?, 16).ok());
+        let entry = Entry { sha256, imports, code: sketch(&sample.code_sketch), behaviour: sketch(&sample.behaviour_sketch) };
+        if entry.imports.is_some() || entry.code.is_some() || entry.behaviour.is_some() {
+            self.samples.push(entry);
+        }
+    }
+
+    /// The groups of each kind, the largest first. Does not depend on the order in which samples were added.
+    pub fn rows(&mut self) -> Vec<Row> {
+        self.samples.sort_by_key(|entry| entry.sha256);
+        Kind::ALL.into_iter().flat_map(|kind| self.groups(kind)).collect()
+    }
+
+    fn groups(&self, kind: Kind) -> Vec<Row> {
+        let mut sets = Sets::new(self.samples.len());
+        match kind {
+            Kind::Imports => self.join_equal(&mut sets),
+            Kind::Code => self.join_similar(&mut sets, kind, |entry| entry.code.as_deref()),
+            Kind::Behaviour => self.join_similar(&mut sets, kind, |entry| entry.behaviour.as_deref()),
+        }
+        let mut members: HashMap<usize, Vec<usize>> = HashMap::new();
+        for at in 0..self.samples.len() {
+            members.entry(sets.find(at)).or_default().push(at);
+        }
+        let mut groups: Vec<_> = members.into_values().filter(|group| group.len() > 1).collect();
+        groups.sort_by_key(|group| (std::cmp::Reverse(group.len()), group.first().copied()));
+        let name = |at: usize| self.samples.get(at).map(|entry| super::features::hex(&entry.sha256)).unwrap_or_default();
+        let rows = groups.into_iter().flat_map(|group| {
+            let (cluster, size) = (group.first().map(|&at| name(at)).unwrap_or_default(), group.len() as u64);
+            group.into_iter().map(move |at| Row { kind, cluster: cluster.clone(), size, sha256: name(at) })
+        });
+        rows.collect()
+    }
+
+    fn join_equal(&self, sets: &mut Sets) {
+        let mut first = HashMap::new();
+        for (at, entry) in self.samples.iter().enumerate() {
+            if let Some(imports) = entry.imports {
+                let other = *first.entry(imports).or_insert(at);
+                sets.join(other, at);
+            }
+        }
+    }
+
+    fn join_similar<'a>(&'a self, sets: &mut Sets, kind: Kind, sketch: impl Fn(&'a Entry) -> Option<&'a Sketch>) {
+        for band in 0..BINS / BAND {
+            let mut buckets: HashMap<u64, Vec<usize>> = HashMap::new();
+            for (at, entry) in self.samples.iter().enumerate() {
+                let Some(own) = sketch(entry) else { continue };
+                let numbers = own.0.iter().skip(band * BAND).take(BAND);
+                let key = numbers.fold(0, |sum, &number| mix(sum ^ u64::from(number)));
+                let leaders = buckets.entry(key).or_default();
+                for &leader in leaders.iter() {
+                    let other = self.samples.get(leader).and_then(&sketch);
+                    if sets.find(leader) != sets.find(at) && other.is_some_and(|other| other.similarity(own) >= kind.threshold())
+                    {
+                        sets.join(leader, at);
+                    }
+                }
+                let own_set = sets.find(at);
+                if leaders.len() < LEADERS && leaders.iter().all(|&leader| sets.find(leader) != own_set) {
+                    leaders.push(at);
+                }
+            }
+        }
+    }
+}
+
+/// Disjoint sets of positions; the least one stands for its set.
+struct Sets {
+    parents: Vec<usize>,
+}
+
+impl Sets {
+    fn new(len: usize) -> Self {
+        Self { parents: (0..len).collect() }
+    }
+
+    fn find(&mut self, at: usize) -> usize {
+        let mut at = at;
+        while let Some(&parent) = self.parents.get(at).filter(|&&parent| parent != at) {
+            // Halving the way keeps it short.
+            let above = self.parents.get(parent).copied().unwrap_or(parent);
+            self.parents[at] = above;
+            at = above;
+        }
+        at
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.find(a), self.find(b));
+        let (least, other) = (a.min(b), a.max(b));
+        if let Some(parent) = self.parents.get_mut(other) {
+            *parent = least;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::sketch::Builder;
+
+    fn sample(number: u64, family: u64, shared: u64, own: u64) -> rows::Sample {
+        let mut builder = Builder::default();
+        (0..shared).for_each(|element| builder.add(mix(family) ^ element));
+        (0..own).for_each(|element| builder.add(mix(number ^ 0xffff_0000) ^ element));
+        rows::Sample {
+            sha256: format!("{number:064x}"),
+            imphash: Some(format!("{family:032x}").chars().rev().collect()),
+            code_sketch: builder.finish(1).map(|sketch| sketch.to_hex()),
+            ..rows::Sample::default()
+        }
+    }
+
+    #[test]
+    fn families_are_found_and_strangers_are_not() {
+        let mut index = Index::default();
+        let families = 40;
+        // Similarity within a family: 900 / 1100.
+        (0..400).for_each(|number| index.add(&sample(number, number % families, 900, 100)));
+        (400..500).for_each(|number| index.add(&sample(number, number, 10, 1000)));
+        let rows = index.rows();
+        let code: Vec<_> = rows.iter().filter(|row| row.kind == Kind::Code).collect();
+        assert_eq!(code.len(), 400);
+        assert!(code.iter().all(|row| row.size == 10), "{:?}", code.first());
+        let imports = rows.iter().filter(|row| row.kind == Kind::Imports && row.size == 10).count();
+        assert_eq!(imports, 400);
+    }
+
+    #[test]
+    fn the_order_of_samples_does_not_count() {
+        let rows = |numbers: &mut dyn Iterator<Item = u64>| {
+            let mut index = Index::default();
+            numbers.for_each(|number| index.add(&sample(number, number % 5, 500, 100)));
+            index.rows()
+        };
+        assert_eq!(rows(&mut (0..50)), rows(&mut (0..50).rev()));
+    }
+
+    #[test]
+    fn work_does_not_grow_with_the_square() {
+        let mut index = Index::default();
+        (0..5000).for_each(|number| index.add(&sample(number, 1, 200, 5)));
+        let started = std::time::Instant::now();
+        assert_eq!(index.rows().iter().filter(|row| row.kind == Kind::Code && row.size == 5000).count(), 5000);
+        // All pairs would be 400 million comparisons.
+        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    }
+}

@@ -1,0 +1,185 @@
+//! What a worker gives up before it reads the first byte of a sample: the limits of its process, and nearly all of the kernel.
+//!
+//! Everything is one way: none of it can be taken back. What a kernel does not offer is left out and reported as not in force, so that a scan
+//! says what it stood on. Not here: the limits of a run (`tracer::limits`), which end most samples long before.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What one worker may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes of address space.
+    pub memory_bytes: u64,
+    /// Processor time, rounded up to whole seconds.
+    pub cpu: Duration,
+}
+
+/// Which limits were in force in a worker.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Confinement {
+    /// Address space, in bytes; null if it was not limited.
+    pub address_space_bytes: Option<u64>,
+    /// Processor time, in seconds; null if it was not limited.
+    pub cpu_seconds: Option<u64>,
+    /// No core file, no byte written to any file, no further file or socket opened (`RLIMIT_CORE`, `RLIMIT_FSIZE`, `RLIMIT_NOFILE`).
+    pub no_files: bool,
+    /// It can gain no privileges by executing a program.
+    pub no_new_privileges: bool,
+    /// It dies with the scan that started it.
+    pub dies_with_scan: bool,
+    /// Landlock: `full`, `partial` (an older kernel, which knows fewer rights), `none`. No file can be touched, no port bound or connected to.
+    pub landlock: String,
+    /// seccomp: of system calls, only those for memory, time, open streams and ending are answered; most others end the process.
+    pub seccomp: bool,
+}
+
+impl Confinement {
+    /// What is in force in both.
+    pub fn weaken(&mut self, other: &Self) {
+        let larger = |a: Option<u64>, b: Option<u64>| Some(a?.max(b?));
+        self.address_space_bytes = larger(self.address_space_bytes, other.address_space_bytes);
+        self.cpu_seconds = larger(self.cpu_seconds, other.cpu_seconds);
+        self.no_files &= other.no_files;
+        self.no_new_privileges &= other.no_new_privileges;
+        self.dies_with_scan &= other.dies_with_scan;
+        self.seccomp &= other.seccomp;
+        let rank = |landlock: &str| ["none", "partial", "full"].iter().position(|known| *known == landlock);
+        if rank(&other.landlock) < rank(&self.landlock) {
+            self.landlock.clone_from(&other.landlock);
+        }
+    }
+}
+
+/// Confines this process for good. What is not to be had is reported as such.
+#[cfg(target_os = "linux")]
+pub fn confine(bounds: &Bounds) -> Confinement {
+    let no_new_privileges = rustix::thread::set_no_new_privs(true).is_ok();
+    // It needs a descriptor, so before those are forbidden.
+    let landlock = linux::landlock().to_owned();
+    let mut confinement = Confinement { no_new_privileges, landlock, ..resources(bounds) };
+    confinement.dies_with_scan = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).is_ok();
+    confinement.seccomp = linux::seccomp();
+    confinement
+}
+
+/// Confines this process for good. What is not to be had is reported as such.
+#[cfg(all(unix, not(target_os = "linux")))]
+pub fn confine(bounds: &Bounds) -> Confinement {
+    Confinement { landlock: "none".to_owned(), ..resources(bounds) }
+}
+
+/// Confines this process for good. What is not to be had is reported as such.
+#[cfg(not(unix))]
+pub fn confine(_: &Bounds) -> Confinement {
+    Confinement { landlock: "none".to_owned(), ..Confinement::default() }
+}
+
+#[cfg(unix)]
+fn resources(bounds: &Bounds) -> Confinement {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let set = |resource, soft: u64, hard: u64| setrlimit(resource, Rlimit { current: Some(soft), maximum: Some(hard) }).is_ok();
+    let seconds = bounds.cpu.as_secs() + u64::from(bounds.cpu.subsec_nanos() != 0);
+    let cpu = set(Resource::Cpu, seconds, seconds + 1);
+    // The streams are open; 0 forbids another descriptor.
+    let no_files = [Resource::Core, Resource::Fsize, Resource::Nofile].map(|resource| set(resource, 0, 0));
+    let memory = set(Resource::As, bounds.memory_bytes, bounds.memory_bytes);
+    Confinement {
+        address_space_bytes: memory.then_some(bounds.memory_bytes),
+        cpu_seconds: cpu.then_some(seconds),
+        no_files: no_files == [true; 3],
+        landlock: "none".to_owned(),
+        ..Confinement::default()
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::collections::BTreeMap;
+
+    use landlock::{ABI, Access as _, AccessFs, AccessNet, Ruleset, RulesetAttr as _, RulesetStatus, Scope};
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
+
+    /// Forbids all of the file system, and TCP ports, as far as the kernel knows them.
+    pub(super) fn landlock() -> &'static str {
+        // The newest interface: what an older kernel lacks is left out, and the status says `partial`.
+        let abi = ABI::V6;
+        let ruleset = Ruleset::default().handle_access(AccessFs::from_all(abi));
+        let ruleset = ruleset.and_then(|ruleset| ruleset.handle_access(AccessNet::from_all(abi)));
+        let ruleset = ruleset.and_then(|ruleset| ruleset.scope(Scope::from_all(abi)));
+        let status = ruleset.and_then(Ruleset::create).and_then(|ruleset| ruleset.restrict_self());
+        match status.map(|status| status.ruleset) {
+            Ok(RulesetStatus::FullyEnforced) => "full",
+            Ok(RulesetStatus::PartiallyEnforced) => "partial",
+            _ => "none",
+        }
+    }
+
+    /// System calls that an analysis makes: memory, time, its streams, the end, and what aborting takes.
+    const ALLOWED: &[i64] = &[
+        libc::SYS_read,
+        libc::SYS_readv,
+        libc::SYS_pread64,
+        libc::SYS_write,
+        libc::SYS_writev,
+        libc::SYS_lseek,
+        libc::SYS_close,
+        libc::SYS_fstat,
+        libc::SYS_mmap,
+        libc::SYS_munmap,
+        libc::SYS_mremap,
+        libc::SYS_mprotect,
+        libc::SYS_madvise,
+        libc::SYS_brk,
+        libc::SYS_futex,
+        libc::SYS_sched_yield,
+        libc::SYS_clock_gettime,
+        libc::SYS_gettimeofday,
+        libc::SYS_getrandom,
+        libc::SYS_rt_sigaction,
+        libc::SYS_rt_sigprocmask,
+        libc::SYS_rt_sigreturn,
+        libc::SYS_sigaltstack,
+        libc::SYS_getpid,
+        libc::SYS_gettid,
+        libc::SYS_tgkill,
+        libc::SYS_restart_syscall,
+        libc::SYS_exit,
+        libc::SYS_exit_group,
+    ];
+
+    /// System calls that libraries make to learn of the machine, and do without if they are refused.
+    const REFUSED: &[i64] = &[
+        libc::SYS_openat,
+        libc::SYS_newfstatat,
+        libc::SYS_statx,
+        libc::SYS_readlinkat,
+        libc::SYS_faccessat,
+        libc::SYS_getcwd,
+        libc::SYS_ioctl,
+        libc::SYS_fcntl,
+        libc::SYS_uname,
+        libc::SYS_sysinfo,
+        libc::SYS_prlimit64,
+        libc::SYS_sched_getaffinity,
+    ];
+
+    /// Installs two filters, of which the stricter answer counts: one refuses what is only asked out of curiosity, one ends the process with `SIGSYS` at
+    /// anything else that is not allowed.
+    pub(super) fn seccomp() -> bool {
+        let refuse = SeccompAction::Errno(libc::EACCES as u32);
+        let tolerated = ALLOWED.iter().chain(REFUSED).copied();
+        install(REFUSED.iter().copied(), SeccompAction::Allow, refuse)
+            && install(tolerated, SeccompAction::KillProcess, SeccompAction::Allow)
+    }
+
+    /// Installs a filter: one action for `calls`, one for all others.
+    fn install(calls: impl Iterator<Item = i64>, others: SeccompAction, action: SeccompAction) -> bool {
+        let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else { return false };
+        let rules: BTreeMap<_, _> = calls.map(|call| (call, Vec::new())).collect();
+        let program = SeccompFilter::new(rules, others, action, arch).and_then(BpfProgram::try_from);
+        program.is_ok_and(|program| seccompiler::apply_filter(&program).is_ok())
+    }
+}

@@ -1,0 +1,25 @@
+//! Batches: thousands of samples, each in a confined process of its own, with results that survive whatever happens.
+//!
+//! ```text
+//! files → walk ─┬→ unpack (worker) → modules ─┐
+//!               └─────────────────────────────┴→ analyse (worker) → rows → store
+//! ```
+//!
+//! [`coordinator`] hands files and what is found in them to worker processes ([`process`], [`worker`], confined by [`confine`]), which look into files
+//! ([`unpack`]) and analyse samples ([`describe`], [`features`]); [`store`] keeps their rows, [`cluster`] groups them. `docs/scan.md` describes tables and bounds.
+//!
+//! Not here: options, progress and the summary on a terminal (`cli`).
+
+pub mod cluster;
+pub mod confine;
+pub mod coordinator;
+pub mod describe;
+pub mod features;
+pub mod frame;
+pub mod process;
+pub mod rows;
+pub mod sketch;
+pub mod store;
+pub mod unpack;
+mod walk;
+pub mod worker;

@@ -1,0 +1,396 @@
+//! The folder of a scan: tables that grow by whole results, whatever happens.
+//!
+//! All rows of a result are appended to their tables, then a line with the new length of every table is appended to `journal`. That line is the result: when a scan is taken up
+//! again, every table is cut to the lengths of the last good line, so that no result is there in part, and none that the journal has is lost.
+//! A killed process loses nothing of what it wrote; against a machine that goes down, tables and then the journal are flushed to the disk every
+//! [`SYNC`], and a line whose tables are shorter than it says, or do not end in a whole row, is not good.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest as _, Sha256};
+
+use super::rows::{self, Outcome};
+use crate::report::escape;
+
+/// The tables, in the order of the lengths in the journal.
+pub const TABLES: [&str; 5] = ["samples", "paths", "functions", "host_calls", "findings"];
+
+/// How often everything is flushed to the disk.
+const SYNC: Duration = Duration::from_secs(2);
+
+/// What a folder is the result of; a scan with other settings cannot go on in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// [`rows::SCHEMA`].
+    pub schema: String,
+    /// Version of the program.
+    pub version: String,
+    /// Options of the analysis, as they were given. Contents of files that they name are not compared.
+    pub options: Vec<String>,
+}
+
+/// Why a folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// It cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It already holds a scan.
+    #[error("{path} already holds a scan; --resume continues it")]
+    Exists {
+        /// The folder.
+        path: String,
+    },
+    /// What it holds was made in another way.
+    #[error("{path} holds a scan with other options ({before}); results of both cannot be mixed")]
+    OtherSettings {
+        /// The folder.
+        path: String,
+        /// Its options.
+        before: String,
+    },
+    /// Another scan writes there now.
+    #[error("{path} is in use by another scan")]
+    InUse {
+        /// The folder.
+        path: String,
+    },
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    move |source| StoreError::Io { path: path.display().to_string(), source }
+}
+
+/// An open folder.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    tables: Vec<File>,
+    lengths: [u64; TABLES.len()],
+    journal: File,
+    synced: Instant,
+}
+
+/// What a folder already holds.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Samples that have a row: their hashes.
+    pub samples: HashSet<[u8; 32]>,
+    /// Places that have a row, by [`key`].
+    pub paths: HashSet<u128>,
+}
+
+/// What stands for a row of `paths`: the place and what was found there.
+pub fn key(row: &rows::Path) -> u128 {
+    let mut digest = Sha256::new();
+    let rows::Origin { path, path_base64, inside } = &row.origin;
+    let parts = [Some(path), path_base64.as_ref(), row.sha256.as_ref(), row.failure.as_ref().map(|failure| &failure.text)];
+    for part in parts.into_iter().chain(inside.iter().map(Some)) {
+        let part = part.map_or("", String::as_str);
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part);
+    }
+    let bytes = digest.finalize();
+    bytes.first_chunk().map_or(0, |first| u128::from_le_bytes(*first))
+}
+
+/// Parses a hash in hexadecimal.
+pub fn parse_sha256(text: &str) -> Option<[u8; 32]> {
+    let mut hash = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in hash.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(hash)
+}
+
+impl Store {
+    /// Opens a folder: makes it, or takes up what it holds if `resume` says so. Every row of the tables `samples` and `paths` that it holds goes to
+    /// `sample` and `path`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made, is in use, or holds something else.
+    pub fn open(
+        folder: &Path,
+        settings: &Settings,
+        resume: bool,
+        mut sample: impl FnMut(rows::Sample),
+        mut path: impl FnMut(rows::Path),
+    ) -> Result<Self, StoreError> {
+        fs::create_dir_all(folder).map_err(at(folder))?;
+        let name = folder.join("journal");
+        let journal = OpenOptions::new().read(true).append(true).create(true).open(&name).map_err(at(&name))?;
+        let named = || folder.display().to_string();
+        journal.try_lock().map_err(|_| StoreError::InUse { path: named() })?;
+        let about = folder.join("scan.json");
+        if !resume && (about.exists() || journal.metadata().map_err(at(&name))?.len() != 0) {
+            return Err(StoreError::Exists { path: named() });
+        }
+        agree(&about, settings, named)?;
+        let mut store =
+            Self { folder: folder.to_owned(), tables: Vec::new(), lengths: [0; TABLES.len()], journal, synced: Instant::now() };
+        for table in TABLES {
+            let path = folder.join(format!("{table}.jsonl"));
+            let file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(at(&path))?;
+            store.tables.push(file);
+        }
+        store.restore().map_err(at(folder))?;
+        store.read_rows(0, &mut sample).map_err(at(folder))?;
+        store.read_rows(1, &mut path).map_err(at(folder))?;
+        Ok(store)
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Cuts tables and journal to the last good line of the journal.
+    fn restore(&mut self) -> io::Result<()> {
+        let (mut good, mut end, mut seen) = ([0; TABLES.len()], 0, 0);
+        let mut lines = BufReader::new(&self.journal);
+        lines.seek(SeekFrom::Start(0))?;
+        let mut candidates = Vec::new();
+        let mut line = Vec::new();
+        while lines.read_until(b'\n', &mut line)? != 0 {
+            seen += line.len() as u64;
+            let lengths = line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice::<[u64; TABLES.len()]>(line).ok());
+            let Some(lengths) = lengths else { break };
+            // Only the last ones can be wrong: what is older was flushed.
+            if candidates.len() == 4096 {
+                candidates.drain(..2048);
+            }
+            candidates.push((lengths, seen));
+            line.clear();
+        }
+        while let Some((lengths, position)) = candidates.pop() {
+            if self.is_whole(&lengths)? {
+                (good, end) = (lengths, position);
+                break;
+            }
+        }
+        for (table, length) in self.tables.iter().zip(good) {
+            table.set_len(length)?;
+        }
+        self.journal.set_len(end)?;
+        self.lengths = good;
+        Ok(())
+    }
+
+    /// Whether every table is so long and ends in a whole row there.
+    fn is_whole(&self, lengths: &[u64; TABLES.len()]) -> io::Result<bool> {
+        for (mut table, &length) in self.tables.iter().zip(lengths) {
+            if table.metadata()?.len() < length {
+                return Ok(false);
+            }
+            if length != 0 {
+                let mut last = [0];
+                table.seek(SeekFrom::Start(length - 1))?;
+                table.read_exact(&mut last)?;
+                if last != *b"\n" {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn read_rows<T: DeserializeOwned>(&self, table: usize, take: &mut impl FnMut(T)) -> io::Result<()> {
+        let Some(mut file) = self.tables.get(table) else { return Ok(()) };
+        file.seek(SeekFrom::Start(0))?;
+        for line in BufReader::new(file).lines() {
+            take(serde_json::from_str(&line?)?);
+        }
+        Ok(())
+    }
+
+    /// Appends a result: rows of a sample, if there is one, and of the place where it was found.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be written; then the result is not there.
+    pub fn append(&mut self, outcome: Option<&Outcome>, path: Option<&rows::Path>) -> io::Result<()> {
+        let mut texts: [Vec<u8>; TABLES.len()] = Default::default();
+        if let Some(Outcome { sample, functions, host_calls, findings }) = outcome {
+            escape::write_json_line(&mut texts[0], sample)?;
+            functions.iter().try_for_each(|row| escape::write_json_line(&mut texts[2], row))?;
+            host_calls.iter().try_for_each(|row| escape::write_json_line(&mut texts[3], row))?;
+            findings.iter().try_for_each(|row| escape::write_json_line(&mut texts[4], row))?;
+        }
+        if let Some(path) = path {
+            escape::write_json_line(&mut texts[1], path)?;
+        }
+        for ((mut table, length), text) in self.tables.iter().zip(&mut self.lengths).zip(&texts) {
+            table.write_all(text)?;
+            *length += text.len() as u64;
+        }
+        let mut line = serde_json::to_vec(&self.lengths)?;
+        line.push(b'\n');
+        self.journal.write_all(&line)?;
+        if self.synced.elapsed() >= SYNC {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Flushes everything to the disk, tables first.
+    ///
+    /// # Errors
+    ///
+    /// When that fails.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.tables.iter().try_for_each(File::sync_data)?;
+        self.journal.sync_data()?;
+        self.synced = Instant::now();
+        Ok(())
+    }
+
+    /// Reads the rows of `samples` one by one.
+    ///
+    /// # Errors
+    ///
+    /// When the table cannot be read.
+    pub fn samples(&self, mut take: impl FnMut(rows::Sample)) -> io::Result<()> {
+        self.read_rows(0, &mut take)
+    }
+
+    /// Writes a file of the folder anew: it is the old one or the new one, never a part.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn replace(&self, name: &str, write: impl FnOnce(&mut io::BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
+        replace(&self.folder.join(name), write)
+    }
+}
+
+fn replace(path: &Path, write: impl FnOnce(&mut io::BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = io::BufWriter::new(File::create(&new)?);
+    write(&mut file)?;
+    file.into_inner()?.sync_all()?;
+    fs::rename(&new, path)
+}
+
+/// Writes what the folder is the result of, or checks it.
+fn agree(about: &Path, settings: &Settings, named: impl Fn() -> String) -> Result<(), StoreError> {
+    match fs::read(about) {
+        Ok(bytes) => match serde_json::from_slice::<Settings>(&bytes) {
+            Ok(before) if before == *settings => Ok(()),
+            Ok(before) => {
+                let before = format!("version {}, {}", before.version, before.options.join(" "));
+                Err(StoreError::OtherSettings { path: named(), before: escape::clip(&before, 500) })
+            }
+            Err(error) => Err(at(about)(error.into())),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            replace(about, |file| escape::write_json(file, settings)).map_err(at(about))
+        }
+        Err(error) => Err(at(about)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::rows::{Finding, Sample};
+
+    fn settings() -> Settings {
+        Settings { schema: rows::SCHEMA.into(), version: "1".into(), options: vec!["--seed 1".into()] }
+    }
+
+    fn open(folder: &Path, resume: bool) -> Result<(Store, Vec<String>), StoreError> {
+        let mut seen = Vec::new();
+        let store = Store::open(folder, &settings(), resume, |row| seen.push(row.sha256), |_| ())?;
+        Ok((store, seen))
+    }
+
+    fn outcome(name: &str) -> Outcome {
+        let finding = Finding {
+            sha256: name.into(),
+            kind: "rule".into(),
+            name: "x\ny".into(),
+            class: String::new(),
+            severity: 1,
+            confidence: 2,
+            dynamic: true,
+            places: 3,
+            text: "<b>".into(),
+        };
+        Outcome { sample: Sample { sha256: name.into(), ..Sample::default() }, findings: vec![finding; 2], ..Outcome::default() }
+    }
+
+    #[test]
+    fn what_was_cut_off_at_any_byte_is_taken_back_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, _) = open(folder.path(), false).unwrap();
+        for name in ["a", "b", "c"] {
+            store.append(Some(&outcome(name)), None).unwrap();
+        }
+        drop(store);
+        let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+        let (samples, findings, journal) = (read("samples.jsonl"), read("findings.jsonl"), read("journal"));
+        // As many bytes of each file as a kill may have left: tables before the journal.
+        for (samples_left, findings_left, journal_left, expected) in [
+            (samples.len(), findings.len(), journal.len(), 3),
+            (samples.len(), findings.len(), journal.len() - 1, 2),
+            (samples.len() - 5, findings.len(), journal.len() - 9, 2),
+            (samples.len(), findings.len() - 1, journal.len(), 2),
+            (samples.len() / 3, findings.len() / 3 + 4, 0, 0),
+            (samples.len() / 3, findings.len(), journal.len(), 1),
+        ] {
+            fs::write(folder.path().join("samples.jsonl"), &samples[..samples_left]).unwrap();
+            fs::write(folder.path().join("findings.jsonl"), &findings[..findings_left]).unwrap();
+            fs::write(folder.path().join("journal"), &journal[..journal_left]).unwrap();
+            let (_store, seen) = open(folder.path(), true).unwrap();
+            assert_eq!(seen, ["a", "b", "c"][..expected], "{samples_left} {findings_left} {journal_left}");
+            assert_eq!(read("findings.jsonl").iter().filter(|&&byte| byte == b'\n').count(), 2 * expected);
+        }
+    }
+
+    #[test]
+    fn a_folder_is_not_mixed_with_other_results() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = open(folder.path(), false).unwrap();
+        assert!(matches!(open(folder.path(), true), Err(StoreError::InUse { .. })));
+        drop(first);
+        assert!(matches!(open(folder.path(), false), Err(StoreError::Exists { .. })));
+        let other = Settings { options: Vec::new(), ..settings() };
+        let error = Store::open(folder.path(), &other, true, |_| (), |_| ()).unwrap_err();
+        assert!(matches!(error, StoreError::OtherSettings { .. }), "{error}");
+        assert!(open(folder.path(), true).is_ok());
+    }
+
+    #[test]
+    fn keys_tell_places_apart() {
+        let row = |path: &str, inside: &[&str]| rows::Path {
+            origin: rows::Origin {
+                path: path.into(),
+                path_base64: None,
+                inside: inside.iter().map(|&step| step.into()).collect(),
+            },
+            sha256: None,
+            size: None,
+            failure: None,
+        };
+        let keys =
+            [row("a", &["b", "c"]), row("a", &["b"]), row("ab", &["c"]), row("a", &["bc"]), row("a", &[])].map(|row| key(&row));
+        assert_eq!(keys.iter().collect::<HashSet<_>>().len(), 5);
+    }
+}

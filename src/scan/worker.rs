@@ -1,0 +1,119 @@
+//! The other side of a scan: a process that analyses one sample, or looks into one file, and ends.
+//!
+//! Nothing of it goes through the file system. What it needs (rules, persona, stubs) is read before; then it confines itself, says how
+//! ([`message::READY`]), and only then reads what is hostile: a sample in a message on its standard input, or a file that *is* its standard input.
+
+use std::{
+    io::{self, Read, Write},
+    time::Duration,
+};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    confine::{Bounds, confine},
+    describe, features, frame,
+    rows::{Failure, FailureKind},
+    unpack::{self, Caps, Found},
+};
+use crate::{AtTraceLimit, analysis::Analysis, rules, sandbox};
+
+/// Kinds of messages.
+pub mod message {
+    /// To the worker: the sample.
+    pub const SAMPLE: u8 = b's';
+    /// From it: it is confined; [`Confinement`](super::super::confine::Confinement) in JSON.
+    pub const READY: u8 = b'r';
+    /// From it: a module; the length of the way to it (four bytes, little endian), the way in JSON, its bytes.
+    pub const MODULE: u8 = b'm';
+    /// From it: something that could not be looked into; way and failure in JSON.
+    pub const FAILURE: u8 = b'f';
+    /// From it: the rows of the sample in JSON.
+    pub const OUTCOME: u8 = b'o';
+    /// From it: it is done. Whoever says nothing more without this has crashed.
+    pub const DONE: u8 = b'd';
+}
+
+/// Bytes of a sample or a file at most.
+pub const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// Bounds of what is looked for within a sample: enough for a dropper, and a flood of them costs no more than the sample itself.
+fn embedded_caps() -> Caps {
+    Caps { depth: 4, members: 64, bytes: 64 << 20, member_bytes: 32 << 20, failures: 8, ..Caps::default() }
+}
+
+/// Analyses the sample that comes on `input`; its rows and the modules within it go to `output`.
+///
+/// # Errors
+///
+/// When a stream fails: then the scan is gone.
+pub fn analyse(
+    mut options: sandbox::Options,
+    rules: &rules::Set,
+    bounds: &Bounds,
+    input: &mut impl Read,
+    output: &mut impl Write,
+) -> io::Result<()> {
+    // It may write no file, so nothing can be spilled.
+    options.limits.at_trace_limit = AtTraceLimit::Stop;
+    send(output, message::READY, &confine(bounds))?;
+    let sample = match frame::read(input, MAX_FILE_BYTES as usize)? {
+        Some((message::SAMPLE, sample)) => sample,
+        _ => return Ok(()),
+    };
+    let sha256 = features::hex(&Sha256::digest(&sample));
+    let analysis = Analysis::of(&sample, &options, rules);
+    send(output, message::OUTCOME, &describe::outcome(&analysis, &sha256))?;
+    let mut sink = |inside: &[String], found: Found<'_>| hand_on(output, inside, found);
+    unpack::embedded(&analysis.wasm, &embedded_caps(), &mut sink)?;
+    for (number, module) in analysis.run.iter().flat_map(|run| &run.carved).enumerate() {
+        hand_on(output, &[format!("memory#{number}")], Found::Module(module))?;
+    }
+    frame::write(output, message::DONE, &[])
+}
+
+/// Looks for modules in the file that `input` is.
+///
+/// # Errors
+///
+/// When a stream fails: then the scan is gone, or the file cannot be read.
+pub fn unpack(bounds: &Bounds, input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
+    send(output, message::READY, &confine(bounds))?;
+    let mut bytes = Vec::new();
+    match input.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes) {
+        Err(error) => {
+            let failure = Failure { kind: FailureKind::Unreadable, text: error.to_string() };
+            hand_on(output, &[], Found::Failure(failure))?;
+        }
+        Ok(_) => {
+            let more = bytes.len() as u64 > MAX_FILE_BYTES;
+            bytes.truncate(MAX_FILE_BYTES as usize);
+            unpack::unpack(&bytes, &Caps::default(), &mut |inside: &[String], found: Found<'_>| hand_on(output, inside, found))?;
+            if more {
+                let text = format!("only the first {MAX_FILE_BYTES} bytes were looked at");
+                hand_on(output, &[], Found::Failure(Failure { kind: FailureKind::TooLarge, text }))?;
+            }
+        }
+    }
+    frame::write(output, message::DONE, &[])
+}
+
+/// Bounds of a worker that looks into a file of this size: it holds the file and what one step of it expands to.
+pub fn unpack_bounds(file_bytes: u64, cpu: Duration) -> Bounds {
+    Bounds { memory_bytes: (2u64 << 30).saturating_add(2 * file_bytes.min(MAX_FILE_BYTES)), cpu }
+}
+
+fn hand_on(output: &mut impl Write, inside: &[String], found: Found<'_>) -> io::Result<()> {
+    match found {
+        Found::Failure(failure) => send(output, message::FAILURE, &(inside, failure)),
+        Found::Module(bytes) => {
+            let way = serde_json::to_vec(inside)?;
+            let len = u32::try_from(way.len()).map_err(io::Error::other)?;
+            frame::write(output, message::MODULE, &[&len.to_le_bytes(), &way, bytes])
+        }
+    }
+}
+
+fn send(output: &mut impl Write, kind: u8, value: &impl serde::Serialize) -> io::Result<()> {
+    frame::write(output, kind, &[&serde_json::to_vec(value)?])
+}

@@ -1,0 +1,428 @@
+//! `spoor scan` and `spoor watch` from outside: results, failures, archives, what survives a kill, memory, hostile names.
+#![cfg(unix)]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Cursor, Write as _},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+#[path = "common/archive.rs"]
+mod archive;
+
+/// The fuzz target on bytes that look random, and on changed seeds.
+#[test]
+fn foreign_bytes_are_looked_into_within_the_caps() {
+    let mut random = Random(0xf00d);
+    let seeds =
+        [module("f"), zip(&[("a.wasm", &module("g"))], Some("infected")), b"x=[0,97,115,109,1,0,0,0,1,4,1,96,0,0]".to_vec()];
+    for round in 0..200 {
+        let mut data = vec![round as u8];
+        match seeds.get(round % 4) {
+            Some(seed) => data.extend_from_slice(seed),
+            None => data.extend((0..random.below(2000)).map(|_| random.below(256) as u8)),
+        }
+        for _ in 0..random.below(6) {
+            let at = random.below(data.len() as u64 - 1) as usize + 1;
+            data[at] = random.below(256) as u8;
+        }
+        archive::body(&data);
+    }
+}
+
+fn command(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spoor"));
+    command.args(words);
+    command
+}
+
+fn spoor(words: &[&str]) -> Output {
+    command(words).output().expect("the binary runs")
+}
+
+fn corpus(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("the path is UTF-8")
+}
+
+/// The objects on the lines of an output or a table.
+fn lines(bytes: &[u8]) -> Vec<Value> {
+    let lines = std::str::from_utf8(bytes).expect("JSON is UTF-8").lines();
+    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+fn table(folder: &Path, name: &str) -> Vec<Value> {
+    lines(&fs::read(folder.join(format!("{name}.jsonl"))).unwrap())
+}
+
+/// Scans without a folder: rows of samples and failures, and the summary.
+fn scan(words: &[&str]) -> (Vec<Value>, Value, Option<i32>) {
+    let output = spoor(&[&["scan", "--json", "--jobs", "2"], words].concat());
+    let mut rows = lines(&output.stdout);
+    let summary = rows.pop().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    assert_eq!(summary["table"], "summary");
+    (rows, summary, output.status.code())
+}
+
+/// A module whose export `name` returns a number: small, and different for each name.
+fn module(name: &str) -> Vec<u8> {
+    wat::parse_str(format!("(module (func (export \"{name}\") (result i32) (i32.const 7)))")).unwrap()
+}
+
+/// Runs for ever and records a bit each time round.
+const SPINNER: &str = "(module (func (export \"_start\") (loop (br 0))))";
+/// What lets it: no limit of the run is nearer than those of the process.
+const NO_LIMITS: [&str; 6] = [
+    "--time-limit=0",
+    "--entry-time=1000",
+    "--entry-decisions=1000000000000",
+    "--max-decisions=1000000000000",
+    "--max-trace=100000",
+    "--max-instructions=1000000000000000",
+];
+
+#[test]
+fn a_scan_says_of_a_sample_what_a_run_says() {
+    let names = ["miner.wat", "wiper.wat", "dropper.wat", "benign-base64.wat", "s6-component.wat", "v3-uuid.wat"];
+    let paths: Vec<_> = names.iter().map(|name| corpus(name)).collect();
+    let words: Vec<_> = paths.iter().map(|path| text(path)).collect();
+    let (rows, summary, code) = scan(&words);
+    assert_eq!(code, Some(0), "{summary}");
+    for path in &words {
+        let run: Value = serde_json::from_slice(&spoor(&["run", "--json", path]).stdout).unwrap();
+        let row = rows
+            .iter()
+            .find(|row| row["path"] == *path && row["inside"] == serde_json::json!([]))
+            .unwrap_or_else(|| panic!("{path} has no row"));
+        for field in ["verdict", "score", "family", "confidence", "status", "exit_code", "instructions"] {
+            assert_eq!(row[field], run[field], "{field} of {path}");
+        }
+        assert_eq!(row["module_sha256"], run["sample"]["sha256"], "{path}");
+    }
+}
+
+#[test]
+fn workers_are_confined() {
+    let (_, summary, _) = scan(&[text(&corpus("miner.wat"))]);
+    let confinement = &summary["confinement"];
+    assert_eq!(confinement["address_space_bytes"], 3072u64 << 20);
+    assert_eq!(confinement["cpu_seconds"], 120);
+    assert_eq!(confinement["no_files"], true);
+    if cfg!(target_os = "linux") {
+        for what in ["no_new_privileges", "dies_with_scan", "seccomp"] {
+            assert_eq!(confinement[what], true, "{what}");
+        }
+        println!("Landlock: {}", confinement["landlock"]);
+    }
+}
+
+/// A folder with six samples that are done at once, and one that is invalid.
+fn good_ones() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("1-broken.wasm"), b"\0asm\x01\0\0\0\x01\xff\xff").unwrap();
+    for index in 0..6 {
+        fs::write(folder.path().join(format!("{index}-good.wasm")), module(&format!("f{index}"))).unwrap();
+    }
+    folder
+}
+
+/// Scans with two workers, one of which gets a sample that does not end well; the others must have their results, and not wait for it.
+fn costs_only_itself(folder: &Path, limits: &[&str], kind: &str, is_slow: bool) {
+    let (rows, summary, code) = scan(&[limits, &[text(folder)]].concat());
+    assert_eq!((code, &summary["failures"][kind]), (Some(1), &1.into()), "{summary}");
+    assert_eq!(rows.len(), 8);
+    let ended = rows.iter().position(|row| row["failure"]["kind"] == kind).unwrap();
+    assert!(rows[ended]["path"].as_str().unwrap().contains("0-bad"));
+    assert!(!is_slow || ended == 7, "the first to begin is the last to end, not number {ended}");
+    let good = rows.iter().filter(|row| row["validity"] == "valid").count();
+    let broken = rows.iter().find(|row| row["path"].as_str().unwrap().ends_with("1-broken.wasm")).unwrap();
+    assert_eq!((good, &broken["status"]), (6, &"invalid".into()), "an invalid module is a result, not a failure");
+}
+
+#[test]
+fn a_sample_that_hangs_costs_only_itself() {
+    let folder = good_ones();
+    fs::write(folder.path().join("0-bad.wat"), SPINNER).unwrap();
+    costs_only_itself(folder.path(), &[&["--sample-time=8"], &NO_LIMITS[..]].concat(), "timeout", true);
+}
+
+#[test]
+fn a_sample_that_takes_all_memory_costs_only_itself() {
+    let folder = good_ones();
+    // A custom section of 64 MiB; the first eight bytes are the head of the module.
+    let mut huge = b"\0asm\x01\0\0\0\0\x82\x80\x80\x20\x01x".to_vec();
+    huge.resize(huge.len() + (64 << 20), 0);
+    fs::write(folder.path().join("0-bad.wasm"), huge).unwrap();
+    costs_only_itself(folder.path(), &["--sample-memory=120"], "out_of_memory", false);
+}
+
+fn zip(members: &[(&str, &[u8])], password: Option<&str>) -> Vec<u8> {
+    let mut options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+    if let Some(password) = password {
+        options = options.with_aes_encryption(zip::AesMode::Aes128, password);
+    }
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        writer.start_file(*name, options).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn archives_pages_and_modules_are_looked_into_and_names_stay_names() {
+    use base64::Engine as _;
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two, three, four] = ["one", "two", "three", "four"].map(module);
+    let escaped: String = four.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    let carrier = wat::parse_str(format!("(module (memory 1) (data (i32.const 0) \"{escaped}\"))")).unwrap();
+    let hostile = "../../etc/\u{1b}[2J\u{202e}\nCLEAN 0 - x.wasm";
+    fs::write(folder.path().join("a.zip"), zip(&[(hostile, &one)], Some("infected"))).unwrap();
+    fs::write(folder.path().join("b.zip"), zip(&[("x.wasm", &one)], Some("secret"))).unwrap();
+    let page = format!("<script>const m = \"{}\"</script>", base64::engine::general_purpose::STANDARD.encode(&two));
+    fs::write(folder.path().join("page.html"), page).unwrap();
+    fs::write(folder.path().join("dump.bin"), [&[0xaa; 5000][..], &three, &[0xbb; 100]].concat()).unwrap();
+    fs::write(folder.path().join("carrier.wasm"), &carrier).unwrap();
+    fs::write(folder.path().join("note.txt"), "nothing").unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let output = spoor(&["scan", text(folder.path()), "--out", text(out.path())]);
+    assert_eq!(output.status.code(), Some(1), "one archive has another password");
+    let paths = table(out.path(), "paths");
+    let way = |row: &Value| {
+        let file = row["path"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        let inside: Vec<_> = row["inside"].as_array().unwrap().iter().map(|step| step.as_str().unwrap()).collect();
+        (file, inside.join(" > "), row["failure"]["kind"].as_str().map(str::to_owned))
+    };
+    let mut ways: Vec<_> = paths.iter().map(way).collect();
+    ways.sort();
+    let data = memchr::memmem::find(&carrier[8..], b"\0asm").unwrap() + 8;
+    let expected = [
+        ("a.zip", format!("zip:{hostile}"), None),
+        ("b.zip", "zip:x.wasm".to_owned(), Some("encrypted")),
+        ("carrier.wasm", String::new(), None),
+        ("carrier.wasm", format!("bytes@{data}"), None),
+        ("dump.bin", "bytes@5000".to_owned(), None),
+        ("page.html", "base64@19".to_owned(), None),
+    ];
+    let expected: Vec<_> = expected.into_iter().map(|(a, b, c)| (a.to_owned(), b, c.map(str::to_owned))).collect();
+    assert_eq!(ways, expected);
+    // Nothing raw on the way out, and nothing unpacked on the way in.
+    let (rows, summary, _) = scan(&[text(folder.path())]);
+    assert_eq!((rows.len(), &summary["without_module"]), (6, &1.into()));
+    let plain = spoor(&["scan", text(folder.path())]);
+    for stream in [&plain.stdout, &plain.stderr, &output.stdout, &fs::read(out.path().join("paths.jsonl")).unwrap()] {
+        let shown = std::str::from_utf8(stream).unwrap();
+        assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
+        assert!(!shown.lines().any(|line| line.starts_with("CLEAN 0 - x.wasm")), "{shown:?}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 6);
+}
+
+#[test]
+fn the_same_content_is_analysed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let module = module("f");
+    for name in ["a.wasm", "b.wasm"] {
+        fs::write(folder.path().join(name), &module).unwrap();
+    }
+    fs::write(folder.path().join("c.zip"), zip(&[("d.wasm", &module), ("e.wasm", &module)], None)).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    spoor(&["scan", text(folder.path()), "--out", text(out.path())]);
+    assert_eq!(table(out.path(), "samples").len(), 1);
+    let paths = table(out.path(), "paths");
+    assert_eq!(paths.len(), 4);
+    assert!(paths.iter().all(|row| row["sha256"] == paths[0]["sha256"]));
+}
+
+/// What a folder holds, times left out, in an order of its own.
+fn contents(folder: &Path) -> BTreeMap<String, Vec<String>> {
+    let tables = ["samples", "paths", "functions", "host_calls", "findings", "clusters"];
+    let rows = tables.map(|name| {
+        let mut rows: Vec<_> = table(folder, name)
+            .into_iter()
+            .map(|mut row| {
+                if let Some(row) = row.as_object_mut() {
+                    row.remove("time_ms");
+                }
+                row.to_string()
+            })
+            .collect();
+        rows.sort();
+        (name.to_owned(), rows)
+    });
+    rows.into()
+}
+
+/// Numbers that look random, the same each time (xorshift).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+#[test]
+fn what_is_killed_at_any_moment_goes_on_as_if_nothing_had_been() {
+    let folder = tempfile::tempdir().unwrap();
+    for index in 0..30 {
+        fs::write(folder.path().join(format!("{index}.wasm")), module(&format!("f{index}"))).unwrap();
+    }
+    fs::copy(corpus("miner.wat"), folder.path().join("miner.wat")).unwrap();
+    let members: Vec<_> = (0..10).map(|index| (format!("{index}.wasm"), module(&format!("g{index}")))).collect();
+    let members: Vec<_> = members.iter().map(|(name, bytes)| (&**name, &bytes[..])).collect();
+    fs::write(folder.path().join("z.zip"), zip(&members, None)).unwrap();
+    let whole = tempfile::tempdir().unwrap();
+    let scanned = |out: &Path, resume: &[&str]| {
+        [&["scan", text(folder.path()), "--jobs", "2", "--out", text(out)], resume]
+            .concat()
+            .iter()
+            .map(|word| (*word).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let started = Instant::now();
+    assert_eq!(command(&[]).args(scanned(whole.path(), &[])).output().unwrap().status.code(), Some(0));
+    let millis = started.elapsed().as_millis() as u64;
+    let (cut, mut random) = (tempfile::tempdir().unwrap(), Random(0x5eed));
+    for round in 0..15 {
+        let resume: &[&str] = if round == 0 { &[] } else { &["--resume"] };
+        let mut child =
+            command(&[]).args(scanned(cut.path(), resume)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(5 + random.below(millis / 2 + 1)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let output = command(&[]).args(scanned(cut.path(), &["--resume"])).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let (found, expected) = (contents(cut.path()), contents(whole.path()));
+    for (name, rows) in &expected {
+        assert_eq!(&found[name], rows, "table {name}");
+    }
+    assert_eq!(expected["samples"].len(), 41);
+}
+
+#[test]
+fn an_interruption_ends_a_scan_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("0.wasm"), module("f")).unwrap();
+    fs::write(folder.path().join("1-spinner.wat"), SPINNER).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let words = [&["scan", text(folder.path()), "--jobs", "1", "--out", text(out.path())], &NO_LIMITS[..]].concat();
+    let child = command(&words).stdout(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while fs::metadata(out.path().join("journal")).map_or(0, |meta| meta.len()) == 0 {
+        assert!(Instant::now() < deadline, "the first sample has no result");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{shown}");
+    assert!(shown.contains("--resume"), "{shown}");
+    assert_eq!(table(out.path(), "samples").len(), 1, "what was under way has no row");
+}
+
+#[test]
+fn a_folder_is_used_for_one_scan() {
+    let out = tempfile::tempdir().unwrap();
+    let sample = corpus("miner.wat");
+    let words = ["scan", text(&sample), "--out", text(out.path())];
+    assert_eq!(spoor(&words).status.code(), Some(0));
+    assert_eq!(spoor(&words).status.code(), Some(2), "it already holds a scan");
+    assert_eq!(spoor(&[&words[..], &["--resume", "--seed=5"]].concat()).status.code(), Some(2), "other options");
+    assert_eq!(spoor(&[&words[..], &["--resume"]].concat()).status.code(), Some(0));
+    assert_eq!(table(out.path(), "samples").len(), 1);
+    for wrong in [&["scan", "/does/not/exist"][..], &["scan", "/does/not/*.wasm"], &["scan", text(&sample), "--invoke", "f"]] {
+        assert_eq!(spoor(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+/// The most memory that a process has had, in KiB, as long as it lives.
+fn peak_kib(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_hundred_thousand_entries_fit_into_little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    // Names of some length, in folders of ten thousand; half of them in one archive.
+    let module = module("f");
+    for at in 0..5 {
+        let below = folder.path().join(format!("folder-{at}"));
+        fs::create_dir(&below).unwrap();
+        for index in 0..10_000 {
+            fs::write(below.join(format!("a-sample-with-a-name-of-some-length-{index:08}.wasm")), &module).unwrap();
+        }
+    }
+    let names: Vec<_> = (0..50_000).map(|index| format!("a/member/with/a/name/of/some/length-{index:08}.wasm")).collect();
+    let members: Vec<_> = names.iter().map(|name| (&**name, &module[..])).collect();
+    fs::write(folder.path().join("z.zip"), zip(&members, None)).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let mut child = command(&["scan", text(folder.path()), "--out", text(out.path()), "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        peak = peak_kib(child.id()).unwrap_or(0).max(peak);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let summary = lines(&child.wait_with_output().unwrap().stdout).pop().unwrap();
+    println!("100,000 entries: {} s, {} MiB", summary["seconds"], peak >> 10);
+    assert_eq!((&summary["samples"], &summary["places"]), (&1.into(), &100_000.into()), "{summary}");
+    assert!(peak > 0 && peak <= 200 << 10, "{peak} KiB");
+}
+
+#[test]
+fn watch_starts_a_command_with_arguments_and_no_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = "$(touch pwned); 'a' \"b\" `touch pwned` {verdict} && x.wasm";
+    fs::write(folder.path().join(name), module("f")).unwrap();
+    let log = tempfile::tempdir().unwrap();
+    let script = format!("printf '%s\\n' \"$@\" >> '{}'", text(&log.path().join("log")));
+    let words = [
+        "watch",
+        text(folder.path()),
+        "--once",
+        "--exec",
+        "/bin/sh",
+        "-c",
+        &script,
+        "sh",
+        "{path}",
+        "--v={verdict}",
+        "{failure}",
+        "{json}",
+    ];
+    let output = command(&words).current_dir(log.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let logged = fs::read_to_string(log.path().join("log")).unwrap();
+    let logged: Vec<_> = logged.lines().collect();
+    assert_eq!(
+        logged[..3],
+        [
+            text(&folder.path().join(name)),
+            &format!("--v={}", String::from_utf8_lossy(&output.stdout).split(' ').next().unwrap()),
+            ""
+        ]
+    );
+    let row: Value = serde_json::from_str(logged[3]).unwrap();
+    assert_eq!(row["validity"], "valid");
+    assert_eq!(fs::read_dir(log.path()).unwrap().count(), 1, "nothing was executed");
+}

@@ -4,7 +4,9 @@
 //! `samples.parquet`. Columns are named as in `docs/scan.md`; a test holds both to the rows that a scan writes. Memory is that of one batch of
 //! [`BATCH`] rows and of one row group.
 //!
-//! In a crate of its own because of what it stands on: Arrow and Parquet take longer to build than the rest of the program.
+//! In a crate of its own, and empty without its feature `arrow`, because of what it stands on: Arrow and Parquet take longer to build than the rest
+//! of the program.
+#![cfg(feature = "arrow")]
 
 use std::{
     fs::{self, File},

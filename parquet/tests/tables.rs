@@ -96,7 +96,7 @@ fn every_row_arrives() {
         let file = fs::File::open(folder.path().join(format!("{table}.parquet"))).unwrap();
         let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
         let read: Vec<_> = reader.map(|batch| batch.unwrap()).collect();
-        assert_eq!(read.iter().map(arrow_array::RecordBatch::num_rows).sum::<usize>() as u64, rows, "{table}");
+        assert_eq!(read.iter().map(|batch| batch.num_rows()).sum::<usize>() as u64, rows, "{table}");
         let mut text = arrow_json::LineDelimitedWriter::new(Vec::new());
         read.iter().for_each(|batch| text.write(batch).unwrap());
         text.finish().unwrap();

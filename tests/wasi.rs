@@ -20,6 +20,7 @@ const NAMES: &[(&str, &str)] = &[
     ("fd_filestat_get", "i32 i32"),
     ("fd_filestat_set_size", "i32 i64"),
     ("fd_pread", "i32 i32 i32 i64 i32"),
+    ("fd_prestat_get", "i32 i32"),
     ("fd_pwrite", "i32 i32 i32 i64 i32"),
     ("fd_read", "i32 i32 i32 i32"),
     ("fd_readdir", "i32 i32 i32 i64 i32"),
@@ -324,6 +325,76 @@ fn what_is_gone_stays_open_and_what_is_none_is_refused() {
          (call $fd_renumber (i32.const 4) (i32.const -1))",
     );
     assert_eq!(found, [0, 0, 0, i32::from_le_bytes(*b"0123"), 0, ISDIR, 0, 0, NOENT, 0, BADF, NOTCAPABLE, BADF]);
+}
+
+#[test]
+fn what_is_no_directory_has_no_paths() {
+    let found = results(
+        r#"(data (i32.const 100) "f0x")"#,
+        9,
+        "(call $create (i32.const 100))
+         ;; a file, whatever its rights, and a stream; a descriptor that is not open is another thing
+         (call $path_open (i32.const 4) (i32.const 0) (i32.const 102) (i32.const 1) (i32.const 1) (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 16))
+         (call $path_filestat_get (i32.const 4) (i32.const 0) (i32.const 102) (i32.const 1) (i32.const 200))
+         (call $path_create_directory (i32.const 1) (i32.const 102) (i32.const 1))
+         (call $path_rename (i32.const 3) (i32.const 100) (i32.const 2) (i32.const 4) (i32.const 102) (i32.const 1))
+         (call $fd_readdir (i32.const 4) (i32.const 1024) (i32.const 4096) (i64.const 0) (i32.const 0))
+         (call $path_unlink_file (i32.const 9) (i32.const 102) (i32.const 1))
+         ;; a directory without the right stays one
+         (call $fd_fdstat_set_rights (i32.const 3) (i64.const 0x4000) (i64.const 0))
+         (call $path_unlink_file (i32.const 3) (i32.const 102) (i32.const 1))",
+    );
+    assert_eq!(found, [0, NOTDIR, NOTDIR, NOTDIR, NOTDIR, NOTDIR, BADF, 0, NOTCAPABLE]);
+}
+
+#[test]
+fn a_slash_at_the_end_wants_a_directory() {
+    let found = results(
+        // `f0` is a file, `d0` a directory, `n0` is not there; a length of three takes the slash along.
+        r#"(data (i32.const 100) "f0/") (data (i32.const 110) "d0/") (data (i32.const 120) "n0/")"#,
+        14,
+        "(call $path_create_directory (i32.const 3) (i32.const 110) (i32.const 3))
+         (call $path_symlink (i32.const 100) (i32.const 2) (i32.const 3) (i32.const 120) (i32.const 3))
+         (call $path_symlink (i32.const 100) (i32.const 2) (i32.const 3) (i32.const 110) (i32.const 3))
+         (call $path_symlink (i32.const 110) (i32.const 2) (i32.const 3) (i32.const 100) (i32.const 3))
+         (call $path_link (i32.const 3) (i32.const 0) (i32.const 100) (i32.const 2) (i32.const 3) (i32.const 120) (i32.const 3))
+         ;; nor does a link of a link's target come to be
+         (call $path_link (i32.const 3) (i32.const 1) (i32.const 100) (i32.const 2) (i32.const 3) (i32.const 120) (i32.const 2))
+         (call $path_rename (i32.const 3) (i32.const 100) (i32.const 3) (i32.const 3) (i32.const 120) (i32.const 2))
+         (call $path_rename (i32.const 3) (i32.const 100) (i32.const 2) (i32.const 3) (i32.const 120) (i32.const 3))
+         (call $path_rename (i32.const 3) (i32.const 110) (i32.const 3) (i32.const 3) (i32.const 120) (i32.const 3))
+         (call $path_rename (i32.const 3) (i32.const 120) (i32.const 2) (i32.const 3) (i32.const 110) (i32.const 3))
+         (call $path_unlink_file (i32.const 3) (i32.const 110) (i32.const 3))
+         (call $path_unlink_file (i32.const 3) (i32.const 100) (i32.const 3))
+         (call $path_remove_directory (i32.const 3) (i32.const 100) (i32.const 3))
+         (call $path_remove_directory (i32.const 3) (i32.const 110) (i32.const 3))",
+    );
+    assert_eq!(found, [0, NOENT, EXIST, NOTDIR, NOENT, INVAL, NOTDIR, NOTDIR, 0, 0, ISDIR, NOTDIR, NOTDIR, 0]);
+}
+
+#[test]
+fn what_was_open_from_the_start_is_closed_and_replaced_like_all_else() {
+    let found = results(
+        r#"(data (i32.const 100) "d0f0")"#,
+        14,
+        "(call $path_create_directory (i32.const 3) (i32.const 100) (i32.const 2))
+         (call $path_open (i32.const 3) (i32.const 0) (i32.const 100) (i32.const 2) (i32.const 2) (i64.const 0x7ffbe00) (i64.const 0xfffffff) (i32.const 0) (i32.const 16))
+         (call $fd_prestat_get (i32.const 3) (i32.const 200))
+         ;; `d0` as 3: the top is out of reach, and 3 has no name any more
+         (call $fd_renumber (i32.const 4) (i32.const 3))
+         (call $fd_prestat_get (i32.const 3) (i32.const 200))
+         (call $path_filestat_get (i32.const 3) (i32.const 0) (i32.const 102) (i32.const 2) (i32.const 200))
+         (call $fd_close (i32.const 4))
+         (call $fd_renumber (i32.const 3) (i32.const 4))
+         ;; standard output as 3 has what it had; 1 is the next number
+         (call $create (i32.const 102)) (i32.load (i32.const 16))
+         (call $fd_renumber (i32.const 1) (i32.const 4))
+         (call $fd_filestat_get (i32.const 1) (i32.const 200))
+         (call $fd_filestat_get (i32.const 4) (i32.const 200))
+         ;; size and times of a stream are none
+         (i64.eqz (i64.or (i64.or (i64.load (i32.const 232)) (i64.load (i32.const 240))) (i64.or (i64.load (i32.const 248)) (i64.load (i32.const 256)))))",
+    );
+    assert_eq!(found, [0, 0, 0, 0, BADF, NOENT, BADF, BADF, 0, 4, 0, BADF, 0, 1]);
 }
 
 #[test]

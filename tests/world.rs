@@ -93,6 +93,24 @@ fn options_go_before_the_persona() {
 }
 
 #[test]
+fn a_directory_that_nothing_leads_to_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = folder.path().join("host");
+    fs::create_dir_all(host.join("k")).unwrap();
+    fs::write(host.join("k/key"), "another").unwrap();
+    let sample = write(folder.path(), "s.wat", THIEF);
+    for (guest, open) in [("/", "/"), ("/a", "/a"), ("a", "/a")] {
+        let report = report(&["--persona", "study", "--dir", &format!("{}::{guest}", host.display()), &sample]);
+        assert_eq!(
+            (report["stdout"].as_str(), &report["options"]["preopens"]),
+            (Some("another"), &serde_json::json!([[guest, open]]))
+        );
+    }
+    let output = spoor(&["run", "--dir", &format!("{}::../a", host.display()), &sample]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
 fn personas_that_are_none_are_refused_with_the_list_or_the_place() {
     let folder = tempfile::tempdir().unwrap();
     let sample = write(folder.path(), "s.wat", "(module)");

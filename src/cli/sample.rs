@@ -48,9 +48,10 @@ pub(super) struct Arguments {
     /// A file that the program finds: a copy of HOST at the absolute path GUEST, in memory; may be repeated
     #[arg(long = "file", value_name = "HOST::GUEST", value_parser = mapping)]
     guest_files: Vec<(PathBuf, String)>,
-    /// The files of a directory that the program finds: copies, in memory, of what is below HOST (links are not followed; 64 MiB and 5000 files at
-    /// most) at the absolute path GUEST; may be repeated
-    #[arg(long = "dir", value_name = "HOST::GUEST", value_parser = mapping)]
+    /// A directory that the program finds: a copy, in memory, of what is below HOST (links are not followed; 64 MiB and 5000 files and directories
+    /// at most) at the path GUEST. The program finds it open under that name if GUEST is not absolute or no other open directory leads there;
+    /// may be repeated
+    #[arg(long = "dir", value_name = "HOST::GUEST", value_parser = dir_mapping)]
     guest_dirs: Vec<(PathBuf, String)>,
     /// Answers to host calls, see docs/stubs.md; may be repeated
     #[arg(long, value_name = "FILE")]
@@ -86,6 +87,15 @@ fn mapping(text: &str) -> Result<(PathBuf, String), String> {
     let (host, guest) = text.rsplit_once("::").ok_or("a file is HOST::GUEST")?;
     if !guest.starts_with('/') {
         return Err(format!("the guest path `{guest}` is not absolute"));
+    }
+    Ok((host.into(), guest.to_owned()))
+}
+
+/// The same for a directory, whose path need not be absolute: programs look for `data` as well as for `/data`.
+fn dir_mapping(text: &str) -> Result<(PathBuf, String), String> {
+    let (host, guest) = text.rsplit_once("::").ok_or("a directory is HOST::GUEST")?;
+    if guest.is_empty() || guest.split('/').any(|name| name == "..") {
+        return Err(format!("the guest path `{guest}` leads nowhere"));
     }
     Ok((host.into(), guest.to_owned()))
 }
@@ -167,7 +177,7 @@ impl Arguments {
             options.stdin = input::read(path)?;
         }
         for (host, guest) in &self.guest_dirs {
-            host_dir::copy(host, guest, &mut options.files)?;
+            host_dir::give(host, guest, &mut options)?;
         }
         for (host, guest) in &self.guest_files {
             options.files.insert(guest.clone(), input::read(host)?);

@@ -269,6 +269,8 @@ pub struct OptionsUsed<'a> {
     pub args: &'a [String],
     /// Environment.
     pub env: &'a [(String, String)],
+    /// Directories that a WASI program found open, from descriptor 3 on: name, guest path.
+    pub preopens: &'a [(String, String)],
     /// Bytes of standard input.
     pub stdin_bytes: u64,
     /// Guest path → bytes of the files that were given.
@@ -471,6 +473,7 @@ fn options_used(options: &sandbox::Options) -> OptionsUsed<'_> {
         entry_decisions: options.entry_decisions,
         args: &options.args,
         env: &options.env,
+        preopens: &options.preopens,
         stdin_bytes: options.stdin.len() as u64,
         files: options.files.iter().map(|(path, bytes)| (&**path, bytes.len() as u64)).collect(),
         stubs: options.stubs.iter().map(|(name, _)| &**name).collect(),

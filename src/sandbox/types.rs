@@ -41,6 +41,8 @@ pub struct Options {
     pub stdin: Vec<u8>,
     /// Files: absolute guest path → contents. They go before those of the persona.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Directories that are there though empty: absolute guest paths.
+    pub dirs: Vec<String>,
     /// An export to call with these arguments instead of what `drive` says.
     pub invoke: Option<(String, Vec<Value>)>,
     /// Text of stub files (`docs/stubs.md`), with their names for messages.
@@ -407,6 +409,7 @@ impl Default for Options {
             env: Vec::new(),
             stdin: Vec::new(),
             files: BTreeMap::new(),
+            dirs: Vec::new(),
             invoke: None,
             stubs: Vec::new(),
             preopens: Vec::new(),

@@ -53,7 +53,8 @@ pub(super) struct Wasi {
 
 impl Wasi {
     pub(super) fn new(options: &Options) -> Self {
-        let dirs: Vec<&str> = options.preopens.iter().map(|(_, path)| path.as_str()).collect();
+        let dirs: Vec<&str> =
+            options.dirs.iter().chain(options.preopens.iter().map(|(_, path)| path)).map(String::as_str).collect();
         let fs = Fs::new(&options.files, &options.persona, &dirs, options.epoch_ns);
         let found = options.preopens.iter().filter_map(|(name, path)| Some((name, fs.dir_at(path)?)));
         let dirs = found.map(|(name, ino)| Descriptor::preopen(name.clone(), ino));
@@ -78,6 +79,14 @@ impl Wasi {
 
     pub(super) fn stdin(&self) -> &[u8] {
         &self.stdin
+    }
+
+    /// The inode of a directory, if the descriptor has all of `rights`. What is no directory is told first: it has no rights to paths anyway.
+    fn dir(&self, fd: u32, rights: u64) -> Result<Ino, Errno> {
+        match self.fds.get(fd)?.target {
+            Target::Node(ino) if self.fs.is_dir(ino) => self.fds.node(fd, rights),
+            _ => Err(Errno::NOTDIR),
+        }
     }
 
     /// What a descriptor stands for, in words; `None` if it is not open.

@@ -20,7 +20,7 @@ const TARGET: usize = 4096;
 
 /// Where the path in arguments `at` and `at + 1` leads from descriptor `fd`.
 fn place(cx: &Cx<'_, '_>, fd: usize, rights: u64, at: usize, follow: bool) -> Result<Place, Errno> {
-    let dir = cx.state.wasi.fds.node(cx.u32(fd), rights)?;
+    let dir = cx.state.wasi.dir(cx.u32(fd), rights)?;
     let path = cx.path(cx.u32(at), cx.u32(at + 1))?;
     cx.state.wasi.fs.resolve(dir, &path, follow)
 }

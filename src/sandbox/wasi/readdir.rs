@@ -13,7 +13,7 @@ const LISTING: usize = 1 << 20;
 /// Writes as many entries as fit, the last one cut off: a caller sees by a full buffer that there is more. `.` and `..` come first; the cookie
 /// of a name is its position in the order in which names came, which stays what it is when others go.
 pub(super) fn fd_readdir(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let dir = cx.state.wasi.fds.node(cx.u32(0), right::FD_READDIR)?;
+    let dir = cx.state.wasi.dir(cx.u32(0), right::FD_READDIR)?;
     let room = (cx.u32(2) as usize).min(LISTING);
     let fs = &cx.state.wasi.fs;
     let Kind::Dir(names) = &fs.get(dir).kind else { return Err(Errno::NOTDIR) };

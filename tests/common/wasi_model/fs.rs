@@ -208,6 +208,13 @@ impl Fs {
         }
     }
 
+    fn dir(&self, fd: u32, rights: u64) -> Result<usize, String> {
+        match self.at(fd)?.target {
+            Target::Dir(dir) => self.with(fd, rights).map(|_| dir),
+            _ => no("notdir"),
+        }
+    }
+
     /// Where a directory is now; nowhere once it was removed.
     fn path_of(&self, dir: usize) -> Option<Names> {
         self.tree.iter().find(|(_, entry)| **entry == Entry::Dir(dir)).map(|(path, _)| path.clone())
@@ -219,9 +226,7 @@ impl Fs {
     }
 
     fn place(&self, fd: u32, rights: u64, path: &[u8], follow: bool) -> Result<Place, String> {
-        let Target::Dir(dir) = self.with(fd, rights)?.target else {
-            return no("badf");
-        };
+        let dir = self.dir(fd, rights)?;
         let Ok(path) = std::str::from_utf8(path) else { return no("ilseq") };
         if path.is_empty() {
             return no("noent");
@@ -540,7 +545,7 @@ impl Fs {
     }
 
     fn list(&self, fd: u32) -> Outcome {
-        let Target::Dir(dir) = self.with(fd, 1 << 14)?.target else { return no("badf") };
+        let dir = self.dir(fd, 1 << 14)?;
         let path = self.path_of(dir);
         let mut names: Vec<&str> = path.iter().flat_map(|path| self.children(path)).map(String::as_str).collect();
         names.extend([".", ".."]);

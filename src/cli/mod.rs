@@ -11,9 +11,13 @@ mod export;
 mod extract;
 mod graph;
 mod host_dir;
+mod info;
 mod input;
 mod limits;
 mod output;
+mod print;
+mod record;
+mod report;
 mod rules;
 mod run;
 mod sample;
@@ -28,7 +32,7 @@ use std::{
 use clap::{Parser, Subcommand};
 use wasmspoor::{
     module::view::Validity,
-    report::{self, escape},
+    report::{escape, schema},
     sandbox::Status,
 };
 
@@ -85,6 +89,9 @@ const EXIT_CODES: &str = "Exit codes:
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Record(record::Arguments),
+    Report(report::Arguments),
+    Info(info::Arguments),
     Graph(graph::Arguments),
     Export(export::Arguments),
     Diff(diff::Arguments),
@@ -103,13 +110,16 @@ pub(crate) fn main() -> ExitCode {
     let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments, &mut out),
+        Command::Record(arguments) => record::run(&arguments, &mut out),
+        Command::Report(arguments) => report::run(&arguments, &mut out),
+        Command::Info(arguments) => info::run(&arguments, &mut out),
         Command::Graph(arguments) => graph::run(&arguments, &mut out),
         Command::Export(arguments) => export::run(&arguments, &mut out),
         Command::Diff(arguments) => diff::run(&arguments, &mut out),
         Command::Rules(arguments) => rules::run(&arguments, &mut out),
         Command::Categories(arguments) => categories::run(&arguments, &mut out),
         Command::Classify(arguments) => classify::run(&arguments, &mut out),
-        Command::Schema => schema(&mut out),
+        Command::Schema => write_schema(&mut out),
         Command::Trace(arguments) => trace::run(&arguments, &mut out),
         Command::Dump(arguments) => dump::run(&arguments, &mut out),
     };
@@ -124,8 +134,8 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn schema(out: &mut impl io::Write) -> Result<Exit, Failure> {
-    serde_json::to_writer_pretty(&mut *out, &report::schema())?;
+fn write_schema(out: &mut impl io::Write) -> Result<Exit, Failure> {
+    serde_json::to_writer_pretty(&mut *out, &schema())?;
     writeln!(out)?;
     Ok(Exit::Done)
 }

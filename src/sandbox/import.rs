@@ -64,6 +64,7 @@ impl HostFn for Import {
             let mut state = self.lock();
             state.log.calls[slot].args = args;
             state.log.calls[slot].ended = true;
+            state.tell_call(slot);
         }
     }
 }
@@ -236,6 +237,7 @@ impl Import {
             if answered.end.is_none() {
                 entry.results = call.results();
             }
+            state.tell_call(slot);
         }
         match &answered.end {
             None => Ok(()),

@@ -18,11 +18,13 @@ mod output;
 mod print;
 mod record;
 mod report;
+mod rerun;
 mod rules;
 mod run;
 mod sample;
 mod session;
 mod trace;
+mod trace_diff;
 
 use std::{
     io::{self, Write as _},
@@ -92,6 +94,8 @@ enum Command {
     Record(record::Arguments),
     Report(report::Arguments),
     Info(info::Arguments),
+    Rerun(rerun::Arguments),
+    TraceDiff(trace_diff::Arguments),
     Graph(graph::Arguments),
     Export(export::Arguments),
     Diff(diff::Arguments),
@@ -113,6 +117,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Record(arguments) => record::run(&arguments, &mut out),
         Command::Report(arguments) => report::run(&arguments, &mut out),
         Command::Info(arguments) => info::run(&arguments, &mut out),
+        Command::Rerun(arguments) => rerun::run(&arguments, &mut out),
+        Command::TraceDiff(arguments) => trace_diff::run(&arguments, &mut out),
         Command::Graph(arguments) => graph::run(&arguments, &mut out),
         Command::Export(arguments) => export::run(&arguments, &mut out),
         Command::Diff(arguments) => diff::run(&arguments, &mut out),

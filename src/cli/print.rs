@@ -142,7 +142,7 @@ pub(super) fn write(
     is_many: bool,
     screen: &Screen,
     analysed: &Analysed,
-    out: &mut dyn Write,
+    mut out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
     let Analysed { name, options, analysis } = analysed;
     if let Some(dir) = &print.extract {
@@ -156,15 +156,15 @@ pub(super) fn write(
         _ => text::Level::Evidence,
     };
     let written = match format {
-        Format::Text if print.quiet || is_many => text::write_line(&report, out),
+        Format::Text if print.quiet || is_many => text::write_line(&report, &mut out),
         Format::Text => {
-            text::write(&report, text::Options { level, width: screen.width, wrap: screen.wrap, colour: screen.colour }, out)
+            text::write(&report, text::Options { level, width: screen.width, wrap: screen.wrap, colour: screen.colour }, &mut out)
         }
-        Format::Json => escape::write_json(out, &report),
-        Format::Sarif => sarif::write(&report, out),
-        Format::Csv => csv::write_row(&report, out),
-        Format::Capa => capa::write(&report, out),
-        Format::Ndjson => ndjson::write(&report, out),
+        Format::Json => escape::write_json(&mut out, &report),
+        Format::Sarif => sarif::write(&report, &mut out),
+        Format::Csv => csv::write_row(&report, &mut out),
+        Format::Capa => capa::write(&report, &mut out),
+        Format::Ndjson => ndjson::write(&report, &mut out),
     };
     // The verdict stands, whether or not anyone reads all of it.
     written.map_err(anyhow::Error::new).or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })?;

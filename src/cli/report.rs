@@ -68,9 +68,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     drop(progress);
     let analysed = Analysed { name, options, analysis };
     let format = arguments.print.format();
-    arguments.print.to(out, |screen, out| {
+    arguments.print.to(out, |screen, mut out| {
         if format == Format::Csv {
-            csv::write_header(out)?;
+            csv::write_header(&mut out)?;
         }
         print::write(&arguments.print, format, false, screen, &analysed, out)
     })

@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     arguments.print.to(out, |screen, out| analyse(arguments, screen, out))
 }
 
-fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Result<Exit, Failure> {
+fn analyse(arguments: &Arguments, screen: &Screen, mut out: &mut dyn Write) -> Result<Exit, Failure> {
     let format = arguments.print.format();
     let is_many = arguments.files.len() > 1 || arguments.files.iter().any(|file| file.is_dir());
     let is_list = matches!(format, Format::Csv | Format::Ndjson);
@@ -72,7 +72,7 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Resul
     }
     let analyser = arguments.sample.prepare()?;
     if format == Format::Csv {
-        csv::write_header(out)?;
+        csv::write_header(&mut out)?;
     }
     let mut worst = Exit::Done;
     for input in expand(&arguments.files) {
@@ -82,8 +82,8 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Resul
             Err(failure) if is_many || is_list => {
                 let message = format!("{:#}", failure.cause);
                 match format {
-                    Format::Csv => csv::write_failure(&path, &message, out)?,
-                    Format::Ndjson => ndjson::write_failure(&path, &message, out)?,
+                    Format::Csv => csv::write_failure(&path, &message, &mut out)?,
+                    Format::Ndjson => ndjson::write_failure(&path, &message, &mut out)?,
                     _ => eprintln!("spoor: {}", words(&failure.cause)),
                 }
                 failure.exit

@@ -23,6 +23,13 @@ pub(super) struct Arguments {
     limits: limits::Arguments,
 }
 
+impl Arguments {
+    /// Whether an export was named.
+    pub(super) fn has_invoke(&self) -> bool {
+        self.invoke.is_some()
+    }
+}
+
 /// An entry point and how it ended.
 pub(super) struct Entry {
     /// `start`, or the name of the export.

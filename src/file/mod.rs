@@ -8,22 +8,29 @@
 //!
 //! Not here: what a trace means (`trace`), how a run is made (`sandbox`).
 
+mod bits;
 mod chunk;
 mod contents;
+mod diff;
 mod frame;
 mod info;
 mod marks;
+mod point;
 mod reader;
 mod record;
 mod recorded;
+mod rerun;
 mod store;
 mod tape;
 
 pub use self::{
     contents::Header,
+    diff::{Function, HostCalls, Outcome, Parting, TraceDiff},
     frame::{Frame, Kind, MAGIC, VERSION},
     info::{Info, RunInfo, Stream},
+    point::Point,
     reader::{Damage, FileError, Reader, Source},
     record::{Sample, Written, record},
     recorded::Recorded,
+    rerun::{Difference, Rerun},
 };

@@ -254,10 +254,15 @@ impl Outlet for Tape {
 impl Journal for Tape {
     fn note(&self, item: &Item) {
         let mut shared = self.lock();
-        match item {
-            Item::Stdout(bytes) => bytes.chunks(OUTPUT).for_each(|bytes| shared.item(&Item::Stdout(bytes.to_vec()))),
-            Item::Stderr(bytes) => bytes.chunks(OUTPUT).for_each(|bytes| shared.item(&Item::Stderr(bytes.to_vec()))),
-            item => shared.item(item),
-        }
+        pieces(item, |item| shared.item(item));
+    }
+}
+
+/// Items as they are written: long output in pieces.
+pub(super) fn pieces(item: &Item, mut write: impl FnMut(&Item)) {
+    match item {
+        Item::Stdout(bytes) => bytes.chunks(OUTPUT).for_each(|bytes| write(&Item::Stdout(bytes.to_vec()))),
+        Item::Stderr(bytes) => bytes.chunks(OUTPUT).for_each(|bytes| write(&Item::Stderr(bytes.to_vec()))),
+        item => write(item),
     }
 }

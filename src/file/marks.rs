@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Instructions between two marks at least.
-const EVERY: u64 = 1 << 24;
+const EVERY: u64 = if cfg!(test) { 1 << 12 } else { 1 << 24 };
 /// The part of what was replayed so far after which the next mark comes, if that is more.
 const PART: u64 = 64;
 

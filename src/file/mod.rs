@@ -34,3 +34,6 @@ pub use self::{
     recorded::Recorded,
     rerun::{Difference, Rerun},
 };
+
+#[cfg(test)]
+mod tests;

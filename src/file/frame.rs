@@ -136,6 +136,13 @@ impl Frame {
         bytes
     }
 
+    /// A whole chunk with this frame and contents, which are not compressed: for those who make files for tests.
+    pub fn with_contents(&self, raw: &[u8]) -> Vec<u8> {
+        let len = raw.len().min(MAX_CHUNK) as u32;
+        let frame = Self { is_compressed: false, raw_len: len, stored_len: len, checksum: crc32fast::hash(raw), ..*self };
+        [&frame.to_bytes()[..], raw].concat()
+    }
+
     /// Reads a frame; `None` if it is none, is damaged, or says of itself what cannot be.
     pub fn from_bytes(bytes: &[u8; FRAME]) -> Option<Self> {
         if bytes[..4] != SYNC || !is_sealed(bytes) || bytes[5] > 1 {
@@ -165,6 +172,11 @@ pub(super) fn head() -> [u8; HEAD] {
     fill(&mut bytes, &[&MAGIC, &VERSION.to_le_bytes(), &FEATURES.to_le_bytes(), &[0; 4]]);
     seal(&mut bytes);
     bytes
+}
+
+/// The bytes that a file begins with.
+pub fn head_bytes() -> [u8; 20] {
+    head()
 }
 
 /// What the head of a file says.

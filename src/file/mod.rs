@@ -26,11 +26,11 @@ mod tape;
 pub use self::{
     contents::Header,
     diff::{Function, HostCalls, Outcome, Parting, TraceDiff},
-    frame::{Frame, Kind, MAGIC, VERSION},
+    frame::{Frame, Kind, MAGIC, VERSION, head_bytes},
     info::{Info, RunInfo, Stream},
     point::Point,
     reader::{Damage, FileError, Reader, Source},
-    record::{Sample, Written, record},
+    record::{Sample, Written, record, record_timed},
     recorded::Recorded,
     rerun::{Difference, Rerun},
 };

@@ -1,6 +1,12 @@
 //! Recording a run to a file.
 
-use std::{fs::File, io, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
     sandbox::{self, Options, Recorder},
@@ -43,6 +49,16 @@ pub struct Written {
 ///
 /// If the file cannot be written.
 pub fn record(file: File, path: &Path, sample: &Sample<'_>, options: &Options) -> io::Result<Written> {
+    record_timed(file, path, sample, options).map(|(written, _)| written)
+}
+
+/// As [`record`]; also tells how long the run took, all of its streams written. What comes after it are checkpoints and the index.
+///
+/// # Errors
+///
+/// If the file cannot be written.
+pub fn record_timed(file: File, path: &Path, sample: &Sample<'_>, options: &Options) -> io::Result<(Written, Duration)> {
+    let begun = Instant::now();
     let is_regular = file.metadata()?.is_file();
     let binary = crate::tracer::to_binary(sample.bytes).ok();
     let from_text = matches!(binary, Some(std::borrow::Cow::Owned(_)));
@@ -75,6 +91,7 @@ pub fn record(file: File, path: &Path, sample: &Sample<'_>, options: &Options) -
         tape.thing(Kind::Outcome, &outcome);
     }
     let mut sink = recording.end()?;
+    let took = begun.elapsed();
     let instructions = if is_regular && is_run { marks::write(&mut sink, path, &wasm)? } else { None };
-    Ok(Written { bytes: sink.end()?, instructions, is_run })
+    Ok((Written { bytes: sink.end()?, instructions, is_run }, took))
 }

@@ -6,7 +6,7 @@
 //!
 //! A trace is never trusted: one that does not fit its modules gives an error, and replay ends within its limits.
 //!
-//! Not here: how a trace is recorded (`tracer`), how it is stored in a file.
+//! Not here: how a trace is recorded (`tracer`), how it is stored in a file (`file`).
 
 mod counts;
 mod decisions;

@@ -4,6 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     LoadError,
+    file::Recorded,
     module::view::{Validity, View},
     passes::Dynamic,
     rules::{self, Facts},
@@ -38,7 +39,6 @@ impl Analysis {
     /// Analyses a sample, binary or text: static view, run, passes, rules, verdict. A sample that is no module gets an analysis too, which
     /// says so.
     pub fn of(bytes: &[u8], options: &sandbox::Options, rules: &rules::Set) -> Self {
-        let mut limitations = Vec::new();
         let (wasm, from_text) = match crate::tracer::to_binary(bytes) {
             Ok(wasm) => {
                 let from_text = matches!(wasm, Cow::Owned(_));
@@ -47,9 +47,21 @@ impl Analysis {
             // Whoever runs it says why it is none.
             Err(_) => (Cow::Borrowed(bytes), false),
         };
+        let run = sandbox::run(&wasm, options);
+        Self::of_run(Arc::from(&*wasm), from_text, run, rules)
+    }
+
+    /// Analyses a run that was recorded to a file: the same analysis as that of the run itself.
+    pub fn of_recorded(recorded: Recorded, rules: &rules::Set) -> Self {
+        Self::of_run(recorded.wasm, recorded.header.from_text, recorded.run, rules)
+    }
+
+    /// Analyses a run. `wasm` is the sample in the binary format, `from_text` whether it was given as text.
+    pub fn of_run(wasm: Arc<[u8]>, from_text: bool, run: Result<sandbox::Run, LoadError>, rules: &rules::Set) -> Self {
+        let mut limitations = Vec::new();
         let mut view = View::of(&wasm);
         view.file.from_text = from_text;
-        let run = match sandbox::run(&wasm, options) {
+        let run = match run {
             Ok(run) => Some(run),
             Err(error) => {
                 note_refusal(&mut view, &error);
@@ -69,7 +81,6 @@ impl Analysis {
         let correlations = verdict::correlations(&facts, &matches);
         let findings = verdict::findings(&facts);
         let verdict = verdict::decide(&facts, &matches, &correlations, &findings);
-        let wasm = Arc::from(&*wasm);
         Self { wasm, view, run, dynamic, rules: matches, correlations, findings, verdict, limitations }
     }
 }
@@ -80,7 +91,7 @@ fn note_refusal(view: &mut View, error: &LoadError) {
         view.validity = match error {
             LoadError::Invalid { reason, offset } => Validity::Invalid { offset: *offset, reason: reason.clone() },
             LoadError::Unsupported { proposal, offset, .. } => {
-                Validity::Unsupported { proposal: (*proposal).to_owned(), offset: *offset }
+                Validity::Unsupported { proposal: proposal.clone().into_owned(), offset: *offset }
             }
             LoadError::Engine { .. } | LoadError::TooBig { .. } => {
                 Validity::Unsupported { proposal: error.to_string(), offset: 0 }

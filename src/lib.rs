@@ -28,6 +28,7 @@
 pub mod analysis;
 pub mod categories;
 pub mod classify;
+pub mod file;
 pub mod module;
 pub mod passes;
 pub mod report;
@@ -40,6 +41,6 @@ mod tracer;
 pub mod verdict;
 
 pub use tracer::{
-    AtTraceLimit, HostCall, HostError, InvokeError, Limit, Limits, LoadError, Options, Outcome, Session, Site, Tracer, Type,
-    Value,
+    AtTraceLimit, HostCall, HostError, InvokeError, Limit, Limits, LoadError, Options, Outcome, Session, Site, Strike, Tracer,
+    Type, Value,
 };

@@ -32,7 +32,7 @@ struct Keep {
 }
 
 impl Sink for Keep {
-    fn words(&mut self, words: &[u64]) {
+    fn words(&mut self, words: &[u64], _: u64) {
         self.words.push(words);
     }
 

@@ -59,7 +59,7 @@ impl Memory {
 }
 
 impl Sink for Memory {
-    fn words(&mut self, words: &[u64]) {
+    fn words(&mut self, words: &[u64], _: u64) {
         self.len_bytes += size_of_val(words) as u64;
         self.kept.words.fetch_add(words.len() as u64, Relaxed);
         self.chunks.push(words.into());

@@ -22,7 +22,7 @@ struct Seen {
 struct Shared(Arc<Mutex<Seen>>);
 
 impl Sink for Shared {
-    fn words(&mut self, words: &[u64]) {
+    fn words(&mut self, words: &[u64], _: u64) {
         self.0.lock().unwrap().words.extend(words);
     }
 

@@ -1,6 +1,6 @@
 //! `spoor dump`: runs a sample and prints what was executed, instruction by instruction.
 
-use std::io::Write;
+use std::{io::Write, path::Path};
 
 use clap::Args;
 use serde::Serialize;
@@ -10,14 +10,15 @@ use wasmspoor::{
     trace::{Callee, End, Event, Executed, FuncKey, Kind, Trace},
 };
 
-use super::{Exit, Failure, session};
+use super::{Exit, Failure, record, session};
 
-/// Run a sample and print the executed instructions in order, with calls, returns, branch outcomes, host calls and traps
+/// Run a sample, or read a trace file, and print the executed instructions in order, with calls, returns, branch outcomes, host calls and traps
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(after_help = "Examples:
   spoor dump sample.wasm --limit 100
   spoor dump sample.wasm --invoke main --function 5 --opcode br_if
+  spoor dump sample.spoor --from 1000000 --to 1000100
   spoor dump sample.wasm --json | jq -r 'select(.event == \"instruction\") | .opcode' | sort | uniq -c
 
 Each line of text is: wasm-function[INDEX]:OFFSET, the opcode, and what it did. OFFSET is the byte offset in the module.")]
@@ -27,6 +28,15 @@ pub(super) struct Arguments {
     /// Only instructions of this function (index in the function space, imports first); may be repeated
     #[arg(long, value_name = "INDEX")]
     function: Vec<u32>,
+    /// Leave out what comes before this many instructions were executed: that is the number of an event. Reading a trace file begins near there
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    from: u64,
+    /// Leave out what comes once this many instructions were executed
+    #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
+    to: u64,
+    /// The sample, if FILE is a trace file that does not hold it
+    #[arg(long, value_name = "FILE")]
+    sample: Option<std::path::PathBuf>,
     /// Only instructions with this mnemonic, such as i32.xor; may be repeated
     #[arg(long, value_name = "MNEMONIC", value_parser = mnemonic)]
     opcode: Vec<String>,
@@ -74,30 +84,73 @@ struct Line<'t> {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    if record::is_trace(&arguments.run.file) {
+        return dump_file(arguments, &arguments.run.file, out);
+    }
     let (session, entries) = session::run(&arguments.run)?;
     if entries.is_empty() {
         // Not among the events: those are read by programs.
         eprintln!("spoor: nothing ran: {}", session::NOTHING);
     }
     let trace = session.finish();
-    let mut left = arguments.limit.unwrap_or(u64::MAX);
+    let mut printer = Printer { arguments, trace: &trace, left: arguments.limit.unwrap_or(u64::MAX), out };
+    let mut number = 0;
     for event in trace.events() {
-        if left == 0 {
+        if number >= arguments.to || printer.left == 0 {
             break;
         }
         let event = event?;
-        if !wanted(arguments, &event) {
-            continue;
+        if number >= arguments.from {
+            printer.print(&event)?;
         }
-        let line = line(&trace, &event);
-        if arguments.json {
-            escape::write_json_line(out, &line)?;
-        } else {
-            print(&line, out)?;
-        }
-        left -= 1;
+        number += u64::from(matches!(event, Event::Op(_)));
     }
     Ok(Exit::Done)
+}
+
+fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result<Exit, Failure> {
+    if arguments.run.has_invoke() {
+        let message = "--invoke is for samples; a trace file holds what was invoked when it was recorded";
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
+    }
+    let sample = arguments.sample.as_ref().map(|sample| super::input::read(sample)).transpose();
+    let recorded = record::open(path, sample.map_err(|error| Failure::new(Exit::Usage, error))?.as_deref())?;
+    let run = match &recorded.run {
+        Ok(run) => run,
+        Err(error) => return Err(Failure::new(Exit::Invalid, error.clone())),
+    };
+    let mut printer = Printer { arguments, trace: &run.trace, left: arguments.limit.unwrap_or(u64::MAX), out };
+    if printer.left == 0 {
+        return Ok(Exit::Done);
+    }
+    recorded.events(&run.trace, (arguments.from, arguments.to), &arguments.function, |_, event| {
+        printer.print(event)?;
+        Ok::<_, Failure>(printer.left > 0)
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Prints events that the filters let pass, as many as are left.
+struct Printer<'a, W> {
+    arguments: &'a Arguments,
+    trace: &'a Trace,
+    left: u64,
+    out: &'a mut W,
+}
+
+impl<W: Write> Printer<'_, W> {
+    fn print(&mut self, event: &Event) -> Result<(), Failure> {
+        if self.left == 0 || !wanted(self.arguments, event) {
+            return Ok(());
+        }
+        let line = line(self.trace, event);
+        match self.arguments.json {
+            true => escape::write_json_line(self.out, &line)?,
+            false => print(&line, self.out)?,
+        }
+        self.left -= 1;
+        Ok(())
+    }
 }
 
 /// Whether the filters let an event pass; filters ask for instructions.

@@ -37,12 +37,12 @@ pub(super) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 pub(super) struct Progress(indicatif::ProgressBar);
 
 impl Progress {
-    pub(super) fn begin(file: &Path) -> Self {
+    pub(super) fn begin(doing: &str, file: &Path) -> Self {
         let bar = indicatif::ProgressBar::new_spinner();
         let style = indicatif::ProgressStyle::with_template("{spinner} {msg} {elapsed}")
             .unwrap_or_else(|_| indicatif::ProgressStyle::default_spinner());
         bar.set_style(style);
-        bar.set_message(format!("running {}", line(&file.display().to_string())));
+        bar.set_message(format!("{doing} {}", line(&file.display().to_string())));
         bar.enable_steady_tick(Duration::from_secs(1));
         Self(bar)
     }

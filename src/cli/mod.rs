@@ -11,15 +11,21 @@ mod export;
 mod extract;
 mod graph;
 mod host_dir;
+mod info;
 mod input;
 mod limits;
 mod output;
+mod print;
+mod record;
+mod report;
+mod rerun;
 mod rules;
 mod run;
 mod sample;
 mod scan;
 mod session;
 mod trace;
+mod trace_diff;
 mod watch;
 mod worker;
 
@@ -31,7 +37,7 @@ use std::{
 use clap::{Parser, Subcommand};
 use wasmspoor::{
     module::view::Validity,
-    report::{self, escape},
+    report::{escape, schema},
     sandbox::Status,
 };
 
@@ -94,6 +100,11 @@ enum Command {
     Watch(watch::Arguments),
     #[command(hide = true)]
     Worker(worker::Arguments),
+    Record(record::Arguments),
+    Report(report::Arguments),
+    Info(info::Arguments),
+    Rerun(rerun::Arguments),
+    TraceDiff(trace_diff::Arguments),
     Graph(graph::Arguments),
     Export(export::Arguments),
     Diff(diff::Arguments),
@@ -115,13 +126,18 @@ pub(crate) fn main() -> ExitCode {
         Command::Scan(arguments) => scan::run(&arguments, &mut out),
         Command::Watch(arguments) => watch::run(&arguments, &mut out),
         Command::Worker(arguments) => worker::run(&arguments, &mut out),
+        Command::Record(arguments) => record::run(&arguments, &mut out),
+        Command::Report(arguments) => report::run(&arguments, &mut out),
+        Command::Info(arguments) => info::run(&arguments, &mut out),
+        Command::Rerun(arguments) => rerun::run(&arguments, &mut out),
+        Command::TraceDiff(arguments) => trace_diff::run(&arguments, &mut out),
         Command::Graph(arguments) => graph::run(&arguments, &mut out),
         Command::Export(arguments) => export::run(&arguments, &mut out),
         Command::Diff(arguments) => diff::run(&arguments, &mut out),
         Command::Rules(arguments) => rules::run(&arguments, &mut out),
         Command::Categories(arguments) => categories::run(&arguments, &mut out),
         Command::Classify(arguments) => classify::run(&arguments, &mut out),
-        Command::Schema => schema(&mut out),
+        Command::Schema => write_schema(&mut out),
         Command::Trace(arguments) => trace::run(&arguments, &mut out),
         Command::Dump(arguments) => dump::run(&arguments, &mut out),
     };
@@ -136,8 +152,8 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn schema(out: &mut impl io::Write) -> Result<Exit, Failure> {
-    serde_json::to_writer_pretty(&mut *out, &report::schema())?;
+fn write_schema(out: &mut impl io::Write) -> Result<Exit, Failure> {
+    serde_json::to_writer_pretty(&mut *out, &schema())?;
     writeln!(out)?;
     Ok(Exit::Done)
 }

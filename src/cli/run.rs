@@ -2,19 +2,17 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufWriter, Read as _, Write},
+    io::{self, Read as _, Write},
     path::{Path, PathBuf},
 };
 
-use anyhow::Context as _;
-use clap::{ArgAction, Args, ValueEnum};
-use wasmspoor::{
-    report::{Report, Subject, capa, csv, escape, ndjson, sarif, text},
-    verdict::Class,
-};
+use clap::Args;
+use wasmspoor::report::{csv, ndjson};
 
 use super::{
-    Exit, Failure, extract, is_closed_pipe, refusal,
+    Exit, Failure,
+    print::{self, Format, Print, Screen, unusable},
+    record,
     sample::{self, Analysed, Analyser},
     words,
 };
@@ -45,124 +43,21 @@ pub(super) struct Arguments {
     /// Samples, binary or text, or folders of them; `-` reads standard input. Several make one line or row each
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// What is printed
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-    /// As --format json: one object, see docs/json.md
-    #[arg(long, group = "short")]
-    json: bool,
-    /// As --format sarif: SARIF 2.1.0
-    #[arg(long, group = "short")]
-    sarif: bool,
-    /// As --format csv: a row for each file
-    #[arg(long, group = "short")]
-    csv: bool,
-    /// Write to this file instead of standard output
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// More: each rule with its places; twice: the evidence and the host calls
-    #[arg(short, long, action = ArgAction::Count)]
-    verbose: u8,
-    /// One line: verdict, score, family, file
-    #[arg(short, long, conflicts_with = "verbose")]
-    quiet: bool,
-    /// The lowest verdict that gives exit code 1
-    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = FailOn::Suspicious)]
-    fail_on: FailOn,
-    /// Host calls in the log of --json and -vv at most; the rest is counted
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
-    max_log: usize,
-    /// Write what the run left behind into a new folder below DIR: files, bytes sent, output, modules built in memory, and index.json that says
-    /// what each is. Files are named after their hash
-    #[arg(long, value_name = "DIR")]
-    extract: Option<PathBuf>,
+    #[command(flatten)]
+    print: Print,
+    /// Record the run to this file, a new one, as `spoor record` does
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
     #[command(flatten)]
     sample: sample::Arguments,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// One object, schema spoor.report/1
-    Json,
-    /// SARIF 2.1.0
-    Sarif,
-    /// A row for each file
-    Csv,
-    /// A capa result document
-    Capa,
-    /// A line for each verdict, rule and finding, named as in the Elastic Common Schema
-    Ndjson,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FailOn {
-    Malicious,
-    Suspicious,
-    Unwanted,
-    Undecided,
-    Never,
-}
-
-impl FailOn {
-    fn is_reached(self, class: Class) -> bool {
-        match self {
-            Self::Malicious => class >= Class::Malicious,
-            Self::Suspicious => class >= Class::Suspicious,
-            Self::Unwanted => class >= Class::PotentiallyUnwanted,
-            Self::Undecided => class >= Class::Undecided,
-            Self::Never => false,
-        }
-    }
-}
-
-impl Arguments {
-    fn format(&self) -> Format {
-        match (self.json, self.sarif, self.csv) {
-            (true, ..) => Format::Json,
-            (_, true, _) => Format::Sarif,
-            (.., true) => Format::Csv,
-            _ => self.format,
-        }
-    }
-}
-
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
-    let Some(path) = &arguments.output else {
-        return analyse(arguments, &Screen::of_stdout(), out);
-    };
-    let file = File::create(path).map_err(|error| unusable(path, error))?;
-    let mut file = BufWriter::new(file);
-    let exit = analyse(arguments, &Screen::PLAIN, &mut file)?;
-    file.flush().with_context(|| path.display().to_string())?;
-    Ok(exit)
+    arguments.print.to(out, |screen, out| analyse(arguments, screen, out))
 }
 
-fn unusable(path: &Path, error: io::Error) -> Failure {
-    Failure::new(Exit::Usage, anyhow::Error::new(error).context(path.display().to_string()))
-}
-
-/// What text is printed on.
-pub(super) struct Screen {
-    width: u16,
-    wrap: bool,
-    colour: bool,
-}
-
-impl Screen {
-    const PLAIN: Self = Self { width: 110, wrap: false, colour: false };
-
-    fn of_stdout() -> Self {
-        let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
-        let terminal = console::Term::stdout().size_checked();
-        let width = terminal.map_or(Self::PLAIN.width, |(_, columns)| columns.clamp(60, 200));
-        Self { width, wrap: terminal.is_some(), colour }
-    }
-}
-
-fn analyse(arguments: &Arguments, screen: &Screen, out: &mut impl Write) -> Result<Exit, Failure> {
-    let format = arguments.format();
+fn analyse(arguments: &Arguments, screen: &Screen, mut out: &mut dyn Write) -> Result<Exit, Failure> {
+    let format = arguments.print.format();
     let is_many = arguments.files.len() > 1 || arguments.files.iter().any(|file| file.is_dir());
     let is_list = matches!(format, Format::Csv | Format::Ndjson);
     if is_many && !is_list && format != Format::Text {
@@ -172,20 +67,23 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut impl Write) -> Resu
     if arguments.files.iter().filter(|file| file.as_os_str() == "-").count() > 1 {
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!("standard input (`-`) can be read once only")));
     }
+    if is_many && arguments.save.is_some() {
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!("--save records one sample; give one file")));
+    }
     let analyser = arguments.sample.prepare()?;
     if format == Format::Csv {
-        csv::write_header(out)?;
+        csv::write_header(&mut out)?;
     }
     let mut worst = Exit::Done;
     for input in expand(&arguments.files) {
         let path = input.path();
-        let exit = match input.analyse(&analyser) {
-            Ok(analysed) => write(arguments, format, is_many, screen, &analysed, out)?,
+        let exit = match input.analyse(&analyser, arguments.save.as_deref()) {
+            Ok(analysed) => print::write(&arguments.print, format, is_many, screen, &analysed, out)?,
             Err(failure) if is_many || is_list => {
                 let message = format!("{:#}", failure.cause);
                 match format {
-                    Format::Csv => csv::write_failure(&path, &message, out)?,
-                    Format::Ndjson => ndjson::write_failure(&path, &message, out)?,
+                    Format::Csv => csv::write_failure(&path, &message, &mut out)?,
+                    Format::Ndjson => ndjson::write_failure(&path, &message, &mut out)?,
                     _ => eprintln!("spoor: {}", words(&failure.cause)),
                 }
                 failure.exit
@@ -206,45 +104,6 @@ fn worse(a: Exit, b: Exit) -> Exit {
     order.into_iter().find(|exit| [a, b].contains(exit)).unwrap_or(Exit::Done)
 }
 
-fn write(
-    arguments: &Arguments,
-    format: Format,
-    is_many: bool,
-    screen: &Screen,
-    analysed: &Analysed,
-    out: &mut impl Write,
-) -> Result<Exit, Failure> {
-    let Analysed { name, options, analysis } = analysed;
-    if let Some(dir) = &arguments.extract {
-        let folder = extract::write(dir, analysis).map_err(|error| unusable(dir, error))?;
-        eprintln!("spoor: extracted to {}", escape::escape(&folder.display().to_string()));
-    }
-    let report = Report::of(&Subject { name, analysis, options, max_log: arguments.max_log });
-    let level = match arguments.verbose {
-        0 => text::Level::Normal,
-        1 => text::Level::Verbose,
-        _ => text::Level::Evidence,
-    };
-    let written = match format {
-        Format::Text if arguments.quiet || is_many => text::write_line(&report, out),
-        Format::Text => {
-            text::write(&report, text::Options { level, width: screen.width, wrap: screen.wrap, colour: screen.colour }, out)
-        }
-        Format::Json => escape::write_json(out, &report),
-        Format::Sarif => sarif::write(&report, out),
-        Format::Csv => csv::write_row(&report, out),
-        Format::Capa => capa::write(&report, out),
-        Format::Ndjson => ndjson::write(&report, out),
-    };
-    // The verdict stands, whether or not anyone reads all of it.
-    written.map_err(anyhow::Error::new).or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })?;
-    Ok(match refusal(analysed) {
-        Some(refused) => refused.exit,
-        None if arguments.fail_on.is_reached(analysis.verdict.class) => Exit::Findings,
-        None => Exit::Done,
-    })
-}
-
 /// A file to analyse, or a folder that could not be read or has none.
 enum Input {
     File(PathBuf),
@@ -258,9 +117,12 @@ impl Input {
         path.display().to_string()
     }
 
-    fn analyse(self, analyser: &Analyser<'_>) -> Result<Analysed, Failure> {
+    fn analyse(self, analyser: &Analyser<'_>, save: Option<&Path>) -> Result<Analysed, Failure> {
         match self {
-            Self::File(path) => analyser.analyse(&path),
+            Self::File(path) => match save {
+                Some(save) => record::analyse(analyser, &path, save),
+                None => analyser.analyse(&path),
+            },
             Self::Unreadable(path, error) => Err(unusable(&path, error)),
             Self::Empty(path) => {
                 let message =

@@ -198,14 +198,24 @@ impl Analyser<'_> {
         (self.options, self.rules)
     }
 
-    /// Reads and analyses a sample.
-    pub(super) fn analyse(&self, file: &Path) -> Result<Analysed, Failure> {
+    pub(super) fn rules(&self) -> &rules::Set {
+        &self.rules
+    }
+
+    /// Reads a sample, and how it is to be run.
+    pub(super) fn read(&self, file: &Path) -> Result<(Vec<u8>, Options), Failure> {
         let bytes = input::read(file).map_err(|error| Failure::new(Exit::Usage, error))?;
         let mut options = self.options.clone();
         if let Some(words) = &self.arguments.invoke {
             options.invoke = invoke(&bytes, words).map_err(|error| Failure::new(Exit::NotExecutable, error))?;
         }
-        let progress = input::Progress::begin(file);
+        Ok((bytes, options))
+    }
+
+    /// Reads and analyses a sample.
+    pub(super) fn analyse(&self, file: &Path) -> Result<Analysed, Failure> {
+        let (bytes, options) = self.read(file)?;
+        let progress = input::Progress::begin("running", file);
         let analysis = Analysis::of(&bytes, &options, &self.rules);
         drop(progress);
         Ok(Analysed { name: file.display().to_string(), options, analysis })

@@ -23,6 +23,13 @@ pub(super) struct Arguments {
     limits: limits::Arguments,
 }
 
+impl Arguments {
+    /// Whether an export was named.
+    pub(super) fn has_invoke(&self) -> bool {
+        self.invoke.is_some()
+    }
+}
+
 /// An entry point and how it ended.
 pub(super) struct Entry {
     /// `start`, or the name of the export.
@@ -37,7 +44,7 @@ pub(super) const NOTHING: &str = "the module has no start function and exports n
 pub(super) fn run(arguments: &Arguments) -> Result<(Session, Vec<Entry>), Failure> {
     let bytes = read(&arguments.file).map_err(|error| Failure::new(Exit::Usage, error))?;
     let limits = arguments.limits.to_limits(Limits::default()).map_err(|error| Failure::new(Exit::Usage, error))?;
-    let progress = Progress::begin(&arguments.file);
+    let progress = Progress::begin("running", &arguments.file);
     let tracer = Tracer::new(Options::default().limits(limits));
     let invalid = |error| Failure::new(Exit::Invalid, anyhow::Error::new(error).context(arguments.file.display().to_string()));
     let mut session = tracer.load(&bytes).map_err(invalid)?;

@@ -65,8 +65,8 @@ pub(super) struct Ran<'p> {
 /// Which of all host calls of the trace are in the log, by number.
 fn logged(run: &Run) -> Vec<u64> {
     let mut calls = run.calls.iter().map(|call| call.record).peekable();
-    let records = run.trace.records.iter().enumerate();
-    let host_calls = records.filter(|(_, record)| matches!(record, Record::HostCall { .. })).zip(0..);
+    let records = run.trace.record_stream().enumerate();
+    let host_calls = records.filter(|(_, record)| matches!(**record, Record::HostCall { .. })).zip(0..);
     host_calls.filter(|&((position, _), _)| calls.next_if_eq(&position).is_some()).map(|(_, number)| number).collect()
 }
 

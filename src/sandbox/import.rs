@@ -67,6 +67,7 @@ impl HostFn for Import {
             let mut state = self.lock();
             state.log.calls[slot].args = args;
             state.log.calls[slot].ended = true;
+            state.tell_call(slot);
         }
     }
 }
@@ -243,6 +244,7 @@ impl Import {
             if answered.end.is_none() {
                 entry.results = call.results();
             }
+            state.tell_call(slot);
         }
         match &answered.end {
             None => Ok(()),

@@ -16,6 +16,7 @@ mod driver;
 mod fs;
 mod glob;
 mod import;
+mod journal;
 mod link;
 mod log;
 mod persona;
@@ -27,12 +28,14 @@ mod stubs;
 mod tokens;
 mod types;
 mod wasi;
+mod wire;
 mod world;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::tracer::{LoadError, Tracer};
+use crate::tracer::{LoadError, Outlet, Strike, Tracer, Way};
 
+pub(crate) use self::journal::{Item, Journal, Recorder, unfinished};
 use self::{driver::Driver, link::Link, state::State};
 pub use self::{
     persona::{Conduct, Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind},
@@ -49,16 +52,30 @@ pub use self::{
 ///
 /// If it is invalid or needs what the engine lacks; whatever happens once it is loaded is a result.
 pub fn run(wasm: &[u8], options: &Options) -> Result<Run, LoadError> {
+    run_with(wasm, options, None, None)
+}
+
+/// As [`run`], with a recorder that takes the streams away and is told what happens, and with strikes of the clock that are known beforehand.
+pub(crate) fn run_with(
+    wasm: &[u8],
+    options: &Options,
+    recorder: Option<Arc<dyn Recorder>>,
+    strikes: Option<Vec<Strike>>,
+) -> Result<Run, LoadError> {
     let mut limitations = Vec::new();
     let stubs = Stubs::read(&options.stubs, &mut limitations);
-    let state = Arc::new(Mutex::new(State::new(options)));
+    let mut state = State::new(options);
+    state.teller.journal = recorder.clone().map(|recorder| recorder as Arc<dyn Journal>);
+    let state = Arc::new(Mutex::new(state));
     let mut link = Link::new(wasm, Arc::clone(&state), stubs);
     let tracer = Tracer::new(crate::Options::default().limits(options.limits.clone()));
-    let session = tracer.load_with(wasm, &mut link)?;
+    let session =
+        tracer.load_with(wasm, &mut link, Way { outlet: recorder.map(|recorder| recorder as Arc<dyn Outlet>), strikes })?;
     let (session, outcome) = Driver::new(session, options, &state, link.layout()).run();
     let refused = session.refused_growth();
     let trace = session.finish();
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    state.tell_outputs();
     let state = std::mem::replace(&mut *state, State::new(&Options::default()));
     limitations.extend(outcome.limitations);
     if refused > 0 {

@@ -5,7 +5,7 @@
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::persona::{Conduct, Persona};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How to run a sample.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Options {
     /// Bounds of the whole run.
@@ -54,7 +54,7 @@ pub struct Options {
 }
 
 /// Which exports are called after the start function, `_initialize`, and `_start` or `main`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Drive {
     /// The others too unless the program's own entry point says all: ranked by reachable loops, with made-up arguments.
     #[default]
@@ -109,7 +109,7 @@ pub const MAX_CALLS: usize = 200_000;
 pub const MAX_OUTPUT: usize = 1 << 20;
 
 /// How a run as a whole ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The main entry point returned or called `proc_exit`.
@@ -128,7 +128,7 @@ pub enum Status {
 }
 
 /// An entry point and how it ended.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// `start` for the start function, otherwise the export.
     pub name: String,
@@ -151,7 +151,7 @@ pub struct Entry {
 }
 
 /// What an entry point is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
     /// The start function of the module.
@@ -165,7 +165,7 @@ pub enum EntryKind {
 }
 
 /// How an entry point ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum EntryEnd {
     /// It returned.
@@ -198,7 +198,7 @@ pub enum EntryEnd {
 }
 
 /// Who answered a host call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// A stub of the user.
@@ -212,7 +212,7 @@ pub enum Answer {
 }
 
 /// A host call.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Call {
     /// Number of the call in the run, from 0. Calls that are not in the log have numbers, too.
     pub number: u64,
@@ -243,7 +243,7 @@ pub struct Call {
 }
 
 /// An argument of a host call.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Arg {
     /// Its name, if the function is known.
     pub name: Option<Cow<'static, str>>,
@@ -254,7 +254,7 @@ pub struct Arg {
 }
 
 /// What an argument points at, up to [`MAX_POINTED`] bytes.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Pointed {
     /// A string.
@@ -277,7 +277,7 @@ pub enum Pointed {
 pub const MAX_POINTED: usize = 4096;
 
 /// What a run did to a file.
-#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct FileChange {
     /// Absolute guest path, with what is not UTF-8 replaced.
     pub path: String,
@@ -305,7 +305,7 @@ pub struct FileChange {
 }
 
 /// A connection and what went through it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
     /// The name of the socket; that of an accepted connection has its number after `#`, from 1.
     pub name: String,
@@ -320,7 +320,7 @@ pub struct Connection {
 }
 
 /// Bait that was touched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenUse {
     /// The name of the honeytoken.
     pub name: String,
@@ -339,7 +339,7 @@ pub struct TokenUse {
 }
 
 /// A place where bytes of a honeytoken were found after it had been read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Leak {
     /// `stdout`, `stderr`, `socket NAME`, the path of a file, or `argument` for what a call was handed and that has no such place.
     pub to: String,

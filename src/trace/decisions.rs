@@ -167,6 +167,23 @@ impl<'t> Source<'t> {
         (source, window)
     }
 
+    /// As [`Self::new`], of chunks that begin with decision number `first`, from decision number `position` on. `None` if there are not as many.
+    pub(super) fn at(chunks: Chunks<'t>, first: u64, position: u64) -> Option<(Self, Window)> {
+        let (mut source, _) = Self::new(Box::new(std::iter::empty()));
+        source.chunks = chunks;
+        source.end = first;
+        let mut window = source.next_window();
+        while source.end <= position && !window.is_spent() {
+            window = source.next_window();
+        }
+        let skipped = position.checked_sub(source.position(window))?;
+        // Spent at the end of the stream: then nothing is left to skip.
+        if skipped > 0 {
+            window = window.split(u32::try_from(skipped).ok().filter(|&skipped| skipped < window.len())?).1;
+        }
+        Some((source, window))
+    }
+
     /// Decisions read, in bits, when `window` is what is left of the last one given out.
     pub(super) fn position(&self, window: Window) -> u64 {
         self.end - u64::from(window.len())

@@ -122,11 +122,28 @@ pub enum ReplayErrorKind {
         /// As the trace says.
         recorded: u64,
     },
+    /// The streams end before the run did: what there is of them was replayed.
+    #[error("truncated after {instructions} events: {why}")]
+    Truncated {
+        /// Instructions replayed: each of them was executed.
+        instructions: u64,
+        /// What is missing.
+        why: Box<str>,
+    },
     /// More direct calls than the trace says were made.
     #[error("more than the {calls} calls of the trace")]
     TooManyCalls {
         /// Calls of the trace.
         calls: u64,
+    },
+    /// A checkpoint does not fit the trace.
+    #[error("the checkpoint does not fit the trace")]
+    Checkpoint,
+    /// More invocations were cut short than [`MAX_CUTS`](super::MAX_CUTS).
+    #[error("more than {limit} invocations were cut short")]
+    TooManyCuts {
+        /// The limit.
+        limit: usize,
     },
     /// More frames than [`MAX_FRAMES`](super::MAX_FRAMES).
     #[error("call stack exceeds the limit of {limit} frames")]

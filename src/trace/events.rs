@@ -131,7 +131,11 @@ pub struct Events<'t> {
 
 impl<'t> Events<'t> {
     pub(super) fn new(trace: &'t Trace, limits: ReplayLimits) -> Self {
-        let (replay, failure) = match Replay::new(trace, limits) {
+        Self::of(Replay::new(trace, limits))
+    }
+
+    pub(super) fn of(replay: Result<Replay<'t>, ReplayError>) -> Self {
+        let (replay, failure) = match replay {
             Ok(replay) => (Some(replay), None),
             Err(error) => (None, Some(error)),
         };

@@ -10,6 +10,9 @@ pub const MAX_FUNCTIONS: u32 = 1 << 24;
 /// few such instances in one trace are meant to hurt.
 pub const MAX_BLOCKS: u32 = 1 << 24;
 
+/// Most invocations of a trace that were cut short other than by a host function: 448 MiB.
+pub const MAX_CUTS: usize = 1 << 23;
+
 /// Limits of a replay that its caller chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayLimits {

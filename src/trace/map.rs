@@ -185,6 +185,19 @@ impl<'t> CodeMap<'t> {
     pub(super) fn run(&self, number: u32) -> Run<'_> {
         Run { map: self, number, len: self.blocks[number as usize].len }
     }
+
+    /// The key of the function that block `number` belongs to, and the block's index there.
+    pub(super) fn place(&self, number: u32) -> (FuncKey, u32) {
+        let loaded = &self.loaded[self.owners[number as usize].loaded as usize];
+        (loaded.key, number - loaded.first_block)
+    }
+
+    /// The number of the block with this index in the function whose first block is number `first`, if it has that many.
+    pub(super) fn block_of(&self, first: u32, block: u32) -> Option<u32> {
+        let number = first.checked_add(block)?;
+        let owner = |number: u32| self.owners.get(number as usize).map(|owner| owner.loaded);
+        (owner(number)? == owner(first)?).then_some(number)
+    }
 }
 
 fn flatten(exit: Exit, first_block: u32, first_table: u32, slot_of: impl Fn(FuncIndex) -> u32) -> FlatExit {

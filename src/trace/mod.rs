@@ -6,7 +6,7 @@
 //!
 //! A trace is never trusted: one that does not fit its modules gives an error, and replay ends within its limits.
 //!
-//! Not here: how a trace is recorded (`tracer`), how it is stored in a file.
+//! Not here: how a trace is recorded (`tracer`), how it is stored in a file (`file`).
 
 mod counts;
 mod decisions;
@@ -16,6 +16,7 @@ mod limits;
 mod map;
 mod record;
 mod replay;
+mod stored;
 mod visitor;
 mod words;
 
@@ -27,10 +28,11 @@ pub use counts::{Counter, Counts, FuncCounts};
 pub use decisions::{Chunks, DecisionError, DecisionErrorKind, Reader};
 pub use error::{ReplayError, ReplayErrorKind};
 pub use events::{Event, Events, Executed, Kind};
-pub use limits::{MAX_BLOCKS, MAX_FRAMES, MAX_FUNCTIONS, ReplayLimits};
+pub use limits::{MAX_BLOCKS, MAX_CUTS, MAX_FRAMES, MAX_FUNCTIONS, ReplayLimits};
 pub use map::{RanFunction, Run};
 pub use record::{End, FuncKey, Place, Record, Trap};
-pub use replay::{Progress, Replay, Summary};
+pub use replay::{Checkpoint, CheckpointFrame, CheckpointInvocation, Progress, Replay, Summary};
+pub use stored::{RecordStream, Streams};
 pub use visitor::{CallKind, HostCall, Visitor};
 pub use words::Words;
 
@@ -95,6 +97,8 @@ pub struct Trace {
     pub records: Vec<Record>,
     /// How much was recorded.
     pub level: Level,
+    /// Where both streams are if they are not in memory: then `words` and `records` are empty.
+    pub stored: Option<Arc<dyn Streams>>,
 }
 
 /// What a key stands for.
@@ -150,12 +154,37 @@ impl Trace {
 
     /// Size of the two streams before any compression: 8 bytes for each word, and the size of each record in memory.
     pub fn size_bytes(&self) -> u64 {
-        (self.words.len() * 8 + self.records.len() * size_of::<Record>()) as u64
+        let lens = (self.words.len() as u64, self.records.len() as u64);
+        let (words, records) = self.stored.as_ref().map_or(lens, |stored| stored.lens());
+        words.saturating_mul(8).saturating_add(records.saturating_mul(size_of::<Record>() as u64))
+    }
+
+    /// The decision stream, chunk by chunk, wherever it is kept.
+    pub fn decision_chunks(&self) -> Chunks<'_> {
+        match &self.stored {
+            Some(stored) => stored::words(stored, 0),
+            None => self.words.chunks(),
+        }
+    }
+
+    /// The record stream, wherever it is kept. One that cannot be read on ends early, and [`Self::gap`] says why.
+    pub fn record_stream(&self) -> RecordStream<'_> {
+        RecordStream::new(self, 0)
+    }
+
+    /// Why the streams end before the run did, if they do as far as they were read.
+    pub fn gap(&self) -> Option<String> {
+        self.stored.as_ref()?.gap()
     }
 
     /// Every executed instruction in order, and what happened between them.
     pub fn events(&self) -> Events<'_> {
         Events::new(self, ReplayLimits::default())
+    }
+
+    /// Every executed instruction from a checkpoint on, and what happened between them.
+    pub fn events_from(&self, checkpoint: &Checkpoint) -> Events<'_> {
+        Events::of(Replay::resume(self, ReplayLimits::default(), checkpoint))
     }
 
     /// As [`Self::events`], within limits.

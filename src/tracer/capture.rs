@@ -5,7 +5,11 @@
 //!
 //! Not here: what the numbers mean (`limits`), reading any of it back (`trace`).
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use wasmspoor_hooks::recorder::{self, Event};
 
@@ -14,7 +18,8 @@ use crate::trace::{self, FuncKey, Record, Trap, Words};
 use super::{
     host::Moment,
     limits::{AtTraceLimit, Budget, Limit, Limits},
-    odometer::{Ends, Odometer},
+    odometer::Odometer,
+    outlet::{Batch, Outlet, Strike},
 };
 
 /// Work of a tick that few decisions led to: a thousand calls, or thousands of operators of straight code.
@@ -27,10 +32,32 @@ const USUAL: u64 = 5;
 const HOST_CALL: u64 = 64;
 const BULK: u64 = 16;
 
+/// Work after which the outlet gets what there is, full or not: so much is lost at most when the process dies. About a tenth of a second.
+const HANDED_OVER: u64 = 4 << 20;
+/// Words and records that make a batch full: half a MiB each.
+const WORDS: usize = 1 << 16;
+const RECORDS: usize = 1 << 13;
+
 /// The sink of a session.
 pub(super) struct Capture {
     words: Words,
     records: Vec<Record>,
+    /// Takes words and records away, if they are not to stay in memory.
+    outlet: Option<Arc<dyn Outlet>>,
+    /// Bytes of words that count as in memory, wherever they are.
+    word_bytes: u64,
+    /// Records so far.
+    made: usize,
+    /// Words and records that the outlet has not got, work when it got the last, and direct calls then.
+    pending: Vec<u64>,
+    handed_at: u64,
+    calls: u64,
+    /// Work when words came last.
+    words_at: u64,
+    /// Times that it was asked whether time or space is used up.
+    asked: u64,
+    /// When the clock shall strike, instead of by the clock: soonest first.
+    strikes: Option<VecDeque<Strike>>,
     limits: Limits,
     deadline: Option<Instant>,
     host_calls: u64,
@@ -49,7 +76,6 @@ pub(super) struct Capture {
     entry: Entry,
     /// Counts instructions, if a budget is in them.
     odometer: Option<Odometer>,
-    ends: Ends,
     /// Invocations from the top.
     entries: u64,
 }
@@ -66,9 +92,23 @@ struct Entry {
 
 impl Capture {
     pub(super) fn new(limits: Limits) -> Self {
+        Self::with(limits, None, None)
+    }
+
+    /// One whose streams go to `outlet`, and whose clock strikes when `strikes` say.
+    pub(super) fn with(limits: Limits, outlet: Option<Arc<dyn Outlet>>, strikes: Option<Vec<Strike>>) -> Self {
         Self {
             words: Words::default(),
             records: Vec::new(),
+            outlet,
+            word_bytes: 0,
+            made: 0,
+            pending: Vec::new(),
+            handed_at: 0,
+            words_at: 0,
+            calls: 0,
+            asked: 0,
+            strikes: strikes.map(VecDeque::from),
             deadline: limits.wall_time.map(|time| Instant::now() + time.min(Duration::from_secs(1 << 30))),
             limits,
             host_calls: 0,
@@ -81,7 +121,6 @@ impl Capture {
             bulk: 0,
             entry: Entry::default(),
             odometer: None,
-            ends: Ends::default(),
             entries: 0,
         }
     }
@@ -142,7 +181,7 @@ impl Capture {
         self.check(decisions);
         let usual = || decisions.saturating_add(calls).saturating_mul(USUAL);
         let instructions = self.odometer.as_ref().map_or_else(usual, Odometer::total);
-        Moment { record: self.records.len().saturating_sub(1), instructions, bulk: self.bulk }
+        Moment { record: self.made.saturating_sub(1), instructions, bulk: self.bulk }
     }
 
     /// Where the invocation that ended last was cut short.
@@ -150,8 +189,27 @@ impl Capture {
         self.last_place
     }
 
-    pub(super) fn into_streams(self) -> (Words, Vec<Record>) {
+    /// The streams, or what the outlet left of them.
+    pub(super) fn into_streams(mut self) -> (Words, Vec<Record>) {
+        self.hand_over();
         (self.words, self.records)
+    }
+
+    /// Gives the outlet what there is.
+    fn hand_over(&mut self) {
+        self.handed_at = self.work;
+        let Some(outlet) = &self.outlet else { return };
+        let batch =
+            Batch { words: std::mem::take(&mut self.pending), records: std::mem::take(&mut self.records), calls: self.calls };
+        if !outlet.take(batch) {
+            self.stopped_by.get_or_insert(Limit::Spill);
+        }
+    }
+
+    /// Whether so much is pending, in bytes or in work, that the outlet should get it.
+    fn is_much_pending(&self) -> bool {
+        let is_long = self.work.saturating_sub(self.handed_at) >= HANDED_OVER;
+        is_long || self.pending.len() >= WORDS || self.records.len() >= RECORDS
     }
 
     /// Whether the host function entered last may run.
@@ -161,7 +219,7 @@ impl Capture {
 
     /// Whether any invocation began.
     pub(super) fn has_run(&self) -> bool {
-        !self.records.is_empty()
+        self.made > 0
     }
 
     fn stop(&mut self, limit: Limit) {
@@ -170,23 +228,44 @@ impl Capture {
 
     /// Whether time or space is used up, of the session or of the entry.
     fn is_over(&mut self) -> bool {
-        if self.deadline.is_some() || self.entry.deadline.is_some() {
-            let now = Instant::now();
-            if self.deadline.is_some_and(|deadline| now >= deadline) {
-                self.stop(Limit::WallTime);
-            }
-            if self.entry.deadline.is_some_and(|deadline| now >= deadline) {
-                self.entry.stopped_by.get_or_insert(Limit::WallTime);
-            }
-        }
+        self.look_at_clock();
         if self.entry.work.is_some_and(|limit| self.work >= limit) {
             self.entry.stopped_by.get_or_insert(Limit::Decisions);
         }
-        let records = (self.records.len() * size_of::<Record>()) as u64;
-        if records + self.words.bytes_in_memory() > self.limits.trace_bytes {
+        if self.bytes() > self.limits.trace_bytes {
             self.stop(Limit::TraceBytes);
         }
         self.entry_stopped_by().is_some()
+    }
+
+    /// Bytes of records and words that count as in memory.
+    fn bytes(&self) -> u64 {
+        (self.made * size_of::<Record>()) as u64 + self.word_bytes
+    }
+
+    /// Notes whether time is used up: by the clock, or as it was in the run that is run again.
+    fn look_at_clock(&mut self) {
+        self.asked += 1;
+        let (mut session, mut entry) = (false, false);
+        if let Some(strikes) = &mut self.strikes {
+            while let Some(strike) = strikes.pop_front_if(|strike| strike.asked <= self.asked) {
+                session |= strike.is_session;
+                entry |= !strike.is_session;
+            }
+        } else if self.deadline.is_some() || self.entry.deadline.is_some() {
+            let now = Instant::now();
+            session = self.deadline.is_some_and(|deadline| now >= deadline);
+            entry = self.entry.deadline.is_some_and(|deadline| now >= deadline);
+        }
+        for (struck, is_session) in [(session, true), (entry, false)] {
+            let stop = if is_session { &mut self.stopped_by } else { &mut self.entry.stopped_by };
+            if struck && stop.is_none() {
+                *stop = Some(Limit::WallTime);
+                if let Some(outlet) = &self.outlet {
+                    outlet.strike(Strike { asked: self.asked, is_session });
+                }
+            }
+        }
     }
 
     /// Notes the limits in decisions and instructions that were reached.
@@ -216,24 +295,37 @@ impl Capture {
 }
 
 impl recorder::Sink for Capture {
-    fn words(&mut self, words: &[u64]) {
+    fn words(&mut self, words: &[u64], calls: u64) {
+        (self.calls, self.words_at) = (calls, self.work);
         if let Some(odometer) = &mut self.odometer {
-            odometer.advance(words, &self.records, &self.ends);
+            odometer.advance(words);
         }
-        let records = (self.records.len() * size_of::<Record>()) as u64;
-        let after = records + self.words.bytes_in_memory() + size_of_val(words) as u64;
-        if self.limits.at_trace_limit == AtTraceLimit::Spill && after > self.limits.trace_bytes {
-            if self.words.spill(words).is_err() {
-                self.stop(Limit::Spill);
-                // Nothing may be lost: the words of the moment are kept, and no more follow.
-                self.words.push(words);
-            }
-        } else {
+        let bytes = size_of_val(words) as u64;
+        let is_beyond = self.limits.at_trace_limit == AtTraceLimit::Spill && self.bytes() + bytes > self.limits.trace_bytes;
+        if !is_beyond {
+            self.word_bytes += bytes;
+        }
+        if self.outlet.is_some() {
+            self.pending.extend_from_slice(words);
+        } else if !is_beyond {
             self.words.push(words);
+        } else if self.words.spill(words).is_err() {
+            self.stop(Limit::Spill);
+            // Nothing may be lost: the words of the moment are kept, and no more follow.
+            self.words.push(words);
+        }
+        if self.is_much_pending() {
+            self.hand_over();
         }
     }
 
+    fn wants_words(&mut self) -> bool {
+        // Whether or not there is an outlet: a run must not depend on where it is recorded.
+        self.work.saturating_sub(self.words_at) >= HANDED_OVER
+    }
+
     fn event(&mut self, event: Event) {
+        let mut decisions = 0;
         match event {
             Event::HostCall { .. } => {
                 self.host_calls += 1;
@@ -245,12 +337,7 @@ impl recorder::Sink for Capture {
             }
             Event::End { place, .. } => {
                 self.last_place = Some(place);
-                if self.odometer.is_some() {
-                    self.ends.end(place.decisions, self.records.len());
-                }
-            }
-            Event::Invoke { .. } if self.odometer.is_some() => {
-                self.entries += u64::from(self.ends.begin(self.records.len()));
+                decisions = place.decisions;
             }
             Event::Bulk { len, .. } => {
                 self.bulk_asks = true;
@@ -259,7 +346,12 @@ impl recorder::Sink for Capture {
             }
             _ => {}
         }
-        self.records.push(Record::from(event));
+        let record = Record::from(event);
+        if let Some(odometer) = &mut self.odometer {
+            self.entries += u64::from(odometer.note(&record, decisions));
+        }
+        self.made += 1;
+        self.records.push(record);
     }
 
     fn tick(&mut self, decisions: u64) -> bool {

@@ -1,9 +1,12 @@
 //! Why a sample cannot be run, said with the place and, if the engine lacks a proposal, its name.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use wasmparser::{Validator, WasmFeatures};
 
 /// Why a sample was not loaded or not run. Offsets are bytes from the start of the (binary) module.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum LoadError {
     /// Nothing to load.
@@ -33,7 +36,7 @@ pub enum LoadError {
     #[error("unsupported: the module needs the proposal `{proposal}` ({reason}, offset {offset:#x})")]
     Unsupported {
         /// The proposal's name.
-        proposal: &'static str,
+        proposal: Cow<'static, str>,
         /// What uses it first.
         reason: String,
         /// Where it is used first.
@@ -49,7 +52,7 @@ pub enum LoadError {
     #[error("the module begins with {given} {what}; the limit is {limit}")]
     TooBig {
         /// The thing limited.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// What the module asks for.
         given: u64,
         /// What is allowed.
@@ -99,7 +102,11 @@ pub(crate) fn diagnose(wasm: &[u8], message: &str) -> LoadError {
     };
     let (offset, reason) = (first.offset(), first.message().to_owned());
     if wasmparser::Parser::is_component(wasm) {
-        return LoadError::Unsupported { proposal: "component-model", reason: "a component, not a module".to_owned(), offset: 4 };
+        return LoadError::Unsupported {
+            proposal: "component-model".into(),
+            reason: "a component, not a module".to_owned(),
+            offset: 4,
+        };
     }
     // The proposal that takes validation furthest is the one that is missing; of equals, the one that needs least.
     let reach = |features| validate(engine_features() | features).err().map_or(u64::MAX, |error| error.offset());
@@ -111,8 +118,10 @@ pub(crate) fn diagnose(wasm: &[u8], message: &str) -> LoadError {
         }
     }
     match best.1 {
-        Some(proposal) => LoadError::Unsupported { proposal, reason, offset },
-        None if reach(WasmFeatures::all()) > offset => LoadError::Unsupported { proposal: "several proposals", reason, offset },
+        Some(proposal) => LoadError::Unsupported { proposal: proposal.into(), reason, offset },
+        None if reach(WasmFeatures::all()) > offset => {
+            LoadError::Unsupported { proposal: "several proposals".into(), reason, offset }
+        }
         None => LoadError::Invalid { reason, offset },
     }
 }
@@ -154,7 +163,7 @@ mod tests {
             let wasm = wat::parse_str(text).unwrap();
             let error = diagnose(&wasm, "refused");
             assert!(
-                matches!(error, LoadError::Unsupported { proposal, offset, .. } if proposal == expected && offset < wasm.len() as u64),
+                matches!(&error, LoadError::Unsupported { proposal, offset, .. } if proposal == expected && *offset < wasm.len() as u64),
                 "{text}: {error:?}"
             );
         }

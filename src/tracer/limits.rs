@@ -8,7 +8,7 @@
 use std::{fmt, time::Duration};
 
 /// Bounds of a run. `Default` suits a sample of unknown intent on a small machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct Limits {
     /// Time on the wall for the whole session, host functions included. Reaching it stops the run within 100 ms. Default 10 s.
@@ -65,7 +65,7 @@ pub(crate) struct Budget {
 }
 
 /// What happens when a trace reaches [`Limits::trace_bytes`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum AtTraceLimit {
     /// The run stops; the trace is complete up to there.
     #[default]
@@ -90,7 +90,7 @@ pub enum Limit {
     HostCalls,
     /// [`Limits::trace_bytes`].
     TraceBytes,
-    /// The temporary file could not be written.
+    /// The temporary file, or the file that is recorded to, could not be written.
     Spill,
 }
 

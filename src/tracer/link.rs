@@ -72,7 +72,7 @@ pub(super) fn imports(
     let (mut imports, mut hosts) = (Vec::new(), BTreeMap::new());
     for import in compiled.imports() {
         let (module, name) = (import.module(), import.name());
-        let refused = |what, given, limit| LoadError::TooBig { what, given, limit };
+        let refused = |what: &'static str, given, limit| LoadError::TooBig { what: what.into(), given, limit };
         imports.push(match import.ty() {
             engine::ExternType::Func(ty) => {
                 let index = hosts.len() as u32;

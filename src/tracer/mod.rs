@@ -11,6 +11,7 @@ mod host;
 mod limits;
 mod link;
 mod odometer;
+mod outlet;
 mod value;
 
 use std::{
@@ -37,6 +38,7 @@ pub use self::{
     error::LoadError,
     host::{HostCall, HostError},
     limits::{AtTraceLimit, Limit, Limits},
+    outlet::Strike,
     value::{Type, Value},
 };
 pub(crate) use self::{
@@ -44,6 +46,7 @@ pub(crate) use self::{
     host::HostFn,
     limits::Budget,
     link::{FunctionImport, Linker},
+    outlet::{Batch, Outlet},
 };
 
 /// How to run a sample.
@@ -124,11 +127,11 @@ impl Tracer {
     ///
     /// If it is no module, is invalid, or needs what the engine lacks.
     pub fn load(&self, bytes: &[u8]) -> Result<Session, LoadError> {
-        self.load_with(bytes, &mut &self.functions)
+        self.load_with(bytes, &mut &self.functions, Way::default())
     }
 
-    /// As [`Self::load`], with the imports that `linker` gives.
-    pub(crate) fn load_with(&self, bytes: &[u8], linker: &mut dyn Linker) -> Result<Session, LoadError> {
+    /// As [`Self::load`], with the imports that `linker` gives, recorded in some way.
+    pub(crate) fn load_with(&self, bytes: &[u8], linker: &mut dyn Linker, way: Way) -> Result<Session, LoadError> {
         let wasm = error::to_binary(bytes)?;
         let engine = engine::Engine::new(&self.config());
         let compiled = engine::Module::new(&engine, &wasm[..]).map_err(|error| error::diagnose(&wasm, &error.to_string()))?;
@@ -136,7 +139,7 @@ impl Tracer {
         let limits = &self.options.limits;
         let mut store = engine::Store::new(&engine, Host::new(limits));
         store.limiter(|host| host);
-        store.recorder_mut().set_sink(Box::new(Capture::new(limits.clone())));
+        store.recorder_mut().set_sink(Box::new(Capture::with(limits.clone(), way.outlet.clone(), way.strikes)));
         let (imports, hosts) = link::imports(&mut store, &compiled, limits, linker)?;
         let first_key = FuncKey(store.next_func_key());
         let trace = Trace {
@@ -145,6 +148,9 @@ impl Tracer {
             hosts,
             ..Trace::default()
         };
+        if let Some(outlet) = &way.outlet {
+            outlet.linked(&trace.instances, &trace.hosts);
+        }
         Ok(Session { store, compiled, imports, instance: None, trace, begun: Instant::now(), limits: limits.clone() })
     }
 
@@ -158,6 +164,15 @@ impl Tracer {
         config.set_max_stack_height(limits.stack_bytes.max(1 << 10));
         config
     }
+}
+
+/// In which way a run is recorded. By default in memory, by the clock of this machine.
+#[derive(Debug, Default)]
+pub(crate) struct Way {
+    /// Takes the streams away.
+    pub(crate) outlet: Option<Arc<dyn Outlet>>,
+    /// When the clock shall strike, soonest first, whatever this machine's says.
+    pub(crate) strikes: Option<Vec<Strike>>,
 }
 
 /// A sample being run.

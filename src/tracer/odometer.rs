@@ -9,7 +9,10 @@
 //!
 //! Costs a few nanoseconds for each decision. Not here: limits (`capture`).
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use crate::{
     module::{Block, BlockIndex, Code, Exit, FuncIndex, Module},
@@ -36,6 +39,11 @@ pub(super) struct Odometer {
     window_len: u32,
     last_target: u32,
     next_record: usize,
+    /// Records noted so far.
+    noted: usize,
+    /// The records from the next on.
+    records: VecDeque<Known>,
+    ends: Ends,
     at: At,
     frames: Vec<(FuncIndex, u32)>,
     invocations: Vec<Invocation>,
@@ -54,8 +62,8 @@ enum At {
 
 #[derive(Debug)]
 struct Invocation {
-    /// Its position among all.
-    number: usize,
+    /// Position of its `Invoke`.
+    begun_at: usize,
     /// Frames below it.
     base: usize,
     /// Where it goes on after the host call that it is in.
@@ -68,44 +76,21 @@ enum AfterHost {
     Return,
 }
 
-/// How invocations ended, in the order in which they began.
+/// What it must know of a record.
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    Invoke(FuncKey),
+    HostReturn,
+    Other,
+}
+
+/// How the invocations ended that it has not left yet.
 #[derive(Debug, Default)]
-pub(super) struct Ends {
-    ends: Vec<Known>,
+struct Ends {
+    /// By the position of their `Invoke`: decisions at the end, and the position of the `End`.
+    ends: HashMap<usize, (u64, usize)>,
+    /// Positions of the `Invoke`s of those that the run is in.
     open: Vec<usize>,
-}
-
-#[derive(Debug)]
-struct Known {
-    /// Position of its `Invoke`.
-    begun_at: usize,
-    /// Decisions at its end, and the position of its `End`.
-    end: Option<(u64, usize)>,
-}
-
-impl Ends {
-    /// An invocation begins with the record at `record`; returns whether it is one from the top.
-    pub(super) fn begin(&mut self, record: usize) -> bool {
-        self.open.push(self.ends.len());
-        self.ends.push(Known { begun_at: record, end: None });
-        self.open.len() == 1
-    }
-
-    /// The last one that is open ends after so many decisions; its record is the one at `record`.
-    pub(super) fn end(&mut self, decisions: u64, record: usize) {
-        if let Some(number) = self.open.pop() {
-            self.ends[number].end = Some((decisions, record));
-        }
-    }
-
-    fn of(&self, number: usize) -> Option<(u64, usize)> {
-        self.ends.get(number)?.end
-    }
-
-    /// The number of the invocation that begins with the record at `record`.
-    fn number(&self, record: usize) -> Option<usize> {
-        self.ends.binary_search_by_key(&record, |known| known.begun_at).ok()
-    }
 }
 
 /// Why the walk stops for now.
@@ -129,6 +114,9 @@ impl Odometer {
             window_len: 0,
             last_target: 0,
             next_record: 0,
+            noted: 0,
+            records: VecDeque::new(),
+            ends: Ends::default(),
             at: At::Outside,
             frames: Vec::new(),
             invocations: Vec::new(),
@@ -146,20 +134,62 @@ impl Odometer {
         if self.entries == entries { self.total - self.entry_began } else { 0 }
     }
 
+    /// Takes note of the next record, made after so many decisions if it is the end of an invocation; returns whether it begins one from the top.
+    pub(super) fn note(&mut self, record: &Record, decisions: u64) -> bool {
+        let position = self.noted;
+        self.noted += 1;
+        let (known, mut is_top) = (Known::of(record), false);
+        match record {
+            Record::Invoke { .. } => {
+                self.ends.open.push(position);
+                is_top = self.ends.open.len() == 1;
+            }
+            Record::End(_) => {
+                if let Some(begun_at) = self.ends.open.pop()
+                    && !self.is_lost
+                {
+                    self.ends.ends.insert(begun_at, (decisions, position));
+                }
+            }
+            _ => {}
+        }
+        if !self.is_lost {
+            self.records.push_back(known);
+        }
+        is_top
+    }
+
     /// Walks on through `words`.
-    pub(super) fn advance(&mut self, words: &[u64], records: &[Record], ends: &Ends) {
+    pub(super) fn advance(&mut self, words: &[u64]) {
         if self.is_lost {
             return;
         }
         let module = Arc::clone(&self.module);
         let mut words = words.iter();
-        self.is_lost = matches!(self.walk(&module, &mut words, records, ends), Err(Stop::Lost));
+        self.is_lost = matches!(self.walk(&module, &mut words), Err(Stop::Lost));
+        if self.is_lost {
+            self.records = VecDeque::new();
+            self.ends.ends = HashMap::new();
+        }
     }
 
-    fn walk(&mut self, module: &Module, words: &mut Words<'_>, records: &[Record], ends: &Ends) -> Result<(), Stop> {
+    /// The next record; `None` if it is not made yet.
+    fn record(&mut self) -> Option<Known> {
+        // It may have been passed over before it was made.
+        let passed = self.next_record.saturating_sub(self.noted - self.records.len());
+        self.records.drain(..passed.min(self.records.len()));
+        if self.next_record < self.noted { self.records.front().copied() } else { None }
+    }
+
+    /// The end of the invocation that began at that record.
+    fn end_of(&self, invocation: &Invocation) -> Option<(u64, usize)> {
+        self.ends.ends.get(&invocation.begun_at).copied()
+    }
+
+    fn walk(&mut self, module: &Module, words: &mut Words<'_>) -> Result<(), Stop> {
         loop {
             if let Some(invocation) = self.invocations.last()
-                && let Some((decisions, record)) = ends.of(invocation.number)
+                && let Some((decisions, record)) = self.end_of(invocation)
                 && self.taken >= decisions
             {
                 self.leave(record);
@@ -167,26 +197,18 @@ impl Odometer {
             }
             self.fill(words)?;
             match self.at {
-                At::Outside => self.outside(records, ends)?,
+                At::Outside => self.outside()?,
                 At::Block(func, block) => {
                     let code = module.code(func).map_err(|_| Stop::Lost)?;
-                    self.run(module, code, func, block, words, ends)?;
+                    self.run(module, code, func, block, words)?;
                 }
             }
         }
     }
 
     /// Goes from block to block of one function, until it calls, returns or has no decisions.
-    fn run(
-        &mut self,
-        module: &Module,
-        code: &Code,
-        func: FuncIndex,
-        mut block: u32,
-        words: &mut Words<'_>,
-        ends: &Ends,
-    ) -> Result<(), Stop> {
-        let end = self.invocations.last().and_then(|invocation| ends.of(invocation.number)).map_or(u64::MAX, |(end, _)| end);
+    fn run(&mut self, module: &Module, code: &Code, func: FuncIndex, mut block: u32, words: &mut Words<'_>) -> Result<(), Stop> {
+        let end = self.invocations.last().and_then(|invocation| self.end_of(invocation)).map_or(u64::MAX, |(end, _)| end);
         loop {
             if self.taken >= end || self.fill(words).is_err() {
                 self.at = At::Block(func, block);
@@ -306,11 +328,11 @@ impl Odometer {
     }
 
     /// The host runs: what does it do next?
-    fn outside(&mut self, records: &[Record], ends: &Ends) -> Result<(), Stop> {
-        match (records.get(self.next_record), self.invocations.last_mut().map(|invocation| &mut invocation.after_host)) {
+    fn outside(&mut self) -> Result<(), Stop> {
+        match (self.record(), self.invocations.last_mut().map(|invocation| &mut invocation.after_host)) {
             (None, _) => return Err(Stop::Dry),
-            (Some(&Record::Invoke { func }), _) => return self.invoke(func, ends),
-            (Some(Record::HostReturn { .. }), Some(after)) => {
+            (Some(Known::Invoke(func)), _) => return self.invoke(func),
+            (Some(Known::HostReturn), Some(after)) => {
                 self.next_record += 1;
                 match after.take() {
                     Some(AfterHost::Block(func, block)) => self.at = At::Block(func, block),
@@ -323,14 +345,14 @@ impl Odometer {
         Ok(())
     }
 
-    fn invoke(&mut self, func: FuncKey, ends: &Ends) -> Result<(), Stop> {
-        let number = ends.number(self.next_record).ok_or(Stop::Lost)?;
+    fn invoke(&mut self, func: FuncKey) -> Result<(), Stop> {
+        let begun_at = self.next_record;
         self.next_record += 1;
         if self.invocations.is_empty() {
             self.entries += 1;
             self.entry_began = self.total;
         }
-        self.invocations.push(Invocation { number, base: self.frames.len(), after_host: None });
+        self.invocations.push(Invocation { begun_at, base: self.frames.len(), after_host: None });
         let module = Arc::clone(&self.module);
         match self.defined(&module, func.0) {
             Some(func) => self.at = At::Block(func, 0),
@@ -360,9 +382,20 @@ impl Odometer {
     fn leave(&mut self, record: usize) {
         if let Some(invocation) = self.invocations.pop() {
             self.frames.truncate(invocation.base);
+            self.ends.ends.remove(&invocation.begun_at);
         }
         self.next_record = record + 1;
         self.at = At::Outside;
+    }
+}
+
+impl Known {
+    fn of(record: &Record) -> Self {
+        match record {
+            Record::Invoke { func } => Self::Invoke(*func),
+            Record::HostReturn { .. } => Self::HostReturn,
+            _ => Self::Other,
+        }
     }
 }
 

@@ -166,3 +166,88 @@ fn stored_trace(u: &mut Unstructured<'_>) -> arbitrary::Result<Trace> {
     trace.words = words;
     Ok(trace)
 }
+
+/// Arbitrary bytes as a trace file: opened, told, replayed, sought in, analysed, compared with itself.
+///
+/// The first byte says what is made of the others: they are the file, or changes of a sound one, whose checksums are made right again so that what is behind
+/// them is reached.
+pub fn file(data: &[u8]) {
+    let Some((&way, data)) = data.split_first() else { return };
+    let bytes = match way % 4 {
+        0 => data.to_vec(),
+        1 => [&wasmspoor::file::head_bytes()[..], data].concat(),
+        _ => changed(data, way),
+    };
+    let open = || wasmspoor::file::Reader::of(Box::new(std::io::Cursor::new(bytes.clone())));
+    let Ok(reader) = open() else { return };
+    _ = wasmspoor::file::Info::of(&reader);
+    let Ok(recorded) = wasmspoor::file::Recorded::of(reader, None) else { return };
+    if let Ok(run) = &recorded.run {
+        let limits = ReplayLimits { max_instructions: 200_000 };
+        _ = run.trace.replay_within(limits, &mut wasmspoor::trace::Counter::default());
+        let mut left = 2000;
+        _ = recorded.events::<wasmspoor::trace::ReplayError>(&run.trace, (50, 5000), &[], |_, _| {
+            left -= 1;
+            Ok(left > 0)
+        });
+    }
+    _ = wasmspoor::file::TraceDiff::of(&recorded, &recorded);
+    thread_local! {
+        static RULES: wasmspoor::rules::Set = wasmspoor::rules::Set::builtin();
+    }
+    RULES.with(|rules| {
+        let options = recorded.header.options.clone();
+        let analysis = wasmspoor::analysis::Analysis::of_recorded(recorded, rules);
+        let subject = wasmspoor::report::Subject { name: "x", analysis: &analysis, options: &options, max_log: 100 };
+        _ = serde_json::to_string(&wasmspoor::report::Report::of(&subject));
+    });
+}
+
+/// A sound file with some bytes of its contents changed, and all checksums right.
+fn changed(data: &[u8], way: u8) -> Vec<u8> {
+    static SOUND: std::sync::OnceLock<Vec<(wasmspoor::file::Frame, Vec<u8>)>> = std::sync::OnceLock::new();
+    let sound = SOUND.get_or_init(sound_chunks);
+    let mut chunks = sound.clone();
+    for change in data.chunks_exact(4) {
+        let chunk = usize::from(change[0]) % chunks.len();
+        let Some((frame, raw)) = chunks.get_mut(chunk) else { continue };
+        let at = usize::from(u16::from_le_bytes([change[1], change[2]]));
+        match way & 12 {
+            0 => frame.count = frame.count.wrapping_add(u64::from(change[3])),
+            4 => frame.first = frame.first.wrapping_add(u64::from(change[3])),
+            _ => {
+                let at = at % raw.len().max(1);
+                if let Some(byte) = raw.get_mut(at) {
+                    *byte = change[3];
+                }
+            }
+        }
+    }
+    let mut bytes = wasmspoor::file::head_bytes().to_vec();
+    for (frame, raw) in &chunks {
+        bytes.extend(frame.with_contents(raw));
+    }
+    bytes
+}
+
+/// The chunks of a small file, uncompressed.
+fn sound_chunks() -> Vec<(wasmspoor::file::Frame, Vec<u8>)> {
+    const SAMPLE: &[u8] = br#"(module (import "wasi_snapshot_preview1" "fd_write" (func $w (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1) (data (i32.const 16) "\20\00\00\00\05\00\00\00") (data (i32.const 32) "line\n") (table funcref (elem $f))
+        (func $f (param i32) (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1))))))
+        (func (export "_start") (local $i i32)
+            (loop $l (drop (call $w (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 8))) (call $f (local.get $i))
+                (call_indirect (param i32) (local.get $i) (i32.const 0)) (drop (memory.grow (i32.const 1)))
+                (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 9))))
+            (unreachable)))"#;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().join("x");
+    let mut options = wasmspoor::sandbox::Options::default();
+    options = options.with_persona(Arc::new(wasmspoor::sandbox::Persona::bare()));
+    let sample = wasmspoor::file::Sample { name: "x", bytes: SAMPLE, is_embedded: true };
+    let file = std::fs::File::create_new(&path).expect("a file can be made");
+    wasmspoor::file::record(file, &path, &sample, &options).expect("a file can be written");
+    let reader = wasmspoor::file::Reader::open(&path).expect("what was written can be read");
+    let chunks = reader.chunks().iter().enumerate();
+    chunks.map(|(position, (frame, _))| (*frame, reader.read(position).expect("it is whole"))).collect()
+}

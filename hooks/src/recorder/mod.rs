@@ -34,14 +34,19 @@ pub const OPS_PER_CHECKPOINT: u32 = 8192;
 
 /// Takes what is recorded. Called from the execution loop: must not panic.
 pub trait Sink: Any + Send + Sync {
-    /// A chunk of decision words, oldest first; the memory is reused after the call.
-    fn words(&mut self, words: &[u64]);
+    /// A chunk of decision words, oldest first; the memory is reused after the call. `calls`: direct calls begun so far in this store.
+    fn words(&mut self, words: &[u64], calls: u64);
 
     /// An event, in the order of the run.
     fn event(&mut self, event: Event);
 
     /// Whether the run must stop now. `decisions`: pushed so far in this store.
     fn tick(&mut self, decisions: u64) -> bool;
+
+    /// Asked after each tick: whether the whole words so far are wanted at once, though the chunk is not full. By default never.
+    fn wants_words(&mut self) -> bool {
+        false
+    }
 }
 
 /// A rare event.
@@ -136,7 +141,7 @@ pub use wasmi_core::LimiterError;
 struct Discard;
 
 impl Sink for Discard {
-    fn words(&mut self, _: &[u64]) {}
+    fn words(&mut self, _: &[u64], _: u64) {}
     fn event(&mut self, _: Event) {}
     fn tick(&mut self, _: u64) -> bool {
         false
@@ -222,13 +227,19 @@ impl Recorder {
         if self.window != 1 {
             self.store_window();
         }
+        self.hand_over();
+        self.set_due();
+    }
+
+    /// Gives the words of the chunk to the sink. Leaves `due` to be set by the caller.
+    fn hand_over(&mut self) {
         self.count();
+        let calls = self.calls();
         // SAFETY: `start..cursor` lies in the chunk and was written by `store_window`.
         let words = unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.stored()) };
-        self.sink.words(words);
+        self.sink.words(words, calls);
         self.cursor = self.start;
         self.counted = self.start;
-        self.set_due();
     }
 
     /// Returns the sink, for events that are not the engine's.
@@ -319,6 +330,9 @@ impl Recorder {
         self.calls_left = CALLS_PER_TICK;
         let decisions = self.decisions();
         self.stopping = self.stopping || self.sink.tick(decisions);
+        if self.sink.wants_words() {
+            self.hand_over();
+        }
         self.set_due();
         self.stopping
     }
@@ -328,12 +342,7 @@ impl Recorder {
     #[inline(never)]
     pub(crate) fn slow(&mut self) -> bool {
         if self.stored() == WORDS_PER_CHUNK {
-            self.count();
-            // SAFETY: the whole chunk was written by `store_window`.
-            let words = unsafe { std::slice::from_raw_parts(self.start.as_ptr(), WORDS_PER_CHUNK) };
-            self.sink.words(words);
-            self.cursor = self.start;
-            self.counted = self.start;
+            self.hand_over();
         }
         self.tick()
     }

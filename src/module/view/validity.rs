@@ -41,10 +41,10 @@ impl Validity {
             return Self::Invalid { offset: 0, reason: "the file is empty".to_owned() };
         }
         match diagnose(wasm, error.message()) {
-            LoadError::Unsupported { proposal: "component-model", offset, .. } => {
+            LoadError::Unsupported { proposal, offset, .. } if proposal == "component-model" => {
                 Self::Unsupported { proposal: "component model".to_owned(), offset }
             }
-            LoadError::Unsupported { proposal, offset, .. } => Self::Unsupported { proposal: proposal.to_owned(), offset },
+            LoadError::Unsupported { proposal, offset, .. } => Self::Unsupported { proposal: proposal.into_owned(), offset },
             LoadError::Invalid { reason, offset } => Self::Invalid { offset, reason: one_line(&reason) },
             _ => Self::Invalid { offset: error.offset(), reason: one_line(error.message()) },
         }

@@ -202,7 +202,7 @@ impl Tally {
             hosts,
             last: usize::MAX,
             cut_in: usize::MAX,
-            stillborn: stillborn(&trace.records),
+            stillborn: stillborn(trace),
             invocations: 0,
             stopped,
             pending: None,
@@ -498,10 +498,10 @@ impl Visitor for Tally {
 }
 
 /// Invocations that end before their first instruction, by number.
-fn stillborn(records: &[Record]) -> HashSet<u64> {
+fn stillborn(trace: &Trace) -> HashSet<u64> {
     let (mut open, mut begun, mut found) = (Vec::new(), 0, HashSet::new());
-    for record in records {
-        match record {
+    for record in trace.record_stream() {
+        match &*record {
             Record::Invoke { .. } => {
                 open.push(begun);
                 begun += 1;

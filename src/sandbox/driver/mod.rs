@@ -28,6 +28,7 @@ use self::{
     names::Role,
 };
 use super::{
+    journal::{Item, unfinished},
     state::State,
     types::{Drive, Entry, EntryEnd, EntryKind, Options, Status},
     world::Layout,
@@ -86,6 +87,9 @@ impl<'o> Driver<'o> {
     /// Instantiates; returns whether there is an instance.
     fn start(&mut self) -> bool {
         let func = self.session.module().start();
+        if func.is_some() {
+            self.tell_begun("start", EntryKind::Start, func, &[], false);
+        }
         let outcome = self.session.start_within(&self.budget());
         if let Err(error) = &outcome {
             self.limitations.push(error.to_string());
@@ -270,6 +274,7 @@ impl<'o> Driver<'o> {
 
     fn call(&mut self, candidate: &Candidate, kind: EntryKind, args: Vec<Value>, made_up: bool) {
         self.begin();
+        self.tell_begun(&candidate.name, kind, Some(candidate.func), &args, made_up);
         let outcome = self.session.invoke_within(&candidate.name, &args, &self.budget());
         self.enter(candidate.name.clone(), kind, Some(candidate.func), args, made_up, outcome);
     }
@@ -291,6 +296,13 @@ impl<'o> Driver<'o> {
         state.exit = None;
         state.is_unwound = false;
         state.world.is_throwing = false;
+    }
+
+    fn tell_begun(&self, name: &str, kind: EntryKind, func: Option<FuncIndex>, args: &[Value], made_up: bool) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (name, args) = (name.to_owned(), args.to_vec());
+        let (end, results, site, stalled_in) = (unfinished(), Vec::new(), None, None);
+        state.teller.tell(|| Item::Begun(Entry { name, kind, func, args, made_up, end, results, site, stalled_in }));
     }
 
     /// Notes how an entry ended. One that did not begin leaves no record, and so no entry.
@@ -316,7 +328,9 @@ impl<'o> Driver<'o> {
         let stalled_in = site.filter(|_| is_stopped && silent >= STALL).map(|site| FuncIndex(site.function));
         let is_own = self.session.stopped_by().is_none();
         self.clock_struck += u32::from(end == EntryEnd::Stopped { limit: Limit::WallTime } && is_own);
-        self.entries.push(Entry { name, kind, func, args, made_up, end, results, site, stalled_in });
+        let entry = Entry { name, kind, func, args, made_up, end, results, site, stalled_in };
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).teller.tell(|| Item::Ended(entry.clone()));
+        self.entries.push(entry);
     }
 
     /// Says what cut the run short.

@@ -13,6 +13,7 @@ use std::{
 };
 
 use include_dir::{Dir, include_dir};
+use serde::{Deserialize, Serialize};
 
 use super::types::Drive;
 
@@ -29,7 +30,7 @@ static READ: LazyLock<BTreeMap<String, Arc<Persona>>> = LazyLock::new(|| {
 });
 
 /// Whom the sample thinks it runs for. [`Options::with_persona`](super::Options::with_persona) gives a run its parts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Persona {
     /// The name of its file, without ending.
@@ -63,7 +64,7 @@ pub struct Persona {
 }
 
 /// How a sample is run under a persona: what is `None` is as usual.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Conduct {
     /// Which exports are called.
     pub drive: Option<Drive>,
@@ -78,7 +79,7 @@ pub struct Conduct {
 }
 
 /// A file of a persona.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     /// Absolute guest path.
     pub path: String,
@@ -89,7 +90,7 @@ pub struct Document {
 }
 
 /// Bait: bytes that nobody has a reason to touch, in a file, a variable, an argument or standard input of the persona.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Honeytoken {
     /// What it is called in the report.
     pub name: String,
@@ -101,7 +102,7 @@ pub struct Honeytoken {
 pub const MIN_TOKEN: usize = 8;
 
 /// A socket.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Socket {
     /// What it is called in the report.
     pub name: String,
@@ -110,7 +111,7 @@ pub struct Socket {
 }
 
 /// What a socket is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SocketKind {
     /// It is connected.
     Stream(Peer),
@@ -119,7 +120,7 @@ pub enum SocketKind {
 }
 
 /// The other end of a connection.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Peer {
     /// What it sends, a message after another; one call receives bytes of one message.
     pub messages: Vec<Vec<u8>>,

@@ -10,14 +10,18 @@
 //! Hostile traces: every cycle of blocks reads a decision, direct calls are counted against the trace's own count and the instruction limit, the call
 //! stack is bounded, and the rest consumes records.
 
+mod checkpoint;
 mod place;
+mod records;
 mod walk;
 
-use super::decisions::{Chunks, Source, Window};
+use super::decisions::{Chunks, DecisionErrorKind, Source, Window};
 use super::error::Inner;
 use super::limits::ReplayLimits;
 use super::map::{CodeMap, Destination, FlatBlock, FlatExit};
 use super::{CallKind, End, FuncKey, HostCall, Place, RanFunction, Record, ReplayError, ReplayErrorKind, Run, Trace, Visitor};
+pub use checkpoint::{Checkpoint, CheckpointFrame, CheckpointInvocation};
+use records::{Cuts, Pull};
 use walk::{Halt, push};
 
 /// On the call stack: below the first frame of an invocation.
@@ -58,10 +62,8 @@ pub struct Replay<'t> {
     /// Blocks to return to, with [`BOTTOM`] below the first frame of each invocation.
     frames: Vec<u32>,
     invocations: Vec<Invocation>,
-    /// The `End` of each `Invoke`, in order; `None` where the records end before.
-    ends: Vec<Option<usize>>,
-    /// The record that is pulled next.
-    next_record: usize,
+    cuts: Cuts,
+    records: Pull<'t>,
     state: State,
     invoked: u64,
     host_calls: u64,
@@ -95,8 +97,6 @@ enum State {
 
 #[derive(Debug)]
 struct Invocation {
-    /// Position of its `End`.
-    end: Option<usize>,
     /// Where it is cut short.
     place: Option<Place>,
     /// Frames below its own.
@@ -127,7 +127,7 @@ impl<'t> Replay<'t> {
     /// # Errors
     /// When the instances do not fit the modules.
     pub fn new(trace: &'t Trace, limits: ReplayLimits) -> Result<Self, ReplayError> {
-        Self::with_chunks(trace, trace.words.chunks(), limits)
+        Self::with_chunks(trace, trace.decision_chunks(), limits)
     }
 
     /// As [`Self::new`], with decisions that come from elsewhere than the trace.
@@ -135,10 +135,12 @@ impl<'t> Replay<'t> {
     /// # Errors
     /// When the instances do not fit the modules.
     pub fn with_chunks(trace: &'t Trace, chunks: Chunks<'t>, limits: ReplayLimits) -> Result<Self, ReplayError> {
-        let map = CodeMap::new(trace).map_err(|kind| {
+        let failed = |kind| {
             let inner = Inner { kind, decisions: 0, record: 0, site: None };
             ReplayError { inner: Box::new(inner) }
-        })?;
+        };
+        let map = CodeMap::new(trace).map_err(failed)?;
+        let cuts = Cuts::of(trace.record_stream(), 0, 0).map_err(failed)?;
         let (source, window) = Source::new(chunks);
         let last = Target { key: FuncKey(0), destination: None };
         Ok(Self {
@@ -149,8 +151,8 @@ impl<'t> Replay<'t> {
             cursor: Cursor { window, instructions: 0, calls_left: trace.calls, last },
             frames: Vec::new(),
             invocations: Vec::new(),
-            ends: match_ends(&trace.records),
-            next_record: 0,
+            cuts,
+            records: Pull::new(trace.record_stream(), 0),
             state: State::Outside,
             invoked: 0,
             host_calls: 0,
@@ -220,12 +222,12 @@ impl<'t> Replay<'t> {
     fn pull(&mut self, visitor: &mut impl Visitor, number: u32) -> Result<State, ReplayErrorKind> {
         let run = self.map.run(number);
         let is_grow = self.map.blocks[number as usize].exit == FlatExit::Grow;
-        match self.trace.records.get(self.next_record) {
+        match self.records.peek() {
             Some(&Record::Grow { delta, result }) if is_grow => visitor.grow(run, delta, result),
             Some(&Record::Bulk { dst, src, len }) if !is_grow => visitor.bulk(run, dst, src, len),
             _ => return Err(self.unexpected(if is_grow { "Grow" } else { "Bulk" })),
         }
-        self.next_record += 1;
+        self.records.take();
         match self.is_cut_after_record(number) {
             true => self.end(visitor, How::Cut),
             false => Ok(State::At(number + 1)),
@@ -235,7 +237,7 @@ impl<'t> Replay<'t> {
     /// Pulls the next record while the host runs.
     fn outside(&mut self, visitor: &mut impl Visitor) -> Result<State, ReplayErrorKind> {
         let after = self.invocations.last().and_then(|invocation| invocation.host);
-        match (self.trace.records.get(self.next_record), after) {
+        match (self.records.peek(), after) {
             (Some(&Record::Invoke { func }), _) => self.invoke(visitor, func),
             (Some(&Record::HostReturn { failed }), Some(after)) => self.host_return(visitor, after, failed),
             (None, None) => self.finish().map(State::Done),
@@ -246,19 +248,13 @@ impl<'t> Replay<'t> {
 
     /// Begins an invocation.
     fn invoke(&mut self, visitor: &mut impl Visitor, func: FuncKey) -> Result<State, ReplayErrorKind> {
-        let end = self.ends.get(self.invoked as usize).copied().flatten();
-        let records = &self.trace.records;
-        let fails_in_host = |end: usize| matches!(records.get(end.wrapping_sub(1)), Some(Record::HostReturn { failed: true }));
-        let place = match end.and_then(|end| records.get(end).filter(|_| !fails_in_host(end))) {
-            Some(Record::End(end)) => end.place().copied(),
-            _ => None,
-        };
-        self.next_record += 1;
+        let place = self.cuts.of_invocation(self.invoked);
+        self.records.take();
         self.invoked += 1;
         visitor.invoke(func);
         let base = self.frames.len();
         push(&mut self.frames, BOTTOM)?;
-        self.invocations.push(Invocation { end, place, base, host: None });
+        self.invocations.push(Invocation { place, base, host: None });
         self.set_barrier()?;
         if place.is_some_and(|place| place.depth == 0) {
             self.due().ok_or(ReplayErrorKind::OtherEnd { how: "began", recorded: "an end before that" })?;
@@ -286,13 +282,13 @@ impl<'t> Replay<'t> {
     /// Pulls the record of a host call.
     fn host_call(&mut self, key: FuncKey, kind: Option<CallKind>, is_tail: bool) -> Result<HostCall<'t>, ReplayErrorKind> {
         let host = self.trace.hosts.get(&key).ok_or(ReplayErrorKind::UnknownKey { key })?;
-        let record = self.next_record;
-        match self.trace.records.get(record) {
+        let record = self.records.position as usize;
+        match self.records.peek() {
             Some(&Record::HostCall { func }) if func == key => {}
             Some(&Record::HostCall { func }) => return Err(ReplayErrorKind::OtherHost { called: key, recorded: func }),
             _ => return Err(self.unexpected("HostCall")),
         }
-        self.next_record += 1;
+        self.records.take();
         self.host_calls += 1;
         Ok(HostCall { func: key, host, record, kind, is_tail })
     }
@@ -306,7 +302,7 @@ impl<'t> Replay<'t> {
 
     /// Leaves a host function.
     fn host_return(&mut self, visitor: &mut impl Visitor, after: AfterHost, failed: bool) -> Result<State, ReplayErrorKind> {
-        self.next_record += 1;
+        self.records.take();
         visitor.host_return(failed);
         if let Some(invocation) = self.invocations.last_mut() {
             invocation.host = None;
@@ -325,11 +321,8 @@ impl<'t> Replay<'t> {
 
     /// Ends the last invocation; its `End` must be next.
     fn end(&mut self, visitor: &mut impl Visitor, how: How) -> Result<State, ReplayErrorKind> {
-        let expected = self.invocations.last().and_then(|invocation| invocation.end);
-        let end = match self.trace.records.get(self.next_record) {
-            Some(Record::End(end)) if expected == Some(self.next_record) => end,
-            _ => return Err(self.unexpected("End")),
-        };
+        // Records are pulled in their order, so an `End` is that of the last invocation.
+        let Some(Record::End(end)) = self.records.peek() else { return Err(self.unexpected("End")) };
         if (how == How::Returned) != (*end == End::Returned) {
             let how = match how {
                 How::Returned => "returned",
@@ -338,11 +331,11 @@ impl<'t> Replay<'t> {
             };
             return Err(ReplayErrorKind::OtherEnd { how, recorded: end.name() });
         }
-        self.next_record += 1;
+        visitor.end(end);
+        self.records.take();
         if let Some(invocation) = self.invocations.pop() {
             self.frames.truncate(invocation.base);
         }
-        visitor.end(end);
         self.set_barrier()?;
         Ok(State::Outside)
     }
@@ -372,7 +365,7 @@ impl<'t> Replay<'t> {
 
     #[cold]
     fn unexpected(&self, expected: &'static str) -> ReplayErrorKind {
-        let found = self.trace.records.get(self.next_record).map_or("the end of the records", Record::name);
+        let found = self.records.peek().map_or("the end of the records", Record::name);
         ReplayErrorKind::Record { expected, found }
     }
 
@@ -385,27 +378,26 @@ impl<'t> Replay<'t> {
             (run.function().instance(), run.function().index(), offset)
         });
         let decisions = self.source.position(self.cursor.window);
-        ReplayError { inner: Box::new(Inner { kind, decisions, record: self.next_record, site }) }
+        let kind = self.or_truncated(kind);
+        ReplayError { inner: Box::new(Inner { kind, decisions, record: self.records.position as usize, site }) }
     }
-}
 
-/// Finds the `End` of each `Invoke`.
-fn match_ends(records: &[Record]) -> Vec<Option<usize>> {
-    let mut ends = Vec::new();
-    let mut open = Vec::new();
-    for (position, record) in records.iter().enumerate() {
-        match record {
-            Record::Invoke { .. } => {
-                open.push(ends.len());
-                ends.push(None);
-            }
-            Record::End(_) => {
-                if let Some(invocation) = open.pop() {
-                    ends[invocation] = Some(position);
-                }
-            }
-            _ => {}
+    /// What is missing where the streams end before the run did is no fault of the trace.
+    fn or_truncated(&self, kind: ReplayErrorKind) -> ReplayErrorKind {
+        let is_want = match &kind {
+            ReplayErrorKind::Decision(kind) => *kind == DecisionErrorKind::Exhausted,
+            ReplayErrorKind::Record { .. } => self.records.peek().is_none(),
+            ReplayErrorKind::TooManyCalls { .. } | ReplayErrorKind::LeftOver | ReplayErrorKind::Total { .. } => true,
+            _ => false,
+        };
+        match self.trace.gap().filter(|_| is_want) {
+            Some(why) => ReplayErrorKind::Truncated { instructions: self.cursor.instructions, why: why.into() },
+            None => kind,
         }
     }
-    ends
+
+    /// Whether nothing more is known of the run, though it went on: no decision and no record is left.
+    fn is_at_gap(&self) -> bool {
+        self.trace.stored.is_some() && self.records.peek().is_none() && self.source.is_at_end() && self.trace.gap().is_some()
+    }
 }

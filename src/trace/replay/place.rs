@@ -5,9 +5,9 @@
 
 use crate::module::CodeOffset;
 
-use super::super::Place;
 use super::super::decisions::Window;
 use super::super::map::FlatExit;
+use super::super::{Place, Record};
 use super::{Invocation, Replay};
 
 impl Replay<'_> {
@@ -25,7 +25,8 @@ impl Replay<'_> {
         let (key, offset) = place.site?;
         let function = self.map.run(number).function();
         let depth = self.frames.len() - invocation.base;
-        let agrees = invocation.end == Some(self.next_record) && depth == place.depth as usize && function.key() == key;
+        let is_end = matches!(self.records.peek(), Some(Record::End(_)));
+        let agrees = is_end && depth == place.depth as usize && function.key() == key;
         let offset = function.code().start().0.checked_add(offset)?;
         agrees.then_some((place, CodeOffset(offset)))
     }
@@ -34,7 +35,7 @@ impl Replay<'_> {
     #[cold]
     #[inline(never)]
     pub(super) fn cut_in(&self, number: u32, calls_left: u64) -> Option<u32> {
-        if self.due()?.1.site.is_none() {
+        if self.is_at_gap() || self.due()?.1.site.is_none() {
             return Some(0);
         }
         let (place, offset) = self.due_site(number)?;

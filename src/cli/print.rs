@@ -1,0 +1,176 @@
+//! What is printed of an analysis, and how: shared by `run` and `report`.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use clap::{ArgAction, Args, ValueEnum};
+use wasmspoor::{
+    report::{Report, Subject, capa, csv, escape, ndjson, sarif, text},
+    verdict::Class,
+};
+
+use super::{Exit, Failure, extract, is_closed_pipe, refusal, sample::Analysed};
+
+/// What is printed
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(super) struct Print {
+    /// What is printed
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// As --format json: one object, see docs/json.md
+    #[arg(long, group = "short")]
+    json: bool,
+    /// As --format sarif: SARIF 2.1.0
+    #[arg(long, group = "short")]
+    sarif: bool,
+    /// As --format csv: a row for each file
+    #[arg(long, group = "short")]
+    csv: bool,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// More: each rule with its places; twice: the evidence and the host calls
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
+    /// One line: verdict, score, family, file
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+    /// The lowest verdict that gives exit code 1
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = FailOn::Suspicious)]
+    fail_on: FailOn,
+    /// Host calls in the log of --json and -vv at most; the rest is counted
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    max_log: usize,
+    /// Write what the run left behind into a new folder below DIR: files, bytes sent, output, modules built in memory, and index.json that says
+    /// what each is. Files are named after their hash
+    #[arg(long, value_name = "DIR")]
+    extract: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// One object, schema spoor.report/1
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
+    /// A row for each file
+    Csv,
+    /// A capa result document
+    Capa,
+    /// A line for each verdict, rule and finding, named as in the Elastic Common Schema
+    Ndjson,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FailOn {
+    Malicious,
+    Suspicious,
+    Unwanted,
+    Undecided,
+    Never,
+}
+
+impl FailOn {
+    fn is_reached(self, class: Class) -> bool {
+        match self {
+            Self::Malicious => class >= Class::Malicious,
+            Self::Suspicious => class >= Class::Suspicious,
+            Self::Unwanted => class >= Class::PotentiallyUnwanted,
+            Self::Undecided => class >= Class::Undecided,
+            Self::Never => false,
+        }
+    }
+}
+
+impl Print {
+    pub(super) fn format(&self) -> Format {
+        match (self.json, self.sarif, self.csv) {
+            (true, ..) => Format::Json,
+            (_, true, _) => Format::Sarif,
+            (.., true) => Format::Csv,
+            _ => self.format,
+        }
+    }
+
+    /// Writes with `write` to the file that was named, or to `out`.
+    pub(super) fn to<W: Write>(
+        &self,
+        out: &mut W,
+        write: impl FnOnce(&Screen, &mut dyn Write) -> Result<Exit, Failure>,
+    ) -> Result<Exit, Failure> {
+        let Some(path) = &self.output else { return write(&Screen::of_stdout(), out) };
+        let file = File::create(path).map_err(|error| unusable(path, error))?;
+        let mut file = BufWriter::new(file);
+        let exit = write(&Screen::PLAIN, &mut file)?;
+        file.flush().with_context(|| path.display().to_string())?;
+        Ok(exit)
+    }
+}
+
+pub(super) fn unusable(path: &Path, error: io::Error) -> Failure {
+    Failure::new(Exit::Usage, anyhow::Error::new(error).context(path.display().to_string()))
+}
+
+/// What text is printed on.
+pub(super) struct Screen {
+    width: u16,
+    wrap: bool,
+    colour: bool,
+}
+
+impl Screen {
+    const PLAIN: Self = Self { width: 110, wrap: false, colour: false };
+
+    fn of_stdout() -> Self {
+        let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+        let terminal = console::Term::stdout().size_checked();
+        let width = terminal.map_or(Self::PLAIN.width, |(_, columns)| columns.clamp(60, 200));
+        Self { width, wrap: terminal.is_some(), colour }
+    }
+}
+
+pub(super) fn write(
+    print: &Print,
+    format: Format,
+    is_many: bool,
+    screen: &Screen,
+    analysed: &Analysed,
+    mut out: &mut dyn Write,
+) -> Result<Exit, Failure> {
+    let Analysed { name, options, analysis } = analysed;
+    if let Some(dir) = &print.extract {
+        let folder = extract::write(dir, analysis).map_err(|error| unusable(dir, error))?;
+        eprintln!("spoor: extracted to {}", escape::escape(&folder.display().to_string()));
+    }
+    let report = Report::of(&Subject { name, analysis, options, max_log: print.max_log });
+    let level = match print.verbose {
+        0 => text::Level::Normal,
+        1 => text::Level::Verbose,
+        _ => text::Level::Evidence,
+    };
+    let written = match format {
+        Format::Text if print.quiet || is_many => text::write_line(&report, &mut out),
+        Format::Text => {
+            text::write(&report, text::Options { level, width: screen.width, wrap: screen.wrap, colour: screen.colour }, &mut out)
+        }
+        Format::Json => escape::write_json(&mut out, &report),
+        Format::Sarif => sarif::write(&report, &mut out),
+        Format::Csv => csv::write_row(&report, &mut out),
+        Format::Capa => capa::write(&report, &mut out),
+        Format::Ndjson => ndjson::write(&report, &mut out),
+    };
+    // The verdict stands, whether or not anyone reads all of it.
+    written.map_err(anyhow::Error::new).or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })?;
+    Ok(match refusal(analysed) {
+        Some(refused) => refused.exit,
+        None if print.fail_on.is_reached(analysis.verdict.class) => Exit::Findings,
+        None => Exit::Done,
+    })
+}

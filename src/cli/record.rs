@@ -1,0 +1,142 @@
+//! `spoor record`: runs a sample and writes what happened to a trace file.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use wasmspoor::{
+    analysis::Analysis,
+    file::{self, FileError, Recorded, Written},
+    report::{escape::line, text::grouped},
+    sandbox::Options,
+};
+
+use super::{
+    Exit, Failure,
+    input::Progress,
+    print::unusable,
+    sample::{self, Analysed, Analyser},
+};
+
+/// Run a sample and write everything that happened to a trace file, while it happens
+///
+/// The file holds the sample too, and lasts: `spoor report` makes the same report from it as `spoor run` of the sample, `spoor rerun` runs it again
+/// and compares. A recording that is cut off (a crash, a full disk) is read as far as it goes.
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(after_help = "Examples:
+  spoor record sample.wasm -o sample.spoor
+  spoor record sample.wasm -o sample.spoor --detached --persona workstation
+  spoor report sample.spoor
+
+Exit codes: 0 recorded; 2 wrong usage, or a file that is there already or cannot be created; 3 not a valid module, 4 valid but not executable
+(the file says so); 5 the file could not be written: what is there of it can be read.")]
+pub(super) struct Arguments {
+    /// The sample, binary or text; `-` reads standard input
+    file: PathBuf,
+    /// The trace file
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Write over a file that is there already
+    #[arg(long)]
+    force: bool,
+    /// Leave the sample out: only its SHA-256 is kept, and reading the file needs the sample beside it
+    #[arg(long)]
+    detached: bool,
+    #[command(flatten)]
+    sample: sample::Arguments,
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let analyser = arguments.sample.prepare()?;
+    let (bytes, options) = analyser.read(&arguments.file)?;
+    let name = arguments.file.display().to_string();
+    let sample = file::Sample { name: &name, bytes: &bytes, is_embedded: !arguments.detached };
+    let written = write(&arguments.output, arguments.force, &sample, &options)?;
+    let path = line(&arguments.output.display().to_string());
+    write!(out, "{path}: {} bytes", grouped(written.bytes))?;
+    if let Some(instructions) = written.instructions {
+        let bits = written.bytes as f64 * 8.0 / instructions.max(1) as f64;
+        write!(out, ", {} instructions, {bits:.4} bits for each", grouped(instructions))?;
+    }
+    writeln!(out)?;
+    match written.is_run {
+        true => Ok(Exit::Done),
+        false => Err(refused(&arguments.output, &bytes)),
+    }
+}
+
+/// Why nothing could be run, as `run` says it.
+fn refused(path: &Path, bytes: &[u8]) -> Failure {
+    match open(path, Some(bytes)) {
+        Ok(Recorded { run: Err(error), .. }) => {
+            let exit = match error {
+                wasmspoor::LoadError::Unsupported { .. }
+                | wasmspoor::LoadError::Engine { .. }
+                | wasmspoor::LoadError::TooBig { .. } => Exit::NotExecutable,
+                _ => Exit::Invalid,
+            };
+            Failure::new(exit, error)
+        }
+        Ok(_) => Failure::new(Exit::Internal, anyhow::anyhow!("the file says that the sample ran")),
+        Err(failure) => failure,
+    }
+}
+
+/// Runs a sample, records it to a new file, and analyses what is in the file.
+pub(super) fn analyse(analyser: &Analyser<'_>, file: &Path, save: &Path) -> Result<Analysed, Failure> {
+    let (bytes, options) = analyser.read(file)?;
+    let name = file.display().to_string();
+    let sample = file::Sample { name: &name, bytes: &bytes, is_embedded: true };
+    write(save, false, &sample, &options)?;
+    let analysis = Analysis::of_recorded(open(save, None)?, analyser.rules());
+    Ok(Analysed { name, options, analysis })
+}
+
+fn write(path: &Path, force: bool, sample: &file::Sample<'_>, options: &Options) -> Result<Written, Failure> {
+    let file = create(path, force)?;
+    let progress = Progress::begin("recording", Path::new(sample.name));
+    let written = file::record(file, path, sample, options);
+    drop(progress);
+    Ok(written.with_context(|| path.display().to_string())?)
+}
+
+/// A file that was not there, unless it may be written over. What is no regular file, such as a pipe, is opened as it is.
+fn create(path: &Path, force: bool) -> Result<File, Failure> {
+    let is_special = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
+    let mut options = OpenOptions::new();
+    options.write(true);
+    match (is_special, force) {
+        (true, _) => options.create(false),
+        (false, true) => options.create(true).truncate(true),
+        (false, false) => options.create_new(true),
+    };
+    options.open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            let message = format!("{}: is there already; --force writes over it", path.display());
+            Failure::new(Exit::Usage, anyhow::anyhow!(message))
+        }
+        _ => unusable(path, error),
+    })
+}
+
+/// Opens a trace file.
+pub(super) fn open(path: &Path, sample: Option<&[u8]>) -> Result<Recorded, Failure> {
+    Recorded::open(path, sample).map_err(|error| failure(path, error))
+}
+
+pub(super) fn failure(path: &Path, error: FileError) -> Failure {
+    Failure::new(Exit::Usage, anyhow::Error::new(error).context(path.display().to_string()))
+}
+
+/// Whether a file begins as a trace file does.
+pub(super) fn is_trace(path: &Path) -> bool {
+    let mut head = [0; file::MAGIC.len()];
+    path.to_str() != Some("-")
+        && File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut head)).is_ok()
+        && head == file::MAGIC
+}

@@ -1,0 +1,77 @@
+//! `spoor report`: what `spoor run` prints, from a trace file.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use wasmspoor::{analysis::Analysis, report::csv, rules};
+
+use super::{
+    Exit, Failure,
+    input::{self, Progress},
+    print::{self, Format, Print},
+    record,
+    sample::Analysed,
+};
+
+/// Print from a trace file what `spoor run` of its sample prints, to the byte: nothing is run
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(after_help = "Examples:
+  spoor report sample.spoor
+  spoor report sample.spoor --json -o report.json
+  spoor report detached.spoor --sample sample.wasm -vv
+
+Exit codes are those of `spoor run`; a file that is no trace file gives 2. A file that is cut off or damaged is read as far as it goes, and the
+report says so.")]
+pub(super) struct Arguments {
+    /// The trace file
+    file: PathBuf,
+    #[command(flatten)]
+    sample: Sample,
+    /// Further rules: files (.yml, .yar) or folders; may be repeated
+    #[arg(long, value_name = "PATH")]
+    rules: Vec<PathBuf>,
+    #[command(flatten)]
+    print: Print,
+}
+
+/// The sample of a file that does not hold it
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(super) struct Sample {
+    /// The sample, if the trace file does not hold it
+    #[arg(long, value_name = "FILE")]
+    sample: Option<PathBuf>,
+}
+
+impl Sample {
+    /// Opens a trace file with this sample.
+    pub(super) fn open(&self, file: &Path) -> Result<wasmspoor::file::Recorded, Failure> {
+        let sample = self.sample.as_ref().map(|sample| input::read(sample)).transpose();
+        let sample = sample.map_err(|error| Failure::new(Exit::Usage, error))?;
+        record::open(file, sample.as_deref())
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let rules = match arguments.rules.is_empty() {
+        true => rules::Set::builtin(),
+        false => rules::Set::load(&arguments.rules).map_err(|error| Failure::new(Exit::Usage, error))?,
+    };
+    let recorded = arguments.sample.open(&arguments.file)?;
+    let (name, options) = (recorded.header.name.clone(), recorded.header.options.clone());
+    let progress = Progress::begin("reading", &arguments.file);
+    let analysis = Analysis::of_recorded(recorded, &rules);
+    drop(progress);
+    let analysed = Analysed { name, options, analysis };
+    let format = arguments.print.format();
+    arguments.print.to(out, |screen, mut out| {
+        if format == Format::Csv {
+            csv::write_header(&mut out)?;
+        }
+        print::write(&arguments.print, format, false, screen, &analysed, out)
+    })
+}

@@ -1,0 +1,73 @@
+//! `spoor rerun`: runs a recorded sample again and compares.
+
+use std::{io::Write, path::PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use wasmspoor::{
+    file::Rerun,
+    report::{
+        escape::{self, line},
+        text::grouped,
+    },
+};
+
+use super::{Exit, Failure, input::Progress, report::Sample};
+
+/// Run a recorded sample again as it was run, and compare every decision, record and host call
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(after_help = "Examples:
+  spoor rerun sample.spoor
+  spoor rerun sample.spoor --json
+
+A run that the clock stopped is stopped again at the same moment, whatever the time. Of a file that is cut off, what is there is compared.
+Exit codes: 0 everything is equal; 1 something differs: the first event that does is named; 2 the file cannot be read.")]
+pub(super) struct Arguments {
+    /// The trace file
+    file: PathBuf,
+    #[command(flatten)]
+    sample: Sample,
+    /// Print one JSON object; its fields are described in docs/json.md
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    schema: &'static str,
+    #[serde(flatten)]
+    rerun: &'a Rerun,
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let recorded = arguments.sample.open(&arguments.file)?;
+    let progress = Progress::begin("running again", &arguments.file);
+    let rerun = recorded.rerun();
+    drop(progress);
+    match arguments.json {
+        true => escape::write_json(out, &Output { schema: "spoor.rerun/1", rerun: &rerun })?,
+        false => print(&rerun, out)?,
+    }
+    Ok(if rerun.is_equal { Exit::Done } else { Exit::Findings })
+}
+
+fn print(rerun: &Rerun, out: &mut impl Write) -> Result<(), Failure> {
+    let Rerun { decisions, records, log_items, .. } = rerun;
+    let (decisions, records, items) = (grouped(*decisions), grouped(*records), grouped(*log_items));
+    let compared = format!("{decisions} decisions, {records} records, {items} items of the log");
+    let Some(difference) = &rerun.difference else {
+        let what = if rerun.is_complete { "equal" } else { "equal as far as the file goes" };
+        writeln!(out, "{what}: {compared}")?;
+        return Ok(());
+    };
+    writeln!(out, "differs in the {} at number {}", difference.stream, grouped(difference.position))?;
+    if let Some(point) = &difference.point {
+        let site = point.site().map(|site| format!(", {site}")).unwrap_or_default();
+        writeln!(out, "event:    {}{site}", grouped(point.event))?;
+    }
+    writeln!(out, "recorded: {}", line(&difference.recorded))?;
+    writeln!(out, "now:      {}", line(&difference.now))?;
+    writeln!(out, "equal before that: {compared}")?;
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! What the structured chunks hold, as postcard writes it (`docs/trace-format.md`).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    LoadError,
+    sandbox::{Connection, FileChange, Options, Run, Status, TokenUse},
+    trace::{FuncKey, Host, Instance, Level},
+};
+
+/// What was run, and how.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Header {
+    /// The program that recorded it, with its version.
+    pub tool: String,
+    /// The sample as the user named it.
+    pub name: String,
+    /// SHA-256 of the sample in the binary format, hexadecimal.
+    pub sha256: String,
+    /// Bytes of the sample in the binary format.
+    pub sample_len: u64,
+    /// Whether the sample was given as text.
+    pub from_text: bool,
+    /// Whether the sample is in the file.
+    pub is_embedded: bool,
+    /// How much was recorded.
+    pub level: Level,
+    /// How it was run.
+    pub options: Options,
+}
+
+/// What keys mean.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Links {
+    pub(super) instances: Vec<Instance>,
+    pub(super) hosts: BTreeMap<FuncKey, Host>,
+}
+
+/// What came of the run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum Outcome {
+    /// It ran.
+    Ran(Box<Rest>),
+    /// It could not be loaded.
+    Refused(LoadError),
+}
+
+/// What is known of a run when it is over, besides its streams and its log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Rest {
+    pub(super) decisions: u64,
+    pub(super) records: u64,
+    pub(super) calls: u64,
+    pub(super) status: Status,
+    pub(super) exit_code: Option<i32>,
+    pub(super) calls_cut: u64,
+    pub(super) slept_ns: u64,
+    pub(super) sleeps: u64,
+    pub(super) limitations: Vec<String>,
+    pub(super) honeytokens: Vec<TokenUse>,
+    pub(super) connections: Vec<Connection>,
+    pub(super) carved: Vec<Vec<u8>>,
+    pub(super) files: Vec<(FileChange, Vec<u8>)>,
+}
+
+impl Rest {
+    /// Of a run, whose contents of files are taken.
+    pub(super) fn of(run: &Run) -> Self {
+        let files = run.files.iter().map(|change| (change.clone(), change.contents.clone()));
+        Self {
+            decisions: run.trace.decisions,
+            records: run.trace.records.len() as u64,
+            calls: run.trace.calls,
+            status: run.status,
+            exit_code: run.exit_code,
+            calls_cut: run.calls_cut,
+            slept_ns: run.slept_ns,
+            sleeps: run.sleeps,
+            limitations: run.limitations.clone(),
+            honeytokens: run.honeytokens.clone(),
+            connections: run.connections.clone(),
+            carved: run.carved.clone(),
+            files: files.collect(),
+        }
+    }
+}

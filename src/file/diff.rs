@@ -1,0 +1,226 @@
+//! Two recorded runs of a sample: where they part, and what only one of them did.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use serde::Serialize;
+
+use crate::{
+    sandbox::{Entry, FileChange, Run},
+    trace::{RanFunction, Record, Trace, Visitor},
+};
+
+use super::{
+    bits::first_difference,
+    point::{self, Place, Point},
+    recorded::Recorded,
+};
+
+/// What is different between two runs of a sample.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TraceDiff {
+    /// Whether decisions and records are the same.
+    pub is_same_path: bool,
+    /// Where they part; `None` if they do not, or there is no trace.
+    pub first: Option<Parting>,
+    /// Functions that ran in the first only, by index, with their names.
+    pub functions_only_a: Vec<Function>,
+    /// Functions that ran in the second only.
+    pub functions_only_b: Vec<Function>,
+    /// Host functions that were called in one only, or not as often.
+    pub host_calls: Vec<HostCalls>,
+    /// What else came out differently: how it ended, entry points, files, output.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// Where two runs part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Parting {
+    /// In what: `decisions` or `records`.
+    pub stream: &'static str,
+    /// Number of the decision or record, from 0.
+    pub position: u64,
+    /// The event in the first run.
+    pub a: Option<Point>,
+    /// The event in the second run.
+    pub b: Option<Point>,
+    /// Name of the function of the first run, if it has one.
+    pub name: Option<String>,
+    /// What is next there in the first and in the second run, in words.
+    pub next: [String; 2],
+}
+
+/// A function.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Function {
+    /// Index in the function space, imports first.
+    pub index: u32,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+}
+
+/// Calls of a host function in both runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HostCalls {
+    /// Module and name, with a dot between.
+    pub name: String,
+    /// Calls in the first.
+    pub a: u64,
+    /// Calls in the second.
+    pub b: u64,
+}
+
+/// Something that came out differently.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// What: `status`, `exit code`, `entry NAME`, `file PATH`, `standard output`, …
+    pub what: String,
+    /// In the first; `None` if there is none.
+    pub a: Option<String>,
+    /// In the second.
+    pub b: Option<String>,
+}
+
+impl TraceDiff {
+    /// Compares two runs.
+    ///
+    /// # Errors
+    ///
+    /// In words, if they are not of the same sample.
+    pub fn of(a: &Recorded, b: &Recorded) -> Result<Self, String> {
+        if a.header.sha256 != b.header.sha256 {
+            return Err("the files are of different samples (spoor diff compares samples)".into());
+        }
+        let (Ok(run_a), Ok(run_b)) = (&a.run, &b.run) else { return Err("the sample could not be run".into()) };
+        let (trace_a, trace_b) = (&run_a.trace, &run_b.trace);
+        let first = parting(trace_a, trace_b);
+        let (ran_a, ran_b) = (ran(trace_a), ran(trace_b));
+        let only = |these: &BTreeMap<u32, Function>, those: &BTreeMap<u32, Function>| {
+            these.values().filter(|function| !those.contains_key(&function.index)).cloned().collect()
+        };
+        Ok(Self {
+            is_same_path: first.is_none(),
+            first,
+            functions_only_a: only(&ran_a, &ran_b),
+            functions_only_b: only(&ran_b, &ran_a),
+            host_calls: host_calls(trace_a, trace_b),
+            outcomes: outcomes(run_a, run_b),
+        })
+    }
+}
+
+/// The first difference of the streams: that which replay of the first trace comes to first.
+fn parting(a: &Trace, b: &Trace) -> Option<Parting> {
+    let decision = first_difference(a.decision_chunks(), b.decision_chunks());
+    let record = first_record(a, b);
+    let decision = decision.map(|position| (Place::Decision(position), position, "decisions"));
+    let record = record.map(|position| (Place::Record(position), position, "records"));
+    let found = [decision, record].into_iter().flatten();
+    let found = found.map(|(place, position, stream)| (point::locate(a, place), place, position, stream));
+    let (at, place, position, stream) = found.min_by_key(|(at, ..)| at.map_or(u64::MAX, |at| at.event))?;
+    let function = at.and_then(|at| at.function).map(crate::module::FuncIndex);
+    let name = function.and_then(|function| a.modules.first()?.name(function).map(str::to_owned));
+    let next = [a, b].map(|trace| next(trace, place));
+    Some(Parting { stream, position, a: at, b: point::locate(b, place), name, next })
+}
+
+fn first_record(a: &Trace, b: &Trace) -> Option<u64> {
+    let (mut a, mut b) = (a.record_stream(), b.record_stream());
+    for position in 0.. {
+        match (a.next(), b.next()) {
+            (None, None) => return None,
+            (a, b) if a == b => {}
+            _ => return Some(position),
+        }
+    }
+    None
+}
+
+/// What a stream has at a place, in words.
+fn next(trace: &Trace, place: Place) -> String {
+    let record = match place {
+        Place::Decision(bit) if bit >= trace.decisions => return "the end of the decisions".into(),
+        Place::Decision(_) => return "another way".into(),
+        Place::Record(record) => trace.record_stream().nth(usize::try_from(record).unwrap_or(usize::MAX)),
+    };
+    match record.as_deref() {
+        None => "the end of the records".into(),
+        Some(Record::HostCall { func } | Record::Invoke { func }) => {
+            let host = trace.hosts.get(func).map(|host| format!("{}.{}", host.module, host.name));
+            let what = record.as_deref().map_or("", Record::name);
+            host.map_or_else(|| format!("{what} of key {func}"), |host| format!("{what} of {host}"))
+        }
+        Some(record) => format!("{record:?}"),
+    }
+}
+
+/// Notes the functions that ran.
+#[derive(Default)]
+struct Ran(BTreeMap<u32, Function>);
+
+impl Visitor for Ran {
+    fn load(&mut self, function: RanFunction<'_>) {
+        let index = function.index();
+        let name = function.module().name(index).map(str::to_owned);
+        self.0.insert(index.0, Function { index: index.0, name });
+    }
+}
+
+/// The functions that ran, as far as the trace goes.
+fn ran(trace: &Trace) -> BTreeMap<u32, Function> {
+    let mut ran = Ran::default();
+    // What cannot be replayed is said elsewhere.
+    _ = trace.replay(&mut ran);
+    ran.0
+}
+
+fn host_calls(a: &Trace, b: &Trace) -> Vec<HostCalls> {
+    let mut calls = BTreeMap::<String, [u64; 2]>::new();
+    for (side, trace) in [a, b].into_iter().enumerate() {
+        for record in trace.record_stream() {
+            if let Record::HostCall { func } = *record
+                && let Some(host) = trace.hosts.get(&func)
+            {
+                calls.entry(format!("{}.{}", host.module, host.name)).or_default()[side] += 1;
+            }
+        }
+    }
+    let differing = calls.into_iter().filter(|(_, [a, b])| a != b);
+    differing.map(|(name, [a, b])| HostCalls { name, a, b }).collect()
+}
+
+fn outcomes(a: &Run, b: &Run) -> Vec<Outcome> {
+    let mut pairs = vec![
+        ("status".to_owned(), Some(format!("{:?}", a.status)), Some(format!("{:?}", b.status))),
+        ("exit code".to_owned(), a.exit_code.map(|code| code.to_string()), b.exit_code.map(|code| code.to_string())),
+        ("standard output".to_owned(), Some(output(&a.stdout)), Some(output(&b.stdout))),
+        ("standard error".to_owned(), Some(output(&a.stderr)), Some(output(&b.stderr))),
+    ];
+    for position in 0..a.entries.len().max(b.entries.len()) {
+        let (a, b) = (a.entries.get(position), b.entries.get(position));
+        let name = a.or(b).map_or_else(String::new, |entry| entry.name.clone());
+        pairs.push((format!("entry {position} {name}"), a.map(entry), b.map(entry)));
+    }
+    let mut files = BTreeMap::<Cow<'_, str>, [Option<String>; 2]>::new();
+    for (side, run) in [a, b].into_iter().enumerate() {
+        for change in &run.files {
+            files.entry(Cow::Borrowed(&*change.path)).or_default()[side] = Some(file(change));
+        }
+    }
+    pairs.extend(files.into_iter().map(|(path, [a, b])| (format!("file {path}"), a, b)));
+    pairs.into_iter().filter(|(_, a, b)| a != b).map(|(what, a, b)| Outcome { what, a, b }).collect()
+}
+
+fn output(bytes: &[u8]) -> String {
+    let hash = super::recorded::hex_sha256(bytes);
+    format!("{} bytes, SHA-256 {}", bytes.len(), hash.get(..16).unwrap_or_default())
+}
+
+fn entry(entry: &Entry) -> String {
+    let args: Vec<_> = entry.args.iter().map(ToString::to_string).collect();
+    format!("{}({}): {:?}", entry.name, args.join(", "), entry.end)
+}
+
+fn file(change: &FileChange) -> String {
+    let hash = change.sha256.as_deref().and_then(|hash| hash.get(..16)).unwrap_or("none");
+    format!("{}, {} bytes, SHA-256 {hash}", change.change, change.size_after.unwrap_or(0))
+}

@@ -1,0 +1,143 @@
+//! What is in a file, in numbers.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{
+    chunk::{things_of_bytes, words_of_bytes},
+    contents::Header,
+    frame::{FRAME, Kind, VERSION},
+    marks,
+    reader::{Damage, Reader},
+};
+use crate::{sandbox::Item, trace::Record};
+
+/// Bytes of the header at most, to be told.
+const MAX_HEADER: usize = 256 << 20;
+
+/// What is in a file. Every chunk was read.
+#[derive(Debug, Clone, Serialize)]
+pub struct Info {
+    /// Version of the format.
+    pub version: u32,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Chunks, without those of the index.
+    pub chunks: u64,
+    /// What was run; `None` if the header is damaged.
+    pub run: Option<RunInfo>,
+    /// Whether the file was ended and has its index.
+    pub is_ended: bool,
+    /// Whether the file says how the run ended.
+    pub is_over: bool,
+    /// Whether it is ended and nothing is damaged.
+    pub is_whole: bool,
+    /// Decisions in whole chunks, in bits.
+    pub decisions: u64,
+    /// Records in whole chunks.
+    pub records: u64,
+    /// Executed instructions; `None` if the file was not ended.
+    pub instructions: Option<u64>,
+    /// Bits of the file, all of it, for each executed instruction.
+    pub bits_per_instruction: Option<f64>,
+    /// Sizes by kind of chunk.
+    pub streams: BTreeMap<Kind, Stream>,
+    /// What is damaged.
+    pub damage: Vec<Damage>,
+    /// Damages beyond those in `damage`.
+    pub more_damage: u64,
+}
+
+/// What was run.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunInfo {
+    /// The program that recorded it, with its version.
+    pub tool: String,
+    /// The sample as the user named it.
+    pub name: String,
+    /// SHA-256 of the sample in the binary format.
+    pub sha256: String,
+    /// Its size in the binary format.
+    pub sample_bytes: u64,
+    /// Whether the file holds it.
+    pub is_embedded: bool,
+    /// Name of the persona.
+    pub persona: String,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+/// Sizes of the chunks of one kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Stream {
+    /// Chunks.
+    pub chunks: u64,
+    /// Bytes in the file, frames included.
+    pub bytes: u64,
+    /// Bytes before compression, without frames.
+    pub raw_bytes: u64,
+}
+
+impl Info {
+    /// Reads every chunk of a file.
+    pub fn of(reader: &Reader) -> Self {
+        let header = reader.object(Kind::Header, MAX_HEADER).and_then(|bytes| postcard::from_bytes(&bytes).ok());
+        let mut streams = BTreeMap::<Kind, Stream>::new();
+        let (mut decisions, mut records) = (0, 0);
+        let mut is_over = false;
+        for (position, (frame, _)) in reader.chunks().iter().enumerate() {
+            let stream = streams.entry(frame.kind).or_default();
+            stream.chunks += 1;
+            stream.bytes += FRAME as u64 + u64::from(frame.stored_len);
+            stream.raw_bytes += u64::from(frame.raw_len);
+            let Some(raw) = reader.read(position) else { continue };
+            let is_sound = match frame.kind {
+                Kind::Decisions => words_of_bytes(frame, &raw).is_some(),
+                Kind::Records => things_of_bytes::<Record>(frame, &raw).is_some(),
+                Kind::Log => things_of_bytes::<Item>(frame, &raw).is_some(),
+                _ => true,
+            };
+            match frame.kind {
+                _ if !is_sound => _ = reader.spoilt(position),
+                Kind::Decisions => decisions += frame.count,
+                Kind::Records => records += frame.count,
+                Kind::Outcome => is_over |= frame.is_last,
+                _ => {}
+            }
+        }
+        let (damage, more_damage) = reader.damage();
+        let instructions = marks::instructions(reader);
+        Self {
+            version: VERSION,
+            bytes: reader.file_len(),
+            chunks: reader.chunks().len() as u64,
+            run: header.map(RunInfo::of),
+            is_ended: reader.is_ended(),
+            is_over,
+            is_whole: reader.is_ended() && is_over && damage.is_empty(),
+            decisions,
+            records,
+            instructions,
+            bits_per_instruction: instructions.map(|count| reader.file_len() as f64 * 8.0 / count.max(1) as f64),
+            streams,
+            damage,
+            more_damage,
+        }
+    }
+}
+
+impl RunInfo {
+    fn of(header: Header) -> Self {
+        let Header { tool, name, sha256, sample_len, is_embedded, options, .. } = header;
+        Self {
+            tool,
+            name,
+            sha256,
+            sample_bytes: sample_len,
+            is_embedded,
+            persona: options.persona.name.clone(),
+            seed: options.seed,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Trace files (`.spoor`): a run that lasts. The format is `docs/trace-format.md`.
+//!
+//! Writing: [`record`] runs a sample whose streams, cut into chunks, leave for a thread that compresses and writes them while the run goes on.
+//! Reading: [`Recorded`] is the run as it was, its streams read chunk by chunk when a pass needs them; what is damaged or cut off is named, and the
+//! rest is read.
+//!
+//! A file is hostile: every length is checked before anything is reserved for it.
+//!
+//! Not here: what a trace means (`trace`), how a run is made (`sandbox`).
+
+mod bits;
+mod chunk;
+mod contents;
+mod diff;
+mod frame;
+mod info;
+mod marks;
+mod point;
+mod reader;
+mod record;
+mod recorded;
+mod rerun;
+mod store;
+mod tape;
+
+pub use self::{
+    contents::Header,
+    diff::{Function, HostCalls, Outcome, Parting, TraceDiff},
+    frame::{Frame, Kind, MAGIC, VERSION, head_bytes},
+    info::{Info, RunInfo, Stream},
+    point::Point,
+    reader::{Damage, FileError, Reader, Source},
+    record::{Sample, Written, record, record_timed},
+    recorded::Recorded,
+    rerun::{Difference, Rerun},
+};
+
+#[cfg(test)]
+mod tests;

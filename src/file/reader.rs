@@ -1,0 +1,340 @@
+//! Opening a file: by its index, or, where that is missing or damaged, by its frames one after the other. Reading one chunk at a time.
+//!
+//! Memory: what the frames say (64 bytes a chunk, of [`MAX_CHUNKS`] at most) and one chunk.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use serde::Serialize;
+
+use super::{
+    chunk::unpack,
+    frame::{END, FEATURES, FOOT, FRAME, Frame, HEAD, Head, Kind, MAX_CHUNK, SYNC, VERSION, read_foot, read_head},
+};
+
+/// Chunks of a file at most: a trace of 2^44 decisions has as many.
+const MAX_CHUNKS: usize = 1 << 22;
+/// Bytes searched at once for the next sound frame.
+const SEARCHED: usize = 1 << 16;
+/// Damages told; more are counted.
+const DAMAGES: usize = 1000;
+
+/// Why a trace file cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The operating system says so.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// It is something else.
+    #[error("not a trace file (one begins with 89 53 50 4f 4f 52 0d 0a)")]
+    Other,
+    /// It was written by a later version.
+    #[error(
+        "a trace file of version {version} with the features {features:#x}; this program reads version {VERSION} without features"
+    )]
+    Version {
+        /// The version of the format.
+        version: u32,
+        /// The feature bits.
+        features: u32,
+    },
+    /// What nothing can be done without is missing or damaged.
+    #[error("{0}")]
+    Missing(String),
+}
+
+/// Bytes that can be read from anywhere.
+pub trait Source: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> Source for T {}
+
+/// A part of the file that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// Number of the chunk, if it is one.
+    pub chunk: Option<u32>,
+    /// What it holds, if that is known.
+    pub kind: Option<Kind>,
+    /// What is wrong, in words.
+    pub what: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+/// An open file.
+pub struct Reader {
+    source: Mutex<Box<dyn Source>>,
+    /// Bytes of the file.
+    len: u64,
+    /// Each chunk and where it begins, in the order of their numbers.
+    chunks: Vec<(Frame, u64)>,
+    damage: Mutex<(Vec<Damage>, u64)>,
+    /// Whether it has its index: it was ended, not cut off.
+    is_ended: bool,
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("len", &self.len).field("chunks", &self.chunks.len()).finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// Opens a file.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, is no trace file, or is of a version that this program does not know.
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        Self::of(Box::new(File::open(path)?))
+    }
+
+    /// Opens bytes from anywhere.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::open`].
+    pub fn of(mut source: Box<dyn Source>) -> Result<Self, FileError> {
+        let len = source.seek(SeekFrom::End(0))?;
+        let (chunks, damage) = (Vec::new(), Mutex::default());
+        let mut reader = Self { source: Mutex::new(source), len, chunks, damage, is_ended: false };
+        let mut head = [0; HEAD];
+        if len < HEAD as u64 || reader.read_at(0, &mut head).is_err() {
+            return Err(FileError::Other);
+        }
+        match read_head(&head) {
+            Head::Other => return Err(FileError::Other),
+            Head::Trace(Some((VERSION, FEATURES))) => {}
+            Head::Trace(Some((version, features))) => return Err(FileError::Version { version, features }),
+            Head::Trace(None) => reader.note(None, None, "the head of the file is damaged".into()),
+        }
+        match reader.by_index() {
+            Some(chunks) => (reader.chunks, reader.is_ended) = (chunks, true),
+            None => reader.scan()?,
+        }
+        Ok(reader)
+    }
+
+    /// Bytes of the file.
+    pub fn file_len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether the file was ended and has its index.
+    pub fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
+    /// The chunks, by number, and where each begins.
+    pub fn chunks(&self) -> &[(Frame, u64)] {
+        &self.chunks
+    }
+
+    /// What is damaged, as far as the file was read, and how many damages are not told.
+    pub fn damage(&self) -> (Vec<Damage>, u64) {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The contents of the chunk at `position`; `None` if they are damaged, which is noted.
+    pub fn read(&self, position: usize) -> Option<Vec<u8>> {
+        let &(frame, offset) = self.chunks.get(position)?;
+        let mut head = [0; FRAME];
+        let mut stored = vec![0; frame.stored_len as usize];
+        let is_read = self.read_at(offset, &mut head).and_then(|()| self.read_at(offset + FRAME as u64, &mut stored));
+        if is_read.is_ok() && Frame::from_bytes(&head) != Some(frame) {
+            self.note(Some(frame.number), Some(frame.kind), format!("the frame of {} is damaged", name(&frame)));
+        }
+        let raw = unpack(&frame, stored).filter(|_| is_read.is_ok());
+        if raw.is_none() {
+            self.spoilt(position);
+        }
+        raw
+    }
+
+    /// Notes that the contents of a chunk are not what its frame says.
+    pub(super) fn spoilt(&self, position: usize) -> String {
+        let Some((frame, _)) = self.chunks.get(position) else { return String::new() };
+        let what = format!("{} is damaged", name(frame));
+        self.note(Some(frame.number), Some(frame.kind), what.clone());
+        what
+    }
+
+    pub(super) fn note(&self, chunk: Option<u32>, kind: Option<Kind>, what: String) {
+        let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = Damage { chunk, kind, what };
+        if damage.0.contains(&new) {
+            return;
+        }
+        match damage.0.len() < DAMAGES {
+            true => damage.0.push(new),
+            false => damage.1 += 1,
+        }
+    }
+
+    /// Positions of the chunks of a kind.
+    pub(super) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = usize> {
+        (0..self.chunks.len()).filter(move |&position| self.chunks.get(position).is_some_and(|(frame, _)| frame.kind == kind))
+    }
+
+    /// Something that was written in parts, up to `most` bytes; `None` if it is not there, or not all of it, which is noted.
+    pub(super) fn object(&self, kind: Kind, most: usize) -> Option<Vec<u8>> {
+        let (mut bytes, mut is_whole) = (Vec::new(), false);
+        for position in self.of_kind(kind) {
+            let (frame, _) = self.chunks.get(position)?;
+            if is_whole || frame.first != bytes.len() as u64 || bytes.len() + frame.raw_len as usize > most {
+                self.note(Some(frame.number), Some(kind), format!("{} does not follow the one before it", name(frame)));
+                return None;
+            }
+            bytes.extend(self.read(position)?);
+            is_whole = frame.is_last;
+        }
+        is_whole.then_some(bytes)
+    }
+
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        source.seek(SeekFrom::Start(offset))?;
+        source.read_exact(bytes)
+    }
+
+    /// The frame at `offset`, if a sound one is there and its contents are before `end`; and where the next begins.
+    fn frame_at(&self, offset: u64, end: u64) -> Option<(Frame, u64)> {
+        let mut bytes = [0; FRAME];
+        let contents = offset.checked_add(FRAME as u64).filter(|&contents| contents <= end)?;
+        self.read_at(offset, &mut bytes).ok()?;
+        let frame = Frame::from_bytes(&bytes)?;
+        let next = contents + u64::from(frame.stored_len);
+        (next <= end).then_some((frame, next))
+    }
+
+    /// The chunks as the index at the end of the file says; `None` if there is none, or it is damaged.
+    fn by_index(&self) -> Option<Vec<(Frame, u64)>> {
+        let mut bytes = [0; FOOT];
+        let foot = self.len.checked_sub(FOOT as u64)?;
+        self.read_at(foot, &mut bytes).ok()?;
+        let begin = read_foot(&bytes)?;
+        let (mut entries, mut at, mut part) = (Vec::new(), begin, 0u64);
+        loop {
+            let (frame, next) = self.frame_at(at, foot)?;
+            if frame.kind != Kind::Index || frame.first != part || entries.len() > MAX_CHUNKS {
+                return None;
+            }
+            let mut stored = vec![0; frame.stored_len as usize];
+            self.read_at(next - u64::from(frame.stored_len), &mut stored).ok()?;
+            let raw = unpack(&frame, stored)?;
+            part += raw.len() as u64;
+            entries.extend(raw);
+            at = next;
+            if frame.is_last {
+                break;
+            }
+        }
+        if at != foot {
+            return None;
+        }
+        chunks_of_index(&entries, begin)
+    }
+
+    /// Finds the chunks by their frames; goes on after what is damaged.
+    fn scan(&mut self) -> Result<(), FileError> {
+        let mut at = HEAD as u64;
+        let has_foot = self.has_end();
+        let end = if has_foot { self.len - FOOT as u64 } else { self.len };
+        while at < end && self.chunks.len() < MAX_CHUNKS {
+            let expected = self.chunks.last().map_or(0, |(frame, _)| frame.number.saturating_add(1));
+            if let Some((frame, next)) = self.frame_at(at, end).filter(|(frame, _)| frame.number >= expected) {
+                if frame.number > expected {
+                    self.note(None, None, format!("chunks {expected} to {} are missing", frame.number - 1));
+                }
+                if frame.kind != Kind::Index {
+                    self.chunks.push((frame, at));
+                }
+                at = next;
+                continue;
+            }
+            let sound = self.search(at + 1, end, expected)?;
+            match sound {
+                Some(next) => {
+                    self.note(Some(expected), None, format!("chunk {expected} is damaged (bytes {at} to {next})"));
+                    at = next;
+                }
+                None => {
+                    self.note(
+                        Some(expected),
+                        None,
+                        format!("chunk {expected} is cut off or damaged (from byte {at} to the end)"),
+                    );
+                    break;
+                }
+            }
+        }
+        if has_foot {
+            self.note(None, Some(Kind::Index), "the index at the end of the file is damaged".into());
+        }
+        Ok(())
+    }
+
+    /// Whether the last bytes look like a foot, sound or not.
+    fn has_end(&self) -> bool {
+        let mut bytes = [0; FOOT];
+        let is_read = self.len.checked_sub(FOOT as u64).is_some_and(|at| self.read_at(at, &mut bytes).is_ok());
+        is_read && (bytes[12..] == END || read_foot(&bytes).is_some())
+    }
+
+    /// The next sound frame from `at` on with number `least` or a higher one.
+    fn search(&self, mut at: u64, end: u64, least: u32) -> io::Result<Option<u64>> {
+        let mut block = vec![0; SEARCHED];
+        while at < end {
+            let len = usize::try_from(end - at).unwrap_or(SEARCHED).min(SEARCHED);
+            let block = &mut block[..len];
+            self.read_at(at, block)?;
+            for found in memchr::memmem::find_iter(block, &SYNC) {
+                let offset = at + found as u64;
+                if self.frame_at(offset, end).is_some_and(|(frame, _)| frame.number >= least) {
+                    return Ok(Some(offset));
+                }
+            }
+            // A frame may begin at the end of a block.
+            at += (len.saturating_sub(SYNC.len() - 1)).max(1) as u64;
+        }
+        Ok(None)
+    }
+}
+
+/// A chunk as messages call it.
+pub(super) fn name(frame: &Frame) -> String {
+    let Frame { kind, number, first, count, .. } = *frame;
+    match kind {
+        Kind::Decisions | Kind::Records => format!("chunk {number} ({kind} {first} to {})", first + count),
+        _ => format!("chunk {number} ({kind})"),
+    }
+}
+
+/// The entries of an index, if they are sound: chunks one after the other, from the head of the file to the index.
+fn chunks_of_index(bytes: &[u8], begin: u64) -> Option<Vec<(Frame, u64)>> {
+    let (entries, rest) = bytes.as_chunks::<{ FRAME + 8 }>();
+    let mut chunks = Vec::with_capacity(entries.len().min(MAX_CHUNKS));
+    let mut at = HEAD as u64;
+    for (number, entry) in entries.iter().enumerate() {
+        let (frame, offset) = entry.split_first_chunk::<FRAME>()?;
+        let (frame, offset) = (Frame::from_bytes(frame)?, u64::from_le_bytes(offset.try_into().ok()?));
+        if frame.number as usize != number || offset != at || frame.kind == Kind::Index {
+            return None;
+        }
+        at = at.checked_add(FRAME as u64 + u64::from(frame.stored_len))?;
+        chunks.push((frame, offset));
+    }
+    (rest.is_empty() && at == begin).then_some(chunks)
+}
+
+const _: () = assert!(MAX_CHUNK <= u32::MAX as usize);

@@ -1,0 +1,97 @@
+//! Recording a run to a file.
+
+use std::{
+    fs::File,
+    io,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    sandbox::{self, Options, Recorder},
+    trace::Level,
+};
+
+use super::{
+    contents::{Header, Outcome, Rest},
+    frame::Kind,
+    marks,
+    recorded::hex_sha256,
+    tape::Recording,
+};
+
+/// A sample to be recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample<'s> {
+    /// What the user calls it.
+    pub name: &'s str,
+    /// Its bytes, binary or text.
+    pub bytes: &'s [u8],
+    /// Whether the file is to hold it.
+    pub is_embedded: bool,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Executed instructions, if they were counted: of a regular file.
+    pub instructions: Option<u64>,
+    /// Whether the sample could be loaded.
+    pub is_run: bool,
+}
+
+/// Runs a sample and writes all that is recorded of it to `file`, which is empty and lies at `path`. The run stops if the file cannot be written.
+///
+/// # Errors
+///
+/// If the file cannot be written.
+pub fn record(file: File, path: &Path, sample: &Sample<'_>, options: &Options) -> io::Result<Written> {
+    record_timed(file, path, sample, options).map(|(written, _)| written)
+}
+
+/// As [`record`]; also tells how long the run took, all of its streams written. What comes after it are checkpoints and the index.
+///
+/// # Errors
+///
+/// If the file cannot be written.
+pub fn record_timed(file: File, path: &Path, sample: &Sample<'_>, options: &Options) -> io::Result<(Written, Duration)> {
+    let begun = Instant::now();
+    let is_regular = file.metadata()?.is_file();
+    let binary = crate::tracer::to_binary(sample.bytes).ok();
+    let from_text = matches!(binary, Some(std::borrow::Cow::Owned(_)));
+    let wasm = binary.unwrap_or(sample.bytes.into());
+    let recording = Recording::begin(file)?;
+    let tape = recording.tape();
+    let header = Header {
+        tool: concat!("spoor ", env!("CARGO_PKG_VERSION")).into(),
+        name: sample.name.into(),
+        sha256: hex_sha256(&wasm),
+        sample_len: wasm.len() as u64,
+        from_text,
+        is_embedded: sample.is_embedded,
+        level: Level::Flow,
+        options: options.clone(),
+    };
+    let mut goes_on = tape.thing(Kind::Header, &header);
+    if sample.is_embedded {
+        goes_on &= tape.object(Kind::Sample, &wasm);
+    }
+    let mut is_run = false;
+    if goes_on {
+        let recorder: Arc<dyn Recorder> = Arc::clone(&tape) as _;
+        let outcome = match sandbox::run_with(&wasm, options, Some(recorder), None) {
+            Ok(run) => Outcome::Ran(Box::new(Rest { records: tape.records(), ..Rest::of(&run) })),
+            Err(error) => Outcome::Refused(error),
+        };
+        is_run = matches!(outcome, Outcome::Ran(_));
+        tape.end_log();
+        tape.thing(Kind::Outcome, &outcome);
+    }
+    let mut sink = recording.end()?;
+    let took = begun.elapsed();
+    let instructions = if is_regular && is_run { marks::write(&mut sink, path, &wasm)? } else { None };
+    Ok((Written { bytes: sink.end()?, instructions, is_run }, took))
+}

@@ -1,0 +1,268 @@
+//! The end of a file that a run writes to: cuts streams into chunks and hands them to the thread that compresses and writes them.
+//!
+//! A bounded channel is between them: a run that is faster than the disk waits, and memory stays bounded.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Write as _},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use serde::Serialize;
+
+use crate::{
+    sandbox::{Item, Journal},
+    trace::{FuncKey, Host, Instance},
+    tracer::{Batch, Outlet, Strike},
+};
+
+use super::{
+    chunk::{Chunk, Packer, append, decisions_of, words_to_bytes},
+    contents::Links,
+    frame::{FRAME, Frame, Kind, MAX_CHUNK, foot, head},
+};
+
+/// Chunks on their way to the thread: 8 MiB at most.
+const ON_THE_WAY: usize = 8;
+/// Words and records of a chunk.
+const WORDS: usize = 1 << 16;
+const RECORDS: usize = 1 << 13;
+/// Bytes of items that make a chunk.
+const ITEMS: usize = 1 << 18;
+/// Bytes of output in an item.
+const OUTPUT: usize = 1 << 16;
+
+/// The file and what is in it so far.
+pub(super) struct Sink {
+    pub(super) file: File,
+    packer: Packer,
+    /// The chunks so far, and where each begins.
+    index: Vec<(Frame, u64)>,
+    offset: u64,
+}
+
+impl Sink {
+    /// Writes the head.
+    pub(super) fn begin(mut file: File) -> io::Result<Self> {
+        let head = head();
+        file.write_all(&head)?;
+        Ok(Self { file, packer: Packer::new()?, index: Vec::new(), offset: head.len() as u64 })
+    }
+
+    /// Writes a chunk: in one call, so that whoever kills the process leaves it whole or cut off.
+    pub(super) fn write(&mut self, chunk: &Chunk) -> io::Result<()> {
+        let number = u32::try_from(self.index.len()).map_err(io::Error::other)?;
+        let (frame, bytes) = self.packer.pack(chunk, number)?;
+        self.file.write_all(&bytes)?;
+        self.index.push((frame, self.offset));
+        self.offset += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Writes the index and the foot; gives the size of the file.
+    pub(super) fn end(mut self) -> io::Result<u64> {
+        let begin = self.offset;
+        let mut bytes = Vec::with_capacity(self.index.len() * (FRAME + 8));
+        for (frame, offset) in &self.index {
+            bytes.extend_from_slice(&frame.to_bytes());
+            bytes.extend_from_slice(&offset.to_le_bytes());
+        }
+        for chunk in parts(Kind::Index, &bytes) {
+            self.write(&chunk)?;
+        }
+        let foot = foot(begin);
+        self.file.write_all(&foot)?;
+        self.file.flush()?;
+        Ok(self.offset + foot.len() as u64)
+    }
+}
+
+/// Something too large for a chunk, in parts. Nothing at all is one part.
+pub(super) fn parts(kind: Kind, bytes: &[u8]) -> impl Iterator<Item = Chunk> {
+    let last = bytes.len().saturating_sub(1) / MAX_CHUNK;
+    (0..=last).map(move |part| {
+        let start = part * MAX_CHUNK;
+        let raw = bytes[start..bytes.len().min(start + MAX_CHUNK)].to_vec();
+        Chunk { kind, is_last: part == last, first: start as u64, count: raw.len() as u64, calls: 0, raw }
+    })
+}
+
+/// A tape and the thread that it leads to.
+pub(super) struct Recording {
+    tape: Arc<Tape>,
+    thread: JoinHandle<io::Result<Sink>>,
+}
+
+impl Recording {
+    pub(super) fn begin(file: File) -> io::Result<Self> {
+        let sink = Sink::begin(file)?;
+        let (sender, receiver) = sync_channel(ON_THE_WAY);
+        let thread = thread::Builder::new().name("spoor-writer".into()).spawn(move || write_all(sink, &receiver))?;
+        let tape = Tape { shared: Mutex::new(Shared { sender: Some(sender), ..Shared::default() }) };
+        Ok(Self { tape: Arc::new(tape), thread })
+    }
+
+    pub(super) fn tape(&self) -> Arc<Tape> {
+        Arc::clone(&self.tape)
+    }
+
+    /// Waits until everything is written.
+    pub(super) fn end(self) -> io::Result<Sink> {
+        let mut shared = self.tape.lock();
+        shared.flush_items();
+        let failure = shared.failure.take();
+        shared.sender = None;
+        drop(shared);
+        let sink = self.thread.join().map_err(|_| io::Error::other("the thread that writes the file failed"))??;
+        failure.map_or(Ok(sink), |failure| Err(io::Error::other(failure)))
+    }
+}
+
+/// Ends at the first error; whoever sends then sees that nobody listens.
+fn write_all(mut sink: Sink, chunks: &Receiver<Chunk>) -> io::Result<Sink> {
+    while let Ok(chunk) = chunks.recv() {
+        sink.write(&chunk)?;
+    }
+    Ok(sink)
+}
+
+/// What a run records to.
+#[derive(Debug)]
+pub(super) struct Tape {
+    shared: Mutex<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    sender: Option<SyncSender<Chunk>>,
+    /// Decisions, records and items of the chunks so far.
+    decisions: u64,
+    records: u64,
+    items: u64,
+    /// Items that make no chunk yet.
+    pending: Vec<u8>,
+    pending_items: u64,
+    failure: Option<postcard::Error>,
+}
+
+impl Tape {
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records taken so far.
+    pub(super) fn records(&self) -> u64 {
+        self.lock().records
+    }
+
+    /// Writes what is left of the log.
+    pub(super) fn end_log(&self) -> bool {
+        self.lock().flush_items()
+    }
+
+    /// Writes bytes in parts; returns whether the file takes more.
+    pub(super) fn object(&self, kind: Kind, bytes: &[u8]) -> bool {
+        let mut shared = self.lock();
+        parts(kind, bytes).all(|chunk| shared.send(chunk))
+    }
+
+    /// Writes something in parts.
+    pub(super) fn thing<T: Serialize>(&self, kind: Kind, thing: &T) -> bool {
+        let mut bytes = Vec::new();
+        let appended = append(thing, &mut bytes);
+        self.lock().note_failure(appended) && self.object(kind, &bytes)
+    }
+}
+
+impl Shared {
+    fn send(&mut self, chunk: Chunk) -> bool {
+        self.sender.as_ref().is_some_and(|sender| sender.send(chunk).is_ok())
+    }
+
+    fn note_failure(&mut self, result: postcard::Result<()>) -> bool {
+        let failure = result.err();
+        let is_fine = failure.is_none();
+        self.failure = self.failure.take().or(failure);
+        is_fine
+    }
+
+    fn item(&mut self, item: &Item) {
+        let mut bytes = Vec::new();
+        let appended = append(item, &mut bytes);
+        self.note_failure(appended);
+        if self.pending.len() + bytes.len() > MAX_CHUNK {
+            self.flush_items();
+        }
+        self.pending.extend_from_slice(&bytes);
+        self.pending_items += 1;
+        if self.pending.len() >= ITEMS {
+            self.flush_items();
+        }
+    }
+
+    fn flush_items(&mut self) -> bool {
+        if self.pending_items == 0 {
+            return true;
+        }
+        let raw = std::mem::take(&mut self.pending);
+        let (first, count) = (self.items, std::mem::take(&mut self.pending_items));
+        self.items += count;
+        self.send(Chunk { kind: Kind::Log, is_last: false, first, count, calls: 0, raw })
+    }
+
+    fn take(&mut self, batch: &Batch) -> bool {
+        let mut goes_on = self.flush_items();
+        for records in batch.records.chunks(RECORDS) {
+            let mut raw = Vec::with_capacity(records.len() * 4);
+            for record in records {
+                let appended = append(record, &mut raw);
+                self.note_failure(appended);
+            }
+            let (first, count) = (self.records, records.len() as u64);
+            self.records += count;
+            goes_on &= self.send(Chunk { kind: Kind::Records, is_last: false, first, count, calls: 0, raw });
+        }
+        for words in batch.words.chunks(WORDS) {
+            let (first, count) = (self.decisions, decisions_of(words).unwrap_or(0));
+            self.decisions += count;
+            let (raw, calls) = (words_to_bytes(words), batch.calls);
+            goes_on &= self.send(Chunk { kind: Kind::Decisions, is_last: false, first, count, calls, raw });
+        }
+        goes_on && self.failure.is_none()
+    }
+}
+
+impl Outlet for Tape {
+    fn linked(&self, instances: &[Instance], hosts: &BTreeMap<FuncKey, Host>) {
+        self.thing(Kind::Links, &Links { instances: instances.to_vec(), hosts: hosts.clone() });
+    }
+
+    fn take(&self, batch: Batch) -> bool {
+        self.lock().take(&batch)
+    }
+
+    fn strike(&self, strike: Strike) {
+        self.lock().item(&Item::Strike(strike));
+    }
+}
+
+impl Journal for Tape {
+    fn note(&self, item: &Item) {
+        let mut shared = self.lock();
+        pieces(item, |item| shared.item(item));
+    }
+}
+
+/// Items as they are written: long output in pieces.
+pub(super) fn pieces(item: &Item, mut write: impl FnMut(&Item)) {
+    match item {
+        Item::Stdout(bytes) => bytes.chunks(OUTPUT).for_each(|bytes| write(&Item::Stdout(bytes.to_vec()))),
+        Item::Stderr(bytes) => bytes.chunks(OUTPUT).for_each(|bytes| write(&Item::Stderr(bytes.to_vec()))),
+        item => write(item),
+    }
+}

@@ -1,0 +1,81 @@
+//! What is known of a run before it is over: each thing is told as it happens, so that a run that dies leaves what it did.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::types::{Call, Entry, EntryEnd};
+use crate::tracer::{Outlet, Strike};
+
+/// Something that happened in a run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Item {
+    /// An entry point is called; how it will end is not known.
+    Begun(Entry),
+    /// The entry point that began last ended.
+    Ended(Entry),
+    /// A host call that was logged at `position` is over. One that calls back comes after those that it led to.
+    Call {
+        /// Position in the log.
+        position: u64,
+        /// What is known of it.
+        call: Call,
+    },
+    /// Bytes went to standard output.
+    Stdout(Vec<u8>),
+    /// Bytes went to standard error.
+    Stderr(Vec<u8>),
+    /// The clock ended an entry or the session.
+    Strike(Strike),
+}
+
+/// Is told what happens.
+pub(crate) trait Journal: fmt::Debug + Send + Sync {
+    /// Something happened.
+    fn note(&self, item: &Item);
+}
+
+/// Takes all that is recorded of a run.
+pub(crate) trait Recorder: Outlet + Journal {}
+
+impl<T: Outlet + Journal> Recorder for T {}
+
+/// The end of an entry that has none yet.
+pub(crate) fn unfinished() -> EntryEnd {
+    EntryEnd::Failed { message: "the recording ends before it did".into() }
+}
+
+/// How far the journal of a run has come.
+#[derive(Debug, Default)]
+pub(super) struct Teller {
+    pub(super) journal: Option<Arc<dyn Journal>>,
+    /// Bytes told of standard output and standard error.
+    told: (usize, usize),
+}
+
+impl Teller {
+    pub(super) fn tell(&self, item: impl FnOnce() -> Item) {
+        if let Some(journal) = &self.journal {
+            journal.note(&item());
+        }
+    }
+
+    /// Tells a call that is over and what is new of standard output and standard error.
+    pub(super) fn call(&mut self, position: usize, call: &Call, stdout: &[u8], stderr: &[u8]) {
+        self.outputs(stdout, stderr);
+        self.tell(|| Item::Call { position: position as u64, call: call.clone() });
+    }
+
+    pub(super) fn outputs(&mut self, stdout: &[u8], stderr: &[u8]) {
+        if self.journal.is_none() {
+            return;
+        }
+        let told = std::mem::replace(&mut self.told, (stdout.len(), stderr.len()));
+        if let Some(new @ [_, ..]) = stdout.get(told.0..) {
+            self.tell(|| Item::Stdout(new.to_vec()));
+        }
+        if let Some(new @ [_, ..]) = stderr.get(told.1..) {
+            self.tell(|| Item::Stderr(new.to_vec()));
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The records as replay needs them: the next one in sight, and where invocations are cut short, which must be known when they begin.
+
+use std::borrow::Cow;
+
+use super::super::limits::{MAX_CUTS, MAX_FRAMES};
+use super::super::{Place, Record, RecordStream, ReplayErrorKind};
+
+/// The records, the next of them in sight.
+#[derive(Debug)]
+pub(super) struct Pull<'t> {
+    stream: RecordStream<'t>,
+    next: Option<Cow<'t, Record>>,
+    /// Number of the next record.
+    pub(super) position: u64,
+}
+
+impl<'t> Pull<'t> {
+    /// `stream` begins with record number `position`.
+    pub(super) fn new(mut stream: RecordStream<'t>, position: u64) -> Self {
+        let next = stream.next();
+        Self { stream, next, position }
+    }
+
+    pub(super) fn peek(&self) -> Option<&Record> {
+        self.next.as_deref()
+    }
+
+    pub(super) fn take(&mut self) -> Option<Cow<'t, Record>> {
+        let next = self.stream.next();
+        self.position += u64::from(self.next.is_some());
+        std::mem::replace(&mut self.next, next)
+    }
+}
+
+/// Where invocations are cut short other than by a host function, by their number.
+#[derive(Debug, Default)]
+pub(super) struct Cuts(Vec<(u64, Place)>);
+
+impl Cuts {
+    /// Looks through records. `open` invocations, the last of them before number `begun`, were begun before the first; their ends are not noted.
+    pub(super) fn of<'r>(
+        records: impl Iterator<Item = Cow<'r, Record>>,
+        open: usize,
+        mut begun: u64,
+    ) -> Result<Self, ReplayErrorKind> {
+        let (mut cuts, mut stack, mut failed) = (Vec::new(), vec![None; open], false);
+        for record in records {
+            match &*record {
+                Record::Invoke { .. } if stack.len() >= MAX_FRAMES => {
+                    return Err(ReplayErrorKind::TooDeep { limit: MAX_FRAMES });
+                }
+                Record::Invoke { .. } => {
+                    stack.push(Some(begun));
+                    begun += 1;
+                }
+                Record::End(end) => {
+                    if let (Some(Some(number)), Some(place), false) = (stack.pop(), end.place(), failed) {
+                        cuts.push((number, *place));
+                    }
+                }
+                _ => {}
+            }
+            if cuts.len() > MAX_CUTS {
+                return Err(ReplayErrorKind::TooManyCuts { limit: MAX_CUTS });
+            }
+            failed = matches!(*record, Record::HostReturn { failed: true });
+        }
+        cuts.sort_unstable_by_key(|cut| cut.0);
+        Ok(Self(cuts))
+    }
+
+    /// Where invocation `number` is cut short.
+    pub(super) fn of_invocation(&self, number: u64) -> Option<Place> {
+        let position = self.0.binary_search_by_key(&number, |cut| cut.0).ok()?;
+        self.0.get(position).map(|cut| cut.1)
+    }
+}

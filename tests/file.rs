@@ -1,0 +1,406 @@
+//! Trace files: the same report as live, the same run again, and nothing lost or believed that should not be when a file is cut off, damaged, or cannot
+//! be written.
+//!
+//! `SPOOR_KILLS=200` kills as often as the bar asks (default 12), `SPOOR_RERUNS=3` runs each sample again as often.
+
+mod common;
+
+use std::{
+    fs::{self, File},
+    io::Cursor,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use common::noise;
+use wasmspoor::{
+    Limit,
+    analysis::Analysis,
+    file::{self, FileError, Info, Kind, Reader, Recorded, Sample, TraceDiff},
+    report::{Report, Subject, escape, text},
+    rules,
+    sandbox::{EntryEnd, Options, Persona},
+    trace::ReplayErrorKind,
+};
+
+/// Spins for ever, writes a line now and then, and calls functions of several kinds.
+const SPINNER: &str = r#"(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "\20\00\00\00\05\00\00\00") (data (i32.const 32) "line\n")
+  (func $leaf (param i32) (result i32)
+    (if (result i32) (i32.and (local.get 0) (i32.const 4)) (then (i32.const 3)) (else (i32.const 5))))
+  (func (export "_start") (local $i i32) (local $s i32)
+    (loop $again
+      (local.set $s (i32.add (local.get $s) (call $leaf (i32.mul (local.get $i) (i32.const 2654435761)))))
+      (if (i32.eqz (i32.and (local.get $i) (i32.const 0x3fff)))
+        (then (drop (call $write (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 8)))))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br $again))))"#;
+
+/// Ends after some steps.
+const SHORT: &str = r#"(module
+  (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func $odd (param i32) (nop))
+  (func (export "_start") (local $i i32)
+    (drop (call $random (i32.const 0) (i32.const 64)))
+    (loop $again
+      (if (i32.and (i32.load8_u (local.get $i)) (i32.const 1)) (then (call $odd (local.get $i))))
+      (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 64))))
+    (drop (memory.grow (i32.const 1)))))"#;
+
+/// Options under which no clock strikes: tests run on busy machines.
+fn options() -> Options {
+    let mut options = Options::default();
+    options.entry_time = Duration::from_secs(3600);
+    options.limits.wall_time = None;
+    options
+}
+
+fn bare() -> Options {
+    let mut options = options().with_persona(Arc::new(Persona::bare()));
+    options.entry_time = Duration::from_secs(3600);
+    options.limits.wall_time = None;
+    options
+}
+
+/// Records to a file that did not exist.
+fn record(folder: &Path, name: &str, bytes: &[u8], options: &Options) -> PathBuf {
+    let path = folder.join(format!("{name}.spoor"));
+    let sample = Sample { name, bytes, is_embedded: true };
+    file::record(File::create_new(&path).unwrap(), &path, &sample, options).unwrap();
+    path
+}
+
+fn shown(name: &str, analysis: &Analysis, options: &Options) -> (Vec<u8>, Vec<u8>) {
+    let report = Report::of(&Subject { name, analysis, options, max_log: 10_000 });
+    let (mut json, mut lines) = (Vec::new(), Vec::new());
+    escape::write_json(&mut json, &report).unwrap();
+    let options = text::Options { level: text::Level::Evidence, width: 110, wrap: false, colour: false };
+    text::write(&report, options, &mut lines).unwrap();
+    (json, lines)
+}
+
+#[test]
+fn the_corpus_gives_the_same_bytes_live_and_from_files_and_runs_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let samples = common::files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus"), "wat");
+    let reruns: usize = std::env::var("SPOOR_RERUNS").map_or(1, |text| text.parse().unwrap());
+    let (rules, options) = (rules::Set::builtin(), options());
+    let check = |sample: &PathBuf| -> Result<(), String> {
+        let name = sample.file_stem().unwrap().to_string_lossy().into_owned();
+        let bytes = fs::read(sample).unwrap();
+        let live = Analysis::of(&bytes, &options, &rules);
+        let path = record(folder.path(), &name, &bytes, &options);
+        let info = Info::of(&Reader::open(&path).unwrap());
+        if !info.is_whole || live.run.is_some() != info.instructions.is_some() {
+            return Err(format!("{name}: {info:?}"));
+        }
+        let recorded = Recorded::open(&path, None).unwrap();
+        for _ in 0..reruns {
+            let rerun = recorded.rerun();
+            if !rerun.is_equal || !rerun.is_complete {
+                return Err(format!("{name}: {rerun:?}"));
+            }
+        }
+        let read = Analysis::of_recorded(recorded, &rules);
+        match shown(&name, &live, &options) == shown(&name, &read, &options) {
+            true => Ok(()),
+            false => Err(format!("{name}: the report is another one")),
+        }
+    };
+    let wrong: Vec<String> = thread::scope(|scope| {
+        let halves = samples.chunks(samples.len().div_ceil(2));
+        let threads: Vec<_> = halves
+            .map(|half| scope.spawn(move || half.iter().filter_map(|sample| check(sample).err()).collect::<Vec<_>>()))
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn spoor(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spoor"));
+    command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A file that holds [`SPINNER`].
+fn spinner(folder: &Path) -> PathBuf {
+    let path = folder.join("spinner.wat");
+    fs::write(&path, SPINNER).unwrap();
+    path
+}
+
+#[test]
+fn whatever_the_moment_of_death_every_whole_chunk_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = spinner(folder.path());
+    let kills: usize = std::env::var("SPOOR_KILLS").map_or(12, |text| text.parse().unwrap());
+    let moments = noise(7, kills * 2);
+    let mut replayed = 0;
+    for moment in moments.chunks(2) {
+        let path = folder.path().join("killed.spoor");
+        let mut child = spoor(&["record", "--force", "-o"]).arg(&path).arg(&sample).spawn().unwrap();
+        let micros = u64::from(u16::from_le_bytes([moment[0], moment[1]])) * 14;
+        thread::sleep(Duration::from_micros(micros));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        replayed += usize::from(path.exists() && check_killed(&path));
+        _ = fs::remove_file(&path);
+    }
+    println!("{replayed} of {kills} files had instructions to replay");
+    assert!(replayed * 3 >= kills, "{replayed} of {kills}");
+}
+
+/// Checks what is left of a recording; returns whether anything can be replayed.
+fn check_killed(path: &Path) -> bool {
+    let len = fs::metadata(path).unwrap().len();
+    let reader = match Reader::open(path) {
+        Ok(reader) => reader,
+        Err(FileError::Other) if len < 20 => return false,
+        Err(error) => panic!("{error} ({len} bytes)"),
+    };
+    let info = Info::of(&reader);
+    // All chunks follow each other; what comes after them is one that was being written.
+    let whole: u64 = 20 + info.streams.values().map(|stream| stream.bytes).sum::<u64>();
+    assert!(!info.is_whole && info.damage.len() <= 1, "{info:?}");
+    assert_eq!(info.damage.len() as u64, u64::from(whole < len), "{info:?}");
+    assert!(info.damage.iter().all(|damage| damage.what.contains("cut off")), "{info:?}");
+    let recorded = match Recorded::of(reader, None) {
+        Ok(recorded) => recorded,
+        Err(FileError::Missing(_)) if !info.streams.contains_key(&Kind::Links) => return false,
+        Err(error) => panic!("{error}"),
+    };
+    let run = recorded.run.as_ref().unwrap();
+    let error = run.trace.counts().unwrap_err();
+    if !info.streams.contains_key(&Kind::Links) {
+        return false;
+    }
+    let ReplayErrorKind::Truncated { instructions, .. } = error.kind() else { panic!("{error}") };
+    assert!(error.to_string().starts_with("truncated after "), "{error}");
+    assert_eq!(error.decisions(), info.decisions, "every decision is replayed");
+    assert_eq!(run.calls.len() as u64 + run.calls_cut, info.records.saturating_sub(1).div_ceil(2), "{info:?}");
+    assert!(recorded.rerun().is_equal);
+    assert!(*instructions >= info.decisions);
+    info.decisions > 0
+}
+
+/// A small file, with something in each stream.
+fn small() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::read(record(folder.path(), "small", SHORT.as_bytes(), &bare())).unwrap()
+}
+
+/// Reads all that can be read of bytes; `None` if they are no trace file, else whether they are whole.
+fn read_all(bytes: &[u8]) -> Option<Info> {
+    let info = Info::of(&Reader::of(Box::new(Cursor::new(bytes.to_vec()))).ok()?);
+    if let Ok(recorded) = Recorded::of(Reader::of(Box::new(Cursor::new(bytes.to_vec()))).ok()?, None)
+        && let Ok(run) = &recorded.run
+    {
+        _ = run.trace.counts();
+        let told = recorded.events::<wasmspoor::trace::ReplayError>(&run.trace, (100, 200), &[], |_, _| Ok(true));
+        _ = told;
+    }
+    Some(info)
+}
+
+#[test]
+fn every_changed_bit_of_a_small_file_is_seen() {
+    let bytes = small();
+    let chunks = read_all(&bytes).unwrap();
+    assert!(chunks.is_whole, "{chunks:?}");
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << bit;
+            let Some(info) = read_all(&changed) else {
+                assert!(at < 20, "byte {at}, bit {bit}: nothing is read");
+                continue;
+            };
+            assert!(!info.is_whole && !info.damage.is_empty(), "byte {at}, bit {bit}: {info:?}");
+            assert!(info.chunks + 1 >= chunks.chunks, "byte {at}, bit {bit}: more than a chunk is lost: {info:?}");
+        }
+    }
+}
+
+#[test]
+fn a_file_cut_at_any_length_is_read_as_far_as_it_goes() {
+    let bytes = small();
+    let whole = read_all(&bytes).unwrap();
+    let mut most = 0;
+    for len in 0..bytes.len() {
+        match read_all(&bytes[..len]) {
+            None => assert!(len < 20),
+            Some(info) => {
+                assert!(!info.is_whole && info.chunks >= most, "{len}: {info:?}");
+                most = info.chunks;
+            }
+        }
+    }
+    assert_eq!(most, whole.chunks);
+}
+
+#[test]
+fn random_changes_of_a_larger_file_are_seen_and_the_rest_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = bare();
+    options.entry_decisions = Some(2_000_000);
+    let bytes = fs::read(record(folder.path(), "large", SPINNER.as_bytes(), &options)).unwrap();
+    let whole = read_all(&bytes).unwrap();
+    assert!(whole.is_whole && whole.streams.len() == 8, "{whole:?}");
+    let random = noise(3, 3000 * 5);
+    for change in random.chunks(5) {
+        let at = u32::from_le_bytes([change[0], change[1], change[2], change[3]]) as usize % bytes.len();
+        let mut changed = bytes.clone();
+        changed[at] = changed[at].wrapping_add(change[4].max(1));
+        let Ok(reader) = Reader::of(Box::new(Cursor::new(changed))) else {
+            assert!(at < 20);
+            continue;
+        };
+        let info = Info::of(&reader);
+        assert!(!info.is_whole && !info.damage.is_empty() && info.chunks + 1 >= whole.chunks, "byte {at}: {info:?}");
+    }
+}
+
+#[test]
+fn a_damaged_chunk_is_named_and_what_follows_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = bare();
+    options.entry_decisions = Some(9_000_000);
+    let path = record(folder.path(), "x", SPINNER.as_bytes(), &options);
+    let whole = Recorded::open(&path, None).unwrap();
+    let calls = whole.run.as_ref().unwrap().calls.len();
+    let decisions: Vec<_> = whole.reader().chunks().iter().filter(|(frame, _)| frame.kind == Kind::Decisions).copied().collect();
+    let (frame, offset) = decisions[1];
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[offset as usize + 60] ^= 0x10;
+    let recorded = Recorded::of(Reader::of(Box::new(Cursor::new(bytes))).unwrap(), None).unwrap();
+    let run = recorded.run.as_ref().unwrap();
+    assert_eq!(run.calls.len(), calls, "the log is whole");
+    let error = run.trace.counts().unwrap_err();
+    let expected = format!("chunk {} (decisions {} to {}) is damaged", frame.number, frame.first, frame.first + frame.count);
+    assert!(error.to_string().contains(&expected), "{error}");
+    assert_eq!(error.decisions(), frame.first);
+    assert!(matches!(error.kind(), ReplayErrorKind::Truncated { .. }));
+}
+
+#[test]
+fn a_disk_that_is_full_and_a_pipe_that_is_closed_end_the_run_with_a_word() {
+    if !Path::new("/dev/full").exists() {
+        println!("skipped: no /dev/full");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let sample = spinner(folder.path());
+    let output = spoor(&["record", "-o", "/dev/full"]).arg(&sample).output().unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"), "{output:?}");
+    // A disk that fills up while the sample runs.
+    let path = folder.path().join("limited.spoor");
+    let script = "trap '' XFSZ; ulimit -f 16; exec \"$@\"";
+    let output = Command::new("sh")
+        .args(["-c", script, "sh", env!("CARGO_BIN_EXE_spoor"), "record", "-o"])
+        .args([&path, &sample])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("limited.spoor: "), "{output:?}");
+    let info = Info::of(&Reader::open(&path).unwrap());
+    assert!(!info.is_whole && info.chunks >= 3, "{info:?}");
+    let mut child = spoor(&["record", "-o", "/dev/stdout"]).arg(&sample).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(
+        matches!(output.status.code(), Some(0 | 5)) && !String::from_utf8_lossy(&output.stderr).contains("panic"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_run_that_the_clock_stopped_is_stopped_again_at_the_same_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = bare();
+    options.entry_time = Duration::from_millis(120);
+    let path = record(folder.path(), "x", SPINNER.as_bytes(), &options);
+    let recorded = Recorded::open(&path, None).unwrap();
+    let run = recorded.run.as_ref().unwrap();
+    assert_eq!(run.entries[0].end, EntryEnd::Stopped { limit: Limit::WallTime });
+    assert_eq!(recorded.strikes.len(), 1);
+    for _ in 0..3 {
+        let rerun = recorded.rerun();
+        assert!(rerun.is_equal && rerun.is_complete && rerun.decisions == run.trace.decisions, "{rerun:?}");
+    }
+}
+
+#[test]
+fn another_seed_is_seen_where_it_first_matters() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = bare();
+    let a = record(folder.path(), "a", SHORT.as_bytes(), &options);
+    options.seed = 1;
+    let b = record(folder.path(), "b", SHORT.as_bytes(), &options);
+    let mut recorded = Recorded::open(&a, None).unwrap();
+    recorded.header.options.seed = 1;
+    let rerun = recorded.rerun();
+    let difference = rerun.difference.unwrap();
+    assert!(!rerun.is_equal, "{difference:?}");
+    let (a, b) = (Recorded::open(&a, None).unwrap(), Recorded::open(&b, None).unwrap());
+    let diff = TraceDiff::of(&a, &b).unwrap();
+    let first = diff.first.as_ref().unwrap();
+    assert_eq!((first.stream, diff.is_same_path), ("decisions", false));
+    // The `if` that a random byte decides.
+    let point = first.a.unwrap();
+    assert_eq!((point.function, first.b.unwrap()), (Some(2), point));
+    let executed = a.run.as_ref().unwrap().trace.events().filter_map(|event| match event.unwrap() {
+        wasmspoor::trace::Event::Op(op) => Some(op),
+        _ => None,
+    });
+    let at = executed.into_iter().find(|op| Some(op.offset.0) == point.offset).unwrap();
+    assert_eq!(at.opcode.mnemonic(), "if");
+    assert!(TraceDiff::of(&a, &a).unwrap().is_same_path);
+}
+
+#[test]
+fn a_detached_file_needs_its_sample_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.spoor");
+    let sample = Sample { name: "x", bytes: SHORT.as_bytes(), is_embedded: false };
+    file::record(File::create_new(&path).unwrap(), &path, &sample, &bare()).unwrap();
+    assert!(matches!(Recorded::open(&path, None), Err(FileError::Missing(_))));
+    assert!(matches!(Recorded::open(&path, Some(SPINNER.as_bytes())), Err(FileError::Missing(_))));
+    let recorded = Recorded::open(&path, Some(SHORT.as_bytes())).unwrap();
+    assert!(recorded.run.unwrap().trace.counts().is_ok());
+}
+
+#[test]
+fn a_file_that_is_there_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sample, path) = (folder.path().join("s.wat"), folder.path().join("x.spoor"));
+    fs::write(&sample, SHORT).unwrap();
+    let run =
+        |force: &[&str]| spoor(&["record"]).args(force).args([&sample, Path::new("-o"), &path]).output().unwrap().status.code();
+    assert_eq!((run(&[]), run(&[]), run(&["--force"])), (Some(0), Some(2), Some(0)));
+    let report = |args: &[&str]| spoor(args).arg(&path).output().unwrap();
+    let live = spoor(&["run", "--json"]).arg(&sample).output().unwrap();
+    let read = report(&["report", "--json"]);
+    assert_eq!((live.status.code(), live.stdout), (read.status.code(), read.stdout));
+    assert_eq!(report(&["info"]).status.code(), Some(0));
+    assert_eq!(report(&["rerun"]).status.code(), Some(0));
+    let linear = report(&["dump", "--from", "30", "--to", "60"]);
+    assert_eq!(String::from_utf8(linear.stdout).unwrap().lines().filter(|line| line.starts_with("wasm-")).count(), 30);
+}
+
+#[test]
+fn hostile_files_are_read_without_harm() {
+    for seed in 0..400 {
+        let mut data = noise(seed, 60);
+        // Mostly changes of a sound file: bytes at random seldom get beyond its head.
+        data[0] = (seed % 16) as u8;
+        common::bodies::file(&data);
+    }
+}

@@ -163,7 +163,7 @@ mod tests {
             let wasm = wat::parse_str(text).unwrap();
             let error = diagnose(&wasm, "refused");
             assert!(
-                matches!(error, LoadError::Unsupported { proposal, offset, .. } if proposal == expected && offset < wasm.len() as u64),
+                matches!(&error, LoadError::Unsupported { proposal, offset, .. } if proposal == expected && *offset < wasm.len() as u64),
                 "{text}: {error:?}"
             );
         }

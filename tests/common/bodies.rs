@@ -216,7 +216,8 @@ fn changed(data: &[u8], way: u8) -> Vec<u8> {
             0 => frame.count = frame.count.wrapping_add(u64::from(change[3])),
             4 => frame.first = frame.first.wrapping_add(u64::from(change[3])),
             _ => {
-                if let Some(byte) = raw.get_mut(at % raw.len().max(1)) {
+                let at = at % raw.len().max(1);
+                if let Some(byte) = raw.get_mut(at) {
                     *byte = change[3];
                 }
             }

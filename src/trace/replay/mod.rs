@@ -240,7 +240,7 @@ impl<'t> Replay<'t> {
         match (self.records.peek(), after) {
             (Some(&Record::Invoke { func }), _) => self.invoke(visitor, func),
             (Some(&Record::HostReturn { failed }), Some(after)) => self.host_return(visitor, after, failed),
-            (None, None) => self.finish().map(State::Done),
+            (None, None) if self.trace.gap().is_none() => self.finish().map(State::Done),
             (_, None) => Err(self.unexpected("Invoke")),
             (_, Some(_)) => Err(self.unexpected("HostReturn or Invoke")),
         }

@@ -273,7 +273,7 @@ mod tests {
         fs::create_dir(root.path().join("b")).unwrap();
         let long = Duration::from_secs(100);
         assert!(folder.settled(long).unwrap().is_empty());
-        assert_eq!(folder.settled(Duration::ZERO).unwrap(), [file.clone()]);
+        assert_eq!(folder.settled(Duration::ZERO).unwrap(), std::slice::from_ref(&file));
         assert!(folder.settled(Duration::ZERO).unwrap().is_empty());
         fs::write(&file, "22").unwrap();
         assert!(folder.settled(long).unwrap().is_empty());

@@ -70,6 +70,8 @@ pub enum End {
 const MAX_MESSAGE: usize = MAX_FILE_BYTES as usize + (1 << 20);
 /// Bytes kept of what a worker writes to its standard error.
 const MAX_WORDS: u64 = 4096;
+/// Time that a worker has to end after it closed its output.
+const GRACE: Duration = Duration::from_secs(2);
 /// How often an interruption is looked for.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -108,7 +110,8 @@ impl Spawner {
             scope.spawn(move || listen(stdout, &sender));
             let words = scope.spawn(move || last_words(stderr));
             let heard = self.hear(receiver, anew, &mut take);
-            // Whether it hangs, says that it is done and goes on, or has ended: it is not needed any more. If it has ended, its status stays.
+            let ended = heard == Heard::Silence && ends(&mut child);
+            // Whether it hangs, or says that it is done and goes on: it is not needed any more.
             let _ = child.kill();
             let status = child.wait();
             let words = words.join().unwrap_or_default();
@@ -120,7 +123,8 @@ impl Spawner {
                     text: format!("no result within {} s", self.wall.as_secs_f64()),
                 }),
                 Heard::Nonsense(text) => End::Failed(crash(text)),
-                Heard::Silence => End::Failed(reason(status, &words)),
+                Heard::Silence if ended => End::Failed(reason(status, &words)),
+                Heard::Silence => End::Failed(crash("it closed its output, and went on".to_owned())),
             }
         })
     }
@@ -158,6 +162,18 @@ enum Heard {
     Late,
     Interrupted,
     Nonsense(String),
+}
+
+/// Whether it ends by itself, as one must that has closed its output.
+fn ends(child: &mut Child) -> bool {
+    let started = Instant::now();
+    while started.elapsed() < GRACE {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    false
 }
 
 /// Gives the worker its sample; one that does not read it has crashed, and that shows elsewhere.
@@ -299,7 +315,8 @@ mod tests {
             ("kill -KILL $$", FailureKind::OutOfMemory),
             ("echo 'memory allocation of 99 bytes failed' >&2; kill -ABRT $$", FailureKind::OutOfMemory),
             ("exec sleep 5", FailureKind::Timeout),
-            ("exec yes >&2", FailureKind::Timeout),
+            ("exec yes >&2", FailureKind::Crash),
+            ("exec yes 3>&1 >&2", FailureKind::Timeout),
             ("printf 'x\\000\\000\\000\\000'", FailureKind::Crash),
             ("printf 'o\\002\\000\\000\\000{}'", FailureKind::Crash),
             ("printf 'o\\377\\377\\377\\377{}'", FailureKind::Crash),

@@ -26,7 +26,7 @@ const GROUP: usize = 65_536;
 
 /// Why a table could not be converted.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {kind}", path.display())]
+#[error("{}", path.display())]
 pub struct ConvertError {
     /// The file.
     pub path: PathBuf,

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             // A table is ours, but a line of it may be anyone's.
-            eprintln!("spoor-parquet: {}", error.to_string().escape_debug());
+            eprintln!("spoor-parquet: {}: {}", error.path.display(), error.kind.to_string().escape_debug());
             ExitCode::from(5)
         }
     }

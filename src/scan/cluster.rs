@@ -3,7 +3,7 @@
 //! Imports are compared by their hash. Sketches are compared by locality-sensitive hashing (P. Indyk, R. Motwani, STOC 1998; for sketches of sets
 //! J. Leskovec, A. Rajaraman, J. Ullman, *Mining of Massive Datasets*, chapter 3): 42 bands of 3 numbers, and samples that agree in a band are
 //! compared. Two samples of similarity s meet with probability 1 − (1 − s³)⁴²: 0.94 at 0.4, 0.996 at 0.5. In each bucket a sample is compared with the
-//! first [`LEADERS`] that are not yet in its group, so the work grows with the number of samples and not its square. Groups are joined by any
+//! first 8 that are not yet in its group, so the work grows with the number of samples and not its square. Groups are joined by any
 //! pair that reaches the threshold (single linkage).
 //!
 //! Memory: half a kilobyte a sample. Not here: what sketches are made of ([`super::features`]).

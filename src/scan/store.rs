@@ -3,7 +3,7 @@
 //! All rows of a result are appended to their tables, then a line with the new length of every table is appended to `journal`. That line is the result: when a scan is taken up
 //! again, every table is cut to the lengths of the last good line, so that no result is there in part, and none that the journal has is lost.
 //! A killed process loses nothing of what it wrote; against a machine that goes down, tables and then the journal are flushed to the disk every
-//! [`SYNC`], and a line whose tables are shorter than it says, or do not end in a whole row, is not good.
+//! two seconds, and a line whose tables are shorter than it says, or do not end in a whole row, is not good.
 
 use std::{
     collections::HashSet,
@@ -41,7 +41,7 @@ pub struct Settings {
 #[non_exhaustive]
 pub enum StoreError {
     /// It cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Io {
         /// The file or folder.
         path: String,

@@ -48,7 +48,7 @@ fn bad_pointers_are_faults() {
     for (name, params, args, expected) in [
         ("fd_write", "i32 i32 i32 i32", "(i32.const 77) (i32.const 0) (i32.const 0) (i32.const 0)", 8),
         ("fd_readdir", "i32 i32 i32 i64 i32", "(i32.const 3) (i32.const 0) (i32.const 64) (i64.const -1) (i32.const 0)", 0),
-        ("fd_readdir", "i32 i32 i32 i64 i32", "(i32.const 1) (i32.const 0) (i32.const 64) (i64.const 0) (i32.const 0)", 76),
+        ("fd_readdir", "i32 i32 i32 i64 i32", "(i32.const 1) (i32.const 0) (i32.const 64) (i64.const 0) (i32.const 0)", 54),
         ("poll_oneoff", "i32 i32 i32 i32", "(i32.const 0) (i32.const 0) (i32.const -1) (i32.const 0)", 28),
         ("poll_oneoff", "i32 i32 i32 i32", "(i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)", 28),
         (

@@ -12,7 +12,7 @@ use wasmspoor::{
     analysis::Analysis,
     file::{self, FileError, Recorded, Written},
     report::{escape::line, text::grouped},
-    sandbox::Options,
+    sandbox::{Options, Status},
 };
 
 use super::{
@@ -64,9 +64,13 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         write!(out, ", {} instructions, {bits:.4} bits for each", grouped(instructions))?;
     }
     writeln!(out)?;
-    match written.is_run {
-        true => Ok(Exit::Done),
-        false => Err(refused(&arguments.output, &bytes)),
+    match written.status {
+        None => Err(refused(&arguments.output, &bytes)),
+        Some(Status::Unsupported) => {
+            let message = format!("{name}: the sample cannot be started; `spoor report` says why");
+            Err(Failure::new(Exit::NotExecutable, anyhow::anyhow!(message)))
+        }
+        Some(_) => Ok(Exit::Done),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    sandbox::{self, Options, Recorder},
+    sandbox::{self, Options, Recorder, Status},
     trace::Level,
 };
 
@@ -39,8 +39,8 @@ pub struct Written {
     pub bytes: u64,
     /// Executed instructions, if they were counted: of a regular file.
     pub instructions: Option<u64>,
-    /// Whether the sample could be loaded.
-    pub is_run: bool,
+    /// How the run ended; `None` if the sample could not be loaded.
+    pub status: Option<Status>,
 }
 
 /// Runs a sample and writes all that is recorded of it to `file`, which is empty and lies at `path`. The run stops if the file cannot be written.
@@ -79,19 +79,19 @@ pub fn record_timed(file: File, path: &Path, sample: &Sample<'_>, options: &Opti
     if sample.is_embedded {
         goes_on &= tape.object(Kind::Sample, &wasm);
     }
-    let mut is_run = false;
+    let mut status = None;
     if goes_on {
         let recorder: Arc<dyn Recorder> = Arc::clone(&tape) as _;
         let outcome = match sandbox::run_with(&wasm, options, Some(recorder), None) {
             Ok(run) => Outcome::Ran(Box::new(Rest { records: tape.records(), ..Rest::of(&run) })),
             Err(error) => Outcome::Refused(error),
         };
-        is_run = matches!(outcome, Outcome::Ran(_));
+        status = if let Outcome::Ran(rest) = &outcome { Some(rest.status) } else { None };
         tape.end_log();
         tape.thing(Kind::Outcome, &outcome);
     }
     let mut sink = recording.end()?;
     let took = begun.elapsed();
-    let instructions = if is_regular && is_run { marks::write(&mut sink, path, &wasm)? } else { None };
-    Ok((Written { bytes: sink.end()?, instructions, is_run }, took))
+    let instructions = if is_regular && status.is_some() { marks::write(&mut sink, path, &wasm)? } else { None };
+    Ok((Written { bytes: sink.end()?, instructions, status }, took))
 }

@@ -87,6 +87,25 @@ fn shown(name: &str, analysis: &Analysis, options: &Options) -> (Vec<u8>, Vec<u8
     (json, lines)
 }
 
+/// The file was written by the first program that wrote any. A later one that cannot read it has forgotten to raise the version.
+#[test]
+fn a_file_of_version_1_is_read_for_ever() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expect/version-1.spoor");
+    if std::env::var_os("BLESS").is_some() {
+        let sample = Sample { name: "short", bytes: SHORT.as_bytes(), is_embedded: true };
+        file::record(File::create(&path).unwrap(), &path, &sample, &bare()).unwrap();
+    }
+    let info = Info::of(&Reader::open(&path).unwrap());
+    assert!(info.is_whole && info.damage.is_empty(), "{info:?}");
+    assert_eq!(info.instructions, Some(941));
+    let recorded = Recorded::open(&path, None).unwrap();
+    let run = recorded.run.as_ref().unwrap();
+    assert_eq!(run.trace.counts().unwrap().total, 941);
+    let calls: Vec<_> = run.calls.iter().map(|call| (&*call.name, call.args.len(), call.errno.as_deref())).collect();
+    assert_eq!(calls, [("random_get", 2, None)]);
+    assert!(recorded.rerun().is_equal);
+}
+
 #[test]
 fn the_corpus_gives_the_same_bytes_live_and_from_files_and_runs_again() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,8 +1,8 @@
 //! The tables of a `spoor scan` as Parquet files, for DuckDB, DataFusion, Spark and the like.
 //!
-//! [`convert`] reads the JSON lines of a folder, table by table and in batches, and writes each table anew beside them: `samples.jsonl` becomes
+//! `convert` reads the JSON lines of a folder, table by table and in batches, and writes each table anew beside them: `samples.jsonl` becomes
 //! `samples.parquet`. Columns are named as in `docs/scan.md`; a test holds both to the rows that a scan writes. Memory is that of one batch of
-//! [`BATCH`] rows and of one row group.
+//! `BATCH` rows and of one row group.
 //!
 //! In a crate of its own, and empty without its feature `arrow`, because of what it stands on: Arrow and Parquet take longer to build than the rest
 //! of the program.

@@ -25,6 +25,7 @@ use wasmspoor::{
     rules,
     sandbox::{EntryEnd, Options, Persona},
     trace::{Record, ReplayErrorKind},
+    verdict::Class,
 };
 
 /// Spins for ever, takes one way or the other as a generator says, so that its trace does not compress, and writes a line now and then.
@@ -308,6 +309,32 @@ fn random_changes_of_a_larger_file_are_seen_and_the_rest_is_read() {
         let info = Info::of(&reader);
         assert!(!info.is_whole && !info.damage.is_empty() && info.chunks + 1 >= whole.chunks, "byte {at}: {info:?}");
     }
+}
+
+/// Whatever is lost, the rest must not look harmless, and the run must not look as if it had differed.
+#[test]
+fn what_is_lost_makes_nothing_look_better_or_different() {
+    let bytes = small();
+    let reader = Reader::of(Box::new(Cursor::new(bytes.clone()))).unwrap();
+    let rules = rules::Set::default();
+    let whole = Recorded::of(Reader::of(Box::new(Cursor::new(bytes.clone()))).unwrap(), None).unwrap();
+    assert_eq!(Analysis::of_recorded(whole, &rules).verdict.class, Class::Clean);
+    let mut seen = 0;
+    for (frame, offset) in reader.chunks() {
+        let mut damaged = bytes.clone();
+        damaged[*offset as usize + 52] ^= 0x10;
+        let Ok(recorded) = Recorded::of(Reader::of(Box::new(Cursor::new(damaged))).unwrap(), None) else { continue };
+        seen += 1;
+        let rerun = recorded.rerun();
+        assert!(recorded.has_header == (frame.kind != Kind::Header));
+        if frame.kind != Kind::Checkpoint {
+            assert!(!rerun.damage.is_empty() && !rerun.is_complete, "{:?}: {rerun:?}", frame.kind);
+        }
+        assert!(!recorded.has_header || rerun.difference.is_none(), "{:?}: {rerun:?}", frame.kind);
+        let class = Analysis::of_recorded(recorded, &rules).verdict.class;
+        assert_eq!(class == Class::Clean, frame.kind == Kind::Checkpoint, "{:?} {class:?}", frame.kind);
+    }
+    assert!(seen >= 5, "{seen}");
 }
 
 #[test]

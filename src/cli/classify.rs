@@ -226,7 +226,7 @@ fn train(arguments: &Train, out: &mut impl Write) -> Result<Exit, Failure> {
         note: arguments.note.clone(),
     };
     let file = ModelFile::train(&samples, &options).map_err(unusable)?;
-    eprintln!("{}", escape(&file.card));
+    crate::cli::complain!("{}", escape(&file.card));
     output::write(arguments.output.as_ref(), &file.to_bytes(), out)?;
     Ok(Exit::Done)
 }
@@ -301,7 +301,7 @@ fn run_folder(folder: &str, samples: &mut Vec<Sample>) -> anyhow::Result<()> {
     }
     if unlabelled + silent + failed > 0 {
         let folder = escape(folder);
-        eprintln!(
+        crate::cli::complain!(
             "spoor: {folder}: left out {unlabelled} without a label, {silent} that import no WASI function, {failed} that cannot be run"
         );
     }
@@ -341,7 +341,7 @@ fn predict(arguments: &Predict, out: &mut impl Write) -> Result<Exit, Failure> {
         match analyser.analyse(path) {
             Ok(analysed) => exits.push(predict_one(arguments, model, &analysed, out)?),
             Err(failure) if arguments.samples.len() > 1 => {
-                eprintln!("spoor: {}", escape(&format!("{:#}", failure.cause)));
+                crate::cli::complain!("spoor: {}", escape(&format!("{:#}", failure.cause)));
                 exits.push(failure.exit);
             }
             Err(failure) => return Err(failure),

@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     out.flush()?;
     let mut exit = Exit::Done;
     for refused in [&a, &b].into_iter().filter_map(refusal) {
-        eprintln!("spoor: {}", words(&refused.cause));
+        crate::cli::complain!("spoor: {}", words(&refused.cause));
         exit = if exit == Exit::Invalid { exit } else { refused.exit };
     }
     Ok(exit)

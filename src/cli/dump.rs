@@ -90,7 +90,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let (session, entries) = session::run(&arguments.run)?;
     if entries.is_empty() {
         // Not among the events: those are read by programs.
-        eprintln!("spoor: nothing ran: {}", session::NOTHING);
+        crate::cli::complain!("spoor: nothing ran: {}", session::NOTHING);
     }
     let trace = session.finish();
     let mut printer = Printer { arguments, trace: &trace, left: arguments.limit.unwrap_or(u64::MAX), out };
@@ -123,11 +123,15 @@ fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result
     if printer.left == 0 {
         return Ok(Exit::Done);
     }
-    recorded.events(&run.trace, (arguments.from, arguments.to), &arguments.function, |_, event| {
+    let ended = recorded.events(&run.trace, (arguments.from, arguments.to), &arguments.function, |_, event| {
         printer.print(event)?;
         Ok::<_, Failure>(printer.left > 0)
-    })?;
-    Ok(Exit::Done)
+    });
+    // What is missing is the file's fault, not this program's.
+    match ended {
+        Err(failure) if !run.lost.is_empty() || run.trace.gap().is_some() => Err(Failure { exit: Exit::Findings, ..failure }),
+        ended => ended.map(|()| Exit::Done),
+    }
 }
 
 /// Prints events that the filters let pass, as many as are left.

@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 fn stacks(run: &wasmspoor::sandbox::Run) -> Result<Stacks, Failure> {
     let stacks = Stacks::of(&run.trace)?;
     if stacks.merged > 0 {
-        eprintln!("spoor: {} instructions of deeper or further stacks count for a caller", stacks.merged);
+        crate::cli::complain!("spoor: {} instructions of deeper or further stacks count for a caller", stacks.merged);
     }
     Ok(stacks)
 }

@@ -1,15 +1,22 @@
 //! `spoor info`: what is in a trace file, and whether it is whole.
 
-use std::{collections::BTreeMap, io::Write, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
-    file::{Info, Reader},
+    file::{Info, Reader, Recorded},
     report::{
+        OptionsUsed,
         escape::{self, line},
+        options_used,
         text::grouped,
     },
+    trace::ReplayErrorKind,
 };
 
 use super::{Exit, Failure, input::Progress, record};
@@ -35,21 +42,57 @@ struct Output<'a> {
     schema: &'static str,
     #[serde(flatten)]
     info: &'a Info,
+    truncated_after_events: Option<u64>,
+    options: Option<OptionsUsed<'a>>,
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let progress = Progress::begin("reading", &arguments.file);
     let reader = Reader::open(&arguments.file).map_err(|error| record::failure(&arguments.file, error))?;
     let info = Info::of(&reader);
+    let truncated = if info.is_over { None } else { truncated_after(&arguments.file) };
     drop(progress);
+    let options = info.run.as_ref().map(|run| options_used(&run.options));
+    let output = Output { schema: "spoor.info/1", info: &info, truncated_after_events: truncated, options };
     match arguments.json {
-        true => escape::write_json(out, &Output { schema: "spoor.info/1", info: &info })?,
-        false => print(&info, out)?,
+        true => escape::write_json(out, &output)?,
+        false => print(&output, out)?,
     }
     Ok(if info.is_whole { Exit::Done } else { Exit::Findings })
 }
 
-fn print(info: &Info, out: &mut impl Write) -> Result<(), Failure> {
+/// Instructions that can be replayed of a file that is cut off; `None` without the sample.
+fn truncated_after(file: &Path) -> Option<u64> {
+    let run = Recorded::open(file, None).ok()?.run.ok()?;
+    match run.trace.counts().err()?.kind() {
+        ReplayErrorKind::Truncated { instructions, .. } => Some(*instructions),
+        // It is not even known which functions there are.
+        _ => Some(0),
+    }
+}
+
+fn print_options(options: &OptionsUsed<'_>, out: &mut impl Write) -> Result<(), Failure> {
+    let args: Vec<_> = options.args.iter().map(|arg| line(arg)).collect();
+    writeln!(out, "arguments:     {}", args.join(" "))?;
+    for (name, value) in options.env {
+        writeln!(out, "variable:      {}={}", line(name), line(value))?;
+    }
+    for (path, bytes) in &options.files {
+        writeln!(out, "file:          {} ({} bytes)", line(path), grouped(*bytes))?;
+    }
+    if options.stdin_bytes > 0 {
+        writeln!(out, "input:         {} bytes", grouped(options.stdin_bytes))?;
+    }
+    if let Some((export, values)) = options.invoke {
+        let values: Vec<_> = values.iter().map(ToString::to_string).collect();
+        writeln!(out, "called:        {} {}", line(export), values.join(" "))?;
+    }
+    writeln!(out, "driven:        {}, {} ms for an entry point", line(options.drive), grouped(options.entry_time_ms))?;
+    Ok(())
+}
+
+fn print(output: &Output<'_>, out: &mut impl Write) -> Result<(), Failure> {
+    let Output { info, truncated_after_events, options, .. } = output;
     writeln!(out, "format:        version {}, {} bytes, {} chunks", info.version, grouped(info.bytes), grouped(info.chunks))?;
     if let Some(run) = &info.run {
         writeln!(out, "recorded by:   {}", line(&run.tool))?;
@@ -58,12 +101,18 @@ fn print(info: &Info, out: &mut impl Write) -> Result<(), Failure> {
         writeln!(out, "sha256:        {}", line(&run.sha256))?;
         writeln!(out, "persona:       {}, seed {}", line(&run.persona), run.seed)?;
     }
+    if let Some(options) = options {
+        print_options(options, out)?;
+    }
     let state = match (info.is_ended, info.is_over) {
         (_, false) => "cut off: the run did not come to its end",
         (false, true) => "the run came to its end, the file has no index",
         (true, true) => "ended",
     };
     writeln!(out, "state:         {state}")?;
+    if let Some(events) = truncated_after_events {
+        writeln!(out, "truncated:     after {} events", grouped(*events))?;
+    }
     writeln!(out, "decisions:     {}", grouped(info.decisions))?;
     writeln!(out, "records:       {}", grouped(info.records))?;
     if let (Some(instructions), Some(bits)) = (info.instructions, info.bits_per_instruction) {

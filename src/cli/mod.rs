@@ -3,6 +3,15 @@
 //! A subcommand reads, calls the library and writes to the given output. Only [`main`] prints errors and picks the exit code; a reader that
 //! closes its end of a pipe early is no error.
 
+/// As `eprintln!`, but nobody need listen: whether standard error is full or closed changes nothing.
+macro_rules! complain {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        _ = writeln!(std::io::stderr(), $($words)*);
+    }};
+}
+pub(crate) use complain;
+
 mod categories;
 mod classify;
 mod diff;
@@ -146,7 +155,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) if is_closed_pipe(&failure.cause) => ExitCode::from(Exit::Done as u8),
         Err(failure) => {
-            eprintln!("spoor: {}", words(&failure.cause));
+            crate::cli::complain!("spoor: {}", words(&failure.cause));
             ExitCode::from(failure.exit as u8)
         }
     }

@@ -147,7 +147,7 @@ pub(super) fn write(
     let Analysed { name, options, analysis } = analysed;
     if let Some(dir) = &print.extract {
         let folder = extract::write(dir, analysis).map_err(|error| unusable(dir, error))?;
-        eprintln!("spoor: extracted to {}", escape::escape(&folder.display().to_string()));
+        crate::cli::complain!("spoor: extracted to {}", escape::escape(&folder.display().to_string()));
     }
     let report = Report::of(&Subject { name, analysis, options, max_log: print.max_log });
     let level = match print.verbose {

@@ -52,6 +52,14 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let problem = match arguments.output.to_str() {
+        Some("-") => Some("a trace file cannot be written to standard output"),
+        _ if is_same_file(&arguments.file, &arguments.output) => Some("the trace file would take the place of the sample"),
+        _ => None,
+    };
+    if let Some(problem) = problem {
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!("{}: {problem}", arguments.output.display())));
+    }
     let analyser = arguments.sample.prepare()?;
     let (bytes, options) = analyser.read(&arguments.file)?;
     let name = arguments.file.display().to_string();
@@ -99,6 +107,16 @@ pub(super) fn analyse(analyser: &Analyser<'_>, file: &Path, save: &Path) -> Resu
     write(save, false, &sample, &options)?;
     let analysis = Analysis::of_recorded(open(save, None)?, analyser.rules());
     Ok(Analysed { name, options, analysis })
+}
+
+/// Whether both are the same file, whatever they are called.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    #[cfg(unix)]
+    if let (Ok(a), Ok(b)) = (fs::metadata(a), fs::metadata(b)) {
+        use std::os::unix::fs::MetadataExt as _;
+        return a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino());
+    }
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 fn write(path: &Path, force: bool, sample: &file::Sample<'_>, options: &Options) -> Result<Written, Failure> {

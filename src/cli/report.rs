@@ -6,7 +6,11 @@ use std::{
 };
 
 use clap::Args;
-use wasmspoor::{analysis::Analysis, report::csv, rules};
+use wasmspoor::{
+    analysis::Analysis,
+    report::{csv, escape::line},
+    rules,
+};
 
 use super::{
     Exit, Failure,
@@ -25,7 +29,7 @@ use super::{
   spoor report detached.spoor --sample sample.wasm -vv
 
 Exit codes are those of `spoor run`; a file that is no trace file gives 2. A file that is cut off or damaged is read as far as it goes, and the
-report says so.")]
+report and a line on standard error say so; without all of it the verdict is never CLEAN.")]
 pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,
@@ -56,6 +60,14 @@ impl Sample {
     }
 }
 
+/// Says on standard error what is missing of a run, however little is printed of it.
+fn tell_lost(file: &Path, analysis: &Analysis) {
+    let lost = analysis.run.iter().flat_map(|run| &run.lost).chain(&analysis.dynamic.error);
+    for lost in lost.take(10) {
+        crate::cli::complain!("spoor: {}: {}", line(&file.display().to_string()), line(lost));
+    }
+}
+
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let rules = match arguments.rules.is_empty() {
         true => rules::Set::builtin(),
@@ -66,6 +78,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let progress = Progress::begin("reading", &arguments.file);
     let analysis = Analysis::of_recorded(recorded, &rules);
     drop(progress);
+    tell_lost(&arguments.file, &analysis);
     let analysed = Analysed { name, options, analysis };
     let format = arguments.print.format();
     arguments.print.to(out, |screen, mut out| {

@@ -22,7 +22,9 @@ use super::{Exit, Failure, input::Progress, report::Sample};
   spoor rerun sample.spoor --json
 
 A run that the clock stopped is stopped again at the same moment, whatever the time. Of a file that is cut off, what is there is compared.
-Exit codes: 0 everything is equal; 1 something differs: the first event that does is named; 2 the file cannot be read.")]
+Of one that is damaged, what comes before the damage.
+Exit codes: 0 everything is equal; 1 something differs (the first event that does is named), or is damaged; 2 the file cannot be read, or its
+header, without which it is not known how the sample was run.")]
 pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,
@@ -42,6 +44,11 @@ struct Output<'a> {
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let recorded = arguments.sample.open(&arguments.file)?;
+    if !recorded.has_header {
+        let name = arguments.file.display();
+        let message = format!("{name}: the header is missing or damaged: it is not known how the sample was run");
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
+    }
     let progress = Progress::begin("running again", &arguments.file);
     let rerun = recorded.rerun();
     drop(progress);
@@ -49,13 +56,16 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         true => escape::write_json(out, &Output { schema: "spoor.rerun/1", rerun: &rerun })?,
         false => print(&rerun, out)?,
     }
-    Ok(if rerun.is_equal { Exit::Done } else { Exit::Findings })
+    Ok(if rerun.is_equal && rerun.damage.is_empty() { Exit::Done } else { Exit::Findings })
 }
 
 fn print(rerun: &Rerun, out: &mut impl Write) -> Result<(), Failure> {
     let Rerun { decisions, records, log_items, .. } = rerun;
     let (decisions, records, items) = (grouped(*decisions), grouped(*records), grouped(*log_items));
     let compared = format!("{decisions} decisions, {records} records, {items} items of the log");
+    for damage in &rerun.damage {
+        writeln!(out, "the file is damaged: {damage}")?;
+    }
     let Some(difference) = &rerun.difference else {
         let what = if rerun.is_complete { "equal" } else { "equal as far as the file goes" };
         writeln!(out, "{what}: {compared}")?;

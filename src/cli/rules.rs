@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let set = match load(arguments) {
         Ok(set) => set,
         Err(error) => {
-            eprintln!("{}", escape(&error.to_string()));
+            crate::cli::complain!("{}", escape(&error.to_string()));
             return Ok(Exit::Usage);
         }
     };

@@ -84,7 +84,7 @@ fn analyse(arguments: &Arguments, screen: &Screen, mut out: &mut dyn Write) -> R
                 match format {
                     Format::Csv => csv::write_failure(&path, &message, &mut out)?,
                     Format::Ndjson => ndjson::write_failure(&path, &message, &mut out)?,
-                    _ => eprintln!("spoor: {}", words(&failure.cause)),
+                    _ => crate::cli::complain!("spoor: {}", words(&failure.cause)),
                 }
                 failure.exit
             }

@@ -201,7 +201,7 @@ fn start(program: &OsStr, words: &[OsString], file: &Path, sample: &Sample) {
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
     };
-    eprintln!("spoor: {}: {}", escape::line(&program.to_string_lossy()), escape::line(&told));
+    crate::cli::complain!("spoor: {}: {}", escape::line(&program.to_string_lossy()), escape::line(&told));
 }
 
 /// What the words in braces stand for.

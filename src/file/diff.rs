@@ -119,7 +119,7 @@ fn parting(a: &Trace, b: &Trace) -> Option<Parting> {
     let (at, place, position, stream) = found.min_by_key(|(at, ..)| at.map_or(u64::MAX, |at| at.event))?;
     let function = at.and_then(|at| at.function).map(crate::module::FuncIndex);
     let name = function.and_then(|function| a.modules.first()?.name(function).map(str::to_owned));
-    let next = [a, b].map(|trace| next(trace, place));
+    let next = [a, b].map(|trace| next(trace, place, at));
     Some(Parting { stream, position, a: at, b: point::locate(b, place), name, next })
 }
 
@@ -136,10 +136,9 @@ fn first_record(a: &Trace, b: &Trace) -> Option<u64> {
 }
 
 /// What a stream has at a place, in words.
-fn next(trace: &Trace, place: Place) -> String {
+fn next(trace: &Trace, place: Place, at: Option<Point>) -> String {
     let record = match place {
-        Place::Decision(bit) if bit >= trace.decisions => return "the end of the decisions".into(),
-        Place::Decision(_) => return "another way".into(),
+        Place::Decision(bit) => return decision(trace, bit, at.and_then(|at| at.offset)),
         Place::Record(record) => trace.record_stream().nth(usize::try_from(record).unwrap_or(usize::MAX)),
     };
     match record.as_deref() {
@@ -151,6 +150,35 @@ fn next(trace: &Trace, place: Place) -> String {
         }
         Some(record) => format!("{record:?}"),
     }
+}
+
+/// Which way decision number `at` goes, of the instruction at `offset`.
+fn decision(trace: &Trace, at: u64, offset: Option<u32>) -> String {
+    let Some(bit) = bit(trace, at) else { return "the end of the decisions".into() };
+    let opcode = offset.and_then(|offset| trace.modules.first()?.bytes().get(offset as usize).copied());
+    // What a decision means is in docs/trace-stream.md.
+    match (opcode, bit) {
+        (Some(0x04), false) => "the condition is not zero".into(),
+        (Some(0x04), true) => "the condition is zero".into(),
+        (Some(0x0d), false) => "the branch is not taken".into(),
+        (Some(0x0d), true) => "the branch is taken".into(),
+        (Some(0x0e), _) => format!("another label, whose number has the bit {} there", u8::from(bit)),
+        (Some(0x10..=0x13), _) => format!("another callee, whose key has the bit {} there", u8::from(bit)),
+        _ => format!("decision {}", u8::from(bit)),
+    }
+}
+
+fn bit(trace: &Trace, mut at: u64) -> Option<bool> {
+    for words in trace.decision_chunks() {
+        for &word in words.iter() {
+            let len = u64::from(63u32.saturating_sub(word.leading_zeros()));
+            if at < len {
+                return Some(word >> (len - 1 - at) & 1 == 1);
+            }
+            at -= len;
+        }
+    }
+    None
 }
 
 /// Notes the functions that ran.

@@ -11,7 +11,10 @@ use super::{
     marks,
     reader::{Damage, Reader},
 };
-use crate::{sandbox::Item, trace::Record};
+use crate::{
+    sandbox::{Item, Options},
+    trace::Record,
+};
 
 /// Bytes of the header at most, to be told.
 const MAX_HEADER: usize = 256 << 20;
@@ -66,6 +69,9 @@ pub struct RunInfo {
     pub persona: String,
     /// Seed of everything random.
     pub seed: u64,
+    /// How it was run, all of it.
+    #[serde(skip)]
+    pub options: Box<Options>,
 }
 
 /// Sizes of the chunks of one kind.
@@ -138,6 +144,7 @@ impl RunInfo {
             is_embedded,
             persona: options.persona.name.clone(),
             seed: options.seed,
+            options: Box::new(options),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
     chunk::things_of_bytes,
     contents::{Header, Links, Outcome, Rest},
     frame::Kind,
-    reader::{FileError, Reader},
+    reader::{Damage, FileError, Reader},
     store::Store,
 };
 
@@ -41,6 +41,8 @@ pub struct Recorded {
     pub run: Result<Run, LoadError>,
     /// Whether the file says how the run ended: it is not cut off.
     pub is_over: bool,
+    /// Whether the header was read: without it, it is not known how the sample was run, and `header` stands for any.
+    pub has_header: bool,
     /// When the clock struck.
     pub strikes: Vec<Strike>,
     pub(super) reader: Arc<Reader>,
@@ -66,11 +68,12 @@ impl Recorded {
         let reader = Arc::new(reader);
         let header = header(&reader);
         let wasm: Arc<[u8]> = wasm(&reader, header.as_ref(), sample)?.into();
+        let has_header = header.is_some();
         let header = header.unwrap_or_else(|| made_up(&wasm));
         let outcome = match reader.object(Kind::Outcome, MAX_OUTCOME).map(|bytes| postcard::from_bytes(&bytes)) {
             Some(Ok(Outcome::Refused(error))) => {
                 let (run, strikes, rest) = (Err(error), Vec::new(), None);
-                return Ok(Self { header, wasm, run, is_over: true, strikes, reader, rest });
+                return Ok(Self { header, wasm, run, is_over: true, has_header, strikes, reader, rest });
             }
             Some(Ok(Outcome::Ran(rest))) => Some(*rest),
             Some(Err(_)) => {
@@ -83,7 +86,7 @@ impl Recorded {
         let trace = trace(&reader, &wasm, header.level, outcome.as_ref());
         let strikes = log.strikes.clone();
         let run = run(trace, log, outcome.as_ref(), &reader);
-        Ok(Self { header, wasm, run: Ok(run), is_over: outcome.is_some(), strikes, reader, rest: outcome })
+        Ok(Self { header, wasm, run: Ok(run), is_over: outcome.is_some(), has_header, strikes, reader, rest: outcome })
     }
 
     /// The file.
@@ -246,14 +249,17 @@ fn run(trace: Trace, mut log: Log, rest: Option<&Rest>, reader: &Reader) -> Run 
             let host_calls = run.trace.record_stream().filter(|record| matches!(**record, Record::HostCall { .. })).count();
             run.calls_cut = (host_calls as u64).saturating_sub(run.calls.len() as u64);
             run.status = if run.entries.is_empty() { Status::NothingRan } else { Status::Stopped };
-            run.limitations.push("the file ends before the run did".into());
+            run.lost.push("the file ends before the run did".into());
         }
     }
     let (damage, more) = reader.damage();
-    run.limitations.extend(damage.iter().map(|damage| format!("the file is damaged: {damage}")));
+    // Without index and checkpoints everything is there.
+    let harmless = |damage: &&Damage| matches!(damage.kind, Some(Kind::Index | Kind::Checkpoint));
+    run.lost.extend(damage.iter().filter(|damage| !harmless(damage)).map(|damage| format!("the file is damaged: {damage}")));
     if more > 0 {
-        run.limitations.push(format!("the file is damaged in {more} more places"));
+        run.lost.push(format!("the file is damaged in {more} more places"));
     }
+    run.limitations.extend(run.lost.iter().cloned());
     run
 }
 

@@ -19,7 +19,7 @@ use super::{
     contents::Rest,
     frame::Kind,
     point::{self, Place, Point},
-    reader::Reader,
+    reader::{Damage, Reader},
     recorded::Recorded,
 };
 
@@ -38,6 +38,8 @@ pub struct Rerun {
     pub log_items: u64,
     /// The first difference.
     pub difference: Option<Difference>,
+    /// What of the file is damaged: from there on, nothing could be compared.
+    pub damage: Vec<Damage>,
 }
 
 /// Where two runs part.
@@ -76,9 +78,11 @@ impl Recorded {
         // What is in no stream comes last; of two at the same event, the one that was found first.
         found.sort_by_key(|difference| difference.point.map_or(u64::MAX, |point| point.event));
         let gap = self.run.as_ref().ok().and_then(|run| run.trace.gap());
+        let (damage, _) = self.reader.damage();
         Rerun {
             is_equal: found.is_empty(),
-            is_complete: self.is_over && gap.is_none(),
+            is_complete: self.is_over && gap.is_none() && damage.is_empty(),
+            damage,
             decisions: state.words.position,
             records: state.record,
             log_items: state.item,
@@ -119,8 +123,10 @@ struct State {
     item: u64,
     /// The first difference of each stream.
     found: Vec<Difference>,
-    /// Whether the recording holds the whole run.
+    /// Whether the recording holds the whole run, as far as it says itself.
     is_complete: bool,
+    /// Says what turned out to be damaged.
+    reader: Arc<Reader>,
     /// Nothing more is compared.
     is_over: bool,
 }
@@ -139,6 +145,7 @@ impl State {
             item: 0,
             found: Vec::new(),
             is_complete: recorded.is_over,
+            reader: Arc::clone(&recorded.reader),
             is_over: false,
         }
     }
@@ -152,7 +159,7 @@ impl State {
 
     /// The recording of a stream ends here and the run goes on.
     fn runs_out(&mut self, stream: &'static str, position: u64, now: String) {
-        match self.is_complete {
+        match self.is_complete && self.reader.damage().0.is_empty() {
             true => self.differs(stream, position, "the end".into(), now),
             false => self.is_over = true,
         }
@@ -241,8 +248,14 @@ fn told(item: &Item) -> String {
 /// The items of the log, as far as they are whole.
 fn items(reader: Arc<Reader>) -> Box<dyn Iterator<Item = Item> + Send> {
     let positions: Vec<usize> = reader.of_kind(Kind::Log).collect();
+    let mut next = 0;
     let chunks = positions.into_iter().map_while(move |position| {
         let (frame, _) = reader.chunks().get(position)?;
+        // One before it is lost.
+        if frame.first != next {
+            return None;
+        }
+        next += frame.count;
         things_of_bytes(frame, &reader.read(position)?)
     });
     Box::new(chunks.flatten())

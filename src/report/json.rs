@@ -456,7 +456,8 @@ fn connection(connection: &sandbox::Connection) -> Connection<'_> {
     }
 }
 
-fn options_used(options: &sandbox::Options) -> OptionsUsed<'_> {
+/// How a sample was run, as a report tells it.
+pub fn options_used(options: &sandbox::Options) -> OptionsUsed<'_> {
     let limits = &options.limits;
     OptionsUsed {
         drive: match &options.drive {

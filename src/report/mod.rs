@@ -20,8 +20,8 @@ pub mod sarif;
 pub mod text;
 
 pub use json::{
-    Carved, Connection, Entry, Fabricated, HostCall, LimitsUsed, OptionsUsed, Report, SCHEMA, Sample, Subject, Tool, schema,
-    status,
+    Carved, Connection, Entry, Fabricated, HostCall, LimitsUsed, OptionsUsed, Report, SCHEMA, Sample, Subject, Tool,
+    options_used, schema, status,
 };
 pub use names::{GHIDRA_BASE, Names, ghidra, location};
 

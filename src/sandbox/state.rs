@@ -151,6 +151,7 @@ impl State {
             sleeps: self.clock.sleeps,
             carved: self.carver.modules,
             limitations,
+            lost: Vec::new(),
         }
     }
 

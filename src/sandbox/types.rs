@@ -100,6 +100,8 @@ pub struct Run {
     pub carved: Vec<Vec<u8>>,
     /// What limits how far the result can be trusted, in words.
     pub limitations: Vec<String>,
+    /// What is missing of it, in words: it was read from a trace file that is cut off or damaged. Also in `limitations`.
+    pub lost: Vec<String>,
 }
 
 /// Host calls kept in [`Run::calls`]. No single function can use up the places, and some are kept for each function of WASI, so that a flood of

@@ -117,6 +117,12 @@ fn unseen(facts: &Facts<'_>) -> Option<String> {
     let run = facts.run?;
     let is_down =
         |entry: &Entry| entry.kind == EntryKind::Start && !matches!(entry.end, EntryEnd::Returned | EntryEnd::Exited { .. });
+    if let Some(lost) = run.lost.first() {
+        return Some(format!("part of what was recorded is lost: {lost}"));
+    }
+    if let Some(error) = &facts.dynamic.error {
+        return Some(format!("the trace could not be replayed to its end: {error}"));
+    }
     if run.entries.iter().any(is_down) {
         return Some("it did not get beyond its start function".to_owned());
     }

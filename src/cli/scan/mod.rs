@@ -131,7 +131,7 @@ fn exit(summary: &Summary) -> Exit {
     match summary {
         Summary { interrupted: true, .. } => Exit::Interrupted,
         Summary { samples: 0, .. } => {
-            eprintln!("spoor: no module was found");
+            crate::cli::complain!("spoor: no module was found");
             Exit::Usage
         }
         Summary { failures, .. } if !failures.is_empty() => Exit::Findings,

@@ -45,7 +45,7 @@ impl Screen {
             bar.set_message(format!("{failures} failures"));
         } else if self.told.elapsed() >= LINE {
             self.told = Instant::now();
-            eprintln!(
+            crate::cli::complain!(
                 "spoor: {}",
                 line([found, done, failures], progress.is_counted.load(Ordering::Relaxed), self.started.elapsed())
             );

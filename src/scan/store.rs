@@ -22,9 +22,11 @@ use crate::report::escape;
 /// The tables, in the order of the lengths in the journal.
 pub const TABLES: [&str; 5] = ["samples", "paths", "functions", "host_calls", "findings"];
 
-/// All that is written below a folder besides `scan.json` and `journal`.
-const CONTENTS: [&str; 6] =
-    ["samples.jsonl", "paths.jsonl", "functions.jsonl", "host_calls.jsonl", "findings.jsonl", "clusters.jsonl"];
+/// All that a scan or a conversion of its tables writes into a folder besides `scan.json` and `journal`.
+fn contents() -> impl Iterator<Item = String> {
+    let names = TABLES.into_iter().chain(["clusters"]);
+    names.flat_map(|name| ["jsonl", "parquet"].map(|ending| format!("{name}.{ending}")))
+}
 
 /// How often everything is flushed to the disk.
 const SYNC: Duration = Duration::from_secs(2);
@@ -333,7 +335,7 @@ fn is_ours(folder: &Path) -> Result<(), StoreError> {
             Err(error) => Err(at(&path)(error)),
         }
     };
-    let tables = CONTENTS.map(found).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let tables = contents().map(|name| found(&name)).collect::<Result<Vec<_>, _>>()?;
     let about = found("scan.json")?;
     let journal = found("journal")?;
     let (has_about, has_journal) = (about.is_some(), journal.is_some());
@@ -458,10 +460,10 @@ mod tests {
 
     #[test]
     fn files_of_others_stay_as_they_are() {
-        for name in CONTENTS.into_iter().chain(["scan.json", "journal"]) {
+        for name in contents().chain(["scan.json", "journal"].map(str::to_owned)) {
             for resume in [false, true] {
                 let folder = tempfile::tempdir().unwrap();
-                let file = folder.path().join(name);
+                let file = folder.path().join(&name);
                 fs::write(&file, "precious").unwrap();
                 let error = open(folder.path(), resume).unwrap_err();
                 assert!(matches!(error, StoreError::Foreign { .. }), "{name}: {error}");
@@ -478,8 +480,8 @@ mod tests {
         drop(open(folder.path(), false).unwrap());
         let target = tempfile::NamedTempFile::new().unwrap();
         fs::write(target.path(), "precious").unwrap();
-        for name in CONTENTS.into_iter().chain(["scan.json", "journal"]) {
-            let path = folder.path().join(name);
+        for name in contents().chain(["scan.json", "journal"].map(str::to_owned)) {
+            let path = folder.path().join(&name);
             let _ = fs::rename(&path, folder.path().join("away"));
             std::os::unix::fs::symlink(target.path(), &path).unwrap();
             let error = open(folder.path(), true).unwrap_err();

@@ -342,11 +342,57 @@ fn a_folder_is_used_for_one_scan() {
     assert_eq!(spoor(&words).status.code(), Some(0));
     assert_eq!(spoor(&words).status.code(), Some(2), "it already holds a scan");
     assert_eq!(spoor(&[&words[..], &["--resume", "--seed=5"]].concat()).status.code(), Some(2), "other options");
+    refused(&[&words[..], &["--resume", "--seed=5"]].concat(), "(--seed=5 now, not then)");
     assert_eq!(spoor(&[&words[..], &["--resume"]].concat()).status.code(), Some(0));
     assert_eq!(table(out.path(), "samples").len(), 1);
     for wrong in [&["scan", "/does/not/exist"][..], &["scan", "/does/not/*.wasm"], &["scan", text(&sample), "--invoke", "f"]] {
         assert_eq!(spoor(wrong).status.code(), Some(2), "{wrong:?}");
     }
+}
+
+/// What is wrong with the options is an error before anything is started.
+fn refused(words: &[&str], expected: &str) {
+    let output = spoor(words);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
+    assert!(said.contains(expected), "{words:?}: {said}");
+}
+
+#[test]
+fn files_of_others_are_not_replaced() {
+    let (out, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+    let sample = corpus("miner.wat");
+    let words = ["scan", text(&sample), "--out", text(out.path())];
+    let table = out.path().join("samples.jsonl");
+    fs::write(&table, "precious").unwrap();
+    refused(&words, "samples.jsonl is not of a scan");
+    refused(&[&words[..], &["--resume"]].concat(), "samples.jsonl is not of a scan");
+    assert_eq!(fs::read_to_string(&table).unwrap(), "precious");
+    fs::remove_file(&table).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), &table).unwrap();
+    refused(&words, "samples.jsonl is a symbolic link");
+    assert_eq!(fs::metadata(elsewhere.path()).unwrap().len(), 0);
+}
+
+#[test]
+fn numbers_out_of_bounds_and_names_that_are_no_files_are_refused() {
+    let sample = corpus("miner.wat");
+    for (option, bounds) in [
+        ("--jobs=0", "1..=256"),
+        ("--jobs=100000", "1..=256"),
+        ("--sample-time=0", "1..="),
+        ("--sample-memory=0", "64..="),
+        ("--sample-memory=63", "64..="),
+    ] {
+        refused(&["scan", text(&sample), option], bounds);
+    }
+    let (rows, ..) = scan(&["--sample-memory=64", text(&sample)]);
+    assert_eq!(rows[0]["verdict"], "MALICIOUS", "the least memory is enough for a small sample: {}", rows[0]);
+    refused(&["scan", "x\u{1b}[31m"], "x\\u{1b}[31m: no such file, and no pattern");
+    let folder = tempfile::tempdir().unwrap();
+    let named_like_a_pattern = folder.path().join("x[31m.wat");
+    fs::copy(&sample, &named_like_a_pattern).unwrap();
+    assert_eq!(spoor(&["scan", text(&named_like_a_pattern)]).status.code(), Some(0));
 }
 
 /// The most memory that a process has had, in KiB, as long as it lives.
@@ -421,6 +467,19 @@ fn watch_starts_a_command_with_arguments_and_no_shell() {
     let row: Value = serde_json::from_str(logged[3]).unwrap();
     assert_eq!(row["validity"], "valid");
     assert_eq!(fs::read_dir(log.path()).unwrap().count(), 1, "nothing was executed");
+}
+
+#[test]
+fn watch_says_that_a_command_failed_and_that_a_placeholder_is_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("x.wasm"), module("f")).unwrap();
+    let watch = |exec: &[&str]| spoor(&[&["watch", text(folder.path()), "--once"], exec].concat()).status.code();
+    assert_eq!(watch(&[]), Some(0));
+    assert_eq!(watch(&["--exec", "true"]), Some(0));
+    assert_eq!(watch(&["--exec", "false"]), Some(1));
+    assert_eq!(watch(&["--exec", "/does/not/exist"]), Some(1));
+    let words = ["watch", text(folder.path()), "--once", "--exec", "echo", "{unknown}"];
+    refused(&words, "{unknown} stands for nothing; known are {path}, {place}, {sha256}");
 }
 
 /// The code of miners resembles that of other miners and of nothing harmless; figures in `docs/scan.md`.

@@ -173,11 +173,16 @@ fn words(error: &anyhow::Error) -> String {
     let is_laid_out = |cause: &(dyn std::error::Error + 'static)| {
         cause.is::<wasmspoor::rules::LoadError>() || matches!(cause.downcast_ref(), Some(wasmspoor::LoadError::Text { .. }))
     };
-    let shown = error.chain().map(|cause| {
+    let mut shown: Vec<String> = Vec::new();
+    for cause in error.chain() {
         let text = cause.to_string();
-        if is_laid_out(cause) { escape::escape(&text) } else { escape::line(&text) }
-    });
-    shown.collect::<Vec<_>>().join(": ")
+        let text = if is_laid_out(cause) { escape::escape(&text) } else { escape::line(&text) };
+        // Some errors tell their cause themselves.
+        if !shown.last().is_some_and(|before| before.ends_with(&text)) {
+            shown.push(text);
+        }
+    }
+    shown.join(": ")
 }
 
 /// Why nothing of a sample could be executed, with its exit code; `None` if something could.

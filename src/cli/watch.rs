@@ -51,10 +51,12 @@ use super::{
   spoor watch incoming/ --exec notify-send '{verdict} {score}' '{path}'
   spoor watch incoming/ --once --exec ./quarantine.py --verdict '{verdict}' --file '{path}'
 
-Give --exec last: everything after it belongs to the command. A command that fails is reported and the next file is taken.
+Give --exec last: everything after it belongs to the command. A command that fails is reported and the next file is taken. A word in braces that is none
+of those above, such as {name}, is an error; ${name} is left to the command.
 
 Exit codes:
-  0    with --once: all files were scanned
+  0    with --once: all files were scanned, and every command succeeded
+  1    with --once: a command failed, or could not be started
   2    wrong usage, or a folder that cannot be read
   130  interrupted (Ctrl-C), the usual end")]
 pub(super) struct Arguments {
@@ -86,18 +88,22 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let settle = Duration::try_from_secs_f64(arguments.settle).context("--settle is not a time").map_err(usage)?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let spawner = worker::spawner(&arguments.sample, &arguments.bounds, Arc::clone(&interrupted))?;
+    arguments.exec.iter().skip(1).try_for_each(|word| check(word)).map_err(usage)?;
     let mut folder = Folder::open(&arguments.folder).map_err(usage)?;
     on_interrupt(Arc::clone(&interrupted))?;
+    let mut exit = Exit::Done;
     loop {
         let settle = if arguments.once { Duration::ZERO } else { settle };
         for file in folder.settled(settle)? {
-            attend(&spawner, &file, &arguments.exec, out)?;
+            if !attend(&spawner, &file, &arguments.exec, out)? {
+                exit = Exit::Findings;
+            }
             if interrupted.load(Ordering::Relaxed) {
                 return Ok(Exit::Interrupted);
             }
         }
         if arguments.once {
-            return Ok(Exit::Done);
+            return Ok(exit);
         }
         pause(&interrupted);
         if interrupted.load(Ordering::Relaxed) {
@@ -176,8 +182,9 @@ impl Recorder for Kept {
     }
 }
 
-/// Scans a file, prints a line for each sample in it, and starts the command for each.
-fn attend(spawner: &Spawner, file: &Path, exec: &[OsString], out: &mut impl Write) -> anyhow::Result<()> {
+/// Scans a file, prints a line for each sample in it, and starts the command for each. The flag says whether none of these failed.
+fn attend(spawner: &Spawner, file: &Path, exec: &[OsString], out: &mut impl Write) -> anyhow::Result<bool> {
+    let mut succeeded = true;
     let (mut kept, progress) = (Kept::default(), Progress::default());
     let before = (Known::default(), Summary::default(), Index::default());
     Scan::new(spawner, 1, &progress, &mut kept, before).run(&[file.to_owned()], None)?;
@@ -185,27 +192,48 @@ fn attend(spawner: &Spawner, file: &Path, exec: &[OsString], out: &mut impl Writ
         writeln!(out, "{}", line(sample))?;
         out.flush()?;
         if let Some((program, words)) = exec.split_first() {
-            start(program, words, file, sample);
+            succeeded &= start(program, words, file, sample);
+        }
+    }
+    Ok(succeeded)
+}
+
+/// Starts the command, waits for it and gives whether it succeeded. That it fails is the user's to know, and no reason to stop.
+fn start(program: &OsStr, words: &[OsString], file: &Path, sample: &Sample) -> bool {
+    let fields = fields(file, sample);
+    let words = words.iter().map(|word| fill(word, &fields));
+    let status = Command::new(program).args(words).stdin(Stdio::null()).status();
+    let told = match status {
+        Ok(status) if status.success() => return true,
+        Ok(status) => status.to_string(),
+        Err(error) => error.to_string(),
+    };
+    crate::cli::complain!("spoor: {}: {}", escape::line(&program.to_string_lossy()), escape::line(&told));
+    false
+}
+
+/// The words in braces.
+const FIELDS: [&str; 8] = ["{path}", "{place}", "{sha256}", "{verdict}", "{score}", "{family}", "{failure}", "{json}"];
+
+/// Refuses an argument with a word in braces that stands for nothing: it is misspelt. Braces around anything but a word are none of ours, and `${…}` is a shell's.
+fn check(word: &OsStr) -> anyhow::Result<()> {
+    let text = word.to_str().unwrap_or_default();
+    for (at, _) in text.match_indices('{') {
+        let (before, from) = text.split_at(at);
+        let Some(end) = from.find('}') else { break };
+        let (field, _) = from.split_at(end + 1);
+        let inner = field.trim_matches(['{', '}']);
+        let is_word = field.len() == inner.len() + 2 && inner.starts_with(|c: char| c.is_ascii_lowercase());
+        let is_word = is_word && inner.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        if is_word && !before.ends_with('$') && !FIELDS.contains(&field) {
+            anyhow::bail!("--exec: {field} stands for nothing; known are {}", FIELDS.join(", "));
         }
     }
     Ok(())
 }
 
-/// Starts the command and waits for it. That it fails is the user's to know, and no reason to stop.
-fn start(program: &OsStr, words: &[OsString], file: &Path, sample: &Sample) {
-    let fields = fields(file, sample);
-    let words = words.iter().map(|word| fill(word, &fields));
-    let status = Command::new(program).args(words).stdin(Stdio::null()).status();
-    let told = match status {
-        Ok(status) if status.success() => return,
-        Ok(status) => status.to_string(),
-        Err(error) => error.to_string(),
-    };
-    crate::cli::complain!("spoor: {}: {}", escape::line(&program.to_string_lossy()), escape::line(&told));
-}
-
 /// What the words in braces stand for.
-fn fields(file: &Path, sample: &Sample) -> [(&'static str, OsString); 8] {
+fn fields(file: &Path, sample: &Sample) -> [(&'static str, OsString); FIELDS.len()] {
     let mut json = Vec::new();
     // A row can always be written to memory.
     let _ = escape::write_json_line(&mut json, sample);
@@ -262,6 +290,21 @@ mod tests {
         ] {
             assert_eq!(fill(OsStr::new(word), &fields), expected);
         }
+    }
+
+    #[test]
+    fn misspelt_words_in_braces_are_refused() {
+        for good in
+            ["{path}", "a{json}b{score}", "{}", "{ print }", "${home}", "{", "}{", "{{verdict}}", "{a,b}", "{Path}", "{1}"]
+        {
+            assert!(check(OsStr::new(good)).is_ok(), "{good}");
+        }
+        for bad in ["{unknown}", "{path}{paths}", "{{sha_256}}", "$ {sha}"] {
+            let error = check(OsStr::new(bad)).unwrap_err().to_string();
+            assert!(error.contains("{verdict}, {score}"), "{bad}: {error}");
+        }
+        let named = fields(Path::new("x"), &Sample::default()).map(|(name, _)| name);
+        assert_eq!(named, FIELDS);
     }
 
     #[test]

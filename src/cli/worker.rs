@@ -32,11 +32,11 @@ pub(super) struct Arguments {
 #[group(skip)]
 #[command(next_help_heading = "Limits of each sample's process")]
 pub(super) struct BoundArguments {
-    /// Time that one sample may take in all: the run, the passes over its trace, the rules. What takes longer is a failure
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    /// Time that one sample may take in all: the run, the passes over its trace, the rules. What takes longer is a failure; at least 1
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..))]
     sample_time: u32,
-    /// Address space that one sample may take in all, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 3072)]
+    /// Address space that one sample may take in all, in MiB; at least 64, which a small sample needs
+    #[arg(long, value_name = "MIB", default_value_t = 3072, value_parser = clap::value_parser!(u32).range(64..))]
     sample_memory: u32,
 }
 

@@ -32,7 +32,8 @@ pub struct Confinement {
     pub dies_with_scan: bool,
     /// Landlock: `full`, `partial` (an older kernel, which knows fewer rights), `none`. No file can be touched, no port bound or connected to.
     pub landlock: String,
-    /// seccomp: of system calls, only those for memory, time, open streams and ending are answered; most others end the process.
+    /// seccomp: of system calls, only those for memory, time, the three streams and ending are answered; most others end the process, and so does
+    /// reading, writing or mapping any other descriptor, such as one inherited from whoever started the scan.
     pub seccomp: bool,
 }
 
@@ -100,7 +101,9 @@ mod linux {
     use std::collections::BTreeMap;
 
     use landlock::{ABI, Access as _, AccessFs, AccessNet, Ruleset, RulesetAttr as _, RulesetStatus, Scope};
-    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
+    use seccompiler::{
+        BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
+    };
 
     /// Forbids all of the file system, and TCP ports, as far as the kernel knows them.
     pub(super) fn landlock() -> &'static str {
@@ -166,20 +169,105 @@ mod linux {
         libc::SYS_sched_getaffinity,
     ];
 
-    /// Installs two filters, of which the stricter answer counts: one refuses what is only asked out of curiosity, one ends the process with `SIGSYS` at
-    /// anything else that is not allowed.
+    /// Installs three filters, of which the strictest answer counts: one refuses what is only asked out of curiosity, one ends the process with `SIGSYS` at
+    /// anything else that is not allowed, one at the use of a descriptor that is no stream of the worker.
     pub(super) fn seccomp() -> bool {
         let refuse = SeccompAction::Errno(libc::EACCES as u32);
-        let tolerated = ALLOWED.iter().chain(REFUSED).copied();
-        install(REFUSED.iter().copied(), SeccompAction::Allow, refuse)
+        let always = |call: &i64| (*call, Vec::new());
+        let tolerated = ALLOWED.iter().chain(REFUSED).map(always).collect();
+        let Ok(foreign) = foreign_descriptors() else { return false };
+        install(REFUSED.iter().map(always).collect(), SeccompAction::Allow, refuse)
+            && install(foreign, SeccompAction::Allow, SeccompAction::KillProcess)
             && install(tolerated, SeccompAction::KillProcess, SeccompAction::Allow)
     }
 
-    /// Installs a filter: one action for `calls`, one for all others.
-    fn install(calls: impl Iterator<Item = i64>, others: SeccompAction, action: SeccompAction) -> bool {
+    /// Uses of descriptors beyond the streams. Whoever started the scan may have left files and sockets open, and a worker inherits those; neither
+    /// Landlock nor `RLIMIT_NOFILE` reaches what is open. `close` alone is harmless on any.
+    fn foreign_descriptors() -> Result<Rules, seccompiler::BackendError> {
+        // A descriptor is an `int`: the kernel does not look at the upper half of the argument.
+        let differs =
+            |argument, from: u32| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, from.into());
+        let (input, output, error) = (differs(0, 0)?, differs(0, 1)?, differs(0, 2)?);
+        // Memory that no file is mapped to is asked for with descriptor -1.
+        let mapped = differs(4, u32::MAX)?;
+        let all = [
+            (libc::SYS_read, vec![input.clone()]),
+            (libc::SYS_readv, vec![input.clone()]),
+            (libc::SYS_pread64, vec![input.clone()]),
+            (libc::SYS_lseek, vec![input.clone()]),
+            (libc::SYS_write, vec![output.clone(), error.clone()]),
+            (libc::SYS_writev, vec![output.clone(), error.clone()]),
+            (libc::SYS_fstat, vec![input, output, error]),
+            (libc::SYS_mmap, vec![mapped]),
+        ];
+        all.into_iter().map(|(call, conditions)| Ok((call, vec![SeccompRule::new(conditions)?]))).collect()
+    }
+
+    /// System calls, each with the rules of which one must hold; none hold always.
+    type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+    /// Installs a filter: one action for the calls of `rules`, one for all others.
+    fn install(rules: Rules, others: SeccompAction, action: SeccompAction) -> bool {
         let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else { return false };
-        let rules: BTreeMap<_, _> = calls.map(|call| (call, Vec::new())).collect();
         let program = SeccompFilter::new(rules, others, action, arch).and_then(BpfProgram::try_from);
         program.is_ok_and(|program| seccompiler::apply_filter(&program).is_ok())
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::{
+        fs::File,
+        io::{Read as _, Seek as _, Write as _},
+        os::unix::process::ExitStatusExt as _,
+        process::{Command, Stdio},
+    };
+
+    use super::*;
+
+    /// What the confined process is to do; without it, that test does nothing.
+    const DEED: &str = "WASMSPOOR_TEST_CONFINED";
+
+    /// Not a test by itself: the process that the test below starts and that confines itself.
+    #[test]
+    fn a_confined_process() {
+        let Ok(deed) = std::env::var(DEED) else { return };
+        // Open before, as an inherited descriptor is.
+        let (mut file, mut null) = (File::open("/proc/self/exe").unwrap(), File::create("/dev/null").unwrap());
+        let confinement = confine(&Bounds { memory_bytes: 8 << 30, cpu: Duration::from_secs(60) });
+        if !confinement.seccomp {
+            std::process::exit(3);
+        }
+        let did = match &*deed {
+            "streams" => {
+                let memory = vec![1u8; 64 << 20];
+                std::io::stdin().read_to_end(&mut Vec::new()).and(std::io::stdout().write_all(&memory[..10]))
+            }
+            "read" => file.read(&mut [0; 4]).map(drop),
+            "seek" => file.rewind(),
+            "stat" => rustix::fs::fstat(&file).map(drop).map_err(Into::into),
+            _ => null.write_all(b"x"),
+        };
+        std::process::exit(if did.is_ok() { 0 } else { 4 });
+    }
+
+    #[test]
+    fn only_the_streams_of_a_worker_can_be_used() {
+        let run = |deed: &str| {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            command
+                .args(["--exact", "scan::confine::tests::a_confined_process", "--nocapture"])
+                .env(DEED, deed)
+                .stdin(Stdio::null());
+            command.output().unwrap().status
+        };
+        if run("streams").code() == Some(3) {
+            println!("skipped: there is no seccomp");
+            return;
+        }
+        assert_eq!(run("streams").code(), Some(0));
+        for deed in ["read", "seek", "stat", "write"] {
+            assert_eq!(run(deed).signal(), Some(libc::SIGSYS), "{deed}");
+        }
     }
 }

@@ -73,6 +73,8 @@ pub struct Progress {
     pub failures: AtomicU64,
     /// Whether `found` has all files; members of archives still come to it.
     pub is_counted: AtomicBool,
+    /// Files that are looked into now, so that more members may come to `found`.
+    pub unpacking: AtomicU64,
 }
 
 /// A sample that took long.
@@ -336,6 +338,7 @@ impl<'a> Scan<'a> {
 
     fn unpack(&self, origin: Origin, file: File) {
         let mut found = 0u64;
+        self.progress.unpacking.fetch_add(1, Ordering::Relaxed);
         let end = self.spawner.unpack(file, |message| match message {
             Message::Ready(confinement) => self.confined(confinement),
             Message::Failure(inside, failure) => {
@@ -352,6 +355,7 @@ impl<'a> Scan<'a> {
             }
             Message::Outcome(_) | Message::Done => {}
         });
+        self.progress.unpacking.fetch_sub(1, Ordering::Relaxed);
         match end {
             End::Failed(failure) => self.failed(origin, failure.kind, failure.text),
             End::Done if found == 0 => lock(&self.state).summary.without_module += 1,

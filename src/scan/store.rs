@@ -22,6 +22,12 @@ use crate::report::escape;
 /// The tables, in the order of the lengths in the journal.
 pub const TABLES: [&str; 5] = ["samples", "paths", "functions", "host_calls", "findings"];
 
+/// All that a scan or a conversion of its tables writes into a folder besides `scan.json` and `journal`.
+fn contents() -> impl Iterator<Item = String> {
+    let names = TABLES.into_iter().chain(["clusters"]);
+    names.flat_map(|name| ["jsonl", "parquet"].map(|ending| format!("{name}.{ending}")))
+}
+
 /// How often everything is flushed to the disk.
 const SYNC: Duration = Duration::from_secs(2);
 
@@ -48,6 +54,14 @@ pub enum StoreError {
         /// Why.
         source: io::Error,
     },
+    /// It holds files of others with the names of tables.
+    #[error("{path} {why}; nothing is written there: choose another folder")]
+    Foreign {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// It already holds a scan.
     #[error("{path} already holds a scan; --resume continues it")]
     Exists {
@@ -55,12 +69,12 @@ pub enum StoreError {
         path: String,
     },
     /// What it holds was made in another way.
-    #[error("{path} holds a scan with other options ({before}); results of both cannot be mixed")]
+    #[error("{path} holds a scan made in another way ({differences}); results of both cannot be mixed")]
     OtherSettings {
         /// The folder.
         path: String,
-        /// Its options.
-        before: String,
+        /// What differs: of the version, the layout and the options, those before and those now.
+        differences: String,
     },
     /// Another scan writes there now.
     #[error("{path} is in use by another scan")]
@@ -134,8 +148,9 @@ impl Store {
         mut path: impl FnMut(rows::Path),
     ) -> Result<Self, StoreError> {
         fs::create_dir_all(folder).map_err(at(folder))?;
+        is_ours(folder)?;
         let name = folder.join("journal");
-        let journal = OpenOptions::new().read(true).append(true).create(true).open(&name).map_err(at(&name))?;
+        let journal = open_table(&name).map_err(at(&name))?;
         let named = || folder.display().to_string();
         journal.try_lock().map_err(|_| StoreError::InUse { path: named() })?;
         let about = folder.join("scan.json");
@@ -147,8 +162,7 @@ impl Store {
             Self { folder: folder.to_owned(), tables: Vec::new(), lengths: [0; TABLES.len()], journal, synced: Instant::now() };
         for table in TABLES {
             let path = folder.join(format!("{table}.jsonl"));
-            let file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(at(&path))?;
-            store.tables.push(file);
+            store.tables.push(open_table(&path).map_err(at(&path))?);
         }
         store.restore().map_err(at(folder))?;
         store.read_rows(0, &mut sample).map_err(at(folder))?;
@@ -280,12 +294,58 @@ impl Store {
     }
 }
 
+/// Writes to a file that is new, under a name that nothing has, and puts it in place.
 fn replace(path: &Path, write: impl FnOnce(&mut io::BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = io::BufWriter::new(File::create(&new)?);
+    let mut new = tempfile::Builder::new();
+    new.prefix(".new-");
+    // As any other file that is made; the umask takes its part away.
+    #[cfg(unix)]
+    new.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let (file, name) = new
+        .tempfile_in(path.parent().unwrap_or(Path::new(".")))
+        // Its error has the path, which whoever reports it adds, too.
+        .map_err(|error| io::Error::from(error.kind()))?
+        .into_parts();
+    let mut file = io::BufWriter::new(file);
     write(&mut file)?;
     file.into_inner()?.sync_all()?;
-    fs::rename(&new, path)
+    name.persist(path).map_err(|error| error.error)
+}
+
+/// Opens a file that grows, or makes it. A symbolic link is not followed: it may lead out of the folder.
+fn open_table(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    options.open(path)
+}
+
+/// Checks that no file is there that a scan has not made and would write to. A scan makes `journal` first, then `scan.json`, then the rest, so
+/// whatever moment it was killed at, tables are never without both, and rows in the journal never without `scan.json`.
+fn is_ours(folder: &Path) -> Result<(), StoreError> {
+    let found = |name: &str| {
+        let path = folder.join(name);
+        let foreign = |why| StoreError::Foreign { path: path.display().to_string(), why };
+        match fs::symlink_metadata(&path) {
+            Ok(meta) if meta.is_symlink() => Err(foreign("is a symbolic link")),
+            Ok(meta) if !meta.is_file() => Err(foreign("is not a regular file")),
+            Ok(meta) => Ok(Some((meta.len(), foreign("is not of a scan")))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(at(&path)(error)),
+        }
+    };
+    let tables = contents().map(|name| found(&name)).collect::<Result<Vec<_>, _>>()?;
+    let about = found("scan.json")?;
+    let journal = found("journal")?;
+    let (has_about, has_journal) = (about.is_some(), journal.is_some());
+    let first_table = tables.into_iter().flatten().next();
+    match (first_table, about, journal) {
+        (Some((_, foreign)), ..) if !has_about || !has_journal => Err(foreign),
+        (_, Some((_, foreign)), _) if !has_journal => Err(foreign),
+        (_, _, Some((1.., foreign))) if !has_about => Err(foreign),
+        _ => Ok(()),
+    }
 }
 
 /// Writes what the folder is the result of, or checks it.
@@ -293,17 +353,34 @@ fn agree(about: &Path, settings: &Settings, named: impl Fn() -> String) -> Resul
     match fs::read(about) {
         Ok(bytes) => match serde_json::from_slice::<Settings>(&bytes) {
             Ok(before) if before == *settings => Ok(()),
-            Ok(before) => {
-                let before = format!("version {}, {}", before.version, before.options.join(" "));
-                Err(StoreError::OtherSettings { path: named(), before: escape::clip(&before, 500) })
-            }
-            Err(error) => Err(at(about)(error.into())),
+            Ok(before) => Err(StoreError::OtherSettings { path: named(), differences: differences(&before, settings) }),
+            Err(_) => Err(StoreError::Foreign { path: about.display().to_string(), why: "is not of a scan" }),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             replace(about, |file| escape::write_json(file, settings)).map_err(at(about))
         }
         Err(error) => Err(at(about)(error)),
     }
+}
+
+/// What is not the same in two settings, in words: what only the earlier scan had, and what only this one has.
+fn differences(before: &Settings, now: &Settings) -> String {
+    let mut words = Vec::new();
+    for (what, before, now) in [("version", &before.version, &now.version), ("layout", &before.schema, &now.schema)] {
+        if before != now {
+            words.push(format!("{what} {before} then, {now} now"));
+        }
+    }
+    let only = |of: &Settings, other: &Settings| {
+        let options: Vec<_> = of.options.iter().filter(|option| !other.options.contains(option)).map(String::as_str).collect();
+        options.join(" ")
+    };
+    let sides = [(only(before, now), "then, not now"), (only(now, before), "now, not then")];
+    words.extend(sides.iter().filter(|(options, _)| !options.is_empty()).map(|(options, when)| format!("{options} {when}")));
+    if words.is_empty() {
+        words.push("the same options in another order or number".to_owned());
+    }
+    escape::clip(&words.join("; "), 500)
 }
 
 #[cfg(test)]
@@ -373,7 +450,47 @@ mod tests {
         assert!(matches!(open(folder.path(), false), Err(StoreError::Exists { .. })));
         let other = Settings { options: Vec::new(), ..settings() };
         let error = Store::open(folder.path(), &other, true, |_| (), |_| ()).unwrap_err();
-        assert!(matches!(error, StoreError::OtherSettings { .. }), "{error}");
+        assert!(error.to_string().contains("(--seed 1 then, not now)"), "{error}");
+        let other = Settings { version: "2".into(), options: vec!["--seed 2".into()], ..settings() };
+        let error = Store::open(folder.path(), &other, true, |_| (), |_| ()).unwrap_err();
+        let expected = "(version 1 then, 2 now; --seed 1 then, not now; --seed 2 now, not then)";
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(open(folder.path(), true).is_ok());
+    }
+
+    #[test]
+    fn files_of_others_stay_as_they_are() {
+        for name in contents().chain(["scan.json", "journal"].map(str::to_owned)) {
+            for resume in [false, true] {
+                let folder = tempfile::tempdir().unwrap();
+                let file = folder.path().join(&name);
+                fs::write(&file, "precious").unwrap();
+                let error = open(folder.path(), resume).unwrap_err();
+                assert!(matches!(error, StoreError::Foreign { .. }), "{name}: {error}");
+                assert_eq!(fs::read_to_string(&file).unwrap(), "precious", "{name}");
+                assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{name}: nothing was made beside it");
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(folder.path(), false).unwrap());
+        let target = tempfile::NamedTempFile::new().unwrap();
+        fs::write(target.path(), "precious").unwrap();
+        for name in contents().chain(["scan.json", "journal"].map(str::to_owned)) {
+            let path = folder.path().join(&name);
+            let _ = fs::rename(&path, folder.path().join("away"));
+            std::os::unix::fs::symlink(target.path(), &path).unwrap();
+            let error = open(folder.path(), true).unwrap_err();
+            assert!(error.to_string().contains("is a symbolic link"), "{name}: {error}");
+            assert!(open_table(&path).is_err(), "{name}: nor if it comes later");
+            fs::remove_file(&path).unwrap();
+            let _ = fs::rename(folder.path().join("away"), &path);
+        }
+        assert_eq!(fs::read_to_string(target.path()).unwrap(), "precious");
         assert!(open(folder.path(), true).is_ok());
     }
 

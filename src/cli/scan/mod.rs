@@ -60,9 +60,9 @@ pub(super) struct Arguments {
     /// Files, folders, or patterns such as 'a/**/*.zip'
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Samples at a time [default: as many as there are processors]
-    #[arg(short, long, value_name = "N")]
-    jobs: Option<usize>,
+    /// Samples at a time, 1 to 256 [default: as many as there are processors]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_JOBS as i64))]
+    jobs: Option<u16>,
     /// Write all tables into this folder, which is made; without it, a line for each sample goes to standard output
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -82,6 +82,8 @@ pub(super) struct Arguments {
     sample: sample::Arguments,
 }
 
+/// Workers at a time at most: each has a thread, some descriptors and its own memory.
+const MAX_JOBS: u16 = 256;
 /// How often what is shown is renewed.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -89,7 +91,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let interrupted = Arc::new(AtomicBool::new(false));
     let spawner = worker::spawner(&arguments.sample, &arguments.bounds, Arc::clone(&interrupted))?;
     let roots = roots(&arguments.paths)?;
-    let jobs = arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let processors = || thread::available_parallelism().map_or(1, usize::from).min(MAX_JOBS.into());
+    let jobs = arguments.jobs.map_or_else(processors, usize::from);
     let mut before = (Known::default(), Summary::default(), Index::default());
     let mut store = arguments.out.as_ref().map(|folder| open(folder, arguments.resume, &mut before)).transpose()?;
     let skip = arguments.out.as_ref().and_then(|folder| folder.canonicalize().ok());
@@ -153,17 +156,27 @@ pub(super) fn on_interrupt(interrupted: Arc<AtomicBool>) -> Result<(), Failure> 
 fn roots(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut roots = Vec::new();
     for path in paths {
-        let pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']) && !path.exists());
+        // What is there by that name, even a link to nothing, is no pattern.
+        let pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']) && path.symlink_metadata().is_err());
         let Some(pattern) = pattern else {
             roots.push(path.clone());
             continue;
         };
         let before = roots.len();
-        let found = glob::glob(pattern).with_context(|| pattern.to_owned()).map_err(|error| Failure::new(Exit::Usage, error))?;
+        let found = match glob::glob(pattern) {
+            Ok(found) => found,
+            Err(error) => {
+                let message = format!("{pattern}: no such file, and no pattern: {} at character {}", error.msg, error.pos + 1);
+                return Err(Failure::new(Exit::Usage, anyhow::Error::msg(message)));
+            }
+        };
         // A folder that cannot be read matches nothing; what it holds is not known either way.
         roots.extend(found.filter_map(Result::ok));
         if roots.len() == before {
-            return Err(Failure::new(Exit::Usage, anyhow::anyhow!("{pattern}: nothing matches")));
+            return Err(Failure::new(
+                Exit::Usage,
+                anyhow::anyhow!("{pattern}: no such file, and nothing matches it as a pattern"),
+            ));
         }
     }
     Ok(roots)

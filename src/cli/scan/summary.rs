@@ -56,7 +56,10 @@ impl<'a> Total<'a> {
         writeln!(out)?;
         write!(
             out,
-            "{samples} samples in {places} places, {without_module} files without a module; {fresh} analysed in {:.1} s",
+            "{} in {}, {} without a module; {fresh} analysed in {:.1} s",
+            plural(*samples, "sample"),
+            plural(*places, "place"),
+            plural(*without_module, "file"),
             self.seconds
         )?;
         writeln!(out, " ({rate:.1} a second){}", if *resumed > 0 { format!(", {resumed} before") } else { String::new() })?;
@@ -122,6 +125,11 @@ fn confined(confinement: &Confinement) -> String {
     }
     let without = if without.is_empty() { String::new() } else { format!("; not in force: {}", without.join(", ")) };
     format!("{}{without}", with.join(", "))
+}
+
+/// A count with its noun.
+pub(super) fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn name(text: &str) -> String {

@@ -137,7 +137,7 @@ impl<'a> Unpacker<'a> {
         if self.inside.len() >= self.caps.depth {
             // Archives are not entered; what lies open is still found.
             if streams::is_one(bytes) || zip::is_one(bytes) || tar::is_one(bytes) {
-                return self.cut("containers deeper than the limit", 1);
+                return self.cut("container deeper than the limit", 1);
             }
         } else if zip::is_one(bytes) {
             return self.zip(bytes);
@@ -160,13 +160,13 @@ impl<'a> Unpacker<'a> {
     /// Takes a member from the bounds; false if they do not allow it.
     fn admit(&mut self, bytes: u64) -> io::Result<bool> {
         if self.caps.members == 0 {
-            self.cut("members beyond the limit", 1)?;
+            self.cut("member beyond the limit", 1)?;
             return Ok(false);
         }
         self.caps.members -= 1;
         let Some(rest) = self.caps.bytes.checked_sub(bytes) else {
             self.caps.bytes = 0;
-            self.cut("members after the limit of expanded bytes", 1)?;
+            self.cut("member after the limit of expanded bytes", 1)?;
             return Ok(false);
         };
         self.caps.bytes = rest;
@@ -187,7 +187,7 @@ impl<'a> Unpacker<'a> {
     /// Reports a failure at a step below where it is.
     fn fail(&mut self, step: Option<String>, kind: FailureKind, text: &str) -> io::Result<()> {
         if self.caps.failures == 0 {
-            return self.cut("failures beyond the limit", 1);
+            return self.cut("failure beyond the limit", 1);
         }
         self.caps.failures -= 1;
         let text = text.chars().take(200).collect();
@@ -203,10 +203,16 @@ impl<'a> Unpacker<'a> {
     fn finish(self) -> io::Result<()> {
         let Self { sink, cuts, .. } = self;
         for (what, count) in cuts {
-            sink.take(&[], Found::Failure(Failure { kind: FailureKind::Cut, text: format!("{count} {what}") }))?;
+            sink.take(&[], Found::Failure(Failure { kind: FailureKind::Cut, text: counted(count, what) }))?;
         }
         Ok(())
     }
+}
+
+/// A count with what it counts, the noun of which comes first and is in the singular.
+fn counted(count: u64, what: &str) -> String {
+    let (noun, which) = what.split_once(' ').unwrap_or((what, ""));
+    format!("{count} {noun}{} {which}", if count == 1 { "" } else { "s" })
 }
 
 /// The step into a member of this name: as text, or its bytes in base64 if it is none.

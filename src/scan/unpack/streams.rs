@@ -31,7 +31,7 @@ impl Unpacker<'_> {
             self.fail(Some(kind.to_owned()), FailureKind::Broken, &error.to_string())?;
         }
         if more {
-            self.cut("streams that expand to more than they may", 1)?;
+            self.cut("stream larger than the limit when expanded", 1)?;
         }
         // What came before the end counts, however it ended.
         match self.admit(expanded.len() as u64)? {

@@ -40,7 +40,7 @@ impl Unpacker<'_> {
                 self.fail(Some(step.clone()), FailureKind::Broken, &error.to_string())?;
             }
             if more {
-                self.cut("members larger than the limit", 1)?;
+                self.cut("member larger than the limit", 1)?;
             }
             if !self.admit(member.len() as u64)? {
                 // Counting the others would mean reading them.

@@ -187,3 +187,9 @@ fn what_is_broken_is_told_and_what_can_be_read_is() {
     let stream = gzip(&module);
     assert!(ways(&stream[..stream.len() - 4]).contains(&"gzip: broken".to_owned()));
 }
+
+#[test]
+fn one_thing_left_out_is_told_in_the_singular() {
+    assert_eq!(counted(1, "container deeper than the limit"), "1 container deeper than the limit");
+    assert_eq!(counted(20, "member beyond the limit"), "20 members beyond the limit");
+}

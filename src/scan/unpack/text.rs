@@ -48,7 +48,7 @@ impl Unpacker<'_> {
                     continue;
                 }
                 if self.inside.len() >= self.caps.depth {
-                    self.cut("containers deeper than the limit", 1)?;
+                    self.cut("container deeper than the limit", 1)?;
                 } else if self.admit(piece.len() as u64)? {
                     self.enter(format!("{kind}@{start}"), &piece)?;
                 }

@@ -43,7 +43,7 @@ impl Unpacker<'_> {
         };
         for index in 0..archive.len() {
             if self.caps.members == 0 || self.caps.bytes == 0 {
-                return self.cut("members beyond the limit", (archive.len() - index) as u64);
+                return self.cut("member beyond the limit", (archive.len() - index) as u64);
             }
             self.member(&mut archive, index)?;
         }
@@ -87,7 +87,7 @@ impl Unpacker<'_> {
             self.fail(Some(step.clone()), kind, &error.to_string())?;
         }
         if more {
-            self.cut("members that expand to more than they may", 1)?;
+            self.cut("member larger than the limit when expanded", 1)?;
         }
         match self.admit(member.len() as u64)? {
             true => self.enter(step, &member),

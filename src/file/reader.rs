@@ -224,9 +224,11 @@ impl Reader {
         self.read_at(foot, &mut bytes).ok()?;
         let begin = read_foot(&bytes)?;
         let (mut entries, mut at, mut part) = (Vec::new(), begin, 0u64);
+        // Each chunk that the index names takes a frame of the file: what says more is none.
+        let most = usize::try_from(self.len).unwrap_or(usize::MAX).div_ceil(FRAME).min(MAX_CHUNKS).saturating_mul(FRAME + 8);
         loop {
             let (frame, next) = self.frame_at(at, foot)?;
-            if frame.kind != Kind::Index || frame.first != part || entries.len() > MAX_CHUNKS {
+            if frame.kind != Kind::Index || frame.first != part || entries.len() > most {
                 return None;
             }
             let mut stored = vec![0; frame.stored_len as usize];
@@ -299,13 +301,15 @@ impl Reader {
             let block = &mut block[..len];
             self.read_at(at, block)?;
             for found in memchr::memmem::find_iter(block, &SYNC) {
+                // One that goes beyond the block is whole in the next.
+                let Some(bytes) = block.get(found..).and_then(|rest| rest.first_chunk::<FRAME>()) else { break };
                 let offset = at + found as u64;
-                if self.frame_at(offset, end).is_some_and(|(frame, _)| frame.number >= least) {
+                let is_next = |frame: Frame| frame.number >= least && self.frame_at(offset, end).is_some();
+                if Frame::from_bytes(bytes).is_some_and(is_next) {
                     return Ok(Some(offset));
                 }
             }
-            // A frame may begin at the end of a block.
-            at += (len.saturating_sub(SYNC.len() - 1)).max(1) as u64;
+            at += len.saturating_sub(FRAME - 1).max(1) as u64;
         }
         Ok(None)
     }

@@ -68,3 +68,20 @@ fn seeking_gives_what_a_linear_replay_gives() {
     let late = told(&recorded, (0, u64::MAX), &[3]);
     assert!(late.len() < linear.len() / 2, "{} of {}", late.len(), linear.len());
 }
+
+#[test]
+fn an_index_of_many_chunks_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.spoor");
+    let mut sink = tape::Sink::begin(File::create_new(&path).unwrap()).unwrap();
+    // As a run of hours leaves behind: an index of six chunks.
+    let chunks = 6 * frame::MAX_CHUNK / (frame::FRAME + 8);
+    for number in 0..chunks as u64 {
+        let chunk = chunk::Chunk { kind: Kind::Log, is_last: false, first: number, count: 1, calls: 0, raw: vec![0; 3] };
+        sink.write(&chunk).unwrap();
+    }
+    sink.end().unwrap();
+    let reader = reader::Reader::open(&path).unwrap();
+    assert_eq!(reader.chunks().len(), chunks);
+    assert_eq!(reader.damage(), (Vec::new(), 0));
+}

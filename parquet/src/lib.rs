@@ -9,7 +9,7 @@
 #![cfg(feature = "arrow")]
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, BufReader},
     path::{Path, PathBuf},
     sync::Arc,
@@ -18,6 +18,7 @@ use std::{
 use arrow_json::ReaderBuilder;
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use parquet::{arrow::ArrowWriter, basic::Compression, errors::ParquetError, file::properties::WriterProperties};
+use tempfile::NamedTempFile;
 
 /// Rows read at a time.
 pub const BATCH: usize = 4096;
@@ -234,8 +235,8 @@ fn table(name: &str, path: &Path) -> Result<u64, ConvertErrorKind> {
     let reader = ReaderBuilder::new(Arc::clone(&schema)).with_batch_size(BATCH).build(BufReader::new(whole))?;
     let properties =
         WriterProperties::builder().set_compression(Compression::SNAPPY).set_max_row_group_row_count(Some(GROUP)).build();
-    let new = path.with_extension("parquet.new");
-    let mut writer = ArrowWriter::try_new(File::create(&new)?, schema, Some(properties))?;
+    let new = new_file(path.parent().unwrap_or(Path::new(".")))?;
+    let mut writer = ArrowWriter::try_new(new.reopen()?, schema, Some(properties))?;
     let mut rows = 0;
     for batch in reader {
         let batch = batch?;
@@ -243,8 +244,17 @@ fn table(name: &str, path: &Path) -> Result<u64, ConvertErrorKind> {
         writer.write(&batch)?;
     }
     writer.into_inner()?.sync_all()?;
-    fs::rename(&new, path.with_extension("parquet"))?;
+    new.persist(path.with_extension("parquet")).map_err(|error| error.error)?;
     Ok(rows)
+}
+
+/// A file under a name that nobody can have put there before, with the rights of any other file that is made.
+fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".new-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 /// Bytes up to the end of the last whole line.

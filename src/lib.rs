@@ -29,6 +29,7 @@ pub mod analysis;
 pub mod categories;
 pub mod classify;
 pub mod file;
+mod hex;
 pub mod module;
 pub mod passes;
 pub mod report;

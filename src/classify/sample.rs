@@ -79,7 +79,7 @@ pub fn sha256(samples: &[Sample]) -> String {
         hash.update(serde_json::to_vec(sample).unwrap_or_default());
         hash.update(b"\n");
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::hex::hex(&hash.finalize())
 }
 
 #[cfg(test)]

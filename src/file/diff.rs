@@ -5,6 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use serde::Serialize;
 
 use crate::{
+    hex,
     sandbox::{Entry, FileChange, Run},
     trace::{RanFunction, Record, Trace, Visitor},
 };
@@ -239,7 +240,7 @@ fn outcomes(a: &Run, b: &Run) -> Vec<Outcome> {
 }
 
 fn output(bytes: &[u8]) -> String {
-    let hash = super::recorded::hex_sha256(bytes);
+    let hash = hex::sha256(bytes);
     format!("{} bytes, SHA-256 {}", bytes.len(), hash.get(..16).unwrap_or_default())
 }
 

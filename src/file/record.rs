@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    hex,
     sandbox::{self, Options, Recorder, Status},
     trace::Level,
 };
@@ -17,7 +18,6 @@ use super::{
     contents::{Header, Outcome, Rest},
     frame::Kind,
     marks,
-    recorded::hex_sha256,
     tape::Recording,
 };
 
@@ -68,7 +68,7 @@ pub fn record_timed(file: File, path: &Path, sample: &Sample<'_>, options: &Opti
     let header = Header {
         tool: concat!("spoor ", env!("CARGO_PKG_VERSION")).into(),
         name: sample.name.into(),
-        sha256: hex_sha256(&wasm),
+        sha256: hex::sha256(&wasm),
         sample_len: wasm.len() as u64,
         from_text,
         is_embedded: sample.is_embedded,

@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use sha2::{Digest as _, Sha256};
-
 use crate::{
-    LoadError,
+    LoadError, hex,
     module::Module,
     sandbox::{self, Call, Entry, Item, MAX_CALLS, MAX_OUTPUT, Options, Run, Status, unfinished},
     trace::{Level, Record, Trace},
@@ -108,17 +106,13 @@ fn made_up(wasm: &[u8]) -> Header {
     Header {
         tool: "unknown".into(),
         name: "unknown".into(),
-        sha256: hex_sha256(wasm),
+        sha256: hex::sha256(wasm),
         sample_len: wasm.len() as u64,
         from_text: false,
         is_embedded: true,
         level: Level::Flow,
         options: Options::default(),
     }
-}
-
-pub(super) fn hex_sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The sample, from the file or as given.
@@ -135,7 +129,7 @@ fn wasm(reader: &Reader, header: Option<&Header>, sample: Option<&[u8]>) -> Resu
         }
     };
     match header {
-        Some(header) if header.sha256 != hex_sha256(&wasm) => {
+        Some(header) if header.sha256 != hex::sha256(&wasm) => {
             Err(FileError::Missing(format!("the sample is another one: its SHA-256 is not {}", header.sha256)))
         }
         _ => Ok(wasm),

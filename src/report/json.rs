@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use schemars::JsonSchema;
 use serde::Serialize;
-use sha2::Digest as _;
 
 use crate::{
     AtTraceLimit, Value,
     analysis::Analysis,
     categories::{self, Mode, Profiles},
+    hex,
     module::view::{File, Ioc, Proposal, Validity, View},
     passes::{Branch, CallGraph, Constant, Coverage, Dynamic, Function, HotBlock, Loop, Metrics, Place, StateMachine},
     rules::Match,
@@ -435,11 +435,7 @@ fn fabricated(run: Option<&Run>) -> Vec<Fabricated<'_>> {
 }
 
 fn carved(bytes: &[u8]) -> Carved {
-    Carved { size: bytes.len() as u64, sha256: sha256(bytes) }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Carved { size: bytes.len() as u64, sha256: hex::sha256(bytes) }
 }
 
 fn connection(connection: &sandbox::Connection) -> Connection<'_> {
@@ -448,7 +444,7 @@ fn connection(connection: &sandbox::Connection) -> Connection<'_> {
         name: &connection.name,
         sent_bytes: connection.sent.len() as u64 + connection.sent_cut,
         sent_cut: connection.sent_cut,
-        sha256: sha256(&connection.sent),
+        sha256: hex::sha256(&connection.sent),
         sent,
         sent_base64,
         received_bytes: connection.received,

@@ -8,9 +8,8 @@
 use std::{collections::BTreeMap, io};
 
 use serde::Serialize;
-use sha2::Digest as _;
 
-use crate::{passes::Place, sandbox::Status};
+use crate::{hex, passes::Place, sandbox::Status};
 
 use super::{Names, Report, escape, json::TOOL, location};
 
@@ -313,8 +312,9 @@ fn message(text: &str) -> Message {
 }
 
 fn fingerprint(id: &str, func: Option<u32>, imphash: &str) -> String {
-    let digest = sha2::Sha256::digest(format!("{id}\n{func:?}\n{imphash}"));
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let mut text = hex::sha256(format!("{id}\n{func:?}\n{imphash}").as_bytes());
+    text.truncate(32);
+    text
 }
 
 /// Letters, digits, `-`, `_`, `.` and `/`; everything else is `-`.

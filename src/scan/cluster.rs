@@ -108,7 +108,7 @@ impl Index {
         }
         let mut groups: Vec<_> = members.into_values().filter(|group| group.len() > 1).collect();
         groups.sort_by_key(|group| (std::cmp::Reverse(group.len()), group.first().copied()));
-        let name = |at: usize| self.samples.get(at).map(|entry| super::features::hex(&entry.sha256)).unwrap_or_default();
+        let name = |at: usize| self.samples.get(at).map(|entry| crate::hex::hex(&entry.sha256)).unwrap_or_default();
         let rows = groups.into_iter().flat_map(|group| {
             let (cluster, size) = (group.first().map(|&at| name(at)).unwrap_or_default(), group.len() as u64);
             group.into_iter().map(move |at| Row { kind, cluster: cluster.clone(), size, sha256: name(at) })

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::sketch::{Builder, Sketch, hash, mix};
 use crate::{
     analysis::Analysis,
+    hex::hex,
     module::{Code, FuncIndex, Module, Opcode},
 };
 
@@ -127,12 +128,4 @@ fn mix_of(analysis: &Analysis, builder: &mut Builder) {
             builder.add(hash(mnemonic) ^ (step << 32) ^ 2);
         }
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

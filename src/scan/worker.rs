@@ -8,15 +8,13 @@ use std::{
     time::Duration,
 };
 
-use sha2::{Digest as _, Sha256};
-
 use super::{
     confine::{Bounds, confine},
-    describe, features, frame,
+    describe, frame,
     rows::{Failure, FailureKind},
     unpack::{self, Caps, Found},
 };
-use crate::{AtTraceLimit, analysis::Analysis, rules, sandbox};
+use crate::{AtTraceLimit, analysis::Analysis, hex, rules, sandbox};
 
 /// Kinds of messages.
 pub mod message {
@@ -61,7 +59,7 @@ pub fn analyse(
         Some((message::SAMPLE, sample)) => sample,
         _ => return Ok(()),
     };
-    let sha256 = features::hex(&Sha256::digest(&sample));
+    let sha256 = hex::sha256(&sample);
     let analysis = Analysis::of(&sample, &options, rules);
     send(output, message::OUTCOME, &describe::outcome(&analysis, &sha256))?;
     let mut sink = |inside: &[String], found: Found<'_>| hand_on(output, inside, found);

@@ -42,8 +42,8 @@ impl File {
         let histogram = Histogram::of(bytes);
         Self {
             size: bytes.len() as u64,
-            sha256: hex(&Sha256::digest(bytes)),
-            md5: hex(&Md5::digest(bytes)),
+            sha256: crate::hex::hex(&Sha256::digest(bytes)),
+            md5: crate::hex::hex(&Md5::digest(bytes)),
             imphash: String::new(),
             entropy: histogram.entropy(),
             chi_square: histogram.chi_square(),
@@ -59,16 +59,12 @@ pub(super) fn imphash(imports: &[Import]) -> String {
     let functions = imports.iter().filter(|import| import.kind == Kind::Function);
     let mut names: Vec<_> = functions.map(|import| format!("{}.{}", import.module, import.name)).collect();
     names.sort_unstable();
-    hex(&Md5::digest(names.join(",")))
+    crate::hex::hex(&Md5::digest(names.join(",")))
 }
 
 /// Shannon entropy of `bytes` in bits per byte, rounded to six places; 0 without bytes.
 pub fn entropy(bytes: &[u8]) -> f64 {
     Histogram::of(bytes).entropy()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// How often each byte occurs.

@@ -8,7 +8,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{Fs, Ino, Kind, Node, Origin, ROOT, gone::Lost, path::PATH};
-use crate::{module::view::entropy, sandbox::types::FileChange};
+use crate::{hex, module::view::entropy, sandbox::types::FileChange};
 
 /// Changes listed.
 pub(super) const LISTED: usize = 10_000;
@@ -27,7 +27,7 @@ impl Measure {
     }
 
     fn hex(&self) -> String {
-        self.sha256.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::hex(&self.sha256)
     }
 }
 

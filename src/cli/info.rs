@@ -19,7 +19,7 @@ use wasmspoor::{
     trace::ReplayErrorKind,
 };
 
-use super::{Exit, Failure, input::Progress, record};
+use super::{Exit, Failure, input::Progress, output::Object, record};
 
 /// Say what is in a trace file: how the sample was run, sizes by stream, and whether every chunk is whole
 #[derive(Debug, Args)]
@@ -39,7 +39,6 @@ pub(super) struct Arguments {
 
 #[derive(Serialize)]
 struct Output<'a> {
-    schema: &'static str,
     #[serde(flatten)]
     info: &'a Info,
     truncated_after_events: Option<u64>,
@@ -53,9 +52,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let truncated = if info.is_over { None } else { truncated_after(&arguments.file) };
     drop(progress);
     let options = info.run.as_ref().map(|run| options_used(&run.options));
-    let output = Output { schema: "spoor.info/1", info: &info, truncated_after_events: truncated, options };
+    let output = Output { info: &info, truncated_after_events: truncated, options };
     match arguments.json {
-        true => escape::write_json(out, &output)?,
+        true => escape::write_json(out, &Object { schema: "spoor.info/1", fields: &output })?,
         false => print(&output, out)?,
     }
     Ok(if info.is_whole { Exit::Done } else { Exit::Findings })

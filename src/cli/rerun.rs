@@ -3,7 +3,6 @@
 use std::{io::Write, path::PathBuf};
 
 use clap::Args;
-use serde::Serialize;
 use wasmspoor::{
     file::Rerun,
     report::{
@@ -12,7 +11,7 @@ use wasmspoor::{
     },
 };
 
-use super::{Exit, Failure, input::Progress, report::Sample};
+use super::{Exit, Failure, input::Progress, output::Object, report::Sample};
 
 /// Run a recorded sample again as it was run, and compare every decision, record and host call
 #[derive(Debug, Args)]
@@ -35,13 +34,6 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Output<'a> {
-    schema: &'static str,
-    #[serde(flatten)]
-    rerun: &'a Rerun,
-}
-
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let recorded = arguments.sample.open(&arguments.file)?;
     if !recorded.has_header {
@@ -53,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let rerun = recorded.rerun();
     drop(progress);
     match arguments.json {
-        true => escape::write_json(out, &Output { schema: "spoor.rerun/1", rerun: &rerun })?,
+        true => escape::write_json(out, &Object { schema: "spoor.rerun/1", fields: &rerun })?,
         false => print(&rerun, out)?,
     }
     Ok(if rerun.is_equal && rerun.damage.is_empty() { Exit::Done } else { Exit::Findings })

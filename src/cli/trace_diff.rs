@@ -6,7 +6,6 @@ use std::{
 };
 
 use clap::Args;
-use serde::Serialize;
 use wasmspoor::{
     file::{Function, Parting, Point, Recorded, TraceDiff},
     report::{
@@ -15,7 +14,7 @@ use wasmspoor::{
     },
 };
 
-use super::{Exit, Failure, input::Progress, report::Sample};
+use super::{Exit, Failure, input::Progress, output::Object, report::Sample};
 
 /// Compare two recorded runs of a sample: where they part, and what only one of them did
 #[derive(Debug, Args)]
@@ -39,13 +38,6 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Output<'a> {
-    schema: &'static str,
-    #[serde(flatten)]
-    diff: &'a TraceDiff,
-}
-
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let open = |path: &Path| -> Result<Recorded, Failure> { arguments.sample.open(path) };
     let (a, b) = (open(&arguments.a)?, open(&arguments.b)?);
@@ -53,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let diff = TraceDiff::of(&a, &b).map_err(|error| Failure::new(Exit::Usage, anyhow::anyhow!(error)))?;
     drop(progress);
     match arguments.json {
-        true => escape::write_json(out, &Output { schema: "spoor.trace_diff/1", diff: &diff })?,
+        true => escape::write_json(out, &Object { schema: "spoor.trace_diff/1", fields: &diff })?,
         false => print(&diff, out)?,
     }
     Ok(Exit::Done)

@@ -25,10 +25,11 @@ use wasmspoor::{
     report::escape,
     scan::{
         cluster::Index,
-        coordinator::{Progress, Recorder, Scan, Summary},
+        coordinator::{Recorder, Scan},
         process::Spawner,
         rows::{self, Outcome, Sample},
         store::Known,
+        summary::{Progress, Summary},
     },
 };
 

@@ -5,17 +5,25 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::types::{EntryEnd, Pointed};
 use crate::{trace::Trap, tracer::Limit};
 
-macro_rules! tagged {
-    ($ty:ident, $tag:literal, $tagged:ident, $plain:ident, { $($variants:tt)* }) => {
-        #[derive(Serialize, Deserialize)]
-        #[serde(remote = $tag, rename_all = "snake_case")]
-        enum $plain { $($variants)* }
+macro_rules! two_forms {
+    ($forms:ident, $ty:ident, $name:literal, $tag:literal, { $($variants:tt)* }) => {
+        mod $forms {
+            use super::*;
+
+            #[derive(Serialize, Deserialize)]
+            #[serde(remote = $name, tag = $tag, rename_all = "snake_case")]
+            pub(super) enum Tagged { $($variants)* }
+
+            #[derive(Serialize, Deserialize)]
+            #[serde(remote = $name, rename_all = "snake_case")]
+            pub(super) enum Plain { $($variants)* }
+        }
 
         impl Serialize for $ty {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 match serializer.is_human_readable() {
-                    true => $tagged::serialize(self, serializer),
-                    false => $plain::serialize(self, serializer),
+                    true => $forms::Tagged::serialize(self, serializer),
+                    false => $forms::Plain::serialize(self, serializer),
                 }
             }
         }
@@ -23,26 +31,15 @@ macro_rules! tagged {
         impl<'de> Deserialize<'de> for $ty {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 match deserializer.is_human_readable() {
-                    true => $tagged::deserialize(deserializer),
-                    false => $plain::deserialize(deserializer),
+                    true => $forms::Tagged::deserialize(deserializer),
+                    false => $forms::Plain::deserialize(deserializer),
                 }
             }
         }
     };
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "EntryEnd", tag = "status", rename_all = "snake_case")]
-enum TaggedEnd {
-    Returned,
-    Exited { code: i32 },
-    Trapped { trap: Trap },
-    Stopped { limit: Limit },
-    Aborted { message: String },
-    Failed { message: String },
-}
-
-tagged!(EntryEnd, "EntryEnd", TaggedEnd, PlainEnd, {
+two_forms!(end, EntryEnd, "EntryEnd", "status", {
     Returned,
     Exited { code: i32 },
     Trapped { trap: Trap },
@@ -51,14 +48,7 @@ tagged!(EntryEnd, "EntryEnd", TaggedEnd, PlainEnd, {
     Failed { message: String },
 });
 
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Pointed", tag = "kind", rename_all = "snake_case")]
-enum TaggedPointed {
-    Text { text: String },
-    Bytes { hex: String, len: u64, entropy: f64 },
-}
-
-tagged!(Pointed, "Pointed", TaggedPointed, PlainPointed, {
+two_forms!(pointed, Pointed, "Pointed", "kind", {
     Text { text: String },
     Bytes { hex: String, len: u64, entropy: f64 },
 });

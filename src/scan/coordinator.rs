@@ -8,30 +8,26 @@
 //! between does it again, and finds those known.
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{HashSet, VecDeque},
     fs::File,
     io::{self, Read as _, Seek as _},
     ops::ControlFlow,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     thread,
     time::Instant,
 };
 
 use base64::Engine as _;
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{
     cluster::Index,
     confine::Confinement,
-    features::hex,
     process::{End, Message, Spawner},
     rows::{self, Failure, FailureKind, Origin, Outcome},
     store::{Known, Store, key},
+    summary::{Progress, Summary},
     unpack,
     walk::{Step, walk},
     worker::MAX_FILE_BYTES,
@@ -43,8 +39,6 @@ const MAX_NESTING: usize = 8;
 const MAX_QUEUED: usize = 32 << 20;
 /// Bytes at the beginning of a file that tell what it is.
 const HEAD: u64 = 4096;
-/// Samples listed in [`Summary::slowest`].
-const SLOWEST: usize = 5;
 
 /// Where rows go.
 pub trait Recorder: Send {
@@ -59,84 +53,6 @@ pub trait Recorder: Send {
 impl Recorder for Store {
     fn record(&mut self, outcome: Option<&Outcome>, path: Option<&rows::Path>) -> io::Result<()> {
         self.append(outcome, path)
-    }
-}
-
-/// How far a scan is, for whoever shows it.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// Files and members found up to now.
-    pub found: AtomicU64,
-    /// Of these, those that are dealt with.
-    pub done: AtomicU64,
-    /// Failures.
-    pub failures: AtomicU64,
-    /// Whether `found` has all files; members of archives still come to it.
-    pub is_counted: AtomicBool,
-    /// Files that are looked into now, so that more members may come to `found`.
-    pub unpacking: AtomicU64,
-}
-
-/// A sample that took long.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Slow {
-    /// Milliseconds.
-    pub time_ms: u64,
-    /// Where it was found.
-    pub place: String,
-}
-
-/// What a scan adds up to. What an earlier part of the scan found is in it.
-#[derive(Debug, Default, Serialize)]
-pub struct Summary {
-    /// Distinct samples.
-    pub samples: u64,
-    /// Of these, those that an earlier part had done.
-    pub resumed: u64,
-    /// Places where a sample was found.
-    pub places: u64,
-    /// Files in which there was no module.
-    pub without_module: u64,
-    /// Verdict → samples.
-    pub verdicts: BTreeMap<String, u64>,
-    /// Family → samples.
-    pub families: BTreeMap<String, u64>,
-    /// Kind → failures, of samples and of places.
-    pub failures: BTreeMap<&'static str, u64>,
-    /// The samples that took longest.
-    pub slowest: Vec<Slow>,
-    /// What workers were confined by; `None` if none was started.
-    pub confinement: Option<Confinement>,
-    /// Whether the scan was interrupted.
-    pub interrupted: bool,
-}
-
-impl Summary {
-    /// Adds a sample.
-    pub fn add_sample(&mut self, sample: &rows::Sample) {
-        self.samples += 1;
-        if let Some(verdict) = &sample.verdict {
-            *self.verdicts.entry(verdict.clone()).or_default() += 1;
-        }
-        if let Some(family) = &sample.family {
-            *self.families.entry(family.clone()).or_default() += 1;
-        }
-        self.add_failure(sample.failure.as_ref());
-        self.slowest.push(Slow { time_ms: sample.time_ms, place: sample.origin.to_string() });
-        self.slowest.sort_by(|a, b| b.cmp(a));
-        self.slowest.truncate(SLOWEST);
-    }
-
-    /// Adds a place.
-    pub fn add_path(&mut self, path: &rows::Path) {
-        self.places += u64::from(path.sha256.is_some());
-        self.add_failure(path.failure.as_ref());
-    }
-
-    fn add_failure(&mut self, failure: Option<&Failure>) {
-        if let Some(failure) = failure {
-            *self.failures.entry(failure.kind.name()).or_default() += 1;
-        }
     }
 }
 
@@ -366,7 +282,7 @@ impl<'a> Scan<'a> {
     /// Analyses a sample, and the modules within it, unless that was done.
     fn analyse(&self, origin: Origin, bytes: Arc<[u8]>, nesting: usize) {
         let sha256: [u8; 32] = Sha256::digest(&bytes).into();
-        let path = rows::Path { origin, sha256: Some(hex(&sha256)), size: Some(bytes.len() as u64), failure: None };
+        let path = rows::Path { origin, sha256: Some(crate::hex::hex(&sha256)), size: Some(bytes.len() as u64), failure: None };
         if !self.claim(sha256) {
             return self.record(None, &path);
         }
@@ -420,7 +336,7 @@ impl<'a> Scan<'a> {
 
     /// Writes the rows of a sample. What a worker says of itself is taken; whose rows they are is not.
     fn finish(&self, mut outcome: Outcome, path: &rows::Path, time_ms: u64, sha256: [u8; 32]) {
-        let name = hex(&sha256);
+        let name = crate::hex::hex(&sha256);
         let Outcome { sample, functions, host_calls, findings } = &mut outcome;
         let owners = functions.iter_mut().map(|row| &mut row.sha256).chain(host_calls.iter_mut().map(|row| &mut row.sha256));
         owners.chain(findings.iter_mut().map(|row| &mut row.sha256)).for_each(|owner| owner.clone_from(&name));

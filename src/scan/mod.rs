@@ -20,6 +20,7 @@ pub mod process;
 pub mod rows;
 pub mod sketch;
 pub mod store;
+pub mod summary;
 pub mod unpack;
 mod walk;
 pub mod worker;

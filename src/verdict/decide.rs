@@ -112,7 +112,7 @@ fn needed(facts: &Facts<'_>, instructions: u64) -> f64 {
     if facts.dynamic.coverage.instructions_run >= classes.enough_places { 0.0 } else { needed }
 }
 
-/// What the run did and nobody saw: it never came up, or made more host calls than were kept.
+/// What the run did and nobody saw: part of the recording is lost, it never came up, or made more host calls than were kept.
 fn unseen(facts: &Facts<'_>) -> Option<String> {
     let run = facts.run?;
     let is_down =

@@ -22,9 +22,10 @@ use wasmspoor::{
     report::escape,
     scan::{
         cluster::{Index, Row},
-        coordinator::{Progress, Recorder, Scan, Summary},
+        coordinator::{Recorder, Scan},
         rows::{self, Outcome},
-        store::{Known, Settings, Store, StoreError, key, parse_sha256},
+        store::{Known, Settings, Store, key, parse_sha256},
+        summary::{Progress, Summary},
     },
 };
 
@@ -53,7 +54,7 @@ describes them, with queries. A scan that was interrupted or killed goes on with
 Exit codes:
   0    every sample has a result, whatever its verdict
   1    something has none: a worker failed, or a file, an archive or a member of one could not be read
-  2    wrong usage, or no module was found
+  2    wrong usage, a folder for results that cannot be used, or no module was found
   5    internal error, or results that cannot be written
   130  interrupted (Ctrl-C)")]
 pub(super) struct Arguments {
@@ -199,10 +200,7 @@ fn open(folder: &Path, resume: bool, before: &mut (Known, Summary, Index)) -> Re
         paths.insert(key(&row));
         sums.borrow_mut().add_path(&row);
     };
-    Store::open(folder, &settings, resume, sample, path).map_err(|error| match error {
-        StoreError::Io { .. } => Failure::new(Exit::Internal, error),
-        _ => Failure::new(Exit::Usage, error),
-    })
+    Store::open(folder, &settings, resume, sample, path).map_err(|error| Failure::new(Exit::Usage, error))
 }
 
 /// Shows progress and writes lines until there will be no more of them. If they cannot be written, whoever sends them hears of it.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wasmspoor::scan::coordinator::Progress;
+use wasmspoor::scan::summary::Progress;
 
 use super::summary::plural;
 

@@ -13,8 +13,8 @@ use wasmspoor::{
     scan::{
         cluster::{Kind, Row},
         confine::Confinement,
-        coordinator::Summary,
         rows,
+        summary::Summary,
     },
 };
 

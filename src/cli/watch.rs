@@ -30,6 +30,7 @@ use wasmspoor::{
         rows::{self, Outcome, Sample},
         store::Known,
         summary::{Progress, Summary},
+        walk::Root,
     },
 };
 
@@ -56,8 +57,8 @@ Give --exec last: everything after it belongs to the command. A command that fai
 of those above, such as {name}, is an error; ${name} is left to the command.
 
 Exit codes:
-  0    with --once: all files were scanned, and every command succeeded
-  1    with --once: a command failed, or could not be started
+  0    with --once: every file was scanned, and every command succeeded
+  1    with --once: something has no result, or a command failed or could not be started
   2    wrong usage, or a folder that cannot be read
   130  interrupted (Ctrl-C), the usual end")]
 pub(super) struct Arguments {
@@ -95,7 +96,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let mut exit = Exit::Done;
     loop {
         let settle = if arguments.once { Duration::ZERO } else { settle };
-        for file in folder.settled(settle)? {
+        for file in folder.settled(settle).map_err(usage)? {
             if !attend(&spawner, &file, &arguments.exec, out)? {
                 exit = Exit::Findings;
             }
@@ -104,7 +105,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
             }
         }
         if arguments.once {
-            return Ok(exit);
+            return Ok(if folder.beyond > 0 { Exit::Findings } else { exit });
         }
         pause(&interrupted);
         if interrupted.load(Ordering::Relaxed) {
@@ -124,7 +125,22 @@ fn pause(interrupted: &AtomicBool) {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct State {
     size: u64,
-    changed: Option<SystemTime>,
+    modified: Option<SystemTime>,
+    /// Which file it is, and when it was changed in any way: unlike the time of modification, nobody can set these.
+    inode: (u64, i64, i64),
+}
+
+impl State {
+    fn of(meta: &fs::Metadata) -> Self {
+        #[cfg(unix)]
+        let inode = {
+            use std::os::unix::fs::MetadataExt as _;
+            (meta.ino(), meta.ctime(), meta.ctime_nsec())
+        };
+        #[cfg(not(unix))]
+        let inode = (0, 0, 0);
+        Self { size: meta.len(), modified: meta.modified().ok(), inode }
+    }
 }
 
 /// A folder and what is known of its files.
@@ -132,24 +148,30 @@ struct Folder {
     path: PathBuf,
     /// State, since when it is so, and whether it was handed out.
     files: HashMap<OsString, (State, Instant, bool)>,
+    /// Files beyond [`MAX_FILES`], when it was last looked at.
+    beyond: usize,
 }
 
 impl Folder {
     fn open(path: &Path) -> anyhow::Result<Self> {
         fs::read_dir(path).with_context(|| path.display().to_string())?;
-        Ok(Self { path: path.to_owned(), files: HashMap::new() })
+        Ok(Self { path: path.to_owned(), files: HashMap::new(), beyond: 0 })
     }
 
     /// Regular files that have stayed as they are for so long and were not handed out as such, by name.
     fn settled(&mut self, settle: Duration) -> anyhow::Result<Vec<PathBuf>> {
-        let (mut seen, mut settled) = (HashMap::new(), Vec::new());
+        let (mut seen, mut settled, mut beyond) = (HashMap::new(), Vec::new(), 0);
         for entry in fs::read_dir(&self.path).with_context(|| self.path.display().to_string())? {
             let Ok(entry) = entry else { continue };
             let Ok(meta) = entry.metadata() else { continue };
-            if !meta.is_file() || seen.len() >= MAX_FILES {
+            if !meta.is_file() {
                 continue;
             }
-            let (name, state) = (entry.file_name(), State { size: meta.len(), changed: meta.modified().ok() });
+            if seen.len() >= MAX_FILES {
+                beyond += 1;
+                continue;
+            }
+            let (name, state) = (entry.file_name(), State::of(&meta));
             let (since, told) = match self.files.get(&name) {
                 Some((before, since, told)) if *before == state => (*since, *told),
                 _ => (Instant::now(), false),
@@ -161,6 +183,11 @@ impl Folder {
             seen.insert(name, (state, since, told || is_due));
         }
         self.files = seen;
+        if beyond > 0 && self.beyond == 0 {
+            let folder = self.path.display().to_string();
+            crate::cli::complain!("spoor: {}: more than {MAX_FILES} files: {beyond} are left out", escape::line(&folder));
+        }
+        self.beyond = beyond;
         settled.sort();
         Ok(settled)
     }
@@ -183,15 +210,16 @@ impl Recorder for Kept {
     }
 }
 
-/// Scans a file, prints a line for each sample in it, and starts the command for each. The flag says whether none of these failed.
+/// Scans a file, prints a line for each sample in it, and starts the command for each. The flag says whether everything has a result and no command failed.
 fn attend(spawner: &Spawner, file: &Path, exec: &[OsString], out: &mut impl Write) -> anyhow::Result<bool> {
     let mut succeeded = true;
     let (mut kept, progress) = (Kept::default(), Progress::default());
     let before = (Known::default(), Summary::default(), Index::default());
-    Scan::new(spawner, 1, &progress, &mut kept, before).run(&[file.to_owned()], None)?;
+    Scan::new(spawner, 1, &progress, &mut kept, before).run(&[Root::path(file)], None)?;
     for sample in &kept.0 {
         writeln!(out, "{}", line(sample))?;
         out.flush()?;
+        succeeded &= sample.failure.is_none();
         if let Some((program, words)) = exec.split_first() {
             succeeded &= start(program, words, file, sample);
         }
@@ -277,6 +305,8 @@ fn fill(word: &OsStr, fields: &[(&'static str, OsString)]) -> OsString {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     #[test]
@@ -321,6 +351,13 @@ mod tests {
         assert!(folder.settled(Duration::ZERO).unwrap().is_empty());
         fs::write(&file, "22").unwrap();
         assert!(folder.settled(long).unwrap().is_empty());
+        assert_eq!(folder.settled(Duration::ZERO).unwrap(), std::slice::from_ref(&file));
+        // Another file of the same size, said to be as old as the first.
+        let modified = fs::metadata(&file).unwrap().modified().unwrap();
+        let other = root.path().join("b/other");
+        fs::write(&other, "33").unwrap();
+        File::options().write(true).open(&other).unwrap().set_modified(modified).unwrap();
+        fs::rename(&other, &file).unwrap();
         assert_eq!(folder.settled(Duration::ZERO).unwrap(), [file]);
     }
 }

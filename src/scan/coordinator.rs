@@ -29,7 +29,7 @@ use super::{
     store::{Known, Store, key},
     summary::{Progress, Summary},
     unpack,
-    walk::{Step, walk},
+    walk::{Root, Step, walk},
     worker::MAX_FILE_BYTES,
 };
 
@@ -128,7 +128,7 @@ impl<'a> Scan<'a> {
     /// # Errors
     ///
     /// When rows cannot be written.
-    pub fn run(self, roots: &[PathBuf], skip: Option<&Path>) -> io::Result<(Summary, Index)> {
+    pub fn run(self, roots: &[Root], skip: Option<&Path>) -> io::Result<(Summary, Index)> {
         lock(&self.queue).busy = 1;
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -150,7 +150,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Walks twice: counting is cheap and tells how much there is to do.
-    fn walk(&self, roots: &[PathBuf], skip: Option<&Path>) {
+    fn walk(&self, roots: &[Root], skip: Option<&Path>) {
         let flow = || if self.is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         let _ = roots.iter().try_for_each(|root| {
             walk(root, skip, &mut |_| {

@@ -22,5 +22,5 @@ pub mod sketch;
 pub mod store;
 pub mod summary;
 pub mod unpack;
-mod walk;
+pub mod walk;
 pub mod worker;

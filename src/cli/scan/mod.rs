@@ -26,6 +26,7 @@ use wasmspoor::{
         rows::{self, Outcome},
         store::{Known, Settings, Store, key, parse_sha256},
         summary::{Progress, Summary},
+        walk::Root,
     },
 };
 
@@ -54,7 +55,7 @@ describes them, with queries. A scan that was interrupted or killed goes on with
 Exit codes:
   0    every sample has a result, whatever its verdict
   1    something has none: a worker failed, or a file, an archive or a member of one could not be read
-  2    wrong usage, a folder for results that cannot be used, or no module was found
+  2    wrong usage, a folder for results that cannot be used, or everything could be read and no module was found
   5    internal error, or results that cannot be written
   130  interrupted (Ctrl-C)")]
 pub(super) struct Arguments {
@@ -134,11 +135,11 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 fn exit(summary: &Summary) -> Exit {
     match summary {
         Summary { interrupted: true, .. } => Exit::Interrupted,
+        Summary { failures, .. } if !failures.is_empty() => Exit::Findings,
         Summary { samples: 0, .. } => {
             crate::cli::complain!("spoor: no module was found");
             Exit::Usage
         }
-        Summary { failures, .. } if !failures.is_empty() => Exit::Findings,
         _ => Exit::Done,
     }
 }
@@ -153,34 +154,19 @@ pub(super) fn on_interrupt(interrupted: Arc<AtomicBool>) -> Result<(), Failure> 
     Ok(ctrlc::set_handler(handler).context("interruptions cannot be handled")?)
 }
 
-/// Files and folders as they are, and what patterns match.
-fn roots(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let mut roots = Vec::new();
-    for path in paths {
+/// Files and folders as they are; what is not there may be a pattern.
+fn roots(paths: &[PathBuf]) -> Result<Vec<Root>, Failure> {
+    let root = |path: &PathBuf| {
         // What is there by that name, even a link to nothing, is no pattern.
         let pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']) && path.symlink_metadata().is_err());
-        let Some(pattern) = pattern else {
-            roots.push(path.clone());
-            continue;
-        };
-        let before = roots.len();
-        let found = match glob::glob(pattern) {
-            Ok(found) => found,
-            Err(error) => {
-                let message = format!("{pattern}: no such file, and no pattern: {} at character {}", error.msg, error.pos + 1);
-                return Err(Failure::new(Exit::Usage, anyhow::Error::msg(message)));
-            }
-        };
-        // A folder that cannot be read matches nothing; what it holds is not known either way.
-        roots.extend(found.filter_map(Result::ok));
-        if roots.len() == before {
-            return Err(Failure::new(
-                Exit::Usage,
-                anyhow::anyhow!("{pattern}: no such file, and nothing matches it as a pattern"),
-            ));
-        }
-    }
-    Ok(roots)
+        let Some(pattern) = pattern else { return Ok(Root::path(path)) };
+        let root = Root::pattern(pattern).map_err(|error| {
+            anyhow::anyhow!("{pattern}: no such file, and no pattern: {} at character {}", error.msg, error.pos + 1)
+        })?;
+        anyhow::ensure!(root.is_there(), "{pattern}: no such file, and nothing matches it as a pattern");
+        Ok(root)
+    };
+    paths.iter().map(root).collect::<anyhow::Result<_>>().map_err(|error| Failure::new(Exit::Usage, error))
 }
 
 fn open(folder: &Path, resume: bool, before: &mut (Known, Summary, Index)) -> Result<Store, Failure> {

@@ -7,10 +7,10 @@ use serde::Serialize;
 use wasmspoor::{
     module::{FuncIndex, Opcode},
     report::escape,
-    trace::{Callee, End, Event, Executed, FuncKey, Kind, Trace},
+    trace::{Callee, End, Event, Executed, FuncKey, Kind, ReplayError, Trace},
 };
 
-use super::{Exit, Failure, record, session};
+use super::{Exit, Failure, record, report, session};
 
 /// Run a sample, or read a trace file, and print the executed instructions in order, with calls, returns, branch outcomes, host calls and traps
 #[derive(Debug, Args)]
@@ -21,22 +21,23 @@ use super::{Exit, Failure, record, session};
   spoor dump sample.spoor --from 1000000 --to 1000100
   spoor dump sample.wasm --json | jq -r 'select(.event == \"instruction\") | .opcode' | sort | uniq -c
 
-Each line of text is: wasm-function[INDEX]:OFFSET, the opcode, and what it did. OFFSET is the byte offset in the module.")]
+Each line of text is: wasm-function[INDEX]:OFFSET, the opcode, and what it did. OFFSET is the byte offset in the module.
+
+Exit codes: as of `spoor trace`; of a trace file: 0 printed, 1 it is damaged and what could be read was printed, 2 it cannot be read.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     run: session::Arguments,
     /// Only instructions of this function (index in the function space, imports first); may be repeated
     #[arg(long, value_name = "INDEX")]
     function: Vec<u32>,
-    /// Leave out what comes before this many instructions were executed: that is the number of an event. Reading a trace file begins near there
+    /// Begin with event N: that before which N instructions were executed. Of a trace file, what is long before it is not read
     #[arg(long, value_name = "N", default_value_t = 0)]
     from: u64,
-    /// Leave out what comes once this many instructions were executed
+    /// End before event N
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     to: u64,
-    /// The sample, if FILE is a trace file that does not hold it
-    #[arg(long, value_name = "FILE")]
-    sample: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    sample: report::Sample,
     /// Only instructions with this mnemonic, such as i32.xor; may be repeated
     #[arg(long, value_name = "MNEMONIC", value_parser = mnemonic)]
     opcode: Vec<String>,
@@ -113,8 +114,7 @@ fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result
         let message = "--invoke is for samples; a trace file holds what was invoked when it was recorded";
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
     }
-    let sample = arguments.sample.as_ref().map(|sample| super::input::read(sample)).transpose();
-    let recorded = record::open(path, sample.map_err(|error| Failure::new(Exit::Usage, error))?.as_deref())?;
+    let recorded = arguments.sample.open(path)?;
     let run = match &recorded.run {
         Ok(run) => run,
         Err(error) => return Err(Failure::new(Exit::Invalid, error.clone())),
@@ -129,7 +129,9 @@ fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result
     });
     // What is missing is the file's fault, not this program's.
     match ended {
-        Err(failure) if !run.lost.is_empty() || run.trace.gap().is_some() => Err(Failure { exit: Exit::Findings, ..failure }),
+        Err(failure) if failure.cause.is::<ReplayError>() && (!run.lost.is_empty() || run.trace.gap().is_some()) => {
+            Err(Failure { exit: Exit::Findings, ..failure })
+        }
         ended => ended.map(|()| Exit::Done),
     }
 }

@@ -8,7 +8,7 @@ use wasmspoor::{
     report::{Names, coverage, folded},
 };
 
-use super::{Exit, Failure, output, refusal, sample};
+use super::{Exit, Failure, output, refusal, report, sample};
 
 /// Write what ran for other tools: coverage for Ghidra, IDA and Binary Ninja, call stacks, a flame graph
 #[derive(Debug, Args)]
@@ -22,11 +22,13 @@ pub(super) struct Arguments {
     /// What is written
     #[arg(value_enum)]
     kind: Kind,
-    /// The sample, binary or text; `-` reads standard input
+    /// The sample, binary or text, or a trace file, of which nothing is run; `-` reads a sample from standard input
     file: PathBuf,
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    recorded: report::Sample,
     #[command(flatten)]
     sample: sample::Arguments,
 }
@@ -44,7 +46,7 @@ enum Kind {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
-    let analysed = arguments.sample.prepare()?.analyse(&arguments.file)?;
+    let analysed = arguments.recorded.analyse_either(&arguments.file, &arguments.sample.prepare()?)?;
     if let Some(refused) = refusal(&analysed) {
         return Err(refused);
     }

@@ -16,7 +16,7 @@ use wasmspoor::{
 };
 
 use super::{
-    Exit, Failure, output, refusal,
+    Exit, Failure, output, refusal, report,
     sample::{self, Analysed},
 };
 
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     /// Which graph
     #[arg(value_enum)]
     kind: Kind,
-    /// The sample, binary or text; `-` reads standard input
+    /// The sample, binary or text, or a trace file, of which nothing is run; `-` reads a sample from standard input
     file: PathBuf,
     /// The function of `cfg` (index in the function space, imports first)
     #[arg(long, value_name = "INDEX", required_if_eq("kind", "cfg"))]
@@ -47,6 +47,8 @@ pub(super) struct Arguments {
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    recorded: report::Sample,
     #[command(flatten)]
     sample: sample::Arguments,
 }
@@ -72,7 +74,7 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
-    let analysed = arguments.sample.prepare()?.analyse(&arguments.file)?;
+    let analysed = arguments.recorded.analyse_either(&arguments.file, &arguments.sample.prepare()?)?;
     let refused = refusal(&analysed);
     // What only a run has to show is empty then.
     if let (Some(_), Kind::Calls | Kind::States) = (&refused, arguments.kind) {

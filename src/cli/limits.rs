@@ -14,11 +14,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS")]
     time_limit: Option<f64>,
     /// Stop after this many decisions (branches taken or not, table indices, …): a limit that does not depend on the machine
-    /// [default: none; for run, graph, export and diff 150 million]
+    /// [default: none; in the sandbox, so of all but trace and dump, 150 million]
     #[arg(long, value_name = "N")]
     max_decisions: Option<u64>,
-    /// Stop after this many executed instructions, counted when a chunk of the trace is full [default: none; for run, graph, export and
-    /// diff 2.5 billion]
+    /// Stop after this many executed instructions, counted when a chunk of the trace is full [default: none; in the sandbox
+    /// 2.5 billion]
     #[arg(long, value_name = "N")]
     max_instructions: Option<u64>,
     /// Stop after this many calls of host functions
@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     /// What happens at that size [default: stop; with --persona as that says]
     #[arg(long, value_enum, value_name = "ACTION")]
     at_max_trace: Option<AtLimit>,
-    /// Size of all memories together in pages of 64 KiB; growth beyond is refused [default: 4096; for run, graph, export and diff 8192]
+    /// Size of all memories together in pages of 64 KiB; growth beyond is refused [default: 4096; in the sandbox 8192]
     #[arg(long, value_name = "PAGES")]
     max_memory: Option<u64>,
     /// Elements of all tables together; growth beyond is refused

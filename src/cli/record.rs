@@ -2,13 +2,14 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
 use clap::Args;
 use wasmspoor::{
+    LoadError,
     analysis::Analysis,
     file::{self, FileError, Recorded, Written},
     report::{escape::line, text::grouped},
@@ -34,7 +35,7 @@ use super::{
   spoor report sample.spoor
 
 Exit codes: 0 recorded; 2 wrong usage, or a file that is there already or cannot be created; 3 not a valid module, 4 valid but not executable
-(the file says so); 5 the file could not be written: what is there of it can be read.")]
+(the file says so); 5 the file could not be written to its end: what was written can be read.")]
 pub(super) struct Arguments {
     /// The sample, binary or text; `-` reads standard input
     file: PathBuf,
@@ -73,34 +74,31 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     }
     writeln!(out)?;
     match written.status {
-        None => Err(refused(&arguments.output, &bytes)),
-        Some(Status::Unsupported) => {
+        Err(error) => Err(refused(error)),
+        Ok(Status::Unsupported) => {
             let message = format!("{name}: the sample cannot be started; `spoor report` says why");
             Err(Failure::new(Exit::NotExecutable, anyhow::anyhow!(message)))
         }
-        Some(_) => Ok(Exit::Done),
+        Ok(_) => Ok(Exit::Done),
     }
 }
 
 /// Why nothing could be run, as `run` says it.
-fn refused(path: &Path, bytes: &[u8]) -> Failure {
-    match open(path, Some(bytes)) {
-        Ok(Recorded { run: Err(error), .. }) => {
-            let exit = match error {
-                wasmspoor::LoadError::Unsupported { .. }
-                | wasmspoor::LoadError::Engine { .. }
-                | wasmspoor::LoadError::TooBig { .. } => Exit::NotExecutable,
-                _ => Exit::Invalid,
-            };
-            Failure::new(exit, error)
-        }
-        Ok(_) => Failure::new(Exit::Internal, anyhow::anyhow!("the file says that the sample ran")),
-        Err(failure) => failure,
-    }
+fn refused(error: LoadError) -> Failure {
+    let exit = match error {
+        LoadError::Unsupported { .. } | LoadError::Engine { .. } | LoadError::TooBig { .. } => Exit::NotExecutable,
+        _ => Exit::Invalid,
+    };
+    Failure::new(exit, error)
 }
 
 /// Runs a sample, records it to a new file, and analyses what is in the file.
 pub(super) fn analyse(analyser: &Analyser<'_>, file: &Path, save: &Path) -> Result<Analysed, Failure> {
+    // It is read again for the report.
+    if fs::metadata(save).is_ok_and(|metadata| !metadata.is_file()) {
+        let message = format!("{}: --save needs a regular file (`spoor record` writes to others)", save.display());
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
+    }
     let (bytes, options) = analyser.read(file)?;
     let name = file.display().to_string();
     let sample = file::Sample { name: &name, bytes: &bytes, is_embedded: true };
@@ -124,7 +122,8 @@ fn write(path: &Path, force: bool, sample: &file::Sample<'_>, options: &Options)
     let progress = Progress::begin("recording", Path::new(sample.name));
     let written = file::record(file, path, sample, options);
     drop(progress);
-    Ok(written.with_context(|| path.display().to_string())?)
+    // A pipe that is closed is an error here: it is not standard output, whose reader may have seen enough.
+    Ok(written.map_err(io::Error::other).with_context(|| path.display().to_string())?)
 }
 
 /// A file that was not there, unless it may be written over. What is no regular file, such as a pipe, is opened as it is.
@@ -158,7 +157,8 @@ pub(super) fn failure(path: &Path, error: FileError) -> Failure {
 /// Whether a file begins as a trace file does.
 pub(super) fn is_trace(path: &Path) -> bool {
     let mut head = [0; file::MAGIC.len()];
-    path.to_str() != Some("-")
+    // What is read from a pipe is gone.
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
         && File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut head)).is_ok()
         && head == file::MAGIC
 }

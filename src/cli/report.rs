@@ -17,7 +17,7 @@ use super::{
     input::{self, Progress},
     print::{self, Format, Print},
     record,
-    sample::Analysed,
+    sample::{Analysed, Analyser},
 };
 
 /// Print from a trace file what `spoor run` of its sample prints, to the byte: nothing is run
@@ -58,6 +58,25 @@ impl Sample {
         let sample = sample.map_err(|error| Failure::new(Exit::Usage, error))?;
         record::open(file, sample.as_deref())
     }
+
+    /// Analyses what a trace file holds, and says on standard error what it lacks.
+    pub(super) fn analyse(&self, file: &Path, rules: &rules::Set) -> Result<Analysed, Failure> {
+        let recorded = self.open(file)?;
+        let (name, options) = (recorded.header.name.clone(), recorded.header.options.clone());
+        let progress = Progress::begin("reading", file);
+        let analysis = Analysis::of_recorded(recorded, rules);
+        drop(progress);
+        tell_lost(file, &analysis);
+        Ok(Analysed { name, options, analysis })
+    }
+
+    /// Analyses a sample, or what a trace file holds of one.
+    pub(super) fn analyse_either(&self, file: &Path, analyser: &Analyser<'_>) -> Result<Analysed, Failure> {
+        match record::is_trace(file) {
+            true => self.analyse(file, analyser.rules()),
+            false => analyser.analyse(file),
+        }
+    }
 }
 
 /// Says on standard error what is missing of a run, however little is printed of it.
@@ -73,13 +92,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         true => rules::Set::builtin(),
         false => rules::Set::load(&arguments.rules).map_err(|error| Failure::new(Exit::Usage, error))?,
     };
-    let recorded = arguments.sample.open(&arguments.file)?;
-    let (name, options) = (recorded.header.name.clone(), recorded.header.options.clone());
-    let progress = Progress::begin("reading", &arguments.file);
-    let analysis = Analysis::of_recorded(recorded, &rules);
-    drop(progress);
-    tell_lost(&arguments.file, &analysis);
-    let analysed = Analysed { name, options, analysis };
+    let analysed = arguments.sample.analyse(&arguments.file, &rules)?;
     let format = arguments.print.format();
     arguments.print.to(out, |screen, mut out| {
         if format == Format::Csv {

@@ -20,9 +20,9 @@ use super::{Exit, Failure, input::Progress, output::Object, report::Sample};
   spoor rerun sample.spoor
   spoor rerun sample.spoor --json
 
-A run that the clock stopped is stopped again at the same moment, whatever the time. Of a file that is cut off, what is there is compared.
-Of one that is damaged, what comes before the damage.
-Exit codes: 0 everything is equal; 1 something differs (the first event that does is named), or is damaged; 2 the file cannot be read, or its
+A run that the clock stopped is stopped again at the same moment, whatever the time. Of a file that is cut off, what is there is compared;
+of one that is damaged, what comes before the damage.
+Exit codes: 0 everything is equal; 1 something differs (the first event that does is named), or the file is damaged; 2 the file cannot be read, or its
 header, without which it is not known how the sample was run.")]
 pub(super) struct Arguments {
     /// The trace file

@@ -25,7 +25,7 @@ use super::{Exit, Failure, input::Progress, output::Object, report::Sample};
   spoor trace-diff a.spoor b.spoor
   spoor trace-diff a.spoor b.spoor --json | jq .first
 
-Exit codes: 0 compared, whatever came of it; 2 a file that cannot be read, or files of different samples.")]
+Exit codes: 0 compared, whatever came of it; 2 a file that cannot be read, files of different samples, or of one that could not be run.")]
 pub(super) struct Arguments {
     /// The first trace file
     a: PathBuf,
@@ -37,6 +37,9 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+/// Losses named of a file.
+const MAX_LOST: usize = 10;
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let open = |path: &Path| -> Result<Recorded, Failure> { arguments.sample.open(path) };
@@ -53,8 +56,14 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 
 fn print(diff: &TraceDiff, out: &mut impl Write) -> Result<(), Failure> {
     match &diff.first {
-        None => writeln!(out, "the runs take the same way")?,
+        None if diff.lost.iter().all(Vec::is_empty) => writeln!(out, "the runs take the same way")?,
+        None => writeln!(out, "the runs take the same way as far as both files have it")?,
         Some(first) => print_parting(first, out)?,
+    }
+    for (which, lost) in ["first", "second"].into_iter().zip(&diff.lost) {
+        for lost in lost.iter().take(MAX_LOST) {
+            writeln!(out, "the {which} file is not whole: {}", line(lost))?;
+        }
     }
     for (title, functions) in [("first", &diff.functions_only_a), ("second", &diff.functions_only_b)] {
         print_functions(title, functions, out)?;

@@ -19,8 +19,10 @@ use super::{
 /// What is different between two runs of a sample.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TraceDiff {
-    /// Whether decisions and records are the same.
+    /// Whether decisions and records are the same, as far as both files have them.
     pub is_same_path: bool,
+    /// What the first and the second file lack: then what is in the other only may have happened in both.
+    pub lost: [Vec<String>; 2],
     /// Where they part; `None` if they do not, or there is no trace.
     pub first: Option<Parting>,
     /// Functions that ran in the first only, by index, with their names.
@@ -98,8 +100,10 @@ impl TraceDiff {
         let only = |these: &BTreeMap<u32, Function>, those: &BTreeMap<u32, Function>| {
             these.values().filter(|function| !those.contains_key(&function.index)).cloned().collect()
         };
+        let lost = [run_a, run_b].map(|run| run.lost.iter().cloned().chain(run.trace.gap()).collect());
         Ok(Self {
             is_same_path: first.is_none(),
+            lost,
             first,
             functions_only_a: only(&ran_a, &ran_b),
             functions_only_b: only(&ran_b, &ran_a),
@@ -115,13 +119,22 @@ fn parting(a: &Trace, b: &Trace) -> Option<Parting> {
     let record = first_record(a, b);
     let decision = decision.map(|position| (Place::Decision(position), position, "decisions"));
     let record = record.map(|position| (Place::Record(position), position, "records"));
-    let found = [decision, record].into_iter().flatten();
+    // Where a file is cut off, nothing is known of the run.
+    let is_cut = |place| [a, b].into_iter().any(|trace| trace.gap().is_some() && is_end(trace, place));
+    let found = [decision, record].into_iter().flatten().filter(|&(place, ..)| !is_cut(place));
     let found = found.map(|(place, position, stream)| (point::locate(a, place), place, position, stream));
     let (at, place, position, stream) = found.min_by_key(|(at, ..)| at.map_or(u64::MAX, |at| at.event))?;
     let function = at.and_then(|at| at.function).map(crate::module::FuncIndex);
     let name = function.and_then(|function| a.modules.first()?.name(function).map(str::to_owned));
     let next = [a, b].map(|trace| next(trace, place, at));
     Some(Parting { stream, position, a: at, b: point::locate(b, place), name, next })
+}
+
+fn is_end(trace: &Trace, place: Place) -> bool {
+    match place {
+        Place::Decision(at) => bit(trace, at).is_none(),
+        Place::Record(at) => trace.record_stream().nth(usize::try_from(at).unwrap_or(usize::MAX)).is_none(),
+    }
 }
 
 fn first_record(a: &Trace, b: &Trace) -> Option<u64> {
@@ -197,7 +210,7 @@ impl Visitor for Ran {
 /// The functions that ran, as far as the trace goes.
 fn ran(trace: &Trace) -> BTreeMap<u32, Function> {
     let mut ran = Ran::default();
-    // What cannot be replayed is said elsewhere.
+    // What cannot be replayed is among what is lost.
     _ = trace.replay(&mut ran);
     ran.0
 }

@@ -74,7 +74,7 @@ impl Marker {
     }
 }
 
-/// Replays what was written and writes marks; gives the number of instructions, or `None` if it cannot be replayed.
+/// Replays what was written and writes marks; gives the number of instructions, or `None` if nothing could be started.
 pub(super) fn write(sink: &mut Sink, path: &Path, wasm: &[u8]) -> io::Result<Option<u64>> {
     let Ok(recorded) = Reader::open(path).and_then(|reader| Recorded::of(reader, Some(wasm))) else { return Ok(None) };
     let Ok(run) = &recorded.run else { return Ok(None) };
@@ -97,7 +97,7 @@ pub(super) fn write(sink: &mut Sink, path: &Path, wasm: &[u8]) -> io::Result<Opt
                 write_mark(sink, summary.instructions, true, &Mark { checkpoint: None, functions })?;
                 return Ok(Some(summary.instructions));
             }
-            Err(_) => return Ok(None),
+            Err(error) => return Err(io::Error::other(format!("what was recorded cannot be replayed: {error}"))),
         }
     }
 }

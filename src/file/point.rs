@@ -114,7 +114,8 @@ pub(super) fn locate(trace: &Trace, place: Place) -> Option<Point> {
     let mut count = Count::default();
     let site = trace.replay(&mut count).err().and_then(|error| error.site());
     let (function, offset) = site.map(|(_, function, offset)| (function.0, offset.0)).unzip();
-    Some(Point { event: count.0, function, offset })
+    // The block is told before the instruction at its end asks for what is not there.
+    Some(Point { event: count.0 - u64::from(site.is_some() && count.0 > 0), function, offset })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    hex,
+    LoadError, hex,
     sandbox::{self, Options, Recorder, Status},
     trace::Level,
 };
@@ -33,21 +33,21 @@ pub struct Sample<'s> {
 }
 
 /// What was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     /// Bytes of the file.
     pub bytes: u64,
     /// Executed instructions, if they were counted: of a regular file.
     pub instructions: Option<u64>,
-    /// How the run ended; `None` if the sample could not be loaded.
-    pub status: Option<Status>,
+    /// How the run ended, or why the sample could not be loaded. A file that takes no more before the run begins is an error of [`record`].
+    pub status: Result<Status, LoadError>,
 }
 
 /// Runs a sample and writes all that is recorded of it to `file`, which is empty and lies at `path`. The run stops if the file cannot be written.
 ///
 /// # Errors
 ///
-/// If the file cannot be written.
+/// If the file cannot be written, or what was written cannot be replayed: a fault of this program; the file stays.
 pub fn record(file: File, path: &Path, sample: &Sample<'_>, options: &Options) -> io::Result<Written> {
     record_timed(file, path, sample, options).map(|(written, _)| written)
 }
@@ -56,7 +56,7 @@ pub fn record(file: File, path: &Path, sample: &Sample<'_>, options: &Options) -
 ///
 /// # Errors
 ///
-/// If the file cannot be written.
+/// As [`record`].
 pub fn record_timed(file: File, path: &Path, sample: &Sample<'_>, options: &Options) -> io::Result<(Written, Duration)> {
     let begun = Instant::now();
     let is_regular = file.metadata()?.is_file();
@@ -79,19 +79,24 @@ pub fn record_timed(file: File, path: &Path, sample: &Sample<'_>, options: &Opti
     if sample.is_embedded {
         goes_on &= tape.object(Kind::Sample, &wasm);
     }
-    let mut status = None;
+    // Without a run the file takes no more, and `recording.end()` says why.
+    let mut status = Ok(Status::NothingRan);
     if goes_on {
         let recorder: Arc<dyn Recorder> = Arc::clone(&tape) as _;
         let outcome = match sandbox::run_with(&wasm, options, Some(recorder), None) {
             Ok(run) => Outcome::Ran(Box::new(Rest { records: tape.records(), ..Rest::of(&run) })),
             Err(error) => Outcome::Refused(error),
         };
-        status = if let Outcome::Ran(rest) = &outcome { Some(rest.status) } else { None };
+        status = match &outcome {
+            Outcome::Ran(rest) => Ok(rest.status),
+            Outcome::Refused(error) => Err(error.clone()),
+        };
         tape.end_log();
         tape.thing(Kind::Outcome, &outcome);
     }
     let mut sink = recording.end()?;
     let took = begun.elapsed();
-    let instructions = if is_regular && status.is_some() { marks::write(&mut sink, path, &wasm)? } else { None };
-    Ok((Written { bytes: sink.end()?, instructions, status }, took))
+    let instructions = if is_regular && status.is_ok() { marks::write(&mut sink, path, &wasm) } else { Ok(None) };
+    let bytes = sink.end()?;
+    Ok((Written { bytes, instructions: instructions?, status }, took))
 }

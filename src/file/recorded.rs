@@ -121,10 +121,12 @@ fn wasm(reader: &Reader, header: Option<&Header>, sample: Option<&[u8]>) -> Resu
         Some(sample) => crate::tracer::to_binary(sample).map_or_else(|_| sample.to_vec(), |wasm| wasm.into_owned()),
         None if header.is_some_and(|header| !header.is_embedded) => {
             let sha256 = header.map(|header| &*header.sha256).unwrap_or_default();
-            return Err(FileError::Missing(format!("the file does not hold the sample (SHA-256 {sha256}): give it too")));
+            return Err(FileError::Missing(format!(
+                "the file does not hold the sample (SHA-256 {sha256}): name it with --sample"
+            )));
         }
         None => {
-            let missing = || FileError::Missing("the sample in the file is missing or damaged: give it too".into());
+            let missing = || FileError::Missing("the sample in the file is missing or damaged: name it with --sample".into());
             reader.object(Kind::Sample, MAX_SAMPLE).ok_or_else(missing)?
         }
     };

@@ -77,7 +77,10 @@ impl Sink {
         }
         let foot = foot(begin);
         self.file.write_all(&foot)?;
-        self.file.flush()?;
+        // Some file systems say only now that there is no room. A pipe cannot be asked.
+        if self.file.metadata()?.is_file() {
+            self.file.sync_data()?;
+        }
         Ok(self.offset + foot.len() as u64)
     }
 }
@@ -161,8 +164,8 @@ impl Tape {
     }
 
     /// Writes what is left of the log.
-    pub(super) fn end_log(&self) -> bool {
-        self.lock().flush_items()
+    pub(super) fn end_log(&self) {
+        self.lock().flush_items();
     }
 
     /// Writes bytes in parts; returns whether the file takes more.

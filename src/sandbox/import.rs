@@ -79,7 +79,8 @@ impl Import {
     }
 
     fn callee(&self) -> Callee<'_> {
-        Callee { name: &self.name, answer: self.answer, params: &self.params }
+        let names_len = self.module.len() + self.name.len();
+        Callee { name: &self.name, names_len, answer: self.answer, params: &self.params }
     }
 
     /// Advances the clock and takes a place in the log, in the order in which calls begin.
@@ -237,13 +238,12 @@ impl Import {
         let mut state = self.lock();
         if let Some(slot) = slot {
             state.log.written(call, self.callee(), args);
+            let results = if answered.end.is_none() { state.log.results(call) } else { Vec::new() };
             let entry = &mut state.log.calls[slot];
             entry.args = std::mem::take(args);
             entry.ended = answered.end.is_some();
             entry.errno = answered.errno.map(|errno| Cow::Owned(errno.name()));
-            if answered.end.is_none() {
-                entry.results = call.results();
-            }
+            entry.results = results;
             state.tell_call(slot);
         }
         match &answered.end {

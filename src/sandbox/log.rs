@@ -21,8 +21,10 @@ use crate::{
 const BYTES: usize = 64 << 20;
 /// Functions of WASI: each has a part of what is kept for them.
 const WASI: usize = 46;
-/// Arguments kept of a call; known functions have fewer.
+/// Arguments, and results, kept of a call; known functions have fewer.
 const ARGS: usize = 32;
+/// Bytes of names that a call may have for each place that it takes: known functions have fewer.
+const NAMES: usize = 512;
 /// Bytes that entropy is measured over.
 const MEASURED: usize = 64 << 10;
 /// Pairs of pointer and length that are looked at in one call.
@@ -52,6 +54,8 @@ impl Default for Log {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Callee<'c> {
     pub(super) name: &'c Arc<str>,
+    /// Bytes of both parts of its name.
+    pub(super) names_len: usize,
     pub(super) answer: Answer,
     pub(super) params: &'c [Param],
 }
@@ -68,7 +72,7 @@ impl Log {
         self.transferred = None;
         let has_room = self.places.has_room(callee.name, callee.is_wasi());
         match has_room {
-            true => self.places.take(callee.name, callee.is_wasi(), 1),
+            true => self.places.take(callee.name, callee.is_wasi(), 1 + callee.names_len / NAMES),
             false => self.cut += 1,
         }
         has_room
@@ -95,6 +99,14 @@ impl Log {
             }
         }
         args
+    }
+
+    /// The results of `call`.
+    pub(super) fn results(&mut self, call: &HostCall<'_>) -> Vec<Value> {
+        let mut results = call.results();
+        self.args_cut += results.len().saturating_sub(ARGS) as u64;
+        results.truncate(ARGS);
+        results
     }
 
     /// Adds to `args` what the call wrote.

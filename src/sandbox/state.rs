@@ -95,8 +95,12 @@ impl State {
 
     /// The call at `slot` of the log is over.
     pub(super) fn tell_call(&mut self, slot: usize) {
-        if let Some(call) = self.log.calls.get(slot) {
+        if let Some(call) = self.log.calls.get_mut(slot) {
             self.teller.call(slot, call, &self.stdout.bytes, &self.stderr.bytes);
+            // Whoever was told keeps it: what is recorded to a file does not stay in memory, too.
+            if self.teller.journal.is_some() {
+                (call.args, call.results) = (Vec::new(), Vec::new());
+            }
         }
     }
 
@@ -159,7 +163,7 @@ impl State {
         let outputs = self.stdout.cut.saturating_add(self.stderr.cut);
         let own = [
             (self.log.cut, "host calls are in the trace and not in the log"),
-            (self.log.args_cut, "arguments of host calls, or what they point at, were not logged"),
+            (self.log.args_cut, "arguments or results of host calls, or what they point at, were not logged"),
             (outputs, "bytes of output were not kept"),
             (self.carver.cut, "modules built in memory were not kept"),
         ];

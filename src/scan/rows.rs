@@ -1,7 +1,8 @@
 //! The rows of the tables that a scan writes; `docs/scan.md` describes every field.
 //!
 //! A row is an object on a line of its own. Fields may be added; none is removed or changes its meaning within [`SCHEMA`]. Everything but
-//! `time_ms` is the same for the same sample and options, unless time stopped the run.
+//! `time_ms` is the same for the same sample and options, unless time stopped the run; and where a sample is found several times, which place is the first
+//! depends on which job came there first.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -110,7 +111,7 @@ pub struct Path {
 pub struct Sample {
     /// SHA-256 of the sample as it was found, hexadecimal: the key of all tables.
     pub sha256: String,
-    /// The first place where it was found; `paths` has all.
+    /// The place where it was found first; `paths` has the others.
     #[serde(flatten)]
     pub origin: Origin,
     /// Bytes as found.
@@ -141,7 +142,7 @@ pub struct Sample {
     pub imphash: Option<String>,
     /// SHA-256 of the opcodes of all functions, in order; null without code.
     pub code_hash: Option<String>,
-    /// SHA-256 of the host calls that it made, repetitions left out; null without any.
+    /// SHA-256 of the first 100,000 host calls that it made, repetitions in a row left out; null without any.
     pub behaviour_hash: Option<String>,
     /// What code similarity is estimated from; null if there is too little code.
     pub code_sketch: Option<String>,
@@ -157,7 +158,7 @@ pub struct Sample {
     pub imports: u64,
     /// Exports.
     pub exports: u64,
-    /// Reachable instructions and those that were executed, in percent; null without code.
+    /// Share of the reachable instructions that were executed, in percent; null without code.
     pub instructions_run_percent: Option<f64>,
     /// Entry points that were called.
     pub entries: u64,
@@ -181,13 +182,13 @@ pub struct Sample {
     pub host_calls: u64,
     /// Loops that ran.
     pub loops: u64,
-    /// ATT&CK techniques, by id.
+    /// ATT&CK techniques, by id, all of them.
     pub attack: Vec<String>,
     /// Why the verdict, weightiest first; at most 5.
     pub reasons: Vec<String>,
     /// What limits how far the result can be trusted; at most 5.
     pub limitations: Vec<String>,
-    /// Functions, host functions and findings that are not in their tables.
+    /// Functions, host functions and findings that are not in their tables, all together.
     pub rows_cut: u64,
 }
 
@@ -232,7 +233,7 @@ pub struct Function {
     pub host_calls: u64,
 }
 
-/// Table `host_calls`: the imported functions that a sample called, by who answered; the first [`MAX_ROWS`] by name.
+/// Table `host_calls`: the imported functions that a sample called, by who answered; those of WASI first, then those called most, [`MAX_ROWS`] at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HostCall {
     /// The sample.
@@ -266,7 +267,7 @@ pub struct Finding {
     pub kind: String,
     /// Name of the rule, correlation or finding; the value of an indicator. Cut after 200 characters.
     pub name: String,
-    /// Namespace of a rule, kind of an indicator, categories of a finding joined by commas.
+    /// Namespace of a rule, family of a correlation, kind of an indicator, categories of a finding joined by commas.
     pub class: String,
     /// 0 to 3; 0 for an indicator.
     pub severity: u8,

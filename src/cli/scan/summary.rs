@@ -62,7 +62,11 @@ impl<'a> Total<'a> {
             plural(*without_module, "file"),
             self.seconds
         )?;
-        writeln!(out, " ({rate:.1} a second){}", if *resumed > 0 { format!(", {resumed} before") } else { String::new() })?;
+        writeln!(
+            out,
+            " ({rate:.1} a second){}",
+            if *resumed > 0 { format!(", {resumed} done by an earlier part") } else { String::new() }
+        )?;
         counts(out, "verdicts", verdicts.iter().map(|(name, count)| (name.as_str(), *count)))?;
         counts(out, "families", families.iter().map(|(name, count)| (name.as_str(), *count)))?;
         counts(out, "failures", failures.iter().map(|(name, count)| (*name, *count)))?;

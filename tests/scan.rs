@@ -515,3 +515,21 @@ fn code_of_miners_is_told_from_harmless_code() {
     assert!(worst < Kind::Code.threshold() - 0.05, "{worst}");
     assert!(in_company * 10 >= miners.len() * 9, "{in_company} of {}", miners.len());
 }
+
+#[test]
+fn a_crowd_of_its_own_imports_does_not_hide_what_a_sample_asked_wasi_for() {
+    let imports: String = (0..1100).map(|n| format!("(import \"a\" \"f{n}\" (func))")).collect();
+    let calls: String = (0..1100).map(|n| format!("(call {n})")).collect();
+    let text = format!(
+        r#"(module {imports} (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+          (func (export "_start") {calls} (drop (call $yield))))"#
+    );
+    let analysis = wasmspoor::analysis::Analysis::of(
+        text.as_bytes(),
+        &wasmspoor::sandbox::Options::default(),
+        &wasmspoor::rules::Set::builtin(),
+    );
+    let outcome = wasmspoor::scan::describe::outcome(&analysis, "");
+    assert_eq!((outcome.host_calls.len(), outcome.sample.rows_cut), (1000, 101));
+    assert_eq!(outcome.host_calls[0].name, "sched_yield");
+}

@@ -158,8 +158,12 @@ pub(super) fn on_interrupt(interrupted: Arc<AtomicBool>) -> Result<(), Failure> 
 fn roots(paths: &[PathBuf]) -> Result<Vec<Root>, Failure> {
     let root = |path: &PathBuf| {
         // What is there by that name, even a link to nothing, is no pattern.
-        let pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']) && path.symlink_metadata().is_err());
-        let Some(pattern) = pattern else { return Ok(Root::path(path)) };
+        if path.symlink_metadata().is_ok() {
+            return Ok(Root::path(path));
+        }
+        let Some(pattern) = path.to_str().filter(|text| text.contains(['*', '?', '['])) else {
+            anyhow::bail!("{}: no such file", path.display());
+        };
         let root = Root::pattern(pattern).map_err(|error| {
             anyhow::anyhow!("{pattern}: no such file, and no pattern: {} at character {}", error.msg, error.pos + 1)
         })?;

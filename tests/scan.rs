@@ -227,6 +227,17 @@ fn archives_pages_and_modules_are_looked_into_and_names_stay_names() {
 }
 
 #[test]
+fn a_name_does_not_make_an_archive_a_sample() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.wasm"), zip(&[("x", &module("f"))], None)).unwrap();
+    fs::write(folder.path().join("b.wasm"), "no module, but said to be one").unwrap();
+    let (rows, ..) = scan(&[text(folder.path())]);
+    let mut inside: Vec<_> = rows.iter().map(|row| (row["inside"].to_string(), row["validity"].clone())).collect();
+    inside.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(inside, [("[\"zip:x\"]".to_owned(), "valid".into()), ("[]".to_owned(), "invalid".into())]);
+}
+
+#[test]
 fn the_same_content_is_analysed_once() {
     let folder = tempfile::tempdir().unwrap();
     let module = module("f");

@@ -401,7 +401,7 @@ fn open(path: &Path) -> Result<Opened, Failure> {
     let mut file = File::open(path).map_err(unreadable)?;
     let mut head = Vec::new();
     file.by_ref().take(HEAD).read_to_end(&mut head).map_err(unreadable)?;
-    let is_named = path.extension().is_some_and(|ending| ending == "wasm" || ending == "wat");
+    let is_named = path.extension().is_some_and(|ending| ending == "wasm" || ending == "wat") && !unpack::is_container(&head);
     if !unpack::is_binary(&head) && !unpack::is_text(&head) && !is_named {
         file.rewind().map_err(unreadable)?;
         return Ok(Opened::Other(file));

@@ -1,6 +1,6 @@
 //! Modules that lie open among other bytes: in a dump of a process, a program, a data segment.
 
-use std::io;
+use std::{io, ops::Range};
 
 use memchr::memmem;
 
@@ -12,10 +12,11 @@ const MAGIC: &[u8; 4] = b"\0asm";
 const VERSIONS: [[u8; 4]; 2] = [[1, 0, 0, 0], [0x0d, 0, 1, 0]];
 
 impl Unpacker<'_> {
-    /// Looks through bytes that are no container for modules from offset `from` on, as bytes and as text.
-    pub(super) fn pieces(&mut self, bytes: &[u8], from: usize) -> io::Result<()> {
-        self.carve(bytes, from)?;
-        self.text(bytes)
+    /// Looks for modules, as bytes and as text, in a range of bytes that no container accounts for; places are counted from the first byte.
+    pub(super) fn pieces(&mut self, bytes: &[u8], range: Range<usize>) -> io::Result<()> {
+        let Some(bytes) = bytes.get(..range.end) else { return Ok(()) };
+        self.carve(bytes, range.start)?;
+        self.text(bytes, range.start)
     }
 
     fn carve(&mut self, bytes: &[u8], from: usize) -> io::Result<()> {
@@ -28,7 +29,7 @@ impl Unpacker<'_> {
                 at = start + MAGIC.len();
                 continue;
             }
-            if self.admit(len as u64)? {
+            if self.admit(len as u64) {
                 self.inside.push(format!("bytes@{start}"));
                 let result = self.sink.take(&self.inside, Found::Module(module.get(..len).unwrap_or_default()));
                 self.inside.pop();

@@ -3,6 +3,8 @@
 //! All of it is foreign and much of it hostile, so a scan does this in a confined worker, one for each file; nothing is written to a disk, and a
 //! member's name is only a name. What a file expands to is bounded by [`Caps`]; whatever a cap leaves out is counted and reported as a failure of
 //! kind `cut`, once for each cap.
+//!
+//! That something is a container hides nothing: what lies in it outside of its members is searched like a file that is none.
 
 mod carve;
 mod streams;
@@ -12,12 +14,18 @@ mod zip;
 
 use std::{
     collections::BTreeMap,
+    fmt::Display,
     io::{self, Read as _},
+    ops::Range,
 };
 
 use base64::Engine as _;
 
 use super::rows::{Failure, FailureKind};
+use crate::hex;
+
+/// Bytes of a member's name that are shown; of a longer one, so many and a part of its hash.
+const MAX_NAME_BYTES: usize = 1000;
 
 /// Bounds of what one file expands to. Defaults suit a worker with 2 GiB of memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +99,8 @@ pub fn unpack(bytes: &[u8], caps: &Caps, sink: &mut dyn Sink) -> io::Result<()> 
 pub fn embedded(module: &[u8], caps: &Caps, sink: &mut dyn Sink) -> io::Result<()> {
     let mut unpacker = Unpacker::new(caps, sink);
     // Past its own magic number.
-    unpacker.pieces(module, 8.min(module.len()))?;
+    let from = if is_binary(module) { 8.min(module.len()) } else { 0 };
+    unpacker.pieces(module, from..module.len())?;
     unpacker.finish()
 }
 
@@ -115,18 +124,54 @@ pub fn is_text(bytes: &[u8]) -> bool {
     }
 }
 
+/// Whether the bytes begin like an archive or a compressed stream that is entered; for a tar, the first 512 tell.
+pub fn is_container(bytes: &[u8]) -> bool {
+    zip::is_start(bytes) || streams::is_one(bytes) || tar::is_one(bytes)
+}
+
+/// What the caps left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cut {
+    Depth,
+    Members,
+    Bytes,
+    MemberBytes,
+    Failures,
+}
+
+impl Cut {
+    /// How much was left out, and which cap it was.
+    fn text(self, count: u64, caps: &Caps) -> String {
+        let plural = if count == 1 { "" } else { "s" };
+        match self {
+            Self::Depth => format!("{count} container{plural} within more than {} others", caps.depth),
+            Self::Members => format!("{count} member{plural} beyond the limit of {}", caps.members),
+            Self::Bytes => format!("{count} member{plural} beyond the limit of {} bytes for all of them, expanded", caps.bytes),
+            Self::MemberBytes => format!(
+                "{count} member{plural} larger, expanded, than the limit of {} bytes, or of {} and {} times the compressed size",
+                caps.member_bytes,
+                Caps::BOMB_BYTES.min(caps.member_bytes),
+                caps.ratio,
+            ),
+            Self::Failures => format!("{count} failure{plural} beyond the limit of {}", caps.failures),
+        }
+    }
+}
+
 /// What is left of the bounds, and the way to where it is.
 struct Unpacker<'a> {
     caps: Caps,
+    /// What is left of those that count something.
+    left: Caps,
     sink: &'a mut dyn Sink,
     inside: Vec<String>,
     /// Which cap left out how much.
-    cuts: BTreeMap<&'static str, u64>,
+    cuts: BTreeMap<Cut, u64>,
 }
 
 impl<'a> Unpacker<'a> {
     fn new(caps: &Caps, sink: &'a mut dyn Sink) -> Self {
-        Self { caps: caps.clone(), sink, inside: Vec::new(), cuts: BTreeMap::new() }
+        Self { caps: caps.clone(), left: caps.clone(), sink, inside: Vec::new(), cuts: BTreeMap::new() }
     }
 
     /// Looks at a whole file or member.
@@ -134,19 +179,27 @@ impl<'a> Unpacker<'a> {
         if is_binary(bytes) || is_text(bytes) {
             return self.sink.take(&self.inside, Found::Module(bytes));
         }
-        if self.inside.len() >= self.caps.depth {
-            // Archives are not entered; what lies open is still found.
-            if streams::is_one(bytes) || zip::is_one(bytes) || tar::is_one(bytes) {
-                return self.cut("container deeper than the limit", 1);
-            }
-        } else if zip::is_one(bytes) {
-            return self.zip(bytes);
-        } else if streams::is_one(bytes) {
-            return self.stream(bytes);
-        } else if tar::is_one(bytes) {
-            return self.tar(bytes);
+        let is_zip = zip::is_one(bytes);
+        if self.is_deep() && (is_zip || is_container(bytes)) {
+            self.cut(Cut::Depth, 1);
+            // Not entered, but what lies open in it is found.
+            self.pieces(bytes, 0..bytes.len())
+        } else if is_zip {
+            self.zip(bytes)
+        } else {
+            self.unzipped(bytes)
         }
-        self.pieces(bytes, 0)
+    }
+
+    /// Looks at what is no zip, or at what comes before one.
+    fn unzipped(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if streams::is_one(bytes) {
+            self.stream(bytes)
+        } else if tar::is_one(bytes) {
+            self.tar(bytes)
+        } else {
+            self.pieces(bytes, 0..bytes.len())
+        }
     }
 
     /// Looks at a part of what it is in.
@@ -157,39 +210,54 @@ impl<'a> Unpacker<'a> {
         result
     }
 
+    /// Whether it is in as many containers as it may enter.
+    fn is_deep(&self) -> bool {
+        self.inside.len() >= self.caps.depth
+    }
+
+    /// Whether the bounds allow no further member.
+    fn is_full(&self) -> bool {
+        self.left.members == 0 || self.left.bytes == 0
+    }
+
     /// Takes a member from the bounds; false if they do not allow it.
-    fn admit(&mut self, bytes: u64) -> io::Result<bool> {
-        if self.caps.members == 0 {
-            self.cut("member beyond the limit", 1)?;
-            return Ok(false);
+    fn admit(&mut self, bytes: u64) -> bool {
+        if self.left.members == 0 {
+            self.cut(Cut::Members, 1);
+            return false;
         }
-        self.caps.members -= 1;
-        let Some(rest) = self.caps.bytes.checked_sub(bytes) else {
-            self.caps.bytes = 0;
-            self.cut("member after the limit of expanded bytes", 1)?;
-            return Ok(false);
+        self.left.members -= 1;
+        let Some(rest) = self.left.bytes.checked_sub(bytes) else {
+            self.left.bytes = 0;
+            self.cut(Cut::Bytes, 1);
+            return false;
         };
-        self.caps.bytes = rest;
-        Ok(true)
+        self.left.bytes = rest;
+        true
     }
 
-    /// Bytes that a member of so many compressed bytes may expand to.
-    fn room(&self, compressed: u64) -> u64 {
-        let honest = compressed.saturating_mul(self.caps.ratio).max(Caps::BOMB_BYTES);
-        honest.min(self.caps.member_bytes).min(self.caps.bytes)
+    /// Reads a member, of so many compressed bytes if it is compressed, as far as the bounds allow; what is too much is counted.
+    fn read(&mut self, input: impl io::Read, compressed: Option<u64>) -> (Vec<u8>, Option<io::Error>) {
+        let honest = compressed.map_or(u64::MAX, |bytes| bytes.saturating_mul(self.caps.ratio).max(Caps::BOMB_BYTES));
+        let room = honest.min(self.caps.member_bytes);
+        let (bytes, more, error) = read_within(input, room.min(self.left.bytes));
+        if more {
+            self.cut(if self.left.bytes < room { Cut::Bytes } else { Cut::MemberBytes }, 1);
+        }
+        (bytes, error)
     }
 
-    fn cut(&mut self, what: &'static str, count: u64) -> io::Result<()> {
+    fn cut(&mut self, what: Cut, count: u64) {
         *self.cuts.entry(what).or_default() += count;
-        Ok(())
     }
 
     /// Reports a failure at a step below where it is.
     fn fail(&mut self, step: Option<String>, kind: FailureKind, text: &str) -> io::Result<()> {
-        if self.caps.failures == 0 {
-            return self.cut("failure beyond the limit", 1);
+        if self.left.failures == 0 {
+            self.cut(Cut::Failures, 1);
+            return Ok(());
         }
-        self.caps.failures -= 1;
+        self.left.failures -= 1;
         let text = text.chars().take(200).collect();
         let pushed = step.map(|step| self.inside.push(step)).is_some();
         let result = self.sink.take(&self.inside, Found::Failure(Failure { kind, text }));
@@ -199,28 +267,45 @@ impl<'a> Unpacker<'a> {
         result
     }
 
+    /// Reports that something is broken at a step below where it is.
+    fn broken(&mut self, step: &str, error: &impl Display) -> io::Result<()> {
+        self.fail(Some(step.to_owned()), FailureKind::Broken, &error.to_string())
+    }
+
     /// Says what was left out.
     fn finish(self) -> io::Result<()> {
-        let Self { sink, cuts, .. } = self;
+        let Self { sink, cuts, caps, .. } = self;
         for (what, count) in cuts {
-            sink.take(&[], Found::Failure(Failure { kind: FailureKind::Cut, text: counted(count, what) }))?;
+            sink.take(&[], Found::Failure(Failure { kind: FailureKind::Cut, text: what.text(count, &caps) }))?;
         }
         Ok(())
     }
 }
 
-/// A count with what it counts, the noun of which comes first and is in the singular.
-fn counted(count: u64, what: &str) -> String {
-    let (noun, which) = what.split_once(' ').unwrap_or((what, ""));
-    format!("{count} {noun}{} {which}", if count == 1 { "" } else { "s" })
+/// The step into a member of this name: as text, or its bytes in base64 if it is none. A name may be as long as its archive, and goes into every
+/// row of what the member holds: of a long one the beginning is shown, and of the hash as much as keeps different names different.
+fn step(kind: &str, name: &[u8]) -> String {
+    let mark = if name.len() > MAX_NAME_BYTES { format!("…{}", &hex::sha256(name)[..16]) } else { String::new() };
+    match std::str::from_utf8(name) {
+        Ok(name) => format!("{kind}:{}{mark}", &name[..name.floor_char_boundary(MAX_NAME_BYTES)]),
+        Err(_) => {
+            let shown = name.get(..MAX_NAME_BYTES).unwrap_or(name);
+            format!("{kind};base64:{}{mark}", base64::engine::general_purpose::STANDARD.encode(shown))
+        }
+    }
 }
 
-/// The step into a member of this name: as text, or its bytes in base64 if it is none.
-fn step(kind: &str, name: &[u8]) -> String {
-    match std::str::from_utf8(name) {
-        Ok(name) => format!("{kind}:{name}"),
-        Err(_) => format!("{kind};base64:{}", base64::engine::general_purpose::STANDARD.encode(name)),
+/// The ranges up to `len` that none of the spans covers, in order.
+fn gaps(len: usize, mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    spans.sort_unstable_by_key(|span| span.start);
+    let (mut gaps, mut at) = (Vec::new(), 0);
+    for span in spans.into_iter().chain([len..len]) {
+        if at < span.start.min(len) {
+            gaps.push(at..span.start.min(len));
+        }
+        at = at.max(span.end);
     }
+    gaps
 }
 
 /// Reads at most `room` bytes; the flag says whether there were more.

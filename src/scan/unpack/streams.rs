@@ -2,8 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::{Unpacker, read_within};
-use crate::scan::rows::FailureKind;
+use super::Unpacker;
 
 /// Beginnings of streams.
 const MAGICS: [(&str, &[u8]); 3] = [("gzip", b"\x1f\x8b\x08"), ("zstd", b"\x28\xb5\x2f\xfd"), ("xz", b"\xfd7zXZ\0")];
@@ -22,31 +21,26 @@ pub(super) fn is_one(bytes: &[u8]) -> bool {
 impl Unpacker<'_> {
     pub(super) fn stream(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(kind) = kind(bytes) else { return Ok(()) };
-        let room = self.room(bytes.len() as u64);
-        let (expanded, more, error) = match reader(kind, bytes) {
-            Ok(reader) => read_within(reader, room),
-            Err(text) => return self.fail(Some(kind.to_owned()), FailureKind::Broken, &text),
-        };
+        let (expanded, error) = self.read(reader(kind, bytes), Some(bytes.len() as u64));
+        let is_broken = error.is_some();
         if let Some(error) = error {
-            self.fail(Some(kind.to_owned()), FailureKind::Broken, &error.to_string())?;
-        }
-        if more {
-            self.cut("stream larger than the limit when expanded", 1)?;
+            self.broken(kind, &error)?;
         }
         // What came before the end counts, however it ended.
-        match self.admit(expanded.len() as u64)? {
-            true => self.enter(kind.to_owned(), &expanded),
-            false => Ok(()),
+        if self.admit(expanded.len() as u64) {
+            self.enter(kind.to_owned(), &expanded)?;
         }
+        // Where it broke off is not known, and what follows is no stream.
+        if is_broken { self.pieces(bytes, 0..bytes.len()) } else { Ok(()) }
     }
 }
 
-fn reader<'a>(kind: &str, bytes: &'a [u8]) -> Result<Box<dyn Read + 'a>, String> {
-    Ok(match kind {
+fn reader<'a>(kind: &str, bytes: &'a [u8]) -> Box<dyn Read + 'a> {
+    match kind {
         "gzip" => Box::new(flate2::read::MultiGzDecoder::new(bytes)),
         "zstd" => Box::new(Frames { bytes, frame: None }),
         _ => Box::new(lzma_rust2::XzReader::new_mem_limit(bytes, true, DICTIONARY_KIB)),
-    })
+    }
 }
 
 /// The frames of a zstd stream, one after the other.

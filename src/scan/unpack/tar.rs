@@ -1,9 +1,8 @@
 //! Tar archives: old, ustar, GNU and PAX.
 
-use std::io;
+use std::{io, ops::Range};
 
-use super::{Unpacker, read_within, step};
-use crate::scan::rows::FailureKind;
+use super::{Unpacker, gaps, step};
 
 /// Bytes of a header.
 const HEADER: usize = 512;
@@ -18,36 +17,75 @@ pub(super) fn is_one(bytes: &[u8]) -> bool {
     *name != 0 && said == header.iter().enumerate().map(with_blanks).sum::<u64>()
 }
 
+/// Whether an entry has no contents of its own. Of unknown kinds are files, as for GNU tar.
+fn is_empty(kind: tar::EntryType) -> bool {
+    let is_link = kind.is_hard_link() || kind.is_symlink();
+    let is_device = kind.is_character_special() || kind.is_block_special() || kind.is_fifo();
+    let is_extension =
+        kind.is_gnu_longname() || kind.is_gnu_longlink() || kind.is_pax_local_extensions() || kind.is_pax_global_extensions();
+    kind.is_dir() || is_link || is_device || is_extension
+}
+
+/// Where an archive ends that begins at `start`, of which so many bytes were not read: behind its last block, zeros that fill it up included.
+fn end(bytes: &[u8], unread: usize) -> usize {
+    let at = bytes.len().saturating_sub(unread);
+    let blocks = bytes.get(at..).unwrap_or_default().chunks_exact(HEADER);
+    at + HEADER * blocks.take_while(|block| block.iter().all(|&byte| byte == 0)).count()
+}
+
 impl Unpacker<'_> {
+    /// Enters the members of a tar, and of others that follow it at once; then searches the rest.
     pub(super) fn tar(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut archive = tar::Archive::new(bytes);
+        let (mut spans, mut at) = (Vec::new(), 0);
+        while let Some(rest) = bytes.get(at..).filter(|rest| is_one(rest)) {
+            let mut archive = tar::Archive::new(rest);
+            if !self.members(&mut archive, at, &mut spans)? {
+                // Counting the others would mean reading them.
+                return Ok(());
+            }
+            let next = end(bytes, archive.into_inner().len());
+            if next <= at {
+                break;
+            }
+            at = next;
+        }
+        gaps(bytes.len(), spans).into_iter().try_for_each(|gap| self.pieces(bytes, gap))
+    }
+
+    /// Enters the members of an archive that begins at `start`, and adds where they lie; false if the bounds do not allow all.
+    fn members(&mut self, archive: &mut tar::Archive<&[u8]>, start: usize, spans: &mut Vec<Range<usize>>) -> io::Result<bool> {
         let entries = match archive.entries() {
             Ok(entries) => entries,
-            Err(error) => return self.fail(Some("tar".to_owned()), FailureKind::Broken, &error.to_string()),
+            Err(error) => return self.broken("tar", &error).map(|()| true),
         };
         for entry in entries {
             let entry = match entry {
                 Ok(entry) => entry,
-                Err(error) => return self.fail(Some("tar".to_owned()), FailureKind::Broken, &error.to_string()),
+                Err(error) => return self.broken("tar", &error).map(|()| true),
             };
-            if !entry.header().entry_type().is_file() && !entry.header().entry_type().is_gnu_sparse() {
+            if is_empty(entry.header().entry_type()) {
                 continue;
             }
             let step = step("tar", &entry.path_bytes());
-            let room = self.caps.member_bytes.min(self.caps.bytes);
-            let (member, more, error) = read_within(entry, room);
+            spans.push(span(&entry, start));
+            let (member, error) = self.read(entry, None);
             if let Some(error) = error {
-                self.fail(Some(step.clone()), FailureKind::Broken, &error.to_string())?;
+                self.broken(&step, &error)?;
             }
-            if more {
-                self.cut("member larger than the limit", 1)?;
-            }
-            if !self.admit(member.len() as u64)? {
-                // Counting the others would mean reading them.
-                return Ok(());
+            if !self.admit(member.len() as u64) {
+                return Ok(false);
             }
             self.enter(step, &member)?;
         }
-        Ok(())
+        Ok(true)
     }
+}
+
+/// Where the contents of an entry lie, of an archive that begins at `start`.
+fn span(entry: &tar::Entry<'_, impl io::Read>, start: usize) -> Range<usize> {
+    // A sparse one is shorter than what it expands to.
+    let stored = entry.header().entry_type().is_gnu_sparse().then(|| entry.header().entry_size().ok());
+    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+    let from = start.saturating_add(place(entry.raw_file_position()));
+    from..from.saturating_add(place(stored.flatten().unwrap_or(entry.size())))
 }

@@ -189,7 +189,315 @@ fn what_is_broken_is_told_and_what_can_be_read_is() {
 }
 
 #[test]
-fn one_thing_left_out_is_told_in_the_singular() {
-    assert_eq!(counted(1, "container deeper than the limit"), "1 container deeper than the limit");
-    assert_eq!(counted(20, "member beyond the limit"), "20 members beyond the limit");
+fn what_is_left_out_is_told_with_the_limit() {
+    let caps = Caps::default();
+    for (cut, count, expected) in [
+        (Cut::Depth, 1, "1 container within more than 8 others"),
+        (Cut::Members, 20, "20 members beyond the limit of 200000"),
+        (Cut::Bytes, 1, "1 member beyond the limit of 4294967296 bytes for all of them, expanded"),
+        (
+            Cut::MemberBytes,
+            2,
+            "2 members larger, expanded, than the limit of 268435456 bytes, or of 67108864 and 200 times the compressed size",
+        ),
+        (Cut::Failures, 3, "3 failures beyond the limit of 1000"),
+    ] {
+        assert_eq!(cut.text(count, &caps), expected, "{cut:?}");
+    }
+}
+
+/// A member of any kind, as it stands in a tar.
+fn entry(name: &[u8], kind: u8, contents: &[u8]) -> Vec<u8> {
+    let mut header = ::tar::Header::new_gnu();
+    header.as_old_mut().name[..name.len()].copy_from_slice(name);
+    header.set_entry_type(::tar::EntryType::new(kind));
+    header.set_size(contents.len() as u64);
+    header.set_cksum();
+    let padding = vec![0; contents.len().next_multiple_of(512) - contents.len()];
+    [&header.as_bytes()[..], contents, &padding].concat()
+}
+
+#[test]
+fn long_names_are_cut_and_stay_different() {
+    let long = |last: u8| [&vec![0x1b; 100_000][..], &[last]].concat();
+    let module = module("f");
+    let archive: Vec<u8> = [b'a', b'b']
+        .iter()
+        .flat_map(|&last| [entry(b"long", b'L', &long(last)), entry(b"short", b'0', &module)].concat())
+        .collect();
+    let ways = ways(&archive);
+    assert_eq!(ways.len(), 2, "{} ways", ways.len());
+    assert!(ways[0] != ways[1] && ways.iter().all(|way| way.starts_with("tar:\u{1b}") && way.len() < 1100));
+    // Also where a character is cut, or nothing is text.
+    for name in ["a\u{20ac}".repeat(600).into_bytes(), vec![0xff; 5000]] {
+        let cut = step("zip", &name);
+        assert!(cut.len() < 1500 && cut.contains('…'), "{cut}");
+    }
+    assert_eq!(step("zip", &[b'a'; 1000]), format!("zip:{}", "a".repeat(1000)));
+    // The longest way that there can be is what a scan takes from a worker.
+    let way = vec![step("zip", &vec![1; 2000]); Caps::default().depth + 1];
+    assert!(serde_json::to_vec(&way).unwrap().len() < 64 << 10);
+}
+
+/// The record at the end of an archive without members.
+const EMPTY_ZIP: &[u8] = b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
+#[test]
+fn a_container_hides_nothing_around_it() {
+    let (one, two) = (module("one"), module("two"));
+    let base64 = base64::engine::general_purpose::STANDARD.encode(&one);
+    let archive = zip(&[("two.wasm", &two)], deflated());
+    let tar = tarred(&[("two.wasm", &two)]);
+    let header = entry(b"empty", b'0', b"");
+    let way = |text: &str| text.to_owned();
+    let after = |bytes: &[u8]| format!("bytes@{}", bytes.len());
+    for (what, bytes, expected) in [
+        ("an empty zip behind a page", [b"x='", base64.as_bytes(), b"'", EMPTY_ZIP].concat(), vec![way("base64@3")]),
+        ("an empty zip behind a dump", [&[0xcc; 50], &one[..], EMPTY_ZIP].concat(), vec![way("bytes@50")]),
+        ("an empty zip behind a stream", [&gzip(&one)[..], EMPTY_ZIP].concat(), vec![way("gzip")]),
+        ("an empty zip behind a tar", [&tar[..], EMPTY_ZIP].concat(), vec![way("tar:two.wasm")]),
+        (
+            "a program with a module and a zip",
+            [b"MZ PK\x03\x04 ", &one[..], b"!", &archive].concat(),
+            vec![way("zip:two.wasm"), way("bytes@8")],
+        ),
+        (
+            "a zip within the comment of its end",
+            {
+                let mut bytes = archive.clone();
+                let len = bytes.len();
+                bytes[len - 2..].copy_from_slice(&(one.len() as u16).to_le_bytes());
+                [&bytes[..], &one].concat()
+            },
+            vec![way("zip:two.wasm"), after(&archive)],
+        ),
+        ("a module behind the end of a tar", [&header[..], &[0; 512], &one].concat(), vec![way("bytes@1024")]),
+        ("a module where a tar is filled up", [&header[..], &[0; 1024 + 7], &one].concat(), vec![way("bytes@1543")]),
+        ("two tars", [&tar[..], &tarred(&[("one.wasm", &one)])].concat(), vec![way("tar:two.wasm"), way("tar:one.wasm")]),
+        (
+            "a page behind a tar",
+            [&tar[..], b"x='", base64.as_bytes(), b"'"].concat(),
+            vec![way("tar:two.wasm"), format!("base64@{}", tar.len() + 3)],
+        ),
+        (
+            "a page behind a stream",
+            [&gzip(&two)[..], b"x='", base64.as_bytes(), b"'"].concat(),
+            // So small a module is not compressed, and lies open as well.
+            vec![way("gzip: broken"), way("gzip"), way("bytes@15"), format!("base64@{}", gzip(&two).len() + 3)],
+        ),
+    ] {
+        assert_eq!(ways(&bytes), expected, "{what}");
+    }
+}
+
+#[test]
+fn at_the_last_depth_what_lies_open_is_found() {
+    let one = module("one");
+    let bytes = [&one[..], EMPTY_ZIP].concat();
+    let deep = (0..8).fold([b"-", &bytes[..]].concat(), |inner, _| gzip(&inner));
+    let ways = ways(&deep);
+    assert!(ways[0].ends_with("gzip > bytes@1") && ways[1] == ": cut", "{ways:?}");
+}
+
+#[test]
+fn members_of_a_tar_are_all_that_is_not_known_to_be_empty() {
+    let module = module("f");
+    for kind in [b'0', 0, b'7', b'S' + 1, b'V', 200] {
+        let archive = entry(b"a.wasm", kind, &module);
+        assert_eq!(ways(&archive), ["tar:a.wasm"], "kind {kind}");
+    }
+    for kind in *b"123456gx" {
+        let archive = [entry(b"no", kind, b""), entry(b"a.wasm", b'0', &module)].concat();
+        assert_eq!(ways(&archive), ["tar:a.wasm"], "kind {kind}");
+    }
+}
+
+/// The archive with one name wherever it has the other.
+fn renamed(mut archive: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
+    while let Some(at) = memchr::memmem::find(&archive, from) {
+        archive[at..at + to.len()].copy_from_slice(to);
+    }
+    archive
+}
+
+#[test]
+fn members_that_the_list_leaves_out_are_found() {
+    use ::zip::unstable::write::FileOptionsExt as _;
+    let (one, two) = (module("one"), module("two"));
+    let members: [(&str, &[u8]); 2] = [("a.wasm", &one), ("b.wasm", &two)];
+    let archive = zip(&members, deflated());
+    let twins = renamed(archive.clone(), b"b.wasm", b"a.wasm");
+    // Not told at its end how many there are: those of an archive with 64 bits have 0xffff there.
+    let untold = |mut archive: Vec<u8>, count: u16| {
+        let record = archive.len() - 22;
+        for at in [8, 10] {
+            archive[record + at..][..2].copy_from_slice(&count.to_le_bytes());
+        }
+        archive
+    };
+    let encrypted = deflated().with_deprecated_encryption(b"infected").unwrap();
+    let secret = deflated().with_aes_encryption(::zip::AesMode::Aes256, "infected");
+    for (what, bytes) in [
+        ("as many as there are", archive.clone()),
+        ("one of two", untold(archive.clone(), 1)),
+        ("none of two", untold(archive.clone(), 0)),
+        ("a shared name", twins.clone()),
+        ("behind a byte", [b"-", &twins[..]].concat()),
+        ("encrypted", renamed(zip(&members, encrypted), b"b.wasm", b"a.wasm")),
+        ("encrypted with AES", renamed(zip(&members, secret), b"b.wasm", b"a.wasm")),
+        ("64 bits", renamed(wide(&members), b"b.wasm", b"a.wasm")),
+        ("sizes behind the data", renamed(streamed(&members), b"b.wasm", b"a.wasm")),
+        ("sizes behind the data, without the list", {
+            let bytes = streamed(&members);
+            let list = memchr::memmem::find(&bytes, b"PK\x01\x02").unwrap();
+            bytes[..list].to_vec()
+        }),
+    ] {
+        let mut modules: Vec<_> = found(&bytes, &Caps::default()).into_iter().filter_map(|(_, found)| found.ok()).collect();
+        modules.sort_unstable();
+        let mut expected = [one.clone(), two.clone()];
+        expected.sort_unstable();
+        assert_eq!(modules, expected, "{what}: {:?}", ways(&bytes));
+    }
+    // What cannot be read is told.
+    let other = deflated().with_aes_encryption(::zip::AesMode::Aes256, "other");
+    let twins = renamed(zip(&members, other), b"b.wasm", b"a.wasm");
+    assert_eq!(ways(&twins), ["zip:a.wasm: encrypted", "zip:a.wasm: encrypted"]);
+}
+
+/// An archive whose end has its counts in 64 bits only.
+fn wide(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let archive = zip(members, deflated());
+    let (list, end) = archive.split_at(archive.len() - 22);
+    let at = |from: usize| u64::from(u32::from_le_bytes(end[from..from + 4].try_into().unwrap()));
+    let count = (members.len() as u64).to_le_bytes();
+    let mut bytes = list.to_vec();
+    bytes.extend([&b"PK\x06\x06"[..], &44u64.to_le_bytes(), &[45, 0, 45, 0], &[0; 8], &count, &count].concat());
+    bytes.extend([at(12).to_le_bytes(), at(16).to_le_bytes()].concat());
+    bytes.extend([&b"PK\x06\x07\0\0\0\0"[..], &(list.len() as u64).to_le_bytes(), &[1, 0, 0, 0]].concat());
+    bytes.extend([&b"PK\x05\x06\0\0\0\0"[..], &[0xff; 12], &[0; 2]].concat());
+    bytes
+}
+
+/// An archive as it is written where nobody can go back: sizes and checksum of a member come after it.
+fn streamed(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ::zip::ZipWriter::new_stream(Vec::new());
+    for (name, bytes) in members {
+        writer.start_file(*name, deflated()).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn a_folder_with_contents_is_a_member() {
+    let module = module("f");
+    let archive = renamed(zip(&[("a.wasmx", &module)], deflated()), b"a.wasmx", b"a.wasm/");
+    assert_eq!(ways(&archive), ["zip:a.wasm/"]);
+}
+
+#[test]
+fn every_beginning_in_base64_is_known() {
+    let module = module("f");
+    let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::default()).unwrap();
+    xz.write_all(&module).unwrap();
+    let mut named = flate2::GzBuilder::new().filename("a.wasm").write(Vec::new(), flate2::Compression::default());
+    named.write_all(&module).unwrap();
+    for (kind, bytes) in [
+        ("zstd", ruzstd::encoding::compress_to_vec(&module[..], ruzstd::encoding::CompressionLevel::Fastest)),
+        ("xz", xz.finish().unwrap()),
+        ("gzip", named.finish().unwrap()),
+    ] {
+        let standard = base64::engine::general_purpose::STANDARD.encode(&bytes);
+        let percent = standard.replace('+', "%2B").replace('/', "%2F");
+        let url_safe = base64::engine::general_purpose::URL_SAFE.encode(&bytes);
+        for text in [standard, percent, url_safe] {
+            assert_eq!(ways(format!("x='{text}'").as_bytes()), [format!("base64@3 > {kind}")], "{text}");
+        }
+    }
+}
+
+#[test]
+fn digits_of_the_other_alphabet_are_no_part_of_a_piece() {
+    // Its last bytes are all ones, and it has no padding.
+    let mut module = module("f");
+    let rest = 9 + (3 - (module.len() + 2) % 3);
+    module.extend([&[0, rest as u8, 1, b'x'][..], &vec![0xff; rest - 2]].concat());
+    for (engine, after) in [
+        (&base64::engine::general_purpose::STANDARD, "\n-----END-----"),
+        (&base64::engine::general_purpose::URL_SAFE_NO_PAD, "/"),
+    ] {
+        let text = format!("{}{after}", engine.encode(&module));
+        let all = found(text.as_bytes(), &Caps::default());
+        assert_eq!(all, [("base64@0".to_owned(), Ok(module.clone()))], "{text}");
+    }
+}
+
+#[test]
+fn a_data_url_without_contents_hides_no_other() {
+    let base64 = base64::engine::general_purpose::STANDARD.encode(gzip(&module("f")));
+    // Not in base64 as it is known to begin: only the second URL tells.
+    let text = format!(";base64,;base64,{}", &base64::engine::general_purpose::STANDARD.encode(format!(" x='{base64}'")));
+    assert_eq!(ways(text.as_bytes()), ["base64@16 > base64@4 > gzip"]);
+}
+
+/// A zip with a member in LZMA, which the library reads and does not write: the stream goes in as it is, then method, size and checksum are put right.
+fn lzma(name: &str, module: &[u8]) -> Vec<u8> {
+    let mut writer =
+        lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &lzma_rust2::LzmaOptions::default(), Some(module.len() as u64))
+            .unwrap();
+    writer.write_all(module).unwrap();
+    let stream = writer.finish().unwrap();
+    // Version of the encoder, bytes of the properties, properties; the size is in the archive.
+    let stored = [&[9, 20, 5, 0], &stream[..5], &stream[13..]].concat();
+    let options = ::zip::write::SimpleFileOptions::default().compression_method(::zip::CompressionMethod::Stored);
+    let mut archive = zip(&[(name, &stored)], options);
+    let mut checksum = flate2::Crc::new();
+    checksum.update(module);
+    for (magic, method) in [(b"PK\x03\x04", 8), (b"PK\x01\x02", 10)] {
+        let header = memchr::memmem::find(&archive, magic).unwrap();
+        archive[header + method] = 14;
+        archive[header + method + 6..][..4].copy_from_slice(&checksum.sum().to_le_bytes());
+        archive[header + method + 14..][..4].copy_from_slice(&(module.len() as u32).to_le_bytes());
+    }
+    archive
+}
+
+/// Everything that is entered, and modules in it. `fuzz/seeds` has them written for the fuzz target, behind a first byte that tells it to take them
+/// as they are.
+#[test]
+fn every_kind_of_container_is_entered() {
+    use ::zip::{CompressionMethod, unstable::write::FileOptionsExt as _, write::SimpleFileOptions};
+    let module = module("f");
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    let xz = SimpleFileOptions::default().compression_method(CompressionMethod::Xz);
+    let members: [(&str, &[u8]); 2] = [("a.wasm", &module), ("b/note.txt", b"no module")];
+    let base64 = base64::engine::general_purpose::STANDARD.encode(&module);
+    let mut xz_stream = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::default()).unwrap();
+    xz_stream.write_all(&module).unwrap();
+    for (name, bytes) in [
+        ("stored.zip", zip(&members, stored)),
+        ("deflate.zip", zip(&members, deflated())),
+        ("xz.zip", zip(&members, xz)),
+        ("lzma.zip", lzma("a.wasm", &module)),
+        ("aes.zip", zip(&members, deflated().with_aes_encryption(::zip::AesMode::Aes256, "infected"))),
+        ("zipcrypto.zip", zip(&members, deflated().with_deprecated_encryption(b"infected").unwrap())),
+        ("wide.zip", wide(&members)),
+        ("streamed.zip", streamed(&members)),
+        ("shared-name.zip", renamed(zip(&[("a.wasm", &module), ("b.wasm", &module)], deflated()), b"b.wasm", b"a.wasm")),
+        ("program.zip", [b"MZ program", &zip(&members, deflated())[..]].concat()),
+        ("plain.tar", tarred(&members)),
+        ("long.tar", [entry(b"long", b'L', &[b'n'; 600]), entry(b"short", b'7', &module)].concat()),
+        ("deflate.tar.gz", gzip(&tarred(&members))),
+        ("a.xz", xz_stream.finish().unwrap()),
+        ("a.zst", ruzstd::encoding::compress_to_vec(&module[..], ruzstd::encoding::CompressionLevel::Fastest)),
+        ("page.html", format!("<script>var m = \"{base64}\"</script>").into_bytes()),
+        ("url.html", format!("<script>fetch('data:application/wasm;base64,{base64}')</script>").into_bytes()),
+    ] {
+        let modules: Vec<_> = found(&bytes, &Caps::default()).into_iter().filter_map(|(_, found)| found.ok()).collect();
+        assert_eq!(modules.first(), Some(&module), "{name}: {:?}", ways(&bytes));
+        if let Some(folder) = std::env::var_os("SPOOR_SEEDS") {
+            std::fs::write(std::path::Path::new(&folder).join(name), [&[7], &bytes[..]].concat()).unwrap();
+        }
+    }
 }

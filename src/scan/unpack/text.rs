@@ -8,13 +8,13 @@ use std::{io, sync::LazyLock};
 use base64::{Engine as _, alphabet, engine::general_purpose as engines};
 use regex::bytes::Regex;
 
-use super::Unpacker;
+use super::{Cut, Unpacker};
 
 /// Ways to write bytes down. The first of each pair is the name of the step; the pattern matches at most the first bytes of a module, except for
 /// data URLs, whose kind of contents is not asked.
 const KINDS: [(&str, &str, Reader); 4] = [
-    // Beginnings of: a module, gzip, zip, zstd. Then any data URL.
-    ("base64", r"AGFzbQ|H4sIA|UEsDB|KLUv/|;base64,", base64),
+    // Beginnings of: a module, gzip with any flags, zip, zstd, xz. Then any data URL.
+    ("base64", r"AGFzbQ|H4sI[A-H]|UEsDB|KLUv(?:[/_]|%2[Ff])|(?:[/_]|%2[Ff])Td6WFoA|;base64,", base64),
     ("hex", r"(?i)0061736d0[1d]000[01]00", hex),
     ("array", r"(?i)\b0(?:x0*)?\s*,\s*(?:0x0*61|97)\s*,\s*(?:0x0*73|115)\s*,\s*(?:0x0*6d|109)\s*,", array),
     (
@@ -36,20 +36,21 @@ static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 const LEAST: usize = 9;
 
 impl Unpacker<'_> {
-    pub(super) fn text(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn text(&mut self, bytes: &[u8], from: usize) -> io::Result<()> {
         for ((kind, _, read), pattern) in KINDS.iter().zip(PATTERNS.iter()) {
-            let mut at = 0;
+            let mut at = from;
             while let Some(found) = bytes.get(at..).and_then(|rest| pattern.find(rest)) {
                 let is_url = found.as_bytes().starts_with(b";");
                 let start = at + if is_url { found.end() } else { found.start() };
                 let (piece, len) = read(bytes.get(start..).unwrap_or_default());
-                at = start + len.max(1);
+                // Past the first byte of the pattern, at least; after a data URL without contents another may begin.
+                at = (start + len).max(at + found.start() + 1);
                 if piece.len() < LEAST {
                     continue;
                 }
-                if self.inside.len() >= self.caps.depth {
-                    self.cut("container deeper than the limit", 1)?;
-                } else if self.admit(piece.len() as u64)? {
+                if self.is_deep() {
+                    self.cut(Cut::Depth, 1);
+                } else if self.admit(piece.len() as u64) {
                     self.enter(format!("{kind}@{start}"), &piece)?;
                 }
             }
@@ -67,31 +68,37 @@ fn engine(url_safe: bool) -> engines::GeneralPurpose {
 }
 
 fn base64(text: &[u8]) -> (Vec<u8>, usize) {
-    let (mut digits, mut at) = (Vec::new(), 0);
+    // Which alphabet it is, as soon as a digit tells; one of the other is no part of it.
+    let (mut digits, mut at, mut url_safe) = (Vec::new(), 0, None);
     while let Some(&byte) = text.get(at) {
         let rest = text.get(at..).unwrap_or_default();
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'-' | b'_' => {
-                digits.push(byte);
-                at += 1;
-            }
+        let (digit, len) = match byte {
             // Percent encoding, as in a URL.
-            b'%' if rest.get(1..3).is_some_and(|hex| hex.eq_ignore_ascii_case(b"2b") || hex.eq_ignore_ascii_case(b"2f")) => {
-                digits.push(if rest.get(2).is_some_and(|digit| digit.eq_ignore_ascii_case(&b'b')) { b'+' } else { b'/' });
-                at += 3;
-            }
-            _ => match joint(rest) {
-                0 => break,
-                len => at += len,
-            },
+            b'%' if rest.get(1..3).is_some_and(|hex| hex.eq_ignore_ascii_case(b"2b")) => (b'+', 3),
+            b'%' if rest.get(1..3).is_some_and(|hex| hex.eq_ignore_ascii_case(b"2f")) => (b'/', 3),
+            byte => (byte, 1),
+        };
+        let is_digit = match digit {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => true,
+            b'+' | b'/' => !*url_safe.get_or_insert(false),
+            b'-' | b'_' => *url_safe.get_or_insert(true),
+            _ => false,
+        };
+        if is_digit {
+            digits.push(digit);
+            at += len;
+            continue;
+        }
+        match joint(rest) {
+            0 => break,
+            len => at += len,
         }
     }
     // A last digit alone says nothing.
     if digits.len() % 4 == 1 {
         digits.pop();
     }
-    let url_safe = digits.iter().any(|digit| matches!(digit, b'-' | b'_'));
-    (engine(url_safe).decode(&digits).unwrap_or_default(), at)
+    (engine(url_safe == Some(true)).decode(&digits).unwrap_or_default(), at)
 }
 
 /// Length of what may stand between two parts of a long literal: a line break, escaped or not, or the end of one literal, a plus sign, and the

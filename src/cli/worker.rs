@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<Exit
     let bounds = arguments.bounds.bounds();
     let mut input = io::stdin().lock();
     match arguments.unpack {
-        Some(bytes) => worker::unpack(&worker::unpack_bounds(bytes, bounds.cpu), &mut input, output)?,
+        Some(bytes) => worker::unpack(&worker::unpack_bounds(bytes), &mut input, output)?,
         None => {
             let (options, rules) = arguments.sample.prepare()?.into_parts();
             worker::analyse(options, &rules, &bounds, &mut input, output)?;

@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<Exit
     let bounds = arguments.bounds.bounds();
     let mut input = io::stdin().lock();
     match arguments.unpack {
-        Some(bytes) => worker::unpack(&worker::unpack_bounds(bytes, bounds.cpu), &mut input, output)?,
+        Some(bytes) => worker::unpack(&worker::unpack_bounds(bytes), &mut input, output)?,
         None => {
             let (options, rules) = arguments.sample.prepare()?.into_parts();
             worker::analyse(options, &rules, &bounds, &mut input, output)?;
@@ -72,12 +72,10 @@ pub(super) fn spawner(
     // What is wrong with the options is said once, and before anything is started.
     drop(sample.prepare()?);
     let program = this_program()?;
-    let mut shared: Vec<OsString> = vec!["worker".into()];
-    shared.push(format!("--sample-time={}", bounds.sample_time).into());
-    shared.push(format!("--sample-memory={}", bounds.sample_memory).into());
-    let analyse = shared.iter().cloned().chain(options_given()).collect();
+    let unpack: Vec<OsString> = vec!["worker".into()];
+    let analyse = unpack.iter().cloned().chain(options_given()).collect();
     let wall = Duration::from_secs(bounds.sample_time.into());
-    Ok(Spawner { program, analyse, unpack: shared, wall, interrupted })
+    Ok(Spawner { program, analyse, unpack, wall, interrupted })
 }
 
 /// This program, even if another one was installed in its place meanwhile.
@@ -89,11 +87,11 @@ fn this_program() -> Result<PathBuf, Failure> {
     Ok(std::env::current_exe().context("this program cannot be found, so no worker can be started")?)
 }
 
-/// The options that concern one sample, as this process was given them.
+/// The options that concern one sample and its process, as this process was given them.
 pub(super) fn options_given() -> Vec<OsString> {
     let matches = super::Arguments::command().get_matches();
     let Some((_, matches)) = matches.subcommand() else { return Vec::new() };
-    let known = sample::Arguments::augment_args(clap::Command::new("worker"));
+    let known = BoundArguments::augment_args(sample::Arguments::augment_args(clap::Command::new("worker")));
     let mut words = Vec::new();
     for argument in known.get_arguments() {
         let (id, Some(long)) = (argument.get_id().as_str(), argument.get_long()) else { continue };

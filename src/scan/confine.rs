@@ -17,6 +17,9 @@ pub struct Bounds {
     pub cpu: Duration,
 }
 
+/// Words for how far Landlock is in force, weakest first.
+pub const LANDLOCK: [&str; 3] = ["none", "partial", "full"];
+
 /// Which limits were in force in a worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Confinement {
@@ -33,7 +36,8 @@ pub struct Confinement {
     /// Landlock: `full`, `partial` (an older kernel, which knows fewer rights), `none`. No file can be touched, no port bound or connected to.
     pub landlock: String,
     /// seccomp: of system calls, only those for memory, time, the three streams and ending are answered; most others end the process, and so does
-    /// reading, writing or mapping any other descriptor, such as one inherited from whoever started the scan.
+    /// reading, writing or mapping any other descriptor, such as one inherited from whoever started the scan, a signal to any other process, and memory that
+    /// can be executed.
     pub seccomp: bool,
 }
 
@@ -47,7 +51,7 @@ impl Confinement {
         self.no_new_privileges &= other.no_new_privileges;
         self.dies_with_scan &= other.dies_with_scan;
         self.seccomp &= other.seccomp;
-        let rank = |landlock: &str| ["none", "partial", "full"].iter().position(|known| *known == landlock);
+        let rank = |landlock: &str| LANDLOCK.iter().position(|known| *known == landlock);
         if rank(&other.landlock) < rank(&self.landlock) {
             self.landlock.clone_from(&other.landlock);
         }
@@ -170,26 +174,32 @@ mod linux {
     ];
 
     /// Installs three filters, of which the strictest answer counts: one refuses what is only asked out of curiosity, one ends the process with `SIGSYS` at
-    /// anything else that is not allowed, one at the use of a descriptor that is no stream of the worker.
+    /// anything else that is not allowed, one at what is allowed with other arguments.
     pub(super) fn seccomp() -> bool {
         let refuse = SeccompAction::Errno(libc::EACCES as u32);
         let always = |call: &i64| (*call, Vec::new());
         let tolerated = ALLOWED.iter().chain(REFUSED).map(always).collect();
-        let Ok(foreign) = foreign_descriptors() else { return false };
+        let Ok(misuses) = misuses() else { return false };
         install(REFUSED.iter().map(always).collect(), SeccompAction::Allow, refuse)
-            && install(foreign, SeccompAction::Allow, SeccompAction::KillProcess)
+            && install(misuses, SeccompAction::Allow, SeccompAction::KillProcess)
             && install(tolerated, SeccompAction::KillProcess, SeccompAction::Allow)
     }
 
-    /// Uses of descriptors beyond the streams. Whoever started the scan may have left files and sockets open, and a worker inherits those; neither
-    /// Landlock nor `RLIMIT_NOFILE` reaches what is open. `close` alone is harmless on any.
-    fn foreign_descriptors() -> Result<Rules, seccompiler::BackendError> {
+    /// What allowed calls must not be asked for.
+    ///
+    /// Uses of descriptors beyond the streams: whoever started the scan may have left files and sockets open, and a worker inherits those; neither
+    /// Landlock nor `RLIMIT_NOFILE` reaches what is open. `close` alone is harmless on any. Signals to another process: the scan and other workers belong to
+    /// the same user, and not every Landlock keeps them apart. Memory that can be executed: the engine interprets, so nothing but an intruder wants any.
+    fn misuses() -> Result<Rules, seccompiler::BackendError> {
         // A descriptor is an `int`: the kernel does not look at the upper half of the argument.
         let differs =
             |argument, from: u32| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, from.into());
         let (input, output, error) = (differs(0, 0)?, differs(0, 1)?, differs(0, 2)?);
         // Memory that no file is mapped to is asked for with descriptor -1.
         let mapped = differs(4, u32::MAX)?;
+        let foreign = differs(0, std::process::id())?;
+        let exec = libc::PROT_EXEC as u64;
+        let executable = SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(exec), exec)?;
         let all = [
             (libc::SYS_read, vec![input.clone()]),
             (libc::SYS_readv, vec![input.clone()]),
@@ -199,8 +209,15 @@ mod linux {
             (libc::SYS_writev, vec![output.clone(), error.clone()]),
             (libc::SYS_fstat, vec![input, output, error]),
             (libc::SYS_mmap, vec![mapped]),
+            (libc::SYS_mmap, vec![executable.clone()]),
+            (libc::SYS_mprotect, vec![executable]),
+            (libc::SYS_tgkill, vec![foreign]),
         ];
-        all.into_iter().map(|(call, conditions)| Ok((call, vec![SeccompRule::new(conditions)?]))).collect()
+        let mut rules = Rules::new();
+        for (call, conditions) in all {
+            rules.entry(call).or_default().push(SeccompRule::new(conditions)?);
+        }
+        Ok(rules)
     }
 
     /// System calls, each with the rules of which one must hold; none hold always.
@@ -228,6 +245,19 @@ mod tests {
     /// What the confined process is to do; without it, that test does nothing.
     const DEED: &str = "WASMSPOOR_TEST_CONFINED";
 
+    const EXECUTABLE: i64 = (libc::PROT_READ | libc::PROT_EXEC) as i64;
+    const PRIVATE: i64 = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as i64;
+
+    /// A call as an intruder makes it; the libraries have none for these.
+    #[allow(unsafe_code)]
+    fn call(number: i64, [a, b, c, d, e, f]: [i64; 6]) -> std::io::Result<()> {
+        // SAFETY: the arguments are numbers: a signal that is none, a page where the kernel likes, and no page at all.
+        match unsafe { libc::syscall(number, a, b, c, d, e, f) } {
+            -1 => Err(std::io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    }
+
     /// Not a test by itself: the process that the test below starts and that confines itself.
     #[test]
     fn a_confined_process() {
@@ -246,6 +276,10 @@ mod tests {
             "read" => file.read(&mut [0; 4]).map(drop),
             "seek" => file.rewind(),
             "stat" => rustix::fs::fstat(&file).map(drop).map_err(Into::into),
+            "abort" => std::process::abort(),
+            "signal" => call(libc::SYS_tgkill, [1, 1, 0, 0, 0, 0]),
+            "map" => call(libc::SYS_mmap, [0, 4096, EXECUTABLE, PRIVATE, -1, 0]),
+            "protect" => call(libc::SYS_mprotect, [0, 0, EXECUTABLE, 0, 0, 0]),
             _ => null.write_all(b"x"),
         };
         std::process::exit(if did.is_ok() { 0 } else { 4 });
@@ -266,7 +300,8 @@ mod tests {
             return;
         }
         assert_eq!(run("streams").code(), Some(0));
-        for deed in ["read", "seek", "stat", "write"] {
+        assert_eq!(run("abort").signal(), Some(libc::SIGABRT), "a signal to itself");
+        for deed in ["read", "seek", "stat", "write", "signal", "map", "protect"] {
             assert_eq!(run(deed).signal(), Some(libc::SIGSYS), "{deed}");
         }
     }

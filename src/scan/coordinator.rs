@@ -1,19 +1,19 @@
 //! The scan itself: files in, one worker process for each sample, rows out.
 //!
-//! A thread walks the files, and `jobs` threads take them one by one and attend to one worker at a time. What a worker finds inside a file goes into the same
-//! queue, or, if that is full, is analysed at once by the thread that got it, so that nothing waits for ever and memory stays bounded
-//! by the queue. Of a finished sample, only hashes and sketches stay in memory.
+//! One thread walks the files, and `jobs` others take them one by one and attend to one worker at a time. What a worker finds inside a file goes into the same
+//! queue, or, if that is full, is analysed at once by the thread that got it, so that nothing waits for ever and memory stays bounded:
+//! the bytes of samples are held once, and counted ([`Room`]). Of a finished sample, only hashes and sketches stay in memory.
 //!
 //! A sample counts as finished when its rows are written, and that happens after those of the modules within it: a scan that is killed in
 //! between does it again, and finds those known.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::HashSet,
     fs::File,
     io::{self, Read as _, Seek as _},
     ops::ControlFlow,
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     thread,
     time::Instant,
 };
@@ -22,21 +22,27 @@ use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    budget::{self, Budget},
     cluster::Index,
     confine::Confinement,
-    process::{End, Message, Spawner},
+    message::Message,
+    process::{End, Spawner},
+    queue::Queue,
+    room::{Held, Room},
     rows::{self, Failure, FailureKind, Origin, Outcome},
     store::{Known, Store, key},
     summary::{Progress, Summary},
     unpack,
     walk::{Root, Step, walk},
-    worker::MAX_FILE_BYTES,
+    worker::MAX_SAMPLE_BYTES,
 };
 
 /// Modules within modules that are followed.
 const MAX_NESTING: usize = 8;
-/// Bytes of modules that wait in the queue, beside the one that did not fit.
-const MAX_QUEUED: usize = 32 << 20;
+/// Bytes of samples up to which another one is put into the queue.
+const MAX_QUEUED: u64 = 32 << 20;
+/// Bytes of samples up to which a file is read: two of the largest.
+const MAX_HELD: u64 = 2 * MAX_SAMPLE_BYTES;
 /// Bytes at the beginning of a file that tell what it is.
 const HEAD: u64 = 4096;
 
@@ -48,11 +54,24 @@ pub trait Recorder: Send {
     ///
     /// When they cannot be written; then the scan ends.
     fn record(&mut self, outcome: Option<&Outcome>, path: Option<&rows::Path>) -> io::Result<()>;
+
+    /// Called a few times a second as long as the scan goes on, whether there are rows or not.
+    ///
+    /// # Errors
+    ///
+    /// When what was taken cannot be kept; then the scan ends.
+    fn tick(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Recorder for Store {
     fn record(&mut self, outcome: Option<&Outcome>, path: Option<&rows::Path>) -> io::Result<()> {
         self.append(outcome, path)
+    }
+
+    fn tick(&mut self) -> io::Result<()> {
+        self.sync_if_due()
     }
 }
 
@@ -61,9 +80,8 @@ pub struct Scan<'a> {
     spawner: &'a Spawner,
     jobs: usize,
     progress: &'a Progress,
-    queue: Mutex<Queue>,
-    /// Something changed in the queue.
-    changed: Condvar,
+    queue: Queue<Job>,
+    room: Arc<Room>,
     state: Mutex<State<'a>>,
 }
 
@@ -78,14 +96,6 @@ struct State<'a> {
     error: Option<io::Error>,
 }
 
-#[derive(Default)]
-struct Queue {
-    jobs: VecDeque<Job>,
-    bytes: usize,
-    /// Threads that may still add jobs.
-    busy: usize,
-}
-
 /// Something to look at.
 struct Job {
     origin: Origin,
@@ -94,15 +104,28 @@ struct Job {
 
 enum Source {
     File(PathBuf),
-    Module(Arc<[u8]>),
+    /// A module in a file, and what is left for the modules within it and within others of that file.
+    Module(Held, Arc<Budget>),
 }
 
-impl Job {
-    fn bytes(&self) -> usize {
-        match &self.source {
-            Source::File(_) => 0,
-            Source::Module(bytes) => bytes.len(),
-        }
+/// Modules within a sample, at all levels.
+struct Inner<'b> {
+    budget: &'b Budget,
+    nesting: usize,
+    /// Those that were not looked at.
+    left_out: u64,
+}
+
+impl<'b> Inner<'b> {
+    fn new(budget: &'b Budget) -> Self {
+        Self { budget, nesting: 0, left_out: 0 }
+    }
+
+    /// Why some were left out.
+    fn cut(&self) -> Failure {
+        let (mebibytes, left_out) = (budget::BYTES >> 20, self.left_out);
+        let bounds = format!("{} of them, {mebibytes} MiB or {MAX_NESTING} levels", budget::MODULES);
+        Failure { kind: FailureKind::Cut, text: format!("modules within modules beyond {bounds}: {left_out} left out") }
     }
 }
 
@@ -120,24 +143,31 @@ impl<'a> Scan<'a> {
         (known, summary, index): (Known, Summary, Index),
     ) -> Self {
         let state = State { recorder, known, under_way: HashSet::new(), summary, index, error: None };
-        Self { spawner, jobs: jobs.max(1), progress, queue: Mutex::default(), changed: Condvar::new(), state: Mutex::new(state) }
+        let flag = || Arc::clone(&spawner.interrupted);
+        let (queue, room) = (Queue::new(flag()), Room::new(flag()));
+        Self { spawner, jobs: jobs.max(1), progress, queue, room, state: Mutex::new(state) }
     }
 
     /// Looks at all files that `roots` name, `skip` (a canonical path) left out, and gives what they add up to.
     ///
     /// # Errors
     ///
-    /// When rows cannot be written.
+    /// When rows cannot be written, or workers or threads not be started; what was written holds.
     pub fn run(self, roots: &[Root], skip: Option<&Path>) -> io::Result<(Summary, Index)> {
-        lock(&self.queue).busy = 1;
         thread::scope(|scope| {
-            scope.spawn(|| {
-                self.walk(roots, skip);
-                self.leave();
-            });
-            for _ in 0..self.jobs {
-                scope.spawn(|| self.work());
+            let walker = self.queue.enter();
+            for number in 0..self.jobs {
+                // Fewer do the same, if later.
+                if let Err(error) = thread::Builder::new().spawn_scoped(scope, || self.work()) {
+                    if number == 0 {
+                        self.fail(io::Error::new(error.kind(), format!("no thread could be started: {error}")));
+                    }
+                    break;
+                }
             }
+            self.walk(roots, skip);
+            drop(walker);
+            self.queue.finish(|| self.tick());
         });
         let interrupted = self.is_interrupted();
         let State { mut summary, index, error, .. } = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -175,66 +205,31 @@ impl<'a> Scan<'a> {
 
     /// Adds a job when there is room.
     fn push(&self, job: Job) {
-        let mut queue = lock(&self.queue);
-        while queue.jobs.len() >= 2 * self.jobs && !self.is_interrupted() {
-            queue =
-                self.changed.wait_timeout(queue, std::time::Duration::from_millis(100)).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        queue.jobs.push_back(job);
-        self.changed.notify_all();
+        self.queue.push(job, 2 * self.jobs, || self.tick());
     }
 
-    /// Adds a job if there is room, else gives it back.
-    fn offer(&self, job: Job) -> Option<Job> {
-        let mut queue = lock(&self.queue);
-        let bytes = queue.bytes.saturating_add(job.bytes());
-        if queue.jobs.len() >= 4 * self.jobs || bytes > MAX_QUEUED {
-            return Some(job);
-        }
-        queue.bytes = bytes;
-        // Before the files that wait, so that archives are finished before others are begun.
-        queue.jobs.push_front(job);
-        self.changed.notify_all();
-        None
-    }
-
-    /// The next job; `None` if there will be no more.
-    fn next(&self) -> Option<Job> {
-        let mut queue = lock(&self.queue);
-        loop {
-            if self.is_interrupted() {
-                return None;
-            }
-            if let Some(job) = queue.jobs.pop_front() {
-                queue.bytes = queue.bytes.saturating_sub(job.bytes());
-                queue.busy += 1;
-                self.changed.notify_all();
-                return Some(job);
-            }
-            if queue.busy == 0 {
-                return None;
-            }
-            queue =
-                self.changed.wait_timeout(queue, std::time::Duration::from_millis(100)).unwrap_or_else(PoisonError::into_inner).0;
+    fn tick(&self) {
+        let ticked = lock(&self.state).recorder.tick();
+        if let Err(error) = ticked {
+            self.fail(error);
         }
     }
 
-    /// One thread less may add jobs.
-    fn leave(&self) {
-        lock(&self.queue).busy -= 1;
-        self.changed.notify_all();
+    /// Ends the scan for a reason that is no sample's.
+    fn fail(&self, error: io::Error) {
+        lock(&self.state).error.get_or_insert(error);
+        self.spawner.interrupted.store(true, Ordering::Relaxed);
     }
 
     fn work(&self) {
-        while let Some(job) = self.next() {
+        while let Some((job, _busy)) = self.queue.next() {
             self.attend(job);
-            self.leave();
         }
     }
 
     fn attend(&self, job: Job) {
         match job.source {
-            Source::Module(bytes) => self.analyse(job.origin, bytes, 0),
+            Source::Module(sample, budget) => self.analyse(job.origin, sample, &mut Inner::new(&budget)),
             Source::File(path) => self.file(job.origin, &path),
         }
         self.done();
@@ -246,14 +241,33 @@ impl<'a> Scan<'a> {
 
     fn file(&self, origin: Origin, path: &Path) {
         match open(path) {
-            Ok(Opened::Module(bytes)) => self.analyse(origin, bytes.into(), 0),
-            Ok(Opened::Other(file)) => self.unpack(origin, file),
+            Ok(Opened::Module(file)) => match self.read(file) {
+                Ok(sample) => self.analyse(origin, sample, &mut Inner::new(&Budget::default())),
+                Err(failure) => self.failed(origin, failure.kind, failure.text),
+            },
+            Ok(Opened::Other(file)) => self.unpack(origin, &file),
             Err(failure) => self.failed(origin, failure.kind, failure.text),
         }
     }
 
-    fn unpack(&self, origin: Origin, file: File) {
+    /// Reads a sample when there is room for it.
+    fn read(&self, mut file: File) -> Result<Held, Failure> {
+        let len = file.metadata().map_err(unreadable)?.len();
+        let too_large = || Failure { kind: FailureKind::TooLarge, text: format!("larger than {MAX_SAMPLE_BYTES} bytes") };
+        if len > MAX_SAMPLE_BYTES {
+            return Err(too_large());
+        }
+        let share = self.room.wait(len, MAX_HELD);
+        let mut bytes = Vec::with_capacity(len as usize);
+        file.by_ref().take(len).read_to_end(&mut bytes).map_err(unreadable)?;
+        // It may have grown since.
+        file.take(MAX_SAMPLE_BYTES + 1 - bytes.len() as u64).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_SAMPLE_BYTES { Err(too_large()) } else { Ok(share.fill(bytes)) }
+    }
+
+    fn unpack(&self, origin: Origin, file: &File) {
         let mut found = 0u64;
+        let budget = Arc::new(Budget::default());
         self.progress.unpacking.fetch_add(1, Ordering::Relaxed);
         let end = self.spawner.unpack(file, |message| match message {
             Message::Ready(confinement) => self.confined(confinement),
@@ -264,8 +278,12 @@ impl<'a> Scan<'a> {
             Message::Module(inside, bytes) => {
                 found += 1;
                 self.progress.found.fetch_add(1, Ordering::Relaxed);
-                let job = Job { origin: origin.within(inside), source: Source::Module(bytes.into()) };
-                if let Some(job) = self.offer(job) {
+                budget.add(bytes.len() as u64);
+                let sample = self.room.hold(bytes);
+                let most = if self.room.held() > MAX_QUEUED { 0 } else { 4 * self.jobs };
+                let job = Job { origin: origin.within(inside), source: Source::Module(sample, Arc::clone(&budget)) };
+                // Before the files that wait, so that archives are finished before others are begun.
+                if let Err(job) = self.queue.offer(job, most) {
                     self.attend(job);
                 }
             }
@@ -274,30 +292,34 @@ impl<'a> Scan<'a> {
         self.progress.unpacking.fetch_sub(1, Ordering::Relaxed);
         match end {
             End::Failed(failure) => self.failed(origin, failure.kind, failure.text),
+            End::NotStarted(text) => self.fail(io::Error::other(text)),
             End::Done if found == 0 => lock(&self.state).summary.without_module += 1,
             End::Done | End::Interrupted => {}
         }
     }
 
     /// Analyses a sample, and the modules within it, unless that was done.
-    fn analyse(&self, origin: Origin, bytes: Arc<[u8]>, nesting: usize) {
-        let sha256: [u8; 32] = Sha256::digest(&bytes).into();
-        let path = rows::Path { origin, sha256: Some(crate::hex::hex(&sha256)), size: Some(bytes.len() as u64), failure: None };
+    fn analyse(&self, origin: Origin, sample: Held, within: &mut Inner<'_>) {
+        let sha256: [u8; 32] = Sha256::digest(&*sample).into();
+        let size = sample.len() as u64;
+        let path = rows::Path { origin, sha256: Some(crate::hex::hex(&sha256)), size: Some(size), failure: None };
         if !self.claim(sha256) {
             return self.record(None, &path);
         }
         let started = Instant::now();
         let (mut outcome, mut inner, mut failures) = (None, Vec::new(), Vec::new());
-        let end = self.spawner.analyse(Arc::clone(&bytes), |message| match message {
+        let end = self.spawner.analyse(&sample, |message| match message {
             Message::Ready(confinement) => self.confined(confinement),
             Message::Outcome(rows) => outcome = Some(*rows),
-            Message::Module(inside, bytes) => inner.push((inside, bytes)),
+            Message::Module(inside, bytes) => inner.push((inside, self.room.hold(bytes))),
             Message::Failure(inside, failure) => failures.push((inside, failure)),
             Message::Done => {}
         });
+        drop(sample);
         let time_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let failure = match end {
             End::Interrupted => return,
+            End::NotStarted(text) => return self.fail(io::Error::other(text)),
             End::Failed(failure) => Some(failure),
             End::Done if outcome.is_none() => {
                 Some(Failure { kind: FailureKind::Crash, text: "the worker gave no result".into() })
@@ -308,15 +330,9 @@ impl<'a> Scan<'a> {
             // The sample has its result: what failed is the search for others in it.
             failures.push((vec!["bytes".to_owned()], failure.clone()));
         }
-        for (inside, module) in inner {
-            match nesting < MAX_NESTING {
-                true => self.analyse(path.origin.within(inside), module.into(), nesting + 1),
-                false => self.failed(
-                    path.origin.within(inside),
-                    FailureKind::Cut,
-                    format!("more than {MAX_NESTING} modules within modules"),
-                ),
-            }
+        self.follow(&path.origin, inner, within);
+        if within.nesting == 0 && within.left_out > 0 {
+            failures.push((Vec::new(), within.cut()));
         }
         for (inside, failure) in failures {
             self.failed(path.origin.within(inside), failure.kind, failure.text);
@@ -325,6 +341,19 @@ impl<'a> Scan<'a> {
             let outcome = outcome
                 .unwrap_or_else(|| Outcome { sample: rows::Sample { failure, ..Default::default() }, ..Default::default() });
             self.finish(outcome, &path, time_ms, sha256);
+        }
+    }
+
+    /// Analyses the modules that were found in a sample, as far as bounds allow.
+    fn follow(&self, origin: &Origin, modules: Vec<(Vec<String>, Held)>, within: &mut Inner<'_>) {
+        for (inside, module) in modules {
+            if within.nesting < MAX_NESTING && within.budget.take(module.len() as u64) {
+                within.nesting += 1;
+                self.analyse(origin.within(inside), module, within);
+                within.nesting -= 1;
+            } else {
+                within.left_out += 1;
+            }
         }
     }
 
@@ -388,30 +417,35 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// A file that was opened.
+/// A file that was opened, to be read from its beginning.
 enum Opened {
-    /// A module or component, binary or text: its bytes.
-    Module(Vec<u8>),
-    /// Anything else, to be read from its beginning.
+    /// A module or component, binary or text.
+    Module(File),
+    /// Anything else.
     Other(File),
 }
 
+fn unreadable(error: io::Error) -> Failure {
+    Failure { kind: FailureKind::Unreadable, text: error.to_string() }
+}
+
+/// Opens a file and looks at what it is. It was one when its folder was read; what is there now may be anything.
 fn open(path: &Path) -> Result<Opened, Failure> {
-    let unreadable = |error: io::Error| Failure { kind: FailureKind::Unreadable, text: error.to_string() };
-    let mut file = File::open(path).map_err(unreadable)?;
+    let mut options = File::options();
+    options.read(true);
+    // Opening a pipe would wait for somebody who writes to it.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits() as i32);
+    let mut file = options.open(path).map_err(unreadable)?;
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err(unreadable(io::Error::other("not a regular file")));
+    }
     let mut head = Vec::new();
     file.by_ref().take(HEAD).read_to_end(&mut head).map_err(unreadable)?;
+    file.rewind().map_err(unreadable)?;
     let is_named = path.extension().is_some_and(|ending| ending == "wasm" || ending == "wat") && !unpack::is_container(&head);
-    if !unpack::is_binary(&head) && !unpack::is_text(&head) && !is_named {
-        file.rewind().map_err(unreadable)?;
-        return Ok(Opened::Other(file));
-    }
-    let mut bytes = head;
-    file.take(MAX_FILE_BYTES + 1 - bytes.len() as u64).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(Failure { kind: FailureKind::TooLarge, text: format!("larger than {MAX_FILE_BYTES} bytes") });
-    }
-    Ok(Opened::Module(bytes))
+    let is_module = is_named || unpack::is_binary(&head) || unpack::is_text(&head);
+    Ok(if is_module { Opened::Module(file) } else { Opened::Other(file) })
 }
 
 fn origin(path: &Path) -> Origin {
@@ -419,3 +453,6 @@ fn origin(path: &Path) -> Origin {
     let base64 = path.to_str().is_none().then(|| base64::engine::general_purpose::STANDARD.encode(bytes));
     Origin { path: path.to_string_lossy().into_owned(), path_base64: base64, inside: Vec::new() }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

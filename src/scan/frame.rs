@@ -25,13 +25,22 @@ pub fn write(out: &mut impl Write, kind: u8, payload: &[&[u8]]) -> io::Result<()
 ///
 /// When `input` cannot be read, ends within a message, or has a longer one.
 pub fn read(input: &mut impl Read, max: usize) -> io::Result<Option<(u8, Vec<u8>)>> {
+    read_bounded(input, |_| max)
+}
+
+/// Reads a message with at most as many bytes of payload as `max` says for its kind; `None` at the end.
+///
+/// # Errors
+///
+/// As for [`read`].
+pub fn read_bounded(input: &mut impl Read, max: impl Fn(u8) -> usize) -> io::Result<Option<(u8, Vec<u8>)>> {
     let mut kind = [0];
     if input.read(&mut kind)? == 0 {
         return Ok(None);
     }
     let mut len = [0; 4];
     input.read_exact(&mut len)?;
-    let len = u32::from_le_bytes(len) as usize;
+    let (len, max) = (u32::from_le_bytes(len) as usize, max(kind[0]));
     if len > max {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a message of {len} bytes exceeds the limit of {max}")));
     }

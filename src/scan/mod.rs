@@ -5,18 +5,22 @@
 //!               └─────────────────────────────┴→ analyse (worker) → rows → store
 //! ```
 //!
-//! [`coordinator`] hands files and what is found in them to worker processes ([`process`], [`worker`], confined by [`confine`]), which look into files
+//! [`coordinator`] hands files and what is found in them to worker processes ([`process`], [`worker`], confined by [`confine`]; what they say is a [`message`]), which look into files
 //! ([`unpack`]) and analyse samples ([`describe`], [`features`]); [`store`] keeps their rows, [`cluster`] groups them. `docs/scan.md` describes tables and bounds.
 //!
 //! Not here: options, progress and the summary on a terminal (`cli`).
 
+mod budget;
 pub mod cluster;
 pub mod confine;
 pub mod coordinator;
 pub mod describe;
 pub mod features;
 pub mod frame;
+pub mod message;
 pub mod process;
+mod queue;
+mod room;
 pub mod rows;
 pub mod sketch;
 pub mod store;

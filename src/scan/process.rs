@@ -1,12 +1,13 @@
 //! One worker process, from its start to the reason of its end.
 //!
-//! What comes from a worker is foreign: messages have a largest size, rows are parsed before they are written, and its last words are cut. A worker that takes
-//! longer than it may, in all or between two messages, is killed; so is one whose scan is interrupted.
+//! What comes from a worker is foreign: [`Allowance`] bounds what it says, and its last words are cut. A worker that takes longer than it may is killed;
+//! so is one whose scan is interrupted. Whatever happens before a worker says that it is confined, and so before it has read a byte of the sample, is no
+//! fault of the sample: then another one is started, a few times, and after that it is for the scan to end.
 
 use std::{
     ffi::OsString,
     fs::File,
-    io::{self, BufReader, Read},
+    io::{self, BufReader, Read, Seek as _},
     path::PathBuf,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::{
@@ -19,10 +20,10 @@ use std::{
 };
 
 use super::{
-    confine::Confinement,
     frame,
-    rows::{Failure, FailureKind, Outcome},
-    worker::{MAX_FILE_BYTES, message},
+    message::{self, Allowance, Message, nonsense},
+    rows::{Failure, FailureKind},
+    worker,
 };
 
 /// How workers are started.
@@ -34,25 +35,10 @@ pub struct Spawner {
     pub analyse: Vec<OsString>,
     /// Arguments of a worker that looks into a file; `--unpack=BYTES` is added to them.
     pub unpack: Vec<OsString>,
-    /// Time on the wall that one sample may take, and that a file may take between two modules.
+    /// Time on the wall that one sample may take.
     pub wall: Duration,
     /// Set when the scan is to end.
     pub interrupted: Arc<AtomicBool>,
-}
-
-/// What a worker says.
-#[derive(Debug)]
-pub enum Message {
-    /// It is confined.
-    Ready(Confinement),
-    /// A module, with the way to it.
-    Module(Vec<String>, Vec<u8>),
-    /// Something that could not be looked into, with the way to it.
-    Failure(Vec<String>, Failure),
-    /// The rows of the sample.
-    Outcome(Box<Outcome>),
-    /// It is done.
-    Done,
 }
 
 /// How a worker ended.
@@ -64,12 +50,26 @@ pub enum End {
     Failed(Failure),
     /// The scan is to end; what it did counts for nothing.
     Interrupted,
+    /// No worker got as far as the sample, for this reason.
+    NotStarted(String),
 }
 
-/// Bytes of one message at most.
-const MAX_MESSAGE: usize = MAX_FILE_BYTES as usize + (1 << 20);
+/// What one worker may take and say.
+#[derive(Debug, Clone, Copy)]
+struct Terms {
+    /// Time on the wall from when it is confined; none in which the scan was busy with what it said.
+    wall: Duration,
+    allowance: Allowance,
+    /// Whether it analyses a sample, and so has an outcome.
+    is_analysis: bool,
+}
+
 /// Bytes kept of what a worker writes to its standard error.
 const MAX_WORDS: u64 = 4096;
+/// Time that a worker has to read its rules and confine itself. Generous: a machine may be busy, and nothing hostile was read.
+const START: Duration = Duration::from_secs(60);
+/// How long is waited before a worker is started again. What is short now, such as processes or memory, may not be so later.
+const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];
 /// Time that a worker has to end after it closed its output.
 const GRACE: Duration = Duration::from_secs(2);
 /// How often an interruption is looked for.
@@ -77,16 +77,22 @@ const TICK: Duration = Duration::from_millis(50);
 
 impl Spawner {
     /// Analyses a sample in a worker and hands its messages to `take`.
-    pub fn analyse(&self, sample: Arc<[u8]>, take: impl FnMut(Message)) -> End {
-        let child = self.command(&self.analyse).stdin(Stdio::piped()).spawn();
-        self.attend(child, Some(sample), false, take)
+    pub fn analyse(&self, sample: &[u8], take: impl FnMut(Message)) -> End {
+        let terms = Terms { wall: self.wall, allowance: worker::analyse_allowance(), is_analysis: true };
+        self.attend(|| self.command(&self.analyse).stdin(Stdio::piped()).spawn(), sample, terms, take)
     }
 
     /// Looks for modules in a file in a worker and hands its messages to `take`. A slow `take` slows the worker, and is not held against it.
-    pub fn unpack(&self, file: File, take: impl FnMut(Message)) -> End {
+    pub fn unpack(&self, mut file: &File, take: impl FnMut(Message)) -> End {
         let len = file.metadata().map_or(0, |meta| meta.len());
-        let child = self.command(&self.unpack).arg(format!("--unpack={len}")).stdin(file).spawn();
-        self.attend(child, None, true, take)
+        // On a busy machine it has a share of a processor.
+        let wall = 2 * worker::unpack_bounds(len).cpu;
+        let terms = Terms { wall, allowance: worker::unpack_allowance(), is_analysis: false };
+        let start = || {
+            file.rewind()?;
+            self.command(&self.unpack).arg(format!("--unpack={len}")).stdin(file.try_clone()?).spawn()
+        };
+        self.attend(start, &[], terms, take)
     }
 
     fn command(&self, args: &[OsString]) -> Command {
@@ -98,67 +104,149 @@ impl Spawner {
         command
     }
 
-    fn attend(&self, child: io::Result<Child>, sample: Option<Arc<[u8]>>, anew: bool, mut take: impl FnMut(Message)) -> End {
-        let mut child = match child {
+    /// Attends to a worker, and to another one in its place as long as none gets as far as the sample.
+    fn attend(
+        &self,
+        mut start: impl FnMut() -> io::Result<Child>,
+        sample: &[u8],
+        terms: Terms,
+        mut take: impl FnMut(Message),
+    ) -> End {
+        for pause in PAUSES {
+            match self.attempt(start(), sample, terms, &mut take) {
+                End::NotStarted(_) => self.pause(pause),
+                end => return end,
+            }
+        }
+        self.attempt(start(), sample, terms, &mut take)
+    }
+
+    fn pause(&self, pause: Duration) {
+        let started = Instant::now();
+        while started.elapsed() < pause && !self.interrupted.load(Ordering::Relaxed) {
+            thread::sleep(TICK.min(pause));
+        }
+    }
+
+    fn attempt(&self, child: io::Result<Child>, sample: &[u8], terms: Terms, take: &mut impl FnMut(Message)) -> End {
+        let child = match child {
             Ok(child) => child,
-            Err(error) => return End::Failed(crash(format!("no worker could be started: {error}"))),
+            Err(error) => return End::NotStarted(format!("no worker could be started: {error}")),
         };
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (sender, receiver) = mpsc::sync_channel(2);
         thread::scope(|scope| {
-            scope.spawn(move || feed(stdin, sample));
-            scope.spawn(move || listen(stdout, &sender));
-            let words = scope.spawn(move || last_words(stderr));
-            let heard = self.hear(receiver, anew, &mut take);
-            let ended = heard == Heard::Silence && ends(&mut child);
+            // Ended at the end of this, however that comes about: the threads wait for it.
+            let mut worker = Worker(child);
+            let Worker(child) = &mut worker;
+            let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+            let (sender, receiver) = mpsc::sync_channel(0);
+            let threads = || {
+                let new = thread::Builder::new;
+                new().spawn_scoped(scope, move || feed(stdin, sample))?;
+                new().spawn_scoped(scope, move || listen(stdout, terms.allowance, &sender))?;
+                new().spawn_scoped(scope, move || last_words(stderr))
+            };
+            let words = match threads() {
+                Ok(words) => words,
+                Err(error) => return End::NotStarted(format!("no thread could be started: {error}")),
+            };
+            let heard = self.hear(receiver, terms, take);
+            let ended = heard.how == How::Silent && ends(child);
             // Whether it hangs, or says that it is done and goes on: it is not needed any more.
             let _ = child.kill();
             let status = child.wait();
             let words = words.join().unwrap_or_default();
-            match heard {
-                Heard::Done => End::Done,
-                Heard::Interrupted => End::Interrupted,
-                Heard::Late => End::Failed(Failure {
-                    kind: FailureKind::Timeout,
-                    text: format!("no result within {} s", self.wall.as_secs_f64()),
-                }),
-                Heard::Nonsense(text) => End::Failed(crash(text)),
-                Heard::Silence if ended => End::Failed(reason(status, &words)),
-                Heard::Silence => End::Failed(crash("it closed its output, and went on".to_owned())),
+            let failure = match heard.how {
+                How::Done => return End::Done,
+                How::Interrupted => return End::Interrupted,
+                How::Late if heard.is_ready => {
+                    Failure { kind: FailureKind::Timeout, text: format!("no result within {} s", terms.wall.as_secs_f64()) }
+                }
+                How::Late => crash(format!("not ready within {} s", START.as_secs_f64())),
+                How::Nonsense(text) => crash(text),
+                How::Silent if ended => reason(status, &words),
+                How::Silent => crash("it closed its output, and went on".to_owned()),
+            };
+            match heard.is_ready {
+                true => End::Failed(failure),
+                false => End::NotStarted(format!("a worker failed before it had read its sample: {}", failure.text)),
             }
         })
     }
 
     /// Takes messages until there are no more.
-    fn hear(&self, messages: Receiver<io::Result<Message>>, anew: bool, take: &mut impl FnMut(Message)) -> Heard {
-        let mut deadline = Instant::now() + self.wall;
-        loop {
+    fn hear(&self, messages: Receiver<io::Result<Message>>, terms: Terms, take: &mut impl FnMut(Message)) -> Heard {
+        let mut order = Order { is_ready: false, may_have_outcome: terms.is_analysis };
+        let mut left = START;
+        let how = loop {
             if self.interrupted.load(Ordering::Relaxed) {
-                return Heard::Interrupted;
+                break How::Interrupted;
             }
-            let rest = deadline.saturating_duration_since(Instant::now());
-            match messages.recv_timeout(rest.min(TICK)) {
-                Ok(Ok(Message::Done)) => return Heard::Done,
+            // Before anything is taken: one that never stops talking must not go on for ever.
+            if left.is_zero() {
+                break How::Late;
+            }
+            let waiting = Instant::now();
+            let message = messages.recv_timeout(left.min(TICK));
+            left = left.saturating_sub(waiting.elapsed());
+            match message.map(|message| message.and_then(|message| order.check(message))) {
+                Ok(Ok(Message::Done)) => break How::Done,
                 Ok(Ok(message)) => {
-                    take(message);
-                    if anew {
-                        deadline = Instant::now() + self.wall;
+                    if matches!(message, Message::Ready(_)) {
+                        left = terms.wall;
                     }
+                    take(message);
                 }
-                Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => return Heard::Nonsense(error.to_string()),
-                Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => return Heard::Silence,
-                Err(RecvTimeoutError::Timeout) if rest.is_zero() => return Heard::Late,
+                Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => break How::Nonsense(error.to_string()),
+                Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => break How::Silent,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-        }
+        };
+        Heard { how, is_ready: order.is_ready }
     }
 }
 
+/// A process that does not outlive this.
+struct Worker(Child);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Nothing happens to one that was waited for.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Which messages a worker may still send.
+struct Order {
+    is_ready: bool,
+    may_have_outcome: bool,
+}
+
+impl Order {
+    fn check(&mut self, message: Message) -> io::Result<Message> {
+        let is_first = matches!(message, Message::Ready(_));
+        if is_first == self.is_ready {
+            return Err(nonsense("a message out of turn"));
+        }
+        self.is_ready = true;
+        if matches!(message, Message::Outcome(_)) && !std::mem::take(&mut self.may_have_outcome) {
+            return Err(nonsense("rows that nobody asked for"));
+        }
+        Ok(message)
+    }
+}
+
+struct Heard {
+    how: How,
+    /// Whether it was confined.
+    is_ready: bool,
+}
+
 #[derive(Debug, PartialEq, Eq)]
-enum Heard {
+enum How {
     Done,
     /// It fell silent without saying that it was done.
-    Silence,
+    Silent,
     Late,
     Interrupted,
     Nonsense(String),
@@ -177,50 +265,21 @@ fn ends(child: &mut Child) -> bool {
 }
 
 /// Gives the worker its sample; one that does not read it has crashed, and that shows elsewhere.
-fn feed(stdin: Option<ChildStdin>, sample: Option<Arc<[u8]>>) {
-    if let (Some(mut stdin), Some(sample)) = (stdin, sample) {
-        let _ = frame::write(&mut stdin, message::SAMPLE, &[&sample]);
+fn feed(stdin: Option<ChildStdin>, sample: &[u8]) {
+    if let Some(mut stdin) = stdin {
+        let _ = frame::write(&mut stdin, message::SAMPLE, &[sample]);
     }
 }
 
-fn listen(stdout: Option<ChildStdout>, messages: &SyncSender<io::Result<Message>>) {
+fn listen(stdout: Option<ChildStdout>, mut allowance: Allowance, messages: &SyncSender<io::Result<Message>>) {
     let Some(stdout) = stdout else { return };
     let mut stdout = BufReader::new(stdout);
-    loop {
-        let message = match frame::read(&mut stdout, MAX_MESSAGE) {
-            Ok(None) => return,
-            Ok(Some((kind, payload))) => parse(kind, &payload),
-            Err(error) => Err(error),
-        };
+    while let Some(message) = allowance.read(&mut stdout).transpose() {
         let is_last = message.is_err();
         if messages.send(message).is_err() || is_last {
             return;
         }
     }
-}
-
-fn parse(kind: u8, payload: &[u8]) -> io::Result<Message> {
-    let wrong = |error: serde_json::Error| nonsense(error.to_string());
-    Ok(match kind {
-        message::READY => Message::Ready(serde_json::from_slice(payload).map_err(wrong)?),
-        message::OUTCOME => Message::Outcome(serde_json::from_slice(payload).map_err(wrong)?),
-        message::DONE => Message::Done,
-        message::FAILURE => {
-            let (inside, failure) = serde_json::from_slice(payload).map_err(wrong)?;
-            Message::Failure(inside, failure)
-        }
-        message::MODULE => {
-            let (len, rest) = payload.split_first_chunk().ok_or_else(|| nonsense("a cut message"))?;
-            let parts = rest.split_at_checked(u32::from_le_bytes(*len) as usize);
-            let (way, bytes) = parts.ok_or_else(|| nonsense("a cut message"))?;
-            Message::Module(serde_json::from_slice(way).map_err(wrong)?, bytes.to_vec())
-        }
-        other => return Err(nonsense(format!("a message of unknown kind {other}"))),
-    })
-}
-
-fn nonsense(text: impl Into<String>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("the worker sent {}", text.into()))
 }
 
 /// The beginning of what it wrote to its standard error; the rest is read and dropped, so that it never waits.
@@ -288,6 +347,7 @@ fn signal(_: &ExitStatus) -> Option<&'static str> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use crate::scan::{confine::Confinement, rows::Outcome};
 
     /// A worker that is a shell script.
     fn script(words: &str) -> Spawner {
@@ -301,8 +361,30 @@ mod tests {
         }
     }
 
-    fn end(words: &str) -> End {
-        script(words).analyse(Arc::from(&b"sample"[..]), |_| ())
+    /// A script that says it is confined, and then does this.
+    fn ready(words: &str) -> Spawner {
+        script(&format!("{}; {words}", ready_words()))
+    }
+
+    /// A message, as a command of the shell.
+    fn say(kind: u8, payload: &str) -> String {
+        let [a, b, c, d] = (payload.len() as u32).to_le_bytes();
+        format!("printf '{}\\{a:03o}\\{b:03o}\\{c:03o}\\{d:03o}%s' '{payload}'", kind as char)
+    }
+
+    fn ready_words() -> String {
+        let confinement = Confinement { landlock: "none".into(), ..Confinement::default() };
+        say(message::READY, &serde_json::to_string(&confinement).unwrap())
+    }
+
+    fn outcome() -> String {
+        say(message::OUTCOME, &serde_json::to_string(&Outcome::default()).unwrap())
+    }
+
+    fn end(spawner: &Spawner) -> End {
+        let start = || spawner.command(&spawner.analyse).stdin(Stdio::piped()).spawn();
+        let terms = Terms { wall: spawner.wall, allowance: worker::analyse_allowance(), is_analysis: true };
+        spawner.attempt(start(), b"sample", terms, &mut |_| ())
     }
 
     #[test]
@@ -317,29 +399,73 @@ mod tests {
             ("exec sleep 5", FailureKind::Timeout),
             ("exec yes >&2", FailureKind::Crash),
             ("exec yes 3>&1 >&2", FailureKind::Timeout),
+            ("exec yes", FailureKind::Crash),
             ("printf 'x\\000\\000\\000\\000'", FailureKind::Crash),
             ("printf 'o\\002\\000\\000\\000{}'", FailureKind::Crash),
             ("printf 'o\\377\\377\\377\\377{}'", FailureKind::Crash),
             ("printf 'm\\000\\000\\000\\000'", FailureKind::Crash),
         ] {
-            match end(words) {
+            match end(&ready(words)) {
                 End::Failed(failure) => assert_eq!(failure.kind, expected, "{words}: {}", failure.text),
                 other => panic!("{words}: {other:?}"),
             }
         }
-        assert_eq!(end("printf 'd\\000\\000\\000\\000'; exec sleep 60"), End::Done, "it is not waited for");
+        let done = format!("{}; exec sleep 60", say(message::DONE, ""));
+        assert_eq!(end(&ready(&done)), End::Done, "it is not waited for");
+    }
+
+    #[test]
+    fn what_fails_before_it_is_ready_is_no_fault_of_the_sample() {
+        for words in ["exit 3", "kill -SEGV $$", "kill -KILL $$", "exec yes", &outcome(), &say(message::DONE, "")] {
+            assert!(matches!(end(&script(words)), End::NotStarted(_)), "{words}");
+        }
+        let missing = Spawner { program: "/does/not/exist".into(), ..script("") };
+        assert!(matches!(end(&missing), End::NotStarted(_)));
+    }
+
+    #[test]
+    fn a_worker_that_did_not_start_is_started_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let counted = folder.path().join("starts");
+        let words = format!("echo x >> '{0}'; [ $(wc -l < '{0}') = 2 ] || exit 1; {1}", counted.display(), ready_words());
+        let spawner = Spawner { wall: Duration::from_secs(60), ..script(&format!("{words}; {}", say(message::DONE, ""))) };
+        assert_eq!(spawner.analyse(b"", |_| ()), End::Done);
+        assert_eq!(std::fs::read_to_string(counted).unwrap().lines().count(), 2);
     }
 
     #[test]
     fn an_interruption_ends_it_at_once() {
         let spawner = Spawner { wall: Duration::from_secs(60), ..script("exec sleep 60") };
         spawner.interrupted.store(true, Ordering::Relaxed);
-        assert_eq!(spawner.analyse(Arc::from(&b""[..]), |_| ()), End::Interrupted);
+        assert_eq!(spawner.analyse(b"", |_| ()), End::Interrupted);
     }
 
     #[test]
-    fn a_worker_that_does_not_exist_is_a_failure() {
-        let spawner = Spawner { program: "/does/not/exist".into(), ..script("") };
-        assert!(matches!(spawner.analyse(Arc::from(&b""[..]), |_| ()), End::Failed(_)));
+    fn one_that_was_taken_over_comes_to_an_end() {
+        // A module and a failure without end, the message that begins it twice, and two results.
+        let module = say(message::MODULE, "....[]").replace("'....[]'", "''") + "; printf '\\002\\000\\000\\000[]'";
+        let failure = say(message::FAILURE, r#"[[],{"kind":"broken","text":""}]"#);
+        let forever = |words: &str| format!("while :; do {words} || exit; done");
+        for words in [forever(&module), forever(&failure), ready_words(), format!("{0}; {0}", outcome())] {
+            let spawner = Spawner { wall: Duration::from_secs(60), ..ready(&words) };
+            match end(&spawner) {
+                End::Failed(failure) => assert_eq!(failure.kind, FailureKind::Crash, "{words}: {}", failure.text),
+                other => panic!("{words}: {other:?}"),
+            }
+        }
+        // One that talks all the time, and says nothing more than it may: time ends it.
+        let spawner = ready(&forever(&format!("{module}; sleep 0.02")));
+        assert!(matches!(end(&spawner), End::Failed(Failure { kind: FailureKind::Timeout, .. })));
+    }
+
+    #[test]
+    fn a_slow_listener_is_not_held_against_a_worker() {
+        let module = say(message::MODULE, "....[]").replace("'....[]'", "''") + "; printf '\\002\\000\\000\\000[]'";
+        let spawner = ready(&format!("{module}; {module}; {}", say(message::DONE, "")));
+        let file = tempfile::tempfile().unwrap();
+        let terms = Terms { wall: Duration::from_millis(300), allowance: worker::unpack_allowance(), is_analysis: false };
+        let start = || spawner.command(&spawner.unpack).stdin(file.try_clone()?).spawn();
+        let end = spawner.attend(start, &[], terms, |_| thread::sleep(Duration::from_millis(200)));
+        assert_eq!(end, End::Done);
     }
 }

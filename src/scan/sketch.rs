@@ -5,7 +5,7 @@
 //! similarity; of each bin only 16 bits are kept (P. Li, A. C. König, WWW 2010), which makes one in 65,536 unequal bins seem equal. With 128
 //! bins the standard error is at most 0.045. Cost: one hash an element, 256 bytes a sketch.
 
-use std::fmt::Write as _;
+use crate::hex;
 
 /// Bins of a sketch.
 pub const BINS: usize = 128;
@@ -58,21 +58,14 @@ impl Sketch {
 
     /// In hexadecimal, 512 digits.
     pub fn to_hex(&self) -> String {
-        self.0.iter().fold(String::with_capacity(4 * BINS), |mut text, bin| {
-            let _ = write!(text, "{bin:04x}");
-            text
-        })
+        hex::hex(self.0.map(u16::to_be_bytes).as_flattened())
     }
 
     /// Parses what [`Sketch::to_hex`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != 4 * BINS || !text.is_ascii() {
-            return None;
-        }
+        let bytes = hex::parse::<{ 2 * BINS }>(text)?;
         let mut bins = [0; BINS];
-        for (at, bin) in bins.iter_mut().enumerate() {
-            *bin = u16::from_str_radix(text.get(4 * at..4 * at + 4)?, 16).ok()?;
-        }
+        bins.iter_mut().zip(bytes.as_chunks().0).for_each(|(bin, &pair)| *bin = u16::from_be_bytes(pair));
         Some(Self(bins))
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! All rows of a result are appended to their tables, then a line with the new length of every table is appended to `journal`. That line is the result: when a scan is taken up
 //! again, every table is cut to the lengths of the last good line, so that no result is there in part, and none that the journal has is lost.
-//! A killed process loses nothing of what it wrote; against a machine that goes down, tables and then the journal are flushed to the disk every
-//! two seconds, and a line whose tables are shorter than it says, or do not end in a whole row, is not good.
+//! A killed process loses nothing of what it wrote; against a machine that goes down, tables and then the journal are flushed to the disk two seconds after
+//! the first row that was not, and a line whose tables are shorter than it says, or do not end in a whole row, is not good. If the journal has lines and none is good, nothing is
+//! cut: then more than the last seconds is damaged.
 
 use std::{
-    collections::HashSet,
-    fs::{self, File, OpenOptions},
+    collections::{HashSet, VecDeque},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 
 use super::rows::{self, Outcome};
-use crate::report::escape;
+use crate::{hex, report::escape};
 
 /// The tables, in the order of the lengths in the journal.
 pub const TABLES: [&str; 5] = ["samples", "paths", "functions", "host_calls", "findings"];
@@ -28,8 +29,22 @@ fn contents() -> impl Iterator<Item = String> {
     names.flat_map(|name| ["jsonl", "parquet"].map(|ending| format!("{name}.{ending}")))
 }
 
-/// How often everything is flushed to the disk.
+/// How long a row may wait before everything is flushed to the disk.
 const SYNC: Duration = Duration::from_secs(2);
+/// Lines of the journal, from the last that tables are long enough for, one of which must be good: many times what is written between two flushes.
+const MAX_CANDIDATES: usize = 4096;
+/// Bytes of a line of the journal at most.
+const MAX_LINE: u64 = 256;
+
+/// A length for each table.
+type Lengths = [u64; TABLES.len()];
+
+/// A line of the journal: lengths of the tables, and of the journal with it.
+#[derive(Debug, Default)]
+struct Line {
+    lengths: Lengths,
+    end: u64,
+}
 
 /// What a folder is the result of; a scan with other settings cannot go on in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +91,16 @@ pub enum StoreError {
         /// What differs: of the version, the layout and the options, those before and those now.
         differences: String,
     },
+    /// A line of a table or of the journal cannot be what a scan wrote.
+    #[error("{path}, line {line}, is damaged: {why}; nothing was changed")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// Counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Another scan writes there now.
     #[error("{path} is in use by another scan")]
     InUse {
@@ -93,9 +118,10 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
 pub struct Store {
     folder: PathBuf,
     tables: Vec<File>,
-    lengths: [u64; TABLES.len()],
+    lengths: Lengths,
     journal: File,
-    synced: Instant,
+    /// When the first row was written that is not flushed.
+    unsynced: Option<Instant>,
 }
 
 /// What a folder already holds.
@@ -123,14 +149,7 @@ pub fn key(row: &rows::Path) -> u128 {
 
 /// Parses a hash in hexadecimal.
 pub fn parse_sha256(text: &str) -> Option<[u8; 32]> {
-    let mut hash = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in hash.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    Some(hash)
+    hex::parse(text)
 }
 
 impl Store {
@@ -152,21 +171,27 @@ impl Store {
         let name = folder.join("journal");
         let journal = open_table(&name).map_err(at(&name))?;
         let named = || folder.display().to_string();
-        journal.try_lock().map_err(|_| StoreError::InUse { path: named() })?;
+        journal.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => StoreError::InUse { path: named() },
+            TryLockError::Error(error) => at(&name)(error),
+        })?;
         let about = folder.join("scan.json");
         if !resume && (about.exists() || journal.metadata().map_err(at(&name))?.len() != 0) {
             return Err(StoreError::Exists { path: named() });
         }
         agree(&about, settings, named)?;
         let mut store =
-            Self { folder: folder.to_owned(), tables: Vec::new(), lengths: [0; TABLES.len()], journal, synced: Instant::now() };
+            Self { folder: folder.to_owned(), tables: Vec::new(), lengths: [0; TABLES.len()], journal, unsynced: None };
         for table in TABLES {
             let path = folder.join(format!("{table}.jsonl"));
             store.tables.push(open_table(&path).map_err(at(&path))?);
         }
-        store.restore().map_err(at(folder))?;
-        store.read_rows(0, &mut sample).map_err(at(folder))?;
-        store.read_rows(1, &mut path).map_err(at(folder))?;
+        let good = store.last_good()?;
+        store.lengths = good.lengths;
+        store.read_rows(0, &mut sample)?;
+        store.read_rows(1, &mut path)?;
+        // Not before it is known that what stays can be read.
+        store.cut(good.end).map_err(at(folder))?;
         Ok(store)
     }
 
@@ -175,44 +200,61 @@ impl Store {
         &self.folder
     }
 
-    /// Cuts tables and journal to the last good line of the journal.
-    fn restore(&mut self) -> io::Result<()> {
-        let (mut good, mut end, mut seen) = ([0; TABLES.len()], 0, 0);
-        let mut lines = BufReader::new(&self.journal);
-        lines.seek(SeekFrom::Start(0))?;
-        let mut candidates = Vec::new();
-        let mut line = Vec::new();
-        while lines.read_until(b'\n', &mut line)? != 0 {
-            seen += line.len() as u64;
-            let lengths = line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice::<[u64; TABLES.len()]>(line).ok());
-            let Some(lengths) = lengths else { break };
-            // Only the last ones can be wrong: what is older was flushed.
-            if candidates.len() == 4096 {
-                candidates.drain(..2048);
-            }
-            candidates.push((lengths, seen));
-            line.clear();
-        }
-        while let Some((lengths, position)) = candidates.pop() {
-            if self.is_whole(&lengths)? {
-                (good, end) = (lengths, position);
-                break;
-            }
-        }
-        for (table, length) in self.tables.iter().zip(good) {
-            table.set_len(length)?;
-        }
-        self.journal.set_len(end)?;
-        self.lengths = good;
-        Ok(())
+    fn path(&self, table: usize) -> PathBuf {
+        self.folder.join(format!("{}.jsonl", TABLES.get(table).unwrap_or(&"")))
     }
 
-    /// Whether every table is so long and ends in a whole row there.
-    fn is_whole(&self, lengths: &[u64; TABLES.len()]) -> io::Result<bool> {
-        for (mut table, &length) in self.tables.iter().zip(lengths) {
-            if table.metadata()?.len() < length {
-                return Ok(false);
+    /// The last good line of the journal. Lengths only grow, so those lines that tables are long enough for come first, however many follow.
+    fn last_good(&self) -> Result<Line, StoreError> {
+        let name = self.folder.join("journal");
+        let at = || at(&name);
+        let sizes = self.sizes().map_err(at())?;
+        let mut journal = BufReader::new(&self.journal);
+        journal.seek(SeekFrom::Start(0)).map_err(at())?;
+        let (mut fitting, mut text, mut end, mut lines) = (VecDeque::new(), Vec::new(), 0, 0u64);
+        while journal.by_ref().take(MAX_LINE).read_until(b'\n', &mut text).map_err(at())? != 0 {
+            end += text.len() as u64;
+            let Some(lengths) = text.strip_suffix(b"\n").and_then(|line| serde_json::from_slice::<Lengths>(line).ok()) else {
+                break;
+            };
+            lines += 1;
+            text.clear();
+            if lengths.iter().zip(&sizes).any(|(length, size)| length > size) {
+                break;
             }
+            if fitting.len() == MAX_CANDIDATES {
+                fitting.pop_front();
+            }
+            fitting.push_back(Line { lengths, end });
+        }
+        while let Some(line) = fitting.pop_back() {
+            if self.is_whole(&line.lengths).map_err(at())? {
+                return Ok(line);
+            }
+        }
+        // The first line, or a part of it, may be all that there is.
+        if lines == 0 && text.iter().all(|byte| b"[0123456789,]".contains(byte)) {
+            return Ok(Line::default());
+        }
+        let why = "the tables hold less than it says, or something else, from the first line on".to_owned();
+        Err(StoreError::Damaged { path: name.display().to_string(), line: lines.max(1), why })
+    }
+
+    fn sizes(&self) -> io::Result<Vec<u64>> {
+        self.tables.iter().map(|table| Ok(table.metadata()?.len())).collect()
+    }
+
+    /// Cuts tables to their lengths, and the journal to this one.
+    fn cut(&self, journal: u64) -> io::Result<()> {
+        for (table, &length) in self.tables.iter().zip(&self.lengths) {
+            table.set_len(length)?;
+        }
+        self.journal.set_len(journal)
+    }
+
+    /// Whether every table ends in a whole row there.
+    fn is_whole(&self, lengths: &Lengths) -> io::Result<bool> {
+        for (mut table, &length) in self.tables.iter().zip(lengths) {
             if length != 0 {
                 let mut last = [0];
                 table.seek(SeekFrom::Start(length - 1))?;
@@ -225,11 +267,19 @@ impl Store {
         Ok(true)
     }
 
-    fn read_rows<T: DeserializeOwned>(&self, table: usize, take: &mut impl FnMut(T)) -> io::Result<()> {
-        let Some(mut file) = self.tables.get(table) else { return Ok(()) };
-        file.seek(SeekFrom::Start(0))?;
-        for line in BufReader::new(file).lines() {
-            take(serde_json::from_str(&line?)?);
+    fn read_rows<T: DeserializeOwned>(&self, table: usize, take: &mut impl FnMut(T)) -> Result<(), StoreError> {
+        let path = self.path(table);
+        let (Some(mut file), Some(&length)) = (self.tables.get(table), self.lengths.get(table)) else { return Ok(()) };
+        file.seek(SeekFrom::Start(0)).map_err(at(&path))?;
+        let (mut file, mut text) = (BufReader::new(file).take(length), Vec::new());
+        for line in 1.. {
+            text.clear();
+            if file.read_until(b'\n', &mut text).map_err(at(&path))? == 0 {
+                break;
+            }
+            let damaged =
+                |error: serde_json::Error| StoreError::Damaged { path: path.display().to_string(), line, why: error.to_string() };
+            take(serde_json::from_slice(&text).map_err(damaged)?);
         }
         Ok(())
     }
@@ -257,10 +307,20 @@ impl Store {
         let mut line = serde_json::to_vec(&self.lengths)?;
         line.push(b'\n');
         self.journal.write_all(&line)?;
-        if self.synced.elapsed() >= SYNC {
-            self.sync()?;
+        self.unsynced.get_or_insert_with(Instant::now);
+        self.sync_if_due()
+    }
+
+    /// Flushes everything to the disk if there is something that waits for it longer than it may.
+    ///
+    /// # Errors
+    ///
+    /// When that fails.
+    pub fn sync_if_due(&mut self) -> io::Result<()> {
+        match self.unsynced {
+            Some(since) if since.elapsed() >= SYNC => self.sync(),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Flushes everything to the disk, tables first.
@@ -271,17 +331,8 @@ impl Store {
     pub fn sync(&mut self) -> io::Result<()> {
         self.tables.iter().try_for_each(File::sync_data)?;
         self.journal.sync_data()?;
-        self.synced = Instant::now();
+        self.unsynced = None;
         Ok(())
-    }
-
-    /// Reads the rows of `samples` one by one.
-    ///
-    /// # Errors
-    ///
-    /// When the table cannot be read.
-    pub fn samples(&self, mut take: impl FnMut(rows::Sample)) -> io::Result<()> {
-        self.read_rows(0, &mut take)
     }
 
     /// Writes a file of the folder anew: it is the old one or the new one, never a part.
@@ -439,6 +490,73 @@ mod tests {
             assert_eq!(seen, ["a", "b", "c"][..expected], "{samples_left} {findings_left} {journal_left}");
             assert_eq!(read("findings.jsonl").iter().filter(|&&byte| byte == b'\n').count(), 2 * expected);
         }
+    }
+
+    #[test]
+    fn a_journal_that_is_far_ahead_of_its_tables_is_no_reason_to_cut_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, _) = open(folder.path(), false).unwrap();
+        for name in ["a", "b"] {
+            store.append(Some(&outcome(name)), None).unwrap();
+        }
+        let lengths = store.lengths;
+        drop(store);
+        // What a machine that went down may leave: many lines for rows that never reached the disk.
+        let path = folder.path().join("journal");
+        let mut journal = fs::read(&path).unwrap();
+        for more in 1..=2 * MAX_CANDIDATES as u64 {
+            let ahead = lengths.map(|length| length + more);
+            journal.extend(serde_json::to_vec(&ahead).unwrap());
+            journal.push(b'\n');
+        }
+        fs::write(&path, &journal).unwrap();
+        let (store, seen) = open(folder.path(), true).unwrap();
+        assert_eq!((seen, store.lengths), (vec!["a".to_owned(), "b".to_owned()], lengths));
+        drop(store);
+        // No line is good, or what should be lines is none: all stays as it is.
+        let samples = fs::read(folder.path().join("samples.jsonl")).unwrap();
+        for (journal, samples) in [
+            (&b"[9999,0,0,0,9999]\n"[..], samples.clone()),
+            (&[0; 100], samples.clone()),
+            (b"nonsense\n[0,0,0,0,0]\n", samples.clone()),
+            (&fs::read(&path).unwrap(), vec![b' '; samples.len()]),
+        ] {
+            fs::write(&path, journal).unwrap();
+            fs::write(folder.path().join("samples.jsonl"), &samples).unwrap();
+            let error = open(folder.path(), true).unwrap_err().to_string();
+            assert!(error.contains("journal, line ") && error.contains("nothing was changed"), "{error}");
+            assert_eq!(fs::read(&path).unwrap(), journal);
+            assert_eq!(fs::read(folder.path().join("samples.jsonl")).unwrap(), samples);
+        }
+    }
+
+    #[test]
+    fn a_damaged_row_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, _) = open(folder.path(), false).unwrap();
+        for name in ["a", "b"] {
+            store.append(Some(&outcome(name)), None).unwrap();
+        }
+        drop(store);
+        let path = folder.path().join("samples.jsonl");
+        let mut samples = fs::read(&path).unwrap();
+        let second = samples.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+        samples[second..second + 9].fill(0);
+        fs::write(&path, samples).unwrap();
+        let error = open(folder.path(), true).unwrap_err().to_string();
+        assert!(error.contains("samples.jsonl, line 2, is damaged"), "{error}");
+    }
+
+    #[test]
+    fn rows_are_flushed_when_no_others_follow() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, _) = open(folder.path(), false).unwrap();
+        store.append(Some(&outcome("a")), None).unwrap();
+        store.sync_if_due().unwrap();
+        assert!(store.unsynced.is_some(), "not yet");
+        store.unsynced = store.unsynced.and_then(|since| since.checked_sub(SYNC));
+        store.sync_if_due().unwrap();
+        assert!(store.unsynced.is_none());
     }
 
     #[test]

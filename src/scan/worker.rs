@@ -1,7 +1,7 @@
 //! The other side of a scan: a process that analyses one sample, or looks into one file, and ends.
 //!
 //! Nothing of it goes through the file system. What it needs (rules, persona, stubs) is read before; then it confines itself, says how
-//! ([`message::READY`]), and only then reads what is hostile: a sample in a message on its standard input, or a file that *is* its standard input.
+//! ([`READY`](message::READY)), and only then reads what is hostile: a sample in a message on its standard input, or a file that *is* its standard input.
 
 use std::{
     io::{self, Read, Write},
@@ -11,33 +11,42 @@ use std::{
 use super::{
     confine::{Bounds, confine},
     describe, frame,
+    message::{self, Allowance},
     rows::{Failure, FailureKind},
     unpack::{self, Caps, Found},
 };
 use crate::{AtTraceLimit, analysis::Analysis, hex, rules, sandbox};
 
-/// Kinds of messages.
-pub mod message {
-    /// To the worker: the sample.
-    pub const SAMPLE: u8 = b's';
-    /// From it: it is confined; [`Confinement`](super::super::confine::Confinement) in JSON.
-    pub const READY: u8 = b'r';
-    /// From it: a module; the length of the way to it (four bytes, little endian), the way in JSON, its bytes.
-    pub const MODULE: u8 = b'm';
-    /// From it: something that could not be looked into; way and failure in JSON.
-    pub const FAILURE: u8 = b'f';
-    /// From it: the rows of the sample in JSON.
-    pub const OUTCOME: u8 = b'o';
-    /// From it: it is done. Whoever says nothing more without this has crashed.
-    pub const DONE: u8 = b'd';
-}
-
-/// Bytes of a sample or a file at most.
+/// Bytes of a file that is looked into at most; what follows is left out.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
+/// Bytes of a sample at most: those of a member of an archive.
+pub const MAX_SAMPLE_BYTES: u64 = 256 << 20;
+/// Processor time of looking into a file, beside [`UNPACK_PER_MIB`]: 4 GiB of members, each looked through as bytes and as text.
+const UNPACK_TIME: Duration = Duration::from_secs(300);
+/// The same for each MiB of the file.
+const UNPACK_PER_MIB: Duration = Duration::from_secs(1);
+/// Modules that a run hands on from its memory at most, and bytes of them; `sandbox::carve` keeps fewer.
+const CARVED: Allowance = Allowance { messages: 32, bytes: 32 << 20 };
+/// Messages that come once, or once for each cap.
+const FEW: u64 = 16;
 
 /// Bounds of what is looked for within a sample: enough for a dropper, and a flood of them costs no more than the sample itself.
 fn embedded_caps() -> Caps {
     Caps { depth: 4, members: 64, bytes: 64 << 20, member_bytes: 32 << 20, failures: 8, ..Caps::default() }
+}
+
+/// What a worker may say that analyses a sample: the rows, and the modules within.
+pub fn analyse_allowance() -> Allowance {
+    let Caps { members, failures, bytes, .. } = embedded_caps();
+    // As much again for rows and ways as for a module.
+    Allowance { messages: members + failures + CARVED.messages + FEW, bytes: bytes + CARVED.bytes + (32 << 20) }
+}
+
+/// What a worker may say that looks into a file.
+pub fn unpack_allowance() -> Allowance {
+    let Caps { members, failures, bytes, .. } = Caps::default();
+    // The file may itself be a module, and ways have as much room.
+    Allowance { messages: members + failures + FEW, bytes: bytes + 2 * MAX_FILE_BYTES }
 }
 
 /// Analyses the sample that comes on `input`; its rows and the modules within it go to `output`.
@@ -55,7 +64,7 @@ pub fn analyse(
     // It may write no file, so nothing can be spilled.
     options.limits.at_trace_limit = AtTraceLimit::Stop;
     send(output, message::READY, &confine(bounds))?;
-    let sample = match frame::read(input, MAX_FILE_BYTES as usize)? {
+    let sample = match frame::read(input, MAX_SAMPLE_BYTES as usize)? {
         Some((message::SAMPLE, sample)) => sample,
         _ => return Ok(()),
     };
@@ -96,13 +105,20 @@ pub fn unpack(bounds: &Bounds, input: &mut impl Read, output: &mut impl Write) -
     frame::write(output, message::DONE, &[])
 }
 
-/// Bounds of a worker that looks into a file of this size: it holds the file and what one step of it expands to.
-pub fn unpack_bounds(file_bytes: u64, cpu: Duration) -> Bounds {
-    Bounds { memory_bytes: (2u64 << 30).saturating_add(2 * file_bytes.min(MAX_FILE_BYTES)), cpu }
+/// Bounds of a worker that looks into a file of this size: it holds the file and what one step of it expands to. They are not those of a sample, which
+/// says nothing of how much there is in an archive.
+pub fn unpack_bounds(file_bytes: u64) -> Bounds {
+    let bytes = file_bytes.min(MAX_FILE_BYTES);
+    let mebibytes = u32::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
+    Bounds { memory_bytes: (2 << 30) + 2 * bytes, cpu: UNPACK_TIME + UNPACK_PER_MIB * mebibytes }
 }
 
 fn hand_on(output: &mut impl Write, inside: &[String], found: Found<'_>) -> io::Result<()> {
     match found {
+        Found::Module(bytes) if bytes.len() as u64 > MAX_SAMPLE_BYTES => {
+            let text = format!("larger than {MAX_SAMPLE_BYTES} bytes");
+            hand_on(output, inside, Found::Failure(Failure { kind: FailureKind::TooLarge, text }))
+        }
         Found::Failure(failure) => send(output, message::FAILURE, &(inside, failure)),
         Found::Module(bytes) => {
             let way = serde_json::to_vec(inside)?;

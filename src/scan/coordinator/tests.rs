@@ -1,0 +1,136 @@
+use std::time::Duration;
+
+use super::*;
+use crate::scan::message;
+
+/// Counts rows, and ends a scan that writes too many.
+#[derive(Default)]
+struct Counted {
+    samples: usize,
+    failures: Vec<Failure>,
+    ticks: usize,
+    most: usize,
+    interrupted: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Recorder for Counted {
+    fn record(&mut self, outcome: Option<&Outcome>, path: Option<&rows::Path>) -> io::Result<()> {
+        self.samples += usize::from(outcome.is_some());
+        self.failures.extend(path.and_then(|path| path.failure.clone()));
+        if self.most != 0 && self.samples > self.most {
+            self.interrupted.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self) -> io::Result<()> {
+        self.ticks += 1;
+        Ok(())
+    }
+}
+
+/// Workers that are a shell script; it says that it is confined before it does anything.
+fn script(words: &str) -> Spawner {
+    let ready =
+        say(message::READY, &serde_json::to_string(&Confinement { landlock: "none".into(), ..Confinement::default() }).unwrap());
+    let args = vec!["-c".into(), format!("{ready}; {words}").into()];
+    Spawner {
+        program: "/bin/sh".into(),
+        analyse: args.clone(),
+        unpack: args,
+        wall: Duration::from_secs(60),
+        interrupted: Arc::default(),
+    }
+}
+
+/// A message, as a command of the shell.
+fn say(kind: u8, payload: &str) -> String {
+    let [a, b, c, d] = (payload.len() as u32).to_le_bytes();
+    format!("printf '{}\\{a:03o}\\{b:03o}\\{c:03o}\\{d:03o}%s' '{payload}'", kind as char)
+}
+
+fn scan(spawner: &Spawner, recorder: &mut dyn Recorder, roots: &[PathBuf]) -> io::Result<Summary> {
+    let progress = Progress::default();
+    let before = (Known::default(), Summary::default(), Index::default());
+    let roots: Vec<_> = roots.iter().map(Root::path).collect();
+    Ok(Scan::new(spawner, 2, &progress, recorder, before).run(&roots, None)?.0)
+}
+
+fn sample() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.wasm");
+    std::fs::write(&path, "(module)").unwrap();
+    (folder, path)
+}
+
+/// Finds as many modules in every module, none of which is like another.
+#[test]
+fn modules_of_modules_come_to_an_end() {
+    let outcome = say(message::OUTCOME, &serde_json::to_string(&Outcome::default()).unwrap());
+    let done = say(message::DONE, "");
+    // The number of the process, in eight digits, and that of the module make it another one each time.
+    let module = "printf 'm\\017\\000\\000\\000\\002\\000\\000\\000[]%08d%s' $$ $i";
+    let spawner = script(&format!("{outcome}; for i in 1 2 3 4 5 6 7 8 9; do {module}; done; {done}"));
+    let mut counted = Counted { most: 600, interrupted: Arc::clone(&spawner.interrupted), ..Counted::default() };
+    let (_folder, path) = sample();
+    scan(&spawner, &mut counted, &[path]).unwrap();
+    assert_eq!(counted.samples as u64, 1 + budget::MODULES);
+    let [failure] = &counted.failures[..] else { panic!("{:?}", counted.failures) };
+    // Nine in each, the first one included.
+    let left_out = 9 * (1 + budget::MODULES) - budget::MODULES;
+    assert_eq!(failure.kind, FailureKind::Cut);
+    assert!(failure.text.ends_with(&format!(": {left_out} left out")), "{}", failure.text);
+}
+
+/// A recorder that panics, as a thread may for any reason.
+struct Panics;
+
+impl Recorder for Panics {
+    fn record(&mut self, _: Option<&Outcome>, _: Option<&rows::Path>) -> io::Result<()> {
+        std::panic::resume_unwind(Box::new("a panic without words"));
+    }
+}
+
+#[test]
+fn a_panic_ends_a_scan() {
+    let (folder, _) = sample();
+    for index in 0..20 {
+        std::fs::write(folder.path().join(format!("{index}.wasm")), format!("(module) ;;{index}")).unwrap();
+    }
+    let spawner = script("exit 1");
+    let roots = [folder.path().to_owned()];
+    let panicked = thread::scope(|scope| scope.spawn(|| scan(&spawner, &mut Panics, &roots).map(drop)).join());
+    assert!(panicked.is_err());
+}
+
+#[test]
+fn what_is_no_fault_of_a_sample_ends_the_scan_without_a_row() {
+    let (_folder, path) = sample();
+    let spawner = Spawner { program: "/does/not/exist".into(), ..script("") };
+    let mut counted = Counted::default();
+    let error = scan(&spawner, &mut counted, &[path]).unwrap_err();
+    assert!(error.to_string().contains("no worker could be started"), "{error}");
+    assert_eq!((counted.samples, counted.failures.len()), (0, 0));
+    assert!(counted.ticks > 5, "{} ticks", counted.ticks);
+}
+
+#[test]
+fn what_is_no_file_any_more_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("x.wasm");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [&pipe, folder.path()] {
+        let failure = open(path).err().unwrap();
+        assert_eq!((failure.kind, &*failure.text), (FailureKind::Unreadable, "not a regular file"));
+    }
+}
+
+#[test]
+fn a_file_that_is_too_large_for_a_sample_is_not_read() {
+    let (_folder, path) = sample();
+    File::options().write(true).open(&path).unwrap().set_len(MAX_SAMPLE_BYTES + 1).unwrap();
+    let mut counted = Counted::default();
+    scan(&script("exit 1"), &mut counted, &[path]).unwrap();
+    let [failure] = &counted.failures[..] else { panic!("{:?}", counted.failures) };
+    assert_eq!((failure.kind, &*failure.text), (FailureKind::TooLarge, "larger than 268435456 bytes"));
+}

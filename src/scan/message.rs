@@ -1,0 +1,237 @@
+//! What a worker says, parsed and weighed before anything is done with it.
+//!
+//! A worker has read hostile bytes and may have been taken over, so it is believed nothing that can be checked: a message has a largest size for its kind,
+//! all messages of a worker have an [`Allowance`] together, lists have a largest length, and words that stand for one of a few are looked up.
+//! What does not hold ends the worker. Not here: in which order messages come (`process`), what limits a worker while it is honest (`worker`).
+
+use std::io::{self, Read};
+
+use serde::de::{DeserializeOwned, IntoDeserializer, value::Error};
+
+use super::{
+    confine::{Confinement, LANDLOCK},
+    frame,
+    rows::{Failure, MAX_ROWS, Outcome},
+    worker::MAX_SAMPLE_BYTES,
+};
+use crate::{
+    sandbox::{Answer, Status},
+    verdict::Class,
+};
+
+/// To the worker: the sample.
+pub const SAMPLE: u8 = b's';
+/// From it: it is confined; [`Confinement`] in JSON. The first message, and no other is one.
+pub const READY: u8 = b'r';
+/// From it: a module; the length of the way to it (four bytes, little endian), the way in JSON, its bytes.
+pub const MODULE: u8 = b'm';
+/// From it: something that could not be looked into; way and failure in JSON.
+pub const FAILURE: u8 = b'f';
+/// From it: the rows of the sample in JSON.
+pub const OUTCOME: u8 = b'o';
+/// From it: it is done. Whoever says nothing more without this has crashed.
+pub const DONE: u8 = b'd';
+
+/// Steps of a way at most: more than containers lie in each other.
+const MAX_STEPS: usize = 32;
+/// Bytes of a way in JSON at most: names in archives have up to 64 KiB, and one byte of them up to six in JSON.
+const MAX_WAY: usize = 4 << 20;
+/// Bytes of all rows of a sample in JSON at most; [`MAX_ROWS`] rows of the longest texts in each table are less.
+const MAX_OUTCOME: usize = 16 << 20;
+/// Bytes of [`Confinement`] in JSON at most.
+const MAX_READY: usize = 4 << 10;
+
+/// What a worker says.
+#[derive(Debug)]
+pub enum Message {
+    /// It is confined.
+    Ready(Confinement),
+    /// A module, with the way to it.
+    Module(Vec<String>, Vec<u8>),
+    /// Something that could not be looked into, with the way to it.
+    Failure(Vec<String>, Failure),
+    /// The rows of the sample.
+    Outcome(Box<Outcome>),
+    /// It is done.
+    Done,
+}
+
+/// What one worker may say in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// Messages.
+    pub messages: u64,
+    /// Bytes of their payloads.
+    pub bytes: u64,
+}
+
+impl Allowance {
+    /// Reads the next message; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::InvalidData`] if it is more than allowed or makes no sense; any other if `input` cannot be read.
+    pub fn read(&mut self, input: &mut impl Read) -> io::Result<Option<Message>> {
+        let Some((kind, payload)) = frame::read_bounded(input, |kind| most(kind).min(self.bytes as usize))? else {
+            return Ok(None);
+        };
+        self.bytes = self.bytes.saturating_sub(payload.len() as u64);
+        self.messages = self.messages.checked_sub(1).ok_or_else(|| nonsense("more messages than it may"))?;
+        parse(kind, payload).map(Some)
+    }
+}
+
+/// Bytes of a message of this kind at most.
+fn most(kind: u8) -> usize {
+    match kind {
+        READY => MAX_READY,
+        OUTCOME => MAX_OUTCOME,
+        FAILURE => MAX_WAY,
+        MODULE => MAX_SAMPLE_BYTES as usize + MAX_WAY,
+        _ => 0,
+    }
+}
+
+fn parse(kind: u8, payload: Vec<u8>) -> io::Result<Message> {
+    Ok(match kind {
+        READY => {
+            let confinement: Confinement = json(&payload)?;
+            if !LANDLOCK.contains(&&*confinement.landlock) {
+                return Err(nonsense("an unknown state of Landlock"));
+            }
+            Message::Ready(confinement)
+        }
+        OUTCOME => {
+            let outcome: Box<Outcome> = json(&payload)?;
+            check(&outcome).map_err(nonsense)?;
+            Message::Outcome(outcome)
+        }
+        DONE => Message::Done,
+        FAILURE => {
+            let (inside, failure) = json(&payload)?;
+            Message::Failure(way(inside)?, failure)
+        }
+        MODULE => module(payload)?,
+        other => return Err(nonsense(format!("a message of unknown kind {other}"))),
+    })
+}
+
+fn module(mut payload: Vec<u8>) -> io::Result<Message> {
+    let cut = || nonsense("a cut message");
+    let (&len, rest) = payload.split_first_chunk().ok_or_else(cut)?;
+    let len = u32::from_le_bytes(len) as usize;
+    let inside = way(json(rest.get(..len).ok_or_else(cut)?)?)?;
+    // In place: a copy would be another 256 MiB.
+    payload.drain(..4 + len);
+    if payload.len() as u64 > MAX_SAMPLE_BYTES {
+        return Err(nonsense("a module that is too large"));
+    }
+    Ok(Message::Module(inside, payload))
+}
+
+fn way(inside: Vec<String>) -> io::Result<Vec<String>> {
+    if inside.len() > MAX_STEPS { Err(nonsense("a way of too many steps")) } else { Ok(inside) }
+}
+
+/// Checks what can be checked of the rows of a sample.
+fn check(outcome: &Outcome) -> Result<(), &'static str> {
+    let Outcome { sample, functions, host_calls, findings } = outcome;
+    let lists = [sample.attack.len(), sample.reasons.len(), sample.limitations.len()];
+    if lists.into_iter().chain([functions.len(), host_calls.len(), findings.len()]).any(|len| len > MAX_ROWS) {
+        return Err("more rows than it may");
+    }
+    let of = |word: &Option<String>, is_known: fn(&str) -> bool| word.as_deref().is_none_or(is_known);
+    let known = of(&sample.verdict, is_word::<Class>)
+        && of(&sample.status, is_word::<Status>)
+        && of(&sample.validity, |word| ["valid", "unsupported", "invalid"].contains(&word))
+        && host_calls.iter().all(|row| is_word::<Answer>(&row.answer))
+        && findings.iter().all(|row| ["rule", "correlation", "finding", "ioc"].contains(&&*row.kind));
+    if known && sample.failure.is_none() { Ok(()) } else { Err("a word that means nothing") }
+}
+
+/// Whether this is the name of a variant.
+fn is_word<T: DeserializeOwned>(word: &str) -> bool {
+    T::deserialize(IntoDeserializer::<Error>::into_deserializer(word)).is_ok()
+}
+
+fn json<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| nonsense(error.to_string()))
+}
+
+/// The error of a worker that says what it may not.
+pub(super) fn nonsense(text: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("the worker sent {}", text.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::rows::{FailureKind, Sample};
+
+    fn read(kind: u8, payload: &[u8]) -> io::Result<Option<Message>> {
+        let mut bytes = Vec::new();
+        frame::write(&mut bytes, kind, &[payload]).unwrap();
+        Allowance { messages: 1, bytes: 32 << 20 }.read(&mut &bytes[..])
+    }
+
+    fn said(outcome: &Outcome) -> io::Result<Option<Message>> {
+        read(OUTCOME, &serde_json::to_vec(outcome).unwrap())
+    }
+
+    #[test]
+    fn words_are_looked_up() {
+        let word = |word: &str| Some(word.to_owned());
+        let good = Sample {
+            verdict: word("POTENTIALLY_UNWANTED"),
+            status: word("nothing_ran"),
+            validity: word("valid"),
+            ..Sample::default()
+        };
+        let of = |sample: Sample| Outcome { sample, ..Outcome::default() };
+        assert!(matches!(said(&of(good.clone())), Ok(Some(Message::Outcome(_)))));
+        for wrong in [
+            Sample { verdict: word("HARMLESS"), ..good.clone() },
+            Sample { status: word(""), ..good.clone() },
+            Sample { validity: word("\u{1b}[2J"), ..good.clone() },
+            Sample { attack: vec![String::new(); MAX_ROWS + 1], ..good.clone() },
+        ] {
+            assert_eq!(said(&of(wrong)).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        }
+        let confined = |landlock: &str| {
+            let confinement = Confinement { landlock: landlock.into(), ..Confinement::default() };
+            read(READY, &serde_json::to_vec(&confinement).unwrap())
+        };
+        assert!(confined("partial").is_ok());
+        assert!(confined("very much").is_err());
+    }
+
+    #[test]
+    fn sizes_and_numbers_are_bounded() {
+        let steps = |count: usize| {
+            let failure = Failure { kind: FailureKind::Broken, text: String::new() };
+            serde_json::to_vec(&(vec![""; count], failure)).unwrap()
+        };
+        assert!(read(FAILURE, &steps(MAX_STEPS)).is_ok());
+        for (kind, payload) in [
+            (FAILURE, steps(MAX_STEPS + 1)),
+            (READY, vec![b' '; MAX_READY + 1]),
+            (OUTCOME, vec![b' '; MAX_OUTCOME + 1]),
+            (DONE, vec![0]),
+            (MODULE, vec![0; 3]),
+            (MODULE, b"\x09\0\0\0[]".to_vec()),
+            (b'x', Vec::new()),
+        ] {
+            assert_eq!(read(kind, &payload).unwrap_err().kind(), io::ErrorKind::InvalidData, "{}", kind as char);
+        }
+        let mut bytes = Vec::new();
+        for _ in 0..3 {
+            frame::write(&mut bytes, MODULE, &[b"\x02\0\0\0[]xyz"]).unwrap();
+        }
+        for (messages, bytes_allowed, expected) in [(3, 27, 3), (2, 27, 2), (3, 26, 2)] {
+            let mut allowance = Allowance { messages, bytes: bytes_allowed };
+            let mut input = &bytes[..];
+            let taken = (0..3).take_while(|_| allowance.read(&mut input).is_ok()).count();
+            assert_eq!(taken, expected);
+        }
+    }
+}

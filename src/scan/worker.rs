@@ -131,3 +131,26 @@ fn hand_on(output: &mut impl Write, inside: &[String], found: Found<'_>) -> io::
 fn send(output: &mut impl Write, kind: u8, value: &impl serde::Serialize) -> io::Result<()> {
     frame::write(output, kind, &[&serde_json::to_vec(value)?])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looking_into_a_file_has_time_by_its_size() {
+        assert_eq!(unpack_bounds(0), Bounds { memory_bytes: 2 << 30, cpu: UNPACK_TIME });
+        let largest = unpack_bounds(MAX_FILE_BYTES);
+        assert_eq!(largest, Bounds { memory_bytes: 4 << 30, cpu: UNPACK_TIME + 1024 * UNPACK_PER_MIB });
+        assert_eq!(unpack_bounds(u64::MAX), largest);
+    }
+
+    #[test]
+    fn a_module_that_is_too_large_is_told_and_not_sent() {
+        let mut output = Vec::new();
+        let module = vec![0; MAX_SAMPLE_BYTES as usize + 1];
+        hand_on(&mut output, &["bytes@9".to_owned()], Found::Module(&module)).unwrap();
+        let said = unpack_allowance().read(&mut &output[..]).unwrap();
+        let Some(message::Message::Failure(inside, failure)) = said else { panic!("{said:?}") };
+        assert_eq!((&*inside, failure.kind), (&["bytes@9".to_owned()][..], FailureKind::TooLarge));
+    }
+}

@@ -109,7 +109,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let progress = Progress::default();
     let scan = Scan::new(&spawner, jobs, &progress, recorder, before);
     let result = thread::scope(|scope| {
-        let scan = scope.spawn(|| scan.run(&roots, skip.as_deref()));
+        let scan = thread::Builder::new().spawn_scoped(scope, || scan.run(&roots, skip.as_deref()))?;
         show(&progress, lines, out, || scan.is_finished())?;
         scan.join().map_err(|_| io::Error::other("the scan ended in a panic"))?
     });

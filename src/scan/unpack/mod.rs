@@ -215,9 +215,13 @@ impl<'a> Unpacker<'a> {
         self.inside.len() >= self.caps.depth
     }
 
-    /// Whether the bounds allow no further member.
-    fn is_full(&self) -> bool {
-        self.left.members == 0 || self.left.bytes == 0
+    /// The bound that allows no further member.
+    fn spent(&self) -> Option<Cut> {
+        match (self.left.members, self.left.bytes) {
+            (0, _) => Some(Cut::Members),
+            (_, 0) => Some(Cut::Bytes),
+            _ => None,
+        }
     }
 
     /// Takes a member from the bounds; false if they do not allow it.
@@ -299,7 +303,7 @@ fn step(kind: &str, name: &[u8]) -> String {
 fn gaps(len: usize, mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     spans.sort_unstable_by_key(|span| span.start);
     let (mut gaps, mut at) = (Vec::new(), 0);
-    for span in spans.into_iter().chain([len..len]) {
+    for span in spans.into_iter().chain(std::iter::once(len..len)) {
         if at < span.start.min(len) {
             gaps.push(at..span.start.min(len));
         }

@@ -16,7 +16,7 @@ use zip::{
     result::{ZipError, ZipResult},
 };
 
-use super::{Cut, Unpacker, gaps, step, streams, tar};
+use super::{Unpacker, gaps, step, streams, tar};
 use crate::scan::rows::FailureKind;
 
 /// What everybody who passes samples around uses.
@@ -62,8 +62,8 @@ impl Unpacker<'_> {
         match ZipArchive::new(Cursor::new(bytes)) {
             Ok(mut archive) => {
                 for index in 0..archive.len() {
-                    if self.is_full() {
-                        self.cut(Cut::Members, (archive.len() - index) as u64);
+                    if let Some(cut) = self.spent() {
+                        self.cut(cut, (archive.len() - index) as u64);
                         return Ok(());
                     }
                     spans.extend(self.member(&mut archive, index)?);
@@ -129,8 +129,8 @@ impl Unpacker<'_> {
                 let start = at + found;
                 at = start + LOCAL.len();
                 let Some(header) = Header::parse(bytes, start) else { continue };
-                if self.is_full() {
-                    self.cut(Cut::Members, 1);
+                if let Some(cut) = self.spent() {
+                    self.cut(cut, 1);
                     return Ok(());
                 }
                 let descriptors = descriptors.get_or_insert_with(|| Descriptors::of(bytes));

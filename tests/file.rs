@@ -411,6 +411,46 @@ fn a_run_that_the_clock_stopped_is_stopped_again_at_the_same_moment() {
     }
 }
 
+/// What comes after the outcome is made from what is before it.
+#[test]
+fn a_file_that_lost_its_last_bytes_tells_the_same() {
+    let bytes = small();
+    let cut = |len: usize| Recorded::of(Reader::of(Box::new(Cursor::new(bytes[..len].to_vec()))).unwrap(), None).unwrap();
+    let reader = Reader::of(Box::new(Cursor::new(bytes.clone()))).unwrap();
+    let outcome = reader.chunks().iter().find(|(frame, _)| frame.kind == Kind::Outcome).unwrap();
+    let end = outcome.1 as usize + 52 + outcome.0.stored_len as usize;
+    for len in [bytes.len() - 1, bytes.len() - 10, bytes.len() - 20, end + 60, end + 1, end] {
+        let recorded = cut(len);
+        assert_eq!(recorded.run.as_ref().unwrap().lost, [""; 0], "{len} of {}", bytes.len());
+        let rerun = recorded.rerun();
+        assert!(rerun.is_equal && rerun.is_complete && rerun.damage.is_empty(), "{rerun:?}");
+        assert!(!read_all(&bytes[..len]).unwrap().is_whole);
+    }
+    assert!(!cut(end - 1).run.unwrap().lost.is_empty());
+}
+
+#[test]
+fn limits_that_could_use_up_the_machine_are_neither_recorded_nor_run_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = bare();
+    options.limits.table_elements = u64::MAX;
+    let path = record(folder.path(), "x", b"(module (table 4 funcref) (func (export \"_start\")))", &options);
+    let output = spoor(&["rerun"]).arg(&path).output().unwrap();
+    let message = "the limit `table_elements` is 18446744073709551615; 100000000 is the most";
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains(message), "{output:?}");
+    let sample = spinner(folder.path());
+    let record = |option: &str, value: &str| {
+        spoor(&["record", option, value, "-o"]).arg(folder.path().join("y.spoor")).arg(&sample).output().unwrap()
+    };
+    for (option, name) in [("--max-table", "table_elements"), ("--max-memory", "memory_pages"), ("--max-depth", "call_depth")] {
+        let output = record(option, "1000000000");
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(&format!("the limit `{name}`")), "{output:?}");
+    }
+    assert!(!folder.path().join("y.spoor").exists());
+}
+
 #[test]
 fn another_seed_is_seen_where_it_first_matters() {
     let folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
-    file::{Info, Reader, Recorded},
+    file::{Info, Reader},
     report::{
         OptionsUsed,
         escape::{self, line},
@@ -19,7 +19,7 @@ use wasmspoor::{
     trace::ReplayErrorKind,
 };
 
-use super::{Exit, Failure, input::Progress, output::Object, record};
+use super::{Exit, Failure, input::Progress, output::Object, record, report::Sample};
 
 /// Say what is in a trace file: how the sample was run, sizes by stream, and whether every chunk is whole
 #[derive(Debug, Args)]
@@ -32,6 +32,8 @@ Reads every chunk. Exit codes: 0 the file is whole; 1 it is cut off or damaged; 
 pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,
+    #[command(flatten)]
+    sample: Sample,
     /// Print one JSON object; its fields are described in docs/json.md
     #[arg(long)]
     json: bool,
@@ -49,7 +51,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let progress = Progress::begin("reading", &arguments.file);
     let reader = Reader::open(&arguments.file).map_err(|error| record::failure(&arguments.file, error))?;
     let info = Info::of(&reader);
-    let truncated = if info.is_over { None } else { truncated_after(&arguments.file) };
+    let truncated = if info.is_over { None } else { truncated_after(&arguments.file, &arguments.sample) };
     drop(progress);
     let options = info.run.as_ref().map(|run| options_used(&run.options));
     let output = Output { info: &info, truncated_after_events: truncated, options };
@@ -60,13 +62,14 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     Ok(if info.is_whole { Exit::Done } else { Exit::Findings })
 }
 
-/// Instructions that can be replayed of a file that is cut off; `None` without the sample.
-fn truncated_after(file: &Path) -> Option<u64> {
-    let run = Recorded::open(file, None).ok()?.run.ok()?;
+/// Instructions that can be replayed of a file that is cut off; `None` without the sample, or if what is there does not fit it.
+fn truncated_after(file: &Path, sample: &Sample) -> Option<u64> {
+    let run = sample.open(file).ok()?.run.ok()?;
     match run.trace.counts().err()?.kind() {
         ReplayErrorKind::Truncated { instructions, .. } => Some(*instructions),
         // It is not even known which functions there are.
-        _ => Some(0),
+        _ if run.trace.instances.is_empty() => Some(0),
+        _ => None,
     }
 }
 

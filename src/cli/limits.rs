@@ -30,13 +30,13 @@ pub(super) struct Arguments {
     /// What happens at that size [default: stop; with --persona as that says]
     #[arg(long, value_enum, value_name = "ACTION")]
     at_max_trace: Option<AtLimit>,
-    /// Size of all memories together in pages of 64 KiB; growth beyond is refused [default: 4096; in the sandbox 8192]
+    /// Size of all memories together in pages of 64 KiB; growth beyond is refused; 65,536 at most [default: 4096; in the sandbox 8192]
     #[arg(long, value_name = "PAGES")]
     max_memory: Option<u64>,
-    /// Elements of all tables together; growth beyond is refused
+    /// Elements of all tables together; growth beyond is refused; 100 million at most
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
     max_table: u64,
-    /// Nested calls; one more is a trap
+    /// Nested calls; one more is a trap; a million at most
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     max_depth: usize,
 }
@@ -71,6 +71,7 @@ impl Arguments {
         limits.memory_pages = self.max_memory.unwrap_or(limits.memory_pages);
         limits.table_elements = self.max_table;
         limits.call_depth = self.max_depth;
+        limits.check().map_err(anyhow::Error::msg)?;
         Ok(limits)
     }
 }

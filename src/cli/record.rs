@@ -118,6 +118,7 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
 }
 
 fn write(path: &Path, force: bool, sample: &file::Sample<'_>, options: &Options) -> Result<Written, Failure> {
+    file::check_options(options).map_err(|problem| Failure::new(Exit::Usage, anyhow::Error::msg(problem)))?;
     let file = create(path, force)?;
     let progress = Progress::begin("recording", Path::new(sample.name));
     let written = file::record(file, path, sample, options);

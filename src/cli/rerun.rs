@@ -23,7 +23,7 @@ use super::{Exit, Failure, input::Progress, output::Object, report::Sample};
 A run that the clock stopped is stopped again at the same moment, whatever the time. Of a file that is cut off, what is there is compared;
 of one that is damaged, what comes before the damage.
 Exit codes: 0 everything is equal; 1 something differs (the first event that does is named), or the file is damaged; 2 the file cannot be read, or its
-header, without which it is not known how the sample was run.")]
+header, without which it is not known how the sample was run, or the limits in it are higher than `spoor record` takes.")]
 pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,
@@ -40,6 +40,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         let name = arguments.file.display();
         let message = format!("{name}: the header is missing or damaged: it is not known how the sample was run");
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
+    }
+    if let Err(problem) = recorded.header.options.limits.check() {
+        let name = arguments.file.display();
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!("{name}: it is not run again: {problem}")));
     }
     let progress = Progress::begin("running again", &arguments.file);
     let rerun = recorded.rerun();

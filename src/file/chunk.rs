@@ -1,8 +1,14 @@
 //! The contents of a chunk: compressed and not, words, records and items. Everything that comes from a file is hostile.
 
+use std::marker::PhantomData;
+
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::frame::{FRAME, Frame, Kind, MAX_CHUNK};
+use super::{
+    decode::{self, Budget},
+    frame::{FRAME, Frame, Kind, MAX_CHUNK},
+};
+use crate::trace::Record;
 
 /// Compression level of zstd: what ten times the time would gain is a few percent (`docs/performance.md`).
 const LEVEL: i32 = 3;
@@ -76,22 +82,72 @@ pub(super) fn decisions_of(words: &[u64]) -> Option<u64> {
 }
 
 /// Words of bytes, if they hold as many decisions as the frame says.
-pub(super) fn words_of_bytes(frame: &Frame, raw: &[u8]) -> Option<Vec<u64>> {
+pub(super) fn words_of_bytes(frame: &Frame, raw: Vec<u8>) -> Option<Vec<u64>> {
     let (words, rest) = raw.as_chunks::<8>();
     let words: Vec<u64> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
     (rest.is_empty() && decisions_of(&words)? == frame.count).then_some(words)
 }
 
-/// As many things, one after the other, as the frame says.
-pub(super) fn things_of_bytes<T: DeserializeOwned>(frame: &Frame, mut raw: &[u8]) -> Option<Vec<T>> {
-    // Each takes a byte at least, so the count is bounded by what was read.
-    let mut things = Vec::with_capacity(usize::try_from(frame.count).ok()?.min(raw.len()));
-    for _ in 0..frame.count {
-        let (thing, rest) = postcard::take_from_bytes(raw).ok()?;
-        things.push(thing);
-        raw = rest;
+/// The things of a chunk, one after the other, as many as the frame says. After one that is none, or is beyond the budget, there are no more.
+#[derive(Debug)]
+pub(super) struct Things<T> {
+    raw: Vec<u8>,
+    at: usize,
+    left: u64,
+    budget: Budget,
+    thing: PhantomData<fn() -> T>,
+}
+
+/// The bytes are not what the frame says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spoilt;
+
+impl<T: DeserializeOwned> Things<T> {
+    /// `budget` is for what the things hold, not for themselves: who keeps them charges it for that.
+    pub(super) fn new(frame: &Frame, raw: Vec<u8>, budget: Budget) -> Self {
+        Self { raw, at: 0, left: frame.count, budget, thing: PhantomData }
     }
-    raw.is_empty().then_some(things)
+
+    /// What is left of the budget.
+    pub(super) fn into_budget(self) -> Budget {
+        self.budget
+    }
+
+    fn thing(&mut self) -> Option<T> {
+        let rest = self.raw.get(self.at..)?;
+        let (thing, after) = decode::take_from_bytes(rest, &self.budget)?;
+        // What takes no bytes could be there without end.
+        self.at += rest.len().checked_sub(after.len()).filter(|&len| len > 0)?;
+        self.left -= 1;
+        (self.left > 0 || after.is_empty()).then_some(thing)
+    }
+}
+
+impl<T: DeserializeOwned> Iterator for Things<T> {
+    type Item = Result<T, Spoilt>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.left {
+            0 if self.at == self.raw.len() => None,
+            0 => {
+                self.at = self.raw.len();
+                Some(Err(Spoilt))
+            }
+            _ => {
+                let thing = self.thing().ok_or(Spoilt);
+                if thing.is_err() {
+                    (self.left, self.at) = (0, self.raw.len());
+                }
+                Some(thing)
+            }
+        }
+    }
+}
+
+/// All records of a chunk.
+pub(super) fn records_of_bytes(frame: &Frame, raw: Vec<u8>) -> Option<Vec<Record>> {
+    // A record takes two bytes at least: so many of them that a chunk stands for 25 MiB at most.
+    Things::new(frame, raw, Budget::of(2 * MAX_CHUNK)).collect::<Result<_, _>>().ok()
 }
 
 /// Appends a thing to bytes.

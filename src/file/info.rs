@@ -5,19 +5,15 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    chunk::{things_of_bytes, words_of_bytes},
-    contents::Header,
+    chunk::{records_of_bytes, words_of_bytes},
+    contents::{Header, Outcome},
     frame::{FRAME, Kind, VERSION},
-    marks,
+    log::Log,
+    marks, objects,
     reader::{Damage, Reader},
+    store::follow,
 };
-use crate::{
-    sandbox::{Item, Options},
-    trace::Record,
-};
-
-/// Bytes of the header at most, to be told.
-const MAX_HEADER: usize = 256 << 20;
+use crate::{hex, sandbox::Options};
 
 /// What is in a file. Every chunk was read.
 #[derive(Debug, Clone, Serialize)]
@@ -88,10 +84,9 @@ pub struct Stream {
 impl Info {
     /// Reads every chunk of a file.
     pub fn of(reader: &Reader) -> Self {
-        let header = reader.object(Kind::Header, MAX_HEADER).and_then(|bytes| postcard::from_bytes(&bytes).ok());
+        let (header, is_over) = check(reader);
         let mut streams = BTreeMap::<Kind, Stream>::new();
         let (mut decisions, mut records) = (0, 0);
-        let mut is_over = false;
         for (position, (frame, _)) in reader.chunks().iter().enumerate() {
             let stream = streams.entry(frame.kind).or_default();
             stream.chunks += 1;
@@ -99,16 +94,15 @@ impl Info {
             stream.raw_bytes += u64::from(frame.raw_len);
             let Some(raw) = reader.read(position) else { continue };
             let is_sound = match frame.kind {
-                Kind::Decisions => words_of_bytes(frame, &raw).is_some(),
-                Kind::Records => things_of_bytes::<Record>(frame, &raw).is_some(),
-                Kind::Log => things_of_bytes::<Item>(frame, &raw).is_some(),
+                Kind::Decisions => words_of_bytes(frame, raw).is_some(),
+                Kind::Records => records_of_bytes(frame, raw).is_some(),
+                Kind::Checkpoint => marks::is_sound(&raw),
                 _ => true,
             };
             match frame.kind {
                 _ if !is_sound => _ = reader.spoilt(position),
                 Kind::Decisions => decisions += frame.count,
                 Kind::Records => records += frame.count,
-                Kind::Outcome => is_over |= frame.is_last,
                 _ => {}
             }
         }
@@ -131,6 +125,29 @@ impl Info {
             more_damage,
         }
     }
+}
+
+/// Reads what is in parts, and looks whether the parts of the streams follow each other; what is damaged is noted. Gives the header, and whether the
+/// file says how the run ended: then nothing may be missing.
+fn check(reader: &Reader) -> (Option<Header>, bool) {
+    let outcome = objects::outcome(reader);
+    let is_due = |kind: Kind| outcome.is_some() || reader.of_kind(kind).next().is_some();
+    let header = if is_due(Kind::Header) { objects::header(reader) } else { None };
+    if header.as_ref().is_none_or(|header| header.is_embedded) && is_due(Kind::Sample) {
+        let is_other = |wasm: Vec<u8>| header.as_ref().is_some_and(|header| header.sha256 != hex::sha256(&wasm));
+        if objects::sample(reader).is_none_or(is_other) {
+            reader.note(None, Some(Kind::Sample), "the sample in the file is missing or damaged".into());
+        }
+    }
+    Log::read(reader);
+    let Some(Outcome::Ran(rest)) = &outcome else { return (header, outcome.is_some()) };
+    objects::links(reader);
+    for (kind, total) in [(Kind::Decisions, rest.decisions), (Kind::Records, rest.records)] {
+        if let (_, Some(lost)) = follow(reader, kind, Some(total)) {
+            reader.note(None, Some(kind), lost);
+        }
+    }
+    (header, true)
 }
 
 impl RunInfo {

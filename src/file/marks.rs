@@ -7,7 +7,7 @@ use std::{io, path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::trace::{Checkpoint, Event, Events, Progress, RanFunction, Replay, ReplayError, ReplayLimits, Run, Trace, Visitor};
+use crate::trace::{Checkpoint, Event, Events, Progress, RanFunction, Replay, ReplayError, Run, Trace, Visitor};
 
 use super::{
     chunk::{Chunk, append},
@@ -19,6 +19,10 @@ use super::{
 
 /// Instructions between two marks at least.
 const EVERY: u64 = if cfg!(test) { 1 << 12 } else { 1 << 24 };
+/// Marks that are read backwards for a checkpoint at most.
+const DAMAGED: usize = 16;
+/// Marks that are read at most; what comes after the last is one stretch. A file of ours has a few hundred.
+const MAX_MARKS: usize = 4096;
 /// The part of what was replayed so far after which the next mark comes, if that is more.
 const PART: u64 = 64;
 
@@ -27,8 +31,15 @@ const PART: u64 = 64;
 pub(super) struct Mark {
     /// The state of replay; `None` at the end of the trace.
     pub(super) checkpoint: Option<Checkpoint>,
-    /// Functions (index in the function space) that ran since the mark before, in order.
+    /// Functions (index in the function space) that ran since the mark before, in order; none if they are too many, so that any may have run.
     pub(super) functions: Vec<u32>,
+}
+
+impl Mark {
+    /// Whether any of these functions may have run since the mark before.
+    fn has_any(&self, functions: &[u32]) -> bool {
+        self.functions.is_empty() || functions.iter().any(|function| self.functions.binary_search(function).is_ok())
+    }
 }
 
 /// Notes which blocks ran, and pauses.
@@ -78,7 +89,7 @@ impl Marker {
 pub(super) fn write(sink: &mut Sink, path: &Path, wasm: &[u8]) -> io::Result<Option<u64>> {
     let Ok(recorded) = Reader::open(path).and_then(|reader| Recorded::of(reader, Some(wasm))) else { return Ok(None) };
     let Ok(run) = &recorded.run else { return Ok(None) };
-    let Ok(mut replay) = Replay::new(&run.trace, ReplayLimits::default()) else { return Ok(None) };
+    let Ok(mut replay) = Replay::new(&run.trace, run.trace.limits) else { return Ok(None) };
     let (mut marker, mut functions) = (Marker { pause_at: EVERY, ..Marker::default() }, Vec::new());
     loop {
         let progress = replay.run(&mut marker);
@@ -87,14 +98,13 @@ pub(super) fn write(sink: &mut Sink, path: &Path, wasm: &[u8]) -> io::Result<Opt
         functions.dedup();
         match progress {
             Ok(Progress::Paused) => {
-                let mark = Mark { checkpoint: replay.checkpoint(), functions: functions.clone() };
-                if write_mark(sink, marker.instructions, false, &mark)? {
-                    functions.clear();
-                }
+                let mark = Mark { checkpoint: replay.checkpoint(), functions };
+                // One that could not be written: its functions go to the next.
+                functions = write_mark(sink, marker.instructions, false, mark)?;
                 marker.pause_at = marker.instructions + EVERY.max(marker.instructions / PART);
             }
             Ok(Progress::Done(summary)) => {
-                write_mark(sink, summary.instructions, true, &Mark { checkpoint: None, functions })?;
+                write_mark(sink, summary.instructions, true, Mark { checkpoint: None, functions })?;
                 return Ok(Some(summary.instructions));
             }
             Err(error) => return Err(io::Error::other(format!("what was recorded cannot be replayed: {error}"))),
@@ -102,15 +112,21 @@ pub(super) fn write(sink: &mut Sink, path: &Path, wasm: &[u8]) -> io::Result<Opt
     }
 }
 
-/// Writes a mark unless it is too large: of a very deep stack.
-fn write_mark(sink: &mut Sink, instructions: u64, is_last: bool, mark: &Mark) -> io::Result<bool> {
-    let mut raw = Vec::new();
-    append(mark, &mut raw).map_err(io::Error::other)?;
-    if raw.len() > MAX_CHUNK {
-        return Ok(false);
+/// Writes a mark, without its functions if it is too large with them. Gives the functions back if it is still too large: of a very deep stack.
+fn write_mark(sink: &mut Sink, instructions: u64, is_last: bool, mut mark: Mark) -> io::Result<Vec<u32>> {
+    let mut kept = Vec::new();
+    loop {
+        let mut raw = Vec::new();
+        append(&mark, &mut raw).map_err(io::Error::other)?;
+        if raw.len() <= MAX_CHUNK {
+            sink.write(&Chunk { kind: Kind::Checkpoint, is_last, first: instructions, count: 1, calls: 0, raw })?;
+            return Ok(Vec::new());
+        }
+        if mark.functions.is_empty() {
+            return Ok(kept);
+        }
+        kept = std::mem::take(&mut mark.functions);
     }
-    sink.write(&Chunk { kind: Kind::Checkpoint, is_last, first: instructions, count: 1, calls: 0, raw })?;
-    Ok(true)
 }
 
 impl Recorded {
@@ -135,37 +151,56 @@ impl Recorded {
     ) -> Result<(), E> {
         let marks = Marks::of(&self.reader);
         let mut stretch = marks.stretch(from);
+        let mut checkpoint = marks.checkpoint(&self.reader, stretch);
+        // The stretches that are not told yet, and the events from which those before them were told.
+        let mut wanted: Option<Wanted> = None;
+        let mut events = None;
         loop {
-            let (begin, end, next) = marks.bounds(stretch);
-            if begin >= to {
-                return Ok(());
-            }
-            let is_wanted = functions.is_empty() || marks.has_any(&self.reader, stretch, functions);
-            if is_wanted {
-                let checkpoint = marks.checkpoint(&self.reader, stretch);
+            let (begin, end) = marks.bounds(stretch);
+            let is_over = begin >= to || stretch > marks.0.len();
+            let mark = if is_over || functions.is_empty() { None } else { marks.read(&self.reader, stretch) };
+            if !is_over && mark.as_ref().is_none_or(|mark| mark.has_any(functions)) {
+                let end = if functions.is_empty() { to } else { end.min(to) };
+                match &mut wanted {
+                    Some(wanted) => wanted.range.1 = end,
+                    None => wanted = Some(Wanted { range: (from.max(begin), end), checkpoint: checkpoint.clone() }),
+                }
+            } else if let Some(Wanted { range, checkpoint }) = wanted.take() {
                 let start = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.instructions);
-                let events = match &checkpoint {
-                    Some(checkpoint) => trace.events_from(checkpoint),
-                    None => trace.events(),
+                let mut told: Events<'_> = match (checkpoint, events.take()) {
+                    (Some(checkpoint), None) => trace.events_from(&checkpoint),
+                    (Some(checkpoint), Some(before)) => Events::later(before, trace, &checkpoint),
+                    (None, _) => trace.events(),
                 };
-                // Without a filter one replay goes to the end; with one, each stretch has its own.
-                // With one nothing but instructions is told, so a stretch begins with its first.
-                let range = if functions.is_empty() { (from, to) } else { (from.max(begin), to.min(end)) };
-                if !tell_all(events, start, range, &mut tell)? || functions.is_empty() {
+                if !tell_all(&mut told, start, range, &mut tell)? {
                     return Ok(());
                 }
+                events = Some(told);
             }
-            match next {
-                Some(next) => stretch = next,
-                None => return Ok(()),
+            // Without a filter one replay goes to the end.
+            if is_over {
+                return Ok(());
             }
+            if functions.is_empty() {
+                stretch = marks.0.len();
+            }
+            checkpoint = mark.and_then(|mark| mark.checkpoint).or(checkpoint);
+            stretch += 1;
         }
     }
 }
 
+/// Stretches one after the other.
+struct Wanted {
+    /// The numbers of their events.
+    range: (u64, u64),
+    /// The last before them.
+    checkpoint: Option<Checkpoint>,
+}
+
 /// Tells the events in a range; returns whether to go on after it.
 fn tell_all<E: From<ReplayError>>(
-    events: Events<'_>,
+    events: &mut Events<'_>,
     begin: u64,
     (from, to): (u64, u64),
     tell: &mut impl FnMut(u64, &Event) -> Result<bool, E>,
@@ -182,6 +217,11 @@ fn tell_all<E: From<ReplayError>>(
         number += u64::from(matches!(event, Event::Op(_)));
     }
     Ok(true)
+}
+
+/// Whether these are the contents of a mark.
+pub(super) fn is_sound(raw: &[u8]) -> bool {
+    postcard::from_bytes::<Mark>(raw).is_ok()
 }
 
 /// Executed instructions, if the file says so.
@@ -202,6 +242,9 @@ impl Marks {
             if marks.last().is_none_or(|last| last.1 < frame.first) || frame.is_last {
                 marks.push((position, frame.first));
             }
+            if marks.len() == MAX_MARKS {
+                break;
+            }
         }
         Self(marks)
     }
@@ -211,13 +254,10 @@ impl Marks {
         self.0.partition_point(|mark| mark.1 < number)
     }
 
-    /// Instructions before a stretch and at its end, and the stretch after it.
-    fn bounds(&self, stretch: usize) -> (u64, u64, Option<usize>) {
+    /// Instructions before a stretch and at its end.
+    fn bounds(&self, stretch: usize) -> (u64, u64) {
         let begin = stretch.checked_sub(1).and_then(|mark| self.0.get(mark)).map_or(0, |mark| mark.1);
-        match self.0.get(stretch) {
-            Some(&(_, end)) => (begin, end, Some(stretch + 1)),
-            None => (begin, u64::MAX, None),
-        }
+        (begin, self.0.get(stretch).map_or(u64::MAX, |mark| mark.1))
     }
 
     fn read(&self, reader: &Reader, mark: usize) -> Option<Mark> {
@@ -229,14 +269,44 @@ impl Marks {
         mark
     }
 
-    /// Whether any of these functions may run in a stretch.
-    fn has_any(&self, reader: &Reader, stretch: usize, functions: &[u32]) -> bool {
-        let Some(mark) = self.read(reader, stretch) else { return true };
-        functions.iter().any(|function| mark.functions.binary_search(function).is_ok())
+    /// The last checkpoint at or before the begin of a stretch, unless many marks in a row are damaged.
+    fn checkpoint(&self, reader: &Reader, stretch: usize) -> Option<Checkpoint> {
+        (0..stretch).rev().take(DAMAGED).find_map(|mark| self.read(reader, mark)?.checkpoint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn a_mark_of_too_many_functions_is_written_without_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.spoor");
+        let mut sink = Sink::begin(File::create_new(&path).unwrap()).unwrap();
+        let many: Vec<u32> = (0..400_000).collect();
+        let left = write_mark(&mut sink, 7, false, Mark { checkpoint: None, functions: many.clone() }).unwrap();
+        assert!(left.is_empty(), "the next mark has its own only");
+        write_mark(&mut sink, 9, true, Mark { checkpoint: None, functions: vec![3] }).unwrap();
+        sink.end().unwrap();
+        let reader = Arc::new(Reader::open(&path).unwrap());
+        assert_eq!(instructions(&reader), Some(9));
+        let marks = Marks::of(&reader);
+        assert!(marks.read(&reader, 0).unwrap().has_any(&[1_000_000]), "any may have run");
+        assert!(!marks.read(&reader, 1).unwrap().has_any(&[1_000_000]));
     }
 
-    /// The last checkpoint at or before the begin of a stretch.
-    fn checkpoint(&self, reader: &Reader, stretch: usize) -> Option<Checkpoint> {
-        (0..stretch).rev().find_map(|mark| self.read(reader, mark)?.checkpoint)
+    #[test]
+    fn no_more_marks_are_read_than_a_run_leaves() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.spoor");
+        let mut sink = Sink::begin(File::create_new(&path).unwrap()).unwrap();
+        for number in 0..MAX_MARKS as u64 + 10 {
+            write_mark(&mut sink, number + 1, false, Mark { checkpoint: None, functions: vec![1] }).unwrap();
+        }
+        sink.end().unwrap();
+        assert_eq!(Marks::of(&Arc::new(Reader::open(&path).unwrap())).0.len(), MAX_MARKS);
     }
 }

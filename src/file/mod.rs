@@ -4,17 +4,20 @@
 //! Reading: [`Recorded`] is the run as it was, its streams read chunk by chunk when a pass needs them; what is damaged or cut off is named, and the
 //! rest is read.
 //!
-//! A file is hostile: every length is checked before anything is reserved for it.
+//! A file is hostile: every length is checked before anything is reserved for it, and what is decoded has a budget (`decode`).
 //!
 //! Not here: what a trace means (`trace`), how a run is made (`sandbox`).
 
 mod bits;
 mod chunk;
 mod contents;
+mod decode;
 mod diff;
 mod frame;
 mod info;
+mod log;
 mod marks;
+mod objects;
 mod point;
 mod reader;
 mod record;
@@ -28,6 +31,7 @@ pub use self::{
     diff::{Function, HostCalls, Outcome, Parting, TraceDiff},
     frame::{Frame, Kind, MAGIC, VERSION, head_bytes},
     info::{Info, RunInfo, Stream},
+    objects::check_options,
     point::Point,
     reader::{Damage, FileError, Reader, Source},
     record::{Sample, Written, record, record_timed},

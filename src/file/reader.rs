@@ -65,9 +65,42 @@ pub struct Damage {
     pub what: String,
 }
 
+impl Damage {
+    /// Whether the run is all there without it: the index and the checkpoints are made from the rest.
+    pub fn is_harmless(&self) -> bool {
+        matches!(self.kind, Some(Kind::Index | Kind::Checkpoint))
+    }
+}
+
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)
+    }
+}
+
+/// The damages so far.
+#[derive(Default)]
+struct Damages {
+    told: Vec<Damage>,
+    /// Those beyond [`DAMAGES`].
+    more: u64,
+    /// Chunks among those, a bit each, so that one that is read again does not count again.
+    counted: Vec<u64>,
+}
+
+impl Damages {
+    fn count(&mut self, chunk: Option<u32>) {
+        if let Some(number) = chunk.map(|chunk| chunk as usize).filter(|&number| number < MAX_CHUNKS) {
+            let (word, bit) = (number / 64, 1 << (number % 64));
+            if self.counted.len() <= word {
+                self.counted.resize(word + 1, 0);
+            }
+            if self.counted.get(word).is_some_and(|word| word & bit != 0) {
+                return;
+            }
+            self.counted.iter_mut().skip(word).take(1).for_each(|word| *word |= bit);
+        }
+        self.more += 1;
     }
 }
 
@@ -78,7 +111,7 @@ pub struct Reader {
     len: u64,
     /// Each chunk and where it begins, in the order of their numbers.
     chunks: Vec<(Frame, u64)>,
-    damage: Mutex<(Vec<Damage>, u64)>,
+    damage: Mutex<Damages>,
     /// Whether it has its index: it was ended, not cut off.
     is_ended: bool,
 }
@@ -106,7 +139,7 @@ impl Reader {
     /// As for [`Self::open`].
     pub fn of(mut source: Box<dyn Source>) -> Result<Self, FileError> {
         let len = source.seek(SeekFrom::End(0))?;
-        let (chunks, damage) = (Vec::new(), Mutex::default());
+        let (chunks, damage) = (Vec::new(), Mutex::new(Damages::default()));
         let mut reader = Self { source: Mutex::new(source), len, chunks, damage, is_ended: false };
         let mut head = [0; HEAD];
         if len < HEAD as u64 || reader.read_at(0, &mut head).is_err() {
@@ -142,7 +175,8 @@ impl Reader {
 
     /// What is damaged, as far as the file was read, and how many damages are not told.
     pub fn damage(&self) -> (Vec<Damage>, u64) {
-        self.damage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        (damage.told.clone(), damage.more)
     }
 
     /// The contents of the chunk at `position`; `None` if they are damaged, which is noted.
@@ -172,12 +206,12 @@ impl Reader {
     pub(super) fn note(&self, chunk: Option<u32>, kind: Option<Kind>, what: String) {
         let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
         let new = Damage { chunk, kind, what };
-        if damage.0.contains(&new) {
+        if damage.told.contains(&new) {
             return;
         }
-        match damage.0.len() < DAMAGES {
-            true => damage.0.push(new),
-            false => damage.1 += 1,
+        match damage.told.len() < DAMAGES {
+            true => damage.told.push(new),
+            false => damage.count(chunk),
         }
     }
 
@@ -249,41 +283,69 @@ impl Reader {
 
     /// Finds the chunks by their frames; goes on after what is damaged.
     fn scan(&mut self) -> Result<(), FileError> {
-        let mut at = HEAD as u64;
         let has_foot = self.has_end();
         let end = if has_foot { self.len - FOOT as u64 } else { self.len };
-        while at < end && self.chunks.len() < MAX_CHUNKS {
-            let expected = self.chunks.last().map_or(0, |(frame, _)| frame.number.saturating_add(1));
-            if let Some((frame, next)) = self.frame_at(at, end).filter(|(frame, _)| frame.number >= expected) {
-                if frame.number > expected {
-                    self.note(None, None, format!("chunks {expected} to {} are missing", frame.number - 1));
-                }
-                if frame.kind != Kind::Index {
-                    self.chunks.push((frame, at));
-                }
-                at = next;
+        let mut walk = Walk { at: HEAD as u64, expected: 0, over: None, damage: None };
+        while walk.at < end {
+            if self.chunks.len() >= MAX_CHUNKS {
+                let what = format!("chunks from number {} on are not read: a file has {MAX_CHUNKS} at most", walk.expected);
+                self.note(None, walk.kind(), what);
+                break;
+            }
+            if let Some((frame, next)) = self.frame_at(walk.at, end).filter(|(frame, _)| frame.number >= walk.least()) {
+                self.pass(&mut walk, frame, next);
                 continue;
             }
-            let sound = self.search(at + 1, end, expected)?;
-            match sound {
-                Some(next) => {
-                    self.note(Some(expected), None, format!("chunk {expected} is damaged (bytes {at} to {next})"));
-                    at = next;
-                }
-                None => {
-                    self.note(
-                        Some(expected),
-                        None,
-                        format!("chunk {expected} is cut off or damaged (from byte {at} to the end)"),
-                    );
-                    break;
-                }
-            }
+            let Some((frame, next)) = self.pass_damage(&mut walk, end)? else { break };
+            self.pass(&mut walk, frame, next);
         }
         if has_foot {
             self.note(None, Some(Kind::Index), "the index at the end of the file is damaged".into());
         }
         Ok(())
+    }
+
+    /// Passes over a chunk whose frame is sound.
+    fn pass(&mut self, walk: &mut Walk, frame: Frame, next: u64) {
+        // What looked like a chunk within a damaged one was none, if its number is that of one that comes later.
+        if frame.number < walk.expected {
+            self.chunks.truncate(self.chunks.partition_point(|(known, _)| known.number < frame.number));
+            walk.over = walk.over.filter(|&over| over < self.chunks.len());
+        }
+        if frame.number > walk.expected {
+            self.note(None, walk.kind(), format!("chunks {} to {} are missing", walk.expected, frame.number - 1));
+        }
+        // The last chunk that the run wrote.
+        if frame.kind == Kind::Outcome && frame.is_last {
+            walk.over.get_or_insert(self.chunks.len());
+        }
+        if frame.kind != Kind::Index {
+            self.chunks.push((frame, walk.at));
+        }
+        walk.expected = frame.number.saturating_add(1);
+        walk.at = next;
+    }
+
+    /// Passes over what is no sound chunk; gives the next one, and where it ends.
+    fn pass_damage(&self, walk: &mut Walk, end: u64) -> Result<Option<(Frame, u64)>, FileError> {
+        let (at, expected) = (walk.at, walk.expected);
+        if !walk.is_near_damage() {
+            walk.damage = Some((at, expected));
+        }
+        let Some((offset, frame, next)) = self.search(walk, end)? else {
+            let what = format!("chunk {expected} is cut off or damaged (from byte {at} to the end)");
+            self.note(Some(expected), walk.kind(), what);
+            return Ok(None);
+        };
+        match frame.number > expected {
+            true => {
+                self.note(Some(expected), walk.kind(), format!("chunk {expected} is damaged (bytes {at} to {offset})"));
+                walk.expected = expected.saturating_add(1);
+            }
+            false => self.note(None, walk.kind(), format!("bytes {at} to {offset} are no chunk")),
+        }
+        walk.at = offset;
+        Ok(Some((frame, next)))
     }
 
     /// Whether the last bytes look like a foot, sound or not.
@@ -293,9 +355,10 @@ impl Reader {
         is_read && (bytes[12..] == END || read_foot(&bytes).is_some())
     }
 
-    /// The next sound frame from `at` on with number `least` or a higher one.
-    fn search(&self, mut at: u64, end: u64, least: u32) -> io::Result<Option<u64>> {
-        let mut block = vec![0; SEARCHED];
+    /// The next sound frame after where the walk is: where it is, and where its contents end. Each chunk that is missing before it takes a frame at least, so a
+    /// number that is higher is not believed: it would hide all that follows.
+    fn search(&self, walk: &Walk, end: u64) -> io::Result<Option<(u64, Frame, u64)>> {
+        let (mut at, mut block) = (walk.at + 1, vec![0; SEARCHED]);
         while at < end {
             let len = usize::try_from(end - at).unwrap_or(SEARCHED).min(SEARCHED);
             let block = &mut block[..len];
@@ -304,14 +367,46 @@ impl Reader {
                 // One that goes beyond the block is whole in the next.
                 let Some(bytes) = block.get(found..).and_then(|rest| rest.first_chunk::<FRAME>()) else { break };
                 let offset = at + found as u64;
-                let is_next = |frame: Frame| frame.number >= least && self.frame_at(offset, end).is_some();
-                if Frame::from_bytes(bytes).is_some_and(is_next) {
-                    return Ok(Some(offset));
+                let most = u64::from(walk.expected) + (offset - walk.at) / FRAME as u64;
+                let is_next = |frame: &Frame| frame.number >= walk.least() && u64::from(frame.number) <= most;
+                if Frame::from_bytes(bytes).is_some_and(|frame| is_next(&frame))
+                    && let Some((frame, next)) = self.frame_at(offset, end)
+                {
+                    return Ok(Some((offset, frame, next)));
                 }
             }
             at += len.saturating_sub(FRAME - 1).max(1) as u64;
         }
         Ok(None)
+    }
+}
+
+/// Where a walk over the frames is.
+struct Walk {
+    at: u64,
+    /// The number of the next chunk, if none is missing.
+    expected: u32,
+    /// Position of the end of the outcome among the chunks, if it was passed: what is left is checkpoints and the index.
+    over: Option<usize>,
+    /// Where the last damage begins, and the number that was expected there.
+    damage: Option<(u64, u32)>,
+}
+
+impl Walk {
+    /// Whether the walk may still be within the largest chunk that can be damaged, or one that was planted in it: what was found
+    /// there since may be no chunk at all.
+    fn is_near_damage(&self) -> bool {
+        self.damage.is_some_and(|(begin, _)| self.at - begin <= 2 * (FRAME + MAX_CHUNK) as u64)
+    }
+
+    /// The lowest number that a chunk may have here.
+    fn least(&self) -> u32 {
+        self.damage.filter(|_| self.is_near_damage()).map_or(self.expected, |(_, number)| number)
+    }
+
+    /// What is lost here, if that is known.
+    fn kind(&self) -> Option<Kind> {
+        self.over.map(|_| Kind::Index)
     }
 }
 
@@ -342,3 +437,21 @@ fn chunks_of_index(bytes: &[u8], begin: u64) -> Option<Vec<(Frame, u64)>> {
 }
 
 const _: () = assert!(MAX_CHUNK <= u32::MAX as usize);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damage_that_is_met_again_counts_once() {
+        let mut damages = Damages::default();
+        for _ in 0..3 {
+            for chunk in [Some(5), Some(7), Some(7000)] {
+                damages.count(chunk);
+            }
+        }
+        assert_eq!(damages.more, 3);
+        damages.count(None);
+        assert_eq!(damages.more, 4);
+    }
+}

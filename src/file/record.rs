@@ -17,7 +17,7 @@ use crate::{
 use super::{
     contents::{Header, Outcome, Rest},
     frame::Kind,
-    marks,
+    marks, objects,
     tape::Recording,
 };
 
@@ -47,7 +47,8 @@ pub struct Written {
 ///
 /// # Errors
 ///
-/// If the file cannot be written, or what was written cannot be replayed: a fault of this program; the file stays.
+/// If the file cannot be written, or cannot hold the options (`InvalidInput`; see [`super::check_options`]), or what was written cannot be replayed: a fault
+/// of this program; the file stays.
 pub fn record(file: File, path: &Path, sample: &Sample<'_>, options: &Options) -> io::Result<Written> {
     record_timed(file, path, sample, options).map(|(written, _)| written)
 }
@@ -58,6 +59,7 @@ pub fn record(file: File, path: &Path, sample: &Sample<'_>, options: &Options) -
 ///
 /// As [`record`].
 pub fn record_timed(file: File, path: &Path, sample: &Sample<'_>, options: &Options) -> io::Result<(Written, Duration)> {
+    objects::check_options(options).map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?;
     let begun = Instant::now();
     let is_regular = file.metadata()?.is_file();
     let binary = crate::tracer::to_binary(sample.bytes).ok();

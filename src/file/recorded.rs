@@ -1,32 +1,32 @@
 //! A file as the run that it holds.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use crate::{
-    LoadError, hex,
+    Limits, LoadError, hex,
     module::Module,
-    sandbox::{self, Call, Entry, Item, MAX_CALLS, MAX_OUTPUT, Options, Run, Status, unfinished},
-    trace::{Level, Record, Trace},
+    sandbox::{self, Options, Run, Status},
+    trace::{Level, Record, ReplayLimits, Trace},
     tracer::Strike,
 };
 
 use super::{
-    chunk::things_of_bytes,
     contents::{Header, Links, Outcome, Rest},
-    frame::Kind,
-    reader::{Damage, FileError, Reader},
+    log::Log,
+    objects,
+    reader::{FileError, Reader},
     store::Store,
 };
 
-/// Bytes of the header, of the sample, and of the outcome at most: what a run can be given, and what it leaves.
-const MAX_HEADER: usize = 256 << 20;
-const MAX_SAMPLE: usize = 1 << 30;
-const MAX_OUTCOME: usize = 512 << 20;
-const MAX_LINKS: usize = 256 << 20;
-/// Bytes of the log at most: a log of ours has 64 MiB of arguments and what comes with them.
-const MAX_LOG: u64 = 512 << 20;
-/// Entry points at most.
-const MAX_ENTRIES: usize = 1_000_000;
+/// Calls and blocks in a second that no engine of ours is faster than.
+const FASTEST: u64 = 1_000_000_000;
+/// What a run may take beyond its time limit.
+const LATE: Duration = Duration::from_secs(10);
+/// The longest run whose silent steps are all replayed.
+const LONGEST: Duration = Duration::from_secs(3600);
+/// Silent steps that are replayed in any case: those of more than a minute of nothing else. And for each decision besides: programs have a few.
+const SILENT: u64 = 10_000_000_000;
+const SILENT_EACH: u64 = 1024;
 
 /// A run that was recorded.
 #[derive(Debug)]
@@ -44,7 +44,6 @@ pub struct Recorded {
     /// When the clock struck.
     pub strikes: Vec<Strike>,
     pub(super) reader: Arc<Reader>,
-    pub(super) rest: Option<Rest>,
 }
 
 impl Recorded {
@@ -64,41 +63,31 @@ impl Recorded {
     /// As for [`Self::open`].
     pub fn of(reader: Reader, sample: Option<&[u8]>) -> Result<Self, FileError> {
         let reader = Arc::new(reader);
-        let header = header(&reader);
+        let header = objects::header(&reader);
         let wasm: Arc<[u8]> = wasm(&reader, header.as_ref(), sample)?.into();
         let has_header = header.is_some();
         let header = header.unwrap_or_else(|| made_up(&wasm));
-        let outcome = match reader.object(Kind::Outcome, MAX_OUTCOME).map(|bytes| postcard::from_bytes(&bytes)) {
-            Some(Ok(Outcome::Refused(error))) => {
-                let (run, strikes, rest) = (Err(error), Vec::new(), None);
-                return Ok(Self { header, wasm, run, is_over: true, has_header, strikes, reader, rest });
+        let rest = match objects::outcome(&reader) {
+            Some(Outcome::Refused(error)) => {
+                return Ok(Self { header, wasm, run: Err(error), is_over: true, has_header, strikes: Vec::new(), reader });
             }
-            Some(Ok(Outcome::Ran(rest))) => Some(*rest),
-            Some(Err(_)) => {
-                reader.note(None, Some(Kind::Outcome), "the outcome is not what this program writes".into());
-                None
-            }
+            Some(Outcome::Ran(rest)) => Some(*rest),
             None => None,
         };
-        let log = Log::read(&reader);
-        let trace = trace(&reader, &wasm, header.level, outcome.as_ref());
-        let strikes = log.strikes.clone();
-        let run = run(trace, log, outcome.as_ref(), &reader);
-        Ok(Self { header, wasm, run: Ok(run), is_over: outcome.is_some(), has_header, strikes, reader, rest: outcome })
+        let is_over = rest.is_some();
+        let mut trace = trace(&reader, &wasm, header.level, rest.as_ref());
+        let words = trace.stored.as_ref().map_or(0, |stored| stored.lens().0);
+        trace.limits = limits(has_header.then_some(&header.options.limits), words);
+        let mut log = Log::read(&reader);
+        let strikes = std::mem::take(&mut log.strikes);
+        let run = run(trace, log, rest, &reader);
+        Ok(Self { header, wasm, run: Ok(run), is_over, has_header, strikes, reader })
     }
 
     /// The file.
     pub fn reader(&self) -> &Reader {
         &self.reader
     }
-}
-
-fn header(reader: &Reader) -> Option<Header> {
-    let header = reader.object(Kind::Header, MAX_HEADER).and_then(|bytes| postcard::from_bytes(&bytes).ok());
-    if header.is_none() {
-        reader.note(None, Some(Kind::Header), "the header is missing or damaged: it is not known how the sample was run".into());
-    }
-    header
 }
 
 /// What stands for a header that is lost.
@@ -127,7 +116,7 @@ fn wasm(reader: &Reader, header: Option<&Header>, sample: Option<&[u8]>) -> Resu
         }
         None => {
             let missing = || FileError::Missing("the sample in the file is missing or damaged: name it with --sample".into());
-            reader.object(Kind::Sample, MAX_SAMPLE).ok_or_else(missing)?
+            objects::sample(reader).ok_or_else(missing)?
         }
     };
     match header {
@@ -138,12 +127,17 @@ fn wasm(reader: &Reader, header: Option<&Header>, sample: Option<&[u8]>) -> Resu
     }
 }
 
+/// How long the replay of so many words may be, of a run within these limits if they are known. With sixty functions that call the next one twice, a
+/// file of a kilobyte stands for 2^60 calls; but a run within its time limit cannot have made them, nor does a long run make many and decide nothing.
+fn limits(limits: Option<&Limits>, words: u64) -> ReplayLimits {
+    let time = limits.and_then(|limits| limits.wall_time).map_or(LONGEST, |time| time.min(LONGEST));
+    let by_time = (time + LATE).as_secs().saturating_mul(FASTEST);
+    let by_words = words.saturating_mul(63 * SILENT_EACH).saturating_add(SILENT);
+    ReplayLimits { max_silent: by_time.min(by_words), ..ReplayLimits::default() }
+}
+
 fn trace(reader: &Arc<Reader>, wasm: &[u8], level: Level, rest: Option<&Rest>) -> Trace {
-    let links = reader.object(Kind::Links, MAX_LINKS).and_then(|bytes| postcard::from_bytes::<Links>(&bytes).ok());
-    if links.is_none() {
-        reader.note(None, Some(Kind::Links), "it is not known which function is which: the links are missing or damaged".into());
-    }
-    let Links { instances, hosts } = links.unwrap_or_default();
+    let Links { instances, hosts } = objects::links(reader).unwrap_or_default();
     let store = Store::new(Arc::clone(reader), rest.map(|rest| (rest.decisions, rest.records)));
     let (decisions, _, calls) = store.totals();
     let (decisions, calls) = rest.map_or((decisions, calls), |rest| (rest.decisions, rest.calls));
@@ -151,82 +145,10 @@ fn trace(reader: &Arc<Reader>, wasm: &[u8], level: Level, rest: Option<&Rest>) -
     Trace { modules, instances, hosts, decisions, calls, level, stored: Some(Arc::new(store)), ..Trace::default() }
 }
 
-/// What the log holds.
-#[derive(Debug, Default)]
-struct Log {
-    entries: Vec<Entry>,
-    /// The last one has not ended.
-    is_open: bool,
-    calls: BTreeMap<u64, Call>,
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
-    strikes: Vec<Strike>,
-}
-
-impl Log {
-    fn read(reader: &Reader) -> Self {
-        let (mut log, mut bytes, mut next) = (Self::default(), 0u64, 0);
-        for position in reader.of_kind(Kind::Log) {
-            let Some((frame, _)) = reader.chunks().get(position) else { break };
-            bytes += u64::from(frame.raw_len);
-            if bytes > MAX_LOG {
-                reader.note(Some(frame.number), Some(Kind::Log), format!("the log is longer than {MAX_LOG} bytes"));
-                break;
-            }
-            if frame.first != next {
-                let what = format!("items {next} to {} of the log are missing", frame.first);
-                reader.note(None, Some(Kind::Log), what);
-            }
-            next = frame.first + frame.count;
-            let Some(raw) = reader.read(position) else { continue };
-            match things_of_bytes(frame, &raw) {
-                Some(items) => items.into_iter().for_each(|item| log.take(item)),
-                None => _ = reader.spoilt(position),
-            }
-        }
-        log
-    }
-
-    fn take(&mut self, item: Item) {
-        match item {
-            Item::Begun(_) | Item::Ended(_) if self.entries.len() >= MAX_ENTRIES => {}
-            Item::Begun(mut entry) => {
-                // One that begins while another is open: that one never began.
-                if self.is_open {
-                    self.entries.pop();
-                }
-                entry.end = unfinished();
-                self.entries.push(entry);
-                self.is_open = true;
-            }
-            Item::Ended(entry) => {
-                if std::mem::take(&mut self.is_open) {
-                    self.entries.pop();
-                }
-                self.entries.push(entry);
-            }
-            Item::Call { position, call } => {
-                if position < MAX_CALLS as u64 {
-                    self.calls.insert(position, call);
-                }
-            }
-            Item::Stdout(bytes) => append(&mut self.stdout, &bytes),
-            Item::Stderr(bytes) => append(&mut self.stderr, &bytes),
-            Item::Strike(strike) => self.strikes.push(strike),
-        }
-    }
-}
-
-fn append(output: &mut Vec<u8>, bytes: &[u8]) {
-    let room = MAX_OUTPUT.saturating_sub(output.len());
-    output.extend_from_slice(&bytes[..bytes.len().min(room)]);
-}
-
 /// The run as `sandbox::run` gave it, or what is left of it.
-fn run(trace: Trace, mut log: Log, rest: Option<&Rest>, reader: &Reader) -> Run {
-    if rest.is_some() && log.is_open {
-        // It did not begin: what came of the run knows it not.
-        log.entries.pop();
+fn run(trace: Trace, mut log: Log, rest: Option<Rest>, reader: &Reader) -> Run {
+    if rest.is_some() {
+        log.end();
     }
     let entries = log.entries.len();
     log.calls.retain(|_, call| call.entry <= entries);
@@ -249,9 +171,7 @@ fn run(trace: Trace, mut log: Log, rest: Option<&Rest>, reader: &Reader) -> Run 
         }
     }
     let (damage, more) = reader.damage();
-    // Without index and checkpoints everything is there.
-    let harmless = |damage: &&Damage| matches!(damage.kind, Some(Kind::Index | Kind::Checkpoint));
-    run.lost.extend(damage.iter().filter(|damage| !harmless(damage)).map(|damage| format!("the file is damaged: {damage}")));
+    run.lost.extend(damage.iter().filter(|damage| !damage.is_harmless()).map(|damage| format!("the file is damaged: {damage}")));
     if more > 0 {
         run.lost.push(format!("the file is damaged in {more} more places"));
     }
@@ -259,8 +179,7 @@ fn run(trace: Trace, mut log: Log, rest: Option<&Rest>, reader: &Reader) -> Run 
     run
 }
 
-fn fill(run: &mut Run, rest: &Rest, positions: &BTreeMap<u64, usize>) {
-    let rest = rest.clone();
+fn fill(run: &mut Run, rest: Rest, positions: &BTreeMap<u64, usize>) {
     run.calls_cut = rest.calls_cut;
     run.status = rest.status;
     run.exit_code = rest.exit_code;

@@ -3,25 +3,33 @@
 //! Everything that a run depends on is in the header, but for the clock: when that struck is in the log, as the number of a question that a run asks at
 //! the same moments on every machine, and there it strikes again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use serde::Serialize;
 
 use crate::{
-    sandbox::{self, Item, Journal, Recorder},
+    sandbox::{self, FileChange, Item, Journal, Recorder},
     trace::{FuncKey, Host, Instance, Record, Trace},
     tracer::{Batch, Outlet, Strike},
 };
 
 use super::{
     bits::{Bits, Compared},
-    chunk::things_of_bytes,
-    contents::Rest,
-    frame::Kind,
+    chunk::Things,
+    contents::{Outcome, Rest},
+    decode::Budget,
+    frame::{Kind, MAX_CHUNK},
+    objects,
     point::{self, Place, Point},
     reader::{Damage, Reader},
     recorded::Recorded,
 };
+
+/// Bytes that the items of a chunk hold at most: a list of arguments takes 24 times as much in memory as in the file.
+const HELD: usize = 32 * MAX_CHUNK;
 
 /// What came of running again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,7 +46,7 @@ pub struct Rerun {
     pub log_items: u64,
     /// The first difference.
     pub difference: Option<Difference>,
-    /// What of the file is damaged: from there on, nothing could be compared.
+    /// What of the run is damaged in the file: from there on, nothing could be compared.
     pub damage: Vec<Damage>,
 }
 
@@ -66,7 +74,10 @@ impl Recorded {
         let mut state = comparer.lock();
         if !state.is_over {
             match (&self.run, &run) {
-                (Ok(_), Ok(run)) => state.end(self.rest.as_ref(), run),
+                (Ok(_), Ok(run)) => match objects::outcome(&self.reader) {
+                    Some(Outcome::Ran(rest)) => state.end(Some(&rest), run),
+                    _ => state.end(None, run),
+                },
                 (Err(recorded), Err(now)) if recorded == now => {}
                 (recorded, now) => state.differs("outcome", 0, ended(recorded), ended(now)),
             }
@@ -78,7 +89,7 @@ impl Recorded {
         // What is in no stream comes last; of two at the same event, the one that was found first.
         found.sort_by_key(|difference| difference.point.map_or(u64::MAX, |point| point.event));
         let gap = self.run.as_ref().ok().and_then(|run| run.trace.gap());
-        let (damage, _) = self.reader.damage();
+        let damage = harm(&self.reader);
         Rerun {
             is_equal: found.is_empty(),
             is_complete: self.is_over && gap.is_none() && damage.is_empty(),
@@ -89,6 +100,13 @@ impl Recorded {
             difference: found.into_iter().next(),
         }
     }
+}
+
+/// What is damaged of the run itself.
+fn harm(reader: &Reader) -> Vec<Damage> {
+    let (mut damage, _) = reader.damage();
+    damage.retain(|damage| !damage.is_harmless());
+    damage
 }
 
 fn ended<T>(run: &Result<T, crate::LoadError>) -> String {
@@ -121,6 +139,8 @@ struct State {
     items: Box<dyn Iterator<Item = Item> + Send>,
     record: u64,
     item: u64,
+    /// Direct calls of the recording. A run that makes more, and no decision, would not end: no clock strikes that is not recorded.
+    most_calls: u64,
     /// The first difference of each stream.
     found: Vec<Difference>,
     /// Whether the recording holds the whole run, as far as it says itself.
@@ -133,7 +153,9 @@ struct State {
 
 impl State {
     fn new(recorded: &Recorded) -> Self {
-        let streams = recorded.run.as_ref().ok().and_then(|run| run.trace.stored.clone());
+        let trace = recorded.run.as_ref().ok().map(|run| &run.trace);
+        let most_calls = trace.map_or(0, |trace| trace.calls.min(trace.limits.max_silent));
+        let streams = trace.and_then(|trace| trace.stored.clone());
         let (words, records) = (streams.clone(), streams);
         let words = (0..).map_while(move |index| words.as_ref()?.words(index).map(std::borrow::Cow::Owned));
         let records = (0..).map_while(move |index| records.as_ref()?.records(index)).flatten();
@@ -143,6 +165,7 @@ impl State {
             items: items(Arc::clone(&recorded.reader)),
             record: 0,
             item: 0,
+            most_calls,
             found: Vec::new(),
             is_complete: recorded.is_over,
             reader: Arc::clone(&recorded.reader),
@@ -159,7 +182,7 @@ impl State {
 
     /// The recording of a stream ends here and the run goes on.
     fn runs_out(&mut self, stream: &'static str, position: u64, now: String) {
-        match self.is_complete && self.reader.damage().0.is_empty() {
+        match self.is_complete && harm(&self.reader).is_empty() {
             true => self.differs(stream, position, "the end".into(), now),
             false => self.is_over = true,
         }
@@ -193,6 +216,9 @@ impl State {
                 }
             }
         }
+        if batch.calls > self.most_calls {
+            self.runs_out("decisions", self.words.position, "further calls".into());
+        }
         let position = |state: &Self| state.words.position;
         match self.words.compare(&batch.words) {
             Compared::Equal => {}
@@ -214,20 +240,77 @@ impl State {
             self.differs("log", self.item, told(&item), "the end".into());
         }
         let Some(rest) = rest else { return };
-        let now = Rest { records: self.record, ..Rest::of(run) };
-        if let Some((recorded, now)) = first_field(rest, &now) {
+        if let Some((recorded, now)) = first_field(rest, run, self.record) {
             self.differs("outcome", 0, recorded, now);
         }
     }
 }
 
-/// The first field of the outcomes that differs, both ways.
-fn first_field(a: &Rest, b: &Rest) -> Option<(String, String)> {
-    let (a, b) = (serde_json::to_value(a).ok()?, serde_json::to_value(b).ok()?);
-    let (a, b) = (a.as_object()?, b.as_object()?);
-    let (name, value) = a.iter().find(|&(name, value)| b.get(name) != Some(value))?;
-    let clip = |value: &serde_json::Value| format!("{name}: {}", value.to_string().chars().take(200).collect::<String>());
-    Some((clip(value), b.get(name).map_or_else(String::new, clip)))
+/// Characters told of a field that differs.
+const TOLD: usize = 200;
+
+/// The first field of the outcome that differs from that of a run with so many records, both ways.
+fn first_field(rest: &Rest, run: &sandbox::Run, records: u64) -> Option<(String, String)> {
+    // Each is compared as it stands: a run may leave a hundred MiB, of which nothing differs.
+    macro_rules! compare {
+        ($($name:ident $now:expr;)*) => {$({
+            let now = $now;
+            if rest.$name != *now {
+                return Some((field(stringify!($name), &rest.$name), field(stringify!($name), now)));
+            }
+        })*};
+    }
+    compare! {
+        calls &run.trace.calls;
+        calls_cut &run.calls_cut;
+        carved &run.carved;
+        connections &run.connections;
+        decisions &run.trace.decisions;
+        exit_code &run.exit_code;
+    }
+    let change = |change: &FileChange| postcard::to_allocvec(change).ok();
+    let count = rest.files.len().max(run.files.len());
+    for (recorded, now) in (0..count).map(|at| (rest.files.get(at), run.files.get(at))) {
+        let both = recorded.zip(now);
+        let is_equal = |(a, b): (&(FileChange, Vec<u8>), &FileChange)| a.1 == b.contents && change(&a.0) == change(b);
+        if !both.is_some_and(is_equal) {
+            let recorded = recorded.map(|(change, contents)| (change, contents));
+            return Some((field("files", &recorded), field("files", &now.map(|change| (change, &change.contents)))));
+        }
+    }
+    compare! {
+        honeytokens &run.honeytokens;
+        limitations &run.limitations;
+        records &records;
+        slept_ns &run.slept_ns;
+        sleeps &run.sleeps;
+        status &run.status;
+    }
+    None
+}
+
+/// A field as JSON, as much of it as is told.
+fn field(name: &str, value: &impl Serialize) -> String {
+    let mut head = Head(Vec::new());
+    // It ends with an error where no more is wanted.
+    _ = serde_json::to_writer(&mut head, value);
+    format!("{name}: {}", String::from_utf8_lossy(&head.0).chars().take(TOLD).collect::<String>())
+}
+
+/// Takes the first bytes, and no more.
+struct Head(Vec<u8>);
+
+impl Write for Head {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = (4 * TOLD).saturating_sub(self.0.len());
+        let kept = bytes.get(..room.min(bytes.len())).unwrap_or_default();
+        self.0.extend_from_slice(kept);
+        Ok(kept.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// An item in words.
@@ -256,9 +339,9 @@ fn items(reader: Arc<Reader>) -> Box<dyn Iterator<Item = Item> + Send> {
             return None;
         }
         next += frame.count;
-        things_of_bytes(frame, &reader.read(position)?)
+        Some(Things::new(frame, reader.read(position)?, Budget::of(HELD)))
     });
-    Box::new(chunks.flatten())
+    Box::new(chunks.flatten().map_while(Result::ok))
 }
 
 impl Comparer {
@@ -282,5 +365,34 @@ impl Outlet for Comparer {
 impl Journal for Comparer {
     fn note(&self, item: &Item) {
         super::tape::pieces(item, |item| self.lock().item(item));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_field_that_differs_is_named_and_clipped() {
+        let file = |path: &str, contents: &[u8]| FileChange {
+            path: path.into(),
+            contents: contents.to_vec(),
+            entropy_after: Some(f64::NAN),
+            ..FileChange::default()
+        };
+        let run = || sandbox::Run { files: vec![file("/a", b"1"), file("/b", &[7; 5000])], ..sandbox::Run::default() };
+        let rest = Rest::of(&run());
+        assert_eq!(first_field(&rest, &run(), 0), None);
+        let (recorded, now) = first_field(&rest, &run(), 1).unwrap();
+        assert_eq!((&*recorded, &*now), ("records: 0", "records: 1"));
+        let (recorded, now) = first_field(&rest, &sandbox::Run { exit_code: Some(3), ..run() }, 0).unwrap();
+        assert_eq!((&*recorded, &*now), ("exit_code: null", "exit_code: 3"));
+        let mut other = run();
+        other.files[1].contents.push(8);
+        let (recorded, now) = first_field(&rest, &other, 0).unwrap();
+        assert!(recorded.starts_with("files: [{\"path\":\"/b\"") && recorded.chars().count() <= TOLD + 10, "{recorded}");
+        assert_eq!(recorded.len(), now.len());
+        other.files.truncate(1);
+        assert_eq!(first_field(&rest, &other, 0).unwrap().1, "files: null");
     }
 }

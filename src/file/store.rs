@@ -2,14 +2,17 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use crate::trace::{Record, Streams};
 
 use super::{
-    chunk::{things_of_bytes, words_of_bytes},
-    frame::Kind,
+    chunk::{records_of_bytes, words_of_bytes},
+    frame::{Frame, Kind},
     reader::Reader,
 };
 
@@ -19,6 +22,9 @@ pub(super) struct Store {
     /// Positions of the chunks of each stream, up to the first that is missing.
     decisions: Vec<usize>,
     records: Vec<usize>,
+    /// Number of the first chunk of records that is missing or cannot be read. What was decided at the same time as its records, or later, comes in
+    /// chunks with higher numbers, and cannot be told from what came before: the end of an invocation may be among those records.
+    lost_records: AtomicU32,
     /// Why they end where they do, if that is before the run did.
     gap: Mutex<Option<String>>,
 }
@@ -36,17 +42,15 @@ impl Store {
         if is_over.is_none() {
             gap = Some("the file ends before the run did".to_owned());
         }
-        let mut store = Self { reader, decisions, records, gap: Mutex::new(None) };
-        let mut missing = None;
-        for (kind, total) in [(Kind::Decisions, is_over.map(|over| over.0)), (Kind::Records, is_over.map(|over| over.1))] {
-            let (positions, lost) = store.follow(kind, total);
-            match kind {
-                Kind::Decisions => store.decisions = positions,
-                _ => store.records = positions,
-            }
-            missing = missing.or(lost);
+        let mut store = Self { reader, decisions, records, lost_records: AtomicU32::new(u32::MAX), gap: Mutex::new(None) };
+        let (decisions, lost_decisions) = follow(&store.reader, Kind::Decisions, is_over.map(|over| over.0));
+        let (records, lost_records) = follow(&store.reader, Kind::Records, is_over.map(|over| over.1));
+        // Of a file that is cut off it is not known how many there are: any chunk that is missing may have held some.
+        if lost_records.is_some() || is_over.is_none() {
+            store.lost_records = AtomicU32::new(store.first_missing(&records));
         }
-        *store.gap() = missing.or(gap);
+        (store.decisions, store.records) = (decisions, records);
+        *store.gap() = lost_decisions.or(lost_records).or(gap);
         store
     }
 
@@ -54,19 +58,20 @@ impl Store {
         self.gap.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The chunks of a stream that follow each other, and what is missing after them.
-    fn follow(&self, kind: Kind, total: Option<u64>) -> (Vec<usize>, Option<String>) {
-        let (mut positions, mut next) = (Vec::new(), 0);
-        for position in self.reader.of_kind(kind) {
-            let Some((frame, _)) = self.reader.chunks().get(position) else { break };
-            if frame.first != next {
-                return (positions, Some(format!("{kind} {next} to {} are missing", frame.first)));
+    /// The first number after the last of these chunks that no chunk of the file has, or that of the next chunk of records, which does not follow.
+    fn first_missing(&self, records: &[usize]) -> u32 {
+        let after = records.last().map_or(0, |position| position + 1);
+        let mut expected = after
+            .checked_sub(1)
+            .and_then(|last| self.reader.chunks().get(last))
+            .map_or(0, |(last, _)| last.number.saturating_add(1));
+        for (frame, _) in self.reader.chunks().iter().skip(after) {
+            if frame.number != expected || frame.kind == Kind::Records {
+                break;
             }
-            next += frame.count;
-            positions.push(position);
+            expected = expected.saturating_add(1);
         }
-        let lost = total.filter(|&total| next < total).map(|total| format!("{kind} {next} to {total} are missing"));
-        (positions, lost)
+        expected
     }
 
     /// Decisions, records, and direct calls, as the frames say.
@@ -76,11 +81,15 @@ impl Store {
         (end(&self.decisions), end(&self.records), last(&self.decisions).map_or(0, |(frame, _)| frame.calls))
     }
 
+    fn frame(&self, position: Option<&usize>) -> Option<&Frame> {
+        self.reader.chunks().get(*position?).map(|(frame, _)| frame)
+    }
+
     /// Reads a chunk; one that is damaged is where the stream ends.
-    fn read<T>(&self, position: Option<&usize>, parse: impl Fn(&super::frame::Frame, &[u8]) -> Option<Vec<T>>) -> Option<Vec<T>> {
+    fn read<T>(&self, position: Option<&usize>, parse: impl Fn(&Frame, Vec<u8>) -> Option<Vec<T>>) -> Option<Vec<T>> {
+        let frame = self.frame(position)?;
         let &position = position?;
-        let (frame, _) = self.reader.chunks().get(position)?;
-        let things = self.reader.read(position).and_then(|raw| parse(frame, &raw));
+        let things = self.reader.read(position).and_then(|raw| parse(frame, raw));
         if things.is_none() {
             *self.gap() = Some(self.reader.spoilt(position));
         }
@@ -95,13 +104,38 @@ impl Store {
     }
 }
 
+/// The chunks of a stream that follow each other, and what is missing after them.
+pub(super) fn follow(reader: &Reader, kind: Kind, total: Option<u64>) -> (Vec<usize>, Option<String>) {
+    let (mut positions, mut next) = (Vec::new(), 0);
+    for position in reader.of_kind(kind) {
+        let Some((frame, _)) = reader.chunks().get(position) else { break };
+        if frame.first != next {
+            return (positions, Some(format!("{kind} {next} to {} are missing", frame.first)));
+        }
+        next += frame.count;
+        positions.push(position);
+    }
+    let lost = total.filter(|&total| next < total).map(|total| format!("{kind} {next} to {total} are missing"));
+    (positions, lost)
+}
+
 impl Streams for Store {
     fn words(&self, index: usize) -> Option<Vec<u64>> {
-        self.read(self.decisions.get(index), words_of_bytes)
+        let position = self.decisions.get(index);
+        let number = self.frame(position)?.number;
+        if number > self.lost_records.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.read(position, words_of_bytes)
     }
 
     fn records(&self, index: usize) -> Option<Vec<Record>> {
-        self.read(self.records.get(index), things_of_bytes)
+        let position = self.records.get(index);
+        let records = self.read(position, records_of_bytes);
+        if let (None, Some(frame)) = (&records, self.frame(position)) {
+            self.lost_records.fetch_min(frame.number, Ordering::Relaxed);
+        }
+        records
     }
 
     fn words_at(&self, bit: u64) -> Option<(usize, u64)> {

@@ -1,11 +1,19 @@
-//! Seeking, with marks close to each other.
+//! Seeking, with marks close to each other; and files that nobody recorded, made chunk by chunk.
 
-use std::fs::File;
+use std::{
+    fs::{self, File},
+    io::Cursor,
+};
 
-use super::*;
+use super::{
+    chunk::{Chunk, append},
+    contents::{Links, Rest},
+    *,
+};
 use crate::{
-    sandbox::Options,
-    trace::{Event, ReplayError},
+    hex,
+    sandbox::{Options, Run},
+    trace::{End, Event, FuncKey, Instance, Place, Record, ReplayError, ReplayErrorKind},
 };
 
 /// Recursion, a host call that calls back, and phases in which one function or the other runs.
@@ -77,11 +85,248 @@ fn an_index_of_many_chunks_is_used() {
     // As a run of hours leaves behind: an index of six chunks.
     let chunks = 6 * frame::MAX_CHUNK / (frame::FRAME + 8);
     for number in 0..chunks as u64 {
-        let chunk = chunk::Chunk { kind: Kind::Log, is_last: false, first: number, count: 1, calls: 0, raw: vec![0; 3] };
+        let chunk = Chunk { kind: Kind::Log, is_last: false, first: number, count: 1, calls: 0, raw: vec![0; 3] };
         sink.write(&chunk).unwrap();
     }
     sink.end().unwrap();
     let reader = reader::Reader::open(&path).unwrap();
     assert_eq!(reader.chunks().len(), chunks);
     assert_eq!(reader.damage(), (Vec::new(), 0));
+    // Without the foot, each frame is looked at: those of the index are none that are missing.
+    let bytes = fs::read(&path).unwrap();
+    let reader = read(bytes[..bytes.len() - 10].to_vec());
+    assert_eq!(reader.chunks().len(), chunks);
+    let (damage, more) = reader.damage();
+    assert_eq!((damage.len(), more), (1, 0), "{damage:?}");
+}
+
+fn read(bytes: Vec<u8>) -> Reader {
+    Reader::of(Box::new(Cursor::new(bytes))).unwrap()
+}
+
+/// Bytes of a file of these chunks, and where each begins.
+fn file_of(chunks: &[Chunk]) -> (Vec<u8>, Vec<usize>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.spoor");
+    let mut sink = tape::Sink::begin(File::create_new(&path).unwrap()).unwrap();
+    let mut places = Vec::new();
+    for chunk in chunks {
+        places.push(usize::try_from(fs::metadata(&path).unwrap().len()).unwrap());
+        sink.write(chunk).unwrap();
+    }
+    sink.end().unwrap();
+    (fs::read(&path).unwrap(), places)
+}
+
+/// An object that fits a chunk.
+fn object<T: serde::Serialize>(kind: Kind, thing: &T) -> Chunk {
+    let raw = postcard::to_allocvec(thing).unwrap();
+    Chunk { kind, is_last: true, first: 0, count: raw.len() as u64, calls: 0, raw }
+}
+
+/// A stream from number `first` on.
+fn records(first: u64, records: &[Record]) -> Chunk {
+    let mut raw = Vec::new();
+    records.iter().for_each(|record| append(record, &mut raw).unwrap());
+    Chunk { kind: Kind::Records, is_last: false, first, count: records.len() as u64, calls: 0, raw }
+}
+
+fn decisions(first: u64, words: &[u64]) -> Chunk {
+    let (raw, count) = (chunk::words_to_bytes(words), chunk::decisions_of(words).unwrap());
+    Chunk { kind: Kind::Decisions, is_last: false, first, count, calls: 0, raw }
+}
+
+/// Header, sample and links of a run of `text`, whose functions have the keys from 0 on.
+fn beginning(text: &str, options: &Options) -> Vec<Chunk> {
+    let wasm = wat::parse_str(text).unwrap();
+    let header = Header {
+        tool: "a test".into(),
+        name: "x".into(),
+        sha256: hex::sha256(&wasm),
+        sample_len: wasm.len() as u64,
+        from_text: true,
+        is_embedded: true,
+        level: crate::trace::Level::Flow,
+        options: options.clone(),
+    };
+    let links = Links { instances: vec![Instance { module: 0, first_key: FuncKey(0) }], ..Links::default() };
+    let sample = tape::parts(Kind::Sample, &wasm);
+    let mut chunks = vec![object(Kind::Header, &header)];
+    chunks.extend(sample);
+    chunks.push(object(Kind::Links, &links));
+    chunks
+}
+
+fn outcome(rest: Rest) -> Chunk {
+    object(Kind::Outcome, &contents::Outcome::Ran(Box::new(rest)))
+}
+
+#[test]
+fn what_is_small_in_a_file_and_large_in_memory_is_refused() {
+    let mut chunks = beginning("(module)", &Options::default());
+    chunks.push(outcome(Rest { limitations: vec![String::new(); 1 << 18], ..Rest::of(&Run::default()) }));
+    let (bytes, _) = file_of(&chunks);
+    assert!(bytes.len() < 20_000, "{}", bytes.len());
+    let recorded = Recorded::of(read(bytes), None).unwrap();
+    assert!(!recorded.is_over);
+    let lost = &recorded.run.as_ref().unwrap().lost;
+    assert!(lost.iter().any(|lost| lost.contains("the outcome takes more than 4194304 bytes of memory")), "{lost:?}");
+}
+
+#[test]
+fn a_log_that_grows_in_memory_is_read_as_far_as_it_may() {
+    // The clock struck, without end: three bytes each.
+    let strikes = frame::MAX_CHUNK / 3;
+    let mut chunks = beginning("(module)", &Options::default());
+    chunks.extend((0..2).map(|part| Chunk {
+        kind: Kind::Log,
+        is_last: false,
+        first: (part * strikes) as u64,
+        count: strikes as u64,
+        calls: 0,
+        raw: [5, 0, 0].repeat(strikes),
+    }));
+    let recorded = Recorded::of(read(file_of(&chunks).0), None).unwrap();
+    assert!(recorded.strikes.len() * 32 <= 8 << 20, "{}", recorded.strikes.len());
+    let lost = &recorded.run.as_ref().unwrap().lost;
+    assert!(lost.iter().any(|lost| lost.contains("the log takes more than")), "{lost:?}");
+}
+
+#[test]
+fn options_that_no_file_holds_are_refused_before_anything_is_written() {
+    let options = Options { stdin: vec![0; 3 << 20], ..Options::default() };
+    assert!(check_options(&options).unwrap_err().contains("a trace file holds 2097152"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.spoor");
+    let sample = Sample { name: "x", bytes: b"(module)", is_embedded: true };
+    let error = record(File::create_new(&path).unwrap(), &path, &sample, &options).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+    // Small in the file, and large when it is read.
+    assert!(check_options(&Options { dirs: vec![String::new(); 1 << 18], ..Options::default() }).is_err());
+    assert!(check_options(&Options::default()).is_ok());
+}
+
+/// Spins; each turn is a decision.
+const SPIN: &str = r#"(module (func (export "a") (loop nop br 0)))"#;
+
+#[test]
+fn decisions_after_lost_records_are_not_replayed() {
+    let stopped = |bits| Record::End(End::Stopped { at: Place { bits, calls: 0, depth: 1, site: None } });
+    let (invoke, word) = (Record::Invoke { func: FuncKey(0) }, u64::MAX);
+    let mut chunks = beginning(SPIN, &Options::default());
+    let first = chunks.len();
+    chunks.push(records(0, std::slice::from_ref(&invoke)));
+    chunks.push(decisions(0, &[word]));
+    // The first entry point was stopped in the middle of this batch; then the second spun.
+    chunks.push(records(1, &[stopped(64), invoke]));
+    chunks.push(decisions(63, &[word]));
+    chunks.push(records(3, &[stopped(126)]));
+    chunks.push(outcome(Rest { decisions: 126, records: 4, ..Rest::of(&Run::default()) }));
+    let (bytes, places) = file_of(&chunks);
+    let whole = Recorded::of(read(bytes.clone()), None).unwrap().run.unwrap().trace;
+    let count = |decisions: u64, entries: u64| decisions * 3 + entries;
+    assert_eq!(whole.counts().unwrap().total, count(126, 0), "each decision ends a turn");
+    // Contents that cannot be read, and a chunk that is not there.
+    for at in [52, 3] {
+        let mut damaged = bytes.clone();
+        damaged[places[first + 2] + at] ^= 1;
+        if at < 52 {
+            damaged.truncate(bytes.len() - 20);
+        }
+        let trace = Recorded::of(read(damaged), None).unwrap().run.unwrap().trace;
+        let error = trace.counts().unwrap_err();
+        let ReplayErrorKind::Truncated { instructions, .. } = error.kind() else { panic!("{error}") };
+        assert_eq!((*instructions, error.decisions()), (count(63, 0), 63), "{error}");
+    }
+}
+
+#[test]
+fn replay_is_limited_by_the_time_that_the_run_had_and_by_what_it_decided() {
+    let limit = |seconds: Option<u64>, words: usize| {
+        let mut options = Options::default();
+        options.limits.wall_time = seconds.map(std::time::Duration::from_secs);
+        let mut chunks = beginning(SPIN, &options);
+        chunks.push(decisions(0, &vec![u64::MAX; words]));
+        Recorded::of(read(file_of(&chunks).0), None).unwrap().run.unwrap().trace.limits.max_silent
+    };
+    let silent = 10_000_000_000;
+    assert_eq!(limit(Some(3600), 0), silent);
+    assert_eq!(limit(None, 100_000), silent + 100_000 * 63 * 1024);
+    assert_eq!(limit(Some(10), 100_000), silent + 100_000 * 63 * 1024);
+    // What it decided may be much: it had ten seconds, and ten more.
+    assert_eq!(limit(Some(0), 131_072), silent);
+    assert_eq!(limit(Some(1), 131_072), 11_000_000_000);
+}
+
+#[test]
+fn a_file_without_what_a_run_needs_is_not_whole() {
+    let end = || outcome(Rest::of(&Run::default()));
+    let mut chunks = beginning(SPIN, &Options::default());
+    chunks.push(end());
+    let info = |chunks: &[Chunk]| Info::of(&read(file_of(chunks).0));
+    // The mark of the end is missing, which is no part of the run.
+    assert!(info(&chunks).is_whole, "{:?}", info(&chunks));
+    for (without, kind) in [(0, Kind::Header), (1, Kind::Sample), (2, Kind::Links)] {
+        let mut chunks = beginning(SPIN, &Options::default());
+        chunks.remove(without);
+        chunks.push(end());
+        let info = info(&chunks);
+        assert!(!info.is_whole && info.damage.iter().any(|damage| damage.kind == Some(kind)), "{kind}: {info:?}");
+    }
+    for broken in [outcome(Rest { decisions: 1, ..Rest::of(&Run::default()) }), object(Kind::Outcome, &77u8)] {
+        let mut chunks = beginning(SPIN, &Options::default());
+        chunks.push(broken);
+        let info = info(&chunks);
+        assert!(!info.is_whole, "{info:?}");
+    }
+}
+
+/// A chunk that is not compressed.
+fn plain(kind: Kind, number: u32, raw: &[u8]) -> Vec<u8> {
+    let (first, count) = (u64::from(number), 1);
+    let frame = Frame {
+        kind,
+        is_compressed: false,
+        is_last: false,
+        number,
+        first,
+        count,
+        calls: 0,
+        raw_len: 0,
+        stored_len: 0,
+        checksum: 0,
+    };
+    frame.with_contents(raw)
+}
+
+#[test]
+fn chunks_planted_in_contents_hide_nothing() {
+    // Far ahead; and one after the other, up to the next one that is real, with numbers of those that follow.
+    let far: Vec<u32> = vec![1 << 30; 100];
+    let near: Vec<u32> = (1..100).collect();
+    for planted in [far, near] {
+        let contents: Vec<u8> = planted.iter().flat_map(|&number| plain(Kind::Decisions, number, b"none")).collect();
+        let mut bytes = head_bytes().to_vec();
+        bytes.extend(plain(Kind::Sample, 0, &contents));
+        bytes.extend((1..=50).flat_map(|number| plain(Kind::Log, number, b"item")));
+        assert_eq!(read(bytes.clone()).chunks().len(), 51);
+        bytes[head_bytes().len() + 12] ^= 1;
+        let reader = read(bytes);
+        let found: Vec<_> = reader.chunks().iter().map(|(frame, _)| (frame.kind, frame.number)).collect();
+        let expected: Vec<_> = (1..=50).map(|number| (Kind::Log, number)).collect();
+        assert_eq!(found, expected, "{:?}", reader.damage());
+    }
+}
+
+#[test]
+fn a_damaged_frame_is_told_once() {
+    let log = |number| Chunk { kind: Kind::Log, is_last: false, first: number, count: 1, calls: 0, raw: vec![0; 3] };
+    let (mut bytes, places) = file_of(&(0..9).map(log).collect::<Vec<_>>());
+    bytes.truncate(bytes.len() - 20);
+    bytes[places[5] + 12] ^= 1;
+    let reader = read(bytes);
+    assert_eq!(reader.chunks().len(), 8);
+    let what: Vec<_> = reader.damage().0.into_iter().map(|damage| damage.what).collect();
+    assert_eq!(what, [format!("chunk 5 is damaged (bytes {} to {})", places[5], places[6])]);
 }

@@ -10,7 +10,7 @@ use std::{borrow::Cow, sync::Arc};
 use super::{
     quota::Quota,
     signature::{Kind, Param},
-    types::{Answer, Arg, Call, MAX_CALLS, MAX_POINTED, Pointed},
+    types::{Answer, Arg, Call, MAX_ARGS, MAX_CALLS, MAX_POINTED, Pointed},
 };
 use crate::{
     module::view::entropy,
@@ -21,8 +21,6 @@ use crate::{
 const BYTES: usize = 64 << 20;
 /// Functions of WASI: each has a part of what is kept for them.
 const WASI: usize = 46;
-/// Arguments, and results, kept of a call; known functions have fewer.
-const ARGS: usize = 32;
 /// Bytes of names that a call may have for each place that it takes: known functions have fewer.
 const NAMES: usize = 512;
 /// Bytes that entropy is measured over.
@@ -86,8 +84,8 @@ impl Log {
     /// The arguments of `call`, with what those point at that the call reads (or, `after` it, writes).
     pub(super) fn args(&mut self, call: &HostCall<'_>, callee: Callee<'_>) -> Vec<Arg> {
         let values = call.args();
-        self.args_cut += values.len().saturating_sub(ARGS) as u64;
-        let mut args: Vec<Arg> = values.iter().take(ARGS).map(|&value| Arg { name: None, value, points_at: None }).collect();
+        self.args_cut += values.len().saturating_sub(MAX_ARGS) as u64;
+        let mut args: Vec<Arg> = values.iter().take(MAX_ARGS).map(|&value| Arg { name: None, value, points_at: None }).collect();
         self.bytes.take(callee.name, callee.is_wasi(), args.len() * size_of::<Arg>());
         let known = callee.params.len() == values.len();
         for (index, arg) in args.iter_mut().enumerate() {
@@ -104,8 +102,8 @@ impl Log {
     /// The results of `call`.
     pub(super) fn results(&mut self, call: &HostCall<'_>) -> Vec<Value> {
         let mut results = call.results();
-        self.args_cut += results.len().saturating_sub(ARGS) as u64;
-        results.truncate(ARGS);
+        self.args_cut += results.len().saturating_sub(MAX_ARGS) as u64;
+        results.truncate(MAX_ARGS);
         results
     }
 

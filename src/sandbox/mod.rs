@@ -41,8 +41,8 @@ pub use self::{
     persona::{Conduct, Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind},
     stubs::{StubError, Stubs},
     types::{
-        Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, FileChange, Leak, MAX_CALLS, MAX_OUTPUT, MAX_POINTED,
-        Options, Pointed, Run, Status, TokenUse,
+        Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, FileChange, Leak, MAX_ARGS, MAX_CALLS, MAX_OUTPUT,
+        MAX_POINTED, Options, Pointed, Run, Status, TokenUse,
     },
 };
 

@@ -107,6 +107,8 @@ pub struct Run {
 /// Host calls kept in [`Run::calls`]. No single function can use up the places, and some are kept for each function of WASI, so that a flood of
 /// calls hides no other.
 pub const MAX_CALLS: usize = 200_000;
+/// Arguments kept of a host call; known functions have fewer.
+pub const MAX_ARGS: usize = 32;
 /// Bytes kept of standard output and standard error each.
 pub const MAX_OUTPUT: usize = 1 << 20;
 

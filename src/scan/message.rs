@@ -34,8 +34,8 @@ pub const DONE: u8 = b'd';
 
 /// Steps of a way at most: more than containers lie in each other.
 const MAX_STEPS: usize = 32;
-/// Bytes of a way in JSON at most: names in archives have up to 64 KiB, and one byte of them up to six in JSON.
-const MAX_WAY: usize = 4 << 20;
+/// Bytes of a way in JSON, with a failure, at most: of a name 1000 bytes are kept, each up to six in JSON.
+const MAX_WAY: usize = 128 << 10;
 /// Bytes of all rows of a sample in JSON at most; [`MAX_ROWS`] rows of the longest texts in each table are less.
 const MAX_OUTCOME: usize = 16 << 20;
 /// Bytes of [`Confinement`] in JSON at most.

@@ -157,6 +157,12 @@ pub enum ReplayErrorKind {
         /// The limit.
         limit: u64,
     },
+    /// More silent steps than [`ReplayLimits`](super::ReplayLimits) allow.
+    #[error("more than the limit of {limit} calls and blocks that leave nothing in the trace")]
+    TooSilent {
+        /// The limit.
+        limit: u64,
+    },
     /// More functions than [`MAX_FUNCTIONS`](super::MAX_FUNCTIONS), or more code than [`MAX_BLOCKS`](super::MAX_BLOCKS).
     #[error("the functions or blocks of the instances exceed the limit of {limit}")]
     TooMuchCode {

@@ -9,8 +9,8 @@ use std::slice;
 use crate::module::{CodeOffset, FuncIndex, Op, Opcode};
 
 use super::{
-    CallKind, End, FuncKey, HostCall, InstanceIndex, Progress, RanFunction, Replay, ReplayError, ReplayLimits, Run, Summary,
-    Trace, Visitor,
+    CallKind, Checkpoint, End, FuncKey, HostCall, InstanceIndex, Progress, RanFunction, Replay, ReplayError, ReplayLimits, Run,
+    Summary, Trace, Visitor,
 };
 
 /// Items in the buffer.
@@ -150,6 +150,14 @@ impl<'t> Events<'t> {
             failure,
             summary: None,
         }
+    }
+
+    /// The events from a later checkpoint on: cheaper than to begin anew.
+    pub fn later(self, trace: &'t Trace, checkpoint: &Checkpoint) -> Self {
+        Self::of(match self.replay {
+            Some(replay) => replay.resume_later(checkpoint),
+            None => Replay::resume(trace, trace.limits, checkpoint),
+        })
     }
 
     /// The totals, once the iterator has come to the end of the trace.

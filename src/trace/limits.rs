@@ -16,13 +16,24 @@ pub const MAX_CUTS: usize = 1 << 23;
 /// Limits of a replay that its caller chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayLimits {
-    /// Most instructions. Looked at when a word of decisions is spent and at direct calls, so it may be overrun by the blocks between.
+    /// Most instructions. Looked at when a word of decisions is spent, at direct calls and at invocations, so it may be overrun by the blocks
+    /// between.
     pub max_instructions: u64,
+    /// Most steps that leave nothing in the streams: direct calls, and blocks that lead to one other only. What else replay does is bounded by the
+    /// length of the streams, so this bounds its time.
+    pub max_silent: u64,
 }
 
 impl Default for ReplayLimits {
     /// No limit: what a trace of ours says took place.
     fn default() -> Self {
-        Self { max_instructions: u64::MAX }
+        Self { max_instructions: u64::MAX, max_silent: u64::MAX }
+    }
+}
+
+impl ReplayLimits {
+    /// The count from which each silent step takes one, and that ends replay at 0.
+    pub(super) fn silent_left(self) -> u64 {
+        self.max_silent.saturating_add(1)
     }
 }

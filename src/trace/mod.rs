@@ -97,6 +97,8 @@ pub struct Trace {
     pub records: Vec<Record>,
     /// How much was recorded.
     pub level: Level,
+    /// How long its replay may be.
+    pub limits: ReplayLimits,
     /// Where both streams are if they are not in memory: then `words` and `records` are empty.
     pub stored: Option<Arc<dyn Streams>>,
 }
@@ -122,15 +124,15 @@ impl Trace {
         defined.or_else(|| self.hosts.get(&key).map(Callee::Host))
     }
 
-    /// Replays the whole trace.
+    /// Replays the whole trace, within its own limits.
     ///
     /// # Errors
-    /// When the trace does not fit its modules. The visitor has seen everything before that.
+    /// When the trace does not fit its modules, or a limit is reached. The visitor has seen everything before that.
     pub fn replay(&self, visitor: &mut impl Visitor) -> Result<Summary, ReplayError> {
-        self.replay_within(ReplayLimits::default(), visitor)
+        self.replay_within(self.limits, visitor)
     }
 
-    /// Replays the whole trace within limits: for traces that others made.
+    /// Replays the whole trace within other limits than its own.
     ///
     /// # Errors
     /// As for [`Self::replay`], and when a limit is reached.
@@ -179,15 +181,15 @@ impl Trace {
 
     /// Every executed instruction in order, and what happened between them.
     pub fn events(&self) -> Events<'_> {
-        Events::new(self, ReplayLimits::default())
+        Events::new(self, self.limits)
     }
 
     /// Every executed instruction from a checkpoint on, and what happened between them.
     pub fn events_from(&self, checkpoint: &Checkpoint) -> Events<'_> {
-        Events::of(Replay::resume(self, ReplayLimits::default(), checkpoint))
+        Events::of(Replay::resume(self, self.limits, checkpoint))
     }
 
-    /// As [`Self::events`], within limits.
+    /// As [`Self::events`], within other limits than the trace's own.
     pub fn events_within(&self, limits: ReplayLimits) -> Events<'_> {
         Events::new(self, limits)
     }

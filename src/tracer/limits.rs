@@ -53,6 +53,26 @@ impl Default for Limits {
     }
 }
 
+/// The largest limits that a run takes whose limits come from elsewhere than the one who runs it, and that the command line takes: beyond
+/// them a sample can use up the machine. Pages: 4 GiB. Elements: 0.8 GiB. Replay follows no more calls than that.
+const MOST: [(&str, u64); 4] =
+    [("memory_pages", 1 << 16), ("table_elements", 100_000_000), ("call_depth", 1_000_000), ("stack_bytes", 1 << 30)];
+
+impl Limits {
+    /// Whether these are limits at all.
+    ///
+    /// # Errors
+    ///
+    /// In words, which of them is too high.
+    pub fn check(&self) -> Result<(), String> {
+        let given = [self.memory_pages, self.table_elements, self.call_depth as u64, self.stack_bytes as u64];
+        match MOST.iter().zip(given).find(|&(&(_, most), given)| given > most) {
+            Some((&(name, most), given)) => Err(format!("the limit `{name}` is {given}; {most} is the most that can be given")),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What one entry point may use of a session; when it is used up, the session goes on with the next.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Budget {

@@ -97,7 +97,7 @@ pub fn smith(data: &[u8]) -> arbitrary::Result<Vec<u8>> {
 pub fn trace(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let Ok(trace) = stored_trace(&mut u) else { return };
-    let limits = ReplayLimits { max_instructions: 200_000 };
+    let limits = ReplayLimits { max_instructions: 200_000, ..ReplayLimits::default() };
     let mut events = 0u64;
     for event in trace.events_within(limits) {
         events += 1;
@@ -183,7 +183,7 @@ pub fn file(data: &[u8]) {
     _ = wasmspoor::file::Info::of(&reader);
     let Ok(recorded) = wasmspoor::file::Recorded::of(reader, None) else { return };
     if let Ok(run) = &recorded.run {
-        let limits = ReplayLimits { max_instructions: 200_000 };
+        let limits = ReplayLimits { max_instructions: 200_000, ..ReplayLimits::default() };
         _ = run.trace.replay_within(limits, &mut wasmspoor::trace::Counter::default());
         let mut left = 2000;
         _ = recorded.events::<wasmspoor::trace::ReplayError>(&run.trace, (50, 5000), &[], |_, _| {

@@ -93,15 +93,26 @@ impl<'t> Replay<'t> {
     /// # Errors
     /// When the instances do not fit the modules, or the checkpoint does not fit the trace.
     pub fn resume(trace: &'t Trace, limits: ReplayLimits, from: &Checkpoint) -> Result<Self, ReplayError> {
-        let failed = |kind| {
-            let inner = Inner { kind, decisions: from.decisions, record: from.records as usize, site: None };
-            ReplayError { inner: Box::new(inner) }
-        };
-        Self::resume_at(trace, limits, from).map_err(failed)
+        Self::resume_at(trace, limits, from, None).map_err(|kind| failed(kind, from))
     }
 
-    fn resume_at(trace: &'t Trace, limits: ReplayLimits, from: &Checkpoint) -> Result<Self, ReplayErrorKind> {
+    /// As [`Self::resume`], from a later moment of the same trace than that at which this replay began: the records from there on are not
+    /// looked through again.
+    ///
+    /// # Errors
+    /// As for [`Self::resume`].
+    pub fn resume_later(self, from: &Checkpoint) -> Result<Self, ReplayError> {
+        let (trace, limits) = (self.trace, self.limits);
+        Self::resume_at(trace, limits, from, Some(self.cuts)).map_err(|kind| failed(kind, from))
+    }
+
+    fn resume_at(trace: &'t Trace, limits: ReplayLimits, from: &Checkpoint, cuts: Option<Cuts>) -> Result<Self, ReplayErrorKind> {
         let mut map = CodeMap::new(trace)?;
+        // Each invocation and each host call has a record. Where replay counts on from the largest number there is, it counts nothing.
+        let is_possible = from.invocations <= from.records && from.host_calls <= from.records && from.instructions <= MOST;
+        if !is_possible {
+            return Err(ReplayErrorKind::Checkpoint);
+        }
         let calls_left = trace.calls.checked_sub(from.calls).ok_or(ReplayErrorKind::Checkpoint)?;
         let (frames, bases) = frames(&mut map, from)?;
         let mut invocations = Vec::with_capacity(bases.len());
@@ -118,7 +129,10 @@ impl<'t> Replay<'t> {
             (Some(place), Some(_)) => State::At(number(&mut map, place)?),
             (None, _) => State::Outside,
         };
-        let cuts = Cuts::of(RecordStream::new(trace, from.records), invocations.len(), from.invocations)?;
+        let cuts = match cuts {
+            Some(cuts) => cuts,
+            None => Cuts::of(RecordStream::new(trace, from.records), invocations.len(), from.invocations)?,
+        };
         let records = Pull::new(RecordStream::new(trace, from.records), from.records);
         let (chunks, first) = match &trace.stored {
             Some(stored) => {
@@ -129,13 +143,21 @@ impl<'t> Replay<'t> {
         };
         let (source, window) = Source::at(chunks, first, from.decisions).ok_or(ReplayErrorKind::Checkpoint)?;
         let last = Target { key: from.target, destination: None };
-        let cursor = Cursor { window, instructions: from.instructions, calls_left, last };
+        let cursor = Cursor { window, instructions: from.instructions, calls_left, silent_left: limits.silent_left(), last };
         let (invoked, host_calls) = (from.invocations, from.host_calls);
         let mut replay =
             Self { trace, limits, map, source, cursor, frames, invocations, cuts, records, state, invoked, host_calls };
         replay.set_barrier()?;
         Ok(replay)
     }
+}
+
+/// Most instructions before a checkpoint.
+const MOST: u64 = u64::MAX >> 1;
+
+fn failed(kind: ReplayErrorKind, from: &Checkpoint) -> ReplayError {
+    let inner = Inner { kind, decisions: from.decisions, record: from.records as usize, site: None };
+    ReplayError { inner: Box::new(inner) }
 }
 
 /// The call stack by block numbers, and where in it each invocation has its bottom.

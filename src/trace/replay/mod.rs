@@ -7,8 +7,8 @@
 //! Where an invocation is cut short is found without looking at each block: its place sets a barrier in the decision stream, and only
 //! when the window is spent are block and place compared.
 //!
-//! Hostile traces: every cycle of blocks reads a decision, direct calls are counted against the trace's own count and the instruction limit, the call
-//! stack is bounded, and the rest consumes records.
+//! Hostile traces: every cycle of blocks reads a decision, direct calls are counted against the trace's own count, and they and the blocks between
+//! decisions against the limit of silent steps; the call stack is bounded, and the rest consumes records.
 
 mod checkpoint;
 mod place;
@@ -75,6 +75,8 @@ struct Cursor {
     window: Window,
     instructions: u64,
     calls_left: u64,
+    /// Silent steps that it may still take, and one.
+    silent_left: u64,
     last: Target,
 }
 
@@ -148,7 +150,7 @@ impl<'t> Replay<'t> {
             limits,
             map,
             source,
-            cursor: Cursor { window, instructions: 0, calls_left: trace.calls, last },
+            cursor: Cursor { window, instructions: 0, calls_left: trace.calls, silent_left: limits.silent_left(), last },
             frames: Vec::new(),
             invocations: Vec::new(),
             cuts,
@@ -248,6 +250,10 @@ impl<'t> Replay<'t> {
 
     /// Begins an invocation.
     fn invoke(&mut self, visitor: &mut impl Visitor, func: FuncKey) -> Result<State, ReplayErrorKind> {
+        let limit = self.limits.max_instructions;
+        if self.cursor.instructions > limit {
+            return Err(ReplayErrorKind::TooLong { limit });
+        }
         let place = self.cuts.of_invocation(self.invoked);
         self.records.take();
         self.invoked += 1;

@@ -51,7 +51,7 @@ impl Cuts {
                 }
                 Record::Invoke { .. } => {
                     stack.push(Some(begun));
-                    begun += 1;
+                    begun = begun.saturating_add(1);
                 }
                 Record::End(end) => {
                     if let (Some(Some(number)), Some(place), false) = (stack.pop(), end.place(), failed) {

@@ -36,10 +36,10 @@ impl Replay<'_> {
     /// Goes from block to block while only decisions are needed. Gives the last block, for errors.
     pub(super) fn walk<V: Visitor>(&mut self, visitor: &mut V, start: u32) -> (u32, Result<Halt, ReplayErrorKind>) {
         let mut number = start;
-        let Cursor { mut window, mut instructions, mut calls_left, mut last } = self.cursor;
+        let Cursor { mut window, mut instructions, mut calls_left, mut silent_left, mut last } = self.cursor;
         macro_rules! stop {
             ($outcome:expr) => {{
-                self.cursor = Cursor { window, instructions, calls_left, last };
+                self.cursor = Cursor { window, instructions, calls_left, silent_left, last };
                 return (number, $outcome);
             }};
         }
@@ -64,6 +64,14 @@ impl Replay<'_> {
                 refill!();
                 bit
             }};
+        }
+        macro_rules! silent {
+            () => {
+                silent_left -= 1;
+                if silent_left == 0 {
+                    stop!(Err(ReplayErrorKind::TooSilent { limit: self.limits.max_silent }));
+                }
+            };
         }
         macro_rules! always_taken {
             () => {
@@ -99,9 +107,16 @@ impl Replay<'_> {
                 };
             }
             number = match exit {
-                FlatExit::Next => number + 1,
-                FlatExit::Skip(to) => to,
+                FlatExit::Next => {
+                    silent!();
+                    number + 1
+                }
+                FlatExit::Skip(to) => {
+                    silent!();
+                    to
+                }
                 FlatExit::Br(to) => {
+                    silent!();
                     visitor.branch(run!(), true);
                     to
                 }
@@ -137,6 +152,7 @@ impl Replay<'_> {
                         stop!(Err(self.too_long(instructions)));
                     }
                     calls_left -= 1;
+                    silent!();
                     or_stop!(push(&mut self.frames, number + 1));
                     let entry = enter!(slot);
                     visitor.call(run!(), CallKind::Direct, RanFunction::new(&self.map, entry));

@@ -67,7 +67,7 @@ fn random_trace(module: &Arc<Module>, random: &mut Random) -> Trace {
 
 /// What a fuzz target would do with a trace.
 fn check(trace: &Trace) {
-    let limits = ReplayLimits { max_instructions: 1 << 20 };
+    let limits = ReplayLimits { max_instructions: 1 << 20, ..ReplayLimits::default() };
     let mut counter = Counter::default();
     let blockwise = trace.replay_within(limits, &mut counter);
     let counts = counter.finish().expect("what ran was decoded");
@@ -106,11 +106,82 @@ fn a_silent_tree_of_calls_meets_the_limit() {
     let module = module(&(wat + ")"));
     let mut trace = trace(&module, 0, &mut Writer::new(), &[invoke(60), RETURNED]);
     trace.calls = u64::MAX;
-    let error = trace.replay_within(ReplayLimits { max_instructions: 100_000 }, &mut Counter::default()).unwrap_err();
+    let error = trace
+        .replay_within(ReplayLimits { max_instructions: 100_000, ..ReplayLimits::default() }, &mut Counter::default())
+        .unwrap_err();
     assert_eq!(*error.kind(), ReplayErrorKind::TooLong { limit: 100_000 });
     trace.calls = 1000;
     let error = trace.replay(&mut Counter::default()).unwrap_err();
     assert_eq!(*error.kind(), ReplayErrorKind::TooManyCalls { calls: 1000 });
+    trace.calls = u64::MAX;
+    trace.limits.max_silent = 1000;
+    let error = trace.replay(&mut Counter::default()).unwrap_err();
+    assert_eq!(*error.kind(), ReplayErrorKind::TooSilent { limit: 1000 });
+    assert_eq!(*trace.events().find_map(Result::err).unwrap().kind(), ReplayErrorKind::TooSilent { limit: 1000 });
+}
+
+#[test]
+fn blocks_that_lead_to_one_other_meet_the_limit() {
+    let module = module(&format!("(module (func (loop {} (br 0))))", "(loop nop) ".repeat(1000)));
+    let mut trace = trace(&module, 0, Writer::new().bits(&[1; 50]), &[invoke(0), stopped(50)]);
+    assert!(Counts::of(&trace).is_ok());
+    trace.limits.max_silent = 10_000;
+    assert_eq!(*Counts::of(&trace).unwrap_err().kind(), ReplayErrorKind::TooSilent { limit: 10_000 });
+}
+
+fn stopped(bits: u64) -> Record {
+    Record::End(End::Stopped { at: Place { bits, calls: 0, depth: 1, site: None } })
+}
+
+#[test]
+fn a_trace_carries_its_limit_and_invocations_meet_it() {
+    let long = module(&format!("(module (func {}))", "nop ".repeat(1000)));
+    let records: Vec<_> = (0..200).flat_map(|_| [invoke(0), RETURNED]).collect();
+    let mut trace = trace(&long, 0, &mut Writer::new(), &records);
+    assert_eq!(Counts::of(&trace).unwrap().total, 200_000);
+    trace.limits.max_instructions = 50_000;
+    let limit = ReplayErrorKind::TooLong { limit: 50_000 };
+    assert_eq!(*Counts::of(&trace).unwrap_err().kind(), limit);
+    assert_eq!(*trace.events().find_map(Result::err).unwrap().kind(), limit);
+    // Taken up again, it goes no further.
+    let mut replay = Replay::new(&trace, ReplayLimits::default()).unwrap();
+    let mut pause = PauseAt(1000);
+    assert_eq!(replay.run(&mut pause), Ok(Progress::Paused));
+    let checkpoint = replay.checkpoint().unwrap();
+    let taken_up = trace.events_from(&checkpoint).filter(|event| matches!(event, Ok(Event::Op(_)))).count();
+    assert_eq!(taken_up, 50_000);
+}
+
+/// Pauses once so many instructions ran.
+struct PauseAt(u64);
+
+impl Visitor for PauseAt {
+    fn block(&mut self, run: Run<'_>) {
+        self.0 = self.0.saturating_sub(u64::from(run.len()));
+    }
+
+    fn wants_pause(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+#[test]
+fn checkpoints_that_cannot_be_are_refused() {
+    let module = module("(module (func nop))");
+    let trace = trace(&module, 0, &mut Writer::new(), &[invoke(0), RETURNED, invoke(0), RETURNED]);
+    let mut replay = Replay::new(&trace, ReplayLimits::default()).unwrap();
+    assert_eq!(replay.run(&mut PauseAt(1)), Ok(Progress::Paused));
+    let sound = replay.checkpoint().unwrap();
+    assert!(trace.events_from(&sound).all(|event| event.is_ok()));
+    for wrong in [
+        Checkpoint { invocations: u64::MAX, ..sound.clone() },
+        Checkpoint { host_calls: u64::MAX, ..sound.clone() },
+        Checkpoint { instructions: u64::MAX, ..sound.clone() },
+        Checkpoint { calls: 1, ..sound.clone() },
+    ] {
+        let error = trace.events_from(&wrong).find_map(Result::err).unwrap();
+        assert_eq!(*error.kind(), ReplayErrorKind::Checkpoint, "{wrong:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,247 @@
+//! The log of a file: entry points, host calls, output, and when the clock struck, as far as the chunks are whole.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    sandbox::{Call, Entry, EntryKind, Item, MAX_ARGS, MAX_CALLS, MAX_OUTPUT, unfinished},
+    tracer::Strike,
+};
+
+use super::{chunk::Things, decode::Budget, frame::Kind, reader::Reader};
+
+/// Bytes of the log in memory at most: of the things themselves, and of what they hold. A log of ours has 200,000 calls, and 64 MiB of arguments. Tests are
+/// content with less.
+const MAX_THINGS: usize = if cfg!(test) { 8 << 20 } else { 64 << 20 };
+const MAX_HELD: usize = 192 << 20;
+/// Entry points at most that are known of by their calls alone.
+const MAX_UNNAMED: usize = 1000;
+
+/// What the log holds.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) entries: Vec<Entry>,
+    pub(super) calls: BTreeMap<u64, Call>,
+    pub(super) stdout: Vec<u8>,
+    pub(super) stderr: Vec<u8>,
+    pub(super) strikes: Vec<Strike>,
+    /// The last entry has begun and not ended, as far as is known.
+    is_open: bool,
+    /// Items were lost since: what became of the last entry is not known, nor whether others came after it.
+    is_torn: bool,
+    /// Items were lost.
+    is_damaged: bool,
+    /// What the things themselves may take.
+    room: Budget,
+}
+
+impl Log {
+    /// Reads all chunks; what is missing is noted.
+    pub(super) fn read(reader: &Reader) -> Self {
+        let (mut log, mut next, mut held) = (Self::new(), 0, Budget::of(MAX_HELD));
+        for position in reader.of_kind(Kind::Log) {
+            let Some((frame, _)) = reader.chunks().get(position) else { break };
+            if frame.first != next {
+                let what = format!("items {next} to {} of the log are missing", frame.first);
+                reader.note(None, Some(Kind::Log), what);
+                log.tear();
+            }
+            next = frame.first + frame.count;
+            let Some(raw) = reader.read(position) else {
+                log.tear();
+                continue;
+            };
+            let mut items = Things::new(frame, raw, held);
+            let is_sound = items.by_ref().all(|item| item.is_ok_and(|item| log.take(item)));
+            held = items.into_budget();
+            if held.is_spent() || log.room.is_spent() {
+                let what = format!("the log takes more than {} bytes of memory: what follows is not read", MAX_THINGS + MAX_HELD);
+                reader.note(Some(frame.number), Some(Kind::Log), what);
+                log.tear();
+                break;
+            }
+            if !is_sound {
+                reader.spoilt(position);
+                log.tear();
+            }
+        }
+        // The end of the log may be among what is damaged.
+        log.is_torn |= reader.damage().0.iter().any(|damage| matches!(damage.kind, None | Some(Kind::Log)));
+        log
+    }
+
+    fn new() -> Self {
+        Self {
+            entries: Vec::new(),
+            calls: BTreeMap::new(),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            strikes: Vec::new(),
+            is_open: false,
+            is_torn: false,
+            is_damaged: false,
+            room: Budget::of(MAX_THINGS),
+        }
+    }
+
+    /// Items are lost here.
+    fn tear(&mut self) {
+        (self.is_torn, self.is_damaged) = (true, true);
+    }
+
+    /// The run came to its end: an entry point that is open, and of which nothing was lost, did not begin.
+    pub(super) fn end(&mut self) {
+        if self.is_open && !self.is_torn {
+            self.entries.pop();
+        }
+    }
+
+    /// Returns whether it is one of ours.
+    fn take(&mut self, item: Item) -> bool {
+        let taken = match item {
+            Item::Begun(_) | Item::Ended(_) | Item::Call { .. } => self.room.charge(size_of::<Item>()),
+            // A vector has reserved as much again at most.
+            Item::Strike(_) => self.room.charge(2 * size_of::<Strike>()),
+            Item::Stdout(_) | Item::Stderr(_) => Some(()),
+        };
+        if taken.is_none() {
+            return false;
+        }
+        match item {
+            Item::Begun(entry) => self.begin(entry),
+            Item::Ended(entry) => self.end_entry(entry),
+            Item::Call { call, .. } if call.args.len() > MAX_ARGS => return false,
+            Item::Call { position, call } => {
+                self.place(call.entry);
+                if position < MAX_CALLS as u64 {
+                    self.calls.insert(position, call);
+                }
+            }
+            Item::Stdout(bytes) => append(&mut self.stdout, &bytes),
+            Item::Stderr(bytes) => append(&mut self.stderr, &bytes),
+            Item::Strike(strike) => self.strikes.push(strike),
+        }
+        true
+    }
+
+    fn begin(&mut self, entry: Entry) {
+        // One that begins while another is open: that one never began.
+        if self.is_open && !self.is_torn {
+            self.entries.pop();
+        }
+        self.entries.push(Entry { end: unfinished(), ..entry });
+        (self.is_open, self.is_torn) = (true, false);
+    }
+
+    fn end_entry(&mut self, entry: Entry) {
+        let is_last = |last: &Entry| (&last.name, last.kind, last.func) == (&entry.name, entry.kind, entry.func);
+        if self.is_open && (!self.is_torn || self.entries.last().is_some_and(is_last)) {
+            self.entries.pop();
+        }
+        self.entries.push(entry);
+        (self.is_open, self.is_torn) = (false, false);
+    }
+
+    /// A call of entry point number `entry`: where items were lost, it tells how many there were.
+    fn place(&mut self, entry: usize) {
+        let missing = entry.saturating_add(1).saturating_sub(self.entries.len());
+        if !self.is_damaged || missing > MAX_UNNAMED {
+            return;
+        }
+        // The one that is known to be open makes the call; if it is not known, one that is lost does.
+        let at = if self.is_open && !self.is_torn { self.entries.len().saturating_sub(1) } else { self.entries.len() };
+        if missing > 0 && self.room.charge(missing * size_of::<Item>()).is_some() {
+            drop(self.entries.splice(at..at, std::iter::repeat_with(unnamed).take(missing)));
+            self.is_open = true;
+        }
+        self.is_torn = false;
+    }
+}
+
+/// An entry point whose begin is lost.
+fn unnamed() -> Entry {
+    Entry {
+        name: "(lost)".into(),
+        kind: EntryKind::Export,
+        func: None,
+        args: Vec::new(),
+        made_up: false,
+        end: unfinished(),
+        results: Vec::new(),
+        site: None,
+        stalled_in: None,
+    }
+}
+
+fn append(output: &mut Vec<u8>, bytes: &[u8]) {
+    let room = MAX_OUTPUT.saturating_sub(output.len());
+    output.extend_from_slice(&bytes[..bytes.len().min(room)]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str) -> Entry {
+        Entry { name: name.into(), end: crate::sandbox::EntryEnd::Returned, ..unnamed() }
+    }
+
+    fn call(entry: usize) -> Item {
+        let call = Call {
+            number: 0,
+            record: 0,
+            entry,
+            func: crate::module::FuncIndex(0),
+            module: "m".into(),
+            name: "n".into(),
+            args: Vec::new(),
+            results: Vec::new(),
+            answer: crate::sandbox::Answer::Default,
+            fabricated: false,
+            errno: None,
+            time_ns: 0,
+            ended: false,
+        };
+        Item::Call { position: 0, call }
+    }
+
+    /// The entry points after these items, with `!` if unfinished; `None` is a loss.
+    fn entries(items: impl IntoIterator<Item = Option<Item>>) -> String {
+        let mut log = Log::new();
+        for item in items {
+            match item {
+                Some(item) => assert!(log.take(item)),
+                None => log.tear(),
+            }
+        }
+        log.end();
+        let open = format!("{:?}", unfinished());
+        let shown = |entry: &Entry| format!("{}{}", entry.name, if format!("{:?}", entry.end) == open { "!" } else { "" });
+        log.entries.iter().map(shown).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn entries_keep_their_places_where_items_are_lost() {
+        let (begun, ended) = (|name: &str| Some(Item::Begun(named(name))), |name: &str| Some(Item::Ended(named(name))));
+        let call = |entry| Some(call(entry));
+        assert_eq!(entries([begun("a"), call(0), ended("a"), begun("b"), ended("b")]), "a b");
+        assert_eq!(entries([begun("a"), begun("b"), ended("b"), begun("c")]), "b", "a and c never began");
+        assert_eq!(entries([begun("a"), None, begun("b"), call(1), ended("b")]), "a! b");
+        assert_eq!(entries([begun("a"), None, ended("a"), begun("b"), ended("b")]), "a b");
+        assert_eq!(entries([begun("a"), None, ended("b")]), "a! b");
+        assert_eq!(entries([begun("a"), None, call(0), ended("a")]), "a");
+        assert_eq!(entries([begun("a"), None]), "a!");
+        // It made a call, so there was one between.
+        assert_eq!(entries([begun("a"), None, call(1), ended("b")]), "a! b");
+        assert_eq!(entries([begun("a"), None, begun("c"), call(2), ended("c")]), "a! (lost)! c");
+        assert_eq!(entries([begun("a"), call(usize::MAX), ended("a")]), "a");
+        assert_eq!(entries([None, call(usize::MAX), begun("a"), ended("a")]), "a");
+    }
+
+    #[test]
+    fn a_call_of_more_arguments_than_are_written_is_none_of_ours() {
+        let Item::Call { position, mut call } = call(0) else { return };
+        let arg = crate::sandbox::Arg { name: None, value: crate::tracer::Value::I32(0), points_at: None };
+        call.args = vec![arg; MAX_ARGS + 1];
+        assert!(!Log::new().take(Item::Call { position, call }));
+    }
+}

@@ -1,0 +1,74 @@
+//! The objects of a file, read and checked: header, sample, links, outcome. What is missing or is none is noted as damage.
+
+use super::{
+    contents::{Header, Links, Outcome},
+    decode::{self, Budget},
+    frame::Kind,
+    reader::Reader,
+};
+use crate::sandbox::Options;
+
+/// Bytes of the sample at most: what a run can be given.
+const MAX_SAMPLE: usize = 1 << 30;
+/// Bytes of the header, the outcome and the links at most, in the file and in memory each. An outcome of ours has 64 MiB of files, a few times as
+/// much with what was deleted, sent and carved. Tests are content with less.
+const MAX_HEADER: usize = if cfg!(test) { 18 << 20 } else { 256 << 20 };
+const MAX_OUTCOME: usize = if cfg!(test) { 4 << 20 } else { 256 << 20 };
+const MAX_LINKS: usize = 64 << 20;
+/// Of these, what a header takes in memory besides the options, and the elements of their lists.
+const BESIDE_OPTIONS: usize = 16 << 20;
+
+/// Whether a file can hold these options.
+///
+/// # Errors
+///
+/// In words, if they are too large: a file with them could be written and not be read.
+pub fn check_options(options: &Options) -> Result<(), String> {
+    let bytes = postcard::to_allocvec(options).map_err(|error| error.to_string())?;
+    let most = MAX_HEADER - BESIDE_OPTIONS;
+    let fits = bytes.len() <= most && decode::from_bytes::<Options>(&bytes, &Budget::of(most)).is_some();
+    let given = bytes.len();
+    fits.then_some(()).ok_or_else(|| {
+        format!(
+            "the files, the standard input and the other options of the run take {given} bytes; a trace file holds {most} of them"
+        )
+    })
+}
+
+/// The header; that it is missing is noted.
+pub(super) fn header(reader: &Reader) -> Option<Header> {
+    let header = reader.object(Kind::Header, MAX_HEADER).and_then(|bytes| decode::from_bytes(&bytes, &Budget::of(MAX_HEADER)));
+    if header.is_none() {
+        reader.note(None, Some(Kind::Header), "the header is missing or damaged: it is not known how the sample was run".into());
+    }
+    header
+}
+
+/// The sample in the binary format; `None` if it is missing or damaged.
+pub(super) fn sample(reader: &Reader) -> Option<Vec<u8>> {
+    reader.object(Kind::Sample, MAX_SAMPLE)
+}
+
+/// What keys mean; that it is missing is noted.
+pub(super) fn links(reader: &Reader) -> Option<Links> {
+    let links = reader.object(Kind::Links, MAX_LINKS).and_then(|bytes| decode::from_bytes(&bytes, &Budget::of(MAX_LINKS)));
+    if links.is_none() {
+        reader.note(None, Some(Kind::Links), "it is not known which function is which: the links are missing or damaged".into());
+    }
+    links
+}
+
+/// What came of the run. `None` if the run did not come to its end, which is no damage, or the outcome is damaged, which is noted.
+pub(super) fn outcome(reader: &Reader) -> Option<Outcome> {
+    let bytes = reader.object(Kind::Outcome, MAX_OUTCOME)?;
+    let budget = Budget::of(MAX_OUTCOME);
+    let outcome = decode::from_bytes(&bytes, &budget);
+    if outcome.is_none() {
+        let what = match budget.is_spent() {
+            true => format!("the outcome takes more than {MAX_OUTCOME} bytes of memory"),
+            false => "the outcome is not what this program writes".into(),
+        };
+        reader.note(None, Some(Kind::Outcome), what);
+    }
+    outcome
+}

@@ -462,7 +462,9 @@ fn another_seed_is_seen_where_it_first_matters() {
     recorded.header.options.seed = 1;
     let rerun = recorded.rerun();
     let difference = rerun.difference.unwrap();
-    assert!(!rerun.is_equal, "{difference:?}");
+    // What `random_get` wrote, before anything is decided by it.
+    assert_eq!((rerun.is_equal, difference.stream), (false, "log"), "{difference:?}");
+    let called = difference.point.unwrap();
     let (a, b) = (Recorded::open(&a, None).unwrap(), Recorded::open(&b, None).unwrap());
     let diff = TraceDiff::of(&a, &b).unwrap();
     let first = diff.first.as_ref().unwrap();
@@ -476,6 +478,12 @@ fn another_seed_is_seen_where_it_first_matters() {
     });
     let at = executed.into_iter().nth(usize::try_from(point.event).unwrap()).unwrap();
     assert_eq!((at.opcode.mnemonic(), Some(at.offset.0)), ("if", point.offset));
+    let at = a.run.as_ref().unwrap().trace.events().filter_map(|event| match event.unwrap() {
+        wasmspoor::trace::Event::Op(op) => Some(op),
+        _ => None,
+    });
+    let at = at.into_iter().nth(usize::try_from(called.event).unwrap()).unwrap();
+    assert!(called.event < point.event && at.opcode.mnemonic() == "call" && Some(at.offset.0) == called.offset, "{called:?}");
     assert!(TraceDiff::of(&a, &a).unwrap().is_same_path);
 }
 

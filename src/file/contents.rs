@@ -66,9 +66,11 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    /// Of a run, whose contents of files are taken.
-    pub(super) fn of(run: &Run) -> Self {
-        let files = run.files.iter().map(|change| (change.clone(), change.contents.clone()));
+    /// Of a run.
+    pub(super) fn of(mut run: Run) -> Self {
+        // They are not written with the change itself.
+        let contents = |change: &mut FileChange| std::mem::take(&mut change.contents);
+        let contents: Vec<_> = run.files.iter_mut().map(contents).collect();
         Self {
             decisions: run.trace.decisions,
             records: run.trace.records.len() as u64,
@@ -78,11 +80,11 @@ impl Rest {
             calls_cut: run.calls_cut,
             slept_ns: run.slept_ns,
             sleeps: run.sleeps,
-            limitations: run.limitations.clone(),
-            honeytokens: run.honeytokens.clone(),
-            connections: run.connections.clone(),
-            carved: run.carved.clone(),
-            files: files.collect(),
+            limitations: run.limitations,
+            honeytokens: run.honeytokens,
+            connections: run.connections,
+            carved: run.carved,
+            files: run.files.into_iter().zip(contents).collect(),
         }
     }
 }

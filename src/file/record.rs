@@ -86,7 +86,7 @@ pub fn record_timed(file: File, path: &Path, sample: &Sample<'_>, options: &Opti
     if goes_on {
         let recorder: Arc<dyn Recorder> = Arc::clone(&tape) as _;
         let outcome = match sandbox::run_with(&wasm, options, Some(recorder), None) {
-            Ok(run) => Outcome::Ran(Box::new(Rest { records: tape.records(), ..Rest::of(&run) })),
+            Ok(run) => Outcome::Ran(Box::new(Rest { records: tape.records(), ..Rest::of(run) })),
             Err(error) => Outcome::Refused(error),
         };
         status = match &outcome {

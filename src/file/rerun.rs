@@ -84,7 +84,8 @@ impl Recorded {
         }
         let mut found = std::mem::take(&mut state.found);
         if let Ok(run) = &self.run {
-            found.iter_mut().for_each(|difference| difference.point = locate(&run.trace, difference));
+            let call = state.call;
+            found.iter_mut().for_each(|difference| difference.point = locate(&run.trace, difference, call));
         }
         // What is in no stream comes last; of two at the same event, the one that was found first.
         found.sort_by_key(|difference| difference.point.map_or(u64::MAX, |point| point.event));
@@ -113,12 +114,13 @@ fn ended<T>(run: &Result<T, crate::LoadError>) -> String {
     run.as_ref().map_or_else(ToString::to_string, |_| "it ran".into())
 }
 
-fn locate(trace: &Trace, difference: &Difference) -> Option<Point> {
+/// The event that a difference belongs to; of the log, the host call with record number `call`.
+fn locate(trace: &Trace, difference: &Difference, call: Option<u64>) -> Option<Point> {
     match difference.stream {
         "decisions" => point::locate(trace, Place::Decision(difference.position)),
         "records" => point::locate(trace, Place::Record(difference.position)),
-        // Found before the record of a host call is compared.
-        _ => difference.point,
+        "log" => point::locate(trace, Place::Record(call?)),
+        _ => None,
     }
 }
 
@@ -143,6 +145,8 @@ struct State {
     most_calls: u64,
     /// The first difference of each stream.
     found: Vec<Difference>,
+    /// Number of the record of the host call that the first difference of the log is in.
+    call: Option<u64>,
     /// Whether the recording holds the whole run, as far as it says itself.
     is_complete: bool,
     /// Says what turned out to be damaged.
@@ -167,6 +171,7 @@ impl State {
             item: 0,
             most_calls,
             found: Vec::new(),
+            call: None,
             is_complete: recorded.is_over,
             reader: Arc::clone(&recorded.reader),
             is_over: false,
@@ -194,6 +199,7 @@ impl State {
         }
         let Some(recorded) = self.items.next() else { return self.runs_out("log", self.item, told(now)) };
         if postcard::to_allocvec(&recorded) != postcard::to_allocvec(now) {
+            self.call = [&recorded, now].into_iter().filter_map(record_of).min();
             return self.differs("log", self.item, told(&recorded), told(now));
         }
         self.item += 1;
@@ -313,6 +319,13 @@ impl Write for Head {
     }
 }
 
+fn record_of(item: &Item) -> Option<u64> {
+    match item {
+        Item::Call { call, .. } => Some(call.record as u64),
+        _ => None,
+    }
+}
+
 /// An item in words.
 fn told(item: &Item) -> String {
     let text = match item {
@@ -381,7 +394,7 @@ mod tests {
             ..FileChange::default()
         };
         let run = || sandbox::Run { files: vec![file("/a", b"1"), file("/b", &[7; 5000])], ..sandbox::Run::default() };
-        let rest = Rest::of(&run());
+        let rest = Rest::of(run());
         assert_eq!(first_field(&rest, &run(), 0), None);
         let (recorded, now) = first_field(&rest, &run(), 1).unwrap();
         assert_eq!((&*recorded, &*now), ("records: 0", "records: 1"));

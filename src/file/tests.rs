@@ -164,7 +164,7 @@ fn outcome(rest: Rest) -> Chunk {
 #[test]
 fn what_is_small_in_a_file_and_large_in_memory_is_refused() {
     let mut chunks = beginning("(module)", &Options::default());
-    chunks.push(outcome(Rest { limitations: vec![String::new(); 1 << 18], ..Rest::of(&Run::default()) }));
+    chunks.push(outcome(Rest { limitations: vec![String::new(); 1 << 18], ..Rest::of(Run::default()) }));
     let (bytes, _) = file_of(&chunks);
     assert!(bytes.len() < 20_000, "{}", bytes.len());
     let recorded = Recorded::of(read(bytes), None).unwrap();
@@ -222,7 +222,7 @@ fn decisions_after_lost_records_are_not_replayed() {
     chunks.push(records(1, &[stopped(64), invoke]));
     chunks.push(decisions(63, &[word]));
     chunks.push(records(3, &[stopped(126)]));
-    chunks.push(outcome(Rest { decisions: 126, records: 4, ..Rest::of(&Run::default()) }));
+    chunks.push(outcome(Rest { decisions: 126, records: 4, ..Rest::of(Run::default()) }));
     let (bytes, places) = file_of(&chunks);
     let whole = Recorded::of(read(bytes.clone()), None).unwrap().run.unwrap().trace;
     let count = |decisions: u64, entries: u64| decisions * 3 + entries;
@@ -261,7 +261,7 @@ fn replay_is_limited_by_the_time_that_the_run_had_and_by_what_it_decided() {
 
 #[test]
 fn a_file_without_what_a_run_needs_is_not_whole() {
-    let end = || outcome(Rest::of(&Run::default()));
+    let end = || outcome(Rest::of(Run::default()));
     let mut chunks = beginning(SPIN, &Options::default());
     chunks.push(end());
     let info = |chunks: &[Chunk]| Info::of(&read(file_of(chunks).0));
@@ -274,7 +274,7 @@ fn a_file_without_what_a_run_needs_is_not_whole() {
         let info = info(&chunks);
         assert!(!info.is_whole && info.damage.iter().any(|damage| damage.kind == Some(kind)), "{kind}: {info:?}");
     }
-    for broken in [outcome(Rest { decisions: 1, ..Rest::of(&Run::default()) }), object(Kind::Outcome, &77u8)] {
+    for broken in [outcome(Rest { decisions: 1, ..Rest::of(Run::default()) }), object(Kind::Outcome, &77u8)] {
         let mut chunks = beginning(SPIN, &Options::default());
         chunks.push(broken);
         let info = info(&chunks);

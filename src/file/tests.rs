@@ -26,12 +26,15 @@ const SAMPLE: &str = r#"(module
   (func (export "_start") (local $i i32)
     (loop $a
       (drop (call $early (local.get $i)))
+      (if (i32.eq (local.get $i) (i32.const 900)) (then (call $rare)))
       (if (i32.eqz (i32.rem_u (local.get $i) (i32.const 97))) (then (drop (call $yield)) (call $deep (i32.const 40))))
       (br_if $a (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 2000))))
     (loop $b
       (drop (call $late (local.get $i)))
+      (if (i32.eq (i32.rem_u (local.get $i) (i32.const 800)) (i32.const 400)) (then (call $rare)))
       (br_if $b (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
-    (drop (i32.div_u (i32.const 1) (local.get $i)))))"#;
+    (drop (i32.div_u (i32.const 1) (local.get $i))))
+  (func $rare (nop)))"#;
 
 fn told(recorded: &Recorded, range: (u64, u64), functions: &[u32]) -> Vec<(u64, Event)> {
     let mut found = Vec::new();
@@ -66,7 +69,8 @@ fn seeking_gives_what_a_linear_replay_gives() {
         let expected: Vec<_> = linear.iter().filter(|(number, _)| (from..to).contains(number)).cloned().collect();
         assert!(told(&recorded, (from, to), &[]) == expected, "{from} to {to}");
     }
-    for function in [2, 3, 1] {
+    // The last of them runs in three stretches that are far from each other.
+    for function in [2, 3, 1, 5] {
         let of = |event: &Event| matches!(event, Event::Op(op) if op.function.0 == function);
         let all: Vec<_> = told(&recorded, (100, number - 7), &[function]).into_iter().filter(|(_, event)| of(event)).collect();
         let expected = linear.iter().filter(|(number_, event)| (100..number - 7).contains(number_) && of(event));
@@ -75,6 +79,8 @@ fn seeking_gives_what_a_linear_replay_gives() {
     // The first phase is not replayed for a function that runs in the second only.
     let late = told(&recorded, (0, u64::MAX), &[3]);
     assert!(late.len() < linear.len() / 2, "{} of {}", late.len(), linear.len());
+    let rare = told(&recorded, (0, u64::MAX), &[5]);
+    assert!(rare.len() < linear.len() / 3, "{} of {}", rare.len(), linear.len());
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! A file as the run that it holds.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
-    Limits, LoadError, hex,
+    LoadError, hex,
     module::Module,
     sandbox::{self, Options, Run, Status},
     trace::{Level, Record, ReplayLimits, Trace},
@@ -17,16 +17,6 @@ use super::{
     reader::{FileError, Reader},
     store::Store,
 };
-
-/// Calls and blocks in a second that no engine of ours is faster than.
-const FASTEST: u64 = 1_000_000_000;
-/// What a run may take beyond its time limit.
-const LATE: Duration = Duration::from_secs(10);
-/// The longest run whose silent steps are all replayed.
-const LONGEST: Duration = Duration::from_secs(3600);
-/// Silent steps that are replayed in any case: those of more than a minute of nothing else. And for each decision besides: programs have a few.
-const SILENT: u64 = 10_000_000_000;
-const SILENT_EACH: u64 = 1024;
 
 /// A run that was recorded.
 #[derive(Debug)]
@@ -76,8 +66,10 @@ impl Recorded {
         };
         let is_over = rest.is_some();
         let mut trace = trace(&reader, &wasm, header.level, rest.as_ref());
+        // There are no more than there is room for.
         let words = trace.stored.as_ref().map_or(0, |stored| stored.lens().0);
-        trace.limits = limits(has_header.then_some(&header.options.limits), words);
+        let decisions = trace.decisions.min(words.saturating_mul(63));
+        trace.limits = ReplayLimits::of_run(has_header.then_some(&header.options.limits), decisions);
         let mut log = Log::read(&reader);
         let strikes = std::mem::take(&mut log.strikes);
         let run = run(trace, log, rest, &reader);
@@ -125,15 +117,6 @@ fn wasm(reader: &Reader, header: Option<&Header>, sample: Option<&[u8]>) -> Resu
         }
         _ => Ok(wasm),
     }
-}
-
-/// How long the replay of so many words may be, of a run within these limits if they are known. With sixty functions that call the next one twice, a
-/// file of a kilobyte stands for 2^60 calls; but a run within its time limit cannot have made them, nor does a long run make many and decide nothing.
-fn limits(limits: Option<&Limits>, words: u64) -> ReplayLimits {
-    let time = limits.and_then(|limits| limits.wall_time).map_or(LONGEST, |time| time.min(LONGEST));
-    let by_time = (time + LATE).as_secs().saturating_mul(FASTEST);
-    let by_words = words.saturating_mul(63 * SILENT_EACH).saturating_add(SILENT);
-    ReplayLimits { max_silent: by_time.min(by_words), ..ReplayLimits::default() }
 }
 
 fn trace(reader: &Arc<Reader>, wasm: &[u8], level: Level, rest: Option<&Rest>) -> Trace {

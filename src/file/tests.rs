@@ -252,6 +252,7 @@ fn replay_is_limited_by_the_time_that_the_run_had_and_by_what_it_decided() {
     let limit = |seconds: Option<u64>, words: usize| {
         let mut options = Options::default();
         options.limits.wall_time = seconds.map(std::time::Duration::from_secs);
+        options.limits.instructions = None;
         let mut chunks = beginning(SPIN, &options);
         chunks.push(decisions(0, &vec![u64::MAX; words]));
         Recorded::of(read(file_of(&chunks).0), None).unwrap().run.unwrap().trace.limits.max_silent

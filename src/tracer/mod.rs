@@ -26,7 +26,7 @@ use wasmspoor_hooks as engine;
 
 use crate::{
     module::Module,
-    trace::{Callee, FuncKey, Instance, Trace, Trap},
+    trace::{Callee, FuncKey, Instance, ReplayLimits, Trace, Trap},
 };
 
 use self::{
@@ -437,6 +437,7 @@ impl Session {
             self.trace.decisions = decisions;
             self.trace.calls = calls;
         }
+        self.trace.limits = ReplayLimits::of_run(Some(&self.limits), decisions);
         self.trace
     }
 

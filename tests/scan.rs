@@ -80,10 +80,11 @@ fn module(name: &str) -> Vec<u8> {
 /// Runs for ever and records a bit each time round.
 const SPINNER: &str = "(module (func (export \"_start\") (loop (br 0))))";
 /// What lets it: no limit of the run is nearer than those of the process.
-const NO_LIMITS: [&str; 6] = [
+const NO_LIMITS: [&str; 7] = [
     "--time-limit=0",
     "--entry-time=1000",
     "--entry-decisions=1000000000000",
+    "--entry-instructions=1000000000000000",
     "--max-decisions=1000000000000",
     "--max-trace=100000",
     "--max-instructions=1000000000000000",

@@ -252,7 +252,7 @@ fn every_shape_of_endless_loop_reaches_a_tick() {
 #[test]
 fn code_without_decisions_reaches_a_tick() {
     // A tree of calls, 2^20 leaves, and not one branch. Under Miri, which is slow, just enough for a tick.
-    let (depth, repeated) = if cfg!(miri) { (10, 2500) } else { (20, 50_000) };
+    let (depth, repeated) = if cfg!(miri) { (10, 4200) } else { (20, 50_000) };
     let mut tree = String::from("(func $f0)");
     for level in 1..=depth {
         tree += &format!("(func $f{level} (call $f{0}) (call $f{0}))", level - 1);

@@ -65,7 +65,19 @@ pub(super) struct Rest {
     pub(super) files: Vec<(FileChange, Vec<u8>)>,
 }
 
+/// What the streams of a whole run add up to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Totals {
+    pub(super) decisions: u64,
+    pub(super) records: u64,
+    pub(super) calls: u64,
+}
+
 impl Rest {
+    pub(super) fn totals(&self) -> Totals {
+        Totals { decisions: self.decisions, records: self.records, calls: self.calls }
+    }
+
     /// Of a run.
     pub(super) fn of(mut run: Run) -> Self {
         // They are not written with the change itself.

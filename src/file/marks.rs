@@ -7,13 +7,20 @@ use std::{io, path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::trace::{Checkpoint, Event, Events, Progress, RanFunction, Replay, ReplayError, Run, Trace, Visitor};
+use crate::{
+    Limits,
+    trace::{
+        Checkpoint, Event, Events, Level, Progress, RanFunction, Replay, ReplayError, ReplayErrorKind, ReplayLimits, Run, Trace,
+        Visitor,
+    },
+};
 
 use super::{
     chunk::{Chunk, append},
+    contents::Totals,
     frame::{Kind, MAX_CHUNK},
     reader::Reader,
-    recorded::Recorded,
+    recorded::{self, Recorded},
     tape::Sink,
 };
 
@@ -85,11 +92,13 @@ impl Marker {
     }
 }
 
-/// Replays what was written and writes marks; gives the number of instructions, or `None` if nothing could be started.
-pub(super) fn write(sink: &mut Sink, path: &Path, wasm: &[u8]) -> io::Result<Option<u64>> {
-    let Ok(recorded) = Reader::open(path).and_then(|reader| Recorded::of(reader, Some(wasm))) else { return Ok(None) };
-    let Ok(run) = &recorded.run else { return Ok(None) };
-    let Ok(mut replay) = Replay::new(&run.trace, run.trace.limits) else { return Ok(None) };
+/// Replays the streams that were written and writes marks; gives the number of instructions, or `None` if nothing could be started, or it would take too long.
+pub(super) fn write(sink: &mut Sink, path: &Path, wasm: &[u8], limits: &Limits, totals: Totals) -> io::Result<Option<u64>> {
+    let Ok(reader) = Reader::open(path) else { return Ok(None) };
+    // Of the file only the streams: its log and its outcome may be larger than all else together.
+    let mut trace = recorded::trace(&Arc::new(reader), wasm, Level::Flow, Some(totals));
+    trace.limits = ReplayLimits::of_run(Some(limits), totals.decisions);
+    let Ok(mut replay) = Replay::new(&trace, trace.limits) else { return Ok(None) };
     let (mut marker, mut functions) = (Marker { pause_at: EVERY, ..Marker::default() }, Vec::new());
     loop {
         let progress = replay.run(&mut marker);
@@ -107,6 +116,7 @@ pub(super) fn write(sink: &mut Sink, path: &Path, wasm: &[u8]) -> io::Result<Opt
                 write_mark(sink, summary.instructions, true, Mark { checkpoint: None, functions })?;
                 return Ok(Some(summary.instructions));
             }
+            Err(error) if matches!(error.kind(), ReplayErrorKind::TooSilent { .. }) => return Ok(None),
             Err(error) => return Err(io::Error::other(format!("what was recorded cannot be replayed: {error}"))),
         }
     }

@@ -82,7 +82,7 @@ pub fn record_timed(file: File, path: &Path, sample: &Sample<'_>, options: &Opti
         goes_on &= tape.object(Kind::Sample, &wasm);
     }
     // Without a run the file takes no more, and `recording.end()` says why.
-    let mut status = Ok(Status::NothingRan);
+    let (mut status, mut totals) = (Ok(Status::NothingRan), None);
     if goes_on {
         let recorder: Arc<dyn Recorder> = Arc::clone(&tape) as _;
         let outcome = match sandbox::run_with(&wasm, options, Some(recorder), None) {
@@ -90,7 +90,10 @@ pub fn record_timed(file: File, path: &Path, sample: &Sample<'_>, options: &Opti
             Err(error) => Outcome::Refused(error),
         };
         status = match &outcome {
-            Outcome::Ran(rest) => Ok(rest.status),
+            Outcome::Ran(rest) => {
+                totals = Some(rest.totals());
+                Ok(rest.status)
+            }
             Outcome::Refused(error) => Err(error.clone()),
         };
         tape.end_log();
@@ -98,7 +101,10 @@ pub fn record_timed(file: File, path: &Path, sample: &Sample<'_>, options: &Opti
     }
     let mut sink = recording.end()?;
     let took = begun.elapsed();
-    let instructions = if is_regular && status.is_ok() { marks::write(&mut sink, path, &wasm) } else { Ok(None) };
+    let instructions = match totals {
+        Some(totals) if is_regular => marks::write(&mut sink, path, &wasm, &options.limits, totals),
+        _ => Ok(None),
+    };
     let bytes = sink.end()?;
     Ok((Written { bytes, instructions: instructions?, status }, took))
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    contents::{Header, Links, Outcome, Rest},
+    contents::{Header, Links, Outcome, Rest, Totals},
     log::Log,
     objects,
     reader::{FileError, Reader},
@@ -65,7 +65,7 @@ impl Recorded {
             None => None,
         };
         let is_over = rest.is_some();
-        let mut trace = trace(&reader, &wasm, header.level, rest.as_ref());
+        let mut trace = trace(&reader, &wasm, header.level, rest.as_ref().map(Rest::totals));
         // There are no more than there is room for.
         let words = trace.stored.as_ref().map_or(0, |stored| stored.lens().0);
         let decisions = trace.decisions.min(words.saturating_mul(63));
@@ -119,11 +119,12 @@ fn wasm(reader: &Reader, header: Option<&Header>, sample: Option<&[u8]>) -> Resu
     }
 }
 
-fn trace(reader: &Arc<Reader>, wasm: &[u8], level: Level, rest: Option<&Rest>) -> Trace {
+/// The streams of a file; with the totals, if the run is over.
+pub(super) fn trace(reader: &Arc<Reader>, wasm: &[u8], level: Level, totals: Option<Totals>) -> Trace {
     let Links { instances, hosts } = objects::links(reader).unwrap_or_default();
-    let store = Store::new(Arc::clone(reader), rest.map(|rest| (rest.decisions, rest.records)));
+    let store = Store::new(Arc::clone(reader), totals.map(|totals| (totals.decisions, totals.records)));
     let (decisions, _, calls) = store.totals();
-    let (decisions, calls) = rest.map_or((decisions, calls), |rest| (rest.decisions, rest.calls));
+    let (decisions, calls) = totals.map_or((decisions, calls), |totals| (totals.decisions, totals.calls));
     let modules = Module::parse(wasm).map(Arc::new).into_iter().collect();
     Trace { modules, instances, hosts, decisions, calls, level, stored: Some(Arc::new(store)), ..Trace::default() }
 }

@@ -163,6 +163,24 @@ pub(super) fn nonsense(text: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("the worker sent {}", text.into()))
 }
 
+/// For tests whose workers are shell scripts.
+#[cfg(all(test, unix))]
+pub mod shell {
+    use super::{Confinement, READY};
+
+    /// A message, as a command of the shell.
+    pub fn say(kind: u8, payload: &str) -> String {
+        let [a, b, c, d] = (payload.len() as u32).to_le_bytes();
+        format!("printf '{}\\{a:03o}\\{b:03o}\\{c:03o}\\{d:03o}%s' '{payload}'", kind as char)
+    }
+
+    /// The message of a worker that is confined.
+    pub fn ready_words() -> String {
+        let confinement = Confinement { landlock: "none".into(), ..Confinement::default() };
+        say(READY, &serde_json::to_string(&confinement).unwrap())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -347,7 +347,10 @@ fn signal(_: &ExitStatus) -> Option<&'static str> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::scan::{confine::Confinement, rows::Outcome};
+    use crate::scan::{
+        message::shell::{ready_words, say},
+        rows::Outcome,
+    };
 
     /// A worker that is a shell script.
     fn script(words: &str) -> Spawner {
@@ -364,17 +367,6 @@ mod tests {
     /// A script that says it is confined, and then does this.
     fn ready(words: &str) -> Spawner {
         script(&format!("{}; {words}", ready_words()))
-    }
-
-    /// A message, as a command of the shell.
-    fn say(kind: u8, payload: &str) -> String {
-        let [a, b, c, d] = (payload.len() as u32).to_le_bytes();
-        format!("printf '{}\\{a:03o}\\{b:03o}\\{c:03o}\\{d:03o}%s' '{payload}'", kind as char)
-    }
-
-    fn ready_words() -> String {
-        let confinement = Confinement { landlock: "none".into(), ..Confinement::default() };
-        say(message::READY, &serde_json::to_string(&confinement).unwrap())
     }
 
     fn outcome() -> String {

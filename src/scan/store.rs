@@ -449,6 +449,16 @@ mod tests {
         Ok((store, seen))
     }
 
+    /// A folder with these samples, and the lengths of its tables.
+    fn filled(names: &[&str]) -> (tempfile::TempDir, Lengths) {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, _) = open(folder.path(), false).unwrap();
+        for name in names {
+            store.append(Some(&outcome(name)), None).unwrap();
+        }
+        (folder, store.lengths)
+    }
+
     fn outcome(name: &str) -> Outcome {
         let finding = Finding {
             sha256: name.into(),
@@ -466,12 +476,7 @@ mod tests {
 
     #[test]
     fn what_was_cut_off_at_any_byte_is_taken_back_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut store, _) = open(folder.path(), false).unwrap();
-        for name in ["a", "b", "c"] {
-            store.append(Some(&outcome(name)), None).unwrap();
-        }
-        drop(store);
+        let folder = filled(&["a", "b", "c"]).0;
         let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
         let (samples, findings, journal) = (read("samples.jsonl"), read("findings.jsonl"), read("journal"));
         // As many bytes of each file as a kill may have left: tables before the journal.
@@ -494,13 +499,7 @@ mod tests {
 
     #[test]
     fn a_journal_that_is_far_ahead_of_its_tables_is_no_reason_to_cut_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut store, _) = open(folder.path(), false).unwrap();
-        for name in ["a", "b"] {
-            store.append(Some(&outcome(name)), None).unwrap();
-        }
-        let lengths = store.lengths;
-        drop(store);
+        let (folder, lengths) = filled(&["a", "b"]);
         // What a machine that went down may leave: many lines for rows that never reached the disk.
         let path = folder.path().join("journal");
         let mut journal = fs::read(&path).unwrap();
@@ -532,12 +531,7 @@ mod tests {
 
     #[test]
     fn a_damaged_row_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut store, _) = open(folder.path(), false).unwrap();
-        for name in ["a", "b"] {
-            store.append(Some(&outcome(name)), None).unwrap();
-        }
-        drop(store);
+        let folder = filled(&["a", "b"]).0;
         let path = folder.path().join("samples.jsonl");
         let mut samples = fs::read(&path).unwrap();
         let second = samples.iter().position(|&byte| byte == b'\n').unwrap() + 1;

@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::scan::message;
+use crate::scan::message::{
+    self,
+    shell::{ready_words, say},
+};
 
 /// Counts rows, and ends a scan that writes too many.
 #[derive(Default)]
@@ -31,9 +34,7 @@ impl Recorder for Counted {
 
 /// Workers that are a shell script; it says that it is confined before it does anything.
 fn script(words: &str) -> Spawner {
-    let ready =
-        say(message::READY, &serde_json::to_string(&Confinement { landlock: "none".into(), ..Confinement::default() }).unwrap());
-    let args = vec!["-c".into(), format!("{ready}; {words}").into()];
+    let args = vec!["-c".into(), format!("{}; {words}", ready_words()).into()];
     Spawner {
         program: "/bin/sh".into(),
         analyse: args.clone(),
@@ -41,12 +42,6 @@ fn script(words: &str) -> Spawner {
         wall: Duration::from_secs(60),
         interrupted: Arc::default(),
     }
-}
-
-/// A message, as a command of the shell.
-fn say(kind: u8, payload: &str) -> String {
-    let [a, b, c, d] = (payload.len() as u32).to_le_bytes();
-    format!("printf '{}\\{a:03o}\\{b:03o}\\{c:03o}\\{d:03o}%s' '{payload}'", kind as char)
 }
 
 fn scan(spawner: &Spawner, recorder: &mut dyn Recorder, roots: &[PathBuf]) -> io::Result<Summary> {

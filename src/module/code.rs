@@ -6,7 +6,7 @@
 //! A block ends after every instruction that takes a way, calls, or pulls a record, and before every place that a branch leads to. It may be empty:
 //! an empty `then` arm, or the end of a function when branches lead there.
 
-use std::ops::Range;
+use std::{ops::Range, sync::OnceLock};
 
 use super::{BlockIndex, CodeOffset, FuncIndex, OpIndex, Opcode};
 
@@ -94,6 +94,15 @@ impl Table {
     }
 }
 
+/// Blocks in a row of which each leads to one other only, so they run as one: a hundred thousand empty blocks before a decision take one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chain {
+    /// The first block that decides, calls, leads back or leads nowhere.
+    pub end: BlockIndex,
+    /// Instructions before it.
+    pub len: u64,
+}
+
 /// A decoded function body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Code {
@@ -102,6 +111,8 @@ pub struct Code {
     pub(super) blocks: Box<[Block]>,
     pub(super) tables: Box<[Table]>,
     pub(super) labels: Box<[BlockIndex]>,
+    /// Made when first asked for: only counting while a sample runs asks.
+    pub(super) chains: OnceLock<Box<[Chain]>>,
 }
 
 impl Code {
@@ -123,6 +134,28 @@ impl Code {
     /// The blocks that can be reached, in file order; the first is the entry. Never empty.
     pub fn blocks(&self) -> &[Block] {
         &self.blocks
+    }
+
+    /// The chain that begins with each block; of a block that does not lead to one other, itself.
+    pub fn chains(&self) -> &[Chain] {
+        self.chains.get_or_init(|| {
+            let mut chains: Box<[Chain]> =
+                (0..).zip(&self.blocks).map(|(index, _)| Chain { end: BlockIndex(index), len: 0 }).collect();
+            // They lead forward.
+            for (index, &Block { len, exit, .. }) in self.blocks.iter().enumerate().rev() {
+                let to = match exit {
+                    Exit::Next => index + 1,
+                    Exit::Skip(to) | Exit::Br(to) => to.position(),
+                    _ => continue,
+                };
+                if let Some(&next) = chains.get(to).filter(|_| to > index)
+                    && let Some(chain) = chains.get_mut(index)
+                {
+                    *chain = Chain { end: next.end, len: next.len + u64::from(len) };
+                }
+            }
+            chains
+        })
     }
 
     /// The tables that [`Exit::BrTable`] counts.

@@ -5,6 +5,8 @@
 //!
 //! Not here: types and operands. A body that does not validate is decoded as far as its control structure makes sense, or refused.
 
+use std::sync::OnceLock;
+
 use wasmparser::{BinaryReader, BrTable, FunctionBody, Operator, OperatorsReader};
 
 use super::code::{Block, Code, Exit, Op, Table};
@@ -295,7 +297,14 @@ impl Decoder {
             }
         }
         self.labels.iter_mut().for_each(resolve);
-        Code { body, ops: self.ops.into(), blocks: self.blocks.into(), tables: self.tables.into(), labels: self.labels.into() }
+        Code {
+            body,
+            ops: self.ops.into(),
+            blocks: self.blocks.into(),
+            tables: self.tables.into(),
+            labels: self.labels.into(),
+            chains: OnceLock::new(),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-pub use code::{Block, Code, Exit, Op, Table};
+pub use code::{Block, Chain, Code, Exit, Op, Table};
 pub use error::{ParseError, ParseErrorKind};
 pub use extent::extent;
 pub use index::{BlockIndex, CodeOffset, FuncIndex, OpIndex, TypeIndex};

@@ -47,8 +47,6 @@ pub(super) struct Odometer {
     at: At,
     frames: Vec<(FuncIndex, u32)>,
     invocations: Vec<Invocation>,
-    /// The chains of each defined function that ran, by its position among them.
-    chains: Vec<Option<Box<[Chain]>>>,
     /// The stream did not fit the code: it counts no more.
     is_lost: bool,
 }
@@ -60,32 +58,6 @@ enum At {
     Outside,
     /// Before this block of this function.
     Block(FuncIndex, u32),
-}
-
-/// Where blocks lead that lead to one other only, and their instructions: so a hundred thousand empty blocks before each decision take one step.
-#[derive(Debug, Clone, Copy)]
-struct Chain {
-    end: u32,
-    len: u64,
-}
-
-/// The chain that begins with each block of a function; of a block that leads elsewhere or nowhere, the block itself.
-fn chains(code: &Code) -> Box<[Chain]> {
-    let mut chains: Box<[Chain]> = (0..).zip(code.blocks()).map(|(end, _)| Chain { end, len: 0 }).collect();
-    // They lead forward.
-    for (block, &Block { len, exit, .. }) in code.blocks().iter().enumerate().rev() {
-        let to = match exit {
-            Exit::Next => block + 1,
-            Exit::Skip(to) | Exit::Br(to) => to.0 as usize,
-            _ => continue,
-        };
-        if let Some(&next) = chains.get(to).filter(|_| to > block)
-            && let Some(chain) = chains.get_mut(block)
-        {
-            *chain = Chain { end: next.end, len: next.len + u64::from(len) };
-        }
-    }
-    chains
 }
 
 #[derive(Debug)]
@@ -148,7 +120,6 @@ impl Odometer {
             at: At::Outside,
             frames: Vec::new(),
             invocations: Vec::new(),
-            chains: Vec::new(),
             is_lost: false,
         }
     }
@@ -236,39 +207,16 @@ impl Odometer {
     }
 
     /// Goes from block to block of one function, until it calls, returns or has no decisions.
-    fn run(&mut self, module: &Module, code: &Code, func: FuncIndex, block: u32, words: &mut Words<'_>) -> Result<(), Stop> {
+    fn run(&mut self, module: &Module, code: &Code, func: FuncIndex, mut block: u32, words: &mut Words<'_>) -> Result<(), Stop> {
         let end = self.invocations.last().and_then(|invocation| self.end_of(invocation)).map_or(u64::MAX, |(end, _)| end);
-        let position = func.0.checked_sub(module.imported_functions()).ok_or(Stop::Lost)? as usize;
-        if self.chains.len() <= position {
-            self.chains.resize_with(module.defined_functions() as usize, || None);
-        }
-        // Taken out, so that the rest of this can be changed meanwhile.
-        let chains = self.chains.get_mut(position).ok_or(Stop::Lost)?.take().unwrap_or_else(|| chains(code));
-        let result = self.run_along(module, code, &chains, end, func, block, words);
-        if let Some(place) = self.chains.get_mut(position) {
-            *place = Some(chains);
-        }
-        result
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn run_along(
-        &mut self,
-        module: &Module,
-        code: &Code,
-        chains: &[Chain],
-        end: u64,
-        func: FuncIndex,
-        mut block: u32,
-        words: &mut Words<'_>,
-    ) -> Result<(), Stop> {
+        let chains = code.chains();
         loop {
             if self.taken >= end || self.fill(words).is_err() {
                 self.at = At::Block(func, block);
                 return if self.taken >= end { Ok(()) } else { Err(Stop::Dry) };
             }
             let chain = chains.get(block as usize).ok_or(Stop::Lost)?;
-            block = chain.end;
+            block = chain.end.0;
             let &Block { len, exit, .. } = code.blocks().get(block as usize).ok_or(Stop::Lost)?;
             self.total += chain.len + u64::from(len);
             let next = block + 1;

@@ -91,16 +91,21 @@ pub fn unpack(bytes: &[u8], caps: &Caps, sink: &mut dyn Sink) -> io::Result<()> 
     unpacker.finish()
 }
 
-/// Looks for modules within a module: in its segments, custom sections, and strings.
+/// Looks for modules within a module: in its segments, custom sections, and strings, and in a zip behind it.
 ///
 /// # Errors
 ///
 /// When `sink` gives one.
 pub fn embedded(module: &[u8], caps: &Caps, sink: &mut dyn Sink) -> io::Result<()> {
     let mut unpacker = Unpacker::new(caps, sink);
-    // Past its own magic number.
-    let from = if is_binary(module) { 8.min(module.len()) } else { 0 };
-    unpacker.pieces(module, from..module.len())?;
+    if zip::is_one(module) {
+        // What comes before the zip is a module without it.
+        unpacker.zip(module)?;
+    } else {
+        // Past its own magic number.
+        let from = if is_binary(module) { 8.min(module.len()) } else { 0 };
+        unpacker.pieces(module, from..module.len())?;
+    }
     unpacker.finish()
 }
 

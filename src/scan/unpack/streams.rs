@@ -11,6 +11,7 @@ const MAGICS: [(&str, &[u8]); 3] = [("gzip", b"\x1f\x8b\x08"), ("zstd", b"\x28\x
 const DICTIONARY_KIB: u32 = 128 << 10;
 
 fn kind(bytes: &[u8]) -> Option<&'static str> {
+    let bytes = skipped(bytes);
     MAGICS.iter().find(|(_, magic)| bytes.starts_with(magic)).map(|(kind, _)| *kind)
 }
 
@@ -43,6 +44,14 @@ fn reader<'a>(kind: &str, bytes: &'a [u8]) -> Box<dyn Read + 'a> {
     }
 }
 
+/// What follows the frames at the beginning that a zstd stream has for other uses (RFC 8878, 3.1.2), parallel compressors for one.
+fn skipped(mut bytes: &[u8]) -> &[u8] {
+    while let Some((&[0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d], rest)) = bytes.split_first_chunk() {
+        bytes = rest.get(u32::from_le_bytes([a, b, c, d]) as usize..).unwrap_or_default();
+    }
+    bytes
+}
+
 /// The frames of a zstd stream, one after the other.
 struct Frames<'a> {
     bytes: &'a [u8],
@@ -53,6 +62,7 @@ impl Read for Frames<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let Some(frame) = &mut self.frame else {
+                self.bytes = skipped(self.bytes);
                 if self.bytes.is_empty() {
                     return Ok(0);
                 }

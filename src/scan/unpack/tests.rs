@@ -173,6 +173,8 @@ fn compressed_text_and_xz_and_zstd_are_read() {
     assert_eq!(ways(&xz.finish().unwrap()), ["xz"]);
     let zstd = ruzstd::encoding::compress_to_vec(&module[..], ruzstd::encoding::CompressionLevel::Fastest);
     assert_eq!(ways(&[&zstd[..], &zstd].concat()).len(), 1, "the second module is part of the first file");
+    let skippable = [&b"\x5a\x2a\x4d\x18\x03\0\0\0abc"[..], b"\x50\x2a\x4d\x18\0\0\0\0"].concat();
+    assert_eq!(ways(&[&skippable[..], &zstd, &skippable].concat()), ["zstd"]);
     assert_eq!(ways(b" ;; words\n (; more ;)(module)"), [""]);
     assert_eq!(ways(b"(modul"), [""; 0]);
 }
@@ -500,4 +502,18 @@ fn every_kind_of_container_is_entered() {
             std::fs::write(std::path::Path::new(&folder).join(name), [&[7], &bytes[..]].concat()).unwrap();
         }
     }
+}
+
+#[test]
+fn a_zip_behind_a_module_is_entered() {
+    let outer = module("outer");
+    let bytes = [&outer[..], &zip(&[("a.wasm", &module("inner"))], deflated())].concat();
+    let mut seen = Vec::new();
+    let mut sink = |inside: &[String], found: Found<'_>| {
+        let Found::Module(module) = found else { panic!("{inside:?}") };
+        seen.push((inside.join("/"), module.to_vec()));
+        Ok(())
+    };
+    embedded(&bytes, &Caps::default(), &mut sink).unwrap();
+    assert_eq!(seen, [("zip:a.wasm".to_owned(), module("inner")), ("bytes@0".to_owned(), outer)]);
 }

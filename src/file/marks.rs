@@ -162,71 +162,88 @@ impl Recorded {
         let marks = Marks::of(&self.reader);
         let mut stretch = marks.stretch(from);
         let mut checkpoint = marks.checkpoint(&self.reader, stretch);
-        // The stretches that are not told yet, and the events from which those before them were told.
-        let mut wanted: Option<Wanted> = None;
-        let mut events = None;
-        loop {
+        let mut telling: Option<Telling<'_>> = None;
+        let mut failure = None;
+        while stretch <= marks.0.len() {
             let (begin, end) = marks.bounds(stretch);
-            let is_over = begin >= to || stretch > marks.0.len();
-            let mark = if is_over || functions.is_empty() { None } else { marks.read(&self.reader, stretch) };
-            if !is_over && mark.as_ref().is_none_or(|mark| mark.has_any(functions)) {
-                let end = if functions.is_empty() { to } else { end.min(to) };
-                match &mut wanted {
-                    Some(wanted) => wanted.range.1 = end,
-                    None => wanted = Some(Wanted { range: (from.max(begin), end), checkpoint: checkpoint.clone() }),
-                }
-            } else if let Some(Wanted { range, checkpoint }) = wanted.take() {
-                let start = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.instructions);
-                let mut told: Events<'_> = match (checkpoint, events.take()) {
-                    (Some(checkpoint), None) => trace.events_from(&checkpoint),
-                    (Some(checkpoint), Some(before)) => Events::later(before, trace, &checkpoint),
-                    (None, _) => trace.events(),
-                };
-                if !tell_all(&mut told, start, range, &mut tell)? {
-                    return Ok(());
-                }
-                events = Some(told);
+            if begin >= to {
+                break;
             }
             // Without a filter one replay goes to the end.
-            if is_over {
-                return Ok(());
+            let mark = if functions.is_empty() { None } else { marks.read(&self.reader, stretch) };
+            let end = if functions.is_empty() { to } else { end.min(to) };
+            if mark.as_ref().is_none_or(|mark| mark.has_any(functions)) {
+                let told = Telling::go_on(&mut telling, trace, checkpoint.as_ref());
+                match told.tell((from.max(begin), end), &mut tell)? {
+                    Told::All => {}
+                    Told::Enough => return Ok(()),
+                    // What comes after a part that is lost may be there.
+                    Told::Failed(error) if matches!(error.kind(), ReplayErrorKind::Truncated { .. }) => {
+                        failure.get_or_insert(error);
+                    }
+                    Told::Failed(error) => return Err(failure.unwrap_or(error).into()),
+                }
             }
-            if functions.is_empty() {
-                stretch = marks.0.len();
+            if end == to {
+                break;
             }
             checkpoint = mark.and_then(|mark| mark.checkpoint).or(checkpoint);
             stretch += 1;
         }
+        failure.map_or(Ok(()), |error| Err(error.into()))
     }
 }
 
-/// Stretches one after the other.
-struct Wanted {
-    /// The numbers of their events.
-    range: (u64, u64),
-    /// The last before them.
-    checkpoint: Option<Checkpoint>,
+/// Events that are being told.
+struct Telling<'t> {
+    events: Events<'t>,
+    /// Instructions before the next.
+    number: u64,
+    /// How often they could not begin.
+    failed: usize,
 }
 
-/// Tells the events in a range; returns whether to go on after it.
-fn tell_all<E: From<ReplayError>>(
-    events: &mut Events<'_>,
-    begin: u64,
-    (from, to): (u64, u64),
-    tell: &mut impl FnMut(u64, &Event) -> Result<bool, E>,
-) -> Result<bool, E> {
-    let mut number = begin;
-    for event in events {
-        if number >= to {
-            break;
+/// How telling a range ended.
+enum Told {
+    All,
+    /// Nothing more is wanted.
+    Enough,
+    Failed(ReplayError),
+}
+
+impl<'t> Telling<'t> {
+    /// Goes on at a checkpoint if that is later than where it is; begins there, or at the begin of the trace, if it has not begun.
+    fn go_on<'a>(telling: &'a mut Option<Self>, trace: &'t Trace, checkpoint: Option<&Checkpoint>) -> &'a mut Self {
+        let number = checkpoint.map_or(0, |checkpoint| checkpoint.instructions);
+        let begin = || checkpoint.map_or_else(|| trace.events(), |checkpoint| trace.events_from(checkpoint));
+        let telling = telling.get_or_insert_with(|| Self { events: begin(), number, failed: 0 });
+        let failed = telling.failed + usize::from(telling.events.has_not_begun());
+        // To begin is to look through all records.
+        if failed > telling.failed && failed <= DAMAGED {
+            *telling = Self { events: begin(), number, failed };
+        } else if checkpoint
+            .is_some_and(|checkpoint| checkpoint.instructions > telling.number && telling.events.later(checkpoint))
+        {
+            telling.number = number;
         }
-        let event = event?;
-        if number >= from && !tell(number, &event)? {
-            return Ok(false);
-        }
-        number += u64::from(matches!(event, Event::Op(_)));
+        telling
     }
-    Ok(true)
+
+    /// Tells the events in a range.
+    fn tell<E>(&mut self, (from, to): (u64, u64), tell: &mut impl FnMut(u64, &Event) -> Result<bool, E>) -> Result<Told, E> {
+        while self.number < to {
+            let event = match self.events.next() {
+                Some(Ok(event)) => event,
+                Some(Err(error)) => return Ok(Told::Failed(error)),
+                None => break,
+            };
+            if self.number >= from && !tell(self.number, &event)? {
+                return Ok(Told::Enough);
+            }
+            self.number += u64::from(matches!(event, Event::Op(_)));
+        }
+        Ok(Told::All)
+    }
 }
 
 /// Whether these are the contents of a mark.

@@ -93,7 +93,7 @@ impl Recorded {
         let damage = harm(&self.reader);
         Rerun {
             is_equal: found.is_empty(),
-            is_complete: self.is_over && gap.is_none() && damage.is_empty(),
+            is_complete: state.is_complete && gap.is_none() && damage.is_empty(),
             damage,
             decisions: state.words.position,
             records: state.record,
@@ -105,9 +105,7 @@ impl Recorded {
 
 /// What is damaged of the run itself.
 fn harm(reader: &Reader) -> Vec<Damage> {
-    let (mut damage, _) = reader.damage();
-    damage.retain(|damage| !damage.is_harmless());
-    damage
+    reader.harm().0
 }
 
 fn ended<T>(run: &Result<T, crate::LoadError>) -> String {
@@ -141,7 +139,9 @@ struct State {
     items: Box<dyn Iterator<Item = Item> + Send>,
     record: u64,
     item: u64,
-    /// Direct calls of the recording. A run that makes more, and no decision, would not end: no clock strikes that is not recorded.
+    /// Direct calls of the recording, and of those the run may make as many as are replayed. One that makes more, and no decision, would not end: no
+    /// clock strikes that is not recorded.
+    calls: u64,
     most_calls: u64,
     /// The first difference of each stream.
     found: Vec<Difference>,
@@ -158,10 +158,10 @@ struct State {
 impl State {
     fn new(recorded: &Recorded) -> Self {
         let trace = recorded.run.as_ref().ok().map(|run| &run.trace);
-        let most_calls = trace.map_or(0, |trace| trace.calls.min(trace.limits.max_silent));
+        let (calls, most_calls) = trace.map_or((0, 0), |trace| (trace.calls, trace.calls.min(trace.limits.max_silent)));
         let streams = trace.and_then(|trace| trace.stored.clone());
         let (words, records) = (streams.clone(), streams);
-        let words = (0..).map_while(move |index| words.as_ref()?.words(index).map(std::borrow::Cow::Owned));
+        let words = (0..).map_while(move |index| words.as_ref()?.words(index).map(std::borrow::Cow::Owned)).fuse();
         let records = (0..).map_while(move |index| records.as_ref()?.records(index)).flatten();
         Self {
             words: Bits::new(Box::new(words)),
@@ -169,6 +169,7 @@ impl State {
             items: items(Arc::clone(&recorded.reader)),
             record: 0,
             item: 0,
+            calls,
             most_calls,
             found: Vec::new(),
             call: None,
@@ -223,6 +224,8 @@ impl State {
             }
         }
         if batch.calls > self.most_calls {
+            // More than would be replayed, and not more than were recorded: nothing differs so far, and nothing more is compared.
+            self.is_complete &= batch.calls > self.calls;
             self.runs_out("decisions", self.words.position, "further calls".into());
         }
         let position = |state: &Self| state.words.position;

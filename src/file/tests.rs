@@ -13,7 +13,7 @@ use super::{
 use crate::{
     hex,
     sandbox::{Options, Run},
-    trace::{End, Event, FuncKey, Instance, Place, Record, ReplayError, ReplayErrorKind},
+    trace::{End, Event, FuncKey, Instance, Place, Progress, Record, Replay, ReplayError, ReplayErrorKind, Visitor},
 };
 
 /// Recursion, a host call that calls back, and phases in which one function or the other runs.
@@ -245,6 +245,73 @@ fn decisions_after_lost_records_are_not_replayed() {
         let ReplayErrorKind::Truncated { instructions, .. } = error.kind() else { panic!("{error}") };
         assert_eq!((*instructions, error.decisions()), (count(63, 0), 63), "{error}");
     }
+}
+
+#[test]
+fn decisions_after_a_lost_chunk_are_read_from_checkpoints_only() {
+    let (invoke, word) = (Record::Invoke { func: FuncKey(0) }, u64::MAX);
+    let stopped = Record::End(End::Stopped { at: Place { bits: 189, calls: 0, depth: 1, site: None } });
+    let mut chunks = beginning(SPIN, &Options::default());
+    let first = chunks.len();
+    chunks.push(records(0, &[invoke]));
+    chunks.extend([0, 63, 126].map(|first| decisions(first, &[word])));
+    chunks.push(records(1, &[stopped]));
+    chunks.push(outcome(Rest { decisions: 189, records: 2, ..Rest::of(Run::default()) }));
+    let whole = Recorded::of(read(file_of(&chunks).0), None).unwrap().run.unwrap().trace;
+    let total = whole.counts().unwrap().total;
+    let mut replay = Replay::new(&whole, whole.limits).unwrap();
+    for at in [99, 300, 450] {
+        assert_eq!(replay.run(&mut PauseAt(at, replay.checkpoint().unwrap().instructions)), Ok(Progress::Paused));
+        let checkpoint = replay.checkpoint().unwrap();
+        let mark = marks::Mark { checkpoint: Some(checkpoint.clone()), functions: vec![0] };
+        let is_last = false;
+        chunks.push(Chunk { is_last, first: checkpoint.instructions, count: 1, ..object(Kind::Checkpoint, &mark) });
+    }
+    let (mut bytes, places) = file_of(&chunks);
+    bytes[places[first + 1] + frame::FRAME] ^= 1;
+    let recorded = Recorded::of(read(bytes), None).unwrap();
+    let trace = &recorded.run.as_ref().unwrap().trace;
+    let error = trace.counts().unwrap_err();
+    // A decision was made, so what comes before it ran.
+    let ReplayErrorKind::Truncated { instructions: 3, .. } = error.kind() else { panic!("{error}") };
+    let mut told = Vec::new();
+    let tell = |number: u64, event: &Event| {
+        told.extend(matches!(event, Event::Op(_)).then_some(number));
+        Ok::<_, ReplayError>(true)
+    };
+    let error = recorded.events(trace, (0, u64::MAX), &[0], tell).unwrap_err();
+    assert!(matches!(error.kind(), ReplayErrorKind::Truncated { .. }), "{error}");
+    let expected: Vec<_> = (0..3).chain(300..total).collect();
+    assert_eq!(told, expected, "from the first checkpoint after what is lost");
+}
+
+/// Pauses at so many instructions; there were so many before.
+struct PauseAt(u64, u64);
+
+impl Visitor for PauseAt {
+    fn block(&mut self, run: crate::trace::Run<'_>) {
+        self.1 += u64::from(run.len());
+    }
+
+    fn wants_pause(&self) -> bool {
+        self.1 >= self.0
+    }
+}
+
+#[test]
+fn a_rerun_that_calls_more_than_is_replayed_is_not_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.spoor");
+    let sample = Sample { name: "x", bytes: SAMPLE.as_bytes(), is_embedded: true };
+    record(File::create_new(&path).unwrap(), &path, &sample, &Options::default()).unwrap();
+    let mut recorded = Recorded::open(&path, None).unwrap();
+    assert!(recorded.rerun().is_complete);
+    let trace = &mut recorded.run.as_mut().unwrap().trace;
+    trace.limits.max_silent = 10;
+    let rerun = recorded.rerun();
+    assert!(rerun.is_equal && !rerun.is_complete, "{rerun:?}");
+    recorded.run.as_mut().unwrap().trace.calls = 10;
+    assert_eq!(recorded.rerun().difference.unwrap().stream, "decisions");
 }
 
 #[test]

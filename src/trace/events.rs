@@ -113,8 +113,10 @@ pub enum Kind {
 /// Iterator over the events of a trace; made by [`Trace::events`]. Ends after its first error.
 #[derive(Debug)]
 pub struct Events<'t> {
-    /// `None` when the trace is at its end or cannot be replayed on.
+    /// `None` if it could not begin.
     replay: Option<Replay<'t>>,
+    /// The trace is at its end or cannot be replayed on.
+    is_over: bool,
     buffer: Buffer,
     /// The next item of the buffer.
     next: usize,
@@ -140,6 +142,7 @@ impl<'t> Events<'t> {
             Err(error) => (None, Some(error)),
         };
         Self {
+            is_over: replay.is_none(),
             replay,
             buffer: Buffer { items: Vec::with_capacity(2 * STRETCH) },
             next: 0,
@@ -152,12 +155,24 @@ impl<'t> Events<'t> {
         }
     }
 
-    /// The events from a later checkpoint on: cheaper than to begin anew.
-    pub fn later(self, trace: &'t Trace, checkpoint: &Checkpoint) -> Self {
-        Self::of(match self.replay {
-            Some(replay) => replay.resume_later(checkpoint),
-            None => Replay::resume(trace, trace.limits, checkpoint),
-        })
+    /// Goes on from a later checkpoint, if it is one: cheaper than to begin anew, and no part is replayed twice. Whether it does. An error ends the
+    /// events until a checkpoint that has none.
+    pub fn later(&mut self, checkpoint: &Checkpoint) -> bool {
+        let Some(replay) = &mut self.replay else { return false };
+        self.failure = match replay.resume_later(checkpoint) {
+            Ok(false) => return false,
+            Ok(true) => None,
+            Err(error) => Some(error),
+        };
+        self.is_over = self.failure.is_some();
+        self.buffer.items.clear();
+        (self.next, self.ops, self.summary) = (0, [].iter(), None);
+        true
+    }
+
+    /// Whether they could not begin.
+    pub(crate) fn has_not_begun(&self) -> bool {
+        self.replay.is_none()
     }
 
     /// The totals, once the iterator has come to the end of the trace.
@@ -170,7 +185,7 @@ impl<'t> Events<'t> {
     #[inline(never)]
     fn advance(&mut self) -> Option<Result<Event, ReplayError>> {
         loop {
-            let Some(replay) = &mut self.replay else {
+            let Some(replay) = &self.replay else {
                 return self.failure.take().map(Err);
             };
             match self.buffer.items.get_mut(self.next) {
@@ -186,6 +201,7 @@ impl<'t> Events<'t> {
                         return Some(Ok(event));
                     }
                 }
+                None if self.is_over => return self.failure.take().map(Err),
                 None => self.fill(),
             }
         }
@@ -196,15 +212,10 @@ impl<'t> Events<'t> {
         self.next = 0;
         self.buffer.items.clear();
         let Some(replay) = &mut self.replay else { return };
-        let is_over = self.failure.is_some() || self.summary.is_some();
-        if is_over {
-            self.replay = None;
-            return;
-        }
         match replay.run(&mut self.buffer) {
             Ok(Progress::Paused) => {}
-            Ok(Progress::Done(summary)) => self.summary = Some(summary),
-            Err(error) => self.failure = Some(error),
+            Ok(Progress::Done(summary)) => (self.summary, self.is_over) = (Some(summary), true),
+            Err(error) => (self.failure, self.is_over) = (Some(error), true),
         }
     }
 

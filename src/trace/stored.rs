@@ -28,10 +28,10 @@ pub trait Streams: fmt::Debug + Send + Sync {
     fn gap(&self) -> Option<String>;
 }
 
-/// The words from chunk `first` on.
+/// The words from chunk `first` on, up to the first that cannot be read: what comes after it is not known to follow.
 pub(super) fn words<'t>(streams: &Arc<dyn Streams>, first: usize) -> Chunks<'t> {
     let streams = Arc::clone(streams);
-    Box::new((first..).map_while(move |index| streams.words(index).map(Cow::Owned)))
+    Box::new((first..).map_while(move |index| streams.words(index).map(Cow::Owned)).fuse())
 }
 
 /// The records of a trace, in order.

@@ -69,7 +69,7 @@ impl Words {
         let memory = self.memory.iter().map(|chunk| Cow::Borrowed(&**chunk));
         let starts = (0..self.in_file).step_by(WORDS_PER_READ);
         let file = starts.map_while(|start| self.read(start, WORDS_PER_READ.min(self.in_file - start)).ok().map(Cow::Owned));
-        Box::new(memory.chain(file))
+        Box::new(memory.chain(file.fuse()))
     }
 
     fn read(&self, start: usize, len: usize) -> io::Result<Vec<u64>> {

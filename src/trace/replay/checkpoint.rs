@@ -1,5 +1,7 @@
 //! The state of a replay, to be kept and taken up again later: functions by their keys, blocks by their place in their function.
 
+use std::mem;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::decisions::Source;
@@ -93,20 +95,43 @@ impl<'t> Replay<'t> {
     /// # Errors
     /// When the instances do not fit the modules, or the checkpoint does not fit the trace.
     pub fn resume(trace: &'t Trace, limits: ReplayLimits, from: &Checkpoint) -> Result<Self, ReplayError> {
-        Self::resume_at(trace, limits, from, None).map_err(|kind| failed(kind, from))
+        let begin = || {
+            let mut replay = Self::at(trace, limits, from)?;
+            replay.cuts = Cuts::of(RecordStream::new(trace, from.records), from.open.len(), from.invocations)?;
+            replay.set_barrier()?;
+            Ok(replay)
+        };
+        begin().map_err(|kind| failed(kind, from))
     }
 
-    /// As [`Self::resume`], from a later moment of the same trace than that at which this replay began: the records from there on are not
-    /// looked through again.
+    /// Goes on from a later moment of the same trace, if it is one: no decision is read again, and the records from where this replay began are
+    /// not looked through again. Whether it was later; if it was not, or there is an error, all is as before.
     ///
     /// # Errors
     /// As for [`Self::resume`].
-    pub fn resume_later(self, from: &Checkpoint) -> Result<Self, ReplayError> {
-        let (trace, limits) = (self.trace, self.limits);
-        Self::resume_at(trace, limits, from, Some(self.cuts)).map_err(|kind| failed(kind, from))
+    pub fn resume_later(&mut self, from: &Checkpoint) -> Result<bool, ReplayError> {
+        let decisions = self.source.position(self.cursor.window);
+        let is_later = from.instructions >= self.cursor.instructions
+            && from.decisions >= decisions
+            && from.calls >= self.trace.calls - self.cursor.calls_left
+            && from.records >= self.records.position;
+        if !is_later {
+            return Ok(false);
+        }
+        let mut later = Self::at(self.trace, self.limits, from).map_err(|kind| failed(kind, from))?;
+        // What the silent steps of a trace may be, those of all its parts are.
+        later.cursor.silent_left = self.cursor.silent_left;
+        mem::swap(&mut later.cuts, &mut self.cuts);
+        if let Err(kind) = later.set_barrier() {
+            mem::swap(&mut later.cuts, &mut self.cuts);
+            return Err(failed(kind, from));
+        }
+        *self = later;
+        Ok(true)
     }
 
-    fn resume_at(trace: &'t Trace, limits: ReplayLimits, from: &Checkpoint, cuts: Option<Cuts>) -> Result<Self, ReplayErrorKind> {
+    /// The state of a checkpoint, without what cuts invocations short.
+    fn at(trace: &'t Trace, limits: ReplayLimits, from: &Checkpoint) -> Result<Self, ReplayErrorKind> {
         let mut map = CodeMap::new(trace)?;
         // Each invocation and each host call has a record. Where replay counts on from the largest number there is, it counts nothing.
         let is_possible = from.invocations <= from.records && from.host_calls <= from.records && from.instructions <= MOST;
@@ -129,10 +154,6 @@ impl<'t> Replay<'t> {
             (Some(place), Some(_)) => State::At(number(&mut map, place)?),
             (None, _) => State::Outside,
         };
-        let cuts = match cuts {
-            Some(cuts) => cuts,
-            None => Cuts::of(RecordStream::new(trace, from.records), invocations.len(), from.invocations)?,
-        };
         let records = Pull::new(RecordStream::new(trace, from.records), from.records);
         let (chunks, first) = match &trace.stored {
             Some(stored) => {
@@ -141,14 +162,15 @@ impl<'t> Replay<'t> {
             }
             None => (trace.words.chunks(), 0),
         };
-        let (source, window) = Source::at(chunks, first, from.decisions).ok_or(ReplayErrorKind::Checkpoint)?;
+        let (source, window) = Source::at(chunks, first, from.decisions).ok_or_else(|| match trace.gap() {
+            Some(why) => ReplayErrorKind::Truncated { instructions: from.instructions, why: why.into() },
+            None => ReplayErrorKind::Checkpoint,
+        })?;
         let last = Target { key: from.target, destination: None };
         let cursor = Cursor { window, instructions: from.instructions, calls_left, silent_left: limits.silent_left(), last };
         let (invoked, host_calls) = (from.invocations, from.host_calls);
-        let mut replay =
-            Self { trace, limits, map, source, cursor, frames, invocations, cuts, records, state, invoked, host_calls };
-        replay.set_barrier()?;
-        Ok(replay)
+        let cuts = Cuts::default();
+        Ok(Self { trace, limits, map, source, cursor, frames, invocations, cuts, records, state, invoked, host_calls })
     }
 }
 

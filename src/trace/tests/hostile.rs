@@ -166,6 +166,28 @@ impl Visitor for PauseAt {
 }
 
 #[test]
+fn a_replay_goes_forward_only_and_its_parts_have_one_limit() {
+    let module = module(&format!("(module (func (loop {} (br 0))))", "(loop nop) ".repeat(100)));
+    let trace = trace(&module, 0, Writer::new().bits(&[1; 50]), &[invoke(0), stopped(50)]);
+    let steps = Counts::of(&trace).unwrap().total;
+    // About every second instruction is a silent step: three quarters of them.
+    let limits = ReplayLimits { max_silent: steps * 3 / 8, ..ReplayLimits::default() };
+    let mut replay = Replay::new(&trace, limits).unwrap();
+    assert_eq!(replay.run(&mut PauseAt(steps / 8)), Ok(Progress::Paused));
+    let early = replay.checkpoint().unwrap();
+    assert_eq!(replay.run(&mut PauseAt(steps / 2)), Ok(Progress::Paused));
+    let late = replay.checkpoint().unwrap();
+    assert_eq!(replay.resume_later(&early), Ok(false));
+    // Of another moment than it says: its decisions were read.
+    assert_eq!(replay.resume_later(&Checkpoint { instructions: late.instructions + 1, ..early.clone() }), Ok(false));
+    assert_eq!(replay.resume_later(&late), Ok(true));
+    let silent = ReplayErrorKind::TooSilent { limit: limits.max_silent };
+    let mut alone = Replay::resume(&trace, limits, &late).unwrap();
+    assert!(matches!(alone.run(&mut PauseAt(u64::MAX)), Ok(Progress::Done(_))));
+    assert_eq!(*replay.run(&mut PauseAt(u64::MAX)).unwrap_err().kind(), silent);
+}
+
+#[test]
 fn checkpoints_that_cannot_be_are_refused() {
     let module = module("(module (func nop))");
     let trace = trace(&module, 0, &mut Writer::new(), &[invoke(0), RETURNED, invoke(0), RETURNED]);

@@ -9,10 +9,10 @@ use crate::{
 
 use super::{chunk::Things, decode::Budget, frame::Kind, reader::Reader};
 
-/// Bytes of the log in memory at most: of the things themselves, and of what they hold. A log of ours has 200,000 calls, and 64 MiB of arguments. Tests are
-/// content with less.
+/// Bytes of the log in memory at most: of the things themselves, and of what they hold. A log of ours has 200,000 calls, each with a few arguments and half a
+/// kilobyte of names, and 64 MiB of other arguments. Tests are content with less.
 const MAX_THINGS: usize = if cfg!(test) { 8 << 20 } else { 64 << 20 };
-const MAX_HELD: usize = 192 << 20;
+const MAX_HELD: usize = 320 << 20;
 /// Entry points at most that are known of by their calls alone.
 const MAX_UNNAMED: usize = 1000;
 

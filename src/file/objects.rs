@@ -10,11 +10,11 @@ use crate::sandbox::Options;
 
 /// Bytes of the sample at most: what a run can be given.
 const MAX_SAMPLE: usize = 1 << 30;
-/// Bytes of the header, the outcome and the links at most, in the file and in memory each. An outcome of ours has 64 MiB of files, a few times as
-/// much with what was deleted, sent and carved. Tests are content with less.
+/// Bytes of the header, the outcome and the links at most, in the file and in memory each. An outcome of ours has 64 MiB of files, less than four times
+/// as much with their names and what was deleted, sent and carved; links are names of imports. Tests are content with less.
 const MAX_HEADER: usize = if cfg!(test) { 18 << 20 } else { 256 << 20 };
 const MAX_OUTCOME: usize = if cfg!(test) { 4 << 20 } else { 256 << 20 };
-const MAX_LINKS: usize = 64 << 20;
+const MAX_LINKS: usize = 256 << 20;
 /// Of these, what a header takes in memory besides the options, and the elements of their lists.
 const BESIDE_OPTIONS: usize = 16 << 20;
 
@@ -33,6 +33,20 @@ pub fn check_options(options: &Options) -> Result<(), String> {
             "the files, the standard input and the other options of the run take {given} bytes; a trace file holds {most} of them"
         )
     })
+}
+
+/// Whether a file can hold this outcome, as it is written.
+///
+/// # Errors
+///
+/// In words, if it is too large.
+pub(super) fn check_outcome(bytes: &[u8]) -> Result<(), String> {
+    // A byte stands for a list's element of less than so many.
+    let is_small = bytes.len() <= MAX_OUTCOME / 1024;
+    let fits = is_small || bytes.len() <= MAX_OUTCOME && decode::from_bytes::<Outcome>(bytes, &Budget::of(MAX_OUTCOME)).is_some();
+    let given = bytes.len();
+    fits.then_some(())
+        .ok_or_else(|| format!("what came of the run takes {given} bytes; a trace file holds {MAX_OUTCOME} of them in memory"))
 }
 
 /// The header; that it is missing is noted.

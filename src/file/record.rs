@@ -97,7 +97,9 @@ pub fn record_timed(file: File, path: &Path, sample: &Sample<'_>, options: &Opti
             Outcome::Refused(error) => Err(error.clone()),
         };
         tape.end_log();
-        tape.thing(Kind::Outcome, &outcome);
+        let bytes = postcard::to_allocvec(&outcome).map_err(io::Error::other)?;
+        objects::check_outcome(&bytes).map_err(io::Error::other)?;
+        tape.object(Kind::Outcome, &bytes);
     }
     let mut sink = recording.end()?;
     let took = begun.elapsed();

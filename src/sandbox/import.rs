@@ -238,7 +238,7 @@ impl Import {
         let mut state = self.lock();
         if let Some(slot) = slot {
             state.log.written(call, self.callee(), args);
-            let results = if answered.end.is_none() { state.log.results(call) } else { Vec::new() };
+            let results = if answered.end.is_none() { state.log.results(call, self.callee()) } else { Vec::new() };
             let entry = &mut state.log.calls[slot];
             entry.args = std::mem::take(args);
             entry.ended = answered.end.is_some();

@@ -23,6 +23,8 @@ const BYTES: usize = 64 << 20;
 const WASI: usize = 46;
 /// Bytes of names that a call may have for each place that it takes: known functions have fewer.
 const NAMES: usize = 512;
+/// Arguments of a call that are kept whatever was kept before, without what they point at.
+const FEW: usize = 4;
 /// Bytes that entropy is measured over.
 const MEASURED: usize = 64 << 10;
 /// Pairs of pointer and length that are looked at in one call.
@@ -37,7 +39,7 @@ pub(super) struct Log {
     bytes: Quota,
     /// Bytes that the call of the moment wrote to its vectors, which may be fewer than there was room for.
     pub(super) transferred: Option<u64>,
-    /// Arguments whose target was not kept for want of room.
+    /// Arguments that were not kept, or whose target was not, and results, for want of room.
     pub(super) args_cut: u64,
 }
 
@@ -81,12 +83,20 @@ impl Log {
         if self.cut > 0 { None } else { self.calls.len().checked_sub(1) }
     }
 
+    /// How many of so many arguments or results of `callee`, each of this size, are kept: without room a few.
+    fn kept(&mut self, callee: Callee<'_>, count: usize, few: usize, size: usize) -> usize {
+        let has_room = self.bytes.has_room(callee.name, callee.is_wasi());
+        let kept = count.min(if has_room { MAX_ARGS } else { few });
+        self.args_cut += (count - kept) as u64;
+        self.bytes.take(callee.name, callee.is_wasi(), kept * size);
+        kept
+    }
+
     /// The arguments of `call`, with what those point at that the call reads (or, `after` it, writes).
     pub(super) fn args(&mut self, call: &HostCall<'_>, callee: Callee<'_>) -> Vec<Arg> {
         let values = call.args();
-        self.args_cut += values.len().saturating_sub(MAX_ARGS) as u64;
-        let mut args: Vec<Arg> = values.iter().take(MAX_ARGS).map(|&value| Arg { name: None, value, points_at: None }).collect();
-        self.bytes.take(callee.name, callee.is_wasi(), args.len() * size_of::<Arg>());
+        let kept = self.kept(callee, values.len(), FEW, size_of::<Arg>());
+        let mut args: Vec<Arg> = values.iter().take(kept).map(|&value| Arg { name: None, value, points_at: None }).collect();
         let known = callee.params.len() == values.len();
         for (index, arg) in args.iter_mut().enumerate() {
             let param = callee.params.get(index).filter(|_| known);
@@ -100,10 +110,9 @@ impl Log {
     }
 
     /// The results of `call`.
-    pub(super) fn results(&mut self, call: &HostCall<'_>) -> Vec<Value> {
+    pub(super) fn results(&mut self, call: &HostCall<'_>, callee: Callee<'_>) -> Vec<Value> {
         let mut results = call.results();
-        self.args_cut += results.len().saturating_sub(MAX_ARGS) as u64;
-        results.truncate(MAX_ARGS);
+        results.truncate(self.kept(callee, results.len(), 1, size_of::<Value>()));
         results
     }
 

@@ -163,6 +163,21 @@ fn what_follows_a_flood_of_calls_is_logged() {
 }
 
 #[test]
+fn many_calls_with_many_arguments_and_results_take_bounded_memory() {
+    let (types, values) = ("i64 ".repeat(32), "(i64.const 7)".repeat(32));
+    let results = "(drop)".repeat(32);
+    let text = format!(
+        r#"(module (import "env" "f" (func $f (param {types}) (result {types}))) (func (export "main") (local i32)
+            (loop (call $f {values}) {results} (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 10000))))))"#
+    );
+    let run = super::run(&text);
+    assert_eq!((run.calls.len(), run.calls[0].args.len(), run.calls[0].results.len()), (10_000, 32, 32));
+    let last = &run.calls[9999];
+    assert_eq!((last.args.len(), last.results.len()), (4, 1));
+    assert!(run.limitations.iter().any(|text| text.contains("were not logged")), "{:?}", run.limitations);
+}
+
+#[test]
 fn calls_with_a_thousand_arguments_take_bounded_memory() {
     let (params, values) = ("i32 ".repeat(1000), "(i32.const 7)".repeat(1000));
     let text = format!(r#"(module (import "env" "f" (func $f (param {params}))) (func (export "main") (call $f {values})))"#);

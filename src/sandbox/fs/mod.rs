@@ -26,6 +26,8 @@ const NAMES: usize = 20_000;
 const NAME: usize = 255;
 /// Names before the last that are remembered of a renamed file.
 const TRAIL: usize = 16;
+/// Bytes of all of them: names are long, and what came of a run must fit into a trace file.
+const TRAILS: usize = 16 << 20;
 
 /// Number of an inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,6 +82,8 @@ pub(super) struct Fs {
     free: Vec<Ino>,
     bytes: u64,
     names: usize,
+    /// Bytes of all trails there ever were.
+    trails: usize,
     gone: Gone,
     /// Files of the start that had no room or no place.
     pub(super) left_out: u64,
@@ -209,12 +213,14 @@ impl Fs {
         self.attach(to.dir, &to.name, ino)?;
         self.detach(from.dir, &from.name);
         let path = self.path_in(to.dir, &to.name);
-        let now = self.now_ns;
+        let (now, room) = (self.now_ns, TRAILS - self.trails);
         let node = self.get_mut(ino);
         node.changed_ns = now;
         let before = std::mem::replace(&mut node.path, path);
-        if node.trail.len() < TRAIL {
+        if node.trail.len() < TRAIL && before.len() <= room {
+            let len = before.len();
             node.trail.push(before);
+            self.trails += len;
         }
         Ok(())
     }
@@ -369,5 +375,25 @@ mod tests {
         fs.detach(ROOT, "d");
         fs.unlinked(dir);
         assert_eq!(fs.insert(dir, "x", Kind::File(vec![])), Err(Errno::NOENT));
+    }
+
+    #[test]
+    fn paths_of_renamed_files_take_bounded_memory() {
+        let mut fs = fs();
+        let mut dir = ROOT;
+        for _ in 0..15 {
+            dir = fs.insert(dir, &"d".repeat(NAME), Kind::Dir(Dir::default())).unwrap();
+        }
+        for number in 0..400 {
+            let mut place = Place { dir, name: number.to_string(), ino: None, is_dir_wanted: false };
+            let ino = fs.insert(dir, &place.name, Kind::File(vec![7])).unwrap();
+            for round in 0..=TRAIL {
+                let to = Place { dir, name: format!("{number} {round}"), ino: None, is_dir_wanted: false };
+                fs.relocate(ino, &place, &to).unwrap();
+                place = to;
+            }
+        }
+        let total: usize = fs.changes().files.iter().map(|change| change.via.concat().len()).sum();
+        assert!(total > TRAILS / 2 && total <= TRAILS, "{total}");
     }
 }

@@ -117,7 +117,8 @@ fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result
     let recorded = arguments.sample.open(path)?;
     let run = match &recorded.run {
         Ok(run) => run,
-        Err(error) => return Err(Failure::new(Exit::Invalid, error.clone())),
+        // Not as an error of loading, whose lines are laid out: what it says is the file's.
+        Err(error) => return Err(Failure::new(Exit::Invalid, anyhow::anyhow!(error.to_string()))),
     };
     let mut printer = Printer { arguments, trace: &run.trace, left: arguments.limit.unwrap_or(u64::MAX), out };
     if printer.left == 0 {

@@ -21,7 +21,7 @@ use super::{
 const MAX_CHUNKS: usize = 1 << 22;
 /// Bytes searched at once for the next sound frame.
 const SEARCHED: usize = 1 << 16;
-/// Damages told; more are counted.
+/// Damages told of those that are harmless, and of the others; more are counted.
 const DAMAGES: usize = 1000;
 
 /// Why a trace file cannot be read at all.
@@ -82,14 +82,25 @@ impl fmt::Display for Damage {
 #[derive(Default)]
 struct Damages {
     told: Vec<Damage>,
-    /// Those beyond [`DAMAGES`].
-    more: u64,
+    /// Those beyond [`DAMAGES`] that do harm, and those that do not.
+    more: [u64; 2],
     /// Chunks among those, a bit each, so that one that is read again does not count again.
     counted: Vec<u64>,
 }
 
 impl Damages {
-    fn count(&mut self, chunk: Option<u32>) {
+    fn note(&mut self, new: Damage) {
+        if self.told.contains(&new) {
+            return;
+        }
+        let is_harmless = new.is_harmless();
+        match self.told.iter().filter(|told| told.is_harmless() == is_harmless).count() < DAMAGES {
+            true => self.told.push(new),
+            false => self.count(new.chunk, is_harmless),
+        }
+    }
+
+    fn count(&mut self, chunk: Option<u32>, is_harmless: bool) {
         if let Some(number) = chunk.map(|chunk| chunk as usize).filter(|&number| number < MAX_CHUNKS) {
             let (word, bit) = (number / 64, 1 << (number % 64));
             if self.counted.len() <= word {
@@ -100,7 +111,8 @@ impl Damages {
             }
             self.counted.iter_mut().skip(word).take(1).for_each(|word| *word |= bit);
         }
-        self.more += 1;
+        let [harmful, harmless] = &mut self.more;
+        *(if is_harmless { harmless } else { harmful }) += 1;
     }
 }
 
@@ -176,7 +188,14 @@ impl Reader {
     /// What is damaged, as far as the file was read, and how many damages are not told.
     pub fn damage(&self) -> (Vec<Damage>, u64) {
         let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
-        (damage.told.clone(), damage.more)
+        (damage.told.clone(), damage.more.iter().sum())
+    }
+
+    /// As [`Self::damage`], of the run itself: without what is made from the rest.
+    pub fn harm(&self) -> (Vec<Damage>, u64) {
+        let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = damage.told.iter().filter(|damage| !damage.is_harmless()).cloned().collect();
+        (told, damage.more[0])
     }
 
     /// The contents of the chunk at `position`; `None` if they are damaged, which is noted.
@@ -204,15 +223,7 @@ impl Reader {
     }
 
     pub(super) fn note(&self, chunk: Option<u32>, kind: Option<Kind>, what: String) {
-        let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = Damage { chunk, kind, what };
-        if damage.told.contains(&new) {
-            return;
-        }
-        match damage.told.len() < DAMAGES {
-            true => damage.told.push(new),
-            false => damage.count(chunk),
-        }
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner).note(Damage { chunk, kind, what });
     }
 
     /// Positions of the chunks of a kind.
@@ -447,11 +458,21 @@ mod tests {
         let mut damages = Damages::default();
         for _ in 0..3 {
             for chunk in [Some(5), Some(7), Some(7000)] {
-                damages.count(chunk);
+                damages.count(chunk, false);
             }
         }
-        assert_eq!(damages.more, 3);
-        damages.count(None);
-        assert_eq!(damages.more, 4);
+        assert_eq!(damages.more, [3, 0]);
+        damages.count(None, true);
+        assert_eq!(damages.more, [3, 1]);
+    }
+
+    #[test]
+    fn harmless_damages_hide_no_others() {
+        let mut damages = Damages::default();
+        for chunk in 0..DAMAGES as u32 + 9 {
+            damages.note(Damage { chunk: Some(chunk), kind: Some(Kind::Checkpoint), what: format!("chunk {chunk}") });
+        }
+        damages.note(Damage { chunk: None, kind: Some(Kind::Log), what: "a part of the log".into() });
+        assert_eq!((damages.told.len(), damages.more), (DAMAGES + 1, [0, 9]));
     }
 }

@@ -154,8 +154,8 @@ fn run(trace: Trace, mut log: Log, rest: Option<Rest>, reader: &Reader) -> Run {
             run.lost.push("the file ends before the run did".into());
         }
     }
-    let (damage, more) = reader.damage();
-    run.lost.extend(damage.iter().filter(|damage| !damage.is_harmless()).map(|damage| format!("the file is damaged: {damage}")));
+    let (damage, more) = reader.harm();
+    run.lost.extend(damage.iter().map(|damage| format!("the file is damaged: {damage}")));
     if more > 0 {
         run.lost.push(format!("the file is damaged in {more} more places"));
     }

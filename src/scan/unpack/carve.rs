@@ -31,16 +31,20 @@ pub(super) struct Search {
 }
 
 impl Search {
+    fn from(starts: Range<usize>) -> Self {
+        Self { starts: std::iter::once(starts).collect(), ..Self::default() }
+    }
+
     /// Everywhere.
     pub(super) fn all(bytes: &[u8]) -> Self {
-        Self { starts: vec![0..bytes.len()], ..Self::default() }
+        Self::from(0..bytes.len())
     }
 
     /// In a module, past its own magic number.
     pub(super) fn within(module: &[u8]) -> Self {
         let is_module = is_binary(module);
         let from = if is_module { HEAD.min(module.len()) } else { 0 };
-        Self { starts: vec![from..module.len()], is_module, ..Self::default() }
+        Self { is_module, ..Self::from(from..module.len()) }
     }
 
     /// In the text of a module.

@@ -84,6 +84,17 @@ mod tests {
     }
 
     #[test]
+    fn of_a_long_name_the_beginning_tells() {
+        // A character lies across the end of what is looked at.
+        for name in ["a".to_owned() + &"\u{e9}".repeat(200), "\u{e9}".repeat(200)] {
+            let body = [&[0x80 | (name.len() & 0x7f) as u8, (name.len() >> 7) as u8][..], name.as_bytes()].concat();
+            assert!(is_named(&body));
+            assert!(!is_named(&[&body[..20], &[0xff], &body[21..]].concat()));
+            assert!(!is_named(&body[..body.len() - 1]), "cut");
+        }
+    }
+
+    #[test]
     fn no_bytes_are_too_short() {
         let module = wat::parse_str("(module (memory 1) (func))").unwrap();
         for end in 0..module.len() {

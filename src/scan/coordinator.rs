@@ -440,9 +440,10 @@ fn open(Named { path, is_root }: &Named) -> Result<Opened, Failure> {
         let flags = if *is_root { OFlags::NONBLOCK } else { OFlags::NONBLOCK | OFlags::NOFOLLOW };
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits() as i32);
     }
-    #[cfg(not(unix))]
-    let _ = is_root;
-    let mut file = options.open(path).map_err(unreadable)?;
+    let mut file = options.open(path).map_err(|error| {
+        let is_link = !is_root && path.is_symlink();
+        unreadable(if is_link { io::Error::other("a symbolic link since its folder was read") } else { error })
+    })?;
     if !file.metadata().map_err(unreadable)?.is_file() {
         return Err(unreadable(io::Error::other("not a regular file")));
     }

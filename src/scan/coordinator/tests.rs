@@ -141,7 +141,8 @@ fn what_became_a_link_since_its_folder_was_read_is_not_followed() {
     let link = folder.path().join("y.wasm");
     std::os::unix::fs::symlink(&path, &link).unwrap();
     assert!(open(&Named { path: link.clone(), is_root: true }).is_ok(), "named by the user");
-    assert_eq!(open(&Named { path: link.clone(), is_root: false }).err().unwrap().kind, FailureKind::Unreadable);
+    let failure = open(&Named { path: link.clone(), is_root: false }).err().unwrap();
+    assert_eq!((failure.kind, &*failure.text), (FailureKind::Unreadable, "a symbolic link since its folder was read"));
     let mut counted = Counted::default();
     let (progress, before) = (Progress::default(), (Known::default(), Summary::default(), Index::default()));
     let spawner = script("exit 1");

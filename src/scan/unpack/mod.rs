@@ -4,7 +4,7 @@
 //! member's name is only a name. What a file expands to is bounded by [`Caps`]; whatever a cap leaves out is counted and reported as a failure of
 //! kind `cut`, once for each cap.
 //!
-//! That something is a container hides nothing: what lies in it outside of its members is searched like a file that is none.
+//! That something is a container hides nothing: all of it but the contents of members that lie there as they are is searched like a file that is none.
 
 mod carve;
 mod streams;

@@ -14,6 +14,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, SyncSender},
     },
     thread,
     time::{Duration, Instant, SystemTime},
@@ -84,6 +85,8 @@ pub(super) struct Arguments {
 const PERIOD: Duration = Duration::from_secs(1);
 /// Files that are kept in mind; a folder with more is not one to watch.
 const MAX_FILES: usize = 200_000;
+/// Rows that wait for the command.
+const MAX_WAITING: usize = 16;
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let usage = |error: anyhow::Error| Failure::new(Exit::Usage, error);
@@ -193,36 +196,64 @@ impl Folder {
     }
 }
 
-/// Keeps the rows of samples and failures of one file.
-#[derive(Default)]
-struct Kept(Vec<Sample>);
+/// Hands on the rows of samples and failures of one file. The scan waits while the command is at others: a file may hold samples without number.
+struct Told(SyncSender<Sample>);
 
-impl Recorder for Kept {
+impl Recorder for Told {
     fn record(&mut self, outcome: Option<&Outcome>, path: Option<&rows::Path>) -> io::Result<()> {
-        match (outcome, path) {
-            (Some(outcome), _) => self.0.push(outcome.sample.clone()),
+        let sample = match (outcome, path) {
+            (Some(outcome), _) => outcome.sample.clone(),
             (None, Some(rows::Path { origin, failure: Some(failure), .. })) => {
-                self.0.push(Sample { origin: origin.clone(), failure: Some(failure.clone()), ..Sample::default() });
+                Sample { origin: origin.clone(), failure: Some(failure.clone()), ..Sample::default() }
             }
-            _ => {}
-        }
+            _ => return Ok(()),
+        };
+        // Nobody listens any more when it is interrupted.
+        let _ = self.0.send(sample);
         Ok(())
     }
 }
 
-/// Scans a file, prints a line for each sample in it, and starts the command for each. The flag says whether everything has a result and no command failed.
+/// Scans a file, prints a line for each sample in it as it comes, and starts the command for each. The flag says whether everything has a result and no
+/// command failed.
 fn attend(spawner: &Spawner, file: &Path, exec: &[OsString], out: &mut impl Write) -> anyhow::Result<bool> {
-    let mut succeeded = true;
-    let (mut kept, progress) = (Kept::default(), Progress::default());
-    let before = (Known::default(), Summary::default(), Index::default());
-    Scan::new(spawner, 1, &progress, &mut kept, before).run(&[Root::path(file)], None)?;
-    for sample in &kept.0 {
-        writeln!(out, "{}", line(sample))?;
-        out.flush()?;
-        succeeded &= sample.failure.is_none();
-        if let Some((program, words)) = exec.split_first() {
-            succeeded &= start(program, words, file, sample);
+    thread::scope(|scope| {
+        let (sender, samples) = mpsc::sync_channel(MAX_WAITING);
+        let scan = thread::Builder::new().spawn_scoped(scope, move || {
+            let (mut told, progress) = (Told(sender), Progress::default());
+            let before = (Known::default(), Summary::default(), Index::default());
+            Scan::new(spawner, 1, &progress, &mut told, before).run(&[Root::found(file)], None).map(drop)
+        })?;
+        let succeeded = tell(samples, &spawner.interrupted, |sample| {
+            writeln!(out, "{}", line(sample))?;
+            out.flush()?;
+            let started = exec.split_first().is_none_or(|(program, words)| start(program, words, file, sample));
+            Ok(sample.failure.is_none() && started)
+        });
+        if succeeded.is_err() {
+            // Nobody is there to be told of the rest.
+            spawner.interrupted.store(true, Ordering::Relaxed);
         }
+        match scan.join() {
+            Ok(ended) => ended?,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+        Ok(succeeded?)
+    })
+}
+
+/// Calls `each` for the samples that come until there are no more or it is interrupted. The flag says whether all of them succeeded.
+fn tell(
+    samples: Receiver<Sample>,
+    interrupted: &AtomicBool,
+    mut each: impl FnMut(&Sample) -> io::Result<bool>,
+) -> io::Result<bool> {
+    let mut succeeded = true;
+    for sample in samples {
+        if interrupted.load(Ordering::Relaxed) {
+            break;
+        }
+        succeeded &= each(&sample)?;
     }
     Ok(succeeded)
 }
@@ -336,6 +367,23 @@ mod tests {
         }
         let named = fields(Path::new("x"), &Sample::default()).map(|(name, _)| name);
         assert_eq!(named, FIELDS);
+    }
+
+    #[test]
+    fn samples_are_told_as_they_come_and_none_after_an_interruption() {
+        let (sender, samples) = mpsc::sync_channel(1);
+        let (interrupted, mut told) = (AtomicBool::new(false), 0);
+        thread::scope(|scope| {
+            // More than may wait, and nobody waits for one that nobody will take.
+            scope.spawn(move || (0..100).for_each(|_| drop(sender.send(Sample::default()))));
+            let succeeded = tell(samples, &interrupted, |_| {
+                told += 1;
+                interrupted.store(told == 3, Ordering::Relaxed);
+                Ok(true)
+            });
+            assert!(succeeded.unwrap());
+        });
+        assert_eq!(told, 3);
     }
 
     #[test]

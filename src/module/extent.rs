@@ -1,7 +1,12 @@
 //! How far a module reaches that lies in other bytes: a memory, a dump of a process, a file.
 
+use std::ops::Range;
+
 /// Bytes of the magic number and the version.
-const HEAD: usize = 8;
+pub(crate) const HEAD: usize = 8;
+
+/// Bytes of a custom section's name that are looked at.
+const NAME: usize = 256;
 
 /// The order that sections must have, by their ids; custom sections (id 0) may stand anywhere.
 const ORDER: [u8; 14] = [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11, 6];
@@ -17,29 +22,40 @@ const ORDER: [u8; 14] = [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11, 6];
 /// # Ok::<(), wat::Error>(())
 /// ```
 pub fn extent(bytes: &[u8]) -> usize {
+    sections(bytes).last().map_or(HEAD, |section| section.end).min(bytes.len())
+}
+
+/// Where the contents of the sections lie that [`extent`] counts, in order.
+pub(crate) fn sections(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let (mut at, mut last) = (HEAD, 0);
-    while let Some(&id) = bytes.get(at) {
-        let Some(&rank) = ORDER.get(usize::from(id)) else { break };
+    std::iter::from_fn(move || {
+        let &id = bytes.get(at)?;
+        let &rank = ORDER.get(usize::from(id))?;
         if id != 0 && rank <= last {
-            break;
+            return None;
         }
-        let Some((len, width)) = bytes.get(at + 1..).and_then(leb) else { break };
+        let (len, width) = leb(bytes.get(at + 1..)?)?;
         let start = at + 1 + width;
-        let Some(body) = start.checked_add(len as usize).and_then(|end| bytes.get(start..end)) else { break };
+        let body = bytes.get(start..start.checked_add(len as usize)?)?;
         // An empty section of any kind would go on for ever through zeros.
         if body.is_empty() || (id == 0 && !is_named(body)) {
-            break;
+            return None;
         }
         last = last.max(rank);
         at = start + body.len();
-    }
-    at.min(bytes.len())
+        Some(start..at)
+    })
 }
 
-/// Whether a custom section begins with a name.
+/// Whether a custom section begins with a name. Of a long one the beginning tells: among foreign bytes each of many may claim to have all that follows
+/// for its name.
 fn is_named(body: &[u8]) -> bool {
     let name = leb(body).and_then(|(len, width)| body.get(width..width.checked_add(len as usize)?));
-    name.is_some_and(|name| std::str::from_utf8(name).is_ok())
+    name.is_some_and(|name| match std::str::from_utf8(name.get(..NAME).unwrap_or(name)) {
+        Ok(_) => true,
+        // A character may be cut.
+        Err(error) => name.len() > NAME && error.error_len().is_none(),
+    })
 }
 
 fn leb(bytes: &[u8]) -> Option<(u32, usize)> {
@@ -64,6 +80,17 @@ mod tests {
         for tail in [&[][..], &[0; 64], &[0xff; 3], &[1, 1, 0], &[0, 3, 9, 9, 9], b"\0asm\x01\0\0\0", &[11, 200, 1]] {
             let bytes = [&module[..], tail].concat();
             assert_eq!(extent(&bytes), module.len(), "{tail:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_long_name_the_beginning_tells() {
+        // A character lies across the end of what is looked at.
+        for name in ["a".to_owned() + &"\u{e9}".repeat(200), "\u{e9}".repeat(200)] {
+            let body = [&[0x80 | (name.len() & 0x7f) as u8, (name.len() >> 7) as u8][..], name.as_bytes()].concat();
+            assert!(is_named(&body));
+            assert!(!is_named(&[&body[..20], &[0xff], &body[21..]].concat()));
+            assert!(!is_named(&body[..body.len() - 1]), "cut");
         }
     }
 

@@ -48,6 +48,16 @@ fn is_deceptive(char: char) -> bool {
             | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Bytes that a character takes within a string in [`write_json`], at most.
+pub fn json_len(char: char) -> usize {
+    match char {
+        '"' | '\\' => 2,
+        '<' | '>' | '&' => 6,
+        _ if is_deceptive(char) => 6 * char.len_utf16(),
+        _ => char.len_utf8(),
+    }
+}
+
 /// Writes `value` as JSON: a line for each entry of the outer [`LEVELS`] levels, what lies deeper on one line, and a line feed at the end.
 /// Deceptive characters and `<`, `>`, `&` are written as `\u` sequences, so that the text is safe in a terminal and inside HTML.
 ///
@@ -209,6 +219,15 @@ mod tests {
                 assert_eq!(serde_json::from_str::<serde_json::Value>(&out).unwrap(), value);
                 assert!(!out.contains(['<', '>', '\u{1b}', '\u{202e}', '\u{7f}', '\u{e0001}']), "{out}");
             }
+        }
+    }
+
+    #[test]
+    fn what_a_character_takes_in_json_is_known() {
+        for char in ['a', '"', '\\', '<', '&', '\u{1}', '\u{7f}', '\u{e9}', '\u{202e}', '\u{e0001}', '\u{1f600}'] {
+            let mut out = Vec::new();
+            write_json_line(&mut out, &char.to_string()).unwrap();
+            assert_eq!(json_len(char), out.len() - 3, "{char:?}");
         }
     }
 

@@ -12,7 +12,7 @@ use std::{
     fs::File,
     io::{self, Read as _, Seek as _},
     ops::ControlFlow,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     thread,
     time::Instant,
@@ -33,7 +33,7 @@ use super::{
     store::{Known, Store, key},
     summary::{Progress, Summary},
     unpack,
-    walk::{Root, Step, walk},
+    walk::{Named, Root, Step, walk},
     worker::MAX_SAMPLE_BYTES,
 };
 
@@ -103,7 +103,7 @@ struct Job {
 }
 
 enum Source {
-    File(PathBuf),
+    File(Named),
     /// A module in a file, and what is left for the modules within it and within others of that file.
     Module(Held, Arc<Budget>),
 }
@@ -112,21 +112,24 @@ enum Source {
 struct Inner<'b> {
     budget: &'b Budget,
     nesting: usize,
-    /// Those that were not looked at.
-    left_out: u64,
 }
 
 impl<'b> Inner<'b> {
     fn new(budget: &'b Budget) -> Self {
-        Self { budget, nesting: 0, left_out: 0 }
+        Self { budget, nesting: 0 }
     }
 
-    /// Why some were left out.
-    fn cut(&self) -> Failure {
-        let (mebibytes, left_out) = (budget::BYTES >> 20, self.left_out);
-        let bounds = format!("{} of them, {mebibytes} MiB or {MAX_NESTING} levels", budget::MODULES);
-        Failure { kind: FailureKind::Cut, text: format!("modules within modules beyond {bounds}: {left_out} left out") }
+    /// Whether a module of so many bytes within the sample may be kept; what is kept counts.
+    fn take(&self, bytes: usize) -> bool {
+        self.nesting < MAX_NESTING && self.budget.take(bytes as u64)
     }
+}
+
+/// Why modules in a sample were left out.
+fn cut(left_out: u64) -> Failure {
+    let mebibytes = budget::BYTES >> 20;
+    let bounds = format!("{} of them, {mebibytes} MiB or {MAX_NESTING} levels", budget::MODULES);
+    Failure { kind: FailureKind::Cut, text: format!("modules within modules beyond {bounds}: {left_out} left out") }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -192,7 +195,7 @@ impl<'a> Scan<'a> {
         let _ = roots.iter().try_for_each(|root| {
             walk(root, skip, &mut |step| {
                 match step {
-                    Step::File(path) => self.push(Job { origin: origin(&path), source: Source::File(path) }),
+                    Step::File(file) => self.push(Job { origin: origin(&file.path), source: Source::File(file) }),
                     Step::Unreadable(path, error) => {
                         self.failed(origin(&path), FailureKind::Unreadable, error.to_string());
                         self.done();
@@ -229,8 +232,8 @@ impl<'a> Scan<'a> {
 
     fn attend(&self, job: Job) {
         match job.source {
-            Source::Module(sample, budget) => self.analyse(job.origin, sample, &mut Inner::new(&budget)),
-            Source::File(path) => self.file(job.origin, &path),
+            Source::Module(sample, budget) => self.analyse(job.origin, sample, &Inner::new(&budget)),
+            Source::File(file) => self.file(job.origin, &file),
         }
         self.done();
     }
@@ -239,10 +242,10 @@ impl<'a> Scan<'a> {
         self.progress.done.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn file(&self, origin: Origin, path: &Path) {
-        match open(path) {
+    fn file(&self, origin: Origin, file: &Named) {
+        match open(file) {
             Ok(Opened::Module(file)) => match self.read(file) {
-                Ok(sample) => self.analyse(origin, sample, &mut Inner::new(&Budget::default())),
+                Ok(sample) => self.analyse(origin, sample, &Inner::new(&Budget::default())),
                 Err(failure) => self.failed(origin, failure.kind, failure.text),
             },
             Ok(Opened::Other(file)) => self.unpack(origin, &file),
@@ -299,7 +302,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Analyses a sample, and the modules within it, unless that was done.
-    fn analyse(&self, origin: Origin, sample: Held, within: &mut Inner<'_>) {
+    fn analyse(&self, origin: Origin, sample: Held, within: &Inner<'_>) {
         let sha256: [u8; 32] = Sha256::digest(&*sample).into();
         let size = sample.len() as u64;
         let path = rows::Path { origin, sha256: Some(crate::hex::hex(&sha256)), size: Some(size), failure: None };
@@ -307,11 +310,12 @@ impl<'a> Scan<'a> {
             return self.record(None, &path);
         }
         let started = Instant::now();
-        let (mut outcome, mut inner, mut failures) = (None, Vec::new(), Vec::new());
+        let (mut outcome, mut inner, mut left_out, mut failures) = (None, Vec::new(), 0, Vec::new());
         let end = self.spawner.analyse(&sample, |message| match message {
             Message::Ready(confinement) => self.confined(confinement),
             Message::Outcome(rows) => outcome = Some(*rows),
-            Message::Module(inside, bytes) => inner.push((inside, self.room.hold(bytes))),
+            Message::Module(inside, bytes) if within.take(bytes.len()) => inner.push((inside, self.room.hold(bytes))),
+            Message::Module(..) => left_out += 1,
             Message::Failure(inside, failure) => failures.push((inside, failure)),
             Message::Done => {}
         });
@@ -330,10 +334,11 @@ impl<'a> Scan<'a> {
             // The sample has its result: what failed is the search for others in it.
             failures.push((vec!["bytes".to_owned()], failure.clone()));
         }
-        self.follow(&path.origin, inner, within);
-        if within.nesting == 0 && within.left_out > 0 {
-            failures.push((Vec::new(), within.cut()));
+        // Before this sample counts as finished: one that was finished is not looked into again.
+        if left_out > 0 {
+            failures.push((Vec::new(), cut(left_out)));
         }
+        self.follow(&path.origin, inner, within);
         for (inside, failure) in failures {
             self.failed(path.origin.within(inside), failure.kind, failure.text);
         }
@@ -344,16 +349,11 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Analyses the modules that were found in a sample, as far as bounds allow.
-    fn follow(&self, origin: &Origin, modules: Vec<(Vec<String>, Held)>, within: &mut Inner<'_>) {
+    /// Analyses the modules that were found in a sample.
+    fn follow(&self, origin: &Origin, modules: Vec<(Vec<String>, Held)>, within: &Inner<'_>) {
+        let inner = Inner { budget: within.budget, nesting: within.nesting + 1 };
         for (inside, module) in modules {
-            if within.nesting < MAX_NESTING && within.budget.take(module.len() as u64) {
-                within.nesting += 1;
-                self.analyse(origin.within(inside), module, within);
-                within.nesting -= 1;
-            } else {
-                within.left_out += 1;
-            }
+            self.analyse(origin.within(inside), module, &inner);
         }
     }
 
@@ -430,13 +430,20 @@ fn unreadable(error: io::Error) -> Failure {
 }
 
 /// Opens a file and looks at what it is. It was one when its folder was read; what is there now may be anything.
-fn open(path: &Path) -> Result<Opened, Failure> {
+fn open(Named { path, is_root }: &Named) -> Result<Opened, Failure> {
     let mut options = File::options();
     options.read(true);
-    // Opening a pipe would wait for somebody who writes to it.
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits() as i32);
-    let mut file = options.open(path).map_err(unreadable)?;
+    {
+        use rustix::fs::OFlags;
+        // Opening a pipe would wait for somebody who writes to it, and a link in a folder may lead out of it.
+        let flags = if *is_root { OFlags::NONBLOCK } else { OFlags::NONBLOCK | OFlags::NOFOLLOW };
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits() as i32);
+    }
+    let mut file = options.open(path).map_err(|error| {
+        let is_link = !is_root && path.is_symlink();
+        unreadable(if is_link { io::Error::other("a symbolic link since its folder was read") } else { error })
+    })?;
     if !file.metadata().map_err(unreadable)?.is_file() {
         return Err(unreadable(io::Error::other("not a regular file")));
     }

@@ -34,8 +34,10 @@ pub const DONE: u8 = b'd';
 
 /// Steps of a way at most: more than containers lie in each other.
 const MAX_STEPS: usize = 32;
-/// Bytes of a way in JSON, with a failure, at most: of a name 1000 bytes are kept, each up to six in JSON.
-const MAX_WAY: usize = 128 << 10;
+/// Bytes of a way in JSON, with a failure, at most: `unpack` keeps the names in a way to about 1000 bytes and some 120 for each further step.
+const MAX_WAY: usize = 16 << 10;
+/// Bytes of a word that is no text: a family, a technique.
+const MAX_WORD: usize = 256;
 /// Bytes of all rows of a sample in JSON at most; [`MAX_ROWS`] rows of the longest texts in each table are less.
 const MAX_OUTCOME: usize = 16 << 20;
 /// Bytes of [`Confinement`] in JSON at most.
@@ -120,6 +122,9 @@ fn module(mut payload: Vec<u8>) -> io::Result<Message> {
     let cut = || nonsense("a cut message");
     let (&len, rest) = payload.split_first_chunk().ok_or_else(cut)?;
     let len = u32::from_le_bytes(len) as usize;
+    if len > MAX_WAY {
+        return Err(nonsense("a way that is too long"));
+    }
     let inside = way(json(rest.get(..len).ok_or_else(cut)?)?)?;
     // In place: a copy would be another 256 MiB.
     payload.drain(..4 + len);
@@ -140,13 +145,17 @@ fn check(outcome: &Outcome) -> Result<(), &'static str> {
     if lists.into_iter().chain([functions.len(), host_calls.len(), findings.len()]).any(|len| len > MAX_ROWS) {
         return Err("more rows than it may");
     }
+    if sample.attack.iter().chain(&sample.family).any(|word| word.len() > MAX_WORD) {
+        return Err("a word that is too long");
+    }
     let of = |word: &Option<String>, is_known: fn(&str) -> bool| word.as_deref().is_none_or(is_known);
     let known = of(&sample.verdict, is_word::<Class>)
         && of(&sample.status, is_word::<Status>)
         && of(&sample.validity, |word| ["valid", "unsupported", "invalid"].contains(&word))
         && host_calls.iter().all(|row| is_word::<Answer>(&row.answer))
         && findings.iter().all(|row| ["rule", "correlation", "finding", "ioc"].contains(&&*row.kind));
-    if known && sample.failure.is_none() { Ok(()) } else { Err("a word that means nothing") }
+    // It has a verdict or a failure, and failures are not the worker's to tell here.
+    if known && sample.verdict.is_some() && sample.failure.is_none() { Ok(()) } else { Err("a word that means nothing") }
 }
 
 /// Whether this is the name of a variant.
@@ -166,7 +175,14 @@ pub(super) fn nonsense(text: impl Into<String>) -> io::Error {
 /// For tests whose workers are shell scripts.
 #[cfg(all(test, unix))]
 pub mod shell {
-    use super::{Confinement, READY};
+    use super::{Confinement, OUTCOME, Outcome, READY};
+    use crate::scan::rows::Sample;
+
+    /// The rows of a sample about which there is nothing to say.
+    pub fn outcome_words() -> String {
+        let sample = Sample { verdict: Some("CLEAN".into()), ..Sample::default() };
+        say(OUTCOME, &serde_json::to_string(&Outcome { sample, ..Outcome::default() }).unwrap_or_default())
+    }
 
     /// A message, as a command of the shell.
     pub fn say(kind: u8, payload: &str) -> String {
@@ -212,6 +228,9 @@ mod tests {
             Sample { status: word(""), ..good.clone() },
             Sample { validity: word("\u{1b}[2J"), ..good.clone() },
             Sample { attack: vec![String::new(); MAX_ROWS + 1], ..good.clone() },
+            Sample { attack: vec!["T".repeat(MAX_WORD + 1)], ..good.clone() },
+            Sample { family: Some("f".repeat(MAX_WORD + 1)), ..good.clone() },
+            Sample { verdict: None, ..good.clone() },
         ] {
             assert_eq!(said(&of(wrong)).unwrap_err().kind(), io::ErrorKind::InvalidData);
         }
@@ -237,6 +256,7 @@ mod tests {
             (DONE, vec![0]),
             (MODULE, vec![0; 3]),
             (MODULE, b"\x09\0\0\0[]".to_vec()),
+            (MODULE, [&(MAX_WAY as u32 + 1).to_le_bytes()[..], b"[", &vec![b' '; MAX_WAY], b"]"].concat()),
             (b'x', Vec::new()),
         ] {
             assert_eq!(read(kind, &payload).unwrap_err().kind(), io::ErrorKind::InvalidData, "{}", kind as char);

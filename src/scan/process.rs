@@ -13,7 +13,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, Receiver, RecvTimeoutError, SyncSender},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender},
     },
     thread,
     time::{Duration, Instant},
@@ -139,17 +139,18 @@ impl Spawner {
             let Worker(child) = &mut worker;
             let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
             let (sender, receiver) = mpsc::sync_channel(0);
+            let (taken, next) = mpsc::channel();
             let threads = || {
                 let new = thread::Builder::new;
                 new().spawn_scoped(scope, move || feed(stdin, sample))?;
-                new().spawn_scoped(scope, move || listen(stdout, terms.allowance, &sender))?;
+                new().spawn_scoped(scope, move || listen(stdout, terms.allowance, &sender, &next))?;
                 new().spawn_scoped(scope, move || last_words(stderr))
             };
             let words = match threads() {
                 Ok(words) => words,
                 Err(error) => return End::NotStarted(format!("no thread could be started: {error}")),
             };
-            let heard = self.hear(receiver, terms, take);
+            let heard = self.hear((receiver, taken), terms, take);
             let ended = heard.how == How::Silent && ends(child);
             // Whether it hangs, or says that it is done and goes on: it is not needed any more.
             let _ = child.kill();
@@ -174,7 +175,12 @@ impl Spawner {
     }
 
     /// Takes messages until there are no more.
-    fn hear(&self, messages: Receiver<io::Result<Message>>, terms: Terms, take: &mut impl FnMut(Message)) -> Heard {
+    fn hear(
+        &self,
+        (messages, taken): (Receiver<io::Result<Message>>, Sender<()>),
+        terms: Terms,
+        take: &mut impl FnMut(Message),
+    ) -> Heard {
         let mut order = Order { is_ready: false, may_have_outcome: terms.is_analysis };
         let mut left = START;
         let how = loop {
@@ -195,6 +201,8 @@ impl Spawner {
                         left = terms.wall;
                     }
                     take(message);
+                    // If nobody listens any more, that shows above.
+                    let _ = taken.send(());
                 }
                 Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => break How::Nonsense(error.to_string()),
                 Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => break How::Silent,
@@ -271,12 +279,18 @@ fn feed(stdin: Option<ChildStdin>, sample: &[u8]) {
     }
 }
 
-fn listen(stdout: Option<ChildStdout>, mut allowance: Allowance, messages: &SyncSender<io::Result<Message>>) {
+/// Reads messages, each when the one before it was taken: they are large, and what was read nobody counts before it is taken.
+fn listen(
+    stdout: Option<ChildStdout>,
+    mut allowance: Allowance,
+    messages: &SyncSender<io::Result<Message>>,
+    next: &Receiver<()>,
+) {
     let Some(stdout) = stdout else { return };
     let mut stdout = BufReader::new(stdout);
     while let Some(message) = allowance.read(&mut stdout).transpose() {
         let is_last = message.is_err();
-        if messages.send(message).is_err() || is_last {
+        if messages.send(message).is_err() || is_last || next.recv().is_err() {
             return;
         }
     }
@@ -347,10 +361,7 @@ fn signal(_: &ExitStatus) -> Option<&'static str> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::scan::{
-        message::shell::{ready_words, say},
-        rows::Outcome,
-    };
+    use crate::scan::message::shell::{outcome_words, ready_words, say};
 
     /// A worker that is a shell script.
     fn script(words: &str) -> Spawner {
@@ -367,10 +378,6 @@ mod tests {
     /// A script that says it is confined, and then does this.
     fn ready(words: &str) -> Spawner {
         script(&format!("{}; {words}", ready_words()))
-    }
-
-    fn outcome() -> String {
-        say(message::OUTCOME, &serde_json::to_string(&Outcome::default()).unwrap())
     }
 
     fn end(spawner: &Spawner) -> End {
@@ -408,7 +415,7 @@ mod tests {
 
     #[test]
     fn what_fails_before_it_is_ready_is_no_fault_of_the_sample() {
-        for words in ["exit 3", "kill -SEGV $$", "kill -KILL $$", "exec yes", &outcome(), &say(message::DONE, "")] {
+        for words in ["exit 3", "kill -SEGV $$", "kill -KILL $$", "exec yes", &outcome_words(), &say(message::DONE, "")] {
             assert!(matches!(end(&script(words)), End::NotStarted(_)), "{words}");
         }
         let missing = Spawner { program: "/does/not/exist".into(), ..script("") };
@@ -438,7 +445,7 @@ mod tests {
         let module = say(message::MODULE, "....[]").replace("'....[]'", "''") + "; printf '\\002\\000\\000\\000[]'";
         let failure = say(message::FAILURE, r#"[[],{"kind":"broken","text":""}]"#);
         let forever = |words: &str| format!("while :; do {words} || exit; done");
-        for words in [forever(&module), forever(&failure), ready_words(), format!("{0}; {0}", outcome())] {
+        for words in [forever(&module), forever(&failure), ready_words(), format!("{0}; {0}", outcome_words())] {
             let spawner = Spawner { wall: Duration::from_secs(60), ..ready(&words) };
             match end(&spawner) {
                 End::Failed(failure) => assert_eq!(failure.kind, FailureKind::Crash, "{words}: {}", failure.text),
@@ -459,5 +466,23 @@ mod tests {
         let start = || spawner.command(&spawner.unpack).stdin(file.try_clone()?).spawn();
         let end = spawner.attend(start, &[], terms, |_| thread::sleep(Duration::from_millis(200)));
         assert_eq!(end, End::Done);
+    }
+
+    #[test]
+    fn no_message_is_read_before_the_last_one_was_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = folder.path().join("written");
+        // More than a pipe holds: whoever has written all of it was read.
+        let large = "printf 'm\\006\\000\\020\\000\\002\\000\\000\\000[]'; head -c 1048576 /dev/zero";
+        let words = format!("{}; {large}; touch '{}'; {}", outcome_words(), written.display(), say(message::DONE, ""));
+        let spawner = Spawner { wall: Duration::from_secs(60), ..ready(&words) };
+        let mut early = false;
+        let end = spawner.analyse(b"", |message| {
+            if matches!(message, Message::Outcome(_)) {
+                thread::sleep(Duration::from_millis(300));
+                early = written.exists();
+            }
+        });
+        assert_eq!((end, early), (End::Done, false));
     }
 }

@@ -72,7 +72,8 @@ pub struct Origin {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_base64: Option<String>,
     /// The way into the file, outermost step first: `zip:NAME`, `tar:NAME`, `gzip`, `zstd`, `xz`, `bytes@OFFSET`, `base64@OFFSET`, … A name that is not
-    /// UTF-8 is given as `zip;base64:BYTES`; of one over 1000 bytes that many are there, then `…` and 16 digits of its SHA-256.
+    /// UTF-8 is given as `zip;base64:BYTES`; of one that does not fit into what the steps before it leave of 1000 bytes of JSON, as much as fits (at
+    /// least 96 bytes), then `…` and 16 digits of its SHA-256.
     pub inside: Vec<String>,
 }
 

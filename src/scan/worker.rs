@@ -72,7 +72,8 @@ pub fn analyse(
     let analysis = Analysis::of(&sample, &options, rules);
     send(output, message::OUTCOME, &describe::outcome(&analysis, &sha256))?;
     let mut sink = |inside: &[String], found: Found<'_>| hand_on(output, inside, found);
-    unpack::embedded(&analysis.wasm, &embedded_caps(), &mut sink)?;
+    let source = (*analysis.wasm != *sample).then_some(&*sample);
+    unpack::embedded(&analysis.wasm, source, &embedded_caps(), &mut sink)?;
     for (number, module) in analysis.run.iter().flat_map(|run| &run.carved).enumerate() {
         hand_on(output, &[format!("memory#{number}")], Found::Module(module))?;
     }

@@ -38,7 +38,7 @@ pub fn body(data: &[u8]) {
     assert!(bytes <= caps.bytes + wrapped.len() as u64, "{bytes} bytes");
     // A line for each cap at most.
     assert!(failures <= caps.failures + 8, "{failures} failures");
-    embedded(&wrapped, &caps, &mut |_: &[String], _: Found<'_>| Ok(())).expect("the sink takes everything");
+    embedded(&wrapped, Some(data), &caps, &mut |_: &[String], _: Found<'_>| Ok(())).expect("the sink takes everything");
     let mut input = data;
     while let Ok(Some((_, payload))) = frame::read(&mut input, 1 << 20) {
         assert!(payload.len() <= data.len());

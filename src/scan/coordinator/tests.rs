@@ -1,9 +1,9 @@
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::*;
 use crate::scan::message::{
     self,
-    shell::{ready_words, say},
+    shell::{outcome_words, ready_words, say},
 };
 
 /// Counts rows, and ends a scan that writes too many.
@@ -61,20 +61,35 @@ fn sample() -> (tempfile::TempDir, PathBuf) {
 /// Finds as many modules in every module, none of which is like another.
 #[test]
 fn modules_of_modules_come_to_an_end() {
-    let outcome = say(message::OUTCOME, &serde_json::to_string(&Outcome::default()).unwrap());
+    let outcome = outcome_words();
     let done = say(message::DONE, "");
     // The number of the process, in eight digits, and that of the module make it another one each time.
-    let module = "printf 'm\\017\\000\\000\\000\\002\\000\\000\\000[]%08d%s' $$ $i";
+    let module = "printf 'm\\032\\000\\000\\000\\015\\000\\000\\000[\"%08d%s\"]%08d%s' $$ $i $$ $i";
     let spawner = script(&format!("{outcome}; for i in 1 2 3 4 5 6 7 8 9; do {module}; done; {done}"));
     let mut counted = Counted { most: 600, interrupted: Arc::clone(&spawner.interrupted), ..Counted::default() };
     let (_folder, path) = sample();
     scan(&spawner, &mut counted, &[path]).unwrap();
     assert_eq!(counted.samples as u64, 1 + budget::MODULES);
-    let [failure] = &counted.failures[..] else { panic!("{:?}", counted.failures) };
+    let told = |failure: &Failure| -> u64 {
+        assert_eq!(failure.kind, FailureKind::Cut);
+        failure.text.rsplit(' ').nth(2).and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("{}", failure.text))
+    };
     // Nine in each, the first one included.
-    let left_out = 9 * (1 + budget::MODULES) - budget::MODULES;
-    assert_eq!(failure.kind, FailureKind::Cut);
-    assert!(failure.text.ends_with(&format!(": {left_out} left out")), "{}", failure.text);
+    assert_eq!(counted.failures.iter().map(told).sum::<u64>(), 9 * (1 + budget::MODULES) - budget::MODULES);
+}
+
+/// Interrupted before the first sample is finished, and taken up again: what was left out of those within it stands in the rows all the same.
+#[test]
+fn what_was_left_out_is_told_with_the_sample_that_it_was_in() {
+    let outcome = outcome_words();
+    let module = "printf 'm\\016\\000\\000\\000\\002\\000\\000\\000[]%08d' $$";
+    let spawner = script(&format!("{outcome}; {module}; {}", say(message::DONE, "")));
+    // A chain that goes on for ever: nine of them are analysed, and the innermost is done first.
+    let mut counted = Counted { most: 1, interrupted: Arc::clone(&spawner.interrupted), ..Counted::default() };
+    let (_folder, path) = sample();
+    scan(&spawner, &mut counted, &[path]).unwrap();
+    assert_eq!((counted.samples, counted.failures.len()), (2, 1), "{:?}", counted.failures);
+    assert!(counted.failures[0].text.ends_with(": 1 left out"), "{:?}", counted.failures);
 }
 
 /// A recorder that panics, as a thread may for any reason.
@@ -115,9 +130,24 @@ fn what_is_no_file_any_more_is_not_waited_for() {
     let pipe = folder.path().join("x.wasm");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     for path in [&pipe, folder.path()] {
-        let failure = open(path).err().unwrap();
+        let failure = open(&Named { path: path.to_owned(), is_root: true }).err().unwrap();
         assert_eq!((failure.kind, &*failure.text), (FailureKind::Unreadable, "not a regular file"));
     }
+}
+
+#[test]
+fn what_became_a_link_since_its_folder_was_read_is_not_followed() {
+    let (folder, path) = sample();
+    let link = folder.path().join("y.wasm");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    assert!(open(&Named { path: link.clone(), is_root: true }).is_ok(), "named by the user");
+    let failure = open(&Named { path: link.clone(), is_root: false }).err().unwrap();
+    assert_eq!((failure.kind, &*failure.text), (FailureKind::Unreadable, "a symbolic link since its folder was read"));
+    let mut counted = Counted::default();
+    let (progress, before) = (Progress::default(), (Known::default(), Summary::default(), Index::default()));
+    let spawner = script("exit 1");
+    Scan::new(&spawner, 1, &progress, &mut counted, before).run(&[Root::found(link)], None).unwrap();
+    assert_eq!((counted.samples, counted.failures[0].kind), (0, FailureKind::Unreadable));
 }
 
 #[test]

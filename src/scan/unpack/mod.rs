@@ -4,7 +4,7 @@
 //! member's name is only a name. What a file expands to is bounded by [`Caps`]; whatever a cap leaves out is counted and reported as a failure of
 //! kind `cut`, once for each cap.
 //!
-//! That something is a container hides nothing: what lies in it outside of its members is searched like a file that is none.
+//! That something is a container hides nothing: all of it but the contents of members that lie there as they are is searched like a file that is none.
 
 mod carve;
 mod streams;
@@ -20,12 +20,20 @@ use std::{
 };
 
 use base64::Engine as _;
+use memchr::memmem;
 
+use self::carve::Search;
 use super::rows::{Failure, FailureKind};
-use crate::hex;
+use crate::{
+    hex,
+    module::{HEAD, extent},
+    report::escape::json_len,
+};
 
-/// Bytes of a member's name that are shown; of a longer one, so many and a part of its hash.
-const MAX_NAME_BYTES: usize = 1000;
+/// Bytes in JSON of the steps of a way up to which names in it are shown whole; of one that does not fit, a part and a part of its hash.
+const MAX_NAMES: usize = 1000;
+/// Bytes in JSON of a name that are shown even so.
+const LEAST_NAME: usize = 96;
 
 /// Bounds of what one file expands to. Defaults suit a worker with 2 GiB of memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,20 +99,22 @@ pub fn unpack(bytes: &[u8], caps: &Caps, sink: &mut dyn Sink) -> io::Result<()> 
     unpacker.finish()
 }
 
-/// Looks for modules within a module: in its segments, custom sections, and strings, and in a zip behind it.
+/// Looks for modules within a module: in its segments, custom sections, and strings, and in a zip behind it; and in the text that it was compiled from,
+/// whose comments are not in it.
 ///
 /// # Errors
 ///
 /// When `sink` gives one.
-pub fn embedded(module: &[u8], caps: &Caps, sink: &mut dyn Sink) -> io::Result<()> {
+pub fn embedded(module: &[u8], source: Option<&[u8]>, caps: &Caps, sink: &mut dyn Sink) -> io::Result<()> {
     let mut unpacker = Unpacker::new(caps, sink);
     if zip::is_one(module) {
         // What comes before the zip is a module without it.
         unpacker.zip(module)?;
     } else {
-        // Past its own magic number.
-        let from = if is_binary(module) { 8.min(module.len()) } else { 0 };
-        unpacker.pieces(module, from..module.len())?;
+        unpacker.pieces(module, &Search::within(module))?;
+    }
+    if let Some(source) = source {
+        unpacker.pieces(source, &Search::source(source))?;
     }
     unpacker.finish()
 }
@@ -122,7 +132,7 @@ pub fn is_text(bytes: &[u8]) -> bool {
         if rest.starts_with(b";;") {
             rest = memchr::memchr(b'\n', rest).map_or(&[], |end| &rest[end..]);
         } else if rest.starts_with(b"(;") {
-            rest = memchr::memmem::find(rest, b";)").map_or(&[], |end| &rest[end + 2..]);
+            rest = memmem::find(rest, b";)").map_or(&[], |end| &rest[end + 2..]);
         } else {
             return rest.starts_with(b"(module") || rest.starts_with(b"(component");
         }
@@ -170,25 +180,30 @@ struct Unpacker<'a> {
     left: Caps,
     sink: &'a mut dyn Sink,
     inside: Vec<String>,
+    /// Modules that were handed over and look like some.
+    credible: u64,
+    /// Headers that claim to begin more than may be handed over.
+    oversize: u64,
     /// Which cap left out how much.
     cuts: BTreeMap<Cut, u64>,
 }
 
 impl<'a> Unpacker<'a> {
     fn new(caps: &Caps, sink: &'a mut dyn Sink) -> Self {
-        Self { caps: caps.clone(), left: caps.clone(), sink, inside: Vec::new(), cuts: BTreeMap::new() }
+        Self { caps: caps.clone(), left: caps.clone(), sink, inside: Vec::new(), credible: 0, oversize: 0, cuts: BTreeMap::new() }
     }
 
     /// Looks at a whole file or member.
     fn look(&mut self, bytes: &[u8]) -> io::Result<()> {
         if is_binary(bytes) || is_text(bytes) {
+            self.credible += u64::from(!is_binary(bytes) || extent(bytes) > HEAD);
             return self.sink.take(&self.inside, Found::Module(bytes));
         }
         let is_zip = zip::is_one(bytes);
         if self.is_deep() && (is_zip || is_container(bytes)) {
             self.cut(Cut::Depth, 1);
             // Not entered, but what lies open in it is found.
-            self.pieces(bytes, 0..bytes.len())
+            self.pieces(bytes, &Search::all(bytes))
         } else if is_zip {
             self.zip(bytes)
         } else {
@@ -203,7 +218,7 @@ impl<'a> Unpacker<'a> {
         } else if tar::is_one(bytes) {
             self.tar(bytes)
         } else {
-            self.pieces(bytes, 0..bytes.len())
+            self.pieces(bytes, &Search::all(bytes))
         }
     }
 
@@ -281,6 +296,32 @@ impl<'a> Unpacker<'a> {
         self.fail(Some(step.to_owned()), FailureKind::Broken, &error.to_string())
     }
 
+    /// The step into a member of this name: as text, or its bytes in base64 if it is none. A name may be as long as its archive, and goes into every row of
+    /// what the member holds, as do those of all steps before it: of one that is longer than what these leave, the beginning is shown, and of the hash as
+    /// much as keeps different names different.
+    fn step(&self, kind: &str, name: &[u8]) -> String {
+        let used: usize = self.inside.iter().flat_map(|step| step.chars()).map(json_len).sum();
+        let room = MAX_NAMES.saturating_sub(used).max(LEAST_NAME);
+        let mark = || format!("…{}", &hex::sha256(name)[..16]);
+        match std::str::from_utf8(name) {
+            Ok(name) => {
+                let mut ends = name.char_indices().scan(0, |len, (at, char)| {
+                    *len += json_len(char);
+                    Some((*len, at))
+                });
+                match ends.find(|(len, _)| *len > room) {
+                    Some((_, end)) => format!("{kind}:{}{}", &name[..end], mark()),
+                    None => format!("{kind}:{name}"),
+                }
+            }
+            Err(_) => {
+                let shown = name.get(..room / 4 * 3).filter(|shown| shown.len() < name.len());
+                let base64 = base64::engine::general_purpose::STANDARD.encode(shown.unwrap_or(name));
+                format!("{kind};base64:{base64}{}", shown.map_or_else(String::new, |_| mark()))
+            }
+        }
+    }
+
     /// Says what was left out.
     fn finish(self) -> io::Result<()> {
         let Self { sink, cuts, caps, .. } = self;
@@ -288,19 +329,6 @@ impl<'a> Unpacker<'a> {
             sink.take(&[], Found::Failure(Failure { kind: FailureKind::Cut, text: what.text(count, &caps) }))?;
         }
         Ok(())
-    }
-}
-
-/// The step into a member of this name: as text, or its bytes in base64 if it is none. A name may be as long as its archive, and goes into every
-/// row of what the member holds: of a long one the beginning is shown, and of the hash as much as keeps different names different.
-fn step(kind: &str, name: &[u8]) -> String {
-    let mark = if name.len() > MAX_NAME_BYTES { format!("…{}", &hex::sha256(name)[..16]) } else { String::new() };
-    match std::str::from_utf8(name) {
-        Ok(name) => format!("{kind}:{}{mark}", &name[..name.floor_char_boundary(MAX_NAME_BYTES)]),
-        Err(_) => {
-            let shown = name.get(..MAX_NAME_BYTES).unwrap_or(name);
-            format!("{kind};base64:{}{mark}", base64::engine::general_purpose::STANDARD.encode(shown))
-        }
     }
 }
 
@@ -315,6 +343,17 @@ fn gaps(len: usize, mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
         at = at.max(span.end);
     }
     gaps
+}
+
+/// Where the contents of a member that was entered lie in a range of its container as they are, as what does not shrink is stored. Only about as many
+/// bytes are looked through as the member has: ranges of others may be the same.
+fn verbatim(bytes: &[u8], range: Range<usize>, member: &[u8]) -> Option<Range<usize>> {
+    /// Bytes of headers before it, and of frames in it for one of its own.
+    const FRAMES: (usize, usize) = (1024, 8);
+    let end = range.end.min(range.start.saturating_add(FRAMES.0 + member.len() + member.len() / FRAMES.1));
+    let part = bytes.get(range.start..end).filter(|_| member.len() > HEAD)?;
+    let start = range.start + memmem::find(part, member)?;
+    Some(start..start + member.len())
 }
 
 /// Reads at most `room` bytes; the flag says whether there were more.

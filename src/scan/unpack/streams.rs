@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::Unpacker;
+use super::{Unpacker, carve::Search, verbatim};
 
 /// Beginnings of streams.
 const MAGICS: [(&str, &[u8]); 3] = [("gzip", b"\x1f\x8b\x08"), ("zstd", b"\x28\xb5\x2f\xfd"), ("xz", b"\xfd7zXZ\0")];
@@ -23,16 +23,18 @@ impl Unpacker<'_> {
     pub(super) fn stream(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(kind) = kind(bytes) else { return Ok(()) };
         let (expanded, error) = self.read(reader(kind, bytes), Some(bytes.len() as u64));
-        let is_broken = error.is_some();
         if let Some(error) = error {
             self.broken(kind, &error)?;
         }
+        let mut search = Search::all(bytes);
         // What came before the end counts, however it ended.
         if self.admit(expanded.len() as u64) {
             self.enter(kind.to_owned(), &expanded)?;
+            search.seen.extend(verbatim(bytes, 0..bytes.len(), &expanded));
         }
-        // Where it broke off is not known, and what follows is no stream.
-        if is_broken { self.pieces(bytes, 0..bytes.len()) } else { Ok(()) }
+        drop(expanded);
+        // Headers have fields for anything, frames are passed over, and where a broken stream broke off is not known.
+        self.pieces(bytes, &search)
     }
 }
 

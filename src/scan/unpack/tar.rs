@@ -2,7 +2,7 @@
 
 use std::{io, ops::Range};
 
-use super::{Unpacker, gaps, step};
+use super::{Unpacker, carve::Search, gaps};
 
 /// Bytes of a header.
 const HEADER: usize = 512;
@@ -49,7 +49,7 @@ impl Unpacker<'_> {
             }
             at = next;
         }
-        gaps(bytes.len(), spans).into_iter().try_for_each(|gap| self.pieces(bytes, gap))
+        self.pieces(bytes, &Search { starts: gaps(bytes.len(), spans), ..Search::default() })
     }
 
     /// Enters the members of an archive that begins at `start`, and adds where they lie; false if the bounds do not allow all.
@@ -66,9 +66,12 @@ impl Unpacker<'_> {
             if is_empty(entry.header().entry_type()) {
                 continue;
             }
-            let step = step("tar", &entry.path_bytes());
-            spans.push(span(&entry, start));
-            let (member, error) = self.read(entry, None);
+            let step = self.step("tar", &entry.path_bytes());
+            let span = span(&entry, start);
+            // A sparse one may expand to anything.
+            let stored = entry.header().entry_type().is_gnu_sparse().then_some(span.len() as u64);
+            spans.push(span);
+            let (member, error) = self.read(entry, stored);
             if let Some(error) = error {
                 self.broken(&step, &error)?;
             }

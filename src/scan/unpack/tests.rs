@@ -172,7 +172,8 @@ fn compressed_text_and_xz_and_zstd_are_read() {
     xz.write_all(&module).unwrap();
     assert_eq!(ways(&xz.finish().unwrap()), ["xz"]);
     let zstd = ruzstd::encoding::compress_to_vec(&module[..], ruzstd::encoding::CompressionLevel::Fastest);
-    assert_eq!(ways(&[&zstd[..], &zstd].concat()).len(), 1, "the second module is part of the first file");
+    // The second module is part of the first file; each also lies there as it is, for neither shrinks.
+    assert_eq!(ways(&[&zstd[..], &zstd].concat()).iter().filter(|way| *way == "zstd").count(), 1);
     let skippable = [&b"\x5a\x2a\x4d\x18\x03\0\0\0abc"[..], b"\x50\x2a\x4d\x18\0\0\0\0"].concat();
     assert_eq!(ways(&[&skippable[..], &zstd, &skippable].concat()), ["zstd"]);
     assert_eq!(ways(b" ;; words\n (; more ;)(module)"), [""]);
@@ -231,14 +232,26 @@ fn long_names_are_cut_and_stay_different() {
     assert_eq!(ways.len(), 2, "{} ways", ways.len());
     assert!(ways[0] != ways[1] && ways.iter().all(|way| way.starts_with("tar:\u{1b}") && way.len() < 1100));
     // Also where a character is cut, or nothing is text.
+    let mut sink = |_: &[String], _: Found<'_>| Ok(());
+    let mut unpacker = Unpacker::new(&Caps::default(), &mut sink);
     for name in ["a\u{20ac}".repeat(600).into_bytes(), vec![0xff; 5000]] {
-        let cut = step("zip", &name);
-        assert!(cut.len() < 1500 && cut.contains('…'), "{cut}");
+        let cut = unpacker.step("zip", &name);
+        assert!(cut.len() < 1100 && cut.contains('…'), "{cut}");
     }
-    assert_eq!(step("zip", &[b'a'; 1000]), format!("zip:{}", "a".repeat(1000)));
-    // The longest way that there can be is what a scan takes from a worker.
-    let way = vec![step("zip", &vec![1; 2000]); Caps::default().depth + 1];
-    assert!(serde_json::to_vec(&way).unwrap().len() < 64 << 10);
+    assert_eq!(unpacker.step("zip", &[b'a'; 1000]), format!("zip:{}", "a".repeat(1000)));
+    assert_eq!(unpacker.step("zip", &[0xff; 750]).len(), "zip;base64:".len() + 1000);
+    // All names of a way together: what follows a long one still has its beginning.
+    for name in [vec![1; 2000], vec![0xff; 2000], "\u{202e}".repeat(2000).into_bytes(), b"\"".repeat(2000)] {
+        unpacker.inside.clear();
+        for _ in 0..=Caps::default().depth {
+            unpacker.inside.push(unpacker.step("zip", &name));
+        }
+        let mut row = Vec::new();
+        crate::report::escape::write_json_line(&mut row, &unpacker.inside).unwrap();
+        assert!(row.len() < 2500, "{} bytes", row.len());
+        assert!(unpacker.inside.iter().all(|step| step.chars().count() >= "zip:".len() + 16 + 17), "{:?}", unpacker.inside);
+    }
+    assert_eq!(unpacker.step("zip", b"sixteen bytes 16"), "zip:sixteen bytes 16");
 }
 
 /// The record at the end of an archive without members.
@@ -284,8 +297,8 @@ fn a_container_hides_nothing_around_it() {
         (
             "a page behind a stream",
             [&gzip(&two)[..], b"x='", base64.as_bytes(), b"'"].concat(),
-            // So small a module is not compressed, and lies open as well.
-            vec![way("gzip: broken"), way("gzip"), way("bytes@15"), format!("base64@{}", gzip(&two).len() + 3)],
+            // So small a module is not compressed, and lies open as well: it is found once.
+            vec![way("gzip: broken"), way("gzip"), format!("base64@{}", gzip(&two).len() + 3)],
         ),
     ] {
         assert_eq!(ways(&bytes), expected, "{what}");
@@ -514,6 +527,200 @@ fn a_zip_behind_a_module_is_entered() {
         seen.push((inside.join("/"), module.to_vec()));
         Ok(())
     };
-    embedded(&bytes, &Caps::default(), &mut sink).unwrap();
+    embedded(&bytes, None, &Caps::default(), &mut sink).unwrap();
     assert_eq!(seen, [("zip:a.wasm".to_owned(), module("inner")), ("bytes@0".to_owned(), outer)]);
+}
+
+/// The header of a member, its name, and its data.
+fn local(method: u16, name: &str, extra: &[u8], (data, expanded): (&[u8], &[u8])) -> Vec<u8> {
+    let sizes = sizes(data, expanded);
+    let fields = [[20, 0, method, 0, 0x21].map(u16::to_le_bytes).concat(), sizes, lens(name, extra)].concat();
+    [&b"PK\x03\x04"[..], &fields, name.as_bytes(), extra, data].concat()
+}
+
+fn sizes(data: &[u8], expanded: &[u8]) -> Vec<u8> {
+    let mut checksum = flate2::Crc::new();
+    checksum.update(expanded);
+    [checksum.sum(), data.len() as u32, expanded.len() as u32].map(u32::to_le_bytes).concat()
+}
+
+fn lens(name: &str, extra: &[u8]) -> Vec<u8> {
+    [name.len() as u16, extra.len() as u16].map(u16::to_le_bytes).concat()
+}
+
+/// An archive of the member at its beginning, which the list has so.
+fn list(mut archive: Vec<u8>, method: u16, name: &str, (data, expanded): (&[u8], &[u8])) -> Vec<u8> {
+    let at = archive.len() as u32;
+    let entry = [[20, 20, 0, method, 0, 0x21].map(u16::to_le_bytes).concat(), sizes(data, expanded), lens(name, b"")].concat();
+    archive.extend([&b"PK\x01\x02"[..], &entry, &[0; 14], name.as_bytes()].concat());
+    let size = archive.len() as u32 - at;
+    archive.extend([&b"PK\x05\x06\0\0\0\0\x01\0\x01\0"[..], &size.to_le_bytes(), &at.to_le_bytes(), &[0; 2]].concat());
+    archive
+}
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    writer.write_all(bytes).unwrap();
+    writer.finish().unwrap()
+}
+
+#[test]
+fn headers_and_streams_hide_nothing_that_lies_beside_what_they_say() {
+    let module = module("f");
+    let hello = deflate(b"hello");
+    let slack = [&hello[..], &module].concat();
+    let extra = [&[0x99, 0x99, module.len() as u8, 0][..], &module].concat();
+    let plain: (&[u8], &[u8]) = (b"hello", b"hello");
+    let zipped = deflate(&module);
+    let skipped = [&b"\x50\x2a\x4d\x18"[..], &(module.len() as u32).to_le_bytes(), &module].concat();
+    let frame = b"\x28\xb5\x2f\xfd\x20\0\x01\0\0";
+    let field = [&(module.len() as u16 + 4).to_le_bytes()[..], &[1, 0, module.len() as u8, 0], &module].concat();
+    let named = flate2::GzBuilder::new().extra(field[2..].to_vec()).write(Vec::new(), flate2::Compression::default());
+    for (what, bytes, expected) in [
+        (
+            "behind the end of what is compressed",
+            list(local(8, "a.txt", b"", (&slack, b"hello")), 8, "a.txt", (&slack, b"hello")),
+            format!("bytes@{}", 30 + 5 + hello.len()),
+        ),
+        ("in a field of a header", list(local(0, "a.txt", &extra, plain), 0, "a.txt", plain), "bytes@39".into()),
+        (
+            "stored in another way than the list says",
+            list(local(8, "a.txt", b"", (&zipped, &module)), 0, "a.txt", (b"", b"")),
+            "zip:a.txt".into(),
+        ),
+        (
+            "of another size than the list says",
+            list(local(8, "a.txt", b"", (&zipped, &module)), 8, "a.txt", (&hello, b"hello")),
+            "zip:a.txt: broken; zip:a.txt".into(),
+        ),
+        (
+            "within one that cannot be read",
+            {
+                let inner = local(8, "b.txt", b"", (&zipped, &module));
+                let broken = [&[0xff; 9][..], &inner].concat();
+                list(local(8, "a.txt", b"", (&broken, b"hello")), 8, "a.txt", (&broken, b"hello"))
+            },
+            "zip:a.txt: broken; zip:b.txt".into(),
+        ),
+        ("in a frame that is passed over", [&skipped[..], frame].concat(), "bytes@8".into()),
+        ("in another such frame", [frame, &skipped[..]].concat(), "bytes@17".into()),
+        ("in a field of a gzip", named.finish().unwrap(), "bytes@16".into()),
+    ] {
+        assert_eq!(ways(&bytes).join("; "), expected, "{what}");
+    }
+}
+
+/// A module with the contents in a custom section before its code.
+fn carrier(contents: &[u8]) -> Vec<u8> {
+    let inner = module("carrier");
+    let section = [&b"\x01x"[..], contents].concat();
+    let len = section.len();
+    assert!((128..16384).contains(&len), "two bytes for its length");
+    [&inner[..8], &[0, len as u8 | 0x80, (len >> 7) as u8], &section, &inner[8..]].concat()
+}
+
+#[test]
+fn a_module_is_not_cut_by_what_looks_like_a_container_in_it() {
+    let member = local(0, "a.txt", b"", (b"hello", b"hello"));
+    let outer = carrier(&[&[b'.'; 100][..], &member, EMPTY_ZIP].concat());
+    for (what, before) in [("a dump", vec![0xcc; 50]), ("an archive", member.clone()), ("a tar", tarred(&[("a", b"a")]))] {
+        // The end of an empty archive, whose comment is all that follows it.
+        let mut bytes = [&before[..], &outer, &[0; 30]].concat();
+        let end = memchr::memmem::rfind(&bytes, EMPTY_ZIP).unwrap() + EMPTY_ZIP.len();
+        let comment = (bytes.len() - end) as u16;
+        bytes[end - 2..end].copy_from_slice(&comment.to_le_bytes());
+        let whole = bytes[before.len()..][..outer.len()].to_vec();
+        let modules: Vec<_> = found(&bytes, &Caps::default()).into_iter().filter_map(|(_, found)| found.ok()).collect();
+        assert!(modules.contains(&whole), "{what}: {:?}", ways(&bytes));
+    }
+}
+
+#[test]
+fn a_decoy_in_text_hides_no_module() {
+    let module = module("f");
+    let base64 = base64::engine::general_purpose::STANDARD.encode(&module);
+    let hex: String = module.iter().map(|byte| format!("{byte:02x}")).collect();
+    for (text, expected) in [
+        (format!("';base64,x'+'{base64}'"), "base64@13"),
+        (format!("';base64,x' +\n '%2B' + '/{base64}'"), "base64@25"),
+        (format!("'AGFzbQ{base64}'"), "base64@7"),
+        (format!("'AGFzbQ{base64}{base64}'"), "base64@7"),
+        (format!("';base64,-AGFzbQ/{base64}'"), "base64@17"),
+        (format!("'0061736d010000000{hex}'"), "hex@18"),
+    ] {
+        let all = found(text.as_bytes(), &Caps::default());
+        let found =
+            all.iter().any(|(way, found)| way == expected && found.as_ref().is_ok_and(|found| found.starts_with(&module)));
+        assert!(found, "{text}: {:?}", ways(text.as_bytes()));
+    }
+    // As many readings as there are phases, however many beginnings.
+    let ways = ways("AGFzbQA".repeat(10_000).as_bytes());
+    assert_eq!(ways, ["base64@0", "base64@7", "base64@14", "base64@21"]);
+}
+
+#[test]
+fn a_header_that_claims_more_than_a_sample_may_have_hides_no_module() {
+    let module = module("f");
+    let decoy = b"\0asm\x01\0\0\0\0\x80\x20\x01d";
+    let dump = [&[0xcc; 10][..], decoy, &[0xcc; 100], &module, &[0xcc; 5000]].concat();
+    let caps = Caps { bytes: 1000, ..Caps::default() };
+    let expected = [("bytes@10".to_owned(), Err(FailureKind::TooLarge)), ("bytes@123".to_owned(), Ok(module))];
+    assert_eq!(found(&dump, &caps), expected);
+    // As one they would take time that grows with their square.
+    let many = [&b"."[..], &decoy.repeat(200), &[0xcc; 9000]].concat();
+    assert_eq!(found(&many, &caps).len() as u64, 65);
+}
+
+#[test]
+fn what_a_sparse_file_leaves_out_counts_as_expanded() {
+    let mut header = ::tar::Header::new_gnu();
+    header.as_old_mut().name[0] = b'a';
+    header.set_entry_type(::tar::EntryType::GNUSparse);
+    header.set_size(0);
+    let gnu = header.as_gnu_mut().unwrap();
+    for field in [&mut gnu.realsize, &mut gnu.sparse[0].offset] {
+        field.copy_from_slice(b"00400000000\0");
+    }
+    gnu.sparse[0].numbytes.copy_from_slice(b"00000000000\0");
+    header.set_cksum();
+    let archive = [&header.as_bytes()[..], &entry(b"b.wasm", b'0', &module("f")), &[0; 1024]].concat();
+    // It says 64 MiB; it may have as many as any other of nothing.
+    let found = found(&archive, &Caps { bytes: (64 << 20) + 1000, ..Caps::default() });
+    assert_eq!(found.len(), 1, "{:?}", found.iter().map(|(way, _)| way).collect::<Vec<_>>());
+    let mut sink = |_: &[String], _: Found<'_>| Ok(());
+    let mut unpacker = Unpacker::new(&Caps::default(), &mut sink);
+    assert_eq!(unpacker.read(io::repeat(0), Some(0)).0.len() as u64, Caps::BOMB_BYTES);
+}
+
+/// What is found in a module.
+fn inner(module: &[u8], source: Option<&[u8]>) -> Vec<(String, Vec<u8>)> {
+    let mut seen = Vec::new();
+    let mut sink = |inside: &[String], found: Found<'_>| {
+        let Found::Module(module) = found else { panic!("{inside:?}") };
+        seen.push((inside.join("/"), module.to_vec()));
+        Ok(())
+    };
+    embedded(module, source, &Caps::default(), &mut sink).unwrap();
+    seen
+}
+
+#[test]
+fn a_module_in_a_section_ends_with_it() {
+    let small = module("f");
+    let mut outer = carrier(&[&[b'.'; 100][..], &small].concat());
+    outer.extend([0, 3, 1, b'z', 0]);
+    let place = format!("bytes@{}", 13 + 100);
+    assert_eq!(inner(&outer, None), [(place, small)]);
+}
+
+#[test]
+fn the_text_of_a_module_is_searched_too() {
+    let small = module("f");
+    let base64 = base64::engine::general_purpose::STANDARD.encode(&small);
+    let hexadecimal: String = small.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    let text = format!(";; '{base64}'\n(module (memory 1) (data (i32.const 0) \"{hexadecimal}\"))");
+    let outer = wat::parse_str(&text).unwrap();
+    let found = inner(&outer, Some(text.as_bytes()));
+    let data = memchr::memmem::find(&outer[8..], b"\0asm").unwrap() + 8;
+    assert_eq!(found, [(format!("bytes@{data}"), small.clone()), ("base64@4".to_owned(), small)]);
 }

@@ -1,22 +1,23 @@
 //! Zip archives, with the password that samples are passed around with; what begins with a program and ends with a zip, too.
 //!
 //! The list at the end names what an archive wants to be known for. Members that it leaves out, or that share a name (then it counts for the last
-//! only), have headers of their own, and are found by those; what is left outside of all members is searched.
+//! only), have headers of their own, and are found by those; so are those whose headers say something else than the list. Then everything is searched but
+//! the contents of members that lie there as they are: behind the end of what is compressed, and in fields of headers, there may be anything.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Cursor},
     ops::Range,
 };
 
 use memchr::memmem;
 use zip::{
-    ZipArchive,
+    CompressionMethod, ZipArchive,
     read::{ZipFile, ZipReadOptions},
     result::{ZipError, ZipResult},
 };
 
-use super::{Unpacker, gaps, step, streams, tar};
+use super::{Unpacker, carve::Search, gaps, streams, tar, verbatim};
 use crate::scan::rows::FailureKind;
 
 /// What everybody who passes samples around uses.
@@ -26,6 +27,11 @@ const LOCAL: &[u8; 4] = b"PK\x03\x04";
 const LOCAL_BYTES: usize = 30;
 /// What may follow the bytes of a member.
 const DESCRIPTOR: &[u8; 4] = b"PK\x07\x08";
+/// An entry of the list.
+const CENTRAL: &[u8; 4] = b"PK\x01\x02";
+/// Flags of a member: it is encrypted; sizes and checksum follow its data.
+const ENCRYPTED: u16 = 1;
+const HAS_DESCRIPTOR: u16 = 8;
 /// The record at the end, its bytes without the comment, and where it may begin.
 const END: &[u8; 4] = b"PK\x05\x06";
 const END_BYTES: usize = 22;
@@ -56,9 +62,34 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
 }
 
+/// What was entered, and where it lies.
+#[derive(Default)]
+struct Entered {
+    /// Members as the list has them, headers included: no others are looked for there.
+    listed: Vec<Range<usize>>,
+    /// Headers that say the same as the list, of members that could not be read.
+    tried: BTreeSet<usize>,
+    /// Contents that lie there as they are.
+    plain: Vec<Range<usize>>,
+    /// Of what is compressed, contents that lie there as they are even so.
+    seen: Vec<Range<usize>>,
+}
+
+impl Entered {
+    fn add(&mut self, bytes: &[u8], data: Range<usize>, is_plain: bool, member: &[u8]) {
+        if is_plain && bytes.get(data.start..).is_some_and(|rest| rest.starts_with(member)) {
+            self.plain.push(data.start..data.start + member.len());
+        } else {
+            self.seen.extend(verbatim(bytes, data, member));
+        }
+    }
+}
+
 impl Unpacker<'_> {
+    /// Enters the members of a zip, then searches the rest: all but the contents of members that lie there as they are.
     pub(super) fn zip(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut spans: Vec<_> = end(bytes).map(|at| at..at + END_BYTES).into_iter().collect();
+        let mut entered = Entered::default();
+        entered.listed.extend(end(bytes).map(|at| at..at + END_BYTES));
         match ZipArchive::new(Cursor::new(bytes)) {
             Ok(mut archive) => {
                 for index in 0..archive.len() {
@@ -66,30 +97,56 @@ impl Unpacker<'_> {
                         self.cut(cut, (archive.len() - index) as u64);
                         return Ok(());
                     }
-                    spans.extend(self.member(&mut archive, index)?);
+                    self.member((&mut archive, index), bytes, &mut entered)?;
                 }
             }
             // Members may be there without the list of them.
             Err(error) => self.broken("zip", &error)?,
         }
-        self.unlisted(bytes, spans)
+        if !self.unlisted(bytes, &mut entered)? {
+            return Ok(());
+        }
+        let Entered { plain, mut seen, .. } = entered;
+        seen.sort_unstable_by_key(|seen| seen.start);
+        self.pieces(bytes, &Search { starts: gaps(bytes.len(), plain), seen, ..Search::default() })
     }
 
-    /// Enters a member of the list, and says where it lies.
-    fn member(&mut self, archive: &mut ZipArchive<Cursor<&[u8]>>, index: usize) -> io::Result<Option<Range<usize>>> {
-        let (name, encrypted, span) = match archive.by_index_raw(index) {
-            Ok(file) => (step("zip", file.name_raw()), file.encrypted(), span(&file)),
-            Err(error) => return self.broken("zip", &error).map(|()| None),
+    /// Enters a member of the list.
+    fn member(
+        &mut self,
+        (archive, index): (&mut ZipArchive<Cursor<&[u8]>>, usize),
+        bytes: &[u8],
+        entered: &mut Entered,
+    ) -> io::Result<()> {
+        let (name, listed) = match archive.by_index_raw(index) {
+            Ok(file) => (self.step("zip", file.name_raw()), Listed::of(bytes, &file)),
+            Err(error) => return self.broken("zip", &error),
         };
-        self.expand(name, encrypted, archive.by_index_with_options(index, options()))?;
-        Ok(span)
+        let is_encrypted = listed.as_ref().is_some_and(|listed| listed.is_encrypted);
+        let member = self.expand(name, is_encrypted, archive.by_index_with_options(index, options()))?;
+        let Some(Listed { header, data, is_plain, agrees, .. }) = listed else { return Ok(()) };
+        match &member {
+            // What its own header says is tried unless it is the same.
+            None if agrees => drop(entered.tried.insert(header)),
+            Some(_) if agrees => entered.listed.push(header..data.end),
+            _ => {}
+        }
+        if let Some(member) = member {
+            entered.add(bytes, data, is_plain, &member);
+        }
+        Ok(())
     }
 
-    /// Enters a member that could be opened, or reports why it could not; gives whether it could.
-    fn expand<R: io::Read>(&mut self, step: String, encrypted: bool, file: ZipResult<ZipFile<'_, R>>) -> io::Result<bool> {
+    /// Enters a member that could be opened, or reports why it could not; gives what it entered unless the member could not be read to its end.
+    fn expand<R: io::Read>(
+        &mut self,
+        step: String,
+        encrypted: bool,
+        file: ZipResult<ZipFile<'_, R>>,
+    ) -> io::Result<Option<Vec<u8>>> {
         let file = match file {
             // Whatever has contents is no folder.
-            Ok(file) if file.is_dir() && file.size() == 0 && file.compressed_size() == 0 => return Ok(true),
+            Ok(file) if file.is_dir() && file.size() == 0 && file.compressed_size() == 0 => return Ok(Some(Vec::new())),
             Ok(file) => file,
             Err(error) => {
                 let kind = match error {
@@ -97,11 +154,11 @@ impl Unpacker<'_> {
                     ZipError::UnsupportedArchive(_) => FailureKind::Unsupported,
                     _ => FailureKind::Broken,
                 };
-                return self.fail(Some(step), kind, &error.to_string()).map(|()| false);
+                return self.fail(Some(step), kind, &error.to_string()).map(|()| None);
             }
         };
         let compressed = file.compressed_size();
-        let (member, error) = self.read(file, Some(compressed));
+        let (mut member, error) = self.read(file, Some(compressed));
         let is_whole = error.is_none();
         if let Some(error) = error {
             // The check of an old password has one byte, so a wrong one often shows only here.
@@ -110,43 +167,49 @@ impl Unpacker<'_> {
         }
         if self.admit(member.len() as u64) {
             self.enter(step, &member)?;
+        } else {
+            member.clear();
         }
-        Ok(is_whole)
+        Ok(is_whole.then_some(member))
     }
 
-    /// Enters the members that are not among those at `listed`, and searches what belongs to none.
-    fn unlisted(&mut self, bytes: &[u8], listed: Vec<Range<usize>>) -> io::Result<()> {
+    /// Enters the members that are not among those of the list; false if the bounds do not allow all.
+    fn unlisted(&mut self, bytes: &[u8], entered: &mut Entered) -> io::Result<bool> {
         let mut descriptors = None;
-        for gap in gaps(bytes.len(), listed) {
+        for gap in gaps(bytes.len(), std::mem::take(&mut entered.listed)) {
             let part = bytes.get(gap.clone()).unwrap_or_default();
             // Before its first member an archive may be anything, another container as well.
             if gap.start == 0 && (streams::is_one(part) || tar::is_one(part)) {
                 self.unzipped(part)?;
+                entered.seen.push(gap);
                 continue;
             }
-            let (mut at, mut searched) = (gap.start, gap.start);
+            let mut at = gap.start;
             while let Some(found) = bytes.get(at..gap.end).and_then(|rest| memmem::find(rest, LOCAL)) {
                 let start = at + found;
                 at = start + LOCAL.len();
-                let Some(header) = Header::parse(bytes, start) else { continue };
+                let Some(header) = Header::parse(bytes, start).filter(|_| !entered.tried.contains(&start)) else { continue };
                 if let Some(cut) = self.spent() {
                     self.cut(cut, 1);
-                    return Ok(());
+                    return Ok(false);
                 }
                 let descriptors = descriptors.get_or_insert_with(|| Descriptors::of(bytes));
-                let Some(data) = self.local(bytes, &header, descriptors)? else { continue };
-                self.pieces(bytes, searched..start)?;
-                searched = data.end.clamp(start, gap.end);
+                let Some(data) = self.local(bytes, &header, descriptors, entered)? else { continue };
                 // What is compressed may end before it says, so as to cover others.
-                at = if header.is_plain() { searched } else { data.start.min(gap.end) };
+                at = if header.is_plain() { data.end.max(at) } else { data.start };
             }
-            self.pieces(bytes, searched..gap.end)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Enters a member by its own header; gives where its data lie, if it was read to its end.
-    fn local(&mut self, bytes: &[u8], header: &Header<'_>, descriptors: &Descriptors) -> io::Result<Option<Range<usize>>> {
+    fn local(
+        &mut self,
+        bytes: &[u8],
+        header: &Header<'_>,
+        descriptors: &Descriptors,
+        entered: &mut Entered,
+    ) -> io::Result<Option<Range<usize>>> {
         let mut options = options();
         if header.has_descriptor() {
             options = match descriptors.0.get(&header.data) {
@@ -162,8 +225,11 @@ impl Unpacker<'_> {
         let file = zip::read::read_zipfile_from_stream_with_options(&mut input, options).transpose();
         let Some(file) = file else { return Ok(None) };
         let len = file.as_ref().map_or(0, |file| usize::try_from(file.compressed_size()).unwrap_or(usize::MAX));
-        let is_whole = self.expand(step("zip", header.name), header.is_encrypted(), file)?;
-        Ok(is_whole.then(|| header.data..header.data.saturating_add(len)))
+        let name = self.step("zip", header.name);
+        let Some(member) = self.expand(name, header.is_encrypted(), file)? else { return Ok(None) };
+        let data = header.data..header.data.saturating_add(len);
+        entered.add(bytes, data.clone(), header.is_plain(), &member);
+        Ok(Some(data))
     }
 }
 
@@ -171,10 +237,48 @@ fn options() -> ZipReadOptions<'static> {
     ZipReadOptions::new().password(Some(PASSWORD))
 }
 
-/// Where a member lies, its header included.
-fn span<R: io::Read>(file: &ZipFile<'_, R>) -> Option<Range<usize>> {
-    let end = file.data_start()?.saturating_add(file.compressed_size());
-    Some(usize::try_from(file.header_start()).ok()?..usize::try_from(end).ok()?)
+/// A member as the list has it.
+struct Listed {
+    /// Where its own header begins.
+    header: usize,
+    data: Range<usize>,
+    is_encrypted: bool,
+    /// Whether the data are the member itself.
+    is_plain: bool,
+    /// Whether its own header says the same as the list.
+    agrees: bool,
+}
+
+impl Listed {
+    fn of<R: io::Read>(bytes: &[u8], file: &ZipFile<'_, R>) -> Option<Self> {
+        let place = |at: u64| usize::try_from(at).ok();
+        let start = file.data_start()?;
+        let (header, central) = (place(file.header_start())?, place(file.central_header_start())?);
+        let data = place(start)?..place(start.saturating_add(file.compressed_size()))?;
+        let is_encrypted = file.encrypted();
+        let is_plain = file.compression() == CompressionMethod::Stored && !is_encrypted;
+        let agrees = agrees(bytes, header, central, data.end);
+        Some(Self { header, data, is_encrypted, is_plain, agrees })
+    }
+}
+
+/// Whether a member's own header, or what follows its data, says the same as its entry in the list: how it is stored, its checksum and sizes.
+fn agrees(bytes: &[u8], own: usize, listed: usize, data_end: usize) -> bool {
+    if !bytes.get(listed..).is_some_and(|entry| entry.starts_with(CENTRAL)) {
+        // The entry is not where the library says.
+        return true;
+    }
+    let short = |at: usize| u16_at(bytes, at);
+    let long = |at: usize| u32_at(bytes, at);
+    // With 64 bits, sizes stand elsewhere.
+    let is_size = |at, offset| long(at) == long(listed + offset) || [long(at), long(listed + offset)].contains(&Some(u32::MAX));
+    let sizes = |at, width| long(at) == long(listed + 16) && is_size(at + 4, 20) && is_size(at + 4 + width, 24);
+    let (Some(flags), Some(listed_flags)) = (short(own + 6), short(listed + 8)) else { return false };
+    let follows = |at| sizes(at, 4) || sizes(at, 8);
+    let descriptor = data_end + if bytes.get(data_end..).is_some_and(|rest| rest.starts_with(DESCRIPTOR)) { 4 } else { 0 };
+    short(own + 8) == short(listed + 10)
+        && (flags ^ listed_flags) & ENCRYPTED == 0
+        && (sizes(own + 14, 4) || (flags & HAS_DESCRIPTOR != 0 && follows(descriptor)))
 }
 
 /// A member's own header.
@@ -200,12 +304,12 @@ impl<'a> Header<'a> {
     }
 
     fn is_encrypted(&self) -> bool {
-        self.flags & 1 != 0
+        self.flags & ENCRYPTED != 0
     }
 
     /// Whether sizes and checksum follow the data.
     fn has_descriptor(&self) -> bool {
-        self.flags & 8 != 0
+        self.flags & HAS_DESCRIPTOR != 0
     }
 
     /// Whether the data are the member itself.
@@ -217,7 +321,7 @@ impl<'a> Header<'a> {
     fn room(&self, bytes: &[u8]) -> usize {
         let rest = bytes.get(self.data..).unwrap_or_default();
         let rest = rest.get(..memmem::find(rest, LOCAL).unwrap_or(rest.len())).unwrap_or_default();
-        memmem::find(rest, b"PK\x01\x02").unwrap_or(rest.len())
+        memmem::find(rest, CENTRAL).unwrap_or(rest.len())
     }
 }
 

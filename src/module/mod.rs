@@ -28,6 +28,7 @@ use std::{
 pub use code::{Block, Chain, Code, Exit, Op, Table};
 pub use error::{ParseError, ParseErrorKind};
 pub use extent::extent;
+#[cfg(feature = "scan")]
 pub(crate) use extent::{HEAD, sections};
 pub use index::{BlockIndex, CodeOffset, FuncIndex, OpIndex, TypeIndex};
 pub use opcode::{OPCODES, Opcode};

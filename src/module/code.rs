@@ -104,7 +104,7 @@ pub struct Chain {
 }
 
 /// A decoded function body.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Code {
     pub(super) body: Range<u32>,
     pub(super) ops: Box<[Op]>,

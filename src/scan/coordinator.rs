@@ -33,7 +33,7 @@ use super::{
     store::{Known, Store, key},
     summary::{Progress, Summary},
     unpack,
-    walk::{Named, Root, Step, walk},
+    walk::{FileAt, Root, Step, walk},
     worker::MAX_SAMPLE_BYTES,
 };
 
@@ -103,7 +103,7 @@ struct Job {
 }
 
 enum Source {
-    File(Named),
+    File(FileAt),
     /// A module in a file, and what is left for the modules within it and within others of that file.
     Module(Held, Arc<Budget>),
 }
@@ -242,7 +242,7 @@ impl<'a> Scan<'a> {
         self.progress.done.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn file(&self, origin: Origin, file: &Named) {
+    fn file(&self, origin: Origin, file: &FileAt) {
         match open(file) {
             Ok(Opened::Module(file)) => match self.read(file) {
                 Ok(sample) => self.analyse(origin, sample, &Inner::new(&Budget::default())),
@@ -430,18 +430,18 @@ fn unreadable(error: io::Error) -> Failure {
 }
 
 /// Opens a file and looks at what it is. It was one when its folder was read; what is there now may be anything.
-fn open(Named { path, is_root }: &Named) -> Result<Opened, Failure> {
+fn open(FileAt { path, may_be_link }: &FileAt) -> Result<Opened, Failure> {
     let mut options = File::options();
     options.read(true);
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
         // Opening a pipe would wait for somebody who writes to it, and a link in a folder may lead out of it.
-        let flags = if *is_root { OFlags::NONBLOCK } else { OFlags::NONBLOCK | OFlags::NOFOLLOW };
+        let flags = if *may_be_link { OFlags::NONBLOCK } else { OFlags::NONBLOCK | OFlags::NOFOLLOW };
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits() as i32);
     }
     let mut file = options.open(path).map_err(|error| {
-        let is_link = !is_root && path.is_symlink();
+        let is_link = !may_be_link && path.is_symlink();
         unreadable(if is_link { io::Error::other("a symbolic link since its folder was read") } else { error })
     })?;
     if !file.metadata().map_err(unreadable)?.is_file() {

@@ -181,7 +181,7 @@ pub mod shell {
     /// The rows of a sample about which there is nothing to say.
     pub fn outcome_words() -> String {
         let sample = Sample { verdict: Some("CLEAN".into()), ..Sample::default() };
-        say(OUTCOME, &serde_json::to_string(&Outcome { sample, ..Outcome::default() }).unwrap_or_default())
+        say(OUTCOME, &serde_json::to_string(&Outcome { sample, ..Outcome::default() }).unwrap())
     }
 
     /// A message, as a command of the shell.

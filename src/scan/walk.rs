@@ -16,8 +16,8 @@ const MAX_DEPTH: usize = 200;
 #[derive(Debug)]
 pub struct Root {
     path: PathBuf,
-    /// Whether it was named, and so may be a link.
-    is_named: bool,
+    /// Of what the scan was asked for, and not of what it found.
+    may_be_link: bool,
     below: Option<Below>,
 }
 
@@ -35,12 +35,12 @@ const OPTIONS: MatchOptions =
 impl Root {
     /// A file, or all regular files below a folder.
     pub fn path(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), is_named: true, below: None }
+        Self { path: path.into(), may_be_link: true, below: None }
     }
 
     /// A file that was found in a folder: a link is not followed.
     pub fn found(path: impl Into<PathBuf>) -> Self {
-        Self { is_named: false, ..Self::path(path) }
+        Self { may_be_link: false, ..Self::path(path) }
     }
 
     /// Files that `pattern` matches, and all files below folders that it matches.
@@ -55,7 +55,7 @@ impl Root {
         let pattern = Pattern::new(&parts.iter().collect::<PathBuf>().to_string_lossy())?;
         let is_bounded = parts.iter().all(|part| part.as_os_str() != "**");
         let depth = is_bounded.then(|| parts.len() - path.components().count());
-        Ok(Self { path, is_named: true, below: Some(Below { pattern, depth }) })
+        Ok(Self { path, may_be_link: true, below: Some(Below { pattern, depth }) })
     }
 
     /// Whether there is anything at all.
@@ -79,29 +79,29 @@ impl Below {
 #[derive(Debug)]
 pub(super) enum Step {
     /// A regular file.
-    File(Named),
+    File(FileAt),
     /// A file or folder that could not be read.
     Unreadable(PathBuf, io::Error),
 }
 
-/// A file by its name.
+/// A file, to be opened.
 #[derive(Debug)]
-pub(super) struct Named {
+pub(super) struct FileAt {
     pub(super) path: PathBuf,
-    /// Whether it is what the scan was asked for, and so may be a link.
-    pub(super) is_root: bool,
+    /// Whether a link there is followed.
+    pub(super) may_be_link: bool,
 }
 
 /// Walks what `root` names, by name. Links are followed only if they are named themselves, and `skip` (a canonical path) is not entered.
 pub(super) fn walk(root: &Root, skip: Option<&Path>, take: &mut dyn FnMut(Step) -> ControlFlow<()>) -> ControlFlow<()> {
     let path = &root.path;
-    let meta = if root.is_named { fs::metadata(readable(path)) } else { fs::symlink_metadata(path) };
+    let meta = if root.may_be_link { fs::metadata(readable(path)) } else { fs::symlink_metadata(path) };
     match meta {
         Ok(meta) if meta.is_dir() => folder(path, (skip, root.below.as_ref()), 0, take),
         // It is no folder, so nothing is below it.
         Ok(_) if root.below.is_some() => ControlFlow::Continue(()),
         Err(error) if root.below.is_some() && error.kind() == io::ErrorKind::NotFound => ControlFlow::Continue(()),
-        Ok(meta) if meta.is_file() => take(Step::File(Named { path: path.clone(), is_root: root.is_named })),
+        Ok(meta) if meta.is_file() => take(Step::File(FileAt { path: path.clone(), may_be_link: root.may_be_link })),
         // Reading a pipe or a device might never end.
         Ok(_) => take(Step::Unreadable(path.clone(), io::Error::other("not a regular file"))),
         Err(error) => take(Step::Unreadable(path.clone(), error)),
@@ -135,7 +135,7 @@ fn folder(
                 }
             }
             _ if below.is_some() => {}
-            Ok(meta) if meta.is_file() => take(Step::File(Named { path, is_root: false }))?,
+            Ok(meta) if meta.is_file() => take(Step::File(FileAt { path, may_be_link: false }))?,
             Ok(_) => {}
             Err(error) => take(Step::Unreadable(path, error))?,
         }
@@ -174,7 +174,9 @@ mod tests {
         let mut seen = Vec::new();
         let flow = walk(&Root::path(root.path()), Some(&skip), &mut |step| {
             match step {
-                Step::File(Named { path, .. }) => seen.push(path.strip_prefix(root.path()).unwrap().to_str().unwrap().to_owned()),
+                Step::File(FileAt { path, .. }) => {
+                    seen.push(path.strip_prefix(root.path()).unwrap().to_str().unwrap().to_owned())
+                }
                 Step::Unreadable(path, error) => panic!("{}: {error}", path.display()),
             }
             ControlFlow::Continue(())
@@ -212,7 +214,7 @@ mod tests {
             let mut seen = Vec::new();
             let pattern = root.path().join(pattern);
             let _ = walk(&Root::pattern(pattern.to_str().unwrap()).unwrap(), None, &mut |step| {
-                let Step::File(Named { path, .. }) = step else { panic!("{step:?}") };
+                let Step::File(FileAt { path, .. }) = step else { panic!("{step:?}") };
                 seen.push(path.strip_prefix(root.path()).unwrap().to_string_lossy().into_owned());
                 ControlFlow::Continue(())
             });

@@ -130,7 +130,7 @@ fn what_is_no_file_any_more_is_not_waited_for() {
     let pipe = folder.path().join("x.wasm");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     for path in [&pipe, folder.path()] {
-        let failure = open(&Named { path: path.to_owned(), is_root: true }).err().unwrap();
+        let failure = open(&FileAt { path: path.to_owned(), may_be_link: true }).err().unwrap();
         assert_eq!((failure.kind, &*failure.text), (FailureKind::Unreadable, "not a regular file"));
     }
 }
@@ -140,8 +140,8 @@ fn what_became_a_link_since_its_folder_was_read_is_not_followed() {
     let (folder, path) = sample();
     let link = folder.path().join("y.wasm");
     std::os::unix::fs::symlink(&path, &link).unwrap();
-    assert!(open(&Named { path: link.clone(), is_root: true }).is_ok(), "named by the user");
-    let failure = open(&Named { path: link.clone(), is_root: false }).err().unwrap();
+    assert!(open(&FileAt { path: link.clone(), may_be_link: true }).is_ok(), "named by the user");
+    let failure = open(&FileAt { path: link.clone(), may_be_link: false }).err().unwrap();
     assert_eq!((failure.kind, &*failure.text), (FailureKind::Unreadable, "a symbolic link since its folder was read"));
     let mut counted = Counted::default();
     let (progress, before) = (Progress::default(), (Known::default(), Summary::default(), Index::default()));

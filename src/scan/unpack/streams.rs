@@ -11,8 +11,8 @@ const MAGICS: [(&str, &[u8]); 3] = [("gzip", b"\x1f\x8b\x08"), ("zstd", b"\x28\x
 const DICTIONARY_KIB: u32 = 128 << 10;
 
 fn kind(bytes: &[u8]) -> Option<&'static str> {
-    let bytes = skipped(bytes);
-    MAGICS.iter().find(|(_, magic)| bytes.starts_with(magic)).map(|(kind, _)| *kind)
+    let begins = |kind, magic| if kind == "zstd" { skipped(bytes) } else { bytes }.starts_with(magic);
+    MAGICS.iter().find(|&&(kind, magic)| begins(kind, magic)).map(|(kind, _)| *kind)
 }
 
 pub(super) fn is_one(bytes: &[u8]) -> bool {

@@ -299,6 +299,19 @@ impl Visitor for PauseAt {
 }
 
 #[test]
+fn an_outcome_that_is_not_read_is_not_written() {
+    let check = |carved: Vec<Vec<u8>>| {
+        let rest = Rest::of(Run { carved, ..Run::default() });
+        objects::check_outcome(&postcard::to_allocvec(&contents::Outcome::Ran(Box::new(rest))).unwrap())
+    };
+    assert_eq!(check(vec![vec![0; 3 << 20]]), Ok(()));
+    // Too large as it is written, and too large in memory only.
+    for carved in [vec![vec![0; 5 << 20]], vec![Vec::new(); 1 << 18]] {
+        assert!(check(carved).unwrap_err().contains("what came of the run takes"));
+    }
+}
+
+#[test]
 fn a_rerun_that_calls_more_than_is_replayed_is_not_complete() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.spoor");

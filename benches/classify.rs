@@ -5,7 +5,8 @@
 //! cargo bench --bench classify -- --once     each case once, untimed, answers asserted (CI)
 //! ```
 //!
-//! The data are made up, with the size of the reference study's: 523 runs of 12 to 400 calls, half of them of either class.
+//! The data are made up, with the size of the reference study's: 523 runs of 12 to 400 calls, half of them of
+//! either class.
 
 mod common;
 
@@ -25,9 +26,14 @@ fn main() {
     let labels: Vec<bool> = samples.iter().map(|sample| sample.malicious).collect();
     let encoding = Encoding::fit(Features::LogNgrams, Mode::Full, &refs).expect("there are n-grams");
     let matrix = encoding.matrix(&refs).expect("the numbers are small");
-    let options =
-        |kind| Options { kind: Some(kind), features: Some(Features::LogNgrams), mode: Mode::Full, ..Options::default() };
-    let files = Kind::ALL.map(|kind| ModelFile::train(&samples, &options(kind)).expect("both classes are there"));
+    let options = |kind| Options {
+        kind: Some(kind),
+        features: Some(Features::LogNgrams),
+        mode: Mode::Full,
+        ..Options::default()
+    };
+    let files =
+        Kind::ALL.map(|kind| ModelFile::train(&samples, &options(kind)).expect("both classes are there"));
     let longest = samples.iter().max_by_key(|sample| sample.calls.len()).expect("there are samples");
     for file in &files {
         let prediction = file.predict(&longest.calls, None).expect("there are calls");
@@ -41,11 +47,15 @@ fn main() {
     let mut group = criterion.benchmark_group("classify");
     for file in &files {
         let kind = file.model.kind();
-        group.bench_function(format!("train/{kind}"), |bencher| bencher.iter(|| black_box(kind.train(&matrix, &labels, 0))));
+        group.bench_function(format!("train/{kind}"), |bencher| {
+            bencher.iter(|| black_box(kind.train(&matrix, &labels, 0)))
+        });
         group.bench_function(format!("file/{kind}"), |bencher| {
             bencher.iter(|| black_box(ModelFile::train(&samples, &options(kind))))
         });
-        group.bench_function(format!("predict/{kind}"), |bencher| bencher.iter(|| black_box(file.predict(&longest.calls, None))));
+        group.bench_function(format!("predict/{kind}"), |bencher| {
+            bencher.iter(|| black_box(file.predict(&longest.calls, None)))
+        });
     }
     group.finish();
     criterion.final_summary();
@@ -53,7 +63,16 @@ fn main() {
 
 /// Runs of both classes that share most calls.
 fn samples() -> Vec<Sample> {
-    let calls = ["fd_write", "fd_read", "fd_close", "fd_seek", "clock_time_get", "path_open", "fd_fdstat_get", "random_get"];
+    let calls = [
+        "fd_write",
+        "fd_read",
+        "fd_close",
+        "fd_seek",
+        "clock_time_get",
+        "path_open",
+        "fd_fdstat_get",
+        "random_get",
+    ];
     let sample = |i: usize| {
         let malicious = i.is_multiple_of(2);
         let mut state = i as u64 + 1;
@@ -63,7 +82,8 @@ fn samples() -> Vec<Sample> {
         };
         let len = 10 + next(390);
         let common = (0..len).map(|_| calls[next(calls.len() as u64) as usize]);
-        let own = if malicious { ["args_get", "path_unlink_file"] } else { ["environ_sizes_get", "sched_yield"] };
+        let own =
+            if malicious { ["args_get", "path_unlink_file"] } else { ["environ_sizes_get", "sched_yield"] };
         let calls = own.into_iter().chain(common).map(str::to_owned).collect();
         Sample { name: i.to_string(), malicious, origin: format!("{}", i % 7), calls, trace: None }
     };

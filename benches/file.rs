@@ -5,7 +5,8 @@
 //! cargo bench --profile tail --bench file -- --once        each once, untimed (CI)
 //! ```
 //!
-//! The file is complete, with index and checkpoints; what those cost is told apart, as the run is over before they are made.
+//! The file is complete, with index and checkpoints; what those cost is told apart, as the run is over before
+//! they are made.
 
 use std::{
     fs::{self, File},
@@ -21,11 +22,18 @@ use wasmspoor::{
 /// Workloads of `../shared`; where that is absent, samples of our own.
 fn samples() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let workloads = fs::read_dir(root.join("../shared/workloads")).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut found: Vec<_> = workloads.filter(|path| path.extension().is_some_and(|ending| ending == "wasm")).collect();
+    let workloads = fs::read_dir(root.join("../shared/workloads"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
+    let mut found: Vec<_> =
+        workloads.filter(|path| path.extension().is_some_and(|ending| ending == "wasm")).collect();
     if found.is_empty() {
         println!("../shared is absent: samples of our own");
-        found = ["miner", "benign-sha256sum", "benign-interpreter"].map(|name| root.join(format!("corpus/{name}.wat"))).into();
+        found = ["miner", "benign-sha256sum", "benign-interpreter"]
+            .map(|name| root.join(format!("corpus/{name}.wat")))
+            .into();
     }
     found.sort();
     found
@@ -107,7 +115,11 @@ fn main() {
         ratios.push(median(&mut run));
         sizes.push(bits(written.bytes));
     }
-    println!("median of the ratios {:.3}; median size {:.5} bits for each instruction", median(&mut ratios), median(&mut sizes));
+    println!(
+        "median of the ratios {:.3}; median size {:.5} bits for each instruction",
+        median(&mut ratios),
+        median(&mut sizes)
+    );
 }
 
 fn median(values: &mut [f64]) -> f64 {

@@ -1,9 +1,9 @@
 //! `hook_overhead`: what the patched execution loop costs, recording and not, against the untouched wasmi.
 //!
-//! Each workload runs on four engines of one binary: `stock` (wasmi), `fuel` (wasmi metering fuel), `off` (the hooked crate, not
-//! recording) and `flow` (recording, with a sink as the tracer has it). Only the call of the export is timed; store and instance
-//! are fresh for each run, and the code was translated by an earlier run on the same engine. The paired table compiles anew for
-//! each run.
+//! Each workload runs on four engines of one binary: `stock` (wasmi), `fuel` (wasmi metering fuel), `off`
+//! (the hooked crate, not recording) and `flow` (recording, with a sink as the tracer has it). Only the call
+//! of the export is timed; store and instance are fresh for each run, and the code was translated by an
+//! earlier run on the same engine. The paired table compiles anew for each run.
 //!
 //! ```text
 //! cargo bench --bench hook_overhead                        criterion, then the paired table of 5 rounds
@@ -14,12 +14,14 @@
 //! cargo bench --bench hook_overhead -- gemm/flow           criterion's own filter; other options of criterion's too
 //! ```
 //!
-//! `cargo test --bench hook_overhead` is `--once`. Times of single runs mean little on a shared machine; the paired table takes
-//! the median of ratios within a round, and instruction counts settle what is left (`valgrind --tool=callgrind` on `--run`; N + 1
-//! runs less N runs is one run). Where the linker puts handlers moves single workloads by more than ten percent either way:
-//! compare with `RUSTFLAGS="-C llvm-args=-align-all-functions=6"` before believing a difference.
+//! `cargo test --bench hook_overhead` is `--once`. Times of single runs mean little on a shared machine; the
+//! paired table takes the median of ratios within a round, and instruction counts settle what is left
+//! (`valgrind --tool=callgrind` on `--run`; N + 1 runs less N runs is one run). Where the linker puts
+//! handlers moves single workloads by more than ten percent either way: compare with `RUSTFLAGS="-C
+//! llvm-args=-align-all-functions=6"` before believing a difference.
 //!
-//! Not here: the cost of replay, of compression, and of the sandbox (the system calls of `world` are the same on all engines).
+//! Not here: the cost of replay, of compression, and of the sandbox (the system calls of `world` are the same
+//! on all engines).
 
 #[path = "hook_overhead/engines.rs"]
 mod engines;
@@ -45,7 +47,9 @@ fn main() -> ExitCode {
         (["--once"], _) | ([], false) => modes::once(),
         (["--paired", rounds], _) => return with_count(rounds, |rounds| modes::paired(rounds, "")),
         (["--paired", rounds, only], _) => return with_count(rounds, |rounds| modes::paired(rounds, only)),
-        (["--run", engine, workload, runs], _) => return with_count(runs, |runs| modes::run(engine, workload, runs)),
+        (["--run", engine, workload, runs], _) => {
+            return with_count(runs, |runs| modes::run(engine, workload, runs));
+        }
         ([], true) => {
             modes::criterion();
             modes::paired(ROUNDS_AFTER_CRITERION, "");

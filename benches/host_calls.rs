@@ -1,12 +1,14 @@
-//! `host_calls`: how many host calls a second the sandbox answers and logs, arguments decoded, at the level `flow`.
+//! `host_calls`: how many host calls a second the sandbox answers and logs, arguments decoded, at the level
+//! `flow`.
 //!
 //! ```text
 //! cargo bench --bench host_calls               criterion; the throughput is in host calls
 //! cargo bench --bench host_calls -- --once     each case once, untimed, the log asserted (CI)
 //! ```
 //!
-//! Each case is a loop of one WASI call from a sample of our own; `mixed` is all of them in turn. Linking, the loop itself and the making of the
-//! [`Run`] count, as they do for a user; passes over the trace do not. Every call stands in the log, none is cut.
+//! Each case is a loop of one WASI call from a sample of our own; `mixed` is all of them in turn. Linking,
+//! the loop itself and the making of the [`Run`] count, as they do for a user; passes over the trace do not.
+//! Every call stands in the log, none is cut.
 
 mod common;
 
@@ -48,7 +50,8 @@ fn main() {
     for (name, wasm) in &cases {
         group.throughput(Throughput::Elements(CALLS as u64));
         // What was logged is dropped outside of the measured time.
-        group.bench_function(*name, |bencher| bencher.iter_with_large_drop(|| black_box(run(wasm, &options))));
+        group
+            .bench_function(*name, |bencher| bencher.iter_with_large_drop(|| black_box(run(wasm, &options))));
     }
     group.finish();
     criterion.final_summary();
@@ -61,7 +64,8 @@ fn run(wasm: &[u8], options: &Options) -> Run {
 /// A module whose `_start` makes `calls` in turn, [`CALLS`] of them in all.
 fn module(calls: &[&str]) -> Vec<u8> {
     let rounds = CALLS / calls.len();
-    let calls: String = calls.iter().map(|call| format!("(drop (call ${call} {}))\n", arguments(call))).collect();
+    let calls: String =
+        calls.iter().map(|call| format!("(drop (call ${call} {}))\n", arguments(call))).collect();
     let text = format!(
         r#"(module
   (import "wasi_snapshot_preview1" "sched_yield" (func $sched_yield (result i32)))

@@ -5,10 +5,12 @@
 //! cargo bench --bench passes -- --once     each case once, untimed, answers asserted (CI)
 //! ```
 //!
-//! `counts` is the bare replay that counts opcodes, `profile` the replay that all passes share, then each pass by itself, and `all` is
-//! `Dynamic::of`. The passes derive their results from the profile, so they cost what the code costs and not the trace.
+//! `counts` is the bare replay that counts opcodes, `profile` the replay that all passes share, then each
+//! pass by itself, and `all` is `Dynamic::of`. The passes derive their results from the profile, so they cost
+//! what the code costs and not the trace.
 //!
-//! The runs are those of the workloads in `../shared` that need no imports, or of our own kernels where that folder is absent.
+//! The runs are those of the workloads in `../shared` that need no imports, or of our own kernels where that
+//! folder is absent.
 
 mod common;
 
@@ -34,7 +36,9 @@ fn main() {
         let mut group = criterion.benchmark_group(format!("passes/{name}"));
         group.throughput(Throughput::Elements(all(run, view)));
         group.bench_function("counts", |bencher| bencher.iter(|| black_box(run.trace.counts().is_ok())));
-        group.bench_function("profile", |bencher| bencher.iter(|| black_box(Profile::of(run, view).instructions())));
+        group.bench_function("profile", |bencher| {
+            bencher.iter(|| black_box(Profile::of(run, view).instructions()))
+        });
         let profile = Profile::of(run, view);
         for pass in PASSES {
             group.bench_function(pass.name, |bencher| {

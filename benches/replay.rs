@@ -5,7 +5,8 @@
 //! cargo bench --bench replay -- --once     each case once, untimed, answers asserted (CI)
 //! ```
 //!
-//! The traces are those of the workloads in `../shared` that need no imports, or of our own kernels where that folder is absent.
+//! The traces are those of the workloads in `../shared` that need no imports, or of our own kernels where
+//! that folder is absent.
 
 mod common;
 
@@ -18,20 +19,29 @@ fn main() {
     let traces = common::traces();
     if common::once() {
         for (name, trace) in &traces {
-            println!("replay/{name}: {} instructions, {} of them as events", block_wise(trace), event_by_event(trace, 1_000_000));
+            println!(
+                "replay/{name}: {} instructions, {} of them as events",
+                block_wise(trace),
+                event_by_event(trace, 1_000_000)
+            );
         }
         return;
     }
     let mut criterion = Criterion::default().configure_from_args().sample_size(10);
     for (name, trace) in &traces {
         let total = block_wise(trace);
-        println!("{name}: {total} instructions, {:.4} bit of trace for each", trace.size_bytes() as f64 * 8.0 / total as f64);
+        println!(
+            "{name}: {total} instructions, {:.4} bit of trace for each",
+            trace.size_bytes() as f64 * 8.0 / total as f64
+        );
         let mut group = criterion.benchmark_group(format!("replay/{name}"));
         group.throughput(Throughput::Elements(total));
         group.bench_function("blocks", |bencher| bencher.iter(|| black_box(block_wise(trace))));
         let events = event_by_event(trace, 20_000_000);
         group.throughput(Throughput::Elements(events));
-        group.bench_function("events", |bencher| bencher.iter(|| black_box(event_by_event(trace, 20_000_000))));
+        group.bench_function("events", |bencher| {
+            bencher.iter(|| black_box(event_by_event(trace, 20_000_000)))
+        });
         group.finish();
     }
     criterion.final_summary();

@@ -5,7 +5,8 @@
 //! cargo bench --bench run -- --once     each case once, untimed, answers asserted (CI)
 //! ```
 //!
-//! The samples are our own, one of each kind: what a person sees on `spoor run` of a small file is `rules` plus one of the others.
+//! The samples are our own, one of each kind: what a person sees on `spoor run` of a small file is `rules`
+//! plus one of the others.
 
 mod common;
 
@@ -20,14 +21,19 @@ use wasmspoor::{
 };
 
 /// Samples of `corpus/` and what they are.
-const SAMPLES: &[(&str, Class)] =
-    &[("miner", Malicious), ("ransomware-chacha", Malicious), ("benign-sha256sum", Clean), ("benign-interpreter", Clean)];
+const SAMPLES: &[(&str, Class)] = &[
+    ("miner", Malicious),
+    ("ransomware-chacha", Malicious),
+    ("benign-sha256sum", Clean),
+    ("benign-interpreter", Clean),
+];
 
 fn main() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let rules = Set::builtin();
     let samples = SAMPLES.iter().map(|&(name, class)| {
-        let bytes = std::fs::read(corpus.join(name).with_extension("wat")).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let bytes = std::fs::read(corpus.join(name).with_extension("wat"))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         let analysis = Analysis::of(&bytes, &Options::default(), &rules);
         assert_eq!(analysis.verdict.class, class, "{name}");
         (name, bytes, analysis.dynamic.metrics.classes.total)

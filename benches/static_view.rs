@@ -5,7 +5,8 @@
 //! cargo bench --bench static_view -- --once     each case once, untimed, answers asserted (CI)
 //! ```
 //!
-//! The modules are samples in `../shared`, the largest of 14 MB; or, where that folder is absent, one that is made here.
+//! The modules are samples in `../shared`, the largest of 14 MB; or, where that folder is absent, one that is
+//! made here.
 
 mod common;
 
@@ -22,7 +23,11 @@ fn main() {
     if common::once() {
         for (name, bytes) in &modules {
             let view = check(bytes);
-            println!("static_view/{name}: {} functions, {} instructions", view.functions.len(), view.classes.total);
+            println!(
+                "static_view/{name}: {} functions, {} instructions",
+                view.functions.len(),
+                view.classes.total
+            );
         }
         return;
     }
@@ -54,14 +59,21 @@ fn modules() -> Vec<(String, Vec<u8>)> {
         (name.to_owned(), fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
     };
     if samples.is_dir() {
-        let names =
-            [("miner", "hostile/malwasm-cryptonight"), ("quickjs", "benign/npm-quickjs"), ("esbuild", "benign/npm-esbuild")];
+        let names = [
+            ("miner", "hostile/malwasm-cryptonight"),
+            ("quickjs", "benign/npm-quickjs"),
+            ("esbuild", "benign/npm-esbuild"),
+        ];
         return names.into_iter().map(read).collect();
     }
     println!("../shared is absent: a module made here instead");
     let body = "(func (param i32) (result i32) (loop $l (result i32)
         (if (i32.and (local.get 0) (i32.const 7)) (then (local.set 0 (call 0 (i32.shl (local.get 0) (i32.const 3))))))
         (br_if $l (i32.xor (local.get 0) (i32.const 0x1234567))) (local.get 0)))";
-    let text = format!("(module (memory 1) (data (i32.const 8) \"{}\") {})", "a string\\00".repeat(1000), body.repeat(5_000));
+    let text = format!(
+        "(module (memory 1) (data (i32.const 8) \"{}\") {})",
+        "a string\\00".repeat(1000),
+        body.repeat(5_000)
+    );
     vec![("made".to_owned(), wat::parse_str(text).unwrap_or_else(|error| panic!("{error}")))]
 }

@@ -4,10 +4,12 @@
 //! cargo run --profile tail --example bars [-- DIRECTORY [SUBSTRING [-v]]]
 //! ```
 //!
-//! `-v` lists under each sample the rules of severity 1 and more, `*` marks evidence of the run, and the correlations.
+//! `-v` lists under each sample the rules of severity 1 and more, `*` marks evidence of the run, and the
+//! correlations.
 //!
-//! Reads `hostile.csv` and `benign.csv` in DIRECTORY (default `../shared/samples`) for labels, then analyses each file as `spoor run` would.
-//! Programs in `../shared/workloads` and `../shared/wasi/testsuite` have no label and must not be called MALICIOUS.
+//! Reads `hostile.csv` and `benign.csv` in DIRECTORY (default `../shared/samples`) for labels, then analyses
+//! each file as `spoor run` would. Programs in `../shared/workloads` and `../shared/wasi/testsuite` have no
+//! label and must not be called MALICIOUS.
 
 use std::{
     fs,
@@ -44,7 +46,8 @@ fn main() {
     }
     let rules = rules::Set::builtin();
     let mut rows: Vec<(String, Row)> = Vec::new();
-    for sample in all(&samples).into_iter().filter(|sample| sample.path.display().to_string().contains(&only)) {
+    for sample in all(&samples).into_iter().filter(|sample| sample.path.display().to_string().contains(&only))
+    {
         match fs::read(&sample.path) {
             Ok(bytes) => rows.push((sample.group.clone(), analyse(&sample, &bytes, &rules, verbose))),
             Err(error) => println!("{}: {error}", sample.path.display()),
@@ -99,10 +102,14 @@ fn analyse(sample: &Sample, bytes: &[u8], rules: &rules::Set, verbose: bool) -> 
     let verdict = &analysis.verdict;
     let family = verdict.family.as_deref().unwrap_or("-");
     let mining = |family: &str| matches!(family, "miner" | "cryptojacker");
-    let proved =
-        analysis.rules.iter().any(|rule| rule.dynamic && rule.severity >= 2 && rule.family.as_deref().is_some_and(mining));
-    let reason: String =
-        verdict.reasons.first().map_or_else(String::new, |reason| format!("{} [{}]", reason.text, reason.weight));
+    let proved = analysis
+        .rules
+        .iter()
+        .any(|rule| rule.dynamic && rule.severity >= 2 && rule.family.as_deref().is_some_and(mining));
+    let reason: String = verdict
+        .reasons
+        .first()
+        .map_or_else(String::new, |reason| format!("{} [{}]", reason.text, reason.weight));
     println!(
         "{:10} {:56} {:20} {:3} {:3} {:12} {:6.2}s {:>13} {}",
         sample.group,
@@ -126,8 +133,12 @@ fn evidence(analysis: &Analysis) {
         println!("    > {} {:?}: {:?}", entry.name, entry.args, entry.end);
     }
     for rule in analysis.rules.iter().filter(|rule| rule.severity > 0) {
-        let (run, implied) = (if rule.dynamic { "*" } else { " " }, if rule.implied { ", implied" } else { "" });
-        println!("    {run} {} {} {} / {}{implied}", rule.severity, rule.confidence, rule.namespace, rule.name);
+        let (run, implied) =
+            (if rule.dynamic { "*" } else { " " }, if rule.implied { ", implied" } else { "" });
+        println!(
+            "    {run} {} {} {} / {}{implied}",
+            rule.severity, rule.confidence, rule.namespace, rule.name
+        );
     }
     for correlation in &analysis.correlations {
         println!(
@@ -141,7 +152,8 @@ fn evidence(analysis: &Analysis) {
 }
 
 fn bars(rows: &[(String, Row)]) {
-    let of = |group: &str| rows.iter().filter(|(name, _)| name == group).map(|(_, row)| row).collect::<Vec<_>>();
+    let of =
+        |group: &str| rows.iter().filter(|(name, _)| name == group).map(|(_, row)| row).collect::<Vec<_>>();
     let share = |part: usize, whole: usize| if whole == 0 { 0.0 } else { 100.0 * part as f64 / whole as f64 };
     let show = |what: &str, part: usize, whole: usize, bar: &str| {
         println!("{what}: {part} of {whole} ({:.1} %), bar {bar}", share(part, whole))
@@ -150,7 +162,12 @@ fn bars(rows: &[(String, Row)]) {
     let miners = of("miner");
     let flagged = miners.iter().filter(|row| row.class >= Class::Suspicious && row.mines).count();
     show("miners MALICIOUS or SUSPICIOUS with a mining family", flagged, miners.len(), ">= 95 %");
-    show("miners with a mining rule proved by the run", miners.iter().filter(|row| row.proved).count(), miners.len(), ">= 90 %");
+    show(
+        "miners with a mining rule proved by the run",
+        miners.iter().filter(|row| row.proved).count(),
+        miners.len(),
+        ">= 90 %",
+    );
     for group in ["benign", "workload", "testsuite", "vulnerable", "suspicious"] {
         let rows = of(group);
         let count = |class| rows.iter().filter(|row| row.class == class).count();

@@ -20,7 +20,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{sample}: {executed} instructions executed, {} rules match", analysis.rules.len());
         for found in &analysis.rules {
             let proof = if found.dynamic { "run " } else { "code" };
-            println!("  {} {proof} {}/{}: {}", found.severity, found.namespace, found.name, decisive(&found.evidence));
+            println!(
+                "  {} {proof} {}/{}: {}",
+                found.severity,
+                found.namespace,
+                found.name,
+                decisive(&found.evidence)
+            );
         }
     }
     Ok(())

@@ -13,7 +13,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for level in 1..60 {
         tree += &format!("(func $f{level} (call $f{0}) (call $f{0}))", level - 1);
     }
-    let straight = "(local.set 0 (i32.rotl (i32.add (local.get 0) (i32.const 3)) (local.get 0)))".repeat(400_000);
+    let straight =
+        "(local.set 0 (i32.rotl (i32.add (local.get 0) (i32.const 3)) (local.get 0)))".repeat(400_000);
     let shapes = [
         ("loop br 0", r#"(func (export "main") (loop (br 0)))"#.to_owned()),
         ("loop br_if", r#"(func (export "main") (loop (br_if 0 (i32.const 1))))"#.to_owned()),
@@ -30,13 +31,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut limits = Limits::default();
         limits.wall_time = Some(LIMIT);
         limits.host_calls = None;
-        let mut session = Tracer::new(Options::default().limits(limits)).load(format!("(module {code})").as_bytes())?;
+        let mut session =
+            Tracer::new(Options::default().limits(limits)).load(format!("(module {code})").as_bytes())?;
         let before = session.elapsed();
         let begun = Instant::now();
         session.start()?;
         let outcome = session.invoke("main", &[])?;
         let late = (before + begun.elapsed()).saturating_sub(LIMIT);
-        let Outcome::Stopped { limit, site } = outcome else { return Err(format!("{shape}: {outcome:?}").into()) };
+        let Outcome::Stopped { limit, site } = outcome else {
+            return Err(format!("{shape}: {outcome:?}").into());
+        };
         println!(
             "{shape:<28} {:>7.1} ms late, by {limit} at {}",
             late.as_secs_f64() * 1e3,

@@ -1,12 +1,14 @@
-//! The oracle of the WASI study: runs each program whose published call sequence and binary are at hand under the persona `study`, and compares call
-//! by call. Prints how many agree by origin, and those that do not, grouped by how they differ. `docs/wasi-study.md` explains the groups.
+//! The oracle of the WASI study: runs each program whose published call sequence and binary are at hand under
+//! the persona `study`, and compares call by call. Prints how many agree by origin, and those that do not,
+//! grouped by how they differ. `docs/wasi-study.md` explains the groups.
 //!
 //! ```text
 //! cargo run --profile tail --example wasi_study [-- [PART] [SECONDS]]
 //! ```
 //!
-//! `PART` is part of `ORIGIN/NAME`; a program gets `SECONDS`, by default an hour. Those of libsodium run their tests many times over, as benchmarks:
-//! all of them take hours on one core, two thirds of them less than 20 seconds each.
+//! `PART` is part of `ORIGIN/NAME`; a program gets `SECONDS`, by default an hour. Those of libsodium run
+//! their tests many times over, as benchmarks: all of them take hours on one core, two thirds of them less
+//! than 20 seconds each.
 //!
 //! ```text
 //! cargo run --profile tail --example wasi_study -- juliet
@@ -45,7 +47,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for line in text.lines() {
         let published: Published = serde_json::from_str(line)?;
         let name = format!("{}/{}", published.origin, published.name);
-        let Some(file) = published.file.as_ref().filter(|_| wanted.as_ref().is_none_or(|part| name.contains(part))) else {
+        let Some(file) =
+            published.file.as_ref().filter(|_| wanted.as_ref().is_none_or(|part| name.contains(part)))
+        else {
             continue;
         };
         let wasm = fs::read(folder.join(file))?;
@@ -54,7 +58,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (agreeing, all) = tally.entry(published.origin.clone()).or_default();
         *all += 1;
         let difference = difference(&published.calls, &run);
-        println!("{name}: {} in {:.1} s", difference.as_deref().unwrap_or("equal"), begun.elapsed().as_secs_f64());
+        println!(
+            "{name}: {} in {:.1} s",
+            difference.as_deref().unwrap_or("equal"),
+            begun.elapsed().as_secs_f64()
+        );
         match difference {
             None => *agreeing += 1,
             Some(difference) => groups.entry(difference).or_default().push(name),
@@ -67,10 +75,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         let chosen = tally.iter().filter(|(origin, _)| is_wanted(origin)).map(|(_, &counts)| counts);
         chosen.fold((0, 0), |(a, b), (agreeing, all)| (a + agreeing, b + all))
     };
-    for (what, (agreeing, all)) in
-        [("juliet", sum(|origin| origin.starts_with("juliet"))), ("others", sum(|origin| !origin.starts_with("juliet")))]
-    {
-        println!("{what:<32} {agreeing} of {all} ({:.1} %)", f64::from(agreeing) * 100.0 / f64::from(all.max(1)));
+    for (what, (agreeing, all)) in [
+        ("juliet", sum(|origin| origin.starts_with("juliet"))),
+        ("others", sum(|origin| !origin.starts_with("juliet"))),
+    ] {
+        println!(
+            "{what:<32} {agreeing} of {all} ({:.1} %)",
+            f64::from(agreeing) * 100.0 / f64::from(all.max(1))
+        );
     }
     for (difference, mut names) in groups {
         names.sort();
@@ -82,7 +94,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The persona of the study, whose limits let every one of these programs end by itself.
 fn options(seconds: Option<u64>) -> Result<Options, Box<dyn Error>> {
-    let mut options = Options::default().with_persona(Persona::shipped("study").ok_or("there is no persona `study`")?);
+    let mut options =
+        Options::default().with_persona(Persona::shipped("study").ok_or("there is no persona `study`")?);
     if let Some(seconds) = seconds.map(Duration::from_secs) {
         (options.entry_time, options.limits.wall_time) = (seconds, Some(seconds));
     }
@@ -116,7 +129,8 @@ fn lengths(calls: &[&str]) -> String {
             _ => runs.push((call, 1)),
         }
     }
-    let text = |&(call, count): &(&str, u32)| if count > 1 { format!("{call}*{count}") } else { call.to_owned() };
+    let text =
+        |&(call, count): &(&str, u32)| if count > 1 { format!("{call}*{count}") } else { call.to_owned() };
     let shown: Vec<_> = runs.iter().take(10).map(text).collect();
     match (shown.is_empty(), runs.len() > 10) {
         (true, _) => "nothing".to_owned(),

@@ -36,8 +36,8 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    /// Analyses a sample, binary or text: static view, run, passes, rules, verdict. A sample that is no module gets an analysis too, which
-    /// says so.
+    /// Analyses a sample, binary or text: static view, run, passes, rules, verdict. A sample that is no
+    /// module gets an analysis too, which says so.
     pub fn of(bytes: &[u8], options: &sandbox::Options, rules: &rules::Set) -> Self {
         let (wasm, from_text) = match crate::tracer::to_binary(bytes) {
             Ok(wasm) => {
@@ -57,7 +57,12 @@ impl Analysis {
     }
 
     /// Analyses a run. `wasm` is the sample in the binary format, `from_text` whether it was given as text.
-    pub fn of_run(wasm: Arc<[u8]>, from_text: bool, run: Result<sandbox::Run, LoadError>, rules: &rules::Set) -> Self {
+    pub fn of_run(
+        wasm: Arc<[u8]>,
+        from_text: bool,
+        run: Result<sandbox::Run, LoadError>,
+        rules: &rules::Set,
+    ) -> Self {
         let mut limitations = Vec::new();
         let mut view = View::of(&wasm);
         view.file.from_text = from_text;
@@ -74,7 +79,9 @@ impl Analysis {
             limitations.extend(run.limitations.iter().cloned());
         }
         limitations.extend(view.limitations.iter().cloned());
-        limitations.extend(dynamic.error.iter().map(|error| format!("the trace could not be replayed to its end: {error}")));
+        limitations.extend(
+            dynamic.error.iter().map(|error| format!("the trace could not be replayed to its end: {error}")),
+        );
         let facts = Facts { wasm: &wasm, view: &view, run: run.as_ref(), dynamic: &dynamic };
         let rules::Evaluation { matches, limitations: of_rules } = rules.evaluate(&facts);
         limitations.extend(of_rules);
@@ -89,7 +96,9 @@ impl Analysis {
 fn note_refusal(view: &mut View, error: &LoadError) {
     if view.validity == Validity::Valid {
         view.validity = match error {
-            LoadError::Invalid { reason, offset } => Validity::Invalid { offset: *offset, reason: reason.clone() },
+            LoadError::Invalid { reason, offset } => {
+                Validity::Invalid { offset: *offset, reason: reason.clone() }
+            }
             LoadError::Unsupported { proposal, offset, .. } => {
                 Validity::Unsupported { proposal: proposal.clone().into_owned(), offset: *offset }
             }

@@ -1,5 +1,5 @@
-//! Runs hostile WebAssembly in a patched interpreter and records, at about the cost of counting fuel, a trace from which every executed
-//! instruction can be replayed.
+//! Runs hostile WebAssembly in a patched interpreter and records, at about the cost of counting fuel, a trace
+//! from which every executed instruction can be replayed.
 //!
 //! ```
 //! use wasmspoor::{Options, Tracer, trace};
@@ -22,8 +22,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Data goes one way: bytes → [`module`] → tracer ([`Tracer`], [`Session`]) → [`trace`]. What counts as executed, and what a trace holds, is
-//! `docs/trace-stream.md`; where things are, `docs/architecture.md`.
+//! Data goes one way: bytes → [`module`] → tracer ([`Tracer`], [`Session`]) → [`trace`]. What counts as
+//! executed, and what a trace holds, is `docs/trace-stream.md`; where things are, `docs/architecture.md`.
 
 pub mod analysis;
 pub mod categories;
@@ -42,6 +42,6 @@ mod tracer;
 pub mod verdict;
 
 pub use tracer::{
-    AtTraceLimit, HostCall, HostError, InvokeError, Limit, Limits, LoadError, Options, Outcome, Session, Site, Strike, Tracer,
-    Type, Value,
+    AtTraceLimit, HostCall, HostError, InvokeError, Limit, Limits, LoadError, Options, Outcome, Session,
+    Site, Strike, Tracer, Type, Value,
 };

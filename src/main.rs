@@ -1,4 +1,5 @@
-//! The command line `spoor`: reads files, calls the library, writes text. Nothing here knows how anything is done.
+//! The command line `spoor`: reads files, calls the library, writes text. Nothing here knows how anything is
+//! done.
 
 mod cli;
 

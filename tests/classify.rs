@@ -1,4 +1,5 @@
-//! Models against the predictions of scikit-learn and XGBoost on the reference splits, against the figures of the reference study, and `spoor classify` from outside.
+//! Models against the predictions of scikit-learn and XGBoost on the reference splits, against the figures of
+//! the reference study, and `spoor classify` from outside.
 
 use std::{
     collections::BTreeMap,
@@ -55,7 +56,11 @@ fn models_agree_with_their_references() {
             let columns = split.xtr[0].len();
             let labels: Vec<bool> = split.ytr.iter().map(|label| *label == 1).collect();
             let model = kind.train(&Matrix::new(columns, &split.xtr).unwrap(), &labels, split.seed).unwrap();
-            let right = split.xte.iter().zip(&split.py[reference]).filter(|(row, label)| model.predict(row) == (**label == 1));
+            let right = split
+                .xte
+                .iter()
+                .zip(&split.py[reference])
+                .filter(|(row, label)| model.predict(row) == (**label == 1));
             let right = right.count();
             if right < split.xte.len() {
                 println!("{kind} {} {}: {right} of {}", split.kind, split.seed, split.xte.len());
@@ -68,7 +73,8 @@ fn models_agree_with_their_references() {
     }
 }
 
-/// The published sequences, with the default features: what the study's Table 4 prints (that of SGD put right) is reached by the mean over 20 random halves.
+/// The published sequences, with the default features: what the study's Table 4 prints (that of SGD put
+/// right) is reached by the mean over 20 random halves.
 #[test]
 fn the_figures_of_the_study_are_reached() {
     let Some(bytes) = shared("wasi/paper/traces.jsonl") else { return };
@@ -93,7 +99,10 @@ fn the_figures_of_the_study_are_reached() {
     assert_eq!(report.baseline.rules, BTreeMap::from([("args_get and clock_time_get".to_owned(), 20)]));
     let baseline = report.baseline.random.as_ref().unwrap();
     assert_eq!(baseline.f1.mean, 1.0);
-    assert!(report.models.iter().all(|model| model.unseen_origins.is_none()), "all malicious samples have one origin");
+    assert!(
+        report.models.iter().all(|model| model.unseen_origins.is_none()),
+        "all malicious samples have one origin"
+    );
 }
 
 /// The bounds hold in a debug build too.
@@ -109,13 +118,20 @@ fn training_takes_seconds_and_predicting_less_than_a_millisecond() {
         let predicted = samples.iter().filter(|sample| model.predict(&sample.calls, None).is_some()).count();
         let each = begin.elapsed() / u32::try_from(samples.len()).unwrap();
         println!("{kind}: trained and scored in {trained:?}, predicted in {each:?} each");
-        assert!(predicted > 350 && trained.as_secs() < 10 && each.as_micros() < 1000, "{kind}: {trained:?}, {each:?}");
+        assert!(
+            predicted > 350 && trained.as_secs() < 10 && each.as_micros() < 1000,
+            "{kind}: {trained:?}, {each:?}"
+        );
         assert!(model.limits.iter().any(|limit| limit.contains("juliet")), "{:?}", model.limits);
     }
 }
 
 fn spoor(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_spoor"))
+        .args(words)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap()
 }
 
 fn file(folder: &tempfile::TempDir, name: &str, contents: impl AsRef<[u8]>) -> String {
@@ -131,7 +147,8 @@ fn data() -> String {
         let mut calls = vec!["fd_write"; i % 4];
         calls.push(if malicious { "path_unlink_file" } else { "clock_time_get" });
         let calls = calls.into_iter().map(str::to_owned).collect();
-        let sample = Sample { name: i.to_string(), malicious, origin: format!("{}", i % 3), calls, trace: None };
+        let sample =
+            Sample { name: i.to_string(), malicious, origin: format!("{}", i % 3), calls, trace: None };
         serde_json::to_string(&sample).unwrap() + "\n"
     };
     (0..40).map(line).collect()
@@ -163,8 +180,11 @@ fn a_model_goes_from_data_to_predictions() {
         assert_eq!(fs::read(model).unwrap(), first, "{kind}: the same data give the same file");
         let output = spoor(&["classify", "predict", "--model", model, &remover, &silent, "--json"]);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
-        let lines: Vec<Value> =
-            output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        let lines: Vec<Value> = output
+            .stdout
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .collect();
         let predictions: Vec<&str> = lines.iter().map(|line| line["prediction"].as_str().unwrap()).collect();
         assert_eq!(predictions, ["malicious", "no evidence"], "{kind}");
         assert_eq!((&lines[1]["decision"], &lines[1]["wasi_calls"]), (&Value::Null, &Value::from(0)));
@@ -178,8 +198,19 @@ fn a_model_goes_from_data_to_predictions() {
 fn an_evaluation_is_one_object() {
     let folder = tempfile::tempdir().unwrap();
     let data = file(&folder, "data.jsonl", data());
-    let output =
-        spoor(&["classify", "eval", "--data", &data, "--splits", "3", "--features", "ngrams", "--mode", "full", "--json"]);
+    let output = spoor(&[
+        "classify",
+        "eval",
+        "--data",
+        &data,
+        "--splits",
+        "3",
+        "--features",
+        "ngrams",
+        "--mode",
+        "full",
+        "--json",
+    ]);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["schema"], "spoor.classify-eval/1");
     assert_eq!(report["models"].as_array().unwrap().len(), 5);
@@ -194,8 +225,12 @@ fn an_evaluation_is_one_object() {
 #[test]
 fn bad_input_has_its_exit_code() {
     let folder = tempfile::tempdir().unwrap();
-    let lopsided: String =
-        data().lines().filter(|line| line.contains("\"label\":0")).take(19).map(|line| format!("{line}\n")).collect();
+    let lopsided: String = data()
+        .lines()
+        .filter(|line| line.contains("\"label\":0"))
+        .take(19)
+        .map(|line| format!("{line}\n"))
+        .collect();
     let lopsided = lopsided + data().lines().next().unwrap();
     let [lopsided, broken, model, invalid] = [
         file(&folder, "lopsided.jsonl", lopsided),
@@ -221,14 +256,20 @@ fn bad_input_has_its_exit_code() {
     }
 }
 
-/// The command in `docs/classifier.md` makes the file that ships; so a change of sandbox, corpus or training has to be followed by it.
+/// The command in `docs/classifier.md` makes the file that ships; so a change of sandbox, corpus or training
+/// has to be followed by it.
 #[test]
 fn the_model_that_ships_is_what_training_gives() {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/classifier.md")).unwrap();
-    let command = page.lines().find(|line| line.ends_with("-o rules/models/behaviour.json")).expect("the page has the command");
+    let command = page
+        .lines()
+        .find(|line| line.ends_with("-o rules/models/behaviour.json"))
+        .expect("the page has the command");
     // Words in quotes are one.
     let parts = command.trim().split('"').enumerate();
-    let words = parts.flat_map(|(index, part)| if index % 2 == 1 { vec![part] } else { part.split_whitespace().collect() });
+    let words = parts.flat_map(
+        |(index, part)| if index % 2 == 1 { vec![part] } else { part.split_whitespace().collect() },
+    );
     let words: Vec<&str> = words.skip(1).collect();
     let output = spoor(&words[..words.len() - 2]);
     let ships = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/models/behaviour.json");
@@ -238,13 +279,15 @@ fn the_model_that_ships_is_what_training_gives() {
     );
 }
 
-/// Published sequences of harmless programs, and of tests of weaknesses, which behave no worse: the model that ships has seen none of them.
+/// Published sequences of harmless programs, and of tests of weaknesses, which behave no worse: the model
+/// that ships has seen none of them.
 #[test]
 fn the_model_that_ships_raises_few_alarms_on_others() {
     let Some(bytes) = shared("wasi/paper/traces.jsonl") else { return };
     let model = behaviour_model().unwrap();
     let samples = sample::parse(&bytes).unwrap();
-    let predictions: Vec<_> = samples.iter().filter_map(|sample| model.predict(&sample.calls, None)).collect();
+    let predictions: Vec<_> =
+        samples.iter().filter_map(|sample| model.predict(&sample.calls, None)).collect();
     let alarms = predictions.iter().filter(|prediction| prediction.malicious).count();
     println!("{alarms} alarms in {} sequences", predictions.len());
     assert!(alarms * 50 <= predictions.len(), "{alarms} of {}", predictions.len());

@@ -10,7 +10,8 @@ use std::{
 
 use serde_json::Value;
 
-/// Names as a hostile sample chooses them: a faked verdict, markup, a turned line, quotes that end a label, line feeds.
+/// Names as a hostile sample chooses them: a faked verdict, markup, a turned line, quotes that end a label,
+/// line feeds.
 const HOSTILE: &str = r#"(module
   (import "en\1b[2J\1b[31mv" "<img src=x onerror=alert(1)>\e2\80\ae\0aCLEAN 0/100" (func $import (param i32)))
   (memory (export "memory") 1)
@@ -96,14 +97,24 @@ fn hostile_names_come_out_raw_in_no_format() {
     let name = if cfg!(unix) { "evil\u{1b}[2J<img>\u{202e}\n.wat" } else { "evil.wat" };
     let sample = file(&folder, name, HOSTILE);
     for (way, output) in all_ways(&sample) {
-        assert!(output.status.code().is_some_and(|code| code < 2), "{way}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.code().is_some_and(|code| code < 2),
+            "{way}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         assert!(!output.stdout.is_empty(), "{way} prints something");
         for (stream, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
             // The table of drcov is binary, its head is not.
-            let end =
-                if way == "export drcov" { bytes.windows(8).position(|w| w == b"BB Table").unwrap_or(0) } else { bytes.len() };
-            let text = std::str::from_utf8(&bytes[..end]).unwrap_or_else(|error| panic!("{way} {stream}: {error}"));
-            let raw = text.chars().find(|char| (char.is_control() && *char != '\n' && *char != '\t') || *char == '\u{202e}');
+            let end = if way == "export drcov" {
+                bytes.windows(8).position(|w| w == b"BB Table").unwrap_or(0)
+            } else {
+                bytes.len()
+            };
+            let text =
+                std::str::from_utf8(&bytes[..end]).unwrap_or_else(|error| panic!("{way} {stream}: {error}"));
+            let raw = text
+                .chars()
+                .find(|char| (char.is_control() && *char != '\n' && *char != '\t') || *char == '\u{202e}');
             assert_eq!(raw, None, "{way}, {stream}: {text:?}");
             let is_markup = way.contains("json")
                 || way.contains("sarif")
@@ -127,7 +138,8 @@ fn a_line_feed_in_a_name_makes_no_line() {
     }
     let all = text(&spoor(&["run", "-vv", &sample]));
     assert!(
-        !all.lines().any(|line| line.trim_start().starts_with("CLEAN; 1") || line.trim_start().starts_with("CLEAN 0/100\u{1b}")),
+        !all.lines().any(|line| line.trim_start().starts_with("CLEAN; 1")
+            || line.trim_start().starts_with("CLEAN 0/100\u{1b}")),
         "{all}"
     );
     for line in text(&spoor(&["run", "--format", "ndjson", &sample])).lines() {
@@ -175,7 +187,12 @@ fn exit_codes_are_those_of_help() {
         (&["run", &plain, &invalid, "/no/such/file", "--csv"], 2),
     ] {
         let output = spoor(words);
-        assert_eq!(output.status.code(), Some(expected), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(expected),
+            "{words:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }
 
@@ -234,22 +251,36 @@ fn output_that_cannot_be_written_is_no_wrong_usage() {
     let folder = folder();
     let plain = file(&folder, "plain.wat", r#"(module (func (export "f") nop))"#);
     let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    for words in [&["run", &plain][..], &["run", &plain, "--json"], &["graph", "dynamic", &plain], &["export", "folded", &plain]]
-    {
-        let to_stdout = Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).stdout(full()).output().unwrap();
+    for words in [
+        &["run", &plain][..],
+        &["run", &plain, "--json"],
+        &["graph", "dynamic", &plain],
+        &["export", "folded", &plain],
+    ] {
+        let to_stdout =
+            Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).stdout(full()).output().unwrap();
         let to_file = spoor(&[words, &["-o", "/dev/full"]].concat());
         for output in [to_stdout, to_file] {
             assert_eq!(output.status.code(), Some(5), "{words:?}: {}", error(&output));
             assert!(error(&output).contains("No space left"), "{words:?}: {}", error(&output));
         }
-        assert_eq!(spoor(&[words, &["-o", "/no/such/folder/x"]].concat()).status.code(), Some(2), "{words:?}");
+        assert_eq!(
+            spoor(&[words, &["-o", "/no/such/folder/x"]].concat()).status.code(),
+            Some(2),
+            "{words:?}"
+        );
     }
 }
 
 #[test]
 fn standard_input_is_read_once() {
     let plain = corpus("miner.wat");
-    for words in [&["run", "-q", "-", "-"][..], &["diff", "-", "-"], &["run", "-", "--stdin", "-"], &["run", &plain, "-", "-"]] {
+    for words in [
+        &["run", "-q", "-", "-"][..],
+        &["diff", "-", "-"],
+        &["run", "-", "--stdin", "-"],
+        &["run", &plain, "-", "-"],
+    ] {
         let output = spoor(words);
         assert_eq!(output.status.code(), Some(2), "{words:?}: {}", error(&output));
         assert!(error(&output).contains("once only"), "{words:?}: {}", error(&output));
@@ -262,7 +293,12 @@ fn names_of_the_sample_make_no_lines_in_errors() {
     let sample = file(&folder, "x.wat", HOSTILE);
     for words in [&["trace", &sample, "--invoke", "nosuch"][..], &["dump", &sample, "--invoke", "no\nsuch"]] {
         let output = spoor(words);
-        assert_eq!((output.status.code(), error(&output).lines().count()), (Some(4), 1), "{words:?}: {}", error(&output));
+        assert_eq!(
+            (output.status.code(), error(&output).lines().count()),
+            (Some(4), 1),
+            "{words:?}: {}",
+            error(&output)
+        );
         assert!(error(&output).contains("\\u{d}\\n\\u{9b}"), "{}", error(&output));
     }
     // The place in a text is shown below it.
@@ -304,10 +340,19 @@ fn mistakes_are_answered_in_plain_words() {
     let nowhere = folder.path().join("none.yml").to_str().unwrap().to_owned();
     for (words, expected) in [
         (&["run", &sample, "--rules", &nowhere][..], &["No such file"][..]),
-        (&["run", &sample, "--rules", &rule], &["did you mean `wasm/severity`?", "write {name: nops, op: \">=\", value: 5}"]),
-        (&["graph", "cfg", &sample, "--function", "999"], &["there is no function 999; functions 1 to 2 have code"]),
+        (
+            &["run", &sample, "--rules", &rule],
+            &["did you mean `wasm/severity`?", "write {name: nops, op: \">=\", value: 5}"],
+        ),
+        (
+            &["graph", "cfg", &sample, "--function", "999"],
+            &["there is no function 999; functions 1 to 2 have code"],
+        ),
         (&["graph", "cfg", &sample, "--function", "0"], &["function 0 is imported and has no code"]),
-        (&["rules", "explain", "run the CryptoNight main loop"], &["did you mean `run the main loop of a CryptoNight miner`?"]),
+        (
+            &["rules", "explain", "run the CryptoNight main loop"],
+            &["did you mean `run the main loop of a CryptoNight miner`?"],
+        ),
     ] {
         let output = spoor(words);
         for part in expected.iter().filter(|part| !cfg!(windows) || !part.starts_with("No such")) {
@@ -321,7 +366,11 @@ fn mistakes_are_answered_in_plain_words() {
 fn without_examples_rules_are_not_called_failed() {
     let folder = folder();
     for verb in ["test", "lint"] {
-        let output = Command::new(env!("CARGO_BIN_EXE_spoor")).args(["rules", verb]).current_dir(folder.path()).output().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_spoor"))
+            .args(["rules", verb])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
         assert_eq!(
             (output.status.code(), error(&output).lines().count(), output.stdout.len()),
             (Some(2), 1, 0),
@@ -338,10 +387,16 @@ fn rules_that_examples_name_exist() {
     let mut named = 0;
     for page in [text(&spoor(&["rules", "--help"])), text(&spoor(&["rules", "explain", "--help"])), readme] {
         for line in page.lines().filter_map(|line| line.trim().strip_prefix("spoor rules ")) {
-            let Some((verb, name)) = line.split_once(" '").and_then(|(verb, rest)| Some((verb, rest.split_once('\'')?.0))) else {
+            let Some((verb, name)) =
+                line.split_once(" '").and_then(|(verb, rest)| Some((verb, rest.split_once('\'')?.0)))
+            else {
                 continue;
             };
-            assert_eq!(spoor(&["rules", "explain", name]).status.code(), Some(0), "`spoor rules {verb} '{name}'`");
+            assert_eq!(
+                spoor(&["rules", "explain", name]).status.code(),
+                Some(0),
+                "`spoor rules {verb} '{name}'`"
+            );
             named += 1;
         }
     }
@@ -354,11 +409,21 @@ fn a_verdict_at_the_threshold_gives_one() {
     let verdict = json(&["run", "--json", &sample])["verdict"].as_str().unwrap().to_owned();
     let levels = ["CLEAN", "UNDECIDED", "POTENTIALLY_UNWANTED", "SUSPICIOUS", "MALICIOUS"];
     let rank = levels.iter().position(|level| *level == verdict).unwrap();
-    for (fail_on, least) in [("undecided", 1), ("unwanted", 2), ("suspicious", 3), ("malicious", 4), ("never", 5)] {
+    for (fail_on, least) in
+        [("undecided", 1), ("unwanted", 2), ("suspicious", 3), ("malicious", 4), ("never", 5)]
+    {
         let output = spoor(&["run", "-q", &sample, "--fail-on", fail_on]);
-        assert_eq!(output.status.code(), Some(i32::from(rank >= least)), "{verdict} with --fail-on {fail_on}");
+        assert_eq!(
+            output.status.code(),
+            Some(i32::from(rank >= least)),
+            "{verdict} with --fail-on {fail_on}"
+        );
     }
-    assert_eq!(spoor(&["run", "-q", &sample]).status.code(), Some(i32::from(rank >= 3)), "the default is suspicious");
+    assert_eq!(
+        spoor(&["run", "-q", &sample]).status.code(),
+        Some(i32::from(rank >= 3)),
+        "the default is suspicious"
+    );
 }
 
 #[test]
@@ -376,7 +441,11 @@ fn an_invalid_module_is_reported_and_never_clean() {
         let report = json(&["run", "--json", &sample]);
         assert_eq!(report["status"], "invalid", "{name}");
         assert_eq!(report["sample"]["validity"]["kind"], "invalid", "{name}");
-        assert!(report["sample"]["validity"]["offset"].is_u64() && report["sample"]["validity"]["reason"].is_string(), "{name}");
+        assert!(
+            report["sample"]["validity"]["offset"].is_u64()
+                && report["sample"]["validity"]["reason"].is_string(),
+            "{name}"
+        );
         assert_ne!(report["verdict"], "CLEAN", "{name}");
     }
 }
@@ -387,7 +456,10 @@ fn the_quiet_line_is_verdict_score_family_file() {
     let line = text(&spoor(&["run", "-q", &sample]));
     let report = json(&["run", "--json", &sample]);
     let family = report["family"].as_str().unwrap_or("-");
-    assert_eq!(line, format!("{} {} {family} {sample}\n", report["verdict"].as_str().unwrap(), report["score"]));
+    assert_eq!(
+        line,
+        format!("{} {} {family} {sample}\n", report["verdict"].as_str().unwrap(), report["score"])
+    );
 }
 
 #[test]
@@ -480,7 +552,10 @@ fn the_documented_schema_is_the_program_s() {
     if std::env::var_os("BLESS").is_some() {
         fs::write(&documented, printed).unwrap();
     } else {
-        assert!(fs::read_to_string(&documented).unwrap_or_default() == printed, "BLESS=1 rewrites docs/report.schema.json");
+        assert!(
+            fs::read_to_string(&documented).unwrap_or_default() == printed,
+            "BLESS=1 rewrites docs/report.schema.json"
+        );
     }
 }
 
@@ -502,7 +577,8 @@ fn sarif_declares_what_it_uses() {
         assert_eq!(log["version"], "2.1.0");
         let run = &log["runs"][0];
         let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
-        let ids: std::collections::BTreeSet<_> = rules.iter().map(|rule| rule["id"].as_str().unwrap()).collect();
+        let ids: std::collections::BTreeSet<_> =
+            rules.iter().map(|rule| rule["id"].as_str().unwrap()).collect();
         assert_eq!(ids.len(), rules.len(), "ids are unique");
         let size = run["artifacts"][0]["length"].as_u64().unwrap();
         for result in run["results"].as_array().unwrap() {
@@ -514,7 +590,8 @@ fn sarif_declares_what_it_uses() {
             assert!(result["partialFingerprints"]["ruleAndFunction/v1"].is_string());
             for location in result["locations"].as_array().unwrap() {
                 let region = &location["physicalLocation"]["region"];
-                let (offset, length) = (region["byteOffset"].as_u64().unwrap(), region["byteLength"].as_u64().unwrap());
+                let (offset, length) =
+                    (region["byteOffset"].as_u64().unwrap(), region["byteLength"].as_u64().unwrap());
                 assert!(offset + length <= size, "{region} of {size}");
                 assert_eq!(location["physicalLocation"]["artifactLocation"]["index"], 0);
             }
@@ -546,8 +623,11 @@ fn csv_has_a_row_for_each_file_readable_or_not() {
 #[test]
 fn drcov_holds_the_blocks_that_ran() {
     let folder = folder();
-    let sample =
-        file(&folder, "x.wat", r#"(module (func (export "f") (param i32) (if (local.get 0) (then (nop)) (else (nop) (nop)))))"#);
+    let sample = file(
+        &folder,
+        "x.wat",
+        r#"(module (func (export "f") (param i32) (if (local.get 0) (then (nop)) (else (nop) (nop)))))"#,
+    );
     let output = spoor(&["export", "drcov", &sample, "--invoke", "f", "1"]).stdout;
     let at = output.windows(9).position(|window| window == b"BB Table:").unwrap();
     let head = std::str::from_utf8(&output[..at]).unwrap();
@@ -563,8 +643,10 @@ fn drcov_holds_the_blocks_that_ran() {
     assert_eq!(blocks.len(), 16);
     // Against the places that `dump` gives: `local.get`, `if`, and the `nop` of the `then` arm.
     let dumped = text(&spoor(&["dump", "--json", &sample, "--invoke", "f", "1"]));
-    let offsets: Vec<u64> =
-        dumped.lines().filter_map(|line| serde_json::from_str::<Value>(line).unwrap()["offset"].as_u64()).collect();
+    let offsets: Vec<u64> = dumped
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).unwrap()["offset"].as_u64())
+        .collect();
     assert_eq!(offsets.len(), 3, "{dumped}");
     for (block, offset) in blocks.chunks(8).zip([offsets[0], offsets[2]]) {
         assert_eq!(u64::from(u32::from_le_bytes(block[..4].try_into().unwrap())), offset);
@@ -579,7 +661,8 @@ fn drcov_holds_the_blocks_that_ran() {
 #[test]
 fn folded_stacks_weigh_every_instruction() {
     let sample = corpus("miner.wat");
-    let total: u64 = json(&["trace", "--json", &sample, "--invoke", "mine"])["instructions"].as_u64().unwrap();
+    let total: u64 =
+        json(&["trace", "--json", &sample, "--invoke", "mine"])["instructions"].as_u64().unwrap();
     let folded = text(&spoor(&["export", "folded", &sample, "--invoke", "mine"]));
     let sum: u64 = folded.lines().map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum();
     assert_eq!(sum, total, "{folded}");
@@ -596,7 +679,9 @@ fn every_graph_is_dot() {
         eprintln!("no Graphviz: only the quoting of the graphs is checked");
     }
     for sample in [hostile, corpus("wasi-ransomware.wat"), corpus("branch-tables.wat")] {
-        for kind in [&["calls"][..], &["states"], &["dynamic"], &["static-calls"], &["cfg", "--function", "1"]] {
+        for kind in
+            [&["calls"][..], &["states"], &["dynamic"], &["static-calls"], &["cfg", "--function", "1"]]
+        {
             let words = [&["graph"], kind, &[&*sample]].concat();
             let output = spoor(&words);
             if output.status.code() == Some(4) {
@@ -667,7 +752,11 @@ fn a_loop_s_back_edge_carries_its_count() {
 fn diff_tells_what_changed_and_nothing_else() {
     let folder = folder();
     let a = file(&folder, "a.wat", r#"(module (func (export "f") (result i32) (i32.const 1)))"#);
-    let b = file(&folder, "b.wat", r#"(module (func (export "g") (result i32) (i32.xor (i32.const 1) (i32.const 2))))"#);
+    let b = file(
+        &folder,
+        "b.wat",
+        r#"(module (func (export "g") (result i32) (i32.xor (i32.const 1) (i32.const 2))))"#,
+    );
     let same = text(&spoor(&["diff", &a, &a]));
     assert!(same.contains("no difference: the same module"), "{same}");
     let diff = json(&["diff", "--json", &a, &b]);

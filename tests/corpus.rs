@@ -1,6 +1,7 @@
-//! A corpus file is its own test: `;; RUN: spoor …` in its first line is run (`%` is the file), and its output stands beside it in a file of the
-//! same name ending in `.out`. `BLESS=1` rewrites the outputs; a missing or an orphaned one fails. `;; WHAT:` says what it is, and `;; EXPECT:` what
-//! an analysis has to find (`expect`).
+//! A corpus file is its own test: `;; RUN: spoor …` in its first line is run (`%` is the file), and its
+//! output stands beside it in a file of the same name ending in `.out`. `BLESS=1` rewrites the outputs; a
+//! missing or an orphaned one fails. `;; WHAT:` says what it is, and `;; EXPECT:` what an analysis has to
+//! find (`expect`).
 
 mod common;
 mod expect;
@@ -29,8 +30,11 @@ fn every_sample_prints_what_is_expected() {
         };
         let file = sample.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_str().unwrap();
         let words = line.split_whitespace().map(|word| if word == "%" { file } else { word });
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_spoor"))
+            .args(words)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
         let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
         // A sample that cannot be run says so there.
         let printed = format!("exit code {}\n{stdout}{stderr}", output.status.code().unwrap());
@@ -82,14 +86,18 @@ fn every_sample_is_found_out() {
         for expected in expect::parse(&text).unwrap() {
             if let Some(found) = expect::mismatch(&analysis, &expected) {
                 let shown: String = found.chars().take(200).collect();
-                wrong.push(format!("{name:28} {:14} expected {:40} found {shown}", expected.key, expected.value));
+                wrong.push(format!(
+                    "{name:28} {:14} expected {:40} found {shown}",
+                    expected.key, expected.value
+                ));
             }
         }
     }
     assert!(wrong.is_empty(), "{} expectations do not hold\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// The figures of the issue, said here too, so that a blessing cannot lose them: instructions in all, `nop`, `i32.xor`, `call`.
+/// The figures of the issue, said here too, so that a blessing cannot lose them: instructions in all, `nop`,
+/// `i32.xor`, `call`.
 #[test]
 fn the_shapes_have_their_true_counts() {
     for (sample, invoke, total, nops, xors, calls) in [
@@ -107,7 +115,8 @@ fn the_shapes_have_their_true_counts() {
         let output = command.output().unwrap();
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let count = |opcode: &str| report["opcodes"][opcode].as_u64().unwrap_or(0);
-        let counted = (report["instructions"].as_u64().unwrap(), count("nop"), count("i32.xor"), count("call"));
+        let counted =
+            (report["instructions"].as_u64().unwrap(), count("nop"), count("i32.xor"), count("call"));
         assert_eq!(counted, (total, nops, xors, calls), "{sample} {invoke:?}");
     }
 }

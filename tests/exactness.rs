@@ -1,5 +1,5 @@
-//! Replay against counters that share no code with it, on everything at hand: our corpus, the workloads and samples of `../shared`, modules from
-//! wasm-smith, and the figures that an independent engine measured.
+//! Replay against counters that share no code with it, on everything at hand: our corpus, the workloads and
+//! samples of `../shared`, modules from wasm-smith, and the figures that an independent engine measured.
 
 mod common;
 
@@ -44,7 +44,9 @@ fn shared_samples_are_counted_exactly() {
             }
         }
     }
-    println!("{modules} modules, {instructions} instructions counted exactly; {refused} refused by both engines");
+    println!(
+        "{modules} modules, {instructions} instructions counted exactly; {refused} refused by both engines"
+    );
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
 
@@ -56,14 +58,17 @@ fn modules_from_wasm_smith_are_counted_exactly() {
         let Ok(wasm) = bodies::smith(&data) else { continue };
         match compare(&wasm, 20_000) {
             Ok(total) => (modules, instructions) = (modules + 1, instructions + total.unwrap_or(0)),
-            Err(difference) => panic!("seed {seed}: {difference}\n{}", wasmprinter::print_bytes(&wasm).unwrap()),
+            Err(difference) => {
+                panic!("seed {seed}: {difference}\n{}", wasmprinter::print_bytes(&wasm).unwrap())
+            }
         }
     }
     println!("{modules} modules, {instructions} instructions");
     assert!(modules > 300 && instructions > 100_000, "{modules} modules, {instructions} instructions");
 }
 
-/// Files that ship, whole and with some bytes changed, through the bodies of the targets `rules` and `settings`.
+/// Files that ship, whole and with some bytes changed, through the bodies of the targets `rules` and
+/// `settings`.
 #[test]
 fn damaged_rules_and_settings_are_refused_or_work() {
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");

@@ -1,8 +1,8 @@
-//! Trace files: the same report as live, the same run again, and nothing lost or believed that should not be when a file is cut off, damaged, or cannot
-//! be written.
+//! Trace files: the same report as live, the same run again, and nothing lost or believed that should not be
+//! when a file is cut off, damaged, or cannot be written.
 //!
-//! `SPOOR_KILLS=200` kills as often as the bar asks (default 12), `SPOOR_RERUNS=3` runs each sample again as often,
-//! `SPOOR_HOSTILE=20000` reads as many hostile files (default 400).
+//! `SPOOR_KILLS=200` kills as often as the bar asks (default 12), `SPOOR_RERUNS=3` runs each sample again as
+//! often, `SPOOR_HOSTILE=20000` reads as many hostile files (default 400).
 
 mod common;
 
@@ -28,7 +28,8 @@ use wasmspoor::{
     verdict::Class,
 };
 
-/// Spins for ever, takes one way or the other as a generator says, so that its trace does not compress, and writes a line now and then.
+/// Spins for ever, takes one way or the other as a generator says, so that its trace does not compress, and
+/// writes a line now and then.
 const SPINNER: &str = r#"(module
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)
@@ -88,7 +89,8 @@ fn shown(name: &str, analysis: &Analysis, options: &Options) -> (Vec<u8>, Vec<u8
     (json, lines)
 }
 
-/// The file was written by the first program that wrote any. A later one that cannot read it has forgotten to raise the version.
+/// The file was written by the first program that wrote any. A later one that cannot read it has forgotten to
+/// raise the version.
 #[test]
 fn a_file_of_version_1_is_read_for_ever() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expect/version-1.spoor");
@@ -102,7 +104,8 @@ fn a_file_of_version_1_is_read_for_ever() {
     let recorded = Recorded::open(&path, None).unwrap();
     let run = recorded.run.as_ref().unwrap();
     assert_eq!(run.trace.counts().unwrap().total, 941);
-    let calls: Vec<_> = run.calls.iter().map(|call| (&*call.name, call.args.len(), call.errno.as_deref())).collect();
+    let calls: Vec<_> =
+        run.calls.iter().map(|call| (&*call.name, call.args.len(), call.errno.as_deref())).collect();
     assert_eq!(calls, [("random_get", 2, None)]);
     assert!(recorded.rerun().is_equal);
 }
@@ -138,7 +141,9 @@ fn the_corpus_gives_the_same_bytes_live_and_from_files_and_runs_again() {
     let wrong: Vec<String> = thread::scope(|scope| {
         let halves = samples.chunks(samples.len().div_ceil(2));
         let threads: Vec<_> = halves
-            .map(|half| scope.spawn(move || half.iter().filter_map(|sample| check(sample).err()).collect::<Vec<_>>()))
+            .map(|half| {
+                scope.spawn(move || half.iter().filter_map(|sample| check(sample).err()).collect::<Vec<_>>())
+            })
             .collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
@@ -169,7 +174,8 @@ fn whatever_the_moment_of_death_every_whole_chunk_is_read() {
         let path = folder.path().join("killed.spoor");
         let mut child = spoor(&["record", "--force", "-o"]).arg(&path).arg(&sample).spawn().unwrap();
         let micros = u64::from(u16::from_le_bytes([moment[0], moment[1]])) * 8;
-        // Every other one dies once the streams flow, however busy the machine is; the others from the start on.
+        // Every other one dies once the streams flow, however busy the machine is; the others from the start
+        // on.
         let flows = || fs::metadata(&path).is_ok_and(|metadata| metadata.len() > 64 << 10);
         for _ in 0..2000 {
             if number % 2 == 0 || flows() {
@@ -207,7 +213,8 @@ fn check_killed(path: &Path) -> bool {
         Err(error) => panic!("{error}"),
     };
     let run = recorded.run.as_ref().unwrap();
-    // It may have died after the run, while checkpoints and index were written: then nothing of the run is lost.
+    // It may have died after the run, while checkpoints and index were written: then nothing of the run is
+    // lost.
     if info.streams.contains_key(&Kind::Outcome) {
         assert!(run.trace.counts().is_ok() && recorded.rerun().is_equal, "{info:?}");
         return info.decisions > 0;
@@ -247,7 +254,8 @@ fn read_all(bytes: &[u8]) -> Option<Info> {
         && let Ok(run) = &recorded.run
     {
         _ = run.trace.counts();
-        let told = recorded.events::<wasmspoor::trace::ReplayError>(&run.trace, (100, 200), &[], |_, _| Ok(true));
+        let told =
+            recorded.events::<wasmspoor::trace::ReplayError>(&run.trace, (100, 200), &[], |_, _| Ok(true));
         _ = told;
     }
     Some(info)
@@ -267,7 +275,10 @@ fn every_changed_bit_of_a_small_file_is_seen() {
                 continue;
             };
             assert!(!info.is_whole && !info.damage.is_empty(), "byte {at}, bit {bit}: {info:?}");
-            assert!(info.chunks + 1 >= chunks.chunks, "byte {at}, bit {bit}: more than a chunk is lost: {info:?}");
+            assert!(
+                info.chunks + 1 >= chunks.chunks,
+                "byte {at}, bit {bit}: more than a chunk is lost: {info:?}"
+            );
         }
     }
 }
@@ -307,7 +318,10 @@ fn random_changes_of_a_larger_file_are_seen_and_the_rest_is_read() {
             continue;
         };
         let info = Info::of(&reader);
-        assert!(!info.is_whole && !info.damage.is_empty() && info.chunks + 1 >= whole.chunks, "byte {at}: {info:?}");
+        assert!(
+            !info.is_whole && !info.damage.is_empty() && info.chunks + 1 >= whole.chunks,
+            "byte {at}: {info:?}"
+        );
     }
 }
 
@@ -323,7 +337,9 @@ fn what_is_lost_makes_nothing_look_better_or_different() {
     for (frame, offset) in reader.chunks() {
         let mut damaged = bytes.clone();
         damaged[*offset as usize + 52] ^= 0x10;
-        let Ok(recorded) = Recorded::of(Reader::of(Box::new(Cursor::new(damaged))).unwrap(), None) else { continue };
+        let Ok(recorded) = Recorded::of(Reader::of(Box::new(Cursor::new(damaged))).unwrap(), None) else {
+            continue;
+        };
         seen += 1;
         let rerun = recorded.rerun();
         assert!(recorded.has_header == (frame.kind != Kind::Header));
@@ -345,7 +361,8 @@ fn a_damaged_chunk_is_named_and_what_follows_is_read() {
     let path = record(folder.path(), "x", SPINNER.as_bytes(), &options);
     let whole = Recorded::open(&path, None).unwrap();
     let calls = whole.run.as_ref().unwrap().calls.len();
-    let decisions: Vec<_> = whole.reader().chunks().iter().filter(|(frame, _)| frame.kind == Kind::Decisions).copied().collect();
+    let decisions: Vec<_> =
+        whole.reader().chunks().iter().filter(|(frame, _)| frame.kind == Kind::Decisions).copied().collect();
     let (frame, offset) = decisions[1];
     let mut bytes = fs::read(&path).unwrap();
     bytes[offset as usize + 60] ^= 0x10;
@@ -353,7 +370,12 @@ fn a_damaged_chunk_is_named_and_what_follows_is_read() {
     let run = recorded.run.as_ref().unwrap();
     assert_eq!(run.calls.len(), calls, "the log is whole");
     let error = run.trace.counts().unwrap_err();
-    let expected = format!("chunk {} (decisions {} to {}) is damaged", frame.number, frame.first, frame.first + frame.count);
+    let expected = format!(
+        "chunk {} (decisions {} to {}) is damaged",
+        frame.number,
+        frame.first,
+        frame.first + frame.count
+    );
     assert!(error.to_string().contains(&expected), "{error}");
     assert_eq!(error.decisions(), frame.first);
     assert!(matches!(error.kind(), ReplayErrorKind::Truncated { .. }));
@@ -415,7 +437,9 @@ fn a_run_that_the_clock_stopped_is_stopped_again_at_the_same_moment() {
 #[test]
 fn a_file_that_lost_its_last_bytes_tells_the_same() {
     let bytes = small();
-    let cut = |len: usize| Recorded::of(Reader::of(Box::new(Cursor::new(bytes[..len].to_vec()))).unwrap(), None).unwrap();
+    let cut = |len: usize| {
+        Recorded::of(Reader::of(Box::new(Cursor::new(bytes[..len].to_vec()))).unwrap(), None).unwrap()
+    };
     let reader = Reader::of(Box::new(Cursor::new(bytes.clone()))).unwrap();
     let outcome = reader.chunks().iter().find(|(frame, _)| frame.kind == Kind::Outcome).unwrap();
     let end = outcome.1 as usize + 52 + outcome.0.stored_len as usize;
@@ -441,12 +465,21 @@ fn limits_that_could_use_up_the_machine_are_neither_recorded_nor_run_again() {
     assert!(String::from_utf8_lossy(&output.stderr).contains(message), "{output:?}");
     let sample = spinner(folder.path());
     let record = |option: &str, value: &str| {
-        spoor(&["record", option, value, "-o"]).arg(folder.path().join("y.spoor")).arg(&sample).output().unwrap()
+        spoor(&["record", option, value, "-o"])
+            .arg(folder.path().join("y.spoor"))
+            .arg(&sample)
+            .output()
+            .unwrap()
     };
-    for (option, name) in [("--max-table", "table_elements"), ("--max-memory", "memory_pages"), ("--max-depth", "call_depth")] {
+    for (option, name) in
+        [("--max-table", "table_elements"), ("--max-memory", "memory_pages"), ("--max-depth", "call_depth")]
+    {
         let output = record(option, "1000000000");
         assert_eq!(output.status.code(), Some(2), "{output:?}");
-        assert!(String::from_utf8_lossy(&output.stderr).contains(&format!("the limit `{name}`")), "{output:?}");
+        assert!(
+            String::from_utf8_lossy(&output.stderr).contains(&format!("the limit `{name}`")),
+            "{output:?}"
+        );
     }
     assert!(!folder.path().join("y.spoor").exists());
 }
@@ -483,7 +516,10 @@ fn another_seed_is_seen_where_it_first_matters() {
         _ => None,
     });
     let at = at.into_iter().nth(usize::try_from(called.event).unwrap()).unwrap();
-    assert!(called.event < point.event && at.opcode.mnemonic() == "call" && Some(at.offset.0) == called.offset, "{called:?}");
+    assert!(
+        called.event < point.event && at.opcode.mnemonic() == "call" && Some(at.offset.0) == called.offset,
+        "{called:?}"
+    );
     assert!(TraceDiff::of(&a, &a).unwrap().is_same_path);
 }
 
@@ -504,8 +540,9 @@ fn a_file_that_is_there_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let (sample, path) = (folder.path().join("s.wat"), folder.path().join("x.spoor"));
     fs::write(&sample, SHORT).unwrap();
-    let run =
-        |force: &[&str]| spoor(&["record"]).args(force).args([&sample, Path::new("-o"), &path]).output().unwrap().status.code();
+    let run = |force: &[&str]| {
+        spoor(&["record"]).args(force).args([&sample, Path::new("-o"), &path]).output().unwrap().status.code()
+    };
     assert_eq!((run(&[]), run(&[]), run(&["--force"])), (Some(0), Some(2), Some(0)));
     let report = |args: &[&str]| spoor(args).arg(&path).output().unwrap();
     let live = spoor(&["run", "--json"]).arg(&sample).output().unwrap();
@@ -514,7 +551,10 @@ fn a_file_that_is_there_is_not_written_over() {
     assert_eq!(report(&["info"]).status.code(), Some(0));
     assert_eq!(report(&["rerun"]).status.code(), Some(0));
     let linear = report(&["dump", "--from", "30", "--to", "60"]);
-    assert_eq!(String::from_utf8(linear.stdout).unwrap().lines().filter(|line| line.starts_with("wasm-")).count(), 30);
+    assert_eq!(
+        String::from_utf8(linear.stdout).unwrap().lines().filter(|line| line.starts_with("wasm-")).count(),
+        30
+    );
 }
 
 #[test]
@@ -536,7 +576,9 @@ fn what_a_file_lacks_is_no_difference_between_runs() {
     let reader = Reader::open(&whole).unwrap();
     let cut = folder.path().join("cut.spoor");
     for kind in [Kind::Decisions, Kind::Records, Kind::Outcome] {
-        let Some((_, offset)) = reader.chunks().iter().find(|(frame, _)| frame.kind == kind) else { continue };
+        let Some((_, offset)) = reader.chunks().iter().find(|(frame, _)| frame.kind == kind) else {
+            continue;
+        };
         std::fs::write(&cut, &bytes[..*offset as usize]).unwrap();
         let [a, b] = [&whole, &cut].map(|path| Recorded::open(path, None).unwrap());
         let diff = TraceDiff::of(&a, &b).unwrap();
@@ -552,9 +594,17 @@ fn graphs_and_exports_are_made_from_files() {
     std::fs::write(&sample, SHORT).unwrap();
     let recorded = folder.path().join("short.spoor");
     assert!(spoor(&["record", "-o"]).args([&recorded, &sample]).status().unwrap().success());
-    for kind in [&["graph", "calls"][..], &["graph", "dynamic"], &["graph", "cfg", "--function=2"], &["export", "folded"]] {
+    for kind in [
+        &["graph", "calls"][..],
+        &["graph", "dynamic"],
+        &["graph", "cfg", "--function=2"],
+        &["export", "folded"],
+    ] {
         let [live, read] = [&sample, &recorded].map(|path| spoor(kind).arg(path).output().unwrap());
-        assert!(live.status.success() && live.stdout == read.stdout && !live.stdout.is_empty(), "{kind:?}: {read:?}");
+        assert!(
+            live.status.success() && live.stdout == read.stdout && !live.stdout.is_empty(),
+            "{kind:?}: {read:?}"
+        );
     }
 }
 
@@ -570,6 +620,10 @@ fn long_names_and_many_results_do_not_make_a_log_of_gigabytes() {
     );
     let run = wasmspoor::sandbox::run(text.as_bytes(), &bare()).unwrap();
     let kept: usize = run.calls.iter().map(|call| call.name.len()).sum();
-    assert!(!run.calls.is_empty() && kept < 64 << 20 && run.calls.len() as u64 + run.calls_cut == 2000, "{}", run.calls.len());
+    assert!(
+        !run.calls.is_empty() && kept < 64 << 20 && run.calls.len() as u64 + run.calls_cut == 2000,
+        "{}",
+        run.calls.len()
+    );
     assert!(run.calls.iter().all(|call| call.results.len() == 32));
 }

@@ -1,10 +1,12 @@
-//! Nothing real is within reach of a sample: a `spoor run` of a program that tries files, clock, environment, randomness and sockets is watched with
-//! `strace`, and touches nothing but what the tool itself needs. Skips with a notice where there is no `strace` or it may not trace.
+//! Nothing real is within reach of a sample: a `spoor run` of a program that tries files, clock, environment,
+//! randomness and sockets is watched with `strace`, and touches nothing but what the tool itself needs. Skips
+//! with a notice where there is no `strace` or it may not trace.
 #![cfg(target_os = "linux")]
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-/// Tries what a WASI program can: opens, makes, lists, reads out of the tree, asks for time, environment and randomness, waits, sends.
+/// Tries what a WASI program can: opens, makes, lists, reads out of the tree, asks for time, environment and
+/// randomness, waits, sends.
 const TRIES: &str = r#"(module
     (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "path_create_directory" (func $mkdir (param i32 i32 i32) (result i32)))
@@ -61,12 +63,25 @@ fn traced(folder: &Path, sample: &Path) -> Option<Vec<String>> {
     };
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report");
     let calls = report["host_calls"].as_array().unwrap();
-    let succeeded: BTreeSet<_> =
-        calls.iter().filter(|call| call["errno"].is_null()).filter_map(|call| call["name"].as_str()).collect();
-    for name in
-        ["path_open", "fd_readdir", "clock_time_get", "environ_get", "random_get", "poll_oneoff", "sock_accept", "sock_send"]
-    {
-        assert!(succeeded.contains(name), "the sample got what it tried, in the sandbox: {name} of {succeeded:?}");
+    let succeeded: BTreeSet<_> = calls
+        .iter()
+        .filter(|call| call["errno"].is_null())
+        .filter_map(|call| call["name"].as_str())
+        .collect();
+    for name in [
+        "path_open",
+        "fd_readdir",
+        "clock_time_get",
+        "environ_get",
+        "random_get",
+        "poll_oneoff",
+        "sock_accept",
+        "sock_send",
+    ] {
+        assert!(
+            succeeded.contains(name),
+            "the sample got what it tried, in the sandbox: {name} of {succeeded:?}"
+        );
     }
     assert!(!String::from_utf8_lossy(&output.stdout).contains("must-not-be-seen-4711"));
     Some(fs::read_to_string(log).unwrap().lines().map(str::to_owned).collect())
@@ -85,7 +100,10 @@ fn a_sample_touches_nothing_real() {
     let Some(lines) = traced(folder.path(), &sample) else { return };
     let sample = sample.to_str().unwrap();
     let opened = lines.iter().position(|line| path(line) == sample).expect("the tool reads the sample");
-    assert!(lines[..opened].iter().any(|line| line.contains("execve")), "the start of the tool is in the trace: {lines:?}");
+    assert!(
+        lines[..opened].iter().any(|line| line.contains("execve")),
+        "the start of the tool is in the trace: {lines:?}"
+    );
     let network = ["socket(", "connect(", "bind(", "sendto(", "recvfrom(", "accept("];
     for line in &lines {
         assert!(!network.iter().any(|call| line.contains(call)), "{line}");
@@ -93,12 +111,15 @@ fn a_sample_touches_nothing_real() {
             assert!(!line.contains(part), "{line}");
         }
     }
-    // From when it has the sample on: the sample itself, the limits of the machine, and its own standard streams.
+    // From when it has the sample on: the sample itself, the limits of the machine, and its own standard
+    // streams.
     for line in &lines[opened..] {
         let path = path(line);
         let is_own = path == sample
             || path.is_empty()
-            || ["/sys/fs/cgroup", "/proc/self/", "/proc/stat", "/sys/devices/system/cpu"].iter().any(|own| path.starts_with(own));
+            || ["/sys/fs/cgroup", "/proc/self/", "/proc/stat", "/sys/devices/system/cpu"]
+                .iter()
+                .any(|own| path.starts_with(own));
         assert!(is_own && !path.ends_with("environ"), "after start-up: {line}");
     }
 }

@@ -1,4 +1,5 @@
-//! Every limit stops what it limits, says so, and loses nothing: the trace of a stopped run replays to the instruction at which it stopped.
+//! Every limit stops what it limits, says so, and loses nothing: the trace of a stopped run replays to the
+//! instruction at which it stopped.
 
 use std::time::{Duration, Instant};
 
@@ -34,14 +35,20 @@ fn last(session: Session) -> Option<Site> {
 const ENDLESS: &[(&str, &str)] = &[
     ("loop br 0", r#"(module (func (export "main") (loop (br 0))))"#),
     ("loop br_if", r#"(module (func (export "main") (loop (br_if 0 (i32.const 1)))))"#),
-    ("mutual tail calls", r#"(module (func $a (export "main") (return_call $b)) (func $b (return_call $a)))"#),
+    (
+        "mutual tail calls",
+        r#"(module (func $a (export "main") (return_call $b)) (func $b (return_call $a)))"#,
+    ),
     (
         "indirect tail calls",
         r#"(module (table funcref (elem $a)) (func $a (export "main") (return_call_indirect (i32.const 0))))"#,
     ),
     ("br_table loop", r#"(module (func (export "main") (loop (block (br_table 0 1 1 (i32.const 7))))))"#),
     ("br_table of equal labels", r#"(module (func (export "main") (loop (br_table 0 0 (i32.const 0)))))"#),
-    ("host call loop", r#"(module (import "env" "f" (func $f)) (func (export "main") (loop (call $f) (br 0))))"#),
+    (
+        "host call loop",
+        r#"(module (import "env" "f" (func $f)) (func (export "main") (loop (call $f) (br 0))))"#,
+    ),
     (
         "tail call of a host function in a loop",
         r#"(module (import "env" "f" (func $f)) (func $g (return_call $f)) (func (export "main") (loop (call $g) (br 0))))"#,
@@ -54,7 +61,10 @@ const ENDLESS: &[(&str, &str)] = &[
         "table operations",
         r#"(module (table 5000000 funcref) (func (export "main") (loop (table.fill (i32.const 0) (ref.null func) (i32.const 5000000)) (br 0))))"#,
     ),
-    ("growth", r#"(module (memory 1) (func (export "main") (loop (drop (memory.grow (i32.const 1))) (br 0))))"#),
+    (
+        "growth",
+        r#"(module (memory 1) (func (export "main") (loop (drop (memory.grow (i32.const 1))) (br 0))))"#,
+    ),
     ("start function", r#"(module (func $s (loop (br 0))) (start $s))"#),
     (
         "recursion that never gets deep",
@@ -73,7 +83,8 @@ fn an_endless_loop_of_any_shape_stops_in_time_and_says_where() {
         let begun = Instant::now();
         let (_, outcome) = run(text, limits.clone());
         let late = begun.elapsed().saturating_sub(time);
-        // No test of speed: the bound of 100 ms is shown by the example `stop_latency`; this one only finds what never stops.
+        // No test of speed: the bound of 100 ms is shown by the example `stop_latency`; this one only finds
+        // what never stops.
         assert!(late < Duration::from_secs(20), "{what}: {late:?}");
         let Outcome::Stopped { limit: Limit::WallTime, .. } = outcome else { panic!("{what}: {outcome:?}") };
     }
@@ -88,25 +99,34 @@ fn straight_code_and_silent_trees_of_calls_stop_too() {
     let mut limits = limits();
     limits.wall_time = Some(Duration::from_millis(100));
     let (session, outcome) = run(&format!("(module {tree} (func (export \"main\") (call $f59)))"), limits);
-    let Outcome::Stopped { limit: Limit::WallTime, site: Some(site) } = outcome else { panic!("{outcome:?}") };
+    let Outcome::Stopped { limit: Limit::WallTime, site: Some(site) } = outcome else {
+        panic!("{outcome:?}")
+    };
     assert!(site.function < 60);
     assert!(session.finish().calls > 1000);
 }
 
 #[test]
 fn the_decision_limit_stops_at_the_same_instruction_every_time() {
-    for (what, text) in ENDLESS.iter().filter(|(what, _)| !matches!(*what, "bulk operations" | "table operations")) {
+    for (what, text) in
+        ENDLESS.iter().filter(|(what, _)| !matches!(*what, "bulk operations" | "table operations"))
+    {
         let mut limits = limits();
         limits.decisions = Some(10_000);
         limits.wall_time = None;
         let (session, outcome) = run(text, limits.clone());
-        let Outcome::Stopped { limit: Limit::Decisions, site } = outcome else { panic!("{what}: {outcome:?}") };
+        let Outcome::Stopped { limit: Limit::Decisions, site } = outcome else {
+            panic!("{what}: {outcome:?}")
+        };
         let trace = session.finish();
         assert!((10_000..12_000).contains(&trace.decisions), "{what}: {}", trace.decisions);
         let counts = trace.counts().unwrap();
 
         let (session, outcome) = run(text, limits);
-        assert!(matches!(outcome, Outcome::Stopped { limit: Limit::Decisions, site: again } if again == site), "{what}");
+        assert!(
+            matches!(outcome, Outcome::Stopped { limit: Limit::Decisions, site: again } if again == site),
+            "{what}"
+        );
         assert!(site.is_some() && last(session).is_some(), "{what}");
         assert!(counts.total >= 10_000, "{what}");
     }
@@ -159,11 +179,17 @@ fn a_module_that_begins_beyond_a_limit_is_not_run() {
     limits.memory_pages = 10;
     limits.table_elements = 10;
     for text in ["(module (memory 11))", "(module (table 11 funcref))", "(module (memory 6) (memory 5))"] {
-        let mut session = Tracer::new(Options::default().limits(limits.clone())).load(text.as_bytes()).unwrap();
+        let mut session =
+            Tracer::new(Options::default().limits(limits.clone())).load(text.as_bytes()).unwrap();
         assert!(session.start().is_err(), "{text}");
     }
-    for text in [r#"(module (import "m" "m" (memory 11)))"#, r#"(module (import "m" "t" (table 11 funcref)))"#] {
-        assert!(Tracer::new(Options::default().limits(limits.clone())).load(text.as_bytes()).is_err(), "{text}");
+    for text in
+        [r#"(module (import "m" "m" (memory 11)))"#, r#"(module (import "m" "t" (table 11 funcref)))"#]
+    {
+        assert!(
+            Tracer::new(Options::default().limits(limits.clone())).load(text.as_bytes()).is_err(),
+            "{text}"
+        );
     }
 }
 
@@ -172,7 +198,10 @@ fn depth_is_a_trap_at_the_call_that_is_too_much() {
     let mut limits = limits();
     limits.call_depth = 123;
     let (session, outcome) = run(r#"(module (func $f (export "main") (nop) (call $f)))"#, limits);
-    assert!(matches!(outcome, Outcome::Trapped { code: trace::Trap::CallStackExhausted, site: Some(_) }), "{outcome:?}");
+    assert!(
+        matches!(outcome, Outcome::Trapped { code: trace::Trap::CallStackExhausted, site: Some(_) }),
+        "{outcome:?}"
+    );
     let counts = session.finish().counts().unwrap();
     assert_eq!((counts.of_mnemonic("call"), counts.of_mnemonic("nop")), (123, 123));
 }

@@ -21,7 +21,9 @@ use wasmspoor::{
 /// A run of these entry points, each host call in the log.
 fn run_of(trace: Trace, entries: Vec<Entry>) -> Run {
     let records = trace.records.iter().enumerate();
-    let calls = records.filter(|(_, record)| matches!(record, Record::HostCall { .. })).map(|(position, _)| logged(position));
+    let calls = records
+        .filter(|(_, record)| matches!(record, Record::HostCall { .. }))
+        .map(|(position, _)| logged(position));
     let calls = calls.collect();
     Run { trace, entries, calls, ..Run::default() }
 }
@@ -74,7 +76,8 @@ fn run(wasm: &[u8], tracer: &Tracer) -> Option<Run> {
     }
     if matches!(started, Outcome::Returned(_)) {
         for export in session.exports() {
-            let args: Vec<_> = session.params(&export).unwrap_or_default().iter().map(|ty| zero(*ty)).collect();
+            let args: Vec<_> =
+                session.params(&export).unwrap_or_default().iter().map(|ty| zero(*ty)).collect();
             let Ok(outcome) = session.invoke(&export, &args) else { continue };
             entries.push(entry(&export, &outcome));
             if matches!(outcome, Outcome::Stopped { .. }) {
@@ -107,12 +110,15 @@ fn assert_fits(dynamic: &Dynamic, view: &View, what: &str) {
         let known = &view.functions[function.index.position() - imported];
         assert_eq!((known.index, known.blocks), (function.index, function.blocks), "{what}");
     }
-    let sums: (u64, u64) = view
-        .functions
-        .iter()
-        .fold((0, 0), |(blocks, edges), function| (blocks + u64::from(function.blocks), edges + u64::from(function.edges)));
+    let sums: (u64, u64) = view.functions.iter().fold((0, 0), |(blocks, edges), function| {
+        (blocks + u64::from(function.blocks), edges + u64::from(function.edges))
+    });
     let coverage = &dynamic.coverage;
-    assert_eq!((coverage.blocks, coverage.edges, coverage.instructions), (sums.0, sums.1, view.classes.total), "{what}");
+    assert_eq!(
+        (coverage.blocks, coverage.edges, coverage.instructions),
+        (sums.0, sums.1, view.classes.total),
+        "{what}"
+    );
     assert_eq!(coverage.unexpected, [], "{what}: what ran can be called");
 }
 
@@ -176,7 +182,8 @@ fn the_same_run_gives_the_same_bytes() {
 
 #[test]
 fn every_pass_has_a_name_and_help() {
-    let names: std::collections::BTreeSet<_> = wasmspoor::passes::PASSES.iter().map(|pass| pass.name).collect();
+    let names: std::collections::BTreeSet<_> =
+        wasmspoor::passes::PASSES.iter().map(|pass| pass.name).collect();
     assert_eq!(names.len(), wasmspoor::passes::PASSES.len());
     assert!(wasmspoor::passes::PASSES.iter().all(|pass| !pass.help.is_empty() && !pass.help.ends_with('.')));
 }

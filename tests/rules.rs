@@ -1,4 +1,5 @@
-//! The shipped rules: well kept, matching on their examples, documented; and quiet on harmless samples, where those are at hand.
+//! The shipped rules: well kept, matching on their examples, documented; and quiet on harmless samples, where
+//! those are at hand.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -36,11 +37,13 @@ fn the_table_of_metrics_is_that_of_the_code() {
     let page = document("rules.md");
     let rows: BTreeSet<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
     for metric in METRICS {
-        let row = format!("| `{}` | {} | {} | {} |", metric.name, metric.unit, metric.levels, metric.description);
+        let row =
+            format!("| `{}` | {} | {} | {} |", metric.name, metric.unit, metric.levels, metric.description);
         assert!(rows.contains(row.as_str()), "docs/rules.md lacks\n{row}");
     }
     let levels: BTreeSet<&str> = METRICS.iter().map(|metric| metric.levels).collect();
-    let documented = rows.iter().filter(|row| row.split(" | ").nth(2).is_some_and(|cell| levels.contains(cell))).count();
+    let documented =
+        rows.iter().filter(|row| row.split(" | ").nth(2).is_some_and(|cell| levels.contains(cell))).count();
     assert_eq!(documented, METRICS.len(), "docs/rules.md has rows of metrics that do not exist");
 }
 
@@ -61,7 +64,8 @@ fn the_map_names_all_rules_of_theirs_and_only_rules_of_ours() {
     let set = Set::builtin();
     let (rules, correlations) = (rows(rules), rows(correlations));
     assert_eq!((rules.len(), correlations.len()), (115, 6));
-    let theirs: BTreeSet<_> = rules.iter().filter_map(|row| quoted(&row[0]).first().map(|name| (*name).to_owned())).collect();
+    let theirs: BTreeSet<_> =
+        rules.iter().filter_map(|row| quoted(&row[0]).first().map(|name| (*name).to_owned())).collect();
     assert_eq!(theirs.len(), 115, "a rule of theirs stands twice");
     for row in &rules {
         let ours = quoted(&row[2]);
@@ -69,7 +73,9 @@ fn the_map_names_all_rules_of_theirs_and_only_rules_of_ours() {
         ours.iter().for_each(|name| assert!(set.rule(name).is_some(), "no rule is named `{name}`"));
     }
     for row in &correlations {
-        quoted(&row[3]).iter().for_each(|name| assert!(set.rule(name).is_some(), "no rule is named `{name}`"));
+        quoted(&row[3])
+            .iter()
+            .for_each(|name| assert!(set.rule(name).is_some(), "no rule is named `{name}`"));
     }
 }
 
@@ -93,7 +99,8 @@ fn a_folder_of_rules_is_loaded_beside_the_shipped_ones() {
     assert!(Set::load(&[dir.path()]).is_err());
 }
 
-/// Where real samples are at hand: no rule of severity 3 speaks of a miner or of ransomware on a harmless one.
+/// Where real samples are at hand: no rule of severity 3 speaks of a miner or of ransomware on a harmless
+/// one.
 #[test]
 #[ignore = "minutes without optimisation: cargo test --release --test rules -- --ignored"]
 fn harmless_samples_raise_no_alarm() {

@@ -1,5 +1,5 @@
-//! The sandbox as an embedder uses it: what a sample sees, what is logged, how entry points are driven; hostile samples; and, where they
-//! are at hand, real ones.
+//! The sandbox as an embedder uses it: what a sample sees, what is logged, how entry points are driven;
+//! hostile samples; and, where they are at hand, real ones.
 
 #[path = "sandbox/driver.rs"]
 mod driver;
@@ -23,7 +23,8 @@ use wasmspoor::{
 fn run_with(text: &str, options: &Options) -> Run {
     let wasm = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"));
     let run = sandbox::run(&wasm, options).unwrap_or_else(|error| panic!("{error}"));
-    let host_calls = run.trace.records.iter().enumerate().filter(|(_, record)| matches!(record, Record::HostCall { .. }));
+    let host_calls =
+        run.trace.records.iter().enumerate().filter(|(_, record)| matches!(record, Record::HostCall { .. }));
     let records: Vec<usize> = host_calls.map(|(position, _)| position).collect();
     let logged: Vec<usize> = run.calls.iter().map(|call| call.record).collect();
     let mut rest = records.iter();

@@ -1,4 +1,5 @@
-//! `spoor scan` and `spoor watch` from outside: results, failures, archives, what survives a kill, memory, hostile names.
+//! `spoor scan` and `spoor watch` from outside: results, failures, archives, what survives a kill, memory,
+//! hostile names.
 #![cfg(unix)]
 
 use std::{
@@ -19,8 +20,11 @@ mod archive;
 #[test]
 fn foreign_bytes_are_looked_into_within_the_caps() {
     let mut random = Random(0xf00d);
-    let seeds =
-        [module("f"), zip(&[("a.wasm", &module("g"))], Some("infected")), b"x=[0,97,115,109,1,0,0,0,1,4,1,96,0,0]".to_vec()];
+    let seeds = [
+        module("f"),
+        zip(&[("a.wasm", &module("g"))], Some("infected")),
+        b"x=[0,97,115,109,1,0,0,0,1,4,1,96,0,0]".to_vec(),
+    ];
     for round in 0..200 {
         let mut data = vec![round as u8];
         match seeds.get(round % 4) {
@@ -92,7 +96,8 @@ const NO_LIMITS: [&str; 7] = [
 
 #[test]
 fn a_scan_says_of_a_sample_what_a_run_says() {
-    let names = ["miner.wat", "wiper.wat", "dropper.wat", "benign-base64.wat", "s6-component.wat", "v3-uuid.wat"];
+    let names =
+        ["miner.wat", "wiper.wat", "dropper.wat", "benign-base64.wat", "s6-component.wat", "v3-uuid.wat"];
     let paths: Vec<_> = names.iter().map(|name| corpus(name)).collect();
     let words: Vec<_> = paths.iter().map(|path| text(path)).collect();
     let (rows, summary, code) = scan(&words);
@@ -135,7 +140,8 @@ fn good_ones() -> tempfile::TempDir {
     folder
 }
 
-/// Scans with two workers, one of which gets a sample that does not end well; the others must have their results, and not wait for it.
+/// Scans with two workers, one of which gets a sample that does not end well; the others must have their
+/// results, and not wait for it.
 fn costs_only_itself(folder: &Path, limits: &[&str], kind: &str, is_slow: bool) {
     let (rows, summary, code) = scan(&[limits, &[text(folder)]].concat());
     assert_eq!((code, &summary["failures"][kind]), (Some(1), &1.into()), "{summary}");
@@ -145,7 +151,11 @@ fn costs_only_itself(folder: &Path, limits: &[&str], kind: &str, is_slow: bool) 
     assert!(!is_slow || ended == 7, "the first to begin is the last to end, not number {ended}");
     let good = rows.iter().filter(|row| row["validity"] == "valid").count();
     let broken = rows.iter().find(|row| row["path"].as_str().unwrap().ends_with("1-broken.wasm")).unwrap();
-    assert_eq!((good, &broken["status"]), (6, &"invalid".into()), "an invalid module is a result, not a failure");
+    assert_eq!(
+        (good, &broken["status"]),
+        (6, &"invalid".into()),
+        "an invalid module is a result, not a failure"
+    );
 }
 
 #[test]
@@ -166,7 +176,8 @@ fn a_sample_that_takes_all_memory_costs_only_itself() {
 }
 
 fn zip(members: &[(&str, &[u8])], password: Option<&str>) -> Vec<u8> {
-    let mut options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+    let mut options =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
     if let Some(password) = password {
         options = options.with_aes_encryption(zip::AesMode::Aes128, password);
     }
@@ -188,7 +199,8 @@ fn archives_pages_and_modules_are_looked_into_and_names_stay_names() {
     let hostile = "../../etc/\u{1b}[2J\u{202e}\nCLEAN 0 - x.wasm";
     fs::write(folder.path().join("a.zip"), zip(&[(hostile, &one)], Some("infected"))).unwrap();
     fs::write(folder.path().join("b.zip"), zip(&[("x.wasm", &one)], Some("secret"))).unwrap();
-    let page = format!("<script>const m = \"{}\"</script>", base64::engine::general_purpose::STANDARD.encode(&two));
+    let page =
+        format!("<script>const m = \"{}\"</script>", base64::engine::general_purpose::STANDARD.encode(&two));
     fs::write(folder.path().join("page.html"), page).unwrap();
     fs::write(folder.path().join("dump.bin"), [&[0xaa; 5000][..], &three, &[0xbb; 100]].concat()).unwrap();
     fs::write(folder.path().join("carrier.wasm"), &carrier).unwrap();
@@ -199,7 +211,8 @@ fn archives_pages_and_modules_are_looked_into_and_names_stay_names() {
     let paths = table(out.path(), "paths");
     let way = |row: &Value| {
         let file = row["path"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
-        let inside: Vec<_> = row["inside"].as_array().unwrap().iter().map(|step| step.as_str().unwrap()).collect();
+        let inside: Vec<_> =
+            row["inside"].as_array().unwrap().iter().map(|step| step.as_str().unwrap()).collect();
         (file, inside.join(" > "), row["failure"]["kind"].as_str().map(str::to_owned))
     };
     let mut ways: Vec<_> = paths.iter().map(way).collect();
@@ -213,13 +226,16 @@ fn archives_pages_and_modules_are_looked_into_and_names_stay_names() {
         ("dump.bin", "bytes@5000".to_owned(), None),
         ("page.html", "base64@19".to_owned(), None),
     ];
-    let expected: Vec<_> = expected.into_iter().map(|(a, b, c)| (a.to_owned(), b, c.map(str::to_owned))).collect();
+    let expected: Vec<_> =
+        expected.into_iter().map(|(a, b, c)| (a.to_owned(), b, c.map(str::to_owned))).collect();
     assert_eq!(ways, expected);
     // Nothing raw on the way out, and nothing unpacked on the way in.
     let (rows, summary, _) = scan(&[text(folder.path())]);
     assert_eq!((rows.len(), &summary["without_module"]), (6, &1.into()));
     let plain = spoor(&["scan", text(folder.path())]);
-    for stream in [&plain.stdout, &plain.stderr, &output.stdout, &fs::read(out.path().join("paths.jsonl")).unwrap()] {
+    for stream in
+        [&plain.stdout, &plain.stderr, &output.stdout, &fs::read(out.path().join("paths.jsonl")).unwrap()]
+    {
         let shown = std::str::from_utf8(stream).unwrap();
         assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
         assert!(!shown.lines().any(|line| line.starts_with("CLEAN 0 - x.wasm")), "{shown:?}");
@@ -233,7 +249,8 @@ fn a_name_does_not_make_an_archive_a_sample() {
     fs::write(folder.path().join("a.wasm"), zip(&[("x", &module("f"))], None)).unwrap();
     fs::write(folder.path().join("b.wasm"), "no module, but said to be one").unwrap();
     let (rows, ..) = scan(&[text(folder.path())]);
-    let mut inside: Vec<_> = rows.iter().map(|row| (row["inside"].to_string(), row["validity"].clone())).collect();
+    let mut inside: Vec<_> =
+        rows.iter().map(|row| (row["inside"].to_string(), row["validity"].clone())).collect();
     inside.sort_by(|a, b| a.0.cmp(&b.0));
     assert_eq!(inside, [("[\"zip:x\"]".to_owned(), "valid".into()), ("[]".to_owned(), "invalid".into())]);
 }
@@ -292,7 +309,8 @@ fn what_is_killed_at_any_moment_goes_on_as_if_nothing_had_been() {
         fs::write(folder.path().join(format!("{index}.wasm")), module(&format!("f{index}"))).unwrap();
     }
     fs::copy(corpus("miner.wat"), folder.path().join("miner.wat")).unwrap();
-    let members: Vec<_> = (0..10).map(|index| (format!("{index}.wasm"), module(&format!("g{index}")))).collect();
+    let members: Vec<_> =
+        (0..10).map(|index| (format!("{index}.wasm"), module(&format!("g{index}")))).collect();
     let members: Vec<_> = members.iter().map(|(name, bytes)| (&**name, &bytes[..])).collect();
     fs::write(folder.path().join("z.zip"), zip(&members, None)).unwrap();
     let whole = tempfile::tempdir().unwrap();
@@ -309,8 +327,12 @@ fn what_is_killed_at_any_moment_goes_on_as_if_nothing_had_been() {
     let (cut, mut random) = (tempfile::tempdir().unwrap(), Random(0x5eed));
     for round in 0..15 {
         let resume: &[&str] = if round == 0 { &[] } else { &["--resume"] };
-        let mut child =
-            command(&[]).args(scanned(cut.path(), resume)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command(&[])
+            .args(scanned(cut.path(), resume))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         std::thread::sleep(Duration::from_millis(5 + random.below(millis / 2 + 1)));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -330,7 +352,8 @@ fn an_interruption_ends_a_scan_in_order() {
     fs::write(folder.path().join("0.wasm"), module("f")).unwrap();
     fs::write(folder.path().join("1-spinner.wat"), SPINNER).unwrap();
     let out = tempfile::tempdir().unwrap();
-    let words = [&["scan", text(folder.path()), "--jobs", "1", "--out", text(out.path())], &NO_LIMITS[..]].concat();
+    let words =
+        [&["scan", text(folder.path()), "--jobs", "1", "--out", text(out.path())], &NO_LIMITS[..]].concat();
     let child = command(&words).stdout(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     while fs::metadata(out.path().join("journal")).map_or(0, |meta| meta.len()) == 0 {
@@ -353,13 +376,24 @@ fn a_folder_is_used_for_one_scan() {
     let words = ["scan", text(&sample), "--out", text(out.path())];
     assert_eq!(spoor(&words).status.code(), Some(0));
     assert_eq!(spoor(&words).status.code(), Some(2), "it already holds a scan");
-    assert_eq!(spoor(&[&words[..], &["--resume", "--seed=5"]].concat()).status.code(), Some(2), "other options");
+    assert_eq!(
+        spoor(&[&words[..], &["--resume", "--seed=5"]].concat()).status.code(),
+        Some(2),
+        "other options"
+    );
     refused(&[&words[..], &["--resume", "--seed=5"]].concat(), "(--seed=5 now, not then)");
     refused(&[&words[..], &["--resume", "--sample-time=1"]].concat(), "(--sample-time=1 now, not then)");
-    refused(&[&words[..], &["--resume", "--sample-memory=64"]].concat(), "(--sample-memory=64 now, not then)");
+    refused(
+        &[&words[..], &["--resume", "--sample-memory=64"]].concat(),
+        "(--sample-memory=64 now, not then)",
+    );
     assert_eq!(spoor(&[&words[..], &["--resume"]].concat()).status.code(), Some(0));
     assert_eq!(table(out.path(), "samples").len(), 1);
-    for wrong in [&["scan", "/does/not/exist"][..], &["scan", "/does/not/*.wasm"], &["scan", text(&sample), "--invoke", "f"]] {
+    for wrong in [
+        &["scan", "/does/not/exist"][..],
+        &["scan", "/does/not/*.wasm"],
+        &["scan", text(&sample), "--invoke", "f"],
+    ] {
         assert_eq!(spoor(wrong).status.code(), Some(2), "{wrong:?}");
     }
 }
@@ -420,12 +454,18 @@ fn peak_kib(pid: u32) -> Option<u64> {
 #[cfg(target_os = "linux")]
 fn a_hundred_thousand_entries_fit_into_little_memory() {
     let folder = tempfile::tempdir().unwrap();
-    // Names of some length: one folder of ten thousand files, and one archive with the others, for making files takes longer than scanning them.
+    // Names of some length: one folder of ten thousand files, and one archive with the others, for making
+    // files takes longer than scanning them.
     let module = module("f");
     for index in 0..10_000 {
-        fs::write(folder.path().join(format!("a-sample-with-a-name-of-some-length-{index:08}.wasm")), &module).unwrap();
+        fs::write(
+            folder.path().join(format!("a-sample-with-a-name-of-some-length-{index:08}.wasm")),
+            &module,
+        )
+        .unwrap();
     }
-    let names: Vec<_> = (0..90_000).map(|index| format!("a/member/with/a/name/of/some/length-{index:08}.wasm")).collect();
+    let names: Vec<_> =
+        (0..90_000).map(|index| format!("a/member/with/a/name/of/some/length-{index:08}.wasm")).collect();
     let members: Vec<_> = names.iter().map(|name| (&**name, &module[..])).collect();
     fs::write(folder.path().join("z.zip"), zip(&members, None)).unwrap();
     let out = tempfile::tempdir().unwrap();
@@ -447,11 +487,13 @@ fn measured(words: &[&str]) -> (Value, u64) {
     (lines(&child.wait_with_output().unwrap().stdout).pop().unwrap(), peak)
 }
 
-/// As many samples that are all different and can all be compared, in groups of three and four: a scan that had them goes on.
+/// As many samples that are all different and can all be compared, in groups of three and four: a scan that
+/// had them goes on.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_hundred_thousand_samples_fit_into_little_memory() {
-    // Reading and comparing so many takes minutes without optimisation: then a tenth has to do, and what a process has anyway counts for more.
+    // Reading and comparing so many takes minutes without optimisation: then a tenth has to do, and what a
+    // process has anyway counts for more.
     let (count, most) = if cfg!(debug_assertions) { (10_000, 60 << 10) } else { (100_000, 200 << 10) };
     let out = tempfile::tempdir().unwrap();
     let sample = corpus("miner.wat");
@@ -465,7 +507,9 @@ fn a_hundred_thousand_samples_fit_into_little_memory() {
         row.to_string()
     };
     let fill = |template: &str, fields: &[(&str, &str)]| {
-        fields.iter().fold(template.to_owned(), |row, (field, value)| row.replacen(&format!("@{field}@"), value, 1))
+        fields
+            .iter()
+            .fold(template.to_owned(), |row, (field, value)| row.replacen(&format!("@{field}@"), value, 1))
     };
     let samples_row = template("samples", &["sha256", "path", "imphash", "code_sketch", "behaviour_sketch"]);
     let paths_row = template("paths", &["sha256", "path"]);
@@ -476,7 +520,8 @@ fn a_hundred_thousand_samples_fit_into_little_memory() {
     };
     for index in 0..count {
         let (sha256, path) = (digits(index + 1, 64), format!("/a/feed/of/some/day/sample-{index:08}.wasm"));
-        let (imphash, code, behaviour) = (digits(index / 3, 32), digits(index / 4, 512), digits(count + index / 4, 512));
+        let (imphash, code, behaviour) =
+            (digits(index / 3, 32), digits(index / 4, 512), digits(count + index / 4, 512));
         let fields = [
             ("sha256", &*sha256),
             ("path", &path),
@@ -493,7 +538,11 @@ fn a_hundred_thousand_samples_fit_into_little_memory() {
     writeln!(file("journal"), "[{}]", lengths.join(",")).unwrap();
     let (summary, peak) = measured(&[&words[..], &["--resume"]].concat());
     println!("{count} samples: {} s, {} MiB", summary["seconds"], peak >> 10);
-    assert_eq!((&summary["samples"], &summary["resumed"]), (&(count + 1).into(), &(count + 1).into()), "{summary}");
+    assert_eq!(
+        (&summary["samples"], &summary["resumed"]),
+        (&(count + 1).into(), &(count + 1).into()),
+        "{summary}"
+    );
     assert!(summary["clusters"]["code"][1].as_u64().unwrap() >= count, "{summary}");
     assert!(peak > 0 && peak <= most, "{peak} KiB");
 }
@@ -540,7 +589,8 @@ fn watch_starts_a_command_with_arguments_and_no_shell() {
 fn watch_says_that_a_command_failed_and_that_a_placeholder_is_unknown() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("x.wasm"), module("f")).unwrap();
-    let watch = |exec: &[&str]| spoor(&[&["watch", text(folder.path()), "--once"], exec].concat()).status.code();
+    let watch =
+        |exec: &[&str]| spoor(&[&["watch", text(folder.path()), "--once"], exec].concat()).status.code();
     assert_eq!(watch(&[]), Some(0));
     assert_eq!(watch(&["--exec", "true"]), Some(0));
     assert_eq!(watch(&["--exec", "false"]), Some(1));
@@ -567,7 +617,8 @@ fn code_of_miners_is_told_from_harmless_code() {
         .collect();
     // Large ones take long to decode without optimisation, and are none of the hard ones.
     let small = |path: &PathBuf| fs::metadata(path).is_ok_and(|meta| meta.len() < 200_000);
-    let harmless = fs::read_dir(shared.join("benign")).unwrap().map(|entry| entry.unwrap().path()).filter(small);
+    let harmless =
+        fs::read_dir(shared.join("benign")).unwrap().map(|entry| entry.unwrap().path()).filter(small);
     let sketch = |path: PathBuf| CodeFeatures::of(&fs::read(path).ok()?.into()).sketch;
     let (miners, harmless): (Vec<Sketch>, Vec<Sketch>) =
         (miners.into_iter().filter_map(sketch).collect(), harmless.filter_map(sketch).collect());
@@ -575,10 +626,16 @@ fn code_of_miners_is_told_from_harmless_code() {
     let closest = |to: &Sketch| harmless.iter().map(|other| other.similarity(to)).fold(0.0, f64::max);
     let worst = miners.iter().map(closest).fold(0.0, f64::max);
     let is_in_company = |&at: &usize| {
-        miners.iter().enumerate().any(|(other, sketch)| other != at && sketch.similarity(&miners[at]) >= Kind::Code.threshold())
+        miners
+            .iter()
+            .enumerate()
+            .any(|(other, sketch)| other != at && sketch.similarity(&miners[at]) >= Kind::Code.threshold())
     };
     let in_company = (0..miners.len()).filter(is_in_company).count();
-    println!("{in_company} of {} miners resemble another; the most similar harmless sample has {worst:.2}", miners.len());
+    println!(
+        "{in_company} of {} miners resemble another; the most similar harmless sample has {worst:.2}",
+        miners.len()
+    );
     assert!(worst < Kind::Code.threshold() - 0.05, "{worst}");
     assert!(in_company * 10 >= miners.len() * 9, "{in_company} of {}", miners.len());
 }

@@ -1,4 +1,5 @@
-//! The public API as an embedder uses it: host functions that read and write memory and call back, errors that say where, hostile bytes.
+//! The public API as an embedder uses it: host functions that read and write memory and call back, errors
+//! that say where, hostile bytes.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,9 @@ fn a_host_function_reads_and_writes_memory_and_calls_back() {
         (func (export "main") (result i64) (call $shout (i32.const 8) (i32.const 5))))"#;
     let mut tracer = tracer();
     tracer.define("env", "shout", |call| {
-        let (Value::I32(address), Value::I32(len)) = (call.args()[0], call.args()[1]) else { panic!("{:?}", call.args()) };
+        let (Value::I32(address), Value::I32(len)) = (call.args()[0], call.args()[1]) else {
+            panic!("{:?}", call.args())
+        };
         assert_eq!(call.result_types(), [Type::I64]);
         let text = call.read_memory(address as u64, len as u64).unwrap().to_ascii_uppercase();
         call.write_memory(address as u64, &text).unwrap();
@@ -58,7 +61,9 @@ fn a_host_error_loses_nothing() {
     let text = r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
         (func (export "_start") (nop) (call $exit (i32.const 3)) (unreachable)))"#;
     let mut tracer = tracer();
-    tracer.define("wasi_snapshot_preview1", "proc_exit", |call| Err(HostError::new(format!("exit {}", call.args()[0]))));
+    tracer.define("wasi_snapshot_preview1", "proc_exit", |call| {
+        Err(HostError::new(format!("exit {}", call.args()[0])))
+    });
     let mut session = tracer.load(text.as_bytes()).unwrap();
     session.start().unwrap();
     let outcome = session.invoke("_start", &[]).unwrap();
@@ -87,15 +92,22 @@ fn several_invocations_are_one_trace() {
     assert_eq!(session.invoke("nothing", &[]).unwrap_err(), InvokeError::NoSuchExport("nothing".into()));
     assert!(matches!(session.invoke("next", &[Value::I32(1)]).unwrap_err(), InvokeError::Arguments(_)));
     let counts = session.finish().counts().unwrap();
-    assert_eq!((counts.total, counts.of_mnemonic("unreachable"), counts.of_mnemonic("global.set")), (2 + 2 * 5 + 2 * 2, 2, 3));
+    assert_eq!(
+        (counts.total, counts.of_mnemonic("unreachable"), counts.of_mnemonic("global.set")),
+        (2 + 2 * 5 + 2 * 2, 2, 3)
+    );
 }
 
 #[test]
 fn a_trap_of_the_start_function_is_an_outcome_with_a_place() {
-    let mut session =
-        tracer().load(b"(module (func $s (nop) (drop (i32.div_s (i32.const 1) (i32.const 0)))) (start $s))").unwrap();
+    let mut session = tracer()
+        .load(b"(module (func $s (nop) (drop (i32.div_s (i32.const 1) (i32.const 0)))) (start $s))")
+        .unwrap();
     let outcome = session.start().unwrap();
-    assert!(matches!(outcome, Outcome::Trapped { code: trace::Trap::IntegerDivideByZero, site: Some(_) }), "{outcome:?}");
+    assert!(
+        matches!(outcome, Outcome::Trapped { code: trace::Trap::IntegerDivideByZero, site: Some(_) }),
+        "{outcome:?}"
+    );
     assert_eq!(session.finish().counts().unwrap().total, 4);
     // A segment that does not fit is no trap of any instruction.
     let mut session = tracer().load(br#"(module (memory 1) (data (i32.const 65536) "x"))"#).unwrap();
@@ -156,7 +168,8 @@ fn bad_input_is_an_error_or_a_result_within_seconds() {
     let many_locals = locals(&[0xd0, 0x86, 0x03]); // 50,000
     let too_many_locals = locals(&[0xd1, 0x86, 0x03]);
     let truncated = nested(20)[..30].to_vec();
-    let deep_text = format!("(module (func (export \"main\") {}{}))", "(block ".repeat(50_000), ")".repeat(50_000));
+    let deep_text =
+        format!("(module (func (export \"main\") {}{}))", "(block ".repeat(50_000), ")".repeat(50_000));
     for (what, bytes, is_run) in [
         ("empty", Vec::new(), false),
         ("bad magic", b"\x7fELF\x02\x01\x01\0".to_vec(), false),
@@ -165,7 +178,11 @@ fn bad_input_is_an_error_or_a_result_within_seconds() {
         ("truncated", truncated, false),
         ("component", b"\0asm\x0d\0\x01\0".to_vec(), false),
         ("100 MB of zeros", vec![0; 100 << 20], false),
-        ("100 MB of zeros behind a header", [b"\0asm\x01\0\0\0".to_vec(), vec![0; 100 << 20]].concat(), false),
+        (
+            "100 MB of zeros behind a header",
+            [b"\0asm\x01\0\0\0".to_vec(), vec![0; 100 << 20]].concat(),
+            false,
+        ),
         ("nested 20 deep", nested(20), true),
         ("nested 50,000 deep", nested(50_000), true),
         ("nested 50,000 deep as text", deep_text.into_bytes(), false),

@@ -1,5 +1,5 @@
-//! The official spec tests under the hooked engine, recording: every directive that stock wasmi passes passes, and every count of every
-//! instance is what the oracle counted on stock wasmi.
+//! The official spec tests under the hooked engine, recording: every directive that stock wasmi passes
+//! passes, and every count of every instance is what the oracle counted on stock wasmi.
 //!
 //! Debug builds run this with loop dispatch, optimised ones with tail calls.
 
@@ -15,8 +15,8 @@ use wasmspoor::{
 };
 use wasmspoor_hooks::recorder::{Event, Sink};
 use wasmspoor_oracle::script::{
-    Counting, Engine, Failure, FailureKind, InstanceId, ModuleId, Observer, Script, Stock, SuiteReport, run_script, run_suite,
-    scripts,
+    Counting, Engine, Failure, FailureKind, InstanceId, ModuleId, Observer, Script, Stock, SuiteReport,
+    run_script, run_suite, scripts,
 };
 
 #[allow(unreachable_pub)]
@@ -70,7 +70,13 @@ impl Observer<Adapter> for Recording {
         Ok(None)
     }
 
-    fn instantiated(&mut self, engine: &mut Adapter, module: ModuleId, instance: InstanceId, result: Result<(), &Failure>) {
+    fn instantiated(
+        &mut self,
+        engine: &mut Adapter,
+        module: ModuleId,
+        instance: InstanceId,
+        result: Result<(), &Failure>,
+    ) {
         let Some(parsed) = self.modules.get(&module) else { return };
         // Only linking fails before functions are made.
         if result.is_err_and(|failure| failure.kind == FailureKind::Link) {
@@ -86,7 +92,8 @@ impl Observer<Adapter> for Recording {
         let (decisions, calls) = (recorder.decisions(), recorder.calls());
         let sink: Box<dyn Any> = recorder.set_sink(Box::new(Keep::default()));
         let keep = sink.downcast::<Keep>().unwrap();
-        let mut trace = Trace { words: keep.words, records: keep.records, decisions, calls, ..Trace::default() };
+        let mut trace =
+            Trace { words: keep.words, records: keep.records, decisions, calls, ..Trace::default() };
         let mut taken = BTreeMap::new();
         for (position, &(_, module, first_key)) in self.instances.iter().enumerate() {
             let parsed = &self.modules[&module];
@@ -118,7 +125,8 @@ fn replayed(recording: &Recording) -> Result<BTreeMap<InstanceId, Counts>, Strin
     // The events tell the same, one by one.
     let mut events = 0;
     for event in trace.events() {
-        events += u64::from(matches!(event.map_err(|error| error.to_string())?, wasmspoor::trace::Event::Op(_)));
+        events +=
+            u64::from(matches!(event.map_err(|error| error.to_string())?, wasmspoor::trace::Event::Op(_)));
     }
     if events != counted.total {
         return Err(format!("{events} events, {} counted", counted.total));
@@ -162,14 +170,21 @@ fn every_count_of_every_instance_is_the_oracles() {
         let mut counting = Counting::default();
         run_script(&mut Stock::default(), &script, &mut counting);
         for (id, counts) in &counting.counts {
-            let theirs: Counts =
-                counts.by_function.iter().map(|(&(func, mnemonic), &count)| ((func.0, mnemonic), count)).collect();
+            let theirs: Counts = counts
+                .by_function
+                .iter()
+                .map(|(&(func, mnemonic), &count)| ((func.0, mnemonic), count))
+                .collect();
             let ours = ours.get(id).cloned().unwrap_or_default();
             instances += 1;
             instructions += counts.total;
             if ours != theirs {
                 let first = theirs.keys().chain(ours.keys()).find(|key| ours.get(key) != theirs.get(key));
-                wrong.push(format!("{} {id:?}: {:?}", script.name, first.map(|key| (key, ours.get(key), theirs.get(key)))));
+                wrong.push(format!(
+                    "{} {id:?}: {:?}",
+                    script.name,
+                    first.map(|key| (key, ours.get(key), theirs.get(key)))
+                ));
             }
         }
     }

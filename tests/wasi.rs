@@ -1,5 +1,6 @@
-//! WASI calls made to break the sandbox: rights, pointers, vectors, lengths, names, trees, listings, descriptors. The right error, bounded memory,
-//! nothing lost from the log. Also what `wasi_unstable` does differently, and the body of the fuzz target `wasi` on some seeds.
+//! WASI calls made to break the sandbox: rights, pointers, vectors, lengths, names, trees, listings,
+//! descriptors. The right error, bounded memory, nothing lost from the log. Also what `wasi_unstable` does
+//! differently, and the body of the fuzz target `wasi` on some seeds.
 
 mod common;
 
@@ -45,7 +46,9 @@ const NAMES: &[(&str, &str)] = &[
 fn program(module: &str, data: &str, results: usize, body: &str) -> String {
     let imports: String = NAMES
         .iter()
-        .map(|(name, params)| format!(r#"(import "{module}" "{name}" (func ${name} (param {params}) (result i32)))"#))
+        .map(|(name, params)| {
+            format!(r#"(import "{module}" "{name}" (func ${name} (param {params}) (result i32)))"#)
+        })
         .collect();
     format!(
         r#"(module {imports} (memory (export "memory") 2) {data}
@@ -64,7 +67,8 @@ fn run(text: &str) -> Run {
     options.entry_time = std::time::Duration::from_secs(120);
     options.limits.wall_time = None;
     let run = sandbox::run(&wasm, &options).unwrap();
-    let host_calls = run.trace.records.iter().filter(|record| matches!(record, Record::HostCall { .. })).count();
+    let host_calls =
+        run.trace.records.iter().filter(|record| matches!(record, Record::HostCall { .. })).count();
     assert_eq!(host_calls as u64, run.calls.len() as u64 + run.calls_cut, "nothing is lost from the log");
     run
 }
@@ -144,7 +148,10 @@ fn vectors_may_overlap_and_may_not_wrap() {
          ;; no place for the count: nothing is written
          (call $fd_write (i32.const 4) (i32.const 64) (i32.const 1) (i32.const -2))",
     );
-    assert_eq!(found, [0, 0, 10, i32::from(u16::from_le_bytes(*b"89")), 0, FAULT, 0, 0, FAULT, FAULT, 0, FAULT]);
+    assert_eq!(
+        found,
+        [0, 0, 10, i32::from(u16::from_le_bytes(*b"89")), 0, FAULT, 0, 0, FAULT, FAULT, 0, FAULT]
+    );
 }
 
 #[test]
@@ -187,7 +194,10 @@ fn names_that_are_none() {
          (call $path_symlink (i32.const 1024) (i32.const 8000) (i32.const 3) (i32.const 120) (i32.const 1))
          (call $path_link (i32.const 3) (i32.const 0) (i32.const 131) (i32.const 2) (i32.const 3) (i32.const 1024) (i32.const 256))",
     );
-    assert_eq!(found, [ILSEQ, INVAL, NOTDIR, NOENT, NOTCAPABLE, NAMETOOLONG, NAMETOOLONG, NAMETOOLONG, NAMETOOLONG]);
+    assert_eq!(
+        found,
+        [ILSEQ, INVAL, NOTDIR, NOENT, NOTCAPABLE, NAMETOOLONG, NAMETOOLONG, NAMETOOLONG, NAMETOOLONG]
+    );
 }
 
 #[test]
@@ -246,10 +256,14 @@ const MANY: &str = "(local $n i32) (local $errno i32) (local $left i32)
 #[test]
 fn files_without_number() {
     let make = "(call $path_create_directory (i32.const 3) (i32.const 100) (i32.const 5))";
-    let link =
-        "(call $path_link (i32.const 3) (i32.const 0) (i32.const 110) (i32.const 2) (i32.const 3) (i32.const 100) (i32.const 5))";
+    let link = "(call $path_link (i32.const 3) (i32.const 0) (i32.const 110) (i32.const 2) (i32.const 3) (i32.const 100) (i32.const 5))";
     for (call, expected) in [(make, [9998, NOSPC]), (link, [19_999, NOSPC])] {
-        let run = run(&program("wasi_snapshot_preview1", r#"(data (i32.const 110) "f0")"#, 2, &MANY.replace("CALL", call)));
+        let run = run(&program(
+            "wasi_snapshot_preview1",
+            r#"(data (i32.const 110) "f0")"#,
+            2,
+            &MANY.replace("CALL", call),
+        ));
         assert_eq!(values(&run), expected, "{call}");
         assert!(run.files.len() <= 10_000);
     }
@@ -265,7 +279,8 @@ fn files_that_are_made_and_deleted_take_no_room() {
     let run = run(&program("wasi_snapshot_preview1", "", 2, &MANY.replace("CALL", call)));
     assert_eq!(values(&run), [12_000, 1]);
     assert_eq!(run.files.len(), 10_000);
-    for part in ["2001 changes of files were not listed", "deleted files were listed without their contents"] {
+    for part in ["2001 changes of files were not listed", "deleted files were listed without their contents"]
+    {
         assert!(run.limitations.iter().any(|text| text.contains(part)), "{part}: {:?}", run.limitations);
     }
 }
@@ -280,7 +295,10 @@ fn descriptors_run_out() {
         "{} (call $create (i32.const 120)) (call $path_filestat_get (i32.const 3) (i32.const 0) (i32.const 120) (i32.const 2) (i32.const 200))",
         MANY.replace("CALL", call)
     );
-    assert_eq!(results(r#"(data (i32.const 110) "f0") (data (i32.const 120) "f1")"#, 4, &body)[2..], [MFILE, NOENT]);
+    assert_eq!(
+        results(r#"(data (i32.const 110) "f0") (data (i32.const 120) "f1")"#, 4, &body)[2..],
+        [MFILE, NOENT]
+    );
 }
 
 #[test]
@@ -324,7 +342,10 @@ fn what_is_gone_stays_open_and_what_is_none_is_refused() {
          (call $fd_pread (i32.const 4) (i32.const 64) (i32.const 1) (i64.const 0) (i32.const 0))
          (call $fd_renumber (i32.const 4) (i32.const -1))",
     );
-    assert_eq!(found, [0, 0, 0, i32::from_le_bytes(*b"0123"), 0, ISDIR, 0, 0, NOENT, 0, BADF, NOTCAPABLE, BADF]);
+    assert_eq!(
+        found,
+        [0, 0, 0, i32::from_le_bytes(*b"0123"), 0, ISDIR, 0, 0, NOENT, 0, BADF, NOTCAPABLE, BADF]
+    );
 }
 
 #[test]
@@ -369,7 +390,10 @@ fn a_slash_at_the_end_wants_a_directory() {
          (call $path_remove_directory (i32.const 3) (i32.const 100) (i32.const 3))
          (call $path_remove_directory (i32.const 3) (i32.const 110) (i32.const 3))",
     );
-    assert_eq!(found, [0, NOENT, EXIST, NOTDIR, NOENT, INVAL, NOTDIR, NOTDIR, 0, 0, ISDIR, NOTDIR, NOTDIR, 0]);
+    assert_eq!(
+        found,
+        [0, NOENT, EXIST, NOTDIR, NOENT, INVAL, NOTDIR, NOTDIR, 0, 0, ISDIR, NOTDIR, NOTDIR, 0]
+    );
 }
 
 #[test]
@@ -399,7 +423,8 @@ fn what_was_open_from_the_start_is_closed_and_replaced_like_all_else() {
 
 #[test]
 fn the_forerunner_counts_and_lays_out_differently() {
-    // A subscription of 56 bytes to clock 1, ten seconds from now, flags behind; then the same absolute in the past.
+    // A subscription of 56 bytes to clock 1, ten seconds from now, flags behind; then the same absolute in
+    // the past.
     let clock = format!(
         r"\63\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\07\00\00\00\00\00\00\00\01\00\00\00\00\00\00\00\00\e4\0b\54\02\00\00\00{}",
         r"\00".repeat(16)

@@ -14,7 +14,8 @@ fn spoor(words: &[&str]) -> Output {
 
 fn report(words: &[&str]) -> Value {
     let output = spoor(&[&["run", "--json", "--fail-on", "never"], words].concat());
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 fn write(folder: &Path, name: &str, contents: &str) -> String {
@@ -39,8 +40,7 @@ const THIEF: &str = r#"(module
         (drop (call $write (i32.const 1) (i32.const 64) (i32.const 1) (i32.const 0)))
         (drop (call $send (i32.const 4) (i32.const 64) (i32.const 1) (i32.const 0) (i32.const 0)))))"#;
 
-const PERSONA: &str =
-    "description = 'test'\n[[file]]\npath = '/k/key'\ntext = 'swordfish-4711-key'\nhoneytoken = 'key'\n[[socket]]\nname = 'c2'\n";
+const PERSONA: &str = "description = 'test'\n[[file]]\npath = '/k/key'\ntext = 'swordfish-4711-key'\nhoneytoken = 'key'\n[[socket]]\nname = 'c2'\n";
 
 #[test]
 fn what_was_stolen_is_reported_and_extracted_under_safe_names() {
@@ -52,23 +52,40 @@ fn what_was_stolen_is_reported_and_extracted_under_safe_names() {
     assert_eq!(report["options"]["persona"], "p");
     let token = &report["honeytokens"][0];
     assert_eq!((token["name"].as_str(), token["read"].as_u64()), (Some("key"), Some(1)), "{token}");
-    let leaks: Vec<_> = token["leaks"].as_array().unwrap().iter().map(|leak| leak["to"].as_str().unwrap()).collect();
+    let leaks: Vec<_> =
+        token["leaks"].as_array().unwrap().iter().map(|leak| leak["to"].as_str().unwrap()).collect();
     assert_eq!(leaks, ["/..x", "stdout", "socket c2"]);
     assert_eq!(report["connections"][0]["sent"], "swordfish-4711-key");
     let texts = String::from_utf8(spoor(&["run", "--persona", &persona, &sample]).stdout).unwrap();
-    assert!(texts.contains("Honeytokens touched") && texts.contains("Connections (none of them real)"), "{texts}");
+    assert!(
+        texts.contains("Honeytokens touched") && texts.contains("Connections (none of them real)"),
+        "{texts}"
+    );
 
-    let [extracted] = &fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>()[..] else { panic!() };
-    let index: Value = serde_json::from_str(&fs::read_to_string(extracted.join("index.json")).unwrap()).unwrap();
+    let [extracted] = &fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>()[..]
+    else {
+        panic!()
+    };
+    let index: Value =
+        serde_json::from_str(&fs::read_to_string(extracted.join("index.json")).unwrap()).unwrap();
     assert_eq!(index["sample"], report["sample"]["sha256"]);
-    let items: Vec<_> =
-        index["items"].as_array().unwrap().iter().map(|item| (item["kind"].as_str().unwrap(), item["name"].as_str())).collect();
+    let items: Vec<_> = index["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| (item["kind"].as_str().unwrap(), item["name"].as_str()))
+        .collect();
     assert_eq!(items, [("stdout", None), ("sent", Some("c2")), ("file", Some("/..x"))]);
-    let mut names: Vec<_> =
-        fs::read_dir(extracted).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = fs::read_dir(extracted)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     assert_eq!(names.len(), 2, "the same bytes once: {names:?}");
-    assert_eq!(fs::read(extracted.join(index["items"][0]["saved_as"].as_str().unwrap())).unwrap(), b"swordfish-4711-key");
+    assert_eq!(
+        fs::read(extracted.join(index["items"][0]["saved_as"].as_str().unwrap())).unwrap(),
+        b"swordfish-4711-key"
+    );
     // Once more: beside it, and nothing is written over.
     fs::write(extracted.join("index.json"), "mine").unwrap();
     assert!(spoor(&[&["run"][..], &words].concat()).status.code().is_some_and(|code| code < 2));
@@ -86,8 +103,23 @@ fn options_go_before_the_persona() {
     fs::write(host.join("key"), "another").unwrap();
     let (sample, persona) = (write(folder.path(), "s.wat", THIEF), write(folder.path(), "p.toml", PERSONA));
     let dir = format!("{}::/k", host.display());
-    let report = report(&["--persona", &persona, "--dir", &dir, "--env", "A=1", "--env", "A=2", "--arg", "x", &sample]);
-    assert_eq!((report["stdout"].as_str(), &report["honeytokens"]), (Some("another"), &Value::Array(Vec::new())));
+    let report = report(&[
+        "--persona",
+        &persona,
+        "--dir",
+        &dir,
+        "--env",
+        "A=1",
+        "--env",
+        "A=2",
+        "--arg",
+        "x",
+        &sample,
+    ]);
+    assert_eq!(
+        (report["stdout"].as_str(), &report["honeytokens"]),
+        (Some("another"), &Value::Array(Vec::new()))
+    );
     assert_eq!(report["options"]["args"].as_array().unwrap().len(), 2);
     assert_eq!(report["options"]["env"], serde_json::json!([["A", "2"]]));
 }
@@ -100,7 +132,8 @@ fn a_directory_that_nothing_leads_to_is_open() {
     fs::write(host.join("k/key"), "another").unwrap();
     let sample = write(folder.path(), "s.wat", THIEF);
     for (guest, open) in [("/", "/"), ("/a", "/a"), ("a", "/a")] {
-        let report = report(&["--persona", "study", "--dir", &format!("{}::{guest}", host.display()), &sample]);
+        let report =
+            report(&["--persona", "study", "--dir", &format!("{}::{guest}", host.display()), &sample]);
         assert_eq!(
             (report["stdout"].as_str(), &report["options"]["preopens"]),
             (Some("another"), &serde_json::json!([[guest, open]]))

@@ -12,12 +12,15 @@ pub(crate) fn once() -> bool {
     given("--once") || !given("--bench")
 }
 
-/// Name and trace of `main` of the workloads in `../shared`, or of our own kernels where that folder is absent.
+/// Name and trace of `main` of the workloads in `../shared`, or of our own kernels where that folder is
+/// absent.
 pub(crate) fn traces() -> Vec<(String, Trace)> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shared = here.join("../shared/workloads");
     let paths: Vec<_> = match shared.is_dir() {
-        true => ["fib", "gemm", "sha256", "bfvm", "qsort"].map(|name| shared.join(name).with_extension("wasm")).to_vec(),
+        true => ["fib", "gemm", "sha256", "bfvm", "qsort"]
+            .map(|name| shared.join(name).with_extension("wasm"))
+            .to_vec(),
         false => {
             println!("../shared is absent: our own kernels instead");
             ["collatz", "br_table_vm", "indirect_calls"]
@@ -25,14 +28,18 @@ pub(crate) fn traces() -> Vec<(String, Trace)> {
                 .to_vec()
         }
     };
-    paths.iter().map(|path| (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), record(path))).collect()
+    paths
+        .iter()
+        .map(|path| (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), record(path)))
+        .collect()
 }
 
 fn record(path: &Path) -> Trace {
     let mut limits = Limits::default();
     limits.wall_time = None;
     let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut session = Tracer::new(Options::default().limits(limits)).load(&bytes).unwrap_or_else(|error| panic!("{error}"));
+    let mut session =
+        Tracer::new(Options::default().limits(limits)).load(&bytes).unwrap_or_else(|error| panic!("{error}"));
     let outcome = session.start().and_then(|_| session.invoke("main", &[]));
     assert!(matches!(outcome, Ok(Outcome::Returned(_))), "{outcome:?}");
     session.finish()

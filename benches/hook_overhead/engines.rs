@@ -1,7 +1,7 @@
 //! The four engines under one face: a [`Runner`] for a workload gives a [`Run`] each time it is called.
 //!
-//! Stock wasmi and the hooked crate have the same API under two names with distinct types, so the harness is a macro that is
-//! expanded for each.
+//! Stock wasmi and the hooked crate have the same API under two names with distinct types, so the harness is
+//! a macro that is expanded for each.
 
 use std::{
     fmt,
@@ -41,7 +41,8 @@ impl Engine {
         }
     }
 
-    /// Compiles `workload` and runs it once, so that its functions are translated; the run is returned with the runner.
+    /// Compiles `workload` and runs it once, so that its functions are translated; the run is returned with
+    /// the runner.
     pub(crate) fn prepare(self, workload: &Workload) -> (Runner, Run) {
         let runner: Runner = match self {
             Self::Stock | Self::Fuel => stock_runner(workload, self == Self::Fuel),
@@ -112,12 +113,17 @@ macro_rules! harness {
                     let module = Module::new(&engine, &workload.wasm).expect("workloads are valid");
                     let mut linker = Linker::new(&engine);
                     for import in module.imports() {
-                        let Some(ty) = import.ty().func() else { panic!("{}: {import:?} is no function", workload.name) };
+                        let Some(ty) = import.ty().func() else {
+                            panic!("{}: {import:?} is no function", workload.name)
+                        };
                         let name = import.name().to_owned();
                         linker
-                            .func_new(import.module(), import.name(), ty.clone(), move |caller, params, results| {
-                                call_world(caller, &name, params, results)
-                            })
+                            .func_new(
+                                import.module(),
+                                import.name(),
+                                ty.clone(),
+                                move |caller, params, results| call_world(caller, &name, params, results),
+                            )
                             .expect("imports have one type each");
                     }
                     Self { module, linker, input: workload.input }
@@ -126,8 +132,12 @@ macro_rules! harness {
                 /// Makes a store and an instance in it.
                 pub(super) fn start(&self) -> Instance {
                     let mut store = Store::new(self.linker.engine(), World::new(self.input));
-                    let instance = self.linker.instantiate_and_start(&mut store, &self.module).expect("imports are there");
-                    let entry = ["_start", "main"].into_iter().find_map(|name| instance.get_func(&store, name));
+                    let instance = self
+                        .linker
+                        .instantiate_and_start(&mut store, &self.module)
+                        .expect("imports are there");
+                    let entry =
+                        ["_start", "main"].into_iter().find_map(|name| instance.get_func(&store, name));
                     let entry = entry.expect("workloads export _start or main");
                     let results = entry.ty(&store).results().iter().map(|_| Val::I32(0)).collect();
                     Instance { store, entry, results }
@@ -143,13 +153,20 @@ macro_rules! harness {
                     let result = match (outcome, self.results.as_slice()) {
                         (Ok(()), [Val::I32(result)]) => *result,
                         (Ok(()), _) => 0,
-                        (Err(error), _) => error.i32_exit_status().unwrap_or_else(|| panic!("workload failed: {error}")),
+                        (Err(error), _) => {
+                            error.i32_exit_status().unwrap_or_else(|| panic!("workload failed: {error}"))
+                        }
                     };
                     (elapsed, Answer { result, output: self.store.data().output() })
                 }
             }
 
-            fn call_world(mut caller: Caller<'_, World>, name: &str, params: &[Val], results: &mut [Val]) -> Result<(), Error> {
+            fn call_world(
+                mut caller: Caller<'_, World>,
+                name: &str,
+                params: &[Val],
+                results: &mut [Val],
+            ) -> Result<(), Error> {
                 let params: Vec<u64> = params.iter().map(to_u64).collect();
                 let (memory, world) = match caller.get_export("memory").and_then(Extern::into_memory) {
                     Some(memory) => memory.data_and_store_mut(&mut caller),

@@ -53,15 +53,16 @@ pub(crate) fn criterion() {
 
 /// Prints the table of ratios to stock over `rounds` rounds, for the workload called `only` or for all.
 ///
-/// A round runs all engines one after the other and starts with another engine each time; a ratio is taken within a round, so
-/// that what slows the machine for seconds slows both sides. Each run compiles anew at another place in memory: see [`jostle`].
-/// The table shows medians.
+/// A round runs all engines one after the other and starts with another engine each time; a ratio is taken
+/// within a round, so that what slows the machine for seconds slows both sides. Each run compiles anew at
+/// another place in memory: see [`jostle`]. The table shows medians.
 pub(crate) fn paired(rounds: usize, only: &str) {
     println!(
         "{:<38}{:>9}{:>8}{:>8}{:>8}{:>12}{:>13}",
         "workload", "stock ms", "fuel x", "off x", "flow x", "decisions", "bits/instr."
     );
-    let rows: Vec<Row> = workloads::load(only).iter().map(|workload| Row::measure(workload, rounds)).collect();
+    let rows: Vec<Row> =
+        workloads::load(only).iter().map(|workload| Row::measure(workload, rounds)).collect();
     print_summary(&rows);
 }
 
@@ -100,7 +101,8 @@ impl Row {
             }
         }
         let [stock, ..] = &times_ms;
-        let ratios = [0, 1, 2, 3].map(|engine: usize| median(times_ms[engine].iter().zip(stock).map(|(time, base)| time / base)));
+        let ratios = [0, 1, 2, 3]
+            .map(|engine: usize| median(times_ms[engine].iter().zip(stock).map(|(time, base)| time / base)));
         let recorded = flow.recorded.expect("flow records");
         let [_, fuel, off, on] = ratios;
         println!(
@@ -114,10 +116,12 @@ impl Row {
     }
 }
 
-/// Allocates blocks of pseudo-random number and sizes; while they are held, what is allocated comes to lie elsewhere.
+/// Allocates blocks of pseudo-random number and sizes; while they are held, what is allocated comes to lie
+/// elsewhere.
 ///
-/// PERF: where the allocator puts translated code decides more than the hooks do: with all engines compiled once and in a fixed
-/// order, stock wasmi took 303 ms for `tight_loop` in each of 40 rounds, and 120 ms in a process of its own.
+/// PERF: where the allocator puts translated code decides more than the hooks do: with all engines compiled
+/// once and in a fixed order, stock wasmi took 303 ms for `tight_loop` in each of 40 rounds, and 120 ms in a
+/// process of its own.
 fn jostle(seed: usize) -> Vec<Box<[u8]>> {
     let mut state = (seed as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut next = |below: u64| {
@@ -132,7 +136,8 @@ fn jostle(seed: usize) -> Vec<Box<[u8]>> {
 /// Returns bits of decision stream for each executed instruction, or a dash where nobody counted these.
 fn bits_per_instruction(workload: &Workload, recorded: Recorded) -> String {
     let count = workload.instructions.or_else(|| replayed_instructions(workload));
-    count.map_or_else(|| "-".to_owned(), |count| format!("{:.4}", (recorded.words * 64) as f64 / count as f64))
+    count
+        .map_or_else(|| "-".to_owned(), |count| format!("{:.4}", (recorded.words * 64) as f64 / count as f64))
 }
 
 /// Counts executed instructions by replay. Not yet: here is its place.
@@ -141,7 +146,9 @@ fn replayed_instructions(_workload: &Workload) -> Option<u64> {
 }
 
 fn print_summary(rows: &[Row]) {
-    let geomean = |engine: usize| (rows.iter().map(|row| row.ratios[engine].ln()).sum::<f64>() / rows.len() as f64).exp();
+    let geomean = |engine: usize| {
+        (rows.iter().map(|row| row.ratios[engine].ln()).sum::<f64>() / rows.len() as f64).exp()
+    };
     println!("{:<47}{:>8.3}{:>8.3}{:>8.3}", "geometric mean", geomean(1), geomean(2), geomean(3));
     for engine in 1..4 {
         let worst = rows.iter().max_by(|a, b| a.ratios[engine].total_cmp(&b.ratios[engine]));

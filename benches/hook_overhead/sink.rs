@@ -1,7 +1,7 @@
 //! Where `flow` puts what it records: in memory, as the tracer does.
 //!
-//! The work for each word, event and tick is that of `tracer`'s own sink (copy, push, look at the clock and at the size), so that
-//! the bench counts it too. Nothing reads the words again.
+//! The work for each word, event and tick is that of `tracer`'s own sink (copy, push, look at the clock and
+//! at the size), so that the bench counts it too. Nothing reads the words again.
 
 use std::{
     sync::{
@@ -54,7 +54,10 @@ impl Memory {
     pub(crate) fn new() -> (Self, Arc<Kept>) {
         let kept = Arc::<Kept>::default();
         let deadline = Instant::now() + TIME;
-        (Self { chunks: Vec::new(), events: Vec::new(), len_bytes: 0, deadline, kept: Arc::clone(&kept) }, kept)
+        (
+            Self { chunks: Vec::new(), events: Vec::new(), len_bytes: 0, deadline, kept: Arc::clone(&kept) },
+            kept,
+        )
     }
 }
 

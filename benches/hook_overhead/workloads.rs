@@ -1,4 +1,5 @@
-//! What is run: kernels of our own (`benches/kernels/`, with known answers) and the shared workloads, when they are there.
+//! What is run: kernels of our own (`benches/kernels/`, with known answers) and the shared workloads, when
+//! they are there.
 
 use std::{collections::BTreeMap, fs, path::Path, sync::LazyLock};
 
@@ -50,17 +51,19 @@ const SHARED: &[(&str, usize)] = &[
 /// Text for the longest input; the others read a beginning of it.
 static TEXT: LazyLock<Vec<u8>> = LazyLock::new(|| text(512 << 10));
 
-/// Returns the workloads whose name is `only`, or all of them if that is empty. Says so when the shared ones are absent.
+/// Returns the workloads whose name is `only`, or all of them if that is empty. Says so when the shared ones
+/// are absent.
 pub(crate) fn load(only: &str) -> Vec<Workload> {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let is_wanted = |name: &str| only.is_empty() || only == name;
-    let kernels = KERNELS.iter().filter(|(name, ..)| is_wanted(name)).map(|&(name, text, expected)| Workload {
-        name: name.to_owned(),
-        wasm: wat::parse_str(text).unwrap_or_else(|error| panic!("{name}: {error}")),
-        input: &[],
-        expected: Some(expected),
-        instructions: None,
-    });
+    let kernels =
+        KERNELS.iter().filter(|(name, ..)| is_wanted(name)).map(|&(name, text, expected)| Workload {
+            name: name.to_owned(),
+            wasm: wat::parse_str(text).unwrap_or_else(|error| panic!("{name}: {error}")),
+            input: &[],
+            expected: Some(expected),
+            instructions: None,
+        });
     let counts = reference_counts(&shared.join("reference/opcode-counts.json"));
     let workloads = shared.join("workloads");
     if !workloads.is_dir() {
@@ -69,7 +72,13 @@ pub(crate) fn load(only: &str) -> Vec<Workload> {
     let read = SHARED.iter().filter(|(name, _)| is_wanted(name)).filter_map(|&(name, input_kib)| {
         let wasm = fs::read(workloads.join(name).with_extension("wasm")).ok()?;
         let instructions = counts.get(name).copied();
-        Some(Workload { name: name.to_owned(), wasm, input: &TEXT[..input_kib << 10], expected: None, instructions })
+        Some(Workload {
+            name: name.to_owned(),
+            wasm,
+            input: &TEXT[..input_kib << 10],
+            expected: None,
+            instructions,
+        })
     });
     kernels.chain(read).collect()
 }
@@ -93,7 +102,8 @@ fn reference_counts(path: &Path) -> BTreeMap<String, u64> {
     counts
 }
 
-/// Makes `len_bytes` of Markdown: pseudo-random words with headings, lists, emphasis, links and code here and there.
+/// Makes `len_bytes` of Markdown: pseudo-random words with headings, lists, emphasis, links and code here and
+/// there.
 fn text(len_bytes: usize) -> Vec<u8> {
     const WORDS: [&str; 16] = [
         "track",
@@ -113,8 +123,16 @@ fn text(len_bytes: usize) -> Vec<u8> {
         "wind",
         "it",
     ];
-    const ENDS: [&str; 8] =
-        [".\n\n", ".\n\n## Heading\n\n", ",\n", ".\n\n- item ", ".\n\n> said ", ".\n\n1. first ", ".\n\n    code ", "; "];
+    const ENDS: [&str; 8] = [
+        ".\n\n",
+        ".\n\n## Heading\n\n",
+        ",\n",
+        ".\n\n- item ",
+        ".\n\n> said ",
+        ".\n\n1. first ",
+        ".\n\n    code ",
+        "; ",
+    ];
     let mut state = 0x9e37_79b9_u32;
     let mut next = move |below: usize| {
         state ^= state << 13;

@@ -1,8 +1,10 @@
-//! The world of the workloads: just enough WASI preview 1 for them, deterministic, and written without an engine.
+//! The world of the workloads: just enough WASI preview 1 for them, deterministic, and written without an
+//! engine.
 //!
-//! File descriptors: 0 to 2 standard streams, 3 a preopened directory `.`, 4 the file `default.input` in it (pulldown-cmark
-//! calls it `default.input.md`). What is written is
-//! counted and hashed. The clock goes on by a microsecond each time it is read. Calls that no workload needs fail with `ENOSYS`.
+//! File descriptors: 0 to 2 standard streams, 3 a preopened directory `.`, 4 the file `default.input` in it
+//! (pulldown-cmark calls it `default.input.md`). What is written is
+//! counted and hashed. The clock goes on by a microsecond each time it is read. Calls that no workload needs
+//! fail with `ENOSYS`.
 //!
 //! Not here: the sandbox of the tracer (`sandbox`), which this neither uses nor tests.
 
@@ -92,7 +94,9 @@ impl World {
                 self.position = 0;
                 memory.put_u32(fd, INPUT as u32)
             }
-            ("fd_seek", &[INPUT, offset, whence, position]) => self.seek(memory, offset.cast_signed(), whence, position),
+            ("fd_seek", &[INPUT, offset, whence, position]) => {
+                self.seek(memory, offset.cast_signed(), whence, position)
+            }
             ("fd_read", &[fd, buffers, count, len]) => self.read(memory, fd, buffers, count, len),
             ("fd_write", &[1 | 2, buffers, count, len]) => self.write(memory, buffers, count, len),
             ("fd_seek" | "fd_write" | "path_open" | "path_filestat_get", _) => Err(EBADF),
@@ -140,11 +144,19 @@ impl World {
             2 => self.input.len(),
             _ => return Err(EINVAL),
         };
-        self.position = usize::try_from(offset).ok().and_then(|offset| from.checked_add(offset)).ok_or(EINVAL)?;
+        self.position =
+            usize::try_from(offset).ok().and_then(|offset| from.checked_add(offset)).ok_or(EINVAL)?;
         memory.put(position, &(self.position as u64).to_le_bytes())
     }
 
-    fn read(&mut self, memory: &mut Bytes<'_>, fd: u64, buffers: u64, count: u64, len: u64) -> Result<(), u16> {
+    fn read(
+        &mut self,
+        memory: &mut Bytes<'_>,
+        fd: u64,
+        buffers: u64,
+        count: u64,
+        len: u64,
+    ) -> Result<(), u16> {
         let left = match fd {
             0 => &[],
             INPUT => self.input.get(self.position..).unwrap_or_default(),
@@ -206,7 +218,9 @@ impl Bytes<'_> {
     /// Reads start and length of a buffer (`iovec`).
     fn buffer(&mut self, at: u64) -> Result<(u64, u64), u16> {
         let bytes = self.range(at, 8)?;
-        let word = |at: usize| u64::from(u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]));
+        let word = |at: usize| {
+            u64::from(u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]))
+        };
         Ok((word(0), word(4)))
     }
 }

@@ -1,9 +1,9 @@
 //! Edits: the only way in which this crate changes wasmi.
 //!
-//! An edit names a file of the published crate, a short anchor in it, how often the anchor must occur and our own text. They
-//! stand as TOML in `hooks/edits/`, one file for each concern, applied in the order of file names and then of their lines. An anchor that does not occur exactly as
-//! often as stated is an error that names the edit and the file, so that a new wasmi is an error to read, never a silent loss of
-//! events.
+//! An edit names a file of the published crate, a short anchor in it, how often the anchor must occur and our
+//! own text. They stand as TOML in `hooks/edits/`, one file for each concern, applied in the order of file
+//! names and then of their lines. An anchor that does not occur exactly as often as stated is an error that
+//! names the edit and the file, so that a new wasmi is an error to read, never a silent loss of events.
 //!
 //! Not here: where the source comes from and where it goes (`main.rs`).
 
@@ -76,7 +76,9 @@ pub enum Error {
         file: String,
     },
     /// The anchor is not where it was: this is another wasmi.
-    #[error("edit `{edit}`: its anchor occurs {found} times in `{file}`, not {wanted}; the anchor is:\n{anchor}")]
+    #[error(
+        "edit `{edit}`: its anchor occurs {found} times in `{file}`, not {wanted}; the anchor is:\n{anchor}"
+    )]
     Anchor {
         /// The edit's name.
         edit: String,
@@ -100,8 +102,10 @@ pub fn load(folder: &Path) -> Result<Vec<Edit>, Error> {
     }
     let io_error = |path: &Path, source| Error::Io { path: path.display().to_string(), source };
     let entries = fs::read_dir(folder).map_err(|e| io_error(folder, e))?;
-    let mut paths =
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>().map_err(|e| io_error(folder, e))?;
+    let mut paths = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(|e| io_error(folder, e))?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();
     let mut edits = Vec::new();
@@ -164,7 +168,8 @@ pub fn read_sources(folder: &Path) -> Result<BTreeMap<String, String>, Error> {
         Ok(())
     }
     let mut sources = BTreeMap::new();
-    walk(folder, "", &mut sources).map_err(|source| Error::Io { path: folder.display().to_string(), source })?;
+    walk(folder, "", &mut sources)
+        .map_err(|source| Error::Io { path: folder.display().to_string(), source })?;
     Ok(sources)
 }
 
@@ -185,8 +190,8 @@ pub fn strip_root(source: &str) -> String {
     out
 }
 
-/// Copies the execution handlers to a second module in which `RECORD` is true, so that the hot path of an engine that
-/// does not record stays free of recording.
+/// Copies the execution handlers to a second module in which `RECORD` is true, so that the hot path of an
+/// engine that does not record stays free of recording.
 pub fn derive_recording_handlers(sources: &mut BTreeMap<String, String>) -> Result<(), Error> {
     const OF: &str = "engine/executor/handler/exec";
     const FLAG: &str = "const RECORD: bool = false;";

@@ -1,7 +1,8 @@
 //! Makes the patched wasmi in `OUT_DIR` from the published crate.
 //!
-//! The source is found through cargo's own metadata, so it is what cargo fetched, vendored or was pointed at; nothing is
-//! downloaded here unless cargo has to. Files are written only when they change, so a run of this script alone rebuilds nothing.
+//! The source is found through cargo's own metadata, so it is what cargo fetched, vendored or was pointed at;
+//! nothing is downloaded here unless cargo has to. Files are written only when they change, so a run of this
+//! script alone rebuilds nothing.
 
 mod edits;
 
@@ -58,7 +59,8 @@ fn find_wasmi(here: &Path) -> Result<PathBuf, Box<dyn Error>> {
     // Without the network first; a machine that has not fetched yet may still be allowed to.
     let packages = match metadata(&["--offline"]).or_else(|_| metadata(&[])) {
         Ok(metadata) => metadata.packages,
-        // As somebody's dependency this crate stands beside wasmi in the registry or vendor folder, but in no workspace of its own.
+        // As somebody's dependency this crate stands beside wasmi in the registry or vendor folder, but in no
+        // workspace of its own.
         Err(error) => return beside(here).ok_or_else(|| error.into()),
     };
     packages
@@ -80,10 +82,12 @@ fn beside(here: &Path) -> Option<PathBuf> {
     })
 }
 
-/// States the cfgs that wasmi's own build script states: which dispatch the target and optimisation level allow.
+/// States the cfgs that wasmi's own build script states: which dispatch the target and optimisation level
+/// allow.
 ///
-/// Tail calls need a target on which LLVM turns calls in tail position into jumps and an optimising build of a release profile; elsewhere the loop
-/// back end is used, for a frame that is kept at each operator ends in an overflow of the native stack. `powerpc` cannot, and Wasm only with its own tail calls.
+/// Tail calls need a target on which LLVM turns calls in tail position into jumps and an optimising build of
+/// a release profile; elsewhere the loop back end is used, for a frame that is kept at each operator ends in
+/// an overflow of the native stack. `powerpc` cannot, and Wasm only with its own tail calls.
 fn emit_dispatch_cfgs() {
     for name in ["OPT_LEVEL", "CARGO_CFG_TARGET_ARCH", "CARGO_CFG_TARGET_FEATURE"] {
         println!("cargo::rerun-if-env-changed={name}");
@@ -97,12 +101,15 @@ fn emit_dispatch_cfgs() {
     }
     let has_tail_calls = match var("CARGO_CFG_TARGET_ARCH").as_str() {
         "x86" | "x86_64" | "arm" | "aarch64" | "riscv32" | "riscv64" | "loongarch64" | "s390x" => true,
-        "wasm32" | "wasm64" => var("CARGO_CFG_TARGET_FEATURE").split(',').any(|feature| feature == "tail-call"),
+        "wasm32" | "wasm64" => {
+            var("CARGO_CFG_TARGET_FEATURE").split(',').any(|feature| feature == "tail-call")
+        }
         _ => false,
     };
     if has_tail_calls {
         println!("cargo::rustc-cfg=wasmi_has_tail_calls");
-        // A development profile keeps crates in many small units whatever its level, and some handlers then keep their frames.
+        // A development profile keeps crates in many small units whatever its level, and some handlers then
+        // keep their frames.
         if matches!(level.as_str(), "2" | "3" | "s" | "z") && var("PROFILE") == "release" {
             println!("cargo::rustc-cfg=wasmi_use_tail_calls");
         }

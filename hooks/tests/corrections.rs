@@ -1,4 +1,5 @@
-//! Where wasmi 2.0.0 is wrong and this crate is not; and that stock wasmi still is wrong, so that a correction is not kept for nothing.
+//! Where wasmi 2.0.0 is wrong and this crate is not; and that stock wasmi still is wrong, so that a
+//! correction is not kept for nothing.
 
 macro_rules! run {
     ($engine:ident, $text:expr, $record:expr) => {{
@@ -7,14 +8,17 @@ macro_rules! run {
         let engine = $engine::Engine::new(&config);
         let module = $engine::Module::new(&engine, wat::parse_str($text).unwrap()).unwrap();
         let mut store = $engine::Store::new(&engine, ());
-        let instance = <$engine::Linker<()>>::new(&engine).instantiate_and_start(&mut store, &module).unwrap();
+        let instance =
+            <$engine::Linker<()>>::new(&engine).instantiate_and_start(&mut store, &module).unwrap();
         instance.get_typed_func::<i32, i32>(&store, "main").unwrap().call(&mut store, 511).unwrap()
     }};
 }
 
 #[test]
 fn a_select_on_eqz_of_a_local() {
-    for (condition, expected) in [("(i32.eqz (local.get 0))", 511), ("(i32.ne (local.get 0) (i32.const 0))", 1)] {
+    for (condition, expected) in
+        [("(i32.eqz (local.get 0))", 511), ("(i32.ne (local.get 0) (i32.const 0))", 1)]
+    {
         // The register holds 0 before the condition, which asks for the local.
         let text = format!(
             r#"(module (func (export "main") (param i32) (result i32)
@@ -28,7 +32,10 @@ fn a_select_on_eqz_of_a_local() {
             assert_eq!(ours, expected, "{condition}");
         }
         let theirs = run!(wasmi, &text, |_: &mut wasmi::Config| {});
-        assert_ne!(theirs, expected, "stock wasmi is right about `select` on {condition} now: drop the correction");
+        assert_ne!(
+            theirs, expected,
+            "stock wasmi is right about `select` on {condition} now: drop the correction"
+        );
     }
 }
 

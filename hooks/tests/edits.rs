@@ -33,7 +33,9 @@ fn an_edit_is_applied_at_every_occurrence() {
 
 #[test]
 fn a_changed_source_is_an_error_that_names_edit_and_file() {
-    for (text, found) in [("dispatch!();", 1), ("become handler();", 0), ("dispatch!();dispatch!();dispatch!();", 3)] {
+    for (text, found) in
+        [("dispatch!();", 1), ("become handler();", 0), ("dispatch!();dispatch!();dispatch!();", 3)]
+    {
         let error = edits::apply(&[edit(2)], &mut doctored(text)).unwrap_err();
         assert!(matches!(error, Error::Anchor { wanted: 2, found: f, .. } if f == found), "{error}");
         let message = error.to_string();

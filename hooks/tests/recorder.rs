@@ -1,6 +1,8 @@
-//! What the execution loop pushes, bit by bit, on small modules: the table of `docs/trace-stream.md` from the engine's side.
+//! What the execution loop pushes, bit by bit, on small modules: the table of `docs/trace-stream.md` from the
+//! engine's side.
 //!
-//! Both dispatch back ends run this: the loop in debug builds, tail calls in optimised ones. Miri runs it too.
+//! Both dispatch back ends run this: the loop in debug builds, tail calls in optimised ones. Miri runs it
+//! too.
 
 use std::sync::{Arc, Mutex};
 
@@ -74,7 +76,11 @@ fn run(text: &str, budget: Option<u64>) -> Run {
             Ok(())
         })
         .unwrap();
-    linker.func_wrap("env", "fail", || -> Result<(), wasmspoor_hooks::Error> { Err(wasmspoor_hooks::Error::new("no")) }).unwrap();
+    linker
+        .func_wrap("env", "fail", || -> Result<(), wasmspoor_hooks::Error> {
+            Err(wasmspoor_hooks::Error::new("no"))
+        })
+        .unwrap();
     let instance = linker.instantiate_and_start(&mut store, &module).unwrap();
     let main = instance.get_func(&store, "main").unwrap();
     let mut results: Vec<_> = main.ty(&store).results().iter().map(|&ty| Val::default_for_ty(ty)).collect();
@@ -99,7 +105,11 @@ fn each_instruction_pushes_what_the_table_says() {
             "01",
         ),
         ("br_if out of the function", "(func (export \"main\") (br_if 0 (i32.const 1)) (unreachable))", "1"),
-        ("if: 0 for the then arm", "(func (export \"main\") (if (i32.const 1) (then)) (if (i32.const 0) (then) (else)))", "01"),
+        (
+            "if: 0 for the then arm",
+            "(func (export \"main\") (if (i32.const 1) (then)) (if (i32.const 0) (then) (else)))",
+            "01",
+        ),
         (
             "if on a comparison",
             "(func (export \"main\") (local i32) (if (i32.eqz (local.get 0)) (then) (else)) (if (i32.lt_s (i32.const 1) (local.get 0)) (then)))",
@@ -183,8 +193,16 @@ fn a_trap_says_where() {
             TrapCode::IntegerDivisionByZero,
             7,
         ),
-        ("(func (export \"main\") (drop (i32.div_u (i32.const 1) (i32.const 0))))", TrapCode::IntegerDivisionByZero, 5),
-        ("(table 1 funcref) (func (export \"main\") (call_indirect (i32.const 0)))", TrapCode::IndirectCallToNull, 3),
+        (
+            "(func (export \"main\") (drop (i32.div_u (i32.const 1) (i32.const 0))))",
+            TrapCode::IntegerDivisionByZero,
+            5,
+        ),
+        (
+            "(table 1 funcref) (func (export \"main\") (call_indirect (i32.const 0)))",
+            TrapCode::IndirectCallToNull,
+            3,
+        ),
         (
             "(memory 1) (func (export \"main\") (memory.fill (i32.const 65536) (i32.const 0) (i32.const 1)))",
             TrapCode::MemoryOutOfBounds,

@@ -1,11 +1,12 @@
 //! The tables of a `spoor scan` as Parquet files, for DuckDB, DataFusion, Spark and the like.
 //!
-//! `convert` reads the JSON lines of a folder, table by table and in batches, and writes each table anew beside them: `samples.jsonl` becomes
-//! `samples.parquet`. Columns are named as in `docs/scan.md`; a test holds both to the rows that a scan writes. Memory is that of one batch of
-//! `BATCH` rows and of one row group.
+//! `convert` reads the JSON lines of a folder, table by table and in batches, and writes each table anew
+//! beside them: `samples.jsonl` becomes `samples.parquet`. Columns are named as in `docs/scan.md`; a test
+//! holds both to the rows that a scan writes. Memory is that of one batch of `BATCH` rows and of one row
+//! group.
 //!
-//! In a crate of its own, and empty without its feature `arrow`, because of what it stands on: Arrow and Parquet take longer to build than the rest
-//! of the program.
+//! In a crate of its own, and empty without its feature `arrow`, because of what it stands on: Arrow and
+//! Parquet take longer to build than the rest of the program.
 #![cfg(feature = "arrow")]
 
 use std::{
@@ -17,7 +18,9 @@ use std::{
 
 use arrow_json::ReaderBuilder;
 use arrow_schema::{ArrowError, DataType, Field, Schema};
-use parquet::{arrow::ArrowWriter, basic::Compression, errors::ParquetError, file::properties::WriterProperties};
+use parquet::{
+    arrow::ArrowWriter, basic::Compression, errors::ParquetError, file::properties::WriterProperties,
+};
 use tempfile::NamedTempFile;
 
 /// Rows read at a time.
@@ -187,7 +190,8 @@ const FINDINGS: &[Column] = &[
     ("text", Text, false),
 ];
 
-const CLUSTERS: &[Column] = &[("kind", Text, false), ("cluster", Text, false), ("size", Number, false), ("sha256", Text, false)];
+const CLUSTERS: &[Column] =
+    &[("kind", Text, false), ("cluster", Text, false), ("size", Number, false), ("sha256", Text, false)];
 
 const TABLES: [(&str, &[Column]); 6] = [
     ("samples", SAMPLES),
@@ -210,8 +214,9 @@ pub fn schema(table: &str) -> Option<Schema> {
     Some(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// Converts every table that `folder`, the `--out` folder of a scan, holds, and gives table and rows of each. A scan may still be
-/// writing: rows are taken up to the last whole line that is there. A Parquet file is the old one or the new one, never a part.
+/// Converts every table that `folder`, the `--out` folder of a scan, holds, and gives table and rows of each.
+/// A scan may still be writing: rows are taken up to the last whole line that is there. A Parquet file is the
+/// old one or the new one, never a part.
 ///
 /// # Errors
 ///
@@ -232,9 +237,12 @@ pub fn convert(folder: &Path) -> Result<Vec<(&'static str, u64)>, ConvertError> 
 fn table(name: &str, path: &Path) -> Result<u64, ConvertErrorKind> {
     let Some(schema) = schema(name).map(Arc::new) else { return Ok(0) };
     let whole = io::Read::take(File::open(path)?, whole_lines(path)?);
-    let reader = ReaderBuilder::new(Arc::clone(&schema)).with_batch_size(BATCH).build(BufReader::new(whole))?;
-    let properties =
-        WriterProperties::builder().set_compression(Compression::SNAPPY).set_max_row_group_row_count(Some(GROUP)).build();
+    let reader =
+        ReaderBuilder::new(Arc::clone(&schema)).with_batch_size(BATCH).build(BufReader::new(whole))?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_max_row_group_row_count(Some(GROUP))
+        .build();
     let new = new_file(path.parent().unwrap_or(Path::new(".")))?;
     let mut writer = ArrowWriter::try_new(new.reopen()?, schema, Some(properties))?;
     let mut rows = 0;

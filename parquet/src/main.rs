@@ -1,4 +1,5 @@
-//! `spoor-parquet DIR`: writes the tables of a `spoor scan --out DIR` as Parquet files, beside the JSON lines.
+//! `spoor-parquet DIR`: writes the tables of a `spoor scan --out DIR` as Parquet files, beside the JSON
+//! lines.
 
 use std::{env, path::Path, process::ExitCode};
 

@@ -19,7 +19,8 @@ use wasmspoor::{
 };
 
 /// Samples of `corpus/` that are quick, hostile and harmless ones.
-const SAMPLES: [&str; 8] = ["miner", "cryptonight", "wiper", "dropper", "agent", "benign-base64", "benign-json", "v3-uuid"];
+const SAMPLES: [&str; 8] =
+    ["miner", "cryptonight", "wiper", "dropper", "agent", "benign-base64", "benign-json", "v3-uuid"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -39,14 +40,26 @@ fn scanned(folder: &Path) {
         let sha256 = format!("{:064x}", number + 1);
         let mut outcome = describe::outcome(&analysis, &sha256);
         outcome.sample.sha256.clone_from(&sha256);
-        outcome.sample.origin = rows::Origin { path: format!("corpus/{name}.wat"), path_base64: None, inside: vec![] };
-        let place = rows::Path { origin: outcome.sample.origin.clone(), sha256: Some(sha256), size: Some(1), failure: None };
+        outcome.sample.origin =
+            rows::Origin { path: format!("corpus/{name}.wat"), path_base64: None, inside: vec![] };
+        let place = rows::Path {
+            origin: outcome.sample.origin.clone(),
+            sha256: Some(sha256),
+            size: Some(1),
+            failure: None,
+        };
         index.add(&outcome.sample);
         store.append(Some(&outcome), Some(&place)).unwrap();
     }
-    let failure = Some(rows::Failure { kind: rows::FailureKind::Timeout, text: "no result within 1 s".into() });
-    let origin = rows::Origin { path: "archive.zip".into(), path_base64: None, inside: vec!["zip:a \"b\"\n.wasm".into()] };
-    let sample = rows::Sample { sha256: "f".repeat(64), origin: origin.clone(), failure, ..rows::Sample::default() };
+    let failure =
+        Some(rows::Failure { kind: rows::FailureKind::Timeout, text: "no result within 1 s".into() });
+    let origin = rows::Origin {
+        path: "archive.zip".into(),
+        path_base64: None,
+        inside: vec!["zip:a \"b\"\n.wasm".into()],
+    };
+    let sample =
+        rows::Sample { sha256: "f".repeat(64), origin: origin.clone(), failure, ..rows::Sample::default() };
     let place = rows::Path { origin, sha256: Some(sample.sha256.clone()), size: Some(5), failure: None };
     store.append(Some(&Outcome { sample, ..Outcome::default() }), Some(&place)).unwrap();
     let broken = Some(rows::Failure { kind: rows::FailureKind::Broken, text: "invalid Zip archive".into() });
@@ -72,14 +85,20 @@ fn columns_are_the_fields_that_a_scan_writes() {
     assert!(schemas.iter().map(|(name, _)| *name).eq(wasmspoor_parquet::tables()));
     let docs = fs::read_to_string(root().join("docs/scan.md")).unwrap();
     for (table, written) in schemas {
-        let fields: BTreeSet<_> = written.get("properties").unwrap().as_object().unwrap().keys().cloned().collect();
+        let fields: BTreeSet<_> =
+            written.get("properties").unwrap().as_object().unwrap().keys().cloned().collect();
         let schema = wasmspoor_parquet::schema(table).unwrap();
         let columns: BTreeSet<_> = schema.fields().iter().map(|field| field.name().clone()).collect();
         assert_eq!(columns, fields, "{table}");
-        let start = docs.find(&format!("### `{table}`")).unwrap_or_else(|| panic!("docs/scan.md does not describe {table}"));
+        let start = docs
+            .find(&format!("### `{table}`"))
+            .unwrap_or_else(|| panic!("docs/scan.md does not describe {table}"));
         let section = docs[start + 4..].split("\n#").next().unwrap();
         for field in fields {
-            assert!(section.contains(&format!("`{field}`")), "docs/scan.md does not describe {table}.{field}");
+            assert!(
+                section.contains(&format!("`{field}`")),
+                "docs/scan.md does not describe {table}.{field}"
+            );
         }
     }
 }
@@ -94,7 +113,10 @@ fn every_row_arrives() {
         let lines = fs::read_to_string(folder.path().join(format!("{table}.jsonl"))).unwrap();
         assert_eq!(rows, lines.lines().count() as u64, "{table}");
         let file = fs::File::open(folder.path().join(format!("{table}.parquet"))).unwrap();
-        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file)
+            .unwrap()
+            .build()
+            .unwrap();
         let read: Vec<_> = reader.map(|batch| batch.unwrap()).collect();
         assert_eq!(read.iter().map(|batch| batch.num_rows()).sum::<usize>() as u64, rows, "{table}");
         let mut text = arrow_json::LineDelimitedWriter::new(Vec::new());
@@ -135,14 +157,19 @@ fn queries() -> Vec<String> {
     blocks.map(|block| block.split("```").next().unwrap().trim().to_owned()).collect()
 }
 
-/// Runs a query in a folder with DuckDB's Python package; `None` if that is not there. `SPOOR_PYTHON` names the interpreter.
+/// Runs a query in a folder with DuckDB's Python package; `None` if that is not there. `SPOOR_PYTHON` names
+/// the interpreter.
 fn duckdb(folder: &Path, query: &str) -> Option<Result<String, String>> {
     let python = std::env::var("SPOOR_PYTHON").unwrap_or_else(|_| "python3".into());
-    let has = Command::new(&python).args(["-c", "import duckdb"]).output().is_ok_and(|output| output.status.success());
+    let has = Command::new(&python)
+        .args(["-c", "import duckdb"])
+        .output()
+        .is_ok_and(|output| output.status.success());
     if !has {
         return None;
     }
-    let script = "import duckdb, sys, json; print(json.dumps(duckdb.sql(sys.argv[1]).fetchall(), default=str))";
+    let script =
+        "import duckdb, sys, json; print(json.dumps(duckdb.sql(sys.argv[1]).fetchall(), default=str))";
     let output = Command::new(&python).args(["-c", script, query]).current_dir(folder).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Some(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
@@ -158,7 +185,9 @@ fn the_queries_of_the_docs_give_what_they_say() {
     let mut answers = Vec::new();
     for query in &queries {
         let Some(answer) = duckdb(folder.path(), query) else {
-            println!("skipped: no DuckDB; `pip install duckdb`, and SPOOR_PYTHON names the interpreter that has it");
+            println!(
+                "skipped: no DuckDB; `pip install duckdb`, and SPOOR_PYTHON names the interpreter that has it"
+            );
             return;
         };
         let answer = answer.unwrap_or_else(|error| panic!("{query}\n{error}"));

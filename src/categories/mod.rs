@@ -1,8 +1,9 @@
 //! Categories of WASI calls: a risk level and a function group for each, such as `A-1`.
 //!
-//! The tables are data: `rules/wasi-categories.toml` (the study's Table 3, with what it leaves open resolved) and `rules/linux-categories.toml` (the
-//! same groups for system calls of Linux on x86-64). A level says how often calls of a category occurred in the study's hostile and benign programs; it is a
-//! correlation, never a cause. [`Profiles`] is a run in these terms.
+//! The tables are data: `rules/wasi-categories.toml` (the study's Table 3, with what it leaves open resolved)
+//! and `rules/linux-categories.toml` (the same groups for system calls of Linux on x86-64). A level says how
+//! often calls of a category occurred in the study's hostile and benign programs; it is a correlation, never
+//! a cause. [`Profiles`] is a run in these terms.
 
 mod profile;
 
@@ -17,7 +18,9 @@ pub use profile::{Cell, MAX_SITES, MAX_STEPS, Profile, Profiles, Site, Step, nam
 pub const GROUPS: usize = 10;
 
 /// Which table is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// The ten categories that the study prints; the five calls that its table leaves out have none.
@@ -116,10 +119,12 @@ struct Linux {
     groups: BTreeMap<String, Vec<String>>,
 }
 
-static WASI: LazyLock<Wasi> =
-    LazyLock::new(|| toml::from_str(include_str!("../../rules/wasi-categories.toml")).expect("the tests read this file"));
+static WASI: LazyLock<Wasi> = LazyLock::new(|| {
+    toml::from_str(include_str!("../../rules/wasi-categories.toml")).expect("the tests read this file")
+});
 static LINUX: LazyLock<BTreeMap<String, u8>> = LazyLock::new(|| {
-    let table: Linux = toml::from_str(include_str!("../../rules/linux-categories.toml")).expect("the tests read this file");
+    let table: Linux =
+        toml::from_str(include_str!("../../rules/linux-categories.toml")).expect("the tests read this file");
     let group = |(group, calls): (String, Vec<String>)| {
         let group: u8 = group.parse().expect("the tests read this file");
         calls.into_iter().map(move |call| (call, group))

@@ -1,7 +1,7 @@
 //! The WASI calls of a run by category: how many, in which order, from where.
 //!
-//! Made from the log of host calls; calls that the log does not hold are counted and not told apart. A category is a correlation of one study
-//! (see the module), so a profile is a description and no verdict.
+//! Made from the log of host calls; calls that the log does not hold are counted and not told apart. A
+//! category is a correlation of one study (see the module), so a profile is a description and no verdict.
 
 use std::collections::BTreeMap;
 
@@ -108,17 +108,23 @@ impl Profiles {
             }
             if category.is_some_and(|category| category.level < Level::D) {
                 let site = dynamic.call_sites.get(position).copied().flatten();
-                *sites.entry((category, function, site.map(|site| (site.func.0, site.offset.0)))).or_default() += 1;
+                *sites
+                    .entry((category, function, site.map(|site| (site.func.0, site.offset.0))))
+                    .or_default() += 1;
             }
         }
         let mut sites: Vec<_> = sites.into_iter().collect();
-        sites.sort_by_key(|((category, ..), calls)| (category.map(|category| category.level), std::cmp::Reverse(*calls)));
+        sites.sort_by_key(|((category, ..), calls)| {
+            (category.map(|category| category.level), std::cmp::Reverse(*calls))
+        });
         let sites_cut = sites.len().saturating_sub(MAX_SITES) as u64;
         let sites = sites.into_iter().take(MAX_SITES).map(|((category, function, site), calls)| Site {
             category: name(category),
             function: function.to_owned(),
-            site: site
-                .map(|(func, offset)| Place { func: crate::module::FuncIndex(func), offset: crate::module::CodeOffset(offset) }),
+            site: site.map(|(func, offset)| Place {
+                func: crate::module::FuncIndex(func),
+                offset: crate::module::CodeOffset(offset),
+            }),
             calls,
         });
         Self {
@@ -178,7 +184,8 @@ impl<'r> Builder<'r> {
             functions: functions.into_iter().map(|(function, calls)| (function.to_owned(), calls)).collect(),
         });
         let matrix: Vec<_> = cells.collect();
-        let sequence = self.steps.into_iter().map(|(category, calls)| Step { category: name(category), calls });
+        let sequence =
+            self.steps.into_iter().map(|(category, calls)| Step { category: name(category), calls });
         Profile {
             calls: matrix.iter().map(|cell| cell.calls).sum(),
             sequence: sequence.collect(),

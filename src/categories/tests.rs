@@ -18,8 +18,12 @@ fn the_paper_prints_ten_categories_of_41_functions() {
     assert_eq!(printed.len(), 41);
     let categories: BTreeSet<_> = printed.iter().flat_map(|(_, entry)| &entry.printed).collect();
     assert_eq!(categories.len(), 10);
-    let missing: Vec<_> = wasi().filter(|(name, _)| of(name, Mode::Paper).is_none()).map(|(name, _)| name).collect();
-    assert_eq!(missing, ["fd_fdstat_set_rights", "fd_filestat_set_size", "poll_oneoff", "proc_exit", "sock_accept"]);
+    let missing: Vec<_> =
+        wasi().filter(|(name, _)| of(name, Mode::Paper).is_none()).map(|(name, _)| name).collect();
+    assert_eq!(
+        missing,
+        ["fd_fdstat_set_rights", "fd_filestat_set_size", "poll_oneoff", "proc_exit", "sock_accept"]
+    );
 }
 
 #[test]
@@ -81,11 +85,14 @@ const COMMAND: &str = r#"(module
 
 #[test]
 fn a_run_is_profiled_by_category() {
-    let analysis = crate::analysis::Analysis::of(COMMAND.as_bytes(), &Default::default(), &crate::rules::Set::default());
+    let analysis =
+        crate::analysis::Analysis::of(COMMAND.as_bytes(), &Default::default(), &crate::rules::Set::default());
     let profiles = Profiles::of(analysis.run.as_ref().unwrap(), &analysis.dynamic, Mode::Full);
-    let matrix: Vec<_> = profiles.run.matrix.iter().map(|cell| (cell.category.as_str(), cell.calls)).collect();
+    let matrix: Vec<_> =
+        profiles.run.matrix.iter().map(|cell| (cell.category.as_str(), cell.calls)).collect();
     assert_eq!(matrix, [("B-1", 3), ("D-1", 1), ("U", 1)]);
-    let steps: Vec<_> = profiles.run.sequence.iter().map(|step| (step.category.as_str(), step.calls)).collect();
+    let steps: Vec<_> =
+        profiles.run.sequence.iter().map(|step| (step.category.as_str(), step.calls)).collect();
     assert_eq!(steps, [("D-1", 1), ("B-1", 2), ("U", 1), ("B-1", 1)]);
     assert_eq!((profiles.run.calls, profiles.run.cell(Level::B, 1), profiles.run.unknown()), (5, 3, 1));
     assert_eq!(profiles.run.groups().collect::<Vec<_>>(), [1]);

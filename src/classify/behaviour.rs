@@ -1,7 +1,8 @@
 //! The model that ships: trained on runs of `corpus/`, hostile families against tools that look like them.
 //!
-//! It is `rules/models/behaviour.json`, made by `spoor classify train` as `docs/classifier.md` says; a test trains it anew and compares. Too few samples stand
-//! behind it for more than one reason among others: its card says so.
+//! It is `rules/models/behaviour.json`, made by `spoor classify train` as `docs/classifier.md` says; a test
+//! trains it anew and compares. Too few samples stand behind it for more than one reason among others: its
+//! card says so.
 
 use std::sync::LazyLock;
 
@@ -16,8 +17,9 @@ pub fn model() -> Option<&'static ModelFile> {
     MODEL.as_ref()
 }
 
-/// What the model that ships says of a run; `None` if the run made no WASI call that the model knows: then there is no evidence. Costs a pass over the calls, and
-/// one over entry points and loops if the model asks for more than calls.
+/// What the model that ships says of a run; `None` if the run made no WASI call that the model knows: then
+/// there is no evidence. Costs a pass over the calls, and one over entry points and loops if the model asks
+/// for more than calls.
 pub fn behaviour(run: &Run, dynamic: &Dynamic) -> Option<Prediction> {
     let model = model()?;
     let trace = (model.encoding.features() == Features::Trace).then(|| Trace::of(run, dynamic));

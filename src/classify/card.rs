@@ -55,7 +55,12 @@ pub(super) fn card(kind: Kind, report: &Report, training: &Training, note: &str)
     }
     let rule = report.baseline.rules.iter().max_by_key(|(_, count)| **count).map(|(rule, _)| rule);
     if let (Some(scores), Some(rule)) = (&report.baseline.random, rule) {
-        let _ = write!(card, " For comparison, the rule \"{}\" alone: F1 {:.2} %.", clip(rule, 120), 100.0 * scores.f1.mean);
+        let _ = write!(
+            card,
+            " For comparison, the rule \"{}\" alone: F1 {:.2} %.",
+            clip(rule, 120),
+            100.0 * scores.f1.mean
+        );
     }
     if !note.is_empty() {
         let _ = write!(card, " {note}");

@@ -1,7 +1,8 @@
 //! Features: a run's calls as a row of numbers.
 //!
-//! A call stands for its category, such as `A-1` ([`crate::categories`]). In mode `paper` calls that the study's table lacks are dropped; in mode `full` each has
-//! its category, and a function that is none of WASI's is `U`. An n-gram is written `A-1>B-1`.
+//! A call stands for its category, such as `A-1` ([`crate::categories`]). In mode `paper` calls that the
+//! study's table lacks are dropped; in mode `full` each has its category, and a function that is none of
+//! WASI's is `U`. An n-gram is written `A-1>B-1`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -24,13 +25,15 @@ pub enum Features {
     Ngrams,
     /// Natural logarithm of 1 + that count.
     LogNgrams,
-    /// As `log`, and how the run ended, the errors its calls got, and what its code was busy with ([`trace::NAMES`]).
+    /// As `log`, and how the run ended, the errors its calls got, and what its code was busy with
+    /// ([`trace::NAMES`]).
     Trace,
 }
 
 impl Features {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Presence, Self::Count, Self::Log, Self::Ngrams, Self::LogNgrams, Self::Trace];
+    pub const ALL: [Self; 6] =
+        [Self::Presence, Self::Count, Self::Log, Self::Ngrams, Self::LogNgrams, Self::Trace];
 
     /// Its name in files and on the command line.
     pub fn name(self) -> &'static str {
@@ -88,13 +91,16 @@ fn code(category: Option<Category>) -> u8 {
 }
 
 impl Encoding {
-    /// The columns for these samples. Only n-grams depend on them: give the training set, never what is to be predicted.
+    /// The columns for these samples. Only n-grams depend on them: give the training set, never what is to be
+    /// predicted.
     ///
     /// # Errors
     /// If there is no column, or features of the run are wanted and a sample was not run.
     pub fn fit(features: Features, mode: Mode, samples: &[&Sample]) -> Result<Self, Error> {
         if features == Features::Trace && samples.iter().any(|sample| sample.trace.is_none()) {
-            return Err(Error::data("features `trace` need runs: give folders of samples, not call sequences"));
+            return Err(Error::data(
+                "features `trace` need runs: give folders of samples, not call sequences",
+            ));
         }
         let mut names = if features.is_ngrams() { ngram_names(mode, samples) } else { category_names(mode) };
         if features == Features::Trace {
@@ -148,7 +154,10 @@ impl Encoding {
     /// # Errors
     /// If there are too many.
     pub fn matrix(&self, samples: &[&Sample]) -> Result<Matrix, Error> {
-        Matrix::new(self.names.names.len(), samples.iter().map(|sample| self.row(&sample.calls, sample.trace.as_ref())))
+        Matrix::new(
+            self.names.names.len(),
+            samples.iter().map(|sample| self.row(&sample.calls, sample.trace.as_ref())),
+        )
     }
 }
 
@@ -164,10 +173,15 @@ impl TryFrom<Names> for Encoding {
         let mut columns = HashMap::new();
         for (column, name) in names.names.iter().enumerate() {
             if !seen.insert(name) {
-                return Err(Error::broken(format!("the feature `{}` stands twice", crate::report::escape::clip(name, 40))));
+                return Err(Error::broken(format!(
+                    "the feature `{}` stands twice",
+                    crate::report::escape::clip(name, 40)
+                )));
             }
             if !is_trace(name) {
-                let unknown = || Error::broken(format!("there is no feature `{}`", crate::report::escape::clip(name, 40)));
+                let unknown = || {
+                    Error::broken(format!("there is no feature `{}`", crate::report::escape::clip(name, 40)))
+                };
                 columns.insert(parse(name, names.features).ok_or_else(unknown)?, column);
             }
         }
@@ -219,7 +233,8 @@ fn for_each_ngram(calls: &[impl AsRef<str>], mode: Mode, longest: usize, mut f: 
 }
 
 fn category_names(mode: Mode) -> Vec<String> {
-    let categories: BTreeSet<Category> = categories::wasi().filter_map(|(name, _)| categories::of(name, mode)).collect();
+    let categories: BTreeSet<Category> =
+        categories::wasi().filter_map(|(name, _)| categories::of(name, mode)).collect();
     let unknown = (mode == Mode::Full).then(|| "U".to_owned());
     categories.iter().map(Category::to_string).chain(unknown).collect()
 }
@@ -321,8 +336,14 @@ mod tests {
     fn no_call_is_no_evidence() {
         let paper = Encoding::fit(Features::Count, Mode::Paper, &[]).unwrap();
         let full = Encoding::fit(Features::Count, Mode::Full, &[]).unwrap();
-        for (calls, in_paper, in_full) in [(&[][..], false, false), (&["proc_exit"], false, true), (&["fd_write"], true, true)] {
-            assert_eq!((paper.has_evidence(calls), full.has_evidence(calls)), (in_paper, in_full), "{calls:?}");
+        for (calls, in_paper, in_full) in
+            [(&[][..], false, false), (&["proc_exit"], false, true), (&["fd_write"], true, true)]
+        {
+            assert_eq!(
+                (paper.has_evidence(calls), full.has_evidence(calls)),
+                (in_paper, in_full),
+                "{calls:?}"
+            );
         }
         assert!(Encoding::fit(Features::Ngrams, Mode::Full, &[&sample(&[])]).is_err());
         assert!(Encoding::fit(Features::Trace, Mode::Full, &[&sample(&["fd_write"])]).is_err());

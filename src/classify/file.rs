@@ -11,8 +11,9 @@
 //! model     {"boosting": …} or another kind
 //! ```
 //!
-//! A model file is hostile input like any other: [`ModelFile::parse`] bounds its length, refuses unknown keys, foreign features, numbers out of range, wrong
-//! dimensions and trees that do not end; what it returns predicts without failing. It can still lie: nothing here is signed.
+//! A model file is hostile input like any other: [`ModelFile::parse`] bounds its length, refuses unknown
+//! keys, foreign features, numbers out of range, wrong dimensions and trees that do not end; what it returns
+//! predicts without failing. It can still lie: nothing here is signed.
 
 use std::collections::BTreeMap;
 
@@ -105,7 +106,8 @@ pub struct Prediction {
     pub malicious: bool,
     /// How clearly, on the scale of the model's kind: malicious above 0.
     pub decision: f64,
-    /// Probability, for kinds that estimate one. Right for data drawn like the training set, and for no others.
+    /// Probability, for kinds that estimate one. Right for data drawn like the training set, and for no
+    /// others.
     pub probability: Option<f64>,
 }
 
@@ -120,7 +122,8 @@ impl ModelFile {
         let all: Vec<&Sample> = samples.iter().collect();
         // With or without n-grams the evidence is the same.
         let encoding = Encoding::fit(features, options.mode, &all)?;
-        let mut used: Vec<Sample> = samples.iter().filter(|sample| encoding.has_evidence(&sample.calls)).cloned().collect();
+        let mut used: Vec<Sample> =
+            samples.iter().filter(|sample| encoding.has_evidence(&sample.calls)).cloned().collect();
         if features != Features::Trace {
             // What is not learnt from is not in the hash of the training set either.
             used.iter_mut().for_each(|sample| sample.trace = None);
@@ -138,7 +141,16 @@ impl ModelFile {
         let (random, grouped, unseen_origins) =
             evaluation.map_or((None, None, None), |one| (one.random, one.grouped, one.unseen_origins));
         let scores = HeldOut { random, grouped, unseen_origins, baseline: report.baseline.random };
-        Ok(Self { schema: SCHEMA.to_owned(), encoding, seed: options.seed, training, scores, limits, card, model })
+        Ok(Self {
+            schema: SCHEMA.to_owned(),
+            encoding,
+            seed: options.seed,
+            training,
+            scores,
+            limits,
+            card,
+            model,
+        })
     }
 
     /// Reads a model file.
@@ -172,7 +184,8 @@ impl ModelFile {
         bytes
     }
 
-    /// What the model says of a run; `None` if it made no call that the model knows: then there is no evidence.
+    /// What the model says of a run; `None` if it made no call that the model knows: then there is no
+    /// evidence.
     pub fn predict(&self, calls: &[impl AsRef<str>], trace: Option<&Trace>) -> Option<Prediction> {
         if !self.encoding.has_evidence(calls) {
             return None;

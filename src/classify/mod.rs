@@ -1,10 +1,11 @@
 //! Classifying runs by the WASI calls that they made.
 //!
-//! A [`Sample`] is a run with a label; [`Encoding`] makes a row of numbers of it; [`Model`] learns from rows; [`ModelFile`] is a model with its papers; [`eval`] says how well
-//! all that does, and why one should not believe it too soon. [`behaviour()`] is the model that ships, one reason of the verdict among others.
+//! A [`Sample`] is a run with a label; [`Encoding`] makes a row of numbers of it; [`Model`] learns from rows;
+//! [`ModelFile`] is a model with its papers; [`eval`] says how well all that does, and why one should not
+//! believe it too soon. [`behaviour()`] is the model that ships, one reason of the verdict among others.
 //!
-//! Not here: which category a call has (`categories`), how a sample is run (`sandbox`), what a prediction counts for (`verdict`). Formats, figures and the commands that
-//! show them: `docs/classifier.md`.
+//! Not here: which category a call has (`categories`), how a sample is run (`sandbox`), what a prediction
+//! counts for (`verdict`). Formats, figures and the commands that show them: `docs/classifier.md`.
 
 mod behaviour;
 mod card;

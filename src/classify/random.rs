@@ -1,6 +1,7 @@
 //! The two generators that decide what scikit-learn's results depend on, and shuffling.
 //!
-//! Not for secrets. A seed gives the same numbers here as there, so that a model trained from it is the same model.
+//! Not for secrets. A seed gives the same numbers here as there, so that a model trained from it is the same
+//! model.
 
 /// MT19937 (Matsumoto and Nishimura 1998), seeded like NumPy's `RandomState(seed)`.
 #[derive(Debug, Clone)]
@@ -66,7 +67,8 @@ impl Mt19937 {
     }
 }
 
-/// Shuffles as scikit-learn shuffles training samples: Fisher and Yates from the front, with Marsaglia's 32-bit xorshift.
+/// Shuffles as scikit-learn shuffles training samples: Fisher and Yates from the front, with Marsaglia's
+/// 32-bit xorshift.
 pub(super) fn shuffle(order: &mut [usize], seed: u32) {
     let mut state = seed.max(1);
     let n = order.len();

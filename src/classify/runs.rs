@@ -26,13 +26,15 @@ pub fn sample(name: &str, label: Label, run: &Run, dynamic: &Dynamic) -> Sample 
     }
 }
 
-/// Runs a sample, binary or text, and measures the run. `None` if it imports no WASI function: then it is not run, for it would be no evidence.
+/// Runs a sample, binary or text, and measures the run. `None` if it imports no WASI function: then it is not
+/// run, for it would be no evidence.
 ///
 /// # Errors
 /// If it cannot be run.
 pub fn observe(bytes: &[u8], options: &sandbox::Options) -> Result<Option<(Run, Dynamic)>, LoadError> {
     let wasm = crate::tracer::to_binary(bytes)?;
-    let imports_wasi = Module::parse(&*wasm).is_ok_and(|module| module.imports().iter().any(|import| is_wasi(&import.module)));
+    let imports_wasi = Module::parse(&*wasm)
+        .is_ok_and(|module| module.imports().iter().any(|import| is_wasi(&import.module)));
     if !imports_wasi {
         return Ok(None);
     }
@@ -51,8 +53,10 @@ pub struct Label {
 }
 
 impl Label {
-    /// The label in the header of a sample of `corpus/`: `;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=wiper …`. Malicious if the verdict must be alarming, benign if it
-    /// must be harmless, `None` if it may be either or is not said. The origin is the first family named, otherwise the name of the sample.
+    /// The label in the header of a sample of `corpus/`: `;; EXPECT: verdict=MALICIOUS|SUSPICIOUS
+    /// family=wiper …`. Malicious if the verdict must be alarming, benign if it must be harmless, `None`
+    /// if it may be either or is not said. The origin is the first family named, otherwise the name of the
+    /// sample.
     pub fn of_header(text: &str, name: &str) -> Option<Self> {
         let line = text.lines().take(16).find_map(|line| line.strip_prefix(";; EXPECT: "))?;
         let value = |key: &str| line.split_whitespace().find_map(|word| word.strip_prefix(key));
@@ -63,7 +67,9 @@ impl Label {
             Some(&"CLEAN") if none_is(&["MALICIOUS", "SUSPICIOUS", "UNDECIDED"]) => false,
             _ => return None,
         };
-        let family = value("family=").and_then(|families| families.split('|').next()).filter(|family| *family != "none");
+        let family = value("family=")
+            .and_then(|families| families.split('|').next())
+            .filter(|family| *family != "none");
         Some(Self { malicious, origin: family.unwrap_or(name).to_owned() })
     }
 }

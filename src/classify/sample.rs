@@ -1,7 +1,8 @@
 //! A labelled run: what a classifier is trained on and scored by.
 //!
-//! Data files are JSON lines, one sample each: `{"name": "a.wasm", "label": 1, "origin": "where from", "calls": ["fd_write", …]}`. `label` is 1 for malicious and 0 for
-//! benign; other keys are ignored, so that the files of the reference study can be read as they are.
+//! Data files are JSON lines, one sample each: `{"name": "a.wasm", "label": 1, "origin": "where from",
+//! "calls": ["fd_write", …]}`. `label` is 1 for malicious and 0 for benign; other keys are ignored, so that
+//! the files of the reference study can be read as they are.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -58,8 +59,8 @@ pub fn parse(text: &[u8]) -> Result<Vec<Sample>, Error> {
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let sample: Sample =
-            serde_json::from_slice(line).map_err(|error| Error::Line { line: index + 1, reason: error.to_string() })?;
+        let sample: Sample = serde_json::from_slice(line)
+            .map_err(|error| Error::Line { line: index + 1, reason: error.to_string() })?;
         if let Some(value) = sample.trace.as_ref().and_then(Trace::bad_value) {
             return Err(Error::Line { line: index + 1, reason: Error::Value { value }.to_string() });
         }
@@ -93,8 +94,10 @@ mod tests {
             {"name": "b", "label": 0, "calls": []}"#;
         let samples = parse(text).unwrap();
         assert_eq!(samples.iter().map(|sample| sample.malicious).collect::<Vec<_>>(), [true, false]);
-        let again: Vec<u8> =
-            samples.iter().flat_map(|sample| [serde_json::to_vec(sample).unwrap(), b"\n".to_vec()].concat()).collect();
+        let again: Vec<u8> = samples
+            .iter()
+            .flat_map(|sample| [serde_json::to_vec(sample).unwrap(), b"\n".to_vec()].concat())
+            .collect();
         assert_eq!(parse(&again).unwrap(), samples);
         assert_ne!(sha256(&samples), sha256(&samples[..1]));
     }
@@ -108,7 +111,10 @@ mod tests {
             (r#"{"name": "a", "label": 1, "calls": "fd_write"}"#, 1),
             (r#"{"name": "a", "label": 1, "calls": [], "trace": {"x": 1e300}}"#, 1),
         ] {
-            assert!(matches!(parse(text.as_bytes()), Err(Error::Line { line: found, .. }) if found == line), "{text}");
+            assert!(
+                matches!(parse(text.as_bytes()), Err(Error::Line { line: found, .. }) if found == line),
+                "{text}"
+            );
         }
         assert!(parse(b"\xff").is_err());
     }

@@ -1,5 +1,5 @@
-//! Features of a run beside its calls: how it ended, which errors its calls got, what its code was busy with, and what it did to files and sent, which
-//! categories blur (`fd_read` and `fd_write` are both `B-1`).
+//! Features of a run beside its calls: how it ended, which errors its calls got, what its code was busy with,
+//! and what it did to files and sent, which categories blur (`fd_read` and `fd_write` are both `B-1`).
 //!
 //! All are shares from 0 to 1, or natural logarithms of 1 + a count, so that none dwarfs the others.
 
@@ -20,8 +20,8 @@ use crate::{
 #[serde(transparent)]
 pub struct Trace(BTreeMap<String, f64>);
 
-/// Names of all features: kinds of traps, ends, classes of errors, calls by what they move, changes of files, and shares of instruction classes in the run and in
-/// its hottest loop.
+/// Names of all features: kinds of traps, ends, classes of errors, calls by what they move, changes of files,
+/// and shares of instruction classes in the run and in its hottest loop.
 pub const NAMES: [&str; 40] = [
     "trap.unreachable",
     "trap.memory",
@@ -113,7 +113,11 @@ impl Trace {
     fn calls(&mut self, run: &Run) {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for call in &run.calls {
-            let class = if crate::categories::is_wasi(&call.module) { call_class(&call.name) } else { Some("host.other") };
+            let class = if crate::categories::is_wasi(&call.module) {
+                call_class(&call.name)
+            } else {
+                Some("host.other")
+            };
             if let Some(class) = class {
                 *counts.entry(class).or_default() += 1;
             }
@@ -155,7 +159,10 @@ impl Trace {
         self.set("loop.shift", share(classes.shift.saturating_add(classes.rotate)));
         self.set("loop.load", share(classes.load));
         self.set("loop.store", share(classes.store));
-        self.set("loop.signatures", log(hottest.signatures.values().fold(0, |sum, count| sum.saturating_add(*count))));
+        self.set(
+            "loop.signatures",
+            log(hottest.signatures.values().fold(0, |sum, count| sum.saturating_add(*count))),
+        );
     }
 }
 
@@ -171,8 +178,12 @@ fn trap_class(trap: Trap) -> &'static str {
     match trap {
         Trap::Unreachable => "trap.unreachable",
         Trap::OutOfBoundsMemoryAccess => "trap.memory",
-        Trap::OutOfBoundsTableAccess | Trap::UninitializedElement | Trap::IndirectCallTypeMismatch => "trap.table",
-        Trap::IntegerDivideByZero | Trap::IntegerOverflow | Trap::InvalidConversionToInteger => "trap.arithmetic",
+        Trap::OutOfBoundsTableAccess | Trap::UninitializedElement | Trap::IndirectCallTypeMismatch => {
+            "trap.table"
+        }
+        Trap::IntegerDivideByZero | Trap::IntegerOverflow | Trap::InvalidConversionToInteger => {
+            "trap.arithmetic"
+        }
         Trap::CallStackExhausted => "trap.stack",
         Trap::OutOfFuel | Trap::GrowthLimited | Trap::OutOfSystemMemory => "trap.other",
     }
@@ -191,13 +202,18 @@ fn call_class(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Errors of WASI by what they say of the caller: it may not, it looks for what is not there, it asks wrongly, it asks for too much.
+/// Errors of WASI by what they say of the caller: it may not, it looks for what is not there, it asks
+/// wrongly, it asks for too much.
 fn errno_class(errno: &str) -> &'static str {
     match errno.to_ascii_lowercase().as_str() {
         "acces" | "perm" | "notcapable" | "rofs" => "errno.denied",
         "noent" | "notdir" | "badf" | "exist" | "notempty" | "isdir" | "nodev" => "errno.missing",
-        "inval" | "fault" | "ilseq" | "loop" | "nametoolong" | "spipe" | "nosys" | "notsup" => "errno.invalid",
-        "nospc" | "nfile" | "mfile" | "nomem" | "overflow" | "fbig" | "dquot" | "mlink" | "again" => "errno.exhausted",
+        "inval" | "fault" | "ilseq" | "loop" | "nametoolong" | "spipe" | "nosys" | "notsup" => {
+            "errno.invalid"
+        }
+        "nospc" | "nfile" | "mfile" | "nomem" | "overflow" | "fbig" | "dquot" | "mlink" | "again" => {
+            "errno.exhausted"
+        }
         _ => "errno.other",
     }
 }

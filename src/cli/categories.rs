@@ -10,9 +10,10 @@ use super::{Exit, Failure};
 
 /// Print the categories of WASI calls, or the function groups of Linux system calls
 ///
-/// A category is a level and a group, such as A-1. Levels: A alone seen more often in malicious or vulnerable code than in benign code; B in
-/// combination with others; C repeated far more often there; D used alike in both; U not in the table. They are correlations of one study, no proof.
-/// Groups: 1 file, 2 process, 3 module, 4 memory, 5 time, 6 communication, 7 system information, 8 reserved, 9 not implemented, removed or
+/// A category is a level and a group, such as A-1. Levels: A alone seen more often in malicious or vulnerable
+/// code than in benign code; B in combination with others; C repeated far more often there; D used alike in
+/// both; U not in the table. They are correlations of one study, no proof. Groups: 1 file, 2 process, 3
+/// module, 4 memory, 5 time, 6 communication, 7 system information, 8 reserved, 9 not implemented, removed or
 /// debug, 10 device.
 #[derive(Debug, Args)]
 #[group(skip)]
@@ -52,7 +53,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let mode = if arguments.paper { Mode::Paper } else { Mode::Full };
     let rows: Vec<_> = match arguments.table {
         Table::Wasi => categories::wasi().map(|(call, _)| wasi(call, mode)).collect(),
-        Table::Linux => categories::linux().map(|(call, group)| Row { call, category: None, group: Some(group) }).collect(),
+        Table::Linux => categories::linux()
+            .map(|(call, group)| Row { call, category: None, group: Some(group) })
+            .collect(),
     };
     match arguments.json {
         true => {

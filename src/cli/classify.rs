@@ -26,7 +26,8 @@ use super::{Exit, Failure, input, output, sample};
 
 /// Classify samples by the WASI calls that they make: train a model, ask it, score it
 ///
-/// A prediction says which part of a training set a run is more like. That is no proof of malice; `eval` prints how far it can be believed.
+/// A prediction says which part of a training set a run is more like. That is no proof of malice; `eval`
+/// prints how far it can be believed.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 done, whatever was predicted; 2 wrong usage, data that cannot be trained on, a broken model file or a file that cannot be
@@ -90,7 +91,8 @@ struct Predict {
     run: sample::Arguments,
 }
 
-/// Score models on random halves of labelled data, with what such scores hide: copies, groups, origins, a baseline
+/// Score models on random halves of labelled data, with what such scores hide: copies, groups, origins, a
+/// baseline
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   spoor classify eval --data traces.jsonl
@@ -117,7 +119,8 @@ struct Data {
     /// Labelled call sequences: JSON lines with name, label (0 or 1), origin, calls; may be repeated
     #[arg(long, value_name = "FILE")]
     data: Vec<PathBuf>,
-    /// A folder of samples to run. Without a label each is labelled by the `;; EXPECT: verdict=` of its text, or left out; may be repeated
+    /// A folder of samples to run. Without a label each is labelled by the `;; EXPECT: verdict=` of its
+    /// text, or left out; may be repeated
     #[arg(long, value_name = "DIR[=malicious|benign]")]
     runs: Vec<String>,
 }
@@ -388,7 +391,8 @@ fn predict_one(
         writeln!(out)?;
     } else {
         let numbers = prediction.map_or(String::new(), |prediction| {
-            let probability = prediction.probability.map_or(String::new(), |p| format!(", probability {p:.3}"));
+            let probability =
+                prediction.probability.map_or(String::new(), |p| format!(", probability {p:.3}"));
             format!("decision {:+.3}{probability}, ", prediction.decision)
         });
         let why = if run.is_none() { ", nothing was executed" } else { "" };
@@ -448,7 +452,12 @@ fn write_report(report: &Report, out: &mut impl Write) -> Result<(), Failure> {
     write_origins(report, out)
 }
 
-fn write_scores(name: &str, halves: &str, scores: Option<&Scores>, out: &mut impl Write) -> Result<(), Failure> {
+fn write_scores(
+    name: &str,
+    halves: &str,
+    scores: Option<&Scores>,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
     write!(out, "{name:<17}{halves:<9}")?;
     let Some(scores) = scores else {
         writeln!(out, " cannot be scored: a class would be missing")?;
@@ -476,6 +485,9 @@ fn write_origins(report: &Report, out: &mut impl Write) -> Result<(), Failure> {
         }
         writeln!(out)?;
     }
-    writeln!(out, "first on random halves, then predicted from all other origins; -: that would leave one class")?;
+    writeln!(
+        out,
+        "first on random halves, then predicted from all other origins; -: that would leave one class"
+    )?;
     Ok(())
 }

@@ -12,7 +12,8 @@ use wasmspoor::{
 
 use super::{Exit, Failure, record, report, session};
 
-/// Run a sample, or read a trace file, and print the executed instructions in order, with calls, returns, branch outcomes, host calls and traps
+/// Run a sample, or read a trace file, and print the executed instructions in order, with calls, returns,
+/// branch outcomes, host calls and traps
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(after_help = "Examples:
@@ -30,7 +31,8 @@ pub(super) struct Arguments {
     /// Only instructions of this function (index in the function space, imports first); may be repeated
     #[arg(long, value_name = "INDEX")]
     function: Vec<u32>,
-    /// Begin with event N: that before which N instructions were executed. Of a trace file, what is long before it is not read
+    /// Begin with event N: that before which N instructions were executed. Of a trace file, what is long
+    /// before it is not read
     #[arg(long, value_name = "N", default_value_t = 0)]
     from: u64,
     /// End before event N
@@ -52,9 +54,9 @@ pub(super) struct Arguments {
 fn mnemonic(text: &str) -> Result<String, String> {
     match Opcode::from_mnemonic(text) {
         Some(_) => Ok(text.to_owned()),
-        None => {
-            Err(format!("no instruction is called `{text}` (they are called as in the text format: i32.add, br_if, local.get)"))
-        }
+        None => Err(format!(
+            "no instruction is called `{text}` (they are called as in the text format: i32.add, br_if, local.get)"
+        )),
     }
 }
 
@@ -120,17 +122,21 @@ fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result
         // Not as an error of loading, whose lines are laid out: what it says is the file's.
         Err(error) => return Err(Failure::new(Exit::Invalid, anyhow::anyhow!(error.to_string()))),
     };
-    let mut printer = Printer { arguments, trace: &run.trace, left: arguments.limit.unwrap_or(u64::MAX), out };
+    let mut printer =
+        Printer { arguments, trace: &run.trace, left: arguments.limit.unwrap_or(u64::MAX), out };
     if printer.left == 0 {
         return Ok(Exit::Done);
     }
-    let ended = recorded.events(&run.trace, (arguments.from, arguments.to), &arguments.function, |_, event| {
-        printer.print(event)?;
-        Ok::<_, Failure>(printer.left > 0)
-    });
+    let ended =
+        recorded.events(&run.trace, (arguments.from, arguments.to), &arguments.function, |_, event| {
+            printer.print(event)?;
+            Ok::<_, Failure>(printer.left > 0)
+        });
     // What is missing is the file's fault, not this program's.
     match ended {
-        Err(failure) if failure.cause.is::<ReplayError>() && (!run.lost.is_empty() || run.trace.gap().is_some()) => {
+        Err(failure)
+            if failure.cause.is::<ReplayError>() && (!run.lost.is_empty() || run.trace.gap().is_some()) =>
+        {
             Err(Failure { exit: Exit::Findings, ..failure })
         }
         ended => ended.map(|()| Exit::Done),
@@ -166,7 +172,8 @@ fn wanted(arguments: &Arguments, event: &Event) -> bool {
         return arguments.function.is_empty() && arguments.opcode.is_empty();
     };
     let in_function = arguments.function.is_empty() || arguments.function.contains(&function.0);
-    in_function && (arguments.opcode.is_empty() || arguments.opcode.iter().any(|name| name == opcode.mnemonic()))
+    in_function
+        && (arguments.opcode.is_empty() || arguments.opcode.iter().any(|name| name == opcode.mnemonic()))
 }
 
 fn line<'t>(trace: &'t Trace, event: &'t Event) -> Line<'t> {
@@ -204,7 +211,9 @@ fn instruction<'t>(trace: &Trace, executed: &Executed) -> Line<'t> {
     match executed.kind {
         Kind::Branch { taken } => line.taken = Some(taken),
         Kind::Table { index } => line.index = Some(index),
-        Kind::Call { callee: key, .. } | Kind::TailCall { callee: key, .. } => (line.callee, line.host) = callee(trace, key),
+        Kind::Call { callee: key, .. } | Kind::TailCall { callee: key, .. } => {
+            (line.callee, line.host) = callee(trace, key)
+        }
         _ => {}
     }
     line

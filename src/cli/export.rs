@@ -22,7 +22,8 @@ pub(super) struct Arguments {
     /// What is written
     #[arg(value_enum)]
     kind: Kind,
-    /// The sample, binary or text, or a trace file, of which nothing is run; `-` reads a sample from standard input
+    /// The sample, binary or text, or a trace file, of which nothing is run; `-` reads a sample from
+    /// standard input
     file: PathBuf,
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
@@ -57,7 +58,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let names = Names::of(&analysis.view);
     let mut bytes = Vec::new();
     match arguments.kind {
-        Kind::Drcov => coverage::write_drcov(&name, analysis.wasm.len() as u64, &flow::blocks(&run.trace)?, &mut bytes)?,
+        Kind::Drcov => {
+            coverage::write_drcov(&name, analysis.wasm.len() as u64, &flow::blocks(&run.trace)?, &mut bytes)?
+        }
         Kind::Modoff => coverage::write_modoff(&name, &flow::blocks(&run.trace)?, &mut bytes)?,
         Kind::Folded => folded::write(&stacks(run)?, &names, &mut bytes)?,
         Kind::Flame => folded::write_svg(&stacks(run)?, &names, &name, &mut bytes)?,
@@ -69,7 +72,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 fn stacks(run: &wasmspoor::sandbox::Run) -> Result<Stacks, Failure> {
     let stacks = Stacks::of(&run.trace)?;
     if stacks.merged > 0 {
-        crate::cli::complain!("spoor: {} instructions of deeper or further stacks count for a caller", stacks.merged);
+        crate::cli::complain!(
+            "spoor: {} instructions of deeper or further stacks count for a caller",
+            stacks.merged
+        );
     }
     Ok(stacks)
 }

@@ -1,5 +1,5 @@
-//! `--extract`: what a run left behind, as files of this machine. Their names are ours: a hash, never a path that the sample chose; nothing that
-//! is there already is written over.
+//! `--extract`: what a run left behind, as files of this machine. Their names are ours: a hash, never a path
+//! that the sample chose; nothing that is there already is written over.
 
 use std::{
     collections::BTreeSet,
@@ -105,7 +105,13 @@ impl<'a> Saver<'a> {
     }
 
     /// The same bytes are written once.
-    fn save(&mut self, kind: &'static str, name: Option<&'a str>, change: Option<&'a str>, bytes: &[u8]) -> io::Result<()> {
+    fn save(
+        &mut self,
+        kind: &'static str,
+        name: Option<&'a str>,
+        change: Option<&'a str>,
+        bytes: &[u8],
+    ) -> io::Result<()> {
         let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let saved_as = format!("{sha256}.bin");
         if self.saved.insert(sha256.clone()) {

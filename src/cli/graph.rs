@@ -36,7 +36,8 @@ pub(super) struct Arguments {
     /// Which graph
     #[arg(value_enum)]
     kind: Kind,
-    /// The sample, binary or text, or a trace file, of which nothing is run; `-` reads a sample from standard input
+    /// The sample, binary or text, or a trace file, of which nothing is run; `-` reads a sample from
+    /// standard input
     file: PathBuf,
     /// The function of `cfg` (index in the function space, imports first)
     #[arg(long, value_name = "INDEX", required_if_eq("kind", "cfg"))]
@@ -101,7 +102,8 @@ fn draw(arguments: &Arguments, analysed: &Analysed) -> Result<String, Failure> {
         Kind::Cfg => {
             // The option is required for this kind.
             let func = FuncIndex(arguments.function.unwrap_or_default());
-            let module = Module::parse(analysis.wasm.clone()).map_err(|error| Failure::new(Exit::Invalid, error))?;
+            let module =
+                Module::parse(analysis.wasm.clone()).map_err(|error| Failure::new(Exit::Invalid, error))?;
             let code = module.code(func).map_err(|error| no_code(&module, func, error))?;
             let flow = analysis.run.as_ref().map(|run| Flow::of(&run.trace, func)).transpose()?;
             dot::cfg(&report, func, code, flow.as_ref())
@@ -118,7 +120,9 @@ fn no_code(module: &Module, func: FuncIndex, error: impl Into<anyhow::Error>) ->
         (Some(first), Some(last)) if func < first => {
             anyhow::anyhow!("function {func} is imported and has no code; functions {first} to {last} have")
         }
-        (Some(first), Some(last)) => anyhow::anyhow!("there is no function {func}; functions {first} to {last} have code"),
+        (Some(first), Some(last)) => {
+            anyhow::anyhow!("there is no function {func}; functions {first} to {last} have code")
+        }
         _ => anyhow::anyhow!("there is no function {func}: no function of the module has code"),
     };
     Failure::new(Exit::NotExecutable, cause)
@@ -133,7 +137,12 @@ fn svg(text: &str) -> anyhow::Result<Vec<u8>> {
     let (mut graph, mut drawing) = (tempfile::tempfile()?, tempfile::tempfile()?);
     graph.write_all(text.as_bytes())?;
     graph.rewind()?;
-    let started = Command::new("dot").arg("-Tsvg").stdin(graph).stdout(drawing.try_clone()?).stderr(Stdio::null()).spawn();
+    let started = Command::new("dot")
+        .arg("-Tsvg")
+        .stdin(graph)
+        .stdout(drawing.try_clone()?)
+        .stderr(Stdio::null())
+        .spawn();
     let mut child = match started {
         Err(error) if error.kind() == io::ErrorKind::NotFound => anyhow::bail!(
             "-f svg needs Graphviz, and there is no program `dot` (apt install graphviz, brew install graphviz, winget install graphviz); \
@@ -149,7 +158,9 @@ fn svg(text: &str) -> anyhow::Result<Vec<u8>> {
         if begun.elapsed() > PATIENCE {
             child.kill().and_then(|()| child.wait())?;
             let seconds = PATIENCE.as_secs();
-            anyhow::bail!("`dot` did not finish within {seconds} s; write the graph with -f dot and try `sfdp -Tsvg`");
+            anyhow::bail!(
+                "`dot` did not finish within {seconds} s; write the graph with -f dot and try `sfdp -Tsvg`"
+            );
         }
         std::thread::sleep(Duration::from_millis(10));
     };

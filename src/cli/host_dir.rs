@@ -16,7 +16,8 @@ const ENTRIES: usize = 5000;
 /// Directories in each other.
 const DEPTH: usize = 64;
 
-/// Gives the sandbox what is below `host` at `guest`, as an open directory of that name unless another one leads there.
+/// Gives the sandbox what is below `host` at `guest`, as an open directory of that name unless another one
+/// leads there.
 ///
 /// # Errors
 ///
@@ -25,12 +26,18 @@ pub(super) fn give(host: &Path, guest: &str, options: &mut Options) -> anyhow::R
     let is_dir = fs::metadata(host).with_context(|| host.display().to_string())?.is_dir();
     anyhow::ensure!(is_dir, "{}: not a directory; --file copies a file", host.display());
     let is_absolute = guest.starts_with('/');
-    let open = options.preopens.iter().find(|(name, _)| !is_absolute && name == guest).map(|(_, path)| path.as_str());
+    let open = options
+        .preopens
+        .iter()
+        .find(|(name, _)| !is_absolute && name == guest)
+        .map(|(_, path)| path.as_str());
     let names = open.unwrap_or(guest).split('/').filter(|name| !matches!(*name, "" | "."));
     let path: String = names.flat_map(|name| ["/", name]).collect();
     // An open directory leads to itself and to all that is below it.
-    let leads =
-        |open: &str| path.strip_prefix(open.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let leads = |open: &str| {
+        path.strip_prefix(open.trim_end_matches('/'))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
     if open.is_none() && !(is_absolute && options.preopens.iter().any(|(_, open)| leads(open))) {
         let top = if path.is_empty() { "/" } else { &path };
         options.preopens.push((guest.to_owned(), top.to_owned()));
@@ -62,7 +69,11 @@ fn walk(host: &Path, guest: &str, depth: usize, options: &mut Options) -> anyhow
 
 fn has_room(path: &Path, options: &Options) -> anyhow::Result<()> {
     let count = options.files.len() + options.dirs.len();
-    anyhow::ensure!(count < ENTRIES, "{}: more than {ENTRIES} files and directories are given", path.display());
+    anyhow::ensure!(
+        count < ENTRIES,
+        "{}: more than {ENTRIES} files and directories are given",
+        path.display()
+    );
     Ok(())
 }
 
@@ -72,7 +83,11 @@ fn read(path: &Path, guest: String, options: &mut Options) -> anyhow::Result<()>
     let mut bytes = Vec::new();
     let file = File::open(path).with_context(|| path.display().to_string())?;
     file.take(room + 1).read_to_end(&mut bytes).with_context(|| path.display().to_string())?;
-    anyhow::ensure!(bytes.len() as u64 <= room, "{}: the files given are more than {BYTES} bytes together", path.display());
+    anyhow::ensure!(
+        bytes.len() as u64 <= room,
+        "{}: the files given are more than {BYTES} bytes together",
+        path.display()
+    );
     has_room(path, options)?;
     options.files.insert(guest, bytes);
     Ok(())
@@ -96,7 +111,8 @@ mod tests {
         std::os::unix::fs::symlink(outside.path().join("secret"), folder.path().join("file")).unwrap();
         let mut options = Options::default();
         give(folder.path(), "/g/", &mut options).unwrap();
-        let found: Vec<_> = options.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
+        let found: Vec<_> =
+            options.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
         assert_eq!(found, [("/g/a/b/c", &b"c"[..]), ("/g/top", b"top")]);
         options.dirs.sort();
         assert_eq!(options.dirs, ["/g", "/g/a", "/g/a/b", "/g/empty"]);
@@ -107,8 +123,9 @@ mod tests {
     #[test]
     fn a_directory_is_open_unless_another_leads_there() {
         let folder = tempfile::tempdir().unwrap();
-        let pairs =
-            |list: &[(&str, &str)]| list.iter().map(|&(name, path)| (name.to_owned(), path.to_owned())).collect::<Vec<_>>();
+        let pairs = |list: &[(&str, &str)]| {
+            list.iter().map(|&(name, path)| (name.to_owned(), path.to_owned())).collect::<Vec<_>>()
+        };
         for (before, guest, after) in [
             (&[][..], "/", &[("/", "/")][..]),
             (&[], "/a//b/", &[("/a//b/", "/a/b")]),

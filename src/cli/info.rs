@@ -62,7 +62,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     Ok(if info.is_whole { Exit::Done } else { Exit::Findings })
 }
 
-/// Instructions that can be replayed of a file that is cut off; `None` without the sample, or if what is there does not fit it.
+/// Instructions that can be replayed of a file that is cut off; `None` without the sample, or if what is
+/// there does not fit it.
 fn truncated_after(file: &Path, sample: &Sample) -> Option<u64> {
     let run = sample.open(file).ok()?.run.ok()?;
     match run.trace.counts().err()?.kind() {
@@ -89,13 +90,24 @@ fn print_options(options: &OptionsUsed<'_>, out: &mut impl Write) -> Result<(), 
         let values: Vec<_> = values.iter().map(ToString::to_string).collect();
         writeln!(out, "called:        {} {}", line(export), values.join(" "))?;
     }
-    writeln!(out, "driven:        {}, {} ms for an entry point", line(options.drive), grouped(options.entry_time_ms))?;
+    writeln!(
+        out,
+        "driven:        {}, {} ms for an entry point",
+        line(options.drive),
+        grouped(options.entry_time_ms)
+    )?;
     Ok(())
 }
 
 fn print(output: &Output<'_>, out: &mut impl Write) -> Result<(), Failure> {
     let Output { info, truncated_after_events, options, .. } = output;
-    writeln!(out, "format:        version {}, {} bytes, {} chunks", info.version, grouped(info.bytes), grouped(info.chunks))?;
+    writeln!(
+        out,
+        "format:        version {}, {} bytes, {} chunks",
+        info.version,
+        grouped(info.bytes),
+        grouped(info.chunks)
+    )?;
     if let Some(run) = &info.run {
         writeln!(out, "recorded by:   {}", line(&run.tool))?;
         let embedded = if run.is_embedded { "" } else { ", not in the file" };
@@ -120,12 +132,21 @@ fn print(output: &Output<'_>, out: &mut impl Write) -> Result<(), Failure> {
     if let (Some(instructions), Some(bits)) = (info.instructions, info.bits_per_instruction) {
         writeln!(out, "instructions:  {}, {bits:.4} bits of the file for each", grouped(instructions))?;
     }
-    writeln!(out, "\n{:<12} {:>8} {:>16} {:>16} {:>7}", "stream", "chunks", "bytes", "uncompressed", "ratio")?;
+    writeln!(
+        out,
+        "\n{:<12} {:>8} {:>16} {:>16} {:>7}",
+        "stream", "chunks", "bytes", "uncompressed", "ratio"
+    )?;
     let streams: &BTreeMap<_, _> = &info.streams;
     for (kind, stream) in streams {
         let ratio = stream.raw_bytes as f64 / stream.bytes.max(1) as f64;
         let (bytes, raw) = (grouped(stream.bytes), grouped(stream.raw_bytes));
-        writeln!(out, "{:<12} {:>8} {bytes:>16} {raw:>16} {ratio:>7.2}", kind.name(), grouped(stream.chunks))?;
+        writeln!(
+            out,
+            "{:<12} {:>8} {bytes:>16} {raw:>16} {ratio:>7.2}",
+            kind.name(),
+            grouped(stream.chunks)
+        )?;
     }
     if !info.damage.is_empty() {
         writeln!(out, "\ndamage:")?;

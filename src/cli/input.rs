@@ -29,7 +29,11 @@ pub(super) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
         _ => Box::new(File::open(file).with_context(|| file.display().to_string())?),
     };
     source.take(MAX_SAMPLE_BYTES + 1).read_to_end(&mut bytes).with_context(|| file.display().to_string())?;
-    anyhow::ensure!(bytes.len() as u64 <= MAX_SAMPLE_BYTES, "{}: larger than {MAX_SAMPLE_BYTES} bytes", file.display());
+    anyhow::ensure!(
+        bytes.len() as u64 <= MAX_SAMPLE_BYTES,
+        "{}: larger than {MAX_SAMPLE_BYTES} bytes",
+        file.display()
+    );
     Ok(bytes)
 }
 

@@ -13,12 +13,12 @@ pub(super) struct Arguments {
     /// Stop after this many seconds (0: no limit) [default: 10; with --persona as that says]
     #[arg(long, value_name = "SECONDS")]
     time_limit: Option<f64>,
-    /// Stop after this many decisions (branches taken or not, table indices, …): a limit that does not depend on the machine
-    /// [default: none; in the sandbox, so of all but trace and dump, 150 million]
+    /// Stop after this many decisions (branches taken or not, table indices, …): a limit that does not
+    /// depend on the machine [default: none; in the sandbox, so of all but trace and dump, 150 million]
     #[arg(long, value_name = "N")]
     max_decisions: Option<u64>,
-    /// Stop after this many executed instructions, counted when a chunk of the trace is full [default: none; in the sandbox
-    /// 2.5 billion]
+    /// Stop after this many executed instructions, counted when a chunk of the trace is full [default: none;
+    /// in the sandbox 2.5 billion]
     #[arg(long, value_name = "N")]
     max_instructions: Option<u64>,
     /// Stop after this many calls of host functions
@@ -30,7 +30,8 @@ pub(super) struct Arguments {
     /// What happens at that size [default: stop; with --persona as that says]
     #[arg(long, value_enum, value_name = "ACTION")]
     at_max_trace: Option<AtLimit>,
-    /// Size of all memories together in pages of 64 KiB; growth beyond is refused; 65,536 at most [default: 4096; in the sandbox 8192]
+    /// Size of all memories together in pages of 64 KiB; growth beyond is refused; 65,536 at most [default:
+    /// 4096; in the sandbox 8192]
     #[arg(long, value_name = "PAGES")]
     max_memory: Option<u64>,
     /// Elements of all tables together; growth beyond is refused; 100 million at most
@@ -55,9 +56,10 @@ impl Arguments {
         limits.wall_time = match self.time_limit {
             None => limits.wall_time,
             Some(0.0) => None,
-            Some(seconds) => {
-                Some(Duration::try_from_secs_f64(seconds).map_err(|_| anyhow::anyhow!("--time-limit {seconds} is not a time"))?)
-            }
+            Some(seconds) => Some(
+                Duration::try_from_secs_f64(seconds)
+                    .map_err(|_| anyhow::anyhow!("--time-limit {seconds} is not a time"))?,
+            ),
         };
         limits.decisions = self.max_decisions.or(limits.decisions);
         limits.instructions = self.max_instructions.or(limits.instructions);

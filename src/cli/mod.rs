@@ -1,7 +1,7 @@
 //! Options, help and exit codes; one file for each subcommand.
 //!
-//! A subcommand reads, calls the library and writes to the given output. Only [`main`] prints errors and picks the exit code; a reader that
-//! closes its end of a pipe early is no error.
+//! A subcommand reads, calls the library and writes to the given output. Only [`main`] prints errors and
+//! picks the exit code; a reader that closes its end of a pipe early is no error.
 
 /// As `eprintln!`, but nobody need listen: whether standard error is full or closed changes nothing.
 macro_rules! complain {
@@ -81,10 +81,11 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     }
 }
 
-/// Runs hostile WebAssembly in a patched interpreter, records every executed instruction, and says what the sample is.
+/// Runs hostile WebAssembly in a patched interpreter, records every executed instruction, and says what the
+/// sample is.
 ///
-/// `spoor run FILE` is the main job. Nothing that a sample does leaves the interpreter: it sees no file, clock, network or environment of
-/// this machine.
+/// `spoor run FILE` is the main job. Nothing that a sample does leaves the interpreter: it sees no file,
+/// clock, network or environment of this machine.
 #[derive(Debug, Parser)]
 #[command(name = "spoor", version, after_help = EXIT_CODES, max_term_width = 110)]
 struct Arguments {
@@ -168,11 +169,12 @@ fn write_schema(out: &mut impl io::Write) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// An error for a terminal. A sample chooses names, and a name with a line feed must not make a line of its own: only errors that are laid out in lines
-/// by this program, with the source and a caret, keep theirs.
+/// An error for a terminal. A sample chooses names, and a name with a line feed must not make a line of its
+/// own: only errors that are laid out in lines by this program, with the source and a caret, keep theirs.
 fn words(error: &anyhow::Error) -> String {
     let is_laid_out = |cause: &(dyn std::error::Error + 'static)| {
-        cause.is::<wasmspoor::rules::LoadError>() || matches!(cause.downcast_ref(), Some(wasmspoor::LoadError::Text { .. }))
+        cause.is::<wasmspoor::rules::LoadError>()
+            || matches!(cause.downcast_ref(), Some(wasmspoor::LoadError::Text { .. }))
     };
     let mut shown: Vec<String> = Vec::new();
     for cause in error.chain() {
@@ -199,7 +201,9 @@ fn refusal(analysed: &sample::Analysed) -> Option<Failure> {
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
 }
 
 #[cfg(test)]
@@ -211,7 +215,10 @@ mod tests {
         let hostile = anyhow::anyhow!("no export `a\nspoor: CLEAN\u{1b}[2J`").context("x\n.wasm");
         assert_eq!(super::words(&hostile), "x\\n.wasm: no export `a\\nspoor: CLEAN\\u{1b}[2J`");
         let text = wasmspoor::LoadError::Text { reason: "wrong\n --> 1:1".into() };
-        assert_eq!(super::words(&anyhow::Error::new(text).context("a\nb")), "a\\nb: invalid text: wrong\n --> 1:1");
+        assert_eq!(
+            super::words(&anyhow::Error::new(text).context("a\nb")),
+            "a\\nb: invalid text: wrong\n --> 1:1"
+        );
     }
 
     #[test]

@@ -15,13 +15,15 @@ pub(super) struct Object<T> {
     pub(super) fields: T,
 }
 
-/// Writes `bytes` to the file, or to `out`. A file that cannot be created is wrong usage; one that cannot be written to is not the user's fault.
+/// Writes `bytes` to the file, or to `out`. A file that cannot be created is wrong usage; one that cannot be
+/// written to is not the user's fault.
 pub(super) fn write(path: Option<&PathBuf>, bytes: &[u8], out: &mut impl Write) -> Result<(), Failure> {
     match path {
         None => Ok(out.write_all(bytes)?),
         Some(path) => {
             let named = || path.display().to_string();
-            let mut file = File::create(path).with_context(named).map_err(|error| Failure::new(Exit::Usage, error))?;
+            let mut file =
+                File::create(path).with_context(named).map_err(|error| Failure::new(Exit::Usage, error))?;
             Ok(file.write_all(bytes).with_context(named)?)
         }
     }

@@ -46,8 +46,8 @@ pub(super) struct Print {
     /// Host calls in the log of --json and -vv at most; the rest is counted
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     max_log: usize,
-    /// Write what the run left behind into a new folder below DIR: files, bytes sent, output, modules built in memory, and index.json that says
-    /// what each is. Files are named after their hash
+    /// Write what the run left behind into a new folder below DIR: files, bytes sent, output, modules built
+    /// in memory, and index.json that says what each is. Files are named after their hash
     #[arg(long, value_name = "DIR")]
     extract: Option<PathBuf>,
 }
@@ -157,9 +157,11 @@ pub(super) fn write(
     };
     let written = match format {
         Format::Text if print.quiet || is_many => text::write_line(&report, &mut out),
-        Format::Text => {
-            text::write(&report, text::Options { level, width: screen.width, wrap: screen.wrap, colour: screen.colour }, &mut out)
-        }
+        Format::Text => text::write(
+            &report,
+            text::Options { level, width: screen.width, wrap: screen.wrap, colour: screen.colour },
+            &mut out,
+        ),
         Format::Json => escape::write_json(&mut out, &report),
         Format::Sarif => sarif::write(&report, &mut out),
         Format::Csv => csv::write_row(&report, &mut out),
@@ -167,7 +169,9 @@ pub(super) fn write(
         Format::Ndjson => ndjson::write(&report, &mut out),
     };
     // The verdict stands, whether or not anyone reads all of it.
-    written.map_err(anyhow::Error::new).or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })?;
+    written
+        .map_err(anyhow::Error::new)
+        .or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })?;
     Ok(match refusal(analysed) {
         Some(refused) => refused.exit,
         None if print.fail_on.is_reached(analysis.verdict.class) => Exit::Findings,

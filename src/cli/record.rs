@@ -25,8 +25,9 @@ use super::{
 
 /// Run a sample and write everything that happened to a trace file, while it happens
 ///
-/// The file holds the sample too, and lasts: `spoor report` makes the same report from it as `spoor run` of the sample, `spoor rerun` runs it again
-/// and compares. A recording that is cut off (a crash, a full disk) is read as far as it goes.
+/// The file holds the sample too, and lasts: `spoor report` makes the same report from it as `spoor run` of
+/// the sample, `spoor rerun` runs it again and compares. A recording that is cut off (a crash, a full disk)
+/// is read as far as it goes.
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(after_help = "Examples:
@@ -55,7 +56,9 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let problem = match arguments.output.to_str() {
         Some("-") => Some("a trace file cannot be written to standard output"),
-        _ if is_same_file(&arguments.file, &arguments.output) => Some("the trace file would take the place of the sample"),
+        _ if is_same_file(&arguments.file, &arguments.output) => {
+            Some("the trace file would take the place of the sample")
+        }
         _ => None,
     };
     if let Some(problem) = problem {
@@ -86,7 +89,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 /// Why nothing could be run, as `run` says it.
 fn refused(error: LoadError) -> Failure {
     let exit = match error {
-        LoadError::Unsupported { .. } | LoadError::Engine { .. } | LoadError::TooBig { .. } => Exit::NotExecutable,
+        LoadError::Unsupported { .. } | LoadError::Engine { .. } | LoadError::TooBig { .. } => {
+            Exit::NotExecutable
+        }
         _ => Exit::Invalid,
     };
     Failure::new(exit, error)
@@ -96,7 +101,8 @@ fn refused(error: LoadError) -> Failure {
 pub(super) fn analyse(analyser: &Analyser<'_>, file: &Path, save: &Path) -> Result<Analysed, Failure> {
     // It is read again for the report.
     if fs::metadata(save).is_ok_and(|metadata| !metadata.is_file()) {
-        let message = format!("{}: --save needs a regular file (`spoor record` writes to others)", save.display());
+        let message =
+            format!("{}: --save needs a regular file (`spoor record` writes to others)", save.display());
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
     }
     let (bytes, options) = analyser.read(file)?;
@@ -127,7 +133,8 @@ fn write(path: &Path, force: bool, sample: &file::Sample<'_>, options: &Options)
     Ok(written.map_err(io::Error::other).with_context(|| path.display().to_string())?)
 }
 
-/// A file that was not there, unless it may be written over. What is no regular file, such as a pipe, is opened as it is.
+/// A file that was not there, unless it may be written over. What is no regular file, such as a pipe, is
+/// opened as it is.
 fn create(path: &Path, force: bool) -> Result<File, Failure> {
     let is_special = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
     let mut options = OpenOptions::new();

@@ -38,7 +38,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let recorded = arguments.sample.open(&arguments.file)?;
     if !recorded.has_header {
         let name = arguments.file.display();
-        let message = format!("{name}: the header is missing or damaged: it is not known how the sample was run");
+        let message =
+            format!("{name}: the header is missing or damaged: it is not known how the sample was run");
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
     }
     if let Err(problem) = recorded.header.options.limits.check() {

@@ -41,13 +41,15 @@ enum Command {
         /// The name of the rule
         name: String,
     },
-    /// Checks rules beyond what a load does: examples, descriptions, techniques, file names, regular expressions
+    /// Checks rules beyond what a load does: examples, descriptions, techniques, file names, regular
+    /// expressions
     Lint {
         /// The folder of examples
         #[arg(long, value_name = "DIR", default_value = "corpus")]
         corpus: PathBuf,
     },
-    /// Analyses the examples that rules name, and checks that each rule matches where it must and not where it must not
+    /// Analyses the examples that rules name, and checks that each rule matches where it must and not where
+    /// it must not
     Test {
         /// Only this rule
         name: Option<String>,
@@ -122,7 +124,12 @@ fn lint(set: &Set, corpus: &std::path::Path, out: &mut impl Write) -> Result<Exi
     Ok(if advice.is_empty() { Exit::Done } else { Exit::Findings })
 }
 
-fn test(set: &Set, corpus: &std::path::Path, name: Option<&str>, out: &mut impl Write) -> Result<Exit, Failure> {
+fn test(
+    set: &Set,
+    corpus: &std::path::Path,
+    name: Option<&str>,
+    out: &mut impl Write,
+) -> Result<Exit, Failure> {
     let progress = indicatif::ProgressBar::new(0);
     progress.set_style(
         indicatif::ProgressStyle::with_template("{pos}/{len} {wide_msg}")
@@ -134,7 +141,8 @@ fn test(set: &Set, corpus: &std::path::Path, name: Option<&str>, out: &mut impl 
         progress.set_message(line(file));
     });
     progress.finish_and_clear();
-    let failures: Vec<_> = tried.iter().filter_map(|tried| tried.failure.as_ref().map(|failure| (tried, failure))).collect();
+    let failures: Vec<_> =
+        tried.iter().filter_map(|tried| tried.failure.as_ref().map(|failure| (tried, failure))).collect();
     for (tried, failure) in &failures {
         writeln!(out, "FAILED {} on {}: {}", line(&tried.rule), line(&tried.example), line(failure))?;
     }

@@ -19,7 +19,8 @@ use super::{
 
 /// Analyse samples: static view, run in the sandbox, rules, verdict with its evidence
 ///
-/// Nothing is executed with host authority: the sample sees a virtual clock, seeded randomness and files in memory, never those of this machine.
+/// Nothing is executed with host authority: the sample sees a virtual clock, seeded randomness and files in
+/// memory, never those of this machine.
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(after_help = "Examples:
@@ -40,7 +41,8 @@ Exit codes:
   5  internal error, or output that cannot be written
 With several files: the first of 5, 2, 1, 3, 4 that one of them gave.")]
 pub(super) struct Arguments {
-    /// Samples, binary or text, or folders of them; `-` reads standard input. Several make one line or row each
+    /// Samples, binary or text, or folders of them; `-` reads standard input. Several make one line or row
+    /// each
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -125,8 +127,10 @@ impl Input {
             },
             Self::Unreadable(path, error) => Err(unusable(&path, error)),
             Self::Empty(path) => {
-                let message =
-                    format!("{}: there is no module in this folder (.wasm, .wat, or a file that begins as one)", path.display());
+                let message = format!(
+                    "{}: there is no module in this folder (.wasm, .wat, or a file that begins as one)",
+                    path.display()
+                );
                 Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)))
             }
         }
@@ -168,7 +172,8 @@ fn walk(folder: &Path, found: &mut Vec<Input>) {
     }
 }
 
-/// Whether a file of a folder is meant: by its ending, or because it begins like a module. Malware is often kept under its hash alone.
+/// Whether a file of a folder is meant: by its ending, or because it begins like a module. Malware is often
+/// kept under its hash alone.
 fn is_module(path: &Path) -> bool {
     if path.extension().is_some_and(|ending| ending == "wasm" || ending == "wat") {
         return true;

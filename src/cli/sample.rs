@@ -1,4 +1,5 @@
-//! The options of an analysis, shared by the subcommands that make one: how the sample is run, and with which rules.
+//! The options of an analysis, shared by the subcommands that make one: how the sample is run, and with which
+//! rules.
 
 use std::{
     fs,
@@ -24,16 +25,17 @@ use super::{Exit, Failure, host_dir, input, limits};
 #[group(skip)]
 #[command(next_help_heading = "The run")]
 pub(super) struct Arguments {
-    /// Which exports are called after the start function and the program's entry point: `auto` (those that seem worth it), `exports`
-    /// (all), `none`, or the NAME of one
+    /// Which exports are called after the start function and the program's entry point: `auto` (those that
+    /// seem worth it), `exports` (all), `none`, or the NAME of one
     /// [default: auto, or as the persona says]
     #[arg(long, value_name = "auto|exports|none|NAME")]
     drive: Option<String>,
     /// Call this export with these arguments, and no other (give FILE first)
     #[arg(long, value_name = "EXPORT [ARG]", num_args = 1.., allow_negative_numbers = true)]
     invoke: Option<Vec<String>>,
-    /// Whom the sample thinks it runs for: the NAME of a shipped persona, or a FILE.toml, see docs/personas.md. Shipped are `default` (a few
-    /// files), `workstation` (documents, keys, wallet, browser), `server` (secrets in the environment, a listening socket), `study` (nothing)
+    /// Whom the sample thinks it runs for: the NAME of a shipped persona, or a FILE.toml, see
+    /// docs/personas.md. Shipped are `default` (a few files), `workstation` (documents, keys, wallet,
+    /// browser), `server` (secrets in the environment, a listening socket), `study` (nothing)
     #[arg(long, value_name = "NAME|FILE.toml", default_value = "default")]
     persona: String,
     /// An argument for the program (WASI), after those of the persona; may be repeated
@@ -48,9 +50,9 @@ pub(super) struct Arguments {
     /// A file that the program finds: a copy of HOST at the absolute path GUEST, in memory; may be repeated
     #[arg(long = "file", value_name = "HOST::GUEST", value_parser = mapping)]
     guest_files: Vec<(PathBuf, String)>,
-    /// A directory that the program finds: a copy, in memory, of what is below HOST (links are not followed; 64 MiB and 5000 files and directories
-    /// at most) at the path GUEST. The program finds it open under that name if GUEST is not absolute or no other open directory leads there;
-    /// may be repeated
+    /// A directory that the program finds: a copy, in memory, of what is below HOST (links are not followed;
+    /// 64 MiB and 5000 files and directories at most) at the path GUEST. The program finds it open under
+    /// that name if GUEST is not absolute or no other open directory leads there; may be repeated
     #[arg(long = "dir", value_name = "HOST::GUEST", value_parser = dir_mapping)]
     guest_dirs: Vec<(PathBuf, String)>,
     /// Answers to host calls, see docs/stubs.md; may be repeated
@@ -91,7 +93,8 @@ fn mapping(text: &str) -> Result<(PathBuf, String), String> {
     Ok((host.into(), guest.to_owned()))
 }
 
-/// The same for a directory, whose path need not be absolute: programs look for `data` as well as for `/data`.
+/// The same for a directory, whose path need not be absolute: programs look for `data` as well as for
+/// `/data`.
 fn dir_mapping(text: &str) -> Result<(PathBuf, String), String> {
     let (host, guest) = text.rsplit_once("::").ok_or("a directory is HOST::GUEST")?;
     if guest.is_empty() || guest.split('/').any(|name| name == "..") {
@@ -107,8 +110,9 @@ fn persona(name: &str) -> anyhow::Result<Arc<Persona>> {
     }
     let path = Path::new(name);
     if path.extension().is_none_or(|ending| ending != "toml") {
-        let list: Vec<_> =
-            Persona::all_shipped().map(|persona| format!("  {:<12} {}", persona.name, persona.description)).collect();
+        let list: Vec<_> = Persona::all_shipped()
+            .map(|persona| format!("  {:<12} {}", persona.name, persona.description))
+            .collect();
         anyhow::bail!("there is no persona `{name}`; give a FILE.toml, or one of\n{}", list.join("\n"));
     }
     let text = fs::read_to_string(path).with_context(|| name.to_owned())?;
@@ -158,8 +162,8 @@ impl Arguments {
             };
         }
         if let Some(seconds) = self.entry_time {
-            options.entry_time =
-                Duration::try_from_secs_f64(seconds).with_context(|| format!("--entry-time {seconds} is not a time"))?;
+            options.entry_time = Duration::try_from_secs_f64(seconds)
+                .with_context(|| format!("--entry-time {seconds} is not a time"))?;
         }
         options.entry_decisions = self.entry_decisions.or(options.entry_decisions);
         options.entry_instructions = self.entry_instructions.or(options.entry_instructions);
@@ -207,7 +211,8 @@ impl Analyser<'_> {
         let bytes = input::read(file).map_err(|error| Failure::new(Exit::Usage, error))?;
         let mut options = self.options.clone();
         if let Some(words) = &self.arguments.invoke {
-            options.invoke = invoke(&bytes, words).map_err(|error| Failure::new(Exit::NotExecutable, error))?;
+            options.invoke =
+                invoke(&bytes, words).map_err(|error| Failure::new(Exit::NotExecutable, error))?;
         }
         Ok((bytes, options))
     }
@@ -222,7 +227,8 @@ impl Analyser<'_> {
     }
 }
 
-/// Reads the arguments of an export by their types. `None` if the sample is no module: then there is nothing to call.
+/// Reads the arguments of an export by their types. `None` if the sample is no module: then there is nothing
+/// to call.
 fn invoke(bytes: &[u8], words: &[String]) -> anyhow::Result<Option<(String, Vec<Value>)>> {
     let Some((export, words)) = words.split_first() else { return Ok(None) };
     let Ok(binary) = wat::parse_bytes(bytes) else { return Ok(None) };
@@ -231,8 +237,16 @@ fn invoke(bytes: &[u8], words: &[String]) -> anyhow::Result<Option<(String, Vec<
     let ty = found.and_then(|func| module.func_type(func));
     let ty = ty.with_context(|| format!("there is no exported function `{export}`"))?;
     let given = words.len();
-    anyhow::ensure!(ty.params().len() == given, "`{export}` takes {} arguments, {given} given", ty.params().len());
-    let values = ty.params().iter().zip(words).map(|(&ty, word)| value_type(ty).parse(word).map_err(anyhow::Error::msg));
+    anyhow::ensure!(
+        ty.params().len() == given,
+        "`{export}` takes {} arguments, {given} given",
+        ty.params().len()
+    );
+    let values = ty
+        .params()
+        .iter()
+        .zip(words)
+        .map(|(&ty, word)| value_type(ty).parse(word).map_err(anyhow::Error::msg));
     Ok(Some((export.clone(), values.collect::<anyhow::Result<_>>()?)))
 }
 

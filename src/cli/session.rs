@@ -1,4 +1,5 @@
-//! A bare session for `trace` and `dump`: the entry points in their order, imports answered with zeros, no sandbox.
+//! A bare session for `trace` and `dump`: the entry points in their order, imports answered with zeros, no
+//! sandbox.
 
 use std::path::PathBuf;
 
@@ -16,7 +17,8 @@ use super::{
 pub(super) struct Arguments {
     /// The sample, binary or text; `-` reads standard input
     pub(super) file: PathBuf,
-    /// The exported function to call after the start function, and its arguments (give FILE first). Without this option: `_start`, if it is exported
+    /// The exported function to call after the start function, and its arguments (give FILE first). Without
+    /// this option: `_start`, if it is exported
     #[arg(long, value_name = "EXPORT [ARG]", num_args = 1.., allow_negative_numbers = true)]
     invoke: Option<Vec<String>>,
     #[command(flatten)]
@@ -38,15 +40,19 @@ pub(super) struct Entry {
 }
 
 /// What is said when there is nothing to run.
-pub(super) const NOTHING: &str = "the module has no start function and exports no `_start`; name an export with --invoke";
+pub(super) const NOTHING: &str =
+    "the module has no start function and exports no `_start`; name an export with --invoke";
 
 /// Runs the sample: start function, then the export asked for, or `_start`.
 pub(super) fn run(arguments: &Arguments) -> Result<(Session, Vec<Entry>), Failure> {
     let bytes = read(&arguments.file).map_err(|error| Failure::new(Exit::Usage, error))?;
-    let limits = arguments.limits.to_limits(Limits::default()).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let limits =
+        arguments.limits.to_limits(Limits::default()).map_err(|error| Failure::new(Exit::Usage, error))?;
     let progress = Progress::begin("running", &arguments.file);
     let tracer = Tracer::new(Options::default().limits(limits));
-    let invalid = |error| Failure::new(Exit::Invalid, anyhow::Error::new(error).context(arguments.file.display().to_string()));
+    let invalid = |error| {
+        Failure::new(Exit::Invalid, anyhow::Error::new(error).context(arguments.file.display().to_string()))
+    };
     let mut session = tracer.load(&bytes).map_err(invalid)?;
     drop(bytes);
     let entries = enter(&mut session, arguments.invoke.as_deref())?;
@@ -93,7 +99,12 @@ fn arguments_of(session: &Session, export: &str, words: &[String]) -> Result<Vec
     };
     if params.len() != words.len() {
         let types: Vec<_> = params.iter().map(ToString::to_string).collect();
-        return Err(fail(format!("`{export}` takes {} arguments ({}), {} given", params.len(), types.join(" "), words.len())));
+        return Err(fail(format!(
+            "`{export}` takes {} arguments ({}), {} given",
+            params.len(),
+            types.join(" "),
+            words.len()
+        )));
     }
     params.iter().zip(words).map(|(ty, word)| ty.parse(word).map_err(fail)).collect()
 }

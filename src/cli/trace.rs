@@ -131,7 +131,9 @@ fn report(session: Session, entries: &[Entry]) -> Result<Report, Failure> {
             let (function, offset) = place(site);
             report.stopped_by = Some(Stopped { limit: *limit, function, offset });
         }
-        Some(Outcome::HostError { message, .. } | Outcome::Failed { message, .. }) => report.error = Some(message.clone()),
+        Some(Outcome::HostError { message, .. } | Outcome::Failed { message, .. }) => {
+            report.error = Some(message.clone())
+        }
         _ => {}
     }
     Ok(report)
@@ -201,9 +203,18 @@ fn print(report: &Report, entries: &[Entry], out: &mut impl Write) -> Result<(),
         writeln!(out, "nothing ran:   {}", session::NOTHING)?;
     }
     writeln!(out, "instructions:  {}", grouped(report.instructions))?;
-    writeln!(out, "trace:         {} decisions, {} bytes", grouped(report.decisions), grouped(report.trace_bytes))?;
+    writeln!(
+        out,
+        "trace:         {} decisions, {} bytes",
+        grouped(report.decisions),
+        grouped(report.trace_bytes)
+    )?;
     if report.refused_growth > 0 {
-        writeln!(out, "refused:       {} requests to grow a memory or table beyond the limit", grouped(report.refused_growth))?;
+        writeln!(
+            out,
+            "refused:       {} requests to grow a memory or table beyond the limit",
+            grouped(report.refused_growth)
+        )?;
     }
     let mut opcodes: Vec<_> = report.opcodes.iter().map(|(&name, &count)| (count, name.to_owned())).collect();
     opcodes.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
@@ -217,8 +228,11 @@ fn print(report: &Report, entries: &[Entry], out: &mut impl Write) -> Result<(),
         })
         .collect();
     table("functions", &functions, report.instructions, out)?;
-    let hosts: Vec<_> =
-        report.host_calls.iter().map(|host| (host.calls, line(&format!("{}.{}", host.module, host.name)))).collect();
+    let hosts: Vec<_> = report
+        .host_calls
+        .iter()
+        .map(|host| (host.calls, line(&format!("{}.{}", host.module, host.name))))
+        .collect();
     table("host calls", &hosts, hosts.iter().map(|(calls, _)| calls).sum(), out)
 }
 
@@ -233,7 +247,9 @@ fn ending(outcome: &Outcome) -> String {
         }
         Outcome::Trapped { code, site } => format!("trapped: {}{}", code.message(), at(site)),
         Outcome::Stopped { limit, site } => format!("stopped by the limit {limit}{}", at(site)),
-        Outcome::HostError { message, site } | Outcome::Failed { message, site } => format!("ended: {message}{}", at(site)),
+        Outcome::HostError { message, site } | Outcome::Failed { message, site } => {
+            format!("ended: {message}{}", at(site))
+        }
         _ => "ended".into(),
     }
 }

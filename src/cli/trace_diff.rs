@@ -91,7 +91,14 @@ fn print_parting(first: &Parting, out: &mut impl Write) -> Result<(), Failure> {
     };
     let name = first.name.as_ref().map(|name| format!(" {}", line(name))).unwrap_or_default();
     let [a, b] = &first.next;
-    writeln!(out, "  first:  {}{name}: {}\n  second: {}: {}", shown(&first.a), line(a), shown(&first.b), line(b))?;
+    writeln!(
+        out,
+        "  first:  {}{name}: {}\n  second: {}: {}",
+        shown(&first.a),
+        line(a),
+        shown(&first.b),
+        line(b)
+    )?;
     Ok(())
 }
 

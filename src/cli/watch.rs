@@ -1,8 +1,9 @@
-//! `spoor watch`: files that arrive in a folder are scanned one by one, and a command of the user hears of each.
+//! `spoor watch`: files that arrive in a folder are scanned one by one, and a command of the user hears of
+//! each.
 //!
-//! The folder is looked at every second, which works on any file system and needs no handles of the kernel; a file counts as complete when size
-//! and time of change stay the same for a while. The command is started directly with its arguments, never through a shell, so a name
-//! cannot add to it.
+//! The folder is looked at every second, which works on any file system and needs no handles of the kernel; a
+//! file counts as complete when size and time of change stay the same for a while. The command is started
+//! directly with its arguments, never through a shell, so a name cannot add to it.
 
 use std::{
     collections::HashMap,
@@ -43,10 +44,12 @@ use super::{
 
 /// Scan files as they arrive in a folder, and run a command for each sample
 ///
-/// Each file is scanned as by `spoor scan`, in confined processes, once its size and time of change have stayed the same for --settle seconds. The
-/// command gets its arguments as they are given, with these words replaced: {path} (the file), {place} (the way to the sample inside it, empty if it is the file
-/// itself), {sha256}, {verdict}, {score}, {family}, {failure} (why there is no result, else empty), {json} (the row of the table `samples`).
-/// There is no shell: quotes, spaces, `;` and `$()` in a file's name do nothing.
+/// Each file is scanned as by `spoor scan`, in confined processes, once its size and time of change have
+/// stayed the same for --settle seconds. The command gets its arguments as they are given, with these words
+/// replaced: {path} (the file), {place} (the way to the sample inside it, empty if it is the file
+/// itself), {sha256}, {verdict}, {score}, {family}, {failure} (why there is no result, else empty), {json}
+/// (the row of the table `samples`). There is no shell: quotes, spaces, `;` and `$()` in a file's name do
+/// nothing.
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(after_help = "Examples:
@@ -90,7 +93,8 @@ const MAX_WAITING: usize = 16;
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let usage = |error: anyhow::Error| Failure::new(Exit::Usage, error);
-    let settle = Duration::try_from_secs_f64(arguments.settle).context("--settle is not a time").map_err(usage)?;
+    let settle =
+        Duration::try_from_secs_f64(arguments.settle).context("--settle is not a time").map_err(usage)?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let spawner = worker::spawner(&arguments.sample, &arguments.bounds, Arc::clone(&interrupted))?;
     arguments.exec.iter().skip(1).try_for_each(|word| check(word)).map_err(usage)?;
@@ -129,7 +133,8 @@ fn pause(interrupted: &AtomicBool) {
 struct State {
     size: u64,
     modified: Option<SystemTime>,
-    /// Which file it is, and when it was changed in any way: unlike the time of modification, nobody can set these.
+    /// Which file it is, and when it was changed in any way: unlike the time of modification, nobody can set
+    /// these.
     inode: (u64, i64, i64),
 }
 
@@ -188,7 +193,10 @@ impl Folder {
         self.files = seen;
         if beyond > 0 && self.beyond == 0 {
             let folder = self.path.display().to_string();
-            crate::cli::complain!("spoor: {}: more than {MAX_FILES} files: {beyond} are left out", escape::line(&folder));
+            crate::cli::complain!(
+                "spoor: {}: more than {MAX_FILES} files: {beyond} are left out",
+                escape::line(&folder)
+            );
         }
         self.beyond = beyond;
         settled.sort();
@@ -196,7 +204,8 @@ impl Folder {
     }
 }
 
-/// Hands on the rows of samples and failures of one file. The scan waits while the command is at others: a file may hold samples without number.
+/// Hands on the rows of samples and failures of one file. The scan waits while the command is at others: a
+/// file may hold samples without number.
 struct Told(SyncSender<Sample>);
 
 impl Recorder for Told {
@@ -214,8 +223,8 @@ impl Recorder for Told {
     }
 }
 
-/// Scans a file, prints a line for each sample in it as it comes, and starts the command for each. The flag says whether everything has a result and no
-/// command failed.
+/// Scans a file, prints a line for each sample in it as it comes, and starts the command for each. The flag
+/// says whether everything has a result and no command failed.
 fn attend(spawner: &Spawner, file: &Path, exec: &[OsString], out: &mut impl Write) -> anyhow::Result<bool> {
     thread::scope(|scope| {
         let (sender, samples) = mpsc::sync_channel(MAX_WAITING);
@@ -227,7 +236,8 @@ fn attend(spawner: &Spawner, file: &Path, exec: &[OsString], out: &mut impl Writ
         let succeeded = tell(samples, &spawner.interrupted, |sample| {
             writeln!(out, "{}", line(sample))?;
             out.flush()?;
-            let started = exec.split_first().is_none_or(|(program, words)| start(program, words, file, sample));
+            let started =
+                exec.split_first().is_none_or(|(program, words)| start(program, words, file, sample));
             Ok(sample.failure.is_none() && started)
         });
         if succeeded.is_err() {
@@ -242,7 +252,8 @@ fn attend(spawner: &Spawner, file: &Path, exec: &[OsString], out: &mut impl Writ
     })
 }
 
-/// Calls `each` for the samples that come until there are no more or it is interrupted. The flag says whether all of them succeeded.
+/// Calls `each` for the samples that come until there are no more or it is interrupted. The flag says whether
+/// all of them succeeded.
 fn tell(
     samples: Receiver<Sample>,
     interrupted: &AtomicBool,
@@ -258,7 +269,8 @@ fn tell(
     Ok(succeeded)
 }
 
-/// Starts the command, waits for it and gives whether it succeeded. That it fails is the user's to know, and no reason to stop.
+/// Starts the command, waits for it and gives whether it succeeded. That it fails is the user's to know, and
+/// no reason to stop.
 fn start(program: &OsStr, words: &[OsString], file: &Path, sample: &Sample) -> bool {
     let fields = fields(file, sample);
     let words = words.iter().map(|word| fill(word, &fields));
@@ -273,9 +285,11 @@ fn start(program: &OsStr, words: &[OsString], file: &Path, sample: &Sample) -> b
 }
 
 /// The words in braces.
-const FIELDS: [&str; 8] = ["{path}", "{place}", "{sha256}", "{verdict}", "{score}", "{family}", "{failure}", "{json}"];
+const FIELDS: [&str; 8] =
+    ["{path}", "{place}", "{sha256}", "{verdict}", "{score}", "{family}", "{failure}", "{json}"];
 
-/// Refuses an argument with a word in braces that stands for nothing: it is misspelt. Braces around anything but a word are none of ours, and `${…}` is a shell's.
+/// Refuses an argument with a word in braces that stands for nothing: it is misspelt. Braces around anything
+/// but a word are none of ours, and `${…}` is a shell's.
 fn check(word: &OsStr) -> anyhow::Result<()> {
     let text = word.to_str().unwrap_or_default();
     for (at, _) in text.match_indices('{') {
@@ -284,7 +298,8 @@ fn check(word: &OsStr) -> anyhow::Result<()> {
         let (field, _) = from.split_at(end + 1);
         let inner = field.trim_matches(['{', '}']);
         let is_word = field.len() == inner.len() + 2 && inner.starts_with(|c: char| c.is_ascii_lowercase());
-        let is_word = is_word && inner.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        let is_word =
+            is_word && inner.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         if is_word && !before.ends_with('$') && !FIELDS.contains(&field) {
             anyhow::bail!("--exec: {field} stands for nothing; known are {}", FIELDS.join(", "));
         }
@@ -342,7 +357,8 @@ mod tests {
 
     #[test]
     fn words_in_braces_are_replaced_once() {
-        let fields = [("{path}", OsString::from("{verdict}; rm -rf $HOME")), ("{verdict}", OsString::from("CLEAN"))];
+        let fields =
+            [("{path}", OsString::from("{verdict}; rm -rf $HOME")), ("{verdict}", OsString::from("CLEAN"))];
         for (word, expected) in [
             ("{path}", "{verdict}; rm -rf $HOME"),
             ("--v={verdict}:{path}", "--v=CLEAN:{verdict}; rm -rf $HOME"),
@@ -356,9 +372,19 @@ mod tests {
 
     #[test]
     fn misspelt_words_in_braces_are_refused() {
-        for good in
-            ["{path}", "a{json}b{score}", "{}", "{ print }", "${home}", "{", "}{", "{{verdict}}", "{a,b}", "{Path}", "{1}"]
-        {
+        for good in [
+            "{path}",
+            "a{json}b{score}",
+            "{}",
+            "{ print }",
+            "${home}",
+            "{",
+            "}{",
+            "{{verdict}}",
+            "{a,b}",
+            "{Path}",
+            "{1}",
+        ] {
             assert!(check(OsStr::new(good)).is_ok(), "{good}");
         }
         for bad in ["{unknown}", "{path}{paths}", "{{sha_256}}", "$ {sha}"] {

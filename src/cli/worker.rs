@@ -1,4 +1,5 @@
-//! `spoor worker`: the other side of `scan` and `watch`, started by them and by nobody else. Its options are those of the scan.
+//! `spoor worker`: the other side of `scan` and `watch`, started by them and by nobody else. Its options are
+//! those of the scan.
 
 use std::{
     ffi::OsString,
@@ -32,7 +33,8 @@ pub(super) struct Arguments {
 #[group(skip)]
 #[command(next_help_heading = "Limits of each sample's process")]
 pub(super) struct BoundArguments {
-    /// Time that one sample may take in all: the run, the passes over its trace, the rules. What takes longer is a failure; at least 1
+    /// Time that one sample may take in all: the run, the passes over its trace, the rules. What takes
+    /// longer is a failure; at least 1
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..))]
     sample_time: u32,
     /// Address space that one sample may take in all, in MiB; at least 64, which a small sample needs
@@ -42,7 +44,10 @@ pub(super) struct BoundArguments {
 
 impl BoundArguments {
     fn bounds(&self) -> Bounds {
-        Bounds { memory_bytes: u64::from(self.sample_memory) << 20, cpu: Duration::from_secs(self.sample_time.into()) }
+        Bounds {
+            memory_bytes: u64::from(self.sample_memory) << 20,
+            cpu: Duration::from_secs(self.sample_time.into()),
+        }
     }
 }
 
@@ -59,7 +64,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<Exit
     Ok(Exit::Done)
 }
 
-/// How workers with these options are started: this program, with the options of the scan that concern one sample.
+/// How workers with these options are started: this program, with the options of the scan that concern one
+/// sample.
 pub(super) fn spawner(
     sample: &sample::Arguments,
     bounds: &BoundArguments,

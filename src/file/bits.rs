@@ -88,7 +88,8 @@ impl<'t> Bits<'t> {
     }
 }
 
-/// The first decision that is not the same in both streams: it differs, or one of them has ended. `None` if they are equal.
+/// The first decision that is not the same in both streams: it differs, or one of them has ended. `None` if
+/// they are equal.
 pub(super) fn first_difference(a: Chunks<'_>, b: Chunks<'_>) -> Option<u64> {
     let mut a = Bits::new(a);
     for words in b {

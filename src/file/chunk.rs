@@ -1,4 +1,5 @@
-//! The contents of a chunk: compressed and not, words, records and items. Everything that comes from a file is hostile.
+//! The contents of a chunk: compressed and not, words, records and items. Everything that comes from a file
+//! is hostile.
 
 use std::marker::PhantomData;
 
@@ -88,7 +89,8 @@ pub(super) fn words_of_bytes(frame: &Frame, raw: Vec<u8>) -> Option<Vec<u64>> {
     (rest.is_empty() && decisions_of(&words)? == frame.count).then_some(words)
 }
 
-/// The things of a chunk, one after the other, as many as the frame says. After one that is none, or is beyond the budget, there are no more.
+/// The things of a chunk, one after the other, as many as the frame says. After one that is none, or is
+/// beyond the budget, there are no more.
 #[derive(Debug)]
 pub(super) struct Things<T> {
     raw: Vec<u8>,

@@ -1,13 +1,16 @@
-//! Decoding of what postcard wrote, with a budget: what comes from a file is hostile, and a byte of it may stand for an element of a hundred bytes
-//! in memory.
+//! Decoding of what postcard wrote, with a budget: what comes from a file is hostile, and a byte of it may
+//! stand for an element of a hundred bytes in memory.
 //!
-//! [`Metered`] stands around each part of a deserialization (deserializer, visitor, seed, accesses) and passes everything on. Of a list or a
-//! map it charges the budget the size of each element before that is made, of text and bytes the length. What a vector reserves beyond its elements is not
-//! counted: at most as much again.
+//! [`Metered`] stands around each part of a deserialization (deserializer, visitor, seed, accesses) and
+//! passes everything on. Of a list or a map it charges the budget the size of each element before that is
+//! made, of text and bytes the length. What a vector reserves beyond its elements is not counted: at most as
+//! much again.
 
 use std::{cell::Cell, fmt};
 
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 
 /// Bytes that decoding may still take in memory.
 #[derive(Debug)]
@@ -36,13 +39,17 @@ impl Budget {
 }
 
 /// A thing from the first bytes, and the bytes after it; `None` if there is none, or it is beyond the budget.
-pub(super) fn take_from_bytes<'b, T: DeserializeOwned>(bytes: &'b [u8], budget: &Budget) -> Option<(T, &'b [u8])> {
+pub(super) fn take_from_bytes<'b, T: DeserializeOwned>(
+    bytes: &'b [u8],
+    budget: &Budget,
+) -> Option<(T, &'b [u8])> {
     let mut inner = postcard::Deserializer::from_bytes(bytes);
     let thing = T::deserialize(Metered { inner: &mut inner, budget, is_list: false }).ok()?;
     Some((thing, inner.finalize().ok()?))
 }
 
-/// A thing that takes all of the bytes, or as [`take_from_bytes`]. What follows it is not looked at, as postcard does.
+/// A thing that takes all of the bytes, or as [`take_from_bytes`]. What follows it is not looked at, as
+/// postcard does.
 pub(super) fn from_bytes<T: DeserializeOwned>(bytes: &[u8], budget: &Budget) -> Option<T> {
     take_from_bytes(bytes, budget).map(|(thing, _)| thing)
 }
@@ -50,7 +57,8 @@ pub(super) fn from_bytes<T: DeserializeOwned>(bytes: &[u8], budget: &Budget) -> 
 struct Metered<'b, T> {
     inner: T,
     budget: &'b Budget,
-    /// Of a visitor or an access: it is that of a list or a map. The fields of a struct are part of its size.
+    /// Of a visitor or an access: it is that of a list or a map. The fields of a struct are part of its
+    /// size.
     is_list: bool,
 }
 
@@ -264,7 +272,11 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Metered<'_, A> {
         self.inner.tuple_variant(len, Self::with(self.budget, visitor))
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, A::Error> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, A::Error> {
         self.inner.struct_variant(fields, Self::with(self.budget, visitor))
     }
 }
@@ -292,7 +304,8 @@ mod tests {
     #[test]
     fn what_is_within_the_budget_comes_back() {
         let bytes = postcard::to_allocvec(&things()).unwrap();
-        // Three things, five letters, two pairs of the map, three numbers; and a look beyond the end of each of the four lists.
+        // Three things, five letters, two pairs of the map, three numbers; and a look beyond the end of each
+        // of the four lists.
         let pair = size_of::<u32>() + size_of::<Vec<u64>>();
         let needed = 3 * size_of::<Thing>() + 5 + 2 * pair + 3 * size_of::<u64>();
         let slack = size_of::<Thing>() + size_of::<u32>() + 2 * size_of::<u64>();

@@ -93,7 +93,9 @@ impl TraceDiff {
         if a.header.sha256 != b.header.sha256 {
             return Err("the files are of different samples (spoor diff compares samples)".into());
         }
-        let (Ok(run_a), Ok(run_b)) = (&a.run, &b.run) else { return Err("the sample could not be run".into()) };
+        let (Ok(run_a), Ok(run_b)) = (&a.run, &b.run) else {
+            return Err("the sample could not be run".into());
+        };
         let (trace_a, trace_b) = (&run_a.trace, &run_b.trace);
         let first = parting(trace_a, trace_b);
         let (ran_a, ran_b) = (ran(trace_a), ran(trace_b));
@@ -233,7 +235,11 @@ fn host_calls(a: &Trace, b: &Trace) -> Vec<HostCalls> {
 fn outcomes(a: &Run, b: &Run) -> Vec<Outcome> {
     let mut pairs = vec![
         ("status".to_owned(), Some(format!("{:?}", a.status)), Some(format!("{:?}", b.status))),
-        ("exit code".to_owned(), a.exit_code.map(|code| code.to_string()), b.exit_code.map(|code| code.to_string())),
+        (
+            "exit code".to_owned(),
+            a.exit_code.map(|code| code.to_string()),
+            b.exit_code.map(|code| code.to_string()),
+        ),
         ("standard output".to_owned(), Some(output(&a.stdout)), Some(output(&b.stdout))),
         ("standard error".to_owned(), Some(output(&a.stderr)), Some(output(&b.stderr))),
     ];

@@ -1,4 +1,5 @@
-//! The bytes around the contents: head of the file, frame of a chunk, foot of the file. All numbers are little-endian.
+//! The bytes around the contents: head of the file, frame of a chunk, foot of the file. All numbers are
+//! little-endian.
 //!
 //! Not here: what is in a chunk (`chunk`, `contents`).
 
@@ -99,7 +100,8 @@ pub struct Frame {
     pub is_last: bool,
     /// Number of the chunk in the file, from 0.
     pub number: u32,
-    /// Number of the first decision, record or item in it; of a part of something, its first byte; of a checkpoint, instructions before it.
+    /// Number of the first decision, record or item in it; of a part of something, its first byte; of a
+    /// checkpoint, instructions before it.
     pub first: u64,
     /// Decisions, records, items or bytes in it.
     pub count: u64,
@@ -136,10 +138,17 @@ impl Frame {
         bytes
     }
 
-    /// A whole chunk with this frame and contents, which are not compressed: for those who make files for tests.
+    /// A whole chunk with this frame and contents, which are not compressed: for those who make files for
+    /// tests.
     pub fn with_contents(&self, raw: &[u8]) -> Vec<u8> {
         let len = raw.len().min(MAX_CHUNK) as u32;
-        let frame = Self { is_compressed: false, raw_len: len, stored_len: len, checksum: crc32fast::hash(raw), ..*self };
+        let frame = Self {
+            is_compressed: false,
+            raw_len: len,
+            stored_len: len,
+            checksum: crc32fast::hash(raw),
+            ..*self
+        };
         [&frame.to_bytes()[..], raw].concat()
     }
 
@@ -224,7 +233,9 @@ fn seal(bytes: &mut [u8]) {
 }
 
 fn is_sealed(bytes: &[u8]) -> bool {
-    bytes.split_last_chunk::<4>().is_some_and(|(body, checksum)| crc32fast::hash(body).to_le_bytes() == *checksum)
+    bytes
+        .split_last_chunk::<4>()
+        .is_some_and(|(body, checksum)| crc32fast::hash(body).to_le_bytes() == *checksum)
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

@@ -119,7 +119,8 @@ impl Info {
             decisions,
             records,
             instructions,
-            bits_per_instruction: instructions.map(|count| reader.file_len() as f64 * 8.0 / count.max(1) as f64),
+            bits_per_instruction: instructions
+                .map(|count| reader.file_len() as f64 * 8.0 / count.max(1) as f64),
             streams,
             damage,
             more_damage,
@@ -127,14 +128,15 @@ impl Info {
     }
 }
 
-/// Reads what is in parts, and looks whether the parts of the streams follow each other; what is damaged is noted. Gives the header, and whether the
-/// file says how the run ended: then nothing may be missing.
+/// Reads what is in parts, and looks whether the parts of the streams follow each other; what is damaged is
+/// noted. Gives the header, and whether the file says how the run ended: then nothing may be missing.
 fn check(reader: &Reader) -> (Option<Header>, bool) {
     let outcome = objects::outcome(reader);
     let is_due = |kind: Kind| outcome.is_some() || reader.of_kind(kind).next().is_some();
     let header = if is_due(Kind::Header) { objects::header(reader) } else { None };
     if header.as_ref().is_none_or(|header| header.is_embedded) && is_due(Kind::Sample) {
-        let is_other = |wasm: Vec<u8>| header.as_ref().is_some_and(|header| header.sha256 != hex::sha256(&wasm));
+        let is_other =
+            |wasm: Vec<u8>| header.as_ref().is_some_and(|header| header.sha256 != hex::sha256(&wasm));
         if objects::sample(reader).is_none_or(is_other) {
             reader.note(None, Some(Kind::Sample), "the sample in the file is missing or damaged".into());
         }

@@ -1,4 +1,5 @@
-//! The log of a file: entry points, host calls, output, and when the clock struck, as far as the chunks are whole.
+//! The log of a file: entry points, host calls, output, and when the clock struck, as far as the chunks are
+//! whole.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +10,9 @@ use crate::{
 
 use super::{chunk::Things, decode::Budget, frame::Kind, reader::Reader};
 
-/// Bytes of the log in memory at most: of the things themselves, and of what they hold. A log of ours has 200,000 calls, each with a few arguments and half a
-/// kilobyte of names, and 64 MiB of other arguments. Tests are content with less.
+/// Bytes of the log in memory at most: of the things themselves, and of what they hold. A log of ours has
+/// 200,000 calls, each with a few arguments and half a kilobyte of names, and 64 MiB of other arguments.
+/// Tests are content with less.
 const MAX_THINGS: usize = if cfg!(test) { 8 << 20 } else { 64 << 20 };
 const MAX_HELD: usize = 320 << 20;
 /// Entry points at most that are known of by their calls alone.
@@ -54,7 +56,10 @@ impl Log {
             let is_sound = items.by_ref().all(|item| item.is_ok_and(|item| log.take(item)));
             held = items.into_budget();
             if held.is_spent() || log.room.is_spent() {
-                let what = format!("the log takes more than {} bytes of memory: what follows is not read", MAX_THINGS + MAX_HELD);
+                let what = format!(
+                    "the log takes more than {} bytes of memory: what follows is not read",
+                    MAX_THINGS + MAX_HELD
+                );
                 reader.note(Some(frame.number), Some(Kind::Log), what);
                 log.tear();
                 break;
@@ -133,7 +138,8 @@ impl Log {
     }
 
     fn end_entry(&mut self, entry: Entry) {
-        let is_last = |last: &Entry| (&last.name, last.kind, last.func) == (&entry.name, entry.kind, entry.func);
+        let is_last =
+            |last: &Entry| (&last.name, last.kind, last.func) == (&entry.name, entry.kind, entry.func);
         if self.is_open && (!self.is_torn || self.entries.last().is_some_and(is_last)) {
             self.entries.pop();
         }
@@ -148,7 +154,11 @@ impl Log {
             return;
         }
         // The one that is known to be open makes the call; if it is not known, one that is lost does.
-        let at = if self.is_open && !self.is_torn { self.entries.len().saturating_sub(1) } else { self.entries.len() };
+        let at = if self.is_open && !self.is_torn {
+            self.entries.len().saturating_sub(1)
+        } else {
+            self.entries.len()
+        };
         if missing > 0 && self.room.charge(missing * size_of::<Item>()).is_some() {
             drop(self.entries.splice(at..at, std::iter::repeat_with(unnamed).take(missing)));
             self.is_open = true;
@@ -215,13 +225,16 @@ mod tests {
         }
         log.end();
         let open = format!("{:?}", unfinished());
-        let shown = |entry: &Entry| format!("{}{}", entry.name, if format!("{:?}", entry.end) == open { "!" } else { "" });
+        let shown = |entry: &Entry| {
+            format!("{}{}", entry.name, if format!("{:?}", entry.end) == open { "!" } else { "" })
+        };
         log.entries.iter().map(shown).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn entries_keep_their_places_where_items_are_lost() {
-        let (begun, ended) = (|name: &str| Some(Item::Begun(named(name))), |name: &str| Some(Item::Ended(named(name))));
+        let (begun, ended) =
+            (|name: &str| Some(Item::Begun(named(name))), |name: &str| Some(Item::Ended(named(name))));
         let call = |entry| Some(call(entry));
         assert_eq!(entries([begun("a"), call(0), ended("a"), begun("b"), ended("b")]), "a b");
         assert_eq!(entries([begun("a"), begun("b"), ended("b"), begun("c")]), "b", "a and c never began");

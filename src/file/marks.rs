@@ -1,7 +1,8 @@
-//! Marks in a file: states of replay from which it can be taken up, and which functions ran between two of them.
+//! Marks in a file: states of replay from which it can be taken up, and which functions ran between two of
+//! them.
 //!
-//! Made by one replay after the run, which costs about a tenth of it. A mark comes about every [`EVERY`] instructions, and later ones further
-//! apart, so that there are hundreds at most.
+//! Made by one replay after the run, which costs about a tenth of it. A mark comes about every [`EVERY`]
+//! instructions, and later ones further apart, so that there are hundreds at most.
 
 use std::{io, path::Path, sync::Arc};
 
@@ -10,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Limits,
     trace::{
-        Checkpoint, Event, Events, Level, Progress, RanFunction, Replay, ReplayError, ReplayErrorKind, ReplayLimits, Run, Trace,
-        Visitor,
+        Checkpoint, Event, Events, Level, Progress, RanFunction, Replay, ReplayError, ReplayErrorKind,
+        ReplayLimits, Run, Trace, Visitor,
     },
 };
 
@@ -38,14 +39,16 @@ const PART: u64 = 64;
 pub(super) struct Mark {
     /// The state of replay; `None` at the end of the trace.
     pub(super) checkpoint: Option<Checkpoint>,
-    /// Functions (index in the function space) that ran since the mark before, in order; none if they are too many, so that any may have run.
+    /// Functions (index in the function space) that ran since the mark before, in order; none if they are
+    /// too many, so that any may have run.
     pub(super) functions: Vec<u32>,
 }
 
 impl Mark {
     /// Whether any of these functions may have run since the mark before.
     fn has_any(&self, functions: &[u32]) -> bool {
-        self.functions.is_empty() || functions.iter().any(|function| self.functions.binary_search(function).is_ok())
+        self.functions.is_empty()
+            || functions.iter().any(|function| self.functions.binary_search(function).is_ok())
     }
 }
 
@@ -82,9 +85,16 @@ impl Marker {
     /// The functions of which a block ran since the last time.
     fn take_functions(&mut self) -> Vec<u32> {
         let ends = self.functions.iter().skip(1).map(|function| function.0).chain([self.blocks.len()]);
-        let ran = |first: usize, end: usize| self.blocks.get(first..end).is_some_and(|blocks| blocks.contains(&true));
-        let mut functions: Vec<u32> =
-            self.functions.iter().zip(ends).filter(|&(&(first, _), end)| ran(first, end)).map(|(&(_, index), _)| index).collect();
+        let ran = |first: usize, end: usize| {
+            self.blocks.get(first..end).is_some_and(|blocks| blocks.contains(&true))
+        };
+        let mut functions: Vec<u32> = self
+            .functions
+            .iter()
+            .zip(ends)
+            .filter(|&(&(first, _), end)| ran(first, end))
+            .map(|(&(_, index), _)| index)
+            .collect();
         self.blocks.fill(false);
         functions.sort_unstable();
         functions.dedup();
@@ -92,8 +102,15 @@ impl Marker {
     }
 }
 
-/// Replays the streams that were written and writes marks; gives the number of instructions, or `None` if nothing could be started, or it would take too long.
-pub(super) fn write(sink: &mut Sink, path: &Path, wasm: &[u8], limits: &Limits, totals: Totals) -> io::Result<Option<u64>> {
+/// Replays the streams that were written and writes marks; gives the number of instructions, or `None` if
+/// nothing could be started, or it would take too long.
+pub(super) fn write(
+    sink: &mut Sink,
+    path: &Path,
+    wasm: &[u8],
+    limits: &Limits,
+    totals: Totals,
+) -> io::Result<Option<u64>> {
     let Ok(reader) = Reader::open(path) else { return Ok(None) };
     // Of the file only the streams: its log and its outcome may be larger than all else together.
     let mut trace = recorded::trace(&Arc::new(reader), wasm, Level::Flow, Some(totals));
@@ -117,19 +134,29 @@ pub(super) fn write(sink: &mut Sink, path: &Path, wasm: &[u8], limits: &Limits, 
                 return Ok(Some(summary.instructions));
             }
             Err(error) if matches!(error.kind(), ReplayErrorKind::TooSilent { .. }) => return Ok(None),
-            Err(error) => return Err(io::Error::other(format!("what was recorded cannot be replayed: {error}"))),
+            Err(error) => {
+                return Err(io::Error::other(format!("what was recorded cannot be replayed: {error}")));
+            }
         }
     }
 }
 
-/// Writes a mark, without its functions if it is too large with them. Gives the functions back if it is still too large: of a very deep stack.
+/// Writes a mark, without its functions if it is too large with them. Gives the functions back if it is still
+/// too large: of a very deep stack.
 fn write_mark(sink: &mut Sink, instructions: u64, is_last: bool, mut mark: Mark) -> io::Result<Vec<u32>> {
     let mut kept = Vec::new();
     loop {
         let mut raw = Vec::new();
         append(&mark, &mut raw).map_err(io::Error::other)?;
         if raw.len() <= MAX_CHUNK {
-            sink.write(&Chunk { kind: Kind::Checkpoint, is_last, first: instructions, count: 1, calls: 0, raw })?;
+            sink.write(&Chunk {
+                kind: Kind::Checkpoint,
+                is_last,
+                first: instructions,
+                count: 1,
+                calls: 0,
+                raw,
+            })?;
             return Ok(Vec::new());
         }
         if mark.functions.is_empty() {
@@ -145,9 +172,10 @@ impl Recorded {
         instructions(&self.reader)
     }
 
-    /// The events from that before which `from` instructions were executed up to that before which `to` were, with their numbers: how many
-    /// instructions were executed before each. Begins at the last mark before `from`. With `function`, stretches in which that function does not run
-    /// are passed over as far as marks say so.
+    /// The events from that before which `from` instructions were executed up to that before which `to` were,
+    /// with their numbers: how many instructions were executed before each. Begins at the last mark
+    /// before `from`. With `function`, stretches in which that function does not run are passed over as
+    /// far as marks say so.
     ///
     /// # Errors
     ///
@@ -212,8 +240,13 @@ enum Told {
 }
 
 impl<'t> Telling<'t> {
-    /// Goes on at a checkpoint if that is later than where it is; begins there, or at the begin of the trace, if it has not begun.
-    fn go_on<'a>(telling: &'a mut Option<Self>, trace: &'t Trace, checkpoint: Option<&Checkpoint>) -> &'a mut Self {
+    /// Goes on at a checkpoint if that is later than where it is; begins there, or at the begin of the trace,
+    /// if it has not begun.
+    fn go_on<'a>(
+        telling: &'a mut Option<Self>,
+        trace: &'t Trace,
+        checkpoint: Option<&Checkpoint>,
+    ) -> &'a mut Self {
         let number = checkpoint.map_or(0, |checkpoint| checkpoint.instructions);
         let begin = || checkpoint.map_or_else(|| trace.events(), |checkpoint| trace.events_from(checkpoint));
         let telling = telling.get_or_insert_with(|| Self { events: begin(), number, failed: 0 });
@@ -221,16 +254,20 @@ impl<'t> Telling<'t> {
         // To begin is to look through all records.
         if failed > telling.failed && failed <= DAMAGED {
             *telling = Self { events: begin(), number, failed };
-        } else if checkpoint
-            .is_some_and(|checkpoint| checkpoint.instructions > telling.number && telling.events.later(checkpoint))
-        {
+        } else if checkpoint.is_some_and(|checkpoint| {
+            checkpoint.instructions > telling.number && telling.events.later(checkpoint)
+        }) {
             telling.number = number;
         }
         telling
     }
 
     /// Tells the events in a range.
-    fn tell<E>(&mut self, (from, to): (u64, u64), tell: &mut impl FnMut(u64, &Event) -> Result<bool, E>) -> Result<Told, E> {
+    fn tell<E>(
+        &mut self,
+        (from, to): (u64, u64),
+        tell: &mut impl FnMut(u64, &Event) -> Result<bool, E>,
+    ) -> Result<Told, E> {
         while self.number < to {
             let event = match self.events.next() {
                 Some(Ok(event)) => event,
@@ -257,8 +294,8 @@ pub(super) fn instructions(reader: &Reader) -> Option<u64> {
     frames.filter(|(frame, _)| frame.is_last).map(|(frame, _)| frame.first).last()
 }
 
-/// The marks of a file: positions of their chunks, and instructions before each, in order. Stretch 0 is before the first mark, stretch n after
-/// the n-th.
+/// The marks of a file: positions of their chunks, and instructions before each, in order. Stretch 0 is
+/// before the first mark, stretch n after the n-th.
 struct Marks(Vec<(usize, u64)>);
 
 impl Marks {
@@ -276,7 +313,8 @@ impl Marks {
         Self(marks)
     }
 
-    /// The stretch that holds instruction `number`. What happens right before the first instruction after a mark belongs to the stretch before.
+    /// The stretch that holds instruction `number`. What happens right before the first instruction after a
+    /// mark belongs to the stretch before.
     fn stretch(&self, number: u64) -> usize {
         self.0.partition_point(|mark| mark.1 < number)
     }
@@ -314,7 +352,8 @@ mod tests {
         let path = folder.path().join("x.spoor");
         let mut sink = Sink::begin(File::create_new(&path).unwrap()).unwrap();
         let many: Vec<u32> = (0..400_000).collect();
-        let left = write_mark(&mut sink, 7, false, Mark { checkpoint: None, functions: many.clone() }).unwrap();
+        let left =
+            write_mark(&mut sink, 7, false, Mark { checkpoint: None, functions: many.clone() }).unwrap();
         assert!(left.is_empty(), "the next mark has its own only");
         write_mark(&mut sink, 9, true, Mark { checkpoint: None, functions: vec![3] }).unwrap();
         sink.end().unwrap();

@@ -1,4 +1,5 @@
-//! The objects of a file, read and checked: header, sample, links, outcome. What is missing or is none is noted as damage.
+//! The objects of a file, read and checked: header, sample, links, outcome. What is missing or is none is
+//! noted as damage.
 
 use super::{
     contents::{Header, Links, Outcome},
@@ -10,8 +11,9 @@ use crate::sandbox::Options;
 
 /// Bytes of the sample at most: what a run can be given.
 const MAX_SAMPLE: usize = 1 << 30;
-/// Bytes of the header, the outcome and the links at most, in the file and in memory each. An outcome of ours has 64 MiB of files, less than four times
-/// as much with their names and what was deleted, sent and carved; links are names of imports. Tests are content with less.
+/// Bytes of the header, the outcome and the links at most, in the file and in memory each. An outcome of ours
+/// has 64 MiB of files, less than four times as much with their names and what was deleted, sent and carved;
+/// links are names of imports. Tests are content with less.
 const MAX_HEADER: usize = if cfg!(test) { 18 << 20 } else { 256 << 20 };
 const MAX_OUTCOME: usize = if cfg!(test) { 4 << 20 } else { 256 << 20 };
 const MAX_LINKS: usize = 256 << 20;
@@ -43,17 +45,28 @@ pub fn check_options(options: &Options) -> Result<(), String> {
 pub(super) fn check_outcome(bytes: &[u8]) -> Result<(), String> {
     // A byte stands for a list's element of less than so many.
     let is_small = bytes.len() <= MAX_OUTCOME / 1024;
-    let fits = is_small || bytes.len() <= MAX_OUTCOME && decode::from_bytes::<Outcome>(bytes, &Budget::of(MAX_OUTCOME)).is_some();
+    let fits = is_small
+        || bytes.len() <= MAX_OUTCOME
+            && decode::from_bytes::<Outcome>(bytes, &Budget::of(MAX_OUTCOME)).is_some();
     let given = bytes.len();
-    fits.then_some(())
-        .ok_or_else(|| format!("what came of the run takes {given} bytes; a trace file holds {MAX_OUTCOME} of them in memory"))
+    fits.then_some(()).ok_or_else(|| {
+        format!(
+            "what came of the run takes {given} bytes; a trace file holds {MAX_OUTCOME} of them in memory"
+        )
+    })
 }
 
 /// The header; that it is missing is noted.
 pub(super) fn header(reader: &Reader) -> Option<Header> {
-    let header = reader.object(Kind::Header, MAX_HEADER).and_then(|bytes| decode::from_bytes(&bytes, &Budget::of(MAX_HEADER)));
+    let header = reader
+        .object(Kind::Header, MAX_HEADER)
+        .and_then(|bytes| decode::from_bytes(&bytes, &Budget::of(MAX_HEADER)));
     if header.is_none() {
-        reader.note(None, Some(Kind::Header), "the header is missing or damaged: it is not known how the sample was run".into());
+        reader.note(
+            None,
+            Some(Kind::Header),
+            "the header is missing or damaged: it is not known how the sample was run".into(),
+        );
     }
     header
 }
@@ -65,14 +78,21 @@ pub(super) fn sample(reader: &Reader) -> Option<Vec<u8>> {
 
 /// What keys mean; that it is missing is noted.
 pub(super) fn links(reader: &Reader) -> Option<Links> {
-    let links = reader.object(Kind::Links, MAX_LINKS).and_then(|bytes| decode::from_bytes(&bytes, &Budget::of(MAX_LINKS)));
+    let links = reader
+        .object(Kind::Links, MAX_LINKS)
+        .and_then(|bytes| decode::from_bytes(&bytes, &Budget::of(MAX_LINKS)));
     if links.is_none() {
-        reader.note(None, Some(Kind::Links), "it is not known which function is which: the links are missing or damaged".into());
+        reader.note(
+            None,
+            Some(Kind::Links),
+            "it is not known which function is which: the links are missing or damaged".into(),
+        );
     }
     links
 }
 
-/// What came of the run. `None` if the run did not come to its end, which is no damage, or the outcome is damaged, which is noted.
+/// What came of the run. `None` if the run did not come to its end, which is no damage, or the outcome is
+/// damaged, which is noted.
 pub(super) fn outcome(reader: &Reader) -> Option<Outcome> {
     let bytes = reader.object(Kind::Outcome, MAX_OUTCOME)?;
     let budget = Budget::of(MAX_OUTCOME);

@@ -49,7 +49,9 @@ impl Streams for Limited {
         let (last, first) = self.streams.words_at(limit)?;
         match index.cmp(&last) {
             std::cmp::Ordering::Less => self.streams.words(index),
-            std::cmp::Ordering::Equal => Some(first_decisions(self.streams.words(index)?, limit.saturating_sub(first))),
+            std::cmp::Ordering::Equal => {
+                Some(first_decisions(self.streams.words(index)?, limit.saturating_sub(first)))
+            }
             std::cmp::Ordering::Greater => None,
         }
     }

@@ -1,4 +1,5 @@
-//! Opening a file: by its index, or, where that is missing or damaged, by its frames one after the other. Reading one chunk at a time.
+//! Opening a file: by its index, or, where that is missing or damaged, by its frames one after the other.
+//! Reading one chunk at a time.
 //!
 //! Memory: what the frames say (64 bytes a chunk, of [`MAX_CHUNKS`] at most) and one chunk.
 
@@ -14,7 +15,9 @@ use serde::Serialize;
 
 use super::{
     chunk::unpack,
-    frame::{END, FEATURES, FOOT, FRAME, Frame, HEAD, Head, Kind, MAX_CHUNK, SYNC, VERSION, read_foot, read_head},
+    frame::{
+        END, FEATURES, FOOT, FRAME, Frame, HEAD, Head, Kind, MAX_CHUNK, SYNC, VERSION, read_foot, read_head,
+    },
 };
 
 /// Chunks of a file at most: a trace of 2^44 decisions has as many.
@@ -130,7 +133,10 @@ pub struct Reader {
 
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("len", &self.len).field("chunks", &self.chunks.len()).finish_non_exhaustive()
+        f.debug_struct("Reader")
+            .field("len", &self.len)
+            .field("chunks", &self.chunks.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -203,9 +209,14 @@ impl Reader {
         let &(frame, offset) = self.chunks.get(position)?;
         let mut head = [0; FRAME];
         let mut stored = vec![0; frame.stored_len as usize];
-        let is_read = self.read_at(offset, &mut head).and_then(|()| self.read_at(offset + FRAME as u64, &mut stored));
+        let is_read =
+            self.read_at(offset, &mut head).and_then(|()| self.read_at(offset + FRAME as u64, &mut stored));
         if is_read.is_ok() && Frame::from_bytes(&head) != Some(frame) {
-            self.note(Some(frame.number), Some(frame.kind), format!("the frame of {} is damaged", name(&frame)));
+            self.note(
+                Some(frame.number),
+                Some(frame.kind),
+                format!("the frame of {} is damaged", name(&frame)),
+            );
         }
         let raw = unpack(&frame, stored).filter(|_| is_read.is_ok());
         if raw.is_none() {
@@ -228,16 +239,22 @@ impl Reader {
 
     /// Positions of the chunks of a kind.
     pub(super) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = usize> {
-        (0..self.chunks.len()).filter(move |&position| self.chunks.get(position).is_some_and(|(frame, _)| frame.kind == kind))
+        (0..self.chunks.len())
+            .filter(move |&position| self.chunks.get(position).is_some_and(|(frame, _)| frame.kind == kind))
     }
 
-    /// Something that was written in parts, up to `most` bytes; `None` if it is not there, or not all of it, which is noted.
+    /// Something that was written in parts, up to `most` bytes; `None` if it is not there, or not all of it,
+    /// which is noted.
     pub(super) fn object(&self, kind: Kind, most: usize) -> Option<Vec<u8>> {
         let (mut bytes, mut is_whole) = (Vec::new(), false);
         for position in self.of_kind(kind) {
             let (frame, _) = self.chunks.get(position)?;
             if is_whole || frame.first != bytes.len() as u64 || bytes.len() + frame.raw_len as usize > most {
-                self.note(Some(frame.number), Some(kind), format!("{} does not follow the one before it", name(frame)));
+                self.note(
+                    Some(frame.number),
+                    Some(kind),
+                    format!("{} does not follow the one before it", name(frame)),
+                );
                 return None;
             }
             bytes.extend(self.read(position)?);
@@ -252,7 +269,8 @@ impl Reader {
         source.read_exact(bytes)
     }
 
-    /// The frame at `offset`, if a sound one is there and its contents are before `end`; and where the next begins.
+    /// The frame at `offset`, if a sound one is there and its contents are before `end`; and where the next
+    /// begins.
     fn frame_at(&self, offset: u64, end: u64) -> Option<(Frame, u64)> {
         let mut bytes = [0; FRAME];
         let contents = offset.checked_add(FRAME as u64).filter(|&contents| contents <= end)?;
@@ -270,7 +288,11 @@ impl Reader {
         let begin = read_foot(&bytes)?;
         let (mut entries, mut at, mut part) = (Vec::new(), begin, 0u64);
         // Each chunk that the index names takes a frame of the file: what says more is none.
-        let most = usize::try_from(self.len).unwrap_or(usize::MAX).div_ceil(FRAME).min(MAX_CHUNKS).saturating_mul(FRAME + 8);
+        let most = usize::try_from(self.len)
+            .unwrap_or(usize::MAX)
+            .div_ceil(FRAME)
+            .min(MAX_CHUNKS)
+            .saturating_mul(FRAME + 8);
         loop {
             let (frame, next) = self.frame_at(at, foot)?;
             if frame.kind != Kind::Index || frame.first != part || entries.len() > most {
@@ -299,11 +321,16 @@ impl Reader {
         let mut walk = Walk { at: HEAD as u64, expected: 0, over: None, damage: None };
         while walk.at < end {
             if self.chunks.len() >= MAX_CHUNKS {
-                let what = format!("chunks from number {} on are not read: a file has {MAX_CHUNKS} at most", walk.expected);
+                let what = format!(
+                    "chunks from number {} on are not read: a file has {MAX_CHUNKS} at most",
+                    walk.expected
+                );
                 self.note(None, walk.kind(), what);
                 break;
             }
-            if let Some((frame, next)) = self.frame_at(walk.at, end).filter(|(frame, _)| frame.number >= walk.least()) {
+            if let Some((frame, next)) =
+                self.frame_at(walk.at, end).filter(|(frame, _)| frame.number >= walk.least())
+            {
                 self.pass(&mut walk, frame, next);
                 continue;
             }
@@ -318,13 +345,18 @@ impl Reader {
 
     /// Passes over a chunk whose frame is sound.
     fn pass(&mut self, walk: &mut Walk, frame: Frame, next: u64) {
-        // What looked like a chunk within a damaged one was none, if its number is that of one that comes later.
+        // What looked like a chunk within a damaged one was none, if its number is that of one that comes
+        // later.
         if frame.number < walk.expected {
             self.chunks.truncate(self.chunks.partition_point(|(known, _)| known.number < frame.number));
             walk.over = walk.over.filter(|&over| over < self.chunks.len());
         }
         if frame.number > walk.expected {
-            self.note(None, walk.kind(), format!("chunks {} to {} are missing", walk.expected, frame.number - 1));
+            self.note(
+                None,
+                walk.kind(),
+                format!("chunks {} to {} are missing", walk.expected, frame.number - 1),
+            );
         }
         // The last chunk that the run wrote.
         if frame.kind == Kind::Outcome && frame.is_last {
@@ -350,7 +382,11 @@ impl Reader {
         };
         match frame.number > expected {
             true => {
-                self.note(Some(expected), walk.kind(), format!("chunk {expected} is damaged (bytes {at} to {offset})"));
+                self.note(
+                    Some(expected),
+                    walk.kind(),
+                    format!("chunk {expected} is damaged (bytes {at} to {offset})"),
+                );
                 walk.expected = expected.saturating_add(1);
             }
             false => self.note(None, walk.kind(), format!("bytes {at} to {offset} are no chunk")),
@@ -362,12 +398,14 @@ impl Reader {
     /// Whether the last bytes look like a foot, sound or not.
     fn has_end(&self) -> bool {
         let mut bytes = [0; FOOT];
-        let is_read = self.len.checked_sub(FOOT as u64).is_some_and(|at| self.read_at(at, &mut bytes).is_ok());
+        let is_read =
+            self.len.checked_sub(FOOT as u64).is_some_and(|at| self.read_at(at, &mut bytes).is_ok());
         is_read && (bytes[12..] == END || read_foot(&bytes).is_some())
     }
 
-    /// The next sound frame after where the walk is: where it is, and where its contents end. Each chunk that is missing before it takes a frame at least, so a
-    /// number that is higher is not believed: it would hide all that follows.
+    /// The next sound frame after where the walk is: where it is, and where its contents end. Each chunk that
+    /// is missing before it takes a frame at least, so a number that is higher is not believed: it would
+    /// hide all that follows.
     fn search(&self, walk: &Walk, end: u64) -> io::Result<Option<(u64, Frame, u64)>> {
         let (mut at, mut block) = (walk.at + 1, vec![0; SEARCHED]);
         while at < end {
@@ -376,7 +414,9 @@ impl Reader {
             self.read_at(at, block)?;
             for found in memchr::memmem::find_iter(block, &SYNC) {
                 // One that goes beyond the block is whole in the next.
-                let Some(bytes) = block.get(found..).and_then(|rest| rest.first_chunk::<FRAME>()) else { break };
+                let Some(bytes) = block.get(found..).and_then(|rest| rest.first_chunk::<FRAME>()) else {
+                    break;
+                };
                 let offset = at + found as u64;
                 let most = u64::from(walk.expected) + (offset - walk.at) / FRAME as u64;
                 let is_next = |frame: &Frame| frame.number >= walk.least() && u64::from(frame.number) <= most;
@@ -397,15 +437,16 @@ struct Walk {
     at: u64,
     /// The number of the next chunk, if none is missing.
     expected: u32,
-    /// Position of the end of the outcome among the chunks, if it was passed: what is left is checkpoints and the index.
+    /// Position of the end of the outcome among the chunks, if it was passed: what is left is checkpoints
+    /// and the index.
     over: Option<usize>,
     /// Where the last damage begins, and the number that was expected there.
     damage: Option<(u64, u32)>,
 }
 
 impl Walk {
-    /// Whether the walk may still be within the largest chunk that can be damaged, or one that was planted in it: what was found
-    /// there since may be no chunk at all.
+    /// Whether the walk may still be within the largest chunk that can be damaged, or one that was planted in
+    /// it: what was found there since may be no chunk at all.
     fn is_near_damage(&self) -> bool {
         self.damage.is_some_and(|(begin, _)| self.at - begin <= 2 * (FRAME + MAX_CHUNK) as u64)
     }
@@ -430,7 +471,8 @@ pub(super) fn name(frame: &Frame) -> String {
     }
 }
 
-/// The entries of an index, if they are sound: chunks one after the other, from the head of the file to the index.
+/// The entries of an index, if they are sound: chunks one after the other, from the head of the file to the
+/// index.
 fn chunks_of_index(bytes: &[u8], begin: u64) -> Option<Vec<(Frame, u64)>> {
     let (entries, rest) = bytes.as_chunks::<{ FRAME + 8 }>();
     let mut chunks = Vec::with_capacity(entries.len().min(MAX_CHUNKS));
@@ -470,7 +512,11 @@ mod tests {
     fn harmless_damages_hide_no_others() {
         let mut damages = Damages::default();
         for chunk in 0..DAMAGES as u32 + 9 {
-            damages.note(Damage { chunk: Some(chunk), kind: Some(Kind::Checkpoint), what: format!("chunk {chunk}") });
+            damages.note(Damage {
+                chunk: Some(chunk),
+                kind: Some(Kind::Checkpoint),
+                what: format!("chunk {chunk}"),
+            });
         }
         damages.note(Damage { chunk: None, kind: Some(Kind::Log), what: "a part of the log".into() });
         assert_eq!((damages.told.len(), damages.more), (DAMAGES + 1, [0, 9]));

@@ -39,27 +39,36 @@ pub struct Written {
     pub bytes: u64,
     /// Executed instructions, if they were counted: of a regular file.
     pub instructions: Option<u64>,
-    /// How the run ended, or why the sample could not be loaded. A file that takes no more before the run begins is an error of [`record`].
+    /// How the run ended, or why the sample could not be loaded. A file that takes no more before the run
+    /// begins is an error of [`record`].
     pub status: Result<Status, LoadError>,
 }
 
-/// Runs a sample and writes all that is recorded of it to `file`, which is empty and lies at `path`. The run stops if the file cannot be written.
+/// Runs a sample and writes all that is recorded of it to `file`, which is empty and lies at `path`. The run
+/// stops if the file cannot be written.
 ///
 /// # Errors
 ///
-/// If the file cannot be written, or cannot hold the options (`InvalidInput`; see [`super::check_options`]), or what was written cannot be replayed: a fault
-/// of this program; the file stays.
+/// If the file cannot be written, or cannot hold the options (`InvalidInput`; see [`super::check_options`]),
+/// or what was written cannot be replayed: a fault of this program; the file stays.
 pub fn record(file: File, path: &Path, sample: &Sample<'_>, options: &Options) -> io::Result<Written> {
     record_timed(file, path, sample, options).map(|(written, _)| written)
 }
 
-/// As [`record`]; also tells how long the run took, all of its streams written. What comes after it are checkpoints and the index.
+/// As [`record`]; also tells how long the run took, all of its streams written. What comes after it are
+/// checkpoints and the index.
 ///
 /// # Errors
 ///
 /// As [`record`].
-pub fn record_timed(file: File, path: &Path, sample: &Sample<'_>, options: &Options) -> io::Result<(Written, Duration)> {
-    objects::check_options(options).map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?;
+pub fn record_timed(
+    file: File,
+    path: &Path,
+    sample: &Sample<'_>,
+    options: &Options,
+) -> io::Result<(Written, Duration)> {
+    objects::check_options(options)
+        .map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?;
     let begun = Instant::now();
     let is_regular = file.metadata()?.is_file();
     let binary = crate::tracer::to_binary(sample.bytes).ok();

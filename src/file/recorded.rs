@@ -29,7 +29,8 @@ pub struct Recorded {
     pub run: Result<Run, LoadError>,
     /// Whether the file says how the run ended: it is not cut off.
     pub is_over: bool,
-    /// Whether the header was read: without it, it is not known how the sample was run, and `header` stands for any.
+    /// Whether the header was read: without it, it is not known how the sample was run, and `header` stands
+    /// for any.
     pub has_header: bool,
     /// When the clock struck.
     pub strikes: Vec<Strike>,
@@ -37,7 +38,8 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// Opens a file. `sample` is the sample if the file does not hold it, or holds it damaged; binary or text.
+    /// Opens a file. `sample` is the sample if the file does not hold it, or holds it damaged; binary or
+    /// text.
     ///
     /// # Errors
     ///
@@ -59,7 +61,15 @@ impl Recorded {
         let header = header.unwrap_or_else(|| made_up(&wasm));
         let rest = match objects::outcome(&reader) {
             Some(Outcome::Refused(error)) => {
-                return Ok(Self { header, wasm, run: Err(error), is_over: true, has_header, strikes: Vec::new(), reader });
+                return Ok(Self {
+                    header,
+                    wasm,
+                    run: Err(error),
+                    is_over: true,
+                    has_header,
+                    strikes: Vec::new(),
+                    reader,
+                });
             }
             Some(Outcome::Ran(rest)) => Some(*rest),
             None => None,
@@ -99,7 +109,9 @@ fn made_up(wasm: &[u8]) -> Header {
 /// The sample, from the file or as given.
 fn wasm(reader: &Reader, header: Option<&Header>, sample: Option<&[u8]>) -> Result<Vec<u8>, FileError> {
     let wasm = match sample {
-        Some(sample) => crate::tracer::to_binary(sample).map_or_else(|_| sample.to_vec(), |wasm| wasm.into_owned()),
+        Some(sample) => {
+            crate::tracer::to_binary(sample).map_or_else(|_| sample.to_vec(), |wasm| wasm.into_owned())
+        }
         None if header.is_some_and(|header| !header.is_embedded) => {
             let sha256 = header.map(|header| &*header.sha256).unwrap_or_default();
             return Err(FileError::Missing(format!(
@@ -107,14 +119,19 @@ fn wasm(reader: &Reader, header: Option<&Header>, sample: Option<&[u8]>) -> Resu
             )));
         }
         None => {
-            let missing = || FileError::Missing("the sample in the file is missing or damaged: name it with --sample".into());
+            let missing = || {
+                FileError::Missing(
+                    "the sample in the file is missing or damaged: name it with --sample".into(),
+                )
+            };
             objects::sample(reader).ok_or_else(missing)?
         }
     };
     match header {
-        Some(header) if header.sha256 != hex::sha256(&wasm) => {
-            Err(FileError::Missing(format!("the sample is another one: its SHA-256 is not {}", header.sha256)))
-        }
+        Some(header) if header.sha256 != hex::sha256(&wasm) => Err(FileError::Missing(format!(
+            "the sample is another one: its SHA-256 is not {}",
+            header.sha256
+        ))),
         _ => Ok(wasm),
     }
 }
@@ -126,7 +143,16 @@ pub(super) fn trace(reader: &Arc<Reader>, wasm: &[u8], level: Level, totals: Opt
     let (decisions, _, calls) = store.totals();
     let (decisions, calls) = totals.map_or((decisions, calls), |totals| (totals.decisions, totals.calls));
     let modules = Module::parse(wasm).map(Arc::new).into_iter().collect();
-    Trace { modules, instances, hosts, decisions, calls, level, stored: Some(Arc::new(store)), ..Trace::default() }
+    Trace {
+        modules,
+        instances,
+        hosts,
+        decisions,
+        calls,
+        level,
+        stored: Some(Arc::new(store)),
+        ..Trace::default()
+    }
 }
 
 /// The run as `sandbox::run` gave it, or what is left of it.
@@ -148,7 +174,11 @@ fn run(trace: Trace, mut log: Log, rest: Option<Rest>, reader: &Reader) -> Run {
     match rest {
         Some(rest) => fill(&mut run, rest, &positions),
         None => {
-            let host_calls = run.trace.record_stream().filter(|record| matches!(**record, Record::HostCall { .. })).count();
+            let host_calls = run
+                .trace
+                .record_stream()
+                .filter(|record| matches!(**record, Record::HostCall { .. }))
+                .count();
             run.calls_cut = (host_calls as u64).saturating_sub(run.calls.len() as u64);
             run.status = if run.entries.is_empty() { Status::NothingRan } else { Status::Stopped };
             run.lost.push("the file ends before the run did".into());
@@ -173,7 +203,8 @@ fn fill(run: &mut Run, rest: Rest, positions: &BTreeMap<u64, usize>) {
     run.honeytokens = rest.honeytokens;
     run.connections = rest.connections;
     run.carved = rest.carved;
-    run.files = rest.files.into_iter().map(|(change, contents)| sandbox::FileChange { contents, ..change }).collect();
+    run.files =
+        rest.files.into_iter().map(|(change, contents)| sandbox::FileChange { contents, ..change }).collect();
     // Calls of a damaged part are not there, and those after them moved up.
     let moved = |call: Option<usize>| call.and_then(|call| positions.get(&(call as u64)).copied());
     for token in &mut run.honeytokens {

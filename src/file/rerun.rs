@@ -1,7 +1,7 @@
 //! Running a recorded sample again, and comparing with the recording while it runs.
 //!
-//! Everything that a run depends on is in the header, but for the clock: when that struck is in the log, as the number of a question that a run asks at
-//! the same moments on every machine, and there it strikes again.
+//! Everything that a run depends on is in the header, but for the clock: when that struck is in the log, as
+//! the number of a question that a run asks at the same moments on every machine, and there it strikes again.
 
 use std::{
     io::{self, Write},
@@ -28,7 +28,8 @@ use super::{
     recorded::Recorded,
 };
 
-/// Bytes that the items of a chunk hold at most: a list of arguments takes 24 times as much in memory as in the file.
+/// Bytes that the items of a chunk hold at most: a list of arguments takes 24 times as much in memory as in
+/// the file.
 const HELD: usize = 32 * MAX_CHUNK;
 
 /// What came of running again.
@@ -70,7 +71,8 @@ impl Recorded {
     pub fn rerun(&self) -> Rerun {
         let comparer = Arc::new(Comparer { state: Mutex::new(State::new(self)) });
         let recorder: Arc<dyn Recorder> = Arc::clone(&comparer) as _;
-        let run = sandbox::run_with(&self.wasm, &self.header.options, Some(recorder), Some(self.strikes.clone()));
+        let run =
+            sandbox::run_with(&self.wasm, &self.header.options, Some(recorder), Some(self.strikes.clone()));
         let mut state = comparer.lock();
         if !state.is_over {
             match (&self.run, &run) {
@@ -139,8 +141,8 @@ struct State {
     items: Box<dyn Iterator<Item = Item> + Send>,
     record: u64,
     item: u64,
-    /// Direct calls of the recording, and of those the run may make as many as are replayed. One that makes more, and no decision, would not end: no
-    /// clock strikes that is not recorded.
+    /// Direct calls of the recording, and of those the run may make as many as are replayed. One that makes
+    /// more, and no decision, would not end: no clock strikes that is not recorded.
     calls: u64,
     most_calls: u64,
     /// The first difference of each stream.
@@ -158,10 +160,12 @@ struct State {
 impl State {
     fn new(recorded: &Recorded) -> Self {
         let trace = recorded.run.as_ref().ok().map(|run| &run.trace);
-        let (calls, most_calls) = trace.map_or((0, 0), |trace| (trace.calls, trace.calls.min(trace.limits.max_silent)));
+        let (calls, most_calls) =
+            trace.map_or((0, 0), |trace| (trace.calls, trace.calls.min(trace.limits.max_silent)));
         let streams = trace.and_then(|trace| trace.stored.clone());
         let (words, records) = (streams.clone(), streams);
-        let words = (0..).map_while(move |index| words.as_ref()?.words(index).map(std::borrow::Cow::Owned)).fuse();
+        let words =
+            (0..).map_while(move |index| words.as_ref()?.words(index).map(std::borrow::Cow::Owned)).fuse();
         let records = (0..).map_while(move |index| records.as_ref()?.records(index)).flatten();
         Self {
             words: Bits::new(Box::new(words)),
@@ -224,14 +228,17 @@ impl State {
             }
         }
         if batch.calls > self.most_calls {
-            // More than would be replayed, and not more than were recorded: nothing differs so far, and nothing more is compared.
+            // More than would be replayed, and not more than were recorded: nothing differs so far, and
+            // nothing more is compared.
             self.is_complete &= batch.calls > self.calls;
             self.runs_out("decisions", self.words.position, "further calls".into());
         }
         let position = |state: &Self| state.words.position;
         match self.words.compare(&batch.words) {
             Compared::Equal => {}
-            Compared::Differs => self.differs("decisions", position(self), "one way".into(), "the other".into()),
+            Compared::Differs => {
+                self.differs("decisions", position(self), "one way".into(), "the other".into())
+            }
             Compared::AtEnd => self.runs_out("decisions", position(self), "further decisions".into()),
         }
         !self.is_over
@@ -281,10 +288,14 @@ fn first_field(rest: &Rest, run: &sandbox::Run, records: u64) -> Option<(String,
     let count = rest.files.len().max(run.files.len());
     for (recorded, now) in (0..count).map(|at| (rest.files.get(at), run.files.get(at))) {
         let both = recorded.zip(now);
-        let is_equal = |(a, b): (&(FileChange, Vec<u8>), &FileChange)| a.1 == b.contents && change(&a.0) == change(b);
+        let is_equal =
+            |(a, b): (&(FileChange, Vec<u8>), &FileChange)| a.1 == b.contents && change(&a.0) == change(b);
         if !both.is_some_and(is_equal) {
             let recorded = recorded.map(|(change, contents)| (change, contents));
-            return Some((field("files", &recorded), field("files", &now.map(|change| (change, &change.contents)))));
+            return Some((
+                field("files", &recorded),
+                field("files", &now.map(|change| (change, &change.contents))),
+            ));
         }
     }
     compare! {
@@ -396,7 +407,10 @@ mod tests {
             entropy_after: Some(f64::NAN),
             ..FileChange::default()
         };
-        let run = || sandbox::Run { files: vec![file("/a", b"1"), file("/b", &[7; 5000])], ..sandbox::Run::default() };
+        let run = || sandbox::Run {
+            files: vec![file("/a", b"1"), file("/b", &[7; 5000])],
+            ..sandbox::Run::default()
+        };
         let rest = Rest::of(run());
         assert_eq!(first_field(&rest, &run(), 0), None);
         let (recorded, now) = first_field(&rest, &run(), 1).unwrap();
@@ -406,7 +420,10 @@ mod tests {
         let mut other = run();
         other.files[1].contents.push(8);
         let (recorded, now) = first_field(&rest, &other, 0).unwrap();
-        assert!(recorded.starts_with("files: [{\"path\":\"/b\"") && recorded.chars().count() <= TOLD + 10, "{recorded}");
+        assert!(
+            recorded.starts_with("files: [{\"path\":\"/b\"") && recorded.chars().count() <= TOLD + 10,
+            "{recorded}"
+        );
         assert_eq!(recorded.len(), now.len());
         other.files.truncate(1);
         assert_eq!(first_field(&rest, &other, 0).unwrap().1, "files: null");

@@ -22,8 +22,9 @@ pub(super) struct Store {
     /// Positions of the chunks of each stream, up to the first that is missing.
     decisions: Vec<usize>,
     records: Vec<usize>,
-    /// Number of the first chunk of records that is missing or cannot be read. What was decided at the same time as its records, or later, comes in
-    /// chunks with higher numbers, and cannot be told from what came before: the end of an invocation may be among those records.
+    /// Number of the first chunk of records that is missing or cannot be read. What was decided at the same
+    /// time as its records, or later, comes in chunks with higher numbers, and cannot be told from what
+    /// came before: the end of an invocation may be among those records.
     lost_records: AtomicU32,
     /// Why they end where they do, if that is before the run did.
     gap: Mutex<Option<String>>,
@@ -42,10 +43,17 @@ impl Store {
         if is_over.is_none() {
             gap = Some("the file ends before the run did".to_owned());
         }
-        let mut store = Self { reader, decisions, records, lost_records: AtomicU32::new(u32::MAX), gap: Mutex::new(None) };
+        let mut store = Self {
+            reader,
+            decisions,
+            records,
+            lost_records: AtomicU32::new(u32::MAX),
+            gap: Mutex::new(None),
+        };
         let (decisions, lost_decisions) = follow(&store.reader, Kind::Decisions, is_over.map(|over| over.0));
         let (records, lost_records) = follow(&store.reader, Kind::Records, is_over.map(|over| over.1));
-        // Of a file that is cut off it is not known how many there are: any chunk that is missing may have held some.
+        // Of a file that is cut off it is not known how many there are: any chunk that is missing may have
+        // held some.
         if lost_records.is_some() || is_over.is_none() {
             store.lost_records = AtomicU32::new(store.first_missing(&records));
         }
@@ -58,7 +66,8 @@ impl Store {
         self.gap.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first number after the last of these chunks that no chunk of the file has, or that of the next chunk of records, which does not follow.
+    /// The first number after the last of these chunks that no chunk of the file has, or that of the next
+    /// chunk of records, which does not follow.
     fn first_missing(&self, records: &[usize]) -> u32 {
         let after = records.last().map_or(0, |position| position + 1);
         let mut expected = after
@@ -76,7 +85,8 @@ impl Store {
 
     /// Decisions, records, and direct calls, as the frames say.
     pub(super) fn totals(&self) -> (u64, u64, u64) {
-        let last = |positions: &[usize]| positions.last().and_then(|&position| self.reader.chunks().get(position));
+        let last =
+            |positions: &[usize]| positions.last().and_then(|&position| self.reader.chunks().get(position));
         let end = |positions: &[usize]| last(positions).map_or(0, |(frame, _)| frame.first + frame.count);
         (end(&self.decisions), end(&self.records), last(&self.decisions).map_or(0, |(frame, _)| frame.calls))
     }
@@ -86,7 +96,11 @@ impl Store {
     }
 
     /// Reads a chunk; one that is damaged is where the stream ends.
-    fn read<T>(&self, position: Option<&usize>, parse: impl Fn(&Frame, Vec<u8>) -> Option<Vec<T>>) -> Option<Vec<T>> {
+    fn read<T>(
+        &self,
+        position: Option<&usize>,
+        parse: impl Fn(&Frame, Vec<u8>) -> Option<Vec<T>>,
+    ) -> Option<Vec<T>> {
         let frame = self.frame(position)?;
         let &position = position?;
         let things = self.reader.read(position).and_then(|raw| parse(frame, raw));
@@ -98,7 +112,8 @@ impl Store {
 
     /// The chunk of a stream that holds number `at`, or the last one.
     fn find(&self, positions: &[usize], at: u64) -> Option<(usize, u64)> {
-        let first = |&position: &usize| self.reader.chunks().get(position).map_or(u64::MAX, |(frame, _)| frame.first);
+        let first =
+            |&position: &usize| self.reader.chunks().get(position).map_or(u64::MAX, |(frame, _)| frame.first);
         let index = positions.partition_point(|position| first(position) <= at).checked_sub(1)?;
         Some((index, first(positions.get(index)?)))
     }
@@ -115,7 +130,8 @@ pub(super) fn follow(reader: &Reader, kind: Kind, total: Option<u64>) -> (Vec<us
         next += frame.count;
         positions.push(position);
     }
-    let lost = total.filter(|&total| next < total).map(|total| format!("{kind} {next} to {total} are missing"));
+    let lost =
+        total.filter(|&total| next < total).map(|total| format!("{kind} {next} to {total} are missing"));
     (positions, lost)
 }
 
@@ -147,7 +163,9 @@ impl Streams for Store {
     }
 
     fn lens(&self) -> (u64, u64) {
-        let bytes = |&position: &usize| self.reader.chunks().get(position).map_or(0, |(frame, _)| u64::from(frame.raw_len));
+        let bytes = |&position: &usize| {
+            self.reader.chunks().get(position).map_or(0, |(frame, _)| u64::from(frame.raw_len))
+        };
         (self.decisions.iter().map(bytes).sum::<u64>() / 8, self.totals().1)
     }
 

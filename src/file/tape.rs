@@ -1,4 +1,5 @@
-//! The end of a file that a run writes to: cuts streams into chunks and hands them to the thread that compresses and writes them.
+//! The end of a file that a run writes to: cuts streams into chunks and hands them to the thread that
+//! compresses and writes them.
 //!
 //! A bounded channel is between them: a run that is faster than the disk waits, and memory stays bounded.
 
@@ -105,7 +106,8 @@ impl Recording {
     pub(super) fn begin(file: File) -> io::Result<Self> {
         let sink = Sink::begin(file)?;
         let (sender, receiver) = sync_channel(ON_THE_WAY);
-        let thread = thread::Builder::new().name("spoor-writer".into()).spawn(move || write_all(sink, &receiver))?;
+        let thread =
+            thread::Builder::new().name("spoor-writer".into()).spawn(move || write_all(sink, &receiver))?;
         let tape = Tape { shared: Mutex::new(Shared { sender: Some(sender), ..Shared::default() }) };
         Ok(Self { tape: Arc::new(tape), thread })
     }
@@ -121,7 +123,8 @@ impl Recording {
         let failure = shared.failure.take();
         shared.sender = None;
         drop(shared);
-        let sink = self.thread.join().map_err(|_| io::Error::other("the thread that writes the file failed"))??;
+        let sink =
+            self.thread.join().map_err(|_| io::Error::other("the thread that writes the file failed"))??;
         failure.map_or(Ok(sink), |failure| Err(io::Error::other(failure)))
     }
 }

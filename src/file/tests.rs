@@ -13,7 +13,9 @@ use super::{
 use crate::{
     hex,
     sandbox::{Options, Run},
-    trace::{End, Event, FuncKey, Instance, Place, Progress, Record, Replay, ReplayError, ReplayErrorKind, Visitor},
+    trace::{
+        End, Event, FuncKey, Instance, Place, Progress, Record, Replay, ReplayError, ReplayErrorKind, Visitor,
+    },
 };
 
 /// Recursion, a host call that calls back, and phases in which one function or the other runs.
@@ -65,15 +67,22 @@ fn seeking_gives_what_a_linear_replay_gives() {
     }
     assert_eq!(written.instructions, Some(number));
     let step = number / 37;
-    for (from, to) in (0..40).map(|n| (n * step, n * step + 50)).chain([(0, u64::MAX), (4090, 4100), (number, u64::MAX)]) {
-        let expected: Vec<_> = linear.iter().filter(|(number, _)| (from..to).contains(number)).cloned().collect();
+    for (from, to) in
+        (0..40).map(|n| (n * step, n * step + 50)).chain([(0, u64::MAX), (4090, 4100), (number, u64::MAX)])
+    {
+        let expected: Vec<_> =
+            linear.iter().filter(|(number, _)| (from..to).contains(number)).cloned().collect();
         assert!(told(&recorded, (from, to), &[]) == expected, "{from} to {to}");
     }
     // The last of them runs in three stretches that are far from each other.
     for function in [2, 3, 1, 5] {
         let of = |event: &Event| matches!(event, Event::Op(op) if op.function.0 == function);
-        let all: Vec<_> = told(&recorded, (100, number - 7), &[function]).into_iter().filter(|(_, event)| of(event)).collect();
-        let expected = linear.iter().filter(|(number_, event)| (100..number - 7).contains(number_) && of(event));
+        let all: Vec<_> = told(&recorded, (100, number - 7), &[function])
+            .into_iter()
+            .filter(|(_, event)| of(event))
+            .collect();
+        let expected =
+            linear.iter().filter(|(number_, event)| (100..number - 7).contains(number_) && of(event));
         assert!(all.iter().eq(expected), "function {function}");
     }
     // The first phase is not replayed for a function that runs in the second only.
@@ -91,7 +100,8 @@ fn an_index_of_many_chunks_is_used() {
     // As a run of hours leaves behind: an index of six chunks.
     let chunks = 6 * frame::MAX_CHUNK / (frame::FRAME + 8);
     for number in 0..chunks as u64 {
-        let chunk = Chunk { kind: Kind::Log, is_last: false, first: number, count: 1, calls: 0, raw: vec![0; 3] };
+        let chunk =
+            Chunk { kind: Kind::Log, is_last: false, first: number, count: 1, calls: 0, raw: vec![0; 3] };
         sink.write(&chunk).unwrap();
     }
     sink.end().unwrap();
@@ -176,7 +186,10 @@ fn what_is_small_in_a_file_and_large_in_memory_is_refused() {
     let recorded = Recorded::of(read(bytes), None).unwrap();
     assert!(!recorded.is_over);
     let lost = &recorded.run.as_ref().unwrap().lost;
-    assert!(lost.iter().any(|lost| lost.contains("the outcome takes more than 4194304 bytes of memory")), "{lost:?}");
+    assert!(
+        lost.iter().any(|lost| lost.contains("the outcome takes more than 4194304 bytes of memory")),
+        "{lost:?}"
+    );
 }
 
 #[test]
@@ -261,11 +274,19 @@ fn decisions_after_a_lost_chunk_are_read_from_checkpoints_only() {
     let total = whole.counts().unwrap().total;
     let mut replay = Replay::new(&whole, whole.limits).unwrap();
     for at in [99, 300, 450] {
-        assert_eq!(replay.run(&mut PauseAt(at, replay.checkpoint().unwrap().instructions)), Ok(Progress::Paused));
+        assert_eq!(
+            replay.run(&mut PauseAt(at, replay.checkpoint().unwrap().instructions)),
+            Ok(Progress::Paused)
+        );
         let checkpoint = replay.checkpoint().unwrap();
         let mark = marks::Mark { checkpoint: Some(checkpoint.clone()), functions: vec![0] };
         let is_last = false;
-        chunks.push(Chunk { is_last, first: checkpoint.instructions, count: 1, ..object(Kind::Checkpoint, &mark) });
+        chunks.push(Chunk {
+            is_last,
+            first: checkpoint.instructions,
+            count: 1,
+            ..object(Kind::Checkpoint, &mark)
+        });
     }
     let (mut bytes, places) = file_of(&chunks);
     bytes[places[first + 1] + frame::FRAME] ^= 1;
@@ -359,7 +380,10 @@ fn a_file_without_what_a_run_needs_is_not_whole() {
         chunks.remove(without);
         chunks.push(end());
         let info = info(&chunks);
-        assert!(!info.is_whole && info.damage.iter().any(|damage| damage.kind == Some(kind)), "{kind}: {info:?}");
+        assert!(
+            !info.is_whole && info.damage.iter().any(|damage| damage.kind == Some(kind)),
+            "{kind}: {info:?}"
+        );
     }
     for broken in [outcome(Rest { decisions: 1, ..Rest::of(Run::default()) }), object(Kind::Outcome, &77u8)] {
         let mut chunks = beginning(SPIN, &Options::default());
@@ -393,7 +417,8 @@ fn chunks_planted_in_contents_hide_nothing() {
     let far: Vec<u32> = vec![1 << 30; 100];
     let near: Vec<u32> = (1..100).collect();
     for planted in [far, near] {
-        let contents: Vec<u8> = planted.iter().flat_map(|&number| plain(Kind::Decisions, number, b"none")).collect();
+        let contents: Vec<u8> =
+            planted.iter().flat_map(|&number| plain(Kind::Decisions, number, b"none")).collect();
         let mut bytes = head_bytes().to_vec();
         bytes.extend(plain(Kind::Sample, 0, &contents));
         bytes.extend((1..=50).flat_map(|number| plain(Kind::Log, number, b"item")));
@@ -408,7 +433,14 @@ fn chunks_planted_in_contents_hide_nothing() {
 
 #[test]
 fn a_damaged_frame_is_told_once() {
-    let log = |number| Chunk { kind: Kind::Log, is_last: false, first: number, count: 1, calls: 0, raw: vec![0; 3] };
+    let log = |number| Chunk {
+        kind: Kind::Log,
+        is_last: false,
+        first: number,
+        count: 1,
+        calls: 0,
+        raw: vec![0; 3],
+    };
     let (mut bytes, places) = file_of(&(0..9).map(log).collect::<Vec<_>>());
     bytes.truncate(bytes.len() - 20);
     bytes[places[5] + 12] ^= 1;

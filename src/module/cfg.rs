@@ -1,14 +1,18 @@
 //! The control flow graph of one function: edges, dominators, natural loops.
 //!
-//! Vertices are the blocks of [`Code`], which are reachable code only. [`Cfg::block_count`] and [`Cfg::edge_count`] count basic blocks as the
-//! field defines them: a block of `Code` also ends at a call, at growth, at a bulk operation and before every `loop`; where the next one has no other
-//! predecessor, both are one basic block. `return`, `unreachable`, tail calls and the end of the function are exits without an edge. A `br_table` has one edge for each
-//! place it leads to, however many labels name it; the two ways of a `br_if` or `if` are two edges even if they meet at once.
+//! Vertices are the blocks of [`Code`], which are reachable code only. [`Cfg::block_count`] and
+//! [`Cfg::edge_count`] count basic blocks as the field defines them: a block of `Code` also ends at a call,
+//! at growth, at a bulk operation and before every `loop`; where the next one has no other predecessor, both
+//! are one basic block. `return`, `unreachable`, tail calls and the end of the function are exits without an
+//! edge. A `br_table` has one edge for each place it leads to, however many labels name it; the two ways of a
+//! `br_if` or `if` are two edges even if they meet at once.
 //!
-//! Control flow of Wasm is structured: every edge goes to a later block, or back to a `loop` that dominates where it comes from. So file order is a
-//! topological order of the forward edges, and one pass in that order finds dominators, one pass against it the nesting of loops. Time is
-//! `O(edges · log blocks)`, memory linear, whatever the code. petgraph's `simple_fast` gives the same tree (tests compare them), but climbs it step by
-//! step: two `br_table`s over the same 20,000 labels with 20,000 `br_if`s between them cost it 4·10⁸ steps.
+//! Control flow of Wasm is structured: every edge goes to a later block, or back to a `loop` that dominates
+//! where it comes from. So file order is a topological order of the forward edges, and one pass in that order
+//! finds dominators, one pass against it the nesting of loops. Time is `O(edges · log blocks)`, memory
+//! linear, whatever the code. petgraph's `simple_fast` gives the same tree (tests compare them), but climbs
+//! it step by step: two `br_table`s over the same 20,000 labels with 20,000 `br_if`s between them cost it
+//! 4·10⁸ steps.
 //!
 //! Not here: calls, which the call graph has.
 
@@ -132,10 +136,12 @@ impl Cfg {
         }
     }
 
-    /// Cyclomatic complexity: edges - blocks + 2, where all ends lead to one more block, the exit. Equal to the number of decisions (a `br_table` with
-    /// n targets is n - 1 of them) plus 1.
+    /// Cyclomatic complexity: edges - blocks + 2, where all ends lead to one more block, the exit. Equal to
+    /// the number of decisions (a `br_table` with n targets is n - 1 of them) plus 1.
     pub fn cyclomatic(&self) -> u32 {
-        (u64::from(self.edge_count) + u64::from(self.exits) + 1).saturating_sub(u64::from(self.block_count)).max(1) as u32
+        (u64::from(self.edge_count) + u64::from(self.exits) + 1)
+            .saturating_sub(u64::from(self.block_count))
+            .max(1) as u32
     }
 
     /// The edges that leave a block.
@@ -177,7 +183,12 @@ fn edges_of(code: &Code) -> Vec<Edge> {
             }
         };
         match block.exit {
-            Exit::Next | Exit::Call(_) | Exit::CallImport(_) | Exit::CallIndirect | Exit::Grow | Exit::Bulk => {
+            Exit::Next
+            | Exit::Call(_)
+            | Exit::CallImport(_)
+            | Exit::CallIndirect
+            | Exit::Grow
+            | Exit::Bulk => {
                 edge(next, EdgeKind::Next);
             }
             Exit::Skip(to) | Exit::Br(to) | Exit::BrLoop(to) => edge(to, EdgeKind::Jump),
@@ -240,7 +251,8 @@ impl Predecessors {
     }
 }
 
-/// The tree of dominators while it grows. `jump` leads far up, so that common ancestors are found in logarithmic time.
+/// The tree of dominators while it grows. `jump` leads far up, so that common ancestors are found in
+/// logarithmic time.
 struct Tree {
     parent: Vec<u32>,
     jump: Vec<u32>,
@@ -264,11 +276,19 @@ impl Tree {
         }
         while self.depth[a as usize] > self.depth[b as usize] {
             let jump = self.jump[a as usize];
-            a = if self.depth[jump as usize] >= self.depth[b as usize] { jump } else { self.parent[a as usize] };
+            a = if self.depth[jump as usize] >= self.depth[b as usize] {
+                jump
+            } else {
+                self.parent[a as usize]
+            };
         }
         while a != b {
             let (over_a, over_b) = (self.jump[a as usize], self.jump[b as usize]);
-            (a, b) = if over_a == over_b { (self.parent[a as usize], self.parent[b as usize]) } else { (over_a, over_b) };
+            (a, b) = if over_a == over_b {
+                (self.parent[a as usize], self.parent[b as usize])
+            } else {
+                (over_a, over_b)
+            };
         }
         a
     }
@@ -287,7 +307,8 @@ fn dominators(predecessors: &Predecessors, count: usize) -> Vec<Option<BlockInde
     idom
 }
 
-/// Which loop lies in which, found from the innermost outwards; a loop that was found is one vertex from then on.
+/// Which loop lies in which, found from the innermost outwards; a loop that was found is one vertex from then
+/// on.
 struct Forest {
     loops: Vec<NaturalLoop>,
     innermost: Vec<Option<usize>>,
@@ -299,7 +320,8 @@ impl Forest {
         headers.sort_unstable();
         headers.dedup();
         let unknown = |header| NaturalLoop { header, parent: None, depth: 1, back_edges: 0, members: 0..0 };
-        let mut forest = Self { loops: headers.into_iter().map(unknown).collect(), innermost: vec![None; count] };
+        let mut forest =
+            Self { loops: headers.into_iter().map(unknown).collect(), innermost: vec![None; count] };
         let mut vertex: Vec<u32> = (0..count as u32).collect();
         let mut pending = Vec::new();
         for position in (0..forest.loops.len()).rev() {

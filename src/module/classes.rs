@@ -1,9 +1,10 @@
 //! The class of every opcode: what the static view counts in the code and the passes count in a run.
 //!
-//! Derived from the text names, so that an opcode of a newer proposal has its class without being listed. In no class but the total are:
-//! `drop`, `select`, `memory.size`, `memory.atomic.notify`, `atomic.fence`, `pause`, `data.drop`, `elem.drop`, single accesses to tables and
-//! `table.size` and `table.grow`, and what works on references, structures, arrays and continuations. Moves of lanes (`splat`, `extract_lane`, `shuffle`, …) are in
-//! `simd` only. An atomic read-modify-write is a load, a store, and its operation.
+//! Derived from the text names, so that an opcode of a newer proposal has its class without being listed. In
+//! no class but the total are: `drop`, `select`, `memory.size`, `memory.atomic.notify`, `atomic.fence`,
+//! `pause`, `data.drop`, `elem.drop`, single accesses to tables and `table.size` and `table.grow`, and what
+//! works on references, structures, arrays and continuations. Moves of lanes (`splat`, `extract_lane`,
+//! `shuffle`, …) are in `simd` only. An atomic read-modify-write is a load, a store, and its operation.
 
 use std::{
     iter::Sum,
@@ -73,7 +74,8 @@ define_classes!(
 );
 
 /// By opcode number.
-static MIXES: LazyLock<Box<[Mix]>> = LazyLock::new(|| Opcode::ALL.iter().map(|opcode| classify(opcode.mnemonic())).collect());
+static MIXES: LazyLock<Box<[Mix]>> =
+    LazyLock::new(|| Opcode::ALL.iter().map(|opcode| classify(opcode.mnemonic())).collect());
 
 impl Classes {
     /// Counts `n` instructions.
@@ -150,7 +152,9 @@ fn plain(mnemonic: &str) -> Mix {
         "drop" | "select" | "pause" | "atomic_fence" => Mix::default(),
         "call_indirect" | "call_ref" => Mix::control.and(Mix::indirect_call),
         "return_call" => Mix::control.and(Mix::tail_call),
-        "return_call_indirect" | "return_call_ref" => Mix::control.and(Mix::tail_call).and(Mix::indirect_call),
+        "return_call_indirect" | "return_call_ref" => {
+            Mix::control.and(Mix::tail_call).and(Mix::indirect_call)
+        }
         name if name.starts_with("cont_") => Mix::default(),
         _ => Mix::control,
     }
@@ -194,8 +198,17 @@ fn numeric(action: &str) -> Mix {
 }
 
 /// How the names of conversions begin.
-const CONVERSIONS: &[&str] =
-    &["convert_", "demote_", "extend", "narrow_", "promote_", "reinterpret_", "relaxed_trunc_", "trunc_", "wrap_"];
+const CONVERSIONS: &[&str] = &[
+    "convert_",
+    "demote_",
+    "extend",
+    "narrow_",
+    "promote_",
+    "reinterpret_",
+    "relaxed_trunc_",
+    "trunc_",
+    "wrap_",
+];
 
 /// `add_u` of `i32.atomic.rmw8.add_u`. An exchange computes nothing.
 fn atomic_operation(operation: &str) -> Mix {
@@ -209,7 +222,8 @@ fn atomic_operation(operation: &str) -> Mix {
 fn is_shape(head: &str) -> bool {
     let lanes = |range: Range<usize>| head.get(range).and_then(|part| part.split_once('x'));
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    head.starts_with(['i', 'f']) && lanes(1..head.len()).is_some_and(|(width, number)| is_number(width) && is_number(number))
+    head.starts_with(['i', 'f'])
+        && lanes(1..head.len()).is_some_and(|(width, number)| is_number(width) && is_number(number))
 }
 
 #[cfg(test)]
@@ -223,9 +237,20 @@ mod tests {
 
     /// What the module's documentation leaves out.
     fn is_left_out(mnemonic: &str) -> bool {
-        let heads = ["any.", "array.", "cont.", "elem.", "extern.", "i31.", "ref.", "struct.", "table.", "ref_", "cont_"];
-        let names =
-            ["atomic.fence", "atomic_fence", "data.drop", "drop", "memory.atomic.notify", "memory.size", "pause", "select"];
+        let heads = [
+            "any.", "array.", "cont.", "elem.", "extern.", "i31.", "ref.", "struct.", "table.", "ref_",
+            "cont_",
+        ];
+        let names = [
+            "atomic.fence",
+            "atomic_fence",
+            "data.drop",
+            "drop",
+            "memory.atomic.notify",
+            "memory.size",
+            "pause",
+            "select",
+        ];
         heads.iter().any(|head| mnemonic.starts_with(head)) || names.contains(&mnemonic)
     }
 

@@ -1,10 +1,12 @@
 //! The code of one function as basic blocks, in the form that replay walks.
 //!
-//! Two flat arrays: instructions in file order (dead code included, `end` and `else` left out), and blocks over
-//! them in the same order (reachable code only). A block that goes on does so at the next one, so most exits name one block or none.
+//! Two flat arrays: instructions in file order (dead code included, `end` and `else` left out), and blocks
+//! over them in the same order (reachable code only). A block that goes on does so at the next one, so most
+//! exits name one block or none.
 //!
-//! A block ends after every instruction that takes a way, calls, or pulls a record, and before every place that a branch leads to. It may be empty:
-//! an empty `then` arm, or the end of a function when branches lead there.
+//! A block ends after every instruction that takes a way, calls, or pulls a record, and before every place
+//! that a branch leads to. It may be empty: an empty `then` arm, or the end of a function when branches lead
+//! there.
 
 use std::{ops::Range, sync::OnceLock};
 
@@ -38,7 +40,8 @@ pub enum Exit {
     BrLoop(BlockIndex),
     /// `br_if`: here if taken, else the next. Reads one bit, 1 when taken.
     BrIf(BlockIndex),
-    /// `if`: the next is the `then` arm, this is the `else` arm or what follows. Reads one bit, 0 for the `then` arm.
+    /// `if`: the next is the `then` arm, this is the `else` arm or what follows. Reads one bit, 0 for the
+    /// `then` arm.
     If(BlockIndex),
     /// `br_table` with labels that differ. Reads the index in [`Table::width`] bits.
     BrTable(u32),
@@ -94,7 +97,8 @@ impl Table {
     }
 }
 
-/// Blocks in a row of which each leads to one other only, so they run as one: a hundred thousand empty blocks before a decision take one step.
+/// Blocks in a row of which each leads to one other only, so they run as one: a hundred thousand empty blocks
+/// before a decision take one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chain {
     /// The first block that decides, calls, leads back or leads nowhere.
@@ -169,17 +173,23 @@ impl Code {
         self.labels.get(first..first + table.len as usize).unwrap_or_default()
     }
 
-    /// The blocks that control can go to from block `index`, without calls and returns. A table names each label once for each index.
+    /// The blocks that control can go to from block `index`, without calls and returns. A table names each
+    /// label once for each index.
     pub fn successors(&self, index: BlockIndex) -> impl Iterator<Item = BlockIndex> + '_ {
         let next = BlockIndex(index.0 + 1);
         let exit = self.blocks.get(index.position()).map_or(Exit::End, |block| block.exit);
         let (first, second, labels) = match exit {
             Exit::Skip(to) | Exit::Br(to) | Exit::BrLoop(to) => (Some(to), None, &[][..]),
             Exit::BrIf(to) | Exit::If(to) => (Some(next), Some(to), &[][..]),
-            Exit::BrTable(table) => (None, None, self.tables.get(table as usize).map_or(&[][..], |t| self.labels(t))),
-            Exit::Next | Exit::Grow | Exit::Bulk | Exit::Call(_) | Exit::CallImport(_) | Exit::CallIndirect => {
-                (Some(next), None, &[][..])
+            Exit::BrTable(table) => {
+                (None, None, self.tables.get(table as usize).map_or(&[][..], |t| self.labels(t)))
             }
+            Exit::Next
+            | Exit::Grow
+            | Exit::Bulk
+            | Exit::Call(_)
+            | Exit::CallImport(_)
+            | Exit::CallIndirect => (Some(next), None, &[][..]),
             _ => (None, None, &[][..]),
         };
         first.into_iter().chain(second).chain(labels.iter().copied())

@@ -1,9 +1,11 @@
 //! From the bytes of a function body to its blocks, in one pass.
 //!
-//! The control stack is a vector, so nesting costs heap and not native stack. Labels get numbers while the pass runs and become blocks
-//! at its end. Code that cannot be reached makes no blocks; that depends on the control structure alone, as in validation.
+//! The control stack is a vector, so nesting costs heap and not native stack. Labels get numbers while the
+//! pass runs and become blocks at its end. Code that cannot be reached makes no blocks; that depends on the
+//! control structure alone, as in validation.
 //!
-//! Not here: types and operands. A body that does not validate is decoded as far as its control structure makes sense, or refused.
+//! Not here: types and operands. A body that does not validate is decoded as far as its control structure
+//! makes sense, or refused.
 
 use std::sync::OnceLock;
 
@@ -86,7 +88,8 @@ impl Decoder {
     fn new(space: Space) -> Self {
         let (blocks, resolved) = (Vec::new(), Vec::new());
         let (ops, frames, tables, labels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut decoder = Self { space, offset: 0, ops, blocks, open: Some(0), frames, resolved, tables, labels };
+        let mut decoder =
+            Self { space, offset: 0, ops, blocks, open: Some(0), frames, resolved, tables, labels };
         decoder.enter(Kind::Block);
         decoder
     }
@@ -277,7 +280,12 @@ impl Decoder {
         Ok(())
     }
 
-    fn callee(&self, func: u32, defined: fn(FuncIndex) -> Exit, imported: fn(FuncIndex) -> Exit) -> Result<Exit, ParseError> {
+    fn callee(
+        &self,
+        func: u32,
+        defined: fn(FuncIndex) -> Exit,
+        imported: fn(FuncIndex) -> Exit,
+    ) -> Result<Exit, ParseError> {
         let Space { imported: imports, functions } = self.space;
         let func = FuncIndex(func);
         match func.0 {
@@ -292,7 +300,9 @@ impl Decoder {
         let resolved = &self.resolved;
         let resolve = |label: &mut BlockIndex| *label = resolved[label.position()];
         for block in &mut self.blocks {
-            if let Exit::Skip(to) | Exit::Br(to) | Exit::BrLoop(to) | Exit::BrIf(to) | Exit::If(to) = &mut block.exit {
+            if let Exit::Skip(to) | Exit::Br(to) | Exit::BrLoop(to) | Exit::BrIf(to) | Exit::If(to) =
+                &mut block.exit
+            {
                 resolve(to);
             }
         }

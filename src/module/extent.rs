@@ -11,9 +11,10 @@ const NAME: usize = 256;
 /// The order that sections must have, by their ids; custom sections (id 0) may stand anywhere.
 const ORDER: [u8; 14] = [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11, 6];
 
-/// Bytes from the magic number, with which `bytes` begins, to the end of the last section that can be one: it is whole and not empty, stands where
-/// the format allows a section of its id, and, if it is a custom one, begins with a name. 8 if there is none. What follows a module in memory
-/// is cut off so, unless it looks like another of its sections.
+/// Bytes from the magic number, with which `bytes` begins, to the end of the last section that can be one: it
+/// is whole and not empty, stands where the format allows a section of its id, and, if it is a custom one,
+/// begins with a name. 8 if there is none. What follows a module in memory is cut off so, unless it looks
+/// like another of its sections.
 ///
 /// ```
 /// let module = wat::parse_str("(module (func (export \"f\")))")?;
@@ -47,8 +48,8 @@ pub(crate) fn sections(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Whether a custom section begins with a name. Of a long one the beginning tells: among foreign bytes each of many may claim to have all that follows
-/// for its name.
+/// Whether a custom section begins with a name. Of a long one the beginning tells: among foreign bytes each
+/// of many may claim to have all that follows for its name.
 fn is_named(body: &[u8]) -> bool {
     let name = leb(body).and_then(|(len, width)| body.get(width..width.checked_add(len as usize)?));
     name.is_some_and(|name| match std::str::from_utf8(name.get(..NAME).unwrap_or(name)) {
@@ -75,9 +76,13 @@ mod tests {
 
     #[test]
     fn what_follows_a_module_is_cut_off() {
-        let module =
-            wat::parse_str(r#"(module (import "a" "b" (func)) (memory 1) (func) (data "x") (@custom "c" "y"))"#).unwrap();
-        for tail in [&[][..], &[0; 64], &[0xff; 3], &[1, 1, 0], &[0, 3, 9, 9, 9], b"\0asm\x01\0\0\0", &[11, 200, 1]] {
+        let module = wat::parse_str(
+            r#"(module (import "a" "b" (func)) (memory 1) (func) (data "x") (@custom "c" "y"))"#,
+        )
+        .unwrap();
+        for tail in
+            [&[][..], &[0; 64], &[0xff; 3], &[1, 1, 0], &[0, 3, 9, 9, 9], b"\0asm\x01\0\0\0", &[11, 200, 1]]
+        {
             let bytes = [&module[..], tail].concat();
             assert_eq!(extent(&bytes), module.len(), "{tail:?}");
         }
@@ -87,7 +92,8 @@ mod tests {
     fn of_a_long_name_the_beginning_tells() {
         // A character lies across the end of what is looked at.
         for name in ["a".to_owned() + &"\u{e9}".repeat(200), "\u{e9}".repeat(200)] {
-            let body = [&[0x80 | (name.len() & 0x7f) as u8, (name.len() >> 7) as u8][..], name.as_bytes()].concat();
+            let body =
+                [&[0x80 | (name.len() & 0x7f) as u8, (name.len() >> 7) as u8][..], name.as_bytes()].concat();
             assert!(is_named(&body));
             assert!(!is_named(&[&body[..20], &[0xff], &body[21..]].concat()));
             assert!(!is_named(&body[..body.len() - 1]), "cut");

@@ -1,8 +1,9 @@
 //! The static view of a module: its functions, their names and types, and their code as basic blocks.
 //!
-//! [`Module::parse`] reads the sections and notes where function bodies lie; a body is decoded when it is first asked for ([`Module::code`])
-//! and kept. Nothing is validated beyond what the reading needs: the engine validates. Hostile bytes give an error, never a panic, and
-//! memory follows the bytes that are there, not the counts they claim.
+//! [`Module::parse`] reads the sections and notes where function bodies lie; a body is decoded when it is
+//! first asked for ([`Module::code`]) and kept. Nothing is validated beyond what the reading needs: the
+//! engine validates. Hostile bytes give an error, never a panic, and memory follows the bytes that are there,
+//! not the counts they claim.
 //!
 //! Not here: execution, and what an analysis makes of the code.
 
@@ -39,7 +40,8 @@ use decode::Space;
 use names::Names;
 use sections::Sections;
 
-/// A parsed module. Shared between threads behind an [`Arc`]; decoding on first use is the only thing that changes in it.
+/// A parsed module. Shared between threads behind an [`Arc`]; decoding on first use is the only thing that
+/// changes in it.
 pub struct Module {
     bytes: Arc<[u8]>,
     sections: Sections,
@@ -66,7 +68,8 @@ impl Module {
     /// Parses a module in the binary format.
     ///
     /// # Errors
-    /// When the sections do not follow the binary format, or the module is a component or larger than 4 GiB. Function bodies are not looked at.
+    /// When the sections do not follow the binary format, or the module is a component or larger than 4 GiB.
+    /// Function bodies are not looked at.
     pub fn parse(bytes: impl Into<Arc<[u8]>>) -> Result<Self, ParseError> {
         let bytes = bytes.into();
         let sections = Sections::parse(&bytes)?;
@@ -146,15 +149,19 @@ impl Module {
         body.contains(&offset.0).then_some(FuncIndex(self.imported_functions() + position as u32))
     }
 
-    /// The name of a function in the name section, which is read at the first call. Anyone can write anything there.
+    /// The name of a function in the name section, which is read at the first call. Anyone can write anything
+    /// there.
     pub fn name(&self, func: FuncIndex) -> Option<&str> {
-        self.names.get_or_init(|| Names::read(&self.bytes, self.sections.names.clone())).get(&self.bytes, func)
+        self.names
+            .get_or_init(|| Names::read(&self.bytes, self.sections.names.clone()))
+            .get(&self.bytes, func)
     }
 
     /// The code of a defined function, decoded at the first call.
     ///
     /// # Errors
-    /// When `func` has no body, or its body does not follow the binary format, or holds control flow that the engine does not run.
+    /// When `func` has no body, or its body does not follow the binary format, or holds control flow that the
+    /// engine does not run.
     pub fn code(&self, func: FuncIndex) -> Result<&Code, ParseError> {
         let position = self.defined_position(func).filter(|&position| position < self.sections.bodies.len());
         let position = position.ok_or_else(|| {
@@ -168,7 +175,11 @@ impl Module {
     fn decode(&self, position: usize) -> Result<Code, ParseError> {
         let body = &self.sections.bodies[position];
         let bytes = &self.bytes[body.start as usize..body.end as usize];
-        decode::decode(bytes, body.start, Space { imported: self.imported_functions(), functions: self.functions() })
+        decode::decode(
+            bytes,
+            body.start,
+            Space { imported: self.imported_functions(), functions: self.functions() },
+        )
     }
 
     /// Position among the defined functions.

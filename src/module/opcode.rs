@@ -1,7 +1,7 @@
 //! The table of opcodes: one for each operator of every proposal, and its name in the text format.
 //!
-//! Derived from wasmparser's own list, so that none can be missing. The text name follows from the name of the visitor method by a rule
-//! ([`mnemonic_of`]) with few exceptions; a test holds it against `wasmprinter`.
+//! Derived from wasmparser's own list, so that none can be missing. The text name follows from the name of
+//! the visitor method by a rule ([`mnemonic_of`]) with few exceptions; a test holds it against `wasmprinter`.
 //!
 //! The numbers follow wasmparser's order: store mnemonics, not numbers.
 
@@ -40,12 +40,13 @@ macro_rules! define_opcodes {
 wasmparser::for_each_operator!(define_opcodes);
 
 /// Text names by number.
-static MNEMONICS: LazyLock<Box<[String]>> = LazyLock::new(|| VISITORS.iter().copied().map(mnemonic_of).collect());
+static MNEMONICS: LazyLock<Box<[String]>> =
+    LazyLock::new(|| VISITORS.iter().copied().map(mnemonic_of).collect());
 
 /// What stands before the dot in a text name, beside the numeric types.
 const NAMESPACES: &[&str] = &[
-    "any", "array", "atomic", "cont", "data", "elem", "extern", "f32", "f64", "global", "i31", "i32", "i64", "local", "memory",
-    "ref", "struct", "table", "v128",
+    "any", "array", "atomic", "cont", "data", "elem", "extern", "f32", "f64", "global", "i31", "i32", "i64",
+    "local", "memory", "ref", "struct", "table", "v128",
 ];
 
 /// Operators that differ by an immediate only share a text name.
@@ -92,7 +93,8 @@ fn mnemonic_of(visitor: &str) -> String {
 }
 
 fn is_namespace(head: &str) -> bool {
-    let is_shape = || head.contains('x') && head.starts_with(['i', 'f']) && head.ends_with(|c: char| c.is_ascii_digit());
+    let is_shape =
+        || head.contains('x') && head.starts_with(['i', 'f']) && head.ends_with(|c: char| c.is_ascii_digit());
     NAMESPACES.contains(&head) || is_shape()
 }
 
@@ -135,7 +137,8 @@ mod tests {
     fn encodings() -> BTreeMap<Opcode, Vec<u8>> {
         let leb = |n: u16| [(n & 0x7f) as u8 | 0x80, (n >> 7) as u8];
         let plain = (0..=0xfau8).map(|byte| vec![byte]);
-        let prefixed = (0xfb..=0xfeu8).flat_map(|prefix| (0..400).map(move |n| [vec![prefix], leb(n).to_vec()].concat()));
+        let prefixed = (0xfb..=0xfeu8)
+            .flat_map(|prefix| (0..400).map(move |n| [vec![prefix], leb(n).to_vec()].concat()));
         let mut found = BTreeMap::new();
         for (code, filler) in plain.chain(prefixed).flat_map(|code| [(code.clone(), 0), (code, 0x40)]) {
             let bytes = [&code[..], &[filler; 24]].concat();

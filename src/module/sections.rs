@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use wasmparser::{CompositeInnerType, Encoding, ExternalKind, FuncType, FunctionBody, KnownCustom, Parser, Payload, TypeRef};
+use wasmparser::{
+    CompositeInnerType, Encoding, ExternalKind, FuncType, FunctionBody, KnownCustom, Parser, Payload, TypeRef,
+};
 
 use super::{FuncIndex, ParseError, ParseErrorKind, TypeIndex};
 
@@ -110,7 +112,8 @@ impl Sections {
             Payload::CodeSectionEntry(body) => self.body(&body),
             Payload::CustomSection(custom) => {
                 if let KnownCustom::Name(_) = custom.as_known() {
-                    self.names = narrow(custom.data_offset()..custom.data_offset() + custom.data().len() as u64);
+                    self.names =
+                        narrow(custom.data_offset()..custom.data_offset() + custom.data().len() as u64);
                 }
             }
             _ => {}
@@ -131,7 +134,8 @@ impl Sections {
 
     fn export(&mut self, export: wasmparser::Export<'_>) {
         let is_function = matches!(export.kind, ExternalKind::Func | ExternalKind::FuncExact);
-        self.exports.push(Export { name: export.name.into(), func: is_function.then_some(FuncIndex(export.index)) });
+        self.exports
+            .push(Export { name: export.name.into(), func: is_function.then_some(FuncIndex(export.index)) });
     }
 
     fn body(&mut self, body: &FunctionBody<'_>) {

@@ -1,8 +1,10 @@
 //! Windows of five numeric opcodes in a basic block that betray the kernel of a hash function.
 //!
-//! As MineThrottle (WWW 2020) looks for them: a window slides over the numeric instructions of a block; loads, stores, locals, constants and
-//! what else does not compute are passed over, control instructions empty it. Its signatures are *coinhive*, *cryptoloot* and *unknown1* (its fourth fires
-//! on memory allocators and is left out). They stem from compilers that had no rotation; the others here find what compilers make today:
+//! As MineThrottle (WWW 2020) looks for them: a window slides over the numeric instructions of a block;
+//! loads, stores, locals, constants and what else does not compute are passed over, control instructions
+//! empty it. Its signatures are *coinhive*, *cryptoloot* and *unknown1* (its fourth fires
+//! on memory allocators and is left out). They stem from compilers that had no rotation; the others here find
+//! what compilers make today:
 //!
 //! | signature | window of | found in |
 //! |---|---|---|
@@ -12,15 +14,17 @@
 //! | `sha2_64` | the same on i64 | SHA-512 |
 //! | `keccak` | i64 `a ^ (~b & c)` again and again | Keccak, SHA-3, CryptoNight's state |
 //!
-//! None of these alone is a miner: hash libraries have them too, and constant-time swaps of elliptic curves look like `keccak`. What counts is how
-//! often they run, and which come together: software AES (`coinhive`) with `keccak` is CryptoNight.
+//! None of these alone is a miner: hash libraries have them too, and constant-time swaps of elliptic curves
+//! look like `keccak`. What counts is how often they run, and which come together: software AES (`coinhive`)
+//! with `keccak` is CryptoNight.
 
 use std::sync::LazyLock;
 
 use super::{Op, Opcode, classes::Mix};
 
 /// Names of the signatures, in the order of [`windows`].
-pub const SIGNATURES: [&str; 8] = ["coinhive", "cryptoloot", "unknown1", "arx32", "arx64", "sha2_32", "sha2_64", "keccak"];
+pub const SIGNATURES: [&str; 8] =
+    ["coinhive", "cryptoloot", "unknown1", "arx32", "arx64", "sha2_32", "sha2_64", "keccak"];
 
 /// Number of signatures.
 pub const COUNT: usize = SIGNATURES.len();
@@ -78,17 +82,22 @@ const ALPHABET: &[(&str, &str)] = &[
 ];
 
 /// The number of each opcode in a window.
-static LETTERS: LazyLock<Box<[u8]>> = LazyLock::new(|| Opcode::ALL.iter().map(|&opcode| letter(opcode)).collect());
+static LETTERS: LazyLock<Box<[u8]>> =
+    LazyLock::new(|| Opcode::ALL.iter().map(|&opcode| letter(opcode)).collect());
 
 /// The windows, packed, with their signature, ascending.
 static PACKED: LazyLock<Box<[(u32, usize)]>> = LazyLock::new(|| {
-    let pack = |ty: &str, window: &[&str; 5]| window.iter().fold(0, |packed, action| packed << WIDTH | number(ty, action));
-    let mut packed: Box<[_]> = WINDOWS.iter().map(|(signature, ty, window)| (pack(ty, window), *signature)).collect();
+    let pack = |ty: &str, window: &[&str; 5]| {
+        window.iter().fold(0, |packed, action| packed << WIDTH | number(ty, action))
+    };
+    let mut packed: Box<[_]> =
+        WINDOWS.iter().map(|(signature, ty, window)| (pack(ty, window), *signature)).collect();
     packed.sort_unstable();
     packed
 });
 
-/// The windows in `ops`, the instructions of one basic block or its beginning: how many each signature has, in the order of [`SIGNATURES`].
+/// The windows in `ops`, the instructions of one basic block or its beginning: how many each signature has,
+/// in the order of [`SIGNATURES`].
 pub fn windows(ops: &[Op]) -> [u32; COUNT] {
     let (letters, packed) = (&*LETTERS, &*PACKED);
     let mut found = [0; COUNT];
@@ -110,7 +119,8 @@ pub fn windows(ops: &[Op]) -> [u32; COUNT] {
 
 fn letter(opcode: Opcode) -> u8 {
     let mix = opcode.mix();
-    let computes = [Mix::xor, Mix::rotate, Mix::shift, Mix::logic, Mix::arithmetic, Mix::compare, Mix::convert];
+    let computes =
+        [Mix::xor, Mix::rotate, Mix::shift, Mix::logic, Mix::arithmetic, Mix::compare, Mix::convert];
     if mix.is_any(Mix::control) {
         return EMPTIES;
     }
@@ -133,7 +143,10 @@ mod tests {
     use crate::module::CodeOffset;
 
     fn ops(mnemonics: &str) -> Vec<Op> {
-        let op = |name| Op { offset: CodeOffset(0), opcode: Opcode::from_mnemonic(name).unwrap_or_else(|| panic!("{name}")) };
+        let op = |name| Op {
+            offset: CodeOffset(0),
+            opcode: Opcode::from_mnemonic(name).unwrap_or_else(|| panic!("{name}")),
+        };
         mnemonics.split_whitespace().map(op).collect()
     }
 
@@ -171,7 +184,11 @@ mod tests {
     #[test]
     fn control_empties_the_window() {
         for control in ["block", "loop", "if", "br_if", "call", "return"] {
-            assert_eq!(found(&format!("i32.and i32.shl i32.add i32.xor {control} i32.shr_u")), [], "{control}");
+            assert_eq!(
+                found(&format!("i32.and i32.shl i32.add i32.xor {control} i32.shr_u")),
+                [],
+                "{control}"
+            );
         }
         assert_eq!(found("block i32.and i32.shl i32.add i32.xor i32.shr_u"), [("coinhive", 1)]);
     }

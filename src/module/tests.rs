@@ -11,7 +11,8 @@ fn blocks(body: &str) -> Vec<String> {
     let module = module(&format!("(module (func {body}))"));
     let code = module.code(FuncIndex(0)).expect("decodes");
     let text = |block: &Block| {
-        let ops = code.ops()[block.range()].iter().map(|op| op.opcode.mnemonic()).collect::<Vec<_>>().join(" ");
+        let ops =
+            code.ops()[block.range()].iter().map(|op| op.opcode.mnemonic()).collect::<Vec<_>>().join(" ");
         let exit = match block.exit {
             Exit::Skip(to) => format!("skip {to}"),
             Exit::Br(to) => format!("br {to}"),
@@ -19,7 +20,10 @@ fn blocks(body: &str) -> Vec<String> {
             Exit::BrIf(to) => format!("br_if {to}"),
             Exit::If(to) => format!("if {to}"),
             Exit::BrTable(table) => {
-                format!("table {:?}", code.labels(&code.tables()[table as usize]).iter().map(|to| to.0).collect::<Vec<_>>())
+                format!(
+                    "table {:?}",
+                    code.labels(&code.tables()[table as usize]).iter().map(|to| to.0).collect::<Vec<_>>()
+                )
             }
             other => format!("{other:?}").to_lowercase(),
         };
@@ -41,8 +45,14 @@ fn bodies_become_blocks() {
         ("block br 0 nop end nop", &["block br -> br 1", "nop -> end"]),
         ("block end nop", &["block nop -> end"]),
         ("i32.const 1 if nop end", &["i32.const if -> if 2", "nop -> next", " -> end"]),
-        ("i32.const 1 if nop else drop end", &["i32.const if -> if 2", "nop -> skip 3", "drop -> next", " -> end"]),
-        ("i32.const 1 if return else nop end nop", &["i32.const if -> if 2", "return -> return", "nop nop -> end"]),
+        (
+            "i32.const 1 if nop else drop end",
+            &["i32.const if -> if 2", "nop -> skip 3", "drop -> next", " -> end"],
+        ),
+        (
+            "i32.const 1 if return else nop end nop",
+            &["i32.const if -> if 2", "return -> return", "nop nop -> end"],
+        ),
         ("i32.const 1 if else end nop", &["i32.const if -> if 2", " -> skip 2", "nop -> end"]),
         ("i32.const 1 br_if 0 nop", &["i32.const br_if -> br_if 2", "nop -> next", " -> end"]),
         ("block i32.const 1 br_table 0 1 0 end", &["block i32.const br_table -> table [1, 1, 1]", " -> end"]),
@@ -50,7 +60,10 @@ fn bodies_become_blocks() {
         ("loop i32.const 1 br_table 0 0 end", &["loop i32.const br_table -> loop 0"]),
         ("call 0 nop", &["call -> call(funcindex(0))", "nop -> end"]),
         ("return_call 0", &["return_call -> returncall(funcindex(0))"]),
-        ("return block i32.const 1 if br 1 else br 0 end br_table 0 1 end loop br 0 end", &["return -> return"]),
+        (
+            "return block i32.const 1 if br 1 else br 0 end br_table 0 1 end loop br 0 end",
+            &["return -> return"],
+        ),
     ] {
         assert_eq!(blocks(body), expected, "{body}");
     }
@@ -93,7 +106,10 @@ fn what_the_sections_say() {
     assert_eq!(module.imported_function(FuncIndex(2)), None);
     let arity = |func| module.func_type(FuncIndex(func)).map(|ty| (ty.params().len(), ty.results().len()));
     assert_eq!([0, 1, 2, 3, 4].map(arity), [Some((2, 1)), Some((0, 0)), Some((0, 1)), Some((0, 0)), None]);
-    assert_eq!([0, 1, 2, 3, 4].map(|func| module.name(FuncIndex(func))), [Some("f"), None, Some("named"), Some("start"), None]);
+    assert_eq!(
+        [0, 1, 2, 3, 4].map(|func| module.name(FuncIndex(func))),
+        [Some("f"), None, Some("named"), Some("start"), None]
+    );
     assert_eq!(module.start(), Some(FuncIndex(3)));
     let exports: Vec<_> = module.exports().iter().map(|export| (&*export.name, export.func)).collect();
     assert_eq!(exports, [("main", Some(FuncIndex(2))), ("mem", None)]);
@@ -158,13 +174,20 @@ fn unsound_bodies_are_refused() {
 
 #[test]
 fn unsound_modules_are_refused() {
-    for bytes in
-        [&b""[..], b"\0as", b"\0asm\x02\0\0\0", b"\0asm\x0d\0\x01\0", b"\0asm\x01\0\0\0\x01\xff\xff\xff\xff\x0f", b"MZ\x90\0"]
-    {
+    for bytes in [
+        &b""[..],
+        b"\0as",
+        b"\0asm\x02\0\0\0",
+        b"\0asm\x0d\0\x01\0",
+        b"\0asm\x01\0\0\0\x01\xff\xff\xff\xff\x0f",
+        b"MZ\x90\0",
+    ] {
         assert!(Module::parse(bytes).is_err(), "{bytes:x?}");
     }
-    let sound =
-        wat::parse_str("(module (import \"a\" \"b\" (func)) (func $f (export \"x\") (loop br 0)) (func (call $f)))").unwrap();
+    let sound = wat::parse_str(
+        "(module (import \"a\" \"b\" (func)) (func $f (export \"x\") (loop br 0)) (func (call $f)))",
+    )
+    .unwrap();
     for position in 0..sound.len() {
         for value in [0, 1, 0x7f, 0x80, 0xff] {
             let mut bytes = sound.clone();
@@ -180,8 +203,9 @@ fn unsound_modules_are_refused() {
 
 #[test]
 fn successors_of_blocks() {
-    let module =
-        module("(module (func (param i32) loop block local.get 0 br_table 0 1 2 end local.get 0 br_if 0 end call 0 return))");
+    let module = module(
+        "(module (func (param i32) loop block local.get 0 br_table 0 1 2 end local.get 0 br_if 0 end call 0 return))",
+    );
     let code = module.code(FuncIndex(0)).unwrap();
     let successors = |block| code.successors(BlockIndex(block)).map(|to| to.0).collect::<Vec<_>>();
     let all: Vec<_> = (0..code.blocks().len() as u32 + 1).map(successors).collect();
@@ -213,7 +237,10 @@ fn code_of_samples_hangs_together() {
                 code.successors(BlockIndex(index)).for_each(|to| is_reached[to.position()] = true);
             }
             assert!(is_reached.iter().all(|&is_reached| is_reached), "{path:?}, function {func}");
-            assert!(blocks.windows(2).all(|pair| pair[0].range().end <= pair[1].range().start), "{path:?}, function {func}");
+            assert!(
+                blocks.windows(2).all(|pair| pair[0].range().end <= pair[1].range().start),
+                "{path:?}, function {func}"
+            );
         }
     }
 }
@@ -228,7 +255,12 @@ fn parsing_speed() {
         let Ok(module) = Module::parse(bytes) else { continue };
         let parsed = start.elapsed();
         let start = Instant::now();
-        let ops: usize = module.defined().map(|func| module.code(func).map_or(0, |code| code.ops().len())).sum();
-        println!("{}: {len} bytes, parsed in {parsed:?}; {ops} instructions decoded in {:?}", path.display(), start.elapsed());
+        let ops: usize =
+            module.defined().map(|func| module.code(func).map_or(0, |code| code.ops().len())).sum();
+        println!(
+            "{}: {len} bytes, parsed in {parsed:?}; {ops} instructions decoded in {:?}",
+            path.display(),
+            start.elapsed()
+        );
     }
 }

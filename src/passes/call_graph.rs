@@ -26,5 +26,6 @@ pub(super) fn derive(profile: &Profile<'_>, dynamic: &mut Dynamic) {
         count,
         sites: sites.into_iter().collect(),
     };
-    dynamic.call_graph = CallGraph { edges: edges.into_iter().map(edge).collect(), cut: profile.tally.calls_cut };
+    dynamic.call_graph =
+        CallGraph { edges: edges.into_iter().map(edge).collect(), cut: profile.tally.calls_cut };
 }

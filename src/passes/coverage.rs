@@ -1,7 +1,8 @@
 //! What ran, against what there is.
 //!
-//! Blocks and edges are those of the field, not of replay: a block that only ends because it calls goes on after the call. A function that did not
-//! run counts with the figures of the static view, or is decoded where the view has none.
+//! Blocks and edges are those of the field, not of replay: a block that only ends because it calls goes on
+//! after the call. A function that did not run counts with the figures of the static view, or is decoded
+//! where the view has none.
 
 use std::collections::BTreeMap;
 
@@ -32,10 +33,13 @@ impl Ratio {
         let (cfg, taken, begun) = (&ran.function.cfg, ran.edges(), ran.begun());
         let mut predecessors = vec![0u32; begun.len()];
         cfg.edges.iter().for_each(|edge| predecessors[edge.to.position()] += 1);
-        let is_inner = |edge: &crate::module::cfg::Edge| edge.kind == EdgeKind::Next && predecessors[edge.to.position()] == 1;
+        let is_inner = |edge: &crate::module::cfg::Edge| {
+            edge.kind == EdgeKind::Next && predecessors[edge.to.position()] == 1
+        };
         let mut begins = vec![true; begun.len()];
         cfg.edges.iter().filter(|edge| is_inner(edge)).for_each(|edge| begins[edge.to.position()] = false);
-        let edges_run = cfg.edges.iter().zip(&taken).filter(|(edge, count)| **count != 0 && !is_inner(edge)).count();
+        let edges_run =
+            cfg.edges.iter().zip(&taken).filter(|(edge, count)| **count != 0 && !is_inner(edge)).count();
         let blocks_run = begins.iter().zip(&begun).filter(|(begins, count)| **begins && **count != 0).count();
         Self {
             blocks_run: blocks_run as u64,
@@ -53,7 +57,9 @@ impl Ratio {
             let (blocks, edges) = (known.blocks.into(), known.edges.into());
             return Self { blocks, edges, instructions: known.classes.total, ..Self::default() };
         }
-        let Some(code) = profile.module().and_then(|module| module.code(func).ok()) else { return Self::default() };
+        let Some(code) = profile.module().and_then(|module| module.code(func).ok()) else {
+            return Self::default();
+        };
         let cfg = Cfg::of(code);
         let instructions = code.ops().len() as u64;
         Self { blocks: cfg.block_count.into(), edges: cfg.edge_count.into(), instructions, ..Self::default() }

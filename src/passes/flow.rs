@@ -1,7 +1,8 @@
-//! The control flow of a run, exactly: which blocks ran, and for one function how often each edge between its blocks was taken.
+//! The control flow of a run, exactly: which blocks ran, and for one function how often each edge between its
+//! blocks was taken.
 //!
-//! Both replay the trace once more, because only a graph or a coverage file asks for them. Memory follows the code, not the trace; the stack of
-//! [`Flow`] is as deep as that of the run, which a limit bounds.
+//! Both replay the trace once more, because only a graph or a coverage file asks for them. Memory follows the
+//! code, not the trace; the stack of [`Flow`] is as deep as that of the run, which a limit bounds.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -44,10 +45,12 @@ fn ran_blocks(module: &Arc<Module>, counts: &Counts) -> Vec<RanBlock> {
     let mut found = Vec::new();
     for function in &counts.per_function {
         let Ok(code) = module.code(function.func) else { continue };
-        for (block, &count) in code.blocks().iter().zip(&function.per_block).filter(|(_, count)| **count > 0) {
+        for (block, &count) in code.blocks().iter().zip(&function.per_block).filter(|(_, count)| **count > 0)
+        {
             let instructions: Vec<_> = code.ops()[block.range()].iter().map(|op| op.offset).collect();
             let Some(&offset) = instructions.first() else { continue };
-            // What follows the last instruction: the next one (`end` and `else` between them are nobody's), or the end of the body.
+            // What follows the last instruction: the next one (`end` and `else` between them are nobody's),
+            // or the end of the body.
             let end = code.ops().get(block.range().end).map_or(CodeOffset(code.body().end), |op| op.offset);
             found.push(RanBlock { func: function.func, offset, end, instructions, count });
         }
@@ -82,7 +85,8 @@ const NONE: u32 = u32::MAX;
 
 struct Walker {
     func: FuncIndex,
-    /// For each frame of the function the block that ran last, with [`NONE`] for frames of others and below each invocation `None`.
+    /// For each frame of the function the block that ran last, with [`NONE`] for frames of others and below
+    /// each invocation `None`.
     frames: Vec<Option<u32>>,
     flow: Flow,
 }
@@ -154,14 +158,16 @@ mod tests {
         let flow = Flow::of(&trace, FuncIndex(0)).unwrap();
         let entered = flow.blocks[&0];
         assert_eq!(entered, 3, "{flow:?}");
-        let out_of_entry: u64 = flow.edges.iter().filter(|((from, _), _)| *from == 0).map(|(_, count)| count).sum();
+        let out_of_entry: u64 =
+            flow.edges.iter().filter(|((from, _), _)| *from == 0).map(|(_, count)| count).sum();
         assert_eq!(out_of_entry, 3, "{flow:?}");
         assert_eq!(flow.edges.get(&(0, 1)), Some(&1), "the `then` arm ran once: {flow:?}");
         let back: u64 = flow.edges.iter().filter(|((from, to), _)| to <= from).map(|(_, count)| count).sum();
         // With 1 the loop is entered again once (1 - 1 = 0), with 2 never.
         assert_eq!(back, 1, "{flow:?}");
         for (&block, &count) in flow.blocks.iter().filter(|(block, _)| **block != 0) {
-            let into: u64 = flow.edges.iter().filter(|((_, to), _)| *to == block).map(|(_, count)| count).sum();
+            let into: u64 =
+                flow.edges.iter().filter(|((_, to), _)| *to == block).map(|(_, count)| count).sum();
             assert_eq!(into, count, "block {block}: {flow:?}");
         }
     }

@@ -9,7 +9,8 @@ use crate::module::{
 };
 
 use super::{
-    Branch, Detail, Dynamic, Function, HOT, HOT_BLOCKS, HOT_OF_FUNCTION, HotBlock, HotBranch, HotFunction, Own,
+    Branch, Detail, Dynamic, Function, HOT, HOT_BLOCKS, HOT_OF_FUNCTION, HotBlock, HotBranch, HotFunction,
+    Own,
     coverage::Ratio,
     metrics,
     profile::{Profile, Ran},
@@ -36,7 +37,12 @@ impl Windows {
 
     /// By name, those that were found.
     pub(super) fn named(self) -> BTreeMap<String, u64> {
-        SIGNATURES.iter().zip(self.0).filter(|(_, count)| *count != 0).map(|(name, count)| ((*name).to_owned(), count)).collect()
+        SIGNATURES
+            .iter()
+            .zip(self.0)
+            .filter(|(_, count)| *count != 0)
+            .map(|(name, count)| ((*name).to_owned(), count))
+            .collect()
     }
 }
 
@@ -54,7 +60,8 @@ pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) 
     for ran in profile.functions() {
         let (mut function, windows) = function(profile, ran, &mut opcodes);
         let in_module = || profile.module().and_then(|module| module.name(ran.func())).map(str::to_owned);
-        function.name = view.function(ran.func()).and_then(|function| function.name.clone()).or_else(in_module);
+        function.name =
+            view.function(ran.func()).and_then(|function| function.name.clone()).or_else(in_module);
         all.merge(windows);
         branches(ran, &mut dynamic.branches);
         let mut own = Top::new(HOT_OF_FUNCTION);
@@ -62,7 +69,8 @@ pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) 
             own.push(executed, block);
             hot.push(executed, block);
         });
-        (function.own.detail.hot_blocks, function.own.detail.hot_blocks_cut) = hot_blocks(own.finish(), profile.instructions());
+        (function.own.detail.hot_blocks, function.own.detail.hot_blocks_cut) =
+            hot_blocks(own.finish(), profile.instructions());
         dynamic.functions.push(function);
     }
     dynamic.signatures = all.named();
@@ -79,7 +87,11 @@ fn rank(profile: &Profile<'_>, dynamic: &mut Dynamic) {
     let mut functions = Top::new(HOT);
     dynamic.functions.iter().for_each(|function| functions.push(function.classes.total, function.index));
     let functions = functions.finish();
-    let function = |(instructions, func)| HotFunction { func, instructions, share: share(instructions, profile.instructions()) };
+    let function = |(instructions, func)| HotFunction {
+        func,
+        instructions,
+        share: share(instructions, profile.instructions()),
+    };
     metrics.hot_functions_cut = functions.cut;
     metrics.hot_functions = functions.items.into_iter().map(function).collect();
     let mut branches = Top::new(HOT);
@@ -187,7 +199,13 @@ fn blocks(ran: Ran<'_>, mut give: impl FnMut(u64, Block)) {
 }
 
 fn hot_blocks(ranked: Ranked<Block>, total: u64) -> (Vec<HotBlock>, u64) {
-    let block = |(executed, (func, offset, len, count))| HotBlock { func, offset, len, count, share: share(executed, total) };
+    let block = |(executed, (func, offset, len, count))| HotBlock {
+        func,
+        offset,
+        len,
+        count,
+        share: share(executed, total),
+    };
     (ranked.items.into_iter().map(block).collect(), ranked.cut)
 }
 

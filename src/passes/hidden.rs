@@ -1,7 +1,9 @@
-//! Calls of the run against the static call graph: those that it lacks, and those that it has only because a table was resolved.
+//! Calls of the run against the static call graph: those that it lacks, and those that it has only because a
+//! table was resolved.
 //!
-//! A trace holds the callee of a call through a table and not the slot. So what explains a call is told from both sides: the slots that segments put the
-//! callee into, and the instructions that wrote tables while the program ran.
+//! A trace holds the callee of a call through a table and not the slot. So what explains a call is told from
+//! both sides: the slots that segments put the callee into, and the instructions that wrote tables while the
+//! program ran.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,17 +31,22 @@ pub(super) fn derive(profile: &Profile<'_>, view: &View, coverage: &mut Coverage
         let Some(callee) = profile.index_of(callee) else { continue };
         match (kind, caller) {
             (CallKind::Indirect, Some(caller)) => {
-                let Some(caller) = profile.index_of(caller).filter(|caller| !view.calls.has_direct(*caller, callee)) else {
+                let Some(caller) =
+                    profile.index_of(caller).filter(|caller| !view.calls.has_direct(*caller, callee))
+                else {
                     continue;
                 };
                 let found = if view.calls.has(caller, callee) { &mut resolved } else { &mut hidden };
                 *found.entry((Some(caller), callee)).or_default() += count;
             }
-            (CallKind::Host, _) if !offered.contains(&callee) => *hidden.entry((None, callee)).or_default() += count,
+            (CallKind::Host, _) if !offered.contains(&callee) => {
+                *hidden.entry((None, callee)).or_default() += count
+            }
             _ => {}
         }
     }
-    let mut slots = Slots::of(view, hidden.keys().chain(resolved.keys()).map(|(_, callee)| *callee).collect());
+    let mut slots =
+        Slots::of(view, hidden.keys().chain(resolved.keys()).map(|(_, callee)| *callee).collect());
     let hidden = hidden.into_iter().map(|((caller, callee), count)| {
         let explained_by = if caller.is_some() { "table changed at run time" } else { "host" }.to_owned();
         let (slots, slots_cut) = slots.get(callee);
@@ -73,7 +80,10 @@ impl Slots {
             for (position, func) in (0u64..).zip(&segment.functions) {
                 let Some((kept, cut)) = func.and_then(|func| slots.get_mut(&func)) else { continue };
                 match kept.len() < MAX_SLOTS {
-                    true => kept.push(TableSlot { table, slot: segment.first.map(|first| first.saturating_add(position)) }),
+                    true => kept.push(TableSlot {
+                        table,
+                        slot: segment.first.map(|first| first.saturating_add(position)),
+                    }),
                     false => *cut += 1,
                 }
             }
@@ -91,7 +101,11 @@ fn table_writes(profile: &Profile<'_>) -> (Vec<TableWrite>, u64) {
     let (mut writes, mut cut) = (Vec::new(), 0);
     // Most programs have none, and then no code is searched.
     let totals = &profile.totals().opcodes;
-    if !crate::module::Opcode::ALL.iter().zip(totals).any(|(opcode, count)| *count != 0 && WRITES.contains(&opcode.mnemonic())) {
+    if !crate::module::Opcode::ALL
+        .iter()
+        .zip(totals)
+        .any(|(opcode, count)| *count != 0 && WRITES.contains(&opcode.mnemonic()))
+    {
         return (writes, cut);
     }
     for ran in profile.functions() {
@@ -102,7 +116,11 @@ fn table_writes(profile: &Profile<'_>) -> (Vec<TableWrite>, u64) {
             }
             let count = ran.executed(position);
             if count != 0 && writes.len() < MAX_WRITES {
-                writes.push(TableWrite { place: Place { func: ran.func(), offset: op.offset }, opcode, count });
+                writes.push(TableWrite {
+                    place: Place { func: ran.func(), offset: op.offset },
+                    opcode,
+                    count,
+                });
             } else if count != 0 {
                 cut += 1;
             }

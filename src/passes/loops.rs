@@ -1,7 +1,8 @@
 //! Natural loops that ran: how often, how long, and what they did.
 //!
-//! A loop has the counts of all its blocks, those of inner loops included, and not of functions that it calls; its host calls are also those of its
-//! callees. In a recursion through two different loops that lie in a third, that third counts a host call for each of the two.
+//! A loop has the counts of all its blocks, those of inner loops included, and not of functions that it
+//! calls; its host calls are also those of its callees. In a recursion through two different loops that lie
+//! in a third, that third counts a host call for each of the two.
 
 use crate::module::{BlockIndex, Op, view::Classes};
 
@@ -33,7 +34,9 @@ pub(super) fn derive(profile: &Profile<'_>, dynamic: &mut Dynamic) {
     for ran in profile.functions() {
         loops(profile, ran, &mut dynamic.loops);
     }
-    dynamic.loops.sort_by(|a, b| b.share.total_cmp(&a.share).then((a.func, a.offset).cmp(&(b.func, b.offset))));
+    dynamic
+        .loops
+        .sort_by(|a, b| b.share.total_cmp(&a.share).then((a.func, a.offset).cmp(&(b.func, b.offset))));
 }
 
 fn loops(profile: &Profile<'_>, ran: Ran<'_>, found: &mut Vec<Loop>) {
@@ -62,7 +65,8 @@ fn loops(profile: &Profile<'_>, ran: Ran<'_>, found: &mut Vec<Loop>) {
     }
 }
 
-/// The sums of all loops of a function. An outer loop stands before those in it, so one pass from behind adds each to the one around it.
+/// The sums of all loops of a function. An outer loop stands before those in it, so one pass from behind adds
+/// each to the one around it.
 fn sums(profile: &Profile<'_>, ran: Ran<'_>) -> Vec<Sum> {
     let cfg = &ran.function.cfg;
     let mut sums = vec![Sum::default(); cfg.loops.len()];
@@ -84,7 +88,8 @@ fn sums(profile: &Profile<'_>, ran: Ran<'_>) -> Vec<Sum> {
     sums
 }
 
-/// How often each loop was entered from outside. The run may have ended on the way in, or on the way round, before the header began.
+/// How often each loop was entered from outside. The run may have ended on the way in, or on the way round,
+/// before the header began.
 fn entries(ran: Ran<'_>) -> Vec<u64> {
     let cfg = &ran.function.cfg;
     let mut entered = vec![0u64; ran.code.blocks().len()];

@@ -11,7 +11,8 @@ use crate::{
 };
 
 use super::{
-    CallKind, Constant, Detail, Dynamic, HotBlock, HotBranch, HotFunction, MAX_TARGETS, Metrics, Place, Target,
+    CallKind, Constant, Detail, Dynamic, HotBlock, HotBranch, HotFunction, MAX_TARGETS, Metrics, Place,
+    Target,
     functions::share,
     profile::{Call, Profile},
     tally::{Hot, Invocation, State, Totals, tables},
@@ -21,18 +22,23 @@ use super::{
 pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) {
     let totals = profile.totals();
     dynamic.metrics = metrics(profile, totals, profile.classes, tables(&totals.opcodes));
-    dynamic.metrics.detail =
-        Detail { opcodes: opcodes((0u16..).zip(totals.opcodes.iter().copied())), ..targets(profile, &profile.calls) };
+    dynamic.metrics.detail = Detail {
+        opcodes: opcodes((0u16..).zip(totals.opcodes.iter().copied())),
+        ..targets(profile, &profile.calls)
+    };
     dynamic.entries = entries(profile, view);
     dynamic.metrics.start_ran = dynamic.entries.iter().any(|entry| entry.start_ran);
-    dynamic.opcodes = dynamic.metrics.detail.opcodes.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+    dynamic.opcodes =
+        dynamic.metrics.detail.opcodes.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
     dynamic.call_sites = profile.tally.call_sites.clone();
 }
 
 /// Executions by mnemonic; two encodings may have one.
 pub(super) fn opcodes(counts: impl IntoIterator<Item = (u16, u64)>) -> BTreeMap<&'static str, u64> {
     let mut opcodes = BTreeMap::new();
-    let named = |(opcode, count): (u16, u64)| Some((Opcode::ALL.get(..OPCODES)?.get(usize::from(opcode))?.mnemonic(), count));
+    let named = |(opcode, count): (u16, u64)| {
+        Some((Opcode::ALL.get(..OPCODES)?.get(usize::from(opcode))?.mnemonic(), count))
+    };
     for (name, count) in counts.into_iter().filter(|(_, count)| *count != 0).filter_map(named) {
         *opcodes.entry(name).or_default() += count;
     }
@@ -78,7 +84,8 @@ fn metrics(profile: &Profile<'_>, totals: &Totals, classes: Classes, tables: u64
     }
 }
 
-/// One for each entry point of the run; all zero for one that did not begin. Those that began are in the trace in the same order.
+/// One for each entry point of the run; all zero for one that did not begin. Those that began are in the
+/// trace in the same order.
 fn entries(profile: &Profile<'_>, view: &View) -> Vec<Metrics> {
     let (entries, begun) = (&profile.run.entries, profile.tally.entries.begun());
     let mut invocations = profile.tally.entries.kept.iter().peekable();
@@ -151,7 +158,8 @@ fn listed<T, L>(ranked: &Ranked<T>, item: impl Fn(&(u64, T)) -> Option<L>) -> (V
     (items, cut)
 }
 
-/// Whether an invocation may be that of an entry point. One that the engine refused before it began is not in the trace.
+/// Whether an invocation may be that of an entry point. One that the engine refused before it began is not in
+/// the trace.
 fn may_be(profile: &Profile<'_>, entry: &Entry, invocation: &Invocation) -> bool {
     let is_other = entry.func.is_some_and(|func| profile.key_of(func) != Some(invocation.func));
     let is_refused = matches!(entry.end, EntryEnd::Failed { .. }) && entry.site.is_none();

@@ -1,7 +1,7 @@
 //! Offline passes: what one replay of a trace says about a run.
 //!
-//! [`Dynamic::of`] replays the trace once, block by block, and feeds every pass. Everything here is exact for what was executed, and
-//! nothing is shortened silently: a list that is cut says by how much.
+//! [`Dynamic::of`] replays the trace once, block by block, and feeds every pass. Everything here is exact for
+//! what was executed, and nothing is shortened silently: a list that is cut says by how much.
 //!
 //! Not here: what is suspicious about it (`rules`), how it is drawn (`report`).
 
@@ -57,7 +57,8 @@ pub struct Dynamic {
     pub hot_blocks_cut: u64,
     /// Branch instructions, by place.
     pub branches: Vec<Branch>,
-    /// For each host call of [`crate::sandbox::Run::calls`], the instruction that called; `None` if the host did.
+    /// For each host call of [`crate::sandbox::Run::calls`], the instruction that called; `None` if the host
+    /// did.
     pub call_sites: Vec<Option<Place>>,
     /// Opcodes: mnemonic → executions.
     pub opcodes: BTreeMap<String, u64>,
@@ -110,7 +111,8 @@ pub struct Metrics {
     /// Functions that executed something and are not in `hot_functions`.
     #[serde(skip_serializing_if = "is_zero")]
     pub hot_functions_cut: u64,
-    /// Branch instructions decided most often, at most [`HOT`]; those of the run are all in [`Dynamic::branches`].
+    /// Branch instructions decided most often, at most [`HOT`]; those of the run are all in
+    /// [`Dynamic::branches`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hot_branches: Vec<HotBranch>,
     /// Branch instructions that were decided and are not in `hot_branches`.
@@ -133,7 +135,8 @@ pub struct Detail {
     /// Calls through tables whose callee is not in `indirect_targets`.
     #[serde(skip_serializing_if = "is_zero")]
     pub indirect_targets_cut: u64,
-    /// Blocks that executed most, at most [`HOT`]; of a function 4. Their share is that of the run, or of the entry point.
+    /// Blocks that executed most, at most [`HOT`]; of a function 4. Their share is that of the run, or of
+    /// the entry point.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hot_blocks: Vec<HotBlock>,
     /// Blocks that ran and are not in `hot_blocks`.
@@ -213,7 +216,8 @@ pub struct Function {
     pub own: Own,
 }
 
-/// Further measurements of a function, of its own instructions. What is 0 or empty is left out. Its branches are in [`Dynamic::branches`].
+/// Further measurements of a function, of its own instructions. What is 0 or empty is left out. Its branches
+/// are in [`Dynamic::branches`].
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Own {
     /// Conditional branches taken.
@@ -259,7 +263,8 @@ pub enum CallKind {
 pub struct CallGraph {
     /// Edges, by caller, callee and kind.
     pub edges: Vec<CallEdge>,
-    /// Calls that are in no edge, because the run had more pairs of call site and callee than are kept (a million).
+    /// Calls that are in no edge, because the run had more pairs of call site and callee than are kept (a
+    /// million).
     pub cut: u64,
 }
 
@@ -280,7 +285,8 @@ pub struct CallEdge {
     pub sites: Vec<CodeOffset>,
 }
 
-/// States and transitions of the call sequence: a state is a function, a transition is a call from one to another.
+/// States and transitions of the call sequence: a state is a function, a transition is a call from one to
+/// another.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct StateMachine {
     /// Functions, in the order they were first entered; imported ones too.
@@ -380,9 +386,11 @@ pub struct HiddenCall {
     pub callee: FuncIndex,
     /// How often.
     pub count: u64,
-    /// What explains it: `table changed at run time` ([`Coverage::table_writes`] names the instructions), `host` (it called what no export offers).
+    /// What explains it: `table changed at run time` ([`Coverage::table_writes`] names the instructions),
+    /// `host` (it called what no export offers).
     pub explained_by: String,
-    /// Slots that active segments put the callee into, if any: of another table, or of one that calls with another type go through. At most 8.
+    /// Slots that active segments put the callee into, if any: of another table, or of one that calls with
+    /// another type go through. At most 8.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub slots: Vec<TableSlot>,
     /// Slots beyond those.
@@ -399,7 +407,8 @@ pub struct ResolvedCall {
     pub callee: FuncIndex,
     /// How often.
     pub count: u64,
-    /// What explains it: `table` (an active segment holds the callee), `passive segment` (or the initial value of a table).
+    /// What explains it: `table` (an active segment holds the callee), `passive segment` (or the initial
+    /// value of a table).
     pub explained_by: String,
     /// Slots that active segments put the callee into, at most 8.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -544,7 +553,11 @@ pub const PASSES: &[Pass] = &[
         help: "loops that ran, with their iterations, instructions, signatures and host calls",
         derive: |profile, _, dynamic| loops::derive(profile, dynamic),
     },
-    Pass { name: "constants", help: "constants of cryptographic algorithms that were executed", derive: constants::derive },
+    Pass {
+        name: "constants",
+        help: "constants of cryptographic algorithms that were executed",
+        derive: constants::derive,
+    },
 ];
 
 impl Pass {

@@ -1,9 +1,10 @@
 //! What the counts of a replay say of blocks, ways between them, and calls: the common ground of all passes.
 //!
-//! Every number is exact. A way that no decision names was taken as often as its block ran to its end and the invocation went on; a call came
-//! back as often as it was made and not abandoned.
+//! Every number is exact. A way that no decision names was taken as often as its block ran to its end and the
+//! invocation went on; a call came back as often as it was made and not abandoned.
 //!
-//! A run has one instance, and results name its functions by index. Should a trace have more, the code of the others is in the totals only.
+//! A run has one instance, and results name its functions by index. Should a trace have more, the code of the
+//! others is in the totals only.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +68,10 @@ fn logged(run: &Run) -> Vec<u64> {
     let mut calls = run.calls.iter().map(|call| call.record).peekable();
     let records = run.trace.record_stream().enumerate();
     let host_calls = records.filter(|(_, record)| matches!(**record, Record::HostCall { .. })).zip(0..);
-    host_calls.filter(|&((position, _), _)| calls.next_if_eq(&position).is_some()).map(|(_, number)| number).collect()
+    host_calls
+        .filter(|&((position, _), _)| calls.next_if_eq(&position).is_some())
+        .map(|(_, number)| number)
+        .collect()
 }
 
 impl<'r> Profile<'r> {
@@ -106,7 +110,8 @@ impl<'r> Profile<'r> {
 
     /// The function with this index, if it ran.
     pub(super) fn function(&self, func: FuncIndex) -> Option<Ran<'_>> {
-        let position = self.ran.binary_search_by_key(&func, |&ordinal| self.tally.functions[ordinal].func).ok()?;
+        let position =
+            self.ran.binary_search_by_key(&func, |&ordinal| self.tally.functions[ordinal].func).ok()?;
         self.ran(self.ran[position])
     }
 
@@ -132,7 +137,9 @@ impl<'r> Profile<'r> {
             import.is_some_and(|import| *import.module == *host.module && *import.name == *host.name)
         };
         // Host functions that are not imported may stand between.
-        is_host(index).then_some(index).or_else(|| (0..module.imported_functions()).map(FuncIndex).find(|index| is_host(*index)))
+        is_host(index)
+            .then_some(index)
+            .or_else(|| (0..module.imported_functions()).map(FuncIndex).find(|index| is_host(*index)))
     }
 
     /// The key of a function of the module.
@@ -173,9 +180,14 @@ impl<'r> Profile<'r> {
 
     fn direct_calls(&self, ran: Ran<'_>, calls: &mut Vec<Call>) {
         let first = ran.function.first_block;
-        for (block, counts) in ran.code.blocks().iter().zip(self.tally.blocks.get(first..).unwrap_or_default()) {
+        for (block, counts) in
+            ran.code.blocks().iter().zip(self.tally.blocks.get(first..).unwrap_or_default())
+        {
             let (Exit::Call(func) | Exit::ReturnCall(func)) = block.exit else { continue };
-            let callee = self.tally.ordinal_of(ran.function.instance, func, self.trace).filter(|_| counts.ways[1] != 0);
+            let callee = self
+                .tally
+                .ordinal_of(ran.function.instance, func, self.trace)
+                .filter(|_| counts.ways[1] != 0);
             if let Some(callee) = callee {
                 calls.push(ran.call(block, callee, CallKind::Direct, counts.ways[1], counts.is_back));
             }
@@ -197,7 +209,8 @@ impl<'r> Profile<'r> {
 
     fn block_at(&self, number: usize) -> Option<(Ran<'_>, &Block)> {
         let functions = &self.tally.functions;
-        let ran = self.ran(functions.partition_point(|function| function.first_block <= number).checked_sub(1)?)?;
+        let ran =
+            self.ran(functions.partition_point(|function| function.first_block <= number).checked_sub(1)?)?;
         Some((ran, ran.code.blocks().get(number - ran.function.first_block)?))
     }
 }
@@ -209,7 +222,8 @@ impl<'p> Ran<'p> {
 
     fn call(self, block: &Block, callee: State, kind: CallKind, count: u64, back: bool) -> Call {
         let offset = self.ops(block).last().map(|op| op.offset);
-        let tail = matches!(block.exit, Exit::ReturnCall(_) | Exit::ReturnCallImport(_) | Exit::ReturnCallIndirect);
+        let tail =
+            matches!(block.exit, Exit::ReturnCall(_) | Exit::ReturnCallImport(_) | Exit::ReturnCallIndirect);
         Call { caller: Some(State::defined(self.ordinal)), callee, kind, tail, count, back, offset }
     }
 
@@ -235,7 +249,8 @@ impl<'p> Ran<'p> {
 
     /// How often each block began.
     pub(super) fn begun(self) -> Vec<u64> {
-        let mut begun: Vec<_> = (0..self.code.blocks().len() as u32).map(|block| self.counts(BlockIndex(block)).0).collect();
+        let mut begun: Vec<_> =
+            (0..self.code.blocks().len() as u32).map(|block| self.counts(BlockIndex(block)).0).collect();
         for (block, _, count) in self.cuts() {
             begun[block.position()] += count;
         }
@@ -268,7 +283,12 @@ impl<'p> Ran<'p> {
         }
         let within = position - block.first.position();
         let number = self.number(index);
-        let cut = self.tally.cuts.range((number, within as u32 + 1)..(number + 1, 0)).map(|(_, count)| count).sum::<u64>();
+        let cut = self
+            .tally
+            .cuts
+            .range((number, within as u32 + 1)..(number + 1, 0))
+            .map(|(_, count)| count)
+            .sum::<u64>();
         self.counts(index).0 + cut
     }
 
@@ -285,7 +305,9 @@ impl<'p> Ran<'p> {
                 (EdgeKind::Next, Exit::Call(_) | Exit::CallImport(_) | Exit::CallIndirect) => {
                     yes.saturating_sub(self.tally.abandoned(number))
                 }
-                (EdgeKind::Next, _) | (EdgeKind::Jump, Exit::Skip(_)) => ran.saturating_sub(self.stuck(edge.from)),
+                (EdgeKind::Next, _) | (EdgeKind::Jump, Exit::Skip(_)) => {
+                    ran.saturating_sub(self.stuck(edge.from))
+                }
                 (EdgeKind::Jump | EdgeKind::Taken | EdgeKind::Then, _) => yes,
                 (EdgeKind::NotTaken | EdgeKind::Else, _) => not,
                 (EdgeKind::Table, _) => {

@@ -1,8 +1,9 @@
 //! Call stacks, weighted by the instructions that ran with them: what a flame graph shows.
 //!
-//! A tree of calls: a node for each distinct stack, so memory grows with the number of distinct stacks up to [`MAX_STACKS`], never with the trace.
-//! Frames deeper than [`MAX_DEPTH`] count for the frame at that depth, and stacks beyond the number for the deepest known caller; both are
-//! counted. Host calls execute no instruction and do not show.
+//! A tree of calls: a node for each distinct stack, so memory grows with the number of distinct stacks up to
+//! [`MAX_STACKS`], never with the trace. Frames deeper than [`MAX_DEPTH`] count for the frame at that depth,
+//! and stacks beyond the number for the deepest known caller; both are counted. Host calls execute no
+//! instruction and do not show.
 
 use std::collections::HashMap;
 
@@ -187,9 +188,19 @@ mod tests {
             (func $h nop nop (return_call $t))
             (func $t nop))"#;
         let found = stacks(text, 0);
-        let shape: Vec<_> =
-            found.stacks.iter().map(|stack| (stack.funcs.iter().map(|f| f.0).collect::<Vec<_>>(), stack.instructions)).collect();
-        let expected = [(vec![0], 2), (vec![0, 1], 2), (vec![0, 1, 2], 6), (vec![0, 1, 3], 2), (vec![0, 2], 3), (vec![0, 3], 1)];
+        let shape: Vec<_> = found
+            .stacks
+            .iter()
+            .map(|stack| (stack.funcs.iter().map(|f| f.0).collect::<Vec<_>>(), stack.instructions))
+            .collect();
+        let expected = [
+            (vec![0], 2),
+            (vec![0, 1], 2),
+            (vec![0, 1, 2], 6),
+            (vec![0, 1, 3], 2),
+            (vec![0, 2], 3),
+            (vec![0, 3], 1),
+        ];
         assert_eq!(shape, expected);
         assert_eq!(found.merged, 0);
     }

@@ -1,4 +1,5 @@
-//! What flows into a block flows out of it again: the counts of edges, which replay does not give but the profile derives, against those of blocks.
+//! What flows into a block flows out of it again: the counts of edges, which replay does not give but the
+//! profile derives, against those of blocks.
 
 use arbitrary::{Arbitrary as _, Unstructured};
 
@@ -61,7 +62,11 @@ fn unbegun(ran: Ran<'_>, what: &str) -> u64 {
     let differences = into.iter().zip(&begun).enumerate();
     differences
         .map(|(block, (into, begun))| {
-            assert!(into >= begun, "{what}: function {} block {block} began {begun} times, {into} ways lead there", ran.func());
+            assert!(
+                into >= begun,
+                "{what}: function {} block {block} began {begun} times, {into} ways lead there",
+                ran.func()
+            );
             into - begun
         })
         .sum()
@@ -85,8 +90,9 @@ fn flow_is_conserved_in_our_samples() {
 fn flow_is_conserved_in_generated_code() {
     let mut blocks = 0;
     for seed in 0..300u64 {
-        let bytes: Vec<u8> =
-            (0..2500u64).map(|n| ((seed + 1).wrapping_mul(n + 7).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect();
+        let bytes: Vec<u8> = (0..2500u64)
+            .map(|n| ((seed + 1).wrapping_mul(n + 7).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)
+            .collect();
         let mut u = Unstructured::new(&bytes);
         let Ok(mut config) = wasm_smith::Config::arbitrary(&mut u) else { continue };
         (config.export_everything, config.min_funcs, config.tail_call_enabled) = (true, 2, true);

@@ -2,7 +2,8 @@
 
 use std::cmp::Reverse;
 
-/// Keeps the items with the greatest weights, and counts the others. Of equal weights the smaller item comes first.
+/// Keeps the items with the greatest weights, and counts the others. Of equal weights the smaller item comes
+/// first.
 #[derive(Debug, Clone)]
 pub(super) struct Top<T> {
     kept: Vec<(Reverse<u64>, T)>,

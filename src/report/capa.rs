@@ -1,9 +1,11 @@
 //! A capa result document (its version 7 and later), so that capa's own viewers open our results.
 //!
-//! The flavor is `static`: capa has no notion of a function in a dynamic result, and our rules match at functions. Addresses are byte offsets in
-//! the module. capa knows no metrics, so a statement of ours that it lacks is written as the feature `characteristic` with the whole statement as its text.
+//! The flavor is `static`: capa has no notion of a function in a dynamic result, and our rules match at
+//! functions. Addresses are byte offsets in the module. capa knows no metrics, so a statement of ours that it
+//! lacks is written as the feature `characteristic` with the whole statement as its text.
 //!
-//! capa wants a time and a SHA-1; there is no time in our reports (the virtual start of the run stands there), and no SHA-1 (the field is empty).
+//! capa wants a time and a SHA-1; there is no time in our reports (the virtual start of the run stands
+//! there), and no SHA-1 (the field is empty).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +24,8 @@ use super::{Report, escape, ndjson::id};
 
 /// Oldest version of capa whose result documents have this shape; viewers ask for 7.0.0 or later.
 const CAPA_VERSION: &str = "7.0.0";
-/// Nesting of evidence that is written; deeper parts are left out of the document and stand in the JSON report.
+/// Nesting of evidence that is written; deeper parts are left out of the document and stand in the JSON
+/// report.
 const MAX_DEPTH: usize = 64;
 
 #[derive(Serialize)]
@@ -162,7 +165,12 @@ pub fn write(report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
             timestamp: timestamp(report.options.epoch_ns),
             version: CAPA_VERSION,
             argv: [report.sample.name],
-            sample: Sample { md5: report.sample.md5, sha1: "", sha256: report.sample.sha256, path: report.sample.name },
+            sample: Sample {
+                md5: report.sample.md5,
+                sha1: "",
+                sha256: report.sample.sha256,
+                path: report.sample.name,
+            },
             flavor: "static",
             analysis: analysis(report),
         },
@@ -172,10 +180,14 @@ pub fn write(report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
 }
 
 fn analysis(report: &Report<'_>) -> Analysis {
-    let body = |func: crate::module::FuncIndex| report.view.function(func).map(|function| u64::from(function.offset.0));
-    let matched: BTreeSet<_> = report.rules.iter().flat_map(|rule| &rule.places).map(|place| place.func).collect();
+    let body = |func: crate::module::FuncIndex| {
+        report.view.function(func).map(|function| u64::from(function.offset.0))
+    };
+    let matched: BTreeSet<_> =
+        report.rules.iter().flat_map(|rule| &rule.places).map(|place| place.func).collect();
     let functions = matched.into_iter().filter_map(body);
-    let layout = functions.map(|offset| FunctionLayout { address: Address::absolute(offset), matched_basic_blocks: [] });
+    let layout = functions
+        .map(|offset| FunctionLayout { address: Address::absolute(offset), matched_basic_blocks: [] });
     let counts = report.view.functions.iter().map(|function| FunctionCount {
         address: Address::absolute(u64::from(function.offset.0)),
         count: function.classes.total,
@@ -208,7 +220,11 @@ fn rule(rule: &Match) -> Rule<'_> {
             namespace: &rule.namespace,
             authors: ["wasmspoor"],
             scopes: Scopes { fixed: if rule.places.is_empty() { "file" } else { "function" }, dynamic: None },
-            attack: rule.attack.iter().map(|text| spec(text, ["tactic", "technique", "subtechnique"])).collect(),
+            attack: rule
+                .attack
+                .iter()
+                .map(|text| spec(text, ["tactic", "technique", "subtechnique"]))
+                .collect(),
             mbc: rule.mbc.iter().map(|text| spec(text, ["objective", "behavior", "method"])).collect(),
             references: [],
             examples: [],
@@ -237,9 +253,11 @@ fn node(evidence: &Evidence, depth: usize) -> Node {
         true => evidence.parts.iter().map(|part| node(part, depth + 1)).collect(),
         false => Vec::new(),
     };
-    let statement = statement(&evidence.statement).map(|statement| json!({"type": "statement", "statement": statement}));
+    let statement =
+        statement(&evidence.statement).map(|statement| json!({"type": "statement", "statement": statement}));
     let is_feature = statement.is_none();
-    let feature = || json!({"type": "feature", "feature": feature(&evidence.statement, evidence.found.as_deref())});
+    let feature =
+        || json!({"type": "feature", "feature": feature(&evidence.statement, evidence.found.as_deref())});
     Node {
         success: true,
         node: statement.unwrap_or_else(feature),
@@ -261,8 +279,20 @@ fn statement(text: &str) -> Option<Value> {
 }
 
 /// Features whose text capa takes as it is.
-const FEATURES: &[&str] =
-    &["api", "string", "substring", "regex", "import", "export", "section", "match", "mnemonic", "os", "arch", "format"];
+const FEATURES: &[&str] = &[
+    "api",
+    "string",
+    "substring",
+    "regex",
+    "import",
+    "export",
+    "section",
+    "match",
+    "mnemonic",
+    "os",
+    "arch",
+    "format",
+];
 
 fn feature(text: &str, found: Option<&str>) -> Value {
     let known = text.split_once(':').map(|(name, value)| (name.trim(), value.trim()));
@@ -277,8 +307,13 @@ fn timestamp(epoch_ns: u64) -> String {
     let seconds = epoch_ns / 1_000_000_000;
     let (mut days, rest) = (seconds / 86_400, seconds % 86_400);
     let mut year = 1970;
-    let length =
-        |year: u64| if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) { 366 } else { 365 };
+    let length = |year: u64| {
+        if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) {
+            366
+        } else {
+            365
+        }
+    };
     while days >= length(year) {
         days -= length(year);
         year += 1;
@@ -302,7 +337,8 @@ mod tests {
 
     #[test]
     fn a_technique_is_split_into_its_parts() {
-        let value = spec("Impact::Resource Hijacking::Compute [T1496.001]", ["tactic", "technique", "subtechnique"]);
+        let value =
+            spec("Impact::Resource Hijacking::Compute [T1496.001]", ["tactic", "technique", "subtechnique"]);
         let expected = json!({
             "parts": ["Impact", "Resource Hijacking", "Compute"], "tactic": "Impact", "technique": "Resource Hijacking",
             "subtechnique": "Compute", "id": "T1496.001",
@@ -315,7 +351,10 @@ mod tests {
         assert_eq!(statement("2 or more"), Some(json!({"type": "some", "count": 2})));
         assert_eq!(statement("and"), Some(json!({"type": "and"})));
         assert_eq!(statement("api: x or more"), None);
-        assert_eq!(feature("api: fd_read", None), json!({"type": "api", "api": "fd_read", "description": null}));
+        assert_eq!(
+            feature("api: fd_read", None),
+            json!({"type": "api", "api": "fd_read", "description": null})
+        );
         assert_eq!(feature("wasm/metric: xor_share >= 0.05", Some("0.2"))["type"], "characteristic");
     }
 

@@ -1,6 +1,8 @@
-//! Coverage files that Ghidra, Lighthouse, Cartographer and their like read: drcov version 2, and `module+offset` lines.
+//! Coverage files that Ghidra, Lighthouse, Cartographer and their like read: drcov version 2, and
+//! `module+offset` lines.
 //!
-//! Ghidra's loader puts the whole module at [`GHIDRA_BASE`], so an address is that base plus the byte offset in the module.
+//! Ghidra's loader puts the whole module at [`GHIDRA_BASE`], so an address is that base plus the byte offset
+//! in the module.
 //!
 //! ```text
 //! DRCOV VERSION: 2
@@ -38,7 +40,11 @@ pub fn write_drcov(name: &str, size: u64, blocks: &[RanBlock], out: &mut impl io
     let end = GHIDRA_BASE + size;
     writeln!(out, "DRCOV VERSION: 2\nDRCOV FLAVOR: wasmspoor\nModule Table: version 2, count 1")?;
     writeln!(out, "Columns: id, base, end, entry, checksum, timestamp, path")?;
-    writeln!(out, " 0, {GHIDRA_BASE:#010x}, {end:#010x}, 0x0000000000000000, 0x00000000, 0x00000000, {}", file_name(name))?;
+    writeln!(
+        out,
+        " 0, {GHIDRA_BASE:#010x}, {end:#010x}, 0x0000000000000000, 0x00000000, 0x00000000, {}",
+        file_name(name)
+    )?;
     writeln!(out, "BB Table: {} bbs", table.len() / 8)?;
     out.write_all(&table)
 }

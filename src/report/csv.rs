@@ -1,7 +1,7 @@
 //! CSV: one row for each sample, for spreadsheets and for comparing folders.
 //!
-//! RFC 4180, with a header. A sample that could not be read is a row too. A field that a spreadsheet would take for a formula gets an
-//! apostrophe in front; lists are joined by `; `.
+//! RFC 4180, with a header. A sample that could not be read is a row too. A field that a spreadsheet would
+//! take for a formula gets an apostrophe in front; lists are joined by `; `.
 
 use std::io;
 

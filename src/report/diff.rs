@@ -1,6 +1,8 @@
-//! What differs between two reports: verdict, rules, imports and exports, functions, measurements, coverage, host calls.
+//! What differs between two reports: verdict, rules, imports and exports, functions, measurements, coverage,
+//! host calls.
 //!
-//! Functions are compared by name where both have one, else by the shape of their code; so an inserted function does not make all that follow differ.
+//! Functions are compared by name where both have one, else by the shape of their code; so an inserted
+//! function does not make all that follow differ.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -170,14 +172,14 @@ fn lists(report: &Report<'_>) -> Vec<(&'static str, BTreeMap<String, u64>)> {
         ("attack", tally(&mut report.attack.iter().map(|technique| technique.id.clone()))),
         (
             "imports",
-            tally(
-                &mut view
-                    .imports
-                    .iter()
-                    .map(|import| format!("{}.{} {} {}", import.module, import.name, kind(&import.kind), import.ty)),
-            ),
+            tally(&mut view.imports.iter().map(|import| {
+                format!("{}.{} {} {}", import.module, import.name, kind(&import.kind), import.ty)
+            })),
         ),
-        ("exports", tally(&mut view.exports.iter().map(|export| format!("{} {}", export.name, kind(&export.kind))))),
+        (
+            "exports",
+            tally(&mut view.exports.iter().map(|export| format!("{} {}", export.name, kind(&export.kind)))),
+        ),
         ("functions", tally(&mut view.functions.iter().map(shape))),
         ("iocs", tally(&mut report.iocs.iter().map(|ioc| format!("{} {}", ioc.kind, ioc.value)))),
         ("limitations", tally(&mut report.limitations.iter().cloned())),
@@ -188,7 +190,10 @@ fn lists(report: &Report<'_>) -> Vec<(&'static str, BTreeMap<String, u64>)> {
 /// A function as it can be compared across builds.
 fn shape(function: &crate::module::view::Function) -> String {
     let name = function.name.as_deref().unwrap_or("unnamed");
-    format!("{name} {} {} bytes, {} instructions, {} blocks", function.ty, function.size, function.classes.total, function.blocks)
+    format!(
+        "{name} {} {} bytes, {} instructions, {} blocks",
+        function.ty, function.size, function.classes.total, function.blocks
+    )
 }
 
 /// What `of` has more often than `than`.
@@ -236,13 +241,17 @@ fn counts(report: &Report<'_>) -> BTreeMap<String, u64> {
 
 fn classes(group: &str, classes: &crate::module::view::Classes) -> Vec<(String, u64)> {
     let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(classes) else { return Vec::new() };
-    fields.into_iter().filter_map(|(name, count)| Some((format!("{group}.{name}"), count.as_u64()?))).collect()
+    fields
+        .into_iter()
+        .filter_map(|(name, count)| Some((format!("{group}.{name}"), count.as_u64()?)))
+        .collect()
 }
 
 fn differing(a: BTreeMap<String, u64>, b: BTreeMap<String, u64>) -> BTreeMap<String, Counts> {
     let names: BTreeSet<_> = a.keys().chain(b.keys()).collect();
     let count = |of: &BTreeMap<String, u64>, name: &str| of.get(name).copied().unwrap_or(0);
-    let pairs = names.into_iter().map(|name| (name.clone(), Counts { a: count(&a, name), b: count(&b, name) }));
+    let pairs =
+        names.into_iter().map(|name| (name.clone(), Counts { a: count(&a, name), b: count(&b, name) }));
     pairs.filter(|(_, counts)| counts.a != counts.b).collect()
 }
 
@@ -252,8 +261,10 @@ mod tests {
 
     #[test]
     fn a_difference_counts_repetitions() {
-        let tally = |names: &[(&str, u64)]| names.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
-        let (a, b): (BTreeMap<_, _>, BTreeMap<_, _>) = (tally(&[("x", 3), ("y", 1)]), tally(&[("x", 1), ("z", 1)]));
+        let tally =
+            |names: &[(&str, u64)]| names.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        let (a, b): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            (tally(&[("x", 3), ("y", 1)]), tally(&[("x", 1), ("z", 1)]));
         assert_eq!(difference(&a, &b), ["x (x 2)", "y"]);
         assert_eq!(difference(&b, &a), ["z"]);
     }
@@ -262,7 +273,10 @@ mod tests {
     fn only_counts_that_differ_remain() {
         let a = BTreeMap::from([("same".to_owned(), 1), ("gone".to_owned(), 2)]);
         let b = BTreeMap::from([("same".to_owned(), 1), ("new".to_owned(), 3)]);
-        let expected = BTreeMap::from([("gone".to_owned(), Counts { a: 2, b: 0 }), ("new".to_owned(), Counts { a: 0, b: 3 })]);
+        let expected = BTreeMap::from([
+            ("gone".to_owned(), Counts { a: 2, b: 0 }),
+            ("new".to_owned(), Counts { a: 0, b: 3 }),
+        ]);
         assert_eq!(differing(a, b), expected);
     }
 }

@@ -1,6 +1,8 @@
-//! Graphs in DOT: the call graph of the run, the static one, both in one with the colours of what ran, the state machine, the control flow of a function.
+//! Graphs in DOT: the call graph of the run, the static one, both in one with the colours of what ran, the
+//! state machine, the control flow of a function.
 //!
-//! Nothing is left out: a graph has all nodes and edges of its source. Names of the sample stand in quoted strings only, escaped and cut.
+//! Nothing is left out: a graph has all nodes and edges of its source. Names of the sample stand in quoted
+//! strings only, escaped and cut.
 //!
 //! | node | means |
 //! |---|---|
@@ -51,13 +53,21 @@ impl Graph {
 
     fn edge(&mut self, from: &str, to: &str, label: &str, attributes: &str) {
         let separator = if attributes.is_empty() { "" } else { ", " };
-        let _ = writeln!(self.text, "  {from} -> {to} [label={}{separator}{attributes}];", quote(&[label.to_owned()]));
+        let _ = writeln!(
+            self.text,
+            "  {from} -> {to} [label={}{separator}{attributes}];",
+            quote(&[label.to_owned()])
+        );
     }
 
     fn legend(&mut self, entries: &[(&str, &str)]) {
         self.text.push_str("  subgraph cluster_legend {\n    label=\"legend\";\n    fontname=\"monospace\";\n    fontsize=10;\n");
         for (position, (label, attributes)) in entries.iter().enumerate() {
-            let _ = writeln!(self.text, "    legend{position} [label={}, {attributes}];", quote(&[(*label).to_owned()]));
+            let _ = writeln!(
+                self.text,
+                "    legend{position} [label={}, {attributes}];",
+                quote(&[(*label).to_owned()])
+            );
         }
         self.text.push_str("  }\n");
     }
@@ -68,7 +78,8 @@ impl Graph {
     }
 }
 
-/// A quoted string of DOT, the lines one below the other. Graphviz reads escapes and HTML entities in it; those of the sample stay text.
+/// A quoted string of DOT, the lines one below the other. Graphviz reads escapes and HTML entities in it;
+/// those of the sample stay text.
 fn quote(lines: &[String]) -> String {
     let mut quoted = String::from("\"");
     for (position, line) in lines.iter().enumerate() {
@@ -113,7 +124,10 @@ struct Ran<'a> {
 
 impl<'a> Ran<'a> {
     fn of(report: &Report<'a>) -> Self {
-        let calls = report.functions.iter().map(|function| (function.index, (function.calls, function.classes.total)));
+        let calls = report
+            .functions
+            .iter()
+            .map(|function| (function.index, (function.calls, function.classes.total)));
         Self { calls: calls.collect(), unexplained: unexplained(report), names: Names::of(report.view) }
     }
 
@@ -139,9 +153,15 @@ impl<'a> Ran<'a> {
 /// Functions that ran and to which no call of the static graph, no export and no start section leads.
 fn unexplained(report: &Report<'_>) -> BTreeSet<FuncIndex> {
     let mut found: BTreeSet<_> = report.coverage.hidden.iter().map(|call| call.callee).collect();
-    let exported =
-        report.view.exports.iter().filter(|export| export.kind == Kind::Function).map(|export| FuncIndex(export.index));
-    for func in exported.chain(report.view.start).chain(report.view.calls.edges.iter().map(|edge| edge.callee)) {
+    let exported = report
+        .view
+        .exports
+        .iter()
+        .filter(|export| export.kind == Kind::Function)
+        .map(|export| FuncIndex(export.index));
+    for func in
+        exported.chain(report.view.start).chain(report.view.calls.edges.iter().map(|edge| edge.callee))
+    {
         found.remove(&func);
     }
     found.extend(&report.coverage.unexpected);
@@ -157,7 +177,8 @@ pub fn calls(report: &Report<'_>) -> String {
     let ran = Ran::of(report);
     let mut graph = Graph::new("calls");
     let edges = &report.call_graph.edges;
-    let mut funcs: BTreeSet<_> = edges.iter().flat_map(|edge| edge.caller.into_iter().chain([edge.callee])).collect();
+    let mut funcs: BTreeSet<_> =
+        edges.iter().flat_map(|edge| edge.caller.into_iter().chain([edge.callee])).collect();
     funcs.extend(ran.calls.keys());
     if edges.iter().any(|edge| edge.caller.is_none()) {
         graph.node("host", &["the host".to_owned()], HOST);
@@ -222,10 +243,17 @@ pub fn dynamic(report: &Report<'_>) -> String {
     let hidden: BTreeSet<_> = report.coverage.hidden.iter().map(|call| (call.caller, call.callee)).collect();
     for edge in &report.call_graph.edges {
         let is_hidden = hidden.contains(&(edge.caller, edge.callee));
-        run_edge(&mut graph, edge, if is_hidden { "color=\"#c06000\", penwidth=2" } else { "color=\"#207020\"" });
+        run_edge(
+            &mut graph,
+            edge,
+            if is_hidden { "color=\"#c06000\", penwidth=2" } else { "color=\"#207020\"" },
+        );
     }
-    let executed: BTreeSet<_> = report.call_graph.edges.iter().map(|edge| (edge.caller, edge.callee)).collect();
-    for edge in report.view.calls.edges.iter().filter(|edge| !executed.contains(&(Some(edge.caller), edge.callee))) {
+    let executed: BTreeSet<_> =
+        report.call_graph.edges.iter().map(|edge| (edge.caller, edge.callee)).collect();
+    for edge in
+        report.view.calls.edges.iter().filter(|edge| !executed.contains(&(Some(edge.caller), edge.callee)))
+    {
         graph.edge(&id(edge.caller), &id(edge.callee), "", "style=dashed, color=\"#aaaaaa\"");
     }
     graph.legend(LEGEND);
@@ -243,7 +271,8 @@ pub fn states(report: &Report<'_>) -> String {
             (_, true) => "fillcolor=\"#eeeeee\"",
             _ => "fillcolor=white",
         };
-        let shape = if state.terminal { "shape=box, peripheries=2" } else { "shape=box, style=\"filled,rounded\"" };
+        let shape =
+            if state.terminal { "shape=box, peripheries=2" } else { "shape=box, style=\"filled,rounded\"" };
         graph.node(&id(state.func), &label, &format!("{fill}, {shape}"));
     }
     for step in &report.states.transitions {
@@ -252,7 +281,12 @@ pub fn states(report: &Report<'_>) -> String {
             (_, true) => "style=dotted",
             _ => "",
         };
-        graph.edge(&id(step.from), &id(step.to), &format!("{} ({:.0} %)", step.count, step.probability * 100.0), style);
+        graph.edge(
+            &id(step.from),
+            &id(step.to),
+            &format!("{} ({:.0} %)", step.count, step.probability * 100.0),
+            style,
+        );
     }
     graph.legend(&[
         ("initial", "fillcolor=\"#b7e4b0\", style=\"filled,rounded\""),
@@ -277,7 +311,8 @@ fn way(kind: EdgeKind) -> &'static str {
 /// Mnemonics shown of a block.
 const SHOWN_OPS: usize = 6;
 
-/// The control flow of a function, with how often each block ran and each edge was taken. `flow` is absent if there was no run.
+/// The control flow of a function, with how often each block ran and each edge was taken. `flow` is absent if
+/// there was no run.
 pub fn cfg(report: &Report<'_>, func: FuncIndex, code: &Code, flow: Option<&Flow>) -> String {
     let names = Names::of(report.view);
     let graph_of = Cfg::of(code);
@@ -290,7 +325,10 @@ pub fn cfg(report: &Report<'_>, func: FuncIndex, code: &Code, flow: Option<&Flow
             (Some(first), Some(last)) => format!("{:#x} to {:#x}", first.offset.0, last.offset.0),
             _ => "empty".to_owned(),
         };
-        let mut label = vec![format!("block {index}: {span}"), format!("{} instructions, executed {count} times", ops.len())];
+        let mut label = vec![
+            format!("block {index}: {span}"),
+            format!("{} instructions, executed {count} times", ops.len()),
+        ];
         if let Some(found) = graph_of.loops.iter().find(|found| found.header.0 == index) {
             label.push(format!("header of a loop, depth {}", found.depth));
         }
@@ -320,7 +358,11 @@ pub fn cfg(report: &Report<'_>, func: FuncIndex, code: &Code, flow: Option<&Flow
         let label = format!("{} {count}{back}", ways.join(", "));
         graph.edge(&format!("b{from}"), &format!("b{to}"), label.trim_start(), style);
     }
-    graph.legend(&[("executed", GREEN), ("never executed", GREY), ("red edge: back edge", "fillcolor=white")]);
+    graph.legend(&[
+        ("executed", GREEN),
+        ("never executed", GREY),
+        ("red edge: back edge", "fillcolor=white"),
+    ]);
     graph.finish()
 }
 

@@ -1,14 +1,15 @@
 //! Text of a sample on its way out: to a terminal, into a table, a graph or JSON.
 //!
-//! A sample chooses its names, so they come with control sequences that fake a verdict, with characters that turn a line round, with quotes and
-//! with megabytes. Every renderer takes them through this file.
+//! A sample chooses its names, so they come with control sequences that fake a verdict, with characters that
+//! turn a line round, with quotes and with megabytes. Every renderer takes them through this file.
 
 use std::io;
 
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
-/// Returns `text` with control and format characters escaped, so that a name can neither move the cursor nor turn the line round. Line feeds stay.
+/// Returns `text` with control and format characters escaped, so that a name can neither move the cursor nor
+/// turn the line round. Line feeds stay.
 pub fn escape(text: &str) -> String {
     escape_with(text, |char| char == '\n')
 }
@@ -58,8 +59,9 @@ pub fn json_len(char: char) -> usize {
     }
 }
 
-/// Writes `value` as JSON: a line for each entry of the outer [`LEVELS`] levels, what lies deeper on one line, and a line feed at the end.
-/// Deceptive characters and `<`, `>`, `&` are written as `\u` sequences, so that the text is safe in a terminal and inside HTML.
+/// Writes `value` as JSON: a line for each entry of the outer [`LEVELS`] levels, what lies deeper on one
+/// line, and a line feed at the end. Deceptive characters and `<`, `>`, `&` are written as `\u` sequences, so
+/// that the text is safe in a terminal and inside HTML.
 ///
 /// # Errors
 ///
@@ -79,7 +81,8 @@ pub fn write_json_line(out: &mut impl io::Write, value: &impl Serialize) -> io::
     out.write_all(b"\n")
 }
 
-/// Levels of [`write_json`] that are broken into lines: the object, its members, and the elements of lists in them.
+/// Levels of [`write_json`] that are broken into lines: the object, its members, and the elements of lists in
+/// them.
 pub const LEVELS: usize = 3;
 
 /// Breaks lines down to a level, escapes what could deceive.
@@ -168,7 +171,11 @@ impl Formatter for Lines {
         Ok(())
     }
 
-    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         let mut written = 0;
         for (at, char) in fragment.char_indices() {
             if matches!(char, '<' | '>' | '&') || is_deceptive(char) {
@@ -214,7 +221,8 @@ mod tests {
             let value = serde_json::json!({"a": [{"b": [text, 1, []]}, {}], "c": {"d": {"e": [1, 2]}}});
             for is_line in [false, true] {
                 let mut out = Vec::new();
-                if is_line { write_json_line(&mut out, &value) } else { write_json(&mut out, &value) }.unwrap();
+                if is_line { write_json_line(&mut out, &value) } else { write_json(&mut out, &value) }
+                    .unwrap();
                 let out = String::from_utf8(out).unwrap();
                 assert_eq!(serde_json::from_str::<serde_json::Value>(&out).unwrap(), value);
                 assert!(!out.contains(['<', '>', '\u{1b}', '\u{202e}', '\u{7f}', '\u{e0001}']), "{out}");
@@ -224,7 +232,9 @@ mod tests {
 
     #[test]
     fn what_a_character_takes_in_json_is_known() {
-        for char in ['a', '"', '\\', '<', '&', '\u{1}', '\u{7f}', '\u{e9}', '\u{202e}', '\u{e0001}', '\u{1f600}'] {
+        for char in
+            ['a', '"', '\\', '<', '&', '\u{1}', '\u{7f}', '\u{e9}', '\u{202e}', '\u{e0001}', '\u{1f600}']
+        {
             let mut out = Vec::new();
             write_json_line(&mut out, &char.to_string()).unwrap();
             assert_eq!(json_len(char), out.len() - 3, "{char:?}");
@@ -235,7 +245,8 @@ mod tests {
     fn lines_break_down_to_the_third_level() {
         let mut out = Vec::new();
         write_json(&mut out, &serde_json::json!({"a": {"b": [{"c": 1}, {"c": 2}]}, "d": []})).unwrap();
-        let expected = "{\n  \"a\": {\n    \"b\": [\n      {\"c\":1},\n      {\"c\":2}\n    ]\n  },\n  \"d\": []\n}\n";
+        let expected =
+            "{\n  \"a\": {\n    \"b\": [\n      {\"c\":1},\n      {\"c\":2}\n    ]\n  },\n  \"d\": []\n}\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }

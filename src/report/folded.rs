@@ -28,7 +28,8 @@ fn lines(stacks: &Stacks, names: &Names<'_>) -> Vec<String> {
     lines
 }
 
-/// `name [42]`: the index keeps functions of the same name apart. What separates frames and counts does not occur in it.
+/// `name [42]`: the index keeps functions of the same name apart. What separates frames and counts does not
+/// occur in it.
 fn frame(func: FuncIndex, names: &Names<'_>) -> String {
     match names.name(func) {
         Some(name) => format!("{}_[{func}]", name.replace(';', ":").replace(char::is_whitespace, "_")),
@@ -42,7 +43,12 @@ fn frame(func: FuncIndex, names: &Names<'_>) -> String {
 ///
 /// When `out` cannot be written, or nothing ran.
 #[cfg(feature = "cli")]
-pub fn write_svg(stacks: &Stacks, names: &Names<'_>, title: &str, out: &mut impl io::Write) -> io::Result<()> {
+pub fn write_svg(
+    stacks: &Stacks,
+    names: &Names<'_>,
+    title: &str,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
     let lines = lines(stacks, names);
     let mut options = inferno::flamegraph::Options::default();
     options.title = super::escape::clip(title, 200);
@@ -51,7 +57,8 @@ pub fn write_svg(stacks: &Stacks, names: &Names<'_>, title: &str, out: &mut impl
     options.hash = true;
     options.deterministic = true;
     if stacks.merged > 0 {
-        options.subtitle = Some(format!("{} instructions of deeper or further stacks count for a caller", stacks.merged));
+        options.subtitle =
+            Some(format!("{} instructions of deeper or further stacks count for a caller", stacks.merged));
     }
     inferno::flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), out)
 }

@@ -1,7 +1,8 @@
-//! The report as one object, schema `spoor.report/1`: `docs/json.md` describes it, `docs/report.schema.json` is generated from it.
+//! The report as one object, schema `spoor.report/1`: `docs/json.md` describes it, `docs/report.schema.json`
+//! is generated from it.
 //!
-//! It borrows from the analysis, so that a module with tens of thousands of functions is not copied. No time stamps, no order that is not
-//! that of the sample: same analysis, same bytes.
+//! It borrows from the analysis, so that a module with tens of thousands of functions is not copied. No time
+//! stamps, no order that is not that of the sample: same analysis, same bytes.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +16,17 @@ use crate::{
     categories::{self, Mode, Profiles},
     hex,
     module::view::{File, Ioc, Proposal, Validity, View},
-    passes::{Branch, CallGraph, Constant, Coverage, Dynamic, Function, HotBlock, Loop, Metrics, Place, StateMachine},
+    passes::{
+        Branch, CallGraph, Constant, Coverage, Dynamic, Function, HotBlock, Loop, Metrics, Place,
+        StateMachine,
+    },
     rules::Match,
     sandbox::{self, Answer, Call, Drive, FileChange, Run, Status, TokenUse},
     verdict::{Class, Correlation, Finding, Reason, Technique},
 };
 
-/// Name and version of the layout of [`Report`]. Fields may be added within a version; none is removed or changes its meaning.
+/// Name and version of the layout of [`Report`]. Fields may be added within a version; none is removed or
+/// changes its meaning.
 pub const SCHEMA: &str = "spoor.report/1";
 
 /// What a report is made from.
@@ -306,7 +311,9 @@ pub struct LimitsUsed {
 
 /// The JSON Schema of [`Report`].
 pub fn schema() -> schemars::Schema {
-    schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Report<'static>>()
+    schemars::generate::SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<Report<'static>>()
 }
 
 /// How the run of a sample ended, or why there was none.
@@ -407,13 +414,18 @@ fn output(bytes: Option<&[u8]>) -> (Option<&str>, Option<String>) {
 
 fn entries<'a>(run: Option<&'a Run>, dynamic: &'a Dynamic) -> Vec<Entry<'a>> {
     let entries = run.map_or(&[][..], |run| &run.entries);
-    entries.iter().enumerate().map(|(position, entry)| Entry { entry, metrics: dynamic.entries.get(position) }).collect()
+    entries
+        .iter()
+        .enumerate()
+        .map(|(position, entry)| Entry { entry, metrics: dynamic.entries.get(position) })
+        .collect()
 }
 
 fn host_calls<'a>(run: Option<&'a Run>, dynamic: &Dynamic, max_log: usize) -> Vec<HostCall<'a>> {
     let calls = run.map_or(&[][..], |run| &run.calls);
     let site = |position: usize| dynamic.call_sites.get(position).copied().flatten();
-    let category = |call| categories::wasi_function(call).map(|name| categories::name(categories::of(name, Mode::Full)));
+    let category =
+        |call| categories::wasi_function(call).map(|name| categories::name(categories::of(name, Mode::Full)));
     let calls = calls.iter().take(max_log).enumerate();
     calls.map(|(position, call)| HostCall { call, site: site(position), category: category(call) }).collect()
 }
@@ -426,7 +438,13 @@ fn fabricated(run: Option<&Run>) -> Vec<Fabricated<'_>> {
     let mut answers: BTreeMap<(&str, &str, u8), Fabricated<'_>> = BTreeMap::new();
     for call in run.map_or(&[][..], |run| &run.calls) {
         let key = (&*call.module, &*call.name, call.answer as u8);
-        let new = || Fabricated { module: &call.module, name: &call.name, answer: call.answer, calls: 0, fabricated: 0 };
+        let new = || Fabricated {
+            module: &call.module,
+            name: &call.name,
+            answer: call.answer,
+            calls: 0,
+            fabricated: 0,
+        };
         let entry = answers.entry(key).or_insert_with(new);
         entry.calls += 1;
         entry.fabricated += u64::from(call.fabricated);

@@ -1,7 +1,8 @@
-//! Reports: an [`Analysis`](crate::analysis::Analysis) as text, JSON, SARIF, CSV, graphs and coverage files. Same analysis, same bytes.
+//! Reports: an [`Analysis`](crate::analysis::Analysis) as text, JSON, SARIF, CSV, graphs and coverage files.
+//! Same analysis, same bytes.
 //!
-//! [`Report`] holds everything in the shape of the JSON; the other formats are written from it. What a sample chose (names, strings,
-//! paths) goes through [`escape`] on every way out.
+//! [`Report`] holds everything in the shape of the JSON; the other formats are written from it. What a sample
+//! chose (names, strings, paths) goes through [`escape`] on every way out.
 //!
 //! Not here: files, terminals and options (`cli`).
 
@@ -20,8 +21,8 @@ pub mod sarif;
 pub mod text;
 
 pub use json::{
-    Carved, Connection, Entry, Fabricated, HostCall, LimitsUsed, OptionsUsed, Report, SCHEMA, Sample, Subject, Tool,
-    options_used, schema, status,
+    Carved, Connection, Entry, Fabricated, HostCall, LimitsUsed, OptionsUsed, Report, SCHEMA, Sample,
+    Subject, Tool, options_used, schema, status,
 };
 pub use names::{GHIDRA_BASE, Names, ghidra, location};
 

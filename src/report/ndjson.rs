@@ -1,7 +1,8 @@
 //! One JSON object a line, with the names of the Elastic Common Schema, for log pipelines.
 //!
-//! The first line of a sample is its verdict (`event.kind: state`); then one line for each rule that matched, correlation and finding
-//! (`event.kind: alert`). Every line carries the hashes of the file, so that lines can be read alone.
+//! The first line of a sample is its verdict (`event.kind: state`); then one line for each rule that matched,
+//! correlation and finding (`event.kind: alert`). Every line carries the hashes of the file, so that lines
+//! can be read alone.
 
 use std::io;
 

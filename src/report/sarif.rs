@@ -1,7 +1,8 @@
 //! SARIF 2.1.0: the findings for CI, code hosts and editors.
 //!
-//! Every rule that has a result is declared in `driver.rules`, and every result names the artifact with a region in bytes. Fingerprints are made of
-//! the rule and the function, so that they survive a rebuild of the program.
+//! Every rule that has a result is declared in `driver.rules`, and every result names the artifact with a
+//! region in bytes. Fingerprints are made of the rule and the function, so that they survive a rebuild of the
+//! program.
 //!
 //! Not here: metrics, graphs, the run itself; SARIF has no words for them.
 
@@ -191,13 +192,27 @@ pub fn write(report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
         results.push(result(report, &item, index, &uri, &names));
     }
     let ran = !matches!(report.status, Status::Invalid | Status::Unsupported);
-    let notifications = report.limitations.iter().map(|text| Notification { level: "warning", message: message(text) }).collect();
+    let notifications = report
+        .limitations
+        .iter()
+        .map(|text| Notification { level: "warning", message: message(text) })
+        .collect();
     let log = Log {
         schema: "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
         version: "2.1.0",
         runs: [Run {
-            tool: Tool { driver: Driver { name: TOOL.name, version: TOOL.version, semantic_version: TOOL.version, rules } },
-            invocations: [Invocation { execution_successful: ran, tool_execution_notifications: notifications }],
+            tool: Tool {
+                driver: Driver {
+                    name: TOOL.name,
+                    version: TOOL.version,
+                    semantic_version: TOOL.version,
+                    rules,
+                },
+            },
+            invocations: [Invocation {
+                execution_successful: ran,
+                tool_execution_notifications: notifications,
+            }],
             artifacts: [Artifact {
                 location: ArtifactLocation { uri, index: 0 },
                 length: report.sample.size,
@@ -228,7 +243,10 @@ fn items<'a>(report: &Report<'a>) -> Vec<Item<'a>> {
         id: format!("correlation/{}", slug(&correlation.name)),
         title: &correlation.name,
         description: &correlation.description,
-        message: format!("{} Bytes: {}. Run: {}.", correlation.description, correlation.static_side, correlation.dynamic_side),
+        message: format!(
+            "{} Bytes: {}. Run: {}.",
+            correlation.description, correlation.static_side, correlation.dynamic_side
+        ),
         severity: correlation.severity,
         confidence: 90,
         tags: vec!["correlation".to_owned()],
@@ -269,14 +287,24 @@ fn rule(item: &Item<'_>) -> Rule {
     }
 }
 
-fn result(report: &Report<'_>, item: &Item<'_>, rule_index: usize, uri: &str, names: &Names<'_>) -> ResultItem {
+fn result(
+    report: &Report<'_>,
+    item: &Item<'_>,
+    rule_index: usize,
+    uri: &str,
+    names: &Names<'_>,
+) -> ResultItem {
     let physical = |byte_offset: u64, byte_length: u64| PhysicalLocation {
         artifact_location: ArtifactLocation { uri: uri.to_owned(), index: 0 },
         region: Region { byte_offset, byte_length },
     };
-    let mut locations: Vec<_> = item.places.iter().take(MAX_LOCATIONS).map(|place| located(place, names, physical)).collect();
+    let mut locations: Vec<_> =
+        item.places.iter().take(MAX_LOCATIONS).map(|place| located(place, names, physical)).collect();
     if locations.is_empty() {
-        locations.push(Location { physical_location: physical(0, report.sample.size), logical_locations: Vec::new() });
+        locations.push(Location {
+            physical_location: physical(0, report.sample.size),
+            logical_locations: Vec::new(),
+        });
     }
     let func = item.places.first().map(|place| place.func.0);
     ResultItem {
@@ -287,13 +315,17 @@ fn result(report: &Report<'_>, item: &Item<'_>, rule_index: usize, uri: &str, na
         message: message(&item.message),
         locations,
         occurrence_count: item.count,
-        partial_fingerprints: BTreeMap::from([("ruleAndFunction/v1", fingerprint(&item.id, func, report.sample.imphash))]),
+        partial_fingerprints: BTreeMap::from([(
+            "ruleAndFunction/v1",
+            fingerprint(&item.id, func, report.sample.imphash),
+        )]),
     }
 }
 
 fn located(place: &Place, names: &Names<'_>, physical: impl Fn(u64, u64) -> PhysicalLocation) -> Location {
     let name = names.name(place.func).unwrap_or_else(|| format!("wasm-function[{}]", place.func));
-    let logical = LogicalLocation { name, fully_qualified_name: location(place.func, place.offset), kind: "function" };
+    let logical =
+        LogicalLocation { name, fully_qualified_name: location(place.func, place.offset), kind: "function" };
     Location { physical_location: physical(u64::from(place.offset.0), 1), logical_locations: vec![logical] }
 }
 
@@ -348,9 +380,11 @@ mod tests {
 
     #[test]
     fn a_path_becomes_a_uri() {
-        for (path, expected) in
-            [("a b.wasm", "a%20b.wasm"), ("/tmp/x.wasm", "file:///tmp/x.wasm"), ("a:\u{202e}\n<", "a%3A%E2%80%AE%0A%3C")]
-        {
+        for (path, expected) in [
+            ("a b.wasm", "a%20b.wasm"),
+            ("/tmp/x.wasm", "file:///tmp/x.wasm"),
+            ("a:\u{202e}\n<", "a%3A%E2%80%AE%0A%3C"),
+        ] {
             assert_eq!(uri(path), expected);
         }
     }

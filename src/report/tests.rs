@@ -1,4 +1,5 @@
-//! Every format over an analysis with made-up matches: what rules and verdict may say, and what a hostile sample may name.
+//! Every format over an analysis with made-up matches: what rules and verdict may say, and what a hostile
+//! sample may name.
 
 use crate::{
     analysis::Analysis,
@@ -62,9 +63,11 @@ fn analysis() -> Analysis {
     analysis.verdict.class = Class::Malicious;
     analysis.verdict.score = 91;
     analysis.verdict.family = Some("miner".into());
-    analysis.verdict.reasons = vec![Reason { text: text(), from: "mine coins".into(), weight: 40, dynamic: true }];
+    analysis.verdict.reasons =
+        vec![Reason { text: text(), from: "mine coins".into(), weight: 40, dynamic: true }];
     let (tactic, technique) = ("Impact".to_owned(), "Resource Hijacking: Compute Hijacking".to_owned());
-    analysis.verdict.attack = vec![Technique { tactic, technique, id: "T1496.001".into(), rules: vec!["mine coins".into()] }];
+    analysis.verdict.attack =
+        vec![Technique { tactic, technique, id: "T1496.001".into(), rules: vec!["mine coins".into()] }];
     analysis.limitations = vec![text()];
     analysis
 }
@@ -89,8 +92,10 @@ fn sarif_has_a_result_for_each_match_correlation_and_finding() {
     assert!(!log.contains("<img"), "{log}");
     let log: serde_json::Value = serde_json::from_str(&log).unwrap();
     let results = log["runs"][0]["results"].as_array().unwrap();
-    let ids: Vec<_> =
-        results.iter().map(|result| (result["ruleId"].as_str().unwrap(), result["level"].as_str().unwrap())).collect();
+    let ids: Vec<_> = results
+        .iter()
+        .map(|result| (result["ruleId"].as_str().unwrap(), result["level"].as_str().unwrap()))
+        .collect();
     let expected = [
         ("rule/impact/cryptomining/mine-coins", "error"),
         ("correlation/CONFIRMED_XOR", "warning"),
@@ -105,9 +110,15 @@ fn sarif_has_a_result_for_each_match_correlation_and_finding() {
 fn capa_gets_its_shapes() {
     let document = written(|report, out| capa::write(report, out).unwrap());
     let document: serde_json::Value = serde_json::from_str(&document).unwrap();
-    let (address, tree) = (&document["rules"]["mine coins"]["matches"][0][0], &document["rules"]["mine coins"]["matches"][0][1]);
+    let (address, tree) = (
+        &document["rules"]["mine coins"]["matches"][0][0],
+        &document["rules"]["mine coins"]["matches"][0][1],
+    );
     assert_eq!(*address, serde_json::json!({"type": "absolute", "value": 0x1e}));
-    assert_eq!(tree["node"], serde_json::json!({"type": "statement", "statement": {"type": "some", "count": 2}}));
+    assert_eq!(
+        tree["node"],
+        serde_json::json!({"type": "statement", "statement": {"type": "some", "count": 2}})
+    );
     assert_eq!(tree["children"][0]["node"]["feature"]["api"], "fd_read");
     assert_eq!(tree["children"][1]["node"]["feature"]["characteristic"], "wasm/metric: xor_share >= 0.05");
     assert_eq!(document["meta"]["analysis"]["layout"]["functions"].as_array().unwrap().len(), 1);
@@ -171,7 +182,9 @@ fn text_shows_more_with_each_level() {
 fn text_fits_a_narrow_terminal() {
     use super::text::{Options, write};
 
-    let text = written(|report, out| write(report, Options { width: 60, wrap: true, ..Options::default() }, out).unwrap());
+    let text = written(|report, out| {
+        write(report, Options { width: 60, wrap: true, ..Options::default() }, out).unwrap()
+    });
     // Commands to be copied stay whole.
     let lines: Vec<_> = text.lines().take_while(|line| !line.starts_with("next:")).collect();
     let wide: Vec<_> = lines.iter().filter(|line| line.chars().count() > 60).collect();

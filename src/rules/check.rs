@@ -27,7 +27,8 @@ pub struct Tried {
     pub rule: String,
     /// The example.
     pub example: String,
-    /// Why it failed: it did not match, matched elsewhere, matched although it must not, or the example cannot be read.
+    /// Why it failed: it did not match, matched elsewhere, matched although it must not, or the example
+    /// cannot be read.
     pub failure: Option<String>,
 }
 
@@ -40,10 +41,12 @@ impl Set {
         self.rules.iter().flat_map(|rule| lint(rule, corpus)).collect()
     }
 
-    /// Analyses every example that the rules name, each once, and says whether each rule matches where it must and not where it must not.
-    /// `each` is told of every example before it is analysed, with how many there are.
+    /// Analyses every example that the rules name, each once, and says whether each rule matches where it
+    /// must and not where it must not. `each` is told of every example before it is analysed, with how
+    /// many there are.
     pub fn test(&self, corpus: &Path, only: Option<&str>, each: &mut dyn FnMut(&str, usize)) -> Vec<Tried> {
-        let chosen: Vec<&Rule> = self.rules.iter().filter(|rule| only.is_none_or(|name| name == rule.meta.name)).collect();
+        let chosen: Vec<&Rule> =
+            self.rules.iter().filter(|rule| only.is_none_or(|name| name == rule.meta.name)).collect();
         let files: BTreeSet<&str> = chosen
             .iter()
             .flat_map(|rule| rule.meta.examples.iter().chain(&rule.meta.counter_examples))
@@ -93,13 +96,12 @@ fn judge(found: Option<&Match>, place: Option<(u32, &Analysis)>, must: bool) -> 
         (None, false) => None,
         (Some(found), true) => {
             let (offset, analysis) = place?;
-            let func = analysis
-                .view
-                .functions
-                .iter()
-                .find(|function| (function.offset.0..function.offset.0.saturating_add(function.size)).contains(&offset));
-            let is_there =
-                |place: &crate::passes::Place| place.offset.0 == offset || func.is_some_and(|func| func.index == place.func);
+            let func = analysis.view.functions.iter().find(|function| {
+                (function.offset.0..function.offset.0.saturating_add(function.size)).contains(&offset)
+            });
+            let is_there = |place: &crate::passes::Place| {
+                place.offset.0 == offset || func.is_some_and(|func| func.index == place.func)
+            };
             (!found.places.iter().any(is_there)).then(|| format!("it does not match at {offset:#x}"))
         }
     }
@@ -108,7 +110,8 @@ fn judge(found: Option<&Match>, place: Option<(u32, &Analysis)>, must: bool) -> 
 fn lint(rule: &Rule, corpus: &Path) -> Vec<Advice> {
     let meta = &rule.meta;
     let mut advice = Vec::new();
-    let mut say = |message: String| advice.push(Advice { rule: meta.name.clone(), file: rule.file.clone(), message });
+    let mut say =
+        |message: String| advice.push(Advice { rule: meta.name.clone(), file: rule.file.clone(), message });
     if meta.description.is_empty() {
         say("`description` is missing".into());
     }
@@ -155,5 +158,9 @@ fn squeeze(name: &str) -> String {
 fn broken(rule: &Rule) -> Vec<String> {
     let mut features = Vec::new();
     rule.statement.features(&mut features);
-    features.iter().flat_map(|feature| feature.patterns()).filter_map(|pattern| pattern.check().err()).collect()
+    features
+        .iter()
+        .flat_map(|feature| feature.patterns())
+        .filter_map(|pattern| pattern.check().err())
+        .collect()
 }

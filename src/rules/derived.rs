@@ -1,8 +1,9 @@
 //! Facts that no pass has on its own, because they join what the bytes say with what host calls were given.
 //!
-//! *Decoded texts*: a text that a host call was given and that does not stand in the file, but does under one key of an exclusive or or of an
-//! addition of a byte. Both keep something: the first the xor of neighbours, the second their difference. So the file is searched once for each
-//! text and operation, not once for each key. *Returned reads*: bytes that a call read from a file and a later call sent away.
+//! *Decoded texts*: a text that a host call was given and that does not stand in the file, but does under one
+//! key of an exclusive or or of an addition of a byte. Both keep something: the first the xor of neighbours,
+//! the second their difference. So the file is searched once for each text and operation, not once for each
+//! key. *Returned reads*: bytes that a call read from a file and a later call sent away.
 //!
 //! Costs a pass over the file for each of at most [`MAX_TEXTS`] texts.
 
@@ -53,9 +54,12 @@ impl Derived {
             if wasm.len() > MAX_FILE || is_even(text.as_bytes()) {
                 continue;
             }
-            let encoded = encoded.get_or_insert_with(|| differences.map(|difference| neighbours(wasm, difference)));
-            let found =
-                encoded.iter().zip(differences).any(|(file, difference)| holds(file, &neighbours(text.as_bytes(), difference)));
+            let encoded =
+                encoded.get_or_insert_with(|| differences.map(|difference| neighbours(wasm, difference)));
+            let found = encoded
+                .iter()
+                .zip(differences)
+                .any(|(file, difference)| holds(file, &neighbours(text.as_bytes(), difference)));
             if found {
                 derived.decoded_texts.push(text.to_owned());
             }
@@ -67,7 +71,8 @@ impl Derived {
 
 /// Whether it looks like a URL, an address with a port, or a path.
 fn is_address(text: &str) -> bool {
-    let is_port = |port: &str| !port.is_empty() && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_port =
+        |port: &str| !port.is_empty() && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
     let has_port = text.rsplit_once(':').is_some_and(|(host, port)| is_port(port) && host.contains('.'));
     !text.contains(char::is_whitespace) && (text.contains('/') || text.contains('\\') || has_port)
 }

@@ -9,8 +9,8 @@ use super::{
 };
 
 impl Set {
-    /// Explains a rule: what it means, when it matches, the metrics and rules it uses, and how to read a match of it. `None` if there is none
-    /// of this name.
+    /// Explains a rule: what it means, when it matches, the metrics and rules it uses, and how to read a
+    /// match of it. `None` if there is none of this name.
     pub fn explain(&self, name: &str) -> Option<String> {
         self.rule(name).map(explain)
     }
@@ -28,18 +28,33 @@ fn explain(rule: &Rule) -> String {
     let _ = writeln!(out, "  {}", meta.description);
     let _ = writeln!(out);
     let scope = |scope: Option<super::rule::Scope>| scope.map_or("-", super::rule::Scope::name);
-    let severity = ["information", "low", "medium", "high"].get(usize::from(meta.severity)).copied().unwrap_or("high");
+    let severity =
+        ["information", "low", "medium", "high"].get(usize::from(meta.severity)).copied().unwrap_or("high");
     let rows = [
         ("namespace", meta.namespace.clone()),
         ("severity", format!("{} ({severity})", meta.severity)),
         ("confidence", format!("{} %", meta.confidence)),
         ("family", meta.family.clone().unwrap_or_default()),
-        ("looks at", format!("{} (bytes), {} (run{})", scope(meta.scopes.on_bytes), scope(meta.scopes.on_run), sees_both(rule))),
+        (
+            "looks at",
+            format!(
+                "{} (bytes), {} (run{})",
+                scope(meta.scopes.on_bytes),
+                scope(meta.scopes.on_run),
+                sees_both(rule)
+            ),
+        ),
         ("ATT&CK", meta.attack.join("; ")),
         ("MBC", meta.mbc.join("; ")),
         ("WASI risk", meta.risk.join(", ")),
-        ("examples", meta.examples.iter().map(|example| example.file.as_str()).collect::<Vec<_>>().join(", ")),
-        ("not on", meta.counter_examples.iter().map(|example| example.file.as_str()).collect::<Vec<_>>().join(", ")),
+        (
+            "examples",
+            meta.examples.iter().map(|example| example.file.as_str()).collect::<Vec<_>>().join(", "),
+        ),
+        (
+            "not on",
+            meta.counter_examples.iter().map(|example| example.file.as_str()).collect::<Vec<_>>().join(", "),
+        ),
         ("see", meta.references.join(" ")),
         ("file", rule.file.clone()),
     ];
@@ -59,7 +74,8 @@ fn uses(rule: &Rule, out: &mut String) {
     if !metrics.is_empty() {
         let _ = writeln!(out, "\nMetrics\n");
         for metric in metrics {
-            let levels = LEVELS.iter().filter(|(letter, _)| metric.levels.contains(*letter)).map(|(_, name)| *name);
+            let levels =
+                LEVELS.iter().filter(|(letter, _)| metric.levels.contains(*letter)).map(|(_, name)| *name);
             let _ = writeln!(
                 out,
                 "  {} [{}]: {}; measured of: {}",
@@ -101,7 +117,9 @@ fn reading(rule: &Rule, out: &mut String) {
         (true, true) => {
             "It can match on the bytes alone. If the report marks the match as evidence of the run, the sample did this; if not, it could."
         }
-        (true, false) => "It matches on the bytes alone: the sample could do this; whether it does, the run must show.",
+        (true, false) => {
+            "It matches on the bytes alone: the sample could do this; whether it does, the run must show."
+        }
         _ if rule.meta.scopes.is_of_bytes() => {
             "It needs the run: the bytes alone never make it match. That it did not match says nothing of code that did not run."
         }

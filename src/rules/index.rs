@@ -1,6 +1,7 @@
 //! The facts of a sample, arranged for being asked by rules: names to calls, functions to what they did.
 //!
-//! Costs time and memory in the number of host calls and functions; what needs the code itself is decoded when a rule first asks.
+//! Costs time and memory in the number of host calls and functions; what needs the code itself is decoded
+//! when a rule first asks.
 
 use std::{
     cell::OnceCell,
@@ -70,9 +71,23 @@ impl<'a> Index<'a> {
         Self {
             facts: *facts,
             calls,
-            ran: facts.dynamic.functions.iter().map(|function| function.index).enumerate().map(numbered).collect(),
+            ran: facts
+                .dynamic
+                .functions
+                .iter()
+                .map(|function| function.index)
+                .enumerate()
+                .map(numbered)
+                .collect(),
             callees,
-            defined: facts.view.functions.iter().map(|function| function.index).enumerate().map(numbered).collect(),
+            defined: facts
+                .view
+                .functions
+                .iter()
+                .map(|function| function.index)
+                .enumerate()
+                .map(numbered)
+                .collect(),
             imported: facts.view.imports.iter().filter(|import| import.func.is_some()).collect(),
             module: OnceCell::new(),
             callers: OnceCell::new(),
@@ -104,7 +119,9 @@ impl<'a> Index<'a> {
     /// Positions of the calls of `name`, ascending.
     pub(super) fn calls_of(&self, name: &Name) -> Vec<u32> {
         let all = self.all_calls();
-        let fits = |position: &&u32| all.get(**position as usize).is_some_and(|call| name.is(&call.module, &call.name));
+        let fits = |position: &&u32| {
+            all.get(**position as usize).is_some_and(|call| name.is(&call.module, &call.name))
+        };
         match name {
             Name::Exact(exact) => {
                 // Without its module, or with it; the module's name may have points too.
@@ -126,16 +143,22 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// How often the host functions were called of which `is` says so, given module and name; calls beyond what was kept count too.
+    /// How often the host functions were called of which `is` says so, given module and name; calls beyond
+    /// what was kept count too.
     pub(super) fn count_calls(&self, is: impl Fn(&str, &str) -> bool) -> u64 {
         let hosts = self.hosts.get_or_init(|| self.hosts());
-        hosts.iter().filter(|host| is(host.module, host.name)).map(|host| host.count).fold(0, u64::saturating_add)
+        hosts
+            .iter()
+            .filter(|host| is(host.module, host.name))
+            .map(|host| host.count)
+            .fold(0, u64::saturating_add)
     }
 
     /// The host functions that were called.
     ///
-    /// The measurements count them as `module.name`. Module and name may have points themselves, so the key alone does not say where one ends:
-    /// that is known of the imports and of the calls that were kept. Where two imports have one key, each has the calls of its edges.
+    /// The measurements count them as `module.name`. Module and name may have points themselves, so the key
+    /// alone does not say where one ends: that is known of the imports and of the calls that were kept.
+    /// Where two imports have one key, each has the calls of its edges.
     fn hosts(&self) -> Vec<Host<'a>> {
         let counted = &self.facts.dynamic.metrics.host_calls;
         let imports = self.imported.iter().map(|import| (import.module.as_str(), import.name.as_str()));
@@ -146,10 +169,15 @@ impl<'a> Index<'a> {
         }
         let mut hosts = Vec::new();
         for (key, &count) in counted {
-            let pairs = named.get(key).map(|pairs| pairs.iter().copied().collect::<Vec<_>>()).unwrap_or_default();
+            let pairs =
+                named.get(key).map(|pairs| pairs.iter().copied().collect::<Vec<_>>()).unwrap_or_default();
             match pairs[..] {
                 [(module, name)] => hosts.push(Host { module, name, count }),
-                _ => hosts.extend(pairs.iter().map(|&(module, name)| Host { module, name, count: self.edges_to(module, name) })),
+                _ => hosts.extend(pairs.iter().map(|&(module, name)| Host {
+                    module,
+                    name,
+                    count: self.edges_to(module, name),
+                })),
             }
         }
         hosts
@@ -158,7 +186,8 @@ impl<'a> Index<'a> {
     /// The calls in the run-time call graph of an import.
     fn edges_to(&self, module: &str, name: &str) -> u64 {
         let edges = self.facts.dynamic.call_graph.edges.iter();
-        let is = |func| self.import(func).is_some_and(|import| import.module == module && import.name == name);
+        let is =
+            |func| self.import(func).is_some_and(|import| import.module == module && import.name == name);
         edges.filter(|edge| is(edge.callee)).map(|edge| edge.count).fold(0, u64::saturating_add)
     }
 
@@ -166,7 +195,9 @@ impl<'a> Index<'a> {
     pub(super) fn sites_of(&self, name: &Name) -> impl Iterator<Item = Place> {
         let edges = self.facts.dynamic.call_graph.edges.iter();
         let is = |func| self.import(func).is_some_and(|import| name.is(&import.module, &import.name));
-        let named = edges.filter(move |edge| is(edge.callee)).filter_map(|edge| edge.caller.map(|func| (func, &edge.sites)));
+        let named = edges
+            .filter(move |edge| is(edge.callee))
+            .filter_map(|edge| edge.caller.map(|func| (func, &edge.sites)));
         named.flat_map(|(func, sites)| sites.iter().map(move |&offset| Place { func, offset }))
     }
 

@@ -1,7 +1,8 @@
 //! The metrics that rules can ask for: one table, which `docs/rules.md` shows and a test holds against it.
 //!
-//! A metric is a number that is measured on a *subject*: the file, a function, the run, an entry point, what a function did, a loop. Its row says
-//! on which; a rule that asks elsewhere is a load error. Shares are from 0 to 1; a share of nothing is 0.
+//! A metric is a number that is measured on a *subject*: the file, a function, the run, an entry point, what
+//! a function did, a loop. Its row says on which; a rule that asks elsewhere is a load error. Shares are from
+//! 0 to 1; a share of nothing is 0.
 
 mod code;
 mod host;
@@ -79,7 +80,13 @@ impl Metric {
 /// All metrics.
 pub static METRICS: &[Metric] = &[
     // Code, as it stands.
-    Metric { name: "file_size", unit: "bytes", description: "size of the module", levels: "B", compute: code::file_size },
+    Metric {
+        name: "file_size",
+        unit: "bytes",
+        description: "size of the module",
+        levels: "B",
+        compute: code::file_size,
+    },
     Metric {
         name: "file_entropy",
         unit: "bits per byte",
@@ -87,11 +94,41 @@ pub static METRICS: &[Metric] = &[
         levels: "B",
         compute: code::file_entropy,
     },
-    Metric { name: "functions", unit: "count", description: "defined functions", levels: "B", compute: code::functions },
-    Metric { name: "imports", unit: "count", description: "imports of all kinds", levels: "B", compute: code::imports },
-    Metric { name: "exports", unit: "count", description: "exports of all kinds", levels: "B", compute: code::exports },
-    Metric { name: "code_size", unit: "bytes", description: "bytes of function bodies", levels: "Bb", compute: code::code_size },
-    Metric { name: "data_size", unit: "bytes", description: "bytes of data segments", levels: "B", compute: code::data_size },
+    Metric {
+        name: "functions",
+        unit: "count",
+        description: "defined functions",
+        levels: "B",
+        compute: code::functions,
+    },
+    Metric {
+        name: "imports",
+        unit: "count",
+        description: "imports of all kinds",
+        levels: "B",
+        compute: code::imports,
+    },
+    Metric {
+        name: "exports",
+        unit: "count",
+        description: "exports of all kinds",
+        levels: "B",
+        compute: code::exports,
+    },
+    Metric {
+        name: "code_size",
+        unit: "bytes",
+        description: "bytes of function bodies",
+        levels: "Bb",
+        compute: code::code_size,
+    },
+    Metric {
+        name: "data_size",
+        unit: "bytes",
+        description: "bytes of data segments",
+        levels: "B",
+        compute: code::data_size,
+    },
     Metric {
         name: "data_share",
         unit: "share",
@@ -155,7 +192,13 @@ pub static METRICS: &[Metric] = &[
         levels: "Bb",
         compute: code::instructions,
     },
-    Metric { name: "static_xor", unit: "count", description: "xor instructions in the code", levels: "Bb", compute: code::xor },
+    Metric {
+        name: "static_xor",
+        unit: "count",
+        description: "xor instructions in the code",
+        levels: "Bb",
+        compute: code::xor,
+    },
     Metric {
         name: "static_xor_share",
         unit: "share",
@@ -191,7 +234,13 @@ pub static METRICS: &[Metric] = &[
         levels: "Bb",
         compute: code::tail_calls,
     },
-    Metric { name: "nop_run_max", unit: "count", description: "longest run of nop", levels: "Bb", compute: code::nop_run_max },
+    Metric {
+        name: "nop_run_max",
+        unit: "count",
+        description: "longest run of nop",
+        levels: "Bb",
+        compute: code::nop_run_max,
+    },
     Metric {
         name: "static_nop_share",
         unit: "share",
@@ -227,7 +276,13 @@ pub static METRICS: &[Metric] = &[
         levels: "Bb",
         compute: code::loop_depth,
     },
-    Metric { name: "static_loops", unit: "count", description: "natural loops", levels: "Bb", compute: code::loops },
+    Metric {
+        name: "static_loops",
+        unit: "count",
+        description: "natural loops",
+        levels: "Bb",
+        compute: code::loops,
+    },
     Metric {
         name: "crypto_algorithms",
         unit: "count",
@@ -265,8 +320,20 @@ pub static METRICS: &[Metric] = &[
         levels: "REFL",
         compute: run::xor_share,
     },
-    Metric { name: "rotate_share", unit: "share", description: "executed rotations", levels: "REFL", compute: run::rotate_share },
-    Metric { name: "shift_share", unit: "share", description: "executed shifts", levels: "REFL", compute: run::shift_share },
+    Metric {
+        name: "rotate_share",
+        unit: "share",
+        description: "executed rotations",
+        levels: "REFL",
+        compute: run::rotate_share,
+    },
+    Metric {
+        name: "shift_share",
+        unit: "share",
+        description: "executed shifts",
+        levels: "REFL",
+        compute: run::shift_share,
+    },
     Metric {
         name: "logic_share",
         unit: "share",
@@ -443,8 +510,20 @@ pub static METRICS: &[Metric] = &[
         levels: "RF",
         compute: run::loop_iterations_max,
     },
-    Metric { name: "iterations", unit: "count", description: "iterations", levels: "L", compute: run::iterations },
-    Metric { name: "entries", unit: "count", description: "how often it was entered", levels: "L", compute: run::entries },
+    Metric {
+        name: "iterations",
+        unit: "count",
+        description: "iterations",
+        levels: "L",
+        compute: run::iterations,
+    },
+    Metric {
+        name: "entries",
+        unit: "count",
+        description: "how often it was entered",
+        levels: "L",
+        compute: run::entries,
+    },
     Metric {
         name: "iterations_per_entry",
         unit: "count",
@@ -529,7 +608,13 @@ pub static METRICS: &[Metric] = &[
         levels: "R",
         compute: run::indirect_targets,
     },
-    Metric { name: "tail_calls", unit: "count", description: "executed tail calls", levels: "REF", compute: run::tail_calls },
+    Metric {
+        name: "tail_calls",
+        unit: "count",
+        description: "executed tail calls",
+        levels: "REF",
+        compute: run::tail_calls,
+    },
     Metric {
         name: "table_branches",
         unit: "count",
@@ -544,7 +629,13 @@ pub static METRICS: &[Metric] = &[
         levels: "RF",
         compute: run::one_way_branches,
     },
-    Metric { name: "grows", unit: "count", description: "executed memory.grow", levels: "RE", compute: run::grows },
+    Metric {
+        name: "grows",
+        unit: "count",
+        description: "executed memory.grow",
+        levels: "RE",
+        compute: run::grows,
+    },
     Metric {
         name: "grown_pages",
         unit: "pages",
@@ -637,7 +728,13 @@ pub static METRICS: &[Metric] = &[
         levels: "R",
         compute: host::random_reads,
     },
-    Metric { name: "sleeps", unit: "count", description: "host calls that slept", levels: "R", compute: host::sleeps },
+    Metric {
+        name: "sleeps",
+        unit: "count",
+        description: "host calls that slept",
+        levels: "R",
+        compute: host::sleeps,
+    },
     Metric {
         name: "slept_seconds",
         unit: "seconds",
@@ -786,7 +883,11 @@ fn bits(classes: &Classes) -> u64 {
 /// The windows of the named signatures.
 fn windows<T: Copy + Into<u64>>(signatures: &std::collections::BTreeMap<String, T>, names: &[&str]) -> u64 {
     let fits = |name: &str| names.is_empty() || names.contains(&name);
-    signatures.iter().filter(|(name, _)| fits(name)).map(|(_, count)| (*count).into()).fold(0, u64::saturating_add)
+    signatures
+        .iter()
+        .filter(|(name, _)| fits(name))
+        .map(|(_, count)| (*count).into())
+        .fold(0, u64::saturating_add)
 }
 
 /// MineThrottle's signatures.

@@ -1,7 +1,8 @@
 //! Rules: what capabilities a sample shows, with the evidence.
 //!
-//! Behaviour rules are in capa's YAML grammar with the superset that `docs/rules.md` describes; byte patterns are YARA rules, run by boreal,
-//! and surface as `match: yara/NAME`. A rule that names what does not exist is an error with its line, never a rule that always matches.
+//! Behaviour rules are in capa's YAML grammar with the superset that `docs/rules.md` describes; byte patterns
+//! are YARA rules, run by boreal, and surface as `match: yara/NAME`. A rule that names what does not exist is
+//! an error with its line, never a rule that always matches.
 //!
 //! Not here: what a set of matches means for the verdict (`verdict`).
 
@@ -88,7 +89,8 @@ pub struct Evidence {
 pub struct Evaluation {
     /// The rules that matched, weightiest first, then by namespace and name.
     pub matches: Vec<Match>,
-    /// What was not looked for to the end, in words: rules that asked for too much, a scan with YARA rules that took too long.
+    /// What was not looked for to the end, in words: rules that asked for too much, a scan with YARA rules
+    /// that took too long.
     pub limitations: Vec<String>,
 }
 
@@ -122,7 +124,8 @@ impl Set {
         set
     }
 
-    /// The rules that ship with wasmspoor, and those in `paths`: files `.yml`, `.yaml`, `.yar`, `.yara`, or folders with such files.
+    /// The rules that ship with wasmspoor, and those in `paths`: files `.yml`, `.yaml`, `.yar`, `.yara`, or
+    /// folders with such files.
     ///
     /// # Errors
     ///
@@ -140,7 +143,8 @@ impl Set {
         Self::with(load::Sources::default(), paths)
     }
 
-    /// Only the rules in `texts`, each with the name of a file that it comes from, whose ending says what it is, as for [`Set::load`].
+    /// Only the rules in `texts`, each with the name of a file that it comes from, whose ending says what it
+    /// is, as for [`Set::load`].
     ///
     /// # Errors
     ///
@@ -171,7 +175,8 @@ impl Set {
     /// Parses and links rules.
     fn build(sources: &load::Sources, eager: bool) -> (Self, LoadError) {
         let mut problems = LoadError::default();
-        let rules: Vec<Rule> = sources.behavior.iter().filter_map(|source| parse::rule(source, eager, &mut problems)).collect();
+        let rules: Vec<Rule> =
+            sources.behavior.iter().filter_map(|source| parse::rule(source, eager, &mut problems)).collect();
         let yara = yara::Rules::compile(&sources.yara, &mut problems);
         let (targets, order) = order::resolve(&rules, |name| yara.has(name), &mut problems);
         (Self { rules, targets, order, yara: Some(yara) }, problems)

@@ -18,7 +18,9 @@ struct Use<'r> {
 
 fn uses<'r>(statement: &'r Statement, out: &mut Vec<Use<'r>>) {
     match &statement.kind {
-        Kind::And(parts) | Kind::Or(parts) | Kind::AtLeast(_, parts) => parts.iter().for_each(|part| uses(part, out)),
+        Kind::And(parts) | Kind::Or(parts) | Kind::AtLeast(_, parts) => {
+            parts.iter().for_each(|part| uses(part, out))
+        }
         Kind::Not(part) | Kind::Within(_, part) => uses(part, out),
         Kind::Count(Feature::Match(name), _) | Kind::Feature(Feature::Match(name)) => {
             out.push(Use { name, span: statement.span.clone() });
@@ -27,8 +29,13 @@ fn uses<'r>(statement: &'r Statement, out: &mut Vec<Use<'r>>) {
     }
 }
 
-/// The rules behind every name that is matched, and the order of evaluation. Names that do not exist and cycles are problems.
-pub(super) fn resolve(rules: &[Rule], is_yara: impl Fn(&str) -> bool, problems: &mut LoadError) -> (Targets, Vec<usize>) {
+/// The rules behind every name that is matched, and the order of evaluation. Names that do not exist and
+/// cycles are problems.
+pub(super) fn resolve(
+    rules: &[Rule],
+    is_yara: impl Fn(&str) -> bool,
+    problems: &mut LoadError,
+) -> (Targets, Vec<usize>) {
     let names = names(rules, problems);
     let mut targets = Targets::new();
     let mut needs: Vec<Vec<usize>> = Vec::with_capacity(rules.len());
@@ -70,7 +77,11 @@ fn names<'r>(rules: &'r [Rule], problems: &mut LoadError) -> HashMap<&'r str, us
         match names.get(rule.meta.name.as_str()).and_then(|other| rules.get(*other)) {
             Some(other) => {
                 let message = format!("a rule named `{}` exists already", rule.meta.name);
-                problems.push(source(rule).problem(&rule.meta.name_span, message, Some(format!("in {}", other.file))));
+                problems.push(source(rule).problem(
+                    &rule.meta.name_span,
+                    message,
+                    Some(format!("in {}", other.file)),
+                ));
             }
             None => {
                 names.insert(&rule.meta.name, position);
@@ -84,8 +95,15 @@ fn behind(name: &str, rules: &[Rule], names: &HashMap<&str, usize>) -> Vec<usize
     if let Some(position) = names.get(name) {
         return vec![*position];
     }
-    let is_inside = |namespace: &str| namespace.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    rules.iter().enumerate().filter(|(_, rule)| is_inside(&rule.meta.namespace)).map(|(position, _)| position).collect()
+    let is_inside = |namespace: &str| {
+        namespace.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    rules
+        .iter()
+        .enumerate()
+        .filter(|(_, rule)| is_inside(&rule.meta.namespace))
+        .map(|(position, _)| position)
+        .collect()
 }
 
 /// What each rule needs, before it. Without recursion: a chain of rules may be long.

@@ -1,7 +1,9 @@
-//! Whether a statement can hold at all, in a scope: a rule that never matches, on no sample, looks like one that found nothing.
+//! Whether a statement can hold at all, in a scope: a rule that never matches, on no sample, looks like one
+//! that found nothing.
 //!
-//! Looked at are the scopes that features have a meaning in, counts beyond what a scope can hold, metrics beyond their range, and `not` of what
-//! always holds. Not looked at is what statements say about each other, such as two metrics that exclude each other.
+//! Looked at are the scopes that features have a meaning in, counts beyond what a scope can hold, metrics
+//! beyond their range, and `not` of what always holds. Not looked at is what statements say about each other,
+//! such as two metrics that exclude each other.
 
 use super::{
     metric::Metric,
@@ -50,7 +52,9 @@ impl Statement {
         match &self.kind {
             Kind::And(parts) => parts.iter().all(|part| part.can_hold(column)),
             Kind::Or(parts) => parts.iter().any(|part| part.can_hold(column)),
-            Kind::AtLeast(least, parts) => parts.iter().filter(|part| part.can_hold(column)).count() >= *least,
+            Kind::AtLeast(least, parts) => {
+                parts.iter().filter(|part| part.can_hold(column)).count() >= *least
+            }
             Kind::Not(part) => !part.always_holds(),
             Kind::Within(scope, part) => nested(column, *scope).is_some_and(|inner| part.can_hold(inner)),
             Kind::Count(feature, bounds) => {
@@ -80,7 +84,8 @@ impl Statement {
             }
             Kind::Not(part) => part.nevers(columns),
             Kind::Within(scope, part) => {
-                let inside: Vec<Column> = columns.iter().filter_map(|column| nested(*column, *scope)).collect();
+                let inside: Vec<Column> =
+                    columns.iter().filter_map(|column| nested(*column, *scope)).collect();
                 part.nevers(&inside)
             }
             Kind::Count(..) | Kind::Feature(_) => Vec::new(),
@@ -99,14 +104,21 @@ impl Statement {
             }
             Kind::Count(feature, bounds) => {
                 let most = columns.iter().map(|column| feature.most(column.0)).max().unwrap_or(0);
-                (format!("this never holds: in this scope it is found {most} times at most, not {}", bounds.shown()), None)
+                (
+                    format!(
+                        "this never holds: in this scope it is found {most} times at most, not {}",
+                        bounds.shown()
+                    ),
+                    None,
+                )
             }
             Kind::Not(_) => ("this never holds: what it denies always does".to_owned(), None),
             _ => {
                 let help = "some parts have a meaning on the bytes only, others on the run only; `{static: file, dynamic: process}` and \
                             `dynamic: file` see both";
                 (
-                    "this never holds: in none of the scopes of the rule can all parts that it needs".to_owned(),
+                    "this never holds: in none of the scopes of the rule can all parts that it needs"
+                        .to_owned(),
                     Some(help.to_owned()),
                 )
             }
@@ -124,7 +136,9 @@ pub(super) fn nested((outer, on_run): Column, inner: Scope) -> Option<Column> {
         Scope::Process => on_run && outer == Scope::File,
         Scope::RunFunction => on_run && matches!(outer, Scope::File | Scope::Process),
         Scope::Thread => on_run && matches!(outer, Scope::File | Scope::Process),
-        Scope::Span | Scope::Call => on_run && matches!(outer, Scope::File | Scope::Process | Scope::Thread | Scope::Span),
+        Scope::Span | Scope::Call => {
+            on_run && matches!(outer, Scope::File | Scope::Process | Scope::Thread | Scope::Span)
+        }
         Scope::Loop => on_run && matches!(outer, Scope::File | Scope::Process | Scope::RunFunction),
         Scope::File => false,
     };

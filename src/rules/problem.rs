@@ -27,7 +27,8 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let annotation = AnnotationKind::Primary.span(self.span.clone()).label(self.help.as_deref().unwrap_or(""));
+        let annotation =
+            AnnotationKind::Primary.span(self.span.clone()).label(self.help.as_deref().unwrap_or(""));
         let snippet = Snippet::source(&*self.source).path(self.file.as_str()).annotation(annotation);
         let report = [Level::ERROR.primary_title(self.message.as_str()).element(snippet)];
         f.write_str(&Renderer::plain().render(&report))
@@ -79,17 +80,24 @@ impl Source {
     }
 
     /// A problem at `span`, in characters as the YAML parser counts.
-    pub(super) fn problem(&self, span: &Range<usize>, message: impl Into<String>, help: Option<String>) -> Problem {
+    pub(super) fn problem(
+        &self,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) -> Problem {
         let byte = |at: usize| self.text.char_indices().nth(at).map_or(self.text.len(), |(byte, _)| byte);
         let (start, end) = (byte(span.start), byte(span.end.max(span.start + 1)));
         self.problem_at(start..end, message.into(), help)
     }
 
-    /// A problem at `span`, in bytes. A span of several lines is cut to the first, so that the caret points at its beginning.
+    /// A problem at `span`, in bytes. A span of several lines is cut to the first, so that the caret points
+    /// at its beginning.
     pub(super) fn problem_at(&self, span: Range<usize>, message: String, help: Option<String>) -> Problem {
         let text = &*self.text;
         let start = floor(text, span.start);
-        let line_end = text.get(start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |len| start + len);
+        let line_end =
+            text.get(start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |len| start + len);
         let end = floor(text, span.end).min(line_end).max(start);
         let before = text.get(..start).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -114,12 +122,17 @@ fn floor(text: &str, at: usize) -> usize {
     at
 }
 
-/// The name among `known` that `given` was probably meant to be. One without `/` may also be the last part of a name, as `severity` in `wasm/severity`.
+/// The name among `known` that `given` was probably meant to be. One without `/` may also be the last part of
+/// a name, as `severity` in `wasm/severity`.
 pub(super) fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let allowed = (given.chars().count() / 3).clamp(1, 3);
-    let last = |name: &'a str| if given.contains('/') { name } else { name.rsplit('/').next().unwrap_or(name) };
+    let last =
+        |name: &'a str| if given.contains('/') { name } else { name.rsplit('/').next().unwrap_or(name) };
     let ranked = known.into_iter().map(|name| (distance(given, name).min(distance(given, last(name))), name));
-    ranked.filter(|(distance, _)| *distance <= allowed).min().map(|(_, name)| format!("did you mean `{name}`?"))
+    ranked
+        .filter(|(distance, _)| *distance <= allowed)
+        .min()
+        .map(|(_, name)| format!("did you mean `{name}`?"))
 }
 
 /// The name of several words that has most of the words of `given`, at least half.
@@ -162,7 +175,9 @@ mod tests {
 
     #[test]
     fn the_nearest_name_is_proposed() {
-        for (given, expected) in [("impotr", Some("import")), ("apl", Some("api")), ("zzzz", None), ("", None)] {
+        for (given, expected) in
+            [("impotr", Some("import")), ("apl", Some("api")), ("zzzz", None), ("", None)]
+        {
             let found = closest(given, ["import", "api", "export"]);
             assert_eq!(found, expected.map(|name| format!("did you mean `{name}`?")), "{given}");
         }
@@ -170,10 +185,20 @@ mod tests {
 
     #[test]
     fn the_last_part_and_the_words_of_a_name_count() {
-        assert_eq!(closest("severty", ["name", "wasm/severity"]).as_deref(), Some("did you mean `wasm/severity`?"));
-        let names = ["mine in a web page", "run the main loop of a CryptoNight miner", "hold the rounds of CryptoNight"];
+        assert_eq!(
+            closest("severty", ["name", "wasm/severity"]).as_deref(),
+            Some("did you mean `wasm/severity`?")
+        );
+        let names = [
+            "mine in a web page",
+            "run the main loop of a CryptoNight miner",
+            "hold the rounds of CryptoNight",
+        ];
         for (given, expected) in [
-            ("run the CryptoNight main loop", Some("did you mean `run the main loop of a CryptoNight miner`?")),
+            (
+                "run the CryptoNight main loop",
+                Some("did you mean `run the main loop of a CryptoNight miner`?"),
+            ),
             ("mines in web pages", None),
             ("nothing of this", None),
             ("", None),
@@ -188,7 +213,10 @@ mod tests {
         let problem = source.problem(&(12..13), "wrong", Some("right".into()));
         assert_eq!((problem.line, problem.column), (2, 9));
         let text = problem.to_string();
-        assert!(text.contains("a.yml:2:9") && text.contains("zwei: ä b") && text.contains("^ right"), "{text}");
+        assert!(
+            text.contains("a.yml:2:9") && text.contains("zwei: ä b") && text.contains("^ right"),
+            "{text}"
+        );
     }
 
     #[test]

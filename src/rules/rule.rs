@@ -67,8 +67,9 @@ pub struct Scopes {
 }
 
 impl Scopes {
-    /// The scope in which the run is looked at. Beside a static `file`, a `process` is the dynamic `file`: a rule that names both may ask for facts
-    /// of the bytes and of the run in one statement, and only together do they see both.
+    /// The scope in which the run is looked at. Beside a static `file`, a `process` is the dynamic `file`: a
+    /// rule that names both may ask for facts of the bytes and of the run in one statement, and only
+    /// together do they see both.
     pub(super) fn of_run(self) -> Option<Scope> {
         match (self.on_bytes, self.on_run) {
             (Some(Scope::File), Some(Scope::Process)) => Some(Scope::File),
@@ -211,7 +212,8 @@ impl Name {
     pub(super) fn is(&self, module: &str, name: &str) -> bool {
         match self {
             Self::Exact(exact) => {
-                exact == name || exact.strip_prefix(module).and_then(|rest| rest.strip_prefix('.')) == Some(name)
+                exact == name
+                    || exact.strip_prefix(module).and_then(|rest| rest.strip_prefix('.')) == Some(name)
             }
             Self::Regex(regex) => regex.is_match(name.as_bytes()),
         }
@@ -344,7 +346,11 @@ pub(super) const CHARACTERISTICS: &[(&str, Characteristic, &str)] = &[
         Characteristic::OpaquePredicate,
         "a branch on the parity of a product of one variable, or on the difference of a variable with itself",
     ),
-    ("flattened control flow", Characteristic::FlattenedControlFlow, "a dispatcher loop over constants that the code assigns"),
+    (
+        "flattened control flow",
+        Characteristic::FlattenedControlFlow,
+        "a dispatcher loop over constants that the code assigns",
+    ),
 ];
 
 impl Characteristic {

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use super::{
     metric::Metric,
-    rule::{Bounds, Crypto, Feature, FileFeature, Kind, Name, NumberTest, Pattern, Sequence, Statement, Step, Target},
+    rule::{
+        Bounds, Crypto, Feature, FileFeature, Kind, Name, NumberTest, Pattern, Sequence, Statement, Step,
+        Target,
+    },
 };
 
 impl Name {
@@ -79,7 +82,9 @@ impl Statement {
     /// Everything below it that is a feature.
     pub(super) fn features<'s>(&'s self, out: &mut Vec<&'s Feature>) {
         match &self.kind {
-            Kind::And(parts) | Kind::Or(parts) | Kind::AtLeast(_, parts) => parts.iter().for_each(|part| part.features(out)),
+            Kind::And(parts) | Kind::Or(parts) | Kind::AtLeast(_, parts) => {
+                parts.iter().for_each(|part| part.features(out))
+            }
             Kind::Not(part) | Kind::Within(_, part) => part.features(out),
             Kind::Count(feature, _) | Kind::Feature(feature) => out.push(feature),
         }
@@ -115,7 +120,10 @@ impl Feature {
             | Self::File(FileFeature { path: Some(pattern), .. }) => vec![pattern],
             Self::Sequence(sequence) => {
                 let steps = &sequence.steps;
-                steps.iter().flat_map(|step| step.apis.iter().filter_map(Name::regex).chain(&step.text)).collect()
+                steps
+                    .iter()
+                    .flat_map(|step| step.apis.iter().filter_map(Name::regex).chain(&step.text))
+                    .collect()
             }
             _ => Vec::new(),
         }
@@ -154,12 +162,15 @@ impl Feature {
             Self::Match(Target::Rule(name)) => ("match", name.clone()),
             Self::Match(Target::Yara(name)) => ("match", format!("yara/{name}")),
             Self::Target(kind, value) => (kind, value.clone()),
-            Self::Metric(measure) => ("wasm/metric", format!("{} {} {}", measure.metric.name, measure.op.shown(), measure.value)),
+            Self::Metric(measure) => {
+                ("wasm/metric", format!("{} {} {}", measure.metric.name, measure.op.shown(), measure.value))
+            }
             Self::Sequence(sequence) => ("wasm/sequence", show_sequence(sequence)),
             Self::Crypto(crypto) => ("wasm/crypto", show_crypto(crypto)),
-            Self::Ioc { kind, value } => {
-                ("wasm/ioc", value.as_ref().map_or_else(|| (*kind).to_owned(), |value| format!("{kind} {}", value.shown)))
-            }
+            Self::Ioc { kind, value } => (
+                "wasm/ioc",
+                value.as_ref().map_or_else(|| (*kind).to_owned(), |value| format!("{kind} {}", value.shown)),
+            ),
             Self::Anomaly(kind) => ("wasm/anomaly", kind.clone()),
             Self::File(file) => ("wasm/file", show_file(file)),
         }
@@ -202,7 +213,8 @@ fn show_step(step: &Step) -> String {
     let mut conditions = Vec::new();
     conditions.extend(step.text.as_ref().map(|text| text.shown.clone()));
     conditions.extend(step.number.as_ref().map(show_number));
-    conditions.extend(step.succeeds.map(|succeeds| if succeeds { "succeeds".into() } else { "fails".into() }));
+    conditions
+        .extend(step.succeeds.map(|succeeds| if succeeds { "succeeds".into() } else { "fails".into() }));
     conditions.extend(step.min_entropy.map(|entropy| format!("entropy >= {entropy}")));
     if !conditions.is_empty() {
         text.push_str(&format!("({})", conditions.join(", ")));

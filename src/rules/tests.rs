@@ -46,7 +46,11 @@ pub(super) fn looped(func: u32, iterations: u64) -> passes::Loop {
 }
 
 fn text(text: &str) -> Arg {
-    Arg { name: Some("path".into()), value: Value::I32(64), points_at: Some(Pointed::Text { text: text.into() }) }
+    Arg {
+        name: Some("path".into()),
+        value: Value::I32(64),
+        points_at: Some(Pointed::Text { text: text.into() }),
+    }
 }
 
 fn number(name: &'static str, value: i32) -> Arg {
@@ -98,13 +102,26 @@ impl Sample {
             stalled_in: None,
         };
         let mut sample = Self::new();
-        let session = crate::Tracer::new(crate::Options::default()).load(&sample.wasm).expect("an empty module loads");
+        let session =
+            crate::Tracer::new(crate::Options::default()).load(&sample.wasm).expect("an empty module loads");
         for call in &calls {
-            *sample.dynamic.metrics.host_calls.entry(format!("{}.{}", call.module, call.name)).or_default() += 1;
+            *sample
+                .dynamic
+                .metrics
+                .host_calls
+                .entry(format!("{}.{}", call.module, call.name))
+                .or_default() += 1;
         }
-        let place = |position| passes::Place { func: FuncIndex(1), offset: CodeOffset(100 + position as u32) };
+        let place =
+            |position| passes::Place { func: FuncIndex(1), offset: CodeOffset(100 + position as u32) };
         sample.dynamic.call_sites = (0..calls.len()).map(|position| Some(place(position))).collect();
-        sample.run = Some(Run { trace: session.finish(), entries: vec![entry], calls, status: Status::Exited, ..Run::default() });
+        sample.run = Some(Run {
+            trace: session.finish(),
+            entries: vec![entry],
+            calls,
+            status: Status::Exited,
+            ..Run::default()
+        });
         sample
     }
 
@@ -123,14 +140,17 @@ impl Sample {
 }
 
 fn rule(name: &str, scopes: &str, features: &str) -> String {
-    format!("rule:\n  meta:\n    name: {name}\n    namespace: test/{name}\n    scopes: {scopes}\n  features:\n{features}")
+    format!(
+        "rule:\n  meta:\n    name: {name}\n    namespace: test/{name}\n    scopes: {scopes}\n  features:\n{features}"
+    )
 }
 
 fn set(rules: &[(&str, &str)]) -> Result<Set, LoadError> {
     let behavior = rules.iter().filter(|(name, _)| !name.ends_with(".yar"));
     let yara = rules.iter().filter(|(name, _)| name.ends_with(".yar"));
     let source = |(name, text): &(&str, &str)| problem::Source::new(*name, text);
-    let sources = load::Sources { behavior: behavior.map(source).collect(), yara: yara.map(source).collect() };
+    let sources =
+        load::Sources { behavior: behavior.map(source).collect(), yara: yara.map(source).collect() };
     let (set, problems) = Set::build(&sources, true);
     if problems.is_empty() { Ok(set) } else { Err(problems) }
 }
@@ -141,7 +161,8 @@ const FILE: &str = "{static: file, dynamic: unsupported}";
 #[test]
 fn names_are_exact() {
     let mut sample = Sample::new();
-    sample.view.imports = vec![import("./bindings.js", "__wbindgen_rethrow", 0), import("env.net", "connect", 1)];
+    sample.view.imports =
+        vec![import("./bindings.js", "__wbindgen_rethrow", 0), import("env.net", "connect", 1)];
     for (features, expected) in [
         ("import: bind", false),
         ("import: connect", true),
@@ -193,8 +214,10 @@ fn import(module: &str, name: &str, func: u32) -> view::Import {
 #[test]
 fn a_part_of_a_host_function_s_name_is_not_its_name() {
     let dotted = Call { module: "env".into(), ..call("scheduler.submit_share", vec![]) };
-    let mut sample = Sample::calling(vec![dotted, Call { module: "env".into(), ..call("task.clock_time_get", vec![]) }]);
-    sample.view.imports = vec![import("env", "scheduler.submit_share", 0), import("env", "task.clock_time_get", 1)];
+    let mut sample =
+        Sample::calling(vec![dotted, Call { module: "env".into(), ..call("task.clock_time_get", vec![]) }]);
+    sample.view.imports =
+        vec![import("env", "scheduler.submit_share", 0), import("env", "task.clock_time_get", 1)];
     for (name, expected) in [
         ("submit_share", false),
         ("scheduler", false),
@@ -204,7 +227,10 @@ fn a_part_of_a_host_function_s_name_is_not_its_name() {
     ] {
         let found = sample.holds(RUN, &format!("    - api: {name}\n"));
         assert_eq!(found.is_some(), expected, "{name}");
-        assert!(found.is_none_or(|found| found.places.len() == 1 && found.evidence.found.is_some()), "{name}");
+        assert!(
+            found.is_none_or(|found| found.places.len() == 1 && found.evidence.found.is_some()),
+            "{name}"
+        );
     }
     assert!(sample.holds(RUN, "    - wasm/metric: {name: clock_reads, op: '==', value: 0}\n").is_some());
 }
@@ -225,8 +251,14 @@ fn names_that_are_one_key_are_told_apart() {
     sample.dynamic.call_graph.edges = vec![edge(0, 5), edge(1, 2)];
     // None of these calls was kept: they are counted, and have their places, all the same.
     for (name, count, offset) in [("b.c", 5, 50), ("c", 2, 51), ("a.b.c", 7, 50)] {
-        let found = sample.holds(RUN, &format!("    - count(api({name})): {count}\n")).unwrap_or_else(|| panic!("{name}"));
-        assert_eq!(found.places[0], passes::Place { func: FuncIndex(2), offset: CodeOffset(offset) }, "{name}");
+        let found = sample
+            .holds(RUN, &format!("    - count(api({name})): {count}\n"))
+            .unwrap_or_else(|| panic!("{name}"));
+        assert_eq!(
+            found.places[0],
+            passes::Place { func: FuncIndex(2), offset: CodeOffset(offset) },
+            "{name}"
+        );
     }
 }
 
@@ -234,10 +266,17 @@ fn names_that_are_one_key_are_told_apart() {
 fn many_calls_cost_what_they_are_many() {
     let sample = Sample::calling((0..20_000).map(|_| call("a", vec![])).collect());
     for scope in ["span of calls", "call", "thread", "wasm/function"] {
-        let text =
-            rule("one", &format!("{{static: unsupported, dynamic: {scope}}}"), "    - and:\n      - api: a\n      - api: b\n");
+        let text = rule(
+            "one",
+            &format!("{{static: unsupported, dynamic: {scope}}}"),
+            "    - and:\n      - api: a\n      - api: b\n",
+        );
         let evaluation = set(&[("one", &text)]).unwrap().evaluate(&sample.facts());
-        assert!(evaluation.matches.is_empty() && evaluation.limitations.is_empty(), "{scope}: {:?}", evaluation.limitations);
+        assert!(
+            evaluation.matches.is_empty() && evaluation.limitations.is_empty(),
+            "{scope}: {:?}",
+            evaluation.limitations
+        );
     }
 }
 
@@ -254,7 +293,10 @@ fn what_cannot_be_paid_for_is_unknown_and_said() {
     let names: Vec<_> = evaluation.matches.iter().map(|found| found.name.as_str()).collect();
     assert_eq!(names, ["cheap", "part"]);
     let [limitation] = &evaluation.limitations[..] else { panic!("{:?}", evaluation.limitations) };
-    assert!(limitation.starts_with("1 rule was not evaluated to the end") && limitation.ends_with("`dear`"), "{limitation}");
+    assert!(
+        limitation.starts_with("1 rule was not evaluated to the end") && limitation.ends_with("`dear`"),
+        "{limitation}"
+    );
 }
 
 #[test]
@@ -262,22 +304,33 @@ fn a_count_has_no_hidden_end() {
     let mut sample = Sample::new();
     sample.wasm.extend([0xaa; 3000]);
     for (count, expected) in [("3000", true), ("1001 or more", true), ("3001 or more", false)] {
-        assert_eq!(sample.holds(FILE, &format!("    - count(bytes(AA)): {count}\n")).is_some(), expected, "{count}");
+        assert_eq!(
+            sample.holds(FILE, &format!("    - count(bytes(AA)): {count}\n")).is_some(),
+            expected,
+            "{count}"
+        );
     }
     let each = "{static: unsupported, dynamic: call}";
     let sample = Sample::calling((0..10_500).map(|_| call("a", vec![])).collect());
-    let (part, whole) = (rule("part", each, "    - api: a\n"), rule("whole", RUN, "    - count(match(part)): 10500\n"));
+    let (part, whole) =
+        (rule("part", each, "    - api: a\n"), rule("whole", RUN, "    - count(match(part)): 10500\n"));
     assert_eq!(sample.matches(&[("part", &part), ("whole", &whole)]).len(), 2);
 }
 
 #[test]
 fn a_rule_of_bytes_and_run_sees_both() {
     let mut sample = Sample::calling(vec![call("a", vec![])]);
-    sample.view.strings.push(view::Text { text: "stratum+tcp://a".into(), offset: 20, address: None, encoding: "plain".into() });
+    sample.view.strings.push(view::Text {
+        text: "stratum+tcp://a".into(),
+        offset: 20,
+        address: None,
+        encoding: "plain".into(),
+    });
     let mixed = "    - and:\n      - string: /^stratum/\n      - api: a\n";
     let both = "{static: file, dynamic: process}";
     assert!(sample.holds(both, mixed).expect("a match").dynamic);
-    // What only the bytes show is no evidence of the run, and does not become so for a rule that builds on it.
+    // What only the bytes show is no evidence of the run, and does not become so for a rule that builds on
+    // it.
     let only = rule("only", both, "    - string: /^stratum/\n");
     let above = rule("above", both, "    - match: only\n");
     let matches = sample.matches(&[("only", &only), ("above", &above)]);
@@ -288,7 +341,11 @@ fn a_rule_of_bytes_and_run_sees_both() {
 fn what_never_holds_is_an_error_or_an_advice() {
     let parsed = |scopes: &str, features: &str| set(&[("one", &rule("one", scopes, features))]);
     for (scopes, features, expected) in [
-        ("{static: function, dynamic: call}", "    - and:\n      - mnemonic: nop\n      - string: a\n", "in none of the scopes"),
+        (
+            "{static: function, dynamic: call}",
+            "    - and:\n      - mnemonic: nop\n      - string: a\n",
+            "in none of the scopes",
+        ),
         (RUN, "    - wasm/metric: {name: xor_share, op: '>', value: 1}\n", "`xor_share` is from 0 to 1"),
         (RUN, "    - wasm/metric: {name: xor, op: '<', value: 0}\n", "`xor` is from 0 up"),
         (RUN, "    - call:\n      - count(api(a)): 2 or more\n", "found 1 times at most"),
@@ -303,7 +360,11 @@ fn what_never_holds_is_an_error_or_an_advice() {
     let one = "    - or:\n      - api: a\n      - and:\n        - mnemonic: nop\n        - string: a\n";
     let set = parsed("{static: function, dynamic: call}", one).unwrap_or_else(|error| panic!("{error}"));
     let advice = set.lint(std::path::Path::new("corpus"));
-    assert_eq!(advice.iter().filter(|one| one.message.starts_with("`and`: this never holds")).count(), 1, "{advice:?}");
+    assert_eq!(
+        advice.iter().filter(|one| one.message.starts_with("`and`: this never holds")).count(),
+        1,
+        "{advice:?}"
+    );
 }
 
 #[test]
@@ -312,8 +373,13 @@ fn an_explanation_says_what_a_rule_needs() {
         let text = rule("one", "{static: file, dynamic: process}", features);
         set(&[("one", &text)]).unwrap_or_else(|error| panic!("{error}")).explain("one").unwrap()
     };
-    let mixed = explained("    - and:\n      - string: a\n      - wasm/metric: {name: nops, op: '>=', value: 5}\n");
-    assert!(mixed.contains("the bytes alone never make it match") && mixed.contains("process (run, with the bytes)"), "{mixed}");
+    let mixed =
+        explained("    - and:\n      - string: a\n      - wasm/metric: {name: nops, op: '>=', value: 5}\n");
+    assert!(
+        mixed.contains("the bytes alone never make it match")
+            && mixed.contains("process (run, with the bytes)"),
+        "{mixed}"
+    );
     assert!(explained("    - string: a\n").contains("It can match on the bytes alone"));
 }
 
@@ -371,7 +437,9 @@ fn spans_are_windows_of_twenty_calls() {
 #[test]
 fn spans_that_overlap_count_once() {
     let calls = (0..40).map(|_| call("a", vec![])).collect();
-    let found = Sample::calling(calls).holds("{static: unsupported, dynamic: span of calls}", "    - api: a\n").expect("a match");
+    let found = Sample::calling(calls)
+        .holds("{static: unsupported, dynamic: span of calls}", "    - api: a\n")
+        .expect("a match");
     assert_eq!(found.count, 2);
 }
 
@@ -382,7 +450,9 @@ fn metrics_are_measured_in_their_scope() {
     sample.dynamic.functions = vec![ran(0), ran(1)];
     sample.dynamic.loops = vec![looped(1, 262_144)];
     sample.view.functions = vec![function(0), function(1)];
-    let metric = |name: &str, op: &str, value: &str| format!("wasm/metric: {{name: {name}, op: '{op}', value: {value}}}");
+    let metric = |name: &str, op: &str, value: &str| {
+        format!("wasm/metric: {{name: {name}, op: '{op}', value: {value}}}")
+    };
     for (features, expected) in [
         (format!("    - {}\n", metric("xor_share", "==", "0.05")), true),
         (format!("    - {}\n", metric("xor_share", ">", "0.05")), false),
@@ -401,15 +471,22 @@ fn metrics_are_measured_in_their_scope() {
         assert_eq!(found.is_some(), expected, "{features}");
         assert!(found.is_none_or(|found| found.dynamic), "{features}");
     }
-    let found =
-        sample.holds("{static: unsupported, dynamic: wasm/function}", &format!("    - {}\n", metric("instructions", ">", "1")));
+    let found = sample.holds(
+        "{static: unsupported, dynamic: wasm/function}",
+        &format!("    - {}\n", metric("instructions", ">", "1")),
+    );
     assert_eq!(found.expect("a match").count, 2);
 }
 
 #[test]
 fn without_a_run_only_the_bytes_match() {
     let mut sample = Sample::new();
-    sample.view.strings.push(view::Text { text: "stratum+tcp://a".into(), offset: 20, address: None, encoding: "plain".into() });
+    sample.view.strings.push(view::Text {
+        text: "stratum+tcp://a".into(),
+        offset: 20,
+        address: None,
+        encoding: "plain".into(),
+    });
     let features = "    - string: /^stratum/\n";
     let found = sample.holds("{static: file, dynamic: file}", features).expect("a match");
     assert!(!found.dynamic);
@@ -419,8 +496,14 @@ fn without_a_run_only_the_bytes_match() {
 #[test]
 fn the_run_is_better_evidence_than_the_bytes() {
     let mut sample = Sample::calling(vec![call("fd_write", vec![text("stratum+tcp://a")])]);
-    sample.view.strings.push(view::Text { text: "stratum+tcp://a".into(), offset: 20, address: None, encoding: "plain".into() });
-    let found = sample.holds("{static: file, dynamic: process}", "    - string: /^stratum/\n").expect("a match");
+    sample.view.strings.push(view::Text {
+        text: "stratum+tcp://a".into(),
+        offset: 20,
+        address: None,
+        encoding: "plain".into(),
+    });
+    let found =
+        sample.holds("{static: file, dynamic: process}", "    - string: /^stratum/\n").expect("a match");
     assert!(found.dynamic);
     assert_eq!(found.evidence.found.as_deref(), Some("\"stratum+tcp://a\" given to fd_write"));
 }
@@ -430,7 +513,11 @@ fn rules_build_on_rules() {
     let sample = Sample::calling(vec![call("a", vec![]), call("b", vec![])]);
     let part = |name: &str, api: &str| rule(name, RUN, &format!("    - api: {api}\n"));
     let (a, b, c) = (part("a", "a"), part("b", "b"), part("c", "c"));
-    let whole = rule("whole", RUN, "    - and:\n      - match: a\n      - match: test/b\n      - not:\n        - match: c\n");
+    let whole = rule(
+        "whole",
+        RUN,
+        "    - and:\n      - match: a\n      - match: test/b\n      - not:\n        - match: c\n",
+    );
     let matches = sample.matches(&[("whole", &whole), ("a", &a), ("b", &b), ("c", &c)]);
     let shown: Vec<_> = matches.iter().map(|found| (found.name.as_str(), found.implied)).collect();
     assert_eq!(shown, [("a", true), ("b", true), ("whole", false)]);
@@ -443,7 +530,9 @@ fn what_does_not_exist_is_an_error() {
     let b = rule("b", RUN, "    - match: a\n");
     let typo = rule("typo", RUN, "    - match: test/aa\n");
     let yara = rule("yara", FILE, "    - match: yara/none\n");
-    let error = set(&[("a.yml", &a), ("b.yml", &b), ("b2.yml", &b), ("typo.yml", &typo), ("yara.yml", &yara)]).unwrap_err();
+    let error =
+        set(&[("a.yml", &a), ("b.yml", &b), ("b2.yml", &b), ("typo.yml", &typo), ("yara.yml", &yara)])
+            .unwrap_err();
     let text = error.to_string();
     for expected in [
         "a rule named `b` exists already",
@@ -466,7 +555,11 @@ fn yara_rules_see_bytes_and_the_module() {
     let yara = r#"import "wasm"
 rule magic { strings: $a = "MAGIC" condition: $a and wasm.number_of_exports == 1 and for any e in wasm.exports : (e == "run") }
 rule other { condition: wasm.has_start == 1 }"#;
-    let behavior = rule("uses", FILE, "    - and:\n      - match: yara/magic\n      - not:\n        - match: yara/other\n");
+    let behavior = rule(
+        "uses",
+        FILE,
+        "    - and:\n      - match: yara/magic\n      - not:\n        - match: yara/other\n",
+    );
     let matches = sample.matches(&[("a.yar", yara), ("uses.yml", &behavior)]);
     assert_eq!(matches.len(), 1);
     assert_eq!(matches[0].evidence.parts[0].found.as_deref(), Some("at 0xa"));
@@ -548,7 +641,11 @@ fn code_is_searched_by_function_block_and_instruction() {
         ("function", "    - number: 0xffffffff\n", 1),
         ("function", "    - and:\n      - number: 0x80000\n      - number: 7\n", 1),
         ("basic block", "    - and:\n      - number: 0x80000\n      - number: 7\n", 0),
-        ("basic block", "    - and:\n      - number: 7\n      - mnemonic: i32.xor\n      - characteristic: nzxor\n", 1),
+        (
+            "basic block",
+            "    - and:\n      - number: 7\n      - mnemonic: i32.xor\n      - characteristic: nzxor\n",
+            1,
+        ),
         ("instruction", "    - mnemonic: i32.const\n", 3),
         ("instruction", "    - mnemonic: nop\n", 1),
         ("function", "    - count(mnemonic(i32.const)): 3\n", 1),
@@ -556,18 +653,31 @@ fn code_is_searched_by_function_block_and_instruction() {
         ("function", "    - bytes: 41 07\n", 1),
     ] {
         let scopes = format!("{{static: {scope}, dynamic: unsupported}}");
-        assert_eq!(sample.holds(&scopes, features).map_or(0, |found| found.count), expected, "{scope}\n{features}");
+        assert_eq!(
+            sample.holds(&scopes, features).map_or(0, |found| found.count),
+            expected,
+            "{scope}\n{features}"
+        );
     }
 }
 
 #[test]
 fn obfuscated_shapes_are_told_from_plain_code() {
     for (body, opaque) in [
-        ("(br_if 0 (i32.rem_u (i32.mul (local.get 0) (i32.add (local.get 0) (i32.const 1))) (i32.const 2)))", true),
-        ("(br_if 0 (i32.and (i32.mul (local.get 0) (i32.sub (local.get 0) (i32.const 1))) (i32.const 1)))", true),
+        (
+            "(br_if 0 (i32.rem_u (i32.mul (local.get 0) (i32.add (local.get 0) (i32.const 1))) (i32.const 2)))",
+            true,
+        ),
+        (
+            "(br_if 0 (i32.and (i32.mul (local.get 0) (i32.sub (local.get 0) (i32.const 1))) (i32.const 1)))",
+            true,
+        ),
         ("(if (i32.eqz (i32.and (i32.const 1) (i32.mul (local.get 0) (local.get 0)))) (then))", true),
         ("(br_if 0 (i32.xor (local.get 0) (local.get 0)))", true),
-        ("(local.set 0 (call 0 (i32.const 1) (i32.const 2))) (br_if 0 (i32.xor (local.get 0) (local.get 0)))", true),
+        (
+            "(local.set 0 (call 0 (i32.const 1) (i32.const 2))) (br_if 0 (i32.xor (local.get 0) (local.get 0)))",
+            true,
+        ),
         ("(br_if 0 (i32.xor (local.get 0) (local.tee 0 (i32.load8_u (i32.const 8)))))", false),
         ("(br_if 0 (i32.xor (local.get 0) (local.get 1)))", false),
         ("(br_if 0 (i32.xor (local.get 0) (i32.add (local.get 0) (i32.const 1))))", false),
@@ -580,10 +690,13 @@ fn obfuscated_shapes_are_told_from_plain_code() {
             "(module (memory 1) (func $f (param i32 i32) (result i32) (i32.const 0)) (func (param i32 i32) {body}))"
         ));
         let scopes = "{static: function, dynamic: unsupported}";
-        assert_eq!(sample.holds(scopes, "    - characteristic: opaque predicate\n").is_some(), opaque, "{body}");
+        assert_eq!(
+            sample.holds(scopes, "    - characteristic: opaque predicate\n").is_some(),
+            opaque,
+            "{body}"
+        );
     }
-    let states =
-        "(br 4)) (local.set 0 (i32.const 5)) (br 3)) (local.set 0 (i32.const 6)) (br 2)) (local.set 0 (i32.const 7)) (br 1))";
+    let states = "(br 4)) (local.set 0 (i32.const 5)) (br 3)) (local.set 0 (i32.const 6)) (br 2)) (local.set 0 (i32.const 7)) (br 1))";
     let flattened = format!(
         "(module (func (local i32) (block $out (loop $next (block (block (block (block (br_table 0 1 2 3 $out (local.get 0))) {} (local.set 0 (i32.const 8)) (br $next)))))",
         states
@@ -595,8 +708,10 @@ fn obfuscated_shapes_are_told_from_plain_code() {
     let flattened = flattened.as_str();
     let interpreter = "(module (memory 1) (func (local i32) (loop (block (block (br_table 0 1 2 (i32.load8_u (local.get 0))))) (local.set 0 (i32.add (local.get 0) (i32.const 1))) (br 0))))";
     for (wat, expected) in [(flattened, true), (interpreter, false)] {
-        let found =
-            of_code(wat).holds("{static: function, dynamic: unsupported}", "    - characteristic: flattened control flow\n");
+        let found = of_code(wat).holds(
+            "{static: function, dynamic: unsupported}",
+            "    - characteristic: flattened control flow\n",
+        );
         assert_eq!(found.is_some(), expected, "{wat}");
     }
 }
@@ -605,7 +720,8 @@ fn obfuscated_shapes_are_told_from_plain_code() {
 fn matches_come_in_a_fixed_order() {
     let sample = Sample::calling(vec![call("a", vec![])]);
     let severe = rule("z", RUN, "    - api: a\n").replace("    scopes", "    wasm/severity: 3\n    scopes");
-    let rules = [("z", severe), ("b", rule("b", RUN, "    - api: a\n")), ("a", rule("a", RUN, "    - api: a\n"))];
+    let rules =
+        [("z", severe), ("b", rule("b", RUN, "    - api: a\n")), ("a", rule("a", RUN, "    - api: a\n"))];
     let rules: Vec<(&str, &str)> = rules.iter().map(|(name, text)| (*name, text.as_str())).collect();
     let matches = sample.matches(&rules);
     let names: Vec<_> = matches.iter().map(|found| found.name.as_str()).collect();
@@ -634,5 +750,8 @@ fn rules_on_functions_are_linear_in_the_run() {
 ";
     let set = set(&[("f.yml", &rule("busiest", RUN, features))]).unwrap();
     let found = set.evaluate(&sample.facts());
-    assert_eq!(found.matches.iter().map(|found| (found.count, found.places[0].func.0)).collect::<Vec<_>>(), [(1, count - 1)]);
+    assert_eq!(
+        found.matches.iter().map(|found| (found.count, found.places[0].func.0)).collect::<Vec<_>>(),
+        [(1, count - 1)]
+    );
 }

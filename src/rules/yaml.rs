@@ -1,7 +1,8 @@
 //! YAML as a tree whose nodes know where they stand.
 //!
-//! Only what a rule needs: no anchors, aliases or tags, one document, no duplicate keys. Size, nesting and number of nodes are bounded, and
-//! events are read one by one without recursion in the parser, so a hostile file costs no more than its length.
+//! Only what a rule needs: no anchors, aliases or tags, one document, no duplicate keys. Size, nesting and
+//! number of nodes are bounded, and events are read one by one without recursion in the parser, so a hostile
+//! file costs no more than its length.
 
 use std::ops::Range;
 
@@ -90,19 +91,29 @@ impl Reader<'_> {
 
     fn scan_error(&self, error: &ScanError) -> Box<Problem> {
         let at: &Marker = error.marker();
-        Box::new(self.source.problem(&(at.index()..at.index() + 1), format!("not YAML: {}", error.info()), None))
+        Box::new(self.source.problem(
+            &(at.index()..at.index() + 1),
+            format!("not YAML: {}", error.info()),
+            None,
+        ))
     }
 
     fn event(&mut self, event: Event<'_>, span: &Range<usize>) -> Result<(), Box<Problem>> {
         match event {
             Event::Alias(_) => self.wrong(span, "aliases are not allowed in rules"),
-            Event::Scalar(_, _, anchor, _) | Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) if anchor != 0 => {
+            Event::Scalar(_, _, anchor, _)
+            | Event::SequenceStart(anchor, _)
+            | Event::MappingStart(anchor, _)
+                if anchor != 0 =>
+            {
                 self.wrong(span, "anchors are not allowed in rules")
             }
-            Event::Scalar(_, _, _, Some(_)) | Event::SequenceStart(_, Some(_)) | Event::MappingStart(_, Some(_)) => {
-                self.wrong(span, "tags are not allowed in rules")
+            Event::Scalar(_, _, _, Some(_))
+            | Event::SequenceStart(_, Some(_))
+            | Event::MappingStart(_, Some(_)) => self.wrong(span, "tags are not allowed in rules"),
+            Event::Scalar(text, ..) => {
+                self.close(Node { span: span.clone(), value: Value::Text(text.into_owned()) })
             }
-            Event::Scalar(text, ..) => self.close(Node { span: span.clone(), value: Value::Text(text.into_owned()) }),
             Event::SequenceStart(..) => self.begin(span, false),
             Event::MappingStart(..) => self.begin(span, true),
             Event::SequenceEnd | Event::MappingEnd => self.end(span),
@@ -150,7 +161,9 @@ impl Reader<'_> {
         }
         match self.open.last_mut() {
             Some(open) => open.items.push(node),
-            None if self.root.is_some() => return self.wrong(&node.span, "a file holds one rule; this is a second document"),
+            None if self.root.is_some() => {
+                return self.wrong(&node.span, "a file holds one rule; this is a second document");
+            }
             None => self.root = Some(node),
         }
         Ok(())

@@ -1,8 +1,9 @@
 //! YARA rules, run in-process by boreal over the bytes of the sample.
 //!
-//! Rules can `import "wasm"`, a module of ours that shows what the static view says; without it they stay in the common subset that `yr` and
-//! `yara` run too. Includes are off. A scan is bounded in time and in matches of one string; where a bound was met, [`Found`] says so, and what depends
-//! on it is unknown. Private rules and matches of global rules are not shown.
+//! Rules can `import "wasm"`, a module of ours that shows what the static view says; without it they stay in
+//! the common subset that `yr` and `yara` run too. Includes are off. A scan is bounded in time and in matches
+//! of one string; where a bound was met, [`Found`] says so, and what depends on it is unknown. Private rules
+//! and matches of global rules are not shown.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -44,7 +45,8 @@ impl std::fmt::Debug for Rules {
 impl Rules {
     /// Compiles rule files. One with a mistake is left out and the mistake noted.
     pub(super) fn compile(sources: &[Source], problems: &mut LoadError) -> Self {
-        let mut compiler = CompilerBuilder::default().add_module(Wasm).add_module(Math).add_module(String_).build();
+        let mut compiler =
+            CompilerBuilder::default().add_module(Wasm).add_module(Math).add_module(String_).build();
         compiler.set_params(CompilerParams::default().disable_includes(true).max_strings_per_rule(1000));
         for source in sources {
             if let Err(error) = compiler.add_rules_str(&*source.text) {
@@ -55,10 +57,13 @@ impl Rules {
         scanner.set_scan_params(
             ScanParams::default()
                 .compute_full_matches(true)
-                // A string at its limit is a fact about rules that do not match, too: `#a > 20000` then cannot be told.
+                // A string at its limit is a fact about rules that do not match, too: `#a > 20000` then
+                // cannot be told.
                 .include_not_matched_rules(true)
                 .callback_events(
-                    CallbackEvents::RULE_MATCH | CallbackEvents::RULE_NO_MATCH | CallbackEvents::STRING_REACHED_MATCH_LIMIT,
+                    CallbackEvents::RULE_MATCH
+                        | CallbackEvents::RULE_NO_MATCH
+                        | CallbackEvents::STRING_REACHED_MATCH_LIMIT,
                 )
                 .timeout_duration(Some(TIME_LIMIT))
                 .string_max_nb_matches(MAX_MATCHES)
@@ -123,7 +128,11 @@ impl Found {
         match event {
             ScanEvent::RuleMatch(rule) => {
                 self.note_limit(&rule);
-                let at = rule.matches.iter().flat_map(|string| &string.matches).map(|one| one.base.saturating_add(one.offset));
+                let at = rule
+                    .matches
+                    .iter()
+                    .flat_map(|string| &string.matches)
+                    .map(|one| one.base.saturating_add(one.offset));
                 let offsets: BTreeSet<usize> = at.collect();
                 self.matches.insert(rule.name.to_owned(), offsets.into_iter().collect());
             }
@@ -146,16 +155,25 @@ impl Found {
     pub(super) fn limitations(&self) -> Vec<String> {
         let mut limitations = Vec::new();
         if self.is_cut {
-            let why = if self.timed_out { format!("after {} s", TIME_LIMIT.as_secs()) } else { "by an error".to_owned() };
-            limitations.push(format!("the scan with YARA rules was ended {why}: rules that did not match by then may match"));
+            let why = if self.timed_out {
+                format!("after {} s", TIME_LIMIT.as_secs())
+            } else {
+                "by an error".to_owned()
+            };
+            limitations.push(format!(
+                "the scan with YARA rules was ended {why}: rules that did not match by then may match"
+            ));
         }
         if !self.cut_rules.is_empty() {
-            let mut named: Vec<_> = self.cut_rules.iter().take(MAX_NAMED).map(|name| format!("`{name}`")).collect();
+            let mut named: Vec<_> =
+                self.cut_rules.iter().take(MAX_NAMED).map(|name| format!("`{name}`")).collect();
             if let Some(more) = self.cut_rules.len().checked_sub(MAX_NAMED).filter(|more| *more > 0) {
                 named.push(format!("{more} more"));
             }
             let named = named.join(", ");
-            limitations.push(format!("YARA strings found more than {MAX_MATCHES} times were not counted further, in: {named}"));
+            limitations.push(format!(
+                "YARA strings found more than {MAX_MATCHES} times were not counted further, in: {named}"
+            ));
         }
         limitations
     }
@@ -199,24 +217,44 @@ impl Shown {
                 ("number_of_sections", number(view.sections.len() as u64)),
                 ("memory_initial", memory.map_or(0, |memory| number(memory.initial))),
                 ("memory_maximum", memory.and_then(|memory| memory.maximum).map_or(-1, number)),
-                ("data_size", number(view.data.iter().map(|segment| segment.size).fold(0, u64::saturating_add))),
+                (
+                    "data_size",
+                    number(view.data.iter().map(|segment| segment.size).fold(0, u64::saturating_add)),
+                ),
                 (
                     "code_size",
-                    number(view.functions.iter().map(|function| u64::from(function.size)).fold(0, u64::saturating_add)),
+                    number(
+                        view.functions
+                            .iter()
+                            .map(|function| u64::from(function.size))
+                            .fold(0, u64::saturating_add),
+                    ),
                 ),
                 ("instructions", number(view.classes.total)),
                 ("xor", number(view.classes.xor)),
             ],
             entropy: view.file.entropy,
-            imports: view.imports.iter().take(MAX_LIST).map(|import| (import.module.clone(), import.name.clone())).collect(),
+            imports: view
+                .imports
+                .iter()
+                .take(MAX_LIST)
+                .map(|import| (import.module.clone(), import.name.clone()))
+                .collect(),
             exports: view.exports.iter().take(MAX_LIST).map(|export| export.name.clone()).collect(),
             sections: view
                 .sections
                 .iter()
                 .take(MAX_LIST)
-                .map(|section| (section.name.clone(), number(section.offset), number(section.size), section.entropy))
+                .map(|section| {
+                    (section.name.clone(), number(section.offset), number(section.size), section.entropy)
+                })
                 .collect(),
-            producers: view.producers.iter().take(MAX_LIST).map(|(field, value)| format!("{field}: {value}")).collect(),
+            producers: view
+                .producers
+                .iter()
+                .take(MAX_LIST)
+                .map(|(field, value)| format!("{field}: {value}"))
+                .collect(),
         }
     }
 }
@@ -252,12 +290,18 @@ impl Module for Wasm {
     }
 
     fn get_dynamic_types(&self) -> HashMap<&'static str, Type> {
-        let mut types: HashMap<&'static str, Type> = INTEGERS.iter().map(|name| (*name, Type::Integer)).collect();
+        let mut types: HashMap<&'static str, Type> =
+            INTEGERS.iter().map(|name| (*name, Type::Integer)).collect();
         types.insert("entropy", Type::Float);
         types.insert("imports", Type::array(Type::object([("module", Type::Bytes), ("name", Type::Bytes)])));
         types.insert("exports", Type::array(Type::Bytes));
         types.insert("producers", Type::array(Type::Bytes));
-        let section = [("name", Type::Bytes), ("offset", Type::Integer), ("size", Type::Integer), ("entropy", Type::Float)];
+        let section = [
+            ("name", Type::Bytes),
+            ("offset", Type::Integer),
+            ("size", Type::Integer),
+            ("entropy", Type::Float),
+        ];
         types.insert("sections", Type::array(Type::object(section)));
         types
     }
@@ -266,16 +310,28 @@ impl Module for Wasm {
         data.insert::<Self>(());
     }
 
-    fn get_dynamic_values(&self, context: &mut ScanContext<'_, '_, '_>, values: &mut HashMap<&'static str, Value>) {
+    fn get_dynamic_values(
+        &self,
+        context: &mut ScanContext<'_, '_, '_>,
+        values: &mut HashMap<&'static str, Value>,
+    ) {
         let Some(shown) = context.module_data.get_user_data::<Self>() else { return };
         values.extend(shown.integers.iter().map(|(name, value)| (*name, Value::Integer(*value))));
         values.insert("entropy", Value::Float(shown.entropy));
         let import = |(module, name): &(String, String)| {
-            Value::Object([("module", Value::bytes(module.as_str())), ("name", Value::bytes(name.as_str()))].into())
+            Value::Object(
+                [("module", Value::bytes(module.as_str())), ("name", Value::bytes(name.as_str()))].into(),
+            )
         };
         values.insert("imports", Value::Array(shown.imports.iter().map(import).collect()));
-        values.insert("exports", Value::Array(shown.exports.iter().map(|name| Value::bytes(name.as_str())).collect()));
-        values.insert("producers", Value::Array(shown.producers.iter().map(|text| Value::bytes(text.as_str())).collect()));
+        values.insert(
+            "exports",
+            Value::Array(shown.exports.iter().map(|name| Value::bytes(name.as_str())).collect()),
+        );
+        values.insert(
+            "producers",
+            Value::Array(shown.producers.iter().map(|text| Value::bytes(text.as_str())).collect()),
+        );
         let section = |(name, offset, size, entropy): &(String, i64, i64, f64)| {
             let fields = [
                 ("name", Value::bytes(name.as_str())),
@@ -304,10 +360,15 @@ mod tests {
 
     #[test]
     fn a_scan_that_ran_out_of_time_says_so() {
-        let slow = "rule slow { condition: for all i in (0..filesize * 100000) : ( uint8(i % filesize) != 0x100 ) }";
+        let slow =
+            "rule slow { condition: for all i in (0..filesize * 100000) : ( uint8(i % filesize) != 0x100 ) }";
         let found = scan(slow, b"\0asm\x01\0\0\0", Duration::from_millis(20));
         assert!(found.is_cut && found.timed_out);
-        assert!(found.limitations().concat().contains("YARA rules was ended after 5 s"), "{:?}", found.limitations());
+        assert!(
+            found.limitations().concat().contains("YARA rules was ended after 5 s"),
+            "{:?}",
+            found.limitations()
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Carving: modules that a sample builds in memory, found when it hands them to a host call.
 //!
-//! Looks for the magic number in what an argument points at: as many bytes as the next argument says, at most [`SCAN`], or the first [`GLANCE`]. What is
-//! found is measured by its sections, so that only the module is kept.
+//! Looks for the magic number in what an argument points at: as many bytes as the next argument says, at most
+//! [`SCAN`], or the first [`GLANCE`]. What is found is measured by its sections, so that only the module is
+//! kept.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +35,8 @@ pub(super) struct Carver {
 }
 
 impl Carver {
-    /// Looks through the first `window` bytes of `bytes`, the memory from where an argument points to its end.
+    /// Looks through the first `window` bytes of `bytes`, the memory from where an argument points to its
+    /// end.
     pub(super) fn scan(&mut self, bytes: &[u8], window: u64) {
         let window = bytes.len().min(window as usize);
         self.scanned += window as u64;
@@ -104,8 +106,14 @@ mod tests {
     #[test]
     fn what_is_no_module_is_not_kept() {
         let mut carver = Carver::default();
-        for bytes in [&b""[..], b"\0as", b"\0asm", MAGIC, b"\0asm\x01\0\0\0\0\0\0\0", b"\0asm\x01\0\0\0\x01\xff\xff\xff\xff\xff"]
-        {
+        for bytes in [
+            &b""[..],
+            b"\0as",
+            b"\0asm",
+            MAGIC,
+            b"\0asm\x01\0\0\0\0\0\0\0",
+            b"\0asm\x01\0\0\0\x01\xff\xff\xff\xff\xff",
+        ] {
             carver.scan(bytes, SCAN);
         }
         assert!(carver.modules.is_empty());

@@ -1,7 +1,8 @@
-//! The virtual clock: it advances with the work that the sample does, jumps over sleeps, and never looks at a real one.
+//! The virtual clock: it advances with the work that the sample does, jumps over sleeps, and never looks at a
+//! real one.
 //!
-//! About what a browser's optimised code would take: so a sample that measures itself sees a plausible machine, on whatever machine and however
-//! slowly it is traced.
+//! About what a browser's optimised code would take: so a sample that measures itself sees a plausible
+//! machine, on whatever machine and however slowly it is traced.
 
 use super::random::Random;
 
@@ -34,7 +35,8 @@ impl Clock {
 
     /// A host call begins after so many instructions, and bytes moved by bulk operations.
     pub(super) fn tick(&mut self, instructions: u64, bytes: u64) {
-        let work_ps = instructions.saturating_mul(INSTRUCTION_PS).saturating_add(bytes.saturating_mul(BYTE_PS));
+        let work_ps =
+            instructions.saturating_mul(INSTRUCTION_PS).saturating_add(bytes.saturating_mul(BYTE_PS));
         let made = work_ps.saturating_sub(self.work_ps) / 1_000;
         self.work_ps = self.work_ps.max(work_ps);
         let jitter = self.random.next() % JITTER_NS;
@@ -76,7 +78,8 @@ pub(super) struct Civil {
     pub(super) yearday: u32,
 }
 
-/// The date of `seconds` since 1970 in the Gregorian calendar. Counts in eras of 400 years that begin in March.
+/// The date of `seconds` since 1970 in the Gregorian calendar. Counts in eras of 400 years that begin in
+/// March.
 pub(super) fn civil(seconds: i64) -> Civil {
     let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400) as u32);
     let shifted = days + 719_468;

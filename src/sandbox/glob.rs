@@ -1,6 +1,7 @@
 //! Names with `*` and `?`.
 
-/// Whether `pattern` stands for `name`: `*` for any characters, `?` for one. Takes time proportional to the product of both lengths.
+/// Whether `pattern` stands for `name`: `*` for any characters, `?` for one. Takes time proportional to the
+/// product of both lengths.
 pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut p, mut n) = (0, 0);

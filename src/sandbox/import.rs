@@ -140,7 +140,8 @@ impl Import {
         }
     }
 
-    /// Looks for modules in the first `window` bytes from `address` on. A whole one may be far longer than what is looked through for its start.
+    /// Looks for modules in the first `window` bytes from `address` on. A whole one may be far longer than
+    /// what is looked through for its start.
     fn look_at(&self, call: &HostCall<'_>, state: &mut State, address: u64, window: u64) {
         let room = call.memory_len().saturating_sub(address).min(16 << 20);
         if let Some(bytes) = call.read_memory(address, room) {
@@ -148,12 +149,22 @@ impl Import {
         }
     }
 
-    /// The same for pairs of pointer and length. What they point at is searched for bait as one: a text may be written in pieces.
-    fn look_into(&self, call: &HostCall<'_>, state: &mut State, slot: Option<usize>, address: u64, count: u64) {
+    /// The same for pairs of pointer and length. What they point at is searched for bait as one: a text may
+    /// be written in pieces.
+    fn look_into(
+        &self,
+        call: &HostCall<'_>,
+        state: &mut State,
+        slot: Option<usize>,
+        address: u64,
+        count: u64,
+    ) {
         let (mut left, mut joined) = (SCAN, Vec::new());
         for index in 0..count.min(IOVS) {
             let Some(pair) = call.read_memory(address + 8 * index, 8) else { break };
-            let word = |at: usize| pair.get(at..at + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes);
+            let word = |at: usize| {
+                pair.get(at..at + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes)
+            };
             let (start, len) = (u64::from(word(0)), u64::from(word(4)).min(left));
             left -= len;
             if len >= 8 {
@@ -170,12 +181,14 @@ impl Import {
         }
     }
 
-    /// Searches what a call is handed for bait; where it goes is what the descriptor stands for, if there is one.
+    /// Searches what a call is handed for bait; where it goes is what the descriptor stands for, if there is
+    /// one.
     fn search(&self, bytes: &[u8], call: &HostCall<'_>, state: &mut State, slot: Option<usize>) {
-        let fd = self.params.first().filter(|param| param.name == "fd").and_then(|_| match call.args().first() {
-            Some(&Value::I32(fd)) => Some(fd as u32),
-            _ => None,
-        });
+        let fd =
+            self.params.first().filter(|param| param.name == "fd").and_then(|_| match call.args().first() {
+                Some(&Value::I32(fd)) => Some(fd as u32),
+                _ => None,
+            });
         let to = fd.and_then(|fd| state.wasi.describe(fd)).unwrap_or_else(|| "argument".into());
         state.tokens.search(bytes, &to, &format!("{}.{}", self.module, self.name), slot);
     }
@@ -238,7 +251,8 @@ impl Import {
         let mut state = self.lock();
         if let Some(slot) = slot {
             state.log.written(call, self.callee(), args);
-            let results = if answered.end.is_none() { state.log.results(call, self.callee()) } else { Vec::new() };
+            let results =
+                if answered.end.is_none() { state.log.results(call, self.callee()) } else { Vec::new() };
             let entry = &mut state.log.calls[slot];
             entry.args = std::mem::take(args);
             entry.ended = answered.end.is_some();

@@ -1,4 +1,5 @@
-//! What is known of a run before it is over: each thing is told as it happens, so that a run that dies leaves what it did.
+//! What is known of a run before it is over: each thing is told as it happens, so that a run that dies leaves
+//! what it did.
 
 use std::{fmt, sync::Arc};
 
@@ -14,7 +15,8 @@ pub(crate) enum Item {
     Begun(Entry),
     /// The entry point that began last ended.
     Ended(Entry),
-    /// A host call that was logged at `position` is over. One that calls back comes after those that it led to.
+    /// A host call that was logged at `position` is over. One that calls back comes after those that it led
+    /// to.
     Call {
         /// Position in the log.
         position: u64,

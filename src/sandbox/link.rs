@@ -1,7 +1,8 @@
-//! Linking: who answers each import, by its position. A user's stub goes first, then WASI, then the worlds known by name, then zeros.
+//! Linking: who answers each import, by its position. A user's stub goes first, then WASI, then the worlds
+//! known by name, then zeros.
 //!
-//! A function is taken for a known one only if its type fits; one that has the name and another type gets zeros. Old toolchains pass an
-//! `i64` as two `i32`: that fits too.
+//! A function is taken for a known one only if its type fits; one that has the name and another type gets
+//! zeros. Old toolchains pass an `i64` as two `i32`: that fits too.
 
 use std::{
     iter,
@@ -49,7 +50,8 @@ impl Link {
         self.layout.clone()
     }
 
-    /// Who answers `import`: the meaning of its arguments, what does it, whether an answer is made up, whether `i64` are split.
+    /// Who answers `import`: the meaning of its arguments, what does it, whether an answer is made up,
+    /// whether `i64` are split.
     fn choose(&self, import: &FunctionImport<'_>) -> Chosen {
         let known = known(import);
         match self.stubs.find(import.module, import.name) {
@@ -95,7 +97,13 @@ fn known(import: &FunctionImport<'_>) -> Option<Chosen> {
     let entry = world::find(import)?;
     let answer = if is_wasi { Answer::Wasi } else { Answer::World };
     let fabricated = entry.is_made_up && !import.results.is_empty();
-    Some(Chosen { params: signature::parse(entry.params), body: entry.body(), answer, fabricated, is_split: false })
+    Some(Chosen {
+        params: signature::parse(entry.params),
+        body: entry.body(),
+        answer,
+        fabricated,
+        is_split: false,
+    })
 }
 
 /// Whether an import has these parameters, and whether its `i64` are split; `None` if it has others.
@@ -105,13 +113,16 @@ fn fit(params: &[Param], import: &FunctionImport<'_>) -> Option<bool> {
     if whole.eq(import.params.iter().copied()) {
         return Some(false);
     }
-    let is_split = wide > 0 && import.params.len() == params.len() + wide && import.params.iter().all(|&ty| ty == Type::I32);
+    let is_split = wide > 0
+        && import.params.len() == params.len() + wide
+        && import.params.iter().all(|&ty| ty == Type::I32);
     is_split.then_some(true)
 }
 
 /// The parameters as an import with split `i64` has them: the low half keeps the name, the high half follows.
 fn halves(params: Vec<Param>) -> Vec<Param> {
-    let high = |param: &Param| param.is_wide.then_some(Param { name: "high", kind: Kind::Plain, is_wide: false });
+    let high =
+        |param: &Param| param.is_wide.then_some(Param { name: "high", kind: Kind::Plain, is_wide: false });
     let both = params.into_iter().flat_map(|param| {
         let high = high(&param);
         iter::once(param).chain(high)

@@ -1,7 +1,9 @@
-//! The log of host calls: arguments with what they point at, results, time; aligned with the records of the trace.
+//! The log of host calls: arguments with what they point at, results, time; aligned with the records of the
+//! trace.
 //!
-//! Bounded: [`MAX_CALLS`] calls and [`BYTES`] bytes in all. One function cannot use up either, and a part is for the functions of WASI alone, a little for
-//! each of them (`quota`): a sample must not be able to hide what it does behind a flood of calls. What is beyond is counted.
+//! Bounded: [`MAX_CALLS`] calls and [`BYTES`] bytes in all. One function cannot use up either, and a part is
+//! for the functions of WASI alone, a little for each of them (`quota`): a sample must not be able to hide
+//! what it does behind a flood of calls. What is beyond is counted.
 //!
 //! Not here: which argument is what (`signature`).
 
@@ -96,7 +98,8 @@ impl Log {
     pub(super) fn args(&mut self, call: &HostCall<'_>, callee: Callee<'_>) -> Vec<Arg> {
         let values = call.args();
         let kept = self.kept(callee, values.len(), FEW, size_of::<Arg>());
-        let mut args: Vec<Arg> = values.iter().take(kept).map(|&value| Arg { name: None, value, points_at: None }).collect();
+        let mut args: Vec<Arg> =
+            values.iter().take(kept).map(|&value| Arg { name: None, value, points_at: None }).collect();
         let known = callee.params.len() == values.len();
         for (index, arg) in args.iter_mut().enumerate() {
             let param = callee.params.get(index).filter(|_| known);
@@ -127,7 +130,13 @@ impl Log {
         }
     }
 
-    fn follow(&mut self, call: &HostCall<'_>, callee: Callee<'_>, index: usize, kind: Kind) -> Option<Pointed> {
+    fn follow(
+        &mut self,
+        call: &HostCall<'_>,
+        callee: Callee<'_>,
+        index: usize,
+        kind: Kind,
+    ) -> Option<Pointed> {
         let address = address(call, index)?;
         if !self.bytes.has_room(callee.name, callee.is_wasi()) {
             // Whether it points at anything is not looked at any more.
@@ -180,7 +189,10 @@ fn describe(head: &[u8], len: u64) -> Pointed {
     }
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let kept = &head[..head.len().min(MAX_POINTED)];
-    let hex = kept.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)]));
+    let hex = kept
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]));
     Pointed::Bytes { hex: hex.collect(), len, entropy: entropy(head) }
 }
 
@@ -189,7 +201,9 @@ fn vectors(call: &HostCall<'_>, address: u64, count: u64, mut left: u64) -> Opti
     let (mut head, mut len) = (Vec::new(), 0u64);
     for index in 0..count.min(IOVS) {
         let pair = call.read_memory(address.checked_add(8 * index)?, 8)?;
-        let word = |at: usize| pair.get(at..at + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes);
+        let word = |at: usize| {
+            pair.get(at..at + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes)
+        };
         let (start, size) = (u64::from(word(0)), u64::from(word(4)).min(left));
         left -= size;
         let room = (MEASURED - head.len()) as u64;
@@ -213,11 +227,13 @@ fn utf16(call: &HostCall<'_>, address: u64) -> Option<Pointed> {
     let len = u64::from(u32::from_le_bytes(len.try_into().ok()?)).min(MAX_POINTED as u64);
     let bytes = call.read_memory(address, len & !1)?;
     let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-    let text: String = char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+    let text: String =
+        char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
     (!text.is_empty()).then_some(Pointed::Text { text })
 }
 
-/// What an argument of an unknown function points at, if it looks as if it did: text that ends with a zero, or bytes with their length in the next argument.
+/// What an argument of an unknown function points at, if it looks as if it did: text that ends with a zero,
+/// or bytes with their length in the next argument.
 fn guess(call: &HostCall<'_>, index: usize, address: u64) -> Option<Pointed> {
     if address < 64 || !matches!(call.args().get(index), Some(Value::I32(_) | Value::I64(_))) {
         return None;

@@ -1,11 +1,12 @@
 //! The sandbox: runs a sample where it can touch nothing real, and keeps what it asked for.
 //!
-//! [`run`] links the imports (stub file, then WASI, then known worlds, then typed defaults), drives the entry points in their order,
-//! each under its own budget, and gives a [`Run`]: the trace, the log of host calls, and how each entry point ended. The sample sees a virtual
-//! clock, seeded randomness, files in memory; never the real ones.
+//! [`run`] links the imports (stub file, then WASI, then known worlds, then typed defaults), drives the entry
+//! points in their order, each under its own budget, and gives a [`Run`]: the trace, the log of host calls,
+//! and how each entry point ended. The sample sees a virtual clock, seeded randomness, files in memory; never
+//! the real ones.
 //!
-//! Data goes from `link` (what answers which import) over `import` (one call: log, answer, log) to `driver` (who is called, with what); what all of them
-//! share during a run is `state`.
+//! Data goes from `link` (what answers which import) over `import` (one call: log, answer, log) to `driver`
+//! (who is called, with what); what all of them share during a run is `state`.
 //!
 //! Not here: what the calls mean (`passes`, `rules`).
 
@@ -41,8 +42,8 @@ pub use self::{
     persona::{Conduct, Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind},
     stubs::{StubError, Stubs},
     types::{
-        Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, FileChange, Leak, MAX_ARGS, MAX_CALLS, MAX_OUTPUT,
-        MAX_POINTED, Options, Pointed, Run, Status, TokenUse,
+        Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, FileChange, Leak, MAX_ARGS,
+        MAX_CALLS, MAX_OUTPUT, MAX_POINTED, Options, Pointed, Run, Status, TokenUse,
     },
 };
 
@@ -55,7 +56,8 @@ pub fn run(wasm: &[u8], options: &Options) -> Result<Run, LoadError> {
     run_with(wasm, options, None, None)
 }
 
-/// As [`run`], with a recorder that takes the streams away and is told what happens, and with strikes of the clock that are known beforehand.
+/// As [`run`], with a recorder that takes the streams away and is told what happens, and with strikes of the
+/// clock that are known beforehand.
 pub(crate) fn run_with(
     wasm: &[u8],
     options: &Options,
@@ -69,8 +71,11 @@ pub(crate) fn run_with(
     let state = Arc::new(Mutex::new(state));
     let mut link = Link::new(wasm, Arc::clone(&state), stubs);
     let tracer = Tracer::new(crate::Options::default().limits(options.limits.clone()));
-    let session =
-        tracer.load_with(wasm, &mut link, Way { outlet: recorder.map(|recorder| recorder as Arc<dyn Outlet>), strikes })?;
+    let session = tracer.load_with(
+        wasm,
+        &mut link,
+        Way { outlet: recorder.map(|recorder| recorder as Arc<dyn Outlet>), strikes },
+    )?;
     let (session, outcome) = Driver::new(session, options, &state, link.layout()).run();
     let refused = session.refused_growth();
     let trace = session.finish();

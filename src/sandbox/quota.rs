@@ -40,7 +40,8 @@ impl Pool {
 }
 
 impl Quota {
-    /// `total` places: half for all names, of which one may take three quarters, and half for the names of a known set of at most `reserved`.
+    /// `total` places: half for all names, of which one may take three quarters, and half for the names of a
+    /// known set of at most `reserved`.
     pub(super) fn of(total: usize, reserved: usize) -> Self {
         let half = total / 2;
         Self { shared: Pool::of(total - half, half / 4 * 3), reserve: Pool::of(half, half / reserved) }
@@ -53,7 +54,8 @@ impl Quota {
 
     /// Takes places for `name`; it has room.
     pub(super) fn take(&mut self, name: &Arc<str>, is_reserved: bool, amount: usize) {
-        let pool = if !is_reserved || self.shared.has_room(name) { &mut self.shared } else { &mut self.reserve };
+        let pool =
+            if !is_reserved || self.shared.has_room(name) { &mut self.shared } else { &mut self.reserve };
         pool.take(name, amount);
     }
 }

@@ -115,7 +115,13 @@ impl State {
         self.exit_code.get_or_insert(code);
     }
 
-    pub(super) fn into_run(mut self, trace: Trace, entries: Vec<Entry>, status: Status, mut limitations: Vec<String>) -> Run {
+    pub(super) fn into_run(
+        mut self,
+        trace: Trace,
+        entries: Vec<Entry>,
+        status: Status,
+        mut limitations: Vec<String>,
+    ) -> Run {
         let changes = self.wasi.changes();
         let connections = std::mem::take(&mut self.wasi.sockets).into_used();
         self.tokens.search_rest(&self.stdout.bytes, "stdout");
@@ -126,7 +132,8 @@ impl State {
         for change in changes.files.iter().filter(|change| change.change != "deleted") {
             self.tokens.search_rest(&change.contents, change.to.as_ref().unwrap_or(&change.path));
         }
-        let sent_cut = connections.iter().fold(0u64, |sum, connection| sum.saturating_add(connection.sent_cut));
+        let sent_cut =
+            connections.iter().fold(0u64, |sum, connection| sum.saturating_add(connection.sent_cut));
         let cuts = [
             (self.wasi.fs.left_out, "files that were given had no room in the sandbox"),
             (changes.cut, "changes of files were not listed"),
@@ -172,10 +179,15 @@ impl State {
                 limitations.push(format!("{count} {what}"));
             }
         }
-        let fabricated = self.log.calls.iter().filter(|call| call.fabricated && call.answer == Answer::Default);
-        let fabricated: std::collections::BTreeSet<_> = fabricated.map(|call: &Call| (&call.module, &call.name)).collect();
+        let fabricated =
+            self.log.calls.iter().filter(|call| call.fabricated && call.answer == Answer::Default);
+        let fabricated: std::collections::BTreeSet<_> =
+            fabricated.map(|call: &Call| (&call.module, &call.name)).collect();
         if !fabricated.is_empty() {
-            limitations.push(format!("calls of {} unknown host functions were answered with zeros", fabricated.len()));
+            limitations.push(format!(
+                "calls of {} unknown host functions were answered with zeros",
+                fabricated.len()
+            ));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Honeytokens: who touched the bait of a persona, and where its bytes went.
 //!
-//! Bytes are looked for from when they were first handed out on: before that, the sample cannot have them from the sandbox. What a call is handed is looked
-//! through as far as `import` reads it, plain, in hexadecimal digits and in base64; at the end what is left (files, streams, connections) as well.
+//! Bytes are looked for from when they were first handed out on: before that, the sample cannot have them
+//! from the sandbox. What a call is handed is looked through as far as `import` reads it, plain, in
+//! hexadecimal digits and in base64; at the end what is left (files, streams, connections) as well.
 //!
 //! Bounded: [`SCANNED`] bytes of calls, [`LEAKS`] places for a token.
 
@@ -126,7 +127,8 @@ impl Watch {
     pub(super) fn read(&mut self, source: Source, bytes: Range<u64>, place: &str, call: Option<usize>) {
         let Some(places) = self.places.get(&source) else { return };
         let overlaps = |at: &Range<u64>| at.start < bytes.end && bytes.start < at.end;
-        let tokens: BTreeSet<usize> = places.iter().filter(|(at, _)| overlaps(at)).map(|&(_, token)| token).collect();
+        let tokens: BTreeSet<usize> =
+            places.iter().filter(|(at, _)| overlaps(at)).map(|&(_, token)| token).collect();
         if tokens.is_empty() {
             return;
         }
@@ -153,10 +155,19 @@ impl Watch {
         self.scanned += room as u64;
         for (token, encoding) in self.hits(&bytes[..room]) {
             let Some(token) = self.tokens.get_mut(token).filter(|token| token.read > 0) else { continue };
-            let known = token.leaks.iter_mut().find(|leak| leak.to == to && leak.by == by && leak.encoding == encoding);
+            let known = token
+                .leaks
+                .iter_mut()
+                .find(|leak| leak.to == to && leak.by == by && leak.encoding == encoding);
             match known {
                 Some(leak) => leak.calls += 1,
-                None => token.leak(Leak { to: to.into(), by: by.into(), encoding: encoding.into(), first_call: call, calls: 1 }),
+                None => token.leak(Leak {
+                    to: to.into(),
+                    by: by.into(),
+                    encoding: encoding.into(),
+                    first_call: call,
+                    calls: 1,
+                }),
             }
         }
     }
@@ -166,7 +177,13 @@ impl Watch {
         for (token, encoding) in self.hits(bytes) {
             let Some(token) = self.tokens.get_mut(token).filter(|token| token.read > 0) else { continue };
             if !token.leaks.iter().any(|leak| leak.to == to && leak.encoding == encoding) {
-                token.leak(Leak { to: to.into(), by: String::new(), encoding: encoding.into(), first_call: None, calls: 0 });
+                token.leak(Leak {
+                    to: to.into(),
+                    by: String::new(),
+                    encoding: encoding.into(),
+                    first_call: None,
+                    calls: 0,
+                });
             }
         }
     }
@@ -238,8 +255,8 @@ fn pieces(value: &[u8]) -> Vec<&[u8]> {
     parts.filter(|piece| piece.iter().collect::<BTreeSet<_>>().len() >= DISTINCT).collect()
 }
 
-/// How a piece may be written. Base64 looks different depending on how many bytes stand before it: the letters that its neighbours decide are
-/// left out.
+/// How a piece may be written. Base64 looks different depending on how many bytes stand before it: the
+/// letters that its neighbours decide are left out.
 fn encodings(piece: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let hex = |upper: bool| {
         let digits = |byte: &u8| if upper { format!("{byte:02X}") } else { format!("{byte:02x}") };
@@ -262,7 +279,8 @@ mod tests {
     use super::*;
 
     fn watch(values: &[&[u8]]) -> Watch {
-        let token = |(index, value): (usize, &&[u8])| Honeytoken { name: format!("t{index}"), value: value.to_vec() };
+        let token =
+            |(index, value): (usize, &&[u8])| Honeytoken { name: format!("t{index}"), value: value.to_vec() };
         Watch::new(&values.iter().enumerate().map(token).collect::<Vec<_>>())
     }
 
@@ -279,7 +297,8 @@ mod tests {
         assert!(!watch.is_armed(), "only what stands before it was read");
         watch.read(Source::File(Ino(4)), 6..7, "/key", Some(3));
         for (call, before) in ["", "a", "ab"].into_iter().enumerate() {
-            let text = base64::engine::general_purpose::STANDARD.encode(format!("{before}s3cr3t-T0ken-value and more"));
+            let text = base64::engine::general_purpose::STANDARD
+                .encode(format!("{before}s3cr3t-T0ken-value and more"));
             watch.search(text.as_bytes(), "socket c2", "wasi.sock_send", Some(call + 4));
         }
         let hex: String = secret.iter().map(|byte| format!("{byte:02X}")).collect();
@@ -291,8 +310,13 @@ mod tests {
         let [token] = &used[..] else { panic!("{used:?}") };
         assert_eq!((token.name.as_str(), token.opened, token.read, token.first_call), ("t0", 1, 1, Some(1)));
         assert_eq!(token.touched_in, ["/key"]);
-        let leaks: Vec<_> = token.leaks.iter().map(|leak| (&*leak.to, &*leak.encoding, leak.first_call, leak.calls)).collect();
-        let expected = [("socket c2", "base64", Some(4), 3), ("stdout", "hex", Some(9), 1), ("/copy", "plain", None, 0)];
+        let leaks: Vec<_> = token
+            .leaks
+            .iter()
+            .map(|leak| (&*leak.to, &*leak.encoding, leak.first_call, leak.calls))
+            .collect();
+        let expected =
+            [("socket c2", "base64", Some(4), 3), ("stdout", "hex", Some(9), 1), ("/copy", "plain", None, 0)];
         assert_eq!(leaks, expected);
     }
 

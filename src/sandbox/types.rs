@@ -22,12 +22,15 @@ pub struct Options {
     pub limits: Limits,
     /// Which exports are called.
     pub drive: Drive,
-    /// Time that one entry point gets. The wall time of `limits` bounds all together. It makes a result depend on the machine, so it is
-    /// a safety net above `entry_decisions`: when it strikes, [`Run::limitations`] says so.
+    /// Time that one entry point gets. The wall time of `limits` bounds all together. It makes a result
+    /// depend on the machine, so it is a safety net above `entry_decisions`: when it strikes,
+    /// [`Run::limitations`] says so.
     pub entry_time: Duration,
-    /// Decisions that one entry point gets, calls, bulk operations and long straight code counted as decisions that take as long.
+    /// Decisions that one entry point gets, calls, bulk operations and long straight code counted as
+    /// decisions that take as long.
     pub entry_decisions: Option<u64>,
-    /// Instructions that one entry point gets, counted as for [`Limits::instructions`]: a decision may stand for thousands of them.
+    /// Instructions that one entry point gets, counted as for [`Limits::instructions`]: a decision may stand
+    /// for thousands of them.
     pub entry_instructions: Option<u64>,
     /// Seed of everything random.
     pub seed: u64,
@@ -47,16 +50,19 @@ pub struct Options {
     pub invoke: Option<(String, Vec<Value>)>,
     /// Text of stub files (`docs/stubs.md`), with their names for messages.
     pub stubs: Vec<(String, String)>,
-    /// Directories that a WASI program finds open, from descriptor 3 on: the name it sees → absolute guest path.
+    /// Directories that a WASI program finds open, from descriptor 3 on: the name it sees → absolute guest
+    /// path.
     pub preopens: Vec<(String, String)>,
-    /// Whom the sample thinks it runs for: the other files, sockets, streams, bait. [`Options::with_persona`] takes the rest from it too.
+    /// Whom the sample thinks it runs for: the other files, sockets, streams, bait.
+    /// [`Options::with_persona`] takes the rest from it too.
     pub persona: Arc<Persona>,
 }
 
 /// Which exports are called after the start function, `_initialize`, and `_start` or `main`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Drive {
-    /// The others too unless the program's own entry point says all: ranked by reachable loops, with made-up arguments.
+    /// The others too unless the program's own entry point says all: ranked by reachable loops, with made-up
+    /// arguments.
     #[default]
     Auto,
     /// All others too, whatever the entry point did.
@@ -72,7 +78,8 @@ pub enum Drive {
 pub struct Run {
     /// The trace.
     pub trace: Trace,
-    /// The entry points in the order they were called. Each is one `Invoke` record of the host; the start function too.
+    /// The entry points in the order they were called. Each is one `Invoke` record of the host; the start
+    /// function too.
     pub entries: Vec<Entry>,
     /// Host calls in the order of their records. Not each record has one: see [`MAX_CALLS`].
     pub calls: Vec<Call>,
@@ -100,12 +107,13 @@ pub struct Run {
     pub carved: Vec<Vec<u8>>,
     /// What limits how far the result can be trusted, in words.
     pub limitations: Vec<String>,
-    /// What is missing of it, in words: it was read from a trace file that is cut off or damaged. Also in `limitations`.
+    /// What is missing of it, in words: it was read from a trace file that is cut off or damaged. Also in
+    /// `limitations`.
     pub lost: Vec<String>,
 }
 
-/// Host calls kept in [`Run::calls`]. No single function can use up the places, and some are kept for each function of WASI, so that a flood of
-/// calls hides no other.
+/// Host calls kept in [`Run::calls`]. No single function can use up the places, and some are kept for each
+/// function of WASI, so that a flood of calls hides no other.
 pub const MAX_CALLS: usize = 200_000;
 /// Arguments kept of a host call; known functions have fewer.
 pub const MAX_ARGS: usize = 32;
@@ -345,9 +353,11 @@ pub struct TokenUse {
 /// A place where bytes of a honeytoken were found after it had been read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Leak {
-    /// `stdout`, `stderr`, `socket NAME`, the path of a file, or `argument` for what a call was handed and that has no such place.
+    /// `stdout`, `stderr`, `socket NAME`, the path of a file, or `argument` for what a call was handed and
+    /// that has no such place.
     pub to: String,
-    /// The host function that was handed them, `module.name`; empty if they were found in what was left after the run.
+    /// The host function that was handed them, `module.name`; empty if they were found in what was left
+    /// after the run.
     pub by: String,
     /// How they were written: `plain`, `hex` or `base64`.
     pub encoding: String,
@@ -358,7 +368,8 @@ pub struct Leak {
 }
 
 impl Options {
-    /// Takes arguments, environment, time, standard input, open directories and all that a persona has besides, and how it wants to be run.
+    /// Takes arguments, environment, time, standard input, open directories and all that a persona has
+    /// besides, and how it wants to be run.
     #[must_use]
     pub fn with_persona(mut self, persona: Arc<Persona>) -> Self {
         self.args.clone_from(&persona.args);

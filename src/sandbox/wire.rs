@@ -1,4 +1,5 @@
-//! Two types that JSON tags inside, which a format without names cannot: there they are written as other enums are.
+//! Two types that JSON tags inside, which a format without names cannot: there they are written as other
+//! enums are.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -59,13 +60,18 @@ mod tests {
 
     #[test]
     fn both_forms_come_back() {
-        let ends = [EntryEnd::Returned, EntryEnd::Exited { code: -3 }, EntryEnd::Stopped { limit: Limit::WallTime }];
+        let ends =
+            [EntryEnd::Returned, EntryEnd::Exited { code: -3 }, EntryEnd::Stopped { limit: Limit::WallTime }];
         let json = serde_json::to_string(&ends).unwrap();
-        assert_eq!(json, r#"[{"status":"returned"},{"status":"exited","code":-3},{"status":"stopped","limit":"wall_time"}]"#);
+        assert_eq!(
+            json,
+            r#"[{"status":"returned"},{"status":"exited","code":-3},{"status":"stopped","limit":"wall_time"}]"#
+        );
         assert_eq!(serde_json::from_str::<[EntryEnd; 3]>(&json).unwrap(), ends);
         let bytes = postcard::to_allocvec(&ends).unwrap();
         assert_eq!(postcard::from_bytes::<[EntryEnd; 3]>(&bytes).unwrap(), ends);
-        let pointed = [Pointed::Text { text: "a".into() }, Pointed::Bytes { hex: "00".into(), len: 1, entropy: 0.5 }];
+        let pointed =
+            [Pointed::Text { text: "a".into() }, Pointed::Bytes { hex: "00".into(), len: 1, entropy: 0.5 }];
         let bytes = postcard::to_allocvec(&pointed).unwrap();
         assert_eq!(postcard::from_bytes::<[Pointed; 2]>(&bytes).unwrap(), pointed);
     }

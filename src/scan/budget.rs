@@ -1,8 +1,9 @@
 //! What modules within modules may add up to, for all that one file holds.
 //!
-//! Each analysis of a module may find a hundred others in it, each another one, and they may be made so that none is like another: a bound on how deep they lie
-//! in each other does not end that in a lifetime. So there is one on how many there are. A member of an archive adds itself to it: an archive of
-//! droppers is looked through, and the work stays in proportion to what it holds.
+//! Each analysis of a module may find a hundred others in it, each another one, and they may be made so that
+//! none is like another: a bound on how deep they lie in each other does not end that in a lifetime. So there
+//! is one on how many there are. A member of an archive adds itself to it: an archive of droppers is looked
+//! through, and the work stays in proportion to what it holds.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -38,7 +39,8 @@ impl Budget {
     /// Takes a module of so many bytes from it; false if there is too little left.
     pub(super) fn take(&self, bytes: u64) -> bool {
         let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (Some(modules), Some(bytes)) = (left.modules.checked_sub(1), left.bytes.checked_sub(bytes)) else {
+        let (Some(modules), Some(bytes)) = (left.modules.checked_sub(1), left.bytes.checked_sub(bytes))
+        else {
             return false;
         };
         *left = Left { modules, bytes };

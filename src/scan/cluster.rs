@@ -1,10 +1,11 @@
 //! Groups of similar samples: the same imports, similar code, similar behaviour.
 //!
-//! Imports are compared by their hash. Sketches are compared by locality-sensitive hashing (P. Indyk, R. Motwani, STOC 1998; for sketches of sets
-//! J. Leskovec, A. Rajaraman, J. Ullman, *Mining of Massive Datasets*, chapter 3): 42 bands of 3 numbers, and samples that agree in a band are
-//! compared. Two samples of similarity s meet with probability 1 − (1 − s³)⁴²: 0.94 at 0.4, 0.996 at 0.5. In each bucket a sample is compared with the
-//! first 8 that are not yet in its group, so the work grows with the number of samples and not its square. Groups are joined by any
-//! pair that reaches the threshold (single linkage).
+//! Imports are compared by their hash. Sketches are compared by locality-sensitive hashing (P. Indyk, R.
+//! Motwani, STOC 1998; for sketches of sets J. Leskovec, A. Rajaraman, J. Ullman, *Mining of Massive
+//! Datasets*, chapter 3): 42 bands of 3 numbers, and samples that agree in a band are compared. Two samples
+//! of similarity s meet with probability 1 − (1 − s³)⁴²: 0.94 at 0.4, 0.996 at 0.5. In each bucket a sample
+//! is compared with the first 8 that are not yet in its group, so the work grows with the number of samples
+//! and not its square. Groups are joined by any pair that reaches the threshold (single linkage).
 //!
 //! Memory: half a kilobyte a sample. Not here: what sketches are made of ([`super::features`]).
 
@@ -82,8 +83,14 @@ impl Index {
     pub fn add(&mut self, sample: &rows::Sample) {
         let Some(sha256) = parse_sha256(&sample.sha256) else { return };
         let sketch = |text: &Option<String>| text.as_deref().and_then(Sketch::parse).map(Box::new);
-        let imports = sample.imphash.as_deref().and_then(|hash| u64::from_str_radix(hash.get(..16)?, 16).ok());
-        let entry = Entry { sha256, imports, code: sketch(&sample.code_sketch), behaviour: sketch(&sample.behaviour_sketch) };
+        let imports =
+            sample.imphash.as_deref().and_then(|hash| u64::from_str_radix(hash.get(..16)?, 16).ok());
+        let entry = Entry {
+            sha256,
+            imports,
+            code: sketch(&sample.code_sketch),
+            behaviour: sketch(&sample.behaviour_sketch),
+        };
         if entry.imports.is_some() || entry.code.is_some() || entry.behaviour.is_some() {
             self.samples.push(entry);
         }
@@ -108,7 +115,8 @@ impl Index {
         }
         let mut groups: Vec<_> = members.into_values().filter(|group| group.len() > 1).collect();
         groups.sort_by_key(|group| (std::cmp::Reverse(group.len()), group.first().copied()));
-        let name = |at: usize| self.samples.get(at).map(|entry| crate::hex::hex(&entry.sha256)).unwrap_or_default();
+        let name =
+            |at: usize| self.samples.get(at).map(|entry| crate::hex::hex(&entry.sha256)).unwrap_or_default();
         let rows = groups.into_iter().flat_map(|group| {
             let (cluster, size) = (group.first().map(|&at| name(at)).unwrap_or_default(), group.len() as u64);
             group.into_iter().map(move |at| Row { kind, cluster: cluster.clone(), size, sha256: name(at) })
@@ -126,7 +134,12 @@ impl Index {
         }
     }
 
-    fn join_similar<'a>(&'a self, sets: &mut Sets, kind: Kind, sketch: impl Fn(&'a Entry) -> Option<&'a Sketch>) {
+    fn join_similar<'a>(
+        &'a self,
+        sets: &mut Sets,
+        kind: Kind,
+        sketch: impl Fn(&'a Entry) -> Option<&'a Sketch>,
+    ) {
         for band in 0..BINS / BAND {
             let mut buckets: HashMap<u64, Vec<usize>> = HashMap::new();
             for (at, entry) in self.samples.iter().enumerate() {
@@ -136,7 +149,8 @@ impl Index {
                 let leaders = buckets.entry(key).or_default();
                 for &leader in leaders.iter() {
                     let other = self.samples.get(leader).and_then(&sketch);
-                    if sets.find(leader) != sets.find(at) && other.is_some_and(|other| other.similarity(own) >= kind.threshold())
+                    if sets.find(leader) != sets.find(at)
+                        && other.is_some_and(|other| other.similarity(own) >= kind.threshold())
                     {
                         sets.join(leader, at);
                     }
@@ -227,7 +241,10 @@ mod tests {
         let mut index = Index::default();
         (0..5000).for_each(|number| index.add(&sample(number, 1, 200, 5)));
         let started = std::time::Instant::now();
-        assert_eq!(index.rows().iter().filter(|row| row.kind == Kind::Code && row.size == 5000).count(), 5000);
+        assert_eq!(
+            index.rows().iter().filter(|row| row.kind == Kind::Code && row.size == 5000).count(),
+            5000
+        );
         // All pairs would be 400 million comparisons.
         assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
     }

@@ -1,7 +1,9 @@
-//! What a worker gives up before it reads the first byte of a sample: the limits of its process, and nearly all of the kernel.
+//! What a worker gives up before it reads the first byte of a sample: the limits of its process, and nearly
+//! all of the kernel.
 //!
-//! Everything is one way: none of it can be taken back. What a kernel does not offer is left out and reported as not in force, so that a scan
-//! says what it stood on. Not here: the limits of a run (`tracer::limits`), which end most samples long before.
+//! Everything is one way: none of it can be taken back. What a kernel does not offer is left out and reported
+//! as not in force, so that a scan says what it stood on. Not here: the limits of a run (`tracer::limits`),
+//! which end most samples long before.
 
 use std::time::Duration;
 
@@ -27,16 +29,19 @@ pub struct Confinement {
     pub address_space_bytes: Option<u64>,
     /// Processor time, in seconds; null if it was not limited.
     pub cpu_seconds: Option<u64>,
-    /// No core file, no byte written to any file, no further file or socket opened (`RLIMIT_CORE`, `RLIMIT_FSIZE`, `RLIMIT_NOFILE`).
+    /// No core file, no byte written to any file, no further file or socket opened (`RLIMIT_CORE`,
+    /// `RLIMIT_FSIZE`, `RLIMIT_NOFILE`).
     pub no_files: bool,
     /// It can gain no privileges by executing a program.
     pub no_new_privileges: bool,
     /// It dies with the scan that started it.
     pub dies_with_scan: bool,
-    /// Landlock: `full`, `partial` (an older kernel, which knows fewer rights), `none`. No file can be touched, no port bound or connected to.
+    /// Landlock: `full`, `partial` (an older kernel, which knows fewer rights), `none`. No file can be
+    /// touched, no port bound or connected to.
     pub landlock: String,
-    /// seccomp: of system calls, only those for memory, time, the three streams and ending are answered; most others end the process, and so does
-    /// reading, writing or mapping any other descriptor, such as one inherited from whoever started the scan, a signal to any other process, and memory that
+    /// seccomp: of system calls, only those for memory, time, the three streams and ending are answered;
+    /// most others end the process, and so does reading, writing or mapping any other descriptor, such
+    /// as one inherited from whoever started the scan, a signal to any other process, and memory that
     /// can be executed.
     pub seccomp: bool,
 }
@@ -65,7 +70,8 @@ pub fn confine(bounds: &Bounds) -> Confinement {
     // It needs a descriptor, so before those are forbidden.
     let landlock = linux::landlock().to_owned();
     let mut confinement = Confinement { no_new_privileges, landlock, ..resources(bounds) };
-    confinement.dies_with_scan = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).is_ok();
+    confinement.dies_with_scan =
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).is_ok();
     confinement.seccomp = linux::seccomp();
     confinement
 }
@@ -85,7 +91,9 @@ pub fn confine(_: &Bounds) -> Confinement {
 #[cfg(unix)]
 fn resources(bounds: &Bounds) -> Confinement {
     use rustix::process::{Resource, Rlimit, setrlimit};
-    let set = |resource, soft: u64, hard: u64| setrlimit(resource, Rlimit { current: Some(soft), maximum: Some(hard) }).is_ok();
+    let set = |resource, soft: u64, hard: u64| {
+        setrlimit(resource, Rlimit { current: Some(soft), maximum: Some(hard) }).is_ok()
+    };
     let seconds = bounds.cpu.as_secs() + u64::from(bounds.cpu.subsec_nanos() != 0);
     let cpu = set(Resource::Cpu, seconds, seconds + 1);
     // The streams are open; 0 forbids another descriptor.
@@ -106,7 +114,8 @@ mod linux {
 
     use landlock::{ABI, Access as _, AccessFs, AccessNet, Ruleset, RulesetAttr as _, RulesetStatus, Scope};
     use seccompiler::{
-        BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
+        BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+        SeccompRule, TargetArch,
     };
 
     /// Forbids all of the file system, and TCP ports, as far as the kernel knows them.
@@ -173,8 +182,9 @@ mod linux {
         libc::SYS_sched_getaffinity,
     ];
 
-    /// Installs three filters, of which the strictest answer counts: one refuses what is only asked out of curiosity, one ends the process with `SIGSYS` at
-    /// anything else that is not allowed, one at what is allowed with other arguments.
+    /// Installs three filters, of which the strictest answer counts: one refuses what is only asked out of
+    /// curiosity, one ends the process with `SIGSYS` at anything else that is not allowed, one at what is
+    /// allowed with other arguments.
     pub(super) fn seccomp() -> bool {
         let refuse = SeccompAction::Errno(libc::EACCES as u32);
         let always = |call: &i64| (*call, Vec::new());
@@ -187,19 +197,23 @@ mod linux {
 
     /// What allowed calls must not be asked for.
     ///
-    /// Uses of descriptors beyond the streams: whoever started the scan may have left files and sockets open, and a worker inherits those; neither
-    /// Landlock nor `RLIMIT_NOFILE` reaches what is open. `close` alone is harmless on any. Signals to another process: the scan and other workers belong to
-    /// the same user, and not every Landlock keeps them apart. Memory that can be executed: the engine interprets, so nothing but an intruder wants any.
+    /// Uses of descriptors beyond the streams: whoever started the scan may have left files and sockets open,
+    /// and a worker inherits those; neither Landlock nor `RLIMIT_NOFILE` reaches what is open. `close`
+    /// alone is harmless on any. Signals to another process: the scan and other workers belong to
+    /// the same user, and not every Landlock keeps them apart. Memory that can be executed: the engine
+    /// interprets, so nothing but an intruder wants any.
     fn misuses() -> Result<Rules, seccompiler::BackendError> {
         // A descriptor is an `int`: the kernel does not look at the upper half of the argument.
-        let differs =
-            |argument, from: u32| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, from.into());
+        let differs = |argument, from: u32| {
+            SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, from.into())
+        };
         let (input, output, error) = (differs(0, 0)?, differs(0, 1)?, differs(0, 2)?);
         // Memory that no file is mapped to is asked for with descriptor -1.
         let mapped = differs(4, u32::MAX)?;
         let foreign = differs(0, std::process::id())?;
         let exec = libc::PROT_EXEC as u64;
-        let executable = SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(exec), exec)?;
+        let executable =
+            SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(exec), exec)?;
         let all = [
             (libc::SYS_read, vec![input.clone()]),
             (libc::SYS_readv, vec![input.clone()]),
@@ -251,7 +265,8 @@ mod tests {
     /// A call as an intruder makes it; the libraries have none for these.
     #[allow(unsafe_code)]
     fn call(number: i64, [a, b, c, d, e, f]: [i64; 6]) -> std::io::Result<()> {
-        // SAFETY: the arguments are numbers: a signal that is none, a page where the kernel likes, and no page at all.
+        // SAFETY: the arguments are numbers: a signal that is none, a page where the kernel likes, and no
+        // page at all.
         match unsafe { libc::syscall(number, a, b, c, d, e, f) } {
             -1 => Err(std::io::Error::last_os_error()),
             _ => Ok(()),
@@ -263,7 +278,8 @@ mod tests {
     fn a_confined_process() {
         let Ok(deed) = std::env::var(DEED) else { return };
         // Open before, as an inherited descriptor is.
-        let (mut file, mut null) = (File::open("/proc/self/exe").unwrap(), File::create("/dev/null").unwrap());
+        let (mut file, mut null) =
+            (File::open("/proc/self/exe").unwrap(), File::create("/dev/null").unwrap());
         let confinement = confine(&Bounds { memory_bytes: 8 << 30, cpu: Duration::from_secs(60) });
         if !confinement.seccomp {
             std::process::exit(3);

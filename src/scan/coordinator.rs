@@ -1,11 +1,12 @@
 //! The scan itself: files in, one worker process for each sample, rows out.
 //!
-//! One thread walks the files, and `jobs` others take them one by one and attend to one worker at a time. What a worker finds inside a file goes into the same
-//! queue, or, if that is full, is analysed at once by the thread that got it, so that nothing waits for ever and memory stays bounded:
-//! the bytes of samples are held once, and counted (`room`). Of a finished sample, only hashes and sketches stay in memory.
+//! One thread walks the files, and `jobs` others take them one by one and attend to one worker at a time.
+//! What a worker finds inside a file goes into the same queue, or, if that is full, is analysed at once by
+//! the thread that got it, so that nothing waits for ever and memory stays bounded: the bytes of samples are
+//! held once, and counted (`room`). Of a finished sample, only hashes and sketches stay in memory.
 //!
-//! A sample counts as finished when its rows are written, and that happens after those of the modules within it: a scan that is killed in
-//! between does it again, and finds those known.
+//! A sample counts as finished when its rows are written, and that happens after those of the modules within
+//! it: a scan that is killed in between does it again, and finds those known.
 
 use std::{
     collections::HashSet,
@@ -129,7 +130,10 @@ impl<'b> Inner<'b> {
 fn cut(left_out: u64) -> Failure {
     let mebibytes = budget::BYTES >> 20;
     let bounds = format!("{} of them, {mebibytes} MiB or {MAX_NESTING} levels", budget::MODULES);
-    Failure { kind: FailureKind::Cut, text: format!("modules within modules beyond {bounds}: {left_out} left out") }
+    Failure {
+        kind: FailureKind::Cut,
+        text: format!("modules within modules beyond {bounds}: {left_out} left out"),
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -137,7 +141,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<'a> Scan<'a> {
-    /// A scan with `jobs` workers at a time; `known`, `summary` and `index` are what an earlier part of it left behind.
+    /// A scan with `jobs` workers at a time; `known`, `summary` and `index` are what an earlier part of it
+    /// left behind.
     pub fn new(
         spawner: &'a Spawner,
         jobs: usize,
@@ -151,7 +156,8 @@ impl<'a> Scan<'a> {
         Self { spawner, jobs: jobs.max(1), progress, queue, room, state: Mutex::new(state) }
     }
 
-    /// Looks at all files that `roots` name, `skip` (a canonical path) left out, and gives what they add up to.
+    /// Looks at all files that `roots` name, `skip` (a canonical path) left out, and gives what they add up
+    /// to.
     ///
     /// # Errors
     ///
@@ -163,7 +169,10 @@ impl<'a> Scan<'a> {
                 // Fewer do the same, if later.
                 if let Err(error) = thread::Builder::new().spawn_scoped(scope, || self.work()) {
                     if number == 0 {
-                        self.fail(io::Error::new(error.kind(), format!("no thread could be started: {error}")));
+                        self.fail(io::Error::new(
+                            error.kind(),
+                            format!("no thread could be started: {error}"),
+                        ));
                     }
                     break;
                 }
@@ -173,7 +182,8 @@ impl<'a> Scan<'a> {
             self.queue.finish(|| self.tick());
         });
         let interrupted = self.is_interrupted();
-        let State { mut summary, index, error, .. } = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let State { mut summary, index, error, .. } =
+            self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         summary.interrupted = interrupted;
         error.map_or(Ok((summary, index)), Err)
     }
@@ -195,7 +205,9 @@ impl<'a> Scan<'a> {
         let _ = roots.iter().try_for_each(|root| {
             walk(root, skip, &mut |step| {
                 match step {
-                    Step::File(file) => self.push(Job { origin: origin(&file.path), source: Source::File(file) }),
+                    Step::File(file) => {
+                        self.push(Job { origin: origin(&file.path), source: Source::File(file) })
+                    }
                     Step::Unreadable(path, error) => {
                         self.failed(origin(&path), FailureKind::Unreadable, error.to_string());
                         self.done();
@@ -256,7 +268,8 @@ impl<'a> Scan<'a> {
     /// Reads a sample when there is room for it.
     fn read(&self, mut file: File) -> Result<Held, Failure> {
         let len = file.metadata().map_err(unreadable)?.len();
-        let too_large = || Failure { kind: FailureKind::TooLarge, text: format!("larger than {MAX_SAMPLE_BYTES} bytes") };
+        let too_large =
+            || Failure { kind: FailureKind::TooLarge, text: format!("larger than {MAX_SAMPLE_BYTES} bytes") };
         if len > MAX_SAMPLE_BYTES {
             return Err(too_large());
         }
@@ -284,7 +297,10 @@ impl<'a> Scan<'a> {
                 budget.add(bytes.len() as u64);
                 let sample = self.room.hold(bytes);
                 let most = if self.room.held() > MAX_QUEUED { 0 } else { 4 * self.jobs };
-                let job = Job { origin: origin.within(inside), source: Source::Module(sample, Arc::clone(&budget)) };
+                let job = Job {
+                    origin: origin.within(inside),
+                    source: Source::Module(sample, Arc::clone(&budget)),
+                };
                 // Before the files that wait, so that archives are finished before others are begun.
                 if let Err(job) = self.queue.offer(job, most) {
                     self.attend(job);
@@ -305,7 +321,8 @@ impl<'a> Scan<'a> {
     fn analyse(&self, origin: Origin, sample: Held, within: &Inner<'_>) {
         let sha256: [u8; 32] = Sha256::digest(&*sample).into();
         let size = sample.len() as u64;
-        let path = rows::Path { origin, sha256: Some(crate::hex::hex(&sha256)), size: Some(size), failure: None };
+        let path =
+            rows::Path { origin, sha256: Some(crate::hex::hex(&sha256)), size: Some(size), failure: None };
         if !self.claim(sha256) {
             return self.record(None, &path);
         }
@@ -314,7 +331,9 @@ impl<'a> Scan<'a> {
         let end = self.spawner.analyse(&sample, |message| match message {
             Message::Ready(confinement) => self.confined(confinement),
             Message::Outcome(rows) => outcome = Some(*rows),
-            Message::Module(inside, bytes) if within.take(bytes.len()) => inner.push((inside, self.room.hold(bytes))),
+            Message::Module(inside, bytes) if within.take(bytes.len()) => {
+                inner.push((inside, self.room.hold(bytes)))
+            }
             Message::Module(..) => left_out += 1,
             Message::Failure(inside, failure) => failures.push((inside, failure)),
             Message::Done => {}
@@ -343,8 +362,10 @@ impl<'a> Scan<'a> {
             self.failed(path.origin.within(inside), failure.kind, failure.text);
         }
         if !self.is_interrupted() {
-            let outcome = outcome
-                .unwrap_or_else(|| Outcome { sample: rows::Sample { failure, ..Default::default() }, ..Default::default() });
+            let outcome = outcome.unwrap_or_else(|| Outcome {
+                sample: rows::Sample { failure, ..Default::default() },
+                ..Default::default()
+            });
             self.finish(outcome, &path, time_ms, sha256);
         }
     }
@@ -367,8 +388,13 @@ impl<'a> Scan<'a> {
     fn finish(&self, mut outcome: Outcome, path: &rows::Path, time_ms: u64, sha256: [u8; 32]) {
         let name = crate::hex::hex(&sha256);
         let Outcome { sample, functions, host_calls, findings } = &mut outcome;
-        let owners = functions.iter_mut().map(|row| &mut row.sha256).chain(host_calls.iter_mut().map(|row| &mut row.sha256));
-        owners.chain(findings.iter_mut().map(|row| &mut row.sha256)).for_each(|owner| owner.clone_from(&name));
+        let owners = functions
+            .iter_mut()
+            .map(|row| &mut row.sha256)
+            .chain(host_calls.iter_mut().map(|row| &mut row.sha256));
+        owners
+            .chain(findings.iter_mut().map(|row| &mut row.sha256))
+            .for_each(|owner| owner.clone_from(&name));
         (sample.sha256, sample.origin, sample.size) = (name, path.origin.clone(), path.size.unwrap_or(0));
         sample.time_ms = time_ms;
         let is_failed = sample.failure.is_some();
@@ -387,7 +413,10 @@ impl<'a> Scan<'a> {
             return;
         }
         self.progress.failures.fetch_add(1, Ordering::Relaxed);
-        self.record(None, &rows::Path { origin, sha256: None, size: None, failure: Some(Failure { kind, text }) });
+        self.record(
+            None,
+            &rows::Path { origin, sha256: None, size: None, failure: Some(Failure { kind, text }) },
+        );
     }
 
     /// Writes rows; the place only if it has none.
@@ -429,7 +458,8 @@ fn unreadable(error: io::Error) -> Failure {
     Failure { kind: FailureKind::Unreadable, text: error.to_string() }
 }
 
-/// Opens a file and looks at what it is. It was one when its folder was read; what is there now may be anything.
+/// Opens a file and looks at what it is. It was one when its folder was read; what is there now may be
+/// anything.
 fn open(FileAt { path, may_be_link }: &FileAt) -> Result<Opened, Failure> {
     let mut options = File::options();
     options.read(true);
@@ -442,7 +472,11 @@ fn open(FileAt { path, may_be_link }: &FileAt) -> Result<Opened, Failure> {
     }
     let mut file = options.open(path).map_err(|error| {
         let is_link = !may_be_link && path.is_symlink();
-        unreadable(if is_link { io::Error::other("a symbolic link since its folder was read") } else { error })
+        unreadable(if is_link {
+            io::Error::other("a symbolic link since its folder was read")
+        } else {
+            error
+        })
     })?;
     if !file.metadata().map_err(unreadable)?.is_file() {
         return Err(unreadable(io::Error::other("not a regular file")));
@@ -450,7 +484,8 @@ fn open(FileAt { path, may_be_link }: &FileAt) -> Result<Opened, Failure> {
     let mut head = Vec::new();
     file.by_ref().take(HEAD).read_to_end(&mut head).map_err(unreadable)?;
     file.rewind().map_err(unreadable)?;
-    let is_named = path.extension().is_some_and(|ending| ending == "wasm" || ending == "wat") && !unpack::is_container(&head);
+    let is_named = path.extension().is_some_and(|ending| ending == "wasm" || ending == "wat")
+        && !unpack::is_container(&head);
     let is_module = is_named || unpack::is_binary(&head) || unpack::is_text(&head);
     Ok(if is_module { Opened::Module(file) } else { Opened::Other(file) })
 }

@@ -51,9 +51,11 @@ fn sample(analysis: &Analysis, code: &CodeFeatures) -> Sample {
     let behaviour = BehaviourFeatures::of(analysis);
     let metrics = &dynamic.metrics;
     let classes = &metrics.classes;
-    let words = |texts: &mut dyn Iterator<Item = &String>| texts.take(MAX_WORDS).map(|text| clip(text)).collect();
+    let words =
+        |texts: &mut dyn Iterator<Item = &String>| texts.take(MAX_WORDS).map(|text| clip(text)).collect();
     let reachable = dynamic.coverage.instructions;
-    let percent = (reachable != 0).then(|| (dynamic.coverage.instructions_run as f64 * 1000.0 / reachable as f64).round() / 10.0);
+    let percent = (reachable != 0)
+        .then(|| (dynamic.coverage.instructions_run as f64 * 1000.0 / reachable as f64).round() / 10.0);
     let is_imported = view.imports.iter().any(|import| import.func.is_some());
     Sample {
         verdict: Some(named(&verdict.class)),
@@ -114,7 +116,9 @@ fn functions(analysis: &Analysis, code: &CodeFeatures, sha256: &str) -> (Vec<Fun
         analysis.dynamic.functions.iter().map(|function| (function.index, function)).collect();
     let mut order: Vec<_> = analysis.view.functions.iter().collect();
     let executed = |index| ran.get(&index).map_or(0, |function| function.classes.total);
-    order.sort_by_cached_key(|function| (std::cmp::Reverse((executed(function.index), function.size)), function.index));
+    order.sort_by_cached_key(|function| {
+        (std::cmp::Reverse((executed(function.index), function.size)), function.index)
+    });
     let (order, beyond) = cut(order);
     let row = |function: &crate::module::view::Function| {
         let ran = ran.get(&function.index);
@@ -136,7 +140,8 @@ fn functions(analysis: &Analysis, code: &CodeFeatures, sha256: &str) -> (Vec<Fun
             xor: classes.xor,
             rotate: classes.rotate,
             shift: classes.shift,
-            mining_windows: ran.map_or(0, |ran| ran.signatures.values().fold(0, |sum, &count| sum.saturating_add(count))),
+            mining_windows: ran
+                .map_or(0, |ran| ran.signatures.values().fold(0, |sum, &count| sum.saturating_add(count))),
             host_calls: ran.map_or(0, |ran| ran.host_calls),
         }
     };
@@ -146,7 +151,8 @@ fn functions(analysis: &Analysis, code: &CodeFeatures, sha256: &str) -> (Vec<Fun
 fn host_calls(analysis: &Analysis, sha256: &str) -> (Vec<HostCall>, u64) {
     let mut rows: BTreeMap<(&str, &str, u8), HostCall> = BTreeMap::new();
     for call in analysis.run.iter().flat_map(|run| &run.calls) {
-        let category = || categories::wasi_function(call).map(|name| categories::name(categories::of(name, Mode::Full)));
+        let category =
+            || categories::wasi_function(call).map(|name| categories::name(categories::of(name, Mode::Full)));
         let row = rows.entry((&call.module, &call.name, call.answer as u8)).or_insert_with(|| HostCall {
             sha256: sha256.to_owned(),
             module: clip(&call.module),
@@ -207,7 +213,10 @@ fn findings(analysis: &Analysis, sha256: &str) -> (Vec<Finding>, u64) {
         places: found.places.len() as u64,
         ..row("finding", &found.name, found.categories.join(","), &found.description)
     });
-    let iocs =
-        analysis.view.iocs.iter().map(|ioc| Finding { places: 1, ..row("ioc", &ioc.value, ioc.kind.clone(), &ioc.encoding) });
+    let iocs = analysis
+        .view
+        .iocs
+        .iter()
+        .map(|ioc| Finding { places: 1, ..row("ioc", &ioc.value, ioc.kind.clone(), &ioc.encoding) });
     cut(rules.chain(correlations).chain(findings).chain(iocs).collect())
 }

@@ -1,8 +1,10 @@
 //! What samples are compared by: the code as sequences of opcodes, the run as what it did.
 //!
-//! Code: every window of 8 opcodes within a function, immediates and `nop` left out, is an element of a set, so that moved functions, other constants
-//! and other addresses change nothing, and a patched function little. Behaviour: the host functions called, each with the magnitude of its number of
-//! calls, three in a row of them, constants of algorithms that were executed, and the share of each executed opcode in half octaves.
+//! Code: every window of 8 opcodes within a function, immediates and `nop` left out, is an element of a set,
+//! so that moved functions, other constants and other addresses change nothing, and a patched function
+//! little. Behaviour: the host functions called, each with the magnitude of its number of calls, three in a
+//! row of them, constants of algorithms that were executed, and the share of each executed opcode in half
+//! octaves.
 //!
 //! Not here: how sets are compared ([`super::sketch`]) and grouped ([`super::cluster`]).
 
@@ -98,7 +100,8 @@ impl BehaviourFeatures {
     /// What a run did, in short.
     pub fn of(analysis: &Analysis) -> Self {
         let Some(run) = &analysis.run else { return Self::default() };
-        let calls = run.calls.iter().take(MAX_CALLS).map(|call| hash(&format!("{}.{}", call.module, call.name)));
+        let calls =
+            run.calls.iter().take(MAX_CALLS).map(|call| hash(&format!("{}.{}", call.module, call.name)));
         let mut calls: Vec<u64> = calls.collect();
         calls.dedup();
         let mut digest = Sha256::new();

@@ -1,6 +1,8 @@
-//! Messages between a scan and its workers: a byte for the kind, the length in four bytes (little endian), the payload.
+//! Messages between a scan and its workers: a byte for the kind, the length in four bytes (little endian),
+//! the payload.
 //!
-//! A worker has read hostile bytes, so the scan takes no more from it than it asked for: a length beyond `max` is an error.
+//! A worker has read hostile bytes, so the scan takes no more from it than it asked for: a length beyond
+//! `max` is an error.
 
 use std::io::{self, Read, Write};
 
@@ -11,7 +13,8 @@ use std::io::{self, Read, Write};
 /// When `out` cannot be written, or the payload is longer than 4 GiB.
 pub fn write(out: &mut impl Write, kind: u8, payload: &[&[u8]]) -> io::Result<()> {
     let len: usize = payload.iter().map(|part| part.len()).sum();
-    let len = u32::try_from(len).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a message longer than 4 GiB"))?;
+    let len = u32::try_from(len)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a message longer than 4 GiB"))?;
     let mut head = [kind, 0, 0, 0, 0];
     head[1..].copy_from_slice(&len.to_le_bytes());
     out.write_all(&head)?;
@@ -42,7 +45,10 @@ pub fn read_bounded(input: &mut impl Read, max: impl Fn(u8) -> usize) -> io::Res
     input.read_exact(&mut len)?;
     let (len, max) = (u32::from_le_bytes(len) as usize, max(kind[0]));
     if len > max {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a message of {len} bytes exceeds the limit of {max}")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("a message of {len} bytes exceeds the limit of {max}"),
+        ));
     }
     let mut payload = Vec::new();
     // Room is made by what comes, not by what was said.

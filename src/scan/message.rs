@@ -1,8 +1,10 @@
 //! What a worker says, parsed and weighed before anything is done with it.
 //!
-//! A worker has read hostile bytes and may have been taken over, so it is believed nothing that can be checked: a message has a largest size for its kind,
-//! all messages of a worker have an [`Allowance`] together, lists have a largest length, and words that stand for one of a few are looked up.
-//! What does not hold ends the worker. Not here: in which order messages come (`process`), what limits a worker while it is honest (`worker`).
+//! A worker has read hostile bytes and may have been taken over, so it is believed nothing that can be
+//! checked: a message has a largest size for its kind, all messages of a worker have an [`Allowance`]
+//! together, lists have a largest length, and words that stand for one of a few are looked up. What does not
+//! hold ends the worker. Not here: in which order messages come (`process`), what limits a worker while it is
+//! honest (`worker`).
 
 use std::io::{self, Read};
 
@@ -34,11 +36,13 @@ pub const DONE: u8 = b'd';
 
 /// Steps of a way at most: more than containers lie in each other.
 const MAX_STEPS: usize = 32;
-/// Bytes of a way in JSON, with a failure, at most: `unpack` keeps the names in a way to about 1000 bytes and some 120 for each further step.
+/// Bytes of a way in JSON, with a failure, at most: `unpack` keeps the names in a way to about 1000 bytes and
+/// some 120 for each further step.
 const MAX_WAY: usize = 16 << 10;
 /// Bytes of a word that is no text: a family, a technique.
 const MAX_WORD: usize = 256;
-/// Bytes of all rows of a sample in JSON at most; [`MAX_ROWS`] rows of the longest texts in each table are less.
+/// Bytes of all rows of a sample in JSON at most; [`MAX_ROWS`] rows of the longest texts in each table are
+/// less.
 const MAX_OUTCOME: usize = 16 << 20;
 /// Bytes of [`Confinement`] in JSON at most.
 const MAX_READY: usize = 4 << 10;
@@ -72,9 +76,11 @@ impl Allowance {
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::InvalidData`] if it is more than allowed or makes no sense; any other if `input` cannot be read.
+    /// [`io::ErrorKind::InvalidData`] if it is more than allowed or makes no sense; any other if `input`
+    /// cannot be read.
     pub fn read(&mut self, input: &mut impl Read) -> io::Result<Option<Message>> {
-        let Some((kind, payload)) = frame::read_bounded(input, |kind| most(kind).min(self.bytes as usize))? else {
+        let Some((kind, payload)) = frame::read_bounded(input, |kind| most(kind).min(self.bytes as usize))?
+        else {
             return Ok(None);
         };
         self.bytes = self.bytes.saturating_sub(payload.len() as u64);
@@ -142,7 +148,8 @@ fn way(inside: Vec<String>) -> io::Result<Vec<String>> {
 fn check(outcome: &Outcome) -> Result<(), &'static str> {
     let Outcome { sample, functions, host_calls, findings } = outcome;
     let lists = [sample.attack.len(), sample.reasons.len(), sample.limitations.len()];
-    if lists.into_iter().chain([functions.len(), host_calls.len(), findings.len()]).any(|len| len > MAX_ROWS) {
+    if lists.into_iter().chain([functions.len(), host_calls.len(), findings.len()]).any(|len| len > MAX_ROWS)
+    {
         return Err("more rows than it may");
     }
     if sample.attack.iter().chain(&sample.family).any(|word| word.len() > MAX_WORD) {
@@ -155,7 +162,11 @@ fn check(outcome: &Outcome) -> Result<(), &'static str> {
         && host_calls.iter().all(|row| is_word::<Answer>(&row.answer))
         && findings.iter().all(|row| ["rule", "correlation", "finding", "ioc"].contains(&&*row.kind));
     // It has a verdict or a failure, and failures are not the worker's to tell here.
-    if known && sample.verdict.is_some() && sample.failure.is_none() { Ok(()) } else { Err("a word that means nothing") }
+    if known && sample.verdict.is_some() && sample.failure.is_none() {
+        Ok(())
+    } else {
+        Err("a word that means nothing")
+    }
 }
 
 /// Whether this is the name of a variant.
@@ -259,7 +270,12 @@ mod tests {
             (MODULE, [&(MAX_WAY as u32 + 1).to_le_bytes()[..], b"[", &vec![b' '; MAX_WAY], b"]"].concat()),
             (b'x', Vec::new()),
         ] {
-            assert_eq!(read(kind, &payload).unwrap_err().kind(), io::ErrorKind::InvalidData, "{}", kind as char);
+            assert_eq!(
+                read(kind, &payload).unwrap_err().kind(),
+                io::ErrorKind::InvalidData,
+                "{}",
+                kind as char
+            );
         }
         let mut bytes = Vec::new();
         for _ in 0..3 {

@@ -1,12 +1,15 @@
-//! Batches: thousands of samples, each in a confined process of its own, with results that survive whatever happens.
+//! Batches: thousands of samples, each in a confined process of its own, with results that survive whatever
+//! happens.
 //!
 //! ```text
 //! files → walk ─┬→ unpack (worker) → modules ─┐
 //!               └─────────────────────────────┴→ analyse (worker) → rows → store
 //! ```
 //!
-//! [`coordinator`] hands files and what is found in them to worker processes ([`process`], [`worker`], confined by [`confine`]; what they say is a [`message`]), which look into files
-//! ([`unpack`]) and analyse samples ([`describe`], [`features`]); [`store`] keeps their rows, [`cluster`] groups them. `docs/scan.md` describes tables and bounds.
+//! [`coordinator`] hands files and what is found in them to worker processes ([`process`], [`worker`],
+//! confined by [`confine`]; what they say is a [`message`]), which look into files ([`unpack`]) and analyse
+//! samples ([`describe`], [`features`]); [`store`] keeps their rows, [`cluster`] groups them. `docs/scan.md`
+//! describes tables and bounds.
 //!
 //! Not here: options, progress and the summary on a terminal (`cli`).
 

@@ -1,7 +1,8 @@
 //! One worker process, from its start to the reason of its end.
 //!
-//! What comes from a worker is foreign: [`Allowance`] bounds what it says, and its last words are cut. A worker that takes longer than it may is killed;
-//! so is one whose scan is interrupted. Whatever happens before a worker says that it is confined, and so before it has read a byte of the sample, is no
+//! What comes from a worker is foreign: [`Allowance`] bounds what it says, and its last words are cut. A
+//! worker that takes longer than it may is killed; so is one whose scan is interrupted. Whatever happens
+//! before a worker says that it is confined, and so before it has read a byte of the sample, is no
 //! fault of the sample: then another one is started, a few times, and after that it is for the scan to end.
 
 use std::{
@@ -66,10 +67,13 @@ struct Terms {
 
 /// Bytes kept of what a worker writes to its standard error.
 const MAX_WORDS: u64 = 4096;
-/// Time that a worker has to read its rules and confine itself. Generous: a machine may be busy, and nothing hostile was read.
+/// Time that a worker has to read its rules and confine itself. Generous: a machine may be busy, and nothing
+/// hostile was read.
 const START: Duration = Duration::from_secs(60);
-/// How long is waited before a worker is started again. What is short now, such as processes or memory, may not be so later.
-const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];
+/// How long is waited before a worker is started again. What is short now, such as processes or memory, may
+/// not be so later.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];
 /// Time that a worker has to end after it closed its output.
 const GRACE: Duration = Duration::from_secs(2);
 /// How often an interruption is looked for.
@@ -82,7 +86,8 @@ impl Spawner {
         self.attend(|| self.command(&self.analyse).stdin(Stdio::piped()).spawn(), sample, terms, take)
     }
 
-    /// Looks for modules in a file in a worker and hands its messages to `take`. A slow `take` slows the worker, and is not held against it.
+    /// Looks for modules in a file in a worker and hands its messages to `take`. A slow `take` slows the
+    /// worker, and is not held against it.
     pub fn unpack(&self, mut file: &File, take: impl FnMut(Message)) -> End {
         let len = file.metadata().map_or(0, |meta| meta.len());
         // On a busy machine it has a share of a processor.
@@ -98,7 +103,12 @@ impl Spawner {
     fn command(&self, args: &[OsString]) -> Command {
         let mut command = Command::new(&self.program);
         // No variable of the host is of use to it.
-        command.args(args).env_clear().env("RUST_BACKTRACE", "0").stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(args)
+            .env_clear()
+            .env("RUST_BACKTRACE", "0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command
@@ -128,7 +138,13 @@ impl Spawner {
         }
     }
 
-    fn attempt(&self, child: io::Result<Child>, sample: &[u8], terms: Terms, take: &mut impl FnMut(Message)) -> End {
+    fn attempt(
+        &self,
+        child: io::Result<Child>,
+        sample: &[u8],
+        terms: Terms,
+        take: &mut impl FnMut(Message),
+    ) -> End {
         let child = match child {
             Ok(child) => child,
             Err(error) => return End::NotStarted(format!("no worker could be started: {error}")),
@@ -159,9 +175,10 @@ impl Spawner {
             let failure = match heard.how {
                 How::Done => return End::Done,
                 How::Interrupted => return End::Interrupted,
-                How::Late if heard.is_ready => {
-                    Failure { kind: FailureKind::Timeout, text: format!("no result within {} s", terms.wall.as_secs_f64()) }
-                }
+                How::Late if heard.is_ready => Failure {
+                    kind: FailureKind::Timeout,
+                    text: format!("no result within {} s", terms.wall.as_secs_f64()),
+                },
                 How::Late => crash(format!("not ready within {} s", START.as_secs_f64())),
                 How::Nonsense(text) => crash(text),
                 How::Silent if ended => reason(status, &words),
@@ -169,7 +186,10 @@ impl Spawner {
             };
             match heard.is_ready {
                 true => End::Failed(failure),
-                false => End::NotStarted(format!("a worker failed before it had read its sample: {}", failure.text)),
+                false => End::NotStarted(format!(
+                    "a worker failed before it had read its sample: {}",
+                    failure.text
+                )),
             }
         })
     }
@@ -204,7 +224,9 @@ impl Spawner {
                     // If nobody listens any more, that shows above.
                     let _ = taken.send(());
                 }
-                Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => break How::Nonsense(error.to_string()),
+                Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                    break How::Nonsense(error.to_string());
+                }
                 Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => break How::Silent,
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -279,7 +301,8 @@ fn feed(stdin: Option<ChildStdin>, sample: &[u8]) {
     }
 }
 
-/// Reads messages, each when the one before it was taken: they are large, and what was read nobody counts before it is taken.
+/// Reads messages, each when the one before it was taken: they are large, and what was read nobody counts
+/// before it is taken.
 fn listen(
     stdout: Option<ChildStdout>,
     mut allowance: Allowance,
@@ -296,7 +319,8 @@ fn listen(
     }
 }
 
-/// The beginning of what it wrote to its standard error; the rest is read and dropped, so that it never waits.
+/// The beginning of what it wrote to its standard error; the rest is read and dropped, so that it never
+/// waits.
 fn last_words(stderr: Option<ChildStderr>) -> String {
     let Some(mut stderr) = stderr else { return String::new() };
     let mut words = Vec::new();
@@ -322,7 +346,10 @@ fn reason(status: io::Result<ExitStatus>, words: &str) -> Failure {
             return Failure { kind: FailureKind::Timeout, text: format!("no processor time left ({name})") };
         }
         Some(name @ "SIGSYS") => {
-            return Failure { kind: FailureKind::Forbidden, text: format!("a forbidden system call ({name})") };
+            return Failure {
+                kind: FailureKind::Forbidden,
+                text: format!("a forbidden system call ({name})"),
+            };
         }
         // Nobody but the kernel kills it so.
         Some("SIGKILL") => FailureKind::OutOfMemory,
@@ -415,7 +442,14 @@ mod tests {
 
     #[test]
     fn what_fails_before_it_is_ready_is_no_fault_of_the_sample() {
-        for words in ["exit 3", "kill -SEGV $$", "kill -KILL $$", "exec yes", &outcome_words(), &say(message::DONE, "")] {
+        for words in [
+            "exit 3",
+            "kill -SEGV $$",
+            "kill -KILL $$",
+            "exec yes",
+            &outcome_words(),
+            &say(message::DONE, ""),
+        ] {
             assert!(matches!(end(&script(words)), End::NotStarted(_)), "{words}");
         }
         let missing = Spawner { program: "/does/not/exist".into(), ..script("") };
@@ -426,8 +460,15 @@ mod tests {
     fn a_worker_that_did_not_start_is_started_again() {
         let folder = tempfile::tempdir().unwrap();
         let counted = folder.path().join("starts");
-        let words = format!("echo x >> '{0}'; [ $(wc -l < '{0}') = 2 ] || exit 1; {1}", counted.display(), ready_words());
-        let spawner = Spawner { wall: Duration::from_secs(60), ..script(&format!("{words}; {}", say(message::DONE, ""))) };
+        let words = format!(
+            "echo x >> '{0}'; [ $(wc -l < '{0}') = 2 ] || exit 1; {1}",
+            counted.display(),
+            ready_words()
+        );
+        let spawner = Spawner {
+            wall: Duration::from_secs(60),
+            ..script(&format!("{words}; {}", say(message::DONE, "")))
+        };
         assert_eq!(spawner.analyse(b"", |_| ()), End::Done);
         assert_eq!(std::fs::read_to_string(counted).unwrap().lines().count(), 2);
     }
@@ -442,13 +483,18 @@ mod tests {
     #[test]
     fn one_that_was_taken_over_comes_to_an_end() {
         // A module and a failure without end, the message that begins it twice, and two results.
-        let module = say(message::MODULE, "....[]").replace("'....[]'", "''") + "; printf '\\002\\000\\000\\000[]'";
+        let module =
+            say(message::MODULE, "....[]").replace("'....[]'", "''") + "; printf '\\002\\000\\000\\000[]'";
         let failure = say(message::FAILURE, r#"[[],{"kind":"broken","text":""}]"#);
         let forever = |words: &str| format!("while :; do {words} || exit; done");
-        for words in [forever(&module), forever(&failure), ready_words(), format!("{0}; {0}", outcome_words())] {
+        for words in
+            [forever(&module), forever(&failure), ready_words(), format!("{0}; {0}", outcome_words())]
+        {
             let spawner = Spawner { wall: Duration::from_secs(60), ..ready(&words) };
             match end(&spawner) {
-                End::Failed(failure) => assert_eq!(failure.kind, FailureKind::Crash, "{words}: {}", failure.text),
+                End::Failed(failure) => {
+                    assert_eq!(failure.kind, FailureKind::Crash, "{words}: {}", failure.text)
+                }
                 other => panic!("{words}: {other:?}"),
             }
         }
@@ -459,10 +505,15 @@ mod tests {
 
     #[test]
     fn a_slow_listener_is_not_held_against_a_worker() {
-        let module = say(message::MODULE, "....[]").replace("'....[]'", "''") + "; printf '\\002\\000\\000\\000[]'";
+        let module =
+            say(message::MODULE, "....[]").replace("'....[]'", "''") + "; printf '\\002\\000\\000\\000[]'";
         let spawner = ready(&format!("{module}; {module}; {}", say(message::DONE, "")));
         let file = tempfile::tempfile().unwrap();
-        let terms = Terms { wall: Duration::from_millis(300), allowance: worker::unpack_allowance(), is_analysis: false };
+        let terms = Terms {
+            wall: Duration::from_millis(300),
+            allowance: worker::unpack_allowance(),
+            is_analysis: false,
+        };
         let start = || spawner.command(&spawner.unpack).stdin(file.try_clone()?).spawn();
         let end = spawner.attend(start, &[], terms, |_| thread::sleep(Duration::from_millis(200)));
         assert_eq!(end, End::Done);
@@ -474,7 +525,12 @@ mod tests {
         let written = folder.path().join("written");
         // More than a pipe holds: whoever has written all of it was read.
         let large = "printf 'm\\006\\000\\020\\000\\002\\000\\000\\000[]'; head -c 1048576 /dev/zero";
-        let words = format!("{}; {large}; touch '{}'; {}", outcome_words(), written.display(), say(message::DONE, ""));
+        let words = format!(
+            "{}; {large}; touch '{}'; {}",
+            outcome_words(),
+            written.display(),
+            say(message::DONE, "")
+        );
         let spawner = Spawner { wall: Duration::from_secs(60), ..ready(&words) };
         let mut early = false;
         let end = spawner.analyse(b"", |message| {

@@ -1,7 +1,7 @@
 //! Jobs that wait for a thread, and when there will be no more of them.
 //!
-//! A thread that takes a job may add others while it has it, so the end is when no job waits and no thread has one. Whatever happens to a thread, even a panic, it
-//! has its job no longer: nobody waits for it.
+//! A thread that takes a job may add others while it has it, so the end is when no job waits and no thread
+//! has one. Whatever happens to a thread, even a panic, it has its job no longer: nobody waits for it.
 
 use std::{
     collections::VecDeque,
@@ -34,7 +34,11 @@ struct State<T> {
 
 impl<T> Queue<T> {
     pub(super) fn new(interrupted: Arc<AtomicBool>) -> Self {
-        Self { state: Mutex::new(State { jobs: VecDeque::new(), busy: 0 }), changed: Condvar::new(), interrupted }
+        Self {
+            state: Mutex::new(State { jobs: VecDeque::new(), busy: 0 }),
+            changed: Condvar::new(),
+            interrupted,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {

@@ -1,8 +1,9 @@
 //! The rows of the tables that a scan writes; `docs/scan.md` describes every field.
 //!
-//! A row is an object on a line of its own. Fields may be added; none is removed or changes its meaning within [`SCHEMA`]. Everything but
-//! `time_ms` is the same for the same sample and options, unless time stopped the run; and where a sample is found several times, which place is the first
-//! depends on which job came there first.
+//! A row is an object on a line of its own. Fields may be added; none is removed or changes its meaning
+//! within [`SCHEMA`]. Everything but `time_ms` is the same for the same sample and options, unless time
+//! stopped the run; and where a sample is found several times, which place is the first depends on which job
+//! came there first.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,8 +72,9 @@ pub struct Origin {
     /// Its bytes in base64, if they are not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_base64: Option<String>,
-    /// The way into the file, outermost step first: `zip:NAME`, `tar:NAME`, `gzip`, `zstd`, `xz`, `bytes@OFFSET`, `base64@OFFSET`, … A name that is not
-    /// UTF-8 is given as `zip;base64:BYTES`; of one that does not fit into what the steps before it leave of 1000 bytes of JSON, as much as fits (at
+    /// The way into the file, outermost step first: `zip:NAME`, `tar:NAME`, `gzip`, `zstd`, `xz`,
+    /// `bytes@OFFSET`, `base64@OFFSET`, … A name that is not UTF-8 is given as `zip;base64:BYTES`; of
+    /// one that does not fit into what the steps before it leave of 1000 bytes of JSON, as much as fits (at
     /// least 96 bytes), then `…` and 16 digits of its SHA-256.
     pub inside: Vec<String>,
 }
@@ -143,7 +145,8 @@ pub struct Sample {
     pub imphash: Option<String>,
     /// SHA-256 of the opcodes of all functions, in order; null without code.
     pub code_hash: Option<String>,
-    /// SHA-256 of the first 100,000 host calls that it made, repetitions in a row left out; null without any.
+    /// SHA-256 of the first 100,000 host calls that it made, repetitions in a row left out; null without
+    /// any.
     pub behaviour_hash: Option<String>,
     /// What code similarity is estimated from; null if there is too little code.
     pub code_sketch: Option<String>,
@@ -193,7 +196,8 @@ pub struct Sample {
     pub rows_cut: u64,
 }
 
-/// Table `functions`: the defined functions of a sample, those first that executed most, then the largest; at most [`MAX_ROWS`].
+/// Table `functions`: the defined functions of a sample, those first that executed most, then the largest; at
+/// most [`MAX_ROWS`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Function {
     /// The sample.
@@ -234,7 +238,8 @@ pub struct Function {
     pub host_calls: u64,
 }
 
-/// Table `host_calls`: the imported functions that a sample called, by who answered; those of WASI first, then those called most, [`MAX_ROWS`] at most.
+/// Table `host_calls`: the imported functions that a sample called, by who answered; those of WASI first,
+/// then those called most, [`MAX_ROWS`] at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HostCall {
     /// The sample.
@@ -268,7 +273,8 @@ pub struct Finding {
     pub kind: String,
     /// Name of the rule, correlation or finding; the value of an indicator. Cut after 200 characters.
     pub name: String,
-    /// Namespace of a rule, family of a correlation, kind of an indicator, categories of a finding joined by commas.
+    /// Namespace of a rule, family of a correlation, kind of an indicator, categories of a finding joined by
+    /// commas.
     pub class: String,
     /// 0 to 3; 0 for an indicator.
     pub severity: u8,

@@ -1,9 +1,10 @@
 //! Sketches: 128 numbers of 16 bits from which the similarity of two sets is estimated.
 //!
-//! One permutation hashing (P. Li, A. Owen, C.-H. Zhang, NIPS 2012): every element is hashed once; the top bits choose a bin, and each bin keeps
-//! its least hash. Empty bins borrow from the next one that is not (A. Shrivastava, P. Li, UAI 2014). The share of equal bins estimates the Jaccard
-//! similarity; of each bin only 16 bits are kept (P. Li, A. C. König, WWW 2010), which makes one in 65,536 unequal bins seem equal. With 128
-//! bins the standard error is at most 0.045. Cost: one hash an element, 256 bytes a sketch.
+//! One permutation hashing (P. Li, A. Owen, C.-H. Zhang, NIPS 2012): every element is hashed once; the top
+//! bits choose a bin, and each bin keeps its least hash. Empty bins borrow from the next one that is not (A.
+//! Shrivastava, P. Li, UAI 2014). The share of equal bins estimates the Jaccard similarity; of each bin only
+//! 16 bits are kept (P. Li, A. C. König, WWW 2010), which makes one in 65,536 unequal bins seem equal. With
+//! 128 bins the standard error is at most 0.045. Cost: one hash an element, 256 bytes a sketch.
 
 use crate::hex;
 
@@ -41,7 +42,9 @@ impl Builder {
             return None;
         }
         let kept = |at: usize| {
-            let borrowed = (0..BINS).map(|far| (far as u64, self.bins[(at + far) % BINS])).find(|&(_, bin)| bin != u64::MAX);
+            let borrowed = (0..BINS)
+                .map(|far| (far as u64, self.bins[(at + far) % BINS]))
+                .find(|&(_, bin)| bin != u64::MAX);
             // What is borrowed from afar differs from what stands there.
             borrowed.map_or(0, |(far, hash)| mix(hash.wrapping_add(far)) as u16)
         };
@@ -80,7 +83,8 @@ pub fn mix(number: u64) -> u64 {
 
 /// The hash of a text (FNV-1a).
 pub fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -95,7 +99,9 @@ mod tests {
 
     #[test]
     fn similarity_is_estimated() {
-        for (shared, own, expected) in [(1000, 0, 1.0), (900, 50, 0.9), (500, 250, 0.5), (0, 500, 0.0), (30, 10, 0.6)] {
+        for (shared, own, expected) in
+            [(1000, 0, 1.0), (900, 50, 0.9), (500, 250, 0.5), (0, 500, 0.0), (30, 10, 0.6)]
+        {
             let a = sketch((0..shared).chain(10_000..10_000 + own));
             let b = sketch((0..shared).chain(20_000..20_000 + own));
             let found = a.similarity(&b);

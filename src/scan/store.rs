@@ -1,10 +1,12 @@
 //! The folder of a scan: tables that grow by whole results, whatever happens.
 //!
-//! All rows of a result are appended to their tables, then a line with the new length of every table is appended to `journal`. That line is the result: when a scan is taken up
-//! again, every table is cut to the lengths of the last good line, so that no result is there in part, and none that the journal has is lost.
-//! A killed process loses nothing of what it wrote; against a machine that goes down, tables and then the journal are flushed to the disk two seconds after
-//! the first row that was not, and a line whose tables are shorter than it says, or do not end in a whole row, is not good. If the journal has lines and none is good, nothing is
-//! cut: then more than the last seconds is damaged.
+//! All rows of a result are appended to their tables, then a line with the new length of every table is
+//! appended to `journal`. That line is the result: when a scan is taken up again, every table is cut to the
+//! lengths of the last good line, so that no result is there in part, and none that the journal has is lost.
+//! A killed process loses nothing of what it wrote; against a machine that goes down, tables and then the
+//! journal are flushed to the disk two seconds after the first row that was not, and a line whose tables are
+//! shorter than it says, or do not end in a whole row, is not good. If the journal has lines and none is
+//! good, nothing is cut: then more than the last seconds is damaged.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -31,7 +33,8 @@ fn contents() -> impl Iterator<Item = String> {
 
 /// How long a row may wait before everything is flushed to the disk.
 const SYNC: Duration = Duration::from_secs(2);
-/// Lines of the journal, from the last that tables are long enough for, one of which must be good: many times what is written between two flushes.
+/// Lines of the journal, from the last that tables are long enough for, one of which must be good: many times
+/// what is written between two flushes.
 const MAX_CANDIDATES: usize = 4096;
 /// Bytes of a line of the journal at most.
 const MAX_LINE: u64 = 256;
@@ -137,7 +140,12 @@ pub struct Known {
 pub fn key(row: &rows::Path) -> u128 {
     let mut digest = Sha256::new();
     let rows::Origin { path, path_base64, inside } = &row.origin;
-    let parts = [Some(path), path_base64.as_ref(), row.sha256.as_ref(), row.failure.as_ref().map(|failure| &failure.text)];
+    let parts = [
+        Some(path),
+        path_base64.as_ref(),
+        row.sha256.as_ref(),
+        row.failure.as_ref().map(|failure| &failure.text),
+    ];
     for part in parts.into_iter().chain(inside.iter().map(Some)) {
         let part = part.map_or("", String::as_str);
         digest.update((part.len() as u64).to_le_bytes());
@@ -153,8 +161,8 @@ pub fn parse_sha256(text: &str) -> Option<[u8; 32]> {
 }
 
 impl Store {
-    /// Opens a folder: makes it, or takes up what it holds if `resume` says so. Every row of the tables `samples` and `paths` that it holds goes to
-    /// `sample` and `path`.
+    /// Opens a folder: makes it, or takes up what it holds if `resume` says so. Every row of the tables
+    /// `samples` and `paths` that it holds goes to `sample` and `path`.
     ///
     /// # Errors
     ///
@@ -180,8 +188,13 @@ impl Store {
             return Err(StoreError::Exists { path: named() });
         }
         agree(&about, settings, named)?;
-        let mut store =
-            Self { folder: folder.to_owned(), tables: Vec::new(), lengths: [0; TABLES.len()], journal, unsynced: None };
+        let mut store = Self {
+            folder: folder.to_owned(),
+            tables: Vec::new(),
+            lengths: [0; TABLES.len()],
+            journal,
+            unsynced: None,
+        };
         for table in TABLES {
             let path = folder.join(format!("{table}.jsonl"));
             store.tables.push(open_table(&path).map_err(at(&path))?);
@@ -204,7 +217,8 @@ impl Store {
         self.folder.join(format!("{}.jsonl", TABLES.get(table).unwrap_or(&"")))
     }
 
-    /// The last good line of the journal. Lengths only grow, so those lines that tables are long enough for come first, however many follow.
+    /// The last good line of the journal. Lengths only grow, so those lines that tables are long enough for
+    /// come first, however many follow.
     fn last_good(&self) -> Result<Line, StoreError> {
         let name = self.folder.join("journal");
         let at = || at(&name);
@@ -214,7 +228,9 @@ impl Store {
         let (mut fitting, mut text, mut end, mut lines) = (VecDeque::new(), Vec::new(), 0, 0u64);
         while journal.by_ref().take(MAX_LINE).read_until(b'\n', &mut text).map_err(at())? != 0 {
             end += text.len() as u64;
-            let Some(lengths) = text.strip_suffix(b"\n").and_then(|line| serde_json::from_slice::<Lengths>(line).ok()) else {
+            let Some(lengths) =
+                text.strip_suffix(b"\n").and_then(|line| serde_json::from_slice::<Lengths>(line).ok())
+            else {
                 break;
             };
             lines += 1;
@@ -267,9 +283,15 @@ impl Store {
         Ok(true)
     }
 
-    fn read_rows<T: DeserializeOwned>(&self, table: usize, take: &mut impl FnMut(T)) -> Result<(), StoreError> {
+    fn read_rows<T: DeserializeOwned>(
+        &self,
+        table: usize,
+        take: &mut impl FnMut(T),
+    ) -> Result<(), StoreError> {
         let path = self.path(table);
-        let (Some(mut file), Some(&length)) = (self.tables.get(table), self.lengths.get(table)) else { return Ok(()) };
+        let (Some(mut file), Some(&length)) = (self.tables.get(table), self.lengths.get(table)) else {
+            return Ok(());
+        };
         file.seek(SeekFrom::Start(0)).map_err(at(&path))?;
         let (mut file, mut text) = (BufReader::new(file).take(length), Vec::new());
         for line in 1.. {
@@ -277,8 +299,11 @@ impl Store {
             if file.read_until(b'\n', &mut text).map_err(at(&path))? == 0 {
                 break;
             }
-            let damaged =
-                |error: serde_json::Error| StoreError::Damaged { path: path.display().to_string(), line, why: error.to_string() };
+            let damaged = |error: serde_json::Error| StoreError::Damaged {
+                path: path.display().to_string(),
+                line,
+                why: error.to_string(),
+            };
             take(serde_json::from_slice(&text).map_err(damaged)?);
         }
         Ok(())
@@ -340,7 +365,11 @@ impl Store {
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn replace(&self, name: &str, write: impl FnOnce(&mut io::BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
+    pub fn replace(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut io::BufWriter<File>) -> io::Result<()>,
+    ) -> io::Result<()> {
         replace(&self.folder.join(name), write)
     }
 }
@@ -372,8 +401,9 @@ fn open_table(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Checks that no file is there that a scan has not made and would write to. A scan makes `journal` first, then `scan.json`, then the rest, so
-/// whatever moment it was killed at, tables are never without both, and rows in the journal never without `scan.json`.
+/// Checks that no file is there that a scan has not made and would write to. A scan makes `journal` first,
+/// then `scan.json`, then the rest, so whatever moment it was killed at, tables are never without both, and
+/// rows in the journal never without `scan.json`.
 fn is_ours(folder: &Path) -> Result<(), StoreError> {
     let found = |name: &str| {
         let path = folder.join(name);
@@ -404,7 +434,9 @@ fn agree(about: &Path, settings: &Settings, named: impl Fn() -> String) -> Resul
     match fs::read(about) {
         Ok(bytes) => match serde_json::from_slice::<Settings>(&bytes) {
             Ok(before) if before == *settings => Ok(()),
-            Ok(before) => Err(StoreError::OtherSettings { path: named(), differences: differences(&before, settings) }),
+            Ok(before) => {
+                Err(StoreError::OtherSettings { path: named(), differences: differences(&before, settings) })
+            }
             Err(_) => Err(StoreError::Foreign { path: about.display().to_string(), why: "is not of a scan" }),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -414,20 +446,29 @@ fn agree(about: &Path, settings: &Settings, named: impl Fn() -> String) -> Resul
     }
 }
 
-/// What is not the same in two settings, in words: what only the earlier scan had, and what only this one has.
+/// What is not the same in two settings, in words: what only the earlier scan had, and what only this one
+/// has.
 fn differences(before: &Settings, now: &Settings) -> String {
     let mut words = Vec::new();
-    for (what, before, now) in [("version", &before.version, &now.version), ("layout", &before.schema, &now.schema)] {
+    for (what, before, now) in
+        [("version", &before.version, &now.version), ("layout", &before.schema, &now.schema)]
+    {
         if before != now {
             words.push(format!("{what} {before} then, {now} now"));
         }
     }
     let only = |of: &Settings, other: &Settings| {
-        let options: Vec<_> = of.options.iter().filter(|option| !other.options.contains(option)).map(String::as_str).collect();
+        let options: Vec<_> =
+            of.options.iter().filter(|option| !other.options.contains(option)).map(String::as_str).collect();
         options.join(" ")
     };
     let sides = [(only(before, now), "then, not now"), (only(now, before), "now, not then")];
-    words.extend(sides.iter().filter(|(options, _)| !options.is_empty()).map(|(options, when)| format!("{options} {when}")));
+    words.extend(
+        sides
+            .iter()
+            .filter(|(options, _)| !options.is_empty())
+            .map(|(options, when)| format!("{options} {when}")),
+    );
     if words.is_empty() {
         words.push("the same options in another order or number".to_owned());
     }
@@ -471,7 +512,11 @@ mod tests {
             places: 3,
             text: "<b>".into(),
         };
-        Outcome { sample: Sample { sha256: name.into(), ..Sample::default() }, findings: vec![finding; 2], ..Outcome::default() }
+        Outcome {
+            sample: Sample { sha256: name.into(), ..Sample::default() },
+            findings: vec![finding; 2],
+            ..Outcome::default()
+        }
     }
 
     #[test]
@@ -580,7 +625,11 @@ mod tests {
                 let error = open(folder.path(), resume).unwrap_err();
                 assert!(matches!(error, StoreError::Foreign { .. }), "{name}: {error}");
                 assert_eq!(fs::read_to_string(&file).unwrap(), "precious", "{name}");
-                assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{name}: nothing was made beside it");
+                assert_eq!(
+                    fs::read_dir(folder.path()).unwrap().count(),
+                    1,
+                    "{name}: nothing was made beside it"
+                );
             }
         }
     }
@@ -619,7 +668,8 @@ mod tests {
             failure: None,
         };
         let keys =
-            [row("a", &["b", "c"]), row("a", &["b"]), row("ab", &["c"]), row("a", &["bc"]), row("a", &[])].map(|row| key(&row));
+            [row("a", &["b", "c"]), row("a", &["b"]), row("ab", &["c"]), row("a", &["bc"]), row("a", &[])]
+                .map(|row| key(&row));
         assert_eq!(keys.iter().collect::<HashSet<_>>().len(), 5);
     }
 }

@@ -1,4 +1,5 @@
-//! Files of a batch: paths as named, patterns, folders. The names of one folder and of those above it are in memory at a time, never the whole list.
+//! Files of a batch: paths as named, patterns, folders. The names of one folder and of those above it are in
+//! memory at a time, never the whole list.
 
 use std::{
     ffi::OsString,
@@ -29,8 +30,11 @@ struct Below {
     depth: Option<usize>,
 }
 
-const OPTIONS: MatchOptions =
-    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
+const OPTIONS: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: false,
+};
 
 impl Root {
     /// A file, or all regular files below a folder.
@@ -92,16 +96,25 @@ pub(super) struct FileAt {
     pub(super) may_be_link: bool,
 }
 
-/// Walks what `root` names, by name. Links are followed only if they are named themselves, and `skip` (a canonical path) is not entered.
-pub(super) fn walk(root: &Root, skip: Option<&Path>, take: &mut dyn FnMut(Step) -> ControlFlow<()>) -> ControlFlow<()> {
+/// Walks what `root` names, by name. Links are followed only if they are named themselves, and `skip` (a
+/// canonical path) is not entered.
+pub(super) fn walk(
+    root: &Root,
+    skip: Option<&Path>,
+    take: &mut dyn FnMut(Step) -> ControlFlow<()>,
+) -> ControlFlow<()> {
     let path = &root.path;
     let meta = if root.may_be_link { fs::metadata(readable(path)) } else { fs::symlink_metadata(path) };
     match meta {
         Ok(meta) if meta.is_dir() => folder(path, (skip, root.below.as_ref()), 0, take),
         // It is no folder, so nothing is below it.
         Ok(_) if root.below.is_some() => ControlFlow::Continue(()),
-        Err(error) if root.below.is_some() && error.kind() == io::ErrorKind::NotFound => ControlFlow::Continue(()),
-        Ok(meta) if meta.is_file() => take(Step::File(FileAt { path: path.clone(), may_be_link: root.may_be_link })),
+        Err(error) if root.below.is_some() && error.kind() == io::ErrorKind::NotFound => {
+            ControlFlow::Continue(())
+        }
+        Ok(meta) if meta.is_file() => {
+            take(Step::File(FileAt { path: path.clone(), may_be_link: root.may_be_link }))
+        }
         // Reading a pipe or a device might never end.
         Ok(_) => take(Step::Unreadable(path.clone(), io::Error::other("not a regular file"))),
         Err(error) => take(Step::Unreadable(path.clone(), error)),
@@ -118,7 +131,10 @@ fn folder(
         return ControlFlow::Continue(());
     }
     if depth > MAX_DEPTH {
-        return take(Step::Unreadable(path.to_owned(), io::Error::other(format!("more than {MAX_DEPTH} folders deep"))));
+        return take(Step::Unreadable(
+            path.to_owned(),
+            io::Error::other(format!("more than {MAX_DEPTH} folders deep")),
+        ));
     }
     let names = match names(path) {
         Ok(names) => names,
@@ -149,8 +165,9 @@ fn readable(path: &Path) -> &Path {
 }
 
 fn names(path: &Path) -> io::Result<Vec<OsString>> {
-    let mut names =
-        fs::read_dir(readable(path))?.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()?;
+    let mut names = fs::read_dir(readable(path))?
+        .map(|entry| entry.map(|entry| entry.file_name()))
+        .collect::<io::Result<Vec<_>>>()?;
     names.sort_unstable();
     Ok(names)
 }
@@ -227,6 +244,8 @@ mod tests {
         assert_eq!(found("*/*/4.zip"), [""; 0]);
         assert!(found("none/*").is_empty() && found("1.zip/*").is_empty());
         assert!(Root::pattern("a/**b").is_err());
-        assert!(Root::pattern("*").unwrap().is_there() && !Root::pattern("*.of-no-such-kind").unwrap().is_there());
+        assert!(
+            Root::pattern("*").unwrap().is_there() && !Root::pattern("*.of-no-such-kind").unwrap().is_there()
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! The other side of a scan: a process that analyses one sample, or looks into one file, and ends.
 //!
-//! Nothing of it goes through the file system. What it needs (rules, persona, stubs) is read before; then it confines itself, says how
-//! ([`READY`](message::READY)), and only then reads what is hostile: a sample in a message on its standard input, or a file that *is* its standard input.
+//! Nothing of it goes through the file system. What it needs (rules, persona, stubs) is read before; then it
+//! confines itself, says how ([`READY`](message::READY)), and only then reads what is hostile: a sample in a
+//! message on its standard input, or a file that *is* its standard input.
 
 use std::{
     io::{self, Read, Write},
@@ -21,7 +22,8 @@ use crate::{AtTraceLimit, analysis::Analysis, hex, rules, sandbox};
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
 /// Bytes of a sample at most: those of a member of an archive.
 pub const MAX_SAMPLE_BYTES: u64 = 256 << 20;
-/// Processor time of looking into a file, beside [`UNPACK_PER_MIB`]: 4 GiB of members, each looked through as bytes and as text.
+/// Processor time of looking into a file, beside [`UNPACK_PER_MIB`]: 4 GiB of members, each looked through as
+/// bytes and as text.
 const UNPACK_TIME: Duration = Duration::from_secs(300);
 /// The same for each MiB of the file.
 const UNPACK_PER_MIB: Duration = Duration::from_secs(1);
@@ -30,7 +32,8 @@ const CARVED: Allowance = Allowance { messages: 32, bytes: 32 << 20 };
 /// Messages that come once, or once for each cap.
 const FEW: u64 = 16;
 
-/// Bounds of what is looked for within a sample: enough for a dropper, and a flood of them costs no more than the sample itself.
+/// Bounds of what is looked for within a sample: enough for a dropper, and a flood of them costs no more than
+/// the sample itself.
 fn embedded_caps() -> Caps {
     Caps { depth: 4, members: 64, bytes: 64 << 20, member_bytes: 32 << 20, failures: 8, ..Caps::default() }
 }
@@ -39,7 +42,10 @@ fn embedded_caps() -> Caps {
 pub fn analyse_allowance() -> Allowance {
     let Caps { members, failures, bytes, .. } = embedded_caps();
     // As much again for rows and ways as for a module.
-    Allowance { messages: members + failures + CARVED.messages + FEW, bytes: bytes + CARVED.bytes + (32 << 20) }
+    Allowance {
+        messages: members + failures + CARVED.messages + FEW,
+        bytes: bytes + CARVED.bytes + (32 << 20),
+    }
 }
 
 /// What a worker may say that looks into a file.
@@ -96,7 +102,9 @@ pub fn unpack(bounds: &Bounds, input: &mut impl Read, output: &mut impl Write) -
         Ok(_) => {
             let more = bytes.len() as u64 > MAX_FILE_BYTES;
             bytes.truncate(MAX_FILE_BYTES as usize);
-            unpack::unpack(&bytes, &Caps::default(), &mut |inside: &[String], found: Found<'_>| hand_on(output, inside, found))?;
+            unpack::unpack(&bytes, &Caps::default(), &mut |inside: &[String], found: Found<'_>| {
+                hand_on(output, inside, found)
+            })?;
             if more {
                 let text = format!("only the first {MAX_FILE_BYTES} bytes were looked at");
                 hand_on(output, &[], Found::Failure(Failure { kind: FailureKind::TooLarge, text }))?;
@@ -106,8 +114,8 @@ pub fn unpack(bounds: &Bounds, input: &mut impl Read, output: &mut impl Write) -
     frame::write(output, message::DONE, &[])
 }
 
-/// Bounds of a worker that looks into a file of this size: it holds the file and what one step of it expands to. They are not those of a sample, which
-/// says nothing of how much there is in an archive.
+/// Bounds of a worker that looks into a file of this size: it holds the file and what one step of it expands
+/// to. They are not those of a sample, which says nothing of how much there is in an archive.
 pub fn unpack_bounds(file_bytes: u64) -> Bounds {
     let bytes = file_bytes.min(MAX_FILE_BYTES);
     let mebibytes = u32::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);

@@ -1,7 +1,8 @@
 //! Executed instructions, counted: in total, for each opcode, for each function.
 //!
-//! Keeps one counter for each block of the functions that ran, so memory grows with the code and not with the trace. Blocks become
-//! opcodes at the end. A block that was cut short is noted with its length, so the counts are exact.
+//! Keeps one counter for each block of the functions that ran, so memory grows with the code and not with the
+//! trace. Blocks become opcodes at the end. A block that was cut short is noted with its length, so the
+//! counts are exact.
 //!
 //! Not here: branches, edges, coverage.
 
@@ -131,7 +132,8 @@ impl Counter {
         for (block, &count) in code.blocks().iter().zip(&per_block) {
             add(&mut opcodes, &code.ops()[block.range()], count);
         }
-        let cuts = self.cuts.partition_point(|cut| cut.0 < first_block)..self.cuts.partition_point(|cut| cut.0 < end);
+        let cuts = self.cuts.partition_point(|cut| cut.0 < first_block)
+            ..self.cuts.partition_point(|cut| cut.0 < end);
         for &(number, len) in &self.cuts[cuts] {
             let block = &code.blocks()[number - first_block];
             add(&mut opcodes, &code.ops()[block.range()][..len as usize], 1);

@@ -1,21 +1,23 @@
 //! The decision stream: words of up to 63 bits, and the reader that takes them apart.
 //!
-//! A word holds its decisions below a sentinel, oldest first. The reader keeps the rest of the current word in a [`Window`], shifted so
-//! that the next bit is the highest and a marker stands below the last:
+//! A word holds its decisions below a sentinel, oldest first. The reader keeps the rest of the current word
+//! in a [`Window`], shifted so that the next bit is the highest and a marker stands below the last:
 //!
 //! ```text
 //! word    0 0 1 a b c d        (sentinel, decisions)
 //! window  a b c d 1 0 0        (decisions, marker)
 //! ```
 //!
-//! PERF: reading a bit is a shift and a test. The next word is fetched when the last bit of a window is read, so an empty window means that nothing
-//! is left before the barrier: replay sees the end of an invocation coming without counting.
+//! PERF: reading a bit is a shift and a test. The next word is fetched when the last bit of a window is read,
+//! so an empty window means that nothing is left before the barrier: replay sees the end of an invocation
+//! coming without counting.
 //!
 //! Not here: what a decision means (`replay`).
 
 use std::{borrow::Cow, fmt};
 
-/// Words of a decision stream, chunk by chunk, oldest first. A chunk is borrowed from a trace in memory or owned if it was read from a file.
+/// Words of a decision stream, chunk by chunk, oldest first. A chunk is borrowed from a trace in memory or
+/// owned if it was read from a file.
 pub type Chunks<'t> = Box<dyn Iterator<Item = Cow<'t, [u64]>> + Send + 't>;
 
 /// The decisions cannot be read on.
@@ -57,7 +59,8 @@ pub enum DecisionErrorKind {
     },
 }
 
-/// The unread decisions of a word, highest bit first, above a marker bit. 0, the default, when nothing is left before the barrier.
+/// The unread decisions of a word, highest bit first, above a marker bit. 0, the default, when nothing is
+/// left before the barrier.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Window(u64);
 
@@ -83,7 +86,8 @@ impl Window {
         self.0 == 0
     }
 
-    /// Takes one bit. The window must be refilled if it [is low](Self::is_low) afterwards; a bit of a spent window means nothing.
+    /// Takes one bit. The window must be refilled if it [is low](Self::is_low) afterwards; a bit of a spent
+    /// window means nothing.
     #[inline(always)]
     pub(super) fn take_bit(&mut self) -> bool {
         let bit = self.0 >> 63 != 0;
@@ -154,7 +158,10 @@ pub(super) struct Source<'t> {
 
 impl fmt::Debug for Source<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source").field("end", &self.end).field("barrier", &self.barrier).finish_non_exhaustive()
+        f.debug_struct("Source")
+            .field("end", &self.end)
+            .field("barrier", &self.barrier)
+            .finish_non_exhaustive()
     }
 }
 
@@ -167,7 +174,8 @@ impl<'t> Source<'t> {
         (source, window)
     }
 
-    /// As [`Self::new`], of chunks that begin with decision number `first`, from decision number `position` on. `None` if there are not as many.
+    /// As [`Self::new`], of chunks that begin with decision number `first`, from decision number `position`
+    /// on. `None` if there are not as many.
     pub(super) fn at(chunks: Chunks<'t>, first: u64, position: u64) -> Option<(Self, Window)> {
         let (mut source, _) = Self::new(Box::new(std::iter::empty()));
         source.chunks = chunks;
@@ -206,7 +214,9 @@ impl<'t> Source<'t> {
     pub(super) fn too_short(&self, window: Window, width: u32) -> DecisionError {
         match window.is_spent() {
             true => self.ended(),
-            false => self.error(DecisionErrorKind::Crossing { width, left: window.len() }, self.position(window)),
+            false => {
+                self.error(DecisionErrorKind::Crossing { width, left: window.len() }, self.position(window))
+            }
         }
     }
 
@@ -434,7 +444,10 @@ mod tests {
         let mut writer = Writer::new();
         for n in 0..1000u64 {
             let width = 1 + (n * 7 % 40) as u32;
-            writer.field((n * 0x9e37_79b9) & ((1 << width) - 1), width).bit(n % 3 == 0).target((n * n % 700) as u32);
+            writer
+                .field((n * 0x9e37_79b9) & ((1 << width) - 1), width)
+                .bit(n % 3 == 0)
+                .target((n * n % 700) as u32);
             if n % 50 == 0 {
                 writer.flush().flush();
             }
@@ -471,7 +484,10 @@ mod tests {
         let mut reader = reader(&[0b101, 0, 0b11]);
         assert_eq!((reader.bit(), reader.bit()), (Ok(false), Ok(true)));
         for _ in 0..2 {
-            assert_eq!(reader.bit().unwrap_err(), DecisionError { kind: DecisionErrorKind::ZeroWord, position: 2 });
+            assert_eq!(
+                reader.bit().unwrap_err(),
+                DecisionError { kind: DecisionErrorKind::ZeroWord, position: 2 }
+            );
         }
     }
 

@@ -36,7 +36,8 @@ impl ReplayError {
         self.inner.record
     }
 
-    /// The last instruction replayed in the function that was running: instance, function, byte offset in the module file.
+    /// The last instruction replayed in the function that was running: instance, function, byte offset in the
+    /// module file.
     pub fn site(&self) -> Option<(InstanceIndex, FuncIndex, CodeOffset)> {
         self.inner.site
     }
@@ -163,7 +164,8 @@ pub enum ReplayErrorKind {
         /// The limit.
         limit: u64,
     },
-    /// More functions than [`MAX_FUNCTIONS`](super::MAX_FUNCTIONS), or more code than [`MAX_BLOCKS`](super::MAX_BLOCKS).
+    /// More functions than [`MAX_FUNCTIONS`](super::MAX_FUNCTIONS), or more code than
+    /// [`MAX_BLOCKS`](super::MAX_BLOCKS).
     #[error("the functions or blocks of the instances exceed the limit of {limit}")]
     TooMuchCode {
         /// The limit.

@@ -1,6 +1,7 @@
 //! Every executed instruction in order, as an iterator.
 //!
-//! Replays a stretch of blocks into a small buffer, then hands out their instructions one by one; the stretch fits a level-1 cache.
+//! Replays a stretch of blocks into a small buffer, then hands out their instructions one by one; the stretch
+//! fits a level-1 cache.
 //!
 //! Not here: anything that can be told block-wise; a [`Visitor`] is many times faster.
 
@@ -9,8 +10,8 @@ use std::slice;
 use crate::module::{CodeOffset, FuncIndex, Op, Opcode};
 
 use super::{
-    CallKind, Checkpoint, End, FuncKey, HostCall, InstanceIndex, Progress, RanFunction, Replay, ReplayError, ReplayLimits, Run,
-    Summary, Trace, Visitor,
+    CallKind, Checkpoint, End, FuncKey, HostCall, InstanceIndex, Progress, RanFunction, Replay, ReplayError,
+    ReplayLimits, Run, Summary, Trace, Visitor,
 };
 
 /// Items in the buffer.
@@ -64,8 +65,8 @@ pub struct Executed {
 /// What an instruction did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kind {
-    /// It went on to the next, or left the function (`return`; [`Event::Leave`] follows), or was the last of its invocation, or called
-    /// a host function ([`Event::HostCall`] follows).
+    /// It went on to the next, or left the function (`return`; [`Event::Leave`] follows), or was the last of
+    /// its invocation, or called a host function ([`Event::HostCall`] follows).
     #[default]
     Plain,
     /// `br`, `br_if`, `if`, or `br_table` with equal labels.
@@ -155,8 +156,8 @@ impl<'t> Events<'t> {
         }
     }
 
-    /// Goes on from a later checkpoint, if it is one: cheaper than to begin anew, and no part is replayed twice. Whether it does. An error ends the
-    /// events until a checkpoint that has none.
+    /// Goes on from a later checkpoint, if it is one: cheaper than to begin anew, and no part is replayed
+    /// twice. Whether it does. An error ends the events until a checkpoint that has none.
     pub fn later(&mut self, checkpoint: &Checkpoint) -> bool {
         let Some(replay) = &mut self.replay else { return false };
         self.failure = match replay.resume_later(checkpoint) {
@@ -196,7 +197,8 @@ impl<'t> Events<'t> {
                 Some(&mut Item::Run { number, len, kind }) => {
                     self.next += 1;
                     let (instance, function, ops) = replay.map().instructions(number, len);
-                    (self.instance, self.function, self.ops, self.kind) = (instance, function, ops.iter(), kind);
+                    (self.instance, self.function, self.ops, self.kind) =
+                        (instance, function, ops.iter(), kind);
                     if let Some(event) = self.hand_out() {
                         return Some(Ok(event));
                     }

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use crate::Limits;
 
-/// Most frames on the call stack of a replay, those of suspended invocations included: 4 MB. The engine is given far fewer.
+/// Most frames on the call stack of a replay, those of suspended invocations included: 4 MB. The engine is
+/// given far fewer.
 pub const MAX_FRAMES: usize = 1_000_000;
 
 /// Most functions that the instances of a trace may define together: a table of 64 MiB.
 pub const MAX_FUNCTIONS: u32 = 1 << 24;
 
-/// Most blocks, and most labels of tables, of the functions that run: 320 MiB. A module of 14 MB has about a million; more than a
-/// few such instances in one trace are meant to hurt.
+/// Most blocks, and most labels of tables, of the functions that run: 320 MiB. A module of 14 MB has about a
+/// million; more than a few such instances in one trace are meant to hurt.
 pub const MAX_BLOCKS: u32 = 1 << 24;
 
 /// Most invocations of a trace that were cut short other than by a host function: 448 MiB.
@@ -20,11 +21,11 @@ pub const MAX_CUTS: usize = 1 << 23;
 /// Limits of a replay that its caller chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayLimits {
-    /// Most instructions. Looked at when a word of decisions is spent, at direct calls and at invocations, so it may be overrun by the blocks
-    /// between.
+    /// Most instructions. Looked at when a word of decisions is spent, at direct calls and at invocations,
+    /// so it may be overrun by the blocks between.
     pub max_instructions: u64,
-    /// Most steps that leave nothing in the streams: direct calls, and blocks that lead to one other only. What else replay does is bounded by the
-    /// length of the streams, so this bounds its time.
+    /// Most steps that leave nothing in the streams: direct calls, and blocks that lead to one other only.
+    /// What else replay does is bounded by the length of the streams, so this bounds its time.
     pub max_silent: u64,
 }
 
@@ -41,17 +42,19 @@ const FASTEST: u64 = 1_000_000_000;
 const LATE: Duration = Duration::from_secs(10);
 /// The longest run whose silent steps are all replayed.
 const LONGEST: Duration = Duration::from_secs(3600);
-/// Silent steps that are replayed of a run without decisions: those of more than a minute of nothing else. And for each decision besides: programs
-/// have a few.
+/// Silent steps that are replayed of a run without decisions: those of more than a minute of nothing else.
+/// And for each decision besides: programs have a few.
 const SILENT: u64 = 10_000_000_000;
 const SILENT_EACH: u64 = 1024;
-/// Silent steps of a run beyond its limit of instructions, each of which is an instruction or follows a decision: it is looked at now and then only.
+/// Silent steps of a run beyond its limit of instructions, each of which is an instruction or follows a
+/// decision: it is looked at now and then only.
 const BEYOND: u64 = 1_000_000_000;
 
 impl ReplayLimits {
-    /// How long the replay may be of a run that made so many decisions, within these limits if they are known. With sixty functions that call the
-    /// next one twice, a file of a kilobyte stands for 2^60 calls, and a hundred thousand empty blocks before each decision for days; but a
-    /// run within its limits cannot have made them, nor does a long run make many and decide nothing.
+    /// How long the replay may be of a run that made so many decisions, within these limits if they are
+    /// known. With sixty functions that call the next one twice, a file of a kilobyte stands for 2^60
+    /// calls, and a hundred thousand empty blocks before each decision for days; but a run within its
+    /// limits cannot have made them, nor does a long run make many and decide nothing.
     pub(crate) fn of_run(limits: Option<&Limits>, decisions: u64) -> Self {
         let time = limits.and_then(|limits| limits.wall_time).map_or(LONGEST, |time| time.min(LONGEST));
         let by_time = (time + LATE).as_secs().saturating_mul(FASTEST);

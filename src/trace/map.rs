@@ -1,9 +1,11 @@
 //! The code that replay walks: the blocks of all functions that ran, in one flat array.
 //!
-//! A function is copied from its module's [`Code`] when it is first entered, once for each instance. Its blocks get consecutive numbers,
-//! so a frame of the call stack is one number, and a visitor that counts needs one array.
+//! A function is copied from its module's [`Code`] when it is first entered, once for each instance. Its
+//! blocks get consecutive numbers, so a frame of the call stack is one number, and a visitor that counts
+//! needs one array.
 //!
-//! PERF: a block is 12 bytes, an exit names one block; owners and tables stand aside, as only rare paths and visitors ask for them.
+//! PERF: a block is 12 bytes, an exit names one block; owners and tables stand aside, as only rare paths and
+//! visitors ask for them.
 
 use std::{fmt, ops::Range, sync::Arc};
 
@@ -114,7 +116,12 @@ impl<'t> CodeMap<'t> {
             let module = trace.modules.get(instance.module).ok_or(unknown)?;
             let (first, defined) = (instance.first_key, module.defined_functions());
             let end = first.0.checked_add(defined).ok_or(ReplayErrorKind::KeyClash { key: first })?;
-            spans.push(Span { instance: InstanceIndex(index), module, keys: first.0..end, first_slot: slots });
+            spans.push(Span {
+                instance: InstanceIndex(index),
+                module,
+                keys: first.0..end,
+                first_slot: slots,
+            });
             let total = slots.checked_add(defined).filter(|&slots| slots <= MAX_FUNCTIONS);
             slots = total.ok_or(ReplayErrorKind::TooMuchCode { limit: MAX_FUNCTIONS })?;
         }
@@ -122,7 +129,8 @@ impl<'t> CodeMap<'t> {
         if let Some(pair) = spans.windows(2).find(|pair| pair[0].keys.end > pair[1].keys.start) {
             return Err(ReplayErrorKind::KeyClash { key: FuncKey(pair[1].keys.start) });
         }
-        let (blocks, owners, tables, labels, loaded) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (blocks, owners, tables, labels, loaded) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Ok(Self { trace, spans, entries: vec![0; slots as usize], blocks, owners, tables, labels, loaded })
     }
 
@@ -130,7 +138,9 @@ impl<'t> CodeMap<'t> {
     pub(super) fn destination(&self, key: FuncKey) -> Result<Destination, ReplayErrorKind> {
         let position = self.spans.partition_point(|span| span.keys.end <= key.0);
         match self.spans.get(position) {
-            Some(span) if span.keys.contains(&key.0) => Ok(Destination::Slot(span.first_slot + (key.0 - span.keys.start))),
+            Some(span) if span.keys.contains(&key.0) => {
+                Ok(Destination::Slot(span.first_slot + (key.0 - span.keys.start)))
+            }
             _ if self.trace.hosts.contains_key(&key) => Ok(Destination::Host),
             _ => Err(ReplayErrorKind::UnknownKey { key }),
         }
@@ -145,8 +155,10 @@ impl<'t> CodeMap<'t> {
     /// Copies the code of the function in `slot`; gives its first block.
     #[cold]
     pub(super) fn load(&mut self, slot: u32) -> Result<u32, ReplayErrorKind> {
-        let belongs = |span: &&Span<'_>| slot.checked_sub(span.first_slot).is_some_and(|n| n < span.keys.len() as u32);
-        let span = self.spans.iter().find(belongs).ok_or(ReplayErrorKind::TooMuchCode { limit: MAX_FUNCTIONS })?;
+        let belongs =
+            |span: &&Span<'_>| slot.checked_sub(span.first_slot).is_some_and(|n| n < span.keys.len() as u32);
+        let span =
+            self.spans.iter().find(belongs).ok_or(ReplayErrorKind::TooMuchCode { limit: MAX_FUNCTIONS })?;
         let (module, instance, first_slot) = (span.module, span.instance, span.first_slot);
         let key = FuncKey(span.keys.start + (slot - first_slot));
         let func = FuncIndex(module.imported_functions() + (slot - first_slot));
@@ -192,7 +204,8 @@ impl<'t> CodeMap<'t> {
         (loaded.key, number - loaded.first_block)
     }
 
-    /// The number of the block with this index in the function whose first block is number `first`, if it has that many.
+    /// The number of the block with this index in the function whose first block is number `first`, if it has
+    /// that many.
     pub(super) fn block_of(&self, first: u32, block: u32) -> Option<u32> {
         let number = first.checked_add(block)?;
         let owner = |number: u32| self.owners.get(number as usize).map(|owner| owner.loaded);
@@ -239,7 +252,8 @@ impl fmt::Debug for Run<'_> {
 }
 
 impl<'r> Run<'r> {
-    /// Number of the block in this replay: the first block of its function ([`RanFunction::first_block`]) plus its index there.
+    /// Number of the block in this replay: the first block of its function ([`RanFunction::first_block`])
+    /// plus its index there.
     #[inline(always)]
     pub fn number(self) -> usize {
         self.number as usize
@@ -292,7 +306,10 @@ pub struct RanFunction<'r> {
 
 impl fmt::Debug for RanFunction<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RanFunction").field("instance", &self.instance()).field("index", &self.index()).finish()
+        f.debug_struct("RanFunction")
+            .field("instance", &self.instance())
+            .field("index", &self.index())
+            .finish()
     }
 }
 

@@ -1,10 +1,11 @@
 //! Traces: what is recorded of a run, and how it is replayed.
 //!
-//! A [`Trace`] holds the modules, the decision stream and the record stream; what they mean is `docs/trace-stream.md`. [`Trace::replay`] walks the
-//! code block by block and tells a [`Visitor`]; [`Trace::events`] gives every executed instruction in turn; [`Counts`] is the
-//! visitor that counts opcodes.
+//! A [`Trace`] holds the modules, the decision stream and the record stream; what they mean is
+//! `docs/trace-stream.md`. [`Trace::replay`] walks the code block by block and tells a [`Visitor`];
+//! [`Trace::events`] gives every executed instruction in turn; [`Counts`] is the visitor that counts opcodes.
 //!
-//! A trace is never trusted: one that does not fit its modules gives an error, and replay ends within its limits.
+//! A trace is never trusted: one that does not fit its modules gives an error, and replay ends within its
+//! limits.
 //!
 //! Not here: how a trace is recorded (`tracer`), how it is stored in a file (`file`).
 
@@ -127,7 +128,8 @@ impl Trace {
     /// Replays the whole trace, within its own limits.
     ///
     /// # Errors
-    /// When the trace does not fit its modules, or a limit is reached. The visitor has seen everything before that.
+    /// When the trace does not fit its modules, or a limit is reached. The visitor has seen everything before
+    /// that.
     pub fn replay(&self, visitor: &mut impl Visitor) -> Result<Summary, ReplayError> {
         self.replay_within(self.limits, visitor)
     }
@@ -136,7 +138,11 @@ impl Trace {
     ///
     /// # Errors
     /// As for [`Self::replay`], and when a limit is reached.
-    pub fn replay_within(&self, limits: ReplayLimits, visitor: &mut impl Visitor) -> Result<Summary, ReplayError> {
+    pub fn replay_within(
+        &self,
+        limits: ReplayLimits,
+        visitor: &mut impl Visitor,
+    ) -> Result<Summary, ReplayError> {
         let mut replay = Replay::new(self, limits)?;
         // A visitor may pause for itself; nobody waits here.
         loop {
@@ -154,7 +160,8 @@ impl Trace {
         Counts::of(self)
     }
 
-    /// Size of the two streams before any compression: 8 bytes for each word, and the size of each record in memory.
+    /// Size of the two streams before any compression: 8 bytes for each word, and the size of each record in
+    /// memory.
     pub fn size_bytes(&self) -> u64 {
         let lens = (self.words.len() as u64, self.records.len() as u64);
         let (words, records) = self.stored.as_ref().map_or(lens, |stored| stored.lens());
@@ -169,7 +176,8 @@ impl Trace {
         }
     }
 
-    /// The record stream, wherever it is kept. One that cannot be read on ends early, and [`Self::gap`] says why.
+    /// The record stream, wherever it is kept. One that cannot be read on ends early, and [`Self::gap`] says
+    /// why.
     pub fn record_stream(&self) -> RecordStream<'_> {
         RecordStream::new(self, 0)
     }

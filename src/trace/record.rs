@@ -1,13 +1,14 @@
 //! The record stream: rare events, in the order of the run.
 //!
-//! When each is written and when replay pulls it is told in `docs/trace-stream.md`. Arguments, results and bytes of host calls are not
-//! here; they are found by the position of their record.
+//! When each is written and when replay pulls it is told in `docs/trace-stream.md`. Arguments, results and
+//! bytes of host calls are not here; they are found by the position of their record.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Index of a function in the engine's store, which numbers host functions and the functions of all instances in one space.
+/// Index of a function in the engine's store, which numbers host functions and the functions of all instances
+/// in one space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FuncKey(pub u32);
@@ -128,7 +129,8 @@ pub struct Place {
     pub calls: u64,
     /// Frames of the invocation; 1 is its first, 0 is before its first instruction.
     pub depth: u32,
-    /// The function and the byte offset in its body, counted from its local declarations; `None` right after decision `bits`, or at depth 0.
+    /// The function and the byte offset in its body, counted from its local declarations; `None` right after
+    /// decision `bits`, or at depth 0.
     pub site: Option<(FuncKey, u32)>,
 }
 
@@ -164,7 +166,8 @@ pub enum Trap {
 }
 
 impl Trap {
-    /// The message of the specification, such as `integer divide by zero`; for limits of the engine, one in its manner.
+    /// The message of the specification, such as `integer divide by zero`; for limits of the engine, one in
+    /// its manner.
     pub fn message(self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",

@@ -6,8 +6,8 @@ use std::{borrow::Cow, fmt, slice, sync::Arc, vec};
 
 use super::{Chunks, Record, Trace};
 
-/// The two streams of a trace, kept in chunks outside of memory. A chunk that cannot be read is `None`, as if the stream ended there, and
-/// [`Self::gap`] says so from then on.
+/// The two streams of a trace, kept in chunks outside of memory. A chunk that cannot be read is `None`, as if
+/// the stream ended there, and [`Self::gap`] says so from then on.
 pub trait Streams: fmt::Debug + Send + Sync {
     /// Chunk `index` of decision words, oldest first.
     fn words(&self, index: usize) -> Option<Vec<u64>>;
@@ -15,10 +15,12 @@ pub trait Streams: fmt::Debug + Send + Sync {
     /// Chunk `index` of records.
     fn records(&self, index: usize) -> Option<Vec<Record>>;
 
-    /// The chunk that holds decision number `bit` (from 0), or the last one, and the number of its first decision.
+    /// The chunk that holds decision number `bit` (from 0), or the last one, and the number of its first
+    /// decision.
     fn words_at(&self, bit: u64) -> Option<(usize, u64)>;
 
-    /// The chunk that holds record number `record` (from 0), or the last one, and the number of its first record.
+    /// The chunk that holds record number `record` (from 0), or the last one, and the number of its first
+    /// record.
     fn records_at(&self, record: u64) -> Option<(usize, u64)>;
 
     /// Words and records in all.
@@ -28,7 +30,8 @@ pub trait Streams: fmt::Debug + Send + Sync {
     fn gap(&self) -> Option<String>;
 }
 
-/// The words from chunk `first` on, up to the first that cannot be read: what comes after it is not known to follow.
+/// The words from chunk `first` on, up to the first that cannot be read: what comes after it is not known to
+/// follow.
 pub(super) fn words<'t>(streams: &Arc<dyn Streams>, first: usize) -> Chunks<'t> {
     let streams = Arc::clone(streams);
     Box::new((first..).map_while(move |index| streams.words(index).map(Cow::Owned)).fuse())
@@ -53,8 +56,11 @@ impl<'t> RecordStream<'t> {
             let first = usize::try_from(first).unwrap_or(usize::MAX);
             return Self { source: Source::Memory(trace.records.get(first..).unwrap_or_default().iter()) };
         };
-        let (next, begins) = if first == 0 { Some((0, 0)) } else { streams.records_at(first) }.unwrap_or((usize::MAX, first));
-        let mut stream = Self { source: Source::Stored { streams: Arc::clone(streams), chunk: Vec::new().into_iter(), next } };
+        let (next, begins) =
+            if first == 0 { Some((0, 0)) } else { streams.records_at(first) }.unwrap_or((usize::MAX, first));
+        let mut stream = Self {
+            source: Source::Stored { streams: Arc::clone(streams), chunk: Vec::new().into_iter(), next },
+        };
         for _ in begins..first {
             if stream.next().is_none() {
                 break;

@@ -30,8 +30,9 @@ pub struct HostCall<'r> {
 
 /// Sees a replay block by block. Every method does nothing unless said otherwise.
 ///
-/// A block comes first, then what its last instruction did. A block that a trap or a stop cuts short comes as [`Self::cut`], and
-/// [`Self::end`] follows. Methods take [`Run`]s and [`RanFunction`]s, which look nothing up until they are asked.
+/// A block comes first, then what its last instruction did. A block that a trap or a stop cuts short comes as
+/// [`Self::cut`], and [`Self::end`] follows. Methods take [`Run`]s and [`RanFunction`]s, which look nothing
+/// up until they are asked.
 pub trait Visitor {
     /// A function is about to run for the first time: its blocks get the next numbers.
     fn load(&mut self, _function: RanFunction<'_>) {}
@@ -39,12 +40,14 @@ pub trait Visitor {
     /// A block ran from its first to its last instruction.
     fn block(&mut self, _run: Run<'_>) {}
 
-    /// A block ran up to an instruction at which the invocation ended, and not to its last. By default as [`Self::block`].
+    /// A block ran up to an instruction at which the invocation ended, and not to its last. By default as
+    /// [`Self::block`].
     fn cut(&mut self, run: Run<'_>) {
         self.block(run);
     }
 
-    /// A `br`, `br_if` or `if`, or a `br_table` with equal labels. `taken`: it is unconditional or its condition is not zero (so the `then` arm runs).
+    /// A `br`, `br_if` or `if`, or a `br_table` with equal labels. `taken`: it is unconditional or its
+    /// condition is not zero (so the `then` arm runs).
     fn branch(&mut self, _run: Run<'_>, _taken: bool) {}
 
     /// A `br_table` took the label at `index`, the default being the last.
@@ -74,10 +77,12 @@ pub trait Visitor {
     /// The host invokes a function.
     fn invoke(&mut self, _func: FuncKey) {}
 
-    /// The invocation that began last and has not ended ends. Its frames are gone without [`Self::leave`] unless it returned.
+    /// The invocation that began last and has not ended ends. Its frames are gone without [`Self::leave`]
+    /// unless it returned.
     fn end(&mut self, _end: &End) {}
 
-    /// Asked after each block: whether [`Replay::run`](super::Replay::run) shall come back to its caller. By default never.
+    /// Asked after each block: whether [`Replay::run`](super::Replay::run) shall come back to its caller. By
+    /// default never.
     fn wants_pause(&self) -> bool {
         false
     }

@@ -64,11 +64,14 @@ impl Words {
         self.in_memory as u64 * 8
     }
 
-    /// The words, chunk by chunk, for a reader. A file that cannot be read any more ends the stream early, which replay reports as missing decisions.
+    /// The words, chunk by chunk, for a reader. A file that cannot be read any more ends the stream early,
+    /// which replay reports as missing decisions.
     pub fn chunks(&self) -> Chunks<'_> {
         let memory = self.memory.iter().map(|chunk| Cow::Borrowed(&**chunk));
         let starts = (0..self.in_file).step_by(WORDS_PER_READ);
-        let file = starts.map_while(|start| self.read(start, WORDS_PER_READ.min(self.in_file - start)).ok().map(Cow::Owned));
+        let file = starts.map_while(|start| {
+            self.read(start, WORDS_PER_READ.min(self.in_file - start)).ok().map(Cow::Owned)
+        });
         Box::new(memory.chain(file.fuse()))
     }
 
@@ -78,7 +81,10 @@ impl Words {
         file.seek(SeekFrom::Start(start as u64 * 8))?;
         let mut bytes = vec![0; len * 8];
         file.read_exact(&mut bytes)?;
-        Ok(bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default())).collect())
+        Ok(bytes
+            .chunks_exact(8)
+            .map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()))
+            .collect())
     }
 }
 

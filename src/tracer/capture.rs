@@ -1,7 +1,8 @@
 //! What the recorder hands over while a session runs, and when that must end.
 //!
-//! Decision words are copied out of the recorder's chunk (a few percent of a bit for each instruction, so copying costs nothing that shows);
-//! records are kept as they come. Past the trace limit words go to an unnamed temporary file, if that was asked for.
+//! Decision words are copied out of the recorder's chunk (a few percent of a bit for each instruction, so
+//! copying costs nothing that shows); records are kept as they come. Past the trace limit words go to an
+//! unnamed temporary file, if that was asked for.
 //!
 //! Not here: what the numbers mean (`limits`), reading any of it back (`trace`).
 
@@ -32,7 +33,8 @@ const USUAL: u64 = 5;
 const HOST_CALL: u64 = 64;
 const BULK: u64 = 16;
 
-/// Work after which the outlet gets what there is, full or not: so much is lost at most when the process dies. About a tenth of a second.
+/// Work after which the outlet gets what there is, full or not: so much is lost at most when the process
+/// dies. About a tenth of a second.
 const HANDED_OVER: u64 = 4 << 20;
 /// Words and records that make a batch full: half a MiB each.
 const WORDS: usize = 1 << 16;
@@ -96,7 +98,11 @@ impl Capture {
     }
 
     /// One whose streams go to `outlet`, and whose clock strikes when `strikes` say.
-    pub(super) fn with(limits: Limits, outlet: Option<Arc<dyn Outlet>>, strikes: Option<Vec<Strike>>) -> Self {
+    pub(super) fn with(
+        limits: Limits,
+        outlet: Option<Arc<dyn Outlet>>,
+        strikes: Option<Vec<Strike>>,
+    ) -> Self {
         Self {
             words: Words::default(),
             records: Vec::new(),
@@ -173,7 +179,8 @@ impl Capture {
         (self.work, self.host_called_at)
     }
 
-    /// Where a host call is that was recorded last, after so many decisions and direct calls, all of them handed over.
+    /// Where a host call is that was recorded last, after so many decisions and direct calls, all of them
+    /// handed over.
     pub(super) fn moment(&mut self, decisions: u64, calls: u64) -> Moment {
         // Draining puts off the next tick: who calls the host often enough would never see one.
         self.work = self.work.saturating_add(decisions.saturating_sub(self.ticked_at));
@@ -199,8 +206,11 @@ impl Capture {
     fn hand_over(&mut self) {
         self.handed_at = self.work;
         let Some(outlet) = &self.outlet else { return };
-        let batch =
-            Batch { words: std::mem::take(&mut self.pending), records: std::mem::take(&mut self.records), calls: self.calls };
+        let batch = Batch {
+            words: std::mem::take(&mut self.pending),
+            records: std::mem::take(&mut self.records),
+            calls: self.calls,
+        };
         if !outlet.take(batch) {
             self.stopped_by.get_or_insert(Limit::Spill);
         }
@@ -285,7 +295,8 @@ impl Capture {
         }
     }
 
-    /// Counts the work since the last tick. Decisions alone would let straight code, calls and bulk operations run for ever.
+    /// Counts the work since the last tick. Decisions alone would let straight code, calls and bulk
+    /// operations run for ever.
     fn count_work(&mut self, decisions: u64) {
         let made = decisions.saturating_sub(self.ticked_at);
         self.ticked_at = decisions;
@@ -301,7 +312,8 @@ impl recorder::Sink for Capture {
             odometer.advance(words);
         }
         let bytes = size_of_val(words) as u64;
-        let is_beyond = self.limits.at_trace_limit == AtTraceLimit::Spill && self.bytes() + bytes > self.limits.trace_bytes;
+        let is_beyond = self.limits.at_trace_limit == AtTraceLimit::Spill
+            && self.bytes() + bytes > self.limits.trace_bytes;
         if !is_beyond {
             self.word_bytes += bytes;
         }

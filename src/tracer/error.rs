@@ -13,7 +13,9 @@ pub enum LoadError {
     #[error("the input is empty")]
     Empty,
     /// Neither a Wasm binary nor Wasm text.
-    #[error("not a WebAssembly module: {found} (a binary module begins with 00 61 73 6d, text with `(module`)")]
+    #[error(
+        "not a WebAssembly module: {found} (a binary module begins with 00 61 73 6d, text with `(module`)"
+    )]
     NotWasm {
         /// The first bytes, or what else stands there.
         found: String,
@@ -69,7 +71,12 @@ const MISSING: &[(&str, WasmFeatures)] = &[
     ("gc", WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::GC)),
     ("memory-control", WasmFeatures::MEMORY_CONTROL),
     ("shared-everything-threads", WasmFeatures::THREADS.union(WasmFeatures::SHARED_EVERYTHING_THREADS)),
-    ("stack-switching", WasmFeatures::EXCEPTIONS.union(WasmFeatures::FUNCTION_REFERENCES).union(WasmFeatures::STACK_SWITCHING)),
+    (
+        "stack-switching",
+        WasmFeatures::EXCEPTIONS
+            .union(WasmFeatures::FUNCTION_REFERENCES)
+            .union(WasmFeatures::STACK_SWITCHING),
+    ),
 ];
 
 /// What the engine runs: wasmi 2.0.0.
@@ -108,8 +115,10 @@ pub(crate) fn diagnose(wasm: &[u8], message: &str) -> LoadError {
             offset: 4,
         };
     }
-    // The proposal that takes validation furthest is the one that is missing; of equals, the one that needs least.
-    let reach = |features| validate(engine_features() | features).err().map_or(u64::MAX, |error| error.offset());
+    // The proposal that takes validation furthest is the one that is missing; of equals, the one that needs
+    // least.
+    let reach =
+        |features| validate(engine_features() | features).err().map_or(u64::MAX, |error| error.offset());
     let mut best = (offset, None);
     for &(proposal, features) in MISSING {
         let reached = reach(features);
@@ -157,7 +166,10 @@ mod tests {
             ("(module (memory 1 1 shared))", "threads"),
             ("(module (memory 1) (func (drop (i32.atomic.load (i32.const 0)))))", "threads"),
             ("(module (type (struct (field i32))))", "gc"),
-            ("(module (type $t (func)) (func (param (ref $t)) (call_ref $t (local.get 0))))", "function-references"),
+            (
+                "(module (type $t (func)) (func (param (ref $t)) (call_ref $t (local.get 0))))",
+                "function-references",
+            ),
             ("(component)", "component-model"),
         ] {
             let wasm = wat::parse_str(text).unwrap();

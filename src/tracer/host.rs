@@ -1,7 +1,8 @@
 //! Host functions: what the sample may call, and what such a function may do.
 //!
-//! Every import that is not defined is answered with zeros of its type; imported memories, tables and globals are made to the
-//! declared type. So any module can be instantiated, and imports are linked by position: a name may stand for two types.
+//! Every import that is not defined is answered with zeros of its type; imported memories, tables and globals
+//! are made to the declared type. So any module can be instantiated, and imports are linked by position: a
+//! name may stand for two types.
 
 use std::{fmt, sync::Arc};
 
@@ -85,20 +86,25 @@ impl HostCall<'_> {
     ///
     /// If there is no such result or it has another type.
     pub fn set_result(&mut self, index: usize, value: Value) -> Result<(), HostError> {
-        let slot = self.results.get_mut(index).ok_or_else(|| HostError::new(format!("there is no result {index}")))?;
-        *slot = to_engine(value, slot.ty()).ok_or_else(|| HostError::new(format!("result {index} is not {value}")))?;
+        let slot = self
+            .results
+            .get_mut(index)
+            .ok_or_else(|| HostError::new(format!("there is no result {index}")))?;
+        *slot = to_engine(value, slot.ty())
+            .ok_or_else(|| HostError::new(format!("result {index} is not {value}")))?;
         Ok(())
     }
 
-    /// Returns the bytes at `address` of the caller's memory, if they all exist. The memory is the exported `memory`, else the first that
-    /// is imported or exported.
+    /// Returns the bytes at `address` of the caller's memory, if they all exist. The memory is the exported
+    /// `memory`, else the first that is imported or exported.
     pub fn read_memory(&self, address: u64, len: u64) -> Option<&[u8]> {
         let memory = self.caller.data().memory?;
         let start = usize::try_from(address).ok()?;
         memory.data(&self.caller).get(start..start.checked_add(usize::try_from(len).ok()?)?)
     }
 
-    /// Writes `bytes` at `address` of the caller's memory (as in [`Self::read_memory`]); `None`, and nothing written, if they do not fit.
+    /// Writes `bytes` at `address` of the caller's memory (as in [`Self::read_memory`]); `None`, and nothing
+    /// written, if they do not fit.
     pub fn write_memory(&mut self, address: u64, bytes: &[u8]) -> Option<()> {
         let memory = self.caller.data().memory?;
         let start = usize::try_from(address).ok()?;
@@ -111,7 +117,8 @@ impl HostCall<'_> {
     ///
     /// # Errors
     ///
-    /// If there is no such function, the arguments do not fit, the call does not return, or too many of them are nested.
+    /// If there is no such function, the arguments do not fit, the call does not return, or too many of them
+    /// are nested.
     pub fn invoke(&mut self, export: &str, args: &[Value]) -> Result<Vec<Value>, HostError> {
         let func = self.caller.get_export(export).and_then(engine::Extern::into_func);
         let func = func.ok_or_else(|| HostError::new(format!("there is no exported function `{export}`")))?;
@@ -131,13 +138,16 @@ impl HostCall<'_> {
             Some(engine::Ref::Func(func)) => func.val().copied(),
             _ => None,
         };
-        let func = func.ok_or_else(|| HostError::new(format!("there is no function at index {index} of the table")))?;
+        let func = func
+            .ok_or_else(|| HostError::new(format!("there is no function at index {index} of the table")))?;
         self.nest(func, args)
     }
 
     fn nest(&mut self, func: engine::Func, args: &[Value]) -> Result<Vec<Value>, HostError> {
         if self.caller.data().nesting >= NESTING {
-            return Err(HostError::new(format!("host calls that call back are nested more than {NESTING} deep")));
+            return Err(HostError::new(format!(
+                "host calls that call back are nested more than {NESTING} deep"
+            )));
         }
         self.caller.data_mut().nesting += 1;
         let result = call(self.caller.as_context_mut(), func, args);
@@ -165,7 +175,8 @@ impl HostCall<'_> {
     pub(crate) fn copy_within(&mut self, to: u64, from: u64, len: u64) -> Option<()> {
         let memory = self.caller.data().memory?;
         let bytes = memory.data_mut(&mut self.caller);
-        let (to, from, len) = (usize::try_from(to).ok()?, usize::try_from(from).ok()?, usize::try_from(len).ok()?);
+        let (to, from, len) =
+            (usize::try_from(to).ok()?, usize::try_from(from).ok()?, usize::try_from(len).ok()?);
         let fits = |start: usize| start.checked_add(len).is_some_and(|end| end <= bytes.len());
         (fits(to) && fits(from)).then(|| bytes.copy_within(from..from + len, to))
     }
@@ -191,13 +202,15 @@ pub(super) fn page_size(memory: &engine::Memory, store: impl engine::AsContext +
 pub(crate) struct Moment {
     /// Position of the last record.
     pub(crate) record: usize,
-    /// Executed instructions so far: exact if a limit or budget is in instructions, else what so many decisions usually stand for.
+    /// Executed instructions so far: exact if a limit or budget is in instructions, else what so many
+    /// decisions usually stand for.
     pub(crate) instructions: u64,
     /// Bytes moved by bulk operations so far.
     pub(crate) bulk: u64,
 }
 
-/// Calls back into the sample within one another. Each takes native stack, which a sample must not exhaust: a thread may have 2 MiB.
+/// Calls back into the sample within one another. Each takes native stack, which a sample must not exhaust: a
+/// thread may have 2 MiB.
 const NESTING: u32 = 32;
 
 /// Why a call of a function from the host gave no results.
@@ -214,10 +227,15 @@ pub(super) fn call(
 ) -> Result<Vec<Value>, CallError> {
     let ty = func.ty(store.as_context());
     if ty.params().len() != args.len() {
-        return Err(CallError::Arguments(format!("{} arguments given; the function takes {}", args.len(), ty.params().len())));
+        return Err(CallError::Arguments(format!(
+            "{} arguments given; the function takes {}",
+            args.len(),
+            ty.params().len()
+        )));
     }
     let args = ty.params().iter().zip(args).enumerate().map(|(index, (&ty, &value))| {
-        let misfit = || CallError::Arguments(format!("argument {index}, {value}, is not of type {}", Type::from(ty)));
+        let misfit =
+            || CallError::Arguments(format!("argument {index}, {value}, is not of type {}", Type::from(ty)));
         to_engine(value, ty).ok_or_else(misfit)
     });
     let args = args.collect::<Result<Vec<_>, _>>()?;
@@ -227,7 +245,11 @@ pub(super) fn call(
 }
 
 /// Makes a function of type `ty` that answers with `body`, or with zeros, unless a limit is reached.
-pub(super) fn func(store: &mut engine::Store<Host>, ty: engine::FuncType, body: Option<Arc<dyn HostFn>>) -> engine::Func {
+pub(super) fn func(
+    store: &mut engine::Store<Host>,
+    ty: engine::FuncType,
+    body: Option<Arc<dyn HostFn>>,
+) -> engine::Func {
     engine::Func::new(store, ty, move |mut caller, args, results| {
         let may_call = capture(&mut caller).is_none_or(Capture::may_call);
         let Some(body) = &body else { return if may_call { Ok(()) } else { Err(over()) } };
@@ -309,7 +331,14 @@ impl Host {
     }
 
     /// Adds growth from `current` to `desired` to `used` if the sum stays within `limit`.
-    fn grow(used: &mut u64, limit: u64, refusals: &mut u64, current: usize, desired: usize, maximum: Option<usize>) -> bool {
+    fn grow(
+        used: &mut u64,
+        limit: u64,
+        refusals: &mut u64,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> bool {
         let after = used.saturating_add(desired.saturating_sub(current) as u64);
         let fits = after <= limit && maximum.is_none_or(|maximum| desired <= maximum);
         if fits {
@@ -328,7 +357,14 @@ impl engine::ResourceLimiter for Host {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool, engine::recorder::LimiterError> {
-        Ok(Self::grow(&mut self.memory_bytes, self.memory_limit, &mut self.refusals, current, desired, maximum))
+        Ok(Self::grow(
+            &mut self.memory_bytes,
+            self.memory_limit,
+            &mut self.refusals,
+            current,
+            desired,
+            maximum,
+        ))
     }
 
     fn table_growing(
@@ -337,7 +373,14 @@ impl engine::ResourceLimiter for Host {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool, engine::recorder::LimiterError> {
-        Ok(Self::grow(&mut self.table_elements, self.table_limit, &mut self.refusals, current, desired, maximum))
+        Ok(Self::grow(
+            &mut self.table_elements,
+            self.table_limit,
+            &mut self.refusals,
+            current,
+            desired,
+            maximum,
+        ))
     }
 
     fn instances(&self) -> usize {

@@ -1,7 +1,8 @@
 //! Limits: everything that bounds a run, in one place.
 //!
-//! A sample is hostile, so each limit has a default. Some stop the run (and say so in [`crate::Outcome::Stopped`]); growth beyond a limit
-//! is refused as an engine would refuse it, and the sample goes on.
+//! A sample is hostile, so each limit has a default. Some stop the run (and say so in
+//! [`crate::Outcome::Stopped`]); growth beyond a limit is refused as an engine would refuse it, and the
+//! sample goes on.
 //!
 //! Not here: limits of parsing (`module`) and of reading a trace (`trace`).
 
@@ -11,26 +12,33 @@ use std::{fmt, time::Duration};
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Time on the wall for the whole session, host functions included. Reaching it stops the run within 100 ms. Default 10 s.
+    /// Time on the wall for the whole session, host functions included. Reaching it stops the run within 100
+    /// ms. Default 10 s.
     pub wall_time: Option<Duration>,
-    /// Decisions recorded (branches taken or not, and the like): the measure of work that does not depend on the machine. Checked
-    /// about every thousand decisions, always at the same ones. Reaching it stops the run. Default: none.
+    /// Decisions recorded (branches taken or not, and the like): the measure of work that does not depend on
+    /// the machine. Checked about every thousand decisions, always at the same ones. Reaching it stops
+    /// the run. Default: none.
     pub decisions: Option<u64>,
-    /// Executed instructions. Counted when a chunk of decisions is full (about every quarter of a million), always at the same place, so a
-    /// run goes beyond by what one chunk stands for. Reaching it stops the run. Default: none, and then nothing is counted.
+    /// Executed instructions. Counted when a chunk of decisions is full (about every quarter of a million),
+    /// always at the same place, so a run goes beyond by what one chunk stands for. Reaching it stops
+    /// the run. Default: none, and then nothing is counted.
     pub instructions: Option<u64>,
     /// Calls of host functions. Reaching it stops the run. Default 10 million.
     pub host_calls: Option<u64>,
-    /// Bytes of trace: 8 for each word of decisions, and the size of each record. See [`AtTraceLimit`]. Default 256 MiB.
+    /// Bytes of trace: 8 for each word of decisions, and the size of each record. See [`AtTraceLimit`].
+    /// Default 256 MiB.
     pub trace_bytes: u64,
     /// What happens there. Default: the run stops.
     pub at_trace_limit: AtTraceLimit,
-    /// Bytes of all linear memories together, in pages of 64 KiB. Growth beyond is refused; a module that starts with more is not run.
-    /// Default 4096 (256 MiB), so that one bulk operation over all of it stays below 100 ms.
+    /// Bytes of all linear memories together, in pages of 64 KiB. Growth beyond is refused; a module that
+    /// starts with more is not run. Default 4096 (256 MiB), so that one bulk operation over all of it
+    /// stays below 100 ms.
     pub memory_pages: u64,
-    /// Elements of all tables together. Growth beyond is refused; a module that starts with more is not run. Default 10 million.
+    /// Elements of all tables together. Growth beyond is refused; a module that starts with more is not run.
+    /// Default 10 million.
     pub table_elements: u64,
-    /// Frames of nested calls of one invocation; one more is the trap `call stack exhausted`. Default 10,000.
+    /// Frames of nested calls of one invocation; one more is the trap `call stack exhausted`. Default
+    /// 10,000.
     pub call_depth: usize,
     /// Bytes of the engine's value stack; more is the same trap. Default 16 MiB.
     pub stack_bytes: usize,
@@ -53,10 +61,15 @@ impl Default for Limits {
     }
 }
 
-/// The largest limits that a run takes whose limits come from elsewhere than the one who runs it, and that the command line takes: beyond
-/// them a sample can use up the machine. Pages: 4 GiB. Elements: 0.8 GiB. Replay follows no more calls than that.
-const MOST: [(&str, u64); 4] =
-    [("memory_pages", 1 << 16), ("table_elements", 100_000_000), ("call_depth", 1_000_000), ("stack_bytes", 1 << 30)];
+/// The largest limits that a run takes whose limits come from elsewhere than the one who runs it, and that
+/// the command line takes: beyond them a sample can use up the machine. Pages: 4 GiB. Elements: 0.8 GiB.
+/// Replay follows no more calls than that.
+const MOST: [(&str, u64); 4] = [
+    ("memory_pages", 1 << 16),
+    ("table_elements", 100_000_000),
+    ("call_depth", 1_000_000),
+    ("stack_bytes", 1 << 30),
+];
 
 impl Limits {
     /// Whether these are limits at all.
@@ -67,7 +80,9 @@ impl Limits {
     pub fn check(&self) -> Result<(), String> {
         let given = [self.memory_pages, self.table_elements, self.call_depth as u64, self.stack_bytes as u64];
         match MOST.iter().zip(given).find(|&(&(_, most), given)| given > most) {
-            Some((&(name, most), given)) => Err(format!("the limit `{name}` is {given}; {most} is the most that can be given")),
+            Some((&(name, most), given)) => {
+                Err(format!("the limit `{name}` is {given}; {most} is the most that can be given"))
+            }
             None => Ok(()),
         }
     }
@@ -78,7 +93,8 @@ impl Limits {
 pub(crate) struct Budget {
     /// Time on the wall.
     pub(crate) time: Option<Duration>,
-    /// Decisions, and other work in about the same unit (calls, bulk operations, straight code). Does not depend on the machine.
+    /// Decisions, and other work in about the same unit (calls, bulk operations, straight code). Does not
+    /// depend on the machine.
     pub(crate) work: Option<u64>,
     /// Executed instructions, as in [`Limits::instructions`].
     pub(crate) instructions: Option<u64>,
@@ -90,13 +106,15 @@ pub enum AtTraceLimit {
     /// The run stops; the trace is complete up to there.
     #[default]
     Stop,
-    /// Further decisions go to an unnamed temporary file, and replay reads them from there. Records stay in memory, and a run whose records
-    /// alone reach the limit stops.
+    /// Further decisions go to an unnamed temporary file, and replay reads them from there. Records stay in
+    /// memory, and a run whose records alone reach the limit stops.
     Spill,
 }
 
 /// A limit that stopped a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Limit {

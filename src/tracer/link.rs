@@ -1,7 +1,7 @@
 //! Linking: what each import of a module is made to be, by its position.
 //!
-//! A name may be imported twice with two types, so nothing is looked up by name alone. What a [`Linker`] does not give is zero or empty, of the
-//! declared type: any module can be instantiated.
+//! A name may be imported twice with two types, so nothing is looked up by name alone. What a [`Linker`] does
+//! not give is zero or empty, of the declared type: any module can be instantiated.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -72,11 +72,15 @@ pub(super) fn imports(
     let (mut imports, mut hosts) = (Vec::new(), BTreeMap::new());
     for import in compiled.imports() {
         let (module, name) = (import.module(), import.name());
-        let refused = |what: &'static str, given, limit| LoadError::TooBig { what: what.into(), given, limit };
+        let refused =
+            |what: &'static str, given, limit| LoadError::TooBig { what: what.into(), given, limit };
         imports.push(match import.ty() {
             engine::ExternType::Func(ty) => {
                 let index = hosts.len() as u32;
-                hosts.insert(FuncKey(store.next_func_key()), trace::Host { module: module.into(), name: name.into() });
+                hosts.insert(
+                    FuncKey(store.next_func_key()),
+                    trace::Host { module: module.into(), name: name.into() },
+                );
                 let types = |types: &[engine::ValType]| types.iter().map(|&ty| ty.into()).collect();
                 let (params, results) = (types(ty.params()), types(ty.results()));
                 let body = linker.function(&FunctionImport { index, module, name, params, results });
@@ -120,7 +124,8 @@ fn memory(store: &mut engine::Store<Host>, ty: engine::MemoryType, pages: u64) -
     Some(memory)
 }
 
-/// Notes which exports host functions work on: the memory called `memory`, which goes before an imported one, and else the first.
+/// Notes which exports host functions work on: the memory called `memory`, which goes before an imported one,
+/// and else the first.
 fn name_exports(store: &mut engine::Store<Host>, compiled: &engine::Module) {
     let mut names = Names::default();
     for export in compiled.exports() {
@@ -128,7 +133,9 @@ fn name_exports(store: &mut engine::Store<Host>, compiled: &engine::Module) {
             engine::ExternType::Memory(_) if export.name() == "memory" || names.memory.is_none() => {
                 names.memory = Some(export.name().to_owned());
             }
-            engine::ExternType::Table(_) if names.table.is_none() => names.table = Some(export.name().to_owned()),
+            engine::ExternType::Table(_) if names.table.is_none() => {
+                names.table = Some(export.name().to_owned())
+            }
             _ => {}
         }
     }
@@ -144,7 +151,8 @@ fn fill(store: &mut engine::Store<Host>, linker: &mut dyn Linker) {
     let Some(memory) = store.data().memory else { return };
     for (address, bytes) in linker.contents(memory.data_size(&*store) as u64) {
         let start = usize::try_from(address).unwrap_or(usize::MAX);
-        let range = start.checked_add(bytes.len()).and_then(|end| memory.data_mut(&mut *store).get_mut(start..end));
+        let range =
+            start.checked_add(bytes.len()).and_then(|end| memory.data_mut(&mut *store).get_mut(start..end));
         if let Some(range) = range {
             range.copy_from_slice(&bytes);
         }

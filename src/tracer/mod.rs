@@ -1,7 +1,8 @@
 //! The tracer: links a sample to host functions and runs it on the hooked engine.
 //!
-//! [`Tracer`] holds what outlives a sample (options, host functions); [`Session`] is one sample being run, from its start function to its last
-//! invocation; [`Session::finish`] gives the [`Trace`]. No type of the engine appears here: an embedder needs this crate alone.
+//! [`Tracer`] holds what outlives a sample (options, host functions); [`Session`] is one sample being run,
+//! from its start function to its last invocation; [`Session::finish`] gives the [`Trace`]. No type of the
+//! engine appears here: an embedder needs this crate alone.
 //!
 //! Not here: what a trace is (`trace`), what a sample sees of the world beyond single functions (`sandbox`).
 
@@ -121,7 +122,8 @@ impl Tracer {
         self
     }
 
-    /// Reads and validates a sample, binary or text. Nothing of it runs yet; the limits of time count from here.
+    /// Reads and validates a sample, binary or text. Nothing of it runs yet; the limits of time count from
+    /// here.
     ///
     /// # Errors
     ///
@@ -131,15 +133,25 @@ impl Tracer {
     }
 
     /// As [`Self::load`], with the imports that `linker` gives, recorded in some way.
-    pub(crate) fn load_with(&self, bytes: &[u8], linker: &mut dyn Linker, way: Way) -> Result<Session, LoadError> {
+    pub(crate) fn load_with(
+        &self,
+        bytes: &[u8],
+        linker: &mut dyn Linker,
+        way: Way,
+    ) -> Result<Session, LoadError> {
         let wasm = error::to_binary(bytes)?;
         let engine = engine::Engine::new(&self.config());
-        let compiled = engine::Module::new(&engine, &wasm[..]).map_err(|error| error::diagnose(&wasm, &error.to_string()))?;
+        let compiled = engine::Module::new(&engine, &wasm[..])
+            .map_err(|error| error::diagnose(&wasm, &error.to_string()))?;
         let module = Module::parse(&wasm[..]).map_err(|error| error::diagnose(&wasm, &error.to_string()))?;
         let limits = &self.options.limits;
         let mut store = engine::Store::new(&engine, Host::new(limits));
         store.limiter(|host| host);
-        store.recorder_mut().set_sink(Box::new(Capture::with(limits.clone(), way.outlet.clone(), way.strikes)));
+        store.recorder_mut().set_sink(Box::new(Capture::with(
+            limits.clone(),
+            way.outlet.clone(),
+            way.strikes,
+        )));
         let (imports, hosts) = link::imports(&mut store, &compiled, limits, linker)?;
         let first_key = FuncKey(store.next_func_key());
         let trace = Trace {
@@ -151,7 +163,15 @@ impl Tracer {
         if let Some(outlet) = &way.outlet {
             outlet.linked(&trace.instances, &trace.hosts);
         }
-        Ok(Session { store, compiled, imports, instance: None, trace, begun: Instant::now(), limits: limits.clone() })
+        Ok(Session {
+            store,
+            compiled,
+            imports,
+            instance: None,
+            trace,
+            begun: Instant::now(),
+            limits: limits.clone(),
+        })
     }
 
     fn config(&self) -> engine::Config {
@@ -270,7 +290,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// If the module cannot be instantiated, for instance because a segment does not fit; a trap of the start function is an outcome.
+    /// If the module cannot be instantiated, for instance because a segment does not fit; a trap of the start
+    /// function is an outcome.
     pub fn start(&mut self) -> Result<Outcome, InvokeError> {
         self.start_within(&Budget::default())
     }
@@ -288,7 +309,9 @@ impl Session {
                 self.instance = Some(instance);
                 Ok(Outcome::Returned(Vec::new()))
             }
-            Err(error) if self.capture().has_run() == ran_before => Err(InvokeError::Instantiation(error.to_string())),
+            Err(error) if self.capture().has_run() == ran_before => {
+                Err(InvokeError::Instantiation(error.to_string()))
+            }
             Err(error) => Ok(self.outcome(error)),
         }
     }
@@ -302,11 +325,19 @@ impl Session {
         self.invoke_within(export, args, &Budget::default())
     }
 
-    /// As [`Self::invoke`], within a budget: when it is used up the outcome is [`Outcome::Stopped`] and the session goes on.
-    pub(crate) fn invoke_within(&mut self, export: &str, args: &[Value], budget: &Budget) -> Result<Outcome, InvokeError> {
+    /// As [`Self::invoke`], within a budget: when it is used up the outcome is [`Outcome::Stopped`] and the
+    /// session goes on.
+    pub(crate) fn invoke_within(
+        &mut self,
+        export: &str,
+        args: &[Value],
+        budget: &Budget,
+    ) -> Result<Outcome, InvokeError> {
         self.arm(budget);
         let instance = self.instance.ok_or(InvokeError::NotStarted)?;
-        let func = instance.get_func(&self.store, export).ok_or_else(|| InvokeError::NoSuchExport(export.to_owned()))?;
+        let func = instance
+            .get_func(&self.store, export)
+            .ok_or_else(|| InvokeError::NoSuchExport(export.to_owned()))?;
         match host::call(engine::AsContextMut::as_context_mut(&mut self.store), func, args) {
             Ok(results) => Ok(Outcome::Returned(results)),
             Err(CallError::Arguments(message)) => Err(InvokeError::Arguments(message)),
@@ -383,7 +414,8 @@ impl Session {
 
     /// Returns the names of the exported functions, in the module's order.
     pub fn exports(&self) -> Vec<String> {
-        let functions = self.compiled.exports().filter(|export| matches!(export.ty(), engine::ExternType::Func(_)));
+        let functions =
+            self.compiled.exports().filter(|export| matches!(export.ty(), engine::ExternType::Func(_)));
         functions.map(|export| export.name().to_owned()).collect()
     }
 
@@ -445,19 +477,24 @@ impl Session {
         let sink: &mut dyn Any = self.store.recorder_mut().sink_mut();
         match sink.downcast_mut() {
             Some(capture) => capture,
-            None => unreachable!("the session's own sink stays installed until `finish`, which consumes the session"),
+            None => unreachable!(
+                "the session's own sink stays installed until `finish`, which consumes the session"
+            ),
         }
     }
 
     /// Tells an error of the engine as the way an invocation ended.
     fn outcome(&mut self, error: engine::Error) -> Outcome {
         let (limit, place) = (self.capture().entry_stopped_by(), self.capture().last_place());
-        let site = place.and_then(|place| place.site).and_then(|(key, offset)| self.site(FuncKey(key), offset));
+        let site =
+            place.and_then(|place| place.site).and_then(|(key, offset)| self.site(FuncKey(key), offset));
         let message = || error.to_string();
         match (limit, error.as_trap_code()) {
             (Some(limit), _) => Outcome::Stopped { limit, site },
             (None, Some(code)) => Outcome::Trapped { code: capture::to_trap(code), site },
-            (None, None) if error.downcast_ref::<HostError>().is_some() => Outcome::HostError { message: message(), site },
+            (None, None) if error.downcast_ref::<HostError>().is_some() => {
+                Outcome::HostError { message: message(), site }
+            }
             (None, None) => Outcome::Failed { message: message(), site },
         }
     }

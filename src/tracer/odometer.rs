@@ -1,11 +1,12 @@
 //! Counts executed instructions while a sample runs, so that a budget can be in instructions.
 //!
-//! A decision may stand for two instructions or for eight thousand, so decisions bound neither time nor work. The odometer walks the code as
-//! replay does, a chunk of decisions at a time, when the recorder hands one over (about every quarter of a million decisions). It keeps its
-//! place between two chunks, so each decision is walked once.
+//! A decision may stand for two instructions or for eight thousand, so decisions bound neither time nor work.
+//! The odometer walks the code as replay does, a chunk of decisions at a time, when the recorder hands one
+//! over (about every quarter of a million decisions). It keeps its place between two chunks, so each decision
+//! is walked once.
 //!
-//! It never goes ahead of the run: it moves only while it knows a decision that is still to come. So what follows the last decision of an
-//! invocation is not counted. A budget need not be that exact; replay is.
+//! It never goes ahead of the run: it moves only while it knows a decision that is still to come. So what
+//! follows the last decision of an invocation is not counted. A budget need not be that exact; replay is.
 //!
 //! Costs a few nanoseconds for each decision. Not here: limits (`capture`).
 
@@ -134,7 +135,8 @@ impl Odometer {
         if self.entries == entries { self.total - self.entry_began } else { 0 }
     }
 
-    /// Takes note of the next record, made after so many decisions if it is the end of an invocation; returns whether it begins one from the top.
+    /// Takes note of the next record, made after so many decisions if it is the end of an invocation; returns
+    /// whether it begins one from the top.
     pub(super) fn note(&mut self, record: &Record, decisions: u64) -> bool {
         let position = self.noted;
         self.noted += 1;
@@ -207,8 +209,19 @@ impl Odometer {
     }
 
     /// Goes from block to block of one function, until it calls, returns or has no decisions.
-    fn run(&mut self, module: &Module, code: &Code, func: FuncIndex, mut block: u32, words: &mut Words<'_>) -> Result<(), Stop> {
-        let end = self.invocations.last().and_then(|invocation| self.end_of(invocation)).map_or(u64::MAX, |(end, _)| end);
+    fn run(
+        &mut self,
+        module: &Module,
+        code: &Code,
+        func: FuncIndex,
+        mut block: u32,
+        words: &mut Words<'_>,
+    ) -> Result<(), Stop> {
+        let end = self
+            .invocations
+            .last()
+            .and_then(|invocation| self.end_of(invocation))
+            .map_or(u64::MAX, |(end, _)| end);
         let chains = code.chains();
         loop {
             if self.taken >= end || self.fill(words).is_err() {
@@ -246,8 +259,12 @@ impl Odometer {
                     self.bit();
                     return self.call(None, callee);
                 }
-                Exit::CallImport(_) | Exit::CallIndirect => return self.call_target(module, Some((func, next))),
-                Exit::ReturnCallImport(_) | Exit::ReturnCallIndirect => return self.call_target(module, None),
+                Exit::CallImport(_) | Exit::CallIndirect => {
+                    return self.call_target(module, Some((func, next)));
+                }
+                Exit::ReturnCallImport(_) | Exit::ReturnCallIndirect => {
+                    return self.call_target(module, None);
+                }
             };
         }
     }
@@ -318,11 +335,13 @@ impl Odometer {
     }
 
     fn defined(&self, module: &Module, key: u32) -> Option<FuncIndex> {
-        let position = key.checked_sub(self.first_key).filter(|&position| position < module.defined_functions())?;
+        let position =
+            key.checked_sub(self.first_key).filter(|&position| position < module.defined_functions())?;
         Some(FuncIndex(module.imported_functions() + position))
     }
 
-    /// The record of the call need not be there yet: it is passed over, and what follows it is looked at when there are more decisions.
+    /// The record of the call need not be there yet: it is passed over, and what follows it is looked at when
+    /// there are more decisions.
     fn enter_host(&mut self, after: AfterHost) -> Result<(), Stop> {
         self.invocations.last_mut().ok_or(Stop::Lost)?.after_host = Some(after);
         self.next_record += 1;
@@ -381,7 +400,8 @@ impl Odometer {
         Ok(())
     }
 
-    /// The last invocation is over; `record` is its end. Those that it holds in host calls are over too, and were begun.
+    /// The last invocation is over; `record` is its end. Those that it holds in host calls are over too, and
+    /// were begun.
     fn leave(&mut self, record: usize) {
         if let Some(invocation) = self.invocations.pop() {
             self.frames.truncate(invocation.base);
@@ -448,21 +468,26 @@ mod tests {
         }
         let counted = session.instructions();
         let replayed = session.finish().counts().unwrap().total;
-        // A chunk of decisions is not walked yet, and the last blocks of each of the 80,002 invocations are left out.
+        // A chunk of decisions is not walked yet, and the last blocks of each of the 80,002 invocations are
+        // left out.
         assert!(counted <= replayed && counted > replayed * 8 / 10, "{counted} of {replayed}");
     }
 
     #[test]
     fn instructions_stop_an_entry_and_then_the_session() {
         let limits = Limits { instructions: Some(20_000_000), ..Limits::default() };
-        let sample = r#"(module (func (export "spin") (loop $l (nop) (nop) (nop) (nop) (nop) (nop) (br $l))))"#;
+        let sample =
+            r#"(module (func (export "spin") (loop $l (nop) (nop) (nop) (nop) (nop) (nop) (br $l))))"#;
         let mut session = Tracer::new(Options::default().limits(limits)).load(sample.as_bytes()).unwrap();
         let budget = Budget { instructions: Some(5_000_000), ..Budget::default() };
         session.start_within(&budget).unwrap();
         let mut ends = Vec::new();
         for _ in 0..6 {
             let outcome = session.invoke_within("spin", &[], &budget).unwrap();
-            assert!(matches!(outcome, Outcome::Stopped { limit: crate::Limit::Instructions, .. }), "{outcome:?}");
+            assert!(
+                matches!(outcome, Outcome::Stopped { limit: crate::Limit::Instructions, .. }),
+                "{outcome:?}"
+            );
             ends.push(session.is_over());
         }
         assert!(!ends[1] && ends[4], "{ends:?}");

@@ -27,8 +27,8 @@ pub(crate) struct Batch {
     pub(crate) calls: u64,
 }
 
-/// The clock ended an entry or the session. A run asks for the time at the same moments whatever the machine, so the number of the question says
-/// when that was.
+/// The clock ended an entry or the session. A run asks for the time at the same moments whatever the machine,
+/// so the number of the question says when that was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Strike {
     /// Questions up to and with the one that it was the answer to.

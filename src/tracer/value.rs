@@ -27,7 +27,9 @@ pub enum Value {
 }
 
 /// A type of a [`Value`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Type {
@@ -48,7 +50,8 @@ pub enum Type {
 }
 
 impl Type {
-    /// Reads a value of this type as the command line gives it: decimal, `0x` hexadecimal, negative, or a float.
+    /// Reads a value of this type as the command line gives it: decimal, `0x` hexadecimal, negative, or a
+    /// float.
     ///
     /// # Errors
     ///
@@ -148,10 +151,16 @@ pub(super) fn to_engine(value: Value, ty: engine::ValType) -> Option<engine::Val
     Some(match (value, ty) {
         (Value::I32(value), engine::ValType::I32) => engine::Val::I32(value),
         (Value::I64(value), engine::ValType::I64) => engine::Val::I64(value),
-        (Value::F32(value), engine::ValType::F32) => engine::Val::F32(engine::F32::from_bits(value.to_bits())),
-        (Value::F64(value), engine::ValType::F64) => engine::Val::F64(engine::F64::from_bits(value.to_bits())),
+        (Value::F32(value), engine::ValType::F32) => {
+            engine::Val::F32(engine::F32::from_bits(value.to_bits()))
+        }
+        (Value::F64(value), engine::ValType::F64) => {
+            engine::Val::F64(engine::F64::from_bits(value.to_bits()))
+        }
         (Value::V128(value), engine::ValType::V128) => engine::Val::V128(engine::V128::from(value)),
-        (Value::Ref { null: true }, engine::ValType::FuncRef | engine::ValType::ExternRef) => engine::Val::default_for_ty(ty),
+        (Value::Ref { null: true }, engine::ValType::FuncRef | engine::ValType::ExternRef) => {
+            engine::Val::default_for_ty(ty)
+        }
         _ => return None,
     })
 }

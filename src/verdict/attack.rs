@@ -1,7 +1,7 @@
 //! The ATT&CK table of a verdict: what the rules name, with names and tactics looked up by id.
 //!
-//! ATT&CK moves techniques between tactics from version to version, so a rule's own words are used only for an id that
-//! `rules/attack.toml` does not know.
+//! ATT&CK moves techniques between tactics from version to version, so a rule's own words are used only for
+//! an id that `rules/attack.toml` does not know.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -80,7 +80,8 @@ fn parse(text: &str) -> Option<Reference<'_>> {
 }
 
 impl Table {
-    /// The tactic of a reference, and its position in the matrix: the rule's own if the technique has it, else the first of the technique.
+    /// The tactic of a reference, and its position in the matrix: the rule's own if the technique has it,
+    /// else the first of the technique.
     fn tactic(&self, reference: &Reference<'_>) -> (usize, String) {
         let known = self.technique.get(reference.id);
         let own = |entry: &&Entry| entry.tactics.iter().any(|tactic| tactic == reference.tactic);
@@ -112,7 +113,11 @@ mod tests {
     fn the_table_reads_and_hangs_together() {
         let table: Table = toml::from_str(TEXT).unwrap_or_else(|error| panic!("{error}"));
         for (id, entry) in &table.technique {
-            assert!(!entry.tactics.is_empty() && entry.tactics.iter().all(|tactic| table.tactics.contains(tactic)), "{id}");
+            assert!(
+                !entry.tactics.is_empty()
+                    && entry.tactics.iter().all(|tactic| table.tactics.contains(tactic)),
+                "{id}"
+            );
             if let Some((parent, _)) = id.split_once('.') {
                 assert!(table.technique.contains_key(parent), "{id} without {parent}");
             }
@@ -124,12 +129,15 @@ mod tests {
         let mut miner = rule("mine", "impact/cryptomining", 3, true);
         miner.attack = vec!["Impact::Resource Hijacking [T1496.001]".into(), "not a reference".into()];
         let mut other = rule("wait", "anti-analysis", 1, true);
-        other.attack = vec!["Stealth::Delay Execution [T1678]".into(), "Impact::Compute Hijacking [T1496.001]".into()];
+        other.attack =
+            vec!["Stealth::Delay Execution [T1678]".into(), "Impact::Compute Hijacking [T1496.001]".into()];
         let mut unknown = rule("new", "impact", 1, true);
         unknown.attack = vec!["Impact::Something New [T9999]".into()];
         let table = techniques(&[miner, other, unknown]);
-        let rows: Vec<_> =
-            table.iter().map(|t| (t.tactic.as_str(), t.technique.as_str(), t.id.as_str(), t.rules.len())).collect();
+        let rows: Vec<_> = table
+            .iter()
+            .map(|t| (t.tactic.as_str(), t.technique.as_str(), t.id.as_str(), t.rules.len()))
+            .collect();
         assert_eq!(
             rows,
             [

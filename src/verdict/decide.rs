@@ -1,7 +1,8 @@
 //! The decision: class, score, family and reasons from all evidence.
 //!
-//! A class needs a score *and* the kind of evidence that allows it; where the evidence does not allow the class, the score is held one below it.
-//! Both grow with evidence only, so more evidence never makes a sample look better.
+//! A class needs a score *and* the kind of evidence that allows it; where the evidence does not allow the
+//! class, the score is held one below it. Both grow with evidence only, so more evidence never makes a sample
+//! look better.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +23,12 @@ use crate::{
 const MAX_REASONS: usize = 50;
 
 /// What the evidence adds up to.
-pub fn decide(facts: &Facts<'_>, rules: &[Match], correlations: &[Correlation], findings: &[Finding]) -> Verdict {
+pub fn decide(
+    facts: &Facts<'_>,
+    rules: &[Match],
+    correlations: &[Correlation],
+    findings: &[Finding],
+) -> Verdict {
     let weights = builtin();
     let score = Score::of(weights, rules, correlations, findings);
     let points = held(&weights.class, &score);
@@ -36,13 +42,25 @@ pub fn decide(facts: &Facts<'_>, rules: &[Match], correlations: &[Correlation], 
         None => (None, 0),
     };
     let attack = attack::techniques(rules);
-    Verdict { class, score: points, family, family_confidence, confidence, reasons: reasons(score, &ran, class), attack }
+    Verdict {
+        class,
+        score: points,
+        family,
+        family_confidence,
+        confidence,
+        reasons: reasons(score, &ran, class),
+        attack,
+    }
 }
 
 /// The score, held below the classes that the evidence does not allow.
 fn held(classes: &ClassTable, score: &Score) -> u8 {
     let strong = |dynamic: bool| {
-        score.pieces.iter().filter(move |piece| piece.reason.dynamic == dynamic).filter_map(|piece| piece.strong.as_deref())
+        score
+            .pieces
+            .iter()
+            .filter(move |piece| piece.reason.dynamic == dynamic)
+            .filter_map(|piece| piece.strong.as_deref())
     };
     let independent: BTreeSet<_> = strong(false).collect();
     let malicious = strong(true).next().is_some() || independent.len() >= classes.independent_static;
@@ -83,15 +101,16 @@ impl Ran {
         let covered = text::share(coverage.instructions_run, coverage.instructions);
         let blocks = text::share(coverage.blocks_run, coverage.blocks);
         let lack = match &facts.view.validity {
-            Validity::Invalid { reason, offset } => {
-                Some(format!("it is not a valid module: {} (offset {offset:#x})", text::quoted(reason).trim_matches('`')))
-            }
+            Validity::Invalid { reason, offset } => Some(format!(
+                "it is not a valid module: {} (offset {offset:#x})",
+                text::quoted(reason).trim_matches('`')
+            )),
             Validity::Unsupported { proposal, .. } => Some(format!("it did not run: it needs {proposal}")),
             Validity::Valid if facts.run.is_none() => Some("it did not run".to_owned()),
             Validity::Valid if instructions == 0 => Some("nothing of it was executed".to_owned()),
-            Validity::Valid => {
-                unseen(facts).or_else(|| (covered < needed(facts, instructions)).then(|| too_little(instructions, covered)))
-            }
+            Validity::Valid => unseen(facts).or_else(|| {
+                (covered < needed(facts, instructions)).then(|| too_little(instructions, covered))
+            }),
         };
         Self { enough: lack.is_none(), instructions, coverage: covered, blocks, lack }
     }
@@ -100,8 +119,9 @@ impl Ran {
 /// The share of the code that must have run.
 fn needed(facts: &Facts<'_>, instructions: u64) -> f64 {
     let classes = &builtin().class;
-    let is_stuck =
-        facts.run.is_some_and(|run| run.entries.iter().any(|entry| entry.kind == EntryKind::Main && entry.stalled_in.is_some()));
+    let is_stuck = facts.run.is_some_and(|run| {
+        run.entries.iter().any(|entry| entry.kind == EntryKind::Main && entry.stalled_in.is_some())
+    });
     let mut needed = classes.enough_coverage;
     if ended(facts) {
         needed = needed.min(classes.ended_coverage);
@@ -112,11 +132,13 @@ fn needed(facts: &Facts<'_>, instructions: u64) -> f64 {
     if facts.dynamic.coverage.instructions_run >= classes.enough_places { 0.0 } else { needed }
 }
 
-/// What the run did and nobody saw: part of the recording is lost, it never came up, or made more host calls than were kept.
+/// What the run did and nobody saw: part of the recording is lost, it never came up, or made more host calls
+/// than were kept.
 fn unseen(facts: &Facts<'_>) -> Option<String> {
     let run = facts.run?;
-    let is_down =
-        |entry: &Entry| entry.kind == EntryKind::Start && !matches!(entry.end, EntryEnd::Returned | EntryEnd::Exited { .. });
+    let is_down = |entry: &Entry| {
+        entry.kind == EntryKind::Start && !matches!(entry.end, EntryEnd::Returned | EntryEnd::Exited { .. })
+    };
     if let Some(lost) = run.lost.first() {
         return Some(format!("part of what was recorded is lost: {lost}"));
     }
@@ -130,10 +152,15 @@ fn unseen(facts: &Facts<'_>) -> Option<String> {
 }
 
 fn too_little(instructions: u64, covered: f64) -> String {
-    format!("too little of it ran: {} instructions, {} of the code", text::grouped(instructions), text::percent(covered))
+    format!(
+        "too little of it ran: {} instructions, {} of the code",
+        text::grouped(instructions),
+        text::percent(covered)
+    )
 }
 
-/// Whether a program came to its end: it said so, or its `_start` returned. A `main` that returns may only have set up what a page calls later.
+/// Whether a program came to its end: it said so, or its `_start` returned. A `main` that returns may only
+/// have set up what a page calls later.
 fn ended(facts: &Facts<'_>) -> bool {
     let ended = |entry: &Entry| match entry.end {
         EntryEnd::Exited { .. } => true,
@@ -143,7 +170,8 @@ fn ended(facts: &Facts<'_>) -> bool {
     facts.run.is_some_and(|run| run.entries.iter().any(|entry| entry.kind == EntryKind::Main && ended(entry)))
 }
 
-/// For a hostile class: evidence, its share of the run, and coverage. For the others: coverage and volume alone.
+/// For a hostile class: evidence, its share of the run, and coverage. For the others: coverage and volume
+/// alone.
 fn confidence(class: Class, score: &Score, ran: &Ran) -> u8 {
     let volume = (ran.instructions as f64 / 1e6).min(1.0);
     let confidence = match class {
@@ -163,7 +191,10 @@ fn reasons(score: Score, ran: &Ran, class: Class) -> Vec<Reason> {
     let pieces = score.pieces.len();
     reasons.extend(score.pieces.into_iter().map(|piece| piece.reason).take(MAX_REASONS));
     if pieces > MAX_REASONS {
-        reasons.push(about_run(format!("and {} of less weight", text::plural((pieces - MAX_REASONS) as u64, "reason"))));
+        reasons.push(about_run(format!(
+            "and {} of less weight",
+            text::plural((pieces - MAX_REASONS) as u64, "reason")
+        )));
     }
     if class == Class::Clean {
         let figures = format!(

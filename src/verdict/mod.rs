@@ -1,8 +1,9 @@
 //! The verdict: what the evidence adds up to, with its reasons in order.
 //!
-//! [`findings`] notes facts, [`correlations`] pairs what the bytes say with what the run says, [`decide`] adds up. Weights, thresholds and tables
-//! stand in `rules/verdict.toml`, how they are used in `docs/verdict.md`. Evidence of the run outweighs what the bytes suggest; a sample that
-//! did not run, or hardly, is undecided and never clean. Lists are of bounded length and say when they were cut.
+//! [`findings`] notes facts, [`correlations`] pairs what the bytes say with what the run says, [`decide`]
+//! adds up. Weights, thresholds and tables stand in `rules/verdict.toml`, how they are used in
+//! `docs/verdict.md`. Evidence of the run outweighs what the bytes suggest; a sample that did not run, or
+//! hardly, is undecided and never clean. Lists are of bounded length and say when they were cut.
 //!
 //! Not here: single rules (`rules`); what the facts are taken from (`module::view`, `sandbox`, `passes`).
 

@@ -1,9 +1,10 @@
 //! The score: weights of the pieces of evidence, saturating within a kind and over all kinds.
 //!
-//! Within a kind (a family, else the first two parts of a namespace) the weightiest counts whole, each further one a part of what the one before did
-//! (`decay`); kinds
-//! combine as independent probabilities do. So ten weak hits of one kind stay weak, no sum leaves 0 to 100, and evidence that is added never
-//! makes a score smaller. There are no negative weights: what speaks for a sample is easily had by a hostile one.
+//! Within a kind (a family, else the first two parts of a namespace) the weightiest counts whole, each
+//! further one a part of what the one before did (`decay`); kinds
+//! combine as independent probabilities do. So ten weak hits of one kind stay weak, no sum leaves 0 to 100,
+//! and evidence that is added never makes a score smaller. There are no negative weights: what speaks for a
+//! sample is easily had by a hostile one.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +39,12 @@ pub(super) struct Score {
 }
 
 impl Score {
-    pub(super) fn of(weights: &Weights, rules: &[Match], correlations: &[Correlation], findings: &[Finding]) -> Self {
+    pub(super) fn of(
+        weights: &Weights,
+        rules: &[Match],
+        correlations: &[Correlation],
+        findings: &[Finding],
+    ) -> Self {
         let rules = rules.iter().filter_map(|rule| of_rule(weights, rule));
         let correlations = correlations.iter().filter_map(|correlation| of_correlation(weights, correlation));
         let findings = findings.iter().filter_map(|finding| of_finding(weights, finding));
@@ -47,8 +53,13 @@ impl Score {
         let kinds = saturate(&mut pieces, weights.rule.decay);
         let doubt: f64 = kinds.values().map(|points| 1.0 - points / 100.0).product();
         sort(&mut pieces, |piece| piece.points);
-        let of =
-            |dynamic: bool| pieces.iter().filter(|piece| piece.reason.dynamic == dynamic).map(|piece| piece.points).sum::<f64>();
+        let of = |dynamic: bool| {
+            pieces
+                .iter()
+                .filter(|piece| piece.reason.dynamic == dynamic)
+                .map(|piece| piece.points)
+                .sum::<f64>()
+        };
         let (ran, all) = (of(true), of(true) + of(false));
         for piece in &mut pieces {
             piece.reason.weight = piece.points.round() as i32;
@@ -76,9 +87,11 @@ fn sort(pieces: &mut [Piece], by: impl Fn(&Piece) -> f64) {
     });
 }
 
-/// Replaces the weight of each piece by what it adds to its kind, and gives the sum of each kind. The pieces are sorted.
+/// Replaces the weight of each piece by what it adds to its kind, and gives the sum of each kind. The pieces
+/// are sorted.
 ///
-/// A kind's cap is the greatest of its pieces': with a cap for each piece, one of little weight could push out a weightier one.
+/// A kind's cap is the greatest of its pieces': with a cap for each piece, one of little weight could push
+/// out a weightier one.
 fn saturate(pieces: &mut [Piece], decay: f64) -> BTreeMap<String, f64> {
     let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
     for piece in pieces.iter() {
@@ -108,13 +121,16 @@ fn of_rule(weights: &Weights, rule: &Match) -> Option<Piece> {
     let run = if rule.dynamic { weights.rule.dynamic_factor } else { 1.0 };
     let implied = if rule.implied { weights.rule.implied_factor } else { 1.0 };
     let cap = namespace.cap.min(weights.rule.cap);
-    let points = (base * f64::from(rule.confidence.min(100)) / 100.0 * run * implied * namespace.factor).min(cap);
+    let points =
+        (base * f64::from(rule.confidence.min(100)) / 100.0 * run * implied * namespace.factor).min(cap);
     let group = two_parts(&rule.namespace);
     let family = rule.family.as_deref().map(|family| weights.base_family(family).to_owned());
-    // Words can be in any text about malware. Only together with what the code does or is do they make more than an unwanted program.
+    // Words can be in any text about malware. Only together with what the code does or is do they make more
+    // than an unwanted program.
     let is_hostile = namespace.hostile && (rule.dynamic || !rests_on_words(&rule.evidence));
-    let is_strong =
-        is_hostile && rule.severity >= weights.class.strong_severity && rule.confidence >= weights.class.strong_confidence;
+    let is_strong = is_hostile
+        && rule.severity >= weights.class.strong_severity
+        && rule.confidence >= weights.class.strong_confidence;
     let reason = Reason { text: sentence(rule), from: rule.name.clone(), weight: 0, dynamic: rule.dynamic };
     Some(Piece {
         reason,
@@ -130,7 +146,8 @@ fn of_rule(weights: &Weights, rule: &Match) -> Option<Piece> {
 
 fn of_correlation(weights: &Weights, correlation: &Correlation) -> Option<Piece> {
     let entry = weights.correlations.get(&correlation.name)?;
-    let text = format!("{}: {}; {}", correlation.description, correlation.static_side, correlation.dynamic_side);
+    let text =
+        format!("{}: {}; {}", correlation.description, correlation.static_side, correlation.dynamic_side);
     Some(Piece {
         reason: Reason { text, from: correlation.name.clone(), weight: 0, dynamic: true },
         points: entry.weight,
@@ -145,7 +162,12 @@ fn of_correlation(weights: &Weights, correlation: &Correlation) -> Option<Piece>
 fn of_finding(weights: &Weights, finding: &Finding) -> Option<Piece> {
     let points = *weights.findings.weight.get(&finding.name)?;
     Some(Piece {
-        reason: Reason { text: finding.description.clone(), from: finding.name.clone(), weight: 0, dynamic: finding.dynamic },
+        reason: Reason {
+            text: finding.description.clone(),
+            from: finding.name.clone(),
+            weight: 0,
+            dynamic: finding.dynamic,
+        },
         points: points * f64::from(finding.confidence.min(100)) / 100.0,
         kind: "findings".to_owned(),
         cap: weights.findings.cap,
@@ -155,14 +177,16 @@ fn of_finding(weights: &Weights, finding: &Finding) -> Option<Piece> {
     })
 }
 
-/// Whether all that was found are strings and names that the sample chose itself; what it imports is what it can do.
+/// Whether all that was found are strings and names that the sample chose itself; what it imports is what it
+/// can do.
 fn rests_on_words(evidence: &Evidence) -> bool {
-    const WORDS: [&str; 8] = ["string", "substring", "wasm/ioc", "export", "function-name", "not", "section", "count(string"];
+    const WORDS: [&str; 8] =
+        ["string", "substring", "wasm/ioc", "export", "function-name", "not", "section", "count(string"];
     match &evidence.parts[..] {
         [] if evidence.statement == "optional" => true,
-        [] => {
-            WORDS.iter().any(|word| evidence.statement.strip_prefix(word).is_some_and(|rest| rest.starts_with([':', '(', ')'])))
-        }
+        [] => WORDS.iter().any(|word| {
+            evidence.statement.strip_prefix(word).is_some_and(|rest| rest.starts_with([':', '(', ')']))
+        }),
         parts => parts.iter().all(rests_on_words),
     }
 }
@@ -175,7 +199,11 @@ fn two_parts(namespace: &str) -> &str {
 fn sentence(rule: &Match) -> String {
     let mut figures = Vec::new();
     leaves(&rule.evidence, &mut figures, 0);
-    let mut sentence = if figures.is_empty() { rule.name.clone() } else { format!("{}: {}", rule.name, text::some(figures, 3)) };
+    let mut sentence = if figures.is_empty() {
+        rule.name.clone()
+    } else {
+        format!("{}: {}", rule.name, text::some(figures, 3))
+    };
     if let Some(place) = rule.places.first() {
         sentence.push_str(&format!(", at func {}:{:#x}", place.func, place.offset.0));
         if rule.count > 1 {
@@ -185,7 +213,8 @@ fn sentence(rule: &Match) -> String {
     sentence
 }
 
-/// The leaves of the evidence, in its order, with what was found. Rules are of bounded depth; this is bounded by itself.
+/// The leaves of the evidence, in its order, with what was found. Rules are of bounded depth; this is bounded
+/// by itself.
 fn leaves(evidence: &Evidence, figures: &mut Vec<String>, depth: usize) {
     if depth > 32 || figures.len() > 16 {
         return;

@@ -1,4 +1,5 @@
-//! Facts made by hand: each correlation on both sides and on one, each class, saturation, determinism, growth with evidence.
+//! Facts made by hand: each correlation on both sides and on one, each class, saturation, determinism, growth
+//! with evidence.
 
 use super::*;
 use crate::{
@@ -184,7 +185,13 @@ fn pointed(text: &str) -> Pointed {
 }
 
 fn ioc(kind: &str, value: &str) -> view::Ioc {
-    view::Ioc { kind: kind.into(), value: value.into(), offset: 0x40, address: None, encoding: "plain".into() }
+    view::Ioc {
+        kind: kind.into(),
+        value: value.into(),
+        offset: 0x40,
+        address: None,
+        encoding: "plain".into(),
+    }
 }
 
 fn string(text: &str, encoding: &str) -> view::Text {
@@ -277,19 +284,29 @@ fn crypto_case() -> Case {
         sites: vec![CodeOffset(0x120)],
     }];
     let place = Place { func: FuncIndex(1), offset: CodeOffset(0x120) };
-    case.dynamic.constants =
-        vec![passes::Constant { name: "SHA-256 round constants".into(), algorithm: "SHA-256".into(), place, count: 6400 }];
+    case.dynamic.constants = vec![passes::Constant {
+        name: "SHA-256 round constants".into(),
+        algorithm: "SHA-256".into(),
+        place,
+        count: 6400,
+    }];
     case.dynamic.loops = vec![ran_loop(1, 0x110, 6400, 0.5)];
     case
 }
 
 fn leak_case() -> Case {
     let mut case = case();
-    case.view.imports = vec![import("wasi_snapshot_preview1", "fd_read", 0), import("wasi_snapshot_preview1", "sock_send", 5)];
+    case.view.imports = vec![
+        import("wasi_snapshot_preview1", "fd_read", 0),
+        import("wasi_snapshot_preview1", "sock_send", 5),
+    ];
     let secret = "-----BEGIN OPENSSH PRIVATE KEY-----";
     let hex = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     let bytes = Pointed::Bytes { hex, len: 35, entropy: 4.0 };
-    case.calls(vec![call("fd_read", 4, &[bytes]), call("sock_send", 7, &[pointed(&format!("key={secret}"))])]);
+    case.calls(vec![
+        call("fd_read", 4, &[bytes]),
+        call("sock_send", 7, &[pointed(&format!("key={secret}"))]),
+    ]);
     case
 }
 
@@ -393,14 +410,21 @@ fn a_changed_table_and_a_carved_module_are_both_sides_at_once() {
     assert!(case.correlation("CALLS_THROUGH_CHANGED_TABLE").is_none());
     assert_eq!(case.finding("HIDDEN_CALL_PATHS").map(|finding| finding.severity), Some(0));
     case.dynamic.coverage.hidden.push(hidden("table changed at run time"));
-    assert!(case.correlation("CALLS_THROUGH_CHANGED_TABLE").is_some_and(|found| found.dynamic_side.contains("3 times")));
+    assert!(
+        case.correlation("CALLS_THROUGH_CHANGED_TABLE")
+            .is_some_and(|found| found.dynamic_side.contains("3 times"))
+    );
     assert_eq!(case.finding("HIDDEN_CALL_PATHS").map(|finding| finding.severity), Some(1));
 
     let module = b"\0asm\x01\0\0\0hidden".to_vec();
     case.run.as_mut().unwrap().carved = vec![module.clone()];
     assert_eq!(case.correlation("CARVED_MODULE").map(|found| found.severity), Some(3));
     case.wasm.extend(module);
-    assert_eq!(case.correlation("CARVED_MODULE").map(|found| found.severity), Some(2), "it stands in the file openly");
+    assert_eq!(
+        case.correlation("CARVED_MODULE").map(|found| found.severity),
+        Some(2),
+        "it stands in the file openly"
+    );
 }
 
 #[test]
@@ -425,7 +449,10 @@ fn a_constant_after_its_loop_is_not_in_it() {
     assert!(case.correlation("CRYPTO_CONSTANT_IN_HOT_LOOP").is_none());
     // But within the loop around it.
     case.dynamic.loops.push(ran_loop(1, 0x108, 6400, 0.9));
-    assert!(case.correlation("CRYPTO_CONSTANT_IN_HOT_LOOP").is_some_and(|found| found.dynamic_side.contains("0x108")));
+    assert!(
+        case.correlation("CRYPTO_CONSTANT_IN_HOT_LOOP")
+            .is_some_and(|found| found.dynamic_side.contains("0x108"))
+    );
 }
 
 #[test]
@@ -462,7 +489,12 @@ fn every_class_has_its_evidence() {
         ("did not run", |case| case.run = None, Class::Undecided, None),
         ("ran no instruction", |case| case.ran().total = 0, Class::Undecided, None),
         ("hardly ran", |case| case.dynamic.coverage.instructions = 100_000, Class::Undecided, None),
-        ("a program that came to its end", |case| case.dynamic.coverage.instructions = 400, Class::Clean, None),
+        (
+            "a program that came to its end",
+            |case| case.dynamic.coverage.instructions = 400,
+            Class::Clean,
+            None,
+        ),
         (
             "a main that leaves the rest to a page",
             |case| {
@@ -475,7 +507,8 @@ fn every_class_has_its_evidence() {
         (
             "covers some of it and works much",
             |case| {
-                (case.dynamic.coverage.instructions, case.ran().total) = (case.dynamic.coverage.instructions_run * 16, 2_000_000)
+                (case.dynamic.coverage.instructions, case.ran().total) =
+                    (case.dynamic.coverage.instructions_run * 16, 2_000_000)
             },
             Class::Clean,
             None,
@@ -483,14 +516,30 @@ fn every_class_has_its_evidence() {
         (
             "covers little and idles",
             |case| {
-                (case.dynamic.coverage.instructions, case.ran().total) = (case.dynamic.coverage.instructions_run * 200, 2_000_000)
+                (case.dynamic.coverage.instructions, case.ran().total) =
+                    (case.dynamic.coverage.instructions_run * 200, 2_000_000)
             },
             Class::Undecided,
             None,
         ),
-        ("did more than was logged", |case| case.run.as_mut().expect("it ran").calls_cut = 1, Class::Undecided, None),
-        ("invalid", |case| case.view.validity = Validity::Invalid { offset: 8, reason: "no".into() }, Class::Undecided, None),
-        ("a strong rule of the run", |case| case.rules = vec![miner_rule(), miner_rule()], Class::Malicious, miner),
+        (
+            "did more than was logged",
+            |case| case.run.as_mut().expect("it ran").calls_cut = 1,
+            Class::Undecided,
+            None,
+        ),
+        (
+            "invalid",
+            |case| case.view.validity = Validity::Invalid { offset: 8, reason: "no".into() },
+            Class::Undecided,
+            None,
+        ),
+        (
+            "a strong rule of the run",
+            |case| case.rules = vec![miner_rule(), miner_rule()],
+            Class::Malicious,
+            miner,
+        ),
         (
             "a strong rule of the bytes",
             |case| case.rules = vec![Match { dynamic: false, ..miner_rule() }],
@@ -499,7 +548,10 @@ fn every_class_has_its_evidence() {
         ),
         (
             "two of them of one kind",
-            |case| case.rules = vec![Match { dynamic: false, ..miner_rule() }, Match { dynamic: false, ..miner_rule() }],
+            |case| {
+                case.rules =
+                    vec![Match { dynamic: false, ..miner_rule() }, Match { dynamic: false, ..miner_rule() }]
+            },
             Class::Suspicious,
             miner,
         ),
@@ -507,7 +559,8 @@ fn every_class_has_its_evidence() {
             "two of them, independent",
             |case| {
                 let bytes = Match { dynamic: false, ..miner_rule() };
-                case.rules = vec![bytes.clone(), Match { namespace: "malware-family/miner".into(), ..bytes.clone() }];
+                case.rules =
+                    vec![bytes.clone(), Match { namespace: "malware-family/miner".into(), ..bytes.clone() }];
                 case.rules.push(rule("steal", "collection/credentials", 3, false));
             },
             Class::Malicious,
@@ -515,7 +568,10 @@ fn every_class_has_its_evidence() {
         ),
         (
             "something unwanted",
-            |case| case.rules = vec![rule("track", "collection/browser", 2, true), rule("x", "impact/y", 1, true)],
+            |case| {
+                case.rules =
+                    vec![rule("track", "collection/browser", 2, true), rule("x", "impact/y", 1, true)]
+            },
             Class::PotentiallyUnwanted,
             None,
         ),
@@ -533,7 +589,10 @@ fn an_invalid_module_is_never_clean_and_can_be_worse() {
     case.dynamic = Dynamic::default();
     let verdict = case.verdict();
     assert_eq!((verdict.class, verdict.confidence), (Class::Undecided, 0));
-    assert!(verdict.reasons[0].text.contains("unexpected section") && verdict.reasons[0].text.contains("0x1b"), "{verdict:?}");
+    assert!(
+        verdict.reasons[0].text.contains("unexpected section") && verdict.reasons[0].text.contains("0x1b"),
+        "{verdict:?}"
+    );
     case.rules = vec![Match { dynamic: false, ..miner_rule() }];
     assert_eq!(case.verdict().class, Class::Suspicious);
 }
@@ -541,9 +600,13 @@ fn an_invalid_module_is_never_clean_and_can_be_worse() {
 #[test]
 fn weak_evidence_of_one_kind_does_not_add_up() {
     let mut case = case();
-    case.rules = (0..50).map(|n| of_family("miner", rule(&format!("hint {n}"), "impact/cryptomining", 1, true))).collect();
+    case.rules = (0..50)
+        .map(|n| of_family("miner", rule(&format!("hint {n}"), "impact/cryptomining", 1, true)))
+        .collect();
     assert_eq!(case.verdict().class, Class::Clean);
-    case.rules = (0..50).map(|n| of_family("miner", rule(&format!("hint {n}"), "impact/cryptomining", 2, true))).collect();
+    case.rules = (0..50)
+        .map(|n| of_family("miner", rule(&format!("hint {n}"), "impact/cryptomining", 2, true)))
+        .collect();
     let verdict = case.verdict();
     assert!(verdict.class < Class::Malicious && verdict.score < 75, "{} {:?}", verdict.score, verdict.class);
     // What every program does never counts, whatever its severity.
@@ -596,7 +659,9 @@ fn the_same_facts_give_the_same_bytes() {
         ];
         case
     };
-    let json = |case: &Case| serde_json::to_string(&(case.verdict(), case.correlations(), findings(&case.facts()))).unwrap();
+    let json = |case: &Case| {
+        serde_json::to_string(&(case.verdict(), case.correlations(), findings(&case.facts()))).unwrap()
+    };
     let mut turned = build();
     turned.rules.reverse();
     assert_eq!(json(&build()), json(&build()));
@@ -653,8 +718,12 @@ fn more_evidence_never_looks_better() {
                 case.rules.last()
             );
             assert!(after.score <= 100 && after.confidence <= 100 && after.family_confidence <= 100);
-            let weights: Vec<_> =
-                after.reasons.iter().filter(|reason| reason.from != "run").map(|reason| reason.weight).collect();
+            let weights: Vec<_> = after
+                .reasons
+                .iter()
+                .filter(|reason| reason.from != "run")
+                .map(|reason| reason.weight)
+                .collect();
             assert!(weights.iter().rev().is_sorted(), "reasons stand in order");
             before = after;
         }
@@ -664,7 +733,10 @@ fn more_evidence_never_looks_better() {
 #[test]
 fn findings_of_the_bytes() {
     let mut case = case();
-    assert!(findings(&case.facts()).iter().all(|finding| finding.severity == 0), "an ordinary module lights nothing up");
+    assert!(
+        findings(&case.facts()).iter().all(|finding| finding.severity == 0),
+        "an ordinary module lights nothing up"
+    );
     case.view.functions[0].nop_run = 90;
     std::sync::Arc::make_mut(&mut case.view.functions[0].classes).xor = 26;
     case.view.imports = vec![import("env", "bindings_wasm_bg", 0), import("env", "submit_nonce", 3)];
@@ -672,8 +744,10 @@ fn findings_of_the_bytes() {
         view::Export { name: "dropPayload".into(), kind: view::Kind::Function, index: 1 },
         view::Export { name: "__wbindgen_drop".into(), kind: view::Kind::Function, index: 1 },
     ];
-    case.view.iocs =
-        vec![ioc("onion", "abcdef.onion"), view::Ioc { encoding: "xor 0x11".into(), ..ioc("url", "http://x.example") }];
+    case.view.iocs = vec![
+        ioc("onion", "abcdef.onion"),
+        view::Ioc { encoding: "xor 0x11".into(), ..ioc("url", "http://x.example") },
+    ];
     for (name, severity, part) in [
         ("NOP_SLED", 1, "90 nop"),
         ("XOR_HEAVY", 0, "26 xor"),
@@ -683,7 +757,10 @@ fn findings_of_the_bytes() {
         ("HIDDEN_INDICATOR", 2, "xor 0x11"),
     ] {
         let found = case.finding(name).unwrap_or_else(|| panic!("{name}"));
-        assert!(found.severity == severity && found.description.contains(part) && !found.dynamic, "{found:?}");
+        assert!(
+            found.severity == severity && found.description.contains(part) && !found.dynamic,
+            "{found:?}"
+        );
     }
     assert!(case.finding("IMPORTS_NETWORK").is_none(), "`bind` is no part of `bindings`");
     assert!(case.finding("EXPORT_NAME").is_some_and(|found| !found.description.contains("wbindgen")));
@@ -692,10 +769,15 @@ fn findings_of_the_bytes() {
 #[test]
 fn findings_of_the_run() {
     let mut case = case();
-    *case.ran() = Classes { total: 2_000_000, xor: 101, memory_grow: 6, indirect_call: 2, ..Classes::default() };
+    *case.ran() =
+        Classes { total: 2_000_000, xor: 101, memory_grow: 6, indirect_call: 2, ..Classes::default() };
     case.dynamic.metrics.grown_pages = 6;
-    case.dynamic.coverage =
-        passes::Coverage { functions_run: 1, functions: 4, unexpected: vec![FuncIndex(1)], ..passes::Coverage::default() };
+    case.dynamic.coverage = passes::Coverage {
+        functions_run: 1,
+        functions: 4,
+        unexpected: vec![FuncIndex(1)],
+        ..passes::Coverage::default()
+    };
     let change = |path: &str| sandbox::FileChange {
         path: path.into(),
         change: "changed".into(),
@@ -755,7 +837,8 @@ fn facts_that_contradict_each_other_do_no_harm() {
     assert!(verdict.score <= 100);
 }
 
-/// A module of 5 MB has a million functions that nothing calls. Comparing the two lists pair by pair took a minute.
+/// A module of 5 MB has a million functions that nothing calls. Comparing the two lists pair by pair took a
+/// minute.
 #[test]
 fn many_dead_functions_take_no_time() {
     let mut case = case();
@@ -766,6 +849,9 @@ fn many_dead_functions_take_no_time() {
     let begin = std::time::Instant::now();
     let found = case.correlation("DEAD_CODE_CONFIRMED_SUSPICIOUS").expect("the suspicious one");
     assert_eq!(found.places.len(), 1);
-    assert!(case.finding("DEAD_CODE_CONFIRMED").is_some_and(|finding| finding.description.contains("299,995 more")));
+    assert!(
+        case.finding("DEAD_CODE_CONFIRMED")
+            .is_some_and(|finding| finding.description.contains("299,995 more"))
+    );
     assert!(begin.elapsed().as_secs() < 30, "{:?}", begin.elapsed());
 }

@@ -40,7 +40,8 @@ pub(super) fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// A string of the sample in quotes, the end cut. It stays as it is: whoever prints it escapes what could deceive (`report::escape`), once.
+/// A string of the sample in quotes, the end cut. It stays as it is: whoever prints it escapes what could
+/// deceive (`report::escape`), once.
 pub(super) fn quoted(text: &str) -> String {
     format!("`{}`", cut(text, MAX_TEXT))
 }
@@ -53,7 +54,8 @@ fn cut(text: &str, max: usize) -> String {
     }
 }
 
-/// A statement of a rule and what it found, for a sentence: a pattern is left out where what it found stands beside it.
+/// A statement of a rule and what it found, for a sentence: a pattern is left out where what it found stands
+/// beside it.
 pub(super) fn held(statement: &str, found: Option<&str>) -> String {
     let pattern = statement.split_once(": ").filter(|(_, value)| value.starts_with('/'));
     match (pattern, found) {
@@ -96,7 +98,8 @@ pub(super) fn defined<'a>(facts: &Facts<'a>, func: FuncIndex) -> Option<&'a crat
 /// The loops that ran, by their function.
 pub(super) type LoopsByFunction<'a> = HashMap<FuncIndex, Vec<&'a Loop>>;
 
-/// Groups the loops that ran, greatest share first, by their function: who asks for many functions must not walk all loops for each.
+/// Groups the loops that ran, greatest share first, by their function: who asks for many functions must not
+/// walk all loops for each.
 pub(super) fn loops_by_function<'a>(facts: &Facts<'a>) -> LoopsByFunction<'a> {
     let mut loops = LoopsByFunction::new();
     for natural in &facts.dynamic.loops {
@@ -122,7 +125,8 @@ pub(super) fn metrics<'a>(facts: &Facts<'a>) -> Option<&'a Metrics> {
 
 /// Whether `bytes` hold `part`; nothing holds an empty part.
 ///
-/// PERF: a regular expression of a literal searches as memmem does; `windows` over a file of megabytes takes a hundred times as long.
+/// PERF: a regular expression of a literal searches as memmem does; `windows` over a file of megabytes takes
+/// a hundred times as long.
 pub(super) fn in_bytes(bytes: &[u8], part: &[u8]) -> bool {
     let head = part.get(..part.len().min(64)).unwrap_or_default();
     let literal: String = head.iter().map(|byte| format!("\\x{byte:02x}")).collect();

@@ -1,6 +1,7 @@
 //! The tables of `rules/verdict.toml`: weights, thresholds, names.
 //!
-//! The file is part of the program; a key that is missing, misspelt or too many is an error of the build's tests, not of a run.
+//! The file is part of the program; a key that is missing, misspelt or too many is an error of the build's
+//! tests, not of a run.
 //!
 //! Not here: what is added up (`decide`).
 
@@ -11,7 +12,8 @@ use serde::Deserialize;
 /// The file, as built in.
 const TEXT: &str = include_str!("../../rules/verdict.toml");
 
-static BUILTIN: LazyLock<Weights> = LazyLock::new(|| Weights::parse(TEXT).expect("rules/verdict.toml is tested"));
+static BUILTIN: LazyLock<Weights> =
+    LazyLock::new(|| Weights::parse(TEXT).expect("rules/verdict.toml is tested"));
 
 /// The tables that ship with wasmspoor.
 pub(super) fn builtin() -> &'static Weights {
@@ -226,9 +228,14 @@ mod tests {
         assert!(weights.rule.severity.is_sorted() && weights.rule.severity[0] == 0.0);
         assert!((0.0..1.0).contains(&weights.rule.decay) && weights.rule.dynamic_factor > 1.0);
         assert!(weights.namespaces.iter().any(|entry| entry.prefix.is_empty()), "there must be a default");
-        let caps = weights.namespaces.iter().map(|entry| entry.cap).chain([weights.rule.cap, weights.findings.cap]);
+        let caps =
+            weights.namespaces.iter().map(|entry| entry.cap).chain([weights.rule.cap, weights.findings.cap]);
         assert!(caps.into_iter().all(|cap| (0.0..=95.0).contains(&cap)));
-        let families = weights.correlations.values().filter_map(|entry| entry.family.as_ref()).chain(weights.strings.keys());
+        let families = weights
+            .correlations
+            .values()
+            .filter_map(|entry| entry.family.as_ref())
+            .chain(weights.strings.keys());
         for family in families.chain(weights.family.becomes.values().map(|becomes| &becomes.from)) {
             assert!(weights.family.names.contains(family), "{family} is no family");
         }
@@ -251,9 +258,12 @@ mod tests {
     #[test]
     fn names_are_compared_whole() {
         let names = ["bind".to_owned(), "_emscripten_asm_const_*".to_owned()];
-        for (name, expected) in
-            [("bind", true), ("__wbindgen_throw", false), ("_emscripten_asm_const_ii", true), ("binding", false)]
-        {
+        for (name, expected) in [
+            ("bind", true),
+            ("__wbindgen_throw", false),
+            ("_emscripten_asm_const_ii", true),
+            ("binding", false),
+        ] {
             assert_eq!(listed(&names, name), expected, "{name}");
         }
     }

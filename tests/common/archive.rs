@@ -7,7 +7,8 @@ use wasmspoor::scan::{
     unpack::{Caps, Found, embedded, unpack},
 };
 
-/// The first byte says what the rest is wrapped in, so that what lies behind headers and checksums is reached. Whatever comes of it keeps the caps.
+/// The first byte says what the rest is wrapped in, so that what lies behind headers and checksums is
+/// reached. Whatever comes of it keeps the caps.
 #[allow(unreachable_pub)]
 pub fn body(data: &[u8]) {
     let Some((&kind, data)) = data.split_first() else { return };
@@ -38,7 +39,8 @@ pub fn body(data: &[u8]) {
     assert!(bytes <= caps.bytes + wrapped.len() as u64, "{bytes} bytes");
     // A line for each cap at most.
     assert!(failures <= caps.failures + 8, "{failures} failures");
-    embedded(&wrapped, Some(data), &caps, &mut |_: &[String], _: Found<'_>| Ok(())).expect("the sink takes everything");
+    embedded(&wrapped, Some(data), &caps, &mut |_: &[String], _: Found<'_>| Ok(()))
+        .expect("the sink takes everything");
     let mut input = data;
     while let Ok(Some((_, payload))) = frame::read(&mut input, 1 << 20) {
         assert!(payload.len() <= data.len());
@@ -69,7 +71,8 @@ fn zip(data: &[u8]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default();
     for (index, part) in data.chunks(500).enumerate() {
-        let method = if index % 2 == 0 { zip::CompressionMethod::Stored } else { zip::CompressionMethod::Deflated };
+        let method =
+            if index % 2 == 0 { zip::CompressionMethod::Stored } else { zip::CompressionMethod::Deflated };
         if writer.start_file(format!("{index}"), options.compression_method(method)).is_ok() {
             let _ = writer.write_all(part);
         }

@@ -125,13 +125,20 @@ const MODULES: &[&str] = &[
 ];
 
 fn stored_trace(u: &mut Unstructured<'_>) -> arbitrary::Result<Trace> {
-    let modules = MODULES
-        .iter()
-        .map(|text| Arc::new(Module::parse(wat::parse_str(text).unwrap_or_default()).unwrap_or_else(|error| panic!("{error}"))));
-    let key = |u: &mut Unstructured<'_>| Ok(FuncKey(if u.ratio(9, 10)? { u.int_in_range(0..=24)? } else { u.arbitrary()? }));
-    let small = |u: &mut Unstructured<'_>| Ok(if u.ratio(9, 10)? { u.int_in_range(0..=200u64)? } else { u.arbitrary()? });
+    let modules = MODULES.iter().map(|text| {
+        Arc::new(
+            Module::parse(wat::parse_str(text).unwrap_or_default()).unwrap_or_else(|error| panic!("{error}")),
+        )
+    });
+    let key = |u: &mut Unstructured<'_>| {
+        Ok(FuncKey(if u.ratio(9, 10)? { u.int_in_range(0..=24)? } else { u.arbitrary()? }))
+    };
+    let small = |u: &mut Unstructured<'_>| {
+        Ok(if u.ratio(9, 10)? { u.int_in_range(0..=200u64)? } else { u.arbitrary()? })
+    };
     let mut trace = Trace { modules: modules.collect(), ..Trace::default() };
-    trace.instances = vec![Instance { module: 0, first_key: FuncKey(2) }, Instance { module: 1, first_key: FuncKey(10) }];
+    trace.instances =
+        vec![Instance { module: 0, first_key: FuncKey(2) }, Instance { module: 1, first_key: FuncKey(10) }];
     for _ in 0..u.int_in_range(0..=2)? {
         trace.instances.push(Instance { module: u.int_in_range(0..=3)?, first_key: key(u)? });
     }
@@ -169,8 +176,8 @@ fn stored_trace(u: &mut Unstructured<'_>) -> arbitrary::Result<Trace> {
 
 /// Arbitrary bytes as a trace file: opened, told, replayed, sought in, analysed, compared with itself.
 ///
-/// The first byte says what is made of the others: they are the file, or changes of a sound one, whose checksums are made right again so that what is behind
-/// them is reached.
+/// The first byte says what is made of the others: they are the file, or changes of a sound one, whose
+/// checksums are made right again so that what is behind them is reached.
 pub fn file(data: &[u8]) {
     let Some((&way, data)) = data.split_first() else { return };
     let bytes = match way % 4 {
@@ -198,7 +205,8 @@ pub fn file(data: &[u8]) {
     RULES.with(|rules| {
         let options = recorded.header.options.clone();
         let analysis = wasmspoor::analysis::Analysis::of_recorded(recorded, rules);
-        let subject = wasmspoor::report::Subject { name: "x", analysis: &analysis, options: &options, max_log: 100 };
+        let subject =
+            wasmspoor::report::Subject { name: "x", analysis: &analysis, options: &options, max_log: 100 };
         _ = serde_json::to_string(&wasmspoor::report::Report::of(&subject));
     });
 }

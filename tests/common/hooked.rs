@@ -17,7 +17,8 @@ pub fn run(wasm: &[u8], decisions: u64) -> Result<Run, String> {
     let mut answers = vec![("start".to_owned(), answer(session.start().map_err(|error| error.to_string())?))];
     if matches!(answers[0].1, Answer::Returned(_)) {
         for export in entries(&session) {
-            let args: Vec<_> = session.params(&export).unwrap_or_default().iter().map(|&ty| zero(ty)).collect();
+            let args: Vec<_> =
+                session.params(&export).unwrap_or_default().iter().map(|&ty| zero(ty)).collect();
             let outcome = session.invoke(&export, &args).map_err(|error| error.to_string())?;
             let answer = answer(outcome);
             let is_over = answer == Answer::Stopped;

@@ -1,7 +1,9 @@
-//! What several tests and the fuzz targets share: running a module on the hooked engine and, instrumented by the oracle, on stock wasmi.
+//! What several tests and the fuzz targets share: running a module on the hooked engine and, instrumented by
+//! the oracle, on stock wasmi.
 //!
-//! Both sides get the same world: imports answered with zeros, memories, tables and globals made to the declared type, the same
-//! limits of growth and depth. Then they must agree on results, traps, globals, memories, and on every count.
+//! Both sides get the same world: imports answered with zeros, memories, tables and globals made to the
+//! declared type, the same limits of growth and depth. Then they must agree on results, traps, globals,
+//! memories, and on every count.
 
 #![allow(dead_code, unreachable_pub)]
 
@@ -82,9 +84,11 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Runs a module on both sides and compares; returns the number of instructions, or `None` if neither side takes the module.
+/// Runs a module on both sides and compares; returns the number of instructions, or `None` if neither side
+/// takes the module.
 ///
-/// Calls the start function, then `_start` if it is exported and every other exported function otherwise, with zeros, until about `decisions` are used up.
+/// Calls the start function, then `_start` if it is exported and every other exported function otherwise,
+/// with zeros, until about `decisions` are used up.
 pub fn compare(wasm: &[u8], decisions: u64) -> Result<Option<u64>, Difference> {
     let hooked = match hooked::run(wasm, decisions) {
         Ok(run) => run,

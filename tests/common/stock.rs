@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use wasmi::{
-    Config, Engine, Extern, ExternType, Func, Global, Instance, Memory, Module, Ref, ResourceLimiter, Store, Table, TrapCode, Val,
+    Config, Engine, Extern, ExternType, Func, Global, Instance, Memory, Module, Ref, ResourceLimiter, Store,
+    Table, TrapCode, Val,
 };
 use wasmspoor::Value;
 use wasmspoor_oracle::{COUNTERS, Instrumented, Options, START};
@@ -37,10 +38,13 @@ pub fn accepts(wasm: &[u8]) -> bool {
 }
 
 fn without_start(wasm: &[u8]) -> Option<Vec<u8>> {
-    wasmspoor_oracle::instrument_with(wasm, &Options { export_start: true, ..Options::default() }).ok().map(|made| made.wasm)
+    wasmspoor_oracle::instrument_with(wasm, &Options { export_start: true, ..Options::default() })
+        .ok()
+        .map(|made| made.wasm)
 }
 
-/// Runs `start` and the exports called on the other side, up to `limit` instructions; with `single`, each instruction has a counter.
+/// Runs `start` and the exports called on the other side, up to `limit` instructions; with `single`, each
+/// instruction has a counter.
 ///
 /// # Errors
 ///
@@ -70,7 +74,8 @@ pub fn run(wasm: &[u8], calls: &[String], limit: Option<u64>, single: bool) -> R
     }
     let memory = instance.get_memory(&store, COUNTERS).ok_or("the counters are gone")?;
     let counted = made.counts(memory.data(&store)).map_err(|error| error.to_string())?;
-    let counts = counted.by_function.iter().map(|(&(func, mnemonic), &count)| ((func.0, mnemonic), count)).collect();
+    let counts =
+        counted.by_function.iter().map(|(&(func, mnemonic), &count)| ((func.0, mnemonic), count)).collect();
     let state = (!is_over).then(|| state(&store, &instance));
     Ok(Run { answers, counts, total: counted.total, state })
 }
@@ -146,9 +151,13 @@ fn imports(store: &mut Store<Growth>, module: &Module) -> Option<Vec<Extern>> {
     for import in module.imports() {
         made.push(match import.ty() {
             ExternType::Func(ty) => Func::new(&mut *store, ty.clone(), |_, _, _| Ok(())).into(),
-            ExternType::Global(ty) => Global::new(&mut *store, Val::default_for_ty(ty.content()), ty.mutability()).into(),
+            ExternType::Global(ty) => {
+                Global::new(&mut *store, Val::default_for_ty(ty.content()), ty.mutability()).into()
+            }
             ExternType::Memory(ty) => Memory::new(&mut *store, *ty).ok()?.into(),
-            ExternType::Table(ty) => Table::new(&mut *store, *ty, Ref::default_for_ty(ty.element())).ok()?.into(),
+            ExternType::Table(ty) => {
+                Table::new(&mut *store, *ty, Ref::default_for_ty(ty.element())).ok()?.into()
+            }
         });
     }
     Some(made)

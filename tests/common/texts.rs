@@ -1,4 +1,5 @@
-//! The bodies of the fuzz targets `rules` and `settings`: texts that a stranger may have written, taken as far as they go.
+//! The bodies of the fuzz targets `rules` and `settings`: texts that a stranger may have written, taken as
+//! far as they go.
 
 use std::sync::LazyLock;
 
@@ -11,8 +12,9 @@ use wasmspoor::{
 };
 
 /// What rules are tried on: it calls the host, hashes, and was run.
-static ANALYSED: LazyLock<Analysis> =
-    LazyLock::new(|| Analysis::of(include_bytes!("../../corpus/stealer.wat"), &Options::default(), &Set::default()));
+static ANALYSED: LazyLock<Analysis> = LazyLock::new(|| {
+    Analysis::of(include_bytes!("../../corpus/stealer.wat"), &Options::default(), &Set::default())
+});
 
 /// A rule: the first byte chooses between the grammar of behaviour rules and YARA.
 pub fn rules(data: &[u8]) {
@@ -52,7 +54,10 @@ pub fn settings(data: &[u8]) {
                 let sure = asked.and_then(|prediction| prediction.probability).unwrap_or_default();
                 assert!((0.0..=1.0).contains(&sure), "{sure}");
                 let again = ModelFile::parse(&model.to_bytes());
-                assert!(again.is_ok_and(|again| again.to_bytes() == model.to_bytes()), "what is written is not what was read");
+                assert!(
+                    again.is_ok_and(|again| again.to_bytes() == model.to_bytes()),
+                    "what is written is not what was read"
+                );
             }
             Err(error) => assert!(!error.to_string().is_empty()),
         },
@@ -67,6 +72,7 @@ fn run(mut options: Options) {
     if let Err(error) = run.trace.counts() {
         panic!("a trace of ours does not replay: {error}");
     }
-    let made = run.trace.records.iter().filter(|record| matches!(record, Record::HostCall { .. })).count() as u64;
+    let made =
+        run.trace.records.iter().filter(|record| matches!(record, Record::HostCall { .. })).count() as u64;
     assert_eq!(made, run.calls.len() as u64 + run.calls_cut, "host calls are missing from the log");
 }

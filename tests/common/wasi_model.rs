@@ -1,6 +1,7 @@
-//! The body of the fuzz target `wasi`: random sequences of WASI calls, made by a module that is put together for them, against a model of a file
-//! system that shares nothing with the sandbox's: a map from whole paths to what is there. They must agree on every error, every descriptor, every byte
-//! read, every listing, and on what is left at the end.
+//! The body of the fuzz target `wasi`: random sequences of WASI calls, made by a module that is put together
+//! for them, against a model of a file system that shares nothing with the sandbox's: a map from whole paths
+//! to what is there. They must agree on every error, every descriptor, every byte read, every listing, and on
+//! what is left at the end.
 
 mod fs;
 mod module;
@@ -22,7 +23,8 @@ use self::{
 /// Calls of a sequence.
 const CALLS: usize = 80;
 
-/// Runs the sequence that `data` stands for on both sides; gives how many calls were made, and how many of them succeeded.
+/// Runs the sequence that `data` stands for on both sides; gives how many calls were made, and how many of
+/// them succeeded.
 ///
 /// # Panics
 ///
@@ -85,9 +87,11 @@ fn number(call: &Call) -> u64 {
 fn raw(pointed: &Pointed) -> Vec<u8> {
     match pointed {
         Pointed::Text { text } => text.clone().into_bytes(),
-        Pointed::Bytes { hex, .. } => {
-            hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
-        }
+        Pointed::Bytes { hex, .. } => hex
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect(),
     }
 }
 

@@ -1,5 +1,6 @@
-//! The `EXPECT` header of a corpus sample, checked against an analysis: `;; EXPECT: key=value key=value …`. A value in quotes may hold blanks;
-//! `\n`, `\"`, `\\` stand for themselves. `corpus/README.md` lists the keys; one that does not exist is a mismatch.
+//! The `EXPECT` header of a corpus sample, checked against an analysis: `;; EXPECT: key=value key=value …`. A
+//! value in quotes may hold blanks; `\n`, `\"`, `\\` stand for themselves. `corpus/README.md` lists the keys;
+//! one that does not exist is a mismatch.
 
 #![allow(unreachable_pub)]
 
@@ -106,9 +107,13 @@ fn plain(text: &str) -> String {
 
 /// What the evidence adds up to: verdict, rules, correlations, findings.
 fn verdict(analysis: &Analysis, key: &str, value: &str) -> Checked {
-    let rules = || any(analysis.rules.iter().map(|rule| rule.namespace.as_str()), |name| name.starts_with(value));
-    let findings = || any(analysis.findings.iter().map(|finding| finding.name.as_str()), |name| name == value);
-    let correlations = || any(analysis.correlations.iter().map(|correlation| correlation.name.as_str()), |name| name == value);
+    let rules =
+        || any(analysis.rules.iter().map(|rule| rule.namespace.as_str()), |name| name.starts_with(value));
+    let findings =
+        || any(analysis.findings.iter().map(|finding| finding.name.as_str()), |name| name == value);
+    let correlations = || {
+        any(analysis.correlations.iter().map(|correlation| correlation.name.as_str()), |name| name == value)
+    };
     match key {
         "verdict" => one_of(&name(analysis.verdict.class), value),
         "family" => one_of(analysis.verdict.family.as_deref().unwrap_or("none"), value),
@@ -140,21 +145,28 @@ fn run(analysis: &Analysis, key: &str, value: &str) -> Checked {
         Some((text.contains(value), format!("{text:?}")))
     };
     match key {
-        "exit_code" => equal(&run.and_then(|run| run.exit_code).map_or("none".into(), |code| code.to_string()), value),
+        "exit_code" => {
+            equal(&run.and_then(|run| run.exit_code).map_or("none".into(), |code| code.to_string()), value)
+        }
         "stdout" => output(run.map(|run| &run.stdout)),
         "stderr" => output(run.map(|run| &run.stderr)),
         "host" => host(analysis, value),
         "host_text" => any(texts(), |text| text.contains(value)),
         "file" => {
-            let changes: Vec<_> =
-                run.into_iter().flat_map(|run| &run.files).map(|file| format!("{}:{}", file.path, file.change)).collect();
+            let changes: Vec<_> = run
+                .into_iter()
+                .flat_map(|run| &run.files)
+                .map(|file| format!("{}:{}", file.path, file.change))
+                .collect();
             any(changes.iter().map(String::as_str), |change| change == value)
         }
         "carved" => equal(&run.map_or(0, |run| run.carved.len()).to_string(), value),
         "sleeps" => equal(&run.map_or(0, |run| run.sleeps).to_string(), value),
-        "constant_run" => any(analysis.dynamic.constants.iter().map(|constant| constant.algorithm.as_str()), |name| {
-            plain(name).contains(&plain(value))
-        }),
+        "constant_run" => {
+            any(analysis.dynamic.constants.iter().map(|constant| constant.algorithm.as_str()), |name| {
+                plain(name).contains(&plain(value))
+            })
+        }
         _ => None,
     }
 }
@@ -179,14 +191,17 @@ fn status(analysis: &Analysis) -> Status {
 fn bytes(analysis: &Analysis, key: &str, value: &str) -> Checked {
     let view = &analysis.view;
     match key {
-        "crypto" => {
-            any(view.crypto.iter().map(|constant| constant.algorithm.as_str()), |name| plain(name).contains(&plain(value)))
+        "crypto" => any(view.crypto.iter().map(|constant| constant.algorithm.as_str()), |name| {
+            plain(name).contains(&plain(value))
+        }),
+        "crypto_in" => {
+            any(view.crypto.iter().map(|constant| constant.place.as_str()), |place| place == value)
         }
-        "crypto_in" => any(view.crypto.iter().map(|constant| constant.place.as_str()), |place| place == value),
         "ioc" => any(view.iocs.iter().map(|ioc| ioc.kind.as_str()), |kind| kind == value),
         "string" => any(view.strings.iter().map(|string| string.text.as_str()), |text| text.contains(value)),
         "import" => {
-            let names: Vec<_> = view.imports.iter().map(|import| format!("{}.{}", import.module, import.name)).collect();
+            let names: Vec<_> =
+                view.imports.iter().map(|import| format!("{}.{}", import.module, import.name)).collect();
             any(names.iter().map(String::as_str), |name| name == value)
         }
         "cyclomatic" => of_function(analysis, value, |function| u64::from(function.cyclomatic)),
@@ -202,8 +217,9 @@ fn bytes(analysis: &Analysis, key: &str, value: &str) -> Checked {
 fn of_function(analysis: &Analysis, value: &str, measure: impl Fn(&Function) -> u64) -> Checked {
     let (wanted, number) = value.rsplit_once(':')?;
     let mut functions = analysis.view.functions.iter();
-    let function =
-        functions.find(|function| function.name.as_deref() == Some(wanted) || u64::from(index(function)).to_string() == wanted);
+    let function = functions.find(|function| {
+        function.name.as_deref() == Some(wanted) || u64::from(index(function)).to_string() == wanted
+    });
     Some(match function.map(measure) {
         Some(found) => (number.parse() == Ok(found), found.to_string()),
         None => (false, format!("no function is called `{wanted}`")),
@@ -214,7 +230,8 @@ fn index(function: &Function) -> u32 {
     function.index.0
 }
 
-/// Everything that is one number: the classes of instructions, of the run and (`static_…`) of the code, and sums.
+/// Everything that is one number: the classes of instructions, of the run and (`static_…`) of the code, and
+/// sums.
 fn number(analysis: &Analysis, key: &str, value: &str) -> Checked {
     let metrics = &analysis.dynamic.metrics;
     let coverage = &analysis.dynamic.coverage;

@@ -1,4 +1,5 @@
-//! What the passes say, recomputed from the events one by one: a call stack of names, maps for everything, no block in sight.
+//! What the passes say, recomputed from the events one by one: a call stack of names, maps for everything, no
+//! block in sight.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,13 +98,22 @@ impl Part {
         }
         let listed = detail.indirect_targets.iter().map(|target| target.count).sum::<u64>();
         assert_eq!(listed + detail.indirect_targets_cut, self.targets.values().sum::<u64>(), "{what}");
-        assert!(detail.indirect_targets_cut == 0 || detail.indirect_targets.len() == wasmspoor::passes::MAX_TARGETS, "{what}");
+        assert!(
+            detail.indirect_targets_cut == 0
+                || detail.indirect_targets.len() == wasmspoor::passes::MAX_TARGETS,
+            "{what}"
+        );
         for block in &detail.hot_blocks {
-            assert_eq!(self.offsets.get(&(block.func.0, block.offset.0)), Some(&block.count), "{what}: {block:?}");
+            assert_eq!(
+                self.offsets.get(&(block.func.0, block.offset.0)),
+                Some(&block.count),
+                "{what}: {block:?}"
+            );
         }
         assert_eq!(detail.hot_blocks.is_empty(), self.opcodes.is_empty(), "{what}");
         for constant in &detail.constants {
-            let first = self.offsets.get(&(constant.place.func.0, constant.place.offset.0)).copied().unwrap_or(0);
+            let first =
+                self.offsets.get(&(constant.place.func.0, constant.place.offset.0)).copied().unwrap_or(0);
             assert!(first > 0 && first <= constant.count, "{what}: {constant:?}");
         }
     }
@@ -121,7 +131,11 @@ impl Part {
         for function in &metrics.hot_functions {
             assert_eq!(self.own.get(&function.func.0), Some(&function.instructions), "{what}: {function:?}");
         }
-        assert_eq!(metrics.hot_functions.len() as u64 + metrics.hot_functions_cut, self.own.len() as u64, "{what}");
+        assert_eq!(
+            metrics.hot_functions.len() as u64 + metrics.hot_functions_cut,
+            self.own.len() as u64,
+            "{what}"
+        );
         let hottest = metrics.hot_functions.first().map(|function| function.instructions);
         assert_eq!(hottest, self.own.values().max().copied(), "{what}");
         for branch in &metrics.hot_branches {
@@ -140,7 +154,11 @@ impl Part {
         assert_eq!((own.taken, own.not_taken), self.taken(), "{what}");
         // The last one may have been the end of the run, which then took none of its ways.
         assert_eq!(own.tables, self.opcodes.get("br_table").copied().unwrap_or(0), "{what}");
-        assert_eq!((own.grown_pages, own.grow_refused, own.bulk_len), (self.grown.0, self.grown.1, self.bulk), "{what}");
+        assert_eq!(
+            (own.grown_pages, own.grow_refused, own.bulk_len),
+            (self.grown.0, self.grown.1, self.bulk),
+            "{what}"
+        );
         assert_eq!(own.host_calls_by_name, self.hosts, "{what}");
     }
 }
@@ -197,7 +215,8 @@ impl Told {
             Kind::Table { index } => *self.tables.entry(place).or_default().entry(index).or_default() += 1,
             Kind::Call { kind, callee } | Kind::TailCall { kind, callee } => {
                 let is_tail = matches!(op.kind, Kind::TailCall { .. });
-                let kind = if kind == trace::CallKind::Indirect { CallKind::Indirect } else { CallKind::Direct };
+                let kind =
+                    if kind == trace::CallKind::Indirect { CallKind::Indirect } else { CallKind::Direct };
                 let callee = index(trace, callee);
                 self.called += 1;
                 self.call(Some(op), func, callee, kind, is_tail);
@@ -266,7 +285,8 @@ impl Told {
         let func = index(trace, key);
         let site = self.last;
         if let Some(op) = site {
-            let kind = if op.opcode.mnemonic().contains("indirect") { CallKind::Indirect } else { CallKind::Direct };
+            let kind =
+                if op.opcode.mnemonic().contains("indirect") { CallKind::Indirect } else { CallKind::Direct };
             self.call(site, op.function.0, func, kind, is_tail);
         }
         self.enter(func);
@@ -289,9 +309,11 @@ impl Told {
         assert_eq!(dynamic.error, None, "{what}");
         let metrics = &dynamic.metrics;
         assert_eq!(metrics.classes.total, self.total, "{what}");
-        let opcodes: BTreeMap<_, _> = dynamic.opcodes.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+        let opcodes: BTreeMap<_, _> =
+            dynamic.opcodes.iter().map(|(name, count)| (name.as_str(), *count)).collect();
         assert_eq!(opcodes, self.opcodes, "{what}");
-        let totals: Vec<_> = dynamic.entries.iter().map(|entry| entry.classes.total).filter(|total| *total != 0).collect();
+        let totals: Vec<_> =
+            dynamic.entries.iter().map(|entry| entry.classes.total).filter(|total| *total != 0).collect();
         let entries: Vec<_> = self.entries.iter().copied().filter(|total| *total != 0).collect();
         assert_eq!(totals, entries, "{what}");
         assert_eq!(metrics.host_calls, self.hosts, "{what}");
@@ -314,8 +336,9 @@ impl Told {
     }
 
     fn assert_entries_add_up(&self, dynamic: &Dynamic, what: &str) {
-        let sum =
-            |of: fn(&wasmspoor::passes::Metrics) -> u64| (dynamic.entries.iter().map(of).sum::<u64>(), of(&dynamic.metrics));
+        let sum = |of: fn(&wasmspoor::passes::Metrics) -> u64| {
+            (dynamic.entries.iter().map(of).sum::<u64>(), of(&dynamic.metrics))
+        };
         for (sum, whole) in [
             sum(|metrics| metrics.calls),
             sum(|metrics| metrics.taken),
@@ -327,7 +350,8 @@ impl Told {
         ] {
             assert_eq!(sum, whole, "{what}");
         }
-        let classes: wasmspoor::module::view::Classes = dynamic.entries.iter().map(|entry| entry.classes).sum();
+        let classes: wasmspoor::module::view::Classes =
+            dynamic.entries.iter().map(|entry| entry.classes).sum();
         assert_eq!(classes, dynamic.metrics.classes, "{what}");
     }
 
@@ -347,7 +371,8 @@ impl Told {
         }
         let constants = |detail: &Detail| detail.constants.iter().map(|constant| constant.count).sum::<u64>();
         let of_entries: u64 = dynamic.entries.iter().map(|entry| constants(&entry.detail)).sum();
-        let of_functions: u64 = dynamic.functions.iter().map(|function| constants(&function.own.detail)).sum();
+        let of_functions: u64 =
+            dynamic.functions.iter().map(|function| constants(&function.own.detail)).sum();
         let whole: u64 = dynamic.constants.iter().map(|constant| constant.count).sum();
         if dynamic.constants.len() <= wasmspoor::passes::MAX_TARGETS {
             assert_eq!((of_entries, of_functions), (whole, whole), "{what}");
@@ -359,7 +384,9 @@ impl Told {
             let of_functions: u64 = dynamic
                 .functions
                 .iter()
-                .map(|function| function.own.detail.hot_blocks.len() as u64 + function.own.detail.hot_blocks_cut)
+                .map(|function| {
+                    function.own.detail.hot_blocks.len() as u64 + function.own.detail.hot_blocks_cut
+                })
                 .sum();
             assert_eq!(blocks.len() as u64 + cut, of_functions, "{what}");
         }
@@ -382,14 +409,29 @@ impl Told {
         assert_eq!(tables, self.tables, "{what}");
         for function in &dynamic.functions {
             let own = self.own.get(&function.index.0).copied().unwrap_or(0);
-            assert_eq!((function.classes.total, Some(&function.calls)), (own, self.entered.get(&function.index.0)), "{what}");
+            assert_eq!(
+                (function.classes.total, Some(&function.calls)),
+                (own, self.entered.get(&function.index.0)),
+                "{what}"
+            );
         }
         let ran = self.offsets.len() as u64;
         assert_eq!(dynamic.coverage.instructions_run, ran, "{what}");
-        assert_eq!(dynamic.functions.iter().map(|function| u64::from(function.instructions_run)).sum::<u64>(), ran, "{what}");
-        assert!(dynamic.coverage.blocks_run <= dynamic.coverage.blocks && dynamic.coverage.edges_run <= dynamic.coverage.edges);
+        assert_eq!(
+            dynamic.functions.iter().map(|function| u64::from(function.instructions_run)).sum::<u64>(),
+            ran,
+            "{what}"
+        );
+        assert!(
+            dynamic.coverage.blocks_run <= dynamic.coverage.blocks
+                && dynamic.coverage.edges_run <= dynamic.coverage.edges
+        );
         for block in &dynamic.hot_blocks {
-            assert_eq!(self.offsets.get(&(block.func.0, block.offset.0)), Some(&block.count), "{what}: {block:?}");
+            assert_eq!(
+                self.offsets.get(&(block.func.0, block.offset.0)),
+                Some(&block.count),
+                "{what}: {block:?}"
+            );
         }
         for natural in &dynamic.loops {
             let header = self.offsets.get(&(natural.func.0, natural.offset.0));
@@ -406,11 +448,13 @@ impl Told {
         });
         assert_eq!(edges.collect::<BTreeMap<_, _>>(), self.calls, "{what}");
         assert_eq!(dynamic.call_graph.cut, 0, "{what}");
-        let sites: Vec<_> = dynamic.call_sites.iter().map(|site| site.map(|site| (site.func.0, site.offset.0))).collect();
+        let sites: Vec<_> =
+            dynamic.call_sites.iter().map(|site| site.map(|site| (site.func.0, site.offset.0))).collect();
         assert_eq!(sites, self.sites, "{what}");
 
         let states = &dynamic.states;
-        let transitions = states.transitions.iter().map(|edge| ((edge.from.0, edge.to.0), (edge.count, edge.back)));
+        let transitions =
+            states.transitions.iter().map(|edge| ((edge.from.0, edge.to.0), (edge.count, edge.back)));
         assert_eq!(transitions.collect::<BTreeMap<_, _>>(), self.transitions, "{what}");
         let visits: Vec<_> = states.states.iter().map(|state| (state.func.0, state.visits)).collect();
         let expected: Vec<_> = self.order.iter().map(|func| (*func, self.entered[func])).collect();

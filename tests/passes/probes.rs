@@ -1,4 +1,5 @@
-//! Small programs whose figures are computed by hand; among them the shapes on which WASMShark's dynamic part errs.
+//! Small programs whose figures are computed by hand; among them the shapes on which WASMShark's dynamic part
+//! errs.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +45,9 @@ type Edge = (Option<u32>, u32, CallKind, bool, u64);
 
 fn edges(dynamic: &Dynamic) -> Vec<Edge> {
     let edges = dynamic.call_graph.edges.iter();
-    edges.map(|edge| (edge.caller.map(|func| func.0), edge.callee.0, edge.kind, edge.tail, edge.count)).collect()
+    edges
+        .map(|edge| (edge.caller.map(|func| func.0), edge.callee.0, edge.kind, edge.tail, edge.count))
+        .collect()
 }
 
 fn indices(functions: &[FuncIndex]) -> Vec<u32> {
@@ -79,12 +82,20 @@ fn a_loop_that_xors_memory() {
     let metrics = &dynamic.metrics;
     assert_eq!(metrics.classes, expected);
     assert_eq!((metrics.taken, metrics.not_taken), (4999, 1));
-    assert_eq!((metrics.grown_pages, metrics.grow_refused, metrics.calls, metrics.start_ran), (1, 0, 0, false));
+    assert_eq!(
+        (metrics.grown_pages, metrics.grow_refused, metrics.calls, metrics.start_ran),
+        (1, 0, 0, false)
+    );
     let natural = only(&dynamic.loops);
     assert_eq!((natural.iterations, natural.entries, natural.depth), (5000, 1, 1));
     assert_eq!((natural.classes.total, natural.classes.xor, natural.classes.rotate), (70_000, 5000, 0));
-    assert!((natural.share - 70_000.0 / 70_007.0).abs() < 1e-12 && !natural.stopped_in && natural.host_calls == 0);
-    assert_eq!((dynamic.branches.len(), dynamic.branches[0].taken, dynamic.branches[0].not_taken), (1, 4999, 1));
+    assert!(
+        (natural.share - 70_000.0 / 70_007.0).abs() < 1e-12 && !natural.stopped_in && natural.host_calls == 0
+    );
+    assert_eq!(
+        (dynamic.branches.len(), dynamic.branches[0].taken, dynamic.branches[0].not_taken),
+        (1, 4999, 1)
+    );
     let hottest = &dynamic.hot_blocks[0];
     assert_eq!((hottest.offset, hottest.count, hottest.len), (natural.offset, 5000, 14));
     assert_eq!(dynamic.opcodes["i32.xor"], 5000);
@@ -107,7 +118,8 @@ fn a_leaf_that_runs_long() {
     assert_eq!(only(&dynamic.loops).iterations, 100_000);
     assert_eq!((dynamic.coverage.functions_run, dynamic.coverage.functions), (1, 1));
     assert_eq!(edges(&dynamic), [(None, 0, CallKind::Host, false, 1)]);
-    let states: Vec<_> = dynamic.states.states.iter().map(|state| (state.visits, state.initial, state.terminal)).collect();
+    let states: Vec<_> =
+        dynamic.states.states.iter().map(|state| (state.visits, state.initial, state.terminal)).collect();
     assert_eq!(states, [(1, true, true)]);
 }
 
@@ -143,7 +155,8 @@ fn tables_count_each_label() {
     assert_eq!((dynamic.coverage.edges_run, dynamic.coverage.edges), (8, 8));
 }
 
-/// Probes D7, D8: indirect calls of the start function have no target in WASMShark, and entry points are not kept apart.
+/// Probes D7, D8: indirect calls of the start function have no target in WASMShark, and entry points are not
+/// kept apart.
 #[test]
 fn a_start_function_and_two_entry_points() {
     let text = r#"(module (type $t (func)) (table funcref (elem $a $b))
@@ -153,9 +166,12 @@ fn a_start_function_and_two_entry_points() {
         (func (export "one") (nop))
         (func (export "two") (call $b)))"#;
     let dynamic = dynamic(text);
-    let totals: Vec<_> = dynamic.entries.iter().map(|entry| (entry.classes.total, entry.calls, entry.start_ran)).collect();
+    let totals: Vec<_> =
+        dynamic.entries.iter().map(|entry| (entry.classes.total, entry.calls, entry.start_ran)).collect();
     assert_eq!(totals, [(5, 2, true), (1, 0, false), (2, 1, false)]);
-    assert!(dynamic.metrics.start_ran && dynamic.metrics.classes.indirect_call == 2 && dynamic.metrics.calls == 3);
+    assert!(
+        dynamic.metrics.start_ran && dynamic.metrics.classes.indirect_call == 2 && dynamic.metrics.calls == 3
+    );
     let host = |callee| (None, callee, CallKind::Host, false, 1);
     let (indirect, direct) = (CallKind::Indirect, CallKind::Direct);
     assert_eq!(
@@ -177,13 +193,18 @@ fn a_start_function_and_two_entry_points() {
     assert_eq!((of(|state| state.initial), of(|state| state.terminal)), (vec![2, 3, 4], vec![0, 1, 3]));
 
     // The segment explains both calls, so the static graph has them.
-    let resolved: Vec<_> =
-        dynamic.coverage.resolved.iter().map(|call| (call.caller.0, call.callee.0, call.slots[0].slot)).collect();
+    let resolved: Vec<_> = dynamic
+        .coverage
+        .resolved
+        .iter()
+        .map(|call| (call.caller.0, call.callee.0, call.slots[0].slot))
+        .collect();
     assert!(dynamic.coverage.hidden.is_empty() && dynamic.coverage.table_writes.is_empty());
     assert_eq!(resolved, [(2, 0, Some(0)), (2, 1, Some(1))]);
 }
 
-/// What the program puts into a table while it runs is in no static graph; what a segment holds is, of whatever kind.
+/// What the program puts into a table while it runs is in no static graph; what a segment holds is, of
+/// whatever kind.
 #[test]
 fn only_calls_that_the_static_graph_lacks_are_hidden() {
     for (module, hidden, resolved, writes) in [
@@ -220,14 +241,24 @@ fn only_calls_that_the_static_graph_lacks_are_hidden() {
     ] {
         let dynamic = dynamic(&format!("(module {module})"));
         let coverage = &dynamic.coverage;
-        let found: Vec<_> =
-            coverage.hidden.iter().map(|call| (call.caller.map(|f| f.0), call.callee.0, &*call.explained_by)).collect();
+        let found: Vec<_> = coverage
+            .hidden
+            .iter()
+            .map(|call| (call.caller.map(|f| f.0), call.callee.0, &*call.explained_by))
+            .collect();
         assert_eq!(found, hidden, "{module}");
         let slot = |call: &wasmspoor::passes::ResolvedCall| call.slots.first().and_then(|slot| slot.slot);
-        let found: Vec<_> =
-            coverage.resolved.iter().map(|call| (call.caller.0, call.callee.0, &*call.explained_by, slot(call))).collect();
+        let found: Vec<_> = coverage
+            .resolved
+            .iter()
+            .map(|call| (call.caller.0, call.callee.0, &*call.explained_by, slot(call)))
+            .collect();
         assert_eq!(found, resolved, "{module}");
-        assert_eq!(coverage.table_writes.iter().map(|write| write.opcode).collect::<Vec<_>>(), writes, "{module}");
+        assert_eq!(
+            coverage.table_writes.iter().map(|write| write.opcode).collect::<Vec<_>>(),
+            writes,
+            "{module}"
+        );
     }
 }
 
@@ -239,10 +270,12 @@ fn recursion_leads_back() {
             (func (export "main") (call $f (i32.const 5))))"#,
     );
     let transitions = dynamic.states.transitions.iter();
-    let transitions: Vec<_> = transitions.map(|edge| (edge.from.0, edge.to.0, edge.count, edge.back, edge.rare)).collect();
+    let transitions: Vec<_> =
+        transitions.map(|edge| (edge.from.0, edge.to.0, edge.count, edge.back, edge.rare)).collect();
     assert_eq!(transitions, [(0, 0, 5, true, false), (1, 0, 1, false, false)]);
     assert!(dynamic.states.transitions.iter().all(|edge| edge.probability == 1.0));
-    let paths: Vec<_> = dynamic.states.hot_paths.iter().map(|path| (indices(&path.funcs), path.count)).collect();
+    let paths: Vec<_> =
+        dynamic.states.hot_paths.iter().map(|path| (indices(&path.funcs), path.count)).collect();
     assert_eq!(paths, [(vec![0, 0, 0], 4), (vec![1, 0, 0], 1)]);
     assert_eq!((dynamic.states.steps, dynamic.metrics.taken, dynamic.metrics.not_taken), (7, 5, 1));
 }
@@ -276,7 +309,8 @@ fn a_transition_taken_once_among_many_is_rare() {
               (loop $l (call $often) (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 60))))
               (call $once)))"#,
     );
-    let rare: Vec<_> = dynamic.states.transitions.iter().map(|edge| (edge.to.0, edge.count, edge.rare)).collect();
+    let rare: Vec<_> =
+        dynamic.states.transitions.iter().map(|edge| (edge.to.0, edge.count, edge.rare)).collect();
     assert_eq!(rare, [(0, 60, false), (1, 1, true)]);
     assert!((dynamic.states.transitions[1].probability - 1.0 / 61.0).abs() < 1e-12);
 }
@@ -291,7 +325,8 @@ fn a_trap_in_the_middle_of_a_block() {
               (br $l))
             (nop)))"#,
     );
-    // Addresses 0, 30,000 and 60,000 are in bounds: three rounds of 11 instructions, counting `loop`, and five of the fourth.
+    // Addresses 0, 30,000 and 60,000 are in bounds: three rounds of 11 instructions, counting `loop`, and
+    // five of the fourth.
     assert_eq!((dynamic.metrics.classes.total, dynamic.metrics.classes.load), (38, 4));
     let natural = only(&dynamic.loops);
     assert_eq!((natural.iterations, natural.entries, natural.classes.total), (4, 1, 38));
@@ -308,7 +343,10 @@ fn a_trap_at_the_end_of_a_block_takes_no_edge() {
             nop))"#,
     );
     // `drop` is not reached.
-    assert_eq!((dynamic.coverage.instructions_run, dynamic.coverage.blocks_run, dynamic.coverage.edges_run), (6, 2, 1));
+    assert_eq!(
+        (dynamic.coverage.instructions_run, dynamic.coverage.blocks_run, dynamic.coverage.edges_run),
+        (6, 2, 1)
+    );
     let dynamic = self::dynamic(
         r#"(module (func (export "main")
             (if (i32.const 1) (then (unreachable)) (else (nop)))))"#,
@@ -336,11 +374,18 @@ fn host_calls_belong_to_the_loops_they_are_made_in() {
               (call $tick)))"#,
     );
     assert_eq!(dynamic.metrics.host_calls, BTreeMap::from([("env.tick".to_owned(), 29)]));
-    let mut loops: Vec<_> =
-        dynamic.loops.iter().map(|natural| (natural.depth, natural.iterations, natural.entries, natural.host_calls)).collect();
+    let mut loops: Vec<_> = dynamic
+        .loops
+        .iter()
+        .map(|natural| (natural.depth, natural.iterations, natural.entries, natural.host_calls))
+        .collect();
     loops.sort_unstable();
     assert_eq!(loops, [(1, 4, 1, 28), (2, 12, 4, 24)]);
-    let own: Vec<_> = dynamic.functions.iter().map(|function| (function.index.0, function.calls, function.host_calls)).collect();
+    let own: Vec<_> = dynamic
+        .functions
+        .iter()
+        .map(|function| (function.index.0, function.calls, function.host_calls))
+        .collect();
     assert_eq!(own, [(1, 12, 24), (2, 1, 5)]);
     // A call of an import is neither hidden nor unexpected (WASMShark: HIGH, "injected code").
     assert!(dynamic.coverage.hidden.is_empty() && dynamic.coverage.unexpected.is_empty());
@@ -373,10 +418,12 @@ fn what_the_host_calls_back_belongs_to_the_entry_point_and_to_the_loop() {
     tracer.define("env", "ask", |call| call.invoke("back", &[]).map(drop));
     let (_, dynamic) = dynamic_of(text, &tracer);
     assert_eq!(dynamic.entries.len(), 2);
-    let totals: Vec<_> = dynamic.entries.iter().map(|entry| (entry.classes.total, entry.classes.control)).collect();
+    let totals: Vec<_> =
+        dynamic.entries.iter().map(|entry| (entry.classes.total, entry.classes.control)).collect();
     assert_eq!(totals, [(1, 1), (3 * 8 + 3 + 3, 9 + 3)]);
     assert_eq!(only(&dynamic.loops).host_calls, 6);
-    let back = dynamic.states.transitions.iter().find(|edge| edge.from.0 == 0).expect("the import calls back");
+    let back =
+        dynamic.states.transitions.iter().find(|edge| edge.from.0 == 0).expect("the import calls back");
     assert_eq!((back.to.0, back.count), (2, 3));
     assert_eq!(edges(&dynamic)[0], (None, 2, CallKind::Host, false, 4));
     assert!(dynamic.coverage.hidden.is_empty(), "{:?}", dynamic.coverage.hidden);
@@ -390,8 +437,11 @@ fn a_limit_stops_in_a_loop() {
           (loop $done (br_if $done (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 10))))
           (loop $calls (call $spin (i32.const 0)) (br $calls))))"#;
     let (_, dynamic) = dynamic_of(text, &Tracer::new(Options::default().limits(limits(5000))));
-    let mut stopped: Vec<_> =
-        dynamic.loops.iter().map(|natural| (natural.func.0, natural.iterations < 100, natural.stopped_in)).collect();
+    let mut stopped: Vec<_> = dynamic
+        .loops
+        .iter()
+        .map(|natural| (natural.func.0, natural.iterations < 100, natural.stopped_in))
+        .collect();
     stopped.sort_unstable();
     assert_eq!(stopped, [(0, false, true), (1, true, false), (1, true, true)]);
 
@@ -412,7 +462,8 @@ fn coverage_tells_dead_code_from_code_that_did_not_run() {
         (func (export "main") (param i32) (result i32)
           (if (result i32) (local.get 0) (then (call $unlucky) (i32.const 1)) (else (call $callee) (i32.const 2)))))"#;
     let (run, plain) = dynamic_of(text, &tracer());
-    // The entry, the arms, the join; the functions called are one block each. A call does not end a basic block.
+    // The entry, the arms, the join; the functions called are one block each. A call does not end a basic
+    // block.
     assert_eq!((plain.coverage.blocks_run, plain.coverage.blocks), (3 + 1, 4 + 3));
     assert_eq!((plain.coverage.edges_run, plain.coverage.edges), (2, 4));
     assert_eq!((plain.coverage.instructions_run, plain.coverage.instructions), (5, 9));
@@ -425,7 +476,8 @@ fn coverage_tells_dead_code_from_code_that_did_not_run() {
 
 #[test]
 fn the_host_may_call_what_no_export_offers() {
-    let text = r#"(module (table (export "t") funcref (elem $f)) (func $f (nop)) (func (export "main") (nop)))"#;
+    let text =
+        r#"(module (table (export "t") funcref (elem $f)) (func $f (nop)) (func (export "main") (nop)))"#;
     let mut session = tracer().load(&wasm(text)).unwrap();
     session.start().unwrap();
     let outcome = session.invoke("main", &[]).unwrap();
@@ -437,7 +489,12 @@ fn the_host_may_call_what_no_export_offers() {
         }
     }
     let dynamic = Dynamic::of(&run_of(trace, vec![entry("f", &outcome)]), &View::of(&wasm(text)));
-    let hidden: Vec<_> = dynamic.coverage.hidden.iter().map(|call| (call.caller, call.callee.0, &*call.explained_by)).collect();
+    let hidden: Vec<_> = dynamic
+        .coverage
+        .hidden
+        .iter()
+        .map(|call| (call.caller, call.callee.0, &*call.explained_by))
+        .collect();
     assert_eq!(hidden, [(None, 0, "host")]);
 }
 
@@ -461,8 +518,9 @@ fn signatures_and_constants_are_weighted_by_what_ran() {
     let module = Module::parse(wasm(text)).unwrap();
     let drops = |func: u32| {
         let ops = module.code(FuncIndex(func)).unwrap().ops();
-        let before =
-            ops.windows(2).filter(|pair| pair[1].opcode.mnemonic() == "drop" && pair[0].opcode.mnemonic() == "i32.const");
+        let before = ops
+            .windows(2)
+            .filter(|pair| pair[1].opcode.mnemonic() == "drop" && pair[0].opcode.mnemonic() == "i32.const");
         before.map(|pair| pair[0].offset).collect::<Vec<_>>()
     };
     let constant = |func, sites: Vec<CodeOffset>| view::CryptoConstant {
@@ -527,15 +585,19 @@ fn every_level_has_its_own_figures() {
             (block $x (block $y (br_table $x $y (i32.const 1))))))"#,
     );
     let [first, second] = &dynamic.entries[..] else { panic!("{:?}", dynamic.entries) };
-    let targets =
-        |detail: &wasmspoor::passes::Detail| detail.indirect_targets.iter().map(|t| (t.func.0, t.count)).collect::<Vec<_>>();
+    let targets = |detail: &wasmspoor::passes::Detail| {
+        detail.indirect_targets.iter().map(|t| (t.func.0, t.count)).collect::<Vec<_>>()
+    };
     assert_eq!((targets(&first.detail), targets(&second.detail)), (vec![(0, 5)], vec![(0, 1), (1, 1)]));
     assert_eq!(targets(&dynamic.metrics.detail), [(0, 6), (1, 1)]);
     assert_eq!((first.grown_pages, second.grown_pages, second.grow_refused, first.bulk_len), (0, 2, 1, 45));
     assert_eq!((first.detail.opcodes.get("br_if"), second.detail.opcodes.get("br_if")), (Some(&5), None));
     let branch = first.hot_branches[0];
     assert_eq!((first.hot_branches.len(), branch.func.0, branch.taken, branch.not_taken), (1, 2, 4, 1));
-    assert_eq!((first.hot_functions[0].func.0, first.detail.hot_blocks[0].count, second.hot_functions.len()), (2, 5, 3));
+    assert_eq!(
+        (first.hot_functions[0].func.0, first.detail.hot_blocks[0].count, second.hot_functions.len()),
+        (2, 5, 3)
+    );
     let own = |func: usize| &dynamic.functions[func].own;
     assert_eq!((own(0).bulk_len, own(1).grown_pages, own(1).grow_refused), (54, 2, 1));
     assert_eq!((own(2).taken, own(2).not_taken, own(3).tables, own(2).tables), (4, 1, 1, 0));

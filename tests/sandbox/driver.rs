@@ -71,8 +71,9 @@ fn other_exports_are_driven_whatever_the_program_did() {
         ("", Drive::Exports, vec!["_start", "other", "__wasm_call_ctors"]),
         ("(unreachable)", Drive::None, vec!["_start"]),
     ] {
-        let text =
-            format!(r#"(module (func (export "__wasm_call_ctors")) (func (export "other")) (func (export "_start") {body}))"#);
+        let text = format!(
+            r#"(module (func (export "__wasm_call_ctors")) (func (export "other")) (func (export "_start") {body}))"#
+        );
         let mut options = Options::default();
         options.drive = drive;
         let run = run_with(&text, &options);
@@ -103,13 +104,22 @@ fn each_entry_has_a_budget_of_its_own() {
     let mut options = Options::default();
     options.entry_decisions = Some(2_000_000);
     let run = run_with(text, &options);
-    let ends: Vec<_> = run.entries.iter().map(|entry| (entry.name.as_str(), &entry.end, entry.stalled_in)).collect();
+    let ends: Vec<_> =
+        run.entries.iter().map(|entry| (entry.name.as_str(), &entry.end, entry.stalled_in)).collect();
     let stopped = EntryEnd::Stopped { limit: Limit::Decisions };
-    let expected = [("returns", &EntryEnd::Returned, None), ("stalls", &stopped, Some(FuncIndex(1))), ("talks", &stopped, None)];
+    let expected = [
+        ("returns", &EntryEnd::Returned, None),
+        ("stalls", &stopped, Some(FuncIndex(1))),
+        ("talks", &stopped, None),
+    ];
     assert_eq!(ends, expected);
     assert!(run.entries[1].site.is_some_and(|site| site.function == 1));
     assert_eq!(run.status, Status::Stopped);
-    assert!(run.limitations.iter().any(|text| text.contains("2 entry points were stopped")), "{:?}", run.limitations);
+    assert!(
+        run.limitations.iter().any(|text| text.contains("2 entry points were stopped")),
+        "{:?}",
+        run.limitations
+    );
     let again = run_with(text, &options);
     assert_eq!((run.trace.decisions, run.trace.records), (again.trace.decisions, again.trace.records));
     // The session's own limit ends all.
@@ -117,7 +127,11 @@ fn each_entry_has_a_budget_of_its_own() {
     options.entry_decisions = None;
     let run = run_with(text, &options);
     assert_eq!(run.entries.len(), 2, "{:?}", run.entries);
-    assert!(run.limitations.iter().any(|text| text.contains("1 exported functions were not called")), "{:?}", run.limitations);
+    assert!(
+        run.limitations.iter().any(|text| text.contains("1 exported functions were not called")),
+        "{:?}",
+        run.limitations
+    );
 }
 
 #[test]
@@ -134,11 +148,16 @@ fn exports_that_do_nothing_are_tried_again() {
 
 #[test]
 fn many_exports_are_cut_and_quick() {
-    let functions: String = (0..300).map(|index| format!("(func (export \"f{index}\") (param i32))")).collect();
+    let functions: String =
+        (0..300).map(|index| format!("(func (export \"f{index}\") (param i32))")).collect();
     let begun = std::time::Instant::now();
     let run = run(&format!("(module (memory 1) {functions})"));
     assert_eq!(run.entries.len(), 64);
-    assert!(run.limitations.iter().any(|text| text.contains("236 exported functions were not called")), "{:?}", run.limitations);
+    assert!(
+        run.limitations.iter().any(|text| text.contains("236 exported functions were not called")),
+        "{:?}",
+        run.limitations
+    );
     assert!(begun.elapsed().as_secs() < 10);
 }
 
@@ -224,7 +243,8 @@ fn names_and_aliases_keep_nothing_from_being_driven() {
     );
     let run = super::run(&text);
     assert_eq!(names(&run), ["main", "alias0", "start", "emscripten_step", "_initialize"]);
-    let seen: BTreeSet<_> = run.calls.iter().map(|call| call.args[0].value).map(|value| format!("{value:?}")).collect();
+    let seen: BTreeSet<_> =
+        run.calls.iter().map(|call| call.args[0].value).map(|value| format!("{value:?}")).collect();
     assert_eq!(seen.len(), 3, "{seen:?}");
 }
 

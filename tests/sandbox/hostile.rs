@@ -37,7 +37,11 @@ fn bad_pointers_are_faults() {
         ("args_get", "i32 i32", "(i32.const 65534) (i32.const 0)"),
         ("args_get", "i32 i32", "(i32.const 0) (i32.const -1)"),
         ("clock_time_get", "i32 i64 i32", "(i32.const 0) (i64.const 0) (i32.const -4)"),
-        ("fd_readdir", "i32 i32 i32 i64 i32", "(i32.const 3) (i32.const 65530) (i32.const 4096) (i64.const 0) (i32.const 0)"),
+        (
+            "fd_readdir",
+            "i32 i32 i32 i64 i32",
+            "(i32.const 3) (i32.const 65530) (i32.const 4096) (i64.const 0) (i32.const 0)",
+        ),
         ("fd_prestat_get", "i32 i32", "(i32.const 3) (i32.const 65530)"),
         ("fd_filestat_get", "i32 i32", "(i32.const 1) (i32.const 65500)"),
         ("path_unlink_file", "i32 i32 i32", "(i32.const 3) (i32.const 65530) (i32.const 60)"),
@@ -47,8 +51,18 @@ fn bad_pointers_are_faults() {
     }
     for (name, params, args, expected) in [
         ("fd_write", "i32 i32 i32 i32", "(i32.const 77) (i32.const 0) (i32.const 0) (i32.const 0)", 8),
-        ("fd_readdir", "i32 i32 i32 i64 i32", "(i32.const 3) (i32.const 0) (i32.const 64) (i64.const -1) (i32.const 0)", 0),
-        ("fd_readdir", "i32 i32 i32 i64 i32", "(i32.const 1) (i32.const 0) (i32.const 64) (i64.const 0) (i32.const 0)", 54),
+        (
+            "fd_readdir",
+            "i32 i32 i32 i64 i32",
+            "(i32.const 3) (i32.const 0) (i32.const 64) (i64.const -1) (i32.const 0)",
+            0,
+        ),
+        (
+            "fd_readdir",
+            "i32 i32 i32 i64 i32",
+            "(i32.const 1) (i32.const 0) (i32.const 64) (i64.const 0) (i32.const 0)",
+            54,
+        ),
         ("poll_oneoff", "i32 i32 i32 i32", "(i32.const 0) (i32.const 0) (i32.const -1) (i32.const 0)", 28),
         ("poll_oneoff", "i32 i32 i32 i32", "(i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)", 28),
         (
@@ -87,11 +101,14 @@ fn files_cannot_fill_memory() {
 
 #[test]
 fn large_declarations() {
-    let wasm = wat::parse_str(r#"(module (import "env" "memory" (memory 65536)) (func (export "main")))"#).unwrap();
+    let wasm =
+        wat::parse_str(r#"(module (import "env" "memory" (memory 65536)) (func (export "main")))"#).unwrap();
     let error = sandbox::run(&wasm, &Options::default()).unwrap_err();
     assert!(matches!(error, LoadError::TooBig { given: 65_536, limit: 8192, .. }), "{error:?}");
     let begun = Instant::now();
-    let run = run(r#"(module (import "env" "t" (table 10000000 funcref)) (func (export "main") (result i32) (table.size 0)))"#);
+    let run = run(
+        r#"(module (import "env" "t" (table 10000000 funcref)) (func (export "main") (result i32) (table.size 0)))"#,
+    );
     assert_eq!(run.entries[0].results, [Value::I32(10_000_000)]);
     assert!(begun.elapsed().as_secs() < 20);
     let wasm = wat::parse_str(r#"(module (import "env" "t" (table 10000001 funcref)))"#).unwrap();
@@ -180,7 +197,9 @@ fn many_calls_with_many_arguments_and_results_take_bounded_memory() {
 #[test]
 fn calls_with_a_thousand_arguments_take_bounded_memory() {
     let (params, values) = ("i32 ".repeat(1000), "(i32.const 7)".repeat(1000));
-    let text = format!(r#"(module (import "env" "f" (func $f (param {params}))) (func (export "main") (call $f {values})))"#);
+    let text = format!(
+        r#"(module (import "env" "f" (func $f (param {params}))) (func (export "main") (call $f {values})))"#
+    );
     let run = super::run(&text);
     assert_eq!(run.calls[0].args.len(), 32);
     assert!(run.limitations.iter().any(|text| text.starts_with("968 arguments")), "{:?}", run.limitations);
@@ -205,7 +224,10 @@ fn modules_built_in_memory_are_carved() {
 #[test]
 fn a_trap_at_the_start_and_segments_that_do_not_fit() {
     let run = run(r#"(module (func $s (unreachable)) (start $s) (func (export "main")))"#);
-    assert_eq!((run.status, &run.entries[0].end), (Status::Trapped, &EntryEnd::Trapped { trap: Trap::Unreachable }));
+    assert_eq!(
+        (run.status, &run.entries[0].end),
+        (Status::Trapped, &EntryEnd::Trapped { trap: Trap::Unreachable })
+    );
     assert!(run.limitations[0].contains("start function"), "{:?}", run.limitations);
     let run = super::run(r#"(module (memory 1) (data (i32.const 65536) "x") (func (export "main")))"#);
     assert_eq!((run.status, run.entries.len()), (Status::Unsupported, 0));

@@ -96,7 +96,10 @@ fn a_connection_is_accepted_read_answered_and_closed() {
         shut_down,
         ..Connection::default()
     };
-    assert_eq!(run.connections, [used("log", b"reply", 0, 0), used("http#1", b"replyreply", 10, 2), used("http#2", b"", 0, 0)]);
+    assert_eq!(
+        run.connections,
+        [used("log", b"reply", 0, 0), used("http#1", b"replyreply", 10, 2), used("http#2", b"", 0, 0)]
+    );
 }
 
 #[test]
@@ -107,10 +110,17 @@ fn a_poll_knows_which_connection_has_something() {
     );
     // Read subscriptions for descriptors 3 to 6, and a fifth for a clock of two seconds.
     let reads: String = (3..7)
-        .map(|fd| format!(r"\0{fd}\00\00\00\00\00\00\00\01\00\00\00\00\00\00\00\0{fd}\00\00\00{}", r"\00".repeat(28)))
+        .map(|fd| {
+            format!(
+                r"\0{fd}\00\00\00\00\00\00\00\01\00\00\00\00\00\00\00\0{fd}\00\00\00{}",
+                r"\00".repeat(28)
+            )
+        })
         .collect();
-    let clock =
-        format!(r"\63\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\00\00\00\00\94\35\77{}", r"\00".repeat(20));
+    let clock = format!(
+        r"\63\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\00\00\00\00\94\35\77{}",
+        r"\00".repeat(20)
+    );
     let text = program(
         &format!(r#"(data (i32.const 256) "{reads}{clock}")"#),
         "(call $is (i32.const 1) (i32.const 0) (call $poll_oneoff (i32.const 256) (i32.const 1024) (i32.const 4) (i32.const 0)))
@@ -139,7 +149,8 @@ const BAIT: &str = "description = 'test'\nenv = { KEY = 'environment-key-0815' }
 
 #[test]
 fn bait_is_followed_from_where_it_lay_to_where_it_went() {
-    // Opens the file, reads it, writes it to a copy, sends it in hexadecimal; opens another and reads nothing of it.
+    // Opens the file, reads it, writes it to a copy, sends it in hexadecimal; opens another and reads nothing
+    // of it.
     let text = program(
         r#"(data (i32.const 100) "secret") (data (i32.const 110) "copy") (data (i32.const 120) "other")
            (data (i32.const 64) "\00\04\00\00\00\01\00\00") (data (i32.const 72) "\00\08\00\00\46\00\00\00") (data (i32.const 160) "0123456789abcdef")"#,
@@ -161,9 +172,13 @@ fn bait_is_followed_from_where_it_lay_to_where_it_went() {
     let run = run_as(BAIT, &text);
     assert_eq!(run.exit_code, Some(0), "{:?}", run.calls.last());
     let [other, password] = &run.honeytokens[..] else { panic!("{:?}", run.honeytokens) };
-    assert_eq!((password.name.as_str(), password.opened, password.read, password.first_call), ("password", 1, 1, Some(0)));
+    assert_eq!(
+        (password.name.as_str(), password.opened, password.read, password.first_call),
+        ("password", 1, 1, Some(0))
+    );
     assert_eq!(password.touched_in, ["/secret"]);
-    let leaks: Vec<_> = password.leaks.iter().map(|leak| (&*leak.to, &*leak.by, &*leak.encoding, leak.first_call)).collect();
+    let leaks: Vec<_> =
+        password.leaks.iter().map(|leak| (&*leak.to, &*leak.by, &*leak.encoding, leak.first_call)).collect();
     assert_eq!(
         leaks,
         [
@@ -188,7 +203,10 @@ fn bait_in_the_environment_that_is_used_as_a_name_or_printed_letter_by_letter() 
     let run = run_as(BAIT, &text);
     assert_eq!(run.exit_code, Some(0), "{:?}", run.calls.last());
     let [key] = &run.honeytokens[..] else { panic!("{:?}", run.honeytokens) };
-    assert_eq!((key.name.as_str(), &*key.touched_in, key.opened, key.read), ("key", &["environment".to_owned()][..], 0, 1));
+    assert_eq!(
+        (key.name.as_str(), &*key.touched_in, key.opened, key.read),
+        ("key", &["environment".to_owned()][..], 0, 1)
+    );
     let leaks: Vec<_> = key.leaks.iter().map(|leak| (&*leak.to, &*leak.by, leak.first_call)).collect();
     assert_eq!(leaks[1..], [("stdout", "", None)], "{leaks:?}");
     assert!(leaks[0].1.ends_with("path_open") && leaks[0].2 == Some(1), "{leaks:?}");
@@ -211,7 +229,10 @@ fn bait_goes_out_through_a_vector_at_address_zero() {
     let token = run.honeytokens.iter().find(|token| token.name == "ssh-key").expect("it was read");
     let leaks: Vec<_> = token.leaks.iter().map(|leak| (leak.to.as_str(), leak.encoding.as_str())).collect();
     assert_eq!(leaks, [("stdout", "plain")]);
-    assert_eq!(token.leaks[0].by, "wasi_snapshot_preview1.fd_write", "it is seen in the call, not only in what is left");
+    assert_eq!(
+        token.leaks[0].by, "wasi_snapshot_preview1.fd_write",
+        "it is seen in the call, not only in what is left"
+    );
 }
 
 #[test]
@@ -228,9 +249,14 @@ fn a_stream_that_is_no_terminal_says_so() {
 
 #[test]
 fn the_shipped_ones_are_whole_worlds() {
-    for (name, path, variables) in [("workstation", "/home/robin/.ssh/id_ed25519", 8), ("server", "/etc/shadow", 8)] {
+    for (name, path, variables) in
+        [("workstation", "/home/robin/.ssh/id_ed25519", 8), ("server", "/etc/shadow", 8)]
+    {
         let persona = Persona::shipped(name).unwrap();
-        assert!(persona.env.len() >= variables && persona.files.iter().any(|file| file.path == path), "{name}");
+        assert!(
+            persona.env.len() >= variables && persona.files.iter().any(|file| file.path == path),
+            "{name}"
+        );
     }
     let study = Options::default().with_persona(Persona::shipped("study").unwrap());
     assert_eq!((study.args.len(), study.env.len(), study.preopens.len()), (1, 0, 0));

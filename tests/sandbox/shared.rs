@@ -41,7 +41,8 @@ fn miners_run_until_their_budget_is_spent() {
         let begun = Instant::now();
         let run = sandbox::run(&wasm, &options).unwrap();
         miners += 1;
-        let stopped: Vec<_> = run.entries.iter().filter(|entry| matches!(entry.end, EntryEnd::Stopped { .. })).collect();
+        let stopped: Vec<_> =
+            run.entries.iter().filter(|entry| matches!(entry.end, EntryEnd::Stopped { .. })).collect();
         spent += u32::from(!stopped.is_empty());
         if stopped.is_empty() || std::env::var("VERBOSE").is_ok() {
             println!("{}: {:?} {} ms", row[0], run.status, begun.elapsed().as_millis());
@@ -101,7 +102,11 @@ fn conforms(wasm: &Path) -> Result<(), String> {
     let last = last.map(|call| format!("{} {:?}", call.name, call.errno));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().take(3).collect::<Vec<_>>().join(" | ");
     if code != expected.exit_code {
-        return Err(format!("exit code {code}, {:?}, last error {last:?}, {}", run.status, text(&run.stderr)));
+        return Err(format!(
+            "exit code {code}, {:?}, last error {last:?}, {}",
+            run.status,
+            text(&run.stderr)
+        ));
     }
     match expected.stdout {
         Some(stdout) if stdout.as_bytes() != run.stdout => Err(format!("it wrote {}", text(&run.stdout))),
@@ -114,7 +119,8 @@ fn programs_of_the_wasi_test_suite() {
     let Some(suite) = shared("wasi/testsuite") else { return };
     let (mut passed, mut all) = (0, 0);
     for language in ["assemblyscript", "c", "rust"] {
-        let mut programs: Vec<_> = fs::read_dir(suite.join(language)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut programs: Vec<_> =
+            fs::read_dir(suite.join(language)).unwrap().map(|entry| entry.unwrap().path()).collect();
         programs.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
         programs.sort();
         for program in programs {
@@ -141,7 +147,9 @@ fn a_miner_runs_the_same_every_time() {
         options.entry_instructions = Some(20_000_000);
         let run = sandbox::run(&wasm, &options).unwrap();
         assert!(
-            run.entries.iter().any(|entry| matches!(entry.end, EntryEnd::Stopped { limit: Limit::Instructions })),
+            run.entries
+                .iter()
+                .any(|entry| matches!(entry.end, EntryEnd::Stopped { limit: Limit::Instructions })),
             "{:?}",
             run.entries
         );
@@ -167,7 +175,13 @@ fn workloads_find_what_they_need() {
     let Some(workloads) = shared("workloads") else { return };
     for (name, part) in [("bz2", ""), ("pulldown-cmark", ""), ("sodium_hash", "")] {
         let run = workload(&workloads.join(name).with_extension("wasm"));
-        println!("{name}: {:?} {:?} {} bytes out, {:?}", run.status, run.exit_code, run.stdout.len(), run.limitations);
+        println!(
+            "{name}: {:?} {:?} {} bytes out, {:?}",
+            run.status,
+            run.exit_code,
+            run.stdout.len(),
+            run.limitations
+        );
         assert_eq!(run.status, Status::Exited, "{name}: {}", String::from_utf8_lossy(&run.stderr));
         assert!(String::from_utf8_lossy(&run.stdout).contains(part));
     }
@@ -195,7 +209,12 @@ fn survey(folder: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, Option
                     *ends.entry(format!("{:?}", entry.end).chars().take(30).collect()).or_default() += 1;
                     ends
                 });
-                println!("{name}: {:?} {} ms, {} calls {ends:?}", run.status, elapsed.as_millis(), run.calls.len());
+                println!(
+                    "{name}: {:?} {} ms, {} calls {ends:?}",
+                    run.status,
+                    elapsed.as_millis(),
+                    run.calls.len()
+                );
             }
             Err(error) => println!("{name}: {error}"),
         }

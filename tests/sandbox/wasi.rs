@@ -107,7 +107,10 @@ fn what_happens_to_files_is_listed() {
     assert!(file.entropy_before.unwrap() < 4.6 && file.entropy_after.unwrap() > 6.5, "{file:?}");
     assert_eq!(file.sha256.as_deref().map(str::len), Some(64));
     let write = run.calls.iter().find(|call| &*call.name == "fd_write").unwrap();
-    assert!(matches!(write.args[1].points_at, Some(Pointed::Bytes { entropy, .. }) if entropy > 6.5), "{write:?}");
+    assert!(
+        matches!(write.args[1].points_at, Some(Pointed::Bytes { entropy, .. }) if entropy > 6.5),
+        "{write:?}"
+    );
 }
 
 #[test]

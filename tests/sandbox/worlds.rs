@@ -79,10 +79,14 @@ const EMSCRIPTEN: &str = r#"(module
 #[test]
 fn old_emscripten_programs_find_their_host() {
     let run = run(EMSCRIPTEN);
-    let of = |name: &str| run.entries.iter().find(|entry| entry.name == name).unwrap_or_else(|| panic!("{name} ran"));
+    let of = |name: &str| {
+        run.entries.iter().find(|entry| entry.name == name).unwrap_or_else(|| panic!("{name} ran"))
+    };
     let int = |name: &str| {
-        let values =
-            of(name).results.iter().map(|value| if let Value::I32(value) = value { *value } else { panic!("{value:?}") });
+        let values = of(name)
+            .results
+            .iter()
+            .map(|value| if let Value::I32(value) = value { *value } else { panic!("{value:?}") });
         values.collect::<Vec<_>>()
     };
     const MIB: i32 = 1 << 20;
@@ -101,8 +105,12 @@ fn old_emscripten_programs_find_their_host() {
     assert_eq!(int("catch"), [0, 1], "the throw ends at the invoke, and the sample is told");
     assert_eq!(of("abandon").end, EntryEnd::Aborted { message: "abort(12)".into() });
     assert_eq!(int("asm"), [0]);
-    let flag =
-        |name: &str| run.calls.iter().find(|call| &*call.name == name).map(|call| (call.answer, call.fabricated, call.ended));
+    let flag = |name: &str| {
+        run.calls
+            .iter()
+            .find(|call| &*call.name == name)
+            .map(|call| (call.answer, call.fabricated, call.ended))
+    };
     assert_eq!(flag("getTotalMemory"), Some((Answer::World, false, false)));
     assert_eq!(flag("___syscall20"), Some((Answer::World, true, false)));
     assert_eq!(flag("abort"), Some((Answer::World, false, true)));
@@ -111,7 +119,9 @@ fn old_emscripten_programs_find_their_host() {
 #[test]
 fn the_type_of_imported_memory_is_kept() {
     for (memory, pages) in [("2 3", 3), ("1", 256), ("300 400", 300), ("0", 0)] {
-        let text = format!(r#"(module (import "x" "m" (memory {memory})) (func (export "size") (result i32) (memory.size)))"#);
+        let text = format!(
+            r#"(module (import "x" "m" (memory {memory})) (func (export "size") (result i32) (memory.size)))"#
+        );
         assert_eq!(run(&text).entries[0].results, [Value::I32(pages)], "{memory}");
     }
 }

@@ -35,7 +35,12 @@ impl PrunedStore {
     /// Notes that the operator at `ip` may fail now, or that the run may stop before it.
     pub(crate) fn note(&mut self, ip: Ip, after_decision: bool) {
         let (depth, instance) = self.stack_mut().depth_and_instance();
-        self.recorder().set_fault(Some(Fault { ip: ip.addr(), after_decision, instance, depth: depth as u32 }));
+        self.recorder().set_fault(Some(Fault {
+            ip: ip.addr(),
+            after_decision,
+            instance,
+            depth: depth as u32,
+        }));
     }
 
     /// Ends the execution because a tick said stop.
@@ -76,7 +81,11 @@ impl PrunedStore {
 
     /// Calls a host function with `call`, between two events.
     #[inline]
-    pub(crate) fn record_host<R, E>(&mut self, func: Func, call: impl FnOnce(&mut Self) -> Result<R, E>) -> Result<R, E> {
+    pub(crate) fn record_host<R, E>(
+        &mut self,
+        func: Func,
+        call: impl FnOnce(&mut Self) -> Result<R, E>,
+    ) -> Result<R, E> {
         if !self.inner().engine().config().record {
             return call(self);
         }
@@ -135,7 +144,8 @@ fn fail_after_decision(store: &mut PrunedStore, ip: Ip, reason: Break) -> Break 
     reason
 }
 
-/// What came of growing a memory or table: small enough for two registers, so that the handler has nothing in memory that a callee could keep.
+/// What came of growing a memory or table: small enough for two registers, so that the handler has nothing in
+/// memory that a callee could keep.
 #[derive(Clone, Copy)]
 pub(crate) struct Grown(u64, u64);
 
@@ -173,8 +183,12 @@ impl Grown {
 pub(crate) fn grow_memory(store: &mut PrunedStore, memory: Memory, delta: u64) -> Grown {
     match store.grow_memory(&memory, delta) {
         Ok(size) => Grown(Grown::DONE, size),
-        Err(StoreError::External(MemoryError::OutOfBoundsGrowth | MemoryError::OutOfSystemMemory)) => Grown(Grown::REFUSED, 0),
-        Err(StoreError::External(MemoryError::OutOfFuel { required_fuel })) => Grown(Grown::OUT_OF_FUEL, required_fuel),
+        Err(StoreError::External(MemoryError::OutOfBoundsGrowth | MemoryError::OutOfSystemMemory)) => {
+            Grown(Grown::REFUSED, 0)
+        }
+        Err(StoreError::External(MemoryError::OutOfFuel { required_fuel })) => {
+            Grown(Grown::OUT_OF_FUEL, required_fuel)
+        }
         Err(StoreError::External(MemoryError::ResourceLimiterDeniedAllocation)) => Grown(Grown::DENIED, 0),
         Err(error) => panic!("`memory.grow`: internal interpreter error: {error}"),
     }
@@ -185,8 +199,12 @@ pub(crate) fn grow_memory(store: &mut PrunedStore, memory: Memory, delta: u64) -
 pub(crate) fn grow_table(store: &mut PrunedStore, table: Table, delta: u64, init: RawRef) -> Grown {
     match store.grow_table(&table, delta, init) {
         Ok(size) => Grown(Grown::DONE, size),
-        Err(StoreError::External(TableError::GrowOutOfBounds | TableError::OutOfSystemMemory)) => Grown(Grown::REFUSED, 0),
-        Err(StoreError::External(TableError::OutOfFuel { required_fuel })) => Grown(Grown::OUT_OF_FUEL, required_fuel),
+        Err(StoreError::External(TableError::GrowOutOfBounds | TableError::OutOfSystemMemory)) => {
+            Grown(Grown::REFUSED, 0)
+        }
+        Err(StoreError::External(TableError::OutOfFuel { required_fuel })) => {
+            Grown(Grown::OUT_OF_FUEL, required_fuel)
+        }
         Err(StoreError::External(TableError::ResourceLimiterDeniedAllocation)) => Grown(Grown::DENIED, 0),
         Err(error) => panic!("`table.grow`: internal interpreter error: {error}"),
     }
@@ -261,7 +279,8 @@ impl Func {
 }
 
 impl Config {
-    /// Whether engines of this configuration record. They translate lazily then, and do not fold constant conditions.
+    /// Whether engines of this configuration record. They translate lazily then, and do not fold constant
+    /// conditions.
     pub fn record(&mut self, enable: bool) -> &mut Self {
         self.record = enable;
         self
@@ -274,7 +293,8 @@ impl<T> Store<T> {
         self.inner.recorder_mut()
     }
 
-    /// Returns the key that the next function gets; an instantiation gives the functions that it defines consecutive keys.
+    /// Returns the key that the next function gets; an instantiation gives the functions that it defines
+    /// consecutive keys.
     pub fn next_func_key(&self) -> u32 {
         self.inner.len_funcs() as u32
     }

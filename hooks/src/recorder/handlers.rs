@@ -1,5 +1,5 @@
-// Recording in handlers. Included in each copy of the handlers, which says by `RECORD` whether it records; the
-// macros below expand to nothing in the other one.
+// Recording in handlers. Included in each copy of the handlers, which says by `RECORD` whether it records;
+// the macros below expand to nothing in the other one.
 
 /// Pushes a decision and goes on at `$args`.
 macro_rules! record_decision {
@@ -10,7 +10,8 @@ macro_rules! record_decision {
     };
 }
 
-/// Flushes the full window, then goes on at `$args`. PERF: in tail position, so that the hot handler spills nothing.
+/// Flushes the full window, then goes on at `$args`. PERF: in tail position, so that the hot handler spills
+/// nothing.
 #[cfg(all(not(feature = "portable-dispatch"), any(not(feature = "auto-dispatch"), wasmi_use_tail_calls)))]
 macro_rules! flush_then_dispatch {
     ($store:expr, $args:expr) => {{
@@ -27,7 +28,8 @@ macro_rules! flush_then_dispatch {
     }};
 }
 
-/// Pushes a field with `$push`, or flushes and begins the operator at `$ip` again: nothing may have changed yet but `$args`.
+/// Pushes a field with `$push`, or flushes and begins the operator at `$ip` again: nothing may have changed
+/// yet but `$args`.
 macro_rules! record_or_retry {
     ($store:expr, $args:expr, $ip:expr, $push:expr) => {
         if RECORD && !$push {

@@ -1,13 +1,14 @@
 //! The recorder: what the patched handlers write to, and where it goes.
 //!
-//! One [`Recorder`] lives in each store, beside the execution context and not inside it, so that an execution nested in a
-//! host call goes on in the same streams. Handlers push decisions into a 64-bit window; a full window becomes a word of the
-//! current chunk, and full chunks go to the [`Sink`], which copies what it keeps: the chunk is reused, so recording stays in a few
-//! warm cache lines. Rare events go to the sink as they happen. What is pushed when, and the layout of a word, is
-//! `docs/trace-stream.md`.
+//! One [`Recorder`] lives in each store, beside the execution context and not inside it, so that an execution
+//! nested in a host call goes on in the same streams. Handlers push decisions into a 64-bit window; a full
+//! window becomes a word of the current chunk, and full chunks go to the [`Sink`], which copies what it
+//! keeps: the chunk is reused, so recording stays in a few warm cache lines. Rare events go to the sink as
+//! they happen. What is pushed when, and the layout of a word, is `docs/trace-stream.md`.
 //!
-//! Silence is bounded: the sink is asked whether to go on ([`Sink::tick`]) at least every [`WORDS_PER_TICK`] words, every
-//! [`CALLS_PER_TICK`] direct calls, at every bulk operation and every [`OPS_PER_CHECKPOINT`] operators of straight code.
+//! Silence is bounded: the sink is asked whether to go on ([`Sink::tick`]) at least every [`WORDS_PER_TICK`]
+//! words, every [`CALLS_PER_TICK`] direct calls, at every bulk operation and every [`OPS_PER_CHECKPOINT`]
+//! operators of straight code.
 //!
 //! Not here: limits, and what is kept of a trace (the sink's).
 
@@ -27,14 +28,16 @@ use crate::TrapCode;
 pub const WORDS_PER_CHUNK: usize = 4096;
 /// Words after which the sink is asked again: about a thousand decisions.
 pub const WORDS_PER_TICK: usize = 16;
-/// Direct calls after which the sink is asked again. They push no decision, and a tree of them can be exponentially large.
+/// Direct calls after which the sink is asked again. They push no decision, and a tree of them can be
+/// exponentially large.
 pub const CALLS_PER_TICK: u32 = 1024;
 /// Operators of straight code after which the translator inserts a checkpoint.
 pub const OPS_PER_CHECKPOINT: u32 = 8192;
 
 /// Takes what is recorded. Called from the execution loop: must not panic.
 pub trait Sink: Any + Send + Sync {
-    /// A chunk of decision words, oldest first; the memory is reused after the call. `calls`: direct calls begun so far in this store.
+    /// A chunk of decision words, oldest first; the memory is reused after the call. `calls`: direct calls
+    /// begun so far in this store.
     fn words(&mut self, words: &[u64], calls: u64);
 
     /// An event, in the order of the run.
@@ -43,7 +46,8 @@ pub trait Sink: Any + Send + Sync {
     /// Whether the run must stop now. `decisions`: pushed so far in this store.
     fn tick(&mut self, decisions: u64) -> bool;
 
-    /// Asked after each tick: whether the whole words so far are wanted at once, though the chunk is not full. By default never.
+    /// Asked after each tick: whether the whole words so far are wanted at once, though the chunk is not
+    /// full. By default never.
     fn wants_words(&mut self) -> bool {
         false
     }
@@ -116,7 +120,8 @@ pub struct Place {
     pub calls: u64,
     /// Frames of the invocation; 0 before its first instruction.
     pub depth: u32,
-    /// Key of the function and byte offset in its body: the instruction that failed or, for a stop, at which the run would go on.
+    /// Key of the function and byte offset in its body: the instruction that failed or, for a stop, at which
+    /// the run would go on.
     pub site: Option<(u32, u32)>,
     /// The invocation ended right after the decision that was pushed last: it, and not the site, says where.
     pub after_decision: bool,
@@ -180,14 +185,18 @@ pub struct Recorder {
     _arena: Bump,
 }
 
-// SAFETY: the pointers point into `_arena`, which the recorder owns, and are followed only through `&mut Recorder`.
+// SAFETY: the pointers point into `_arena`, which the recorder owns, and are followed only through `&mut
+// Recorder`.
 unsafe impl Send for Recorder {}
 // SAFETY: as above; nothing is read through a shared reference but plain fields.
 unsafe impl Sync for Recorder {}
 
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder").field("window", &self.window).field("stopping", &self.stopping).finish_non_exhaustive()
+        f.debug_struct("Recorder")
+            .field("window", &self.window)
+            .field("stopping", &self.stopping)
+            .finish_non_exhaustive()
     }
 }
 
@@ -216,7 +225,8 @@ impl Recorder {
         recorder
     }
 
-    /// Gives what is recorded from now on to `sink`, and what was recorded before to the former one, which is returned.
+    /// Gives what is recorded from now on to `sink`, and what was recorded before to the former one, which is
+    /// returned.
     pub fn set_sink(&mut self, sink: Box<dyn Sink>) -> Box<dyn Sink> {
         self.drain();
         std::mem::replace(&mut self.sink, sink)
@@ -280,9 +290,11 @@ impl Recorder {
         self.window >> 63 != 0
     }
 
-    /// Pushes a field of `width` bits (1 to 34), most significant first, if the window then has room for one bit more; returns whether it did.
+    /// Pushes a field of `width` bits (1 to 34), most significant first, if the window then has room for one
+    /// bit more; returns whether it did.
     ///
-    /// PERF: a window without room is flushed by a handler that begins the operator again, so that the operator's own handler calls nothing.
+    /// PERF: a window without room is flushed by a handler that begins the operator again, so that the
+    /// operator's own handler calls nothing.
     #[inline(always)]
     pub(crate) fn try_push_field(&mut self, value: u64, width: u32) -> bool {
         let fits = self.window >> (63 - width) == 0;
@@ -347,10 +359,12 @@ impl Recorder {
         self.tick()
     }
 
-    /// Writes the window to the chunk and begins a new one. Leaves `cursor == due` to be seen to by the caller.
+    /// Writes the window to the chunk and begins a new one. Leaves `cursor == due` to be seen to by the
+    /// caller.
     #[inline(always)]
     fn store_window(&mut self) {
-        // SAFETY: `cursor` is below the end of the chunk: whoever makes it reach `due` calls `slow` or `drain` before the next word.
+        // SAFETY: `cursor` is below the end of the chunk: whoever makes it reach `due` calls `slow` or
+        // `drain` before the next word.
         unsafe {
             self.cursor.write(self.window);
             self.cursor = self.cursor.add(1);

@@ -1,9 +1,10 @@
 //! Sites: which Wasm operator an operator of the engine was translated from.
 //!
-//! The translator notes a pair for each operator it encodes; a trap or a stop knows only its instruction pointer, and is
-//! looked up here. Two bytes an operator, and only for functions that were called.
+//! The translator notes a pair for each operator it encodes; a trap or a stop knows only its instruction
+//! pointer, and is looked up here. Two bytes an operator, and only for functions that were called.
 //!
-//! Not here: module offsets (a site counts from the start of the function body, the offset that lazy translation knows).
+//! Not here: module offsets (a site counts from the start of the function body, the offset that lazy
+//! translation knows).
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -54,7 +55,8 @@ impl Pending {
         self.ops += 1;
     }
 
-    /// What was encoded from `position` on is dropped. The operator encoded next does its work too, so it gets its site.
+    /// What was encoded from `position` on is dropped. The operator encoded next does its work too, so it
+    /// gets its site.
     pub(crate) fn truncate(&mut self, position: usize) {
         while let Some(&(at, site)) = self.pairs.last()
             && at as usize >= position

@@ -1,7 +1,7 @@
 //! The baseline: the best rule on one or two calls, such as "`args_get` occurs and `clock_time_get` occurs".
 //!
-//! A classifier that is no better than this has learnt no more than this. The rule is chosen on the training half by its number of right
-//! labels; simpler rules win ties, then names.
+//! A classifier that is no better than this has learnt no more than this. The rule is chosen on the training
+//! half by its number of right labels; simpler rules win ties, then names.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -43,7 +43,8 @@ impl Rule {
 
     /// The rule with the most right labels; `None` without calls.
     pub fn best(samples: &[&Sample]) -> Option<Self> {
-        let calls: BTreeSet<&str> = samples.iter().flat_map(|sample| &sample.calls).map(String::as_str).collect();
+        let calls: BTreeSet<&str> =
+            samples.iter().flat_map(|sample| &sample.calls).map(String::as_str).collect();
         let literals: Vec<(Literal, Bits)> = calls
             .into_iter()
             .take(MAX_CALLS)
@@ -97,7 +98,12 @@ mod tests {
     #[test]
     fn the_simplest_best_rule_is_found() {
         let one = [sample(true, &["a", "b"]), sample(false, &["b"]), sample(true, &["a"])];
-        let two = [sample(true, &["a", "b"]), sample(false, &["a"]), sample(false, &["b"]), sample(true, &["a", "b", "c"])];
+        let two = [
+            sample(true, &["a", "b"]),
+            sample(false, &["a"]),
+            sample(false, &["b"]),
+            sample(true, &["a", "b", "c"]),
+        ];
         let absent = [sample(true, &["a"]), sample(false, &["a", "b"]), sample(false, &["b"])];
         for (samples, rule) in [(&one[..], "a"), (&two, "a and b"), (&absent, "no b")] {
             let found = Rule::best(&samples.iter().collect::<Vec<_>>()).unwrap();

@@ -1,7 +1,10 @@
-//! Which samples are as good as the same: groups that a fair split does not tear apart, and how much of a test set stands in the training set.
+//! Which samples are as good as the same: groups that a fair split does not tear apart, and how much of a
+//! test set stands in the training set.
 //!
-//! Two samples are *exact* duplicates if they made the same calls in the same order. They are *near* duplicates, one group, if the calls are the same once each run of
-//! repeated calls counts as one call, or if at least [`SIMILAR`] of the call n-grams (1 to 3) of either are shared (Jaccard), also by way of a third sample.
+//! Two samples are *exact* duplicates if they made the same calls in the same order. They are *near*
+//! duplicates, one group, if the calls are the same once each run of repeated calls counts as one call, or if
+//! at least [`SIMILAR`] of the call n-grams (1 to 3) of either are shared (Jaccard), also by way of a third
+//! sample.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,7 +12,8 @@ use super::super::Sample;
 
 /// Share of n-grams from which on two sequences are near duplicates.
 pub const SIMILAR: f64 = 0.8;
-/// Different sequences (repeats counted once) whose n-grams are compared with each other at most; those beyond are grouped only with equal ones.
+/// Different sequences (repeats counted once) whose n-grams are compared with each other at most; those
+/// beyond are grouped only with equal ones.
 pub const MAX_COMPARED: usize = 2000;
 
 /// Calls of a sequence (repeats counted once) whose n-grams are compared at most.
@@ -41,8 +45,10 @@ impl Groups {
             first[shape] = sample;
         }
         let compared = shapes.min(MAX_COMPARED);
-        let grams: Vec<BTreeSet<&[&str]>> =
-            first[..compared].iter().map(|&sample| ngrams(&collapsed[sample][..collapsed[sample].len().min(MAX_LEN)])).collect();
+        let grams: Vec<BTreeSet<&[&str]>> = first[..compared]
+            .iter()
+            .map(|&sample| ngrams(&collapsed[sample][..collapsed[sample].len().min(MAX_LEN)]))
+            .collect();
         let mut parent: Vec<usize> = (0..shapes).collect();
         for a in 0..compared {
             for b in 0..a {
@@ -119,7 +125,8 @@ mod tests {
     #[test]
     fn groups_reach_by_way_of_others() {
         let long: String = ('a'..='t').collect();
-        let samples = [long.clone(), format!("{long}u"), format!("{long}uv"), format!("{long}uvw")].map(|calls| sample(&calls));
+        let samples = [long.clone(), format!("{long}u"), format!("{long}uv"), format!("{long}uvw")]
+            .map(|calls| sample(&calls));
         assert_eq!(Groups::of(&samples).count, 1);
     }
 }

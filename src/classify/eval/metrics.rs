@@ -128,9 +128,11 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// Of one confusion for each split; `None` if there is none. `briers` are those of probabilities, empty if there are none.
+    /// Of one confusion for each split; `None` if there is none. `briers` are those of probabilities, empty
+    /// if there are none.
     pub fn of(confusions: &[Confusion], briers: &[f64]) -> Option<Self> {
-        let spread = |value: fn(&Confusion) -> f64| Spread::of(&confusions.iter().map(value).collect::<Vec<_>>());
+        let spread =
+            |value: fn(&Confusion) -> f64| Spread::of(&confusions.iter().map(value).collect::<Vec<_>>());
         Some(Self {
             splits: confusions.len(),
             f1: spread(Confusion::f1)?,
@@ -147,10 +149,12 @@ impl Scores {
 mod tests {
     use super::*;
 
-    /// The study's row of XGBoost: what F1 98.82 %, precision 97.67 % and a Brier score of 1.15 % mean together, in 262 samples.
+    /// The study's row of XGBoost: what F1 98.82 %, precision 97.67 % and a Brier score of 1.15 % mean
+    /// together, in 262 samples.
     #[test]
     fn scores_are_those_of_the_study() {
-        let confusion = Confusion { true_positives: 126, false_positives: 3, true_negatives: 133, false_negatives: 0 };
+        let confusion =
+            Confusion { true_positives: 126, false_positives: 3, true_negatives: 133, false_negatives: 0 };
         let percent = |value: f64| (value * 10_000.0).round() / 100.0;
         assert_eq!(percent(confusion.precision()), 97.67);
         assert_eq!(percent(confusion.f1()), 98.82);

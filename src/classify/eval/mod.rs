@@ -1,8 +1,10 @@
 //! How well models do, and how much of that is worth anything.
 //!
-//! Samples are split in random halves, as in the reference study, and trained on one half and scored on the other, as often as asked. Beside that stands
-//! what such scores hide: how much of the test half the model has seen before ([`Leakage`]), scores when near duplicates stay together
-//! ([`Evaluation::grouped`]), samples of an origin that training did not have ([`Origin::unseen`]), and what one or two calls alone give ([`Baseline`]).
+//! Samples are split in random halves, as in the reference study, and trained on one half and scored on the
+//! other, as often as asked. Beside that stands what such scores hide: how much of the test half the model
+//! has seen before ([`Leakage`]), scores when near duplicates stay together ([`Evaluation::grouped`]),
+//! samples of an origin that training did not have ([`Origin::unseen`]), and what one or two calls alone give
+//! ([`Baseline`]).
 
 pub mod baseline;
 pub mod groups;
@@ -110,7 +112,8 @@ pub struct Evaluation {
     pub grouped: Option<Scores>,
     /// Splits that could not be trained or scored: reason → how many.
     pub failures: BTreeMap<String, u32>,
-    /// Each origin predicted by a model that had all others, taken together; `None` if that leaves one class only.
+    /// Each origin predicted by a model that had all others, taken together; `None` if that leaves one class
+    /// only.
     pub unseen_origins: Option<Scores>,
     /// By origin.
     pub origins: Vec<Origin>,
@@ -127,7 +130,8 @@ pub struct Origin {
     pub malicious: usize,
     /// Share of right labels over the random splits.
     pub random: Option<f64>,
-    /// Share of right labels when training had all other origins and nothing of this one; `None` if that leaves one class only.
+    /// Share of right labels when training had all other origins and nothing of this one; `None` if that
+    /// leaves one class only.
     pub unseen: Option<f64>,
 }
 
@@ -142,7 +146,8 @@ pub fn evaluate(samples: &[Sample], options: &Options) -> Result<Report, Error> 
     }
     let groups = Groups::of(samples);
     let random: Vec<Split> = (0..options.splits).map(|seed| Split::random(samples, seed)).collect();
-    let grouped: Vec<Split> = (0..options.splits).map(|seed| Split::grouped(samples, &groups, seed)).collect();
+    let grouped: Vec<Split> =
+        (0..options.splits).map(|seed| Split::grouped(samples, &groups, seed)).collect();
     let models = options.kinds.iter().map(|&kind| evaluate_kind(samples, kind, options, &random, &grouped));
     Ok(Report {
         schema: "spoor.classify-eval/1",
@@ -157,7 +162,8 @@ pub fn evaluate(samples: &[Sample], options: &Options) -> Result<Report, Error> 
         features: options.features,
         mode: options.mode,
         splits: options.splits,
-        leakage: leakage(&groups, samples, &random).ok_or_else(|| Error::data("at least one split is needed"))?,
+        leakage: leakage(&groups, samples, &random)
+            .ok_or_else(|| Error::data("at least one split is needed"))?,
         baseline: baseline(samples, &random, &grouped),
         models: models.collect::<Result<_, _>>()?,
     })
@@ -238,7 +244,8 @@ fn evaluate_kind(
     Ok(Evaluation { model: kind, random, grouped, failures, unseen_origins, origins })
 }
 
-/// Scores over splits. A split that a kind cannot be trained on is counted; data that fit no kind are an error.
+/// Scores over splits. A split that a kind cannot be trained on is counted; data that fit no kind are an
+/// error.
 fn score_all(
     samples: &[Sample],
     kind: Kind,
@@ -264,12 +271,21 @@ fn score_all(
 }
 
 /// Scores by origin, and the confusion over all origins that could be left out of training.
-fn origins(samples: &[Sample], kind: Kind, options: &Options, right: &[(u32, u32)]) -> Result<(Vec<Origin>, Confusion), Error> {
+fn origins(
+    samples: &[Sample],
+    kind: Kind,
+    options: &Options,
+    right: &[(u32, u32)],
+) -> Result<(Vec<Origin>, Confusion), Error> {
     let mut by_origin: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    samples.iter().enumerate().for_each(|(index, sample)| by_origin.entry(&sample.origin).or_default().push(index));
+    samples
+        .iter()
+        .enumerate()
+        .for_each(|(index, sample)| by_origin.entry(&sample.origin).or_default().push(index));
     let (mut origins, mut all) = (Vec::new(), Confusion::default());
     for (origin, members) in by_origin {
-        let (hits, tries) = members.iter().fold((0, 0), |sum, &index| (sum.0 + right[index].0, sum.1 + right[index].1));
+        let (hits, tries) =
+            members.iter().fold((0, 0), |sum, &index| (sum.0 + right[index].0, sum.1 + right[index].1));
         let malicious = members.iter().filter(|&&index| samples[index].malicious).count();
         let train = (0..samples.len()).filter(|&index| samples[index].origin != origin).collect();
         let count = members.len();
@@ -315,7 +331,10 @@ fn baseline(samples: &[Sample], random: &[Split], grouped: &[Split]) -> Baseline
             let train: Vec<&Sample> = split.train.iter().map(|&index| &samples[index]).collect();
             let rule = Rule::best(&train)?;
             let mut confusion = Confusion::default();
-            split.test.iter().for_each(|&index| confusion.add(rule.predict(&samples[index]), samples[index].malicious));
+            split
+                .test
+                .iter()
+                .for_each(|&index| confusion.add(rule.predict(&samples[index]), samples[index].malicious));
             if is_random {
                 *rules.entry(rule.to_string()).or_default() += 1;
             }

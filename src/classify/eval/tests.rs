@@ -2,9 +2,19 @@
 
 use super::*;
 
-/// `n` samples of each class: malicious ones call `args_get`, benign ones `random_get`, then `i` distinct tails.
+/// `n` samples of each class: malicious ones call `args_get`, benign ones `random_get`, then `i` distinct
+/// tails.
 fn samples(n: usize) -> Vec<Sample> {
-    let tails = ["fd_write", "fd_close", "clock_time_get", "path_open", "proc_exit", "fd_seek", "sock_send", "fd_sync"];
+    let tails = [
+        "fd_write",
+        "fd_close",
+        "clock_time_get",
+        "path_open",
+        "proc_exit",
+        "fd_seek",
+        "sock_send",
+        "fd_sync",
+    ];
     let sample = |i: usize| {
         let malicious = i.is_multiple_of(2);
         let head = if malicious { "args_get" } else { "random_get" };
@@ -24,7 +34,9 @@ fn samples(n: usize) -> Vec<Sample> {
 fn what_one_call_tells_apart_is_told_apart() {
     let report = evaluate(&samples(40), &Options { splits: 4, ..Options::default() }).unwrap();
     assert_eq!((report.data.samples, report.data.malicious), (80, 40));
-    let perfect = |scores: &Option<Scores>| scores.as_ref().is_some_and(|scores| scores.f1.min == 1.0 && scores.splits == 4);
+    let perfect = |scores: &Option<Scores>| {
+        scores.as_ref().is_some_and(|scores| scores.f1.min == 1.0 && scores.splits == 4)
+    };
     assert!(perfect(&report.baseline.random), "{:?}", report.baseline);
     assert_eq!(report.baseline.rules, BTreeMap::from([("args_get".to_owned(), 4)]));
     assert_eq!(report.models.iter().map(|evaluation| evaluation.model).collect::<Vec<_>>(), Kind::ALL);
@@ -50,15 +62,20 @@ fn copies_are_leakage_and_groups_take_it_away() {
     for seed in 0..6 {
         let split = Split::grouped(&copies, &groups, seed);
         assert_eq!(split.train.len() + split.test.len(), 40);
-        assert!(split.train.iter().all(|a| split.test.iter().all(|b| groups.of[*a] != groups.of[*b])), "{seed}");
+        assert!(
+            split.train.iter().all(|a| split.test.iter().all(|b| groups.of[*a] != groups.of[*b])),
+            "{seed}"
+        );
     }
 }
 
 #[test]
 fn an_origin_with_all_of_a_class_cannot_be_left_out() {
     let mut all = samples(20);
-    all.iter_mut().for_each(|sample| sample.origin = if sample.malicious { "bad" } else { "good" }.to_owned());
-    let report = evaluate(&all, &Options { splits: 2, kinds: vec![Kind::Boosting], ..Options::default() }).unwrap();
+    all.iter_mut()
+        .for_each(|sample| sample.origin = if sample.malicious { "bad" } else { "good" }.to_owned());
+    let report =
+        evaluate(&all, &Options { splits: 2, kinds: vec![Kind::Boosting], ..Options::default() }).unwrap();
     assert_eq!(report.models[0].unseen_origins, None);
     assert_eq!(report.models[0].origins.len(), 2);
     for origin in report.models.iter().flat_map(|model| &model.origins) {
@@ -69,8 +86,10 @@ fn an_origin_with_all_of_a_class_cannot_be_left_out() {
 
 #[test]
 fn the_same_data_give_the_same_report() {
-    let report =
-        || serde_json::to_string(&evaluate(&samples(30), &Options { splits: 3, ..Options::default() }).unwrap()).unwrap();
+    let report = || {
+        serde_json::to_string(&evaluate(&samples(30), &Options { splits: 3, ..Options::default() }).unwrap())
+            .unwrap()
+    };
     assert_eq!(report(), report());
 }
 

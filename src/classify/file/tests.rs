@@ -11,7 +11,13 @@ fn samples() -> Vec<Sample> {
         calls.push(if malicious { "args_get" } else { "random_get" });
         calls.push("proc_exit");
         let origin = format!("origin {}", i % 6);
-        Sample { name: i.to_string(), malicious, origin, calls: calls.into_iter().map(str::to_owned).collect(), trace: None }
+        Sample {
+            name: i.to_string(),
+            malicious,
+            origin,
+            calls: calls.into_iter().map(str::to_owned).collect(),
+            trace: None,
+        }
     };
     (0..40).map(sample).collect()
 }
@@ -33,7 +39,11 @@ fn a_file_read_back_is_the_same_model() {
             for sample in samples() {
                 let [before, after] = [&file, &again].map(|file| file.predict(&sample.calls, None));
                 assert_eq!(before, after);
-                assert_eq!(after.map(|prediction| prediction.malicious), Some(sample.malicious), "{kind} {features:?}");
+                assert_eq!(
+                    after.map(|prediction| prediction.malicious),
+                    Some(sample.malicious),
+                    "{kind} {features:?}"
+                );
             }
         }
     }
@@ -55,7 +65,10 @@ fn the_card_names_what_the_data_hide() {
     assert!(file.card.contains("args_get"), "{}", file.card);
     assert!(file.limits.iter().any(|limit| limit.contains("no evidence")), "{:?}", file.limits);
     let mut one_origin = samples();
-    one_origin.iter_mut().filter(|sample| sample.malicious).for_each(|sample| sample.origin = "juliet".to_owned());
+    one_origin
+        .iter_mut()
+        .filter(|sample| sample.malicious)
+        .for_each(|sample| sample.origin = "juliet".to_owned());
     let file = ModelFile::train(&one_origin, &Options::default()).unwrap();
     assert!(file.limits.iter().any(|limit| limit.contains("juliet")), "{:?}", file.limits);
 }
@@ -83,7 +96,10 @@ fn broken_models_are_refused() {
     let leaf = json!({"leaf": 0.5});
     for (model, why) in [
         (json!({"boosting": {"base": 0, "trees": [[{"split": [0, 1.0, 0, 1]}, leaf]]}}), "a cycle"),
-        (json!({"boosting": {"base": 0, "trees": [[{"split": [999, 1.0, 1, 2]}, leaf, leaf]]}}), "a feature beyond the end"),
+        (
+            json!({"boosting": {"base": 0, "trees": [[{"split": [999, 1.0, 1, 2]}, leaf, leaf]]}}),
+            "a feature beyond the end",
+        ),
         (json!({"boosting": {"base": 1e300, "trees": []}}), "an infinite base"),
         (json!({"boosting": {"base": 0, "trees": [vec![leaf.clone(); 5000]]}}), "a tree too large"),
         (json!({"sgd": {"weights": [1.0], "intercept": 0}}), "a weight for one of ten"),
@@ -97,9 +113,13 @@ fn broken_models_are_refused() {
             "a weight",
         ),
         (json!({"oracle": {}}), "an unknown kind"),
-        (json!({"sgd": {"weights": [0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "intercept": 0, "more": 1}}), "an unknown key"),
+        (
+            json!({"sgd": {"weights": [0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "intercept": 0, "more": 1}}),
+            "an unknown key",
+        ),
     ] {
-        let mut value: Value = serde_json::from_slice(&train(Kind::Sgd, Features::Presence).to_bytes()).unwrap();
+        let mut value: Value =
+            serde_json::from_slice(&train(Kind::Sgd, Features::Presence).to_bytes()).unwrap();
         value["model"] = model;
         assert!(ModelFile::parse(value.to_string().as_bytes()).is_err(), "{why}");
     }
@@ -108,7 +128,8 @@ fn broken_models_are_refused() {
 /// Whatever a mutated file says: it is refused, or it predicts finite numbers.
 #[test]
 fn mutated_files_never_fail_later() {
-    let replacements = ["0", "-1", "9", "1e308", "-1e15", "4294967296", "null", "[]", "{}", "\"U\"", "true", "["];
+    let replacements =
+        ["0", "-1", "9", "1e308", "-1e15", "4294967296", "null", "[]", "{}", "\"U\"", "true", "["];
     let mut state = 1u64;
     let mut random = |below: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -1,7 +1,9 @@
-//! AdaBoost (Freund and Schapire 1997; SAMME of Hastie et al. 2009 for two classes) over decision stumps, learning rate 1.
+//! AdaBoost (Freund and Schapire 1997; SAMME of Hastie et al. 2009 for two classes) over decision stumps,
+//! learning rate 1.
 //!
-//! A stump splits one feature half way between two neighbouring training values, where the weighted Gini impurity falls most; the lower feature and the
-//! lower threshold win ties (scikit-learn draws the order of features; on the reference splits its labels do not depend on it).
+//! A stump splits one feature half way between two neighbouring training values, where the weighted Gini
+//! impurity falls most; the lower feature and the lower threshold win ties (scikit-learn draws the order of
+//! features; on the reference splits its labels do not depend on it).
 
 use serde::{Deserialize, Serialize};
 
@@ -39,15 +41,23 @@ impl Stump {
 
 impl Model {
     pub(super) fn train(matrix: &Matrix, labels: &[bool]) -> Result<Self, Error> {
-        let orders: Vec<Vec<(f32, u32)>> = (0..matrix.columns()).map(|column| order(matrix, column)).collect();
+        let orders: Vec<Vec<(f32, u32)>> =
+            (0..matrix.columns()).map(|column| order(matrix, column)).collect();
         let mut weights = vec![1.0 / labels.len() as f64; labels.len()];
         let mut stumps: Vec<Stump> = Vec::new();
         for _ in 0..STUMPS {
             weights.iter_mut().for_each(|weight| *weight = weight.max(f64::EPSILON));
             let mut stump = best(&orders, labels, &weights);
-            let wrong: Vec<bool> = matrix.rows().zip(labels).map(|(row, &label)| stump.predict(row) != label).collect();
+            let wrong: Vec<bool> =
+                matrix.rows().zip(labels).map(|(row, &label)| stump.predict(row) != label).collect();
             let all: f64 = weights.iter().sum();
-            let error = weights.iter().zip(&wrong).filter(|(_, wrong)| **wrong).map(|(weight, _)| weight).sum::<f64>() / all;
+            let error = weights
+                .iter()
+                .zip(&wrong)
+                .filter(|(_, wrong)| **wrong)
+                .map(|(weight, _)| weight)
+                .sum::<f64>()
+                / all;
             if error >= 0.5 {
                 break;
             }
@@ -75,7 +85,11 @@ impl Model {
         }
         check_numbers("stumps", self.stumps.iter().flat_map(|stump| [&stump.weight, &stump.threshold]))?;
         let is_good = |stump: &Stump| stump.feature < columns && stump.weight > 0.0;
-        if self.stumps.iter().all(is_good) { Ok(()) } else { Err(Error::broken("a stump has a wrong feature or weight")) }
+        if self.stumps.iter().all(is_good) {
+            Ok(())
+        } else {
+            Err(Error::broken("a stump has a wrong feature or weight"))
+        }
     }
 }
 
@@ -90,7 +104,8 @@ fn reweight(weights: &mut [f64], wrong: &[bool], boost: f64) {
 
 /// Values of a column with their rows, ascending.
 fn order(matrix: &Matrix, column: usize) -> Vec<(f32, u32)> {
-    let mut order: Vec<(f32, u32)> = (0..).zip(matrix.column(column)).map(|(row, value)| (value as f32, row)).collect();
+    let mut order: Vec<(f32, u32)> =
+        (0..).zip(matrix.column(column)).map(|(row, value)| (value as f32, row)).collect();
     order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     order
 }
@@ -102,13 +117,15 @@ fn purity(sides: Sides) -> f64 {
     (sides[0] * sides[0] + sides[1] * sides[1]) / (sides[0] + sides[1])
 }
 
-/// The best stump; one that answers alike everywhere if no feature has two values. Its weight is set by the caller.
+/// The best stump; one that answers alike everywhere if no feature has two values. Its weight is set by the
+/// caller.
 fn best(orders: &[Vec<(f32, u32)>], labels: &[bool], weights: &[f64]) -> Stump {
     let add = |sides: &mut Sides, row: u32| sides[usize::from(labels[row as usize])] += weights[row as usize];
     let mut all = [0.0; 2];
     (0..labels.len() as u32).for_each(|row| add(&mut all, row));
     let is_positive = |sides: Sides| sides[1] > sides[0];
-    let mut best = Stump { weight: 0.0, feature: 0, threshold: 0.0, below: is_positive(all), above: is_positive(all) };
+    let mut best =
+        Stump { weight: 0.0, feature: 0, threshold: 0.0, below: is_positive(all), above: is_positive(all) };
     let mut highest = f64::NEG_INFINITY;
     for (feature, order) in orders.iter().enumerate() {
         let mut below = [0.0; 2];
@@ -123,7 +140,13 @@ fn best(orders: &[Vec<(f32, u32)>], labels: &[bool], weights: &[f64]) -> Stump {
             if purity > highest {
                 highest = purity;
                 let threshold = f64::from(value) / 2.0 + f64::from(next) / 2.0;
-                best = Stump { feature, threshold, below: is_positive(below), above: is_positive(above), ..best };
+                best = Stump {
+                    feature,
+                    threshold,
+                    below: is_positive(below),
+                    above: is_positive(above),
+                    ..best
+                };
             }
         }
     }
@@ -138,7 +161,10 @@ mod tests {
     fn a_perfect_stump_ends_training() {
         let matrix = Matrix::new(2, [[5.0, 0.0], [5.0, 1.0], [5.0, 4.0], [5.0, 7.0]]).unwrap();
         let model = Model::train(&matrix, &[true, true, false, false]).unwrap();
-        assert_eq!(model.stumps, [Stump { weight: 1.0, feature: 1, threshold: 2.5, below: true, above: false }]);
+        assert_eq!(
+            model.stumps,
+            [Stump { weight: 1.0, feature: 1, threshold: 2.5, below: true, above: false }]
+        );
         assert!(model.decision(&[0.0, 2.5]) > 0.0 && model.decision(&[0.0, 2.6]) < 0.0);
     }
 

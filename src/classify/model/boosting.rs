@@ -1,11 +1,13 @@
-//! Gradient boosted trees for logistic loss, grown as XGBoost grows them (Chen and Guestrin 2016; `tree_method = hist`, default parameters).
+//! Gradient boosted trees for logistic loss, grown as XGBoost grows them (Chen and Guestrin 2016;
+//! `tree_method = hist`, default parameters).
 //!
-//! Each feature is cut at its distinct training values, at most 256 of them: a sample goes below a cut if its value is less. A tree is grown
-//! level by level; a node is split where the gain is greatest, the lower feature and the lower cut winning ties, if each side keeps a Hessian of at least
-//! `MIN_HESSIAN`. Gradients, gains and leaves are in single precision as in XGBoost, sums in double.
+//! Each feature is cut at its distinct training values, at most 256 of them: a sample goes below a cut if its
+//! value is less. A tree is grown level by level; a node is split where the gain is greatest, the lower
+//! feature and the lower cut winning ties, if each side keeps a Hessian of at least `MIN_HESSIAN`. Gradients,
+//! gains and leaves are in single precision as in XGBoost, sums in double.
 //!
-//! Not here: missing values, sampling, other losses. With more than 256 distinct values the cuts are quantiles of them, unweighted, which
-//! XGBoost's sketch only approximates too, in its own way.
+//! Not here: missing values, sampling, other losses. With more than 256 distinct values the cuts are
+//! quantiles of them, unweighted, which XGBoost's sketch only approximates too, in its own way.
 
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +55,8 @@ impl Model {
         let mut margins = vec![base; labels.len()];
         let mut trees = Vec::with_capacity(ROUNDS);
         for _ in 0..ROUNDS {
-            let gradients = margins.iter().zip(labels).map(|(&margin, &label)| gradient(margin, label)).collect();
+            let gradients =
+                margins.iter().zip(labels).map(|(&margin, &label)| gradient(margin, label)).collect();
             let tree = Grower { bins: &bins, gradients, tree: Vec::new() }.grow();
             for (margin, row) in margins.iter_mut().zip(matrix.rows()) {
                 *margin += leaf(&tree, row);
@@ -82,7 +85,9 @@ impl Model {
                 Node::Leaf(value) => is_small(value),
             };
             if tree.is_empty() || tree.len() > MAX_NODES || !tree.iter().enumerate().all(is_good) {
-                return Err(Error::broken(format!("tree {index} has a wrong feature, child, number or size")));
+                return Err(Error::broken(format!(
+                    "tree {index} has a wrong feature, child, number or size"
+                )));
             }
         }
         Ok(())
@@ -121,7 +126,9 @@ impl Bins {
     fn of(matrix: &Matrix) -> Self {
         let cuts: Vec<Vec<f32>> = (0..matrix.columns()).map(|column| cuts(matrix, column)).collect();
         let bin = |cuts: &[f32], value: f64| cuts.partition_point(|cut| *cut <= value as f32) as u16;
-        let bins = |(column, cuts): (usize, &Vec<f32>)| matrix.column(column).map(|value| bin(cuts, value)).collect();
+        let bins = |(column, cuts): (usize, &Vec<f32>)| {
+            matrix.column(column).map(|value| bin(cuts, value)).collect()
+        };
         let rows = cuts.iter().enumerate().map(bins).collect();
         Self { cuts, rows, len: matrix.len() }
     }

@@ -1,4 +1,5 @@
-//! Five kinds of models over a dense matrix, each with the default parameters of the program it is known from.
+//! Five kinds of models over a dense matrix, each with the default parameters of the program it is known
+//! from.
 //!
 //! | kind | as in | parameters |
 //! |---|---|---|
@@ -8,11 +9,14 @@
 //! | [`adaboost`] | scikit-learn `AdaBoostClassifier` | 50 stumps, learning rate 1, SAMME |
 //! | [`sgd`] | scikit-learn `SGDClassifier` | hinge loss, alpha 0.0001, `optimal` schedule |
 //!
-//! Training is deterministic. Predicting reads each number of a model at most once, and never fails on a row of the right length.
+//! Training is deterministic. Predicting reads each number of a model at most once, and never fails on a row
+//! of the right length.
 //!
-//! Ways not taken: `forust-ml` 0.8 agrees with XGBoost on 2618 of 2620 labels of the reference splits (ours: all) and would bring 13 further crates, a thread
-//! pool and the host's entropy among them; `linfa-svm` 0.8 brings `ndarray` and is not libsvm's solver. `libsvm-rs` has no dependency, agrees on all labels, and trains the
-//! nu-SVC here; its predictions are not used, because a model comes from a file that nobody vouches for.
+//! Ways not taken: `forust-ml` 0.8 agrees with XGBoost on 2618 of 2620 labels of the reference splits (ours:
+//! all) and would bring 13 further crates, a thread pool and the host's entropy among them; `linfa-svm` 0.8
+//! brings `ndarray` and is not libsvm's solver. `libsvm-rs` has no dependency, agrees on all labels, and
+//! trains the nu-SVC here; its predictions are not used, because a model comes from a file that nobody
+//! vouches for.
 
 pub mod adaboost;
 pub mod boosting;
@@ -47,7 +51,8 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of the reference study.
-    pub const ALL: [Self; 5] = [Self::Boosting, Self::NuSvc, Self::RadiusNeighbors, Self::Adaboost, Self::Sgd];
+    pub const ALL: [Self; 5] =
+        [Self::Boosting, Self::NuSvc, Self::RadiusNeighbors, Self::Adaboost, Self::Sgd];
 
     /// Its name in files and on the command line.
     pub fn name(self) -> &'static str {
@@ -60,10 +65,12 @@ impl Kind {
         }
     }
 
-    /// Trains a model: `labels[i]` says whether row `i` is of the positive class. Only [`Kind::Sgd`] depends on `seed`.
+    /// Trains a model: `labels[i]` says whether row `i` is of the positive class. Only [`Kind::Sgd`] depends
+    /// on `seed`.
     ///
     /// # Errors
-    /// If there are not as many labels as rows, one class is missing, or this kind cannot be trained on the data (said by the error).
+    /// If there are not as many labels as rows, one class is missing, or this kind cannot be trained on the
+    /// data (said by the error).
     pub fn train(self, matrix: &Matrix, labels: &[bool], seed: u32) -> Result<Model, Error> {
         if labels.len() != matrix.len() {
             return Err(Error::Labels { labels: labels.len(), rows: matrix.len() });
@@ -117,7 +124,8 @@ impl Model {
         }
     }
 
-    /// Checks that it can predict rows of `columns` values: dimensions, finite numbers, and trees whose every path ends.
+    /// Checks that it can predict rows of `columns` values: dimensions, finite numbers, and trees whose every
+    /// path ends.
     ///
     /// # Errors
     /// [`Error::Broken`] if not.
@@ -131,7 +139,8 @@ impl Model {
         }
     }
 
-    /// How far on the positive side a row lies: positive above 0. The scale is the kind's own (log-odds, distance to the margin, votes).
+    /// How far on the positive side a row lies: positive above 0. The scale is the kind's own (log-odds,
+    /// distance to the margin, votes).
     pub fn decision(&self, row: &[f64]) -> f64 {
         match self {
             Self::Boosting(model) => model.decision(row),
@@ -147,7 +156,8 @@ impl Model {
         self.decision(row) > 0.0
     }
 
-    /// Probability of the positive class, from 0 to 1, for the kinds that estimate one; nu-SVC and the linear model do not.
+    /// Probability of the positive class, from 0 to 1, for the kinds that estimate one; nu-SVC and the linear
+    /// model do not.
     pub fn probability(&self, row: &[f64]) -> Option<f64> {
         match self {
             Self::Boosting(model) => Some(logistic(model.decision(row))),

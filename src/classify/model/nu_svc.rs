@@ -1,6 +1,7 @@
 //! nu-SVC with an RBF kernel (Schölkopf et al. 2000), trained by libsvm's method in the crate `libsvm-rs`.
 //!
-//! nu = 0.5, tolerance 0.001, and gamma = 1 / (columns × variance of all values), which scikit-learn calls `scale`.
+//! nu = 0.5, tolerance 0.001, and gamma = 1 / (columns × variance of all values), which scikit-learn calls
+//! `scale`.
 
 use libsvm_rs::{SvmNode, SvmParameter, SvmProblem, SvmType};
 use serde::{Deserialize, Serialize};
@@ -56,10 +57,12 @@ impl Model {
 
     pub(super) fn decision(&self, row: &[f64]) -> f64 {
         let kernel = |vector: &Vec<f64>| {
-            let distance: f64 = vector.iter().enumerate().map(|(index, value)| (value - at(row, index)).powi(2)).sum();
+            let distance: f64 =
+                vector.iter().enumerate().map(|(index, value)| (value - at(row, index)).powi(2)).sum();
             (-self.gamma * distance).exp()
         };
-        self.vectors.iter().zip(&self.weights).map(|(vector, weight)| weight * kernel(vector)).sum::<f64>() - self.rho
+        self.vectors.iter().zip(&self.weights).map(|(vector, weight)| weight * kernel(vector)).sum::<f64>()
+            - self.rho
     }
 
     pub(super) fn check(&self, columns: usize) -> Result<(), Error> {

@@ -1,7 +1,8 @@
-//! Radius neighbours: the training samples within Euclidean distance 1 of a row vote, each with the same weight.
+//! Radius neighbours: the training samples within Euclidean distance 1 of a row vote, each with the same
+//! weight.
 //!
-//! A row without neighbours gets the most frequent label of the training set. A tied vote is negative, as in scikit-learn. Equal training rows are
-//! kept once, with their votes.
+//! A row without neighbours gets the most frequent label of the training set. A tied vote is negative, as in
+//! scikit-learn. Equal training rows are kept once, with their votes.
 
 use std::collections::HashMap;
 
@@ -38,10 +39,11 @@ impl Model {
         let mut points: Vec<Point> = Vec::new();
         let mut known: HashMap<Vec<u64>, usize> = HashMap::new();
         for (row, &label) in matrix.rows().zip(labels) {
-            let place = *known.entry(row.iter().map(|value| value.to_bits()).collect()).or_insert_with(|| {
-                points.push(Point { row: row.to_vec(), negative: 0, positive: 0 });
-                points.len() - 1
-            });
+            let place =
+                *known.entry(row.iter().map(|value| value.to_bits()).collect()).or_insert_with(|| {
+                    points.push(Point { row: row.to_vec(), negative: 0, positive: 0 });
+                    points.len() - 1
+                });
             let point = &mut points[place];
             *(if label { &mut point.positive } else { &mut point.negative }) += 1;
         }
@@ -53,7 +55,8 @@ impl Model {
     pub(super) fn decision(&self, row: &[f64]) -> f64 {
         let (mut negative, mut positive) = (0u64, 0u64);
         for point in &self.points {
-            let distance: f64 = point.row.iter().enumerate().map(|(index, value)| (value - at(row, index)).powi(2)).sum();
+            let distance: f64 =
+                point.row.iter().enumerate().map(|(index, value)| (value - at(row, index)).powi(2)).sum();
             if distance <= self.radius * self.radius {
                 negative += u64::from(point.negative);
                 positive += u64::from(point.positive);
@@ -70,6 +73,9 @@ impl Model {
         if !(self.radius > 0.0 && self.radius <= 1e6) || self.points.len() > MAX_POINTS {
             return Err(Error::broken("the radius is out of range, or there are too many points"));
         }
-        self.points.iter().try_for_each(|point| check_row(&point.row, columns)).map_err(|error| Error::broken(error.to_string()))
+        self.points
+            .iter()
+            .try_for_each(|point| check_row(&point.row, columns))
+            .map_err(|error| Error::broken(error.to_string()))
     }
 }

@@ -1,7 +1,9 @@
-//! A linear model with hinge loss and L2 penalty, trained by stochastic gradient descent as scikit-learn's `SGDClassifier` does it.
+//! A linear model with hinge loss and L2 penalty, trained by stochastic gradient descent as scikit-learn's
+//! `SGDClassifier` does it.
 //!
-//! alpha = 0.0001; step size 1 / (alpha (t0 + t)) with Bottou's t0; samples reshuffled in each epoch with the same seed; done when five epochs in a row
-//! improve the mean objective by less than 0.001, after 1000 epochs at the latest. The result depends on the seed, on unscaled data heavily so.
+//! alpha = 0.0001; step size 1 / (alpha (t0 + t)) with Bottou's t0; samples reshuffled in each epoch with the
+//! same seed; done when five epochs in a row improve the mean objective by less than 0.001, after 1000 epochs
+//! at the latest. The result depends on the seed, on unscaled data heavily so.
 
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +55,8 @@ impl Model {
     }
 
     pub(super) fn decision(&self, row: &[f64]) -> f64 {
-        self.weights.iter().enumerate().map(|(index, weight)| weight * at(row, index)).sum::<f64>() + self.intercept
+        self.weights.iter().enumerate().map(|(index, weight)| weight * at(row, index)).sum::<f64>()
+            + self.intercept
     }
 
     pub(super) fn check(&self, columns: usize) -> Result<(), Error> {
@@ -64,7 +67,8 @@ impl Model {
     }
 }
 
-/// The seed of the shuffles: the second number that scikit-learn draws from a `RandomState`; the first seeds what is not used.
+/// The seed of the shuffles: the second number that scikit-learn draws from a `RandomState`; the first seeds
+/// what is not used.
 fn shuffle_seed(seed: u32) -> u32 {
     let mut random = Mt19937::new(seed);
     random.up_to(i32::MAX as u32 - 2);
@@ -72,7 +76,8 @@ fn shuffle_seed(seed: u32) -> u32 {
 }
 
 struct Descent {
-    /// Divided by `scale`, so that the penalty, which shrinks all weights in each step, costs one multiplication.
+    /// Divided by `scale`, so that the penalty, which shrinks all weights in each step, costs one
+    /// multiplication.
     weights: Vec<f64>,
     scale: f64,
     square_norm: f64,
@@ -85,7 +90,13 @@ impl Descent {
     fn new(columns: usize) -> Self {
         // Bottou's heuristic: a first step of the size that weights typically have.
         let typical = (1.0 / ALPHA.sqrt()).sqrt();
-        Self { weights: vec![0.0; columns], scale: 1.0, square_norm: 0.0, intercept: 0.0, time: 1.0 / (typical * ALPHA) }
+        Self {
+            weights: vec![0.0; columns],
+            scale: 1.0,
+            square_norm: 0.0,
+            intercept: 0.0,
+            time: 1.0 / (typical * ALPHA),
+        }
     }
 
     /// Learns from one sample. Returns the objective before.
@@ -120,7 +131,8 @@ impl Descent {
         for (weight, value) in self.weights.iter_mut().zip(row) {
             *weight += value * (update / self.scale);
         }
-        self.square_norm = self.weights.iter().map(|weight| weight * weight).sum::<f64>() * (self.scale * self.scale);
+        self.square_norm =
+            self.weights.iter().map(|weight| weight * weight).sum::<f64>() * (self.scale * self.scale);
         self.intercept += update;
     }
 

@@ -35,11 +35,17 @@ fn every_kind_tells_two_clouds_apart() {
 /// Exclusive or: trees of two levels and kernels can, a line cannot.
 #[test]
 fn kinds_differ_in_what_they_can_learn() {
-    let corner =
-        |i: u32| [f64::from(i & 1) * 5.0 + f64::from(i % 3) * 0.01, f64::from(i >> 1 & 1) * 5.0 + f64::from(i % 11) * 0.01];
+    let corner = |i: u32| {
+        [
+            f64::from(i & 1) * 5.0 + f64::from(i % 3) * 0.01,
+            f64::from(i >> 1 & 1) * 5.0 + f64::from(i % 11) * 0.01,
+        ]
+    };
     let matrix = Matrix::new(2, (0..81).map(corner)).unwrap();
     let labels: Vec<bool> = (0..81).map(|i| (i & 1) != (i >> 1 & 1)).collect();
-    for (kind, can) in [(Kind::Boosting, true), (Kind::NuSvc, true), (Kind::RadiusNeighbors, true), (Kind::Sgd, false)] {
+    for (kind, can) in
+        [(Kind::Boosting, true), (Kind::NuSvc, true), (Kind::RadiusNeighbors, true), (Kind::Sgd, false)]
+    {
         let model = kind.train(&matrix, &labels, 0).unwrap();
         let right = matrix.rows().zip(&labels).filter(|(row, label)| model.predict(row) == **label).count();
         assert_eq!(right == 81, can, "{kind}: {right} of 81");
@@ -50,7 +56,11 @@ fn kinds_differ_in_what_they_can_learn() {
 fn the_same_data_give_the_same_model() {
     let (matrix, labels) = clouds();
     for kind in Kind::ALL {
-        assert_eq!(kind.train(&matrix, &labels, 5).unwrap(), kind.train(&matrix, &labels, 5).unwrap(), "{kind}");
+        assert_eq!(
+            kind.train(&matrix, &labels, 5).unwrap(),
+            kind.train(&matrix, &labels, 5).unwrap(),
+            "{kind}"
+        );
     }
     let sgd = |seed| Kind::Sgd.train(&matrix, &labels, seed).unwrap();
     assert_ne!(sgd(1), sgd(2));

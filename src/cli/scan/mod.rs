@@ -1,4 +1,5 @@
-//! `spoor scan`: thousands of samples, each in a process of its own. What is shown of it is in `progress` and `summary`.
+//! `spoor scan`: thousands of samples, each in a process of its own. What is shown of it is in `progress` and
+//! `summary`.
 
 mod progress;
 mod summary;
@@ -36,10 +37,11 @@ use super::{Exit, Failure, sample, worker};
 
 /// Analyse batches: folders, archives, modules inside other files; each sample in a process of its own
 ///
-/// Every sample is analysed as by `spoor run`, in a worker process that is limited in memory and time and can reach neither files nor network, so that a crash costs one
-/// sample. Archives (zip, tar, gzip, zstd, xz; password "infected") are looked into, and modules found in any other file: base64 and data URLs in HTML and
-/// JavaScript, number lists, string literals, raw bytes in programs, dumps and other modules. Nothing is unpacked to disk. The same content
-/// is analysed once.
+/// Every sample is analysed as by `spoor run`, in a worker process that is limited in memory and time and can
+/// reach neither files nor network, so that a crash costs one sample. Archives (zip, tar, gzip, zstd, xz;
+/// password "infected") are looked into, and modules found in any other file: base64 and data URLs in HTML
+/// and JavaScript, number lists, string literals, raw bytes in programs, dumps and other modules. Nothing is
+/// unpacked to disk. The same content is analysed once.
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(after_help = "Examples:
@@ -65,7 +67,8 @@ pub(super) struct Arguments {
     /// Samples at a time, 1 to 256 [default: as many as there are processors]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_JOBS as i64))]
     jobs: Option<u16>,
-    /// Write all tables into this folder, which is made; without it, a line for each sample goes to standard output
+    /// Write all tables into this folder, which is made; without it, a line for each sample goes to standard
+    /// output
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with the scan that DIR holds
@@ -96,7 +99,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let processors = || thread::available_parallelism().map_or(1, usize::from).min(MAX_JOBS.into());
     let jobs = arguments.jobs.map_or_else(processors, usize::from);
     let mut before = (Known::default(), Summary::default(), Index::default());
-    let mut store = arguments.out.as_ref().map(|folder| open(folder, arguments.resume, &mut before)).transpose()?;
+    let mut store =
+        arguments.out.as_ref().map(|folder| open(folder, arguments.resume, &mut before)).transpose()?;
     let skip = arguments.out.as_ref().and_then(|folder| folder.canonicalize().ok());
     on_interrupt(interrupted)?;
     let started = Instant::now();
@@ -117,7 +121,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let clusters = index.rows();
     if let Some(store) = &mut store {
         store.sync()?;
-        store.replace("clusters.jsonl", |file| clusters.iter().try_for_each(|row| escape::write_json_line(file, row)))?;
+        store.replace("clusters.jsonl", |file| {
+            clusters.iter().try_for_each(|row| escape::write_json_line(file, row))
+        })?;
     }
     #[cfg(feature = "parquet")]
     if let (Some(store), true) = (&store, arguments.parquet) {
@@ -165,7 +171,11 @@ fn roots(paths: &[PathBuf]) -> Result<Vec<Root>, Failure> {
             anyhow::bail!("{}: no such file", path.display());
         };
         let root = Root::pattern(pattern).map_err(|error| {
-            anyhow::anyhow!("{pattern}: no such file, and no pattern: {} at character {}", error.msg, error.pos + 1)
+            anyhow::anyhow!(
+                "{pattern}: no such file, and no pattern: {} at character {}",
+                error.msg,
+                error.pos + 1
+            )
         })?;
         anyhow::ensure!(root.is_there(), "{pattern}: no such file, and nothing matches it as a pattern");
         Ok(root)
@@ -175,7 +185,8 @@ fn roots(paths: &[PathBuf]) -> Result<Vec<Root>, Failure> {
 
 fn open(folder: &Path, resume: bool, before: &mut (Known, Summary, Index)) -> Result<Store, Failure> {
     let options = worker::options_given().iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let settings = Settings { schema: rows::SCHEMA.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), options };
+    let settings =
+        Settings { schema: rows::SCHEMA.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), options };
     let (known, summary, index) = before;
     let Known { samples, paths } = known;
     // Two closures write into the summary, one after the other.
@@ -193,7 +204,8 @@ fn open(folder: &Path, resume: bool, before: &mut (Known, Summary, Index)) -> Re
     Store::open(folder, &settings, resume, sample, path).map_err(|error| Failure::new(Exit::Usage, error))
 }
 
-/// Shows progress and writes lines until there will be no more of them. If they cannot be written, whoever sends them hears of it.
+/// Shows progress and writes lines until there will be no more of them. If they cannot be written, whoever
+/// sends them hears of it.
 fn show(
     progress: &Progress,
     lines: mpsc::Receiver<Vec<u8>>,

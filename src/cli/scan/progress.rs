@@ -23,7 +23,8 @@ impl Screen {
     pub(super) fn new() -> Self {
         let bar = io::stderr().is_terminal().then(|| {
             let bar = indicatif::ProgressBar::new(0);
-            let style = indicatif::ProgressStyle::with_template("{spinner} {bar:30} {pos}/{len} {per_sec} {msg}");
+            let style =
+                indicatif::ProgressStyle::with_template("{spinner} {bar:30} {pos}/{len} {per_sec} {msg}");
             bar.set_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()));
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
@@ -40,15 +41,20 @@ impl Screen {
     }
 
     pub(super) fn show(&mut self, progress: &Progress) {
-        let [found, done, failures] = [&progress.found, &progress.done, &progress.failures].map(|n| n.load(Ordering::Relaxed));
-        let is_counted = progress.is_counted.load(Ordering::Relaxed) && progress.unpacking.load(Ordering::Relaxed) == 0;
+        let [found, done, failures] =
+            [&progress.found, &progress.done, &progress.failures].map(|n| n.load(Ordering::Relaxed));
+        let is_counted =
+            progress.is_counted.load(Ordering::Relaxed) && progress.unpacking.load(Ordering::Relaxed) == 0;
         if let Some(bar) = &self.bar {
             bar.set_length(found);
             bar.set_position(done);
             bar.set_message(after([found, done, failures], is_counted, self.started.elapsed()));
         } else if self.told.elapsed() >= LINE {
             self.told = Instant::now();
-            crate::cli::complain!("spoor: {}", line([found, done, failures], is_counted, self.started.elapsed()));
+            crate::cli::complain!(
+                "spoor: {}",
+                line([found, done, failures], is_counted, self.started.elapsed())
+            );
         }
     }
 

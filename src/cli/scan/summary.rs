@@ -39,7 +39,12 @@ pub(super) struct Total<'a> {
 }
 
 impl<'a> Total<'a> {
-    pub(super) fn of(summary: &'a Summary, clusters: &[Row], elapsed: Duration, out: Option<&'a Path>) -> Self {
+    pub(super) fn of(
+        summary: &'a Summary,
+        clusters: &[Row],
+        elapsed: Duration,
+        out: Option<&'a Path>,
+    ) -> Self {
         let clusters = Kind::ALL.into_iter().map(|kind| {
             let (count, samples) = groups(clusters, kind);
             (format!("{kind:?}").to_lowercase(), [count, samples])
@@ -49,8 +54,18 @@ impl<'a> Total<'a> {
     }
 
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let Summary { samples, resumed, places, without_module, verdicts, families, failures, slowest, confinement, .. } =
-            self.summary;
+        let Summary {
+            samples,
+            resumed,
+            places,
+            without_module,
+            verdicts,
+            families,
+            failures,
+            slowest,
+            confinement,
+            ..
+        } = self.summary;
         let fresh = samples.saturating_sub(*resumed);
         let rate = fresh as f64 / self.seconds.max(0.001);
         writeln!(out)?;
@@ -71,13 +86,20 @@ impl<'a> Total<'a> {
         counts(out, "families", families.iter().map(|(name, count)| (name.as_str(), *count)))?;
         counts(out, "failures", failures.iter().map(|(name, count)| (*name, *count)))?;
         let similar = self.clusters.iter().filter(|(_, [count, _])| *count > 0);
-        let similar: Vec<_> = similar.map(|(kind, [count, samples])| format!("{count} by {kind} ({samples} samples)")).collect();
+        let similar: Vec<_> = similar
+            .map(|(kind, [count, samples])| format!("{count} by {kind} ({samples} samples)"))
+            .collect();
         if !similar.is_empty() {
             writeln!(out, "{:<12}{}", "clusters", similar.join(", "))?;
         }
         for (at, slow) in slowest.iter().enumerate() {
             let title = if at == 0 { "slowest" } else { "" };
-            writeln!(out, "{title:<12}{:>8.2} s  {}", slow.time_ms as f64 / 1000.0, escape::clip(&slow.place, MAX_NAME))?;
+            writeln!(
+                out,
+                "{title:<12}{:>8.2} s  {}",
+                slow.time_ms as f64 / 1000.0,
+                escape::clip(&slow.place, MAX_NAME)
+            )?;
         }
         if let Some(confinement) = confinement {
             writeln!(out, "{:<12}{}", "workers", confined(confinement))?;
@@ -94,24 +116,38 @@ impl<'a> Total<'a> {
                     name(&folder.display().to_string())
                 )
             }
-            (Some(folder), false) => writeln!(out, "{:<12}{}", "results", name(&folder.display().to_string())),
+            (Some(folder), false) => {
+                writeln!(out, "{:<12}{}", "results", name(&folder.display().to_string()))
+            }
             (None, true) => writeln!(out, "interrupted"),
             (None, false) => Ok(()),
         }
     }
 }
 
-fn counts<'a>(out: &mut impl Write, title: &str, counts: impl Iterator<Item = (&'a str, u64)>) -> io::Result<()> {
+fn counts<'a>(
+    out: &mut impl Write,
+    title: &str,
+    counts: impl Iterator<Item = (&'a str, u64)>,
+) -> io::Result<()> {
     let mut counts: Vec<_> = counts.collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let words: Vec<_> = counts.into_iter().map(|(name, count)| format!("{count} {}", escape::clip(name, MAX_NAME))).collect();
+    let words: Vec<_> =
+        counts.into_iter().map(|(name, count)| format!("{count} {}", escape::clip(name, MAX_NAME))).collect();
     if words.is_empty() { Ok(()) } else { writeln!(out, "{title:<12}{}", words.join(", ")) }
 }
 
 /// What held workers, and what did not.
 fn confined(confinement: &Confinement) -> String {
-    let Confinement { address_space_bytes, cpu_seconds, no_files, no_new_privileges, dies_with_scan, landlock, seccomp } =
-        confinement;
+    let Confinement {
+        address_space_bytes,
+        cpu_seconds,
+        no_files,
+        no_new_privileges,
+        dies_with_scan,
+        landlock,
+        seccomp,
+    } = confinement;
     let mut with = Vec::new();
     with.extend(address_space_bytes.map(|bytes| format!("{} MiB", bytes >> 20)));
     with.extend(cpu_seconds.map(|seconds| format!("{seconds} s of processor time")));
@@ -122,12 +158,14 @@ fn confined(confinement: &Confinement) -> String {
         (*seccomp, "seccomp"),
     ];
     with.extend(flags.iter().filter(|(holds, _)| *holds).map(|(_, name)| (*name).to_owned()));
-    let mut without: Vec<_> = flags.iter().filter(|(holds, _)| !holds).map(|(_, name)| (*name).to_owned()).collect();
+    let mut without: Vec<_> =
+        flags.iter().filter(|(holds, _)| !holds).map(|(_, name)| (*name).to_owned()).collect();
     match &**landlock {
         "none" => without.push("Landlock".to_owned()),
         kind => with.push(format!("Landlock ({kind})")),
     }
-    let without = if without.is_empty() { String::new() } else { format!("; not in force: {}", without.join(", ")) };
+    let without =
+        if without.is_empty() { String::new() } else { format!("; not in force: {}", without.join(", ")) };
     format!("{}{without}", with.join(", "))
 }
 

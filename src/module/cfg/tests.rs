@@ -38,7 +38,11 @@ fn shapes_have_the_figures_of_the_textbook() {
         (format!("return {x} if nop end"), 1, 0, 1),
     ] {
         let cfg = cfg(&body);
-        assert_eq!((cfg.block_count, cfg.edge_count, cfg.cyclomatic()), (blocks, edges, cyclomatic), "{body}");
+        assert_eq!(
+            (cfg.block_count, cfg.edge_count, cfg.cyclomatic()),
+            (blocks, edges, cyclomatic),
+            "{body}"
+        );
     }
 }
 
@@ -85,8 +89,10 @@ fn check(code: &Code) {
         graph.add_edge(nodes[edge.from.position()], nodes[edge.to.position()], ());
     }
     let dominators = simple_fast(&graph, nodes[0]);
-    let expected: Vec<_> =
-        nodes.iter().map(|node| dominators.immediate_dominator(*node).map(|node| BlockIndex(node.index() as u32))).collect();
+    let expected: Vec<_> = nodes
+        .iter()
+        .map(|node| dominators.immediate_dominator(*node).map(|node| BlockIndex(node.index() as u32)))
+        .collect();
     assert_eq!(cfg.idom, expected);
     for natural in &cfg.loops {
         let mut expected = BTreeSet::from([natural.header]);
@@ -121,7 +127,11 @@ fn generated_code_agrees_with_petgraph() {
         })
         .take(4000)
         .collect();
-        let config = wasm_smith::Config { exceptions_enabled: false, gc_enabled: false, ..wasm_smith::Config::default() };
+        let config = wasm_smith::Config {
+            exceptions_enabled: false,
+            gc_enabled: false,
+            ..wasm_smith::Config::default()
+        };
         let generated = wasm_smith::Module::new(config, &mut arbitrary::Unstructured::new(&bytes));
         let Ok(module) = generated.map(|module| Module::parse(module.to_bytes())) else { continue };
         let module = module.expect("wasm-smith makes modules");
@@ -139,7 +149,8 @@ fn generated_code_agrees_with_petgraph() {
 fn hostile_shapes_take_linear_time() {
     let begun = Instant::now();
     let n = 20_000;
-    let nested_loops = format!("{}{}{}", "loop ".repeat(n), "local.get 0 br_if 0 ".repeat(n), "end ".repeat(n));
+    let nested_loops =
+        format!("{}{}{}", "loop ".repeat(n), "local.get 0 br_if 0 ".repeat(n), "end ".repeat(n));
     let graph = cfg(&format!("{}{}", "loop ".repeat(n), "local.get 0 br_if 0 end ".repeat(n)));
     assert_eq!((graph.loops.len(), graph.loops.last().map(|natural| natural.depth)), (n, Some(n as u32)));
     assert_eq!(graph.members.len(), graph.idom.len() - 1);

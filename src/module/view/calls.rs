@@ -1,9 +1,11 @@
 //! The static call graph.
 //!
-//! An indirect call can reach each function of its type that a segment holds: an active one of its table, a passive one, or the initial value of the
-//! table. What the program or a host puts into a table while it runs is not in the graph; [`CallGraph::referenced`] names what the program could put there. The targets of a type are lists
-//! that all calls share ([`Resolved`]), so the work is linear until edges are written, and these are limited to [`MAX_INDIRECT_EDGES`]; the
-//! rest is counted by addition, and [`CallGraph::has`] knows it too.
+//! An indirect call can reach each function of its type that a segment holds: an active one of its table, a
+//! passive one, or the initial value of the table. What the program or a host puts into a table while it runs
+//! is not in the graph; [`CallGraph::referenced`] names what the program could put there. The targets of a
+//! type are lists that all calls share ([`Resolved`]), so the work is linear until edges are written, and
+//! these are limited to [`MAX_INDIRECT_EDGES`]; the rest is counted by addition, and [`CallGraph::has`] knows
+//! it too.
 
 use hashbrown::HashMap;
 use schemars::JsonSchema;
@@ -30,11 +32,11 @@ pub struct CallGraph {
     pub edges: Vec<CallEdge>,
     /// Indirect edges beyond that.
     pub indirect_cut: u64,
-    /// Functions that nothing can call: no way leads to them from an export, the start function, a segment or a reference outside of code, over calls
-    /// and `ref.func`. Ascending.
+    /// Functions that nothing can call: no way leads to them from an export, the start function, a segment
+    /// or a reference outside of code, over calls and `ref.func`. Ascending.
     pub dead: Vec<FuncIndex>,
-    /// Functions that a `ref.func` in code, or in the initial value of a global, refers to: what the program can put into a table while it runs.
-    /// Ascending.
+    /// Functions that a `ref.func` in code, or in the initial value of a global, refers to: what the program
+    /// can put into a table while it runs. Ascending.
     pub referenced: Vec<FuncIndex>,
     /// What indirect calls can reach.
     #[serde(skip)]
@@ -48,7 +50,8 @@ impl CallGraph {
         self.edges.binary_search_by(|edge| (edge.caller, edge.callee, edge.kind).cmp(&direct)).is_ok()
     }
 
-    /// Whether `caller` can call `callee` as far as code and segments tell, edges beyond [`MAX_INDIRECT_EDGES`] included.
+    /// Whether `caller` can call `callee` as far as code and segments tell, edges beyond
+    /// [`MAX_INDIRECT_EDGES`] included.
     pub fn has(&self, caller: FuncIndex, callee: FuncIndex) -> bool {
         let found = self.edges.binary_search_by(|edge| (edge.caller, edge.callee).cmp(&(caller, callee)));
         found.is_ok() || self.indirect_cut != 0 && self.resolved.has(caller, callee)
@@ -134,8 +137,12 @@ impl Calls {
     /// Makes the graph.
     pub(super) fn graph(self, contents: &Contents<'_>) -> CallGraph {
         let dead = self.dead(contents);
-        let mut referenced: Vec<_> =
-            self.referenced.iter().map(|(_, func)| *func).chain(contents.referenced.iter().copied()).collect();
+        let mut referenced: Vec<_> = self
+            .referenced
+            .iter()
+            .map(|(_, func)| *func)
+            .chain(contents.referenced.iter().copied())
+            .collect();
         sort(&mut referenced);
         let resolved = Resolved::of(contents, self.indirect_sites, &referenced);
         let mut graph = CallGraph { edges: self.edges, indirect_cut: 0, dead, referenced, resolved };
@@ -147,7 +154,12 @@ impl Calls {
             left -= kept;
             graph.indirect_cut = graph.indirect_cut.saturating_add((count - kept) as u64);
             let callees = lists.into_iter().flatten().take(kept);
-            let edge = |&callee: &FuncIndex| CallEdge { caller: *caller, callee, kind: CallKind::Indirect, sites: *sites };
+            let edge = |&callee: &FuncIndex| CallEdge {
+                caller: *caller,
+                callee,
+                kind: CallKind::Indirect,
+                sites: *sites,
+            };
             graph.edges.extend(callees.map(edge));
         }
         graph.edges.sort_by_key(|edge| (edge.caller, edge.callee, edge.kind));
@@ -165,7 +177,8 @@ impl Calls {
         let functions = contents.functions() as usize;
         let mut alive = vec![false; functions];
         let exported = contents.exports.iter().filter(|export| export.kind == Kind::Function);
-        let mut pending: Vec<_> = exported.map(|export| FuncIndex(export.index)).chain(contents.start).collect();
+        let mut pending: Vec<_> =
+            exported.map(|export| FuncIndex(export.index)).chain(contents.start).collect();
         let segments = contents.elements.iter().filter(|segment| !segment.declared);
         pending.extend(segments.flat_map(|segment| segment.functions.iter().copied().flatten()));
         pending.extend(&contents.referenced);
@@ -173,16 +186,25 @@ impl Calls {
             let Some(alive) = alive.get_mut(func.position()).filter(|alive| !**alive) else { continue };
             *alive = true;
             let first = self.edges.partition_point(|edge| edge.caller < func);
-            pending.extend(self.edges.iter().skip(first).take_while(|edge| edge.caller == func).map(|edge| edge.callee));
+            pending.extend(
+                self.edges.iter().skip(first).take_while(|edge| edge.caller == func).map(|edge| edge.callee),
+            );
             let first = self.referenced.partition_point(|(caller, _)| *caller < func);
-            pending.extend(self.referenced.iter().skip(first).take_while(|(caller, _)| *caller == func).map(|(_, to)| *to));
+            pending.extend(
+                self.referenced
+                    .iter()
+                    .skip(first)
+                    .take_while(|(caller, _)| *caller == func)
+                    .map(|(_, to)| *to),
+            );
         }
         let defined = contents.imported_functions() as usize..functions;
         defined.filter(|func| !alive[*func]).map(|func| FuncIndex(func as u32)).collect()
     }
 }
 
-/// What indirect calls can reach, in lists that hold each item of a segment once or twice. All lists are ascending.
+/// What indirect calls can reach, in lists that hold each item of a segment once or twice. All lists are
+/// ascending.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Resolved {
     /// By caller and type.
@@ -201,7 +223,8 @@ impl Resolved {
     fn of(contents: &Contents<'_>, sites: Vec<IndirectSites>, referenced: &[FuncIndex]) -> Self {
         let types = Types::of(contents);
         let mut all = Self { sites, ..Self::default() };
-        all.sites.retain_mut(|sites| types.canonical.get(sites.ty as usize).map(|ty| sites.ty = *ty).is_some());
+        all.sites
+            .retain_mut(|sites| types.canonical.get(sites.ty as usize).map(|ty| sites.ty = *ty).is_some());
         all.sites.sort_by_key(|sites| (sites.caller, sites.ty, sites.table));
         let funcs = (0..contents.functions()).map(FuncIndex);
         all.types = funcs.map(|func| types.of_func(contents, func).unwrap_or(u32::MAX)).collect();
@@ -219,7 +242,9 @@ impl Resolved {
                 }
             }
         }
-        for (table, (ty, func)) in contents.table_values.iter().filter_map(|&(table, func)| Some((table, typed(func)?))) {
+        for (table, (ty, func)) in
+            contents.table_values.iter().filter_map(|&(table, func)| Some((table, typed(func)?)))
+        {
             all.active.entry((table, ty)).or_default().push(func);
         }
         for (ty, func) in referenced.iter().copied().filter(|_| by_reference).filter_map(typed) {
@@ -235,7 +260,8 @@ impl Resolved {
         all
     }
 
-    /// Two lists without a function in common: all that a call through `table` (`None`: a reference) with type `ty` can reach.
+    /// Two lists without a function in common: all that a call through `table` (`None`: a reference) with
+    /// type `ty` can reach.
     fn targets(&self, table: Option<u32>, ty: u32) -> [&[FuncIndex]; 2] {
         let passive = table.and_then(|_| self.passive.get(&ty));
         let own = match table {
@@ -248,7 +274,8 @@ impl Resolved {
     fn has(&self, caller: FuncIndex, callee: FuncIndex) -> bool {
         let Some(&ty) = self.types.get(callee.position()) else { return false };
         let first = self.sites.partition_point(|sites| (sites.caller, sites.ty) < (caller, ty));
-        let sites = self.sites.iter().skip(first).take_while(|sites| (sites.caller, sites.ty) == (caller, ty));
+        let sites =
+            self.sites.iter().skip(first).take_while(|sites| (sites.caller, sites.ty) == (caller, ty));
         let mut lists = sites.flat_map(|sites| self.targets(sites.table, sites.ty));
         lists.any(|list| list.binary_search(&callee).is_ok())
     }

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Instructions by class. Static: those that stand in the code; dynamic: those that were executed. Classes overlap only where said.
+/// Instructions by class. Static: those that stand in the code; dynamic: those that were executed. Classes
+/// overlap only where said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct Classes {
     /// All instructions, `end` and `else` left out.

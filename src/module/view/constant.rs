@@ -53,7 +53,8 @@ impl Constant {
     }
 }
 
-/// Evaluates an expression; `globals` are those declared so far. What cannot be known without linking is unknown, never guessed.
+/// Evaluates an expression; `globals` are those declared so far. What cannot be known without linking is
+/// unknown, never guessed.
 pub(super) fn evaluate(expression: &ConstExpr<'_>, globals: &[Global], uses: &mut Uses) -> Constant {
     let mut reader = expression.get_operators_reader();
     let mut stack: Vec<Constant> = Vec::new();
@@ -68,7 +69,12 @@ pub(super) fn evaluate(expression: &ConstExpr<'_>, globals: &[Global], uses: &mu
             Operator::I64Const { value } => Constant::I64(value),
             Operator::RefFunc { function_index } => Constant::Func(FuncIndex(function_index)),
             Operator::GlobalGet { global_index } => global(globals, global_index),
-            Operator::I32Add | Operator::I32Sub | Operator::I32Mul | Operator::I64Add | Operator::I64Sub | Operator::I64Mul => {
+            Operator::I32Add
+            | Operator::I32Sub
+            | Operator::I32Mul
+            | Operator::I64Add
+            | Operator::I64Sub
+            | Operator::I64Mul => {
                 uses.named("extended const", offset);
                 let other = stack.pop().unwrap_or(Constant::Unknown);
                 stack.pop().unwrap_or(Constant::Unknown).calculate(other, opcode)
@@ -81,7 +87,9 @@ pub(super) fn evaluate(expression: &ConstExpr<'_>, globals: &[Global], uses: &mu
 }
 
 fn global(globals: &[Global], index: u32) -> Constant {
-    let Some(global) = globals.get(index as usize).filter(|global| !global.mutable) else { return Constant::Unknown };
+    let Some(global) = globals.get(index as usize).filter(|global| !global.mutable) else {
+        return Constant::Unknown;
+    };
     match (global.value, &*global.ty) {
         (Some(value), "i32") => i32::try_from(value).map_or(Constant::Unknown, Constant::I32),
         (Some(value), "i64") => Constant::I64(value),

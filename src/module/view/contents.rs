@@ -1,13 +1,14 @@
 //! Reading what stands in the sections of a module.
 //!
-//! Each section is read for itself, as far as it goes: the first broken item ends that section with an anomaly, and the next is read as if nothing had
-//! been. So what follows a broken section may have wrong indices; [`Validity`](super::Validity) says that the module is invalid.
+//! Each section is read for itself, as far as it goes: the first broken item ends that section with an
+//! anomaly, and the next is read as if nothing had been. So what follows a broken section may have wrong
+//! indices; [`Validity`](super::Validity) says that the module is invalid.
 
 use std::ops::Range;
 
 use wasmparser::{
-    BinaryReader, CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind, FromReader, FuncType, MemoryType,
-    ProducersSectionReader, SectionLimited, TableInit, TableType, TypeRef,
+    BinaryReader, CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind, FromReader,
+    FuncType, MemoryType, ProducersSectionReader, SectionLimited, TableInit, TableType, TypeRef,
 };
 
 use super::{
@@ -76,7 +77,10 @@ impl<'a> Contents<'a> {
             anomalies.note("count_mismatch", contents.bodies.first().map_or(0, |body| body.1), detail);
         }
         if contents.import_text.1 != 0 {
-            let detail = format!("{} imports beyond {MAX_IMPORT_TEXT} bytes of names are not listed", contents.import_text.1);
+            let detail = format!(
+                "{} imports beyond {MAX_IMPORT_TEXT} bytes of names are not listed",
+                contents.import_text.1
+            );
             anomalies.note("count_mismatch", 0, detail);
         }
         contents
@@ -214,7 +218,11 @@ impl<'a> Contents<'a> {
             TypeRef::Tag(ty) => {
                 kind = Kind::Tag;
                 self.uses.named("exceptions", offset);
-                self.types.get(ty.func_type_idx as usize).and_then(Option::as_ref).map(text_of).unwrap_or_default()
+                self.types
+                    .get(ty.func_type_idx as usize)
+                    .and_then(Option::as_ref)
+                    .map(text_of)
+                    .unwrap_or_default()
             }
         };
         self.import_text.0 += import.module.len() + import.name.len();
@@ -222,7 +230,13 @@ impl<'a> Contents<'a> {
             self.import_text.1 += 1;
             return;
         }
-        self.imports.push(Import { module: import.module.to_owned(), name: import.name.to_owned(), kind, ty, func });
+        self.imports.push(Import {
+            module: import.module.to_owned(),
+            name: import.name.to_owned(),
+            kind,
+            ty,
+            func,
+        });
     }
 
     fn memory(&mut self, ty: &MemoryType, imported: bool, offset: u64) {
@@ -271,7 +285,9 @@ impl<'a> Contents<'a> {
             ExternalKind::Global => Kind::Global,
             ExternalKind::Tag => Kind::Tag,
         };
-        if kind == Kind::Global && self.globals.get(export.index as usize).is_some_and(|global| global.mutable) {
+        if kind == Kind::Global
+            && self.globals.get(export.index as usize).is_some_and(|global| global.mutable)
+        {
             self.uses.named("mutable global", offset);
         }
         self.exports.push(Export { name: export.name.to_owned(), kind, index: export.index });
@@ -334,7 +350,13 @@ impl<'a> Contents<'a> {
         };
         let size = data.data.len() as u64;
         let entropy = Histogram::of(data.data).entropy();
-        self.data.push(DataSegment { memory, address, offset: data.range.end.saturating_sub(size), size, entropy });
+        self.data.push(DataSegment {
+            memory,
+            address,
+            offset: data.range.end.saturating_sub(size),
+            size,
+            entropy,
+        });
         self.data_bytes.push(data.data);
         Ok(())
     }
@@ -386,7 +408,10 @@ fn each<'a, T: FromReader<'a>>(
     Ok(())
 }
 
-fn collect<'a, T: FromReader<'a>>(items: SectionLimited<'a, T>, mut take: impl FnMut(T)) -> wasmparser::Result<()> {
+fn collect<'a, T: FromReader<'a>>(
+    items: SectionLimited<'a, T>,
+    mut take: impl FnMut(T),
+) -> wasmparser::Result<()> {
     for item in items {
         take(item?);
     }
@@ -404,7 +429,8 @@ pub(super) fn text_of(ty: &FuncType) -> String {
             return String::new();
         }
         let shown: String = types.iter().take(MAX_TYPE_TEXT).map(|ty| format!(" {ty}")).collect();
-        let cut = if types.len() > MAX_TYPE_TEXT { format!(" … {} in all", types.len()) } else { String::new() };
+        let cut =
+            if types.len() > MAX_TYPE_TEXT { format!(" … {} in all", types.len()) } else { String::new() };
         format!("({name}{shown}{cut})")
     };
     let (params, results) = (part("param", ty.params()), part("result", ty.results()));

@@ -21,7 +21,8 @@ pub struct File {
     pub sha256: String,
     /// MD5, hexadecimal.
     pub md5: String,
-    /// MD5 of the sorted names `module.name` of function imports, joined by commas, as WASMShark computes it.
+    /// MD5 of the sorted names `module.name` of function imports, joined by commas, as WASMShark computes
+    /// it.
     pub imphash: String,
     /// Shannon entropy in bits per byte.
     pub entropy: f64,
@@ -85,8 +86,15 @@ impl Histogram {
     /// Shannon entropy in bits per byte; 0 without bytes.
     pub(super) fn entropy(&self) -> f64 {
         let share = |count: &u64| *count as f64 / self.len as f64;
-        let sum: f64 = self.counts.iter().filter(|count| **count != 0).map(share).map(|share| share * share.log2()).sum();
-        // Rounded, so that a report does not hang on the last bit of a logarithm; the negative of 0 would be printed with a sign.
+        let sum: f64 = self
+            .counts
+            .iter()
+            .filter(|count| **count != 0)
+            .map(share)
+            .map(|share| share * share.log2())
+            .sum();
+        // Rounded, so that a report does not hang on the last bit of a logarithm; the negative of 0 would be
+        // printed with a sign.
         (sum * 1e6).round().abs() / 1e6
     }
 
@@ -107,9 +115,13 @@ mod tests {
     #[test]
     fn figures_of_known_bytes() {
         let all: Vec<u8> = (0..=255).collect();
-        for (bytes, entropy, chi_square) in
-            [(&b""[..], 0.0, 0.0), (b"aaaa", 0.0, 4.0 * 255.0), (b"abab", 1.0, 508.0), (b"abcd", 2.0, 252.0), (&all, 8.0, 0.0)]
-        {
+        for (bytes, entropy, chi_square) in [
+            (&b""[..], 0.0, 0.0),
+            (b"aaaa", 0.0, 4.0 * 255.0),
+            (b"abab", 1.0, 508.0),
+            (b"abcd", 2.0, 252.0),
+            (&all, 8.0, 0.0),
+        ] {
             let file = File::of(bytes);
             assert_eq!((file.entropy, file.chi_square), (entropy, chi_square), "{bytes:?}");
         }

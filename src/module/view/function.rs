@@ -1,7 +1,8 @@
 //! What a view says of a function, and how its body is read for it.
 //!
-//! A body is read twice, by wasmparser each time: operator by operator for immediates and proposals, and by the decoder of
-//! [`Code`] for blocks. Nothing of it is kept but the figures, so memory follows the number of functions and loops and not the code.
+//! A body is read twice, by wasmparser each time: operator by operator for immediates and proposals, and by
+//! the decoder of [`Code`] for blocks. Nothing of it is kept but the figures, so memory follows the number of
+//! functions and loops and not the code.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -76,7 +77,8 @@ pub struct Loop {
     pub back_edges: u32,
 }
 
-/// WASMShark's rules: figure, threshold that it must exceed, points, flag. Of rules with one figure the first that holds counts.
+/// WASMShark's rules: figure, threshold that it must exceed, points, flag. Of rules with one figure the first
+/// that holds counts.
 const RULES: &[(Figure, u64, u32, &str)] = &[
     (Figure::NopRun, 50, 20, "NOP_SLED"),
     (Figure::Xor, 25, 15, "XOR_HEAVY"),
@@ -161,7 +163,8 @@ impl Function {
         let found = SIGNATURES.into_iter().zip(found).filter(|(_, n)| *n != 0);
         self.signatures = found.map(|(name, n)| (name.to_owned(), n)).collect();
         let offset_of = |block: crate::module::BlockIndex| {
-            let first = code.blocks().get(block.position()).and_then(|block| code.ops().get(block.first.position()));
+            let first =
+                code.blocks().get(block.position()).and_then(|block| code.ops().get(block.first.position()));
             first.map_or(code.start(), |op| op.offset)
         };
         let natural = cfg.loops.iter().map(|natural| Loop {
@@ -197,7 +200,14 @@ impl<'v> BodyReader<'v> {
         calls: &'v mut Calls,
         immediates: &'v mut Immediates,
     ) -> Self {
-        Self { space: Space { imported, functions }, uses, calls, immediates, numbers: vec![0; OPCODES], shared: HashMap::new() }
+        Self {
+            space: Space { imported, functions },
+            uses,
+            calls,
+            immediates,
+            numbers: vec![0; OPCODES],
+            shared: HashMap::new(),
+        }
     }
 
     /// One copy of figures that many functions have: a module of 5 MB can have a million functions.
@@ -274,14 +284,19 @@ impl<'v> BodyReader<'v> {
             Operator::I32Const { value } => self.immediates.word32(value as u32, at),
             Operator::I64Const { value } => self.immediates.word64(value as u64, at),
             Operator::V128Const { value } => self.immediates.vector(value.bytes(), at),
-            Operator::Call { function_index } | Operator::ReturnCall { function_index } => self.calls.direct(function_index),
-            Operator::CallIndirect { type_index, table_index } | Operator::ReturnCallIndirect { type_index, table_index } => {
+            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                self.calls.direct(function_index)
+            }
+            Operator::CallIndirect { type_index, table_index }
+            | Operator::ReturnCallIndirect { type_index, table_index } => {
                 if table_index != 0 {
                     self.uses.named("reference types", at);
                 }
                 self.calls.indirect(Some(table_index), type_index);
             }
-            Operator::CallRef { type_index } | Operator::ReturnCallRef { type_index } => self.calls.indirect(None, type_index),
+            Operator::CallRef { type_index } | Operator::ReturnCallRef { type_index } => {
+                self.calls.indirect(None, type_index)
+            }
             Operator::RefFunc { function_index } => self.calls.reference(function_index),
             _ => {}
         }

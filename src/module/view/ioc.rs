@@ -1,7 +1,8 @@
 //! Indicators of compromise: what in a string names a place, an account, a secret or a command.
 //!
-//! An indicator is a fact, not a verdict: a toolchain's link to its documentation is a `url` like any other. Patterns ask for whole words and valid
-//! checksums, so that version numbers are no addresses and identifiers no wallets.
+//! An indicator is a fact, not a verdict: a toolchain's link to its documentation is a `url` like any other.
+//! Patterns ask for whole words and valid checksums, so that version numbers are no addresses and identifiers
+//! no wallets.
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr},
@@ -23,8 +24,8 @@ const NEAR: u64 = 1024;
 /// An indicator of compromise.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Ioc {
-    /// `url`, `onion`, `domain` (with a port), `ipv4`, `ipv6`, `email`, `wallet`, `path`, `credential`, `pool_protocol`, `command`, `webhook`,
-    /// `embedded_file`.
+    /// `url`, `onion`, `domain` (with a port), `ipv4`, `ipv6`, `email`, `wallet`, `path`, `credential`,
+    /// `pool_protocol`, `command`, `webhook`, `embedded_file`.
     pub kind: String,
     /// The indicator itself.
     pub value: String,
@@ -42,7 +43,8 @@ struct Pattern {
     /// Only a text with one of these, in any case, can match.
     hints: &'static [&'static str],
     pattern: &'static str,
-    /// Compiled at the first hint: most modules have none, and compiling all takes longer than the rest of the view of a small module.
+    /// Compiled at the first hint: most modules have none, and compiling all takes longer than the rest of
+    /// the view of a small module.
     compiled: OnceLock<Option<Regex>>,
 }
 
@@ -67,20 +69,34 @@ fn compile(pattern: &str) -> Option<Regex> {
 fn contains(text: &[u8], word: &[u8]) -> bool {
     let Some(&first) = word.first() else { return true };
     let mut starts = text.iter().enumerate().filter(|(_, byte)| **byte | 0x20 == first | 0x20);
-    starts.any(|(position, _)| text.get(position..position + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word)))
+    starts.any(|(position, _)| {
+        text.get(position..position + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word))
+    })
 }
 
 /// Patterns in capitals and small letters alike begin with `(?i)`.
 static PATTERNS: [Pattern; 28] = [
-    Pattern::new("url", &["://"], r"(?:https?|wss?|ftp|tcp)://[A-Za-z0-9\[][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{3,300}"),
+    Pattern::new(
+        "url",
+        &["://"],
+        r"(?:https?|wss?|ftp|tcp)://[A-Za-z0-9\[][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{3,300}",
+    ),
     Pattern::new("onion", &[".onion"], r"\b(?:[a-z2-7]{56}|[a-z2-7]{16})\.onion\b"),
     Pattern::new(
         "domain",
         &[":1", ":2", ":3", ":4", ":5", ":6", ":7", ":8", ":9"],
         r"\b(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,4}(?:com|net|org|io|ru|cn|info|biz|xyz|top|me|pro|cc|to|pw|su|online|site|club|stream|link|eu|de|co|in|la|kr|space|host|live|win):[0-9]{2,5}\b",
     ),
-    Pattern::new("email", &["@"], r"\b[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,12}\b"),
-    Pattern::new("path", &["/etc/"], r"/etc/(?:passwd|shadow|sudoers|gshadow|crontab|ld\.so\.preload|hosts)\b"),
+    Pattern::new(
+        "email",
+        &["@"],
+        r"\b[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,12}\b",
+    ),
+    Pattern::new(
+        "path",
+        &["/etc/"],
+        r"/etc/(?:passwd|shadow|sudoers|gshadow|crontab|ld\.so\.preload|hosts)\b",
+    ),
     Pattern::new("path", &[".ssh/"], r"\.ssh/(?:id_[a-z0-9]+|authorized_keys|known_hosts|config)\b"),
     Pattern::new(
         "path",
@@ -127,9 +143,17 @@ static PATTERNS: [Pattern; 28] = [
         r"\bxox[abprs]-[A-Za-z0-9-]{10,72}\b|\bsk_live_[0-9A-Za-z]{24,}\b|\bAIza[0-9A-Za-z_-]{35}\b",
     ),
     Pattern::new("credential", &["-----begin"], r"-----BEGIN (?:[A-Z]{2,10} )?PRIVATE KEY-----"),
-    Pattern::new("credential", &["eyj"], r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
+    Pattern::new(
+        "credential",
+        &["eyj"],
+        r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
+    ),
     Pattern::new("credential", &["aws_"], r"\bAWS_(?:SECRET_ACCESS_KEY|ACCESS_KEY_ID|SESSION_TOKEN)\b"),
-    Pattern::new("pool_protocol", &["stratum+"], r"\bstratum\+(?:tcp|ssl|tls|udp)://[!-~]{3,200}|\bstratum\+(?:tcp|ssl|tls)\b"),
+    Pattern::new(
+        "pool_protocol",
+        &["stratum+"],
+        r"\bstratum\+(?:tcp|ssl|tls|udp)://[!-~]{3,200}|\bstratum\+(?:tcp|ssl|tls)\b",
+    ),
     Pattern::new(
         "pool_protocol",
         &["mining."],
@@ -142,8 +166,16 @@ static PATTERNS: [Pattern; 28] = [
         &["powershell"],
         r"(?i)\bpowershell(?:\.exe)?\b[ -~]{0,80}\s-(?:e|ec|enc|encodedcommand|nop|noprofile|w|windowstyle|c|command|ep|executionpolicy)\b[ -~]{0,120}",
     ),
-    Pattern::new("command", &["/bin/", "bash -i"], r"/bin/(?:ba|z|da)?sh\s+-[cil][ -~]{0,120}|\bbash -i\b[ -~]{0,80}"),
-    Pattern::new("command", &["curl ", "wget "], r"\b(?:curl|wget)\s[ -~]{1,200}?\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b"),
+    Pattern::new(
+        "command",
+        &["/bin/", "bash -i"],
+        r"/bin/(?:ba|z|da)?sh\s+-[cil][ -~]{0,120}|\bbash -i\b[ -~]{0,80}",
+    ),
+    Pattern::new(
+        "command",
+        &["curl ", "wget "],
+        r"\b(?:curl|wget)\s[ -~]{1,200}?\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b",
+    ),
     Pattern::new(
         "command",
         &["rm -r", "chmod ", "nc -"],
@@ -209,7 +241,9 @@ impl Iocs {
 
     /// All by place, and how many were cut.
     pub(super) fn finish(mut self) -> (Vec<Ioc>, u64) {
-        self.kept.sort_by(|a, b| (a.offset, &a.kind, &a.value, &a.encoding).cmp(&(b.offset, &b.kind, &b.value, &b.encoding)));
+        self.kept.sort_by(|a, b| {
+            (a.offset, &a.kind, &a.value, &a.encoding).cmp(&(b.offset, &b.kind, &b.value, &b.encoding))
+        });
         (self.kept, self.cut)
     }
 
@@ -284,16 +318,23 @@ fn runs(text: &str, is_letter: impl Fn(char) -> bool) -> impl Iterator<Item = (u
 fn is_ipv4(text: &str, start: usize, end: usize) -> bool {
     let before = text.as_bytes().get(..start).unwrap_or_default();
     let after = text.as_bytes().get(end..).unwrap_or_default();
-    let is_word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    let is_word = |byte: Option<&u8>| {
+        byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+    };
     let goes_on = after.first() == Some(&b'.') && after.get(1).is_some_and(u8::is_ascii_digit);
     if is_word(before.last()) || before.last() == Some(&b'.') || is_word(after.first()) || goes_on {
         return false;
     }
     let Some(Ok(address)) = text.get(start..end).map(str::parse::<Ipv4Addr>) else { return false };
     let octets = address.octets();
-    let has_context =
-        before.ends_with(b"//") || before.ends_with(b"@") || after.first() == Some(&b':') || after.first() == Some(&b'/');
-    let is_version = octets[0] < 10 && octets.iter().all(|octet| *octet < 100) && !RESOLVERS.contains(&octets) && !has_context;
+    let has_context = before.ends_with(b"//")
+        || before.ends_with(b"@")
+        || after.first() == Some(&b':')
+        || after.first() == Some(&b'/');
+    let is_version = octets[0] < 10
+        && octets.iter().all(|octet| *octet < 100)
+        && !RESOLVERS.contains(&octets)
+        && !has_context;
     let is_special = octets[0] == 0 || address.is_loopback() || address.is_broadcast() || octets[0] == 255;
     !is_version && !is_special && !ends_in_version(before)
 }
@@ -307,11 +348,14 @@ fn ends_in_version(before: &[u8]) -> bool {
 }
 
 fn is_ipv6(text: &str, start: usize, end: usize) -> bool {
-    let around = [start.checked_sub(1).and_then(|before| text.as_bytes().get(before)), text.as_bytes().get(end)];
+    let around =
+        [start.checked_sub(1).and_then(|before| text.as_bytes().get(before)), text.as_bytes().get(end)];
     let is_word = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'_' | b'-');
     let address = text.get(start..end).and_then(|text| text.parse::<Ipv6Addr>().ok());
     !around.iter().flatten().any(is_word)
-        && address.is_some_and(|address| address.segments()[0] & 0xe000 == 0x2000 || address.segments()[0] & 0xfe00 == 0xfc00)
+        && address.is_some_and(|address| {
+            address.segments()[0] & 0xe000 == 0x2000 || address.segments()[0] & 0xfe00 == 0xfc00
+        })
 }
 
 #[cfg(test)]
@@ -328,7 +372,9 @@ mod tests {
     fn all_patterns_compile() {
         for pattern in &PATTERNS {
             assert!(compile(pattern.pattern).is_some(), "{}", pattern.pattern);
-            assert!(!pattern.hints.is_empty() && pattern.hints.iter().all(|hint| **hint == hint.to_lowercase()));
+            assert!(
+                !pattern.hints.is_empty() && pattern.hints.iter().all(|hint| **hint == hint.to_lowercase())
+            );
         }
     }
 
@@ -384,7 +430,10 @@ mod tests {
     fn an_indicator_is_listed_once_at_its_place() {
         let mut iocs = Iocs::default();
         for offset in [100, 200] {
-            iocs.search("go http://a.example/b", Found { offset, address: Some(offset + 1000), encoding: "plain" });
+            iocs.search(
+                "go http://a.example/b",
+                Found { offset, address: Some(offset + 1000), encoding: "plain" },
+            );
         }
         let (iocs, cut) = iocs.finish();
         assert_eq!((iocs.len(), cut), (1, 0));

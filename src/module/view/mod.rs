@@ -1,11 +1,12 @@
 //! The static view: everything that can be said of a sample without running it.
 //!
-//! [`View::of`] reads as far as the bytes allow. A module that is invalid, that the engine cannot run, or that is no module at all still gets a
-//! view of what was found up to there, and says so in [`View::validity`]. Every operator is decoded by wasmparser, none by hand. Of a component, the view is that of its
-//! largest core module; sections are those of both.
+//! [`View::of`] reads as far as the bytes allow. A module that is invalid, that the engine cannot run, or
+//! that is no module at all still gets a view of what was found up to there, and says so in
+//! [`View::validity`]. Every operator is decoded by wasmparser, none by hand. Of a component, the view is
+//! that of its largest core module; sections are those of both.
 //!
-//! Memory follows the size of the file; lists that a hostile file could blow up are cut at a documented length and counted
-//! beyond it.
+//! Memory follows the size of the file; lists that a hostile file could blow up are cut at a documented
+//! length and counted beyond it.
 //!
 //! Not here: execution, and what a rule makes of these facts.
 
@@ -60,7 +61,8 @@ pub struct View {
     pub file: File,
     /// Whether it is a module, and valid.
     pub validity: Validity,
-    /// Sections in file order, custom ones too: the first 4,096 custom ones and as many others, and always the first of each id.
+    /// Sections in file order, custom ones too: the first 4,096 custom ones and as many others, and always
+    /// the first of each id.
     pub sections: Vec<Section>,
     /// Sections beyond those. Their contents were not looked at.
     pub sections_cut: u64,
@@ -108,7 +110,8 @@ pub struct View {
     pub iocs: Vec<Ioc>,
     /// Indicators found beyond 5,000.
     pub iocs_cut: u64,
-    /// What the view could not look at because a cap ended it, in words. What is listed in part and was looked at in whole is none.
+    /// What the view could not look at because a cap ended it, in words. What is listed in part and was
+    /// looked at in whole is none.
     pub limitations: Vec<String>,
 }
 
@@ -119,7 +122,8 @@ impl View {
         // Offsets in code have 32 bits.
         let readable = wasm.get(..u32::MAX as usize).unwrap_or(wasm);
         let outer = Frames::read(readable, 0, &mut anomalies);
-        let inner = outer.core_module().map(|module| Frames::read(module.data, module.offset, &mut anomalies));
+        let inner =
+            outer.core_module().map(|module| Frames::read(module.data, module.offset, &mut anomalies));
         let frames = inner.as_ref().map_or(&outer.frames, |inner| &inner.frames);
         section::judge_custom(frames, wasm.len(), &mut anomalies);
         let mut contents = Contents::read(frames, &mut anomalies);
@@ -172,7 +176,8 @@ impl View {
 
     /// The import that a function is.
     pub fn import_of(&self, func: FuncIndex) -> Option<&Import> {
-        // Every import of a function has a greater index than the one before it, but others stand between them.
+        // Every import of a function has a greater index than the one before it, but others stand between
+        // them.
         let from = self.imports.get(func.position()..)?;
         from.iter().find(|import| import.func >= Some(func)).filter(|import| import.func == Some(func))
     }
@@ -187,7 +192,8 @@ impl View {
         self.imported_functions.saturating_add(self.functions.len() as u32)
     }
 
-    /// How to call a function in a report: `module.name` of an import, else its name, else `func N`. Whoever made the sample chose the names.
+    /// How to call a function in a report: `module.name` of an import, else its name, else `func N`. Whoever
+    /// made the sample chose the names.
     pub fn name_of(&self, func: FuncIndex) -> Cow<'_, str> {
         if let Some(import) = self.import_of(func) {
             return format!("{}.{}", import.module, import.name).into();
@@ -201,19 +207,26 @@ impl View {
 
 /// What was not looked at.
 fn limitations(sections_cut: u64) -> Vec<String> {
-    let cut = (sections_cut != 0)
-        .then(|| format!("{sections_cut} sections, most of them custom, were not looked at: the file has too many"));
+    let cut = (sections_cut != 0).then(|| {
+        format!("{sections_cut} sections, most of them custom, were not looked at: the file has too many")
+    });
     cut.into_iter().collect()
 }
 
 /// Reads all bodies.
-fn functions(bytes: &[u8], contents: &mut Contents<'_>, calls: &mut Calls, immediates: &mut Immediates) -> Vec<Function> {
+fn functions(
+    bytes: &[u8],
+    contents: &mut Contents<'_>,
+    calls: &mut Calls,
+    immediates: &mut Immediates,
+) -> Vec<Function> {
     let (imported, all) = (contents.imported_functions(), contents.functions());
     let mut uses = std::mem::take(&mut contents.uses);
     let mut reader = BodyReader::new(imported, all, &mut uses, calls, immediates);
     let indices = (imported..).map(FuncIndex);
     let bodies = indices.zip(&contents.bodies);
-    let mut functions: Vec<_> = bodies.map(|(func, &(body, offset))| reader.read(func, body, offset)).collect();
+    let mut functions: Vec<_> =
+        bodies.map(|(func, &(body, offset))| reader.read(func, body, offset)).collect();
     contents.uses = uses;
     let names = Names::read(bytes, contents.names.clone());
     let mut exported: HashMap<u32, &str> = HashMap::new();
@@ -227,7 +240,9 @@ fn functions(bytes: &[u8], contents: &mut Contents<'_>, calls: &mut Calls, immed
         let ty = contents.type_index(function.index).and_then(|ty| texts.get_mut(ty as usize));
         if let Some(text) = ty {
             // A type that no function has is not put into words.
-            let text = text.get_or_insert_with(|| contents.func_type(function.index).map(text_of).unwrap_or_default().into());
+            let text = text.get_or_insert_with(|| {
+                contents.func_type(function.index).map(text_of).unwrap_or_default().into()
+            });
             function.ty = Arc::clone(text);
         }
     }
@@ -240,7 +255,10 @@ fn texts(frames: &[Frame<'_>], contents: &Contents<'_>) -> Texts {
     for (segment, bytes) in contents.data.iter().zip(&contents.data_bytes) {
         texts.read(&Source { bytes, offset: segment.offset, address: segment.address });
     }
-    for frame in frames.iter().filter(|frame| frame.id == 0 && !matches!(frame.name, "name" | "producers" | "target_features")) {
+    for frame in frames
+        .iter()
+        .filter(|frame| frame.id == 0 && !matches!(frame.name, "name" | "producers" | "target_features"))
+    {
         texts.read(&Source { bytes: frame.data, offset: frame.offset, address: None });
     }
     texts

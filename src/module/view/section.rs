@@ -1,7 +1,8 @@
 //! Sections, and what is odd about their order, number and size.
 //!
-//! The frame of a section is its id and its size, and is read without a look at its contents. So a section that is broken inside costs that section
-//! and not the rest of the file; only a broken frame ends the reading.
+//! The frame of a section is its id and its size, and is read without a look at its contents. So a section
+//! that is broken inside costs that section and not the rest of the file; only a broken frame ends the
+//! reading.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +14,9 @@ use super::file::Histogram;
 
 /// Anomalies kept of one kind; the rest is counted in a last one of the kind `more_anomalies`.
 const MAX_OF_A_KIND: usize = 16;
-/// Custom sections kept, and as many of all others together. Empty sections take two bytes of the file and much more here. What a module needs is
-/// kept whatever stands before it: the first section of each id, and the first of each name in [`KEPT_CUSTOM`].
+/// Custom sections kept, and as many of all others together. Empty sections take two bytes of the file and
+/// much more here. What a module needs is kept whatever stands before it: the first section of each id, and
+/// the first of each name in [`KEPT_CUSTOM`].
 const MAX_SECTIONS: usize = 4096;
 /// Custom sections that the view reads.
 const KEPT_CUSTOM: &[&str] = &["name", "producers", "target_features"];
@@ -51,8 +53,9 @@ pub struct Section {
 /// Something odd about the file.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Anomaly {
-    /// What, in snake case: `duplicate_section`, `out_of_order_section`, `trailing_bytes`, `truncated_section`, `malformed_section`,
-    /// `unknown_section`, `empty_section`, `oversized_custom_section`, `high_entropy_section`, `padded_leb`, `unusual_custom_section`,
+    /// What, in snake case: `duplicate_section`, `out_of_order_section`, `trailing_bytes`,
+    /// `truncated_section`, `malformed_section`, `unknown_section`, `empty_section`,
+    /// `oversized_custom_section`, `high_entropy_section`, `padded_leb`, `unusual_custom_section`,
     /// `bad_header`, `count_mismatch`, `more_anomalies`.
     pub kind: String,
     /// In words.
@@ -170,7 +173,10 @@ const USUAL: &[&str] = &[
 ];
 
 fn is_usual(name: &str) -> bool {
-    USUAL.contains(&name) || name.starts_with(".debug_") || name.starts_with("reloc.") || name.starts_with("component-type:")
+    USUAL.contains(&name)
+        || name.starts_with(".debug_")
+        || name.starts_with("reloc.")
+        || name.starts_with("component-type:")
 }
 
 /// The sections of a file.
@@ -218,7 +224,11 @@ impl<'a> Frames<'a> {
             Ok([.., 1, 0]) => all.is_component = true,
             other => {
                 let found = other.map_or_else(|_| "nothing".to_owned(), |bytes| format!("{bytes:02x?}"));
-                anomalies.note("bad_header", offset + 4, format!("version 01 00 00 00 expected, {found} found"));
+                anomalies.note(
+                    "bad_header",
+                    offset + 4,
+                    format!("version 01 00 00 00 expected, {found} found"),
+                );
             }
         }
         let mut order = Order::default();
@@ -228,8 +238,9 @@ impl<'a> Frames<'a> {
             }
         }
         if let Some((first, count)) = all.padded {
-            let detail =
-                format!("{count} section sizes take more bytes than they need; linkers write them so to fill them in later");
+            let detail = format!(
+                "{count} section sizes take more bytes than they need; linkers write them so to fill them in later"
+            );
             anomalies.note("padded_leb", first, detail);
         }
         all
@@ -241,7 +252,12 @@ impl<'a> Frames<'a> {
     }
 
     /// Reads one frame; false if nothing can follow it.
-    fn section(&mut self, reader: &mut BinaryReader<'a>, order: &mut Order, anomalies: &mut Anomalies) -> bool {
+    fn section(
+        &mut self,
+        reader: &mut BinaryReader<'a>,
+        order: &mut Order,
+        anomalies: &mut Anomalies,
+    ) -> bool {
         let begin = reader.original_position();
         let header = reader.read_u8().and_then(|id| {
             let at = reader.original_position();
@@ -370,14 +386,22 @@ impl Order {
     fn check(&mut self, frame: &Frame<'_>, begin: u64, anomalies: &mut Anomalies) {
         let Some(position) = ORDER.iter().position(|(id, _)| *id == frame.id) else {
             let (id, len) = (frame.id, frame.data.len());
-            anomalies.note("unknown_section", begin, format!("section with the unknown id {id} and {len} bytes"));
+            anomalies.note(
+                "unknown_section",
+                begin,
+                format!("section with the unknown id {id} and {len} bytes"),
+            );
             return;
         };
         if self.seen & 1 << position != 0 {
             anomalies.note("duplicate_section", begin, format!("a second section `{}`", frame.name));
         } else if position < self.last {
             let last = ORDER.get(self.last).map_or("", |(_, name)| name);
-            anomalies.note("out_of_order_section", begin, format!("section `{}` after section `{last}`", frame.name));
+            anomalies.note(
+                "out_of_order_section",
+                begin,
+                format!("section `{}` after section `{last}`", frame.name),
+            );
         }
         self.seen |= 1 << position;
         self.last = self.last.max(position);

@@ -34,20 +34,28 @@ fn figures_of_a_function() {
         ("(if (i32.const 1) (then return_call 0)) unreachable", 3, 2, 2, 1),
     ] {
         let found = function(body);
-        assert_eq!((found.blocks, found.edges, found.cyclomatic, found.depth), (blocks, edges, cyclomatic, depth), "{body}");
+        assert_eq!(
+            (found.blocks, found.edges, found.cyclomatic, found.depth),
+            (blocks, edges, cyclomatic, depth),
+            "{body}"
+        );
         assert_eq!(found.error, None);
     }
     let found = function(
         "(local i32 i64) (local f32) nop nop nop (drop (i32.const 5)) nop return nop (drop (i32.xor (i32.const 1) (i32.const 2)))",
     );
     assert_eq!((found.locals, found.nop_run, found.unreachable), (3, 3, 5));
-    assert_eq!((found.classes.total, found.classes.nop, found.classes.xor, found.classes.constant), (12, 5, 1, 3));
+    assert_eq!(
+        (found.classes.total, found.classes.nop, found.classes.xor, found.classes.constant),
+        (12, 5, 1, 3)
+    );
 }
 
 #[test]
 fn loops_have_nesting_and_place() {
-    let found =
-        function("(loop $a (loop $b (br_if $b (i32.const 1)) (br_if $a (i32.const 1)))) (loop $c (br_if $c (i32.const 1)))");
+    let found = function(
+        "(loop $a (loop $b (br_if $b (i32.const 1)) (br_if $a (i32.const 1)))) (loop $c (br_if $c (i32.const 1)))",
+    );
     let shape: Vec<_> = found.loops.iter().map(|natural| (natural.depth, natural.back_edges)).collect();
     assert_eq!(shape, [(1, 1), (2, 1), (1, 1)]);
     let bytes = binary("(module (func (loop $a (br_if $a (i32.const 1)))))");
@@ -116,7 +124,8 @@ fn what_a_module_declares() {
           (@producers (processed-by "clang" "17")))"#,
     );
     assert_eq!(view.validity, Validity::Unsupported { proposal: "exception-handling".into(), offset: 27 });
-    let imports: Vec<_> = view.imports.iter().map(|import| (&*import.name, import.kind, &*import.ty, import.func)).collect();
+    let imports: Vec<_> =
+        view.imports.iter().map(|import| (&*import.name, import.kind, &*import.ty, import.func)).collect();
     assert_eq!(
         imports,
         [
@@ -127,8 +136,11 @@ fn what_a_module_declares() {
             ("table", Kind::Table, "3 10 funcref", None),
         ]
     );
-    let globals: Vec<_> =
-        view.globals.iter().map(|global| (&*global.ty, global.mutable, global.imported, global.value)).collect();
+    let globals: Vec<_> = view
+        .globals
+        .iter()
+        .map(|global| (&*global.ty, global.mutable, global.imported, global.value))
+        .collect();
     assert_eq!(
         globals,
         [
@@ -138,17 +150,27 @@ fn what_a_module_declares() {
             ("i32", false, false, Some(2048))
         ]
     );
-    let data: Vec<_> = view.data.iter().map(|segment| (segment.memory, segment.address, segment.size)).collect();
-    assert_eq!(data, [(Some(0), None, 24), (Some(0), Some(2048), 14), (Some(0), Some(0xffff_fff0), 13), (None, None, 14)]);
+    let data: Vec<_> =
+        view.data.iter().map(|segment| (segment.memory, segment.address, segment.size)).collect();
+    assert_eq!(
+        data,
+        [(Some(0), None, 24), (Some(0), Some(2048), 14), (Some(0), Some(0xffff_fff0), 13), (None, None, 14)]
+    );
     assert_eq!((view.elements[0].table, view.elements[0].first), (Some(0), Some(1)));
     assert_eq!(view.elements[0].functions, [Some(FuncIndex(1)), Some(FuncIndex(2))]);
     assert_eq!(view.start, Some(FuncIndex(3)));
-    assert_eq!((view.memories[0].initial, view.memories[0].maximum, view.memories[0].imported), (2, Some(4), true));
+    assert_eq!(
+        (view.memories[0].initial, view.memories[0].maximum, view.memories[0].imported),
+        (2, Some(4), true)
+    );
     assert_eq!((view.tables[0].initial, view.tables[0].maximum), (3, Some(10)));
     assert_eq!(view.producers, [("processed-by".to_owned(), "clang 17".to_owned())]);
     let names: Vec<_> = (0..5).map(|func| view.name_of(FuncIndex(func)).into_owned()).collect();
     assert_eq!(names, ["env.exec", "f", "g", "s", "func 4"]);
-    assert_eq!((view.is_imported(FuncIndex(0)), view.is_imported(FuncIndex(1)), view.total_functions()), (true, false, 4));
+    assert_eq!(
+        (view.is_imported(FuncIndex(0)), view.is_imported(FuncIndex(1)), view.total_functions()),
+        (true, false, 4)
+    );
     assert_eq!(view.import_of(FuncIndex(0)).map(|import| &*import.name), Some("exec"));
     assert!(view.import_of(FuncIndex(1)).is_none() && view.function(FuncIndex(0)).is_none());
     assert_eq!(view.function(FuncIndex(2)).map(|function| &*function.ty), Some("(param i32)"));
@@ -182,7 +204,8 @@ fn calls_resolve_through_segments_and_types() {
           (func $dead (call $deader))
           (func $deader (call $dead)))"#,
     );
-    let edges: Vec<_> = view.calls.edges.iter().map(|edge| (edge.callee.0, edge.kind, edge.sites)).take(4).collect();
+    let edges: Vec<_> =
+        view.calls.edges.iter().map(|edge| (edge.callee.0, edge.kind, edge.sites)).take(4).collect();
     use CallKind::{Direct, Indirect};
     assert_eq!(edges, [(0, Indirect, 2), (1, Indirect, 2), (2, Indirect, 1), (6, Direct, 2)]);
     assert_eq!(view.calls.dead, [FuncIndex(4), FuncIndex(7), FuncIndex(8)]);
@@ -226,8 +249,16 @@ fn segments_and_initial_values_resolve_and_references_do_not() {
         ),
         ("(table 1 funcref) (elem func 0) (func) (func (call_indirect (i32.const 0)))", vec![0], vec![]),
         ("(table 1 funcref (ref.func 0)) (func) (func (call_indirect (i32.const 0)))", vec![0], vec![0]),
-        ("(table 0 funcref) (table $u 1 funcref (ref.func 0)) (func) (func (call_indirect $u (i32.const 0)))", vec![0], vec![0]),
-        ("(table 0 funcref) (table 1 funcref (ref.func 0)) (func) (func (call_indirect (i32.const 0)))", vec![], vec![0]),
+        (
+            "(table 0 funcref) (table $u 1 funcref (ref.func 0)) (func) (func (call_indirect $u (i32.const 0)))",
+            vec![0],
+            vec![0],
+        ),
+        (
+            "(table 0 funcref) (table 1 funcref (ref.func 0)) (func) (func (call_indirect (i32.const 0)))",
+            vec![],
+            vec![0],
+        ),
         (
             "(table 2 funcref) (elem (i32.const 0) 0 1) (elem func 1) (func) (func (call_indirect (i32.const 0)))",
             vec![0, 1],
@@ -244,11 +275,17 @@ fn segments_and_initial_values_resolve_and_references_do_not() {
 fn passive_segments_are_walked_once_for_all_tables() {
     let (tables, items) = (100, 200_000);
     let calls: String = (0..tables).map(|table| format!("(call_indirect {table} (i32.const 0))")).collect();
-    let text =
-        format!("(module {} (elem func{}) (func) (func {calls}))", "(table 1 funcref)".repeat(tables), " 0 1".repeat(items / 2));
+    let text = format!(
+        "(module {} (elem func{}) (func) (func {calls}))",
+        "(table 1 funcref)".repeat(tables),
+        " 0 1".repeat(items / 2)
+    );
     let begin = std::time::Instant::now();
     let view = view(&text);
-    assert_eq!(view.calls.edges.iter().map(|edge| (edge.callee.0, edge.sites)).collect::<Vec<_>>(), [(0, 100), (1, 100)]);
+    assert_eq!(
+        view.calls.edges.iter().map(|edge| (edge.callee.0, edge.sites)).collect::<Vec<_>>(),
+        [(0, 100), (1, 100)]
+    );
     assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
 }
 
@@ -266,7 +303,10 @@ fn indirect_edges_are_limited_and_counted() {
     assert_eq!(view.calls.indirect_cut, (functions * callers - MAX_INDIRECT_EDGES) as u64);
     // What is cut is known all the same.
     let (last, first) = (FuncIndex((functions + callers - 1) as u32), FuncIndex(functions as u32));
-    assert!(view.calls.edges.iter().all(|edge| edge.caller != last) && view.calls.has(last, FuncIndex(functions as u32 - 1)));
+    assert!(
+        view.calls.edges.iter().all(|edge| edge.caller != last)
+            && view.calls.has(last, FuncIndex(functions as u32 - 1))
+    );
     assert!(!view.calls.has(last, first));
 }
 
@@ -289,9 +329,13 @@ fn proposals_have_their_first_place() {
         let view = view(&format!("(module {module})"));
         let names: Vec<_> = view.proposals.iter().map(|proposal| &*proposal.name).collect();
         assert_eq!(names, expected, "{module}");
-        assert!(view.proposals.iter().all(|proposal| proposal.offset >= 8 && proposal.offset < view.file.size));
+        assert!(
+            view.proposals.iter().all(|proposal| proposal.offset >= 8 && proposal.offset < view.file.size)
+        );
     }
-    let bytes = binary("(module (func nop (drop (i32.extend8_s (i32.const 1))) (drop (i32.extend8_s (i32.const 1)))))");
+    let bytes = binary(
+        "(module (func nop (drop (i32.extend8_s (i32.const 1))) (drop (i32.extend8_s (i32.const 1)))))",
+    );
     assert_eq!(bytes[View::of(&bytes).proposals[0].offset as usize], 0xc0);
 }
 
@@ -362,7 +406,11 @@ fn a_broken_section_costs_itself_alone() {
     assert!(matches!(view.validity, Validity::Invalid { offset: 14.., .. }), "{:?}", view.validity);
     assert_eq!((view.imports.len(), view.exports.len(), view.functions.len()), (1, 1, 1));
     assert_eq!(view.functions[0].classes.nop, 1);
-    assert!(view.functions[0].error.as_deref().is_some_and(|error| error.contains("0x")), "{:?}", view.functions[0].error);
+    assert!(
+        view.functions[0].error.as_deref().is_some_and(|error| error.contains("0x")),
+        "{:?}",
+        view.functions[0].error
+    );
     assert_eq!(view.strings[0].text, "http://a.bcd");
     assert_eq!(view.sections.len(), 6);
 }
@@ -451,7 +499,9 @@ fn random_bytes_give_a_view() {
         for id in 0..=13 {
             let len = random() % 60;
             bytes.extend([id, len as u8]);
-            bytes.extend((0..len).map(|_| if random() % 3 == 0 { random() as u8 } else { (random() % 4) as u8 }));
+            bytes.extend(
+                (0..len).map(|_| if random() % 3 == 0 { random() as u8 } else { (random() % 4) as u8 }),
+            );
         }
         let view = View::of(&bytes);
         assert_eq!(view.file.sha256.len(), 64);
@@ -508,7 +558,12 @@ fn samples_give_views_in_bounded_time() {
             assert_eq!(view.total_functions(), module.functions(), "{}", path.display());
             assert_eq!(view.start, module.start());
             let decoded = module.defined().filter(|func| module.code(*func).is_ok()).count();
-            assert_eq!(view.functions.iter().filter(|function| function.error.is_none()).count(), decoded, "{}", path.display());
+            assert_eq!(
+                view.functions.iter().filter(|function| function.error.is_none()).count(),
+                decoded,
+                "{}",
+                path.display()
+            );
         }
     }
 }
@@ -516,7 +571,9 @@ fn samples_give_views_in_bounded_time() {
 /// Reading must not end where a list does: empty custom sections in front would hide all code.
 #[test]
 fn a_flood_of_custom_sections_hides_nothing() {
-    let module = wat::parse_str(r#"(module (import "env" "f" (func)) (func $named (export "main") (call 0)))"#).unwrap();
+    let module =
+        wat::parse_str(r#"(module (import "env" "f" (func)) (func $named (export "main") (call 0)))"#)
+            .unwrap();
     let mut flooded = module[..8].to_vec();
     flooded.extend([0, 1, 0].repeat(10_000));
     flooded.extend(&module[8..]);
@@ -532,9 +589,13 @@ fn a_flood_of_custom_sections_hides_nothing() {
 /// A million functions of one type have its text once.
 #[test]
 fn functions_share_the_text_of_their_type() {
-    let view =
-        view("(module (type $t (func (param i32 i64))) (func (type $t)) (func (type $t)) (func (param f32)) (func (param i64)))");
+    let view = view(
+        "(module (type $t (func (param i32 i64))) (func (type $t)) (func (type $t)) (func (param f32)) (func (param i64)))",
+    );
     let [first, second, third, ..] = &view.functions[..] else { panic!("{:?}", view.functions) };
     assert_eq!((&*first.ty, &*third.ty), ("(param i32 i64)", "(param f32)"));
-    assert!(std::sync::Arc::ptr_eq(&first.ty, &second.ty) && std::sync::Arc::ptr_eq(&first.classes, &third.classes));
+    assert!(
+        std::sync::Arc::ptr_eq(&first.ty, &second.ty)
+            && std::sync::Arc::ptr_eq(&first.classes, &third.classes)
+    );
 }

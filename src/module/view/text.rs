@@ -1,9 +1,12 @@
-//! Strings of data segments and custom sections, plain and as UTF-16, and those hidden in them: base64, hexadecimal digits, rot13, one byte xored to all.
+//! Strings of data segments and custom sections, plain and as UTF-16, and those hidden in them: base64,
+//! hexadecimal digits, rot13, one byte xored to all.
 //!
-//! A string xored with one byte keeps the differences of neighbouring bytes, whatever the key. So one search over the differences finds every
-//! needle under all 255 keys at once, and plain where it is the signature of a file. What is decoded is decoded once, not again and again.
+//! A string xored with one byte keeps the differences of neighbouring bytes, whatever the key. So one search
+//! over the differences finds every needle under all 255 keys at once, and plain where it is the signature of
+//! a file. What is decoded is decoded once, not again and again.
 //!
-//! Every string is searched for indicators, those beyond [`MAX_STRINGS`] too: only the list is cut. Time is linear in the bytes.
+//! Every string is searched for indicators, those beyond [`MAX_STRINGS`] too: only the list is cut. Time is
+//! linear in the bytes.
 
 use std::sync::LazyLock;
 
@@ -62,7 +65,11 @@ pub(super) struct Found<'a> {
 impl Source<'_> {
     fn found<'e>(&self, position: usize, encoding: &'e str) -> Found<'e> {
         let position = position as u64;
-        Found { offset: self.offset + position, address: self.address.map(|address| address.saturating_add(position)), encoding }
+        Found {
+            offset: self.offset + position,
+            address: self.address.map(|address| address.saturating_add(position)),
+            encoding,
+        }
     }
 }
 
@@ -89,7 +96,8 @@ const NEEDLES: &[(&[u8], Option<&str>)] = &[
 
 /// The differences of neighbouring bytes of each needle.
 static DIFFERENCES: LazyLock<Option<bytes::Regex>> = LazyLock::new(|| {
-    let escape = |needle: &[u8]| differences(needle).iter().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
+    let escape =
+        |needle: &[u8]| differences(needle).iter().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
     let needles: Vec<_> = NEEDLES.iter().map(|(needle, _)| escape(needle)).collect();
     bytes::Regex::new(&format!("(?s-u:{})", needles.join("|"))).ok()
 });
@@ -166,7 +174,8 @@ impl Texts {
             for (position, _) in text.match_indices(link) {
                 if position >= end {
                     let rest = text.get(position..).unwrap_or_default();
-                    let decoded: String = rest.chars().take_while(char::is_ascii_graphic).take(MAX_LINK).map(rotate).collect();
+                    let decoded: String =
+                        rest.chars().take_while(char::is_ascii_graphic).take(MAX_LINK).map(rotate).collect();
                     end = position + decoded.len();
                     self.take(&decoded, source.found(begin + position, "rot13"));
                 }
@@ -210,7 +219,8 @@ impl Texts {
             }
         }
         self.iocs.search(text, found);
-        let (list, room) = if is_decoded { (&mut self.decoded, MAX_DECODED) } else { (&mut self.plain, MAX_STRINGS) };
+        let (list, room) =
+            if is_decoded { (&mut self.decoded, MAX_DECODED) } else { (&mut self.plain, MAX_STRINGS) };
         if list.len() >= room {
             self.cut += 1;
             return;
@@ -240,7 +250,8 @@ fn differences(bytes: &[u8]) -> Vec<u8> {
 /// The printable characters under `key` on either side of `position`, not before `least`.
 fn around(bytes: &[u8], least: usize, position: usize, key: u8) -> (usize, String) {
     let clear = |byte: &u8| Some(byte ^ key).filter(|byte| is_printable(*byte));
-    let before = bytes.get(least..position).unwrap_or_default().iter().rev().take(MAX_AROUND).map_while(clear).count();
+    let before =
+        bytes.get(least..position).unwrap_or_default().iter().rev().take(MAX_AROUND).map_while(clear).count();
     let begin = position - before;
     let text = bytes.get(begin..).unwrap_or_default().iter().take(before + MAX_AROUND).map_while(clear);
     (begin, text.map(char::from).collect())
@@ -269,7 +280,8 @@ fn decode_digits(digits: &str) -> Option<(String, &'static str)> {
         let bytes: Option<Vec<_>> = digits.as_bytes().chunks(2).map(byte).collect();
         return Some((to_text(bytes?)?, "hex"));
     }
-    let config = engine::GeneralPurposeConfig::new().with_decode_padding_mode(engine::DecodePaddingMode::Indifferent);
+    let config =
+        engine::GeneralPurposeConfig::new().with_decode_padding_mode(engine::DecodePaddingMode::Indifferent);
     let is_url = digits.contains(['-', '_']);
     let alphabet = if is_url { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
     let bytes = engine::GeneralPurpose::new(alphabet, config).decode(digits).ok()?;
@@ -281,12 +293,14 @@ fn decode_digits(digits: &str) -> Option<(String, &'static str)> {
     }
 }
 
-/// Text, if all bytes are printable but for ends of lines. A word of letters is hardly ever that when it is taken for base64.
+/// Text, if all bytes are printable but for ends of lines. A word of letters is hardly ever that when it is
+/// taken for base64.
 fn to_text(bytes: Vec<u8>) -> Option<String> {
     let is_text = |byte: &u8| is_printable(*byte) || matches!(byte, b'\n' | b'\r');
     let has_letters = bytes.iter().filter(|byte| byte.is_ascii_alphanumeric()).count() * 2 >= bytes.len();
     let is_repeated = bytes.iter().all(|byte| bytes.first() == Some(byte));
-    (bytes.len() >= LEAST && has_letters && !is_repeated && bytes.iter().all(is_text)).then(|| String::from_utf8(bytes).ok())?
+    (bytes.len() >= LEAST && has_letters && !is_repeated && bytes.iter().all(is_text))
+        .then(|| String::from_utf8(bytes).ok())?
 }
 
 fn rotate(letter: char) -> char {
@@ -324,7 +338,10 @@ mod tests {
             (wide[..17].to_vec(), vec![("wide text", 0, "utf16")]),
             (
                 b"\0aHR0cHM6Ly9ldmlsLmV4YW1wbGUvYQ==\0".to_vec(),
-                vec![("https://evil.example/a", 1, "base64"), ("aHR0cHM6Ly9ldmlsLmV4YW1wbGUvYQ==", 1, "plain")],
+                vec![
+                    ("https://evil.example/a", 1, "base64"),
+                    ("aHR0cHM6Ly9ldmlsLmV4YW1wbGUvYQ==", 1, "plain"),
+                ],
             ),
             (
                 b"dwBoAG8AYQBtAGkAIAAvAGEAbABsAA==".to_vec(),
@@ -332,7 +349,10 @@ mod tests {
             ),
             (
                 b"68747470733a2f2f6576696c2e6578616d706c65\0".to_vec(),
-                vec![("https://evil.example", 0, "hex"), ("68747470733a2f2f6576696c2e6578616d706c65", 0, "plain")],
+                vec![
+                    ("https://evil.example", 0, "hex"),
+                    ("68747470733a2f2f6576696c2e6578616d706c65", 0, "plain"),
+                ],
             ),
             (
                 b"see uggcf://rivy.rknzcyr/n\0".to_vec(),

@@ -32,7 +32,8 @@ pub enum Validity {
 }
 
 impl Validity {
-    /// Validates `wasm` with the features of the engine; only what fails is validated again, to find out what it would need.
+    /// Validates `wasm` with the features of the engine; only what fails is validated again, to find out what
+    /// it would need.
     pub(super) fn of(wasm: &[u8]) -> Self {
         let Err(error) = Validator::new_with_features(engine_features()).validate_all(wasm) else {
             return Self::Valid;
@@ -44,7 +45,9 @@ impl Validity {
             LoadError::Unsupported { proposal, offset, .. } if proposal == "component-model" => {
                 Self::Unsupported { proposal: "component model".to_owned(), offset }
             }
-            LoadError::Unsupported { proposal, offset, .. } => Self::Unsupported { proposal: proposal.into_owned(), offset },
+            LoadError::Unsupported { proposal, offset, .. } => {
+                Self::Unsupported { proposal: proposal.into_owned(), offset }
+            }
             LoadError::Invalid { reason, offset } => Self::Invalid { offset, reason: one_line(&reason) },
             _ => Self::Invalid { offset: error.offset(), reason: one_line(error.message()) },
         }

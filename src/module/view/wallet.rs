@@ -1,6 +1,7 @@
 //! Addresses of wallets: Bitcoin (both forms), Ethereum, Monero.
 //!
-//! Bitcoin addresses carry a checksum, which is verified. Monero's is a Keccak hash and is not: length, alphabet and first letters must do.
+//! Bitcoin addresses carry a checksum, which is verified. Monero's is a Keccak hash and is not: length,
+//! alphabet and first letters must do.
 
 use sha2::{Digest, Sha256};
 
@@ -24,14 +25,20 @@ fn is_address(word: &str) -> bool {
         ([b'0', b'x', digits @ ..], 42) => digits.iter().all(u8::is_ascii_hexdigit) && is_varied(digits),
         ([b'b', b'c', b'1', ..], _) => is_bech32(word),
         ([b'1' | b'3', ..], 26..=35) => is_base58check(word),
-        ([b'4', b'0'..=b'9' | b'A' | b'B', rest @ ..] | [b'8', b'1'..=b'9' | b'A'..=b'C', rest @ ..], 95 | 106) => {
-            rest.iter().all(|letter| BASE58.contains(letter)) && !rest.iter().all(u8::is_ascii_digit) && is_varied(rest)
+        (
+            [b'4', b'0'..=b'9' | b'A' | b'B', rest @ ..] | [b'8', b'1'..=b'9' | b'A'..=b'C', rest @ ..],
+            95 | 106,
+        ) => {
+            rest.iter().all(|letter| BASE58.contains(letter))
+                && !rest.iter().all(u8::is_ascii_digit)
+                && is_varied(rest)
         }
         _ => false,
     }
 }
 
-/// Whether there are as many different letters as in an address, and not only those of a pattern or placeholder.
+/// Whether there are as many different letters as in an address, and not only those of a pattern or
+/// placeholder.
 fn is_varied(letters: &[u8]) -> bool {
     let mut different = letters.to_vec();
     different.sort_unstable();
@@ -61,7 +68,9 @@ fn is_base58check(word: &str) -> bool {
 
 /// The human-readable part is `bc`, in both checksums (segwit versions 0, and 1 and up).
 fn is_bech32(word: &str) -> bool {
-    let Some(data) = word.strip_prefix("bc1").filter(|data| (11..=87).contains(&data.len())) else { return false };
+    let Some(data) = word.strip_prefix("bc1").filter(|data| (11..=87).contains(&data.len())) else {
+        return false;
+    };
     // "bc" expanded: high bits of both letters, zero, low bits.
     let mut checksum = [3, 3, 0, 2, 3].into_iter().fold(1, polymod);
     for letter in data.bytes() {
@@ -75,7 +84,10 @@ fn polymod(checksum: u32, digit: u32) -> u32 {
     const GENERATOR: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
     let top = checksum >> 25;
     let shifted = (checksum & 0x1ff_ffff) << 5 ^ digit;
-    (0..5).filter(|bit| top >> bit & 1 != 0).filter_map(|bit| GENERATOR.get(bit)).fold(shifted, |sum, part| sum ^ part)
+    (0..5)
+        .filter(|bit| top >> bit & 1 != 0)
+        .filter_map(|bit| GENERATOR.get(bit))
+        .fold(shifted, |sum, part| sum ^ part)
 }
 
 #[cfg(test)]
@@ -99,9 +111,11 @@ mod tests {
                 assert_eq!(find(&damaged).count(), 0, "{damaged}");
             }
         }
-        for word in
-            ["0x0000000000000000000000000000000000000000", "1111111111111111111111111111111111", "3Fzzzzzzzzzzzzzzzzzzzzzzzzzzzz"]
-        {
+        for word in [
+            "0x0000000000000000000000000000000000000000",
+            "1111111111111111111111111111111111",
+            "3Fzzzzzzzzzzzzzzzzzzzzzzzzzzzz",
+        ] {
             assert_eq!(find(word).count(), 0, "{word}");
         }
     }

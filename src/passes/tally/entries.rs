@@ -1,7 +1,8 @@
 //! What each entry point did, from the growth of the block counters between its beginning and its end.
 //!
-//! An entry point is an invocation by the host at top level; what it calls back into belongs to it. At its end the blocks of the functions that
-//! it entered are looked at once, so an entry point costs as much as the code it touched.
+//! An entry point is an invocation by the host at top level; what it calls back into belongs to it. At its
+//! end the blocks of the functions that it entered are looked at once, so an entry point costs as much as the
+//! code it touched.
 
 use std::collections::BTreeMap;
 
@@ -96,12 +97,23 @@ struct Ranking {
 
 impl Ranking {
     fn new() -> Self {
-        Self { functions: Top::new(HOT), blocks: Top::new(HOT), branches: Top::new(HOT), constants: BTreeMap::new() }
+        Self {
+            functions: Top::new(HOT),
+            blocks: Top::new(HOT),
+            branches: Top::new(HOT),
+            constants: BTreeMap::new(),
+        }
     }
 
     fn finish(self, targets: Ranked<State>) -> Hot {
         let Self { functions, blocks, branches, constants } = self;
-        Hot { functions: functions.finish(), blocks: blocks.finish(), branches: branches.finish(), targets, constants }
+        Hot {
+            functions: functions.finish(),
+            blocks: blocks.finish(),
+            branches: branches.finish(),
+            targets,
+            constants,
+        }
     }
 }
 
@@ -115,7 +127,8 @@ pub(in crate::passes) struct Entries {
     /// What hooks saw of the current one.
     now: Totals,
     cuts: BTreeMap<(usize, u32), u64>,
-    /// Functions that the current one entered, by ordinal, and for each function which entry point entered it last.
+    /// Functions that the current one entered, by ordinal, and for each function which entry point entered
+    /// it last.
     touched: Vec<usize>,
     touched_by: Vec<usize>,
     /// The counters at the end of the one before.
@@ -233,7 +246,10 @@ impl Entries {
         self.total.add(&totals);
         if self.kept.len() < self.keep {
             let opcodes = std::mem::take(&mut totals.opcodes);
-            let executed = (0u16..).zip(&opcodes).filter(|(_, count)| **count != 0).map(|(opcode, count)| (opcode, *count));
+            let executed = (0u16..)
+                .zip(&opcodes)
+                .filter(|(_, count)| **count != 0)
+                .map(|(opcode, count)| (opcode, *count));
             self.kept.push(Invocation {
                 func,
                 classes: Classes::of_histogram(&opcodes),
@@ -246,10 +262,18 @@ impl Entries {
     }
 
     /// Adds what a function did since the last entry point that entered it. Gives its instructions.
-    fn count_blocks(&mut self, totals: &mut Totals, ranking: &mut Ranking, function: &Function, blocks: &[Block]) -> u64 {
+    fn count_blocks(
+        &mut self,
+        totals: &mut Totals,
+        ranking: &mut Ranking,
+        function: &Function,
+        blocks: &[Block],
+    ) -> u64 {
         let Some(code) = function.code() else { return 0 };
         let range = function.first_block..function.first_block + code.blocks().len();
-        let (Some(now), Some(seen)) = (blocks.get(range.clone()), self.seen.get_mut(range.clone())) else { return 0 };
+        let (Some(now), Some(seen)) = (blocks.get(range.clone()), self.seen.get_mut(range.clone())) else {
+            return 0;
+        };
         let mut cuts = self.cuts.range((range.start, 0)..(range.end, 0)).peekable();
         let mut marks = function.marks.iter().peekable();
         let mut instructions = 0;
@@ -283,7 +307,9 @@ impl Entries {
                 }
                 Exit::BrTable(_) => ranking.branches.push(yes, (number, [not, yes])),
                 // A table whose labels are equal.
-                Exit::Br(_) | Exit::BrLoop(_) if ops.last().is_some_and(|op| op.opcode == Opcode::BrTable) => {
+                Exit::Br(_) | Exit::BrLoop(_)
+                    if ops.last().is_some_and(|op| op.opcode == Opcode::BrTable) =>
+                {
                     ranking.branches.push(yes + not, (number, [not, yes]));
                 }
                 _ => {}

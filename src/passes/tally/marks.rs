@@ -1,6 +1,7 @@
 //! Instructions whose executions are counted for each entry point: the sites of cryptographic constants.
 //!
-//! Not here: how often they are executed in the whole run, which the counts of blocks tell (`passes::constants`).
+//! Not here: how often they are executed in the whole run, which the counts of blocks tell
+//! (`passes::constants`).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,7 +26,10 @@ impl Constants {
         let mut sites: HashMap<_, Vec<_>> = HashMap::new();
         for (position, constant) in (0u32..).zip(&view.crypto) {
             if let Some(func) = constant.func {
-                sites.entry(func).or_default().extend(constant.sites.iter().map(|offset| (*offset, position)));
+                sites
+                    .entry(func)
+                    .or_default()
+                    .extend(constant.sites.iter().map(|offset| (*offset, position)));
             }
         }
         Self(sites)
@@ -38,7 +42,8 @@ impl Constants {
             let position = code.ops().binary_search_by_key(&offset, |op| op.offset).ok()?;
             // Blocks without instructions begin where the next one does.
             let after = code.blocks().partition_point(|block| block.first.position() <= position);
-            let block = code.blocks().get(..after)?.iter().rposition(|block| block.range().contains(&position))?;
+            let block =
+                code.blocks().get(..after)?.iter().rposition(|block| block.range().contains(&position))?;
             let within = position - code.blocks().get(block)?.first.position();
             Some(Mark { block: block as u32, within: within as u32, constant, offset })
         };

@@ -1,10 +1,12 @@
 //! The one replay: counts what every pass derives its results from.
 //!
-//! Keeps a few counters for each block of the functions that ran and one for each label of a table, the callees of each call site, and the call stack. So
-//! memory grows with the code, and beyond that by documented caps; never with the length of the trace. What is counted is exact; ways between blocks
+//! Keeps a few counters for each block of the functions that ran and one for each label of a table, the
+//! callees of each call site, and the call stack. So memory grows with the code, and beyond that by
+//! documented caps; never with the length of the trace. What is counted is exact; ways between blocks
 //! too, where an invocation was cut short.
 //!
-//! PERF: the hot hooks add to one element of a vector. Instructions, classes, edges and signatures are derived at the end (`profile`).
+//! PERF: the hot hooks add to one element of a vector. Instructions, classes, edges and signatures are
+//! derived at the end (`profile`).
 //!
 //! Not here: what the counts mean.
 
@@ -30,10 +32,12 @@ use marks::Mark;
 use paths::Paths;
 use stack::{Frame, NONE, Stack};
 
-/// Pairs of call site and callee kept for calls through tables, of imports, and by the host. Calls beyond are counted only.
+/// Pairs of call site and callee kept for calls through tables, of imports, and by the host. Calls beyond are
+/// counted only.
 pub(super) const MAX_SITES: usize = 1 << 20;
 
-/// A function in the call sequence: defined ones by their order of loading, host functions by the order of their keys.
+/// A function in the call sequence: defined ones by their order of loading, host functions by the order of
+/// their keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct State(u32);
 
@@ -147,7 +151,8 @@ pub(super) struct Tally {
     pub(super) invoked: HashMap<(Option<State>, State), Calls>,
     /// Calls that are in neither because of [`MAX_SITES`].
     pub(super) calls_cut: u64,
-    /// Calls through tables that the current entry point came to, and how many it made that are not in `sites`.
+    /// Calls through tables that the current entry point came to, and how many it made that are not in
+    /// `sites`.
     indirect: (Vec<(usize, State)>, u64),
     /// Constants whose executions are counted.
     constants: Constants,
@@ -175,8 +180,8 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Ready to replay `trace`. `stopped` has an element for each entry point whose metrics are kept: whether a limit stopped it.
-    /// `logged` are the numbers of the host calls whose sites are kept.
+    /// Ready to replay `trace`. `stopped` has an element for each entry point whose metrics are kept: whether
+    /// a limit stopped it. `logged` are the numbers of the host calls whose sites are kept.
     pub(super) fn new(trace: &Trace, stopped: Vec<bool>, logged: Vec<u64>, constants: Constants) -> Self {
         let hosts: Vec<_> = trace.hosts.keys().copied().collect();
         Self {
@@ -217,7 +222,12 @@ impl Tally {
     }
 
     /// The function with this index in an instance, if it was loaded.
-    pub(super) fn ordinal_of(&self, instance: InstanceIndex, func: FuncIndex, trace: &Trace) -> Option<State> {
+    pub(super) fn ordinal_of(
+        &self,
+        instance: InstanceIndex,
+        func: FuncIndex,
+        trace: &Trace,
+    ) -> Option<State> {
         let instance = trace.instances.get(instance.0 as usize)?;
         let imported = trace.modules.get(instance.module)?.imported_functions();
         let key = instance.first_key.0.checked_add(func.0.checked_sub(imported)?)?;
@@ -229,7 +239,8 @@ impl Tally {
         self.stack.abandoned.get(&(number as u32)).copied().unwrap_or(0)
     }
 
-    /// Host calls made while a loop was running (those of inner loops left out), and whether the run was stopped in it.
+    /// Host calls made while a loop was running (those of inner loops left out), and whether the run was
+    /// stopped in it.
     pub(super) fn in_loop(&self, number: usize) -> (u64, bool) {
         self.stack.groups.get(number).map_or((0, false), |group| (group.host_calls, group.is_stopped))
     }
@@ -331,15 +342,24 @@ impl Tally {
 
     /// Whether a limit stopped the current entry point.
     fn is_stopped(&self) -> bool {
-        self.entries.begun().checked_sub(1).and_then(|entry| self.stopped.get(entry)).copied().unwrap_or(false)
+        self.entries
+            .begun()
+            .checked_sub(1)
+            .and_then(|entry| self.stopped.get(entry))
+            .copied()
+            .unwrap_or(false)
     }
 
-    /// A block that ends without a decision or a call has no way on if the invocation ended at its last instruction.
+    /// A block that ends without a decision or a call has no way on if the invocation ended at its last
+    /// instruction.
     fn note_stuck(&mut self) {
-        let owner = self.functions.partition_point(|function| function.first_block <= self.last).wrapping_sub(1);
+        let owner =
+            self.functions.partition_point(|function| function.first_block <= self.last).wrapping_sub(1);
         let Some(function) = self.functions.get(owner) else { return };
         let block = function.code().and_then(|code| code.blocks().get(self.last - function.first_block));
-        if block.is_some_and(|block| matches!(block.exit, Exit::Next | Exit::Skip(_) | Exit::Grow | Exit::Bulk)) {
+        if block
+            .is_some_and(|block| matches!(block.exit, Exit::Next | Exit::Skip(_) | Exit::Grow | Exit::Bulk))
+        {
             *self.stuck.entry(self.last).or_default() += 1;
         }
     }
@@ -366,7 +386,17 @@ impl Visitor for Tally {
         // Results name the functions of the first instance.
         let marks = if instance == InstanceIndex(0) { self.constants.marks(func, code) } else { Vec::new() };
         let grown = Grown::default();
-        self.functions.push(Function { instance, func, module, first_block, first_loop, cfg, entered: 0, grown, marks });
+        self.functions.push(Function {
+            instance,
+            func,
+            module,
+            first_block,
+            first_loop,
+            cfg,
+            entered: 0,
+            grown,
+            marks,
+        });
         if self.pending == Some(function.key()) {
             self.enter_invoked(function.ordinal());
         }
@@ -398,7 +428,12 @@ impl Visitor for Tally {
     fn call(&mut self, run: Run<'_>, kind: CallKind, callee: RanFunction<'_>) {
         let callee = callee.ordinal();
         let group = self.note_call(run.number(), kind, callee);
-        self.stack.push(Frame { site: run.number() as u32, group, callee: State::defined(callee), is_tail: false });
+        self.stack.push(Frame {
+            site: run.number() as u32,
+            group,
+            callee: State::defined(callee),
+            is_tail: false,
+        });
     }
 
     #[inline]
@@ -430,7 +465,9 @@ impl Visitor for Tally {
             self.order.push(callee);
         }
         if self.logged.get(self.call_sites.len()) == Some(&self.host_calls) {
-            self.call_sites.push(run.and_then(|run| Some(Place { func: run.function().index(), offset: run.offset()? })));
+            self.call_sites.push(
+                run.and_then(|run| Some(Place { func: run.function().index(), offset: run.offset()? })),
+            );
         }
         self.host_calls += 1;
         self.paths.step(callee);

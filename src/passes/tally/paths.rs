@@ -1,6 +1,7 @@
 //! Sequences of three functions entered one after another, counted in bounded memory.
 //!
-//! PERF: a small direct-mapped cache takes the sequences of loops, which come again at once; only what it throws out goes into the map.
+//! PERF: a small direct-mapped cache takes the sequences of loops, which come again at once; only what it
+//! throws out goes into the map.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +83,9 @@ impl Paths {
 }
 
 fn slot_of([a, b, c]: Path) -> usize {
-    let mixed = a.0.wrapping_mul(0x9e37_79b1) ^ b.0.wrapping_mul(0x85eb_ca77).rotate_left(11) ^ c.0.wrapping_mul(0xc2b2_ae3d);
+    let mixed = a.0.wrapping_mul(0x9e37_79b1)
+        ^ b.0.wrapping_mul(0x85eb_ca77).rotate_left(11)
+        ^ c.0.wrapping_mul(0xc2b2_ae3d);
     (mixed >> 16) as usize % SLOTS
 }
 
@@ -99,7 +102,8 @@ mod tests {
     #[test]
     fn sequences_are_counted_through_the_cache() {
         let (counts, cut) = counted([1, 2, 3, 1, 2, 3, 1]);
-        let expected = [([1, 2, 3], 2), ([2, 3, 1], 2), ([3, 1, 2], 1)].map(|(path, count)| (path.map(State), count));
+        let expected =
+            [([1, 2, 3], 2), ([2, 3, 1], 2), ([3, 1, 2], 1)].map(|(path, count)| (path.map(State), count));
         assert_eq!((counts, cut), (expected.into(), 0));
         assert_eq!(counted([1, 2]), (BTreeMap::new(), 0));
     }

@@ -1,4 +1,5 @@
-//! The call stack of a replay, as far as counting needs it: which functions and loops are active, and what becomes of their calls.
+//! The call stack of a replay, as far as counting needs it: which functions and loops are active, and what
+//! becomes of their calls.
 //!
 //! Every operation takes constant time (amortised), whatever the depth; replay bounds the depth.
 
@@ -37,7 +38,8 @@ struct Entry {
 pub(super) struct Group {
     /// Frames that were called from its blocks.
     active: u32,
-    /// Host calls made while it was running: from its own blocks, those of inner loops left out, or while a call from them had not come back.
+    /// Host calls made while it was running: from its own blocks, those of inner loops left out, or while a
+    /// call from them had not come back.
     pub(super) host_calls: u64,
     /// Whether a limit stopped the run in it.
     pub(super) is_stopped: bool,
@@ -120,7 +122,8 @@ impl Stack {
     #[inline]
     pub(super) fn pop(&mut self, came_back: bool) -> Option<Frame> {
         let base = self.bases.last().copied().unwrap_or(0);
-        let Entry { frame, host_calls, chain } = if self.frames.len() > base { self.frames.pop()? } else { return None };
+        let Entry { frame, host_calls, chain } =
+            if self.frames.len() > base { self.frames.pop()? } else { return None };
         if let Some(group) = self.groups.get_mut(frame.group as usize) {
             group.active -= 1;
             if group.active == 0 {

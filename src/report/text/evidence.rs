@@ -62,7 +62,12 @@ fn rule<W: Write>(printer: &mut Printer<'_, '_, W>, rule: &Match) -> io::Result<
     Ok(())
 }
 
-fn places<W: Write>(printer: &mut Printer<'_, '_, W>, places: &[Place], shown: usize, indent: usize) -> io::Result<()> {
+fn places<W: Write>(
+    printer: &mut Printer<'_, '_, W>,
+    places: &[Place],
+    shown: usize,
+    indent: usize,
+) -> io::Result<()> {
     let pad = " ".repeat(indent);
     for &place in places.iter().take(shown) {
         let text = printer.names.place(place);
@@ -80,7 +85,11 @@ fn evidence<W: Write>(printer: &mut Printer<'_, '_, W>, part: &Evidence, depth: 
     writeln!(printer.out, "{pad}{}{found}", clip(&part.statement, MAX_LINE))?;
     places(printer, &part.places, usize::MAX, 2 * depth + 2)?;
     if depth >= MAX_DEPTH {
-        return if part.parts.is_empty() { Ok(()) } else { writeln!(printer.out, "{pad}  (deeper parts are in --json)") };
+        return if part.parts.is_empty() {
+            Ok(())
+        } else {
+            writeln!(printer.out, "{pad}  (deeper parts are in --json)")
+        };
     }
     part.parts.iter().try_for_each(|part| evidence(printer, part, depth + 1))
 }

@@ -68,7 +68,11 @@ fn fact<W: Write>(printer: &mut Printer<'_, '_, W>, name: &str, value: &str) -> 
 
 fn sample<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let (sample, view) = (&printer.report.sample, printer.report.view);
-    let from_text = if sample.from_text { " (text; offsets and hashes are those of the binary made from it)" } else { "" };
+    let from_text = if sample.from_text {
+        " (text; offsets and hashes are those of the binary made from it)"
+    } else {
+        ""
+    };
     let file = format!("{}{from_text}", clip(sample.name, MAX_LINE));
     let size = format!(
         "{}, entropy {:.2}; {}, {}, {}",
@@ -78,7 +82,9 @@ fn sample<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
         plural(view.imports.len() as u64, "import"),
         plural(view.exports.len() as u64, "export")
     );
-    let join = |list: Vec<String>| if list.is_empty() { "none stated".to_owned() } else { clip(&list.join(", "), MAX_LINE) };
+    let join = |list: Vec<String>| {
+        if list.is_empty() { "none stated".to_owned() } else { clip(&list.join(", "), MAX_LINE) }
+    };
     let producers = join(sample.producers.iter().map(|(field, value)| format!("{field} {value}")).collect());
     let proposals = match sample.proposals.is_empty() {
         true => "none beyond the first version".to_owned(),
@@ -101,18 +107,24 @@ fn sample<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 fn ran<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let report = printer.report;
     let status = match report.status {
-        Status::Exited => report.exit_code.map_or_else(|| "returned".to_owned(), |code| format!("exited with code {code}")),
+        Status::Exited => {
+            report.exit_code.map_or_else(|| "returned".to_owned(), |code| format!("exited with code {code}"))
+        }
         Status::Trapped => "trapped".to_owned(),
         Status::Stopped => "stopped by a limit".to_owned(),
         Status::Invalid => "nothing: not a valid module".to_owned(),
         Status::Unsupported => "nothing: cannot be executed".to_owned(),
         Status::NothingRan => "nothing".to_owned(),
     };
-    let entries: Vec<_> = report.entries.iter().take(SHOWN).map(|entry| clip(&entry.entry.name, 40)).collect();
+    let entries: Vec<_> =
+        report.entries.iter().take(SHOWN).map(|entry| clip(&entry.entry.name, 40)).collect();
     let more = report.entries.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let cut =
-        report.entries.iter().filter(|entry| !matches!(entry.entry.end, EntryEnd::Returned | EntryEnd::Exited { .. })).count();
+    let cut = report
+        .entries
+        .iter()
+        .filter(|entry| !matches!(entry.entry.end, EntryEnd::Returned | EntryEnd::Exited { .. }))
+        .count();
     let cut = if cut > 0 { format!(", {cut} cut short") } else { String::new() };
     let entries = match report.entries.is_empty() {
         true => status,
@@ -123,7 +135,8 @@ fn ran<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     };
     let host_calls: u64 = report.metrics.host_calls.values().sum();
     let made_up: u64 = report.fabricated.iter().map(|answer| answer.fabricated).sum();
-    let made_up = if made_up > 0 { format!(" ({} made up)", plural(made_up, "answer")) } else { String::new() };
+    let made_up =
+        if made_up > 0 { format!(" ({} made up)", plural(made_up, "answer")) } else { String::new() };
     let executed = format!(
         "{}, {}, {}{made_up}",
         plural(report.instructions, "instruction"),
@@ -140,5 +153,9 @@ fn ran<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     fact(printer, "ran", &entries)?;
     fact(printer, "executed", &executed)?;
     fact(printer, "coverage", &covered)?;
-    fact(printer, "isolation", "nothing was executed with host authority: no file, clock, network or environment of this machine")
+    fact(
+        printer,
+        "isolation",
+        "nothing was executed with host authority: no file, clock, network or environment of this machine",
+    )
 }

@@ -1,7 +1,8 @@
 //! The report for a terminal: an answer in the first twenty lines, then tables, then the evidence.
 //!
-//! Limitations stand first, because they say how far the rest can be trusted. More of everything with a higher [`Level`]; what is left out is
-//! counted. Everything that the sample chose is escaped; colour only where asked for.
+//! Limitations stand first, because they say how far the rest can be trusted. More of everything with a
+//! higher [`Level`]; what is left out is counted. Everything that the sample chose is escaped; colour only
+//! where asked for.
 
 mod evidence;
 mod head;
@@ -100,7 +101,8 @@ impl<W: Write> Printer<'_, '_, W> {
         if self.options.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 
-    /// Prints `label`, of so many columns, and `text` behind it, wrapped so that later lines begin where the text does.
+    /// Prints `label`, of so many columns, and `text` behind it, wrapped so that later lines begin where the
+    /// text does.
     fn labelled(&mut self, label: &str, columns: usize, text: &str) -> io::Result<()> {
         match self.options.wrap {
             true => writeln!(self.out, "{label}{}", wrap::hanging(text, self.options.width.into(), columns)),
@@ -135,7 +137,8 @@ impl<W: Write> Printer<'_, '_, W> {
 fn next<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let file = quoted(printer.report.sample.name);
     let hot = printer.report.loops.first().map(|hot| hot.func.0);
-    let hot = hot.or_else(|| printer.report.functions.iter().max_by_key(|f| f.classes.total).map(|f| f.index.0));
+    let hot =
+        hot.or_else(|| printer.report.functions.iter().max_by_key(|f| f.classes.total).map(|f| f.index.0));
     let mut hints = Vec::new();
     if printer.options.level < Level::Evidence {
         hints.push((format!("spoor run {file} -vv"), "the evidence of every rule"));
@@ -204,7 +207,9 @@ mod tests {
 
     #[test]
     fn one_is_singular() {
-        for (count, noun, expected) in [(1, "function", "1 function"), (0, "match", "0 matches"), (1200, "call", "1,200 calls")] {
+        for (count, noun, expected) in
+            [(1, "function", "1 function"), (0, "match", "0 matches"), (1200, "call", "1,200 calls")]
+        {
             assert_eq!(plural(count, noun), expected);
         }
     }

@@ -57,7 +57,9 @@ fn table<W: Write>(
     let mut lines: Vec<Vec<String>> = vec![header.iter().map(|name| (*name).to_owned()).collect()];
     lines.extend(cells);
     let widths = wrap::widths(&lines, printer.options.width.into(), GAP);
-    let fitted = lines.iter().map(|row| row.iter().zip(&widths).map(|(cell, width)| wrap::wrap(cell, *width).join("\n")));
+    let fitted = lines
+        .iter()
+        .map(|row| row.iter().zip(&widths).map(|(cell, width)| wrap::wrap(cell, *width).join("\n")));
     let mut table = Table::new();
     table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled);
     for (position, row) in fitted.enumerate() {
@@ -74,7 +76,9 @@ fn table<W: Write>(
 
 fn attack<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let list = printer.report.attack;
-    let rows = list.iter().map(|technique| vec![technique.tactic.clone(), format!("{} [{}]", technique.technique, technique.id)]);
+    let rows = list.iter().map(|technique| {
+        vec![technique.tactic.clone(), format!("{} [{}]", technique.technique, technique.id)]
+    });
     table(printer, "ATT&CK", &["tactic", "technique"], list.len(), rows)
 }
 
@@ -83,11 +87,23 @@ fn capabilities<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let all = printer.options.level >= Detail::Verbose;
     let rules: Vec<_> = printer.report.rules.iter().filter(|rule| all || !rule.implied).collect();
     let rows = rules.iter().map(|rule| {
-        let count = if rule.count > 1 { format!(" ({})", plural(rule.count, "match")) } else { String::new() };
+        let count =
+            if rule.count > 1 { format!(" ({})", plural(rule.count, "match")) } else { String::new() };
         let side = if rule.dynamic { "run" } else { "bytes" };
-        vec![format!("{}{count}", rule.name), rule.namespace.clone(), rule.severity.to_string(), side.to_owned()]
+        vec![
+            format!("{}{count}", rule.name),
+            rule.namespace.clone(),
+            rule.severity.to_string(),
+            side.to_owned(),
+        ]
     });
-    table(printer, "Capabilities: the program may", &["capability", "namespace", "severity", "seen in"], rules.len(), rows)
+    table(
+        printer,
+        "Capabilities: the program may",
+        &["capability", "namespace", "severity", "seen in"],
+        rules.len(),
+        rows,
+    )
 }
 
 fn correlations<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
@@ -112,12 +128,19 @@ fn findings<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 fn entries<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let list = &printer.report.entries;
     let rows = list.iter().map(|entry| {
-        let (instructions, calls) =
-            entry.metrics.map_or((0, 0), |metrics| (metrics.classes.total, metrics.host_calls.values().sum()));
+        let (instructions, calls) = entry
+            .metrics
+            .map_or((0, 0), |metrics| (metrics.classes.total, metrics.host_calls.values().sum()));
         let kind = snake(&entry.entry.kind);
         vec![called(entry.entry), kind, ending(entry.entry), grouped(instructions), grouped(calls)]
     });
-    table(printer, "Entry points", &["entry", "kind", "ended", "instructions", "host calls"], list.len(), rows)
+    table(
+        printer,
+        "Entry points",
+        &["entry", "kind", "ended", "instructions", "host calls"],
+        list.len(),
+        rows,
+    )
 }
 
 /// `main(1, 2)`.
@@ -137,7 +160,10 @@ fn ending(entry: &Entry) -> String {
         EntryEnd::Failed { message } => format!("failed: {message}"),
     };
     let site = entry.site.map(|site| format!(" at {site}")).unwrap_or_default();
-    let stalled = entry.stalled_in.map(|func| format!(", in a loop of func {func} without a host call")).unwrap_or_default();
+    let stalled = entry
+        .stalled_in
+        .map(|func| format!(", in a loop of func {func} without a host call"))
+        .unwrap_or_default();
     format!("{end}{site}{stalled}")
 }
 
@@ -161,7 +187,8 @@ fn host_calls<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     table(printer, "Host calls", &["function", "calls", "answered by", "made up"], list.len(), rows)
 }
 
-/// WASI calls as a matrix of levels and groups; with more asked for also as sequences, and where the telling ones were made.
+/// WASI calls as a matrix of levels and groups; with more asked for also as sequences, and where the telling
+/// ones were made.
 fn wasi<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let Some(profiles) = &printer.report.wasi else { return Ok(()) };
     let groups: Vec<_> = profiles.run.groups().collect();
@@ -187,9 +214,17 @@ fn wasi<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     if printer.options.level < Detail::Verbose {
         return Ok(());
     }
-    let entries = printer.report.entries.iter().zip(&profiles.entries).filter(|(_, profile)| profile.calls > 0);
-    let rows: Vec<_> = entries.map(|(entry, profile)| vec![entry.entry.name.clone(), sequence(profile)]).collect();
-    table(printer, "WASI calls in their order", &["entry point", "categories"], rows.len(), rows.into_iter())?;
+    let entries =
+        printer.report.entries.iter().zip(&profiles.entries).filter(|(_, profile)| profile.calls > 0);
+    let rows: Vec<_> =
+        entries.map(|(entry, profile)| vec![entry.entry.name.clone(), sequence(profile)]).collect();
+    table(
+        printer,
+        "WASI calls in their order",
+        &["entry point", "categories"],
+        rows.len(),
+        rows.into_iter(),
+    )?;
     let names = &printer.names;
     let rows = profiles.sites.iter().map(|site| {
         let place = site.site.map_or_else(String::new, |place| names.place(place));
@@ -237,7 +272,12 @@ fn percent(share: f64) -> String {
 fn connections<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let list = &printer.report.connections;
     let row = |used: &Connection<'_>| {
-        vec![used.name.to_owned(), grouped(used.sent_bytes), grouped(used.received_bytes), used.sha256.clone()]
+        vec![
+            used.name.to_owned(),
+            grouped(used.sent_bytes),
+            grouped(used.received_bytes),
+            used.sha256.clone(),
+        ]
     };
     let rows: Vec<_> = list.iter().map(row).collect();
     table(
@@ -258,9 +298,19 @@ fn honeytokens<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
         };
         let leaks = token.leaks.iter().map(place);
         let what = if token.read > 0 { "read" } else { "opened" };
-        vec![token.name.clone(), format!("{what} in {}", token.touched_in.join(", ")), leaks.collect::<Vec<_>>().join(", ")]
+        vec![
+            token.name.clone(),
+            format!("{what} in {}", token.touched_in.join(", ")),
+            leaks.collect::<Vec<_>>().join(", "),
+        ]
     };
-    table(printer, "Honeytokens touched", &["bait", "touched", "its bytes went to"], list.len(), list.iter().map(row))
+    table(
+        printer,
+        "Honeytokens touched",
+        &["bait", "touched", "its bytes went to"],
+        list.len(),
+        list.iter().map(row),
+    )
 }
 
 fn loops<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
@@ -279,7 +329,13 @@ fn loops<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
             grouped(found.host_calls),
         ]
     });
-    table(printer, "Loops", &["loop", "iterations", "of the run", "xor, rotate, shift", "host calls"], list.len(), rows)
+    table(
+        printer,
+        "Loops",
+        &["loop", "iterations", "of the run", "xor, rotate, shift", "host calls"],
+        list.len(),
+        rows,
+    )
 }
 
 fn functions<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
@@ -307,13 +363,22 @@ fn functions<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 fn constants<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let names = Names::of(printer.report.view);
     let list = printer.report.constants;
-    let rows = list.iter().map(|constant| vec![constant.name.clone(), grouped(constant.count), names.place(constant.place)]);
-    table(printer, "Constants of algorithms that were executed", &["constant", "times", "first place"], list.len(), rows)
+    let rows = list
+        .iter()
+        .map(|constant| vec![constant.name.clone(), grouped(constant.count), names.place(constant.place)]);
+    table(
+        printer,
+        "Constants of algorithms that were executed",
+        &["constant", "times", "first place"],
+        list.len(),
+        rows,
+    )
 }
 
 fn iocs<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let list = printer.report.iocs;
-    let rows =
-        list.iter().map(|ioc| vec![ioc.kind.clone(), ioc.value.clone(), format!("{:#x}", ioc.offset), ioc.encoding.clone()]);
+    let rows = list.iter().map(|ioc| {
+        vec![ioc.kind.clone(), ioc.value.clone(), format!("{:#x}", ioc.offset), ioc.encoding.clone()]
+    });
     table(printer, "Indicators", &["kind", "value", "offset", "encoding"], list.len(), rows)
 }

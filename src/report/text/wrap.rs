@@ -1,4 +1,5 @@
-//! Lines and table cells that fit the terminal: broken at spaces and behind slashes and underscores, inside a word only where nothing else fits.
+//! Lines and table cells that fit the terminal: broken at spaces and behind slashes and underscores, inside a
+//! word only where nothing else fits.
 
 use console::measure_text_width as width;
 
@@ -40,14 +41,16 @@ pub(super) fn hanging(text: &str, columns: usize, indent: usize) -> String {
     wrap(text, columns.saturating_sub(indent).max(20)).join(&format!("\n{}", " ".repeat(indent)))
 }
 
-/// Widths of the columns of a table with these cells that make it at most `columns` wide, `gap` of them beside each column: as wide as the contents where there is room,
-/// else the widest give way first, as far as their longest words allow.
+/// Widths of the columns of a table with these cells that make it at most `columns` wide, `gap` of them
+/// beside each column: as wide as the contents where there is room, else the widest give way first, as far as
+/// their longest words allow.
 pub(super) fn widths(rows: &[Vec<String>], columns: usize, gap: usize) -> Vec<usize> {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let greatest = |of: &dyn Fn(&str) -> usize, column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| of(cell)).max().unwrap_or(0)
     };
-    let longest = |cell: &str| pieces(cell).map(|piece| width(piece.trim_end())).max().unwrap_or(0).min(LONGEST);
+    let longest =
+        |cell: &str| pieces(cell).map(|piece| width(piece.trim_end())).max().unwrap_or(0).min(LONGEST);
     let mut widths: Vec<usize> = (0..count).map(|column| greatest(&width, column)).collect();
     let least: Vec<usize> = (0..count).map(|column| greatest(&longest, column)).collect();
     let room = columns.saturating_sub(count * gap);

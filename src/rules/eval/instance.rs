@@ -60,21 +60,37 @@ impl Evaluator<'_> {
             // The code of a function that ran.
             Scope::Function => match at {
                 Instance::RunFunction(func) => vec![Instance::Function(*func)],
-                _ => self.index.facts.view.functions.iter().map(|function| Instance::Function(function.index)).collect(),
+                _ => self
+                    .index
+                    .facts
+                    .view
+                    .functions
+                    .iter()
+                    .map(|function| Instance::Function(function.index))
+                    .collect(),
             },
             Scope::BasicBlock => self.parts(at, |code| code.blocks().len(), Instance::Block),
             Scope::Instruction => match at {
                 Instance::Block(func, block) => self.ops_of_block(*func, *block),
                 _ => self.parts(at, |code| code.ops().len(), Instance::Op),
             },
-            Scope::Thread => (0..self.index.run().map_or(0, |run| run.entries.len())).map(Instance::Thread).collect(),
+            Scope::Thread => {
+                (0..self.index.run().map_or(0, |run| run.entries.len())).map(Instance::Thread).collect()
+            }
             Scope::Call => self.calls(at).into_iter().map(Instance::Call).collect(),
             Scope::Span => self.spans(at),
-            Scope::RunFunction => {
-                self.index.facts.dynamic.functions.iter().map(|function| Instance::RunFunction(function.index)).collect()
-            }
+            Scope::RunFunction => self
+                .index
+                .facts
+                .dynamic
+                .functions
+                .iter()
+                .map(|function| Instance::RunFunction(function.index))
+                .collect(),
             Scope::Loop => match at {
-                Instance::RunFunction(own) => self.index.loops_of(*own).map(|(position, _)| Instance::Loop(position)).collect(),
+                Instance::RunFunction(own) => {
+                    self.index.loops_of(*own).map(|(position, _)| Instance::Loop(position)).collect()
+                }
                 _ => (0..self.index.facts.dynamic.loops.len()).map(Instance::Loop).collect(),
             },
         }
@@ -102,7 +118,8 @@ impl Evaluator<'_> {
 
     fn ops_of_block(&self, func: FuncIndex, block: usize) -> Vec<Instance> {
         let code = self.index.module().and_then(|module| module.code(func).ok());
-        let range = code.and_then(|code| code.blocks().get(block)).map(|block| block.range()).unwrap_or_default();
+        let range =
+            code.and_then(|code| code.blocks().get(block)).map(|block| block.range()).unwrap_or_default();
         range.map(|op| Instance::Op(func, op)).collect()
     }
 
@@ -154,10 +171,14 @@ impl Evaluator<'_> {
         match outer {
             Instance::RunFile | Instance::Run => true,
             Instance::File => !inner.is_run(),
-            Instance::Function(func) => matches!(inner, Instance::Block(of, _) | Instance::Op(of, _) if of == func),
+            Instance::Function(func) => {
+                matches!(inner, Instance::Block(of, _) | Instance::Op(of, _) if of == func)
+            }
             Instance::RunFunction(func) => match inner {
                 Instance::Function(of) | Instance::Block(of, _) | Instance::Op(of, _) => of == func,
-                Instance::Loop(position) => self.index.facts.dynamic.loops.get(*position).is_some_and(|of| of.func == *func),
+                Instance::Loop(position) => {
+                    self.index.facts.dynamic.loops.get(*position).is_some_and(|of| of.func == *func)
+                }
                 Instance::Call(call) => self.index.call_site(*call).is_some_and(|site| site.func == *func),
                 _ => false,
             },
@@ -175,7 +196,10 @@ impl Evaluator<'_> {
             Instance::Block(func, block) => match inner {
                 Instance::Op(of, op) => {
                     let code = self.index.module().and_then(|module| module.code(*func).ok());
-                    of == func && code.and_then(|code| code.blocks().get(*block)).is_some_and(|block| block.range().contains(op))
+                    of == func
+                        && code
+                            .and_then(|code| code.blocks().get(*block))
+                            .is_some_and(|block| block.range().contains(op))
                 }
                 _ => false,
             },
@@ -194,10 +218,16 @@ impl Evaluator<'_> {
                 let first = code(*func)?.blocks().get(*block)?.first;
                 code(*func)?.ops().get(first.position()).map(|op| Place { func: *func, offset: op.offset })
             }
-            Instance::Op(func, op) => code(*func)?.ops().get(*op).map(|op| Place { func: *func, offset: op.offset }),
-            Instance::Loop(position) => {
-                self.index.facts.dynamic.loops.get(*position).map(|of| Place { func: of.func, offset: of.offset })
+            Instance::Op(func, op) => {
+                code(*func)?.ops().get(*op).map(|op| Place { func: *func, offset: op.offset })
             }
+            Instance::Loop(position) => self
+                .index
+                .facts
+                .dynamic
+                .loops
+                .get(*position)
+                .map(|of| Place { func: of.func, offset: of.offset }),
             Instance::Call(call) => self.index.call_site(*call),
             _ => None,
         }

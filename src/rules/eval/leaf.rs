@@ -33,13 +33,25 @@ impl Evaluator<'_> {
                 hits.map(|import| format!("{}.{}", import.module, import.name)).collect()
             }),
             Feature::Export(name) => self.named(at, |view| {
-                view.exports.iter().filter(|export| name.is("", &export.name)).map(|export| export.name.clone()).collect()
+                view.exports
+                    .iter()
+                    .filter(|export| name.is("", &export.name))
+                    .map(|export| export.name.clone())
+                    .collect()
             }),
             Feature::Section(name) => self.named(at, |view| {
-                view.sections.iter().filter(|section| name.is("", &section.name)).map(|section| section.name.clone()).collect()
+                view.sections
+                    .iter()
+                    .filter(|section| name.is("", &section.name))
+                    .map(|section| section.name.clone())
+                    .collect()
             }),
             Feature::Anomaly(kind) => self.named(at, |view| {
-                view.anomalies.iter().filter(|anomaly| anomaly.kind == *kind).map(|anomaly| anomaly.detail.clone()).collect()
+                view.anomalies
+                    .iter()
+                    .filter(|anomaly| anomaly.kind == *kind)
+                    .map(|anomaly| anomaly.detail.clone())
+                    .collect()
             }),
             Feature::FunctionName(name) => self.function_name(name, at),
             Feature::Number(number) => self.number(*number, at),
@@ -55,7 +67,8 @@ impl Evaluator<'_> {
             Feature::Crypto(crypto) => self.crypto(crypto, at),
             Feature::Ioc { kind, value } => self.named(at, |view| {
                 let fits = |ioc: &&view::Ioc| {
-                    ioc.kind == *kind && value.as_ref().is_none_or(|value| value.is_match(ioc.value.as_bytes()))
+                    ioc.kind == *kind
+                        && value.as_ref().is_none_or(|value| value.is_match(ioc.value.as_bytes()))
                 };
                 view.iocs.iter().filter(fits).map(|ioc| ioc.value.clone()).collect()
             }),
@@ -101,9 +114,12 @@ impl Evaluator<'_> {
         let all = self.index.all_calls();
         let mut found = Found { dynamic: true, ..Found::default() };
         let candidates: Vec<usize> = match at {
-            Instance::Run | Instance::RunFile => self.index.calls_of(name).into_iter().map(|call| call as usize).collect(),
+            Instance::Run | Instance::RunFile => {
+                self.index.calls_of(name).into_iter().map(|call| call as usize).collect()
+            }
             _ => {
-                let named = |call: &usize| all.get(*call).is_some_and(|call| name.is(&call.module, &call.name));
+                let named =
+                    |call: &usize| all.get(*call).is_some_and(|call| name.is(&call.module, &call.name));
                 self.calls(at).into_iter().filter(named).collect()
             }
         };
@@ -133,7 +149,9 @@ impl Evaluator<'_> {
         let function = self.index.defined(func)?;
         let mut found = Found::default();
         for callee in &function.callees {
-            if let Some(import) = self.index.import(*callee).filter(|import| name.is(&import.module, &import.name)) {
+            if let Some(import) =
+                self.index.import(*callee).filter(|import| name.is(&import.module, &import.name))
+            {
                 found.what.get_or_insert_with(|| import.name.clone());
                 found.at(Some(Place { func, offset: function.offset }));
             }
@@ -145,7 +163,9 @@ impl Evaluator<'_> {
     fn run_api(&self, name: &Name, func: FuncIndex) -> Option<Found> {
         let mut found = Found { dynamic: true, ..Found::default() };
         for edge in self.index.edges_from(func) {
-            if let Some(import) = self.index.import(edge.callee).filter(|import| name.is(&import.module, &import.name)) {
+            if let Some(import) =
+                self.index.import(edge.callee).filter(|import| name.is(&import.module, &import.name))
+            {
                 found.what.get_or_insert_with(|| import.name.clone());
                 found.count = found.count.saturating_add(edge.count);
                 let sites = edge.sites.iter().map(|offset| Place { func, offset: *offset });
@@ -211,7 +231,9 @@ impl Evaluator<'_> {
     fn ops(&self, at: &Instance) -> Option<std::ops::Range<usize>> {
         match at {
             Instance::Function(func) => Some(0..self.index.module()?.code(*func).ok()?.ops().len()),
-            Instance::Block(func, block) => Some(self.index.module()?.code(*func).ok()?.blocks().get(*block)?.range()),
+            Instance::Block(func, block) => {
+                Some(self.index.module()?.code(*func).ok()?.blocks().get(*block)?.range())
+            }
             Instance::Op(_, op) => Some(*op..op + 1),
             _ => None,
         }
@@ -393,24 +415,34 @@ impl Evaluator<'_> {
                 && crypto.class.as_ref().is_none_or(|wanted| Some(wanted.as_str()) == class)
         };
         let constants = self.index.facts.dynamic.constants.len();
-        if !self.budget.spend_len(self.index.facts.view.crypto.len().saturating_mul(if crypto.executed { constants } else { 1 }))
-        {
+        if !self.budget.spend_len(self.index.facts.view.crypto.len().saturating_mul(if crypto.executed {
+            constants
+        } else {
+            1
+        })) {
             return None;
         }
         if crypto.executed {
             found.dynamic = true;
             for constant in &self.index.facts.dynamic.constants {
-                if fits(&constant.algorithm, class_of(&constant.algorithm)) && only.is_none_or(|func| constant.place.func == func)
+                if fits(&constant.algorithm, class_of(&constant.algorithm))
+                    && only.is_none_or(|func| constant.place.func == func)
                 {
-                    found.what.get_or_insert_with(|| format!("{}, executed {} times", constant.name, constant.count));
+                    found.what.get_or_insert_with(|| {
+                        format!("{}, executed {} times", constant.name, constant.count)
+                    });
                     found.at(Some(constant.place));
                 }
             }
             return Some(found);
         }
         for constant in &self.index.facts.view.crypto {
-            if fits(&constant.algorithm, Some(&constant.class)) && only.is_none_or(|func| constant.func == Some(func)) {
-                found.what.get_or_insert_with(|| format!("{} at {:#x} ({})", constant.name, constant.offset, constant.place));
+            if fits(&constant.algorithm, Some(&constant.class))
+                && only.is_none_or(|func| constant.func == Some(func))
+            {
+                found.what.get_or_insert_with(|| {
+                    format!("{} at {:#x} ({})", constant.name, constant.offset, constant.place)
+                });
                 let offset = crate::module::CodeOffset(u32::try_from(constant.offset).unwrap_or(u32::MAX));
                 found.at(constant.func.map(|func| Place { func, offset }));
             }
@@ -425,7 +457,10 @@ impl Evaluator<'_> {
         let mut found = Found { dynamic: true, ..Found::default() };
         for change in self.index.run().map(|run| &run.files[..]).unwrap_or_default() {
             let paths = [Some(&change.path), change.to.as_ref()];
-            let named = file.path.as_ref().is_none_or(|path| paths.iter().flatten().any(|name| path.is_match(name.as_bytes())));
+            let named = file
+                .path
+                .as_ref()
+                .is_none_or(|path| paths.iter().flatten().any(|name| path.is_match(name.as_bytes())));
             if named && file.change.is_none_or(|wanted| wanted == change.change) {
                 found.what.get_or_insert_with(|| format!("{} {}", quoted(&change.path), change.change));
                 found.at(None);
@@ -440,15 +475,23 @@ impl Evaluator<'_> {
             Instance::Block(..) | Instance::Op(..) => self.block_characteristic(characteristic, at),
             Instance::File => {
                 if characteristic == Characteristic::StartFunction {
-                    return Some(Found { count: self.index.facts.view.start.is_some().into(), ..Found::default() });
+                    return Some(Found {
+                        count: self.index.facts.view.start.is_some().into(),
+                        ..Found::default()
+                    });
                 }
                 let mut all = Found::default();
                 for function in &self.index.facts.view.functions {
-                    let Some(one) = self.static_characteristic(characteristic, function.index).filter(|one| one.count > 0) else {
+                    let Some(one) = self
+                        .static_characteristic(characteristic, function.index)
+                        .filter(|one| one.count > 0)
+                    else {
                         continue;
                     };
                     all.count = all.count.saturating_add(one.count);
-                    all.places.extend(one.places.into_iter().take(super::MAX_FOUND_PLACES.saturating_sub(all.places.len())));
+                    all.places.extend(
+                        one.places.into_iter().take(super::MAX_FOUND_PLACES.saturating_sub(all.places.len())),
+                    );
                 }
                 Some(all)
             }
@@ -466,14 +509,17 @@ impl Evaluator<'_> {
         let function = self.index.defined(func)?;
         let place = Place { func, offset: function.offset };
         let loops = |fits: fn(&&view::Loop) -> bool| {
-            let places: Vec<_> = function.loops.iter().filter(fits).map(|of| Place { func, offset: of.offset }).collect();
+            let places: Vec<_> =
+                function.loops.iter().filter(fits).map(|of| Place { func, offset: of.offset }).collect();
             (places.len() as u64, places)
         };
         let (count, places) = match characteristic {
             Characteristic::NzXor => (function.classes.xor, vec![place]),
             Characteristic::Loop => loops(|_| true),
             Characteristic::TightLoop => loops(|of| of.blocks == 1),
-            Characteristic::RecursiveCall => (u64::from(function.callees.binary_search(&func).is_ok()), vec![place]),
+            Characteristic::RecursiveCall => {
+                (u64::from(function.callees.binary_search(&func).is_ok()), vec![place])
+            }
             Characteristic::IndirectCall => (function.classes.indirect_call, vec![place]),
             Characteristic::TailCall => (function.classes.tail_call, vec![place]),
             Characteristic::CallsFrom => (function.callees.len() as u64, vec![place]),
@@ -486,9 +532,12 @@ impl Evaluator<'_> {
                 let places = self.shapes.flattened(&self.index, func);
                 (places.len() as u64, places)
             }
-            Characteristic::StartFunction => (u64::from(self.index.facts.view.start == Some(func)), vec![place]),
+            Characteristic::StartFunction => {
+                (u64::from(self.index.facts.view.start == Some(func)), vec![place])
+            }
         };
-        let places = if count == 0 { Vec::new() } else { places.into_iter().take(super::MAX_FOUND_PLACES).collect() };
+        let places =
+            if count == 0 { Vec::new() } else { places.into_iter().take(super::MAX_FOUND_PLACES).collect() };
         Some(Found { count, places, ..Found::default() })
     }
 
@@ -498,7 +547,9 @@ impl Evaluator<'_> {
         let mut found = Found::default();
         match (characteristic, at) {
             (Characteristic::NzXor, _) => {
-                for op in code.ops().get(self.ops(at)?)?.iter().filter(|op| op.opcode.mnemonic().ends_with(".xor")) {
+                for op in
+                    code.ops().get(self.ops(at)?)?.iter().filter(|op| op.opcode.mnemonic().ends_with(".xor"))
+                {
                     found.at(Some(Place { func: *func, offset: op.offset }));
                 }
             }
@@ -528,7 +579,9 @@ impl Evaluator<'_> {
                 (self.index.edges_from(func).collect(), Vec::new())
             }
             (Some(func), Characteristic::CallsTo) => (Vec::new(), self.index.edges_into(func).collect()),
-            (None, Characteristic::CallsFrom | Characteristic::RecursiveCall) => (all.iter().collect(), Vec::new()),
+            (None, Characteristic::CallsFrom | Characteristic::RecursiveCall) => {
+                (all.iter().collect(), Vec::new())
+            }
             (None, Characteristic::CallsTo) => (Vec::new(), all.iter().collect()),
             _ => (Vec::new(), Vec::new()),
         };
@@ -540,7 +593,9 @@ impl Evaluator<'_> {
             Characteristic::IndirectCall => return counted(classes.indirect_call),
             Characteristic::TailCall => return counted(classes.tail_call),
             Characteristic::StartFunction => return counted(dynamic.metrics.start_ran.into()),
-            Characteristic::CallsFrom => return counted(from.iter().filter(|edge| edge.caller.is_some()).count() as u64),
+            Characteristic::CallsFrom => {
+                return counted(from.iter().filter(|edge| edge.caller.is_some()).count() as u64);
+            }
             Characteristic::CallsTo => {
                 let callers = into.iter().filter(|edge| edge.kind != CallKind::Host);
                 return counted(callers.map(|edge| edge.caller).collect::<BTreeSet<_>>().len() as u64);
@@ -584,7 +639,8 @@ impl Evaluator<'_> {
         for function in self.functions_that_ran(only) {
             for place in self.shapes.opaque(&self.index, function.index) {
                 let branches = &self.index.facts.dynamic.branches;
-                let at = branches.binary_search_by(|branch| (branch.func, branch.offset).cmp(&(place.func, place.offset)));
+                let at = branches
+                    .binary_search_by(|branch| (branch.func, branch.offset).cmp(&(place.func, place.offset)));
                 let ran = at.ok().and_then(|at| branches.get(at));
                 if ran.is_some_and(|branch| (branch.taken == 0) != (branch.not_taken == 0)) {
                     found.at(Some(place));

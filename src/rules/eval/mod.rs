@@ -1,11 +1,14 @@
 //! Evaluation: which rules hold on the facts, and the evidence for each.
 //!
-//! A rule is evaluated on every instance of its static scope and of its dynamic scope: on each function, each host call, each loop. `and` stops at
-//! the first part that fails, `or` looks at all parts, because each is evidence. Rules come in an order in which what they `match` is known before.
+//! A rule is evaluated on every instance of its static scope and of its dynamic scope: on each function, each
+//! host call, each loop. `and` stops at the first part that fails, `or` looks at all parts, because each is
+//! evidence. Rules come in an order in which what they `match` is known before.
 //!
-//! Time is in the sum, over instances and features, of what lies in the instance: calls, names, instructions, bytes. That sum is bounded
-//! ([`budget`]), for each rule and for all; a rule that comes to its end unfinished is a limitation of the result. Logic is that of the known: what
-//! could not be found out holds neither with nor without a `not`. A rule that matched [`MAX_INSTANCES`] times keeps counting and keeps no more instances.
+//! Time is in the sum, over instances and features, of what lies in the instance: calls, names, instructions,
+//! bytes. That sum is bounded ([`budget`]), for each rule and for all; a rule that comes to its end
+//! unfinished is a limitation of the result. Logic is that of the known: what could not be found out holds
+//! neither with nor without a `not`. A rule that matched [`MAX_INSTANCES`] times keeps counting and keeps no
+//! more instances.
 
 mod budget;
 mod instance;
@@ -130,7 +133,8 @@ pub(super) fn evaluate(
 
 /// Marks the matches that only serve another one.
 fn mark_implied(matches: &mut [Match], rules: &[Rule], targets: &HashMap<String, Vec<usize>>) {
-    // What is used, with the weightiest of those that use it: a rule of no weight must not take any from what it builds on.
+    // What is used, with the weightiest of those that use it: a rule of no weight must not take any from what
+    // it builds on.
     let weight = |found: &Match| (found.severity, found.confidence);
     let mut used = BTreeMap::new();
     for found in matches.iter() {
@@ -143,7 +147,8 @@ fn mark_implied(matches: &mut [Match], rules: &[Rule], targets: &HashMap<String,
     }
     let libs: HashSet<_> = rules.iter().filter(|rule| rule.meta.lib).map(|rule| &rule.meta.name).collect();
     for found in matches {
-        found.implied = used.get(&found.name).is_some_and(|by| *by >= weight(found)) || libs.contains(&found.name);
+        found.implied =
+            used.get(&found.name).is_some_and(|by| *by >= weight(found)) || libs.contains(&found.name);
     }
 }
 
@@ -174,7 +179,8 @@ impl Evaluator<'_> {
     /// Evaluates a rule in both columns.
     fn rule(&mut self, position: usize, rule: &Rule) -> Option<Match> {
         let scopes = rule.meta.scopes;
-        let on_bytes = scopes.on_bytes.map(|scope| self.column(position, rule, scope, false)).unwrap_or_default();
+        let on_bytes =
+            scopes.on_bytes.map(|scope| self.column(position, rule, scope, false)).unwrap_or_default();
         let on_run = match scopes.on_run {
             Some(_) if self.index.run().is_some() => self.column(position, rule, scopes.of_run()?, true),
             _ => Column::default(),
@@ -276,10 +282,14 @@ impl Evaluator<'_> {
             }
             Kind::Within(scope, part) => self.within(*scope, part, at)?,
             Kind::Count(feature, bounds) => {
-                let (found, is_unknown) = self.budget.asking(|| self.feature(feature, at).unwrap_or_default());
+                let (found, is_unknown) =
+                    self.budget.asking(|| self.feature(feature, at).unwrap_or_default());
                 let mut found = found;
                 // What is not known could only be more.
-                if found.count < bounds.min || found.count > bounds.max || is_unknown && bounds.max != u64::MAX {
+                if found.count < bounds.min
+                    || found.count > bounds.max
+                    || is_unknown && bounds.max != u64::MAX
+                {
                     return None;
                 }
                 found.what = Some(found.count.to_string());
@@ -292,7 +302,10 @@ impl Evaluator<'_> {
         };
         Some(match &statement.description {
             Some(text) => Held {
-                evidence: Evidence { statement: format!("{} = {text}", held.evidence.statement), ..held.evidence },
+                evidence: Evidence {
+                    statement: format!("{} = {text}", held.evidence.statement),
+                    ..held.evidence
+                },
                 ..held
             },
             None => held,
@@ -306,7 +319,8 @@ impl Evaluator<'_> {
                 break;
             }
             if let Some(held) = self.statement(part, &instance) {
-                let found = Found { places: self.place_of(&instance).into_iter().collect(), ..Found::default() };
+                let found =
+                    Found { places: self.place_of(&instance).into_iter().collect(), ..Found::default() };
                 let mut outer = leaf(scope.name().to_owned(), found);
                 outer.dynamic = held.dynamic;
                 outer.evidence.parts.push(held.evidence);
@@ -325,7 +339,9 @@ impl Evaluator<'_> {
         let mut found = Found::default();
         let mut names = Vec::new();
         for &position in self.targets.get(name)? {
-            let (Some(matched), Some(rule)) = (self.matched.get(position), self.rules.get(position)) else { continue };
+            let (Some(matched), Some(rule)) = (self.matched.get(position), self.rules.get(position)) else {
+                continue;
+            };
             let before = found.count;
             self.inside(&matched.on_run, at, &mut found);
             self.inside(&matched.on_bytes, at, &mut found);
@@ -354,7 +370,9 @@ impl Evaluator<'_> {
         if left_out > 0 {
             // All lie in the whole; what lies in a part is known of those that were kept.
             match at {
-                Instance::Run | Instance::RunFile | Instance::File if found.count > before => found.count += left_out,
+                Instance::Run | Instance::RunFile | Instance::File if found.count > before => {
+                    found.count += left_out
+                }
                 _ => self.budget.doubt(),
             }
         }
@@ -373,9 +391,11 @@ impl Evaluator<'_> {
     fn limitations(&self, order: &[usize]) -> Vec<String> {
         let mut limitations = self.yara.limitations();
         let cut = |position: &&usize| self.matched.get(**position).is_some_and(|matched| matched.is_cut);
-        let cut: Vec<&Rule> = order.iter().filter(cut).filter_map(|position| self.rules.get(*position)).collect();
+        let cut: Vec<&Rule> =
+            order.iter().filter(cut).filter_map(|position| self.rules.get(*position)).collect();
         if !cut.is_empty() {
-            let mut named: Vec<_> = cut.iter().take(MAX_NAMED).map(|rule| format!("`{}`", rule.meta.name)).collect();
+            let mut named: Vec<_> =
+                cut.iter().take(MAX_NAMED).map(|rule| format!("`{}`", rule.meta.name)).collect();
             if let Some(more) = cut.len().checked_sub(MAX_NAMED).filter(|more| *more > 0) {
                 named.push(format!("{more} more"));
             }
@@ -394,7 +414,10 @@ impl Evaluator<'_> {
 fn join(statement: &str, parts: Vec<Held>) -> Held {
     let dynamic = parts.iter().any(|part| part.dynamic);
     let parts = parts.into_iter().map(|part| part.evidence).collect();
-    Held { evidence: Evidence { statement: statement.to_owned(), found: None, places: Vec::new(), parts }, dynamic }
+    Held {
+        evidence: Evidence { statement: statement.to_owned(), found: None, places: Vec::new(), parts },
+        dynamic,
+    }
 }
 
 fn leaf(statement: String, found: Found) -> Held {

@@ -22,17 +22,24 @@ impl Evaluator<'_> {
     /// Finds a sequence among `calls`, ascending positions of host calls.
     pub(super) fn sequence(&self, sequence: &Sequence, calls: &[usize]) -> Option<Found> {
         let all = self.index.all_calls();
-        let calls: Vec<(usize, &Call)> = calls.iter().filter_map(|call| all.get(*call).map(|of| (*call, of))).collect();
+        let calls: Vec<(usize, &Call)> =
+            calls.iter().filter_map(|call| all.get(*call).map(|of| (*call, of))).collect();
         let mut found = Found { dynamic: true, ..Found::default() };
         let mut rest = &calls[..];
         while found.count < sequence.times {
             let positions = find(sequence, rest, &self.budget)?;
             if found.count == 0 {
-                let shown: Vec<String> =
-                    positions.iter().filter_map(|at| rest.get(*at)).map(|(_, call)| show_call(call)).collect();
+                let shown: Vec<String> = positions
+                    .iter()
+                    .filter_map(|at| rest.get(*at))
+                    .map(|(_, call)| show_call(call))
+                    .collect();
                 found.what = Some(super::shorten(&shown.join(" → ")));
             }
-            let sites = positions.iter().filter_map(|at| rest.get(*at)).filter_map(|(call, _)| self.index.call_site(*call));
+            let sites = positions
+                .iter()
+                .filter_map(|at| rest.get(*at))
+                .filter_map(|(call, _)| self.index.call_site(*call));
             let sites: Vec<Place> = sites.take(MAX_FOUND_PLACES.saturating_sub(found.places.len())).collect();
             found.places.extend(sites);
             found.count += 1;
@@ -61,7 +68,12 @@ fn find(sequence: &Sequence, calls: &[(usize, &Call)], budget: &Budget) -> Optio
     }
 }
 
-fn find_from(sequence: &Sequence, calls: &[(usize, &Call)], inside: Range<usize>, budget: &Budget) -> Option<Vec<usize>> {
+fn find_from(
+    sequence: &Sequence,
+    calls: &[(usize, &Call)],
+    inside: Range<usize>,
+    budget: &Budget,
+) -> Option<Vec<usize>> {
     let mut positions = Vec::with_capacity(sequence.steps.len());
     let mut at = inside.start;
     for step in &sequence.steps {
@@ -87,7 +99,9 @@ impl Step {
             && self.succeeds.is_none_or(|succeeds| succeeds == succeeded(call))
             && self.number.as_ref().is_none_or(|number| call.args.iter().any(|arg| number.fits(arg)))
             && self.text.as_ref().is_none_or(|text| Index::texts(call).any(|of| text.is_match(of.as_bytes())))
-            && self.min_entropy.is_none_or(|least| call.args.iter().any(|arg| entropy(arg).is_some_and(|of| of >= least)))
+            && self
+                .min_entropy
+                .is_none_or(|least| call.args.iter().any(|arg| entropy(arg).is_some_and(|of| of >= least)))
     }
 }
 
@@ -95,7 +109,8 @@ impl NumberTest {
     fn fits(&self, arg: &Arg) -> bool {
         let is_named = self.arg.as_ref().is_none_or(|name| arg.name.as_deref() == Some(name));
         let tests = |number: i128| {
-            self.mask.is_none_or(|mask| number & mask != 0) && self.value.is_none_or(|(op, value)| op.holds(number, value))
+            self.mask.is_none_or(|mask| number & mask != 0)
+                && self.value.is_none_or(|(op, value)| op.holds(number, value))
         };
         is_named && numbers(arg.value).into_iter().flatten().any(tests)
     }

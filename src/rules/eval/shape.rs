@@ -1,9 +1,11 @@
 //! Shapes of code that obfuscators leave: opaque predicates and flattened control flow.
 //!
-//! *Opaque predicate*: a `br_if` or `if` whose condition, computed within its basic block, is the parity of a product of one single variable, such as
-//! `x * (x + 1) % 2`, or the difference of a variable with itself. *Flattened control flow*: a `br_table` on a variable that the function sets to as many different
-//! constants as half of the labels, in a function of few blocks for each label that go back to a loop. An interpreter's dispatch loads what it branches on and
-//! has no such variable; the states of a decoder are many blocks each. What Go's compiler makes has this shape too.
+//! *Opaque predicate*: a `br_if` or `if` whose condition, computed within its basic block, is the parity of a
+//! product of one single variable, such as `x * (x + 1) % 2`, or the difference of a variable with itself.
+//! *Flattened control flow*: a `br_table` on a variable that the function sets to as many different constants
+//! as half of the labels, in a function of few blocks for each label that go back to a loop. An interpreter's
+//! dispatch loads what it branches on and has no such variable; the states of a decoder are many blocks each.
+//! What Go's compiler makes has this shape too.
 //!
 //! A function is decoded and searched once, when a rule first asks; time is linear in its instructions.
 
@@ -51,7 +53,8 @@ fn code<'i>(index: &'i Index<'_>, func: FuncIndex) -> Option<&'i Code> {
     index.module()?.code(func).ok()
 }
 
-/// An instruction is decoded on its own; in which construct it stands matters only for `else` and `end`, which are not in the code.
+/// An instruction is decoded on its own; in which construct it stands matters only for `else` and `end`,
+/// which are not in the code.
 struct Anywhere;
 
 impl FrameStack for Anywhere {
@@ -96,14 +99,25 @@ struct Term {
     plain: bool,
 }
 
-const UNKNOWN: Term = Term { variable: None, uses: 0, mixed: true, constant: None, product: false, decided: false, plain: false };
+const UNKNOWN: Term = Term {
+    variable: None,
+    uses: 0,
+    mixed: true,
+    constant: None,
+    product: false,
+    decided: false,
+    plain: false,
+};
 
 fn find_opaque(wasm: &[u8], func: FuncIndex, code: &Code) -> Vec<Place> {
     let mut places = Vec::new();
     for block in code.blocks().iter().filter(|block| matches!(block.exit, Exit::BrIf(_) | Exit::If(_))) {
-        let Some((branch, body)) = code.ops().get(block.range()).and_then(<[Op]>::split_last) else { continue };
+        let Some((branch, body)) = code.ops().get(block.range()).and_then(<[Op]>::split_last) else {
+            continue;
+        };
         // Without one of these there is nothing to find, and most blocks have none.
-        let tells = |op: &Op| [".mul", ".xor", ".sub"].iter().any(|ending| op.opcode.mnemonic().ends_with(ending));
+        let tells =
+            |op: &Op| [".mul", ".xor", ".sub"].iter().any(|ending| op.opcode.mnemonic().ends_with(ending));
         if !body.iter().any(tells) {
             continue;
         }
@@ -156,7 +170,9 @@ impl Terms {
     fn step(&mut self, operator: &Operator<'_>) {
         use Operator as O;
         match operator {
-            O::I32Const { value } => self.stack.push(Term { constant: Some((*value).into()), ..Term::default() }),
+            O::I32Const { value } => {
+                self.stack.push(Term { constant: Some((*value).into()), ..Term::default() })
+            }
             O::I64Const { value } => self.stack.push(Term { constant: Some(*value), ..Term::default() }),
             O::LocalGet { local_index } => self.get(false, *local_index),
             O::GlobalGet { global_index } => self.get(true, *global_index),
@@ -176,7 +192,9 @@ impl Terms {
             O::I32Xor | O::I64Xor | O::I32Sub | O::I64Sub if is_same(&self.stack) => {
                 self.binary(|a, b| Term { decided: true, ..join(a, b) });
             }
-            O::I32Mul | O::I64Mul => self.binary(|a, b| Term { product: a.uses > 0 && b.uses > 0, ..join(a, b) }),
+            O::I32Mul | O::I64Mul => {
+                self.binary(|a, b| Term { product: a.uses > 0 && b.uses > 0, ..join(a, b) })
+            }
             O::I32Add | O::I64Add | O::I32Sub | O::I64Sub => {
                 self.binary(|a, b| Term { product: a.product || b.product, ..join(a, b) });
             }
@@ -213,7 +231,15 @@ fn is_same(stack: &[Term]) -> bool {
 fn join(a: Term, b: Term) -> Term {
     let mixed = a.mixed || b.mixed || matches!((a.variable, b.variable), (Some(a), Some(b)) if a != b);
     let uses = a.uses.saturating_add(b.uses);
-    Term { variable: a.variable.or(b.variable), uses, mixed, constant: None, product: false, decided: false, plain: false }
+    Term {
+        variable: a.variable.or(b.variable),
+        uses,
+        mixed,
+        constant: None,
+        product: false,
+        decided: false,
+        plain: false,
+    }
 }
 
 /// `a` reduced by the constant `b` to its parity.
@@ -224,16 +250,21 @@ fn parity(a: Term, b: Term, by: i64) -> Term {
 
 /// Labels that a dispatcher must have.
 const MIN_LABELS: usize = 4;
-/// Blocks of the function for each label, at most: a state of a decoder is a program of its own, a flattened block is one block.
+/// Blocks of the function for each label, at most: a state of a decoder is a program of its own, a flattened
+/// block is one block.
 const BLOCKS_PER_LABEL: usize = 5;
 
 fn find_flattened(wasm: &[u8], func: FuncIndex, code: &Code) -> Vec<Place> {
     let tables = code.blocks().iter().filter_map(|block| match block.exit {
-        Exit::BrTable(table) => code.tables().get(table as usize).map(|table| (block, code.labels(table).len())),
+        Exit::BrTable(table) => {
+            code.tables().get(table as usize).map(|table| (block, code.labels(table).len()))
+        }
         _ => None,
     });
     let tables: Vec<_> = tables
-        .filter(|(_, labels)| *labels >= MIN_LABELS && code.blocks().len() <= labels.saturating_mul(BLOCKS_PER_LABEL))
+        .filter(|(_, labels)| {
+            *labels >= MIN_LABELS && code.blocks().len() <= labels.saturating_mul(BLOCKS_PER_LABEL)
+        })
         .collect();
     let back = code.blocks().iter().filter(|block| matches!(block.exit, Exit::BrLoop(_))).count();
     if tables.is_empty() || back < MIN_LABELS - 1 {
@@ -242,7 +273,9 @@ fn find_flattened(wasm: &[u8], func: FuncIndex, code: &Code) -> Vec<Place> {
     let states = assigned(wasm, code);
     let mut places = Vec::new();
     for (block, labels) in tables {
-        let Some((table, body)) = code.ops().get(block.range()).and_then(<[Op]>::split_last) else { continue };
+        let Some((table, body)) = code.ops().get(block.range()).and_then(<[Op]>::split_last) else {
+            continue;
+        };
         // Most states but the first and the last are set somewhere.
         let enough = |states: &&BTreeSet<i32>| states.len() >= (MIN_LABELS - 1).max(labels / 2);
         if subject(wasm, body).and_then(|variable| states.get(&variable)).as_ref().is_some_and(enough) {
@@ -274,11 +307,15 @@ fn assigned(wasm: &[u8], code: &Code) -> BTreeMap<(bool, u32), BTreeSet<i32>> {
     let mut states: BTreeMap<(bool, u32), BTreeSet<i32>> = BTreeMap::new();
     for pair in code.ops().windows(2) {
         let [value, set] = pair else { continue };
-        let Some(Value::I32(value)) = (value.opcode.mnemonic() == "i32.const").then(|| constant(wasm, *value)).flatten() else {
+        let Some(Value::I32(value)) =
+            (value.opcode.mnemonic() == "i32.const").then(|| constant(wasm, *value)).flatten()
+        else {
             continue;
         };
         let variable = match operator(wasm, *set) {
-            Some(Operator::LocalSet { local_index } | Operator::LocalTee { local_index }) => (false, local_index),
+            Some(Operator::LocalSet { local_index } | Operator::LocalTee { local_index }) => {
+                (false, local_index)
+            }
             Some(Operator::GlobalSet { global_index }) => (true, global_index),
             _ => continue,
         };

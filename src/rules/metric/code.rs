@@ -35,7 +35,8 @@ fn greatest(index: &Index<'_>, subject: Subject<'_>, value: fn(&Function) -> u32
 
 /// A number of a function; of the file, the sum.
 fn sum(index: &Index<'_>, subject: Subject<'_>, value: impl Fn(&Function) -> u64) -> Option<f64> {
-    let file = |index: &Index<'_>| index.facts.view.functions.iter().map(&value).fold(0, u64::saturating_add) as f64;
+    let file =
+        |index: &Index<'_>| index.facts.view.functions.iter().map(&value).fold(0, u64::saturating_add) as f64;
     either(index, subject, file, |function| value(function) as f64)
 }
 
@@ -86,18 +87,22 @@ pub(super) fn data_entropy_max(index: &Index<'_>, subject: Subject<'_>) -> Optio
 }
 
 pub(super) fn dense_data_size(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
-    let dense = index.facts.view.data.iter().filter(|segment| segment.size >= LEAST && segment.entropy >= DENSE);
+    let dense =
+        index.facts.view.data.iter().filter(|segment| segment.size >= LEAST && segment.entropy >= DENSE);
     of_file(subject, || dense.map(|segment| segment.size).fold(0, u64::saturating_add) as f64)
 }
 
 pub(super) fn dense_custom_size(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     let sections = index.facts.view.sections.iter();
-    let dense = sections.filter(|section| section.is_custom && section.size >= LEAST && section.entropy >= DENSE);
+    let dense =
+        sections.filter(|section| section.is_custom && section.size >= LEAST && section.entropy >= DENSE);
     of_file(subject, || dense.map(|section| section.size).fold(0, u64::saturating_add) as f64)
 }
 
 pub(super) fn memory_pages(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
-    of_file(subject, || index.facts.view.memories.iter().map(|memory| memory.initial).fold(0, u64::saturating_add) as f64)
+    of_file(subject, || {
+        index.facts.view.memories.iter().map(|memory| memory.initial).fold(0, u64::saturating_add) as f64
+    })
 }
 
 pub(super) fn dead_functions(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {

@@ -27,10 +27,12 @@ const CLOCKS: &[&str] = &[
     "runtime.walltime",
 ];
 /// Calls that ask for random bytes.
-const RANDOM: &[&str] = &["random_get", "getentropy", "_getentropy", "Math.random", "getRandomValues", "runtime.getRandomData"];
+const RANDOM: &[&str] =
+    &["random_get", "getentropy", "_getentropy", "Math.random", "getRandomValues", "runtime.getRandomData"];
 /// Calls that write.
 const WRITES: &[&str] = &["fd_write", "fd_pwrite"];
-/// First bytes of formats that are dense without being encrypted: gzip, zip, zstandard, xz, bzip2, 7z, lz4, PNG, JPEG.
+/// First bytes of formats that are dense without being encrypted: gzip, zip, zstandard, xz, bzip2, 7z, lz4,
+/// PNG, JPEG.
 const PACKED: &[&[u8]] = &[
     b"\x1f\x8b",
     b"PK\x03\x04",
@@ -77,7 +79,8 @@ pub(super) fn fabricated_share(index: &Index<'_>, subject: Subject<'_>) -> Optio
 /// Calls of the named functions, those beyond what was kept too.
 fn named(index: &Index<'_>, names: &[&str]) -> u64 {
     let is = |module: &str, name: &str| {
-        let bare = |full: &str| full.strip_prefix(module).and_then(|rest| rest.strip_prefix('.')) == Some(name);
+        let bare =
+            |full: &str| full.strip_prefix(module).and_then(|rest| rest.strip_prefix('.')) == Some(name);
         names.iter().any(|&of| of == name || bare(of))
     };
     index.count_calls(is)
@@ -102,10 +105,14 @@ pub(super) fn slept_seconds(index: &Index<'_>, subject: Subject<'_>) -> Option<f
 /// The pieces that were written to files: length and entropy.
 fn written<'i>(index: &'i Index<'_>) -> impl Iterator<Item = (u64, f64)> + 'i {
     let is_write = |call: &&Call| WRITES.contains(&&*call.name) && !is_console(call);
-    index.all_calls().iter().filter(is_write).flat_map(|call| call.args.iter()).filter_map(|arg| match &arg.points_at {
-        Some(Pointed::Bytes { len, entropy, .. }) => Some((*len, *entropy)),
-        Some(Pointed::Text { text }) => Some((text.len() as u64, crate::module::view::entropy(text.as_bytes()))),
-        None => None,
+    index.all_calls().iter().filter(is_write).flat_map(|call| call.args.iter()).filter_map(|arg| {
+        match &arg.points_at {
+            Some(Pointed::Bytes { len, entropy, .. }) => Some((*len, *entropy)),
+            Some(Pointed::Text { text }) => {
+                Some((text.len() as u64, crate::module::view::entropy(text.as_bytes())))
+            }
+            None => None,
+        }
     })
 }
 
@@ -116,7 +123,8 @@ pub(super) fn written_bytes(index: &Index<'_>, subject: Subject<'_>) -> Option<f
 pub(super) fn written_entropy(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     of_run(subject, || {
         let pieces = written(index).filter(|(len, _)| *len >= LEAST);
-        let (len, bits) = pieces.fold((0.0, 0.0), |(all, bits), (len, entropy)| (all + len as f64, bits + len as f64 * entropy));
+        let (len, bits) = pieces
+            .fold((0.0, 0.0), |(all, bits), (len, entropy)| (all + len as f64, bits + len as f64 * entropy));
         if len == 0.0 { 0.0 } else { bits / len }
     })
 }
@@ -148,7 +156,9 @@ fn is_dense(entropy: f64, size: u64) -> bool {
 
 pub(super) fn files_entropy_rise(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     let rose = |file: &&FileChange| {
-        let (Some(before), Some(after), Some(size)) = (file.entropy_before, file.entropy_after, file.size_after) else {
+        let (Some(before), Some(after), Some(size)) =
+            (file.entropy_before, file.entropy_after, file.size_after)
+        else {
             return false;
         };
         after - before >= 1.0 && is_dense(after, size)
@@ -158,7 +168,8 @@ pub(super) fn files_entropy_rise(index: &Index<'_>, subject: Subject<'_>) -> Opt
 
 pub(super) fn files_dense_created(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     let dense = |file: &&FileChange| {
-        let is_dense = file.entropy_after.zip(file.size_after).is_some_and(|(entropy, size)| is_dense(entropy, size));
+        let is_dense =
+            file.entropy_after.zip(file.size_after).is_some_and(|(entropy, size)| is_dense(entropy, size));
         file.change == "created" && is_dense && !is_packed(&file.contents)
     };
     of_run(subject, || files(index, dense))
@@ -169,13 +180,18 @@ fn is_packed(contents: &[u8]) -> bool {
     PACKED.iter().any(|magic| contents.starts_with(magic))
 }
 
-/// Whether the file was there before, with something in it, and holds something else now (or did before it was deleted).
+/// Whether the file was there before, with something in it, and holds something else now (or did before it
+/// was deleted).
 fn is_overwritten(file: &FileChange) -> bool {
-    file.size_before.is_some_and(|size| size > 0) && file.sha256_before.is_some() && file.sha256_before != file.sha256
+    file.size_before.is_some_and(|size| size > 0)
+        && file.sha256_before.is_some()
+        && file.sha256_before != file.sha256
 }
 
 pub(super) fn files_emptied(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
-    of_run(subject, || files(index, |file| is_overwritten(file) && file.change != "deleted" && file.size_after == Some(0)))
+    of_run(subject, || {
+        files(index, |file| is_overwritten(file) && file.change != "deleted" && file.size_after == Some(0))
+    })
 }
 
 pub(super) fn files_wiped(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
@@ -183,14 +199,17 @@ pub(super) fn files_wiped(index: &Index<'_>, subject: Subject<'_>) -> Option<f64
 }
 
 pub(super) fn files_rewritten_renamed(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
-    of_run(subject, || files(index, |file| is_overwritten(file) && file.change == "renamed" && file.size_after != Some(0)))
+    of_run(subject, || {
+        files(index, |file| is_overwritten(file) && file.change == "renamed" && file.size_after != Some(0))
+    })
 }
 
 pub(super) fn honeytokens_read(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     of_run(subject, || tokens(index, |token| token.read > 0))
 }
 
-/// What a file or a stream of the sandbox was given stays in it; anything else that a host function was handed is gone.
+/// What a file or a stream of the sandbox was given stays in it; anything else that a host function was
+/// handed is gone.
 pub(super) fn honeytokens_sent(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     let is_gone = |leak: &Leak| {
         let is_local = leak.by.starts_with("wasi") && !leak.by.ends_with(".sock_send");

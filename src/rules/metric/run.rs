@@ -163,7 +163,11 @@ pub(super) fn hash_window_share(index: &Index<'_>, subject: Subject<'_>) -> Opti
 const SEISMIC: [&str; 5] = ["i32.add", "i32.and", "i32.shl", "i32.shr_u", "i32.xor"];
 
 fn executions(index: &Index<'_>, names: &[&str]) -> u64 {
-    names.iter().filter_map(|name| index.facts.dynamic.opcodes.get(*name)).copied().fold(0, u64::saturating_add)
+    names
+        .iter()
+        .filter_map(|name| index.facts.dynamic.opcodes.get(*name))
+        .copied()
+        .fold(0, u64::saturating_add)
 }
 
 fn seismic(index: &Index<'_>, subject: Subject<'_>, name: &str) -> Option<f64> {
@@ -278,7 +282,13 @@ pub(super) fn indirect_share(index: &Index<'_>, subject: Subject<'_>) -> Option<
 }
 
 pub(super) fn indirect_targets(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
-    let edges = index.facts.dynamic.call_graph.edges.iter().filter(|edge| edge.kind == crate::passes::CallKind::Indirect);
+    let edges = index
+        .facts
+        .dynamic
+        .call_graph
+        .edges
+        .iter()
+        .filter(|edge| edge.kind == crate::passes::CallKind::Indirect);
     of_run(subject, || edges.map(|edge| edge.callee).collect::<std::collections::BTreeSet<_>>().len() as f64)
 }
 
@@ -353,7 +363,8 @@ pub(super) fn start_ran(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> 
 
 pub(super) fn start_instructions(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     let entries = index.run().map(|run| &run.entries[..]).unwrap_or_default();
-    let of_start = entries.iter().zip(&index.facts.dynamic.entries).filter(|(entry, _)| entry.kind == EntryKind::Start);
+    let of_start =
+        entries.iter().zip(&index.facts.dynamic.entries).filter(|(entry, _)| entry.kind == EntryKind::Start);
     of_run(subject, || of_start.map(|(_, metrics)| metrics.classes.total).fold(0, u64::saturating_add) as f64)
 }
 

@@ -35,7 +35,11 @@ fn the_table_is_well_kept() {
     for metric in METRICS {
         assert!(names.insert(metric.name), "{} twice", metric.name);
         assert!(!metric.description.is_empty() && !metric.levels.is_empty(), "{}", metric.name);
-        assert!(metric.levels.chars().all(|letter| LEVELS.iter().any(|(known, _)| *known == letter)), "{}", metric.name);
+        assert!(
+            metric.levels.chars().all(|letter| LEVELS.iter().any(|(known, _)| *known == letter)),
+            "{}",
+            metric.name
+        );
         let (of_bytes, of_run) = (metric.levels.contains(['B', 'b']), metric.is_dynamic());
         assert!(of_bytes != of_run, "{}: a metric is of the bytes or of the run", metric.name);
         let units = ["share", "count", "bits per byte", "bytes", "seconds", "pages", "0 or 1"];
@@ -45,6 +49,7 @@ fn the_table_is_well_kept() {
 
 #[test]
 fn windows_are_summed_by_signature() {
-    let signatures: BTreeMap<String, u64> = [("coinhive".into(), 3), ("unknown1".into(), 4), ("arx32".into(), 100)].into();
+    let signatures: BTreeMap<String, u64> =
+        [("coinhive".into(), 3), ("unknown1".into(), 4), ("arx32".into(), 100)].into();
     assert_eq!((windows(&signatures, MINING), windows(&signatures, &[])), (7, 107));
 }

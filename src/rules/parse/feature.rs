@@ -45,12 +45,14 @@ impl Parser<'_> {
         }
         if matches!(name, "string" | "substring") {
             let text = self.text(value)?;
-            let pattern = if name == "substring" { Pattern::substring(text) } else { self.pattern(value, text)? };
+            let pattern =
+                if name == "substring" { Pattern::substring(text) } else { self.pattern(value, text)? };
             return Some((Feature::Text(pattern), None));
         }
         if !FEATURES.contains(&name) {
             let known = FEATURES.iter().copied().chain(["and", "or", "not", "optional"]);
-            let help = super::closest(name, known).or_else(|| Some(format!("known: {}", FEATURES.join(", "))));
+            let help =
+                super::closest(name, known).or_else(|| Some(format!("known: {}", FEATURES.join(", "))));
             return self.wrong(&key.span, format!("unknown feature or statement `{name}`"), help);
         }
         let whole = self.text(value)?;
@@ -75,7 +77,11 @@ impl Parser<'_> {
                 Some(opcode) => Feature::Mnemonic(opcode),
                 None => {
                     let known = Opcode::ALL.iter().map(|opcode| opcode.mnemonic());
-                    return self.wrong(&node.span, format!("no instruction is named `{text}`"), super::closest(text, known));
+                    return self.wrong(
+                        &node.span,
+                        format!("no instruction is named `{text}`"),
+                        super::closest(text, known),
+                    );
                 }
             },
             "characteristic" => Feature::Characteristic(self.characteristic(node)?),
@@ -88,18 +94,23 @@ impl Parser<'_> {
                 "arch",
                 (*self.one_of(node, "architecture", &["any", "wasm32", "wasm64"], |name| name)?).to_owned(),
             ),
-            _ => Feature::Target("format", (*self.one_of(node, "format", &["any", "wasm"], |name| name)?).to_owned()),
+            _ => Feature::Target(
+                "format",
+                (*self.one_of(node, "format", &["any", "wasm"], |name| name)?).to_owned(),
+            ),
         })
     }
 
     fn characteristic(&self, node: &Node) -> Option<Characteristic> {
-        self.one_of(node, "characteristic", CHARACTERISTICS, |(name, ..)| name).map(|(_, characteristic, _)| *characteristic)
+        self.one_of(node, "characteristic", CHARACTERISTICS, |(name, ..)| name)
+            .map(|(_, characteristic, _)| *characteristic)
     }
 
     /// An exact name, or `/regex/`.
     pub(super) fn name(&self, node: &Node) -> Option<Name> {
         let text = self.text(node)?;
-        let is_regex = text.len() > 1 && text.starts_with('/') && (text.ends_with('/') || text.ends_with("/i"));
+        let is_regex =
+            text.len() > 1 && text.starts_with('/') && (text.ends_with('/') || text.ends_with("/i"));
         Some(if is_regex { Name::Regex(self.pattern(node, text)?) } else { Name::Exact(text.to_owned()) })
     }
 
@@ -107,7 +118,9 @@ impl Parser<'_> {
     pub(super) fn pattern(&self, node: &Node, text: &str) -> Option<Pattern> {
         let inner = text.strip_prefix('/');
         let regex = inner.and_then(|rest| {
-            rest.strip_suffix("/i").map(|source| (source, true)).or_else(|| rest.strip_suffix('/').map(|source| (source, false)))
+            rest.strip_suffix("/i")
+                .map(|source| (source, true))
+                .or_else(|| rest.strip_suffix('/').map(|source| (source, false)))
         });
         let Some((source, ignore_case)) = regex.filter(|(source, _)| !source.is_empty()) else {
             return Some(Pattern::whole(text));
@@ -116,7 +129,8 @@ impl Parser<'_> {
         match pattern.check_if(self.eager) {
             Ok(()) => Some(pattern),
             Err(error) => {
-                let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                let reason =
+                    error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
                 self.wrong(&node.span, "this regular expression cannot be used", Some(reason))
             }
         }
@@ -133,10 +147,14 @@ impl Parser<'_> {
         };
         let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
         match bytes {
-            Some(bytes) if (1..=MAX_BYTES).contains(&bytes.len()) => Some(Pattern::bytes(text.to_owned(), &bytes)),
-            _ => {
-                self.wrong(&node.span, format!("here 1 to {MAX_BYTES} bytes are expected"), Some("such as `00 61 73 6D`".into()))
+            Some(bytes) if (1..=MAX_BYTES).contains(&bytes.len()) => {
+                Some(Pattern::bytes(text.to_owned(), &bytes))
             }
+            _ => self.wrong(
+                &node.span,
+                format!("here 1 to {MAX_BYTES} bytes are expected"),
+                Some("such as `00 61 73 6D`".into()),
+            ),
         }
     }
 }
@@ -144,7 +162,9 @@ impl Parser<'_> {
 impl Feature {
     /// Whether it has a meaning in `scope` of the given column.
     pub(in crate::rules) fn fits(&self, scope: Scope, on_run: bool) -> bool {
-        use Scope::{BasicBlock, Call, File, Function, Instruction, Loop, Process, RunFunction, Span, Thread};
+        use Scope::{
+            BasicBlock, Call, File, Function, Instruction, Loop, Process, RunFunction, Span, Thread,
+        };
         match self {
             Self::Api(_) => match scope {
                 File => on_run,
@@ -157,7 +177,9 @@ impl Feature {
             Self::Text(_) => matches!(scope, File | Process | Thread | Span | Call),
             Self::Bytes(_) => matches!(scope, File | Function | Process | Thread | Span | Call),
             Self::Mnemonic(_) => {
-                matches!(scope, Function | BasicBlock | Instruction) || scope == Process || scope == File && on_run
+                matches!(scope, Function | BasicBlock | Instruction)
+                    || scope == Process
+                    || scope == File && on_run
             }
             Self::Characteristic(Characteristic::StartFunction) => matches!(scope, File | Process),
             Self::Characteristic(Characteristic::NzXor) => !matches!(scope, Thread | Span | Call),
@@ -168,7 +190,9 @@ impl Feature {
             Self::Match(_) | Self::Target(..) => true,
             Self::Metric(measure) => measure.metric.fits(scope, on_run),
             Self::Sequence(_) => matches!(scope, Process | Thread | Span) || scope == File && on_run,
-            Self::Crypto(crypto) if crypto.executed => matches!(scope, Process | RunFunction) || scope == File && on_run,
+            Self::Crypto(crypto) if crypto.executed => {
+                matches!(scope, Process | RunFunction) || scope == File && on_run
+            }
             Self::Crypto(_) => matches!(scope, File | Function),
             Self::Ioc { .. } => scope == File,
             Self::File(_) => scope == Process || scope == File && on_run,

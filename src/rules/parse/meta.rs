@@ -66,7 +66,8 @@ impl Parser<'_> {
         let name_node = self.required(node, pairs, "name");
         let namespace = get(pairs, "namespace").and_then(|node| self.namespace(node));
         let scopes = self.required(node, pairs, "scopes").and_then(|node| self.scopes(node));
-        let family = get(pairs, "wasm/family").and_then(|node| self.one_of(node, "family", FAMILIES, |name| name));
+        let family =
+            get(pairs, "wasm/family").and_then(|node| self.one_of(node, "family", FAMILIES, |name| name));
         let meta = Meta {
             name: name_node.and_then(|node| self.text(node))?.to_owned(),
             namespace: namespace.unwrap_or_default(),
@@ -107,7 +108,8 @@ impl Parser<'_> {
     fn namespace(&self, node: &Node) -> Option<String> {
         let text = self.text(node)?;
         let is_part = |part: &str| {
-            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         };
         if !text.split('/').all(is_part) {
             let help = Some("lower case letters, digits and `-`, in parts divided by `/`".into());
@@ -169,9 +171,14 @@ impl Parser<'_> {
             Some((file, offset)) => (file, Some(offset)),
             None => (text, None),
         };
-        let number = offset.map(|offset| super::integer(offset).and_then(|offset| u32::try_from(offset).ok()));
+        let number =
+            offset.map(|offset| super::integer(offset).and_then(|offset| u32::try_from(offset).ok()));
         if number == Some(None) || file.is_empty() || file.contains(['/', '\\']) {
-            return self.wrong(&node.span, format!("`{text}` is not an example"), Some("FILE or FILE:0xOFFSET".into()));
+            return self.wrong(
+                &node.span,
+                format!("`{text}` is not an example"),
+                Some("FILE or FILE:0xOFFSET".into()),
+            );
         }
         Some(Example { file: file.to_owned(), offset: number.flatten() })
     }
@@ -205,7 +212,11 @@ impl Parser<'_> {
 }
 
 fn check_technique(text: &str, is_attack: bool) -> Result<(), String> {
-    let form = if is_attack { "Tactic::Technique [T1234] or [T1234.001]" } else { "Objective::Behavior [B0001] or [E1234.m01]" };
+    let form = if is_attack {
+        "Tactic::Technique [T1234] or [T1234.001]"
+    } else {
+        "Objective::Behavior [B0001] or [E1234.m01]"
+    };
     let parts = text.strip_suffix(']').and_then(|rest| rest.rsplit_once(" ["));
     let (path, id) = parts.ok_or_else(|| form.to_owned())?;
     let names: Vec<&str> = path.split("::").collect();
@@ -214,7 +225,8 @@ fn check_technique(text: &str, is_attack: bool) -> Result<(), String> {
         return Err(form.to_owned());
     }
     match names.first().filter(|tactic| !TACTICS.contains(tactic)) {
-        Some(tactic) => Err(super::closest(tactic, TACTICS.iter().copied()).unwrap_or_else(|| format!("no tactic `{tactic}`"))),
+        Some(tactic) => Err(super::closest(tactic, TACTICS.iter().copied())
+            .unwrap_or_else(|| format!("no tactic `{tactic}`"))),
         None => Ok(()),
     }
 }
@@ -225,7 +237,9 @@ fn is_id(id: &str, is_attack: bool) -> bool {
     let digits = |text: &str, len: usize| text.len() == len && text.bytes().all(|byte| byte.is_ascii_digit());
     let letters: &[char] = if is_attack { &['T'] } else { &['B', 'C', 'E', 'F'] };
     let main_is = main.strip_prefix(letters).is_some_and(|rest| digits(rest, 4));
-    let sub_is = sub.is_none_or(|sub| digits(sub, 3) || !is_attack && sub.strip_prefix('m').is_some_and(|rest| digits(rest, 2)));
+    let sub_is = sub.is_none_or(|sub| {
+        digits(sub, 3) || !is_attack && sub.strip_prefix('m').is_some_and(|rest| digits(rest, 2))
+    });
     main_is && sub_is
 }
 

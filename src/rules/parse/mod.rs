@@ -1,7 +1,8 @@
 //! From YAML to a [`Rule`]: capa's grammar and the superset of `docs/rules.md`.
 //!
-//! Every mistake becomes a [`Problem`](super::problem::Problem) with its place, and parsing goes on, so that one load shows all of them. What
-//! was not understood is never dropped: a rule with a problem is not loaded at all.
+//! Every mistake becomes a [`Problem`](super::problem::Problem) with its place, and parsing goes on, so that
+//! one load shows all of them. What was not understood is never dropped: a rule with a problem is not loaded
+//! at all.
 
 mod feature;
 mod meta;
@@ -20,7 +21,8 @@ use super::{
 struct Parser<'a> {
     source: &'a Source,
     problems: RefCell<&'a mut LoadError>,
-    /// Whether to compile regular expressions now. The rules that ship are compiled when first needed: a test has seen them.
+    /// Whether to compile regular expressions now. The rules that ship are compiled when first needed: a
+    /// test has seen them.
     eager: bool,
 }
 
@@ -54,14 +56,24 @@ impl Parser<'_> {
         let statement = match &features.value {
             Value::List(items) => match &items[..] {
                 [one] => self.statement(one),
-                _ => {
-                    self.wrong(&features.span, "`features` holds one statement", Some("put them below one `and` or `or`".into()))
-                }
+                _ => self.wrong(
+                    &features.span,
+                    "`features` holds one statement",
+                    Some("put them below one `and` or `or`".into()),
+                ),
             },
-            _ => self.wrong(&features.span, format!("`features` is a list with one statement, not {}", features.kind()), None),
+            _ => self.wrong(
+                &features.span,
+                format!("`features` is a list with one statement, not {}", features.kind()),
+                None,
+            ),
         };
-        let rule =
-            Rule { meta: meta?, statement: statement?, file: self.source.name.clone(), text: self.source.text.to_string() };
+        let rule = Rule {
+            meta: meta?,
+            statement: statement?,
+            file: self.source.name.clone(),
+            text: self.source.text.to_string(),
+        };
         self.check_scopes(&rule);
         Some(rule)
     }
@@ -113,14 +125,21 @@ impl Parser<'_> {
         for (key, _) in pairs {
             let name = key.text().unwrap_or_default();
             if !known.contains(&name) {
-                let help = closest(name, known.iter().copied()).or_else(|| Some(format!("known: {}", known.join(", "))));
+                let help = closest(name, known.iter().copied())
+                    .or_else(|| Some(format!("known: {}", known.join(", "))));
                 self.wrong::<()>(&key.span, format!("unknown key `{name}`"), help);
             }
         }
     }
 
     /// The entry of `table` whose name `node` is.
-    fn one_of<'t, T>(&self, node: &Node, what: &str, table: &'t [T], name: impl Fn(&T) -> &'t str) -> Option<&'t T> {
+    fn one_of<'t, T>(
+        &self,
+        node: &Node,
+        what: &str,
+        table: &'t [T],
+        name: impl Fn(&T) -> &'t str,
+    ) -> Option<&'t T> {
         let text = self.text(node)?;
         let found = table.iter().find(|entry| name(entry) == text);
         if found.is_none() {
@@ -137,15 +156,21 @@ impl Parser<'_> {
         let text = self.text(node)?;
         let number = integer(text);
         if number.is_none() {
-            return self.wrong(&node.span, format!("`{text}` is not an integer"), Some("decimal or 0x…".into()));
+            return self.wrong(
+                &node.span,
+                format!("`{text}` is not an integer"),
+                Some("decimal or 0x…".into()),
+            );
         }
         number
     }
 
     fn float(&self, node: &Node) -> Option<f64> {
         let text = self.text(node)?;
-        let number =
-            integer(text).map(|value| value as f64).or_else(|| text.parse().ok()).filter(|value: &f64| value.is_finite());
+        let number = integer(text)
+            .map(|value| value as f64)
+            .or_else(|| text.parse().ok())
+            .filter(|value: &f64| value.is_finite());
         if number.is_none() {
             return self.wrong(&node.span, format!("`{text}` is not a number"), None);
         }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::rules::{
     metric::METRICS,
     rule::{
-        COMPARISONS, Comparison, Crypto, FILE_CHANGES, Feature, FileFeature, Measure, Name, NumberTest, Pattern, Sequence, Step,
+        COMPARISONS, Comparison, Crypto, FILE_CHANGES, Feature, FileFeature, Measure, Name, NumberTest,
+        Pattern, Sequence, Step,
     },
 };
 
@@ -55,7 +56,9 @@ impl Parser<'_> {
             "sequence" => self.sequence(value).map(|sequence| Feature::Sequence(Box::new(sequence))),
             "crypto" => self.crypto(value).map(Feature::Crypto),
             "ioc" => self.ioc(value),
-            "anomaly" => self.one_of(value, "anomaly", ANOMALIES, |name| name).map(|kind| Feature::Anomaly((*kind).to_owned())),
+            "anomaly" => self
+                .one_of(value, "anomaly", ANOMALIES, |name| name)
+                .map(|kind| Feature::Anomaly((*kind).to_owned())),
             "file" => self.file(value).map(Feature::File),
             _ => {
                 let known = ["metric", "sequence", "crypto", "ioc", "anomaly", "file", "function", "loop"];
@@ -70,8 +73,9 @@ impl Parser<'_> {
         }
         let pairs = self.map(node)?;
         self.only(pairs, &["name", "op", "value"]);
-        let metric =
-            self.required(node, pairs, "name").and_then(|node| self.one_of(node, "metric", METRICS, |metric| metric.name));
+        let metric = self
+            .required(node, pairs, "name")
+            .and_then(|node| self.one_of(node, "metric", METRICS, |metric| metric.name));
         let op = self.required(node, pairs, "op").and_then(|node| self.comparison(node));
         let value = self.required(node, pairs, "value").and_then(|node| self.float(node));
         Some(Feature::Metric(Measure { metric: metric?, op: op?, value: value? }))
@@ -97,7 +101,11 @@ impl Parser<'_> {
             return self.wrong(&list.span, format!("a sequence has 1 to {MAX_STEPS} steps"), None);
         }
         let steps: Vec<Step> = items.iter().filter_map(|item| self.step(item)).collect();
-        (steps.len() == items.len()).then_some(Sequence { steps, times, within: within.map(|within| within as usize) })
+        (steps.len() == items.len()).then_some(Sequence {
+            steps,
+            times,
+            within: within.map(|within| within as usize),
+        })
     }
 
     fn positive(&self, node: &Node) -> Option<u64> {
@@ -122,7 +130,9 @@ impl Parser<'_> {
             (Some(node), None) => Some(self.text(node).and_then(|text| self.pattern(node, text))?),
             (None, Some(node)) => Some(Pattern::substring(self.text(node)?)),
             (None, None) => None,
-            (Some(_), Some(node)) => return self.wrong(&node.span, "`string` and `substring` in one step", None),
+            (Some(_), Some(node)) => {
+                return self.wrong(&node.span, "`string` and `substring` in one step", None);
+            }
         };
         let number = match get(pairs, "number") {
             Some(node) => Some(self.number(node)?),
@@ -136,7 +146,11 @@ impl Parser<'_> {
     /// `0x10`, or `{arg: oflags, mask: 0x1}`, or `{arg: fd, op: ">", value: 2}`.
     fn number(&self, node: &Node) -> Option<NumberTest> {
         let Value::Map(pairs) = &node.value else {
-            return Some(NumberTest { arg: None, mask: None, value: Some((Comparison::Equal, self.integer(node)?)) });
+            return Some(NumberTest {
+                arg: None,
+                mask: None,
+                value: Some((Comparison::Equal, self.integer(node)?)),
+            });
         };
         self.only(pairs, &["arg", "mask", "op", "value"]);
         let arg = match get(pairs, "arg") {
@@ -163,7 +177,11 @@ impl Parser<'_> {
     /// `AES`, or `{algorithm: AES, class: cipher, executed: true}`.
     fn crypto(&self, node: &Node) -> Option<Crypto> {
         let Value::Map(pairs) = &node.value else {
-            return Some(Crypto { algorithm: Some(self.constant(node, "algorithm")?), class: None, executed: false });
+            return Some(Crypto {
+                algorithm: Some(self.constant(node, "algorithm")?),
+                class: None,
+                executed: false,
+            });
         };
         self.only(pairs, &["algorithm", "class", "executed"]);
         let (algorithm, class) = (get(pairs, "algorithm"), get(pairs, "class"));

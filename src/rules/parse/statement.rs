@@ -75,7 +75,8 @@ impl Parser<'_> {
         for item in self.list(node)? {
             match &item.value {
                 Value::Map(pairs) if pairs.len() == 1 && get(pairs, "description").is_some() => {
-                    description = get(pairs, "description").and_then(|node| self.text(node)).map(str::to_owned);
+                    description =
+                        get(pairs, "description").and_then(|node| self.text(node)).map(str::to_owned);
                 }
                 _ => match self.statement(item) {
                     Some(part) => parts.push(part),
@@ -97,7 +98,11 @@ impl Parser<'_> {
             (Some(part), None) => Some((part, description)),
             _ => {
                 let help = Some("put them below one `and` or `or`".into());
-                self.wrong(&key.span, format!("`{}` takes one statement, not {count}", key.text().unwrap_or_default()), help)
+                self.wrong(
+                    &key.span,
+                    format!("`{}` takes one statement, not {count}", key.text().unwrap_or_default()),
+                    help,
+                )
             }
         }
     }
@@ -109,11 +114,20 @@ impl Parser<'_> {
         }
         let parts = inner.split_once('(').and_then(|(name, rest)| Some((name, rest.strip_suffix(')')?)));
         let Some((name, value)) = parts else {
-            return self.wrong(&key.span, format!("`{inner}` cannot be counted"), Some("such as `count(api(path_open))`".into()));
+            return self.wrong(
+                &key.span,
+                format!("`{inner}` cannot be counted"),
+                Some("such as `count(api(path_open))`".into()),
+            );
         };
-        if !FEATURES.contains(&name) || name.starts_with("wasm/") && !matches!(name, "wasm/crypto" | "wasm/ioc" | "wasm/anomaly")
+        if !FEATURES.contains(&name)
+            || name.starts_with("wasm/") && !matches!(name, "wasm/crypto" | "wasm/ioc" | "wasm/anomaly")
         {
-            return self.wrong(&key.span, format!("`{name}` cannot be counted"), super::closest(name, FEATURES.iter().copied()));
+            return self.wrong(
+                &key.span,
+                format!("`{name}` cannot be counted"),
+                super::closest(name, FEATURES.iter().copied()),
+            );
         }
         let node = Node { span: key.span.clone(), value: Value::Text(value.to_owned()) };
         self.feature(key, name, &node).map(|(feature, _)| feature)
@@ -130,7 +144,8 @@ impl Parser<'_> {
         bounds
     }
 
-    /// Every feature must have a meaning in one of the scopes of the rule, and the whole must be able to hold in one.
+    /// Every feature must have a meaning in one of the scopes of the rule, and the whole must be able to hold
+    /// in one.
     pub(super) fn check_scopes(&self, rule: &Rule) {
         let problems = || {
             let problems = self.problems.borrow();
@@ -153,7 +168,11 @@ impl Parser<'_> {
                 let fitting: Vec<_> = columns.iter().filter_map(|outer| nested(*outer, *inner)).collect();
                 if fitting.is_empty() {
                     let names = names(columns);
-                    self.wrong::<()>(&statement.span, format!("`{}` cannot stand in scope {names}", inner.name()), None);
+                    self.wrong::<()>(
+                        &statement.span,
+                        format!("`{}` cannot stand in scope {names}", inner.name()),
+                        None,
+                    );
                 }
                 self.check_statement(part, &fitting);
             }
@@ -172,7 +191,9 @@ impl Parser<'_> {
 }
 
 fn names(columns: &[(Scope, bool)]) -> String {
-    let name = |(scope, on_run): &(Scope, bool)| format!("`{}` ({})", scope.name(), if *on_run { "dynamic" } else { "static" });
+    let name = |(scope, on_run): &(Scope, bool)| {
+        format!("`{}` ({})", scope.name(), if *on_run { "dynamic" } else { "static" })
+    };
     columns.iter().map(name).collect::<Vec<_>>().join(" and ")
 }
 

@@ -1,7 +1,8 @@
 use super::*;
 use crate::rules::rule::{Bounds, Kind};
 
-const HEAD: &str = "rule:\n  meta:\n    name: test\n    namespace: test\n    scopes: {static: file, dynamic: process}\n";
+const HEAD: &str =
+    "rule:\n  meta:\n    name: test\n    namespace: test\n    scopes: {static: file, dynamic: process}\n";
 
 fn parse(text: &str) -> Result<Rule, LoadError> {
     let mut problems = LoadError::default();
@@ -48,7 +49,10 @@ rule:
       - count(api(path_unlink_file)): (2, )
 "#;
     let rule = parse(text).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!((rule.meta.severity, rule.meta.confidence, rule.meta.family.as_deref()), (3, 90, Some("ransomware")));
+    assert_eq!(
+        (rule.meta.severity, rule.meta.confidence, rule.meta.family.as_deref()),
+        (3, 90, Some("ransomware"))
+    );
     assert_eq!(rule.meta.examples[1].offset, Some(0x1a));
     let mut tree = String::new();
     rule.statement.tree(0, &mut tree);
@@ -99,7 +103,12 @@ fn mistakes_are_errors_with_their_place() {
             "unknown metric `xor_shar`",
             "did you mean `xor_share`?",
         ),
-        ("    - wasm/metric: {name: xor_share, op: '=', value: 1}\n", (7, 42), "unknown comparison `=`", "did you mean"),
+        (
+            "    - wasm/metric: {name: xor_share, op: '=', value: 1}\n",
+            (7, 42),
+            "unknown comparison `=`",
+            "did you mean",
+        ),
         ("    - wasm/metric: {name: xor_share, op: '>'}\n", (7, 20), "`value` is missing here", ""),
         ("    - wasm/metric: {name: xor_share, op: '>', value: inf}\n", (7, 54), "`inf` is not a number", ""),
         (
@@ -108,8 +117,18 @@ fn mistakes_are_errors_with_their_place() {
             "this has no meaning in scope",
             "it has one in: thread (dynamic)",
         ),
-        ("    - characteristic: nzxorr\n", (7, 23), "unknown characteristic `nzxorr`", "did you mean `nzxor`?"),
-        ("    - basic block:\n      - function:\n        - mnemonic: nop\n", (8, 9), "`function` cannot stand in scope", ""),
+        (
+            "    - characteristic: nzxorr\n",
+            (7, 23),
+            "unknown characteristic `nzxorr`",
+            "did you mean `nzxor`?",
+        ),
+        (
+            "    - basic block:\n      - function:\n        - mnemonic: nop\n",
+            (8, 9),
+            "`function` cannot stand in scope",
+            "",
+        ),
         (
             "    - function:\n      - mnemonic: i32.xorr\n",
             (8, 19),
@@ -117,19 +136,39 @@ fn mistakes_are_errors_with_their_place() {
             "did you mean `i32.xor`?",
         ),
         ("    - string: /(/\n", (7, 15), "this regular expression cannot be used", "unclosed group"),
-        ("    - string: /a{1000}{1000}{1000}/\n", (7, 15), "this regular expression cannot be used", "size limit"),
+        (
+            "    - string: /a{1000}{1000}{1000}/\n",
+            (7, 15),
+            "this regular expression cannot be used",
+            "size limit",
+        ),
         ("    - and: []\n", (7, 12), "an empty list of statements", ""),
         ("    - and: x\n", (7, 12), "here a list is expected, not a text", ""),
         ("    - 3 or more:\n      - api: a\n", (7, 7), "of 1 parts never 3 or more hold", ""),
-        ("    - not:\n      - api: a\n      - api: b\n", (7, 7), "`not` takes one statement, not 2", "put them below one"),
+        (
+            "    - not:\n      - api: a\n      - api: b\n",
+            (7, 7),
+            "`not` takes one statement, not 2",
+            "put them below one",
+        ),
         ("    - api: a\n      import: b\n", (8, 7), "a second statement, `import`", ""),
         ("    - api: a\n    - api: b\n", (7, 5), "`features` holds one statement", ""),
         ("    - count(apy(a)): 1\n", (7, 7), "`apy` cannot be counted", "did you mean `api`?"),
         ("    - bytes: 0G\n", (7, 14), "here 1 to 256 bytes are expected", ""),
         ("    - wasm/ioc: urls\n", (7, 17), "unknown kind of indicator `urls`", "did you mean `url`?"),
         ("    - wasm/crypto: AESS\n", (7, 20), "unknown algorithm `AESS`", "did you mean `AES`?"),
-        ("    - wasm/crypto: {class: ciphers}\n", (7, 28), "unknown class `ciphers`", "did you mean `cipher`?"),
-        ("    - wasm/anomaly: trailing_byte\n", (7, 21), "unknown anomaly `trailing_byte`", "did you mean `trailing_bytes`?"),
+        (
+            "    - wasm/crypto: {class: ciphers}\n",
+            (7, 28),
+            "unknown class `ciphers`",
+            "did you mean `cipher`?",
+        ),
+        (
+            "    - wasm/anomaly: trailing_byte\n",
+            (7, 21),
+            "unknown anomaly `trailing_byte`",
+            "did you mean `trailing_bytes`?",
+        ),
         ("    - wasm/file: moved\n", (7, 18), "unknown change of a file `moved`", ""),
         ("    - wasm/sequence:\n      - {apy: a}\n", (8, 10), "unknown key `apy`", "did you mean `api`?"),
         ("    - wasm/sequence: {steps: [{api: a}], times: 0}\n", (7, 49), "0 is not from 1 to 1000000", ""),
@@ -166,7 +205,8 @@ fn the_head_is_checked() {
         ("{static: unsupported, dynamic: unsupported}", "needs a static or a dynamic scope"),
         ("{static: fil, dynamic: call}", "unknown scope `fil`"),
     ] {
-        let text = format!("rule:\n  meta:\n    name: test\n    scopes: {scopes}\n  features:\n    - api: a\n");
+        let text =
+            format!("rule:\n  meta:\n    name: test\n    scopes: {scopes}\n  features:\n    - api: a\n");
         let error = parse(&text).unwrap_err();
         assert!(error.problems[0].message.contains(message), "{error}");
     }

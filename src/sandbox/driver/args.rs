@@ -1,4 +1,5 @@
-//! Made-up arguments: pointers to a page of our own with something worth hashing in it, its length, small numbers.
+//! Made-up arguments: pointers to a page of our own with something worth hashing in it, its length, small
+//! numbers.
 
 use crate::{
     sandbox::world::job,
@@ -23,7 +24,8 @@ pub(super) struct Material {
     pub(super) handle: Option<i32>,
 }
 
-/// The contents of the page: a job in hexadecimal digits, which will do as bytes too; the target of a pool, which is a short text of digits; zeros.
+/// The contents of the page: a job in hexadecimal digits, which will do as bytes too; the target of a pool,
+/// which is a short text of digits; zeros.
 pub(super) fn page() -> Vec<u8> {
     let mut page: Vec<u8> = job().iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect();
     page.resize(TARGET as usize, 0);

@@ -15,7 +15,8 @@ use super::{
 /// Exports that are driven early because their type is that of one that makes an object.
 const GIVERS: usize = 16;
 
-/// Exclusive ors and rotations from which code beside a command that works is driven too. A C library has no function with as many.
+/// Exclusive ors and rotations from which code beside a command that works is driven too. A C library has no
+/// function with as many.
 const MIXES: u64 = 64;
 
 /// An export that may be driven.
@@ -39,7 +40,15 @@ pub(super) fn all(session: &Session) -> Vec<Candidate> {
         let results = module.func_type(func)?.results();
         let gives = results == [ValType::I32];
         let (name, role) = (export.name.to_string(), names::role(&export.name));
-        Some(Candidate { name, func, params, gives, gives_nothing: results.is_empty(), role, reach: Reach::default() })
+        Some(Candidate {
+            name,
+            func,
+            params,
+            gives,
+            gives_nothing: results.is_empty(),
+            role,
+            reach: Reach::default(),
+        })
     });
     candidates.collect()
 }
@@ -63,15 +72,22 @@ pub(super) struct Asked {
 
 /// Chooses from `all` what was not `called` yet.
 ///
-/// A function that is exported under many names is called once. What is named like a part of the toolchain comes last, and only if it does
-/// anything. What a `_start` may call is not called again by itself: that would be the program's own parts in an order that it does not have,
-/// and if the run did not get there, coverage says so.
-pub(super) fn choose(session: &Session, all: &[Candidate], called: &BTreeSet<FuncIndex>, asked: Asked) -> Choice {
+/// A function that is exported under many names is called once. What is named like a part of the toolchain
+/// comes last, and only if it does anything. What a `_start` may call is not called again by itself: that
+/// would be the program's own parts in an order that it does not have, and if the run did not get there,
+/// coverage says so.
+pub(super) fn choose(
+    session: &Session,
+    all: &[Candidate],
+    called: &BTreeSet<FuncIndex>,
+    asked: Asked,
+) -> Choice {
     let Asked { is_all, most, .. } = asked;
     let module = session.module();
     // An import that is exported again is no code of the sample's.
     let imported = module.imported_functions();
-    let mut rest: Vec<_> = all.iter().filter(|one| one.func.0 >= imported && !called.contains(&one.func)).cloned().collect();
+    let mut rest: Vec<_> =
+        all.iter().filter(|one| one.func.0 >= imported && !called.contains(&one.func)).cloned().collect();
     if rest.is_empty() {
         return Choice { chosen: rest, left: 0 };
     }
@@ -83,8 +99,9 @@ pub(super) fn choose(session: &Session, all: &[Candidate], called: &BTreeSet<Fun
         if let Some(start) = all.iter().find(|one| one.name == "_start" && called.contains(&one.func)) {
             let parts = ranking.reached(start.func);
             rest.retain(|one| !parts.contains(&one.func));
-            // A command may export its whole C library: called with made-up arguments that would look like anything. A command that does
-            // nothing with the host itself is hardly one, and what hashes is worth a look in any.
+            // A command may export its whole C library: called with made-up arguments that would look like
+            // anything. A command that does nothing with the host itself is hardly one, and what
+            // hashes is worth a look in any.
             let before = rest.len();
             let is_library = |one: &Candidate| one.role == Role::Runtime || one.name.starts_with("__");
             rest.retain(|one| if asked.command_calls { one.reach.mixes >= MIXES } else { !is_library(one) });
@@ -116,25 +133,32 @@ fn rank(ranking: &mut Ranking, candidates: &mut [Candidate]) {
     candidates.sort_by_key(|candidate| (order(candidate.role), Reverse(candidate.reach.loops)));
 }
 
-/// The constructors of a module whose names were minified: Emscripten exports them first, as a function of nothing.
+/// The constructors of a module whose names were minified: Emscripten exports them first, as a function of
+/// nothing.
 pub(super) fn minified_constructors(session: &Session, candidates: &[Candidate]) -> Option<usize> {
     let is_short = |name: &str| name.len() <= 2;
     let imports = session.module().imports();
-    let is_minified = !imports.is_empty() && imports.iter().all(|import| is_short(&import.name) && is_short(&import.module));
-    let first = candidates.first().filter(|first| is_short(&first.name) && first.params.is_empty() && first.gives_nothing);
+    let is_minified = !imports.is_empty()
+        && imports.iter().all(|import| is_short(&import.name) && is_short(&import.module));
+    let first = candidates
+        .first()
+        .filter(|first| is_short(&first.name) && first.params.is_empty() && first.gives_nothing);
     first.filter(|_| is_minified).map(|_| 0)
 }
 
 /// The sample's own allocator.
 pub(super) fn allocator(candidates: &[Candidate]) -> Option<&Candidate> {
     candidates.iter().find(|candidate| {
-        names::ALLOCATORS.contains(&candidate.name.as_str()) && candidate.params == [Type::I32] && candidate.gives
+        names::ALLOCATORS.contains(&candidate.name.as_str())
+            && candidate.params == [Type::I32]
+            && candidate.gives
     })
 }
 
 /// The program: `_start` goes before the others, and of those the one that the toolchain calls.
 pub(super) fn program(candidates: &[Candidate]) -> Option<&Candidate> {
-    let order = |one: &&Candidate| (one.name != "_start", one.name.trim_start_matches('_').len(), one.name.len());
+    let order =
+        |one: &&Candidate| (one.name != "_start", one.name.trim_start_matches('_').len(), one.name.len());
     candidates.iter().filter(|candidate| candidate.role == Role::Main).min_by_key(order)
 }
 

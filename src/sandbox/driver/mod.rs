@@ -1,8 +1,9 @@
 //! The driver: which exports are called, in which order, with what, and for how long.
 //!
-//! First what the toolchain wants to run first, then the program's own entry point; then, because most hostile modules have none and their
-//! page drives them, the other exports: those that make objects, those that fill them, and the rest by the loops that they reach. An export that
-//! does next to nothing with made-up arguments is tried with others.
+//! First what the toolchain wants to run first, then the program's own entry point; then, because most
+//! hostile modules have none and their page drives them, the other exports: those that make objects, those
+//! that fill them, and the rest by the loops that they reach. An export that does next to nothing with
+//! made-up arguments is tried with others.
 //!
 //! Each call has a budget of its own, in work that does not depend on the machine.
 
@@ -64,7 +65,12 @@ pub(super) struct Driver<'o> {
 }
 
 impl<'o> Driver<'o> {
-    pub(super) fn new(session: Session, options: &'o Options, state: &'o Mutex<State>, layout: Layout) -> Self {
+    pub(super) fn new(
+        session: Session,
+        options: &'o Options,
+        state: &'o Mutex<State>,
+        layout: Layout,
+    ) -> Self {
         let (entries, limitations, candidates) = (Vec::new(), Vec::new(), Rc::default());
         let material = Material::default();
         Self { session, options, state, layout, candidates, entries, limitations, material, clock_struck: 0 }
@@ -120,7 +126,8 @@ impl<'o> Driver<'o> {
             return;
         }
         let named = |candidate: &Candidate| candidate.role == Role::Initialize && candidate.params.is_empty();
-        let minified = candidates::minified_constructors(&self.session, &candidates).filter(|_| !candidates.iter().any(named));
+        let minified = candidates::minified_constructors(&self.session, &candidates)
+            .filter(|_| !candidates.iter().any(named));
         for (position, candidate) in candidates.iter().enumerate() {
             if named(candidate) || minified == Some(position) {
                 self.call(candidate, EntryKind::Initialize, Vec::new(), false);
@@ -163,10 +170,12 @@ impl<'o> Driver<'o> {
         self.call(candidate, EntryKind::Main, args, made_up && !candidate.params.is_empty());
     }
 
-    /// Drives the exports that were not called yet. Whatever the program did, what it exports besides may be what its page calls.
+    /// Drives the exports that were not called yet. Whatever the program did, what it exports besides may be
+    /// what its page calls.
     fn others(&mut self, is_all: bool, most: usize) {
         // A start function that is exported too is called again, as a page would.
-        let called = self.entries.iter().filter(|entry| entry.kind != EntryKind::Start).filter_map(|entry| entry.func);
+        let called =
+            self.entries.iter().filter(|entry| entry.kind != EntryKind::Start).filter_map(|entry| entry.func);
         let called: BTreeSet<_> = called.collect();
         let asked = Asked { is_all, most, command_calls: self.command_calls() };
         let Choice { chosen, left } = candidates::choose(&self.session, &self.candidates, &called, asked);
@@ -190,7 +199,8 @@ impl<'o> Driver<'o> {
     /// Whether a program did anything with the host but end itself.
     fn command_calls(&self) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_main = |entry: usize| self.entries.get(entry).is_some_and(|entry| entry.kind == EntryKind::Main);
+        let is_main =
+            |entry: usize| self.entries.get(entry).is_some_and(|entry| entry.kind == EntryKind::Main);
         state.log.calls.iter().any(|call| is_main(call.entry) && !call.ended)
     }
 
@@ -205,7 +215,8 @@ impl<'o> Driver<'o> {
             };
             self.call(candidate, EntryKind::Export, args, !candidate.params.is_empty());
             let (after, _) = self.session.work();
-            let did_little = after - before < LITTLE && candidate.reach.loops > 0 && candidate.role == Role::Other;
+            let did_little =
+                after - before < LITTLE && candidate.reach.loops > 0 && candidate.role == Role::Other;
             if !did_little || candidate.params.is_empty() || self.is_over() {
                 break;
             }
@@ -225,7 +236,8 @@ impl<'o> Driver<'o> {
         }
     }
 
-    /// Finds room for the page of made-up input: from the sample's own allocator, or at the end of its memory.
+    /// Finds room for the page of made-up input: from the sample's own allocator, or at the end of its
+    /// memory.
     fn make_page(&mut self) {
         let candidates = Rc::clone(&self.candidates);
         let size = args::PAGE;
@@ -298,11 +310,20 @@ impl<'o> Driver<'o> {
         state.world.is_throwing = false;
     }
 
-    fn tell_begun(&self, name: &str, kind: EntryKind, func: Option<FuncIndex>, args: &[Value], made_up: bool) {
+    fn tell_begun(
+        &self,
+        name: &str,
+        kind: EntryKind,
+        func: Option<FuncIndex>,
+        args: &[Value],
+        made_up: bool,
+    ) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (name, args) = (name.to_owned(), args.to_vec());
         let (end, results, site, stalled_in) = (unfinished(), Vec::new(), None, None);
-        state.teller.tell(|| Item::Begun(Entry { name, kind, func, args, made_up, end, results, site, stalled_in }));
+        state
+            .teller
+            .tell(|| Item::Begun(Entry { name, kind, func, args, made_up, end, results, site, stalled_in }));
     }
 
     /// Notes how an entry ended. One that did not begin leaves no record, and so no entry.
@@ -315,7 +336,9 @@ impl<'o> Driver<'o> {
         made_up: bool,
         outcome: Result<Outcome, InvokeError>,
     ) {
-        let Ok(outcome) = outcome.map_err(|error| self.limitations.push(format!("`{name}` was not called: {error}"))) else {
+        let Ok(outcome) =
+            outcome.map_err(|error| self.limitations.push(format!("`{name}` was not called: {error}")))
+        else {
             return;
         };
         let (exit, is_unwound) = {
@@ -339,11 +362,14 @@ impl<'o> Driver<'o> {
             self.limitations.push(format!("the run was stopped by the limit {limit}"));
         }
         if self.clock_struck > 0 || self.session.stopped_by() == Some(Limit::WallTime) {
-            self.limitations.push("a limit of wall time was reached: another machine would see more or less".into());
+            self.limitations
+                .push("a limit of wall time was reached: another machine would see more or less".into());
         }
         let by_session = self.session.stopped_by();
         let is_own = |entry: &&Entry| match entry.end {
-            EntryEnd::Stopped { limit } => matches!(limit, Limit::Decisions | Limit::Instructions) && Some(limit) != by_session,
+            EntryEnd::Stopped { limit } => {
+                matches!(limit, Limit::Decisions | Limit::Instructions) && Some(limit) != by_session
+            }
             _ => false,
         };
         let stopped = self.entries.iter().filter(is_own).count();

@@ -166,7 +166,18 @@ const ROLES: &[(Role, &[&str])] = &[
     ),
     (
         Role::Destroy,
-        &["*destroy*", "*free*", "*delete*", "*dispose*", "*release*", "*close*", "*cleanup*", "*shutdown*", "stop*", "quit*"],
+        &[
+            "*destroy*",
+            "*free*",
+            "*delete*",
+            "*dispose*",
+            "*release*",
+            "*close*",
+            "*cleanup*",
+            "*shutdown*",
+            "stop*",
+            "quit*",
+        ],
     ),
     (Role::Create, &["*create*", "*init*", "make*", "new_*", "*alloc*", "*setup*", "*open*"]),
     (Role::Set, &["set*", "*_set*", "load*", "*config*", "*fromHex*", "*seed*"]),
@@ -179,7 +190,10 @@ struct Index {
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
-    let rows = ROLES.iter().enumerate().flat_map(|(row, (_, patterns))| patterns.iter().map(move |&pattern| (row, pattern)));
+    let rows = ROLES
+        .iter()
+        .enumerate()
+        .flat_map(|(row, (_, patterns))| patterns.iter().map(move |&pattern| (row, pattern)));
     let (globs, exact): (Vec<_>, Vec<_>) = rows.partition(|(_, pattern)| pattern.contains('*'));
     Index { exact: exact.into_iter().map(|(row, name)| (name, row)).collect(), globs }
 });
@@ -189,13 +203,18 @@ pub(super) fn role(name: &str) -> Role {
     let bare = name.trim_start_matches('_');
     let index = &*INDEX;
     let exact = index.exact.get(bare).copied().unwrap_or(ROLES.len());
-    let glob = index.globs.iter().take_while(|(row, _)| *row < exact).find(|(_, pattern)| glob::matches(pattern, bare));
+    let glob = index
+        .globs
+        .iter()
+        .take_while(|(row, _)| *row < exact)
+        .find(|(_, pattern)| glob::matches(pattern, bare));
     let row = glob.map_or(exact, |&(row, _)| row);
     ROLES.get(row).map_or(Role::Other, |&(role, _)| role)
 }
 
 /// Exports that give memory for a number of bytes.
-pub(super) const ALLOCATORS: &[&str] = &["_malloc", "malloc", "__wbindgen_malloc", "wasm_malloc", "alloc", "allocate"];
+pub(super) const ALLOCATORS: &[&str] =
+    &["_malloc", "malloc", "__wbindgen_malloc", "wasm_malloc", "alloc", "allocate"];
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,9 @@
-//! How much work an export may do: the loops in the functions that it reaches, and whether it reaches the host.
+//! How much work an export may do: the loops in the functions that it reaches, and whether it reaches the
+//! host.
 //!
-//! One pass over the code, without keeping it. Functions of the table count too, at a quarter, where a function calls indirectly: which of
-//! them it calls is not known here. Bounded by [`STEPS`], whatever the module holds; what is beyond counts nothing.
+//! One pass over the code, without keeping it. Functions of the table count too, at a quarter, where a
+//! function calls indirectly: which of them it calls is not known here. Bounded by [`STEPS`], whatever the
+//! module holds; what is beyond counts nothing.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +26,8 @@ struct Body {
 /// What an export reaches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Reach {
-    /// Loops by direct calls, in quarters; those of the table's functions add one each where something calls indirectly.
+    /// Loops by direct calls, in quarters; those of the table's functions add one each where something calls
+    /// indirectly.
     pub(super) loops: u64,
     /// Exclusive ors and rotations by direct calls: what hashes and ciphers are made of, and little else is.
     pub(super) mixes: u64,
@@ -76,10 +79,15 @@ impl Ranking {
     pub(super) fn reach(&mut self, func: FuncIndex) -> Reach {
         let Walk { loops, mixes, calls_host, calls_indirectly } = self.walk(vec![func.0], |_| {});
         let table = if calls_indirectly { self.table_loops } else { 0 };
-        Reach { loops: loops.saturating_mul(4).saturating_add(table), mixes, is_busy: loops > 0 || calls_host }
+        Reach {
+            loops: loops.saturating_mul(4).saturating_add(table),
+            mixes,
+            is_busy: loops > 0 || calls_host,
+        }
     }
 
-    /// The functions that `func` may call, itself among them; what it calls indirectly may be any function of an element segment.
+    /// The functions that `func` may call, itself among them; what it calls indirectly may be any function of
+    /// an element segment.
     pub(super) fn reached(&mut self, func: FuncIndex) -> BTreeSet<FuncIndex> {
         let mut reached = BTreeSet::new();
         let walk = self.walk(vec![func.0], |func| _ = reached.insert(FuncIndex(func)));
@@ -102,7 +110,9 @@ impl Ranking {
                 walk.calls_host = true;
                 continue;
             };
-            let (Some(body), Some(seen)) = (self.bodies.get(position), self.seen.get_mut(position)) else { continue };
+            let (Some(body), Some(seen)) = (self.bodies.get(position), self.seen.get_mut(position)) else {
+                continue;
+            };
             if std::mem::replace(seen, self.round) == self.round {
                 continue;
             }
@@ -133,8 +143,12 @@ fn read(body: &wasmparser::FunctionBody<'_>) -> Body {
             Operator::Loop { .. } => read.loops += 1,
             Operator::I32Xor | Operator::I64Xor | Operator::V128Xor => read.mixes += 1,
             Operator::I32Rotl | Operator::I32Rotr | Operator::I64Rotl | Operator::I64Rotr => read.mixes += 1,
-            Operator::Call { function_index } | Operator::ReturnCall { function_index } => read.calls.push(function_index),
-            Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => read.calls_indirectly = true,
+            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                read.calls.push(function_index)
+            }
+            Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => {
+                read.calls_indirectly = true
+            }
             _ => {}
         }
         if operators.eof() {
@@ -160,8 +174,10 @@ mod tests {
             (func $recursive (call $recursive) (loop)))"#;
         let wasm = wat::parse_str(text).unwrap();
         let mut ranking = Ranking::new(&wasm, 1);
-        let reaches: Vec<_> =
-            (1..6).map(|func| ranking.reach(FuncIndex(func))).map(|reach| (reach.loops, reach.is_busy)).collect();
+        let reaches: Vec<_> = (1..6)
+            .map(|func| ranking.reach(FuncIndex(func)))
+            .map(|reach| (reach.loops, reach.is_busy))
+            .collect();
         assert_eq!(reaches, [(4, true), (8, true), (1, false), (0, false), (4, true)]);
         assert_eq!(ranking.reach(FuncIndex(99)), Reach::default());
         assert_eq!(ranking.reached(FuncIndex(2)), BTreeSet::from([FuncIndex(1), FuncIndex(2)]));

@@ -52,22 +52,27 @@ impl Fs {
             }
         }
         let created = changes.iter().enumerate().filter(|(_, change)| change.change == "created");
-        let created: BTreeMap<String, usize> = created.map(|(position, change)| (change.path.clone(), position)).collect();
+        let created: BTreeMap<String, usize> =
+            created.map(|(position, change)| (change.path.clone(), position)).collect();
         // What lies too deep to be listed is not gone; what is gone and still open has not been released.
-        let is_gone = |ino: &Ino| !seen.contains(ino) && self.get(*ino).links == 0 && !self.free.contains(ino);
+        let is_gone =
+            |ino: &Ino| !seen.contains(ino) && self.get(*ino).links == 0 && !self.free.contains(ino);
         let open: Vec<Ino> = (0..self.nodes.len()).map(Ino).filter(is_gone).collect();
         open.into_iter().for_each(|ino| self.release(ino));
         let contents_cut = self.gone.list.iter().filter(|lost| lost.is_cut).count() as u64;
         for lost in mem::take(&mut self.gone.list) {
             self::lost(lost, &created, &mut changes);
         }
-        changes.sort_by(|one, other| (&one.path, &one.change, &one.sha256).cmp(&(&other.path, &other.change, &other.sha256)));
+        changes.sort_by(|one, other| {
+            (&one.path, &one.change, &one.sha256).cmp(&(&other.path, &other.change, &other.sha256))
+        });
         let cut = too_deep + self.gone.cut + changes.len().saturating_sub(LISTED) as u64;
         changes.truncate(LISTED);
         Changes { files: changes, cut, contents_cut }
     }
 
-    /// Every path that is there, and how many were too long: directories can be moved into each other without end.
+    /// Every path that is there, and how many were too long: directories can be moved into each other without
+    /// end.
     fn paths(&self) -> (BTreeMap<String, Ino>, u64) {
         let (mut paths, mut stack, mut too_deep) = (BTreeMap::new(), vec![(ROOT, String::new())], 0);
         while let Some((ino, path)) = stack.pop() {
@@ -102,7 +107,8 @@ impl Fs {
 fn lost(lost: Lost, created: &BTreeMap<String, usize>, changes: &mut Vec<FileChange>) {
     let Lost { path, trail, origin, mut kind, is_cut } = lost;
     let first = origin.as_ref().map(|origin| origin.path.clone());
-    let successor = first.as_ref().and_then(|path| created.get(path)).and_then(|&position| changes.get_mut(position));
+    let successor =
+        first.as_ref().and_then(|path| created.get(path)).and_then(|&position| changes.get_mut(position));
     let shown = first.clone().unwrap_or_else(|| shown(&path, &kind));
     let via = via(trail, &shown, None);
     let mut change = change(shown, "deleted", origin.as_ref(), &mut kind, false);
@@ -132,7 +138,13 @@ fn via(mut trail: Vec<String>, first: &str, last: Option<&str>) -> Vec<String> {
 }
 
 /// `is_there`: it has contents after the run.
-fn change(path: String, change: &str, origin: Option<&Origin>, kind: &mut Kind, is_there: bool) -> FileChange {
+fn change(
+    path: String,
+    change: &str,
+    origin: Option<&Origin>,
+    kind: &mut Kind,
+    is_there: bool,
+) -> FileChange {
     let contents = match kind {
         Kind::File(bytes) => Some(mem::take(bytes)),
         _ => None,
@@ -219,15 +231,25 @@ mod tests {
             ("/write", "changed", None, Some(4), Some(8), Some(3.0)),
         ];
         assert_eq!(found, expected);
-        assert_eq!((&changes[3].via, &changes[4].via), (&vec!["/passing".to_owned()], &vec!["/tmp".to_owned()]));
+        assert_eq!(
+            (&changes[3].via, &changes[4].via),
+            (&vec!["/passing".to_owned()], &vec!["/tmp".to_owned()])
+        );
         let contents: Vec<_> = changes.iter().map(|change| change.contents.as_slice()).collect();
         assert_eq!(contents, [&b""[..], b"x", b"aaaa", b"aaaa", b"new", b"abcdefgh"]);
         let hash = |text: &[u8]| Some(Measure::of(text).hex());
-        let hashes: Vec<_> = changes[1..].iter().map(|change| (change.sha256_before.clone(), change.sha256.clone())).collect();
+        let hashes: Vec<_> =
+            changes[1..].iter().map(|change| (change.sha256_before.clone(), change.sha256.clone())).collect();
         let (old, new) = (hash(b"aaaa"), hash(b"abcdefgh"));
         assert_eq!(
             hashes,
-            [(None, hash(b"x")), (old.clone(), old.clone()), (old.clone(), old.clone()), (old.clone(), hash(b"new")), (old, new),]
+            [
+                (None, hash(b"x")),
+                (old.clone(), old.clone()),
+                (old.clone(), old.clone()),
+                (old.clone(), hash(b"new")),
+                (old, new),
+            ]
         );
     }
 }

@@ -1,4 +1,5 @@
-//! A directory: names, and the order in which they came, so that a listing that goes on after names were taken away misses none.
+//! A directory: names, and the order in which they came, so that a listing that goes on after names were
+//! taken away misses none.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +60,8 @@ mod tests {
         for (ino, name) in ["d", "a", "c", "b"].into_iter().enumerate() {
             assert_eq!(dir.insert(name, Ino(ino)), None);
         }
-        let first: Vec<_> = dir.after(0).map(|(position, name, _)| (position, name.to_owned())).take(2).collect();
+        let first: Vec<_> =
+            dir.after(0).map(|(position, name, _)| (position, name.to_owned())).take(2).collect();
         assert_eq!(first, [(1, "d".to_owned()), (2, "a".to_owned())]);
         assert_eq!((dir.remove("d"), dir.remove("a"), dir.remove("a")), (Some(Ino(0)), Some(Ino(1)), None));
         assert_eq!(dir.insert("c", Ino(9)), Some(Ino(2)), "a name that is taken goes to the end");

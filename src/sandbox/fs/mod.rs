@@ -1,7 +1,7 @@
 //! Files in memory: a tree of inodes, with what a run did to them.
 //!
-//! Bounded: [`TOTAL_BYTES`] of contents, [`NODES`] files, directories and links at a time, [`NAMES`] names. A path never leads out of the
-//! directory that it is resolved in.
+//! Bounded: [`TOTAL_BYTES`] of contents, [`NODES`] files, directories and links at a time, [`NAMES`] names. A
+//! path never leads out of the directory that it is resolved in.
 //!
 //! Not here: descriptors and rights (`wasi`), what is there at the start (`persona`).
 
@@ -103,11 +103,21 @@ impl Fs {
     fn node(&self, kind: Kind, path: String) -> Node {
         let (now, is_new) = (self.now_ns, self.is_running);
         let (accessed_ns, modified_ns, changed_ns) = (now, now, now);
-        Node { kind, links: 1, accessed_ns, modified_ns, changed_ns, origin: None, path, trail: Vec::new(), is_new }
+        Node {
+            kind,
+            links: 1,
+            accessed_ns,
+            modified_ns,
+            changed_ns,
+            origin: None,
+            path,
+            trail: Vec::new(),
+            is_new,
+        }
     }
 
-    /// The inode. Every [`Ino`] comes from this tree, whose inodes are never removed; a number is given again only when neither name nor
-    /// descriptor has it.
+    /// The inode. Every [`Ino`] comes from this tree, whose inodes are never removed; a number is given again
+    /// only when neither name nor descriptor has it.
     pub(super) fn get(&self, ino: Ino) -> &Node {
         &self.nodes[ino.0]
     }
@@ -351,7 +361,9 @@ mod tests {
     #[test]
     fn inodes_are_bounded() {
         let mut fs = fs();
-        let made = (0..NODES).take_while(|index| fs.insert(ROOT, &index.to_string(), Kind::File(vec![])).is_ok()).count();
+        let made = (0..NODES)
+            .take_while(|index| fs.insert(ROOT, &index.to_string(), Kind::File(vec![])).is_ok())
+            .count();
         assert_eq!(made, NODES - 4);
         assert_eq!(fs.insert(ROOT, "more", Kind::File(vec![])), Err(Errno::NOSPC));
     }
@@ -364,7 +376,10 @@ mod tests {
         let made = (0..NAMES).take_while(|index| fs.attach(ROOT, &index.to_string(), Ino(1)).is_ok()).count();
         assert_eq!(made, NAMES - 3, "hard links are bounded too");
         fs.detach(ROOT, "0");
-        assert_eq!((fs.attach(ROOT, "more", Ino(1)), fs.attach(ROOT, "again", Ino(1))), (Ok(()), Err(Errno::NOSPC)));
+        assert_eq!(
+            (fs.attach(ROOT, "more", Ino(1)), fs.attach(ROOT, "again", Ino(1))),
+            (Ok(()), Err(Errno::NOSPC))
+        );
         assert_eq!(fs.attach(ROOT, "1", Ino(1)), Ok(()), "a name that is there is given to another");
     }
 

@@ -124,7 +124,9 @@ mod tests {
     fn paths_stay_within_their_directory() {
         let mut fs = tree(&[("/d/e/f", b""), ("/secret", b"")]);
         let dir = fs.dir_at("/d").unwrap();
-        for (name, target) in [("up", "../secret"), ("loop", "loop"), ("ok", "e/f"), ("abs", "/secret"), ("dir", "e")] {
+        for (name, target) in
+            [("up", "../secret"), ("loop", "loop"), ("ok", "e/f"), ("abs", "/secret"), ("dir", "e")]
+        {
             fs.insert(dir, name, Kind::Link(target.into())).unwrap();
         }
         let long = "a/".repeat(3000);

@@ -7,9 +7,15 @@ use crate::sandbox::{persona::Persona, wasi::Errno};
 
 impl Fs {
     /// A tree of these files, of what `persona` has where there is none of that path, and of `dirs`.
-    pub(in crate::sandbox) fn new(files: &BTreeMap<String, Vec<u8>>, persona: &Persona, dirs: &[&str], now_ns: u64) -> Self {
+    pub(in crate::sandbox) fn new(
+        files: &BTreeMap<String, Vec<u8>>,
+        persona: &Persona,
+        dirs: &[&str],
+        now_ns: u64,
+    ) -> Self {
         let (nodes, free, gone) = (Vec::new(), Vec::new(), Gone::default());
-        let mut fs = Self { nodes, free, gone, bytes: 0, names: 0, trails: 0, left_out: 0, is_running: false, now_ns };
+        let mut fs =
+            Self { nodes, free, gone, bytes: 0, names: 0, trails: 0, left_out: 0, is_running: false, now_ns };
         fs.nodes.push(fs.node(Kind::Dir(Dir::default()), String::new()));
         for (path, bytes) in files {
             fs.install(path, Kind::File(bytes.clone()));

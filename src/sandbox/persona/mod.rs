@@ -1,4 +1,5 @@
-//! Personas: who the sample thinks it runs for. Arguments, environment, time, files with bait in them, open directories, sockets, streams.
+//! Personas: who the sample thinks it runs for. Arguments, environment, time, files with bait in them, open
+//! directories, sockets, streams.
 //!
 //! Read from TOML (`docs/personas.md`); those of `rules/personas/` are part of the program.
 //!
@@ -26,10 +27,13 @@ static READ: LazyLock<BTreeMap<String, Arc<Persona>>> = LazyLock::new(|| {
     let files = SHIPPED.files().filter(|file| file.path().extension().is_some_and(|ending| ending == "toml"));
     let texts = files.filter_map(|file| Some((file.path().file_stem()?.to_str()?, file.contents_utf8()?)));
     // A test reads all of them.
-    texts.filter_map(|(name, text)| Some((name.to_owned(), Arc::new(Persona::parse(name, text).ok()?)))).collect()
+    texts
+        .filter_map(|(name, text)| Some((name.to_owned(), Arc::new(Persona::parse(name, text).ok()?))))
+        .collect()
 });
 
-/// Whom the sample thinks it runs for. [`Options::with_persona`](super::Options::with_persona) gives a run its parts.
+/// Whom the sample thinks it runs for. [`Options::with_persona`](super::Options::with_persona) gives a run
+/// its parts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Persona {
@@ -45,9 +49,11 @@ pub struct Persona {
     pub epoch_ns: u64,
     /// Standard input.
     pub stdin: Vec<u8>,
-    /// Which of standard input, output and error are a terminal: a character device without the rights to seek and tell. Any other is a pipe.
+    /// Which of standard input, output and error are a terminal: a character device without the rights to
+    /// seek and tell. Any other is a pipe.
     pub terminals: [bool; 3],
-    /// Directories that a WASI program finds open, from descriptor 3 on: the name it sees → absolute guest path.
+    /// Directories that a WASI program finds open, from descriptor 3 on: the name it sees → absolute guest
+    /// path.
     pub preopens: Vec<(String, String)>,
     /// Files.
     pub files: Vec<Document>,
@@ -89,7 +95,8 @@ pub struct Document {
     pub age_ns: u64,
 }
 
-/// Bait: bytes that nobody has a reason to touch, in a file, a variable, an argument or standard input of the persona.
+/// Bait: bytes that nobody has a reason to touch, in a file, a variable, an argument or standard input of the
+/// persona.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Honeytoken {
     /// What it is called in the report.
@@ -148,7 +155,8 @@ impl Persona {
         parse::parse(file, text)
     }
 
-    /// One that has nothing: no file, no variable, an open empty directory, all streams a terminal, the program's name as its only argument.
+    /// One that has nothing: no file, no variable, an open empty directory, all streams a terminal, the
+    /// program's name as its only argument.
     pub fn bare() -> Self {
         Self {
             name: "bare".into(),
@@ -182,17 +190,21 @@ mod tests {
 
     #[test]
     fn all_shipped_ones_are_read_and_hold_their_bait() {
-        let files = SHIPPED.files().filter(|file| file.path().extension().is_some_and(|ending| ending == "toml"));
+        let files =
+            SHIPPED.files().filter(|file| file.path().extension().is_some_and(|ending| ending == "toml"));
         let mut names = Vec::new();
         for file in files {
             let name = file.path().file_stem().unwrap().to_str().unwrap();
-            let persona = Persona::parse(name, file.contents_utf8().unwrap()).unwrap_or_else(|error| panic!("{error}"));
+            let persona =
+                Persona::parse(name, file.contents_utf8().unwrap()).unwrap_or_else(|error| panic!("{error}"));
             assert!(!persona.description.is_empty(), "{name}");
             names.push(persona.name);
         }
         names.sort();
         assert_eq!(names, ["default", "server", "study", "workstation"]);
-        assert!(names.iter().map(String::as_str).eq(Persona::all_shipped().map(|persona| persona.name.as_str())));
+        assert!(
+            names.iter().map(String::as_str).eq(Persona::all_shipped().map(|persona| persona.name.as_str()))
+        );
         for (name, tokens) in [("workstation", 6), ("server", 4)] {
             assert!(Persona::shipped(name).unwrap().honeytokens.len() >= tokens, "{name}");
         }

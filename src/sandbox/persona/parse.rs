@@ -112,8 +112,8 @@ type Wrong = (Range<usize>, String);
 
 pub(super) fn parse(file: &str, text: &str) -> Result<Persona, PersonaError> {
     let wrong = |(span, message): Wrong| PersonaError::new(file, text, span, message);
-    let parsed: File =
-        toml::from_str(text).map_err(|error| wrong((error.span().unwrap_or_default(), error.message().to_owned())))?;
+    let parsed: File = toml::from_str(text)
+        .map_err(|error| wrong((error.span().unwrap_or_default(), error.message().to_owned())))?;
     let name = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or(file);
     build(name, parsed).map_err(wrong)
 }
@@ -134,7 +134,9 @@ fn build(name: &str, file: File) -> Result<Persona, Wrong> {
         terminals: file.terminals.map_or(Ok(bare.terminals), |names| terminals(&names))?,
         preopens: match file.preopens {
             None => bare.preopens,
-            Some(list) => list.into_iter().map(|(name, path)| Ok((name, absolute(path)?))).collect::<Result<_, _>>()?,
+            Some(list) => {
+                list.into_iter().map(|(name, path)| Ok((name, absolute(path)?))).collect::<Result<_, _>>()?
+            }
         },
         dirs: file.dirs.into_iter().map(absolute).collect::<Result<_, _>>()?,
         links: file.link.into_iter().map(link).collect::<Result<_, _>>()?,
@@ -173,13 +175,18 @@ impl Persona {
         let span = table.span();
         let TokenTable { name, text, base64, hex } = table.into_inner();
         let value = bytes(&span, Content { text, base64, hex })?;
-        let holds = |bytes: &[u8]| value.len() <= bytes.len() && bytes.windows(value.len().max(1)).any(|part| part == value);
+        let holds = |bytes: &[u8]| {
+            value.len() <= bytes.len() && bytes.windows(value.len().max(1)).any(|part| part == value)
+        };
         let is_there = self.files.iter().any(|file| holds(&file.bytes))
             || self.env.iter().any(|(name, text)| holds(format!("{name}={text}").as_bytes()))
             || self.args.iter().any(|arg| holds(arg.as_bytes()))
             || holds(&self.stdin);
         if !is_there {
-            return Err((span, format!("no file, variable, argument or standard input holds the honeytoken `{name}`")));
+            return Err((
+                span,
+                format!("no file, variable, argument or standard input holds the honeytoken `{name}`"),
+            ));
         }
         self.add_token(&span, name, value)
     }
@@ -188,7 +195,9 @@ impl Persona {
         if value.len() < MIN_TOKEN {
             return Err((
                 span.clone(),
-                format!("the honeytoken `{name}` has fewer than {MIN_TOKEN} bytes: it would be found by chance"),
+                format!(
+                    "the honeytoken `{name}` has fewer than {MIN_TOKEN} bytes: it would be found by chance"
+                ),
             ));
         }
         if self.honeytokens.iter().any(|token| token.name == name) {
@@ -208,7 +217,8 @@ fn terminals(names: &[Spanned<String>]) -> Result<[bool; 3], Wrong> {
     let mut found = [false; 3];
     for name in names {
         let position = ["stdin", "stdout", "stderr"].iter().position(|stream| stream == name.get_ref());
-        let unknown = || (name.span(), format!("`{}` is no stream; stdin, stdout, stderr are", name.get_ref()));
+        let unknown =
+            || (name.span(), format!("`{}` is no stream; stdin, stdout, stderr are", name.get_ref()));
         found[position.ok_or_else(unknown)?] = true;
     }
     Ok(found)
@@ -228,15 +238,24 @@ fn conduct(table: RunTable) -> Result<Conduct, Wrong> {
 fn absolute(path: Spanned<String>) -> Result<String, Wrong> {
     let span = path.span();
     let path = path.into_inner();
-    let is_plain = path.starts_with('/') && !path.split('/').any(|name| name == ".." || name == ".") && !path.contains('\0');
-    if is_plain { Ok(path) } else { Err((span, format!("`{path}` is no absolute path without `.` and `..`"))) }
+    let is_plain = path.starts_with('/')
+        && !path.split('/').any(|name| name == ".." || name == ".")
+        && !path.contains('\0');
+    if is_plain {
+        Ok(path)
+    } else {
+        Err((span, format!("`{path}` is no absolute path without `.` and `..`")))
+    }
 }
 
 fn link(table: LinkTable) -> Result<(String, String), Wrong> {
     let span = table.target.span();
     let target = table.target.into_inner();
     if target.is_empty() || target.starts_with('/') {
-        return Err((span, "the target of a link is a relative path: an absolute one leads out of the open directory".into()));
+        return Err((
+            span,
+            "the target of a link is a relative path: an absolute one leads out of the open directory".into(),
+        ));
     }
     Ok((absolute(table.path)?, target))
 }
@@ -247,7 +266,10 @@ fn socket(table: Spanned<SocketTable>) -> Result<Socket, Wrong> {
     let kind = match connection {
         None => SocketKind::Stream(peer(PeerTable { receive, stays })?),
         Some(_) if !receive.is_empty() || stays => {
-            return Err((span, "a socket with `connection` listens: `receive` and `stays` belong to each connection".into()));
+            return Err((
+                span,
+                "a socket with `connection` listens: `receive` and `stays` belong to each connection".into(),
+            ));
         }
         Some(peers) => SocketKind::Listener(peers.into_iter().map(peer).collect::<Result<_, _>>()?),
     };
@@ -255,7 +277,10 @@ fn socket(table: Spanned<SocketTable>) -> Result<Socket, Wrong> {
 }
 
 fn peer(table: PeerTable) -> Result<Peer, Wrong> {
-    Ok(Peer { messages: table.receive.into_iter().map(content).collect::<Result<_, _>>()?, stays: table.stays })
+    Ok(Peer {
+        messages: table.receive.into_iter().map(content).collect::<Result<_, _>>()?,
+        stays: table.stays,
+    })
 }
 
 fn content(content: Spanned<Content>) -> Result<Vec<u8>, Wrong> {
@@ -329,17 +354,27 @@ seconds = 600
 "#,
         )
         .unwrap();
-        assert_eq!((persona.name.as_str(), persona.description.as_str(), persona.epoch_ns), ("me", "d", 10_000_000_000));
+        assert_eq!(
+            (persona.name.as_str(), persona.description.as_str(), persona.epoch_ns),
+            ("me", "d", 10_000_000_000)
+        );
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
         assert_eq!(persona.env, [pair("HOME", "/w"), pair("KEY", "abcdefgh"), pair("LANG", "de_DE.UTF-8")]);
-        assert_eq!(persona.run, Conduct { drive: Some(Drive::None), seconds: Some(600), ..Conduct::default() });
+        assert_eq!(
+            persona.run,
+            Conduct { drive: Some(Drive::None), seconds: Some(600), ..Conduct::default() }
+        );
         assert_eq!((persona.stdin, persona.terminals), (vec![10, 11], [false, true, false]));
         assert_eq!((persona.preopens, persona.links), (vec![pair(".", "/w")], vec![pair("/w/l", "a")]));
         assert_eq!((persona.files[0].bytes.as_slice(), persona.files[0].age_ns), (&b"hallo"[..], AGE_NS));
         assert_eq!(persona.files[1].age_ns, 4 * DAY_NS + AGE_NS);
-        let tokens: Vec<_> = persona.honeytokens.iter().map(|token| (token.name.as_str(), token.value.len())).collect();
+        let tokens: Vec<_> =
+            persona.honeytokens.iter().map(|token| (token.name.as_str(), token.value.len())).collect();
         assert_eq!(tokens, [("file", 10), ("key", 8)]);
-        let peer = |messages: &[&[u8]], stays| Peer { messages: messages.iter().map(|bytes| bytes.to_vec()).collect(), stays };
+        let peer = |messages: &[&[u8]], stays| Peer {
+            messages: messages.iter().map(|bytes| bytes.to_vec()).collect(),
+            stays,
+        };
         let kinds: Vec<_> = persona.sockets.into_iter().map(|socket| socket.kind).collect();
         assert_eq!(
             kinds,
@@ -361,8 +396,16 @@ seconds = 600
             ("description = 'd'\n[[file]]\npath = '/x'\ntext = ''\nmode = 1", 5, "unknown field `mode`"),
             ("description = 'd'\n[[file]]\npath = '/x'\nhex = '0'", 2, "hexadecimal"),
             ("description = 'd'\n[[file]]\npath = '/x'\nbase64 = '!'", 2, "base64"),
-            ("description = 'd'\n[[honeytoken]]\nname = 'n'\ntext = 'abcdefgh'", 2, "holds the honeytoken `n`"),
-            ("description = 'd'\n[[file]]\npath = '/x'\ntext = 'abc'\nhoneytoken = 'n'", 2, "fewer than 8 bytes"),
+            (
+                "description = 'd'\n[[honeytoken]]\nname = 'n'\ntext = 'abcdefgh'",
+                2,
+                "holds the honeytoken `n`",
+            ),
+            (
+                "description = 'd'\n[[file]]\npath = '/x'\ntext = 'abc'\nhoneytoken = 'n'",
+                2,
+                "fewer than 8 bytes",
+            ),
             ("description = 'd'\nterminals = ['stdlog']", 2, "`stdlog` is no stream"),
             ("description = 'd'\nepoch = 99999999999", 2, "beyond the year 2554"),
             ("description = 'd'\n[[link]]\npath = '/x'\ntarget = '/etc'", 4, "relative path"),
@@ -373,7 +416,12 @@ seconds = 600
             let error = parse("p.toml", text).unwrap_err();
             assert_eq!(error.line, line, "{text}: {error}");
             let shown = error.to_string();
-            assert!(error.message.contains(part) && shown.contains(&format!("p.toml:{line}:")) && shown.contains('^'), "{shown}");
+            assert!(
+                error.message.contains(part)
+                    && shown.contains(&format!("p.toml:{line}:"))
+                    && shown.contains('^'),
+                "{shown}"
+            );
         }
     }
 }

@@ -22,7 +22,8 @@ impl PersonaError {
     pub(super) fn new(file: &str, text: &str, span: Range<usize>, message: impl Into<String>) -> Self {
         let start = text.floor_char_boundary(span.start.min(text.len()));
         let before = text.get(..start).unwrap_or_default();
-        let line_end = text.get(start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |len| start + len);
+        let line_end =
+            text.get(start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |len| start + len);
         let end = text.floor_char_boundary(span.end.min(line_end)).max(start);
         let line = before.matches('\n').count() + 1;
         Self { file: file.to_owned(), line, message: message.into(), text: text.to_owned(), span: start..end }

@@ -9,7 +9,11 @@ use super::{Number, Stub, Target};
 
 impl Stub {
     /// Answers a call; `position` is that of the stub among all.
-    pub(in crate::sandbox) fn answer(&self, position: usize, cx: &mut Cx<'_, '_>) -> (Option<Errno>, Result<(), End>) {
+    pub(in crate::sandbox) fn answer(
+        &self,
+        position: usize,
+        cx: &mut Cx<'_, '_>,
+    ) -> (Option<Errno>, Result<(), End>) {
         let calls = self.count(position, cx);
         if self.sleep_ms > 0 {
             cx.state.clock.sleep(self.sleep_ms.saturating_mul(1_000_000));

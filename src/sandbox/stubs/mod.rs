@@ -124,14 +124,19 @@ impl Stubs {
     ///
     /// If it is not TOML, or holds a key or a value that means nothing.
     pub fn parse(file: &str, text: &str) -> Result<Self, StubError> {
-        let error = |offset: usize, message: String| StubError { file: file.to_owned(), line: line(text, offset), message };
+        let error = |offset: usize, message: String| StubError {
+            file: file.to_owned(),
+            line: line(text, offset),
+            message,
+        };
         let parsed: File = toml::from_str(text).map_err(|wrong| {
             let offset = wrong.span().map_or(0, |span| span.start);
             error(offset, wrong.message().to_owned())
         })?;
         let stubs = parsed.stub.into_iter().map(|table| {
             let start = table.span().start;
-            Stub::from_table(table.into_inner()).map_err(|(offset, message)| error(offset.unwrap_or(start), message))
+            Stub::from_table(table.into_inner())
+                .map_err(|(offset, message)| error(offset.unwrap_or(start), message))
         });
         Ok(Self { stubs: stubs.collect::<Result<_, _>>()? })
     }
@@ -179,7 +184,8 @@ impl Stub {
         };
         let errno = table.errno.map(|errno| {
             let offset = errno.span().start;
-            let unknown = || (Some(offset), format!("`{}` is no WASI error; `noent` would be one", errno.get_ref()));
+            let unknown =
+                || (Some(offset), format!("`{}` is no WASI error; `noent` would be one", errno.get_ref()));
             Errno::named(errno.get_ref()).ok_or_else(unknown)
         });
         let errno = errno.transpose()?;
@@ -276,7 +282,8 @@ mod tests {
 
     #[test]
     fn the_first_stub_that_matches_is_taken() {
-        let text = "[[stub]]\nmodule = 'env'\nname = 'get_*'\nreturns = 1\n[[stub]]\nname = '*'\nreturns = 2.5";
+        let text =
+            "[[stub]]\nmodule = 'env'\nname = 'get_*'\nreturns = 1\n[[stub]]\nname = '*'\nreturns = 2.5";
         let stubs = Stubs::parse("f", text).unwrap();
         assert_eq!(stubs.find("env", "get_job").unwrap().0, 0);
         assert_eq!(stubs.find("other", "get_job").unwrap().0, 1);

@@ -81,7 +81,8 @@ pub(super) mod right {
     pub(in super::super) const CONNECTION: u64 =
         FD_READ | FD_WRITE | FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | POLL_FD_READWRITE | SOCK_SHUTDOWN;
     /// What can be done with a socket that listens.
-    pub(in super::super) const LISTENER: u64 = FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | POLL_FD_READWRITE | SOCK_ACCEPT;
+    pub(in super::super) const LISTENER: u64 =
+        FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | POLL_FD_READWRITE | SOCK_ACCEPT;
     /// What can be done with a stream that is a terminal: wasi-libc takes one without seek and tell for it.
     pub(in super::super) const STREAM: u64 = FD_DATASYNC
         | FD_FDSTAT_SET_FLAGS
@@ -147,7 +148,8 @@ impl Table {
     /// The streams, and what is open besides.
     pub(super) fn new(others: impl Iterator<Item = (u32, Descriptor)>) -> Self {
         let streams = [Target::Stdin, Target::Stdout, Target::Stderr];
-        let streams = (0..).zip(streams).map(|(fd, target)| (fd, Descriptor::new(target, right::STREAM, 0, 0)));
+        let streams =
+            (0..).zip(streams).map(|(fd, target)| (fd, Descriptor::new(target, right::STREAM, 0, 0)));
         Self { open: streams.chain(others).collect() }
     }
 
@@ -196,7 +198,8 @@ impl Table {
         self.open.remove(&fd).ok_or(Errno::BADF)
     }
 
-    /// Gives what is open as `from` the number `to`, in place of what has it; returns the target that was closed by that.
+    /// Gives what is open as `from` the number `to`, in place of what has it; returns the target that was
+    /// closed by that.
     pub(super) fn renumber(&mut self, from: u32, to: u32) -> Result<Option<Target>, Errno> {
         self.get(to)?;
         let descriptor = self.close(from)?;

@@ -45,9 +45,12 @@ mod tests {
 
     #[test]
     fn numbers_are_positions() {
-        for (errno, name) in
-            [(Errno::SUCCESS, "success"), (Errno::FAULT, "fault"), (Errno::NOENT, "noent"), (Errno::NOTCAPABLE, "notcapable")]
-        {
+        for (errno, name) in [
+            (Errno::SUCCESS, "success"),
+            (Errno::FAULT, "fault"),
+            (Errno::NOENT, "noent"),
+            (Errno::NOTCAPABLE, "notcapable"),
+        ] {
             assert_eq!((errno.name().as_str(), Errno::named(name)), (name, Some(errno)));
         }
         assert_eq!(NAMES.len(), 77);

@@ -72,7 +72,9 @@ pub(super) fn fd_pwrite(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     let bytes = cx.gather(cx.u32(1), cx.u32(2))?;
     cx.check(cx.u32(4), 4)?;
     let descriptor = cx.state.wasi.fds.with(cx.u32(0), right::FD_WRITE | right::FD_SEEK)?;
-    let (Target::Node(ino), is_appending) = (descriptor.target, descriptor.is_appending()) else { return Err(Errno::SPIPE) };
+    let (Target::Node(ino), is_appending) = (descriptor.target, descriptor.is_appending()) else {
+        return Err(Errno::SPIPE);
+    };
     let fs = &mut cx.state.wasi.fs;
     fs.now_ns = cx.state.clock.real_ns();
     let offset = if is_appending { fs.len(ino) } else { cx.u64(3) };
@@ -174,7 +176,10 @@ impl State {
             1 => descriptor.offset,
             _ => self.wasi.fs.len(ino),
         };
-        let offset = base.checked_add_signed(delta).filter(|&offset| i64::try_from(offset).is_ok()).ok_or(Errno::INVAL)?;
+        let offset = base
+            .checked_add_signed(delta)
+            .filter(|&offset| i64::try_from(offset).is_ok())
+            .ok_or(Errno::INVAL)?;
         self.wasi.fds.get_mut(fd)?.offset = offset;
         Ok(offset)
     }

@@ -40,13 +40,16 @@ impl Cx<'_, '_> {
         Ok(vectors)
     }
 
-    /// Pairs of pointer and length, the first [`IOVS`] of them and [`TRANSFER`] bytes in all. The others must be there too.
+    /// Pairs of pointer and length, the first [`IOVS`] of them and [`TRANSFER`] bytes in all. The others must
+    /// be there too.
     pub(in crate::sandbox) fn vectors(&self, address: u32, count: u32) -> Result<Vec<(u32, u32)>, Errno> {
         self.check(address, 8 * u64::from(count))?;
         let bytes = self.read(address, 8 * u64::from(count).min(IOVS)).ok_or(Errno::FAULT)?;
         let (mut vectors, mut room) = (Vec::new(), TRANSFER);
         for pair in bytes.chunks_exact(8) {
-            let word = |at: usize| pair.get(at..at + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes);
+            let word = |at: usize| {
+                pair.get(at..at + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes)
+            };
             let len = u64::from(word(4)).min(room) as u32;
             room -= u64::from(len);
             vectors.push((word(0), len));
@@ -64,7 +67,11 @@ impl Cx<'_, '_> {
     }
 
     /// Writes `bytes` to the vectors, one after the other, as far as they reach.
-    pub(in crate::sandbox) fn scatter(&mut self, vectors: &[(u32, u32)], mut bytes: &[u8]) -> Result<(), Errno> {
+    pub(in crate::sandbox) fn scatter(
+        &mut self,
+        vectors: &[(u32, u32)],
+        mut bytes: &[u8],
+    ) -> Result<(), Errno> {
         self.state.log.transferred = Some(bytes.len() as u64);
         for &(start, len) in vectors {
             let (head, tail) = bytes.split_at(bytes.len().min(len as usize));

@@ -1,7 +1,9 @@
-//! WASI preview1 (`wasi_snapshot_preview1`) and its forerunner `wasi_unstable`, on files, a clock and randomness of the sandbox.
+//! WASI preview1 (`wasi_snapshot_preview1`) and its forerunner `wasi_unstable`, on files, a clock and
+//! randomness of the sandbox.
 //!
-//! One table ([`TABLE`]) names every function, its arguments and what answers it; one file for each group answers. Every function of
-//! preview1 is there; what a sandbox cannot do has an error that says so. All guest pointers are checked: `fault` for a bad one.
+//! One table ([`TABLE`]) names every function, its arguments and what answers it; one file for each group
+//! answers. Every function of preview1 is there; what a sandbox cannot do has an error that says so. All
+//! guest pointers are checked: `fault` for a bad one.
 //!
 //! Not here: the tree of files (`fs`).
 
@@ -53,8 +55,12 @@ pub(super) struct Wasi {
 
 impl Wasi {
     pub(super) fn new(options: &Options) -> Self {
-        let dirs: Vec<&str> =
-            options.dirs.iter().chain(options.preopens.iter().map(|(_, path)| path)).map(String::as_str).collect();
+        let dirs: Vec<&str> = options
+            .dirs
+            .iter()
+            .chain(options.preopens.iter().map(|(_, path)| path))
+            .map(String::as_str)
+            .collect();
         let fs = Fs::new(&options.files, &options.persona, &dirs, options.epoch_ns);
         let found = options.preopens.iter().filter_map(|(name, path)| Some((name, fs.dir_at(path)?)));
         let dirs = found.map(|(name, ino)| Descriptor::preopen(name.clone(), ino));
@@ -81,7 +87,8 @@ impl Wasi {
         &self.stdin
     }
 
-    /// The inode of a directory, if the descriptor has all of `rights`. What is no directory is told first: it has no rights to paths anyway.
+    /// The inode of a directory, if the descriptor has all of `rights`. What is no directory is told first:
+    /// it has no rights to paths anyway.
     fn dir(&self, fd: u32, rights: u64) -> Result<Ino, Errno> {
         match self.fds.get(fd)?.target {
             Target::Node(ino) if self.fs.is_dir(ino) => self.fds.node(fd, rights),

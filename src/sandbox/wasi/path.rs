@@ -227,14 +227,24 @@ pub(super) fn path_readlink(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
 /// What other worlds do with the same files, by paths from the top directory.
 impl State {
     /// Opens a file, made if it is not there or emptied as `oflags` say.
-    pub(in crate::sandbox) fn open(&mut self, path: &str, oflags: u32, is_appending: bool) -> Result<u32, Errno> {
+    pub(in crate::sandbox) fn open(
+        &mut self,
+        path: &str,
+        oflags: u32,
+        is_appending: bool,
+    ) -> Result<u32, Errno> {
         let wasi = &mut self.wasi;
         wasi.fs.now_ns = self.clock.real_ns();
         wasi.fds.has_room()?;
         let place = wasi.fs.resolve(ROOT, path.trim_start_matches('/'), true)?;
         let ino = open(&mut wasi.fs, &place, oflags, 0)?;
         let allowed = if wasi.fs.is_dir(ino) { right::DIR } else { right::FILE };
-        let fd = wasi.fds.open(Descriptor::new(Target::Node(ino), allowed, right::FILE | right::DIR, is_appending.into()))?;
+        let fd = wasi.fds.open(Descriptor::new(
+            Target::Node(ino),
+            allowed,
+            right::FILE | right::DIR,
+            is_appending.into(),
+        ))?;
         self.note_open(ino);
         Ok(fd)
     }

@@ -40,14 +40,17 @@ pub(super) fn poll_oneoff(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
 }
 
 fn parse(cx: &Cx<'_, '_>, bytes: &[u8]) -> Subscription {
-    let word = |at: usize| bytes.get(at..at + 8).and_then(|word| word.try_into().ok()).map_or(0, u64::from_le_bytes);
+    let word =
+        |at: usize| bytes.get(at..at + 8).and_then(|word| word.try_into().ok()).map_or(0, u64::from_le_bytes);
     let tag = bytes.get(8).copied().unwrap_or(u8::MAX);
     let what = match tag {
         0 => {
             // The forerunner has an identifier before the clock's number.
             let at = if cx.is_unstable { 24 } else { 16 };
             let (id, timeout, is_absolute) = (word(at) as u32, word(at + 8), word(at + 24) & 1 != 0);
-            What::Clock(now_ns(cx, id).map(|now| if is_absolute { timeout.saturating_sub(now) } else { timeout }))
+            What::Clock(
+                now_ns(cx, id).map(|now| if is_absolute { timeout.saturating_sub(now) } else { timeout }),
+            )
         }
         1 | 2 => What::Fd(ready(cx, word(16) as u32, tag == 1)),
         _ => What::Fd(Err(Errno::INVAL)),
@@ -55,7 +58,8 @@ fn parse(cx: &Cx<'_, '_>, bytes: &[u8]) -> Subscription {
     Subscription { userdata: word(0), tag, what }
 }
 
-/// Bytes that can be read from a descriptor: everything is ready at any time but a connection whose other end is silent.
+/// Bytes that can be read from a descriptor: everything is ready at any time but a connection whose other end
+/// is silent.
 fn ready(cx: &Cx<'_, '_>, fd: u32, reads: bool) -> Result<Readiness, Errno> {
     let wasi = &cx.state.wasi;
     let descriptor = wasi.fds.with(fd, right::POLL_FD_READWRITE)?;
@@ -77,7 +81,9 @@ fn wait(cx: &mut Cx<'_, '_>, subscriptions: &[Subscription]) -> Vec<u8> {
     let mut events = Vec::new();
     for subscription in subscriptions {
         match subscription.what {
-            What::Fd(Ok(Readiness::Now(bytes, is_gone))) => event(&mut events, subscription, Ok((bytes, is_gone))),
+            What::Fd(Ok(Readiness::Now(bytes, is_gone))) => {
+                event(&mut events, subscription, Ok((bytes, is_gone)))
+            }
             What::Fd(Err(errno)) | What::Clock(Err(errno)) => event(&mut events, subscription, Err(errno)),
             What::Fd(Ok(Readiness::Never)) | What::Clock(Ok(_)) => {}
         }

@@ -10,8 +10,9 @@ use crate::sandbox::{cx::Cx, fs::Kind};
 /// Bytes of a listing that one call gives.
 const LISTING: usize = 1 << 20;
 
-/// Writes as many entries as fit, the last one cut off: a caller sees by a full buffer that there is more. `.` and `..` come first; the cookie
-/// of a name is its position in the order in which names came, which stays what it is when others go.
+/// Writes as many entries as fit, the last one cut off: a caller sees by a full buffer that there is more.
+/// `.` and `..` come first; the cookie of a name is its position in the order in which names came, which
+/// stays what it is when others go.
 pub(super) fn fd_readdir(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     let dir = cx.state.wasi.dir(cx.u32(0), right::FD_READDIR)?;
     let room = (cx.u32(2) as usize).min(LISTING);
@@ -23,7 +24,8 @@ pub(super) fn fd_readdir(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
         .after(from.saturating_sub(2))
         .map(|(position, name, ino)| (position + 2, name, inode_number(ino), type_of(&fs.get(ino).kind)));
     let mut listing = Vec::new();
-    for (cookie, name, ino, file_type) in here.into_iter().filter(|&(cookie, ..)| cookie > from).chain(names) {
+    for (cookie, name, ino, file_type) in here.into_iter().filter(|&(cookie, ..)| cookie > from).chain(names)
+    {
         if listing.len() >= room {
             break;
         }

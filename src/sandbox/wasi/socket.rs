@@ -56,7 +56,16 @@ pub(super) enum Readiness {
 
 impl Stream {
     fn new(name: String, peer: Peer, was_accepted: bool) -> Self {
-        Self { name, peer, message: 0, offset: 0, sent: Output::default(), received: 0, shut_down: 0, was_accepted }
+        Self {
+            name,
+            peer,
+            message: 0,
+            offset: 0,
+            sent: Output::default(),
+            received: 0,
+            shut_down: 0,
+            was_accepted,
+        }
     }
 
     /// What is left of all messages: the first piece, and whether there are more.
@@ -95,8 +104,17 @@ impl Sockets {
                     Descriptor::new(Target::Connection(all.connections.len() - 1), right::CONNECTION, 0, 0)
                 }
                 SocketKind::Listener(peers) => {
-                    all.listeners.push(Listener { name: name.clone(), peers: peers.clone().into_iter(), accepted: 0 });
-                    Descriptor::new(Target::Listener(all.listeners.len() - 1), right::LISTENER, right::CONNECTION, 0)
+                    all.listeners.push(Listener {
+                        name: name.clone(),
+                        peers: peers.clone().into_iter(),
+                        accepted: 0,
+                    });
+                    Descriptor::new(
+                        Target::Listener(all.listeners.len() - 1),
+                        right::LISTENER,
+                        right::CONNECTION,
+                        0,
+                    )
                 }
             });
         }
@@ -124,8 +142,15 @@ impl Sockets {
         Ok(self.connections.len() - 1)
     }
 
-    /// Receives at most `room` bytes: of one message, or of several if `waits_for_all`. None at the end of the connection.
-    pub(super) fn receive(&mut self, position: usize, room: u64, peeks: bool, waits_for_all: bool) -> Result<Vec<u8>, Errno> {
+    /// Receives at most `room` bytes: of one message, or of several if `waits_for_all`. None at the end of
+    /// the connection.
+    pub(super) fn receive(
+        &mut self,
+        position: usize,
+        room: u64,
+        peeks: bool,
+        waits_for_all: bool,
+    ) -> Result<Vec<u8>, Errno> {
         let stream = self.connections.get_mut(position).ok_or(Errno::BADF)?;
         if stream.shut_down & 1 != 0 || room == 0 {
             return Ok(Vec::new());
@@ -174,11 +199,18 @@ impl Sockets {
 
     /// The connections that were used.
     pub(in crate::sandbox) fn into_used(self) -> Vec<Connection> {
-        let used =
-            |stream: &Stream| stream.was_accepted || stream.received > 0 || stream.shut_down > 0 || !stream.sent.is_empty();
+        let used = |stream: &Stream| {
+            stream.was_accepted || stream.received > 0 || stream.shut_down > 0 || !stream.sent.is_empty()
+        };
         let connections = self.connections.into_iter().filter(used).map(|stream| {
             let (sent, sent_cut) = stream.sent.into_parts();
-            Connection { name: stream.name, sent, sent_cut, received: stream.received, shut_down: stream.shut_down }
+            Connection {
+                name: stream.name,
+                sent,
+                sent_cut,
+                received: stream.received,
+                shut_down: stream.shut_down,
+            }
         });
         connections.collect()
     }
@@ -209,17 +241,26 @@ mod tests {
         assert_eq!(receive(9, false, true), b"you");
         assert_eq!(receive(9, false, false), b"", "the end");
         assert_eq!(sockets.can_receive(0), Readiness::Now(0, true));
-        assert_eq!(sockets.into_used(), [Connection { name: "s".into(), received: 8, ..Connection::default() }]);
+        assert_eq!(
+            sockets.into_used(),
+            [Connection { name: "s".into(), received: 8, ..Connection::default() }]
+        );
     }
 
     #[test]
     fn a_silent_peer_and_directions_that_are_shut_down() {
         let mut sockets = stream(&[b"x"], true);
         assert_eq!(sockets.receive(0, 9, false, true), Ok(b"x".to_vec()));
-        assert_eq!((sockets.receive(0, 9, false, false), sockets.can_receive(0)), (Err(Errno::AGAIN), Readiness::Never));
+        assert_eq!(
+            (sockets.receive(0, 9, false, false), sockets.can_receive(0)),
+            (Err(Errno::AGAIN), Readiness::Never)
+        );
         sockets.send(0, b"out").unwrap();
         sockets.shut_down(0, 1).unwrap();
-        assert_eq!((sockets.receive(0, 9, false, false), sockets.can_receive(0)), (Ok(vec![]), Readiness::Now(0, true)));
+        assert_eq!(
+            (sockets.receive(0, 9, false, false), sockets.can_receive(0)),
+            (Ok(vec![]), Readiness::Now(0, true))
+        );
         sockets.shut_down(0, 2).unwrap();
         assert_eq!(sockets.send(0, b"more"), Err(Errno::PIPE));
         let used = sockets.into_used();
@@ -232,7 +273,10 @@ mod tests {
         let (mut sockets, open) = Sockets::new(&[Socket { name: "l".into(), kind }]);
         assert_eq!(open[0].target, Target::Listener(0));
         assert_eq!(sockets.can_accept(0), Readiness::Now(2, false));
-        assert_eq!((sockets.accept(0), sockets.accept(0), sockets.accept(0)), (Ok(0), Ok(1), Err(Errno::AGAIN)));
+        assert_eq!(
+            (sockets.accept(0), sockets.accept(0), sockets.accept(0)),
+            (Ok(0), Ok(1), Err(Errno::AGAIN))
+        );
         assert_eq!((sockets.can_accept(0), sockets.accept(7)), (Readiness::Never, Err(Errno::BADF)));
         assert_eq!(sockets.receive(1, 9, false, false), Ok(b"b".to_vec()));
         let names: Vec<_> = sockets.into_used().into_iter().map(|used| used.name).collect();

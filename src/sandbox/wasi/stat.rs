@@ -116,7 +116,15 @@ fn stream_stat(cx: &Cx<'_, '_>, stream: Target) -> Vec<u8> {
     lay_out(cx.is_unstable, device, ino, file_type, 1, 0, [0; 3])
 }
 
-fn lay_out(is_unstable: bool, device: u64, ino: u64, file_type: u8, links: u32, size: u64, times: [u64; 3]) -> Vec<u8> {
+fn lay_out(
+    is_unstable: bool,
+    device: u64,
+    ino: u64,
+    file_type: u8,
+    links: u32,
+    size: u64,
+    times: [u64; 3],
+) -> Vec<u8> {
     let mut stat = Vec::with_capacity(64);
     stat.extend_from_slice(&device.to_le_bytes());
     stat.extend_from_slice(&ino.to_le_bytes());

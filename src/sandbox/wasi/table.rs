@@ -56,8 +56,16 @@ const TABLE: &[Function] = &[
     real("fd_write", "fd iovs:ciov iovs_len nwritten", fd::fd_write),
     real("path_create_directory", "fd path:str path_len", path::path_create_directory),
     real("path_filestat_get", "fd flags path:str path_len stat", stat::path_filestat_get),
-    real("path_filestat_set_times", "fd flags path:str path_len atim:L mtim:L fst_flags", stat::path_filestat_set_times),
-    real("path_link", "old_fd old_flags old_path:str old_path_len new_fd new_path:str new_path_len", path::path_link),
+    real(
+        "path_filestat_set_times",
+        "fd flags path:str path_len atim:L mtim:L fst_flags",
+        stat::path_filestat_set_times,
+    ),
+    real(
+        "path_link",
+        "old_fd old_flags old_path:str old_path_len new_fd new_path:str new_path_len",
+        path::path_link,
+    ),
     real(
         "path_open",
         "fd dirflags path:str path_len oflags rights_base:L rights_inheriting:L fdflags opened_fd",

@@ -15,8 +15,11 @@ pub(super) const TABLE: &[Entry] = &[
 
 fn text(cx: &Cx<'_, '_>, address: u32) -> String {
     let len = address.checked_sub(4).and_then(|at| cx.read_u32(at)).unwrap_or(0).min(MAX_POINTED as u32) & !1;
-    let units =
-        cx.read(address, len.into()).unwrap_or_default().chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    let units = cx
+        .read(address, len.into())
+        .unwrap_or_default()
+        .chunks_exact(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
     char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 

@@ -11,7 +11,8 @@ use crate::{
     tracer::Type,
 };
 
-/// First number that is free in the module's table of objects: `undefined`, `null`, `true` and `false` have those before it.
+/// First number that is free in the module's table of objects: `undefined`, `null`, `true` and `false` have
+/// those before it.
 const FIRST_HANDLE: u32 = 132;
 
 pub(super) const TABLE: &[Entry] = &[

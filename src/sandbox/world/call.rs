@@ -1,4 +1,5 @@
-//! Functions that call back into the sample: `invoke_*` with exceptions and `longjmp`, main loops, timers, allocation of exceptions.
+//! Functions that call back into the sample: `invoke_*` with exceptions and `longjmp`, main loops, timers,
+//! allocation of exceptions.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -49,8 +50,8 @@ fn same(cx: &mut Cx<'_, '_>) -> Result<(), End> {
     Ok(())
 }
 
-/// Calls the function with the index that is the first argument, through the module's own trampoline or its table. A throw ends here:
-/// the sample is told by `setThrew`, as its JavaScript would do it.
+/// Calls the function with the index that is the first argument, through the module's own trampoline or its
+/// table. A throw ends here: the sample is told by `setThrew`, as its JavaScript would do it.
 fn invoke(call: &mut HostCall<'_>, state: &Mutex<State>, _: &[u64], name: &str) -> Result<(), End> {
     let args = call.args().to_vec();
     match dispatch(call, name, &args) {
@@ -62,8 +63,9 @@ fn invoke(call: &mut HostCall<'_>, state: &Mutex<State>, _: &[u64], name: &str) 
             Ok(())
         }
         Err(message) if std::mem::take(&mut lock(state).world.is_throwing) => {
-            let told =
-                ["setThrew", "_setThrew"].into_iter().any(|name| call.invoke(name, &[Value::I32(1), Value::I32(0)]).is_ok());
+            let told = ["setThrew", "_setThrew"]
+                .into_iter()
+                .any(|name| call.invoke(name, &[Value::I32(1), Value::I32(0)]).is_ok());
             if told { Ok(()) } else { Err(End::Throw(message)) }
         }
         Err(message) => Err(End::Abort(message)),
@@ -71,7 +73,9 @@ fn invoke(call: &mut HostCall<'_>, state: &Mutex<State>, _: &[u64], name: &str) 
 }
 
 fn dispatch(call: &mut HostCall<'_>, name: &str, args: &[Value]) -> Result<Vec<Value>, String> {
-    let Some((&Value::I32(index), rest)) = args.split_first() else { return Err("no function index was given".into()) };
+    let Some((&Value::I32(index), rest)) = args.split_first() else {
+        return Err("no function index was given".into());
+    };
     let suffix = name.trim_start_matches('_').strip_prefix("invoke_").unwrap_or_default();
     let trampoline = format!("dynCall_{suffix}");
     let result = if call.has_function(&trampoline) {
@@ -86,7 +90,8 @@ fn dispatch(call: &mut HostCall<'_>, name: &str, args: &[Value]) -> Result<Vec<V
 fn call_back(call: &mut HostCall<'_>, index: u64, args: &[Value]) -> Result<(), End> {
     let trampoline = format!("dynCall_v{}", "i".repeat(args.len()));
     let result = if call.has_function(&trampoline) {
-        let with_index: Vec<_> = std::iter::once(Value::I32(index as i32)).chain(args.iter().copied()).collect();
+        let with_index: Vec<_> =
+            std::iter::once(Value::I32(index as i32)).chain(args.iter().copied()).collect();
         call.invoke(&trampoline, &with_index)
     } else {
         call.invoke_indirect(index, args)

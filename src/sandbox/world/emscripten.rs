@@ -30,7 +30,9 @@ pub(super) const TABLE: &[Entry] = &[
     made("exit", "code", exit),
     made("Exit", "code", exit),
     made("emscripten_force_exit", "code", exit),
-    made("emscripten_exit_with_live_runtime", "", |_| Err(End::Unwind("the program goes on in the event loop".into()))),
+    made("emscripten_exit_with_live_runtime", "", |_| {
+        Err(End::Unwind("the program goes on in the event loop".into()))
+    }),
     made("emscripten_run_script", "script:cstr", nothing),
     made("emscripten_run_script_int", "script:cstr", nothing),
     made("emscripten_run_script_string", "script:cstr", nothing),
@@ -162,7 +164,8 @@ pub(super) fn fill_random(cx: &mut Cx<'_, '_>) -> Result<(), End> {
     Ok(())
 }
 
-/// The bytes of one value in the other order; of one that comes in two halves, the upper half is returned beside.
+/// The bytes of one value in the other order; of one that comes in two halves, the upper half is returned
+/// beside.
 fn swap_bytes(cx: &mut Cx<'_, '_>) -> Result<(), End> {
     use crate::tracer::Type;
     let is_halves = cx.args.len() == 2;

@@ -1,5 +1,5 @@
-//! Where things lie in the memory of a sample that asks its host where to put them: old Emscripten modules import their stack, heap and
-//! data addresses as globals.
+//! Where things lie in the memory of a sample that asks its host where to put them: old Emscripten modules
+//! import their stack, heap and data addresses as globals.
 //!
 //! ```text
 //! 0        256      512      1024             1 MiB          6 MiB
@@ -70,7 +70,9 @@ impl Layout {
     }
 
     fn address(&self, module: &str, name: &str) -> Option<u64> {
-        let position = |name: &str| SYMBOLS + 4 * (name.bytes().fold(7u64, |sum, byte| sum * 31 % 61 + u64::from(byte)) % 61);
+        let position = |name: &str| {
+            SYMBOLS + 4 * (name.bytes().fold(7u64, |sum, byte| sum * 31 % 61 + u64::from(byte)) % 61)
+        };
         Some(match name.trim_start_matches('_') {
             "DYNAMICTOP_PTR" => DYNAMIC_TOP,
             "DYNAMIC_BASE" | "heap_base" => self.heap,

@@ -16,7 +16,8 @@ pub(super) const TABLE: &[Entry] = &[
 /// Bytes of a job.
 pub(in crate::sandbox) const BLOB: usize = 76;
 
-/// A block header as pools hand it out: versions, a time, the hash before, a nonce of zeros, a root. Nothing in it is of a real block.
+/// A block header as pools hand it out: versions, a time, the hash before, a nonce of zeros, a root. Nothing
+/// in it is of a real block.
 pub(in crate::sandbox) fn job() -> [u8; BLOB] {
     let mut blob = [0; BLOB];
     blob[..7].copy_from_slice(&[7, 7, 0xf7, 0xa4, 0xf0, 0xd6, 5]);

@@ -1,7 +1,7 @@
 //! Known worlds: hosts that modules are written for, recognised by the names of what they import.
 //!
-//! Each file has a table from name to behaviour. Leading underscores do not count, for toolchains add them. A behaviour answers as the host would as
-//! far as the program depends on it; what it makes up is marked so.
+//! Each file has a table from name to behaviour. Leading underscores do not count, for toolchains add them. A
+//! behaviour answers as the host would as far as the program depends on it; what it makes up is marked so.
 //!
 //! Not here: WASI (`wasi`).
 
@@ -125,11 +125,13 @@ pub(super) fn find(import: &FunctionImport<'_>) -> Option<Entry> {
     entry.or_else(|| guess::find(import))
 }
 
-/// The first row with this name; one that says how many arguments it has is not taken for a function with fewer.
+/// The first row with this name; one that says how many arguments it has is not taken for a function with
+/// fewer.
 fn in_table(table: &[Entry], name: &str, import: &FunctionImport<'_>) -> Option<Entry> {
     let fits = |entry: &&Entry| {
         let enough = entry.params.split_whitespace().count() <= import.params.len();
-        let is_name = if entry.name.contains('*') { glob::matches(entry.name, name) } else { entry.name == name };
+        let is_name =
+            if entry.name.contains('*') { glob::matches(entry.name, name) } else { entry.name == name };
         is_name && enough
     };
     table.iter().find(fits).copied()

@@ -1,4 +1,5 @@
-//! Linux system calls as Emscripten's older libc imports them: a number and a pointer to the arguments, on the same files as WASI.
+//! Linux system calls as Emscripten's older libc imports them: a number and a pointer to the arguments, on
+//! the same files as WASI.
 
 use super::{Entry, made, real};
 use crate::sandbox::{

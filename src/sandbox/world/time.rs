@@ -108,13 +108,26 @@ fn broken_down_to(cx: &mut Cx<'_, '_>) -> Result<(), End> {
     fill(cx, cx.u32(1))
 }
 
-/// Writes a `struct tm` for the seconds that the first argument points at, and answers where it is. The zone is UTC.
+/// Writes a `struct tm` for the seconds that the first argument points at, and answers where it is. The zone
+/// is UTC.
 fn fill(cx: &mut Cx<'_, '_>, at: u32) -> Result<(), End> {
     let seconds = cx.read_u32(cx.u32(0)).unwrap_or(0);
     let date = civil(i64::from(seconds as i32));
     let zone = BROKEN_DOWN_TIME + 48;
     let year = (date.year - 1900) as u32;
-    let words = [date.second, date.minute, date.hour, date.day, date.month, year, date.weekday, date.yearday, 0, 0, zone];
+    let words = [
+        date.second,
+        date.minute,
+        date.hour,
+        date.day,
+        date.month,
+        year,
+        date.weekday,
+        date.yearday,
+        0,
+        0,
+        zone,
+    ];
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let written = cx.write(at, &bytes).and_then(|()| cx.write(zone, b"GMT\0"));
     answer(cx, if written.is_some() { at.into() } else { 0 })

@@ -66,26 +66,34 @@ fn modules_of_modules_come_to_an_end() {
     // The number of the process, in eight digits, and that of the module make it another one each time.
     let module = "printf 'm\\032\\000\\000\\000\\015\\000\\000\\000[\"%08d%s\"]%08d%s' $$ $i $$ $i";
     let spawner = script(&format!("{outcome}; for i in 1 2 3 4 5 6 7 8 9; do {module}; done; {done}"));
-    let mut counted = Counted { most: 600, interrupted: Arc::clone(&spawner.interrupted), ..Counted::default() };
+    let mut counted =
+        Counted { most: 600, interrupted: Arc::clone(&spawner.interrupted), ..Counted::default() };
     let (_folder, path) = sample();
     scan(&spawner, &mut counted, &[path]).unwrap();
     assert_eq!(counted.samples as u64, 1 + budget::MODULES);
     let told = |failure: &Failure| -> u64 {
         assert_eq!(failure.kind, FailureKind::Cut);
-        failure.text.rsplit(' ').nth(2).and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("{}", failure.text))
+        failure
+            .text
+            .rsplit(' ')
+            .nth(2)
+            .and_then(|word| word.parse().ok())
+            .unwrap_or_else(|| panic!("{}", failure.text))
     };
     // Nine in each, the first one included.
     assert_eq!(counted.failures.iter().map(told).sum::<u64>(), 9 * (1 + budget::MODULES) - budget::MODULES);
 }
 
-/// Interrupted before the first sample is finished, and taken up again: what was left out of those within it stands in the rows all the same.
+/// Interrupted before the first sample is finished, and taken up again: what was left out of those within it
+/// stands in the rows all the same.
 #[test]
 fn what_was_left_out_is_told_with_the_sample_that_it_was_in() {
     let outcome = outcome_words();
     let module = "printf 'm\\016\\000\\000\\000\\002\\000\\000\\000[]%08d' $$";
     let spawner = script(&format!("{outcome}; {module}; {}", say(message::DONE, "")));
     // A chain that goes on for ever: nine of them are analysed, and the innermost is done first.
-    let mut counted = Counted { most: 1, interrupted: Arc::clone(&spawner.interrupted), ..Counted::default() };
+    let mut counted =
+        Counted { most: 1, interrupted: Arc::clone(&spawner.interrupted), ..Counted::default() };
     let (_folder, path) = sample();
     scan(&spawner, &mut counted, &[path]).unwrap();
     assert_eq!((counted.samples, counted.failures.len()), (2, 1), "{:?}", counted.failures);
@@ -109,7 +117,8 @@ fn a_panic_ends_a_scan() {
     }
     let spawner = script("exit 1");
     let roots = [folder.path().to_owned()];
-    let panicked = thread::scope(|scope| scope.spawn(|| scan(&spawner, &mut Panics, &roots).map(drop)).join());
+    let panicked =
+        thread::scope(|scope| scope.spawn(|| scan(&spawner, &mut Panics, &roots).map(drop)).join());
     assert!(panicked.is_err());
 }
 
@@ -142,7 +151,10 @@ fn what_became_a_link_since_its_folder_was_read_is_not_followed() {
     std::os::unix::fs::symlink(&path, &link).unwrap();
     assert!(open(&FileAt { path: link.clone(), may_be_link: true }).is_ok(), "named by the user");
     let failure = open(&FileAt { path: link.clone(), may_be_link: false }).err().unwrap();
-    assert_eq!((failure.kind, &*failure.text), (FailureKind::Unreadable, "a symbolic link since its folder was read"));
+    assert_eq!(
+        (failure.kind, &*failure.text),
+        (FailureKind::Unreadable, "a symbolic link since its folder was read")
+    );
     let mut counted = Counted::default();
     let (progress, before) = (Progress::default(), (Known::default(), Summary::default(), Index::default()));
     let spawner = script("exit 1");

@@ -13,11 +13,12 @@ use crate::{
 /// What begins a binary: the magic number, then the version of a module, or that of a component.
 const MAGIC: &[u8; 4] = b"\0asm";
 const VERSIONS: [[u8; 4]; 2] = [[1, 0, 0, 0], [0x0d, 0, 1, 0]];
-/// Headers that claim too much within which others are looked for: each may mean a walk over sections without number.
+/// Headers that claim too much within which others are looked for: each may mean a walk over sections without
+/// number.
 const MAX_OVERSIZE: u64 = 64;
 
-/// Where something is looked for in bytes. Only its beginning must lie there: whoever has bytes made to look like the beginning of a container cannot
-/// cut a module in two with them.
+/// Where something is looked for in bytes. Only its beginning must lie there: whoever has bytes made to look
+/// like the beginning of a container cannot cut a module in two with them.
 #[derive(Debug, Default)]
 pub(super) struct Search {
     /// Where it may begin, in order.
@@ -60,7 +61,8 @@ impl Search {
 }
 
 impl Unpacker<'_> {
-    /// Looks for modules, as bytes and as text, in bytes that no container accounts for; places are counted from the first byte.
+    /// Looks for modules, as bytes and as text, in bytes that no container accounts for; places are counted
+    /// from the first byte.
     pub(super) fn pieces(&mut self, bytes: &[u8], search: &Search) -> io::Result<()> {
         self.carve(bytes, search)?;
         self.text(bytes, search)
@@ -77,14 +79,18 @@ impl Unpacker<'_> {
             while let Some(found) = bytes.get(at..end).and_then(|part| finder.find(part)) {
                 let start = at + found;
                 while outer.next_if(|section| section.end <= start).is_some() {}
-                let end = outer.peek().filter(|section| section.start <= start).map_or(bytes.len(), |section| section.end);
+                let end = outer
+                    .peek()
+                    .filter(|section| section.start <= start)
+                    .map_or(bytes.len(), |section| section.end);
                 at = start + self.binary(bytes.get(start..end).unwrap_or_default(), start, search)?;
             }
         }
         Ok(())
     }
 
-    /// Hands over the module with which the bytes begin, if there is one; gives after how many of them to go on.
+    /// Hands over the module with which the bytes begin, if there is one; gives after how many of them to go
+    /// on.
     fn binary(&mut self, bytes: &[u8], start: usize, search: &Search) -> io::Result<usize> {
         let is_one = VERSIONS.iter().any(|version| bytes.get(4..HEAD) == Some(version));
         let len = if is_one { extent(bytes) } else { 0 };
@@ -98,7 +104,11 @@ impl Unpacker<'_> {
         if len as u64 > most {
             self.oversize += 1;
             let step = format!("bytes@{start}");
-            self.fail(Some(step), FailureKind::TooLarge, &format!("a module here would be larger than {most} bytes"))?;
+            self.fail(
+                Some(step),
+                FailureKind::TooLarge,
+                &format!("a module here would be larger than {most} bytes"),
+            )?;
             // So much of a dump is hardly one module: whatever it is must not hide others.
             return Ok(if self.oversize > MAX_OVERSIZE { len } else { MAGIC.len() });
         }

@@ -1,10 +1,12 @@
-//! Modules inside other files: archives, compressed streams, and whatever has a module among its bytes or in its text.
+//! Modules inside other files: archives, compressed streams, and whatever has a module among its bytes or in
+//! its text.
 //!
-//! All of it is foreign and much of it hostile, so a scan does this in a confined worker, one for each file; nothing is written to a disk, and a
-//! member's name is only a name. What a file expands to is bounded by [`Caps`]; whatever a cap leaves out is counted and reported as a failure of
-//! kind `cut`, once for each cap.
+//! All of it is foreign and much of it hostile, so a scan does this in a confined worker, one for each file;
+//! nothing is written to a disk, and a member's name is only a name. What a file expands to is bounded by
+//! [`Caps`]; whatever a cap leaves out is counted and reported as a failure of kind `cut`, once for each cap.
 //!
-//! That something is a container hides nothing: all of it but the contents of members that lie there as they are is searched like a file that is none.
+//! That something is a container hides nothing: all of it but the contents of members that lie there as they
+//! are is searched like a file that is none.
 
 mod carve;
 mod streams;
@@ -30,7 +32,8 @@ use crate::{
     report::escape::json_len,
 };
 
-/// Bytes in JSON of the steps of a way up to which names in it are shown whole; of one that does not fit, a part and a part of its hash.
+/// Bytes in JSON of the steps of a way up to which names in it are shown whole; of one that does not fit, a
+/// part and a part of its hash.
 const MAX_NAMES: usize = 1000;
 /// Bytes in JSON of a name that are shown even so.
 const LEAST_NAME: usize = 96;
@@ -59,7 +62,14 @@ impl Caps {
 
 impl Default for Caps {
     fn default() -> Self {
-        Self { depth: 8, members: 200_000, bytes: 4 << 30, member_bytes: 256 << 20, ratio: 200, failures: 1000 }
+        Self {
+            depth: 8,
+            members: 200_000,
+            bytes: 4 << 30,
+            member_bytes: 256 << 20,
+            ratio: 200,
+            failures: 1000,
+        }
     }
 }
 
@@ -99,8 +109,8 @@ pub fn unpack(bytes: &[u8], caps: &Caps, sink: &mut dyn Sink) -> io::Result<()> 
     unpacker.finish()
 }
 
-/// Looks for modules within a module: in its segments, custom sections, and strings, and in a zip behind it; and in the text that it was compiled from,
-/// whose comments are not in it.
+/// Looks for modules within a module: in its segments, custom sections, and strings, and in a zip behind it;
+/// and in the text that it was compiled from, whose comments are not in it.
 ///
 /// # Errors
 ///
@@ -124,7 +134,8 @@ pub fn is_binary(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\0asm")
 }
 
-/// Whether the bytes begin like a module in the text format: white space and comments, then `(module` or `(component`.
+/// Whether the bytes begin like a module in the text format: white space and comments, then `(module` or
+/// `(component`.
 pub fn is_text(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     loop {
@@ -139,7 +150,8 @@ pub fn is_text(bytes: &[u8]) -> bool {
     }
 }
 
-/// Whether the bytes begin like an archive or a compressed stream that is entered; for a tar, the first 512 tell.
+/// Whether the bytes begin like an archive or a compressed stream that is entered; for a tar, the first 512
+/// tell.
 pub fn is_container(bytes: &[u8]) -> bool {
     zip::is_start(bytes) || streams::is_one(bytes) || tar::is_one(bytes)
 }
@@ -161,7 +173,10 @@ impl Cut {
         match self {
             Self::Depth => format!("{count} container{plural} within more than {} others", caps.depth),
             Self::Members => format!("{count} member{plural} beyond the limit of {}", caps.members),
-            Self::Bytes => format!("{count} member{plural} beyond the limit of {} bytes for all of them, expanded", caps.bytes),
+            Self::Bytes => format!(
+                "{count} member{plural} beyond the limit of {} bytes for all of them, expanded",
+                caps.bytes
+            ),
             Self::MemberBytes => format!(
                 "{count} member{plural} larger, expanded, than the limit of {} bytes, or of {} and {} times the compressed size",
                 caps.member_bytes,
@@ -190,7 +205,15 @@ struct Unpacker<'a> {
 
 impl<'a> Unpacker<'a> {
     fn new(caps: &Caps, sink: &'a mut dyn Sink) -> Self {
-        Self { caps: caps.clone(), left: caps.clone(), sink, inside: Vec::new(), credible: 0, oversize: 0, cuts: BTreeMap::new() }
+        Self {
+            caps: caps.clone(),
+            left: caps.clone(),
+            sink,
+            inside: Vec::new(),
+            credible: 0,
+            oversize: 0,
+            cuts: BTreeMap::new(),
+        }
     }
 
     /// Looks at a whole file or member.
@@ -260,9 +283,11 @@ impl<'a> Unpacker<'a> {
         true
     }
 
-    /// Reads a member, of so many compressed bytes if it is compressed, as far as the bounds allow; what is too much is counted.
+    /// Reads a member, of so many compressed bytes if it is compressed, as far as the bounds allow; what is
+    /// too much is counted.
     fn read(&mut self, input: impl io::Read, compressed: Option<u64>) -> (Vec<u8>, Option<io::Error>) {
-        let honest = compressed.map_or(u64::MAX, |bytes| bytes.saturating_mul(self.caps.ratio).max(Caps::BOMB_BYTES));
+        let honest =
+            compressed.map_or(u64::MAX, |bytes| bytes.saturating_mul(self.caps.ratio).max(Caps::BOMB_BYTES));
         let room = honest.min(self.caps.member_bytes);
         let (bytes, more, error) = read_within(input, room.min(self.left.bytes));
         if more {
@@ -296,8 +321,9 @@ impl<'a> Unpacker<'a> {
         self.fail(Some(step.to_owned()), FailureKind::Broken, &error.to_string())
     }
 
-    /// The step into a member of this name: as text, or its bytes in base64 if it is none. A name may be as long as its archive, and goes into every row of
-    /// what the member holds, as do those of all steps before it: of one that is longer than what these leave, the beginning is shown, and of the hash as
+    /// The step into a member of this name: as text, or its bytes in base64 if it is none. A name may be as
+    /// long as its archive, and goes into every row of what the member holds, as do those of all steps
+    /// before it: of one that is longer than what these leave, the beginning is shown, and of the hash as
     /// much as keeps different names different.
     fn step(&self, kind: &str, name: &[u8]) -> String {
         let used: usize = self.inside.iter().flat_map(|step| step.chars()).map(json_len).sum();
@@ -326,7 +352,10 @@ impl<'a> Unpacker<'a> {
     fn finish(self) -> io::Result<()> {
         let Self { sink, cuts, caps, .. } = self;
         for (what, count) in cuts {
-            sink.take(&[], Found::Failure(Failure { kind: FailureKind::Cut, text: what.text(count, &caps) }))?;
+            sink.take(
+                &[],
+                Found::Failure(Failure { kind: FailureKind::Cut, text: what.text(count, &caps) }),
+            )?;
         }
         Ok(())
     }
@@ -345,8 +374,9 @@ fn gaps(len: usize, mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     gaps
 }
 
-/// Where the contents of a member that was entered lie in a range of its container as they are, as what does not shrink is stored. Only about as many
-/// bytes are looked through as the member has: ranges of others may be the same.
+/// Where the contents of a member that was entered lie in a range of its container as they are, as what does
+/// not shrink is stored. Only about as many bytes are looked through as the member has: ranges of others may
+/// be the same.
 fn verbatim(bytes: &[u8], range: Range<usize>, member: &[u8]) -> Option<Range<usize>> {
     /// Bytes of headers before it, and of frames in it for one of its own.
     const FRAMES: (usize, usize) = (1024, 8);

@@ -5,7 +5,8 @@ use std::io::{self, Read};
 use super::{Unpacker, carve::Search, verbatim};
 
 /// Beginnings of streams.
-const MAGICS: [(&str, &[u8]); 3] = [("gzip", b"\x1f\x8b\x08"), ("zstd", b"\x28\xb5\x2f\xfd"), ("xz", b"\xfd7zXZ\0")];
+const MAGICS: [(&str, &[u8]); 3] =
+    [("gzip", b"\x1f\x8b\x08"), ("zstd", b"\x28\xb5\x2f\xfd"), ("xz", b"\xfd7zXZ\0")];
 
 /// Memory that an xz or zstd stream may ask for, in KiB.
 const DICTIONARY_KIB: u32 = 128 << 10;
@@ -33,7 +34,8 @@ impl Unpacker<'_> {
             search.seen.extend(verbatim(bytes, 0..bytes.len(), &expanded));
         }
         drop(expanded);
-        // Headers have fields for anything, frames are passed over, and where a broken stream broke off is not known.
+        // Headers have fields for anything, frames are passed over, and where a broken stream broke off is
+        // not known.
         self.pieces(bytes, &search)
     }
 }
@@ -46,7 +48,8 @@ fn reader<'a>(kind: &str, bytes: &'a [u8]) -> Box<dyn Read + 'a> {
     }
 }
 
-/// What follows the frames at the beginning that a zstd stream has for other uses (RFC 8878, 3.1.2), parallel compressors for one.
+/// What follows the frames at the beginning that a zstd stream has for other uses (RFC 8878, 3.1.2), parallel
+/// compressors for one.
 fn skipped(mut bytes: &[u8]) -> &[u8] {
     while let Some((&[0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d], rest)) = bytes.split_first_chunk() {
         bytes = rest.get(u32::from_le_bytes([a, b, c, d]) as usize..).unwrap_or_default();

@@ -11,7 +11,11 @@ const HEADER: usize = 512;
 pub(super) fn is_one(bytes: &[u8]) -> bool {
     let Some(header) = bytes.get(..HEADER) else { return false };
     let (Some(field), Some(name)) = (header.get(148..156), header.first()) else { return false };
-    let digits = field.iter().copied().skip_while(|&byte| byte == b' ').take_while(|byte| (b'0'..=b'7').contains(byte));
+    let digits = field
+        .iter()
+        .copied()
+        .skip_while(|&byte| byte == b' ')
+        .take_while(|byte| (b'0'..=b'7').contains(byte));
     let said = digits.fold(0u64, |sum, digit| sum * 8 + u64::from(digit - b'0'));
     let with_blanks = |(at, byte): (usize, &u8)| if (148..156).contains(&at) { 32 } else { u64::from(*byte) };
     *name != 0 && said == header.iter().enumerate().map(with_blanks).sum::<u64>()
@@ -21,12 +25,15 @@ pub(super) fn is_one(bytes: &[u8]) -> bool {
 fn is_empty(kind: tar::EntryType) -> bool {
     let is_link = kind.is_hard_link() || kind.is_symlink();
     let is_device = kind.is_character_special() || kind.is_block_special() || kind.is_fifo();
-    let is_extension =
-        kind.is_gnu_longname() || kind.is_gnu_longlink() || kind.is_pax_local_extensions() || kind.is_pax_global_extensions();
+    let is_extension = kind.is_gnu_longname()
+        || kind.is_gnu_longlink()
+        || kind.is_pax_local_extensions()
+        || kind.is_pax_global_extensions();
     kind.is_dir() || is_link || is_device || is_extension
 }
 
-/// Where an archive ends that begins at `start`, of which so many bytes were not read: behind its last block, zeros that fill it up included.
+/// Where an archive ends that begins at `start`, of which so many bytes were not read: behind its last block,
+/// zeros that fill it up included.
 fn end(bytes: &[u8], unread: usize) -> usize {
     let at = bytes.len().saturating_sub(unread);
     let blocks = bytes.get(at..).unwrap_or_default().chunks_exact(HEADER);
@@ -52,8 +59,14 @@ impl Unpacker<'_> {
         self.pieces(bytes, &Search { starts: gaps(bytes.len(), spans), ..Search::default() })
     }
 
-    /// Enters the members of an archive that begins at `start`, and adds where they lie; false if the bounds do not allow all.
-    fn members(&mut self, archive: &mut tar::Archive<&[u8]>, start: usize, spans: &mut Vec<Range<usize>>) -> io::Result<bool> {
+    /// Enters the members of an archive that begins at `start`, and adds where they lie; false if the bounds
+    /// do not allow all.
+    fn members(
+        &mut self,
+        archive: &mut tar::Archive<&[u8]>,
+        start: usize,
+        spans: &mut Vec<Range<usize>>,
+    ) -> io::Result<bool> {
         let entries = match archive.entries() {
             Ok(entries) => entries,
             Err(error) => return self.broken("tar", &error).map(|()| true),

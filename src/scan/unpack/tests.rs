@@ -25,7 +25,9 @@ fn found(bytes: &[u8], caps: &Caps) -> Vec<(String, Result<Vec<u8>, FailureKind>
 
 fn ways(bytes: &[u8]) -> Vec<String> {
     let all = found(bytes, &Caps::default());
-    all.into_iter().map(|(way, found)| if let Err(kind) = found { format!("{way}: {}", kind.name()) } else { way }).collect()
+    all.into_iter()
+        .map(|(way, found)| if let Err(kind) = found { format!("{way}: {}", kind.name()) } else { way })
+        .collect()
 }
 
 fn zip(members: &[(&str, &[u8])], options: ::zip::write::SimpleFileOptions) -> Vec<u8> {
@@ -72,14 +74,23 @@ fn every_way_to_write_a_module_down_is_read() {
     let octal: String = module.iter().map(|byte| format!("\\{byte:03o}")).collect();
     let short: String = module
         .iter()
-        .map(|byte| if byte.is_ascii_alphabetic() { char::from(*byte).to_string() } else { format!("\\u{byte:04x}") })
+        .map(|byte| {
+            if byte.is_ascii_alphabetic() { char::from(*byte).to_string() } else { format!("\\u{byte:04x}") }
+        })
         .collect();
     let (left, right) = standard.split_at(20);
-    let wrapped: Vec<&str> = standard.as_bytes().chunks(16).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    let wrapped: Vec<&str> =
+        standard.as_bytes().chunks(16).map(|line| std::str::from_utf8(line).unwrap()).collect();
     for (what, text) in [
         ("html", format!("<html><script>var b = \"{standard}\";</script>")),
         ("data url", format!("fetch('data:application/wasm;base64,{standard}')")),
-        ("percent", format!("fetch('data:application/wasm;base64,{}')", standard.replace('+', "%2B").replace('/', "%2f"))),
+        (
+            "percent",
+            format!(
+                "fetch('data:application/wasm;base64,{}')",
+                standard.replace('+', "%2B").replace('/', "%2f")
+            ),
+        ),
         ("url safe", format!("x='{url_safe}'")),
         ("joined", format!("x='{left}' +\n '{right}'")),
         ("lines", format!("-----\n{}\n-----", wrapped.join("\r\n"))),
@@ -100,7 +111,10 @@ fn every_way_to_write_a_module_down_is_read() {
 fn a_packed_script_in_a_data_url_is_entered() {
     let module = module("f");
     let inner = format!("var m = '{}'", base64::engine::general_purpose::STANDARD.encode(gzip(&module)));
-    let outer = format!("<script src='data:text/javascript;base64,{}'>", base64::engine::general_purpose::STANDARD.encode(inner));
+    let outer = format!(
+        "<script src='data:text/javascript;base64,{}'>",
+        base64::engine::general_purpose::STANDARD.encode(inner)
+    );
     let all = found(outer.as_bytes(), &Caps::default());
     assert_eq!(all, [("base64@41 > base64@9 > gzip".to_owned(), Ok(module))]);
 }
@@ -109,7 +123,8 @@ fn a_packed_script_in_a_data_url_is_entered() {
 fn modules_are_carved_from_a_dump() {
     let (one, two) = (module("one"), module("two"));
     let dump = [&[0xcc; 1000][..], &one, &[0; 77], b"\0asm", &two, b"tail"].concat();
-    let expected = vec![("bytes@1000".to_owned(), Ok(one.clone())), (format!("bytes@{}", 1081 + one.len()), Ok(two))];
+    let expected =
+        vec![("bytes@1000".to_owned(), Ok(one.clone())), (format!("bytes@{}", 1081 + one.len()), Ok(two))];
     assert_eq!(found(&dump, &Caps::default()), expected);
 }
 
@@ -143,7 +158,8 @@ fn members_that_hide_behind_a_name_are_found() {
     while let Some(at) = memchr::memmem::find(&bytes, b"b.wasm") {
         bytes[at] = b'a';
     }
-    let modules: Vec<_> = found(&bytes, &Caps::default()).into_iter().filter_map(|(_, found)| found.ok()).collect();
+    let modules: Vec<_> =
+        found(&bytes, &Caps::default()).into_iter().filter_map(|(_, found)| found.ok()).collect();
     assert!(modules.contains(&one) && modules.contains(&two), "{} found", modules.len());
 }
 
@@ -249,7 +265,11 @@ fn long_names_are_cut_and_stay_different() {
         let mut row = Vec::new();
         crate::report::escape::write_json_line(&mut row, &unpacker.inside).unwrap();
         assert!(row.len() < 2500, "{} bytes", row.len());
-        assert!(unpacker.inside.iter().all(|step| step.chars().count() >= "zip:".len() + 16 + 17), "{:?}", unpacker.inside);
+        assert!(
+            unpacker.inside.iter().all(|step| step.chars().count() >= "zip:".len() + 16 + 17),
+            "{:?}",
+            unpacker.inside
+        );
     }
     assert_eq!(unpacker.step("zip", b"sixteen bytes 16"), "zip:sixteen bytes 16");
 }
@@ -267,7 +287,11 @@ fn a_container_hides_nothing_around_it() {
     let way = |text: &str| text.to_owned();
     let after = |bytes: &[u8]| format!("bytes@{}", bytes.len());
     for (what, bytes, expected) in [
-        ("an empty zip behind a page", [b"x='", base64.as_bytes(), b"'", EMPTY_ZIP].concat(), vec![way("base64@3")]),
+        (
+            "an empty zip behind a page",
+            [b"x='", base64.as_bytes(), b"'", EMPTY_ZIP].concat(),
+            vec![way("base64@3")],
+        ),
         ("an empty zip behind a dump", [&[0xcc; 50], &one[..], EMPTY_ZIP].concat(), vec![way("bytes@50")]),
         ("an empty zip behind a stream", [&gzip(&one)[..], EMPTY_ZIP].concat(), vec![way("gzip")]),
         ("an empty zip behind a tar", [&tar[..], EMPTY_ZIP].concat(), vec![way("tar:two.wasm")]),
@@ -286,9 +310,21 @@ fn a_container_hides_nothing_around_it() {
             },
             vec![way("zip:two.wasm"), after(&archive)],
         ),
-        ("a module behind the end of a tar", [&header[..], &[0; 512], &one].concat(), vec![way("bytes@1024")]),
-        ("a module where a tar is filled up", [&header[..], &[0; 1024 + 7], &one].concat(), vec![way("bytes@1543")]),
-        ("two tars", [&tar[..], &tarred(&[("one.wasm", &one)])].concat(), vec![way("tar:two.wasm"), way("tar:one.wasm")]),
+        (
+            "a module behind the end of a tar",
+            [&header[..], &[0; 512], &one].concat(),
+            vec![way("bytes@1024")],
+        ),
+        (
+            "a module where a tar is filled up",
+            [&header[..], &[0; 1024 + 7], &one].concat(),
+            vec![way("bytes@1543")],
+        ),
+        (
+            "two tars",
+            [&tar[..], &tarred(&[("one.wasm", &one)])].concat(),
+            vec![way("tar:two.wasm"), way("tar:one.wasm")],
+        ),
         (
             "a page behind a tar",
             [&tar[..], b"x='", base64.as_bytes(), b"'"].concat(),
@@ -368,7 +404,8 @@ fn members_that_the_list_leaves_out_are_found() {
             bytes[..list].to_vec()
         }),
     ] {
-        let mut modules: Vec<_> = found(&bytes, &Caps::default()).into_iter().filter_map(|(_, found)| found.ok()).collect();
+        let mut modules: Vec<_> =
+            found(&bytes, &Caps::default()).into_iter().filter_map(|(_, found)| found.ok()).collect();
         modules.sort_unstable();
         let mut expected = [one.clone(), two.clone()];
         expected.sort_unstable();
@@ -387,7 +424,9 @@ fn wide(members: &[(&str, &[u8])]) -> Vec<u8> {
     let at = |from: usize| u64::from(u32::from_le_bytes(end[from..from + 4].try_into().unwrap()));
     let count = (members.len() as u64).to_le_bytes();
     let mut bytes = list.to_vec();
-    bytes.extend([&b"PK\x06\x06"[..], &44u64.to_le_bytes(), &[45, 0, 45, 0], &[0; 8], &count, &count].concat());
+    bytes.extend(
+        [&b"PK\x06\x06"[..], &44u64.to_le_bytes(), &[45, 0, 45, 0], &[0; 8], &count, &count].concat(),
+    );
     bytes.extend([at(12).to_le_bytes(), at(16).to_le_bytes()].concat());
     bytes.extend([&b"PK\x06\x07\0\0\0\0"[..], &(list.len() as u64).to_le_bytes(), &[1, 0, 0, 0]].concat());
     bytes.extend([&b"PK\x05\x06\0\0\0\0"[..], &[0xff; 12], &[0; 2]].concat());
@@ -416,7 +455,8 @@ fn every_beginning_in_base64_is_known() {
     let module = module("f");
     let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::default()).unwrap();
     xz.write_all(&module).unwrap();
-    let mut named = flate2::GzBuilder::new().filename("a.wasm").write(Vec::new(), flate2::Compression::default());
+    let mut named =
+        flate2::GzBuilder::new().filename("a.wasm").write(Vec::new(), flate2::Compression::default());
     named.write_all(&module).unwrap();
     for (kind, bytes) in [
         ("zstd", ruzstd::encoding::compress_to_vec(&module[..], ruzstd::encoding::CompressionLevel::Fastest)),
@@ -452,20 +492,28 @@ fn digits_of_the_other_alphabet_are_no_part_of_a_piece() {
 fn a_data_url_without_contents_hides_no_other() {
     let base64 = base64::engine::general_purpose::STANDARD.encode(gzip(&module("f")));
     // Not in base64 as it is known to begin: only the second URL tells.
-    let text = format!(";base64,;base64,{}", &base64::engine::general_purpose::STANDARD.encode(format!(" x='{base64}'")));
+    let text = format!(
+        ";base64,;base64,{}",
+        &base64::engine::general_purpose::STANDARD.encode(format!(" x='{base64}'"))
+    );
     assert_eq!(ways(text.as_bytes()), ["base64@16 > base64@4 > gzip"]);
 }
 
-/// A zip with a member in LZMA, which the library reads and does not write: the stream goes in as it is, then method, size and checksum are put right.
+/// A zip with a member in LZMA, which the library reads and does not write: the stream goes in as it is, then
+/// method, size and checksum are put right.
 fn lzma(name: &str, module: &[u8]) -> Vec<u8> {
-    let mut writer =
-        lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &lzma_rust2::LzmaOptions::default(), Some(module.len() as u64))
-            .unwrap();
+    let mut writer = lzma_rust2::LzmaWriter::new_use_header(
+        Vec::new(),
+        &lzma_rust2::LzmaOptions::default(),
+        Some(module.len() as u64),
+    )
+    .unwrap();
     writer.write_all(module).unwrap();
     let stream = writer.finish().unwrap();
     // Version of the encoder, bytes of the properties, properties; the size is in the archive.
     let stored = [&[9, 20, 5, 0], &stream[..5], &stream[13..]].concat();
-    let options = ::zip::write::SimpleFileOptions::default().compression_method(::zip::CompressionMethod::Stored);
+    let options =
+        ::zip::write::SimpleFileOptions::default().compression_method(::zip::CompressionMethod::Stored);
     let mut archive = zip(&[(name, &stored)], options);
     let mut checksum = flate2::Crc::new();
     checksum.update(module);
@@ -478,8 +526,8 @@ fn lzma(name: &str, module: &[u8]) -> Vec<u8> {
     archive
 }
 
-/// Everything that is entered, and modules in it. `fuzz/seeds` has them written for the fuzz target, behind a first byte that tells it to take them
-/// as they are.
+/// Everything that is entered, and modules in it. `fuzz/seeds` has them written for the fuzz target, behind a
+/// first byte that tells it to take them as they are.
 #[test]
 fn every_kind_of_container_is_entered() {
     use ::zip::{CompressionMethod, unstable::write::FileOptionsExt as _, write::SimpleFileOptions};
@@ -499,17 +547,24 @@ fn every_kind_of_container_is_entered() {
         ("zipcrypto.zip", zip(&members, deflated().with_deprecated_encryption(b"infected").unwrap())),
         ("wide.zip", wide(&members)),
         ("streamed.zip", streamed(&members)),
-        ("shared-name.zip", renamed(zip(&[("a.wasm", &module), ("b.wasm", &module)], deflated()), b"b.wasm", b"a.wasm")),
+        (
+            "shared-name.zip",
+            renamed(zip(&[("a.wasm", &module), ("b.wasm", &module)], deflated()), b"b.wasm", b"a.wasm"),
+        ),
         ("program.zip", [b"MZ program", &zip(&members, deflated())[..]].concat()),
         ("plain.tar", tarred(&members)),
         ("long.tar", [entry(b"long", b'L', &[b'n'; 600]), entry(b"short", b'7', &module)].concat()),
         ("deflate.tar.gz", gzip(&tarred(&members))),
         ("a.xz", xz_stream.finish().unwrap()),
-        ("a.zst", ruzstd::encoding::compress_to_vec(&module[..], ruzstd::encoding::CompressionLevel::Fastest)),
+        (
+            "a.zst",
+            ruzstd::encoding::compress_to_vec(&module[..], ruzstd::encoding::CompressionLevel::Fastest),
+        ),
         ("page.html", format!("<script>var m = \"{base64}\"</script>").into_bytes()),
         ("url.html", format!("<script>fetch('data:application/wasm;base64,{base64}')</script>").into_bytes()),
     ] {
-        let modules: Vec<_> = found(&bytes, &Caps::default()).into_iter().filter_map(|(_, found)| found.ok()).collect();
+        let modules: Vec<_> =
+            found(&bytes, &Caps::default()).into_iter().filter_map(|(_, found)| found.ok()).collect();
         assert_eq!(modules.first(), Some(&module), "{name}: {:?}", ways(&bytes));
         if let Some(folder) = std::env::var_os("SPOOR_SEEDS") {
             std::fs::write(std::path::Path::new(&folder).join(name), [&[7], &bytes[..]].concat()).unwrap();
@@ -551,10 +606,14 @@ fn lens(name: &str, extra: &[u8]) -> Vec<u8> {
 /// An archive of the member at its beginning, which the list has so.
 fn list(mut archive: Vec<u8>, method: u16, name: &str, (data, expanded): (&[u8], &[u8])) -> Vec<u8> {
     let at = archive.len() as u32;
-    let entry = [[20, 20, 0, method, 0, 0x21].map(u16::to_le_bytes).concat(), sizes(data, expanded), lens(name, b"")].concat();
+    let entry =
+        [[20, 20, 0, method, 0, 0x21].map(u16::to_le_bytes).concat(), sizes(data, expanded), lens(name, b"")]
+            .concat();
     archive.extend([&b"PK\x01\x02"[..], &entry, &[0; 14], name.as_bytes()].concat());
     let size = archive.len() as u32 - at;
-    archive.extend([&b"PK\x05\x06\0\0\0\0\x01\0\x01\0"[..], &size.to_le_bytes(), &at.to_le_bytes(), &[0; 2]].concat());
+    archive.extend(
+        [&b"PK\x05\x06\0\0\0\0\x01\0\x01\0"[..], &size.to_le_bytes(), &at.to_le_bytes(), &[0; 2]].concat(),
+    );
     archive
 }
 
@@ -574,15 +633,21 @@ fn headers_and_streams_hide_nothing_that_lies_beside_what_they_say() {
     let zipped = deflate(&module);
     let skipped = [&b"\x50\x2a\x4d\x18"[..], &(module.len() as u32).to_le_bytes(), &module].concat();
     let frame = b"\x28\xb5\x2f\xfd\x20\0\x01\0\0";
-    let field = [&(module.len() as u16 + 4).to_le_bytes()[..], &[1, 0, module.len() as u8, 0], &module].concat();
-    let named = flate2::GzBuilder::new().extra(field[2..].to_vec()).write(Vec::new(), flate2::Compression::default());
+    let field =
+        [&(module.len() as u16 + 4).to_le_bytes()[..], &[1, 0, module.len() as u8, 0], &module].concat();
+    let named =
+        flate2::GzBuilder::new().extra(field[2..].to_vec()).write(Vec::new(), flate2::Compression::default());
     for (what, bytes, expected) in [
         (
             "behind the end of what is compressed",
             list(local(8, "a.txt", b"", (&slack, b"hello")), 8, "a.txt", (&slack, b"hello")),
             format!("bytes@{}", 30 + 5 + hello.len()),
         ),
-        ("in a field of a header", list(local(0, "a.txt", &extra, plain), 0, "a.txt", plain), "bytes@39".into()),
+        (
+            "in a field of a header",
+            list(local(0, "a.txt", &extra, plain), 0, "a.txt", plain),
+            "bytes@39".into(),
+        ),
         (
             "stored in another way than the list says",
             list(local(8, "a.txt", b"", (&zipped, &module)), 0, "a.txt", (b"", b"")),
@@ -623,14 +688,17 @@ fn carrier(contents: &[u8]) -> Vec<u8> {
 fn a_module_is_not_cut_by_what_looks_like_a_container_in_it() {
     let member = local(0, "a.txt", b"", (b"hello", b"hello"));
     let outer = carrier(&[&[b'.'; 100][..], &member, EMPTY_ZIP].concat());
-    for (what, before) in [("a dump", vec![0xcc; 50]), ("an archive", member.clone()), ("a tar", tarred(&[("a", b"a")]))] {
+    for (what, before) in
+        [("a dump", vec![0xcc; 50]), ("an archive", member.clone()), ("a tar", tarred(&[("a", b"a")]))]
+    {
         // The end of an empty archive, whose comment is all that follows it.
         let mut bytes = [&before[..], &outer, &[0; 30]].concat();
         let end = memchr::memmem::rfind(&bytes, EMPTY_ZIP).unwrap() + EMPTY_ZIP.len();
         let comment = (bytes.len() - end) as u16;
         bytes[end - 2..end].copy_from_slice(&comment.to_le_bytes());
         let whole = bytes[before.len()..][..outer.len()].to_vec();
-        let modules: Vec<_> = found(&bytes, &Caps::default()).into_iter().filter_map(|(_, found)| found.ok()).collect();
+        let modules: Vec<_> =
+            found(&bytes, &Caps::default()).into_iter().filter_map(|(_, found)| found.ok()).collect();
         assert!(modules.contains(&whole), "{what}: {:?}", ways(&bytes));
     }
 }
@@ -649,8 +717,9 @@ fn a_decoy_in_text_hides_no_module() {
         (format!("'0061736d010000000{hex}'"), "hex@18"),
     ] {
         let all = found(text.as_bytes(), &Caps::default());
-        let found =
-            all.iter().any(|(way, found)| way == expected && found.as_ref().is_ok_and(|found| found.starts_with(&module)));
+        let found = all.iter().any(|(way, found)| {
+            way == expected && found.as_ref().is_ok_and(|found| found.starts_with(&module))
+        });
         assert!(found, "{text}: {:?}", ways(text.as_bytes()));
     }
     // As many readings as there are phases, however many beginnings.
@@ -664,7 +733,8 @@ fn a_header_that_claims_more_than_a_sample_may_have_hides_no_module() {
     let decoy = b"\0asm\x01\0\0\0\0\x80\x20\x01d";
     let dump = [&[0xcc; 10][..], decoy, &[0xcc; 100], &module, &[0xcc; 5000]].concat();
     let caps = Caps { bytes: 1000, ..Caps::default() };
-    let expected = [("bytes@10".to_owned(), Err(FailureKind::TooLarge)), ("bytes@123".to_owned(), Ok(module))];
+    let expected =
+        [("bytes@10".to_owned(), Err(FailureKind::TooLarge)), ("bytes@123".to_owned(), Ok(module))];
     assert_eq!(found(&dump, &caps), expected);
     // As one they would take time that grows with their square.
     let many = [&b"."[..], &decoy.repeat(200), &[0xcc; 9000]].concat();

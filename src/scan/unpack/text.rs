@@ -1,8 +1,10 @@
-//! Modules written down in text: base64 (data URLs too), hexadecimal, lists of numbers, string literals with escapes.
+//! Modules written down in text: base64 (data URLs too), hexadecimal, lists of numbers, string literals with
+//! escapes.
 //!
-//! A regular expression, which takes linear time, finds where one begins; a reader takes over from there and stops at the first byte that does
-//! not belong, and begins anew within the same run where the first beginning was a decoy. What comes out is looked at like any other file, so that a
-//! packed script within a data URL is entered too.
+//! A regular expression, which takes linear time, finds where one begins; a reader takes over from there and
+//! stops at the first byte that does not belong, and begins anew within the same run where the first
+//! beginning was a decoy. What comes out is looked at like any other file, so that a packed script within a
+//! data URL is entered too.
 
 use std::{io, ops::Range, sync::LazyLock};
 
@@ -15,16 +17,18 @@ use super::{Cut, Unpacker, carve::Search};
 struct Kind {
     /// The name of the step.
     name: &'static str,
-    /// Matches at most the first bytes of a module, except for other containers and for data URLs, whose kind of contents is not asked.
+    /// Matches at most the first bytes of a module, except for other containers and for data URLs, whose
+    /// kind of contents is not asked.
     pattern: &'static str,
     /// Reads bytes from where the pattern matched; gives them and how far it went.
     read: fn(&[u8]) -> (Vec<u8>, usize),
-    /// What the reader takes for a digit, and how many of them begin with a byte: where in a run a module begins shifts all its digits.
+    /// What the reader takes for a digit, and how many of them begin with a byte: where in a run a module
+    /// begins shifts all its digits.
     digits: Option<(Digit, u32)>,
 }
 
-/// The digit with which a text begins, or what joins two parts of a run of digits, and its length; `None` if it belongs to no run. The flag is the
-/// alphabet, once a digit told.
+/// The digit with which a text begins, or what joins two parts of a run of digits, and its length; `None` if
+/// it belongs to no run. The flag is the alphabet, once a digit told.
 type Digit = fn(&[u8], &mut Option<bool>) -> Option<(Option<u8>, usize)>;
 
 const KINDS: [Kind; 4] = [
@@ -51,7 +55,8 @@ const KINDS: [Kind; 4] = [
 ];
 
 static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-    let patterns = KINDS.iter().map(|kind| regex::bytes::RegexBuilder::new(kind.pattern).unicode(false).build());
+    let patterns =
+        KINDS.iter().map(|kind| regex::bytes::RegexBuilder::new(kind.pattern).unicode(false).build());
     patterns.filter_map(Result::ok).collect()
 });
 
@@ -72,22 +77,36 @@ impl Unpacker<'_> {
                     if from >= range.end {
                         break;
                     }
-                    // `\00` is octal in C and hexadecimal in the text format, where it was read as what it is.
-                    let is_foreign = search.is_source && kind.name == "string" && found.as_bytes().starts_with(b"\\0");
+                    // `\00` is octal in C and hexadecimal in the text format, where it was read as what it
+                    // is.
+                    let is_foreign =
+                        search.is_source && kind.name == "string" && found.as_bytes().starts_with(b"\\0");
                     let is_url = found.as_bytes().starts_with(b";");
                     // After a data URL without contents another may begin.
                     let start = if is_url { at + found.end() } else { from };
-                    at = if is_foreign { from + 1 } else { self.run(bytes, (kind, pattern), start, search)?.max(from + 1) };
+                    at = if is_foreign {
+                        from + 1
+                    } else {
+                        self.run(bytes, (kind, pattern), start, search)?.max(from + 1)
+                    };
                 }
             }
         }
         Ok(())
     }
 
-    /// Reads a run of text from where something may begin in it; gives where the run ends. What began there may be a decoy: it is read again from where
-    /// something else may begin so that its digits make other bytes, once for each number of digits that may be over.
-    fn run(&mut self, bytes: &[u8], (kind, pattern): (&Kind, &Regex), start: usize, search: &Search) -> io::Result<usize> {
-        let mut count = kind.digits.map(|(digit, phases)| Count { digit, phases, at: start, digits: 0, alphabet: None });
+    /// Reads a run of text from where something may begin in it; gives where the run ends. What began there
+    /// may be a decoy: it is read again from where something else may begin so that its digits make other
+    /// bytes, once for each number of digits that may be over.
+    fn run(
+        &mut self,
+        bytes: &[u8],
+        (kind, pattern): (&Kind, &Regex),
+        start: usize,
+        search: &Search,
+    ) -> io::Result<usize> {
+        let mut count =
+            kind.digits.map(|(digit, phases)| Count { digit, phases, at: start, digits: 0, alphabet: None });
         let (mut tried, mut found, mut end, mut from) = (0u32, false, None, start);
         loop {
             let (piece, len) = (kind.read)(bytes.get(from..).unwrap_or_default());
@@ -134,10 +153,15 @@ struct Count {
 }
 
 impl Count {
-    /// How many digits are over, before a place behind the last one asked for, when as many are taken together as begin with a byte.
+    /// How many digits are over, before a place behind the last one asked for, when as many are taken
+    /// together as begin with a byte.
     fn phase(&mut self, bytes: &[u8], place: usize) -> u32 {
         while self.at < place {
-            let Some((digit, len)) = (self.digit)(bytes.get(self.at..).unwrap_or_default(), &mut self.alphabet) else { break };
+            let Some((digit, len)) =
+                (self.digit)(bytes.get(self.at..).unwrap_or_default(), &mut self.alphabet)
+            else {
+                break;
+            };
             self.digits = (self.digits + u32::from(digit.is_some())) % self.phases;
             self.at += len;
         }
@@ -183,10 +207,12 @@ fn base64(text: &[u8]) -> (Vec<u8>, usize) {
     (engine(url_safe == Some(true)).decode(&digits).unwrap_or_default(), at)
 }
 
-/// Length of what may stand between two parts of a long literal: a line break, escaped or not, or the end of one literal, a plus sign, and the
-/// beginning of the next; `None` if there is no such thing.
+/// Length of what may stand between two parts of a long literal: a line break, escaped or not, or the end of
+/// one literal, a plus sign, and the beginning of the next; `None` if there is no such thing.
 fn joint(text: &[u8]) -> Option<usize> {
-    let blank = |from: usize| text.get(from..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let blank = |from: usize| {
+        text.get(from..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+    };
     match text {
         [b'\\', b'n' | b'r', ..] => Some(2),
         [b'\\', b'\n' | b'\r', ..] => Some(1 + blank(1)),
@@ -194,7 +220,8 @@ fn joint(text: &[u8]) -> Option<usize> {
         [b'"' | b'\'' | b'`', ..] => {
             let plus = 1 + blank(1);
             let quote = plus + 1 + blank(plus + 1);
-            let is_one = text.get(plus) == Some(&b'+') && matches!(text.get(quote), Some(b'"' | b'\'' | b'`'));
+            let is_one =
+                text.get(plus) == Some(&b'+') && matches!(text.get(quote), Some(b'"' | b'\'' | b'`'));
             is_one.then_some(quote + 1)
         }
         _ => None,
@@ -227,7 +254,9 @@ fn hex(text: &[u8]) -> (Vec<u8>, usize) {
 /// Numbers from 0 to 255, decimal or hexadecimal, with commas between them.
 fn array(text: &[u8]) -> (Vec<u8>, usize) {
     let (mut bytes, mut at) = (Vec::new(), 0);
-    let blank = |at: usize| at + text.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let blank = |at: usize| {
+        at + text.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+    };
     while let Some((byte, len)) = number(text.get(at..).unwrap_or_default()) {
         bytes.push(byte);
         let end = at + len;
@@ -245,7 +274,8 @@ fn number(text: &[u8]) -> Option<(u8, usize)> {
         [b'0', b'x' | b'X', ..] => (16, 2),
         _ => (10, 0),
     };
-    let digits = text.get(from..)?.iter().take(8).take_while(|byte| char::from(**byte).is_digit(radix)).count();
+    let digits =
+        text.get(from..)?.iter().take(8).take_while(|byte| char::from(**byte).is_digit(radix)).count();
     let word = std::str::from_utf8(text.get(from..from + digits)?).ok()?;
     u8::from_str_radix(word, radix).ok().map(|number| (number, from + digits))
 }
@@ -292,7 +322,12 @@ fn escape(text: &[u8]) -> Option<(u8, usize)> {
         b'f' => (12, 2),
         b'v' => (11, 2),
         b'0'..=b'7' => {
-            let len = text.get(1..4).unwrap_or(&text[1..]).iter().take_while(|digit| (b'0'..=b'7').contains(digit)).count();
+            let len = text
+                .get(1..4)
+                .unwrap_or(&text[1..])
+                .iter()
+                .take_while(|digit| (b'0'..=b'7').contains(digit))
+                .count();
             // Three digits may say more than a byte holds.
             let len = if len == 3 && text[1] > b'3' { 2 } else { len };
             (digits(1, len, 8)?, 1 + len)

@@ -1,8 +1,11 @@
-//! Zip archives, with the password that samples are passed around with; what begins with a program and ends with a zip, too.
+//! Zip archives, with the password that samples are passed around with; what begins with a program and ends
+//! with a zip, too.
 //!
-//! The list at the end names what an archive wants to be known for. Members that it leaves out, or that share a name (then it counts for the last
-//! only), have headers of their own, and are found by those; so are those whose headers say something else than the list. Then everything is searched but
-//! the contents of members that lie there as they are: behind the end of what is compressed, and in fields of headers, there may be anything.
+//! The list at the end names what an archive wants to be known for. Members that it leaves out, or that share
+//! a name (then it counts for the last only), have headers of their own, and are found by those; so are those
+//! whose headers say something else than the list. Then everything is searched but the contents of members
+//! that lie there as they are: behind the end of what is compressed, and in fields of headers, there may be
+//! anything.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -86,7 +89,8 @@ impl Entered {
 }
 
 impl Unpacker<'_> {
-    /// Enters the members of a zip, then searches the rest: all but the contents of members that lie there as they are.
+    /// Enters the members of a zip, then searches the rest: all but the contents of members that lie there as
+    /// they are.
     pub(super) fn zip(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut entered = Entered::default();
         entered.listed.extend(end(bytes).map(|at| at..at + END_BYTES));
@@ -137,7 +141,8 @@ impl Unpacker<'_> {
         Ok(())
     }
 
-    /// Enters a member that could be opened, or reports why it could not; gives what it entered unless the member could not be read to its end.
+    /// Enters a member that could be opened, or reports why it could not; gives what it entered unless the
+    /// member could not be read to its end.
     fn expand<R: io::Read>(
         &mut self,
         step: String,
@@ -146,7 +151,9 @@ impl Unpacker<'_> {
     ) -> io::Result<Option<Vec<u8>>> {
         let file = match file {
             // Whatever has contents is no folder.
-            Ok(file) if file.is_dir() && file.size() == 0 && file.compressed_size() == 0 => return Ok(Some(Vec::new())),
+            Ok(file) if file.is_dir() && file.size() == 0 && file.compressed_size() == 0 => {
+                return Ok(Some(Vec::new()));
+            }
             Ok(file) => file,
             Err(error) => {
                 let kind = match error {
@@ -188,7 +195,10 @@ impl Unpacker<'_> {
             while let Some(found) = bytes.get(at..gap.end).and_then(|rest| memmem::find(rest, LOCAL)) {
                 let start = at + found;
                 at = start + LOCAL.len();
-                let Some(header) = Header::parse(bytes, start).filter(|_| !entered.tried.contains(&start)) else { continue };
+                let Some(header) = Header::parse(bytes, start).filter(|_| !entered.tried.contains(&start))
+                else {
+                    continue;
+                };
                 if let Some(cut) = self.spent() {
                     self.cut(cut, 1);
                     return Ok(false);
@@ -224,7 +234,8 @@ impl Unpacker<'_> {
         let mut input = Cursor::new(bytes.get(header.start..).unwrap_or_default());
         let file = zip::read::read_zipfile_from_stream_with_options(&mut input, options).transpose();
         let Some(file) = file else { return Ok(None) };
-        let len = file.as_ref().map_or(0, |file| usize::try_from(file.compressed_size()).unwrap_or(usize::MAX));
+        let len =
+            file.as_ref().map_or(0, |file| usize::try_from(file.compressed_size()).unwrap_or(usize::MAX));
         let name = self.step("zip", header.name);
         let Some(member) = self.expand(name, header.is_encrypted(), file)? else { return Ok(None) };
         let data = header.data..header.data.saturating_add(len);
@@ -262,7 +273,8 @@ impl Listed {
     }
 }
 
-/// Whether a member's own header, or what follows its data, says the same as its entry in the list: how it is stored, its checksum and sizes.
+/// Whether a member's own header, or what follows its data, says the same as its entry in the list: how it is
+/// stored, its checksum and sizes.
 fn agrees(bytes: &[u8], own: usize, listed: usize, data_end: usize) -> bool {
     if !bytes.get(listed..).is_some_and(|entry| entry.starts_with(CENTRAL)) {
         // The entry is not where the library says.
@@ -271,11 +283,15 @@ fn agrees(bytes: &[u8], own: usize, listed: usize, data_end: usize) -> bool {
     let short = |at: usize| u16_at(bytes, at);
     let long = |at: usize| u32_at(bytes, at);
     // With 64 bits, sizes stand elsewhere.
-    let is_size = |at, offset| long(at) == long(listed + offset) || [long(at), long(listed + offset)].contains(&Some(u32::MAX));
-    let sizes = |at, width| long(at) == long(listed + 16) && is_size(at + 4, 20) && is_size(at + 4 + width, 24);
+    let is_size = |at, offset| {
+        long(at) == long(listed + offset) || [long(at), long(listed + offset)].contains(&Some(u32::MAX))
+    };
+    let sizes =
+        |at, width| long(at) == long(listed + 16) && is_size(at + 4, 20) && is_size(at + 4 + width, 24);
     let (Some(flags), Some(listed_flags)) = (short(own + 6), short(listed + 8)) else { return false };
     let follows = |at| sizes(at, 4) || sizes(at, 8);
-    let descriptor = data_end + if bytes.get(data_end..).is_some_and(|rest| rest.starts_with(DESCRIPTOR)) { 4 } else { 0 };
+    let descriptor =
+        data_end + if bytes.get(data_end..).is_some_and(|rest| rest.starts_with(DESCRIPTOR)) { 4 } else { 0 };
     short(own + 8) == short(listed + 10)
         && (flags ^ listed_flags) & ENCRYPTED == 0
         && (sizes(own + 14, 4) || (flags & HAS_DESCRIPTOR != 0 && follows(descriptor)))
@@ -292,7 +308,8 @@ struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    /// Reads one; `None` if it is none, for programs that unpack archives have the magic number among their bytes, too.
+    /// Reads one; `None` if it is none, for programs that unpack archives have the magic number among their
+    /// bytes, too.
     fn parse(bytes: &'a [u8], start: usize) -> Option<Self> {
         let at = |offset| u16_at(bytes, start + offset);
         let (version, flags, method) = (at(4)?, at(6)?, at(8)?);
@@ -300,7 +317,13 @@ impl<'a> Header<'a> {
         let data = name_end + usize::from(at(28)?);
         let name = bytes.get(start + LOCAL_BYTES..name_end).filter(|name| !name.is_empty())?;
         // Of the format's versions 6.3 is the last, and of the methods 99.
-        (version & 0xff <= 63 && method <= 99 && data <= bytes.len()).then_some(Self { start, flags, method, name, data })
+        (version & 0xff <= 63 && method <= 99 && data <= bytes.len()).then_some(Self {
+            start,
+            flags,
+            method,
+            name,
+            data,
+        })
     }
 
     fn is_encrypted(&self) -> bool {
@@ -325,7 +348,8 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Sizes and checksums that follow the data of members, by where the data begin. With 64 bits, sizes begin with the same 32.
+/// Sizes and checksums that follow the data of members, by where the data begin. With 64 bits, sizes begin
+/// with the same 32.
 struct Descriptors(BTreeMap<usize, Sizes>);
 
 struct Sizes {

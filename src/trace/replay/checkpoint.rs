@@ -1,4 +1,5 @@
-//! The state of a replay, to be kept and taken up again later: functions by their keys, blocks by their place in their function.
+//! The state of a replay, to be kept and taken up again later: functions by their keys, blocks by their place
+//! in their function.
 
 use std::mem;
 
@@ -75,7 +76,10 @@ impl<'t> Replay<'t> {
             AfterHost::Next(number) => Some(place(number)),
             AfterHost::Return => None,
         };
-        let open = self.invocations.iter().map(|open| CheckpointInvocation { place: open.place, host: open.host.map(host) });
+        let open = self
+            .invocations
+            .iter()
+            .map(|open| CheckpointInvocation { place: open.place, host: open.host.map(host) });
         Some(Checkpoint {
             instructions: self.cursor.instructions,
             decisions: self.source.position(self.cursor.window),
@@ -97,15 +101,17 @@ impl<'t> Replay<'t> {
     pub fn resume(trace: &'t Trace, limits: ReplayLimits, from: &Checkpoint) -> Result<Self, ReplayError> {
         let begin = || {
             let mut replay = Self::at(trace, limits, from)?;
-            replay.cuts = Cuts::of(RecordStream::new(trace, from.records), from.open.len(), from.invocations)?;
+            replay.cuts =
+                Cuts::of(RecordStream::new(trace, from.records), from.open.len(), from.invocations)?;
             replay.set_barrier()?;
             Ok(replay)
         };
         begin().map_err(|kind| failed(kind, from))
     }
 
-    /// Goes on from a later moment of the same trace, if it is one: no decision is read again, and the records from where this replay began are
-    /// not looked through again. Whether it was later; if it was not, or there is an error, all is as before.
+    /// Goes on from a later moment of the same trace, if it is one: no decision is read again, and the
+    /// records from where this replay began are not looked through again. Whether it was later; if it was
+    /// not, or there is an error, all is as before.
     ///
     /// # Errors
     /// As for [`Self::resume`].
@@ -133,8 +139,10 @@ impl<'t> Replay<'t> {
     /// The state of a checkpoint, without what cuts invocations short.
     fn at(trace: &'t Trace, limits: ReplayLimits, from: &Checkpoint) -> Result<Self, ReplayErrorKind> {
         let mut map = CodeMap::new(trace)?;
-        // Each invocation and each host call has a record. Where replay counts on from the largest number there is, it counts nothing.
-        let is_possible = from.invocations <= from.records && from.host_calls <= from.records && from.instructions <= MOST;
+        // Each invocation and each host call has a record. Where replay counts on from the largest number
+        // there is, it counts nothing.
+        let is_possible =
+            from.invocations <= from.records && from.host_calls <= from.records && from.instructions <= MOST;
         if !is_possible {
             return Err(ReplayErrorKind::Checkpoint);
         }
@@ -150,7 +158,9 @@ impl<'t> Replay<'t> {
             invocations.push(Invocation { place: open.place, base, host });
         }
         let state = match (from.next, invocations.last()) {
-            (Some(_), None | Some(Invocation { host: Some(_), .. })) => return Err(ReplayErrorKind::Checkpoint),
+            (Some(_), None | Some(Invocation { host: Some(_), .. })) => {
+                return Err(ReplayErrorKind::Checkpoint);
+            }
             (Some(place), Some(_)) => State::At(number(&mut map, place)?),
             (None, _) => State::Outside,
         };
@@ -162,15 +172,35 @@ impl<'t> Replay<'t> {
             }
             None => (trace.words.chunks(), 0),
         };
-        let (source, window) = Source::at(chunks, first, from.decisions).ok_or_else(|| match trace.gap() {
-            Some(why) => ReplayErrorKind::Truncated { instructions: from.instructions, why: why.into() },
-            None => ReplayErrorKind::Checkpoint,
-        })?;
+        let (source, window) =
+            Source::at(chunks, first, from.decisions).ok_or_else(|| match trace.gap() {
+                Some(why) => ReplayErrorKind::Truncated { instructions: from.instructions, why: why.into() },
+                None => ReplayErrorKind::Checkpoint,
+            })?;
         let last = Target { key: from.target, destination: None };
-        let cursor = Cursor { window, instructions: from.instructions, calls_left, silent_left: limits.silent_left(), last };
+        let cursor = Cursor {
+            window,
+            instructions: from.instructions,
+            calls_left,
+            silent_left: limits.silent_left(),
+            last,
+        };
         let (invoked, host_calls) = (from.invocations, from.host_calls);
         let cuts = Cuts::default();
-        Ok(Self { trace, limits, map, source, cursor, frames, invocations, cuts, records, state, invoked, host_calls })
+        Ok(Self {
+            trace,
+            limits,
+            map,
+            source,
+            cursor,
+            frames,
+            invocations,
+            cuts,
+            records,
+            state,
+            invoked,
+            host_calls,
+        })
     }
 }
 

@@ -1,14 +1,16 @@
 //! The replay engine: walks the code, pulls decisions and records, tells a visitor.
 //!
-//! Two loops. [`Replay::walk`] goes from block to block inside one invocation and handles everything that costs only decisions; whatever
-//! pulls a record, ends an invocation or pauses goes back to [`Replay::run`], which goes on from there. The state between two blocks is small (a
-//! block number and a [`Cursor`]), so a replay can pause after any block.
+//! Two loops. [`Replay::walk`] goes from block to block inside one invocation and handles everything that
+//! costs only decisions; whatever pulls a record, ends an invocation or pauses goes back to [`Replay::run`],
+//! which goes on from there. The state between two blocks is small (a block number and a [`Cursor`]), so a
+//! replay can pause after any block.
 //!
-//! Where an invocation is cut short is found without looking at each block: its place sets a barrier in the decision stream, and only
-//! when the window is spent are block and place compared.
+//! Where an invocation is cut short is found without looking at each block: its place sets a barrier in the
+//! decision stream, and only when the window is spent are block and place compared.
 //!
-//! Hostile traces: every cycle of blocks reads a decision, direct calls are counted against the trace's own count, and they and the blocks between
-//! decisions against the limit of silent steps; the call stack is bounded, and the rest consumes records.
+//! Hostile traces: every cycle of blocks reads a decision, direct calls are counted against the trace's own
+//! count, and they and the blocks between decisions against the limit of silent steps; the call stack is
+//! bounded, and the rest consumes records.
 
 mod checkpoint;
 mod place;
@@ -19,7 +21,10 @@ use super::decisions::{Chunks, DecisionErrorKind, Source, Window};
 use super::error::Inner;
 use super::limits::ReplayLimits;
 use super::map::{CodeMap, Destination, FlatBlock, FlatExit};
-use super::{CallKind, End, FuncKey, HostCall, Place, RanFunction, Record, ReplayError, ReplayErrorKind, Run, Trace, Visitor};
+use super::{
+    CallKind, End, FuncKey, HostCall, Place, RanFunction, Record, ReplayError, ReplayErrorKind, Run, Trace,
+    Visitor,
+};
 pub use checkpoint::{Checkpoint, CheckpointFrame, CheckpointInvocation};
 use records::{Cuts, Pull};
 use walk::{Halt, push};
@@ -136,7 +141,11 @@ impl<'t> Replay<'t> {
     ///
     /// # Errors
     /// When the instances do not fit the modules.
-    pub fn with_chunks(trace: &'t Trace, chunks: Chunks<'t>, limits: ReplayLimits) -> Result<Self, ReplayError> {
+    pub fn with_chunks(
+        trace: &'t Trace,
+        chunks: Chunks<'t>,
+        limits: ReplayLimits,
+    ) -> Result<Self, ReplayError> {
         let failed = |kind| {
             let inner = Inner { kind, decisions: 0, record: 0, site: None };
             ReplayError { inner: Box::new(inner) }
@@ -150,7 +159,13 @@ impl<'t> Replay<'t> {
             limits,
             map,
             source,
-            cursor: Cursor { window, instructions: 0, calls_left: trace.calls, silent_left: limits.silent_left(), last },
+            cursor: Cursor {
+                window,
+                instructions: 0,
+                calls_left: trace.calls,
+                silent_left: limits.silent_left(),
+                last,
+            },
             frames: Vec::new(),
             invocations: Vec::new(),
             cuts,
@@ -161,15 +176,19 @@ impl<'t> Replay<'t> {
         })
     }
 
-    /// Replays until the visitor wants a pause or the trace ends. Call again to go on; at the end it stays at the end.
+    /// Replays until the visitor wants a pause or the trace ends. Call again to go on; at the end it stays at
+    /// the end.
     ///
     /// # Errors
-    /// When the trace does not fit its modules, or a limit is reached. The visitor has seen everything before that. Replay cannot go on then.
+    /// When the trace does not fit its modules, or a limit is reached. The visitor has seen everything before
+    /// that. Replay cannot go on then.
     pub fn run(&mut self, visitor: &mut impl Visitor) -> Result<Progress, ReplayError> {
         loop {
             match self.state {
                 State::Done(summary) => return Ok(Progress::Done(summary)),
-                State::Outside => self.state = self.outside(visitor).map_err(|kind| self.error(kind, None))?,
+                State::Outside => {
+                    self.state = self.outside(visitor).map_err(|kind| self.error(kind, None))?
+                }
                 State::At(number) => {
                     let (number, halt) = self.walk(visitor, number);
                     let handled = halt.and_then(|halt| self.halt(visitor, halt));
@@ -215,7 +234,8 @@ impl<'t> Replay<'t> {
             && len == whole
         {
             let calls = self.trace.calls;
-            self.cursor.calls_left = self.cursor.calls_left.checked_sub(1).ok_or(ReplayErrorKind::TooManyCalls { calls })?;
+            self.cursor.calls_left =
+                self.cursor.calls_left.checked_sub(1).ok_or(ReplayErrorKind::TooManyCalls { calls })?;
         }
         self.end(visitor, How::Cut)
     }
@@ -286,12 +306,19 @@ impl<'t> Replay<'t> {
     }
 
     /// Pulls the record of a host call.
-    fn host_call(&mut self, key: FuncKey, kind: Option<CallKind>, is_tail: bool) -> Result<HostCall<'t>, ReplayErrorKind> {
+    fn host_call(
+        &mut self,
+        key: FuncKey,
+        kind: Option<CallKind>,
+        is_tail: bool,
+    ) -> Result<HostCall<'t>, ReplayErrorKind> {
         let host = self.trace.hosts.get(&key).ok_or(ReplayErrorKind::UnknownKey { key })?;
         let record = self.records.position as usize;
         match self.records.peek() {
             Some(&Record::HostCall { func }) if func == key => {}
-            Some(&Record::HostCall { func }) => return Err(ReplayErrorKind::OtherHost { called: key, recorded: func }),
+            Some(&Record::HostCall { func }) => {
+                return Err(ReplayErrorKind::OtherHost { called: key, recorded: func });
+            }
             _ => return Err(self.unexpected("HostCall")),
         }
         self.records.take();
@@ -307,7 +334,12 @@ impl<'t> Replay<'t> {
     }
 
     /// Leaves a host function.
-    fn host_return(&mut self, visitor: &mut impl Visitor, after: AfterHost, failed: bool) -> Result<State, ReplayErrorKind> {
+    fn host_return(
+        &mut self,
+        visitor: &mut impl Visitor,
+        after: AfterHost,
+        failed: bool,
+    ) -> Result<State, ReplayErrorKind> {
         self.records.take();
         visitor.host_return(failed);
         if let Some(invocation) = self.invocations.last_mut() {
@@ -359,8 +391,11 @@ impl<'t> Replay<'t> {
         if !(self.cursor.window.is_spent() && self.source.is_at_end()) {
             return Err(ReplayErrorKind::LeftOver);
         }
-        let (calls, decisions) = (self.trace.calls - self.cursor.calls_left, self.source.position(self.cursor.window));
-        for (what, replayed, recorded) in [("decisions", decisions, self.trace.decisions), ("calls", calls, self.trace.calls)] {
+        let (calls, decisions) =
+            (self.trace.calls - self.cursor.calls_left, self.source.position(self.cursor.window));
+        for (what, replayed, recorded) in
+            [("decisions", decisions, self.trace.decisions), ("calls", calls, self.trace.calls)]
+        {
             if replayed != recorded {
                 return Err(ReplayErrorKind::Total { what, replayed, recorded });
             }
@@ -385,7 +420,9 @@ impl<'t> Replay<'t> {
         });
         let decisions = self.source.position(self.cursor.window);
         let kind = self.or_truncated(kind);
-        ReplayError { inner: Box::new(Inner { kind, decisions, record: self.records.position as usize, site }) }
+        ReplayError {
+            inner: Box::new(Inner { kind, decisions, record: self.records.position as usize, site }),
+        }
     }
 
     /// What is missing where the streams end before the run did is no fault of the trace.
@@ -393,17 +430,24 @@ impl<'t> Replay<'t> {
         let is_want = match &kind {
             ReplayErrorKind::Decision(kind) => *kind == DecisionErrorKind::Exhausted,
             ReplayErrorKind::Record { .. } => self.records.peek().is_none(),
-            ReplayErrorKind::TooManyCalls { .. } | ReplayErrorKind::LeftOver | ReplayErrorKind::Total { .. } => true,
+            ReplayErrorKind::TooManyCalls { .. }
+            | ReplayErrorKind::LeftOver
+            | ReplayErrorKind::Total { .. } => true,
             _ => false,
         };
         match self.trace.gap().filter(|_| is_want) {
-            Some(why) => ReplayErrorKind::Truncated { instructions: self.cursor.instructions, why: why.into() },
+            Some(why) => {
+                ReplayErrorKind::Truncated { instructions: self.cursor.instructions, why: why.into() }
+            }
             None => kind,
         }
     }
 
     /// Whether nothing more is known of the run, though it went on: no decision and no record is left.
     fn is_at_gap(&self) -> bool {
-        self.trace.stored.is_some() && self.records.peek().is_none() && self.source.is_at_end() && self.trace.gap().is_some()
+        self.trace.stored.is_some()
+            && self.records.peek().is_none()
+            && self.source.is_at_end()
+            && self.trace.gap().is_some()
     }
 }

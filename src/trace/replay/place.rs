@@ -1,7 +1,8 @@
 //! Where an invocation is cut short.
 //!
-//! Called when the window of decisions is spent and so the end may be near. Position, call count, depth, site and the next record must all agree; the
-//! first moment at which they do is the end. `docs/trace-stream.md` says why that is one moment of the run.
+//! Called when the window of decisions is spent and so the end may be near. Position, call count, depth, site
+//! and the next record must all agree; the first moment at which they do is the end. `docs/trace-stream.md`
+//! says why that is one moment of the run.
 
 use crate::module::CodeOffset;
 
@@ -19,7 +20,8 @@ impl Replay<'_> {
         (position == place.bits).then_some((invocation, place))
     }
 
-    /// The function and the offset in its body at which the invocation is cut short, if depth and records agree; in block `number`.
+    /// The function and the offset in its body at which the invocation is cut short, if depth and records
+    /// agree; in block `number`.
     fn due_site(&self, number: u32) -> Option<(Place, CodeOffset)> {
         let (invocation, place) = self.due()?;
         let (key, offset) = place.site?;
@@ -31,7 +33,8 @@ impl Replay<'_> {
         agrees.then_some((place, CodeOffset(offset)))
     }
 
-    /// How many instructions of block `number`, which is next, run before the invocation is cut short; `None` if it is not in this block.
+    /// How many instructions of block `number`, which is next, run before the invocation is cut short; `None`
+    /// if it is not in this block.
     #[cold]
     #[inline(never)]
     pub(super) fn cut_in(&self, number: u32, calls_left: u64) -> Option<u32> {
@@ -42,7 +45,8 @@ impl Replay<'_> {
         let run = self.map.run(number);
         let position = run.ops().binary_search_by_key(&offset, |op| op.offset).ok()? as u32;
         // A call of a defined function has counted itself.
-        let is_call = position + 1 == run.len() && matches!(self.map.blocks[run.number()].exit, FlatExit::Call(_));
+        let is_call =
+            position + 1 == run.len() && matches!(self.map.blocks[run.number()].exit, FlatExit::Call(_));
         let calls = self.trace.calls - calls_left + u64::from(is_call);
         (calls == place.calls).then_some(position + 1)
     }
@@ -54,10 +58,13 @@ impl Replay<'_> {
         self.due().is_some_and(|(_, place)| place.site.is_none())
     }
 
-    /// Whether the invocation is cut short at the last instruction of block `number`, after the record that it pulled.
+    /// Whether the invocation is cut short at the last instruction of block `number`, after the record that
+    /// it pulled.
     pub(super) fn is_cut_after_record(&self, number: u32) -> bool {
         let calls = self.trace.calls - self.cursor.calls_left;
-        let agrees = |(place, offset): (Place, CodeOffset)| self.map.run(number).offset() == Some(offset) && calls == place.calls;
+        let agrees = |(place, offset): (Place, CodeOffset)| {
+            self.map.run(number).offset() == Some(offset) && calls == place.calls
+        };
         self.cursor.window.is_spent() && self.due_site(number).is_some_and(agrees)
     }
 }

@@ -1,4 +1,5 @@
-//! The records as replay needs them: the next one in sight, and where invocations are cut short, which must be known when they begin.
+//! The records as replay needs them: the next one in sight, and where invocations are cut short, which must
+//! be known when they begin.
 
 use std::borrow::Cow;
 
@@ -37,7 +38,8 @@ impl<'t> Pull<'t> {
 pub(super) struct Cuts(Vec<(u64, Place)>);
 
 impl Cuts {
-    /// Looks through records. `open` invocations, the last of them before number `begun`, were begun before the first; their ends are not noted.
+    /// Looks through records. `open` invocations, the last of them before number `begun`, were begun before
+    /// the first; their ends are not noted.
     pub(super) fn of<'r>(
         records: impl Iterator<Item = Cow<'r, Record>>,
         open: usize,

@@ -1,7 +1,8 @@
 //! The inner loop of replay: from block to block, while only decisions are needed.
 //!
-//! PERF: the cursor is taken apart into locals, which stay in registers because no cold function borrows them. Measured by the ignored test
-//! `speed` on one shared core, blocks of three instructions: 2.2 instructions a nanosecond, 1.1 when every branch is random.
+//! PERF: the cursor is taken apart into locals, which stay in registers because no cold function borrows
+//! them. Measured by the ignored test `speed` on one shared core, blocks of three instructions: 2.2
+//! instructions a nanosecond, 1.1 when every branch is random.
 
 use super::super::decisions::{Window, target_of};
 use super::super::limits::MAX_FRAMES;
@@ -34,7 +35,11 @@ pub(super) enum Halt {
 
 impl Replay<'_> {
     /// Goes from block to block while only decisions are needed. Gives the last block, for errors.
-    pub(super) fn walk<V: Visitor>(&mut self, visitor: &mut V, start: u32) -> (u32, Result<Halt, ReplayErrorKind>) {
+    pub(super) fn walk<V: Visitor>(
+        &mut self,
+        visitor: &mut V,
+        start: u32,
+    ) -> (u32, Result<Halt, ReplayErrorKind>) {
         let mut number = start;
         let Cursor { mut window, mut instructions, mut calls_left, mut silent_left, mut last } = self.cursor;
         macro_rules! stop {
@@ -174,7 +179,10 @@ impl Replay<'_> {
                     visitor.tail_call(run!(), CallKind::Direct, RanFunction::new(&self.map, entry));
                     entry
                 }
-                FlatExit::CallImport | FlatExit::CallIndirect | FlatExit::ReturnCallImport | FlatExit::ReturnCallIndirect => {
+                FlatExit::CallImport
+                | FlatExit::CallIndirect
+                | FlatExit::ReturnCallImport
+                | FlatExit::ReturnCallIndirect => {
                     let width = window.target_width();
                     let Some(field) = window.take_field(width) else {
                         stop!(Err(self.source.too_short(window, width).into()));

@@ -28,12 +28,15 @@ fn the_same_instruction_at_every_depth_and_call_count() {
     let module = module(DIVIDES);
     let div = offset(&module, 0, "i32.div_u", 0);
     // Three frames; then every frame divides on its way back, with no decision and no call between.
-    let down = "local.get if:yes i32.const call:direct>0 local.get if:yes i32.const call:direct>0 local.get if:no";
+    let down =
+        "local.get if:yes i32.const call:direct>0 local.get if:yes i32.const call:direct>0 local.get if:no";
     let last = "i32.const local.get i32.div_u";
     let back = "i32.const local.get i32.div_u drop [leave] nop";
-    for (depth, expected) in
-        [(3, format!("{down} {last}")), (2, format!("{down} {back} {last}")), (1, format!("{down} {back} {back} {last}"))]
-    {
+    for (depth, expected) in [
+        (3, format!("{down} {last}")),
+        (2, format!("{down} {back} {last}")),
+        (1, format!("{down} {back} {back} {last}")),
+    ] {
         let records = [invoke(0), trapped(place(3, 2, depth, Some((0, div))))];
         let mut trace = trace(&module, 0, Writer::new().bits(&[0, 0, 1]), &records);
         trace.calls = 2;
@@ -57,10 +60,13 @@ fn the_same_instruction_at_every_depth_and_call_count() {
 
 #[test]
 fn call_counts_tell_silent_calls_apart() {
-    let module = module("(module (func $f (drop (i32.div_u (i32.const 1) (i32.const 0)))) (func call $f call $f call $f))");
+    let module = module(
+        "(module (func $f (drop (i32.div_u (i32.const 1) (i32.const 0)))) (func call $f call $f call $f))",
+    );
     let div = offset(&module, 0, "i32.div_u", 0);
     for nth in 1..=3 {
-        let mut trace = trace(&module, 0, &mut Writer::new(), &[invoke(1), trapped(place(0, nth, 2, Some((0, div))))]);
+        let mut trace =
+            trace(&module, 0, &mut Writer::new(), &[invoke(1), trapped(place(0, nth, 2, Some((0, div))))]);
         trace.calls = nth;
         let before = "call:direct>0 i32.const i32.const i32.div_u drop [leave] ".repeat(nth as usize - 1);
         let expected = format!("[invoke 1] {before}call:direct>0 i32.const i32.const i32.div_u [Trapped]");
@@ -82,8 +88,12 @@ fn at_any_instruction_of_a_block() {
 fn before_the_first_instruction() {
     let module = module("(module (func nop))");
     let never = place(0, 0, 0, None);
-    let plain =
-        trace(&module, 0, &mut Writer::new(), &[invoke(0), failed(never), invoke(0), RETURNED, invoke(0), trapped(never)]);
+    let plain = trace(
+        &module,
+        0,
+        &mut Writer::new(),
+        &[invoke(0), failed(never), invoke(0), RETURNED, invoke(0), trapped(never)],
+    );
     assert_eq!(tell(&plain), "[invoke 0] [Failed] [invoke 0] nop [leave] [Returned] [invoke 0] [Trapped]");
     let later = trace(&module, 0, &mut Writer::new(), &[invoke(0), failed(place(1, 0, 0, None))]);
     assert!(failure(&later).starts_with("the invocation began, but its record says an end before that"));
@@ -93,7 +103,10 @@ fn before_the_first_instruction() {
 fn at_unreachable() {
     let module = module("(module (func nop unreachable))");
     let at = place(0, 0, 1, Some((0, 2)));
-    assert_eq!(tell(&trace(&module, 0, &mut Writer::new(), &[invoke(0), trapped(at)])), "[invoke 0] nop unreachable [Trapped]");
+    assert_eq!(
+        tell(&trace(&module, 0, &mut Writer::new(), &[invoke(0), trapped(at)])),
+        "[invoke 0] nop unreachable [Trapped]"
+    );
     let passed = trace(&module, 0, &mut Writer::new(), &[invoke(0), RETURNED]);
     assert!(failure(&passed).starts_with("control passed an unreachable instruction"));
 }
@@ -132,9 +145,12 @@ fn right_after_a_decision() {
         writer.bits(&[1, 1]).target(0);
         let middle = if count > 4 { vec![host_call(0), HOST_RETURN] } else { vec![] };
         let end = [stopped(place(bits, 0, 1, None)), invoke(299), stopped(place(bits + 1, 0, 1, None))];
-        let end =
-            [&end[..], &[invoke(299), stopped(place(bits + 2, 0, 1, None))], &[invoke(0), host_call(0), HOST_RETURN, RETURNED]]
-                .concat();
+        let end = [
+            &end[..],
+            &[invoke(299), stopped(place(bits + 2, 0, 1, None))],
+            &[invoke(0), host_call(0), HOST_RETURN, RETURNED],
+        ]
+        .concat();
         let mut trace = trace(&module, 299, &mut writer, &[&[invoke(299)], &middle[..], &end].concat());
         trace.decisions = bits + 2;
         trace.words = Words::default();
@@ -177,10 +193,17 @@ fn at_a_call_before_or_after_its_target() {
     let host_back = [host_call(0), HOST_RETURN];
     let f = "nop [leave]";
     for (func, bits, site, middle, expected) in [
-        // A null element; no stack for the callee, which comes after the target and so has no site; at the first call and at the second.
+        // A null element; no stack for the callee, which comes after the target and so has no site; at the
+        // first call and at the second.
         (2, 0, site(2, "call_indirect", 0), 0, "i32.const call_indirect".to_owned()),
         (2, 10, None, 0, "i32.const call_indirect".to_owned()),
-        (2, 10, site(2, "call_indirect", 1), 0, format!("i32.const call_indirect:indirect>1 {f} nop i32.const call_indirect")),
+        (
+            2,
+            10,
+            site(2, "call_indirect", 1),
+            0,
+            format!("i32.const call_indirect:indirect>1 {f} nop i32.const call_indirect"),
+        ),
         (2, 11, None, 0, format!("i32.const call_indirect:indirect>1 {f} nop i32.const call_indirect")),
         // A host function: before the target, right after it, after its return, and at the next call.
         (3, 0, site(3, "call", 0), 0, "call".to_owned()),
@@ -205,11 +228,19 @@ fn at_a_call_before_or_after_its_target() {
             (3 | 6, _) => writer.bits(&[0, 0][..bits as usize]),
             _ => writer.bit(true),
         };
-        let records =
-            [&[invoke(func)], &[&host_back[..], &host_back].concat()[..2 * middle], &[trapped(place(bits, 0, 1, site))]].concat();
+        let records = [
+            &[invoke(func)],
+            &[&host_back[..], &host_back].concat()[..2 * middle],
+            &[trapped(place(bits, 0, 1, site))],
+        ]
+        .concat();
         let mut trace = trace(&module, 1, &mut writer, &records);
         host(&mut trace, 0, "h");
-        assert_eq!(tell(&trace), format!("[invoke {func}] {expected} [Trapped]"), "function {func}, {bits} bits, {site:?}");
+        assert_eq!(
+            tell(&trace),
+            format!("[invoke {func}] {expected} [Trapped]"),
+            "function {func}, {bits} bits, {site:?}"
+        );
     }
 }
 
@@ -227,7 +258,11 @@ fn at_growth_and_bulk_operations() {
         (&one_grow, site("memory.grow"), "i32.const memory.grow:1->1".to_owned()),
         (&one_grow, site("drop"), "i32.const memory.grow:1->1 drop".to_owned()),
         (&one_grow, site("memory.fill"), format!("i32.const memory.grow:1->1 drop {fill}")),
-        (&[grow.clone(), bulk.clone()], site("memory.fill"), format!("i32.const memory.grow:1->1 drop {fill}:1,2,3")),
+        (
+            &[grow.clone(), bulk.clone()],
+            site("memory.fill"),
+            format!("i32.const memory.grow:1->1 drop {fill}:1,2,3"),
+        ),
         (&[grow, bulk], site("nop"), format!("i32.const memory.grow:1->1 drop {fill}:1,2,3 nop")),
     ] {
         let records = [&[invoke(0)], middle, &[stopped(place(0, 0, 1, at))]].concat();
@@ -241,15 +276,27 @@ fn failing_host_functions() {
     let module = module(CALLS);
     let odd = place(77, 88, 0, None);
     for (records, bits, expected) in [
-        (vec![invoke(3), host_call(0), HOST_FAILED, HOST_ERROR], 1, "[invoke 3] call [host 0] [host failed] [HostError]"),
+        (
+            vec![invoke(3), host_call(0), HOST_FAILED, HOST_ERROR],
+            1,
+            "[invoke 3] call [host 0] [host failed] [HostError]",
+        ),
         // Whatever ends a failed invocation, the failure says where.
         (
             vec![invoke(6), host_call(0), HOST_FAILED, failed(odd)],
             1,
             "[invoke 6] return_call [tail host 0] [host failed] [Failed]",
         ),
-        (vec![invoke(3), host_call(0), HOST_FAILED, stopped(odd)], 1, "[invoke 3] call [host 0] [host failed] [Stopped]"),
-        (vec![invoke(0), host_call(0), HOST_FAILED, failed(odd)], 0, "[invoke 0] [host 0] [host failed] [Failed]"),
+        (
+            vec![invoke(3), host_call(0), HOST_FAILED, stopped(odd)],
+            1,
+            "[invoke 3] call [host 0] [host failed] [Stopped]",
+        ),
+        (
+            vec![invoke(0), host_call(0), HOST_FAILED, failed(odd)],
+            0,
+            "[invoke 0] [host 0] [host failed] [Failed]",
+        ),
     ] {
         let mut trace = trace(&module, 1, Writer::new().bits(&[0, 0][..bits]), &records);
         host(&mut trace, 0, "h");
@@ -263,7 +310,10 @@ fn failing_host_functions() {
         (vec![invoke(3), host_call(0), HOST_FAILED], "expected the record End, found the end of the records"),
         (vec![invoke(3), host_call(0), HOST_RETURN, HOST_ERROR], "a decision is needed and none is left"),
         (vec![invoke(3), host_call(0), RETURNED], "expected the record HostReturn or Invoke, found End"),
-        (vec![invoke(3), host_call(7), HOST_RETURN, RETURNED], "host function 0 was called, but 7 was entered"),
+        (
+            vec![invoke(3), host_call(7), HOST_RETURN, RETURNED],
+            "host function 0 was called, but 7 was entered",
+        ),
         (vec![invoke(3), RETURNED], "expected the record HostCall, found End"),
         (vec![invoke(9)], "no function has the key 9"),
         (vec![RETURNED], "expected the record Invoke, found End"),
@@ -289,8 +339,16 @@ fn inside_a_host_call_and_after_it() {
     let outer = trapped(place(2, 0, 1, Some((1, offset(&module, 1, "i32.div_u", 0)))));
     let mut writer = Writer::new();
     writer.target(0).bit(false);
-    let records =
-        [invoke(1), host_call(0), invoke(2), inner(1), HOST_RETURN, outer.clone(), invoke(2), stopped(place(3, 0, 1, None))];
+    let records = [
+        invoke(1),
+        host_call(0),
+        invoke(2),
+        inner(1),
+        HOST_RETURN,
+        outer.clone(),
+        invoke(2),
+        stopped(place(3, 0, 1, None)),
+    ];
     let mut right = trace(&module, 1, writer.bit(true), &records);
     host(&mut right, 0, "h");
     let expected = "[invoke 1] call [host 0] [invoke 2] local.get br_if:no unreachable [Trapped] [host back] \
@@ -300,12 +358,21 @@ fn inside_a_host_call_and_after_it() {
     let early = trapped(place(1, 0, 1, Some((1, offset(&module, 1, "i32.div_u", 0)))));
     let mut writer = Writer::new();
     writer.target(0).bit(false);
-    let mut wrong = trace(&module, 1, &mut writer, &[invoke(1), host_call(0), invoke(2), inner(1), HOST_RETURN, early]);
+    let mut wrong =
+        trace(&module, 1, &mut writer, &[invoke(1), host_call(0), invoke(2), inner(1), HOST_RETURN, early]);
     host(&mut wrong, 0, "h");
-    assert!(failure(&wrong).starts_with("the invocation ends at decision 1, which was read already"), "{}", failure(&wrong));
+    assert!(
+        failure(&wrong).starts_with("the invocation ends at decision 1, which was read already"),
+        "{}",
+        failure(&wrong)
+    );
     let mut writer = Writer::new();
-    let mut deep =
-        trace(&module, 1, writer.target(0).bit(false), &[invoke(1), host_call(0), invoke(2), inner(2), HOST_RETURN, outer]);
+    let mut deep = trace(
+        &module,
+        1,
+        writer.target(0).bit(false),
+        &[invoke(1), host_call(0), invoke(2), inner(2), HOST_RETURN, outer],
+    );
     host(&mut deep, 0, "h");
     assert!(failure(&deep).starts_with("control passed an unreachable"), "{}", failure(&deep));
 }

@@ -45,10 +45,16 @@ fn events_name_function_and_offset() {
     let module = module("(module (import \"env\" \"f\" (func)) (func nop) (func nop nop (call 1)))");
     let mut trace = trace(&module, 7, &mut Writer::new(), &[invoke(8), RETURNED]);
     trace.calls = 1;
-    let ops: Vec<_> = trace.events().filter_map(|event| if let Ok(Event::Op(op)) = event { Some(op) } else { None }).collect();
+    let ops: Vec<_> = trace
+        .events()
+        .filter_map(|event| if let Ok(Event::Op(op)) = event { Some(op) } else { None })
+        .collect();
     let start = |func| module.body(FuncIndex(func)).unwrap().start;
     let places: Vec<_> = ops.iter().map(|op| (op.instance.0, op.function.0, op.offset.0)).collect();
-    assert_eq!(places, [(0, 2, start(2) + 1), (0, 2, start(2) + 2), (0, 2, start(2) + 3), (0, 1, start(1) + 1)]);
+    assert_eq!(
+        places,
+        [(0, 2, start(2) + 1), (0, 2, start(2) + 2), (0, 2, start(2) + 3), (0, 1, start(1) + 1)]
+    );
     assert_eq!(trace.resolve(FuncKey(8)), Some(Callee::Defined(InstanceIndex(0), FuncIndex(2))));
     assert_eq!(trace.resolve(FuncKey(9)), None);
 }
@@ -92,7 +98,11 @@ fn branches() {
             &[0, 1, 1],
             "block loop local.get br_if:no br:yes loop local.get br_if:yes nop",
         ),
-        ("loop loop local.get 0 br_if 1 end end", &[1, 0], "loop loop local.get br_if:yes loop loop local.get br_if:no"),
+        (
+            "loop loop local.get 0 br_if 1 end end",
+            &[1, 0],
+            "loop loop local.get br_if:yes loop loop local.get br_if:no",
+        ),
         ("br 0 loop block if else end end br 0 end", &[], "br:yes"),
     ] {
         let ends_in_loop = body == "loop nop br 0 end" || body.starts_with("loop block br 1");
@@ -155,7 +165,9 @@ fn a_table_index_out_of_range_is_refused() {
     let trace = trace(&module, 0, Writer::new().bits(&[1, 1]), &[invoke(0), RETURNED]);
     let message = failure(&trace);
     assert!(
-        message.starts_with("index 3 of a table of 3 labels (decision 2, record 1, instance 0, function 0, byte 0x"),
+        message.starts_with(
+            "index 3 of a table of 3 labels (decision 2, record 1, instance 0, function 0, byte 0x"
+        ),
         "{message}"
     );
 }
@@ -163,7 +175,9 @@ fn a_table_index_out_of_range_is_refused() {
 #[test]
 fn a_large_table() {
     let labels = (0..1000).map(|n| if n % 2 == 0 { "0 " } else { "1 " }).collect::<String>();
-    let module = module(&format!("(module (func (param i32) block block local.get 0 br_table {labels} 0 end nop end))"));
+    let module = module(&format!(
+        "(module (func (param i32) block block local.get 0 br_table {labels} 0 end nop end))"
+    ));
     for (index, nops) in [(0, 1), (999, 0), (1000, 1)] {
         let trace = trace(&module, 0, Writer::new().field(index, 10), &[invoke(0), RETURNED]);
         assert_eq!(counts(&trace).get("nop").copied().unwrap_or(0), nops, "{index}");
@@ -215,7 +229,10 @@ fn indirect_and_tail_calls() {
                     i32.const call_indirect:indirect>301 return_call:tail-direct>300 nop [leave] [leave] [Returned]";
     assert_eq!(tell(&plain), expected);
     let tail = trace(&module, 300, Writer::new().target(key(1)), &[invoke(key(4)), RETURNED]);
-    assert_eq!(tell(&tail), "[invoke 303] i32.const return_call_indirect:tail-indirect>300 nop [leave] [Returned]");
+    assert_eq!(
+        tell(&tail),
+        "[invoke 303] i32.const return_call_indirect:tail-indirect>300 nop [leave] [Returned]"
+    );
     let wrong = trace(&module, 300, Writer::new().bit(false), &[invoke(key(2)), RETURNED]);
     assert!(failure(&wrong).starts_with("a back edge or tail call recorded 0"), "{}", failure(&wrong));
 }
@@ -236,9 +253,11 @@ fn host_calls() {
     let mut tail = trace(&module, 300, Writer::new().target(5), &records(&host_back));
     (tail.calls, tail.hosts) = (1, BTreeMap::new());
     host(&mut tail, 5, "h");
-    let expected = "[invoke 305] call:direct>304 return_call [tail host 5] [host back] nop [leave] [Returned]";
+    let expected =
+        "[invoke 305] call:direct>304 return_call [tail host 5] [host back] nop [leave] [Returned]";
     assert_eq!(tell(&tail), expected);
-    let mut last = trace(&module, 300, Writer::new().target(5), &[&[invoke(304)], &host_back[..], &[RETURNED]].concat());
+    let mut last =
+        trace(&module, 300, Writer::new().target(5), &[&[invoke(304)], &host_back[..], &[RETURNED]].concat());
     host(&mut last, 5, "h");
     assert_eq!(tell(&last), "[invoke 304] return_call [tail host 5] [host back] [Returned]");
 }
@@ -334,9 +353,13 @@ fn calls_between_instances() {
     trace.modules.push(importer);
     trace.instances.push(Instance { module: 1, first_key: FuncKey(30) });
     trace.instances.push(Instance { module: 0, first_key: FuncKey(20) });
-    assert_eq!(tell(&trace), "[invoke 30] call:import>11 nop nop [leave] call:import>21 nop nop [leave] [leave] [Returned]");
+    assert_eq!(
+        tell(&trace),
+        "[invoke 30] call:import>11 nop nop [leave] call:import>21 nop nop [leave] [leave] [Returned]"
+    );
     let counts = Counts::of(&trace).unwrap();
-    let per_function: Vec<_> = counts.per_function.iter().map(|f| (f.instance.0, f.func.0, f.total)).collect();
+    let per_function: Vec<_> =
+        counts.per_function.iter().map(|f| (f.instance.0, f.func.0, f.total)).collect();
     assert_eq!(per_function, [(0, 1, 2), (1, 1, 2), (2, 1, 2)]);
 }
 

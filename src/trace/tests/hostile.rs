@@ -107,7 +107,10 @@ fn a_silent_tree_of_calls_meets_the_limit() {
     let mut trace = trace(&module, 0, &mut Writer::new(), &[invoke(60), RETURNED]);
     trace.calls = u64::MAX;
     let error = trace
-        .replay_within(ReplayLimits { max_instructions: 100_000, ..ReplayLimits::default() }, &mut Counter::default())
+        .replay_within(
+            ReplayLimits { max_instructions: 100_000, ..ReplayLimits::default() },
+            &mut Counter::default(),
+        )
         .unwrap_err();
     assert_eq!(*error.kind(), ReplayErrorKind::TooLong { limit: 100_000 });
     trace.calls = 1000;
@@ -117,7 +120,10 @@ fn a_silent_tree_of_calls_meets_the_limit() {
     trace.limits.max_silent = 1000;
     let error = trace.replay(&mut Counter::default()).unwrap_err();
     assert_eq!(*error.kind(), ReplayErrorKind::TooSilent { limit: 1000 });
-    assert_eq!(*trace.events().find_map(Result::err).unwrap().kind(), ReplayErrorKind::TooSilent { limit: 1000 });
+    assert_eq!(
+        *trace.events().find_map(Result::err).unwrap().kind(),
+        ReplayErrorKind::TooSilent { limit: 1000 }
+    );
 }
 
 #[test]
@@ -179,7 +185,10 @@ fn a_replay_goes_forward_only_and_its_parts_have_one_limit() {
     let late = replay.checkpoint().unwrap();
     assert_eq!(replay.resume_later(&early), Ok(false));
     // Of another moment than it says: its decisions were read.
-    assert_eq!(replay.resume_later(&Checkpoint { instructions: late.instructions + 1, ..early.clone() }), Ok(false));
+    assert_eq!(
+        replay.resume_later(&Checkpoint { instructions: late.instructions + 1, ..early.clone() }),
+        Ok(false)
+    );
     assert_eq!(replay.resume_later(&late), Ok(true));
     let silent = ReplayErrorKind::TooSilent { limit: limits.max_silent };
     let mut alone = Replay::resume(&trace, limits, &late).unwrap();
@@ -218,9 +227,15 @@ fn endless_recursion_meets_the_limit() {
 #[test]
 fn deep_nesting_and_long_straight_code() {
     let deep = format!("(module (func {} {}))", "block ".repeat(500), "end ".repeat(500));
-    assert_eq!(Counts::of(&trace(&module(&deep), 0, &mut Writer::new(), &[invoke(0), RETURNED])).unwrap().total, 500);
+    assert_eq!(
+        Counts::of(&trace(&module(&deep), 0, &mut Writer::new(), &[invoke(0), RETURNED])).unwrap().total,
+        500
+    );
     let long = format!("(module (func {}))", "nop ".repeat(100_000));
-    assert_eq!(Counts::of(&trace(&module(&long), 0, &mut Writer::new(), &[invoke(0), RETURNED])).unwrap().total, 100_000);
+    assert_eq!(
+        Counts::of(&trace(&module(&long), 0, &mut Writer::new(), &[invoke(0), RETURNED])).unwrap().total,
+        100_000
+    );
 }
 
 #[test]
@@ -228,7 +243,8 @@ fn instances_that_do_not_fit() {
     let module = module("(module (func nop) (func nop))");
     let with = |instances: &[(usize, u32)]| {
         let mut trace = trace(&module, 0, &mut Writer::new(), &[]);
-        trace.instances = instances.iter().map(|&(module, key)| Instance { module, first_key: FuncKey(key) }).collect();
+        trace.instances =
+            instances.iter().map(|&(module, key)| Instance { module, first_key: FuncKey(key) }).collect();
         Replay::new(&trace, ReplayLimits::default()).map(|_| ()).map_err(|error| error.kind().clone())
     };
     assert_eq!(with(&[(0, 0), (0, 2), (0, u32::MAX - 2)]), Ok(()));

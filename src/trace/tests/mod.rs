@@ -19,7 +19,8 @@ pub(super) fn module(text: &str) -> Arc<Module> {
 
 /// A trace of one instance of `module`, whose defined functions have the keys from `first_key` on.
 pub(super) fn trace(module: &Arc<Module>, first_key: u32, writer: &mut Writer, records: &[Record]) -> Trace {
-    let mut trace = Trace { modules: vec![Arc::clone(module)], records: records.to_vec(), ..Trace::default() };
+    let mut trace =
+        Trace { modules: vec![Arc::clone(module)], records: records.to_vec(), ..Trace::default() };
     trace.instances.push(Instance { module: 0, first_key: FuncKey(first_key) });
     trace.decisions = writer.position();
     for chunk in writer.finish().chunks(3) {
@@ -53,7 +54,8 @@ pub(super) fn offset(module: &Module, func: u32, mnemonic: &str, nth: usize) -> 
     op.expect("the instruction is there").offset.0 - code.start().0
 }
 
-/// What happened, in short: mnemonics, with `name:what` where control went somewhere, and `[..]` for the rest.
+/// What happened, in short: mnemonics, with `name:what` where control went somewhere, and `[..]` for the
+/// rest.
 pub(super) fn story(trace: &Trace) -> Result<String, ReplayError> {
     let mut words = Vec::new();
     for event in trace.events() {
@@ -62,7 +64,9 @@ pub(super) fn story(trace: &Trace) -> Result<String, ReplayError> {
             Event::Leave => "[leave]".to_owned(),
             Event::Invoke { func } => format!("[invoke {func}]"),
             Event::End(end) => format!("[{}]", end.name()),
-            Event::HostCall { func, is_tail, .. } => format!("[{}host {func}]", if is_tail { "tail " } else { "" }),
+            Event::HostCall { func, is_tail, .. } => {
+                format!("[{}host {func}]", if is_tail { "tail " } else { "" })
+            }
             Event::HostReturn { failed } => format!("[host {}]", if failed { "failed" } else { "back" }),
         });
     }

@@ -44,7 +44,9 @@ fn speed() {
                 }
             }
             let events = total as f64 / start.elapsed().as_secs_f64() / 1e6;
-            println!("random {is_random}: {blockwise:.0} M opcodes/s block-wise, {events:.0} M events/s (checksum {sum})");
+            println!(
+                "random {is_random}: {blockwise:.0} M opcodes/s block-wise, {events:.0} M events/s (checksum {sum})"
+            );
         }
     }
 }

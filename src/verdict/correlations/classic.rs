@@ -31,7 +31,13 @@ pub(super) fn xor(facts: &Facts<'_>) -> Option<Correlation> {
         bytes: format!("{} xor in the code", text::grouped(code)),
         run: format!("{} xor executed, {share} of all instructions", text::grouped(ran)),
     };
-    Some(correlation("CONFIRMED_XOR", HIGH, "the xor in the code are executed", sides, hottest(facts, |classes| classes.xor)))
+    Some(correlation(
+        "CONFIRMED_XOR",
+        HIGH,
+        "the xor in the code are executed",
+        sides,
+        hottest(facts, |classes| classes.xor),
+    ))
 }
 
 pub(super) fn autorun(facts: &Facts<'_>) -> Option<Correlation> {
@@ -52,19 +58,36 @@ pub(super) fn indirect_calls(facts: &Facts<'_>) -> Option<Correlation> {
     if code == 0 || ran == 0 {
         return None;
     }
-    let targets = facts.dynamic.call_graph.edges.iter().filter(|edge| edge.kind == crate::passes::CallKind::Indirect).count();
+    let targets = facts
+        .dynamic
+        .call_graph
+        .edges
+        .iter()
+        .filter(|edge| edge.kind == crate::passes::CallKind::Indirect)
+        .count();
     let sides = Sides {
         bytes: format!("{} in the code", text::plural(code, "indirect call")),
-        run: format!("executed {} times, {} resolved", text::grouped(ran), text::plural(targets as u64, "edge")),
+        run: format!(
+            "executed {} times, {} resolved",
+            text::grouped(ran),
+            text::plural(targets as u64, "edge")
+        ),
     };
     let place = hottest(facts, |classes| classes.indirect_call);
-    Some(correlation("CONFIRMED_INDIRECT_CALLS", HIGH, "the indirect calls in the code are executed", sides, place))
+    Some(correlation(
+        "CONFIRMED_INDIRECT_CALLS",
+        HIGH,
+        "the indirect calls in the code are executed",
+        sides,
+        place,
+    ))
 }
 
 /// The shown matches of a kind, with what they rest on.
 fn side<'a>(rules: impl IntoIterator<Item = &'a Match>) -> Option<(String, Vec<Place>)> {
     let rules: Vec<_> = rules.into_iter().collect();
-    let shown = text::some(rules.iter().map(|rule| format!("{} ({})", text::quoted(&rule.name), rule.namespace)), 3);
+    let shown =
+        text::some(rules.iter().map(|rule| format!("{} ({})", text::quoted(&rule.name), rule.namespace)), 3);
     let places = rules.iter().flat_map(|rule| rule.places.iter().copied()).collect();
     (!rules.is_empty()).then(|| (format!("{}: {shown}", text::plural(rules.len() as u64, "rule")), places))
 }
@@ -86,10 +109,17 @@ pub(super) fn mining(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlation> 
         bytes: format!("{rules}; {} xor in the code", text::grouped(facts.view.classes.xor)),
         run: format!("{} xor executed, {share} of all instructions", text::grouped(ran)),
     };
-    Some(correlation("MINING_BEHAVIOR_CONFIRMED", HIGH, "a mining rule matched and its kind of code ran", sides, places))
+    Some(correlation(
+        "MINING_BEHAVIOR_CONFIRMED",
+        HIGH,
+        "a mining rule matched and its kind of code ran",
+        sides,
+        places,
+    ))
 }
 
-/// What a mining rule of the bytes says is what the run is busy with: much code executed, much of it xor. Counting that needs a right count of xor.
+/// What a mining rule of the bytes says is what the run is busy with: much code executed, much of it xor.
+/// Counting that needs a right count of xor.
 pub(super) fn mining_load(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlation> {
     let limits = &builtin().threshold;
     let classes = &facts.dynamic.metrics.classes;
@@ -100,7 +130,11 @@ pub(super) fn mining_load(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlat
     }
     let sides = Sides {
         bytes: rules,
-        run: format!("{} of {} executed instructions are xor", text::percent(share), text::grouped(classes.total)),
+        run: format!(
+            "{} of {} executed instructions are xor",
+            text::percent(share),
+            text::grouped(classes.total)
+        ),
     };
     Some(correlation(
         "MINING_LOAD_CONFIRMED",
@@ -114,7 +148,8 @@ pub(super) fn mining_load(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlat
 pub(super) fn obfuscation(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlation> {
     let ran = facts.dynamic.metrics.classes.indirect_call;
     let code = facts.view.classes.indirect_call;
-    let hides = |rule: &&Match| rule.severity > 0 && in_namespace(&rule.namespace, "anti-analysis/obfuscation");
+    let hides =
+        |rule: &&Match| rule.severity > 0 && in_namespace(&rule.namespace, "anti-analysis/obfuscation");
     let (rules, places) = side(rules.iter().filter(hides))?;
     if ran == 0 || code == 0 {
         return None;
@@ -123,7 +158,13 @@ pub(super) fn obfuscation(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlat
         bytes: format!("{rules}; {} in the code", text::plural(code, "indirect call")),
         run: format!("{} executed", text::plural(ran, "indirect call")),
     };
-    Some(correlation("OBFUSCATION_CONFIRMED", HIGH, "an obfuscation rule matched and calls went through a table", sides, places))
+    Some(correlation(
+        "OBFUSCATION_CONFIRMED",
+        HIGH,
+        "an obfuscation rule matched and calls went through a table",
+        sides,
+        places,
+    ))
 }
 
 pub(super) fn ransomware_memory(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlation> {
@@ -140,22 +181,34 @@ pub(super) fn ransomware_memory(facts: &Facts<'_>, rules: &[Match]) -> Option<Co
             text::grouped(metrics.grown_pages)
         ),
     };
-    Some(correlation("RANSOMWARE_MEMORY_CONFIRMED", HIGH, "a ransomware rule matched and memory grew", sides, places))
+    Some(correlation(
+        "RANSOMWARE_MEMORY_CONFIRMED",
+        HIGH,
+        "a ransomware rule matched and memory grew",
+        sides,
+        places,
+    ))
 }
 
-/// Strings of a family in the data, and a rule of the same family that the run proved. The family with most strings.
+/// Strings of a family in the data, and a rule of the same family that the run proved. The family with most
+/// strings.
 pub(super) fn family_strings(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlation> {
     let families = builtin().strings.iter().filter_map(|(family, words)| {
-        let proved: Vec<_> = of_family(rules, family).filter(|rule| rule.dynamic && rule.severity >= 2).collect();
+        let proved: Vec<_> =
+            of_family(rules, family).filter(|rule| rule.dynamic && rule.severity >= 2).collect();
         // Strings are searched only for a family that the run shows.
         let found: Vec<_> = words.iter().filter(|word| !proved.is_empty() && holds(facts, word)).collect();
         (!found.is_empty()).then_some((family, found, proved))
     });
-    let (family, found, rules) = families.max_by_key(|(family, found, _)| (found.len(), std::cmp::Reverse(*family)))?;
+    let (family, found, rules) =
+        families.max_by_key(|(family, found, _)| (found.len(), std::cmp::Reverse(*family)))?;
     let places: Vec<_> = rules.iter().flat_map(|rule| rule.places.iter().copied()).collect();
     let sides = Sides {
         bytes: format!("strings of {family}: {}", text::some(found.iter().map(|word| text::quoted(word)), 8)),
-        run: format!("the run shows it: {}", text::some(rules.iter().map(|rule| text::quoted(&rule.name)), 3)),
+        run: format!(
+            "the run shows it: {}",
+            text::some(rules.iter().map(|rule| text::quoted(&rule.name)), 3)
+        ),
     };
     let description = format!("it speaks of {family} and behaves so");
     let found = correlation("FAMILY_STRINGS_CONFIRMED", 3, &description, sides, places);

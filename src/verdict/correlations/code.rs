@@ -1,4 +1,5 @@
-//! Correlations of code: constants in hot loops, predictions about functions, changed tables, modules built at run time.
+//! Correlations of code: constants in hot loops, predictions about functions, changed tables, modules built
+//! at run time.
 
 use super::{Correlation, Sides, correlation};
 use crate::{
@@ -11,10 +12,13 @@ use crate::{
     },
 };
 
-/// A cryptographic constant that the static view found in code was executed in a loop with much of the run in it.
+/// A cryptographic constant that the static view found in code was executed in a loop with much of the run in
+/// it.
 pub(super) fn crypto_in_hot_loop(facts: &Facts<'_>) -> Option<Correlation> {
     let in_code = |constant: &Constant| {
-        let same = |c: &&crate::module::view::CryptoConstant| c.func == Some(constant.place.func) && c.name == constant.name;
+        let same = |c: &&crate::module::view::CryptoConstant| {
+            c.func == Some(constant.place.func) && c.name == constant.name
+        };
         facts.view.crypto.iter().find(same)
     };
     if facts.dynamic.constants.is_empty() {
@@ -50,16 +54,26 @@ pub(super) fn crypto_in_hot_loop(facts: &Facts<'_>) -> Option<Correlation> {
         ),
     };
     let description = "a cryptographic constant is executed in a hot loop";
-    Some(correlation("CRYPTO_CONSTANT_IN_HOT_LOOP", 1, description, sides, found.iter().map(|(constant, ..)| constant.place)))
+    Some(correlation(
+        "CRYPTO_CONSTANT_IN_HOT_LOOP",
+        1,
+        description,
+        sides,
+        found.iter().map(|(constant, ..)| constant.place),
+    ))
 }
 
-/// The hot loop that a constant was executed in: of the loops that begin before it, the innermost one that it ran more often than it was entered.
+/// The hot loop that a constant was executed in: of the loops that begin before it, the innermost one that it
+/// ran more often than it was entered.
 fn loop_of<'a>(loops: &LoopsByFunction<'a>, constant: &Constant) -> Option<&'a Loop> {
     let limits = &builtin().threshold;
     let loops = loops.get(&constant.place.func)?.iter().copied();
     let loops = loops.filter(|candidate| candidate.offset <= constant.place.offset);
-    let innermost = loops.filter(|candidate| constant.count > candidate.entries).max_by_key(|candidate| candidate.offset)?;
-    (innermost.share >= limits.hot_loop_share && innermost.iterations >= limits.hot_loop_iterations).then_some(innermost)
+    let innermost = loops
+        .filter(|candidate| constant.count > candidate.entries)
+        .max_by_key(|candidate| candidate.offset)?;
+    (innermost.share >= limits.hot_loop_share && innermost.iterations >= limits.hot_loop_iterations)
+        .then_some(innermost)
 }
 
 /// The hottest function is one that the static view called suspicious.
@@ -87,8 +101,11 @@ pub(super) fn hot_function(facts: &Facts<'_>) -> Option<Correlation> {
         ),
     };
     let description = "the function that looks most suspicious does most of the work";
-    let description =
-        if is_top(facts, predicted.score) { description } else { "a function that looks suspicious does most of the work" };
+    let description = if is_top(facts, predicted.score) {
+        description
+    } else {
+        "a function that looks suspicious does most of the work"
+    };
     Some(correlation("PREDICTED_HOT_FUNCTION", 1, description, sides, [text::place_of(facts, hottest.index)]))
 }
 
@@ -101,14 +118,19 @@ pub(super) fn dead_code(facts: &Facts<'_>) -> Option<Correlation> {
     let limit = builtin().threshold.suspicious_function;
     let dead = &facts.view.calls.dead;
     // Ascending; of a million tiny functions nearly all are dead.
-    let confirmed = facts.dynamic.coverage.dead_confirmed.iter().filter(|func| dead.binary_search(func).is_ok());
-    let found: Vec<_> =
-        confirmed.filter_map(|&func| text::defined(facts, func)).filter(|function| function.score > limit).collect();
+    let confirmed =
+        facts.dynamic.coverage.dead_confirmed.iter().filter(|func| dead.binary_search(func).is_ok());
+    let found: Vec<_> = confirmed
+        .filter_map(|&func| text::defined(facts, func))
+        .filter(|function| function.score > limit)
+        .collect();
     if found.is_empty() {
         return None;
     }
     let shown = text::some(
-        found.iter().map(|function| format!("{} (score {})", text::function(facts, function.index), function.score)),
+        found
+            .iter()
+            .map(|function| format!("{} (score {})", text::function(facts, function.index), function.score)),
         5,
     );
     let sides = Sides {
@@ -116,7 +138,8 @@ pub(super) fn dead_code(facts: &Facts<'_>) -> Option<Correlation> {
         run: format!("{} never ran", if found.len() == 1 { "it" } else { "they" }),
     };
     let places = found.iter().map(|function| Place { func: function.index, offset: function.offset });
-    let description = "suspicious code that nothing reaches: inserted to mislead, or left for someone to call";
+    let description =
+        "suspicious code that nothing reaches: inserted to mislead, or left for someone to call";
     Some(correlation("DEAD_CODE_CONFIRMED_SUSPICIOUS", 1, description, sides, places))
 }
 
@@ -133,7 +156,10 @@ pub(super) fn changed_table(facts: &Facts<'_>) -> Option<Correlation> {
     };
     let count: u64 = found.iter().map(|call| call.count).fold(0, u64::saturating_add);
     let sides = Sides {
-        bytes: format!("no element segment puts {} where it was called", text::plural(found.len() as u64, "callee")),
+        bytes: format!(
+            "no element segment puts {} where it was called",
+            text::plural(found.len() as u64, "callee")
+        ),
         run: format!(
             "called {} times after the table was changed: {}",
             text::grouped(count),
@@ -168,5 +194,11 @@ pub(super) fn carved_module(facts: &Facts<'_>) -> Option<Correlation> {
         ),
     };
     let severity = if openly == carved.len() { 2 } else { 3 };
-    Some(correlation("CARVED_MODULE", severity, "a module is built in memory and shown to the host", sides, []))
+    Some(correlation(
+        "CARVED_MODULE",
+        severity,
+        "a module is built in memory and shown to the host",
+        sides,
+        [],
+    ))
 }

@@ -1,6 +1,7 @@
 //! Correlations of data: strings of the file, or strings that the file hides, given to the host.
 //!
-//! The distinct texts of host calls are compared up to [`MAX_TEXT_BYTES`], strings up to [`MAX_NEEDLES`]; a description says when there were more.
+//! The distinct texts of host calls are compared up to [`MAX_TEXT_BYTES`], strings up to [`MAX_NEEDLES`]; a
+//! description says when there were more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,7 +76,9 @@ fn text_of(pointed: &Pointed) -> Option<&str> {
 
 /// Which call, in words.
 pub(super) fn called(run: &Run, call: usize) -> String {
-    run.calls.get(call).map_or_else(String::new, |made| format!("host call {call}, {}.{}", made.module, made.name))
+    run.calls
+        .get(call)
+        .map_or_else(String::new, |made| format!("host call {call}, {}.{}", made.module, made.name))
 }
 
 pub(super) fn place(facts: &Facts<'_>, call: usize) -> Option<Place> {
@@ -94,14 +97,23 @@ fn ioc(facts: &Facts<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Option<C
     }
     let cut = cut || iocs.len() > MAX_NEEDLES;
     let holder = |value: &str| given.iter().find(|given| given.text.contains(value));
-    let mut found: Vec<_> = iocs.values().take(MAX_NEEDLES).filter_map(|ioc| Some((*ioc, holder(&ioc.value)?))).collect();
+    let mut found: Vec<_> =
+        iocs.values().take(MAX_NEEDLES).filter_map(|ioc| Some((*ioc, holder(&ioc.value)?))).collect();
     found.sort_by_key(|(ioc, given)| (std::cmp::Reverse(severity(&ioc.kind)), given.call));
     let (first, text) = found.first()?;
     let sides = Sides {
         bytes: format!(
             "{}: {}",
             text::plural(found.len() as u64, "indicator"),
-            text::some(found.iter().map(|(ioc, _)| format!("{} {} at {:#x}", ioc.kind, text::quoted(&ioc.value), ioc.offset)), 5)
+            text::some(
+                found.iter().map(|(ioc, _)| format!(
+                    "{} {} at {:#x}",
+                    ioc.kind,
+                    text::quoted(&ioc.value),
+                    ioc.offset
+                )),
+                5
+            )
         ),
         run: format!("{} got {}", called(run, text.call), text::quoted(text.text)),
     };
@@ -116,12 +128,18 @@ fn severity(kind: &str) -> u8 {
 
 /// A string that the file holds only encoded, or not at all, given to the host.
 fn decoded(facts: &Facts<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Option<Correlation> {
-    let encoded: Vec<_> = facts.view.strings.iter().filter(|s| !is_plain(&s.encoding) && s.text.len() >= MIN_LEN).collect();
+    let encoded: Vec<_> =
+        facts.view.strings.iter().filter(|s| !is_plain(&s.encoding) && s.text.len() >= MIN_LEN).collect();
     let cut = cut || encoded.len() > MAX_NEEDLES;
     let by_view = encoded.iter().take(MAX_NEEDLES).find_map(|string| {
         let given = given.iter().find(|given| given.text.contains(&string.text))?;
         Some((
-            format!("the data hold {} only as {}, at {:#x}", text::quoted(&string.text), string.encoding, string.offset),
+            format!(
+                "the data hold {} only as {}, at {:#x}",
+                text::quoted(&string.text),
+                string.encoding,
+                string.offset
+            ),
             given,
         ))
     });
@@ -134,7 +152,8 @@ fn decoded(facts: &Facts<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Opti
 /// An address none of whose words stands in the file and that the host did not supply.
 fn built<'g>(facts: &Facts<'_>, run: &Run, given: &'g [Given<'g>]) -> Option<(String, &'g Given<'g>)> {
     let beginnings = &builtin().names.hidden;
-    let telling = |given: &&Given<'_>| beginnings.iter().any(|beginning| given.text.contains(beginning.as_str()));
+    let telling =
+        |given: &&Given<'_>| beginnings.iter().any(|beginning| given.text.contains(beginning.as_str()));
     let supplied: Vec<_> = run
         .calls
         .iter()
@@ -149,9 +168,13 @@ fn built<'g>(facts: &Facts<'_>, run: &Run, given: &'g [Given<'g>]) -> Option<(St
             .filter(|word| word.len() >= WORD_LEN)
             .take(8)
             .collect();
-        let is_known =
-            |word: &&str| text::in_bytes(facts.wasm, word.as_bytes()) || supplied.iter().any(|text| text.contains(*word));
+        let is_known = |word: &&str| {
+            text::in_bytes(facts.wasm, word.as_bytes()) || supplied.iter().any(|text| text.contains(*word))
+        };
         !words.is_empty() && !words.iter().any(is_known)
     })?;
-    Some((format!("no word of it stands in the {} bytes of the file", text::grouped(facts.wasm.len() as u64)), hidden))
+    Some((
+        format!("no word of it stands in the {} bytes of the file", text::grouped(facts.wasm.len() as u64)),
+        hidden,
+    ))
 }

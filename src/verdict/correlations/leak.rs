@@ -1,7 +1,8 @@
 //! Data read from a file and given to a function that sends.
 //!
-//! What a read gave is kept as blocks of [`BLOCK`] bytes, and what a send got is searched for them, so the cost is linear in what the calls point
-//! at, up to [`MAX_BLOCKS`] and [`MAX_SENT`]; the description says when there was more. Blocks of few different bytes say nothing.
+//! What a read gave is kept as blocks of [`BLOCK`] bytes, and what a send got is searched for them, so the
+//! cost is linear in what the calls point at, up to [`MAX_BLOCKS`] and [`MAX_SENT`]; the description says
+//! when there was more. Blocks of few different bytes say nothing.
 //!
 //! What was sent is searched as it is, and decoded if it is base64 or hexadecimal.
 //!
@@ -46,7 +47,8 @@ pub(super) fn read_then_sent(facts: &Facts<'_>) -> Option<Correlation> {
     let run = facts.run?;
     let calls = &builtin().calls;
     let imports = |names: &[String]| {
-        let found = facts.view.imports.iter().filter(|import| import.func.is_some() && listed(names, &import.name));
+        let found =
+            facts.view.imports.iter().filter(|import| import.func.is_some() && listed(names, &import.name));
         text::some(found.map(|import| text::quoted(&format!("{}.{}", import.module, import.name))), 3)
     };
     let (reads, sends) = (imports(&calls.read_file), imports(&calls.send));
@@ -60,7 +62,13 @@ pub(super) fn read_then_sent(facts: &Facts<'_>) -> Option<Correlation> {
     };
     let note = if cut { " (only part of the data was compared)" } else { "" };
     let places = [read, sent].into_iter().filter_map(|call| place(facts, call));
-    Some(correlation("FILE_READ_THEN_SENT", 3, &format!("what was read from a file is sent{note}"), sides, places))
+    Some(correlation(
+        "FILE_READ_THEN_SENT",
+        3,
+        &format!("what was read from a file is sent{note}"),
+        sides,
+        places,
+    ))
 }
 
 /// The first send of something that was read, the read before it, and whether something was left out.
@@ -69,10 +77,16 @@ fn pair(run: &Run) -> Option<(usize, usize, bool)> {
     let mut read = Read::default();
     for (position, call) in run.calls.iter().enumerate() {
         if listed(&calls.read_file, &call.name) && call.errno.is_none() && !from_stdin(call) {
-            call.args.iter().filter_map(|arg| arg.points_at.as_ref()).for_each(|data| read.keep(&bytes(data), position));
+            call.args
+                .iter()
+                .filter_map(|arg| arg.points_at.as_ref())
+                .for_each(|data| read.keep(&bytes(data), position));
         } else if listed(&calls.send, &call.name) {
-            let source =
-                call.args.iter().filter_map(|arg| arg.points_at.as_ref()).find_map(|data| read.find_decoded(&bytes(data)));
+            let source = call
+                .args
+                .iter()
+                .filter_map(|arg| arg.points_at.as_ref())
+                .find_map(|data| read.find_decoded(&bytes(data)));
             if let Some(source) = source {
                 return Some((source, position, read.cut));
             }
@@ -108,7 +122,8 @@ impl Read {
     }
 }
 
-/// The words of `data` that are base64 or hexadecimal, decoded; in base64 the last, incomplete group is left out.
+/// The words of `data` that are base64 or hexadecimal, decoded; in base64 the last, incomplete group is left
+/// out.
 fn decoded(data: &[u8]) -> Vec<Vec<u8>> {
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     let words = data.split(|byte| !is_digit(byte)).filter(|word| word.len() >= 2 * BLOCK);

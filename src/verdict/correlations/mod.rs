@@ -1,7 +1,8 @@
 //! Correlations: what the bytes say and the run confirms, with both sides of the evidence.
 //!
-//! Each function here needs a fact of the bytes *and* a fact of the run, and gives nothing on one alone. Six have the names, triggers and
-//! severity (HIGH, our 2) of WASMShark's; the others need data that it does not have.
+//! Each function here needs a fact of the bytes *and* a fact of the run, and gives nothing on one alone. Six
+//! have the names, triggers and severity (HIGH, our 2) of WASMShark's; the others need data that it does not
+//! have.
 //!
 //! Not here: what a correlation weighs (`rules/verdict.toml`).
 

@@ -15,13 +15,15 @@ use crate::{
     },
 };
 
-/// Wrappers around a clock function that are looked through: `clock_gettime` around `clock_time_get`, and one around that.
+/// Wrappers around a clock function that are looked through: `clock_gettime` around `clock_time_get`, and one
+/// around that.
 const DEPTH: usize = 3;
 
 /// Where each function called a clock, directly or through a wrapper that has no loop: the run's side.
 fn sites(facts: &Facts<'_>) -> BTreeMap<FuncIndex, BTreeSet<CodeOffset>> {
     let is_clock = |import: &&crate::module::view::Import| listed(&builtin().calls.clock, &import.name);
-    let mut clocks: BTreeSet<FuncIndex> = facts.view.imports.iter().filter(is_clock).filter_map(|import| import.func).collect();
+    let mut clocks: BTreeSet<FuncIndex> =
+        facts.view.imports.iter().filter(is_clock).filter_map(|import| import.func).collect();
     let mut sites: BTreeMap<FuncIndex, BTreeSet<CodeOffset>> = BTreeMap::new();
     for _ in 0..DEPTH {
         let edges = facts.dynamic.call_graph.edges.iter().filter(|edge| clocks.contains(&edge.callee));
@@ -29,7 +31,9 @@ fn sites(facts: &Facts<'_>) -> BTreeMap<FuncIndex, BTreeSet<CodeOffset>> {
             let Some(caller) = edge.caller else { continue };
             sites.entry(caller).or_default().extend(edge.sites.iter().copied());
         }
-        let is_wrapper = |func: &&FuncIndex| text::defined(facts, **func).is_some_and(|function| function.loops.is_empty());
+        let is_wrapper = |func: &&FuncIndex| {
+            text::defined(facts, **func).is_some_and(|function| function.loops.is_empty())
+        };
         let wrappers: Vec<_> = sites.keys().filter(is_wrapper).copied().collect();
         clocks.extend(wrappers);
     }
@@ -67,10 +71,17 @@ pub(super) fn check_around_loop(facts: &Facts<'_>) -> Option<Correlation> {
 }
 
 /// The busiest of the loops of a function between two offsets, if it is one of the static view too.
-fn loop_between<'a>(facts: &Facts<'a>, loops: &[&'a Loop], first: CodeOffset, last: CodeOffset) -> Option<&'a Loop> {
+fn loop_between<'a>(
+    facts: &Facts<'a>,
+    loops: &[&'a Loop],
+    first: CodeOffset,
+    last: CodeOffset,
+) -> Option<&'a Loop> {
     let in_code = &text::defined(facts, loops.first()?.func)?.loops;
     let known: BTreeSet<_> = in_code.iter().map(|natural| natural.offset).collect();
-    let is_between = |candidate: &&Loop| first < candidate.offset && candidate.offset < last && known.contains(&candidate.offset);
+    let is_between = |candidate: &&Loop| {
+        first < candidate.offset && candidate.offset < last && known.contains(&candidate.offset)
+    };
     let loops = loops.iter().copied().filter(is_between);
     let enough = loops.filter(|candidate| candidate.iterations >= builtin().threshold.time_check_iterations);
     enough.max_by_key(|candidate| (candidate.iterations, std::cmp::Reverse(candidate.offset)))

@@ -14,12 +14,44 @@ pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let limits = &builtin().threshold;
     let functions = &facts.view.functions;
     let nop = |function: &Function| u64::from(function.nop_run);
-    findings.extend(heavy("NOP_SLED", 1, "a run of `nop` in", "nop", functions, u64::from(limits.nop_run), nop));
-    findings.extend(heavy("XOR_HEAVY", 0, "many xor in", "xor", functions, limits.xor_function, |function| function.classes.xor));
+    findings.extend(heavy(
+        "NOP_SLED",
+        1,
+        "a run of `nop` in",
+        "nop",
+        functions,
+        u64::from(limits.nop_run),
+        nop,
+    ));
+    findings.extend(heavy(
+        "XOR_HEAVY",
+        0,
+        "many xor in",
+        "xor",
+        functions,
+        limits.xor_function,
+        |function| function.classes.xor,
+    ));
     let size = |function: &Function| u64::from(function.size);
-    findings.extend(heavy("HUGE_FUNCTION", 0, "great size of", "bytes", functions, u64::from(limits.huge_function_bytes), size));
+    findings.extend(heavy(
+        "HUGE_FUNCTION",
+        0,
+        "great size of",
+        "bytes",
+        functions,
+        u64::from(limits.huge_function_bytes),
+        size,
+    ));
     let cyclomatic = |function: &Function| u64::from(function.cyclomatic);
-    findings.extend(heavy("HIGH_CYCLOMATIC", 0, "many paths in", "", functions, u64::from(limits.cyclomatic), cyclomatic));
+    findings.extend(heavy(
+        "HIGH_CYCLOMATIC",
+        0,
+        "many paths in",
+        "",
+        functions,
+        u64::from(limits.cyclomatic),
+        cyclomatic,
+    ));
     findings.extend(undecoded(facts));
     findings.extend(unreachable(facts));
     findings.extend(dead(facts));
@@ -39,7 +71,9 @@ fn heavy(
     let mut found: Vec<_> = functions.iter().filter(|function| measure(function) > limit).collect();
     found.sort_by_key(|function| (std::cmp::Reverse(measure(function)), function.index));
     let shown = text::some(
-        found.iter().map(|f| format!("func {} ({} {unit}", f.index, text::grouped(measure(f))).trim_end().to_owned() + ")"),
+        found.iter().map(|f| {
+            format!("func {} ({} {unit}", f.index, text::grouped(measure(f))).trim_end().to_owned() + ")"
+        }),
         5,
     );
     let text = format!("{what} {}: {shown}", text::plural(found.len() as u64, "function"));
@@ -58,7 +92,8 @@ fn undecoded(facts: &Facts<'_>) -> Option<Finding> {
 fn unreachable(facts: &Facts<'_>) -> Option<Finding> {
     let count: u64 = facts.view.functions.iter().map(|function| u64::from(function.unreachable)).sum();
     let share = text::share(count, facts.view.classes.total);
-    let text = format!("{} instructions ({}) that no path reaches", text::grouped(count), text::percent(share));
+    let text =
+        format!("{} instructions ({}) that no path reaches", text::grouped(count), text::percent(share));
     (count > 0).then(|| of_bytes("UNREACHABLE_CODE", &["code"], 0, 100, text))
 }
 
@@ -67,7 +102,8 @@ fn dead(facts: &Facts<'_>) -> Option<Finding> {
     let shown = text::some(dead.iter().map(|&func| text::function(facts, func)), 5);
     let text = format!("{} that nothing can call: {shown}", text::plural(dead.len() as u64, "function"));
     let places = dead.iter().map(|&func| text::place_of(facts, func));
-    (dead.len() > builtin().threshold.dead_functions).then(|| of_bytes("DEAD_CODE", &["code"], 0, 90, text).at(places))
+    (dead.len() > builtin().threshold.dead_functions)
+        .then(|| of_bytes("DEAD_CODE", &["code"], 0, 90, text).at(places))
 }
 
 fn crypto(facts: &Facts<'_>) -> Option<Finding> {
@@ -77,10 +113,13 @@ fn crypto(facts: &Facts<'_>) -> Option<Finding> {
         entry.0 = entry.0.saturating_add(1);
         entry.1 = entry.1.saturating_add(constant.found);
     }
-    let shown =
-        text::some(algorithms.iter().map(|(name, (places, words))| format!("{name} ({words} words in {places} places)")), 8);
+    let shown = text::some(
+        algorithms.iter().map(|(name, (places, words))| format!("{name} ({words} words in {places} places)")),
+        8,
+    );
     let severity = u8::from(facts.view.crypto.iter().any(|constant| constant.class == "mining"));
     let in_code = facts.view.crypto.iter().filter_map(|constant| Some(text::place_of(facts, constant.func?)));
     let text = format!("constants of cryptographic algorithms: {shown}");
-    (!algorithms.is_empty()).then(|| of_bytes("CRYPTO_CONSTANTS", &["crypto"], severity, 90, text).at(in_code))
+    (!algorithms.is_empty())
+        .then(|| of_bytes("CRYPTO_CONSTANTS", &["crypto"], severity, 90, text).at(in_code))
 }

@@ -31,7 +31,10 @@ fn format(facts: &Facts<'_>) -> Option<Finding> {
             Some(of_bytes("FORMAT_UNSUPPORTED", &["format"], 0, 100, text))
         }
         Validity::Invalid { offset, reason } => {
-            let text = format!("not a valid module: {} (offset {offset:#x})", text::quoted(reason).trim_matches('`'));
+            let text = format!(
+                "not a valid module: {} (offset {offset:#x})",
+                text::quoted(reason).trim_matches('`')
+            );
             Some(of_bytes("FORMAT_INVALID", &["format"], 2, 100, text))
         }
     }
@@ -42,10 +45,12 @@ fn anomalies(facts: &Facts<'_>) -> Option<Finding> {
     let anomalies = &facts.view.anomalies;
     let usual = &builtin().names.anomalies;
     let odd = anomalies.iter().filter(|anomaly| !usual.contains(&anomaly.kind)).count();
-    let shown = text::some(anomalies.iter().map(|anomaly| format!("{} at {:#x}", anomaly.kind, anomaly.offset)), 5);
+    let shown =
+        text::some(anomalies.iter().map(|anomaly| format!("{} at {:#x}", anomaly.kind, anomaly.offset)), 5);
     let severity = u8::from(odd > 0);
     let name = if odd > 0 { "SECTION_ANOMALY" } else { "SECTION_NOTE" };
-    (!anomalies.is_empty()).then(|| of_bytes(name, &["structure"], severity, 80, format!("odd structure: {shown}")))
+    (!anomalies.is_empty())
+        .then(|| of_bytes(name, &["structure"], severity, 80, format!("odd structure: {shown}")))
 }
 
 /// Data and custom sections have findings of their own.
@@ -54,16 +59,19 @@ fn entropy_sections(facts: &Facts<'_>) -> Option<Finding> {
     let sections = facts.view.sections.iter().filter(|section| !section.is_custom && section.name != "data");
     let dense: Vec<_> = sections.filter(|section| section.entropy > limit).collect();
     let shown = text::some(dense.iter().map(|s| format!("{} {:.2} bits per byte", s.name, s.entropy)), 5);
-    (!dense.is_empty()).then(|| of_bytes("ENTROPY_SECTION", &["entropy"], 0, 60, format!("sections above {limit}: {shown}")))
+    (!dense.is_empty())
+        .then(|| of_bytes("ENTROPY_SECTION", &["entropy"], 0, 60, format!("sections above {limit}: {shown}")))
 }
 
 fn entropy_data(facts: &Facts<'_>) -> Option<Finding> {
     let limits = &builtin().threshold;
     let is_dense = |size, entropy| size >= limits.entropy_data_bytes && entropy > limits.entropy_data;
-    let dense: Vec<_> = facts.view.data.iter().filter(|segment| is_dense(segment.size, segment.entropy)).collect();
+    let dense: Vec<_> =
+        facts.view.data.iter().filter(|segment| is_dense(segment.size, segment.entropy)).collect();
     let bytes: u64 = dense.iter().map(|segment| segment.size).fold(0, u64::saturating_add);
     let code: u64 = facts.view.functions.iter().map(|function| u64::from(function.size)).sum();
-    // Much dense data beside little code is what packers leave; compressed tables beside much code are common.
+    // Much dense data beside little code is what packers leave; compressed tables beside much code are
+    // common.
     let severity = u8::from(bytes > code);
     let text = format!(
         "{} above {} bits per byte, {} bytes beside {} bytes of code: compressed or encrypted data",
@@ -82,9 +90,14 @@ fn custom_sections(facts: &Facts<'_>) -> Option<Finding> {
     let unknown: Vec<_> = sections.filter(|section| section.is_custom && !is_known(&section.name)).collect();
     let dense = unknown.iter().any(|section| section.entropy > weights.threshold.entropy_custom);
     let shown = text::some(
-        unknown
-            .iter()
-            .map(|s| format!("{} ({} bytes, {:.2} bits per byte)", text::quoted(&s.name), text::grouped(s.size), s.entropy)),
+        unknown.iter().map(|s| {
+            format!(
+                "{} ({} bytes, {:.2} bits per byte)",
+                text::quoted(&s.name),
+                text::grouped(s.size),
+                s.entropy
+            )
+        }),
         5,
     );
     let text = format!("custom sections that no toolchain is known to write: {shown}");
@@ -95,12 +108,17 @@ fn memories(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let limit = builtin().threshold.memory_pages;
     let initial = facts.view.memories.iter().map(|memory| memory.initial).max().unwrap_or(0);
     if initial > limit {
-        let text = format!("starts with {} pages of memory ({} MiB)", text::grouped(initial), text::grouped(initial / 16));
+        let text = format!(
+            "starts with {} pages of memory ({} MiB)",
+            text::grouped(initial),
+            text::grouped(initial / 16)
+        );
         findings.push(of_bytes("MEMORY_INITIAL", &["memory"], 0, 100, text));
     }
     let maximum = facts.view.memories.iter().filter_map(|memory| memory.maximum).max().unwrap_or(0);
     if maximum > 65_536 {
-        let text = format!("lets memory grow to {} pages, more than 32-bit addresses reach", text::grouped(maximum));
+        let text =
+            format!("lets memory grow to {} pages, more than 32-bit addresses reach", text::grouped(maximum));
         findings.push(of_bytes("MEMORY_MAXIMUM", &["memory"], 1, 80, text));
     }
 }
@@ -114,19 +132,24 @@ fn start(facts: &Facts<'_>) -> Option<Finding> {
 fn elements(facts: &Facts<'_>) -> Option<Finding> {
     let count = facts.view.elements.len();
     let text = format!("{} element segments", text::grouped(count as u64));
-    (count > builtin().threshold.element_segments).then(|| of_bytes("ELEMENT_SEGMENTS", &["structure"], 0, 100, text))
+    (count > builtin().threshold.element_segments)
+        .then(|| of_bytes("ELEMENT_SEGMENTS", &["structure"], 0, 100, text))
 }
 
 /// A name counts by its words: `drop_payload` speaks of a payload, `__wbindgen_drop` of nothing.
 fn exports(facts: &Facts<'_>) -> Option<Finding> {
     let words = &builtin().names.exports;
     let functions = facts.view.exports.iter().filter(|export| export.kind == Kind::Function);
-    let telling: Vec<_> = functions.filter(|export| words_of(&export.name).any(|word| words.contains(&word))).collect();
+    let telling: Vec<_> =
+        functions.filter(|export| words_of(&export.name).any(|word| words.contains(&word))).collect();
     let shown = text::some(telling.iter().map(|export| text::quoted(&export.name)), 5);
-    (!telling.is_empty()).then(|| of_bytes("EXPORT_NAME", &["structure"], 1, 40, format!("exports with telling names: {shown}")))
+    (!telling.is_empty()).then(|| {
+        of_bytes("EXPORT_NAME", &["structure"], 1, 40, format!("exports with telling names: {shown}"))
+    })
 }
 
-/// The words of an identifier in lower case, split at what is no letter or digit and where an upper-case letter follows a lower-case one.
+/// The words of an identifier in lower case, split at what is no letter or digit and where an upper-case
+/// letter follows a lower-case one.
 pub(super) fn words_of(name: &str) -> impl Iterator<Item = String> {
     let mut words = vec![String::new()];
     let mut before_lower = false;
@@ -152,10 +175,19 @@ fn imports(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         let shown = text::some(
-            found.iter().map(|import| format!("{}.{}", import.module, import.name)).map(|name| text::quoted(&name)),
+            found
+                .iter()
+                .map(|import| format!("{}.{}", import.module, import.name))
+                .map(|name| text::quoted(&name)),
             8,
         );
         let name = format!("IMPORTS_{}", category.to_uppercase());
-        findings.push(of_bytes(&name, &["import", category], table.severity, 50, format!("imports for {category}: {shown}")));
+        findings.push(of_bytes(
+            &name,
+            &["import", category],
+            table.severity,
+            50,
+            format!("imports for {category}: {shown}"),
+        ));
     }
 }

@@ -24,39 +24,59 @@ pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
 
 fn list(facts: &Facts<'_>, funcs: &[FuncIndex]) -> (String, Vec<Place>) {
     // What is not shown is not put into words: there may be a million.
-    let shown = text::some(funcs.iter().map(|&func| fmt::from_fn(move |f| f.write_str(&text::function(facts, func)))), 5);
+    let shown = text::some(
+        funcs.iter().map(|&func| fmt::from_fn(move |f| f.write_str(&text::function(facts, func)))),
+        5,
+    );
     (shown, text::places(funcs.iter().map(|&func| text::place_of(facts, func))))
 }
 
 fn dead_code(facts: &Facts<'_>) -> Option<Finding> {
     let dead = &facts.dynamic.coverage.dead_confirmed;
     let (shown, places) = list(facts, dead);
-    let text = format!("{} that nothing can call and that did not run: {shown}", text::plural(dead.len() as u64, "function"));
-    (dead.len() > builtin().threshold.dead_functions).then(|| of_run("DEAD_CODE_CONFIRMED", &["flow"], 0, 100, text).at(places))
+    let text = format!(
+        "{} that nothing can call and that did not run: {shown}",
+        text::plural(dead.len() as u64, "function")
+    );
+    (dead.len() > builtin().threshold.dead_functions)
+        .then(|| of_run("DEAD_CODE_CONFIRMED", &["flow"], 0, 100, text).at(places))
 }
 
-/// Calls through a table as the module set it up are in the static call graph; severity is for those through a table that was changed.
+/// Calls through a table as the module set it up are in the static call graph; severity is for those through
+/// a table that was changed.
 fn hidden_paths(facts: &Facts<'_>) -> Option<Finding> {
     let hidden = &facts.dynamic.coverage.hidden;
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
     for call in hidden {
         *reasons.entry(&call.explained_by).or_default() += 1;
     }
-    let shown = text::some(reasons.iter().map(|(reason, count)| format!("{} by {reason}", text::grouped(*count))), 5);
+    let shown =
+        text::some(reasons.iter().map(|(reason, count)| format!("{} by {reason}", text::grouped(*count))), 5);
     let changed = |call: &&HiddenCall| call.explained_by == "table changed at run time";
     let severity = u8::from(hidden.iter().any(|call| changed(&call)));
-    let first: Vec<_> =
-        hidden.iter().filter(changed).chain(hidden.iter().filter(|call| !changed(call))).map(|call| call.callee).collect();
-    let text = format!("{} that the static call graph lacks: {shown}", text::plural(hidden.len() as u64, "call path"));
-    (!hidden.is_empty()).then(|| of_run("HIDDEN_CALL_PATHS", &["flow"], severity, 90, text).at(list(facts, &first).1))
+    let first: Vec<_> = hidden
+        .iter()
+        .filter(changed)
+        .chain(hidden.iter().filter(|call| !changed(call)))
+        .map(|call| call.callee)
+        .collect();
+    let text = format!(
+        "{} that the static call graph lacks: {shown}",
+        text::plural(hidden.len() as u64, "call path")
+    );
+    (!hidden.is_empty())
+        .then(|| of_run("HIDDEN_CALL_PATHS", &["flow"], severity, 90, text).at(list(facts, &first).1))
 }
 
 fn unexpected(facts: &Facts<'_>) -> Option<Finding> {
     let unexpected = &facts.dynamic.coverage.unexpected;
     let (shown, places) = list(facts, unexpected);
-    let text =
-        format!("{} ran though nothing in the file can call it: {shown}", text::plural(unexpected.len() as u64, "function"));
-    (!unexpected.is_empty()).then(|| of_run("UNEXPECTED_FUNCTIONS", &["flow", "obfuscation"], 1, 80, text).at(places))
+    let text = format!(
+        "{} ran though nothing in the file can call it: {shown}",
+        text::plural(unexpected.len() as u64, "function")
+    );
+    (!unexpected.is_empty())
+        .then(|| of_run("UNEXPECTED_FUNCTIONS", &["flow", "obfuscation"], 1, 80, text).at(places))
 }
 
 fn low_coverage(facts: &Facts<'_>) -> Option<Finding> {
@@ -76,7 +96,8 @@ fn low_coverage(facts: &Facts<'_>) -> Option<Finding> {
 
 fn rare_transitions(facts: &Facts<'_>) -> Option<Finding> {
     let rare: Vec<_> = facts.dynamic.states.transitions.iter().filter(|transition| transition.rare).collect();
-    let shown = text::some(rare.iter().map(|transition| format!("{} → {}", transition.from, transition.to)), 5);
+    let shown =
+        text::some(rare.iter().map(|transition| format!("{} → {}", transition.from, transition.to)), 5);
     let text = format!(
         "{} taken once in {} steps: {shown}",
         text::plural(rare.len() as u64, "transition"),
@@ -91,9 +112,13 @@ fn high_fanout(facts: &Facts<'_>) -> Option<Finding> {
     for transition in &facts.dynamic.states.transitions {
         *targets.entry(transition.from).or_default() += 1;
     }
-    let mut wide: Vec<_> = targets.into_iter().filter(|&(_, count)| count > builtin().threshold.fanout).collect();
+    let mut wide: Vec<_> =
+        targets.into_iter().filter(|&(_, count)| count > builtin().threshold.fanout).collect();
     wide.sort_by_key(|&(func, count)| (std::cmp::Reverse(count), func));
-    let shown = text::some(wide.iter().map(|(func, count)| format!("{} calls {count}", text::function(facts, *func))), 5);
+    let shown = text::some(
+        wide.iter().map(|(func, count)| format!("{} calls {count}", text::function(facts, *func))),
+        5,
+    );
     let text = format!("{} with many callees: {shown}", text::plural(wide.len() as u64, "state"));
     let places = wide.iter().map(|(func, _)| text::place_of(facts, *func));
     (!wide.is_empty()).then(|| of_run("HIGH_FANOUT_STATE", &["flow"], 0, 100, text).at(places))

@@ -1,7 +1,8 @@
 //! Findings: notable facts with their figures.
 //!
-//! Most are of severity 0, information: a start function, indirect calls, dead code are in every second program. The threshold of each stands
-//! in `rules/verdict.toml`. One finding for each name, with what it is about counted in its description.
+//! Most are of severity 0, information: a start function, indirect calls, dead code are in every second
+//! program. The threshold of each stands in `rules/verdict.toml`. One finding for each name, with what it is
+//! about counted in its description.
 
 mod code;
 mod file;
@@ -29,7 +30,15 @@ pub fn findings(facts: &Facts<'_>) -> Vec<Finding> {
 /// A finding of the bytes, without places.
 fn of_bytes(name: &str, categories: &[&str], severity: u8, confidence: u8, description: String) -> Finding {
     let categories = categories.iter().map(|&category| category.to_owned()).collect();
-    Finding { name: name.into(), description, categories, severity, confidence, dynamic: false, places: Vec::new() }
+    Finding {
+        name: name.into(),
+        description,
+        categories,
+        severity,
+        confidence,
+        dynamic: false,
+        places: Vec::new(),
+    }
 }
 
 /// A finding of the run, without places.

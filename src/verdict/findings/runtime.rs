@@ -43,8 +43,11 @@ fn executed(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let at = |func: Option<FuncIndex>| func.map(|func| text::place_of(facts, func));
     if classes.xor > limits.runtime_xor {
         let share = text::percent(text::share(classes.xor, classes.total));
-        let text =
-            format!("{} xor executed, {share} of {} instructions", text::grouped(classes.xor), text::grouped(classes.total));
+        let text = format!(
+            "{} xor executed, {share} of {} instructions",
+            text::grouped(classes.xor),
+            text::grouped(classes.total)
+        );
         let place = at(hottest(|classes| classes.xor).map(|function| function.index));
         findings.push(of_run("RUNTIME_XOR", &["runtime", "crypto"], 0, 100, text).at(place));
     }
@@ -74,9 +77,15 @@ fn executed(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
         findings.push(of_run("RUNTIME_VOLUME", &["runtime"], 0, 100, text));
     }
     if metrics.start_ran {
-        let entry = facts.run.and_then(|run| run.entries.iter().position(|entry| entry.kind == EntryKind::Start));
-        let count = entry.and_then(|entry| facts.dynamic.entries.get(entry)).map_or(0, |metrics| metrics.classes.total);
-        let text = format!("the start function ran: {} instructions before anyone called an export", text::grouped(count));
+        let entry =
+            facts.run.and_then(|run| run.entries.iter().position(|entry| entry.kind == EntryKind::Start));
+        let count = entry
+            .and_then(|entry| facts.dynamic.entries.get(entry))
+            .map_or(0, |metrics| metrics.classes.total);
+        let text = format!(
+            "the start function ran: {} instructions before anyone called an export",
+            text::grouped(count)
+        );
         findings.push(of_run("RUNTIME_AUTORUN", &["runtime"], 0, 100, text).at(at(facts.view.start)));
     }
 }
@@ -93,7 +102,9 @@ fn unreachable(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
 fn stalled(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
     let stalled: Vec<_> = run.entries.iter().filter_map(|entry| Some((entry, entry.stalled_in?))).collect();
     let shown = text::some(
-        stalled.iter().map(|(entry, func)| format!("{} in {}", text::quoted(&entry.name), text::function(facts, *func))),
+        stalled.iter().map(|(entry, func)| {
+            format!("{} in {}", text::quoted(&entry.name), text::function(facts, *func))
+        }),
         5,
     );
     let text = format!("stopped in a loop without a host call: {shown}");
@@ -104,7 +115,11 @@ fn stalled(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
 fn slept(run: &Run) -> Option<Finding> {
     let seconds = run.slept_ns / NANOSECONDS;
     let long = seconds >= builtin().threshold.long_sleep_seconds;
-    let text = format!("slept {} times, {} virtual seconds in all", text::grouped(run.sleeps), text::grouped(seconds));
+    let text = format!(
+        "slept {} times, {} virtual seconds in all",
+        text::grouped(run.sleeps),
+        text::grouped(seconds)
+    );
     let name = if long { "LONG_SLEEP" } else { "SLEEPS" };
     (run.sleeps > 0).then(|| of_run(name, &["runtime", "evasion"], u8::from(long), 70, text))
 }
@@ -121,8 +136,10 @@ fn count_calls<'a>(run: &'a Run, names: &[String]) -> BTreeMap<&'a str, u64> {
 fn clock_reads(run: &Run) -> Option<Finding> {
     let counts = count_calls(run, &builtin().calls.clock);
     let reads: u64 = counts.values().sum();
-    let text = format!("the clock was read {} times ({})", text::grouped(reads), text::some(counts.keys(), 3));
-    (reads > builtin().threshold.clock_reads).then(|| of_run("CLOCK_READS", &["runtime", "evasion"], 0, 100, text))
+    let text =
+        format!("the clock was read {} times ({})", text::grouped(reads), text::some(counts.keys(), 3));
+    (reads > builtin().threshold.clock_reads)
+        .then(|| of_run("CLOCK_READS", &["runtime", "evasion"], 0, 100, text))
 }
 
 /// It asked about its environment and ended by itself at once, with nothing printed or written.
@@ -143,7 +160,8 @@ fn exit_without_work(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
         text::some(asked.keys(), 5)
     );
     let severity = u8::from(code != 0);
-    (idle && few && !asked.is_empty()).then(|| of_run("EXIT_WITHOUT_WORK", &["runtime", "evasion"], severity, 40, text))
+    (idle && few && !asked.is_empty())
+        .then(|| of_run("EXIT_WITHOUT_WORK", &["runtime", "evasion"], severity, 40, text))
 }
 
 fn hammering(run: &Run) -> Option<Finding> {
@@ -153,17 +171,22 @@ fn hammering(run: &Run) -> Option<Finding> {
     }
     let (name, count) = counts.into_iter().max_by_key(|&(_, count)| count)?;
     let text = format!("{} called {} times in vain", text::quoted(name), text::grouped(count));
-    (count > builtin().threshold.hammering_calls).then(|| of_run("API_HAMMERING", &["runtime", "evasion"], 1, 70, text))
+    (count > builtin().threshold.hammering_calls)
+        .then(|| of_run("API_HAMMERING", &["runtime", "evasion"], 1, 70, text))
 }
 
-/// What the model that ships makes of the WASI calls. It was trained on few programs, so it is one reason of little weight; see `docs/classifier.md`.
+/// What the model that ships makes of the WASI calls. It was trained on few programs, so it is one reason of
+/// little weight; see `docs/classifier.md`.
 fn hostile_calls(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
     let said = classify::behaviour(run, facts.dynamic)?;
     let limits = &builtin().threshold;
     // A kind without probabilities is sure beyond the margin that it was trained to keep.
-    let is_sure = said.probability.map_or(said.decision >= limits.hostile_calls_margin, |sure| sure >= limits.hostile_calls);
+    let is_sure = said
+        .probability
+        .map_or(said.decision >= limits.hostile_calls_margin, |sure| sure >= limits.hostile_calls);
     let text = "the sequence of WASI calls is more like that of the hostile samples of a small training set than like that of its benign ones";
-    (said.malicious && is_sure).then(|| of_run("CALLS_LIKE_HOSTILE", &["runtime", "classifier"], 1, 60, text.to_owned()))
+    (said.malicious && is_sure)
+        .then(|| of_run("CALLS_LIKE_HOSTILE", &["runtime", "classifier"], 1, 60, text.to_owned()))
 }
 
 fn fabricated(run: &Run) -> Option<Finding> {
@@ -178,22 +201,35 @@ fn fabricated(run: &Run) -> Option<Finding> {
         "{} of {} host calls got a made-up answer, zeros for {}",
         text::grouped(made_up),
         text::grouped(run.calls.len() as u64),
-        if by_default.is_empty() { "none".to_owned() } else { text::some(by_default.iter().map(|name| text::quoted(name)), 5) }
+        if by_default.is_empty() {
+            "none".to_owned()
+        } else {
+            text::some(by_default.iter().map(|name| text::quoted(name)), 5)
+        }
     );
     (made_up > 0).then(|| of_run("FABRICATED_ANSWERS", &["runtime"], 0, 100, text))
 }
 
 fn carved(run: &Run) -> Option<Finding> {
-    let shown = text::some(run.carved.iter().map(|module| format!("{} bytes", text::grouped(module.len() as u64))), 5);
-    let text = format!("{} in memory when the host was called: {shown}", text::plural(run.carved.len() as u64, "module"));
+    let shown = text::some(
+        run.carved.iter().map(|module| format!("{} bytes", text::grouped(module.len() as u64))),
+        5,
+    );
+    let text = format!(
+        "{} in memory when the host was called: {shown}",
+        text::plural(run.carved.len() as u64, "module")
+    );
     (!run.carved.is_empty()).then(|| of_run("MODULE_BUILT", &["runtime", "loader"], 2, 80, text))
 }
 
 fn files(run: &Run, findings: &mut Vec<Finding>) {
     let limits = &builtin().threshold;
-    for (change, name) in
-        [("created", "FILES_CREATED"), ("changed", "FILES_CHANGED"), ("renamed", "FILES_RENAMED"), ("deleted", "FILES_DELETED")]
-    {
+    for (change, name) in [
+        ("created", "FILES_CREATED"),
+        ("changed", "FILES_CHANGED"),
+        ("renamed", "FILES_RENAMED"),
+        ("deleted", "FILES_DELETED"),
+    ] {
         let found: Vec<_> = run.files.iter().filter(|file| file.change == change).collect();
         let many = change == "deleted" && found.len() >= limits.files_deleted;
         let shown = text::some(found.iter().map(|file| text::quoted(&file.path)), 5);
@@ -207,7 +243,9 @@ fn files(run: &Run, findings: &mut Vec<Finding>) {
     let encrypted: Vec<_> = run.files.iter().filter_map(|file| Some((file, rise(file)?))).collect();
     if encrypted.len() >= limits.files_encrypted {
         let shown = text::some(
-            encrypted.iter().map(|(file, (before, after))| format!("{} {before:.2} → {after:.2}", text::quoted(&file.path))),
+            encrypted.iter().map(|(file, (before, after))| {
+                format!("{} {before:.2} → {after:.2}", text::quoted(&file.path))
+            }),
             5,
         );
         let text = format!(

@@ -28,7 +28,10 @@ fn indicators(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     }
     for (kind, found) in kinds {
         let severity = builtin().ioc.get(kind).copied().unwrap_or(0);
-        let shown = text::some(found.iter().map(|ioc| format!("{} at {:#x}", text::quoted(&ioc.value), ioc.offset)), 5);
+        let shown = text::some(
+            found.iter().map(|ioc| format!("{} at {:#x}", text::quoted(&ioc.value), ioc.offset)),
+            5,
+        );
         let name = format!("IOC_{}", kind.to_uppercase());
         let text = format!("{} of kind {kind}: {shown}", text::plural(found.len() as u64, "indicator"));
         findings.push(of_bytes(&name, &["ioc", kind], severity, 70, text));
@@ -37,9 +40,14 @@ fn indicators(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
 
 fn encoded(facts: &Facts<'_>) -> Option<Finding> {
     let encoded: Vec<_> = facts.view.strings.iter().filter(|string| !is_plain(&string.encoding)).collect();
-    let shown = text::some(encoded.iter().map(|string| format!("{} ({})", text::quoted(&string.text), string.encoding)), 3);
-    let text =
-        format!("{}: {shown}", text::plural(encoded.len() as u64, "string behind an encoding").replace("encodings", "encoding"));
+    let shown = text::some(
+        encoded.iter().map(|string| format!("{} ({})", text::quoted(&string.text), string.encoding)),
+        3,
+    );
+    let text = format!(
+        "{}: {shown}",
+        text::plural(encoded.len() as u64, "string behind an encoding").replace("encodings", "encoding")
+    );
     (!encoded.is_empty()).then(|| of_bytes("ENCODED_STRING", &["obfuscation"], 0, 60, text))
 }
 
@@ -47,7 +55,8 @@ fn encoded(facts: &Facts<'_>) -> Option<Finding> {
 fn hidden(facts: &Facts<'_>) -> Option<Finding> {
     let is_hidden = |ioc: &&Ioc| !is_plain(&ioc.encoding) && ioc.encoding != "base64";
     let hidden: Vec<_> = facts.view.iocs.iter().filter(is_hidden).collect();
-    let shown = text::some(hidden.iter().map(|ioc| format!("{} ({})", text::quoted(&ioc.value), ioc.encoding)), 5);
+    let shown =
+        text::some(hidden.iter().map(|ioc| format!("{} ({})", text::quoted(&ioc.value), ioc.encoding)), 5);
     let text = format!("{} behind an encoding: {shown}", text::plural(hidden.len() as u64, "indicator"));
     (!hidden.is_empty()).then(|| of_bytes("HIDDEN_INDICATOR", &["ioc", "obfuscation"], 2, 70, text))
 }

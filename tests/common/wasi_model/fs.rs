@@ -53,7 +53,8 @@ struct Open {
     inheriting: u64,
 }
 
-/// The directory that the last name of a path stands in, that name (none for the directory itself), and whether a directory is wanted.
+/// The directory that the last name of a path stands in, that name (none for the directory itself), and
+/// whether a directory is wanted.
 struct Place {
     dir: Option<Names>,
     name: Option<String>,
@@ -97,7 +98,13 @@ fn told(numbers: &[u64]) -> Outcome {
 
 impl Fs {
     pub fn new(files: &[(&str, &[u8])]) -> Self {
-        let mut fs = Self { tree: BTreeMap::new(), files: Vec::new(), links: Vec::new(), dirs: 0, open: BTreeMap::new() };
+        let mut fs = Self {
+            tree: BTreeMap::new(),
+            files: Vec::new(),
+            links: Vec::new(),
+            dirs: 0,
+            open: BTreeMap::new(),
+        };
         fs.tree.insert(Vec::new(), Entry::Dir(0));
         for &(path, bytes) in files {
             let names: Names = path.split('/').skip(1).map(str::to_owned).collect();
@@ -221,7 +228,8 @@ impl Fs {
     }
 
     fn children(&self, path: &[String]) -> impl Iterator<Item = &String> {
-        let below = self.tree.keys().filter(move |other| other.len() == path.len() + 1 && other.starts_with(path));
+        let below =
+            self.tree.keys().filter(move |other| other.len() == path.len() + 1 && other.starts_with(path));
         below.filter_map(|path| path.last())
     }
 
@@ -311,8 +319,11 @@ impl Fs {
     }
 
     fn open(&mut self, op: &Op) -> Outcome {
-        let Op::Open { fd, path, follow, oflags, rights, inheriting, append } = op else { return no("inval") };
-        let (creates, wants_dir, exclusive, empties) = (oflags & 1 != 0, oflags & 2 != 0, oflags & 4 != 0, oflags & 8 != 0);
+        let Op::Open { fd, path, follow, oflags, rights, inheriting, append } = op else {
+            return no("inval");
+        };
+        let (creates, wants_dir, exclusive, empties) =
+            (oflags & 1 != 0, oflags & 2 != 0, oflags & 4 != 0, oflags & 8 != 0);
         let needed = 1 << 13 | if creates { 1 << 10 } else { 0 } | if empties { 1 << 19 } else { 0 };
         let place = self.place(*fd, needed, path, *follow && !(creates && exclusive))?;
         let may_give = self.at(*fd)?.inheriting;
@@ -343,7 +354,8 @@ impl Fs {
         };
         let allowed = if matches!(target, Target::Dir(_)) { OF_DIR } else { OF_FILE };
         let fd = (0..).find(|fd| !self.open.contains_key(fd)).unwrap_or(u32::MAX);
-        self.open.insert(fd, Open { target, offset: 0, append: *append, rights: rights & allowed, inheriting });
+        self.open
+            .insert(fd, Open { target, offset: 0, append: *append, rights: rights & allowed, inheriting });
         told(&[fd.into()])
     }
 
@@ -417,7 +429,9 @@ impl Fs {
             return no("notcapable");
         }
         let base = [0, open.offset, size][whence as usize];
-        let Some(offset) = i128::from(base).checked_add(delta.into()).filter(|offset| (0..=i64::MAX.into()).contains(offset))
+        let Some(offset) = i128::from(base)
+            .checked_add(delta.into())
+            .filter(|offset| (0..=i64::MAX.into()).contains(offset))
         else {
             return no("inval");
         };
@@ -482,7 +496,9 @@ impl Fs {
             Some(other) if other == entry => return told(&[]),
             _ if is_dir && to.dir.as_ref().is_some_and(|dir| dir.starts_with(&old)) => return no("inval"),
             Some(Entry::Dir(_)) if !is_dir => return no("isdir"),
-            Some(Entry::Dir(_)) if self.children(&Self::slot(&to)?).next().is_some() => return no("notempty"),
+            Some(Entry::Dir(_)) if self.children(&Self::slot(&to)?).next().is_some() => {
+                return no("notempty");
+            }
             Some(Entry::File(_) | Entry::Link(_)) if is_dir => return no("notdir"),
             _ => {}
         }
@@ -547,7 +563,8 @@ impl Fs {
     fn list(&self, fd: u32) -> Outcome {
         let dir = self.dir(fd, 1 << 14)?;
         let path = self.path_of(dir);
-        let mut names: Vec<&str> = path.iter().flat_map(|path| self.children(path)).map(String::as_str).collect();
+        let mut names: Vec<&str> =
+            path.iter().flat_map(|path| self.children(path)).map(String::as_str).collect();
         names.extend([".", ".."]);
         names.sort_unstable();
         Ok(Seen { told: Vec::new(), bytes: names.join("/").into_bytes() })

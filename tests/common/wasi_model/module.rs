@@ -1,5 +1,5 @@
-//! A module that makes the calls, one after the other, and tells what it got: numbers through `env.see`, bytes through `env.look`, both of which
-//! the log keeps.
+//! A module that makes the calls, one after the other, and tells what it got: numbers through `env.see`,
+//! bytes through `env.look`, both of which the log keeps.
 
 use std::fmt::Write as _;
 
@@ -48,10 +48,19 @@ pub fn source(len: u32) -> Vec<u8> {
 pub fn of(ops: &[Op]) -> Vec<u8> {
     let mut text = String::from("(module ");
     for (name, params) in FUNCTIONS {
-        _ = write!(text, r#"(import "wasi_snapshot_preview1" "{name}" (func ${name} (param {params}) (result i32)))"#);
+        _ = write!(
+            text,
+            r#"(import "wasi_snapshot_preview1" "{name}" (func ${name} (param {params}) (result i32)))"#
+        );
     }
-    text.push_str(r#"(import "env" "see" (func $see (param i32))) (import "env" "look" (func $look (param i32 i32)))"#);
-    _ = write!(text, r#"(memory (export "memory") 4) (data (i32.const {SOURCE}) "{}")"#, escaped(&source(64)));
+    text.push_str(
+        r#"(import "env" "see" (func $see (param i32))) (import "env" "look" (func $look (param i32 i32)))"#,
+    );
+    _ = write!(
+        text,
+        r#"(memory (export "memory") 4) (data (i32.const {SOURCE}) "{}")"#,
+        escaped(&source(64))
+    );
     let (mut body, mut data) = (String::new(), Vec::new());
     ops.iter().for_each(|op| emit(op, &mut body, &mut data));
     _ = write!(text, r#"(data (i32.const {PATHS}) "{}") (func (export "_start") {body}))"#, escaped(&data));
@@ -88,22 +97,34 @@ fn emit(op: &Op, body: &mut String, data: &mut Vec<u8>) {
         Op::Pwrite { fd, offset, .. } | Op::Pread { fd, offset, .. } => {
             format!("{} {vector} {} {result}", int(*fd), long(*offset))
         }
-        Op::Seek { fd, delta, whence } => format!("{} {} {} {result}", int(*fd), long(*delta as u64), int(*whence)),
+        Op::Seek { fd, delta, whence } => {
+            format!("{} {} {} {result}", int(*fd), long(*delta as u64), int(*whence))
+        }
         Op::Tell { fd } => format!("{} {result}", int(*fd)),
         Op::Resize { fd, len } => format!("{} {}", int(*fd), long(*len)),
         Op::Allocate { fd, offset, len } => format!("{} {} {}", int(*fd), long(*offset), long(*len)),
         Op::MakeDir { fd, path } | Op::RemoveDir { fd, path } | Op::Unlink { fd, path } => {
             format!("{} {}", int(*fd), place(path))
         }
-        Op::Rename { fd, path, to_fd, to } => format!("{} {} {} {}", int(*fd), place(path), int(*to_fd), place(to)),
-        Op::Link { fd, path, to_fd, to } => format!("{} {} {} {} {}", int(*fd), int(0), place(path), int(*to_fd), place(to)),
+        Op::Rename { fd, path, to_fd, to } => {
+            format!("{} {} {} {}", int(*fd), place(path), int(*to_fd), place(to))
+        }
+        Op::Link { fd, path, to_fd, to } => {
+            format!("{} {} {} {} {}", int(*fd), int(0), place(path), int(*to_fd), place(to))
+        }
         Op::Symlink { target, fd, path } => format!("{} {} {}", place(target), int(*fd), place(path)),
-        Op::Readlink { fd, path } => format!("{} {} {} {} {result}", int(*fd), place(path), int(BUFFER), int(ROOM)),
-        Op::Stat { fd, path, follow } => format!("{} {} {} {}", int(*fd), int((*follow).into()), place(path), int(STAT)),
+        Op::Readlink { fd, path } => {
+            format!("{} {} {} {} {result}", int(*fd), place(path), int(BUFFER), int(ROOM))
+        }
+        Op::Stat { fd, path, follow } => {
+            format!("{} {} {} {}", int(*fd), int((*follow).into()), place(path), int(STAT))
+        }
         Op::FdStat { fd } => format!("{} {}", int(*fd), int(STAT)),
         Op::List { fd } => format!("{} {} {} {} {result}", int(*fd), int(BUFFER), int(ROOM), long(0)),
         Op::Renumber { fd, to } => format!("{} {}", int(*fd), int(*to)),
-        Op::Rights { fd, rights, inheriting } => format!("{} {} {}", int(*fd), long(*rights), long(*inheriting)),
+        Op::Rights { fd, rights, inheriting } => {
+            format!("{} {} {}", int(*fd), long(*rights), long(*inheriting))
+        }
     };
     if let Op::Write { len, .. } | Op::Pwrite { len, .. } = op {
         _ = write!(

@@ -60,7 +60,11 @@ impl Op {
     /// Numbers that the module tells after the call.
     pub fn numbers(&self) -> usize {
         match self {
-            Self::Open { .. } | Self::Write { .. } | Self::Read { .. } | Self::Pwrite { .. } | Self::Pread { .. } => 1,
+            Self::Open { .. }
+            | Self::Write { .. }
+            | Self::Read { .. }
+            | Self::Pwrite { .. }
+            | Self::Pread { .. } => 1,
             Self::Seek { .. } | Self::Tell { .. } | Self::Readlink { .. } => 1,
             // Type, links, size.
             Self::Stat { .. } | Self::FdStat { .. } => 3,

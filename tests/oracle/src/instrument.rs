@@ -1,10 +1,12 @@
 //! Rewrites a module so that it counts what it executes.
 //!
-//! Only three sections change: *memory* gets one memory at its end, so that all indices stay valid, *export* gets its name, and the
-//! bodies in *code* get counters (see `segment`). All other sections, the custom ones too, are copied byte by byte. Nothing
-//! that the module can see changes, but how deep it can recurse: counters need operand stack.
+//! Only three sections change: *memory* gets one memory at its end, so that all indices stay valid, *export*
+//! gets its name, and the bodies in *code* get counters (see `segment`). All other sections, the custom ones
+//! too, are copied byte by byte. Nothing that the module can see changes, but how deep it can recurse:
+//! counters need operand stack.
 //!
-//! The original is validated first, for what would be an invalid use of a memory in it could be a valid one of the counters.
+//! The original is validated first, for what would be an invalid use of a memory in it could be a valid one
+//! of the counters.
 
 use crate::counts::{FuncIndex, Instrumented, Segment};
 use crate::segment::{self, Counters, Placed};
@@ -25,16 +27,18 @@ const MAX_SEGMENTS: usize = (1 << 29) - 1;
 /// How to instrument.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Stop with `unreachable` before the first segment that would start when at least so many instructions have been
-    /// executed in this instance; all that ran before has been counted in full. So when instruction number `limit` ends a
-    /// segment (a branch or a call does), exactly `limit` are counted. The instruction that reaches the limit still acts: a
-    /// host function is called, and a run that ends with it returns or traps as it would have. None means no limit.
+    /// Stop with `unreachable` before the first segment that would start when at least so many instructions
+    /// have been executed in this instance; all that ran before has been counted in full. So when
+    /// instruction number `limit` ends a segment (a branch or a call does), exactly `limit` are counted.
+    /// The instruction that reaches the limit still acts: a host function is called, and a run that ends
+    /// with it returns or traps as it would have. None means no limit.
     pub limit: Option<u64>,
-    /// Take the start function out and export it as [`START`](crate::START) for the host to call, so that counters
-    /// can be read when it traps (an engine does not hand out an instance whose start function failed).
+    /// Take the start function out and export it as [`START`](crate::START) for the host to call, so that
+    /// counters can be read when it traps (an engine does not hand out an instance whose start function
+    /// failed).
     pub export_start: bool,
-    /// Give each instruction a segment of its own. Slower by far; the counts must be the same, which is a check of what is
-    /// taken to fall through.
+    /// Give each instruction a segment of its own. Slower by far; the counts must be the same, which is a
+    /// check of what is taken to fall through.
     pub single: bool,
 }
 
@@ -151,7 +155,10 @@ impl<'a> Scan<'a> {
 
     /// The segments of each body.
     fn split(&self, single: bool) -> Result<Vec<Vec<Placed>>, Error> {
-        let placed = self.funcs().map(|(func, body)| segment::split(func, body, single)).collect::<Result<Vec<_>, _>>()?;
+        let placed = self
+            .funcs()
+            .map(|(func, body)| segment::split(func, body, single))
+            .collect::<Result<Vec<_>, _>>()?;
         let given = placed.iter().map(Vec::len).sum();
         if given > MAX_SEGMENTS {
             return Err(Error::Segments { given, limit: MAX_SEGMENTS });
@@ -179,7 +186,13 @@ impl<'a> Scan<'a> {
     }
 
     /// The whole module.
-    fn assemble(&self, wasm: &[u8], options: &Options, segments: usize, code: Vec<u8>) -> Result<Vec<u8>, Error> {
+    fn assemble(
+        &self,
+        wasm: &[u8],
+        options: &Options,
+        segments: usize,
+        code: Vec<u8>,
+    ) -> Result<Vec<u8>, Error> {
         let mut exports = vec![(COUNTERS, ExternalKind::Memory, self.memories)];
         if let Some(start) = self.start.filter(|_| options.export_start) {
             exports.push((START, ExternalKind::Func, start));
@@ -230,8 +243,13 @@ fn vector(contents: &[u8], entries: &[Vec<u8>]) -> Result<Vec<u8>, Error> {
 /// A 32-bit memory of constant size with one word for each segment and one for the total.
 fn memory_entry(segments: usize) -> Vec<u8> {
     let pages = ((segments + 1) * 8).div_ceil(PAGE_BYTES) as u64;
-    let memory =
-        wasm_encoder::MemoryType { minimum: pages, maximum: Some(pages), memory64: false, shared: false, page_size_log2: None };
+    let memory = wasm_encoder::MemoryType {
+        minimum: pages,
+        maximum: Some(pages),
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    };
     let mut out = Vec::new();
     memory.encode(&mut out);
     out

@@ -17,8 +17,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`script`] runs the official `.wast` scripts on stock wasmi and, through [`wast_runner!`], on any crate with wasmi's API.
-//! This crate shares no code with recorder or replay.
+//! [`script`] runs the official `.wast` scripts on stock wasmi and, through [`wast_runner!`], on any crate
+//! with wasmi's API. This crate shares no code with recorder or replay.
 
 mod counts;
 mod error;

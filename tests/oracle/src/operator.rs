@@ -1,9 +1,11 @@
-//! What the oracle knows of each operator: its mnemonic in the text format and whether it always falls through.
+//! What the oracle knows of each operator: its mnemonic in the text format and whether it always falls
+//! through.
 //!
-//! One row for each operator, derived at compile time from the list in `wasmparser`, so none can be forgotten. The mnemonic is
-//! the name of the visitor method with a dot after the type or namespace (`visit_i32_add` is `i32.add`); a test sends
-//! every row through the text format and back. *Straight* operators never trap, branch or call; whoever is not known to be straight
-//! is not, which costs a counter and never exactness.
+//! One row for each operator, derived at compile time from the list in `wasmparser`, so none can be
+//! forgotten. The mnemonic is the name of the visitor method with a dot after the type or namespace
+//! (`visit_i32_add` is `i32.add`); a test sends every row through the text format and back. *Straight*
+//! operators never trap, branch or call; whoever is not known to be straight is not, which costs a counter
+//! and never exactness.
 //!
 //! Not here: operators of proposals that wasmi does not run. They have no row.
 
@@ -23,11 +25,12 @@ pub(crate) struct Facts {
 
 /// What stands before the dot of a mnemonic.
 const NAMESPACES: [&str; 17] = [
-    "i32", "i64", "f32", "f64", "v128", "i8x16", "i16x8", "i32x4", "i64x2", "f32x4", "f64x2", "local", "global", "memory",
-    "table", "ref", "elem",
+    "i32", "i64", "f32", "f64", "v128", "i8x16", "i16x8", "i32x4", "i64x2", "f32x4", "f64x2", "local",
+    "global", "memory", "table", "ref", "elem",
 ];
 
-/// Operators of the first version of Wasm and of reference types, beside arithmetic, that never trap, branch or call.
+/// Operators of the first version of Wasm and of reference types, beside arithmetic, that never trap, branch
+/// or call.
 const STRAIGHT: [&str; 16] = [
     "nop",
     "block",
@@ -148,11 +151,15 @@ const fn is_straight(proposal: &str, name: &str, immediates: &[&str]) -> bool {
         // Lanes and relaxed results never trap; what is left are loads and stores.
         return !contains(immediates, "memarg");
     }
-    if equal(proposal, "sign_extension") || equal(proposal, "saturating_float_to_int") || equal(proposal, "wide_arithmetic") {
+    if equal(proposal, "sign_extension")
+        || equal(proposal, "saturating_float_to_int")
+        || equal(proposal, "wide_arithmetic")
+    {
         return true;
     }
     let number = contains(&["i32", "i64", "f32", "f64"], head(name));
-    let arithmetic = equal(proposal, "mvp") && number && !contains(immediates, "memarg") && !contains(&TRAPPING, name);
+    let arithmetic =
+        equal(proposal, "mvp") && number && !contains(immediates, "memarg") && !contains(&TRAPPING, name);
     arithmetic || contains(&STRAIGHT, name)
 }
 
@@ -202,7 +209,8 @@ mod tests {
     use super::*;
     use wasmparser::{Parser, Payload};
 
-    /// The text of a whole instruction, spelled by hand where the mnemonic does not follow the rule under test.
+    /// The text of a whole instruction, spelled by hand where the mnemonic does not follow the rule under
+    /// test.
     pub(super) fn text(name: &str, immediates: &[&str]) -> String {
         let mnemonic = match name {
             "typed_select" => return "select (result i32)".into(),
@@ -211,7 +219,9 @@ mod tests {
             "if" => return "if else end".into(),
             "else" => return "if else end".into(),
             "end" => return String::new(),
-            name if name.starts_with("br") || name.starts_with("call") || name.starts_with("return") => name.to_string(),
+            name if name.starts_with("br") || name.starts_with("call") || name.starts_with("return") => {
+                name.to_string()
+            }
             name => name.replacen('_', ".", 1),
         };
         let mut text = mnemonic;
@@ -232,7 +242,8 @@ mod tests {
 
     /// A module with one of everything that an instruction may name.
     fn module(instruction: &str) -> String {
-        let fields = "(type (func)) (table 1 funcref) (memory 1) (elem func) (data) (global (mut i32) (i32.const 0))";
+        let fields =
+            "(type (func)) (table 1 funcref) (memory 1) (elem func) (data) (global (mut i32) (i32.const 0))";
         format!("(module {fields} (func {instruction}))")
     }
 
@@ -266,7 +277,11 @@ mod tests {
                 .1
                 .expect("a row");
             assert_eq!(facts.variant, variant);
-            let expected = if variant == "Else" || variant == "End" { facts.mnemonic } else { text.split(' ').next().unwrap() };
+            let expected = if variant == "Else" || variant == "End" {
+                facts.mnemonic
+            } else {
+                text.split(' ').next().unwrap()
+            };
             assert_eq!(facts.mnemonic, expected, "{variant}");
         }
     }
@@ -277,7 +292,9 @@ mod tests {
             .iter()
             .flat_map(|(_, text)| operators(&module(text)))
             .filter_map(|(_, facts)| facts)
-            .filter(|facts| !facts.straight && !facts.mnemonic.contains("load") && !facts.mnemonic.contains("store"))
+            .filter(|facts| {
+                !facts.straight && !facts.mnemonic.contains("load") && !facts.mnemonic.contains("store")
+            })
             .map(|facts| facts.mnemonic)
             .collect();
         found.sort_unstable();
@@ -317,7 +334,8 @@ mod tests {
 
     #[test]
     fn operators_of_other_proposals_have_no_row() {
-        let found = operators("(module (type (func)) (func (param (ref 0)) local.get 0 ref.as_non_null drop))");
+        let found =
+            operators("(module (type (func)) (func (param (ref 0)) local.get 0 ref.as_non_null drop))");
         assert!(found.iter().any(|(name, facts)| name == "RefAsNonNull" && facts.is_none()), "{found:?}");
     }
 }

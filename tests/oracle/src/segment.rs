@@ -1,6 +1,7 @@
 //! Splits a function body into segments and puts a counter before each.
 //!
-//! A segment ends after an instruction that may trap, branch, call or return, and before anything that control can jump to:
+//! A segment ends after an instruction that may trap, branch, call or return, and before anything that
+//! control can jump to:
 //!
 //! ```text
 //! local.get 0   ┐ counter here       a `loop` can be jumped to, so its counter stands inside, where every
@@ -12,8 +13,9 @@
 //!                                      br_if 0     ┘
 //! ```
 //!
-//! `end` and `else` end a segment and belong to none. Original bytes are copied, never decoded and encoded again; the
-//! inserted code leaves the operand stack alone and has no labels that a branch of the module could mean.
+//! `end` and `else` end a segment and belong to none. Original bytes are copied, never decoded and encoded
+//! again; the inserted code leaves the operand stack alone and has no labels that a branch of the module
+//! could mean.
 
 use crate::counts::{FuncIndex, Instruction, Offset, Segment};
 use crate::{Error, operator};
@@ -37,7 +39,8 @@ pub(crate) fn split(func: FuncIndex, body: &FunctionBody<'_>, single: bool) -> R
             open = false;
             continue;
         }
-        let facts = operator::facts(&operator).ok_or_else(|| Error::Operator { operator: format!("{operator:?}"), offset })?;
+        let facts = operator::facts(&operator)
+            .ok_or_else(|| Error::Operator { operator: format!("{operator:?}"), offset })?;
         let is_loop = matches!(operator, Operator::Loop { .. });
         let instruction = Instruction { offset: Offset(offset), mnemonic: facts.mnemonic };
         let is_apart = is_loop || is_select(&operator);
@@ -53,9 +56,10 @@ pub(crate) fn split(func: FuncIndex, body: &FunctionBody<'_>, single: bool) -> R
     Ok(placed)
 }
 
-/// Whether it is a `select`. A counter keeps it apart from the comparison before it, for wasmi 2.0.0 fuses `i32.eqz` of a local
-/// with `select` and then tests a register that does not hold the local: `(select (i32.const 1) (local.get 0) (i32.eqz (local.get 0)))` can be 1 for
-/// any local. The oracle shall say what the module means.
+/// Whether it is a `select`. A counter keeps it apart from the comparison before it, for wasmi 2.0.0 fuses
+/// `i32.eqz` of a local with `select` and then tests a register that does not hold the local: `(select
+/// (i32.const 1) (local.get 0) (i32.eqz (local.get 0)))` can be 1 for any local. The oracle shall say what
+/// the module means.
 fn is_select(operator: &Operator<'_>) -> bool {
     matches!(operator, Operator::Select | Operator::TypedSelect { .. } | Operator::TypedSelectMulti { .. })
 }
@@ -70,7 +74,13 @@ pub(crate) struct Counters {
 
 impl Counters {
     /// The bytes of a body with counters; `first` is the number of its first segment in the module.
-    pub(crate) fn insert(&self, wasm: &[u8], body: &FunctionBody<'_>, first: usize, placed: &[Placed]) -> Vec<u8> {
+    pub(crate) fn insert(
+        &self,
+        wasm: &[u8],
+        body: &FunctionBody<'_>,
+        first: usize,
+        placed: &[Placed],
+    ) -> Vec<u8> {
         let range = body.range();
         let mut out = Vec::with_capacity(body.as_bytes().len() + placed.len() * 24);
         let mut copied = range.start;
@@ -87,7 +97,8 @@ impl Counters {
     fn count(&self, out: &mut Vec<u8>, number: usize, instructions: usize) {
         let mut sink = InstructionSink::new(out);
         if let Some(limit) = self.limit {
-            // The last segment has been counted in full and has run when the next one finds the limit reached.
+            // The last segment has been counted in full and has run when the next one finds the limit
+            // reached.
             sink.i32_const(0).i64_load(self.word(0)).i64_const(limit as i64).i64_ge_u();
             sink.if_(BlockType::Empty).unreachable().end();
             self.add(&mut sink, 0, instructions as i64);
@@ -101,6 +112,11 @@ impl Counters {
     }
 
     fn word(&self, word: usize) -> MemArg {
-        MemArg { offset: word as u64 * 8, align: 3, target: MemArgTarget::Memory(self.memory), ordering: None }
+        MemArg {
+            offset: word as u64 * 8,
+            align: 3,
+            target: MemArgTarget::Memory(self.memory),
+            ordering: None,
+        }
     }
 }

@@ -3,7 +3,8 @@
 use wasmi::{Engine, Instance, Linker, Module, Store};
 use wasmspoor_oracle::script::stock;
 use wasmspoor_oracle::{
-    COUNTERS, Counts, Error, FuncIndex, Instrumented, Offset, Options, START, instrument, instrument_with, instrument_with_limit,
+    COUNTERS, Counts, Error, FuncIndex, Instrumented, Offset, Options, START, instrument, instrument_with,
+    instrument_with_limit,
 };
 
 /// Name, module, and how often each mnemonic is executed by its export `main`.
@@ -299,7 +300,9 @@ fn other_features_count_too() {
 
 #[test]
 fn functions_and_offsets_are_those_of_the_original() {
-    let wasm = parse("(module (import \"env\" \"host\" (func)) (func nop) (func (export \"main\") call 1 call 1 nop))");
+    let wasm = parse(
+        "(module (import \"env\" \"host\" (func)) (func nop) (func (export \"main\") call 1 call 1 nop))",
+    );
     let mut running = Running::new(instrument(&wasm).expect("an instrumented module"));
     assert_eq!(running.call("main"), None);
     let counts = running.counts();
@@ -307,7 +310,8 @@ fn functions_and_offsets_are_those_of_the_original() {
     assert_eq!(counts.by_function[&(FuncIndex(2), "call")], 2);
     assert_eq!(counts.of("nop"), 3);
     assert_eq!(counts.of("i32.add"), 0);
-    let opcodes: Vec<u8> = counts.by_offset.keys().map(|(_, Offset(offset))| wasm[*offset as usize]).collect();
+    let opcodes: Vec<u8> =
+        counts.by_offset.keys().map(|(_, Offset(offset))| wasm[*offset as usize]).collect();
     assert_eq!(opcodes, [0x01, 0x10, 0x10, 0x01], "nop; call, call, nop");
 }
 
@@ -358,7 +362,11 @@ fn a_limit_stops_before_the_segment_after_it() {
         assert_eq!(word, counts.total, "limit {limit}");
         assert_eq!(stopped, limit < all, "limit {limit}: {}", counts.total);
         // No segment of the example has more than 6 instructions.
-        assert!(counts.total >= limit.min(all) && counts.total < limit + 7, "limit {limit}: {}", counts.total);
+        assert!(
+            counts.total >= limit.min(all) && counts.total < limit + 7,
+            "limit {limit}: {}",
+            counts.total
+        );
     }
     // The first iteration ends with the branch: 2 before the loop, 7 in it.
     let mut running = Running::new(instrument_with_limit(&wasm, 8).expect("an instrumented module"));
@@ -373,8 +381,12 @@ fn what_cannot_be_instrumented_is_an_error() {
         (b"not wasm".to_vec(), |error| matches!(error, Error::Module(_))),
         (parse("(module (func i32.add))"), |error| matches!(error, Error::Module(_))),
         (parse("(module (func (drop (i32.load (i32.const 0)))))"), |error| matches!(error, Error::Module(_))),
-        (parse(&format!("(module {memories})")), |error| matches!(error, Error::Memories { given: 100, limit: 100 })),
-        (parse("(module (memory (export \"\\01wasmspoor-counters\") 1))"), |error| matches!(error, Error::ExportTaken(_))),
+        (parse(&format!("(module {memories})")), |error| {
+            matches!(error, Error::Memories { given: 100, limit: 100 })
+        }),
+        (parse("(module (memory (export \"\\01wasmspoor-counters\") 1))"), |error| {
+            matches!(error, Error::ExportTaken(_))
+        }),
     ];
     for (index, (wasm, expected)) in rows.iter().enumerate() {
         let error = instrument(wasm).expect_err("an error");

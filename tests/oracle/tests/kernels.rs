@@ -22,8 +22,13 @@ fn run(wasm: &[u8], export: &str) -> Counts {
     let instrumented = instrument(wasm).expect("an instrumented module");
     let mut store = Store::new(&Engine::new(&stock::config()), ());
     let module = Module::new(store.engine(), &instrumented.wasm).expect("a valid module");
-    let instance = Linker::new(store.engine()).instantiate_and_start(&mut store, &module).expect("an instance");
-    instance.get_typed_func::<(), i32>(&store, export).expect("the export").call(&mut store, ()).expect("no trap");
+    let instance =
+        Linker::new(store.engine()).instantiate_and_start(&mut store, &module).expect("an instance");
+    instance
+        .get_typed_func::<(), i32>(&store, export)
+        .expect("the export")
+        .call(&mut store, ())
+        .expect("no trap");
     let memory = instance.get_memory(&store, COUNTERS).expect("the counters");
     instrumented.counts(memory.data(&store)).expect("enough bytes")
 }
@@ -44,7 +49,12 @@ fn kernels_count_to_the_last_unit() {
             .collect();
         assert_eq!(counts.by_mnemonic, expected, "{name}");
         assert_eq!(Some(counts.total), kernel["instructions_without_end_else"].as_u64(), "{name}");
-        println!("{name}: {} instructions, {} mnemonics, exact, in {:.1?}", counts.total, expected.len(), begin.elapsed());
+        println!(
+            "{name}: {} instructions, {} mnemonics, exact, in {:.1?}",
+            counts.total,
+            expected.len(),
+            begin.elapsed()
+        );
     }
 }
 
@@ -66,7 +76,8 @@ fn samples_are_instrumented_into_valid_modules() {
                 Ok(instrumented) => {
                     spent += begin.elapsed();
                     (bytes, modules) = (bytes + wasm.len(), modules + 1);
-                    Module::new(&engine, &instrumented.wasm).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                    Module::new(&engine, &instrumented.wasm)
+                        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
                 }
                 Err(error) => {
                     assert!(Module::new(&engine, &wasm).is_err(), "{}: {error}", path.display());
@@ -75,5 +86,7 @@ fn samples_are_instrumented_into_valid_modules() {
             }
         }
     }
-    println!("{modules} modules, {bytes} bytes instrumented in {spent:.1?}; refused by wasmi too: {refused:?}");
+    println!(
+        "{modules} modules, {bytes} bytes instrumented in {spent:.1?}; refused by wasmi too: {refused:?}"
+    );
 }

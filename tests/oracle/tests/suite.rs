@@ -1,12 +1,14 @@
 //! The official scripts on stock wasmi: as they are, with counters, and with a counter for each instruction.
 //!
-//! The three must agree directive by directive, and the two kinds of counters in every count of every instance. What stock wasmi
-//! fails is listed with the reason: nothing may fail beside it, and nothing listed may start to pass unseen.
+//! The three must agree directive by directive, and the two kinds of counters in every count of every
+//! instance. What stock wasmi fails is listed with the reason: nothing may fail beside it, and nothing listed
+//! may start to pass unseen.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 use wasmspoor_oracle::script::{
-    Counting, InstanceId, Invocation, Observer, Script, Stock, SuiteReport, Value, run_script, run_suite, scripts,
+    Counting, InstanceId, Invocation, Observer, Script, Stock, SuiteReport, Value, run_script, run_suite,
+    scripts,
 };
 use wasmspoor_oracle::{Counts, Options};
 
@@ -114,7 +116,12 @@ struct Calls(Vec<String>);
 impl Observer<elsewhere::Adapter<u8>> for Calls {
     fn invoked(&mut self, engine: &mut elsewhere::Adapter<u8>, invocation: &Invocation<'_>) {
         *engine.store.data_mut() += 1;
-        self.0.push(format!("{}: {} {:?}", invocation.line, invocation.export, invocation.result.unwrap_or(&[])));
+        self.0.push(format!(
+            "{}: {} {:?}",
+            invocation.line,
+            invocation.export,
+            invocation.result.unwrap_or(&[])
+        ));
     }
 }
 

@@ -1,8 +1,9 @@
 //! Constants of cryptographic algorithms: among the immediates of code, and as tables in data segments.
 //!
-//! What is looked for stands in `rules/crypto-constants.toml`. In code the words of a constant may come in any order, but enough different ones must be
-//! immediates of one function; in data enough consecutive elements of its table must stand in a row. Raw bytes of code are never searched: an
-//! immediate is a LEB128 number there, and what looks like a table is something else.
+//! What is looked for stands in `rules/crypto-constants.toml`. In code the words of a constant may come in
+//! any order, but enough different ones must be immediates of one function; in data enough consecutive
+//! elements of its table must stand in a row. Raw bytes of code are never searched: an immediate is a LEB128
+//! number there, and what looks like a table is something else.
 //!
 //! Both searches are one look into a hash table for each immediate, and for each byte of data.
 
@@ -128,15 +129,21 @@ impl Immediates {
                 sites.dedup();
                 let offset = sites.first().map_or(0, |site| u64::from(site.0));
                 let place = "code".to_owned();
-                let found = || CryptoConstant { func: Some(func), sites, ..constant.found(different, place, offset) };
+                let found =
+                    || CryptoConstant { func: Some(func), sites, ..constant.found(different, place, offset) };
                 self.found.push(usize::from(number), found);
             }
         }
         self.hits.clear();
     }
 
-    /// Looks through the data; returns everything found by place, and how much was found beyond [`MAX_PLACES`].
-    pub(super) fn with_data(mut self, segments: &[DataSegment], bytes: &[&[u8]]) -> (Vec<CryptoConstant>, u64) {
+    /// Looks through the data; returns everything found by place, and how much was found beyond
+    /// [`MAX_PLACES`].
+    pub(super) fn with_data(
+        mut self,
+        segments: &[DataSegment],
+        bytes: &[&[u8]],
+    ) -> (Vec<CryptoConstant>, u64) {
         // Data has its own allowance.
         self.found.places.fill(0);
         for (segment, bytes) in segments.iter().zip(bytes) {
@@ -166,7 +173,10 @@ fn search(index: &Index, segment: &DataSegment, bytes: &[u8], found: &mut Found)
             if constant.data.is_some_and(|least| elements as u32 >= least) {
                 let offset = segment.offset.saturating_add(begin as u64);
                 let address = segment.address.map(|address| address.saturating_add(begin as u64));
-                let make = || CryptoConstant { address, ..constant.found(elements as u32, "data".to_owned(), offset) };
+                let make = || CryptoConstant {
+                    address,
+                    ..constant.found(elements as u32, "data".to_owned(), offset)
+                };
                 found.push(usize::from(image.constant), make);
             }
         }

@@ -80,7 +80,8 @@ pub(super) struct Image {
 }
 
 impl Image {
-    /// Makes the longest match around byte `anchor` of the image, found at `position` of `data`: where it begins, and its elements.
+    /// Makes the longest match around byte `anchor` of the image, found at `position` of `data`: where it
+    /// begins, and its elements.
     pub(super) fn extend(&self, data: &[u8], position: usize, anchor: usize) -> (usize, usize) {
         let step = self.element;
         let same = |at: usize, from: usize| {
@@ -109,7 +110,8 @@ pub(super) struct Index {
     words32: HashMap<u32, Vec<Place>>,
     words64: HashMap<u64, Vec<Place>>,
     anchors: HashMap<u64, Vec<Place>>,
-    /// A bit for each hash of an anchor, so that nearly all bytes of data are passed over without a look into `anchors`.
+    /// A bit for each hash of an anchor, so that nearly all bytes of data are passed over without a look
+    /// into `anchors`.
     filter: Vec<u64>,
 }
 
@@ -152,7 +154,8 @@ impl Index {
         let (width, words) = match (&entry.text, &entry.words, entry.width) {
             (Some(text), None, None) => (1, text.bytes().map(u64::from).collect()),
             (None, Some(words), Some(bits @ (8 | 32 | 64))) => {
-                let words: Result<Vec<_>, _> = words.split_whitespace().map(|word| u64::from_str_radix(word, 16)).collect();
+                let words: Result<Vec<_>, _> =
+                    words.split_whitespace().map(|word| u64::from_str_radix(word, 16)).collect();
                 let Ok(words) = words else { return fail("words are hexadecimal") };
                 if words.iter().any(|word| bits < 64 && word >> bits != 0) {
                     return fail("a word is wider than `width`");
@@ -169,7 +172,9 @@ impl Index {
             None => None,
             Some(must) => {
                 let is_it = |word: &u64| u64::from_str_radix(must, 16).as_ref() == Ok(word);
-                let Some(position) = words.iter().position(is_it) else { return fail("`must` is one of the words") };
+                let Some(position) = words.iter().position(is_it) else {
+                    return fail("`must` is one of the words");
+                };
                 Some(position as u16)
             }
         };
@@ -184,7 +189,11 @@ impl Index {
     }
 
     fn add_words(&mut self, number: u16, constant: &Constant) {
-        let words = constant.words.iter().enumerate().filter(|(_, word)| **word >= super::LEAST_WORD && constant.code.is_some());
+        let words = constant
+            .words
+            .iter()
+            .enumerate()
+            .filter(|(_, word)| **word >= super::LEAST_WORD && constant.code.is_some());
         for (position, &word) in words {
             let place = (number, position as u16);
             match constant.width {
@@ -199,7 +208,8 @@ impl Index {
     fn add_images(&mut self, number: u16, constant: &Constant) {
         let elements = [1, 4, 8].into_iter().filter(|element| *element >= constant.width);
         for (element, is_big) in elements.flat_map(|element| [(element, false), (element, true)]) {
-            // A byte has no order; and widened words in the other order look the same but for the first and last bytes.
+            // A byte has no order; and widened words in the other order look the same but for the first and
+            // last bytes.
             if is_big && (element == 1 || element != constant.width) {
                 continue;
             }
@@ -213,7 +223,8 @@ impl Index {
         }
     }
 
-    /// Every eighth byte is an anchor, so that any fifteen bytes in a row hold one. Those of nearly only zeros are none.
+    /// Every eighth byte is an anchor, so that any fifteen bytes in a row hold one. Those of nearly only
+    /// zeros are none.
     fn add_anchors(&mut self, image: u16, bytes: &[u8]) {
         for (position, chunk) in bytes.chunks_exact(8).enumerate() {
             let chunk: [u8; 8] = chunk.try_into().unwrap_or_default();

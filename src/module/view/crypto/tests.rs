@@ -4,7 +4,11 @@ use super::{table::Constant, *};
 use crate::module::view::View;
 
 fn constant(name: &str) -> &'static Constant {
-    Index::builtin().constants.iter().find(|constant| constant.name == name).unwrap_or_else(|| panic!("{name}"))
+    Index::builtin()
+        .constants
+        .iter()
+        .find(|constant| constant.name == name)
+        .unwrap_or_else(|| panic!("{name}"))
 }
 
 fn words(name: &str) -> &'static [u64] {
@@ -28,7 +32,8 @@ fn product(a: &[u32], b: &[u32]) -> Vec<u32> {
     result
 }
 
-/// The first `bits` bits behind the point of the root of `radicand` of this degree: the greatest x with x^degree <= radicand · 2^(bits · degree).
+/// The first `bits` bits behind the point of the root of `radicand` of this degree: the greatest x with
+/// x^degree <= radicand · 2^(bits · degree).
 fn root_fraction(radicand: u32, degree: usize, bits: usize) -> u64 {
     let mut scaled = vec![0; bits * degree / 32];
     scaled.push(radicand);
@@ -37,7 +42,8 @@ fn root_fraction(radicand: u32, degree: usize, bits: usize) -> u64 {
         let next = root | 1 << bit;
         let limbs: Vec<u32> = (0..4).map(|limb| (next >> (32 * limb)) as u32).collect();
         let power = (1..degree).fold(limbs.clone(), |power, _| product(&power, &limbs));
-        let is_less = power.len() < scaled.len() || power.len() == scaled.len() && power.iter().rev().le(scaled.iter().rev());
+        let is_less = power.len() < scaled.len()
+            || power.len() == scaled.len() && power.iter().rev().le(scaled.iter().rev());
         if is_less {
             root = next;
         }
@@ -66,14 +72,16 @@ fn s_box() -> Vec<u8> {
 }
 
 fn columns(bytes: &[u8], factors: &[u8]) -> Vec<u64> {
-    let column = |byte: &u8| factors.iter().fold(0, |word, factor| word << 8 | u64::from(multiply(*byte, *factor)));
+    let column =
+        |byte: &u8| factors.iter().fold(0, |word, factor| word << 8 | u64::from(multiply(*byte, *factor)));
     bytes.iter().map(column).collect()
 }
 
 #[test]
 fn tables_follow_from_their_rules() {
-    let fractions =
-        |primes: &[u32], degree, bits| primes.iter().map(|prime| root_fraction(*prime, degree, bits)).collect::<Vec<_>>();
+    let fractions = |primes: &[u32], degree, bits| {
+        primes.iter().map(|prime| root_fraction(*prime, degree, bits)).collect::<Vec<_>>()
+    };
     let primes = primes(80);
     assert_eq!(words("SHA-256 initial hash value"), fractions(&primes[..8], 2, 32));
     assert_eq!(words("SHA-256 round constants"), fractions(&primes[..64], 3, 32));
@@ -102,7 +110,8 @@ fn tables_of_aes_and_groestl() {
     assert_eq!(words("AES T-table"), columns(&s_box, &[2, 1, 1, 3]));
     assert_eq!(words("AES inverse T-table"), columns(&inverse, &[14, 9, 13, 11]));
     assert_eq!(words("Groestl T-table"), columns(&s_box, &[2, 7, 5, 3, 5, 4, 3, 2]));
-    let powers: Vec<_> = std::iter::successors(Some(1u8), |power| Some(multiply(*power, 2))).take(10).map(u64::from).collect();
+    let powers: Vec<_> =
+        std::iter::successors(Some(1u8), |power| Some(multiply(*power, 2))).take(10).map(u64::from).collect();
     assert_eq!(words("AES round constants"), powers);
 }
 
@@ -134,10 +143,16 @@ fn tables_of_checksums() {
         (0..256).map(|byte| (0..8).fold(byte, step)).collect::<Vec<u64>>()
     };
     assert_eq!(words("CRC-32 table, reflected"), reflected(words("CRC-32 polynomial, reflected")[0]));
-    assert_eq!(words("CRC-32C table, reflected"), &reflected(words("CRC-32C polynomial, reflected")[0])[..64]);
+    assert_eq!(
+        words("CRC-32C table, reflected"),
+        &reflected(words("CRC-32C polynomial, reflected")[0])[..64]
+    );
     let polynomial = words("CRC-32 polynomial")[0];
     let step = |crc: u64, _| (crc << 1 ^ if crc & 0x8000_0000 != 0 { polynomial } else { 0 }) & 0xffff_ffff;
-    assert_eq!(words("CRC-32 table"), (0..256).map(|byte: u64| (0..8).fold(byte << 24, step)).collect::<Vec<_>>());
+    assert_eq!(
+        words("CRC-32 table"),
+        (0..256).map(|byte: u64| (0..8).fold(byte << 24, step)).collect::<Vec<_>>()
+    );
     assert_eq!(words("CRC-32 polynomial")[0].reverse_bits() >> 32, words("CRC-32 polynomial, reflected")[0]);
     assert_eq!(words("negated golden ratio")[0], u64::from((words("golden ratio")[0] as u32).wrapping_neg()));
 }
@@ -177,7 +192,8 @@ fn threefish(key: [u64; 8], tweak: [u64; 2], block: [u64; 8]) -> [u64; 8] {
         }
         for pair in 0..4 {
             state[2 * pair] = state[2 * pair].wrapping_add(state[2 * pair + 1]);
-            state[2 * pair + 1] = state[2 * pair + 1].rotate_left(ROTATIONS[round % 8][pair]) ^ state[2 * pair];
+            state[2 * pair + 1] =
+                state[2 * pair + 1].rotate_left(ROTATIONS[round % 8][pair]) ^ state[2 * pair];
         }
         state = [2, 1, 4, 7, 6, 5, 0, 3].map(|from: usize| state[from]);
     }
@@ -197,9 +213,12 @@ fn initial_values_of_skein() {
 
 /// One round of JH's permutation (or, over 64 nibbles, of its round constants).
 fn jh_round(state: &[u8], constants: impl Fn(usize) -> usize) -> Vec<u8> {
-    const S: [[u8; 16]; 2] =
-        [[9, 0, 4, 11, 13, 12, 3, 15, 1, 10, 2, 6, 7, 5, 8, 14], [3, 12, 6, 13, 5, 7, 1, 9, 15, 2, 0, 4, 11, 10, 14, 8]];
-    let mut mixed: Vec<u8> = state.iter().enumerate().map(|(i, nibble)| S[constants(i)][usize::from(*nibble)]).collect();
+    const S: [[u8; 16]; 2] = [
+        [9, 0, 4, 11, 13, 12, 3, 15, 1, 10, 2, 6, 7, 5, 8, 14],
+        [3, 12, 6, 13, 5, 7, 1, 9, 15, 2, 0, 4, 11, 10, 14, 8],
+    ];
+    let mut mixed: Vec<u8> =
+        state.iter().enumerate().map(|(i, nibble)| S[constants(i)][usize::from(*nibble)]).collect();
     let double = |a: u8| (a << 1 ^ a >> 3 ^ a >> 2 & 2) & 15;
     for pair in mixed.chunks_exact_mut(2) {
         pair[1] ^= double(pair[0]);
@@ -220,13 +239,15 @@ fn jh_round(state: &[u8], constants: impl Fn(usize) -> usize) -> Vec<u8> {
 #[test]
 fn initial_values_of_jh() {
     let seed = "6a09e667f3bcc908b2fb1366ea957d3e3adec17512775099da2f590b0667322a";
-    let mut constants = vec![seed.chars().map(|c| c.to_digit(16).expect("hexadecimal") as u8).collect::<Vec<_>>()];
+    let mut constants =
+        vec![seed.chars().map(|c| c.to_digit(16).expect("hexadecimal") as u8).collect::<Vec<_>>()];
     for round in 0..41 {
         constants.push(jh_round(&constants[round], |_| 0));
     }
     for bits in [256u16, 512] {
         let bit = |i: usize| if i < 16 { (bits >> (15 - i) & 1) as u8 } else { 0 };
-        let grouped: Vec<u8> = (0..256).map(|i| bit(i) << 3 | bit(i + 256) << 2 | bit(i + 512) << 1 | bit(i + 768)).collect();
+        let grouped: Vec<u8> =
+            (0..256).map(|i| bit(i) << 3 | bit(i + 256) << 2 | bit(i + 512) << 1 | bit(i + 768)).collect();
         let mut state: Vec<u8> = (0..128).flat_map(|i| [grouped[i], grouped[i + 128]]).collect();
         for round in &constants {
             state = jh_round(&state, |i| usize::from(round[i / 4] >> (3 - i % 4) & 1));
@@ -234,7 +255,9 @@ fn initial_values_of_jh() {
         let nibble = |i: usize| state[2 * (i % 128) + i / 128];
         let bytes: Vec<u64> = (0..128)
             .map(|byte| {
-                (0..8).fold(0, |value, low| value << 1 | u64::from(nibble((8 * byte + low) % 256) >> (3 - byte / 32) & 1))
+                (0..8).fold(0, |value, low| {
+                    value << 1 | u64::from(nibble((8 * byte + low) % 256) >> (3 - byte / 32) & 1)
+                })
             })
             .collect();
         assert_eq!(words(&format!("JH-{bits} initial hash value")), bytes);
@@ -243,7 +266,8 @@ fn initial_values_of_jh() {
 
 #[test]
 fn texts_and_digits() {
-    let sigma = |name: &str| words(name).iter().flat_map(|word| (*word as u32).to_le_bytes()).collect::<Vec<_>>();
+    let sigma =
+        |name: &str| words(name).iter().flat_map(|word| (*word as u32).to_le_bytes()).collect::<Vec<_>>();
     assert_eq!(sigma("ChaCha20 and Salsa20 constants (256-bit key)"), b"expand 32-byte k");
     assert_eq!(sigma("ChaCha20 and Salsa20 constants (128-bit key)"), b"expand 16-byte k");
     assert_eq!(sigma("Equihash personalization in words"), b"ZcashPoW");
@@ -252,7 +276,8 @@ fn texts_and_digits() {
     for row in words("BLAKE2 permutations").chunks(16) {
         assert_eq!(row.iter().collect::<HashSet<_>>().len(), 16);
     }
-    // Machin's formula with 32 more bits than are asked for; the first 18 words are the P-array, the next belong to the S-box.
+    // Machin's formula with 32 more bits than are asked for; the first 18 words are the P-array, the next
+    // belong to the S-box.
     let limbs = 18 + 16 + 2;
     let divide = |number: &mut Vec<u32>, by: u64| {
         let mut rest = 0u64;
@@ -295,16 +320,37 @@ fn the_file_is_in_order() {
     assert_eq!(names.len(), constants.len(), "names are unique");
     for constant in constants {
         let counted = constant.words.iter().filter(|word| **word >= LEAST_WORD).count() as u32;
-        assert!(constant.code.is_none_or(|least| least > 0 && least <= counted && constant.width > 1), "{}", constant.name);
-        assert!(constant.data.is_none_or(|least| least as usize <= constant.words.len()), "{}", constant.name);
+        assert!(
+            constant.code.is_none_or(|least| least > 0 && least <= counted && constant.width > 1),
+            "{}",
+            constant.name
+        );
+        assert!(
+            constant.data.is_none_or(|least| least as usize <= constant.words.len()),
+            "{}",
+            constant.name
+        );
         let least = constant.data.map_or(usize::MAX, |least| least as usize);
         let is_whole = least == constant.words.len() && least * constant.width >= 8;
-        assert!(is_whole || least.saturating_mul(constant.width) >= 15, "{}: an anchor must lie in every match", constant.name);
+        assert!(
+            is_whole || least.saturating_mul(constant.width) >= 15,
+            "{}: an anchor must lie in every match",
+            constant.name
+        );
     }
     for (text, reason) in [
-        ("[[constant]]\nname = 'a'\nalgorithm = 'a'\nclass = 'a'\nwidth = 32\nwords = '123456789'\ncode = 1", "wider"),
-        ("[[constant]]\nname = 'a'\nalgorithm = 'a'\nclass = 'a'\nwidth = 16\nwords = '1'\ncode = 1", "either"),
-        ("[[constant]]\nname = 'a'\nalgorithm = 'a'\nclass = 'a'\nwidth = 8\nwords = '1'", "`code` or `data`"),
+        (
+            "[[constant]]\nname = 'a'\nalgorithm = 'a'\nclass = 'a'\nwidth = 32\nwords = '123456789'\ncode = 1",
+            "wider",
+        ),
+        (
+            "[[constant]]\nname = 'a'\nalgorithm = 'a'\nclass = 'a'\nwidth = 16\nwords = '1'\ncode = 1",
+            "either",
+        ),
+        (
+            "[[constant]]\nname = 'a'\nalgorithm = 'a'\nclass = 'a'\nwidth = 8\nwords = '1'",
+            "`code` or `data`",
+        ),
         ("[[constant]]\nname = 'a'\nalgorithm = 'a'\nclass = 'a'\ntext = 'x'\ncodes = 1", "unknown field"),
     ] {
         let error = Index::parse(text).expect_err(text);
@@ -327,10 +373,15 @@ fn data(bytes: impl IntoIterator<Item = u8>) -> String {
 
 #[test]
 fn immediates_are_found_in_one_function() {
-    let code = |words: &[u64]| words.iter().map(|word| format!("(drop (i32.const {word:#x}))")).collect::<String>();
+    let code =
+        |words: &[u64]| words.iter().map(|word| format!("(drop (i32.const {word:#x}))")).collect::<String>();
     let iv = words("SHA-256 initial hash value");
     let name = "SHA-256 initial hash value";
-    let text = format!("(module (func {}) (func nop {} nop))", code(&iv[..3]), code(&[iv[6], iv[0], iv[3], iv[0], iv[1]]));
+    let text = format!(
+        "(module (func {}) (func nop {} nop))",
+        code(&iv[..3]),
+        code(&[iv[6], iv[0], iv[3], iv[0], iv[1]])
+    );
     let found_in = view(&text);
     assert_eq!(found(&found_in), [(name, "code", 4)]);
     assert_eq!((found_in.crypto[0].func, found_in.crypto[0].sites.len()), (Some(FuncIndex(1)), 5));
@@ -348,9 +399,15 @@ fn immediates_are_found_in_one_function() {
     let text = format!("(module (func (drop (i64.const {:#x})) (drop (i64.const {:#x}))))", pair(0), pair(2));
     assert_eq!(found(&view(&text)), [(name, "code", 4)]);
     let lanes: String = iv[..4].iter().map(|word| format!(" {word:#x}")).collect();
-    assert_eq!(found(&view(&format!("(module (func (drop (v128.const i32x4{lanes}))))"))), [(name, "code", 4)]);
+    assert_eq!(
+        found(&view(&format!("(module (func (drop (v128.const i32x4{lanes}))))"))),
+        [(name, "code", 4)]
+    );
     // A word of SHA-512 begins with one of SHA-256, and is none.
-    let long: String = words("SHA-512 initial hash value").iter().map(|word| format!("(drop (i64.const {word:#x}))")).collect();
+    let long: String = words("SHA-512 initial hash value")
+        .iter()
+        .map(|word| format!("(drop (i64.const {word:#x}))"))
+        .collect();
     assert_eq!(found(&view(&format!("(module (func {long}))"))), [("SHA-512 initial hash value", "code", 8)]);
 }
 
@@ -366,10 +423,18 @@ fn tables_are_found_in_data() {
         assert_eq!((view.crypto[0].offset, view.crypto[0].address), (view.data[0].offset + 3, Some(67)));
     }
     // A part is found wherever it begins, and too short a part is not.
-    assert_eq!(found(&view(&data(little[4..20].iter().copied()))), [("SHA-256 initial hash value", "data", 4)]);
+    assert_eq!(
+        found(&view(&data(little[4..20].iter().copied()))),
+        [("SHA-256 initial hash value", "data", 4)]
+    );
     assert_eq!(found(&view(&data(little[4..16].iter().copied()))), []);
-    for name in ["AES S-box", "AES inverse S-box", "JH-256 initial hash value", "BLAKE2 permutations", "Keccak rotation offsets"]
-    {
+    for name in [
+        "AES S-box",
+        "AES inverse S-box",
+        "JH-256 initial hash value",
+        "BLAKE2 permutations",
+        "Keccak rotation offsets",
+    ] {
         let all = words(name).len() as u32;
         assert_eq!(found(&view(&data(words(name).iter().map(|word| *word as u8)))), [(name, "data", all)]);
         let wide = words(name).iter().flat_map(|word| (*word as u32).to_le_bytes());
@@ -379,9 +444,10 @@ fn tables_are_found_in_data() {
         let bytes = words(name).iter().flat_map(|word| (*word as u32).to_le_bytes());
         assert_eq!(found(&view(&data(bytes))), [(name, "data", 256)]);
     }
-    for (text, name) in
-        [("expand 32-byte k", "ChaCha20 and Salsa20 constants (256-bit key)"), ("ZcashPoW", "Equihash personalization")]
-    {
+    for (text, name) in [
+        ("expand 32-byte k", "ChaCha20 and Salsa20 constants (256-bit key)"),
+        ("ZcashPoW", "Equihash personalization"),
+    ] {
         assert_eq!(found(&view(&data(text.bytes()))).first().map(|found| found.0), Some(name));
     }
 }
@@ -391,7 +457,9 @@ fn tables_are_found_in_data() {
 fn code_bytes_are_no_constants() {
     let nops = "nop ".repeat(500);
     assert_eq!(
-        found(&view(&format!("(module (memory 1) (data (i32.const 0) \"\\01\\01\\01\\01\\01\\01\\01\\01\") (func {nops}))"))),
+        found(&view(&format!(
+            "(module (memory 1) (data (i32.const 0) \"\\01\\01\\01\\01\\01\\01\\01\\01\") (func {nops}))"
+        ))),
         []
     );
     let small: String = (0..200).map(|word| format!("(drop (i32.const {word}))")).collect();

@@ -1,8 +1,9 @@
 //! The observer that instruments all modules of a script, so that each instance counts what it executes.
 //!
-//! One kind of module is left alone: those whose segments trap. Their functions may be called all the same, through a table that
-//! was filled before the trap, but wasmi 2.0.0 never initialises the instance they belong to, and a counter (any use of a
-//! memory) in them reads through an invalid pointer. Without the counters they happen to be constants.
+//! One kind of module is left alone: those whose segments trap. Their functions may be called all the same,
+//! through a table that was filled before the trap, but wasmi 2.0.0 never initialises the instance they
+//! belong to, and a counter (any use of a memory) in them reads through an invalid pointer. Without the
+//! counters they happen to be constants.
 
 use super::engine::{Engine, Failure, InstanceId, ModuleId};
 use super::run::Observer;
@@ -12,7 +13,8 @@ use crate::{COUNTERS, Error};
 use std::collections::BTreeMap;
 use wasmparser::{Parser, Payload};
 
-/// Instruments all modules of a script. Start functions become exports, so what ran before one trapped is counted too.
+/// Instruments all modules of a script. Start functions become exports, so what ran before one trapped is
+/// counted too.
 #[derive(Debug, Default)]
 pub struct Counting {
     /// How modules are instrumented; `export_start` is always on.
@@ -42,9 +44,11 @@ impl Counting {
     /// # Errors
     /// When the memory of the counters is too small.
     pub fn total(&self, engine: &impl Engine) -> Result<u64, Error> {
-        let totals = self.instances.keys().map(|instance| match (self.module(*instance), engine.memory(*instance, COUNTERS)) {
-            (Some(module), Some(bytes)) => module.total(bytes),
-            _ => Ok(0),
+        let totals = self.instances.keys().map(|instance| {
+            match (self.module(*instance), engine.memory(*instance, COUNTERS)) {
+                (Some(module), Some(bytes)) => module.total(bytes),
+                _ => Ok(0),
+            }
         });
         totals.sum()
     }
@@ -55,7 +59,12 @@ impl Counting {
 }
 
 impl<E: Engine> Observer<E> for Counting {
-    fn rewrite(&mut self, module: ModuleId, directive: &'static str, wasm: &[u8]) -> Result<Option<Vec<u8>>, String> {
+    fn rewrite(
+        &mut self,
+        module: ModuleId,
+        directive: &'static str,
+        wasm: &[u8],
+    ) -> Result<Option<Vec<u8>>, String> {
         if directive == "assert_unlinkable" || directive == "assert_uninstantiable" && !has_start(wasm) {
             return Ok(None);
         }
@@ -66,7 +75,13 @@ impl<E: Engine> Observer<E> for Counting {
         Ok(Some(wasm))
     }
 
-    fn instantiated(&mut self, _engine: &mut E, module: ModuleId, instance: InstanceId, result: Result<(), &Failure>) {
+    fn instantiated(
+        &mut self,
+        _engine: &mut E,
+        module: ModuleId,
+        instance: InstanceId,
+        result: Result<(), &Failure>,
+    ) {
         if result.is_ok() {
             self.instances.insert(instance, module);
         }

@@ -1,7 +1,7 @@
 //! What a script needs of an engine, and the macro that makes it from a crate with wasmi's API.
 //!
-//! [`Engine`] speaks in neutral types, so scripts are run by ordinary code (see `run`) and only this thin adapter is expanded
-//! once for each engine crate.
+//! [`Engine`] speaks in neutral types, so scripts are run by ordinary code (see `run`) and only this thin
+//! adapter is expanded once for each engine crate.
 
 use super::Value;
 
@@ -9,7 +9,8 @@ use super::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModuleId(pub usize);
 
-/// Number of an instance in its script: instantiations are counted in order, the failed ones too, so two engines agree on it.
+/// Number of an instance in its script: instantiations are counted in order, the failed ones too, so two
+/// engines agree on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId(pub usize);
 
@@ -72,7 +73,12 @@ pub trait Engine {
     ///
     /// # Errors
     /// When there is none, its type does not fit or it traps.
-    fn invoke(&mut self, instance: InstanceId, export: &str, arguments: &[Value]) -> Result<Vec<Value>, Failure>;
+    fn invoke(
+        &mut self,
+        instance: InstanceId,
+        export: &str,
+        arguments: &[Value],
+    ) -> Result<Vec<Value>, Failure>;
 
     /// The value of an exported global.
     ///
@@ -90,7 +96,8 @@ pub trait Engine {
 /// Defines `Adapter`, an [`Engine`](crate::script::Engine) for a crate that has the API of wasmi 2.0.0.
 ///
 /// `wast_runner!(wasmi);` stands in a module of its own. It defines
-/// - `Adapter<T = ()>` with the public fields `store: Store<T>` and `instances: BTreeMap<InstanceId, Instance>`;
+/// - `Adapter<T = ()>` with the public fields `store: Store<T>` and `instances: BTreeMap<InstanceId,
+///   Instance>`;
 /// - `Adapter::new(store)`, so the caller makes engine and store; `spectest` is defined in it;
 /// - `config()`, a `Config` with all that wasmi 2.0.0 can run switched on;
 /// - `Default` for `Adapter<()>`, on that config.
@@ -163,7 +170,9 @@ macro_rules! wast_runner {
                     Value::NullFunc => $engine::Val::FuncRef($engine::Nullable::Null),
                     Value::Func => return Err(Failure::other("no function to pass")),
                     Value::Extern(None) => $engine::Val::ExternRef($engine::Nullable::Null),
-                    Value::Extern(Some(number)) => $engine::Val::from($engine::ExternRef::new(&mut self.store, number)),
+                    Value::Extern(Some(number)) => {
+                        $engine::Val::from($engine::ExternRef::new(&mut self.store, number))
+                    }
                 })
             }
 
@@ -179,7 +188,9 @@ macro_rules! wast_runner {
                     $engine::Val::ExternRef($engine::Nullable::Null) => Value::Extern(None),
                     $engine::Val::ExternRef($engine::Nullable::Val(reference)) => {
                         let number = reference.data(&self.store).downcast_ref::<u32>();
-                        Value::Extern(Some(*number.ok_or_else(|| Failure::other("an unknown host reference"))?))
+                        Value::Extern(Some(
+                            *number.ok_or_else(|| Failure::other("an unknown host reference"))?,
+                        ))
                     }
                 })
             }
@@ -205,24 +216,35 @@ macro_rules! wast_runner {
                 Ok(())
             }
 
-            fn invoke(&mut self, instance: InstanceId, export: &str, arguments: &[Value]) -> Result<Vec<Value>, Failure> {
+            fn invoke(
+                &mut self,
+                instance: InstanceId,
+                export: &str,
+                arguments: &[Value],
+            ) -> Result<Vec<Value>, Failure> {
                 let func = self.instance(instance)?.get_func(&self.store, export);
-                let func = func.ok_or_else(|| Failure::other(format!("no function {export:?} is exported")))?;
-                let arguments = arguments.iter().map(|value| self.lower(*value)).collect::<Result<Vec<_>, _>>()?;
+                let func =
+                    func.ok_or_else(|| Failure::other(format!("no function {export:?} is exported")))?;
+                let arguments =
+                    arguments.iter().map(|value| self.lower(*value)).collect::<Result<Vec<_>, _>>()?;
                 let types = func.ty(&self.store);
-                let mut results: Vec<_> = types.results().iter().map(|ty| $engine::Val::default_for_ty(*ty)).collect();
+                let mut results: Vec<_> =
+                    types.results().iter().map(|ty| $engine::Val::default_for_ty(*ty)).collect();
                 func.call(&mut self.store, &arguments, &mut results).map_err(failure)?;
                 results.iter().map(|value| self.lift(value)).collect()
             }
 
             fn global(&mut self, instance: InstanceId, export: &str) -> Result<Value, Failure> {
                 let global = self.instance(instance)?.get_global(&self.store, export);
-                let global = global.ok_or_else(|| Failure::other(format!("no global {export:?} is exported")))?;
+                let global =
+                    global.ok_or_else(|| Failure::other(format!("no global {export:?} is exported")))?;
                 self.lift(&global.get(&self.store))
             }
 
             fn has_func(&self, instance: InstanceId, export: &str) -> bool {
-                self.instances.get(&instance).is_some_and(|instance| instance.get_func(&self.store, export).is_some())
+                self.instances
+                    .get(&instance)
+                    .is_some_and(|instance| instance.get_func(&self.store, export).is_some())
             }
 
             fn memory(&self, instance: InstanceId, export: &str) -> Option<&[u8]> {
@@ -235,17 +257,27 @@ macro_rules! wast_runner {
             let kind = match (error.as_trap_code(), error.kind()) {
                 (Some($engine::TrapCode::StackOverflow), _) => FailureKind::Exhaustion,
                 (Some(_), _) => FailureKind::Trap,
-                (None, ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. })) => FailureKind::Trap,
+                (None, ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. })) => {
+                    FailureKind::Trap
+                }
                 (None, ErrorKind::Linker(_) | ErrorKind::Instantiation(_)) => FailureKind::Link,
                 (None, _) => FailureKind::Other,
             };
-            let message = error.as_trap_code().map_or_else(|| error.to_string(), |code| code.trap_message().to_string());
+            let message = error
+                .as_trap_code()
+                .map_or_else(|| error.to_string(), |code| code.trap_message().to_string());
             Failure { kind, message }
         }
 
         /// The module `spectest` that the official scripts import from, but for shared memories.
-        fn spectest<T: 'static>(store: &mut $engine::Store<T>, linker: &mut $engine::Linker<T>) -> Result<(), $engine::Error> {
-            use $engine::{F32, F64, Global, Memory, MemoryType, Mutability, Nullable, Ref, RefType, Table, TableType, Val};
+        fn spectest<T: 'static>(
+            store: &mut $engine::Store<T>,
+            linker: &mut $engine::Linker<T>,
+        ) -> Result<(), $engine::Error> {
+            use $engine::{
+                F32, F64, Global, Memory, MemoryType, Mutability, Nullable, Ref, RefType, Table, TableType,
+                Val,
+            };
             const NAME: &str = "spectest";
             linker.func_wrap(NAME, "print", || {})?;
             linker.func_wrap(NAME, "print_i32", |_: i32| {})?;
@@ -265,8 +297,16 @@ macro_rules! wast_runner {
             }
             linker.define(NAME, "memory", Memory::new(&mut *store, MemoryType::new(1, Some(2)))?)?;
             let null = Ref::Func(Nullable::Null);
-            linker.define(NAME, "table", Table::new(&mut *store, TableType::new(RefType::Func, 10, Some(20)), null)?)?;
-            linker.define(NAME, "table64", Table::new(&mut *store, TableType::new64(RefType::Func, 10, Some(20)), null)?)?;
+            linker.define(
+                NAME,
+                "table",
+                Table::new(&mut *store, TableType::new(RefType::Func, 10, Some(20)), null)?,
+            )?;
+            linker.define(
+                NAME,
+                "table64",
+                Table::new(&mut *store, TableType::new64(RefType::Func, 10, Some(20)), null)?,
+            )?;
             Ok(())
         }
     };

@@ -56,7 +56,9 @@ pub struct Difference {
 impl SuiteReport {
     /// All directives, with the name of their script.
     pub fn directives(&self) -> impl Iterator<Item = (&str, &DirectiveReport)> {
-        self.scripts.iter().flat_map(|script| script.directives.iter().map(|directive| (script.name.as_str(), directive)))
+        self.scripts
+            .iter()
+            .flat_map(|script| script.directives.iter().map(|directive| (script.name.as_str(), directive)))
     }
 
     /// Directives that passed.
@@ -105,7 +107,12 @@ impl ScriptReport {
 
     fn unmatched(&self) -> Difference {
         let outcome = Outcome::Skip("the other report has no such script or other directives");
-        Difference { script: self.name.clone(), line: 0, kind: "script", outcomes: [outcome.clone(), outcome] }
+        Difference {
+            script: self.name.clone(),
+            line: 0,
+            kind: "script",
+            outcomes: [outcome.clone(), outcome],
+        }
     }
 }
 
@@ -114,6 +121,10 @@ impl fmt::Display for SuiteReport {
         let all = self.directives().count();
         let failed = self.failures().count();
         let (scripts, passed) = (self.scripts.len(), self.passes());
-        write!(out, "{scripts} scripts, {all} directives: {passed} passed, {failed} failed, {} skipped", all - passed - failed)
+        write!(
+            out,
+            "{scripts} scripts, {all} directives: {passed} passed, {failed} failed, {} skipped",
+            all - passed - failed
+        )
     }
 }

@@ -1,7 +1,7 @@
 //! Runs one script: all directives, one after the other, on one engine.
 //!
-//! A directive that fails does not end the script; what depends on it fails too. Messages of traps are compared, those of
-//! malformed, invalid and unlinkable modules are not (engines word them freely).
+//! A directive that fails does not end the script; what depends on it fails too. Messages of traps are
+//! compared, those of malformed, invalid and unlinkable modules are not (engines word them freely).
 
 use super::engine::{Engine, Failure, FailureKind, InstanceId, ModuleId};
 use super::report::{DirectiveReport, Outcome, ScriptReport};
@@ -14,19 +14,33 @@ use wast::parser::{self, ParseBuffer};
 use wast::token::Id;
 use wast::{QuoteWat, Wast, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
 
-/// Watches a script and may rewrite its modules. All methods do nothing by default; `()` is the observer that only does that.
+/// Watches a script and may rewrite its modules. All methods do nothing by default; `()` is the observer that
+/// only does that.
 pub trait Observer<E: Engine> {
-    /// Called for a module that the engine accepts and that may be instantiated. `directive` is what it stands in, as in
-    /// [`DirectiveReport::kind`]. Gives what to instantiate in its place, if anything.
+    /// Called for a module that the engine accepts and that may be instantiated. `directive` is what it
+    /// stands in, as in [`DirectiveReport::kind`]. Gives what to instantiate in its place, if anything.
     ///
     /// # Errors
     /// An error fails the directive.
-    fn rewrite(&mut self, _module: ModuleId, _directive: &'static str, _wasm: &[u8]) -> Result<Option<Vec<u8>>, String> {
+    fn rewrite(
+        &mut self,
+        _module: ModuleId,
+        _directive: &'static str,
+        _wasm: &[u8],
+    ) -> Result<Option<Vec<u8>>, String> {
         Ok(None)
     }
 
-    /// Called after an instantiation. A start function that was rewritten into an export is still to be called.
-    fn instantiated(&mut self, _engine: &mut E, _module: ModuleId, _instance: InstanceId, _result: Result<(), &Failure>) {}
+    /// Called after an instantiation. A start function that was rewritten into an export is still to be
+    /// called.
+    fn instantiated(
+        &mut self,
+        _engine: &mut E,
+        _module: ModuleId,
+        _instance: InstanceId,
+        _result: Result<(), &Failure>,
+    ) {
+    }
 
     /// Called after each call of an export.
     fn invoked(&mut self, _engine: &mut E, _invocation: &Invocation<'_>) {}
@@ -51,9 +65,14 @@ pub struct Invocation<'a> {
 }
 
 /// Runs a script.
-pub fn run_script<E: Engine>(engine: &mut E, script: &Script, observer: &mut impl Observer<E>) -> ScriptReport {
-    let directives = parse_and_run(engine, script, observer)
-        .unwrap_or_else(|error| vec![DirectiveReport { line: 1, kind: "parse", outcome: Outcome::Fail(error.to_string()) }]);
+pub fn run_script<E: Engine>(
+    engine: &mut E,
+    script: &Script,
+    observer: &mut impl Observer<E>,
+) -> ScriptReport {
+    let directives = parse_and_run(engine, script, observer).unwrap_or_else(|error| {
+        vec![DirectiveReport { line: 1, kind: "parse", outcome: Outcome::Fail(error.to_string()) }]
+    });
     observer.finished(engine);
     ScriptReport { name: script.name.clone(), directives }
 }
@@ -79,7 +98,8 @@ fn parse_and_run<E: Engine>(
         .collect())
 }
 
-/// Where lines begin. PERF: asking the parser for a line costs a walk over the text; some scripts have 20,000 directives.
+/// Where lines begin. PERF: asking the parser for a line costs a walk over the text; some scripts have 20,000
+/// directives.
 struct Lines(Vec<usize>);
 
 impl Lines {
@@ -139,7 +159,18 @@ struct Run<'e, E: Engine, O> {
 impl<'e, E: Engine, O: Observer<E>> Run<'e, E, O> {
     fn new(engine: &'e mut E, observer: &'e mut O) -> Self {
         let (definitions, names) = (HashMap::new(), HashMap::new());
-        Self { engine, observer, line: 0, kind: "", modules: 0, instances: 0, definitions, names, current: None, latest: None }
+        Self {
+            engine,
+            observer,
+            line: 0,
+            kind: "",
+            modules: 0,
+            instances: 0,
+            definitions,
+            names,
+            current: None,
+            latest: None,
+        }
     }
 
     fn directive(&mut self, directive: WastDirective<'_>) -> Outcome {
@@ -148,10 +179,14 @@ impl<'e, E: Engine, O: Observer<E>> Run<'e, E, O> {
             WastDirective::ModuleDefinition(wat) => self.define(wat),
             WastDirective::ModuleInstance { instance, module, .. } => self.module_instance(instance, module),
             WastDirective::Register { name, module, .. } => self.register(name, module),
-            WastDirective::Invoke(invoke) => self.invoke(&invoke).map(|_| ()).map_err(|failure| failure.message),
+            WastDirective::Invoke(invoke) => {
+                self.invoke(&invoke).map(|_| ()).map_err(|failure| failure.message)
+            }
             WastDirective::AssertReturn { exec, results, .. } => self.assert_return(exec, &results),
             WastDirective::AssertTrap { exec, message, .. } => self.assert_trap(exec, message),
-            WastDirective::AssertExhaustion { call, .. } => expect(self.invoke(&call), FailureKind::Exhaustion, |_| true),
+            WastDirective::AssertExhaustion { call, .. } => {
+                expect(self.invoke(&call), FailureKind::Exhaustion, |_| true)
+            }
             WastDirective::AssertUnlinkable { module, .. } => {
                 expect(self.instantiate_unnamed(module), FailureKind::Link, |_| true)
             }
@@ -219,11 +254,15 @@ impl<'e, E: Engine, O: Observer<E>> Run<'e, E, O> {
     fn compile(&mut self, mut wat: QuoteWat<'_>) -> Result<Definition<E::Module>, Failure> {
         let id = ModuleId(self.modules);
         self.modules += 1;
-        let wasm = wat.encode().map_err(|error| Failure { kind: FailureKind::Module, message: error.to_string() })?;
+        let wasm = wat
+            .encode()
+            .map_err(|error| Failure { kind: FailureKind::Module, message: error.to_string() })?;
         let mut compiled = self.engine.compile(&wasm)?;
         if let Some(rewritten) = self.observer.rewrite(id, self.kind, &wasm).map_err(Failure::other)? {
-            compiled =
-                self.engine.compile(&rewritten).map_err(|failure| Failure::other(format!("rewritten: {}", failure.message)))?;
+            compiled = self
+                .engine
+                .compile(&rewritten)
+                .map_err(|failure| Failure::other(format!("rewritten: {}", failure.message)))?;
         }
         Ok(Definition { id, compiled })
     }
@@ -260,11 +299,17 @@ impl<'e, E: Engine, O: Observer<E>> Run<'e, E, O> {
 
     fn invoke(&mut self, invoke: &WastInvoke<'_>) -> Result<Vec<Value>, Failure> {
         let instance = self.named(invoke.module)?;
-        let arguments = invoke.args.iter().map(value::argument).collect::<Result<Vec<_>, _>>().map_err(Failure::other)?;
+        let arguments =
+            invoke.args.iter().map(value::argument).collect::<Result<Vec<_>, _>>().map_err(Failure::other)?;
         self.call(instance, invoke.name, &arguments)
     }
 
-    fn call(&mut self, instance: InstanceId, export: &str, arguments: &[Value]) -> Result<Vec<Value>, Failure> {
+    fn call(
+        &mut self,
+        instance: InstanceId,
+        export: &str,
+        arguments: &[Value],
+    ) -> Result<Vec<Value>, Failure> {
         let result = self.engine.invoke(instance, export, arguments);
         let invocation = Invocation { line: self.line, instance, export, result: result.as_deref() };
         self.observer.invoked(self.engine, &invocation);
@@ -302,7 +347,11 @@ impl<'e, E: Engine, O: Observer<E>> Run<'e, E, O> {
 }
 
 /// That `result` is a failure of this kind with such a message.
-fn expect(result: Result<Vec<Value>, Failure>, kind: FailureKind, is_message: impl Fn(&str) -> bool) -> Result<(), String> {
+fn expect(
+    result: Result<Vec<Value>, Failure>,
+    kind: FailureKind,
+    is_message: impl Fn(&str) -> bool,
+) -> Result<(), String> {
     match result {
         Err(failure) if failure.kind == kind && is_message(&failure.message) => Ok(()),
         Err(failure) => Err(format!("expected {kind:?}, got {:?}: {}", failure.kind, failure.message)),

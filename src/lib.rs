@@ -37,6 +37,7 @@ pub mod rules;
 pub mod sandbox;
 #[cfg(feature = "scan")]
 pub mod scan;
+pub mod text;
 pub mod trace;
 mod tracer;
 pub mod verdict;

@@ -21,9 +21,10 @@ use wasmspoor::{
     Limit,
     analysis::Analysis,
     file::{self, FileError, Info, Kind, Reader, Recorded, Sample, TraceDiff},
-    report::{Report, Subject, escape, text},
+    report::{Report, Subject, text},
     rules,
     sandbox::{EntryEnd, Options, Persona},
+    text::write_json,
     trace::{Record, ReplayErrorKind},
     verdict::Class,
 };
@@ -83,7 +84,7 @@ fn record(folder: &Path, name: &str, bytes: &[u8], options: &Options) -> PathBuf
 fn shown(name: &str, analysis: &Analysis, options: &Options) -> (Vec<u8>, Vec<u8>) {
     let report = Report::of(&Subject { name, analysis, options, max_log: 10_000 });
     let (mut json, mut lines) = (Vec::new(), Vec::new());
-    escape::write_json(&mut json, &report).unwrap();
+    write_json(&mut json, &report).unwrap();
     let options = text::Options { level: text::Level::Evidence, width: 110, wrap: false, colour: false };
     text::write(&report, options, &mut lines).unwrap();
     (json, lines)

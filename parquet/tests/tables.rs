@@ -67,7 +67,7 @@ fn scanned(folder: &Path) {
     store.append(None, Some(&rows::Path { origin, sha256: None, size: None, failure: broken })).unwrap();
     store
         .replace("clusters.jsonl", |file| {
-            index.rows().iter().try_for_each(|row| wasmspoor::report::escape::write_json_line(file, row))
+            index.rows().iter().try_for_each(|row| wasmspoor::text::write_json_line(file, row))
         })
         .unwrap();
 }

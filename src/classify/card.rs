@@ -7,7 +7,7 @@ use super::{
     eval::{Report, metrics::Scores},
     file::Training,
 };
-use crate::report::escape::clip;
+use crate::text::clip;
 
 /// Shares from here on are worth a warning.
 const MUCH: f64 = 0.5;

@@ -175,13 +175,12 @@ impl TryFrom<Names> for Encoding {
             if !seen.insert(name) {
                 return Err(Error::broken(format!(
                     "the feature `{}` stands twice",
-                    crate::report::escape::clip(name, 40)
+                    crate::text::clip(name, 40)
                 )));
             }
             if !is_trace(name) {
-                let unknown = || {
-                    Error::broken(format!("there is no feature `{}`", crate::report::escape::clip(name, 40)))
-                };
+                let unknown =
+                    || Error::broken(format!("there is no feature `{}`", crate::text::clip(name, 40)));
                 columns.insert(parse(name, names.features).ok_or_else(unknown)?, column);
             }
         }

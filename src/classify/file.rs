@@ -168,7 +168,7 @@ impl ModelFile {
         let bad = |error: serde_json::Error| Error::Format { reason: error.to_string() };
         let head: Head = serde_json::from_slice(bytes).map_err(bad)?;
         if head.schema != SCHEMA {
-            let found = crate::report::escape::clip(&head.schema, 40);
+            let found = crate::text::clip(&head.schema, 40);
             return Err(Error::Version { found, expected: SCHEMA });
         }
         let file: Self = serde_json::from_slice(bytes).map_err(bad)?;
@@ -180,7 +180,7 @@ impl ModelFile {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         // Strings and finite numbers, into memory: this cannot fail.
-        let _ = crate::report::escape::write_json(&mut bytes, self);
+        let _ = crate::text::write_json(&mut bytes, self);
         bytes
     }
 

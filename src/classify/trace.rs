@@ -12,6 +12,7 @@ use crate::{
     module::view::Classes,
     passes::{Dynamic, Loop},
     sandbox::{EntryEnd, FileChange, Run},
+    text::share,
     trace::Trap,
 };
 
@@ -168,10 +169,6 @@ impl Trace {
 
 fn log(count: u64) -> f64 {
     (count as f64).ln_1p()
-}
-
-fn share(part: u64, all: u64) -> f64 {
-    if all == 0 { 0.0 } else { part as f64 / all as f64 }
 }
 
 fn trap_class(trap: Trap) -> &'static str {

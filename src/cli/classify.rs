@@ -18,8 +18,8 @@ use wasmspoor::{
         sample::{MAX_DATA_BYTES, parse},
         trace::Trace,
     },
-    report::escape::{self, escape},
     sandbox,
+    text::{self, escape},
 };
 
 use super::{Exit, Failure, input, output, sample};
@@ -244,7 +244,7 @@ fn evaluate(arguments: &Eval, out: &mut impl Write) -> Result<Exit, Failure> {
     let options = eval::Options { kinds, features, mode, splits: arguments.splits };
     let report = eval::evaluate(&samples, &options).map_err(unusable)?;
     match arguments.json {
-        true => escape::write_json(out, &report)?,
+        true => text::write_json(out, &report)?,
         false => write_report(&report, out)?,
     }
     Ok(Exit::Done)
@@ -396,7 +396,7 @@ fn predict_one(
             format!("decision {:+.3}{probability}, ", prediction.decision)
         });
         let why = if run.is_none() { ", nothing was executed" } else { "" };
-        writeln!(out, "{word:<11}  {}  ({numbers}{} WASI calls{why})", escape::line(name), calls.len())?;
+        writeln!(out, "{word:<11}  {}  ({numbers}{} WASI calls{why})", text::line(name), calls.len())?;
     }
     Ok(match (&analysis.view.validity, run) {
         (Validity::Invalid { .. }, _) => Exit::Invalid,
@@ -439,7 +439,7 @@ fn write_report(report: &Report, out: &mut impl Write) -> Result<(), Failure> {
     write_scores("best rule", "random", report.baseline.random.as_ref(), out)?;
     write_scores("", "grouped", report.baseline.grouped.as_ref(), out)?;
     for (rule, count) in &report.baseline.rules {
-        writeln!(out, "{:<17}{count} × {}", "", escape::clip(rule, 200))?;
+        writeln!(out, "{:<17}{count} × {}", "", text::clip(rule, 200))?;
     }
     let leak = &report.leakage;
     writeln!(
@@ -479,7 +479,7 @@ fn write_origins(report: &Report, out: &mut impl Write) -> Result<(), Failure> {
     writeln!(out)?;
     let percent = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{:.1}", 100.0 * share));
     for (index, origin) in first.origins.iter().enumerate() {
-        write!(out, "{:<32}{:>8}{:>10}", escape::clip(&origin.origin, 30), origin.samples, origin.malicious)?;
+        write!(out, "{:<32}{:>8}{:>10}", text::clip(&origin.origin, 30), origin.samples, origin.malicious)?;
         for origin in report.models.iter().filter_map(|model| model.origins.get(index)) {
             write!(out, " {:>16}", format!("{} / {}", percent(origin.random), percent(origin.unseen)))?;
         }

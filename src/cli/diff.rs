@@ -3,7 +3,10 @@
 use std::{io::Write, path::PathBuf};
 
 use clap::Args;
-use wasmspoor::report::{Report, Subject, diff::Diff, escape};
+use wasmspoor::{
+    report::{Report, Subject, diff::Diff},
+    text,
+};
 
 use super::{
     Exit, Failure, refusal,
@@ -36,7 +39,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let (a, b) = (analyser.analyse(&arguments.a)?, analyser.analyse(&arguments.b)?);
     let diff = Diff::of(&report(&a), &report(&b));
     match arguments.json {
-        true => escape::write_json(out, &diff)?,
+        true => text::write_json(out, &diff)?,
         false => diff.write_text(out)?,
     }
     out.flush()?;

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
     module::{FuncIndex, Opcode},
-    report::escape,
+    text,
     trace::{Callee, End, Event, Executed, FuncKey, Kind, ReplayError, Trace},
 };
 
@@ -158,7 +158,7 @@ impl<W: Write> Printer<'_, W> {
         }
         let line = line(self.trace, event);
         match self.arguments.json {
-            true => escape::write_json_line(self.out, &line)?,
+            true => text::write_json_line(self.out, &line)?,
             false => print(&line, self.out)?,
         }
         self.left -= 1;
@@ -229,7 +229,7 @@ fn callee(trace: &Trace, key: FuncKey) -> (Option<u32>, Option<String>) {
 }
 
 fn print(line: &Line<'_>, out: &mut impl Write) -> Result<(), Failure> {
-    let host = line.host.as_deref().map(escape::line);
+    let host = line.host.as_deref().map(text::line);
     if let (Some(function), Some(offset), Some(opcode)) = (line.function, line.offset, line.opcode) {
         write!(out, "{:<32} {opcode}", format!("wasm-function[{function}]:{offset:#x}"))?;
         match (line.taken, line.index, line.callee) {
@@ -250,7 +250,7 @@ fn print(line: &Line<'_>, out: &mut impl Write) -> Result<(), Failure> {
             write!(out, " {}", status.replace('_', " "))?;
         }
         if let Some(message) = line.message {
-            write!(out, ": {}", escape::line(message))?;
+            write!(out, ": {}", text::line(message))?;
         }
     }
     if let Some(host) = host {

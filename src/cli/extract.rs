@@ -12,8 +12,8 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use wasmspoor::{
     analysis::Analysis,
-    report::escape,
     sandbox::{FileChange, Run},
+    text,
 };
 
 /// Folders of the same sample.
@@ -54,7 +54,7 @@ pub(super) fn write(dir: &Path, analysis: &Analysis) -> io::Result<PathBuf> {
     }
     let index = Index { schema: SCHEMA, sample, items: saver.items };
     let mut file = create(&folder.join("index.json"))?;
-    escape::write_json(&mut file, &index)?;
+    text::write_json(&mut file, &index)?;
     file.flush()?;
     Ok(folder)
 }

@@ -10,12 +10,8 @@ use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
     file::{Info, Reader},
-    report::{
-        OptionsUsed,
-        escape::{self, line},
-        options_used,
-        text::grouped,
-    },
+    report::{OptionsUsed, options_used},
+    text::{self, grouped, line},
     trace::ReplayErrorKind,
 };
 
@@ -56,7 +52,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let options = info.run.as_ref().map(|run| options_used(&run.options));
     let output = Output { info: &info, truncated_after_events: truncated, options };
     match arguments.json {
-        true => escape::write_json(out, &Object { schema: "spoor.info/1", fields: &output })?,
+        true => text::write_json(out, &Object { schema: "spoor.info/1", fields: &output })?,
         false => print(&output, out)?,
     }
     Ok(if info.is_whole { Exit::Done } else { Exit::Findings })

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use wasmspoor::report::escape::line;
+use wasmspoor::text::line;
 
 /// Bytes of a sample file at most.
 const MAX_SAMPLE_BYTES: u64 = 1 << 30;

@@ -44,11 +44,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use wasmspoor::{
-    module::view::Validity,
-    report::{escape, schema},
-    sandbox::Status,
-};
+use wasmspoor::{module::view::Validity, report::schema, sandbox::Status, text};
 
 /// Exit codes, as `--help` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,7 +175,7 @@ fn words(error: &anyhow::Error) -> String {
     let mut shown: Vec<String> = Vec::new();
     for cause in error.chain() {
         let text = cause.to_string();
-        let text = if is_laid_out(cause) { escape::escape(&text) } else { escape::line(&text) };
+        let text = if is_laid_out(cause) { text::escape(&text) } else { text::line(&text) };
         // Some errors tell their cause themselves.
         if !shown.last().is_some_and(|before| before.ends_with(&text)) {
             shown.push(text);

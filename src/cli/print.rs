@@ -9,7 +9,8 @@ use std::{
 use anyhow::Context as _;
 use clap::{ArgAction, Args, ValueEnum};
 use wasmspoor::{
-    report::{Report, Subject, capa, csv, escape, ndjson, sarif, text},
+    report::{Report, Subject, capa, csv, ndjson, sarif, text},
+    text::{escape, write_json},
     verdict::Class,
 };
 
@@ -147,7 +148,7 @@ pub(super) fn write(
     let Analysed { name, options, analysis } = analysed;
     if let Some(dir) = &print.extract {
         let folder = extract::write(dir, analysis).map_err(|error| unusable(dir, error))?;
-        crate::cli::complain!("spoor: extracted to {}", escape::escape(&folder.display().to_string()));
+        crate::cli::complain!("spoor: extracted to {}", escape(&folder.display().to_string()));
     }
     let report = Report::of(&Subject { name, analysis, options, max_log: print.max_log });
     let level = match print.verbose {
@@ -162,7 +163,7 @@ pub(super) fn write(
             text::Options { level, width: screen.width, wrap: screen.wrap, colour: screen.colour },
             &mut out,
         ),
-        Format::Json => escape::write_json(&mut out, &report),
+        Format::Json => write_json(&mut out, &report),
         Format::Sarif => sarif::write(&report, &mut out),
         Format::Csv => csv::write_row(&report, &mut out),
         Format::Capa => capa::write(&report, &mut out),

@@ -12,8 +12,8 @@ use wasmspoor::{
     LoadError,
     analysis::Analysis,
     file::{self, FileError, Recorded, Written},
-    report::{escape::line, text::grouped},
     sandbox::{Options, Status},
+    text::{grouped, line},
 };
 
 use super::{

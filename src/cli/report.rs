@@ -6,11 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use wasmspoor::{
-    analysis::Analysis,
-    report::{csv, escape::line},
-    rules,
-};
+use wasmspoor::{analysis::Analysis, report::csv, rules, text::line};
 
 use super::{
     Exit, Failure,

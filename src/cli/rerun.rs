@@ -5,10 +5,7 @@ use std::{io::Write, path::PathBuf};
 use clap::Args;
 use wasmspoor::{
     file::Rerun,
-    report::{
-        escape::{self, line},
-        text::grouped,
-    },
+    text::{self, grouped, line},
 };
 
 use super::{Exit, Failure, input::Progress, output::Object, report::Sample};
@@ -50,7 +47,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let rerun = recorded.rerun();
     drop(progress);
     match arguments.json {
-        true => escape::write_json(out, &Object { schema: "spoor.rerun/1", fields: &rerun })?,
+        true => text::write_json(out, &Object { schema: "spoor.rerun/1", fields: &rerun })?,
         false => print(&rerun, out)?,
     }
     Ok(if rerun.is_equal && rerun.damage.is_empty() { Exit::Done } else { Exit::Findings })

@@ -5,8 +5,8 @@ use std::{io::Write, path::PathBuf};
 use clap::Subcommand;
 
 use wasmspoor::{
-    report::escape::{escape, line},
     rules::{LoadError, Set},
+    text::{escape, line},
 };
 
 use super::{Exit, Failure};

@@ -6,10 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
     Limit, Outcome, Session, Site, Value,
-    report::{
-        escape::{self, line},
-        text::grouped,
-    },
+    text::{self, grouped, line},
     trace::{Counts, Trace},
 };
 
@@ -94,7 +91,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let (session, entries) = session::run(&arguments.run)?;
     let report = report(session, &entries)?;
     if arguments.json {
-        escape::write_json(out, &report)?;
+        text::write_json(out, &report)?;
     } else {
         print(&report, &entries, out)?;
     }

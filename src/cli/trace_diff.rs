@@ -8,10 +8,7 @@ use std::{
 use clap::Args;
 use wasmspoor::{
     file::{Function, Parting, Point, Recorded, TraceDiff},
-    report::{
-        escape::{self, line},
-        text::grouped,
-    },
+    text::{self, grouped, line},
 };
 
 use super::{Exit, Failure, input::Progress, output::Object, report::Sample};
@@ -48,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let diff = TraceDiff::of(&a, &b).map_err(|error| Failure::new(Exit::Usage, anyhow::anyhow!(error)))?;
     drop(progress);
     match arguments.json {
-        true => escape::write_json(out, &Object { schema: "spoor.trace_diff/1", fields: &diff })?,
+        true => text::write_json(out, &Object { schema: "spoor.trace_diff/1", fields: &diff })?,
         false => print(&diff, out)?,
     }
     Ok(Exit::Done)

@@ -24,7 +24,6 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 use wasmspoor::{
-    report::escape,
     scan::{
         cluster::Index,
         coordinator::{Recorder, Scan},
@@ -34,6 +33,7 @@ use wasmspoor::{
         summary::{Progress, Summary},
         walk::Root,
     },
+    text,
 };
 
 use super::{
@@ -195,7 +195,7 @@ impl Folder {
             let folder = self.path.display().to_string();
             crate::cli::complain!(
                 "spoor: {}: more than {MAX_FILES} files: {beyond} are left out",
-                escape::line(&folder)
+                text::line(&folder)
             );
         }
         self.beyond = beyond;
@@ -280,7 +280,7 @@ fn start(program: &OsStr, words: &[OsString], file: &Path, sample: &Sample) -> b
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
     };
-    crate::cli::complain!("spoor: {}: {}", escape::line(&program.to_string_lossy()), escape::line(&told));
+    crate::cli::complain!("spoor: {}: {}", text::line(&program.to_string_lossy()), text::line(&told));
     false
 }
 
@@ -311,7 +311,7 @@ fn check(word: &OsStr) -> anyhow::Result<()> {
 fn fields(file: &Path, sample: &Sample) -> [(&'static str, OsString); FIELDS.len()] {
     let mut json = Vec::new();
     // A row can always be written to memory.
-    let _ = escape::write_json_line(&mut json, sample);
+    let _ = text::write_json_line(&mut json, sample);
     let json = String::from_utf8_lossy(json.trim_ascii_end()).into_owned();
     let text = |text: Option<&str>| OsString::from(text.unwrap_or_default());
     [

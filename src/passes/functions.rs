@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::module::{
-    BlockIndex, CodeOffset, Exit, FuncIndex, OPCODES, Op, Opcode,
-    signatures::{self, SIGNATURES},
-    view::{Classes, View},
+use crate::{
+    module::{
+        BlockIndex, CodeOffset, Exit, FuncIndex, OPCODES, Op, Opcode,
+        signatures::{self, SIGNATURES},
+        view::{Classes, View},
+    },
+    text::share,
 };
 
 use super::{
@@ -207,9 +210,4 @@ fn hot_blocks(ranked: Ranked<Block>, total: u64) -> (Vec<HotBlock>, u64) {
         share: share(executed, total),
     };
     (ranked.items.into_iter().map(block).collect(), ranked.cut)
-}
-
-/// A part of a whole, 0 if there is no whole.
-pub(super) fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

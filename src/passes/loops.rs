@@ -4,11 +4,14 @@
 //! calls; its host calls are also those of its callees. In a recursion through two different loops that lie
 //! in a third, that third counts a host call for each of the two.
 
-use crate::module::{BlockIndex, Op, view::Classes};
+use crate::{
+    module::{BlockIndex, Op, view::Classes},
+    text::share,
+};
 
 use super::{
     Dynamic, Loop,
-    functions::{Windows, add_ops, share},
+    functions::{Windows, add_ops},
     profile::{Profile, Ran},
 };
 

@@ -8,12 +8,12 @@ use crate::{
         view::{Classes, View},
     },
     sandbox::{Entry, EntryEnd, EntryKind},
+    text::share,
 };
 
 use super::{
     CallKind, Constant, Detail, Dynamic, HotBlock, HotBranch, HotFunction, MAX_TARGETS, Metrics, Place,
     Target,
-    functions::share,
     profile::{Call, Profile},
     tally::{Hot, Invocation, State, Totals, tables},
     top::{Ranked, Top},

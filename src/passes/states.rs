@@ -7,9 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::text::share;
+
 use super::{
     Dynamic, HotPath, State as Visited, StateMachine, Transition,
-    functions::share,
     profile::{Call, Profile},
     tally::State,
 };

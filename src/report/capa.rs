@@ -18,9 +18,10 @@ use serde_json::{Value, json};
 use crate::{
     passes::Place,
     rules::{Evidence, Match},
+    text,
 };
 
-use super::{Report, escape, ndjson::id};
+use super::{Report, ndjson::id};
 
 /// Oldest version of capa whose result documents have this shape; viewers ask for 7.0.0 or later.
 const CAPA_VERSION: &str = "7.0.0";
@@ -176,7 +177,7 @@ pub fn write(report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
         },
         rules: report.rules.iter().map(|rule| (&*rule.name, self::rule(rule))).collect(),
     };
-    escape::write_json(out, &document)
+    text::write_json(out, &document)
 }
 
 fn analysis(report: &Report<'_>) -> Analysis {

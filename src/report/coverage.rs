@@ -18,7 +18,8 @@ use std::io;
 
 use crate::passes::flow::RanBlock;
 
-use super::{GHIDRA_BASE, escape::clip};
+use super::GHIDRA_BASE;
+use crate::text::clip;
 
 /// Writes blocks as drcov, version 2. A block of more than 65,535 bytes becomes several.
 ///

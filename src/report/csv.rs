@@ -7,7 +7,8 @@ use std::io;
 
 use crate::passes::Coverage;
 
-use super::{Report, escape::clip, ndjson::snake};
+use super::{Report, ndjson::snake};
+use crate::text::{clip, share};
 
 /// Characters of a field at most.
 const MAX_FIELD: usize = 2000;
@@ -152,7 +153,7 @@ fn row(report: &Report<'_>) -> Vec<String> {
 }
 
 fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 { String::new() } else { format!("{:.1}", part as f64 * 100.0 / whole as f64) }
+    if whole == 0 { String::new() } else { format!("{:.1}", share(part, whole) * 100.0) }
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use serde::Serialize;
 
 use crate::module::view::{Kind, Validity};
 
-use super::{Report, escape::clip, ndjson::snake};
+use super::{Report, ndjson::snake};
+use crate::text::clip;
 
 /// Entries of a list that the text shows; the rest is counted.
 const SHOWN: usize = 20;

@@ -26,7 +26,8 @@ use crate::{
     passes::{CallKind, flow::Flow},
 };
 
-use super::{Names, Report, escape::clip};
+use super::{Names, Report};
+use crate::text::clip;
 
 /// A static score above this is suspicious.
 pub const SUSPICIOUS: u32 = 20;

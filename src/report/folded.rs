@@ -51,7 +51,7 @@ pub fn write_svg(
 ) -> io::Result<()> {
     let lines = lines(stacks, names);
     let mut options = inferno::flamegraph::Options::default();
-    options.title = super::escape::clip(title, 200);
+    options.title = crate::text::clip(title, 200);
     options.count_name = "instructions".to_owned();
     options.name_type = "Function".to_owned();
     options.hash = true;

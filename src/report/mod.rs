@@ -11,7 +11,6 @@ pub mod coverage;
 pub mod csv;
 pub mod diff;
 pub mod dot;
-pub mod escape;
 pub mod folded;
 mod json;
 mod names;

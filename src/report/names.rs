@@ -10,7 +10,7 @@ use crate::{
     passes::Place,
 };
 
-use super::escape::clip;
+use crate::text::clip;
 
 /// Where Ghidra's loader for WebAssembly puts the first byte of the module.
 pub const GHIDRA_BASE: u64 = 0x8000_0000;

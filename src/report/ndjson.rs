@@ -9,7 +9,8 @@ use std::io;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Report, escape};
+use super::Report;
+use crate::text;
 
 /// Writes the lines of a sample.
 ///
@@ -22,7 +23,7 @@ pub fn write(report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
         if let Value::Object(fields) = fields {
             object.extend(fields);
         }
-        escape::write_json_line(out, &object)
+        text::write_json_line(out, &object)
     };
     line("state", "wasmspoor.verdict", verdict(report))?;
     for rule in report.rules {
@@ -62,7 +63,7 @@ pub fn write_failure(file: &str, error: &str, out: &mut impl io::Write) -> io::R
         "event.kind": "pipeline_error", "event.category": ["malware"], "event.dataset": "wasmspoor.error",
         "file.path": file, "error.message": error,
     });
-    escape::write_json_line(out, &line)
+    text::write_json_line(out, &line)
 }
 
 fn base(report: &Report<'_>, kind: &str, dataset: &str) -> Map<String, Value> {

@@ -10,9 +10,9 @@ use std::{collections::BTreeMap, io};
 
 use serde::Serialize;
 
-use crate::{hex, passes::Place, sandbox::Status};
+use crate::{hex, passes::Place, sandbox::Status, text};
 
-use super::{Names, Report, escape, json::TOOL, location};
+use super::{Names, Report, json::TOOL, location};
 
 /// Locations of one result at most.
 const MAX_LOCATIONS: usize = 20;
@@ -224,7 +224,7 @@ pub fn write(report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
             column_kind: "utf16CodeUnits",
         }],
     };
-    escape::write_json(out, &log)
+    text::write_json(out, &log)
 }
 
 fn items<'a>(report: &Report<'a>) -> Vec<Item<'a>> {
@@ -275,7 +275,7 @@ fn rule(item: &Item<'_>) -> Rule {
         full_description: message(if item.description.is_empty() { item.title } else { item.description }),
         default_configuration: Configuration { level: level(item.severity) },
         properties: Properties {
-            tags: item.tags.iter().map(|tag| escape::clip(tag, MAX_MESSAGE)).collect(),
+            tags: item.tags.iter().map(|tag| text::clip(tag, MAX_MESSAGE)).collect(),
             precision: match item.confidence {
                 90.. => "very-high",
                 70.. => "high",
@@ -340,7 +340,7 @@ fn level(severity: u8) -> &'static str {
 }
 
 fn message(text: &str) -> Message {
-    Message { text: escape::clip(text, MAX_MESSAGE) }
+    Message { text: text::clip(text, MAX_MESSAGE) }
 }
 
 fn fingerprint(id: &str, func: Option<u32>, imphash: &str) -> String {

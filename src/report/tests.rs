@@ -6,11 +6,11 @@ use crate::{
     module::{CodeOffset, FuncIndex},
     passes::Place,
     rules::{self, Evidence, Match},
-    sandbox,
+    sandbox, text,
     verdict::{Class, Correlation, Finding, Reason, Technique},
 };
 
-use super::{Report, Subject, capa, csv, diff::Diff, escape, ndjson, sarif};
+use super::{Report, Subject, capa, csv, diff::Diff, ndjson, sarif};
 
 const HOSTILE: &str = "\u{1b}[2J\u{202e}<img src=x>\n\"quoted\",";
 
@@ -136,7 +136,7 @@ fn lines_stay_lines() {
 
 #[test]
 fn json_keeps_the_text_as_it_is() {
-    let report = written(|report, out| escape::write_json(out, report).unwrap());
+    let report = written(|report, out| text::write_json(out, report).unwrap());
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["sample"]["name"], HOSTILE);
     assert_eq!(report["limitations"][0], HOSTILE);
@@ -197,7 +197,7 @@ fn what_the_sample_chose_is_escaped_once() {
     let path = "/дом/\"a\"\\b\n\u{202e}";
     let mut analysis = analysis();
     analysis.verdict.reasons = vec![Reason { text: path.into(), from: "x".into(), weight: 1, dynamic: true }];
-    let json = written_of(&analysis, |report, out| escape::write_json(out, report).unwrap());
+    let json = written_of(&analysis, |report, out| text::write_json(out, report).unwrap());
     assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["reasons"][0]["text"], path);
     let row = written_of(&analysis, |report, out| csv::write_row(report, out).unwrap());
     assert!(row.contains("\"/дом/\"\"a\"\"\\b\\n\\u{202e}\""), "{row}");

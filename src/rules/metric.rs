@@ -11,6 +11,7 @@ mod run;
 use crate::{
     module::view::{self, Classes},
     passes,
+    text::share,
 };
 
 use super::{index::Index, rule::Scope};
@@ -869,11 +870,6 @@ pub static METRICS: &[Metric] = &[
         compute: host::returned_reads,
     },
 ];
-
-/// Part of a whole; 0 of nothing.
-fn share(part: u64, of: u64) -> f64 {
-    if of == 0 { 0.0 } else { part as f64 / of as f64 }
-}
 
 /// Xor, rotations, shifts, and, or.
 fn bits(classes: &Classes) -> u64 {

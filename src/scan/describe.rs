@@ -15,6 +15,7 @@ use crate::{
     module::{FuncIndex, view::Validity},
     passes, report,
     sandbox::Pointed,
+    text,
 };
 
 /// Characters kept of a text that a sample chose.
@@ -40,10 +41,7 @@ fn named(value: &impl Serialize) -> String {
 
 /// Cut, with a mark where something is missing. Whoever prints a row escapes it.
 fn clip(text: &str) -> String {
-    match text.char_indices().nth(MAX_TEXT) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
-    }
+    text::cut(text, MAX_TEXT)
 }
 
 fn sample(analysis: &Analysis, code: &CodeFeatures) -> Sample {

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 
 use super::rows::{self, Outcome};
-use crate::{hex, report::escape};
+use crate::{hex, text};
 
 /// The tables, in the order of the lengths in the journal.
 pub const TABLES: [&str; 5] = ["samples", "paths", "functions", "host_calls", "findings"];
@@ -317,13 +317,13 @@ impl Store {
     pub fn append(&mut self, outcome: Option<&Outcome>, path: Option<&rows::Path>) -> io::Result<()> {
         let mut texts: [Vec<u8>; TABLES.len()] = Default::default();
         if let Some(Outcome { sample, functions, host_calls, findings }) = outcome {
-            escape::write_json_line(&mut texts[0], sample)?;
-            functions.iter().try_for_each(|row| escape::write_json_line(&mut texts[2], row))?;
-            host_calls.iter().try_for_each(|row| escape::write_json_line(&mut texts[3], row))?;
-            findings.iter().try_for_each(|row| escape::write_json_line(&mut texts[4], row))?;
+            text::write_json_line(&mut texts[0], sample)?;
+            functions.iter().try_for_each(|row| text::write_json_line(&mut texts[2], row))?;
+            host_calls.iter().try_for_each(|row| text::write_json_line(&mut texts[3], row))?;
+            findings.iter().try_for_each(|row| text::write_json_line(&mut texts[4], row))?;
         }
         if let Some(path) = path {
-            escape::write_json_line(&mut texts[1], path)?;
+            text::write_json_line(&mut texts[1], path)?;
         }
         for ((mut table, length), text) in self.tables.iter().zip(&mut self.lengths).zip(&texts) {
             table.write_all(text)?;
@@ -440,7 +440,7 @@ fn agree(about: &Path, settings: &Settings, named: impl Fn() -> String) -> Resul
             Err(_) => Err(StoreError::Foreign { path: about.display().to_string(), why: "is not of a scan" }),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            replace(about, |file| escape::write_json(file, settings)).map_err(at(about))
+            replace(about, |file| text::write_json(file, settings)).map_err(at(about))
         }
         Err(error) => Err(at(about)(error)),
     }
@@ -472,7 +472,7 @@ fn differences(before: &Settings, now: &Settings) -> String {
     if words.is_empty() {
         words.push("the same options in another order or number".to_owned());
     }
-    escape::clip(&words.join("; "), 500)
+    text::clip(&words.join("; "), 500)
 }
 
 #[cfg(test)]

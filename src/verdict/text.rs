@@ -1,57 +1,24 @@
 //! Numbers, names and lists as reasons, findings and correlations write them.
 
-use std::{collections::HashMap, fmt::Display};
+use std::collections::HashMap;
 
 use super::MAX_PLACES;
 use crate::{
     module::{CodeOffset, FuncIndex},
     passes::{Loop, Metrics, Place},
     rules::Facts,
+    text,
 };
+
+pub(super) use crate::text::{grouped, percent, plural, share, some};
 
 /// Characters kept of a string of the sample.
 const MAX_TEXT: usize = 80;
 
-/// A number with commas between thousands.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A share as a percentage.
-pub(super) fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
-}
-
-/// `part` of `whole`, 0 to 1; 0 of nothing.
-pub(super) fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
-/// `1 file`, `2 files`.
-pub(super) fn plural(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
-}
-
 /// A string of the sample in quotes, the end cut. It stays as it is: whoever prints it escapes what could
-/// deceive (`report::escape`), once.
-pub(super) fn quoted(text: &str) -> String {
-    format!("`{}`", cut(text, MAX_TEXT))
-}
-
-/// At most `max` characters of a text.
-fn cut(text: &str, max: usize) -> String {
-    match text.char_indices().nth(max) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
+/// deceive, once.
+pub(super) fn quoted(name: &str) -> String {
+    text::quoted(name, MAX_TEXT)
 }
 
 /// A statement of a rule and what it found, for a sentence: a pattern is left out where what it found stands
@@ -59,19 +26,9 @@ fn cut(text: &str, max: usize) -> String {
 pub(super) fn held(statement: &str, found: Option<&str>) -> String {
     let pattern = statement.split_once(": ").filter(|(_, value)| value.starts_with('/'));
     match (pattern, found) {
-        (Some((feature, _)), Some(found)) => format!("{feature}: {}", cut(found, MAX_TEXT)),
-        (None, Some(found)) => format!("{} ({})", cut(statement, MAX_TEXT), cut(found, MAX_TEXT)),
-        (_, None) => cut(statement, MAX_TEXT),
-    }
-}
-
-/// The first few of a list, and how many more there are.
-pub(super) fn some<T: Display>(items: impl IntoIterator<Item = T>, shown: usize) -> String {
-    let mut items = items.into_iter();
-    let first: Vec<_> = items.by_ref().take(shown).map(|item| item.to_string()).collect();
-    match items.count() {
-        0 => first.join(", "),
-        more => format!("{} and {} more", first.join(", "), grouped(more as u64)),
+        (Some((feature, _)), Some(found)) => format!("{feature}: {}", text::cut(found, MAX_TEXT)),
+        (None, Some(found)) => format!("{} ({})", text::cut(statement, MAX_TEXT), text::cut(found, MAX_TEXT)),
+        (_, None) => text::cut(statement, MAX_TEXT),
     }
 }
 
@@ -140,19 +97,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_strings() {
-        for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), expected);
-        }
-        assert_eq!(plural(1, "file"), "1 file");
-        assert_eq!(percent(share(1, 3)), "33.3 %");
-        assert_eq!(share(1, 0), 0.0);
-        assert_eq!(quoted("путь → \"x\""), "`путь → \"x\"`");
+    fn statements_and_bytes() {
         assert_eq!(held("string: /^a|b$/", Some("\"b\" at 0x8")), "string: \"b\" at 0x8");
         assert_eq!(held("wasm/metric: xor >= 5", Some("7")), "wasm/metric: xor >= 5 (7)");
         assert_eq!(held(&format!("string: /{}/", "x".repeat(500)), None).chars().count(), 81);
-        assert_eq!(quoted(&"x".repeat(100)).chars().count(), 83);
-        assert_eq!(some([1, 2, 3], 2), "1, 2 and 1 more");
         assert!(in_bytes(b"\0asm\xff\n.", b"\xff\n.") && !in_bytes(b"abc", b"a.c") && !in_bytes(b"abc", b""));
     }
 }

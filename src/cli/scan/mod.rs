@@ -20,7 +20,6 @@ use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
-    report::escape,
     scan::{
         cluster::{Index, Row},
         coordinator::{Recorder, Scan},
@@ -29,6 +28,7 @@ use wasmspoor::{
         summary::{Progress, Summary},
         walk::Root,
     },
+    text,
 };
 
 pub(super) use summary::line;
@@ -122,7 +122,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     if let Some(store) = &mut store {
         store.sync()?;
         store.replace("clusters.jsonl", |file| {
-            clusters.iter().try_for_each(|row| escape::write_json_line(file, row))
+            clusters.iter().try_for_each(|row| text::write_json_line(file, row))
         })?;
     }
     #[cfg(feature = "parquet")]
@@ -131,7 +131,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     }
     let total = summary::Total::of(&summary, &clusters, started.elapsed(), arguments.out.as_deref());
     if arguments.json {
-        escape::write_json_line(out, &total)?
+        text::write_json_line(out, &total)?
     } else {
         total.write(out)?
     }
@@ -247,10 +247,10 @@ impl Recorder for Printer {
         let failed = path.filter(|path| path.failure.is_some());
         if self.json {
             if let Some(outcome) = outcome {
-                escape::write_json_line(&mut text, &Tagged { table: "samples", row: &outcome.sample })?;
+                text::write_json_line(&mut text, &Tagged { table: "samples", row: &outcome.sample })?;
             }
             if let Some(path) = failed {
-                escape::write_json_line(&mut text, &Tagged { table: "paths", row: path })?;
+                text::write_json_line(&mut text, &Tagged { table: "paths", row: path })?;
             }
         } else {
             if let Some(Outcome { sample, .. }) = outcome {

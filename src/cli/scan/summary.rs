@@ -9,13 +9,13 @@ use std::{
 
 use serde::Serialize;
 use wasmspoor::{
-    report::escape,
     scan::{
         cluster::{Kind, Row},
         confine::Confinement,
         rows,
         summary::Summary,
     },
+    text,
 };
 
 use super::groups;
@@ -98,7 +98,7 @@ impl<'a> Total<'a> {
                 out,
                 "{title:<12}{:>8.2} s  {}",
                 slow.time_ms as f64 / 1000.0,
-                escape::clip(&slow.place, MAX_NAME)
+                text::clip(&slow.place, MAX_NAME)
             )?;
         }
         if let Some(confinement) = confinement {
@@ -133,7 +133,7 @@ fn counts<'a>(
     let mut counts: Vec<_> = counts.collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let words: Vec<_> =
-        counts.into_iter().map(|(name, count)| format!("{count} {}", escape::clip(name, MAX_NAME))).collect();
+        counts.into_iter().map(|(name, count)| format!("{count} {}", text::clip(name, MAX_NAME))).collect();
     if words.is_empty() { Ok(()) } else { writeln!(out, "{title:<12}{}", words.join(", ")) }
 }
 
@@ -171,11 +171,11 @@ fn confined(confinement: &Confinement) -> String {
 
 /// A count with its noun.
 pub(super) fn plural(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+    format!("{count} {}", text::noun(count, noun))
 }
 
 fn name(text: &str) -> String {
-    escape::clip(text, MAX_NAME)
+    text::clip(text, MAX_NAME)
 }
 
 /// A sample on a line: verdict, score, family, place.

@@ -4,12 +4,13 @@ use std::io::{self, Write};
 
 use crate::{
     passes::Place,
-    report::{HostCall, escape::clip, ghidra},
+    report::{HostCall, ghidra},
     rules::{Evidence, Match},
     sandbox::Pointed,
 };
 
-use super::{Level, Printer, plural};
+use super::{Level, Printer};
+use crate::text::{clip, cut_counted, plural};
 
 /// Places of a rule that are printed below the highest level.
 const PLACES: usize = 10;
@@ -117,8 +118,10 @@ fn calls<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 fn call(found: &HostCall<'_>) -> String {
     let call = found.call;
     let argument = |arg: &crate::sandbox::Arg| match &arg.points_at {
-        Some(Pointed::Text { text }) => format!("\"{}\"", cut(text, 80)),
-        Some(Pointed::Bytes { hex, len, .. }) => format!("[{}: {}]", plural(*len, "byte"), cut(hex, 32)),
+        Some(Pointed::Text { text }) => format!("\"{}\"", cut_counted(text, 80)),
+        Some(Pointed::Bytes { hex, len, .. }) => {
+            format!("[{}: {}]", plural(*len, "byte"), cut_counted(hex, 32))
+        }
         None => arg.value.to_string(),
     };
     let args: Vec<_> = call.args.iter().map(argument).collect();
@@ -127,12 +130,4 @@ fn call(found: &HostCall<'_>) -> String {
     let made_up = if call.fabricated { " (made up)" } else { "" };
     let results = if results.is_empty() { String::new() } else { format!(" = {}", results.join(" ")) };
     clip(&format!("{}.{}({}){results}{errno}{made_up}", call.module, call.name, args.join(", ")), MAX_LINE)
-}
-
-/// As [`clip`], but not escaped: the line that it becomes part of will be.
-fn cut(text: &str, max: usize) -> String {
-    match text.char_indices().nth(max) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…(+{} bytes)", text.get(..end).unwrap_or_default(), text.len() - end),
-    }
 }

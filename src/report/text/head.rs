@@ -6,12 +6,13 @@ use anstyle::{AnsiColor, Style};
 
 use crate::{
     module::view::Validity,
-    report::{diff, escape::clip},
+    report::diff,
     sandbox::{EntryEnd, Status},
     verdict::Class,
 };
 
-use super::{BOLD, Level, Printer, WARNING, class, plural, share};
+use super::{BOLD, Level, Printer, WARNING, class, share};
+use crate::text::{clip, plural};
 
 /// Limitations and reasons shown.
 const SHOWN: usize = 3;

@@ -15,7 +15,8 @@ use anstyle::{AnsiColor, Style};
 
 use crate::verdict::Class;
 
-use super::{Names, Report, escape::clip};
+use super::{Names, Report};
+use crate::text::{clip, grouped};
 
 /// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -163,29 +164,6 @@ fn quoted(name: &str) -> String {
     if is_plain { name } else { format!("'{}'", name.replace('\'', "'\\''")) }
 }
 
-/// `1 function`, `1,200 functions`.
-fn plural(count: u64, noun: &str) -> String {
-    let ending = match (count, noun.strip_suffix("ch")) {
-        (1, _) => "",
-        (_, Some(_)) => "es",
-        _ => "s",
-    };
-    format!("{} {noun}{ending}", grouped(count))
-}
-
-/// Digits in groups of three.
-pub fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// `12/40 (30 %)`.
 fn share(part: u64, whole: u64) -> String {
     match whole {
@@ -197,22 +175,6 @@ fn share(part: u64, whole: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn digits_are_grouped() {
-        for (count, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1234567, "1,234,567")] {
-            assert_eq!(grouped(count), expected);
-        }
-    }
-
-    #[test]
-    fn one_is_singular() {
-        for (count, noun, expected) in
-            [(1, "function", "1 function"), (0, "match", "0 matches"), (1200, "call", "1,200 calls")]
-        {
-            assert_eq!(plural(count, noun), expected);
-        }
-    }
 
     #[test]
     fn a_file_name_is_one_word_of_a_shell() {

@@ -9,12 +9,13 @@ use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
 use crate::{
     categories::{self, Level},
-    report::{Connection, Names, escape::clip, ndjson::snake},
+    report::{Connection, Names, ndjson::snake},
     sandbox::{Entry, EntryEnd, Leak, TokenUse},
     verdict::Correlation,
 };
 
-use super::{Level as Detail, Printer, grouped, plural, wrap};
+use super::{Level as Detail, Printer, wrap};
+use crate::text::{clip, grouped, percent, plural};
 
 /// No lines but the one below the header: rows are short, and a terminal is low.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
@@ -263,10 +264,6 @@ fn files<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
         ]
     });
     table(printer, "Files (in memory only)", &["path", "change", "bytes", "entropy"], list.len(), rows)
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
 }
 
 fn connections<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {

@@ -21,7 +21,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
-use crate::passes::Place;
+use crate::{passes::Place, text};
 
 use super::{
     Evaluation, Evidence, Facts, Match,
@@ -439,8 +439,5 @@ fn quoted(text: &str) -> String {
 
 /// At most [`MAX_SHOWN`] characters of `text`.
 fn shorten(text: &str) -> String {
-    match text.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
+    text::cut(text, MAX_SHOWN)
 }

@@ -29,7 +29,7 @@ use super::rows::{Failure, FailureKind};
 use crate::{
     hex,
     module::{HEAD, extent},
-    report::escape::json_len,
+    text::{self as texts, json_len},
 };
 
 /// Bytes in JSON of the steps of a way up to which names in it are shown whole; of one that does not fit, a
@@ -169,21 +169,21 @@ enum Cut {
 impl Cut {
     /// How much was left out, and which cap it was.
     fn text(self, count: u64, caps: &Caps) -> String {
-        let plural = if count == 1 { "" } else { "s" };
+        let of = |noun| format!("{count} {}", texts::noun(count, noun));
         match self {
-            Self::Depth => format!("{count} container{plural} within more than {} others", caps.depth),
-            Self::Members => format!("{count} member{plural} beyond the limit of {}", caps.members),
-            Self::Bytes => format!(
-                "{count} member{plural} beyond the limit of {} bytes for all of them, expanded",
-                caps.bytes
-            ),
+            Self::Depth => format!("{} within more than {} others", of("container"), caps.depth),
+            Self::Members => format!("{} beyond the limit of {}", of("member"), caps.members),
+            Self::Bytes => {
+                format!("{} beyond the limit of {} bytes for all of them, expanded", of("member"), caps.bytes)
+            }
             Self::MemberBytes => format!(
-                "{count} member{plural} larger, expanded, than the limit of {} bytes, or of {} and {} times the compressed size",
+                "{} larger, expanded, than the limit of {} bytes, or of {} and {} times the compressed size",
+                of("member"),
                 caps.member_bytes,
                 Caps::BOMB_BYTES.min(caps.member_bytes),
                 caps.ratio,
             ),
-            Self::Failures => format!("{count} failure{plural} beyond the limit of {}", caps.failures),
+            Self::Failures => format!("{} beyond the limit of {}", of("failure"), caps.failures),
         }
     }
 }

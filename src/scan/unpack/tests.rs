@@ -263,7 +263,7 @@ fn long_names_are_cut_and_stay_different() {
             unpacker.inside.push(unpacker.step("zip", &name));
         }
         let mut row = Vec::new();
-        crate::report::escape::write_json_line(&mut row, &unpacker.inside).unwrap();
+        crate::text::write_json_line(&mut row, &unpacker.inside).unwrap();
         assert!(row.len() < 2500, "{} bytes", row.len());
         assert!(
             unpacker.inside.iter().all(|step| step.chars().count() >= "zip:".len() + 16 + 17),

@@ -1,0 +1,14 @@
+//! How texts are written, whoever writes them: escaped, cut, quoted, counted, and as JSON.
+//!
+//! A sample chooses its names, so they come with control sequences that fake a verdict, with characters that
+//! turn a line round, with quotes and with megabytes. Every renderer takes them through this module.
+//!
+//! Stands below everything else and knows nothing of modules, runs or reports.
+
+mod escape;
+mod json;
+mod words;
+
+pub use escape::{clip, escape, line};
+pub use json::{LEVELS, json_len, write_json, write_json_line};
+pub use words::{cut, cut_counted, grouped, noun, percent, plural, quoted, share, some};

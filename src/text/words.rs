@@ -1,0 +1,121 @@
+//! Numbers, names and lists within sentences.
+
+use std::fmt::Display;
+
+/// A number with commas between thousands.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `part` of `whole`, 0 to 1; 0 of nothing.
+pub fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// A share as a percentage, such as `33.3 %`.
+pub fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// A noun as it stands behind a count: `file` behind 1, `files` behind 2; `matches`.
+pub fn noun(count: u64, singular: &str) -> String {
+    let ending = match (count, singular.ends_with("ch")) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{singular}{ending}")
+}
+
+/// A count with its noun: `1 function`, `1,200 functions`.
+pub fn plural(count: u64, singular: &str) -> String {
+    format!("{} {}", grouped(count), noun(count, singular))
+}
+
+/// At most `max` characters of a text, and a mark where more was. Not escaped.
+pub fn cut(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// As [`cut`], with the number of bytes that are missing.
+pub fn cut_counted(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some((end, _)) => format!("{}…(+{} bytes)", text.get(..end).unwrap_or_default(), text.len() - end),
+        None => text.to_owned(),
+    }
+}
+
+/// At most `max` characters of a text, between backquotes. Not escaped: whoever prints the sentence does that,
+/// once.
+pub fn quoted(text: &str, max: usize) -> String {
+    format!("`{}`", cut(text, max))
+}
+
+/// The first few of a list, and how many more there are.
+pub fn some<T: Display>(items: impl IntoIterator<Item = T>, shown: usize) -> String {
+    let mut items = items.into_iter();
+    let first: Vec<_> = items.by_ref().take(shown).map(|item| item.to_string()).collect();
+    match items.count() {
+        0 => first.join(", "),
+        more => format!("{} and {} more", first.join(", "), grouped(more as u64)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_grouped() {
+        for (count, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(count), expected);
+        }
+    }
+
+    #[test]
+    fn one_is_singular() {
+        for (count, noun, expected) in [
+            (1, "function", "1 function"),
+            (0, "match", "0 matches"),
+            (1, "match", "1 match"),
+            (1200, "call", "1,200 calls"),
+        ] {
+            assert_eq!(plural(count, noun), expected);
+        }
+    }
+
+    #[test]
+    fn a_share_of_nothing_is_none() {
+        assert_eq!(percent(share(1, 3)), "33.3 %");
+        assert_eq!(share(1, 0), 0.0);
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        for (text, max, cut_off, counted) in
+            [("abc", 3, "abc", "abc"), ("абвг", 3, "абв…", "абв…(+2 bytes)"), ("ab", 0, "…", "…(+2 bytes)")]
+        {
+            assert_eq!(cut(text, max), cut_off);
+            assert_eq!(cut_counted(text, max), counted);
+        }
+        assert_eq!(quoted("путь → \"x\"", 80), "`путь → \"x\"`");
+        assert_eq!(quoted(&"x".repeat(100), 80).chars().count(), 83);
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted() {
+        assert_eq!(some([1, 2, 3], 2), "1, 2 and 1 more");
+        assert_eq!(some([1, 2], 2), "1, 2");
+    }
+}

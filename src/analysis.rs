@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
-    LoadError,
+    LoadError, classify,
     file::Recorded,
     module::view::{Validity, View},
     passes::Dynamic,
@@ -39,7 +39,7 @@ impl Analysis {
     /// Analyses a sample, binary or text: static view, run, passes, rules, verdict. A sample that is no
     /// module gets an analysis too, which says so.
     pub fn of(bytes: &[u8], options: &sandbox::Options, rules: &rules::Set) -> Self {
-        let (wasm, from_text) = match crate::tracer::to_binary(bytes) {
+        let (wasm, from_text) = match crate::module::to_binary(bytes) {
             Ok(wasm) => {
                 let from_text = matches!(wasm, Cow::Owned(_));
                 (wasm, from_text)
@@ -82,7 +82,8 @@ impl Analysis {
         limitations.extend(
             dynamic.error.iter().map(|error| format!("the trace could not be replayed to its end: {error}")),
         );
-        let facts = Facts { wasm: &wasm, view: &view, run: run.as_ref(), dynamic: &dynamic };
+        let prediction = run.as_ref().and_then(|run| classify::behaviour(run, &dynamic));
+        let facts = Facts { wasm: &wasm, view: &view, run: run.as_ref(), dynamic: &dynamic, prediction };
         let rules::Evaluation { matches, limitations: of_rules } = rules.evaluate(&facts);
         limitations.extend(of_rules);
         let correlations = verdict::correlations(&facts, &matches);

@@ -33,6 +33,7 @@ mod hex;
 pub mod module;
 pub mod passes;
 pub mod report;
+pub mod rulebook;
 pub mod rules;
 pub mod sandbox;
 #[cfg(feature = "scan")]
@@ -42,7 +43,8 @@ pub mod trace;
 mod tracer;
 pub mod verdict;
 
+pub use module::LoadError;
 pub use tracer::{
-    AtTraceLimit, HostCall, HostError, InvokeError, Limit, Limits, LoadError, Options, Outcome, Session,
-    Site, Strike, Tracer, Type, Value,
+    AtTraceLimit, HostCall, HostError, InvokeError, Limit, Limits, Options, Outcome, Session, Site, Strike,
+    Tracer, Type, Value,
 };

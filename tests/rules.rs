@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use wasmspoor::{
     analysis::Analysis,
+    rulebook,
     rules::{METRICS, Set},
     sandbox,
 };
@@ -27,7 +28,7 @@ fn the_rules_are_well_kept() {
 
 #[test]
 fn every_rule_matches_on_its_examples() {
-    let tried = Set::builtin().test(&root().join("corpus"), None, &mut |_, _| {});
+    let tried = rulebook::test(&Set::builtin(), &root().join("corpus"), None, &mut |_, _| {});
     let failed: Vec<_> = tried.iter().filter(|tried| tried.failure.is_some()).collect();
     assert!(!tried.is_empty() && failed.is_empty(), "{failed:#?}");
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{
     Kind,
     eval::{Report, metrics::Scores},
-    file::Training,
+    training::Training,
 };
 use crate::text::clip;
 

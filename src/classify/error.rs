@@ -1,6 +1,6 @@
 //! What can go wrong with data and models.
 
-use super::matrix::{MAX_COLUMNS, MAX_ROWS, MAX_VALUE};
+use super::limits::{MAX_COLUMNS, MAX_ROWS, MAX_VALUE};
 
 /// Why something could not be trained, loaded or read.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -24,6 +24,7 @@ use super::{
     eval::{self, metrics::Scores},
     sample,
     trace::Trace,
+    training::Training,
 };
 use crate::categories::Mode;
 
@@ -67,22 +68,6 @@ pub struct ModelFile {
     pub card: String,
     /// The model.
     pub model: Model,
-}
-
-/// What a model was trained on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Training {
-    /// SHA-256 of the samples ([`sample::sha256`]).
-    pub sha256: String,
-    /// Samples.
-    pub samples: usize,
-    /// Malicious ones.
-    pub malicious: usize,
-    /// Samples that were given and have no evidence, and so were not used.
-    pub left_out: usize,
-    /// Origin → samples.
-    pub origins: BTreeMap<String, usize>,
 }
 
 /// Scores on samples that training did not have.

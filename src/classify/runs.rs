@@ -32,7 +32,7 @@ pub fn sample(name: &str, label: Label, run: &Run, dynamic: &Dynamic) -> Sample 
 /// # Errors
 /// If it cannot be run.
 pub fn observe(bytes: &[u8], options: &sandbox::Options) -> Result<Option<(Run, Dynamic)>, LoadError> {
-    let wasm = crate::tracer::to_binary(bytes)?;
+    let wasm = crate::module::to_binary(bytes)?;
     let imports_wasi = Module::parse(&*wasm)
         .is_ok_and(|module| module.imports().iter().any(|import| is_wasi(&import.module)));
     if !imports_wasi {

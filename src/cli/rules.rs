@@ -5,6 +5,7 @@ use std::{io::Write, path::PathBuf};
 use clap::Subcommand;
 
 use wasmspoor::{
+    rulebook,
     rules::{LoadError, Set},
     text::{escape, line},
 };
@@ -135,7 +136,7 @@ fn test(
         indicatif::ProgressStyle::with_template("{pos}/{len} {wide_msg}")
             .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()),
     );
-    let tried = set.test(corpus, name, &mut |file, count| {
+    let tried = rulebook::test(set, corpus, name, &mut |file, count| {
         progress.set_length(count as u64);
         progress.inc(1);
         progress.set_message(line(file));

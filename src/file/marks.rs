@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Limits,
     trace::{
-        Checkpoint, Event, Events, Level, Progress, RanFunction, Replay, ReplayError, ReplayErrorKind,
-        ReplayLimits, Run, Trace, Visitor,
+        Checkpoint, Event, Events, Level, Progress, RanFunction, Replay, ReplayError, ReplayErrorKind, Run,
+        Trace, Visitor,
     },
+    tracer::replay_limits,
 };
 
 use super::{
@@ -114,7 +115,7 @@ pub(super) fn write(
     let Ok(reader) = Reader::open(path) else { return Ok(None) };
     // Of the file only the streams: its log and its outcome may be larger than all else together.
     let mut trace = recorded::trace(&Arc::new(reader), wasm, Level::Flow, Some(totals));
-    trace.limits = ReplayLimits::of_run(Some(limits), totals.decisions);
+    trace.limits = replay_limits(Some(limits), totals.decisions);
     let Ok(mut replay) = Replay::new(&trace, trace.limits) else { return Ok(None) };
     let (mut marker, mut functions) = (Marker { pause_at: EVERY, ..Marker::default() }, Vec::new());
     loop {

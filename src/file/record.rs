@@ -71,7 +71,7 @@ pub fn record_timed(
         .map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?;
     let begun = Instant::now();
     let is_regular = file.metadata()?.is_file();
-    let binary = crate::tracer::to_binary(sample.bytes).ok();
+    let binary = crate::module::to_binary(sample.bytes).ok();
     let from_text = matches!(binary, Some(std::borrow::Cow::Owned(_)));
     let wasm = binary.unwrap_or(sample.bytes.into());
     let recording = Recording::begin(file)?;

@@ -6,8 +6,8 @@ use crate::{
     LoadError, hex,
     module::Module,
     sandbox::{self, Options, Run, Status},
-    trace::{Level, Record, ReplayLimits, Trace},
-    tracer::Strike,
+    trace::{Level, Record, Trace},
+    tracer::{Strike, replay_limits},
 };
 
 use super::{
@@ -79,7 +79,7 @@ impl Recorded {
         // There are no more than there is room for.
         let words = trace.stored.as_ref().map_or(0, |stored| stored.lens().0);
         let decisions = trace.decisions.min(words.saturating_mul(63));
-        trace.limits = ReplayLimits::of_run(has_header.then_some(&header.options.limits), decisions);
+        trace.limits = replay_limits(has_header.then_some(&header.options.limits), decisions);
         let mut log = Log::read(&reader);
         let strikes = std::mem::take(&mut log.strikes);
         let run = run(trace, log, rest, &reader);
@@ -110,7 +110,7 @@ fn made_up(wasm: &[u8]) -> Header {
 fn wasm(reader: &Reader, header: Option<&Header>, sample: Option<&[u8]>) -> Result<Vec<u8>, FileError> {
     let wasm = match sample {
         Some(sample) => {
-            crate::tracer::to_binary(sample).map_or_else(|_| sample.to_vec(), |wasm| wasm.into_owned())
+            crate::module::to_binary(sample).map_or_else(|_| sample.to_vec(), |wasm| wasm.into_owned())
         }
         None if header.is_some_and(|header| !header.is_embedded) => {
             let sha256 = header.map(|header| &*header.sha256).unwrap_or_default();

@@ -11,8 +11,10 @@ pub mod cfg;
 pub mod classes;
 mod code;
 mod decode;
+mod diagnosis;
 mod error;
 mod extent;
+mod features;
 mod index;
 mod names;
 mod opcode;
@@ -27,10 +29,13 @@ use std::{
 };
 
 pub use code::{Block, Chain, Code, Exit, Op, Table};
+pub use diagnosis::LoadError;
+pub(crate) use diagnosis::{diagnose, to_binary};
 pub use error::{ParseError, ParseErrorKind};
 pub use extent::extent;
 #[cfg(feature = "scan")]
 pub(crate) use extent::{HEAD, sections};
+pub(crate) use features::engine_features;
 pub use index::{BlockIndex, CodeOffset, FuncIndex, OpIndex, TypeIndex};
 pub use opcode::{OPCODES, Opcode};
 pub use sections::{Export, Import, ItemKind};

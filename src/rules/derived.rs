@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use crate::sandbox::{Call, Pointed};
 
-use super::{index::Index, rule::Pattern};
+use super::pattern::Pattern;
 
 /// Distinct texts that are looked for in the file.
 const MAX_TEXTS: usize = 64;
@@ -38,11 +38,10 @@ pub(super) struct Derived {
 }
 
 impl Derived {
-    pub(super) fn of(index: &Index<'_>) -> Self {
+    pub(super) fn of(wasm: &[u8], calls: &[Call]) -> Self {
         let mut derived = Self::default();
-        let wasm = index.facts.wasm;
         let texts: BTreeSet<&str> =
-            index.all_calls().iter().flat_map(Index::texts).filter(|text| text.len() >= MIN_TEXT).collect();
+            calls.iter().flat_map(texts).filter(|text| text.len() >= MIN_TEXT).collect();
         let differences = [|a: u8, b: u8| a ^ b, |a: u8, b: u8| b.wrapping_sub(a)];
         let mut encoded: Option<[Vec<u8>; 2]> = None;
         for text in texts.into_iter().take(MAX_TEXTS) {
@@ -64,9 +63,17 @@ impl Derived {
                 derived.decoded_texts.push(text.to_owned());
             }
         }
-        derived.returned_reads = returned_reads(index.all_calls());
+        derived.returned_reads = returned_reads(calls);
         derived
     }
+}
+
+/// The texts that a host call was given.
+pub(super) fn texts(call: &Call) -> impl Iterator<Item = &str> {
+    call.args.iter().filter_map(|arg| match &arg.points_at {
+        Some(Pointed::Text { text }) => Some(text.as_str()),
+        _ => None,
+    })
 }
 
 /// Whether it looks like a URL, an address with a port, or a path.

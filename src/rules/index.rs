@@ -11,10 +11,14 @@ use std::{
 use crate::{
     module::{FuncIndex, Module, view},
     passes::{self, Place},
-    sandbox::{Call, Pointed, Run},
+    sandbox::{Call, Run},
 };
 
-use super::{Facts, rule::Name};
+use super::{
+    Facts,
+    derived::{self, Derived},
+    pattern::Name,
+};
 
 /// The facts, arranged.
 pub(super) struct Index<'a> {
@@ -31,7 +35,7 @@ pub(super) struct Index<'a> {
     imported: Vec<&'a view::Import>,
     module: OnceCell<Option<Module>>,
     callers: OnceCell<HashMap<FuncIndex, u64>>,
-    derived: OnceCell<super::derived::Derived>,
+    derived: OnceCell<Derived>,
     hosts: OnceCell<Vec<Host<'a>>>,
     by_entry: OnceCell<HashMap<usize, Vec<u32>>>,
     by_function: OnceCell<HashMap<FuncIndex, Vec<u32>>>,
@@ -229,10 +233,7 @@ impl<'a> Index<'a> {
 
     /// The texts that a host call was given.
     pub(super) fn texts(call: &Call) -> impl Iterator<Item = &str> {
-        call.args.iter().filter_map(|arg| match &arg.points_at {
-            Some(Pointed::Text { text }) => Some(text.as_str()),
-            _ => None,
-        })
+        derived::texts(call)
     }
 
     /// The dynamic facts of a function.
@@ -325,7 +326,7 @@ impl<'a> Index<'a> {
     }
 
     /// What takes a search of its own, done when a metric first asks.
-    pub(super) fn derived(&self) -> &super::derived::Derived {
-        self.derived.get_or_init(|| super::derived::Derived::of(self))
+    pub(super) fn derived(&self) -> &Derived {
+        self.derived.get_or_init(|| Derived::of(self.facts.wasm, self.all_calls()))
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     text::share,
 };
 
-use super::{index::Index, rule::Scope};
+use super::{index::Index, scope::Scope};
 
 /// What a metric is measured on.
 #[derive(Debug, Clone, Copy)]

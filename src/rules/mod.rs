@@ -6,18 +6,20 @@
 //!
 //! Not here: what a set of matches means for the verdict (`verdict`).
 
-mod check;
 mod derived;
 mod eval;
 mod explain;
 mod index;
+mod lint;
 mod load;
 mod metric;
 mod order;
 mod parse;
+mod pattern;
 mod possible;
 mod problem;
 mod rule;
+mod scope;
 mod show;
 mod yaml;
 mod yara;
@@ -28,12 +30,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
+    classify::Prediction,
     module::view::View,
     passes::{Dynamic, Place},
     sandbox::Run,
 };
 
-pub use check::{Advice, Tried};
+pub use lint::Advice;
 pub use metric::{LEVELS, METRICS, Metric};
 pub use problem::{LoadError, Problem};
 pub use rule::{Example, Meta, Rule, Scopes};
@@ -105,6 +108,8 @@ pub struct Facts<'a> {
     pub run: Option<&'a Run>,
     /// What the trace says.
     pub dynamic: &'a Dynamic,
+    /// What a classifier makes of its calls; `None` if it has no evidence or was not asked.
+    pub prediction: Option<Prediction>,
 }
 
 /// A set of rules, ready to be evaluated.

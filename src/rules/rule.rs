@@ -1,12 +1,14 @@
 //! A rule as it is written: its head, and the tree of statements.
 
-use std::{ops::Range, sync::OnceLock};
-
-use regex::bytes::{Regex, RegexBuilder};
+use std::ops::Range;
 
 use crate::module::Opcode;
 
 use super::metric::Metric;
+pub(super) use super::{
+    pattern::{Name, Pattern},
+    scope::{SCOPES, SPAN, Scope},
+};
 
 /// A rule.
 #[derive(Debug)]
@@ -97,52 +99,6 @@ pub struct Example {
     pub offset: Option<u32>,
 }
 
-/// What a statement is evaluated on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Scope {
-    /// The file and, in the dynamic column, its run too.
-    File,
-    /// A defined function.
-    Function,
-    BasicBlock,
-    Instruction,
-    /// The whole run.
-    Process,
-    /// One call of an entry point.
-    Thread,
-    /// [`SPAN`] host calls in a row.
-    Span,
-    /// A host call.
-    Call,
-    /// What one function did over the run.
-    RunFunction,
-    /// A loop that ran.
-    Loop,
-}
-
-/// Host calls in a `span of calls`, as in capa.
-pub(super) const SPAN: usize = 20;
-
-/// Names of the scopes in rules: name, scope, whether it is one of the run, `None` for both.
-pub(super) const SCOPES: &[(&str, Scope, Option<bool>)] = &[
-    ("file", Scope::File, None),
-    ("function", Scope::Function, Some(false)),
-    ("basic block", Scope::BasicBlock, Some(false)),
-    ("instruction", Scope::Instruction, Some(false)),
-    ("process", Scope::Process, Some(true)),
-    ("thread", Scope::Thread, Some(true)),
-    ("span of calls", Scope::Span, Some(true)),
-    ("call", Scope::Call, Some(true)),
-    ("wasm/function", Scope::RunFunction, Some(true)),
-    ("wasm/loop", Scope::Loop, Some(true)),
-];
-
-impl Scope {
-    pub(super) fn name(self) -> &'static str {
-        SCOPES.iter().find(|(_, scope, _)| *scope == self).map_or("", |(name, ..)| name)
-    }
-}
-
 /// Something that holds or not.
 #[derive(Debug)]
 pub(super) struct Statement {
@@ -197,121 +153,6 @@ pub(super) enum Feature {
     },
     Anomaly(String),
     File(FileFeature),
-}
-
-/// A name: exact, or by a regular expression.
-#[derive(Debug)]
-pub(super) enum Name {
-    /// With or without the module's name before it.
-    Exact(String),
-    Regex(Pattern),
-}
-
-impl Name {
-    /// Whether it is the name `module.name`, given with or without its module.
-    pub(super) fn is(&self, module: &str, name: &str) -> bool {
-        match self {
-            Self::Exact(exact) => {
-                exact == name
-                    || exact.strip_prefix(module).and_then(|rest| rest.strip_prefix('.')) == Some(name)
-            }
-            Self::Regex(regex) => regex.is_match(name.as_bytes()),
-        }
-    }
-}
-
-/// A text or bytes to find.
-#[derive(Debug)]
-pub(super) struct Pattern {
-    /// As it stands in the rule.
-    pub(super) shown: String,
-    kind: PatternKind,
-}
-
-#[derive(Debug)]
-enum PatternKind {
-    /// The whole text.
-    Whole(String),
-    /// A regular expression, compiled when it is first needed.
-    Regex { source: String, ignore_case: bool, compiled: OnceLock<Option<Regex>> },
-}
-
-/// Greatest compiled regular expression in bytes.
-const REGEX_LIMIT: usize = 1 << 18;
-
-impl Pattern {
-    pub(super) fn whole(text: &str) -> Self {
-        Self { shown: text.to_owned(), kind: PatternKind::Whole(text.to_owned()) }
-    }
-
-    pub(super) fn substring(text: &str) -> Self {
-        Self::regex(text.to_owned(), regex::escape(text), false)
-    }
-
-    pub(super) fn bytes(shown: String, bytes: &[u8]) -> Self {
-        use std::fmt::Write as _;
-        let mut source = String::with_capacity(bytes.len() * 4 + 4);
-        source.push_str("(?s)");
-        for byte in bytes {
-            let _ = write!(source, "\\x{byte:02x}");
-        }
-        Self::regex(shown, source, false)
-    }
-
-    pub(super) fn regex(shown: String, source: String, ignore_case: bool) -> Self {
-        Self { shown, kind: PatternKind::Regex { source, ignore_case, compiled: OnceLock::new() } }
-    }
-
-    /// Compiles it now. The error says what is wrong with the expression.
-    pub(super) fn check(&self) -> Result<(), String> {
-        match &self.kind {
-            PatternKind::Whole(_) => Ok(()),
-            PatternKind::Regex { source, ignore_case, compiled } => match build(source, *ignore_case) {
-                Ok(regex) => {
-                    let _ = compiled.set(Some(regex));
-                    Ok(())
-                }
-                Err(error) => Err(error.to_string()),
-            },
-        }
-    }
-
-    /// Compiles it if `now`.
-    pub(super) fn check_if(&self, now: bool) -> Result<(), String> {
-        if now { self.check() } else { Ok(()) }
-    }
-
-    fn compiled(&self) -> Option<&Regex> {
-        match &self.kind {
-            PatternKind::Whole(_) => None,
-            PatternKind::Regex { source, ignore_case, compiled } => {
-                compiled.get_or_init(|| build(source, *ignore_case).ok()).as_ref()
-            }
-        }
-    }
-
-    pub(super) fn is_match(&self, text: &[u8]) -> bool {
-        match &self.kind {
-            PatternKind::Whole(whole) => whole.as_bytes() == text,
-            PatternKind::Regex { .. } => self.compiled().is_some_and(|regex| regex.is_match(text)),
-        }
-    }
-
-    /// Where it is found in `bytes`, ascending, without overlap.
-    pub(super) fn find<'p>(&'p self, bytes: &'p [u8]) -> impl Iterator<Item = usize> + 'p {
-        self.compiled().into_iter().flat_map(move |regex| regex.find_iter(bytes)).map(|found| found.start())
-    }
-}
-
-/// Unicode tables would make compiling many times slower, and rules name ASCII.
-fn build(source: &str, ignore_case: bool) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(source)
-        .unicode(false)
-        .case_insensitive(ignore_case)
-        .size_limit(REGEX_LIMIT)
-        .dfa_size_limit(4 * REGEX_LIMIT)
-        .nest_limit(64)
-        .build()
 }
 
 /// A property of code, on the bytes or as executed.

@@ -126,7 +126,13 @@ impl Sample {
     }
 
     fn facts(&self) -> Facts<'_> {
-        Facts { wasm: &self.wasm, view: &self.view, run: self.run.as_ref(), dynamic: &self.dynamic }
+        Facts {
+            wasm: &self.wasm,
+            view: &self.view,
+            run: self.run.as_ref(),
+            dynamic: &self.dynamic,
+            prediction: None,
+        }
     }
 
     fn matches(&self, rules: &[(&str, &str)]) -> Vec<Match> {

@@ -16,6 +16,7 @@ mod cx;
 mod driver;
 mod fs;
 mod glob;
+mod home;
 mod import;
 mod journal;
 mod link;
@@ -34,16 +35,20 @@ mod world;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::tracer::{LoadError, Outlet, Strike, Tracer, Way};
+use crate::{
+    module::LoadError,
+    tracer::{Outlet, Strike, Tracer, Way},
+};
 
 pub(crate) use self::journal::{Item, Journal, Recorder, unfinished};
 use self::{driver::Driver, link::Link, state::State};
 pub use self::{
+    fs::FileChange,
     persona::{Conduct, Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind},
     stubs::{StubError, Stubs},
     types::{
-        Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, FileChange, Leak, MAX_ARGS,
-        MAX_CALLS, MAX_OUTPUT, MAX_POINTED, Options, Pointed, Run, Status, TokenUse,
+        Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, Leak, MAX_ARGS, MAX_CALLS,
+        MAX_OUTPUT, MAX_POINTED, Options, Pointed, Run, Status, TokenUse,
     },
 };
 

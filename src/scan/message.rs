@@ -13,8 +13,8 @@ use serde::de::{DeserializeOwned, IntoDeserializer, value::Error};
 use super::{
     confine::{Confinement, LANDLOCK},
     frame,
+    limits::MAX_SAMPLE_BYTES,
     rows::{Failure, MAX_ROWS, Outcome},
-    worker::MAX_SAMPLE_BYTES,
 };
 use crate::{
     sandbox::{Answer, Status},

@@ -20,6 +20,7 @@ pub mod coordinator;
 pub mod describe;
 pub mod features;
 pub mod frame;
+mod limits;
 pub mod message;
 pub mod process;
 mod queue;

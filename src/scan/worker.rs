@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+pub use super::limits::{MAX_FILE_BYTES, MAX_SAMPLE_BYTES};
 use super::{
     confine::{Bounds, confine},
     describe, frame,
@@ -18,10 +19,6 @@ use super::{
 };
 use crate::{AtTraceLimit, analysis::Analysis, hex, rules, sandbox};
 
-/// Bytes of a file that is looked into at most; what follows is left out.
-pub const MAX_FILE_BYTES: u64 = 1 << 30;
-/// Bytes of a sample at most: those of a member of an archive.
-pub const MAX_SAMPLE_BYTES: u64 = 256 << 20;
 /// Processor time of looking into a file, beside [`UNPACK_PER_MIB`]: 4 GiB of members, each looked through as
 /// bytes and as text.
 const UNPACK_TIME: Duration = Duration::from_secs(300);

@@ -17,11 +17,22 @@ use wasmspoor_hooks::recorder::{self, Event};
 use crate::trace::{self, FuncKey, Record, Trap, Words};
 
 use super::{
-    host::Moment,
     limits::{AtTraceLimit, Budget, Limit, Limits},
     odometer::Odometer,
     outlet::{Batch, Outlet, Strike},
 };
+
+/// A moment of a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Moment {
+    /// Position of the last record.
+    pub(crate) record: usize,
+    /// Executed instructions so far: exact if a limit or budget is in instructions, else what so many
+    /// decisions usually stand for.
+    pub(crate) instructions: u64,
+    /// Bytes moved by bulk operations so far.
+    pub(crate) bulk: u64,
+}
 
 /// Work of a tick that few decisions led to: a thousand calls, or thousands of operators of straight code.
 const SILENT_TICK: u64 = 2048;

@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc};
 use wasmspoor_hooks::{self as engine, AsContext as _, AsContextMut as _};
 
 use super::{
-    capture::Capture,
+    capture::{Capture, Moment},
     limits::Limits,
     value::{Type, Value, to_engine},
 };
@@ -195,18 +195,6 @@ impl HostCall<'_> {
 pub(super) fn page_size(memory: &engine::Memory, store: impl engine::AsContext + Copy) -> u64 {
     let pages = memory.size(store);
     (memory.data_size(store) as u64).checked_div(pages).map_or(1 << 16, |size| size.max(1))
-}
-
-/// A moment of a run.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Moment {
-    /// Position of the last record.
-    pub(crate) record: usize,
-    /// Executed instructions so far: exact if a limit or budget is in instructions, else what so many
-    /// decisions usually stand for.
-    pub(crate) instructions: u64,
-    /// Bytes moved by bulk operations so far.
-    pub(crate) bulk: u64,
 }
 
 /// Calls back into the sample within one another. Each takes native stack, which a sample must not exhaust: a

@@ -4,9 +4,11 @@
 //! [`crate::Outcome::Stopped`]); growth beyond a limit is refused as an engine would refuse it, and the
 //! sample goes on.
 //!
-//! Not here: limits of parsing (`module`) and of reading a trace (`trace`).
+//! Not here: limits of parsing (`module`) and what replay holds (`trace`).
 
 use std::{fmt, time::Duration};
+
+use crate::trace::ReplayLimits;
 
 /// Bounds of a run. `Default` suits a sample of unknown intent on a small machine.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -150,4 +152,31 @@ impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// Calls and blocks in a second that no engine of ours is faster than.
+const FASTEST: u64 = 1_000_000_000;
+/// What a run may take beyond its time limit.
+const LATE: Duration = Duration::from_secs(10);
+/// The longest run whose silent steps are all replayed.
+const LONGEST: Duration = Duration::from_secs(3600);
+/// Silent steps that are replayed of a run without decisions: those of more than a minute of nothing else.
+/// And for each decision besides: programs have a few.
+const SILENT: u64 = 10_000_000_000;
+const SILENT_EACH: u64 = 1024;
+/// Silent steps of a run beyond its limit of instructions, each of which is an instruction or follows a
+/// decision: it is looked at now and then only.
+const BEYOND: u64 = 1_000_000_000;
+
+/// How long the replay may be of a run that made so many decisions, within these limits if they are
+/// known. With sixty functions that call the next one twice, a file of a kilobyte stands for 2^60
+/// calls, and a hundred thousand empty blocks before each decision for days; but a run within its
+/// limits cannot have made them, nor does a long run make many and decide nothing.
+pub(crate) fn replay_limits(limits: Option<&Limits>, decisions: u64) -> ReplayLimits {
+    let time = limits.and_then(|limits| limits.wall_time).map_or(LONGEST, |time| time.min(LONGEST));
+    let by_time = (time + LATE).as_secs().saturating_mul(FASTEST);
+    let by_decisions = decisions.saturating_mul(SILENT_EACH).saturating_add(SILENT);
+    let instructions = limits.and_then(|limits| limits.instructions).unwrap_or(u64::MAX);
+    let by_instructions = instructions.saturating_add(decisions).saturating_add(BEYOND);
+    ReplayLimits { max_silent: by_time.min(by_decisions).min(by_instructions), ..ReplayLimits::default() }
 }

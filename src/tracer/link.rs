@@ -10,10 +10,12 @@ use std::{
 
 use wasmspoor_hooks as engine;
 
-use crate::trace::{self, FuncKey};
+use crate::{
+    module::LoadError,
+    trace::{self, FuncKey},
+};
 
 use super::{
-    error::LoadError,
     host::{self, Host, HostFn, Names},
     limits::Limits,
     value::{Type, Value, to_engine},

@@ -7,7 +7,6 @@
 //! Not here: what a trace is (`trace`), what a sample sees of the world beyond single functions (`sandbox`).
 
 mod capture;
-mod error;
 mod host;
 mod limits;
 mod link;
@@ -26,8 +25,8 @@ use std::{
 use wasmspoor_hooks as engine;
 
 use crate::{
-    module::Module,
-    trace::{Callee, FuncKey, Instance, ReplayLimits, Trace, Trap},
+    module::{LoadError, Module, diagnose, to_binary},
+    trace::{Callee, FuncKey, Instance, Trace, Trap},
 };
 
 use self::{
@@ -35,19 +34,17 @@ use self::{
     host::{CallError, Host},
     odometer::Odometer,
 };
+pub(crate) use self::{
+    host::HostFn,
+    limits::{Budget, replay_limits},
+    link::{FunctionImport, Linker},
+    outlet::{Batch, Outlet},
+};
 pub use self::{
-    error::LoadError,
     host::{HostCall, HostError},
     limits::{AtTraceLimit, Limit, Limits},
     outlet::Strike,
     value::{Type, Value},
-};
-pub(crate) use self::{
-    error::{diagnose, engine_features, to_binary},
-    host::HostFn,
-    limits::Budget,
-    link::{FunctionImport, Linker},
-    outlet::{Batch, Outlet},
 };
 
 /// How to run a sample.
@@ -139,11 +136,11 @@ impl Tracer {
         linker: &mut dyn Linker,
         way: Way,
     ) -> Result<Session, LoadError> {
-        let wasm = error::to_binary(bytes)?;
+        let wasm = to_binary(bytes)?;
         let engine = engine::Engine::new(&self.config());
-        let compiled = engine::Module::new(&engine, &wasm[..])
-            .map_err(|error| error::diagnose(&wasm, &error.to_string()))?;
-        let module = Module::parse(&wasm[..]).map_err(|error| error::diagnose(&wasm, &error.to_string()))?;
+        let compiled =
+            engine::Module::new(&engine, &wasm[..]).map_err(|error| diagnose(&wasm, &error.to_string()))?;
+        let module = Module::parse(&wasm[..]).map_err(|error| diagnose(&wasm, &error.to_string()))?;
         let limits = &self.options.limits;
         let mut store = engine::Store::new(&engine, Host::new(limits));
         store.limiter(|host| host);
@@ -469,7 +466,7 @@ impl Session {
             self.trace.decisions = decisions;
             self.trace.calls = calls;
         }
-        self.trace.limits = ReplayLimits::of_run(Some(&self.limits), decisions);
+        self.trace.limits = replay_limits(Some(&self.limits), decisions);
         self.trace
     }
 

@@ -51,7 +51,13 @@ fn case() -> Case {
 
 impl Case {
     fn facts(&self) -> Facts<'_> {
-        Facts { wasm: &self.wasm, view: &self.view, run: self.run.as_ref(), dynamic: &self.dynamic }
+        Facts {
+            wasm: &self.wasm,
+            view: &self.view,
+            run: self.run.as_ref(),
+            dynamic: &self.dynamic,
+            prediction: None,
+        }
     }
 
     fn correlations(&self) -> Vec<Correlation> {

@@ -12,19 +12,19 @@ use std::{
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 /// A module's path from the crate's root.
-pub type Name = Vec<String>;
+pub(crate) type Name = Vec<String>;
 
 /// How many `use` lines a name is followed through.
 const MAX_STEPS: usize = 32;
 
 /// One file names something of another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Arrow {
-    pub from: String,
-    pub line: usize,
-    pub to: String,
+pub(crate) struct Arrow {
+    pub(crate) from: String,
+    pub(crate) line: usize,
+    pub(crate) to: String,
     /// The path that the line leads to, as from the crate's root.
-    pub path: String,
+    pub(crate) path: String,
 }
 
 /// A path as found, made absolute.
@@ -39,7 +39,7 @@ struct Found {
 
 /// Every module of `src/`, and every path in it.
 #[derive(Default)]
-pub struct Tree {
+pub(crate) struct Tree {
     /// Which file a module stands in.
     modules: BTreeMap<Name, String>,
     /// What a module brings into scope: the name, and the path that it stands for.
@@ -51,7 +51,7 @@ pub struct Tree {
 
 impl Tree {
     /// Reads every file that `src/lib.rs` and `src/main.rs` lead to.
-    pub fn read(root: &Path) -> Self {
+    pub(crate) fn read(root: &Path) -> Self {
         let mut tree = Self::default();
         tree.file(root, "src/lib.rs", Vec::new());
         let face = tree.modules.remove(&Vec::new());
@@ -61,7 +61,7 @@ impl Tree {
     }
 
     /// The files read, in order.
-    pub fn files(&self) -> BTreeSet<&str> {
+    pub(crate) fn files(&self) -> BTreeSet<&str> {
         self.modules.values().map(String::as_str).collect()
     }
 
@@ -211,7 +211,7 @@ impl Tree {
     }
 
     /// Every arrow from a file to another.
-    pub fn arrows(&self) -> Vec<Arrow> {
+    pub(crate) fn arrows(&self) -> Vec<Arrow> {
         let mut arrows: Vec<_> = self.found.iter().filter_map(|found| self.arrow(found)).collect();
         arrows.sort();
         arrows.dedup_by(|a, b| (&a.from, &a.to, &a.path) == (&b.from, &b.to, &b.path));

@@ -14,7 +14,15 @@ use regex::{Regex, RegexBuilder};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{text::Found, wallet};
+use super::wallet;
+
+/// Where a string stands, and how it was decoded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found<'a> {
+    pub(super) offset: u64,
+    pub(super) address: Option<u64>,
+    pub(super) encoding: &'a str,
+}
 
 /// Indicators kept.
 const MAX_IOCS: usize = 5_000;

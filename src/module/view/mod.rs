@@ -11,7 +11,6 @@
 //! Not here: execution, and what a rule makes of these facts.
 
 mod calls;
-mod classes;
 mod constant;
 mod contents;
 mod crypto;
@@ -41,7 +40,6 @@ use self::{
 };
 pub use self::{
     calls::{CallEdge, CallGraph, CallKind, MAX_INDIRECT_EDGES},
-    classes::Classes,
     crypto::CryptoConstant,
     file::{File, entropy},
     function::{Function, Loop},
@@ -52,6 +50,7 @@ pub use self::{
     text::{MAX_STRINGS, Text},
     validity::Validity,
 };
+pub use super::classes::Classes;
 use super::{FuncIndex, names::Names};
 
 /// What can be said of a sample without running it.

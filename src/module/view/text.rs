@@ -15,7 +15,7 @@ use regex::bytes;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::ioc::Iocs;
+use super::ioc::{Found, Iocs};
 
 /// Strings kept in [`View::strings`](super::View::strings).
 pub const MAX_STRINGS: usize = 20_000;
@@ -52,14 +52,6 @@ pub(super) struct Source<'a> {
     /// Offset in the file.
     pub(super) offset: u64,
     pub(super) address: Option<u64>,
-}
-
-/// Where a string stands, and how it was decoded.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Found<'a> {
-    pub(super) offset: u64,
-    pub(super) address: Option<u64>,
-    pub(super) encoding: &'a str,
 }
 
 impl Source<'_> {

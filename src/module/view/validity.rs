@@ -4,10 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use wasmparser::Validator;
 
-use crate::{
-    LoadError,
-    tracer::{diagnose, engine_features},
-};
+use crate::module::{LoadError, diagnose, engine_features};
 
 /// Whether the sample is a module, and valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

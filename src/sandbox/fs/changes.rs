@@ -7,11 +7,12 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Fs, Ino, Kind, Node, Origin, ROOT, gone::Lost, path::PATH};
-use crate::{hex, module::view::entropy, sandbox::types::FileChange};
-
-/// Changes listed.
-pub(super) const LISTED: usize = 10_000;
+use super::{
+    FileChange, Fs, Ino, Kind, Node, Origin, ROOT,
+    gone::Lost,
+    limits::{LISTED, PATH},
+};
+use crate::{hex, module::view::entropy};
 
 /// What contents are, in figures.
 #[derive(Debug, Clone, Copy)]

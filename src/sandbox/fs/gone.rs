@@ -1,9 +1,9 @@
 //! What is left of files that are gone: their numbers are free for others, what they were is kept.
 
-use super::{Fs, Ino, Kind, Origin, changes::LISTED};
-
-/// Bytes of deleted files that are kept.
-const KEPT: usize = 16 << 20;
+use super::{
+    Fs, Ino, Kind, Origin,
+    limits::{KEPT, LISTED},
+};
 
 /// A file or directory that no name and no descriptor leads to.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Fs {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ROOT, TOTAL_BYTES, start::tests::tree};
+    use super::super::{ROOT, limits::TOTAL_BYTES, start::tests::tree};
     use super::*;
 
     #[test]

@@ -5,29 +5,22 @@
 //!
 //! Not here: descriptors and rights (`wasi`), what is there at the start (`persona`).
 
+mod change;
 mod changes;
 mod dir;
+mod error;
 mod gone;
+mod limits;
 mod path;
 mod start;
 
-use super::wasi::Errno;
-
-pub(super) use self::{changes::Changes, dir::Dir, path::Place};
-use self::{changes::Measure, gone::Gone};
-
-/// Bytes of all files together.
-pub(super) const TOTAL_BYTES: u64 = 64 << 20;
-/// Files, directories and links that are there at a time.
-const NODES: usize = 10_000;
-/// Names of all of them: hard links are names without a file of their own.
-const NAMES: usize = 20_000;
-/// Bytes of a name.
-const NAME: usize = 255;
-/// Names before the last that are remembered of a renamed file.
-const TRAIL: usize = 16;
-/// Bytes of all of them: names are long, and what came of a run must fit into a trace file.
-const TRAILS: usize = 16 << 20;
+pub use self::change::FileChange;
+pub(super) use self::{changes::Changes, dir::Dir, error::Error, path::Place};
+use self::{
+    changes::Measure,
+    gone::Gone,
+    limits::{NAME, NAMES, NODES, PATH, TOTAL_BYTES, TRAIL, TRAILS},
+};
 
 /// Number of an inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -161,16 +154,16 @@ impl Fs {
     }
 
     /// Makes an inode called `name` in `dir`.
-    pub(super) fn insert(&mut self, dir: Ino, name: &str, kind: Kind) -> Result<Ino, Errno> {
+    pub(super) fn insert(&mut self, dir: Ino, name: &str, kind: Kind) -> Result<Ino, Error> {
         if self.child(dir, name).is_some() {
-            return Err(Errno::EXIST);
+            return Err(Error::Exists);
         }
         if self.nodes.len() - self.free.len() >= NODES {
-            return Err(Errno::NOSPC);
+            return Err(Error::NoSpace);
         }
         let path = self.path_in(dir, name);
-        if path.len() > path::PATH {
-            return Err(Errno::NAMETOOLONG);
+        if path.len() > PATH {
+            return Err(Error::NameTooLong);
         }
         // The name first: it is what may be refused.
         let ino = self.free.last().copied().unwrap_or(Ino(self.nodes.len()));
@@ -188,19 +181,19 @@ impl Fs {
     }
 
     /// Gives an inode the name `name` in `dir`, in place of what had it.
-    pub(super) fn attach(&mut self, dir: Ino, name: &str, ino: Ino) -> Result<(), Errno> {
+    pub(super) fn attach(&mut self, dir: Ino, name: &str, ino: Ino) -> Result<(), Error> {
         if name.len() > NAME {
-            return Err(Errno::NAMETOOLONG);
+            return Err(Error::NameTooLong);
         }
         let (now, has_room) = (self.now_ns, self.names < NAMES);
         let node = self.get_mut(dir);
         let is_there = node.links > 0;
-        let Kind::Dir(names) = &mut node.kind else { return Err(Errno::NOTDIR) };
+        let Kind::Dir(names) = &mut node.kind else { return Err(Error::NotDir) };
         if !is_there {
-            return Err(Errno::NOENT);
+            return Err(Error::NoEntry);
         }
         if !has_room && names.get(name).is_none() {
-            return Err(Errno::NOSPC);
+            return Err(Error::NoSpace);
         }
         let is_another = names.insert(name, ino).is_none();
         (node.modified_ns, node.changed_ns) = (now, now);
@@ -219,7 +212,7 @@ impl Fs {
     }
 
     /// Gives what is called `from` the name `to`, in place of what has it.
-    pub(super) fn relocate(&mut self, ino: Ino, from: &Place, to: &Place) -> Result<(), Errno> {
+    pub(super) fn relocate(&mut self, ino: Ino, from: &Place, to: &Place) -> Result<(), Error> {
         self.attach(to.dir, &to.name, ino)?;
         self.detach(from.dir, &from.name);
         let path = self.path_in(to.dir, &to.name);
@@ -253,10 +246,10 @@ impl Fs {
     }
 
     /// Replaces the bytes of a file from `offset` on, zeros before it if it was shorter.
-    pub(super) fn write(&mut self, ino: Ino, offset: u64, bytes: &[u8]) -> Result<(), Errno> {
-        let end = offset.checked_add(bytes.len() as u64).ok_or(Errno::FBIG)?;
+    pub(super) fn write(&mut self, ino: Ino, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+        let end = offset.checked_add(bytes.len() as u64).ok_or(Error::FileTooBig)?;
         if self.is_dir(ino) {
-            return Err(Errno::ISDIR);
+            return Err(Error::IsDir);
         }
         if bytes.is_empty() {
             return Ok(());
@@ -266,7 +259,7 @@ impl Fs {
         }
         self.note_before(ino);
         self.touch(ino);
-        let Kind::File(content) = &mut self.get_mut(ino).kind else { return Err(Errno::BADF) };
+        let Kind::File(content) = &mut self.get_mut(ino).kind else { return Err(Error::NotFile) };
         if let Some(target) = content.get_mut(offset as usize..end as usize) {
             target.copy_from_slice(bytes);
         }
@@ -274,14 +267,14 @@ impl Fs {
     }
 
     /// Gives a file another length.
-    pub(super) fn resize(&mut self, ino: Ino, len: u64) -> Result<(), Errno> {
+    pub(super) fn resize(&mut self, ino: Ino, len: u64) -> Result<(), Error> {
         let before = self.len(ino);
         let total = self.bytes.saturating_sub(before).saturating_add(len);
         if len > before && total > TOTAL_BYTES {
-            return Err(Errno::NOSPC);
+            return Err(Error::NoSpace);
         }
         if !matches!(self.get(ino).kind, Kind::File(_)) {
-            return Err(if self.is_dir(ino) { Errno::ISDIR } else { Errno::BADF });
+            return Err(if self.is_dir(ino) { Error::IsDir } else { Error::NotFile });
         }
         self.note_before(ino);
         if let Kind::File(content) = &mut self.get_mut(ino).kind {
@@ -294,11 +287,11 @@ impl Fs {
     }
 
     /// The bytes of a file from `offset` on, at most `len`.
-    pub(super) fn read(&self, ino: Ino, offset: u64, len: u64) -> Result<&[u8], Errno> {
+    pub(super) fn read(&self, ino: Ino, offset: u64, len: u64) -> Result<&[u8], Error> {
         let content = match &self.get(ino).kind {
             Kind::File(content) => content,
-            Kind::Dir(_) => return Err(Errno::ISDIR),
-            Kind::Link(_) => return Err(Errno::BADF),
+            Kind::Dir(_) => return Err(Error::IsDir),
+            Kind::Link(_) => return Err(Error::NotFile),
         };
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
         let end = start.saturating_add(usize::try_from(len).unwrap_or(usize::MAX)).min(content.len());
@@ -351,11 +344,11 @@ mod tests {
         assert_eq!(fs.read(ino, 99, 3).unwrap(), b"");
         fs.write(ino, 7, b"!").unwrap();
         assert_eq!(fs.read(ino, 0, u64::MAX).unwrap(), b"hello\0\0!");
-        assert_eq!(fs.write(ino, u64::MAX, b"x"), Err(Errno::FBIG));
-        assert_eq!(fs.resize(ino, TOTAL_BYTES + 1), Err(Errno::NOSPC));
+        assert_eq!(fs.write(ino, u64::MAX, b"x"), Err(Error::FileTooBig));
+        assert_eq!(fs.resize(ino, TOTAL_BYTES + 1), Err(Error::NoSpace));
         fs.resize(ino, 2).unwrap();
         assert_eq!((fs.len(ino), fs.bytes), (2, 2));
-        assert_eq!(fs.read(ROOT, 0, 1), Err(Errno::ISDIR));
+        assert_eq!(fs.read(ROOT, 0, 1), Err(Error::IsDir));
     }
 
     #[test]
@@ -365,20 +358,20 @@ mod tests {
             .take_while(|index| fs.insert(ROOT, &index.to_string(), Kind::File(vec![])).is_ok())
             .count();
         assert_eq!(made, NODES - 4);
-        assert_eq!(fs.insert(ROOT, "more", Kind::File(vec![])), Err(Errno::NOSPC));
+        assert_eq!(fs.insert(ROOT, "more", Kind::File(vec![])), Err(Error::NoSpace));
     }
 
     #[test]
     fn names_are_bounded() {
         let mut fs = fs();
         let long = "n".repeat(NAME + 1);
-        assert_eq!(fs.insert(ROOT, &long, Kind::File(vec![])), Err(Errno::NAMETOOLONG));
+        assert_eq!(fs.insert(ROOT, &long, Kind::File(vec![])), Err(Error::NameTooLong));
         let made = (0..NAMES).take_while(|index| fs.attach(ROOT, &index.to_string(), Ino(1)).is_ok()).count();
         assert_eq!(made, NAMES - 3, "hard links are bounded too");
         fs.detach(ROOT, "0");
         assert_eq!(
             (fs.attach(ROOT, "more", Ino(1)), fs.attach(ROOT, "again", Ino(1))),
-            (Ok(()), Err(Errno::NOSPC))
+            (Ok(()), Err(Error::NoSpace))
         );
         assert_eq!(fs.attach(ROOT, "1", Ino(1)), Ok(()), "a name that is there is given to another");
     }
@@ -389,7 +382,7 @@ mod tests {
         let dir = fs.insert(ROOT, "d", Kind::Dir(Dir::default())).unwrap();
         fs.detach(ROOT, "d");
         fs.unlinked(dir);
-        assert_eq!(fs.insert(dir, "x", Kind::File(vec![])), Err(Errno::NOENT));
+        assert_eq!(fs.insert(dir, "x", Kind::File(vec![])), Err(Error::NoEntry));
     }
 
     #[test]

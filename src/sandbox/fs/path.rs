@@ -1,12 +1,9 @@
 //! Paths, resolved within a directory that they cannot leave.
 
-use super::{Fs, Ino, Kind};
-use crate::sandbox::wasi::Errno;
-
-/// Bytes of a path.
-pub(super) const PATH: usize = 4096;
-/// Symbolic links followed in one path.
-const LINKS: u32 = 40;
+use super::{
+    Error, Fs, Ino, Kind,
+    limits::{LINKS, PATH},
+};
 
 /// Where a path leads.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,21 +20,21 @@ pub(in crate::sandbox) struct Place {
 
 impl Fs {
     /// Resolves `path` in `base`. The last name need not exist; a link there is followed if `follow`.
-    pub(in crate::sandbox) fn resolve(&self, base: Ino, path: &str, follow: bool) -> Result<Place, Errno> {
+    pub(in crate::sandbox) fn resolve(&self, base: Ino, path: &str, follow: bool) -> Result<Place, Error> {
         if path.is_empty() {
-            return Err(Errno::NOENT);
+            return Err(Error::NoEntry);
         }
         if path.len() > PATH {
-            return Err(Errno::NAMETOOLONG);
+            return Err(Error::NameTooLong);
         }
         if path.contains('\0') {
-            return Err(Errno::INVAL);
+            return Err(Error::Invalid);
         }
         if path.starts_with('/') {
-            return Err(Errno::NOTCAPABLE);
+            return Err(Error::Escapes);
         }
         if !self.is_dir(base) {
-            return Err(Errno::NOTDIR);
+            return Err(Error::NotDir);
         }
         Walk { fs: self, dirs: vec![base], links: 0 }.run(path, follow)
     }
@@ -51,7 +48,7 @@ struct Walk<'f> {
 }
 
 impl Walk<'_> {
-    fn run(mut self, path: &str, follow: bool) -> Result<Place, Errno> {
+    fn run(mut self, path: &str, follow: bool) -> Result<Place, Error> {
         let is_dir_wanted = path.ends_with('/') || path.ends_with("/.");
         // Names to go, the next one last.
         let mut names: Vec<String> = split(path);
@@ -73,9 +70,9 @@ impl Walk<'_> {
             if is_last {
                 return self.last(here, name, found, is_dir_wanted);
             }
-            let next = found.ok_or(Errno::NOENT)?;
+            let next = found.ok_or(Error::NoEntry)?;
             if !self.fs.is_dir(next) {
-                return Err(Errno::NOTDIR);
+                return Err(Error::NotDir);
             }
             self.dirs.push(next);
         }
@@ -83,28 +80,28 @@ impl Walk<'_> {
         Ok(Place { dir: here, name: ".".into(), ino: Some(here), is_dir_wanted: true })
     }
 
-    fn last(&self, dir: Ino, name: String, found: Option<Ino>, is_dir_wanted: bool) -> Result<Place, Errno> {
+    fn last(&self, dir: Ino, name: String, found: Option<Ino>, is_dir_wanted: bool) -> Result<Place, Error> {
         match found {
-            Some(ino) if is_dir_wanted && !self.fs.is_dir(ino) => Err(Errno::NOTDIR),
+            Some(ino) if is_dir_wanted && !self.fs.is_dir(ino) => Err(Error::NotDir),
             ino => Ok(Place { dir, name, ino, is_dir_wanted }),
         }
     }
 
-    fn up(&mut self) -> Result<(), Errno> {
+    fn up(&mut self) -> Result<(), Error> {
         if self.dirs.len() == 1 {
-            return Err(Errno::NOTCAPABLE);
+            return Err(Error::Escapes);
         }
         self.dirs.pop();
         Ok(())
     }
 
-    fn expand(&mut self, target: &str) -> Result<Vec<String>, Errno> {
+    fn expand(&mut self, target: &str) -> Result<Vec<String>, Error> {
         self.links += 1;
         if self.links > LINKS {
-            return Err(Errno::LOOP);
+            return Err(Error::Loop);
         }
         if target.starts_with('/') {
-            return Err(Errno::NOTCAPABLE);
+            return Err(Error::Escapes);
         }
         Ok(split(target))
     }
@@ -139,24 +136,24 @@ mod tests {
             ("e/..", Ok(".")),
             ("ok", Ok("f")),
             ("new", Ok("new")),
-            ("..", Err(Errno::NOTCAPABLE)),
-            ("../../etc/passwd", Err(Errno::NOTCAPABLE)),
-            ("e/../../secret", Err(Errno::NOTCAPABLE)),
-            ("/secret", Err(Errno::NOTCAPABLE)),
-            ("up", Err(Errno::NOTCAPABLE)),
-            ("abs", Err(Errno::NOTCAPABLE)),
-            ("loop", Err(Errno::LOOP)),
-            ("e/f/", Err(Errno::NOTDIR)),
-            ("e/f/g", Err(Errno::NOTDIR)),
-            ("no/f", Err(Errno::NOENT)),
-            ("", Err(Errno::NOENT)),
-            ("a\0b", Err(Errno::INVAL)),
-            (&long, Err(Errno::NAMETOOLONG)),
+            ("..", Err(Error::Escapes)),
+            ("../../etc/passwd", Err(Error::Escapes)),
+            ("e/../../secret", Err(Error::Escapes)),
+            ("/secret", Err(Error::Escapes)),
+            ("up", Err(Error::Escapes)),
+            ("abs", Err(Error::Escapes)),
+            ("loop", Err(Error::Loop)),
+            ("e/f/", Err(Error::NotDir)),
+            ("e/f/g", Err(Error::NotDir)),
+            ("no/f", Err(Error::NoEntry)),
+            ("", Err(Error::NoEntry)),
+            ("a\0b", Err(Error::Invalid)),
+            (&long, Err(Error::NameTooLong)),
         ] {
             let found = fs.resolve(dir, path, true).map(|place| place.name);
             assert_eq!(found.as_deref().map_err(|errno| *errno), expected, "{path}");
         }
         assert_eq!(fs.resolve(dir, "loop", false).unwrap().name, "loop");
-        assert_eq!(fs.resolve(ROOT, "secret/x", true), Err(Errno::NOTDIR));
+        assert_eq!(fs.resolve(ROOT, "secret/x", true), Err(Error::NotDir));
     }
 }

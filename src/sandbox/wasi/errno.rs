@@ -1,5 +1,7 @@
 //! WASI errors.
 
+use crate::sandbox::fs;
+
 /// An error number of preview1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sandbox) struct Errno(pub(in crate::sandbox) u16);
@@ -36,6 +38,24 @@ impl Errno {
     pub(in crate::sandbox) fn named(name: &str) -> Option<Self> {
         let position = NAMES.iter().position(|known| known.eq_ignore_ascii_case(name))?;
         u16::try_from(position).ok().map(Self)
+    }
+}
+
+impl From<fs::Error> for Errno {
+    fn from(error: fs::Error) -> Self {
+        match error {
+            fs::Error::Exists => Self::EXIST,
+            fs::Error::NoSpace => Self::NOSPC,
+            fs::Error::NameTooLong => Self::NAMETOOLONG,
+            fs::Error::NotDir => Self::NOTDIR,
+            fs::Error::NoEntry => Self::NOENT,
+            fs::Error::FileTooBig => Self::FBIG,
+            fs::Error::IsDir => Self::ISDIR,
+            fs::Error::NotFile => Self::BADF,
+            fs::Error::Invalid => Self::INVAL,
+            fs::Error::Escapes => Self::NOTCAPABLE,
+            fs::Error::Loop => Self::LOOP,
+        }
     }
 }
 

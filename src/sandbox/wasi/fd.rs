@@ -17,7 +17,7 @@ pub(super) fn fd_allocate(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     let ino = cx.state.wasi.fds.node(cx.u32(0), right::FD_ALLOCATE)?;
     let end = cx.u64(1).checked_add(cx.u64(2)).ok_or(Errno::FBIG)?;
     let fs = &mut cx.state.wasi.fs;
-    if end > fs.len(ino) { fs.resize(ino, end) } else { Ok(()) }
+    if end > fs.len(ino) { Ok(fs.resize(ino, end)?) } else { Ok(()) }
 }
 
 pub(super) fn fd_close(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {

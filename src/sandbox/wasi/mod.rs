@@ -32,6 +32,7 @@ use self::{
 use super::{
     cx::Cx,
     fs::{Changes, Fs, Ino},
+    home,
     types::Options,
 };
 
@@ -61,7 +62,7 @@ impl Wasi {
             .chain(options.preopens.iter().map(|(_, path)| path))
             .map(String::as_str)
             .collect();
-        let fs = Fs::new(&options.files, &options.persona, &dirs, options.epoch_ns);
+        let fs = home::tree(&options.files, &options.persona, &dirs, options.epoch_ns);
         let found = options.preopens.iter().filter_map(|(name, path)| Some((name, fs.dir_at(path)?)));
         let dirs = found.map(|(name, ino)| Descriptor::preopen(name.clone(), ino));
         let (sockets, open) = Sockets::new(&options.persona.sockets);

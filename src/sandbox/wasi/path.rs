@@ -22,7 +22,7 @@ const TARGET: usize = 4096;
 fn place(cx: &Cx<'_, '_>, fd: usize, rights: u64, at: usize, follow: bool) -> Result<Place, Errno> {
     let dir = cx.state.wasi.dir(cx.u32(fd), rights)?;
     let path = cx.path(cx.u32(at), cx.u32(at + 1))?;
-    cx.state.wasi.fs.resolve(dir, &path, follow)
+    Ok(cx.state.wasi.fs.resolve(dir, &path, follow)?)
 }
 
 /// From here on things change: they do so now.
@@ -64,7 +64,7 @@ fn open(fs: &mut Fs, place: &Place, oflags: u32, rights: u64) -> Result<Ino, Err
         return match (oflags & CREAT != 0, place.is_dir_wanted || oflags & DIRECTORY != 0) {
             (false, _) => Err(Errno::NOENT),
             (true, true) => Err(Errno::INVAL),
-            (true, false) => fs.insert(place.dir, &place.name, Kind::File(Vec::new())),
+            (true, false) => Ok(fs.insert(place.dir, &place.name, Kind::File(Vec::new()))?),
         };
     };
     if oflags & CREAT != 0 && oflags & EXCL != 0 {
@@ -74,7 +74,7 @@ fn open(fs: &mut Fs, place: &Place, oflags: u32, rights: u64) -> Result<Ino, Err
         Kind::Link(_) => Err(Errno::LOOP),
         Kind::File(_) if oflags & DIRECTORY != 0 => Err(Errno::NOTDIR),
         Kind::Dir(_) if oflags & (CREAT | TRUNC) != 0 || rights & right::FD_WRITE != 0 => Err(Errno::ISDIR),
-        Kind::File(_) if oflags & TRUNC != 0 => fs.resize(ino, 0).map(|()| ino),
+        Kind::File(_) if oflags & TRUNC != 0 => Ok(fs.resize(ino, 0).map(|()| ino)?),
         _ => Ok(ino),
     }
 }
@@ -85,7 +85,8 @@ pub(super) fn path_create_directory(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     if place.ino.is_some() {
         return Err(Errno::EXIST);
     }
-    cx.state.wasi.fs.insert(place.dir, &place.name, Kind::Dir(Dir::default())).map(|_| ())
+    cx.state.wasi.fs.insert(place.dir, &place.name, Kind::Dir(Dir::default()))?;
+    Ok(())
 }
 
 pub(super) fn path_remove_directory(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
@@ -211,7 +212,8 @@ pub(super) fn path_symlink(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     if to.is_dir_wanted {
         return Err(Errno::NOENT);
     }
-    cx.state.wasi.fs.insert(to.dir, &to.name, Kind::Link(target)).map(|_| ())
+    cx.state.wasi.fs.insert(to.dir, &to.name, Kind::Link(target))?;
+    Ok(())
 }
 
 pub(super) fn path_readlink(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {

@@ -144,7 +144,7 @@ fn lay_out(
 pub(super) fn fd_filestat_set_size(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     let ino = cx.state.wasi.fds.node(cx.u32(0), right::FD_FILESTAT_SET_SIZE)?;
     cx.state.wasi.fs.now_ns = cx.state.clock.real_ns();
-    cx.state.wasi.fs.resize(ino, cx.u64(1))
+    Ok(cx.state.wasi.fs.resize(ino, cx.u64(1))?)
 }
 
 pub(super) fn fd_filestat_set_times(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::{super::text, of_run};
 use crate::{
-    classify,
     module::FuncIndex,
     rules::Facts,
     sandbox::{Answer, EntryEnd, EntryKind, FileChange, Run},
@@ -28,7 +27,7 @@ pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     findings.extend(hammering(run));
     findings.extend(fabricated(run));
     findings.extend(carved(run));
-    findings.extend(hostile_calls(facts, run));
+    findings.extend(hostile_calls(facts));
     files(run, findings);
 }
 
@@ -177,8 +176,8 @@ fn hammering(run: &Run) -> Option<Finding> {
 
 /// What the model that ships makes of the WASI calls. It was trained on few programs, so it is one reason of
 /// little weight; see `docs/classifier.md`.
-fn hostile_calls(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
-    let said = classify::behaviour(run, facts.dynamic)?;
+fn hostile_calls(facts: &Facts<'_>) -> Option<Finding> {
+    let said = facts.prediction?;
     let limits = &builtin().threshold;
     // A kind without probabilities is sure beyond the margin that it was trained to keep.
     let is_sure = said

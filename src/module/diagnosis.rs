@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use wasmparser::{Validator, WasmFeatures};
 
+use super::features::{MISSING, engine_features};
+
 /// Why a sample was not loaded or not run. Offsets are bytes from the start of the (binary) module.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -60,45 +62,6 @@ pub enum LoadError {
         /// What is allowed.
         limit: u64,
     },
-}
-
-/// Proposals that the engine lacks, each with what it builds on.
-const MISSING: &[(&str, WasmFeatures)] = &[
-    ("exception-handling", WasmFeatures::EXCEPTIONS),
-    ("legacy-exceptions", WasmFeatures::LEGACY_EXCEPTIONS),
-    ("threads", WasmFeatures::THREADS),
-    ("function-references", WasmFeatures::FUNCTION_REFERENCES),
-    ("gc", WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::GC)),
-    ("memory-control", WasmFeatures::MEMORY_CONTROL),
-    ("shared-everything-threads", WasmFeatures::THREADS.union(WasmFeatures::SHARED_EVERYTHING_THREADS)),
-    (
-        "stack-switching",
-        WasmFeatures::EXCEPTIONS
-            .union(WasmFeatures::FUNCTION_REFERENCES)
-            .union(WasmFeatures::STACK_SWITCHING),
-    ),
-];
-
-/// What the engine runs: wasmi 2.0.0.
-pub(crate) fn engine_features() -> WasmFeatures {
-    WasmFeatures::MUTABLE_GLOBAL
-        | WasmFeatures::SATURATING_FLOAT_TO_INT
-        | WasmFeatures::SIGN_EXTENSION
-        | WasmFeatures::MULTI_VALUE
-        | WasmFeatures::BULK_MEMORY
-        | WasmFeatures::BULK_MEMORY_OPT
-        | WasmFeatures::REFERENCE_TYPES
-        | WasmFeatures::CALL_INDIRECT_OVERLONG
-        | WasmFeatures::GC_TYPES
-        | WasmFeatures::TAIL_CALL
-        | WasmFeatures::EXTENDED_CONST
-        | WasmFeatures::FLOATS
-        | WasmFeatures::SIMD
-        | WasmFeatures::RELAXED_SIMD
-        | WasmFeatures::MULTI_MEMORY
-        | WasmFeatures::MEMORY64
-        | WasmFeatures::CUSTOM_PAGE_SIZES
-        | WasmFeatures::WIDE_ARITHMETIC
 }
 
 /// Returns the error for a module that the engine refused with `message`.

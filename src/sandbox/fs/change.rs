@@ -1,0 +1,32 @@
+//! One file that a run made, changed or took away.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a run did to a file.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct FileChange {
+    /// Absolute guest path, with what is not UTF-8 replaced.
+    pub path: String,
+    /// `created`, `changed`, `deleted`, `renamed`.
+    pub change: String,
+    /// Where it went, if it was renamed.
+    pub to: Option<String>,
+    /// The other names that it had on its way, oldest first; at most 16.
+    pub via: Vec<String>,
+    /// Size before and after in bytes.
+    pub size_before: Option<u64>,
+    /// Size after in bytes.
+    pub size_after: Option<u64>,
+    /// Entropy before in bits per byte.
+    pub entropy_before: Option<f64>,
+    /// Entropy after in bits per byte.
+    pub entropy_after: Option<f64>,
+    /// SHA-256 of the contents before.
+    pub sha256_before: Option<String>,
+    /// SHA-256 of the contents after; of a deleted file, of its last contents.
+    pub sha256: Option<String>,
+    /// The contents after, or the last contents of a deleted file, as far as they were kept.
+    #[serde(skip)]
+    pub contents: Vec<u8>,
+}

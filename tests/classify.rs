@@ -15,15 +15,12 @@ use wasmspoor::{
     classify::{Kind, Matrix, ModelFile, Options, Sample, behaviour, behaviour_model, eval, runs, sample},
     sandbox,
 };
+use wasmspoor_needs::needs;
 
-/// A file that is only there in the workplace; its absence is printed.
-fn shared(path: &str) -> Option<Vec<u8>> {
+/// A file that is only there in the workplace.
+fn shared(path: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(path);
-    let bytes = fs::read(&path).ok();
-    if bytes.is_none() {
-        println!("skipped: {} is absent", path.display());
-    }
-    bytes
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 #[derive(Deserialize)]
@@ -45,9 +42,10 @@ const BARS: [(Kind, &str, f64); 5] = [
     (Kind::Sgd, "SGD", 0.99),
 ];
 
+#[needs("../shared/wasi/classifier-parity.json")]
 #[test]
 fn models_agree_with_their_references() {
-    let Some(bytes) = shared("wasi/classifier-parity.json") else { return };
+    let bytes = shared("wasi/classifier-parity.json");
     let splits: Vec<Split> = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(splits.len(), 10);
     for (kind, reference, bar) in BARS {
@@ -75,9 +73,10 @@ fn models_agree_with_their_references() {
 
 /// The published sequences, with the default features: what the study's Table 4 prints (that of SGD put
 /// right) is reached by the mean over 20 random halves.
+#[needs("../shared/wasi/paper")]
 #[test]
 fn the_figures_of_the_study_are_reached() {
-    let Some(bytes) = shared("wasi/paper/traces.jsonl") else { return };
+    let bytes = shared("wasi/paper/traces.jsonl");
     let samples = sample::parse(&bytes).unwrap();
     let begin = Instant::now();
     let report = eval::evaluate(&samples, &eval::Options::default()).unwrap();
@@ -106,9 +105,10 @@ fn the_figures_of_the_study_are_reached() {
 }
 
 /// The bounds hold in a debug build too.
+#[needs("../shared/wasi/paper")]
 #[test]
 fn training_takes_seconds_and_predicting_less_than_a_millisecond() {
-    let Some(bytes) = shared("wasi/paper/traces.jsonl") else { return };
+    let bytes = shared("wasi/paper/traces.jsonl");
     let samples = sample::parse(&bytes).unwrap();
     for kind in Kind::ALL {
         let begin = Instant::now();
@@ -281,9 +281,10 @@ fn the_model_that_ships_is_what_training_gives() {
 
 /// Published sequences of harmless programs, and of tests of weaknesses, which behave no worse: the model
 /// that ships has seen none of them.
+#[needs("../shared/wasi/paper")]
 #[test]
 fn the_model_that_ships_raises_few_alarms_on_others() {
-    let Some(bytes) = shared("wasi/paper/traces.jsonl") else { return };
+    let bytes = shared("wasi/paper/traces.jsonl");
     let model = behaviour_model().unwrap();
     let samples = sample::parse(&bytes).unwrap();
     let predictions: Vec<_> =

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use common::{bodies, compare, files, noise, shared, texts};
 use wasmspoor::{Limits, Options, Outcome, Tracer};
+use wasmspoor_needs::needs;
 
 #[test]
 fn corpus_is_counted_exactly() {
@@ -28,9 +29,10 @@ fn corpus_is_counted_exactly() {
     }
 }
 
+#[needs("../shared")]
 #[test]
 fn shared_samples_are_counted_exactly() {
-    let Some(shared) = shared() else { return };
+    let shared = shared();
     // `SPOOR_DECISIONS=200000` runs them longer; docs/exactness.md says what that gave.
     let decisions = std::env::var("SPOOR_DECISIONS").map_or(20_000, |text| text.parse().unwrap());
     let (mut modules, mut refused, mut instructions, mut wrong) = (0u64, 0u64, 0u64, Vec::new());
@@ -117,9 +119,10 @@ fn hostile_bytes_and_streams_end() {
 }
 
 /// The figures of `../shared/reference`, measured with an engine that shares nothing with wasmi.
+#[needs("../shared")]
 #[test]
 fn reference_figures_are_met_to_the_last_unit() {
-    let Some(shared) = shared() else { return };
+    let shared = shared();
     let text = fs::read_to_string(shared.join("reference/opcode-counts.json")).unwrap();
     let reference: BTreeMap<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
     let mut limits = Limits::default();

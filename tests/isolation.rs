@@ -1,9 +1,10 @@
 //! Nothing real is within reach of a sample: a `spoor run` of a program that tries files, clock, environment,
-//! randomness and sockets is watched with `strace`, and touches nothing but what the tool itself needs. Skips
-//! with a notice where there is no `strace` or it may not trace.
+//! randomness and sockets is watched with `strace`, and touches nothing but what the tool itself needs. Ignored
+//! where there is no `strace` or it may not trace.
 #![cfg(target_os = "linux")]
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use wasmspoor_needs::needs;
 
 /// Tries what a WASI program can: opens, makes, lists, reads out of the tree, asks for time, environment and
 /// randomness, waits, sends.
@@ -40,7 +41,7 @@ const TRIES: &str = r#"(module
         (drop (call $send (i32.load (i32.const 16)) (i32.const 72) (i32.const 1) (i32.const 0) (i32.const 0)))))"#;
 
 /// What the kernel was asked about paths and sockets: the lines of the trace.
-fn traced(folder: &Path, sample: &Path) -> Option<Vec<String>> {
+fn traced(folder: &Path, sample: &Path) -> Vec<String> {
     let log = folder.join("strace.log");
     let output = Command::new("strace")
         .args(["-f", "-qq", "-e", "trace=%file,%network", "-s", "200", "-o"])
@@ -49,18 +50,9 @@ fn traced(folder: &Path, sample: &Path) -> Option<Vec<String>> {
         .args(["run", "--persona", "server", "--json", "--fail-on", "never"])
         .arg(sample)
         .env("SECRET_OF_THE_HOST", "must-not-be-seen-4711")
-        .output();
-    let output = match output {
-        Err(error) => {
-            println!("skipped: strace cannot be run: {error}");
-            return None;
-        }
-        Ok(output) if !log.exists() || output.stdout.is_empty() => {
-            println!("skipped: strace may not trace here: {}", String::from_utf8_lossy(&output.stderr));
-            return None;
-        }
-        Ok(output) => output,
-    };
+        .output()
+        .expect("strace");
+    assert!(log.exists(), "strace traced: {}", String::from_utf8_lossy(&output.stderr));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report");
     let calls = report["host_calls"].as_array().unwrap();
     let succeeded: BTreeSet<_> = calls
@@ -84,7 +76,7 @@ fn traced(folder: &Path, sample: &Path) -> Option<Vec<String>> {
         );
     }
     assert!(!String::from_utf8_lossy(&output.stdout).contains("must-not-be-seen-4711"));
-    Some(fs::read_to_string(log).unwrap().lines().map(str::to_owned).collect())
+    fs::read_to_string(log).unwrap().lines().map(str::to_owned).collect()
 }
 
 /// The path in the line of a call: the first text in quotes.
@@ -92,12 +84,13 @@ fn path(line: &str) -> &str {
     line.split('"').nth(1).unwrap_or_default()
 }
 
+#[needs("strace")]
 #[test]
 fn a_sample_touches_nothing_real() {
     let folder = tempfile::tempdir().unwrap();
     let sample = folder.path().join("sample.wat");
     fs::write(&sample, TRIES).unwrap();
-    let Some(lines) = traced(folder.path(), &sample) else { return };
+    let lines = traced(folder.path(), &sample);
     let sample = sample.to_str().unwrap();
     let opened = lines.iter().position(|line| path(line) == sample).expect("the tool reads the sample");
     assert!(

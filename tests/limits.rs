@@ -1,7 +1,7 @@
 //! Every limit stops what it limits, says so, and loses nothing: the trace of a stopped run replays to the
 //! instruction at which it stopped.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wasmspoor::{AtTraceLimit, Limit, Limits, Options, Outcome, Session, Site, Tracer, trace};
 
@@ -75,17 +75,12 @@ const ENDLESS: &[(&str, &str)] = &[
 
 #[test]
 fn an_endless_loop_of_any_shape_stops_in_time_and_says_where() {
-    let time = Duration::from_millis(200);
     let mut limits = limits();
-    limits.wall_time = Some(time);
+    limits.wall_time = Some(Duration::from_millis(200));
     limits.host_calls = None;
     for (what, text) in ENDLESS {
-        let begun = Instant::now();
         let (_, outcome) = run(text, limits.clone());
-        let late = begun.elapsed().saturating_sub(time);
-        // No test of speed: the bound of 100 ms is shown by the example `stop_latency`; this one only finds
-        // what never stops.
-        assert!(late < Duration::from_secs(20), "{what}: {late:?}");
+        // How late is shown by the example `stop_latency`; this finds what never stops.
         let Outcome::Stopped { limit: Limit::WallTime, .. } = outcome else { panic!("{what}: {outcome:?}") };
     }
 }

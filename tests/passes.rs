@@ -17,6 +17,7 @@ use wasmspoor::{
     sandbox::{self, Answer, Call, Entry, EntryEnd, EntryKind, Run},
     trace::{Record, Trace},
 };
+use wasmspoor_needs::needs;
 
 /// A run of these entry points, each host call in the log.
 fn run_of(trace: Trace, entries: Vec<Entry>) -> Run {
@@ -148,9 +149,10 @@ fn modules_from_wasm_smith_agree_with_their_events() {
     assert!(modules > 100 && instructions > 50_000, "{modules} modules, {instructions} instructions");
 }
 
+#[needs("../shared")]
 #[test]
 fn shared_samples_agree_with_their_events() {
-    let Some(shared) = shared() else { return };
+    let shared = shared();
     let (mut modules, mut instructions) = (0, 0);
     let step = std::env::var("SPOOR_ALL").map_or(5, |_| 1);
     let decisions = std::env::var("SPOOR_DECISIONS").map_or(5_000, |text| text.parse().unwrap());

@@ -17,6 +17,7 @@ use wasmspoor::{
         store::{Settings, Store},
     },
 };
+use wasmspoor_needs::needs;
 
 /// Samples of `corpus/` that are quick, hostile and harmless ones.
 const SAMPLES: [&str; 8] =
@@ -157,24 +158,18 @@ fn queries() -> Vec<String> {
     blocks.map(|block| block.split("```").next().unwrap().trim().to_owned()).collect()
 }
 
-/// Runs a query in a folder with DuckDB's Python package; `None` if that is not there. `SPOOR_PYTHON` names
-/// the interpreter.
-fn duckdb(folder: &Path, query: &str) -> Option<Result<String, String>> {
+/// Runs a query in a folder with DuckDB's Python package. `SPOOR_PYTHON` names an interpreter that has it
+/// (`pip install duckdb`).
+fn duckdb(folder: &Path, query: &str) -> Result<String, String> {
     let python = std::env::var("SPOOR_PYTHON").unwrap_or_else(|_| "python3".into());
-    let has = Command::new(&python)
-        .args(["-c", "import duckdb"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !has {
-        return None;
-    }
     let script =
         "import duckdb, sys, json; print(json.dumps(duckdb.sql(sys.argv[1]).fetchall(), default=str))";
     let output = Command::new(&python).args(["-c", script, query]).current_dir(folder).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Some(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
 
+#[needs("duckdb")]
 #[test]
 fn the_queries_of_the_docs_give_what_they_say() {
     let folder = tempfile::tempdir().unwrap();
@@ -184,15 +179,9 @@ fn the_queries_of_the_docs_give_what_they_say() {
     assert!(queries.len() >= 5, "{} queries", queries.len());
     let mut answers = Vec::new();
     for query in &queries {
-        let Some(answer) = duckdb(folder.path(), query) else {
-            println!(
-                "skipped: no DuckDB; `pip install duckdb`, and SPOOR_PYTHON names the interpreter that has it"
-            );
-            return;
-        };
-        let answer = answer.unwrap_or_else(|error| panic!("{query}\n{error}"));
+        let answer = duckdb(folder.path(), query).unwrap_or_else(|error| panic!("{query}\n{error}"));
         // The same from the JSON lines.
-        let lines = duckdb(folder.path(), &query.replace(".parquet'", ".jsonl'")).unwrap();
+        let lines = duckdb(folder.path(), &query.replace(".parquet'", ".jsonl'"));
         assert_eq!(lines.unwrap_or_else(|error| panic!("{query}\n{error}")), answer, "{query}");
         let rows: Vec<serde_json::Value> = serde_json::from_str(&answer).unwrap();
         assert!(!rows.is_empty(), "no row: {query}");

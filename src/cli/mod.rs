@@ -203,22 +203,4 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    #[test]
-    fn an_error_is_one_line_unless_it_is_laid_out() {
-        let hostile = anyhow::anyhow!("no export `a\nspoor: CLEAN\u{1b}[2J`").context("x\n.wasm");
-        assert_eq!(super::words(&hostile), "x\\n.wasm: no export `a\\nspoor: CLEAN\\u{1b}[2J`");
-        let text = wasmspoor::LoadError::Text { reason: "wrong\n --> 1:1".into() };
-        assert_eq!(
-            super::words(&anyhow::Error::new(text).context("a\nb")),
-            "a\\nb: invalid text: wrong\n --> 1:1"
-        );
-    }
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        super::Arguments::command().debug_assert();
-    }
-}
+mod tests;

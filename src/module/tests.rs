@@ -1,5 +1,7 @@
 use std::{path::PathBuf, time::Instant};
 
+use wasmspoor_needs::needs;
+
 use super::*;
 
 fn module(text: &str) -> Module {
@@ -212,17 +214,16 @@ fn successors_of_blocks() {
     assert_eq!(all, [vec![1, 0, 4], vec![2, 0], vec![3], vec![], vec![], vec![]]);
 }
 
-/// The samples beside the project, if they are there.
+/// The samples beside the project.
 fn samples() -> impl Iterator<Item = (PathBuf, Vec<u8>)> {
     let shared = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared"));
     let folders = ["workloads", "samples/benign", "samples/hostile"].map(|folder| shared.join(folder));
-    if !folders[0].exists() {
-        println!("skipped: {} is not there", shared.display());
-    }
+    assert!(folders[0].exists(), "{}", folders[0].display());
     let files = folders.into_iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
     files.filter_map(|file| Some((file.path(), std::fs::read(file.path()).ok()?)))
 }
 
+#[needs("../shared/samples", "../shared/workloads")]
 #[test]
 fn code_of_samples_hangs_together() {
     for (path, bytes) in samples().filter(|(_, bytes)| bytes.len() < 300_000) {

@@ -239,13 +239,11 @@ mod tests {
     #[test]
     fn work_does_not_grow_with_the_square() {
         let mut index = Index::default();
+        // All pairs would be 400 million comparisons: minutes, and nextest ends the test.
         (0..5000).for_each(|number| index.add(&sample(number, 1, 200, 5)));
-        let started = std::time::Instant::now();
         assert_eq!(
             index.rows().iter().filter(|row| row.kind == Kind::Code && row.size == 5000).count(),
             5000
         );
-        // All pairs would be 400 million comparisons.
-        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
     }
 }

@@ -509,13 +509,10 @@ mod tests {
             say(message::MODULE, "....[]").replace("'....[]'", "''") + "; printf '\\002\\000\\000\\000[]'";
         let spawner = ready(&format!("{module}; {module}; {}", say(message::DONE, "")));
         let file = tempfile::tempfile().unwrap();
-        let terms = Terms {
-            wall: Duration::from_millis(300),
-            allowance: worker::unpack_allowance(),
-            is_analysis: false,
-        };
+        let terms =
+            Terms { wall: Duration::from_secs(3), allowance: worker::unpack_allowance(), is_analysis: false };
         let start = || spawner.command(&spawner.unpack).stdin(file.try_clone()?).spawn();
-        let end = spawner.attend(start, &[], terms, |_| thread::sleep(Duration::from_millis(200)));
+        let end = spawner.attend(start, &[], terms, |_| thread::sleep(Duration::from_millis(1600)));
         assert_eq!(end, End::Done);
     }
 

@@ -99,7 +99,7 @@ impl Deref for Held {
 
 #[cfg(test)]
 mod tests {
-    use std::{thread, time::Instant};
+    use std::{thread, time::Duration};
 
     use super::*;
 
@@ -110,7 +110,6 @@ mod tests {
         assert_eq!(room.held(), 1000, "one alone may be larger");
         let modules = room.hold(vec![0; 5]);
         assert_eq!(room.held(), 1005, "what is there already does not wait");
-        let started = Instant::now();
         thread::scope(|scope| {
             let waiting = scope.spawn(|| room.wait(5, 10));
             thread::sleep(Duration::from_millis(30));
@@ -118,7 +117,6 @@ mod tests {
             drop(first);
             assert_eq!(waiting.join().unwrap().fill(vec![7; 5]).len(), 5);
         });
-        assert!(started.elapsed() < Duration::from_secs(5));
         drop(modules);
         assert_eq!(room.held(), 0);
     }

@@ -49,6 +49,11 @@ impl Words {
         Ok(())
     }
 
+    /// Whether words were spilled. No more may be pushed then: those in memory are read first.
+    pub fn is_spilled(&self) -> bool {
+        self.in_file > 0
+    }
+
     /// Number of words.
     pub fn len(&self) -> usize {
         self.in_memory + self.in_file

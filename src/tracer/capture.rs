@@ -323,8 +323,9 @@ impl recorder::Sink for Capture {
             odometer.advance(words);
         }
         let bytes = size_of_val(words) as u64;
+        // What comes after spilled words is spilled too, however small: else it would be read before them.
         let is_beyond = self.limits.at_trace_limit == AtTraceLimit::Spill
-            && self.bytes() + bytes > self.limits.trace_bytes;
+            && (self.words.is_spilled() || self.bytes() + bytes > self.limits.trace_bytes);
         if !is_beyond {
             self.word_bytes += bytes;
         }

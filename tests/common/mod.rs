@@ -150,14 +150,9 @@ pub fn hash(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// The folder of material that is not in the repository, if it is there.
-pub fn shared() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: ../shared is absent");
-    None
+/// The folder of material that is not in the repository. Tests of it have `#[needs("../shared")]`.
+pub fn shared() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared")
 }
 
 /// All files below `folder` whose names end in `extension`, sorted.

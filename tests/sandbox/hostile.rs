@@ -1,7 +1,5 @@
 //! Samples made to break a sandbox.
 
-use std::time::Instant;
-
 use wasmspoor::{
     LoadError, Value,
     sandbox::{self, EntryEnd, MAX_CALLS, Options, Pointed, Status},
@@ -24,7 +22,6 @@ fn errno_of(name: &str, params: &str, args: &str) -> Option<i32> {
 
 #[test]
 fn bad_pointers_are_faults() {
-    let begun = Instant::now();
     for (name, params, args) in [
         ("fd_write", "i32 i32 i32 i32", "(i32.const 1) (i32.const 65533) (i32.const 1) (i32.const 0)"),
         ("fd_write", "i32 i32 i32 i32", "(i32.const 1) (i32.const 0) (i32.const 0) (i32.const 65533)"),
@@ -78,7 +75,6 @@ fn bad_pointers_are_faults() {
     ] {
         assert_eq!(errno_of(name, params, args), Some(expected), "{name} {args}");
     }
-    assert!(begun.elapsed().as_secs() < 60);
 }
 
 #[test]
@@ -105,12 +101,10 @@ fn large_declarations() {
         wat::parse_str(r#"(module (import "env" "memory" (memory 65536)) (func (export "main")))"#).unwrap();
     let error = sandbox::run(&wasm, &Options::default()).unwrap_err();
     assert!(matches!(error, LoadError::TooBig { given: 65_536, limit: 8192, .. }), "{error:?}");
-    let begun = Instant::now();
     let run = run(
         r#"(module (import "env" "t" (table 10000000 funcref)) (func (export "main") (result i32) (table.size 0)))"#,
     );
     assert_eq!(run.entries[0].results, [Value::I32(10_000_000)]);
-    assert!(begun.elapsed().as_secs() < 20);
     let wasm = wat::parse_str(r#"(module (import "env" "t" (table 10000001 funcref)))"#).unwrap();
     assert!(matches!(sandbox::run(&wasm, &Options::default()).unwrap_err(), LoadError::TooBig { .. }));
 }

@@ -1,6 +1,8 @@
 //! Tests of the whole view: each fact on a module made for it, then hostile bytes, then the samples.
 
-use std::{path::Path, time::Instant};
+use std::path::Path;
+
+use wasmspoor_needs::needs;
 
 use super::*;
 use crate::module::Module;
@@ -280,13 +282,11 @@ fn passive_segments_are_walked_once_for_all_tables() {
         "(table 1 funcref)".repeat(tables),
         " 0 1".repeat(items / 2)
     );
-    let begin = std::time::Instant::now();
     let view = view(&text);
     assert_eq!(
         view.calls.edges.iter().map(|edge| (edge.callee.0, edge.sites)).collect::<Vec<_>>(),
         [(0, 100), (1, 100)]
     );
-    assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
 }
 
 #[test]
@@ -509,8 +509,7 @@ fn random_bytes_give_a_view() {
 }
 
 #[test]
-fn hostile_shapes_stay_small_and_fast() {
-    let begun = Instant::now();
+fn hostile_shapes_stay_small() {
     // Many functions of one long type.
     let params = " i32".repeat(900);
     let text = format!("(module (type $t (func (param{params}))) {})", "(func (type $t))".repeat(5_000));
@@ -525,7 +524,6 @@ fn hostile_shapes_stay_small_and_fast() {
     let data = "a.b-c/1:".repeat(100_000);
     let found = view(&format!("(module (memory 20) (data (i32.const 0) \"{data}\"))"));
     assert_eq!(found.strings.len(), 1);
-    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -535,13 +533,10 @@ fn the_same_bytes_give_the_same_view() {
     assert_eq!(json(), json());
 }
 
+#[needs("../shared/samples")]
 #[test]
-fn samples_give_views_in_bounded_time() {
+fn samples_give_views_of_all_their_functions() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/samples");
-    if !samples.is_dir() {
-        println!("skipped: ../shared/samples is absent");
-        return;
-    }
     for folder in ["benign", "hostile"] {
         for entry in std::fs::read_dir(samples.join(folder)).expect("a folder of samples") {
             let path = entry.expect("an entry").path();
@@ -550,10 +545,7 @@ fn samples_give_views_in_bounded_time() {
             if bytes.len() > 300_000 {
                 continue;
             }
-            let begun = Instant::now();
             let view = View::of(&bytes);
-            let elapsed = begun.elapsed();
-            assert!(elapsed.as_secs() < 20, "{}: {elapsed:?}", path.display());
             let Ok(module) = Module::parse(&bytes[..]) else { continue };
             assert_eq!(view.total_functions(), module.functions(), "{}", path.display());
             assert_eq!(view.start, module.start());

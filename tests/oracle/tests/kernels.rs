@@ -1,4 +1,4 @@
-//! Counts of the kernels equal those that another engine measured; skipped when `../shared` is absent.
+//! Counts of the kernels equal those that another engine measured.
 //!
 //! The reference counts `end` and `else` too; they are left out here.
 
@@ -6,16 +6,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use wasmi::{Engine, Linker, Module, Store};
+use wasmspoor_needs::needs;
 use wasmspoor_oracle::script::stock;
 use wasmspoor_oracle::{COUNTERS, Counts, instrument};
 
-fn shared() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    if path.is_dir() {
-        return Some(path);
-    }
-    println!("skipped: {} is absent", path.display());
-    None
+fn shared() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared")
 }
 
 fn run(wasm: &[u8], export: &str) -> Counts {
@@ -33,9 +29,10 @@ fn run(wasm: &[u8], export: &str) -> Counts {
     instrumented.counts(memory.data(&store)).expect("enough bytes")
 }
 
+#[needs("../shared/reference", "../shared/workloads")]
 #[test]
 fn kernels_count_to_the_last_unit() {
-    let Some(shared) = shared() else { return };
+    let shared = shared();
     let json = std::fs::read(shared.join("reference/opcode-counts.json")).expect("the reference");
     let reference: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
     for (name, kernel) in reference.as_object().expect("an object") {
@@ -58,9 +55,10 @@ fn kernels_count_to_the_last_unit() {
     }
 }
 
+#[needs("../shared/samples", "../shared/workloads")]
 #[test]
 fn samples_are_instrumented_into_valid_modules() {
-    let Some(shared) = shared() else { return };
+    let shared = shared();
     let mut refused = Vec::new();
     let (mut bytes, mut modules, mut spent) = (0, 0, std::time::Duration::ZERO);
     let engine = Engine::new(&stock::config());

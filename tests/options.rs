@@ -1,0 +1,213 @@
+//! Options that no other test of the command line has: each changes what it says that it changes.
+//! `src/cli/tests.rs` finds an option that stands in no test.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    thread,
+    time::Duration,
+};
+
+use serde_json::Value;
+
+/// `one` asks for the time and calls out once, `two` calls out fifty times.
+const CALLER: &str = r#"(module
+  (import "wasi_snapshot_preview1" "clock_time_get" (func $now (param i32 i64 i32) (result i32)))
+  (import "env" "ask" (func $ask (param i32) (result i32))) (memory (export "memory") 1)
+  (func (export "one") (result i64)
+    (drop (call $now (i32.const 0) (i64.const 1) (i32.const 8))) (drop (call $ask (i32.const 3)))
+    (i64.load (i32.const 8)))
+  (func (export "two") (local $i i32)
+    (loop $l (drop (call $ask (local.get $i)))
+      (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 50))))))"#;
+
+fn spoor(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).output().expect("the binary runs")
+}
+
+fn shown(words: &[&str]) -> String {
+    let output = spoor(words);
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn json(words: &[&str]) -> Value {
+    serde_json::from_str(&shown(words)).expect("JSON")
+}
+
+/// A folder with the file `caller.wat`, and the path of that.
+fn caller() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("caller.wat");
+    fs::write(&path, CALLER).unwrap();
+    (folder, path)
+}
+
+/// The report of a run with further options.
+fn run(path: &Path, options: &[&str]) -> Value {
+    json(&[&["run", path.to_str().unwrap(), "--json", "--fail-on", "never"], options].concat())
+}
+
+fn names(report: &Value) -> Vec<&str> {
+    report["entries"].as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn drive_says_which_exports_are_called() {
+    let (_folder, path) = caller();
+    assert_eq!(names(&run(&path, &["--drive", "exports"])), ["two", "one"]);
+    assert_eq!(names(&run(&path, &["--drive", "two"])), ["two"]);
+    assert!(names(&run(&path, &["--drive", "none"])).is_empty());
+}
+
+#[test]
+fn epoch_is_the_time_that_the_sample_sees() {
+    let (_folder, path) = caller();
+    let report = run(&path, &["--invoke", "one", "--epoch", "1000000000"]);
+    let nanos = report["entries"][0]["results"][0]["i64"].as_i64().unwrap();
+    assert_eq!(nanos / 1_000_000_000, 1_000_000_000, "{nanos}");
+    let refused = spoor(&["run", path.to_str().unwrap(), "--epoch", "18446744074"]);
+    assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
+fn calls_of_the_host_are_limited_and_so_is_their_log() {
+    let (_folder, path) = caller();
+    let report = run(&path, &["--invoke", "two", "--max-host-calls", "7"]);
+    assert_eq!(report["entries"][0]["end"]["limit"], "host_calls", "{}", report["entries"][0]["end"]);
+    let report = run(&path, &["--invoke", "two", "--max-log", "10"]);
+    assert_eq!((report["host_calls"].as_array().unwrap().len(), &report["host_calls_cut"]), (10, &40.into()));
+}
+
+#[test]
+fn a_stub_answers_the_host_calls_that_it_names() {
+    let (folder, path) = caller();
+    let stub = folder.path().join("stub.toml");
+    fs::write(&stub, "[[stub]]\nname = \"ask\"\nreturns = 4711\n").unwrap();
+    let report = run(&path, &["--invoke", "two", "--stub", stub.to_str().unwrap()]);
+    let calls = report["host_calls"].as_array().unwrap();
+    assert!(calls.len() == 50 && calls.iter().all(|call| call["results"][0]["i32"] == 4711), "{}", calls[0]);
+}
+
+#[test]
+fn a_trace_that_is_full_stops_or_is_spilled() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.wat");
+    // Decisions that do not compress.
+    let text = r#"(module (func (export "main") (local $i i32) (local $x i32) (local.set $x (i32.const 1))
+      (loop $l
+        (local.set $x (i32.mul (i32.add (local.get $x) (local.get $i)) (i32.const 1103515245)))
+        (if (i32.and (i32.shr_u (local.get $x) (i32.const 16)) (i32.const 1)) (then nop))
+        (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 8000000))))))"#;
+    fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap();
+    let trace = |action: &str| {
+        let words =
+            ["trace", path, "--invoke", "main", "--max-trace", "1", "--at-max-trace", action, "--json"];
+        json(&words)["entries"].as_array().unwrap().last().unwrap()["status"].clone()
+    };
+    assert_eq!((trace("stop"), trace("spill")), ("stopped".into(), "returned".into()));
+}
+
+#[test]
+fn a_detached_recording_needs_its_sample() {
+    let (folder, path) = caller();
+    let (path, trace) = (path.to_str().unwrap(), folder.path().join("x.spoor"));
+    let trace = trace.to_str().unwrap();
+    shown(&["record", path, "--output", trace, "--detached"]);
+    assert_eq!(spoor(&["report", trace]).status.code(), Some(2));
+    assert!(shown(&["report", trace, "--sample", path]).contains("caller.wat"));
+}
+
+#[test]
+fn a_listing_has_the_opcodes_asked_for_up_to_a_limit() {
+    let (_folder, path) = caller();
+    let words = ["dump", path.to_str().unwrap(), "--invoke", "two", "--opcode", "br_if", "--limit", "9"];
+    let lines = shown(&words);
+    assert_eq!(lines.lines().filter(|line| line.contains("br_if")).count(), 9, "{lines}");
+    assert!(!lines.contains("i32.add"), "{lines}");
+}
+
+#[test]
+fn a_report_is_as_long_as_it_is_asked_to_be() {
+    let (_folder, path) = caller();
+    let words = ["run", path.to_str().unwrap(), "--fail-on", "never"];
+    let lines = |option: &[&str]| shown(&[&words, option].concat()).lines().count();
+    assert_eq!(lines(&["--quiet"]), 1);
+    assert!(lines(&["--verbose"]) > lines(&[]));
+}
+
+#[test]
+fn rules_of_ones_own_can_be_the_only_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("mine.yar"), "rule mine { condition: filesize < 1MB }").unwrap();
+    let own = ["rules", "list", "--rules", folder.path().to_str().unwrap()];
+    let only = shown(&[&own[..], &["--only"]].concat());
+    assert!(only.contains("mine") && only.lines().count() < 5, "{only}");
+    assert!(shown(&own).lines().count() > 80);
+}
+
+#[test]
+fn categories_of_the_paper_leave_five_calls_out() {
+    let unknown = |words: &[&str]| {
+        let rows = shown(words);
+        rows.lines().filter(|line| line.split_whitespace().nth(1) == Some("U")).count()
+    };
+    assert_eq!(unknown(&["categories", "wasi", "--paper"]), unknown(&["categories", "wasi"]) + 5);
+}
+
+#[test]
+fn a_model_is_trained_on_runs_and_has_its_note() {
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, call) in [("good", "clock_time_get"), ("bad", "random_get")] {
+        fs::create_dir(folder.path().join(kind)).unwrap();
+        for index in 0..4 {
+            let params = if call == "random_get" { "i32 i32" } else { "i32 i64 i32" };
+            let args = if call == "random_get" {
+                "(i32.const 8) (i32.const 8)"
+            } else {
+                "(i32.const 0) (i64.const 0) (i32.const 8)"
+            };
+            let text = format!(
+                r#"(module (import "wasi_snapshot_preview1" "{call}" (func $f (param {params}) (result i32)))
+                (memory (export "memory") 1) (func (export "_start") {}))"#,
+                format!("(drop (call $f {args}))").repeat(index + 1)
+            );
+            fs::write(folder.path().join(kind).join(format!("{index}.wat")), text).unwrap();
+        }
+    }
+    let runs = |kind: &str, label: &str| format!("{}={label}", folder.path().join(kind).display());
+    let (bad, good) = (runs("bad", "malicious"), runs("good", "benign"));
+    let words = ["classify", "train", "--runs", &bad, "--runs", &good, "--note", "Eight runs, made up."];
+    assert!(shown(&words).contains("Eight runs, made up."));
+}
+
+#[test]
+fn a_file_is_scanned_once_it_has_settled() {
+    let (folder, _path) = caller();
+    let words = ["watch", folder.path().to_str().unwrap(), "--settle", "0.05"];
+    let out = folder.path().join("rows");
+    let rows = fs::File::create(&out).unwrap();
+    let mut child =
+        Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).stdout(Stdio::from(rows)).spawn().unwrap();
+    while !fs::read_to_string(&out).unwrap().contains("caller.wat") {
+        assert_eq!(child.try_wait().unwrap(), None, "it watches until it is interrupted");
+        thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(spoor(&["watch", ".", "--once", "--settle", "-1"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_worker_unpacks_what_it_is_given() {
+    let (_folder, path) = caller();
+    let len = fs::metadata(&path).unwrap().len().to_string();
+    let output = Command::new(env!("CARGO_BIN_EXE_spoor"))
+        .args(["worker", "--unpack", &len])
+        .stdin(fs::File::open(&path).unwrap())
+        .output()
+        .unwrap();
+    assert!(output.status.success() && !output.stdout.is_empty(), "{output:?}");
+}

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::trace::Chunks;
+use crate::trace::{Chunks, stream};
 
 /// Decisions that are not used yet, the next one highest.
 #[derive(Debug, Clone, Copy, Default)]
@@ -13,7 +13,7 @@ struct Window {
 
 impl Window {
     fn of(word: u64) -> Self {
-        let len = 63u32.saturating_sub(word.leading_zeros());
+        let len = stream::decisions_in(word);
         Self { bits: if len == 0 { 0 } else { word << (64 - len) }, len }
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     hex,
     sandbox::{Entry, FileChange, Run},
-    trace::{RanFunction, Record, Trace, Visitor},
+    trace::{RanFunction, Record, Trace, Visitor, stream},
 };
 
 use super::{
@@ -187,7 +187,7 @@ fn decision(trace: &Trace, at: u64, offset: Option<u32>) -> String {
 fn bit(trace: &Trace, mut at: u64) -> Option<bool> {
     for words in trace.decision_chunks() {
         for &word in words.iter() {
-            let len = u64::from(63u32.saturating_sub(word.leading_zeros()));
+            let len = u64::from(stream::decisions_in(word));
             if at < len {
                 return Some(word >> (len - 1 - at) & 1 == 1);
             }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     Site,
-    trace::{Record, Run, Streams, Trace, Visitor},
+    trace::{Record, Run, Streams, Trace, Visitor, stream},
 };
 
 /// A moment of a run.
@@ -87,7 +87,7 @@ impl Streams for Limited {
 fn first_decisions(mut words: Vec<u64>, count: u64) -> Vec<u64> {
     let mut left = count;
     for (position, word) in words.iter_mut().enumerate() {
-        let len = u64::from(63u32.saturating_sub(word.leading_zeros()));
+        let len = u64::from(stream::decisions_in(*word));
         if len >= left {
             // The decisions below those that stay fall off at the end; the sentinel moves along.
             *word >>= len - left;

@@ -22,12 +22,14 @@ pub struct Op {
 }
 
 /// How control leaves a block. "The next" is the block with the next index.
+///
+/// Who numbers blocks and defined functions in another way names them so: `B` is a block, `F` a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub enum Exit<B = BlockIndex, F = FuncIndex> {
     /// To the next; no instruction says so.
     Next,
     /// From a `then` arm past the `else` arm; no instruction says so.
-    Skip(BlockIndex),
+    Skip(B),
     /// The function ends without an instruction.
     End,
     /// `return`.
@@ -35,24 +37,24 @@ pub enum Exit {
     /// `unreachable`.
     Unreachable,
     /// `br`, or `br_table` with equal labels, to a label that is not a loop.
-    Br(BlockIndex),
+    Br(B),
     /// `br`, or `br_table` with equal labels, to a loop. Reads one bit.
-    BrLoop(BlockIndex),
+    BrLoop(B),
     /// `br_if`: here if taken, else the next. Reads one bit, 1 when taken.
-    BrIf(BlockIndex),
+    BrIf(B),
     /// `if`: the next is the `then` arm, this is the `else` arm or what follows. Reads one bit, 0 for the
     /// `then` arm.
-    If(BlockIndex),
-    /// `br_table` with labels that differ. Reads the index in [`Table::width`] bits.
+    If(B),
+    /// `br_table` with labels that differ. Reads the index, in as many bits as the number of labels needs.
     BrTable(u32),
     /// `call` of a defined function, then the next.
-    Call(FuncIndex),
+    Call(F),
     /// `call` of an imported function, then the next. Reads a target.
     CallImport(FuncIndex),
     /// `call_indirect`, then the next. Reads a target.
     CallIndirect,
     /// `return_call` of a defined function. Reads one bit.
-    ReturnCall(FuncIndex),
+    ReturnCall(F),
     /// `return_call` of an imported function. Reads a target.
     ReturnCallImport(FuncIndex),
     /// `return_call_indirect`. Reads a target.
@@ -61,6 +63,32 @@ pub enum Exit {
     Grow,
     /// A bulk operation on memories or tables, then the next. Pulls a record.
     Bulk,
+}
+
+impl<B, F> Exit<B, F> {
+    /// The same exit with other names for blocks and defined functions.
+    pub fn map<C, G>(self, block: impl Fn(B) -> C, func: impl Fn(F) -> G) -> Exit<C, G> {
+        match self {
+            Self::Next => Exit::Next,
+            Self::Skip(to) => Exit::Skip(block(to)),
+            Self::End => Exit::End,
+            Self::Return => Exit::Return,
+            Self::Unreachable => Exit::Unreachable,
+            Self::Br(to) => Exit::Br(block(to)),
+            Self::BrLoop(to) => Exit::BrLoop(block(to)),
+            Self::BrIf(to) => Exit::BrIf(block(to)),
+            Self::If(to) => Exit::If(block(to)),
+            Self::BrTable(table) => Exit::BrTable(table),
+            Self::Call(callee) => Exit::Call(func(callee)),
+            Self::CallImport(import) => Exit::CallImport(import),
+            Self::CallIndirect => Exit::CallIndirect,
+            Self::ReturnCall(callee) => Exit::ReturnCall(func(callee)),
+            Self::ReturnCallImport(import) => Exit::ReturnCallImport(import),
+            Self::ReturnCallIndirect => Exit::ReturnCallIndirect,
+            Self::Grow => Exit::Grow,
+            Self::Bulk => Exit::Bulk,
+        }
+    }
 }
 
 /// Instructions that run in a row.
@@ -88,13 +116,6 @@ pub struct Table {
     pub(super) first: u32,
     /// Number of labels, the default included; at least 2.
     pub(super) len: u32,
-}
-
-impl Table {
-    /// Width of the recorded index in bits: enough for the number of labels, at least 1.
-    pub fn width(&self) -> u32 {
-        u32::BITS - (self.len - 1).leading_zeros()
-    }
 }
 
 /// Blocks in a row of which each leads to one other only, so they run as one: a hundred thousand empty blocks

@@ -16,6 +16,8 @@
 
 use std::{borrow::Cow, fmt};
 
+use wasmspoor_hooks::recorder::stream;
+
 /// Words of a decision stream, chunk by chunk, oldest first. A chunk is borrowed from a trace in memory or
 /// owned if it was read from a file.
 pub type Chunks<'t> = Box<dyn Iterator<Item = Cow<'t, [u64]>> + Send + 't>;
@@ -62,17 +64,17 @@ pub enum DecisionErrorKind {
 /// The unread decisions of a word, highest bit first, above a marker bit. 0, the default, when nothing is
 /// left before the barrier.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Window(u64);
+pub(crate) struct Window(u64);
 
 impl Window {
-    const SPENT: Self = Self(0);
+    pub(crate) const SPENT: Self = Self(0);
     /// Only the marker: the next word is due.
     const EMPTY: u64 = 1 << 63;
 
     /// The decisions of a word that is not 0.
-    fn of(word: u64) -> Self {
-        let count = 63 - word.leading_zeros();
-        Self(((word << 1) | 1) << (63 - count))
+    pub(crate) fn of(word: u64) -> Self {
+        let count = stream::decisions_in(word);
+        Self(((word << 1) | 1) << (stream::WORD_BITS - count))
     }
 
     /// Number of unread decisions.
@@ -82,14 +84,14 @@ impl Window {
 
     /// Whether nothing is left before the barrier.
     #[inline(always)]
-    pub(super) fn is_spent(self) -> bool {
+    pub(crate) fn is_spent(self) -> bool {
         self.0 == 0
     }
 
     /// Takes one bit. The window must be refilled if it [is low](Self::is_low) afterwards; a bit of a spent
     /// window means nothing.
     #[inline(always)]
-    pub(super) fn take_bit(&mut self) -> bool {
+    pub(crate) fn take_bit(&mut self) -> bool {
         let bit = self.0 >> 63 != 0;
         self.0 <<= 1;
         bit
@@ -97,7 +99,7 @@ impl Window {
 
     /// Takes a field of 1 to 63 bits, as [`Self::take_bit`]; `None` if fewer are left.
     #[inline(always)]
-    pub(super) fn take_field(&mut self, width: u32) -> Option<u64> {
+    pub(crate) fn take_field(&mut self, width: u32) -> Option<u64> {
         if self.len() < width {
             return None;
         }
@@ -106,19 +108,15 @@ impl Window {
         Some(field)
     }
 
-    /// Width of the target field that begins here: the first bits say which of the three forms it has.
+    /// The unread decisions, the next one highest; below them stands the marker.
     #[inline(always)]
-    pub(super) fn target_width(self) -> u32 {
-        match self.0 >> 62 {
-            0b10 => 10,
-            0b11 => 34,
-            _ => 1,
-        }
+    pub(crate) fn ahead(self) -> u64 {
+        self.0
     }
 
     /// Whether nothing but the marker is left, or not even that.
     #[inline(always)]
-    pub(super) fn is_low(self) -> bool {
+    pub(crate) fn is_low(self) -> bool {
         self.0 << 1 == 0
     }
 
@@ -346,8 +344,8 @@ impl<'t> Reader<'t> {
     /// # Errors
     /// As for [`Self::bits`].
     pub fn target(&mut self) -> Result<u32, DecisionError> {
-        let field = self.bits(self.window.target_width())?;
-        self.last_target = target_of(field, self.last_target);
+        let field = self.bits(stream::target_bits(self.window.ahead()))?;
+        self.last_target = stream::read_target(field, self.last_target);
         Ok(self.last_target)
     }
 
@@ -356,16 +354,6 @@ impl<'t> Reader<'t> {
             self.window = self.source.refill(self.window)?;
         }
         Ok(())
-    }
-}
-
-/// The key in a target field, its form bits included. Wider fields than 10 bits have 34.
-#[inline(always)]
-pub(super) fn target_of(field: u64, last: u32) -> u32 {
-    match field {
-        0 => last,
-        1..0x400 => (field & 0xff) as u32,
-        _ => field as u32,
     }
 }
 
@@ -407,11 +395,7 @@ impl Writer {
 
     pub(super) fn target(&mut self, key: u32) -> &mut Self {
         let last = std::mem::replace(&mut self.last_target, key);
-        match key {
-            _ if key == last => self.bit(false),
-            0..256 => self.field((0b10 << 8) | u64::from(key), 10),
-            _ => self.field((0b11 << 32) | u64::from(key), 34),
-        }
+        stream::write_target(key, last, |field, width| self.field(field, width))
     }
 
     /// Ends the current word, even if it holds nothing.
@@ -421,8 +405,8 @@ impl Writer {
     }
 
     pub(super) fn position(&self) -> u64 {
-        let full: u32 = self.words.iter().map(|word| 63 - word.leading_zeros()).sum();
-        u64::from(full + 63 - self.window.leading_zeros())
+        let full: u32 = self.words.iter().map(|word| stream::decisions_in(*word)).sum();
+        u64::from(full + stream::decisions_in(self.window))
     }
 
     pub(super) fn finish(&mut self) -> Vec<u64> {

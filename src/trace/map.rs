@@ -21,34 +21,15 @@ pub(super) struct FlatBlock {
     pub(super) exit: FlatExit,
 }
 
-/// [`Exit`] with blocks by number and defined functions by slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FlatExit {
-    Next,
-    Skip(u32),
-    Br(u32),
-    BrLoop(u32),
-    BrIf(u32),
-    If(u32),
-    BrTable(u32),
-    Return,
-    Unreachable,
-    Call(u32),
-    CallImport,
-    CallIndirect,
-    ReturnCall(u32),
-    ReturnCallImport,
-    ReturnCallIndirect,
-    Grow,
-    Bulk,
-}
+/// An exit with blocks by number, defined functions by slot, and tables by their place in
+/// [`CodeMap::tables`].
+pub(super) type FlatExit = Exit<u32, u32>;
 
 /// The labels of a `br_table`, a range of [`CodeMap::labels`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FlatTable {
     pub(super) first: u32,
     pub(super) len: u32,
-    pub(super) width: u32,
 }
 
 /// A function that was entered.
@@ -178,7 +159,7 @@ impl<'t> CodeMap<'t> {
         for table in code.tables() {
             let labels = code.labels(table);
             let first = self.labels.len() as u32;
-            self.tables.push(FlatTable { first, len: labels.len() as u32, width: table.width() });
+            self.tables.push(FlatTable { first, len: labels.len() as u32 });
             self.labels.extend(labels.iter().map(|label| first_block + label.0));
         }
         self.loaded.push(Loaded { instance, func, key, module, code, first_block });
@@ -214,25 +195,9 @@ impl<'t> CodeMap<'t> {
 }
 
 fn flatten(exit: Exit, first_block: u32, first_table: u32, slot_of: impl Fn(FuncIndex) -> u32) -> FlatExit {
-    let number = |block: BlockIndex| first_block + block.0;
-    match exit {
-        Exit::Next => FlatExit::Next,
-        Exit::Skip(to) => FlatExit::Skip(number(to)),
-        Exit::Br(to) => FlatExit::Br(number(to)),
-        Exit::BrLoop(to) => FlatExit::BrLoop(number(to)),
-        Exit::BrIf(to) => FlatExit::BrIf(number(to)),
-        Exit::If(to) => FlatExit::If(number(to)),
-        Exit::BrTable(table) => FlatExit::BrTable(first_table + table),
-        Exit::End | Exit::Return => FlatExit::Return,
-        Exit::Unreachable => FlatExit::Unreachable,
-        Exit::Call(func) => FlatExit::Call(slot_of(func)),
-        Exit::CallImport(_) => FlatExit::CallImport,
-        Exit::CallIndirect => FlatExit::CallIndirect,
-        Exit::ReturnCall(func) => FlatExit::ReturnCall(slot_of(func)),
-        Exit::ReturnCallImport(_) => FlatExit::ReturnCallImport,
-        Exit::ReturnCallIndirect => FlatExit::ReturnCallIndirect,
-        Exit::Grow => FlatExit::Grow,
-        Exit::Bulk => FlatExit::Bulk,
+    match exit.map(|block| first_block + block.0, slot_of) {
+        Exit::BrTable(table) => Exit::BrTable(first_table + table),
+        exit => exit,
     }
 }
 

@@ -17,6 +17,7 @@ mod limits;
 mod map;
 mod record;
 mod replay;
+pub(crate) mod step;
 mod stored;
 mod visitor;
 mod words;
@@ -35,7 +36,9 @@ pub use record::{End, FuncKey, Place, Record, Trap};
 pub use replay::{Checkpoint, CheckpointFrame, CheckpointInvocation, Progress, Replay, Summary};
 pub use stored::{RecordStream, Streams};
 pub use visitor::{CallKind, HostCall, Visitor};
+pub(crate) use decisions::Window;
 pub use words::Words;
+pub(crate) use wasmspoor_hooks::recorder::stream;
 
 use crate::module::{FuncIndex, Module};
 

@@ -16,8 +16,11 @@ use std::{
 };
 
 use crate::{
-    module::{Block, BlockIndex, Code, Exit, FuncIndex, Module},
-    trace::{FuncKey, Record},
+    module::{Block, BlockIndex, Chain, Code, FuncIndex, Module},
+    trace::{
+        FuncKey, Record, Window,
+        step::{Call, Misfit, Walker, step},
+    },
 };
 
 /// Frames it follows; the engine has fewer.
@@ -35,9 +38,8 @@ pub(super) struct Odometer {
     entry_began: u64,
     /// Decisions taken so far, in bits.
     taken: u64,
-    /// Decisions of the current word, the next one highest, and how many there are.
-    window: u64,
-    window_len: u32,
+    /// Decisions of the current word.
+    window: Window,
     last_target: u32,
     next_record: usize,
     /// Records noted so far.
@@ -46,7 +48,7 @@ pub(super) struct Odometer {
     records: VecDeque<Known>,
     ends: Ends,
     at: At,
-    frames: Vec<(FuncIndex, u32)>,
+    frames: Vec<(FuncIndex, BlockIndex)>,
     invocations: Vec<Invocation>,
     /// The stream did not fit the code: it counts no more.
     is_lost: bool,
@@ -58,7 +60,7 @@ enum At {
     /// The host runs.
     Outside,
     /// Before this block of this function.
-    Block(FuncIndex, u32),
+    Block(FuncIndex, BlockIndex),
 }
 
 #[derive(Debug)]
@@ -73,7 +75,7 @@ struct Invocation {
 
 #[derive(Debug, Clone, Copy)]
 enum AfterHost {
-    Block(FuncIndex, u32),
+    Block(FuncIndex, BlockIndex),
     Return,
 }
 
@@ -100,6 +102,8 @@ enum Stop {
     Dry,
     /// The stream does not fit.
     Lost,
+    /// The host runs.
+    Host,
 }
 
 impl Odometer {
@@ -111,8 +115,7 @@ impl Odometer {
             entries: 0,
             entry_began: 0,
             taken: 0,
-            window: 0,
-            window_len: 0,
+            window: Window::SPENT,
             last_target: 0,
             next_record: 0,
             noted: 0,
@@ -200,21 +203,20 @@ impl Odometer {
             self.fill(words)?;
             match self.at {
                 At::Outside => self.outside()?,
-                At::Block(func, block) => {
-                    let code = module.code(func).map_err(|_| Stop::Lost)?;
-                    self.run(module, code, func, block, words)?;
-                }
+                At::Block(func, block) => match self.run(module, func, block, words) {
+                    Err(Stop::Host) => {}
+                    stopped => stopped?,
+                },
             }
         }
     }
 
-    /// Goes from block to block of one function, until it calls, returns or has no decisions.
+    /// Goes from block to block until the host runs, the invocation ends or no decisions are known.
     fn run(
         &mut self,
         module: &Module,
-        code: &Code,
         func: FuncIndex,
-        mut block: u32,
+        block: BlockIndex,
         words: &mut Words<'_>,
     ) -> Result<(), Stop> {
         let end = self
@@ -222,116 +224,30 @@ impl Odometer {
             .last()
             .and_then(|invocation| self.end_of(invocation))
             .map_or(u64::MAX, |(end, _)| end);
-        let chains = code.chains();
+        let mut steps = Steps { odometer: self, module, inside: Inside::of(module, func)? };
+        let mut block = block;
         loop {
-            if self.taken >= end || self.fill(words).is_err() {
-                self.at = At::Block(func, block);
-                return if self.taken >= end { Ok(()) } else { Err(Stop::Dry) };
+            let Steps { odometer, inside, .. } = &mut steps;
+            if odometer.taken >= end || odometer.fill(words).is_err() {
+                odometer.at = At::Block(inside.func, block);
+                return if odometer.taken >= end { Ok(()) } else { Err(Stop::Dry) };
             }
-            let chain = chains.get(block as usize).ok_or(Stop::Lost)?;
-            block = chain.end.0;
-            let &Block { len, exit, .. } = code.blocks().get(block as usize).ok_or(Stop::Lost)?;
-            self.total += chain.len + u64::from(len);
-            let next = block + 1;
-            block = match exit {
-                Exit::Next => next,
-                Exit::Skip(to) | Exit::Br(to) => to.0,
-                Exit::BrLoop(to) => {
-                    self.bit();
-                    to.0
-                }
-                Exit::BrIf(to) | Exit::If(to) => {
-                    if self.bit() {
-                        to.0
-                    } else {
-                        next
-                    }
-                }
-                Exit::BrTable(table) => self.table(code, table)?.0,
-                Exit::Grow | Exit::Bulk => {
-                    self.next_record += 1;
-                    next
-                }
-                Exit::Unreachable => return Err(Stop::Lost),
-                Exit::End | Exit::Return => return self.leave_frame(),
-                Exit::Call(callee) => return self.call(Some((func, next)), callee),
-                Exit::ReturnCall(callee) => {
-                    self.bit();
-                    return self.call(None, callee);
-                }
-                Exit::CallImport(_) | Exit::CallIndirect => {
-                    return self.call_target(module, Some((func, next)));
-                }
-                Exit::ReturnCallImport(_) | Exit::ReturnCallIndirect => {
-                    return self.call_target(module, None);
-                }
-            };
+            let chain = inside.chains.get(block.position()).ok_or(Stop::Lost)?;
+            let &Block { len, exit, .. } =
+                inside.code.blocks().get(chain.end.position()).ok_or(Stop::Lost)?;
+            odometer.total += chain.len + u64::from(len);
+            block = step(&mut steps, chain.end, exit)?;
         }
     }
 
     /// Makes sure that a decision is known.
     #[inline(always)]
     fn fill(&mut self, words: &mut Words<'_>) -> Result<(), Stop> {
-        while self.window_len == 0 {
+        while self.window.is_low() {
             let &word = words.next().ok_or(Stop::Dry)?;
-            self.window_len = 63u32.saturating_sub(word.leading_zeros());
-            self.window = if self.window_len == 0 { 0 } else { word << (64 - self.window_len) };
+            self.window = if word == 0 { Window::SPENT } else { Window::of(word) };
         }
         Ok(())
-    }
-
-    #[inline(always)]
-    fn bit(&mut self) -> bool {
-        let bit = self.window >> 63 != 0;
-        self.window <<= 1;
-        self.window_len -= 1;
-        self.taken += 1;
-        bit
-    }
-
-    fn field(&mut self, width: u32) -> Result<u64, Stop> {
-        if width == 0 || width > self.window_len {
-            return Err(Stop::Lost);
-        }
-        let field = self.window >> (64 - width);
-        self.window <<= width;
-        self.window_len -= width;
-        self.taken += u64::from(width);
-        Ok(field)
-    }
-
-    fn table(&mut self, code: &Code, table: u32) -> Result<BlockIndex, Stop> {
-        let table = code.tables().get(table as usize).ok_or(Stop::Lost)?;
-        let index = self.field(table.width())?;
-        code.labels(table).get(index as usize).copied().ok_or(Stop::Lost)
-    }
-
-    fn call(&mut self, back: Option<(FuncIndex, u32)>, callee: FuncIndex) -> Result<(), Stop> {
-        if let Some(back) = back {
-            if self.frames.len() >= FRAMES {
-                return Err(Stop::Lost);
-            }
-            self.frames.push(back);
-        }
-        self.at = At::Block(callee, 0);
-        Ok(())
-    }
-
-    /// A call whose callee stands in the stream.
-    fn call_target(&mut self, module: &Module, back: Option<(FuncIndex, u32)>) -> Result<(), Stop> {
-        let key = match self.window >> 62 {
-            0b10 => self.field(10)? as u32 & 0xff,
-            0b11 => self.field(34)? as u32,
-            _ => {
-                self.field(1)?;
-                self.last_target
-            }
-        };
-        self.last_target = key;
-        if let Some(func) = self.defined(module, key) {
-            return self.call(back, func);
-        }
-        self.enter_host(back.map_or(AfterHost::Return, |(func, block)| AfterHost::Block(func, block)))
     }
 
     fn defined(&self, module: &Module, key: u32) -> Option<FuncIndex> {
@@ -358,7 +274,10 @@ impl Odometer {
                 self.next_record += 1;
                 match after.take() {
                     Some(AfterHost::Block(func, block)) => self.at = At::Block(func, block),
-                    Some(AfterHost::Return) => return self.leave_frame(),
+                    Some(AfterHost::Return) => {
+                        let (func, block) = self.pop_frame()?;
+                        self.at = At::Block(func, block);
+                    }
                     None => return Err(Stop::Lost),
                 }
             }
@@ -377,7 +296,7 @@ impl Odometer {
         self.invocations.push(Invocation { begun_at, base: self.frames.len(), after_host: None });
         let module = Arc::clone(&self.module);
         match self.defined(&module, func.0) {
-            Some(func) => self.at = At::Block(func, 0),
+            Some(func) => self.at = At::Block(func, BlockIndex(0)),
             None => {
                 // An exported import: its record follows.
                 self.next_record += 1;
@@ -390,14 +309,13 @@ impl Odometer {
         Ok(())
     }
 
-    fn leave_frame(&mut self) -> Result<(), Stop> {
+    /// Where the last frame of the invocation goes back to.
+    fn pop_frame(&mut self) -> Result<(FuncIndex, BlockIndex), Stop> {
         let base = self.invocations.last().ok_or(Stop::Lost)?.base;
         if self.frames.len() <= base {
             return Err(Stop::Lost);
         }
-        let (func, block) = self.frames.pop().ok_or(Stop::Lost)?;
-        self.at = At::Block(func, block);
-        Ok(())
+        self.frames.pop().ok_or(Stop::Lost)
     }
 
     /// The last invocation is over; `record` is its end. Those that it holds in host calls are over too, and
@@ -409,6 +327,118 @@ impl Odometer {
         }
         self.next_record = record + 1;
         self.at = At::Outside;
+    }
+}
+
+/// The function that the walk is in.
+struct Inside<'m> {
+    func: FuncIndex,
+    code: &'m Code,
+    chains: &'m [Chain],
+}
+
+impl<'m> Inside<'m> {
+    fn of(module: &'m Module, func: FuncIndex) -> Result<Self, Stop> {
+        let code = module.code(func).map_err(|_| Stop::Lost)?;
+        Ok(Self { func, code, chains: code.chains() })
+    }
+}
+
+/// The steps of the walk: blocks are those of the function that it is in.
+struct Steps<'o, 'm> {
+    odometer: &'o mut Odometer,
+    module: &'m Module,
+    inside: Inside<'m>,
+}
+
+impl Walker for Steps<'_, '_> {
+    type Block = BlockIndex;
+    type Func = FuncIndex;
+    type Stop = Stop;
+
+    #[inline(always)]
+    fn next(block: BlockIndex) -> BlockIndex {
+        BlockIndex(block.0 + 1)
+    }
+
+    #[inline(always)]
+    fn bit(&mut self) -> Result<bool, Stop> {
+        self.odometer.taken += 1;
+        Ok(self.odometer.window.take_bit())
+    }
+
+    #[inline(always)]
+    fn field(&mut self, width: u32) -> Result<u64, Stop> {
+        self.odometer.taken += u64::from(width);
+        self.odometer.window.take_field(width).ok_or(Stop::Lost)
+    }
+
+    #[inline(always)]
+    fn ahead(&self) -> u64 {
+        self.odometer.window.ahead()
+    }
+
+    #[inline(always)]
+    fn last_target(&self) -> u32 {
+        self.odometer.last_target
+    }
+
+    #[inline(always)]
+    fn resolve(&mut self, key: u32) -> Result<Option<FuncIndex>, Stop> {
+        self.odometer.last_target = key;
+        Ok(self.odometer.defined(self.module, key))
+    }
+
+    #[inline(always)]
+    fn labels(&self, table: u32) -> Result<u32, Stop> {
+        let table = self.inside.code.tables().get(table as usize).ok_or(Stop::Lost)?;
+        Ok(self.inside.code.labels(table).len() as u32)
+    }
+
+    #[inline(always)]
+    fn label(&mut self, _: BlockIndex, table: u32, index: u32) -> Result<BlockIndex, Stop> {
+        let table = self.inside.code.tables().get(table as usize).ok_or(Stop::Lost)?;
+        self.inside.code.labels(table).get(index as usize).copied().ok_or(Stop::Lost)
+    }
+
+    #[inline(always)]
+    fn call(&mut self, from: BlockIndex, call: Call<FuncIndex>) -> Result<BlockIndex, Stop> {
+        if !call.is_tail {
+            if self.odometer.frames.len() >= FRAMES {
+                return Err(Stop::Lost);
+            }
+            self.odometer.frames.push((self.inside.func, Self::next(from)));
+        }
+        self.inside = Inside::of(self.module, call.callee)?;
+        Ok(BlockIndex(0))
+    }
+
+    fn host(&mut self, from: BlockIndex, call: Call<u32>) -> Result<BlockIndex, Stop> {
+        let after = match call.is_tail {
+            true => AfterHost::Return,
+            false => AfterHost::Block(self.inside.func, Self::next(from)),
+        };
+        self.odometer.enter_host(after)?;
+        Err(Stop::Host)
+    }
+
+    #[inline(always)]
+    fn leave(&mut self, _: BlockIndex) -> Result<BlockIndex, Stop> {
+        let (func, block) = self.odometer.pop_frame()?;
+        if func != self.inside.func {
+            self.inside = Inside::of(self.module, func)?;
+        }
+        Ok(block)
+    }
+
+    #[inline(always)]
+    fn record(&mut self, from: BlockIndex) -> Result<BlockIndex, Stop> {
+        self.odometer.next_record += 1;
+        Ok(Self::next(from))
+    }
+
+    fn misfit(_: Misfit) -> Stop {
+        Stop::Lost
     }
 }
 

@@ -17,6 +17,7 @@
 
 pub(crate) mod engine;
 pub(crate) mod sites;
+pub mod stream;
 
 use std::{any::Any, fmt, ptr::NonNull};
 
@@ -260,7 +261,7 @@ impl Recorder {
     /// Returns how many decisions were pushed.
     pub fn decisions(&mut self) -> u64 {
         self.count();
-        self.decisions + u64::from(63 - self.window.leading_zeros())
+        self.decisions + u64::from(stream::decisions_in(self.window))
     }
 
     /// Returns how many direct calls were begun.
@@ -307,17 +308,13 @@ impl Recorder {
     /// Pushes the key of a callee that the code does not name, as [`Recorder::try_push_field`].
     #[inline(always)]
     pub(crate) fn try_push_target(&mut self, key: u32) -> bool {
-        if key == self.last_target {
-            return self.try_push_field(0, 1);
-        }
-        let fits = match key {
-            0..256 => self.try_push_field(0b10 << 8 | u64::from(key), 10),
-            _ => self.try_push_field(0b11 << 32 | u64::from(key), 34),
-        };
-        if fits {
-            self.last_target = key;
-        }
-        fits
+        stream::write_target(key, self.last_target, |field, width| {
+            let fits = self.try_push_field(field, width);
+            if fits {
+                self.last_target = key;
+            }
+            fits
+        })
     }
 
     /// Counts a direct call; returns whether a tick is due.
@@ -391,7 +388,7 @@ impl Recorder {
         while self.counted != self.cursor {
             // SAFETY: `counted` is below `cursor`, and words below it were written.
             let word = unsafe { self.counted.read() };
-            self.decisions += u64::from(63 - word.leading_zeros());
+            self.decisions += u64::from(stream::decisions_in(word));
             // SAFETY: not past `cursor`.
             self.counted = unsafe { self.counted.add(1) };
         }

@@ -1,12 +1,15 @@
 //! The inner loop of replay: from block to block, while only decisions are needed.
 //!
-//! PERF: the cursor is taken apart into locals, which stay in registers because no cold function borrows
-//! them. Measured by the ignored test `speed` on one shared core, blocks of three instructions: 2.2
+//! What a step is says `trace/step.rs`; here is where replay gets decisions, and whom it tells.
+//!
+//! PERF: [`Walk`] holds the cursor by value and everything that borrows it is inlined, so it stays in
+//! registers; cold functions borrow the [`Replay`] only. Measured by the ignored test `speed` on one shared core, blocks of three instructions: 2.2
 //! instructions a nanosecond, 1.1 when every branch is random.
 
-use super::super::decisions::{Window, target_of};
+use super::super::decisions::Window;
 use super::super::limits::MAX_FRAMES;
-use super::super::map::{Destination, FlatBlock, FlatExit};
+use super::super::map::{Destination, FlatBlock};
+use super::super::step::{Call, Misfit, Walker, step};
 use super::super::{CallKind, FuncKey, RanFunction, ReplayErrorKind, Run, Visitor};
 use super::{BOTTOM, Cursor, Replay, Target};
 
@@ -33,195 +36,46 @@ pub(super) enum Halt {
     Record(u32),
 }
 
-impl Replay<'_> {
+/// Why a step leads nowhere.
+type Stop = Result<Halt, ReplayErrorKind>;
+
+/// The walk of replay: decisions from the trace, everything told to a visitor.
+struct Walk<'w, 't, V> {
+    replay: &'w mut Replay<'t>,
+    visitor: &'w mut V,
+    cursor: Cursor,
+}
+
+impl<'t> Replay<'t> {
     /// Goes from block to block while only decisions are needed. Gives the last block, for errors.
     pub(super) fn walk<V: Visitor>(
         &mut self,
         visitor: &mut V,
         start: u32,
     ) -> (u32, Result<Halt, ReplayErrorKind>) {
+        let cursor = self.cursor;
+        let mut walk = Walk { replay: self, visitor, cursor };
         let mut number = start;
-        let Cursor { mut window, mut instructions, mut calls_left, mut silent_left, mut last } = self.cursor;
-        macro_rules! stop {
-            ($outcome:expr) => {{
-                self.cursor = Cursor { window, instructions, calls_left, silent_left, last };
-                return (number, $outcome);
-            }};
-        }
-        macro_rules! or_stop {
-            ($result:expr) => {
-                match $result {
-                    Ok(value) => value,
-                    Err(error) => stop!(Err(error.into())),
-                }
-            };
-        }
-        macro_rules! refill {
-            () => {
-                if window.is_low() {
-                    window = or_stop!(self.refill(window, instructions));
-                }
-            };
-        }
-        macro_rules! bit {
-            () => {{
-                let bit = window.take_bit();
-                refill!();
-                bit
-            }};
-        }
-        macro_rules! silent {
-            () => {
-                silent_left -= 1;
-                if silent_left == 0 {
-                    stop!(Err(ReplayErrorKind::TooSilent { limit: self.limits.max_silent }));
-                }
-            };
-        }
-        macro_rules! always_taken {
-            () => {
-                if !bit!() {
-                    stop!(Err(ReplayErrorKind::NotTaken));
-                }
-            };
-        }
-        macro_rules! enter {
-            ($slot:expr) => {
-                match self.map.entry($slot) {
-                    Some(entry) => entry,
-                    None => {
-                        let entry = or_stop!(self.map.load($slot));
-                        visitor.load(RanFunction::new(&self.map, entry));
-                        entry
-                    }
-                }
-            };
-        }
-        loop {
-            let FlatBlock { len, exit } = self.map.blocks[number as usize];
-            if window.is_spent()
-                && let Some(len) = self.cut_in(number, calls_left)
-            {
-                stop!(Ok(Halt::Cut { number, len }));
+        let stop = loop {
+            match walk.block(number) {
+                Ok(next) => number = next,
+                Err(stop) => break stop,
             }
-            visitor.block(Run { map: &self.map, number, len });
-            instructions += u64::from(len);
-            macro_rules! run {
-                () => {
-                    Run { map: &self.map, number, len }
-                };
+            if walk.visitor.wants_pause() {
+                break Ok(Halt::Paused(number));
             }
-            number = match exit {
-                FlatExit::Next => {
-                    silent!();
-                    number + 1
-                }
-                FlatExit::Skip(to) => {
-                    silent!();
-                    to
-                }
-                FlatExit::Br(to) => {
-                    silent!();
-                    visitor.branch(run!(), true);
-                    to
-                }
-                FlatExit::BrLoop(to) => {
-                    always_taken!();
-                    visitor.branch(run!(), true);
-                    to
-                }
-                FlatExit::BrIf(to) => {
-                    let bit = bit!();
-                    visitor.branch(run!(), bit);
-                    if bit { to } else { number + 1 }
-                }
-                FlatExit::If(to) => {
-                    let bit = bit!();
-                    visitor.branch(run!(), !bit);
-                    if bit { to } else { number + 1 }
-                }
-                FlatExit::BrTable(table) => {
-                    let table = self.map.tables[table as usize];
-                    let Some(index) = window.take_field(table.width) else {
-                        stop!(Err(self.source.too_short(window, table.width).into()));
-                    };
-                    refill!();
-                    if index >= u64::from(table.len) {
-                        stop!(Err(ReplayErrorKind::TableIndex { index, labels: table.len }));
-                    }
-                    visitor.branch_table(run!(), index as u32);
-                    self.map.labels[table.first as usize + index as usize]
-                }
-                FlatExit::Call(slot) => {
-                    if calls_left == 0 || instructions > self.limits.max_instructions {
-                        stop!(Err(self.too_long(instructions)));
-                    }
-                    calls_left -= 1;
-                    silent!();
-                    or_stop!(push(&mut self.frames, number + 1));
-                    let entry = enter!(slot);
-                    visitor.call(run!(), CallKind::Direct, RanFunction::new(&self.map, entry));
-                    entry
-                }
-                FlatExit::Return => {
-                    visitor.leave(run!());
-                    match self.frames.pop() {
-                        Some(BOTTOM) | None => stop!(Ok(Halt::Returned)),
-                        Some(back) => back,
-                    }
-                }
-                FlatExit::ReturnCall(slot) => {
-                    always_taken!();
-                    if window.is_spent() && self.is_cut_after_decision() {
-                        stop!(Ok(Halt::CutAfter));
-                    }
-                    let entry = enter!(slot);
-                    visitor.tail_call(run!(), CallKind::Direct, RanFunction::new(&self.map, entry));
-                    entry
-                }
-                FlatExit::CallImport
-                | FlatExit::CallIndirect
-                | FlatExit::ReturnCallImport
-                | FlatExit::ReturnCallIndirect => {
-                    let width = window.target_width();
-                    let Some(field) = window.take_field(width) else {
-                        stop!(Err(self.source.too_short(window, width).into()));
-                    };
-                    refill!();
-                    let key = FuncKey(target_of(field, last.key.0));
-                    let is_tail = matches!(exit, FlatExit::ReturnCallImport | FlatExit::ReturnCallIndirect);
-                    let is_import = matches!(exit, FlatExit::CallImport | FlatExit::ReturnCallImport);
-                    let kind = if is_import { CallKind::Import } else { CallKind::Indirect };
-                    let known = last.destination.filter(|_| key == last.key);
-                    let destination = match known {
-                        Some(destination) => destination,
-                        None => or_stop!(self.map.destination(key)),
-                    };
-                    last = Target { key, destination: Some(destination) };
-                    if window.is_spent() && self.is_cut_after_decision() {
-                        stop!(Ok(Halt::CutAfter));
-                    }
-                    let Destination::Slot(slot) = destination else {
-                        stop!(Ok(Halt::Host { number, key, kind, is_tail }));
-                    };
-                    if !is_tail {
-                        or_stop!(push(&mut self.frames, number + 1));
-                    }
-                    let entry = enter!(slot);
-                    let callee = RanFunction::new(&self.map, entry);
-                    match is_tail {
-                        true => visitor.tail_call(run!(), kind, callee),
-                        false => visitor.call(run!(), kind, callee),
-                    }
-                    entry
-                }
-                FlatExit::Grow | FlatExit::Bulk => stop!(Ok(Halt::Record(number))),
-                FlatExit::Unreachable => stop!(Err(ReplayErrorKind::PassedUnreachable)),
-            };
-            if visitor.wants_pause() {
-                stop!(Ok(Halt::Paused(number)));
-            }
-        }
+        };
+        let cursor = walk.cursor;
+        self.cursor = cursor;
+        (number, stop)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn load_slot(&mut self, visitor: &mut impl Visitor, slot: u32) -> Result<u32, ReplayErrorKind> {
+        let entry = self.map.load(slot)?;
+        visitor.load(RanFunction::new(&self.map, entry));
+        Ok(entry)
     }
 
     #[cold]
@@ -239,6 +93,186 @@ impl Replay<'_> {
             limit if instructions > limit => ReplayErrorKind::TooLong { limit },
             _ => ReplayErrorKind::TooManyCalls { calls: self.trace.calls },
         }
+    }
+}
+
+impl<V: Visitor> Walk<'_, '_, V> {
+    /// Block `number` runs; gives the block that is next.
+    #[inline(always)]
+    fn block(&mut self, number: u32) -> Result<u32, Stop> {
+        let FlatBlock { len, exit } = self.replay.map.blocks[number as usize];
+        if self.cursor.window.is_spent()
+            && let Some(len) = self.replay.cut_in(number, self.cursor.calls_left)
+        {
+            return Err(Ok(Halt::Cut { number, len }));
+        }
+        self.visitor.block(Run { map: &self.replay.map, number, len });
+        self.cursor.instructions += u64::from(len);
+        step(self, number, exit)
+    }
+
+    /// Fetches the next window if nothing is left of this one.
+    #[inline(always)]
+    fn refill(&mut self) -> Result<(), Stop> {
+        if self.cursor.window.is_low() {
+            self.cursor.window =
+                self.replay.refill(self.cursor.window, self.cursor.instructions).map_err(Err)?;
+        }
+        Ok(())
+    }
+
+    /// The first block of the function in `slot`.
+    #[inline(always)]
+    fn enter(&mut self, slot: u32) -> Result<u32, Stop> {
+        match self.replay.map.entry(slot) {
+            Some(entry) => Ok(entry),
+            None => self.replay.load_slot(self.visitor, slot).map_err(Err),
+        }
+    }
+
+    /// Counts a call by `call`, of which a trace says how many there are.
+    #[inline(always)]
+    fn count_call(&mut self) -> Result<(), Stop> {
+        let Cursor { calls_left, instructions, .. } = self.cursor;
+        if calls_left == 0 || instructions > self.replay.limits.max_instructions {
+            return Err(Err(self.replay.too_long(instructions)));
+        }
+        self.cursor.calls_left -= 1;
+        self.silent()
+    }
+}
+
+impl<V: Visitor> Walker for Walk<'_, '_, V> {
+    type Block = u32;
+    /// Its slot.
+    type Func = u32;
+    type Stop = Stop;
+
+    #[inline(always)]
+    fn next(block: u32) -> u32 {
+        block + 1
+    }
+
+    #[inline(always)]
+    fn bit(&mut self) -> Result<bool, Stop> {
+        let bit = self.cursor.window.take_bit();
+        self.refill()?;
+        Ok(bit)
+    }
+
+    #[inline(always)]
+    fn field(&mut self, width: u32) -> Result<u64, Stop> {
+        let Some(field) = self.cursor.window.take_field(width) else {
+            return Err(Err(self.replay.source.too_short(self.cursor.window, width).into()));
+        };
+        self.refill()?;
+        Ok(field)
+    }
+
+    #[inline(always)]
+    fn ahead(&self) -> u64 {
+        self.cursor.window.ahead()
+    }
+
+    #[inline(always)]
+    fn last_target(&self) -> u32 {
+        self.cursor.last.key.0
+    }
+
+    #[inline(always)]
+    fn resolve(&mut self, key: u32) -> Result<Option<u32>, Stop> {
+        let key = FuncKey(key);
+        let known = self.cursor.last.destination.filter(|_| key == self.cursor.last.key);
+        let destination = match known {
+            Some(destination) => destination,
+            None => self.replay.map.destination(key).map_err(Err)?,
+        };
+        self.cursor.last = Target { key, destination: Some(destination) };
+        Ok(match destination {
+            Destination::Slot(slot) => Some(slot),
+            Destination::Host => None,
+        })
+    }
+
+    #[inline(always)]
+    fn labels(&self, table: u32) -> Result<u32, Stop> {
+        Ok(self.replay.map.tables[table as usize].len)
+    }
+
+    #[inline(always)]
+    fn label(&mut self, from: u32, table: u32, index: u32) -> Result<u32, Stop> {
+        self.visitor.branch_table(self.replay.map.run(from), index);
+        let first = self.replay.map.tables[table as usize].first;
+        Ok(self.replay.map.labels[(first + index) as usize])
+    }
+
+    #[inline(always)]
+    fn branch(&mut self, from: u32, taken: bool) {
+        self.visitor.branch(self.replay.map.run(from), taken);
+    }
+
+    #[inline(always)]
+    fn silent(&mut self) -> Result<(), Stop> {
+        self.cursor.silent_left -= 1;
+        match self.cursor.silent_left {
+            0 => Err(Err(ReplayErrorKind::TooSilent { limit: self.replay.limits.max_silent })),
+            _ => Ok(()),
+        }
+    }
+
+    #[inline(always)]
+    fn decided(&mut self) -> Result<(), Stop> {
+        match self.cursor.window.is_spent() && self.replay.is_cut_after_decision() {
+            true => Err(Ok(Halt::CutAfter)),
+            false => Ok(()),
+        }
+    }
+
+    #[inline(always)]
+    fn call(&mut self, from: u32, call: Call<u32>) -> Result<u32, Stop> {
+        let Call { callee, kind, is_tail } = call;
+        if kind == CallKind::Direct && !is_tail {
+            self.count_call()?;
+        }
+        if !is_tail {
+            push(&mut self.replay.frames, from + 1).map_err(Err)?;
+        }
+        let entry = self.enter(callee)?;
+        let (run, callee) = (self.replay.map.run(from), RanFunction::new(&self.replay.map, entry));
+        match is_tail {
+            true => self.visitor.tail_call(run, kind, callee),
+            false => self.visitor.call(run, kind, callee),
+        }
+        Ok(entry)
+    }
+
+    #[inline(always)]
+    fn host(&mut self, number: u32, call: Call<u32>) -> Result<u32, Stop> {
+        let Call { callee, kind, is_tail } = call;
+        Err(Ok(Halt::Host { number, key: FuncKey(callee), kind, is_tail }))
+    }
+
+    #[inline(always)]
+    fn leave(&mut self, from: u32) -> Result<u32, Stop> {
+        self.visitor.leave(self.replay.map.run(from));
+        match self.replay.frames.pop() {
+            Some(BOTTOM) | None => Err(Ok(Halt::Returned)),
+            Some(back) => Ok(back),
+        }
+    }
+
+    #[inline(always)]
+    fn record(&mut self, number: u32) -> Result<u32, Stop> {
+        Err(Ok(Halt::Record(number)))
+    }
+
+    #[cold]
+    fn misfit(misfit: Misfit) -> Stop {
+        Err(match misfit {
+            Misfit::NotTaken => ReplayErrorKind::NotTaken,
+            Misfit::TableIndex { index, labels } => ReplayErrorKind::TableIndex { index, labels },
+            Misfit::PassedUnreachable => ReplayErrorKind::PassedUnreachable,
+        })
     }
 }
 

@@ -27,6 +27,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 pub use counts::{Counter, Counts, FuncCounts};
+pub(crate) use decisions::Window;
 pub use decisions::{Chunks, DecisionError, DecisionErrorKind, Reader};
 pub use error::{ReplayError, ReplayErrorKind};
 pub use events::{Event, Events, Executed, Kind};
@@ -36,9 +37,8 @@ pub use record::{End, FuncKey, Place, Record, Trap};
 pub use replay::{Checkpoint, CheckpointFrame, CheckpointInvocation, Progress, Replay, Summary};
 pub use stored::{RecordStream, Streams};
 pub use visitor::{CallKind, HostCall, Visitor};
-pub(crate) use decisions::Window;
-pub use words::Words;
 pub(crate) use wasmspoor_hooks::recorder::stream;
+pub use words::Words;
 
 use crate::module::{FuncIndex, Module};
 

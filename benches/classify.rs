@@ -1,7 +1,7 @@
 //! `classify`: training and asking classifiers.
 //!
 //! ```text
-//! cargo bench --bench classify               criterion; `train/…` is one model, `file` with the scores of its card, `predict/…` one run
+//! cargo bench --bench classify               `train/…`, `file` (the card too), `predict/…`
 //! cargo bench --bench classify -- --once     each case once, untimed, answers asserted (CI)
 //! ```
 //!

@@ -1,7 +1,7 @@
 //! `file`: what recording to a file costs beyond recording to memory.
 //!
 //! ```text
-//! cargo bench --profile tail --bench file -- --paired 9    rounds of memory and file in turn; the median of the ratios
+//! cargo bench --profile tail --bench file -- --paired 9    rounds of memory and file; the median ratio
 //! cargo bench --profile tail --bench file -- --once        each once, untimed (CI)
 //! ```
 //!

@@ -9,9 +9,9 @@
 //! cargo bench --bench hook_overhead                        criterion, then the paired table of 5 rounds
 //! cargo bench --bench hook_overhead -- --paired 15         the paired table alone: what we judge by
 //! cargo bench --bench hook_overhead -- --paired 15 gemm    … of one workload
-//! cargo bench --bench hook_overhead -- --once              each workload once on each engine, untimed, answers asserted (CI)
-//! cargo bench --bench hook_overhead -- --run flow gemm 3   one engine, one workload, three runs: for callgrind and perf
-//! cargo bench --bench hook_overhead -- gemm/flow           criterion's own filter; other options of criterion's too
+//! cargo bench --bench hook_overhead -- --once              each once on each engine, answers asserted
+//! cargo bench --bench hook_overhead -- --run flow gemm 3   one of each, three runs: for callgrind
+//! cargo bench --bench hook_overhead -- gemm/flow           criterion's own filter and options
 //! ```
 //!
 //! `cargo test --bench hook_overhead` is `--once`. Times of single runs mean little on a shared machine; the

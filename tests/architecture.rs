@@ -1,5 +1,5 @@
-//! `docs/architecture.md` against the code: its table of layers is the only statement of the order, and every `use`
-//! line and path in `src/` keeps it.
+//! `docs/architecture.md` against the code: its table of layers is the only statement of the order, and every
+//! `use` line and path in `src/` keeps it.
 //!
 //! Not here: calls of methods, which name no path; code under `#[cfg(test)]`, which may look anywhere.
 
@@ -94,7 +94,8 @@ fn no_files_know_each_other() {
     assert!(knots.is_empty(), "files that know each other:\n{}", knots.join("\n"));
 }
 
-/// A folder's `mod.rs` puts together what stands in the folder, as `metric.rs` does with what stands in `metric/`.
+/// A folder's `mod.rs` puts together what stands in the folder, as `metric.rs` does with what stands in
+/// `metric/`.
 fn is_face(arrow: &Arrow) -> bool {
     let folder = arrow
         .from

@@ -4,8 +4,10 @@
 //! schema    "spoor.model/1"
 //! encoding  features, mode, names: one name for each column of the model
 //! seed      of training
-//! training  sha256 of the samples as lines of a data file, how many, how many malicious, how many without evidence were left out, origins
-//! scores    of the same kind on the same data, trained on a part: random halves, halves that keep near duplicates together, origins left out
+//! training  sha256 of the samples as lines of a data file, how many, how many malicious, how many without
+//!           evidence were left out, origins
+//! scores    of the same kind on the same data, trained on a part: random halves, halves that keep near
+//!           duplicates together, origins left out
 //! limits    sentences: what it cannot tell
 //! card      text for people: what it was made from, what its labels mean
 //! model     {"boosting": …} or another kind

@@ -56,8 +56,8 @@ pub fn cut_counted(text: &str, max: usize) -> String {
     }
 }
 
-/// At most `max` characters of a text, between backquotes. Not escaped: whoever prints the sentence does that,
-/// once.
+/// At most `max` characters of a text, between backquotes. Not escaped: whoever prints the sentence does
+/// that, once.
 pub fn quoted(text: &str, max: usize) -> String {
     format!("`{}`", cut(text, max))
 }

@@ -1,6 +1,8 @@
-//! The files of `src/`, and which file names which other: from tokens, so that comments and strings do not count.
+//! The files of `src/`, and which file names which other: from tokens, so that comments and strings do not
+//! count.
 //!
-//! A path is followed through `use` lines and re-exports to the file that defines what it names. What stands under
+//! A path is followed through `use` lines and re-exports to the file that defines what it names. What stands
+//! under
 //! `#[cfg(test)]` is left out, and so is a re-export of a folder's own files: that is its face, not a need.
 
 use std::{
@@ -230,8 +232,8 @@ impl Tree {
         })
     }
 
-    /// The module in which what a path names is defined; nothing of another crate, and nothing where only a module
-    /// is named: what is used of it names it again.
+    /// The module in which what a path names is defined; nothing of another crate, and nothing where only a
+    /// module is named: what is used of it names it again.
     fn target(&self, found: &Found) -> Option<(Name, Name)> {
         let mut path = match absolute(&found.path, &found.module) {
             Some(path) => path,

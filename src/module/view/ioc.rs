@@ -296,7 +296,8 @@ fn trim<'t>(kind: &str, value: &'t str) -> &'t str {
     }
 }
 
-/// Whether a link names a host that can be one: with a domain, a port, or an address. Dictionaries are full of words after `http://`.
+/// Whether a link names a host that can be one: with a domain, a port, or an address. Dictionaries are full
+/// of words after `http://`.
 fn has_host(url: &str) -> bool {
     let Some((_, rest)) = url.split_once("://") else { return false };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();

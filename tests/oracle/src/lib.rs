@@ -3,7 +3,8 @@
 //! ```
 //! use wasmi::{Engine, Linker, Module, Store};
 //!
-//! let wasm = wat::parse_str("(module (func (export \"main\") (result i32) (i32.add (i32.const 1) (i32.const 2))))")?;
+//! let text = "(module (func (export \"main\") (result i32) (i32.add (i32.const 1) (i32.const 2))))";
+//! let wasm = wat::parse_str(text)?;
 //! let instrumented = wasmspoor_oracle::instrument(&wasm)?;
 //!
 //! let mut store = Store::new(&Engine::default(), ());

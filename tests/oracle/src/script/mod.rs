@@ -3,7 +3,7 @@
 //! ```text
 //! scripts() ──► run_suite ──► run_script(engine, script, observer) ──► SuiteReport ──► differences
 //!                                 │ Engine: the adapter that `wast_runner!` makes for an engine crate
-//!                                 └ Observer: rewrites modules, sees each call and the end; `Counting` instruments
+//!                                 └ Observer: rewrites modules, sees each call; `Counting` instruments
 //! ```
 //!
 //! An engine is made anew for each script, by the caller: so config and store are the caller's.

@@ -17,6 +17,8 @@ use crate::{
 pub struct Analysis {
     /// The sample in the binary format.
     pub wasm: Arc<[u8]>,
+    /// The sample in the text format, if it was given so; a trace file does not hold it.
+    pub text: Option<Arc<str>>,
     /// What the bytes say.
     pub view: View,
     /// What happened when it ran; `None` if it could not be run.
@@ -48,7 +50,8 @@ impl Analysis {
             Err(_) => (Cow::Borrowed(bytes), false),
         };
         let run = sandbox::run(&wasm, options);
-        Self::of_run(Arc::from(&*wasm), from_text, run, rules)
+        let text = std::str::from_utf8(bytes).ok().filter(|_| from_text).map(Arc::from);
+        Self { text, ..Self::of_run(Arc::from(&*wasm), from_text, run, rules) }
     }
 
     /// Analyses a run that was recorded to a file: the same analysis as that of the run itself.
@@ -89,7 +92,18 @@ impl Analysis {
         let correlations = verdict::correlations(&facts, &matches);
         let findings = verdict::findings(&facts);
         let verdict = verdict::decide(&facts, &matches, &correlations, &findings);
-        Self { wasm, view, run, dynamic, rules: matches, correlations, findings, verdict, limitations }
+        Self {
+            wasm,
+            text: None,
+            view,
+            run,
+            dynamic,
+            rules: matches,
+            correlations,
+            findings,
+            verdict,
+            limitations,
+        }
     }
 }
 

@@ -87,7 +87,8 @@ fn shown(name: &str, analysis: &Analysis, options: &Options) -> (Vec<u8>, Vec<u8
     let (mut json, mut lines) = (Vec::new(), Vec::new());
     write_json(&mut json, &report).unwrap();
     let options = text::Options { level: text::Level::Evidence, width: 110, wrap: false, colour: false };
-    text::write(&report, options, &mut lines).unwrap();
+    let asked = text::Asked { command: "run", file: name, options: "" };
+    text::write(&report, options, asked, &mut lines).unwrap();
     (json, lines)
 }
 

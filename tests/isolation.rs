@@ -3,7 +3,16 @@
 //! Ignored where there is no `strace` or it may not trace.
 #![cfg(target_os = "linux")]
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::Write as _,
+    os::unix::process::CommandExt as _,
+    path::Path,
+    process::{Command, Output},
+};
+
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 use wasmspoor_needs::needs;
 
 /// Tries what a WASI program can: opens, makes, lists, reads out of the tree, asks for time, environment and
@@ -115,4 +124,85 @@ fn a_sample_touches_nothing_real() {
                 .any(|own| path.starts_with(own));
         assert!(is_own && !path.ends_with("environ"), "after start-up: {line}");
     }
+}
+
+/// What the kernel is to lack for the process below; without it, that test does nothing.
+const LACKS: &str = "WASMSPOOR_TEST_LACKS";
+/// The words of the command line that it becomes, by line feeds.
+const WORDS: &str = "WASMSPOOR_TEST_WORDS";
+
+/// Not a test by itself: it becomes a `spoor` for which the kernel answers as an older one does.
+#[test]
+fn a_spoor_on_a_lesser_kernel() {
+    let (Ok(lacks), Ok(words)) = (std::env::var(LACKS), std::env::var(WORDS)) else { return };
+    let calls = match &*lacks {
+        "Landlock" => vec![libc::SYS_landlock_create_ruleset],
+        "seccomp" => vec![libc::SYS_seccomp],
+        _ => vec![libc::SYS_landlock_create_ruleset, libc::SYS_seccomp],
+    };
+    let rules: BTreeMap<_, _> = calls.into_iter().map(|call| (call, Vec::new())).collect();
+    let arch = TargetArch::try_from(std::env::consts::ARCH).unwrap();
+    let absent = SeccompAction::Errno(libc::ENOSYS as u32);
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, absent, arch).unwrap();
+    seccompiler::apply_filter(&BpfProgram::try_from(filter).unwrap()).expect("a filter can be installed");
+    let error = Command::new(env!("CARGO_BIN_EXE_spoor")).args(words.split('\n')).exec();
+    panic!("{error}");
+}
+
+fn on_a_kernel_without(lacks: &str, words: &[&str]) -> Output {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "a_spoor_on_a_lesser_kernel", "--nocapture"]);
+    command.env(LACKS, lacks).env(WORDS, words.join("\n")).output().unwrap()
+}
+
+#[test]
+fn what_the_kernel_lacks_is_said_loudly_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = folder.path().join("sample.wat");
+    fs::write(&sample, r#"(module (func (export "f") nop))"#).unwrap();
+    let (sample, folder) = (sample.to_str().unwrap(), folder.path().to_str().unwrap());
+    for (lacks, said) in [
+        ("Landlock", "without Landlock:"),
+        ("seccomp", "without seccomp:"),
+        ("both", "without Landlock and without seccomp:"),
+    ] {
+        let output = on_a_kernel_without(lacks, &["scan", sample, "--json"]);
+        assert_eq!(output.status.code(), Some(0), "{lacks}: {}", String::from_utf8_lossy(&output.stderr));
+        let [printed, complaint] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+        assert!(complaint.contains("WARNING") && complaint.contains(said), "{lacks}: {complaint}");
+        let summary: serde_json::Value = serde_json::from_str(printed.lines().last().unwrap()).unwrap();
+        assert!(summary["warning"].as_str().unwrap().contains(said), "{lacks}: {summary}");
+        for words in [
+            &["scan", sample, "--require-confinement"][..],
+            &["watch", folder, "--once", "--require-confinement"],
+        ] {
+            let refused = on_a_kernel_without(lacks, words);
+            let complaint = String::from_utf8_lossy(&refused.stderr);
+            assert_eq!(refused.status.code(), Some(2), "{lacks}: {complaint}");
+            assert!(complaint.contains("nothing was scanned"), "{lacks}: {complaint}");
+            assert!(!String::from_utf8_lossy(&refused.stdout).contains("CLEAN"), "{lacks}");
+        }
+    }
+}
+
+/// Workers say which descriptors they have: none but the streams, whatever the scan was left.
+#[test]
+fn a_worker_keeps_no_descriptor_of_whoever_started_the_scan() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = folder.path().join("sample.wat");
+    fs::write(&sample, r#"(module (func (export "f") nop))"#).unwrap();
+    let secret = folder.path().join("secret");
+    fs::File::create(&secret).unwrap().write_all(b"left open").unwrap();
+    // A shell leaves descriptors open for what it starts.
+    let script = format!(
+        "exec 7<{secret} 11>>{secret}; exec {spoor} scan {sample} --json",
+        secret = secret.display(),
+        spoor = env!("CARGO_BIN_EXE_spoor"),
+        sample = sample.display()
+    );
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let summary: serde_json::Value = serde_json::from_str(printed.lines().last().unwrap()).unwrap();
+    assert_eq!(summary["confinement"]["inherited_closed"], true, "{summary}");
+    assert_eq!(summary["samples"], 1, "{summary}");
 }

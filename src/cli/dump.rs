@@ -10,7 +10,7 @@ use wasmspoor::{
     trace::{Callee, End, Event, Executed, FuncKey, Kind, ReplayError, Trace},
 };
 
-use super::{Exit, Failure, record, report, session};
+use super::{Exit, Failure, names, record, report, session};
 
 /// Run a sample, or read a trace file, and print the executed instructions in order, with calls, returns,
 /// branch outcomes, host calls and traps
@@ -28,9 +28,10 @@ Exit codes: as of `spoor trace`; of a trace file: 0 printed, 1 it is damaged and
 pub(super) struct Arguments {
     #[command(flatten)]
     run: session::Arguments,
-    /// Only instructions of this function (index in the function space, imports first); may be repeated
-    #[arg(long, value_name = "INDEX")]
-    function: Vec<u32>,
+    /// Only instructions of this function: its index in the function space (imports first), or its name; may
+    /// be repeated
+    #[arg(long, value_name = "INDEX|NAME")]
+    function: Vec<String>,
     /// Begin with event N: that before which N instructions were executed. Of a trace file, what is long
     /// before it is not read
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -93,10 +94,13 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let (session, entries) = session::run(&arguments.run)?;
     if entries.is_empty() {
         // Not among the events: those are read by programs.
-        crate::cli::complain!("spoor: nothing ran: {}", session::NOTHING);
+        let nothing = session::nothing(session.module());
+        crate::cli::complain!("spoor: nothing ran: {}", text::line(&nothing));
     }
     let trace = session.finish();
-    let mut printer = Printer { arguments, trace: &trace, left: arguments.limit.unwrap_or(u64::MAX), out };
+    let functions = functions(arguments, &trace)?;
+    let left = arguments.limit.unwrap_or(u64::MAX);
+    let mut printer = Printer { arguments, functions, trace: &trace, left, out };
     let mut number = 0;
     for event in trace.events() {
         if number >= arguments.to || printer.left == 0 {
@@ -122,16 +126,16 @@ fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result
         // Not as an error of loading, whose lines are laid out: what it says is the file's.
         Err(error) => return Err(Failure::new(Exit::Invalid, anyhow::anyhow!(error.to_string()))),
     };
-    let mut printer =
-        Printer { arguments, trace: &run.trace, left: arguments.limit.unwrap_or(u64::MAX), out };
+    let functions = functions(arguments, &run.trace)?;
+    let left = arguments.limit.unwrap_or(u64::MAX);
+    let mut printer = Printer { arguments, functions: functions.clone(), trace: &run.trace, left, out };
     if printer.left == 0 {
         return Ok(Exit::Done);
     }
-    let ended =
-        recorded.events(&run.trace, (arguments.from, arguments.to), &arguments.function, |_, event| {
-            printer.print(event)?;
-            Ok::<_, Failure>(printer.left > 0)
-        });
+    let ended = recorded.events(&run.trace, (arguments.from, arguments.to), &functions, |_, event| {
+        printer.print(event)?;
+        Ok::<_, Failure>(printer.left > 0)
+    });
     // What is missing is the file's fault, not this program's.
     match ended {
         Err(failure)
@@ -143,9 +147,17 @@ fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result
     }
 }
 
+/// The functions whose instructions are asked for. One that is not there is a mistake, and no function that did
+/// not run.
+fn functions(arguments: &Arguments, trace: &Trace) -> Result<Vec<u32>, Failure> {
+    let Some(module) = trace.modules.first() else { return Ok(Vec::new()) };
+    arguments.function.iter().map(|given| Ok(names::function(module, given)?.0)).collect()
+}
+
 /// Prints events that the filters let pass, as many as are left.
 struct Printer<'a, W> {
     arguments: &'a Arguments,
+    functions: Vec<u32>,
     trace: &'a Trace,
     left: u64,
     out: &'a mut W,
@@ -153,7 +165,7 @@ struct Printer<'a, W> {
 
 impl<W: Write> Printer<'_, W> {
     fn print(&mut self, event: &Event) -> Result<(), Failure> {
-        if self.left == 0 || !wanted(self.arguments, event) {
+        if self.left == 0 || !wanted(self.arguments, &self.functions, event) {
             return Ok(());
         }
         let line = line(self.trace, event);
@@ -167,11 +179,11 @@ impl<W: Write> Printer<'_, W> {
 }
 
 /// Whether the filters let an event pass; filters ask for instructions.
-fn wanted(arguments: &Arguments, event: &Event) -> bool {
+fn wanted(arguments: &Arguments, functions: &[u32], event: &Event) -> bool {
     let Event::Op(Executed { function, opcode, .. }) = event else {
-        return arguments.function.is_empty() && arguments.opcode.is_empty();
+        return functions.is_empty() && arguments.opcode.is_empty();
     };
-    let in_function = arguments.function.is_empty() || arguments.function.contains(&function.0);
+    let in_function = functions.is_empty() || functions.contains(&function.0);
     in_function
         && (arguments.opcode.is_empty() || arguments.opcode.iter().any(|name| name == opcode.mnemonic()))
 }

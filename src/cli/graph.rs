@@ -16,7 +16,7 @@ use wasmspoor::{
 };
 
 use super::{
-    Exit, Failure, output, refusal, report,
+    Exit, Failure, names, output, refusal, report,
     sample::{self, Analysed},
 };
 
@@ -39,9 +39,9 @@ pub(super) struct Arguments {
     /// The sample, binary or text, or a trace file, of which nothing is run; `-` reads a sample from
     /// standard input
     file: PathBuf,
-    /// The function of `cfg` (index in the function space, imports first)
-    #[arg(long, value_name = "INDEX", required_if_eq("kind", "cfg"))]
-    function: Option<u32>,
+    /// The function of `cfg`: its index in the function space (imports first), or its name
+    #[arg(long, value_name = "INDEX|NAME", required_if_eq("kind", "cfg"))]
+    function: Option<String>,
     /// How it is written; `svg` needs Graphviz
     #[arg(short, long, value_enum, default_value_t = Format::Dot)]
     format: Format,
@@ -100,10 +100,10 @@ fn draw(arguments: &Arguments, analysed: &Analysed) -> Result<String, Failure> {
         Kind::Dynamic => dot::dynamic(&report),
         Kind::StaticCalls => dot::static_calls(&analysis.view),
         Kind::Cfg => {
-            // The option is required for this kind.
-            let func = FuncIndex(arguments.function.unwrap_or_default());
             let module =
                 Module::parse(analysis.wasm.clone()).map_err(|error| Failure::new(Exit::Invalid, error))?;
+            // The option is required for this kind.
+            let func = names::function(&module, arguments.function.as_deref().unwrap_or_default())?;
             let code = module.code(func).map_err(|error| no_code(&module, func, error))?;
             let flow = analysis.run.as_ref().map(|run| Flow::of(&run.trace, func)).transpose()?;
             dot::cfg(&report, func, code, flow.as_ref())
@@ -120,10 +120,7 @@ fn no_code(module: &Module, func: FuncIndex, error: impl Into<anyhow::Error>) ->
         (Some(first), Some(last)) if func < first => {
             anyhow::anyhow!("function {func} is imported and has no code; functions {first} to {last} have")
         }
-        (Some(first), Some(last)) => {
-            anyhow::anyhow!("there is no function {func}; functions {first} to {last} have code")
-        }
-        _ => anyhow::anyhow!("there is no function {func}: no function of the module has code"),
+        _ => anyhow::anyhow!("function {func} is imported: no function of the module has code"),
     };
     Failure::new(Exit::NotExecutable, cause)
 }

@@ -18,11 +18,14 @@ mod diff;
 mod dump;
 mod export;
 mod extract;
+mod given;
 mod graph;
 mod host_dir;
 mod info;
 mod input;
 mod limits;
+mod names;
+mod numbers;
 mod output;
 mod print;
 mod record;
@@ -44,7 +47,12 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use wasmspoor::{module::view::Validity, report::schema, sandbox::Status, text};
+use wasmspoor::{
+    module::view::Validity,
+    report::schema,
+    sandbox::Status,
+    text::{self, plural},
+};
 
 /// Exit codes, as `--help` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +134,7 @@ enum Command {
 
 /// Runs the command line of this process.
 pub(crate) fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::parse_from(numbers::hide(std::env::args_os()));
     let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments, &mut out),

@@ -14,7 +14,7 @@ use wasmspoor::{
     verdict::Class,
 };
 
-use super::{Exit, Failure, extract, is_closed_pipe, refusal, sample::Analysed};
+use super::{Exit, Failure, extract, given, is_closed_pipe, refusal, sample::Analysed};
 
 /// What is printed
 #[derive(Debug, Args)]
@@ -59,7 +59,7 @@ pub(super) enum Format {
     Text,
     /// One object, schema spoor.report/1
     Json,
-    /// SARIF 2.1.0
+    /// SARIF 2.1.0, a run for each file
     Sarif,
     /// A row for each file
     Csv,
@@ -137,10 +137,56 @@ impl Screen {
     }
 }
 
+/// Writes what stands before the first report.
+pub(super) fn begin(format: Format, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        Format::Csv => csv::write_header(&mut &mut *out),
+        Format::Sarif => sarif::begin(&mut &mut *out),
+        _ => Ok(()),
+    }
+}
+
+/// Writes what stands after the last report.
+pub(super) fn end(format: Format, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        Format::Sarif => sarif::end(&mut &mut *out),
+        _ => Ok(()),
+    }
+}
+
+/// How many files there are, which of them this is, and who reads it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn<'f> {
+    pub(super) is_many: bool,
+    pub(super) is_first: bool,
+    /// The subcommand.
+    pub(super) command: &'static str,
+    /// The file that was read, if that is not the sample.
+    pub(super) file: Option<&'f str>,
+}
+
+/// Writes that a file could not be read, in a format that has a place for that; returns whether it has.
+pub(super) fn write_failure(
+    format: Format,
+    turn: Turn<'_>,
+    file: &str,
+    error: &str,
+    out: &mut dyn Write,
+) -> io::Result<bool> {
+    let mut out = out;
+    match format {
+        Format::Csv => csv::write_failure(file, error, &mut out)?,
+        Format::Ndjson => ndjson::write_failure(file, error, &mut out)?,
+        Format::Sarif => sarif::write_failure(file, error, turn.is_first, &mut out)?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
 pub(super) fn write(
     print: &Print,
     format: Format,
-    is_many: bool,
+    turn: Turn<'_>,
     screen: &Screen,
     analysed: &Analysed,
     mut out: &mut dyn Write,
@@ -157,14 +203,15 @@ pub(super) fn write(
         _ => text::Level::Evidence,
     };
     let written = match format {
-        Format::Text if print.quiet || is_many => text::write_line(&report, &mut out),
+        Format::Text if print.quiet || turn.is_many => text::write_line(&report, &mut out),
         Format::Text => text::write(
             &report,
             text::Options { level, width: screen.width, wrap: screen.wrap, colour: screen.colour },
+            text::Asked { command: turn.command, file: turn.file.unwrap_or(name), options: &given::words() },
             &mut out,
         ),
         Format::Json => write_json(&mut out, &report),
-        Format::Sarif => sarif::write(&report, &mut out),
+        Format::Sarif => sarif::write_run(&report, turn.is_first, &mut out),
         Format::Csv => csv::write_row(&report, &mut out),
         Format::Capa => capa::write(&report, &mut out),
         Format::Ndjson => ndjson::write(&report, &mut out),

@@ -6,17 +6,17 @@ use std::{
 };
 
 use clap::Args;
-use wasmspoor::{analysis::Analysis, report::csv, rules, text::line};
+use wasmspoor::{analysis::Analysis, rules, text::line};
 
 use super::{
     Exit, Failure,
     input::{self, Progress},
-    print::{self, Format, Print},
+    print::{self, Print, Turn},
     record,
     sample::{Analysed, Analyser},
 };
 
-/// Print from a trace file what `spoor run` of its sample prints, to the byte: nothing is run
+/// Print from a trace file what `spoor run` of its sample prints: nothing is run
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(after_help = "Examples:
@@ -90,10 +90,12 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     };
     let analysed = arguments.sample.analyse(&arguments.file, &rules)?;
     let format = arguments.print.format();
-    arguments.print.to(out, |screen, mut out| {
-        if format == Format::Csv {
-            csv::write_header(&mut out)?;
-        }
-        print::write(&arguments.print, format, false, screen, &analysed, out)
+    arguments.print.to(out, |screen, out| {
+        print::begin(format, out)?;
+        let file = arguments.file.display().to_string();
+        let turn = Turn { is_many: false, is_first: true, command: "report", file: Some(&file) };
+        let exit = print::write(&arguments.print, format, turn, screen, &analysed, out)?;
+        print::end(format, out)?;
+        Ok(exit)
     })
 }

@@ -7,11 +7,10 @@ use std::{
 };
 
 use clap::Args;
-use wasmspoor::report::{csv, ndjson};
 
 use super::{
     Exit, Failure,
-    print::{self, Format, Print, Screen, unusable},
+    print::{self, Format, Print, Screen, Turn, unusable},
     record,
     sample::{self, Analysed, Analyser},
     words,
@@ -41,8 +40,8 @@ Exit codes:
   5  internal error, or output that cannot be written
 With several files: the first of 5, 2, 1, 3, 4 that one of them gave.")]
 pub(super) struct Arguments {
-    /// Samples, binary or text, or folders of them; `-` reads standard input. Several make one line or row
-    /// each
+    /// Samples, binary or text, or folders of them; `-` reads standard input. Several make one line, row or
+    /// run each
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -58,12 +57,13 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     arguments.print.to(out, |screen, out| analyse(arguments, screen, out))
 }
 
-fn analyse(arguments: &Arguments, screen: &Screen, mut out: &mut dyn Write) -> Result<Exit, Failure> {
+fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Result<Exit, Failure> {
     let format = arguments.print.format();
     let is_many = arguments.files.len() > 1 || arguments.files.iter().any(|file| file.is_dir());
-    let is_list = matches!(format, Format::Csv | Format::Ndjson);
+    let is_list = matches!(format, Format::Csv | Format::Ndjson | Format::Sarif);
     if is_many && !is_list && format != Format::Text {
-        let message = "several files need --format text, csv or ndjson; run the others one file at a time";
+        let message =
+            "several files need --format text, sarif, csv or ndjson; run the others one file at a time";
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
     }
     if arguments.files.iter().filter(|file| file.as_os_str() == "-").count() > 1 {
@@ -73,30 +73,29 @@ fn analyse(arguments: &Arguments, screen: &Screen, mut out: &mut dyn Write) -> R
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!("--save records one sample; give one file")));
     }
     let analyser = arguments.sample.prepare()?;
-    if format == Format::Csv {
-        csv::write_header(&mut out)?;
-    }
+    print::begin(format, out)?;
     let mut worst = Exit::Done;
+    let mut turn = Turn { is_many, is_first: true, command: "run", file: None };
     for input in expand(&arguments.files) {
         let path = input.path();
         let exit = match input.analyse(&analyser, arguments.save.as_deref()) {
-            Ok(analysed) => print::write(&arguments.print, format, is_many, screen, &analysed, out)?,
+            Ok(analysed) => print::write(&arguments.print, format, turn, screen, &analysed, out)?,
             Err(failure) if is_many || is_list => {
                 let message = format!("{:#}", failure.cause);
-                match format {
-                    Format::Csv => csv::write_failure(&path, &message, &mut out)?,
-                    Format::Ndjson => ndjson::write_failure(&path, &message, &mut out)?,
-                    _ => crate::cli::complain!("spoor: {}", words(&failure.cause)),
+                if !print::write_failure(format, turn, &path, &message, out)? {
+                    crate::cli::complain!("spoor: {}", words(&failure.cause));
                 }
                 failure.exit
             }
             Err(failure) => return Err(failure),
         };
         worst = worse(worst, exit);
+        turn.is_first = false;
         if is_many {
             out.flush()?;
         }
     }
+    print::end(format, out)?;
     Ok(worst)
 }
 

@@ -18,7 +18,7 @@ use wasmspoor::{
     sandbox::{Drive, Options, Persona, Stubs},
 };
 
-use super::{Exit, Failure, host_dir, input, limits};
+use super::{Exit, Failure, host_dir, input, limits, names, numbers, plural};
 
 /// How the sample is run
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "auto|exports|none|NAME")]
     drive: Option<String>,
     /// Call this export with these arguments, and no other (give FILE first)
-    #[arg(long, value_name = "EXPORT [ARG]", num_args = 1.., allow_negative_numbers = true)]
+    #[arg(long, value_name = "EXPORT [ARG]", num_args = 1.., value_parser = numbers::shown)]
     invoke: Option<Vec<String>>,
     /// Whom the sample thinks it runs for: the NAME of a shipped persona, or a FILE.toml, see
     /// docs/personas.md. Shipped are `default` (a few files), `workstation` (documents, keys, wallet,
@@ -110,10 +110,8 @@ fn persona(name: &str) -> anyhow::Result<Arc<Persona>> {
     }
     let path = Path::new(name);
     if path.extension().is_none_or(|ending| ending != "toml") {
-        let list: Vec<_> = Persona::all_shipped()
-            .map(|persona| format!("  {:<12} {}", persona.name, persona.description))
-            .collect();
-        anyhow::bail!("there is no persona `{name}`; give a FILE.toml, or one of\n{}", list.join("\n"));
+        let list: Vec<_> = Persona::all_shipped().map(|persona| format!("`{}`", persona.name)).collect();
+        anyhow::bail!("there is no persona `{name}`; give a FILE.toml, or one of {}", list.join(", "));
     }
     let text = fs::read_to_string(path).with_context(|| name.to_owned())?;
     Ok(Arc::new(Persona::parse(name, &text)?))
@@ -235,12 +233,13 @@ fn invoke(bytes: &[u8], words: &[String]) -> anyhow::Result<Option<(String, Vec<
     let Ok(module) = Module::parse(&*binary) else { return Ok(None) };
     let found = module.exports().iter().find(|found| *found.name == **export).and_then(|found| found.func);
     let ty = found.and_then(|func| module.func_type(func));
-    let ty = ty.with_context(|| format!("there is no exported function `{export}`"))?;
+    let known = || names::exported(&names::exports(&module));
+    let ty = ty.with_context(|| format!("there is no exported function `{export}`; {}", known()))?;
     let given = words.len();
     anyhow::ensure!(
         ty.params().len() == given,
-        "`{export}` takes {} arguments, {given} given",
-        ty.params().len()
+        "`{export}` takes {}, {given} given",
+        plural(ty.params().len() as u64, "argument")
     );
     let values = ty
         .params()

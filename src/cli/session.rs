@@ -4,12 +4,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use wasmspoor::{InvokeError, Limits, Options, Outcome, Session, Tracer};
+use wasmspoor::{InvokeError, Limits, Options, Outcome, Session, Tracer, module::Module};
 
 use super::{
     Exit, Failure,
     input::{Progress, read},
-    limits,
+    limits, names, numbers, plural,
 };
 
 #[derive(Debug, Args)]
@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     pub(super) file: PathBuf,
     /// The exported function to call after the start function, and its arguments (give FILE first). Without
     /// this option: `_start`, if it is exported
-    #[arg(long, value_name = "EXPORT [ARG]", num_args = 1.., allow_negative_numbers = true)]
+    #[arg(long, value_name = "EXPORT [ARG]", num_args = 1.., value_parser = numbers::shown)]
     invoke: Option<Vec<String>>,
     #[command(flatten)]
     limits: limits::Arguments,
@@ -39,9 +39,18 @@ pub(super) struct Entry {
     pub(super) outcome: Outcome,
 }
 
-/// What is said when there is nothing to run.
-pub(super) const NOTHING: &str =
-    "the module has no start function and exports no `_start`; name an export with --invoke";
+/// What is said when there is nothing to run: these commands call no export of themselves, and `record` does.
+pub(super) fn nothing(module: &Module) -> String {
+    let lacks = "the module has no start function and exports no `_start`";
+    match names::exports(module) {
+        exports if exports.is_empty() => format!("{lacks}, nor any other function"),
+        exports => format!(
+            "{lacks}; {}: name one with --invoke, or let `spoor record` call those that `spoor run` calls and \
+             give the file that it writes in place of the sample",
+            names::exported(&exports)
+        ),
+    }
+}
 
 /// Runs the sample: start function, then the export asked for, or `_start`.
 pub(super) fn run(arguments: &Arguments) -> Result<(Session, Vec<Entry>), Failure> {
@@ -88,20 +97,14 @@ fn enter(session: &mut Session, invoke: Option<&[String]>) -> Result<Vec<Entry>,
 fn arguments_of(session: &Session, export: &str, words: &[String]) -> Result<Vec<wasmspoor::Value>, Failure> {
     let fail = |message: String| Failure::new(Exit::NotExecutable, anyhow::anyhow!(message));
     let Some(params) = session.params(export) else {
-        let exports = session.exports();
-        let shown: Vec<_> = exports.iter().take(20).map(|name| format!("`{name}`")).collect();
-        let known = match (shown.is_empty(), exports.len() - shown.len()) {
-            (true, _) => "it exports none".to_owned(),
-            (false, 0) => format!("it exports {}", shown.join(", ")),
-            (false, more) => format!("it exports {} and {more} more", shown.join(", ")),
-        };
+        let known = names::exported(&session.exports());
         return Err(fail(format!("there is no exported function `{export}`; {known}")));
     };
     if params.len() != words.len() {
         let types: Vec<_> = params.iter().map(ToString::to_string).collect();
         return Err(fail(format!(
-            "`{export}` takes {} arguments ({}), {} given",
-            params.len(),
+            "`{export}` takes {} ({}), {} given",
+            plural(params.len() as u64, "argument"),
             types.join(" "),
             words.len()
         )));

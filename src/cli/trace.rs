@@ -11,7 +11,7 @@ use wasmspoor::{
 };
 
 use super::{
-    Exit, Failure,
+    Exit, Failure, plural,
     session::{self, Entry},
 };
 
@@ -89,11 +89,12 @@ struct HostCalls {
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let (session, entries) = session::run(&arguments.run)?;
+    let nothing = entries.is_empty().then(|| session::nothing(session.module()));
     let report = report(session, &entries)?;
     if arguments.json {
         text::write_json(out, &report)?;
     } else {
-        print(&report, &entries, out)?;
+        print(&report, &entries, nothing.as_deref(), out)?;
     }
     Ok(Exit::Done)
 }
@@ -192,25 +193,30 @@ fn host_calls(trace: &Trace) -> Vec<HostCalls> {
 /// Rows of a table at most; the rest is counted.
 const ROWS: usize = 20;
 
-fn print(report: &Report, entries: &[Entry], out: &mut impl Write) -> Result<(), Failure> {
+fn print(
+    report: &Report,
+    entries: &[Entry],
+    nothing: Option<&str>,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
     for entry in entries {
         writeln!(out, "{:<14} {}", format!("{}:", line(&entry.name)), line(&ending(&entry.outcome)))?;
     }
-    if entries.is_empty() {
-        writeln!(out, "nothing ran:   {}", session::NOTHING)?;
+    if let Some(nothing) = nothing {
+        writeln!(out, "nothing ran:   {}", line(nothing))?;
     }
     writeln!(out, "instructions:  {}", grouped(report.instructions))?;
     writeln!(
         out,
-        "trace:         {} decisions, {} bytes",
-        grouped(report.decisions),
-        grouped(report.trace_bytes)
+        "trace:         {}, {}",
+        plural(report.decisions, "decision"),
+        plural(report.trace_bytes, "byte")
     )?;
     if report.refused_growth > 0 {
         writeln!(
             out,
-            "refused:       {} requests to grow a memory or table beyond the limit",
-            grouped(report.refused_growth)
+            "refused:       {} to grow a memory or table beyond the limit",
+            plural(report.refused_growth, "request")
         )?;
     }
     let mut opcodes: Vec<_> = report.opcodes.iter().map(|(&name, &count)| (count, name.to_owned())).collect();

@@ -78,6 +78,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     bounds: worker::BoundArguments,
     #[command(flatten)]
+    confinement: worker::ConfinementArguments,
+    #[command(flatten)]
     sample: super::sample::Arguments,
     /// The command and its arguments
     #[arg(long, value_name = "CMD [ARG]", num_args = 1.., allow_hyphen_values = true)]
@@ -99,6 +101,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let spawner = worker::spawner(&arguments.sample, &arguments.bounds, Arc::clone(&interrupted))?;
     arguments.exec.iter().skip(1).try_for_each(|word| check(word)).map_err(usage)?;
     let mut folder = Folder::open(&arguments.folder).map_err(usage)?;
+    arguments.confinement.check(&spawner)?;
     on_interrupt(Arc::clone(&interrupted))?;
     let mut exit = Exit::Done;
     loop {
@@ -231,7 +234,8 @@ fn attend(spawner: &Spawner, file: &Path, exec: &[OsString], out: &mut impl Writ
         let scan = thread::Builder::new().spawn_scoped(scope, move || {
             let (mut told, progress) = (Told(sender), Progress::default());
             let before = (Known::default(), Summary::default(), Index::default());
-            Scan::new(spawner, 1, &progress, &mut told, before).run(&[Root::found(file)], None).map(drop)
+            let ended = Scan::new(spawner, 1, &progress, &mut told, before).run(&[Root::found(file)], None);
+            ended.map(|(summary, _)| worker::warn_of(summary.confinement.as_ref()))
         })?;
         let succeeded = tell(samples, &spawner.interrupted, |sample| {
             writeln!(out, "{}", line(sample))?;

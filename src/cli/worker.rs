@@ -5,15 +5,20 @@ use std::{
     ffi::OsString,
     io::{self, Write},
     path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Once, atomic::AtomicBool},
     time::Duration,
 };
 
 use anyhow::Context as _;
-use clap::{Args, CommandFactory as _, parser::ValueSource};
-use wasmspoor::scan::{confine::Bounds, process::Spawner, worker};
+use clap::Args;
+use wasmspoor::scan::{
+    confine::{Bounds, Confinement},
+    message::Message,
+    process::Spawner,
+    worker,
+};
 
-use super::{Exit, Failure, sample};
+use super::{Exit, Failure, given, sample};
 
 /// Analyse the sample on standard input, or look for modules in the file that it is
 #[derive(Debug, Args)]
@@ -40,6 +45,64 @@ pub(super) struct BoundArguments {
     /// Address space that one sample may take in all, in MiB; at least 64, which a small sample needs
     #[arg(long, value_name = "MIB", default_value_t = 3072, value_parser = clap::value_parser!(u32).range(64..))]
     sample_memory: u32,
+}
+
+/// What is asked of the kernel before anything is scanned
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(super) struct ConfinementArguments {
+    /// Scan nothing, with exit code 2, where the kernel lacks Landlock or seccomp; without this option, what
+    /// is lacking is said
+    #[arg(long, help_heading = "Limits of each sample's process")]
+    require_confinement: bool,
+}
+
+impl ConfinementArguments {
+    /// Looks at how a worker that has nothing to do is confined.
+    pub(super) fn check(&self, spawner: &Spawner) -> Result<(), Failure> {
+        if !self.require_confinement {
+            return Ok(());
+        }
+        let nothing =
+            tempfile::tempfile().context("a worker cannot be tried: no temporary file can be made")?;
+        let mut confinement = None;
+        let end = spawner.unpack(&nothing, |message| {
+            if let Message::Ready(found) = message {
+                confinement = Some(found);
+            }
+        });
+        match confinement.map(|confinement| confinement.lacks()) {
+            Some(lacks) if lacks.is_empty() => Ok(()),
+            Some(lacks) => {
+                let message = format!(
+                    "--require-confinement: nothing was scanned, since this kernel gives workers no {}",
+                    lacks.join(" and no ")
+                );
+                Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)))
+            }
+            None => Err(anyhow::anyhow!("--require-confinement: no worker could be tried: {end:?}").into()),
+        }
+    }
+}
+
+/// Says on standard error what the kernel did not give the workers, once.
+pub(super) fn warn_of(confinement: Option<&Confinement>) {
+    static SAID: Once = Once::new();
+    if let Some(warning) = confinement.and_then(unconfined) {
+        SAID.call_once(|| crate::cli::complain!("spoor: WARNING: {warning}"));
+    }
+}
+
+/// What it means that something is lacking, in words; `None` if nothing is.
+pub(super) fn unconfined(confinement: &Confinement) -> Option<String> {
+    let lacks = confinement.lacks();
+    (!lacks.is_empty()).then(|| {
+        format!(
+            "workers ran without {}: an error in this program could have let a sample reach files or network \
+             of this machine (--require-confinement refuses to scan here)",
+            lacks.join(" and without ")
+        )
+    })
 }
 
 impl BoundArguments {
@@ -79,7 +142,7 @@ pub(super) fn spawner(
     drop(sample.prepare()?);
     let program = this_program()?;
     let unpack: Vec<OsString> = vec!["worker".into()];
-    let analyse = unpack.iter().cloned().chain(options_given()).collect();
+    let analyse = unpack.iter().cloned().chain(given::options()).collect();
     let wall = Duration::from_secs(bounds.sample_time.into());
     Ok(Spawner { program, analyse, unpack, wall, interrupted })
 }
@@ -91,24 +154,4 @@ fn this_program() -> Result<PathBuf, Failure> {
         return Ok(link);
     }
     Ok(std::env::current_exe().context("this program cannot be found, so no worker can be started")?)
-}
-
-/// The options that concern one sample and its process, as this process was given them.
-pub(super) fn options_given() -> Vec<OsString> {
-    let matches = super::Arguments::command().get_matches();
-    let Some((_, matches)) = matches.subcommand() else { return Vec::new() };
-    let known = BoundArguments::augment_args(sample::Arguments::augment_args(clap::Command::new("worker")));
-    let mut words = Vec::new();
-    for argument in known.get_arguments() {
-        let (id, Some(long)) = (argument.get_id().as_str(), argument.get_long()) else { continue };
-        if matches.value_source(id) != Some(ValueSource::CommandLine) {
-            continue;
-        }
-        for value in matches.get_raw(id).into_iter().flatten() {
-            let mut word = OsString::from(format!("--{long}="));
-            word.push(value);
-            words.push(word);
-        }
-    }
-    words
 }

@@ -1,11 +1,15 @@
-//! A capa result document (its version 7 and later), so that capa's own viewers open our results.
+//! A capa result document (the shape of capa 7 to 10), for capa's own command and its viewers.
 //!
 //! The flavor is `static`: capa has no notion of a function in a dynamic result, and our rules match at
-//! functions. Addresses are byte offsets in the module. capa knows no metrics, so a statement of ours that it
-//! lacks is written as the feature `characteristic` with the whole statement as its text.
+//! functions. Addresses are byte offsets in the module; a match stands at the first byte of its function's
+//! body, and its evidence at the instructions. capa knows no metrics, so a statement of ours that it lacks is
+//! written as the feature `characteristic` with the whole statement as its text.
 //!
-//! capa wants a time and a SHA-1; there is no time in our reports (the virtual start of the run stands
-//! there), and no SHA-1 (the field is empty).
+//! capa tells its documents by their first bytes, `{"meta":` without blanks, so this one is a single line. A
+//! rule with a MAEC category is not shown among the capabilities, and so none has one: the verdict is an
+//! entry of its own, which says the conclusion and the family.
+//!
+//! capa wants a time, and there is none in our reports: the virtual start of the run stands there.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,18 +20,25 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
+    module::FuncIndex,
     passes::Place,
     rules::{Evidence, Match},
     text,
+    verdict::Class,
 };
 
-use super::{Report, ndjson::id};
+use super::{Report, ndjson::id, time::timestamp};
 
-/// Oldest version of capa whose result documents have this shape; viewers ask for 7.0.0 or later.
+/// Oldest version of capa whose result documents have this shape. Its web viewer asks for `7.0.0` or later,
+/// and compares as text: `10.0.0` would be too old for it.
 const CAPA_VERSION: &str = "7.0.0";
 /// Nesting of evidence that is written; deeper parts are left out of the document and stand in the JSON
 /// report.
 const MAX_DEPTH: usize = 64;
+/// Characters of what was found that are written.
+const MAX_FOUND: usize = 200;
+/// Name of the entry that holds the verdict.
+const VERDICT: &str = "verdict of wasmspoor";
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -39,7 +50,7 @@ struct Document<'a> {
 struct Meta<'a> {
     timestamp: String,
     version: &'static str,
-    argv: [&'a str; 1],
+    argv: [String; 1],
     sample: Sample<'a>,
     flavor: &'static str,
     analysis: Analysis,
@@ -48,9 +59,9 @@ struct Meta<'a> {
 #[derive(Serialize)]
 struct Sample<'a> {
     md5: &'a str,
-    sha1: &'static str,
+    sha1: &'a str,
     sha256: &'a str,
-    path: &'a str,
+    path: String,
 }
 
 #[derive(Serialize)]
@@ -106,12 +117,17 @@ impl Address {
     fn of(place: &Place) -> Self {
         Self::absolute(u64::from(place.offset.0))
     }
+
+    /// The address of a function: the first byte of its body. None for an import, which has no body.
+    fn of_function(report: &Report<'_>, func: FuncIndex) -> Option<Self> {
+        report.view.function(func).map(|function| Self::absolute(u64::from(function.offset.0)))
+    }
 }
 
 #[derive(Serialize)]
 struct Rule<'a> {
     meta: RuleMeta<'a>,
-    source: &'static str,
+    source: String,
     matches: Vec<(Address, Node)>,
 }
 
@@ -119,16 +135,14 @@ struct Rule<'a> {
 struct RuleMeta<'a> {
     name: &'a str,
     namespace: &'a str,
-    authors: [&'static str; 1],
+    authors: Vec<&'a str>,
     scopes: Scopes,
-    #[serde(rename = "att&ck")]
     attack: Vec<Value>,
     mbc: Vec<Value>,
-    references: [&'static str; 0],
+    references: &'a [String],
     examples: [&'static str; 0],
     description: &'a str,
     lib: bool,
-    #[serde(rename = "capa/subscope-rule")]
     is_subscope_rule: bool,
     maec: Maec<'a>,
 }
@@ -140,10 +154,10 @@ struct Scopes {
     dynamic: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Maec<'a> {
-    #[serde(rename = "malware-category")]
-    category: Option<&'a str>,
+    analysis_conclusion: Option<&'static str>,
+    malware_category: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -161,34 +175,37 @@ struct Node {
 ///
 /// When `out` cannot be written.
 pub fn write(report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    // A terminal is where capa prints it.
+    let path = text::line(report.sample.name);
+    let mut rules: BTreeMap<_, _> =
+        report.rules.iter().map(|rule| (&*rule.name, self::rule(report, rule))).collect();
+    rules.insert(VERDICT, verdict(report));
     let document = Document {
         meta: Meta {
             timestamp: timestamp(report.options.epoch_ns),
             version: CAPA_VERSION,
-            argv: [report.sample.name],
+            argv: [path.clone()],
             sample: Sample {
                 md5: report.sample.md5,
-                sha1: "",
+                sha1: report.sample.sha1,
                 sha256: report.sample.sha256,
-                path: report.sample.name,
+                path,
             },
             flavor: "static",
             analysis: analysis(report),
         },
-        rules: report.rules.iter().map(|rule| (&*rule.name, self::rule(rule))).collect(),
+        rules,
     };
-    text::write_json(out, &document)
+    text::write_json_line(out, &document)
 }
 
 fn analysis(report: &Report<'_>) -> Analysis {
-    let body = |func: crate::module::FuncIndex| {
-        report.view.function(func).map(|function| u64::from(function.offset.0))
-    };
     let matched: BTreeSet<_> =
         report.rules.iter().flat_map(|rule| &rule.places).map(|place| place.func).collect();
-    let functions = matched.into_iter().filter_map(body);
-    let layout = functions
-        .map(|offset| FunctionLayout { address: Address::absolute(offset), matched_basic_blocks: [] });
+    let layout = matched
+        .into_iter()
+        .filter_map(|func| Address::of_function(report, func))
+        .map(|address| FunctionLayout { address, matched_basic_blocks: [] });
     let counts = report.view.functions.iter().map(|function| FunctionCount {
         address: Address::absolute(u64::from(function.offset.0)),
         count: function.classes.total,
@@ -210,33 +227,71 @@ fn analysis(report: &Report<'_>) -> Analysis {
     }
 }
 
-fn rule(rule: &Match) -> Rule<'_> {
-    let addresses: Vec<_> = match rule.places.is_empty() {
-        true => vec![Address::NONE],
-        false => rule.places.iter().map(Address::of).collect(),
-    };
+fn rule<'a>(report: &Report<'_>, rule: &'a Match) -> Rule<'a> {
+    // capa sorts the matches of a rule by address and cannot tell two at the same one apart.
+    let functions: BTreeSet<_> = rule.places.iter().map(|place| place.func).collect();
+    let mut addresses: Vec<_> =
+        functions.into_iter().filter_map(|func| Address::of_function(report, func)).collect();
+    let scope = if addresses.is_empty() { "file" } else { "function" };
+    if addresses.is_empty() {
+        addresses.push(Address::NONE);
+    }
     Rule {
         meta: RuleMeta {
             name: &rule.name,
             namespace: &rule.namespace,
-            authors: ["wasmspoor"],
-            scopes: Scopes { fixed: if rule.places.is_empty() { "file" } else { "function" }, dynamic: None },
+            authors: rule.origin.authors.iter().map(String::as_str).collect(),
+            scopes: Scopes { fixed: scope, dynamic: None },
             attack: rule
                 .attack
                 .iter()
                 .map(|text| spec(text, ["tactic", "technique", "subtechnique"]))
                 .collect(),
             mbc: rule.mbc.iter().map(|text| spec(text, ["objective", "behavior", "method"])).collect(),
-            references: [],
+            references: &rule.origin.references,
             examples: [],
             description: &rule.description,
             lib: false,
             is_subscope_rule: false,
-            maec: Maec { category: rule.family.as_deref() },
+            maec: Maec::default(),
         },
-        source: "",
-        // The evidence is of the rule as a whole; each place shows it.
+        source: rule.origin.text.clone(),
+        // The evidence is of the rule as a whole; each function shows it.
         matches: addresses.into_iter().map(|address| (address, node(&rule.evidence, 0))).collect(),
+    }
+}
+
+/// The verdict as capa tells conclusions: a rule of its own, with the reasons as its evidence.
+fn verdict<'a>(report: &Report<'a>) -> Rule<'a> {
+    let reasons =
+        report.reasons.iter().map(|reason| Node::of_feature(characteristic(&reason.text, None), true));
+    let statement = json!({"type": "statement", "statement": {"type": "or", "description": null}});
+    Rule {
+        meta: RuleMeta {
+            name: VERDICT,
+            namespace: "wasmspoor",
+            authors: vec!["wasmspoor"],
+            scopes: Scopes { fixed: "file", dynamic: None },
+            attack: Vec::new(),
+            mbc: Vec::new(),
+            references: &[],
+            examples: [],
+            description: "What the evidence adds up to.",
+            lib: false,
+            is_subscope_rule: false,
+            maec: Maec {
+                analysis_conclusion: Some(match report.verdict {
+                    Class::Malicious => "malicious",
+                    Class::Suspicious => "suspicious",
+                    Class::PotentiallyUnwanted => "potentially unwanted",
+                    Class::Undecided => "undecided",
+                    Class::Clean => "clean",
+                }),
+                malware_category: report.family,
+            },
+        },
+        source: String::new(),
+        matches: vec![(Address::NONE, Node { children: reasons.collect(), ..Node::of(statement, true) })],
     }
 }
 
@@ -249,34 +304,74 @@ fn spec(text: &str, names: [&str; 3]) -> Value {
     json!({"parts": parts, names[0]: part(0), names[1]: part(1), names[2]: part(2), "id": id})
 }
 
-fn node(evidence: &Evidence, depth: usize) -> Node {
-    let children: Vec<_> = match depth < MAX_DEPTH {
-        true => evidence.parts.iter().map(|part| node(part, depth + 1)).collect(),
-        false => Vec::new(),
-    };
-    let statement =
-        statement(&evidence.statement).map(|statement| json!({"type": "statement", "statement": statement}));
-    let is_feature = statement.is_none();
-    let feature =
-        || json!({"type": "feature", "feature": feature(&evidence.statement, evidence.found.as_deref())});
-    Node {
-        success: true,
-        node: statement.unwrap_or_else(feature),
-        children,
-        locations: if is_feature { evidence.places.iter().map(Address::of).collect() } else { Vec::new() },
-        captures: BTreeMap::new(),
+impl Node {
+    fn of(node: Value, success: bool) -> Self {
+        Self { success, node, children: Vec::new(), locations: Vec::new(), captures: BTreeMap::new() }
+    }
+
+    fn of_feature(feature: Value, success: bool) -> Self {
+        Self::of(json!({"type": "feature", "feature": feature}), success)
     }
 }
 
-/// The statements that join others.
+fn node(evidence: &Evidence, depth: usize) -> Node {
+    let found = evidence.found.as_deref().map(|found| inert(&text::clip(found, MAX_FOUND)));
+    let locations = evidence.places.iter().map(Address::of).collect();
+    // That it does not hold is what was found.
+    if let Some(absent) = evidence.statement.strip_prefix("not: ") {
+        let statement = json!({"type": "statement", "statement": {"type": "not", "description": null}});
+        let child = Node::of_feature(feature(absent, None), false);
+        return Node { children: vec![child], ..Node::of(statement, true) };
+    }
+    if let Some(statement) = range(&evidence.statement, found.as_deref()) {
+        return Node { locations, ..Node::of(json!({"type": "statement", "statement": statement}), true) };
+    }
+    let Some(statement) = statement(&evidence.statement) else {
+        return Node { locations, ..Node::of_feature(feature(&evidence.statement, found.as_deref()), true) };
+    };
+    let children = match depth < MAX_DEPTH {
+        true => evidence.parts.iter().map(|part| node(part, depth + 1)).collect(),
+        false => Vec::new(),
+    };
+    Node { children, ..Node::of(json!({"type": "statement", "statement": statement}), true) }
+}
+
+/// The statements that join others, with what a rule says beside them.
 fn statement(text: &str) -> Option<Value> {
+    let (text, description) = match text.split_once(" = ") {
+        Some((text, description)) => (text, Some(inert(description))),
+        None => (text, None),
+    };
     match text {
-        "and" | "or" | "not" | "optional" => Some(json!({"type": text})),
+        "and" | "or" | "optional" => Some(json!({"type": text, "description": description})),
+        "file" | "function" | "basic block" | "instruction" | "process" | "thread" | "span of calls"
+        | "call" => Some(json!({"type": "subscope", "scope": text, "description": description})),
+        // Scopes of ours: the one part that they have stands below.
+        "wasm/function" | "wasm/loop" => {
+            Some(json!({"type": "and", "description": description.unwrap_or_else(|| text.to_owned())}))
+        }
         _ => {
             let count: u64 = text.strip_suffix(" or more")?.trim().parse().ok()?;
-            Some(json!({"type": "some", "count": count}))
+            Some(json!({"type": "some", "count": count, "description": description}))
         }
     }
+}
+
+/// `count(api(fd_read)): 3 or more`: a feature and how often it may be found.
+fn range(text: &str, found: Option<&str>) -> Option<Value> {
+    let (counted, bounds) = text.strip_prefix("count(")?.rsplit_once("): ")?;
+    let (key, value) = counted.strip_suffix(')')?.split_once('(')?;
+    let (min, max) = match bounds.split_once(' ') {
+        None => (bounds.parse::<u64>().ok()?, bounds.parse().ok()?),
+        Some((min, "or more")) => (min.parse().ok()?, u64::MAX),
+        Some((max, "or fewer")) => (0, max.parse().ok()?),
+        Some((min, max)) => {
+            (min.strip_prefix('(')?.strip_suffix(',')?.parse().ok()?, max.strip_suffix(')')?.parse().ok()?)
+        }
+    };
+    let child = feature(&format!("{key}: {value}"), None);
+    let description = found.map(|found| format!("found {found}"));
+    Some(json!({"type": "range", "min": min, "max": max, "child": child, "description": description}))
 }
 
 /// Features whose text capa takes as it is.
@@ -284,52 +379,49 @@ const FEATURES: &[&str] = &[
     "api",
     "string",
     "substring",
-    "regex",
     "import",
     "export",
     "section",
     "match",
     "mnemonic",
+    "characteristic",
     "os",
     "arch",
     "format",
 ];
 
 fn feature(text: &str, found: Option<&str>) -> Value {
-    let known = text.split_once(':').map(|(name, value)| (name.trim(), value.trim()));
-    match known.filter(|(name, _)| FEATURES.contains(name)) {
-        Some((name, value)) => json!({"type": name, name: value, "description": found}),
-        None => json!({"type": "characteristic", "characteristic": text, "description": found}),
+    match text.split_once(": ") {
+        Some((name, value)) if FEATURES.contains(&name) => {
+            json!({"type": name, name: value, "description": found})
+        }
+        Some(("function-name", value)) => {
+            json!({"type": "function name", "function name": value, "description": found})
+        }
+        Some(("number", value)) if number(value).is_some() => {
+            json!({"type": "number", "number": number(value), "description": found})
+        }
+        _ => characteristic(text, found),
     }
 }
 
-/// Nanoseconds since 1970 as `2026-01-01T08:00:00Z`.
-fn timestamp(epoch_ns: u64) -> String {
-    let seconds = epoch_ns / 1_000_000_000;
-    let (mut days, rest) = (seconds / 86_400, seconds % 86_400);
-    let mut year = 1970;
-    let length = |year: u64| {
-        if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) {
-            366
-        } else {
-            365
-        }
+fn characteristic(text: &str, found: Option<&str>) -> Value {
+    json!({"type": "characteristic", "characteristic": text, "description": found})
+}
+
+/// A number as evidence shows it, `7` or `0x1f`, both also negative.
+fn number(text: &str) -> Option<i64> {
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+    let magnitude = match digits.strip_prefix("0x") {
+        Some(digits) => i128::from_str_radix(digits, 16).ok()?,
+        None => digits.parse().ok()?,
     };
-    while days >= length(year) {
-        days -= length(year);
-        year += 1;
-    }
-    let february = if length(year) == 366 { 29 } else { 28 };
-    let mut month = 1;
-    for len in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if days < len {
-            break;
-        }
-        days -= len;
-        month += 1;
-    }
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", days + 1)
+    i64::try_from(sign * magnitude).ok()
+}
+
+/// capa's command takes brackets in a description for its own markup, and ends at one that it does not know.
+fn inert(text: &str) -> String {
+    text.replace('[', "(").replace(']', ")")
 }
 
 #[cfg(test)]
@@ -349,25 +441,33 @@ mod tests {
 
     #[test]
     fn statements_and_features_are_told_apart() {
-        assert_eq!(statement("2 or more"), Some(json!({"type": "some", "count": 2})));
-        assert_eq!(statement("and"), Some(json!({"type": "and"})));
+        assert_eq!(statement("2 or more"), Some(json!({"type": "some", "count": 2, "description": null})));
+        assert_eq!(statement("and = both"), Some(json!({"type": "and", "description": "both"})));
+        assert_eq!(statement("function").unwrap()["scope"], "function");
         assert_eq!(statement("api: x or more"), None);
         assert_eq!(
             feature("api: fd_read", None),
             json!({"type": "api", "api": "fd_read", "description": null})
         );
         assert_eq!(feature("wasm/metric: xor_share >= 0.05", Some("0.2"))["type"], "characteristic");
+        assert_eq!(feature("number: -0x1f", None)["number"], -31);
+        assert_eq!(feature("number: 0xffffffffffffffff", None)["type"], "characteristic");
+        assert_eq!(feature("function-name: main", None)["function name"], "main");
     }
 
     #[test]
-    fn the_virtual_start_is_a_date() {
-        for (seconds, expected) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (1_767_254_400, "2026-01-01T08:00:00Z"),
-            (1_798_761_599, "2026-12-31T23:59:59Z"),
+    fn a_count_is_a_range() {
+        for (text, min, max) in [
+            ("count(api(fd_read)): 3", 3, 3),
+            ("count(api(fd_read)): 3 or more", 3, u64::MAX),
+            ("count(mnemonic(i32.xor)): 4 or fewer", 0, 4),
+            ("count(api(/^a(b|c)$/)): (2, 5)", 2, 5),
         ] {
-            assert_eq!(timestamp(seconds * 1_000_000_000), expected);
+            let found = range(text, Some("9")).unwrap();
+            assert_eq!((found["min"].as_u64(), found["max"].as_u64()), (Some(min), Some(max)), "{text}");
+            assert_eq!(found["description"], "found 9");
         }
+        assert_eq!(range("count(basic blocks): 3 or more", None), None);
+        assert_eq!(range("count(api(fd_read)): many", None), None);
     }
 }

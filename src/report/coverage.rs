@@ -44,7 +44,8 @@ pub fn write_drcov(name: &str, size: u64, blocks: &[RanBlock], out: &mut impl io
     writeln!(
         out,
         " 0, {GHIDRA_BASE:#010x}, {end:#010x}, 0x0000000000000000, 0x00000000, 0x00000000, {}",
-        file_name(name)
+        // The path is the last field of a line that readers split at commas.
+        file_name(name).replace(',', "_")
     )?;
     writeln!(out, "BB Table: {} bbs", table.len() / 8)?;
     out.write_all(&table)
@@ -63,10 +64,11 @@ pub fn write_modoff(name: &str, blocks: &[RanBlock], out: &mut impl io::Write) -
     offsets.into_iter().try_for_each(|offset| writeln!(out, "{name}+{:x}", offset.0))
 }
 
-/// The last part of a path without what separates fields in these files.
+/// The last part of a path, by which readers find the module: blanks and `+` are its own, since a line of
+/// offsets is split at its last `+`.
 fn file_name(path: &str) -> String {
     let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
-    clip(name, 200).replace([',', '+', ' '], "_")
+    clip(name, 200)
 }
 
 #[cfg(test)]
@@ -88,12 +90,12 @@ mod tests {
         write_drcov("a/b, c.wasm", 80_000, std::slice::from_ref(&block), &mut out).unwrap();
         let text = String::from_utf8_lossy(&out);
         assert!(text.contains(" 0, 0x80000000, 0x80013880, "), "{text}");
-        assert!(text.contains(", b__c.wasm\nBB Table: 2 bbs\n"), "{text}");
+        assert!(text.contains(", b_ c.wasm\nBB Table: 2 bbs\n"), "{text}");
         let table = &out[out.len() - 16..];
         assert_eq!(table[..8], [0x10, 0, 0, 0, 0xff, 0xff, 0, 0]);
         assert_eq!(table[8..], [0x0f, 0, 1, 0, 0x71, 0x11, 0, 0]);
         let mut out = Vec::new();
-        write_modoff("x.wasm", &[block], &mut out).unwrap();
-        assert_eq!(out, b"x.wasm+10\nx.wasm+12\n");
+        write_modoff("d/x, +y.wasm", &[block], &mut out).unwrap();
+        assert_eq!(out, b"x, +y.wasm+10\nx, +y.wasm+12\n");
     }
 }

@@ -4,7 +4,7 @@
 //! It borrows from the analysis, so that a module with tens of thousands of functions is not copied. No time
 //! stamps, no order that is not that of the sample: same analysis, same bytes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use base64::Engine as _;
 use schemars::JsonSchema;
@@ -24,6 +24,8 @@ use crate::{
     sandbox::{self, Answer, Call, Drive, FileChange, Run, Status, TokenUse},
     verdict::{Class, Correlation, Finding, Reason, Technique},
 };
+
+use super::timeline::{self, Step};
 
 /// Name and version of the layout of [`Report`]. Fields may be added within a version; none is removed or
 /// changes its meaning.
@@ -121,6 +123,10 @@ pub struct Report<'a> {
     pub host_calls: Vec<HostCall<'a>>,
     /// Host calls that are not in `host_calls`.
     pub host_calls_cut: u64,
+    /// What it did, in the order of virtual time: the log with what says nothing folded.
+    pub timeline: Vec<Step>,
+    /// Steps that are not in `timeline`.
+    pub timeline_cut: u64,
     /// WASI calls by risk level and function group, if there were any; `spoor categories` explains them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wasi: Option<Profiles>,
@@ -144,6 +150,12 @@ pub struct Report<'a> {
     pub options: OptionsUsed<'a>,
     /// What the bytes say.
     pub view: &'a View,
+    /// The module; not part of the JSON.
+    #[serde(skip)]
+    pub wasm: &'a Arc<[u8]>,
+    /// The text that it was given as, if so; not part of the JSON.
+    #[serde(skip)]
+    pub text: Option<&'a str>,
 }
 
 /// What made a report.
@@ -167,6 +179,8 @@ pub struct Sample<'a> {
     pub size: u64,
     /// SHA-256 of the binary module, hexadecimal.
     pub sha256: &'a str,
+    /// SHA-1, hexadecimal.
+    pub sha1: &'a str,
     /// MD5, hexadecimal.
     pub md5: &'a str,
     /// MD5 of the names of the imported functions.
@@ -309,9 +323,10 @@ pub struct LimitsUsed {
     pub stack_bytes: u64,
 }
 
-/// The JSON Schema of [`Report`].
+/// The JSON Schema of [`Report`] as it is written: what may be absent is not required.
 pub fn schema() -> schemars::Schema {
     schemars::generate::SchemaSettings::draft2020_12()
+        .for_serialize()
         .into_generator()
         .into_root_schema_for::<Report<'static>>()
 }
@@ -334,6 +349,7 @@ impl<'a> Report<'a> {
         let (stdout, stdout_base64) = output(run.map(|run| &run.stdout[..]));
         let (stderr, stderr_base64) = output(run.map(|run| &run.stderr[..]));
         let host_calls = host_calls(run, dynamic, max_log);
+        let (timeline, timeline_cut) = timeline::of(run);
         let all_calls = run.map_or(0, |run| run.calls.len() as u64 + run.calls_cut);
         Self {
             schema: SCHEMA,
@@ -372,6 +388,8 @@ impl<'a> Report<'a> {
             signatures: &dynamic.signatures,
             host_calls_cut: all_calls - host_calls.len() as u64,
             host_calls,
+            timeline,
+            timeline_cut,
             wasi: wasi(run, dynamic),
             fabricated: fabricated(run),
             files: run.map_or(&[], |run| &run.files),
@@ -383,16 +401,19 @@ impl<'a> Report<'a> {
             replay_error: dynamic.error.as_deref(),
             options: options_used(options),
             view,
+            wasm: &analysis.wasm,
+            text: analysis.text.as_deref(),
         }
     }
 }
 
 fn sample<'a>(name: &'a str, view: &'a View) -> Sample<'a> {
-    let File { size, sha256, md5, imphash, entropy, from_text, .. } = &view.file;
+    let File { size, sha256, sha1, md5, imphash, entropy, from_text, .. } = &view.file;
     Sample {
         name,
         size: *size,
         sha256,
+        sha1,
         md5,
         imphash,
         entropy: *entropy,

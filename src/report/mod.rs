@@ -18,12 +18,15 @@ pub mod ndjson;
 pub mod sarif;
 #[cfg(feature = "cli")]
 pub mod text;
+mod time;
+mod timeline;
 
 pub use json::{
     Carved, Connection, Entry, Fabricated, HostCall, LimitsUsed, OptionsUsed, Report, SCHEMA, Sample,
     Subject, Tool, options_used, schema, status,
 };
 pub use names::{GHIDRA_BASE, Names, ghidra, location};
+pub use timeline::Step;
 
 #[cfg(test)]
 mod tests;

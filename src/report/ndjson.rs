@@ -1,16 +1,21 @@
 //! One JSON object a line, with the names of the Elastic Common Schema, for log pipelines.
 //!
 //! The first line of a sample is its verdict (`event.kind: state`); then one line for each rule that matched,
-//! correlation and finding (`event.kind: alert`). Every line carries the hashes of the file, so that lines
-//! can be read alone.
+//! correlation and finding: an `alert`, or an `event` if it has no severity and only explains. Every line
+//! carries the hashes of the file, so that lines can be read alone.
+//!
+//! `@timestamp` is the virtual start of the run: there is no time of this machine in a report.
 
 use std::io;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::Report;
-use crate::text;
+use super::{Report, time::timestamp};
+use crate::{sandbox::Options, text};
+
+/// The version of the schema whose names are used.
+const ECS: &str = "8.17.0";
 
 /// Writes the lines of a sample.
 ///
@@ -34,21 +39,21 @@ pub fn write(report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
             "wasmspoor.confidence": rule.confidence, "wasmspoor.count": rule.count, "wasmspoor.dynamic": rule.dynamic,
             "wasmspoor.implied": rule.implied,
         });
-        line("alert", "wasmspoor.rule", fields)?;
+        line(kind(rule.severity), "wasmspoor.rule", fields)?;
     }
     for correlation in report.correlations {
         let fields = json!({
             "rule.name": correlation.name, "rule.description": correlation.description, "event.severity": correlation.severity,
             "wasmspoor.static": correlation.static_side, "wasmspoor.dynamic_side": correlation.dynamic_side,
         });
-        line("alert", "wasmspoor.correlation", fields)?;
+        line(kind(correlation.severity), "wasmspoor.correlation", fields)?;
     }
     for finding in report.findings {
         let fields = json!({
             "rule.name": finding.name, "rule.description": finding.description, "rule.category": finding.categories,
             "event.severity": finding.severity, "wasmspoor.confidence": finding.confidence, "wasmspoor.dynamic": finding.dynamic,
         });
-        line("alert", "wasmspoor.finding", fields)?;
+        line(kind(finding.severity), "wasmspoor.finding", fields)?;
     }
     Ok(())
 }
@@ -60,18 +65,26 @@ pub fn write(report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
 /// When `out` cannot be written.
 pub fn write_failure(file: &str, error: &str, out: &mut impl io::Write) -> io::Result<()> {
     let line = json!({
+        "@timestamp": timestamp(Options::default().epoch_ns), "ecs.version": ECS,
         "event.kind": "pipeline_error", "event.category": ["malware"], "event.dataset": "wasmspoor.error",
         "file.path": file, "error.message": error,
     });
     text::write_json_line(out, &line)
 }
 
+/// What has no severity explains, and alerts nobody.
+fn kind(severity: u8) -> &'static str {
+    if severity == 0 { "event" } else { "alert" }
+}
+
 fn base(report: &Report<'_>, kind: &str, dataset: &str) -> Map<String, Value> {
     let base = json!({
+        "@timestamp": timestamp(report.options.epoch_ns), "ecs.version": ECS,
         "event.kind": kind, "event.category": ["malware"], "event.dataset": dataset,
         "observer.product": report.tool.name, "observer.version": report.tool.version,
         "file.path": report.sample.name, "file.size": report.sample.size,
-        "file.hash.sha256": report.sample.sha256, "file.hash.md5": report.sample.md5,
+        "file.hash.sha256": report.sample.sha256, "file.hash.sha1": report.sample.sha1,
+        "file.hash.md5": report.sample.md5,
     });
     match base {
         Value::Object(map) => map,

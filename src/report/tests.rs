@@ -5,7 +5,7 @@ use crate::{
     analysis::Analysis,
     module::{CodeOffset, FuncIndex},
     passes::Place,
-    rules::{self, Evidence, Match},
+    rules::{self, Evidence, Match, Origin},
     sandbox, text,
     verdict::{Class, Correlation, Finding, Reason, Technique},
 };
@@ -40,6 +40,7 @@ fn analysis() -> Analysis {
         count: 1,
         implied: false,
         evidence: Evidence { statement: "2 or more".into(), found: None, places: Vec::new(), parts },
+        origin: Origin::default(),
     }];
     let (name, text) = ("CONFIRMED_XOR".to_owned(), || HOSTILE.to_owned());
     analysis.correlations = vec![Correlation {
@@ -72,6 +73,11 @@ fn analysis() -> Analysis {
     analysis
 }
 
+/// A command line as a user may have given it.
+#[cfg(feature = "cli")]
+const ASKED: super::text::Asked<'_> =
+    super::text::Asked { command: "run", file: HOSTILE, options: "--persona server" };
+
 /// Writes the report of [`analysis`] with `write`.
 fn written(write: impl Fn(&Report<'_>, &mut Vec<u8>)) -> String {
     written_of(&analysis(), write)
@@ -102,7 +108,7 @@ fn sarif_has_a_result_for_each_match_correlation_and_finding() {
         ("finding/RUNTIME_XOR", "none"),
     ];
     assert_eq!(ids, expected);
-    assert_eq!(results[0]["locations"][0]["physicalLocation"]["region"]["byteOffset"], 0x1e);
+    assert_eq!(results[0]["locations"][0]["physicalLocation"]["address"]["absoluteAddress"], 0x1e);
     assert_eq!(log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap().len(), 3);
 }
 
@@ -117,7 +123,7 @@ fn capa_gets_its_shapes() {
     assert_eq!(*address, serde_json::json!({"type": "absolute", "value": 0x1e}));
     assert_eq!(
         tree["node"],
-        serde_json::json!({"type": "statement", "statement": {"type": "some", "count": 2}})
+        serde_json::json!({"type": "statement", "statement": {"type": "some", "count": 2, "description": null}})
     );
     assert_eq!(tree["children"][0]["node"]["feature"]["api"], "fd_read");
     assert_eq!(tree["children"][1]["node"]["feature"]["characteristic"], "wasm/metric: xor_share >= 0.05");
@@ -161,7 +167,7 @@ fn text_shows_more_with_each_level() {
     let shown = |level| {
         written(|report, out| {
             let head_limit = if level == Level::Normal { 20 } else { usize::MAX };
-            write(report, Options { level, ..Options::default() }, out).unwrap();
+            write(report, Options { level, ..Options::default() }, ASKED, out).unwrap();
             let text = String::from_utf8_lossy(out);
             let head = text.lines().position(|line| line.is_empty()).unwrap();
             assert!(head <= head_limit, "{text}");
@@ -183,13 +189,17 @@ fn text_fits_a_narrow_terminal() {
     use super::text::{Options, write};
 
     let text = written(|report, out| {
-        write(report, Options { width: 60, wrap: true, ..Options::default() }, out).unwrap()
+        write(report, Options { width: 60, wrap: true, ..Options::default() }, ASKED, out).unwrap()
     });
-    // Commands to be copied stay whole.
+    // Commands and identifiers to be copied stay whole.
     let lines: Vec<_> = text.lines().take_while(|line| !line.starts_with("next:")).collect();
-    let wide: Vec<_> = lines.iter().filter(|line| line.chars().count() > 60).collect();
+    let has_identifier = |line: &str| line.split_whitespace().any(|word| word.chars().count() > 15);
+    let wide: Vec<_> =
+        lines.iter().filter(|line| line.chars().count() > 60 && !has_identifier(line)).collect();
     assert!(lines.len() > 20 && wide.is_empty(), "{wide:#?}");
     assert!(text.contains("1 function,") && !text.contains("1 functions"), "{text}");
+    // The command goes on with the options of this one.
+    assert!(text.contains(" --persona server -vv"), "{text}");
 }
 
 #[test]

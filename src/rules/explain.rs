@@ -27,7 +27,11 @@ fn explain(rule: &Rule) -> String {
     let _ = writeln!(out, "{}", meta.name);
     let _ = writeln!(out, "  {}", meta.description);
     let _ = writeln!(out);
-    let scope = |scope: Option<super::rule::Scope>| scope.map_or("-", super::rule::Scope::name);
+    let side = |scope: Option<super::rule::Scope>, side: &str| {
+        scope.map(|scope| format!("{} ({side})", scope.name()))
+    };
+    let sides =
+        [side(meta.scopes.on_bytes, "bytes"), side(meta.scopes.on_run, &format!("run{}", sees_both(rule)))];
     let severity =
         ["information", "low", "medium", "high"].get(usize::from(meta.severity)).copied().unwrap_or("high");
     let rows = [
@@ -35,15 +39,7 @@ fn explain(rule: &Rule) -> String {
         ("severity", format!("{} ({severity})", meta.severity)),
         ("confidence", format!("{} %", meta.confidence)),
         ("family", meta.family.clone().unwrap_or_default()),
-        (
-            "looks at",
-            format!(
-                "{} (bytes), {} (run{})",
-                scope(meta.scopes.on_bytes),
-                scope(meta.scopes.on_run),
-                sees_both(rule)
-            ),
-        ),
+        ("looks at", sides.into_iter().flatten().collect::<Vec<_>>().join(", ")),
         ("ATT&CK", meta.attack.join("; ")),
         ("MBC", meta.mbc.join("; ")),
         ("WASI risk", meta.risk.join(", ")),
@@ -76,11 +72,11 @@ fn uses(rule: &Rule, out: &mut String) {
         for metric in metrics {
             let levels =
                 LEVELS.iter().filter(|(letter, _)| metric.levels.contains(*letter)).map(|(_, name)| *name);
+            let unit = if metric.unit.is_empty() { String::new() } else { format!(" [{}]", metric.unit) };
             let _ = writeln!(
                 out,
-                "  {} [{}]: {}; measured of: {}",
+                "  {}{unit}: {}; measured of: {}",
                 metric.name,
-                metric.unit,
                 metric.description,
                 levels.collect::<Vec<_>>().join(", ")
             );

@@ -72,6 +72,20 @@ pub struct Match {
     pub implied: bool,
     /// The statements that held, with what they found.
     pub evidence: Evidence,
+    /// The rule as it was written; not part of the JSON.
+    #[serde(skip)]
+    pub origin: Origin,
+}
+
+/// What a rule says of itself beside its meaning.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Its text.
+    pub text: String,
+    /// Who wrote it.
+    pub authors: Vec<String>,
+    /// Where to read more.
+    pub references: Vec<String>,
 }
 
 /// A statement of a rule that held, and why.

@@ -44,6 +44,10 @@ pub struct Confinement {
     /// as one inherited from whoever started the scan, a signal to any other process, and memory that
     /// can be executed.
     pub seccomp: bool,
+    /// Descriptors that the scan inherited from whoever started it are closed: only the three streams are
+    /// open.
+    #[serde(default)]
+    pub inherited_closed: bool,
 }
 
 impl Confinement {
@@ -56,10 +60,18 @@ impl Confinement {
         self.no_new_privileges &= other.no_new_privileges;
         self.dies_with_scan &= other.dies_with_scan;
         self.seccomp &= other.seccomp;
+        self.inherited_closed &= other.inherited_closed;
         let rank = |landlock: &str| LANDLOCK.iter().position(|known| *known == landlock);
         if rank(&other.landlock) < rank(&self.landlock) {
             self.landlock.clone_from(&other.landlock);
         }
+    }
+
+    /// What of the kernel's own confinement is not in force: without it, an error in this program could reach
+    /// files and network of the machine.
+    pub fn lacks(&self) -> Vec<&'static str> {
+        let landlock = (self.landlock == LANDLOCK[0]).then_some("Landlock");
+        landlock.into_iter().chain((!self.seccomp).then_some("seccomp")).collect()
     }
 }
 
@@ -67,9 +79,10 @@ impl Confinement {
 #[cfg(target_os = "linux")]
 pub fn confine(bounds: &Bounds) -> Confinement {
     let no_new_privileges = rustix::thread::set_no_new_privs(true).is_ok();
+    let inherited_closed = close_inherited();
     // It needs a descriptor, so before those are forbidden.
     let landlock = linux::landlock().to_owned();
-    let mut confinement = Confinement { no_new_privileges, landlock, ..resources(bounds) };
+    let mut confinement = Confinement { no_new_privileges, inherited_closed, landlock, ..resources(bounds) };
     confinement.dies_with_scan =
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).is_ok();
     confinement.seccomp = linux::seccomp();
@@ -79,13 +92,31 @@ pub fn confine(bounds: &Bounds) -> Confinement {
 /// Confines this process for good. What is not to be had is reported as such.
 #[cfg(all(unix, not(target_os = "linux")))]
 pub fn confine(bounds: &Bounds) -> Confinement {
-    Confinement { landlock: "none".to_owned(), ..resources(bounds) }
+    let inherited_closed = close_inherited();
+    Confinement { landlock: "none".to_owned(), inherited_closed, ..resources(bounds) }
 }
 
 /// Confines this process for good. What is not to be had is reported as such.
 #[cfg(not(unix))]
 pub fn confine(_: &Bounds) -> Confinement {
     Confinement { landlock: "none".to_owned(), ..Confinement::default() }
+}
+
+/// Closes every descriptor but the three streams. Returns whether all are known to be closed.
+///
+/// Whoever started the scan may have left files and sockets open. A worker opens none of its own before it is
+/// confined that it keeps.
+#[cfg(unix)]
+fn close_inherited() -> bool {
+    let Ok(entries) = std::fs::read_dir("/dev/fd") else { return false };
+    // Collected first: the list itself takes a descriptor, which is closed by then.
+    let open: Vec<i32> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|descriptor| *descriptor > 2)
+        .collect();
+    open.into_iter()
+        .all(|descriptor| matches!(nix::unistd::close(descriptor), Ok(()) | Err(nix::Error::EBADF)))
 }
 
 #[cfg(unix)]

@@ -8,7 +8,7 @@ use crate::{
         view::{self, Classes, Validity, View},
     },
     passes::{self, CallKind, Dynamic, Metrics},
-    rules::{Evidence, Facts, Match},
+    rules::{Evidence, Facts, Match, Origin},
     sandbox::{self, Answer, EntryEnd, EntryKind, Pointed, Run, Status},
     trace::Trap,
     tracer::Value,
@@ -225,6 +225,7 @@ pub(super) fn rule(name: &str, namespace: &str, severity: u8, dynamic: bool) -> 
             places: Vec::new(),
             parts: Vec::new(),
         },
+        origin: Origin::default(),
     }
 }
 

@@ -33,7 +33,7 @@ use wasmspoor::{
 
 pub(super) use summary::line;
 
-use super::{Exit, Failure, sample, worker};
+use super::{Exit, Failure, given, sample, worker};
 
 /// Analyse batches: folders, archives, modules inside other files; each sample in a process of its own
 ///
@@ -84,6 +84,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     bounds: worker::BoundArguments,
     #[command(flatten)]
+    confinement: worker::ConfinementArguments,
+    #[command(flatten)]
     sample: sample::Arguments,
 }
 
@@ -96,6 +98,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let interrupted = Arc::new(AtomicBool::new(false));
     let spawner = worker::spawner(&arguments.sample, &arguments.bounds, Arc::clone(&interrupted))?;
     let roots = roots(&arguments.paths)?;
+    arguments.confinement.check(&spawner)?;
     let processors = || thread::available_parallelism().map_or(1, usize::from).min(MAX_JOBS.into());
     let jobs = arguments.jobs.map_or_else(processors, usize::from);
     let mut before = (Known::default(), Summary::default(), Index::default());
@@ -135,6 +138,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     } else {
         total.write(out)?
     }
+    worker::warn_of(summary.confinement.as_ref());
     Ok(exit(&summary))
 }
 
@@ -184,7 +188,7 @@ fn roots(paths: &[PathBuf]) -> Result<Vec<Root>, Failure> {
 }
 
 fn open(folder: &Path, resume: bool, before: &mut (Known, Summary, Index)) -> Result<Store, Failure> {
-    let options = worker::options_given().iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let options = given::options().iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let settings =
         Settings { schema: rows::SCHEMA.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), options };
     let (known, summary, index) = before;

@@ -18,7 +18,7 @@ use wasmspoor::{
     text,
 };
 
-use super::groups;
+use super::{groups, worker};
 
 /// Characters of a name that a sample chose, in a line.
 const MAX_NAME: usize = 300;
@@ -34,6 +34,9 @@ pub(super) struct Total<'a> {
     seconds: f64,
     /// Kind → groups and samples in them.
     clusters: BTreeMap<String, [usize; 2]>,
+    /// What it means that the kernel did not confine the workers; absent if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
     #[serde(skip)]
     out: Option<&'a Path>,
 }
@@ -50,7 +53,16 @@ impl<'a> Total<'a> {
             (format!("{kind:?}").to_lowercase(), [count, samples])
         });
         let seconds = (elapsed.as_secs_f64() * 1000.0).round() / 1000.0;
-        Self { table: "summary", schema: rows::SCHEMA, summary, seconds, clusters: clusters.collect(), out }
+        let warning = summary.confinement.as_ref().and_then(worker::unconfined);
+        Self {
+            table: "summary",
+            schema: rows::SCHEMA,
+            summary,
+            seconds,
+            clusters: clusters.collect(),
+            warning,
+            out,
+        }
     }
 
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
@@ -69,6 +81,9 @@ impl<'a> Total<'a> {
         let fresh = samples.saturating_sub(*resumed);
         let rate = fresh as f64 / self.seconds.max(0.001);
         writeln!(out)?;
+        if let Some(warning) = &self.warning {
+            writeln!(out, "WARNING: {warning}")?;
+        }
         write!(
             out,
             "{} in {}, {} without a module; {fresh} analysed in {:.1} s",
@@ -147,6 +162,7 @@ fn confined(confinement: &Confinement) -> String {
         dies_with_scan,
         landlock,
         seccomp,
+        inherited_closed,
     } = confinement;
     let mut with = Vec::new();
     with.extend(address_space_bytes.map(|bytes| format!("{} MiB", bytes >> 20)));
@@ -156,6 +172,7 @@ fn confined(confinement: &Confinement) -> String {
         (*no_new_privileges, "no new privileges"),
         (*dies_with_scan, "end with the scan"),
         (*seccomp, "seccomp"),
+        (*inherited_closed, "inherited descriptors closed"),
     ];
     with.extend(flags.iter().filter(|(holds, _)| *holds).map(|(_, name)| (*name).to_owned()));
     let mut without: Vec<_> =

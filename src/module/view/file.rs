@@ -3,6 +3,7 @@
 use md5::Md5;
 use schemars::JsonSchema;
 use serde::Serialize;
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::{Import, Kind};
@@ -19,6 +20,8 @@ pub struct File {
     pub size: u64,
     /// SHA-256, hexadecimal.
     pub sha256: String,
+    /// SHA-1, hexadecimal; other tools ask for it.
+    pub sha1: String,
     /// MD5, hexadecimal.
     pub md5: String,
     /// MD5 of the sorted names `module.name` of function imports, joined by commas, as WASMShark computes
@@ -44,6 +47,7 @@ impl File {
         Self {
             size: bytes.len() as u64,
             sha256: crate::hex::hex(&Sha256::digest(bytes)),
+            sha1: crate::hex::hex(&Sha1::digest(bytes)),
             md5: crate::hex::hex(&Md5::digest(bytes)),
             imphash: String::new(),
             entropy: histogram.entropy(),
@@ -127,6 +131,7 @@ mod tests {
         }
         let file = File::of(b"abc");
         assert_eq!(file.md5, "900150983cd24fb0d6963f7d28e17f72");
+        assert_eq!(file.sha1, "a9993e364706816aba3e25717850c26c9cd0d89d");
         assert_eq!(file.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!((file.window, file.windows.len()), (1024, 1));
         let file = File::of(&vec![0; 3_000_000]);

@@ -29,9 +29,35 @@ pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()
         rule(printer, found)?;
     }
     if printer.options.level >= Level::Evidence {
+        timeline(printer)?;
         calls(printer)?;
     }
     Ok(())
+}
+
+/// What the sample did, by virtual time.
+fn timeline<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let (steps, cut) = (&printer.report.timeline, printer.report.timeline_cut);
+    if steps.is_empty() {
+        return Ok(());
+    }
+    printer.heading("Time line (virtual seconds)")?;
+    let report = printer.report;
+    let entry = |position: usize| report.entries.get(position).map(|entry| entry.entry.name.as_str());
+    let mut last = None;
+    for step in steps.iter().take(CALLS) {
+        if last != Some(step.entry) {
+            writeln!(printer.out, "  in {}", clip(entry(step.entry).unwrap_or("the host"), MAX_LINE))?;
+            last = Some(step.entry);
+        }
+        let calls = if step.calls > 1 { format!(", {}", plural(step.calls, "call")) } else { String::new() };
+        let line = format!("{} ({}{calls})", step.did, step.call);
+        writeln!(printer.out, "  {:>14.6}  {}", step.time_ns as f64 / 1e9, clip(&line, MAX_LINE))?;
+    }
+    match steps.len().saturating_sub(CALLS) as u64 + cut {
+        0 => Ok(()),
+        more => writeln!(printer.out, "  and {} (--json)", plural(more, "more step")),
+    }
 }
 
 fn rule<W: Write>(printer: &mut Printer<'_, '_, W>, rule: &Match) -> io::Result<()> {

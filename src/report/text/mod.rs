@@ -30,6 +30,17 @@ pub enum Level {
     Evidence,
 }
 
+/// The command that printed the report, for those that it says come next.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// `run` or `report`.
+    pub command: &'a str,
+    /// The file that it was given.
+    pub file: &'a str,
+    /// The options that say how the sample is run, as words of a shell.
+    pub options: &'a str,
+}
+
 /// How the report is printed.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -66,14 +77,19 @@ struct Printer<'r, 'a, W> {
 /// # Errors
 ///
 /// When `out` cannot be written.
-pub fn write(report: &Report<'_>, options: Options, out: &mut impl Write) -> io::Result<()> {
+pub fn write(
+    report: &Report<'_>,
+    options: Options,
+    asked: Asked<'_>,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let mut printer = Printer { report, names: Names::of(report.view), options, out };
     head::write(&mut printer)?;
     tables::write(&mut printer)?;
     if options.level >= Level::Verbose {
         evidence::write(&mut printer)?;
     }
-    next(&mut printer)
+    next(&mut printer, asked)
 }
 
 /// Prints one line: verdict, score, family, file.
@@ -135,20 +151,21 @@ impl<W: Write> Printer<'_, '_, W> {
     }
 }
 
-fn next<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
-    let file = quoted(printer.report.sample.name);
+fn next<W: Write>(printer: &mut Printer<'_, '_, W>, asked: Asked<'_>) -> io::Result<()> {
+    let command = asked.command;
+    let file = [&*quoted(asked.file), asked.options].join(" ").trim_end().to_owned();
     let hot = printer.report.loops.first().map(|hot| hot.func.0);
     let hot =
         hot.or_else(|| printer.report.functions.iter().max_by_key(|f| f.classes.total).map(|f| f.index.0));
     let mut hints = Vec::new();
     if printer.options.level < Level::Evidence {
-        hints.push((format!("spoor run {file} -vv"), "the evidence of every rule"));
+        hints.push((format!("spoor {command} {file} -vv"), "the evidence of every rule"));
     }
     if let Some(func) = hot {
         hints.push((format!("spoor graph cfg {file} --function {func}"), "what ran in the hottest function"));
     }
     hints.push((format!("spoor graph dynamic {file}"), "what ran, over what there is"));
-    hints.push((format!("spoor run {file} --json"), "everything"));
+    hints.push((format!("spoor {command} {file} --json"), "everything"));
     let width = hints.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
     for (position, (command, what)) in hints.iter().enumerate() {
         let label = if position == 0 { "\nnext: " } else { "      " };
@@ -157,8 +174,8 @@ fn next<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     Ok(())
 }
 
-/// A file name for a shell.
-fn quoted(name: &str) -> String {
+/// A word for a shell.
+pub fn quoted(name: &str) -> String {
     let name = clip(name, 200);
     let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./+:@%=".contains(&byte));
     if is_plain { name } else { format!("'{}'", name.replace('\'', "'\\''")) }

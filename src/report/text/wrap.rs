@@ -1,14 +1,15 @@
-//! Lines and table cells that fit the terminal: broken at spaces and behind slashes and underscores, inside a
-//! word only where nothing else fits.
+//! Lines and table cells that fit the terminal: broken at spaces. A word is an identifier as often as not, which
+//! people copy and search for, so it stays whole even where the table gets wider than the terminal; only one
+//! longer than any identifier is broken.
 
 use console::measure_text_width as width;
 
-/// A word of a cell that is longer may be broken.
-const LONGEST: usize = 24;
+/// A word that is longer may be broken: a SHA-256 has as many.
+const LONGEST: usize = 64;
 
 /// Pieces of a text between which a line may end.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    text.split_inclusive([' ', '/', '_'])
+    text.split_inclusive(' ')
 }
 
 /// Breaks `text`, which is one line, into lines of at most `columns`.
@@ -20,12 +21,13 @@ pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
         if !line.is_empty() && width(&line) + width(piece.trim_end()) > columns {
             lines.push(std::mem::take(&mut line).trim_end().to_owned());
         }
-        if width(piece.trim_end()) <= columns {
+        if width(piece.trim_end()) <= columns.max(LONGEST) {
             line.push_str(piece);
             continue;
         }
         for char in piece.trim_end().chars() {
-            if !line.is_empty() && width(&line) + width(char.encode_utf8(&mut [0; 4])) > columns {
+            if !line.is_empty() && width(&line) + width(char.encode_utf8(&mut [0; 4])) > columns.max(LONGEST)
+            {
                 lines.push(std::mem::take(&mut line));
             }
             line.push(char);
@@ -54,13 +56,10 @@ pub(super) fn widths(rows: &[Vec<String>], columns: usize, gap: usize) -> Vec<us
     let mut widths: Vec<usize> = (0..count).map(|column| greatest(&width, column)).collect();
     let least: Vec<usize> = (0..count).map(|column| greatest(&longest, column)).collect();
     let room = columns.saturating_sub(count * gap);
-    // Twice: with the words whole, and if that is not enough, down to a few columns each.
-    for least in [least, vec![4; count]] {
-        while widths.iter().sum::<usize>() > room {
-            let able = widths.iter_mut().zip(&least).filter(|(width, least)| **width > **least);
-            let Some((widest, _)) = able.max_by_key(|(width, _)| **width) else { break };
-            *widest -= 1;
-        }
+    while widths.iter().sum::<usize>() > room {
+        let able = widths.iter_mut().zip(&least).filter(|(width, least)| **width > **least);
+        let Some((widest, _)) = able.max_by_key(|(width, _)| **width) else { break };
+        *widest -= 1;
     }
     widths
 }
@@ -73,13 +72,14 @@ mod tests {
     fn lines_end_between_words() {
         for (text, columns, expected) in [
             ("one two three", 8, &["one two", "three"][..]),
-            ("impact/cryptomining", 12, &["impact/", "cryptomining"]),
-            ("CONFIRMED_INDIRECT_CALLS", 19, &["CONFIRMED_INDIRECT_", "CALLS"]),
-            ("abcdefgh ij", 4, &["abcd", "efgh", "ij"]),
+            ("impact/cryptomining", 12, &["impact/cryptomining"]),
+            ("CONFIRMED_INDIRECT_CALLS", 19, &["CONFIRMED_INDIRECT_CALLS"]),
+            ("a CONFIRMED_INDIRECT_CALLS b", 19, &["a", "CONFIRMED_INDIRECT_CALLS", "b"]),
             ("", 4, &[""]),
         ] {
             assert_eq!(wrap(text, columns), expected, "{text}");
         }
+        assert_eq!(wrap(&"x".repeat(130), 20).iter().map(String::len).max(), Some(LONGEST));
         assert!(wrap("漢字 漢字 漢字", 5).iter().all(|line| width(line) <= 5));
     }
 
@@ -96,7 +96,9 @@ mod tests {
         assert_eq!(found.iter().sum::<usize>(), 34);
         assert_eq!((found[0], found[2]), (10, 1));
         assert_eq!(widths(&rows, 300, 2), [10, 100, 1]);
-        let crowded = vec![vec!["x".repeat(30); 4]];
-        assert!(widths(&crowded, 60, 2).iter().sum::<usize>() <= 52);
+        let crowded = vec![vec!["x".repeat(30), "word ".repeat(20)]];
+        assert_eq!(widths(&crowded, 40, 2), [30, 6]);
+        let hostile = vec![vec!["x".repeat(1000); 2]];
+        assert_eq!(widths(&hostile, 60, 2), [LONGEST; 2]);
     }
 }

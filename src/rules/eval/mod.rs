@@ -24,7 +24,7 @@ use std::{
 use crate::{passes::Place, text};
 
 use super::{
-    Evaluation, Evidence, Facts, Match,
+    Evaluation, Evidence, Facts, Match, Origin,
     index::Index,
     rule::{Kind, Rule, Scope, Statement, Target},
     yara,
@@ -204,6 +204,11 @@ impl Evaluator<'_> {
             count: column.count.max(1),
             implied: false,
             evidence: held.evidence,
+            origin: Origin {
+                text: rule.text.clone(),
+                authors: meta.authors.clone(),
+                references: meta.references.clone(),
+            },
         })
     }
 

@@ -103,7 +103,10 @@ impl Wasi {
             Target::Stdin => "stdin".into(),
             Target::Stdout => "stdout".into(),
             Target::Stderr => "stderr".into(),
-            Target::Node(ino) => self.fs.path_of(ino).to_owned(),
+            // The top directory has no name of its own.
+            Target::Node(ino) => {
+                Some(self.fs.path_of(ino)).filter(|path| !path.is_empty()).unwrap_or("/").into()
+            }
             Target::Listener(position) => format!("socket {}", self.sockets.listener_name(position)),
             Target::Connection(position) => format!("socket {}", self.sockets.name(position)),
         })

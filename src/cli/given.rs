@@ -1,0 +1,49 @@
+//! The options of the command line that say how a sample is run, as they were given: for the workers of a scan, and
+//! for the commands that a report says come next.
+
+use std::ffi::OsString;
+
+use clap::{Arg, ArgMatches, Args as _, Command, CommandFactory as _, parser::ValueSource};
+use wasmspoor::report::text::quoted;
+
+use super::{numbers, sample, worker};
+
+/// The options that concern one sample and its process, each value as a word of its own.
+pub(super) fn options() -> Vec<OsString> {
+    let matches = super::Arguments::command().get_matches_from(numbers::hide(std::env::args_os()));
+    let Some((_, matches)) = matches.subcommand() else { return Vec::new() };
+    let known = worker::BoundArguments::augment_args(sample::Arguments::augment_args(Command::new("worker")));
+    let given = known.get_arguments().filter(|argument| is_given(matches, argument));
+    let words = given.filter_map(|argument| Some((argument.get_long()?, argument.get_id().as_str())));
+    let words = words.flat_map(|(long, id)| {
+        matches.get_raw(id).into_iter().flatten().map(move |value| {
+            let mut word = OsString::from(format!("--{long}="));
+            word.push(value);
+            word
+        })
+    });
+    words.collect()
+}
+
+/// The options that concern one sample, as words of a shell. Empty if they are those of no subcommand.
+pub(super) fn words() -> String {
+    let matches = super::Arguments::command().try_get_matches_from(numbers::hide(std::env::args_os()));
+    let Ok(matches) = matches else { return String::new() };
+    let Some((_, matches)) = matches.subcommand() else { return String::new() };
+    let known = sample::Arguments::augment_args(Command::new("run"));
+    let mut words = Vec::new();
+    for argument in known.get_arguments().filter(|argument| is_given(matches, argument)) {
+        let Some(long) = argument.get_long() else { continue };
+        for values in matches.get_raw_occurrences(argument.get_id().as_str()).into_iter().flatten() {
+            words.push(format!("--{long}"));
+            words.extend(values.map(|value| quoted(&numbers::of(&value.to_string_lossy()))));
+        }
+    }
+    words.join(" ")
+}
+
+fn is_given(matches: &ArgMatches, argument: &Arg) -> bool {
+    // Not every subcommand has all of them.
+    let id = argument.get_id().as_str();
+    matches.try_contains_id(id).is_ok() && matches.value_source(id) == Some(ValueSource::CommandLine)
+}

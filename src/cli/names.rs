@@ -1,0 +1,100 @@
+//! Functions and exports as the command line names them.
+
+use wasmspoor::module::{FuncIndex, Module};
+
+use super::{Exit, Failure};
+
+/// Names that a message lists.
+const SHOWN: usize = 20;
+
+/// `it exports …`, or that it exports none.
+pub(super) fn exported(names: &[impl AsRef<str>]) -> String {
+    match names.is_empty() {
+        true => "it exports none".to_owned(),
+        false => format!("it exports {}", listed(names)),
+    }
+}
+
+/// `` `a`, `b` and 3 more ``.
+fn listed(names: &[impl AsRef<str>]) -> String {
+    let shown: Vec<_> = names.iter().take(SHOWN).map(|name| format!("`{}`", name.as_ref())).collect();
+    match names.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// Names of the functions that a module exports.
+pub(super) fn exports(module: &Module) -> Vec<&str> {
+    let functions = module.exports().iter().filter(|export| export.func.is_some());
+    functions.map(|export| &*export.name).collect()
+}
+
+/// The function that is meant by its index, or by its name among the exports or in the name section.
+pub(super) fn function(module: &Module, given: &str) -> Result<FuncIndex, Failure> {
+    let fail = |message: String| Err(Failure::new(Exit::NotExecutable, anyhow::anyhow!(message)));
+    let count = module.functions();
+    if let Ok(index) = given.parse() {
+        return match (index < count, count) {
+            (true, _) => Ok(FuncIndex(index)),
+            (_, 0) => fail(format!("there is no function {index}: the module has none")),
+            _ => fail(format!("there is no function {index}; the module has functions 0 to {}", count - 1)),
+        };
+    }
+    let exported = module.exports().iter().filter(|export| *export.name == *given);
+    let named = (0..count).map(FuncIndex).filter(|func| module.name(*func) == Some(given));
+    let mut found: Vec<_> = exported.filter_map(|export| export.func).chain(named).collect();
+    found.sort_unstable();
+    found.dedup();
+    match found[..] {
+        [func] => Ok(func),
+        [] => {
+            let known: Vec<_> = module.defined().filter_map(|func| module.name(func)).collect();
+            let known = if known.is_empty() { exports(module) } else { known };
+            match known.is_empty() {
+                true => fail(format!("there is no function `{given}`, and none has a name; give an index")),
+                false => fail(format!("there is no function `{given}`; there are {}", listed(&known))),
+            }
+        }
+        _ => {
+            let indices: Vec<_> = found.iter().take(SHOWN).map(FuncIndex::to_string).collect();
+            fail(format!("`{given}` is the name of several functions; give an index: {}", indices.join(", ")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_found_by_index_export_and_name() {
+        let text = r#"(module
+          (import "a" "b" (func $imported))
+          (func $inner)
+          (func $twice (export "outer"))
+          (func (@name "twice")))"#;
+        let module = Module::parse(wat::parse_str(text).unwrap()).unwrap();
+        for (given, expected) in [("0", 0), ("1", 1), ("imported", 0), ("inner", 1), ("outer", 2)] {
+            assert_eq!(function(&module, given).unwrap(), FuncIndex(expected), "{given}");
+        }
+        for (given, said) in [
+            ("4", "functions 0 to 3"),
+            ("4294967296", "there are `inner`"),
+            ("x", "there are `inner`, `twice`, `twice`"),
+            ("twice", "give an index: 2, 3"),
+        ] {
+            let refused = function(&module, given).unwrap_err();
+            assert_eq!(refused.exit, Exit::NotExecutable);
+            assert!(refused.cause.to_string().contains(said), "{given}: {}", refused.cause);
+        }
+        let empty = Module::parse(wat::parse_str("(module)").unwrap()).unwrap();
+        assert!(function(&empty, "0").unwrap_err().cause.to_string().contains("has none"));
+    }
+
+    #[test]
+    fn a_long_list_is_counted() {
+        assert_eq!(exported(&["a"; 22]), format!("it exports {} and 2 more", ["`a`"; 20].join(", ")));
+        assert_eq!(exported(&[""; 0]), "it exports none");
+    }
+}

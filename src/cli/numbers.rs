@@ -1,0 +1,69 @@
+//! Negative numbers on the command line: `--invoke f -inf -0x1p3 -.5 --json`.
+//!
+//! clap takes what begins with `-` for an option, unless it is decimal. Here the sign of a number that follows
+//! `--invoke` is hidden before clap sees it, and shown again when it has read the value. What hides it is a
+//! character that no argument of a process can hold.
+
+use std::{convert::Infallible, ffi::OsString};
+
+/// Stands for the sign.
+const HIDDEN: char = '\0';
+
+/// Hides the signs of numbers among the values of `--invoke`.
+pub(super) fn hide(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut is_invoke = false;
+    let hidden = arguments.map(|argument| {
+        let Some(text) = argument.to_str() else { return argument };
+        if is_invoke && is_negative_number(text) {
+            return format!("{HIDDEN}{}", &text[1..]).into();
+        }
+        if text.starts_with('-') {
+            is_invoke = text == "--invoke" || text.starts_with("--invoke=");
+        }
+        argument
+    });
+    hidden.collect()
+}
+
+/// The value as it was given.
+pub(super) fn of(text: &str) -> String {
+    match text.strip_prefix(HIDDEN) {
+        Some(number) => format!("-{number}"),
+        None => text.to_owned(),
+    }
+}
+
+/// The same, as clap takes it.
+pub(super) fn shown(text: &str) -> Result<String, Infallible> {
+    Ok(of(text))
+}
+
+/// Whether `text` begins as a negative number does; no option does. Whether it is one is seen when its type is
+/// known.
+fn is_negative_number(text: &str) -> bool {
+    let Some(number) = text.strip_prefix('-') else { return false };
+    let begins = |word: &str| number.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
+    number.starts_with(|letter: char| letter.is_ascii_digit() || letter == '.')
+        || begins("inf")
+        || begins("nan")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_numbers_of_an_invocation_are_hidden() {
+        let hidden = |words: &[&str]| {
+            let words = hide(words.iter().map(OsString::from));
+            words.into_iter().map(|word| word.into_string().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            hidden(&["run", "x", "--invoke", "f", "-inf", "3", "-0x1p3", "-nan:0x1", "-.5", "-v", "-1"]),
+            ["run", "x", "--invoke", "f", "\0inf", "3", "\x000x1p3", "\0nan:0x1", "\0.5", "-v", "-1"]
+        );
+        assert_eq!(hidden(&["run", "--arg", "-inf", "-x", "-"]), ["run", "--arg", "-inf", "-x", "-"]);
+        assert_eq!(shown("\0inf").unwrap(), "-inf");
+        assert_eq!(shown("f").unwrap(), "f");
+    }
+}

@@ -1,0 +1,220 @@
+//! What the sample did, in the order of virtual time: the log of host calls with what says nothing folded.
+//!
+//! Calls of one function in a row that differ only in their bytes are one step, and so are questions in a row
+//! that change nothing and hand out nothing (the time, what a descriptor is). At most [`MAX_STEPS`] steps; the
+//! rest is counted.
+//!
+//! Not here: calls that are not in the log (`Report::host_calls_cut` counts them).
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::sandbox::{Arg, Call, Pointed, Run};
+
+/// Steps listed.
+const MAX_STEPS: usize = 1000;
+/// Characters of a text in a step.
+const MAX_TEXT: usize = 200;
+
+/// Something that the sample did, with one call or several in a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Step {
+    /// Virtual time of the first call, in nanoseconds since the start of the run.
+    pub time_ns: u64,
+    /// Virtual time of the last call.
+    pub until_ns: u64,
+    /// Position of the entry point that called.
+    pub entry: usize,
+    /// Number of the first call in the run.
+    pub number: u64,
+    /// The function, `module.name`; of questions all of them, joined by `, `.
+    pub call: String,
+    /// What it did, in words.
+    pub did: String,
+    /// Calls in it.
+    pub calls: u64,
+}
+
+/// Functions whose answers only tell of time and descriptors, by their names in WASI.
+const QUESTIONS: &[&str] = &[
+    "args_sizes_get",
+    "clock_res_get",
+    "clock_time_get",
+    "environ_sizes_get",
+    "fd_fdstat_get",
+    "fd_filestat_get",
+    "fd_prestat_dir_name",
+    "fd_prestat_get",
+    "fd_seek",
+    "fd_tell",
+    "random_get",
+    "sched_yield",
+];
+
+/// Function of WASI → what it does, in words that its arguments complete.
+const VERBS: &[(&str, &str)] = &[
+    ("args_get", "reads its arguments"),
+    ("environ_get", "reads the environment"),
+    ("fd_close", "closes"),
+    ("fd_pread", "reads from"),
+    ("fd_pwrite", "writes to"),
+    ("fd_read", "reads from"),
+    ("fd_readdir", "lists"),
+    ("fd_write", "writes to"),
+    ("path_create_directory", "makes the directory"),
+    ("path_filestat_get", "looks at"),
+    ("path_link", "gives another name to"),
+    ("path_open", "opens"),
+    ("path_readlink", "reads the link"),
+    ("path_remove_directory", "removes the directory"),
+    ("path_rename", "renames"),
+    ("path_symlink", "makes a link to"),
+    ("path_unlink_file", "deletes"),
+    ("poll_oneoff", "waits"),
+    ("proc_exit", "ends"),
+    ("sock_accept", "accepts a connection on"),
+    ("sock_recv", "receives from"),
+    ("sock_send", "sends to"),
+    ("sock_shutdown", "shuts down"),
+];
+
+/// A step and what later calls are folded by.
+struct Open {
+    step: Step,
+    /// Everything but the bytes; `None` for questions.
+    same: Option<(String, Option<String>, Option<String>)>,
+    asked: BTreeSet<String>,
+    bytes: u64,
+}
+
+/// The steps of a run, and how many are left out.
+pub(super) fn of(run: Option<&Run>) -> (Vec<Step>, u64) {
+    let mut steps: Vec<Step> = Vec::new();
+    let (mut open, mut cut): (Option<Open>, u64) = (None, 0);
+    let mut close = |open: Option<Open>| match open {
+        Some(open) if steps.len() < MAX_STEPS => steps.push(open.close()),
+        Some(_) => cut += 1,
+        None => {}
+    };
+    for call in run.map_or(&[][..], |run| &run.calls) {
+        if !open.as_mut().is_some_and(|step| step.takes(call)) {
+            close(open.replace(Open::of(call)));
+        }
+    }
+    close(open);
+    (steps, cut)
+}
+
+impl Open {
+    fn of(call: &Call) -> Self {
+        let name = format!("{}.{}", call.module, call.name);
+        Self {
+            step: Step {
+                time_ns: call.time_ns,
+                until_ns: call.time_ns,
+                entry: call.entry,
+                number: call.number,
+                call: name.clone(),
+                did: String::new(),
+                calls: 1,
+            },
+            same: same(call),
+            asked: BTreeSet::from([name]),
+            bytes: bytes(call),
+        }
+    }
+
+    /// Takes a call that belongs to the step; returns whether it does.
+    fn takes(&mut self, call: &Call) -> bool {
+        if self.step.entry != call.entry || self.same != same(call) {
+            return false;
+        }
+        self.step.calls += 1;
+        self.step.until_ns = call.time_ns;
+        self.bytes = self.bytes.saturating_add(bytes(call));
+        if self.same.is_none() {
+            self.asked.insert(format!("{}.{}", call.module, call.name));
+        }
+        true
+    }
+
+    fn close(self) -> Step {
+        let Self { mut step, same, asked, bytes } = self;
+        let Some((did, result, errno)) = same else {
+            step.call = asked.into_iter().collect::<Vec<_>>().join(", ");
+            step.did = "asks".to_owned();
+            return step;
+        };
+        step.did = did;
+        if bytes > 0 {
+            step.did.push_str(&format!(", {bytes} {}", if bytes == 1 { "byte" } else { "bytes" }));
+        }
+        match (errno, result) {
+            (Some(errno), _) => step.did.push_str(&format!(": fails, {errno}")),
+            (None, Some(result)) => step.did.push_str(&format!(": {result}")),
+            (None, None) => {}
+        }
+        step
+    }
+}
+
+/// What equal steps have in common: words, result, error. `None` for a question that was answered.
+fn same(call: &Call) -> Option<(String, Option<String>, Option<String>)> {
+    if QUESTIONS.contains(&&*call.name) && call.errno.is_none() {
+        return None;
+    }
+    let verb = VERBS.iter().find(|(name, _)| *name == &*call.name).map(|(_, verb)| *verb);
+    let mut words = vec![verb.unwrap_or("calls it").to_owned()];
+    let texts: Vec<_> = call.args.iter().filter_map(text).collect();
+    match texts.is_empty() {
+        true => words.extend(call.args.iter().filter_map(descriptor)),
+        false => words.push(texts.join(", ")),
+    }
+    // The result of a function of WASI is its error.
+    let result = match verb {
+        Some(_) => None,
+        None => call.results.first().map(ToString::to_string),
+    };
+    Some((words.join(" "), result, call.errno.as_ref().map(|errno| errno.to_string())))
+}
+
+/// The text that an argument names something with.
+fn text(arg: &Arg) -> Option<String> {
+    let Some(Pointed::Text { text }) = &arg.points_at else { return None };
+    if arg.name.as_deref().is_some_and(is_buffer) {
+        return None;
+    }
+    let end = text.char_indices().nth(MAX_TEXT).map(|(end, _)| end);
+    Some(format!("\"{}{}\"", &text[..end.unwrap_or(text.len())], if end.is_some() { "…" } else { "" }))
+}
+
+/// Which descriptor an argument is, or the code to end with.
+fn descriptor(arg: &Arg) -> Option<String> {
+    match arg.name.as_deref()? {
+        "fd" | "sock" => Some(match arg.value.to_string().as_str() {
+            "0" => "standard input".to_owned(),
+            "1" => "standard output".to_owned(),
+            "2" => "standard error".to_owned(),
+            number => format!("descriptor {number}"),
+        }),
+        "code" | "rval" => Some(format!("with code {}", arg.value)),
+        _ => None,
+    }
+}
+
+/// Whether an argument of this name holds what is read or written, and no name.
+fn is_buffer(name: &str) -> bool {
+    name.starts_with("iov") || name.starts_with("ciov") || name.contains("data") || name.contains("buf")
+}
+
+/// Bytes that a call read or wrote, as far as its arguments show.
+fn bytes(call: &Call) -> u64 {
+    let of = |arg: &Arg| match &arg.points_at {
+        Some(Pointed::Bytes { len, .. }) => *len,
+        Some(Pointed::Text { text }) if arg.name.as_deref().is_some_and(is_buffer) => text.len() as u64,
+        _ => 0,
+    };
+    call.args.iter().map(of).fold(0, u64::saturating_add)
+}

@@ -1,0 +1,177 @@
+//! What others make of our output: a validator of JSON Schema, capa.
+
+mod common;
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::{Value, json};
+
+fn spoor(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).output().expect("the binary runs")
+}
+
+fn parsed(words: &[&str]) -> Value {
+    let output = spoor(words);
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{words:?}: {error}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+fn corpus() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    common::files(&folder, "wat").iter().map(|path| path.to_str().unwrap().to_owned()).collect()
+}
+
+/// Results of every type, and what a number of JSON cannot hold.
+const VALUES: &str = r#"(module
+  (func (export "payload") (result f64) (f64.const nan:0x4000000000001))
+  (func (export "signalling") (result f32) (f32.const -nan:0x200001))
+  (func (export "infinite") (result f64 f32) (f64.const inf) (f32.const -inf))
+  (func (export "zero") (result f32) (f32.const -0))
+  (func (export "long") (result i64 i64) (i64.const -9223372036854775807) (i64.const 9007199254740991))
+  (func (export "vector") (result v128 v128) (v128.const i64x2 -1 2) (v128.const i64x2 5 0))
+  (func (export "reference") (param externref) (result externref funcref) (local.get 0) (ref.func 0))
+  (func (export "bits") (param f32 f64) (result i32 i64)
+    (i32.reinterpret_f32 (local.get 0)) (i64.reinterpret_f64 (local.get 1)))
+  (func (export "half") (param f64) (result f64) (local.get 0)))"#;
+
+/// Invalid, not to be run, hostile, empty, and one that uses what the corpus does not.
+fn others(folder: &Path) -> Vec<String> {
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    vec![
+        write("values.wat", VALUES.as_bytes()),
+        write("empty.wasm", b"\0asm\x01\0\0\0"),
+        write("cut.wasm", b"\0asm\x01\0\0\0\x01\x05"),
+        write("odd.wasm", b"\0asm\x01\0\0\0\0\x05\x04name\xff"),
+        write("shared.wat", br#"(module (memory (export "m") 1 1 shared) (func (export "f") (drop (i32.atomic.load (i32.const 0)))))"#),
+        write("tags.wat", br#"(module (tag $t (param i32)) (func (export "f") (throw $t (i32.const 1))))"#),
+    ]
+}
+
+#[test]
+fn every_report_follows_the_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema = parsed(&["schema"]);
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    let mut wrong = Vec::new();
+    for sample in corpus().iter().chain(&others(folder.path())) {
+        let report = parsed(&["run", "--json", sample]);
+        let errors = validator.iter_errors(&report).take(3);
+        wrong.extend(errors.map(|error| {
+            let shown: String = error.to_string().chars().take(300).collect();
+            format!("{sample}: {}: {shown}", error.instance_path())
+        }));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // It tells a report from what is none.
+    assert!(!validator.is_valid(&json!({"schema": "spoor.report/1"})));
+}
+
+#[test]
+fn values_are_exact_in_every_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = others(folder.path()).swap_remove(0);
+    let report = parsed(&["run", "--json", "--drive", "exports", &sample]);
+    let results = |name: &str| {
+        let entries = report["entries"].as_array().unwrap();
+        entries.iter().find(|entry| entry["name"] == name).map(|entry| entry["results"].clone())
+    };
+    for (name, expected) in [
+        ("payload", json!([{"f64": "nan:0x4000000000001"}])),
+        ("signalling", json!([{"f32": "-nan:0x200001"}])),
+        ("infinite", json!([{"f64": "inf"}, {"f32": "-inf"}])),
+        ("zero", json!([{"f32": -0.0}])),
+        ("long", json!([{"i64": "-9223372036854775807"}, {"i64": 9_007_199_254_740_991_i64}])),
+        ("vector", json!([{"v128": "0x0000000000000002ffffffffffffffff"}, {"v128": 5}])),
+        ("reference", json!([{"ref": {"null": true}}, {"ref": {"null": false}}])),
+    ] {
+        assert_eq!(results(name), Some(expected), "{name}");
+    }
+}
+
+#[test]
+fn arguments_are_every_number_of_the_text_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = others(folder.path()).swap_remove(0);
+    for (words, expected) in [
+        (
+            ["bits", "-inf", "nan:0x4000000000001"],
+            json!([{"i32": -8_388_608}, {"i64": "9219994337134247937"}]),
+        ),
+        (["bits", "-nan:0x200001", "-.5"], json!([{"i32": -6_291_455}, {"i64": "-4620693217682128896"}])),
+        (["bits", "-0x1.8p3", "0x1p-1074"], json!([{"i32": -1_052_770_304}, {"i64": 1}])),
+    ] {
+        for command in ["run", "trace"] {
+            // Options may follow all the same.
+            let line = [&[command, &sample, "--invoke"][..], &words[..], &["--json"]].concat();
+            let report = parsed(&line);
+            assert_eq!(report["entries"][0]["results"], expected, "{line:?}");
+        }
+    }
+    let refused = spoor(&["trace", &sample, "--invoke", "half", "-nan:0x0"]);
+    assert_eq!(refused.status.code(), Some(4));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("`-nan:0x0` is not a value of type f64"), "{said}");
+    // What looks like an option is one.
+    assert_eq!(spoor(&["trace", &sample, "--invoke", "half", "-x"]).status.code(), Some(2));
+}
+
+/// The words of a capa document that its command and its viewers look for.
+#[test]
+fn a_capa_document_is_one_that_capa_knows() {
+    for sample in corpus() {
+        let output = spoor(&["run", "--format", "capa", &sample]);
+        assert!(output.stdout.starts_with(b"{\"meta\":"), "{sample}: capa tells its documents by that");
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(document["meta"]["sample"]["sha1"].as_str().map(str::len), Some(40), "{sample}");
+        let counts = document["meta"]["analysis"]["feature_counts"]["functions"].as_array().unwrap();
+        let functions: Vec<_> = counts.iter().map(|function| &function["address"]).collect();
+        for (name, rule) in document["rules"].as_object().unwrap() {
+            assert!(rule["meta"]["attack"].is_array(), "{sample}: {name}");
+            let is_verdict = name == "verdict of wasmspoor";
+            assert_eq!(rule["source"].as_str().unwrap().contains("rule:"), !is_verdict, "{sample}: {name}");
+            let matches = rule["matches"].as_array().unwrap();
+            let mut seen = Vec::new();
+            for found in matches {
+                assert!(!seen.contains(&&found[0]), "{sample}: {name} matches twice at {}", found[0]);
+                seen.push(&found[0]);
+                match rule["meta"]["scopes"]["static"].as_str() {
+                    Some("function") => assert!(functions.contains(&&found[0]), "{sample}: {name}"),
+                    scope => assert_eq!((scope, matches.len()), (Some("file"), 1), "{sample}: {name}"),
+                }
+            }
+        }
+    }
+}
+
+/// `CAPA` names the command if it is not on the path.
+#[test]
+#[ignore = "needs capa: python3 -m venv V; V/bin/pip install flare-capa; CAPA=V/bin/capa"]
+fn capa_reads_the_document() {
+    let capa = std::env::var("CAPA").unwrap_or_else(|_| "capa".into());
+    let folder = tempfile::tempdir().unwrap();
+    let samples = corpus().into_iter().chain(others(folder.path()));
+    for sample in samples {
+        let document = folder.path().join("document.json");
+        fs::write(&document, spoor(&["run", "--format", "capa", &sample]).stdout).unwrap();
+        let rules = parsed(&["run", "--json", &sample]);
+        for verbosity in [&[][..], &["-v"], &["-vv"]] {
+            let output = Command::new(&capa).args(verbosity).arg(&document).output().expect("capa runs");
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success(), "{sample}: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(said.contains(rules["sample"]["sha256"].as_str().unwrap()), "{sample}: {said}");
+            for rule in rules["rules"].as_array().unwrap() {
+                // Wrapped at the width of a table, a name keeps its first word.
+                let word = rule["name"].as_str().unwrap().split(' ').next().unwrap();
+                assert!(said.contains(word), "{sample}: {} is not in\n{said}", rule["name"]);
+            }
+        }
+    }
+}

@@ -195,7 +195,7 @@ fn a_worker_keeps_no_descriptor_of_whoever_started_the_scan() {
     fs::File::create(&secret).unwrap().write_all(b"left open").unwrap();
     // A shell leaves descriptors open for what it starts.
     let script = format!(
-        "exec 7<{secret} 11>>{secret}; exec {spoor} scan {sample} --json",
+        "exec 7<{secret} 9>>{secret}; exec {spoor} scan {sample} --json",
         secret = secret.display(),
         spoor = env!("CARGO_BIN_EXE_spoor"),
         sample = sample.display()

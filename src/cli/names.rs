@@ -35,10 +35,12 @@ pub(super) fn function(module: &Module, given: &str) -> Result<FuncIndex, Failur
     let fail = |message: String| Err(Failure::new(Exit::NotExecutable, anyhow::anyhow!(message)));
     let count = module.functions();
     if let Ok(index) = given.parse() {
-        return match (index < count, count) {
-            (true, _) => Ok(FuncIndex(index)),
-            (_, 0) => fail(format!("there is no function {index}: the module has none")),
-            _ => fail(format!("there is no function {index}; the module has functions 0 to {}", count - 1)),
+        return match (module.defined().next(), module.defined().last()) {
+            _ if index < count => Ok(FuncIndex(index)),
+            (Some(first), Some(last)) => {
+                fail(format!("there is no function {index}; functions {first} to {last} have code"))
+            }
+            _ => fail(format!("there is no function {index}: no function of the module has code")),
         };
     }
     let exported = module.exports().iter().filter(|export| *export.name == *given);
@@ -79,7 +81,7 @@ mod tests {
             assert_eq!(function(&module, given).unwrap(), FuncIndex(expected), "{given}");
         }
         for (given, said) in [
-            ("4", "functions 0 to 3"),
+            ("4", "functions 1 to 3 have code"),
             ("4294967296", "there are `inner`"),
             ("x", "there are `inner`, `twice`, `twice`"),
             ("twice", "give an index: 2, 3"),
@@ -89,7 +91,13 @@ mod tests {
             assert!(refused.cause.to_string().contains(said), "{given}: {}", refused.cause);
         }
         let empty = Module::parse(wat::parse_str("(module)").unwrap()).unwrap();
-        assert!(function(&empty, "0").unwrap_err().cause.to_string().contains("has none"));
+        assert!(
+            function(&empty, "0")
+                .unwrap_err()
+                .cause
+                .to_string()
+                .contains("no function of the module has code")
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::hint::black_box;
 use criterion::Criterion;
 use wasmspoor::{
     categories::Mode,
-    classify::{Encoding, Features, Kind, ModelFile, Options, Sample},
+    classify::{Encoding, Features, ModelFile, ModelKind, Sample, TrainingOptions},
 };
 
 const SAMPLES: usize = 523;
@@ -26,14 +26,14 @@ fn main() {
     let labels: Vec<bool> = samples.iter().map(|sample| sample.malicious).collect();
     let encoding = Encoding::fit(Features::LogNgrams, Mode::Full, &refs).expect("there are n-grams");
     let matrix = encoding.matrix(&refs).expect("the numbers are small");
-    let options = |kind| Options {
+    let options = |kind| TrainingOptions {
         kind: Some(kind),
         features: Some(Features::LogNgrams),
         mode: Mode::Full,
-        ..Options::default()
+        ..TrainingOptions::default()
     };
-    let files =
-        Kind::ALL.map(|kind| ModelFile::train(&samples, &options(kind)).expect("both classes are there"));
+    let files = ModelKind::ALL
+        .map(|kind| ModelFile::train(&samples, &options(kind)).expect("both classes are there"));
     let longest = samples.iter().max_by_key(|sample| sample.calls.len()).expect("there are samples");
     for file in &files {
         let prediction = file.predict(&longest.calls, None).expect("there are calls");

@@ -16,7 +16,7 @@ use std::{
 
 use wasmspoor::{
     file::{self, Reader, Sample},
-    sandbox::{self, Drive, Options},
+    sandbox::{self, Drive, RunOptions},
 };
 
 /// Workloads of `../shared`; where that is absent, samples of our own.
@@ -39,8 +39,8 @@ fn samples() -> Vec<PathBuf> {
     found
 }
 
-fn options() -> Options {
-    let mut options = Options::default();
+fn options() -> RunOptions {
+    let mut options = RunOptions::default();
     options.drive = Drive::Exports;
     options.limits.wall_time = None;
     options.limits.instructions = None;
@@ -51,14 +51,14 @@ fn options() -> Options {
     options
 }
 
-fn in_memory(wasm: &[u8], options: &Options) -> Duration {
+fn in_memory(wasm: &[u8], options: &RunOptions) -> Duration {
     let begun = Instant::now();
     std::hint::black_box(sandbox::run(wasm, options)).ok();
     begun.elapsed()
 }
 
 /// Time of the run with its file written up to the outcome, and of all.
-fn to_file(wasm: &[u8], options: &Options, path: &Path) -> (Duration, Duration, file::Written) {
+fn to_file(wasm: &[u8], options: &RunOptions, path: &Path) -> (Duration, Duration, file::Written) {
     _ = fs::remove_file(path);
     let file = File::create_new(path).expect("a file can be made");
     let sample = Sample { name: "x", bytes: wasm, is_embedded: true };
@@ -98,7 +98,7 @@ fn main() {
         let of_sample: u64 = reader
             .chunks()
             .iter()
-            .filter(|(frame, _)| frame.kind == file::Kind::Sample)
+            .filter(|(frame, _)| frame.kind == file::ChunkKind::Sample)
             .map(|(frame, _)| u64::from(frame.stored_len) + 52)
             .sum();
         let bits = |bytes: u64| bytes as f64 * 8.0 / instructions as f64;

@@ -15,7 +15,7 @@ mod common;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use wasmspoor::sandbox::{self, Options, Run, Status};
+use wasmspoor::sandbox::{self, Run, RunOptions, Status};
 
 /// Calls of a run: one function of WASI has room for more in the log.
 const CALLS: usize = 50_000;
@@ -31,7 +31,7 @@ const CASES: &[(&str, &[&str])] = &[
 ];
 
 fn main() {
-    let options = Options::default();
+    let options = RunOptions::default();
     let cases: Vec<_> = CASES.iter().map(|&(name, calls)| (name, module(calls))).collect();
     for (name, wasm) in &cases {
         let run = run(wasm, &options);
@@ -57,7 +57,7 @@ fn main() {
     criterion.final_summary();
 }
 
-fn run(wasm: &[u8], options: &Options) -> Run {
+fn run(wasm: &[u8], options: &RunOptions) -> Run {
     sandbox::run(wasm, options).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -16,7 +16,7 @@ use criterion::{Criterion, Throughput};
 use wasmspoor::{
     analysis::Analysis,
     rules::Set,
-    sandbox::Options,
+    sandbox::RunOptions,
     verdict::Class::{self, Clean, Malicious},
 };
 
@@ -34,7 +34,7 @@ fn main() {
     let samples = SAMPLES.iter().map(|&(name, class)| {
         let bytes = std::fs::read(corpus.join(name).with_extension("wat"))
             .unwrap_or_else(|error| panic!("{name}: {error}"));
-        let analysis = Analysis::of(&bytes, &Options::default(), &rules);
+        let analysis = Analysis::of(&bytes, &RunOptions::default(), &rules);
         assert_eq!(analysis.verdict.class, class, "{name}");
         (name, bytes, analysis.dynamic.metrics.classes.total)
     });
@@ -51,7 +51,7 @@ fn main() {
     for (name, bytes, instructions) in &samples {
         group.throughput(Throughput::Elements(*instructions));
         group.bench_function(*name, |bencher| {
-            bencher.iter(|| black_box(Analysis::of(bytes, &Options::default(), &rules).verdict.score))
+            bencher.iter(|| black_box(Analysis::of(bytes, &RunOptions::default(), &rules).verdict.score))
         });
     }
     group.finish();

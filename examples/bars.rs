@@ -97,7 +97,7 @@ fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
 
 fn analyse(sample: &Sample, bytes: &[u8], rules: &rules::Set, verbose: bool) -> Row {
     let begin = Instant::now();
-    let analysis = Analysis::of(bytes, &sandbox::Options::default(), rules);
+    let analysis = Analysis::of(bytes, &sandbox::RunOptions::default(), rules);
     let elapsed = begin.elapsed();
     let verdict = &analysis.verdict;
     let family = verdict.family.as_deref().unwrap_or("-");

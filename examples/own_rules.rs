@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let rules = arguments.next().ok_or("a folder of rules is missing")?;
     let set = Set::load_only(&[rules])?;
     for sample in arguments {
-        let analysis = Analysis::of(&fs::read(&sample)?, &sandbox::Options::default(), &set);
+        let analysis = Analysis::of(&fs::read(&sample)?, &sandbox::RunOptions::default(), &set);
         let executed = analysis.dynamic.metrics.classes.total;
         println!("{sample}: {executed} instructions executed, {} rules match", analysis.rules.len());
         for found in &analysis.rules {

@@ -24,7 +24,7 @@ use std::{
 };
 
 use serde::Deserialize;
-use wasmspoor::sandbox::{self, Options, Persona, Run, Status};
+use wasmspoor::sandbox::{self, Persona, Run, RunOptions, Status};
 
 #[derive(Deserialize)]
 struct Published {
@@ -93,9 +93,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The persona of the study, whose limits let every one of these programs end by itself.
-fn options(seconds: Option<u64>) -> Result<Options, Box<dyn Error>> {
+fn options(seconds: Option<u64>) -> Result<RunOptions, Box<dyn Error>> {
     let mut options =
-        Options::default().with_persona(Persona::shipped("study").ok_or("there is no persona `study`")?);
+        RunOptions::default().with_persona(Persona::shipped("study").ok_or("there is no persona `study`")?);
     if let Some(seconds) = seconds.map(Duration::from_secs) {
         (options.entry_time, options.limits.wall_time) = (seconds, Some(seconds));
     }

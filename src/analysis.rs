@@ -40,7 +40,7 @@ pub struct Analysis {
 impl Analysis {
     /// Analyses a sample, binary or text: static view, run, passes, rules, verdict. A sample that is no
     /// module gets an analysis too, which says so.
-    pub fn of(bytes: &[u8], options: &sandbox::Options, rules: &rules::Set) -> Self {
+    pub fn of(bytes: &[u8], options: &sandbox::RunOptions, rules: &rules::Set) -> Self {
         let (wasm, from_text) = match crate::module::to_binary(bytes) {
             Ok(wasm) => {
                 let from_text = matches!(wasm, Cow::Owned(_));

@@ -45,6 +45,6 @@ pub mod verdict;
 
 pub use module::LoadError;
 pub use tracer::{
-    AtTraceLimit, HostCall, HostError, InvokeError, Limit, Limits, Options, Outcome, Session, Site, Strike,
+    AtTraceLimit, Caller, HostError, InvokeError, Limit, Limits, Options, Outcome, Session, Site, Timeout,
     Tracer, Type, Value,
 };

@@ -54,7 +54,7 @@ fn analyse(rules: &Set, path: &Path) -> Result<Analysis, String> {
         return Err(format!("{len} bytes; an example may have {MAX_EXAMPLE}"));
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    Ok(Analysis::of(&bytes, &sandbox::Options::default(), rules))
+    Ok(Analysis::of(&bytes, &sandbox::RunOptions::default(), rules))
 }
 
 fn try_rule(rule: &Rule, results: &BTreeMap<&str, Result<Analysis, String>>) -> Vec<Tried> {

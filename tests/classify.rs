@@ -12,7 +12,9 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 use wasmspoor::{
-    classify::{Kind, Matrix, ModelFile, Options, Sample, behaviour, behaviour_model, eval, runs, sample},
+    classify::{
+        Matrix, ModelFile, ModelKind, Sample, TrainingOptions, behaviour, behaviour_model, eval, runs, sample,
+    },
     sandbox,
 };
 use wasmspoor_needs::needs;
@@ -34,12 +36,12 @@ struct Split {
 }
 
 /// The share of test labels over all splits on which each kind must agree with its model.
-const BARS: [(Kind, &str, f64); 5] = [
-    (Kind::Boosting, "XGBoost", 0.995),
-    (Kind::NuSvc, "NuSVC", 1.0),
-    (Kind::RadiusNeighbors, "RadiusNN", 1.0),
-    (Kind::Adaboost, "AdaBoost", 0.999),
-    (Kind::Sgd, "SGD", 0.99),
+const BARS: [(ModelKind, &str, f64); 5] = [
+    (ModelKind::Boosting, "XGBoost", 0.995),
+    (ModelKind::NuSvc, "NuSVC", 1.0),
+    (ModelKind::RadiusNeighbors, "RadiusNN", 1.0),
+    (ModelKind::Adaboost, "AdaBoost", 0.999),
+    (ModelKind::Sgd, "SGD", 0.99),
 ];
 
 #[needs("../shared/wasi/classifier-parity.json")]
@@ -79,14 +81,14 @@ fn the_figures_of_the_study_are_reached() {
     let bytes = shared("wasi/paper/traces.jsonl");
     let samples = sample::parse(&bytes).unwrap();
     let begin = Instant::now();
-    let report = eval::evaluate(&samples, &eval::Options::default()).unwrap();
+    let report = eval::evaluate(&samples, &eval::EvaluationOptions::default()).unwrap();
     println!("{} models on {} splits: {:?}", report.models.len(), report.splits, begin.elapsed());
     let bars = [
-        (Kind::Boosting, 98.82),
-        (Kind::NuSvc, 96.18),
-        (Kind::RadiusNeighbors, 98.82),
-        (Kind::Adaboost, 98.82),
-        (Kind::Sgd, 99.60),
+        (ModelKind::Boosting, 98.82),
+        (ModelKind::NuSvc, 96.18),
+        (ModelKind::RadiusNeighbors, 98.82),
+        (ModelKind::Adaboost, 98.82),
+        (ModelKind::Sgd, 99.60),
     ];
     for (evaluation, (kind, bar)) in report.models.iter().zip(bars) {
         let scores = evaluation.random.as_ref().unwrap();
@@ -110,9 +112,11 @@ fn the_figures_of_the_study_are_reached() {
 fn training_takes_seconds_and_predicting_less_than_a_millisecond() {
     let bytes = shared("wasi/paper/traces.jsonl");
     let samples = sample::parse(&bytes).unwrap();
-    for kind in Kind::ALL {
+    for kind in ModelKind::ALL {
         let begin = Instant::now();
-        let model = ModelFile::train(&samples, &Options { kind: Some(kind), ..Options::default() }).unwrap();
+        let model =
+            ModelFile::train(&samples, &TrainingOptions { kind: Some(kind), ..TrainingOptions::default() })
+                .unwrap();
         let trained = begin.elapsed();
         let begin = Instant::now();
         let predicted = samples.iter().filter(|sample| model.predict(&sample.calls, None).is_some()).count();
@@ -169,7 +173,7 @@ fn a_model_goes_from_data_to_predictions() {
     let data = file(&folder, "data.jsonl", data());
     let remover = file(&folder, "remover.wat", REMOVER);
     let silent = file(&folder, "silent.wat", "(module (func (export \"_start\")))");
-    for kind in Kind::ALL {
+    for kind in ModelKind::ALL {
         let model = folder.path().join(kind.name());
         let model = model.to_str().unwrap();
         let train = ["classify", "train", "--data", &data, "--model", kind.name(), "-o", model];
@@ -301,7 +305,7 @@ fn the_model_that_ships_has_an_opinion_on_each_run_with_calls() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     for name in ["wiper", "benign-sha256sum"] {
         let bytes = fs::read(corpus.join(name).with_extension("wat")).unwrap();
-        let (run, dynamic) = runs::observe(&bytes, &sandbox::Options::default()).unwrap().unwrap();
+        let (run, dynamic) = runs::observe(&bytes, &sandbox::RunOptions::default()).unwrap().unwrap();
         let prediction = behaviour(&run, &dynamic).unwrap();
         assert_eq!(prediction.malicious, name == "wiper", "{name}: {prediction:?}");
     }

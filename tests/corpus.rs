@@ -82,7 +82,7 @@ fn every_sample_is_found_out() {
             continue;
         }
         let text = fs::read_to_string(&sample).unwrap();
-        let analysis = Analysis::of(text.as_bytes(), &sandbox::Options::default(), &rules);
+        let analysis = Analysis::of(text.as_bytes(), &sandbox::RunOptions::default(), &rules);
         for expected in expect::parse(&text).unwrap() {
             if let Some(found) = expect::mismatch(&analysis, &expected) {
                 let shown: String = found.chars().take(200).collect();

@@ -20,10 +20,10 @@ use common::noise;
 use wasmspoor::{
     Limit,
     analysis::Analysis,
-    file::{self, FileError, Info, Kind, Reader, Recorded, Sample, TraceDiff},
+    file::{self, ChunkKind, FileError, Info, Reader, Recorded, Sample, TraceDiff},
     report::{Report, Subject, text},
     rules,
-    sandbox::{EntryEnd, Options, Persona},
+    sandbox::{EntryEnd, Persona, RunOptions},
     text::write_json,
     trace::{Record, ReplayErrorKind},
     verdict::Class,
@@ -59,15 +59,15 @@ const SHORT: &str = r#"(module
       (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 64))))
     (drop (memory.grow (i32.const 1)))))"#;
 
-/// Options under which no clock strikes: tests run on busy machines.
-fn options() -> Options {
-    let mut options = Options::default();
+/// Options under which no clock ends a run: tests run on busy machines.
+fn options() -> RunOptions {
+    let mut options = RunOptions::default();
     options.entry_time = Duration::from_secs(3600);
     options.limits.wall_time = None;
     options
 }
 
-fn bare() -> Options {
+fn bare() -> RunOptions {
     let mut options = options().with_persona(Arc::new(Persona::bare()));
     options.entry_time = Duration::from_secs(3600);
     options.limits.wall_time = None;
@@ -75,18 +75,19 @@ fn bare() -> Options {
 }
 
 /// Records to a file that did not exist.
-fn record(folder: &Path, name: &str, bytes: &[u8], options: &Options) -> PathBuf {
+fn record(folder: &Path, name: &str, bytes: &[u8], options: &RunOptions) -> PathBuf {
     let path = folder.join(format!("{name}.spoor"));
     let sample = Sample { name, bytes, is_embedded: true };
     file::record(File::create_new(&path).unwrap(), &path, &sample, options).unwrap();
     path
 }
 
-fn shown(name: &str, analysis: &Analysis, options: &Options) -> (Vec<u8>, Vec<u8>) {
+fn shown(name: &str, analysis: &Analysis, options: &RunOptions) -> (Vec<u8>, Vec<u8>) {
     let report = Report::of(&Subject { name, analysis, options, max_log: 10_000 });
     let (mut json, mut lines) = (Vec::new(), Vec::new());
     write_json(&mut json, &report).unwrap();
-    let options = text::Options { level: text::Level::Evidence, width: 110, wrap: false, colour: false };
+    let options =
+        text::TextOptions { level: text::Verbosity::Evidence, width: 110, wrap: false, colour: false };
     let asked = text::Asked { command: "run", file: name, options: "" };
     text::write(&report, options, asked, &mut lines).unwrap();
     (json, lines)
@@ -210,18 +211,18 @@ fn check_killed(path: &Path) -> bool {
     assert!(info.damage.iter().all(|damage| damage.what.contains("cut off")), "{info:?}");
     let recorded = match Recorded::of(reader, None) {
         Ok(recorded) => recorded,
-        Err(FileError::Missing(_)) if !info.streams.contains_key(&Kind::Links) => return false,
+        Err(FileError::Missing(_)) if !info.streams.contains_key(&ChunkKind::Links) => return false,
         Err(error) => panic!("{error}"),
     };
     let run = recorded.run.as_ref().unwrap();
     // It may have died after the run, while checkpoints and index were written: then nothing of the run is
     // lost.
-    if info.streams.contains_key(&Kind::Outcome) {
+    if info.streams.contains_key(&ChunkKind::Outcome) {
         assert!(run.trace.counts().is_ok() && recorded.rerun().is_equal, "{info:?}");
         return info.decisions > 0;
     }
     let error = run.trace.counts().expect_err(&format!("{info:?}"));
-    if !info.streams.contains_key(&Kind::Links) {
+    if !info.streams.contains_key(&ChunkKind::Links) {
         return false;
     }
     let ReplayErrorKind::Truncated { instructions, .. } = error.kind() else { panic!("{error}") };
@@ -343,13 +344,13 @@ fn what_is_lost_makes_nothing_look_better_or_different() {
         };
         seen += 1;
         let rerun = recorded.rerun();
-        assert!(recorded.has_header == (frame.kind != Kind::Header));
-        if frame.kind != Kind::Checkpoint {
+        assert!(recorded.has_header == (frame.kind != ChunkKind::Header));
+        if frame.kind != ChunkKind::Checkpoint {
             assert!(!rerun.damage.is_empty() && !rerun.is_complete, "{:?}: {rerun:?}", frame.kind);
         }
         assert!(!recorded.has_header || rerun.difference.is_none(), "{:?}: {rerun:?}", frame.kind);
         let class = Analysis::of_recorded(recorded, &rules).verdict.class;
-        assert_eq!(class == Class::Clean, frame.kind == Kind::Checkpoint, "{:?} {class:?}", frame.kind);
+        assert_eq!(class == Class::Clean, frame.kind == ChunkKind::Checkpoint, "{:?} {class:?}", frame.kind);
     }
     assert!(seen >= 5, "{seen}");
 }
@@ -362,8 +363,13 @@ fn a_damaged_chunk_is_named_and_what_follows_is_read() {
     let path = record(folder.path(), "x", SPINNER.as_bytes(), &options);
     let whole = Recorded::open(&path, None).unwrap();
     let calls = whole.run.as_ref().unwrap().calls.len();
-    let decisions: Vec<_> =
-        whole.reader().chunks().iter().filter(|(frame, _)| frame.kind == Kind::Decisions).copied().collect();
+    let decisions: Vec<_> = whole
+        .reader()
+        .chunks()
+        .iter()
+        .filter(|(frame, _)| frame.kind == ChunkKind::Decisions)
+        .copied()
+        .collect();
     let (frame, offset) = decisions[1];
     let mut bytes = fs::read(&path).unwrap();
     bytes[offset as usize + 60] ^= 0x10;
@@ -424,7 +430,7 @@ fn a_run_that_the_clock_stopped_is_stopped_again_at_the_same_moment() {
     let recorded = Recorded::open(&path, None).unwrap();
     let run = recorded.run.as_ref().unwrap();
     assert_eq!(run.entries[0].end, EntryEnd::Stopped { limit: Limit::WallTime });
-    assert_eq!(recorded.strikes.len(), 1);
+    assert_eq!(recorded.timeouts.len(), 1);
     for _ in 0..3 {
         let rerun = recorded.rerun();
         assert!(rerun.is_equal && rerun.is_complete && rerun.decisions == run.trace.decisions, "{rerun:?}");
@@ -439,7 +445,7 @@ fn a_file_that_lost_its_last_bytes_tells_the_same() {
         Recorded::of(Reader::of(Box::new(Cursor::new(bytes[..len].to_vec()))).unwrap(), None).unwrap()
     };
     let reader = Reader::of(Box::new(Cursor::new(bytes.clone()))).unwrap();
-    let outcome = reader.chunks().iter().find(|(frame, _)| frame.kind == Kind::Outcome).unwrap();
+    let outcome = reader.chunks().iter().find(|(frame, _)| frame.kind == ChunkKind::Outcome).unwrap();
     let end = outcome.1 as usize + 52 + outcome.0.stored_len as usize;
     for len in [bytes.len() - 1, bytes.len() - 10, bytes.len() - 20, end + 60, end + 1, end] {
         let recorded = cut(len);
@@ -573,7 +579,7 @@ fn what_a_file_lacks_is_no_difference_between_runs() {
     let bytes = std::fs::read(&whole).unwrap();
     let reader = Reader::open(&whole).unwrap();
     let cut = folder.path().join("cut.spoor");
-    for kind in [Kind::Decisions, Kind::Records, Kind::Outcome] {
+    for kind in [ChunkKind::Decisions, ChunkKind::Records, ChunkKind::Outcome] {
         let Some((_, offset)) = reader.chunks().iter().find(|(frame, _)| frame.kind == kind) else {
             continue;
         };

@@ -59,7 +59,7 @@ fn entry(name: &str, outcome: &Outcome) -> Entry {
         other => panic!("{other:?}"),
     };
     let one = r#"(module (func (export "f")))"#;
-    let template = sandbox::run(&wat::parse_str(one).unwrap(), &sandbox::Options::default()).unwrap();
+    let template = sandbox::run(&wat::parse_str(one).unwrap(), &sandbox::RunOptions::default()).unwrap();
     let mut entry = template.entries.first().expect("the export is called").clone();
     let kind = if name == "start" { EntryKind::Start } else { EntryKind::Export };
     (entry.name, entry.kind, entry.func, entry.end, entry.site) = (name.to_owned(), kind, None, end, site);

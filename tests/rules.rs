@@ -91,7 +91,7 @@ fn a_folder_of_rules_is_loaded_beside_the_shipped_ones() {
     fs::write(dir.path().join("notes.txt"), "no rule").expect("a file");
     let set = Set::load(&[dir.path()]).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(set.rules().len(), Set::builtin().rules().len() + 1);
-    let analysis = Analysis::of(b"(module (func (export \"run\")))", &sandbox::Options::default(), &set);
+    let analysis = Analysis::of(b"(module (func (export \"run\")))", &sandbox::RunOptions::default(), &set);
     assert!(analysis.rules.iter().any(|found| found.name == "have an export" && !found.dynamic));
     for (path, message) in [("missing.yml", "cannot be read"), ("notes.txt", "ends in .yml")] {
         let error = Set::load(&[dir.path().join(path)]).expect_err("an error");
@@ -113,7 +113,7 @@ fn harmless_samples_raise_no_alarm() {
     let mut wrong = Vec::new();
     for entry in entries.flatten() {
         let bytes = fs::read(entry.path()).expect("a sample");
-        let analysis = Analysis::of(&bytes, &sandbox::Options::default(), &set);
+        let analysis = Analysis::of(&bytes, &sandbox::RunOptions::default(), &set);
         let severe = analysis.rules.iter().filter(|found| found.severity >= 3);
         wrong.extend(severe.map(|found| format!("{}: {}", entry.file_name().to_string_lossy(), found.name)));
     }

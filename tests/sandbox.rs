@@ -15,12 +15,12 @@ mod wasi;
 mod worlds;
 
 use wasmspoor::{
-    sandbox::{self, Options, Run},
+    sandbox::{self, Run, RunOptions},
     trace::Record,
 };
 
 /// Runs a sample in text.
-fn run_with(text: &str, options: &Options) -> Run {
+fn run_with(text: &str, options: &RunOptions) -> Run {
     let wasm = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"));
     let run = sandbox::run(&wasm, options).unwrap_or_else(|error| panic!("{error}"));
     let host_calls =
@@ -39,7 +39,7 @@ fn run_with(text: &str, options: &Options) -> Run {
 }
 
 fn run(text: &str) -> Run {
-    run_with(text, &Options::default())
+    run_with(text, &RunOptions::default())
 }
 
 /// Names of the calls with their first result.

@@ -611,7 +611,7 @@ fn watch_says_that_a_command_failed_and_that_a_placeholder_is_unknown() {
 #[needs("../shared/samples")]
 #[test]
 fn code_of_miners_is_told_from_harmless_code() {
-    use wasmspoor::scan::{cluster::Kind, features::CodeFeatures, sketch::Sketch};
+    use wasmspoor::scan::{cluster::ClusterKind, features::CodeFeatures, sketch::Sketch};
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/samples");
     let list = fs::read_to_string(shared.join("hostile.csv")).unwrap();
     let is_miner = |line: &&str| line.contains(",cryptonight") || line.contains(",equihash");
@@ -632,17 +632,16 @@ fn code_of_miners_is_told_from_harmless_code() {
     let closest = |to: &Sketch| harmless.iter().map(|other| other.similarity(to)).fold(0.0, f64::max);
     let worst = miners.iter().map(closest).fold(0.0, f64::max);
     let is_in_company = |&at: &usize| {
-        miners
-            .iter()
-            .enumerate()
-            .any(|(other, sketch)| other != at && sketch.similarity(&miners[at]) >= Kind::Code.threshold())
+        miners.iter().enumerate().any(|(other, sketch)| {
+            other != at && sketch.similarity(&miners[at]) >= ClusterKind::Code.threshold()
+        })
     };
     let in_company = (0..miners.len()).filter(is_in_company).count();
     println!(
         "{in_company} of {} miners resemble another; the most similar harmless sample has {worst:.2}",
         miners.len()
     );
-    assert!(worst < Kind::Code.threshold() - 0.05, "{worst}");
+    assert!(worst < ClusterKind::Code.threshold() - 0.05, "{worst}");
     assert!(in_company * 10 >= miners.len() * 9, "{in_company} of {}", miners.len());
 }
 
@@ -656,7 +655,7 @@ fn a_crowd_of_its_own_imports_does_not_hide_what_a_sample_asked_wasi_for() {
     );
     let analysis = wasmspoor::analysis::Analysis::of(
         text.as_bytes(),
-        &wasmspoor::sandbox::Options::default(),
+        &wasmspoor::sandbox::RunOptions::default(),
         &wasmspoor::rules::Set::builtin(),
     );
     let outcome = wasmspoor::scan::describe::outcome(&analysis, "");

@@ -40,7 +40,7 @@ impl Sink for Keep {
         self.records.push(event.into());
     }
 
-    fn tick(&mut self, _: u64) -> bool {
+    fn poll(&mut self, _: u64) -> bool {
         false
     }
 }

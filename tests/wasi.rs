@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use common::{noise, wasi_model};
 use wasmspoor::{
-    sandbox::{self, Options, Persona, Run},
+    sandbox::{self, Persona, Run, RunOptions},
     trace::Record,
 };
 
@@ -62,7 +62,7 @@ fn program(module: &str, data: &str, results: usize, body: &str) -> String {
 
 fn run(text: &str) -> Run {
     let wasm = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"));
-    let mut options = Options::default().with_persona(Arc::new(Persona::bare()));
+    let mut options = RunOptions::default().with_persona(Arc::new(Persona::bare()));
     options.files.insert("/f0".into(), b"0123456789".to_vec());
     options.entry_time = std::time::Duration::from_secs(120);
     options.limits.wall_time = None;

@@ -1,6 +1,6 @@
 //! Where `flow` puts what it records: in memory, as the tracer does.
 //!
-//! The work for each word, event and tick is that of `tracer`'s own sink (copy, push, look at the clock and
+//! The work for each word, event and poll is that of `tracer`'s own sink (copy, push, look at the clock and
 //! at the size), so that the bench counts it too. Nothing reads the words again.
 
 use std::{
@@ -74,7 +74,7 @@ impl Sink for Memory {
         self.events.push(event);
     }
 
-    fn tick(&mut self, _decisions: u64) -> bool {
+    fn poll(&mut self, _decisions: u64) -> bool {
         Instant::now() >= self.deadline || self.len_bytes > CAP_BYTES
     }
 }

@@ -15,8 +15,8 @@ use wasmspoor_hooks::{
 struct Seen {
     words: Vec<u64>,
     events: Vec<Event>,
-    ticks: u64,
-    /// Stop at the first tick with at least so many decisions.
+    polls: u64,
+    /// Stop at the first poll with at least so many decisions.
     budget: Option<u64>,
 }
 
@@ -32,9 +32,9 @@ impl Sink for Shared {
         self.0.lock().unwrap().events.push(event);
     }
 
-    fn tick(&mut self, decisions: u64) -> bool {
+    fn poll(&mut self, decisions: u64) -> bool {
         let mut seen = self.0.lock().unwrap();
-        seen.ticks += 1;
+        seen.polls += 1;
         seen.budget.is_some_and(|budget| decisions >= budget)
     }
 }
@@ -42,7 +42,7 @@ impl Sink for Shared {
 struct Run {
     bits: String,
     events: Vec<Event>,
-    ticks: u64,
+    polls: u64,
     result: Result<Vec<Val>, wasmspoor_hooks::Error>,
 }
 
@@ -88,7 +88,7 @@ fn run(text: &str, budget: Option<u64>) -> Run {
     store.recorder_mut().drain();
     let mut seen = shared.0.lock().unwrap();
     let bits = seen.words.iter().map(|&word| format!("{word:b}")[1..].to_owned()).collect();
-    Run { bits, events: std::mem::take(&mut seen.events), ticks: seen.ticks, result }
+    Run { bits, events: std::mem::take(&mut seen.events), polls: seen.polls, result }
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn every_shape_of_endless_loop_reaches_a_tick() {
 
 #[test]
 fn code_without_decisions_reaches_a_tick() {
-    // A tree of calls, 2^20 leaves, and not one branch. Under Miri, which is slow, just enough for a tick.
+    // A tree of calls, 2^20 leaves, and not one branch. Under Miri, which is slow, just enough for a poll.
     let (depth, repeated) = if cfg!(miri) { (10, 4200) } else { (20, 50_000) };
     let mut tree = String::from("(func $f0)");
     for level in 1..=depth {
@@ -282,10 +282,10 @@ fn code_without_decisions_reaches_a_tick() {
         "(module (memory 1) (func (export \"main\") (memory.fill (i32.const 0) (i32.const 0) (i32.const 9))))".to_owned(),
     ] {
         let whole = run(&text, None);
-        assert!(whole.result.is_ok() && whole.bits.is_empty() && whole.ticks > 0, "{} ticks", whole.ticks);
+        assert!(whole.result.is_ok() && whole.bits.is_empty() && whole.polls > 0, "{} polls", whole.polls);
         let cut = run(&text, Some(0));
         let (end, place) = cut.end();
-        assert_eq!((end, cut.ticks), (End::Stopped, 1));
+        assert_eq!((end, cut.polls), (End::Stopped, 1));
         assert!(place.site.is_some() && !place.after_decision && place.depth > 0, "{place:?}");
     }
 }

@@ -13,7 +13,7 @@ use wasmspoor::{
     scan::{
         cluster::{self, Index},
         describe,
-        rows::{self, Outcome},
+        rows::{self, SampleRows},
         store::{Settings, Store},
     },
 };
@@ -31,7 +31,8 @@ fn root() -> PathBuf {
 fn scanned(folder: &Path) {
     let settings = Settings { schema: rows::SCHEMA.into(), version: "1".into(), options: Vec::new() };
     let mut store = Store::open(folder, &settings, false, |_| (), |_| ()).unwrap();
-    let (options, rules, mut index) = (sandbox::Options::default(), rules::Set::builtin(), Index::default());
+    let (options, rules, mut index) =
+        (sandbox::RunOptions::default(), rules::Set::builtin(), Index::default());
     for (number, name) in SAMPLES.iter().enumerate() {
         let path = root().join(format!("corpus/{name}.wat"));
         let mut options = options.clone();
@@ -59,10 +60,14 @@ fn scanned(folder: &Path) {
         path_base64: None,
         inside: vec!["zip:a \"b\"\n.wasm".into()],
     };
-    let sample =
-        rows::Sample { sha256: "f".repeat(64), origin: origin.clone(), failure, ..rows::Sample::default() };
+    let sample = rows::SampleRow {
+        sha256: "f".repeat(64),
+        origin: origin.clone(),
+        failure,
+        ..rows::SampleRow::default()
+    };
     let place = rows::Path { origin, sha256: Some(sample.sha256.clone()), size: Some(5), failure: None };
-    store.append(Some(&Outcome { sample, ..Outcome::default() }), Some(&place)).unwrap();
+    store.append(Some(&SampleRows { sample, ..SampleRows::default() }), Some(&place)).unwrap();
     let broken = Some(rows::Failure { kind: rows::FailureKind::Broken, text: "invalid Zip archive".into() });
     let origin = rows::Origin { path: "broken.zip".into(), path_base64: None, inside: vec!["zip".into()] };
     store.append(None, Some(&rows::Path { origin, sha256: None, size: None, failure: broken })).unwrap();
@@ -76,12 +81,12 @@ fn scanned(folder: &Path) {
 #[test]
 fn columns_are_the_fields_that_a_scan_writes() {
     let schemas = [
-        ("samples", schemars::schema_for!(rows::Sample)),
+        ("samples", schemars::schema_for!(rows::SampleRow)),
         ("paths", schemars::schema_for!(rows::Path)),
-        ("functions", schemars::schema_for!(rows::Function)),
-        ("host_calls", schemars::schema_for!(rows::HostCall)),
-        ("findings", schemars::schema_for!(rows::Finding)),
-        ("clusters", schemars::schema_for!(cluster::Row)),
+        ("functions", schemars::schema_for!(rows::FunctionRow)),
+        ("host_calls", schemars::schema_for!(rows::HostCallRow)),
+        ("findings", schemars::schema_for!(rows::FindingRow)),
+        ("clusters", schemars::schema_for!(cluster::ClusterRow)),
     ];
     assert!(schemas.iter().map(|(name, _)| *name).eq(wasmspoor_parquet::tables()));
     let docs = fs::read_to_string(root().join("docs/scan.md")).unwrap();

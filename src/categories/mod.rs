@@ -12,7 +12,9 @@ use std::{collections::BTreeMap, fmt, str::FromStr, sync::LazyLock};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
-pub use profile::{Cell, MAX_SITES, MAX_STEPS, Profile, Profiles, Site, Step, name, wasi_function};
+pub use profile::{
+    CallSite, CategoryProfile, Cell, MAX_SITES, MAX_STEPS, Profiles, Step, name, wasi_function,
+};
 
 /// Function groups are numbered from 1.
 pub const GROUPS: usize = 10;
@@ -32,7 +34,7 @@ pub enum Mode {
 
 /// A risk level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum Level {
+pub enum RiskLevel {
     /// Alone, seen more often in malicious or vulnerable code.
     A,
     /// In combination, seen more often there.
@@ -43,12 +45,12 @@ pub enum Level {
     D,
 }
 
-impl Level {
+impl RiskLevel {
     /// All, most telling first.
     pub const ALL: [Self; 4] = [Self::A, Self::B, Self::C, Self::D];
 }
 
-impl fmt::Display for Level {
+impl fmt::Display for RiskLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
@@ -58,7 +60,7 @@ impl fmt::Display for Level {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Category {
     /// The level.
-    pub level: Level,
+    pub level: RiskLevel,
     /// The group, 1 to [`GROUPS`].
     pub group: u8,
 }
@@ -81,7 +83,7 @@ impl FromStr for Category {
     fn from_str(text: &str) -> Result<Self, String> {
         let category = || {
             let (level, group) = text.split_once('-')?;
-            let level = Level::ALL.into_iter().find(|known| known.to_string() == level)?;
+            let level = RiskLevel::ALL.into_iter().find(|known| known.to_string() == level)?;
             let group = group.parse().ok().filter(|group| (1..=GROUPS).contains(&usize::from(*group)))?;
             Some(Self { level, group })
         };
@@ -98,7 +100,7 @@ impl<'de> Deserialize<'de> for Category {
 /// What the table says of a call.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct CategoryEntry {
     /// As the study prints it: none, one, or several.
     pub printed: Vec<Category>,
     /// The one that is used.
@@ -110,7 +112,7 @@ pub struct Entry {
 struct Wasi {
     levels: BTreeMap<String, String>,
     groups: BTreeMap<String, String>,
-    calls: BTreeMap<String, Entry>,
+    calls: BTreeMap<String, CategoryEntry>,
 }
 
 #[derive(Deserialize)]
@@ -139,7 +141,7 @@ pub fn of(function: &str, mode: Mode) -> Option<Category> {
 }
 
 /// Every WASI call of the table, by name.
-pub fn wasi() -> impl Iterator<Item = (&'static str, &'static Entry)> {
+pub fn wasi() -> impl Iterator<Item = (&'static str, &'static CategoryEntry)> {
     WASI.calls.iter().map(|(name, entry)| (name.as_str(), entry))
 }
 
@@ -154,7 +156,7 @@ pub fn of_linux(call: &str) -> Option<u8> {
 }
 
 /// What a level means, in words; `None` is `U`.
-pub fn meaning(level: Option<Level>) -> &'static str {
+pub fn meaning(level: Option<RiskLevel>) -> &'static str {
     let key = level.map_or_else(|| "U".to_owned(), |level| level.to_string());
     WASI.levels.get(&key).map_or("", String::as_str)
 }

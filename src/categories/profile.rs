@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Category, GROUPS, Level, Mode, group_name, of};
+use super::{Category, GROUPS, Mode, RiskLevel, group_name, of};
 use crate::{
     passes::{Dynamic, Place},
     sandbox::{Answer, Call, Run},
@@ -21,7 +21,7 @@ pub const MAX_SITES: usize = 1_000;
 
 /// WASI calls by category, of a run or of one entry point.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
-pub struct Profile {
+pub struct CategoryProfile {
     /// WASI calls in all.
     pub calls: u64,
     /// Calls by level and group; what did not occur is not listed.
@@ -56,7 +56,7 @@ pub struct Step {
 
 /// Where calls of the levels A, B and C were made.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Site {
+pub struct CallSite {
     /// Such as `B-1`.
     pub category: String,
     /// The WASI function.
@@ -73,11 +73,11 @@ pub struct Profiles {
     /// Which table was used.
     pub mode: Mode,
     /// The whole run.
-    pub run: Profile,
+    pub run: CategoryProfile,
     /// Each entry point, in the order of the report's `entries`.
-    pub entries: Vec<Profile>,
+    pub entries: Vec<CategoryProfile>,
     /// Call sites of the levels A, B and C, most telling level first, then by calls.
-    pub sites: Vec<Site>,
+    pub sites: Vec<CallSite>,
     /// Call sites beyond [`MAX_SITES`].
     pub sites_cut: u64,
     /// Host calls of any kind that are not in the log, and so in none of these.
@@ -106,7 +106,7 @@ impl Profiles {
             if let Some(entry) = entries.get_mut(call.entry) {
                 entry.add(category, function);
             }
-            if category.is_some_and(|category| category.level < Level::D) {
+            if category.is_some_and(|category| category.level < RiskLevel::D) {
                 let site = dynamic.call_sites.get(position).copied().flatten();
                 *sites
                     .entry((category, function, site.map(|site| (site.func.0, site.offset.0))))
@@ -118,7 +118,7 @@ impl Profiles {
             (category.map(|category| category.level), std::cmp::Reverse(*calls))
         });
         let sites_cut = sites.len().saturating_sub(MAX_SITES) as u64;
-        let sites = sites.into_iter().take(MAX_SITES).map(|((category, function, site), calls)| Site {
+        let sites = sites.into_iter().take(MAX_SITES).map(|((category, function, site), calls)| CallSite {
             category: name(category),
             function: function.to_owned(),
             site: site.map(|(func, offset)| Place {
@@ -138,9 +138,9 @@ impl Profiles {
     }
 }
 
-impl Profile {
+impl CategoryProfile {
     /// Calls of a level and a group.
-    pub fn cell(&self, level: Level, group: u8) -> u64 {
+    pub fn cell(&self, level: RiskLevel, group: u8) -> u64 {
         let category = Category { level, group }.to_string();
         self.matrix.iter().find(|cell| cell.category == category).map_or(0, |cell| cell.calls)
     }
@@ -152,7 +152,8 @@ impl Profile {
 
     /// Groups with calls, by number.
     pub fn groups(&self) -> impl Iterator<Item = u8> {
-        (1..=GROUPS as u8).filter(|&group| Level::ALL.into_iter().any(|level| self.cell(level, group) > 0))
+        (1..=GROUPS as u8)
+            .filter(|&group| RiskLevel::ALL.into_iter().any(|level| self.cell(level, group) > 0))
     }
 }
 
@@ -176,7 +177,7 @@ impl<'r> Builder<'r> {
         }
     }
 
-    fn finish(self) -> Profile {
+    fn finish(self) -> CategoryProfile {
         let cells = self.cells.into_iter().map(|((_, category), functions)| Cell {
             category: name(category),
             group: category.map_or("", |category| group_name(category.group)),
@@ -186,7 +187,7 @@ impl<'r> Builder<'r> {
         let matrix: Vec<_> = cells.collect();
         let sequence =
             self.steps.into_iter().map(|(category, calls)| Step { category: name(category), calls });
-        Profile {
+        CategoryProfile {
             calls: matrix.iter().map(|cell| cell.calls).sum(),
             sequence: sequence.collect(),
             matrix,

@@ -35,7 +35,7 @@ fn a_call_printed_twice_takes_one_of_the_two() {
 
 #[test]
 fn levels_and_groups_are_explained() {
-    for level in Level::ALL.into_iter().map(Some).chain([None]) {
+    for level in RiskLevel::ALL.into_iter().map(Some).chain([None]) {
         assert!(!meaning(level).is_empty(), "{level:?}");
     }
     for group in 1..=GROUPS as u8 {
@@ -94,7 +94,7 @@ fn a_run_is_profiled_by_category() {
     let steps: Vec<_> =
         profiles.run.sequence.iter().map(|step| (step.category.as_str(), step.calls)).collect();
     assert_eq!(steps, [("D-1", 1), ("B-1", 2), ("U", 1), ("B-1", 1)]);
-    assert_eq!((profiles.run.calls, profiles.run.cell(Level::B, 1), profiles.run.unknown()), (5, 3, 1));
+    assert_eq!((profiles.run.calls, profiles.run.cell(RiskLevel::B, 1), profiles.run.unknown()), (5, 3, 1));
     assert_eq!(profiles.run.groups().collect::<Vec<_>>(), [1]);
     assert_eq!((profiles.entries.len(), profiles.entries[0].calls), (1, 5));
     assert_eq!(profiles.sites.len(), 1, "all from one place: {:?}", profiles.sites);

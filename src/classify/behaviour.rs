@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Features, ModelFile, Prediction, runs::calls, trace::Trace};
+use super::{Features, ModelFile, Prediction, runs::calls, trace::TraceFeatures};
 use crate::{passes::Dynamic, sandbox::Run};
 
 static MODEL: LazyLock<Option<ModelFile>> =
@@ -22,7 +22,7 @@ pub fn model() -> Option<&'static ModelFile> {
 /// for more than calls.
 pub fn behaviour(run: &Run, dynamic: &Dynamic) -> Option<Prediction> {
     let model = model()?;
-    let trace = (model.encoding.features() == Features::Trace).then(|| Trace::of(run, dynamic));
+    let trace = (model.encoding.features() == Features::Trace).then(|| TraceFeatures::of(run, dynamic));
     model.predict(&calls(run), trace.as_ref())
 }
 

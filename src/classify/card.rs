@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Kind,
-    eval::{Report, metrics::Scores},
+    ModelKind,
+    eval::{EvaluationReport, metrics::Scores},
     training::Training,
 };
 use crate::text::clip;
@@ -15,7 +15,7 @@ const MUCH: f64 = 0.5;
 const FEW: usize = 100;
 
 /// Sentences on what a model cannot tell.
-pub(super) fn limits(report: &Report, training: &Training) -> Vec<String> {
+pub(super) fn limits(report: &EvaluationReport, training: &Training) -> Vec<String> {
     let mut limits = vec![
         "A run without a WASI call that the features know is no evidence: no prediction is made.".to_owned(),
         "It sees which kinds of calls a run made, not with which arguments, nor what the sample would do in another run."
@@ -43,7 +43,7 @@ pub(super) fn limits(report: &Report, training: &Training) -> Vec<String> {
 }
 
 /// The card.
-pub(super) fn card(kind: Kind, report: &Report, training: &Training, note: &str) -> String {
+pub(super) fn card(kind: ModelKind, report: &EvaluationReport, training: &Training, note: &str) -> String {
     let mut card = format!(
         "A model of the kind {kind} on {} call sequences, {} of them labelled malicious, {} different, in {} groups of near duplicates.",
         training.samples, training.malicious, report.data.distinct, report.data.groups
@@ -75,7 +75,7 @@ fn sentence(card: &mut String, what: &str, scores: Option<&Scores>) {
     }
 }
 
-fn only_malicious_origin(report: &Report) -> Option<&str> {
+fn only_malicious_origin(report: &EvaluationReport) -> Option<&str> {
     let mut malicious = report.models.first()?.origins.iter().filter(|origin| origin.malicious > 0);
     let first = malicious.next()?;
     malicious.next().is_none().then_some(&first.origin)

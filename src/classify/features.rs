@@ -130,7 +130,7 @@ impl Encoding {
     }
 
     /// The row of a run.
-    pub fn row(&self, calls: &[impl AsRef<str>], trace: Option<&trace::Trace>) -> Vec<f64> {
+    pub fn row(&self, calls: &[impl AsRef<str>], trace: Option<&trace::TraceFeatures>) -> Vec<f64> {
         let features = self.names.features;
         let mut counts = vec![0u64; self.names.names.len()];
         let longest = if features.is_ngrams() { MAX_N } else { 1 };
@@ -258,7 +258,7 @@ fn ngram_name(ngram: Ngram) -> String {
 }
 
 fn code_name(code: u8) -> String {
-    let level = categories::Level::ALL.into_iter().find(|level| *level as u8 == code / 16);
+    let level = categories::RiskLevel::ALL.into_iter().find(|level| *level as u8 == code / 16);
     level.map_or_else(|| "U".to_owned(), |level| Category { level, group: code % 16 }.to_string())
 }
 

@@ -22,10 +22,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Encoding, Error, Features, Kind, Model, Sample, card,
+    Encoding, Error, Features, Model, ModelKind, Sample, card,
     eval::{self, metrics::Scores},
     sample,
-    trace::Trace,
+    trace::TraceFeatures,
     training::Training,
 };
 use crate::categories::Mode;
@@ -38,9 +38,9 @@ const SPLITS: u32 = 20;
 
 /// How to train.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct TrainingOptions {
     /// The kind.
-    pub kind: Option<Kind>,
+    pub kind: Option<ModelKind>,
     /// The features.
     pub features: Option<Features>,
     /// The categories.
@@ -103,8 +103,8 @@ impl ModelFile {
     ///
     /// # Errors
     /// If the samples are too few, of one class, or do not fit features or kind.
-    pub fn train(samples: &[Sample], options: &Options) -> Result<Self, Error> {
-        let kind = options.kind.unwrap_or(Kind::Boosting);
+    pub fn train(samples: &[Sample], options: &TrainingOptions) -> Result<Self, Error> {
+        let kind = options.kind.unwrap_or(ModelKind::Boosting);
         let features = options.features.unwrap_or(Features::Presence);
         let all: Vec<&Sample> = samples.iter().collect();
         // With or without n-grams the evidence is the same.
@@ -119,7 +119,7 @@ impl ModelFile {
         let encoding = Encoding::fit(features, options.mode, &refs)?;
         let labels: Vec<bool> = used.iter().map(|sample| sample.malicious).collect();
         let model = kind.train(&encoding.matrix(&refs)?, &labels, options.seed)?;
-        let how = eval::Options { kinds: vec![kind], features, mode: options.mode, splits: SPLITS };
+        let how = eval::EvaluationOptions { kinds: vec![kind], features, mode: options.mode, splits: SPLITS };
         let report = eval::evaluate(&used, &how)?;
         let training = Training::of(&used, samples.len() - used.len());
         let limits = card::limits(&report, &training);
@@ -173,7 +173,7 @@ impl ModelFile {
 
     /// What the model says of a run; `None` if it made no call that the model knows: then there is no
     /// evidence.
-    pub fn predict(&self, calls: &[impl AsRef<str>], trace: Option<&Trace>) -> Option<Prediction> {
+    pub fn predict(&self, calls: &[impl AsRef<str>], trace: Option<&TraceFeatures>) -> Option<Prediction> {
         if !self.encoding.has_evidence(calls) {
             return None;
         }

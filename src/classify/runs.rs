@@ -1,6 +1,6 @@
 //! Samples from runs: what the sandbox saw, as a classifier takes it.
 
-use super::{Sample, trace::Trace};
+use super::{Sample, trace::TraceFeatures};
 use crate::{
     LoadError,
     categories::is_wasi,
@@ -22,7 +22,7 @@ pub fn sample(name: &str, label: Label, run: &Run, dynamic: &Dynamic) -> Sample 
         malicious: label.malicious,
         origin: label.origin,
         calls,
-        trace: Some(Trace::of(run, dynamic)),
+        trace: Some(TraceFeatures::of(run, dynamic)),
     }
 }
 
@@ -31,7 +31,7 @@ pub fn sample(name: &str, label: Label, run: &Run, dynamic: &Dynamic) -> Sample 
 ///
 /// # Errors
 /// If it cannot be run.
-pub fn observe(bytes: &[u8], options: &sandbox::Options) -> Result<Option<(Run, Dynamic)>, LoadError> {
+pub fn observe(bytes: &[u8], options: &sandbox::RunOptions) -> Result<Option<(Run, Dynamic)>, LoadError> {
     let wasm = crate::module::to_binary(bytes)?;
     let imports_wasi = Module::parse(&*wasm)
         .is_ok_and(|module| module.imports().iter().any(|import| is_wasi(&import.module)));
@@ -96,14 +96,14 @@ mod tests {
 
     #[test]
     fn what_imports_no_wasi_is_not_run() {
-        assert!(observe(b"(module)", &sandbox::Options::default()).unwrap().is_none());
+        assert!(observe(b"(module)", &sandbox::RunOptions::default()).unwrap().is_none());
         let wat = r#"(module (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
             (memory (export "memory") 1) (func (export "_start") (drop (call $yield)) (drop (call $yield)) (unreachable)))"#;
-        let (run, dynamic) = observe(wat.as_bytes(), &sandbox::Options::default()).unwrap().unwrap();
+        let (run, dynamic) = observe(wat.as_bytes(), &sandbox::RunOptions::default()).unwrap().unwrap();
         assert_eq!(calls(&run), ["sched_yield", "sched_yield"]);
-        let trace = Trace::of(&run, &dynamic);
+        let trace = TraceFeatures::of(&run, &dynamic);
         assert_eq!((trace.get("trap.unreachable"), trace.get("trap.memory")), (1.0, 0.0));
         assert!(trace.get("run.instructions") > 1.0);
-        assert!(observe(b"(module", &sandbox::Options::default()).is_err());
+        assert!(observe(b"(module", &sandbox::RunOptions::default()).is_err());
     }
 }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Error, matrix::MAX_ROWS, trace::Trace};
+use super::{Error, matrix::MAX_ROWS, trace::TraceFeatures};
 
 /// Bytes of a data file at most.
 pub const MAX_DATA_BYTES: usize = 64 << 20;
@@ -27,7 +27,7 @@ pub struct Sample {
     pub calls: Vec<String>,
     /// What else is known of the run. Only samples that were run here have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trace: Option<Trace>,
+    pub trace: Option<TraceFeatures>,
 }
 
 mod label {
@@ -61,7 +61,7 @@ pub fn parse(text: &[u8]) -> Result<Vec<Sample>, Error> {
         }
         let sample: Sample = serde_json::from_slice(line)
             .map_err(|error| Error::Line { line: index + 1, reason: error.to_string() })?;
-        if let Some(value) = sample.trace.as_ref().and_then(Trace::bad_value) {
+        if let Some(value) = sample.trace.as_ref().and_then(TraceFeatures::bad_value) {
             return Err(Error::Line { line: index + 1, reason: Error::Value { value }.to_string() });
         }
         samples.push(sample);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::matrix::is_usable;
 use crate::{
     module::view::Classes,
-    passes::{Dynamic, Loop},
+    passes::{Dynamic, ExecutedLoop},
     sandbox::{EntryEnd, FileChange, Run},
     text::share,
     trace::Trap,
@@ -19,7 +19,7 @@ use crate::{
 /// Values by name; a feature that is not there is 0.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Trace(BTreeMap<String, f64>);
+pub struct TraceFeatures(BTreeMap<String, f64>);
 
 /// Names of all features: kinds of traps, ends, classes of errors, calls by what they move, changes of files,
 /// and shares of instruction classes in the run and in its hottest loop.
@@ -66,7 +66,7 @@ pub const NAMES: [&str; 40] = [
     "loop.signatures",
 ];
 
-impl Trace {
+impl TraceFeatures {
     /// The features of a run. Costs a look at each entry point, call and loop.
     pub fn of(run: &Run, dynamic: &Dynamic) -> Self {
         let mut trace = Self::default();
@@ -151,7 +151,7 @@ impl Trace {
         self.set("run.store", share(classes.store));
     }
 
-    fn hottest(&mut self, hottest: &Loop) {
+    fn hottest(&mut self, hottest: &ExecutedLoop) {
         let classes = &hottest.classes;
         let share = |count: u64| share(count, classes.total);
         self.set("loop.share", if hottest.share.is_finite() { hottest.share } else { 0.0 });
@@ -229,6 +229,6 @@ mod tests {
 
     #[test]
     fn nothing_ran_gives_nothing() {
-        assert_eq!(Trace::of(&Run::default(), &Dynamic::default()), Trace::default());
+        assert_eq!(TraceFeatures::of(&Run::default(), &Dynamic::default()), TraceFeatures::default());
     }
 }

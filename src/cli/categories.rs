@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use wasmspoor::categories::{self, Category, GROUPS, Level, Mode};
+use wasmspoor::categories::{self, Category, GROUPS, Mode, RiskLevel};
 
 use super::{Exit, Failure};
 
@@ -83,7 +83,7 @@ fn write(table: Table, rows: &[Row], out: &mut impl Write) -> Result<(), Failure
     }
     if table == Table::Wasi {
         writeln!(out)?;
-        for level in Level::ALL.into_iter().map(Some).chain([None]) {
+        for level in RiskLevel::ALL.into_iter().map(Some).chain([None]) {
             let name = level.map_or_else(|| "U".to_owned(), |level| level.to_string());
             writeln!(out, "{name}  {}", categories::meaning(level))?;
         }

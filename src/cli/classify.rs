@@ -12,11 +12,11 @@ use serde::Serialize;
 use wasmspoor::{
     categories::Mode,
     classify::{
-        Features, Kind, MAX_MODEL_BYTES, ModelFile, Options, Prediction, Sample,
-        eval::{self, Report, metrics::Scores},
+        Features, MAX_MODEL_BYTES, ModelFile, ModelKind, Prediction, Sample, TrainingOptions,
+        eval::{self, EvaluationReport, metrics::Scores},
         runs::{self, Label},
         sample::{MAX_DATA_BYTES, parse},
-        trace::Trace,
+        trace::TraceFeatures,
     },
     sandbox,
     text::{self, escape},
@@ -173,7 +173,7 @@ enum ModeName {
     Full,
 }
 
-impl From<KindName> for Kind {
+impl From<KindName> for ModelKind {
     fn from(name: KindName) -> Self {
         match name {
             KindName::Boosting => Self::Boosting,
@@ -221,7 +221,7 @@ fn unusable(error: impl Into<anyhow::Error>) -> Failure {
 
 fn train(arguments: &Train, out: &mut impl Write) -> Result<Exit, Failure> {
     let samples = arguments.data.read()?;
-    let options = Options {
+    let options = TrainingOptions {
         kind: Some(arguments.model.into()),
         features: Some(arguments.features.features.into()),
         mode: arguments.features.mode.into(),
@@ -237,11 +237,11 @@ fn train(arguments: &Train, out: &mut impl Write) -> Result<Exit, Failure> {
 fn evaluate(arguments: &Eval, out: &mut impl Write) -> Result<Exit, Failure> {
     let samples = arguments.data.read()?;
     let kinds = match &*arguments.model {
-        [] => Kind::ALL.to_vec(),
+        [] => ModelKind::ALL.to_vec(),
         names => names.iter().map(|&name| name.into()).collect(),
     };
     let (features, mode) = (arguments.features.features.into(), arguments.features.mode.into());
-    let options = eval::Options { kinds, features, mode, splits: arguments.splits };
+    let options = eval::EvaluationOptions { kinds, features, mode, splits: arguments.splits };
     let report = eval::evaluate(&samples, &options).map_err(unusable)?;
     match arguments.json {
         true => text::write_json(out, &report)?,
@@ -296,7 +296,7 @@ fn run_folder(folder: &str, samples: &mut Vec<Sample>) -> anyhow::Result<()> {
             unlabelled += 1;
             continue;
         };
-        match runs::observe(&bytes, &sandbox::Options::default()) {
+        match runs::observe(&bytes, &sandbox::RunOptions::default()) {
             Ok(Some((run, dynamic))) => samples.push(runs::sample(&name, label, &run, &dynamic)),
             Ok(None) => silent += 1,
             Err(_) => failed += 1,
@@ -323,7 +323,7 @@ struct Line<'a> {
     wasi_calls: usize,
     /// Host calls that came after those that are kept.
     calls_cut: u64,
-    model: Kind,
+    model: ModelKind,
     features: Features,
     training_sha256: &'a str,
 }
@@ -368,7 +368,8 @@ fn predict_one(
     let sample::Analysed { name, analysis, .. } = analysed;
     let run = analysis.run.as_ref();
     let calls = run.map(runs::calls).unwrap_or_default();
-    let prediction = run.and_then(|run| model.predict(&calls, Some(&Trace::of(run, &analysis.dynamic))));
+    let prediction =
+        run.and_then(|run| model.predict(&calls, Some(&TraceFeatures::of(run, &analysis.dynamic))));
     let word = match prediction {
         None => "no evidence",
         Some(Prediction { malicious: true, .. }) => "malicious",
@@ -406,7 +407,7 @@ fn predict_one(
 }
 
 /// A report for people, all figures in per cent.
-fn write_report(report: &Report, out: &mut impl Write) -> Result<(), Failure> {
+fn write_report(report: &EvaluationReport, out: &mut impl Write) -> Result<(), Failure> {
     let data = &report.data;
     writeln!(
         out,
@@ -472,7 +473,7 @@ fn write_scores(
 }
 
 /// Right labels by origin, for each kind: on random halves, and by a model that had all other origins.
-fn write_origins(report: &Report, out: &mut impl Write) -> Result<(), Failure> {
+fn write_origins(report: &EvaluationReport, out: &mut impl Write) -> Result<(), Failure> {
     let Some(first) = report.models.first() else { return Ok(()) };
     write!(out, "{:<32}{:>8}{:>10}", "right labels by origin, in %", "samples", "malicious")?;
     report.models.iter().try_for_each(|model| write!(out, " {:>16}", model.model.name()))?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use wasmspoor::{
     module::{FuncIndex, Opcode},
     text,
-    trace::{Callee, End, Event, Executed, FuncKey, Kind, ReplayError, Trace},
+    trace::{Callee, ControlEffect, End, Event, Executed, FuncKey, ReplayError, Trace},
 };
 
 use super::{Exit, Failure, names, record, report, session};
@@ -221,9 +221,9 @@ fn instruction<'t>(trace: &Trace, executed: &Executed) -> Line<'t> {
         ..Line::default()
     };
     match executed.kind {
-        Kind::Branch { taken } => line.taken = Some(taken),
-        Kind::Table { index } => line.index = Some(index),
-        Kind::Call { callee: key, .. } | Kind::TailCall { callee: key, .. } => {
+        ControlEffect::Branch { taken } => line.taken = Some(taken),
+        ControlEffect::Table { index } => line.index = Some(index),
+        ControlEffect::Call { callee: key, .. } | ControlEffect::TailCall { callee: key, .. } => {
             (line.callee, line.host) = callee(trace, key)
         }
         _ => {}

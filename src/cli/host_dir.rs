@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use wasmspoor::sandbox::Options;
+use wasmspoor::sandbox::RunOptions;
 
 /// Bytes of all files together: what the sandbox holds.
 const BYTES: u64 = 64 << 20;
@@ -22,7 +22,7 @@ const DEPTH: usize = 64;
 /// # Errors
 ///
 /// If something cannot be read, there is too much of it, or a name is not UTF-8.
-pub(super) fn give(host: &Path, guest: &str, options: &mut Options) -> anyhow::Result<()> {
+pub(super) fn give(host: &Path, guest: &str, options: &mut RunOptions) -> anyhow::Result<()> {
     let is_dir = fs::metadata(host).with_context(|| host.display().to_string())?.is_dir();
     anyhow::ensure!(is_dir, "{}: not a directory; --file copies a file", host.display());
     let is_absolute = guest.starts_with('/');
@@ -45,7 +45,7 @@ pub(super) fn give(host: &Path, guest: &str, options: &mut Options) -> anyhow::R
     walk(host, &path, 0, options)
 }
 
-fn walk(host: &Path, guest: &str, depth: usize, options: &mut Options) -> anyhow::Result<()> {
+fn walk(host: &Path, guest: &str, depth: usize, options: &mut RunOptions) -> anyhow::Result<()> {
     anyhow::ensure!(depth < DEPTH, "{}: more than {DEPTH} directories in each other", host.display());
     has_room(host, options)?;
     if !guest.is_empty() {
@@ -67,7 +67,7 @@ fn walk(host: &Path, guest: &str, depth: usize, options: &mut Options) -> anyhow
     Ok(())
 }
 
-fn has_room(path: &Path, options: &Options) -> anyhow::Result<()> {
+fn has_room(path: &Path, options: &RunOptions) -> anyhow::Result<()> {
     let count = options.files.len() + options.dirs.len();
     anyhow::ensure!(
         count < ENTRIES,
@@ -77,7 +77,7 @@ fn has_room(path: &Path, options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read(path: &Path, guest: String, options: &mut Options) -> anyhow::Result<()> {
+fn read(path: &Path, guest: String, options: &mut RunOptions) -> anyhow::Result<()> {
     let used: u64 = options.files.values().map(|bytes| bytes.len() as u64).sum();
     let room = BYTES.saturating_sub(used);
     let mut bytes = Vec::new();
@@ -109,7 +109,7 @@ mod tests {
         fs::write(folder.path().join("top"), "top").unwrap();
         std::os::unix::fs::symlink(outside.path(), folder.path().join("link")).unwrap();
         std::os::unix::fs::symlink(outside.path().join("secret"), folder.path().join("file")).unwrap();
-        let mut options = Options::default();
+        let mut options = RunOptions::default();
         give(folder.path(), "/g/", &mut options).unwrap();
         let found: Vec<_> =
             options.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
@@ -136,7 +136,7 @@ mod tests {
             (&[("w", "/w/")], "/w/x", &[("w", "/w/")]),
             (&[("w", "/w")], "/wx", &[("w", "/w"), ("/wx", "/wx")]),
         ] {
-            let mut options = Options::default();
+            let mut options = RunOptions::default();
             options.preopens = pairs(before);
             give(folder.path(), guest, &mut options).unwrap();
             assert_eq!(options.preopens, pairs(after), "{guest}");
@@ -147,10 +147,10 @@ mod tests {
     fn there_is_a_limit_of_bytes_and_of_files() {
         let folder = tempfile::tempdir().unwrap();
         File::create(folder.path().join("big")).unwrap().set_len(BYTES + 1).unwrap();
-        let error = give(folder.path(), "/g", &mut Options::default()).unwrap_err();
+        let error = give(folder.path(), "/g", &mut RunOptions::default()).unwrap_err();
         assert!(error.to_string().contains("more than 67108864 bytes"), "{error}");
         File::create(folder.path().join("big")).unwrap();
-        let mut options = Options::default();
+        let mut options = RunOptions::default();
         options.files = (1..ENTRIES).map(|index| (index.to_string(), Vec::new())).collect();
         let error = give(folder.path(), "/g", &mut options).unwrap_err();
         assert!(error.to_string().contains("more than 5000 files and directories"), "{error}");

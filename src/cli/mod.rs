@@ -177,7 +177,7 @@ fn write_schema(out: &mut impl io::Write) -> Result<Exit, Failure> {
 /// own: only errors that are laid out in lines by this program, with the source and a caret, keep theirs.
 fn words(error: &anyhow::Error) -> String {
     let is_laid_out = |cause: &(dyn std::error::Error + 'static)| {
-        cause.is::<wasmspoor::rules::LoadError>()
+        cause.is::<wasmspoor::rules::RuleLoadError>()
             || matches!(cause.downcast_ref(), Some(wasmspoor::LoadError::Text { .. }))
     };
     let mut shown: Vec<String> = Vec::new();

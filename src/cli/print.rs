@@ -198,15 +198,15 @@ pub(super) fn write(
     }
     let report = Report::of(&Subject { name, analysis, options, max_log: print.max_log });
     let level = match print.verbose {
-        0 => text::Level::Normal,
-        1 => text::Level::Verbose,
-        _ => text::Level::Evidence,
+        0 => text::Verbosity::Normal,
+        1 => text::Verbosity::Verbose,
+        _ => text::Verbosity::Evidence,
     };
     let written = match format {
         Format::Text if print.quiet || turn.is_many => text::write_line(&report, &mut out),
         Format::Text => text::write(
             &report,
-            text::Options { level, width: screen.width, wrap: screen.wrap, colour: screen.colour },
+            text::TextOptions { level, width: screen.width, wrap: screen.wrap, colour: screen.colour },
             text::Asked { command: turn.command, file: turn.file.unwrap_or(name), options: &given::words() },
             &mut out,
         ),

@@ -12,7 +12,7 @@ use wasmspoor::{
     LoadError,
     analysis::Analysis,
     file::{self, FileError, Recorded, Written},
-    sandbox::{Options, Status},
+    sandbox::{RunOptions, Status},
     text::{grouped, line},
 };
 
@@ -123,7 +123,12 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-fn write(path: &Path, force: bool, sample: &file::Sample<'_>, options: &Options) -> Result<Written, Failure> {
+fn write(
+    path: &Path,
+    force: bool,
+    sample: &file::Sample<'_>,
+    options: &RunOptions,
+) -> Result<Written, Failure> {
     file::check_options(options).map_err(|problem| Failure::new(Exit::Usage, anyhow::Error::msg(problem)))?;
     let file = create(path, force)?;
     let progress = Progress::begin("recording", Path::new(sample.name));

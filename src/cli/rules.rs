@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use wasmspoor::{
     rulebook,
-    rules::{LoadError, Set},
+    rules::{RuleLoadError, Set},
     text::{escape, line},
 };
 
@@ -87,7 +87,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     }
 }
 
-fn load(arguments: &Arguments) -> Result<Set, LoadError> {
+fn load(arguments: &Arguments) -> Result<Set, RuleLoadError> {
     if arguments.only { Set::load_only(&arguments.paths) } else { Set::load(&arguments.paths) }
 }
 

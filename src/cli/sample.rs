@@ -15,7 +15,7 @@ use wasmspoor::{
     analysis::Analysis,
     module::{Module, ValType},
     rules,
-    sandbox::{Drive, Options, Persona, Stubs},
+    sandbox::{Drive, Persona, RunOptions, Stubs},
 };
 
 use super::{Exit, Failure, host_dir, input, limits, names, numbers, plural};
@@ -121,14 +121,14 @@ fn persona(name: &str) -> anyhow::Result<Arc<Persona>> {
 pub(super) struct Analysed {
     /// The file as the user named it.
     pub(super) name: String,
-    pub(super) options: Options,
+    pub(super) options: RunOptions,
     pub(super) analysis: Analysis,
 }
 
 /// What is the same for all samples of a command: read once.
 pub(super) struct Analyser<'a> {
     arguments: &'a Arguments,
-    options: Options,
+    options: RunOptions,
     rules: rules::Set,
 }
 
@@ -148,8 +148,8 @@ impl Arguments {
         Ok(Analyser { arguments: self, options, rules })
     }
 
-    fn options(&self) -> anyhow::Result<Options> {
-        let mut options = Options::default().with_persona(persona(&self.persona)?);
+    fn options(&self) -> anyhow::Result<RunOptions> {
+        let mut options = RunOptions::default().with_persona(persona(&self.persona)?);
         options.limits = self.limits.to_limits(options.limits)?;
         if let Some(drive) = &self.drive {
             options.drive = match &**drive {
@@ -196,7 +196,7 @@ impl Arguments {
 
 impl Analyser<'_> {
     /// How samples are run, and with which rules.
-    pub(super) fn into_parts(self) -> (Options, rules::Set) {
+    pub(super) fn into_parts(self) -> (RunOptions, rules::Set) {
         (self.options, self.rules)
     }
 
@@ -205,7 +205,7 @@ impl Analyser<'_> {
     }
 
     /// Reads a sample, and how it is to be run.
-    pub(super) fn read(&self, file: &Path) -> Result<(Vec<u8>, Options), Failure> {
+    pub(super) fn read(&self, file: &Path) -> Result<(Vec<u8>, RunOptions), Failure> {
         let bytes = input::read(file).map_err(|error| Failure::new(Exit::Usage, error))?;
         let mut options = self.options.clone();
         if let Some(words) = &self.arguments.invoke {

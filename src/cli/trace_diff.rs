@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 use wasmspoor::{
-    file::{Function, Parting, Point, Recorded, TraceDiff},
+    file::{NamedFunction, Parting, Point, Recorded, TraceDiff},
     text::{self, grouped, line},
 };
 
@@ -99,7 +99,7 @@ fn print_parting(first: &Parting, out: &mut impl Write) -> Result<(), Failure> {
     Ok(())
 }
 
-fn print_functions(title: &str, functions: &[Function], out: &mut impl Write) -> Result<(), Failure> {
+fn print_functions(title: &str, functions: &[NamedFunction], out: &mut impl Write) -> Result<(), Failure> {
     if functions.is_empty() {
         return Ok(());
     }

@@ -28,7 +28,7 @@ use wasmspoor::{
         cluster::Index,
         coordinator::{Recorder, Scan},
         process::Spawner,
-        rows::{self, Outcome, Sample},
+        rows::{self, SampleRow, SampleRows},
         store::Known,
         summary::{Progress, Summary},
         walk::Root,
@@ -209,14 +209,14 @@ impl Folder {
 
 /// Hands on the rows of samples and failures of one file. The scan waits while the command is at others: a
 /// file may hold samples without number.
-struct Told(SyncSender<Sample>);
+struct Told(SyncSender<SampleRow>);
 
 impl Recorder for Told {
-    fn record(&mut self, outcome: Option<&Outcome>, path: Option<&rows::Path>) -> io::Result<()> {
+    fn record(&mut self, outcome: Option<&SampleRows>, path: Option<&rows::Path>) -> io::Result<()> {
         let sample = match (outcome, path) {
             (Some(outcome), _) => outcome.sample.clone(),
             (None, Some(rows::Path { origin, failure: Some(failure), .. })) => {
-                Sample { origin: origin.clone(), failure: Some(failure.clone()), ..Sample::default() }
+                SampleRow { origin: origin.clone(), failure: Some(failure.clone()), ..SampleRow::default() }
             }
             _ => return Ok(()),
         };
@@ -259,9 +259,9 @@ fn attend(spawner: &Spawner, file: &Path, exec: &[OsString], out: &mut impl Writ
 /// Calls `each` for the samples that come until there are no more or it is interrupted. The flag says whether
 /// all of them succeeded.
 fn tell(
-    samples: Receiver<Sample>,
+    samples: Receiver<SampleRow>,
     interrupted: &AtomicBool,
-    mut each: impl FnMut(&Sample) -> io::Result<bool>,
+    mut each: impl FnMut(&SampleRow) -> io::Result<bool>,
 ) -> io::Result<bool> {
     let mut succeeded = true;
     for sample in samples {
@@ -275,7 +275,7 @@ fn tell(
 
 /// Starts the command, waits for it and gives whether it succeeded. That it fails is the user's to know, and
 /// no reason to stop.
-fn start(program: &OsStr, words: &[OsString], file: &Path, sample: &Sample) -> bool {
+fn start(program: &OsStr, words: &[OsString], file: &Path, sample: &SampleRow) -> bool {
     let fields = fields(file, sample);
     let words = words.iter().map(|word| fill(word, &fields));
     let status = Command::new(program).args(words).stdin(Stdio::null()).status();
@@ -312,7 +312,7 @@ fn check(word: &OsStr) -> anyhow::Result<()> {
 }
 
 /// What the words in braces stand for.
-fn fields(file: &Path, sample: &Sample) -> [(&'static str, OsString); FIELDS.len()] {
+fn fields(file: &Path, sample: &SampleRow) -> [(&'static str, OsString); FIELDS.len()] {
     let mut json = Vec::new();
     // A row can always be written to memory.
     let _ = text::write_json_line(&mut json, sample);
@@ -395,7 +395,7 @@ mod tests {
             let error = check(OsStr::new(bad)).unwrap_err().to_string();
             assert!(error.contains("{verdict}, {score}"), "{bad}: {error}");
         }
-        let named = fields(Path::new("x"), &Sample::default()).map(|(name, _)| name);
+        let named = fields(Path::new("x"), &SampleRow::default()).map(|(name, _)| name);
         assert_eq!(named, FIELDS);
     }
 
@@ -405,7 +405,7 @@ mod tests {
         let (interrupted, mut told) = (AtomicBool::new(false), 0);
         thread::scope(|scope| {
             // More than may wait, and nobody waits for one that nobody will take.
-            scope.spawn(move || (0..100).for_each(|_| drop(sender.send(Sample::default()))));
+            scope.spawn(move || (0..100).for_each(|_| drop(sender.send(SampleRow::default()))));
             let succeeded = tell(samples, &interrupted, |_| {
                 told += 1;
                 interrupted.store(told == 3, Ordering::Relaxed);

@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     decode::{self, Budget},
-    frame::{FRAME, Frame, Kind, MAX_CHUNK},
+    frame::{ChunkKind, FRAME, Frame, MAX_CHUNK},
 };
 use crate::trace::Record;
 
@@ -17,7 +17,7 @@ const LEVEL: i32 = 3;
 /// What a chunk to be written holds.
 #[derive(Debug)]
 pub(super) struct Chunk {
-    pub(super) kind: Kind,
+    pub(super) kind: ChunkKind,
     pub(super) is_last: bool,
     pub(super) first: u64,
     pub(super) count: u64,

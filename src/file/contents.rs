@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     LoadError,
-    sandbox::{Connection, FileChange, Options, Run, Status, TokenUse},
+    sandbox::{Connection, FileChange, Run, RunOptions, Status, TokenUse},
     trace::{FuncKey, Host, Instance, Level},
 };
 
@@ -28,7 +28,7 @@ pub struct Header {
     /// How much was recorded.
     pub level: Level,
     /// How it was run.
-    pub options: Options,
+    pub options: RunOptions,
 }
 
 /// What keys mean.

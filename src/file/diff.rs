@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     hex,
     sandbox::{Entry, FileChange, Run},
-    trace::{RanFunction, Record, Trace, Visitor, stream},
+    trace::{ExecutedFunction, Record, Trace, Visitor, stream},
 };
 
 use super::{
@@ -26,13 +26,13 @@ pub struct TraceDiff {
     /// Where they part; `None` if they do not, or there is no trace.
     pub first: Option<Parting>,
     /// Functions that ran in the first only, by index, with their names.
-    pub functions_only_a: Vec<Function>,
+    pub functions_only_a: Vec<NamedFunction>,
     /// Functions that ran in the second only.
-    pub functions_only_b: Vec<Function>,
+    pub functions_only_b: Vec<NamedFunction>,
     /// Host functions that were called in one only, or not as often.
     pub host_calls: Vec<HostCalls>,
     /// What else came out differently: how it ended, entry points, files, output.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<OutcomeDifference>,
 }
 
 /// Where two runs part.
@@ -54,7 +54,7 @@ pub struct Parting {
 
 /// A function.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Function {
+pub struct NamedFunction {
     /// Index in the function space, imports first.
     pub index: u32,
     /// Its name, if it has one.
@@ -74,7 +74,7 @@ pub struct HostCalls {
 
 /// Something that came out differently.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Outcome {
+pub struct OutcomeDifference {
     /// What: `status`, `exit code`, `entry NAME`, `file PATH`, `standard output`, …
     pub what: String,
     /// In the first; `None` if there is none.
@@ -99,7 +99,7 @@ impl TraceDiff {
         let (trace_a, trace_b) = (&run_a.trace, &run_b.trace);
         let first = parting(trace_a, trace_b);
         let (ran_a, ran_b) = (ran(trace_a), ran(trace_b));
-        let only = |these: &BTreeMap<u32, Function>, those: &BTreeMap<u32, Function>| {
+        let only = |these: &BTreeMap<u32, NamedFunction>, those: &BTreeMap<u32, NamedFunction>| {
             these.values().filter(|function| !those.contains_key(&function.index)).cloned().collect()
         };
         let lost = [run_a, run_b].map(|run| run.lost.iter().cloned().chain(run.trace.gap()).collect());
@@ -199,18 +199,18 @@ fn bit(trace: &Trace, mut at: u64) -> Option<bool> {
 
 /// Notes the functions that ran.
 #[derive(Default)]
-struct Ran(BTreeMap<u32, Function>);
+struct Ran(BTreeMap<u32, NamedFunction>);
 
 impl Visitor for Ran {
-    fn load(&mut self, function: RanFunction<'_>) {
+    fn load(&mut self, function: ExecutedFunction<'_>) {
         let index = function.index();
         let name = function.module().name(index).map(str::to_owned);
-        self.0.insert(index.0, Function { index: index.0, name });
+        self.0.insert(index.0, NamedFunction { index: index.0, name });
     }
 }
 
 /// The functions that ran, as far as the trace goes.
-fn ran(trace: &Trace) -> BTreeMap<u32, Function> {
+fn ran(trace: &Trace) -> BTreeMap<u32, NamedFunction> {
     let mut ran = Ran::default();
     // What cannot be replayed is among what is lost.
     _ = trace.replay(&mut ran);
@@ -232,7 +232,7 @@ fn host_calls(a: &Trace, b: &Trace) -> Vec<HostCalls> {
     differing.map(|(name, [a, b])| HostCalls { name, a, b }).collect()
 }
 
-fn outcomes(a: &Run, b: &Run) -> Vec<Outcome> {
+fn outcomes(a: &Run, b: &Run) -> Vec<OutcomeDifference> {
     let mut pairs = vec![
         ("status".to_owned(), Some(format!("{:?}", a.status)), Some(format!("{:?}", b.status))),
         (
@@ -255,7 +255,11 @@ fn outcomes(a: &Run, b: &Run) -> Vec<Outcome> {
         }
     }
     pairs.extend(files.into_iter().map(|(path, [a, b])| (format!("file {path}"), a, b)));
-    pairs.into_iter().filter(|(_, a, b)| a != b).map(|(what, a, b)| Outcome { what, a, b }).collect()
+    pairs
+        .into_iter()
+        .filter(|(_, a, b)| a != b)
+        .map(|(what, a, b)| OutcomeDifference { what, a, b })
+        .collect()
 }
 
 fn output(bytes: &[u8]) -> String {

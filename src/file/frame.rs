@@ -28,7 +28,7 @@ pub(super) const MAX_CHUNK: usize = 1 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
-pub enum Kind {
+pub enum ChunkKind {
     /// Part of the header: what was run, and how.
     Header = 1,
     /// Part of the sample.
@@ -49,7 +49,7 @@ pub enum Kind {
     Index = 9,
 }
 
-impl Kind {
+impl ChunkKind {
     /// All of them, in their order.
     pub const ALL: [Self; 9] = [
         Self::Header,
@@ -83,7 +83,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ChunkKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -93,7 +93,7 @@ impl fmt::Display for Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame {
     /// What it holds.
-    pub kind: Kind,
+    pub kind: ChunkKind,
     /// Whether the contents are compressed (zstd).
     pub is_compressed: bool,
     /// Whether it is the last chunk of its kind.
@@ -159,7 +159,7 @@ impl Frame {
         }
         let flags = u16::from_le_bytes([bytes[6], bytes[7]]);
         let frame = Self {
-            kind: Kind::from_byte(bytes[4])?,
+            kind: ChunkKind::from_byte(bytes[4])?,
             is_compressed: bytes[5] == 1,
             is_last: flags & 1 != 0,
             number: u32_at(bytes, 8),
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn a_frame_comes_back_and_every_changed_bit_is_seen() {
         let frame = Frame {
-            kind: Kind::Decisions,
+            kind: ChunkKind::Decisions,
             is_compressed: true,
             is_last: true,
             number: 7,

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
+    checkpoints,
     chunk::{records_of_bytes, words_of_bytes},
     contents::{Header, Outcome},
-    frame::{FRAME, Kind, VERSION},
+    frame::{ChunkKind, FRAME, VERSION},
     log::Log,
-    marks, objects,
+    objects,
     reader::{Damage, Reader},
     store::follow,
 };
-use crate::{hex, sandbox::Options};
+use crate::{hex, sandbox::RunOptions};
 
 /// What is in a file. Every chunk was read.
 #[derive(Debug, Clone, Serialize)]
@@ -41,7 +42,7 @@ pub struct Info {
     /// Bits of the file, all of it, for each executed instruction.
     pub bits_per_instruction: Option<f64>,
     /// Sizes by kind of chunk.
-    pub streams: BTreeMap<Kind, Stream>,
+    pub streams: BTreeMap<ChunkKind, Stream>,
     /// What is damaged.
     pub damage: Vec<Damage>,
     /// Damages beyond those in `damage`.
@@ -67,7 +68,7 @@ pub struct RunInfo {
     pub seed: u64,
     /// How it was run, all of it.
     #[serde(skip)]
-    pub options: Box<Options>,
+    pub options: Box<RunOptions>,
 }
 
 /// Sizes of the chunks of one kind.
@@ -85,7 +86,7 @@ impl Info {
     /// Reads every chunk of a file.
     pub fn of(reader: &Reader) -> Self {
         let (header, is_over) = check(reader);
-        let mut streams = BTreeMap::<Kind, Stream>::new();
+        let mut streams = BTreeMap::<ChunkKind, Stream>::new();
         let (mut decisions, mut records) = (0, 0);
         for (position, (frame, _)) in reader.chunks().iter().enumerate() {
             let stream = streams.entry(frame.kind).or_default();
@@ -94,20 +95,20 @@ impl Info {
             stream.raw_bytes += u64::from(frame.raw_len);
             let Some(raw) = reader.read(position) else { continue };
             let is_sound = match frame.kind {
-                Kind::Decisions => words_of_bytes(frame, raw).is_some(),
-                Kind::Records => records_of_bytes(frame, raw).is_some(),
-                Kind::Checkpoint => marks::is_sound(&raw),
+                ChunkKind::Decisions => words_of_bytes(frame, raw).is_some(),
+                ChunkKind::Records => records_of_bytes(frame, raw).is_some(),
+                ChunkKind::Checkpoint => checkpoints::is_sound(&raw),
                 _ => true,
             };
             match frame.kind {
                 _ if !is_sound => _ = reader.spoilt(position),
-                Kind::Decisions => decisions += frame.count,
-                Kind::Records => records += frame.count,
+                ChunkKind::Decisions => decisions += frame.count,
+                ChunkKind::Records => records += frame.count,
                 _ => {}
             }
         }
         let (damage, more_damage) = reader.damage();
-        let instructions = marks::instructions(reader);
+        let instructions = checkpoints::instructions(reader);
         Self {
             version: VERSION,
             bytes: reader.file_len(),
@@ -132,19 +133,19 @@ impl Info {
 /// noted. Gives the header, and whether the file says how the run ended: then nothing may be missing.
 fn check(reader: &Reader) -> (Option<Header>, bool) {
     let outcome = objects::outcome(reader);
-    let is_due = |kind: Kind| outcome.is_some() || reader.of_kind(kind).next().is_some();
-    let header = if is_due(Kind::Header) { objects::header(reader) } else { None };
-    if header.as_ref().is_none_or(|header| header.is_embedded) && is_due(Kind::Sample) {
+    let is_due = |kind: ChunkKind| outcome.is_some() || reader.of_kind(kind).next().is_some();
+    let header = if is_due(ChunkKind::Header) { objects::header(reader) } else { None };
+    if header.as_ref().is_none_or(|header| header.is_embedded) && is_due(ChunkKind::Sample) {
         let is_other =
             |wasm: Vec<u8>| header.as_ref().is_some_and(|header| header.sha256 != hex::sha256(&wasm));
         if objects::sample(reader).is_none_or(is_other) {
-            reader.note(None, Some(Kind::Sample), "the sample in the file is missing or damaged".into());
+            reader.note(None, Some(ChunkKind::Sample), "the sample in the file is missing or damaged".into());
         }
     }
     Log::read(reader);
     let Some(Outcome::Ran(rest)) = &outcome else { return (header, outcome.is_some()) };
     objects::links(reader);
-    for (kind, total) in [(Kind::Decisions, rest.decisions), (Kind::Records, rest.records)] {
+    for (kind, total) in [(ChunkKind::Decisions, rest.decisions), (ChunkKind::Records, rest.records)] {
         if let (_, Some(lost)) = follow(reader, kind, Some(total)) {
             reader.note(None, Some(kind), lost);
         }

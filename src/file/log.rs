@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use crate::{
     sandbox::{Call, Entry, EntryKind, Item, MAX_ARGS, MAX_CALLS, MAX_OUTPUT, unfinished},
-    tracer::Strike,
+    tracer::Timeout,
 };
 
-use super::{chunk::Things, decode::Budget, frame::Kind, reader::Reader};
+use super::{chunk::Things, decode::Budget, frame::ChunkKind, reader::Reader};
 
 /// Bytes of the log in memory at most: of the things themselves, and of what they hold. A log of ours has
 /// 200,000 calls, each with a few arguments and half a kilobyte of names, and 64 MiB of other arguments.
@@ -25,7 +25,7 @@ pub(super) struct Log {
     pub(super) calls: BTreeMap<u64, Call>,
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: Vec<u8>,
-    pub(super) strikes: Vec<Strike>,
+    pub(super) timeouts: Vec<Timeout>,
     /// The last entry has begun and not ended, as far as is known.
     is_open: bool,
     /// Items were lost since: what became of the last entry is not known, nor whether others came after it.
@@ -40,11 +40,11 @@ impl Log {
     /// Reads all chunks; what is missing is noted.
     pub(super) fn read(reader: &Reader) -> Self {
         let (mut log, mut next, mut held) = (Self::new(), 0, Budget::of(MAX_HELD));
-        for position in reader.of_kind(Kind::Log) {
+        for position in reader.of_kind(ChunkKind::Log) {
             let Some((frame, _)) = reader.chunks().get(position) else { break };
             if frame.first != next {
                 let what = format!("items {next} to {} of the log are missing", frame.first);
-                reader.note(None, Some(Kind::Log), what);
+                reader.note(None, Some(ChunkKind::Log), what);
                 log.tear();
             }
             next = frame.first + frame.count;
@@ -60,7 +60,7 @@ impl Log {
                     "the log takes more than {} bytes of memory: what follows is not read",
                     MAX_THINGS + MAX_HELD
                 );
-                reader.note(Some(frame.number), Some(Kind::Log), what);
+                reader.note(Some(frame.number), Some(ChunkKind::Log), what);
                 log.tear();
                 break;
             }
@@ -70,7 +70,8 @@ impl Log {
             }
         }
         // The end of the log may be among what is damaged.
-        log.is_torn |= reader.damage().0.iter().any(|damage| matches!(damage.kind, None | Some(Kind::Log)));
+        log.is_torn |=
+            reader.damage().0.iter().any(|damage| matches!(damage.kind, None | Some(ChunkKind::Log)));
         log
     }
 
@@ -80,7 +81,7 @@ impl Log {
             calls: BTreeMap::new(),
             stdout: Vec::new(),
             stderr: Vec::new(),
-            strikes: Vec::new(),
+            timeouts: Vec::new(),
             is_open: false,
             is_torn: false,
             is_damaged: false,
@@ -105,7 +106,7 @@ impl Log {
         let taken = match item {
             Item::Begun(_) | Item::Ended(_) | Item::Call { .. } => self.room.charge(size_of::<Item>()),
             // A vector has reserved as much again at most.
-            Item::Strike(_) => self.room.charge(2 * size_of::<Strike>()),
+            Item::Timeout(_) => self.room.charge(2 * size_of::<Timeout>()),
             Item::Stdout(_) | Item::Stderr(_) => Some(()),
         };
         if taken.is_none() {
@@ -123,7 +124,7 @@ impl Log {
             }
             Item::Stdout(bytes) => append(&mut self.stdout, &bytes),
             Item::Stderr(bytes) => append(&mut self.stderr, &bytes),
-            Item::Strike(strike) => self.strikes.push(strike),
+            Item::Timeout(timeout) => self.timeouts.push(timeout),
         }
         true
     }

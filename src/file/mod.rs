@@ -10,6 +10,7 @@
 //! Not here: what a trace means (`trace`), how a run is made (`sandbox`).
 
 mod bits;
+mod checkpoints;
 mod chunk;
 mod contents;
 mod decode;
@@ -17,7 +18,6 @@ mod diff;
 mod frame;
 mod info;
 mod log;
-mod marks;
 mod objects;
 mod point;
 mod reader;
@@ -25,12 +25,12 @@ mod record;
 mod recorded;
 mod rerun;
 mod store;
-mod tape;
+mod writer;
 
 pub use self::{
     contents::Header,
-    diff::{Function, HostCalls, Outcome, Parting, TraceDiff},
-    frame::{Frame, Kind, MAGIC, VERSION, head_bytes},
+    diff::{HostCalls, NamedFunction, OutcomeDifference, Parting, TraceDiff},
+    frame::{ChunkKind, Frame, MAGIC, VERSION, head_bytes},
     info::{Info, RunInfo, Stream},
     objects::check_options,
     point::Point,

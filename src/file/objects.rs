@@ -4,10 +4,10 @@
 use super::{
     contents::{Header, Links, Outcome},
     decode::{self, Budget},
-    frame::Kind,
+    frame::ChunkKind,
     reader::Reader,
 };
-use crate::sandbox::Options;
+use crate::sandbox::RunOptions;
 
 /// Bytes of the sample at most: what a run can be given.
 const MAX_SAMPLE: usize = 1 << 30;
@@ -25,10 +25,10 @@ const BESIDE_OPTIONS: usize = 16 << 20;
 /// # Errors
 ///
 /// In words, if they are too large: a file with them could be written and not be read.
-pub fn check_options(options: &Options) -> Result<(), String> {
+pub fn check_options(options: &RunOptions) -> Result<(), String> {
     let bytes = postcard::to_allocvec(options).map_err(|error| error.to_string())?;
     let most = MAX_HEADER - BESIDE_OPTIONS;
-    let fits = bytes.len() <= most && decode::from_bytes::<Options>(&bytes, &Budget::of(most)).is_some();
+    let fits = bytes.len() <= most && decode::from_bytes::<RunOptions>(&bytes, &Budget::of(most)).is_some();
     let given = bytes.len();
     fits.then_some(()).ok_or_else(|| {
         format!(
@@ -59,12 +59,12 @@ pub(super) fn check_outcome(bytes: &[u8]) -> Result<(), String> {
 /// The header; that it is missing is noted.
 pub(super) fn header(reader: &Reader) -> Option<Header> {
     let header = reader
-        .object(Kind::Header, MAX_HEADER)
+        .object(ChunkKind::Header, MAX_HEADER)
         .and_then(|bytes| decode::from_bytes(&bytes, &Budget::of(MAX_HEADER)));
     if header.is_none() {
         reader.note(
             None,
-            Some(Kind::Header),
+            Some(ChunkKind::Header),
             "the header is missing or damaged: it is not known how the sample was run".into(),
         );
     }
@@ -73,18 +73,18 @@ pub(super) fn header(reader: &Reader) -> Option<Header> {
 
 /// The sample in the binary format; `None` if it is missing or damaged.
 pub(super) fn sample(reader: &Reader) -> Option<Vec<u8>> {
-    reader.object(Kind::Sample, MAX_SAMPLE)
+    reader.object(ChunkKind::Sample, MAX_SAMPLE)
 }
 
 /// What keys mean; that it is missing is noted.
 pub(super) fn links(reader: &Reader) -> Option<Links> {
     let links = reader
-        .object(Kind::Links, MAX_LINKS)
+        .object(ChunkKind::Links, MAX_LINKS)
         .and_then(|bytes| decode::from_bytes(&bytes, &Budget::of(MAX_LINKS)));
     if links.is_none() {
         reader.note(
             None,
-            Some(Kind::Links),
+            Some(ChunkKind::Links),
             "it is not known which function is which: the links are missing or damaged".into(),
         );
     }
@@ -94,7 +94,7 @@ pub(super) fn links(reader: &Reader) -> Option<Links> {
 /// What came of the run. `None` if the run did not come to its end, which is no damage, or the outcome is
 /// damaged, which is noted.
 pub(super) fn outcome(reader: &Reader) -> Option<Outcome> {
-    let bytes = reader.object(Kind::Outcome, MAX_OUTCOME)?;
+    let bytes = reader.object(ChunkKind::Outcome, MAX_OUTCOME)?;
     let budget = Budget::of(MAX_OUTCOME);
     let outcome = decode::from_bytes(&bytes, &budget);
     if outcome.is_none() {
@@ -102,7 +102,7 @@ pub(super) fn outcome(reader: &Reader) -> Option<Outcome> {
             true => format!("the outcome takes more than {MAX_OUTCOME} bytes of memory"),
             false => "the outcome is not what this program writes".into(),
         };
-        reader.note(None, Some(Kind::Outcome), what);
+        reader.note(None, Some(ChunkKind::Outcome), what);
     }
     outcome
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     Site,
-    trace::{Record, Run, Streams, Trace, Visitor, stream},
+    trace::{ExecutedBlock, Record, Streams, Trace, Visitor, stream},
 };
 
 /// A moment of a run.
@@ -104,7 +104,7 @@ fn first_decisions(mut words: Vec<u64>, count: u64) -> Vec<u64> {
 struct Count(u64);
 
 impl Visitor for Count {
-    fn block(&mut self, run: Run<'_>) {
+    fn block(&mut self, run: ExecutedBlock<'_>) {
         self.0 += u64::from(run.len());
     }
 }

@@ -16,7 +16,8 @@ use serde::Serialize;
 use super::{
     chunk::unpack,
     frame::{
-        END, FEATURES, FOOT, FRAME, Frame, HEAD, Head, Kind, MAX_CHUNK, SYNC, VERSION, read_foot, read_head,
+        ChunkKind, END, FEATURES, FOOT, FRAME, Frame, HEAD, Head, MAX_CHUNK, SYNC, VERSION, read_foot,
+        read_head,
     },
 };
 
@@ -63,7 +64,7 @@ pub struct Damage {
     /// Number of the chunk, if it is one.
     pub chunk: Option<u32>,
     /// What it holds, if that is known.
-    pub kind: Option<Kind>,
+    pub kind: Option<ChunkKind>,
     /// What is wrong, in words.
     pub what: String,
 }
@@ -71,7 +72,7 @@ pub struct Damage {
 impl Damage {
     /// Whether the run is all there without it: the index and the checkpoints are made from the rest.
     pub fn is_harmless(&self) -> bool {
-        matches!(self.kind, Some(Kind::Index | Kind::Checkpoint))
+        matches!(self.kind, Some(ChunkKind::Index | ChunkKind::Checkpoint))
     }
 }
 
@@ -233,19 +234,19 @@ impl Reader {
         what
     }
 
-    pub(super) fn note(&self, chunk: Option<u32>, kind: Option<Kind>, what: String) {
+    pub(super) fn note(&self, chunk: Option<u32>, kind: Option<ChunkKind>, what: String) {
         self.damage.lock().unwrap_or_else(PoisonError::into_inner).note(Damage { chunk, kind, what });
     }
 
     /// Positions of the chunks of a kind.
-    pub(super) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = usize> {
+    pub(super) fn of_kind(&self, kind: ChunkKind) -> impl Iterator<Item = usize> {
         (0..self.chunks.len())
             .filter(move |&position| self.chunks.get(position).is_some_and(|(frame, _)| frame.kind == kind))
     }
 
     /// Something that was written in parts, up to `most` bytes; `None` if it is not there, or not all of it,
     /// which is noted.
-    pub(super) fn object(&self, kind: Kind, most: usize) -> Option<Vec<u8>> {
+    pub(super) fn object(&self, kind: ChunkKind, most: usize) -> Option<Vec<u8>> {
         let (mut bytes, mut is_whole) = (Vec::new(), false);
         for position in self.of_kind(kind) {
             let (frame, _) = self.chunks.get(position)?;
@@ -295,7 +296,7 @@ impl Reader {
             .saturating_mul(FRAME + 8);
         loop {
             let (frame, next) = self.frame_at(at, foot)?;
-            if frame.kind != Kind::Index || frame.first != part || entries.len() > most {
+            if frame.kind != ChunkKind::Index || frame.first != part || entries.len() > most {
                 return None;
             }
             let mut stored = vec![0; frame.stored_len as usize];
@@ -338,7 +339,7 @@ impl Reader {
             self.pass(&mut walk, frame, next);
         }
         if has_foot {
-            self.note(None, Some(Kind::Index), "the index at the end of the file is damaged".into());
+            self.note(None, Some(ChunkKind::Index), "the index at the end of the file is damaged".into());
         }
         Ok(())
     }
@@ -359,10 +360,10 @@ impl Reader {
             );
         }
         // The last chunk that the run wrote.
-        if frame.kind == Kind::Outcome && frame.is_last {
+        if frame.kind == ChunkKind::Outcome && frame.is_last {
             walk.over.get_or_insert(self.chunks.len());
         }
-        if frame.kind != Kind::Index {
+        if frame.kind != ChunkKind::Index {
             self.chunks.push((frame, walk.at));
         }
         walk.expected = frame.number.saturating_add(1);
@@ -457,8 +458,8 @@ impl Walk {
     }
 
     /// What is lost here, if that is known.
-    fn kind(&self) -> Option<Kind> {
-        self.over.map(|_| Kind::Index)
+    fn kind(&self) -> Option<ChunkKind> {
+        self.over.map(|_| ChunkKind::Index)
     }
 }
 
@@ -466,7 +467,9 @@ impl Walk {
 pub(super) fn name(frame: &Frame) -> String {
     let Frame { kind, number, first, count, .. } = *frame;
     match kind {
-        Kind::Decisions | Kind::Records => format!("chunk {number} ({kind} {first} to {})", first + count),
+        ChunkKind::Decisions | ChunkKind::Records => {
+            format!("chunk {number} ({kind} {first} to {})", first + count)
+        }
         _ => format!("chunk {number} ({kind})"),
     }
 }
@@ -480,7 +483,7 @@ fn chunks_of_index(bytes: &[u8], begin: u64) -> Option<Vec<(Frame, u64)>> {
     for (number, entry) in entries.iter().enumerate() {
         let (frame, offset) = entry.split_first_chunk::<FRAME>()?;
         let (frame, offset) = (Frame::from_bytes(frame)?, u64::from_le_bytes(offset.try_into().ok()?));
-        if frame.number as usize != number || offset != at || frame.kind == Kind::Index {
+        if frame.number as usize != number || offset != at || frame.kind == ChunkKind::Index {
             return None;
         }
         at = at.checked_add(FRAME as u64 + u64::from(frame.stored_len))?;
@@ -514,11 +517,11 @@ mod tests {
         for chunk in 0..DAMAGES as u32 + 9 {
             damages.note(Damage {
                 chunk: Some(chunk),
-                kind: Some(Kind::Checkpoint),
+                kind: Some(ChunkKind::Checkpoint),
                 what: format!("chunk {chunk}"),
             });
         }
-        damages.note(Damage { chunk: None, kind: Some(Kind::Log), what: "a part of the log".into() });
+        damages.note(Damage { chunk: None, kind: Some(ChunkKind::Log), what: "a part of the log".into() });
         assert_eq!((damages.told.len(), damages.more), (DAMAGES + 1, [0, 9]));
     }
 }

@@ -10,15 +10,16 @@ use std::{
 
 use crate::{
     LoadError, hex,
-    sandbox::{self, Options, Recorder, Status},
+    sandbox::{self, Recorder, RunOptions, Status},
     trace::Level,
 };
 
 use super::{
+    checkpoints,
     contents::{Header, Outcome, Rest},
-    frame::Kind,
-    marks, objects,
-    tape::Recording,
+    frame::ChunkKind,
+    objects,
+    writer::Recording,
 };
 
 /// A sample to be recorded.
@@ -51,7 +52,7 @@ pub struct Written {
 ///
 /// If the file cannot be written, or cannot hold the options (`InvalidInput`; see [`super::check_options`]),
 /// or what was written cannot be replayed: a fault of this program; the file stays.
-pub fn record(file: File, path: &Path, sample: &Sample<'_>, options: &Options) -> io::Result<Written> {
+pub fn record(file: File, path: &Path, sample: &Sample<'_>, options: &RunOptions) -> io::Result<Written> {
     record_timed(file, path, sample, options).map(|(written, _)| written)
 }
 
@@ -65,7 +66,7 @@ pub fn record_timed(
     file: File,
     path: &Path,
     sample: &Sample<'_>,
-    options: &Options,
+    options: &RunOptions,
 ) -> io::Result<(Written, Duration)> {
     objects::check_options(options)
         .map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?;
@@ -75,7 +76,7 @@ pub fn record_timed(
     let from_text = matches!(binary, Some(std::borrow::Cow::Owned(_)));
     let wasm = binary.unwrap_or(sample.bytes.into());
     let recording = Recording::begin(file)?;
-    let tape = recording.tape();
+    let writer = recording.writer();
     let header = Header {
         tool: concat!("spoor ", env!("CARGO_PKG_VERSION")).into(),
         name: sample.name.into(),
@@ -86,16 +87,16 @@ pub fn record_timed(
         level: Level::Flow,
         options: options.clone(),
     };
-    let mut goes_on = tape.thing(Kind::Header, &header);
+    let mut goes_on = writer.thing(ChunkKind::Header, &header);
     if sample.is_embedded {
-        goes_on &= tape.object(Kind::Sample, &wasm);
+        goes_on &= writer.object(ChunkKind::Sample, &wasm);
     }
     // Without a run the file takes no more, and `recording.end()` says why.
     let (mut status, mut totals) = (Ok(Status::NothingRan), None);
     if goes_on {
-        let recorder: Arc<dyn Recorder> = Arc::clone(&tape) as _;
+        let recorder: Arc<dyn Recorder> = Arc::clone(&writer) as _;
         let outcome = match sandbox::run_with(&wasm, options, Some(recorder), None) {
-            Ok(run) => Outcome::Ran(Box::new(Rest { records: tape.records(), ..Rest::of(run) })),
+            Ok(run) => Outcome::Ran(Box::new(Rest { records: writer.records(), ..Rest::of(run) })),
             Err(error) => Outcome::Refused(error),
         };
         status = match &outcome {
@@ -105,15 +106,15 @@ pub fn record_timed(
             }
             Outcome::Refused(error) => Err(error.clone()),
         };
-        tape.end_log();
+        writer.end_log();
         let bytes = postcard::to_allocvec(&outcome).map_err(io::Error::other)?;
         objects::check_outcome(&bytes).map_err(io::Error::other)?;
-        tape.object(Kind::Outcome, &bytes);
+        writer.object(ChunkKind::Outcome, &bytes);
     }
     let mut sink = recording.end()?;
     let took = begun.elapsed();
     let instructions = match totals {
-        Some(totals) if is_regular => marks::write(&mut sink, path, &wasm, &options.limits, totals),
+        Some(totals) if is_regular => checkpoints::write(&mut sink, path, &wasm, &options.limits, totals),
         _ => Ok(None),
     };
     let bytes = sink.end()?;

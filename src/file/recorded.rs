@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use crate::{
     LoadError, hex,
     module::Module,
-    sandbox::{self, Options, Run, Status},
+    sandbox::{self, Run, RunOptions, Status},
     trace::{Level, Record, Trace},
-    tracer::{Strike, replay_limits},
+    tracer::{Timeout, replay_limits},
 };
 
 use super::{
@@ -33,7 +33,7 @@ pub struct Recorded {
     /// for any.
     pub has_header: bool,
     /// When the clock struck.
-    pub strikes: Vec<Strike>,
+    pub timeouts: Vec<Timeout>,
     pub(super) reader: Arc<Reader>,
 }
 
@@ -67,7 +67,7 @@ impl Recorded {
                     run: Err(error),
                     is_over: true,
                     has_header,
-                    strikes: Vec::new(),
+                    timeouts: Vec::new(),
                     reader,
                 });
             }
@@ -81,9 +81,9 @@ impl Recorded {
         let decisions = trace.decisions.min(words.saturating_mul(63));
         trace.limits = replay_limits(has_header.then_some(&header.options.limits), decisions);
         let mut log = Log::read(&reader);
-        let strikes = std::mem::take(&mut log.strikes);
+        let timeouts = std::mem::take(&mut log.timeouts);
         let run = run(trace, log, rest, &reader);
-        Ok(Self { header, wasm, run: Ok(run), is_over, has_header, strikes, reader })
+        Ok(Self { header, wasm, run: Ok(run), is_over, has_header, timeouts, reader })
     }
 
     /// The file.
@@ -102,7 +102,7 @@ fn made_up(wasm: &[u8]) -> Header {
         from_text: false,
         is_embedded: true,
         level: Level::Flow,
-        options: Options::default(),
+        options: RunOptions::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Running a recorded sample again, and comparing with the recording while it runs.
 //!
 //! Everything that a run depends on is in the header, but for the clock: when that struck is in the log, as
-//! the number of a question that a run asks at the same moments on every machine, and there it strikes again.
+//! the number of a question that a run asks at the same moments on every machine, and there it timeouts again.
 
 use std::{
     io::{self, Write},
@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::{
     sandbox::{self, FileChange, Item, Journal, Recorder},
     trace::{FuncKey, Host, Instance, Record, Trace},
-    tracer::{Batch, Outlet, Strike},
+    tracer::{Batch, StreamSink, Timeout},
 };
 
 use super::{
@@ -21,7 +21,7 @@ use super::{
     chunk::Things,
     contents::{Outcome, Rest},
     decode::Budget,
-    frame::{Kind, MAX_CHUNK},
+    frame::{ChunkKind, MAX_CHUNK},
     objects,
     point::{self, Place, Point},
     reader::{Damage, Reader},
@@ -72,7 +72,7 @@ impl Recorded {
         let comparer = Arc::new(Comparer { state: Mutex::new(State::new(self)) });
         let recorder: Arc<dyn Recorder> = Arc::clone(&comparer) as _;
         let run =
-            sandbox::run_with(&self.wasm, &self.header.options, Some(recorder), Some(self.strikes.clone()));
+            sandbox::run_with(&self.wasm, &self.header.options, Some(recorder), Some(self.timeouts.clone()));
         let mut state = comparer.lock();
         if !state.is_over {
             match (&self.run, &run) {
@@ -142,7 +142,7 @@ struct State {
     record: u64,
     item: u64,
     /// Direct calls of the recording, and of those the run may make as many as are replayed. One that makes
-    /// more, and no decision, would not end: no clock strikes that is not recorded.
+    /// more, and no decision, would not end: no clock timeouts that is not recorded.
     calls: u64,
     most_calls: u64,
     /// The first difference of each stream.
@@ -350,14 +350,14 @@ fn told(item: &Item) -> String {
         }
         Item::Stdout(bytes) => format!("{} bytes of standard output", bytes.len()),
         Item::Stderr(bytes) => format!("{} bytes of standard error", bytes.len()),
-        Item::Strike(strike) => format!("the clock struck at question {}", strike.asked),
+        Item::Timeout(timeout) => format!("the clock struck at question {}", timeout.clock_reads),
     };
     text.chars().take(300).collect()
 }
 
 /// The items of the log, as far as they are whole.
 fn items(reader: Arc<Reader>) -> Box<dyn Iterator<Item = Item> + Send> {
-    let positions: Vec<usize> = reader.of_kind(Kind::Log).collect();
+    let positions: Vec<usize> = reader.of_kind(ChunkKind::Log).collect();
     let mut next = 0;
     let chunks = positions.into_iter().map_while(move |position| {
         let (frame, _) = reader.chunks().get(position)?;
@@ -377,21 +377,21 @@ impl Comparer {
     }
 }
 
-impl Outlet for Comparer {
+impl StreamSink for Comparer {
     fn linked(&self, _: &[Instance], _: &std::collections::BTreeMap<FuncKey, Host>) {}
 
     fn take(&self, batch: Batch) -> bool {
         self.lock().take(&batch)
     }
 
-    fn strike(&self, strike: Strike) {
-        self.lock().item(&Item::Strike(strike));
+    fn timeout(&self, timeout: Timeout) {
+        self.lock().item(&Item::Timeout(timeout));
     }
 }
 
 impl Journal for Comparer {
     fn note(&self, item: &Item) {
-        super::tape::pieces(item, |item| self.lock().item(item));
+        super::writer::pieces(item, |item| self.lock().item(item));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::trace::{Record, Streams};
 
 use super::{
     chunk::{records_of_bytes, words_of_bytes},
-    frame::{Frame, Kind},
+    frame::{ChunkKind, Frame},
     reader::Reader,
 };
 
@@ -50,8 +50,9 @@ impl Store {
             lost_records: AtomicU32::new(u32::MAX),
             gap: Mutex::new(None),
         };
-        let (decisions, lost_decisions) = follow(&store.reader, Kind::Decisions, is_over.map(|over| over.0));
-        let (records, lost_records) = follow(&store.reader, Kind::Records, is_over.map(|over| over.1));
+        let (decisions, lost_decisions) =
+            follow(&store.reader, ChunkKind::Decisions, is_over.map(|over| over.0));
+        let (records, lost_records) = follow(&store.reader, ChunkKind::Records, is_over.map(|over| over.1));
         // Of a file that is cut off it is not known how many there are: any chunk that is missing may have
         // held some.
         if lost_records.is_some() || is_over.is_none() {
@@ -75,7 +76,7 @@ impl Store {
             .and_then(|last| self.reader.chunks().get(last))
             .map_or(0, |(last, _)| last.number.saturating_add(1));
         for (frame, _) in self.reader.chunks().iter().skip(after) {
-            if frame.number != expected || frame.kind == Kind::Records {
+            if frame.number != expected || frame.kind == ChunkKind::Records {
                 break;
             }
             expected = expected.saturating_add(1);
@@ -120,7 +121,7 @@ impl Store {
 }
 
 /// The chunks of a stream that follow each other, and what is missing after them.
-pub(super) fn follow(reader: &Reader, kind: Kind, total: Option<u64>) -> (Vec<usize>, Option<String>) {
+pub(super) fn follow(reader: &Reader, kind: ChunkKind, total: Option<u64>) -> (Vec<usize>, Option<String>) {
     let (mut positions, mut next) = (Vec::new(), 0);
     for position in reader.of_kind(kind) {
         let Some((frame, _)) = reader.chunks().get(position) else { break };

@@ -1,4 +1,4 @@
-//! Seeking, with marks close to each other; and files that nobody recorded, made chunk by chunk.
+//! Seeking, with checkpoints close to each other; and files that nobody recorded, made chunk by chunk.
 
 use std::{
     fs::{self, File},
@@ -12,9 +12,10 @@ use super::{
 };
 use crate::{
     hex,
-    sandbox::{Options, Run},
+    sandbox::{Run, RunOptions},
     trace::{
-        End, Event, FuncKey, Instance, Place, Progress, Record, Replay, ReplayError, ReplayErrorKind, Visitor,
+        End, Event, FuncKey, Instance, Record, Replay, ReplayError, ReplayErrorKind, ReplayProgress,
+        TracePosition, Visitor,
     },
 };
 
@@ -54,10 +55,11 @@ fn seeking_gives_what_a_linear_replay_gives() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.spoor");
     let sample = Sample { name: "x", bytes: SAMPLE.as_bytes(), is_embedded: true };
-    let written = record(File::create_new(&path).unwrap(), &path, &sample, &Options::default()).unwrap();
+    let written = record(File::create_new(&path).unwrap(), &path, &sample, &RunOptions::default()).unwrap();
     let recorded = Recorded::open(&path, None).unwrap();
-    let marks = recorded.reader().chunks().iter().filter(|(frame, _)| frame.kind == Kind::Checkpoint).count();
-    assert!(marks > 8, "{marks} marks");
+    let checkpoints =
+        recorded.reader().chunks().iter().filter(|(frame, _)| frame.kind == ChunkKind::Checkpoint).count();
+    assert!(checkpoints > 8, "{checkpoints} checkpoints");
     let (mut linear, mut number) = (Vec::new(), 0);
     for event in recorded.run.as_ref().unwrap().trace.events() {
         let event = event.unwrap();
@@ -96,12 +98,18 @@ fn seeking_gives_what_a_linear_replay_gives() {
 fn an_index_of_many_chunks_is_used() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.spoor");
-    let mut sink = tape::Sink::begin(File::create_new(&path).unwrap()).unwrap();
+    let mut sink = writer::ChunkWriter::begin(File::create_new(&path).unwrap()).unwrap();
     // As a run of hours leaves behind: an index of six chunks.
     let chunks = 6 * frame::MAX_CHUNK / (frame::FRAME + 8);
     for number in 0..chunks as u64 {
-        let chunk =
-            Chunk { kind: Kind::Log, is_last: false, first: number, count: 1, calls: 0, raw: vec![0; 3] };
+        let chunk = Chunk {
+            kind: ChunkKind::Log,
+            is_last: false,
+            first: number,
+            count: 1,
+            calls: 0,
+            raw: vec![0; 3],
+        };
         sink.write(&chunk).unwrap();
     }
     sink.end().unwrap();
@@ -124,7 +132,7 @@ fn read(bytes: Vec<u8>) -> Reader {
 fn file_of(chunks: &[Chunk]) -> (Vec<u8>, Vec<usize>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.spoor");
-    let mut sink = tape::Sink::begin(File::create_new(&path).unwrap()).unwrap();
+    let mut sink = writer::ChunkWriter::begin(File::create_new(&path).unwrap()).unwrap();
     let mut places = Vec::new();
     for chunk in chunks {
         places.push(usize::try_from(fs::metadata(&path).unwrap().len()).unwrap());
@@ -135,7 +143,7 @@ fn file_of(chunks: &[Chunk]) -> (Vec<u8>, Vec<usize>) {
 }
 
 /// An object that fits a chunk.
-fn object<T: serde::Serialize>(kind: Kind, thing: &T) -> Chunk {
+fn object<T: serde::Serialize>(kind: ChunkKind, thing: &T) -> Chunk {
     let raw = postcard::to_allocvec(thing).unwrap();
     Chunk { kind, is_last: true, first: 0, count: raw.len() as u64, calls: 0, raw }
 }
@@ -144,16 +152,16 @@ fn object<T: serde::Serialize>(kind: Kind, thing: &T) -> Chunk {
 fn records(first: u64, records: &[Record]) -> Chunk {
     let mut raw = Vec::new();
     records.iter().for_each(|record| append(record, &mut raw).unwrap());
-    Chunk { kind: Kind::Records, is_last: false, first, count: records.len() as u64, calls: 0, raw }
+    Chunk { kind: ChunkKind::Records, is_last: false, first, count: records.len() as u64, calls: 0, raw }
 }
 
 fn decisions(first: u64, words: &[u64]) -> Chunk {
     let (raw, count) = (chunk::words_to_bytes(words), chunk::decisions_of(words).unwrap());
-    Chunk { kind: Kind::Decisions, is_last: false, first, count, calls: 0, raw }
+    Chunk { kind: ChunkKind::Decisions, is_last: false, first, count, calls: 0, raw }
 }
 
 /// Header, sample and links of a run of `text`, whose functions have the keys from 0 on.
-fn beginning(text: &str, options: &Options) -> Vec<Chunk> {
+fn beginning(text: &str, options: &RunOptions) -> Vec<Chunk> {
     let wasm = wat::parse_str(text).unwrap();
     let header = Header {
         tool: "a test".into(),
@@ -166,20 +174,20 @@ fn beginning(text: &str, options: &Options) -> Vec<Chunk> {
         options: options.clone(),
     };
     let links = Links { instances: vec![Instance { module: 0, first_key: FuncKey(0) }], ..Links::default() };
-    let sample = tape::parts(Kind::Sample, &wasm);
-    let mut chunks = vec![object(Kind::Header, &header)];
+    let sample = writer::parts(ChunkKind::Sample, &wasm);
+    let mut chunks = vec![object(ChunkKind::Header, &header)];
     chunks.extend(sample);
-    chunks.push(object(Kind::Links, &links));
+    chunks.push(object(ChunkKind::Links, &links));
     chunks
 }
 
 fn outcome(rest: Rest) -> Chunk {
-    object(Kind::Outcome, &contents::Outcome::Ran(Box::new(rest)))
+    object(ChunkKind::Outcome, &contents::Outcome::Ran(Box::new(rest)))
 }
 
 #[test]
 fn what_is_small_in_a_file_and_large_in_memory_is_refused() {
-    let mut chunks = beginning("(module)", &Options::default());
+    let mut chunks = beginning("(module)", &RunOptions::default());
     chunks.push(outcome(Rest { limitations: vec![String::new(); 1 << 18], ..Rest::of(Run::default()) }));
     let (bytes, _) = file_of(&chunks);
     assert!(bytes.len() < 20_000, "{}", bytes.len());
@@ -195,25 +203,25 @@ fn what_is_small_in_a_file_and_large_in_memory_is_refused() {
 #[test]
 fn a_log_that_grows_in_memory_is_read_as_far_as_it_may() {
     // The clock struck, without end: three bytes each.
-    let strikes = frame::MAX_CHUNK / 3;
-    let mut chunks = beginning("(module)", &Options::default());
+    let count = frame::MAX_CHUNK / 3;
+    let mut chunks = beginning("(module)", &RunOptions::default());
     chunks.extend((0..2).map(|part| Chunk {
-        kind: Kind::Log,
+        kind: ChunkKind::Log,
         is_last: false,
-        first: (part * strikes) as u64,
-        count: strikes as u64,
+        first: (part * count) as u64,
+        count: count as u64,
         calls: 0,
-        raw: [5, 0, 0].repeat(strikes),
+        raw: [5, 0, 0].repeat(count),
     }));
     let recorded = Recorded::of(read(file_of(&chunks).0), None).unwrap();
-    assert!(recorded.strikes.len() * 32 <= 8 << 20, "{}", recorded.strikes.len());
+    assert!(recorded.timeouts.len() * 32 <= 8 << 20, "{}", recorded.timeouts.len());
     let lost = &recorded.run.as_ref().unwrap().lost;
     assert!(lost.iter().any(|lost| lost.contains("the log takes more than")), "{lost:?}");
 }
 
 #[test]
 fn options_that_no_file_holds_are_refused_before_anything_is_written() {
-    let options = Options { stdin: vec![0; 3 << 20], ..Options::default() };
+    let options = RunOptions { stdin: vec![0; 3 << 20], ..RunOptions::default() };
     assert!(check_options(&options).unwrap_err().contains("a trace file holds 2097152"));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.spoor");
@@ -222,8 +230,10 @@ fn options_that_no_file_holds_are_refused_before_anything_is_written() {
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
     assert_eq!(fs::metadata(&path).unwrap().len(), 0);
     // Small in the file, and large when it is read.
-    assert!(check_options(&Options { dirs: vec![String::new(); 1 << 18], ..Options::default() }).is_err());
-    assert!(check_options(&Options::default()).is_ok());
+    assert!(
+        check_options(&RunOptions { dirs: vec![String::new(); 1 << 18], ..RunOptions::default() }).is_err()
+    );
+    assert!(check_options(&RunOptions::default()).is_ok());
 }
 
 /// Spins; each turn is a decision.
@@ -231,9 +241,10 @@ const SPIN: &str = r#"(module (func (export "a") (loop nop br 0)))"#;
 
 #[test]
 fn decisions_after_lost_records_are_not_replayed() {
-    let stopped = |bits| Record::End(End::Stopped { at: Place { bits, calls: 0, depth: 1, site: None } });
+    let stopped =
+        |bits| Record::End(End::Stopped { at: TracePosition { bits, calls: 0, depth: 1, site: None } });
     let (invoke, word) = (Record::Invoke { func: FuncKey(0) }, u64::MAX);
-    let mut chunks = beginning(SPIN, &Options::default());
+    let mut chunks = beginning(SPIN, &RunOptions::default());
     let first = chunks.len();
     chunks.push(records(0, std::slice::from_ref(&invoke)));
     chunks.push(decisions(0, &[word]));
@@ -263,8 +274,9 @@ fn decisions_after_lost_records_are_not_replayed() {
 #[test]
 fn decisions_after_a_lost_chunk_are_read_from_checkpoints_only() {
     let (invoke, word) = (Record::Invoke { func: FuncKey(0) }, u64::MAX);
-    let stopped = Record::End(End::Stopped { at: Place { bits: 189, calls: 0, depth: 1, site: None } });
-    let mut chunks = beginning(SPIN, &Options::default());
+    let stopped =
+        Record::End(End::Stopped { at: TracePosition { bits: 189, calls: 0, depth: 1, site: None } });
+    let mut chunks = beginning(SPIN, &RunOptions::default());
     let first = chunks.len();
     chunks.push(records(0, &[invoke]));
     chunks.extend([0, 63, 126].map(|first| decisions(first, &[word])));
@@ -276,16 +288,17 @@ fn decisions_after_a_lost_chunk_are_read_from_checkpoints_only() {
     for at in [99, 300, 450] {
         assert_eq!(
             replay.run(&mut PauseAt(at, replay.checkpoint().unwrap().instructions)),
-            Ok(Progress::Paused)
+            Ok(ReplayProgress::Paused)
         );
         let checkpoint = replay.checkpoint().unwrap();
-        let mark = marks::Mark { checkpoint: Some(checkpoint.clone()), functions: vec![0] };
+        let stored =
+            checkpoints::StoredCheckpoint { checkpoint: Some(checkpoint.clone()), functions: vec![0] };
         let is_last = false;
         chunks.push(Chunk {
             is_last,
             first: checkpoint.instructions,
             count: 1,
-            ..object(Kind::Checkpoint, &mark)
+            ..object(ChunkKind::Checkpoint, &stored)
         });
     }
     let (mut bytes, places) = file_of(&chunks);
@@ -310,7 +323,7 @@ fn decisions_after_a_lost_chunk_are_read_from_checkpoints_only() {
 struct PauseAt(u64, u64);
 
 impl Visitor for PauseAt {
-    fn block(&mut self, run: crate::trace::Run<'_>) {
+    fn block(&mut self, run: crate::trace::ExecutedBlock<'_>) {
         self.1 += u64::from(run.len());
     }
 
@@ -337,7 +350,7 @@ fn a_rerun_that_calls_more_than_is_replayed_is_not_complete() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.spoor");
     let sample = Sample { name: "x", bytes: SAMPLE.as_bytes(), is_embedded: true };
-    record(File::create_new(&path).unwrap(), &path, &sample, &Options::default()).unwrap();
+    record(File::create_new(&path).unwrap(), &path, &sample, &RunOptions::default()).unwrap();
     let mut recorded = Recorded::open(&path, None).unwrap();
     assert!(recorded.rerun().is_complete);
     let trace = &mut recorded.run.as_mut().unwrap().trace;
@@ -351,7 +364,7 @@ fn a_rerun_that_calls_more_than_is_replayed_is_not_complete() {
 #[test]
 fn replay_is_limited_by_the_time_that_the_run_had_and_by_what_it_decided() {
     let limit = |seconds: Option<u64>, words: usize| {
-        let mut options = Options::default();
+        let mut options = RunOptions::default();
         options.limits.wall_time = seconds.map(std::time::Duration::from_secs);
         options.limits.instructions = None;
         let mut chunks = beginning(SPIN, &options);
@@ -370,13 +383,13 @@ fn replay_is_limited_by_the_time_that_the_run_had_and_by_what_it_decided() {
 #[test]
 fn a_file_without_what_a_run_needs_is_not_whole() {
     let end = || outcome(Rest::of(Run::default()));
-    let mut chunks = beginning(SPIN, &Options::default());
+    let mut chunks = beginning(SPIN, &RunOptions::default());
     chunks.push(end());
     let info = |chunks: &[Chunk]| Info::of(&read(file_of(chunks).0));
-    // The mark of the end is missing, which is no part of the run.
+    // The checkpoint of the end is missing, which is no part of the run.
     assert!(info(&chunks).is_whole, "{:?}", info(&chunks));
-    for (without, kind) in [(0, Kind::Header), (1, Kind::Sample), (2, Kind::Links)] {
-        let mut chunks = beginning(SPIN, &Options::default());
+    for (without, kind) in [(0, ChunkKind::Header), (1, ChunkKind::Sample), (2, ChunkKind::Links)] {
+        let mut chunks = beginning(SPIN, &RunOptions::default());
         chunks.remove(without);
         chunks.push(end());
         let info = info(&chunks);
@@ -385,8 +398,10 @@ fn a_file_without_what_a_run_needs_is_not_whole() {
             "{kind}: {info:?}"
         );
     }
-    for broken in [outcome(Rest { decisions: 1, ..Rest::of(Run::default()) }), object(Kind::Outcome, &77u8)] {
-        let mut chunks = beginning(SPIN, &Options::default());
+    for broken in
+        [outcome(Rest { decisions: 1, ..Rest::of(Run::default()) }), object(ChunkKind::Outcome, &77u8)]
+    {
+        let mut chunks = beginning(SPIN, &RunOptions::default());
         chunks.push(broken);
         let info = info(&chunks);
         assert!(!info.is_whole, "{info:?}");
@@ -394,7 +409,7 @@ fn a_file_without_what_a_run_needs_is_not_whole() {
 }
 
 /// A chunk that is not compressed.
-fn plain(kind: Kind, number: u32, raw: &[u8]) -> Vec<u8> {
+fn plain(kind: ChunkKind, number: u32, raw: &[u8]) -> Vec<u8> {
     let (first, count) = (u64::from(number), 1);
     let frame = Frame {
         kind,
@@ -418,15 +433,15 @@ fn chunks_planted_in_contents_hide_nothing() {
     let near: Vec<u32> = (1..100).collect();
     for planted in [far, near] {
         let contents: Vec<u8> =
-            planted.iter().flat_map(|&number| plain(Kind::Decisions, number, b"none")).collect();
+            planted.iter().flat_map(|&number| plain(ChunkKind::Decisions, number, b"none")).collect();
         let mut bytes = head_bytes().to_vec();
-        bytes.extend(plain(Kind::Sample, 0, &contents));
-        bytes.extend((1..=50).flat_map(|number| plain(Kind::Log, number, b"item")));
+        bytes.extend(plain(ChunkKind::Sample, 0, &contents));
+        bytes.extend((1..=50).flat_map(|number| plain(ChunkKind::Log, number, b"item")));
         assert_eq!(read(bytes.clone()).chunks().len(), 51);
         bytes[head_bytes().len() + 12] ^= 1;
         let reader = read(bytes);
         let found: Vec<_> = reader.chunks().iter().map(|(frame, _)| (frame.kind, frame.number)).collect();
-        let expected: Vec<_> = (1..=50).map(|number| (Kind::Log, number)).collect();
+        let expected: Vec<_> = (1..=50).map(|number| (ChunkKind::Log, number)).collect();
         assert_eq!(found, expected, "{:?}", reader.damage());
     }
 }
@@ -434,7 +449,7 @@ fn chunks_planted_in_contents_hide_nothing() {
 #[test]
 fn a_damaged_frame_is_told_once() {
     let log = |number| Chunk {
-        kind: Kind::Log,
+        kind: ChunkKind::Log,
         is_last: false,
         first: number,
         count: 1,

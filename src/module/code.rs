@@ -111,7 +111,7 @@ impl Block {
 
 /// The labels of a `br_table`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Table {
+pub struct BranchTable {
     /// First label in the function's list of labels.
     pub(super) first: u32,
     /// Number of labels, the default included; at least 2.
@@ -134,7 +134,7 @@ pub struct Code {
     pub(super) body: Range<u32>,
     pub(super) ops: Box<[Op]>,
     pub(super) blocks: Box<[Block]>,
-    pub(super) tables: Box<[Table]>,
+    pub(super) tables: Box<[BranchTable]>,
     pub(super) labels: Box<[BlockIndex]>,
     /// Made when first asked for: only counting while a sample runs asks.
     pub(super) chains: OnceLock<Box<[Chain]>>,
@@ -184,12 +184,12 @@ impl Code {
     }
 
     /// The tables that [`Exit::BrTable`] counts.
-    pub fn tables(&self) -> &[Table] {
+    pub fn tables(&self) -> &[BranchTable] {
         &self.tables
     }
 
     /// The labels of a table, the default last.
-    pub fn labels(&self, table: &Table) -> &[BlockIndex] {
+    pub fn labels(&self, table: &BranchTable) -> &[BlockIndex] {
         let first = table.first as usize;
         self.labels.get(first..first + table.len as usize).unwrap_or_default()
     }

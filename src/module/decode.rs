@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use wasmparser::{BinaryReader, BrTable, FunctionBody, Operator, OperatorsReader};
 
-use super::code::{Block, Code, Exit, Op, Table};
+use super::code::{Block, BranchTable, Code, Exit, Op};
 use super::{BlockIndex, CodeOffset, FuncIndex, OpIndex, Opcode, ParseError, ParseErrorKind};
 
 /// What a body may refer to.
@@ -80,7 +80,7 @@ struct Decoder {
     frames: Vec<Frame>,
     /// The block of each label.
     resolved: Vec<BlockIndex>,
-    tables: Vec<Table>,
+    tables: Vec<BranchTable>,
     labels: Vec<BlockIndex>,
 }
 
@@ -274,7 +274,7 @@ impl Decoder {
         }
         if self.open.is_some() {
             let table = self.tables.len() as u32;
-            self.tables.push(Table { first, len: self.labels.len() as u32 - first });
+            self.tables.push(BranchTable { first, len: self.labels.len() as u32 - first });
             self.close(Exit::BrTable(table));
         }
         Ok(())

@@ -29,7 +29,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-pub use code::{Block, Chain, Code, Exit, Op, Table};
+pub use code::{Block, BranchTable, Chain, Code, Exit, Op};
 pub use diagnosis::LoadError;
 pub(crate) use diagnosis::{diagnose, to_binary};
 pub use error::{ParseError, ParseErrorKind};

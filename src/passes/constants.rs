@@ -31,7 +31,7 @@ pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) 
         keep(&mut dynamic.metrics.detail, constant);
         let of = dynamic.functions.binary_search_by_key(&constant.place.func, |function| function.index);
         if let Some(function) = of.ok().and_then(|position| dynamic.functions.get_mut(position)) {
-            keep(&mut function.own.detail, constant);
+            keep(&mut function.exclusive.detail, constant);
         }
     }
 }

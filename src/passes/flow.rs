@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     module::{CodeOffset, FuncIndex, Module},
-    trace::{CallKind, Counts, End, FuncKey, RanFunction, ReplayError, Run, Trace, Visitor},
+    trace::{CallKind, Counts, End, ExecutedBlock, ExecutedFunction, FuncKey, ReplayError, Trace, Visitor},
 };
 
 /// A block that ran.
@@ -92,7 +92,7 @@ struct Walker {
 }
 
 impl Visitor for Walker {
-    fn block(&mut self, run: Run<'_>) {
+    fn block(&mut self, run: ExecutedBlock<'_>) {
         if run.function().index() != self.func {
             return;
         }
@@ -106,17 +106,17 @@ impl Visitor for Walker {
         }
     }
 
-    fn call(&mut self, _run: Run<'_>, _kind: CallKind, _callee: RanFunction<'_>) {
+    fn call(&mut self, _run: ExecutedBlock<'_>, _kind: CallKind, _callee: ExecutedFunction<'_>) {
         self.frames.push(Some(NONE));
     }
 
-    fn tail_call(&mut self, _run: Run<'_>, _kind: CallKind, _callee: RanFunction<'_>) {
+    fn tail_call(&mut self, _run: ExecutedBlock<'_>, _kind: CallKind, _callee: ExecutedFunction<'_>) {
         if let Some(frame) = self.frames.last_mut() {
             *frame = Some(NONE);
         }
     }
 
-    fn leave(&mut self, _run: Run<'_>) {
+    fn leave(&mut self, _run: ExecutedBlock<'_>) {
         // The first frame of an invocation goes with its end.
         if matches!(self.frames.iter().rev().nth(1), Some(Some(_))) {
             self.frames.pop();

@@ -12,8 +12,8 @@ use crate::{
 };
 
 use super::{
-    Branch, Detail, Dynamic, Function, HOT, HOT_BLOCKS, HOT_OF_FUNCTION, HotBlock, HotBranch, HotFunction,
-    Own,
+    Branch, Detail, Dynamic, ExclusiveMetrics, FunctionMetrics, HOT, HOT_BLOCKS, HOT_OF_FUNCTION, HotBlock,
+    HotBranch, HotFunction,
     coverage::Ratio,
     metrics,
     profile::{Profile, Ran},
@@ -72,7 +72,7 @@ pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) 
             own.push(executed, block);
             hot.push(executed, block);
         });
-        (function.own.detail.hot_blocks, function.own.detail.hot_blocks_cut) =
+        (function.exclusive.detail.hot_blocks, function.exclusive.detail.hot_blocks_cut) =
             hot_blocks(own.finish(), profile.instructions());
         dynamic.functions.push(function);
     }
@@ -108,7 +108,7 @@ fn rank(profile: &Profile<'_>, dynamic: &mut Dynamic) {
 }
 
 /// `opcodes` is a buffer of zeros, and one again afterwards.
-fn function(profile: &Profile<'_>, ran: Ran<'_>, opcodes: &mut [u64]) -> (Function, Windows) {
+fn function(profile: &Profile<'_>, ran: Ran<'_>, opcodes: &mut [u64]) -> (FunctionMetrics, Windows) {
     let mut windows = Windows::default();
     for (_, ops, count) in ran.slices() {
         for op in ops {
@@ -128,7 +128,7 @@ fn function(profile: &Profile<'_>, ran: Ran<'_>, opcodes: &mut [u64]) -> (Functi
     }
     let Ratio { blocks_run, instructions_run, blocks, .. } = Ratio::of(ran);
     let grown = ran.function.grown;
-    let function = Function {
+    let function = FunctionMetrics {
         index: ran.func(),
         name: None,
         calls: ran.function.entered,
@@ -138,7 +138,7 @@ fn function(profile: &Profile<'_>, ran: Ran<'_>, opcodes: &mut [u64]) -> (Functi
         instructions_run: instructions_run as u32,
         signatures: windows.named(),
         host_calls: host_calls_by_name.values().sum(),
-        own: Own {
+        exclusive: ExclusiveMetrics {
             taken,
             not_taken,
             tables,

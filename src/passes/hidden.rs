@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::module::{FuncIndex, view::View};
 
 use super::{
-    CallKind, Coverage, HiddenCall, Place, ResolvedCall, TableSlot, TableWrite,
+    CallEdgeKind, Coverage, HiddenCall, Place, ResolvedCall, TableSlot, TableWrite,
     profile::{Call, Profile},
 };
 
@@ -30,7 +30,7 @@ pub(super) fn derive(profile: &Profile<'_>, view: &View, coverage: &mut Coverage
     for &Call { caller, callee, kind, count, .. } in &profile.calls {
         let Some(callee) = profile.index_of(callee) else { continue };
         match (kind, caller) {
-            (CallKind::Indirect, Some(caller)) => {
+            (CallEdgeKind::Indirect, Some(caller)) => {
                 let Some(caller) =
                     profile.index_of(caller).filter(|caller| !view.calls.has_direct(*caller, callee))
                 else {
@@ -39,7 +39,7 @@ pub(super) fn derive(profile: &Profile<'_>, view: &View, coverage: &mut Coverage
                 let found = if view.calls.has(caller, callee) { &mut resolved } else { &mut hidden };
                 *found.entry((Some(caller), callee)).or_default() += count;
             }
-            (CallKind::Host, _) if !offered.contains(&callee) => {
+            (CallEdgeKind::Host, _) if !offered.contains(&callee) => {
                 *hidden.entry((None, callee)).or_default() += count
             }
             _ => {}

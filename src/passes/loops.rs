@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    Dynamic, Loop,
+    Dynamic, ExecutedLoop,
     functions::{Windows, add_ops},
     profile::{Profile, Ran},
 };
@@ -42,7 +42,7 @@ pub(super) fn derive(profile: &Profile<'_>, dynamic: &mut Dynamic) {
         .sort_by(|a, b| b.share.total_cmp(&a.share).then((a.func, a.offset).cmp(&(b.func, b.offset))));
 }
 
-fn loops(profile: &Profile<'_>, ran: Ran<'_>, found: &mut Vec<Loop>) {
+fn loops(profile: &Profile<'_>, ran: Ran<'_>, found: &mut Vec<ExecutedLoop>) {
     let cfg = &ran.function.cfg;
     if cfg.loops.is_empty() {
         return;
@@ -53,7 +53,7 @@ fn loops(profile: &Profile<'_>, ran: Ran<'_>, found: &mut Vec<Loop>) {
         if iterations == 0 {
             continue;
         }
-        found.push(Loop {
+        found.push(ExecutedLoop {
             func: ran.func(),
             offset: first(ran, natural.header).map_or(ran.code.start(), |op| op.offset),
             depth: natural.depth,

@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    CallKind, Constant, Detail, Dynamic, HotBlock, HotBranch, HotFunction, MAX_TARGETS, Metrics, Place,
+    CallEdgeKind, Constant, Detail, Dynamic, HotBlock, HotBranch, HotFunction, MAX_TARGETS, Metrics, Place,
     Target,
     profile::{Call, Profile},
     tally::{Hot, Invocation, State, Totals, tables},
@@ -48,7 +48,7 @@ pub(super) fn opcodes(counts: impl IntoIterator<Item = (u16, u64)>) -> BTreeMap<
 /// What calls through tables called.
 pub(super) fn targets(profile: &Profile<'_>, calls: &[Call]) -> Detail {
     let mut callees: BTreeMap<State, u64> = BTreeMap::new();
-    for call in calls.iter().filter(|call| call.kind == CallKind::Indirect) {
+    for call in calls.iter().filter(|call| call.kind == CallEdgeKind::Indirect) {
         *callees.entry(call.callee).or_default() += call.count;
     }
     let mut top = Top::new(MAX_TARGETS);

@@ -42,7 +42,7 @@ pub struct Dynamic {
     /// For each entry point, in the order of [`crate::sandbox::Run::entries`].
     pub entries: Vec<Metrics>,
     /// Defined functions that ran, by index.
-    pub functions: Vec<Function>,
+    pub functions: Vec<FunctionMetrics>,
     /// Who called whom.
     pub call_graph: CallGraph,
     /// States and transitions of the call sequence.
@@ -50,7 +50,7 @@ pub struct Dynamic {
     /// Against the static view.
     pub coverage: Coverage,
     /// Loops that ran, greatest share first.
-    pub loops: Vec<Loop>,
+    pub loops: Vec<ExecutedLoop>,
     /// Hottest blocks, at most [`HOT_BLOCKS`].
     pub hot_blocks: Vec<HotBlock>,
     /// Blocks that ran and are not in `hot_blocks`.
@@ -192,7 +192,7 @@ pub struct HotBranch {
 
 /// A defined function that ran.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Function {
+pub struct FunctionMetrics {
     /// Its index.
     pub index: FuncIndex,
     /// Its name, if it has one.
@@ -213,13 +213,13 @@ pub struct Function {
     pub host_calls: u64,
     /// What else was measured.
     #[serde(flatten)]
-    pub own: Own,
+    pub exclusive: ExclusiveMetrics,
 }
 
 /// Further measurements of a function, of its own instructions. What is 0 or empty is left out. Its branches
 /// are in [`Dynamic::branches`].
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
-pub struct Own {
+pub struct ExclusiveMetrics {
     /// Conditional branches taken.
     #[serde(skip_serializing_if = "is_zero")]
     pub taken: u64,
@@ -249,7 +249,7 @@ pub struct Own {
 /// How a call went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum CallKind {
+pub enum CallEdgeKind {
     /// By index.
     Direct,
     /// Through a table.
@@ -276,7 +276,7 @@ pub struct CallEdge {
     /// Callee; an imported function is a leaf.
     pub callee: FuncIndex,
     /// How.
-    pub kind: CallKind,
+    pub kind: CallEdgeKind,
     /// Whether the callee replaced the caller's frame.
     pub tail: bool,
     /// How often.
@@ -445,7 +445,7 @@ fn is_zero(number: &u64) -> bool {
 
 /// A loop that ran.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Loop {
+pub struct ExecutedLoop {
     /// Its function.
     pub func: FuncIndex,
     /// Offset of its header.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 use super::{
-    CallKind,
+    CallEdgeKind,
     tally::{Constants, Function, State, Tally, Totals},
 };
 
@@ -47,7 +47,7 @@ pub(super) struct Call {
     /// `None` for an entry point.
     pub(super) caller: Option<State>,
     pub(super) callee: State,
-    pub(super) kind: CallKind,
+    pub(super) kind: CallEdgeKind,
     pub(super) tail: bool,
     pub(super) count: u64,
     pub(super) back: bool,
@@ -167,12 +167,20 @@ impl<'r> Profile<'r> {
         for (&(site, callee), noted) in &self.tally.sites {
             let Some((ran, block)) = self.block_at(site) else { continue };
             let is_import = matches!(block.exit, Exit::CallImport(_) | Exit::ReturnCallImport(_));
-            let kind = if is_import { CallKind::Direct } else { CallKind::Indirect };
+            let kind = if is_import { CallEdgeKind::Direct } else { CallEdgeKind::Indirect };
             calls.push(ran.call(block, callee, kind, noted.count, noted.is_back));
         }
         for (&(caller, callee), noted) in &self.tally.invoked {
             let (count, back) = (noted.count, noted.is_back);
-            calls.push(Call { caller, callee, kind: CallKind::Host, tail: false, count, back, offset: None });
+            calls.push(Call {
+                caller,
+                callee,
+                kind: CallEdgeKind::Host,
+                tail: false,
+                count,
+                back,
+                offset: None,
+            });
         }
         calls.sort_by_key(|call| (call.caller, call.callee, call.offset));
         calls
@@ -189,7 +197,7 @@ impl<'r> Profile<'r> {
                 .ordinal_of(ran.function.instance, func, self.trace)
                 .filter(|_| counts.ways[1] != 0);
             if let Some(callee) = callee {
-                calls.push(ran.call(block, callee, CallKind::Direct, counts.ways[1], counts.is_back));
+                calls.push(ran.call(block, callee, CallEdgeKind::Direct, counts.ways[1], counts.is_back));
             }
         }
     }
@@ -220,7 +228,7 @@ impl<'p> Ran<'p> {
         self.function.func
     }
 
-    fn call(self, block: &Block, callee: State, kind: CallKind, count: u64, back: bool) -> Call {
+    fn call(self, block: &Block, callee: State, kind: CallEdgeKind, count: u64, back: bool) -> Call {
         let offset = self.ops(block).last().map(|op| op.offset);
         let tail =
             matches!(block.exit, Exit::ReturnCall(_) | Exit::ReturnCallImport(_) | Exit::ReturnCallIndirect);

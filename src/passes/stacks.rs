@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use crate::{
     module::FuncIndex,
-    trace::{CallKind, End, FuncKey, RanFunction, ReplayError, Run, Trace, Visitor},
+    trace::{CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, ReplayError, Trace, Visitor},
 };
 
 /// Distinct stacks kept.
@@ -116,7 +116,7 @@ impl Tree {
 }
 
 impl Visitor for Tree {
-    fn block(&mut self, run: Run<'_>) {
+    fn block(&mut self, run: ExecutedBlock<'_>) {
         if self.pending {
             self.pending = false;
             // What invokes from inside a host call stands on the stack of that call.
@@ -131,13 +131,13 @@ impl Visitor for Tree {
         }
     }
 
-    fn call(&mut self, _run: Run<'_>, _kind: CallKind, callee: RanFunction<'_>) {
+    fn call(&mut self, _run: ExecutedBlock<'_>, _kind: CallKind, callee: ExecutedFunction<'_>) {
         let caller = self.frames.last().copied().flatten();
         let frame = self.enter(caller, callee.index());
         self.frames.push(Some(frame));
     }
 
-    fn tail_call(&mut self, _run: Run<'_>, _kind: CallKind, callee: RanFunction<'_>) {
+    fn tail_call(&mut self, _run: ExecutedBlock<'_>, _kind: CallKind, callee: ExecutedFunction<'_>) {
         // The callee takes its caller's place: it stands on the caller's caller.
         self.frames.pop();
         let caller = self.frames.last().copied().flatten();
@@ -145,7 +145,7 @@ impl Visitor for Tree {
         self.frames.push(Some(frame));
     }
 
-    fn leave(&mut self, _run: Run<'_>) {
+    fn leave(&mut self, _run: ExecutedBlock<'_>) {
         // The first frame of an invocation goes with its end.
         if matches!(self.frames.iter().rev().nth(1), Some(Some(_))) {
             self.frames.pop();

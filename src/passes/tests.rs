@@ -13,7 +13,7 @@ use super::profile::{Profile, Ran};
 
 /// Runs start and the exports without parameters.
 fn run(wasm: &[u8], decisions: u64) -> Option<Run> {
-    let mut options = sandbox::Options::default();
+    let mut options = sandbox::RunOptions::default();
     options.limits.decisions = Some(decisions);
     options.limits.wall_time = None;
     let mut session = Tracer::new(Options::default().limits(options.limits.clone())).load(wasm).ok()?;

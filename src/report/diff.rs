@@ -12,7 +12,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::module::view::{Kind, Validity};
+use crate::module::view::{ExternKind, Validity};
 
 use super::{Report, ndjson::snake};
 use crate::text::clip;
@@ -36,7 +36,7 @@ pub struct Diff {
     /// Lists that differ: name → what only one of the two has.
     pub lists: BTreeMap<String, Sides>,
     /// Counts that differ: `group.name` → both values.
-    pub counts: BTreeMap<String, Counts>,
+    pub counts: BTreeMap<String, CountPair>,
 }
 
 /// A fact of both samples.
@@ -59,7 +59,7 @@ pub struct Sides {
 
 /// A count of both samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Counts {
+pub struct CountPair {
     /// Of the first.
     pub a: u64,
     /// Of the second.
@@ -123,7 +123,7 @@ impl Diff {
         }
         let mut counts: Vec<_> = self.counts.iter().collect();
         counts.sort_by_key(|(name, counts)| (std::cmp::Reverse(counts.a.abs_diff(counts.b)), name.as_str()));
-        for (name, Counts { a, b }) in counts.iter().take(2 * SHOWN) {
+        for (name, CountPair { a, b }) in counts.iter().take(2 * SHOWN) {
             writeln!(out, "  {}: {a} -> {b}", show(name))?;
         }
         if let Some(more) = counts.len().checked_sub(2 * SHOWN).filter(|&more| more > 0) {
@@ -165,7 +165,7 @@ fn lists(report: &Report<'_>) -> Vec<(&'static str, BTreeMap<String, u64>)> {
         names.for_each(|name| *tally.entry(name).or_insert(0) += 1);
         tally
     };
-    let kind = |kind: &Kind| snake(kind);
+    let kind = |kind: &ExternKind| snake(kind);
     vec![
         ("rules", tally(&mut report.rules.iter().map(|rule| rule.name.clone()))),
         ("correlations", tally(&mut report.correlations.iter().map(|correlation| correlation.name.clone()))),
@@ -248,11 +248,11 @@ fn classes(group: &str, classes: &crate::module::view::Classes) -> Vec<(String, 
         .collect()
 }
 
-fn differing(a: BTreeMap<String, u64>, b: BTreeMap<String, u64>) -> BTreeMap<String, Counts> {
+fn differing(a: BTreeMap<String, u64>, b: BTreeMap<String, u64>) -> BTreeMap<String, CountPair> {
     let names: BTreeSet<_> = a.keys().chain(b.keys()).collect();
     let count = |of: &BTreeMap<String, u64>, name: &str| of.get(name).copied().unwrap_or(0);
     let pairs =
-        names.into_iter().map(|name| (name.clone(), Counts { a: count(&a, name), b: count(&b, name) }));
+        names.into_iter().map(|name| (name.clone(), CountPair { a: count(&a, name), b: count(&b, name) }));
     pairs.filter(|(_, counts)| counts.a != counts.b).collect()
 }
 
@@ -275,8 +275,8 @@ mod tests {
         let a = BTreeMap::from([("same".to_owned(), 1), ("gone".to_owned(), 2)]);
         let b = BTreeMap::from([("same".to_owned(), 1), ("new".to_owned(), 3)]);
         let expected = BTreeMap::from([
-            ("gone".to_owned(), Counts { a: 2, b: 0 }),
-            ("new".to_owned(), Counts { a: 0, b: 3 }),
+            ("gone".to_owned(), CountPair { a: 2, b: 0 }),
+            ("new".to_owned(), CountPair { a: 0, b: 3 }),
         ]);
         assert_eq!(differing(a, b), expected);
     }

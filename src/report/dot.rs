@@ -21,9 +21,9 @@ use crate::{
     module::{
         Code, FuncIndex,
         cfg::{Cfg, EdgeKind},
-        view::{Kind, View},
+        view::{ExternKind, View},
     },
-    passes::{CallKind, flow::Flow},
+    passes::{CallEdgeKind, flow::Flow},
 };
 
 use super::{Names, Report};
@@ -158,7 +158,7 @@ fn unexplained(report: &Report<'_>) -> BTreeSet<FuncIndex> {
         .view
         .exports
         .iter()
-        .filter(|export| export.kind == Kind::Function)
+        .filter(|export| export.kind == ExternKind::Function)
         .map(|export| FuncIndex(export.index));
     for func in
         exported.chain(report.view.start).chain(report.view.calls.edges.iter().map(|edge| edge.callee))
@@ -197,11 +197,11 @@ pub fn calls(report: &Report<'_>) -> String {
 fn run_edge(graph: &mut Graph, edge: &crate::passes::CallEdge, attributes: &str) {
     let from = edge.caller.map_or_else(|| "host".to_owned(), id);
     let how = match (edge.kind, edge.tail) {
-        (CallKind::Direct, false) => "",
-        (CallKind::Direct, true) => " tail",
-        (CallKind::Indirect, false) => " indirect",
-        (CallKind::Indirect, true) => " indirect tail",
-        (CallKind::Host, _) => " host",
+        (CallEdgeKind::Direct, false) => "",
+        (CallEdgeKind::Direct, true) => " tail",
+        (CallEdgeKind::Indirect, false) => " indirect",
+        (CallEdgeKind::Indirect, true) => " indirect tail",
+        (CallEdgeKind::Host, _) => " host",
     };
     graph.edge(&from, &id(edge.callee), &format!("{}{how}", edge.count), attributes);
 }
@@ -223,8 +223,10 @@ pub fn static_calls(view: &View) -> String {
     }
     for edge in &view.calls.edges {
         let (label, attributes) = match edge.kind {
-            crate::module::view::CallKind::Direct => (edge.sites.to_string(), ""),
-            crate::module::view::CallKind::Indirect => (format!("{} indirect", edge.sites), "style=dashed"),
+            crate::module::view::StaticCallKind::Direct => (edge.sites.to_string(), ""),
+            crate::module::view::StaticCallKind::Indirect => {
+                (format!("{} indirect", edge.sites), "style=dashed")
+            }
         };
         graph.edge(&id(edge.caller), &id(edge.callee), &label, attributes);
     }

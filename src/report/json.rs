@@ -17,8 +17,8 @@ use crate::{
     hex,
     module::view::{File, Ioc, Proposal, Validity, View},
     passes::{
-        Branch, CallGraph, Constant, Coverage, Dynamic, Function, HotBlock, Loop, Metrics, Place,
-        StateMachine,
+        Branch, CallGraph, Constant, Coverage, Dynamic, ExecutedLoop, FunctionMetrics, HotBlock, Metrics,
+        Place, StateMachine,
     },
     rules::Match,
     sandbox::{self, Answer, Call, Drive, FileChange, Run, Status, TokenUse},
@@ -39,7 +39,7 @@ pub struct Subject<'a> {
     /// What is known of it.
     pub analysis: &'a Analysis,
     /// How it was run.
-    pub options: &'a sandbox::Options,
+    pub options: &'a sandbox::RunOptions,
     /// Host calls in [`Report::host_calls`] at most.
     pub max_log: usize,
 }
@@ -68,7 +68,7 @@ pub struct Report<'a> {
     /// What limits how far the result can be trusted, weightiest first.
     pub limitations: &'a [String],
     /// The file.
-    pub sample: Sample<'a>,
+    pub sample: SampleReport<'a>,
     /// Executed instructions.
     pub instructions: u64,
     /// Mnemonic → executions.
@@ -96,15 +96,15 @@ pub struct Report<'a> {
     /// Indicators of compromise.
     pub iocs: &'a [Ioc],
     /// Entry points in the order they were called, each with what it did.
-    pub entries: Vec<Entry<'a>>,
+    pub entries: Vec<EntryReport<'a>>,
     /// The whole run.
     pub metrics: &'a Metrics,
     /// What ran, against what there is.
     pub coverage: &'a Coverage,
     /// Loops that ran, greatest share first.
-    pub loops: &'a [Loop],
+    pub loops: &'a [ExecutedLoop],
     /// Defined functions that ran, by index.
-    pub functions: &'a [Function],
+    pub functions: &'a [FunctionMetrics],
     /// Blocks that ran most.
     pub hot_blocks: &'a [HotBlock],
     /// Blocks that ran and are not in `hot_blocks`.
@@ -120,7 +120,7 @@ pub struct Report<'a> {
     /// Windows of mining instructions, executed: signature → windows.
     pub signatures: &'a BTreeMap<String, u64>,
     /// Host calls in their order, up to the length asked for.
-    pub host_calls: Vec<HostCall<'a>>,
+    pub host_calls: Vec<HostCallReport<'a>>,
     /// Host calls that are not in `host_calls`.
     pub host_calls_cut: u64,
     /// What it did, in the order of virtual time: the log with what says nothing folded.
@@ -135,7 +135,7 @@ pub struct Report<'a> {
     /// What it did to files.
     pub files: &'a [FileChange],
     /// Connections that it used.
-    pub connections: Vec<Connection<'a>>,
+    pub connections: Vec<ConnectionReport<'a>>,
     /// Bait of the persona that it touched.
     pub honeytokens: &'a [TokenUse],
     /// Modules that it built in memory.
@@ -172,7 +172,7 @@ pub(super) const TOOL: Tool = Tool { name: "wasmspoor", version: env!("CARGO_PKG
 
 /// The file.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Sample<'a> {
+pub struct SampleReport<'a> {
     /// As the user named it.
     pub name: &'a str,
     /// Bytes of the binary module.
@@ -199,7 +199,7 @@ pub struct Sample<'a> {
 
 /// An entry point and what it did.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Entry<'a> {
+pub struct EntryReport<'a> {
     /// How it was called and how it ended.
     #[serde(flatten)]
     pub entry: &'a sandbox::Entry,
@@ -209,7 +209,7 @@ pub struct Entry<'a> {
 
 /// A host call and where it was made.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct HostCall<'a> {
+pub struct HostCallReport<'a> {
     /// The call.
     #[serde(flatten)]
     pub call: &'a Call,
@@ -246,7 +246,7 @@ pub struct Carved {
 
 /// A connection and what was sent through it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Connection<'a> {
+pub struct ConnectionReport<'a> {
     /// The name of the socket; that of an accepted connection has its number after `#`, from 1.
     pub name: &'a str,
     /// Bytes that the sample sent.
@@ -407,9 +407,9 @@ impl<'a> Report<'a> {
     }
 }
 
-fn sample<'a>(name: &'a str, view: &'a View) -> Sample<'a> {
+fn sample<'a>(name: &'a str, view: &'a View) -> SampleReport<'a> {
     let File { size, sha256, sha1, md5, imphash, entropy, from_text, .. } = &view.file;
-    Sample {
+    SampleReport {
         name,
         size: *size,
         sha256,
@@ -433,22 +433,24 @@ fn output(bytes: Option<&[u8]>) -> (Option<&str>, Option<String>) {
     }
 }
 
-fn entries<'a>(run: Option<&'a Run>, dynamic: &'a Dynamic) -> Vec<Entry<'a>> {
+fn entries<'a>(run: Option<&'a Run>, dynamic: &'a Dynamic) -> Vec<EntryReport<'a>> {
     let entries = run.map_or(&[][..], |run| &run.entries);
     entries
         .iter()
         .enumerate()
-        .map(|(position, entry)| Entry { entry, metrics: dynamic.entries.get(position) })
+        .map(|(position, entry)| EntryReport { entry, metrics: dynamic.entries.get(position) })
         .collect()
 }
 
-fn host_calls<'a>(run: Option<&'a Run>, dynamic: &Dynamic, max_log: usize) -> Vec<HostCall<'a>> {
+fn host_calls<'a>(run: Option<&'a Run>, dynamic: &Dynamic, max_log: usize) -> Vec<HostCallReport<'a>> {
     let calls = run.map_or(&[][..], |run| &run.calls);
     let site = |position: usize| dynamic.call_sites.get(position).copied().flatten();
     let category =
         |call| categories::wasi_function(call).map(|name| categories::name(categories::of(name, Mode::Full)));
     let calls = calls.iter().take(max_log).enumerate();
-    calls.map(|(position, call)| HostCall { call, site: site(position), category: category(call) }).collect()
+    calls
+        .map(|(position, call)| HostCallReport { call, site: site(position), category: category(call) })
+        .collect()
 }
 
 fn wasi(run: Option<&Run>, dynamic: &Dynamic) -> Option<Profiles> {
@@ -477,9 +479,9 @@ fn carved(bytes: &[u8]) -> Carved {
     Carved { size: bytes.len() as u64, sha256: hex::sha256(bytes) }
 }
 
-fn connection(connection: &sandbox::Connection) -> Connection<'_> {
+fn connection(connection: &sandbox::Connection) -> ConnectionReport<'_> {
     let (sent, sent_base64) = output(Some(&connection.sent));
-    Connection {
+    ConnectionReport {
         name: &connection.name,
         sent_bytes: connection.sent.len() as u64 + connection.sent_cut,
         sent_cut: connection.sent_cut,
@@ -492,7 +494,7 @@ fn connection(connection: &sandbox::Connection) -> Connection<'_> {
 }
 
 /// How a sample was run, as a report tells it.
-pub fn options_used(options: &sandbox::Options) -> OptionsUsed<'_> {
+pub fn options_used(options: &sandbox::RunOptions) -> OptionsUsed<'_> {
     let limits = &options.limits;
     OptionsUsed {
         drive: match &options.drive {

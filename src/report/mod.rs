@@ -22,8 +22,8 @@ mod time;
 mod timeline;
 
 pub use json::{
-    Carved, Connection, Entry, Fabricated, HostCall, LimitsUsed, OptionsUsed, Report, SCHEMA, Sample,
-    Subject, Tool, options_used, schema, status,
+    Carved, ConnectionReport, EntryReport, Fabricated, HostCallReport, LimitsUsed, OptionsUsed, Report,
+    SCHEMA, SampleReport, Subject, Tool, options_used, schema, status,
 };
 pub use names::{GHIDRA_BASE, Names, ghidra, location};
 pub use timeline::Step;

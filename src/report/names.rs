@@ -21,7 +21,7 @@ const SHOWN: usize = 60;
 /// Names of functions, and what the static view knows of them.
 #[derive(Debug)]
 pub struct Names<'v> {
-    imports: HashMap<FuncIndex, &'v view::Import>,
+    imports: HashMap<FuncIndex, &'v view::ImportInfo>,
     functions: HashMap<FuncIndex, &'v view::Function>,
 }
 
@@ -34,7 +34,7 @@ impl<'v> Names<'v> {
     }
 
     /// The import that `func` is.
-    pub fn import(&self, func: FuncIndex) -> Option<&'v view::Import> {
+    pub fn import(&self, func: FuncIndex) -> Option<&'v view::ImportInfo> {
         self.imports.get(&func).copied()
     }
 

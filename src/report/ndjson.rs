@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{Report, time::timestamp};
-use crate::{sandbox::Options, text};
+use crate::{sandbox::RunOptions, text};
 
 /// The version of the schema whose names are used.
 const ECS: &str = "8.17.0";
@@ -65,7 +65,7 @@ pub fn write(report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
 /// When `out` cannot be written.
 pub fn write_failure(file: &str, error: &str, out: &mut impl io::Write) -> io::Result<()> {
     let line = json!({
-        "@timestamp": timestamp(Options::default().epoch_ns), "ecs.version": ECS,
+        "@timestamp": timestamp(RunOptions::default().epoch_ns), "ecs.version": ECS,
         "event.kind": "pipeline_error", "event.category": ["malware"], "event.dataset": "wasmspoor.error",
         "file.path": file, "error.message": error,
     });

@@ -15,7 +15,7 @@ use super::{Report, Subject, capa, csv, diff::Diff, ndjson, sarif};
 const HOSTILE: &str = "\u{1b}[2J\u{202e}<img src=x>\n\"quoted\",";
 
 fn analysis() -> Analysis {
-    let options = sandbox::Options::default();
+    let options = sandbox::RunOptions::default();
     let sample = br#"(module (func (export "f") nop))"#;
     let mut analysis = Analysis::of(sample, &options, &rules::Set::default());
     let place = Place { func: FuncIndex(0), offset: CodeOffset(0x1e) };
@@ -84,7 +84,7 @@ fn written(write: impl Fn(&Report<'_>, &mut Vec<u8>)) -> String {
 }
 
 fn written_of(analysis: &Analysis, write: impl Fn(&Report<'_>, &mut Vec<u8>)) -> String {
-    let options = sandbox::Options::default();
+    let options = sandbox::RunOptions::default();
     let mut out = Vec::new();
     write(&Report::of(&Subject { name: HOSTILE, analysis, options: &options, max_log: 10 }), &mut out);
     let out = String::from_utf8(out).expect("reports are UTF-8");
@@ -162,18 +162,19 @@ fn the_same_differs_in_nothing() {
 #[cfg(feature = "cli")]
 #[test]
 fn text_shows_more_with_each_level() {
-    use super::text::{Level, Options, write};
+    use super::text::{TextOptions, Verbosity, write};
 
     let shown = |level| {
         written(|report, out| {
-            let head_limit = if level == Level::Normal { 20 } else { usize::MAX };
-            write(report, Options { level, ..Options::default() }, ASKED, out).unwrap();
+            let head_limit = if level == Verbosity::Normal { 20 } else { usize::MAX };
+            write(report, TextOptions { level, ..TextOptions::default() }, ASKED, out).unwrap();
             let text = String::from_utf8_lossy(out);
             let head = text.lines().position(|line| line.is_empty()).unwrap();
             assert!(head <= head_limit, "{text}");
         })
     };
-    let (normal, verbose, evidence) = (shown(Level::Normal), shown(Level::Verbose), shown(Level::Evidence));
+    let (normal, verbose, evidence) =
+        (shown(Verbosity::Normal), shown(Verbosity::Verbose), shown(Verbosity::Evidence));
     assert!(normal.starts_with("limitation: "), "{normal}");
     assert!(normal.contains("MALICIOUS 91/100  family miner"), "{normal}");
     assert!(normal.contains("T1496.001") && normal.contains("impact/cryptomining"), "{normal}");
@@ -186,10 +187,10 @@ fn text_shows_more_with_each_level() {
 #[cfg(feature = "cli")]
 #[test]
 fn text_fits_a_narrow_terminal() {
-    use super::text::{Options, write};
+    use super::text::{TextOptions, write};
 
     let text = written(|report, out| {
-        write(report, Options { width: 60, wrap: true, ..Options::default() }, ASKED, out).unwrap()
+        write(report, TextOptions { width: 60, wrap: true, ..TextOptions::default() }, ASKED, out).unwrap()
     });
     // Commands and identifiers to be copied stay whole.
     let lines: Vec<_> = text.lines().take_while(|line| !line.starts_with("next:")).collect();
@@ -217,7 +218,7 @@ fn what_the_sample_chose_is_escaped_once() {
 #[test]
 fn orange_is_what_the_static_graph_lacks() {
     let orange = |module: &str| {
-        let options = sandbox::Options::default();
+        let options = sandbox::RunOptions::default();
         let analysis = Analysis::of(module.as_bytes(), &options, &rules::Set::default());
         let report = Report::of(&Subject { name: "x", analysis: &analysis, options: &options, max_log: 10 });
         let text = super::dot::dynamic(&report);

@@ -32,7 +32,7 @@ pub(super) struct Index<'a> {
     /// Defined functions → position in `view.functions`.
     defined: HashMap<FuncIndex, usize>,
     /// Imported functions in the order of their indices.
-    imported: Vec<&'a view::Import>,
+    imported: Vec<&'a view::ImportInfo>,
     module: OnceCell<Option<Module>>,
     callers: OnceCell<HashMap<FuncIndex, u64>>,
     derived: OnceCell<Derived>,
@@ -237,7 +237,7 @@ impl<'a> Index<'a> {
     }
 
     /// The dynamic facts of a function.
-    pub(super) fn ran(&self, func: FuncIndex) -> Option<&'a passes::Function> {
+    pub(super) fn ran(&self, func: FuncIndex) -> Option<&'a passes::FunctionMetrics> {
         self.facts.dynamic.functions.get(*self.ran.get(&func)?)
     }
 
@@ -267,7 +267,10 @@ impl<'a> Index<'a> {
     }
 
     /// The loops of a function that ran.
-    pub(super) fn loops_of(&self, func: FuncIndex) -> impl Iterator<Item = (usize, &'a passes::Loop)> {
+    pub(super) fn loops_of(
+        &self,
+        func: FuncIndex,
+    ) -> impl Iterator<Item = (usize, &'a passes::ExecutedLoop)> {
         let loops = &self.facts.dynamic.loops;
         let group = || {
             let mut grouped: HashMap<FuncIndex, Vec<u32>> = HashMap::new();
@@ -309,7 +312,7 @@ impl<'a> Index<'a> {
     }
 
     /// The imported function `func`.
-    pub(super) fn import(&self, func: FuncIndex) -> Option<&'a view::Import> {
+    pub(super) fn import(&self, func: FuncIndex) -> Option<&'a view::ImportInfo> {
         self.imported.get(func.position()).copied().filter(|import| import.func == Some(func))
     }
 

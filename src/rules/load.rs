@@ -9,7 +9,7 @@ use std::{
 use include_dir::{Dir, DirEntry, include_dir};
 
 use super::{
-    problem::{LoadError, Source},
+    problem::{RuleLoadError, Source},
     yaml,
 };
 
@@ -73,7 +73,7 @@ fn too_long(most: usize) -> String {
 
 impl Sources {
     /// Adds a file, or all rule files below a folder in the order of their names.
-    pub(super) fn read(&mut self, path: &Path, problems: &mut LoadError) {
+    pub(super) fn read(&mut self, path: &Path, problems: &mut RuleLoadError) {
         if path.is_dir() {
             let mut files = Vec::new();
             walk(path, 0, &mut files, problems);
@@ -87,7 +87,7 @@ impl Sources {
         }
     }
 
-    fn read_file(&mut self, path: &Path, problems: &mut LoadError) {
+    fn read_file(&mut self, path: &Path, problems: &mut RuleLoadError) {
         match read_bounded(path, most(path)) {
             Ok(text) => self.add(path, &text, problems),
             Err(reason) => problems.push(unreadable(path, &reason)),
@@ -95,7 +95,7 @@ impl Sources {
     }
 
     /// Adds the text of a file.
-    pub(super) fn add(&mut self, path: &Path, text: &str, problems: &mut LoadError) {
+    pub(super) fn add(&mut self, path: &Path, text: &str, problems: &mut RuleLoadError) {
         let list = match kind(path) {
             Some(true) => &mut self.behavior,
             Some(false) => &mut self.yara,
@@ -123,7 +123,7 @@ fn read_bounded(path: &Path, most: usize) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "not UTF-8".into())
 }
 
-fn walk(dir: &Path, depth: usize, files: &mut Vec<PathBuf>, problems: &mut LoadError) {
+fn walk(dir: &Path, depth: usize, files: &mut Vec<PathBuf>, problems: &mut RuleLoadError) {
     if depth > MAX_DEPTH || files.len() >= MAX_FILES {
         problems.push(unreadable(dir, "too many files or folders"));
         return;

@@ -24,8 +24,8 @@ pub(super) enum Subject<'a> {
     Run,
     /// Position of an entry point.
     Entry(usize),
-    RunFunction(&'a passes::Function),
-    Loop(&'a passes::Loop),
+    RunFunction(&'a passes::FunctionMetrics),
+    Loop(&'a passes::ExecutedLoop),
 }
 
 /// A metric.

@@ -38,7 +38,7 @@ use crate::{
 
 pub use lint::Advice;
 pub use metric::{LEVELS, METRICS, Metric};
-pub use problem::{LoadError, Problem};
+pub use problem::{Problem, RuleLoadError};
 pub use rule::{Example, Meta, Rule, Scopes};
 
 use order::Targets;
@@ -149,7 +149,7 @@ impl Set {
     /// # Errors
     ///
     /// With every problem that was found, if there is one.
-    pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Self, LoadError> {
+    pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Self, RuleLoadError> {
         Self::with(load::shipped(), paths)
     }
 
@@ -158,7 +158,7 @@ impl Set {
     /// # Errors
     ///
     /// With every problem that was found, if there is one.
-    pub fn load_only<P: AsRef<Path>>(paths: &[P]) -> Result<Self, LoadError> {
+    pub fn load_only<P: AsRef<Path>>(paths: &[P]) -> Result<Self, RuleLoadError> {
         Self::with(load::Sources::default(), paths)
     }
 
@@ -168,23 +168,23 @@ impl Set {
     /// # Errors
     ///
     /// With every problem that was found, if there is one.
-    pub fn parse(texts: &[(&str, &str)]) -> Result<Self, LoadError> {
-        let (mut sources, mut problems) = (load::Sources::default(), LoadError::default());
+    pub fn parse(texts: &[(&str, &str)]) -> Result<Self, RuleLoadError> {
+        let (mut sources, mut problems) = (load::Sources::default(), RuleLoadError::default());
         for (name, text) in texts {
             sources.add(Path::new(name), text, &mut problems);
         }
         Self::finish(&sources, problems)
     }
 
-    fn with<P: AsRef<Path>>(mut sources: load::Sources, paths: &[P]) -> Result<Self, LoadError> {
-        let mut problems = LoadError::default();
+    fn with<P: AsRef<Path>>(mut sources: load::Sources, paths: &[P]) -> Result<Self, RuleLoadError> {
+        let mut problems = RuleLoadError::default();
         for path in paths {
             sources.read(path.as_ref(), &mut problems);
         }
         Self::finish(&sources, problems)
     }
 
-    fn finish(sources: &load::Sources, mut problems: LoadError) -> Result<Self, LoadError> {
+    fn finish(sources: &load::Sources, mut problems: RuleLoadError) -> Result<Self, RuleLoadError> {
         let (set, found) = Self::build(sources, true);
         found.problems.into_iter().for_each(|problem| problems.push(problem));
         problems.cut += found.cut;
@@ -192,8 +192,8 @@ impl Set {
     }
 
     /// Parses and links rules.
-    fn build(sources: &load::Sources, eager: bool) -> (Self, LoadError) {
-        let mut problems = LoadError::default();
+    fn build(sources: &load::Sources, eager: bool) -> (Self, RuleLoadError) {
+        let mut problems = RuleLoadError::default();
         let rules: Vec<Rule> =
             sources.behavior.iter().filter_map(|source| parse::rule(source, eager, &mut problems)).collect();
         let yara = yara::Rules::compile(&sources.yara, &mut problems);

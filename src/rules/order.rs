@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    problem::{LoadError, Source},
+    problem::{RuleLoadError, Source},
     rule::{Feature, Kind, Rule, Statement, Target},
 };
 
@@ -34,7 +34,7 @@ fn uses<'r>(statement: &'r Statement, out: &mut Vec<Use<'r>>) {
 pub(super) fn resolve(
     rules: &[Rule],
     is_yara: impl Fn(&str) -> bool,
-    problems: &mut LoadError,
+    problems: &mut RuleLoadError,
 ) -> (Targets, Vec<usize>) {
     let names = names(rules, problems);
     let mut targets = Targets::new();
@@ -71,7 +71,7 @@ fn source(rule: &Rule) -> Source {
 }
 
 /// Positions of the rules by name. Two rules of one name are a problem.
-fn names<'r>(rules: &'r [Rule], problems: &mut LoadError) -> HashMap<&'r str, usize> {
+fn names<'r>(rules: &'r [Rule], problems: &mut RuleLoadError) -> HashMap<&'r str, usize> {
     let mut names: HashMap<&str, usize> = HashMap::with_capacity(rules.len());
     for (position, rule) in rules.iter().enumerate() {
         match names.get(rule.meta.name.as_str()).and_then(|other| rules.get(*other)) {
@@ -107,7 +107,7 @@ fn behind(name: &str, rules: &[Rule], names: &HashMap<&str, usize>) -> Vec<usize
 }
 
 /// What each rule needs, before it. Without recursion: a chain of rules may be long.
-fn sort(rules: &[Rule], needs: &[Vec<usize>], problems: &mut LoadError) -> Vec<usize> {
+fn sort(rules: &[Rule], needs: &[Vec<usize>], problems: &mut RuleLoadError) -> Vec<usize> {
     let mut waiting: Vec<usize> = needs.iter().map(Vec::len).collect();
     let mut needed_by: Vec<Vec<usize>> = vec![Vec::new(); rules.len()];
     for (position, own) in needs.iter().enumerate() {

@@ -37,14 +37,14 @@ impl fmt::Display for Problem {
 
 /// Everything that is wrong with the rules that were to be loaded.
 #[derive(Debug, Default)]
-pub struct LoadError {
+pub struct RuleLoadError {
     /// The problems, in the order of files and lines.
     pub problems: Vec<Problem>,
     /// How many more there are.
     pub cut: usize,
 }
 
-impl fmt::Display for LoadError {
+impl fmt::Display for RuleLoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for problem in &self.problems {
             writeln!(f, "{problem}\n")?;
@@ -55,9 +55,9 @@ impl fmt::Display for LoadError {
     }
 }
 
-impl std::error::Error for LoadError {}
+impl std::error::Error for RuleLoadError {}
 
-impl LoadError {
+impl RuleLoadError {
     pub(super) fn push(&mut self, problem: Problem) {
         if self.problems.len() < MAX_PROBLEMS { self.problems.push(problem) } else { self.cut += 1 }
     }

@@ -14,8 +14,8 @@ pub(super) fn function(index: u32) -> view::Function {
 }
 
 /// A function that ran.
-pub(super) fn ran(index: u32) -> passes::Function {
-    passes::Function {
+pub(super) fn ran(index: u32) -> passes::FunctionMetrics {
+    passes::FunctionMetrics {
         index: FuncIndex(index),
         name: None,
         calls: 1,
@@ -25,13 +25,13 @@ pub(super) fn ran(index: u32) -> passes::Function {
         instructions_run: 10,
         signatures: BTreeMap::new(),
         host_calls: 0,
-        own: passes::Own::default(),
+        exclusive: passes::ExclusiveMetrics::default(),
     }
 }
 
 /// A loop that ran.
-pub(super) fn looped(func: u32, iterations: u64) -> passes::Loop {
-    passes::Loop {
+pub(super) fn looped(func: u32, iterations: u64) -> passes::ExecutedLoop {
+    passes::ExecutedLoop {
         func: FuncIndex(func),
         offset: CodeOffset(100 * func + 5),
         depth: 1,
@@ -151,7 +151,7 @@ fn rule(name: &str, scopes: &str, features: &str) -> String {
     )
 }
 
-fn set(rules: &[(&str, &str)]) -> Result<Set, LoadError> {
+fn set(rules: &[(&str, &str)]) -> Result<Set, RuleLoadError> {
     let behavior = rules.iter().filter(|(name, _)| !name.ends_with(".yar"));
     let yara = rules.iter().filter(|(name, _)| name.ends_with(".yar"));
     let source = |(name, text): &(&str, &str)| problem::Source::new(*name, text);
@@ -212,9 +212,15 @@ fn calls_are_found_with_their_sites() {
     }
 }
 
-fn import(module: &str, name: &str, func: u32) -> view::Import {
+fn import(module: &str, name: &str, func: u32) -> view::ImportInfo {
     let (module, name) = (module.into(), name.into());
-    view::Import { module, name, kind: view::Kind::Function, ty: String::new(), func: Some(FuncIndex(func)) }
+    view::ImportInfo {
+        module,
+        name,
+        kind: view::ExternKind::Function,
+        ty: String::new(),
+        func: Some(FuncIndex(func)),
+    }
 }
 
 #[test]
@@ -249,7 +255,7 @@ fn names_that_are_one_key_are_told_apart() {
     let edge = |callee, count| passes::CallEdge {
         caller: Some(FuncIndex(2)),
         callee: FuncIndex(callee),
-        kind: passes::CallKind::Direct,
+        kind: passes::CallEdgeKind::Direct,
         tail: false,
         count,
         sites: vec![CodeOffset(50 + callee)],
@@ -557,7 +563,11 @@ fn what_does_not_exist_is_an_error() {
 fn yara_rules_see_bytes_and_the_module() {
     let mut sample = Sample::new();
     sample.wasm.extend_from_slice(b"xxMAGICxx");
-    sample.view.exports.push(view::Export { name: "run".into(), kind: view::Kind::Function, index: 0 });
+    sample.view.exports.push(view::ExportInfo {
+        name: "run".into(),
+        kind: view::ExternKind::Function,
+        index: 0,
+    });
     let yara = r#"import "wasm"
 rule magic { strings: $a = "MAGIC" condition: $a and wasm.number_of_exports == 1 and for any e in wasm.exports : (e == "run") }
 rule other { condition: wasm.has_start == 1 }"#;

@@ -19,7 +19,7 @@ use boreal::{
 
 use super::{
     Facts,
-    problem::{LoadError, Source},
+    problem::{RuleLoadError, Source},
 };
 use crate::module::view::View;
 
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Rules {
 
 impl Rules {
     /// Compiles rule files. One with a mistake is left out and the mistake noted.
-    pub(super) fn compile(sources: &[Source], problems: &mut LoadError) -> Self {
+    pub(super) fn compile(sources: &[Source], problems: &mut RuleLoadError) -> Self {
         let mut compiler =
             CompilerBuilder::default().add_module(Wasm).add_module(Math).add_module(String_).build();
         compiler.set_params(CompilerParams::default().disable_includes(true).max_strings_per_rule(1000));
@@ -350,7 +350,7 @@ mod tests {
     use super::*;
 
     fn scan(rules: &str, wasm: &[u8], limit: Duration) -> Found {
-        let mut problems = LoadError::default();
+        let mut problems = RuleLoadError::default();
         let rules = Rules::compile(&[Source::new("a.yar", rules)], &mut problems);
         assert!(problems.is_empty(), "{problems}");
         let view = View::of(wasm);

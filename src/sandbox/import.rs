@@ -7,12 +7,12 @@ use std::{
 
 use crate::{
     module::FuncIndex,
-    tracer::{HostCall, HostError, HostFn, Value},
+    tracer::{Caller, HostError, HostFn, Value},
 };
 
 use super::{
     carve::{GLANCE, SCAN},
-    cx::{Act, Cx, End},
+    context::{Act, CallContext, CallEnd},
     log::{Callee, IOVS},
     signature::{Kind, Param},
     state::State,
@@ -30,7 +30,7 @@ pub(super) enum Body {
     /// A behaviour that answers from the state of the run.
     Act(Act),
     /// A WASI function: its error is its result.
-    Wasi(fn(&mut Cx<'_, '_>) -> Result<(), Errno>),
+    Wasi(fn(&mut CallContext<'_, '_>) -> Result<(), Errno>),
     /// A behaviour that calls back into the sample.
     Nest(Nest),
     /// Zeros.
@@ -55,13 +55,13 @@ pub(super) struct Import {
 }
 
 impl HostFn for Import {
-    fn call(&self, call: &mut HostCall<'_>) -> Result<(), HostError> {
+    fn call(&self, call: &mut Caller<'_>) -> Result<(), HostError> {
         let (slot, mut args) = self.begin(call);
         let answered = self.answer(call);
         self.end(call, slot, &mut args, &answered)
     }
 
-    fn refused(&self, call: &mut HostCall<'_>) {
+    fn refused(&self, call: &mut Caller<'_>) {
         let (slot, args) = self.begin(call);
         if let Some(slot) = slot {
             let mut state = self.lock();
@@ -84,7 +84,7 @@ impl Import {
     }
 
     /// Advances the clock and takes a place in the log, in the order in which calls begin.
-    fn begin(&self, call: &mut HostCall<'_>) -> (Option<usize>, Vec<Arg>) {
+    fn begin(&self, call: &mut Caller<'_>) -> (Option<usize>, Vec<Arg>) {
         let moment = call.moment();
         let mut state = self.lock();
         let state = &mut *state;
@@ -114,7 +114,7 @@ impl Import {
     }
 
     /// Looks for modules and for bait where the arguments point, in what the call reads.
-    fn look(&self, call: &HostCall<'_>, state: &mut State, slot: Option<usize>) {
+    fn look(&self, call: &Caller<'_>, state: &mut State, slot: Option<usize>) {
         for (index, value) in call.args().iter().enumerate() {
             let Value::I32(address) = *value else { continue };
             let address = u64::from(address as u32);
@@ -142,7 +142,7 @@ impl Import {
 
     /// Looks for modules in the first `window` bytes from `address` on. A whole one may be far longer than
     /// what is looked through for its start.
-    fn look_at(&self, call: &HostCall<'_>, state: &mut State, address: u64, window: u64) {
+    fn look_at(&self, call: &Caller<'_>, state: &mut State, address: u64, window: u64) {
         let room = call.memory_len().saturating_sub(address).min(16 << 20);
         if let Some(bytes) = call.read_memory(address, room) {
             state.carver.scan(bytes, window);
@@ -151,14 +151,7 @@ impl Import {
 
     /// The same for pairs of pointer and length. What they point at is searched for bait as one: a text may
     /// be written in pieces.
-    fn look_into(
-        &self,
-        call: &HostCall<'_>,
-        state: &mut State,
-        slot: Option<usize>,
-        address: u64,
-        count: u64,
-    ) {
+    fn look_into(&self, call: &Caller<'_>, state: &mut State, slot: Option<usize>, address: u64, count: u64) {
         let (mut left, mut joined) = (SCAN, Vec::new());
         for index in 0..count.min(IOVS) {
             let Some(pair) = call.read_memory(address + 8 * index, 8) else { break };
@@ -183,7 +176,7 @@ impl Import {
 
     /// Searches what a call is handed for bait; where it goes is what the descriptor stands for, if there is
     /// one.
-    fn search(&self, bytes: &[u8], call: &HostCall<'_>, state: &mut State, slot: Option<usize>) {
+    fn search(&self, bytes: &[u8], call: &Caller<'_>, state: &mut State, slot: Option<usize>) {
         let fd =
             self.params.first().filter(|param| param.name == "fd").and_then(|_| match call.args().first() {
                 Some(&Value::I32(fd)) => Some(fd as u32),
@@ -193,7 +186,7 @@ impl Import {
         state.tokens.search(bytes, &to, &format!("{}.{}", self.module, self.name), slot);
     }
 
-    fn answer(&self, call: &mut HostCall<'_>) -> Answered {
+    fn answer(&self, call: &mut Caller<'_>) -> Answered {
         let mut buffer = [0; 16];
         let args = self.normalise(call.args(), &mut buffer);
         if let Body::Nest(nest) = self.body {
@@ -202,16 +195,16 @@ impl Import {
         let mut state = self.lock();
         let state = &mut *state;
         let (name, is_unstable) = (&*self.name, self.is_unstable);
-        let mut cx = Cx { call, state, args, name, is_unstable };
+        let mut ctx = CallContext { call, state, args, name, is_unstable };
         match &self.body {
-            Body::Act(act) => Answered::of(act(&mut cx)),
+            Body::Act(act) => Answered::of(act(&mut ctx)),
             Body::Wasi(act) => {
-                let errno = act(&mut cx).err().unwrap_or(Errno::SUCCESS);
-                cx.give(i64::from(errno.0));
+                let errno = act(&mut ctx).err().unwrap_or(Errno::SUCCESS);
+                ctx.give(i64::from(errno.0));
                 Answered { errno: (errno != Errno::SUCCESS).then_some(errno), end: None }
             }
             Body::Stub(position, stub) => {
-                let (errno, result) = stub.answer(*position, &mut cx);
+                let (errno, result) = stub.answer(*position, &mut ctx);
                 Answered { errno, end: result.err() }
             }
             Body::Nest(_) | Body::Zeros => Answered { errno: None, end: None },
@@ -243,7 +236,7 @@ impl Import {
 
     fn end(
         &self,
-        call: &mut HostCall<'_>,
+        call: &mut Caller<'_>,
         slot: Option<usize>,
         args: &mut Vec<Arg>,
         answered: &Answered,
@@ -262,16 +255,16 @@ impl Import {
         }
         match &answered.end {
             None => Ok(()),
-            Some(End::Exit(code)) => {
+            Some(CallEnd::Exit(code)) => {
                 state.exit(*code);
                 Err(HostError::new(format!("exit {code}")))
             }
-            Some(End::Abort(message)) => Err(HostError::new(message)),
-            Some(End::Unwind(message)) => {
+            Some(CallEnd::Abort(message)) => Err(HostError::new(message)),
+            Some(CallEnd::Unwind(message)) => {
                 state.is_unwound = true;
                 Err(HostError::new(message))
             }
-            Some(End::Throw(message)) => {
+            Some(CallEnd::Throw(message)) => {
                 state.world.is_throwing = true;
                 Err(HostError::new(message))
             }
@@ -282,11 +275,11 @@ impl Import {
 /// How a call was answered.
 struct Answered {
     errno: Option<Errno>,
-    end: Option<End>,
+    end: Option<CallEnd>,
 }
 
 impl Answered {
-    fn of(result: Result<(), End>) -> Self {
+    fn of(result: Result<(), CallEnd>) -> Self {
         Self { errno: None, end: result.err() }
     }
 }

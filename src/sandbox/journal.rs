@@ -1,4 +1,4 @@
-//! What is known of a run before it is over: each thing is told as it happens, so that a run that dies leaves
+//! What is known of a run before it is over: each thing is written as it happens, so that a run that dies leaves
 //! what it did.
 
 use std::{fmt, sync::Arc};
@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::types::{Call, Entry, EntryEnd};
-use crate::tracer::{Outlet, Strike};
+use crate::tracer::{StreamSink, Timeout};
 
 /// Something that happened in a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,19 +28,19 @@ pub(crate) enum Item {
     /// Bytes went to standard error.
     Stderr(Vec<u8>),
     /// The clock ended an entry or the session.
-    Strike(Strike),
+    Timeout(Timeout),
 }
 
-/// Is told what happens.
+/// Takes what happens.
 pub(crate) trait Journal: fmt::Debug + Send + Sync {
     /// Something happened.
     fn note(&self, item: &Item);
 }
 
 /// Takes all that is recorded of a run.
-pub(crate) trait Recorder: Outlet + Journal {}
+pub(crate) trait Recorder: StreamSink + Journal {}
 
-impl<T: Outlet + Journal> Recorder for T {}
+impl<T: StreamSink + Journal> Recorder for T {}
 
 /// The end of an entry that has none yet.
 pub(crate) fn unfinished() -> EntryEnd {
@@ -49,35 +49,35 @@ pub(crate) fn unfinished() -> EntryEnd {
 
 /// How far the journal of a run has come.
 #[derive(Debug, Default)]
-pub(super) struct Teller {
+pub(super) struct JournalWriter {
     pub(super) journal: Option<Arc<dyn Journal>>,
-    /// Bytes told of standard output and standard error.
-    told: (usize, usize),
+    /// Bytes written so far of standard output and standard error.
+    written: (usize, usize),
 }
 
-impl Teller {
-    pub(super) fn tell(&self, item: impl FnOnce() -> Item) {
+impl JournalWriter {
+    pub(super) fn write(&self, item: impl FnOnce() -> Item) {
         if let Some(journal) = &self.journal {
             journal.note(&item());
         }
     }
 
-    /// Tells a call that is over and what is new of standard output and standard error.
+    /// Writes a call that is over, and what is new of standard output and standard error.
     pub(super) fn call(&mut self, position: usize, call: &Call, stdout: &[u8], stderr: &[u8]) {
         self.outputs(stdout, stderr);
-        self.tell(|| Item::Call { position: position as u64, call: call.clone() });
+        self.write(|| Item::Call { position: position as u64, call: call.clone() });
     }
 
     pub(super) fn outputs(&mut self, stdout: &[u8], stderr: &[u8]) {
         if self.journal.is_none() {
             return;
         }
-        let told = std::mem::replace(&mut self.told, (stdout.len(), stderr.len()));
-        if let Some(new @ [_, ..]) = stdout.get(told.0..) {
-            self.tell(|| Item::Stdout(new.to_vec()));
+        let written = std::mem::replace(&mut self.written, (stdout.len(), stderr.len()));
+        if let Some(new @ [_, ..]) = stdout.get(written.0..) {
+            self.write(|| Item::Stdout(new.to_vec()));
         }
-        if let Some(new @ [_, ..]) = stderr.get(told.1..) {
-            self.tell(|| Item::Stderr(new.to_vec()));
+        if let Some(new @ [_, ..]) = stderr.get(written.1..) {
+            self.write(|| Item::Stderr(new.to_vec()));
         }
     }
 }

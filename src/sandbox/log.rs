@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     module::view::entropy,
-    tracer::{HostCall, Value},
+    tracer::{Caller, Value},
 };
 
 /// Bytes kept of all arguments of a run and of what they point at.
@@ -95,7 +95,7 @@ impl Log {
     }
 
     /// The arguments of `call`, with what those point at that the call reads (or, `after` it, writes).
-    pub(super) fn args(&mut self, call: &HostCall<'_>, callee: Callee<'_>) -> Vec<Arg> {
+    pub(super) fn args(&mut self, call: &Caller<'_>, callee: Callee<'_>) -> Vec<Arg> {
         let values = call.args();
         let kept = self.kept(callee, values.len(), FEW, size_of::<Arg>());
         let mut args: Vec<Arg> =
@@ -113,14 +113,14 @@ impl Log {
     }
 
     /// The results of `call`.
-    pub(super) fn results(&mut self, call: &HostCall<'_>, callee: Callee<'_>) -> Vec<Value> {
+    pub(super) fn results(&mut self, call: &Caller<'_>, callee: Callee<'_>) -> Vec<Value> {
         let mut results = call.results();
         results.truncate(self.kept(callee, results.len(), 1, size_of::<Value>()));
         results
     }
 
     /// Adds to `args` what the call wrote.
-    pub(super) fn written(&mut self, call: &HostCall<'_>, callee: Callee<'_>, args: &mut [Arg]) {
+    pub(super) fn written(&mut self, call: &Caller<'_>, callee: Callee<'_>, args: &mut [Arg]) {
         if callee.params.len() == args.len() {
             for (index, param) in callee.params.iter().enumerate() {
                 if matches!(param.kind, Kind::Out | Kind::Iov | Kind::Job) {
@@ -130,13 +130,7 @@ impl Log {
         }
     }
 
-    fn follow(
-        &mut self,
-        call: &HostCall<'_>,
-        callee: Callee<'_>,
-        index: usize,
-        kind: Kind,
-    ) -> Option<Pointed> {
+    fn follow(&mut self, call: &Caller<'_>, callee: Callee<'_>, index: usize, kind: Kind) -> Option<Pointed> {
         let address = address(call, index)?;
         if !self.bytes.has_room(callee.name, callee.is_wasi()) {
             // Whether it points at anything is not looked at any more.
@@ -165,7 +159,7 @@ impl Log {
 }
 
 /// An argument as an address or a length.
-pub(super) fn address(call: &HostCall<'_>, index: usize) -> Option<u64> {
+pub(super) fn address(call: &Caller<'_>, index: usize) -> Option<u64> {
     match *call.args().get(index)? {
         Value::I32(value) => Some(u64::from(value as u32)),
         Value::I64(value) => Some(value as u64),
@@ -178,7 +172,7 @@ fn text(bytes: &[u8]) -> Pointed {
 }
 
 /// `len` bytes, as text if that is what they are.
-fn bytes(call: &HostCall<'_>, address: u64, len: u64) -> Option<Pointed> {
+fn bytes(call: &Caller<'_>, address: u64, len: u64) -> Option<Pointed> {
     let head = call.read_memory(address, len.min(MEASURED as u64))?;
     (len > 0).then(|| describe(head, len))
 }
@@ -197,7 +191,7 @@ fn describe(head: &[u8], len: u64) -> Pointed {
 }
 
 /// The bytes of all vectors in a row, up to `left`; those beyond the limits count towards the length only.
-fn vectors(call: &HostCall<'_>, address: u64, count: u64, mut left: u64) -> Option<Pointed> {
+fn vectors(call: &Caller<'_>, address: u64, count: u64, mut left: u64) -> Option<Pointed> {
     let (mut head, mut len) = (Vec::new(), 0u64);
     for index in 0..count.min(IOVS) {
         let pair = call.read_memory(address.checked_add(8 * index)?, 8)?;
@@ -214,7 +208,7 @@ fn vectors(call: &HostCall<'_>, address: u64, count: u64, mut left: u64) -> Opti
 }
 
 /// The bytes before the first zero, at most [`MAX_POINTED`].
-pub(super) fn c_string<'c>(call: &'c HostCall<'_>, address: u64) -> Option<&'c [u8]> {
+pub(super) fn c_string<'c>(call: &'c Caller<'_>, address: u64) -> Option<&'c [u8]> {
     let room = call.memory_len().checked_sub(address)?.min(MAX_POINTED as u64);
     let bytes = call.read_memory(address, room)?;
     let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
@@ -222,7 +216,7 @@ pub(super) fn c_string<'c>(call: &'c HostCall<'_>, address: u64) -> Option<&'c [
 }
 
 /// Text as AssemblyScript keeps it.
-fn utf16(call: &HostCall<'_>, address: u64) -> Option<Pointed> {
+fn utf16(call: &Caller<'_>, address: u64) -> Option<Pointed> {
     let len = call.read_memory(address.checked_sub(4)?, 4)?;
     let len = u64::from(u32::from_le_bytes(len.try_into().ok()?)).min(MAX_POINTED as u64);
     let bytes = call.read_memory(address, len & !1)?;
@@ -234,7 +228,7 @@ fn utf16(call: &HostCall<'_>, address: u64) -> Option<Pointed> {
 
 /// What an argument of an unknown function points at, if it looks as if it did: text that ends with a zero,
 /// or bytes with their length in the next argument.
-fn guess(call: &HostCall<'_>, index: usize, address: u64) -> Option<Pointed> {
+fn guess(call: &Caller<'_>, index: usize, address: u64) -> Option<Pointed> {
     if address < 64 || !matches!(call.args().get(index), Some(Value::I32(_) | Value::I64(_))) {
         return None;
     }

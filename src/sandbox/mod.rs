@@ -12,7 +12,7 @@
 
 mod carve;
 mod clock;
-mod cx;
+mod context;
 mod driver;
 mod fs;
 mod glob;
@@ -37,7 +37,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     module::LoadError,
-    tracer::{Outlet, Strike, Tracer, Way},
+    tracer::{Recording, StreamSink, Timeout, Tracer},
 };
 
 pub(crate) use self::journal::{Item, Journal, Recorder, unfinished};
@@ -48,7 +48,7 @@ pub use self::{
     stubs::{StubError, Stubs},
     types::{
         Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, Leak, MAX_ARGS, MAX_CALLS,
-        MAX_OUTPUT, MAX_POINTED, Options, Pointed, Run, Status, TokenUse,
+        MAX_OUTPUT, MAX_POINTED, Pointed, Run, RunOptions, Status, TokenUse,
     },
 };
 
@@ -57,36 +57,36 @@ pub use self::{
 /// # Errors
 ///
 /// If it is invalid or needs what the engine lacks; whatever happens once it is loaded is a result.
-pub fn run(wasm: &[u8], options: &Options) -> Result<Run, LoadError> {
+pub fn run(wasm: &[u8], options: &RunOptions) -> Result<Run, LoadError> {
     run_with(wasm, options, None, None)
 }
 
-/// As [`run`], with a recorder that takes the streams away and is told what happens, and with strikes of the
+/// As [`run`], with a recorder that takes the streams away and is told what happens, and with timeouts of the
 /// clock that are known beforehand.
 pub(crate) fn run_with(
     wasm: &[u8],
-    options: &Options,
+    options: &RunOptions,
     recorder: Option<Arc<dyn Recorder>>,
-    strikes: Option<Vec<Strike>>,
+    timeouts: Option<Vec<Timeout>>,
 ) -> Result<Run, LoadError> {
     let mut limitations = Vec::new();
     let stubs = Stubs::read(&options.stubs, &mut limitations);
     let mut state = State::new(options);
-    state.teller.journal = recorder.clone().map(|recorder| recorder as Arc<dyn Journal>);
+    state.journal.journal = recorder.clone().map(|recorder| recorder as Arc<dyn Journal>);
     let state = Arc::new(Mutex::new(state));
     let mut link = Link::new(wasm, Arc::clone(&state), stubs);
     let tracer = Tracer::new(crate::Options::default().limits(options.limits.clone()));
     let session = tracer.load_with(
         wasm,
         &mut link,
-        Way { outlet: recorder.map(|recorder| recorder as Arc<dyn Outlet>), strikes },
+        Recording { sink: recorder.map(|recorder| recorder as Arc<dyn StreamSink>), timeouts },
     )?;
     let (session, outcome) = Driver::new(session, options, &state, link.layout()).run();
     let refused = session.refused_growth();
     let trace = session.finish();
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     state.tell_outputs();
-    let state = std::mem::replace(&mut *state, State::new(&Options::default()));
+    let state = std::mem::replace(&mut *state, State::new(&RunOptions::default()));
     limitations.extend(outcome.limitations);
     if refused > 0 {
         limitations.push(format!("growth of memory or tables beyond the limits was refused {refused} times"));

@@ -7,11 +7,11 @@ use crate::trace::{Record, Trace};
 use super::{
     carve::Carver,
     clock::Clock,
-    journal::Teller,
+    journal::JournalWriter,
     log::Log,
     random::Random,
     tokens::{Source, Watch},
-    types::{Answer, Call, Entry, EntryEnd, MAX_OUTPUT, Options, Run, Status},
+    types::{Answer, Call, Entry, EntryEnd, MAX_OUTPUT, Run, RunOptions, Status},
     wasi::Wasi,
     world::World,
 };
@@ -24,7 +24,7 @@ pub(super) struct State {
     pub(super) wasi: Wasi,
     pub(super) world: World,
     pub(super) log: Log,
-    pub(super) teller: Teller,
+    pub(super) journal: JournalWriter,
     pub(super) carver: Carver,
     pub(super) tokens: Watch,
     pub(super) stdout: Output,
@@ -66,7 +66,7 @@ impl Output {
 }
 
 impl State {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &RunOptions) -> Self {
         let wasi = Wasi::new(options);
         Self {
             clock: Clock::new(options.epoch_ns, options.seed),
@@ -75,7 +75,7 @@ impl State {
             wasi,
             world: World::new(),
             log: Log::default(),
-            teller: Teller::default(),
+            journal: JournalWriter::default(),
             carver: Carver::default(),
             stdout: Output::default(),
             stderr: Output::default(),
@@ -96,9 +96,9 @@ impl State {
     /// The call at `slot` of the log is over.
     pub(super) fn tell_call(&mut self, slot: usize) {
         if let Some(call) = self.log.calls.get_mut(slot) {
-            self.teller.call(slot, call, &self.stdout.bytes, &self.stderr.bytes);
+            self.journal.call(slot, call, &self.stdout.bytes, &self.stderr.bytes);
             // Whoever was told keeps it: what is recorded to a file does not stay in memory, too.
-            if self.teller.journal.is_some() {
+            if self.journal.journal.is_some() {
                 (call.args, call.results) = (Vec::new(), Vec::new());
             }
         }
@@ -106,7 +106,7 @@ impl State {
 
     /// Nothing more is written.
     pub(super) fn tell_outputs(&mut self) {
-        self.teller.outputs(&self.stdout.bytes, &self.stderr.bytes);
+        self.journal.outputs(&self.stdout.bytes, &self.stderr.bytes);
     }
 
     /// The sample ends its program.
@@ -199,7 +199,7 @@ fn is_logged(trace: &Trace, log: &Log) -> bool {
 }
 
 /// Where the bait of a run lies.
-fn watch(options: &Options, wasi: &Wasi) -> Watch {
+fn watch(options: &RunOptions, wasi: &Wasi) -> Watch {
     let mut watch = Watch::new(&options.persona.honeytokens);
     for (ino, bytes) in wasi.fs.files() {
         watch.place(Source::File(ino), bytes);

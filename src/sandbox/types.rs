@@ -20,13 +20,13 @@ use crate::{
 /// How to run a sample.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Options {
+pub struct RunOptions {
     /// Bounds of the whole run.
     pub limits: Limits,
     /// Which exports are called.
     pub drive: Drive,
     /// Time that one entry point gets. The wall time of `limits` bounds all together. It makes a result
-    /// depend on the machine, so it is a safety net above `entry_decisions`: when it strikes,
+    /// depend on the machine, so it is a safety net above `entry_decisions`: when it ends one,
     /// [`Run::limitations`] says so.
     pub entry_time: Duration,
     /// Decisions that one entry point gets, calls, bulk operations and long straight code counted as
@@ -57,7 +57,7 @@ pub struct Options {
     /// path.
     pub preopens: Vec<(String, String)>,
     /// Whom the sample thinks it runs for: the other files, sockets, streams, bait.
-    /// [`Options::with_persona`] takes the rest from it too.
+    /// [`RunOptions::with_persona`] takes the rest from it too.
     pub persona: Arc<Persona>,
 }
 
@@ -342,7 +342,7 @@ pub struct Leak {
     pub calls: u64,
 }
 
-impl Options {
+impl RunOptions {
     /// Takes arguments, environment, time, standard input, open directories and all that a persona has
     /// besides, and how it wants to be run.
     #[must_use]
@@ -378,7 +378,7 @@ impl Options {
     }
 }
 
-impl Default for Options {
+impl Default for RunOptions {
     fn default() -> Self {
         let persona = Persona::shipped("default").unwrap_or_else(|| Arc::new(Persona::bare()));
         let options = Self {

@@ -28,7 +28,7 @@ const LEADERS: usize = 8;
 /// What samples are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum ClusterKind {
     /// The same imported functions.
     Imports,
     /// Similar code.
@@ -37,7 +37,7 @@ pub enum Kind {
     Behaviour,
 }
 
-impl Kind {
+impl ClusterKind {
     /// All kinds.
     pub const ALL: [Self; 3] = [Self::Imports, Self::Code, Self::Behaviour];
 
@@ -53,9 +53,9 @@ impl Kind {
 
 /// Table `clusters`: a row for each sample in a group of two or more. Written anew at the end of a scan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Row {
+pub struct ClusterRow {
     /// What the group has in common.
-    pub kind: Kind,
+    pub kind: ClusterKind,
     /// The group: the least SHA-256 of its samples.
     pub cluster: String,
     /// Samples in the group.
@@ -80,7 +80,7 @@ struct Entry {
 
 impl Index {
     /// Adds a sample.
-    pub fn add(&mut self, sample: &rows::Sample) {
+    pub fn add(&mut self, sample: &rows::SampleRow) {
         let Some(sha256) = parse_sha256(&sample.sha256) else { return };
         let sketch = |text: &Option<String>| text.as_deref().and_then(Sketch::parse).map(Box::new);
         let imports =
@@ -97,17 +97,17 @@ impl Index {
     }
 
     /// The groups of each kind, the largest first. Does not depend on the order in which samples were added.
-    pub fn rows(&mut self) -> Vec<Row> {
+    pub fn rows(&mut self) -> Vec<ClusterRow> {
         self.samples.sort_by_key(|entry| entry.sha256);
-        Kind::ALL.into_iter().flat_map(|kind| self.groups(kind)).collect()
+        ClusterKind::ALL.into_iter().flat_map(|kind| self.groups(kind)).collect()
     }
 
-    fn groups(&self, kind: Kind) -> Vec<Row> {
+    fn groups(&self, kind: ClusterKind) -> Vec<ClusterRow> {
         let mut sets = Sets::new(self.samples.len());
         match kind {
-            Kind::Imports => self.join_equal(&mut sets),
-            Kind::Code => self.join_similar(&mut sets, kind, |entry| entry.code.as_deref()),
-            Kind::Behaviour => self.join_similar(&mut sets, kind, |entry| entry.behaviour.as_deref()),
+            ClusterKind::Imports => self.join_equal(&mut sets),
+            ClusterKind::Code => self.join_similar(&mut sets, kind, |entry| entry.code.as_deref()),
+            ClusterKind::Behaviour => self.join_similar(&mut sets, kind, |entry| entry.behaviour.as_deref()),
         }
         let mut members: HashMap<usize, Vec<usize>> = HashMap::new();
         for at in 0..self.samples.len() {
@@ -119,7 +119,12 @@ impl Index {
             |at: usize| self.samples.get(at).map(|entry| crate::hex::hex(&entry.sha256)).unwrap_or_default();
         let rows = groups.into_iter().flat_map(|group| {
             let (cluster, size) = (group.first().map(|&at| name(at)).unwrap_or_default(), group.len() as u64);
-            group.into_iter().map(move |at| Row { kind, cluster: cluster.clone(), size, sha256: name(at) })
+            group.into_iter().map(move |at| ClusterRow {
+                kind,
+                cluster: cluster.clone(),
+                size,
+                sha256: name(at),
+            })
         });
         rows.collect()
     }
@@ -137,7 +142,7 @@ impl Index {
     fn join_similar<'a>(
         &'a self,
         sets: &mut Sets,
-        kind: Kind,
+        kind: ClusterKind,
         sketch: impl Fn(&'a Entry) -> Option<&'a Sketch>,
     ) {
         for band in 0..BINS / BAND {
@@ -199,15 +204,15 @@ mod tests {
     use super::*;
     use crate::scan::sketch::Builder;
 
-    fn sample(number: u64, family: u64, shared: u64, own: u64) -> rows::Sample {
+    fn sample(number: u64, family: u64, shared: u64, own: u64) -> rows::SampleRow {
         let mut builder = Builder::default();
         (0..shared).for_each(|element| builder.add(mix(family) ^ element));
         (0..own).for_each(|element| builder.add(mix(number ^ 0xffff_0000) ^ element));
-        rows::Sample {
+        rows::SampleRow {
             sha256: format!("{number:064x}"),
             imphash: Some(format!("{family:032x}").chars().rev().collect()),
             code_sketch: builder.finish(1).map(|sketch| sketch.to_hex()),
-            ..rows::Sample::default()
+            ..rows::SampleRow::default()
         }
     }
 
@@ -219,10 +224,10 @@ mod tests {
         (0..400).for_each(|number| index.add(&sample(number, number % families, 900, 100)));
         (400..500).for_each(|number| index.add(&sample(number, number, 10, 1000)));
         let rows = index.rows();
-        let code: Vec<_> = rows.iter().filter(|row| row.kind == Kind::Code).collect();
+        let code: Vec<_> = rows.iter().filter(|row| row.kind == ClusterKind::Code).collect();
         assert_eq!(code.len(), 400);
         assert!(code.iter().all(|row| row.size == 10), "{:?}", code.first());
-        let imports = rows.iter().filter(|row| row.kind == Kind::Imports && row.size == 10).count();
+        let imports = rows.iter().filter(|row| row.kind == ClusterKind::Imports && row.size == 10).count();
         assert_eq!(imports, 400);
     }
 
@@ -242,7 +247,7 @@ mod tests {
         // All pairs would be 400 million comparisons: minutes, and nextest ends the test.
         (0..5000).for_each(|number| index.add(&sample(number, 1, 200, 5)));
         assert_eq!(
-            index.rows().iter().filter(|row| row.kind == Kind::Code && row.size == 5000).count(),
+            index.rows().iter().filter(|row| row.kind == ClusterKind::Code && row.size == 5000).count(),
             5000
         );
     }

@@ -27,10 +27,10 @@ use super::{
     cluster::Index,
     confine::Confinement,
     message::Message,
-    process::{End, Spawner},
+    process::{Spawner, WorkerEnd},
     queue::Queue,
     room::{Held, Room},
-    rows::{self, Failure, FailureKind, Origin, Outcome},
+    rows::{self, Failure, FailureKind, Origin, SampleRows},
     store::{Known, Store, key},
     summary::{Progress, Summary},
     unpack,
@@ -54,7 +54,7 @@ pub trait Recorder: Send {
     /// # Errors
     ///
     /// When they cannot be written; then the scan ends.
-    fn record(&mut self, outcome: Option<&Outcome>, path: Option<&rows::Path>) -> io::Result<()>;
+    fn record(&mut self, outcome: Option<&SampleRows>, path: Option<&rows::Path>) -> io::Result<()>;
 
     /// Called a few times a second as long as the scan goes on, whether there are rows or not.
     ///
@@ -67,7 +67,7 @@ pub trait Recorder: Send {
 }
 
 impl Recorder for Store {
-    fn record(&mut self, outcome: Option<&Outcome>, path: Option<&rows::Path>) -> io::Result<()> {
+    fn record(&mut self, outcome: Option<&SampleRows>, path: Option<&rows::Path>) -> io::Result<()> {
         self.append(outcome, path)
     }
 
@@ -310,10 +310,10 @@ impl<'a> Scan<'a> {
         });
         self.progress.unpacking.fetch_sub(1, Ordering::Relaxed);
         match end {
-            End::Failed(failure) => self.failed(origin, failure.kind, failure.text),
-            End::NotStarted(text) => self.fail(io::Error::other(text)),
-            End::Done if found == 0 => lock(&self.state).summary.without_module += 1,
-            End::Done | End::Interrupted => {}
+            WorkerEnd::Failed(failure) => self.failed(origin, failure.kind, failure.text),
+            WorkerEnd::NotStarted(text) => self.fail(io::Error::other(text)),
+            WorkerEnd::Done if found == 0 => lock(&self.state).summary.without_module += 1,
+            WorkerEnd::Done | WorkerEnd::Interrupted => {}
         }
     }
 
@@ -341,13 +341,13 @@ impl<'a> Scan<'a> {
         drop(sample);
         let time_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let failure = match end {
-            End::Interrupted => return,
-            End::NotStarted(text) => return self.fail(io::Error::other(text)),
-            End::Failed(failure) => Some(failure),
-            End::Done if outcome.is_none() => {
+            WorkerEnd::Interrupted => return,
+            WorkerEnd::NotStarted(text) => return self.fail(io::Error::other(text)),
+            WorkerEnd::Failed(failure) => Some(failure),
+            WorkerEnd::Done if outcome.is_none() => {
                 Some(Failure { kind: FailureKind::Crash, text: "the worker gave no result".into() })
             }
-            End::Done => None,
+            WorkerEnd::Done => None,
         };
         if let (Some(_), Some(failure)) = (&outcome, &failure) {
             // The sample has its result: what failed is the search for others in it.
@@ -362,8 +362,8 @@ impl<'a> Scan<'a> {
             self.failed(path.origin.within(inside), failure.kind, failure.text);
         }
         if !self.is_interrupted() {
-            let outcome = outcome.unwrap_or_else(|| Outcome {
-                sample: rows::Sample { failure, ..Default::default() },
+            let outcome = outcome.unwrap_or_else(|| SampleRows {
+                sample: rows::SampleRow { failure, ..Default::default() },
                 ..Default::default()
             });
             self.finish(outcome, &path, time_ms, sha256);
@@ -385,9 +385,9 @@ impl<'a> Scan<'a> {
     }
 
     /// Writes the rows of a sample. What a worker says of itself is taken; whose rows they are is not.
-    fn finish(&self, mut outcome: Outcome, path: &rows::Path, time_ms: u64, sha256: [u8; 32]) {
+    fn finish(&self, mut outcome: SampleRows, path: &rows::Path, time_ms: u64, sha256: [u8; 32]) {
         let name = crate::hex::hex(&sha256);
-        let Outcome { sample, functions, host_calls, findings } = &mut outcome;
+        let SampleRows { sample, functions, host_calls, findings } = &mut outcome;
         let owners = functions
             .iter_mut()
             .map(|row| &mut row.sha256)
@@ -420,7 +420,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Writes rows; the place only if it has none.
-    fn record(&self, outcome: Option<&Outcome>, path: &rows::Path) {
+    fn record(&self, outcome: Option<&SampleRows>, path: &rows::Path) {
         let mut state = lock(&self.state);
         let State { recorder, known, summary, error, .. } = &mut *state;
         let is_new = known.paths.insert(key(path));

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     features::{BehaviourFeatures, CodeFeatures},
-    rows::{Finding, Function, HostCall, MAX_ROWS, Outcome, Sample},
+    rows::{FindingRow, FunctionRow, HostCallRow, MAX_ROWS, SampleRow, SampleRows},
     sketch::Sketch,
 };
 use crate::{
@@ -24,14 +24,14 @@ const MAX_TEXT: usize = 200;
 const MAX_WORDS: usize = 5;
 
 /// The rows of a sample; its hash, size, origin and time are left to whoever knows them.
-pub fn outcome(analysis: &Analysis, sha256: &str) -> Outcome {
+pub fn outcome(analysis: &Analysis, sha256: &str) -> SampleRows {
     let code = CodeFeatures::of(&analysis.wasm);
     let functions = functions(analysis, &code, sha256);
     let host_calls = host_calls(analysis, sha256);
     let findings = findings(analysis, sha256);
     let cut = functions.1 + host_calls.1 + findings.1;
-    let sample = Sample { rows_cut: cut, ..sample(analysis, &code) };
-    Outcome { sample, functions: functions.0, host_calls: host_calls.0, findings: findings.0 }
+    let sample = SampleRow { rows_cut: cut, ..sample(analysis, &code) };
+    SampleRows { sample, functions: functions.0, host_calls: host_calls.0, findings: findings.0 }
 }
 
 /// As the name of a variant is written in JSON.
@@ -44,7 +44,7 @@ fn clip(text: &str) -> String {
     text::cut(text, MAX_TEXT)
 }
 
-fn sample(analysis: &Analysis, code: &CodeFeatures) -> Sample {
+fn sample(analysis: &Analysis, code: &CodeFeatures) -> SampleRow {
     let Analysis { view, dynamic, verdict, .. } = analysis;
     let behaviour = BehaviourFeatures::of(analysis);
     let metrics = &dynamic.metrics;
@@ -55,7 +55,7 @@ fn sample(analysis: &Analysis, code: &CodeFeatures) -> Sample {
     let percent = (reachable != 0)
         .then(|| (dynamic.coverage.instructions_run as f64 * 1000.0 / reachable as f64).round() / 10.0);
     let is_imported = view.imports.iter().any(|import| import.func.is_some());
-    Sample {
+    SampleRow {
         verdict: Some(named(&verdict.class)),
         score: verdict.score,
         family: verdict.family.clone(),
@@ -90,7 +90,7 @@ fn sample(analysis: &Analysis, code: &CodeFeatures) -> Sample {
         attack: verdict.attack.iter().map(|technique| technique.id.clone()).collect(),
         reasons: words(&mut verdict.reasons.iter().map(|reason| &reason.text)),
         limitations: words(&mut analysis.limitations.iter()),
-        ..Sample::default()
+        ..SampleRow::default()
     }
 }
 
@@ -109,8 +109,8 @@ fn cut<T>(mut rows: Vec<T>) -> (Vec<T>, u64) {
     (rows, beyond)
 }
 
-fn functions(analysis: &Analysis, code: &CodeFeatures, sha256: &str) -> (Vec<Function>, u64) {
-    let ran: BTreeMap<FuncIndex, &passes::Function> =
+fn functions(analysis: &Analysis, code: &CodeFeatures, sha256: &str) -> (Vec<FunctionRow>, u64) {
+    let ran: BTreeMap<FuncIndex, &passes::FunctionMetrics> =
         analysis.dynamic.functions.iter().map(|function| (function.index, function)).collect();
     let mut order: Vec<_> = analysis.view.functions.iter().collect();
     let executed = |index| ran.get(&index).map_or(0, |function| function.classes.total);
@@ -121,7 +121,7 @@ fn functions(analysis: &Analysis, code: &CodeFeatures, sha256: &str) -> (Vec<Fun
     let row = |function: &crate::module::view::Function| {
         let ran = ran.get(&function.index);
         let classes = ran.map(|ran| ran.classes).unwrap_or_default();
-        Function {
+        FunctionRow {
             sha256: sha256.to_owned(),
             index: function.index.0,
             name: function.name.as_deref().map(clip),
@@ -146,12 +146,12 @@ fn functions(analysis: &Analysis, code: &CodeFeatures, sha256: &str) -> (Vec<Fun
     (order.into_iter().map(row).collect(), beyond)
 }
 
-fn host_calls(analysis: &Analysis, sha256: &str) -> (Vec<HostCall>, u64) {
-    let mut rows: BTreeMap<(&str, &str, u8), HostCall> = BTreeMap::new();
+fn host_calls(analysis: &Analysis, sha256: &str) -> (Vec<HostCallRow>, u64) {
+    let mut rows: BTreeMap<(&str, &str, u8), HostCallRow> = BTreeMap::new();
     for call in analysis.run.iter().flat_map(|run| &run.calls) {
         let category =
             || categories::wasi_function(call).map(|name| categories::name(categories::of(name, Mode::Full)));
-        let row = rows.entry((&call.module, &call.name, call.answer as u8)).or_insert_with(|| HostCall {
+        let row = rows.entry((&call.module, &call.name, call.answer as u8)).or_insert_with(|| HostCallRow {
             sha256: sha256.to_owned(),
             module: clip(&call.module),
             name: clip(&call.name),
@@ -179,8 +179,8 @@ fn host_calls(analysis: &Analysis, sha256: &str) -> (Vec<HostCall>, u64) {
     cut(rows)
 }
 
-fn findings(analysis: &Analysis, sha256: &str) -> (Vec<Finding>, u64) {
-    let row = |kind: &str, name: &str, class: String, text: &str| Finding {
+fn findings(analysis: &Analysis, sha256: &str) -> (Vec<FindingRow>, u64) {
+    let row = |kind: &str, name: &str, class: String, text: &str| FindingRow {
         sha256: sha256.to_owned(),
         kind: kind.to_owned(),
         name: clip(name),
@@ -191,20 +191,20 @@ fn findings(analysis: &Analysis, sha256: &str) -> (Vec<Finding>, u64) {
         places: 0,
         text: clip(text),
     };
-    let rules = analysis.rules.iter().map(|rule| Finding {
+    let rules = analysis.rules.iter().map(|rule| FindingRow {
         severity: rule.severity,
         confidence: rule.confidence,
         dynamic: rule.dynamic,
         places: rule.count,
         ..row("rule", &rule.name, rule.namespace.clone(), &rule.description)
     });
-    let correlations = analysis.correlations.iter().map(|found| Finding {
+    let correlations = analysis.correlations.iter().map(|found| FindingRow {
         severity: found.severity,
         dynamic: true,
         places: found.places.len() as u64,
         ..row("correlation", &found.name, found.family.clone().unwrap_or_default(), &found.description)
     });
-    let findings = analysis.findings.iter().map(|found| Finding {
+    let findings = analysis.findings.iter().map(|found| FindingRow {
         severity: found.severity,
         confidence: found.confidence,
         dynamic: found.dynamic,
@@ -215,6 +215,6 @@ fn findings(analysis: &Analysis, sha256: &str) -> (Vec<Finding>, u64) {
         .view
         .iocs
         .iter()
-        .map(|ioc| Finding { places: 1, ..row("ioc", &ioc.value, ioc.kind.clone(), &ioc.encoding) });
+        .map(|ioc| FindingRow { places: 1, ..row("ioc", &ioc.value, ioc.kind.clone(), &ioc.encoding) });
     cut(rules.chain(correlations).chain(findings).chain(iocs).collect())
 }

@@ -14,7 +14,7 @@ use super::{
     confine::{Confinement, LANDLOCK},
     frame,
     limits::MAX_SAMPLE_BYTES,
-    rows::{Failure, MAX_ROWS, Outcome},
+    rows::{Failure, MAX_ROWS, SampleRows},
 };
 use crate::{
     sandbox::{Answer, Status},
@@ -57,7 +57,7 @@ pub enum Message {
     /// Something that could not be looked into, with the way to it.
     Failure(Vec<String>, Failure),
     /// The rows of the sample.
-    Outcome(Box<Outcome>),
+    Outcome(Box<SampleRows>),
     /// It is done.
     Done,
 }
@@ -110,7 +110,7 @@ fn parse(kind: u8, payload: Vec<u8>) -> io::Result<Message> {
             Message::Ready(confinement)
         }
         OUTCOME => {
-            let outcome: Box<Outcome> = json(&payload)?;
+            let outcome: Box<SampleRows> = json(&payload)?;
             check(&outcome).map_err(nonsense)?;
             Message::Outcome(outcome)
         }
@@ -145,8 +145,8 @@ fn way(inside: Vec<String>) -> io::Result<Vec<String>> {
 }
 
 /// Checks what can be checked of the rows of a sample.
-fn check(outcome: &Outcome) -> Result<(), &'static str> {
-    let Outcome { sample, functions, host_calls, findings } = outcome;
+fn check(outcome: &SampleRows) -> Result<(), &'static str> {
+    let SampleRows { sample, functions, host_calls, findings } = outcome;
     let lists = [sample.attack.len(), sample.reasons.len(), sample.limitations.len()];
     if lists.into_iter().chain([functions.len(), host_calls.len(), findings.len()]).any(|len| len > MAX_ROWS)
     {
@@ -186,13 +186,13 @@ pub(super) fn nonsense(text: impl Into<String>) -> io::Error {
 /// For tests whose workers are shell scripts.
 #[cfg(all(test, unix))]
 pub mod shell {
-    use super::{Confinement, OUTCOME, Outcome, READY};
-    use crate::scan::rows::Sample;
+    use super::{Confinement, OUTCOME, READY, SampleRows};
+    use crate::scan::rows::SampleRow;
 
     /// The rows of a sample about which there is nothing to say.
     pub fn outcome_words() -> String {
-        let sample = Sample { verdict: Some("CLEAN".into()), ..Sample::default() };
-        say(OUTCOME, &serde_json::to_string(&Outcome { sample, ..Outcome::default() }).unwrap())
+        let sample = SampleRow { verdict: Some("CLEAN".into()), ..SampleRow::default() };
+        say(OUTCOME, &serde_json::to_string(&SampleRows { sample, ..SampleRows::default() }).unwrap())
     }
 
     /// A message, as a command of the shell.
@@ -211,7 +211,7 @@ pub mod shell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::rows::{FailureKind, Sample};
+    use crate::scan::rows::{FailureKind, SampleRow};
 
     fn read(kind: u8, payload: &[u8]) -> io::Result<Option<Message>> {
         let mut bytes = Vec::new();
@@ -219,29 +219,29 @@ mod tests {
         Allowance { messages: 1, bytes: 32 << 20 }.read(&mut &bytes[..])
     }
 
-    fn said(outcome: &Outcome) -> io::Result<Option<Message>> {
+    fn said(outcome: &SampleRows) -> io::Result<Option<Message>> {
         read(OUTCOME, &serde_json::to_vec(outcome).unwrap())
     }
 
     #[test]
     fn words_are_looked_up() {
         let word = |word: &str| Some(word.to_owned());
-        let good = Sample {
+        let good = SampleRow {
             verdict: word("POTENTIALLY_UNWANTED"),
             status: word("nothing_ran"),
             validity: word("valid"),
-            ..Sample::default()
+            ..SampleRow::default()
         };
-        let of = |sample: Sample| Outcome { sample, ..Outcome::default() };
+        let of = |sample: SampleRow| SampleRows { sample, ..SampleRows::default() };
         assert!(matches!(said(&of(good.clone())), Ok(Some(Message::Outcome(_)))));
         for wrong in [
-            Sample { verdict: word("HARMLESS"), ..good.clone() },
-            Sample { status: word(""), ..good.clone() },
-            Sample { validity: word("\u{1b}[2J"), ..good.clone() },
-            Sample { attack: vec![String::new(); MAX_ROWS + 1], ..good.clone() },
-            Sample { attack: vec!["T".repeat(MAX_WORD + 1)], ..good.clone() },
-            Sample { family: Some("f".repeat(MAX_WORD + 1)), ..good.clone() },
-            Sample { verdict: None, ..good.clone() },
+            SampleRow { verdict: word("HARMLESS"), ..good.clone() },
+            SampleRow { status: word(""), ..good.clone() },
+            SampleRow { validity: word("\u{1b}[2J"), ..good.clone() },
+            SampleRow { attack: vec![String::new(); MAX_ROWS + 1], ..good.clone() },
+            SampleRow { attack: vec!["T".repeat(MAX_WORD + 1)], ..good.clone() },
+            SampleRow { family: Some("f".repeat(MAX_WORD + 1)), ..good.clone() },
+            SampleRow { verdict: None, ..good.clone() },
         ] {
             assert_eq!(said(&of(wrong)).unwrap_err().kind(), io::ErrorKind::InvalidData);
         }

@@ -44,7 +44,7 @@ pub struct Spawner {
 
 /// How a worker ended.
 #[derive(Debug, PartialEq, Eq)]
-pub enum End {
+pub enum WorkerEnd {
     /// It did all it had to.
     Done,
     /// It did not.
@@ -81,14 +81,14 @@ const TICK: Duration = Duration::from_millis(50);
 
 impl Spawner {
     /// Analyses a sample in a worker and hands its messages to `take`.
-    pub fn analyse(&self, sample: &[u8], take: impl FnMut(Message)) -> End {
+    pub fn analyse(&self, sample: &[u8], take: impl FnMut(Message)) -> WorkerEnd {
         let terms = Terms { wall: self.wall, allowance: worker::analyse_allowance(), is_analysis: true };
         self.attend(|| self.command(&self.analyse).stdin(Stdio::piped()).spawn(), sample, terms, take)
     }
 
     /// Looks for modules in a file in a worker and hands its messages to `take`. A slow `take` slows the
     /// worker, and is not held against it.
-    pub fn unpack(&self, mut file: &File, take: impl FnMut(Message)) -> End {
+    pub fn unpack(&self, mut file: &File, take: impl FnMut(Message)) -> WorkerEnd {
         let len = file.metadata().map_or(0, |meta| meta.len());
         // On a busy machine it has a share of a processor.
         let wall = 2 * worker::unpack_bounds(len).cpu;
@@ -121,10 +121,10 @@ impl Spawner {
         sample: &[u8],
         terms: Terms,
         mut take: impl FnMut(Message),
-    ) -> End {
+    ) -> WorkerEnd {
         for pause in PAUSES {
             match self.attempt(start(), sample, terms, &mut take) {
-                End::NotStarted(_) => self.pause(pause),
+                WorkerEnd::NotStarted(_) => self.pause(pause),
                 end => return end,
             }
         }
@@ -144,10 +144,10 @@ impl Spawner {
         sample: &[u8],
         terms: Terms,
         take: &mut impl FnMut(Message),
-    ) -> End {
+    ) -> WorkerEnd {
         let child = match child {
             Ok(child) => child,
-            Err(error) => return End::NotStarted(format!("no worker could be started: {error}")),
+            Err(error) => return WorkerEnd::NotStarted(format!("no worker could be started: {error}")),
         };
         thread::scope(|scope| {
             // Ended at the end of this, however that comes about: the threads wait for it.
@@ -164,7 +164,7 @@ impl Spawner {
             };
             let words = match threads() {
                 Ok(words) => words,
-                Err(error) => return End::NotStarted(format!("no thread could be started: {error}")),
+                Err(error) => return WorkerEnd::NotStarted(format!("no thread could be started: {error}")),
             };
             let heard = self.hear((receiver, taken), terms, take);
             let ended = heard.how == How::Silent && ends(child);
@@ -173,8 +173,8 @@ impl Spawner {
             let status = child.wait();
             let words = words.join().unwrap_or_default();
             let failure = match heard.how {
-                How::Done => return End::Done,
-                How::Interrupted => return End::Interrupted,
+                How::Done => return WorkerEnd::Done,
+                How::Interrupted => return WorkerEnd::Interrupted,
                 How::Late if heard.is_ready => Failure {
                     kind: FailureKind::Timeout,
                     text: format!("no result within {} s", terms.wall.as_secs_f64()),
@@ -185,8 +185,8 @@ impl Spawner {
                 How::Silent => crash("it closed its output, and went on".to_owned()),
             };
             match heard.is_ready {
-                true => End::Failed(failure),
-                false => End::NotStarted(format!(
+                true => WorkerEnd::Failed(failure),
+                false => WorkerEnd::NotStarted(format!(
                     "a worker failed before it had read its sample: {}",
                     failure.text
                 )),
@@ -407,7 +407,7 @@ mod tests {
         script(&format!("{}; {words}", ready_words()))
     }
 
-    fn end(spawner: &Spawner) -> End {
+    fn end(spawner: &Spawner) -> WorkerEnd {
         let start = || spawner.command(&spawner.analyse).stdin(Stdio::piped()).spawn();
         let terms = Terms { wall: spawner.wall, allowance: worker::analyse_allowance(), is_analysis: true };
         spawner.attempt(start(), b"sample", terms, &mut |_| ())
@@ -432,12 +432,12 @@ mod tests {
             ("printf 'm\\000\\000\\000\\000'", FailureKind::Crash),
         ] {
             match end(&ready(words)) {
-                End::Failed(failure) => assert_eq!(failure.kind, expected, "{words}: {}", failure.text),
+                WorkerEnd::Failed(failure) => assert_eq!(failure.kind, expected, "{words}: {}", failure.text),
                 other => panic!("{words}: {other:?}"),
             }
         }
         let done = format!("{}; exec sleep 60", say(message::DONE, ""));
-        assert_eq!(end(&ready(&done)), End::Done, "it is not waited for");
+        assert_eq!(end(&ready(&done)), WorkerEnd::Done, "it is not waited for");
     }
 
     #[test]
@@ -450,10 +450,10 @@ mod tests {
             &outcome_words(),
             &say(message::DONE, ""),
         ] {
-            assert!(matches!(end(&script(words)), End::NotStarted(_)), "{words}");
+            assert!(matches!(end(&script(words)), WorkerEnd::NotStarted(_)), "{words}");
         }
         let missing = Spawner { program: "/does/not/exist".into(), ..script("") };
-        assert!(matches!(end(&missing), End::NotStarted(_)));
+        assert!(matches!(end(&missing), WorkerEnd::NotStarted(_)));
     }
 
     #[test]
@@ -469,7 +469,7 @@ mod tests {
             wall: Duration::from_secs(60),
             ..script(&format!("{words}; {}", say(message::DONE, "")))
         };
-        assert_eq!(spawner.analyse(b"", |_| ()), End::Done);
+        assert_eq!(spawner.analyse(b"", |_| ()), WorkerEnd::Done);
         assert_eq!(std::fs::read_to_string(counted).unwrap().lines().count(), 2);
     }
 
@@ -477,7 +477,7 @@ mod tests {
     fn an_interruption_ends_it_at_once() {
         let spawner = Spawner { wall: Duration::from_secs(60), ..script("exec sleep 60") };
         spawner.interrupted.store(true, Ordering::Relaxed);
-        assert_eq!(spawner.analyse(b"", |_| ()), End::Interrupted);
+        assert_eq!(spawner.analyse(b"", |_| ()), WorkerEnd::Interrupted);
     }
 
     #[test]
@@ -492,7 +492,7 @@ mod tests {
         {
             let spawner = Spawner { wall: Duration::from_secs(60), ..ready(&words) };
             match end(&spawner) {
-                End::Failed(failure) => {
+                WorkerEnd::Failed(failure) => {
                     assert_eq!(failure.kind, FailureKind::Crash, "{words}: {}", failure.text)
                 }
                 other => panic!("{words}: {other:?}"),
@@ -500,7 +500,7 @@ mod tests {
         }
         // One that talks all the time, and says nothing more than it may: time ends it.
         let spawner = ready(&forever(&format!("{module}; sleep 0.02")));
-        assert!(matches!(end(&spawner), End::Failed(Failure { kind: FailureKind::Timeout, .. })));
+        assert!(matches!(end(&spawner), WorkerEnd::Failed(Failure { kind: FailureKind::Timeout, .. })));
     }
 
     #[test]
@@ -513,7 +513,7 @@ mod tests {
             Terms { wall: Duration::from_secs(3), allowance: worker::unpack_allowance(), is_analysis: false };
         let start = || spawner.command(&spawner.unpack).stdin(file.try_clone()?).spawn();
         let end = spawner.attend(start, &[], terms, |_| thread::sleep(Duration::from_millis(1600)));
-        assert_eq!(end, End::Done);
+        assert_eq!(end, WorkerEnd::Done);
     }
 
     #[test]
@@ -536,6 +536,6 @@ mod tests {
                 early = written.exists();
             }
         });
-        assert_eq!((end, early), (End::Done, false));
+        assert_eq!((end, early), (WorkerEnd::Done, false));
     }
 }

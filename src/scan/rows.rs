@@ -111,7 +111,7 @@ pub struct Path {
 
 /// Table `samples`: a row for each distinct sample.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Sample {
+pub struct SampleRow {
     /// SHA-256 of the sample as it was found, hexadecimal: the key of all tables.
     pub sha256: String,
     /// The place where it was found first; `paths` has the others.
@@ -199,7 +199,7 @@ pub struct Sample {
 /// Table `functions`: the defined functions of a sample, those first that executed most, then the largest; at
 /// most [`MAX_ROWS`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Function {
+pub struct FunctionRow {
     /// The sample.
     pub sha256: String,
     /// Index, imports counted.
@@ -241,7 +241,7 @@ pub struct Function {
 /// Table `host_calls`: the imported functions that a sample called, by who answered; those of WASI first,
 /// then those called most, [`MAX_ROWS`] at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct HostCall {
+pub struct HostCallRow {
     /// The sample.
     pub sha256: String,
     /// First part of the function's name, cut after 200 characters.
@@ -266,7 +266,7 @@ pub struct HostCall {
 
 /// Table `findings`: rules that matched, correlations, findings and indicators; at most [`MAX_ROWS`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Finding {
+pub struct FindingRow {
     /// The sample.
     pub sha256: String,
     /// `rule`, `correlation`, `finding` or `ioc`.
@@ -293,13 +293,13 @@ pub const MAX_ROWS: usize = 1000;
 
 /// All rows of a sample.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct SampleRows {
     /// Its row in `samples`.
-    pub sample: Sample,
+    pub sample: SampleRow,
     /// Its rows in `functions`.
-    pub functions: Vec<Function>,
+    pub functions: Vec<FunctionRow>,
     /// Its rows in `host_calls`.
-    pub host_calls: Vec<HostCall>,
+    pub host_calls: Vec<HostCallRow>,
     /// Its rows in `findings`.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<FindingRow>,
 }

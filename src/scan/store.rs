@@ -19,7 +19,7 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 
-use super::rows::{self, Outcome};
+use super::rows::{self, SampleRows};
 use crate::{hex, text};
 
 /// The tables, in the order of the lengths in the journal.
@@ -171,7 +171,7 @@ impl Store {
         folder: &Path,
         settings: &Settings,
         resume: bool,
-        mut sample: impl FnMut(rows::Sample),
+        mut sample: impl FnMut(rows::SampleRow),
         mut path: impl FnMut(rows::Path),
     ) -> Result<Self, StoreError> {
         fs::create_dir_all(folder).map_err(at(folder))?;
@@ -314,9 +314,9 @@ impl Store {
     /// # Errors
     ///
     /// When a file cannot be written; then the result is not there.
-    pub fn append(&mut self, outcome: Option<&Outcome>, path: Option<&rows::Path>) -> io::Result<()> {
+    pub fn append(&mut self, outcome: Option<&SampleRows>, path: Option<&rows::Path>) -> io::Result<()> {
         let mut texts: [Vec<u8>; TABLES.len()] = Default::default();
-        if let Some(Outcome { sample, functions, host_calls, findings }) = outcome {
+        if let Some(SampleRows { sample, functions, host_calls, findings }) = outcome {
             text::write_json_line(&mut texts[0], sample)?;
             functions.iter().try_for_each(|row| text::write_json_line(&mut texts[2], row))?;
             host_calls.iter().try_for_each(|row| text::write_json_line(&mut texts[3], row))?;
@@ -478,7 +478,7 @@ fn differences(before: &Settings, now: &Settings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::rows::{Finding, Sample};
+    use crate::scan::rows::{FindingRow, SampleRow};
 
     fn settings() -> Settings {
         Settings { schema: rows::SCHEMA.into(), version: "1".into(), options: vec!["--seed 1".into()] }
@@ -500,8 +500,8 @@ mod tests {
         (folder, store.lengths)
     }
 
-    fn outcome(name: &str) -> Outcome {
-        let finding = Finding {
+    fn outcome(name: &str) -> SampleRows {
+        let finding = FindingRow {
             sha256: name.into(),
             kind: "rule".into(),
             name: "x\ny".into(),
@@ -512,10 +512,10 @@ mod tests {
             places: 3,
             text: "<b>".into(),
         };
-        Outcome {
-            sample: Sample { sha256: name.into(), ..Sample::default() },
+        SampleRows {
+            sample: SampleRow { sha256: name.into(), ..SampleRow::default() },
             findings: vec![finding; 2],
-            ..Outcome::default()
+            ..SampleRows::default()
         }
     }
 

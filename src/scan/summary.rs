@@ -66,7 +66,7 @@ pub struct Summary {
 
 impl Summary {
     /// Adds a sample.
-    pub fn add_sample(&mut self, sample: &rows::Sample) {
+    pub fn add_sample(&mut self, sample: &rows::SampleRow) {
         self.samples += 1;
         if let Some(verdict) = &sample.verdict {
             *self.verdicts.entry(verdict.clone()).or_default() += 1;

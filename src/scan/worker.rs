@@ -58,7 +58,7 @@ pub fn unpack_allowance() -> Allowance {
 ///
 /// When a stream fails: then the scan is gone.
 pub fn analyse(
-    mut options: sandbox::Options,
+    mut options: sandbox::RunOptions,
     rules: &rules::Set,
     bounds: &Bounds,
     input: &mut impl Read,

@@ -12,7 +12,10 @@ use serde::Serialize;
 
 use crate::module::{FuncIndex, Module, OPCODES, Opcode, ParseError};
 
-use super::{InstanceIndex, RanFunction, ReplayError, ReplayErrorKind, Run, Trace, Visitor, error::Inner};
+use super::{
+    ExecutedBlock, ExecutedFunction, InstanceIndex, ReplayError, ReplayErrorKind, Trace, Visitor,
+    error::Inner,
+};
 
 /// Counts blocks while a trace is replayed.
 #[derive(Debug, Default)]
@@ -34,18 +37,18 @@ struct Counted {
 }
 
 impl Visitor for Counter {
-    fn load(&mut self, function: RanFunction<'_>) {
+    fn load(&mut self, function: ExecutedFunction<'_>) {
         let (instance, func, first_block) = (function.instance(), function.index(), function.first_block());
         self.functions.push(Counted { instance, func, module: Arc::clone(function.module()), first_block });
         self.blocks.resize(first_block + function.code().blocks().len(), 0);
     }
 
     #[inline(always)]
-    fn block(&mut self, run: Run<'_>) {
+    fn block(&mut self, run: ExecutedBlock<'_>) {
         self.blocks[run.number()] += 1;
     }
 
-    fn cut(&mut self, run: Run<'_>) {
+    fn cut(&mut self, run: ExecutedBlock<'_>) {
         self.cuts.push((run.number(), run.len()));
     }
 }

@@ -289,7 +289,7 @@ impl<'t> Source<'t> {
 
 /// Reads a decision stream on its own, without the code that says which decision comes next.
 #[derive(Debug)]
-pub struct Reader<'t> {
+pub struct DecisionReader<'t> {
     window: Window,
     source: Source<'t>,
     last_target: u32,
@@ -301,7 +301,7 @@ impl fmt::Debug for Window {
     }
 }
 
-impl<'t> Reader<'t> {
+impl<'t> DecisionReader<'t> {
     /// Reads from the first word on.
     pub fn new(chunks: Chunks<'t>) -> Self {
         let (source, window) = Source::new(chunks);
@@ -419,8 +419,8 @@ impl Writer {
 mod tests {
     use super::*;
 
-    fn reader(words: &[u64]) -> Reader<'_> {
-        Reader::new(Box::new(words.chunks(2).map(Cow::Borrowed)))
+    fn reader(words: &[u64]) -> DecisionReader<'_> {
+        DecisionReader::new(Box::new(words.chunks(2).map(Cow::Borrowed)))
     }
 
     #[test]

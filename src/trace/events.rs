@@ -10,8 +10,8 @@ use std::slice;
 use crate::module::{CodeOffset, FuncIndex, Op, Opcode};
 
 use super::{
-    CallKind, Checkpoint, End, FuncKey, HostCall, InstanceIndex, Progress, RanFunction, Replay, ReplayError,
-    ReplayLimits, Run, Summary, Trace, Visitor,
+    CallKind, Checkpoint, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, InstanceIndex, Replay,
+    ReplayError, ReplayLimits, ReplayProgress, ReplaySummary, Trace, Visitor,
 };
 
 /// Items in the buffer.
@@ -59,12 +59,12 @@ pub struct Executed {
     /// What it is.
     pub opcode: Opcode,
     /// What it did to control.
-    pub kind: Kind,
+    pub kind: ControlEffect,
 }
 
 /// What an instruction did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Kind {
+pub enum ControlEffect {
     /// It went on to the next, or left the function (`return`; [`Event::Leave`] follows), or was the last of
     /// its invocation, or called a host function ([`Event::HostCall`] follows).
     #[default]
@@ -126,10 +126,10 @@ pub struct Events<'t> {
     instance: InstanceIndex,
     function: FuncIndex,
     /// What the last instruction of the block did.
-    kind: Kind,
+    kind: ControlEffect,
     /// Comes when the buffer is empty.
     failure: Option<ReplayError>,
-    summary: Option<Summary>,
+    summary: Option<ReplaySummary>,
 }
 
 impl<'t> Events<'t> {
@@ -150,7 +150,7 @@ impl<'t> Events<'t> {
             ops: [].iter(),
             instance: InstanceIndex(0),
             function: FuncIndex(0),
-            kind: Kind::Plain,
+            kind: ControlEffect::Plain,
             failure,
             summary: None,
         }
@@ -177,7 +177,7 @@ impl<'t> Events<'t> {
     }
 
     /// The totals, once the iterator has come to the end of the trace.
-    pub fn summary(&self) -> Option<Summary> {
+    pub fn summary(&self) -> Option<ReplaySummary> {
         self.summary
     }
 
@@ -215,8 +215,8 @@ impl<'t> Events<'t> {
         self.buffer.items.clear();
         let Some(replay) = &mut self.replay else { return };
         match replay.run(&mut self.buffer) {
-            Ok(Progress::Paused) => {}
-            Ok(Progress::Done(summary)) => (self.summary, self.is_over) = (Some(summary), true),
+            Ok(ReplayProgress::Paused) => {}
+            Ok(ReplayProgress::Done(summary)) => (self.summary, self.is_over) = (Some(summary), true),
             Err(error) => (self.failure, self.is_over) = (Some(error), true),
         }
     }
@@ -224,7 +224,7 @@ impl<'t> Events<'t> {
     #[inline(always)]
     fn hand_out(&mut self) -> Option<Event> {
         let Op { offset, opcode } = *self.ops.next()?;
-        let kind = if self.ops.as_slice().is_empty() { self.kind } else { Kind::Plain };
+        let kind = if self.ops.as_slice().is_empty() { self.kind } else { ControlEffect::Plain };
         Some(Event::Op(Executed { instance: self.instance, function: self.function, offset, opcode, kind }))
     }
 }
@@ -245,7 +245,7 @@ impl std::iter::FusedIterator for Events<'_> {}
 
 #[derive(Debug)]
 enum Item {
-    Run { number: u32, len: u32, kind: Kind },
+    Run { number: u32, len: u32, kind: ControlEffect },
     Event(Event),
 }
 
@@ -257,7 +257,7 @@ struct Buffer {
 
 impl Buffer {
     /// Says what the last instruction of the block noted last did.
-    fn did(&mut self, did: Kind) {
+    fn did(&mut self, did: ControlEffect) {
         if let Some(Item::Run { kind, .. }) = self.items.last_mut() {
             *kind = did;
         }
@@ -265,31 +265,31 @@ impl Buffer {
 }
 
 impl Visitor for Buffer {
-    fn block(&mut self, run: Run<'_>) {
-        self.items.push(Item::Run { number: run.number, len: run.len, kind: Kind::Plain });
+    fn block(&mut self, run: ExecutedBlock<'_>) {
+        self.items.push(Item::Run { number: run.number, len: run.len, kind: ControlEffect::Plain });
     }
 
-    fn branch(&mut self, _: Run<'_>, taken: bool) {
-        self.did(Kind::Branch { taken });
+    fn branch(&mut self, _: ExecutedBlock<'_>, taken: bool) {
+        self.did(ControlEffect::Branch { taken });
     }
 
-    fn branch_table(&mut self, _: Run<'_>, index: u32) {
-        self.did(Kind::Table { index });
+    fn branch_table(&mut self, _: ExecutedBlock<'_>, index: u32) {
+        self.did(ControlEffect::Table { index });
     }
 
-    fn call(&mut self, _: Run<'_>, kind: CallKind, callee: RanFunction<'_>) {
-        self.did(Kind::Call { kind, callee: callee.key() });
+    fn call(&mut self, _: ExecutedBlock<'_>, kind: CallKind, callee: ExecutedFunction<'_>) {
+        self.did(ControlEffect::Call { kind, callee: callee.key() });
     }
 
-    fn tail_call(&mut self, _: Run<'_>, kind: CallKind, callee: RanFunction<'_>) {
-        self.did(Kind::TailCall { kind, callee: callee.key() });
+    fn tail_call(&mut self, _: ExecutedBlock<'_>, kind: CallKind, callee: ExecutedFunction<'_>) {
+        self.did(ControlEffect::TailCall { kind, callee: callee.key() });
     }
 
-    fn leave(&mut self, _: Run<'_>) {
+    fn leave(&mut self, _: ExecutedBlock<'_>) {
         self.items.push(Item::Event(Event::Leave));
     }
 
-    fn host_call(&mut self, _: Option<Run<'_>>, call: HostCall<'_>) {
+    fn host_call(&mut self, _: Option<ExecutedBlock<'_>>, call: HostCall<'_>) {
         let HostCall { func, record, is_tail, .. } = call;
         self.items.push(Item::Event(Event::HostCall { func, record, is_tail }));
     }
@@ -298,12 +298,12 @@ impl Visitor for Buffer {
         self.items.push(Item::Event(Event::HostReturn { failed }));
     }
 
-    fn grow(&mut self, _: Run<'_>, delta: u64, result: u64) {
-        self.did(Kind::Grow { delta, result });
+    fn grow(&mut self, _: ExecutedBlock<'_>, delta: u64, result: u64) {
+        self.did(ControlEffect::Grow { delta, result });
     }
 
-    fn bulk(&mut self, _: Run<'_>, dst: u64, src: u64, len: u64) {
-        self.did(Kind::Bulk { dst, src, len });
+    fn bulk(&mut self, _: ExecutedBlock<'_>, dst: u64, src: u64, len: u64) {
+        self.did(ControlEffect::Bulk { dst, src, len });
     }
 
     fn invoke(&mut self, func: FuncKey) {

@@ -175,8 +175,8 @@ impl<'t> CodeMap<'t> {
         (loaded.instance, loaded.func, &loaded.code.ops()[first..first + len as usize])
     }
 
-    pub(super) fn run(&self, number: u32) -> Run<'_> {
-        Run { map: self, number, len: self.blocks[number as usize].len }
+    pub(super) fn run(&self, number: u32) -> ExecutedBlock<'_> {
+        ExecutedBlock { map: self, number, len: self.blocks[number as usize].len }
     }
 
     /// The key of the function that block `number` belongs to, and the block's index there.
@@ -203,21 +203,25 @@ fn flatten(exit: Exit, first_block: u32, first_table: u32, slot_of: impl Fn(Func
 
 /// A block that ran, up to an instruction: usually its last. Costs nothing until it is asked.
 #[derive(Clone, Copy)]
-pub struct Run<'r> {
+pub struct ExecutedBlock<'r> {
     pub(super) map: &'r CodeMap<'r>,
     pub(super) number: u32,
     pub(super) len: u32,
 }
 
-impl fmt::Debug for Run<'_> {
+impl fmt::Debug for ExecutedBlock<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (instance, func, ops) = self.map.instructions(self.number, self.len);
-        f.debug_struct("Run").field("instance", &instance).field("func", &func).field("ops", &ops).finish()
+        f.debug_struct("ExecutedBlock")
+            .field("instance", &instance)
+            .field("func", &func)
+            .field("ops", &ops)
+            .finish()
     }
 }
 
-impl<'r> Run<'r> {
-    /// Number of the block in this replay: the first block of its function ([`RanFunction::first_block`])
+impl<'r> ExecutedBlock<'r> {
+    /// Number of the block in this replay: the first block of its function ([`ExecutedFunction::first_block`])
     /// plus its index there.
     #[inline(always)]
     pub fn number(self) -> usize {
@@ -236,8 +240,8 @@ impl<'r> Run<'r> {
     }
 
     /// The function.
-    pub fn function(self) -> RanFunction<'r> {
-        RanFunction { map: self.map, block: self.number }
+    pub fn function(self) -> ExecutedFunction<'r> {
+        ExecutedFunction { map: self.map, block: self.number }
     }
 
     /// The block in the code of its function.
@@ -263,22 +267,22 @@ impl<'r> Run<'r> {
 
 /// A function of an instance that ran. Costs nothing until it is asked.
 #[derive(Clone, Copy)]
-pub struct RanFunction<'r> {
+pub struct ExecutedFunction<'r> {
     map: &'r CodeMap<'r>,
     /// Any of its blocks.
     block: u32,
 }
 
-impl fmt::Debug for RanFunction<'_> {
+impl fmt::Debug for ExecutedFunction<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RanFunction")
+        f.debug_struct("ExecutedFunction")
             .field("instance", &self.instance())
             .field("index", &self.index())
             .finish()
     }
 }
 
-impl<'r> RanFunction<'r> {
+impl<'r> ExecutedFunction<'r> {
     pub(super) fn new(map: &'r CodeMap<'r>, block: u32) -> Self {
         Self { map, block }
     }

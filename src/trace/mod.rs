@@ -28,13 +28,13 @@ use serde::{Deserialize, Serialize};
 
 pub use counts::{Counter, Counts, FuncCounts};
 pub(crate) use decisions::Window;
-pub use decisions::{Chunks, DecisionError, DecisionErrorKind, Reader};
+pub use decisions::{Chunks, DecisionError, DecisionErrorKind, DecisionReader};
 pub use error::{ReplayError, ReplayErrorKind};
-pub use events::{Event, Events, Executed, Kind};
+pub use events::{ControlEffect, Event, Events, Executed};
 pub use limits::{MAX_BLOCKS, MAX_CUTS, MAX_FRAMES, MAX_FUNCTIONS, ReplayLimits};
-pub use map::{RanFunction, Run};
-pub use record::{End, FuncKey, Place, Record, Trap};
-pub use replay::{Checkpoint, CheckpointFrame, CheckpointInvocation, Progress, Replay, Summary};
+pub use map::{ExecutedBlock, ExecutedFunction};
+pub use record::{End, FuncKey, Record, TracePosition, Trap};
+pub use replay::{Checkpoint, CheckpointFrame, CheckpointInvocation, Replay, ReplayProgress, ReplaySummary};
 pub use stored::{RecordStream, Streams};
 pub use visitor::{CallKind, HostCall, Visitor};
 pub(crate) use wasmspoor_hooks::recorder::stream;
@@ -133,7 +133,7 @@ impl Trace {
     /// # Errors
     /// When the trace does not fit its modules, or a limit is reached. The visitor has seen everything before
     /// that.
-    pub fn replay(&self, visitor: &mut impl Visitor) -> Result<Summary, ReplayError> {
+    pub fn replay(&self, visitor: &mut impl Visitor) -> Result<ReplaySummary, ReplayError> {
         self.replay_within(self.limits, visitor)
     }
 
@@ -145,11 +145,11 @@ impl Trace {
         &self,
         limits: ReplayLimits,
         visitor: &mut impl Visitor,
-    ) -> Result<Summary, ReplayError> {
+    ) -> Result<ReplaySummary, ReplayError> {
         let mut replay = Replay::new(self, limits)?;
         // A visitor may pause for itself; nobody waits here.
         loop {
-            if let Progress::Done(summary) = replay.run(visitor)? {
+            if let ReplayProgress::Done(summary) = replay.run(visitor)? {
                 return Ok(summary);
             }
         }

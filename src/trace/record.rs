@@ -83,25 +83,25 @@ pub enum End {
         /// Why.
         code: Trap,
         /// Where.
-        at: Place,
+        at: TracePosition,
     },
     /// A limit was reached; which one is not told here.
     Stopped {
         /// Where.
-        at: Place,
+        at: TracePosition,
     },
     /// The engine could not go on, for instance because it could not translate a function.
     Failed {
         /// The engine's reason.
         message: Box<str>,
         /// Where.
-        at: Place,
+        at: TracePosition,
     },
 }
 
 impl End {
     /// Where the invocation was cut short, if it was and not by a host function.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&TracePosition> {
         match self {
             Self::Returned | Self::HostError => None,
             Self::Trapped { at, .. } | Self::Stopped { at } | Self::Failed { at, .. } => Some(at),
@@ -122,7 +122,7 @@ impl End {
 
 /// A moment of the run, and the instruction at which it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct TracePosition {
     /// Decisions pushed since the start of the trace, in bits.
     pub bits: u64,
     /// Calls of defined functions by `call` since the start of the trace.

@@ -7,7 +7,7 @@
 //! | walker | decisions come from | records | it stops |
 //! |---|---|---|---|
 //! | replay (`replay/walk.rs`) | a whole trace | pulled in order | at records, at the end of an invocation |
-//! | the counter (`tracer/odometer.rs`) | chunks, while the run goes on | passed over | where decisions end |
+//! | the counter (`tracer/instruction_counter.rs`) | chunks, while the run goes on | passed over | where decisions end |
 //!
 //! A third walker implements [`Walker`] and loops:
 //!

@@ -1,6 +1,6 @@
 //! What replay tells: one call for each block, and one for each thing that happens at the end of a block.
 
-use super::{End, FuncKey, Host, RanFunction, Run};
+use super::{End, ExecutedBlock, ExecutedFunction, FuncKey, Host};
 
 /// How a call names its callee.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,48 +31,48 @@ pub struct HostCall<'r> {
 /// Sees a replay block by block. Every method does nothing unless said otherwise.
 ///
 /// A block comes first, then what its last instruction did. A block that a trap or a stop cuts short comes as
-/// [`Self::cut`], and [`Self::end`] follows. Methods take [`Run`]s and [`RanFunction`]s, which look nothing
+/// [`Self::cut`], and [`Self::end`] follows. Methods take [`ExecutedBlock`]s and [`ExecutedFunction`]s, which look nothing
 /// up until they are asked.
 pub trait Visitor {
     /// A function is about to run for the first time: its blocks get the next numbers.
-    fn load(&mut self, _function: RanFunction<'_>) {}
+    fn load(&mut self, _function: ExecutedFunction<'_>) {}
 
     /// A block ran from its first to its last instruction.
-    fn block(&mut self, _run: Run<'_>) {}
+    fn block(&mut self, _run: ExecutedBlock<'_>) {}
 
     /// A block ran up to an instruction at which the invocation ended, and not to its last. By default as
     /// [`Self::block`].
-    fn cut(&mut self, run: Run<'_>) {
+    fn cut(&mut self, run: ExecutedBlock<'_>) {
         self.block(run);
     }
 
     /// A `br`, `br_if` or `if`, or a `br_table` with equal labels. `taken`: it is unconditional or its
     /// condition is not zero (so the `then` arm runs).
-    fn branch(&mut self, _run: Run<'_>, _taken: bool) {}
+    fn branch(&mut self, _run: ExecutedBlock<'_>, _taken: bool) {}
 
     /// A `br_table` took the label at `index`, the default being the last.
-    fn branch_table(&mut self, _run: Run<'_>, _index: u32) {}
+    fn branch_table(&mut self, _run: ExecutedBlock<'_>, _index: u32) {}
 
     /// A function is called.
-    fn call(&mut self, _run: Run<'_>, _kind: CallKind, _callee: RanFunction<'_>) {}
+    fn call(&mut self, _run: ExecutedBlock<'_>, _kind: CallKind, _callee: ExecutedFunction<'_>) {}
 
     /// A function is called in place of its caller, whose frame ends without [`Self::leave`].
-    fn tail_call(&mut self, _run: Run<'_>, _kind: CallKind, _callee: RanFunction<'_>) {}
+    fn tail_call(&mut self, _run: ExecutedBlock<'_>, _kind: CallKind, _callee: ExecutedFunction<'_>) {}
 
     /// A frame returns, by an instruction or at the end of its function.
-    fn leave(&mut self, _run: Run<'_>) {}
+    fn leave(&mut self, _run: ExecutedBlock<'_>) {}
 
     /// A host function is entered. No `run` if the host invoked it.
-    fn host_call(&mut self, _run: Option<Run<'_>>, _call: HostCall<'_>) {}
+    fn host_call(&mut self, _run: Option<ExecutedBlock<'_>>, _call: HostCall<'_>) {}
 
     /// The host function entered last and not left yet is left.
     fn host_return(&mut self, _failed: bool) {}
 
     /// `memory.grow` or `table.grow` by `delta` gave `result`: the former size, or -1 in the index type.
-    fn grow(&mut self, _run: Run<'_>, _delta: u64, _result: u64) {}
+    fn grow(&mut self, _run: ExecutedBlock<'_>, _delta: u64, _result: u64) {}
 
     /// A bulk operation on `len` bytes or elements began. See [`Record::Bulk`](super::Record::Bulk).
-    fn bulk(&mut self, _run: Run<'_>, _dst: u64, _src: u64, _len: u64) {}
+    fn bulk(&mut self, _run: ExecutedBlock<'_>, _dst: u64, _src: u64, _len: u64) {}
 
     /// The host invokes a function.
     fn invoke(&mut self, _func: FuncKey) {}

@@ -17,9 +17,9 @@ use wasmspoor_hooks::recorder::{self, Event};
 use crate::trace::{self, FuncKey, Record, Trap, Words};
 
 use super::{
+    instruction_counter::InstructionCounter,
     limits::{AtTraceLimit, Budget, Limit, Limits},
-    odometer::Odometer,
-    outlet::{Batch, Outlet, Strike},
+    sink::{Batch, StreamSink, Timeout},
 };
 
 /// A moment of a run.
@@ -34,9 +34,9 @@ pub(crate) struct Moment {
     pub(crate) bulk: u64,
 }
 
-/// Work of a tick that few decisions led to: a thousand calls, or thousands of operators of straight code.
+/// Work of a poll that few decisions led to: a thousand calls, or thousands of operators of straight code.
 const SILENT_TICK: u64 = 2048;
-/// Decisions between two ticks below which it was something else that asked.
+/// Decisions between two polls below which it was something else that asked.
 const FEW_DECISIONS: u64 = 900;
 /// Instructions that a decision or a direct call stands for in most programs.
 const USUAL: u64 = 5;
@@ -44,7 +44,7 @@ const USUAL: u64 = 5;
 const HOST_CALL: u64 = 64;
 const BULK: u64 = 16;
 
-/// Work after which the outlet gets what there is, full or not: so much is lost at most when the process
+/// Work after which the sink gets what there is, full or not: so much is lost at most when the process
 /// dies. About a tenth of a second.
 const HANDED_OVER: u64 = 4 << 20;
 /// Words and records that make a batch full: half a MiB each.
@@ -56,12 +56,12 @@ pub(super) struct Capture {
     words: Words,
     records: Vec<Record>,
     /// Takes words and records away, if they are not to stay in memory.
-    outlet: Option<Arc<dyn Outlet>>,
+    sink: Option<Arc<dyn StreamSink>>,
     /// Bytes of words that count as in memory, wherever they are.
     word_bytes: u64,
     /// Records so far.
     made: usize,
-    /// Words and records that the outlet has not got, work when it got the last, and direct calls then.
+    /// Words and records that the sink has not got, work when it got the last, and direct calls then.
     pending: Vec<u64>,
     handed_at: u64,
     calls: u64,
@@ -69,15 +69,15 @@ pub(super) struct Capture {
     words_at: u64,
     /// Times that it was asked whether time or space is used up.
     asked: u64,
-    /// When the clock shall strike, instead of by the clock: soonest first.
-    strikes: Option<VecDeque<Strike>>,
+    /// When the clock ends an entry or the session, instead of by the clock: soonest first.
+    timeouts: Option<VecDeque<Timeout>>,
     limits: Limits,
     deadline: Option<Instant>,
     host_calls: u64,
     stopped_by: Option<Limit>,
     last_place: Option<recorder::Place>,
-    /// Decisions at the last tick.
-    ticked_at: u64,
+    /// Decisions at the last poll.
+    polled_at: u64,
     /// A bulk operation asks next.
     bulk_asks: bool,
     /// Work so far: decisions, and what else takes time, in about the same unit.
@@ -88,7 +88,7 @@ pub(super) struct Capture {
     bulk: u64,
     entry: Entry,
     /// Counts instructions, if a budget is in them.
-    odometer: Option<Odometer>,
+    instruction_counter: Option<InstructionCounter>,
     /// Invocations from the top.
     entries: u64,
 }
@@ -108,16 +108,16 @@ impl Capture {
         Self::with(limits, None, None)
     }
 
-    /// One whose streams go to `outlet`, and whose clock strikes when `strikes` say.
+    /// One whose streams go to `sink`, and whose clock ends entries when `timeouts` say.
     pub(super) fn with(
         limits: Limits,
-        outlet: Option<Arc<dyn Outlet>>,
-        strikes: Option<Vec<Strike>>,
+        sink: Option<Arc<dyn StreamSink>>,
+        timeouts: Option<Vec<Timeout>>,
     ) -> Self {
         Self {
             words: Words::default(),
             records: Vec::new(),
-            outlet,
+            sink,
             word_bytes: 0,
             made: 0,
             pending: Vec::new(),
@@ -125,42 +125,42 @@ impl Capture {
             words_at: 0,
             calls: 0,
             asked: 0,
-            strikes: strikes.map(VecDeque::from),
+            timeouts: timeouts.map(VecDeque::from),
             deadline: limits.wall_time.map(|time| Instant::now() + time.min(Duration::from_secs(1 << 30))),
             limits,
             host_calls: 0,
             stopped_by: None,
             last_place: None,
-            ticked_at: 0,
+            polled_at: 0,
             bulk_asks: false,
             work: 0,
             host_called_at: 0,
             bulk: 0,
             entry: Entry::default(),
-            odometer: None,
+            instruction_counter: None,
             entries: 0,
         }
     }
 
     /// Counts instructions from the start of the run on.
-    pub(super) fn set_odometer(&mut self, odometer: Odometer) {
-        self.odometer = Some(odometer);
+    pub(super) fn set_instruction_counter(&mut self, counter: InstructionCounter) {
+        self.instruction_counter = Some(counter);
     }
 
-    /// Whether a limit of the session needs the odometer.
+    /// Whether a limit of the session needs the counter.
     pub(super) fn counts_instructions(&self) -> bool {
         self.limits.instructions.is_some()
     }
 
     /// Whether any instruction is counted.
-    pub(super) fn has_odometer(&self) -> bool {
-        self.odometer.is_some()
+    pub(super) fn has_instruction_counter(&self) -> bool {
+        self.instruction_counter.is_some()
     }
 
     /// Instructions counted so far.
     #[cfg(test)]
     pub(super) fn instructions(&self) -> u64 {
-        self.odometer.as_ref().map_or(0, Odometer::total)
+        self.instruction_counter.as_ref().map_or(0, InstructionCounter::total)
     }
 
     /// Begins an entry with a budget of its own.
@@ -193,12 +193,12 @@ impl Capture {
     /// Where a host call is that was recorded last, after so many decisions and direct calls, all of them
     /// handed over.
     pub(super) fn moment(&mut self, decisions: u64, calls: u64) -> Moment {
-        // Draining puts off the next tick: who calls the host often enough would never see one.
-        self.work = self.work.saturating_add(decisions.saturating_sub(self.ticked_at));
-        self.ticked_at = decisions;
+        // Draining puts off the next poll: who calls the host often enough would never see one.
+        self.work = self.work.saturating_add(decisions.saturating_sub(self.polled_at));
+        self.polled_at = decisions;
         self.check(decisions);
         let usual = || decisions.saturating_add(calls).saturating_mul(USUAL);
-        let instructions = self.odometer.as_ref().map_or_else(usual, Odometer::total);
+        let instructions = self.instruction_counter.as_ref().map_or_else(usual, InstructionCounter::total);
         Moment { record: self.made.saturating_sub(1), instructions, bulk: self.bulk }
     }
 
@@ -207,27 +207,27 @@ impl Capture {
         self.last_place
     }
 
-    /// The streams, or what the outlet left of them.
+    /// The streams, or what the sink left of them.
     pub(super) fn into_streams(mut self) -> (Words, Vec<Record>) {
         self.hand_over();
         (self.words, self.records)
     }
 
-    /// Gives the outlet what there is.
+    /// Gives the sink what there is.
     fn hand_over(&mut self) {
         self.handed_at = self.work;
-        let Some(outlet) = &self.outlet else { return };
+        let Some(sink) = &self.sink else { return };
         let batch = Batch {
             words: std::mem::take(&mut self.pending),
             records: std::mem::take(&mut self.records),
             calls: self.calls,
         };
-        if !outlet.take(batch) {
+        if !sink.take(batch) {
             self.stopped_by.get_or_insert(Limit::Spill);
         }
     }
 
-    /// Whether so much is pending, in bytes or in work, that the outlet should get it.
+    /// Whether so much is pending, in bytes or in work, that the sink should get it.
     fn is_much_pending(&self) -> bool {
         let is_long = self.work.saturating_sub(self.handed_at) >= HANDED_OVER;
         is_long || self.pending.len() >= WORDS || self.records.len() >= RECORDS
@@ -268,10 +268,10 @@ impl Capture {
     fn look_at_clock(&mut self) {
         self.asked += 1;
         let (mut session, mut entry) = (false, false);
-        if let Some(strikes) = &mut self.strikes {
-            while let Some(strike) = strikes.pop_front_if(|strike| strike.asked <= self.asked) {
-                session |= strike.is_session;
-                entry |= !strike.is_session;
+        if let Some(timeouts) = &mut self.timeouts {
+            while let Some(timeout) = timeouts.pop_front_if(|timeout| timeout.clock_reads <= self.asked) {
+                session |= timeout.is_session;
+                entry |= !timeout.is_session;
             }
         } else if self.deadline.is_some() || self.entry.deadline.is_some() {
             let now = Instant::now();
@@ -282,8 +282,8 @@ impl Capture {
             let stop = if is_session { &mut self.stopped_by } else { &mut self.entry.stopped_by };
             if struck && stop.is_none() {
                 *stop = Some(Limit::WallTime);
-                if let Some(outlet) = &self.outlet {
-                    outlet.strike(Strike { asked: self.asked, is_session });
+                if let Some(sink) = &self.sink {
+                    sink.timeout(Timeout { clock_reads: self.asked, is_session });
                 }
             }
         }
@@ -291,9 +291,9 @@ impl Capture {
 
     /// Notes the limits in decisions and instructions that were reached.
     fn check(&mut self, decisions: u64) {
-        if let Some(odometer) = &self.odometer {
-            let of_entry = odometer.of_entry(self.entries);
-            let total = odometer.total();
+        if let Some(counter) = &self.instruction_counter {
+            let of_entry = counter.of_entry(self.entries);
+            let total = counter.total();
             if self.limits.instructions.is_some_and(|limit| total >= limit) {
                 self.stop(Limit::Instructions);
             }
@@ -306,11 +306,11 @@ impl Capture {
         }
     }
 
-    /// Counts the work since the last tick. Decisions alone would let straight code, calls and bulk
+    /// Counts the work since the last poll. Decisions alone would let straight code, calls and bulk
     /// operations run for ever.
     fn count_work(&mut self, decisions: u64) {
-        let made = decisions.saturating_sub(self.ticked_at);
-        self.ticked_at = decisions;
+        let made = decisions.saturating_sub(self.polled_at);
+        self.polled_at = decisions;
         let silent = made < FEW_DECISIONS && !std::mem::take(&mut self.bulk_asks);
         self.work = self.work.saturating_add(made).saturating_add(if silent { SILENT_TICK } else { 0 });
     }
@@ -319,8 +319,8 @@ impl Capture {
 impl recorder::Sink for Capture {
     fn words(&mut self, words: &[u64], calls: u64) {
         (self.calls, self.words_at) = (calls, self.work);
-        if let Some(odometer) = &mut self.odometer {
-            odometer.advance(words);
+        if let Some(counter) = &mut self.instruction_counter {
+            counter.advance(words);
         }
         let bytes = size_of_val(words) as u64;
         // What comes after spilled words is spilled too, however small: else it would be read before them.
@@ -329,7 +329,7 @@ impl recorder::Sink for Capture {
         if !is_beyond {
             self.word_bytes += bytes;
         }
-        if self.outlet.is_some() {
+        if self.sink.is_some() {
             self.pending.extend_from_slice(words);
         } else if !is_beyond {
             self.words.push(words);
@@ -344,7 +344,7 @@ impl recorder::Sink for Capture {
     }
 
     fn wants_words(&mut self) -> bool {
-        // Whether or not there is an outlet: a run must not depend on where it is recorded.
+        // Whether or not there is a sink: a run must not depend on where it is recorded.
         self.work.saturating_sub(self.words_at) >= HANDED_OVER
     }
 
@@ -371,14 +371,14 @@ impl recorder::Sink for Capture {
             _ => {}
         }
         let record = Record::from(event);
-        if let Some(odometer) = &mut self.odometer {
-            self.entries += u64::from(odometer.note(&record, decisions));
+        if let Some(counter) = &mut self.instruction_counter {
+            self.entries += u64::from(counter.note(&record, decisions));
         }
         self.made += 1;
         self.records.push(record);
     }
 
-    fn tick(&mut self, decisions: u64) -> bool {
+    fn poll(&mut self, decisions: u64) -> bool {
         self.count_work(decisions);
         self.check(decisions);
         self.is_over()
@@ -400,7 +400,7 @@ impl From<Event> for Record {
 }
 
 fn to_end(end: recorder::End, place: recorder::Place) -> trace::End {
-    let at = trace::Place {
+    let at = trace::TracePosition {
         bits: place.decisions,
         calls: place.calls,
         depth: place.depth,

@@ -17,14 +17,14 @@ use super::{
 /// A host function.
 pub(crate) trait HostFn: Send + Sync {
     /// Answers one call. `Err` ends the invocation.
-    fn call(&self, call: &mut HostCall<'_>) -> Result<(), HostError>;
+    fn call(&self, call: &mut Caller<'_>) -> Result<(), HostError>;
 
     /// Is told of a call that is not answered, because a limit was reached.
-    fn refused(&self, _call: &mut HostCall<'_>) {}
+    fn refused(&self, _call: &mut Caller<'_>) {}
 }
 
-impl<F: Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync> HostFn for F {
-    fn call(&self, call: &mut HostCall<'_>) -> Result<(), HostError> {
+impl<F: Fn(&mut Caller<'_>) -> Result<(), HostError> + Send + Sync> HostFn for F {
+    fn call(&self, call: &mut Caller<'_>) -> Result<(), HostError> {
         self(call)
     }
 }
@@ -53,13 +53,13 @@ impl std::error::Error for HostError {}
 impl engine::errors::HostError for HostError {}
 
 /// One call of a host function, as that function sees it.
-pub struct HostCall<'a> {
+pub struct Caller<'a> {
     caller: engine::Caller<'a, Host>,
     args: Vec<Value>,
     results: &'a mut [engine::Val],
 }
 
-impl HostCall<'_> {
+impl Caller<'_> {
     /// Returns the arguments.
     pub fn args(&self) -> &[Value] {
         &self.args
@@ -242,7 +242,7 @@ pub(super) fn func(
         let may_call = capture(&mut caller).is_none_or(Capture::may_call);
         let Some(body) = &body else { return if may_call { Ok(()) } else { Err(over()) } };
         find_memory(&mut caller);
-        let mut call = HostCall { caller, args: args.iter().map(Value::from).collect(), results };
+        let mut call = Caller { caller, args: args.iter().map(Value::from).collect(), results };
         if !may_call {
             body.refused(&mut call);
             return Err(over());

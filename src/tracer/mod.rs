@@ -8,10 +8,10 @@
 
 mod capture;
 mod host;
+mod instruction_counter;
 mod limits;
 mod link;
-mod odometer;
-mod outlet;
+mod sink;
 mod value;
 
 use std::{
@@ -32,18 +32,18 @@ use crate::{
 use self::{
     capture::Capture,
     host::{CallError, Host},
-    odometer::Odometer,
+    instruction_counter::InstructionCounter,
 };
 pub(crate) use self::{
     host::HostFn,
     limits::{Budget, replay_limits},
     link::{FunctionImport, Linker},
-    outlet::{Batch, Outlet},
+    sink::{Batch, StreamSink},
 };
 pub use self::{
-    host::{HostCall, HostError},
+    host::{Caller, HostError},
     limits::{AtTraceLimit, Limit, Limits},
-    outlet::Strike,
+    sink::Timeout,
     value::{Type, Value},
 };
 
@@ -113,7 +113,7 @@ impl Tracer {
         &mut self,
         module: &str,
         name: &str,
-        function: impl Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync + 'static,
+        function: impl Fn(&mut Caller<'_>) -> Result<(), HostError> + Send + Sync + 'static,
     ) -> &mut Self {
         self.functions.insert((module.to_owned(), name.to_owned()), Arc::new(function));
         self
@@ -126,7 +126,7 @@ impl Tracer {
     ///
     /// If it is no module, is invalid, or needs what the engine lacks.
     pub fn load(&self, bytes: &[u8]) -> Result<Session, LoadError> {
-        self.load_with(bytes, &mut &self.functions, Way::default())
+        self.load_with(bytes, &mut &self.functions, Recording::default())
     }
 
     /// As [`Self::load`], with the imports that `linker` gives, recorded in some way.
@@ -134,7 +134,7 @@ impl Tracer {
         &self,
         bytes: &[u8],
         linker: &mut dyn Linker,
-        way: Way,
+        recording: Recording,
     ) -> Result<Session, LoadError> {
         let wasm = to_binary(bytes)?;
         let engine = engine::Engine::new(&self.config());
@@ -146,8 +146,8 @@ impl Tracer {
         store.limiter(|host| host);
         store.recorder_mut().set_sink(Box::new(Capture::with(
             limits.clone(),
-            way.outlet.clone(),
-            way.strikes,
+            recording.sink.clone(),
+            recording.timeouts,
         )));
         let (imports, hosts) = link::imports(&mut store, &compiled, limits, linker)?;
         let first_key = FuncKey(store.next_func_key());
@@ -157,8 +157,8 @@ impl Tracer {
             hosts,
             ..Trace::default()
         };
-        if let Some(outlet) = &way.outlet {
-            outlet.linked(&trace.instances, &trace.hosts);
+        if let Some(sink) = &recording.sink {
+            sink.linked(&trace.instances, &trace.hosts);
         }
         Ok(Session {
             store,
@@ -183,13 +183,13 @@ impl Tracer {
     }
 }
 
-/// In which way a run is recorded. By default in memory, by the clock of this machine.
+/// How a run is recorded. By default in memory, by the clock of this machine.
 #[derive(Debug, Default)]
-pub(crate) struct Way {
+pub(crate) struct Recording {
     /// Takes the streams away.
-    pub(crate) outlet: Option<Arc<dyn Outlet>>,
-    /// When the clock shall strike, soonest first, whatever this machine's says.
-    pub(crate) strikes: Option<Vec<Strike>>,
+    pub(crate) sink: Option<Arc<dyn StreamSink>>,
+    /// When the clock ends an entry or the session, soonest first, whatever this machine's says.
+    pub(crate) timeouts: Option<Vec<Timeout>>,
 }
 
 /// A sample being run.
@@ -348,8 +348,8 @@ impl Session {
         let capture = self.capture();
         let is_counting = budget.instructions.is_some() || capture.counts_instructions();
         // It follows the stream from its first decision or not at all.
-        if is_counting && !capture.has_run() && !capture.has_odometer() {
-            capture.set_odometer(Odometer::new(module, first_key));
+        if is_counting && !capture.has_run() && !capture.has_instruction_counter() {
+            capture.set_instruction_counter(InstructionCounter::new(module, first_key));
         }
         capture.arm(budget);
         if capture.stopped_by().is_none() {

@@ -7,7 +7,7 @@ use crate::{
         CodeOffset, FuncIndex,
         view::{self, Classes, Validity, View},
     },
-    passes::{self, CallKind, Dynamic, Metrics},
+    passes::{self, CallEdgeKind, Dynamic, Metrics},
     rules::{Evidence, Facts, Match, Origin},
     sandbox::{self, Answer, EntryEnd, EntryKind, Pointed, Run, Status},
     trace::Trap,
@@ -114,8 +114,8 @@ fn static_loop(offset: u32) -> view::Loop {
     view::Loop { header: 0, offset: CodeOffset(offset), depth: 1, blocks: 1, back_edges: 1 }
 }
 
-fn ran_function(index: u32, total: u64) -> passes::Function {
-    passes::Function {
+fn ran_function(index: u32, total: u64) -> passes::FunctionMetrics {
+    passes::FunctionMetrics {
         index: FuncIndex(index),
         name: None,
         calls: 1,
@@ -125,12 +125,12 @@ fn ran_function(index: u32, total: u64) -> passes::Function {
         instructions_run: 5,
         signatures: Default::default(),
         host_calls: 0,
-        own: passes::Own::default(),
+        exclusive: passes::ExclusiveMetrics::default(),
     }
 }
 
-fn ran_loop(func: u32, offset: u32, iterations: u64, share: f64) -> passes::Loop {
-    passes::Loop {
+fn ran_loop(func: u32, offset: u32, iterations: u64, share: f64) -> passes::ExecutedLoop {
+    passes::ExecutedLoop {
         func: FuncIndex(func),
         offset: CodeOffset(offset),
         depth: 1,
@@ -149,18 +149,18 @@ fn edge(caller: u32, callee: u32, sites: &[u32]) -> passes::CallEdge {
     passes::CallEdge {
         caller: Some(FuncIndex(caller)),
         callee: FuncIndex(callee),
-        kind: CallKind::Direct,
+        kind: CallEdgeKind::Direct,
         tail: false,
         count: 2,
         sites,
     }
 }
 
-fn import(module: &str, name: &str, func: u32) -> view::Import {
-    view::Import {
+fn import(module: &str, name: &str, func: u32) -> view::ImportInfo {
+    view::ImportInfo {
         module: module.into(),
         name: name.into(),
-        kind: view::Kind::Function,
+        kind: view::ExternKind::Function,
         ty: String::new(),
         func: Some(FuncIndex(func)),
     }
@@ -748,8 +748,8 @@ fn findings_of_the_bytes() {
     std::sync::Arc::make_mut(&mut case.view.functions[0].classes).xor = 26;
     case.view.imports = vec![import("env", "bindings_wasm_bg", 0), import("env", "submit_nonce", 3)];
     case.view.exports = vec![
-        view::Export { name: "dropPayload".into(), kind: view::Kind::Function, index: 1 },
-        view::Export { name: "__wbindgen_drop".into(), kind: view::Kind::Function, index: 1 },
+        view::ExportInfo { name: "dropPayload".into(), kind: view::ExternKind::Function, index: 1 },
+        view::ExportInfo { name: "__wbindgen_drop".into(), kind: view::ExternKind::Function, index: 1 },
     ];
     case.view.iocs = vec![
         ioc("onion", "abcdef.onion"),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::MAX_PLACES;
 use crate::{
     module::{CodeOffset, FuncIndex},
-    passes::{Loop, Metrics, Place},
+    passes::{ExecutedLoop, Metrics, Place},
     rules::Facts,
     text,
 };
@@ -53,7 +53,7 @@ pub(super) fn defined<'a>(facts: &Facts<'a>, func: FuncIndex) -> Option<&'a crat
 }
 
 /// The loops that ran, by their function.
-pub(super) type LoopsByFunction<'a> = HashMap<FuncIndex, Vec<&'a Loop>>;
+pub(super) type LoopsByFunction<'a> = HashMap<FuncIndex, Vec<&'a ExecutedLoop>>;
 
 /// Groups the loops that ran, greatest share first, by their function: who asks for many functions must not
 /// walk all loops for each.

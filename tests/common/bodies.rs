@@ -9,7 +9,7 @@ use wasmspoor::{
         Module,
         view::{Validity, View},
     },
-    trace::{End, FuncKey, Host, Instance, Place, Record, ReplayLimits, Trace, Trap, Words},
+    trace::{End, FuncKey, Host, Instance, Record, ReplayLimits, Trace, TracePosition, Trap, Words},
 };
 
 use super::{compare, limits};
@@ -149,7 +149,7 @@ fn stored_trace(u: &mut Unstructured<'_>) -> arbitrary::Result<Trace> {
     trace.calls = small(u)?;
     let place = |u: &mut Unstructured<'_>| {
         let site = if u.arbitrary()? { Some((key(u)?, u.int_in_range(0..=60)?)) } else { None };
-        Ok(Place { bits: small(u)?, calls: small(u)?, depth: u.int_in_range(0..=5)?, site })
+        Ok(TracePosition { bits: small(u)?, calls: small(u)?, depth: u.int_in_range(0..=5)?, site })
     };
     for _ in 0..u.int_in_range(0..=20)? {
         let record = match u.int_in_range(0..=9)? {
@@ -250,7 +250,7 @@ fn sound_chunks() -> Vec<(wasmspoor::file::Frame, Vec<u8>)> {
             (unreachable)))"#;
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("x");
-    let mut options = wasmspoor::sandbox::Options::default();
+    let mut options = wasmspoor::sandbox::RunOptions::default();
     options = options.with_persona(Arc::new(wasmspoor::sandbox::Persona::bare()));
     let sample = wasmspoor::file::Sample { name: "x", bytes: SAMPLE, is_embedded: true };
     let file = std::fs::File::create_new(&path).expect("a file can be made");

@@ -7,13 +7,13 @@ use wasmspoor::{
     analysis::Analysis,
     classify::ModelFile,
     rules::{Facts, Set},
-    sandbox::{self, Options, Persona, Stubs},
+    sandbox::{self, Persona, RunOptions, Stubs},
     trace::Record,
 };
 
 /// What rules are tried on: it calls the host, hashes, and was run.
 static ANALYSED: LazyLock<Analysis> = LazyLock::new(|| {
-    Analysis::of(include_bytes!("../../corpus/stealer.wat"), &Options::default(), &Set::default())
+    Analysis::of(include_bytes!("../../corpus/stealer.wat"), &RunOptions::default(), &Set::default())
 });
 
 /// A rule: the first byte chooses between the grammar of behaviour rules and YARA.
@@ -37,12 +37,12 @@ pub fn settings(data: &[u8]) {
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     match kind % 3 {
         0 => match Persona::parse("fuzzed.toml", text) {
-            Ok(persona) => run(Options::default().with_persona(persona.into())),
+            Ok(persona) => run(RunOptions::default().with_persona(persona.into())),
             Err(error) => assert!(!error.to_string().is_empty()),
         },
         1 => match Stubs::parse("fuzzed.toml", text) {
             Ok(_) => {
-                let mut options = Options::default();
+                let mut options = RunOptions::default();
                 options.stubs = vec![("fuzzed.toml".into(), text.into())];
                 run(options);
             }
@@ -65,7 +65,7 @@ pub fn settings(data: &[u8]) {
 }
 
 /// Runs the sample, for at most what a run of it takes by default.
-fn run(mut options: Options) {
+fn run(mut options: RunOptions) {
     options.limits.instructions = Some(200_000);
     options.entry_instructions = Some(100_000);
     let run = sandbox::run(&ANALYSED.wasm, &options).unwrap_or_else(|error| panic!("{error}"));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arbitrary::Unstructured;
 use wasmspoor::{
-    sandbox::{self, Call, Options, Persona, Pointed, Run},
+    sandbox::{self, Call, Persona, Pointed, Run, RunOptions},
     trace::Record,
 };
 
@@ -32,7 +32,7 @@ const CALLS: usize = 80;
 pub fn body(data: &[u8]) -> (usize, usize) {
     let ops = ops::sequence(&mut Unstructured::new(data), CALLS);
     let files = [("/f", &b"hello"[..]), ("/d/g", b"world")];
-    let mut options = Options::default().with_persona(Arc::new(Persona::bare()));
+    let mut options = RunOptions::default().with_persona(Arc::new(Persona::bare()));
     options.files = files.map(|(path, bytes)| (path.to_owned(), bytes.to_vec())).into();
     options.drive = sandbox::Drive::None;
     // A process that is stopped for a while is no difference.

@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wasmspoor::{
-    passes::{CallKind, Detail, Dynamic, Metrics, Own},
-    trace::{self, Callee, Event, Executed, FuncKey, Kind, Trace},
+    passes::{CallEdgeKind, Detail, Dynamic, ExclusiveMetrics, Metrics},
+    trace::{self, Callee, ControlEffect, Event, Executed, FuncKey, Trace},
 };
 
 type Path = [u32; 3];
 /// Caller, callee, how, whether by a tail call.
-type Edge = (Option<u32>, u32, CallKind, bool);
+type Edge = (Option<u32>, u32, CallEdgeKind, bool);
 
 /// What the events tell.
 #[derive(Debug, Default)]
@@ -65,22 +65,24 @@ impl Part {
         *self.own.entry(op.function.0).or_default() += 1;
         *self.offsets.entry(place).or_default() += 1;
         match op.kind {
-            Kind::Branch { taken } if matches!(op.opcode.mnemonic(), "br_if" | "if") => {
+            ControlEffect::Branch { taken } if matches!(op.opcode.mnemonic(), "br_if" | "if") => {
                 let counts = self.branches.entry(place).or_default();
                 *(if taken { &mut counts.0 } else { &mut counts.1 }) += 1;
             }
-            Kind::Branch { .. } | Kind::Table { .. } if op.opcode.mnemonic() == "br_table" => {
+            ControlEffect::Branch { .. } | ControlEffect::Table { .. }
+                if op.opcode.mnemonic() == "br_table" =>
+            {
                 *self.tables.entry(place).or_default() += 1;
             }
-            Kind::Call { kind: trace::CallKind::Indirect, callee }
-            | Kind::TailCall { kind: trace::CallKind::Indirect, callee } => {
+            ControlEffect::Call { kind: trace::CallKind::Indirect, callee }
+            | ControlEffect::TailCall { kind: trace::CallKind::Indirect, callee } => {
                 *self.targets.entry(index(trace, callee)).or_default() += 1;
             }
-            Kind::Grow { delta, result } if op.opcode.mnemonic() == "memory.grow" => match result {
+            ControlEffect::Grow { delta, result } if op.opcode.mnemonic() == "memory.grow" => match result {
                 u64::MAX | 0xffff_ffff => self.grown.1 += 1,
                 _ => self.grown.0 += delta,
             },
-            Kind::Bulk { len, .. } => self.bulk += len,
+            ControlEffect::Bulk { len, .. } => self.bulk += len,
             _ => {}
         }
     }
@@ -149,7 +151,7 @@ impl Part {
     }
 
     #[track_caller]
-    fn assert_own(&self, own: &Own, what: &str) {
+    fn assert_own(&self, own: &ExclusiveMetrics, what: &str) {
         self.assert_detail(&own.detail, what);
         assert_eq!((own.taken, own.not_taken), self.taken(), "{what}");
         // The last one may have been the end of the run, which then took none of its ways.
@@ -208,15 +210,20 @@ impl Told {
         self.by_entry.last_mut().expect("an entry point runs").op(trace, op);
         self.by_func.entry(func).or_default().op(trace, op);
         match op.kind {
-            Kind::Branch { taken } if matches!(op.opcode.mnemonic(), "br_if" | "if") => {
+            ControlEffect::Branch { taken } if matches!(op.opcode.mnemonic(), "br_if" | "if") => {
                 let counts = self.branches.entry(place).or_default();
                 *(if taken { &mut counts.0 } else { &mut counts.1 }) += 1;
             }
-            Kind::Table { index } => *self.tables.entry(place).or_default().entry(index).or_default() += 1,
-            Kind::Call { kind, callee } | Kind::TailCall { kind, callee } => {
-                let is_tail = matches!(op.kind, Kind::TailCall { .. });
-                let kind =
-                    if kind == trace::CallKind::Indirect { CallKind::Indirect } else { CallKind::Direct };
+            ControlEffect::Table { index } => {
+                *self.tables.entry(place).or_default().entry(index).or_default() += 1
+            }
+            ControlEffect::Call { kind, callee } | ControlEffect::TailCall { kind, callee } => {
+                let is_tail = matches!(op.kind, ControlEffect::TailCall { .. });
+                let kind = if kind == trace::CallKind::Indirect {
+                    CallEdgeKind::Indirect
+                } else {
+                    CallEdgeKind::Direct
+                };
                 let callee = index(trace, callee);
                 self.called += 1;
                 self.call(Some(op), func, callee, kind, is_tail);
@@ -226,17 +233,17 @@ impl Told {
                     None => self.frames.push(Frame { chain: vec![callee], is_host: false, is_tail: false }),
                 }
             }
-            Kind::Grow { delta, result } if op.opcode.mnemonic() == "memory.grow" => match result {
+            ControlEffect::Grow { delta, result } if op.opcode.mnemonic() == "memory.grow" => match result {
                 u64::MAX | 0xffff_ffff => self.refused += 1,
                 _ => self.grown += delta,
             },
-            Kind::Bulk { len, .. } => self.bulk += len,
+            ControlEffect::Bulk { len, .. } => self.bulk += len,
             _ => {}
         }
     }
 
-    fn call(&mut self, op: Option<Executed>, from: u32, to: u32, kind: CallKind, is_tail: bool) {
-        let caller = (kind != CallKind::Host).then_some(from);
+    fn call(&mut self, op: Option<Executed>, from: u32, to: u32, kind: CallEdgeKind, is_tail: bool) {
+        let caller = (kind != CallEdgeKind::Host).then_some(from);
         let (count, sites) = self.calls.entry((caller, to, kind, is_tail)).or_default();
         *count += 1;
         sites.extend(op.map(|op| op.offset.0));
@@ -269,8 +276,8 @@ impl Told {
         let func = index(trace, key);
         if !is_stillborn {
             match below {
-                Some(host) => self.call(None, host, func, CallKind::Host, false),
-                None => self.calls.entry((None, func, CallKind::Host, false)).or_default().0 += 1,
+                Some(host) => self.call(None, host, func, CallEdgeKind::Host, false),
+                None => self.calls.entry((None, func, CallEdgeKind::Host, false)).or_default().0 += 1,
             }
         }
         self.frames.push(Frame { chain: Vec::new(), is_host: true, is_tail: false });
@@ -285,8 +292,11 @@ impl Told {
         let func = index(trace, key);
         let site = self.last;
         if let Some(op) = site {
-            let kind =
-                if op.opcode.mnemonic().contains("indirect") { CallKind::Indirect } else { CallKind::Direct };
+            let kind = if op.opcode.mnemonic().contains("indirect") {
+                CallEdgeKind::Indirect
+            } else {
+                CallEdgeKind::Direct
+            };
             self.call(site, op.function.0, func, kind, is_tail);
         }
         self.enter(func);
@@ -366,13 +376,17 @@ impl Told {
         for function in &dynamic.functions {
             let none = Part::default();
             let told = self.by_func.get(&function.index.0).unwrap_or(&none);
-            told.assert_own(&function.own, &format!("{what}, func {}", function.index));
-            assert_eq!(function.host_calls, function.own.host_calls_by_name.values().sum::<u64>(), "{what}");
+            told.assert_own(&function.exclusive, &format!("{what}, func {}", function.index));
+            assert_eq!(
+                function.host_calls,
+                function.exclusive.host_calls_by_name.values().sum::<u64>(),
+                "{what}"
+            );
         }
         let constants = |detail: &Detail| detail.constants.iter().map(|constant| constant.count).sum::<u64>();
         let of_entries: u64 = dynamic.entries.iter().map(|entry| constants(&entry.detail)).sum();
         let of_functions: u64 =
-            dynamic.functions.iter().map(|function| constants(&function.own.detail)).sum();
+            dynamic.functions.iter().map(|function| constants(&function.exclusive.detail)).sum();
         let whole: u64 = dynamic.constants.iter().map(|constant| constant.count).sum();
         if dynamic.constants.len() <= wasmspoor::passes::MAX_TARGETS {
             assert_eq!((of_entries, of_functions), (whole, whole), "{what}");
@@ -385,7 +399,8 @@ impl Told {
                 .functions
                 .iter()
                 .map(|function| {
-                    function.own.detail.hot_blocks.len() as u64 + function.own.detail.hot_blocks_cut
+                    function.exclusive.detail.hot_blocks.len() as u64
+                        + function.exclusive.detail.hot_blocks_cut
                 })
                 .sum();
             assert_eq!(blocks.len() as u64 + cut, of_functions, "{what}");

@@ -9,7 +9,7 @@ use wasmspoor::{
         CodeOffset, FuncIndex, Module,
         view::{self, View},
     },
-    passes::{CallKind, Dynamic, Loop},
+    passes::{CallEdgeKind, Dynamic, ExecutedLoop},
     sandbox::{EntryEnd, Run},
 };
 
@@ -36,12 +36,12 @@ fn dynamic(text: &str) -> Dynamic {
     dynamic_of(text, &tracer()).1
 }
 
-fn only(loops: &[Loop]) -> &Loop {
+fn only(loops: &[ExecutedLoop]) -> &ExecutedLoop {
     assert_eq!(loops.len(), 1, "{loops:?}");
     &loops[0]
 }
 
-type Edge = (Option<u32>, u32, CallKind, bool, u64);
+type Edge = (Option<u32>, u32, CallEdgeKind, bool, u64);
 
 fn edges(dynamic: &Dynamic) -> Vec<Edge> {
     let edges = dynamic.call_graph.edges.iter();
@@ -117,7 +117,7 @@ fn a_leaf_that_runs_long() {
     assert_eq!(dynamic.metrics.classes.total, 600_003);
     assert_eq!(only(&dynamic.loops).iterations, 100_000);
     assert_eq!((dynamic.coverage.functions_run, dynamic.coverage.functions), (1, 1));
-    assert_eq!(edges(&dynamic), [(None, 0, CallKind::Host, false, 1)]);
+    assert_eq!(edges(&dynamic), [(None, 0, CallEdgeKind::Host, false, 1)]);
     let states: Vec<_> =
         dynamic.states.states.iter().map(|state| (state.visits, state.initial, state.terminal)).collect();
     assert_eq!(states, [(1, true, true)]);
@@ -172,8 +172,8 @@ fn a_start_function_and_two_entry_points() {
     assert!(
         dynamic.metrics.start_ran && dynamic.metrics.classes.indirect_call == 2 && dynamic.metrics.calls == 3
     );
-    let host = |callee| (None, callee, CallKind::Host, false, 1);
-    let (indirect, direct) = (CallKind::Indirect, CallKind::Direct);
+    let host = |callee| (None, callee, CallEdgeKind::Host, false, 1);
+    let (indirect, direct) = (CallEdgeKind::Indirect, CallEdgeKind::Direct);
     assert_eq!(
         edges(&dynamic),
         [
@@ -290,7 +290,7 @@ fn dispatch_by_tail_calls_is_a_cycle() {
             (func (export "main") (call $a)))"#,
     );
     assert_eq!(dynamic.metrics.classes.tail_call, 24);
-    let direct = |caller, callee, tail, count| (Some(caller), callee, CallKind::Direct, tail, count);
+    let direct = |caller, callee, tail, count| (Some(caller), callee, CallEdgeKind::Direct, tail, count);
     assert_eq!(
         edges(&dynamic)[1..],
         [direct(0, 1, true, 8), direct(1, 2, true, 8), direct(2, 0, true, 8), direct(3, 0, false, 1)]
@@ -425,7 +425,7 @@ fn what_the_host_calls_back_belongs_to_the_entry_point_and_to_the_loop() {
     let back =
         dynamic.states.transitions.iter().find(|edge| edge.from.0 == 0).expect("the import calls back");
     assert_eq!((back.to.0, back.count), (2, 3));
-    assert_eq!(edges(&dynamic)[0], (None, 2, CallKind::Host, false, 4));
+    assert_eq!(edges(&dynamic)[0], (None, 2, CallEdgeKind::Host, false, 4));
     assert!(dynamic.coverage.hidden.is_empty(), "{:?}", dynamic.coverage.hidden);
 }
 
@@ -598,7 +598,7 @@ fn every_level_has_its_own_figures() {
         (first.hot_functions[0].func.0, first.detail.hot_blocks[0].count, second.hot_functions.len()),
         (2, 5, 3)
     );
-    let own = |func: usize| &dynamic.functions[func].own;
+    let own = |func: usize| &dynamic.functions[func].exclusive;
     assert_eq!((own(0).bulk_len, own(1).grown_pages, own(1).grow_refused), (54, 2, 1));
     assert_eq!((own(2).taken, own(2).not_taken, own(3).tables, own(2).tables), (4, 1, 1, 0));
     assert_eq!((targets(&own(2).detail), targets(&own(3).detail)), (vec![(0, 5)], vec![(0, 1), (1, 1)]));

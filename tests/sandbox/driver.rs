@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use wasmspoor::{
     Limit, Value,
     module::FuncIndex,
-    sandbox::{Drive, EntryEnd, EntryKind, Options, Status},
+    sandbox::{Drive, EntryEnd, EntryKind, RunOptions, Status},
 };
 
 use super::{run, run_with};
@@ -44,7 +44,7 @@ fn a_library_is_set_up_then_its_loops_run() {
 #[test]
 fn only_what_is_asked_for() {
     let run_as = |drive: Drive, invoke: Option<(String, Vec<Value>)>| {
-        let mut options = Options::default();
+        let mut options = RunOptions::default();
         (options.drive, options.invoke) = (drive, invoke);
         run_with(LIBRARY, &options)
     };
@@ -74,7 +74,7 @@ fn other_exports_are_driven_whatever_the_program_did() {
         let text = format!(
             r#"(module (func (export "__wasm_call_ctors")) (func (export "other")) (func (export "_start") {body}))"#
         );
-        let mut options = Options::default();
+        let mut options = RunOptions::default();
         options.drive = drive;
         let run = run_with(&text, &options);
         assert_eq!(names(&run), expected, "{body}");
@@ -87,7 +87,7 @@ fn main_gets_its_arguments() {
     let text = r#"(module (memory (export "memory") 2)
         (func (export "main") (param $argc i32) (param $argv i32) (result i32)
             (i32.add (i32.mul (local.get $argc) (i32.const 1000)) (i32.load8_u (i32.load offset=4 (local.get $argv))))))"#;
-    let mut options = Options::default();
+    let mut options = RunOptions::default();
     options.args = vec!["program".into(), "x".into()];
     let run = run_with(text, &options);
     assert_eq!(run.entries[0].results, [Value::I32(2000 + i32::from(b'x'))]);
@@ -101,7 +101,7 @@ fn each_entry_has_a_budget_of_its_own() {
         (func (export "stalls") (call $f) (call $spin))
         (func (export "talks") (loop $l (call $f) (br $l)))
         (func (export "returns") (result i32) (i32.const 5)))"#;
-    let mut options = Options::default();
+    let mut options = RunOptions::default();
     options.entry_decisions = Some(2_000_000);
     let run = run_with(text, &options);
     let ends: Vec<_> =
@@ -183,7 +183,7 @@ fn the_same_run_twice_is_the_same() {
             (loop $l (drop (call $random (i32.const 64) (i32.const 16))) (drop (call $now)) (drop (call $rand))
                 (br_if $l (i32.and (i32.load8_u (i32.const 64)) (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 999)))))))"#;
     let json = |seed: u64| {
-        let mut options = Options::default();
+        let mut options = RunOptions::default();
         options.seed = seed;
         let run = run_with(text, &options);
         serde_json::to_string(&(&run.calls, &run.entries, &run.files, &run.limitations)).unwrap()
@@ -212,7 +212,7 @@ fn speed() {
                 (loop $l {call} (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const {CALLS}))))))"#
         );
         let wasm = wat::parse_str(&text).unwrap();
-        let mut options = Options::default();
+        let mut options = RunOptions::default();
         options.limits.wall_time = None;
         let begun = std::time::Instant::now();
         let run = wasmspoor::sandbox::run(&wasm, &options).unwrap();
@@ -223,7 +223,7 @@ fn speed() {
     let wasm = wat::parse_str(LIBRARY).unwrap();
     let begun = std::time::Instant::now();
     for _ in 0..20 {
-        wasmspoor::sandbox::run(&wasm, &Options::default()).unwrap();
+        wasmspoor::sandbox::run(&wasm, &RunOptions::default()).unwrap();
     }
     println!("a sample of {} bytes: {:.2} ms", wasm.len(), begun.elapsed().as_secs_f64() * 50.0);
 }

@@ -2,7 +2,7 @@
 
 use wasmspoor::{
     LoadError, Value,
-    sandbox::{self, EntryEnd, MAX_CALLS, Options, Pointed, Status},
+    sandbox::{self, EntryEnd, MAX_CALLS, Pointed, RunOptions, Status},
     trace::Trap,
 };
 
@@ -99,21 +99,21 @@ fn files_cannot_fill_memory() {
 fn large_declarations() {
     let wasm =
         wat::parse_str(r#"(module (import "env" "memory" (memory 65536)) (func (export "main")))"#).unwrap();
-    let error = sandbox::run(&wasm, &Options::default()).unwrap_err();
+    let error = sandbox::run(&wasm, &RunOptions::default()).unwrap_err();
     assert!(matches!(error, LoadError::TooBig { given: 65_536, limit: 8192, .. }), "{error:?}");
     let run = run(
         r#"(module (import "env" "t" (table 10000000 funcref)) (func (export "main") (result i32) (table.size 0)))"#,
     );
     assert_eq!(run.entries[0].results, [Value::I32(10_000_000)]);
     let wasm = wat::parse_str(r#"(module (import "env" "t" (table 10000001 funcref)))"#).unwrap();
-    assert!(matches!(sandbox::run(&wasm, &Options::default()).unwrap_err(), LoadError::TooBig { .. }));
+    assert!(matches!(sandbox::run(&wasm, &RunOptions::default()).unwrap_err(), LoadError::TooBig { .. }));
 }
 
 #[test]
 fn a_host_call_that_calls_back_for_ever_ends() {
     let text = r#"(module (import "env" "invoke_v" (func $invoke (param i32))) (table (export "table") 1 funcref) (elem (i32.const 0) $again)
         (func $again (call $invoke (i32.const 0))) (func (export "main") (call $again)))"#;
-    let mut options = Options::default();
+    let mut options = RunOptions::default();
     options.entry_decisions = Some(100_000);
     let run = run_with(text, &options);
     assert!(!matches!(run.entries[0].end, EntryEnd::Returned), "{:?}", run.entries[0].end);
@@ -134,7 +134,7 @@ fn a_host_call_that_calls_back_for_ever_ends() {
 fn floods_of_calls_are_counted() {
     let text = r#"(module (import "env" "f" (func $f (param i32 i32))) (memory (export "memory") 1) (data (i32.const 2000) "something to look at")
         (func (export "main") (loop $l (call $f (i32.const 2000) (i32.const 4096)) (br $l))))"#;
-    let mut options = Options::default();
+    let mut options = RunOptions::default();
     options.limits.host_calls = Some(MAX_CALLS as u64 + 1000);
     options.entry_decisions = None;
     options.entry_time = std::time::Duration::from_secs(60);
@@ -160,7 +160,7 @@ fn what_follows_a_flood_of_calls_is_logged() {
             (loop $l (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
                 (local.set $n (i32.add (local.get $n) (i32.const 1))) (br_if $l (i32.lt_u (local.get $n) (i32.const 4000))))
             (drop (call $unlink (i32.const 3) (i32.const 16) (i32.const 6)))))"#;
-    let mut options = Options::default();
+    let mut options = RunOptions::default();
     options.entry_time = std::time::Duration::from_secs(120);
     options.limits.wall_time = None;
     let run = run_with(text, &options);

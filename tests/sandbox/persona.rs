@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wasmspoor::sandbox::{Connection, Options, Persona, Run};
+use wasmspoor::sandbox::{Connection, Persona, Run, RunOptions};
 
 use super::run_with;
 
@@ -38,7 +38,7 @@ fn program(data: &str, body: &str) -> String {
 
 fn run_as(persona: &str, text: &str) -> Run {
     let persona = Persona::parse("test.toml", persona).unwrap_or_else(|error| panic!("{error}"));
-    run_with(text, &Options::default().with_persona(Arc::new(persona)))
+    run_with(text, &RunOptions::default().with_persona(Arc::new(persona)))
 }
 
 const NO_DIR: &str = "description = 'test'\npreopens = {}\n";
@@ -258,6 +258,6 @@ fn the_shipped_ones_are_whole_worlds() {
             "{name}"
         );
     }
-    let study = Options::default().with_persona(Persona::shipped("study").unwrap());
+    let study = RunOptions::default().with_persona(Persona::shipped("study").unwrap());
     assert_eq!((study.args.len(), study.env.len(), study.preopens.len()), (1, 0, 0));
 }

@@ -9,7 +9,7 @@ use std::{
 
 use wasmspoor::{
     Limit,
-    sandbox::{self, Drive, EntryEnd, Options, Persona, Run, Status},
+    sandbox::{self, Drive, EntryEnd, Persona, Run, RunOptions, Status},
 };
 use wasmspoor_needs::needs;
 
@@ -33,7 +33,7 @@ fn miners_run_until_their_budget_is_spent() {
             continue;
         }
         let wasm = fs::read(samples.join("hostile").join(row[0])).unwrap();
-        let mut options = Options::default();
+        let mut options = RunOptions::default();
         options.entry_decisions = Some(30_000);
         let run = sandbox::run(&wasm, &options).unwrap();
         miners += 1;
@@ -83,7 +83,7 @@ fn conforms(wasm: &Path) -> Result<(), String> {
         Ok(text) => serde_json::from_str(&text).unwrap(),
         Err(_) => Expectation::default(),
     };
-    let mut options = Options::default().with_persona(Arc::new(Persona::bare()));
+    let mut options = RunOptions::default().with_persona(Arc::new(Persona::bare()));
     options.drive = Drive::None;
     options.args = std::iter::once(name).chain(expected.args).collect();
     options.env = expected.env.into_iter().collect();
@@ -138,7 +138,7 @@ fn a_miner_runs_the_same_every_time() {
     let sample = shared("samples/hostile/minesweeper-avbye.com.wasm");
     let wasm = fs::read(sample).unwrap();
     let ran = || {
-        let mut options = Options::default();
+        let mut options = RunOptions::default();
         // The clock on the wall must not strike, however slow this machine is.
         options.entry_time = std::time::Duration::from_secs(600);
         options.limits.wall_time = None;
@@ -159,7 +159,7 @@ fn a_miner_runs_the_same_every_time() {
 
 /// Runs a workload with an input file, without budgets that depend on decisions.
 fn workload(path: &Path) -> Run {
-    let mut options = Options::default();
+    let mut options = RunOptions::default();
     let text = "# Title\n\nSome *text* with `code`.\n\n* one\n* two\n".repeat(20);
     for name in ["default.input", "default.input.md"] {
         options.files.insert(format!("/{name}"), text.clone().into_bytes());
@@ -197,7 +197,7 @@ fn survey(folder: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, Option
         if !is_wanted(&name) {
             continue;
         }
-        let mut options = Options::default();
+        let mut options = RunOptions::default();
         options.entry_decisions = Some(100_000);
         let result = sandbox::run(&fs::read(&path).unwrap(), &options);
         match &result {

@@ -2,7 +2,7 @@
 
 use wasmspoor::{
     Value,
-    sandbox::{Answer, EntryEnd, Options, Pointed, Status},
+    sandbox::{Answer, EntryEnd, Pointed, RunOptions, Status},
 };
 
 use super::{run, run_with};
@@ -49,7 +49,7 @@ fn a_program_writes_reads_and_exits() {
          (call $ok (i32.const 3) (call $fd_read (i32.const 0) (i32.const 300) (i32.const 1) (i32.const 68)))
          (call $proc_exit (i32.add (i32.load (i32.const 60)) (i32.add (i32.load (i32.const 68)) (i32.load8_u (i32.const 401)))))",
     );
-    let mut options = Options::default();
+    let mut options = RunOptions::default();
     options.stdin = b"input".to_vec();
     let run = run_with(&text, &options);
     assert_eq!((run.stdout.as_slice(), run.stderr.as_slice()), (&b"hello\n"[..], &b"hello\n"[..]));
@@ -139,7 +139,7 @@ fn time_is_virtual_and_randomness_seeded() {
          (call $proc_exit (i32.add (i32.load (i32.const 60)) (i32.load8_u (i32.const 24))))",
     );
     let runs = [1, 1, 2].map(|seed| {
-        let mut options = Options::default();
+        let mut options = RunOptions::default();
         options.seed = seed;
         let run = run_with(&text, &options);
         assert_eq!((run.sleeps, run.slept_ns), (1, 4_682_302_799_872));

@@ -2,7 +2,7 @@
 
 use wasmspoor::{
     Value,
-    sandbox::{Answer, EntryEnd, Options, Pointed, Status},
+    sandbox::{Answer, EntryEnd, Pointed, RunOptions, Status},
 };
 
 use super::{results, run, run_with};
@@ -183,7 +183,7 @@ fn stubs_go_before_everything() {
         (func (export "a") (call $stop)) (func (export "b") (call $leave)))"#;
     let stubs = "[[stub]]\nname = 'get_job'\nsequence = [7, 8]\nwrite = [{ arg = 0, offset = 2, u32 = 99 }, { address = 4294967295, u8 = 1 }]\nsleep_ms = 5\n\
         [[stub]]\nmodule = 'wasi*'\nname = 'random_*'\nerrno = 'nosys'\n[[stub]]\nname = 'stop'\ntrap = 'no more'\n[[stub]]\nname = 'leave'\nexit = 3";
-    let mut options = Options::default();
+    let mut options = RunOptions::default();
     options.stubs = vec![("s.toml".into(), stubs.into()), ("broken.toml".into(), "[[stub]]\nnam = 1".into())];
     let run = run_with(text, &options);
     let of = |name: &str| run.entries.iter().find(|entry| entry.name == name).unwrap();

@@ -43,7 +43,7 @@ impl PrunedStore {
         }));
     }
 
-    /// Ends the execution because a tick said stop.
+    /// Ends the execution because a poll said stop.
     #[cold]
     #[inline(never)]
     pub(crate) fn stop(&mut self, ip: Ip, after_decision: bool) -> Break {
@@ -64,8 +64,8 @@ impl PrunedStore {
     /// Asks the sink at the operator at `ip`.
     #[cold]
     #[inline(never)]
-    pub(crate) fn checkpoint(&mut self, ip: Ip) -> Control<()> {
-        match self.recorder().tick() {
+    pub(crate) fn poll(&mut self, ip: Ip) -> Control<()> {
+        match self.recorder().poll() {
             true => Control::Break(self.stop(ip, false)),
             false => Control::Continue(()),
         }
@@ -76,7 +76,7 @@ impl PrunedStore {
     pub(crate) fn record_bulk(&mut self, ip: Ip, dst: u64, src: u64, len: u64) -> Control<()> {
         self.recorder().event(Event::Bulk { dst, src, len });
         self.note(ip, false);
-        self.checkpoint(ip)
+        self.poll(ip)
     }
 
     /// Calls a host function with `call`, between two events.

@@ -44,7 +44,7 @@ macro_rules! record_or_retry {
 macro_rules! record_call {
     ($store:expr, $ip:expr) => {
         if RECORD && $store.recorder().count_call() {
-            $store.checkpoint($ip)?;
+            $store.poll($ip)?;
         }
     };
 }

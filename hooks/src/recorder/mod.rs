@@ -6,8 +6,8 @@
 //! keeps: the chunk is reused, so recording stays in a few warm cache lines. Rare events go to the sink as
 //! they happen. What is pushed when, and the layout of a word, is `docs/trace-stream.md`.
 //!
-//! Silence is bounded: the sink is asked whether to go on ([`Sink::tick`]) at least every [`WORDS_PER_TICK`]
-//! words, every [`CALLS_PER_TICK`] direct calls, at every bulk operation and every [`OPS_PER_CHECKPOINT`]
+//! Silence is bounded: the sink is asked whether to go on ([`Sink::poll`]) at least every [`WORDS_PER_POLL`]
+//! words, every [`CALLS_PER_POLL`] direct calls, at every bulk operation and every [`OPS_PER_POLL`]
 //! operators of straight code.
 //!
 //! Not here: limits, and what is kept of a trace (the sink's).
@@ -28,12 +28,12 @@ use crate::TrapCode;
 /// Words in a chunk: 32 KiB, well inside a level-2 cache.
 pub const WORDS_PER_CHUNK: usize = 4096;
 /// Words after which the sink is asked again: about a thousand decisions.
-pub const WORDS_PER_TICK: usize = 16;
+pub const WORDS_PER_POLL: usize = 16;
 /// Direct calls after which the sink is asked again. They push no decision, and a tree of them can be
 /// exponentially large.
-pub const CALLS_PER_TICK: u32 = 1024;
-/// Operators of straight code after which the translator inserts a checkpoint.
-pub const OPS_PER_CHECKPOINT: u32 = 8192;
+pub const CALLS_PER_POLL: u32 = 1024;
+/// Operators of straight code after which the translator inserts a poll.
+pub const OPS_PER_POLL: u32 = 8192;
 
 /// Takes what is recorded. Called from the execution loop: must not panic.
 pub trait Sink: Any + Send + Sync {
@@ -45,9 +45,9 @@ pub trait Sink: Any + Send + Sync {
     fn event(&mut self, event: Event);
 
     /// Whether the run must stop now. `decisions`: pushed so far in this store.
-    fn tick(&mut self, decisions: u64) -> bool;
+    fn poll(&mut self, decisions: u64) -> bool;
 
-    /// Asked after each tick: whether the whole words so far are wanted at once, though the chunk is not
+    /// Asked after each poll: whether the whole words so far are wanted at once, though the chunk is not
     /// full. By default never.
     fn wants_words(&mut self) -> bool {
         false
@@ -106,7 +106,7 @@ pub enum End {
     Trapped(TrapCode),
     /// A host function failed.
     HostError,
-    /// [`Sink::tick`] said so.
+    /// [`Sink::poll`] said so.
     Stopped,
     /// The engine could not go on, for instance because it could not translate a function.
     Failed,
@@ -149,7 +149,7 @@ struct Discard;
 impl Sink for Discard {
     fn words(&mut self, _: &[u64], _: u64) {}
     fn event(&mut self, _: Event) {}
-    fn tick(&mut self, _: u64) -> bool {
+    fn poll(&mut self, _: u64) -> bool {
         false
     }
 }
@@ -163,11 +163,11 @@ pub struct Recorder {
     cursor: NonNull<u64>,
     /// Where [`Recorder::slow`] is due; at most the end of the chunk.
     due: NonNull<u64>,
-    /// Direct calls left before the next tick.
+    /// Direct calls left before the next poll.
     calls_left: u32,
     /// Key pushed last as a target.
     last_target: u32,
-    /// A tick said stop.
+    /// A poll said stop.
     stopping: bool,
     /// The host function that was called last failed.
     host_failed: bool,
@@ -177,7 +177,7 @@ pub struct Recorder {
     counted: NonNull<u64>,
     /// Decisions in counted words.
     decisions: u64,
-    /// Direct calls before the current stretch of [`CALLS_PER_TICK`].
+    /// Direct calls before the current stretch of [`CALLS_PER_POLL`].
     calls: u64,
     /// Last place at which a handler may have failed.
     fault: Option<engine::Fault>,
@@ -210,7 +210,7 @@ impl Recorder {
             window: 1,
             cursor: start,
             due: start,
-            calls_left: CALLS_PER_TICK,
+            calls_left: CALLS_PER_POLL,
             last_target: 0,
             stopping: false,
             host_failed: false,
@@ -266,10 +266,10 @@ impl Recorder {
 
     /// Returns how many direct calls were begun.
     pub fn calls(&self) -> u64 {
-        self.calls + u64::from(CALLS_PER_TICK - self.calls_left)
+        self.calls + u64::from(CALLS_PER_POLL - self.calls_left)
     }
 
-    /// Whether a tick said stop; every further tick stops at once, until [`Recorder::resume`].
+    /// Whether a poll said stop; every further poll stops at once, until [`Recorder::resume`].
     pub fn is_stopping(&self) -> bool {
         self.stopping
     }
@@ -317,7 +317,7 @@ impl Recorder {
         })
     }
 
-    /// Counts a direct call; returns whether a tick is due.
+    /// Counts a direct call; returns whether a poll is due.
     #[inline(always)]
     pub(crate) fn count_call(&mut self) -> bool {
         self.calls_left -= 1;
@@ -334,11 +334,11 @@ impl Recorder {
     /// Asks the sink whether the run must stop.
     #[cold]
     #[inline(never)]
-    pub(crate) fn tick(&mut self) -> bool {
-        self.calls += u64::from(CALLS_PER_TICK - self.calls_left);
-        self.calls_left = CALLS_PER_TICK;
+    pub(crate) fn poll(&mut self) -> bool {
+        self.calls += u64::from(CALLS_PER_POLL - self.calls_left);
+        self.calls_left = CALLS_PER_POLL;
         let decisions = self.decisions();
-        self.stopping = self.stopping || self.sink.tick(decisions);
+        self.stopping = self.stopping || self.sink.poll(decisions);
         if self.sink.wants_words() {
             self.hand_over();
         }
@@ -353,7 +353,7 @@ impl Recorder {
         if self.stored() == WORDS_PER_CHUNK {
             self.hand_over();
         }
-        self.tick()
+        self.poll()
     }
 
     /// Writes the window to the chunk and begins a new one. Leaves `cursor == due` to be seen to by the
@@ -377,7 +377,7 @@ impl Recorder {
 
     fn set_due(&mut self) {
         // When stopping, every word is due.
-        let words = if self.stopping { 1 } else { WORDS_PER_TICK };
+        let words = if self.stopping { 1 } else { WORDS_PER_POLL };
         let words = (self.stored() + words).min(WORDS_PER_CHUNK);
         // SAFETY: at most one past the end of the chunk.
         self.due = unsafe { self.start.add(words) };

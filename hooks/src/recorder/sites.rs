@@ -24,9 +24,9 @@ pub(crate) struct Pending {
     current: u32,
     /// Site of an operator that was dropped to be encoded again, fused with another.
     dropped: Option<u32>,
-    /// Operators since the last checkpoint.
+    /// Operators since the last poll.
     ops: u32,
-    /// The operator being translated is an `end` or an `else`: no instruction, so no place for a checkpoint.
+    /// The operator being translated is an `end` or an `else`: no instruction, so no place for a poll.
     is_delimiter: bool,
 }
 
@@ -78,9 +78,9 @@ impl Pending {
         std::mem::take(&mut self.pairs)
     }
 
-    /// Whether a checkpoint is due; if so, counts anew.
-    pub(crate) fn is_checkpoint_due(&mut self) -> bool {
-        let due = self.ops >= super::OPS_PER_CHECKPOINT && !self.is_delimiter;
+    /// Whether a poll is due; if so, counts anew.
+    pub(crate) fn is_poll_due(&mut self) -> bool {
+        let due = self.ops >= super::OPS_PER_POLL && !self.is_delimiter;
         if due {
             self.ops = 0;
         }

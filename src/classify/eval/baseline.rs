@@ -19,9 +19,9 @@ struct Literal {
 
 /// A rule that holds if all of its literals do; then a sample is called malicious.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rule(Vec<Literal>);
+pub struct BaselineRule(Vec<Literal>);
 
-impl fmt::Display for Rule {
+impl fmt::Display for BaselineRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, literal) in self.0.iter().enumerate() {
             let and = if index > 0 { " and " } else { "" };
@@ -35,7 +35,7 @@ impl fmt::Display for Rule {
 /// A set of samples, a bit for each.
 type Bits = Vec<u64>;
 
-impl Rule {
+impl BaselineRule {
     /// Whether the rule calls a sample malicious.
     pub fn predict(&self, sample: &Sample) -> bool {
         self.0.iter().all(|literal| sample.calls.contains(&literal.call) == literal.occurs)
@@ -106,10 +106,10 @@ mod tests {
         ];
         let absent = [sample(true, &["a"]), sample(false, &["a", "b"]), sample(false, &["b"])];
         for (samples, rule) in [(&one[..], "a"), (&two, "a and b"), (&absent, "no b")] {
-            let found = Rule::best(&samples.iter().collect::<Vec<_>>()).unwrap();
+            let found = BaselineRule::best(&samples.iter().collect::<Vec<_>>()).unwrap();
             assert_eq!(found.to_string(), rule);
             assert!(samples.iter().all(|sample| found.predict(sample) == sample.malicious), "{rule}");
         }
-        assert_eq!(Rule::best(&[]), None);
+        assert_eq!(BaselineRule::best(&[]), None);
     }
 }

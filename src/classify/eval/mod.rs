@@ -2,8 +2,8 @@
 //!
 //! Samples are split in random halves, as in the reference study, and trained on one half and scored on the
 //! other, as often as asked. Beside that stands what such scores hide: how much of the test half the model
-//! has seen before ([`Leakage`]), scores when near duplicates stay together ([`Evaluation::grouped`]),
-//! samples of an origin that training did not have ([`Origin::unseen`]), and what one or two calls alone give
+//! has seen before ([`Leakage`]), scores when near duplicates stay together ([`ModelEvaluation::grouped`]),
+//! samples of an origin that training did not have ([`OriginScores::unseen`]), and what one or two calls alone give
 //! ([`Baseline`]).
 
 pub mod baseline;
@@ -15,18 +15,18 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use self::{
-    baseline::Rule,
+    baseline::BaselineRule,
     groups::Groups,
     metrics::{Confusion, Scores, Spread},
 };
-use super::{Encoding, Error, Features, Kind, Sample, random::Mt19937, sample};
+use super::{Encoding, Error, Features, ModelKind, Sample, random::Mt19937, sample};
 use crate::categories::Mode;
 
 /// What is evaluated, and how.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct EvaluationOptions {
     /// The kinds.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<ModelKind>,
     /// The features.
     pub features: Features,
     /// The categories.
@@ -35,15 +35,15 @@ pub struct Options {
     pub splits: u32,
 }
 
-impl Default for Options {
+impl Default for EvaluationOptions {
     fn default() -> Self {
-        Self { kinds: Kind::ALL.to_vec(), features: Features::Presence, mode: Mode::Paper, splits: 20 }
+        Self { kinds: ModelKind::ALL.to_vec(), features: Features::Presence, mode: Mode::Paper, splits: 20 }
     }
 }
 
 /// What an evaluation found.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct EvaluationReport {
     /// Always `spoor.classify-eval/1`.
     pub schema: &'static str,
     /// The data.
@@ -59,7 +59,7 @@ pub struct Report {
     /// What a rule on one or two calls reaches.
     pub baseline: Baseline,
     /// For each kind.
-    pub models: Vec<Evaluation>,
+    pub models: Vec<ModelEvaluation>,
 }
 
 /// The samples.
@@ -103,9 +103,9 @@ pub struct Baseline {
 
 /// Scores of a kind.
 #[derive(Debug, Clone, Serialize)]
-pub struct Evaluation {
+pub struct ModelEvaluation {
     /// The kind.
-    pub model: Kind,
+    pub model: ModelKind,
     /// On random halves; `None` if none could be scored.
     pub random: Option<Scores>,
     /// On halves that keep near duplicates together; likewise.
@@ -116,12 +116,12 @@ pub struct Evaluation {
     /// only.
     pub unseen_origins: Option<Scores>,
     /// By origin.
-    pub origins: Vec<Origin>,
+    pub origins: Vec<OriginScores>,
 }
 
 /// How samples of an origin fare.
 #[derive(Debug, Clone, Serialize)]
-pub struct Origin {
+pub struct OriginScores {
     /// The origin.
     pub origin: String,
     /// Its samples.
@@ -139,7 +139,7 @@ pub struct Origin {
 ///
 /// # Errors
 /// If there are fewer than four samples, one class only, or the features do not fit the samples.
-pub fn evaluate(samples: &[Sample], options: &Options) -> Result<Report, Error> {
+pub fn evaluate(samples: &[Sample], options: &EvaluationOptions) -> Result<EvaluationReport, Error> {
     let malicious = samples.iter().filter(|sample| sample.malicious).count();
     if samples.len() < 4 || malicious == 0 || malicious == samples.len() {
         return Err(Error::data("an evaluation needs at least four samples, of both classes"));
@@ -149,7 +149,7 @@ pub fn evaluate(samples: &[Sample], options: &Options) -> Result<Report, Error> 
     let grouped: Vec<Split> =
         (0..options.splits).map(|seed| Split::grouped(samples, &groups, seed)).collect();
     let models = options.kinds.iter().map(|&kind| evaluate_kind(samples, kind, options, &random, &grouped));
-    Ok(Report {
+    Ok(EvaluationReport {
         schema: "spoor.classify-eval/1",
         data: Data {
             sha256: sample::sha256(samples),
@@ -206,7 +206,12 @@ struct Scored {
 }
 
 /// Trains on one side of a split and scores on the other.
-fn score(samples: &[Sample], split: &Split, kind: Kind, options: &Options) -> Result<Scored, Error> {
+fn score(
+    samples: &[Sample],
+    split: &Split,
+    kind: ModelKind,
+    options: &EvaluationOptions,
+) -> Result<Scored, Error> {
     let train: Vec<&Sample> = split.train.iter().map(|&index| &samples[index]).collect();
     let labels: Vec<bool> = train.iter().map(|sample| sample.malicious).collect();
     let encoding = Encoding::fit(options.features, options.mode, &train)?;
@@ -227,11 +232,11 @@ fn score(samples: &[Sample], split: &Split, kind: Kind, options: &Options) -> Re
 
 fn evaluate_kind(
     samples: &[Sample],
-    kind: Kind,
-    options: &Options,
+    kind: ModelKind,
+    options: &EvaluationOptions,
     random: &[Split],
     grouped: &[Split],
-) -> Result<Evaluation, Error> {
+) -> Result<ModelEvaluation, Error> {
     let mut failures = BTreeMap::new();
     let mut right = vec![(0u32, 0u32); samples.len()];
     let random = score_all(samples, kind, options, random, &mut failures, |index, is_right| {
@@ -241,15 +246,15 @@ fn evaluate_kind(
     let grouped = score_all(samples, kind, options, grouped, &mut failures, |_, _| ())?;
     let (origins, unseen) = origins(samples, kind, options, &right)?;
     let unseen_origins = unseen.has_both_classes().then(|| Scores::of(&[unseen], &[])).flatten();
-    Ok(Evaluation { model: kind, random, grouped, failures, unseen_origins, origins })
+    Ok(ModelEvaluation { model: kind, random, grouped, failures, unseen_origins, origins })
 }
 
 /// Scores over splits. A split that a kind cannot be trained on is counted; data that fit no kind are an
 /// error.
 fn score_all(
     samples: &[Sample],
-    kind: Kind,
-    options: &Options,
+    kind: ModelKind,
+    options: &EvaluationOptions,
     splits: &[Split],
     failures: &mut BTreeMap<String, u32>,
     mut note: impl FnMut(usize, bool),
@@ -273,10 +278,10 @@ fn score_all(
 /// Scores by origin, and the confusion over all origins that could be left out of training.
 fn origins(
     samples: &[Sample],
-    kind: Kind,
-    options: &Options,
+    kind: ModelKind,
+    options: &EvaluationOptions,
     right: &[(u32, u32)],
-) -> Result<(Vec<Origin>, Confusion), Error> {
+) -> Result<(Vec<OriginScores>, Confusion), Error> {
     let mut by_origin: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     samples
         .iter()
@@ -295,7 +300,7 @@ fn origins(
             Err(_) => None,
         };
         unseen.iter().for_each(|confusion| all.merge(confusion));
-        origins.push(Origin {
+        origins.push(OriginScores {
             origin: origin.to_owned(),
             samples: count,
             malicious,
@@ -329,7 +334,7 @@ fn baseline(samples: &[Sample], random: &[Split], grouped: &[Split]) -> Baseline
     let mut scores = |splits: &[Split], is_random: bool| {
         let confusions = splits.iter().filter_map(|split| {
             let train: Vec<&Sample> = split.train.iter().map(|&index| &samples[index]).collect();
-            let rule = Rule::best(&train)?;
+            let rule = BaselineRule::best(&train)?;
             let mut confusion = Confusion::default();
             split
                 .test

@@ -32,19 +32,20 @@ fn samples(n: usize) -> Vec<Sample> {
 
 #[test]
 fn what_one_call_tells_apart_is_told_apart() {
-    let report = evaluate(&samples(40), &Options { splits: 4, ..Options::default() }).unwrap();
+    let report =
+        evaluate(&samples(40), &EvaluationOptions { splits: 4, ..EvaluationOptions::default() }).unwrap();
     assert_eq!((report.data.samples, report.data.malicious), (80, 40));
     let perfect = |scores: &Option<Scores>| {
         scores.as_ref().is_some_and(|scores| scores.f1.min == 1.0 && scores.splits == 4)
     };
     assert!(perfect(&report.baseline.random), "{:?}", report.baseline);
     assert_eq!(report.baseline.rules, BTreeMap::from([("args_get".to_owned(), 4)]));
-    assert_eq!(report.models.iter().map(|evaluation| evaluation.model).collect::<Vec<_>>(), Kind::ALL);
+    assert_eq!(report.models.iter().map(|evaluation| evaluation.model).collect::<Vec<_>>(), ModelKind::ALL);
     for evaluation in &report.models {
         assert!(evaluation.failures.is_empty(), "{evaluation:?}");
         assert_eq!(evaluation.origins.len(), 4);
         // A stump finds the call; kernels and neighbours look at all columns alike.
-        if matches!(evaluation.model, Kind::Boosting | Kind::Adaboost) {
+        if matches!(evaluation.model, ModelKind::Boosting | ModelKind::Adaboost) {
             assert!(perfect(&evaluation.random), "{evaluation:?}");
             assert!(evaluation.origins.iter().all(|origin| origin.unseen == Some(1.0)), "{evaluation:?}");
         }
@@ -55,7 +56,7 @@ fn what_one_call_tells_apart_is_told_apart() {
 fn copies_are_leakage_and_groups_take_it_away() {
     // Four sequences, ten copies of each.
     let copies: Vec<Sample> = (0..10).flat_map(|_| samples(2)).collect();
-    let report = evaluate(&copies, &Options { splits: 6, ..Options::default() }).unwrap();
+    let report = evaluate(&copies, &EvaluationOptions { splits: 6, ..EvaluationOptions::default() }).unwrap();
     assert_eq!((report.data.distinct, report.data.groups), (4, 4));
     assert!(report.leakage.exact.mean > 0.95, "{:?}", report.leakage);
     let groups = Groups::of(&copies);
@@ -74,8 +75,11 @@ fn an_origin_with_all_of_a_class_cannot_be_left_out() {
     let mut all = samples(20);
     all.iter_mut()
         .for_each(|sample| sample.origin = if sample.malicious { "bad" } else { "good" }.to_owned());
-    let report =
-        evaluate(&all, &Options { splits: 2, kinds: vec![Kind::Boosting], ..Options::default() }).unwrap();
+    let report = evaluate(
+        &all,
+        &EvaluationOptions { splits: 2, kinds: vec![ModelKind::Boosting], ..EvaluationOptions::default() },
+    )
+    .unwrap();
     assert_eq!(report.models[0].unseen_origins, None);
     assert_eq!(report.models[0].origins.len(), 2);
     for origin in report.models.iter().flat_map(|model| &model.origins) {
@@ -87,17 +91,28 @@ fn an_origin_with_all_of_a_class_cannot_be_left_out() {
 #[test]
 fn the_same_data_give_the_same_report() {
     let report = || {
-        serde_json::to_string(&evaluate(&samples(30), &Options { splits: 3, ..Options::default() }).unwrap())
-            .unwrap()
+        serde_json::to_string(
+            &evaluate(&samples(30), &EvaluationOptions { splits: 3, ..EvaluationOptions::default() })
+                .unwrap(),
+        )
+        .unwrap()
     };
     assert_eq!(report(), report());
 }
 
 #[test]
 fn too_little_data_are_refused() {
-    assert!(evaluate(&samples(1), &Options::default()).is_err());
+    assert!(evaluate(&samples(1), &EvaluationOptions::default()).is_err());
     let malicious: Vec<Sample> = samples(20).into_iter().filter(|sample| sample.malicious).collect();
-    assert!(evaluate(&malicious, &Options::default()).is_err());
-    assert!(evaluate(&samples(20), &Options { splits: 0, ..Options::default() }).is_err());
-    assert!(evaluate(&samples(20), &Options { features: Features::Trace, ..Options::default() }).is_err());
+    assert!(evaluate(&malicious, &EvaluationOptions::default()).is_err());
+    assert!(
+        evaluate(&samples(20), &EvaluationOptions { splits: 0, ..EvaluationOptions::default() }).is_err()
+    );
+    assert!(
+        evaluate(
+            &samples(20),
+            &EvaluationOptions { features: Features::Trace, ..EvaluationOptions::default() }
+        )
+        .is_err()
+    );
 }

@@ -22,14 +22,15 @@ fn samples() -> Vec<Sample> {
     (0..40).map(sample).collect()
 }
 
-fn train(kind: Kind, features: Features) -> ModelFile {
-    let options = Options { kind: Some(kind), features: Some(features), ..Options::default() };
+fn train(kind: ModelKind, features: Features) -> ModelFile {
+    let options =
+        TrainingOptions { kind: Some(kind), features: Some(features), ..TrainingOptions::default() };
     ModelFile::train(&samples(), &options).unwrap()
 }
 
 #[test]
 fn a_file_read_back_is_the_same_model() {
-    for kind in Kind::ALL {
+    for kind in ModelKind::ALL {
         for features in [Features::Presence, Features::LogNgrams] {
             let file = train(kind, features);
             let bytes = file.to_bytes();
@@ -51,17 +52,17 @@ fn a_file_read_back_is_the_same_model() {
 
 #[test]
 fn without_a_call_there_is_no_evidence() {
-    let file = train(Kind::Boosting, Features::Count);
+    let file = train(ModelKind::Boosting, Features::Count);
     assert_eq!(file.predict(&[] as &[&str], None), None);
     let mut with_silent = samples();
     with_silent.push(Sample { calls: Vec::new(), ..with_silent[0].clone() });
-    let trained = ModelFile::train(&with_silent, &Options::default()).unwrap();
+    let trained = ModelFile::train(&with_silent, &TrainingOptions::default()).unwrap();
     assert_eq!((trained.training.samples, trained.training.left_out), (40, 1));
 }
 
 #[test]
 fn the_card_names_what_the_data_hide() {
-    let file = train(Kind::Boosting, Features::Presence);
+    let file = train(ModelKind::Boosting, Features::Presence);
     assert!(file.card.contains("args_get"), "{}", file.card);
     assert!(file.limits.iter().any(|limit| limit.contains("no evidence")), "{:?}", file.limits);
     let mut one_origin = samples();
@@ -69,7 +70,7 @@ fn the_card_names_what_the_data_hide() {
         .iter_mut()
         .filter(|sample| sample.malicious)
         .for_each(|sample| sample.origin = "juliet".to_owned());
-    let file = ModelFile::train(&one_origin, &Options::default()).unwrap();
+    let file = ModelFile::train(&one_origin, &TrainingOptions::default()).unwrap();
     assert!(file.limits.iter().any(|limit| limit.contains("juliet")), "{:?}", file.limits);
 }
 
@@ -119,7 +120,7 @@ fn broken_models_are_refused() {
         ),
     ] {
         let mut value: Value =
-            serde_json::from_slice(&train(Kind::Sgd, Features::Presence).to_bytes()).unwrap();
+            serde_json::from_slice(&train(ModelKind::Sgd, Features::Presence).to_bytes()).unwrap();
         value["model"] = model;
         assert!(ModelFile::parse(value.to_string().as_bytes()).is_err(), "{why}");
     }
@@ -137,7 +138,7 @@ fn mutated_files_never_fail_later() {
     };
     let calls = ["fd_write", "args_get", "nonsense"];
     let (mut accepted, mut refused) = (0, 0);
-    for kind in Kind::ALL {
+    for kind in ModelKind::ALL {
         let bytes = train(kind, Features::Count).to_bytes();
         for _ in 0..150 {
             let mut mutated = bytes.clone();

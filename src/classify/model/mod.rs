@@ -36,7 +36,7 @@ use super::{
 /// The kinds of models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ModelKind {
     /// Gradient boosted trees.
     Boosting,
     /// Support vectors, nu formulation.
@@ -49,7 +49,7 @@ pub enum Kind {
     Sgd,
 }
 
-impl Kind {
+impl ModelKind {
     /// All of them, in the order of the reference study.
     pub const ALL: [Self; 5] =
         [Self::Boosting, Self::NuSvc, Self::RadiusNeighbors, Self::Adaboost, Self::Sgd];
@@ -65,7 +65,7 @@ impl Kind {
         }
     }
 
-    /// Trains a model: `labels[i]` says whether row `i` is of the positive class. Only [`Kind::Sgd`] depends
+    /// Trains a model: `labels[i]` says whether row `i` is of the positive class. Only [`ModelKind::Sgd`] depends
     /// on `seed`.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ModelKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
@@ -114,13 +114,13 @@ pub enum Model {
 
 impl Model {
     /// Which kind it is.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ModelKind {
         match self {
-            Self::Boosting(_) => Kind::Boosting,
-            Self::NuSvc(_) => Kind::NuSvc,
-            Self::RadiusNeighbors(_) => Kind::RadiusNeighbors,
-            Self::Adaboost(_) => Kind::Adaboost,
-            Self::Sgd(_) => Kind::Sgd,
+            Self::Boosting(_) => ModelKind::Boosting,
+            Self::NuSvc(_) => ModelKind::NuSvc,
+            Self::RadiusNeighbors(_) => ModelKind::RadiusNeighbors,
+            Self::Adaboost(_) => ModelKind::Adaboost,
+            Self::Sgd(_) => ModelKind::Sgd,
         }
     }
 

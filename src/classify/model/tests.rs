@@ -14,11 +14,14 @@ fn clouds() -> (Matrix, Vec<bool>) {
 #[test]
 fn every_kind_tells_two_clouds_apart() {
     let (matrix, labels) = clouds();
-    for kind in Kind::ALL {
+    for kind in ModelKind::ALL {
         let model = kind.train(&matrix, &labels, 0).unwrap();
         assert_eq!(model.kind(), kind);
         model.check(2).unwrap();
-        assert!(model.check(1).is_err() || kind == Kind::Adaboost || kind == Kind::Boosting, "{kind}");
+        assert!(
+            model.check(1).is_err() || kind == ModelKind::Adaboost || kind == ModelKind::Boosting,
+            "{kind}"
+        );
         for (row, &label) in matrix.rows().zip(&labels) {
             assert_eq!(model.predict(row), label, "{kind} {row:?}");
         }
@@ -43,9 +46,12 @@ fn kinds_differ_in_what_they_can_learn() {
     };
     let matrix = Matrix::new(2, (0..81).map(corner)).unwrap();
     let labels: Vec<bool> = (0..81).map(|i| (i & 1) != (i >> 1 & 1)).collect();
-    for (kind, can) in
-        [(Kind::Boosting, true), (Kind::NuSvc, true), (Kind::RadiusNeighbors, true), (Kind::Sgd, false)]
-    {
+    for (kind, can) in [
+        (ModelKind::Boosting, true),
+        (ModelKind::NuSvc, true),
+        (ModelKind::RadiusNeighbors, true),
+        (ModelKind::Sgd, false),
+    ] {
         let model = kind.train(&matrix, &labels, 0).unwrap();
         let right = matrix.rows().zip(&labels).filter(|(row, label)| model.predict(row) == **label).count();
         assert_eq!(right == 81, can, "{kind}: {right} of 81");
@@ -55,28 +61,28 @@ fn kinds_differ_in_what_they_can_learn() {
 #[test]
 fn the_same_data_give_the_same_model() {
     let (matrix, labels) = clouds();
-    for kind in Kind::ALL {
+    for kind in ModelKind::ALL {
         assert_eq!(
             kind.train(&matrix, &labels, 5).unwrap(),
             kind.train(&matrix, &labels, 5).unwrap(),
             "{kind}"
         );
     }
-    let sgd = |seed| Kind::Sgd.train(&matrix, &labels, seed).unwrap();
+    let sgd = |seed| ModelKind::Sgd.train(&matrix, &labels, seed).unwrap();
     assert_ne!(sgd(1), sgd(2));
 }
 
 #[test]
 fn what_cannot_be_trained_is_said() {
     let matrix = Matrix::new(1, [[0.0], [1.0], [2.0], [3.0], [4.0]]).unwrap();
-    for kind in Kind::ALL {
+    for kind in ModelKind::ALL {
         assert_eq!(kind.train(&matrix, &[true; 5], 0), Err(Error::OneClass), "{kind}");
         assert_eq!(kind.train(&matrix, &[true; 4], 0), Err(Error::Labels { labels: 4, rows: 5 }), "{kind}");
     }
-    let lopsided = Kind::NuSvc.train(&matrix, &[true, false, false, false, false], 0);
+    let lopsided = ModelKind::NuSvc.train(&matrix, &[true, false, false, false, false], 0);
     assert_eq!(lopsided, Err(Error::Infeasible { nu: 0.5, smaller: 1, all: 5 }));
     let huge = Matrix::new(1, [[1e15], [-1e15]].repeat(20)).unwrap();
-    for kind in Kind::ALL {
+    for kind in ModelKind::ALL {
         // Whatever comes of it is a usable model or an error.
         if let Ok(model) = kind.train(&huge, &[true, false].repeat(20), 0) {
             model.check(1).unwrap();
@@ -89,21 +95,21 @@ fn what_cannot_be_trained_is_said() {
 fn radius_neighbours_without_neighbours_follow_the_majority() {
     let matrix = Matrix::new(1, [[0.0], [0.5], [10.0]]).unwrap();
     for (labels, expected) in [([true, true, false], true), ([false, false, true], false)] {
-        let model = Kind::RadiusNeighbors.train(&matrix, &labels, 0).unwrap();
+        let model = ModelKind::RadiusNeighbors.train(&matrix, &labels, 0).unwrap();
         assert_eq!(model.predict(&[100.0]), expected);
         assert_eq!(model.predict(&[10.9]), !expected);
         // At the very radius is within.
         assert_eq!(model.predict(&[11.0]), !expected);
     }
     let tie = Matrix::new(1, [[0.0], [1.0]]).unwrap();
-    assert!(!Kind::RadiusNeighbors.train(&tie, &[true, false], 0).unwrap().predict(&[0.5]));
+    assert!(!ModelKind::RadiusNeighbors.train(&tie, &[true, false], 0).unwrap().predict(&[0.5]));
 }
 
 /// Least and greatest row that a model can be asked about.
 #[test]
 fn decisions_are_numbers() {
     let (matrix, labels) = clouds();
-    for kind in Kind::ALL {
+    for kind in ModelKind::ALL {
         let model = kind.train(&matrix, &labels, 0).unwrap();
         for row in [[-1e15, 1e15], [1e15, 1e15], [0.0, -1e15]] {
             assert!(model.decision(&row).is_finite(), "{kind} {row:?}");

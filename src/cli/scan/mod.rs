@@ -21,9 +21,9 @@ use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
     scan::{
-        cluster::{Index, Row},
+        cluster::{ClusterRow, Index},
         coordinator::{Recorder, Scan},
-        rows::{self, Outcome},
+        rows::{self, SampleRows},
         store::{Known, Settings, Store, key, parse_sha256},
         summary::{Progress, Summary},
         walk::Root,
@@ -195,7 +195,7 @@ fn open(folder: &Path, resume: bool, before: &mut (Known, Summary, Index)) -> Re
     let Known { samples, paths } = known;
     // Two closures write into the summary, one after the other.
     let sums = std::cell::RefCell::new(summary);
-    let sample = |row: rows::Sample| {
+    let sample = |row: rows::SampleRow| {
         samples.extend(parse_sha256(&row.sha256));
         sums.borrow_mut().add_sample(&row);
         sums.borrow_mut().resumed += 1;
@@ -246,7 +246,7 @@ struct Tagged<'a, T> {
 }
 
 impl Recorder for Printer {
-    fn record(&mut self, outcome: Option<&Outcome>, path: Option<&rows::Path>) -> io::Result<()> {
+    fn record(&mut self, outcome: Option<&SampleRows>, path: Option<&rows::Path>) -> io::Result<()> {
         let mut text = Vec::new();
         let failed = path.filter(|path| path.failure.is_some());
         if self.json {
@@ -257,7 +257,7 @@ impl Recorder for Printer {
                 text::write_json_line(&mut text, &Tagged { table: "paths", row: path })?;
             }
         } else {
-            if let Some(Outcome { sample, .. }) = outcome {
+            if let Some(SampleRows { sample, .. }) = outcome {
                 writeln!(text, "{}", summary::line(sample))?;
             }
             if let Some(path) = failed {
@@ -272,7 +272,7 @@ impl Recorder for Printer {
 }
 
 /// Groups of a kind: how many, and how many samples are in them.
-fn groups(clusters: &[Row], kind: wasmspoor::scan::cluster::Kind) -> (usize, usize) {
+fn groups(clusters: &[ClusterRow], kind: wasmspoor::scan::cluster::ClusterKind) -> (usize, usize) {
     let of_kind = || clusters.iter().filter(|row| row.kind == kind);
     (of_kind().filter(|row| row.cluster == row.sha256).count(), of_kind().count())
 }

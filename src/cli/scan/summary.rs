@@ -10,7 +10,7 @@ use std::{
 use serde::Serialize;
 use wasmspoor::{
     scan::{
-        cluster::{Kind, Row},
+        cluster::{ClusterKind, ClusterRow},
         confine::Confinement,
         rows,
         summary::Summary,
@@ -44,11 +44,11 @@ pub(super) struct Total<'a> {
 impl<'a> Total<'a> {
     pub(super) fn of(
         summary: &'a Summary,
-        clusters: &[Row],
+        clusters: &[ClusterRow],
         elapsed: Duration,
         out: Option<&'a Path>,
     ) -> Self {
-        let clusters = Kind::ALL.into_iter().map(|kind| {
+        let clusters = ClusterKind::ALL.into_iter().map(|kind| {
             let (count, samples) = groups(clusters, kind);
             (format!("{kind:?}").to_lowercase(), [count, samples])
         });
@@ -196,7 +196,7 @@ fn name(text: &str) -> String {
 }
 
 /// A sample on a line: verdict, score, family, place.
-pub(in crate::cli) fn line(sample: &rows::Sample) -> String {
+pub(in crate::cli) fn line(sample: &rows::SampleRow) -> String {
     match &sample.verdict {
         None => failure(&sample.origin, sample.failure.as_ref()),
         Some(verdict) => {

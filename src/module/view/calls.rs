@@ -12,13 +12,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use wasmparser::FuncType;
 
-use super::{Kind, contents::Contents};
+use super::{ExternKind, contents::Contents};
 use crate::module::FuncIndex;
 
 /// How a call names its callee in the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum CallKind {
+pub enum StaticCallKind {
     /// `call` or `return_call`.
     Direct,
     /// Through a table: any function of the right type that an element segment holds.
@@ -27,9 +27,9 @@ pub enum CallKind {
 
 /// The static call graph.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
-pub struct CallGraph {
+pub struct StaticCallGraph {
     /// Edges, by caller and callee. Indirect edges are kept up to [`MAX_INDIRECT_EDGES`].
-    pub edges: Vec<CallEdge>,
+    pub edges: Vec<StaticCallEdge>,
     /// Indirect edges beyond that.
     pub indirect_cut: u64,
     /// Functions that nothing can call: no way leads to them from an export, the start function, a segment
@@ -43,10 +43,10 @@ pub struct CallGraph {
     pub(super) resolved: Resolved,
 }
 
-impl CallGraph {
+impl StaticCallGraph {
     /// Whether an instruction of `caller` names `callee`.
     pub fn has_direct(&self, caller: FuncIndex, callee: FuncIndex) -> bool {
-        let direct = (caller, callee, CallKind::Direct);
+        let direct = (caller, callee, StaticCallKind::Direct);
         self.edges.binary_search_by(|edge| (edge.caller, edge.callee, edge.kind).cmp(&direct)).is_ok()
     }
 
@@ -63,13 +63,13 @@ pub const MAX_INDIRECT_EDGES: usize = 200_000;
 
 /// An edge of the static call graph.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct CallEdge {
+pub struct StaticCallEdge {
     /// Caller.
     pub caller: FuncIndex,
     /// Callee.
     pub callee: FuncIndex,
     /// How.
-    pub kind: CallKind,
+    pub kind: StaticCallKind,
     /// Call instructions in the caller.
     pub sites: u32,
 }
@@ -92,7 +92,7 @@ pub(super) struct Calls {
     indirect: Vec<(Option<u32>, u32)>,
     references: Vec<FuncIndex>,
     /// Of all bodies.
-    edges: Vec<CallEdge>,
+    edges: Vec<StaticCallEdge>,
     indirect_sites: Vec<IndirectSites>,
     /// Function, and what it refers to.
     referenced: Vec<(FuncIndex, FuncIndex)>,
@@ -117,7 +117,12 @@ impl Calls {
         let groups = self.direct.chunk_by(|a, b| a == b);
         let edge = |group: &[FuncIndex]| {
             let sites = group.len() as u32;
-            group.first().map(|&callee| CallEdge { caller, callee, kind: CallKind::Direct, sites })
+            group.first().map(|&callee| StaticCallEdge {
+                caller,
+                callee,
+                kind: StaticCallKind::Direct,
+                sites,
+            })
         };
         let first = self.edges.len();
         self.edges.extend(groups.filter_map(edge));
@@ -135,7 +140,7 @@ impl Calls {
     }
 
     /// Makes the graph.
-    pub(super) fn graph(self, contents: &Contents<'_>) -> CallGraph {
+    pub(super) fn graph(self, contents: &Contents<'_>) -> StaticCallGraph {
         let dead = self.dead(contents);
         let mut referenced: Vec<_> = self
             .referenced
@@ -145,7 +150,7 @@ impl Calls {
             .collect();
         sort(&mut referenced);
         let resolved = Resolved::of(contents, self.indirect_sites, &referenced);
-        let mut graph = CallGraph { edges: self.edges, indirect_cut: 0, dead, referenced, resolved };
+        let mut graph = StaticCallGraph { edges: self.edges, indirect_cut: 0, dead, referenced, resolved };
         let mut left = MAX_INDIRECT_EDGES;
         for IndirectSites { caller, table, ty, sites } in &graph.resolved.sites {
             let lists = graph.resolved.targets(*table, *ty);
@@ -154,10 +159,10 @@ impl Calls {
             left -= kept;
             graph.indirect_cut = graph.indirect_cut.saturating_add((count - kept) as u64);
             let callees = lists.into_iter().flatten().take(kept);
-            let edge = |&callee: &FuncIndex| CallEdge {
+            let edge = |&callee: &FuncIndex| StaticCallEdge {
                 caller: *caller,
                 callee,
-                kind: CallKind::Indirect,
+                kind: StaticCallKind::Indirect,
                 sites: *sites,
             };
             graph.edges.extend(callees.map(edge));
@@ -176,7 +181,7 @@ impl Calls {
     fn dead(&self, contents: &Contents<'_>) -> Vec<FuncIndex> {
         let functions = contents.functions() as usize;
         let mut alive = vec![false; functions];
-        let exported = contents.exports.iter().filter(|export| export.kind == Kind::Function);
+        let exported = contents.exports.iter().filter(|export| export.kind == ExternKind::Function);
         let mut pending: Vec<_> =
             exported.map(|export| FuncIndex(export.index)).chain(contents.start).collect();
         let segments = contents.elements.iter().filter(|segment| !segment.declared);

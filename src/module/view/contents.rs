@@ -12,7 +12,7 @@ use wasmparser::{
 };
 
 use super::{
-    DataSegment, ElementSegment, Export, Global, Import, Kind, Memory, Table,
+    DataSegment, ElementSegment, ExportInfo, ExternKind, Global, ImportInfo, Memory, Table,
     constant::evaluate,
     file::Histogram,
     proposal::Uses,
@@ -32,14 +32,14 @@ const MAX_TYPE_TEXT: usize = 32;
 pub(super) struct Contents<'a> {
     /// Function types by index; `None` for types of other kinds.
     pub(super) types: Vec<Option<FuncType>>,
-    pub(super) imports: Vec<Import>,
+    pub(super) imports: Vec<ImportInfo>,
     /// Types of imported functions.
     imported: Vec<u32>,
     /// Types of defined functions.
     defined: Vec<u32>,
     /// Bytes of their names so far, and how many were cut for having more than [`MAX_IMPORT_TEXT`].
     import_text: (usize, u64),
-    pub(super) exports: Vec<Export>,
+    pub(super) exports: Vec<ExportInfo>,
     pub(super) start: Option<FuncIndex>,
     pub(super) memories: Vec<Memory>,
     pub(super) tables: Vec<Table>,
@@ -186,7 +186,7 @@ impl<'a> Contents<'a> {
     }
 
     fn import(&mut self, import: wasmparser::Import<'_>, offset: u64) {
-        let (mut kind, mut func) = (Kind::Function, None);
+        let (mut kind, mut func) = (ExternKind::Function, None);
         let ty = match import.ty {
             TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
                 func = Some(FuncIndex(self.imported.len() as u32));
@@ -194,19 +194,19 @@ impl<'a> Contents<'a> {
                 self.types.get(ty as usize).and_then(Option::as_ref).map(text_of).unwrap_or_default()
             }
             TypeRef::Table(ty) => {
-                kind = Kind::Table;
+                kind = ExternKind::Table;
                 self.tables.push(table_of(&ty, true));
                 let maximum = ty.maximum.map(|maximum| format!(" {maximum}")).unwrap_or_default();
                 format!("{}{maximum} {}", ty.initial, ty.element_type)
             }
             TypeRef::Memory(ty) => {
-                kind = Kind::Memory;
+                kind = ExternKind::Memory;
                 self.memory(&ty, true, offset);
                 let maximum = ty.maximum.map(|maximum| format!(" {maximum}")).unwrap_or_default();
                 format!("{}{maximum}{}", ty.initial, if ty.shared { " shared" } else { "" })
             }
             TypeRef::Global(ty) => {
-                kind = Kind::Global;
+                kind = ExternKind::Global;
                 if ty.mutable {
                     self.uses.named("mutable global", offset);
                 }
@@ -216,7 +216,7 @@ impl<'a> Contents<'a> {
                 shown
             }
             TypeRef::Tag(ty) => {
-                kind = Kind::Tag;
+                kind = ExternKind::Tag;
                 self.uses.named("exceptions", offset);
                 self.types
                     .get(ty.func_type_idx as usize)
@@ -230,7 +230,7 @@ impl<'a> Contents<'a> {
             self.import_text.1 += 1;
             return;
         }
-        self.imports.push(Import {
+        self.imports.push(ImportInfo {
             module: import.module.to_owned(),
             name: import.name.to_owned(),
             kind,
@@ -279,18 +279,18 @@ impl<'a> Contents<'a> {
 
     fn export(&mut self, export: &wasmparser::Export<'a>, offset: u64) -> wasmparser::Result<()> {
         let kind = match export.kind {
-            ExternalKind::Func | ExternalKind::FuncExact => Kind::Function,
-            ExternalKind::Table => Kind::Table,
-            ExternalKind::Memory => Kind::Memory,
-            ExternalKind::Global => Kind::Global,
-            ExternalKind::Tag => Kind::Tag,
+            ExternalKind::Func | ExternalKind::FuncExact => ExternKind::Function,
+            ExternalKind::Table => ExternKind::Table,
+            ExternalKind::Memory => ExternKind::Memory,
+            ExternalKind::Global => ExternKind::Global,
+            ExternalKind::Tag => ExternKind::Tag,
         };
-        if kind == Kind::Global
+        if kind == ExternKind::Global
             && self.globals.get(export.index as usize).is_some_and(|global| global.mutable)
         {
             self.uses.named("mutable global", offset);
         }
-        self.exports.push(Export { name: export.name.to_owned(), kind, index: export.index });
+        self.exports.push(ExportInfo { name: export.name.to_owned(), kind, index: export.index });
         Ok(())
     }
 

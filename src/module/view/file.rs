@@ -6,7 +6,7 @@ use serde::Serialize;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use super::{Import, Kind};
+use super::{ExternKind, ImportInfo};
 
 /// Smallest window of [`File::windows`] in bytes.
 const LEAST_WINDOW: usize = 1024;
@@ -60,8 +60,8 @@ impl File {
 }
 
 /// The hash of imports.
-pub(super) fn imphash(imports: &[Import]) -> String {
-    let functions = imports.iter().filter(|import| import.kind == Kind::Function);
+pub(super) fn imphash(imports: &[ImportInfo]) -> String {
+    let functions = imports.iter().filter(|import| import.kind == ExternKind::Function);
     let mut names: Vec<_> = functions.map(|import| format!("{}.{}", import.module, import.name)).collect();
     names.sort_unstable();
     crate::hex::hex(&Md5::digest(names.join(",")))
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_hash_of_imports_is_wasmsharks() {
-        let import = |module: &str, name: &str, kind| Import {
+        let import = |module: &str, name: &str, kind| ImportInfo {
             module: module.into(),
             name: name.into(),
             kind,
@@ -149,8 +149,8 @@ mod tests {
         };
         assert_eq!(imphash(&[]), "d41d8cd98f00b204e9800998ecf8427e");
         let env = ["sha256_block", "randomx_hash", "keccak256", "difficulty_check", "submit_nonce"];
-        let mut imports: Vec<_> = env.iter().map(|name| import("env", name, Kind::Function)).collect();
-        imports.push(import("memory", "memory", Kind::Memory));
+        let mut imports: Vec<_> = env.iter().map(|name| import("env", name, ExternKind::Function)).collect();
+        imports.push(import("memory", "memory", ExternKind::Memory));
         // The figure that WASMShark gives for its sample with these imports.
         assert_eq!(imphash(&imports), "93673bcbdb40d03a171ff7f0fd3fbe74");
     }

@@ -9,7 +9,7 @@ use crate::module::FuncIndex;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
-pub enum Kind {
+pub enum ExternKind {
     Function,
     Table,
     Memory,
@@ -19,13 +19,13 @@ pub enum Kind {
 
 /// An import.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Import {
+pub struct ImportInfo {
     /// First part of its name.
     pub module: String,
     /// Second part of its name.
     pub name: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: ExternKind,
     /// Its type in the text format, such as `(param i32) (result i32)`.
     pub ty: String,
     /// Its index, if it is a function.
@@ -34,11 +34,11 @@ pub struct Import {
 
 /// An export.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Export {
+pub struct ExportInfo {
     /// Its name.
     pub name: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: ExternKind,
     /// Its index in the index space of its kind.
     pub index: u32,
 }

@@ -39,12 +39,12 @@ use self::{
     text::{Source, Texts},
 };
 pub use self::{
-    calls::{CallEdge, CallGraph, CallKind, MAX_INDIRECT_EDGES},
+    calls::{MAX_INDIRECT_EDGES, StaticCallEdge, StaticCallGraph, StaticCallKind},
     crypto::CryptoConstant,
     file::{File, entropy},
     function::{Function, Loop},
     ioc::Ioc,
-    items::{DataSegment, ElementSegment, Export, Global, Import, Kind, Memory, Table},
+    items::{DataSegment, ElementSegment, ExportInfo, ExternKind, Global, ImportInfo, Memory, Table},
     proposal::Proposal,
     section::{Anomaly, Section},
     text::{MAX_STRINGS, Text},
@@ -70,9 +70,9 @@ pub struct View {
     /// Number of imported functions; the function space begins with them.
     pub imported_functions: u32,
     /// All imports in order.
-    pub imports: Vec<Import>,
+    pub imports: Vec<ImportInfo>,
     /// All exports in order.
-    pub exports: Vec<Export>,
+    pub exports: Vec<ExportInfo>,
     /// The start function.
     pub start: Option<FuncIndex>,
     /// Memories, imported ones first.
@@ -96,7 +96,7 @@ pub struct View {
     /// Sums of the classes of all functions.
     pub classes: Classes,
     /// Who calls whom, as far as the code tells.
-    pub calls: CallGraph,
+    pub calls: StaticCallGraph,
     /// Constants of cryptographic algorithms.
     pub crypto: Vec<CryptoConstant>,
     /// Places of constants beyond 100 of one constant in code, or in data.
@@ -174,7 +174,7 @@ impl View {
     }
 
     /// The import that a function is.
-    pub fn import_of(&self, func: FuncIndex) -> Option<&Import> {
+    pub fn import_of(&self, func: FuncIndex) -> Option<&ImportInfo> {
         // Every import of a function has a greater index than the one before it, but others stand between
         // them.
         let from = self.imports.get(func.position()..)?;
@@ -229,7 +229,7 @@ fn functions(
     contents.uses = uses;
     let names = Names::read(bytes, contents.names.clone());
     let mut exported: HashMap<u32, &str> = HashMap::new();
-    for export in contents.exports.iter().filter(|export| export.kind == Kind::Function) {
+    for export in contents.exports.iter().filter(|export| export.kind == ExternKind::Function) {
         exported.entry(export.index).or_insert(&export.name);
     }
     let mut texts: Vec<Option<Arc<str>>> = vec![None; contents.types.len()];

@@ -131,11 +131,11 @@ fn what_a_module_declares() {
     assert_eq!(
         imports,
         [
-            ("tag", Kind::Tag, "(param i32)", None),
-            ("exec", Kind::Function, "(param i32 i64) (result f32)", Some(FuncIndex(0))),
-            ("base", Kind::Global, "i32", None),
-            ("mem", Kind::Memory, "2 4", None),
-            ("table", Kind::Table, "3 10 funcref", None),
+            ("tag", ExternKind::Tag, "(param i32)", None),
+            ("exec", ExternKind::Function, "(param i32 i64) (result f32)", Some(FuncIndex(0))),
+            ("base", ExternKind::Global, "i32", None),
+            ("mem", ExternKind::Memory, "2 4", None),
+            ("table", ExternKind::Table, "3 10 funcref", None),
         ]
     );
     let globals: Vec<_> = view
@@ -208,7 +208,7 @@ fn calls_resolve_through_segments_and_types() {
     );
     let edges: Vec<_> =
         view.calls.edges.iter().map(|edge| (edge.callee.0, edge.kind, edge.sites)).take(4).collect();
-    use CallKind::{Direct, Indirect};
+    use StaticCallKind::{Direct, Indirect};
     assert_eq!(edges, [(0, Indirect, 2), (1, Indirect, 2), (2, Indirect, 1), (6, Direct, 2)]);
     assert_eq!(view.calls.dead, [FuncIndex(4), FuncIndex(7), FuncIndex(8)]);
     assert_eq!(view.functions[5].callees, [FuncIndex(6)]);

@@ -275,7 +275,7 @@ impl Entries {
             return 0;
         };
         let mut cuts = self.cuts.range((range.start, 0)..(range.end, 0)).peekable();
-        let mut marks = function.marks.iter().peekable();
+        let mut constant_sites = function.constant_sites.iter().peekable();
         let mut instructions = 0;
         for (number, ((block, now), seen)) in range.zip(code.blocks().iter().zip(now).zip(seen)) {
             let (ran, [not, yes]) = (now.ran - seen.0, [now.ways[0] - seen.1[0], now.ways[1] - seen.1[1]]);
@@ -286,16 +286,17 @@ impl Entries {
                 totals.count(ops, ran);
             }
             let position = (number - function.first_block) as u32;
-            let first_mark = marks.clone();
-            while let Some(mark) = marks.next_if(|mark| mark.block == position) {
-                mark.count(ran, &mut ranking.constants);
+            let first_site = constant_sites.clone();
+            while let Some(site) = constant_sites.next_if(|site| site.block == position) {
+                site.count(ran, &mut ranking.constants);
             }
             while let Some((&(_, len), &count)) = cuts.next_if(|((cut, _), _)| *cut == number) {
                 let ops = ops.get(..len as usize).unwrap_or_default();
                 totals.count(ops, count);
                 (begun, executed) = (begun + count, executed + ops.len() as u64 * count);
-                let marks = first_mark.clone().take_while(|mark| mark.block == position && mark.within < len);
-                marks.for_each(|mark| mark.count(count, &mut ranking.constants));
+                let constant_sites =
+                    first_site.clone().take_while(|site| site.block == position && site.within < len);
+                constant_sites.for_each(|site| site.count(count, &mut ranking.constants));
             }
             instructions += executed;
             ranking.blocks.push(executed, (number, begun));

@@ -10,8 +10,8 @@
 //!
 //! Not here: what the counts mean.
 
+mod constant_sites;
 mod entries;
-mod marks;
 mod paths;
 mod stack;
 
@@ -21,14 +21,17 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::{
     module::{BlockIndex, Code, Exit, FuncIndex, Module, Opcode, cfg::Cfg},
-    trace::{CallKind, End, FuncKey, HostCall, InstanceIndex, RanFunction, Record, Run, Trace, Visitor},
+    trace::{
+        CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, InstanceIndex, Record, Trace,
+        Visitor,
+    },
 };
 
 use super::{MAX_TARGETS, Place, top::Top};
+use constant_sites::ConstantSite;
+pub(super) use constant_sites::Constants;
 use entries::Entries;
 pub(super) use entries::{Hot, Invocation, Totals, tables};
-pub(super) use marks::Constants;
-use marks::Mark;
 use paths::Paths;
 use stack::{Frame, NONE, Stack};
 
@@ -89,7 +92,7 @@ pub(super) struct Function {
     /// Its growth and bulk operations.
     pub(super) grown: Grown,
     /// Constants in it whose executions are counted, by place.
-    marks: Vec<Mark>,
+    constant_sites: Vec<ConstantSite>,
 }
 
 /// What a function did to sizes.
@@ -366,7 +369,7 @@ impl Tally {
 }
 
 impl Visitor for Tally {
-    fn load(&mut self, function: RanFunction<'_>) {
+    fn load(&mut self, function: ExecutedFunction<'_>) {
         let (code, first_block) = (function.code(), function.first_block());
         let (cfg, first_loop) = (Cfg::of(code), self.stack.groups.len());
         for (position, block) in code.blocks().iter().enumerate() {
@@ -384,7 +387,8 @@ impl Visitor for Tally {
         self.ordinals.insert(function.key(), function.ordinal());
         let (instance, func, module) = (function.instance(), function.index(), Arc::clone(function.module()));
         // Results name the functions of the first instance.
-        let marks = if instance == InstanceIndex(0) { self.constants.marks(func, code) } else { Vec::new() };
+        let constant_sites =
+            if instance == InstanceIndex(0) { self.constants.of_function(func, code) } else { Vec::new() };
         let grown = Grown::default();
         self.functions.push(Function {
             instance,
@@ -395,7 +399,7 @@ impl Visitor for Tally {
             cfg,
             entered: 0,
             grown,
-            marks,
+            constant_sites,
         });
         if self.pending == Some(function.key()) {
             self.enter_invoked(function.ordinal());
@@ -403,29 +407,29 @@ impl Visitor for Tally {
     }
 
     #[inline(always)]
-    fn block(&mut self, run: Run<'_>) {
+    fn block(&mut self, run: ExecutedBlock<'_>) {
         self.last = run.number();
         self.blocks[run.number()].ran += 1;
     }
 
-    fn cut(&mut self, run: Run<'_>) {
+    fn cut(&mut self, run: ExecutedBlock<'_>) {
         (self.last, self.cut_in) = (usize::MAX, run.number());
         self.entries.cut(run.number(), run.len());
     }
 
     #[inline(always)]
-    fn branch(&mut self, run: Run<'_>, taken: bool) {
+    fn branch(&mut self, run: ExecutedBlock<'_>, taken: bool) {
         self.blocks[run.number()].ways[usize::from(taken)] += 1;
     }
 
     #[inline]
-    fn branch_table(&mut self, run: Run<'_>, index: u32) {
+    fn branch_table(&mut self, run: ExecutedBlock<'_>, index: u32) {
         self.blocks[run.number()].ways[1] += 1;
         self.labels[self.label_base[run.number()] as usize + index as usize] += 1;
     }
 
     #[inline]
-    fn call(&mut self, run: Run<'_>, kind: CallKind, callee: RanFunction<'_>) {
+    fn call(&mut self, run: ExecutedBlock<'_>, kind: CallKind, callee: ExecutedFunction<'_>) {
         let callee = callee.ordinal();
         let group = self.note_call(run.number(), kind, callee);
         self.stack.push(Frame {
@@ -437,17 +441,17 @@ impl Visitor for Tally {
     }
 
     #[inline]
-    fn tail_call(&mut self, run: Run<'_>, kind: CallKind, callee: RanFunction<'_>) {
+    fn tail_call(&mut self, run: ExecutedBlock<'_>, kind: CallKind, callee: ExecutedFunction<'_>) {
         self.note_call(run.number(), kind, callee.ordinal());
         self.stack.replace(State::defined(callee.ordinal()));
     }
 
     #[inline]
-    fn leave(&mut self, _: Run<'_>) {
+    fn leave(&mut self, _: ExecutedBlock<'_>) {
         self.stack.pop(true);
     }
 
-    fn host_call(&mut self, run: Option<Run<'_>>, call: HostCall<'_>) {
+    fn host_call(&mut self, run: Option<ExecutedBlock<'_>>, call: HostCall<'_>) {
         let position = self.hosts.partition_point(|key| *key < call.func);
         let callee = State::host(position);
         let (mut site, mut group) = (NONE, NONE);
@@ -486,7 +490,7 @@ impl Visitor for Tally {
         }
     }
 
-    fn grow(&mut self, run: Run<'_>, delta: u64, result: u64) {
+    fn grow(&mut self, run: ExecutedBlock<'_>, delta: u64, result: u64) {
         if run.last().map(|op| op.opcode) == self.memory_grow
             && let Some(function) = self.functions.get_mut(run.function().ordinal())
         {
@@ -494,7 +498,7 @@ impl Visitor for Tally {
         }
     }
 
-    fn bulk(&mut self, run: Run<'_>, _: u64, _: u64, len: u64) {
+    fn bulk(&mut self, run: ExecutedBlock<'_>, _: u64, _: u64, len: u64) {
         self.entries.bulk(len);
         if let Some(function) = self.functions.get_mut(run.function().ordinal()) {
             function.grown.bulk_len = function.grown.bulk_len.saturating_add(len);

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 
 use crate::{
     passes::Place,
-    report::{HostCall, ghidra},
+    report::{HostCallReport, ghidra},
     rules::{Evidence, Match},
     sandbox::Pointed,
 };
 
-use super::{Level, Printer};
+use super::{Printer, Verbosity};
 use crate::text::{clip, cut_counted, plural};
 
 /// Places of a rule that are printed below the highest level.
@@ -28,7 +28,7 @@ pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()
     for found in printer.report.rules {
         rule(printer, found)?;
     }
-    if printer.options.level >= Level::Evidence {
+    if printer.options.level >= Verbosity::Evidence {
         timeline(printer)?;
         calls(printer)?;
     }
@@ -81,9 +81,9 @@ fn rule<W: Write>(printer: &mut Printer<'_, '_, W>, rule: &Match) -> io::Result<
         rule.confidence,
         plural(rule.count, "match")
     )?;
-    let shown = if printer.options.level >= Level::Evidence { usize::MAX } else { PLACES };
+    let shown = if printer.options.level >= Verbosity::Evidence { usize::MAX } else { PLACES };
     places(printer, &rule.places, shown, 2)?;
-    if printer.options.level >= Level::Evidence {
+    if printer.options.level >= Verbosity::Evidence {
         evidence(printer, &rule.evidence, 1)?;
     }
     Ok(())
@@ -141,7 +141,7 @@ fn calls<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 }
 
 /// `fd_write(1, "text") = 0`.
-fn call(found: &HostCall<'_>) -> String {
+fn call(found: &HostCallReport<'_>) -> String {
     let call = found.call;
     let argument = |arg: &crate::sandbox::Arg| match &arg.points_at {
         Some(Pointed::Text { text }) => format!("\"{}\"", cut_counted(text, 80)),

@@ -11,7 +11,7 @@ use crate::{
     verdict::Class,
 };
 
-use super::{BOLD, Level, Printer, WARNING, class, share};
+use super::{BOLD, Printer, Verbosity, WARNING, class, share};
 use crate::text::{clip, plural};
 
 /// Limitations and reasons shown.
@@ -27,7 +27,7 @@ pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()
 }
 
 fn limitations<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
-    let shown = if printer.options.level == Level::Normal { SHOWN } else { usize::MAX };
+    let shown = if printer.options.level == Verbosity::Normal { SHOWN } else { usize::MAX };
     let limitations = printer.report.limitations;
     for text in limitations.iter().take(shown) {
         let label = format!("{} ", printer.paint(WARNING, "limitation:"));

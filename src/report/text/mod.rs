@@ -1,7 +1,7 @@
 //! The report for a terminal: an answer in the first twenty lines, then tables, then the evidence.
 //!
 //! Limitations stand first, because they say how far the rest can be trusted. More of everything with a
-//! higher [`Level`]; what is left out is counted. Everything that the sample chose is escaped; colour only
+//! higher [`Verbosity`]; what is left out is counted. Everything that the sample chose is escaped; colour only
 //! where asked for.
 
 mod evidence;
@@ -20,7 +20,7 @@ use crate::text::{clip, grouped};
 
 /// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Level {
+pub enum Verbosity {
     /// The answer and short tables.
     #[default]
     Normal,
@@ -43,9 +43,9 @@ pub struct Asked<'a> {
 
 /// How the report is printed.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
+pub struct TextOptions {
     /// How much.
-    pub level: Level,
+    pub level: Verbosity,
     /// Columns of the terminal.
     pub width: u16,
     /// Whether lines of text are broken there, too, and not only tables: for people, not for `grep`.
@@ -54,9 +54,9 @@ pub struct Options {
     pub colour: bool,
 }
 
-impl Default for Options {
+impl Default for TextOptions {
     fn default() -> Self {
-        Self { level: Level::Normal, width: 110, wrap: false, colour: false }
+        Self { level: Verbosity::Normal, width: 110, wrap: false, colour: false }
     }
 }
 
@@ -68,7 +68,7 @@ const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 struct Printer<'r, 'a, W> {
     report: &'r Report<'a>,
     names: Names<'a>,
-    options: Options,
+    options: TextOptions,
     out: &'r mut W,
 }
 
@@ -79,14 +79,14 @@ struct Printer<'r, 'a, W> {
 /// When `out` cannot be written.
 pub fn write(
     report: &Report<'_>,
-    options: Options,
+    options: TextOptions,
     asked: Asked<'_>,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let mut printer = Printer { report, names: Names::of(report.view), options, out };
     head::write(&mut printer)?;
     tables::write(&mut printer)?;
-    if options.level >= Level::Verbose {
+    if options.level >= Verbosity::Verbose {
         evidence::write(&mut printer)?;
     }
     next(&mut printer, asked)
@@ -135,9 +135,9 @@ impl<W: Write> Printer<'_, '_, W> {
     /// Rows of a table at this level.
     fn rows(&self) -> usize {
         match self.options.level {
-            Level::Normal => 10,
-            Level::Verbose => 40,
-            Level::Evidence => usize::MAX,
+            Verbosity::Normal => 10,
+            Verbosity::Verbose => 40,
+            Verbosity::Evidence => usize::MAX,
         }
     }
 
@@ -145,7 +145,7 @@ impl<W: Write> Printer<'_, '_, W> {
         if left_out == 0 {
             return Ok(());
         }
-        let hint = if self.options.level == Level::Normal { "-v shows more" } else { "-vv shows all" };
+        let hint = if self.options.level == Verbosity::Normal { "-v shows more" } else { "-vv shows all" };
         let text = self.paint(DIM, &format!("  and {left_out} more ({hint})"));
         writeln!(self.out, "{text}")
     }
@@ -158,7 +158,7 @@ fn next<W: Write>(printer: &mut Printer<'_, '_, W>, asked: Asked<'_>) -> io::Res
     let hot =
         hot.or_else(|| printer.report.functions.iter().max_by_key(|f| f.classes.total).map(|f| f.index.0));
     let mut hints = Vec::new();
-    if printer.options.level < Level::Evidence {
+    if printer.options.level < Verbosity::Evidence {
         hints.push((format!("spoor {command} {file} -vv"), "the evidence of every rule"));
     }
     if let Some(func) = hot {

@@ -8,13 +8,13 @@ use std::{
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
 use crate::{
-    categories::{self, Level},
-    report::{Connection, Names, ndjson::snake},
+    categories::{self, RiskLevel},
+    report::{ConnectionReport, Names, ndjson::snake},
     sandbox::{Entry, EntryEnd, Leak, TokenUse},
     verdict::Correlation,
 };
 
-use super::{Level as Detail, Printer, wrap};
+use super::{Printer, Verbosity as Detail, wrap};
 use crate::text::{clip, grouped, percent, plural};
 
 /// No lines but the one below the header: rows are short, and a terminal is low.
@@ -197,14 +197,14 @@ fn wasi<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     header.extend(groups.iter().map(|&group| format!("{group} {}", categories::group_name(group))));
     header.push("meaning".to_owned());
     let header: Vec<_> = header.iter().map(String::as_str).collect();
-    let row = |level: Level| {
+    let row = |level: RiskLevel| {
         let calls = groups.iter().map(|&group| profiles.run.cell(level, group));
         let cells = calls.map(|calls| if calls == 0 { String::new() } else { grouped(calls) });
         let (level, meaning) = (level.to_string(), categories::meaning(Some(level)).to_owned());
         std::iter::once(level).chain(cells).chain([meaning]).collect::<Vec<_>>()
     };
-    let occurs = |level: &Level| groups.iter().any(|&group| profiles.run.cell(*level, group) > 0);
-    let mut rows: Vec<_> = Level::ALL.into_iter().filter(occurs).map(row).collect();
+    let occurs = |level: &RiskLevel| groups.iter().any(|&group| profiles.run.cell(*level, group) > 0);
+    let mut rows: Vec<_> = RiskLevel::ALL.into_iter().filter(occurs).map(row).collect();
     if profiles.run.unknown() > 0 {
         let mut row = vec![format!("U {}", grouped(profiles.run.unknown()))];
         row.resize(groups.len() + 1, String::new());
@@ -242,7 +242,7 @@ fn wasi<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 }
 
 /// The categories of an entry point, equal ones in a row with their number.
-fn sequence(profile: &categories::Profile) -> String {
+fn sequence(profile: &categories::CategoryProfile) -> String {
     let step = |step: &categories::Step| match step.calls {
         1 => step.category.clone(),
         calls => format!("{}×{}", step.category, grouped(calls)),
@@ -268,7 +268,7 @@ fn files<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 
 fn connections<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let list = &printer.report.connections;
-    let row = |used: &Connection<'_>| {
+    let row = |used: &ConnectionReport<'_>| {
         vec![
             used.name.to_owned(),
             grouped(used.sent_bytes),

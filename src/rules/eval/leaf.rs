@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     module::{FuncIndex, Opcode, view},
-    passes::{self, CallKind, Place},
+    passes::{self, CallEdgeKind, Place},
 };
 
 use super::{
@@ -597,7 +597,7 @@ impl Evaluator<'_> {
                 return counted(from.iter().filter(|edge| edge.caller.is_some()).count() as u64);
             }
             Characteristic::CallsTo => {
-                let callers = into.iter().filter(|edge| edge.kind != CallKind::Host);
+                let callers = into.iter().filter(|edge| edge.kind != CallEdgeKind::Host);
                 return counted(callers.map(|edge| edge.caller).collect::<BTreeSet<_>>().len() as u64);
             }
             Characteristic::RecursiveCall => {
@@ -627,7 +627,7 @@ impl Evaluator<'_> {
     }
 
     /// One function, or all, if they ran.
-    fn functions_that_ran(&self, only: Option<FuncIndex>) -> &[passes::Function] {
+    fn functions_that_ran(&self, only: Option<FuncIndex>) -> &[passes::FunctionMetrics] {
         match only {
             Some(func) => self.index.ran(func).map(std::slice::from_ref).unwrap_or_default(),
             None => &self.index.facts.dynamic.functions,

@@ -2,7 +2,7 @@
 
 use crate::{
     module::view::Classes,
-    passes::{Branch, Function, Loop},
+    passes::{Branch, ExecutedLoop, FunctionMetrics},
     sandbox::EntryKind,
 };
 
@@ -46,7 +46,7 @@ fn of_run(subject: Subject<'_>, value: impl FnOnce() -> f64) -> Option<f64> {
     matches!(subject, Subject::Run).then(value)
 }
 
-fn of_loop(subject: Subject<'_>, value: fn(&Loop) -> f64) -> Option<f64> {
+fn of_loop(subject: Subject<'_>, value: fn(&ExecutedLoop) -> f64) -> Option<f64> {
     match subject {
         Subject::Loop(of) => Some(value(of)),
         _ => None,
@@ -54,7 +54,7 @@ fn of_loop(subject: Subject<'_>, value: fn(&Loop) -> f64) -> Option<f64> {
 }
 
 /// The loops of the run, or of one function.
-fn loops<'i>(index: &'i Index<'_>, subject: Subject<'i>) -> Option<impl Iterator<Item = &'i Loop>> {
+fn loops<'i>(index: &'i Index<'_>, subject: Subject<'i>) -> Option<impl Iterator<Item = &'i ExecutedLoop>> {
     let (all, own) = match subject {
         Subject::Run => (&index.facts.dynamic.loops[..], None),
         Subject::RunFunction(function) => (&[][..], Some(index.loops_of(function.index).map(|(_, of)| of))),
@@ -288,7 +288,7 @@ pub(super) fn indirect_targets(index: &Index<'_>, subject: Subject<'_>) -> Optio
         .call_graph
         .edges
         .iter()
-        .filter(|edge| edge.kind == crate::passes::CallKind::Indirect);
+        .filter(|edge| edge.kind == crate::passes::CallEdgeKind::Indirect);
     of_run(subject, || edges.map(|edge| edge.callee).collect::<std::collections::BTreeSet<_>>().len() as f64)
 }
 
@@ -304,7 +304,7 @@ fn branches<'i>(index: &'i Index<'_>, subject: Subject<'_>) -> Option<&'i [Branc
     let all = &index.facts.dynamic.branches[..];
     match subject {
         Subject::Run => Some(all),
-        Subject::RunFunction(Function { index: func, .. }) => {
+        Subject::RunFunction(FunctionMetrics { index: func, .. }) => {
             // Branches are ordered by place.
             let first = all.partition_point(|branch| branch.func < *func);
             let end = all.partition_point(|branch| branch.func <= *func);

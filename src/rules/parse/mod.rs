@@ -12,7 +12,7 @@ mod statement;
 use std::{cell::RefCell, ops::Range};
 
 use super::{
-    problem::{LoadError, Source, closest},
+    problem::{RuleLoadError, Source, closest},
     rule::Rule,
     yaml::{self, Node, Value},
 };
@@ -20,7 +20,7 @@ use super::{
 /// What parsing needs everywhere.
 struct Parser<'a> {
     source: &'a Source,
-    problems: RefCell<&'a mut LoadError>,
+    problems: RefCell<&'a mut RuleLoadError>,
     /// Whether to compile regular expressions now. The rules that ship are compiled when first needed: a
     /// test has seen them.
     eager: bool,
@@ -29,7 +29,7 @@ struct Parser<'a> {
 type Pairs = [(Node, Node)];
 
 /// Reads a rule, or says in `problems` what is wrong with it.
-pub(super) fn rule(source: &Source, eager: bool, problems: &mut LoadError) -> Option<Rule> {
+pub(super) fn rule(source: &Source, eager: bool, problems: &mut RuleLoadError) -> Option<Rule> {
     let root = match yaml::parse(source) {
         Ok(root) => root,
         Err(problem) => {

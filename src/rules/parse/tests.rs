@@ -4,14 +4,14 @@ use crate::rules::rule::{Bounds, Kind};
 const HEAD: &str =
     "rule:\n  meta:\n    name: test\n    namespace: test\n    scopes: {static: file, dynamic: process}\n";
 
-fn parse(text: &str) -> Result<Rule, LoadError> {
-    let mut problems = LoadError::default();
+fn parse(text: &str) -> Result<Rule, RuleLoadError> {
+    let mut problems = RuleLoadError::default();
     let rule = rule(&Source::new("test.yml", text), true, &mut problems);
     if problems.is_empty() { Ok(rule.expect("a rule or a problem")) } else { Err(problems) }
 }
 
 /// A rule with these features, which are indented already.
-fn with(features: &str) -> Result<Rule, LoadError> {
+fn with(features: &str) -> Result<Rule, RuleLoadError> {
     parse(&format!("{HEAD}  features:\n{features}"))
 }
 

@@ -31,7 +31,7 @@ use self::{
 use super::{
     journal::{Item, unfinished},
     state::State,
-    types::{Drive, Entry, EntryEnd, EntryKind, Options, Status},
+    types::{Drive, Entry, EntryEnd, EntryKind, RunOptions, Status},
     world::Layout,
 };
 
@@ -52,7 +52,7 @@ pub(super) struct Driven {
 /// Drives one session.
 pub(super) struct Driver<'o> {
     session: Session,
-    options: &'o Options,
+    options: &'o RunOptions,
     state: &'o Mutex<State>,
     layout: Layout,
     /// The exported functions, in the module's order.
@@ -67,7 +67,7 @@ pub(super) struct Driver<'o> {
 impl<'o> Driver<'o> {
     pub(super) fn new(
         session: Session,
-        options: &'o Options,
+        options: &'o RunOptions,
         state: &'o Mutex<State>,
         layout: Layout,
     ) -> Self {
@@ -292,7 +292,7 @@ impl<'o> Driver<'o> {
     }
 
     fn budget(&self) -> Budget {
-        let Options { entry_time, entry_decisions, entry_instructions, .. } = *self.options;
+        let RunOptions { entry_time, entry_decisions, entry_instructions, .. } = *self.options;
         Budget { time: Some(entry_time), work: entry_decisions, instructions: entry_instructions }
     }
 
@@ -322,8 +322,8 @@ impl<'o> Driver<'o> {
         let (name, args) = (name.to_owned(), args.to_vec());
         let (end, results, site, stalled_in) = (unfinished(), Vec::new(), None, None);
         state
-            .teller
-            .tell(|| Item::Begun(Entry { name, kind, func, args, made_up, end, results, site, stalled_in }));
+            .journal
+            .write(|| Item::Begun(Entry { name, kind, func, args, made_up, end, results, site, stalled_in }));
     }
 
     /// Notes how an entry ended. One that did not begin leaves no record, and so no entry.
@@ -352,7 +352,11 @@ impl<'o> Driver<'o> {
         let is_own = self.session.stopped_by().is_none();
         self.clock_struck += u32::from(end == EntryEnd::Stopped { limit: Limit::WallTime } && is_own);
         let entry = Entry { name, kind, func, args, made_up, end, results, site, stalled_in };
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).teller.tell(|| Item::Ended(entry.clone()));
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .journal
+            .write(|| Item::Ended(entry.clone()));
         self.entries.push(entry);
     }
 

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     FileChange, Fs, Ino, Kind, Node, Origin, ROOT,
-    gone::Lost,
+    deleted::DeletedFile,
     limits::{LISTED, PATH},
 };
 use crate::{hex, module::view::entropy};
@@ -60,14 +60,14 @@ impl Fs {
             |ino: &Ino| !seen.contains(ino) && self.get(*ino).links == 0 && !self.free.contains(ino);
         let open: Vec<Ino> = (0..self.nodes.len()).map(Ino).filter(is_gone).collect();
         open.into_iter().for_each(|ino| self.release(ino));
-        let contents_cut = self.gone.list.iter().filter(|lost| lost.is_cut).count() as u64;
-        for lost in mem::take(&mut self.gone.list) {
-            self::lost(lost, &created, &mut changes);
+        let contents_cut = self.deleted.list.iter().filter(|deleted| deleted.is_cut).count() as u64;
+        for deleted in mem::take(&mut self.deleted.list) {
+            self::deleted_change(deleted, &created, &mut changes);
         }
         changes.sort_by(|one, other| {
             (&one.path, &one.change, &one.sha256).cmp(&(&other.path, &other.change, &other.sha256))
         });
-        let cut = too_deep + self.gone.cut + changes.len().saturating_sub(LISTED) as u64;
+        let cut = too_deep + self.deleted.cut + changes.len().saturating_sub(LISTED) as u64;
         changes.truncate(LISTED);
         Changes { files: changes, cut, contents_cut }
     }
@@ -105,8 +105,8 @@ impl Fs {
 }
 
 /// What happened to a file that is gone. If one that was made has its path now, that one replaced it.
-fn lost(lost: Lost, created: &BTreeMap<String, usize>, changes: &mut Vec<FileChange>) {
-    let Lost { path, trail, origin, mut kind, is_cut } = lost;
+fn deleted_change(deleted: DeletedFile, created: &BTreeMap<String, usize>, changes: &mut Vec<FileChange>) {
+    let DeletedFile { path, trail, origin, mut kind, is_cut } = deleted;
     let first = origin.as_ref().map(|origin| origin.path.clone());
     let successor =
         first.as_ref().and_then(|path| created.get(path)).and_then(|&position| changes.get_mut(position));

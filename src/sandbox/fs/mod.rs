@@ -7,9 +7,9 @@
 
 mod change;
 mod changes;
+mod deleted;
 mod dir;
 mod error;
-mod gone;
 mod limits;
 mod path;
 mod start;
@@ -18,7 +18,7 @@ pub use self::change::FileChange;
 pub(super) use self::{changes::Changes, dir::Dir, error::Error, path::Place};
 use self::{
     changes::Measure,
-    gone::Gone,
+    deleted::DeletedFiles,
     limits::{NAME, NAMES, NODES, PATH, TOTAL_BYTES, TRAIL, TRAILS},
 };
 
@@ -77,7 +77,7 @@ pub(super) struct Fs {
     names: usize,
     /// Bytes of all trails there ever were.
     trails: usize,
-    gone: Gone,
+    deleted: DeletedFiles,
     /// Files of the start that had no room or no place.
     pub(super) left_out: u64,
     /// What is made from now on was not there at the start.

@@ -1,13 +1,22 @@
 //! The tree at the start of a run.
 
-use super::{Dir, Error, Fs, Gone, Kind, Origin, ROOT, limits::TOTAL_BYTES};
+use super::{DeletedFiles, Dir, Error, Fs, Kind, Origin, ROOT, limits::TOTAL_BYTES};
 
 impl Fs {
     /// A tree of nothing but its top directory. What is put there until [`Fs::begin`] was there at the start.
     pub(in crate::sandbox) fn empty(now_ns: u64) -> Self {
-        let (nodes, free, gone) = (Vec::new(), Vec::new(), Gone::default());
-        let mut fs =
-            Self { nodes, free, gone, bytes: 0, names: 0, trails: 0, left_out: 0, is_running: false, now_ns };
+        let (nodes, free, deleted) = (Vec::new(), Vec::new(), DeletedFiles::default());
+        let mut fs = Self {
+            nodes,
+            free,
+            deleted,
+            bytes: 0,
+            names: 0,
+            trails: 0,
+            left_out: 0,
+            is_running: false,
+            now_ns,
+        };
         fs.nodes.push(fs.node(Kind::Dir(Dir::default()), String::new()));
         fs
     }

@@ -32,7 +32,7 @@ static READ: LazyLock<BTreeMap<String, Arc<Persona>>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Whom the sample thinks it runs for. [`Options::with_persona`](super::Options::with_persona) gives a run
+/// Whom the sample thinks it runs for. [`RunOptions::with_persona`](super::RunOptions::with_persona) gives a run
 /// its parts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]

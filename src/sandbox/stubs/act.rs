@@ -1,7 +1,7 @@
 //! A stub answers a call.
 
 use crate::sandbox::{
-    cx::{Cx, End},
+    context::{CallContext, CallEnd},
     wasi::Errno,
 };
 
@@ -12,40 +12,40 @@ impl Stub {
     pub(in crate::sandbox) fn answer(
         &self,
         position: usize,
-        cx: &mut Cx<'_, '_>,
-    ) -> (Option<Errno>, Result<(), End>) {
-        let calls = self.count(position, cx);
+        ctx: &mut CallContext<'_, '_>,
+    ) -> (Option<Errno>, Result<(), CallEnd>) {
+        let calls = self.count(position, ctx);
         if self.sleep_ms > 0 {
-            cx.state.clock.sleep(self.sleep_ms.saturating_mul(1_000_000));
+            ctx.state.clock.sleep(self.sleep_ms.saturating_mul(1_000_000));
         }
         for write in &self.writes {
             let base = match write.to {
-                Target::Arg(index) => cx.u32(index),
+                Target::Arg(index) => ctx.u32(index),
                 Target::Address(address) => address,
             };
             // What does not fit in memory is not written, as by a host that was given a bad pointer.
             if let Some(address) = base.checked_add(write.offset) {
-                _ = cx.write(address, &write.bytes);
+                _ = ctx.write(address, &write.bytes);
             }
         }
         if let Some(code) = self.exit {
-            return (None, Err(End::Exit(code)));
+            return (None, Err(CallEnd::Exit(code)));
         }
         if let Some(message) = &self.trap {
-            return (None, Err(End::Abort(message.clone())));
+            return (None, Err(CallEnd::Abort(message.clone())));
         }
         match (self.errno, self.number(calls)) {
-            (Some(errno), _) => cx.give(i64::from(errno.0)),
-            (None, Some(Number::Integer(value))) => cx.give(value),
-            (None, Some(Number::Float(value))) => cx.give_f64(value),
+            (Some(errno), _) => ctx.give(i64::from(errno.0)),
+            (None, Some(Number::Integer(value))) => ctx.give(value),
+            (None, Some(Number::Float(value))) => ctx.give_f64(value),
             (None, None) => {}
         }
         (self.errno.filter(|&errno| errno != Errno::SUCCESS), Ok(()))
     }
 
     /// Number of calls before this one.
-    fn count(&self, position: usize, cx: &mut Cx<'_, '_>) -> u64 {
-        let counts = &mut cx.state.stub_calls;
+    fn count(&self, position: usize, ctx: &mut CallContext<'_, '_>) -> u64 {
+        let counts = &mut ctx.state.stub_calls;
         if counts.len() <= position {
             counts.resize(position + 1, 0);
         }

@@ -5,96 +5,96 @@ use super::{
     descriptor::{Target, right},
     memory::room,
 };
-use crate::sandbox::{cx::Cx, fs::Ino, state::State, tokens::Source};
+use crate::sandbox::{context::CallContext, fs::Ino, state::State, tokens::Source};
 
-pub(super) fn fd_advise(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    cx.state.wasi.fds.with(cx.u32(0), right::FD_ADVISE)?;
-    cx.u64(1).checked_add(cx.u64(2)).ok_or(Errno::INVAL)?;
-    if cx.u32(3) > 5 { Err(Errno::INVAL) } else { Ok(()) }
+pub(super) fn fd_advise(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    ctx.state.wasi.fds.with(ctx.u32(0), right::FD_ADVISE)?;
+    ctx.u64(1).checked_add(ctx.u64(2)).ok_or(Errno::INVAL)?;
+    if ctx.u32(3) > 5 { Err(Errno::INVAL) } else { Ok(()) }
 }
 
-pub(super) fn fd_allocate(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let ino = cx.state.wasi.fds.node(cx.u32(0), right::FD_ALLOCATE)?;
-    let end = cx.u64(1).checked_add(cx.u64(2)).ok_or(Errno::FBIG)?;
-    let fs = &mut cx.state.wasi.fs;
+pub(super) fn fd_allocate(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let ino = ctx.state.wasi.fds.node(ctx.u32(0), right::FD_ALLOCATE)?;
+    let end = ctx.u64(1).checked_add(ctx.u64(2)).ok_or(Errno::FBIG)?;
+    let fs = &mut ctx.state.wasi.fs;
     if end > fs.len(ino) { Ok(fs.resize(ino, end)?) } else { Ok(()) }
 }
 
-pub(super) fn fd_close(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let fd = cx.u32(0);
-    cx.state.close(fd)
+pub(super) fn fd_close(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let fd = ctx.u32(0);
+    ctx.state.close(fd)
 }
 
-pub(super) fn fd_sync(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    cx.state.wasi.fds.with(cx.u32(0), right::FD_SYNC).map(|_| ())
+pub(super) fn fd_sync(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    ctx.state.wasi.fds.with(ctx.u32(0), right::FD_SYNC).map(|_| ())
 }
 
-pub(super) fn fd_datasync(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    cx.state.wasi.fds.with(cx.u32(0), right::FD_DATASYNC).map(|_| ())
+pub(super) fn fd_datasync(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    ctx.state.wasi.fds.with(ctx.u32(0), right::FD_DATASYNC).map(|_| ())
 }
 
-pub(super) fn fd_renumber(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let (from, to) = (cx.u32(0), cx.u32(1));
-    let closed = cx.state.wasi.fds.renumber(from, to)?;
+pub(super) fn fd_renumber(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let (from, to) = (ctx.u32(0), ctx.u32(1));
+    let closed = ctx.state.wasi.fds.renumber(from, to)?;
     if let Some(Target::Node(ino)) = closed.filter(|_| from != to) {
-        cx.state.release(ino);
+        ctx.state.release(ino);
     }
     Ok(())
 }
 
-pub(super) fn fd_read(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let vectors = cx.targets(cx.u32(1), cx.u32(2))?;
-    cx.check(cx.u32(3), 4)?;
-    let bytes = cx.state.read(cx.u32(0), room(&vectors))?;
-    cx.scatter(&vectors, &bytes)?;
-    cx.store_u32(cx.u32(3), bytes.len() as u32)
+pub(super) fn fd_read(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let vectors = ctx.targets(ctx.u32(1), ctx.u32(2))?;
+    ctx.check(ctx.u32(3), 4)?;
+    let bytes = ctx.state.read(ctx.u32(0), room(&vectors))?;
+    ctx.scatter(&vectors, &bytes)?;
+    ctx.store_u32(ctx.u32(3), bytes.len() as u32)
 }
 
-pub(super) fn fd_pread(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let vectors = cx.targets(cx.u32(1), cx.u32(2))?;
-    cx.check(cx.u32(4), 4)?;
-    let descriptor = cx.state.wasi.fds.with(cx.u32(0), right::FD_READ | right::FD_SEEK)?;
+pub(super) fn fd_pread(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let vectors = ctx.targets(ctx.u32(1), ctx.u32(2))?;
+    ctx.check(ctx.u32(4), 4)?;
+    let descriptor = ctx.state.wasi.fds.with(ctx.u32(0), right::FD_READ | right::FD_SEEK)?;
     let Target::Node(ino) = descriptor.target else { return Err(Errno::SPIPE) };
-    let offset = cx.u64(3);
-    let bytes = cx.state.read_at(ino, offset, room(&vectors))?;
-    cx.scatter(&vectors, &bytes)?;
-    cx.store_u32(cx.u32(4), bytes.len() as u32)
+    let offset = ctx.u64(3);
+    let bytes = ctx.state.read_at(ino, offset, room(&vectors))?;
+    ctx.scatter(&vectors, &bytes)?;
+    ctx.store_u32(ctx.u32(4), bytes.len() as u32)
 }
 
-pub(super) fn fd_write(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let bytes = cx.gather(cx.u32(1), cx.u32(2))?;
-    cx.check(cx.u32(3), 4)?;
-    cx.state.write(cx.u32(0), &bytes)?;
-    cx.store_u32(cx.u32(3), bytes.len() as u32)
+pub(super) fn fd_write(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let bytes = ctx.gather(ctx.u32(1), ctx.u32(2))?;
+    ctx.check(ctx.u32(3), 4)?;
+    ctx.state.write(ctx.u32(0), &bytes)?;
+    ctx.store_u32(ctx.u32(3), bytes.len() as u32)
 }
 
-pub(super) fn fd_pwrite(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let bytes = cx.gather(cx.u32(1), cx.u32(2))?;
-    cx.check(cx.u32(4), 4)?;
-    let descriptor = cx.state.wasi.fds.with(cx.u32(0), right::FD_WRITE | right::FD_SEEK)?;
+pub(super) fn fd_pwrite(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let bytes = ctx.gather(ctx.u32(1), ctx.u32(2))?;
+    ctx.check(ctx.u32(4), 4)?;
+    let descriptor = ctx.state.wasi.fds.with(ctx.u32(0), right::FD_WRITE | right::FD_SEEK)?;
     let (Target::Node(ino), is_appending) = (descriptor.target, descriptor.is_appending()) else {
         return Err(Errno::SPIPE);
     };
-    let fs = &mut cx.state.wasi.fs;
-    fs.now_ns = cx.state.clock.real_ns();
-    let offset = if is_appending { fs.len(ino) } else { cx.u64(3) };
-    cx.state.wasi.fs.write(ino, offset, &bytes)?;
-    cx.store_u32(cx.u32(4), bytes.len() as u32)
+    let fs = &mut ctx.state.wasi.fs;
+    fs.now_ns = ctx.state.clock.real_ns();
+    let offset = if is_appending { fs.len(ino) } else { ctx.u64(3) };
+    ctx.state.wasi.fs.write(ino, offset, &bytes)?;
+    ctx.store_u32(ctx.u32(4), bytes.len() as u32)
 }
 
-pub(super) fn fd_seek(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
+pub(super) fn fd_seek(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     // The forerunner counts in another order: current, end, start.
-    let whence = match (cx.is_unstable, cx.u32(2)) {
+    let whence = match (ctx.is_unstable, ctx.u32(2)) {
         (false, whence @ 0..=2) => whence,
         (true, whence @ 0..=2) => (whence + 1) % 3,
         _ => return Err(Errno::INVAL),
     };
-    let offset = cx.state.seek(cx.u32(0), cx.u64(1) as i64, whence)?;
-    cx.store_u64(cx.u32(3), offset)
+    let offset = ctx.state.seek(ctx.u32(0), ctx.u64(1) as i64, whence)?;
+    ctx.store_u64(ctx.u32(3), offset)
 }
 
-pub(super) fn fd_tell(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let descriptor = cx.state.wasi.fds.get(cx.u32(0))?;
+pub(super) fn fd_tell(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let descriptor = ctx.state.wasi.fds.get(ctx.u32(0))?;
     if !matches!(descriptor.target, Target::Node(_)) {
         return Err(Errno::SPIPE);
     }
@@ -102,7 +102,7 @@ pub(super) fn fd_tell(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
         return Err(Errno::NOTCAPABLE);
     }
     let offset = descriptor.offset;
-    cx.store_u64(cx.u32(1), offset)
+    ctx.store_u64(ctx.u32(1), offset)
 }
 
 /// What other worlds do with the same descriptors.

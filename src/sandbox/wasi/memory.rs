@@ -1,12 +1,12 @@
 //! Guest memory as WASI uses it: a pointer that is not there is the error `fault`.
 
 use super::Errno;
-use crate::sandbox::{cx::Cx, log::IOVS};
+use crate::sandbox::{context::CallContext, log::IOVS};
 
 /// Bytes that one call reads or writes through its vectors; what is beyond is left for the next call.
 pub(super) const TRANSFER: u64 = 16 << 20;
 
-impl Cx<'_, '_> {
+impl CallContext<'_, '_> {
     pub(super) fn store(&mut self, address: u32, bytes: &[u8]) -> Result<(), Errno> {
         self.write(address, bytes).ok_or(Errno::FAULT)
     }

@@ -30,14 +30,14 @@ use self::{
     socket::Sockets,
 };
 use super::{
-    cx::Cx,
+    context::CallContext,
     fs::{Changes, Fs, Ino},
     home,
-    types::Options,
+    types::RunOptions,
 };
 
 /// What answers a call.
-pub(super) type Act = fn(&mut Cx<'_, '_>) -> Result<(), Errno>;
+pub(super) type Act = fn(&mut CallContext<'_, '_>) -> Result<(), Errno>;
 
 /// What a WASI program sees.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub(super) struct Wasi {
 }
 
 impl Wasi {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &RunOptions) -> Self {
         let dirs: Vec<&str> = options
             .dirs
             .iter()

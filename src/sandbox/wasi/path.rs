@@ -5,7 +5,7 @@ use super::{
     descriptor::{Descriptor, Target, right},
 };
 use crate::sandbox::{
-    cx::Cx,
+    context::CallContext,
     fs::{Dir, Fs, Ino, Kind, Place, ROOT},
     state::State,
 };
@@ -19,43 +19,43 @@ const TRUNC: u32 = 8;
 const TARGET: usize = 4096;
 
 /// Where the path in arguments `at` and `at + 1` leads from descriptor `fd`.
-fn place(cx: &Cx<'_, '_>, fd: usize, rights: u64, at: usize, follow: bool) -> Result<Place, Errno> {
-    let dir = cx.state.wasi.dir(cx.u32(fd), rights)?;
-    let path = cx.path(cx.u32(at), cx.u32(at + 1))?;
-    Ok(cx.state.wasi.fs.resolve(dir, &path, follow)?)
+fn place(ctx: &CallContext<'_, '_>, fd: usize, rights: u64, at: usize, follow: bool) -> Result<Place, Errno> {
+    let dir = ctx.state.wasi.dir(ctx.u32(fd), rights)?;
+    let path = ctx.path(ctx.u32(at), ctx.u32(at + 1))?;
+    Ok(ctx.state.wasi.fs.resolve(dir, &path, follow)?)
 }
 
 /// From here on things change: they do so now.
-fn set_now(cx: &mut Cx<'_, '_>) {
-    cx.state.wasi.fs.now_ns = cx.state.clock.real_ns();
+fn set_now(ctx: &mut CallContext<'_, '_>) {
+    ctx.state.wasi.fs.now_ns = ctx.state.clock.real_ns();
 }
 
-pub(super) fn path_open(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let (oflags, flags) = (cx.u32(4), cx.u32(7));
+pub(super) fn path_open(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let (oflags, flags) = (ctx.u32(4), ctx.u32(7));
     if oflags > 15 || flags > 31 {
         return Err(Errno::INVAL);
     }
-    set_now(cx);
+    set_now(ctx);
     let mut needed = right::PATH_OPEN;
     needed |= if oflags & CREAT != 0 { right::PATH_CREATE_FILE } else { 0 };
     needed |= if oflags & TRUNC != 0 { right::PATH_FILESTAT_SET_SIZE } else { 0 };
-    cx.check(cx.u32(8), 4)?;
-    cx.state.wasi.fds.has_room()?;
+    ctx.check(ctx.u32(8), 4)?;
+    ctx.state.wasi.fds.has_room()?;
     // What must be made is not what a link leads to.
-    let follow = cx.u32(1) & 1 != 0 && oflags & (CREAT | EXCL) != CREAT | EXCL;
-    let place = place(cx, 0, needed, 2, follow)?;
-    let base = cx.state.wasi.fds.get(cx.u32(0))?;
-    let (rights, inheriting) = (cx.u64(5), cx.u64(6));
+    let follow = ctx.u32(1) & 1 != 0 && oflags & (CREAT | EXCL) != CREAT | EXCL;
+    let place = place(ctx, 0, needed, 2, follow)?;
+    let base = ctx.state.wasi.fds.get(ctx.u32(0))?;
+    let (rights, inheriting) = (ctx.u64(5), ctx.u64(6));
     if rights & !base.inheriting & (right::FILE | right::DIR) != 0 {
         return Err(Errno::NOTCAPABLE);
     }
     let (rights, inheriting) = (rights & base.inheriting, inheriting & base.inheriting);
-    let ino = open(&mut cx.state.wasi.fs, &place, oflags, rights)?;
-    let allowed = if cx.state.wasi.fs.is_dir(ino) { right::DIR } else { right::FILE };
+    let ino = open(&mut ctx.state.wasi.fs, &place, oflags, rights)?;
+    let allowed = if ctx.state.wasi.fs.is_dir(ino) { right::DIR } else { right::FILE };
     let descriptor = Descriptor::new(Target::Node(ino), rights & allowed, inheriting, flags as u16);
-    let fd = cx.state.wasi.fds.open(descriptor)?;
-    cx.state.note_open(ino);
-    cx.store_u32(cx.u32(8), fd)
+    let fd = ctx.state.wasi.fds.open(descriptor)?;
+    ctx.state.note_open(ino);
+    ctx.store_u32(ctx.u32(8), fd)
 }
 
 /// The inode to open, made or emptied as `oflags` say.
@@ -79,20 +79,20 @@ fn open(fs: &mut Fs, place: &Place, oflags: u32, rights: u64) -> Result<Ino, Err
     }
 }
 
-pub(super) fn path_create_directory(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    set_now(cx);
-    let place = place(cx, 0, right::PATH_CREATE_DIRECTORY, 1, false)?;
+pub(super) fn path_create_directory(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    set_now(ctx);
+    let place = place(ctx, 0, right::PATH_CREATE_DIRECTORY, 1, false)?;
     if place.ino.is_some() {
         return Err(Errno::EXIST);
     }
-    cx.state.wasi.fs.insert(place.dir, &place.name, Kind::Dir(Dir::default()))?;
+    ctx.state.wasi.fs.insert(place.dir, &place.name, Kind::Dir(Dir::default()))?;
     Ok(())
 }
 
-pub(super) fn path_remove_directory(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    set_now(cx);
-    let place = place(cx, 0, right::PATH_REMOVE_DIRECTORY, 1, false)?;
-    let fs = &mut cx.state.wasi.fs;
+pub(super) fn path_remove_directory(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    set_now(ctx);
+    let place = place(ctx, 0, right::PATH_REMOVE_DIRECTORY, 1, false)?;
+    let fs = &mut ctx.state.wasi.fs;
     let ino = place.ino.ok_or(Errno::NOENT)?;
     if place.name == "." {
         return Err(Errno::INVAL);
@@ -105,17 +105,17 @@ pub(super) fn path_remove_directory(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     }
     fs.detach(place.dir, &place.name);
     fs.unlinked(ino);
-    cx.state.release(ino);
+    ctx.state.release(ino);
     Ok(())
 }
 
-pub(super) fn path_unlink_file(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    set_now(cx);
-    let place = place(cx, 0, right::PATH_UNLINK_FILE, 1, false)?;
-    cx.state.unlink_place(&place)
+pub(super) fn path_unlink_file(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    set_now(ctx);
+    let place = place(ctx, 0, right::PATH_UNLINK_FILE, 1, false)?;
+    ctx.state.unlink_place(&place)
 }
 
-/// Returns whose name is gone.
+/// Returns whose name is deleted.
 fn unlink(fs: &mut Fs, place: &Place) -> Result<Ino, Errno> {
     let ino = place.ino.ok_or(Errno::NOENT)?;
     if fs.is_dir(ino) {
@@ -129,14 +129,14 @@ fn unlink(fs: &mut Fs, place: &Place) -> Result<Ino, Errno> {
     Ok(ino)
 }
 
-pub(super) fn path_rename(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    set_now(cx);
-    let from = place(cx, 0, right::PATH_RENAME_SOURCE, 1, false)?;
-    let to = place(cx, 3, right::PATH_RENAME_TARGET, 4, false)?;
-    cx.state.rename_place(&from, &to)
+pub(super) fn path_rename(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    set_now(ctx);
+    let from = place(ctx, 0, right::PATH_RENAME_SOURCE, 1, false)?;
+    let to = place(ctx, 3, right::PATH_RENAME_TARGET, 4, false)?;
+    ctx.state.rename_place(&from, &to)
 }
 
-/// Returns what had the new name, if that is gone now.
+/// Returns what had the new name, if that is deleted now.
 fn rename(fs: &mut Fs, from: &Place, to: &Place) -> Result<Option<Ino>, Errno> {
     let ino = from.ino.ok_or(Errno::NOENT)?;
     if from.name == "." || to.name == "." {
@@ -167,14 +167,14 @@ fn rename(fs: &mut Fs, from: &Place, to: &Place) -> Result<Option<Ino>, Errno> {
     Ok(to.ino)
 }
 
-pub(super) fn path_link(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    set_now(cx);
-    if cx.u32(1) & 1 != 0 {
+pub(super) fn path_link(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    set_now(ctx);
+    if ctx.u32(1) & 1 != 0 {
         return Err(Errno::INVAL);
     }
-    let from = place(cx, 0, right::PATH_LINK_SOURCE, 2, false)?;
-    let to = place(cx, 4, right::PATH_LINK_TARGET, 5, false)?;
-    let fs = &mut cx.state.wasi.fs;
+    let from = place(ctx, 0, right::PATH_LINK_SOURCE, 2, false)?;
+    let to = place(ctx, 4, right::PATH_LINK_TARGET, 5, false)?;
+    let fs = &mut ctx.state.wasi.fs;
     let ino = from.ino.ok_or(Errno::NOENT)?;
     if fs.is_dir(ino) {
         return Err(Errno::PERM);
@@ -190,9 +190,9 @@ pub(super) fn path_link(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     Ok(())
 }
 
-pub(super) fn path_symlink(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    set_now(cx);
-    let target = cx.path(cx.u32(0), cx.u32(1))?;
+pub(super) fn path_symlink(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    set_now(ctx);
+    let target = ctx.path(ctx.u32(0), ctx.u32(1))?;
     if target.len() > TARGET {
         return Err(Errno::NAMETOOLONG);
     }
@@ -205,25 +205,25 @@ pub(super) fn path_symlink(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     if target.starts_with('/') {
         return Err(Errno::NOTCAPABLE);
     }
-    let to = place(cx, 2, right::PATH_SYMLINK, 3, false)?;
+    let to = place(ctx, 2, right::PATH_SYMLINK, 3, false)?;
     if to.ino.is_some() {
         return Err(Errno::EXIST);
     }
     if to.is_dir_wanted {
         return Err(Errno::NOENT);
     }
-    cx.state.wasi.fs.insert(to.dir, &to.name, Kind::Link(target))?;
+    ctx.state.wasi.fs.insert(to.dir, &to.name, Kind::Link(target))?;
     Ok(())
 }
 
-pub(super) fn path_readlink(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let place = place(cx, 0, right::PATH_READLINK, 1, false)?;
+pub(super) fn path_readlink(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let place = place(ctx, 0, right::PATH_READLINK, 1, false)?;
     let ino = place.ino.ok_or(Errno::NOENT)?;
-    let Kind::Link(target) = &cx.state.wasi.fs.get(ino).kind else { return Err(Errno::INVAL) };
-    let room = cx.u32(4) as usize;
+    let Kind::Link(target) = &ctx.state.wasi.fs.get(ino).kind else { return Err(Errno::INVAL) };
+    let room = ctx.u32(4) as usize;
     let bytes = target.as_bytes()[..target.len().min(room)].to_vec();
-    cx.store(cx.u32(3), &bytes)?;
-    cx.store_u32(cx.u32(5), bytes.len() as u32)
+    ctx.store(ctx.u32(3), &bytes)?;
+    ctx.store_u32(ctx.u32(5), bytes.len() as u32)
 }
 
 /// What other worlds do with the same files, by paths from the top directory.
@@ -258,8 +258,8 @@ impl State {
     }
 
     fn unlink_place(&mut self, place: &Place) -> Result<(), Errno> {
-        let gone = unlink(&mut self.wasi.fs, place)?;
-        self.release(gone);
+        let deleted = unlink(&mut self.wasi.fs, place)?;
+        self.release(deleted);
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use super::{
     descriptor::{Target, right},
     socket::Readiness,
 };
-use crate::sandbox::cx::Cx;
+use crate::sandbox::context::CallContext;
 
 /// Subscriptions of one call.
 const SUBSCRIPTIONS: u32 = 4096;
@@ -26,33 +26,33 @@ enum What {
     Fd(Result<Readiness, Errno>),
 }
 
-pub(super) fn poll_oneoff(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let count = cx.u32(2);
+pub(super) fn poll_oneoff(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let count = ctx.u32(2);
     if count == 0 || count > SUBSCRIPTIONS {
         return Err(Errno::INVAL);
     }
-    let size = if cx.is_unstable { 56 } else { 48 };
-    let bytes = cx.read(cx.u32(0), u64::from(count) * size as u64).ok_or(Errno::FAULT)?.to_vec();
-    let subscriptions: Vec<_> = bytes.chunks_exact(size).map(|bytes| parse(cx, bytes)).collect();
-    let events = wait(cx, &subscriptions);
-    cx.store(cx.u32(1), &events)?;
-    cx.store_u32(cx.u32(3), (events.len() / EVENT) as u32)
+    let size = if ctx.is_unstable { 56 } else { 48 };
+    let bytes = ctx.read(ctx.u32(0), u64::from(count) * size as u64).ok_or(Errno::FAULT)?.to_vec();
+    let subscriptions: Vec<_> = bytes.chunks_exact(size).map(|bytes| parse(ctx, bytes)).collect();
+    let events = wait(ctx, &subscriptions);
+    ctx.store(ctx.u32(1), &events)?;
+    ctx.store_u32(ctx.u32(3), (events.len() / EVENT) as u32)
 }
 
-fn parse(cx: &Cx<'_, '_>, bytes: &[u8]) -> Subscription {
+fn parse(ctx: &CallContext<'_, '_>, bytes: &[u8]) -> Subscription {
     let word =
         |at: usize| bytes.get(at..at + 8).and_then(|word| word.try_into().ok()).map_or(0, u64::from_le_bytes);
     let tag = bytes.get(8).copied().unwrap_or(u8::MAX);
     let what = match tag {
         0 => {
             // The forerunner has an identifier before the clock's number.
-            let at = if cx.is_unstable { 24 } else { 16 };
+            let at = if ctx.is_unstable { 24 } else { 16 };
             let (id, timeout, is_absolute) = (word(at) as u32, word(at + 8), word(at + 24) & 1 != 0);
             What::Clock(
-                now_ns(cx, id).map(|now| if is_absolute { timeout.saturating_sub(now) } else { timeout }),
+                now_ns(ctx, id).map(|now| if is_absolute { timeout.saturating_sub(now) } else { timeout }),
             )
         }
-        1 | 2 => What::Fd(ready(cx, word(16) as u32, tag == 1)),
+        1 | 2 => What::Fd(ready(ctx, word(16) as u32, tag == 1)),
         _ => What::Fd(Err(Errno::INVAL)),
     };
     Subscription { userdata: word(0), tag, what }
@@ -60,8 +60,8 @@ fn parse(cx: &Cx<'_, '_>, bytes: &[u8]) -> Subscription {
 
 /// Bytes that can be read from a descriptor: everything is ready at any time but a connection whose other end
 /// is silent.
-fn ready(cx: &Cx<'_, '_>, fd: u32, reads: bool) -> Result<Readiness, Errno> {
-    let wasi = &cx.state.wasi;
+fn ready(ctx: &CallContext<'_, '_>, fd: u32, reads: bool) -> Result<Readiness, Errno> {
+    let wasi = &ctx.state.wasi;
     let descriptor = wasi.fds.with(fd, right::POLL_FD_READWRITE)?;
     let bytes = match descriptor.target {
         Target::Listener(position) if reads => return Ok(wasi.sockets.can_accept(position)),
@@ -77,7 +77,7 @@ fn ready(cx: &Cx<'_, '_>, fd: u32, reads: bool) -> Result<Readiness, Errno> {
 const PATIENCE_NS: u64 = 60_000_000_000;
 
 /// The events that end the wait: what is ready at once, else the clock that is first, else none.
-fn wait(cx: &mut Cx<'_, '_>, subscriptions: &[Subscription]) -> Vec<u8> {
+fn wait(ctx: &mut CallContext<'_, '_>, subscriptions: &[Subscription]) -> Vec<u8> {
     let mut events = Vec::new();
     for subscription in subscriptions {
         match subscription.what {
@@ -97,7 +97,7 @@ fn wait(cx: &mut Cx<'_, '_>, subscriptions: &[Subscription]) -> Vec<u8> {
     });
     let times: Vec<_> = times.collect();
     let first = times.iter().map(|&(ns, _)| ns).min().unwrap_or(PATIENCE_NS);
-    cx.state.clock.sleep(first);
+    ctx.state.clock.sleep(first);
     for (_, subscription) in times.into_iter().filter(|&(ns, _)| ns == first) {
         event(&mut events, subscription, Ok((0, false)));
     }

@@ -5,7 +5,7 @@ use super::{
     descriptor::right,
     stat::{DIRECTORY, inode_number, type_of},
 };
-use crate::sandbox::{cx::Cx, fs::Kind};
+use crate::sandbox::{context::CallContext, fs::Kind};
 
 /// Bytes of a listing that one call gives.
 const LISTING: usize = 1 << 20;
@@ -13,13 +13,13 @@ const LISTING: usize = 1 << 20;
 /// Writes as many entries as fit, the last one cut off: a caller sees by a full buffer that there is more.
 /// `.` and `..` come first; the cookie of a name is its position in the order in which names came, which
 /// stays what it is when others go.
-pub(super) fn fd_readdir(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let dir = cx.state.wasi.dir(cx.u32(0), right::FD_READDIR)?;
-    let room = (cx.u32(2) as usize).min(LISTING);
-    let fs = &cx.state.wasi.fs;
+pub(super) fn fd_readdir(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let dir = ctx.state.wasi.dir(ctx.u32(0), right::FD_READDIR)?;
+    let room = (ctx.u32(2) as usize).min(LISTING);
+    let fs = &ctx.state.wasi.fs;
     let Kind::Dir(names) = &fs.get(dir).kind else { return Err(Errno::NOTDIR) };
     let here = [(1, ".", inode_number(dir), DIRECTORY), (2, "..", inode_number(dir), DIRECTORY)];
-    let from = cx.u64(3);
+    let from = ctx.u64(3);
     let names = names
         .after(from.saturating_sub(2))
         .map(|(position, name, ino)| (position + 2, name, inode_number(ino), type_of(&fs.get(ino).kind)));
@@ -36,6 +36,6 @@ pub(super) fn fd_readdir(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
         listing.extend_from_slice(name.as_bytes());
     }
     listing.truncate(room);
-    cx.store(cx.u32(1), &listing)?;
-    cx.store_u32(cx.u32(4), listing.len() as u32)
+    ctx.store(ctx.u32(1), &listing)?;
+    ctx.store_u32(ctx.u32(4), listing.len() as u32)
 }

@@ -5,7 +5,7 @@ use super::{
     descriptor::{Target, right},
 };
 use crate::sandbox::{
-    cx::Cx,
+    context::CallContext,
     fs::{Ino, Kind},
 };
 
@@ -49,29 +49,29 @@ impl Wasi {
     }
 }
 
-pub(super) fn fd_fdstat_get(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let descriptor = cx.state.wasi.fds.get(cx.u32(0))?;
+pub(super) fn fd_fdstat_get(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let descriptor = ctx.state.wasi.fds.get(ctx.u32(0))?;
     let mut stat = [0; 24];
-    stat[0] = cx.state.wasi.type_of(descriptor.target);
+    stat[0] = ctx.state.wasi.type_of(descriptor.target);
     stat[2..4].copy_from_slice(&descriptor.flags.to_le_bytes());
     stat[8..16].copy_from_slice(&descriptor.rights.to_le_bytes());
     stat[16..].copy_from_slice(&descriptor.inheriting.to_le_bytes());
-    cx.store(cx.u32(1), &stat)
+    ctx.store(ctx.u32(1), &stat)
 }
 
-pub(super) fn fd_fdstat_set_flags(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let flags = cx.u32(1);
-    cx.state.wasi.fds.with(cx.u32(0), right::FD_FDSTAT_SET_FLAGS)?;
+pub(super) fn fd_fdstat_set_flags(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let flags = ctx.u32(1);
+    ctx.state.wasi.fds.with(ctx.u32(0), right::FD_FDSTAT_SET_FLAGS)?;
     if flags > 31 {
         return Err(Errno::INVAL);
     }
-    cx.state.wasi.fds.get_mut(cx.u32(0))?.flags = flags as u16;
+    ctx.state.wasi.fds.get_mut(ctx.u32(0))?.flags = flags as u16;
     Ok(())
 }
 
-pub(super) fn fd_fdstat_set_rights(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let (rights, inheriting) = (cx.u64(1), cx.u64(2));
-    let descriptor = cx.state.wasi.fds.get_mut(cx.u32(0))?;
+pub(super) fn fd_fdstat_set_rights(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let (rights, inheriting) = (ctx.u64(1), ctx.u64(2));
+    let descriptor = ctx.state.wasi.fds.get_mut(ctx.u32(0))?;
     // Rights can only be given up.
     if rights & !descriptor.rights != 0 || inheriting & !descriptor.inheriting != 0 {
         return Err(Errno::NOTCAPABLE);
@@ -80,25 +80,25 @@ pub(super) fn fd_fdstat_set_rights(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
     Ok(())
 }
 
-pub(super) fn fd_filestat_get(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let target = cx.state.wasi.fds.with(cx.u32(0), right::FD_FILESTAT_GET)?.target;
+pub(super) fn fd_filestat_get(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let target = ctx.state.wasi.fds.with(ctx.u32(0), right::FD_FILESTAT_GET)?.target;
     let stat = match target {
-        Target::Node(ino) => filestat(cx, ino),
-        stream => stream_stat(cx, stream),
+        Target::Node(ino) => filestat(ctx, ino),
+        stream => stream_stat(ctx, stream),
     };
-    cx.store(cx.u32(1), &stat)
+    ctx.store(ctx.u32(1), &stat)
 }
 
 /// A `filestat`; the forerunner has its number of links in 32 bits.
-fn filestat(cx: &Cx<'_, '_>, ino: Ino) -> Vec<u8> {
-    let fs = &cx.state.wasi.fs;
+fn filestat(ctx: &CallContext<'_, '_>, ino: Ino) -> Vec<u8> {
+    let fs = &ctx.state.wasi.fs;
     let node = fs.get(ino);
     let size = if fs.is_dir(ino) { 4096 } else { fs.len(ino) };
     let times = [node.accessed_ns, node.modified_ns, node.changed_ns];
-    lay_out(cx.is_unstable, DEVICE, inode_number(ino), type_of(&node.kind), node.links, size, times)
+    lay_out(ctx.is_unstable, DEVICE, inode_number(ino), type_of(&node.kind), node.links, size, times)
 }
 
-fn stream_stat(cx: &Cx<'_, '_>, stream: Target) -> Vec<u8> {
+fn stream_stat(ctx: &CallContext<'_, '_>, stream: Target) -> Vec<u8> {
     let ino = match stream {
         Target::Stdin => 3,
         Target::Stdout => 4,
@@ -106,14 +106,14 @@ fn stream_stat(cx: &Cx<'_, '_>, stream: Target) -> Vec<u8> {
         Target::Connection(position) => 10_000 + position as u64,
         _ => 5,
     };
-    let file_type = cx.state.wasi.type_of(stream);
+    let file_type = ctx.state.wasi.type_of(stream);
     let device = match file_type {
         CHARACTER_DEVICE => TERMINAL,
         SOCKET_STREAM => SOCKET,
         _ => PIPE,
     };
     // Runtimes know no times of streams, and say so with zeros.
-    lay_out(cx.is_unstable, device, ino, file_type, 1, 0, [0; 3])
+    lay_out(ctx.is_unstable, device, ino, file_type, 1, 0, [0; 3])
 }
 
 fn lay_out(
@@ -141,29 +141,29 @@ fn lay_out(
     stat
 }
 
-pub(super) fn fd_filestat_set_size(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let ino = cx.state.wasi.fds.node(cx.u32(0), right::FD_FILESTAT_SET_SIZE)?;
-    cx.state.wasi.fs.now_ns = cx.state.clock.real_ns();
-    Ok(cx.state.wasi.fs.resize(ino, cx.u64(1))?)
+pub(super) fn fd_filestat_set_size(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let ino = ctx.state.wasi.fds.node(ctx.u32(0), right::FD_FILESTAT_SET_SIZE)?;
+    ctx.state.wasi.fs.now_ns = ctx.state.clock.real_ns();
+    Ok(ctx.state.wasi.fs.resize(ino, ctx.u64(1))?)
 }
 
-pub(super) fn fd_filestat_set_times(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let target = cx.state.wasi.fds.with(cx.u32(0), right::FD_FILESTAT_SET_TIMES)?.target;
+pub(super) fn fd_filestat_set_times(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let target = ctx.state.wasi.fds.with(ctx.u32(0), right::FD_FILESTAT_SET_TIMES)?.target;
     match target {
-        Target::Node(ino) => set_times(cx, ino, 1),
+        Target::Node(ino) => set_times(ctx, ino, 1),
         _ => Ok(()),
     }
 }
 
 /// Sets times as the arguments from `first` on say: access, modification, flags.
-fn set_times(cx: &mut Cx<'_, '_>, ino: Ino, first: usize) -> Result<(), Errno> {
-    let (accessed, modified, flags) = (cx.u64(first), cx.u64(first + 1), cx.u32(first + 2));
+fn set_times(ctx: &mut CallContext<'_, '_>, ino: Ino, first: usize) -> Result<(), Errno> {
+    let (accessed, modified, flags) = (ctx.u64(first), ctx.u64(first + 1), ctx.u32(first + 2));
     // Each time is given or now, not both.
     if flags > 15 || flags & 3 == 3 || flags & 12 == 12 {
         return Err(Errno::INVAL);
     }
-    let now = cx.state.clock.real_ns();
-    let node = cx.state.wasi.fs.get_mut(ino);
+    let now = ctx.state.clock.real_ns();
+    let node = ctx.state.wasi.fs.get_mut(ino);
     match flags & 3 {
         1 => node.accessed_ns = accessed,
         2 => node.accessed_ns = now,
@@ -178,34 +178,34 @@ fn set_times(cx: &mut Cx<'_, '_>, ino: Ino, first: usize) -> Result<(), Errno> {
     Ok(())
 }
 
-pub(super) fn fd_prestat_get(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let name = &cx.state.wasi.fds.get(cx.u32(0))?.preopen;
+pub(super) fn fd_prestat_get(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let name = &ctx.state.wasi.fds.get(ctx.u32(0))?.preopen;
     let len = name.as_ref().ok_or(Errno::BADF)?.len() as u64;
-    cx.store_u64(cx.u32(1), len << 32)
+    ctx.store_u64(ctx.u32(1), len << 32)
 }
 
-pub(super) fn fd_prestat_dir_name(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let name = cx.state.wasi.fds.get(cx.u32(0))?.preopen.clone().ok_or(Errno::BADF)?;
-    if (cx.u32(2) as usize) < name.len() {
+pub(super) fn fd_prestat_dir_name(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let name = ctx.state.wasi.fds.get(ctx.u32(0))?.preopen.clone().ok_or(Errno::BADF)?;
+    if (ctx.u32(2) as usize) < name.len() {
         return Err(Errno::NAMETOOLONG);
     }
-    cx.store(cx.u32(1), name.as_bytes())
+    ctx.store(ctx.u32(1), name.as_bytes())
 }
 
-pub(super) fn path_filestat_get(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let ino = existing(cx, right::PATH_FILESTAT_GET)?;
-    let stat = filestat(cx, ino);
-    cx.store(cx.u32(4), &stat)
+pub(super) fn path_filestat_get(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let ino = existing(ctx, right::PATH_FILESTAT_GET)?;
+    let stat = filestat(ctx, ino);
+    ctx.store(ctx.u32(4), &stat)
 }
 
-pub(super) fn path_filestat_set_times(cx: &mut Cx<'_, '_>) -> Result<(), Errno> {
-    let ino = existing(cx, right::PATH_FILESTAT_SET_TIMES)?;
-    set_times(cx, ino, 4)
+pub(super) fn path_filestat_set_times(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    let ino = existing(ctx, right::PATH_FILESTAT_SET_TIMES)?;
+    set_times(ctx, ino, 4)
 }
 
 /// What the arguments `fd flags path path_len` name.
-fn existing(cx: &Cx<'_, '_>, rights: u64) -> Result<Ino, Errno> {
-    let dir = cx.state.wasi.dir(cx.u32(0), rights)?;
-    let path = cx.path(cx.u32(2), cx.u32(3))?;
-    cx.state.wasi.fs.resolve(dir, &path, cx.u32(1) & 1 != 0)?.ino.ok_or(Errno::NOENT)
+fn existing(ctx: &CallContext<'_, '_>, rights: u64) -> Result<Ino, Errno> {
+    let dir = ctx.state.wasi.dir(ctx.u32(0), rights)?;
+    let path = ctx.path(ctx.u32(2), ctx.u32(3))?;
+    ctx.state.wasi.fs.resolve(dir, &path, ctx.u32(1) & 1 != 0)?.ino.ok_or(Errno::NOENT)
 }

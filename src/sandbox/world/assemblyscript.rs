@@ -2,7 +2,7 @@
 
 use super::{Entry, made};
 use crate::sandbox::{
-    cx::{Cx, End},
+    context::{CallContext, CallEnd},
     types::MAX_POINTED,
 };
 
@@ -13,9 +13,10 @@ pub(super) const TABLE: &[Entry] = &[
     made("~lib/builtins/abort", "message:utf16 file:utf16 line column", abort),
 ];
 
-fn text(cx: &Cx<'_, '_>, address: u32) -> String {
-    let len = address.checked_sub(4).and_then(|at| cx.read_u32(at)).unwrap_or(0).min(MAX_POINTED as u32) & !1;
-    let units = cx
+fn text(ctx: &CallContext<'_, '_>, address: u32) -> String {
+    let len =
+        address.checked_sub(4).and_then(|at| ctx.read_u32(at)).unwrap_or(0).min(MAX_POINTED as u32) & !1;
+    let units = ctx
         .read(address, len.into())
         .unwrap_or_default()
         .chunks_exact(2)
@@ -23,22 +24,22 @@ fn text(cx: &Cx<'_, '_>, address: u32) -> String {
     char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
-fn abort(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let (message, file) = (text(cx, cx.u32(0)), text(cx, cx.u32(1)));
-    Err(End::Abort(format!("abort: {message} at {file}:{}:{}", cx.u32(2), cx.u32(3))))
+fn abort(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let (message, file) = (text(ctx, ctx.u32(0)), text(ctx, ctx.u32(1)));
+    Err(CallEnd::Abort(format!("abort: {message} at {file}:{}:{}", ctx.u32(2), ctx.u32(3))))
 }
 
-fn seed(cx: &mut Cx<'_, '_>) -> Result<(), End> {
+fn seed(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     // Fifty-three bits, as a double holds.
-    let value = (cx.state.random.next() >> 11) as f64;
-    cx.give_f64(value);
+    let value = (ctx.state.random.next() >> 11) as f64;
+    ctx.give_f64(value);
     Ok(())
 }
 
-fn trace(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let message = text(cx, cx.u32(0));
-    let numbers: Vec<_> = (2..7).take(cx.u32(1) as usize).map(|index| cx.f64(index).to_string()).collect();
+fn trace(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let message = text(ctx, ctx.u32(0));
+    let numbers: Vec<_> = (2..7).take(ctx.u32(1) as usize).map(|index| ctx.f64(index).to_string()).collect();
     let line = format!("trace: {message} {}\n", numbers.join(", "));
-    cx.state.stderr.write(line.as_bytes());
+    ctx.state.stderr.write(line.as_bytes());
     Ok(())
 }

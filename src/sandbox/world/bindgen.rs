@@ -7,7 +7,7 @@ use super::{
     time::{date, now},
 };
 use crate::{
-    sandbox::cx::{Cx, End},
+    sandbox::context::{CallContext, CallEnd},
     tracer::Type,
 };
 
@@ -17,7 +17,7 @@ const FIRST_HANDLE: u32 = 132;
 
 pub(super) const TABLE: &[Entry] = &[
     made("wbindgen_throw", "message:str len", throw),
-    made("wbindgen_rethrow", "error", |_| Err(End::Abort("rethrown".into()))),
+    made("wbindgen_rethrow", "error", |_| Err(CallEnd::Abort("rethrown".into()))),
     made("wbindgen_object_drop_ref", "object", nothing),
     made("wbindgen_string_new", "text:str len", handle),
     made("wbindgen_error_new", "message:str len", handle),
@@ -51,27 +51,27 @@ pub(super) const TABLE: &[Entry] = &[
     made("*", "", handle),
 ];
 
-fn throw(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let message = cx.string(cx.u32(0), cx.u32(1)).unwrap_or_default();
-    Err(End::Abort(format!("thrown: {message}")))
+fn throw(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let message = ctx.string(ctx.u32(0), ctx.u32(1)).unwrap_or_default();
+    Err(CallEnd::Abort(format!("thrown: {message}")))
 }
 
-fn yes(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    cx.give(1);
+fn yes(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    ctx.give(1);
     Ok(())
 }
 
 /// A new object, where one is asked for.
-fn handle(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    if cx.call.result_type(0) == Some(Type::I32) {
-        let handle = FIRST_HANDLE.saturating_add(cx.state.world.handles);
-        cx.state.world.handles += 1;
-        cx.give(handle.into());
+fn handle(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    if ctx.call.result_type(0) == Some(Type::I32) {
+        let handle = FIRST_HANDLE.saturating_add(ctx.state.world.handles);
+        ctx.state.world.handles += 1;
+        ctx.give(handle.into());
     }
     Ok(())
 }
 
 /// `Date.now()` without an object, `performance.now()` with one.
-fn clock(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    if cx.args.is_empty() { date(cx) } else { now(cx) }
+fn clock(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    if ctx.args.is_empty() { date(ctx) } else { now(ctx) }
 }

@@ -6,10 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::{Entry, made, nest};
 use crate::{
     sandbox::{
-        cx::{Cx, End},
+        context::{CallContext, CallEnd},
         state::State,
     },
-    tracer::{HostCall, Type, Value},
+    tracer::{Caller, Type, Value},
 };
 
 /// Rounds of a main loop that are run.
@@ -29,9 +29,9 @@ pub(super) const TABLE: &[Entry] = &[
     made("emscripten_throw_longjmp", "", throw),
     made("cxa_begin_catch", "exception", same),
     made("cxa_get_exception_ptr", "exception", same),
-    made("saveSetjmp", "env label table size", |cx| {
-        let table = cx.u32(2);
-        cx.give(table.into());
+    made("saveSetjmp", "env label table size", |ctx| {
+        let table = ctx.u32(2);
+        ctx.give(table.into());
         Ok(())
     }),
 ];
@@ -40,19 +40,19 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn throw(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    Err(End::Throw(format!("{} was not caught", cx.name.trim_start_matches('_'))))
+fn throw(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    Err(CallEnd::Throw(format!("{} was not caught", ctx.name.trim_start_matches('_'))))
 }
 
-fn same(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let value = cx.u32(0);
-    cx.give(value.into());
+fn same(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let value = ctx.u32(0);
+    ctx.give(value.into());
     Ok(())
 }
 
 /// Calls the function with the index that is the first argument, through the module's own trampoline or its
 /// table. A throw ends here: the sample is told by `setThrew`, as its JavaScript would do it.
-fn invoke(call: &mut HostCall<'_>, state: &Mutex<State>, _: &[u64], name: &str) -> Result<(), End> {
+fn invoke(call: &mut Caller<'_>, state: &Mutex<State>, _: &[u64], name: &str) -> Result<(), CallEnd> {
     let args = call.args().to_vec();
     match dispatch(call, name, &args) {
         Ok(results) => {
@@ -66,13 +66,13 @@ fn invoke(call: &mut HostCall<'_>, state: &Mutex<State>, _: &[u64], name: &str) 
             let told = ["setThrew", "_setThrew"]
                 .into_iter()
                 .any(|name| call.invoke(name, &[Value::I32(1), Value::I32(0)]).is_ok());
-            if told { Ok(()) } else { Err(End::Throw(message)) }
+            if told { Ok(()) } else { Err(CallEnd::Throw(message)) }
         }
-        Err(message) => Err(End::Abort(message)),
+        Err(message) => Err(CallEnd::Abort(message)),
     }
 }
 
-fn dispatch(call: &mut HostCall<'_>, name: &str, args: &[Value]) -> Result<Vec<Value>, String> {
+fn dispatch(call: &mut Caller<'_>, name: &str, args: &[Value]) -> Result<Vec<Value>, String> {
     let Some((&Value::I32(index), rest)) = args.split_first() else {
         return Err("no function index was given".into());
     };
@@ -87,7 +87,7 @@ fn dispatch(call: &mut HostCall<'_>, name: &str, args: &[Value]) -> Result<Vec<V
 }
 
 /// Calls a function of type `()` or with the given arguments.
-fn call_back(call: &mut HostCall<'_>, index: u64, args: &[Value]) -> Result<(), End> {
+fn call_back(call: &mut Caller<'_>, index: u64, args: &[Value]) -> Result<(), CallEnd> {
     let trampoline = format!("dynCall_v{}", "i".repeat(args.len()));
     let result = if call.has_function(&trampoline) {
         let with_index: Vec<_> =
@@ -96,45 +96,45 @@ fn call_back(call: &mut HostCall<'_>, index: u64, args: &[Value]) -> Result<(), 
     } else {
         call.invoke_indirect(index, args)
     };
-    result.map(|_| ()).map_err(|error| End::Abort(error.to_string()))
+    result.map(|_| ()).map_err(|error| CallEnd::Abort(error.to_string()))
 }
 
-fn main_loop(call: &mut HostCall<'_>, state: &Mutex<State>, args: &[u64], _: &str) -> Result<(), End> {
+fn main_loop(call: &mut Caller<'_>, state: &Mutex<State>, args: &[u64], _: &str) -> Result<(), CallEnd> {
     rounds(call, state, args.first().copied(), &[], args.get(2).copied())
 }
 
-fn main_loop_arg(call: &mut HostCall<'_>, state: &Mutex<State>, args: &[u64], _: &str) -> Result<(), End> {
+fn main_loop_arg(call: &mut Caller<'_>, state: &Mutex<State>, args: &[u64], _: &str) -> Result<(), CallEnd> {
     let arg = Value::I32(args.get(1).copied().unwrap_or(0) as i32);
     rounds(call, state, args.first().copied(), &[arg], args.get(3).copied())
 }
 
 /// Runs a main loop for a few rounds, a frame's time apart.
 fn rounds(
-    call: &mut HostCall<'_>,
+    call: &mut Caller<'_>,
     state: &Mutex<State>,
     index: Option<u64>,
     args: &[Value],
     endless: Option<u64>,
-) -> Result<(), End> {
+) -> Result<(), CallEnd> {
     for _ in 0..ROUNDS {
         call_back(call, index.unwrap_or(0), args)?;
         lock(state).clock.sleep(16_666_667);
     }
     match endless {
-        Some(1) => Err(End::Unwind(format!("the main loop was ended after {ROUNDS} rounds"))),
+        Some(1) => Err(CallEnd::Unwind(format!("the main loop was ended after {ROUNDS} rounds"))),
         _ => Ok(()),
     }
 }
 
 /// The time comes at once.
-fn async_call(call: &mut HostCall<'_>, state: &Mutex<State>, args: &[u64], _: &str) -> Result<(), End> {
+fn async_call(call: &mut Caller<'_>, state: &Mutex<State>, args: &[u64], _: &str) -> Result<(), CallEnd> {
     let word = |index: usize| args.get(index).copied().unwrap_or(0);
     lock(state).clock.sleep((word(2) as u32 as i32).max(0) as u64 * 1_000_000);
     call_back(call, word(0), &[Value::I32(word(1) as i32)])
 }
 
 /// Memory for an exception, from the sample's own allocator.
-fn allocate(call: &mut HostCall<'_>, _: &Mutex<State>, args: &[u64], _: &str) -> Result<(), End> {
+fn allocate(call: &mut Caller<'_>, _: &Mutex<State>, args: &[u64], _: &str) -> Result<(), CallEnd> {
     // A header stands before the object.
     let size = args.first().copied().unwrap_or(0).min(1 << 16) as i32 + 128;
     for name in ["_malloc", "malloc"] {

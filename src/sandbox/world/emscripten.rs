@@ -1,7 +1,7 @@
 //! Emscripten's runtime: memory, ends of the program, scripts, and what only has to be there.
 
 use super::{Entry, made, real};
-use crate::sandbox::cx::{Cx, End};
+use crate::sandbox::context::{CallContext, CallEnd};
 
 /// Most that memory may grow to, as glue code of the time had it.
 const HEAP_MAX: u64 = 2 << 30;
@@ -9,10 +9,10 @@ const HEAP_MAX: u64 = 2 << 30;
 pub(super) const TABLE: &[Entry] = &[
     real("getTotalMemory", "", total_memory),
     real("emscripten_get_heap_size", "", total_memory),
-    made("emscripten_get_heap_max", "", |cx| answer(cx, HEAP_MAX as i64)),
+    made("emscripten_get_heap_max", "", |ctx| answer(ctx, HEAP_MAX as i64)),
     real("enlargeMemory", "", enlarge_memory),
     real("emscripten_resize_heap", "size", resize_heap),
-    made("abortOnCannotGrowMemory", "", |_| Err(End::Abort("cannot enlarge memory".into()))),
+    made("abortOnCannotGrowMemory", "", |_| Err(CallEnd::Abort("cannot enlarge memory".into()))),
     real("emscripten_memcpy_big", "dest src:in size", copy),
     real("emscripten_memcpy_js", "dest src:in size", copy),
     real("memcpy_big", "dest src:in size", copy),
@@ -31,7 +31,7 @@ pub(super) const TABLE: &[Entry] = &[
     made("Exit", "code", exit),
     made("emscripten_force_exit", "code", exit),
     made("emscripten_exit_with_live_runtime", "", |_| {
-        Err(End::Unwind("the program goes on in the event loop".into()))
+        Err(CallEnd::Unwind("the program goes on in the event loop".into()))
     }),
     made("emscripten_run_script", "script:cstr", nothing),
     made("emscripten_run_script_int", "script:cstr", nothing),
@@ -47,17 +47,17 @@ pub(super) const TABLE: &[Entry] = &[
     made("emscripten_get_random", "", random),
     made("getenv", "name:cstr", getenv),
     made("sysconf", "name", sysconf),
-    made("getpagesize", "", |cx| answer(cx, 16_384)),
-    made("setTempRet0", "value", |cx| {
-        cx.state.world.temp_ret = cx.u32(0) as i32;
+    made("getpagesize", "", |ctx| answer(ctx, 16_384)),
+    made("setTempRet0", "value", |ctx| {
+        ctx.state.world.temp_ret = ctx.u32(0) as i32;
         Ok(())
     }),
-    made("getTempRet0", "", |cx| {
-        let value = cx.state.world.temp_ret;
-        answer(cx, i64::from(value))
+    made("getTempRet0", "", |ctx| {
+        let value = ctx.state.world.temp_ret;
+        answer(ctx, i64::from(value))
     }),
     // A thread that cannot be made: `EAGAIN`.
-    made("pthread_create", "thread attr start arg", |cx| answer(cx, 6)),
+    made("pthread_create", "thread attr start arg", |ctx| answer(ctx, 6)),
     made("pthread_*", "", nothing),
     made("printf", "format:cstr", nothing),
     made("puts", "text:cstr", put_line),
@@ -68,114 +68,114 @@ pub(super) const TABLE: &[Entry] = &[
     made("getRandomValues", "buffer:out len", fill_random),
     made("*fill_rand*", "buffer:out len", fill_random),
     made("llvm_bswap_*", "value", swap_bytes),
-    made("system", "command:cstr", |cx| answer(cx, -1)),
+    made("system", "command:cstr", |ctx| answer(ctx, -1)),
 ];
 
-fn answer(cx: &mut Cx<'_, '_>, value: i64) -> Result<(), End> {
-    cx.give(value);
+fn answer(ctx: &mut CallContext<'_, '_>, value: i64) -> Result<(), CallEnd> {
+    ctx.give(value);
     Ok(())
 }
 
 /// Zero, of whatever type.
-pub(super) fn nothing(_: &mut Cx<'_, '_>) -> Result<(), End> {
+pub(super) fn nothing(_: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     Ok(())
 }
 
-fn total_memory(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let len = cx.call.memory_len();
-    answer(cx, len as i64)
+fn total_memory(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let len = ctx.call.memory_len();
+    answer(ctx, len as i64)
 }
 
 /// Grows memory to where the sample has moved the end of what it uses.
-fn enlarge_memory(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let wanted = cx.state.world.layout.dynamic_top().and_then(|address| cx.read_u32(address));
-    let grown = wanted.is_some_and(|wanted| cx.call.grow_memory(u64::from(wanted)));
-    answer(cx, grown.into())
+fn enlarge_memory(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let wanted = ctx.state.world.layout.dynamic_top().and_then(|address| ctx.read_u32(address));
+    let grown = wanted.is_some_and(|wanted| ctx.call.grow_memory(u64::from(wanted)));
+    answer(ctx, grown.into())
 }
 
-fn resize_heap(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let grown = cx.call.grow_memory(u64::from(cx.u32(0)));
-    answer(cx, grown.into())
+fn resize_heap(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let grown = ctx.call.grow_memory(u64::from(ctx.u32(0)));
+    answer(ctx, grown.into())
 }
 
-pub(super) fn copy(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let (to, from, len) = (cx.u32(0), cx.u32(1), cx.u32(2));
+pub(super) fn copy(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let (to, from, len) = (ctx.u32(0), ctx.u32(1), ctx.u32(2));
     // What does not fit would be an exception in JavaScript.
-    let copied = cx.call.copy_within(to.into(), from.into(), len.into());
-    copied.ok_or_else(|| End::Abort("offset is out of bounds".into()))?;
-    answer(cx, to.into())
+    let copied = ctx.call.copy_within(to.into(), from.into(), len.into());
+    copied.ok_or_else(|| CallEnd::Abort("offset is out of bounds".into()))?;
+    answer(ctx, to.into())
 }
 
-fn abort(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    Err(End::Abort(format!("{}({})", cx.name.trim_start_matches('_'), cx.u32(0) as i32)))
+fn abort(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    Err(CallEnd::Abort(format!("{}({})", ctx.name.trim_start_matches('_'), ctx.u32(0) as i32)))
 }
 
-fn assert_fail(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let text = |index| cx.c_string(cx.u32(index)).unwrap_or_default();
-    Err(End::Abort(format!("assertion failed: {}, at {}:{} ({})", text(0), text(1), cx.u32(2), text(3))))
+fn assert_fail(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let text = |index| ctx.c_string(ctx.u32(index)).unwrap_or_default();
+    Err(CallEnd::Abort(format!("assertion failed: {}, at {}:{} ({})", text(0), text(1), ctx.u32(2), text(3))))
 }
 
-fn exit(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    Err(End::Exit(cx.u32(0) as i32))
+fn exit(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    Err(CallEnd::Exit(ctx.u32(0) as i32))
 }
 
 /// No variable is set.
-fn getenv(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    answer(cx, 0)
+fn getenv(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    answer(ctx, 0)
 }
 
-fn sysconf(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let value = match cx.u32(0) {
+fn sysconf(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let value = match ctx.u32(0) {
         30 => 16_384,
         83 | 84 => 4,
         85 => 131_072,
         _ => -1,
     };
-    answer(cx, value)
+    answer(ctx, value)
 }
 
-fn put_line(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let text = cx.c_string(cx.u32(0)).unwrap_or_default();
-    cx.state.stdout.write(text.as_bytes());
-    cx.state.stdout.write(b"\n");
+fn put_line(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let text = ctx.c_string(ctx.u32(0)).unwrap_or_default();
+    ctx.state.stdout.write(text.as_bytes());
+    ctx.state.stdout.write(b"\n");
     Ok(())
 }
 
-fn string_length(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let len = cx.c_string(cx.u32(0)).map_or(0, |text| text.len());
-    answer(cx, len as i64)
+fn string_length(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let len = ctx.c_string(ctx.u32(0)).map_or(0, |text| text.len());
+    answer(ctx, len as i64)
 }
 
 /// A number from 0 to 1, as JavaScript's `Math.random`.
-pub(super) fn random(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let fraction = (cx.state.random.next() >> 11) as f64 / (1u64 << 53) as f64;
-    cx.give_f64(fraction);
+pub(super) fn random(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let fraction = (ctx.state.random.next() >> 11) as f64 / (1u64 << 53) as f64;
+    ctx.give_f64(fraction);
     Ok(())
 }
 
 /// Fills at most a megabyte, as browsers do at most 64 KiB.
-pub(super) fn fill_random(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let (address, len) = (cx.u32(0), cx.u32(1).min(1 << 20));
-    if cx.read(address, len.into()).is_some() {
+pub(super) fn fill_random(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let (address, len) = (ctx.u32(0), ctx.u32(1).min(1 << 20));
+    if ctx.read(address, len.into()).is_some() {
         let mut bytes = vec![0; len as usize];
-        cx.state.random.fill(&mut bytes);
-        _ = cx.write(address, &bytes);
+        ctx.state.random.fill(&mut bytes);
+        _ = ctx.write(address, &bytes);
     }
     Ok(())
 }
 
 /// The bytes of one value in the other order; of one that comes in two halves, the upper half is returned
 /// beside.
-fn swap_bytes(cx: &mut Cx<'_, '_>) -> Result<(), End> {
+fn swap_bytes(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     use crate::tracer::Type;
-    let is_halves = cx.args.len() == 2;
-    match cx.call.result_type(0) {
-        Some(Type::I64) => answer(cx, (cx.u64(0)).swap_bytes() as i64),
+    let is_halves = ctx.args.len() == 2;
+    match ctx.call.result_type(0) {
+        Some(Type::I64) => answer(ctx, (ctx.u64(0)).swap_bytes() as i64),
         _ if is_halves => {
-            cx.state.world.temp_ret = cx.u32(0).swap_bytes() as i32;
-            answer(cx, i64::from(cx.u32(1).swap_bytes()))
+            ctx.state.world.temp_ret = ctx.u32(0).swap_bytes() as i32;
+            answer(ctx, i64::from(ctx.u32(1).swap_bytes()))
         }
-        _ if cx.name.ends_with("16") => answer(cx, i64::from((cx.u32(0) as u16).swap_bytes())),
-        _ => answer(cx, i64::from(cx.u32(0).swap_bytes())),
+        _ if ctx.name.ends_with("16") => answer(ctx, i64::from((ctx.u32(0) as u16).swap_bytes())),
+        _ => answer(ctx, i64::from(ctx.u32(0).swap_bytes())),
     }
 }

@@ -3,7 +3,7 @@
 //! Output, time, randomness and the end of the program; objects of JavaScript are not there.
 
 use super::{Entry, emscripten::nothing, made, real};
-use crate::sandbox::cx::{Cx, End};
+use crate::sandbox::context::{CallContext, CallEnd};
 
 pub(super) const TABLE: &[Entry] = &[
     made("runtime.wasmExit", "sp", exit),
@@ -17,53 +17,53 @@ pub(super) const TABLE: &[Entry] = &[
     made("*", "", nothing),
 ];
 
-fn at(cx: &Cx<'_, '_>, offset: u32) -> u32 {
-    cx.u32(0).saturating_add(offset)
+fn at(ctx: &CallContext<'_, '_>, offset: u32) -> u32 {
+    ctx.u32(0).saturating_add(offset)
 }
 
-fn exit(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    Err(End::Exit(cx.read_u32(at(cx, 8)).unwrap_or(0) as i32))
+fn exit(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    Err(CallEnd::Exit(ctx.read_u32(at(ctx, 8)).unwrap_or(0) as i32))
 }
 
-fn write(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let fd = cx.read_u64(at(cx, 8)).unwrap_or(0);
-    let from = cx.read_u64(at(cx, 16)).unwrap_or(0) as u32;
-    let len = cx.read_u32(at(cx, 24)).unwrap_or(0).min(1 << 20);
-    let bytes = cx.read(from, len.into()).unwrap_or_default().to_vec();
+fn write(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let fd = ctx.read_u64(at(ctx, 8)).unwrap_or(0);
+    let from = ctx.read_u64(at(ctx, 16)).unwrap_or(0) as u32;
+    let len = ctx.read_u32(at(ctx, 24)).unwrap_or(0).min(1 << 20);
+    let bytes = ctx.read(from, len.into()).unwrap_or_default().to_vec();
     match fd {
-        1 => cx.state.stdout.write(&bytes),
-        2 => cx.state.stderr.write(&bytes),
+        1 => ctx.state.stdout.write(&bytes),
+        2 => ctx.state.stderr.write(&bytes),
         _ => {}
     }
     Ok(())
 }
 
-fn nanotime(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let now = cx.state.clock.now_ns();
-    _ = cx.write_u64(at(cx, 8), now);
+fn nanotime(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let now = ctx.state.clock.now_ns();
+    _ = ctx.write_u64(at(ctx, 8), now);
     Ok(())
 }
 
-fn walltime(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let now = cx.state.clock.real_ns();
-    _ = cx.write_u64(at(cx, 8), now / 1_000_000_000);
-    _ = cx.write_u32(at(cx, 16), (now % 1_000_000_000) as u32);
+fn walltime(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let now = ctx.state.clock.real_ns();
+    _ = ctx.write_u64(at(ctx, 8), now / 1_000_000_000);
+    _ = ctx.write_u32(at(ctx, 16), (now % 1_000_000_000) as u32);
     Ok(())
 }
 
 /// The number of a timer that never fires.
-fn schedule(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    cx.state.world.handles += 1;
-    let id = cx.state.world.handles;
-    _ = cx.write_u32(at(cx, 16), id);
+fn schedule(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    ctx.state.world.handles += 1;
+    let id = ctx.state.world.handles;
+    _ = ctx.write_u32(at(ctx, 16), id);
     Ok(())
 }
 
-fn random(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let to = cx.read_u64(at(cx, 8)).unwrap_or(0) as u32;
-    let len = cx.read_u64(at(cx, 16)).unwrap_or(0).min(1 << 20) as usize;
+fn random(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let to = ctx.read_u64(at(ctx, 8)).unwrap_or(0) as u32;
+    let len = ctx.read_u64(at(ctx, 16)).unwrap_or(0).min(1 << 20) as usize;
     let mut bytes = vec![0; len];
-    cx.state.random.fill(&mut bytes);
-    _ = cx.write(to, &bytes);
+    ctx.state.random.fill(&mut bytes);
+    _ = ctx.write(to, &bytes);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::{Does, Entry, emscripten::nothing, time};
 use crate::{
-    sandbox::cx::{Cx, End},
+    sandbox::context::{CallContext, CallEnd},
     tracer::{FunctionImport, Type},
 };
 
@@ -23,33 +23,33 @@ pub(super) fn find(import: &FunctionImport<'_>) -> Option<Entry> {
 }
 
 /// Asks for a size beyond that of memory: it wants the memory to grow.
-fn grow(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let wanted = u64::from(cx.u32(0));
-    if wanted > cx.call.memory_len() && cx.call.grow_memory(wanted) {
-        cx.give(1);
+fn grow(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let wanted = u64::from(ctx.u32(0));
+    if wanted > ctx.call.memory_len() && ctx.call.grow_memory(wanted) {
+        ctx.give(1);
     }
     Ok(())
 }
 
 /// Two places in memory and a length worth a call to the host: a copy.
-fn copy(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let (to, from, len) = (cx.u64(0), cx.u64(1), cx.u64(2));
+fn copy(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let (to, from, len) = (ctx.u64(0), ctx.u64(1), ctx.u64(2));
     // Toolchains leave copies from 512 bytes on to the host.
-    if len >= 512 && to >= 1024 && from >= 1024 && cx.call.copy_within(to, from, len).is_some() {
-        cx.give(to as i64);
+    if len >= 512 && to >= 1024 && from >= 1024 && ctx.call.copy_within(to, from, len).is_some() {
+        ctx.give(to as i64);
     }
     Ok(())
 }
 
 /// An output stream, vectors that are there, and a place for the count: `fd_write`.
-fn write(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let (fd, vectors, count, written) = (cx.u32(0), cx.u32(1), cx.u32(2), cx.u32(3));
+fn write(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let (fd, vectors, count, written) = (ctx.u32(0), ctx.u32(1), ctx.u32(2), ctx.u32(3));
     if matches!(fd, 1 | 2)
         && (1..=1024).contains(&count)
-        && let Ok(bytes) = cx.gather(vectors, count)
-        && cx.write_u32(written, bytes.len() as u32).is_some()
+        && let Ok(bytes) = ctx.gather(vectors, count)
+        && ctx.write_u32(written, bytes.len() as u32).is_some()
     {
-        _ = cx.state.write(fd, &bytes);
+        _ = ctx.state.write(fd, &bytes);
     }
     Ok(())
 }

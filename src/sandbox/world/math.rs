@@ -1,11 +1,11 @@
 //! Mathematics that old modules had from JavaScript: real results, nothing made up.
 
 use super::{Entry, real};
-use crate::sandbox::cx::{Cx, End};
+use crate::sandbox::context::{CallContext, CallEnd};
 
 macro_rules! unary {
     ($name:literal, $function:path) => {
-        real($name, "", |cx| give(cx, $function(cx.f64(0))))
+        real($name, "", |ctx| give(ctx, $function(ctx.f64(0))))
     };
 }
 
@@ -33,35 +33,35 @@ pub(super) const TABLE: &[Entry] = &[
     unary!("floor", f64::floor),
     unary!("ceil", f64::ceil),
     unary!("fabs", f64::abs),
-    real("atan2", "", |cx| give(cx, cx.f64(0).atan2(cx.f64(1)))),
-    real("atan2f", "", |cx| give(cx, cx.f64(0).atan2(cx.f64(1)))),
-    real("pow", "", |cx| give(cx, cx.f64(0).powf(cx.f64(1)))),
-    real("powf", "", |cx| give(cx, cx.f64(0).powf(cx.f64(1)))),
-    real("llvm_pow_f64", "", |cx| give(cx, cx.f64(0).powf(cx.f64(1)))),
-    real("fmod", "", |cx| give(cx, cx.f64(0) % cx.f64(1))),
-    real("fmodf", "", |cx| give(cx, cx.f64(0) % cx.f64(1))),
-    real("f64-rem", "", |cx| give(cx, cx.f64(0) % cx.f64(1))),
-    real("f64-to-int", "", |cx| integer(cx, to_int32(cx.f64(0)))),
-    real("f64-to-uint", "", |cx| integer(cx, to_int32(cx.f64(0)))),
-    real("f64-to-int64", "", |cx| {
-        let value = cx.f64(0) as i64;
-        cx.give(value);
+    real("atan2", "", |ctx| give(ctx, ctx.f64(0).atan2(ctx.f64(1)))),
+    real("atan2f", "", |ctx| give(ctx, ctx.f64(0).atan2(ctx.f64(1)))),
+    real("pow", "", |ctx| give(ctx, ctx.f64(0).powf(ctx.f64(1)))),
+    real("powf", "", |ctx| give(ctx, ctx.f64(0).powf(ctx.f64(1)))),
+    real("llvm_pow_f64", "", |ctx| give(ctx, ctx.f64(0).powf(ctx.f64(1)))),
+    real("fmod", "", |ctx| give(ctx, ctx.f64(0) % ctx.f64(1))),
+    real("fmodf", "", |ctx| give(ctx, ctx.f64(0) % ctx.f64(1))),
+    real("f64-rem", "", |ctx| give(ctx, ctx.f64(0) % ctx.f64(1))),
+    real("f64-to-int", "", |ctx| integer(ctx, to_int32(ctx.f64(0)))),
+    real("f64-to-uint", "", |ctx| integer(ctx, to_int32(ctx.f64(0)))),
+    real("f64-to-int64", "", |ctx| {
+        let value = ctx.f64(0) as i64;
+        ctx.give(value);
         Ok(())
     }),
     // JavaScript's division by zero gives zero.
-    real("i32s-div", "", |cx| integer(cx, (cx.u32(0) as i32).checked_div(cx.u32(1) as i32).unwrap_or(0))),
-    real("i32u-div", "", |cx| integer(cx, cx.u32(0).checked_div(cx.u32(1)).unwrap_or(0) as i32)),
-    real("i32s-rem", "", |cx| integer(cx, (cx.u32(0) as i32).checked_rem(cx.u32(1) as i32).unwrap_or(0))),
-    real("i32u-rem", "", |cx| integer(cx, cx.u32(0).checked_rem(cx.u32(1)).unwrap_or(0) as i32)),
+    real("i32s-div", "", |ctx| integer(ctx, (ctx.u32(0) as i32).checked_div(ctx.u32(1) as i32).unwrap_or(0))),
+    real("i32u-div", "", |ctx| integer(ctx, ctx.u32(0).checked_div(ctx.u32(1)).unwrap_or(0) as i32)),
+    real("i32s-rem", "", |ctx| integer(ctx, (ctx.u32(0) as i32).checked_rem(ctx.u32(1) as i32).unwrap_or(0))),
+    real("i32u-rem", "", |ctx| integer(ctx, ctx.u32(0).checked_rem(ctx.u32(1)).unwrap_or(0) as i32)),
 ];
 
-fn give(cx: &mut Cx<'_, '_>, value: f64) -> Result<(), End> {
-    cx.give_f64(value);
+fn give(ctx: &mut CallContext<'_, '_>, value: f64) -> Result<(), CallEnd> {
+    ctx.give_f64(value);
     Ok(())
 }
 
-fn integer(cx: &mut Cx<'_, '_>, value: i32) -> Result<(), End> {
-    cx.give(value.into());
+fn integer(ctx: &mut CallContext<'_, '_>, value: i32) -> Result<(), CallEnd> {
+    ctx.give(value.into());
     Ok(())
 }
 

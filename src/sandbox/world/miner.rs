@@ -1,7 +1,7 @@
 //! Callbacks of miners: they ask their page for work, or do not begin.
 
 use super::{Entry, emscripten::nothing, made};
-use crate::sandbox::cx::{Cx, End};
+use crate::sandbox::context::{CallContext, CallEnd};
 
 pub(super) const TABLE: &[Entry] = &[
     made("*get_blob*", "blob:job", blob),
@@ -31,14 +31,14 @@ pub(in crate::sandbox) fn job() -> [u8; BLOB] {
 }
 
 /// Writes a job where the argument points, and answers its length.
-fn blob(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let written = cx.write(cx.u32(0), &job());
-    cx.give(if written.is_some() { BLOB as i64 } else { 0 });
+fn blob(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let written = ctx.write(ctx.u32(0), &job());
+    ctx.give(if written.is_some() { BLOB as i64 } else { 0 });
     Ok(())
 }
 
-fn seed(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let seed = cx.state.random.next() >> 33;
-    cx.give(seed as i64);
+fn seed(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let seed = ctx.state.random.next() >> 33;
+    ctx.give(seed as i64);
     Ok(())
 }

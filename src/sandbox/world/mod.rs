@@ -20,10 +20,10 @@ mod time;
 
 use std::sync::Mutex;
 
-use crate::tracer::{FunctionImport, HostCall};
+use crate::tracer::{Caller, FunctionImport};
 
 use super::{
-    cx::{Act, End},
+    context::{Act, CallEnd},
     glob,
     import::Body,
     state::State,
@@ -33,7 +33,7 @@ pub(super) use layout::{Layout, MEMORY_BASE};
 pub(super) use miner::job;
 
 /// A behaviour that calls back into the sample: it locks the state only between calls.
-pub(super) type Nest = fn(&mut HostCall<'_>, &Mutex<State>, &[u64], &str) -> Result<(), End>;
+pub(super) type Nest = fn(&mut Caller<'_>, &Mutex<State>, &[u64], &str) -> Result<(), CallEnd>;
 
 /// What worlds keep during a run.
 #[derive(Debug)]

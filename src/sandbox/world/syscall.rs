@@ -3,42 +3,45 @@
 
 use super::{Entry, made, real};
 use crate::sandbox::{
-    cx::{Cx, End},
+    context::{CallContext, CallEnd},
     wasi::Errno,
 };
 
 pub(super) const TABLE: &[Entry] = &[
-    made("syscall1", "number args", |cx| Err(End::Exit(arg(cx, 0) as i32))),
-    real("syscall3", "number args", |cx| done(cx, read)),
-    real("syscall4", "number args", |cx| done(cx, write)),
-    real("syscall5", "number args", |cx| done(cx, open)),
-    real("syscall6", "number args", |cx| done(cx, close)),
-    real("syscall10", "number args", |cx| done(cx, unlink)),
+    made("syscall1", "number args", |ctx| Err(CallEnd::Exit(arg(ctx, 0) as i32))),
+    real("syscall3", "number args", |ctx| done(ctx, read)),
+    real("syscall4", "number args", |ctx| done(ctx, write)),
+    real("syscall5", "number args", |ctx| done(ctx, open)),
+    real("syscall6", "number args", |ctx| done(ctx, close)),
+    real("syscall10", "number args", |ctx| done(ctx, unlink)),
     made("syscall20", "number args", getpid),
-    real("syscall38", "number args", |cx| done(cx, rename)),
-    made("syscall54", "number args", |cx| done(cx, |_| Ok(0))),
-    made("syscall122", "number args", |cx| done(cx, uname)),
-    real("syscall140", "number args", |cx| done(cx, seek)),
-    real("syscall145", "number args", |cx| done(cx, readv)),
-    real("syscall146", "number args", |cx| done(cx, writev)),
-    made("syscall221", "number args", |cx| done(cx, |_| Ok(0))),
-    made("syscall*", "", |cx| done(cx, |_| Err(Errno::NOSYS))),
+    real("syscall38", "number args", |ctx| done(ctx, rename)),
+    made("syscall54", "number args", |ctx| done(ctx, |_| Ok(0))),
+    made("syscall122", "number args", |ctx| done(ctx, uname)),
+    real("syscall140", "number args", |ctx| done(ctx, seek)),
+    real("syscall145", "number args", |ctx| done(ctx, readv)),
+    real("syscall146", "number args", |ctx| done(ctx, writev)),
+    made("syscall221", "number args", |ctx| done(ctx, |_| Ok(0))),
+    made("syscall*", "", |ctx| done(ctx, |_| Err(Errno::NOSYS))),
     made("getpid", "", getpid),
 ];
 
 /// A word behind the second argument.
-fn arg(cx: &Cx<'_, '_>, index: u32) -> u32 {
-    let address = cx.u32(1).checked_add(4 * index);
-    address.and_then(|address| cx.read_u32(address)).unwrap_or(0)
+fn arg(ctx: &CallContext<'_, '_>, index: u32) -> u32 {
+    let address = ctx.u32(1).checked_add(4 * index);
+    address.and_then(|address| ctx.read_u32(address)).unwrap_or(0)
 }
 
 /// Answers with the value, or with the negative number that Linux has for the error.
-fn done(cx: &mut Cx<'_, '_>, call: fn(&mut Cx<'_, '_>) -> Result<u32, Errno>) -> Result<(), End> {
-    let value = match call(cx) {
+fn done(
+    ctx: &mut CallContext<'_, '_>,
+    call: fn(&mut CallContext<'_, '_>) -> Result<u32, Errno>,
+) -> Result<(), CallEnd> {
+    let value = match call(ctx) {
         Ok(value) => i64::from(value),
         Err(errno) => -linux(errno),
     };
-    cx.give(value);
+    ctx.give(value);
     Ok(())
 }
 
@@ -63,86 +66,86 @@ fn linux(errno: Errno) -> i64 {
     }
 }
 
-fn path(cx: &Cx<'_, '_>, index: u32) -> Result<String, Errno> {
-    cx.c_string(arg(cx, index)).ok_or(Errno::FAULT)
+fn path(ctx: &CallContext<'_, '_>, index: u32) -> Result<String, Errno> {
+    ctx.c_string(arg(ctx, index)).ok_or(Errno::FAULT)
 }
 
-fn read(cx: &mut Cx<'_, '_>) -> Result<u32, Errno> {
-    let (fd, to, len) = (arg(cx, 0), arg(cx, 1), arg(cx, 2));
-    let bytes = cx.state.read(fd, u64::from(len.min(16 << 20)))?;
-    cx.write(to, &bytes).ok_or(Errno::FAULT)?;
+fn read(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
+    let (fd, to, len) = (arg(ctx, 0), arg(ctx, 1), arg(ctx, 2));
+    let bytes = ctx.state.read(fd, u64::from(len.min(16 << 20)))?;
+    ctx.write(to, &bytes).ok_or(Errno::FAULT)?;
     Ok(bytes.len() as u32)
 }
 
-fn write(cx: &mut Cx<'_, '_>) -> Result<u32, Errno> {
-    let (fd, from, len) = (arg(cx, 0), arg(cx, 1), arg(cx, 2).min(16 << 20));
-    let bytes = cx.read(from, len.into()).ok_or(Errno::FAULT)?.to_vec();
-    cx.state.write(fd, &bytes)?;
+fn write(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
+    let (fd, from, len) = (arg(ctx, 0), arg(ctx, 1), arg(ctx, 2).min(16 << 20));
+    let bytes = ctx.read(from, len.into()).ok_or(Errno::FAULT)?.to_vec();
+    ctx.state.write(fd, &bytes)?;
     Ok(len)
 }
 
-fn readv(cx: &mut Cx<'_, '_>) -> Result<u32, Errno> {
-    let vectors = cx.vectors(arg(cx, 1), arg(cx, 2))?;
+fn readv(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
+    let vectors = ctx.vectors(arg(ctx, 1), arg(ctx, 2))?;
     let room = vectors.iter().map(|&(_, len)| u64::from(len)).sum();
-    let bytes = cx.state.read(arg(cx, 0), room)?;
-    cx.scatter(&vectors, &bytes)?;
+    let bytes = ctx.state.read(arg(ctx, 0), room)?;
+    ctx.scatter(&vectors, &bytes)?;
     Ok(bytes.len() as u32)
 }
 
-fn writev(cx: &mut Cx<'_, '_>) -> Result<u32, Errno> {
-    let bytes = cx.gather(arg(cx, 1), arg(cx, 2))?;
-    cx.state.write(arg(cx, 0), &bytes)?;
+fn writev(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
+    let bytes = ctx.gather(arg(ctx, 1), arg(ctx, 2))?;
+    ctx.state.write(arg(ctx, 0), &bytes)?;
     Ok(bytes.len() as u32)
 }
 
 /// `O_CREAT`, `O_EXCL`, `O_TRUNC`, `O_APPEND`, `O_DIRECTORY` of Linux.
-fn open(cx: &mut Cx<'_, '_>) -> Result<u32, Errno> {
-    let flags = arg(cx, 1);
+fn open(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
+    let flags = arg(ctx, 1);
     let bit = |linux: u32, wasi: u32| if flags & linux != 0 { wasi } else { 0 };
     let oflags = bit(0o100, 1) | bit(0o200_000, 2) | bit(0o200, 4) | bit(0o1000, 8);
-    let path = path(cx, 0)?;
-    cx.state.open(&path, oflags, flags & 0o2000 != 0)
+    let path = path(ctx, 0)?;
+    ctx.state.open(&path, oflags, flags & 0o2000 != 0)
 }
 
-fn close(cx: &mut Cx<'_, '_>) -> Result<u32, Errno> {
-    let fd = arg(cx, 0);
-    cx.state.close(fd).map(|()| 0)
+fn close(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
+    let fd = arg(ctx, 0);
+    ctx.state.close(fd).map(|()| 0)
 }
 
-fn unlink(cx: &mut Cx<'_, '_>) -> Result<u32, Errno> {
-    let path = path(cx, 0)?;
-    cx.state.unlink(&path).map(|()| 0)
+fn unlink(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
+    let path = path(ctx, 0)?;
+    ctx.state.unlink(&path).map(|()| 0)
 }
 
-fn rename(cx: &mut Cx<'_, '_>) -> Result<u32, Errno> {
-    let (from, to) = (path(cx, 0)?, path(cx, 1)?);
-    cx.state.rename(&from, &to).map(|()| 0)
+fn rename(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
+    let (from, to) = (path(ctx, 0)?, path(ctx, 1)?);
+    ctx.state.rename(&from, &to).map(|()| 0)
 }
 
 /// The offset comes in two halves; where it leads is written behind the fourth argument.
-fn seek(cx: &mut Cx<'_, '_>) -> Result<u32, Errno> {
-    let (fd, high, low, result, whence) = (arg(cx, 0), arg(cx, 1), arg(cx, 2), arg(cx, 3), arg(cx, 4));
+fn seek(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
+    let (fd, high, low, result, whence) = (arg(ctx, 0), arg(ctx, 1), arg(ctx, 2), arg(ctx, 3), arg(ctx, 4));
     if whence > 2 {
         return Err(Errno::INVAL);
     }
-    let offset = cx.state.seek(fd, i64::from(high as i32) << 32 | i64::from(low), whence)?;
-    cx.write_u64(result, offset).ok_or(Errno::FAULT)?;
+    let offset = ctx.state.seek(fd, i64::from(high as i32) << 32 | i64::from(low), whence)?;
+    ctx.write_u64(result, offset).ok_or(Errno::FAULT)?;
     Ok(0)
 }
 
 /// Six names of 65 bytes.
-fn uname(cx: &mut Cx<'_, '_>) -> Result<u32, Errno> {
+fn uname(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
     let mut names = [0; 6 * 65];
     for (index, name) in ["Emscripten", "emscripten", "1.0", "#1", "x86-JS", ""].into_iter().enumerate() {
         names[65 * index..65 * index + name.len()].copy_from_slice(name.as_bytes());
     }
-    cx.write(arg(cx, 0), &names).ok_or(Errno::FAULT)?;
+    ctx.write(arg(ctx, 0), &names).ok_or(Errno::FAULT)?;
     Ok(0)
 }
 
 /// Another number each time, for programs that seed with it.
-fn getpid(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let pid = 1000 + cx.state.random.next() % 30_000;
-    cx.give(pid as i64);
+fn getpid(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let pid = 1000 + ctx.state.random.next() % 30_000;
+    ctx.give(pid as i64);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::{Entry, layout::BROKEN_DOWN_TIME, real};
 use crate::sandbox::{
     clock::civil,
-    cx::{Cx, End},
+    context::{CallContext, CallEnd},
 };
 
 pub(super) const TABLE: &[Entry] = &[
@@ -12,7 +12,7 @@ pub(super) const TABLE: &[Entry] = &[
     real("gettimeofday", "timeval timezone", gettimeofday),
     real("clock", "", clock),
     real("clock_gettime", "id timespec", clock_gettime),
-    real("clock_getres", "id timespec", |cx| timespec(cx, 1, 1000)),
+    real("clock_getres", "id timespec", |ctx| timespec(ctx, 1, 1000)),
     real("emscripten_get_now", "", now),
     real("emscripten_performance_now", "", now),
     real("*performance_now*", "", now),
@@ -24,11 +24,11 @@ pub(super) const TABLE: &[Entry] = &[
     real("localtime", "time", broken_down),
     real("gmtime_r", "time tm", broken_down_to),
     real("localtime_r", "time tm", broken_down_to),
-    real("emscripten_sleep", "ms", |cx| sleep(cx, 1_000_000)),
-    real("emscripten_sleep_with_yield", "ms", |cx| sleep(cx, 1_000_000)),
-    real("emscripten_thread_sleep", "ms", |cx| sleep(cx, 1_000_000)),
-    real("usleep", "us", |cx| sleep(cx, 1000)),
-    real("sleep", "s", |cx| sleep(cx, 1_000_000_000)),
+    real("emscripten_sleep", "ms", |ctx| sleep(ctx, 1_000_000)),
+    real("emscripten_sleep_with_yield", "ms", |ctx| sleep(ctx, 1_000_000)),
+    real("emscripten_thread_sleep", "ms", |ctx| sleep(ctx, 1_000_000)),
+    real("usleep", "us", |ctx| sleep(ctx, 1000)),
+    real("sleep", "s", |ctx| sleep(ctx, 1_000_000_000)),
     real("nanosleep", "wanted left", nanosleep),
 ];
 
@@ -38,80 +38,80 @@ fn parts(ns: u64) -> (u32, u32) {
     ((ns / 1_000_000_000) as u32, (ns % 1_000_000_000) as u32)
 }
 
-fn answer(cx: &mut Cx<'_, '_>, value: i64) -> Result<(), End> {
-    cx.give(value);
+fn answer(ctx: &mut CallContext<'_, '_>, value: i64) -> Result<(), CallEnd> {
+    ctx.give(value);
     Ok(())
 }
 
 /// Seconds, milliseconds, zone and daylight saving.
-fn ftime(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let (seconds, ns) = parts(cx.state.clock.real_ns());
+fn ftime(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let (seconds, ns) = parts(ctx.state.clock.real_ns());
     let mut timeb = [0; 10];
     timeb[..4].copy_from_slice(&seconds.to_le_bytes());
     timeb[4..6].copy_from_slice(&((ns / 1_000_000) as u16).to_le_bytes());
-    _ = cx.write(cx.u32(0), &timeb);
+    _ = ctx.write(ctx.u32(0), &timeb);
     Ok(())
 }
 
-fn time(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let (seconds, _) = parts(cx.state.clock.real_ns());
-    if cx.u32(0) != 0 {
-        _ = cx.write_u32(cx.u32(0), seconds);
+fn time(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let (seconds, _) = parts(ctx.state.clock.real_ns());
+    if ctx.u32(0) != 0 {
+        _ = ctx.write_u32(ctx.u32(0), seconds);
     }
-    answer(cx, seconds.into())
+    answer(ctx, seconds.into())
 }
 
-fn gettimeofday(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let (seconds, ns) = parts(cx.state.clock.real_ns());
-    let at = cx.u32(0);
-    _ = cx.write_u32(at, seconds).and_then(|()| cx.write_u32(at.checked_add(4)?, ns / 1000));
+fn gettimeofday(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let (seconds, ns) = parts(ctx.state.clock.real_ns());
+    let at = ctx.u32(0);
+    _ = ctx.write_u32(at, seconds).and_then(|()| ctx.write_u32(at.checked_add(4)?, ns / 1000));
     Ok(())
 }
 
 /// Microseconds of processor time.
-fn clock(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let now = cx.state.clock.now_ns() - cx.state.clock.slept_ns.min(cx.state.clock.now_ns());
-    answer(cx, (now / 1000) as i64)
+fn clock(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let now = ctx.state.clock.now_ns() - ctx.state.clock.slept_ns.min(ctx.state.clock.now_ns());
+    answer(ctx, (now / 1000) as i64)
 }
 
-fn clock_gettime(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let ns = if cx.u32(0) == 0 { cx.state.clock.real_ns() } else { cx.state.clock.now_ns() };
-    timespec(cx, 1, ns)
+fn clock_gettime(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let ns = if ctx.u32(0) == 0 { ctx.state.clock.real_ns() } else { ctx.state.clock.now_ns() };
+    timespec(ctx, 1, ns)
 }
 
-fn timespec(cx: &mut Cx<'_, '_>, index: usize, ns: u64) -> Result<(), End> {
-    let ((seconds, rest), at) = (parts(ns), cx.u32(index));
-    _ = cx.write_u32(at, seconds).and_then(|()| cx.write_u32(at.checked_add(4)?, rest));
+fn timespec(ctx: &mut CallContext<'_, '_>, index: usize, ns: u64) -> Result<(), CallEnd> {
+    let ((seconds, rest), at) = (parts(ns), ctx.u32(index));
+    _ = ctx.write_u32(at, seconds).and_then(|()| ctx.write_u32(at.checked_add(4)?, rest));
     Ok(())
 }
 
 /// Milliseconds since the start, as `performance.now()`.
-pub(super) fn now(cx: &mut Cx<'_, '_>) -> Result<(), End> {
+pub(super) fn now(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     // Browsers round to five microseconds.
-    let ms = (cx.state.clock.now_ns() / 5000 * 5000) as f64 / MS;
-    cx.give_f64(ms);
+    let ms = (ctx.state.clock.now_ns() / 5000 * 5000) as f64 / MS;
+    ctx.give_f64(ms);
     Ok(())
 }
 
 /// Milliseconds since 1970, as `Date.now()`.
-pub(super) fn date(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let ms = cx.state.clock.real_ns() / 1_000_000;
-    cx.give_f64(ms as f64);
+pub(super) fn date(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let ms = ctx.state.clock.real_ns() / 1_000_000;
+    ctx.give_f64(ms as f64);
     Ok(())
 }
 
-fn broken_down(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    fill(cx, BROKEN_DOWN_TIME)
+fn broken_down(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    fill(ctx, BROKEN_DOWN_TIME)
 }
 
-fn broken_down_to(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    fill(cx, cx.u32(1))
+fn broken_down_to(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    fill(ctx, ctx.u32(1))
 }
 
 /// Writes a `struct tm` for the seconds that the first argument points at, and answers where it is. The zone
 /// is UTC.
-fn fill(cx: &mut Cx<'_, '_>, at: u32) -> Result<(), End> {
-    let seconds = cx.read_u32(cx.u32(0)).unwrap_or(0);
+fn fill(ctx: &mut CallContext<'_, '_>, at: u32) -> Result<(), CallEnd> {
+    let seconds = ctx.read_u32(ctx.u32(0)).unwrap_or(0);
     let date = civil(i64::from(seconds as i32));
     let zone = BROKEN_DOWN_TIME + 48;
     let year = (date.year - 1900) as u32;
@@ -129,22 +129,22 @@ fn fill(cx: &mut Cx<'_, '_>, at: u32) -> Result<(), End> {
         zone,
     ];
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let written = cx.write(at, &bytes).and_then(|()| cx.write(zone, b"GMT\0"));
-    answer(cx, if written.is_some() { at.into() } else { 0 })
+    let written = ctx.write(at, &bytes).and_then(|()| ctx.write(zone, b"GMT\0"));
+    answer(ctx, if written.is_some() { at.into() } else { 0 })
 }
 
 /// The sample sleeps for the first argument, in units of so many nanoseconds.
-fn sleep(cx: &mut Cx<'_, '_>, unit_ns: u64) -> Result<(), End> {
+fn sleep(ctx: &mut CallContext<'_, '_>, unit_ns: u64) -> Result<(), CallEnd> {
     // A negative time in a 32-bit argument is none.
-    let units = (cx.u32(0) as i32).max(0) as u64;
-    cx.state.clock.sleep(units.saturating_mul(unit_ns));
+    let units = (ctx.u32(0) as i32).max(0) as u64;
+    ctx.state.clock.sleep(units.saturating_mul(unit_ns));
     Ok(())
 }
 
-fn nanosleep(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    let at = cx.u32(0);
-    let seconds = cx.read_u32(at).unwrap_or(0);
-    let ns = at.checked_add(4).and_then(|at| cx.read_u32(at)).unwrap_or(0);
-    cx.state.clock.sleep(u64::from(seconds) * 1_000_000_000 + u64::from(ns));
+fn nanosleep(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let at = ctx.u32(0);
+    let seconds = ctx.read_u32(at).unwrap_or(0);
+    let ns = at.checked_add(4).and_then(|at| ctx.read_u32(at)).unwrap_or(0);
+    ctx.state.clock.sleep(u64::from(seconds) * 1_000_000_000 + u64::from(ns));
     Ok(())
 }

@@ -17,7 +17,7 @@ struct Counted {
 }
 
 impl Recorder for Counted {
-    fn record(&mut self, outcome: Option<&Outcome>, path: Option<&rows::Path>) -> io::Result<()> {
+    fn record(&mut self, outcome: Option<&SampleRows>, path: Option<&rows::Path>) -> io::Result<()> {
         self.samples += usize::from(outcome.is_some());
         self.failures.extend(path.and_then(|path| path.failure.clone()));
         if self.most != 0 && self.samples > self.most {
@@ -104,7 +104,7 @@ fn what_was_left_out_is_told_with_the_sample_that_it_was_in() {
 struct Panics;
 
 impl Recorder for Panics {
-    fn record(&mut self, _: Option<&Outcome>, _: Option<&rows::Path>) -> io::Result<()> {
+    fn record(&mut self, _: Option<&SampleRows>, _: Option<&rows::Path>) -> io::Result<()> {
         std::panic::resume_unwind(Box::new("a panic without words"));
     }
 }

@@ -9,7 +9,7 @@ use super::super::decisions::Source;
 use super::super::error::Inner;
 use super::super::limits::{MAX_FRAMES, ReplayLimits};
 use super::super::map::{CodeMap, Destination};
-use super::super::{FuncKey, Place, RecordStream, ReplayError, ReplayErrorKind, Trace, stored};
+use super::super::{FuncKey, RecordStream, ReplayError, ReplayErrorKind, Trace, TracePosition, stored};
 use super::records::{Cuts, Pull};
 use super::{AfterHost, BOTTOM, Cursor, Invocation, Replay, State, Target};
 
@@ -51,7 +51,7 @@ pub enum CheckpointFrame {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointInvocation {
     /// Where it is cut short.
-    pub place: Option<Place>,
+    pub place: Option<TracePosition>,
     /// While it is in a host call: the block that called, or `None` inside if its frame is gone.
     pub host: Option<Option<(FuncKey, u32)>>,
 }

@@ -22,8 +22,8 @@ use super::error::Inner;
 use super::limits::ReplayLimits;
 use super::map::{CodeMap, Destination, FlatBlock, FlatExit};
 use super::{
-    CallKind, End, FuncKey, HostCall, Place, RanFunction, Record, ReplayError, ReplayErrorKind, Run, Trace,
-    Visitor,
+    CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, Record, ReplayError, ReplayErrorKind,
+    Trace, TracePosition, Visitor,
 };
 pub use checkpoint::{Checkpoint, CheckpointFrame, CheckpointInvocation};
 use records::{Cuts, Pull};
@@ -34,7 +34,7 @@ const BOTTOM: u32 = u32::MAX;
 
 /// Totals of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Summary {
+pub struct ReplaySummary {
     /// Executed instructions.
     pub instructions: u64,
     /// Decisions read, in bits.
@@ -49,11 +49,11 @@ pub struct Summary {
 
 /// Why [`Replay::run`] came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum ReplayProgress {
     /// The visitor wanted a pause.
     Paused,
     /// The trace is at its end, and everything in it was used.
-    Done(Summary),
+    Done(ReplaySummary),
 }
 
 /// A replay that can pause between two blocks.
@@ -99,13 +99,13 @@ enum State {
     Outside,
     /// This block is next.
     At(u32),
-    Done(Summary),
+    Done(ReplaySummary),
 }
 
 #[derive(Debug)]
 struct Invocation {
     /// Where it is cut short.
-    place: Option<Place>,
+    place: Option<TracePosition>,
     /// Frames below its own.
     base: usize,
     /// In a host call: what comes after it.
@@ -182,10 +182,10 @@ impl<'t> Replay<'t> {
     /// # Errors
     /// When the trace does not fit its modules, or a limit is reached. The visitor has seen everything before
     /// that. Replay cannot go on then.
-    pub fn run(&mut self, visitor: &mut impl Visitor) -> Result<Progress, ReplayError> {
+    pub fn run(&mut self, visitor: &mut impl Visitor) -> Result<ReplayProgress, ReplayError> {
         loop {
             match self.state {
-                State::Done(summary) => return Ok(Progress::Done(summary)),
+                State::Done(summary) => return Ok(ReplayProgress::Done(summary)),
                 State::Outside => {
                     self.state = self.outside(visitor).map_err(|kind| self.error(kind, None))?
                 }
@@ -196,7 +196,7 @@ impl<'t> Replay<'t> {
                 }
             }
             if visitor.wants_pause() {
-                return Ok(Progress::Paused);
+                return Ok(ReplayProgress::Paused);
             }
         }
     }
@@ -223,7 +223,7 @@ impl<'t> Replay<'t> {
 
     fn cut(&mut self, visitor: &mut impl Visitor, number: u32, len: u32) -> Result<State, ReplayErrorKind> {
         let FlatBlock { len: whole, exit } = self.map.blocks[number as usize];
-        let run = Run { map: &self.map, number, len };
+        let run = ExecutedBlock { map: &self.map, number, len };
         match len {
             0 => {}
             _ if len == whole => visitor.block(run),
@@ -301,7 +301,7 @@ impl<'t> Replay<'t> {
             return Ok(entry);
         }
         let entry = self.map.load(slot)?;
-        visitor.load(RanFunction::new(&self.map, entry));
+        visitor.load(ExecutedFunction::new(&self.map, entry));
         Ok(entry)
     }
 
@@ -387,7 +387,7 @@ impl<'t> Replay<'t> {
     }
 
     /// The totals, if nothing is left over.
-    fn finish(&self) -> Result<Summary, ReplayErrorKind> {
+    fn finish(&self) -> Result<ReplaySummary, ReplayErrorKind> {
         if !(self.cursor.window.is_spent() && self.source.is_at_end()) {
             return Err(ReplayErrorKind::LeftOver);
         }
@@ -401,7 +401,13 @@ impl<'t> Replay<'t> {
             }
         }
         let instructions = self.cursor.instructions;
-        Ok(Summary { instructions, decisions, calls, invocations: self.invoked, host_calls: self.host_calls })
+        Ok(ReplaySummary {
+            instructions,
+            decisions,
+            calls,
+            invocations: self.invoked,
+            host_calls: self.host_calls,
+        })
     }
 
     #[cold]

@@ -8,12 +8,12 @@ use crate::module::CodeOffset;
 
 use super::super::decisions::Window;
 use super::super::map::FlatExit;
-use super::super::{Place, Record};
+use super::super::{Record, TracePosition};
 use super::{Invocation, Replay};
 
 impl Replay<'_> {
     /// The invocation, where it is cut short, if no decision is left before that.
-    pub(super) fn due(&self) -> Option<(&Invocation, Place)> {
+    pub(super) fn due(&self) -> Option<(&Invocation, TracePosition)> {
         let invocation = self.invocations.last()?;
         let place = invocation.place?;
         let position = self.source.position(Window::default());
@@ -22,7 +22,7 @@ impl Replay<'_> {
 
     /// The function and the offset in its body at which the invocation is cut short, if depth and records
     /// agree; in block `number`.
-    fn due_site(&self, number: u32) -> Option<(Place, CodeOffset)> {
+    fn due_site(&self, number: u32) -> Option<(TracePosition, CodeOffset)> {
         let (invocation, place) = self.due()?;
         let (key, offset) = place.site?;
         let function = self.map.run(number).function();
@@ -62,7 +62,7 @@ impl Replay<'_> {
     /// it pulled.
     pub(super) fn is_cut_after_record(&self, number: u32) -> bool {
         let calls = self.trace.calls - self.cursor.calls_left;
-        let agrees = |(place, offset): (Place, CodeOffset)| {
+        let agrees = |(place, offset): (TracePosition, CodeOffset)| {
             self.map.run(number).offset() == Some(offset) && calls == place.calls
         };
         self.cursor.window.is_spent() && self.due_site(number).is_some_and(agrees)

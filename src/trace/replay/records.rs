@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::super::limits::{MAX_CUTS, MAX_FRAMES};
-use super::super::{Place, Record, RecordStream, ReplayErrorKind};
+use super::super::{Record, RecordStream, ReplayErrorKind, TracePosition};
 
 /// The records, the next of them in sight.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl<'t> Pull<'t> {
 
 /// Where invocations are cut short other than by a host function, by their number.
 #[derive(Debug, Default)]
-pub(super) struct Cuts(Vec<(u64, Place)>);
+pub(super) struct Cuts(Vec<(u64, TracePosition)>);
 
 impl Cuts {
     /// Looks through records. `open` invocations, the last of them before number `begun`, were begun before
@@ -72,7 +72,7 @@ impl Cuts {
     }
 
     /// Where invocation `number` is cut short.
-    pub(super) fn of_invocation(&self, number: u64) -> Option<Place> {
+    pub(super) fn of_invocation(&self, number: u64) -> Option<TracePosition> {
         let position = self.0.binary_search_by_key(&number, |cut| cut.0).ok()?;
         self.0.get(position).map(|cut| cut.1)
     }

@@ -10,7 +10,7 @@ use super::super::decisions::Window;
 use super::super::limits::MAX_FRAMES;
 use super::super::map::{Destination, FlatBlock};
 use super::super::step::{Call, Misfit, Walker, step};
-use super::super::{CallKind, FuncKey, RanFunction, ReplayErrorKind, Run, Visitor};
+use super::super::{CallKind, ExecutedBlock, ExecutedFunction, FuncKey, ReplayErrorKind, Visitor};
 use super::{BOTTOM, Cursor, Replay, Target};
 
 /// Why the walk from block to block stopped.
@@ -74,7 +74,7 @@ impl<'t> Replay<'t> {
     #[inline(never)]
     fn load_slot(&mut self, visitor: &mut impl Visitor, slot: u32) -> Result<u32, ReplayErrorKind> {
         let entry = self.map.load(slot)?;
-        visitor.load(RanFunction::new(&self.map, entry));
+        visitor.load(ExecutedFunction::new(&self.map, entry));
         Ok(entry)
     }
 
@@ -106,7 +106,7 @@ impl<V: Visitor> Walk<'_, '_, V> {
         {
             return Err(Ok(Halt::Cut { number, len }));
         }
-        self.visitor.block(Run { map: &self.replay.map, number, len });
+        self.visitor.block(ExecutedBlock { map: &self.replay.map, number, len });
         self.cursor.instructions += u64::from(len);
         step(self, number, exit)
     }
@@ -238,7 +238,7 @@ impl<V: Visitor> Walker for Walk<'_, '_, V> {
             push(&mut self.replay.frames, from + 1).map_err(Err)?;
         }
         let entry = self.enter(callee)?;
-        let (run, callee) = (self.replay.map.run(from), RanFunction::new(&self.replay.map, entry));
+        let (run, callee) = (self.replay.map.run(from), ExecutedFunction::new(&self.replay.map, entry));
         match is_tail {
             true => self.visitor.tail_call(run, kind, callee),
             false => self.visitor.call(run, kind, callee),

@@ -2,19 +2,19 @@
 
 use super::*;
 
-fn place(bits: u64, calls: u64, depth: u32, site: Option<(u32, u32)>) -> Place {
-    Place { bits, calls, depth, site: site.map(|(key, offset)| (FuncKey(key), offset)) }
+fn place(bits: u64, calls: u64, depth: u32, site: Option<(u32, u32)>) -> TracePosition {
+    TracePosition { bits, calls, depth, site: site.map(|(key, offset)| (FuncKey(key), offset)) }
 }
 
-fn trapped(at: Place) -> Record {
+fn trapped(at: TracePosition) -> Record {
     Record::End(End::Trapped { code: Trap::IntegerDivideByZero, at })
 }
 
-fn stopped(at: Place) -> Record {
+fn stopped(at: TracePosition) -> Record {
     Record::End(End::Stopped { at })
 }
 
-fn failed(at: Place) -> Record {
+fn failed(at: TracePosition) -> Record {
     Record::End(End::Failed { message: "no".into(), at })
 }
 

@@ -33,7 +33,7 @@ fn the_worked_example() {
     assert_eq!(counts(&trace), BTreeMap::from(expected));
     let mut nothing = Nothing;
     let summary = trace.replay(&mut nothing).unwrap();
-    let expected = Summary { instructions: 47, decisions: 7, calls: 0, invocations: 1, host_calls: 0 };
+    let expected = ReplaySummary { instructions: 47, decisions: 7, calls: 0, invocations: 1, host_calls: 0 };
     assert_eq!(summary, expected);
 }
 
@@ -108,7 +108,8 @@ fn branches() {
         let ends_in_loop = body == "loop nop br 0 end" || body.starts_with("loop block br 1");
         if ends_in_loop {
             let module = module(&format!("(module (func (param i32) {body}))"));
-            let stopped = Record::End(End::Stopped { at: Place { bits: 1, calls: 0, depth: 1, site: None } });
+            let stopped =
+                Record::End(End::Stopped { at: TracePosition { bits: 1, calls: 0, depth: 1, site: None } });
             let story = tell(&trace(&module, 0, Writer::new().bits(&[1]), &[invoke(0), stopped]));
             assert_eq!(story, format!("[invoke 0] {expected} [Stopped]"), "{body}");
         } else {
@@ -154,7 +155,7 @@ fn tables_of_loops() {
         assert_eq!(run(&format!("loop local.get 0 br_table {table} end"), bits), expected, "{table}");
     }
     let module = module("(module (func (param i32) loop local.get 0 br_table 0 0 end))");
-    let stopped = Record::End(End::Stopped { at: Place { bits: 2, calls: 0, depth: 1, site: None } });
+    let stopped = Record::End(End::Stopped { at: TracePosition { bits: 2, calls: 0, depth: 1, site: None } });
     let story = tell(&trace(&module, 0, Writer::new().bits(&[1, 1]), &[invoke(0), stopped]));
     assert_eq!(story, format!("[invoke 0] {once}:yes {once}:yes [Stopped]"));
 }
@@ -378,10 +379,10 @@ fn decisions_may_stand_in_short_words() {
 fn a_pause_after_every_block_changes_nothing() {
     struct Impatient(Counter);
     impl Visitor for Impatient {
-        fn load(&mut self, function: RanFunction<'_>) {
+        fn load(&mut self, function: ExecutedFunction<'_>) {
             self.0.load(function);
         }
-        fn block(&mut self, run: Run<'_>) {
+        fn block(&mut self, run: ExecutedBlock<'_>) {
             self.0.block(run);
         }
         fn wants_pause(&self) -> bool {
@@ -393,7 +394,7 @@ fn a_pause_after_every_block_changes_nothing() {
     let mut impatient = Impatient(Counter::default());
     let mut replay = Replay::new(&trace, ReplayLimits::default()).unwrap();
     let mut pauses = 0;
-    while replay.run(&mut impatient).unwrap() == Progress::Paused {
+    while replay.run(&mut impatient).unwrap() == ReplayProgress::Paused {
         pauses += 1;
     }
     assert!(pauses > 10, "{pauses}");

@@ -34,7 +34,8 @@ const EVERYTHING: &str = r#"(module
 fn random_record(random: &mut Random) -> Record {
     let key = FuncKey(random.below(12) as u32);
     let site = (random.below(3) != 0).then(|| (key, random.below(24) as u32));
-    let at = Place { bits: random.below(80), calls: random.below(3), depth: random.below(4) as u32, site };
+    let at =
+        TracePosition { bits: random.below(80), calls: random.below(3), depth: random.below(4) as u32, site };
     match random.below(10) {
         0..3 => Record::Invoke { func: key },
         3 => RETURNED,
@@ -136,7 +137,7 @@ fn blocks_that_lead_to_one_other_meet_the_limit() {
 }
 
 fn stopped(bits: u64) -> Record {
-    Record::End(End::Stopped { at: Place { bits, calls: 0, depth: 1, site: None } })
+    Record::End(End::Stopped { at: TracePosition { bits, calls: 0, depth: 1, site: None } })
 }
 
 #[test]
@@ -152,7 +153,7 @@ fn a_trace_carries_its_limit_and_invocations_meet_it() {
     // Taken up again, it goes no further.
     let mut replay = Replay::new(&trace, ReplayLimits::default()).unwrap();
     let mut pause = PauseAt(1000);
-    assert_eq!(replay.run(&mut pause), Ok(Progress::Paused));
+    assert_eq!(replay.run(&mut pause), Ok(ReplayProgress::Paused));
     let checkpoint = replay.checkpoint().unwrap();
     let taken_up = trace.events_from(&checkpoint).filter(|event| matches!(event, Ok(Event::Op(_)))).count();
     assert_eq!(taken_up, 50_000);
@@ -162,7 +163,7 @@ fn a_trace_carries_its_limit_and_invocations_meet_it() {
 struct PauseAt(u64);
 
 impl Visitor for PauseAt {
-    fn block(&mut self, run: Run<'_>) {
+    fn block(&mut self, run: ExecutedBlock<'_>) {
         self.0 = self.0.saturating_sub(u64::from(run.len()));
     }
 
@@ -179,9 +180,9 @@ fn a_replay_goes_forward_only_and_its_parts_have_one_limit() {
     // About every second instruction is a silent step: three quarters of them.
     let limits = ReplayLimits { max_silent: steps * 3 / 8, ..ReplayLimits::default() };
     let mut replay = Replay::new(&trace, limits).unwrap();
-    assert_eq!(replay.run(&mut PauseAt(steps / 8)), Ok(Progress::Paused));
+    assert_eq!(replay.run(&mut PauseAt(steps / 8)), Ok(ReplayProgress::Paused));
     let early = replay.checkpoint().unwrap();
-    assert_eq!(replay.run(&mut PauseAt(steps / 2)), Ok(Progress::Paused));
+    assert_eq!(replay.run(&mut PauseAt(steps / 2)), Ok(ReplayProgress::Paused));
     let late = replay.checkpoint().unwrap();
     assert_eq!(replay.resume_later(&early), Ok(false));
     // Of another moment than it says: its decisions were read.
@@ -192,7 +193,7 @@ fn a_replay_goes_forward_only_and_its_parts_have_one_limit() {
     assert_eq!(replay.resume_later(&late), Ok(true));
     let silent = ReplayErrorKind::TooSilent { limit: limits.max_silent };
     let mut alone = Replay::resume(&trace, limits, &late).unwrap();
-    assert!(matches!(alone.run(&mut PauseAt(u64::MAX)), Ok(Progress::Done(_))));
+    assert!(matches!(alone.run(&mut PauseAt(u64::MAX)), Ok(ReplayProgress::Done(_))));
     assert_eq!(*replay.run(&mut PauseAt(u64::MAX)).unwrap_err().kind(), silent);
 }
 
@@ -201,7 +202,7 @@ fn checkpoints_that_cannot_be_are_refused() {
     let module = module("(module (func nop))");
     let trace = trace(&module, 0, &mut Writer::new(), &[invoke(0), RETURNED, invoke(0), RETURNED]);
     let mut replay = Replay::new(&trace, ReplayLimits::default()).unwrap();
-    assert_eq!(replay.run(&mut PauseAt(1)), Ok(Progress::Paused));
+    assert_eq!(replay.run(&mut PauseAt(1)), Ok(ReplayProgress::Paused));
     let sound = replay.checkpoint().unwrap();
     assert!(trace.events_from(&sound).all(|event| event.is_ok()));
     for wrong in [

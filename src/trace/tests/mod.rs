@@ -73,15 +73,15 @@ pub(super) fn story(trace: &Trace) -> Result<String, ReplayError> {
     Ok(words.join(" "))
 }
 
-fn deed(kind: Kind) -> String {
+fn deed(kind: ControlEffect) -> String {
     match kind {
-        Kind::Plain => String::new(),
-        Kind::Branch { taken } => format!(":{}", if taken { "yes" } else { "no" }),
-        Kind::Table { index } => format!(":{index}"),
-        Kind::Call { kind, callee } => format!(":{kind:?}>{callee}").to_lowercase(),
-        Kind::TailCall { kind, callee } => format!(":tail-{kind:?}>{callee}").to_lowercase(),
-        Kind::Grow { delta, result } => format!(":{delta}->{result}"),
-        Kind::Bulk { dst, src, len } => format!(":{dst},{src},{len}"),
+        ControlEffect::Plain => String::new(),
+        ControlEffect::Branch { taken } => format!(":{}", if taken { "yes" } else { "no" }),
+        ControlEffect::Table { index } => format!(":{index}"),
+        ControlEffect::Call { kind, callee } => format!(":{kind:?}>{callee}").to_lowercase(),
+        ControlEffect::TailCall { kind, callee } => format!(":tail-{kind:?}>{callee}").to_lowercase(),
+        ControlEffect::Grow { delta, result } => format!(":{delta}->{result}"),
+        ControlEffect::Bulk { dst, src, len } => format!(":{dst},{src},{len}"),
     }
 }
 

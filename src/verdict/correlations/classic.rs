@@ -63,7 +63,7 @@ pub(super) fn indirect_calls(facts: &Facts<'_>) -> Option<Correlation> {
         .call_graph
         .edges
         .iter()
-        .filter(|edge| edge.kind == crate::passes::CallKind::Indirect)
+        .filter(|edge| edge.kind == crate::passes::CallEdgeKind::Indirect)
         .count();
     let sides = Sides {
         bytes: format!("{} in the code", text::plural(code, "indirect call")),

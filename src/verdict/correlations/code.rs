@@ -4,7 +4,7 @@
 use super::{Correlation, Sides, correlation};
 use crate::{
     module::FuncIndex,
-    passes::{Constant, Loop, Place},
+    passes::{Constant, ExecutedLoop, Place},
     rules::Facts,
     verdict::{
         text::{self, LoopsByFunction},
@@ -65,7 +65,7 @@ pub(super) fn crypto_in_hot_loop(facts: &Facts<'_>) -> Option<Correlation> {
 
 /// The hot loop that a constant was executed in: of the loops that begin before it, the innermost one that it
 /// ran more often than it was entered.
-fn loop_of<'a>(loops: &LoopsByFunction<'a>, constant: &Constant) -> Option<&'a Loop> {
+fn loop_of<'a>(loops: &LoopsByFunction<'a>, constant: &Constant) -> Option<&'a ExecutedLoop> {
     let limits = &builtin().threshold;
     let loops = loops.get(&constant.place.func)?.iter().copied();
     let loops = loops.filter(|candidate| candidate.offset <= constant.place.offset);

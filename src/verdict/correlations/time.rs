@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Correlation, Sides, correlation};
 use crate::{
     module::{CodeOffset, FuncIndex},
-    passes::{Loop, Place},
+    passes::{ExecutedLoop, Place},
     rules::Facts,
     verdict::{
         text,
@@ -21,7 +21,7 @@ const DEPTH: usize = 3;
 
 /// Where each function called a clock, directly or through a wrapper that has no loop: the run's side.
 fn sites(facts: &Facts<'_>) -> BTreeMap<FuncIndex, BTreeSet<CodeOffset>> {
-    let is_clock = |import: &&crate::module::view::Import| listed(&builtin().calls.clock, &import.name);
+    let is_clock = |import: &&crate::module::view::ImportInfo| listed(&builtin().calls.clock, &import.name);
     let mut clocks: BTreeSet<FuncIndex> =
         facts.view.imports.iter().filter(is_clock).filter_map(|import| import.func).collect();
     let mut sites: BTreeMap<FuncIndex, BTreeSet<CodeOffset>> = BTreeMap::new();
@@ -73,13 +73,13 @@ pub(super) fn check_around_loop(facts: &Facts<'_>) -> Option<Correlation> {
 /// The busiest of the loops of a function between two offsets, if it is one of the static view too.
 fn loop_between<'a>(
     facts: &Facts<'a>,
-    loops: &[&'a Loop],
+    loops: &[&'a ExecutedLoop],
     first: CodeOffset,
     last: CodeOffset,
-) -> Option<&'a Loop> {
+) -> Option<&'a ExecutedLoop> {
     let in_code = &text::defined(facts, loops.first()?.func)?.loops;
     let known: BTreeSet<_> = in_code.iter().map(|natural| natural.offset).collect();
-    let is_between = |candidate: &&Loop| {
+    let is_between = |candidate: &&ExecutedLoop| {
         first < candidate.offset && candidate.offset < last && known.contains(&candidate.offset)
     };
     let loops = loops.iter().copied().filter(is_between);

@@ -2,7 +2,7 @@
 
 use super::{super::text, of_bytes};
 use crate::{
-    module::view::{Kind, Validity},
+    module::view::{ExternKind, Validity},
     rules::Facts,
     verdict::{
         Finding,
@@ -139,7 +139,7 @@ fn elements(facts: &Facts<'_>) -> Option<Finding> {
 /// A name counts by its words: `drop_payload` speaks of a payload, `__wbindgen_drop` of nothing.
 fn exports(facts: &Facts<'_>) -> Option<Finding> {
     let words = &builtin().names.exports;
-    let functions = facts.view.exports.iter().filter(|export| export.kind == Kind::Function);
+    let functions = facts.view.exports.iter().filter(|export| export.kind == ExternKind::Function);
     let telling: Vec<_> =
         functions.filter(|export| words_of(&export.name).any(|word| words.contains(&word))).collect();
     let shown = text::some(telling.iter().map(|export| text::quoted(&export.name)), 5);
@@ -169,7 +169,7 @@ pub(super) fn words_of(name: &str) -> impl Iterator<Item = String> {
 
 fn imports(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     for (category, table) in &builtin().imports {
-        let functions = facts.view.imports.iter().filter(|import| import.kind == Kind::Function);
+        let functions = facts.view.imports.iter().filter(|import| import.kind == ExternKind::Function);
         let found: Vec<_> = functions.filter(|import| listed(&table.names, &import.name)).collect();
         if found.is_empty() {
             continue;

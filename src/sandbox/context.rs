@@ -1,14 +1,14 @@
 //! What a behaviour sees of one call: its arguments, guest memory, its results, and the state of the run.
 //!
-//! Every access to guest memory is checked; nothing here fails other than by `None` or [`End`].
+//! Every access to guest memory is checked; nothing here fails other than by `None` or [`CallEnd`].
 
-use crate::tracer::{HostCall, Type, Value};
+use crate::tracer::{Caller, Type, Value};
 
 use super::{log, state::State};
 
 /// Why a call does not return to the sample.
 #[derive(Debug)]
-pub(super) enum End {
+pub(super) enum CallEnd {
     /// The program ends.
     Exit(i32),
     /// It cannot go on, as after `abort`.
@@ -20,11 +20,11 @@ pub(super) enum End {
 }
 
 /// A behaviour: answers one call.
-pub(super) type Act = fn(&mut Cx<'_, '_>) -> Result<(), End>;
+pub(super) type Act = fn(&mut CallContext<'_, '_>) -> Result<(), CallEnd>;
 
 /// One call.
-pub(super) struct Cx<'c, 'h> {
-    pub(super) call: &'c mut HostCall<'h>,
+pub(super) struct CallContext<'c, 'h> {
+    pub(super) call: &'c mut Caller<'h>,
     pub(super) state: &'c mut State,
     /// The arguments as bits, an `i64` that was split in two put together again.
     pub(super) args: &'c [u64],
@@ -34,7 +34,7 @@ pub(super) struct Cx<'c, 'h> {
     pub(super) is_unstable: bool,
 }
 
-impl Cx<'_, '_> {
+impl CallContext<'_, '_> {
     /// An argument as an unsigned word; 0 if there is none.
     pub(super) fn u32(&self, index: usize) -> u32 {
         self.u64(index) as u32

@@ -1,7 +1,7 @@
-//! Marks in a file: states of replay from which it can be taken up, and which functions ran between two of
+//! Checkpoints in a file: states of replay from which it can be taken up, and which functions ran between two of
 //! them.
 //!
-//! Made by one replay after the run, which costs about a tenth of it. A mark comes about every [`EVERY`]
+//! Made by one replay after the run, which costs about a tenth of it. A checkpoint comes about every [`EVERY`]
 //! instructions, and later ones further apart, so that there are hundreds at most.
 
 use std::{io, path::Path, sync::Arc};
@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Limits,
     trace::{
-        Checkpoint, Event, Events, Level, Progress, RanFunction, Replay, ReplayError, ReplayErrorKind, Run,
-        Trace, Visitor,
+        Checkpoint, Event, Events, ExecutedBlock, ExecutedFunction, Level, Replay, ReplayError,
+        ReplayErrorKind, ReplayProgress, Trace, Visitor,
     },
     tracer::replay_limits,
 };
@@ -20,33 +20,33 @@ use crate::{
 use super::{
     chunk::{Chunk, append},
     contents::Totals,
-    frame::{Kind, MAX_CHUNK},
+    frame::{ChunkKind, MAX_CHUNK},
     reader::Reader,
     recorded::{self, Recorded},
-    tape::Sink,
+    writer::ChunkWriter,
 };
 
-/// Instructions between two marks at least.
+/// Instructions between two checkpoints at least.
 const EVERY: u64 = if cfg!(test) { 1 << 12 } else { 1 << 24 };
-/// Marks that are read backwards for a checkpoint at most.
+/// Stored checkpoints that are tried, backwards, for one that is whole, at most.
 const DAMAGED: usize = 16;
-/// Marks that are read at most; what comes after the last is one stretch. A file of ours has a few hundred.
-const MAX_MARKS: usize = 4096;
-/// The part of what was replayed so far after which the next mark comes, if that is more.
+/// Checkpoints that are read at most; what comes after the last is one stretch. A file of ours has a few hundred.
+const MAX_CHECKPOINTS: usize = 4096;
+/// The part of what was replayed so far after which the next checkpoint comes, if that is more.
 const PART: u64 = 64;
 
 /// A moment of the replay.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Mark {
+pub(super) struct StoredCheckpoint {
     /// The state of replay; `None` at the end of the trace.
     pub(super) checkpoint: Option<Checkpoint>,
-    /// Functions (index in the function space) that ran since the mark before, in order; none if they are
+    /// Functions (index in the function space) that ran since the checkpoint before, in order; none if they are
     /// too many, so that any may have run.
     pub(super) functions: Vec<u32>,
 }
 
-impl Mark {
-    /// Whether any of these functions may have run since the mark before.
+impl StoredCheckpoint {
+    /// Whether any of these functions may have run since the checkpoint before.
     fn has_any(&self, functions: &[u32]) -> bool {
         self.functions.is_empty()
             || functions.iter().any(|function| self.functions.binary_search(function).is_ok())
@@ -55,22 +55,22 @@ impl Mark {
 
 /// Notes which blocks ran, and pauses.
 #[derive(Default)]
-struct Marker {
+struct CheckpointVisitor {
     instructions: u64,
     pause_at: u64,
-    /// Whether each block ran since the last mark, by number.
+    /// Whether each block ran since the last checkpoint, by number.
     blocks: Vec<bool>,
     /// First block and index of each function.
     functions: Vec<(usize, u32)>,
 }
 
-impl Visitor for Marker {
-    fn load(&mut self, function: RanFunction<'_>) {
+impl Visitor for CheckpointVisitor {
+    fn load(&mut self, function: ExecutedFunction<'_>) {
         self.functions.push((function.first_block(), function.index().0));
         self.blocks.resize(function.first_block() + function.code().blocks().len(), false);
     }
 
-    fn block(&mut self, run: Run<'_>) {
+    fn block(&mut self, run: ExecutedBlock<'_>) {
         self.instructions += u64::from(run.len());
         if let Some(block) = self.blocks.get_mut(run.number()) {
             *block = true;
@@ -82,7 +82,7 @@ impl Visitor for Marker {
     }
 }
 
-impl Marker {
+impl CheckpointVisitor {
     /// The functions of which a block ran since the last time.
     fn take_functions(&mut self) -> Vec<u32> {
         let ends = self.functions.iter().skip(1).map(|function| function.0).chain([self.blocks.len()]);
@@ -103,10 +103,10 @@ impl Marker {
     }
 }
 
-/// Replays the streams that were written and writes marks; gives the number of instructions, or `None` if
+/// Replays the streams that were written and writes checkpoints; gives the number of instructions, or `None` if
 /// nothing could be started, or it would take too long.
 pub(super) fn write(
-    sink: &mut Sink,
+    sink: &mut ChunkWriter,
     path: &Path,
     wasm: &[u8],
     limits: &Limits,
@@ -117,21 +117,27 @@ pub(super) fn write(
     let mut trace = recorded::trace(&Arc::new(reader), wasm, Level::Flow, Some(totals));
     trace.limits = replay_limits(Some(limits), totals.decisions);
     let Ok(mut replay) = Replay::new(&trace, trace.limits) else { return Ok(None) };
-    let (mut marker, mut functions) = (Marker { pause_at: EVERY, ..Marker::default() }, Vec::new());
+    let (mut visitor, mut functions) =
+        (CheckpointVisitor { pause_at: EVERY, ..CheckpointVisitor::default() }, Vec::new());
     loop {
-        let progress = replay.run(&mut marker);
-        functions.extend(marker.take_functions());
+        let progress = replay.run(&mut visitor);
+        functions.extend(visitor.take_functions());
         functions.sort_unstable();
         functions.dedup();
         match progress {
-            Ok(Progress::Paused) => {
-                let mark = Mark { checkpoint: replay.checkpoint(), functions };
+            Ok(ReplayProgress::Paused) => {
+                let stored = StoredCheckpoint { checkpoint: replay.checkpoint(), functions };
                 // One that could not be written: its functions go to the next.
-                functions = write_mark(sink, marker.instructions, false, mark)?;
-                marker.pause_at = marker.instructions + EVERY.max(marker.instructions / PART);
+                functions = write_checkpoint(sink, visitor.instructions, false, stored)?;
+                visitor.pause_at = visitor.instructions + EVERY.max(visitor.instructions / PART);
             }
-            Ok(Progress::Done(summary)) => {
-                write_mark(sink, summary.instructions, true, Mark { checkpoint: None, functions })?;
+            Ok(ReplayProgress::Done(summary)) => {
+                write_checkpoint(
+                    sink,
+                    summary.instructions,
+                    true,
+                    StoredCheckpoint { checkpoint: None, functions },
+                )?;
                 return Ok(Some(summary.instructions));
             }
             Err(error) if matches!(error.kind(), ReplayErrorKind::TooSilent { .. }) => return Ok(None),
@@ -142,16 +148,21 @@ pub(super) fn write(
     }
 }
 
-/// Writes a mark, without its functions if it is too large with them. Gives the functions back if it is still
+/// Writes a checkpoint, without its functions if it is too large with them. Gives the functions back if it is still
 /// too large: of a very deep stack.
-fn write_mark(sink: &mut Sink, instructions: u64, is_last: bool, mut mark: Mark) -> io::Result<Vec<u32>> {
+fn write_checkpoint(
+    sink: &mut ChunkWriter,
+    instructions: u64,
+    is_last: bool,
+    mut stored: StoredCheckpoint,
+) -> io::Result<Vec<u32>> {
     let mut kept = Vec::new();
     loop {
         let mut raw = Vec::new();
-        append(&mark, &mut raw).map_err(io::Error::other)?;
+        append(&stored, &mut raw).map_err(io::Error::other)?;
         if raw.len() <= MAX_CHUNK {
             sink.write(&Chunk {
-                kind: Kind::Checkpoint,
+                kind: ChunkKind::Checkpoint,
                 is_last,
                 first: instructions,
                 count: 1,
@@ -160,10 +171,10 @@ fn write_mark(sink: &mut Sink, instructions: u64, is_last: bool, mut mark: Mark)
             })?;
             return Ok(Vec::new());
         }
-        if mark.functions.is_empty() {
+        if stored.functions.is_empty() {
             return Ok(kept);
         }
-        kept = std::mem::take(&mut mark.functions);
+        kept = std::mem::take(&mut stored.functions);
     }
 }
 
@@ -174,9 +185,9 @@ impl Recorded {
     }
 
     /// The events from that before which `from` instructions were executed up to that before which `to` were,
-    /// with their numbers: how many instructions were executed before each. Begins at the last mark
+    /// with their numbers: how many instructions were executed before each. Begins at the last checkpoint
     /// before `from`. With `function`, stretches in which that function does not run are passed over as
-    /// far as marks say so.
+    /// far as checkpoints say so.
     ///
     /// # Errors
     ///
@@ -188,20 +199,20 @@ impl Recorded {
         functions: &[u32],
         mut tell: impl FnMut(u64, &Event) -> Result<bool, E>,
     ) -> Result<(), E> {
-        let marks = Marks::of(&self.reader);
-        let mut stretch = marks.stretch(from);
-        let mut checkpoint = marks.checkpoint(&self.reader, stretch);
+        let checkpoints = Checkpoints::of(&self.reader);
+        let mut stretch = checkpoints.stretch(from);
+        let mut checkpoint = checkpoints.checkpoint(&self.reader, stretch);
         let mut telling: Option<Telling<'_>> = None;
         let mut failure = None;
-        while stretch <= marks.0.len() {
-            let (begin, end) = marks.bounds(stretch);
+        while stretch <= checkpoints.0.len() {
+            let (begin, end) = checkpoints.bounds(stretch);
             if begin >= to {
                 break;
             }
             // Without a filter one replay goes to the end.
-            let mark = if functions.is_empty() { None } else { marks.read(&self.reader, stretch) };
+            let stored = if functions.is_empty() { None } else { checkpoints.read(&self.reader, stretch) };
             let end = if functions.is_empty() { to } else { end.min(to) };
-            if mark.as_ref().is_none_or(|mark| mark.has_any(functions)) {
+            if stored.as_ref().is_none_or(|stored| stored.has_any(functions)) {
                 let told = Telling::go_on(&mut telling, trace, checkpoint.as_ref());
                 match told.tell((from.max(begin), end), &mut tell)? {
                     Told::All => {}
@@ -216,7 +227,7 @@ impl Recorded {
             if end == to {
                 break;
             }
-            checkpoint = mark.and_then(|mark| mark.checkpoint).or(checkpoint);
+            checkpoint = stored.and_then(|stored| stored.checkpoint).or(checkpoint);
             stretch += 1;
         }
         failure.map_or(Ok(()), |error| Err(error.into()))
@@ -284,60 +295,60 @@ impl<'t> Telling<'t> {
     }
 }
 
-/// Whether these are the contents of a mark.
+/// Whether these are the contents of a checkpoint.
 pub(super) fn is_sound(raw: &[u8]) -> bool {
-    postcard::from_bytes::<Mark>(raw).is_ok()
+    postcard::from_bytes::<StoredCheckpoint>(raw).is_ok()
 }
 
 /// Executed instructions, if the file says so.
 pub(super) fn instructions(reader: &Reader) -> Option<u64> {
-    let frames = reader.of_kind(Kind::Checkpoint).filter_map(|position| reader.chunks().get(position));
+    let frames = reader.of_kind(ChunkKind::Checkpoint).filter_map(|position| reader.chunks().get(position));
     frames.filter(|(frame, _)| frame.is_last).map(|(frame, _)| frame.first).last()
 }
 
-/// The marks of a file: positions of their chunks, and instructions before each, in order. Stretch 0 is
-/// before the first mark, stretch n after the n-th.
-struct Marks(Vec<(usize, u64)>);
+/// The checkpoints of a file: positions of their chunks, and instructions before each, in order. Stretch 0 is
+/// before the first checkpoint, stretch n after the n-th.
+struct Checkpoints(Vec<(usize, u64)>);
 
-impl Marks {
+impl Checkpoints {
     fn of(reader: &Arc<Reader>) -> Self {
-        let mut marks: Vec<(usize, u64)> = Vec::new();
-        for position in reader.of_kind(Kind::Checkpoint) {
+        let mut checkpoints: Vec<(usize, u64)> = Vec::new();
+        for position in reader.of_kind(ChunkKind::Checkpoint) {
             let Some((frame, _)) = reader.chunks().get(position) else { continue };
-            if marks.last().is_none_or(|last| last.1 < frame.first) || frame.is_last {
-                marks.push((position, frame.first));
+            if checkpoints.last().is_none_or(|last| last.1 < frame.first) || frame.is_last {
+                checkpoints.push((position, frame.first));
             }
-            if marks.len() == MAX_MARKS {
+            if checkpoints.len() == MAX_CHECKPOINTS {
                 break;
             }
         }
-        Self(marks)
+        Self(checkpoints)
     }
 
     /// The stretch that holds instruction `number`. What happens right before the first instruction after a
-    /// mark belongs to the stretch before.
+    /// checkpoint belongs to the stretch before.
     fn stretch(&self, number: u64) -> usize {
-        self.0.partition_point(|mark| mark.1 < number)
+        self.0.partition_point(|stored| stored.1 < number)
     }
 
     /// Instructions before a stretch and at its end.
     fn bounds(&self, stretch: usize) -> (u64, u64) {
-        let begin = stretch.checked_sub(1).and_then(|mark| self.0.get(mark)).map_or(0, |mark| mark.1);
-        (begin, self.0.get(stretch).map_or(u64::MAX, |mark| mark.1))
+        let begin = stretch.checked_sub(1).and_then(|stored| self.0.get(stored)).map_or(0, |stored| stored.1);
+        (begin, self.0.get(stretch).map_or(u64::MAX, |stored| stored.1))
     }
 
-    fn read(&self, reader: &Reader, mark: usize) -> Option<Mark> {
-        let &(position, _) = self.0.get(mark)?;
-        let mark = reader.read(position).and_then(|raw| postcard::from_bytes(&raw).ok());
-        if mark.is_none() {
+    fn read(&self, reader: &Reader, stored: usize) -> Option<StoredCheckpoint> {
+        let &(position, _) = self.0.get(stored)?;
+        let stored = reader.read(position).and_then(|raw| postcard::from_bytes(&raw).ok());
+        if stored.is_none() {
             reader.spoilt(position);
         }
-        mark
+        stored
     }
 
-    /// The last checkpoint at or before the begin of a stretch, unless many marks in a row are damaged.
+    /// The last checkpoint at or before the begin of a stretch, unless many checkpoints in a row are damaged.
     fn checkpoint(&self, reader: &Reader, stretch: usize) -> Option<Checkpoint> {
-        (0..stretch).rev().take(DAMAGED).find_map(|mark| self.read(reader, mark)?.checkpoint)
+        (0..stretch).rev().take(DAMAGED).find_map(|stored| self.read(reader, stored)?.checkpoint)
     }
 }
 
@@ -351,29 +362,41 @@ mod tests {
     fn a_mark_of_too_many_functions_is_written_without_them() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.spoor");
-        let mut sink = Sink::begin(File::create_new(&path).unwrap()).unwrap();
+        let mut sink = ChunkWriter::begin(File::create_new(&path).unwrap()).unwrap();
         let many: Vec<u32> = (0..400_000).collect();
-        let left =
-            write_mark(&mut sink, 7, false, Mark { checkpoint: None, functions: many.clone() }).unwrap();
-        assert!(left.is_empty(), "the next mark has its own only");
-        write_mark(&mut sink, 9, true, Mark { checkpoint: None, functions: vec![3] }).unwrap();
+        let left = write_checkpoint(
+            &mut sink,
+            7,
+            false,
+            StoredCheckpoint { checkpoint: None, functions: many.clone() },
+        )
+        .unwrap();
+        assert!(left.is_empty(), "the next checkpoint has its own only");
+        write_checkpoint(&mut sink, 9, true, StoredCheckpoint { checkpoint: None, functions: vec![3] })
+            .unwrap();
         sink.end().unwrap();
         let reader = Arc::new(Reader::open(&path).unwrap());
         assert_eq!(instructions(&reader), Some(9));
-        let marks = Marks::of(&reader);
-        assert!(marks.read(&reader, 0).unwrap().has_any(&[1_000_000]), "any may have run");
-        assert!(!marks.read(&reader, 1).unwrap().has_any(&[1_000_000]));
+        let checkpoints = Checkpoints::of(&reader);
+        assert!(checkpoints.read(&reader, 0).unwrap().has_any(&[1_000_000]), "any may have run");
+        assert!(!checkpoints.read(&reader, 1).unwrap().has_any(&[1_000_000]));
     }
 
     #[test]
     fn no_more_marks_are_read_than_a_run_leaves() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.spoor");
-        let mut sink = Sink::begin(File::create_new(&path).unwrap()).unwrap();
-        for number in 0..MAX_MARKS as u64 + 10 {
-            write_mark(&mut sink, number + 1, false, Mark { checkpoint: None, functions: vec![1] }).unwrap();
+        let mut sink = ChunkWriter::begin(File::create_new(&path).unwrap()).unwrap();
+        for number in 0..MAX_CHECKPOINTS as u64 + 10 {
+            write_checkpoint(
+                &mut sink,
+                number + 1,
+                false,
+                StoredCheckpoint { checkpoint: None, functions: vec![1] },
+            )
+            .unwrap();
         }
         sink.end().unwrap();
-        assert_eq!(Marks::of(&Arc::new(Reader::open(&path).unwrap())).0.len(), MAX_MARKS);
+        assert_eq!(Checkpoints::of(&Arc::new(Reader::open(&path).unwrap())).0.len(), MAX_CHECKPOINTS);
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::trace::{FuncKey, Host, Instance, Record};
 
 /// Takes the streams of a run away, in order. Called from the execution loop: must not panic.
-pub(crate) trait Outlet: fmt::Debug + Send + Sync {
+pub(crate) trait StreamSink: fmt::Debug + Send + Sync {
     /// The sample is linked: what keys will mean.
     fn linked(&self, instances: &[Instance], hosts: &BTreeMap<FuncKey, Host>);
 
@@ -15,7 +15,7 @@ pub(crate) trait Outlet: fmt::Debug + Send + Sync {
     fn take(&self, batch: Batch) -> bool;
 
     /// The clock ended an entry or the session.
-    fn strike(&self, strike: Strike);
+    fn timeout(&self, timeout: Timeout);
 }
 
 /// What was recorded since the last time.
@@ -30,9 +30,9 @@ pub(crate) struct Batch {
 /// The clock ended an entry or the session. A run asks for the time at the same moments whatever the machine,
 /// so the number of the question says when that was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Strike {
+pub struct Timeout {
     /// Questions up to and with the one that it was the answer to.
-    pub asked: u64,
+    pub clock_reads: u64,
     /// Whether it ended the session, not only the entry.
     pub is_session: bool,
 }

@@ -1,4 +1,4 @@
-//! What is left of files that are gone: their numbers are free for others, what they were is kept.
+//! What is left of deleted files: their numbers are free for others, what they were is kept.
 
 use super::{
     Fs, Ino, Kind, Origin,
@@ -7,7 +7,7 @@ use super::{
 
 /// A file or directory that no name and no descriptor leads to.
 #[derive(Debug)]
-pub(super) struct Lost {
+pub(super) struct DeletedFile {
     /// The last path.
     pub(super) path: String,
     pub(super) trail: Vec<String>,
@@ -19,26 +19,26 @@ pub(super) struct Lost {
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(super) struct Gone {
-    pub(super) list: Vec<Lost>,
+pub(super) struct DeletedFiles {
+    pub(super) list: Vec<DeletedFile>,
     pub(super) cut: u64,
     bytes: usize,
 }
 
-impl Gone {
-    fn push(&mut self, mut lost: Lost) {
+impl DeletedFiles {
+    fn push(&mut self, mut deleted: DeletedFile) {
         if self.list.len() >= LISTED {
             self.cut += 1;
             return;
         }
-        if let Kind::File(bytes) = &mut lost.kind {
-            lost.is_cut = self.bytes + bytes.len() > KEPT;
-            match lost.is_cut {
+        if let Kind::File(bytes) = &mut deleted.kind {
+            deleted.is_cut = self.bytes + bytes.len() > KEPT;
+            match deleted.is_cut {
                 true => *bytes = Vec::new(),
                 false => self.bytes += bytes.len(),
             }
         }
-        self.list.push(lost);
+        self.list.push(deleted);
     }
 }
 
@@ -51,14 +51,14 @@ impl Fs {
         let len = if matches!(self.get(ino).kind, Kind::File(_)) { self.len(ino) } else { 0 };
         self.bytes = self.bytes.saturating_sub(len);
         let node = self.get_mut(ino);
-        let lost = Lost {
+        let deleted = DeletedFile {
             path: std::mem::take(&mut node.path),
             trail: std::mem::take(&mut node.trail),
             origin: node.origin.take(),
             kind: std::mem::replace(&mut node.kind, Kind::File(Vec::new())),
             is_cut: false,
         };
-        self.gone.push(lost);
+        self.deleted.push(deleted);
         self.free.push(ino);
     }
 }
@@ -82,7 +82,8 @@ mod tests {
             fs.release(ino);
             fs.release(ino);
         }
-        let gone: Vec<_> = fs.gone.list.iter().map(|lost| (lost.path.as_str(), lost.is_cut)).collect();
-        assert_eq!(gone, [("/big", true); 5]);
+        let deleted: Vec<_> =
+            fs.deleted.list.iter().map(|deleted| (deleted.path.as_str(), deleted.is_cut)).collect();
+        assert_eq!(deleted, [("/big", true); 5]);
     }
 }

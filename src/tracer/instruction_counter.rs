@@ -1,7 +1,7 @@
 //! Counts executed instructions while a sample runs, so that a budget can be in instructions.
 //!
 //! A decision may stand for two instructions or for eight thousand, so decisions bound neither time nor work.
-//! The odometer walks the code as replay does, a chunk of decisions at a time, when the recorder hands one
+//! The counter walks the code as replay does, a chunk of decisions at a time, when the recorder hands one
 //! over (about every quarter of a million decisions). It keeps its place between two chunks, so each decision
 //! is walked once.
 //!
@@ -28,7 +28,7 @@ const FRAMES: usize = 1 << 20;
 
 /// The walker.
 #[derive(Debug)]
-pub(super) struct Odometer {
+pub(super) struct InstructionCounter {
     module: Arc<Module>,
     first_key: u32,
     /// Instructions so far.
@@ -106,7 +106,7 @@ enum Stop {
     Host,
 }
 
-impl Odometer {
+impl InstructionCounter {
     pub(super) fn new(module: Arc<Module>, first_key: FuncKey) -> Self {
         Self {
             module,
@@ -224,18 +224,18 @@ impl Odometer {
             .last()
             .and_then(|invocation| self.end_of(invocation))
             .map_or(u64::MAX, |(end, _)| end);
-        let mut steps = Steps { odometer: self, module, inside: Inside::of(module, func)? };
+        let mut steps = Steps { counter: self, module, inside: Inside::of(module, func)? };
         let mut block = block;
         loop {
-            let Steps { odometer, inside, .. } = &mut steps;
-            if odometer.taken >= end || odometer.fill(words).is_err() {
-                odometer.at = At::Block(inside.func, block);
-                return if odometer.taken >= end { Ok(()) } else { Err(Stop::Dry) };
+            let Steps { counter, inside, .. } = &mut steps;
+            if counter.taken >= end || counter.fill(words).is_err() {
+                counter.at = At::Block(inside.func, block);
+                return if counter.taken >= end { Ok(()) } else { Err(Stop::Dry) };
             }
             let chain = inside.chains.get(block.position()).ok_or(Stop::Lost)?;
             let &Block { len, exit, .. } =
                 inside.code.blocks().get(chain.end.position()).ok_or(Stop::Lost)?;
-            odometer.total += chain.len + u64::from(len);
+            counter.total += chain.len + u64::from(len);
             block = step(&mut steps, chain.end, exit)?;
         }
     }
@@ -346,7 +346,7 @@ impl<'m> Inside<'m> {
 
 /// The steps of the walk: blocks are those of the function that it is in.
 struct Steps<'o, 'm> {
-    odometer: &'o mut Odometer,
+    counter: &'o mut InstructionCounter,
     module: &'m Module,
     inside: Inside<'m>,
 }
@@ -363,30 +363,30 @@ impl Walker for Steps<'_, '_> {
 
     #[inline(always)]
     fn bit(&mut self) -> Result<bool, Stop> {
-        self.odometer.taken += 1;
-        Ok(self.odometer.window.take_bit())
+        self.counter.taken += 1;
+        Ok(self.counter.window.take_bit())
     }
 
     #[inline(always)]
     fn field(&mut self, width: u32) -> Result<u64, Stop> {
-        self.odometer.taken += u64::from(width);
-        self.odometer.window.take_field(width).ok_or(Stop::Lost)
+        self.counter.taken += u64::from(width);
+        self.counter.window.take_field(width).ok_or(Stop::Lost)
     }
 
     #[inline(always)]
     fn ahead(&self) -> u64 {
-        self.odometer.window.ahead()
+        self.counter.window.ahead()
     }
 
     #[inline(always)]
     fn last_target(&self) -> u32 {
-        self.odometer.last_target
+        self.counter.last_target
     }
 
     #[inline(always)]
     fn resolve(&mut self, key: u32) -> Result<Option<FuncIndex>, Stop> {
-        self.odometer.last_target = key;
-        Ok(self.odometer.defined(self.module, key))
+        self.counter.last_target = key;
+        Ok(self.counter.defined(self.module, key))
     }
 
     #[inline(always)]
@@ -404,10 +404,10 @@ impl Walker for Steps<'_, '_> {
     #[inline(always)]
     fn call(&mut self, from: BlockIndex, call: Call<FuncIndex>) -> Result<BlockIndex, Stop> {
         if !call.is_tail {
-            if self.odometer.frames.len() >= FRAMES {
+            if self.counter.frames.len() >= FRAMES {
                 return Err(Stop::Lost);
             }
-            self.odometer.frames.push((self.inside.func, Self::next(from)));
+            self.counter.frames.push((self.inside.func, Self::next(from)));
         }
         self.inside = Inside::of(self.module, call.callee)?;
         Ok(BlockIndex(0))
@@ -418,13 +418,13 @@ impl Walker for Steps<'_, '_> {
             true => AfterHost::Return,
             false => AfterHost::Block(self.inside.func, Self::next(from)),
         };
-        self.odometer.enter_host(after)?;
+        self.counter.enter_host(after)?;
         Err(Stop::Host)
     }
 
     #[inline(always)]
     fn leave(&mut self, _: BlockIndex) -> Result<BlockIndex, Stop> {
-        let (func, block) = self.odometer.pop_frame()?;
+        let (func, block) = self.counter.pop_frame()?;
         if func != self.inside.func {
             self.inside = Inside::of(self.module, func)?;
         }
@@ -433,7 +433,7 @@ impl Walker for Steps<'_, '_> {
 
     #[inline(always)]
     fn record(&mut self, from: BlockIndex) -> Result<BlockIndex, Stop> {
-        self.odometer.next_record += 1;
+        self.counter.next_record += 1;
         Ok(Self::next(from))
     }
 

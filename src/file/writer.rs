@@ -19,13 +19,13 @@ use serde::Serialize;
 use crate::{
     sandbox::{Item, Journal},
     trace::{FuncKey, Host, Instance},
-    tracer::{Batch, Outlet, Strike},
+    tracer::{Batch, StreamSink, Timeout},
 };
 
 use super::{
     chunk::{Chunk, Packer, append, decisions_of, words_to_bytes},
     contents::Links,
-    frame::{FRAME, Frame, Kind, MAX_CHUNK, foot, head},
+    frame::{ChunkKind, FRAME, Frame, MAX_CHUNK, foot, head},
 };
 
 /// Chunks on their way to the thread: 8 MiB at most.
@@ -39,7 +39,7 @@ const ITEMS: usize = 1 << 18;
 const OUTPUT: usize = 1 << 16;
 
 /// The file and what is in it so far.
-pub(super) struct Sink {
+pub(super) struct ChunkWriter {
     pub(super) file: File,
     packer: Packer,
     /// The chunks so far, and where each begins.
@@ -47,7 +47,7 @@ pub(super) struct Sink {
     offset: u64,
 }
 
-impl Sink {
+impl ChunkWriter {
     /// Writes the head.
     pub(super) fn begin(mut file: File) -> io::Result<Self> {
         let head = head();
@@ -73,7 +73,7 @@ impl Sink {
             bytes.extend_from_slice(&frame.to_bytes());
             bytes.extend_from_slice(&offset.to_le_bytes());
         }
-        for chunk in parts(Kind::Index, &bytes) {
+        for chunk in parts(ChunkKind::Index, &bytes) {
             self.write(&chunk)?;
         }
         let foot = foot(begin);
@@ -87,7 +87,7 @@ impl Sink {
 }
 
 /// Something too large for a chunk, in parts. Nothing at all is one part.
-pub(super) fn parts(kind: Kind, bytes: &[u8]) -> impl Iterator<Item = Chunk> {
+pub(super) fn parts(kind: ChunkKind, bytes: &[u8]) -> impl Iterator<Item = Chunk> {
     let last = bytes.len().saturating_sub(1) / MAX_CHUNK;
     (0..=last).map(move |part| {
         let start = part * MAX_CHUNK;
@@ -96,29 +96,29 @@ pub(super) fn parts(kind: Kind, bytes: &[u8]) -> impl Iterator<Item = Chunk> {
     })
 }
 
-/// A tape and the thread that it leads to.
+/// A writer and the thread that it leads to.
 pub(super) struct Recording {
-    tape: Arc<Tape>,
-    thread: JoinHandle<io::Result<Sink>>,
+    writer: Arc<TraceWriter>,
+    thread: JoinHandle<io::Result<ChunkWriter>>,
 }
 
 impl Recording {
     pub(super) fn begin(file: File) -> io::Result<Self> {
-        let sink = Sink::begin(file)?;
+        let sink = ChunkWriter::begin(file)?;
         let (sender, receiver) = sync_channel(ON_THE_WAY);
         let thread =
             thread::Builder::new().name("spoor-writer".into()).spawn(move || write_all(sink, &receiver))?;
-        let tape = Tape { shared: Mutex::new(Shared { sender: Some(sender), ..Shared::default() }) };
-        Ok(Self { tape: Arc::new(tape), thread })
+        let writer = TraceWriter { shared: Mutex::new(Shared { sender: Some(sender), ..Shared::default() }) };
+        Ok(Self { writer: Arc::new(writer), thread })
     }
 
-    pub(super) fn tape(&self) -> Arc<Tape> {
-        Arc::clone(&self.tape)
+    pub(super) fn writer(&self) -> Arc<TraceWriter> {
+        Arc::clone(&self.writer)
     }
 
     /// Waits until everything is written.
-    pub(super) fn end(self) -> io::Result<Sink> {
-        let mut shared = self.tape.lock();
+    pub(super) fn end(self) -> io::Result<ChunkWriter> {
+        let mut shared = self.writer.lock();
         shared.flush_items();
         let failure = shared.failure.take();
         shared.sender = None;
@@ -130,7 +130,7 @@ impl Recording {
 }
 
 /// Ends at the first error; whoever sends then sees that nobody listens.
-fn write_all(mut sink: Sink, chunks: &Receiver<Chunk>) -> io::Result<Sink> {
+fn write_all(mut sink: ChunkWriter, chunks: &Receiver<Chunk>) -> io::Result<ChunkWriter> {
     while let Ok(chunk) = chunks.recv() {
         sink.write(&chunk)?;
     }
@@ -139,7 +139,7 @@ fn write_all(mut sink: Sink, chunks: &Receiver<Chunk>) -> io::Result<Sink> {
 
 /// What a run records to.
 #[derive(Debug)]
-pub(super) struct Tape {
+pub(super) struct TraceWriter {
     shared: Mutex<Shared>,
 }
 
@@ -156,7 +156,7 @@ struct Shared {
     failure: Option<postcard::Error>,
 }
 
-impl Tape {
+impl TraceWriter {
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -172,13 +172,13 @@ impl Tape {
     }
 
     /// Writes bytes in parts; returns whether the file takes more.
-    pub(super) fn object(&self, kind: Kind, bytes: &[u8]) -> bool {
+    pub(super) fn object(&self, kind: ChunkKind, bytes: &[u8]) -> bool {
         let mut shared = self.lock();
         parts(kind, bytes).all(|chunk| shared.send(chunk))
     }
 
     /// Writes something in parts.
-    pub(super) fn thing<T: Serialize>(&self, kind: Kind, thing: &T) -> bool {
+    pub(super) fn thing<T: Serialize>(&self, kind: ChunkKind, thing: &T) -> bool {
         let mut bytes = Vec::new();
         let appended = append(thing, &mut bytes);
         self.lock().note_failure(appended) && self.object(kind, &bytes)
@@ -218,7 +218,7 @@ impl Shared {
         let raw = std::mem::take(&mut self.pending);
         let (first, count) = (self.items, std::mem::take(&mut self.pending_items));
         self.items += count;
-        self.send(Chunk { kind: Kind::Log, is_last: false, first, count, calls: 0, raw })
+        self.send(Chunk { kind: ChunkKind::Log, is_last: false, first, count, calls: 0, raw })
     }
 
     fn take(&mut self, batch: &Batch) -> bool {
@@ -231,33 +231,35 @@ impl Shared {
             }
             let (first, count) = (self.records, records.len() as u64);
             self.records += count;
-            goes_on &= self.send(Chunk { kind: Kind::Records, is_last: false, first, count, calls: 0, raw });
+            goes_on &=
+                self.send(Chunk { kind: ChunkKind::Records, is_last: false, first, count, calls: 0, raw });
         }
         for words in batch.words.chunks(WORDS) {
             let (first, count) = (self.decisions, decisions_of(words).unwrap_or(0));
             self.decisions += count;
             let (raw, calls) = (words_to_bytes(words), batch.calls);
-            goes_on &= self.send(Chunk { kind: Kind::Decisions, is_last: false, first, count, calls, raw });
+            goes_on &=
+                self.send(Chunk { kind: ChunkKind::Decisions, is_last: false, first, count, calls, raw });
         }
         goes_on && self.failure.is_none()
     }
 }
 
-impl Outlet for Tape {
+impl StreamSink for TraceWriter {
     fn linked(&self, instances: &[Instance], hosts: &BTreeMap<FuncKey, Host>) {
-        self.thing(Kind::Links, &Links { instances: instances.to_vec(), hosts: hosts.clone() });
+        self.thing(ChunkKind::Links, &Links { instances: instances.to_vec(), hosts: hosts.clone() });
     }
 
     fn take(&self, batch: Batch) -> bool {
         self.lock().take(&batch)
     }
 
-    fn strike(&self, strike: Strike) {
-        self.lock().item(&Item::Strike(strike));
+    fn timeout(&self, timeout: Timeout) {
+        self.lock().item(&Item::Timeout(timeout));
     }
 }
 
-impl Journal for Tape {
+impl Journal for TraceWriter {
     fn note(&self, item: &Item) {
         let mut shared = self.lock();
         pieces(item, |item| shared.item(item));

@@ -13,7 +13,7 @@ pub(in crate::passes) struct Constants(HashMap<FuncIndex, Vec<(CodeOffset, u32)>
 
 /// A site in the code of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::passes) struct Mark {
+pub(in crate::passes) struct ConstantSite {
     pub(super) block: u32,
     /// Position of the instruction in the block.
     pub(super) within: u32,
@@ -36,24 +36,24 @@ impl Constants {
     }
 
     /// The sites in a function, by place.
-    pub(super) fn marks(&self, func: FuncIndex, code: &Code) -> Vec<Mark> {
+    pub(super) fn of_function(&self, func: FuncIndex, code: &Code) -> Vec<ConstantSite> {
         let sites = self.0.get(&func).map_or(&[][..], Vec::as_slice);
-        let mark = |&(offset, constant): &(CodeOffset, u32)| {
+        let site = |&(offset, constant): &(CodeOffset, u32)| {
             let position = code.ops().binary_search_by_key(&offset, |op| op.offset).ok()?;
             // Blocks without instructions begin where the next one does.
             let after = code.blocks().partition_point(|block| block.first.position() <= position);
             let block =
                 code.blocks().get(..after)?.iter().rposition(|block| block.range().contains(&position))?;
             let within = position - code.blocks().get(block)?.first.position();
-            Some(Mark { block: block as u32, within: within as u32, constant, offset })
+            Some(ConstantSite { block: block as u32, within: within as u32, constant, offset })
         };
-        let mut marks: Vec<_> = sites.iter().filter_map(mark).collect();
-        marks.sort_unstable();
-        marks
+        let mut constant_sites: Vec<_> = sites.iter().filter_map(site).collect();
+        constant_sites.sort_unstable();
+        constant_sites
     }
 }
 
-impl Mark {
+impl ConstantSite {
     /// Adds executions.
     pub(super) fn count(&self, executed: u64, constants: &mut BTreeMap<u32, (u64, CodeOffset)>) {
         if executed != 0 {

@@ -31,9 +31,9 @@ pub enum EdgeKind {
     Next,
     /// `br`, or from the end of a `then` arm past the `else` arm.
     Jump,
-    /// `br_if` taken.
+    /// `br_if`, `br_on_null` or the like taken.
     Taken,
-    /// `br_if` not taken.
+    /// `br_if`, `br_on_null` or the like not taken.
     NotTaken,
     /// `if` to its `then` arm.
     Then,
@@ -41,6 +41,12 @@ pub enum EdgeKind {
     Else,
     /// `br_table`.
     Table,
+    /// An exception, to the landing pad of the `try` or `try_table` around.
+    Throw,
+    /// From a landing pad to a handler, or to the landing pad around.
+    Catch,
+    /// `resume`, to a handler of what it resumed.
+    Suspend,
 }
 
 /// An edge of the graph.
@@ -172,27 +178,36 @@ impl Cfg {
 fn edges_of(code: &Code) -> Vec<Edge> {
     let count = code.blocks().len();
     let mut edges = Vec::with_capacity(count + count / 2);
-    // The last block whose table named this block.
-    let mut named_by = vec![u32::MAX; if code.tables().is_empty() { 0 } else { count }];
-    for (position, block) in code.blocks().iter().enumerate() {
-        let from = BlockIndex(position as u32);
+    // The last block whose labels named this block.
+    let has_labels = !code.tables().is_empty() || !code.pads.is_empty();
+    let mut named_by = vec![u32::MAX; if has_labels { count } else { 0 }];
+    for (from, block) in (0..).map(BlockIndex).zip(code.blocks()) {
         let next = BlockIndex(from.0 + 1);
         let mut edge = |to: BlockIndex, kind| {
             if to.position() < count {
                 edges.push(Edge { from, to, kind });
             }
         };
+        let (labels, kind) = match block.exit {
+            Exit::BrTable(table) => {
+                let table = code.tables().get(table as usize);
+                (table.map_or(&[][..], |table| code.labels(table)), EdgeKind::Table)
+            }
+            Exit::Catch(pad) => (code.pads(pad), EdgeKind::Catch),
+            Exit::Switch(pad) => (code.pads(pad), EdgeKind::Suspend),
+            _ => (&[][..], EdgeKind::Next),
+        };
         match block.exit {
             Exit::Next
             | Exit::Call(_)
             | Exit::CallImport(_)
             | Exit::CallIndirect
+            | Exit::CallRef
             | Exit::Grow
-            | Exit::Bulk => {
-                edge(next, EdgeKind::Next);
-            }
+            | Exit::Bulk
+            | Exit::Switch(_) => edge(next, EdgeKind::Next),
             Exit::Skip(to) | Exit::Br(to) | Exit::BrLoop(to) => edge(to, EdgeKind::Jump),
-            Exit::BrIf(to) => {
+            Exit::BrIf(to) | Exit::BrOn(to) => {
                 edge(next, EdgeKind::NotTaken);
                 edge(to, EdgeKind::Taken);
             }
@@ -200,17 +215,21 @@ fn edges_of(code: &Code) -> Vec<Edge> {
                 edge(next, EdgeKind::Then);
                 edge(to, EdgeKind::Else);
             }
-            Exit::BrTable(table) => {
-                let labels = code.tables().get(table as usize).map_or(&[][..], |table| code.labels(table));
-                for &to in labels {
-                    if let Some(last) = named_by.get_mut(to.position()).filter(|last| **last != from.0) {
-                        *last = from.0;
-                        edge(to, EdgeKind::Table);
-                    }
-                }
-            }
+            Exit::BrTable(_) | Exit::Catch(_) | Exit::Throw => {}
             Exit::End | Exit::Return | Exit::Unreachable => {}
-            Exit::ReturnCall(_) | Exit::ReturnCallImport(_) | Exit::ReturnCallIndirect => {}
+            Exit::ReturnCall(_)
+            | Exit::ReturnCallImport(_)
+            | Exit::ReturnCallIndirect
+            | Exit::ReturnCallRef => {}
+        }
+        for &to in labels {
+            if let Some(last) = named_by.get_mut(to.position()).filter(|last| **last != from.0) {
+                *last = from.0;
+                edge(to, kind);
+            }
+        }
+        if let Some(pad) = code.landing_pad(from) {
+            edge(pad, EdgeKind::Throw);
         }
     }
     edges

@@ -7,6 +7,11 @@
 //! A block ends after every instruction that takes a way, calls, or pulls a record, and before every place
 //! that a branch leads to. It may be empty: an empty `then` arm, or the end of a function when branches lead
 //! there.
+//!
+//! Exceptions go over *landing pads*: a `try` or `try_table` whose body can throw has one, an empty block
+//! behind the body (the instruction of a `delegate` stands in it). Each block of the body that can throw
+//! leads there, and from there one edge leads to each handler, and on to the landing pad around unless a
+//! handler takes everything. So the edges stay linear in the code, however deep handlers nest.
 
 use std::{ops::Range, sync::OnceLock};
 
@@ -63,6 +68,46 @@ pub enum Exit<B = BlockIndex, F = FuncIndex> {
     Grow,
     /// A bulk operation on memories or tables, then the next. Pulls a record.
     Bulk,
+    /// `call_ref`, then the next.
+    CallRef,
+    /// `return_call_ref`.
+    ReturnCallRef,
+    /// `br_on_null`, `br_on_cast` and their kin: here if taken, else the next.
+    BrOn(B),
+    /// `throw`, `throw_ref` or `rethrow`: to the landing pad, else out of the function.
+    Throw,
+    /// A landing pad: to a handler or the landing pad around, in [`Code::pads`]; else out of the function.
+    Catch(u32),
+    /// `resume`, `suspend` and their kin: the next, or a handler of what was resumed, in [`Code::pads`].
+    Switch(u32),
+}
+
+impl Exit {
+    /// Whether exceptions can come out of it. Those of a tail call come out of the caller.
+    pub fn can_throw(self) -> bool {
+        matches!(
+            self,
+            Self::Call(_)
+                | Self::CallImport(_)
+                | Self::CallIndirect
+                | Self::CallRef
+                | Self::Throw
+                | Self::Switch(_)
+        )
+    }
+
+    /// Whether the engine runs and records it.
+    pub fn is_recorded(self) -> bool {
+        !matches!(
+            self,
+            Self::CallRef
+                | Self::ReturnCallRef
+                | Self::BrOn(_)
+                | Self::Throw
+                | Self::Catch(_)
+                | Self::Switch(_)
+        )
+    }
 }
 
 impl<B, F> Exit<B, F> {
@@ -87,6 +132,12 @@ impl<B, F> Exit<B, F> {
             Self::ReturnCallIndirect => Exit::ReturnCallIndirect,
             Self::Grow => Exit::Grow,
             Self::Bulk => Exit::Bulk,
+            Self::CallRef => Exit::CallRef,
+            Self::ReturnCallRef => Exit::ReturnCallRef,
+            Self::BrOn(to) => Exit::BrOn(block(to)),
+            Self::Throw => Exit::Throw,
+            Self::Catch(pad) => Exit::Catch(pad),
+            Self::Switch(pad) => Exit::Switch(pad),
         }
     }
 }
@@ -136,6 +187,10 @@ pub struct Code {
     pub(super) blocks: Box<[Block]>,
     pub(super) tables: Box<[BranchTable]>,
     pub(super) labels: Box<[BlockIndex]>,
+    /// Where landing pads and [`Exit::Switch`] lead, as ranges of `labels`.
+    pub(super) pads: Box<[Range<u32>]>,
+    /// Blocks that can throw, ascending, each with its landing pad.
+    pub(super) throws: Box<[(BlockIndex, BlockIndex)]>,
     /// Made when first asked for: only counting while a sample runs asks.
     pub(super) chains: OnceLock<Box<[Chain]>>,
 }
@@ -194,6 +249,20 @@ impl Code {
         self.labels.get(first..first + table.len as usize).unwrap_or_default()
     }
 
+    /// Where [`Exit::Catch`] or [`Exit::Switch`] number `pad` leads, beside the next; a place may be named
+    /// more than once.
+    pub fn pads(&self, pad: u32) -> &[BlockIndex] {
+        let range = self.pads.get(pad as usize).map_or(0..0, |pad| pad.start as usize..pad.end as usize);
+        self.labels.get(range).unwrap_or_default()
+    }
+
+    /// The landing pad of exceptions out of block `index`; `None` if it throws none or they leave the
+    /// function.
+    pub fn landing_pad(&self, index: BlockIndex) -> Option<BlockIndex> {
+        let position = self.throws.binary_search_by_key(&index, |(block, _)| *block).ok()?;
+        self.throws.get(position).map(|(_, pad)| *pad)
+    }
+
     /// The blocks that control can go to from block `index`, without calls and returns. A table names each
     /// label once for each index.
     pub fn successors(&self, index: BlockIndex) -> impl Iterator<Item = BlockIndex> + '_ {
@@ -201,7 +270,9 @@ impl Code {
         let exit = self.blocks.get(index.position()).map_or(Exit::End, |block| block.exit);
         let (first, second, labels) = match exit {
             Exit::Skip(to) | Exit::Br(to) | Exit::BrLoop(to) => (Some(to), None, &[][..]),
-            Exit::BrIf(to) | Exit::If(to) => (Some(next), Some(to), &[][..]),
+            Exit::BrIf(to) | Exit::If(to) | Exit::BrOn(to) => (Some(next), Some(to), &[][..]),
+            Exit::Catch(pad) => (None, None, self.pads(pad)),
+            Exit::Switch(pad) => (Some(next), None, self.pads(pad)),
             Exit::BrTable(table) => {
                 (None, None, self.tables.get(table as usize).map_or(&[][..], |t| self.labels(t)))
             }
@@ -210,9 +281,11 @@ impl Code {
             | Exit::Bulk
             | Exit::Call(_)
             | Exit::CallImport(_)
-            | Exit::CallIndirect => (Some(next), None, &[][..]),
+            | Exit::CallIndirect
+            | Exit::CallRef => (Some(next), None, &[][..]),
             _ => (None, None, &[][..]),
         };
-        first.into_iter().chain(second).chain(labels.iter().copied())
+        let pad = self.landing_pad(index);
+        first.into_iter().chain(second).chain(labels.iter().copied()).chain(pad)
     }
 }

@@ -2,17 +2,20 @@
 //!
 //! The control stack is a vector, so nesting costs heap and not native stack. Labels get numbers while the
 //! pass runs and become blocks at its end. Code that cannot be reached makes no blocks; that depends on the
-//! control structure alone, as in validation.
+//! control structure alone, as in validation, and on what can throw: a handler of nothing is dead.
 //!
 //! Not here: types and operands. A body that does not validate is decoded as far as its control structure
 //! makes sense, or refused.
 
-use std::sync::OnceLock;
+mod handlers;
+
+use std::{ops::Range, sync::OnceLock};
 
 use wasmparser::{BinaryReader, BrTable, FunctionBody, Operator, OperatorsReader};
 
 use super::code::{Block, BranchTable, Code, Exit, Op};
 use super::{BlockIndex, CodeOffset, FuncIndex, OpIndex, Opcode, ParseError, ParseErrorKind};
+use handlers::Handlers;
 
 /// What a body may refer to.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +57,10 @@ enum Kind {
     Block,
     Loop,
     If,
+    /// The body of a `try` or `try_table`.
+    Try,
+    /// A handler of a `try`.
+    Catch,
 }
 
 #[derive(Debug)]
@@ -67,6 +74,10 @@ struct Frame {
     is_targeted: bool,
     /// Whether it was entered at all.
     is_live: bool,
+    /// Position of the innermost frame, from this one outwards, in whose body an exception here is.
+    scope: Option<usize>,
+    /// Of a `try` or `try_table`.
+    handlers: Option<Box<Handlers>>,
 }
 
 struct Decoder {
@@ -82,14 +93,19 @@ struct Decoder {
     resolved: Vec<BlockIndex>,
     tables: Vec<BranchTable>,
     labels: Vec<BlockIndex>,
+    pads: Vec<Range<u32>>,
+    /// Blocks that can throw, with the label of the landing pad.
+    throws: Vec<(BlockIndex, Label)>,
 }
 
 impl Decoder {
     fn new(space: Space) -> Self {
         let (blocks, resolved) = (Vec::new(), Vec::new());
         let (ops, frames, tables, labels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (pads, throws) = (Vec::new(), Vec::new());
+        let (offset, open) = (0, Some(0));
         let mut decoder =
-            Self { space, offset: 0, ops, blocks, open: Some(0), frames, resolved, tables, labels };
+            Self { space, offset, ops, blocks, open, frames, resolved, tables, labels, pads, throws };
         decoder.enter(Kind::Block);
         decoder
     }
@@ -109,18 +125,44 @@ impl Decoder {
 
     fn instruction(&mut self, operator: &Operator<'_>) -> Result<(), ParseError> {
         let opcode = Opcode::of(operator).ok_or_else(|| self.error(ParseErrorKind::UnknownOperator))?;
-        if let Operator::Loop { .. } = operator {
-            self.cut();
+        match operator {
+            Operator::Loop { .. } => self.cut(),
+            Operator::Catch { .. } | Operator::CatchAll => self.catch(opcode == Opcode::CatchAll),
+            Operator::Delegate { relative_depth } => return self.delegate(*relative_depth),
+            _ => {}
         }
-        self.ops.push(Op { offset: CodeOffset(self.offset as u32), opcode });
+        self.push_op(opcode);
         match operator {
             Operator::Block { .. } => self.enter(Kind::Block),
             Operator::Loop { .. } => self.enter_loop(),
             Operator::If { .. } => self.enter_if(),
+            Operator::Try { .. } => self.enter_try(Vec::new(), false),
+            Operator::TryTable { try_table } => self.enter_try_table(&try_table.catches)?,
+            _ => self.exit(operator)?,
+        }
+        Ok(())
+    }
+
+    fn push_op(&mut self, opcode: Opcode) {
+        self.ops.push(Op { offset: CodeOffset(self.offset as u32), opcode });
+    }
+
+    /// What ends a block.
+    fn exit(&mut self, operator: &Operator<'_>) -> Result<(), ParseError> {
+        match operator {
             Operator::Br { relative_depth } => self.br(*relative_depth)?,
             Operator::BrIf { relative_depth } => {
                 let to = self.target(*relative_depth)?;
                 self.split(Exit::BrIf(to.1.placeholder()));
+            }
+            Operator::BrOnNull { relative_depth }
+            | Operator::BrOnNonNull { relative_depth }
+            | Operator::BrOnCast { relative_depth, .. }
+            | Operator::BrOnCastFail { relative_depth, .. }
+            | Operator::BrOnCastDescEq { relative_depth, .. }
+            | Operator::BrOnCastDescEqFail { relative_depth, .. } => {
+                let to = self.target(*relative_depth)?;
+                self.split(Exit::BrOn(to.1.placeholder()));
             }
             Operator::BrTable { targets } => self.br_table(targets)?,
             Operator::Return => self.close(Exit::Return),
@@ -135,6 +177,8 @@ impl Decoder {
             }
             Operator::CallIndirect { .. } => self.split(Exit::CallIndirect),
             Operator::ReturnCallIndirect { .. } => self.close(Exit::ReturnCallIndirect),
+            Operator::CallRef { .. } => self.split(Exit::CallRef),
+            Operator::ReturnCallRef { .. } => self.close(Exit::ReturnCallRef),
             Operator::MemoryGrow { .. } | Operator::TableGrow { .. } => self.split(Exit::Grow),
             Operator::MemoryCopy { .. }
             | Operator::MemoryInit { .. }
@@ -142,7 +186,15 @@ impl Decoder {
             | Operator::TableCopy { .. }
             | Operator::TableInit { .. }
             | Operator::TableFill { .. } => self.split(Exit::Bulk),
-            _ if is_unsupported(opcode) => return Err(self.error(ParseErrorKind::Unsupported { opcode })),
+            Operator::Throw { .. } | Operator::ThrowRef => self.close(Exit::Throw),
+            Operator::Rethrow { relative_depth } => {
+                self.depth(*relative_depth)?;
+                self.close(Exit::Throw);
+            }
+            Operator::Suspend { .. } | Operator::Switch { .. } => self.switch(&[])?,
+            Operator::Resume { resume_table, .. }
+            | Operator::ResumeThrow { resume_table, .. }
+            | Operator::ResumeThrowRef { resume_table, .. } => self.switch(&resume_table.handlers)?,
             _ => {}
         }
         Ok(())
@@ -152,6 +204,9 @@ impl Decoder {
     fn close(&mut self, exit: Exit) {
         if let Some(first) = self.open.take() {
             let len = self.ops.len() as u32 - first;
+            if exit.can_throw() {
+                self.throw();
+            }
             self.blocks.push(Block { first: OpIndex(first), len, exit });
         }
     }
@@ -190,7 +245,16 @@ impl Decoder {
     fn enter(&mut self, kind: Kind) {
         let label = self.new_label();
         let is_live = self.open.is_some();
-        self.frames.push(Frame { kind, label, otherwise: label, is_targeted: false, is_live });
+        let scope = self.scope();
+        self.frames.push(Frame {
+            kind,
+            label,
+            otherwise: label,
+            is_targeted: false,
+            is_live,
+            scope,
+            handlers: None,
+        });
     }
 
     fn enter_loop(&mut self) {
@@ -223,6 +287,7 @@ impl Decoder {
 
     /// `end`.
     fn leave(&mut self) {
+        self.leave_scope();
         let Some(frame) = self.frames.pop() else { return };
         let is_if = frame.kind == Kind::If;
         if frame.is_live && frame.kind != Kind::Loop && (frame.is_targeted || is_if) {
@@ -237,11 +302,16 @@ impl Decoder {
         }
     }
 
+    /// The position of the frame that a label names.
+    fn depth(&self, depth: u32) -> Result<usize, ParseError> {
+        let frames = self.frames.len();
+        let error = || self.error(ParseErrorKind::LabelOutOfRange { label: depth, depth: frames });
+        frames.checked_sub(1).and_then(|last| last.checked_sub(depth as usize)).ok_or_else(error)
+    }
+
     /// The frame that a branch leads to, and its label.
     fn target(&mut self, depth: u32) -> Result<(Kind, Label), ParseError> {
-        let frames = self.frames.len();
-        let error = self.error(ParseErrorKind::LabelOutOfRange { label: depth, depth: frames });
-        let position = frames.checked_sub(1 + depth as usize).ok_or(error)?;
+        let position = self.depth(depth)?;
         let frame = &mut self.frames[position];
         frame.is_targeted |= self.open.is_some();
         Ok((frame.kind, frame.label))
@@ -251,7 +321,7 @@ impl Decoder {
         let (kind, label) = self.target(depth)?;
         match kind {
             Kind::Loop => self.close(Exit::BrLoop(label.placeholder())),
-            Kind::Block | Kind::If => self.close(Exit::Br(label.placeholder())),
+            _ => self.close(Exit::Br(label.placeholder())),
         }
         Ok(())
     }
@@ -300,12 +370,18 @@ impl Decoder {
         let resolved = &self.resolved;
         let resolve = |label: &mut BlockIndex| *label = resolved[label.position()];
         for block in &mut self.blocks {
-            if let Exit::Skip(to) | Exit::Br(to) | Exit::BrLoop(to) | Exit::BrIf(to) | Exit::If(to) =
-                &mut block.exit
+            if let Exit::Skip(to)
+            | Exit::Br(to)
+            | Exit::BrLoop(to)
+            | Exit::BrIf(to)
+            | Exit::BrOn(to)
+            | Exit::If(to) = &mut block.exit
             {
                 resolve(to);
             }
         }
+        let pad_of = |&(block, label): &(BlockIndex, Label)| (block, resolved[label.0 as usize]);
+        let throws = self.throws.iter().map(pad_of).collect();
         self.labels.iter_mut().for_each(resolve);
         Code {
             body,
@@ -313,38 +389,9 @@ impl Decoder {
             blocks: self.blocks.into(),
             tables: self.tables.into(),
             labels: self.labels.into(),
+            pads: self.pads.into(),
+            throws,
             chains: OnceLock::new(),
         }
     }
-}
-
-/// Whether the operator decides where control goes and the engine does not run it.
-fn is_unsupported(opcode: Opcode) -> bool {
-    use Opcode::*;
-    matches!(
-        opcode,
-        TryTable
-            | Throw
-            | ThrowRef
-            | Try
-            | Catch
-            | Rethrow
-            | Delegate
-            | CatchAll
-            | CallRef
-            | ReturnCallRef
-            | BrOnNull
-            | BrOnNonNull
-            | BrOnCast
-            | BrOnCastFail
-            | BrOnCastDescEq
-            | BrOnCastDescEqFail
-            | ContNew
-            | ContBind
-            | Suspend
-            | Resume
-            | ResumeThrow
-            | ResumeThrowRef
-            | Switch
-    )
 }

@@ -13,7 +13,7 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    pub(super) fn new(kind: ParseErrorKind, offset: u64) -> Self {
+    pub(crate) fn new(kind: ParseErrorKind, offset: u64) -> Self {
         Self { kind: Box::new(kind), offset }
     }
 
@@ -79,7 +79,8 @@ pub enum ParseErrorKind {
         /// Enclosing labels, that of the function included.
         depth: usize,
     },
-    /// The engine does not run this operator, and it decides where control goes.
+    /// The engine does not run this operator, and it decides where control goes: a run with it is not
+    /// replayed.
     #[error("operator {} is not supported", .opcode.mnemonic())]
     Unsupported {
         /// The operator.

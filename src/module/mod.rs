@@ -167,8 +167,7 @@ impl Module {
     /// The code of a defined function, decoded at the first call.
     ///
     /// # Errors
-    /// When `func` has no body, or its body does not follow the binary format, or holds control flow that the
-    /// engine does not run.
+    /// When `func` has no body, or its body does not follow the binary format.
     pub fn code(&self, func: FuncIndex) -> Result<&Code, ParseError> {
         let position = self.defined_position(func).filter(|&position| position < self.sections.bodies.len());
         let position = position.ok_or_else(|| {

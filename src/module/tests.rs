@@ -10,7 +10,9 @@ fn module(text: &str) -> Module {
 
 /// The blocks of function 0 in short: mnemonics, then the exit.
 fn blocks(body: &str) -> Vec<String> {
-    let module = module(&format!("(module (func {body}))"));
+    let module = module(&format!(
+        "(module (type $f (func)) (tag) (type $u (func (param i32))) (type (cont 0)) (func (type $f) {body}))"
+    ));
     let code = module.code(FuncIndex(0)).expect("decodes");
     let text = |block: &Block| {
         let ops =
@@ -21,6 +23,11 @@ fn blocks(body: &str) -> Vec<String> {
             Exit::BrLoop(to) => format!("loop {to}"),
             Exit::BrIf(to) => format!("br_if {to}"),
             Exit::If(to) => format!("if {to}"),
+            Exit::BrOn(to) => format!("br_on {to}"),
+            Exit::Catch(pad) | Exit::Switch(pad) => {
+                let name = if block.exit == Exit::Catch(pad) { "catch" } else { "switch" };
+                format!("{name} {:?}", code.pads(pad).iter().map(|to| to.0).collect::<Vec<_>>())
+            }
             Exit::BrTable(table) => {
                 format!(
                     "table {:?}",
@@ -31,7 +38,97 @@ fn blocks(body: &str) -> Vec<String> {
         };
         format!("{ops} -> {exit}")
     };
-    code.blocks().iter().map(text).collect()
+    let pad = |index| match code.landing_pad(BlockIndex(index)) {
+        Some(pad) => format!(" throw {pad}"),
+        None => String::new(),
+    };
+    (0..).zip(code.blocks()).map(|(index, block)| text(block) + &pad(index)).collect()
+}
+
+#[test]
+fn exceptions_go_over_landing_pads() {
+    for (body, expected) in [
+        // What throws nothing has no landing pad, and its handlers are dead.
+        ("try nop catch_all nop end nop", &["try nop -> skip 1", "nop -> end"][..]),
+        ("block try_table (catch_all 0) nop end end nop", &["block try_table nop nop -> end"]),
+        (
+            "try call 0 catch 0 nop catch_all drop end nop",
+            &[
+                "try call -> call(funcindex(0)) throw 2",
+                " -> skip 5",
+                " -> catch [3, 4]",
+                "catch nop -> skip 5",
+                "catch_all drop -> next",
+                "nop -> end",
+            ],
+        ),
+        // Without a handler of everything, on to what is around.
+        (
+            "try try throw 0 catch 0 rethrow 0 end catch_all end",
+            &[
+                "try try throw -> throw throw 1",
+                " -> catch [2, 3]",
+                "catch rethrow -> throw throw 3",
+                " -> catch [4]",
+                "catch_all -> end",
+            ],
+        ),
+        (
+            "try call 0 end nop",
+            &["try call -> call(funcindex(0)) throw 2", " -> skip 3", " -> catch []", "nop -> end"],
+        ),
+        // A delegate passes the handlers between by.
+        (
+            "try try try throw 0 delegate 1 catch_all drop end catch_all end nop",
+            &[
+                "try try try throw -> throw throw 1",
+                "delegate -> catch [2]",
+                " -> catch [3]",
+                "catch_all nop -> end",
+            ],
+        ),
+        // To the function, or to a handler (whose scope is what is around).
+        ("try throw 0 delegate 0", &["try throw -> throw throw 1", "delegate -> catch []"]),
+        (
+            "try throw 0 catch_all try throw 0 delegate 0 end",
+            &[
+                "try throw -> throw throw 1",
+                " -> catch [2]",
+                "catch_all try throw -> throw throw 3",
+                "delegate -> catch []",
+            ],
+        ),
+        // Labels count from around the `try_table`; it can lead back.
+        (
+            "block loop try_table (catch 0 0) (catch_all 1) call 0 end end nop end drop",
+            &[
+                "block -> next",
+                "loop try_table call -> call(funcindex(0)) throw 3",
+                " -> skip 4",
+                " -> catch [1, 5]",
+                "nop -> next",
+                "drop -> end",
+            ],
+        ),
+        // What comes behind a clause for everything gets nothing; a tail call is out of the function.
+        (
+            "block try_table (catch_all 0) (catch 0 1) throw 0 end return_call 0 end nop",
+            &["block try_table throw -> throw throw 1", " -> catch [2]", "nop -> end"],
+        ),
+        ("try return_call 0 catch_all nop end", &["try return_call -> returncall(funcindex(0))"]),
+        ("call_ref 0 nop", &["call_ref -> callref", "nop -> end"]),
+        ("return_call_ref 0 nop", &["return_call_ref -> returncallref"]),
+        (
+            "block br_on_null 0 br_on_cast 1 anyref structref end nop",
+            &["block br_on_null -> br_on 2", "br_on_cast -> br_on 2", "nop -> end"],
+        ),
+        (
+            "block resume 2 (on 0 0) nop end suspend 0",
+            &["block resume -> switch [2]", "nop -> next", "suspend -> switch []", " -> end"],
+        ),
+    ] {
+        assert_eq!(blocks(body), expected, "{body}");
+    }
 }
 
 #[test]
@@ -164,8 +261,12 @@ fn unsound_bodies_are_refused() {
         (&[0, 0x0c, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x0b], "branch to label 4294967295 inside 1 labels"),
         (&[0, 0x10, 0x07, 0x0b], "call of function 7 in a module of 1 functions"),
         (&[0, 0x0e, 0xff, 0xff, 0xff, 0x0f, 0x0b], "br_table"),
-        (&[0, 0xd5, 0x00, 0x0b], "operator br_on_null is not supported"),
-        (&[0, 0x06, 0x40, 0x0b, 0x0b], "operator try is not supported"),
+        (&[0, 0xd5, 0x01, 0x0b], "branch to label 1 inside 1 labels"),
+        (&[0, 0x09, 0x01, 0x0b, 0x0b], "branch to label 1 inside 1 labels"),
+        (&[0, 0x06, 0x40, 0x18, 0x01, 0x0b], "branch to label 2 inside 2 labels"),
+        (&[0, 0x06, 0x40, 0x18, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x0b], "inside 2 labels"),
+        (&[0, 0x1f, 0x40, 0x01, 0x02, 0x01, 0x0b, 0x0b], "branch to label 1 inside 1 labels"),
+        (&[0, 0x19, 0x0b], "`catch_all` found outside"),
         (&[0xff, 0xff, 0xff, 0xff, 0x0f], "unexpected end"),
         (&[0, 0x27, 0x0b], "illegal opcode"),
     ] {

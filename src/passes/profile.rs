@@ -324,6 +324,8 @@ impl<'p> Ran<'p> {
                     }
                     labels.get(&edge.to).copied().unwrap_or(0)
                 }
+                // Nothing that throws or suspends is recorded.
+                (EdgeKind::Throw | EdgeKind::Catch | EdgeKind::Suspend, _) => 0,
             }
         };
         self.function.cfg.edges.iter().map(count).collect()

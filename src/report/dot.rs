@@ -308,6 +308,9 @@ fn way(kind: EdgeKind) -> &'static str {
         EdgeKind::Then => "then",
         EdgeKind::Else => "else",
         EdgeKind::Table => "table",
+        EdgeKind::Throw => "throw",
+        EdgeKind::Catch => "catch",
+        EdgeKind::Suspend => "suspend",
     }
 }
 

@@ -172,6 +172,13 @@ pub(crate) fn step<W: Walker>(
         Exit::ReturnCallImport(_) => call_target(walker, from, CallKind::Import, true),
         Exit::ReturnCallIndirect => call_target(walker, from, CallKind::Indirect, true),
         Exit::Grow | Exit::Bulk => walker.record(from),
+        // Not recorded: whoever loads code refuses these.
+        Exit::CallRef
+        | Exit::ReturnCallRef
+        | Exit::BrOn(_)
+        | Exit::Throw
+        | Exit::Catch(_)
+        | Exit::Switch(_) => Err(W::misfit(Misfit::PassedUnreachable)),
     }
 }
 

@@ -165,3 +165,87 @@ fn hostile_shapes_take_linear_time() {
     ));
     assert!(graph.edges.len() > 3 * n);
 }
+
+/// Modules that nobody wrote: with exceptions of both kinds, references, structures, and atomics.
+fn generated(seed: u64) -> Vec<u8> {
+    let mut state = seed | 1;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    let bytes: Vec<u8> = (0..20_000).map(|_| next()).collect();
+    let config = wasm_smith::Config {
+        exceptions_enabled: true,
+        gc_enabled: true,
+        reference_types_enabled: true,
+        tail_call_enabled: true,
+        threads_enabled: true,
+        wide_arithmetic_enabled: true,
+        simd_enabled: true,
+        min_funcs: 3,
+        min_tags: 1,
+        ..wasm_smith::Config::default()
+    };
+    let mut input = arbitrary::Unstructured::new(&bytes);
+    wasm_smith::Module::new(config, &mut input).expect("enough bytes").to_bytes()
+}
+
+/// The operators that the validator says can be reached, by place; what is left out of `Code` left out. And
+/// how many there are of all.
+fn reachable(
+    body: wasmparser::FunctionBody<'_>,
+    validator: wasmparser::FuncToValidate<wasmparser::ValidatorResources>,
+) -> BTreeSet<u32> {
+    let mut validator = validator.into_validator(Default::default());
+    let mut live = BTreeSet::new();
+    let mut reader = body.get_binary_reader();
+    validator.read_locals(&mut reader).expect("valid");
+    let mut reader = wasmparser::OperatorsReader::new(reader);
+    while !reader.eof() {
+        let at = reader.original_position();
+        let operator = reader.read().expect("valid");
+        let is_live = validator.get_control_frame(0).is_some_and(|frame| !frame.unreachable);
+        if is_live && !matches!(operator, wasmparser::Operator::End | wasmparser::Operator::Else) {
+            live.insert(at as u32);
+        }
+        validator.op(at, &operator).expect("valid");
+    }
+    live
+}
+
+/// What the validator takes for dead is in no block; what it takes for live is in one, but for handlers of
+/// nothing and what only they lead to.
+#[test]
+fn blocks_are_what_the_validator_can_reach() {
+    let (mut functions, mut scopes, mut live_ops) = (0, 0, 0);
+    for seed in 0..60 {
+        let bytes = generated(seed);
+        let module = Module::parse(bytes.clone()).expect("parses");
+        let mut validator = wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all());
+        let mut funcs = module.defined();
+        for payload in wasmparser::Parser::new(0).parse_all(&bytes) {
+            let payload = payload.expect("sound");
+            let valid = validator.payload(&payload).expect("valid");
+            let wasmparser::ValidPayload::Func(to_validate, body) = valid else { continue };
+            let func = funcs.next().expect("a body for each function");
+            let code = module.code(func).expect("decodes");
+            let live = reachable(body, to_validate);
+            let ours: BTreeSet<u32> = code
+                .blocks()
+                .iter()
+                .flat_map(|block| &code.ops()[block.range()])
+                .map(|op| op.offset.0)
+                .collect();
+            assert!(ours.is_subset(&live), "seed {seed}, function {func}");
+            let has_scope = code.ops().iter().any(|op| op.opcode == crate::module::Opcode::TryTable);
+            if !has_scope {
+                assert_eq!(ours, live, "seed {seed}, function {func}");
+            }
+            check(code);
+            functions += 1;
+            scopes += usize::from(has_scope);
+            live_ops += live.len();
+        }
+    }
+    assert!(functions > 100 && scopes > 5 && live_ops > 5000, "{functions} {scopes} {live_ops}");
+}

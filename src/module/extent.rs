@@ -26,6 +26,17 @@ pub fn extent(bytes: &[u8]) -> usize {
     sections(bytes).last().map_or(HEAD, |section| section.end).min(bytes.len())
 }
 
+/// Whether a module ends within a section that it has the beginning of.
+#[cfg(feature = "scan")]
+pub(crate) fn is_cut(bytes: &[u8]) -> bool {
+    let rest = bytes.get(extent(bytes)..).unwrap_or_default();
+    let is_section = rest.first().is_some_and(|id| usize::from(*id) < ORDER.len());
+    let len = || leb(rest.get(1..).unwrap_or_default());
+    let claims_more =
+        || len().is_none_or(|(len, width)| (len as usize) > rest.len().saturating_sub(1 + width));
+    bytes.starts_with(b"\0asm") && (bytes.len() < HEAD || is_section && claims_more())
+}
+
 /// Where the contents of the sections lie that [`extent`] counts, in order.
 pub(crate) fn sections(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let (mut at, mut last) = (HEAD, 0);

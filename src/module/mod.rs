@@ -35,7 +35,7 @@ pub(crate) use diagnosis::{diagnose, to_binary};
 pub use error::{ParseError, ParseErrorKind};
 pub use extent::extent;
 #[cfg(feature = "scan")]
-pub(crate) use extent::{HEAD, sections};
+pub(crate) use extent::{HEAD, is_cut, sections};
 pub(crate) use features::engine_features;
 pub use index::{BlockIndex, CodeOffset, FuncIndex, OpIndex, TypeIndex};
 pub use lines::Lines;

@@ -119,7 +119,7 @@ fn exceptions_go_over_landing_pads() {
         ("call_ref 0 nop", &["call_ref -> callref", "nop -> end"]),
         ("return_call_ref 0 nop", &["return_call_ref -> returncallref"]),
         (
-            "block br_on_null 0 br_on_cast 1 anyref structref end nop",
+            "block br_on_null 0 br_on_cast 0 anyref structref end nop",
             &["block br_on_null -> br_on 2", "br_on_cast -> br_on 2", "nop -> end"],
         ),
         (

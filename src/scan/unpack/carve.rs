@@ -29,11 +29,13 @@ pub(super) struct Search {
     pub(super) is_module: bool,
     /// Whether the bytes are a module in text, whose string literals are not those of C.
     pub(super) is_source: bool,
+    /// Whether compressed streams are looked for.
+    pub(super) has_streams: bool,
 }
 
 impl Search {
     fn from(starts: Range<usize>) -> Self {
-        Self { starts: std::iter::once(starts).collect(), ..Self::default() }
+        Self { starts: std::iter::once(starts).collect(), has_streams: true, ..Self::default() }
     }
 
     /// Everywhere.
@@ -61,10 +63,11 @@ impl Search {
 }
 
 impl Unpacker<'_> {
-    /// Looks for modules, as bytes and as text, in bytes that no container accounts for; places are counted
+    /// Looks for modules, as bytes, packed, and as text, in bytes that no container accounts for; places are counted
     /// from the first byte.
     pub(super) fn pieces(&mut self, bytes: &[u8], search: &Search) -> io::Result<()> {
         self.carve(bytes, search)?;
+        self.streams(bytes, search)?;
         self.text(bytes, search)
     }
 

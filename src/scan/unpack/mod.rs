@@ -164,6 +164,7 @@ enum Cut {
     Bytes,
     MemberBytes,
     Failures,
+    Guesses,
 }
 
 impl Cut {
@@ -184,8 +185,26 @@ impl Cut {
                 caps.ratio,
             ),
             Self::Failures => format!("{} beyond the limit of {}", of("failure"), caps.failures),
+            Self::Guesses => format!(
+                "{count} place{} where something packed may begin, beyond {} of them or {} bytes",
+                if count == 1 { "" } else { "s" },
+                Guesses::ALL.places,
+                Guesses::ALL.bytes,
+            ),
         }
     }
+}
+
+/// How much is tried where something packed may begin and no container says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Guesses {
+    places: u64,
+    bytes: u64,
+}
+
+impl Guesses {
+    /// A decoder takes some microseconds to begin, so the places are a second; the bytes are some seconds.
+    const ALL: Self = Self { places: 50_000, bytes: 1 << 30 };
 }
 
 /// What is left of the bounds, and the way to where it is.
@@ -195,6 +214,7 @@ struct Unpacker<'a> {
     left: Caps,
     sink: &'a mut dyn Sink,
     inside: Vec<String>,
+    guesses: Guesses,
     /// Modules that were handed over and look like some.
     credible: u64,
     /// Headers that claim to begin more than may be handed over.
@@ -210,6 +230,7 @@ impl<'a> Unpacker<'a> {
             left: caps.clone(),
             sink,
             inside: Vec::new(),
+            guesses: Guesses::ALL,
             credible: 0,
             oversize: 0,
             cuts: BTreeMap::new(),
@@ -265,6 +286,17 @@ impl<'a> Unpacker<'a> {
             (_, 0) => Some(Cut::Bytes),
             _ => None,
         }
+    }
+
+    /// Takes a place from those where something packed may begin; false if there were too many.
+    fn may_guess(&mut self) -> bool {
+        let is_left = self.guesses.places != 0 && self.guesses.bytes != 0;
+        if is_left {
+            self.guesses.places -= 1;
+        } else {
+            self.cut(Cut::Guesses, 1);
+        }
+        is_left
     }
 
     /// Takes a member from the bounds; false if they do not allow it.

@@ -1,23 +1,91 @@
-//! Compressed streams: gzip, zstd, xz.
+//! Compressed streams: gzip, zstd, xz, zlib, deflate and brotli, as a whole file or among other bytes.
+//!
+//! Deflate and brotli have no magic number. They are taken for one if the decoder makes the beginning of a
+//! module of the first bytes; zlib and brotli also if all of it can be read to its end.
 
 use std::io::{self, Read};
 
-use super::{Unpacker, carve::Search, verbatim};
+use memchr::memmem;
+
+use super::{Cut, Unpacker, carve::Search, is_binary, read_within, verbatim};
 
 /// Beginnings of streams.
 const MAGICS: [(&str, &[u8]); 3] =
     [("gzip", b"\x1f\x8b\x08"), ("zstd", b"\x28\xb5\x2f\xfd"), ("xz", b"\xfd7zXZ\0")];
+/// Bytes that must be there before a stream is one with a magic number.
+const HEADER: usize = 6;
 
 /// Memory that an xz or zstd stream may ask for, in KiB.
 const DICTIONARY_KIB: u32 = 128 << 10;
+/// Bytes that are read before a decoder is believed.
+const PEEK: u64 = 256;
+/// Bytes that a stream among other bytes must have made to count although it is broken.
+const LEAST_BROKEN: usize = 256;
+/// What Unity writes into an empty block of metadata at the beginning of brotli.
+const UNITY: &[u8] = b"UnityWeb Compressed Content (brotli)";
 
 fn kind(bytes: &[u8]) -> Option<&'static str> {
     let begins = |kind, magic| if kind == "zstd" { skipped(bytes) } else { bytes }.starts_with(magic);
-    MAGICS.iter().find(|&&(kind, magic)| begins(kind, magic)).map(|(kind, _)| *kind)
+    let known = MAGICS.iter().find(|&&(kind, magic)| begins(kind, magic)).map(|(kind, _)| *kind);
+    known.or_else(|| guess(bytes))
 }
 
 pub(super) fn is_one(bytes: &[u8]) -> bool {
     kind(bytes).is_some()
+}
+
+/// Whether these are the first bytes of a stream that has a module in it, or of one with a magic number.
+pub(super) fn is_packed_module(head: &[u8]) -> bool {
+    ["zlib", "deflate", "brotli"].iter().any(|kind| makes_module(kind, head)) || is_zlib(head)
+}
+
+fn makes_module(kind: &str, bytes: &[u8]) -> bool {
+    (kind != "zlib" || is_zlib(bytes)) && is_binary(&peek(kind, bytes, 4).0)
+}
+
+/// The first bytes of what is in a stream, and whether the decoder is content so far.
+fn peek(kind: &str, bytes: &[u8], len: u64) -> (Vec<u8>, bool) {
+    // The end of what is there is no fault of it.
+    let (head, _, error) = read_within(reader(kind, bytes), len);
+    let is_end = error.as_ref().is_none_or(|error| error.kind() == io::ErrorKind::UnexpectedEof);
+    (head, is_end)
+}
+
+/// The header of a zlib stream (RFC 1950): deflate with a window, no dictionary, and a check of both bytes.
+fn is_zlib(bytes: &[u8]) -> bool {
+    let Some(&[method, flags, ..]) = bytes.first_chunk::<3>() else { return false };
+    let sum = u16::from_be_bytes([method, flags]);
+    method & 0x0f == 8 && method >> 4 <= 7 && sum.is_multiple_of(31) && flags & 0x20 == 0
+}
+
+/// What a stream without a magic number is.
+fn guess(bytes: &[u8]) -> Option<&'static str> {
+    let head = bytes.get(..64).unwrap_or(bytes);
+    let is_text = head.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n'));
+    if bytes.len() < 8 || is_text || is_binary(bytes) {
+        return None;
+    }
+    if memmem::find(head, UNITY).is_some() {
+        return Some("brotli");
+    }
+    let kinds = ["zlib", "deflate", "brotli"];
+    let found = kinds.into_iter().find(|kind| makes_module(kind, bytes));
+    found.or_else(|| ["zlib", "brotli"].into_iter().find(|kind| is_whole(kind, bytes)))
+}
+
+/// Whether a stream can be read to its end, which must be that of the bytes.
+fn is_whole(kind: &str, bytes: &[u8]) -> bool {
+    /// Bytes that are read to find out.
+    const MOST: u64 = 64 << 20;
+    if kind == "zlib" && !is_zlib(bytes) {
+        return false;
+    }
+    let (head, is_content) = peek(kind, bytes, PEEK);
+    if head.is_empty() || !is_content {
+        return false;
+    }
+    let (_, more, error) = read_within(reader(kind, bytes), MOST);
+    error.is_none() && !more
 }
 
 impl Unpacker<'_> {
@@ -27,7 +95,8 @@ impl Unpacker<'_> {
         if let Some(error) = error {
             self.broken(kind, &error)?;
         }
-        let mut search = Search::all(bytes);
+        // Of its own magic numbers, the first is that of the stream.
+        let mut search = Search { has_streams: false, ..Search::all(bytes) };
         // What came before the end counts, however it ended.
         if self.admit(expanded.len() as u64) {
             self.enter(kind.to_owned(), &expanded)?;
@@ -38,13 +107,106 @@ impl Unpacker<'_> {
         // not known.
         self.pieces(bytes, &search)
     }
+
+    /// Looks for streams that begin among other bytes.
+    pub(super) fn streams(&mut self, bytes: &[u8], search: &Search) -> io::Result<()> {
+        if !search.has_streams {
+            return Ok(());
+        }
+        let finders = MAGICS.map(|(kind, magic)| (kind, memmem::Finder::new(magic)));
+        for (kind, finder) in finders {
+            for range in &search.starts {
+                let mut at = range.start;
+                while let Some(found) = bytes.get(at..range.end).and_then(|part| finder.find(part)) {
+                    at += found;
+                    at += self.stream_at(kind, at, bytes, search)?.max(1);
+                }
+            }
+        }
+        // What zlib is known by is too little for anything but a module.
+        for range in &search.starts {
+            for at in memchr::memchr_iter(0x78, bytes.get(range.clone()).unwrap_or_default()) {
+                let at = range.start + at;
+                let rest = bytes.get(at..).unwrap_or_default();
+                if is_zlib(rest) && self.may_guess() && makes_module("zlib", rest) {
+                    self.stream_at("zlib", at, bytes, search)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks into what may be a stream; gives how far it goes, if it is one.
+    fn stream_at(&mut self, kind: &str, at: usize, bytes: &[u8], search: &Search) -> io::Result<usize> {
+        let rest = bytes.get(at..).unwrap_or_default();
+        if rest.len() < HEADER || !self.may_guess() || self.is_deep() {
+            return Ok(0);
+        }
+        let (head, is_content) = peek(kind, rest, PEEK);
+        if head.is_empty() || !is_content {
+            return Ok(0);
+        }
+        let mut left = rest;
+        let room = self.guesses.bytes.min(self.left.bytes).min(self.caps.member_bytes);
+        let (expanded, more, error) = read_within(reader_of(kind, &mut left), room);
+        let used = rest.len() - left.len();
+        self.guesses.bytes = self.guesses.bytes.saturating_sub(expanded.len().max(used) as u64);
+        if more {
+            self.cut(Cut::Guesses, 1);
+        }
+        if error.is_some() && expanded.len() < LEAST_BROKEN && !is_binary(&expanded) {
+            return Ok(0);
+        }
+        if !search.has_seen(&(at..at + used)) && self.admit(expanded.len() as u64) {
+            let step = format!("{kind}@{at}");
+            if let Some(error) = error.as_ref().filter(|_| is_binary(&expanded)) {
+                self.broken(&step, error)?;
+            }
+            self.enter(step, &expanded)?;
+        }
+        Ok(if error.is_none() { used } else { 0 })
+    }
 }
 
 fn reader<'a>(kind: &str, bytes: &'a [u8]) -> Box<dyn Read + 'a> {
     match kind {
         "gzip" => Box::new(flate2::read::MultiGzDecoder::new(bytes)),
+        "zlib" => Box::new(flate2::read::ZlibDecoder::new(bytes)),
+        "deflate" => Box::new(flate2::read::DeflateDecoder::new(bytes)),
+        "brotli" => Box::new(brotli_decompressor::Decompressor::new(bytes, 4096)),
         "zstd" => Box::new(Frames { bytes, frame: None }),
         _ => Box::new(lzma_rust2::XzReader::new_mem_limit(bytes, true, DICTIONARY_KIB)),
+    }
+}
+
+/// Reads one stream and moves `bytes` behind it; of other bytes than a stream may follow.
+fn reader_of<'a, 'b: 'a>(kind: &str, bytes: &'a mut &'b [u8]) -> Box<dyn Read + 'a> {
+    match kind {
+        "gzip" => Box::new(flate2::bufread::GzDecoder::new(bytes)),
+        "zlib" => Box::new(flate2::bufread::ZlibDecoder::new(bytes)),
+        "zstd" => Box::new(Frame { bytes, frame: None }),
+        _ => Box::new(lzma_rust2::XzReader::new_mem_limit(bytes, false, DICTIONARY_KIB)),
+    }
+}
+
+/// One frame of a zstd stream.
+struct Frame<'a, 'b> {
+    bytes: &'a mut &'b [u8],
+    frame: Option<Box<ruzstd::decoding::StreamingDecoder<&'b [u8], ruzstd::decoding::FrameDecoder>>>,
+}
+
+impl Read for Frame<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let frame = match &mut self.frame {
+            Some(frame) => frame,
+            None => {
+                let frame = ruzstd::decoding::StreamingDecoder::new(*self.bytes).map_err(io::Error::other)?;
+                self.frame.insert(Box::new(frame))
+            }
+        };
+        let read = frame.read(buffer)?;
+        *self.bytes = frame.get_ref();
+        Ok(read)
     }
 }
 

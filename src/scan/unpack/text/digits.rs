@@ -1,0 +1,130 @@
+//! Base64 and hexadecimal digits.
+
+use base64::{Engine as _, alphabet, engine::general_purpose as engines};
+
+use super::{
+    Reading,
+    joint::{between_digits, disguised},
+};
+
+/// How digits are read: the alphabet, once a digit told, and whether elements of a list are joined.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Style {
+    url_safe: Option<bool>,
+    pub(super) is_list: bool,
+}
+
+/// The digit with which a text begins, or what joins two parts of a run of digits, and its length; `None` if
+/// it belongs to no run.
+pub(super) type Digit = fn(&[u8], &mut Style) -> Option<(Option<u8>, usize)>;
+
+pub(super) fn base64_digit(text: &[u8], style: &mut Style) -> Option<(Option<u8>, usize)> {
+    let &first = text.first()?;
+    let (digit, len) = if first.is_ascii_alphanumeric() {
+        (first, 1)
+    } else {
+        disguised(text).filter(|(byte, _)| is_digit(*byte)).unwrap_or((first, 1))
+    };
+    // Which alphabet it is, as soon as a digit tells; one of the other is no part of it.
+    let is_digit = match digit {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => true,
+        b'+' | b'/' => !*style.url_safe.get_or_insert(false),
+        b'-' | b'_' => *style.url_safe.get_or_insert(true),
+        _ => false,
+    };
+    match is_digit {
+        true => Some((Some(digit), len)),
+        false => between_digits(text, style.is_list).map(|len| (None, len)),
+    }
+}
+
+fn is_digit(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+}
+
+fn digits(text: &[u8], digit: Digit, style: &mut Style) -> (Vec<u8>, usize) {
+    let (mut digits, mut at) = (Vec::new(), 0);
+    while let Some((digit, len)) = text.get(at..).and_then(|rest| digit(rest, style)) {
+        digits.extend(digit);
+        at += len;
+    }
+    (digits, at)
+}
+
+/// Reads a run twice if it goes on in a list: as what it is alone, and joined with what follows.
+fn read(text: &[u8], digit: Digit, decode: impl Fn(Vec<u8>, Style) -> Vec<u8>) -> Reading {
+    let mut style = Style::default();
+    let (alone, at) = digits(text, digit, &mut style);
+    let first = decode(alone, style);
+    let mut reading = Reading { is_closed: true, ..Reading::one(first, at) };
+    style.is_list = true;
+    let rest = text.get(at..).unwrap_or_default();
+    if between_digits(rest, false).is_none() && between_digits(rest, true).is_some() {
+        let mut style = Style { is_list: true, ..Style::default() };
+        let (joined, end) = digits(text, digit, &mut style);
+        reading.others.push((decode(joined, style), end));
+    }
+    reading
+}
+
+pub(super) fn base64(text: &[u8]) -> Reading {
+    read(text, base64_digit, |mut digits, style| {
+        // A last digit alone says nothing.
+        if digits.len() % 4 == 1 {
+            digits.pop();
+        }
+        engine(style.url_safe == Some(true)).decode(&digits).unwrap_or_default()
+    })
+}
+
+/// Both alphabets, with or without padding; the last bits may be anything.
+fn engine(url_safe: bool) -> engines::GeneralPurpose {
+    let config = engines::GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent);
+    engines::GeneralPurpose::new(if url_safe { &alphabet::URL_SAFE } else { &alphabet::STANDARD }, config)
+}
+
+pub(super) fn hex_digit(text: &[u8], style: &mut Style) -> Option<(Option<u8>, usize)> {
+    let &first = text.first()?;
+    if let Some(digit) = char::from(first).to_digit(16) {
+        return Some((Some(digit as u8), 1));
+    }
+    // Groups of digits.
+    let blanks = text.iter().take(3).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    if blanks != 0 && text.get(blanks).is_some_and(u8::is_ascii_hexdigit) {
+        return Some((None, blanks));
+    }
+    between_digits(text, style.is_list).map(|len| (None, len))
+}
+
+pub(super) fn hex(text: &[u8]) -> Reading {
+    read(text, hex_digit, |digits, _| {
+        let (pairs, _) = digits.as_chunks::<2>();
+        pairs.iter().map(|[high, low]| high << 4 | low).collect()
+    })
+}
+
+/// Bytes of two hexadecimal digits each, with something between them.
+pub(super) fn spaced_hex(text: &[u8]) -> Reading {
+    let (mut bytes, mut at, mut end) = (Vec::new(), 0, 0);
+    let digit = |at: usize| text.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    while let (Some(high), Some(low)) = (digit(at), digit(at + 1)) {
+        if digit(at + 2).is_some() {
+            break;
+        }
+        bytes.push((high << 4 | low) as u8);
+        end = at + 2;
+        let is_gap = |byte: &u8| byte.is_ascii_whitespace() || br#",:;-_|"'%\"#.contains(byte);
+        at = end + text.get(end..).unwrap_or_default().iter().take(200).take_while(|b| is_gap(b)).count();
+        if matches!(text.get(at), Some(b'x' | b'X')) {
+            at += 1;
+        }
+    }
+    Reading { is_closed: digit(at).is_none(), ..Reading::one(bytes, end) }
+}
+
+/// Length of a run of plain digits.
+pub(super) fn run(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| is_digit(**byte)).count()
+}

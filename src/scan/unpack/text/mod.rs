@@ -1,0 +1,364 @@
+//! Modules written down in text: base64 (data URLs too), hexadecimal, hexdumps, lists of numbers, objects
+//! whose keys count, string literals with escapes, and all of that in UTF-16.
+//!
+//! A regular expression, which takes linear time, finds where one begins; a reader takes over from there and
+//! stops at the first byte that does not belong, and begins anew within the same run where the first
+//! beginning was a decoy. Where a text can be read in several ways, that one counts in which a whole module
+//! comes out. What comes out is looked at like any other file, so that a packed script within a data URL is
+//! entered too.
+
+mod digits;
+mod dump;
+mod joint;
+mod literal;
+mod numbers;
+mod wide;
+
+use std::{collections::BTreeMap, io, ops::Range, sync::LazyLock};
+
+use memchr::memmem;
+use regex::bytes::Regex;
+
+use self::digits::{Digit, Style, base64_digit, hex_digit};
+use super::{Cut, Unpacker, carve::Search, is_container, streams};
+use crate::{
+    module::{extent, is_cut},
+    scan::rows::FailureKind,
+};
+
+/// A way to write bytes down.
+struct Kind {
+    /// The name of the step.
+    name: &'static str,
+    /// Matches at most the first bytes of a module, except for other containers and for data URLs, whose
+    /// kind of contents is not asked.
+    pattern: &'static str,
+    /// Reads bytes from a place where the pattern matched.
+    read: fn(&[u8], usize) -> Reading,
+    /// What the reader takes for a digit, and how many of them begin with a byte: where in a run a module
+    /// begins shifts all its digits.
+    digits: Option<(Digit, u32)>,
+}
+
+/// What a reader made of a text.
+#[derive(Debug, Default)]
+struct Reading {
+    bytes: Vec<u8>,
+    /// How much of the text it read.
+    end: usize,
+    /// What else the text can mean, with the end of each.
+    others: Vec<(Vec<u8>, usize)>,
+    /// Whether the text ends there, and not only what the reader understands.
+    is_closed: bool,
+    /// As many zeros at the end may be there only to fill a word.
+    pad: usize,
+}
+
+impl Reading {
+    fn one(bytes: Vec<u8>, end: usize) -> Self {
+        Self { bytes, end, ..Self::default() }
+    }
+
+    /// The meaning that makes most sense: a whole module, else what begins or has something known, else the
+    /// first.
+    fn choose(mut self) -> (Vec<u8>, usize, bool) {
+        let mut all = vec![(std::mem::take(&mut self.bytes), self.end)];
+        all.append(&mut self.others);
+        for (bytes, _) in &mut all {
+            let end = if bytes.starts_with(MAGIC) { extent(bytes) } else { bytes.len() };
+            let tail = bytes.get(end..).unwrap_or_default();
+            if tail.len() <= self.pad && tail.iter().all(|byte| *byte == 0) {
+                bytes.truncate(end);
+            }
+        }
+        let best =
+            all.iter().enumerate().max_by_key(|(index, (bytes, _))| (sense(bytes), usize::MAX - index));
+        let best = best.map_or(0, |(index, _)| index);
+        let (bytes, end) = all.swap_remove(best);
+        (bytes, end, self.is_closed)
+    }
+}
+
+const MAGIC: &[u8] = b"\0asm";
+
+/// Whether bytes are a module to its end.
+fn is_whole(bytes: &[u8]) -> bool {
+    sense(bytes).0 == 3
+}
+
+/// How much sense bytes make: whole modules before parts, those before what has one in it.
+fn sense(bytes: &[u8]) -> (u8, usize) {
+    if bytes.starts_with(MAGIC) {
+        let end = extent(bytes);
+        (if end == bytes.len() { 3 } else { 2 }, end)
+    } else if is_container(bytes) {
+        (2, bytes.len())
+    } else {
+        (u8::from(memmem::find(bytes, MAGIC).is_some()), 0)
+    }
+}
+
+/// Those whose text can be taken for that of another come after it.
+const KINDS: [Kind; 8] = [
+    Kind {
+        name: "base64",
+        // Beginnings of: a module, gzip with any flags, zip, zstd, xz. Then any data URL.
+        pattern: r"AGFzbQ|H4sI[A-H]|UEsDB|KLUv(?:[/_]|%2[Ff]|\\+/|\\+u002[Ff]|&[#a-z])|(?:[/_]|%2[Ff]|2[Ff];?)Td6WFoA|;base64,",
+        read: |text, from| digits::base64(text.get(from..).unwrap_or_default()),
+        digits: Some((base64_digit, 4)),
+    },
+    Kind {
+        name: "dump",
+        pattern: dump::LINE,
+        read: |text, from| dump::dump(text.get(from..).unwrap_or_default()),
+        digits: None,
+    },
+    Kind {
+        name: "hex",
+        pattern: r"(?i)0061[ \t]{0,2}736d[ \t]{0,2}0[1d]00[ \t]{0,2}0[01]00",
+        read: |text, from| digits::hex(text.get(from..).unwrap_or_default()),
+        digits: Some((hex_digit, 2)),
+    },
+    Kind {
+        name: "hex",
+        pattern: r#"(?i)\b00(?:[\s,:;_|"'%-]|\\x){1,40}61(?:[\s,:;_|"'%-]|\\x){1,40}73(?:[\s,:;_|"'%-]|\\x){1,40}6d(?:[\s,:;_|"'%-]|\\x){1,40}0[1d]\b"#,
+        read: |text, from| digits::spaced_hex(text.get(from..).unwrap_or_default()),
+        digits: None,
+    },
+    Kind {
+        name: "object",
+        pattern: r#"["']?\b0["']?\s*(?::|=>)\s*0\s*,\s*["']?1["']?\s*(?::|=>)\s*97\s*,\s*["']?2["']?\s*(?::|=>)\s*115\b"#,
+        read: |text, from| numbers::object(text.get(from..).unwrap_or_default()),
+        digits: None,
+    },
+    Kind {
+        name: "array",
+        pattern: r#"(?ix)["']?\b0(?:x0*|o0*|b0*)?[a-z0-9.()]{0,10}["']?(?:\s*[,|]\s*|\s+)(?:\(\s*[a-z_\x20]+\)\s*)?["']?(?:0x0*61|97|0o141|0b0?1100001|a\b)
+            [a-z0-9.()]{0,10}["']?(?:\s*[,|]\s*|\s+)(?:\(\s*[a-z_\x20]+\)\s*)?["']?(?:0x0*73|115|0o163|0b0?1110011|s\b)
+            [a-z0-9.()]{0,10}["']?(?:\s*[,|]\s*|\s+)(?:\(\s*[a-z_\x20]+\)\s*)?["']?(?:0x0*6d|109|0o155|0b0?1101101|m\b)"#,
+        read: |text, from| numbers::array(text.get(from..).unwrap_or_default()),
+        digits: None,
+    },
+    Kind {
+        name: "words",
+        pattern: r#"(?ix)\b(?:1836278016|0x0*6d736100|6386541|0x0*61736d|6131245312|0x0*16d736100|27429984746340352|0x0*61736d01000000
+            |(?:24832|0x6100)[a-z0-9]{0,4}\s*,\s*(?:28019|0x6d73)|(?:97|0x0*61)[a-z0-9]{0,4}\s*,\s*(?:29549|0x736d))[nul]{0,3}\b"#,
+        read: |text, from| numbers::words(text.get(from..).unwrap_or_default()),
+        digits: None,
+    },
+    Kind {
+        name: "string",
+        // Zero (as Emscripten writes it today, too) and the letters, as they are or escaped, perhaps in
+        // literals that are joined; then an escape or the version.
+        pattern: r#"(?i)(?:(?:\\(?:x00?|u0000|u0100|u\{0+\}|0{1,3})|\xc4\x80)(?:["']\s*["'])?(?:a|\\x61|\\u0061|\\141|\\0?97)(?:s|\\x73|\\u0073|\\163|\\115)(?:m|\\x6d|\\u006d|\\155|\\109)(?:["']\s*["'])?[\\\x01]|\x00asm\\)"#,
+        read: literal::string,
+        digits: None,
+    },
+];
+
+static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    let patterns =
+        KINDS.iter().map(|kind| regex::bytes::RegexBuilder::new(kind.pattern).unicode(false).build());
+    patterns.filter_map(Result::ok).collect()
+});
+
+/// A run of base64 digits that may be of something without a magic number.
+static RUN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let run = r#"["'`>=,(\s](?:[A-Za-z0-9+/_-]|\\+/|\\+u00[0-9a-fA-F]{2}|&#x?[0-9a-fA-F]{1,3};|%[0-9a-fA-F]{2}){40}"#;
+    regex::bytes::RegexBuilder::new(run).unicode(false).build().ok()
+});
+/// Digits of such a run from which it is guessed.
+const GUESSED: usize = 1024;
+
+/// Fewer bytes than this are no module worth a sample.
+const LEAST: usize = 9;
+/// Bytes of a match that may lie behind where it may begin.
+const MATCH: usize = 160;
+
+/// Where whole modules were read, by beginning.
+type Read = BTreeMap<usize, usize>;
+
+fn has_read(read: &Read, at: usize) -> Option<usize> {
+    read.range(..=at).next_back().map(|(_, end)| *end).filter(|end| at < *end)
+}
+
+impl Unpacker<'_> {
+    pub(super) fn text(&mut self, bytes: &[u8], search: &Search) -> io::Result<()> {
+        let mut read = Read::new();
+        for (kind, pattern) in KINDS.iter().zip(PATTERNS.iter()) {
+            let mut at = 0;
+            for range in &search.starts {
+                at = at.max(range.start);
+                let end = range.end.saturating_add(MATCH).min(bytes.len());
+                while let Some(found) = bytes.get(at..end).and_then(|part| pattern.find(part)) {
+                    let from = at + found.start();
+                    if from >= range.end {
+                        break;
+                    }
+                    // `\00` is octal in C and hexadecimal in the text format, where it was read as what it
+                    // is.
+                    let is_foreign =
+                        search.is_source && kind.name == "string" && found.as_bytes().starts_with(b"\\0");
+                    let is_url = found.as_bytes().starts_with(b";");
+                    // After a data URL without contents another may begin.
+                    let start = if is_url { at + found.end() } else { from };
+                    at = match has_read(&read, from) {
+                        Some(end) => end,
+                        None if is_foreign => from + 1,
+                        None => self.run(bytes, (kind, pattern), start, search, &mut read)?.max(from + 1),
+                    };
+                }
+            }
+        }
+        self.guessed(bytes, search, &mut read)?;
+        self.wide(bytes, search)
+    }
+
+    /// Reads a run of text from where something may begin in it; gives where the run ends. What began there
+    /// may be a decoy: it is read again from where something else may begin so that its digits make other
+    /// bytes, once for each number of digits that may be over.
+    fn run(
+        &mut self,
+        bytes: &[u8],
+        (kind, pattern): (&Kind, &Regex),
+        start: usize,
+        search: &Search,
+        read: &mut Read,
+    ) -> io::Result<usize> {
+        let mut count = kind.digits.map(|(digit, phases)| Count {
+            digit,
+            phases,
+            at: start,
+            digits: 0,
+            style: Style::default(),
+        });
+        let (mut tried, mut found, mut end, mut from) = (0u32, false, None, start);
+        loop {
+            let (piece, len, is_closed) = (kind.read)(bytes, from).choose();
+            let end = *end.get_or_insert(from + len);
+            let has_one = self.piece(kind.name, from..from + len, (&piece, is_closed), search)?;
+            if has_one && !is_cut(&piece) {
+                read.insert(from, from + len);
+            }
+            found |= has_one;
+            drop(piece);
+            let Some(count) = &mut count else { return Ok(end) };
+            tried |= 1 << count.phase(bytes, from);
+            loop {
+                let again = bytes.get(from + 1..end).filter(|_| tried.count_ones() < count.phases);
+                let Some(again) = again.and_then(|part| pattern.find(part)) else { return Ok(end) };
+                from += 1 + again.start();
+                // Among many digits, short beginnings of other things come about by chance.
+                let is_module = kind.name == "hex" || again.as_bytes().starts_with(b"AGFzbQ");
+                if (is_module || !found) && tried & (1 << count.phase(bytes, from)) == 0 {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Looks at what a run of text says; gives whether there was a module in it.
+    fn piece(
+        &mut self,
+        kind: &str,
+        place: Range<usize>,
+        (piece, is_closed): (&[u8], bool),
+        search: &Search,
+    ) -> io::Result<bool> {
+        // Tables of numbers look like dumps.
+        let is_worth = kind != "dump" || sense(piece).0 != 0;
+        if piece.len() < LEAST || !is_worth || search.has_seen(&place) {
+            return Ok(false);
+        }
+        let before = self.credible;
+        if self.is_deep() {
+            self.cut(Cut::Depth, 1);
+        } else if self.admit(piece.len() as u64) {
+            let step = format!("{kind}@{}", place.start);
+            if !is_closed && is_cut(piece) {
+                let text =
+                    format!("cut here: spoor does not understand how the text goes on at {}", place.end);
+                self.fail(Some(step.clone()), FailureKind::Cut, &text)?;
+            }
+            self.enter(step, piece)?;
+        }
+        Ok(self.credible > before)
+    }
+
+    /// Looks at runs of base64 whose contents have no magic number, for what a decoder makes a module of.
+    fn guessed(&mut self, bytes: &[u8], search: &Search, read: &mut Read) -> io::Result<()> {
+        let Some(pattern) = RUN.as_ref() else { return Ok(()) };
+        for range in &search.starts {
+            let mut at = range.start;
+            while let Some(found) = bytes.get(at..range.end).and_then(|part| pattern.find(part)) {
+                let from = at + found.start() + 1;
+                if let Some(end) = has_read(read, from) {
+                    at = end;
+                    continue;
+                }
+                let head = bytes.get(from..(from + GUESSED).min(bytes.len())).unwrap_or_default();
+                let head = digits::base64(head).bytes;
+                let is_one = self.may_guess() && streams::is_packed_module(&head);
+                let (piece, len, is_closed) = match is_one {
+                    true => digits::base64(bytes.get(from..).unwrap_or_default()).choose(),
+                    false => (Vec::new(), digits::run(bytes.get(from..).unwrap_or_default()), true),
+                };
+                at = from + len.max(1);
+                if self.piece("base64", from..at, (&piece, is_closed), search)? {
+                    read.insert(from, at);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at text of two bytes a character.
+    fn wide(&mut self, bytes: &[u8], search: &Search) -> io::Result<()> {
+        if let Some(text) = wide::marked(bytes) {
+            return self.wide_run(0..bytes.len(), &text, search);
+        }
+        for (place, text) in wide::runs(bytes) {
+            let after = search.starts.partition_point(|range| range.end <= place.start);
+            let is_inside = search.starts.get(after).is_some_and(|range| range.start <= place.start);
+            if is_inside {
+                self.wide_run(place, &text, search)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn wide_run(&mut self, place: Range<usize>, text: &[u8], search: &Search) -> io::Result<()> {
+        if PATTERNS.iter().any(|pattern| pattern.is_match(text)) {
+            self.piece("utf16", place, (text, true), search)?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts the digits of a run from its beginning.
+struct Count {
+    digit: Digit,
+    phases: u32,
+    at: usize,
+    digits: u32,
+    style: Style,
+}
+
+impl Count {
+    /// How many digits are over, before a place behind the last one asked for, when as many are taken
+    /// together as begin with a byte.
+    fn phase(&mut self, bytes: &[u8], place: usize) -> u32 {
+        while self.at < place {
+            let Some((digit, len)) = (self.digit)(bytes.get(self.at..).unwrap_or_default(), &mut self.style)
+            else {
+                break;
+            };
+            self.digits = (self.digits + u32::from(digit.is_some())) % self.phases;
+            self.at += len;
+        }
+        self.digits
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -18,8 +18,8 @@ const MAX_REPEATED: usize = 16 << 20;
 const MAX_WIDTH: usize = 400;
 
 /// The first line of a dump.
-pub(super) const LINE: &str =
-    r"(?m)^[ \t>#]{0,8}(?:0x)?[0-9a-fA-F]{4,16}:?[ \t]{1,4}[0-9a-fA-F]{1,16}(?:[ \t]{1,3}[0-9a-fA-F]{1,16})+";
+pub(super) const LINE: &str = r"(?m)^ [\x20\t>\x23]{0,8} (?:0x)? [0-9a-fA-F]{4,16} :? [\x20\t]{1,4}
+    [0-9a-fA-F]{1,16} (?: [\x20\t]{1,3} [0-9a-fA-F]{1,16} )+";
 
 static SPLIT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let line = r"\A[ \t>#]{0,8}(?:0x)?([0-9a-fA-F]{4,16})(:?)(?:[ \t]|\z)";

@@ -11,15 +11,22 @@ const MAX_BLANK: usize = 4096;
 /// From the quote that ends one literal to that which begins the next: nothing (C, Python), `+`, `.`, `..`,
 /// `~`, `&`, `<>`, `||`, `_`; or a statement that appends (`s += "…"`, `$s .= "…"`). Letters before a quote
 /// say what kind of literal it is.
-const GLUE: &str = r#"\A\\?["'`]\s{0,200}(?:(?:\+{1,2}|\.{1,2}|~|&|<>|\|\||\\)?\s{0,200}|;?\s{1,200}[$@]?[A-Za-z_][A-Za-z0-9_.]{0,60}\s{0,20}(?:\+|\.|\.\.|<|\|\||&)<?=\s{0,20})(?:b|B|r|R|u8|u|L|f|@|N)?\\?["'`]"#;
+const GLUE: &str = r#"\A \\?["'`] \s{0,200}
+    (?:
+        (?: \+{1,2} | \.{1,2} | ~ | & | <> | \|\| | \\ )? \s{0,200}
+        | ;? \s{1,200} [$@]?[A-Za-z_][A-Za-z0-9_.]{0,60} \s{0,20}
+            (?: \+ | \. | \.\. | < | \|\| | & ) <?= \s{0,20}
+    )
+    (?: b | B | r | R | u8 | u | L | f | @ | N )? \\?["'`]"#;
 /// The elements of a list of literals, which are joined later.
-const COMMA: &str = r#"\A\\?["'`]\s{0,200},\s{0,200}(?:b|B|r|R|u8|u|L|f|@|N)?\\?["'`]"#;
+const COMMA: &str =
+    r#"\A \\?["'`] \s{0,200},\s{0,200} (?: b | B | r | R | u8 | u | L | f | @ | N )? \\?["'`]"#;
 
 static GLUE_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| compile(GLUE));
 static COMMA_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| compile(COMMA));
 
 fn compile(pattern: &str) -> Option<Regex> {
-    regex::bytes::RegexBuilder::new(pattern).unicode(false).build().ok()
+    regex::bytes::RegexBuilder::new(pattern).unicode(false).ignore_whitespace(true).build().ok()
 }
 
 /// Length of the white space with which `text` begins.

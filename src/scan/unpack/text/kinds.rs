@@ -1,0 +1,127 @@
+//! The ways to write bytes down, and what the first bytes of a module look like in each.
+
+use std::sync::LazyLock;
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::{
+    Reading,
+    digits::{self, Digit, base64_digit, hex_digit},
+    dump, literal, numbers,
+};
+
+/// A way to write bytes down.
+pub(super) struct Kind {
+    /// The name of the step.
+    pub(super) name: &'static str,
+    /// Matches at most the first bytes of a module, except for other containers and for data URLs, whose
+    /// kind of contents is not asked.
+    pub(super) pattern: &'static str,
+    /// Reads bytes from a place where the pattern matched.
+    pub(super) read: fn(&[u8], usize) -> Reading,
+    /// What the reader takes for a digit, and how many of them begin with a byte: where in a run a module
+    /// begins shifts all its digits.
+    pub(super) digits: Option<(Digit, u32)>,
+}
+
+/// Those whose text can be taken for that of another come after it. White space in patterns means nothing.
+pub(super) const KINDS: [Kind; 8] = [
+    Kind {
+        name: "base64",
+        // Beginnings of: a module, gzip with any flags, zip, zstd, xz. Then any data URL.
+        pattern: r"AGFzbQ | H4sI[A-H] | UEsDB
+            | KLUv (?: [/_] | %2[Ff] | \\+/ | \\+u002[Ff] | &[\x23a-z] )
+            | (?: [/_] | %2[Ff] | 2[Ff];? ) Td6WFoA
+            | ;base64,",
+        read: |text, from| digits::base64(text.get(from..).unwrap_or_default()),
+        digits: Some((base64_digit, 4)),
+    },
+    Kind {
+        name: "dump",
+        pattern: dump::LINE,
+        read: |text, from| dump::dump(text.get(from..).unwrap_or_default()),
+        digits: None,
+    },
+    Kind {
+        name: "hex",
+        pattern: r"(?i) 0061 [\x20\t]{0,2} 736d [\x20\t]{0,2} 0[1d]00 [\x20\t]{0,2} 0[01]00",
+        read: |text, from| digits::hex(text.get(from..).unwrap_or_default()),
+        digits: Some((hex_digit, 2)),
+    },
+    Kind {
+        name: "hex",
+        pattern: r#"(?i) \b00 (?: [\s,:;_|"'%-] | \\x ){1,40} 61 (?: [\s,:;_|"'%-] | \\x ){1,40}
+            73 (?: [\s,:;_|"'%-] | \\x ){1,40} 6d (?: [\s,:;_|"'%-] | \\x ){1,40} 0[1d]\b"#,
+        read: |text, from| digits::spaced_hex(text.get(from..).unwrap_or_default()),
+        digits: None,
+    },
+    Kind {
+        name: "object",
+        pattern: r#"["']?\b0["']? \s* (?: : | => ) \s* 0 \s*,\s*
+            ["']?1["']? \s* (?: : | => ) \s* 97 \s*,\s* ["']?2["']? \s* (?: : | => ) \s* 115\b"#,
+        read: |text, from| numbers::object(text.get(from..).unwrap_or_default()),
+        digits: None,
+    },
+    Kind {
+        name: "array",
+        pattern: r#"(?i) ["']? \b0 (?: x0* | o0* | b0* )? [a-z0-9.()]{0,10} ["']?
+            (?: \s*[,|]\s* | \s+ ) (?: \( \s* [a-z_\x20]+ \) \s* )? ["']?
+            (?: 0x0*61 | 97 | 0o141 | 0b0?1100001 | a\b ) [a-z0-9.()]{0,10} ["']?
+            (?: \s*[,|]\s* | \s+ ) (?: \( \s* [a-z_\x20]+ \) \s* )? ["']?
+            (?: 0x0*73 | 115 | 0o163 | 0b0?1110011 | s\b ) [a-z0-9.()]{0,10} ["']?
+            (?: \s*[,|]\s* | \s+ ) (?: \( \s* [a-z_\x20]+ \) \s* )? ["']?
+            (?: 0x0*6d | 109 | 0o155 | 0b0?1101101 | m\b )"#,
+        read: |text, from| numbers::array(text.get(from..).unwrap_or_default()),
+        digits: None,
+    },
+    Kind {
+        name: "words",
+        // Of 32 and 64 bits, then of 16, each in both orders.
+        pattern: r"(?i) \b (?:
+            1836278016 | 0x0*6d736100 | 6386541 | 0x0*61736d
+            | 6131245312 | 0x0*16d736100 | 27429984746340352 | 0x0*61736d01000000
+            | (?: 24832 | 0x6100 ) [a-z0-9]{0,4} \s*,\s* (?: 28019 | 0x6d73 )
+            | (?: 97 | 0x0*61 ) [a-z0-9]{0,4} \s*,\s* (?: 29549 | 0x736d )
+            ) [nul]{0,3} \b",
+        read: |text, from| numbers::words(text.get(from..).unwrap_or_default()),
+        digits: None,
+    },
+    Kind {
+        name: "string",
+        // Zero (as Emscripten writes it today, too) and the letters, as they are or escaped, perhaps in
+        // literals that are joined; then an escape or the version.
+        pattern: r#"(?i)
+            (?: \\ (?: x00? | u0000 | u0100 | u\{0+\} | 0{1,3} ) | \xc4\x80 ) (?: ["'] \s* ["'] )?
+            (?: a | \\x61 | \\u0061 | \\141 | \\0?97 )
+            (?: s | \\x73 | \\u0073 | \\163 | \\115 )
+            (?: m | \\x6d | \\u006d | \\155 | \\109 ) (?: ["'] \s* ["'] )? [\\\x01]
+            | \x00asm\\"#,
+        read: literal::string,
+        digits: None,
+    },
+];
+
+pub(super) static PATTERNS: LazyLock<Vec<Regex>> =
+    LazyLock::new(|| KINDS.iter().filter_map(|kind| compile(kind.pattern)).collect());
+
+/// A run of base64 digits that may be of something without a magic number.
+pub(super) static RUN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    compile(
+        r#"["'`>=,(\s] (?: [A-Za-z0-9+/_-] | \\+/ | \\+u00[0-9a-fA-F]{2} | &\x23x?[0-9a-fA-F]{1,3};
+        | %[0-9a-fA-F]{2} ){40}"#,
+    )
+});
+
+fn compile(pattern: &str) -> Option<Regex> {
+    RegexBuilder::new(pattern).unicode(false).ignore_whitespace(true).build().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles() {
+        assert!(PATTERNS.len() == KINDS.len() && RUN.is_some());
+    }
+}

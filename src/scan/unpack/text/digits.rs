@@ -57,7 +57,6 @@ fn read(text: &[u8], digit: Digit, decode: impl Fn(Vec<u8>, Style) -> Vec<u8>) -
     let (alone, at) = digits(text, digit, &mut style);
     let first = decode(alone, style);
     let mut reading = Reading { is_closed: true, ..Reading::one(first, at) };
-    style.is_list = true;
     let rest = text.get(at..).unwrap_or_default();
     if between_digits(rest, false).is_none() && between_digits(rest, true).is_some() {
         let mut style = Style { is_list: true, ..Style::default() };

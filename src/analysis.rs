@@ -5,7 +5,10 @@ use std::{borrow::Cow, sync::Arc};
 use crate::{
     LoadError, classify,
     file::Recorded,
-    module::view::{Validity, View},
+    module::{
+        Module,
+        view::{Validity, View},
+    },
     passes::Dynamic,
     rules::{self, Facts},
     sandbox,
@@ -104,6 +107,14 @@ impl Analysis {
             verdict,
             limitations,
         }
+    }
+}
+
+impl Analysis {
+    /// The module: that of the run with what replay decoded of it, else parsed now; `None` if it cannot be.
+    pub fn module(&self) -> Option<Arc<Module>> {
+        let of_run = self.run.as_ref().and_then(|run| run.trace.modules.first().cloned());
+        of_run.or_else(|| Module::parse(Arc::clone(&self.wasm)).ok().map(Arc::new))
     }
 }
 

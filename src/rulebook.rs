@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     analysis::Analysis,
-    rules::{Match, Rule, Set},
+    rules::{MAX_EXAMPLE, Match, Rule, Set},
     sandbox,
 };
 
@@ -25,9 +25,6 @@ pub struct Tried {
     /// cannot be read.
     pub failure: Option<String>,
 }
-
-/// Greatest example in bytes.
-const MAX_EXAMPLE: u64 = 32 << 20;
 
 /// Analyses every example that the rules name, each once, and says whether each rule matches where it
 /// must and not where it must not. `each` is told of every example before it is analysed, with how

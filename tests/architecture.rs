@@ -3,6 +3,10 @@
 //!
 //! Not here: calls of methods, which name no path; code under `#[cfg(test)]`, which may look anywhere.
 
+#[path = "architecture/constants.rs"]
+mod constants;
+#[path = "architecture/limits.rs"]
+mod limits;
 #[path = "architecture/source.rs"]
 mod source;
 

@@ -5,6 +5,7 @@
 //! often calls of a category occurred in the study's hostile and benign programs; it is a correlation, never
 //! a cause. [`Profiles`] is a run in these terms.
 
+mod limits;
 mod profile;
 
 use std::{collections::BTreeMap, fmt, str::FromStr, sync::LazyLock};

@@ -8,16 +8,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use super::limits::{MAX_SITES, MAX_STEPS};
 use super::{Category, GROUPS, Mode, RiskLevel, group_name, of};
 use crate::{
     passes::{Dynamic, Place},
     sandbox::{Answer, Call, Run},
 };
-
-/// Steps of a sequence that are kept; equal calls in a row are one step.
-pub const MAX_STEPS: usize = 10_000;
-/// Call sites that are kept.
-pub const MAX_SITES: usize = 1_000;
 
 /// WASI calls by category, of a run or of one entry point.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]

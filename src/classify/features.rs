@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::MAX_N;
+pub use super::limits::MAX_NGRAMS;
 use super::{Error, Sample, matrix::Matrix, trace};
 use crate::categories::{self, Category, Mode};
 
@@ -59,11 +61,6 @@ impl Features {
         matches!(self, Self::Ngrams | Self::LogNgrams)
     }
 }
-
-/// N-grams that are kept at most: those that occur in most samples, ties by name.
-pub const MAX_NGRAMS: usize = 512;
-/// Categories in a sequence at most.
-const MAX_N: usize = 3;
 
 /// How a run becomes a row: what, in which mode, and the name of each column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

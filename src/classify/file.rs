@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::limits::MAX_MODEL_BYTES;
 use super::{
     Encoding, Error, Features, Model, ModelKind, Sample, card,
     eval::{self, metrics::Scores},
@@ -30,8 +31,6 @@ use super::{
 };
 use crate::categories::Mode;
 
-/// Bytes of a model file at most.
-pub const MAX_BYTES: usize = 16 << 20;
 const SCHEMA: &str = "spoor.model/1";
 /// Random halves that the scores of a file come from.
 const SPLITS: u32 = 20;
@@ -149,8 +148,8 @@ impl ModelFile {
         struct Head {
             schema: String,
         }
-        if bytes.len() > MAX_BYTES {
-            return Err(Error::FileTooBig { found: bytes.len(), limit: MAX_BYTES });
+        if bytes.len() > MAX_MODEL_BYTES {
+            return Err(Error::FileTooBig { found: bytes.len(), limit: MAX_MODEL_BYTES });
         }
         let bad = |error: serde_json::Error| Error::Format { reason: error.to_string() };
         let head: Head = serde_json::from_slice(bytes).map_err(bad)?;

@@ -25,7 +25,7 @@ mod training;
 pub use behaviour::{behaviour, model as behaviour_model};
 pub use error::Error;
 pub use features::{Encoding, Features};
-pub use file::{HeldOut, MAX_BYTES as MAX_MODEL_BYTES, ModelFile, Prediction, TrainingOptions};
+pub use file::{HeldOut, MAX_MODEL_BYTES, ModelFile, Prediction, TrainingOptions};
 pub use matrix::Matrix;
 pub use model::{Model, ModelKind};
 pub use sample::Sample;

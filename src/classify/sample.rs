@@ -7,10 +7,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+pub use super::limits::MAX_DATA_BYTES;
 use super::{Error, matrix::MAX_ROWS, trace::TraceFeatures};
-
-/// Bytes of a data file at most.
-pub const MAX_DATA_BYTES: usize = 64 << 20;
 
 /// A labelled run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::limits::EXTRACT_FOLDERS;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use wasmspoor::{
@@ -15,9 +16,6 @@ use wasmspoor::{
     sandbox::{FileChange, Run},
     text,
 };
-
-/// Folders of the same sample.
-const AGAIN: u32 = 10_000;
 
 /// Name and version of the layout of `index.json`.
 const SCHEMA: &str = "spoor.extract/1";
@@ -62,14 +60,17 @@ pub(super) fn write(dir: &Path, analysis: &Analysis) -> io::Result<PathBuf> {
 /// A folder that was not there.
 fn new_folder(dir: &Path, name: &str) -> io::Result<PathBuf> {
     fs::create_dir_all(dir)?;
-    for number in 1..AGAIN {
+    for number in 1..EXTRACT_FOLDERS {
         let folder = dir.join(if number == 1 { name.to_owned() } else { format!("{name}-{number}") });
         match fs::create_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             result => return result.map(|()| folder),
         }
     }
-    Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{AGAIN} folders of this sample are there")))
+    Err(io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        format!("{EXTRACT_FOLDERS} folders of this sample are there"),
+    ))
 }
 
 /// Opens a file that is not there; never one that a link leads to.

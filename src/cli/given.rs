@@ -6,13 +6,12 @@ use std::ffi::OsString;
 use clap::{Arg, ArgMatches, Args as _, Command, CommandFactory as _, parser::ValueSource};
 use wasmspoor::report::text::quoted;
 
-use super::{numbers, sample, worker};
+use super::{numbers, sample};
 
-/// The options that concern one sample and its process, each value as a word of its own.
-pub(super) fn options() -> Vec<OsString> {
+/// Those options that `known` has, each value as a word of its own.
+pub(super) fn options(known: &Command) -> Vec<OsString> {
     let matches = super::Arguments::command().get_matches_from(numbers::hide(std::env::args_os()));
     let Some((_, matches)) = matches.subcommand() else { return Vec::new() };
-    let known = worker::BoundArguments::augment_args(sample::Arguments::augment_args(Command::new("worker")));
     let given = known.get_arguments().filter(|argument| is_given(matches, argument));
     let words = given.filter_map(|argument| Some((argument.get_long()?, argument.get_id().as_str())));
     let words = words.flat_map(|(long, id)| {

@@ -15,6 +15,7 @@ use wasmspoor::{
     report::{Report, Subject, dot},
 };
 
+use super::limits::GRAPHVIZ_TIME;
 use super::{
     Exit, Failure, names, output, refusal, report,
     sample::{self, Analysed},
@@ -125,9 +126,6 @@ fn no_code(module: &Module, func: FuncIndex, error: impl Into<anyhow::Error>) ->
     Failure::new(Exit::NotExecutable, cause)
 }
 
-/// Time that Graphviz gets.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// Lets Graphviz lay the graph out.
 fn svg(text: &str) -> anyhow::Result<Vec<u8>> {
     // Files instead of pipes: neither side can wait for the other.
@@ -152,9 +150,9 @@ fn svg(text: &str) -> anyhow::Result<Vec<u8>> {
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        if begun.elapsed() > PATIENCE {
+        if begun.elapsed() > GRAPHVIZ_TIME {
             child.kill().and_then(|()| child.wait())?;
-            let seconds = PATIENCE.as_secs();
+            let seconds = GRAPHVIZ_TIME.as_secs();
             anyhow::bail!(
                 "`dot` did not finish within {seconds} s; write the graph with -f dot and try `sfdp -Tsvg`"
             );

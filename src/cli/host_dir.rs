@@ -6,15 +6,9 @@ use std::{
     path::Path,
 };
 
+use super::limits::{HOST_DIR_BYTES, HOST_DIR_DEPTH, HOST_DIR_ENTRIES};
 use anyhow::Context as _;
 use wasmspoor::sandbox::RunOptions;
-
-/// Bytes of all files together: what the sandbox holds.
-const BYTES: u64 = 64 << 20;
-/// Files and directories.
-const ENTRIES: usize = 5000;
-/// Directories in each other.
-const DEPTH: usize = 64;
 
 /// Gives the sandbox what is below `host` at `guest`, as an open directory of that name unless another one
 /// leads there.
@@ -46,7 +40,11 @@ pub(super) fn give(host: &Path, guest: &str, options: &mut RunOptions) -> anyhow
 }
 
 fn walk(host: &Path, guest: &str, depth: usize, options: &mut RunOptions) -> anyhow::Result<()> {
-    anyhow::ensure!(depth < DEPTH, "{}: more than {DEPTH} directories in each other", host.display());
+    anyhow::ensure!(
+        depth < HOST_DIR_DEPTH,
+        "{}: more than {HOST_DIR_DEPTH} directories in each other",
+        host.display()
+    );
     has_room(host, options)?;
     if !guest.is_empty() {
         options.dirs.push(guest.to_owned());
@@ -70,8 +68,8 @@ fn walk(host: &Path, guest: &str, depth: usize, options: &mut RunOptions) -> any
 fn has_room(path: &Path, options: &RunOptions) -> anyhow::Result<()> {
     let count = options.files.len() + options.dirs.len();
     anyhow::ensure!(
-        count < ENTRIES,
-        "{}: more than {ENTRIES} files and directories are given",
+        count < HOST_DIR_ENTRIES,
+        "{}: more than {HOST_DIR_ENTRIES} files and directories are given",
         path.display()
     );
     Ok(())
@@ -79,13 +77,13 @@ fn has_room(path: &Path, options: &RunOptions) -> anyhow::Result<()> {
 
 fn read(path: &Path, guest: String, options: &mut RunOptions) -> anyhow::Result<()> {
     let used: u64 = options.files.values().map(|bytes| bytes.len() as u64).sum();
-    let room = BYTES.saturating_sub(used);
+    let room = HOST_DIR_BYTES.saturating_sub(used);
     let mut bytes = Vec::new();
     let file = File::open(path).with_context(|| path.display().to_string())?;
     file.take(room + 1).read_to_end(&mut bytes).with_context(|| path.display().to_string())?;
     anyhow::ensure!(
         bytes.len() as u64 <= room,
-        "{}: the files given are more than {BYTES} bytes together",
+        "{}: the files given are more than {HOST_DIR_BYTES} bytes together",
         path.display()
     );
     has_room(path, options)?;
@@ -146,12 +144,12 @@ mod tests {
     #[test]
     fn there_is_a_limit_of_bytes_and_of_files() {
         let folder = tempfile::tempdir().unwrap();
-        File::create(folder.path().join("big")).unwrap().set_len(BYTES + 1).unwrap();
+        File::create(folder.path().join("big")).unwrap().set_len(HOST_DIR_BYTES + 1).unwrap();
         let error = give(folder.path(), "/g", &mut RunOptions::default()).unwrap_err();
         assert!(error.to_string().contains("more than 67108864 bytes"), "{error}");
         File::create(folder.path().join("big")).unwrap();
         let mut options = RunOptions::default();
-        options.files = (1..ENTRIES).map(|index| (index.to_string(), Vec::new())).collect();
+        options.files = (1..HOST_DIR_ENTRIES).map(|index| (index.to_string(), Vec::new())).collect();
         let error = give(folder.path(), "/g", &mut options).unwrap_err();
         assert!(error.to_string().contains("more than 5000 files and directories"), "{error}");
     }

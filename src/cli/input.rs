@@ -8,11 +8,9 @@ use std::{
     time::Duration,
 };
 
+use super::limits::MAX_SAMPLE_BYTES;
 use anyhow::Context as _;
 use wasmspoor::text::line;
-
-/// Bytes of a sample file at most.
-const MAX_SAMPLE_BYTES: u64 = 1 << 30;
 
 /// Whether standard input was read: what was there is gone.
 static STDIN_IS_READ: AtomicBool = AtomicBool::new(false);

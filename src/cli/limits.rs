@@ -5,6 +5,39 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use wasmspoor::{AtTraceLimit, Limits};
 
+/// Folders that extractions of the same sample get, each with the next number: a loop over names ends.
+pub(super) const EXTRACT_FOLDERS: u32 = 10_000;
+
+/// Time that Graphviz gets: its layouts can take for ever.
+pub(super) const GRAPHVIZ_TIME: Duration = Duration::from_secs(60);
+
+/// Bytes of all files of a folder that is copied into the sandbox: what the sandbox holds.
+pub(super) const HOST_DIR_BYTES: u64 = 64 << 20;
+
+/// Files and directories of such a folder: half of what the sandbox has room for.
+pub(super) const HOST_DIR_ENTRIES: usize = 5000;
+
+/// Directories in each other in such a folder: the walk keeps a path for each.
+pub(super) const HOST_DIR_DEPTH: usize = 64;
+
+/// Bytes of a sample file at most: it is held in memory as a whole.
+pub(super) const MAX_SAMPLE_BYTES: u64 = 1 << 30;
+
+/// Exports that a message lists, the rest counted: a few lines.
+pub(super) const EXPORTS_SHOWN: usize = 20;
+
+/// Rows of a table at most, the rest counted: a page.
+pub(super) const TRACE_ROWS: usize = 20;
+
+/// Losses named of a file, the rest counted: a page.
+pub(super) const MAX_LOST: usize = 10;
+
+/// Files that are kept in mind; a folder with more is not one to watch.
+pub(super) const WATCHED_FILES: usize = 200_000;
+
+/// Rows that wait for the command of `spoor watch`; after them, samples wait.
+pub(super) const WATCH_WAITING: usize = 16;
+
 /// Limits of the run
 #[derive(Debug, Args)]
 #[group(skip)]

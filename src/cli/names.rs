@@ -2,10 +2,7 @@
 
 use wasmspoor::module::{FuncIndex, Module};
 
-use super::{Exit, Failure};
-
-/// Names that a message lists.
-const SHOWN: usize = 20;
+use super::{Exit, Failure, limits::EXPORTS_SHOWN};
 
 /// `it exports …`, or that it exports none.
 pub(super) fn exported(names: &[impl AsRef<str>]) -> String {
@@ -17,7 +14,7 @@ pub(super) fn exported(names: &[impl AsRef<str>]) -> String {
 
 /// `` `a`, `b` and 3 more ``.
 fn listed(names: &[impl AsRef<str>]) -> String {
-    let shown: Vec<_> = names.iter().take(SHOWN).map(|name| format!("`{}`", name.as_ref())).collect();
+    let shown: Vec<_> = names.iter().take(EXPORTS_SHOWN).map(|name| format!("`{}`", name.as_ref())).collect();
     match names.len() - shown.len() {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
@@ -59,7 +56,7 @@ pub(super) fn function(module: &Module, given: &str) -> Result<FuncIndex, Failur
             }
         }
         _ => {
-            let indices: Vec<_> = found.iter().take(SHOWN).map(FuncIndex::to_string).collect();
+            let indices: Vec<_> = found.iter().take(EXPORTS_SHOWN).map(FuncIndex::to_string).collect();
             fail(format!("`{given}` is the name of several functions; give an index: {}", indices.join(", ")))
         }
     }

@@ -10,6 +10,7 @@ use wasmspoor::{
     trace::{Counts, Trace},
 };
 
+use super::limits::TRACE_ROWS;
 use super::{
     Exit, Failure, plural,
     session::{self, Entry},
@@ -190,9 +191,6 @@ fn host_calls(trace: &Trace) -> Vec<HostCalls> {
     named.collect()
 }
 
-/// Rows of a table at most; the rest is counted.
-const ROWS: usize = 20;
-
 fn print(
     report: &Report,
     entries: &[Entry],
@@ -262,13 +260,13 @@ fn table(title: &str, rows: &[(u64, String)], total: u64, out: &mut impl Write) 
         return Ok(());
     }
     writeln!(out, "\n{:>18}  {:>6}  {title}", "count", "share")?;
-    for (count, name) in rows.iter().take(ROWS) {
+    for (count, name) in rows.iter().take(TRACE_ROWS) {
         let share = *count as f64 * 100.0 / total.max(1) as f64;
         writeln!(out, "{:>18}  {share:>5.1}%  {name}", grouped(*count))?;
     }
-    if rows.len() > ROWS {
-        let rest: u64 = rows[ROWS..].iter().map(|(count, _)| count).sum();
-        writeln!(out, "{:>18}  {:>6}  in {} more", grouped(rest), "", rows.len() - ROWS)?;
+    if rows.len() > TRACE_ROWS {
+        let rest: u64 = rows[TRACE_ROWS..].iter().map(|(count, _)| count).sum();
+        writeln!(out, "{:>18}  {:>6}  in {} more", grouped(rest), "", rows.len() - TRACE_ROWS)?;
     }
     Ok(())
 }

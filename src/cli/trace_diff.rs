@@ -11,6 +11,7 @@ use wasmspoor::{
     text::{self, grouped, line},
 };
 
+use super::limits::MAX_LOST;
 use super::{Exit, Failure, input::Progress, output::Object, report::Sample};
 
 /// Compare two recorded runs of a sample: where they part, and what only one of them did
@@ -34,9 +35,6 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
 }
-
-/// Losses named of a file.
-const MAX_LOST: usize = 10;
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let open = |path: &Path| -> Result<Recorded, Failure> { arguments.sample.open(path) };

@@ -36,6 +36,7 @@ use wasmspoor::{
     text,
 };
 
+use super::limits::{WATCH_WAITING, WATCHED_FILES};
 use super::{
     Exit, Failure,
     scan::{line, on_interrupt},
@@ -88,10 +89,6 @@ pub(super) struct Arguments {
 
 /// How often the folder is looked at.
 const PERIOD: Duration = Duration::from_secs(1);
-/// Files that are kept in mind; a folder with more is not one to watch.
-const MAX_FILES: usize = 200_000;
-/// Rows that wait for the command.
-const MAX_WAITING: usize = 16;
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let usage = |error: anyhow::Error| Failure::new(Exit::Usage, error);
@@ -159,7 +156,7 @@ struct Folder {
     path: PathBuf,
     /// State, since when it is so, and whether it was handed out.
     files: HashMap<OsString, (State, Instant, bool)>,
-    /// Files beyond [`MAX_FILES`], when it was last looked at.
+    /// Files beyond [`WATCHED_FILES`], when it was last looked at.
     beyond: usize,
 }
 
@@ -178,7 +175,7 @@ impl Folder {
             if !meta.is_file() {
                 continue;
             }
-            if seen.len() >= MAX_FILES {
+            if seen.len() >= WATCHED_FILES {
                 beyond += 1;
                 continue;
             }
@@ -197,7 +194,7 @@ impl Folder {
         if beyond > 0 && self.beyond == 0 {
             let folder = self.path.display().to_string();
             crate::cli::complain!(
-                "spoor: {}: more than {MAX_FILES} files: {beyond} are left out",
+                "spoor: {}: more than {WATCHED_FILES} files: {beyond} are left out",
                 text::line(&folder)
             );
         }
@@ -230,7 +227,7 @@ impl Recorder for Told {
 /// says whether everything has a result and no command failed.
 fn attend(spawner: &Spawner, file: &Path, exec: &[OsString], out: &mut impl Write) -> anyhow::Result<bool> {
     thread::scope(|scope| {
-        let (sender, samples) = mpsc::sync_channel(MAX_WAITING);
+        let (sender, samples) = mpsc::sync_channel(WATCH_WAITING);
         let scan = thread::Builder::new().spawn_scoped(scope, move || {
             let (mut told, progress) = (Told(sender), Progress::default());
             let before = (Known::default(), Summary::default(), Index::default());

@@ -127,6 +127,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<Exit
     Ok(Exit::Done)
 }
 
+/// The options that concern one sample and its process.
+pub(super) fn known() -> clap::Command {
+    BoundArguments::augment_args(sample::Arguments::augment_args(clap::Command::new("worker")))
+}
+
 /// How workers with these options are started: this program, with the options of the scan that concern one
 /// sample.
 pub(super) fn spawner(
@@ -142,7 +147,7 @@ pub(super) fn spawner(
     drop(sample.prepare()?);
     let program = this_program()?;
     let unpack: Vec<OsString> = vec!["worker".into()];
-    let analyse = unpack.iter().cloned().chain(given::options()).collect();
+    let analyse = unpack.iter().cloned().chain(given::options(&known())).collect();
     let wall = Duration::from_secs(bounds.sample_time.into());
     Ok(Spawner { program, analyse, unpack, wall, interrupted })
 }

@@ -17,6 +17,7 @@ use crate::{
     tracer::replay_limits,
 };
 
+use super::limits::{DAMAGED_CHECKPOINTS, MAX_CHECKPOINTS};
 use super::{
     chunk::{Chunk, append},
     contents::Totals,
@@ -28,10 +29,6 @@ use super::{
 
 /// Instructions between two checkpoints at least.
 const EVERY: u64 = if cfg!(test) { 1 << 12 } else { 1 << 24 };
-/// Stored checkpoints that are tried, backwards, for one that is whole, at most.
-const DAMAGED: usize = 16;
-/// Checkpoints that are read at most; what comes after the last is one stretch. A file of ours has a few hundred.
-const MAX_CHECKPOINTS: usize = 4096;
 /// The part of what was replayed so far after which the next checkpoint comes, if that is more.
 const PART: u64 = 64;
 
@@ -264,7 +261,7 @@ impl<'t> Telling<'t> {
         let telling = telling.get_or_insert_with(|| Self { events: begin(), number, failed: 0 });
         let failed = telling.failed + usize::from(telling.events.has_not_begun());
         // To begin is to look through all records.
-        if failed > telling.failed && failed <= DAMAGED {
+        if failed > telling.failed && failed <= DAMAGED_CHECKPOINTS {
             *telling = Self { events: begin(), number, failed };
         } else if checkpoint.is_some_and(|checkpoint| {
             checkpoint.instructions > telling.number && telling.events.later(checkpoint)
@@ -348,7 +345,7 @@ impl Checkpoints {
 
     /// The last checkpoint at or before the begin of a stretch, unless many checkpoints in a row are damaged.
     fn checkpoint(&self, reader: &Reader, stretch: usize) -> Option<Checkpoint> {
-        (0..stretch).rev().take(DAMAGED).find_map(|stored| self.read(reader, stored)?.checkpoint)
+        (0..stretch).rev().take(DAMAGED_CHECKPOINTS).find_map(|stored| self.read(reader, stored)?.checkpoint)
     }
 }
 

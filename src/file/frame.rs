@@ -3,6 +3,7 @@
 //!
 //! Not here: what is in a chunk (`chunk`, `contents`).
 
+pub(super) use super::limits::MAX_CHUNK;
 use std::fmt;
 
 /// First bytes of a trace file: none of a text, and broken by a transfer that changes ends of lines.
@@ -21,8 +22,6 @@ pub(super) const FRAME: usize = 52;
 pub(super) const END: [u8; 8] = *b"SPOOREND";
 /// Bytes of the foot of the file.
 pub(super) const FOOT: usize = 20;
-/// Bytes of a chunk at most, as it is and compressed.
-pub(super) const MAX_CHUNK: usize = 1 << 20;
 
 /// What a chunk holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]

@@ -8,15 +8,8 @@ use crate::{
     tracer::Timeout,
 };
 
+use super::limits::{MAX_LOG_HELD, MAX_LOG_THINGS, MAX_UNNAMED};
 use super::{chunk::Things, decode::Budget, frame::ChunkKind, reader::Reader};
-
-/// Bytes of the log in memory at most: of the things themselves, and of what they hold. A log of ours has
-/// 200,000 calls, each with a few arguments and half a kilobyte of names, and 64 MiB of other arguments.
-/// Tests are content with less.
-const MAX_THINGS: usize = if cfg!(test) { 8 << 20 } else { 64 << 20 };
-const MAX_HELD: usize = 320 << 20;
-/// Entry points at most that are known of by their calls alone.
-const MAX_UNNAMED: usize = 1000;
 
 /// What the log holds.
 #[derive(Debug)]
@@ -39,7 +32,7 @@ pub(super) struct Log {
 impl Log {
     /// Reads all chunks; what is missing is noted.
     pub(super) fn read(reader: &Reader) -> Self {
-        let (mut log, mut next, mut held) = (Self::new(), 0, Budget::of(MAX_HELD));
+        let (mut log, mut next, mut held) = (Self::new(), 0, Budget::of(MAX_LOG_HELD));
         for position in reader.of_kind(ChunkKind::Log) {
             let Some((frame, _)) = reader.chunks().get(position) else { break };
             if frame.first != next {
@@ -58,7 +51,7 @@ impl Log {
             if held.is_spent() || log.room.is_spent() {
                 let what = format!(
                     "the log takes more than {} bytes of memory: what follows is not read",
-                    MAX_THINGS + MAX_HELD
+                    MAX_LOG_THINGS + MAX_LOG_HELD
                 );
                 reader.note(Some(frame.number), Some(ChunkKind::Log), what);
                 log.tear();
@@ -85,7 +78,7 @@ impl Log {
             is_open: false,
             is_torn: false,
             is_damaged: false,
-            room: Budget::of(MAX_THINGS),
+            room: Budget::of(MAX_LOG_THINGS),
         }
     }
 

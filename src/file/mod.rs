@@ -17,6 +17,7 @@ mod decode;
 mod diff;
 mod frame;
 mod info;
+mod limits;
 mod log;
 mod objects;
 mod point;

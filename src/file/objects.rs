@@ -1,6 +1,7 @@
 //! The objects of a file, read and checked: header, sample, links, outcome. What is missing or is none is
 //! noted as damage.
 
+use super::limits::{BESIDE_OPTIONS, MAX_HEADER, MAX_LINKS, MAX_OUTCOME, MAX_SAMPLE};
 use super::{
     contents::{Header, Links, Outcome},
     decode::{self, Budget},
@@ -8,17 +9,6 @@ use super::{
     reader::Reader,
 };
 use crate::sandbox::RunOptions;
-
-/// Bytes of the sample at most: what a run can be given.
-const MAX_SAMPLE: usize = 1 << 30;
-/// Bytes of the header, the outcome and the links at most, in the file and in memory each. An outcome of ours
-/// has 64 MiB of files, less than four times as much with their names and what was deleted, sent and carved;
-/// links are names of imports. Tests are content with less.
-const MAX_HEADER: usize = if cfg!(test) { 18 << 20 } else { 256 << 20 };
-const MAX_OUTCOME: usize = if cfg!(test) { 4 << 20 } else { 256 << 20 };
-const MAX_LINKS: usize = 256 << 20;
-/// Of these, what a header takes in memory besides the options, and the elements of their lists.
-const BESIDE_OPTIONS: usize = 16 << 20;
 
 /// Whether a file can hold these options.
 ///

@@ -13,6 +13,7 @@ use std::{
 
 use serde::Serialize;
 
+use super::limits::{MAX_CHUNKS, MAX_DAMAGES, SEARCHED};
 use super::{
     chunk::unpack,
     frame::{
@@ -20,13 +21,6 @@ use super::{
         read_head,
     },
 };
-
-/// Chunks of a file at most: a trace of 2^44 decisions has as many.
-const MAX_CHUNKS: usize = 1 << 22;
-/// Bytes searched at once for the next sound frame.
-const SEARCHED: usize = 1 << 16;
-/// Damages told of those that are harmless, and of the others; more are counted.
-const DAMAGES: usize = 1000;
 
 /// Why a trace file cannot be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +80,7 @@ impl fmt::Display for Damage {
 #[derive(Default)]
 struct Damages {
     told: Vec<Damage>,
-    /// Those beyond [`DAMAGES`] that do harm, and those that do not.
+    /// Those beyond [`MAX_DAMAGES`] that do harm, and those that do not.
     more: [u64; 2],
     /// Chunks among those, a bit each, so that one that is read again does not count again.
     counted: Vec<u64>,
@@ -98,7 +92,7 @@ impl Damages {
             return;
         }
         let is_harmless = new.is_harmless();
-        match self.told.iter().filter(|told| told.is_harmless() == is_harmless).count() < DAMAGES {
+        match self.told.iter().filter(|told| told.is_harmless() == is_harmless).count() < MAX_DAMAGES {
             true => self.told.push(new),
             false => self.count(new.chunk, is_harmless),
         }
@@ -514,7 +508,7 @@ mod tests {
     #[test]
     fn harmless_damages_hide_no_others() {
         let mut damages = Damages::default();
-        for chunk in 0..DAMAGES as u32 + 9 {
+        for chunk in 0..MAX_DAMAGES as u32 + 9 {
             damages.note(Damage {
                 chunk: Some(chunk),
                 kind: Some(ChunkKind::Checkpoint),
@@ -522,6 +516,6 @@ mod tests {
             });
         }
         damages.note(Damage { chunk: None, kind: Some(ChunkKind::Log), what: "a part of the log".into() });
-        assert_eq!((damages.told.len(), damages.more), (DAMAGES + 1, [0, 9]));
+        assert_eq!((damages.told.len(), damages.more), (MAX_DAMAGES + 1, [0, 9]));
     }
 }

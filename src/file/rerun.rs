@@ -16,21 +16,18 @@ use crate::{
     tracer::{Batch, StreamSink, Timeout},
 };
 
+use super::limits::{RERUN_HELD, RERUN_TOLD};
 use super::{
     bits::{Bits, Compared},
     chunk::Things,
     contents::{Outcome, Rest},
     decode::Budget,
-    frame::{ChunkKind, MAX_CHUNK},
+    frame::ChunkKind,
     objects,
     point::{self, Place, Point},
     reader::{Damage, Reader},
     recorded::Recorded,
 };
-
-/// Bytes that the items of a chunk hold at most: a list of arguments takes 24 times as much in memory as in
-/// the file.
-const HELD: usize = 32 * MAX_CHUNK;
 
 /// What came of running again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -262,9 +259,6 @@ impl State {
     }
 }
 
-/// Characters told of a field that differs.
-const TOLD: usize = 200;
-
 /// The first field of the outcome that differs from that of a run with so many records, both ways.
 fn first_field(rest: &Rest, run: &sandbox::Run, records: u64) -> Option<(String, String)> {
     // Each is compared as it stands: a run may leave a hundred MiB, of which nothing differs.
@@ -314,7 +308,7 @@ fn field(name: &str, value: &impl Serialize) -> String {
     let mut head = Head(Vec::new());
     // It ends with an error where no more is wanted.
     _ = serde_json::to_writer(&mut head, value);
-    format!("{name}: {}", String::from_utf8_lossy(&head.0).chars().take(TOLD).collect::<String>())
+    format!("{name}: {}", String::from_utf8_lossy(&head.0).chars().take(RERUN_TOLD).collect::<String>())
 }
 
 /// Takes the first bytes, and no more.
@@ -322,7 +316,7 @@ struct Head(Vec<u8>);
 
 impl Write for Head {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = (4 * TOLD).saturating_sub(self.0.len());
+        let room = (4 * RERUN_TOLD).saturating_sub(self.0.len());
         let kept = bytes.get(..room.min(bytes.len())).unwrap_or_default();
         self.0.extend_from_slice(kept);
         Ok(kept.len())
@@ -366,7 +360,7 @@ fn items(reader: Arc<Reader>) -> Box<dyn Iterator<Item = Item> + Send> {
             return None;
         }
         next += frame.count;
-        Some(Things::new(frame, reader.read(position)?, Budget::of(HELD)))
+        Some(Things::new(frame, reader.read(position)?, Budget::of(RERUN_HELD)))
     });
     Box::new(chunks.flatten().map_while(Result::ok))
 }
@@ -421,7 +415,7 @@ mod tests {
         other.files[1].contents.push(8);
         let (recorded, now) = first_field(&rest, &other, 0).unwrap();
         assert!(
-            recorded.starts_with("files: [{\"path\":\"/b\"") && recorded.chars().count() <= TOLD + 10,
+            recorded.starts_with("files: [{\"path\":\"/b\"") && recorded.chars().count() <= RERUN_TOLD + 10,
             "{recorded}"
         );
         assert_eq!(recorded.len(), now.len());

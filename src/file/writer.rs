@@ -22,21 +22,12 @@ use crate::{
     tracer::{Batch, StreamSink, Timeout},
 };
 
+use super::limits::{CHUNK_ITEMS, CHUNK_OUTPUT, CHUNK_RECORDS, CHUNK_WORDS, CHUNKS_ON_THE_WAY};
 use super::{
     chunk::{Chunk, Packer, append, decisions_of, words_to_bytes},
     contents::Links,
     frame::{ChunkKind, FRAME, Frame, MAX_CHUNK, foot, head},
 };
-
-/// Chunks on their way to the thread: 8 MiB at most.
-const ON_THE_WAY: usize = 8;
-/// Words and records of a chunk.
-const WORDS: usize = 1 << 16;
-const RECORDS: usize = 1 << 13;
-/// Bytes of items that make a chunk.
-const ITEMS: usize = 1 << 18;
-/// Bytes of output in an item.
-const OUTPUT: usize = 1 << 16;
 
 /// The file and what is in it so far.
 pub(super) struct ChunkWriter {
@@ -105,7 +96,7 @@ pub(super) struct Recording {
 impl Recording {
     pub(super) fn begin(file: File) -> io::Result<Self> {
         let sink = ChunkWriter::begin(file)?;
-        let (sender, receiver) = sync_channel(ON_THE_WAY);
+        let (sender, receiver) = sync_channel(CHUNKS_ON_THE_WAY);
         let thread =
             thread::Builder::new().name("spoor-writer".into()).spawn(move || write_all(sink, &receiver))?;
         let writer = TraceWriter { shared: Mutex::new(Shared { sender: Some(sender), ..Shared::default() }) };
@@ -206,7 +197,7 @@ impl Shared {
         }
         self.pending.extend_from_slice(&bytes);
         self.pending_items += 1;
-        if self.pending.len() >= ITEMS {
+        if self.pending.len() >= CHUNK_ITEMS {
             self.flush_items();
         }
     }
@@ -223,7 +214,7 @@ impl Shared {
 
     fn take(&mut self, batch: &Batch) -> bool {
         let mut goes_on = self.flush_items();
-        for records in batch.records.chunks(RECORDS) {
+        for records in batch.records.chunks(CHUNK_RECORDS) {
             let mut raw = Vec::with_capacity(records.len() * 4);
             for record in records {
                 let appended = append(record, &mut raw);
@@ -234,7 +225,7 @@ impl Shared {
             goes_on &=
                 self.send(Chunk { kind: ChunkKind::Records, is_last: false, first, count, calls: 0, raw });
         }
-        for words in batch.words.chunks(WORDS) {
+        for words in batch.words.chunks(CHUNK_WORDS) {
             let (first, count) = (self.decisions, decisions_of(words).unwrap_or(0));
             self.decisions += count;
             let (raw, calls) = (words_to_bytes(words), batch.calls);
@@ -269,8 +260,12 @@ impl Journal for TraceWriter {
 /// Items as they are written: long output in pieces.
 pub(super) fn pieces(item: &Item, mut write: impl FnMut(&Item)) {
     match item {
-        Item::Stdout(bytes) => bytes.chunks(OUTPUT).for_each(|bytes| write(&Item::Stdout(bytes.to_vec()))),
-        Item::Stderr(bytes) => bytes.chunks(OUTPUT).for_each(|bytes| write(&Item::Stderr(bytes.to_vec()))),
+        Item::Stdout(bytes) => {
+            bytes.chunks(CHUNK_OUTPUT).for_each(|bytes| write(&Item::Stdout(bytes.to_vec())))
+        }
+        Item::Stderr(bytes) => {
+            bytes.chunks(CHUNK_OUTPUT).for_each(|bytes| write(&Item::Stderr(bytes.to_vec())))
+        }
         item => write(item),
     }
 }

@@ -11,7 +11,7 @@ mod handlers;
 
 use std::{ops::Range, sync::OnceLock};
 
-use wasmparser::{BinaryReader, BrTable, FunctionBody, Operator, OperatorsReader};
+use wasmparser::{BinaryReader, BrTable, FunctionBody, Operator};
 
 use super::code::{Block, BranchTable, Code, Exit, Op};
 use super::{BlockIndex, CodeOffset, FuncIndex, OpIndex, Opcode, ParseError, ParseErrorKind};
@@ -28,16 +28,42 @@ pub(super) struct Space {
 
 /// Decodes the body in `bytes`, which begins at byte `start` of the module.
 pub(super) fn decode(bytes: &[u8], start: u32, space: Space) -> Result<Code, ParseError> {
-    let end = start + bytes.len() as u32;
     let body = FunctionBody::new(BinaryReader::new(bytes, u64::from(start)));
     let mut reader = body.get_operators_reader()?;
     let mut decoder = Decoder::new(space);
     while !reader.eof() {
         decoder.offset = reader.original_position();
-        decoder.read(&mut reader)?;
+        decoder.operator(&reader.read()?)?;
     }
     reader.finish()?;
-    Ok(decoder.finish(start..end))
+    Ok(decoder.finish(start..start + bytes.len() as u32))
+}
+
+/// As [`decode`], for whoever wants the operators too: `each` gets every one with its offset, to the end of
+/// the body or to where no operator can be read. Control flow that makes no sense ends the blocks and not the
+/// walk.
+///
+/// PERF: a body is read once for both; reading it takes most of the time.
+pub(super) fn decode_with<'b>(
+    body: &FunctionBody<'b>,
+    space: Space,
+    mut each: impl FnMut(&Operator<'b>, u64),
+) -> Result<Result<Code, ParseError>, wasmparser::BinaryReaderError> {
+    let mut reader = body.get_operators_reader()?;
+    let (mut decoder, mut wrong) = (Decoder::new(space), None);
+    while !reader.eof() {
+        decoder.offset = reader.original_position();
+        let operator = reader.read()?;
+        each(&operator, decoder.offset);
+        if wrong.is_none() {
+            wrong = decoder.operator(&operator).err();
+        }
+    }
+    let range = body.range();
+    Ok(match wrong.map_or_else(|| reader.finish().map_err(ParseError::from), Err) {
+        Ok(()) => Ok(decoder.finish(range.start as u32..range.end as u32)),
+        Err(error) => Err(error),
+    })
 }
 
 /// A label before its block is known.
@@ -114,11 +140,11 @@ impl Decoder {
         ParseError::new(kind, self.offset)
     }
 
-    fn read(&mut self, reader: &mut OperatorsReader<'_>) -> Result<(), ParseError> {
-        match reader.read()? {
+    fn operator(&mut self, operator: &Operator<'_>) -> Result<(), ParseError> {
+        match operator {
             Operator::End => self.leave(),
             Operator::Else => self.change_arm(),
-            operator => self.instruction(&operator)?,
+            operator => self.instruction(operator)?,
         }
         Ok(())
     }

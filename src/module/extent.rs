@@ -1,12 +1,10 @@
 //! How far a module reaches that lies in other bytes: a memory, a dump of a process, a file.
 
+use super::limits::CUSTOM_NAME;
 use std::ops::Range;
 
 /// Bytes of the magic number and the version.
 pub(crate) const HEAD: usize = 8;
-
-/// Bytes of a custom section's name that are looked at.
-const NAME: usize = 256;
 
 /// The order that sections must have, by their ids; custom sections (id 0) may stand anywhere.
 const ORDER: [u8; 14] = [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11, 6];
@@ -63,10 +61,10 @@ pub(crate) fn sections(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
 /// of many may claim to have all that follows for its name.
 fn is_named(body: &[u8]) -> bool {
     let name = leb(body).and_then(|(len, width)| body.get(width..width.checked_add(len as usize)?));
-    name.is_some_and(|name| match std::str::from_utf8(name.get(..NAME).unwrap_or(name)) {
+    name.is_some_and(|name| match std::str::from_utf8(name.get(..CUSTOM_NAME).unwrap_or(name)) {
         Ok(_) => true,
         // A character may be cut.
-        Err(error) => name.len() > NAME && error.error_len().is_none(),
+        Err(error) => name.len() > CUSTOM_NAME && error.error_len().is_none(),
     })
 }
 

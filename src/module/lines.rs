@@ -10,10 +10,7 @@ use wast::{
     token::Span,
 };
 
-use super::{CodeOffset, FuncIndex, Module};
-
-/// Bytes of text at most: its tree takes many times that.
-const MAX_TEXT: usize = 16 << 20;
+use super::{CodeOffset, FuncIndex, Module, limits::TEXT_BYTES};
 
 /// Lines of a text. They count from 1.
 #[derive(Debug)]
@@ -30,7 +27,7 @@ struct Function {
 impl Lines {
     /// Reads the lines of `text`; `None` if it is no module in the text format, or too long.
     pub fn of(text: &str) -> Option<Self> {
-        if text.len() > MAX_TEXT {
+        if text.len() > TEXT_BYTES {
             return None;
         }
         let mut buffer = ParseBuffer::new(text).ok()?;

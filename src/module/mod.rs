@@ -16,6 +16,7 @@ mod error;
 mod extent;
 mod features;
 mod index;
+mod limits;
 mod lines;
 mod names;
 mod opcode;

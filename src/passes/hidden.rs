@@ -9,15 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::module::{FuncIndex, view::View};
 
+use super::limits::{MAX_SLOTS, MAX_WRITES};
 use super::{
     CallEdgeKind, Coverage, HiddenCall, Place, ResolvedCall, TableSlot, TableWrite,
     profile::{Call, Profile},
 };
 
-/// Slots named for one call.
-const MAX_SLOTS: usize = 8;
-/// Instructions kept that wrote tables.
-const MAX_WRITES: usize = 256;
 /// Instructions that write tables.
 const WRITES: [&str; 5] = ["table.set", "table.init", "table.copy", "table.fill", "table.grow"];
 

@@ -11,6 +11,7 @@ mod coverage;
 pub mod flow;
 mod functions;
 mod hidden;
+mod limits;
 mod loops;
 mod metrics;
 mod profile;
@@ -32,6 +33,8 @@ use crate::{
     sandbox::Run,
 };
 
+use self::limits::HOT_OF_FUNCTION;
+pub use self::limits::{HOT, HOT_BLOCKS, MAX_TARGETS};
 pub use profile::Profile;
 
 /// What a run did.
@@ -69,9 +72,6 @@ pub struct Dynamic {
     /// Why replay ended early, if it did: then everything above holds up to there.
     pub error: Option<String>,
 }
-
-/// Blocks kept in [`Dynamic::hot_blocks`].
-pub const HOT_BLOCKS: usize = 64;
 
 /// A place in the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -149,13 +149,6 @@ pub struct Detail {
     #[serde(skip_serializing_if = "is_zero")]
     pub constants_cut: u64,
 }
-
-/// Functions, blocks and branches in the lists of [`Metrics`].
-pub const HOT: usize = 16;
-/// Blocks in [`Detail::hot_blocks`] of a function.
-const HOT_OF_FUNCTION: usize = 4;
-/// Callees and constants in the lists of [`Detail`].
-pub const MAX_TARGETS: usize = 64;
 
 /// What calls through tables called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]

@@ -1,21 +1,17 @@
 //! Call stacks, weighted by the instructions that ran with them: what a flame graph shows.
 //!
 //! A tree of calls: a node for each distinct stack, so memory grows with the number of distinct stacks up to
-//! [`MAX_STACKS`], never with the trace. Frames deeper than [`MAX_DEPTH`] count for the frame at that depth,
-//! and stacks beyond the number for the deepest known caller; both are counted. Host calls execute no
+//! [`MAX_STACKS`], never with the trace. Frames deeper than [`STACK_DEPTH`] count for the frame at that
+//! depth, and stacks beyond the number for the deepest known caller; both are counted. Host calls execute no
 //! instruction and do not show.
 
 use std::collections::HashMap;
 
+pub use super::limits::{MAX_STACKS, STACK_DEPTH};
 use crate::{
     module::FuncIndex,
     trace::{CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, ReplayError, Trace, Visitor},
 };
-
-/// Distinct stacks kept.
-pub const MAX_STACKS: usize = 200_000;
-/// Frames of a stack kept.
-pub const MAX_DEPTH: usize = 200;
 
 /// A stack and the instructions that ran with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +84,7 @@ impl Tree {
         let depth = parent.map_or(1, |parent| self.nodes[parent as usize].depth + 1);
         // The first node of an invocation is always made: there are at most as many as functions.
         if let Some(parent) = parent
-            && (depth > MAX_DEPTH || self.nodes.len() >= MAX_STACKS)
+            && (depth > STACK_DEPTH || self.nodes.len() >= MAX_STACKS)
         {
             return Frame { node: parent, merged: true };
         }
@@ -210,8 +206,8 @@ mod tests {
         let text = r#"(module (func $f (export "f") (param i32)
             (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1)))))))"#;
         let found = stacks(text, 1000);
-        assert_eq!(found.stacks.len(), MAX_DEPTH);
+        assert_eq!(found.stacks.len(), STACK_DEPTH);
         assert!(found.merged > 0);
-        assert_eq!(found.stacks.last().unwrap().funcs.len(), MAX_DEPTH);
+        assert_eq!(found.stacks.last().unwrap().funcs.len(), STACK_DEPTH);
     }
 }

@@ -9,14 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::text::share;
 
+use super::limits::HOT_PATHS;
 use super::{
     Dynamic, HotPath, State as Visited, StateMachine, Transition,
     profile::{Call, Profile},
     tally::State,
 };
 
-/// Hot paths that are kept.
-const HOT_PATHS: usize = 20;
 /// Calls of a run from which on a transition taken once is rare.
 const RARE_FROM: u64 = 50;
 

@@ -27,16 +27,12 @@ use crate::{
     verdict::Class,
 };
 
+use super::limits::{CAPA_DEPTH, CAPA_FOUND};
 use super::{Report, ndjson::id, time::timestamp};
 
 /// Oldest version of capa whose result documents have this shape. Its web viewer asks for `7.0.0` or later,
 /// and compares as text: `10.0.0` would be too old for it.
 const CAPA_VERSION: &str = "7.0.0";
-/// Nesting of evidence that is written; deeper parts are left out of the document and stand in the JSON
-/// report.
-const MAX_DEPTH: usize = 64;
-/// Characters of what was found that are written.
-const MAX_FOUND: usize = 200;
 /// Name of the entry that holds the verdict.
 const VERDICT: &str = "verdict of wasmspoor";
 
@@ -315,7 +311,7 @@ impl Node {
 }
 
 fn node(evidence: &Evidence, depth: usize) -> Node {
-    let found = evidence.found.as_deref().map(|found| inert(&text::clip(found, MAX_FOUND)));
+    let found = evidence.found.as_deref().map(|found| inert(&text::clip(found, CAPA_FOUND)));
     let locations = evidence.places.iter().map(Address::of).collect();
     // That it does not hold is what was found.
     if let Some(absent) = evidence.statement.strip_prefix("not: ") {
@@ -329,7 +325,7 @@ fn node(evidence: &Evidence, depth: usize) -> Node {
     let Some(statement) = statement(&evidence.statement) else {
         return Node { locations, ..Node::of_feature(feature(&evidence.statement, found.as_deref()), true) };
     };
-    let children = match depth < MAX_DEPTH {
+    let children = match depth < CAPA_DEPTH {
         true => evidence.parts.iter().map(|part| node(part, depth + 1)).collect(),
         false => Vec::new(),
     };

@@ -7,11 +7,9 @@ use std::io;
 
 use crate::passes::Coverage;
 
+use super::limits::MAX_FIELD;
 use super::{Report, ndjson::snake};
 use crate::text::{clip, share};
-
-/// Characters of a field at most.
-const MAX_FIELD: usize = 2000;
 
 /// Names of the columns, in their order.
 pub const COLUMNS: &[&str] = &[

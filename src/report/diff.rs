@@ -14,11 +14,9 @@ use serde::Serialize;
 
 use crate::module::view::{ExternKind, Validity};
 
+use super::limits::DIFF_SHOWN;
 use super::{Report, ndjson::snake};
 use crate::text::clip;
-
-/// Entries of a list that the text shows; the rest is counted.
-const SHOWN: usize = 20;
 
 /// What differs between two samples.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -110,10 +108,10 @@ impl Diff {
         for (name, sides) in &self.lists {
             writeln!(out, "{name}")?;
             for (sign, list) in [('-', &sides.only_a), ('+', &sides.only_b)] {
-                for entry in list.iter().take(SHOWN) {
+                for entry in list.iter().take(DIFF_SHOWN) {
                     writeln!(out, "  {sign} {}", show(entry))?;
                 }
-                if let Some(more) = list.len().checked_sub(SHOWN).filter(|&more| more > 0) {
+                if let Some(more) = list.len().checked_sub(DIFF_SHOWN).filter(|&more| more > 0) {
                     writeln!(out, "  {sign} {more} more")?;
                 }
             }
@@ -123,10 +121,10 @@ impl Diff {
         }
         let mut counts: Vec<_> = self.counts.iter().collect();
         counts.sort_by_key(|(name, counts)| (std::cmp::Reverse(counts.a.abs_diff(counts.b)), name.as_str()));
-        for (name, CountPair { a, b }) in counts.iter().take(2 * SHOWN) {
+        for (name, CountPair { a, b }) in counts.iter().take(2 * DIFF_SHOWN) {
             writeln!(out, "  {}: {a} -> {b}", show(name))?;
         }
-        if let Some(more) = counts.len().checked_sub(2 * SHOWN).filter(|&more| more > 0) {
+        if let Some(more) = counts.len().checked_sub(2 * DIFF_SHOWN).filter(|&more| more > 0) {
             writeln!(out, "  {more} more counts differ (--json has all)")?;
         }
         Ok(())

@@ -26,14 +26,12 @@ use crate::{
     passes::{CallEdgeKind, flow::Flow},
 };
 
+use super::limits::{MAX_LABEL, SHOWN_OPS};
 use super::{Names, Report};
 use crate::text::clip;
 
 /// A static score above this is suspicious.
 pub const SUSPICIOUS: u32 = 20;
-
-/// Characters of a label at most.
-const MAX_LABEL: usize = 200;
 
 /// A graph in the making.
 struct Graph {
@@ -313,9 +311,6 @@ fn way(kind: EdgeKind) -> &'static str {
         EdgeKind::Suspend => "suspend",
     }
 }
-
-/// Mnemonics shown of a block.
-const SHOWN_OPS: usize = 6;
 
 /// The control flow of a function, with how often each block ran and each edge was taken. `flow` is absent if
 /// there was no run.

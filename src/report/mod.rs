@@ -13,6 +13,7 @@ pub mod diff;
 pub mod dot;
 pub mod folded;
 mod json;
+mod limits;
 mod names;
 pub mod ndjson;
 pub mod sarif;

@@ -10,13 +10,11 @@ use crate::{
     passes::Place,
 };
 
+use super::limits::NAME_SHOWN;
 use crate::text::clip;
 
 /// Where Ghidra's loader for WebAssembly puts the first byte of the module.
 pub const GHIDRA_BASE: u64 = 0x8000_0000;
-
-/// Characters of a name that are shown.
-const SHOWN: usize = 60;
 
 /// Names of functions, and what the static view knows of them.
 #[derive(Debug)]
@@ -46,8 +44,8 @@ impl<'v> Names<'v> {
     /// The name of `func` as the sample gives it, escaped and cut; `module.name` for an import.
     pub fn name(&self, func: FuncIndex) -> Option<String> {
         match self.import(func) {
-            Some(import) => Some(clip(&format!("{}.{}", import.module, import.name), SHOWN)),
-            None => self.function(func)?.name.as_deref().map(|name| clip(name, SHOWN)),
+            Some(import) => Some(clip(&format!("{}.{}", import.module, import.name), NAME_SHOWN)),
+            None => self.function(func)?.name.as_deref().map(|name| clip(name, NAME_SHOWN)),
         }
     }
 

@@ -1,8 +1,8 @@
 //! What the sample did, in the order of virtual time: the log of host calls with what says nothing folded.
 //!
 //! Calls of one function in a row that differ only in their bytes are one step, and so are questions in a row
-//! that change nothing and hand out nothing (the time, what a descriptor is). At most [`MAX_STEPS`] steps; the
-//! rest is counted.
+//! that change nothing and hand out nothing (the time, what a descriptor is). At most [`TIMELINE_STEPS`]
+//! steps; the rest is counted.
 //!
 //! Not here: calls that are not in the log (`Report::host_calls_cut` counts them).
 
@@ -11,12 +11,8 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::limits::{TIMELINE_STEPS, TIMELINE_TEXT};
 use crate::sandbox::{Arg, Call, Pointed, Run};
-
-/// Steps listed.
-const MAX_STEPS: usize = 1000;
-/// Characters of a text in a step.
-const MAX_TEXT: usize = 200;
 
 /// Something that the sample did, with one call or several in a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -94,7 +90,7 @@ pub(super) fn of(run: Option<&Run>) -> (Vec<Step>, u64) {
     let mut steps: Vec<Step> = Vec::new();
     let (mut open, mut cut): (Option<Open>, u64) = (None, 0);
     let mut close = |open: Option<Open>| match open {
-        Some(open) if steps.len() < MAX_STEPS => steps.push(open.close()),
+        Some(open) if steps.len() < TIMELINE_STEPS => steps.push(open.close()),
         Some(_) => cut += 1,
         None => {}
     };
@@ -186,7 +182,7 @@ fn text(arg: &Arg) -> Option<String> {
     if arg.name.as_deref().is_some_and(is_buffer) {
         return None;
     }
-    let end = text.char_indices().nth(MAX_TEXT).map(|(end, _)| end);
+    let end = text.char_indices().nth(TIMELINE_TEXT).map(|(end, _)| end);
     Some(format!("\"{}{}\"", &text[..end.unwrap_or(text.len())], if end.is_some() { "…" } else { "" }))
 }
 

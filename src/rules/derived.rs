@@ -11,18 +11,13 @@ use std::collections::BTreeSet;
 
 use crate::sandbox::{Call, Pointed};
 
+use super::limits::{MAX_READS, MAX_TEXTS, SEARCHED_FILE};
 use super::pattern::Pattern;
 
-/// Distinct texts that are looked for in the file.
-const MAX_TEXTS: usize = 64;
 /// Shorter texts are found by chance.
 const MIN_TEXT: usize = 6;
-/// Longer files are not searched for encoded texts.
-const MAX_FILE: usize = 16 << 20;
 /// Bytes that a read and a send must have in common.
 const MIN_COMMON: usize = 8;
-/// Reads that are remembered.
-const MAX_READS: usize = 1024;
 
 /// The joined facts.
 #[derive(Debug, Default)]
@@ -50,7 +45,7 @@ impl Derived {
             }
             derived.new_texts += 1;
             derived.new_addresses += u64::from(is_address(text));
-            if wasm.len() > MAX_FILE || is_even(text.as_bytes()) {
+            if wasm.len() > SEARCHED_FILE || is_even(text.as_bytes()) {
                 continue;
             }
             let encoded =

@@ -316,8 +316,12 @@ impl<'a> Index<'a> {
         self.imported.get(func.position()).copied().filter(|import| import.func == Some(func))
     }
 
-    /// The module, parsed when first asked for; `None` if it cannot be.
+    /// The module: that of the run with what replay decoded of it, else parsed when first asked for; `None`
+    /// if it cannot be.
     pub(super) fn module(&self) -> Option<&Module> {
+        if let Some(module) = self.facts.run.and_then(|run| run.trace.modules.first()) {
+            return Some(module);
+        }
         self.module.get_or_init(|| Module::parse(self.facts.wasm).ok()).as_ref()
     }
 

@@ -8,20 +8,12 @@ use std::{
 
 use include_dir::{Dir, DirEntry, include_dir};
 
-use super::{
-    problem::{RuleLoadError, Source},
-    yaml,
-};
+use super::limits::{FOLDER_DEPTH, MAX_FILES, MAX_YARA, RULE_BYTES};
+use super::problem::{RuleLoadError, Source};
 
 static BEHAVIOR: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules/behavior");
 static STATIC: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules/static");
 
-/// Greatest YARA file in bytes.
-const MAX_YARA: usize = 8 << 20;
-/// Rule files of one load.
-const MAX_FILES: usize = 50_000;
-/// Deepest nesting of folders.
-const MAX_DEPTH: usize = 32;
 const ENDINGS: &str = "a rule file ends in .yml, .yaml, .yar or .yara";
 
 /// Texts of rules.
@@ -64,7 +56,7 @@ fn kind(path: &Path) -> Option<bool> {
 
 /// Greatest rule file of that name in bytes.
 fn most(path: &Path) -> usize {
-    if kind(path) == Some(true) { yaml::MAX_LEN } else { MAX_YARA }
+    if kind(path) == Some(true) { RULE_BYTES } else { MAX_YARA }
 }
 
 fn too_long(most: usize) -> String {
@@ -124,7 +116,7 @@ fn read_bounded(path: &Path, most: usize) -> Result<String, String> {
 }
 
 fn walk(dir: &Path, depth: usize, files: &mut Vec<PathBuf>, problems: &mut RuleLoadError) {
-    if depth > MAX_DEPTH || files.len() >= MAX_FILES {
+    if depth > FOLDER_DEPTH || files.len() >= MAX_FILES {
         problems.push(unreadable(dir, "too many files or folders"));
         return;
     }

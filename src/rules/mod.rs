@@ -10,6 +10,7 @@ mod derived;
 mod eval;
 mod explain;
 mod index;
+mod limits;
 mod lint;
 mod load;
 mod metric;
@@ -36,6 +37,7 @@ use crate::{
     sandbox::Run,
 };
 
+pub(crate) use limits::MAX_EXAMPLE;
 pub use lint::Advice;
 pub use metric::{LEVELS, METRICS, Metric};
 pub use problem::{Problem, RuleLoadError};

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use super::limits::REGEX_LIMIT;
 use regex::bytes::{Regex, RegexBuilder};
 
 /// A name: exact, or by a regular expression.
@@ -40,9 +41,6 @@ enum PatternKind {
     /// A regular expression, compiled when it is first needed.
     Regex { source: String, ignore_case: bool, compiled: OnceLock<Option<Regex>> },
 }
-
-/// Greatest compiled regular expression in bytes.
-const REGEX_LIMIT: usize = 1 << 18;
 
 impl Pattern {
     pub(super) fn whole(text: &str) -> Self {

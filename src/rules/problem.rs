@@ -2,10 +2,8 @@
 
 use std::{cmp::Reverse, collections::BTreeSet, fmt, ops::Range, sync::Arc};
 
+use super::limits::MAX_PROBLEMS;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-
-/// Problems that are kept of one load; those beyond are counted.
-const MAX_PROBLEMS: usize = 100;
 
 /// Something wrong in a rule file, and where.
 #[derive(Debug, Clone)]

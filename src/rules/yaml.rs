@@ -8,14 +8,8 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Marker, Parser, ScanError, Span};
 
+use super::limits::{RULE_BYTES, YAML_DEPTH, YAML_NODES};
 use super::problem::{Problem, Source};
-
-/// Greatest rule file in bytes.
-pub(super) const MAX_LEN: usize = 1 << 18;
-/// Deepest nesting of lists and maps.
-const MAX_DEPTH: usize = 64;
-/// Most nodes of one file.
-const MAX_NODES: usize = 20_000;
 
 /// A node.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,8 +54,8 @@ struct Open {
 
 /// Reads the one document of `source`.
 pub(super) fn parse(source: &Source) -> Result<Node, Box<Problem>> {
-    if source.text.len() > MAX_LEN {
-        let message = format!("the file has {} bytes; a rule file may have {MAX_LEN}", source.text.len());
+    if source.text.len() > RULE_BYTES {
+        let message = format!("the file has {} bytes; a rule file may have {RULE_BYTES}", source.text.len());
         return Err(Box::new(source.problem(&(0..1), message, None)));
     }
     let mut reader = Reader { source, open: Vec::new(), root: None, nodes: 0 };
@@ -122,8 +116,8 @@ impl Reader<'_> {
     }
 
     fn begin(&mut self, span: &Range<usize>, is_map: bool) -> Result<(), Box<Problem>> {
-        if self.open.len() >= MAX_DEPTH {
-            return self.wrong(span, format!("nested more than {MAX_DEPTH} deep"));
+        if self.open.len() >= YAML_DEPTH {
+            return self.wrong(span, format!("nested more than {YAML_DEPTH} deep"));
         }
         self.open.push(Open { span: span.clone(), items: Vec::new(), is_map });
         Ok(())
@@ -156,8 +150,8 @@ impl Reader<'_> {
     /// Puts a complete node where it belongs.
     fn close(&mut self, node: Node) -> Result<(), Box<Problem>> {
         self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            return self.wrong(&node.span, format!("more than {MAX_NODES} nodes in one file"));
+        if self.nodes > YAML_NODES {
+            return self.wrong(&node.span, format!("more than {YAML_NODES} nodes in one file"));
         }
         match self.open.last_mut() {
             Some(open) => open.items.push(node),
@@ -193,8 +187,8 @@ mod tests {
     fn hostile_files_are_refused() {
         let bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n";
         let deep = "[".repeat(100_000);
-        let deeper = format!("{}{}", "[".repeat(MAX_DEPTH + 1), "]".repeat(MAX_DEPTH + 1));
-        let wide = "- a\n".repeat(MAX_NODES + 1);
+        let deeper = format!("{}{}", "[".repeat(YAML_DEPTH + 1), "]".repeat(YAML_DEPTH + 1));
+        let wide = "- a\n".repeat(YAML_NODES + 1);
         for (text, expected) in [
             (bomb, "anchors are not allowed"),
             ("a: *b\n", "not YAML"),
@@ -211,6 +205,6 @@ mod tests {
             let error = parse_text(text).unwrap_err();
             assert!(error.contains(expected), "{error} instead of {expected}");
         }
-        assert!(parse_text(&"x".repeat(MAX_LEN + 1)).unwrap_err().contains("may have"));
+        assert!(parse_text(&"x".repeat(RULE_BYTES + 1)).unwrap_err().contains("may have"));
     }
 }

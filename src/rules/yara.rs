@@ -17,18 +17,12 @@ use boreal::{
     scanner::{CallbackEvents, EvaluatedRule, ScanCallbackResult, ScanError, ScanEvent, ScanParams, Scanner},
 };
 
+use super::limits::{YARA_LIST, YARA_MATCHES, YARA_NAMED, YARA_TIME};
 use super::{
     Facts,
     problem::{RuleLoadError, Source},
 };
 use crate::module::view::View;
-
-/// Longest scan. Only a rule with a quadratic condition on a large sample comes near.
-const TIME_LIMIT: Duration = Duration::from_secs(5);
-/// Matches of one string that are looked for.
-const MAX_MATCHES: u32 = 10_000;
-/// Rules that a limitation names.
-const MAX_NAMED: usize = 3;
 
 /// Compiled YARA rules.
 pub(super) struct Rules {
@@ -65,8 +59,8 @@ impl Rules {
                         | CallbackEvents::RULE_NO_MATCH
                         | CallbackEvents::STRING_REACHED_MATCH_LIMIT,
                 )
-                .timeout_duration(Some(TIME_LIMIT))
-                .string_max_nb_matches(MAX_MATCHES)
+                .timeout_duration(Some(YARA_TIME))
+                .string_max_nb_matches(YARA_MATCHES)
                 .match_max_length(64),
         );
         let names = scanner.rules().map(|rule| rule.name.to_owned()).collect();
@@ -85,7 +79,7 @@ impl Rules {
 
     /// Scans a sample.
     pub(super) fn scan(&self, facts: &Facts<'_>) -> Found {
-        self.scan_within(facts, TIME_LIMIT)
+        self.scan_within(facts, YARA_TIME)
     }
 
     fn scan_within(&self, facts: &Facts<'_>, limit: Duration) -> Found {
@@ -146,7 +140,7 @@ impl Found {
 
     /// Not every way of searching a string announces the limit.
     fn note_limit(&mut self, rule: &EvaluatedRule<'_>) {
-        if rule.matches.iter().any(|string| string.matches.len() >= MAX_MATCHES as usize) {
+        if rule.matches.iter().any(|string| string.matches.len() >= YARA_MATCHES as usize) {
             self.cut_rules.insert(rule.name.to_owned());
         }
     }
@@ -156,7 +150,7 @@ impl Found {
         let mut limitations = Vec::new();
         if self.is_cut {
             let why = if self.timed_out {
-                format!("after {} s", TIME_LIMIT.as_secs())
+                format!("after {} s", YARA_TIME.as_secs())
             } else {
                 "by an error".to_owned()
             };
@@ -166,13 +160,13 @@ impl Found {
         }
         if !self.cut_rules.is_empty() {
             let mut named: Vec<_> =
-                self.cut_rules.iter().take(MAX_NAMED).map(|name| format!("`{name}`")).collect();
-            if let Some(more) = self.cut_rules.len().checked_sub(MAX_NAMED).filter(|more| *more > 0) {
+                self.cut_rules.iter().take(YARA_NAMED).map(|name| format!("`{name}`")).collect();
+            if let Some(more) = self.cut_rules.len().checked_sub(YARA_NAMED).filter(|more| *more > 0) {
                 named.push(format!("{more} more"));
             }
             let named = named.join(", ");
             limitations.push(format!(
-                "YARA strings found more than {MAX_MATCHES} times were not counted further, in: {named}"
+                "YARA strings found more than {YARA_MATCHES} times were not counted further, in: {named}"
             ));
         }
         limitations
@@ -199,9 +193,6 @@ struct Shown {
     sections: Vec<(String, i64, i64, f64)>,
     producers: Vec<String>,
 }
-
-/// Elements of a list that YARA rules see.
-const MAX_LIST: usize = 10_000;
 
 impl Shown {
     fn of(view: &View) -> Self {
@@ -237,14 +228,14 @@ impl Shown {
             imports: view
                 .imports
                 .iter()
-                .take(MAX_LIST)
+                .take(YARA_LIST)
                 .map(|import| (import.module.clone(), import.name.clone()))
                 .collect(),
-            exports: view.exports.iter().take(MAX_LIST).map(|export| export.name.clone()).collect(),
+            exports: view.exports.iter().take(YARA_LIST).map(|export| export.name.clone()).collect(),
             sections: view
                 .sections
                 .iter()
-                .take(MAX_LIST)
+                .take(YARA_LIST)
                 .map(|section| {
                     (section.name.clone(), number(section.offset), number(section.size), section.entropy)
                 })
@@ -252,7 +243,7 @@ impl Shown {
             producers: view
                 .producers
                 .iter()
-                .take(MAX_LIST)
+                .take(YARA_LIST)
                 .map(|(field, value)| format!("{field}: {value}"))
                 .collect(),
         }
@@ -378,10 +369,10 @@ mod tests {
         let rules = "rule many { strings: $a = \"x\" condition: #a > 10050 }
             rule pattern { strings: $a = /[w-y]/ condition: #a > 10050 }
             rule few { strings: $a = \"asm\" condition: $a }";
-        let found = scan(rules, &wasm, TIME_LIMIT);
+        let found = scan(rules, &wasm, YARA_TIME);
         assert_eq!(found.cut_rules.iter().map(String::as_str).collect::<Vec<_>>(), ["many", "pattern"]);
         assert_eq!(found.matches.keys().collect::<Vec<_>>(), ["few"]);
         assert!(found.limitations().concat().contains("`many`, `pattern`"));
-        assert!(scan(rules, &wasm[..100], TIME_LIMIT).limitations().is_empty());
+        assert!(scan(rules, &wasm[..100], YARA_TIME).limitations().is_empty());
     }
 }

@@ -1,25 +1,15 @@
 //! Carving: modules that a sample builds in memory, found when it hands them to a host call.
 //!
 //! Looks for the magic number in what an argument points at: as many bytes as the next argument says, at most
-//! [`SCAN`], or the first [`GLANCE`]. What is found is measured by its sections, so that only the module is
-//! kept.
+//! `CARVE_SCAN`, or the first `CARVE_GLANCE`. What is found is measured by its sections, so that only the
+//! module is kept.
 
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
+use super::limits::{CARVE_SCANNED, CARVED_BYTES, CARVED_MODULES};
 use crate::module::extent;
-
-/// Bytes looked through for an argument that comes with a length.
-pub(super) const SCAN: u64 = 64 << 10;
-/// Bytes looked through for any other.
-pub(super) const GLANCE: u64 = 64;
-/// Modules kept.
-const MODULES: usize = 16;
-/// Bytes kept of all together.
-const BYTES: usize = 16 << 20;
-/// Bytes looked through in a run; scanning must not become the cost of a call.
-const SCANNED: u64 = 64 << 20;
 
 const MAGIC: &[u8; 8] = b"\0asm\x01\0\0\0";
 
@@ -41,14 +31,14 @@ impl Carver {
         let window = bytes.len().min(window as usize);
         self.scanned += window as u64;
         let mut from = 0;
-        while self.scanned <= SCANNED
+        while self.scanned <= CARVE_SCANNED
             && let Some(at) = bytes.get(from..window).and_then(find)
         {
             let module = &bytes[from + at..];
             let len = extent(module);
             // Measuring and hashing cost as much as looking.
             self.scanned += len as u64;
-            if len > MAGIC.len() && self.modules.len() == MODULES {
+            if len > MAGIC.len() && self.modules.len() == CARVED_MODULES {
                 self.cut += 1;
             } else if len > MAGIC.len() {
                 self.keep(&module[..len]);
@@ -62,7 +52,7 @@ impl Carver {
         if self.seen.contains(&digest) {
             return;
         }
-        if self.modules.len() == MODULES || self.bytes + module.len() > BYTES {
+        if self.modules.len() == CARVED_MODULES || self.bytes + module.len() > CARVED_BYTES {
             self.cut += 1;
             return;
         }
@@ -88,7 +78,7 @@ fn find(bytes: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::limits::CARVE_SCAN, *};
 
     #[test]
     fn modules_are_measured_and_kept_once() {
@@ -98,8 +88,8 @@ mod tests {
         memory.extend_from_slice(&[0; 50]);
         memory.extend_from_slice(&module);
         let mut carver = Carver::default();
-        carver.scan(&memory, SCAN);
-        carver.scan(&memory, SCAN);
+        carver.scan(&memory, CARVE_SCAN);
+        carver.scan(&memory, CARVE_SCAN);
         assert_eq!(carver.modules, [module]);
     }
 
@@ -114,7 +104,7 @@ mod tests {
             b"\0asm\x01\0\0\0\0\0\0\0",
             b"\0asm\x01\0\0\0\x01\xff\xff\xff\xff\xff",
         ] {
-            carver.scan(bytes, SCAN);
+            carver.scan(bytes, CARVE_SCAN);
         }
         assert!(carver.modules.is_empty());
     }
@@ -125,8 +115,8 @@ mod tests {
         for index in 0..20u8 {
             let mut bytes = MAGIC.to_vec();
             bytes.extend_from_slice(&[0, 2, 1, index]);
-            carver.scan(&bytes, SCAN);
+            carver.scan(&bytes, CARVE_SCAN);
         }
-        assert_eq!((carver.modules.len(), carver.cut), (MODULES, 4));
+        assert_eq!((carver.modules.len(), carver.cut), (CARVED_MODULES, 4));
     }
 }

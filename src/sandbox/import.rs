@@ -10,8 +10,8 @@ use crate::{
     tracer::{Caller, HostError, HostFn, Value},
 };
 
+use super::limits::{CARVE_GLANCE, CARVE_SCAN};
 use super::{
-    carve::{GLANCE, SCAN},
     context::{Act, CallContext, CallEnd},
     log::{Callee, IOVS},
     signature::{Kind, Param},
@@ -128,7 +128,7 @@ impl Import {
                 // What may be a pointer is none if it is a small number.
                 Some(Kind::Guess) | None if address < 64 => {}
                 Some(Kind::Str | Kind::In | Kind::CStr | Kind::Utf16 | Kind::Guess) | None => {
-                    let window = len.map_or(GLANCE, |len| len.min(SCAN));
+                    let window = len.map_or(CARVE_GLANCE, |len| len.min(CARVE_SCAN));
                     self.look_at(call, state, address, window);
                     if state.tokens.is_armed()
                         && let Some(bytes) = call.read_memory(address, window)
@@ -152,7 +152,7 @@ impl Import {
     /// The same for pairs of pointer and length. What they point at is searched for bait as one: a text may
     /// be written in pieces.
     fn look_into(&self, call: &Caller<'_>, state: &mut State, slot: Option<usize>, address: u64, count: u64) {
-        let (mut left, mut joined) = (SCAN, Vec::new());
+        let (mut left, mut joined) = (CARVE_SCAN, Vec::new());
         for index in 0..count.min(IOVS) {
             let Some(pair) = call.read_memory(address + 8 * index, 8) else { break };
             let word = |at: usize| {

@@ -1,14 +1,16 @@
 //! The log of host calls: arguments with what they point at, results, time; aligned with the records of the
 //! trace.
 //!
-//! Bounded: [`MAX_CALLS`] calls and [`BYTES`] bytes in all. One function cannot use up either, and a part is
-//! for the functions of WASI alone, a little for each of them (`quota`): a sample must not be able to hide
+//! Bounded: [`MAX_CALLS`] calls and [`LOG_BYTES`] bytes in all. One function cannot use up either, and a part
+//! is for the functions of WASI alone, a little for each of them (`quota`): a sample must not be able to hide
 //! what it does behind a flood of calls. What is beyond is counted.
 //!
 //! Not here: which argument is what (`signature`).
 
 use std::{borrow::Cow, sync::Arc};
 
+pub(super) use super::limits::IOVS;
+use super::limits::{LOG_ARGS, LOG_BYTES, LOG_NAMES, MEASURED};
 use super::{
     quota::Quota,
     signature::{Kind, Param},
@@ -19,18 +21,8 @@ use crate::{
     tracer::{Caller, Value},
 };
 
-/// Bytes kept of all arguments of a run and of what they point at.
-const BYTES: usize = 64 << 20;
 /// Functions of WASI: each has a part of what is kept for them.
 const WASI: usize = 46;
-/// Bytes of names that a call may have for each place that it takes: known functions have fewer.
-const NAMES: usize = 512;
-/// Arguments of a call that are kept whatever was kept before, without what they point at.
-const FEW: usize = 4;
-/// Bytes that entropy is measured over.
-const MEASURED: usize = 64 << 10;
-/// Pairs of pointer and length that are looked at in one call.
-pub(super) const IOVS: u64 = 1024;
 
 /// What was logged.
 #[derive(Debug)]
@@ -47,7 +39,7 @@ pub(super) struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        let (places, bytes) = (Quota::of(MAX_CALLS, WASI), Quota::of(BYTES, WASI));
+        let (places, bytes) = (Quota::of(MAX_CALLS, WASI), Quota::of(LOG_BYTES, WASI));
         Self { calls: Vec::new(), cut: 0, places, bytes, transferred: None, args_cut: 0 }
     }
 }
@@ -74,7 +66,7 @@ impl Log {
         self.transferred = None;
         let has_room = self.places.has_room(callee.name, callee.is_wasi());
         match has_room {
-            true => self.places.take(callee.name, callee.is_wasi(), 1 + callee.names_len / NAMES),
+            true => self.places.take(callee.name, callee.is_wasi(), 1 + callee.names_len / LOG_NAMES),
             false => self.cut += 1,
         }
         has_room
@@ -97,7 +89,7 @@ impl Log {
     /// The arguments of `call`, with what those point at that the call reads (or, `after` it, writes).
     pub(super) fn args(&mut self, call: &Caller<'_>, callee: Callee<'_>) -> Vec<Arg> {
         let values = call.args();
-        let kept = self.kept(callee, values.len(), FEW, size_of::<Arg>());
+        let kept = self.kept(callee, values.len(), LOG_ARGS, size_of::<Arg>());
         let mut args: Vec<Arg> =
             values.iter().take(kept).map(|&value| Arg { name: None, value, points_at: None }).collect();
         let known = callee.params.len() == values.len();

@@ -19,6 +19,7 @@ mod glob;
 mod home;
 mod import;
 mod journal;
+mod limits;
 mod link;
 mod log;
 mod persona;

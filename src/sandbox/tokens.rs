@@ -4,7 +4,7 @@
 //! from the sandbox. What a call is handed is looked through as far as `import` reads it, plain, in
 //! hexadecimal digits and in base64; at the end what is left (files, streams, connections) as well.
 //!
-//! Bounded: [`SCANNED`] bytes of calls, [`LEAKS`] places for a token.
+//! Bounded: [`TOKEN_SCANNED`] bytes of calls, [`TOKEN_LEAKS`] places for a token.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,22 +17,15 @@ use base64::{
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
 
+use super::limits::{TOKEN_HITS, TOKEN_LEAKS, TOKEN_PIECES, TOKEN_SCANNED};
 use super::{
     fs::Ino,
     persona::Honeytoken,
     types::{Leak, TokenUse},
 };
 
-/// Bytes of calls that are looked through.
-const SCANNED: u64 = 256 << 20;
-/// Places listed of a token.
-const LEAKS: usize = 100;
-/// Hits of one search that are looked at.
-const HITS: usize = 1000;
 /// Bytes of a piece of a long token.
 const PIECE: usize = 24;
-/// Pieces of a long token that are looked for.
-const PIECES: usize = 32;
 /// Different bytes that a piece has at least: zeros are found everywhere.
 const DISTINCT: usize = 5;
 
@@ -97,7 +90,7 @@ impl Watch {
     pub(super) fn place(&mut self, source: Source, bytes: &[u8]) {
         for (index, token) in self.tokens.iter().enumerate() {
             let len = token.value.len();
-            let found = memchr::memmem::find_iter(bytes, &token.value).take(HITS);
+            let found = memchr::memmem::find_iter(bytes, &token.value).take(TOKEN_HITS);
             let ranges = found.map(|at| (at as u64..(at + len) as u64, index));
             let ranges: Vec<_> = ranges.collect();
             if !ranges.is_empty() {
@@ -150,7 +143,7 @@ impl Watch {
 
     /// Looks through what a call was handed.
     pub(super) fn search(&mut self, bytes: &[u8], to: &str, by: &str, call: Option<usize>) {
-        let room = SCANNED.saturating_sub(self.scanned).min(bytes.len() as u64) as usize;
+        let room = TOKEN_SCANNED.saturating_sub(self.scanned).min(bytes.len() as u64) as usize;
         self.cut += (bytes.len() - room) as u64;
         self.scanned += room as u64;
         for (token, encoding) in self.hits(&bytes[..room]) {
@@ -190,7 +183,7 @@ impl Watch {
 
     fn hits(&self, bytes: &[u8]) -> BTreeSet<(usize, &'static str)> {
         let Some(finder) = &self.finder else { return BTreeSet::new() };
-        let hits = finder.automaton.find_overlapping_iter(bytes).take(HITS);
+        let hits = finder.automaton.find_overlapping_iter(bytes).take(TOKEN_HITS);
         hits.filter_map(|hit| finder.patterns.get(hit.pattern().as_usize()).copied()).collect()
     }
 
@@ -215,13 +208,13 @@ impl Token {
         if self.touched_in.is_empty() {
             self.first_call = call;
         }
-        if self.touched_in.len() < LEAKS {
+        if self.touched_in.len() < TOKEN_LEAKS {
             self.touched_in.insert(place.to_owned());
         }
     }
 
     fn leak(&mut self, leak: Leak) {
-        match self.leaks.len() < LEAKS {
+        match self.leaks.len() < TOKEN_LEAKS {
             true => self.leaks.push(leak),
             false => self.leaks_cut += 1,
         }
@@ -249,7 +242,7 @@ fn pieces(value: &[u8]) -> Vec<&[u8]> {
         return vec![value];
     }
     let last = value.len() - PIECE;
-    let count = PIECES.min(last + 1);
+    let count = TOKEN_PIECES.min(last + 1);
     let starts: BTreeSet<usize> = (0..count).map(|index| index * last / (count - 1).max(1)).collect();
     let parts = starts.into_iter().filter_map(|start| value.get(start..start + PIECE));
     parts.filter(|piece| piece.iter().collect::<BTreeSet<_>>().len() >= DISTINCT).collect()
@@ -338,10 +331,10 @@ mod tests {
         let mut watch = watch(&[b"0123456789"]);
         watch.place(Source::Arguments, b"0123456789");
         watch.read(Source::Arguments, 0..1, "arguments", None);
-        for index in 0..LEAKS + 5 {
+        for index in 0..TOKEN_LEAKS + 5 {
             watch.search(b"0123456789", &index.to_string(), "f", None);
         }
         let used = watch.into_used();
-        assert_eq!((used[0].leaks.len(), used[0].leaks_cut), (LEAKS, 5));
+        assert_eq!((used[0].leaks.len(), used[0].leaks_cut), (TOKEN_LEAKS, 5));
     }
 }

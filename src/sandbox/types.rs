@@ -7,6 +7,7 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::limits::{MAX_ARGS, MAX_CALLS, MAX_OUTPUT, MAX_POINTED};
 use super::{
     fs::FileChange,
     persona::{Conduct, Persona},
@@ -114,14 +115,6 @@ pub struct Run {
     /// `limitations`.
     pub lost: Vec<String>,
 }
-
-/// Host calls kept in [`Run::calls`]. No single function can use up the places, and some are kept for each
-/// function of WASI, so that a flood of calls hides no other.
-pub const MAX_CALLS: usize = 200_000;
-/// Arguments kept of a host call; known functions have fewer.
-pub const MAX_ARGS: usize = 32;
-/// Bytes kept of standard output and standard error each.
-pub const MAX_OUTPUT: usize = 1 << 20;
 
 /// How a run as a whole ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -287,9 +280,6 @@ pub enum Pointed {
         entropy: f64,
     },
 }
-
-/// Bytes kept of what an argument points at.
-pub const MAX_POINTED: usize = 4096;
 
 /// A connection and what went through it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,12 +5,8 @@
 //! is one on how many there are. A member of an archive adds itself to it: an archive of droppers is looked
 //! through, and the work stays in proportion to what it holds.
 
+use super::limits::{INNER_BYTES, INNER_MODULES};
 use std::sync::{Mutex, PoisonError};
-
-/// Modules within the modules of one file, beside one for each member of it.
-pub(super) const MODULES: u64 = 256;
-/// Bytes of them, beside as many as the members have.
-pub(super) const BYTES: u64 = 256 << 20;
 
 /// What is left.
 #[derive(Debug)]
@@ -24,7 +20,7 @@ struct Left {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(Mutex::new(Left { modules: MODULES, bytes: BYTES }))
+        Self(Mutex::new(Left { modules: INNER_MODULES, bytes: INNER_BYTES }))
     }
 }
 
@@ -55,9 +51,9 @@ mod tests {
     #[test]
     fn it_ends_and_members_add_to_it() {
         let budget = Budget::default();
-        assert_eq!((0..1000).filter(|_| budget.take(1)).count() as u64, MODULES);
+        assert_eq!((0..1000).filter(|_| budget.take(1)).count() as u64, INNER_MODULES);
         budget.add(5);
-        assert!(!budget.take(BYTES));
+        assert!(!budget.take(INNER_BYTES));
         assert!(budget.take(5));
         assert!(!budget.take(0));
     }

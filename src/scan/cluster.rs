@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::limits::LEADERS;
 use super::{
     rows,
     sketch::{BINS, Sketch, mix},
@@ -22,8 +23,6 @@ use super::{
 
 /// Numbers in a band.
 const BAND: usize = 3;
-/// Samples that others in a bucket are compared with.
-const LEADERS: usize = 8;
 
 /// What samples are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

@@ -22,8 +22,9 @@ use std::{
 use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 
+use super::limits::{INNER_BYTES, INNER_MODULES, MAX_HELD_BYTES, MAX_NESTING, MAX_QUEUED};
 use super::{
-    budget::{self, Budget},
+    budget::Budget,
     cluster::Index,
     confine::Confinement,
     message::Message,
@@ -38,12 +39,6 @@ use super::{
     worker::MAX_SAMPLE_BYTES,
 };
 
-/// Modules within modules that are followed.
-const MAX_NESTING: usize = 8;
-/// Bytes of samples up to which another one is put into the queue.
-const MAX_QUEUED: u64 = 32 << 20;
-/// Bytes of samples up to which a file is read: two of the largest.
-const MAX_HELD: u64 = 2 * MAX_SAMPLE_BYTES;
 /// Bytes at the beginning of a file that tell what it is.
 const HEAD: u64 = 4096;
 
@@ -128,8 +123,8 @@ impl<'b> Inner<'b> {
 
 /// Why modules in a sample were left out.
 fn cut(left_out: u64) -> Failure {
-    let mebibytes = budget::BYTES >> 20;
-    let bounds = format!("{} of them, {mebibytes} MiB or {MAX_NESTING} levels", budget::MODULES);
+    let mebibytes = INNER_BYTES >> 20;
+    let bounds = format!("{} of them, {mebibytes} MiB or {MAX_NESTING} levels", INNER_MODULES);
     Failure {
         kind: FailureKind::Cut,
         text: format!("modules within modules beyond {bounds}: {left_out} left out"),
@@ -273,7 +268,7 @@ impl<'a> Scan<'a> {
         if len > MAX_SAMPLE_BYTES {
             return Err(too_large());
         }
-        let share = self.room.wait(len, MAX_HELD);
+        let share = self.room.wait(len, MAX_HELD_BYTES);
         let mut bytes = Vec::with_capacity(len as usize);
         file.by_ref().take(len).read_to_end(&mut bytes).map_err(unreadable)?;
         // It may have grown since.

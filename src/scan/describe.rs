@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::limits::{ROW_TEXT, ROW_WORDS};
 use super::{
     features::{BehaviourFeatures, CodeFeatures},
     rows::{FindingRow, FunctionRow, HostCallRow, MAX_ROWS, SampleRow, SampleRows},
@@ -17,11 +18,6 @@ use crate::{
     sandbox::Pointed,
     text,
 };
-
-/// Characters kept of a text that a sample chose.
-const MAX_TEXT: usize = 200;
-/// Reasons and limitations kept.
-const MAX_WORDS: usize = 5;
 
 /// The rows of a sample; its hash, size, origin and time are left to whoever knows them.
 pub fn outcome(analysis: &Analysis, sha256: &str) -> SampleRows {
@@ -41,7 +37,7 @@ fn named(value: &impl Serialize) -> String {
 
 /// Cut, with a mark where something is missing. Whoever prints a row escapes it.
 fn clip(text: &str) -> String {
-    text::cut(text, MAX_TEXT)
+    text::cut(text, ROW_TEXT)
 }
 
 fn sample(analysis: &Analysis, code: &CodeFeatures) -> SampleRow {
@@ -50,7 +46,7 @@ fn sample(analysis: &Analysis, code: &CodeFeatures) -> SampleRow {
     let metrics = &dynamic.metrics;
     let classes = &metrics.classes;
     let words =
-        |texts: &mut dyn Iterator<Item = &String>| texts.take(MAX_WORDS).map(|text| clip(text)).collect();
+        |texts: &mut dyn Iterator<Item = &String>| texts.take(ROW_WORDS).map(|text| clip(text)).collect();
     let reachable = dynamic.coverage.instructions;
     let percent = (reachable != 0)
         .then(|| (dynamic.coverage.instructions_run as f64 * 1000.0 / reachable as f64).round() / 10.0);

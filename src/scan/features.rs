@@ -8,8 +8,11 @@
 //!
 //! Not here: how sets are compared ([`super::sketch`]) and grouped ([`super::cluster`]).
 
+use std::sync::Arc;
+
 use sha2::{Digest as _, Sha256};
 
+use super::limits::SKETCHED_CALLS;
 use super::sketch::{Builder, Sketch, hash, mix};
 use crate::{
     analysis::Analysis,
@@ -23,8 +26,6 @@ const WINDOW: usize = 8;
 const LEAST_CODE: usize = 24;
 /// Bins that a sketch of behaviour must have filled.
 const LEAST_BEHAVIOUR: usize = 8;
-/// Host calls that are looked at.
-const MAX_CALLS: usize = 100_000;
 
 /// The code of a sample in short.
 #[derive(Debug, Default)]
@@ -33,14 +34,18 @@ pub struct CodeFeatures {
     pub hash: Option<String>,
     /// What similarity is estimated from.
     pub sketch: Option<Sketch>,
-    module: Option<Module>,
+    module: Option<Arc<Module>>,
     names: Box<[u64]>,
 }
 
 impl CodeFeatures {
     /// Reads the code of a binary module. What cannot be decoded is left out.
-    pub fn of(wasm: &std::sync::Arc<[u8]>) -> Self {
-        let Ok(module) = Module::parse(std::sync::Arc::clone(wasm)) else { return Self::default() };
+    pub fn of(wasm: &Arc<[u8]>) -> Self {
+        Module::parse(Arc::clone(wasm)).map(|module| Self::of_module(Arc::new(module))).unwrap_or_default()
+    }
+
+    /// Reads the code of a module, what was decoded of it before only once.
+    pub fn of_module(module: Arc<Module>) -> Self {
         let names = names();
         let (mut digest, mut builder, mut any) = (Sha256::new(), Builder::default(), false);
         for func in module.defined() {
@@ -101,7 +106,7 @@ impl BehaviourFeatures {
     pub fn of(analysis: &Analysis) -> Self {
         let Some(run) = &analysis.run else { return Self::default() };
         let calls =
-            run.calls.iter().take(MAX_CALLS).map(|call| hash(&format!("{}.{}", call.module, call.name)));
+            run.calls.iter().take(SKETCHED_CALLS).map(|call| hash(&format!("{}.{}", call.module, call.name)));
         let mut calls: Vec<u64> = calls.collect();
         calls.dedup();
         let mut digest = Sha256::new();

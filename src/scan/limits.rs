@@ -1,6 +1,90 @@
 //! What bounds a batch and its workers, each with its reason.
 
+use std::time::Duration;
+
 /// Bytes of a file that is looked into at most; what follows is left out.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
 /// Bytes of a sample at most: those of a member of an archive.
 pub const MAX_SAMPLE_BYTES: u64 = 256 << 20;
+
+/// Modules within the modules of one file, beside one for each member of it: each is a run.
+pub(super) const INNER_MODULES: u64 = 256;
+
+/// Bytes of modules within modules, beside as many as the members have: each may hold another.
+pub(super) const INNER_BYTES: u64 = 256 << 20;
+
+/// Samples that others in a bucket are compared with: comparing all costs their square.
+pub(super) const LEADERS: usize = 8;
+
+/// Modules within modules that are followed: a dropper has one or two.
+pub(super) const MAX_NESTING: usize = 8;
+
+/// Bytes of samples up to which another one is put into the queue.
+pub(super) const MAX_QUEUED: u64 = 32 << 20;
+
+/// Bytes of samples up to which a file is read: two of the largest.
+pub(super) const MAX_HELD_BYTES: u64 = 2 * MAX_SAMPLE_BYTES;
+
+/// Characters kept of a text that a sample chose: a table keeps its size.
+pub(super) const ROW_TEXT: usize = 200;
+
+/// Reasons and limitations kept in a row; the report of the sample has them all.
+pub(super) const ROW_WORDS: usize = 5;
+
+/// Host calls looked at for the sketch of behaviour: what comes later repeats.
+pub(super) const SKETCHED_CALLS: usize = 100_000;
+
+/// Steps of a way at most: more than containers lie in each other.
+pub(super) const WAY_STEPS: usize = 32;
+
+/// Bytes of a way in JSON, with a failure, at most: `unpack` keeps the names in a way to about 1000 bytes and
+/// some 120 for each further step.
+pub(super) const MAX_WAY: usize = 16 << 10;
+
+/// Bytes of a word that is no text (a family, a technique) at most: ours have fewer, so whoever sends more
+/// lies.
+pub(super) const MAX_WORD: usize = 256;
+
+/// Bytes of all rows of a sample in JSON at most; `MAX_ROWS` rows of the longest texts in each table are
+/// less.
+pub(super) const MAX_OUTCOME: usize = 16 << 20;
+
+/// Bytes of `Confinement` in JSON at most: a worker's has a few hundred.
+pub(super) const MAX_READY: usize = 4 << 10;
+
+/// Bytes kept of what a worker writes to its standard error: a panic's message.
+pub(super) const STDERR_BYTES: u64 = 4096;
+
+/// Time that a worker has to read its rules and confine itself. Generous: a machine may be busy, and nothing
+/// hostile was read.
+pub(super) const START_TIME: Duration = Duration::from_secs(60);
+
+/// Time that a worker has to end after it closed its output: it frees memory only.
+pub(super) const GRACE_TIME: Duration = Duration::from_secs(2);
+
+/// Rows of one table for one sample at most, `rows_cut` counts the others: a sample must not be the size of a
+/// batch.
+pub const MAX_ROWS: usize = 1000;
+
+/// Lines of the journal, from the last that tables are long enough for, one of which must be good: many times
+/// what is written between two flushes.
+pub(super) const MAX_CANDIDATES: usize = 4096;
+
+/// Bytes of a line of the journal at most: ours have fewer.
+pub(super) const JOURNAL_LINE: u64 = 256;
+
+/// Samples listed in `Summary::slowest`: a few lines.
+pub(super) const SLOWEST: usize = 5;
+
+/// Folders within folders; what lies deeper is reported and not entered.
+pub(super) const WALK_DEPTH: usize = 200;
+
+/// Processor time of looking into a file, beside that for each MiB: 4 GiB of members, each looked through as
+/// bytes and as text.
+pub(super) const UNPACK_TIME: Duration = Duration::from_secs(300);
+
+/// Processor time of looking into a file, for each MiB of it: decoding is a hundred times faster.
+pub(super) const UNPACK_PER_MIB: Duration = Duration::from_secs(1);
+
+/// Messages of a worker that come once, or once for each cap.
+pub(super) const FEW_MESSAGES: u64 = 16;

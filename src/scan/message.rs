@@ -10,6 +10,7 @@ use std::io::{self, Read};
 
 use serde::de::{DeserializeOwned, IntoDeserializer, value::Error};
 
+use super::limits::{MAX_OUTCOME, MAX_READY, MAX_WAY, MAX_WORD, WAY_STEPS};
 use super::{
     confine::{Confinement, LANDLOCK},
     frame,
@@ -33,19 +34,6 @@ pub const FAILURE: u8 = b'f';
 pub const OUTCOME: u8 = b'o';
 /// From it: it is done. Whoever says nothing more without this has crashed.
 pub const DONE: u8 = b'd';
-
-/// Steps of a way at most: more than containers lie in each other.
-const MAX_STEPS: usize = 32;
-/// Bytes of a way in JSON, with a failure, at most: `unpack` keeps the names in a way to about 1000 bytes and
-/// some 120 for each further step.
-const MAX_WAY: usize = 16 << 10;
-/// Bytes of a word that is no text: a family, a technique.
-const MAX_WORD: usize = 256;
-/// Bytes of all rows of a sample in JSON at most; [`MAX_ROWS`] rows of the longest texts in each table are
-/// less.
-const MAX_OUTCOME: usize = 16 << 20;
-/// Bytes of [`Confinement`] in JSON at most.
-const MAX_READY: usize = 4 << 10;
 
 /// What a worker says.
 #[derive(Debug)]
@@ -141,7 +129,7 @@ fn module(mut payload: Vec<u8>) -> io::Result<Message> {
 }
 
 fn way(inside: Vec<String>) -> io::Result<Vec<String>> {
-    if inside.len() > MAX_STEPS { Err(nonsense("a way of too many steps")) } else { Ok(inside) }
+    if inside.len() > WAY_STEPS { Err(nonsense("a way of too many steps")) } else { Ok(inside) }
 }
 
 /// Checks what can be checked of the rows of a sample.
@@ -259,9 +247,9 @@ mod tests {
             let failure = Failure { kind: FailureKind::Broken, text: String::new() };
             serde_json::to_vec(&(vec![""; count], failure)).unwrap()
         };
-        assert!(read(FAILURE, &steps(MAX_STEPS)).is_ok());
+        assert!(read(FAILURE, &steps(WAY_STEPS)).is_ok());
         for (kind, payload) in [
-            (FAILURE, steps(MAX_STEPS + 1)),
+            (FAILURE, steps(WAY_STEPS + 1)),
             (READY, vec![b' '; MAX_READY + 1]),
             (OUTCOME, vec![b' '; MAX_OUTCOME + 1]),
             (DONE, vec![0]),

@@ -20,6 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::limits::{GRACE_TIME, START_TIME, STDERR_BYTES};
 use super::{
     frame,
     message::{self, Allowance, Message, nonsense},
@@ -65,17 +66,10 @@ struct Terms {
     is_analysis: bool,
 }
 
-/// Bytes kept of what a worker writes to its standard error.
-const MAX_WORDS: u64 = 4096;
-/// Time that a worker has to read its rules and confine itself. Generous: a machine may be busy, and nothing
-/// hostile was read.
-const START: Duration = Duration::from_secs(60);
 /// How long is waited before a worker is started again. What is short now, such as processes or memory, may
 /// not be so later.
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];
-/// Time that a worker has to end after it closed its output.
-const GRACE: Duration = Duration::from_secs(2);
 /// How often an interruption is looked for.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -179,7 +173,7 @@ impl Spawner {
                     kind: FailureKind::Timeout,
                     text: format!("no result within {} s", terms.wall.as_secs_f64()),
                 },
-                How::Late => crash(format!("not ready within {} s", START.as_secs_f64())),
+                How::Late => crash(format!("not ready within {} s", START_TIME.as_secs_f64())),
                 How::Nonsense(text) => crash(text),
                 How::Silent if ended => reason(status, &words),
                 How::Silent => crash("it closed its output, and went on".to_owned()),
@@ -202,7 +196,7 @@ impl Spawner {
         take: &mut impl FnMut(Message),
     ) -> Heard {
         let mut order = Order { is_ready: false, may_have_outcome: terms.is_analysis };
-        let mut left = START;
+        let mut left = START_TIME;
         let how = loop {
             if self.interrupted.load(Ordering::Relaxed) {
                 break How::Interrupted;
@@ -285,7 +279,7 @@ enum How {
 /// Whether it ends by itself, as one must that has closed its output.
 fn ends(child: &mut Child) -> bool {
     let started = Instant::now();
-    while started.elapsed() < GRACE {
+    while started.elapsed() < GRACE_TIME {
         if !matches!(child.try_wait(), Ok(None)) {
             return true;
         }
@@ -324,7 +318,7 @@ fn listen(
 fn last_words(stderr: Option<ChildStderr>) -> String {
     let Some(mut stderr) = stderr else { return String::new() };
     let mut words = Vec::new();
-    let _ = Read::by_ref(&mut stderr).take(MAX_WORDS).read_to_end(&mut words);
+    let _ = Read::by_ref(&mut stderr).take(STDERR_BYTES).read_to_end(&mut words);
     let _ = io::copy(&mut stderr, &mut io::sink());
     String::from_utf8_lossy(&words).into_owned()
 }

@@ -5,6 +5,7 @@
 //! stopped the run; and where a sample is found several times, which place is the first depends on which job
 //! came there first.
 
+pub use super::limits::MAX_ROWS;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -287,9 +288,6 @@ pub struct FindingRow {
     /// In a sentence, cut after 200 characters.
     pub text: String,
 }
-
-/// Rows of one table for one sample at most; `rows_cut` counts the others.
-pub const MAX_ROWS: usize = 1000;
 
 /// All rows of a sample.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -19,6 +19,7 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 
+use super::limits::{JOURNAL_LINE, MAX_CANDIDATES};
 use super::rows::{self, SampleRows};
 use crate::{hex, text};
 
@@ -33,11 +34,6 @@ fn contents() -> impl Iterator<Item = String> {
 
 /// How long a row may wait before everything is flushed to the disk.
 const SYNC: Duration = Duration::from_secs(2);
-/// Lines of the journal, from the last that tables are long enough for, one of which must be good: many times
-/// what is written between two flushes.
-const MAX_CANDIDATES: usize = 4096;
-/// Bytes of a line of the journal at most.
-const MAX_LINE: u64 = 256;
 
 /// A length for each table.
 type Lengths = [u64; TABLES.len()];
@@ -226,7 +222,7 @@ impl Store {
         let mut journal = BufReader::new(&self.journal);
         journal.seek(SeekFrom::Start(0)).map_err(at())?;
         let (mut fitting, mut text, mut end, mut lines) = (VecDeque::new(), Vec::new(), 0, 0u64);
-        while journal.by_ref().take(MAX_LINE).read_until(b'\n', &mut text).map_err(at())? != 0 {
+        while journal.by_ref().take(JOURNAL_LINE).read_until(b'\n', &mut text).map_err(at())? != 0 {
             end += text.len() as u64;
             let Some(lengths) =
                 text.strip_suffix(b"\n").and_then(|line| serde_json::from_slice::<Lengths>(line).ok())

@@ -7,13 +7,11 @@ use std::{
 
 use serde::Serialize;
 
+use super::limits::SLOWEST;
 use super::{
     confine::Confinement,
     rows::{self, Failure},
 };
-
-/// Samples listed in [`Summary::slowest`].
-const SLOWEST: usize = 5;
 
 /// How far a scan is, for whoever shows it.
 #[derive(Debug, Default)]

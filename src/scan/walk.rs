@@ -8,10 +8,8 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use super::limits::WALK_DEPTH;
 use glob::{MatchOptions, Pattern, PatternError};
-
-/// Folders within folders; what lies deeper is reported and not entered.
-const MAX_DEPTH: usize = 200;
 
 /// What a scan is asked to look at.
 #[derive(Debug)]
@@ -130,10 +128,10 @@ fn folder(
     if skip.is_some() && readable(path).canonicalize().ok().as_deref() == skip {
         return ControlFlow::Continue(());
     }
-    if depth > MAX_DEPTH {
+    if depth > WALK_DEPTH {
         return take(Step::Unreadable(
             path.to_owned(),
-            io::Error::other(format!("more than {MAX_DEPTH} folders deep")),
+            io::Error::other(format!("more than {WALK_DEPTH} folders deep")),
         ));
     }
     let names = match names(path) {

@@ -4,11 +4,9 @@
 //! confines itself, says how ([`READY`](message::READY)), and only then reads what is hostile: a sample in a
 //! message on its standard input, or a file that *is* its standard input.
 
-use std::{
-    io::{self, Read, Write},
-    time::Duration,
-};
+use std::io::{self, Read, Write};
 
+use super::limits::{FEW_MESSAGES, UNPACK_PER_MIB, UNPACK_TIME};
 pub use super::limits::{MAX_FILE_BYTES, MAX_SAMPLE_BYTES};
 use super::{
     confine::{Bounds, confine},
@@ -19,15 +17,8 @@ use super::{
 };
 use crate::{AtTraceLimit, analysis::Analysis, hex, rules, sandbox};
 
-/// Processor time of looking into a file, beside [`UNPACK_PER_MIB`]: 4 GiB of members, each looked through as
-/// bytes and as text.
-const UNPACK_TIME: Duration = Duration::from_secs(300);
-/// The same for each MiB of the file.
-const UNPACK_PER_MIB: Duration = Duration::from_secs(1);
 /// Modules that a run hands on from its memory at most, and bytes of them; `sandbox::carve` keeps fewer.
 const CARVED: Allowance = Allowance { messages: 32, bytes: 32 << 20 };
-/// Messages that come once, or once for each cap.
-const FEW: u64 = 16;
 
 /// Bounds of what is looked for within a sample: enough for a dropper, and a flood of them costs no more than
 /// the sample itself.
@@ -40,7 +31,7 @@ pub fn analyse_allowance() -> Allowance {
     let Caps { members, failures, bytes, .. } = embedded_caps();
     // As much again for rows and ways as for a module.
     Allowance {
-        messages: members + failures + CARVED.messages + FEW,
+        messages: members + failures + CARVED.messages + FEW_MESSAGES,
         bytes: bytes + CARVED.bytes + (32 << 20),
     }
 }
@@ -49,7 +40,7 @@ pub fn analyse_allowance() -> Allowance {
 pub fn unpack_allowance() -> Allowance {
     let Caps { members, failures, bytes, .. } = Caps::default();
     // The file may itself be a module, and ways have as much room.
-    Allowance { messages: members + failures + FEW, bytes: bytes + 2 * MAX_FILE_BYTES }
+    Allowance { messages: members + failures + FEW_MESSAGES, bytes: bytes + 2 * MAX_FILE_BYTES }
 }
 
 /// Analyses the sample that comes on `input`; its rows and the modules within it go to `output`.

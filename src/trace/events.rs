@@ -9,13 +9,11 @@ use std::slice;
 
 use crate::module::{CodeOffset, FuncIndex, Op, Opcode};
 
+use super::limits::EVENTS_HELD;
 use super::{
     CallKind, Checkpoint, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, InstanceIndex, Replay,
     ReplayError, ReplayLimits, ReplayProgress, ReplaySummary, Trace, Visitor,
 };
-
-/// Items in the buffer.
-const STRETCH: usize = 256;
 
 /// Something that happened in a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +143,7 @@ impl<'t> Events<'t> {
         Self {
             is_over: replay.is_none(),
             replay,
-            buffer: Buffer { items: Vec::with_capacity(2 * STRETCH) },
+            buffer: Buffer { items: Vec::with_capacity(2 * EVENTS_HELD) },
             next: 0,
             ops: [].iter(),
             instance: InstanceIndex(0),
@@ -315,6 +313,6 @@ impl Visitor for Buffer {
     }
 
     fn wants_pause(&self) -> bool {
-        self.items.len() >= STRETCH
+        self.items.len() >= EVENTS_HELD
     }
 }

@@ -1,5 +1,11 @@
 //! The limits of replay, each with its reason.
 
+/// Items in the buffer of an iterator over events: a few KiB.
+pub(super) const EVENTS_HELD: usize = 256;
+
+/// Words read from a file at once: 64 KiB.
+pub(super) const WORDS_PER_READ: usize = 8192;
+
 /// Most frames on the call stack of a replay, those of suspended invocations included: 4 MB. The engine is
 /// given far fewer.
 pub const MAX_FRAMES: usize = 1_000_000;

@@ -8,9 +8,7 @@ use std::{
 };
 
 use super::Chunks;
-
-/// Words read from a file at once: 64 KiB.
-const WORDS_PER_READ: usize = 8192;
+use super::limits::WORDS_PER_READ;
 
 /// A decision stream.
 #[derive(Debug, Clone, Default)]

@@ -16,6 +16,7 @@ use wasmspoor_hooks::recorder::{self, Event};
 
 use crate::trace::{self, FuncKey, Record, Trap, Words};
 
+use super::limits::{BATCH_RECORDS, BATCH_WORDS, HANDED_OVER};
 use super::{
     instruction_counter::InstructionCounter,
     limits::{AtTraceLimit, Budget, Limit, Limits},
@@ -43,13 +44,6 @@ const USUAL: u64 = 5;
 /// Work of a host call, and of a bulk operation besides its length.
 const HOST_CALL: u64 = 64;
 const BULK: u64 = 16;
-
-/// Work after which the sink gets what there is, full or not: so much is lost at most when the process
-/// dies. About a tenth of a second.
-const HANDED_OVER: u64 = 4 << 20;
-/// Words and records that make a batch full: half a MiB each.
-const WORDS: usize = 1 << 16;
-const RECORDS: usize = 1 << 13;
 
 /// The sink of a session.
 pub(super) struct Capture {
@@ -230,7 +224,7 @@ impl Capture {
     /// Whether so much is pending, in bytes or in work, that the sink should get it.
     fn is_much_pending(&self) -> bool {
         let is_long = self.work.saturating_sub(self.handed_at) >= HANDED_OVER;
-        is_long || self.pending.len() >= WORDS || self.records.len() >= RECORDS
+        is_long || self.pending.len() >= BATCH_WORDS || self.records.len() >= BATCH_RECORDS
     }
 
     /// Whether the host function entered last may run.

@@ -8,6 +8,7 @@ use std::{fmt, sync::Arc};
 
 use wasmspoor_hooks::{self as engine, AsContext as _, AsContextMut as _};
 
+use super::limits::NESTING;
 use super::{
     capture::{Capture, Moment},
     limits::Limits,
@@ -196,10 +197,6 @@ pub(super) fn page_size(memory: &engine::Memory, store: impl engine::AsContext +
     let pages = memory.size(store);
     (memory.data_size(store) as u64).checked_div(pages).map_or(1 << 16, |size| size.max(1))
 }
-
-/// Calls back into the sample within one another. Each takes native stack, which a sample must not exhaust: a
-/// thread may have 2 MiB.
-const NESTING: u32 = 32;
 
 /// Why a call of a function from the host gave no results.
 pub(super) enum CallError {

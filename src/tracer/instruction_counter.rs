@@ -15,6 +15,7 @@ use std::{
     sync::Arc,
 };
 
+use super::limits::COUNTED_FRAMES;
 use crate::{
     module::{Block, BlockIndex, Chain, Code, FuncIndex, Module},
     trace::{
@@ -22,9 +23,6 @@ use crate::{
         step::{Call, Misfit, Walker, step},
     },
 };
-
-/// Frames it follows; the engine has fewer.
-const FRAMES: usize = 1 << 20;
 
 /// The walker.
 #[derive(Debug)]
@@ -404,7 +402,7 @@ impl Walker for Steps<'_, '_> {
     #[inline(always)]
     fn call(&mut self, from: BlockIndex, call: Call<FuncIndex>) -> Result<BlockIndex, Stop> {
         if !call.is_tail {
-            if self.counter.frames.len() >= FRAMES {
+            if self.counter.frames.len() >= COUNTED_FRAMES {
                 return Err(Stop::Lost);
             }
             self.counter.frames.push((self.inside.func, Self::next(from)));

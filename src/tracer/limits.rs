@@ -10,6 +10,23 @@ use std::{fmt, time::Duration};
 
 use crate::trace::ReplayLimits;
 
+/// Work after which the sink gets what there is, full or not: so much is lost at most when the process
+/// dies. About a tenth of a second.
+pub(super) const HANDED_OVER: u64 = 4 << 20;
+
+/// Words that make a batch full: half a MiB.
+pub(super) const BATCH_WORDS: usize = 1 << 16;
+
+/// Records that make a batch full: half a MiB.
+pub(super) const BATCH_RECORDS: usize = 1 << 13;
+
+/// Calls back into the sample within one another. Each takes native stack, which a sample must not exhaust: a
+/// thread may have 2 MiB.
+pub(super) const NESTING: u32 = 32;
+
+/// Frames that the count of instructions follows; the engine has fewer.
+pub(super) const COUNTED_FRAMES: usize = 1 << 20;
+
 /// Bounds of a run. `Default` suits a sample of unknown intent on a small machine.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
@@ -154,6 +171,9 @@ impl fmt::Display for Limit {
     }
 }
 
+/// Characters of a number that is read at most: no value needs more, and a float with a long exponent costs
+/// time.
+pub(super) const NUMBER_TEXT: usize = 1024;
 /// Calls and blocks in a second that no engine of ours is faster than.
 const FASTEST: u64 = 1_000_000_000;
 /// What a run may take beyond its time limit.
@@ -161,8 +181,8 @@ const LATE: Duration = Duration::from_secs(10);
 /// The longest run whose silent steps are all replayed.
 const LONGEST: Duration = Duration::from_secs(3600);
 /// Silent steps that are replayed of a run without decisions: those of more than a minute of nothing else.
-/// And for each decision besides: programs have a few.
 const SILENT: u64 = 10_000_000_000;
+/// Silent steps that are replayed for each decision besides: programs have a few.
 const SILENT_EACH: u64 = 1024;
 /// Silent steps of a run beyond its limit of instructions, each of which is an instruction or follows a
 /// decision: it is looked at now and then only.

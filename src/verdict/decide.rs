@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::limits::MAX_REASONS;
 use super::{
     Class, Correlation, Finding, Reason, Verdict, attack,
     family::{self, Family},
@@ -18,9 +19,6 @@ use crate::{
     rules::{Facts, Match},
     sandbox::{Entry, EntryEnd, EntryKind},
 };
-
-/// Reasons kept in a verdict; the last says how many more there are.
-const MAX_REASONS: usize = 50;
 
 /// What the evidence adds up to.
 pub fn decide(

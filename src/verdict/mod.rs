@@ -12,6 +12,7 @@ mod correlations;
 mod decide;
 mod family;
 mod findings;
+mod limits;
 mod score;
 mod text;
 mod weights;
@@ -24,6 +25,7 @@ pub use findings::findings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::limits::MAX_PLACES;
 use crate::passes::Place;
 
 /// What a sample is.
@@ -124,9 +126,6 @@ pub struct Finding {
     /// Where.
     pub places: Vec<Place>,
 }
-
-/// Places kept in a finding or a correlation; texts give the whole number.
-const MAX_PLACES: usize = 20;
 
 #[cfg(test)]
 mod tests;

@@ -10,15 +10,13 @@ use crate::{
     text,
 };
 
+use super::limits::QUOTED;
 pub(super) use crate::text::{grouped, percent, plural, share, some};
-
-/// Characters kept of a string of the sample.
-const MAX_TEXT: usize = 80;
 
 /// A string of the sample in quotes, the end cut. It stays as it is: whoever prints it escapes what could
 /// deceive, once.
 pub(super) fn quoted(name: &str) -> String {
-    text::quoted(name, MAX_TEXT)
+    text::quoted(name, QUOTED)
 }
 
 /// A statement of a rule and what it found, for a sentence: a pattern is left out where what it found stands
@@ -26,9 +24,9 @@ pub(super) fn quoted(name: &str) -> String {
 pub(super) fn held(statement: &str, found: Option<&str>) -> String {
     let pattern = statement.split_once(": ").filter(|(_, value)| value.starts_with('/'));
     match (pattern, found) {
-        (Some((feature, _)), Some(found)) => format!("{feature}: {}", text::cut(found, MAX_TEXT)),
-        (None, Some(found)) => format!("{} ({})", text::cut(statement, MAX_TEXT), text::cut(found, MAX_TEXT)),
-        (_, None) => text::cut(statement, MAX_TEXT),
+        (Some((feature, _)), Some(found)) => format!("{feature}: {}", text::cut(found, QUOTED)),
+        (None, Some(found)) => format!("{} ({})", text::cut(statement, QUOTED), text::cut(found, QUOTED)),
+        (_, None) => text::cut(statement, QUOTED),
     }
 }
 

@@ -318,7 +318,7 @@ fn path_at(tokens: &[TokenTree]) -> (Name, usize) {
 }
 
 /// How many tokens the item takes that begins with these attributes.
-fn item_len(tokens: &[TokenTree]) -> usize {
+pub(crate) fn item_len(tokens: &[TokenTree]) -> usize {
     let ends = |token: &TokenTree| match token {
         TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
         token => is_mark(Some(token), ';') || is_mark(Some(token), ','),
@@ -327,7 +327,7 @@ fn item_len(tokens: &[TokenTree]) -> usize {
 }
 
 /// Whether a `[cfg(test)]` or `[cfg(all(test, …))]` stands here.
-fn is_test(token: Option<&TokenTree>) -> bool {
+pub(crate) fn is_test(token: Option<&TokenTree>) -> bool {
     let Some(TokenTree::Group(group)) = token else { return false };
     let mut words = Vec::new();
     flatten(group.stream(), &mut words);

@@ -6,9 +6,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use super::super::Sample;
-
-/// Different calls that rules are made of at most, by name: there are 46 of WASI.
-const MAX_CALLS: usize = 64;
+use super::limits::MAX_CALLS;
 
 /// Whether a call occurs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

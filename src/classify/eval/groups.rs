@@ -9,15 +9,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::super::Sample;
+pub use super::limits::MAX_COMPARED;
+use super::limits::MAX_LEN;
 
 /// Share of n-grams from which on two sequences are near duplicates.
 pub const SIMILAR: f64 = 0.8;
-/// Different sequences (repeats counted once) whose n-grams are compared with each other at most; those
-/// beyond are grouped only with equal ones.
-pub const MAX_COMPARED: usize = 2000;
-
-/// Calls of a sequence (repeats counted once) whose n-grams are compared at most.
-const MAX_LEN: usize = 10_000;
 
 /// The group of each sample.
 #[derive(Debug, Clone)]

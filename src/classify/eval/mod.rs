@@ -8,6 +8,7 @@
 
 pub mod baseline;
 pub mod groups;
+mod limits;
 pub mod metrics;
 
 use std::collections::BTreeMap;

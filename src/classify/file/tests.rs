@@ -87,7 +87,7 @@ fn files_of_another_make_are_refused() {
         let error = ModelFile::parse(bytes).unwrap_err().to_string();
         assert!(error.contains(expected) && !error.contains('\u{1b}'), "{error}");
     }
-    assert!(matches!(ModelFile::parse(&vec![b' '; MAX_BYTES + 1]), Err(Error::FileTooBig { .. })));
+    assert!(matches!(ModelFile::parse(&vec![b' '; MAX_MODEL_BYTES + 1]), Err(Error::FileTooBig { .. })));
     let deep = format!("{{\"schema\": \"spoor.model/1\", \"model\": {}", "[".repeat(1 << 20));
     assert!(ModelFile::parse(deep.as_bytes()).is_err());
 }

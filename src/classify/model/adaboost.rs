@@ -7,13 +7,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::MAX_STUMPS;
 use super::{super::matrix::Matrix, Error, at, check_numbers};
 
 const STUMPS: usize = 50;
 /// Values closer than this are one value.
 const MIN_STEP: f32 = 1e-7;
-/// Stumps that are read from a file at most.
-const MAX_STUMPS: usize = 10_000;
 
 /// Weighted stumps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

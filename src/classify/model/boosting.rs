@@ -11,6 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::{MAX_MARGIN, MAX_NODES, MAX_TREES};
 use super::{super::matrix::Matrix, Error, at};
 
 const ROUNDS: usize = 100;
@@ -21,11 +22,6 @@ const MIN_HESSIAN: f64 = 1.0;
 /// A split must gain more.
 const MIN_GAIN: f32 = 1e-6;
 const MAX_CUTS: usize = 256;
-/// Trees of a model, and nodes of a tree, that are read from a file at most.
-const MAX_TREES: usize = 1000;
-const MAX_NODES: usize = 1 << 10;
-/// Largest magnitude of a leaf or a base score.
-const MAX_MARGIN: f32 = 1e6;
 
 /// Trees, whose leaves are summed up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -20,6 +20,7 @@
 
 pub mod adaboost;
 pub mod boosting;
+mod limits;
 pub mod nu_svc;
 pub mod radius;
 pub mod sgd;

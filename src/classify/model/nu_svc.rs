@@ -6,14 +6,13 @@
 use libsvm_rs::{SvmNode, SvmParameter, SvmProblem, SvmType};
 use serde::{Deserialize, Serialize};
 
+use super::limits::MAX_VECTORS;
 use super::{
     super::matrix::{Matrix, check_row},
     Error, at, check_numbers,
 };
 
 const NU: f64 = 0.5;
-/// Support vectors that are read from a file at most.
-const MAX_VECTORS: usize = 20_000;
 
 /// Support vectors and their weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,13 +8,13 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::MAX_POINTS;
 use super::{
     super::matrix::{Matrix, check_row},
     Error, at,
 };
 
 const RADIUS: f64 = 1.0;
-const MAX_POINTS: usize = 20_000;
 
 /// The training set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

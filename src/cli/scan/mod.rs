@@ -1,6 +1,7 @@
 //! `spoor scan`: thousands of samples, each in a process of its own. What is shown of it is in `progress` and
 //! `summary`.
 
+mod limits;
 mod progress;
 mod summary;
 
@@ -33,6 +34,7 @@ use wasmspoor::{
 
 pub(super) use summary::line;
 
+use self::limits::MAX_JOBS;
 use super::{Exit, Failure, given, sample, worker};
 
 /// Analyse batches: folders, archives, modules inside other files; each sample in a process of its own
@@ -89,8 +91,6 @@ pub(super) struct Arguments {
     sample: sample::Arguments,
 }
 
-/// Workers at a time at most: each has a thread, some descriptors and its own memory.
-const MAX_JOBS: u16 = 256;
 /// How often what is shown is renewed.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -188,7 +188,8 @@ fn roots(paths: &[PathBuf]) -> Result<Vec<Root>, Failure> {
 }
 
 fn open(folder: &Path, resume: bool, before: &mut (Known, Summary, Index)) -> Result<Store, Failure> {
-    let options = given::options().iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let options =
+        given::options(&worker::known()).iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let settings =
         Settings { schema: rows::SCHEMA.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), options };
     let (known, summary, index) = before;

@@ -18,10 +18,8 @@ use wasmspoor::{
     text,
 };
 
+use super::limits::MAX_NAME;
 use super::{groups, worker};
-
-/// Characters of a name that a sample chose, in a line.
-const MAX_NAME: usize = 300;
 
 /// The summary of a scan; `docs/scan.md` describes it.
 #[derive(Debug, Serialize)]

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use wasmparser::FuncType;
 
+pub use super::limits::MAX_INDIRECT_EDGES;
 use super::{ExternKind, contents::Contents};
 use crate::module::FuncIndex;
 
@@ -57,9 +58,6 @@ impl StaticCallGraph {
         found.is_ok() || self.indirect_cut != 0 && self.resolved.has(caller, callee)
     }
 }
-
-/// Indirect edges kept in [`CallGraph::edges`].
-pub const MAX_INDIRECT_EDGES: usize = 200_000;
 
 /// An edge of the static call graph.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

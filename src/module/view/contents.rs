@@ -11,6 +11,7 @@ use wasmparser::{
     FuncType, MemoryType, ProducersSectionReader, SectionLimited, TableInit, TableType, TypeRef,
 };
 
+use super::limits::{MAX_IMPORT_TEXT, MAX_ITEMS, MAX_TYPE_TEXT};
 use super::{
     DataSegment, ElementSegment, ExportInfo, ExternKind, Global, ImportInfo, Memory, Table,
     constant::evaluate,
@@ -19,13 +20,6 @@ use super::{
     section::{Anomalies, Frame},
 };
 use crate::module::FuncIndex;
-
-/// Items read of one section. A module with more is invalid to the validator, so this cut never stands alone.
-const MAX_ITEMS: usize = 1_000_000;
-/// Bytes of import names kept. Of a compact import group one long module name belongs to every item.
-const MAX_IMPORT_TEXT: usize = 64 << 20;
-/// Types in text are cut here, in parameters or results.
-const MAX_TYPE_TEXT: usize = 32;
 
 /// What stands in the sections.
 #[derive(Default)]

@@ -6,12 +6,11 @@ use serde::Serialize;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
+use super::limits::MAX_WINDOWS;
 use super::{ExternKind, ImportInfo};
 
 /// Smallest window of [`File::windows`] in bytes.
 const LEAST_WINDOW: usize = 1024;
-/// Most windows.
-const MAX_WINDOWS: usize = 1024;
 
 /// Hashes, size, entropy of the whole file.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]

@@ -1,8 +1,8 @@
 //! What a view says of a function, and how its body is read for it.
 //!
-//! A body is read twice, by wasmparser each time: operator by operator for immediates and proposals, and by
-//! the decoder of [`Code`] for blocks. Nothing of it is kept but the figures, so memory follows the number of
-//! functions and loops and not the code.
+//! A body is read once: each operator is counted here and goes on to the decoder of [`Code`], which makes
+//! blocks. Nothing of it is kept but the figures, so memory follows the number of functions and loops and not
+//! the code.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,11 +11,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator};
 
+use super::limits::MAX_SHARED;
 use super::{Classes, calls::Calls, crypto::Immediates, proposal::Uses};
 use crate::module::{
-    Code, CodeOffset, FuncIndex, OPCODES, Opcode,
+    Code, CodeOffset, FuncIndex, OPCODES, Opcode, ParseError,
     cfg::Cfg,
-    decode::{Space, decode},
+    decode::{Space, decode_with},
     signatures::{COUNT, SIGNATURES, windows},
 };
 
@@ -178,9 +179,6 @@ impl Function {
     }
 }
 
-/// Different figures that are looked for again. Those of small functions come first in any large module.
-const MAX_SHARED: usize = 4096;
-
 /// Reads bodies one after the other; buffers are used again.
 pub(super) struct BodyReader<'v> {
     space: Space,
@@ -225,16 +223,13 @@ impl<'v> BodyReader<'v> {
     /// Reads the body of function `index`, which stands at `offset` of the file.
     pub(super) fn read(&mut self, index: FuncIndex, bytes: &[u8], offset: u64) -> Function {
         let mut function = Function::new(index, CodeOffset(offset as u32), bytes.len() as u32);
-        if let Err(error) = self.operators(&mut function, bytes, offset) {
-            function.error = Some(format!("{} (byte {:#x})", error.message(), error.offset()));
-        }
+        let code = self.walk(&mut function, bytes, offset);
         function.classes = self.share(Classes::of_histogram(&self.numbers));
         self.numbers.fill(0);
-        match decode(bytes, offset as u32, self.space) {
-            Ok(code) => function.draw(&code),
-            Err(error) => {
-                function.error.get_or_insert_with(|| error.to_string());
-            }
+        match code {
+            Ok(Ok(code)) => function.draw(&code),
+            Ok(Err(error)) => function.error = Some(error.to_string()),
+            Err(error) => function.error = Some(format!("{} (byte {:#x})", error.message(), error.offset())),
         }
         function.callees = self.calls.finish(index);
         self.immediates.finish(index);
@@ -242,27 +237,29 @@ impl<'v> BodyReader<'v> {
         function
     }
 
-    fn operators(&mut self, function: &mut Function, bytes: &[u8], offset: u64) -> wasmparser::Result<()> {
+    /// Counts operator by operator, while the decoder makes blocks of them.
+    fn walk(
+        &mut self,
+        function: &mut Function,
+        bytes: &[u8],
+        offset: u64,
+    ) -> wasmparser::Result<Result<Code, ParseError>> {
         let body = FunctionBody::new(BinaryReader::new(bytes, offset));
         let mut locals = body.get_locals_reader()?;
         for _ in 0..locals.get_count() {
             function.locals = function.locals.saturating_add(locals.read()?.0.into());
         }
-        let mut reader = body.get_operators_reader()?;
         let (mut depth, mut run) = (0u32, 0u32);
-        while !reader.eof() {
-            let at = reader.original_position();
-            let operator = reader.read()?;
+        decode_with(&body, self.space, |operator, at| {
             run = if matches!(operator, Operator::Nop) { run + 1 } else { 0 };
             function.nop_run = function.nop_run.max(run);
             match operator {
                 Operator::End => depth = depth.saturating_sub(1),
                 Operator::Else => {}
-                _ => self.operator(&operator, at, &mut depth),
+                operator => self.operator(operator, at, &mut depth),
             }
             function.depth = function.depth.max(depth);
-        }
-        Ok(())
+        })
     }
 
     fn operator(&mut self, operator: &Operator<'_>, at: u64, depth: &mut u32) {

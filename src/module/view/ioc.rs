@@ -14,6 +14,7 @@ use regex::{Regex, RegexBuilder};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::limits::MAX_IOCS;
 use super::wallet;
 
 /// Where a string stands, and how it was decoded.
@@ -24,8 +25,6 @@ pub(super) struct Found<'a> {
     pub(super) encoding: &'a str,
 }
 
-/// Indicators kept.
-const MAX_IOCS: usize = 5_000;
 /// `job_id` and `nonce` belong together if they are so many bytes apart at most.
 const NEAR: u64 = 1024;
 

@@ -18,6 +18,7 @@ mod file;
 mod function;
 mod ioc;
 mod items;
+mod limits;
 mod proposal;
 mod section;
 mod text;

@@ -11,13 +11,8 @@ use serde::Serialize;
 use wasmparser::{BinaryReader, CustomSectionReader};
 
 use super::file::Histogram;
+use super::limits::{MAX_OF_A_KIND, MAX_SECTIONS};
 
-/// Anomalies kept of one kind; the rest is counted in a last one of the kind `more_anomalies`.
-const MAX_OF_A_KIND: usize = 16;
-/// Custom sections kept, and as many of all others together. Empty sections take two bytes of the file and
-/// much more here. What a module needs is kept whatever stands before it: the first section of each id, and
-/// the first of each name in [`KEPT_CUSTOM`].
-const MAX_SECTIONS: usize = 4096;
 /// Custom sections that the view reads.
 const KEPT_CUSTOM: &[&str] = &["name", "producers", "target_features"];
 /// A custom section of more than this share of the file is oversized, unless toolchains write it …

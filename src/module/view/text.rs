@@ -16,21 +16,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ioc::{Found, Iocs};
+pub use super::limits::MAX_STRINGS;
+use super::limits::{MAX_AROUND, MAX_DECODED, MAX_DECODED_LEN, MAX_LINK};
 
-/// Strings kept in [`View::strings`](super::View::strings).
-pub const MAX_STRINGS: usize = 20_000;
-/// Decoded strings among them.
-const MAX_DECODED: usize = 2_000;
-/// Characters decoded of one module: the same bytes may be text under many keys.
-const MAX_DECODED_LEN: usize = 32 << 20;
 /// Characters of the shortest string.
 const LEAST: usize = 6;
 /// Digits of the shortest encoded string.
 const LEAST_ENCODED: usize = 16;
-/// Characters of a link in rot13.
-const MAX_LINK: usize = 200;
-/// Characters decoded on either side of a needle.
-const MAX_AROUND: usize = 1024;
 
 /// A string.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

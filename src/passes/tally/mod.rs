@@ -12,6 +12,7 @@
 
 mod constant_sites;
 mod entries;
+mod limits;
 mod paths;
 mod stack;
 
@@ -27,6 +28,7 @@ use crate::{
     },
 };
 
+pub(super) use self::limits::CALL_SITES;
 use super::{MAX_TARGETS, Place, top::Top};
 use constant_sites::ConstantSite;
 pub(super) use constant_sites::Constants;
@@ -34,10 +36,6 @@ use entries::Entries;
 pub(super) use entries::{Hot, Invocation, Totals, tables};
 use paths::Paths;
 use stack::{Frame, NONE, Stack};
-
-/// Pairs of call site and callee kept for calls through tables, of imports, and by the host. Calls beyond are
-/// counted only.
-pub(super) const MAX_SITES: usize = 1 << 20;
 
 /// A function in the call sequence: defined ones by their order of loading, host functions by the order of
 /// their keys.
@@ -152,7 +150,7 @@ pub(super) struct Tally {
     pub(super) sites: HashMap<(usize, State), Calls>,
     /// Calls by the host: from which host function, if it is nested.
     pub(super) invoked: HashMap<(Option<State>, State), Calls>,
-    /// Calls that are in neither because of [`MAX_SITES`].
+    /// Calls that are in neither because of [`CALL_SITES`].
     pub(super) calls_cut: u64,
     /// Calls through tables that the current entry point came to, and how many it made that are not in
     /// `sites`.
@@ -297,7 +295,7 @@ impl Tally {
         self.pending = None;
         // The frame that invokes stays on top until the callee is there.
         let (key, is_back) = ((self.stack.host(), callee), self.stack.is_active(callee));
-        let is_full = self.invoked.len() >= MAX_SITES && !self.invoked.contains_key(&key);
+        let is_full = self.invoked.len() >= CALL_SITES && !self.invoked.contains_key(&key);
         match is_full {
             true => self.calls_cut += 1,
             false => self.invoked.entry(key).or_default().add(is_back),
@@ -305,7 +303,7 @@ impl Tally {
     }
 
     fn note_site(&mut self, site: usize, callee: State, is_indirect: bool, is_back: bool) {
-        let (entry, is_full) = (self.entries.begun(), self.sites.len() >= MAX_SITES);
+        let (entry, is_full) = (self.entries.begun(), self.sites.len() >= CALL_SITES);
         match self.sites.get_mut(&(site, callee)) {
             Some(calls) => {
                 if is_indirect && calls.last.0 != entry {

@@ -8,11 +8,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 
 use super::State;
-
-/// Different sequences kept. What comes later and is not among them is counted only.
-const MAX_PATHS: usize = 100_000;
-/// Slots of the cache: 24 KiB.
-const SLOTS: usize = 1024;
+use super::limits::{MAX_PATHS, PATH_SLOTS};
 
 type Path = [State; 3];
 
@@ -28,7 +24,7 @@ pub(super) struct Paths {
 
 impl Default for Paths {
     fn default() -> Self {
-        let cache = vec![([State::NONE; 3], 0); SLOTS].into();
+        let cache = vec![([State::NONE; 3], 0); PATH_SLOTS].into();
         Self { last: [State::NONE; 2], cache, counts: HashMap::new(), cut: 0 }
     }
 }
@@ -74,7 +70,7 @@ impl Paths {
 
     /// All that were kept, and how many were not.
     pub(super) fn finish(mut self) -> (BTreeMap<Path, u64>, u64) {
-        for slot in 0..SLOTS {
+        for slot in 0..PATH_SLOTS {
             let (path, count) = std::mem::replace(&mut self.cache[slot], ([State::NONE; 3], 0));
             self.keep(path, count);
         }
@@ -86,7 +82,7 @@ fn slot_of([a, b, c]: Path) -> usize {
     let mixed = a.0.wrapping_mul(0x9e37_79b1)
         ^ b.0.wrapping_mul(0x85eb_ca77).rotate_left(11)
         ^ c.0.wrapping_mul(0xc2b2_ae3d);
-    (mixed >> 16) as usize % SLOTS
+    (mixed >> 16) as usize % PATH_SLOTS
 }
 
 #[cfg(test)]

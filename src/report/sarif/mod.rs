@@ -19,6 +19,7 @@ use crate::{
     text,
 };
 
+use super::limits::{MAX_LOCATIONS, MAX_MESSAGE};
 use super::{Names, Report, json::TOOL, location};
 use log::{
     Address, Artifact, ArtifactLocation, AutomationDetails, Configuration, Driver, Help, Invocation,
@@ -29,10 +30,6 @@ use log::{
 /// The JSON Schema that a log follows.
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
-/// Locations of one result at most.
-const MAX_LOCATIONS: usize = 20;
-/// Characters of a message at most.
-const MAX_MESSAGE: usize = 1000;
 /// Where the meaning of a result is explained.
 const HELP: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/");
 

@@ -9,17 +9,9 @@ use crate::{
     sandbox::Pointed,
 };
 
+use super::limits::{EVIDENCE_DEPTH, MAX_LINE, SHOWN_CALLS, SHOWN_PLACES};
 use super::{Printer, Verbosity};
 use crate::text::{clip, cut_counted, plural};
-
-/// Places of a rule that are printed below the highest level.
-const PLACES: usize = 10;
-/// Nesting of evidence that is printed.
-const MAX_DEPTH: usize = 32;
-/// Host calls that are printed.
-const CALLS: usize = 200;
-/// Characters of a line.
-const MAX_LINE: usize = 300;
 
 pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     if !printer.report.rules.is_empty() {
@@ -45,7 +37,7 @@ fn timeline<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let report = printer.report;
     let entry = |position: usize| report.entries.get(position).map(|entry| entry.entry.name.as_str());
     let mut last = None;
-    for step in steps.iter().take(CALLS) {
+    for step in steps.iter().take(SHOWN_CALLS) {
         if last != Some(step.entry) {
             writeln!(printer.out, "  in {}", clip(entry(step.entry).unwrap_or("the host"), MAX_LINE))?;
             last = Some(step.entry);
@@ -54,7 +46,7 @@ fn timeline<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
         let line = format!("{} ({}{calls})", step.did, step.call);
         writeln!(printer.out, "  {:>14.6}  {}", step.time_ns as f64 / 1e9, clip(&line, MAX_LINE))?;
     }
-    match steps.len().saturating_sub(CALLS) as u64 + cut {
+    match steps.len().saturating_sub(SHOWN_CALLS) as u64 + cut {
         0 => Ok(()),
         more => writeln!(printer.out, "  and {} (--json)", plural(more, "more step")),
     }
@@ -81,7 +73,7 @@ fn rule<W: Write>(printer: &mut Printer<'_, '_, W>, rule: &Match) -> io::Result<
         rule.confidence,
         plural(rule.count, "match")
     )?;
-    let shown = if printer.options.level >= Verbosity::Evidence { usize::MAX } else { PLACES };
+    let shown = if printer.options.level >= Verbosity::Evidence { usize::MAX } else { SHOWN_PLACES };
     places(printer, &rule.places, shown, 2)?;
     if printer.options.level >= Verbosity::Evidence {
         evidence(printer, &rule.evidence, 1)?;
@@ -111,7 +103,7 @@ fn evidence<W: Write>(printer: &mut Printer<'_, '_, W>, part: &Evidence, depth: 
     let found = part.found.as_ref().map(|found| format!(" = {}", clip(found, MAX_LINE))).unwrap_or_default();
     writeln!(printer.out, "{pad}{}{found}", clip(&part.statement, MAX_LINE))?;
     places(printer, &part.places, usize::MAX, 2 * depth + 2)?;
-    if depth >= MAX_DEPTH {
+    if depth >= EVIDENCE_DEPTH {
         return if part.parts.is_empty() {
             Ok(())
         } else {
@@ -128,12 +120,12 @@ fn calls<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     }
     printer.heading("Host calls in their order")?;
     let report = printer.report;
-    for found in report.host_calls.iter().take(CALLS) {
+    for found in report.host_calls.iter().take(SHOWN_CALLS) {
         let line = call(found);
         let site = found.site.map(|place| format!("  {}", printer.names.place(place))).unwrap_or_default();
         writeln!(printer.out, "  {line}{site}")?;
     }
-    let more = shown.saturating_sub(CALLS) as u64 + cut;
+    let more = shown.saturating_sub(SHOWN_CALLS) as u64 + cut;
     if more > 0 {
         writeln!(printer.out, "  and {more} more (--json, --max-log)")?;
     }

@@ -11,13 +11,9 @@ use crate::{
     verdict::Class,
 };
 
+use super::limits::{MAX_LINE, SHOWN_REASONS};
 use super::{BOLD, Printer, Verbosity, WARNING, class, share};
 use crate::text::{clip, plural};
-
-/// Limitations and reasons shown.
-const SHOWN: usize = 3;
-/// Characters of a limitation, a reason or a fact.
-const MAX_LINE: usize = 300;
 
 pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     limitations(printer)?;
@@ -27,7 +23,7 @@ pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()
 }
 
 fn limitations<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
-    let shown = if printer.options.level == Verbosity::Normal { SHOWN } else { usize::MAX };
+    let shown = if printer.options.level == Verbosity::Normal { SHOWN_REASONS } else { usize::MAX };
     let limitations = printer.report.limitations;
     for text in limitations.iter().take(shown) {
         let label = format!("{} ", printer.paint(WARNING, "limitation:"));
@@ -50,7 +46,7 @@ fn verdict<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let verdict = printer.paint(style, &format!("{} {}/100", class(report.verdict), report.score));
     let family = report.family.map(|family| format!("  family {}", clip(family, 40))).unwrap_or_default();
     writeln!(printer.out, "{verdict}{family}  confidence {}", report.confidence)?;
-    for (number, reason) in (1..).zip(report.reasons.iter().take(SHOWN)) {
+    for (number, reason) in (1..).zip(report.reasons.iter().take(SHOWN_REASONS)) {
         let mut text = clip(&reason.text, MAX_LINE);
         // What has no weight only explains.
         if reason.weight != 0 {
@@ -118,8 +114,8 @@ fn ran<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
         Status::NothingRan => "nothing".to_owned(),
     };
     let entries: Vec<_> =
-        report.entries.iter().take(SHOWN).map(|entry| clip(&entry.entry.name, 40)).collect();
-    let more = report.entries.len().saturating_sub(SHOWN);
+        report.entries.iter().take(SHOWN_REASONS).map(|entry| clip(&entry.entry.name, 40)).collect();
+    let more = report.entries.len().saturating_sub(SHOWN_REASONS);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let cut = report
         .entries

@@ -6,6 +6,7 @@
 
 mod evidence;
 mod head;
+mod limits;
 mod tables;
 mod wrap;
 

@@ -14,6 +14,7 @@ use crate::{
     verdict::Correlation,
 };
 
+use super::limits::MAX_CELL;
 use super::{Printer, Verbosity as Detail, wrap};
 use crate::text::{clip, grouped, percent, plural};
 
@@ -21,8 +22,6 @@ use crate::text::{clip, grouped, percent, plural};
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 /// Columns beside those of the contents of a cell: a blank on either side, and one between two cells.
 const GAP: usize = 3;
-/// Characters of a cell.
-const MAX_CELL: usize = 200;
 
 pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     attack(printer)?;

@@ -5,12 +5,9 @@
 //! Steps and not time, so that the same input gives the same matches on every machine. When they are spent,
 //! what is not yet known stays unknown: nothing more holds, no `not` either.
 
+pub(super) use super::limits::{ALL_STEPS, RULE_STEPS};
 use std::cell::Cell;
 
-/// Steps of one rule, on all instances of both columns.
-pub(super) const RULE_STEPS: u64 = 30_000_000;
-/// Steps of all rules.
-pub(super) const ALL_STEPS: u64 = 150_000_000;
 /// Bytes searched that are one step.
 const BYTES: usize = 32;
 

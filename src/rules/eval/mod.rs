@@ -13,6 +13,7 @@
 mod budget;
 mod instance;
 mod leaf;
+mod limits;
 mod sequence;
 mod shape;
 
@@ -23,6 +24,7 @@ use std::{
 
 use crate::{passes::Place, text};
 
+use self::limits::{MAX_FOUND_PLACES, MAX_INSTANCES, MAX_NAMED, MAX_PLACES, MAX_SHOWN};
 use super::{
     Evaluation, Evidence, Facts, Match, Origin,
     index::Index,
@@ -32,17 +34,6 @@ use super::{
 use budget::Budget;
 use instance::Instance;
 use shape::Shapes;
-
-/// Places of a match that are kept.
-const MAX_PLACES: usize = 100;
-/// Places of one statement that are kept.
-const MAX_FOUND_PLACES: usize = 20;
-/// Instances of one rule that are kept for `match:`.
-const MAX_INSTANCES: usize = 10_000;
-/// Characters of what was found that are kept.
-const MAX_SHOWN: usize = 160;
-/// Rules that a limitation names.
-const MAX_NAMED: usize = 3;
 
 /// What a statement found.
 #[derive(Debug, Default)]

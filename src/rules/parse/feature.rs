@@ -5,6 +5,7 @@ use crate::{
     rules::rule::{CHARACTERISTICS, Characteristic, Feature, Name, Pattern, Scope, Target},
 };
 
+use super::limits::MAX_BYTES;
 use super::{Node, Parser};
 
 /// Names of all features.
@@ -34,8 +35,6 @@ pub(in crate::rules) const FEATURES: &[&str] = &[
 
 /// Values of `os`.
 const SYSTEMS: &[&str] = &["any", "wasi", "emscripten", "js"];
-/// Most bytes of a `bytes` feature.
-const MAX_BYTES: usize = 256;
 
 impl Parser<'_> {
     /// The feature that `key` names, and the description that follows it in the same text.

@@ -5,6 +5,7 @@
 //! at all.
 
 mod feature;
+mod limits;
 mod meta;
 mod special;
 mod statement;

@@ -10,6 +10,7 @@ use crate::rules::{
     },
 };
 
+use super::limits::MAX_STEPS;
 use super::{Node, Pairs, Parser, Value, get};
 
 /// Kinds of [`Ioc`](crate::module::view::Ioc).
@@ -45,8 +46,6 @@ const ANOMALIES: &[&str] = &[
 ];
 /// What the static view looks for.
 const CONSTANTS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/rules/crypto-constants.toml"));
-/// Most steps of a sequence.
-const MAX_STEPS: usize = 16;
 
 impl Parser<'_> {
     /// The feature `wasm/NAME`.

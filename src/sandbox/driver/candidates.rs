@@ -7,13 +7,11 @@ use crate::{
     tracer::{Session, Type},
 };
 
+use super::limits::GIVERS;
 use super::{
     names::{self, Role},
     rank::{Ranking, Reach},
 };
-
-/// Exports that are driven early because their type is that of one that makes an object.
-const GIVERS: usize = 16;
 
 /// Exclusive ors and rotations from which code beside a command that works is driven too. A C library has no
 /// function with as many.

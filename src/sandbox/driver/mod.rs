@@ -9,6 +9,7 @@
 
 mod args;
 mod candidates;
+mod limits;
 mod names;
 mod rank;
 
@@ -23,6 +24,7 @@ use crate::{
     tracer::{Budget, InvokeError, Limit, Outcome, Session, Type, Value},
 };
 
+use self::limits::DRIVEN;
 use self::{
     args::{Material, PATTERNS},
     candidates::{Asked, Candidate, Choice},
@@ -35,8 +37,6 @@ use super::{
     world::Layout,
 };
 
-/// Exports that are driven with made-up arguments.
-const DRIVEN: usize = 64;
 /// Work below which an export with loops has done next to nothing.
 const LITTLE: u64 = 20_000;
 /// Work without a host call after which an entry that was stopped counts as stalled.

@@ -2,17 +2,15 @@
 //! host.
 //!
 //! One pass over the code, without keeping it. Functions of the table count too, at a quarter, where a
-//! function calls indirectly: which of them it calls is not known here. Bounded by [`STEPS`], whatever the
-//! module holds; what is beyond counts nothing.
+//! function calls indirectly: which of them it calls is not known here. Bounded by [`RANK_STEPS`], whatever
+//! the module holds; what is beyond counts nothing.
 
 use std::collections::BTreeSet;
 
 use wasmparser::{ElementItems, Operator, Parser, Payload};
 
+use super::limits::RANK_STEPS;
 use crate::module::FuncIndex;
-
-/// Functions and calls followed for all exports together.
-const STEPS: usize = 4_000_000;
 
 /// What a function holds.
 #[derive(Debug, Default)]
@@ -102,7 +100,7 @@ impl Ranking {
         let mut walk = Walk::default();
         self.round += 1;
         while let Some(func) = stack.pop() {
-            if self.steps >= STEPS {
+            if self.steps >= RANK_STEPS {
                 break;
             }
             self.steps += 1;

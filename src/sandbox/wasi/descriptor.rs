@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Errno;
+use super::limits::OPEN_DESCRIPTORS;
 use crate::sandbox::fs::Ino;
-
-/// Descriptors open at a time.
-const OPEN: usize = 1024;
 
 /// Rights, one bit each, as preview1 numbers them.
 pub(super) mod right {
@@ -182,7 +180,7 @@ impl Table {
 
     /// Whether there is room for another.
     pub(super) fn has_room(&self) -> Result<(), Errno> {
-        if self.open.len() < OPEN { Ok(()) } else { Err(Errno::MFILE) }
+        if self.open.len() < OPEN_DESCRIPTORS { Ok(()) } else { Err(Errno::MFILE) }
     }
 
     /// Opens with the lowest number that is free.
@@ -223,6 +221,6 @@ mod tests {
         assert_eq!(table.renumber(3, 900), Err(Errno::BADF));
         assert_eq!(table.get(4).err(), Some(Errno::BADF));
         while table.open(descriptor.clone()).is_ok() {}
-        assert_eq!((table.open.len(), table.open(descriptor)), (OPEN, Err(Errno::MFILE)));
+        assert_eq!((table.open.len(), table.open(descriptor)), (OPEN_DESCRIPTORS, Err(Errno::MFILE)));
     }
 }

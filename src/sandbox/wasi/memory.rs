@@ -1,10 +1,8 @@
 //! Guest memory as WASI uses it: a pointer that is not there is the error `fault`.
 
 use super::Errno;
+pub(super) use super::limits::TRANSFER;
 use crate::sandbox::{context::CallContext, log::IOVS};
-
-/// Bytes that one call reads or writes through its vectors; what is beyond is left for the next call.
-pub(super) const TRANSFER: u64 = 16 << 20;
 
 impl CallContext<'_, '_> {
     pub(super) fn store(&mut self, address: u32, bytes: &[u8]) -> Result<(), Errno> {

@@ -12,6 +12,7 @@ mod clock;
 mod descriptor;
 mod errno;
 mod fd;
+mod limits;
 mod memory;
 mod path;
 mod poll;

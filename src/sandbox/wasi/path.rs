@@ -1,5 +1,6 @@
 //! Opening, making, moving and removing by path.
 
+use super::limits::LINK_TARGET;
 use super::{
     Errno,
     descriptor::{Descriptor, Target, right},
@@ -15,8 +16,6 @@ const CREAT: u32 = 1;
 const DIRECTORY: u32 = 2;
 const EXCL: u32 = 4;
 const TRUNC: u32 = 8;
-/// Bytes of what a link leads to.
-const TARGET: usize = 4096;
 
 /// Where the path in arguments `at` and `at + 1` leads from descriptor `fd`.
 fn place(ctx: &CallContext<'_, '_>, fd: usize, rights: u64, at: usize, follow: bool) -> Result<Place, Errno> {
@@ -193,7 +192,7 @@ pub(super) fn path_link(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
 pub(super) fn path_symlink(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     set_now(ctx);
     let target = ctx.path(ctx.u32(0), ctx.u32(1))?;
-    if target.len() > TARGET {
+    if target.len() > LINK_TARGET {
         return Err(Errno::NAMETOOLONG);
     }
     if target.contains('\0') {

@@ -1,5 +1,6 @@
 //! Waiting: the virtual clock jumps.
 
+use super::limits::{SUBSCRIPTIONS, WAIT_NS};
 use super::{
     Errno,
     clock::now_ns,
@@ -8,8 +9,6 @@ use super::{
 };
 use crate::sandbox::context::CallContext;
 
-/// Subscriptions of one call.
-const SUBSCRIPTIONS: u32 = 4096;
 const EVENT: usize = 32;
 
 /// What is waited for.
@@ -73,9 +72,6 @@ fn ready(ctx: &CallContext<'_, '_>, fd: u32, reads: bool) -> Result<Readiness, E
     Ok(Readiness::Now(bytes, false))
 }
 
-/// Nanoseconds that a wait for what never comes takes.
-const PATIENCE_NS: u64 = 60_000_000_000;
-
 /// The events that end the wait: what is ready at once, else the clock that is first, else none.
 fn wait(ctx: &mut CallContext<'_, '_>, subscriptions: &[Subscription]) -> Vec<u8> {
     let mut events = Vec::new();
@@ -96,7 +92,7 @@ fn wait(ctx: &mut CallContext<'_, '_>, subscriptions: &[Subscription]) -> Vec<u8
         _ => None,
     });
     let times: Vec<_> = times.collect();
-    let first = times.iter().map(|&(ns, _)| ns).min().unwrap_or(PATIENCE_NS);
+    let first = times.iter().map(|&(ns, _)| ns).min().unwrap_or(WAIT_NS);
     ctx.state.clock.sleep(first);
     for (_, subscription) in times.into_iter().filter(|&(ns, _)| ns == first) {
         event(&mut events, subscription, Ok((0, false)));

@@ -1,14 +1,12 @@
 //! Listing a directory.
 
+use super::limits::LISTING;
 use super::{
     Errno,
     descriptor::right,
     stat::{DIRECTORY, inode_number, type_of},
 };
 use crate::sandbox::{context::CallContext, fs::Kind};
-
-/// Bytes of a listing that one call gives.
-const LISTING: usize = 1 << 20;
 
 /// Writes as many entries as fit, the last one cut off: a caller sees by a full buffer that there is more.
 /// `.` and `..` come first; the cookie of a name is its position in the order in which names came, which

@@ -2,6 +2,7 @@
 //!
 //! Nobody else ever sends anything: where a real program would wait for ever, the answer is `again`.
 
+use super::limits::ACCEPTED;
 use super::{
     Errno,
     descriptor::{Descriptor, Target, right},
@@ -11,9 +12,6 @@ use crate::sandbox::{
     state::Output,
     types::Connection,
 };
-
-/// Connections that are accepted in a run.
-const ACCEPTED: usize = 1024;
 
 /// All sockets of a run.
 #[derive(Debug, Default)]

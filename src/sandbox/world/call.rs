@@ -3,6 +3,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::limits::LOOP_ROUNDS;
 use super::{Entry, made, nest};
 use crate::{
     sandbox::{
@@ -11,9 +12,6 @@ use crate::{
     },
     tracer::{Caller, Type, Value},
 };
-
-/// Rounds of a main loop that are run.
-const ROUNDS: u32 = 16;
 
 pub(super) const TABLE: &[Entry] = &[
     nest("invoke_*", "function", invoke),
@@ -116,12 +114,12 @@ fn rounds(
     args: &[Value],
     endless: Option<u64>,
 ) -> Result<(), CallEnd> {
-    for _ in 0..ROUNDS {
+    for _ in 0..LOOP_ROUNDS {
         call_back(call, index.unwrap_or(0), args)?;
         lock(state).clock.sleep(16_666_667);
     }
     match endless {
-        Some(1) => Err(CallEnd::Unwind(format!("the main loop was ended after {ROUNDS} rounds"))),
+        Some(1) => Err(CallEnd::Unwind(format!("the main loop was ended after {LOOP_ROUNDS} rounds"))),
         _ => Ok(()),
     }
 }

@@ -1,10 +1,8 @@
 //! Emscripten's runtime: memory, ends of the program, scripts, and what only has to be there.
 
+use super::limits::HEAP_MAX;
 use super::{Entry, made, real};
 use crate::sandbox::context::{CallContext, CallEnd};
-
-/// Most that memory may grow to, as glue code of the time had it.
-const HEAP_MAX: u64 = 2 << 30;
 
 pub(super) const TABLE: &[Entry] = &[
     real("getTotalMemory", "", total_memory),

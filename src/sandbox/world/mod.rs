@@ -13,6 +13,7 @@ mod emscripten;
 mod go;
 mod guess;
 mod layout;
+mod limits;
 mod math;
 mod miner;
 mod syscall;

@@ -70,7 +70,7 @@ fn modules_of_modules_come_to_an_end() {
         Counted { most: 600, interrupted: Arc::clone(&spawner.interrupted), ..Counted::default() };
     let (_folder, path) = sample();
     scan(&spawner, &mut counted, &[path]).unwrap();
-    assert_eq!(counted.samples as u64, 1 + budget::MODULES);
+    assert_eq!(counted.samples as u64, 1 + INNER_MODULES);
     let told = |failure: &Failure| -> u64 {
         assert_eq!(failure.kind, FailureKind::Cut);
         failure
@@ -81,7 +81,7 @@ fn modules_of_modules_come_to_an_end() {
             .unwrap_or_else(|| panic!("{}", failure.text))
     };
     // Nine in each, the first one included.
-    assert_eq!(counted.failures.iter().map(told).sum::<u64>(), 9 * (1 + budget::MODULES) - budget::MODULES);
+    assert_eq!(counted.failures.iter().map(told).sum::<u64>(), 9 * (1 + INNER_MODULES) - INNER_MODULES);
 }
 
 /// Interrupted before the first sample is finished, and taken up again: what was left out of those within it

@@ -4,6 +4,7 @@ use std::{io, ops::Range};
 
 use memchr::memmem;
 
+use super::limits::MAX_OVERSIZE;
 use super::{Found, Unpacker, is_binary};
 use crate::{
     module::{HEAD, extent, sections},
@@ -13,9 +14,6 @@ use crate::{
 /// What begins a binary: the magic number, then the version of a module, or that of a component.
 const MAGIC: &[u8; 4] = b"\0asm";
 const VERSIONS: [[u8; 4]; 2] = [[1, 0, 0, 0], [0x0d, 0, 1, 0]];
-/// Headers that claim too much within which others are looked for: each may mean a walk over sections without
-/// number.
-const MAX_OVERSIZE: u64 = 64;
 
 /// Where something is looked for in bytes. Only its beginning must lie there: whoever has bytes made to look
 /// like the beginning of a container cannot cut a module in two with them.

@@ -9,6 +9,7 @@
 //! are is searched like a file that is none.
 
 mod carve;
+mod limits;
 mod streams;
 mod tar;
 mod text;
@@ -25,18 +26,13 @@ use base64::Engine as _;
 use memchr::memmem;
 
 use self::carve::Search;
+use self::limits::{WAY_LEAST_NAME, WAY_NAMES};
 use super::rows::{Failure, FailureKind};
 use crate::{
     hex,
     module::{HEAD, extent},
     text::{self as texts, json_len},
 };
-
-/// Bytes in JSON of the steps of a way up to which names in it are shown whole; of one that does not fit, a
-/// part and a part of its hash.
-const MAX_NAMES: usize = 1000;
-/// Bytes in JSON of a name that are shown even so.
-const LEAST_NAME: usize = 96;
 
 /// Bounds of what one file expands to. Defaults suit a worker with 2 GiB of memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -359,7 +355,7 @@ impl<'a> Unpacker<'a> {
     /// much as keeps different names different.
     fn step(&self, kind: &str, name: &[u8]) -> String {
         let used: usize = self.inside.iter().flat_map(|step| step.chars()).map(json_len).sum();
-        let room = MAX_NAMES.saturating_sub(used).max(LEAST_NAME);
+        let room = WAY_NAMES.saturating_sub(used).max(WAY_LEAST_NAME);
         let mark = || format!("…{}", &hex::sha256(name)[..16]);
         match std::str::from_utf8(name) {
             Ok(name) => {

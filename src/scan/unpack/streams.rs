@@ -7,6 +7,7 @@ use std::io::{self, Read};
 
 use memchr::memmem;
 
+use super::limits::{DICTIONARY_KIB, STREAM_PEEK, STREAM_WHOLE};
 use super::{Cut, Unpacker, carve::Search, is_binary, read_within, verbatim};
 
 /// Beginnings of streams.
@@ -15,10 +16,6 @@ const MAGICS: [(&str, &[u8]); 3] =
 /// Bytes that must be there before a stream is one with a magic number.
 const HEADER: usize = 6;
 
-/// Memory that an xz or zstd stream may ask for, in KiB.
-const DICTIONARY_KIB: u32 = 128 << 10;
-/// Bytes that are read before a decoder is believed.
-const PEEK: u64 = 256;
 /// Bytes that a stream among other bytes must have made to count although it is broken.
 const LEAST_BROKEN: usize = 256;
 /// What Unity writes into an empty block of metadata at the beginning of brotli.
@@ -75,16 +72,14 @@ fn guess(bytes: &[u8]) -> Option<&'static str> {
 
 /// Whether a stream can be read to its end, which must be that of the bytes.
 fn is_whole(kind: &str, bytes: &[u8]) -> bool {
-    /// Bytes that are read to find out.
-    const MOST: u64 = 64 << 20;
     if kind == "zlib" && !is_zlib(bytes) {
         return false;
     }
-    let (head, is_content) = peek(kind, bytes, PEEK);
+    let (head, is_content) = peek(kind, bytes, STREAM_PEEK);
     if head.is_empty() || !is_content {
         return false;
     }
-    let (_, more, error) = read_within(reader(kind, bytes), MOST);
+    let (_, more, error) = read_within(reader(kind, bytes), STREAM_WHOLE);
     error.is_none() && !more
 }
 
@@ -142,7 +137,7 @@ impl Unpacker<'_> {
         if rest.len() < HEADER || !self.may_guess() || self.is_deep() {
             return Ok(0);
         }
-        let (head, is_content) = peek(kind, rest, PEEK);
+        let (head, is_content) = peek(kind, rest, STREAM_PEEK);
         if head.is_empty() || !is_content {
             return Ok(0);
         }

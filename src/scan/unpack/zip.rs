@@ -20,6 +20,7 @@ use zip::{
     result::{ZipError, ZipResult},
 };
 
+use super::limits::ZIP_DESCRIPTORS;
 use super::{Unpacker, carve::Search, gaps, streams, tar, verbatim};
 use crate::scan::rows::FailureKind;
 
@@ -359,11 +360,8 @@ struct Sizes {
 }
 
 impl Descriptors {
-    /// So many are looked at.
-    const MAX: usize = 200_000;
-
     fn of(bytes: &[u8]) -> Self {
-        let found = memmem::find_iter(bytes, DESCRIPTOR).take(Self::MAX).filter_map(|at| {
+        let found = memmem::find_iter(bytes, DESCRIPTOR).take(ZIP_DESCRIPTORS).filter_map(|at| {
             let (crc, compressed) = (u32_at(bytes, at + 4)?, u32_at(bytes, at + 8)?);
             // With 64 bits, the upper half of the first size stands where the second is.
             let is_wide = u32_at(bytes, at + 12) == Some(0) && compressed != 0;

@@ -9,10 +9,7 @@ use wast::{
     token,
 };
 
-use super::{Type, Value};
-
-/// Characters of a number at most: no value needs more, and a float with a long exponent costs time.
-const MAX_LEN: usize = 1024;
+use super::{super::limits::NUMBER_TEXT, Type, Value};
 
 impl Type {
     /// Reads a value of this type as the command line gives it: decimal, `0x` hexadecimal, negative; a float
@@ -72,7 +69,7 @@ where
 {
     // Blanks and comments are of the text format, not of a number.
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "+-.:_".contains(letter);
-    if text.len() > MAX_LEN || !text.chars().all(is_plain) {
+    if text.len() > NUMBER_TEXT || !text.chars().all(is_plain) {
         return None;
     }
     let parsed = ParseBuffer::new(text).ok().and_then(|buffer| parser::parse::<P>(&buffer).ok());

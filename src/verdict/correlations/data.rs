@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::limits::{MAX_HIDDEN, MAX_NEEDLES, MAX_TEXT_BYTES};
 use super::{Correlation, Sides, correlation};
 use crate::{
     passes::Place,
@@ -17,14 +18,8 @@ use crate::{
     },
 };
 
-/// Bytes of distinct host-call texts that are searched.
-const MAX_TEXT_BYTES: usize = 1 << 20;
-/// Strings of the sample that are searched for.
-const MAX_NEEDLES: usize = 512;
 /// Shorter strings are found anywhere.
 const MIN_LEN: usize = 6;
-/// Texts that are looked for in the file, word by word.
-const MAX_HIDDEN: usize = 16;
 /// Length from which a word says something of where it came from.
 const WORD_LEN: usize = 5;
 

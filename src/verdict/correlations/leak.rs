@@ -12,6 +12,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 
+use super::limits::{MAX_BLOCKS, MAX_SENT};
 use super::{
     Correlation, Sides, correlation,
     data::{called, place},
@@ -30,10 +31,6 @@ use crate::{
 const BLOCK: usize = 8;
 /// Different bytes in a block that is kept.
 const MIN_VARIETY: usize = 4;
-/// Blocks kept of what was read.
-const MAX_BLOCKS: usize = 1 << 18;
-/// Bytes searched of what was sent.
-const MAX_SENT: usize = 1 << 22;
 
 /// What was read, by block: the call that read it first.
 #[derive(Default)]

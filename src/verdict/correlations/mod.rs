@@ -10,6 +10,7 @@ mod classic;
 mod code;
 mod data;
 mod leak;
+mod limits;
 mod time;
 
 use super::{Correlation, weights::builtin};

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::limits::CLOCK_DEPTH;
 use super::{Correlation, Sides, correlation};
 use crate::{
     module::{CodeOffset, FuncIndex},
@@ -15,17 +16,13 @@ use crate::{
     },
 };
 
-/// Wrappers around a clock function that are looked through: `clock_gettime` around `clock_time_get`, and one
-/// around that.
-const DEPTH: usize = 3;
-
 /// Where each function called a clock, directly or through a wrapper that has no loop: the run's side.
 fn sites(facts: &Facts<'_>) -> BTreeMap<FuncIndex, BTreeSet<CodeOffset>> {
     let is_clock = |import: &&crate::module::view::ImportInfo| listed(&builtin().calls.clock, &import.name);
     let mut clocks: BTreeSet<FuncIndex> =
         facts.view.imports.iter().filter(is_clock).filter_map(|import| import.func).collect();
     let mut sites: BTreeMap<FuncIndex, BTreeSet<CodeOffset>> = BTreeMap::new();
-    for _ in 0..DEPTH {
+    for _ in 0..CLOCK_DEPTH {
         let edges = facts.dynamic.call_graph.edges.iter().filter(|edge| clocks.contains(&edge.callee));
         for edge in edges {
             let Some(caller) = edge.caller else { continue };

@@ -7,17 +7,17 @@
 //!
 //! Both searches are one look into a hash table for each immediate, and for each byte of data.
 
+mod limits;
 mod table;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use self::limits::CONSTANT_PLACES;
 use self::table::Index;
 use super::DataSegment;
 use crate::module::{CodeOffset, FuncIndex};
 
-/// Places kept of one constant, in code and in data each.
-const MAX_PLACES: u32 = 100;
 /// Words below this occur everywhere and do not count in code.
 const LEAST_WORD: u64 = 0x1_0000;
 
@@ -73,7 +73,7 @@ impl Found {
 
     fn push(&mut self, constant: usize, found: impl FnOnce() -> CryptoConstant) {
         match self.places.get_mut(constant) {
-            Some(places) if *places < MAX_PLACES => {
+            Some(places) if *places < CONSTANT_PLACES => {
                 *places += 1;
                 self.constants.push(found());
             }
@@ -138,7 +138,7 @@ impl Immediates {
     }
 
     /// Looks through the data; returns everything found by place, and how much was found beyond
-    /// [`MAX_PLACES`].
+    /// [`CONSTANT_PLACES`].
     pub(super) fn with_data(
         mut self,
         segments: &[DataSegment],

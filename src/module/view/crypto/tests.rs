@@ -471,6 +471,6 @@ fn code_bytes_are_no_constants() {
 #[test]
 fn places_are_limited_and_counted() {
     let code = format!("(func {})", "(drop (i32.const 0x04c11db7))");
-    let view = view(&format!("(module {})", code.repeat(MAX_PLACES as usize + 7)));
-    assert_eq!((view.crypto.len(), view.crypto_cut), (MAX_PLACES as usize, 7));
+    let view = view(&format!("(module {})", code.repeat(CONSTANT_PLACES as usize + 7)));
+    assert_eq!((view.crypto.len(), view.crypto_cut), (CONSTANT_PLACES as usize, 7));
 }

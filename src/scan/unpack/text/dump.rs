@@ -8,14 +8,10 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-use super::Reading;
-
-/// Bytes of a line.
-const MAX_LINE: u64 = 64;
-/// Bytes that `*` may stand for in a dump: a few lines of text can claim as many as memory has.
-const MAX_REPEATED: usize = 16 << 20;
-/// Characters of a line that are looked at.
-const MAX_WIDTH: usize = 400;
+use super::{
+    Reading,
+    limits::{MAX_LINE, MAX_REPEATED, MAX_WIDTH},
+};
 
 /// The first line of a dump.
 pub(super) const LINE: &str = r"(?m)^ [\x20\t>\x23]{0,8} (?:0x)? [0-9a-fA-F]{4,16} :? [\x20\t]{1,4}

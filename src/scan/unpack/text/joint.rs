@@ -5,8 +5,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-/// White space that is read at one place.
-const MAX_BLANK: usize = 4096;
+use super::limits::MAX_BLANK;
 
 /// From the quote that ends one literal to that which begins the next: nothing (C, Python), `+`, `.`, `..`,
 /// `~`, `&`, `<>`, `||`, `_`; or a statement that appends (`s += "…"`, `$s .= "…"`). Letters before a quote

@@ -11,6 +11,7 @@ mod digits;
 mod dump;
 mod joint;
 mod kinds;
+mod limits;
 mod literal;
 mod numbers;
 mod wide;

@@ -1,0 +1,73 @@
+//! What bounds trace files, each with unit and reason.
+
+/// Bytes of a chunk at most, as it is and compressed: a reader holds one of each stream.
+pub(super) const MAX_CHUNK: usize = 1 << 20;
+
+/// Bytes of the log in memory at most: of the things themselves, and of what they hold. A log of ours has
+/// 200,000 calls, each with a few arguments and half a kilobyte of names, and 64 MiB of other arguments.
+/// Tests are content with less.
+pub(super) const MAX_LOG_THINGS: usize = if cfg!(test) { 8 << 20 } else { 64 << 20 };
+
+/// Bytes held by the things of a log in memory at most: five times as much as they take themselves.
+pub(super) const MAX_LOG_HELD: usize = 320 << 20;
+
+/// Entry points known of by their calls alone, at most: a file of ours has none.
+pub(super) const MAX_UNNAMED: usize = 1000;
+
+/// Stored checkpoints tried, backwards, for one that is whole, at most: of more in a row that are damaged,
+/// the beginning is replayed.
+pub(super) const DAMAGED_CHECKPOINTS: usize = 16;
+
+/// Checkpoints that are read at most; what comes after the last is one stretch. A file of ours has a few
+/// hundred.
+pub(super) const MAX_CHECKPOINTS: usize = 4096;
+
+/// Bytes of the sample at most: what a run can be given.
+pub(super) const MAX_SAMPLE: usize = 1 << 30;
+
+/// Bytes of the header, the outcome and the links at most, in the file and in memory each. An outcome of ours
+/// has 64 MiB of files, less than four times as much with their names and what was deleted, sent and carved;
+/// links are names of imports. Tests are content with less.
+pub(super) const MAX_HEADER: usize = if cfg!(test) { 18 << 20 } else { 256 << 20 };
+
+/// Bytes of the outcome at most, in the file and in memory each: as of the header.
+pub(super) const MAX_OUTCOME: usize = if cfg!(test) { 4 << 20 } else { 256 << 20 };
+
+/// Bytes of the links at most, in the file and in memory each: as of the header.
+pub(super) const MAX_LINKS: usize = 256 << 20;
+
+/// Bytes that a header takes in memory besides the options, and that the elements of their lists take, at
+/// most: a persona is far less.
+pub(super) const BESIDE_OPTIONS: usize = 16 << 20;
+
+/// Chunks of a file at most: a trace of 2^44 decisions has as many.
+pub(super) const MAX_CHUNKS: usize = 1 << 22;
+
+/// Bytes searched at once for the next sound frame: a buffer of this size is held.
+pub(super) const SEARCHED: usize = 1 << 16;
+
+/// Damages told of those that are harmless, and as many of the others; more are counted. A damaged file can
+/// have millions.
+pub(super) const MAX_DAMAGES: usize = 1000;
+
+/// Bytes that the items of a chunk hold at most: a list of arguments takes 24 times as much in memory as in
+/// the file.
+pub(super) const RERUN_HELD: usize = 32 * MAX_CHUNK;
+
+/// Characters told of a field that differs: a line or two.
+pub(super) const RERUN_TOLD: usize = 200;
+
+/// Chunks on their way to the thread that writes: 8 MiB at most.
+pub(super) const CHUNKS_ON_THE_WAY: usize = 8;
+
+/// Words of a chunk: half a MiB, within what a chunk may have.
+pub(super) const CHUNK_WORDS: usize = 1 << 16;
+
+/// Records of a chunk: their largest kind is small, so they stay within what a chunk may have.
+pub(super) const CHUNK_RECORDS: usize = 1 << 13;
+
+/// Bytes of items that make a chunk: one more item fits in what a chunk may have.
+pub(super) const CHUNK_ITEMS: usize = 1 << 18;
+
+/// Bytes of output in an item: it is cut so that a chunk holds several.
+pub(super) const CHUNK_OUTPUT: usize = 1 << 16;

@@ -1,0 +1,48 @@
+//! What bounds the static view, each with unit and reason.
+
+/// Indirect edges kept in `CallGraph::edges`: callers times entries of a
+/// table may be billions.
+pub const MAX_INDIRECT_EDGES: usize = 200_000;
+
+/// Items read of one section. A module with more is invalid to the validator, so this cut never stands alone.
+pub(super) const MAX_ITEMS: usize = 1_000_000;
+
+/// Bytes of import names kept. Of a compact import group one long module name belongs to every item.
+pub(super) const MAX_IMPORT_TEXT: usize = 64 << 20;
+
+/// Parameters, or results, that a type in text shows: a type has up to a thousand of each.
+pub(super) const MAX_TYPE_TEXT: usize = 32;
+
+/// Windows of entropy at most: what a picture of a file shows.
+pub(super) const MAX_WINDOWS: usize = 1024;
+
+/// Different figures that are looked for again. Those of small functions come first in any large module.
+pub(super) const MAX_SHARED: usize = 4096;
+
+/// Indicators kept: a file of nothing but addresses has a hundred thousand for each MiB.
+pub(super) const MAX_IOCS: usize = 5_000;
+
+/// Anomalies kept of one kind, the rest counted in a last one of the kind `more_anomalies`: a broken file has
+/// one for each section.
+pub(super) const MAX_OF_A_KIND: usize = 16;
+
+/// Custom sections kept, and as many of all others together. Empty sections take two bytes of the file and
+/// much more here. What a module needs is kept whatever stands before it: the first section of each id, and
+/// the first of each name in `KEPT_CUSTOM`.
+pub(super) const MAX_SECTIONS: usize = 4096;
+
+/// Strings kept in `View::strings`, in the order of the file: a report of more is
+/// read by nobody.
+pub const MAX_STRINGS: usize = 20_000;
+
+/// Decoded strings among them: one key too many makes text of anything.
+pub(super) const MAX_DECODED: usize = 2_000;
+
+/// Characters decoded of one module: the same bytes may be text under many keys.
+pub(super) const MAX_DECODED_LEN: usize = 32 << 20;
+
+/// Characters of a link in rot13: links are shorter, and each beginning is tried.
+pub(super) const MAX_LINK: usize = 200;
+
+/// Characters decoded on either side of a needle: each needle may stand a million times.
+pub(super) const MAX_AROUND: usize = 1024;

@@ -1,0 +1,28 @@
+//! What bounds what passes keep, each with unit and reason.
+
+/// Slots named for one call: the loader that writes more is named by its first.
+pub(super) const MAX_SLOTS: usize = 8;
+
+/// Instructions kept that wrote tables: loaders have one or two.
+pub(super) const MAX_WRITES: usize = 256;
+
+/// Blocks kept in `Dynamic::hot_blocks`: the tail of the list runs next to never.
+pub const HOT_BLOCKS: usize = 64;
+
+/// Functions, blocks and branches in the lists of `Metrics`: a page.
+pub const HOT: usize = 16;
+
+/// Blocks in `Detail::hot_blocks` of a function: there may be a hundred thousand functions.
+pub(super) const HOT_OF_FUNCTION: usize = 4;
+
+/// Callees and constants in the lists of `Detail`: a dispatcher has thousands.
+pub const MAX_TARGETS: usize = 64;
+
+/// Distinct stacks kept: each takes its frames in memory, and a flame graph shows fewer.
+pub const MAX_STACKS: usize = 200_000;
+
+/// Frames of a stack kept: recursion is merged below, and none is drawn higher.
+pub const STACK_DEPTH: usize = 200;
+
+/// Hot paths kept: a page.
+pub(super) const HOT_PATHS: usize = 20;

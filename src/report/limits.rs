@@ -1,0 +1,35 @@
+//! What bounds what reports show, each with unit and reason.
+
+/// Nesting of evidence that is written; deeper parts are left out of the document and stand in the JSON
+/// report.
+pub(super) const CAPA_DEPTH: usize = 64;
+
+/// Characters of a field at most: spreadsheets cut at 32,767, and lists join many texts.
+pub(super) const MAX_FIELD: usize = 2000;
+
+/// Entries of a list that the text shows, the rest counted: a page.
+pub(super) const DIFF_SHOWN: usize = 20;
+
+/// Characters of a label at most: a node stays a box that can be read.
+pub(super) const MAX_LABEL: usize = 200;
+
+/// Mnemonics shown of a block: a node stays a box that can be read.
+pub(super) const SHOWN_OPS: usize = 6;
+
+/// Characters shown of a name: a table keeps its columns.
+pub(super) const NAME_SHOWN: usize = 60;
+
+/// Locations of one result at most: viewers list them all.
+pub(super) const MAX_LOCATIONS: usize = 20;
+
+/// Characters of a message at most: viewers show a line or a few.
+pub(super) const MAX_MESSAGE: usize = 1000;
+
+/// Characters of what was found that a capa document has: viewers show a line.
+pub(super) const CAPA_FOUND: usize = 200;
+
+/// Steps of a timeline, those beyond counted: a report of more is read by nobody.
+pub(super) const TIMELINE_STEPS: usize = 1000;
+
+/// Characters of a text in a step: a line or two.
+pub(super) const TIMELINE_TEXT: usize = 200;

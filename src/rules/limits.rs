@@ -1,0 +1,52 @@
+//! What bounds loading and matching rules, each with unit and reason.
+
+use std::time::Duration;
+
+/// Distinct texts looked for in the file: each costs a search of it.
+pub(super) const MAX_TEXTS: usize = 64;
+
+/// Bytes of the longest file searched for encoded texts: it is copied twice for the search.
+pub(super) const SEARCHED_FILE: usize = 16 << 20;
+
+/// Reads remembered: every send is searched for each.
+pub(super) const MAX_READS: usize = 1024;
+
+/// Bytes of a YARA file at most: compiling it takes many times as much memory.
+pub(super) const MAX_YARA: usize = 8 << 20;
+
+/// Rule files of one load: public collections have a few thousand.
+pub(super) const MAX_FILES: usize = 50_000;
+
+/// Deepest nesting of folders: links may make circles.
+pub(super) const FOLDER_DEPTH: usize = 32;
+
+/// Bytes of a compiled regular expression at most: a rule file has thousands, and foreign ones may nest
+/// repetitions.
+pub(super) const REGEX_LIMIT: usize = 1 << 18;
+
+/// Problems kept of one load, those beyond counted: nobody mends more at once.
+pub(super) const MAX_PROBLEMS: usize = 100;
+
+/// Bytes of a rule file at most: the largest of ours has less than 2 KB.
+pub(super) const RULE_BYTES: usize = 1 << 18;
+
+/// Deepest nesting of lists and maps: reading and evaluation recurse.
+pub(super) const YAML_DEPTH: usize = 64;
+
+/// Nodes of one file at most: each becomes a statement that is evaluated on every function.
+pub(super) const YAML_NODES: usize = 20_000;
+
+/// Longest scan. Only a rule with a quadratic condition on a large sample comes near.
+pub(super) const YARA_TIME: Duration = Duration::from_secs(5);
+
+/// Matches of one string looked for: each takes memory, and a byte may match millions of times.
+pub(super) const YARA_MATCHES: u32 = 10_000;
+
+/// Elements of a list that YARA rules see: each is copied into a value of the scanner.
+pub(super) const YARA_LIST: usize = 10_000;
+
+/// YARA rules that a limitation names, the rest counted: a sentence.
+pub(super) const YARA_NAMED: usize = 3;
+
+/// Bytes of an example of a rule at most: it is read into memory as a whole.
+pub(crate) const MAX_EXAMPLE: u64 = 32 << 20;

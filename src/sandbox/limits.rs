@@ -1,0 +1,59 @@
+//! What bounds what the sandbox keeps and looks at, each with unit and reason.
+
+/// Bytes looked through for an argument that comes with a length: what a loader hands over begins there.
+pub(super) const CARVE_SCAN: u64 = 64 << 10;
+
+/// Bytes looked through for any other argument: it may be a pointer by chance.
+pub(super) const CARVE_GLANCE: u64 = 64;
+
+/// Modules kept that were found in memory: each becomes a file.
+pub(super) const CARVED_MODULES: usize = 16;
+
+/// Bytes kept of all such modules together: what came of a run must fit into a trace file.
+pub(super) const CARVED_BYTES: usize = 16 << 20;
+
+/// Bytes looked through for modules in a run; scanning must not become the cost of a call.
+pub(super) const CARVE_SCANNED: u64 = 64 << 20;
+
+/// Bytes kept of all arguments of a run and of what they point at: what came of a run must fit into a trace
+/// file.
+pub(super) const LOG_BYTES: usize = 64 << 20;
+
+/// Bytes of names that a call may have for each place that it takes: known functions have fewer.
+pub(super) const LOG_NAMES: usize = 512;
+
+/// Arguments of a call kept whatever was kept before, without what they point at: enough to tell what it was
+/// asked.
+pub(super) const LOG_ARGS: usize = 4;
+
+/// Bytes that entropy is measured over: it costs a pass over them at every call.
+pub(super) const MEASURED: usize = 64 << 10;
+
+/// Pairs of pointer and length looked at in one call: as many as a system allows.
+pub(super) const IOVS: u64 = 1024;
+
+/// Bytes of calls looked through for honeytokens in a run: a fraction of a second.
+pub(super) const TOKEN_SCANNED: u64 = 256 << 20;
+
+/// Places listed of a honeytoken, the others counted.
+pub(super) const TOKEN_LEAKS: usize = 100;
+
+/// Hits of one search looked at: a sample may fill a buffer with them.
+pub(super) const TOKEN_HITS: usize = 1000;
+
+/// Pieces of a long honeytoken that are looked for: each costs a search.
+pub(super) const TOKEN_PIECES: usize = 32;
+
+/// Host calls kept in `Run::calls`. No single function can use up the places, and some are kept for each
+/// function of WASI, so that a flood of calls hides no other.
+pub const MAX_CALLS: usize = 200_000;
+
+/// Arguments kept of a host call; known functions have fewer.
+pub const MAX_ARGS: usize = 32;
+
+/// Bytes kept of standard output, and as many of standard error: what came of a run must fit into a trace
+/// file.
+pub const MAX_OUTPUT: usize = 1 << 20;
+
+/// Bytes kept of what an argument points at: enough to see a key, a path or a head; the trace has them all.
+pub const MAX_POINTED: usize = 4096;

@@ -1,0 +1,25 @@
+//! What bounds unpacking, each with unit and reason.
+
+/// Headers that claim too much within which others are looked for: each may mean a walk over sections without
+/// number.
+pub(super) const MAX_OVERSIZE: u64 = 64;
+
+/// Bytes in JSON of the steps of a way up to which names in it are shown whole; of one that does not fit, a
+/// part and a part of its hash.
+pub(super) const WAY_NAMES: usize = 1000;
+
+/// Bytes in JSON of a name that are shown even so: its beginning tells what it was.
+pub(super) const WAY_LEAST_NAME: usize = 96;
+
+/// Memory that an xz or zstd stream may ask for, in KiB: what zstd's highest level takes, within the memory
+/// of a worker.
+pub(super) const DICTIONARY_KIB: u32 = 128 << 10;
+
+/// Descriptors behind members of a zip file that are looked at: their list is held in memory.
+pub(super) const ZIP_DESCRIPTORS: usize = 200_000;
+
+/// Bytes that are read before a decoder is believed: enough to tell a stream from chance.
+pub(super) const STREAM_PEEK: u64 = 256;
+
+/// Bytes that are read to find out whether a stream is whole: longer ones are taken for none here.
+pub(super) const STREAM_WHOLE: u64 = 64 << 20;

@@ -1,0 +1,10 @@
+//! What bounds a verdict, each with unit and reason.
+
+/// Reasons kept in a verdict; the last says how many more there are.
+pub(super) const MAX_REASONS: usize = 50;
+
+/// Places kept in a finding or a correlation; texts give the whole number.
+pub(super) const MAX_PLACES: usize = 20;
+
+/// Characters kept of a string of the sample in a sentence: a line.
+pub(super) const QUOTED: usize = 80;

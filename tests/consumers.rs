@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use wasmspoor_needs::needs;
 
 fn spoor(words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).output().expect("the binary runs")
@@ -151,11 +152,12 @@ fn a_capa_document_is_one_that_capa_knows() {
     }
 }
 
-/// `CAPA` names the command if it is not on the path.
+/// `SPOOR_CAPA` names the command if it is not on the path: `pip install flare-capa` in a virtual environment
+/// has it.
+#[needs("capa")]
 #[test]
-#[ignore = "needs capa: python3 -m venv V; V/bin/pip install flare-capa; CAPA=V/bin/capa"]
 fn capa_reads_the_document() {
-    let capa = std::env::var("CAPA").unwrap_or_else(|_| "capa".into());
+    let capa = std::env::var("SPOOR_CAPA").unwrap_or_else(|_| "capa".into());
     let folder = tempfile::tempdir().unwrap();
     // It wants a folder of rules, and needs none for a document.
     let rules = folder.path().join("rules");
@@ -182,4 +184,211 @@ fn capa_reads_the_document() {
             }
         }
     }
+}
+
+/// Several files are several runs; one that cannot be read says why in its own.
+#[test]
+fn a_sarif_log_has_a_run_for_each_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let [text, binary] = ["a b.wat", "b.wasm"].map(|name| folder.path().join(name));
+    let source =
+        fs::read_to_string(corpus().iter().find(|path| path.ends_with("/miner.wat")).unwrap()).unwrap();
+    fs::write(&text, &source).unwrap();
+    fs::write(&binary, wat::parse_str(&source).unwrap()).unwrap();
+    let (text, binary) = (text.to_str().unwrap(), binary.to_str().unwrap());
+    let log = parsed(&["run", "--sarif", text, binary, "/no/such/file"]);
+    let runs = log["runs"].as_array().unwrap();
+    let ids: Vec<_> = runs.iter().map(|run| run["automationDetails"]["id"].as_str().unwrap()).collect();
+    assert!(
+        ids.len() == 3 && ids[0].ends_with("/a%20b.wat") && ids[2] == "wasmspoor/file:///no/such/file",
+        "{ids:?}"
+    );
+    for run in &runs[..2] {
+        assert_eq!(run["properties"]["verdict"], runs[0]["properties"]["verdict"]);
+        let driver = &run["tool"]["driver"];
+        assert!(driver["informationUri"].as_str().unwrap().starts_with("https://"), "{driver}");
+        for rule in driver["rules"].as_array().unwrap() {
+            assert!(!rule["help"]["text"].as_str().unwrap().is_empty(), "{rule}");
+            let severity = rule["properties"]["security-severity"].as_str().unwrap();
+            let is_tagged =
+                rule["properties"]["tags"].as_array().is_some_and(|tags| tags.contains(&json!("security")));
+            assert_eq!(severity != "0.0", is_tagged, "{rule}");
+        }
+    }
+    // The same places: lines of the text, bytes of the module.
+    let places = |run: &Value| -> Vec<Value> {
+        let results = run["results"].as_array().unwrap();
+        let locations = results.iter().flat_map(|result| result["locations"].as_array().unwrap());
+        locations.map(|location| location["physicalLocation"].clone()).collect()
+    };
+    let (in_text, in_binary) = (places(&runs[0]), places(&runs[1]));
+    assert_eq!(in_text.len(), in_binary.len());
+    let mut lines = std::collections::BTreeSet::new();
+    for (text, binary) in in_text.iter().zip(&in_binary) {
+        assert_eq!(text["address"], binary["address"]);
+        assert_eq!(binary["region"]["startLine"], 1);
+        if let Some(address) = binary["address"].get("absoluteAddress") {
+            assert_eq!(binary["region"]["byteOffset"], *address);
+            lines.insert(text["region"]["startLine"].as_u64().unwrap());
+        }
+    }
+    assert!(lines.len() > 2 && !lines.contains(&1), "{lines:?}");
+    let failed = &runs[2]["invocations"][0];
+    assert_eq!(failed["executionSuccessful"], false);
+    assert!(failed["toolExecutionNotifications"][0]["message"]["text"].is_string());
+}
+
+#[test]
+fn a_log_pipeline_can_index_every_line() {
+    for sample in corpus().iter().map(String::as_str).chain(["/no/such/file"]) {
+        let output = spoor(&["run", "--format", "ndjson", sample]);
+        for line in String::from_utf8(output.stdout).unwrap().lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            assert!(line["@timestamp"].as_str().unwrap().ends_with('Z'), "{line}");
+            assert!(line["ecs.version"].is_string(), "{line}");
+            let is_alert = line["event.kind"] == "alert";
+            let severity = line.get("event.severity").and_then(Value::as_u64);
+            assert_eq!(is_alert, severity.is_some_and(|severity| severity > 0), "{sample}: {line}");
+        }
+    }
+}
+
+/// `1 entry point`, never `1 entry points`, whatever is counted.
+#[test]
+fn one_of_a_thing_is_singular() {
+    let mut wrong = Vec::new();
+    for sample in corpus() {
+        for words in [
+            &["run", "-vv", &sample][..],
+            &["trace", &sample],
+            &["run", "-v", "--persona", "server", &sample],
+        ] {
+            let printed = String::from_utf8(spoor(words).stdout).unwrap();
+            for line in printed.lines() {
+                let words: Vec<_> = line.split([' ', '(', ')', ',', ';', ':']).collect();
+                let is_wrong = words.windows(3).any(|pair| {
+                    let is_plural = |word: &str| PLURALS.contains(&word);
+                    pair[0].is_empty() && pair[1] == "1" && is_plural(pair[2])
+                        || pair[0].chars().all(char::is_alphabetic) && pair[1] == "1" && is_plural(pair[2])
+                });
+                wrong.extend(is_wrong.then(|| format!("{sample}: {line}")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is counted in reports.
+const PLURALS: &[&str] = &[
+    "bytes",
+    "calls",
+    "decisions",
+    "exports",
+    "files",
+    "functions",
+    "imports",
+    "indicators",
+    "instructions",
+    "limitations",
+    "loops",
+    "matches",
+    "pages",
+    "places",
+    "points",
+    "reasons",
+    "requests",
+    "seconds",
+    "steps",
+    "strings",
+    "times",
+    "transitions",
+    "words",
+];
+
+#[test]
+fn what_is_not_there_is_an_error_that_says_what_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = folder.path().join("x.wat");
+    fs::write(
+        &sample,
+        r#"(module (func $inner nop) (func (export "mine") (call $inner)) (func (export "pay")))"#,
+    )
+    .unwrap();
+    let sample = sample.to_str().unwrap();
+    for (words, code, said) in [
+        (
+            &["run", sample, "--invoke", "mien"][..],
+            4,
+            "no exported function `mien`; it exports `mine`, `pay`",
+        ),
+        (&["trace", sample, "--invoke", "mien"], 4, "no exported function `mien`; it exports `mine`, `pay`"),
+        (
+            &["dump", sample, "--invoke", "mine", "--function", "9"],
+            4,
+            "no function 9; functions 0 to 2 have code",
+        ),
+        (&["dump", sample, "--invoke", "mine", "--function", "x"], 4, "no function `x`; there are `inner`"),
+        (&["graph", "cfg", sample, "--function", "x"], 4, "no function `x`; there are `inner`"),
+        (&["run", sample, "--persona", "nobody"], 2, "one of `default`, `server`"),
+    ] {
+        let output = spoor(words);
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {complaint}");
+        assert!(complaint.contains(said) && !complaint.contains("\\n"), "{words:?}: {complaint}");
+    }
+    // By name as by index.
+    let by = |function: &str| spoor(&["graph", "cfg", sample, "--function", function]).stdout;
+    assert_eq!(by("inner"), by("0"));
+    assert!(!by("inner").is_empty() && by("inner") != by("mine"));
+    let lines = spoor(&["dump", sample, "--invoke", "mine", "--function", "inner"]).stdout;
+    assert_eq!(String::from_utf8(lines).unwrap().lines().count(), 1);
+    // Where nothing runs it is said how something can.
+    for command in ["trace", "dump"] {
+        let output = spoor(&[command, sample]);
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(
+            said.contains("it exports `mine`, `pay`: name one with --invoke, or let `spoor record`"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn the_commands_that_come_next_keep_the_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = folder.path().join("x y.wat");
+    fs::write(&sample, VALUES).unwrap();
+    let sample = sample.to_str().unwrap();
+    let options = ["--persona", "server", "--invoke", "half", "-0x1p3", "--env", "A=b c"];
+    let printed = String::from_utf8(spoor(&[&["run", sample][..], &options].concat()).stdout).unwrap();
+    let expected =
+        format!("next: spoor run '{sample}' --invoke half -0x1p3 --persona server --env 'A=b c' -vv");
+    assert!(printed.contains(&expected), "{printed}");
+    let trace = folder.path().join("x.spoor");
+    let trace = trace.to_str().unwrap();
+    spoor(&["record", sample, "-o", trace]);
+    let printed = String::from_utf8(spoor(&["report", trace]).stdout).unwrap();
+    assert!(printed.contains(&format!("next: spoor report {trace} -vv")), "{printed}");
+}
+
+#[test]
+fn what_happened_is_told_in_its_order() {
+    let sample = corpus().into_iter().find(|path| path.ends_with("/start-up-files.wat")).unwrap();
+    let report = parsed(&["run", "--json", &sample]);
+    let steps = report["timeline"].as_array().unwrap();
+    let did: Vec<_> = steps.iter().map(|step| step["did"].as_str().unwrap()).collect();
+    assert_eq!(did[0], "opens \"home/user/.bashrc\"", "{did:?}");
+    assert!(did[1].starts_with("writes to descriptor ") && did[1].ends_with("34 bytes"), "{did:?}");
+    assert!(did.iter().any(|did| *did == "makes the directory \"etc/cron.d\""), "{did:?}");
+    let times: Vec<_> = steps.iter().map(|step| step["time_ns"].as_u64().unwrap()).collect();
+    assert!(times.is_sorted());
+    let calls: u64 = steps.iter().map(|step| step["calls"].as_u64().unwrap()).sum();
+    assert_eq!(calls, report["host_calls"].as_array().unwrap().len() as u64);
+    // Every step is some calls, in every sample; what says nothing is folded.
+    let flood = corpus().into_iter().find(|path| path.ends_with("/call-flood.wat")).unwrap();
+    let report = parsed(&["run", "--json", &flood]);
+    let (steps, calls) = (&report["timeline"], &report["host_calls"]);
+    assert!(steps.as_array().unwrap().len() < calls.as_array().unwrap().len() / 2, "{steps}");
+    let printed = String::from_utf8(spoor(&["run", "-vv", &sample]).stdout).unwrap();
+    assert!(printed.contains("Time line (virtual seconds)\n  in _start\n"), "{printed}");
 }

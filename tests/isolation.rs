@@ -155,6 +155,7 @@ fn on_a_kernel_without(lacks: &str, words: &[&str]) -> Output {
     command.env(LACKS, lacks).env(WORDS, words.join("\n")).output().unwrap()
 }
 
+#[needs("seccomp")]
 #[test]
 fn what_the_kernel_lacks_is_said_loudly_or_refused() {
     let folder = tempfile::tempdir().unwrap();

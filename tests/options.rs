@@ -212,3 +212,34 @@ fn a_worker_unpacks_what_it_is_given() {
         .unwrap();
     assert!(output.status.success() && !output.stdout.is_empty(), "{output:?}");
 }
+
+/// Gives the file types of the three streams: 2 is a terminal, 0 a pipe or a file.
+const STREAMS: &str = r#"(module
+  (import "wasi_snapshot_preview1" "fd_fdstat_get" (func $stat (param i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func $type (param $fd i32) (result i32)
+    (drop (call $stat (local.get $fd) (i32.const 64)))
+    (i32.load8_u (i32.const 64)))
+  (func (export "types") (result i32 i32 i32)
+    (call $type (i32.const 0)) (call $type (i32.const 1)) (call $type (i32.const 2))))"#;
+
+#[test]
+fn a_stream_is_a_terminal_unless_something_else_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("streams.wat");
+    fs::write(&path, STREAMS).unwrap();
+    let input = folder.path().join("input");
+    fs::write(&input, "5").unwrap();
+    let input = input.to_str().unwrap();
+    for (options, expected) in [
+        (&[][..], [2, 2, 2]),
+        (&["--stdin", input], [0, 2, 2]),
+        (&["--pipe", "stdout"], [2, 0, 2]),
+        (&["--pipe", "stderr", "--pipe", "stdin"], [0, 2, 0]),
+    ] {
+        let report = run(&path, &[options, &["--invoke", "types"]].concat());
+        let found = &report["entries"][0]["results"];
+        let expected = expected.map(|kind| serde_json::json!({"i32": kind}));
+        assert_eq!(*found, serde_json::json!(expected), "{options:?}");
+    }
+}

@@ -85,6 +85,7 @@ fn values(run: &Run) -> Vec<i32> {
 }
 
 const BADF: i32 = 8;
+const BUSY: i32 = 10;
 const EXIST: i32 = 20;
 const FAULT: i32 = 21;
 const FBIG: i32 = 22;
@@ -472,4 +473,27 @@ fn random_calls_agree_with_the_model() {
     println!("{succeeded} of {made} calls succeeded on both sides");
     assert!(made > 2000 && succeeded * 4 > made, "{succeeded} of {made}");
     assert_eq!(wasi_model::body(&[]), (0, 0));
+}
+
+/// Native systems and Wasmtime: `.` at the end is no name that could be made, moved or taken away.
+#[test]
+fn a_final_dot_is_no_name() {
+    // g, g/., q/., k, h
+    let data = r#"(data (i32.const 100) "g") (data (i32.const 110) "g/.") (data (i32.const 120) "q/.") (data (i32.const 130) "k")"#;
+    let found = results(
+        data,
+        11,
+        "(call $path_create_directory (i32.const 3) (i32.const 100) (i32.const 1))
+         (call $path_create_directory (i32.const 3) (i32.const 110) (i32.const 3))
+         (call $path_create_directory (i32.const 3) (i32.const 120) (i32.const 3))
+         (call $path_remove_directory (i32.const 3) (i32.const 110) (i32.const 3))
+         (call $path_rename (i32.const 3) (i32.const 110) (i32.const 3) (i32.const 3) (i32.const 130) (i32.const 1))
+         (call $path_rename (i32.const 3) (i32.const 100) (i32.const 1) (i32.const 3) (i32.const 120) (i32.const 3))
+         (call $path_unlink_file (i32.const 3) (i32.const 110) (i32.const 3))
+         (call $path_symlink (i32.const 130) (i32.const 1) (i32.const 3) (i32.const 120) (i32.const 3))
+         (call $path_open (i32.const 3) (i32.const 0) (i32.const 120) (i32.const 3) (i32.const 1) (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 16))
+         (call $path_filestat_get (i32.const 3) (i32.const 0) (i32.const 110) (i32.const 3) (i32.const 200))
+         (call $path_remove_directory (i32.const 3) (i32.const 100) (i32.const 1))",
+    );
+    assert_eq!(found, [0, EXIST, NOENT, INVAL, BUSY, NOENT, ISDIR, NOENT, NOENT, 0, 0]);
 }

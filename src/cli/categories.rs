@@ -1,12 +1,12 @@
 //! `spoor categories`: the risk levels and function groups of calls.
 
-use std::io::Write;
+use std::{collections::BTreeSet, io::Write};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use wasmspoor::categories::{self, Category, GROUPS, Mode, RiskLevel};
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, plural};
 
 /// Print the categories of WASI calls, or the function groups of Linux system calls
 ///
@@ -72,12 +72,26 @@ fn wasi(call: &'static str, mode: Mode) -> Row {
     Row { call, category, group: category.map(|category| category.group) }
 }
 
+/// Of a call that the study's table has in two categories, which they are and why one was taken.
+fn choice(call: &str) -> String {
+    let entry = categories::wasi().find(|(name, _)| *name == call).map(|(_, entry)| entry);
+    let printed: BTreeSet<_> =
+        entry.iter().flat_map(|entry| &entry.printed).map(Category::to_string).collect();
+    match printed.len() {
+        0 | 1 => String::new(),
+        _ => format!(
+            " (in the study's table both {}: taken is the one whose group fits what the call does)",
+            printed.into_iter().collect::<Vec<_>>().join(" and ")
+        ),
+    }
+}
+
 fn write(table: Table, rows: &[Row], out: &mut impl Write) -> Result<(), Failure> {
     for row in rows {
         let category = row.category.map_or_else(|| "U".to_owned(), |category| category.to_string());
         let group = row.group.map_or("", categories::group_name);
         match table {
-            Table::Wasi => writeln!(out, "{:<24} {category:<5} {group}", row.call)?,
+            Table::Wasi => writeln!(out, "{:<24} {category:<5} {group}{}", row.call, choice(row.call))?,
             Table::Linux => writeln!(out, "{:<24} {:<5} {group}", row.call, row.group.unwrap_or_default())?,
         }
     }
@@ -91,7 +105,7 @@ fn write(table: Table, rows: &[Row], out: &mut impl Write) -> Result<(), Failure
     writeln!(out)?;
     for group in 1..=GROUPS as u8 {
         let calls = rows.iter().filter(|row| row.group == Some(group)).count();
-        writeln!(out, "{group:<3} {:<34} {calls} calls", categories::group_name(group))?;
+        writeln!(out, "{group:<3} {:<34} {}", categories::group_name(group), plural(calls as u64, "call"))?;
     }
     Ok(())
 }

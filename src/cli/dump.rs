@@ -147,8 +147,8 @@ fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result
     }
 }
 
-/// The functions whose instructions are asked for. One that is not there is a mistake, and no function that did
-/// not run.
+/// The functions whose instructions are asked for. One that is not there is a mistake, and no function that
+/// did not run.
 fn functions(arguments: &Arguments, trace: &Trace) -> Result<Vec<u32>, Failure> {
     let Some(module) = trace.modules.first() else { return Ok(Vec::new()) };
     arguments.function.iter().map(|given| Ok(names::function(module, given)?.0)).collect()

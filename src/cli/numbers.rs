@@ -1,8 +1,8 @@
 //! Negative numbers on the command line: `--invoke f -inf -0x1p3 -.5 --json`.
 //!
-//! clap takes what begins with `-` for an option, unless it is decimal. Here the sign of a number that follows
-//! `--invoke` is hidden before clap sees it, and shown again when it has read the value. What hides it is a
-//! character that no argument of a process can hold.
+//! clap takes what begins with `-` for an option, unless it is decimal. Here the sign of a number that
+//! follows `--invoke` is hidden before clap sees it, and shown again when it has read the value. What hides
+//! it is a character that no argument of a process can hold.
 
 use std::{convert::Infallible, ffi::OsString};
 
@@ -38,8 +38,8 @@ pub(super) fn shown(text: &str) -> Result<String, Infallible> {
     Ok(of(text))
 }
 
-/// Whether `text` begins as a negative number does; no option does. Whether it is one is seen when its type is
-/// known.
+/// Whether `text` begins as a negative number does; no option does. Whether it is one is seen when its type
+/// is known.
 fn is_negative_number(text: &str) -> bool {
     let Some(number) = text.strip_prefix('-') else { return false };
     let begins = |word: &str| number.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use wasmspoor::{
     Type, Value,
     analysis::Analysis,
@@ -44,9 +44,12 @@ pub(super) struct Arguments {
     /// An environment variable for the program, added to or in place of the persona's; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
-    /// What the program reads from standard input, in place of the persona's
+    /// What the program reads from standard input, in place of the persona's; it is no terminal then
     #[arg(long, value_name = "FILE")]
     stdin: Option<PathBuf>,
+    /// A stream that is a pipe and no terminal, as the program sees it; may be repeated
+    #[arg(long, value_name = "STREAM")]
+    pipe: Vec<Stream>,
     /// A file that the program finds: a copy of HOST at the absolute path GUEST, in memory; may be repeated
     #[arg(long = "file", value_name = "HOST::GUEST", value_parser = mapping)]
     guest_files: Vec<(PathBuf, String)>,
@@ -78,6 +81,14 @@ pub(super) struct Arguments {
     rules: Vec<PathBuf>,
     #[command(flatten)]
     limits: limits::Arguments,
+}
+
+/// A stream of the program.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Stream {
+    Stdin,
+    Stdout,
+    Stderr,
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -177,6 +188,10 @@ impl Arguments {
         }
         if let Some(path) = &self.stdin {
             options.stdin = input::read(path)?;
+        }
+        let stdin = self.stdin.as_ref().map(|_| &Stream::Stdin);
+        for stream in self.pipe.iter().chain(stdin) {
+            Arc::make_mut(&mut options.persona).terminals[*stream as usize] = false;
         }
         for (host, guest) in &self.guest_dirs {
             host_dir::give(host, guest, &mut options)?;

@@ -3,6 +3,7 @@
 //! The text is parsed a second time, by the same parser that made the binary: its n-th instruction of a
 //! function is the n-th of the body. Costs about what making the binary did, so only who shows lines asks.
 
+use wasmparser::{BinaryReader, FunctionBody};
 use wast::{
     Wat,
     core::{FuncKind, ModuleField, ModuleKind},
@@ -15,55 +16,70 @@ use super::{CodeOffset, FuncIndex, Module, limits::TEXT_BYTES};
 /// Lines of a text. They count from 1.
 #[derive(Debug)]
 pub struct Lines {
+    imported: u32,
     functions: Vec<Function>,
 }
 
 #[derive(Debug)]
 struct Function {
     line: u32,
-    instructions: Vec<u32>,
+    /// Offset in the module → line, ascending.
+    instructions: Vec<(u32, u32)>,
 }
 
 impl Lines {
-    /// Reads the lines of `text`; `None` if it is no module in the text format, or too long.
-    pub fn of(text: &str) -> Option<Self> {
+    /// Reads the lines of `text`, which makes `module`; `None` if it does not, or is too long.
+    pub fn of(text: &str, module: &Module) -> Option<Self> {
         if text.len() > TEXT_BYTES {
             return None;
         }
         let mut buffer = ParseBuffer::new(text).ok()?;
         buffer.track_instr_spans(true);
-        let Ok(Wat::Module(module)) = parser::parse::<Wat<'_>>(&buffer) else { return None };
-        let ModuleKind::Text(fields) = module.kind else { return None };
+        let Ok(Wat::Module(parsed)) = parser::parse::<Wat<'_>>(&buffer) else { return None };
+        let ModuleKind::Text(fields) = parsed.kind else { return None };
         let ends: Vec<_> = memchr::memchr_iter(b'\n', text.as_bytes()).collect();
         let line = |span: Span| ends.partition_point(|&end| end < span.offset()) as u32 + 1;
-        let functions = fields.iter().filter_map(|field| match field {
+        let bodies = fields.iter().filter_map(|field| match field {
             ModuleField::Func(func) => match &func.kind {
-                FuncKind::Inline { expression, .. } => {
-                    let spans = expression.instr_spans.iter().flatten();
-                    Some(Function {
-                        line: line(func.span),
-                        instructions: spans.map(|&span| line(span)).collect(),
-                    })
-                }
+                FuncKind::Inline { expression, .. } => Some((func.span, expression)),
                 FuncKind::Import(..) => None,
             },
             _ => None,
         });
-        Some(Self { functions: functions.collect() })
+        let functions: Vec<_> = bodies
+            .zip(module.defined())
+            .map(|((span, expression), func)| {
+                let spans = expression.instr_spans.iter().flatten().map(|&span| line(span));
+                Function {
+                    line: line(span),
+                    instructions: offsets(module, func).into_iter().zip(spans).collect(),
+                }
+            })
+            .collect();
+        let is_it = functions.len() == module.defined_functions() as usize;
+        is_it.then_some(Self { imported: module.imported_functions(), functions })
     }
 
-    /// The line of the instruction at `offset` in `func`, or if none begins there, that of the function. `None`
-    /// if `module` is not what the text makes.
-    pub fn line(&self, module: &Module, func: FuncIndex, offset: CodeOffset) -> Option<u32> {
-        if module.defined_functions() as usize != self.functions.len() {
-            return None;
-        }
-        let function = self.functions.get(func.0.checked_sub(module.imported_functions())? as usize)?;
-        let code = module.code(func).ok();
-        let position = code.and_then(|code| code.ops().binary_search_by_key(&offset, |op| op.offset).ok());
-        let line = position.and_then(|position| function.instructions.get(position));
-        Some(line.copied().unwrap_or(function.line))
+    /// The line of the instruction at `offset` in `func`, or if none begins there, that of the function.
+    pub fn line(&self, func: FuncIndex, offset: CodeOffset) -> Option<u32> {
+        let function = self.functions.get(func.0.checked_sub(self.imported)? as usize)?;
+        let found = function.instructions.binary_search_by_key(&offset.0, |&(offset, _)| offset).ok();
+        Some(
+            found
+                .and_then(|position| function.instructions.get(position))
+                .map_or(function.line, |&(_, line)| line),
+        )
     }
+}
+
+/// Where the instructions of a body lie, each `else` and `end` too, as far as it can be read.
+fn offsets(module: &Module, func: FuncIndex) -> Vec<u32> {
+    let body = module.body(func).unwrap_or_default();
+    let bytes = module.bytes().get(body.start as usize..body.end as usize).unwrap_or_default();
+    let body = FunctionBody::new(BinaryReader::new(bytes, u64::from(body.start)));
+    let Ok(reader) = body.get_operators_reader() else { return Vec::new() };
+    let operators = reader.into_iter_with_offsets().map_while(Result::ok);
+    operators.map(|(_, offset)| offset as u32).collect()
 }
 
 #[cfg(test)]
@@ -88,10 +104,10 @@ mod tests {
     #[test]
     fn an_instruction_has_the_line_on_which_it_stands() {
         let module = Module::parse(wat::parse_str(TEXT).unwrap()).unwrap();
-        let lines = Lines::of(TEXT).unwrap();
+        let lines = Lines::of(TEXT, &module).unwrap();
         let of = |func: u32| -> Vec<_> {
-            let ops = module.code(FuncIndex(func)).unwrap().ops();
-            ops.iter().map(|op| lines.line(&module, FuncIndex(func), op.offset).unwrap()).collect()
+            let offsets = offsets(&module, FuncIndex(func));
+            offsets.iter().map(|&offset| lines.line(FuncIndex(func), CodeOffset(offset)).unwrap()).collect()
         };
         // The `end` of a body stands nowhere: the line of its function.
         assert_eq!(of(2), [6, 5]);
@@ -99,16 +115,15 @@ mod tests {
         let second = of(3);
         assert_eq!([&second[..4], &second[5..]].concat(), [10, 9, 9, 11, 12, 13, 12, 8]);
         assert_eq!(of(4), [14]);
-        assert_eq!(lines.line(&module, FuncIndex(0), CodeOffset(0)), None);
-        assert_eq!(lines.line(&module, FuncIndex(9), CodeOffset(0)), None);
+        assert_eq!(lines.line(FuncIndex(0), CodeOffset(0)), None);
+        assert_eq!(lines.line(FuncIndex(9), CodeOffset(0)), None);
     }
 
     #[test]
     fn a_text_of_something_else_has_none() {
-        for text in ["(component)", "(module binary \"\\00asm\")", "(module (func)"] {
-            assert!(Lines::of(text).is_none(), "{text}");
+        let module = Module::parse(wat::parse_str(TEXT).unwrap()).unwrap();
+        for text in ["(component)", "(module binary \"\\00asm\")", "(module (func)", "(module)"] {
+            assert!(Lines::of(text, &module).is_none(), "{text}");
         }
-        let other = Module::parse(wat::parse_str("(module)").unwrap()).unwrap();
-        assert_eq!(Lines::of(TEXT).unwrap().line(&other, FuncIndex(2), CodeOffset(0)), None);
     }
 }

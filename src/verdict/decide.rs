@@ -151,8 +151,8 @@ fn unseen(facts: &Facts<'_>) -> Option<String> {
 
 fn too_little(instructions: u64, covered: f64) -> String {
     format!(
-        "too little of it ran: {} instructions, {} of the code",
-        text::grouped(instructions),
+        "too little of it ran: {}, {} of the code",
+        text::plural(instructions, "instruction"),
         text::percent(covered)
     )
 }
@@ -196,8 +196,8 @@ fn reasons(score: Score, ran: &Ran, class: Class) -> Vec<Reason> {
     }
     if class == Class::Clean {
         let figures = format!(
-            "{} instructions ran, {} of the blocks, and nothing of weight speaks against it",
-            text::grouped(ran.instructions),
+            "{} ran, {} of the blocks, and nothing of weight speaks against it",
+            text::plural(ran.instructions, "instruction"),
             text::percent(ran.blocks)
         );
         reasons.push(about_run(figures));

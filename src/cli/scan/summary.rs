@@ -100,7 +100,9 @@ impl<'a> Total<'a> {
         counts(out, "failures", failures.iter().map(|(name, count)| (*name, *count)))?;
         let similar = self.clusters.iter().filter(|(_, [count, _])| *count > 0);
         let similar: Vec<_> = similar
-            .map(|(kind, [count, samples])| format!("{count} by {kind} ({samples} samples)"))
+            .map(|(kind, [count, samples])| {
+                format!("{count} by {kind} ({})", plural(*samples as u64, "sample"))
+            })
             .collect();
         if !similar.is_empty() {
             writeln!(out, "{:<12}{}", "clusters", similar.join(", "))?;

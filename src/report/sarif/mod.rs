@@ -1,9 +1,9 @@
 //! SARIF 2.1.0: the findings for CI, code hosts and editors. A log holds one run for each sample.
 //!
-//! Every rule that has a result is declared in `driver.rules`, and every result names the file as the user did.
-//! In a module the region is in bytes; in a module that was given as text it is the line of the function's
-//! instruction, and the binary made from the text is an artifact of its own. Fingerprints are made of the rule
-//! and the function, so that they survive a rebuild of the program.
+//! Every rule that has a result is declared in `driver.rules`, and every result names the file as the user
+//! did. In a module the region is in bytes; in a module that was given as text it is the line of the
+//! function's instruction, and the binary made from the text is an artifact of its own. Fingerprints are made
+//! of the rule and the function, so that they survive a rebuild of the program.
 //!
 //! Not here: metrics, graphs, the run itself; SARIF has no words for them.
 
@@ -297,21 +297,22 @@ fn markdown(help: &str, tags: &[String]) -> String {
 struct Target<'a> {
     uri: String,
     names: Names<'a>,
-    /// The module and the lines of its text, if it was given as text.
-    text: Option<(Module, Lines)>,
+    /// The lines of its text, if it was given as text.
+    lines: Option<Lines>,
     from_text: bool,
     size: u64,
 }
 
 impl<'a> Target<'a> {
     fn of(report: &Report<'a>) -> Self {
-        let text = report.text.and_then(|text| {
-            Some((Module::parse(std::sync::Arc::clone(report.wasm)).ok()?, Lines::of(text)?))
+        let lines = report.text.and_then(|text| {
+            let module = Module::parse(std::sync::Arc::clone(report.wasm)).ok()?;
+            Lines::of(text, &module)
         });
         Self {
             uri: uri(report.sample.name),
             names: Names::of(report.view),
-            text,
+            lines,
             from_text: report.sample.from_text,
             size: report.sample.size,
         }
@@ -324,8 +325,7 @@ impl<'a> Target<'a> {
             fully_qualified_name: location(place.func, place.offset),
             kind: "function",
         };
-        let line =
-            self.text.as_ref().and_then(|(module, lines)| lines.line(module, place.func, place.offset));
+        let line = self.lines.as_ref().and_then(|lines| lines.line(place.func, place.offset));
         let offset = u64::from(place.offset.0);
         let region = match self.from_text {
             true => Region { start_line: line.unwrap_or(1), byte_offset: None, byte_length: None },

@@ -49,7 +49,10 @@ struct Walk<'f> {
 
 impl Walk<'_> {
     fn run(mut self, path: &str, follow: bool) -> Result<Place, Error> {
-        let is_dir_wanted = path.ends_with('/') || path.ends_with("/.");
+        // What `.` ends must be a directory that is there: `q/.` makes no `q`, and `g/.` is no name of `g`.
+        let bare = path.trim_end_matches('/');
+        let ends_in_dot = bare == "." || bare.ends_with("/.");
+        let is_dir_wanted = path.ends_with('/') || ends_in_dot;
         // Names to go, the next one last.
         let mut names: Vec<String> = split(path);
         while let Some(name) = names.pop() {
@@ -59,7 +62,7 @@ impl Walk<'_> {
                 continue;
             }
             let found = self.fs.child(here, &name);
-            let is_last = names.is_empty();
+            let is_last = names.is_empty() && !ends_in_dot;
             if let Some(ino) = found
                 && let Kind::Link(target) = &self.fs.get(ino).kind
                 && (!is_last || follow || is_dir_wanted)
@@ -134,6 +137,10 @@ mod tests {
             ("dir/f", Ok("f")),
             (".", Ok(".")),
             ("e/..", Ok(".")),
+            ("e/.", Ok(".")),
+            ("dir/./", Ok(".")),
+            ("new/.", Err(Error::NoEntry)),
+            ("e/f/.", Err(Error::NotDir)),
             ("ok", Ok("f")),
             ("new", Ok("new")),
             ("..", Err(Error::Escapes)),

@@ -68,8 +68,8 @@ pub(super) fn indirect_calls(facts: &Facts<'_>) -> Option<Correlation> {
     let sides = Sides {
         bytes: format!("{} in the code", text::plural(code, "indirect call")),
         run: format!(
-            "executed {} times, {} resolved",
-            text::grouped(ran),
+            "executed {}, {} resolved",
+            text::plural(ran, "time"),
             text::plural(targets as u64, "edge")
         ),
     };
@@ -176,9 +176,9 @@ pub(super) fn ransomware_memory(facts: &Facts<'_>, rules: &[Match]) -> Option<Co
     let sides = Sides {
         bytes: format!("{rules}; {} memory.grow in the code", text::grouped(facts.view.classes.memory_grow)),
         run: format!(
-            "memory.grow executed {} times, {} pages added",
-            text::grouped(metrics.classes.memory_grow),
-            text::grouped(metrics.grown_pages)
+            "memory.grow executed {}, {} added",
+            text::plural(metrics.classes.memory_grow, "time"),
+            text::plural(metrics.grown_pages, "page")
         ),
     };
     Some(correlation(

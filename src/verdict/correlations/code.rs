@@ -46,8 +46,8 @@ pub(super) fn crypto_in_hot_loop(facts: &Facts<'_>) -> Option<Correlation> {
             algorithms.join(", ")
         ),
         run: format!(
-            "executed {} times in the loop at {:#x} ({} iterations, {} of the run)",
-            text::grouped(constant.count),
+            "executed {} in the loop at {:#x} ({} iterations, {} of the run)",
+            text::plural(constant.count, "time"),
             hot.offset.0,
             text::grouped(hot.iterations),
             text::percent(hot.share)
@@ -94,8 +94,8 @@ pub(super) fn hot_function(facts: &Facts<'_>) -> Option<Correlation> {
             predicted.flags.join(", ")
         ),
         run: format!(
-            "it is the hottest function: {} instructions in {}, {} of the run",
-            text::grouped(hottest.classes.total),
+            "it is the hottest function: {} in {}, {} of the run",
+            text::plural(hottest.classes.total, "instruction"),
             text::plural(hottest.calls, "call"),
             text::percent(share)
         ),
@@ -161,8 +161,8 @@ pub(super) fn changed_table(facts: &Facts<'_>) -> Option<Correlation> {
             text::plural(found.len() as u64, "callee")
         ),
         run: format!(
-            "called {} times after the table was changed: {}",
-            text::grouped(count),
+            "called {} after the table was changed: {}",
+            text::plural(count, "time"),
             text::some(found.iter().map(|call| pair(call.caller, call.callee)), 5)
         ),
     };

@@ -93,7 +93,7 @@ fn unreachable(facts: &Facts<'_>) -> Option<Finding> {
     let count: u64 = facts.view.functions.iter().map(|function| u64::from(function.unreachable)).sum();
     let share = text::share(count, facts.view.classes.total);
     let text =
-        format!("{} instructions ({}) that no path reaches", text::grouped(count), text::percent(share));
+        format!("{} ({}) that no path reaches", text::plural(count, "instruction"), text::percent(share));
     (count > 0).then(|| of_bytes("UNREACHABLE_CODE", &["code"], 0, 100, text))
 }
 

@@ -109,16 +109,18 @@ fn memories(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let initial = facts.view.memories.iter().map(|memory| memory.initial).max().unwrap_or(0);
     if initial > limit {
         let text = format!(
-            "starts with {} pages of memory ({} MiB)",
-            text::grouped(initial),
+            "starts with {} of memory ({} MiB)",
+            text::plural(initial, "page"),
             text::grouped(initial / 16)
         );
         findings.push(of_bytes("MEMORY_INITIAL", &["memory"], 0, 100, text));
     }
     let maximum = facts.view.memories.iter().filter_map(|memory| memory.maximum).max().unwrap_or(0);
     if maximum > 65_536 {
-        let text =
-            format!("lets memory grow to {} pages, more than 32-bit addresses reach", text::grouped(maximum));
+        let text = format!(
+            "lets memory grow to {}, more than 32-bit addresses reach",
+            text::plural(maximum, "page")
+        );
         findings.push(of_bytes("MEMORY_MAXIMUM", &["memory"], 1, 80, text));
     }
 }

@@ -99,9 +99,9 @@ fn rare_transitions(facts: &Facts<'_>) -> Option<Finding> {
     let shown =
         text::some(rare.iter().map(|transition| format!("{} → {}", transition.from, transition.to)), 5);
     let text = format!(
-        "{} taken once in {} steps: {shown}",
+        "{} taken once in {}: {shown}",
         text::plural(rare.len() as u64, "transition"),
-        text::grouped(facts.dynamic.states.steps)
+        text::plural(facts.dynamic.states.steps, "step")
     );
     let places = rare.iter().map(|transition| text::place_of(facts, transition.to));
     (!rare.is_empty()).then(|| of_run("RARE_TRANSITION", &["flow"], 0, 100, text).at(places))

@@ -43,36 +43,36 @@ fn executed(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     if classes.xor > limits.runtime_xor {
         let share = text::percent(text::share(classes.xor, classes.total));
         let text = format!(
-            "{} xor executed, {share} of {} instructions",
+            "{} xor executed, {share} of {}",
             text::grouped(classes.xor),
-            text::grouped(classes.total)
+            text::plural(classes.total, "instruction")
         );
         let place = at(hottest(|classes| classes.xor).map(|function| function.index));
         findings.push(of_run("RUNTIME_XOR", &["runtime", "crypto"], 0, 100, text).at(place));
     }
     if classes.memory_grow > limits.runtime_growths {
         let text = format!(
-            "memory.grow executed {} times, {} pages added",
-            text::grouped(classes.memory_grow),
-            text::grouped(metrics.grown_pages)
+            "memory.grow executed {}, {} added",
+            text::plural(classes.memory_grow, "time"),
+            text::plural(metrics.grown_pages, "page")
         );
         findings.push(of_run("RUNTIME_MEMORY", &["runtime", "memory"], 0, 100, text));
     }
     if metrics.grow_refused > limits.runtime_refused {
         let text = format!(
-            "memory.grow refused {} times after {} pages",
-            text::grouped(metrics.grow_refused),
-            text::grouped(metrics.grown_pages)
+            "memory.grow refused {} after {}",
+            text::plural(metrics.grow_refused, "time"),
+            text::plural(metrics.grown_pages, "page")
         );
         findings.push(of_run("MEMORY_EXHAUSTION", &["runtime", "memory"], 1, 80, text));
     }
     if classes.indirect_call > 0 {
-        let text = format!("{} indirect calls executed", text::grouped(classes.indirect_call));
+        let text = format!("{} executed", text::plural(classes.indirect_call, "indirect call"));
         let place = at(hottest(|classes| classes.indirect_call).map(|function| function.index));
         findings.push(of_run("RUNTIME_INDIRECT", &["runtime"], 0, 100, text).at(place));
     }
     if classes.total > limits.runtime_volume {
-        let text = format!("{} instructions executed", text::grouped(classes.total));
+        let text = format!("{} executed", text::plural(classes.total, "instruction"));
         findings.push(of_run("RUNTIME_VOLUME", &["runtime"], 0, 100, text));
     }
     if metrics.start_ran {
@@ -82,8 +82,8 @@ fn executed(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
             .and_then(|entry| facts.dynamic.entries.get(entry))
             .map_or(0, |metrics| metrics.classes.total);
         let text = format!(
-            "the start function ran: {} instructions before anyone called an export",
-            text::grouped(count)
+            "the start function ran: {} before anyone called an export",
+            text::plural(count, "instruction")
         );
         findings.push(of_run("RUNTIME_AUTORUN", &["runtime"], 0, 100, text).at(at(facts.view.start)));
     }
@@ -115,9 +115,9 @@ fn slept(run: &Run) -> Option<Finding> {
     let seconds = run.slept_ns / NANOSECONDS;
     let long = seconds >= builtin().threshold.long_sleep_seconds;
     let text = format!(
-        "slept {} times, {} virtual seconds in all",
-        text::grouped(run.sleeps),
-        text::grouped(seconds)
+        "slept {}, {} in all",
+        text::plural(run.sleeps, "time"),
+        text::plural(seconds, "virtual second")
     );
     let name = if long { "LONG_SLEEP" } else { "SLEEPS" };
     (run.sleeps > 0).then(|| of_run(name, &["runtime", "evasion"], u8::from(long), 70, text))
@@ -136,7 +136,7 @@ fn clock_reads(run: &Run) -> Option<Finding> {
     let counts = count_calls(run, &builtin().calls.clock);
     let reads: u64 = counts.values().sum();
     let text =
-        format!("the clock was read {} times ({})", text::grouped(reads), text::some(counts.keys(), 3));
+        format!("the clock was read {} ({})", text::plural(reads, "time"), text::some(counts.keys(), 3));
     (reads > builtin().threshold.clock_reads)
         .then(|| of_run("CLOCK_READS", &["runtime", "evasion"], 0, 100, text))
 }
@@ -153,9 +153,9 @@ fn exit_without_work(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
     let asked = count_calls(run, &weights.calls.environment);
     let few = metrics.classes.total < weights.threshold.exit_instructions;
     let text = format!(
-        "{} ended itself with code {code} after {} instructions without output; it had called {}",
+        "{} ended itself with code {code} after {} without output; it had called {}",
         text::quoted(&entry.name),
-        text::grouped(metrics.classes.total),
+        text::plural(metrics.classes.total, "instruction"),
         text::some(asked.keys(), 5)
     );
     let severity = u8::from(code != 0);
@@ -169,7 +169,7 @@ fn hammering(run: &Run) -> Option<Finding> {
         *counts.entry(&call.name).or_default() += 1;
     }
     let (name, count) = counts.into_iter().max_by_key(|&(_, count)| count)?;
-    let text = format!("{} called {} times in vain", text::quoted(name), text::grouped(count));
+    let text = format!("{} called {} in vain", text::quoted(name), text::plural(count, "time"));
     (count > builtin().threshold.hammering_calls)
         .then(|| of_run("API_HAMMERING", &["runtime", "evasion"], 1, 70, text))
 }

@@ -245,14 +245,21 @@ impl Fs {
         if path.starts_with('/') {
             return no("notcapable");
         }
-        let wants_dir = path.ends_with('/') || path.ends_with("/.");
-        let is_name = |name: &&str| !name.is_empty() && *name != ".";
-        let todo: Vec<String> = path.split('/').filter(is_name).map(str::to_owned).collect();
+        let mut todo: Vec<String> =
+            path.split('/').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        // A final `.` stays: what stands before it must be there.
+        let last = todo.pop();
+        todo.retain(|name| name != ".");
+        todo.extend(last);
+        let wants_dir = path.ends_with('/') || todo.last().is_some_and(|name| name == ".");
         match self.path_of(dir) {
             Some(base) => self.walk(base.clone(), base.len(), todo, follow || wants_dir, wants_dir, 0),
             // Nothing is in a directory that is gone.
             None => match &todo[..] {
                 [] => Ok(Place { dir: None, name: None, entry: Some(Entry::Dir(dir)), wants_dir: true }),
+                [dot] if dot == "." => {
+                    Ok(Place { dir: None, name: None, entry: Some(Entry::Dir(dir)), wants_dir: true })
+                }
                 [first, ..] if first == ".." => no("notcapable"),
                 [name] => Ok(Place { dir: None, name: Some(name.clone()), entry: None, wants_dir }),
                 _ => no("noent"),
@@ -270,7 +277,7 @@ impl Fs {
         wants_dir: bool,
         links: u32,
     ) -> Result<Place, String> {
-        if todo.is_empty() {
+        if todo.is_empty() || todo == ["."] {
             let entry = self.tree.get(&here).cloned();
             return Ok(Place { dir: None, name: None, entry, wants_dir: true });
         }

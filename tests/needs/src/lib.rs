@@ -19,9 +19,13 @@ use proc_macro::{TokenStream, TokenTree};
 type Probe = fn() -> bool;
 
 /// What can be needed that has no path.
-const WORDS: [(&str, Probe); 3] = [
+const WORDS: [(&str, Probe); 4] = [
     ("strace", || succeeds("strace", &["-o", "/dev/null", "true"])),
     ("seccomp", || Path::new("/proc/sys/kernel/seccomp").exists()),
+    ("capa", || {
+        let capa = std::env::var("SPOOR_CAPA").unwrap_or_else(|_| "capa".into());
+        succeeds(&capa, &["--version"])
+    }),
     ("duckdb", || {
         let python = std::env::var("SPOOR_PYTHON").unwrap_or_else(|_| "python3".into());
         succeeds(&python, &["-c", "import duckdb"])
@@ -47,8 +51,7 @@ pub fn needs(things: TokenStream, test: TokenStream) -> TokenStream {
         _ => format!("#[ignore = {:?}]", format!("needs what is not here: {absent:?}")),
     };
     // The compiler notes that it read these, and so cargo compiles again when they change.
-    let watched =
-        "const _: [Option<&str>; 2] = [option_env!(\"SPOOR_REQUIRE\"), option_env!(\"SPOOR_PYTHON\")];";
+    let watched = "const _: [Option<&str>; 3] = [option_env!(\"SPOOR_REQUIRE\"), option_env!(\"SPOOR_PYTHON\"), option_env!(\"SPOOR_CAPA\")];";
     let mut out = TokenStream::from_str(&format!("{watched} {ignore}")).expect("Rust");
     out.extend(test);
     out

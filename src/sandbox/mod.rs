@@ -90,7 +90,8 @@ pub(crate) fn run_with(
     let state = std::mem::replace(&mut *state, State::new(&RunOptions::default()));
     limitations.extend(outcome.limitations);
     if refused > 0 {
-        limitations.push(format!("growth of memory or tables beyond the limits was refused {refused} times"));
+        let times = crate::text::plural(refused, "time");
+        limitations.push(format!("growth of memory or tables beyond the limits was refused {times}"));
     }
     Ok(state.into_run(trace, outcome.entries, outcome.status, limitations))
 }

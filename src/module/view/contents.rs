@@ -19,7 +19,10 @@ use super::{
     proposal::Uses,
     section::{Anomalies, Frame},
 };
-use crate::module::FuncIndex;
+use crate::{
+    module::FuncIndex,
+    text::{grouped, plural},
+};
 
 /// What stands in the sections.
 #[derive(Default)]
@@ -67,7 +70,12 @@ impl<'a> Contents<'a> {
         contents.tables.sort_by_key(|table| !table.imported);
         let (functions, bodies) = (contents.defined.len(), contents.bodies.len());
         if functions != bodies {
-            let detail = format!("{functions} functions are declared, {bodies} bodies could be read");
+            let functions = plural(functions as u64, "declared function");
+            let bodies = match bodies {
+                1 => "1 body".to_owned(),
+                bodies => format!("{} bodies", grouped(bodies as u64)),
+            };
+            let detail = format!("{functions}, {bodies} could be read");
             anomalies.note("count_mismatch", contents.bodies.first().map_or(0, |body| body.1), detail);
         }
         if contents.import_text.1 != 0 {

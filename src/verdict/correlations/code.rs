@@ -37,12 +37,12 @@ pub(super) fn crypto_in_hot_loop(facts: &Facts<'_>) -> Option<Correlation> {
     let (constant, known, hot) = found.iter().max_by_key(|(constant, ..)| constant.count)?;
     let sides = Sides {
         bytes: format!(
-            "{} at {:#x} in {}, {} of {} words; algorithms: {}",
+            "{} at {:#x} in {}, {} of {}; algorithms: {}",
             known.name,
             known.offset,
             text::function(facts, constant.place.func),
             known.found,
-            known.of,
+            text::plural(known.of.into(), "word"),
             algorithms.join(", ")
         ),
         run: format!(

@@ -114,7 +114,11 @@ fn crypto(facts: &Facts<'_>) -> Option<Finding> {
         entry.1 = entry.1.saturating_add(constant.found);
     }
     let shown = text::some(
-        algorithms.iter().map(|(name, (places, words))| format!("{name} ({words} words in {places} places)")),
+        algorithms.iter().map(|(name, (places, words))| {
+            let [words, places] = [(*words, "word"), (*places, "place")]
+                .map(|(count, noun)| text::plural(u64::from(count), noun));
+            format!("{name} ({words} in {places})")
+        }),
         8,
     );
     let severity = u8::from(facts.view.crypto.iter().any(|constant| constant.class == "mining"));

@@ -7,11 +7,11 @@ use crate::{
     file::Recorded,
     module::{
         Module,
-        view::{Validity, View},
+        view::{Validity, View, iocs_of_run},
     },
     passes::Dynamic,
     rules::{self, Facts},
-    sandbox,
+    sandbox::{self, Pointed},
     verdict::{self, Correlation, Finding, Verdict},
 };
 
@@ -95,6 +95,9 @@ impl Analysis {
         let correlations = verdict::correlations(&facts, &matches);
         let findings = verdict::findings(&facts);
         let verdict = verdict::decide(&facts, &matches, &correlations, &findings);
+        // Behind the verdict: what ran confirms what the bytes say, and not itself.
+        let made = run.iter().flat_map(|run| iocs_of_run(texts_of(run), &view.iocs)).collect::<Vec<_>>();
+        view.iocs.extend(made);
         Self {
             wasm,
             text: None,
@@ -116,6 +119,15 @@ impl Analysis {
         let of_run = self.run.as_ref().and_then(|run| run.trace.modules.first().cloned());
         of_run.or_else(|| Module::parse(Arc::clone(&self.wasm)).ok().map(Arc::new))
     }
+}
+
+/// Texts that a run gave to the host.
+fn texts_of(run: &sandbox::Run) -> impl Iterator<Item = &str> {
+    let args = run.calls.iter().flat_map(|call| &call.args);
+    args.filter_map(|arg| match &arg.points_at {
+        Some(Pointed::Text { text }) => Some(&**text),
+        _ => None,
+    })
 }
 
 /// The engine is the judge of what it can run.

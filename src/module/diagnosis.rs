@@ -89,12 +89,16 @@ pub(crate) fn diagnose(wasm: &[u8], message: &str) -> LoadError {
             best = (reached, Some(proposal));
         }
     }
-    match best.1 {
-        Some(proposal) => LoadError::Unsupported { proposal: proposal.into(), reason, offset },
-        None if reach(WasmFeatures::all()) > offset => {
+    match (best, validate(engine_features() | WasmFeatures::all())) {
+        ((u64::MAX, Some(proposal)), _) => {
+            LoadError::Unsupported { proposal: proposal.into(), reason, offset }
+        }
+        // No proposal makes it valid: what is wrong is not what it needs.
+        (_, Err(error)) => LoadError::Invalid { reason: error.message().to_owned(), offset: error.offset() },
+        ((_, Some(proposal)), Ok(())) => LoadError::Unsupported { proposal: proposal.into(), reason, offset },
+        ((_, None), Ok(())) => {
             LoadError::Unsupported { proposal: "several proposals".into(), reason, offset }
         }
-        None => LoadError::Invalid { reason, offset },
     }
 }
 
@@ -114,6 +118,7 @@ pub(crate) fn to_binary(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, Load
         let head: Vec<_> = bytes.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         return Err(LoadError::NotWasm { found: format!("it begins with {}", head.join(" ")) });
     }
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let binary = wat::parse_bytes(bytes).map_err(|error| LoadError::Text { reason: error.to_string() })?;
     Ok(binary.into_owned().into())
 }
@@ -121,6 +126,21 @@ pub(crate) fn to_binary(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, Load
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_proposal_mends_has_its_own_error() {
+        // A tag, and a body that leaves too little on the stack.
+        let text = "(module (tag) (func (throw 0)) (func (result i32) nop))";
+        let error = diagnose(&wat::parse_str(text).unwrap(), "refused");
+        let LoadError::Invalid { reason, .. } = &error else { panic!("{error}") };
+        assert!(reason.contains("type mismatch"), "{reason}");
+    }
+
+    #[test]
+    fn text_may_begin_with_a_byte_order_mark() {
+        let text = "\u{feff}(module (func))";
+        assert!(to_binary(text.as_bytes()).unwrap().starts_with(b"\0asm"));
+    }
 
     #[test]
     fn a_missing_proposal_is_named_with_its_first_use() {

@@ -197,6 +197,7 @@ fn ioc(kind: &str, value: &str) -> view::Ioc {
         offset: 0x40,
         address: None,
         encoding: "plain".into(),
+        seen: "data".into(),
     }
 }
 

@@ -15,9 +15,10 @@ use super::limits::{MAX_IMPORT_TEXT, MAX_ITEMS, MAX_TYPE_TEXT};
 use super::{
     DataSegment, ElementSegment, ExportInfo, ExternKind, Global, ImportInfo, Memory, Table,
     constant::evaluate,
+    custom,
     file::Histogram,
     proposal::Uses,
-    section::{Anomalies, Frame},
+    section::{Anomalies, Frame, leb_len},
 };
 use crate::{
     module::FuncIndex,
@@ -56,6 +57,8 @@ pub(super) struct Contents<'a> {
     /// Tables whose elements begin as a function, with the function.
     pub(super) table_values: Vec<(u32, FuncIndex)>,
     pub(super) uses: Uses,
+    /// Names of imports and exports, each with its offset in the file and what it names.
+    pub(super) item_names: Vec<(&'a str, u64, &'static str)>,
 }
 
 impl<'a> Contents<'a> {
@@ -64,6 +67,9 @@ impl<'a> Contents<'a> {
         for frame in frames {
             if let Err(error) = contents.section(frame) {
                 anomalies.malformed(frame.name, &error);
+            }
+            if frame.id == 0 {
+                custom::check(frame, anomalies);
             }
         }
         contents.memories.sort_by_key(|memory| !memory.imported);
@@ -170,17 +176,28 @@ impl<'a> Contents<'a> {
 
     fn import_group(&mut self, imports: wasmparser::Imports<'a>, offset: u64) -> wasmparser::Result<()> {
         match imports {
-            wasmparser::Imports::Single(_, import) => self.import(import, offset),
+            wasmparser::Imports::Single(_, import) => {
+                let module = offset + leb_len(import.module.len() as u32);
+                let name = module + import.module.len() as u64 + leb_len(import.name.len() as u32);
+                self.item_names.push((import.module, module, "import name"));
+                self.item_names.push((import.name, name, "import name"));
+                self.import(import, offset)
+            }
             // Several items of one module, from the proposal "compact import section".
             wasmparser::Imports::Compact1 { module, items } => {
+                self.item_names.push((module, offset, "import name"));
                 for item in items {
                     let item = item?;
+                    self.item_names.push((item.name, offset, "import name"));
                     self.import(wasmparser::Import { module, name: item.name, ty: item.ty }, offset);
                 }
             }
             wasmparser::Imports::Compact2 { module, ty, names } => {
+                self.item_names.push((module, offset, "import name"));
                 for name in names {
-                    self.import(wasmparser::Import { module, name: name?, ty }, offset);
+                    let name = name?;
+                    self.item_names.push((name, offset, "import name"));
+                    self.import(wasmparser::Import { module, name, ty }, offset);
                 }
             }
         }
@@ -292,6 +309,7 @@ impl<'a> Contents<'a> {
         {
             self.uses.named("mutable global", offset);
         }
+        self.item_names.push((export.name, offset + leb_len(export.name.len() as u32), "export name"));
         self.exports.push(ExportInfo { name: export.name.to_owned(), kind, index: export.index });
         Ok(())
     }

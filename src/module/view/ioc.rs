@@ -42,6 +42,9 @@ pub struct Ioc {
     pub address: Option<u64>,
     /// How its string was decoded.
     pub encoding: String,
+    /// Where it was seen: `data`, `custom section`, `import name`, `export name`; or `run`, if the sample made
+    /// it while it ran and gave it to the host, and it stands nowhere in the file (`offset` is 0 then).
+    pub seen: String,
 }
 
 /// What an indicator looks like.
@@ -208,6 +211,8 @@ const RESOLVERS: &[[u8; 4]] = &[[1, 1, 1, 1], [1, 0, 0, 1], [8, 8, 8, 8], [8, 8,
 pub(super) struct Iocs {
     kept: Vec<Ioc>,
     seen: HashSet<(&'static str, String)>,
+    /// Where what comes next is seen; empty for `data`.
+    pub(super) place: &'static str,
     cut: u64,
     /// Where the last `job_id` and the last `nonce` stood.
     job: Option<u64>,
@@ -271,6 +276,7 @@ impl Iocs {
             offset: found.offset + position,
             address: found.address.map(|address| address.saturating_add(position)),
             encoding: found.encoding.to_owned(),
+            seen: if self.place.is_empty() { "data" } else { self.place }.to_owned(),
         });
     }
 
@@ -285,6 +291,20 @@ impl Iocs {
             self.push("pool_protocol", "job_id, nonce", 0, found);
         }
     }
+}
+
+/// Indicators in texts that a sample gave to the host while it ran, without those in `known`.
+pub(crate) fn of_run<'t>(texts: impl Iterator<Item = &'t str>, known: &[Ioc]) -> Vec<Ioc> {
+    let mut iocs = Iocs { place: "run", ..Iocs::default() };
+    for text in texts {
+        // One whose halves come from different calls is none.
+        (iocs.job, iocs.nonce) = (None, None);
+        iocs.search(text, Found { offset: 0, address: None, encoding: "plain" });
+    }
+    let known: HashSet<(&str, &str)> = known.iter().map(|ioc| (&*ioc.kind, &*ioc.value)).collect();
+    let is_new = |ioc: &Ioc| !known.contains(&(&*ioc.kind, &*ioc.value));
+    let iocs = iocs.finish().0.into_iter().filter(is_new);
+    iocs.map(|ioc| Ioc { offset: 0, ..ioc }).collect()
 }
 
 /// Takes off what ends a sentence and not a link.

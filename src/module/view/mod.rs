@@ -14,6 +14,7 @@ mod calls;
 mod constant;
 mod contents;
 mod crypto;
+mod custom;
 mod file;
 mod function;
 mod ioc;
@@ -24,6 +25,7 @@ mod section;
 mod text;
 mod validity;
 mod wallet;
+mod webcil;
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -53,6 +55,7 @@ pub use self::{
 };
 pub use super::classes::Classes;
 use super::{FuncIndex, names::Names};
+pub(crate) use ioc::of_run as iocs_of_run;
 
 /// What can be said of a sample without running it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -130,7 +133,12 @@ impl View {
         let (mut calls, mut immediates) = (Calls::default(), Immediates::new());
         let functions = functions(readable, &mut contents, &mut calls, &mut immediates);
         let (crypto, crypto_cut) = immediates.with_data(&contents.data, &contents.data_bytes);
-        let (strings, strings_cut, iocs) = texts(frames, &contents).finish();
+        let mut texts = texts(frames, &contents);
+        let webcil = webcil::find(&contents);
+        if let Some(found) = webcil {
+            texts.iocs.embedded(webcil::KIND, found);
+        }
+        let (strings, strings_cut, iocs) = texts.finish();
         let (iocs, iocs_cut) = iocs.finish();
         let calls = calls.graph(&contents);
         let file = File { imphash: file::imphash(&contents.imports), ..File::of(wasm) };
@@ -140,7 +148,7 @@ impl View {
         Self {
             file,
             validity: Validity::of(wasm),
-            limitations: limitations(sections_cut),
+            limitations: limitations(sections_cut, webcil),
             sections,
             sections_cut,
             anomalies: anomalies.finish(),
@@ -206,11 +214,18 @@ impl View {
 }
 
 /// What was not looked at.
-fn limitations(sections_cut: u64) -> Vec<String> {
+fn limitations(sections_cut: u64, webcil: Option<ioc::Found<'_>>) -> Vec<String> {
+    let webcil = webcil.map(|found| {
+        let kind = webcil::KIND;
+        format!(
+            "the data at byte {:#x} is a {kind}: nobody looked inside, and .NET runs it, not this module",
+            found.offset
+        )
+    });
     let cut = (sections_cut != 0).then(|| {
         format!("{sections_cut} sections, most of them custom, were not looked at: the file has too many")
     });
-    cut.into_iter().collect()
+    cut.into_iter().chain(webcil).collect()
 }
 
 /// Reads all bodies.
@@ -259,7 +274,11 @@ fn texts(frames: &[Frame<'_>], contents: &Contents<'_>) -> Texts {
         .iter()
         .filter(|frame| frame.id == 0 && !matches!(frame.name, "name" | "producers" | "target_features"))
     {
+        texts.iocs.place = "custom section";
         texts.read(&Source { bytes: frame.data, offset: frame.offset, address: None });
+    }
+    for (name, offset, place) in &contents.item_names {
+        texts.name(name, *offset, place);
     }
     texts
 }

@@ -52,12 +52,14 @@ impl Uses {
 
     /// All proposals by name.
     pub(super) fn finish(mut self) -> Vec<Proposal> {
-        for (proposal, offset) in PROPOSALS.into_iter().zip(std::mem::take(&mut self.opcodes)) {
-            if let Some(offset) = offset.filter(|_| proposal != "mvp") {
-                self.named(proposal, offset);
-            }
+        let mut all: BTreeMap<String, u64> = BTreeMap::new();
+        let opcodes = PROPOSALS.into_iter().zip(std::mem::take(&mut self.opcodes));
+        let opcodes = opcodes.filter_map(|(proposal, offset)| Some((proposal, offset?)));
+        for (proposal, offset) in opcodes.filter(|(proposal, _)| *proposal != "mvp").chain(self.named) {
+            // Words may be joined by either.
+            let first = all.entry(proposal.replace('_', " ")).or_insert(offset);
+            *first = offset.min(*first);
         }
-        let proposal = |(name, offset): (&str, u64)| Proposal { name: name.replace('_', " "), offset };
-        self.named.into_iter().map(proposal).collect()
+        all.into_iter().map(|(name, offset)| Proposal { name, offset }).collect()
     }
 }

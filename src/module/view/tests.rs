@@ -325,6 +325,9 @@ fn proposals_have_their_first_place() {
         ("(memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0)))", &["bulk memory"]),
         ("(global i32 (i32.add (i32.const 1) (i32.const 2)))", &["extended const"]),
         ("(table 1 funcref) (table 1 externref)", &["reference types"]),
+        // By a section and by an operator, once each.
+        ("(memory 1) (data \"a\") (func (data.drop 0))", &["bulk memory"]),
+        ("(type (struct)) (func (drop (struct.new 0)))", &["gc"]),
     ] {
         let view = view(&format!("(module {module})"));
         let names: Vec<_> = view.proposals.iter().map(|proposal| &*proposal.name).collect();
@@ -589,5 +592,83 @@ fn functions_share_the_text_of_their_type() {
     assert!(
         std::sync::Arc::ptr_eq(&first.ty, &second.ty)
             && std::sync::Arc::ptr_eq(&first.classes, &third.classes)
+    );
+}
+
+#[test]
+fn names_are_searched_for_indicators() {
+    let view = view(
+        r#"(module
+          (import "env" "https://c2.example.com/gate.php?id=1" (func $f))
+          (import "'" "aHR0cHM6Ly9ldmlsLmV4YW1wbGUvYQ==" (global externref))
+          (memory 1) (data (i32.const 0) "http://in.example/data")
+          (func (export "http://exfil.example.com/up") (call $f)))"#,
+    );
+    let all: Vec<_> =
+        view.iocs.iter().map(|ioc| (&*ioc.kind, &*ioc.value, &*ioc.encoding, &*ioc.seen)).collect();
+    assert_eq!(
+        all,
+        [
+            ("url", "https://c2.example.com/gate.php?id=1", "plain", "import name"),
+            ("url", "https://evil.example/a", "base64", "import name"),
+            ("url", "http://exfil.example.com/up", "plain", "export name"),
+            ("url", "http://in.example/data", "plain", "data"),
+        ]
+    );
+}
+
+#[test]
+fn an_indicator_stands_where_its_name_does() {
+    let bytes = binary(
+        r#"(module (import "https://a.example/1" "https://b.example/2" (func)) (func (export "http://c.example/3")))"#,
+    );
+    for ioc in View::of(&bytes).iocs {
+        assert!(bytes[ioc.offset as usize..].starts_with(ioc.value.as_bytes()), "{ioc:?}");
+    }
+}
+
+#[test]
+fn texts_of_a_run_are_indicators_once() {
+    let view = view(r#"(module (memory 1) (data (i32.const 0) "http://known.example/"))"#);
+    let texts = ["GET http://known.example/ ", "curl http://new.example/x", "http://new.example/x"];
+    let made = super::iocs_of_run(texts.into_iter(), &view.iocs);
+    let made: Vec<_> = made.iter().map(|ioc| (&*ioc.value, &*ioc.seen, ioc.offset)).collect();
+    assert_eq!(made, [("http://new.example/x", "run", 0)]);
+}
+
+#[test]
+fn damage_in_custom_sections_is_told() {
+    for (name, contents, is_damaged) in [
+        ("name", &b"\x01\x04\x01\0\x01a"[..], false),
+        ("name", b"\x01\x04\x01\0\x01\xff", true),
+        ("name", b"\x01\x80", true),
+        ("producers", b"\x01\x08language\x01\x01C\x01\x31", false),
+        ("producers", b"\x05\x08language", true),
+        ("target_features", b"\x02\x2b\x04simd", true),
+        ("dylink.0", b"\x01\x04\x01", true),
+        ("linking", b"\x02\x08\xff", true),
+        ("reloc.CODE", b"\0\x05\x01", true),
+        ("metadata.code.branch_hint", b"\x03\0", true),
+        ("anything", b"\xff\xff", false),
+    ] {
+        let custom = [&[name.len() as u8], name.as_bytes(), contents].concat();
+        let found = anomalies(&module(&[section(0, &custom)]));
+        let is_told = found.iter().any(|kind| kind == "malformed_section");
+        assert_eq!(is_told, is_damaged, "{name} {contents:x?}: {found:?}");
+    }
+}
+
+#[test]
+fn an_assembly_is_named_and_that_nobody_looked_inside() {
+    let view = view(
+        r#"(module (memory 1) (data "\04\00\00\00")
+          (data "WbIL\00\00\00\00\01\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00"))"#,
+    );
+    let found: Vec<_> = view.iocs.iter().map(|ioc| (&*ioc.kind, &*ioc.value, ioc.offset)).collect();
+    assert_eq!(found, [("embedded_file", ".NET assembly (Webcil)", view.data[1].offset)]);
+    assert!(
+        view.limitations.iter().any(|text| text.contains("nobody looked inside")),
+        "{:?}",
+        view.limitations
     );
 }

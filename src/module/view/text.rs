@@ -105,6 +105,22 @@ impl Texts {
         self.xored(source);
     }
 
+    /// Looks for indicators in a name, which is not listed as a string: compilers write literals as names of
+    /// imports.
+    pub(super) fn name(&mut self, name: &str, offset: u64, place: &'static str) {
+        self.iocs.place = place;
+        let source = Source { bytes: name.as_bytes(), offset, address: None };
+        let mut begin = 0;
+        for run in source.bytes.split(|byte| !is_printable(*byte)) {
+            if let (LEAST.., Ok(text)) = (run.len(), std::str::from_utf8(run)) {
+                self.iocs.search(text, source.found(begin, "plain"));
+                self.decode(text, begin, &source);
+            }
+            begin += run.len() + 1;
+        }
+        self.iocs.place = "";
+    }
+
     /// All strings by place, and how many were cut.
     pub(super) fn finish(mut self) -> (Vec<Text>, u64, Iocs) {
         let room = MAX_STRINGS - self.decoded.len();

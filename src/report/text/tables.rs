@@ -374,7 +374,9 @@ fn constants<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 fn iocs<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let list = printer.report.iocs;
     let rows = list.iter().map(|ioc| {
-        vec![ioc.kind.clone(), ioc.value.clone(), format!("{:#x}", ioc.offset), ioc.encoding.clone()]
+        // What a sample made while it ran stands nowhere in the file.
+        let place = if ioc.seen == "run" { "run".to_owned() } else { format!("{:#x}", ioc.offset) };
+        vec![ioc.kind.clone(), ioc.value.clone(), place, ioc.encoding.clone()]
     });
     table(printer, "Indicators", &["kind", "value", "offset", "encoding"], list.len(), rows)
 }

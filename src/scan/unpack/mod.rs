@@ -133,7 +133,7 @@ pub fn is_binary(bytes: &[u8]) -> bool {
 /// Whether the bytes begin like a module in the text format: white space and comments, then `(module` or
 /// `(component`.
 pub fn is_text(bytes: &[u8]) -> bool {
-    let mut rest = bytes;
+    let mut rest = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     loop {
         rest = rest.trim_ascii_start();
         if rest.starts_with(b";;") {
@@ -196,11 +196,13 @@ impl Cut {
 struct Guesses {
     places: u64,
     bytes: u64,
+    /// Bytes of text that is read once more as one, because it may be.
+    joined: u64,
 }
 
 impl Guesses {
     /// A decoder takes some microseconds to begin, so the places are a second; the bytes are some seconds.
-    const ALL: Self = Self { places: 50_000, bytes: 1 << 30 };
+    const ALL: Self = Self { places: 50_000, bytes: 1 << 30, joined: 512 << 20 };
 }
 
 /// What is left of the bounds, and the way to where it is.
@@ -284,11 +286,12 @@ impl<'a> Unpacker<'a> {
         }
     }
 
-    /// Takes a place from those where something packed may begin; false if there were too many.
-    fn may_guess(&mut self) -> bool {
-        let is_left = self.guesses.places != 0 && self.guesses.bytes != 0;
+    /// Takes a place, at this price, from those where something packed may begin; false if there were too
+    /// many.
+    fn may_guess(&mut self, price: u64) -> bool {
+        let is_left = self.guesses.places >= price && self.guesses.bytes != 0;
         if is_left {
-            self.guesses.places -= 1;
+            self.guesses.places -= price;
         } else {
             self.cut(Cut::Guesses, 1);
         }

@@ -1,7 +1,7 @@
 //! Compressed streams: gzip, zstd, xz, zlib, deflate and brotli, as a whole file or among other bytes.
 //!
 //! Deflate and brotli have no magic number. They are taken for one if the decoder makes the beginning of a
-//! module of the first bytes; zlib and brotli also if all of it can be read to its end.
+//! module of the first bytes; zlib and brotli also if all of it, or much, can be read.
 
 use std::io::{self, Read};
 
@@ -70,7 +70,7 @@ fn guess(bytes: &[u8]) -> Option<&'static str> {
     found.or_else(|| ["zlib", "brotli"].into_iter().find(|kind| is_whole(kind, bytes)))
 }
 
-/// Whether a stream can be read to its end, which must be that of the bytes.
+/// Whether a stream can be read to its end, or for long.
 fn is_whole(kind: &str, bytes: &[u8]) -> bool {
     if kind == "zlib" && !is_zlib(bytes) {
         return false;
@@ -79,8 +79,8 @@ fn is_whole(kind: &str, bytes: &[u8]) -> bool {
     if head.is_empty() || !is_content {
         return false;
     }
-    let (_, more, error) = read_within(reader(kind, bytes), STREAM_WHOLE);
-    error.is_none() && !more
+    let (_, _, error) = read_within(reader(kind, bytes), STREAM_WHOLE);
+    error.is_none()
 }
 
 impl Unpacker<'_> {
@@ -123,7 +123,7 @@ impl Unpacker<'_> {
             for at in memchr::memchr_iter(0x78, bytes.get(range.clone()).unwrap_or_default()) {
                 let at = range.start + at;
                 let rest = bytes.get(at..).unwrap_or_default();
-                if is_zlib(rest) && self.may_guess() && makes_module("zlib", rest) {
+                if is_zlib(rest) && self.may_guess(1) && makes_module("zlib", rest) {
                     self.stream_at("zlib", at, bytes, search)?;
                 }
             }
@@ -134,7 +134,9 @@ impl Unpacker<'_> {
     /// Looks into what may be a stream; gives how far it goes, if it is one.
     fn stream_at(&mut self, kind: &str, at: usize, bytes: &[u8], search: &Search) -> io::Result<usize> {
         let rest = bytes.get(at..).unwrap_or_default();
-        if rest.len() < HEADER || !self.may_guess() || self.is_deep() {
+        // The decoder of zstd takes that much longer to begin.
+        let price = if kind == "zstd" { 10 } else { 1 };
+        if rest.len() < HEADER || self.is_deep() || !self.may_guess(price) {
             return Ok(0);
         }
         let (head, is_content) = peek(kind, rest, STREAM_PEEK);

@@ -3,7 +3,7 @@
 use base64::{Engine as _, alphabet, engine::general_purpose as engines};
 
 use super::{
-    Reading,
+    Reading, is_whole,
     joint::{between_digits, disguised},
 };
 
@@ -51,14 +51,16 @@ fn digits(text: &[u8], digit: Digit, style: &mut Style) -> (Vec<u8>, usize) {
     (digits, at)
 }
 
-/// Reads a run twice if it goes on in a list: as what it is alone, and joined with what follows.
-fn read(text: &[u8], digit: Digit, decode: impl Fn(Vec<u8>, Style) -> Vec<u8>) -> Reading {
+/// Reads a run twice if it goes on in a list and is no whole module: as what it is alone, and joined with what
+/// follows.
+fn read(text: &[u8], may_join: bool, digit: Digit, decode: impl Fn(Vec<u8>, Style) -> Vec<u8>) -> Reading {
     let mut style = Style::default();
     let (alone, at) = digits(text, digit, &mut style);
     let first = decode(alone, style);
     let mut reading = Reading { is_closed: true, ..Reading::one(first, at) };
     let rest = text.get(at..).unwrap_or_default();
-    if between_digits(rest, false).is_none() && between_digits(rest, true).is_some() {
+    let is_list = between_digits(rest, false).is_none() && between_digits(rest, true).is_some();
+    if is_list && may_join && !is_whole(&reading.bytes) {
         let mut style = Style { is_list: true, ..Style::default() };
         let (joined, end) = digits(text, digit, &mut style);
         reading.others.push((decode(joined, style), end));
@@ -66,8 +68,8 @@ fn read(text: &[u8], digit: Digit, decode: impl Fn(Vec<u8>, Style) -> Vec<u8>) -
     reading
 }
 
-pub(super) fn base64(text: &[u8]) -> Reading {
-    read(text, base64_digit, |mut digits, style| {
+pub(super) fn base64(text: &[u8], may_join: bool) -> Reading {
+    read(text, may_join, base64_digit, |mut digits, style| {
         // A last digit alone says nothing.
         if digits.len() % 4 == 1 {
             digits.pop();
@@ -97,8 +99,8 @@ pub(super) fn hex_digit(text: &[u8], style: &mut Style) -> Option<(Option<u8>, u
     between_digits(text, style.is_list).map(|len| (None, len))
 }
 
-pub(super) fn hex(text: &[u8]) -> Reading {
-    read(text, hex_digit, |digits, _| {
+pub(super) fn hex(text: &[u8], may_join: bool) -> Reading {
+    read(text, may_join, hex_digit, |digits, _| {
         let (pairs, _) = digits.as_chunks::<2>();
         pairs.iter().map(|[high, low]| high << 4 | low).collect()
     })

@@ -17,8 +17,9 @@ pub(super) struct Kind {
     /// Matches at most the first bytes of a module, except for other containers and for data URLs, whose
     /// kind of contents is not asked.
     pub(super) pattern: &'static str,
-    /// Reads bytes from a place where the pattern matched.
-    pub(super) read: fn(&[u8], usize) -> Reading,
+    /// Reads bytes from a place where the pattern matched; the flag is whether elements of a list may be
+    /// joined.
+    pub(super) read: fn(&[u8], usize, bool) -> Reading,
     /// What the reader takes for a digit, and how many of them begin with a byte: where in a run a module
     /// begins shifts all its digits.
     pub(super) digits: Option<(Digit, u32)>,
@@ -33,33 +34,33 @@ pub(super) const KINDS: [Kind; 8] = [
             | KLUv (?: [/_] | %2[Ff] | \\+/ | \\+u002[Ff] | &[\x23a-z] )
             | (?: [/_] | %2[Ff] | 2[Ff];? ) Td6WFoA
             | ;base64,",
-        read: |text, from| digits::base64(text.get(from..).unwrap_or_default()),
+        read: |text, from, may_join| digits::base64(text.get(from..).unwrap_or_default(), may_join),
         digits: Some((base64_digit, 4)),
     },
     Kind {
         name: "dump",
         pattern: dump::LINE,
-        read: |text, from| dump::dump(text.get(from..).unwrap_or_default()),
+        read: |text, from, _| dump::dump(text.get(from..).unwrap_or_default()),
         digits: None,
     },
     Kind {
         name: "hex",
         pattern: r"(?i) 0061 [\x20\t]{0,2} 736d [\x20\t]{0,2} 0[1d]00 [\x20\t]{0,2} 0[01]00",
-        read: |text, from| digits::hex(text.get(from..).unwrap_or_default()),
+        read: |text, from, may_join| digits::hex(text.get(from..).unwrap_or_default(), may_join),
         digits: Some((hex_digit, 2)),
     },
     Kind {
         name: "hex",
         pattern: r#"(?i) \b00 (?: [\s,:;_|"'%-] | \\x ){1,40} 61 (?: [\s,:;_|"'%-] | \\x ){1,40}
             73 (?: [\s,:;_|"'%-] | \\x ){1,40} 6d (?: [\s,:;_|"'%-] | \\x ){1,40} 0[1d]\b"#,
-        read: |text, from| digits::spaced_hex(text.get(from..).unwrap_or_default()),
+        read: |text, from, _| digits::spaced_hex(text.get(from..).unwrap_or_default()),
         digits: None,
     },
     Kind {
         name: "object",
         pattern: r#"["']?\b0["']? \s* (?: : | => ) \s* 0 \s*,\s*
             ["']?1["']? \s* (?: : | => ) \s* 97 \s*,\s* ["']?2["']? \s* (?: : | => ) \s* 115\b"#,
-        read: |text, from| numbers::object(text.get(from..).unwrap_or_default()),
+        read: |text, from, _| numbers::object(text.get(from..).unwrap_or_default()),
         digits: None,
     },
     Kind {
@@ -71,7 +72,7 @@ pub(super) const KINDS: [Kind; 8] = [
             (?: 0x0*73 | 115 | 0o163 | 0b0?1110011 | s\b ) [a-z0-9.()]{0,10} ["']?
             (?: \s*[,|]\s* | \s+ ) (?: \( \s* [a-z_\x20]+ \) \s* )? ["']?
             (?: 0x0*6d | 109 | 0o155 | 0b0?1101101 | m\b )"#,
-        read: |text, from| numbers::array(text.get(from..).unwrap_or_default()),
+        read: |text, from, _| numbers::array(text.get(from..).unwrap_or_default()),
         digits: None,
     },
     Kind {
@@ -83,7 +84,7 @@ pub(super) const KINDS: [Kind; 8] = [
             | (?: 24832 | 0x6100 ) [a-z0-9]{0,4} \s*,\s* (?: 28019 | 0x6d73 )
             | (?: 97 | 0x0*61 ) [a-z0-9]{0,4} \s*,\s* (?: 29549 | 0x736d )
             ) [nul]{0,3} \b",
-        read: |text, from| numbers::words(text.get(from..).unwrap_or_default()),
+        read: |text, from, _| numbers::words(text.get(from..).unwrap_or_default()),
         digits: None,
     },
     Kind {
@@ -96,7 +97,7 @@ pub(super) const KINDS: [Kind; 8] = [
             (?: s | \\x73 | \\u0073 | \\163 | \\115 )
             (?: m | \\x6d | \\u006d | \\155 | \\109 ) (?: ["'] \s* ["'] )? [\\\x01]
             | \x00asm\\"#,
-        read: literal::string,
+        read: |text, from, _| literal::string(text, from),
         digits: None,
     },
 ];

@@ -59,7 +59,10 @@ fn read(text: &[u8], mut quote: Option<u8>, style: Style) -> Option<(Vec<u8>, us
         let (value, len) = match byte {
             // Without a quote, nothing says that it goes on.
             b'\n' | b'\r' if quote.is_none() => break,
-            b'\\' => escape(rest, style)?,
+            b'\\' => match escape(rest, style) {
+                Some(escape) => escape,
+                None => break,
+            },
             0x80.. if style.is_code_point => code_point(rest)?,
             _ => (Some(byte), 1),
         };

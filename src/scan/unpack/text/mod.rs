@@ -156,7 +156,10 @@ impl Unpacker<'_> {
         });
         let (mut tried, mut found, mut end, mut from) = (0u32, false, None, start);
         loop {
-            let (piece, len, is_closed) = (kind.read)(bytes, from).choose();
+            let reading = (kind.read)(bytes, from, self.guesses.joined != 0);
+            let joined = reading.others.iter().map(|(_, end)| *end as u64).max().unwrap_or(0);
+            self.guesses.joined = self.guesses.joined.saturating_sub(joined);
+            let (piece, len, is_closed) = reading.choose();
             let end = *end.get_or_insert(from + len);
             let has_one = self.piece(kind.name, from..from + len, (&piece, is_closed), search)?;
             if has_one && !is_cut(&piece) {
@@ -218,11 +221,12 @@ impl Unpacker<'_> {
                     at = end;
                     continue;
                 }
-                let head = bytes.get(from..(from + GUESSED).min(bytes.len())).unwrap_or_default();
-                let head = digits::base64(head).bytes;
-                let is_one = self.may_guess() && streams::is_packed_module(&head);
+                let is_one = self.may_guess(1) && {
+                    let head = bytes.get(from..(from + GUESSED).min(bytes.len())).unwrap_or_default();
+                    streams::is_packed_module(&digits::base64(head, false).bytes)
+                };
                 let (piece, len, is_closed) = match is_one {
-                    true => digits::base64(bytes.get(from..).unwrap_or_default()).choose(),
+                    true => digits::base64(bytes.get(from..).unwrap_or_default(), true).choose(),
                     false => (Vec::new(), digits::run(bytes.get(from..).unwrap_or_default()), true),
                 };
                 at = from + len.max(1);

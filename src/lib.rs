@@ -41,6 +41,7 @@ pub mod scan;
 pub mod text;
 pub mod trace;
 mod tracer;
+pub mod values;
 pub mod verdict;
 
 pub use module::LoadError;

@@ -24,6 +24,9 @@ mod hooked {
     wasmspoor_oracle::wast_runner!(wasmspoor_hooks);
 }
 
+#[path = "spec/values.rs"]
+mod values;
+
 /// A sink that keeps all.
 #[derive(Default)]
 struct Keep {

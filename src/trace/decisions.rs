@@ -287,6 +287,17 @@ impl<'t> Source<'t> {
     }
 }
 
+/// What became of a bit that should have had some value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It had, and more follow.
+    Yes,
+    /// It had, and was the last before the end or the barrier.
+    Last,
+    /// It had not, or there is none.
+    No,
+}
+
 /// Reads a decision stream on its own, without the code that says which decision comes next.
 #[derive(Debug)]
 pub struct DecisionReader<'t> {
@@ -316,6 +327,39 @@ impl<'t> DecisionReader<'t> {
     /// Whether no decision is left, or the next word is corrupt.
     pub fn is_at_end(&self) -> bool {
         self.window.is_spent()
+    }
+
+    /// Lets decisions be read up to number `barrier` and no further.
+    pub(crate) fn set_barrier(&mut self, barrier: u64) -> Result<(), DecisionError> {
+        self.window = self.source.set_barrier(self.window, barrier)?;
+        Ok(())
+    }
+
+    /// Whether the stream is sound and read to its end.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.window.is_spent() && self.source.is_at_end()
+    }
+
+    /// Takes a bit if it is `expected`.
+    #[inline(always)]
+    pub(crate) fn takes(&mut self, expected: bool) -> Taken {
+        let before = self.window;
+        let bit = self.window.take_bit();
+        if bit == expected && !self.window.is_low() {
+            return Taken::Yes;
+        }
+        self.look(before, bit == expected)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look(&mut self, before: Window, is_expected: bool) -> Taken {
+        if !is_expected || before.is_spent() {
+            self.window = before;
+            return Taken::No;
+        }
+        self.window = self.source.next_window();
+        if self.window.is_spent() { Taken::Last } else { Taken::Yes }
     }
 
     /// Reads one bit.

@@ -11,6 +11,7 @@
 
 mod counts;
 mod decisions;
+pub mod effects;
 mod error;
 mod events;
 mod limits;
@@ -39,6 +40,12 @@ pub use stored::{RecordStream, Streams};
 pub use visitor::{CallKind, HostCall, Visitor};
 pub(crate) use wasmspoor_hooks::recorder::stream;
 pub use words::Words;
+
+/// What a walker of its own needs to follow a recording.
+pub(crate) mod recorded {
+    pub(crate) use super::decisions::{DecisionReader, Taken};
+    pub(crate) use super::replay::{Cuts, Pull};
+}
 
 use crate::module::{FuncIndex, Module};
 
@@ -103,6 +110,8 @@ pub struct Trace {
     pub level: Level,
     /// How long its replay may be.
     pub limits: ReplayLimits,
+    /// What the host did, if that was recorded.
+    pub effects: Option<Arc<effects::Effects>>,
     /// Where both streams are if they are not in memory: then `words` and `records` are empty.
     pub stored: Option<Arc<dyn Streams>>,
 }

@@ -14,7 +14,10 @@ use std::{
 
 use wasmspoor_hooks::recorder::{self, Event};
 
-use crate::trace::{self, FuncKey, Record, Trap, Words};
+use crate::trace::{
+    self, FuncKey, Record, Trap, Words,
+    effects::{Effect, Effects},
+};
 
 use super::limits::{BATCH_RECORDS, BATCH_WORDS, HANDED_OVER};
 use super::{
@@ -85,6 +88,8 @@ pub(super) struct Capture {
     instruction_counter: Option<InstructionCounter>,
     /// Invocations from the top.
     entries: u64,
+    /// What the host does, if that is wanted.
+    effects: Option<Effects>,
 }
 
 /// The part of a run that has a budget of its own.
@@ -133,7 +138,37 @@ impl Capture {
             entry: Entry::default(),
             instruction_counter: None,
             entries: 0,
+            effects: None,
         }
+    }
+
+    /// Notes what the host does, from now on.
+    pub(super) fn want_effects(&mut self) {
+        self.effects.get_or_insert_default();
+    }
+
+    /// Whether what the host does is wanted.
+    pub(super) fn wants_effects(&self) -> bool {
+        self.effects.is_some()
+    }
+
+    /// Notes something that the host did before the next record.
+    pub(super) fn effect(&mut self, effect: impl FnOnce() -> Effect) {
+        if let Some(effects) = &mut self.effects {
+            effects.push(self.made as u64, effect());
+        }
+    }
+
+    /// Notes something that belongs before the record made last.
+    pub(super) fn effect_of_last(&mut self, effect: impl FnOnce() -> Effect) {
+        if let Some(effects) = &mut self.effects {
+            effects.push((self.made as u64).saturating_sub(1), effect());
+        }
+    }
+
+    /// What the host did.
+    pub(super) fn take_effects(&mut self) -> Option<Effects> {
+        self.effects.take()
     }
 
     /// Counts instructions from the start of the run on.

@@ -6,7 +6,9 @@
 
 use std::{fmt, sync::Arc};
 
-use wasmspoor_hooks::{self as engine, AsContext as _, AsContextMut as _};
+use wasmspoor_hooks::{self as engine, AsContext as _};
+
+use crate::trace::effects::{Effect, UNKNOWN_FUNC, Val};
 
 use super::limits::NESTING;
 use super::{
@@ -111,7 +113,24 @@ impl Caller<'_> {
         let start = usize::try_from(address).ok()?;
         let target = memory.data_mut(&mut self.caller).get_mut(start..start.checked_add(bytes.len())?)?;
         target.copy_from_slice(bytes);
+        self.wrote(address, bytes.len());
         Some(())
+    }
+
+    /// Notes that bytes of the caller's memory were written.
+    fn wrote(&mut self, address: u64, len: usize) {
+        let (Some(memory), number) = (self.caller.data().memory, self.caller.data().memory_number) else {
+            return;
+        };
+        let caller = &mut self.caller;
+        if !capture(caller).is_some_and(|capture| capture.wants_effects()) {
+            return;
+        }
+        let start = address as usize;
+        let bytes = memory.data(&*caller).get(start..start.saturating_add(len)).unwrap_or_default().into();
+        if let Some(capture) = capture(caller) {
+            capture.effect(|| Effect::Write { memory: number, address, bytes });
+        }
     }
 
     /// Calls an exported function of the caller: the execution nests in this call and is recorded with it.
@@ -151,7 +170,7 @@ impl Caller<'_> {
             )));
         }
         self.caller.data_mut().nesting += 1;
-        let result = call(self.caller.as_context_mut(), func, args);
+        let result = call(&mut self.caller, func, args);
         self.caller.data_mut().nesting -= 1;
         result.map_err(|error| match error {
             CallError::Arguments(message) => HostError::new(message),
@@ -169,7 +188,17 @@ impl Caller<'_> {
         let Some(memory) = self.caller.data().memory else { return false };
         let missing = len.saturating_sub(memory.data_size(&self.caller) as u64);
         let page = page_size(&memory, &self.caller);
-        missing == 0 || memory.grow(&mut self.caller, missing.div_ceil(page)).is_ok()
+        let pages = missing.div_ceil(page);
+        if missing > 0 && memory.grow(&mut self.caller, pages).is_err() {
+            return false;
+        }
+        let number = self.caller.data().memory_number;
+        if missing > 0
+            && let Some(capture) = capture(&mut self.caller)
+        {
+            capture.effect(|| Effect::Grow { memory: number, pages });
+        }
+        true
     }
 
     /// Copies `len` bytes within the caller's memory; `None`, and nothing written, if they do not all exist.
@@ -179,7 +208,9 @@ impl Caller<'_> {
         let (to, from, len) =
             (usize::try_from(to).ok()?, usize::try_from(from).ok()?, usize::try_from(len).ok()?);
         let fits = |start: usize| start.checked_add(len).is_some_and(|end| end <= bytes.len());
-        (fits(to) && fits(from)).then(|| bytes.copy_within(from..from + len, to))
+        (fits(to) && fits(from)).then(|| bytes.copy_within(from..from + len, to))?;
+        self.wrote(to as u64, len);
+        Some(())
     }
 
     /// Position of the call's record in the trace, and the work so far.
@@ -206,7 +237,7 @@ pub(super) enum CallError {
 
 /// Calls `func` with `args`.
 pub(super) fn call(
-    mut store: engine::StoreContextMut<'_, Host>,
+    store: &mut impl Recording,
     func: engine::Func,
     args: &[Value],
 ) -> Result<Vec<Value>, CallError> {
@@ -225,8 +256,46 @@ pub(super) fn call(
     });
     let args = args.collect::<Result<Vec<_>, _>>()?;
     let mut results: Vec<_> = ty.results().iter().map(|&ty| engine::Val::default_for_ty(ty)).collect();
+    if let Some(capture) = store.capture() {
+        capture.effect(|| Effect::Arguments(args.iter().map(to_val).collect()));
+    }
     func.call(store.as_context_mut(), &args, &mut results).map_err(CallError::Engine)?;
+    if let Some(capture) = store.capture() {
+        capture.effect_of_last(|| Effect::Results(results.iter().map(to_val).collect()));
+    }
     Ok(results.iter().map(Value::from).collect())
+}
+
+/// A store whose recorder can be reached.
+pub(super) trait Recording: engine::AsContextMut<Data = Host> {
+    /// The sink of the session.
+    fn capture(&mut self) -> Option<&mut Capture>;
+}
+
+impl Recording for engine::Store<Host> {
+    fn capture(&mut self) -> Option<&mut Capture> {
+        Some(super::capture(self))
+    }
+}
+
+impl Recording for engine::Caller<'_, Host> {
+    fn capture(&mut self) -> Option<&mut Capture> {
+        capture(self)
+    }
+}
+
+/// A value as effects keep it. Function references come from the sample only by its own tables, which the
+/// host does not write, so only whether they are null is known of those that cross the border.
+pub(super) fn to_val(value: &engine::Val) -> Val {
+    match value {
+        engine::Val::I32(value) => Val::I32(*value),
+        engine::Val::I64(value) => Val::I64(*value),
+        engine::Val::F32(value) => Val::F32(value.to_bits()),
+        engine::Val::F64(value) => Val::F64(value.to_bits()),
+        engine::Val::V128(value) => Val::V128(value.as_u128()),
+        engine::Val::FuncRef(value) => Val::Func((!value.is_null()).then_some(UNKNOWN_FUNC)),
+        engine::Val::ExternRef(value) => Val::Extern((!value.is_null()).then_some(u32::MAX)),
+    }
 }
 
 /// Makes a function of type `ty` that answers with `body`, or with zeros, unless a limit is reached.
@@ -236,8 +305,16 @@ pub(super) fn func(
     body: Option<Arc<dyn HostFn>>,
 ) -> engine::Func {
     engine::Func::new(store, ty, move |mut caller, args, results| {
+        if let Some(capture) = capture(&mut caller) {
+            capture.effect_of_last(|| Effect::Arguments(args.iter().map(to_val).collect()));
+        }
         let may_call = capture(&mut caller).is_none_or(Capture::may_call);
-        let Some(body) = &body else { return if may_call { Ok(()) } else { Err(over()) } };
+        let Some(body) = &body else {
+            if let Some(capture) = capture(&mut caller) {
+                capture.effect(|| Effect::Results(results.iter().map(to_val).collect()));
+            }
+            return if may_call { Ok(()) } else { Err(over()) };
+        };
         find_memory(&mut caller);
         let mut call = Caller { caller, args: args.iter().map(Value::from).collect(), results };
         if !may_call {
@@ -245,6 +322,10 @@ pub(super) fn func(
             return Err(over());
         }
         body.call(&mut call).map_err(engine::Error::host)?;
+        let Caller { caller, results, .. } = &mut call;
+        if let Some(capture) = capture(caller) {
+            capture.effect(|| Effect::Results(results.iter().map(to_val).collect()));
+        }
         // A function that swallowed the stop of an execution nested in it does not go on either.
         match call.caller.recorder_mut().is_stopping() {
             true => Err(over()),
@@ -288,6 +369,8 @@ pub(super) struct Names {
 /// The data of the engine's store: what bounds growth, and what host functions work on.
 pub(super) struct Host {
     pub(super) memory: Option<engine::Memory>,
+    /// Number of that memory among the objects of its kind: the host's come first, in the order of imports.
+    pub(super) memory_number: u32,
     pub(super) table: Option<engine::Table>,
     pub(super) names: Arc<Names>,
     /// Calls back into the sample that have not returned.
@@ -304,6 +387,7 @@ impl Host {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             memory: None,
+            memory_number: 0,
             table: None,
             names: Arc::default(),
             nesting: 0,

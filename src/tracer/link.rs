@@ -12,7 +12,10 @@ use wasmspoor_hooks as engine;
 
 use crate::{
     module::LoadError,
-    trace::{self, FuncKey},
+    trace::{
+        self, FuncKey,
+        effects::{Effect, Imported, MemoryShape, TableShape},
+    },
 };
 
 use super::{
@@ -68,6 +71,7 @@ type Imports = (Vec<engine::Extern>, BTreeMap<FuncKey, trace::Host>);
 pub(super) fn imports(
     store: &mut engine::Store<Host>,
     compiled: &engine::Module,
+    bytes: &[u8],
     limits: &Limits,
     linker: &mut dyn Linker,
 ) -> Result<Imports, LoadError> {
@@ -92,12 +96,21 @@ pub(super) fn imports(
                 let value = linker.global(module, name, ty.content().into());
                 let value = value.and_then(|value| to_engine(value, ty.content()));
                 let value = value.unwrap_or_else(|| engine::Val::default_for_ty(ty.content()));
+                note(store, || Effect::NewGlobal(host::to_val(&value)));
                 engine::Global::new(&mut *store, value, ty.mutability()).into()
             }
             engine::ExternType::Memory(ty) => {
                 let error = refused("pages of imported memory", ty.minimum(), limits.memory_pages);
                 let memory = memory(store, *ty, linker.pages(module, name)).ok_or(error)?;
                 store.data_mut().memory.get_or_insert(memory);
+                let page = host::page_size(&memory, &*store);
+                let shape = MemoryShape {
+                    pages: memory.size(&*store),
+                    maximum: ty.maximum(),
+                    page_log2: page.ilog2() as u8,
+                    is_64: ty.is_64(),
+                };
+                note(store, || Effect::NewMemory(shape));
                 memory.into()
             }
             engine::ExternType::Table(ty) => {
@@ -105,13 +118,33 @@ pub(super) fn imports(
                 let null = engine::Ref::default_for_ty(ty.element());
                 let table = engine::Table::new(&mut *store, *ty, null).map_err(|_| error)?;
                 store.data_mut().table.get_or_insert(table);
+                let shape = TableShape { len: ty.minimum(), maximum: ty.maximum(), is_64: ty.is_64() };
+                note(store, || Effect::NewTable(shape));
                 table.into()
             }
         });
     }
-    name_exports(store, compiled);
+    name_exports(store, compiled, bytes);
     fill(store, linker);
     Ok((imports, hosts))
+}
+
+/// The imports as numbers of the store, in the order in which they were made.
+pub(super) fn numbered(hosts: &BTreeMap<FuncKey, trace::Host>, imports: &[engine::Extern]) -> Vec<Imported> {
+    let (mut keys, mut memories, mut tables, mut globals) = (hosts.keys(), 0.., 0.., 0..);
+    let number = |import: &engine::Extern| {
+        Some(match import {
+            engine::Extern::Func(_) => Imported::Func(*keys.next()?),
+            engine::Extern::Memory(_) => Imported::Memory(memories.next()?),
+            engine::Extern::Table(_) => Imported::Table(tables.next()?),
+            engine::Extern::Global(_) => Imported::Global(globals.next()?),
+        })
+    };
+    imports.iter().map_while(number).collect()
+}
+
+fn note(store: &mut engine::Store<Host>, effect: impl FnOnce() -> Effect) {
+    super::capture(store).effect(effect);
 }
 
 /// A memory of type `ty`, grown to `pages` pages if it may be that large and there is room.
@@ -128,7 +161,7 @@ fn memory(store: &mut engine::Store<Host>, ty: engine::MemoryType, pages: u64) -
 
 /// Notes which exports host functions work on: the memory called `memory`, which goes before an imported one,
 /// and else the first.
-fn name_exports(store: &mut engine::Store<Host>, compiled: &engine::Module) {
+fn name_exports(store: &mut engine::Store<Host>, compiled: &engine::Module, bytes: &[u8]) {
     let mut names = Names::default();
     for export in compiled.exports() {
         match export.ty() {
@@ -145,7 +178,27 @@ fn name_exports(store: &mut engine::Store<Host>, compiled: &engine::Module) {
     if names.memory.as_deref() == Some("memory") {
         host.memory = None;
     }
+    if host.memory.is_none()
+        && let Some(name) = &names.memory
+    {
+        host.memory_number = memory_number(bytes, name).unwrap_or(0);
+    }
     host.names = Arc::new(names);
+}
+
+/// Index of the memory exported under `name`. The memories of an instance are numbered as they are indexed:
+/// imported ones first, and one instance is all that a session makes.
+fn memory_number(bytes: &[u8], name: &str) -> Option<u32> {
+    let payloads = wasmparser::Parser::new(0).parse_all(bytes).map_while(Result::ok);
+    let exports = payloads.filter_map(|payload| match payload {
+        wasmparser::Payload::ExportSection(exports) => Some(exports),
+        _ => None,
+    });
+    let mut exports = exports.flatten().map_while(Result::ok);
+    let is_named = |export: &wasmparser::Export<'_>| {
+        export.name == name && export.kind == wasmparser::ExternalKind::Memory
+    };
+    exports.find(is_named).map(|export| export.index)
 }
 
 /// Writes what the linker wants to be in imported memory.
@@ -157,6 +210,8 @@ fn fill(store: &mut engine::Store<Host>, linker: &mut dyn Linker) {
             start.checked_add(bytes.len()).and_then(|end| memory.data_mut(&mut *store).get_mut(start..end));
         if let Some(range) = range {
             range.copy_from_slice(&bytes);
+            let memory = store.data().memory_number;
+            note(store, || Effect::Write { memory, address, bytes: bytes.into() });
         }
     }
 }

@@ -26,7 +26,7 @@ use wasmspoor_hooks as engine;
 
 use crate::{
     module::{LoadError, Module, diagnose, to_binary},
-    trace::{Callee, FuncKey, Instance, Trace, Trap},
+    trace::{Callee, FuncKey, Instance, Trace, Trap, effects::Effect},
 };
 
 use self::{
@@ -53,12 +53,20 @@ pub use self::{
 pub struct Options {
     /// What bounds the run.
     pub limits: Limits,
+    /// Whether what the host does to the sample is recorded too: [`Trace::effects`].
+    pub effects: bool,
 }
 
 impl Options {
     /// Sets the limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Sets whether what the host does to the sample is recorded too.
+    pub fn effects(mut self, effects: bool) -> Self {
+        self.effects = effects;
         self
     }
 }
@@ -149,7 +157,10 @@ impl Tracer {
             recording.sink.clone(),
             recording.timeouts,
         )));
-        let (imports, hosts) = link::imports(&mut store, &compiled, limits, linker)?;
+        if self.options.effects {
+            capture(&mut store).want_effects();
+        }
+        let (imports, hosts) = link::imports(&mut store, &compiled, &wasm, limits, linker)?;
         let first_key = FuncKey(store.next_func_key());
         let trace = Trace {
             modules: vec![Arc::new(module)],
@@ -300,6 +311,8 @@ impl Session {
             return Err(InvokeError::Started);
         }
         let imports = std::mem::take(&mut self.imports);
+        let linked = link::numbered(&self.trace.hosts, &imports);
+        self.capture().effect(|| Effect::Instance(linked));
         let ran_before = self.capture().has_run();
         match engine::Instance::new(&mut self.store, &self.compiled, &imports) {
             Ok(instance) => {
@@ -335,7 +348,7 @@ impl Session {
         let func = instance
             .get_func(&self.store, export)
             .ok_or_else(|| InvokeError::NoSuchExport(export.to_owned()))?;
-        match host::call(engine::AsContextMut::as_context_mut(&mut self.store), func, args) {
+        match host::call(&mut self.store, func, args) {
             Ok(results) => Ok(Outcome::Returned(results)),
             Err(CallError::Arguments(message)) => Err(InvokeError::Arguments(message)),
             Err(CallError::Engine(error)) => Ok(self.outcome(error)),
@@ -392,6 +405,9 @@ impl Session {
         let start = usize::try_from(address).ok()?;
         let target = memory.data_mut(&mut self.store).get_mut(start..start.checked_add(bytes.len())?)?;
         target.copy_from_slice(bytes);
+        let number = self.store.data().memory_number;
+        let effect = || Effect::Write { memory: number, address, bytes: bytes.into() };
+        self.capture().effect(effect);
         Some(())
     }
 
@@ -459,7 +475,8 @@ impl Session {
         let (decisions, calls) = (recorder.decisions(), recorder.calls());
         let sink: Box<dyn Any> = recorder.set_sink(Box::new(Capture::new(self.limits.clone())));
         // The sink is the one that `load` installed: nothing else here installs one.
-        if let Ok(capture) = sink.downcast::<Capture>() {
+        if let Ok(mut capture) = sink.downcast::<Capture>() {
+            self.trace.effects = capture.take_effects().map(Arc::new);
             let (words, records) = capture.into_streams();
             self.trace.words = words;
             self.trace.records = records;
@@ -471,13 +488,7 @@ impl Session {
     }
 
     fn capture(&mut self) -> &mut Capture {
-        let sink: &mut dyn Any = self.store.recorder_mut().sink_mut();
-        match sink.downcast_mut() {
-            Some(capture) => capture,
-            None => unreachable!(
-                "the session's own sink stays installed until `finish`, which consumes the session"
-            ),
-        }
+        capture(&mut self.store)
     }
 
     /// Tells an error of the engine as the way an invocation ended.
@@ -499,5 +510,16 @@ impl Session {
     fn site(&self, key: FuncKey, offset: u32) -> Option<Site> {
         let Callee::Defined(_, function) = self.trace.resolve(key)? else { return None };
         Some(Site { function: function.0, offset: self.module().body(function)?.start + offset })
+    }
+}
+
+/// The sink of a session's store.
+fn capture(store: &mut engine::Store<Host>) -> &mut Capture {
+    let sink: &mut dyn Any = store.recorder_mut().sink_mut();
+    match sink.downcast_mut() {
+        Some(capture) => capture,
+        None => {
+            unreachable!("the session's own sink stays installed until `finish`, which consumes the session")
+        }
     }
 }

@@ -26,7 +26,7 @@ use super::{
     Trace, TracePosition, Visitor,
 };
 pub use checkpoint::{Checkpoint, CheckpointFrame, CheckpointInvocation};
-use records::{Cuts, Pull};
+pub(crate) use records::{Cuts, Pull};
 use walk::{Halt, push};
 
 /// On the call stack: below the first frame of an invocation.

@@ -8,25 +8,25 @@ use super::super::{Record, RecordStream, ReplayErrorKind, TracePosition};
 
 /// The records, the next of them in sight.
 #[derive(Debug)]
-pub(super) struct Pull<'t> {
+pub(crate) struct Pull<'t> {
     stream: RecordStream<'t>,
     next: Option<Cow<'t, Record>>,
     /// Number of the next record.
-    pub(super) position: u64,
+    pub(crate) position: u64,
 }
 
 impl<'t> Pull<'t> {
     /// `stream` begins with record number `position`.
-    pub(super) fn new(mut stream: RecordStream<'t>, position: u64) -> Self {
+    pub(crate) fn new(mut stream: RecordStream<'t>, position: u64) -> Self {
         let next = stream.next();
         Self { stream, next, position }
     }
 
-    pub(super) fn peek(&self) -> Option<&Record> {
+    pub(crate) fn peek(&self) -> Option<&Record> {
         self.next.as_deref()
     }
 
-    pub(super) fn take(&mut self) -> Option<Cow<'t, Record>> {
+    pub(crate) fn take(&mut self) -> Option<Cow<'t, Record>> {
         let next = self.stream.next();
         self.position += u64::from(self.next.is_some());
         std::mem::replace(&mut self.next, next)
@@ -35,12 +35,12 @@ impl<'t> Pull<'t> {
 
 /// Where invocations are cut short other than by a host function, by their number.
 #[derive(Debug, Default)]
-pub(super) struct Cuts(Vec<(u64, TracePosition)>);
+pub(crate) struct Cuts(Vec<(u64, TracePosition)>);
 
 impl Cuts {
     /// Looks through records. `open` invocations, the last of them before number `begun`, were begun before
     /// the first; their ends are not noted.
-    pub(super) fn of<'r>(
+    pub(crate) fn of<'r>(
         records: impl Iterator<Item = Cow<'r, Record>>,
         open: usize,
         mut begun: u64,
@@ -72,7 +72,7 @@ impl Cuts {
     }
 
     /// Where invocation `number` is cut short.
-    pub(super) fn of_invocation(&self, number: u64) -> Option<TracePosition> {
+    pub(crate) fn of_invocation(&self, number: u64) -> Option<TracePosition> {
         let position = self.0.binary_search_by_key(&number, |cut| cut.0).ok()?;
         self.0.get(position).map(|cut| cut.1)
     }

@@ -1,0 +1,30 @@
+//! The data level: what every instruction computed, from a trace that does not hold it.
+//!
+//! A trace says which way each branch went; what was computed follows from that, the module and what the host
+//! did ([`Effects`](crate::trace::effects::Effects)). A [`Machine`] runs the code once more with concrete
+//! values and checks itself against the recording: every branch, label, callee, growth, bulk operation, trap
+//! (code and place), argument and result at the border. A difference is an error that names the event, so the
+//! values are exact or known not to be. `docs/values.md` tells more.
+//!
+//! Not here: what a run means (`passes`), how it is recorded (`tracer`).
+
+mod check;
+mod code;
+mod error;
+mod layout;
+mod limits;
+mod machine;
+mod run;
+mod shape;
+mod slot;
+mod store;
+mod table;
+mod translate;
+mod vector;
+mod visitor;
+
+pub use code::{Op, Ty};
+pub use error::{ValuesError, ValuesErrorKind};
+pub use limits::{MAX_FRAMES, MAX_MEMORY_BYTES, MAX_SLOTS, MAX_TABLE_ELEMENTS};
+pub use machine::{Machine, Totals};
+pub use visitor::{Access, At, Nothing, Visitor};

@@ -1,0 +1,93 @@
+//! What the data level tells: one call for each instruction with its operands and results, and one for what
+//! crosses the border.
+//!
+//! Values come as 64-bit slots, in the order of the operand stack: integers zero-extended, floats as their
+//! bits, a `v128` as two slots, low half first, references as 0 for null and else one more than a number.
+//! Nothing is computed for what is not asked: the constants say what that is, and a method that is left as it
+//! is costs nothing.
+
+use crate::{
+    module::FuncIndex,
+    trace::{End, FuncKey, InstanceIndex, Trap},
+};
+
+use super::code::Op;
+
+/// An instruction of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct At<'a> {
+    /// Instructions executed before it in the run.
+    pub number: u64,
+    /// The instance.
+    pub instance: InstanceIndex,
+    /// The function in its module.
+    pub function: FuncIndex,
+    /// The instruction.
+    pub op: &'a Op,
+}
+
+/// Bytes of a memory that an instruction reads or writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// Number of the memory.
+    pub memory: u32,
+    /// Effective address.
+    pub address: u64,
+    /// Number of bytes.
+    pub len: u64,
+    /// Whether they are written.
+    pub is_write: bool,
+}
+
+/// Sees a run with its values. Every method does nothing unless said otherwise.
+pub trait Visitor {
+    /// Whether [`Self::instruction`] is called.
+    const INSTRUCTIONS: bool = false;
+    /// Whether [`Self::access`] is called.
+    const MEMORY: bool = false;
+
+    /// An instruction was executed. One that ends the invocation comes without results. The arguments of a
+    /// call come with [`Self::call`] or [`Self::host_call`] (an indirect call has its index as an operand
+    /// here), its results with [`Self::leave`] or [`Self::host_return`].
+    fn instruction(&mut self, _at: At<'_>, _operands: &[u64], _results: &[u64]) {}
+
+    /// An instruction reads or writes memory; comes before it. Bulk operations come with one access for what
+    /// they read and one for what they write.
+    fn access(&mut self, _function: FuncIndex, _op: &Op, _access: Access) {}
+
+    /// The host calls a function.
+    fn invoke(&mut self, _func: FuncKey, _arguments: &[u64]) {}
+
+    /// A function that an instance defines is entered by a call, which replaces its caller if `is_tail`.
+    fn call(&mut self, _callee: FuncKey, _arguments: &[u64], _is_tail: bool) {}
+
+    /// A frame returns.
+    fn leave(&mut self, _results: &[u64]) {}
+
+    /// A host function is entered; `record` is the position of the call's record in the trace.
+    fn host_call(&mut self, _func: FuncKey, _record: u64, _arguments: &[u64]) {}
+
+    /// The host function entered last and not left yet is left.
+    fn host_return(&mut self, _failed: bool, _results: &[u64]) {}
+
+    /// The host writes to a memory.
+    fn host_write(&mut self, _memory: u32, _address: u64, _bytes: &[u8]) {}
+
+    /// The host grows a memory by so many pages.
+    fn host_grow(&mut self, _memory: u32, _pages: u64) {}
+
+    /// An active segment is written to a memory when an instance is made.
+    fn segment(&mut self, _memory: u32, _address: u64, _bytes: &[u8]) {}
+
+    /// The instruction that came last traps.
+    fn trap(&mut self, _code: Trap) {}
+
+    /// The invocation that began last and has not ended ends; with its results if it returned.
+    fn end(&mut self, _end: &End, _results: &[u64]) {}
+}
+
+/// Sees nothing: for when only the check against the recording is wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nothing;
+
+impl Visitor for Nothing {}

@@ -7,8 +7,10 @@
 
 mod escape;
 mod json;
+mod vocabulary;
 mod words;
 
 pub use escape::{clip, escape, line};
 pub use json::{LEVELS, json_len, write_json, write_json_line};
+pub(crate) use vocabulary::vocabulary;
 pub use words::{cut, cut_counted, grouped, noun, percent, plural, quoted, share, some};

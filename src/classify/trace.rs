@@ -11,7 +11,7 @@ use super::matrix::is_usable;
 use crate::{
     module::view::Classes,
     passes::{Dynamic, ExecutedLoop},
-    sandbox::{EntryEnd, FileChange, Run},
+    sandbox::{ChangeKind, EntryEnd, FileChange, Run},
     text::share,
     trace::Trap,
 };
@@ -130,11 +130,11 @@ impl TraceFeatures {
     }
 
     fn files(&mut self, run: &Run) {
-        let count = |change: &str| log(run.files.iter().filter(|file| file.change == change).count() as u64);
-        self.set("files.created", count("created"));
-        self.set("files.changed", count("changed"));
-        self.set("files.deleted", count("deleted"));
-        self.set("files.renamed", count("renamed"));
+        let count = |change| log(run.files.iter().filter(|file| file.change == change).count() as u64);
+        self.set("files.created", count(ChangeKind::Created));
+        self.set("files.changed", count(ChangeKind::Changed));
+        self.set("files.deleted", count(ChangeKind::Deleted));
+        self.set("files.renamed", count(ChangeKind::Renamed));
         let rise = |file: &FileChange| Some(file.entropy_after? - file.entropy_before?);
         // Entropy is at most 8 bits a byte.
         self.set("files.entropy-rise", run.files.iter().filter_map(rise).fold(0.0, f64::max) / 8.0);

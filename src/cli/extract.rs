@@ -100,7 +100,7 @@ impl<'a> Saver<'a> {
         let has_contents = |change: &&FileChange| change.sha256.is_some();
         for change in run.files.iter().filter(has_contents) {
             let path = change.to.as_ref().unwrap_or(&change.path);
-            self.save("file", Some(path), Some(&change.change), &change.contents)?;
+            self.save("file", Some(path), Some(change.change.as_str()), &change.contents)?;
         }
         Ok(())
     }

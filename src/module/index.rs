@@ -32,6 +32,12 @@ index! {
     FuncIndex
     /// Index of a type in the module's type space.
     TypeIndex
+    /// Index of a table in the module's table space, imports first.
+    TableIndex
+    /// Index of a memory in the module's memory space, imports first.
+    MemoryIndex
+    /// Index of a global in the module's global space, imports first.
+    GlobalIndex
     /// Index of a basic block in the [`Code`](super::Code) of its function.
     BlockIndex
     /// Index of an instruction in the [`Code`](super::Code) of its function.

@@ -38,7 +38,9 @@ pub use extent::extent;
 #[cfg(feature = "scan")]
 pub(crate) use extent::{HEAD, is_cut, sections};
 pub(crate) use features::engine_features;
-pub use index::{BlockIndex, CodeOffset, FuncIndex, OpIndex, TypeIndex};
+pub use index::{
+    BlockIndex, CodeOffset, FuncIndex, GlobalIndex, MemoryIndex, OpIndex, TableIndex, TypeIndex,
+};
 pub use lines::Lines;
 pub use opcode::{OPCODES, Opcode};
 pub use sections::{Export, Import, ItemKind};

@@ -7,13 +7,36 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::module::{FuncIndex, view::View};
+use crate::{
+    module::{FuncIndex, view::View},
+    text::vocabulary,
+};
 
 use super::limits::{MAX_SLOTS, MAX_WRITES};
 use super::{
     CallEdgeKind, Coverage, HiddenCall, Place, ResolvedCall, TableSlot, TableWrite,
     profile::{Call, Profile},
 };
+
+vocabulary! {
+    /// What explains a call that the static call graph lacks.
+    pub enum HiddenCause {
+        /// The host called what no export offers.
+        Host = "host",
+        /// A table was changed while the program ran.
+        TableChanged = "table changed at run time",
+    }
+}
+
+vocabulary! {
+    /// What explains a call that the static call graph has because a table was resolved.
+    pub enum ResolvedCause {
+        /// A passive segment, or the initial value of a table.
+        PassiveSegment = "passive segment",
+        /// An active segment holds the callee.
+        Table = "table",
+    }
+}
 
 /// Instructions that write tables.
 const WRITES: [&str; 5] = ["table.set", "table.init", "table.copy", "table.fill", "table.grow"];
@@ -45,14 +68,15 @@ pub(super) fn derive(profile: &Profile<'_>, view: &View, coverage: &mut Coverage
     let mut slots =
         Slots::of(view, hidden.keys().chain(resolved.keys()).map(|(_, callee)| *callee).collect());
     let hidden = hidden.into_iter().map(|((caller, callee), count)| {
-        let explained_by = if caller.is_some() { "table changed at run time" } else { "host" }.to_owned();
+        let explained_by = if caller.is_some() { HiddenCause::TableChanged } else { HiddenCause::Host };
         let (slots, slots_cut) = slots.get(callee);
         HiddenCall { caller, callee, count, explained_by, slots, slots_cut }
     });
     coverage.hidden = hidden.collect();
     let resolved = resolved.into_iter().filter_map(|((caller, callee), count)| {
         let (slots, slots_cut) = slots.get(callee);
-        let explained_by = if slots.is_empty() { "passive segment" } else { "table" }.to_owned();
+        let explained_by =
+            if slots.is_empty() { ResolvedCause::PassiveSegment } else { ResolvedCause::Table };
         Some(ResolvedCall { caller: caller?, callee, count, explained_by, slots, slots_cut })
     });
     coverage.resolved = resolved.collect();

@@ -27,7 +27,7 @@ use serde::Serialize;
 
 use crate::{
     module::{
-        CodeOffset, FuncIndex,
+        CodeOffset, FuncIndex, TableIndex,
         view::{Classes, View},
     },
     sandbox::Run,
@@ -35,6 +35,7 @@ use crate::{
 
 use self::limits::HOT_OF_FUNCTION;
 pub use self::limits::{HOT, HOT_BLOCKS, MAX_TARGETS};
+pub use hidden::{HiddenCause, ResolvedCause};
 pub use profile::Profile;
 
 /// What a run did.
@@ -381,7 +382,7 @@ pub struct HiddenCall {
     pub count: u64,
     /// What explains it: `table changed at run time` ([`Coverage::table_writes`] names the instructions),
     /// `host` (it called what no export offers).
-    pub explained_by: String,
+    pub explained_by: HiddenCause,
     /// Slots that active segments put the callee into, if any: of another table, or of one that calls with
     /// another type go through. At most 8.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -402,7 +403,7 @@ pub struct ResolvedCall {
     pub count: u64,
     /// What explains it: `table` (an active segment holds the callee), `passive segment` (or the initial
     /// value of a table).
-    pub explained_by: String,
+    pub explained_by: ResolvedCause,
     /// Slots that active segments put the callee into, at most 8.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub slots: Vec<TableSlot>,
@@ -415,7 +416,7 @@ pub struct ResolvedCall {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TableSlot {
     /// The table.
-    pub table: u32,
+    pub table: TableIndex,
     /// Its index in the table; `None` if the segment begins at a place that is not constant.
     pub slot: Option<u64>,
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::module::Opcode;
+use crate::{module::Opcode, sandbox::ChangeKind};
 
 use super::metric::Metric;
 pub(super) use super::{
@@ -300,10 +300,7 @@ pub(super) struct Crypto {
 /// What a run did to a file.
 #[derive(Debug)]
 pub(super) struct FileFeature {
-    pub(super) change: Option<&'static str>,
+    pub(super) change: Option<ChangeKind>,
     /// Where it was or went.
     pub(super) path: Option<Pattern>,
 }
-
-/// What can happen to a file.
-pub(super) const FILE_CHANGES: &[&str] = &["created", "changed", "deleted", "renamed"];

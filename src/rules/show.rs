@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::sandbox::ChangeKind;
+
 use super::{
     metric::Metric,
     rule::{
@@ -194,7 +196,7 @@ fn show_crypto(crypto: &Crypto) -> String {
 
 fn show_file(file: &FileFeature) -> String {
     let path = file.path.as_ref().map(|path| path.shown.as_str());
-    [file.change, path].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    [file.change.map(ChangeKind::as_str), path].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn show_sequence(sequence: &Sequence) -> String {

@@ -5,7 +5,7 @@ use crate::{
     Value,
     module::{CodeOffset, FuncIndex, view},
     passes,
-    sandbox::{Answer, Arg, Call, Entry, EntryEnd, EntryKind, FileChange, Pointed, Status},
+    sandbox::{Answer, Arg, Call, ChangeKind, Entry, EntryEnd, EntryKind, FileChange, Pointed, Status},
 };
 
 /// A defined function without anything.
@@ -599,9 +599,9 @@ fn texts_that_were_decoded_are_recognised() {
 
 #[test]
 fn files_are_judged_by_entropy_for_their_size() {
-    let change = |change: &str, size, before, after| FileChange {
+    let change = |change, size, before, after| FileChange {
         path: "/home/user/a.docx".into(),
-        change: change.into(),
+        change,
         size_before: Some(size),
         size_after: Some(size),
         entropy_before: before,
@@ -611,10 +611,10 @@ fn files_are_judged_by_entropy_for_their_size() {
     let mut sample = Sample::calling(Vec::new());
     if let Some(run) = &mut sample.run {
         run.files = vec![
-            change("changed", 100, Some(4.0), Some(6.2)),
-            change("changed", 100_000, Some(4.0), Some(6.2)),
-            change("renamed", 100_000, Some(4.0), Some(7.9)),
-            change("created", 10, None, Some(3.3)),
+            change(ChangeKind::Changed, 100, Some(4.0), Some(6.2)),
+            change(ChangeKind::Changed, 100_000, Some(4.0), Some(6.2)),
+            change(ChangeKind::Renamed, 100_000, Some(4.0), Some(7.9)),
+            change(ChangeKind::Created, 10, None, Some(3.3)),
         ];
     }
     for (features, expected) in [

@@ -7,6 +7,7 @@ use crate::trace::{Record, Trace};
 use super::{
     carve::Carver,
     clock::Clock,
+    fs::ChangeKind,
     journal::JournalWriter,
     log::Log,
     random::Random,
@@ -129,7 +130,7 @@ impl State {
         for connection in &connections {
             self.tokens.search_rest(&connection.sent, &format!("socket {}", connection.name));
         }
-        for change in changes.files.iter().filter(|change| change.change != "deleted") {
+        for change in changes.files.iter().filter(|change| change.change != ChangeKind::Deleted) {
             self.tokens.search_rest(&change.contents, change.to.as_ref().unwrap_or(&change.path));
         }
         let sent_cut =

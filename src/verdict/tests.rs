@@ -406,18 +406,18 @@ both_sides! {
 #[test]
 fn a_changed_table_and_a_carved_module_are_both_sides_at_once() {
     let mut case = case();
-    let hidden = |by: &str| passes::HiddenCall {
+    let hidden = |explained_by| passes::HiddenCall {
         caller: Some(FuncIndex(1)),
         callee: FuncIndex(2),
         count: 3,
-        explained_by: by.into(),
+        explained_by,
         slots: vec![],
         slots_cut: 0,
     };
-    case.dynamic.coverage.hidden = vec![hidden("host")];
+    case.dynamic.coverage.hidden = vec![hidden(passes::HiddenCause::Host)];
     assert!(case.correlation("CALLS_THROUGH_CHANGED_TABLE").is_none());
     assert_eq!(case.finding("HIDDEN_CALL_PATHS").map(|finding| finding.severity), Some(0));
-    case.dynamic.coverage.hidden.push(hidden("table changed at run time"));
+    case.dynamic.coverage.hidden.push(hidden(passes::HiddenCause::TableChanged));
     assert!(
         case.correlation("CALLS_THROUGH_CHANGED_TABLE")
             .is_some_and(|found| found.dynamic_side.contains("3 times"))
@@ -788,7 +788,7 @@ fn findings_of_the_run() {
     };
     let change = |path: &str| sandbox::FileChange {
         path: path.into(),
-        change: "changed".into(),
+        change: sandbox::ChangeKind::Changed,
         size_before: Some(4096),
         size_after: Some(4096),
         entropy_before: Some(4.1),

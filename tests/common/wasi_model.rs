@@ -97,7 +97,7 @@ fn raw(pointed: &Pointed) -> Vec<u8> {
 
 /// The list of changes, against what the model has at the end.
 fn left(run: &Run, model: &Fs, ops: &[Op]) {
-    let there: Vec<_> = run.files.iter().filter(|file| file.change != "deleted").collect();
+    let there: Vec<_> = run.files.iter().filter(|file| file.change.as_str() != "deleted").collect();
     let first = model.first_paths();
     for (path, file) in &first {
         let listed = there.iter().find(|change| change.to.as_ref().unwrap_or(&change.path) == path);

@@ -8,6 +8,7 @@ use serde::Serialize;
 use wasmspoor::{
     analysis::Analysis,
     module::view::{Function, Validity},
+    passes::HiddenCause,
     sandbox::{Pointed, Status},
 };
 
@@ -251,8 +252,9 @@ fn number(analysis: &Analysis, key: &str, value: &str) -> Checked {
         // The host calls entry points, and that is hidden from no one.
         "hidden" => Some(coverage.hidden.iter().filter(|call| call.caller.is_some()).count() as u64),
         "hidden_changed" => {
-            let changed = |explained: &str| explained == "table changed at run time";
-            Some(coverage.hidden.iter().filter(|call| changed(&call.explained_by)).count() as u64)
+            let changed =
+                coverage.hidden.iter().filter(|call| call.explained_by == HiddenCause::TableChanged);
+            Some(changed.count() as u64)
         }
         "dead" => Some(analysis.view.calls.dead.len() as u64),
         "static_indirect" => class(analysis.view.classes, "indirect_call"),

@@ -244,14 +244,14 @@ fn only_calls_that_the_static_graph_lacks_are_hidden() {
         let found: Vec<_> = coverage
             .hidden
             .iter()
-            .map(|call| (call.caller.map(|f| f.0), call.callee.0, &*call.explained_by))
+            .map(|call| (call.caller.map(|f| f.0), call.callee.0, call.explained_by.as_str()))
             .collect();
         assert_eq!(found, hidden, "{module}");
         let slot = |call: &wasmspoor::passes::ResolvedCall| call.slots.first().and_then(|slot| slot.slot);
         let found: Vec<_> = coverage
             .resolved
             .iter()
-            .map(|call| (call.caller.0, call.callee.0, &*call.explained_by, slot(call)))
+            .map(|call| (call.caller.0, call.callee.0, call.explained_by.as_str(), slot(call)))
             .collect();
         assert_eq!(found, resolved, "{module}");
         assert_eq!(
@@ -493,7 +493,7 @@ fn the_host_may_call_what_no_export_offers() {
         .coverage
         .hidden
         .iter()
-        .map(|call| (call.caller, call.callee.0, &*call.explained_by))
+        .map(|call| (call.caller, call.callee.0, call.explained_by.as_str()))
         .collect();
     assert_eq!(hidden, [(None, 0, "host")]);
 }

@@ -14,7 +14,7 @@ use wasmparser::FuncType;
 
 pub use super::limits::MAX_INDIRECT_EDGES;
 use super::{ExternKind, contents::Contents};
-use crate::module::FuncIndex;
+use crate::module::{FuncIndex, TableIndex};
 
 /// How a call names its callee in the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -76,7 +76,7 @@ pub struct StaticCallEdge {
 #[derive(Debug, Clone)]
 struct IndirectSites {
     caller: FuncIndex,
-    table: Option<u32>,
+    table: Option<TableIndex>,
     /// Its type; in [`Resolved`] the first type that is equal to it.
     ty: u32,
     sites: u32,
@@ -87,7 +87,7 @@ struct IndirectSites {
 pub(super) struct Calls {
     /// Of the body being read.
     direct: Vec<FuncIndex>,
-    indirect: Vec<(Option<u32>, u32)>,
+    indirect: Vec<(Option<TableIndex>, u32)>,
     references: Vec<FuncIndex>,
     /// Of all bodies.
     edges: Vec<StaticCallEdge>,
@@ -101,7 +101,7 @@ impl Calls {
         self.direct.push(FuncIndex(callee));
     }
 
-    pub(super) fn indirect(&mut self, table: Option<u32>, ty: u32) {
+    pub(super) fn indirect(&mut self, table: Option<TableIndex>, ty: u32) {
         self.indirect.push((table, ty));
     }
 
@@ -215,7 +215,7 @@ pub(super) struct Resolved {
     /// The type of each function.
     types: Vec<u32>,
     /// Table and type → functions of its active segments and its initial value, those of `passive` left out.
-    active: HashMap<(u32, u32), Vec<FuncIndex>>,
+    active: HashMap<(TableIndex, u32), Vec<FuncIndex>>,
     /// Type → functions of passive segments, which can get into every table.
     passive: HashMap<u32, Vec<FuncIndex>>,
     /// Type → functions that a reference can be made of; empty if nothing is called through a reference.
@@ -265,7 +265,7 @@ impl Resolved {
 
     /// Two lists without a function in common: all that a call through `table` (`None`: a reference) with
     /// type `ty` can reach.
-    fn targets(&self, table: Option<u32>, ty: u32) -> [&[FuncIndex]; 2] {
+    fn targets(&self, table: Option<TableIndex>, ty: u32) -> [&[FuncIndex]; 2] {
         let passive = table.and_then(|_| self.passive.get(&ty));
         let own = match table {
             Some(table) => self.active.get(&(table, ty)),

@@ -3,7 +3,7 @@
 use wasmparser::{ConstExpr, Operator};
 
 use super::{Global, proposal::Uses};
-use crate::module::{FuncIndex, Opcode};
+use crate::module::{FuncIndex, GlobalIndex, Opcode};
 
 /// What a constant expression gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub(super) fn evaluate(expression: &ConstExpr<'_>, globals: &[Global], uses: &mu
             Operator::I32Const { value } => Constant::I32(value),
             Operator::I64Const { value } => Constant::I64(value),
             Operator::RefFunc { function_index } => Constant::Func(FuncIndex(function_index)),
-            Operator::GlobalGet { global_index } => global(globals, global_index),
+            Operator::GlobalGet { global_index } => global(globals, GlobalIndex(global_index)),
             Operator::I32Add
             | Operator::I32Sub
             | Operator::I32Mul
@@ -86,8 +86,8 @@ pub(super) fn evaluate(expression: &ConstExpr<'_>, globals: &[Global], uses: &mu
     stack.pop().filter(|_| stack.is_empty()).unwrap_or(Constant::Unknown)
 }
 
-fn global(globals: &[Global], index: u32) -> Constant {
-    let Some(global) = globals.get(index as usize).filter(|global| !global.mutable) else {
+fn global(globals: &[Global], index: GlobalIndex) -> Constant {
+    let Some(global) = globals.get(index.position()).filter(|global| !global.mutable) else {
         return Constant::Unknown;
     };
     match (global.value, &*global.ty) {

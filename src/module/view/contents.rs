@@ -21,7 +21,7 @@ use super::{
     section::{Anomalies, Frame, leb_len},
 };
 use crate::{
-    module::FuncIndex,
+    module::{FuncIndex, MemoryIndex, TableIndex},
     text::{grouped, plural},
 };
 
@@ -55,7 +55,7 @@ pub(super) struct Contents<'a> {
     /// Functions that a global or table refers to.
     pub(super) referenced: Vec<FuncIndex>,
     /// Tables whose elements begin as a function, with the function.
-    pub(super) table_values: Vec<(u32, FuncIndex)>,
+    pub(super) table_values: Vec<(TableIndex, FuncIndex)>,
     pub(super) uses: Uses,
     /// Names of imports and exports, each with its offset in the file and what it names.
     pub(super) item_names: Vec<(&'a str, u64, &'static str)>,
@@ -282,7 +282,7 @@ impl<'a> Contents<'a> {
         if let TableInit::Expr(expression) = &table.init {
             let func = evaluate(expression, &self.globals, &mut self.uses).func();
             self.referenced.extend(func);
-            self.table_values.extend(func.map(|func| (self.tables.len() as u32, func)));
+            self.table_values.extend(func.map(|func| (TableIndex(self.tables.len() as u32), func)));
         }
         self.tables.push(table_of(&table.ty, false));
         Ok(())
@@ -323,7 +323,7 @@ impl<'a> Contents<'a> {
         let (table, first) = match &element.kind {
             ElementKind::Active { table_index, offset_expr } => {
                 let first = evaluate(offset_expr, &self.globals, &mut self.uses);
-                (Some(table_index.unwrap_or(0)), first.address())
+                (Some(TableIndex(table_index.unwrap_or(0))), first.address())
             }
             ElementKind::Passive | ElementKind::Declared => {
                 self.uses.named("bulk memory", element.range.start);
@@ -361,7 +361,7 @@ impl<'a> Contents<'a> {
         let (memory, address) = match &data.kind {
             DataKind::Active { memory_index, offset_expr } => {
                 let address = evaluate(offset_expr, &self.globals, &mut self.uses).address();
-                (Some(*memory_index), address)
+                (Some(MemoryIndex(*memory_index)), address)
             }
             DataKind::Passive => {
                 self.uses.named("bulk memory", data.range.start);

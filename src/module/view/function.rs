@@ -14,7 +14,7 @@ use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator};
 use super::limits::MAX_SHARED;
 use super::{Classes, calls::Calls, crypto::Immediates, proposal::Uses};
 use crate::module::{
-    Code, CodeOffset, FuncIndex, OPCODES, Opcode, ParseError,
+    Code, CodeOffset, FuncIndex, OPCODES, Opcode, ParseError, TableIndex,
     cfg::Cfg,
     decode::{Space, decode_with},
     signatures::{COUNT, SIGNATURES, windows},
@@ -289,7 +289,7 @@ impl<'v> BodyReader<'v> {
                 if table_index != 0 {
                     self.uses.named("reference types", at);
                 }
-                self.calls.indirect(Some(table_index), type_index);
+                self.calls.indirect(Some(TableIndex(table_index)), type_index);
             }
             Operator::CallRef { type_index } | Operator::ReturnCallRef { type_index } => {
                 self.calls.indirect(None, type_index)

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::module::FuncIndex;
+use crate::module::{FuncIndex, MemoryIndex, TableIndex};
 
 /// What an import or export is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -86,7 +86,7 @@ pub struct Global {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DataSegment {
     /// Its memory; `None` if it is passive.
-    pub memory: Option<u32>,
+    pub memory: Option<MemoryIndex>,
     /// Where it is put in memory, if that is a constant.
     pub address: Option<u64>,
     /// Offset of its bytes in the file.
@@ -101,7 +101,7 @@ pub struct DataSegment {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ElementSegment {
     /// Its table; `None` if it is passive or declared.
-    pub table: Option<u32>,
+    pub table: Option<TableIndex>,
     /// Whether it only declares functions for `ref.func`, and never gets into a table.
     pub declared: bool,
     /// Where it is put in the table, if that is a constant.

@@ -5,7 +5,7 @@ use std::path::Path;
 use wasmspoor_needs::needs;
 
 use super::*;
-use crate::module::Module;
+use crate::module::{Module, TableIndex};
 
 fn binary(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"))
@@ -152,13 +152,14 @@ fn what_a_module_declares() {
             ("i32", false, false, Some(2048))
         ]
     );
+    let memory = |segment: &DataSegment| segment.memory.map(|index| index.0);
     let data: Vec<_> =
-        view.data.iter().map(|segment| (segment.memory, segment.address, segment.size)).collect();
+        view.data.iter().map(|segment| (memory(segment), segment.address, segment.size)).collect();
     assert_eq!(
         data,
         [(Some(0), None, 24), (Some(0), Some(2048), 14), (Some(0), Some(0xffff_fff0), 13), (None, None, 14)]
     );
-    assert_eq!((view.elements[0].table, view.elements[0].first), (Some(0), Some(1)));
+    assert_eq!((view.elements[0].table, view.elements[0].first), (Some(TableIndex(0)), Some(1)));
     assert_eq!(view.elements[0].functions, [Some(FuncIndex(1)), Some(FuncIndex(2))]);
     assert_eq!(view.start, Some(FuncIndex(3)));
     assert_eq!(

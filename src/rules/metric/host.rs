@@ -1,6 +1,6 @@
 //! Metrics of what the sample asked of the host.
 
-use crate::sandbox::{Call, FileChange, Leak, Pointed, TokenUse};
+use crate::sandbox::{Call, ChangeKind, FileChange, Leak, Pointed, TokenUse};
 
 use super::{Index, Subject, run::measured, share};
 use crate::rules::derived::is_console;
@@ -134,19 +134,19 @@ fn files(index: &Index<'_>, fits: impl Fn(&&FileChange) -> bool) -> f64 {
 }
 
 pub(super) fn files_created(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
-    of_run(subject, || files(index, |file| file.change == "created"))
+    of_run(subject, || files(index, |file| file.change == ChangeKind::Created))
 }
 
 pub(super) fn files_changed(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
-    of_run(subject, || files(index, |file| file.change == "changed"))
+    of_run(subject, || files(index, |file| file.change == ChangeKind::Changed))
 }
 
 pub(super) fn files_deleted(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
-    of_run(subject, || files(index, |file| file.change == "deleted"))
+    of_run(subject, || files(index, |file| file.change == ChangeKind::Deleted))
 }
 
 pub(super) fn files_renamed(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
-    of_run(subject, || files(index, |file| file.change == "renamed"))
+    of_run(subject, || files(index, |file| file.change == ChangeKind::Renamed))
 }
 
 /// Whether the contents look random for their size: so few bytes cannot have 8 bits each.
@@ -170,7 +170,7 @@ pub(super) fn files_dense_created(index: &Index<'_>, subject: Subject<'_>) -> Op
     let dense = |file: &&FileChange| {
         let is_dense =
             file.entropy_after.zip(file.size_after).is_some_and(|(entropy, size)| is_dense(entropy, size));
-        file.change == "created" && is_dense && !is_packed(&file.contents)
+        file.change == ChangeKind::Created && is_dense && !is_packed(&file.contents)
     };
     of_run(subject, || files(index, dense))
 }
@@ -190,17 +190,21 @@ fn is_overwritten(file: &FileChange) -> bool {
 
 pub(super) fn files_emptied(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     of_run(subject, || {
-        files(index, |file| is_overwritten(file) && file.change != "deleted" && file.size_after == Some(0))
+        files(index, |file| {
+            is_overwritten(file) && file.change != ChangeKind::Deleted && file.size_after == Some(0)
+        })
     })
 }
 
 pub(super) fn files_wiped(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
-    of_run(subject, || files(index, |file| is_overwritten(file) && file.change == "deleted"))
+    of_run(subject, || files(index, |file| is_overwritten(file) && file.change == ChangeKind::Deleted))
 }
 
 pub(super) fn files_rewritten_renamed(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     of_run(subject, || {
-        files(index, |file| is_overwritten(file) && file.change == "renamed" && file.size_after != Some(0))
+        files(index, |file| {
+            is_overwritten(file) && file.change == ChangeKind::Renamed && file.size_after != Some(0)
+        })
     })
 }
 

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use crate::rules::{
     metric::METRICS,
     rule::{
-        COMPARISONS, Comparison, Crypto, FILE_CHANGES, Feature, FileFeature, Measure, Name, NumberTest,
-        Pattern, Sequence, Step,
+        COMPARISONS, Comparison, Crypto, Feature, FileFeature, Measure, Name, NumberTest, Pattern, Sequence,
+        Step,
     },
 };
+
+use crate::sandbox::ChangeKind;
 
 use super::limits::MAX_STEPS;
 use super::{Node, Pairs, Parser, Value, get};
@@ -222,15 +224,19 @@ impl Parser<'_> {
         Some(Feature::Ioc { kind, value })
     }
 
+    fn change(&self, node: &Node) -> Option<ChangeKind> {
+        self.one_of(node, "change of a file", ChangeKind::ALL, |change| change.as_str()).copied()
+    }
+
     /// `deleted`, or `{change: renamed, path: /regex/}`.
     fn file(&self, node: &Node) -> Option<FileFeature> {
         let Value::Map(pairs) = &node.value else {
-            let change = self.one_of(node, "change of a file", FILE_CHANGES, |name| name)?;
+            let change = self.change(node)?;
             return Some(FileFeature { change: Some(change), path: None });
         };
         self.only(pairs, &["change", "path"]);
         let change = match get(pairs, "change") {
-            Some(node) => Some(*self.one_of(node, "change of a file", FILE_CHANGES, |name| name)?),
+            Some(node) => Some(self.change(node)?),
             None => None,
         };
         let path = match get(pairs, "path") {

@@ -3,13 +3,31 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text::vocabulary;
+
+vocabulary! {
+    /// What became of a file.
+    #[derive(Default)]
+    pub enum ChangeKind {
+        /// Its contents were written, or another file took its place.
+        #[default]
+        Changed = "changed",
+        /// It was not there before.
+        Created = "created",
+        /// It is not there any more.
+        Deleted = "deleted",
+        /// It has another path; its contents may be others too.
+        Renamed = "renamed",
+    }
+}
+
 /// What a run did to a file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct FileChange {
     /// Absolute guest path, with what is not UTF-8 replaced.
     pub path: String,
     /// `created`, `changed`, `deleted`, `renamed`.
-    pub change: String,
+    pub change: ChangeKind,
     /// Where it went, if it was renamed.
     pub to: Option<String>,
     /// The other names that it had on its way, oldest first; at most 16.

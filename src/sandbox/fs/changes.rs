@@ -8,7 +8,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    FileChange, Fs, Ino, Kind, Node, Origin, ROOT,
+    ChangeKind, FileChange, Fs, Ino, Kind, Node, Origin, ROOT,
     deleted::DeletedFile,
     limits::{LISTED, PATH},
 };
@@ -52,7 +52,7 @@ impl Fs {
                 changes.extend(self.change_of(path, ino));
             }
         }
-        let created = changes.iter().enumerate().filter(|(_, change)| change.change == "created");
+        let created = changes.iter().enumerate().filter(|(_, change)| change.change == ChangeKind::Created);
         let created: BTreeMap<String, usize> =
             created.map(|(position, change)| (change.path.clone(), position)).collect();
         // What lies too deep to be listed is not gone; what is gone and still open has not been released.
@@ -93,9 +93,9 @@ impl Fs {
     fn change_of(&mut self, path: &str, ino: Ino) -> Option<FileChange> {
         let Node { kind, origin, trail, is_new, .. } = self.get_mut(ino);
         let (name, to) = match origin {
-            Some(origin) if origin.path != path => ("renamed", Some(path.to_owned())),
-            Some(Origin { before: Some(_), .. }) => ("changed", None),
-            None if *is_new => ("created", None),
+            Some(origin) if origin.path != path => (ChangeKind::Renamed, Some(path.to_owned())),
+            Some(Origin { before: Some(_), .. }) => (ChangeKind::Changed, None),
+            None if *is_new => (ChangeKind::Created, None),
             _ => return None,
         };
         let first = origin.as_ref().map_or_else(|| shown(path, kind), |origin| origin.path.clone());
@@ -112,13 +112,13 @@ fn deleted_change(deleted: DeletedFile, created: &BTreeMap<String, usize>, chang
         first.as_ref().and_then(|path| created.get(path)).and_then(|&position| changes.get_mut(position));
     let shown = first.clone().unwrap_or_else(|| shown(&path, &kind));
     let via = via(trail, &shown, None);
-    let mut change = change(shown, "deleted", origin.as_ref(), &mut kind, false);
+    let mut change = change(shown, ChangeKind::Deleted, origin.as_ref(), &mut kind, false);
     if is_cut {
         change.sha256 = None;
     }
     match successor {
         Some(successor) => {
-            successor.change = "changed".into();
+            successor.change = ChangeKind::Changed;
             (successor.size_before, successor.entropy_before) = (change.size_before, change.entropy_before);
             successor.sha256_before = change.sha256_before;
         }
@@ -141,7 +141,7 @@ fn via(mut trail: Vec<String>, first: &str, last: Option<&str>) -> Vec<String> {
 /// `is_there`: it has contents after the run.
 fn change(
     path: String,
-    change: &str,
+    change: ChangeKind,
     origin: Option<&Origin>,
     kind: &mut Kind,
     is_there: bool,
@@ -156,7 +156,7 @@ fn change(
     let after = last.filter(|_| is_there);
     FileChange {
         path,
-        change: change.to_owned(),
+        change,
         size_before: before.map(|measure| measure.len),
         size_after: after.map(|measure| measure.len),
         entropy_before: before.map(|measure| measure.entropy),
@@ -215,7 +215,7 @@ mod tests {
             .map(|change| {
                 (
                     &*change.path,
-                    &*change.change,
+                    change.change.as_str(),
                     change.to.as_deref(),
                     change.size_before,
                     change.size_after,

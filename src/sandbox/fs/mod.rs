@@ -14,7 +14,7 @@ mod limits;
 mod path;
 mod start;
 
-pub use self::change::FileChange;
+pub use self::change::{ChangeKind, FileChange};
 pub(super) use self::{changes::Changes, dir::Dir, error::Error, path::Place};
 use self::{
     changes::Measure,

@@ -4,7 +4,7 @@
 use super::{Correlation, Sides, correlation};
 use crate::{
     module::FuncIndex,
-    passes::{Constant, ExecutedLoop, Place},
+    passes::{Constant, ExecutedLoop, HiddenCause, Place},
     rules::Facts,
     verdict::{
         text::{self, LoopsByFunction},
@@ -146,7 +146,7 @@ pub(super) fn dead_code(facts: &Facts<'_>) -> Option<Correlation> {
 /// Calls that only a table changed at run time explains.
 pub(super) fn changed_table(facts: &Facts<'_>) -> Option<Correlation> {
     let hidden = facts.dynamic.coverage.hidden.iter();
-    let found: Vec<_> = hidden.filter(|call| call.explained_by == "table changed at run time").collect();
+    let found: Vec<_> = hidden.filter(|call| call.explained_by == HiddenCause::TableChanged).collect();
     if found.is_empty() {
         return None;
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use super::{super::text, of_run};
 use crate::{
     module::FuncIndex,
-    passes::{HiddenCall, Place},
+    passes::{HiddenCall, HiddenCause, Place},
     rules::Facts,
     verdict::{Finding, weights::builtin},
 };
@@ -48,11 +48,11 @@ fn hidden_paths(facts: &Facts<'_>) -> Option<Finding> {
     let hidden = &facts.dynamic.coverage.hidden;
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
     for call in hidden {
-        *reasons.entry(&call.explained_by).or_default() += 1;
+        *reasons.entry(call.explained_by.as_str()).or_default() += 1;
     }
     let shown =
         text::some(reasons.iter().map(|(reason, count)| format!("{} by {reason}", text::grouped(*count))), 5);
-    let changed = |call: &&HiddenCall| call.explained_by == "table changed at run time";
+    let changed = |call: &&HiddenCall| call.explained_by == HiddenCause::TableChanged;
     let severity = u8::from(hidden.iter().any(|call| changed(&call)));
     let first: Vec<_> = hidden
         .iter()

@@ -6,7 +6,7 @@ use super::{super::text, of_run};
 use crate::{
     module::FuncIndex,
     rules::Facts,
-    sandbox::{Answer, EntryEnd, EntryKind, FileChange, Run},
+    sandbox::{Answer, ChangeKind, EntryEnd, EntryKind, FileChange, Run},
     trace::Trap,
     verdict::{
         Finding,
@@ -224,17 +224,17 @@ fn carved(run: &Run) -> Option<Finding> {
 fn files(run: &Run, findings: &mut Vec<Finding>) {
     let limits = &builtin().threshold;
     for (change, name) in [
-        ("created", "FILES_CREATED"),
-        ("changed", "FILES_CHANGED"),
-        ("renamed", "FILES_RENAMED"),
-        ("deleted", "FILES_DELETED"),
+        (ChangeKind::Created, "FILES_CREATED"),
+        (ChangeKind::Changed, "FILES_CHANGED"),
+        (ChangeKind::Renamed, "FILES_RENAMED"),
+        (ChangeKind::Deleted, "FILES_DELETED"),
     ] {
         let found: Vec<_> = run.files.iter().filter(|file| file.change == change).collect();
-        let many = change == "deleted" && found.len() >= limits.files_deleted;
+        let many = change == ChangeKind::Deleted && found.len() >= limits.files_deleted;
         let shown = text::some(found.iter().map(|file| text::quoted(&file.path)), 5);
         let text = format!("{} {change}: {shown}", text::plural(found.len() as u64, "file"));
         // A few files deleted are somebody's temporary files.
-        let name = if change == "deleted" && !many { "FILES_DELETED_FEW" } else { name };
+        let name = if change == ChangeKind::Deleted && !many { "FILES_DELETED_FEW" } else { name };
         if !found.is_empty() {
             findings.push(of_run(name, &["files"], u8::from(many), 90, text));
         }

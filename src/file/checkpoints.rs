@@ -1,8 +1,8 @@
-//! Checkpoints in a file: states of replay from which it can be taken up, and which functions ran between two of
-//! them.
+//! Checkpoints in a file: states of replay from which it can be taken up, and which functions ran between two
+//! of them.
 //!
-//! Made by one replay after the run, which costs about a tenth of it. A checkpoint comes about every [`EVERY`]
-//! instructions, and later ones further apart, so that there are hundreds at most.
+//! Made by one replay after the run, which costs about a tenth of it. A checkpoint comes about every
+//! [`EVERY`] instructions, and later ones further apart, so that there are hundreds at most.
 
 use std::{io, path::Path, sync::Arc};
 
@@ -37,8 +37,8 @@ const PART: u64 = 64;
 pub(super) struct StoredCheckpoint {
     /// The state of replay; `None` at the end of the trace.
     pub(super) checkpoint: Option<Checkpoint>,
-    /// Functions (index in the function space) that ran since the checkpoint before, in order; none if they are
-    /// too many, so that any may have run.
+    /// Functions (index in the function space) that ran since the checkpoint before, in order; none if they
+    /// are too many, so that any may have run.
     pub(super) functions: Vec<u32>,
 }
 
@@ -100,8 +100,8 @@ impl CheckpointVisitor {
     }
 }
 
-/// Replays the streams that were written and writes checkpoints; gives the number of instructions, or `None` if
-/// nothing could be started, or it would take too long.
+/// Replays the streams that were written and writes checkpoints; gives the number of instructions, or `None`
+/// if nothing could be started, or it would take too long.
 pub(super) fn write(
     sink: &mut ChunkWriter,
     path: &Path,
@@ -145,8 +145,8 @@ pub(super) fn write(
     }
 }
 
-/// Writes a checkpoint, without its functions if it is too large with them. Gives the functions back if it is still
-/// too large: of a very deep stack.
+/// Writes a checkpoint, without its functions if it is too large with them. Gives the functions back if it is
+/// still too large: of a very deep stack.
 fn write_checkpoint(
     sink: &mut ChunkWriter,
     instructions: u64,

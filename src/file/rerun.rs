@@ -1,7 +1,8 @@
 //! Running a recorded sample again, and comparing with the recording while it runs.
 //!
 //! Everything that a run depends on is in the header, but for the clock: when that struck is in the log, as
-//! the number of a question that a run asks at the same moments on every machine, and there it timeouts again.
+//! the number of a question that a run asks at the same moments on every machine, and there it ends the entry
+//! again.
 
 use std::{
     io::{self, Write},
@@ -139,7 +140,7 @@ struct State {
     record: u64,
     item: u64,
     /// Direct calls of the recording, and of those the run may make as many as are replayed. One that makes
-    /// more, and no decision, would not end: no clock timeouts that is not recorded.
+    /// more, and no decision, would not end: no time limit applies that is not recorded.
     calls: u64,
     most_calls: u64,
     /// The first difference of each stream.

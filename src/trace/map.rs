@@ -235,8 +235,8 @@ impl fmt::Debug for ExecutedBlock<'_> {
 }
 
 impl<'r> ExecutedBlock<'r> {
-    /// Number of the block in this replay: the first block of its function ([`ExecutedFunction::first_block`])
-    /// plus its index there.
+    /// Number of the block in this replay: the first block of its function
+    /// ([`ExecutedFunction::first_block`]) plus its index there.
     #[inline(always)]
     pub fn number(self) -> usize {
         self.number as usize

@@ -1,13 +1,14 @@
 //! One step of a walk through the code: from the end of a block to the block that is next.
 //!
 //! [`step`] says, for each [`Exit`], which decisions are read in which order and where control goes then. It
-//! is the only place that does. A [`Walker`] says where bits, fields and records come from and what becomes of
-//! calls, so everything that follows a run goes through here:
+//! is the only place that does. A [`Walker`] says where bits, fields and records come from and what becomes
+//! of calls, so everything that follows a run goes through here:
 //!
 //! | walker | decisions come from | records | it stops |
 //! |---|---|---|---|
 //! | replay (`replay/walk.rs`) | a whole trace | pulled in order | at records, at the end of an invocation |
-//! | the counter (`tracer/instruction_counter.rs`) | chunks, while the run goes on | passed over | where decisions end |
+//! | the counter (`tracer/instruction_counter.rs`) | chunks, while the run goes on | passed over | where
+//! decisions end |
 //!
 //! A third walker implements [`Walker`] and loops:
 //!
@@ -19,9 +20,9 @@
 //! }
 //! ```
 //!
-//! One that evaluates operands has the choice: it reads the stream in [`Walker::bit`] and compares it with the
-//! operand, or it answers from the operand and reads no stream at all. One that only wants to look on needs no
-//! walker: it is a [`Visitor`](super::Visitor) of replay.
+//! One that evaluates operands has the choice: it reads the stream in [`Walker::bit`] and compares it with
+//! the operand, or it answers from the operand and reads no stream at all. One that only wants to look on
+//! needs no walker: it is a [`Visitor`](super::Visitor) of replay.
 //!
 //! PERF: everything is inlined into the walker's loop; a walker that holds its state by value keeps it in
 //! registers.

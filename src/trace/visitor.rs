@@ -31,8 +31,8 @@ pub struct HostCall<'r> {
 /// Sees a replay block by block. Every method does nothing unless said otherwise.
 ///
 /// A block comes first, then what its last instruction did. A block that a trap or a stop cuts short comes as
-/// [`Self::cut`], and [`Self::end`] follows. Methods take [`ExecutedBlock`]s and [`ExecutedFunction`]s, which look nothing
-/// up until they are asked.
+/// [`Self::cut`], and [`Self::end`] follows. Methods take [`ExecutedBlock`]s and [`ExecutedFunction`]s, which
+/// look nothing up until they are asked.
 pub trait Visitor {
     /// A function is about to run for the first time: its blocks get the next numbers.
     fn load(&mut self, _function: ExecutedFunction<'_>) {}

@@ -3,8 +3,8 @@
 //! Samples are split in random halves, as in the reference study, and trained on one half and scored on the
 //! other, as often as asked. Beside that stands what such scores hide: how much of the test half the model
 //! has seen before ([`Leakage`]), scores when near duplicates stay together ([`ModelEvaluation::grouped`]),
-//! samples of an origin that training did not have ([`OriginScores::unseen`]), and what one or two calls alone give
-//! ([`Baseline`]).
+//! samples of an origin that training did not have ([`OriginScores::unseen`]), and what one or two calls
+//! alone give ([`Baseline`]).
 
 pub mod baseline;
 pub mod groups;

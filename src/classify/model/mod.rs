@@ -66,8 +66,8 @@ impl ModelKind {
         }
     }
 
-    /// Trains a model: `labels[i]` says whether row `i` is of the positive class. Only [`ModelKind::Sgd`] depends
-    /// on `seed`.
+    /// Trains a model: `labels[i]` says whether row `i` is of the positive class. Only [`ModelKind::Sgd`]
+    /// depends on `seed`.
     ///
     /// # Errors
     /// If there are not as many labels as rows, one class is missing, or this kind cannot be trained on the

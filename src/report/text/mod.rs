@@ -1,8 +1,8 @@
 //! The report for a terminal: an answer in the first twenty lines, then tables, then the evidence.
 //!
 //! Limitations stand first, because they say how far the rest can be trusted. More of everything with a
-//! higher [`Verbosity`]; what is left out is counted. Everything that the sample chose is escaped; colour only
-//! where asked for.
+//! higher [`Verbosity`]; what is left out is counted. Everything that the sample chose is escaped; colour
+//! only where asked for.
 
 mod evidence;
 mod head;

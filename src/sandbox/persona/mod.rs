@@ -32,8 +32,8 @@ static READ: LazyLock<BTreeMap<String, Arc<Persona>>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Whom the sample thinks it runs for. [`RunOptions::with_persona`](super::RunOptions::with_persona) gives a run
-/// its parts.
+/// Whom the sample thinks it runs for. [`RunOptions::with_persona`](super::RunOptions::with_persona) gives a
+/// run its parts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Persona {

@@ -3,8 +3,8 @@
 //! What a step is says `trace/step.rs`; here is where replay gets decisions, and whom it tells.
 //!
 //! PERF: [`Walk`] holds the cursor by value and everything that borrows it is inlined, so it stays in
-//! registers; cold functions borrow the [`Replay`] only. Measured by the ignored test `speed` on one shared core, blocks of three instructions: 2.2
-//! instructions a nanosecond, 1.1 when every branch is random.
+//! registers; cold functions borrow the [`Replay`] only. Measured by the ignored test `speed` on one shared
+//! core, blocks of three instructions: 2.2 instructions a nanosecond, 1.1 when every branch is random.
 
 use super::super::decisions::Window;
 use super::super::limits::MAX_FRAMES;

@@ -44,17 +44,24 @@ impl Analysis {
     /// Analyses a sample, binary or text: static view, run, passes, rules, verdict. A sample that is no
     /// module gets an analysis too, which says so.
     pub fn of(bytes: &[u8], options: &sandbox::RunOptions, rules: &rules::Set) -> Self {
-        let (wasm, from_text) = match crate::module::to_binary(bytes) {
-            Ok(wasm) => {
-                let from_text = matches!(wasm, Cow::Owned(_));
-                (wasm, from_text)
-            }
-            // Whoever runs it says why it is none.
-            Err(_) => (Cow::Borrowed(bytes), false),
-        };
+        let (wasm, view) = read(bytes);
         let run = sandbox::run(&wasm, options);
-        let text = std::str::from_utf8(bytes).ok().filter(|_| from_text).map(Arc::from);
-        Self { text, ..Self::of_run(Arc::from(&*wasm), from_text, run, rules) }
+        let text = text_of(bytes, &view);
+        Self { text, ..Self::judge(wasm, view, Some(run), rules) }
+    }
+
+    /// What the bytes alone say, before the sample runs: whoever runs it may not come back.
+    pub fn before_run(bytes: &[u8], rules: &rules::Set) -> Self {
+        let (wasm, view) = read(bytes);
+        let text = text_of(bytes, &view);
+        Self { text, ..Self::judge(wasm, view, None, rules) }
+    }
+
+    /// Runs a sample whose bytes were judged, and judges both.
+    #[must_use]
+    pub fn then_run(self, options: &sandbox::RunOptions, rules: &rules::Set) -> Self {
+        let run = sandbox::run(&self.wasm, options);
+        Self { text: self.text, ..Self::judge(self.wasm, self.view, Some(run), rules) }
     }
 
     /// Analyses a run that was recorded to a file: the same analysis as that of the run itself.
@@ -69,11 +76,20 @@ impl Analysis {
         run: Result<sandbox::Run, LoadError>,
         rules: &rules::Set,
     ) -> Self {
-        let mut limitations = Vec::new();
         let mut view = View::of(&wasm);
         view.file.from_text = from_text;
-        let run = match run {
-            Ok(run) => Some(run),
+        Self::judge(wasm, view, Some(run), rules)
+    }
+
+    fn judge(
+        wasm: Arc<[u8]>,
+        mut view: View,
+        run: Option<Result<sandbox::Run, LoadError>>,
+        rules: &rules::Set,
+    ) -> Self {
+        let mut limitations = Vec::new();
+        let run = match run.transpose() {
+            Ok(run) => run,
             Err(error) => {
                 note_refusal(&mut view, &error);
                 limitations.push(format!("nothing was executed: {error}"));
@@ -128,6 +144,27 @@ fn texts_of(run: &sandbox::Run) -> impl Iterator<Item = &str> {
         Some(Pointed::Text { text }) => Some(&**text),
         _ => None,
     })
+}
+
+/// The sample in the binary format, and what can be said of it.
+fn read(bytes: &[u8]) -> (Arc<[u8]>, View) {
+    let (wasm, from_text) = match crate::module::to_binary(bytes) {
+        Ok(wasm) => {
+            let from_text = matches!(wasm, Cow::Owned(_));
+            (wasm, from_text)
+        }
+        // Whoever runs it says why it is none.
+        Err(_) => (Cow::Borrowed(bytes), false),
+    };
+    let wasm = Arc::from(&*wasm);
+    let mut view = View::of(&wasm);
+    view.file.from_text = from_text;
+    (wasm, view)
+}
+
+/// The text of a sample that was given as text.
+fn text_of(bytes: &[u8], view: &View) -> Option<Arc<str>> {
+    std::str::from_utf8(bytes).ok().filter(|_| view.file.from_text).map(Arc::from)
 }
 
 /// The engine is the judge of what it can run.

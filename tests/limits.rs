@@ -134,8 +134,13 @@ fn other_limits_say_their_name() {
     few.host_calls = Some(1000);
     let (session, outcome) = run(text, few);
     assert!(matches!(outcome, Outcome::Stopped { limit: Limit::HostCalls, site: Some(_) }), "{outcome:?}");
-    let counts = session.finish().counts().unwrap();
-    assert_eq!(counts.of_mnemonic("call"), 1001);
+    let trace = session.finish();
+    let calls =
+        trace.records.iter().filter(|record| matches!(record, trace::Record::HostCall { .. })).count();
+    assert_eq!(calls, 1000, "as many as the limit says, and the next is not begun");
+    assert!(matches!(trace.records.last(), Some(trace::Record::End(trace::End::Stopped { .. }))));
+    // The instruction of the call that was not begun had said whom it calls.
+    assert_eq!(trace.counts().unwrap().of_mnemonic("call"), 1001);
 
     let mut small = limits();
     small.trace_bytes = 1 << 20;
@@ -220,4 +225,82 @@ fn a_host_function_that_swallows_a_stop_does_not_go_on() {
     let counts = session.finish().counts().unwrap();
     assert!(counts.of_mnemonic("nop") == 0);
     assert_eq!(counts.of_mnemonic("call"), 1);
+}
+
+/// Calls through a table to functions of great and changing index push 34 decisions each: so few of them make
+/// a word that a tick sees fewer decisions than usual, and they are no calls in silence for that.
+#[test]
+fn wide_indirect_calls_cost_what_they_record() {
+    let functions = 600;
+    let mut text = format!("(module (type $t (func (param i32))) (table {functions} funcref)");
+    for index in 0..functions {
+        text += &format!("(func $f{index} (type $t)) ");
+    }
+    let names: String = (0..functions).map(|index| format!("$f{index} ")).collect();
+    text += &format!("(elem (i32.const 0) func {names})");
+    text += r#"(func (export "main") (local i32) (loop
+        (call_indirect (type $t) (local.get 0) (i32.add (i32.const 300) (i32.and (local.get 0) (i32.const 255))))
+        (local.set 0 (i32.add (local.get 0) (i32.const 1))) (br 0))))"#;
+    let mut limits = limits();
+    (limits.wall_time, limits.decisions) = (None, Some(2_000_000));
+    let mut session = Tracer::new(Options::default().limits(limits)).load(text.as_bytes()).unwrap();
+    session.start().unwrap();
+    let outcome = session.invoke("main", &[]).unwrap();
+    assert!(matches!(outcome, Outcome::Stopped { limit: Limit::Decisions, .. }), "{outcome:?}");
+    let trace = session.finish();
+    let calls = trace.counts().unwrap().of_mnemonic("call_indirect");
+    assert!(calls * 35 >= 1_990_000, "{calls} calls in {} decisions", trace.decisions);
+}
+
+/// A function with more operators times values than anyone validates, which another one calls or not.
+fn heavy(code: &str, caller: &str) -> String {
+    let values = "i32 ".repeat(1000);
+    format!(
+        r#"(module (type $t (func (param {values}) (result {values})))
+            (import "env" "f" (func $f)) (func $wide (type $t) (unreachable))
+            (func $heavy (export "heavy") unreachable {code} unreachable)
+            (func (export "main") (call $f) {caller} (call $f)))"#
+    )
+}
+
+#[test]
+fn a_function_that_takes_too_much_stops_and_the_rest_runs() {
+    let code = "call $wide ".repeat(5_000);
+    let (session, outcome) = run(&heavy(&code, ""), limits());
+    assert_eq!(outcome, Outcome::Returned(Vec::new()));
+    assert_eq!(session.finish().counts().unwrap().of_mnemonic("call"), 2);
+
+    let (session, outcome) = run(&heavy(&code, "(call $heavy)"), limits());
+    let Outcome::Failed { message, site: Some(site) } = outcome else { panic!("{outcome:?}") };
+    assert!(message.contains("function 2 "), "{message}");
+    assert_eq!(site.function, 3);
+    assert_eq!(last(session).map(|site| site.function), Some(3), "the trace replays up to the call");
+
+    // Called from outside, it does not get to its first instruction.
+    let mut session = Tracer::new(Options::default()).load(heavy(&code, "").as_bytes()).unwrap();
+    session.start().unwrap();
+    let outcome = session.invoke("heavy", &[]).unwrap();
+    assert!(matches!(outcome, Outcome::Failed { site: None, .. }), "{outcome:?}");
+    assert_eq!(session.invoke("main", &[]).unwrap(), Outcome::Returned(Vec::new()));
+    assert_eq!(session.finish().counts().unwrap().of_mnemonic("call"), 2);
+}
+
+/// Each `br_if` copies as many values as its label has: code of the engine, a thousand times the sample's.
+#[test]
+fn what_the_engine_makes_of_a_module_has_an_end() {
+    let values = "i32 ".repeat(100);
+    let consts = "(i32.const 0) ".repeat(100);
+    let branches = "(br_if 0 (i32.const 0)) ".repeat(30_000);
+    // Below the bound of a function by itself, and there are as many of them as it takes.
+    let function = format!("(func (type $e) (block (type $t) {consts} {branches}) {})", "drop ".repeat(100));
+    let calls: String = (0..40).map(|index| format!("(call {index}) ")).collect();
+    let text = format!(
+        r#"(module (type $e (func)) (type $t (func (result {values}))) {}
+            (func (export "main") {calls}))"#,
+        function.repeat(40)
+    );
+    let (session, outcome) = run(&text, limits());
+    let Outcome::Failed { message, site: Some(_) } = outcome else { panic!("{outcome:?}") };
+    assert!(message.contains("bytes"), "{message}");
+    assert!(session.finish().counts().unwrap().of_mnemonic("br_if") >= 30_000);
 }

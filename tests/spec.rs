@@ -43,7 +43,7 @@ impl Sink for Keep {
         self.records.push(event.into());
     }
 
-    fn poll(&mut self, _: u64) -> bool {
+    fn poll(&mut self, _: u64, _: u64) -> bool {
         false
     }
 }

@@ -74,7 +74,7 @@ impl Sink for Memory {
         self.events.push(event);
     }
 
-    fn poll(&mut self, _decisions: u64) -> bool {
+    fn poll(&mut self, _decisions: u64, _words: u64) -> bool {
         Instant::now() >= self.deadline || self.len_bytes > CAP_BYTES
     }
 }

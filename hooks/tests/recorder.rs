@@ -32,7 +32,7 @@ impl Sink for Shared {
         self.0.lock().unwrap().events.push(event);
     }
 
-    fn poll(&mut self, decisions: u64) -> bool {
+    fn poll(&mut self, decisions: u64, _: u64) -> bool {
         let mut seen = self.0.lock().unwrap();
         seen.polls += 1;
         seen.budget.is_some_and(|budget| decisions >= budget)

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use clap::{ArgAction, Args, ValueEnum};
 use wasmspoor::{
-    report::{Report, Subject, capa, csv, ndjson, sarif, text},
+    report::{Report, Shortened, Subject, capa, csv, ndjson, sarif, text},
     text::{escape, write_json},
     verdict::Class,
 };
@@ -47,6 +47,10 @@ pub(super) struct Print {
     /// Host calls in the log of --json and -vv at most; the rest is counted
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     max_log: usize,
+    /// With --json: lists in their whole length, however long; without it functions and loops beyond 1,000
+    /// and small items beyond 20,000 are counted in `cut`
+    #[arg(long)]
+    full: bool,
     /// Write what the run left behind into a new folder below DIR: files, bytes sent, output, modules built
     /// in memory, and index.json that says what each is. Files are named after their hash
     #[arg(long, value_name = "DIR")]
@@ -210,7 +214,10 @@ pub(super) fn write(
             text::Asked { command: turn.command, file: turn.file.unwrap_or(name), options: &given::words() },
             &mut out,
         ),
-        Format::Json => write_json(&mut out, &report),
+        Format::Json => match Shortened::of(&report).filter(|_| !print.full) {
+            Some(shortened) => write_json(&mut out, &shortened.report(report)),
+            None => write_json(&mut out, &report),
+        },
         Format::Sarif => sarif::write_run(&report, turn.is_first, &mut out),
         Format::Csv => csv::write_row(&report, &mut out),
         Format::Capa => capa::write(&report, &mut out),

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use wasmparser::{Validator, WasmFeatures};
+use wasmparser::WasmFeatures;
+
+use crate::module::weight::Heavy;
 
 use super::features::{MISSING, engine_features};
 
@@ -65,8 +67,8 @@ pub enum LoadError {
 }
 
 /// Returns the error for a module that the engine refused with `message`.
-pub(crate) fn diagnose(wasm: &[u8], message: &str) -> LoadError {
-    let validate = |features| Validator::new_with_features(features).validate_all(wasm).map(|_| ());
+pub(crate) fn diagnose(wasm: &[u8], heavy: &Heavy, message: &str) -> LoadError {
+    let validate = |features| heavy.validate(wasm, features);
     let Err(first) = validate(engine_features()) else {
         return LoadError::Engine { reason: message.to_owned() };
     };
@@ -131,7 +133,7 @@ mod tests {
     fn what_no_proposal_mends_has_its_own_error() {
         // A tag, and a body that leaves too little on the stack.
         let text = "(module (tag) (func (throw 0)) (func (result i32) nop))";
-        let error = diagnose(&wat::parse_str(text).unwrap(), "refused");
+        let error = diagnose(&wat::parse_str(text).unwrap(), &Heavy::default(), "refused");
         let LoadError::Invalid { reason, .. } = &error else { panic!("{error}") };
         assert!(reason.contains("type mismatch"), "{reason}");
     }
@@ -156,7 +158,7 @@ mod tests {
             ("(component)", "component-model"),
         ] {
             let wasm = wat::parse_str(text).unwrap();
-            let error = diagnose(&wasm, "refused");
+            let error = diagnose(&wasm, &Heavy::default(), "refused");
             assert!(
                 matches!(&error, LoadError::Unsupported { proposal, offset, .. } if proposal == expected && *offset < wasm.len() as u64),
                 "{text}: {error:?}"
@@ -176,7 +178,7 @@ mod tests {
             let error = to_binary(bytes).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
-        let error = diagnose(b"\0asm\x01\0\0\0\x01\x05", "refused");
+        let error = diagnose(b"\0asm\x01\0\0\0\x01\x05", &Heavy::default(), "refused");
         assert!(matches!(error, LoadError::Invalid { .. }), "{error}");
     }
 }

@@ -5,3 +5,22 @@ pub(super) const CUSTOM_NAME: usize = 256;
 
 /// Bytes of text whose lines are looked for at most: its tree takes many times that.
 pub(super) const TEXT_BYTES: usize = 16 << 20;
+
+/// Steps of validating and translating one function at most, a value that an operator takes or leaves being
+/// one: about 24 bytes of the engine's code and 10 ns. The longest body that engines take (7,654,321 bytes)
+/// has fewer from any compiler.
+pub(super) const MAX_FUNCTION: u64 = 8 << 20;
+
+/// Steps of all functions that are validated, together, beside those for each byte of code: more would take
+/// minutes.
+pub(super) const MAX_MODULE: u64 = 16 << 20;
+
+/// Steps for each byte of code: compilers write less than one.
+pub(super) const MAX_MODULE_PER_BYTE: u64 = 4;
+
+/// Labels of one table at most, as browsers and the engine have it; a function with a longer one is heavy.
+pub(super) const MAX_TABLE: u32 = 65_520;
+
+/// Values that an operator on types other than functions can take for each byte that it has: the most fields
+/// that a structure may have.
+pub(super) const OF_OTHER_TYPES: u64 = 10_000;

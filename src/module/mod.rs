@@ -23,6 +23,7 @@ mod opcode;
 mod sections;
 pub mod signatures;
 pub mod view;
+pub(crate) mod weight;
 
 use std::{
     fmt,

@@ -317,6 +317,7 @@ fn way(kind: EdgeKind) -> &'static str {
 pub fn cfg(report: &Report<'_>, func: FuncIndex, code: &Code, flow: Option<&Flow>) -> String {
     let names = Names::of(report.view);
     let graph_of = Cfg::of(code);
+    let depths: BTreeMap<_, _> = graph_of.loops.iter().map(|found| (found.header.0, found.depth)).collect();
     let mut graph = Graph::new("cfg");
     let _ = writeln!(graph.text, "  label={};\n  labelloc=t;", quote(&[names.func(func)]));
     for (index, block) in (0u32..).zip(code.blocks()) {
@@ -330,8 +331,8 @@ pub fn cfg(report: &Report<'_>, func: FuncIndex, code: &Code, flow: Option<&Flow
             format!("block {index}: {span}"),
             format!("{} instructions, executed {count} times", ops.len()),
         ];
-        if let Some(found) = graph_of.loops.iter().find(|found| found.header.0 == index) {
-            label.push(format!("header of a loop, depth {}", found.depth));
+        if let Some(depth) = depths.get(&index) {
+            label.push(format!("header of a loop, depth {depth}"));
         }
         label.extend(ops.iter().take(SHOWN_OPS).map(|op| op.opcode.mnemonic().to_owned()));
         if let Some(more) = ops.len().checked_sub(SHOWN_OPS).filter(|&more| more > 0) {

@@ -150,6 +150,10 @@ pub struct Report<'a> {
     pub options: OptionsUsed<'a>,
     /// What the bytes say.
     pub view: &'a View,
+    /// Items that are left out of long lists, by the list's name; absent if there are none or all were asked
+    /// for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub cut: BTreeMap<&'static str, u64>,
     /// The module; not part of the JSON.
     #[serde(skip)]
     pub wasm: &'a Arc<[u8]>,
@@ -401,6 +405,7 @@ impl<'a> Report<'a> {
             replay_error: dynamic.error.as_deref(),
             options: options_used(options),
             view,
+            cut: BTreeMap::new(),
             wasm: &analysis.wasm,
             text: analysis.text.as_deref(),
         }

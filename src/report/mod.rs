@@ -9,6 +9,7 @@
 pub mod capa;
 pub mod coverage;
 pub mod csv;
+mod cut;
 pub mod diff;
 pub mod dot;
 pub mod folded;
@@ -22,6 +23,7 @@ pub mod text;
 mod time;
 mod timeline;
 
+pub use cut::Shortened;
 pub use json::{
     Carved, ConnectionReport, EntryReport, Fabricated, HostCallReport, LimitsUsed, OptionsUsed, Report,
     SCHEMA, SampleReport, Subject, Tool, options_used, schema, status,

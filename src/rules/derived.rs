@@ -7,12 +7,11 @@
 //!
 //! Costs a pass over the file for each of at most [`MAX_TEXTS`] texts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::sandbox::{Call, Pointed};
 
 use super::limits::{MAX_READS, MAX_TEXTS, SEARCHED_FILE};
-use super::pattern::Pattern;
 
 /// Shorter texts are found by chance.
 const MIN_TEXT: usize = 6;
@@ -89,7 +88,7 @@ fn is_even(text: &[u8]) -> bool {
 }
 
 fn holds(bytes: &[u8], part: &[u8]) -> bool {
-    Pattern::bytes(String::new(), part).find(bytes).next().is_some()
+    memchr::memmem::find(bytes, part).is_some()
 }
 
 /// Calls that read a file.
@@ -98,11 +97,11 @@ const READS: &[&str] = &["fd_read", "fd_pread", "_fread", "___syscall3", "___sys
 pub(super) const SENDS: &[&str] = &["sock_send", "send", "_send", "sendto", "_sendto", "http_post", "fetch"];
 
 fn returned_reads(calls: &[Call]) -> Vec<u32> {
-    let mut reads: BTreeSet<Vec<u8>> = BTreeSet::new();
+    let mut reads: HashSet<[u8; MIN_COMMON]> = HashSet::new();
     let mut returned = Vec::new();
     for (position, call) in calls.iter().enumerate() {
         if READS.contains(&&*call.name) && !is_console(call) {
-            let heads = payloads(call).filter(|bytes| bytes.len() >= MIN_COMMON);
+            let heads = payloads(call).filter_map(|bytes| bytes.first_chunk().copied());
             reads.extend(heads.take(MAX_READS.saturating_sub(reads.len())));
         } else if SENDS.contains(&&*call.name) && payloads(call).any(|sent| is_returned(&sent, &reads)) {
             returned.push(position as u32);
@@ -116,8 +115,9 @@ pub(super) fn is_console(call: &Call) -> bool {
     matches!(call.args.first().map(|arg| arg.value), Some(crate::Value::I32(0..=2)))
 }
 
-fn is_returned(sent: &[u8], reads: &BTreeSet<Vec<u8>>) -> bool {
-    reads.iter().any(|read| read.get(..MIN_COMMON).is_some_and(|head| holds(sent, head)))
+/// Whether the beginning of something that was read is in it: one look at each place, however much was read.
+fn is_returned(sent: &[u8], reads: &HashSet<[u8; MIN_COMMON]>) -> bool {
+    !reads.is_empty() && sent.windows(MIN_COMMON).any(|part| reads.contains(part))
 }
 
 /// The bytes that the arguments of a call point at, as far as they were kept.

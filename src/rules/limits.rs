@@ -50,3 +50,7 @@ pub(super) const YARA_NAMED: usize = 3;
 
 /// Bytes of an example of a rule at most: it is read into memory as a whole.
 pub(crate) const MAX_EXAMPLE: u64 = 32 << 20;
+
+/// Bytes of the automaton of a regular expression at most, and of the work to make it: searches make it while
+/// they go, in a cache of this size. An expression with a larger one is charged for all of its states.
+pub(super) const AUTOMATON: usize = 1 << 20;

@@ -22,6 +22,7 @@ mod problem;
 mod rule;
 mod scope;
 mod show;
+mod weight;
 mod yaml;
 mod yara;
 

@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use super::limits::REGEX_LIMIT;
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::weight;
+
 /// A name: exact, or by a regular expression.
 #[derive(Debug)]
 pub(super) enum Name {
@@ -39,7 +41,7 @@ enum PatternKind {
     /// The whole text.
     Whole(String),
     /// A regular expression, compiled when it is first needed.
-    Regex { source: String, ignore_case: bool, compiled: OnceLock<Option<Regex>> },
+    Regex { source: String, ignore_case: bool, compiled: OnceLock<Option<Regex>>, weight: OnceLock<usize> },
 }
 
 impl Pattern {
@@ -62,14 +64,15 @@ impl Pattern {
     }
 
     pub(super) fn regex(shown: String, source: String, ignore_case: bool) -> Self {
-        Self { shown, kind: PatternKind::Regex { source, ignore_case, compiled: OnceLock::new() } }
+        let (compiled, weight) = (OnceLock::new(), OnceLock::new());
+        Self { shown, kind: PatternKind::Regex { source, ignore_case, compiled, weight } }
     }
 
     /// Compiles it now. The error says what is wrong with the expression.
     pub(super) fn check(&self) -> Result<(), String> {
         match &self.kind {
             PatternKind::Whole(_) => Ok(()),
-            PatternKind::Regex { source, ignore_case, compiled } => match build(source, *ignore_case) {
+            PatternKind::Regex { source, ignore_case, compiled, .. } => match build(source, *ignore_case) {
                 Ok(regex) => {
                     let _ = compiled.set(Some(regex));
                     Ok(())
@@ -87,8 +90,18 @@ impl Pattern {
     fn compiled(&self) -> Option<&Regex> {
         match &self.kind {
             PatternKind::Whole(_) => None,
-            PatternKind::Regex { source, ignore_case, compiled } => {
+            PatternKind::Regex { source, ignore_case, compiled, .. } => {
                 compiled.get_or_init(|| build(source, *ignore_case).ok()).as_ref()
+            }
+        }
+    }
+
+    /// What a search of one byte costs, in such searches as one look at a byte answers.
+    pub(super) fn weight(&self) -> usize {
+        match &self.kind {
+            PatternKind::Whole(_) => 1,
+            PatternKind::Regex { source, ignore_case, weight, .. } => {
+                *weight.get_or_init(|| weight::of(source, *ignore_case))
             }
         }
     }

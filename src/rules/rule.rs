@@ -155,6 +155,21 @@ pub(super) enum Feature {
     File(FileFeature),
 }
 
+impl Feature {
+    /// The expression that names are searched with.
+    pub(super) fn name_pattern(&self) -> Option<&Pattern> {
+        match self {
+            Self::Import(Name::Regex(pattern))
+            | Self::Export(Name::Regex(pattern))
+            | Self::Section(Name::Regex(pattern))
+            | Self::FunctionName(Name::Regex(pattern)) => Some(pattern),
+            Self::Ioc { value, .. } => value.as_ref(),
+            Self::File(file) => file.path.as_ref(),
+            _ => None,
+        }
+    }
+}
+
 /// A property of code, on the bytes or as executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Characteristic {

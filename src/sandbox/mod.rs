@@ -38,7 +38,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     module::LoadError,
-    tracer::{Recording, StreamSink, Timeout, Tracer},
+    tracer::{Recording, Session, StreamSink, Timeout, Tracer},
 };
 
 pub(crate) use self::journal::{Item, Journal, Recorder, unfinished};
@@ -84,6 +84,7 @@ pub(crate) fn run_with(
     )?;
     let (session, outcome) = Driver::new(session, options, &state, link.layout()).run();
     let refused = session.refused_growth();
+    limitations.extend(heavy_functions(&session));
     let trace = session.finish();
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     state.tell_outputs();
@@ -94,4 +95,16 @@ pub(crate) fn run_with(
         limitations.push(format!("growth of memory or tables beyond the limits was refused {times}"));
     }
     Ok(state.into_run(trace, outcome.entries, outcome.status, limitations))
+}
+
+/// Says which functions cannot run because they take too much to be validated and translated.
+fn heavy_functions(session: &Session) -> Option<String> {
+    let heavy = session.heavy().functions();
+    let (first, _) = heavy.first()?;
+    Some(match heavy.len() {
+        1 => format!("func {first} takes too much to be validated and translated: a call of it stops"),
+        count => format!(
+            "{count} functions, the first is func {first}, take too much to be validated and translated: a call of one stops"
+        ),
+    })
 }

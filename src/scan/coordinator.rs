@@ -22,7 +22,7 @@ use std::{
 use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 
-use super::limits::{INNER_BYTES, INNER_MODULES, MAX_HELD_BYTES, MAX_NESTING, MAX_QUEUED};
+use super::limits::{INNER_BYTES, INNER_MODULES, MAX_HELD_BYTES, MAX_NESTING, MAX_QUEUED, MAX_WORDS};
 use super::{
     budget::Budget,
     cluster::Index,
@@ -129,6 +129,34 @@ fn cut(left_out: u64) -> Failure {
         kind: FailureKind::Cut,
         text: format!("modules within modules beyond {bounds}: {left_out} left out"),
     }
+}
+
+/// The rows of a sample whose analysis did not come to its end: what its bytes say stands, and that it ended
+/// an analysis is itself something to know of it.
+fn died(of_bytes: Option<SampleRows>, failure: Option<Failure>) -> SampleRows {
+    let mut outcome = of_bytes.unwrap_or_default();
+    if let Some(Failure { kind, text }) = &failure {
+        let words = format!("the analysis of the sample did not come to its end ({}): {text}", kind.name());
+        let words: String = words.chars().take(MAX_WORDS).collect();
+        outcome.sample.limitations.insert(0, words.clone());
+        outcome.findings.insert(
+            0,
+            rows::FindingRow {
+                sha256: String::new(),
+                kind: "finding".to_owned(),
+                name: "analysis ended by the sample".to_owned(),
+                class: kind.name().to_owned(),
+                severity: 2,
+                confidence: 100,
+                dynamic: true,
+                places: 0,
+                text: words,
+            },
+        );
+        outcome.findings.truncate(rows::MAX_ROWS);
+    }
+    outcome.sample.failure = failure;
+    outcome
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -239,6 +267,10 @@ impl<'a> Scan<'a> {
 
     fn attend(&self, job: Job) {
         match job.source {
+            Source::Module(_, budget) if budget.is_out_of_time() => {
+                let text = "the modules of its file have taken all of their time: it was not run".to_owned();
+                self.failed(job.origin, FailureKind::Cut, text);
+            }
             Source::Module(sample, budget) => self.analyse(job.origin, sample, &Inner::new(&budget)),
             Source::File(file) => self.file(job.origin, &file),
         }
@@ -301,7 +333,7 @@ impl<'a> Scan<'a> {
                     self.attend(job);
                 }
             }
-            Message::Outcome(_) | Message::Done => {}
+            Message::Bytes(_) | Message::Outcome(_) | Message::Done => {}
         });
         self.progress.unpacking.fetch_sub(1, Ordering::Relaxed);
         match end {
@@ -322,9 +354,11 @@ impl<'a> Scan<'a> {
             return self.record(None, &path);
         }
         let started = Instant::now();
-        let (mut outcome, mut inner, mut left_out, mut failures) = (None, Vec::new(), 0, Vec::new());
+        let (mut of_bytes, mut outcome) = (None, None);
+        let (mut inner, mut left_out, mut failures) = (Vec::new(), 0, Vec::new());
         let end = self.spawner.analyse(&sample, |message| match message {
             Message::Ready(confinement) => self.confined(confinement),
+            Message::Bytes(rows) => of_bytes = Some(*rows),
             Message::Outcome(rows) => outcome = Some(*rows),
             Message::Module(inside, bytes) if within.take(bytes.len()) => {
                 inner.push((inside, self.room.hold(bytes)))
@@ -334,7 +368,9 @@ impl<'a> Scan<'a> {
             Message::Done => {}
         });
         drop(sample);
-        let time_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let time = started.elapsed();
+        within.budget.spend(time);
+        let time_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let failure = match end {
             WorkerEnd::Interrupted => return,
             WorkerEnd::NotStarted(text) => return self.fail(io::Error::other(text)),
@@ -357,10 +393,7 @@ impl<'a> Scan<'a> {
             self.failed(path.origin.within(inside), failure.kind, failure.text);
         }
         if !self.is_interrupted() {
-            let outcome = outcome.unwrap_or_else(|| SampleRows {
-                sample: rows::SampleRow { failure, ..Default::default() },
-                ..Default::default()
-            });
+            let outcome = outcome.unwrap_or_else(|| died(of_bytes, failure));
             self.finish(outcome, &path, time_ms, sha256);
         }
     }

@@ -30,6 +30,8 @@ pub const READY: u8 = b'r';
 pub const MODULE: u8 = b'm';
 /// From it: something that could not be looked into; way and failure in JSON.
 pub const FAILURE: u8 = b'f';
+/// From it: the rows of the sample in JSON, as far as its bytes tell, before it runs.
+pub const BYTES: u8 = b'b';
 /// From it: the rows of the sample in JSON.
 pub const OUTCOME: u8 = b'o';
 /// From it: it is done. Whoever says nothing more without this has crashed.
@@ -44,6 +46,8 @@ pub enum Message {
     Module(Vec<String>, Vec<u8>),
     /// Something that could not be looked into, with the way to it.
     Failure(Vec<String>, Failure),
+    /// The rows of the sample, as far as its bytes tell.
+    Bytes(Box<SampleRows>),
     /// The rows of the sample.
     Outcome(Box<SampleRows>),
     /// It is done.
@@ -81,7 +85,7 @@ impl Allowance {
 fn most(kind: u8) -> usize {
     match kind {
         READY => MAX_READY,
-        OUTCOME => MAX_OUTCOME,
+        BYTES | OUTCOME => MAX_OUTCOME,
         FAILURE => MAX_WAY,
         MODULE => MAX_SAMPLE_BYTES as usize + MAX_WAY,
         _ => 0,
@@ -97,10 +101,10 @@ fn parse(kind: u8, payload: Vec<u8>) -> io::Result<Message> {
             }
             Message::Ready(confinement)
         }
-        OUTCOME => {
+        BYTES | OUTCOME => {
             let outcome: Box<SampleRows> = json(&payload)?;
             check(&outcome).map_err(nonsense)?;
-            Message::Outcome(outcome)
+            if kind == BYTES { Message::Bytes(outcome) } else { Message::Outcome(outcome) }
         }
         DONE => Message::Done,
         FAILURE => {
@@ -174,8 +178,14 @@ pub(super) fn nonsense(text: impl Into<String>) -> io::Error {
 /// For tests whose workers are shell scripts.
 #[cfg(all(test, unix))]
 pub mod shell {
-    use super::{Confinement, OUTCOME, READY, SampleRows};
+    use super::{BYTES, Confinement, OUTCOME, READY, SampleRows};
     use crate::scan::rows::SampleRow;
+
+    /// The rows of a sample whose bytes say that it is malicious.
+    pub fn bytes_words() -> String {
+        let sample = SampleRow { verdict: Some("MALICIOUS".into()), score: 90, ..SampleRow::default() };
+        say(BYTES, &serde_json::to_string(&SampleRows { sample, ..SampleRows::default() }).unwrap())
+    }
 
     /// The rows of a sample about which there is nothing to say.
     pub fn outcome_words() -> String {

@@ -195,7 +195,8 @@ impl Spawner {
         terms: Terms,
         take: &mut impl FnMut(Message),
     ) -> Heard {
-        let mut order = Order { is_ready: false, may_have_outcome: terms.is_analysis };
+        let mut order =
+            Order { is_ready: false, may_have_bytes: terms.is_analysis, may_have_outcome: terms.is_analysis };
         let mut left = START_TIME;
         let how = loop {
             if self.interrupted.load(Ordering::Relaxed) {
@@ -243,6 +244,7 @@ impl Drop for Worker {
 /// Which messages a worker may still send.
 struct Order {
     is_ready: bool,
+    may_have_bytes: bool,
     may_have_outcome: bool,
 }
 
@@ -253,7 +255,15 @@ impl Order {
             return Err(nonsense("a message out of turn"));
         }
         self.is_ready = true;
-        if matches!(message, Message::Outcome(_)) && !std::mem::take(&mut self.may_have_outcome) {
+        let may = match message {
+            Message::Bytes(_) => std::mem::take(&mut self.may_have_bytes),
+            Message::Outcome(_) => {
+                self.may_have_bytes = false;
+                std::mem::take(&mut self.may_have_outcome)
+            }
+            _ => true,
+        };
+        if !may {
             return Err(nonsense("rows that nobody asked for"));
         }
         Ok(message)
@@ -382,7 +392,7 @@ fn signal(_: &ExitStatus) -> Option<&'static str> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::scan::message::shell::{outcome_words, ready_words, say};
+    use crate::scan::message::shell::{bytes_words, outcome_words, ready_words, say};
 
     /// A worker that is a shell script.
     fn script(words: &str) -> Spawner {
@@ -481,9 +491,14 @@ mod tests {
             say(message::MODULE, "....[]").replace("'....[]'", "''") + "; printf '\\002\\000\\000\\000[]'";
         let failure = say(message::FAILURE, r#"[[],{"kind":"broken","text":""}]"#);
         let forever = |words: &str| format!("while :; do {words} || exit; done");
-        for words in
-            [forever(&module), forever(&failure), ready_words(), format!("{0}; {0}", outcome_words())]
-        {
+        for words in [
+            forever(&module),
+            forever(&failure),
+            ready_words(),
+            format!("{0}; {0}", outcome_words()),
+            format!("{0}; {0}", bytes_words()),
+            format!("{}; {}", outcome_words(), bytes_words()),
+        ] {
             let spawner = Spawner { wall: Duration::from_secs(60), ..ready(&words) };
             match end(&spawner) {
                 WorkerEnd::Failed(failure) => {

@@ -120,11 +120,11 @@ pub struct SampleRow {
     pub origin: Origin,
     /// Bytes as found.
     pub size: u64,
-    /// Why it has no result; then what follows is empty.
+    /// Why its analysis did not come to its end; then what follows is what its bytes say, or empty.
     pub failure: Option<Failure>,
     /// Milliseconds that its worker took.
     pub time_ms: u64,
-    /// What it is, as `spoor run` says; null with a failure.
+    /// What it is, as `spoor run` says; of a sample with a failure, what its bytes alone say, or null.
     pub verdict: Option<String>,
     /// 0 to 100.
     pub score: u8,

@@ -29,10 +29,10 @@ fn embedded_caps() -> Caps {
 /// What a worker may say that analyses a sample: the rows, and the modules within.
 pub fn analyse_allowance() -> Allowance {
     let Caps { members, failures, bytes, .. } = embedded_caps();
-    // As much again for rows and ways as for a module.
+    // As much again for rows, twice, and for ways as for a module.
     Allowance {
         messages: members + failures + CARVED.messages + FEW_MESSAGES,
-        bytes: bytes + CARVED.bytes + (32 << 20),
+        bytes: bytes + CARVED.bytes + (48 << 20),
     }
 }
 
@@ -63,7 +63,10 @@ pub fn analyse(
         _ => return Ok(()),
     };
     let sha256 = hex::sha256(&sample);
-    let analysis = Analysis::of(&sample, &options, rules);
+    // What the bytes say is known before the sample runs, whatever becomes of this process then.
+    let analysis = Analysis::before_run(&sample, rules);
+    send(output, message::BYTES, &describe::outcome(&analysis, &sha256))?;
+    let analysis = analysis.then_run(&options, rules);
     send(output, message::OUTCOME, &describe::outcome(&analysis, &sha256))?;
     let mut sink = |inside: &[String], found: Found<'_>| hand_on(output, inside, found);
     let source = (*analysis.wasm != *sample).then_some(&*sample);

@@ -38,10 +38,11 @@ pub(crate) struct Moment {
     pub(crate) bulk: u64,
 }
 
-/// Work of a poll that few decisions led to: a thousand calls, or thousands of operators of straight code.
+/// Work of a poll that few words led to: a thousand calls, or thousands of operators of straight code.
 const SILENT_TICK: u64 = 2048;
-/// Decisions between two polls below which it was something else that asked.
-const FEW_DECISIONS: u64 = 900;
+/// Words between two polls below which it was something else that asked. Words, because a word of wide fields
+/// holds as little as half the decisions of another.
+const FEW_WORDS: u64 = recorder::WORDS_PER_POLL as u64 * 7 / 8;
 /// Instructions that a decision or a direct call stands for in most programs.
 const USUAL: u64 = 5;
 /// Work of a host call, and of a bulk operation besides its length.
@@ -73,8 +74,11 @@ pub(super) struct Capture {
     host_calls: u64,
     stopped_by: Option<Limit>,
     last_place: Option<recorder::Place>,
-    /// Decisions at the last poll.
+    /// Decisions at the last poll, and words.
     polled_at: u64,
+    words_polled_at: u64,
+    /// Words that were handed over.
+    handed: u64,
     /// A bulk operation asks next.
     bulk_asks: bool,
     /// Work so far: decisions, and what else takes time, in about the same unit.
@@ -131,6 +135,8 @@ impl Capture {
             stopped_by: None,
             last_place: None,
             polled_at: 0,
+            words_polled_at: 0,
+            handed: 0,
             bulk_asks: false,
             work: 0,
             host_called_at: 0,
@@ -225,6 +231,7 @@ impl Capture {
         // Draining puts off the next poll: who calls the host often enough would never see one.
         self.work = self.work.saturating_add(decisions.saturating_sub(self.polled_at));
         self.polled_at = decisions;
+        self.words_polled_at = self.handed;
         self.check(decisions);
         let usual = || decisions.saturating_add(calls).saturating_mul(USUAL);
         let instructions = self.instruction_counter.as_ref().map_or_else(usual, InstructionCounter::total);
@@ -337,10 +344,11 @@ impl Capture {
 
     /// Counts the work since the last poll. Decisions alone would let straight code, calls and bulk
     /// operations run for ever.
-    fn count_work(&mut self, decisions: u64) {
+    fn count_work(&mut self, decisions: u64, words: u64) {
         let made = decisions.saturating_sub(self.polled_at);
-        self.polled_at = decisions;
-        let silent = made < FEW_DECISIONS && !std::mem::take(&mut self.bulk_asks);
+        let made_words = words.saturating_sub(self.words_polled_at);
+        (self.polled_at, self.words_polled_at) = (decisions, words);
+        let silent = made_words < FEW_WORDS && !std::mem::take(&mut self.bulk_asks);
         self.work = self.work.saturating_add(made).saturating_add(if silent { SILENT_TICK } else { 0 });
     }
 }
@@ -348,6 +356,7 @@ impl Capture {
 impl recorder::Sink for Capture {
     fn words(&mut self, words: &[u64], calls: u64) {
         (self.calls, self.words_at) = (calls, self.work);
+        self.handed = self.handed.saturating_add(words.len() as u64);
         if let Some(counter) = &mut self.instruction_counter {
             counter.advance(words);
         }
@@ -372,6 +381,14 @@ impl recorder::Sink for Capture {
         }
     }
 
+    fn may_call_host(&mut self) -> bool {
+        let may_call = self.limits.host_calls.is_none_or(|limit| self.host_calls < limit);
+        if !may_call {
+            self.stop(Limit::HostCalls);
+        }
+        may_call
+    }
+
     fn wants_words(&mut self) -> bool {
         // Whether or not there is a sink: a run must not depend on where it is recorded.
         self.work.saturating_sub(self.words_at) >= HANDED_OVER
@@ -384,9 +401,6 @@ impl recorder::Sink for Capture {
                 self.host_calls += 1;
                 self.work = self.work.saturating_add(HOST_CALL);
                 self.host_called_at = self.work;
-                if self.limits.host_calls.is_some_and(|limit| self.host_calls > limit) {
-                    self.stop(Limit::HostCalls);
-                }
             }
             Event::End { place, .. } => {
                 self.last_place = Some(place);
@@ -407,8 +421,8 @@ impl recorder::Sink for Capture {
         self.records.push(record);
     }
 
-    fn poll(&mut self, decisions: u64) -> bool {
-        self.count_work(decisions);
+    fn poll(&mut self, decisions: u64, words: u64) -> bool {
+        self.count_work(decisions, words);
         self.check(decisions);
         self.is_over()
     }

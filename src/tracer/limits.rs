@@ -200,3 +200,12 @@ pub(crate) fn replay_limits(limits: Option<&Limits>, decisions: u64) -> ReplayLi
     let by_instructions = instructions.saturating_add(decisions).saturating_add(BEYOND);
     ReplayLimits { max_silent: by_time.min(by_decisions).min(by_instructions), ..ReplayLimits::default() }
 }
+
+/// Bytes of the engine's own code of a module, beside those for each byte of it: more than a small one takes.
+pub(super) const MIN_CODE: usize = 64 << 20;
+
+/// Bytes of the engine's own code for each byte of the module: what compilers write takes 8 to 12.
+pub(super) const CODE_PER_BYTE: usize = 24;
+
+/// Bytes of the engine's own code at most, however large the module is: a run stays below a GiB.
+pub(super) const MAX_CODE: usize = 384 << 20;

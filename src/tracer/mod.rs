@@ -25,7 +25,7 @@ use std::{
 use wasmspoor_hooks as engine;
 
 use crate::{
-    module::{LoadError, Module, diagnose, to_binary},
+    module::{LoadError, Module, diagnose, to_binary, weight::Heavy},
     trace::{Callee, FuncKey, Instance, Trace, Trap, effects::Effect},
 };
 
@@ -33,6 +33,7 @@ use self::{
     capture::Capture,
     host::{CallError, Host},
     instruction_counter::InstructionCounter,
+    limits::{CODE_PER_BYTE, MAX_CODE, MIN_CODE},
 };
 pub(crate) use self::{
     host::HostFn,
@@ -145,10 +146,12 @@ impl Tracer {
         recording: Recording,
     ) -> Result<Session, LoadError> {
         let wasm = to_binary(bytes)?;
-        let engine = engine::Engine::new(&self.config());
+        let heavy = Heavy::of(&wasm);
+        let engine = engine::Engine::new(&self.config(&heavy, wasm.len()));
+        let diagnosed = |message: String| diagnose(&wasm, &heavy, &message);
         let compiled =
-            engine::Module::new(&engine, &wasm[..]).map_err(|error| diagnose(&wasm, &error.to_string()))?;
-        let module = Module::parse(&wasm[..]).map_err(|error| diagnose(&wasm, &error.to_string()))?;
+            engine::Module::new(&engine, &wasm[..]).map_err(|error| diagnosed(error.to_string()))?;
+        let module = Module::parse(&wasm[..]).map_err(|error| diagnosed(error.to_string()))?;
         let limits = &self.options.limits;
         let mut store = engine::Store::new(&engine, Host::new(limits));
         store.limiter(|host| host);
@@ -179,10 +182,11 @@ impl Tracer {
             trace,
             begun: Instant::now(),
             limits: limits.clone(),
+            heavy,
         })
     }
 
-    fn config(&self) -> engine::Config {
+    fn config(&self, heavy: &Heavy, len_bytes: usize) -> engine::Config {
         let limits = &self.options.limits;
         let mut config = engine::Config::default();
         config.record(true).wasm_custom_page_sizes(true).wasm_wide_arithmetic(true);
@@ -190,6 +194,9 @@ impl Tracer {
         // The engine asks that the least height is below the greatest.
         config.set_min_stack_height(1 << 10);
         config.set_max_stack_height(limits.stack_bytes.max(1 << 10));
+        let bytes = MIN_CODE.saturating_add(len_bytes.saturating_mul(CODE_PER_BYTE)).min(MAX_CODE);
+        let refused = heavy.functions().iter().map(|(func, _)| func.0).collect();
+        config.bounds(engine::recorder::bounds::Bounds { refused, bytes: Some(bytes) });
         config
     }
 }
@@ -213,6 +220,7 @@ pub struct Session {
     trace: Trace,
     begun: Instant,
     limits: Limits,
+    heavy: Heavy,
 }
 
 impl fmt::Debug for Session {
@@ -461,6 +469,11 @@ impl Session {
     /// Returns the time since the sample was loaded.
     pub fn elapsed(&self) -> Duration {
         self.begun.elapsed()
+    }
+
+    /// The functions that nobody validates or translates, because that would take too much.
+    pub(crate) fn heavy(&self) -> &Heavy {
+        &self.heavy
     }
 
     /// Returns the limits in force.

@@ -146,6 +146,13 @@ fn unseen(facts: &Facts<'_>) -> Option<String> {
     if run.entries.iter().any(is_down) {
         return Some("it did not get beyond its start function".to_owned());
     }
+    let failed = |entry: &Entry| match &entry.end {
+        EntryEnd::Failed { message } => Some(message.clone()),
+        _ => None,
+    };
+    if let Some(message) = run.entries.iter().find_map(failed) {
+        return Some(format!("part of it could not be run: {message}"));
+    }
     (run.calls_cut > 0).then(|| format!("{} were not logged", text::plural(run.calls_cut, "host call")))
 }
 

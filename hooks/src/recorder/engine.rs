@@ -1,7 +1,7 @@
 //! Where recorder and engine meet: places, invocations, and the store's access to its recorder.
 
 use crate::{
-    AsContextMut, Caller, Config, Engine, Func, FuncEntity, Memory, Store, Table,
+    AsContextMut, Caller, Config, Engine, Error, Func, FuncEntity, Memory, Store, Table,
     core::RawRef,
     engine::executor::handler::{
         dispatch::{Break, Control, ExecutionOutcome},
@@ -81,13 +81,16 @@ impl PrunedStore {
 
     /// Calls a host function with `call`, between two events.
     #[inline]
-    pub(crate) fn record_host<R, E>(
+    pub(crate) fn record_host<R>(
         &mut self,
         func: Func,
-        call: impl FnOnce(&mut Self) -> Result<R, E>,
-    ) -> Result<R, E> {
+        call: impl FnOnce(&mut Self) -> Result<R, Error>,
+    ) -> Result<R, Error> {
         if !self.inner().engine().config().record {
             return call(self);
+        }
+        if self.recorder().stops_at_host() {
+            return Err(Error::host(Stop));
         }
         self.recorder().event(Event::HostCall { func: func.key() });
         let result = call(self);
@@ -233,8 +236,10 @@ pub(crate) fn invocation<T, R>(
         store.inner.recorder_mut().event(Event::HostReturn { failed: outcome.is_err() });
     }
     let host_failed = store.inner.recorder_mut().take_host_failed();
+    let stopped_at_host = store.inner.recorder_mut().take_stopped_at_host();
     let end = match &outcome {
         Ok(_) => End::Returned,
+        Err(_) if stopped_at_host => End::Stopped,
         Err(_) if host_failed => End::HostError,
         Err(ExecutionOutcome::Host(_)) => End::HostError,
         Err(ExecutionOutcome::OutOfFuel(_)) => End::Failed,

@@ -15,6 +15,7 @@
 #![warn(missing_docs)]
 #![deny(clippy::undocumented_unsafe_blocks, unsafe_op_in_unsafe_fn)]
 
+pub mod bounds;
 pub(crate) mod engine;
 pub(crate) mod sites;
 pub mod stream;
@@ -44,8 +45,14 @@ pub trait Sink: Any + Send + Sync {
     /// An event, in the order of the run.
     fn event(&mut self, event: Event);
 
-    /// Whether the run must stop now. `decisions`: pushed so far in this store.
-    fn poll(&mut self, decisions: u64) -> bool;
+    /// Whether the run must stop now. `decisions`: pushed so far in this store; `words`: made of them.
+    fn poll(&mut self, decisions: u64, words: u64) -> bool;
+
+    /// Whether a host function may be entered now; otherwise the run stops before the call, which leaves no
+    /// event. By default always.
+    fn may_call_host(&mut self) -> bool {
+        true
+    }
 
     /// Asked after each poll: whether the whole words so far are wanted at once, though the chunk is not
     /// full. By default never.
@@ -149,7 +156,7 @@ struct Discard;
 impl Sink for Discard {
     fn words(&mut self, _: &[u64], _: u64) {}
     fn event(&mut self, _: Event) {}
-    fn poll(&mut self, _: u64) -> bool {
+    fn poll(&mut self, _: u64, _: u64) -> bool {
         false
     }
 }
@@ -171,12 +178,16 @@ pub struct Recorder {
     stopping: bool,
     /// The host function that was called last failed.
     host_failed: bool,
+    /// The run stopped before a host function was entered.
+    stopped_at_host: bool,
     /// First word of the chunk.
     start: NonNull<u64>,
     /// Words up to here are counted in `decisions`.
     counted: NonNull<u64>,
     /// Decisions in counted words.
     decisions: u64,
+    /// Words that were handed over.
+    handed: u64,
     /// Direct calls before the current stretch of [`CALLS_PER_POLL`].
     calls: u64,
     /// Last place at which a handler may have failed.
@@ -214,9 +225,11 @@ impl Recorder {
             last_target: 0,
             stopping: false,
             host_failed: false,
+            stopped_at_host: false,
             start,
             counted: start,
             decisions: 0,
+            handed: 0,
             calls: 0,
             fault: None,
             sink: Box::new(Discard),
@@ -248,6 +261,7 @@ impl Recorder {
         let calls = self.calls();
         // SAFETY: `start..cursor` lies in the chunk and was written by `store_window`.
         let words = unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.stored()) };
+        self.handed += words.len() as u64;
         self.sink.words(words, calls);
         self.cursor = self.start;
         self.counted = self.start;
@@ -282,6 +296,21 @@ impl Recorder {
 
     pub(crate) fn take_host_failed(&mut self) -> bool {
         std::mem::take(&mut self.host_failed)
+    }
+
+    pub(crate) fn take_stopped_at_host(&mut self) -> bool {
+        std::mem::take(&mut self.stopped_at_host)
+    }
+
+    /// Asks the sink whether a host function may be entered; returns whether the run must stop instead.
+    #[inline]
+    pub(crate) fn stops_at_host(&mut self) -> bool {
+        if self.sink.may_call_host() {
+            return false;
+        }
+        (self.stopping, self.stopped_at_host) = (true, true);
+        self.set_due();
+        true
     }
 
     /// Pushes one decision; returns whether the window is full and must be flushed before the next push.
@@ -338,7 +367,8 @@ impl Recorder {
         self.calls += u64::from(CALLS_PER_POLL - self.calls_left);
         self.calls_left = CALLS_PER_POLL;
         let decisions = self.decisions();
-        self.stopping = self.stopping || self.sink.poll(decisions);
+        let words = self.handed + self.stored() as u64;
+        self.stopping = self.stopping || self.sink.poll(decisions, words);
         if self.sink.wants_words() {
             self.hand_over();
         }

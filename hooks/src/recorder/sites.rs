@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use spin::Mutex;
 
+use super::bounds::Spent;
 use crate::{Engine, engine::code_map::CompiledFuncEntry, module::FuncIdx};
 
 /// Operators begin at multiples of the size of a handler's address.
@@ -99,9 +100,17 @@ struct Function {
 
 /// The sites of all translated functions of an engine, by the address of their operators.
 #[derive(Debug, Default)]
-pub(crate) struct Table(Mutex<BTreeMap<usize, Function>>);
+pub(crate) struct Table {
+    functions: Mutex<BTreeMap<usize, Function>>,
+    spent: Spent,
+}
 
 impl Table {
+    /// Bytes of operators of all of them.
+    pub(crate) fn spent(&self) -> &Spent {
+        &self.spent
+    }
+
     /// Notes the sites of a function whose operators lie at `ops`.
     fn insert(&self, index: FuncIdx, ops: &[u8], pending: &[(u32, u32)]) {
         let mut pairs = Vec::with_capacity(pending.len() * 2);
@@ -111,13 +120,14 @@ impl Table {
             write_leb(&mut pairs, site.abs_diff(last.1));
             last = (position / OPS_ALIGN, site);
         }
+        self.spent.add(ops.len());
         let function = Function { index, len_ops: ops.len(), pairs: pairs.into() };
-        self.0.lock().insert(ops.as_ptr() as usize, function);
+        self.functions.lock().insert(ops.as_ptr() as usize, function);
     }
 
     /// Returns the function and the offset in its body of the operator at address `ip`.
     pub(crate) fn find(&self, ip: usize) -> Option<(FuncIdx, u32)> {
-        let table = self.0.lock();
+        let table = self.functions.lock();
         let (&start, function) = table.range(..=ip).next_back()?;
         let wanted = (ip - start) as u32 / OPS_ALIGN;
         if ip - start >= function.len_ops {

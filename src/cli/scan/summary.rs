@@ -201,7 +201,13 @@ pub(in crate::cli) fn line(sample: &rows::SampleRow) -> String {
         None => failure(&sample.origin, sample.failure.as_ref()),
         Some(verdict) => {
             let family = sample.family.as_deref().unwrap_or("-");
-            format!("{verdict} {} {family} {}", sample.score, name(&sample.origin.to_string()))
+            let line = format!("{verdict} {} {family} {}", sample.score, name(&sample.origin.to_string()));
+            match &sample.failure {
+                None => line,
+                Some(failed) => {
+                    format!("{line} (by its bytes; FAILED {}: {})", failed.kind.name(), name(&failed.text))
+                }
+            }
         }
     }
 }

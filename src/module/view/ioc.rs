@@ -6,16 +6,21 @@
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr},
-    sync::OnceLock,
+    ops::Range,
+    sync::{LazyLock, OnceLock},
 };
 
+use aho_corasick::AhoCorasick;
 use hashbrown::HashSet;
 use regex::{Regex, RegexBuilder};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::limits::MAX_IOCS;
-use super::wallet;
+use super::{
+    limits::{MAX_IOCS, MAX_VALUE},
+    near::{self, Pair},
+    wallet,
+};
 
 /// Where a string stands, and how it was decoded.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +30,8 @@ pub(super) struct Found<'a> {
     pub(super) encoding: &'a str,
 }
 
+/// Patterns that there are.
+const KINDS: usize = 28;
 /// `job_id` and `nonce` belong together if they are so many bytes apart at most.
 const NEAR: u64 = 1024;
 
@@ -52,56 +59,123 @@ struct Pattern {
     kind: &'static str,
     /// Only a text with one of these, in any case, can match.
     hints: &'static [&'static str],
-    pattern: &'static str,
+    look: Look,
     /// Compiled at the first hint: most modules have none, and compiling all takes longer than the rest of
     /// the view of a small module.
-    compiled: OnceLock<Option<Regex>>,
+    compiled: OnceLock<Option<Finder>>,
+}
+
+/// How it is found.
+enum Look {
+    /// By a regular expression that has no counts before it is sure: its time is linear in the text.
+    Regex(&'static str),
+    /// A head and a tail; see [`near::Pair`].
+    Pair {
+        head: &'static str,
+        tail: &'static str,
+        gap: (usize, usize),
+        is_last: bool,
+        after: usize,
+    },
+    Email,
+    Domain,
+}
+
+enum Finder {
+    Regex(Regex),
+    Pair(Pair),
+    Email,
+    Domain,
 }
 
 impl Pattern {
     const fn new(kind: &'static str, hints: &'static [&'static str], pattern: &'static str) -> Self {
-        Self { kind, hints, pattern, compiled: OnceLock::new() }
+        Self::with(kind, hints, Look::Regex(pattern))
     }
 
-    /// The pattern, if a match is possible.
-    fn for_text(&self, text: &str) -> Option<&Regex> {
-        let is_hinted = self.hints.iter().any(|hint| contains(text.as_bytes(), hint.as_bytes()));
-        is_hinted.then(|| self.compiled.get_or_init(|| compile(self.pattern)).as_ref())?
+    const fn with(kind: &'static str, hints: &'static [&'static str], look: Look) -> Self {
+        Self { kind, hints, look, compiled: OnceLock::new() }
+    }
+
+    fn finder(&self) -> Option<&Finder> {
+        self.compiled.get_or_init(|| self.look.compile()).as_ref()
     }
 }
+
+impl Look {
+    fn compile(&self) -> Option<Finder> {
+        Some(match *self {
+            Self::Regex(pattern) => Finder::Regex(compile(pattern)?),
+            Self::Pair { head, tail, gap: (least, most), is_last, after } => {
+                let (head, tail) = (compile(head)?, compile(tail)?);
+                Finder::Pair(Pair { head, tail, gap: least..=most, is_last, after })
+            }
+            Self::Email => Finder::Email,
+            Self::Domain => Finder::Domain,
+        })
+    }
+}
+
+impl Finder {
+    /// Where it is in `text`, ascending, without overlap.
+    fn find(&self, text: &str) -> Vec<Range<usize>> {
+        match self {
+            Self::Regex(regex) => regex.find_iter(text).map(|hit| hit.range()).collect(),
+            Self::Pair(pair) => pair.find(text),
+            Self::Email => near::emails(text),
+            Self::Domain => near::domains(text, DOMAINS),
+        }
+    }
+}
+
+/// Last labels of domains that are worth a look beside a port.
+const DOMAINS: &[&str] = &[
+    "com", "net", "org", "io", "ru", "cn", "info", "biz", "xyz", "top", "me", "pro", "cc", "to", "pw", "su",
+    "online", "site", "club", "stream", "link", "eu", "de", "co", "in", "la", "kr", "space", "host", "live",
+    "win",
+];
 
 /// Texts are ASCII, and the tables of Unicode are large.
 fn compile(pattern: &str) -> Option<Regex> {
     RegexBuilder::new(pattern).unicode(false).build().ok()
 }
 
-/// Whether `text` has `word` in whatever case; the first letter of `word` is a small one or none.
-fn contains(text: &[u8], word: &[u8]) -> bool {
-    let Some(&first) = word.first() else { return true };
-    let mut starts = text.iter().enumerate().filter(|(_, byte)| **byte | 0x20 == first | 0x20);
-    starts.any(|(position, _)| {
-        text.get(position..position + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word))
-    })
+/// All hints, and the pattern that each is of.
+static HINTS: LazyLock<Option<(AhoCorasick, Vec<usize>)>> = LazyLock::new(|| {
+    let (mut hints, mut of) = (Vec::<&str>::new(), Vec::new());
+    for (position, pattern) in PATTERNS.iter().enumerate() {
+        hints.extend(pattern.hints);
+        of.resize(hints.len(), position);
+    }
+    let searcher = AhoCorasick::builder().ascii_case_insensitive(true).build(hints).ok()?;
+    Some((searcher, of))
+});
+
+/// The patterns that can match in `text`, by one look at it.
+fn hinted(text: &str) -> [bool; KINDS] {
+    let mut hinted = [false; KINDS];
+    let Some((searcher, of)) = &*HINTS else { return hinted };
+    let mut left = hinted.len();
+    for hit in searcher.find_overlapping_iter(text) {
+        let is_hinted = &mut hinted[of[hit.pattern().as_usize()]];
+        left -= usize::from(!std::mem::replace(is_hinted, true));
+        if left == 0 {
+            break;
+        }
+    }
+    hinted
 }
 
 /// Patterns in capitals and small letters alike begin with `(?i)`.
-static PATTERNS: [Pattern; 28] = [
+static PATTERNS: [Pattern; KINDS] = [
     Pattern::new(
         "url",
         &["://"],
         r"(?:https?|wss?|ftp|tcp)://[A-Za-z0-9\[][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{3,300}",
     ),
     Pattern::new("onion", &[".onion"], r"\b(?:[a-z2-7]{56}|[a-z2-7]{16})\.onion\b"),
-    Pattern::new(
-        "domain",
-        &[":1", ":2", ":3", ":4", ":5", ":6", ":7", ":8", ":9"],
-        r"\b(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,4}(?:com|net|org|io|ru|cn|info|biz|xyz|top|me|pro|cc|to|pw|su|online|site|club|stream|link|eu|de|co|in|la|kr|space|host|live|win):[0-9]{2,5}\b",
-    ),
-    Pattern::new(
-        "email",
-        &["@"],
-        r"\b[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,12}\b",
-    ),
+    Pattern::with("domain", &[":1", ":2", ":3", ":4", ":5", ":6", ":7", ":8", ":9"], Look::Domain),
+    Pattern::with("email", &["@"], Look::Email),
     Pattern::new(
         "path",
         &["/etc/"],
@@ -150,7 +224,7 @@ static PATTERNS: [Pattern; 28] = [
     Pattern::new(
         "credential",
         &["xox", "sk_live_", "aiza"],
-        r"\bxox[abprs]-[A-Za-z0-9-]{10,72}\b|\bsk_live_[0-9A-Za-z]{24,}\b|\bAIza[0-9A-Za-z_-]{35}\b",
+        r"\bxox[abprs]-[A-Za-z0-9-]{10,}\b|\bsk_live_[0-9A-Za-z]{24,}\b|\bAIza[0-9A-Za-z_-]{35}\b",
     ),
     Pattern::new("credential", &["-----begin"], r"-----BEGIN (?:[A-Z]{2,10} )?PRIVATE KEY-----"),
     Pattern::new(
@@ -171,20 +245,32 @@ static PATTERNS: [Pattern; 28] = [
     ),
     Pattern::new("pool_protocol", &["\"method\""], r#""method"\s*:\s*"(?:login|submit|getjob|keepalived)""#),
     Pattern::new("command", &["cmd"], r"(?i)\bcmd(?:\.exe)?\s+/[ck]\b[ -~]{0,120}"),
-    Pattern::new(
+    Pattern::with(
         "command",
         &["powershell"],
-        r"(?i)\bpowershell(?:\.exe)?\b[ -~]{0,80}\s-(?:e|ec|enc|encodedcommand|nop|noprofile|w|windowstyle|c|command|ep|executionpolicy)\b[ -~]{0,120}",
+        Look::Pair {
+            head: r"(?i)\bpowershell(?:\.exe)?\b",
+            tail: r"(?i)\s-(?:e|ec|enc|encodedcommand|nop|noprofile|w|windowstyle|c|command|ep|executionpolicy)\b",
+            gap: (0, 80),
+            is_last: true,
+            after: 120,
+        },
     ),
     Pattern::new(
         "command",
         &["/bin/", "bash -i"],
         r"/bin/(?:ba|z|da)?sh\s+-[cil][ -~]{0,120}|\bbash -i\b[ -~]{0,80}",
     ),
-    Pattern::new(
+    Pattern::with(
         "command",
         &["curl ", "wget "],
-        r"\b(?:curl|wget)\s[ -~]{1,200}?\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b",
+        Look::Pair {
+            head: r"\b(?:curl|wget)\s",
+            tail: r"\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b",
+            gap: (1, 200),
+            is_last: false,
+            after: 0,
+        },
     ),
     Pattern::new(
         "command",
@@ -222,11 +308,12 @@ pub(super) struct Iocs {
 impl Iocs {
     /// Collects the indicators in a string.
     pub(super) fn search(&mut self, text: &str, found: Found<'_>) {
-        for pattern in &PATTERNS {
-            for hit in pattern.for_text(text).into_iter().flat_map(|regex| regex.find_iter(text)) {
-                let value = trim(pattern.kind, hit.as_str());
+        let hinted = hinted(text);
+        for (pattern, _) in PATTERNS.iter().zip(hinted).filter(|(_, is_hinted)| *is_hinted) {
+            for hit in pattern.finder().map(|finder| finder.find(text)).into_iter().flatten() {
+                let value = trim(pattern.kind, text.get(hit.clone()).unwrap_or_default());
                 if pattern.kind != "url" || has_host(value) {
-                    self.push(pattern.kind, value, hit.start(), found);
+                    self.push(pattern.kind, value, hit.start, found);
                 }
             }
         }
@@ -310,6 +397,7 @@ pub(crate) fn of_run<'t>(texts: impl Iterator<Item = &'t str>, known: &[Ioc]) ->
 /// Takes off what ends a sentence and not a link.
 fn trim<'t>(kind: &str, value: &'t str) -> &'t str {
     match kind {
+        _ if value.len() > MAX_VALUE => value.get(..MAX_VALUE).unwrap_or(value),
         "url" | "webhook" => value.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', ')', ']', '&', '=']),
         _ => value.trim_end(),
     }
@@ -399,7 +487,7 @@ mod tests {
     #[test]
     fn all_patterns_compile() {
         for pattern in &PATTERNS {
-            assert!(compile(pattern.pattern).is_some(), "{}", pattern.pattern);
+            assert!(pattern.finder().is_some(), "{} {:?}", pattern.kind, pattern.hints);
             assert!(
                 !pattern.hints.is_empty() && pattern.hints.iter().all(|hint| **hint == hint.to_lowercase())
             );
@@ -451,6 +539,37 @@ mod tests {
             "deadbeefdeadbeefdeadbeefdeadbeef",
         ] {
             assert_eq!(iocs(text), [], "{text}");
+        }
+    }
+
+    /// An automaton of bounded size takes one step for each byte, whatever the text.
+    #[test]
+    fn every_expression_is_searched_in_one_step_for_each_byte() {
+        use regex_automata::{dfa::dense, util::syntax};
+        let mut expressions: Vec<&str> = Vec::new();
+        for pattern in &PATTERNS {
+            match pattern.look {
+                Look::Regex(expression) => expressions.push(expression),
+                Look::Pair { head, tail, .. } => expressions.extend([head, tail]),
+                Look::Email | Look::Domain => {}
+            }
+        }
+        for expression in expressions {
+            let limit = Some(1 << 20);
+            let automaton = dense::Builder::new()
+                .syntax(syntax::Config::new().unicode(false).utf8(false))
+                .configure(dense::Config::new().dfa_size_limit(limit).determinize_size_limit(limit))
+                .build(expression);
+            assert!(automaton.is_ok(), "{expression}");
+        }
+    }
+
+    #[test]
+    fn beginnings_without_ends_are_no_indicators() {
+        for part in
+            ["curl a", "wget \t", "powershell ", "a.a-", "a@a.", "a.a:80", "x@", "|sh ", "eyJ", "cmd /"]
+        {
+            assert_eq!(iocs(&part.repeat(10_000)), [], "{part:?}");
         }
     }
 

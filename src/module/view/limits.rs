@@ -46,3 +46,15 @@ pub(super) const MAX_LINK: usize = 200;
 
 /// Characters decoded on either side of a needle: each needle may stand a million times.
 pub(super) const MAX_AROUND: usize = 1024;
+
+/// Bytes of an indicator that are kept: some patterns have no end.
+pub(super) const MAX_VALUE: usize = 4096;
+
+/// Characters before the `@` of an address, as the standard has it.
+pub(super) const MAX_LOCAL: usize = 64;
+
+/// Characters of a label of a domain, as the standard has it.
+pub(super) const MAX_LABEL: usize = 63;
+
+/// Labels of a domain before the last: more are no name that people use.
+pub(super) const MAX_LABELS: usize = 4;

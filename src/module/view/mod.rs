@@ -11,6 +11,7 @@
 //! Not here: execution, and what a rule makes of these facts.
 
 mod calls;
+mod clip;
 mod constant;
 mod contents;
 mod crypto;
@@ -20,6 +21,7 @@ mod function;
 mod ioc;
 mod items;
 mod limits;
+mod near;
 mod proposal;
 mod section;
 mod text;
@@ -33,6 +35,7 @@ use hashbrown::HashMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub(crate) use self::clip::{Lengths, clip};
 use self::{
     calls::Calls,
     contents::{Contents, text_of},
@@ -54,7 +57,7 @@ pub use self::{
     validity::Validity,
 };
 pub use super::classes::Classes;
-use super::{FuncIndex, names::Names};
+use super::{FuncIndex, names::Names, weight::Heavy};
 pub(crate) use ioc::of_run as iocs_of_run;
 
 /// What can be said of a sample without running it.
@@ -141,13 +144,15 @@ impl View {
         let (strings, strings_cut, iocs) = texts.finish();
         let (iocs, iocs_cut) = iocs.finish();
         let calls = calls.graph(&contents);
+        let heavy = Heavy::of(wasm);
+        note_heavy(&heavy, &functions, &mut anomalies);
         let file = File { imphash: file::imphash(&contents.imports), ..File::of(wasm) };
         let sections_cut = outer.cut.saturating_add(inner.as_ref().map_or(0, |inner| inner.cut));
         let mut sections = outer.sections;
         sections.extend(inner.into_iter().flat_map(|inner| inner.sections));
         Self {
             file,
-            validity: Validity::of(wasm),
+            validity: Validity::of(wasm, &heavy),
             limitations: limitations(sections_cut, webcil),
             sections,
             sections_cut,
@@ -210,6 +215,16 @@ impl View {
             Some(name) => name.into(),
             None => format!("func {func}").into(),
         }
+    }
+}
+
+/// Functions that would take a browser hours to compile are there for whoever looks at the file.
+fn note_heavy(heavy: &Heavy, functions: &[Function], anomalies: &mut Anomalies) {
+    for (func, steps) in heavy.functions() {
+        let position = functions.binary_search_by_key(func, |function| function.index);
+        let offset = position.ok().map_or(0, |position| functions[position].offset.0.into());
+        let detail = format!("func {func} takes {steps} steps or more to validate: nobody validated it");
+        anomalies.note("heavy_function", offset, detail);
     }
 }
 

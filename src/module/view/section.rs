@@ -51,7 +51,7 @@ pub struct Anomaly {
     /// What, in snake case: `duplicate_section`, `out_of_order_section`, `trailing_bytes`,
     /// `truncated_section`, `malformed_section`, `unknown_section`, `empty_section`,
     /// `oversized_custom_section`, `high_entropy_section`, `padded_leb`, `unusual_custom_section`,
-    /// `bad_header`, `count_mismatch`, `more_anomalies`.
+    /// `bad_header`, `count_mismatch`, `heavy_function`, `more_anomalies`.
     pub kind: String,
     /// In words.
     pub detail: String,

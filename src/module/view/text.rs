@@ -79,6 +79,10 @@ const NEEDLES: &[(&[u8], Option<&str>)] = &[
 ];
 
 /// The differences of neighbouring bytes of each needle.
+static NEEDLE_DIFFERENCES: LazyLock<Vec<Vec<u8>>> =
+    LazyLock::new(|| NEEDLES.iter().map(|(needle, _)| differences(needle)).collect());
+
+/// A pattern of them all.
 static DIFFERENCES: LazyLock<Option<bytes::Regex>> = LazyLock::new(|| {
     let escape =
         |needle: &[u8]| differences(needle).iter().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
@@ -189,8 +193,8 @@ impl Texts {
         let mut ends = [0; 256];
         for hit in DIFFERENCES.iter().flat_map(|regex| regex.find_iter(&differences)) {
             let Some(&first) = source.bytes.get(hit.start()) else { continue };
-            let is_it = |needle: &[u8]| self::differences(needle) == hit.as_bytes();
-            let Some(&(needle, file)) = NEEDLES.iter().find(|(needle, _)| is_it(needle)) else { continue };
+            let of = NEEDLE_DIFFERENCES.iter().position(|differences| differences == hit.as_bytes());
+            let Some(&(needle, file)) = of.and_then(|of| NEEDLES.get(of)) else { continue };
             let key = first ^ needle.first().copied().unwrap_or(0);
             let encoding = if key == 0 { "plain".to_owned() } else { format!("xor {key:#04x}") };
             if let Some(kind) = file {

@@ -2,9 +2,8 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use wasmparser::Validator;
 
-use crate::module::{LoadError, diagnose, engine_features};
+use crate::module::{LoadError, diagnose, engine_features, weight::Heavy};
 
 /// Whether the sample is a module, and valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -30,15 +29,15 @@ pub enum Validity {
 
 impl Validity {
     /// Validates `wasm` with the features of the engine; only what fails is validated again, to find out what
-    /// it would need.
-    pub(super) fn of(wasm: &[u8]) -> Self {
-        let Err(error) = Validator::new_with_features(engine_features()).validate_all(wasm) else {
+    /// it would need. Nobody validates `heavy` functions.
+    pub(super) fn of(wasm: &[u8], heavy: &Heavy) -> Self {
+        let Err(error) = heavy.validate(wasm, engine_features()) else {
             return Self::Valid;
         };
         if wasm.is_empty() {
             return Self::Invalid { offset: 0, reason: "the file is empty".to_owned() };
         }
-        match diagnose(wasm, error.message()) {
+        match diagnose(wasm, heavy, error.message()) {
             LoadError::Unsupported { proposal, offset, .. } if proposal == "component-model" => {
                 Self::Unsupported { proposal: "component model".to_owned(), offset }
             }

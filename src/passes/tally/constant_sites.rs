@@ -38,16 +38,24 @@ impl Constants {
     /// The sites in a function, by place.
     pub(super) fn of_function(&self, func: FuncIndex, code: &Code) -> Vec<ConstantSite> {
         let sites = self.0.get(&func).map_or(&[][..], Vec::as_slice);
-        let site = |&(offset, constant): &(CodeOffset, u32)| {
-            let position = code.ops().binary_search_by_key(&offset, |op| op.offset).ok()?;
-            // Blocks without instructions begin where the next one does.
-            let after = code.blocks().partition_point(|block| block.first.position() <= position);
-            let block =
-                code.blocks().get(..after)?.iter().rposition(|block| block.range().contains(&position))?;
-            let within = position - code.blocks().get(block)?.first.position();
-            Some(ConstantSite { block: block as u32, within: within as u32, constant, offset })
+        let mut sites: Vec<_> = sites
+            .iter()
+            .filter_map(|&(offset, constant)| {
+                let position = code.ops().binary_search_by_key(&offset, |op| op.offset).ok()?;
+                Some((position, constant, offset))
+            })
+            .collect();
+        sites.sort_unstable();
+        // Sites and blocks both ascend: one pass over each, however many of them there are. A block without
+        // instructions holds no site, and dead code is in no block.
+        let mut blocks = (0u32..).zip(code.blocks()).peekable();
+        let mut site = |(position, constant, offset): (usize, u32, CodeOffset)| {
+            while blocks.next_if(|(_, block)| block.range().end <= position).is_some() {}
+            let (block, of) = blocks.peek()?;
+            let within = position.checked_sub(of.range().start)?;
+            Some(ConstantSite { block: *block, within: within as u32, constant, offset })
         };
-        let mut constant_sites: Vec<_> = sites.iter().filter_map(site).collect();
+        let mut constant_sites: Vec<_> = sites.into_iter().filter_map(&mut site).collect();
         constant_sites.sort_unstable();
         constant_sites
     }

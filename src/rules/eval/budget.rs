@@ -1,7 +1,8 @@
 //! What an evaluation may cost. Rules are input as the sample is: a rule of ten lines on a sample of a
 //! hundred thousand host calls can ask for more than anyone waits for.
 //!
-//! A step is an item looked at (a call, a name, an instruction, an instance) or [`BYTES`] bytes searched.
+//! A step is an item looked at (a call, a name, an instruction, an instance) or [`BYTES`] bytes searched, and
+//! for a regular expression that takes more than a look at each byte as many times that.
 //! Steps and not time, so that the same input gives the same matches on every machine. When they are spent,
 //! what is not yet known stays unknown: nothing more holds, no `not` either.
 
@@ -61,9 +62,10 @@ impl Budget {
         self.spend(len as u64)
     }
 
-    /// As [`Self::spend`], for a search of so many bytes.
-    pub(super) fn spend_bytes(&self, bytes: usize) -> bool {
-        self.spend_len(1 + bytes / BYTES)
+    /// As [`Self::spend`], for a search of so many bytes with a pattern of some
+    /// [weight](crate::rules::pattern::Pattern::weight).
+    pub(super) fn spend_search(&self, bytes: usize, weight: usize) -> bool {
+        self.spend_len((1 + bytes / BYTES).saturating_mul(weight))
     }
 
     /// Steps left for this rule.
@@ -99,7 +101,7 @@ mod tests {
     fn spent_steps_leave_doubt_until_the_next_rule() {
         let budget = Budget::default();
         assert!(budget.spend(RULE_STEPS) && !budget.is_cut());
-        let ((), unknown) = budget.asking(|| assert!(!budget.spend_bytes(0)));
+        let ((), unknown) = budget.asking(|| assert!(!budget.spend_search(0, 1)));
         assert!(unknown && budget.is_cut() && budget.left() == 0);
         budget.begin();
         assert!(budget.spend_len(1) && !budget.is_cut());

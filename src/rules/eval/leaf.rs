@@ -23,7 +23,8 @@ use crate::sandbox::{Arg, Pointed};
 impl Evaluator<'_> {
     /// What a feature finds in `at`; nothing where it has no meaning.
     pub(super) fn feature(&self, feature: &Feature, at: &Instance) -> Option<Found> {
-        if !self.budget.spend_len(self.names_in(feature, at)) {
+        let names = self.names_in(feature, at);
+        if names > 0 && !(self.budget.spend_len(names) && self.may_search_names(feature)) {
             return None;
         }
         match feature {
@@ -92,6 +93,12 @@ impl Evaluator<'_> {
             Feature::File(_) => self.index.run().map_or(0, |run| run.files.len()),
             _ => 0,
         }
+    }
+
+    /// Takes what a search of names costs beyond a look at each: a name may be as long as the file.
+    fn may_search_names(&self, feature: &Feature) -> bool {
+        let weight = feature.name_pattern().map_or(1, Pattern::weight);
+        weight == 1 || self.budget.spend_search(self.index.facts.wasm.len(), weight)
     }
 
     /// Names of the file that fit.
@@ -243,7 +250,7 @@ impl Evaluator<'_> {
         let mut found = Found::default();
         for call in self.calls(at) {
             let Some(of) = self.index.all_calls().get(call) else { continue };
-            if !self.budget.spend_bytes(Index::texts(of).map(str::len).sum()) {
+            if !self.budget.spend_search(Index::texts(of).map(str::len).sum(), pattern.weight()) {
                 return None;
             }
             if let Some(text) = Index::texts(of).find(|text| pattern.is_match(text.as_bytes())) {
@@ -254,7 +261,7 @@ impl Evaluator<'_> {
         }
         if matches!(at, Instance::File | Instance::RunFile) {
             for text in &self.index.facts.view.strings {
-                if !self.budget.spend_bytes(text.text.len()) {
+                if !self.budget.spend_search(text.text.len(), pattern.weight()) {
                     return None;
                 }
                 if !pattern.is_match(text.text.as_bytes()) {
@@ -271,7 +278,7 @@ impl Evaluator<'_> {
         let mut found = Found::default();
         match at {
             Instance::File | Instance::RunFile => {
-                if !self.budget.spend_bytes(self.index.facts.wasm.len()) {
+                if !self.budget.spend_search(self.index.facts.wasm.len(), pattern.weight()) {
                     return None;
                 }
                 for offset in pattern.find(self.index.facts.wasm) {
@@ -282,7 +289,7 @@ impl Evaluator<'_> {
             Instance::Function(func) => {
                 let function = self.index.defined(*func)?;
                 let body = self.index.body(function);
-                if !self.budget.spend_bytes(body.len()) {
+                if !self.budget.spend_search(body.len(), pattern.weight()) {
                     return None;
                 }
                 for offset in pattern.find(body) {
@@ -298,7 +305,7 @@ impl Evaluator<'_> {
                 Some(Pointed::Bytes { hex: text, .. } | Pointed::Text { text }) => text.len(),
                 None => 0,
             };
-            if !self.budget.spend_bytes(of.args.iter().map(len).sum()) {
+            if !self.budget.spend_search(of.args.iter().map(len).sum(), pattern.weight()) {
                 return None;
             }
             let holds = of.args.iter().any(|arg| match &arg.points_at {

@@ -11,7 +11,7 @@ use crate::{
 use super::{
     super::{
         index::Index,
-        rule::{NumberTest, Sequence, Step},
+        rule::{NumberTest, Pattern, Sequence, Step},
     },
     Evaluator, Found, MAX_FOUND_PLACES,
     budget::Budget,
@@ -88,7 +88,9 @@ fn find_from(
 fn next(step: &Step, calls: &[(usize, &Call)], budget: &Budget) -> Option<usize> {
     let reads = step.text.is_some() || step.min_entropy.is_some();
     let cost = |call: &Call| if reads { Index::texts(call).map(str::len).sum() } else { 0 };
-    let found = calls.iter().position(|(_, call)| !budget.spend_bytes(cost(call)) || step.fits(call))?;
+    let weight = step.text.as_ref().map_or(1, Pattern::weight);
+    let found =
+        calls.iter().position(|(_, call)| !budget.spend_search(cost(call), weight) || step.fits(call))?;
     (!budget.is_cut()).then_some(found)
 }
 

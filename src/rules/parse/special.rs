@@ -37,6 +37,7 @@ const ANOMALIES: &[&str] = &[
     "count_mismatch",
     "duplicate_section",
     "empty_section",
+    "heavy_function",
     "high_entropy_section",
     "more_anomalies",
     "out_of_order_section",

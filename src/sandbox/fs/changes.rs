@@ -57,7 +57,7 @@ impl Fs {
             created.map(|(position, change)| (change.path.clone(), position)).collect();
         // What lies too deep to be listed is not gone; what is gone and still open has not been released.
         let is_gone =
-            |ino: &Ino| !seen.contains(ino) && self.get(*ino).links == 0 && !self.free.contains(ino);
+            |ino: &Ino| !seen.contains(ino) && self.get(*ino).links == 0 && !self.free.contains(*ino);
         let open: Vec<Ino> = (0..self.nodes.len()).map(Ino).filter(is_gone).collect();
         open.into_iter().for_each(|ino| self.release(ino));
         let contents_cut = self.deleted.list.iter().filter(|deleted| deleted.is_cut).count() as u64;

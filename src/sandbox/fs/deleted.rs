@@ -1,5 +1,7 @@
 //! What is left of deleted files: their numbers are free for others, what they were is kept.
 
+use std::collections::HashSet;
+
 use super::{
     Fs, Ino, Kind, Origin,
     limits::{KEPT, LISTED},
@@ -42,10 +44,43 @@ impl DeletedFiles {
     }
 }
 
+/// Numbers of inodes that are given again, the last one first.
+#[derive(Debug, Default)]
+pub(super) struct Free {
+    list: Vec<Ino>,
+    /// The same, for a look at one of them.
+    set: HashSet<Ino>,
+}
+
+impl Free {
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(super) fn contains(&self, ino: Ino) -> bool {
+        self.set.contains(&ino)
+    }
+
+    pub(super) fn last(&self) -> Option<Ino> {
+        self.list.last().copied()
+    }
+
+    fn push(&mut self, ino: Ino) {
+        self.set.insert(ino);
+        self.list.push(ino);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Ino> {
+        let ino = self.list.pop()?;
+        self.set.remove(&ino);
+        Some(ino)
+    }
+}
+
 impl Fs {
     /// Gives the number of an inode free if no name leads to it; the caller knows that no descriptor does.
     pub(in crate::sandbox) fn release(&mut self, ino: Ino) {
-        if self.get(ino).links > 0 || self.free.contains(&ino) {
+        if self.get(ino).links > 0 || self.free.contains(ino) {
             return;
         }
         let len = if matches!(self.get(ino).kind, Kind::File(_)) { self.len(ino) } else { 0 };

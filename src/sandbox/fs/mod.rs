@@ -18,12 +18,12 @@ pub use self::change::{ChangeKind, FileChange};
 pub(super) use self::{changes::Changes, dir::Dir, error::Error, path::Place};
 use self::{
     changes::Measure,
-    deleted::DeletedFiles,
+    deleted::{DeletedFiles, Free},
     limits::{NAME, NAMES, NODES, PATH, TOTAL_BYTES, TRAIL, TRAILS},
 };
 
 /// Number of an inode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Ino(pub(super) usize);
 
 /// The top directory.
@@ -72,7 +72,7 @@ struct Origin {
 pub(super) struct Fs {
     nodes: Vec<Node>,
     /// Numbers of inodes that are given again.
-    free: Vec<Ino>,
+    free: Free,
     bytes: u64,
     names: usize,
     /// Bytes of all trails there ever were.
@@ -166,7 +166,7 @@ impl Fs {
             return Err(Error::NameTooLong);
         }
         // The name first: it is what may be refused.
-        let ino = self.free.last().copied().unwrap_or(Ino(self.nodes.len()));
+        let ino = self.free.last().unwrap_or(Ino(self.nodes.len()));
         self.attach(dir, name, ino)?;
         let node = self.node(kind, path);
         match self.free.pop() {

@@ -1,11 +1,11 @@
 //! The tree at the start of a run.
 
-use super::{DeletedFiles, Dir, Error, Fs, Kind, Origin, ROOT, limits::TOTAL_BYTES};
+use super::{DeletedFiles, Dir, Error, Free, Fs, Kind, Origin, ROOT, limits::TOTAL_BYTES};
 
 impl Fs {
     /// A tree of nothing but its top directory. What is put there until [`Fs::begin`] was there at the start.
     pub(in crate::sandbox) fn empty(now_ns: u64) -> Self {
-        let (nodes, free, deleted) = (Vec::new(), Vec::new(), DeletedFiles::default());
+        let (nodes, free, deleted) = (Vec::new(), Free::default(), DeletedFiles::default());
         let mut fs = Self {
             nodes,
             free,

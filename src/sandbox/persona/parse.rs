@@ -1,7 +1,12 @@
 //! Reading a persona from TOML.
 
-use std::{collections::BTreeMap, ops::Range, path::Path};
+use std::{
+    collections::{BTreeMap, HashSet},
+    ops::Range,
+    path::Path,
+};
 
+use aho_corasick::AhoCorasick;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use toml::Spanned;
@@ -144,54 +149,97 @@ fn build(name: &str, file: File) -> Result<Persona, Wrong> {
         run: conduct(file.run)?,
         ..bare
     };
+    let (mut paths, mut names) = (HashSet::new(), HashSet::new());
     for (index, table) in (3..).zip(file.file) {
-        persona.file(table, index)?;
+        persona.file(table, index, &mut paths, &mut names)?;
     }
-    for token in file.honeytoken {
-        persona.token(token)?;
-    }
+    persona.tokens(file.honeytoken, &mut names)?;
     Ok(persona)
 }
 
 impl Persona {
-    fn file(&mut self, table: Spanned<FileTable>, default_age: u64) -> Result<(), Wrong> {
+    fn file(
+        &mut self,
+        table: Spanned<FileTable>,
+        default_age: u64,
+        paths: &mut HashSet<String>,
+        names: &mut HashSet<String>,
+    ) -> Result<(), Wrong> {
         let span = table.span();
         let FileTable { path, text, base64, hex, age_days, honeytoken } = table.into_inner();
         let bytes = bytes(&span, Content { text, base64, hex })?;
         let path_span = path.span();
         let path = absolute(path)?;
-        if self.files.iter().any(|file| file.path == path) {
+        if !paths.insert(path.clone()) {
             return Err((path_span, format!("`{path}` is there twice")));
         }
         if let Some(name) = honeytoken {
-            self.add_token(&span, name, bytes.clone())?;
+            self.add_token(&span, name, bytes.clone(), names)?;
         }
         let age_ns = age_days.unwrap_or(default_age).saturating_mul(DAY_NS).saturating_add(AGE_NS);
         self.files.push(Document { path, bytes, age_ns });
         Ok(())
     }
 
-    fn token(&mut self, table: Spanned<TokenTable>) -> Result<(), Wrong> {
-        let span = table.span();
-        let TokenTable { name, text, base64, hex } = table.into_inner();
-        let value = bytes(&span, Content { text, base64, hex })?;
-        let holds = |bytes: &[u8]| {
-            value.len() <= bytes.len() && bytes.windows(value.len().max(1)).any(|part| part == value)
-        };
-        let is_there = self.files.iter().any(|file| holds(&file.bytes))
-            || self.env.iter().any(|(name, text)| holds(format!("{name}={text}").as_bytes()))
-            || self.args.iter().any(|arg| holds(arg.as_bytes()))
-            || holds(&self.stdin);
-        if !is_there {
-            return Err((
-                span,
-                format!("no file, variable, argument or standard input holds the honeytoken `{name}`"),
-            ));
+    /// The honeytokens that are parts of something. All are looked for in one search.
+    fn tokens(&mut self, tables: Vec<Spanned<TokenTable>>, names: &mut HashSet<String>) -> Result<(), Wrong> {
+        let mut tokens = Vec::new();
+        for table in tables {
+            let span = table.span();
+            let TokenTable { name, text, base64, hex } = table.into_inner();
+            tokens.push((span.clone(), name, bytes(&span, Content { text, base64, hex })?));
         }
-        self.add_token(&span, name, value)
+        let held = self.held(&tokens);
+        for ((span, name, value), is_there) in tokens.into_iter().zip(held) {
+            if !is_there {
+                return Err((
+                    span,
+                    format!("no file, variable, argument or standard input holds the honeytoken `{name}`"),
+                ));
+            }
+            self.add_token(&span, name, value, names)?;
+        }
+        Ok(())
     }
 
-    fn add_token(&mut self, span: &Range<usize>, name: String, value: Vec<u8>) -> Result<(), Wrong> {
+    /// Whether each of these is in a file, a variable, an argument or standard input.
+    fn held(&self, tokens: &[(Range<usize>, String, Vec<u8>)]) -> Vec<bool> {
+        let mut held = vec![false; tokens.len()];
+        // The same bytes under two names are one pattern.
+        let mut values: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
+        for (index, (_, _, value)) in tokens.iter().enumerate() {
+            values.entry(value).or_default().push(index);
+        }
+        let owners: Vec<_> = values.values().collect();
+        let Ok(searcher) = AhoCorasick::new(values.keys()) else { return held };
+        let mut left = owners.len();
+        let mut seen = vec![false; owners.len()];
+        let mut search = |bytes: &[u8]| {
+            let mut hits = if left == 0 { None } else { Some(searcher.find_overlapping_iter(bytes)) };
+            while left > 0
+                && let Some(hit) = hits.as_mut().and_then(Iterator::next)
+            {
+                let pattern = hit.pattern().as_usize();
+                if !std::mem::replace(&mut seen[pattern], true) {
+                    left -= 1;
+                    owners[pattern].iter().for_each(|&index| held[index] = true);
+                }
+            }
+        };
+        self.files.iter().for_each(|file| search(&file.bytes));
+        self.env.iter().for_each(|(name, text)| search(format!("{name}={text}").as_bytes()));
+        self.args.iter().for_each(|arg| search(arg.as_bytes()));
+        search(&self.stdin);
+        held
+    }
+
+    fn add_token(
+        &mut self,
+        span: &Range<usize>,
+        name: String,
+        value: Vec<u8>,
+        names: &mut HashSet<String>,
+    ) -> Result<(), Wrong> {
         if value.len() < MIN_TOKEN {
             return Err((
                 span.clone(),
@@ -200,7 +248,7 @@ impl Persona {
                 ),
             ));
         }
-        if self.honeytokens.iter().any(|token| token.name == name) {
+        if !names.insert(name.clone()) {
             return Err((span.clone(), format!("two honeytokens are called `{name}`")));
         }
         self.honeytokens.push(Honeytoken { name, value });

@@ -3,7 +3,7 @@ use std::{path::PathBuf, time::Duration};
 use super::*;
 use crate::scan::message::{
     self,
-    shell::{outcome_words, ready_words, say},
+    shell::{bytes_words, outcome_words, ready_words, say},
 };
 
 /// Counts rows, and ends a scan that writes too many.
@@ -98,6 +98,38 @@ fn what_was_left_out_is_told_with_the_sample_that_it_was_in() {
     scan(&spawner, &mut counted, &[path]).unwrap();
     assert_eq!((counted.samples, counted.failures.len()), (2, 1), "{:?}", counted.failures);
     assert!(counted.failures[0].text.ends_with(": 1 left out"), "{:?}", counted.failures);
+}
+
+/// Keeps the rows of samples.
+#[derive(Default)]
+struct Kept(Vec<SampleRows>);
+
+impl Recorder for Kept {
+    fn record(&mut self, outcome: Option<&SampleRows>, _: Option<&rows::Path>) -> io::Result<()> {
+        self.0.extend(outcome.cloned());
+        Ok(())
+    }
+}
+
+#[test]
+fn a_worker_that_dies_leaves_what_the_bytes_say() {
+    let dies = "echo 'memory allocation of 9 bytes failed' >&2; kill -ABRT $$";
+    let spawner = script(&format!("{}; {dies}", bytes_words()));
+    let mut kept = Kept::default();
+    let (_folder, path) = sample();
+    let summary = scan(&spawner, &mut kept, &[path]).unwrap();
+    let SampleRows { sample, findings, .. } = &kept.0[0];
+    assert_eq!((sample.verdict.as_deref(), sample.score), (Some("MALICIOUS"), 90));
+    assert_eq!(sample.failure.as_ref().map(|failure| failure.kind), Some(FailureKind::OutOfMemory));
+    assert!(sample.limitations[0].contains("out_of_memory"), "{:?}", sample.limitations);
+    assert_eq!((findings[0].class.as_str(), findings[0].sha256.len()), ("out_of_memory", 64));
+    assert_eq!((summary.verdicts["MALICIOUS"], summary.failures["out_of_memory"]), (1, 1));
+
+    // One that dies before has nothing to leave.
+    let mut kept = Kept::default();
+    let (_folder, path) = self::sample();
+    scan(&script(dies), &mut kept, &[path]).unwrap();
+    assert_eq!((&kept.0[0].sample.verdict, kept.0[0].findings.len()), (&None, 1));
 }
 
 /// A recorder that panics, as a thread may for any reason.

@@ -1,0 +1,140 @@
+//! The steps whose work is counted: everything between the bytes of a sample and what is written of it.
+
+use std::{collections::BTreeSet, fs, hint::black_box, path::Path, sync::Arc};
+
+use wasmspoor::{
+    analysis::Analysis,
+    module::{FuncIndex, Module, view::View},
+    passes::{
+        Dynamic, PASSES, Profile,
+        flow::{self, Flow},
+        stacks::Stacks,
+    },
+    report::{Names, Report, Shortened, Subject, capa, coverage, csv, dot, folded, ndjson, sarif, text},
+    rules::{self, Facts},
+    sandbox::{self, Persona},
+    text::write_json,
+};
+
+use crate::measured;
+
+/// The file in which the steps stand in the order in which they were counted.
+pub(crate) const NAMES: &str = "names";
+
+/// Different steps, in order.
+pub(crate) fn steps<'c>(counts: &[(&'c str, u64)]) -> BTreeSet<&'c str> {
+    counts.iter().map(|(name, _)| *name).collect()
+}
+
+/// Collects the names of what is counted.
+struct Steps {
+    input: String,
+    names: String,
+}
+
+impl Steps {
+    fn of<T>(&mut self, step: &str, work: impl FnOnce() -> T) -> T {
+        self.names += &format!("{}/{step}\n", self.input);
+        let (mut work, mut done) = (Some(work), None);
+        measured(&mut || done = work.take().map(|work| work()));
+        done.unwrap_or_else(|| panic!("{step} was not done"))
+    }
+
+    /// A writer: what it writes is thrown away.
+    fn writer(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) {
+        let mut out = Vec::new();
+        self.of(&format!("write {name}"), || write(&mut out)).unwrap_or_else(|error| panic!("{error}"));
+        black_box(out);
+    }
+}
+
+/// All steps on all inputs in `folder`.
+pub(crate) fn run(folder: &Path) {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{error}"));
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let rules = rules::Set::builtin();
+    let mut steps = Steps { input: String::new(), names: String::new() };
+    // What is made once, at the first use, is no part of any input.
+    warm_up(&rules);
+    for path in &paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        steps.input = name.split('.').next().unwrap_or_default().to_owned();
+        let bytes = || fs::read(path).unwrap_or_else(|error| panic!("{error}"));
+        if name.ends_with(".wasm") {
+            module(&mut steps, &bytes(), &rules);
+        } else if name.ends_with(".toml") {
+            let text = String::from_utf8_lossy(&bytes()).into_owned();
+            let persona = steps.of("parse", || Persona::parse("p.toml", &text));
+            assert!(persona.is_ok(), "{persona:?}");
+        }
+    }
+    fs::write(folder.join(NAMES), steps.names).unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn options() -> sandbox::RunOptions {
+    let mut options = sandbox::RunOptions::default();
+    options.preopens = vec![("/".to_owned(), "/".to_owned())];
+    options.limits.wall_time = None;
+    options.entry_time = std::time::Duration::from_secs(1 << 20);
+    options
+}
+
+fn warm_up(rules: &rules::Set) {
+    let sample =
+        b"(module (data \"https://a.example/ curl a | sh a@b.example c.example.com:80 powershell -e\")
+        (func (export \"_start\") (drop (i32.const 0x61707865))))";
+    black_box(Analysis::of(sample, &options(), rules));
+}
+
+fn module(steps: &mut Steps, bytes: &[u8], rules: &rules::Set) {
+    let (options, wasm): (_, Arc<[u8]>) = (options(), Arc::from(bytes));
+    let view = steps.of("view", || View::of(bytes));
+    let run = steps.of("run", || sandbox::run(bytes, &options)).unwrap_or_else(|error| panic!("{error}"));
+    let profile = steps.of("profile", || Profile::of(&run, &view));
+    let mut dynamic = Dynamic::default();
+    for pass in PASSES {
+        steps.of(&format!("pass {}", pass.name), || pass.derive(&profile, &view, &mut dynamic));
+    }
+    drop(profile);
+    let facts = Facts { wasm: bytes, view: &view, run: Some(&run), dynamic: &dynamic, prediction: None };
+    let matches = steps.of("rules", || rules.evaluate(&facts)).matches;
+    black_box(steps.of("findings", || wasmspoor::verdict::findings(&facts)));
+    black_box(steps.of("correlations", || wasmspoor::verdict::correlations(&facts, &matches)));
+    let analysis = Analysis::of_run(wasm, false, Ok(run), rules);
+    writers(steps, &analysis, &options);
+}
+
+fn writers(steps: &mut Steps, analysis: &Analysis, options: &sandbox::RunOptions) {
+    let report = || Report::of(&Subject { name: "x", analysis, options, max_log: 10_000 });
+    let full = text::TextOptions { level: text::Verbosity::Evidence, width: 110, wrap: false, colour: false };
+    let of = steps.of("report", report);
+    let asked = || text::Asked { command: "run", file: "x", options: "" };
+    steps.writer("text", |out| text::write(&of, full, asked(), out));
+    steps.writer("json", |out| write_json(out, &of));
+    steps.writer("sarif", |out| sarif::write(&of, out));
+    steps.writer("csv", |out| csv::write_row(&of, out));
+    steps.writer("capa", |out| capa::write(&of, out));
+    steps.writer("ndjson", |out| ndjson::write(&of, out));
+    black_box(steps.of("shorten", || Shortened::of(&of)));
+    for (name, draw) in [
+        ("calls", dot::calls as fn(&Report<'_>) -> String),
+        ("dynamic", dot::dynamic),
+        ("states", dot::states),
+    ] {
+        black_box(steps.of(&format!("dot {name}"), || draw(&of)));
+    }
+    black_box(steps.of("dot static calls", || dot::static_calls(&analysis.view)));
+    let Some(run) = &analysis.run else { return };
+    let module = Module::parse(&analysis.wasm[..]).unwrap_or_else(|error| panic!("{error}"));
+    let func = FuncIndex(module.functions() - 1);
+    let code = module.code(func).unwrap_or_else(|error| panic!("{error}"));
+    let taken = steps.of("flow", || Flow::of(&run.trace, func)).unwrap_or_else(|error| panic!("{error}"));
+    black_box(steps.of("dot cfg", || dot::cfg(&of, func, code, Some(&taken))));
+    let blocks =
+        steps.of("ran blocks", || flow::blocks(&run.trace)).unwrap_or_else(|error| panic!("{error}"));
+    steps.writer("drcov", |out| coverage::write_drcov("x", 1, &blocks, out));
+    steps.writer("modoff", |out| coverage::write_modoff("x", &blocks, out));
+    let stacks = steps.of("stacks", || Stacks::of(&run.trace)).unwrap_or_else(|error| panic!("{error}"));
+    steps.writer("folded", |out| folded::write(&stacks, &Names::of(&analysis.view), out));
+}

@@ -1,0 +1,95 @@
+//! Bounds of translation: a sample chooses how much code the engine makes of its own.
+//!
+//! One branch with a thousand values is a thousand copies, so a file of a few KiB can ask for gigabytes. What
+//! is refused is a function, and only when it is called: that call fails, and the rest of the module runs.
+//!
+//! Not here: which functions are refused beforehand (whoever loads the module counts them).
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use crate::{Config, Engine, Error};
+
+/// What an engine that records translates at most. Without it there are no bounds.
+#[derive(Debug, Clone, Default)]
+pub struct Bounds {
+    /// Functions that are neither validated nor translated, by index, ascending.
+    pub refused: std::sync::Arc<[u32]>,
+    /// Bytes of operators, of all functions together.
+    pub bytes: Option<usize>,
+}
+
+/// Why a function was not translated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Untranslated {
+    /// It is one of [`Bounds::refused`].
+    Refused(u32),
+    /// All functions together would have more bytes of operators than [`Bounds::bytes`].
+    TooMuch(usize),
+}
+
+impl fmt::Display for Untranslated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(func) => write!(f, "function {func} would take too much to validate and translate"),
+            Self::TooMuch(bytes) => {
+                write!(f, "a function makes the translated code larger than {bytes} bytes")
+            }
+        }
+    }
+}
+
+impl wasmi_core::HostError for Untranslated {}
+
+/// Bytes of operators translated so far.
+#[derive(Debug, Default)]
+pub(crate) struct Spent(AtomicUsize);
+
+impl Spent {
+    pub(crate) fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Config {
+    /// Sets what is translated at most.
+    pub fn bounds(&mut self, bounds: Bounds) -> &mut Self {
+        self.bounds = bounds;
+        self
+    }
+
+    /// Whether a function is not to be validated or translated.
+    pub(crate) fn refuses(&self, func: u32) -> bool {
+        self.bounds.refused.binary_search(&func).is_ok()
+    }
+}
+
+impl Engine {
+    /// Bytes of operators that the next function may have.
+    pub(crate) fn room(&self) -> usize {
+        let spent = self.sites().spent().0.load(Ordering::Relaxed);
+        self.config().bounds.bytes.map_or(usize::MAX, |bytes| bytes.saturating_sub(spent))
+    }
+}
+
+/// The error of a function that is not to be translated.
+pub(crate) fn refusal(func: u32) -> Error {
+    Error::host(Untranslated::Refused(func))
+}
+
+/// Fails when `len` bytes of operators do not find room.
+#[inline(always)]
+pub(crate) fn check(len: usize, room: usize) -> Result<(), Error> {
+    if len > room {
+        return Err(too_much(room));
+    }
+    Ok(())
+}
+
+#[cold]
+#[inline(never)]
+fn too_much(room: usize) -> Error {
+    Error::host(Untranslated::TooMuch(room))
+}

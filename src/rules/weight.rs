@@ -1,0 +1,53 @@
+//! What a search with a regular expression costs for each byte.
+//!
+//! Most expressions become a small automaton of which each byte is one step. Where the automaton would be too
+//! large, a search follows all states that an expression can be in at once: `/[ab]*a[ab]{300}c/` takes three
+//! hundred times as long, on each byte. So that is what it is charged for.
+//!
+//! Not here: what an evaluation may cost (`eval::budget`).
+
+use regex_automata::{
+    dfa::{StartKind, dense},
+    nfa::thompson::NFA,
+    util::syntax,
+};
+
+use super::limits::AUTOMATON;
+
+/// An expression that cannot be compiled is searched for by nobody.
+const NONE: usize = 1;
+
+/// The weight of an expression: 1, or as many as it has states.
+pub(super) fn of(source: &str, ignore_case: bool) -> usize {
+    let syntax =
+        syntax::Config::new().unicode(false).utf8(false).case_insensitive(ignore_case).nest_limit(64);
+    let Ok(nfa) = NFA::compiler().syntax(syntax).build(source) else { return NONE };
+    let config = dense::Config::new()
+        .start_kind(StartKind::Unanchored)
+        .dfa_size_limit(Some(AUTOMATON))
+        .determinize_size_limit(Some(AUTOMATON));
+    match dense::Builder::new().configure(config).build_from_nfa(&nfa) {
+        Ok(_) => 1,
+        Err(_) => nfa.states().len().max(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_counts_many_beginnings_at_once_is_dear() {
+        for source in ["abc", "(?i)ransom(ware)?", r"\bhttps?://[a-z.]+\b", "[ab]{300}", r"(?s)\x00.{4}\xff"]
+        {
+            assert_eq!(of(source, false), 1, "{source}");
+        }
+        for (source, least) in
+            [("[ab]*a[ab]{300}c", 300), ("a.{0,200}b.{0,200}c", 400), ("(a|b)*a(a|b){40}", 40)]
+        {
+            let weight = of(source, true);
+            assert!(weight >= least && weight < 100 * least, "{source}: {weight}");
+        }
+        assert_eq!(of("(", false), NONE);
+    }
+}

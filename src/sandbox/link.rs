@@ -23,7 +23,7 @@ use super::{
     stubs::Stubs,
     types::Answer,
     wasi,
-    world::{self, Layout},
+    world::{self, GlobalRole, Layout, Usage},
 };
 
 /// Pages that imported memory gets if its maximum allows it: what Emscripten's glue gave for years.
@@ -34,15 +34,24 @@ pub(super) struct Link {
     state: Arc<Mutex<State>>,
     stubs: Stubs,
     layout: Layout,
+    /// What imports without a telling name are taken for.
+    usage: Usage,
+    /// Imported globals that were linked, and those of type `f64`.
+    globals: usize,
+    doubles: usize,
 }
 
 impl Link {
     pub(super) fn new(wasm: &[u8], state: Arc<Mutex<State>>, stubs: Stubs) -> Self {
-        let layout = Layout::new(&Facts::read(wasm));
+        let mut facts = Facts::read(wasm);
+        // Only a name that says nothing makes the code worth a look.
+        let usage = if facts.is_nameless { Usage::of(wasm) } else { Usage::default() };
+        facts.is_placed |= usage.is_placed();
+        let layout = Layout::new(&facts);
         if let Ok(mut state) = state.lock() {
             state.world.layout = layout.clone();
         }
-        Self { state, stubs, layout }
+        Self { state, stubs, layout, usage, globals: 0, doubles: 0 }
     }
 
     /// Where things lie in the sample's memory.
@@ -53,7 +62,7 @@ impl Link {
     /// Who answers `import`: the meaning of its arguments, what does it, whether an answer is made up,
     /// whether `i64` are split.
     fn choose(&self, import: &FunctionImport<'_>) -> Chosen {
-        let known = known(import);
+        let known = known(import, &self.usage);
         match self.stubs.find(import.module, import.name) {
             Some((position, stub)) => Chosen {
                 params: known.map_or_else(Vec::new, |known| known.params),
@@ -82,7 +91,7 @@ struct Chosen {
 }
 
 /// What WASI or a world says.
-fn known(import: &FunctionImport<'_>) -> Option<Chosen> {
+fn known(import: &FunctionImport<'_>, usage: &Usage) -> Option<Chosen> {
     let is_wasi = matches!(import.module, "wasi_snapshot_preview1" | "wasi_unstable" | "wasi");
     if let Some(function) = wasi::find(import.name.trim_start_matches("__wasi_")) {
         let params = signature::parse(function.params);
@@ -94,7 +103,7 @@ fn known(import: &FunctionImport<'_>) -> Option<Chosen> {
             return Some(Chosen { params, body, answer: Answer::Wasi, fabricated, is_split });
         }
     }
-    let entry = world::find(import)?;
+    let entry = world::find(import, usage.function(import.index))?;
     let answer = if is_wasi { Answer::Wasi } else { Answer::World };
     let fabricated = entry.is_made_up && !import.results.is_empty();
     Some(Chosen {
@@ -104,6 +113,11 @@ fn known(import: &FunctionImport<'_>) -> Option<Chosen> {
         fabricated,
         is_split: false,
     })
+}
+
+/// Whether somebody answers to this name, with whatever type.
+fn is_name(module: &str, name: &str) -> bool {
+    wasi::find(name.trim_start_matches("__wasi_")).is_some() || world::is_name(module, name)
 }
 
 /// Whether an import has these parameters, and whether its `i64` are split; `None` if it has others.
@@ -148,7 +162,16 @@ impl Linker for Link {
     }
 
     fn global(&mut self, module: &str, name: &str, ty: Type) -> Option<Value> {
-        self.layout.global(module, name, ty)
+        let (role, double) = (self.usage.global(self.globals), self.doubles);
+        self.globals += 1;
+        self.doubles += usize::from(ty == Type::F64);
+        let known = self.layout.global(module, name, ty);
+        known.or_else(|| match (ty, role) {
+            (Type::I32, Some(role)) => self.layout.global("", name_of(role), ty),
+            // The glue of asm.js names these two, in this order, and nothing else of this type.
+            (Type::F64, _) => self.layout.global("", ["NaN", "Infinity"].get(double)?, ty),
+            _ => None,
+        })
     }
 
     fn pages(&mut self, _module: &str, _name: &str) -> u64 {
@@ -157,6 +180,18 @@ impl Linker for Link {
 
     fn contents(&mut self, len: u64) -> Vec<(u64, Vec<u8>)> {
         self.layout.contents(len)
+    }
+}
+
+/// The name by which a world knows a global of this role.
+fn name_of(role: GlobalRole) -> &'static str {
+    match role {
+        GlobalRole::Stack => "STACKTOP",
+        GlobalRole::StackEnd => "STACK_MAX",
+        GlobalRole::Break => "DYNAMICTOP_PTR",
+        GlobalRole::Scratch => "tempDoublePtr",
+        GlobalRole::MemoryBase => "memoryBase",
+        GlobalRole::TableBase => "tableBase",
     }
 }
 
@@ -169,6 +204,8 @@ pub(super) struct Facts {
     pub(super) data_end: u64,
     /// Whether the host places data, stack and heap, as for Emscripten.
     pub(super) is_placed: bool,
+    /// Whether some import has a name that nobody knows.
+    pub(super) is_nameless: bool,
 }
 
 impl Facts {
@@ -206,7 +243,9 @@ impl Facts {
                 let pages = memory.initial.max(PAGES.min(memory.maximum.unwrap_or(PAGES)));
                 self.memory_len = pages.saturating_mul(1 << 16);
             }
+            TypeRef::Func(_) => self.is_nameless |= !is_name(import.module, import.name),
             TypeRef::Global(_) => {
+                self.is_nameless |= !Layout::knows(import.module, import.name);
                 let placed = ["DYNAMICTOP_PTR", "STACKTOP", "memoryBase", "__memory_base", "__stack_pointer"];
                 self.is_placed |= placed.contains(&import.name);
             }

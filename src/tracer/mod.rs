@@ -12,6 +12,7 @@ mod instruction_counter;
 mod limits;
 mod link;
 mod sink;
+mod snapshot;
 mod value;
 
 use std::{
@@ -40,6 +41,7 @@ pub(crate) use self::{
     limits::{Budget, replay_limits},
     link::{FunctionImport, Linker},
     sink::{Batch, StreamSink},
+    snapshot::Snapshot,
 };
 pub use self::{
     host::{Caller, HostError},
@@ -417,6 +419,16 @@ impl Session {
         let effect = || Effect::Write { memory: number, address, bytes: bytes.into() };
         self.capture().effect(effect);
         Some(())
+    }
+
+    /// The state of the instance, to return to; `None` if there is none or it is too large.
+    pub(crate) fn snapshot(&self) -> Option<Snapshot> {
+        Snapshot::of(&self.store, self.instance?)
+    }
+
+    /// Returns to a state of this session.
+    pub(crate) fn restore(&mut self, snapshot: &Snapshot) {
+        snapshot.restore(&mut self.store);
     }
 
     fn host_memory(&self) -> Option<engine::Memory> {

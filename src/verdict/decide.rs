@@ -11,13 +11,13 @@ use super::{
     Class, Correlation, Finding, Reason, Verdict, attack,
     family::{self, Family},
     score::Score,
-    text,
-    weights::{ClassTable, builtin},
+    text, unseen,
+    weights::{ClassTable, builtin, listed},
 };
 use crate::{
     module::view::Validity,
     rules::{Facts, Match},
-    sandbox::{Entry, EntryEnd, EntryKind},
+    sandbox::{Answer, Call, Entry, EntryEnd, EntryKind},
 };
 
 /// What the evidence adds up to.
@@ -106,28 +106,55 @@ impl Ran {
             Validity::Unsupported { proposal, .. } => Some(format!("it did not run: it needs {proposal}")),
             Validity::Valid if facts.run.is_none() => Some("it did not run".to_owned()),
             Validity::Valid if instructions == 0 => Some("nothing of it was executed".to_owned()),
-            Validity::Valid => unseen(facts).or_else(|| {
-                (covered < needed(facts, instructions)).then(|| too_little(instructions, covered))
-            }),
+            Validity::Valid => unseen(facts).or_else(|| ended_badly(facts)).or_else(|| unexplained(facts)),
         };
         Self { enough: lack.is_none(), instructions, coverage: covered, blocks, lack }
     }
 }
 
-/// The share of the code that must have run.
-fn needed(facts: &Facts<'_>, instructions: u64) -> f64 {
-    let classes = &builtin().class;
-    let is_stuck = facts.run.is_some_and(|run| {
-        run.entries.iter().any(|entry| entry.kind == EntryKind::Main && entry.stalled_in.is_some())
+/// A program that did not come to its end: what would have followed is not known.
+fn ended_badly(facts: &Facts<'_>) -> Option<String> {
+    let entries = &facts.run?.entries;
+    let main = entries.iter().find(|entry| entry.kind == EntryKind::Main && !is_ended(entry));
+    if let Some(main) = main {
+        return Some(format!("its program {} did not come to its end", text::quoted(&main.name)));
+    }
+    (!entries.iter().any(is_ended)).then(|| "none of its entry points came to its end".to_owned())
+}
+
+fn is_ended(entry: &Entry) -> bool {
+    matches!(entry.end, EntryEnd::Returned | EntryEnd::Exited { .. })
+}
+
+/// What forbids CLEAN although all went well: decisive calls that were answered by invention, long mixing of
+/// bits, and what the code that did not run can do.
+fn unexplained(facts: &Facts<'_>) -> Option<String> {
+    invented(facts).or_else(|| mixed(facts)).or_else(|| unseen::lack(builtin(), facts))
+}
+
+/// A call whose true answer decides what a sample does, and whose answer was made up.
+fn invented(facts: &Facts<'_>) -> Option<String> {
+    let decisive = |call: &&Call| {
+        let name = call.name.trim_start_matches('_');
+        let is_effect = builtin().effects.values().any(|names| listed(names, name));
+        let is_unknown = call.module.starts_with("wasi") && call.answer == Answer::Default;
+        call.fabricated && (is_effect || is_unknown)
+    };
+    let call = facts.run?.calls.iter().find(decisive)?;
+    Some(format!("its call of {} was answered by invention", text::quoted(&call.name)))
+}
+
+/// Loops that mixed bits for long.
+fn mixed(facts: &Facts<'_>) -> Option<String> {
+    let limits = &builtin().class;
+    let mixing = facts.dynamic.loops.iter().filter(|of| {
+        let bits = of.classes.xor + of.classes.rotate + of.classes.shift + of.classes.logic;
+        text::share(bits, of.classes.total) >= limits.unexplained_bit_share
     });
-    let mut needed = classes.enough_coverage;
-    if ended(facts) {
-        needed = needed.min(classes.ended_coverage);
-    }
-    if !is_stuck && instructions >= classes.busy_instructions {
-        needed = needed.min(classes.busy_coverage);
-    }
-    if facts.dynamic.coverage.instructions_run >= classes.enough_places { 0.0 } else { needed }
+    let instructions: u64 = mixing.map(|of| of.classes.total).sum();
+    (instructions >= limits.unexplained_instructions).then(|| {
+        format!("{} instructions in loops that mix bits, and nothing says what for", text::grouped(instructions))
+    })
 }
 
 /// What the run did and nobody saw: part of the recording is lost, it never came up, or made more host calls
@@ -154,25 +181,6 @@ fn unseen(facts: &Facts<'_>) -> Option<String> {
         return Some(format!("part of it could not be run: {message}"));
     }
     (run.calls_cut > 0).then(|| format!("{} were not logged", text::plural(run.calls_cut, "host call")))
-}
-
-fn too_little(instructions: u64, covered: f64) -> String {
-    format!(
-        "too little of it ran: {}, {} of the code",
-        text::plural(instructions, "instruction"),
-        text::percent(covered)
-    )
-}
-
-/// Whether a program came to its end: it said so, or its `_start` returned. A `main` that returns may only
-/// have set up what a page calls later.
-fn ended(facts: &Facts<'_>) -> bool {
-    let ended = |entry: &Entry| match entry.end {
-        EntryEnd::Exited { .. } => true,
-        EntryEnd::Returned => entry.name == "_start",
-        _ => false,
-    };
-    facts.run.is_some_and(|run| run.entries.iter().any(|entry| entry.kind == EntryKind::Main && ended(entry)))
 }
 
 /// For a hostile class: evidence, its share of the run, and coverage. For the others: coverage and volume

@@ -15,6 +15,7 @@ mod findings;
 mod limits;
 mod score;
 mod text;
+mod unseen;
 mod weights;
 
 pub use attack::{attack_version, knows_technique};

@@ -35,6 +35,8 @@ pub(super) struct Weights {
     pub(super) calls: CallTable,
     /// Category → exact names.
     pub(super) imports: BTreeMap<String, ImportCategory>,
+    /// What a host function does to the world → names without leading underscores.
+    pub(super) effects: BTreeMap<String, Vec<String>>,
     /// Kind of indicator → severity.
     pub(super) ioc: BTreeMap<String, u8>,
     pub(super) names: NameTable,
@@ -51,11 +53,8 @@ pub(super) struct ClassTable {
     pub(super) strong_severity: u8,
     pub(super) strong_confidence: u8,
     pub(super) independent_static: usize,
-    pub(super) enough_coverage: f64,
-    pub(super) ended_coverage: f64,
-    pub(super) busy_coverage: f64,
-    pub(super) busy_instructions: u64,
-    pub(super) enough_places: u64,
+    pub(super) unexplained_instructions: u64,
+    pub(super) unexplained_bit_share: f64,
 }
 
 /// What a rule weighs.
@@ -181,6 +180,8 @@ pub(super) struct Threshold {
     pub(super) hot_loop_iterations: u64,
     pub(super) hot_function_share: f64,
     pub(super) time_check_iterations: u64,
+    pub(super) unseen_windows: u64,
+    pub(super) unseen_window_share: f64,
 }
 
 impl Weights {

@@ -17,6 +17,7 @@
 
 pub mod bounds;
 pub(crate) mod engine;
+pub mod parts;
 pub(crate) mod sites;
 pub mod stream;
 

@@ -153,6 +153,24 @@ pub(super) fn allocator(candidates: &[Candidate]) -> Option<&Candidate> {
     })
 }
 
+/// Exports that are tried as allocators where none has the name of one.
+const TRIED: usize = 8;
+
+/// What may be the sample's allocator by its type, those that reach most loops first: an allocator walks its
+/// lists.
+pub(super) fn allocators<'c>(session: &Session, all: &'c [Candidate]) -> Vec<&'c Candidate> {
+    let module = session.module();
+    let imported = module.imported_functions();
+    let fits = |one: &&Candidate| one.func.0 >= imported && one.params == [Type::I32] && one.gives;
+    let mut fitting: Vec<_> = all.iter().filter(fits).collect();
+    if fitting.len() > 1 {
+        let mut ranking = Ranking::new(module.bytes(), imported);
+        fitting.sort_by_cached_key(|one| Reverse(ranking.reach(one.func).loops));
+    }
+    fitting.truncate(TRIED);
+    fitting
+}
+
 /// The program: `_start` goes before the others, and of those the one that the toolchain calls.
 pub(super) fn program(candidates: &[Candidate]) -> Option<&Candidate> {
     let order =

@@ -12,6 +12,7 @@ mod candidates;
 mod limits;
 mod names;
 mod rank;
+mod returning;
 
 use std::{
     collections::BTreeSet,
@@ -29,6 +30,7 @@ use self::{
     args::{Material, PATTERNS},
     candidates::{Asked, Candidate, Choice},
     names::Role,
+    returning::Returning,
 };
 use super::{
     journal::{Item, unfinished},
@@ -60,6 +62,8 @@ pub(super) struct Driver<'o> {
     entries: Vec<Entry>,
     limitations: Vec<String>,
     material: Material,
+    /// The state that a failed call is followed by.
+    returning: Returning,
     /// The wall time of an entry was used up, which depends on the machine.
     clock_struck: u32,
 }
@@ -72,8 +76,19 @@ impl<'o> Driver<'o> {
         layout: Layout,
     ) -> Self {
         let (entries, limitations, candidates) = (Vec::new(), Vec::new(), Rc::default());
-        let material = Material::default();
-        Self { session, options, state, layout, candidates, entries, limitations, material, clock_struck: 0 }
+        let (material, returning) = (Material::default(), Returning::default());
+        Self {
+            session,
+            options,
+            state,
+            layout,
+            candidates,
+            entries,
+            limitations,
+            material,
+            returning,
+            clock_struck: 0,
+        }
     }
 
     /// Runs the start function and the exports.
@@ -83,6 +98,7 @@ impl<'o> Driver<'o> {
             self.place();
             self.candidates = candidates::all(&self.session).into();
             self.initialize();
+            self.returning.keep(&self.session);
             self.drive();
         }
         self.say_stops();
@@ -179,8 +195,10 @@ impl<'o> Driver<'o> {
         let called: BTreeSet<_> = called.collect();
         let asked = Asked { is_all, most, command_calls: self.command_calls() };
         let Choice { chosen, left } = candidates::choose(&self.session, &self.candidates, &called, asked);
+        self.settle();
         if chosen.iter().any(|candidate| !candidate.params.is_empty()) {
             self.make_page();
+            self.returning.keep(&self.session);
         }
         let mut driven = 0;
         for candidate in &chosen {
@@ -215,13 +233,32 @@ impl<'o> Driver<'o> {
             };
             self.call(candidate, EntryKind::Export, args, !candidate.params.is_empty());
             let (after, _) = self.session.work();
-            let did_little =
-                after - before < LITTLE && candidate.reach.loops > 0 && candidate.role == Role::Other;
+            let has_failed = self.settle();
+            let is_worth_more = candidate.reach.loops > 0 || has_failed;
+            let did_little = after - before < LITTLE && is_worth_more && candidate.role == Role::Other;
             if !did_little || candidate.params.is_empty() || self.is_over() {
                 break;
             }
         }
         self.keep_handle(candidate);
+        if matches!(candidate.role, Role::Create | Role::Set) && self.has_returned() {
+            self.returning.keep(&self.session);
+        }
+    }
+
+    /// Whether the last call returned.
+    fn has_returned(&self) -> bool {
+        self.entries.last().is_some_and(|entry| entry.end == EntryEnd::Returned)
+    }
+
+    /// Puts the instance back if the last call did not come to its end: a heap that it left in the middle of
+    /// a change would make those after it fail too. Returns whether it did not.
+    fn settle(&mut self) -> bool {
+        let has_failed = !self.entries.is_empty() && !self.has_returned();
+        if has_failed {
+            self.returning.go_back(&mut self.session);
+        }
+        has_failed
     }
 
     /// Keeps what an export made, if it looks like an object in memory.
@@ -243,14 +280,9 @@ impl<'o> Driver<'o> {
         let size = args::PAGE;
         let len = self.session.memory_len();
         self.material.page = len.saturating_sub(u64::from(size)).min(u64::from(u32::MAX)) as u32;
-        if let Some(allocator) = candidates::allocator(&candidates) {
-            self.call(allocator, EntryKind::Export, vec![Value::I32(size as i32)], true);
-            if let Some(Entry { results, end: EntryEnd::Returned, .. }) = self.entries.last()
-                && let Some(&Value::I32(address @ 1..)) = results.first()
-                && address as u64 + u64::from(size) <= len
-            {
-                self.material.page = address as u32;
-            }
+        match candidates::allocator(&candidates) {
+            Some(allocator) => _ = self.allocate(allocator, size),
+            None => self.find_allocator(size),
         }
         if self.material.page == 0 {
             // One page of memory or none: its second half is less likely to hold data.
@@ -259,6 +291,38 @@ impl<'o> Driver<'o> {
         let mut page = args::page();
         page.truncate(len.saturating_sub(u64::from(self.material.page)) as usize);
         _ = self.session.write_memory(self.material.page.into(), &page);
+    }
+
+    /// Asks an allocator for the page.
+    fn allocate(&mut self, allocator: &Candidate, size: u32) -> Option<u32> {
+        self.call(allocator, EntryKind::Export, vec![Value::I32(size as i32)], true);
+        let Some(Entry { results, end: EntryEnd::Returned, .. }) = self.entries.last() else { return None };
+        let &Value::I32(address @ 1..) = results.first()? else { return None };
+        let is_inside = address as u64 + u64::from(size) <= self.session.memory_len();
+        is_inside.then(|| self.material.page = address as u32)?;
+        Some(address as u32)
+    }
+
+    /// Looks for an allocator without its name: asked twice it gives two places, aligned and apart by what
+    /// was asked for.
+    fn find_allocator(&mut self, size: u32) {
+        let candidates = Rc::clone(&self.candidates);
+        let page = self.material.page;
+        for candidate in candidates::allocators(&self.session, &candidates) {
+            let (first, second) = (self.allocate(candidate, size), self.allocate(candidate, size));
+            if let (Some(first), Some(second)) = (first, second)
+                && first % 8 == 0
+                && second % 8 == 0
+                && first.abs_diff(second) >= size
+            {
+                return;
+            }
+            self.material.page = page;
+            self.returning.go_back(&mut self.session);
+            if self.is_over() {
+                return;
+            }
+        }
     }
 
     /// `argc` and `argv` for a `main` that takes them.

@@ -79,13 +79,13 @@ pub(super) fn nothing(_: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     Ok(())
 }
 
-fn total_memory(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+pub(super) fn total_memory(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let len = ctx.call.memory_len();
     answer(ctx, len as i64)
 }
 
 /// Grows memory to where the sample has moved the end of what it uses.
-fn enlarge_memory(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+pub(super) fn enlarge_memory(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let wanted = ctx.state.world.layout.dynamic_top().and_then(|address| ctx.read_u32(address));
     let grown = wanted.is_some_and(|wanted| ctx.call.grow_memory(u64::from(wanted)));
     answer(ctx, grown.into())

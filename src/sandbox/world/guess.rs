@@ -1,26 +1,46 @@
-//! Minified imports (`a.b`): the name says nothing, so the type and the arguments of each call must.
+//! Imports whose names say nothing: type, use and the arguments of each call must.
 
-use super::{Does, Entry, emscripten::nothing, time};
+use super::{
+    Does, Entry, FunctionRole,
+    emscripten::{self, nothing},
+    time,
+};
 use crate::{
     sandbox::context::{CallContext, CallEnd},
     tracer::{FunctionImport, Type},
 };
 
-/// What an import with a name of a letter or two may be.
-pub(super) fn find(import: &FunctionImport<'_>) -> Option<Entry> {
-    if import.name.len() > 2 {
-        return None;
-    }
+/// What an import may be that has no telling name. A name of a letter or two was minified: then the type
+/// alone is reason enough to try.
+pub(super) fn find(import: &FunctionImport<'_>, role: Option<FunctionRole>) -> Option<Entry> {
     use Type::{F64, I32};
+    let is_minified = import.name.len() <= 2;
     let act = match (&import.params[..], &import.results[..]) {
         ([], [F64]) => time::date,
-        ([I32], [I32]) => grow,
-        ([I32, I32, I32], [] | [I32]) => copy,
+        ([], [I32]) => match role? {
+            FunctionRole::MemorySize => emscripten::total_memory,
+            FunctionRole::Success => emscripten::enlarge_memory,
+            FunctionRole::Address => word,
+            FunctionRole::Copy => return None,
+        },
+        ([I32], [I32]) if is_minified || role == Some(FunctionRole::Success) => grow,
+        ([I32, I32, I32], [] | [I32]) if role == Some(FunctionRole::Copy) => emscripten::copy,
+        ([I32, I32, I32], [] | [I32]) if is_minified => copy,
         ([I32, I32, I32, I32], [I32]) => write,
-        _ => nothing,
+        _ if is_minified => nothing,
+        _ => return None,
     };
     Some(Entry { name: "?", params: "", does: Does::Act(act), is_made_up: true })
 }
+
+/// The address of a word that is nobody's.
+fn word(cx: &mut Cx<'_, '_>) -> Result<(), End> {
+    cx.give(ERRNO);
+    Ok(())
+}
+
+/// A word below the data of a sample, as toolchains place them.
+const ERRNO: i64 = 560;
 
 /// Asks for a size beyond that of memory: it wants the memory to grow.
 fn grow(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {

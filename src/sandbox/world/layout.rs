@@ -53,6 +53,11 @@ impl Layout {
         Self { is_placed: facts.is_placed, stack, stack_max, heap: align(stack_max) }
     }
 
+    /// Whether an imported global of this name is a known one.
+    pub(in crate::sandbox) fn knows(module: &str, name: &str) -> bool {
+        matches!(name, "NaN" | "Infinity") || Self::default().address(module, name).is_some()
+    }
+
     /// The value of an imported global, if it is a known one.
     pub(in crate::sandbox) fn global(&mut self, module: &str, name: &str, ty: Type) -> Option<Value> {
         let float = match name {
@@ -123,7 +128,7 @@ mod tests {
             (0, 0, 0, 0),
             (16, 16 * MIB, MIB, MIB),
         ] {
-            let facts = Facts { memory_len: pages << 16, data_end, is_placed: true };
+            let facts = Facts { memory_len: pages << 16, data_end, is_placed: true, ..Facts::default() };
             let layout = Layout::new(&facts);
             assert_eq!((layout.stack, layout.heap), (stack, heap), "{pages} pages, data to {data_end}");
             assert!(layout.stack <= layout.stack_max && layout.heap <= (pages << 16) + 15);
@@ -132,7 +137,7 @@ mod tests {
 
     #[test]
     fn globals_have_the_type_asked_for() {
-        let facts = Facts { memory_len: 256 << 16, data_end: 0, is_placed: true };
+        let facts = Facts { memory_len: 256 << 16, data_end: 0, is_placed: true, ..Facts::default() };
         let mut layout = Layout::new(&facts);
         for (module, name, ty, expected) in [
             ("env", "STACKTOP", Type::I32, Some(Value::I32(1 << 20))),

@@ -18,6 +18,7 @@ mod math;
 mod miner;
 mod syscall;
 mod time;
+mod usage;
 
 use std::sync::Mutex;
 
@@ -32,6 +33,7 @@ use super::{
 
 pub(super) use layout::{Layout, MEMORY_BASE};
 pub(super) use miner::job;
+pub(super) use usage::{FunctionRole, GlobalRole, Usage};
 
 /// A behaviour that calls back into the sample: it locks the state only between calls.
 pub(super) type Nest = fn(&mut Caller<'_>, &Mutex<State>, &[u64], &str) -> Result<(), CallEnd>;
@@ -113,8 +115,8 @@ const BY_NAME: &[&[Entry]] = &[
     chain::TABLE,
 ];
 
-/// What is known of an imported function.
-pub(super) fn find(import: &FunctionImport<'_>) -> Option<Entry> {
+/// What is known of an imported function: by its name, else by what the code uses it for.
+pub(super) fn find(import: &FunctionImport<'_>, role: Option<FunctionRole>) -> Option<Entry> {
     let name = import.name.trim_start_matches('_');
     let is_of = |module: &&&str| glob::matches(module, import.module);
     for (modules, table) in BY_MODULE {
@@ -123,7 +125,15 @@ pub(super) fn find(import: &FunctionImport<'_>) -> Option<Entry> {
         }
     }
     let entry = BY_NAME.iter().find_map(|table| in_table(table, name, import));
-    entry.or_else(|| guess::find(import))
+    entry.or_else(|| guess::find(import, role))
+}
+
+/// Whether a table has a row of this name.
+pub(super) fn is_name(module: &str, name: &str) -> bool {
+    let name = name.trim_start_matches('_');
+    let has = |table: &[Entry]| table.iter().any(|entry| glob::matches(entry.name, name));
+    let of_module = |(modules, _): &&(&[&str], &[Entry])| modules.iter().any(|of| glob::matches(of, module));
+    BY_MODULE.iter().any(|row| of_module(&row)) || BY_NAME.iter().any(|table| has(table))
 }
 
 /// The first row with this name; one that says how many arguments it has is not taken for a function with

@@ -1,0 +1,38 @@
+//! What an instance is made of, exported or not.
+
+use crate::{AsContext, Global, Instance, Memory, Table};
+
+/// The memories, tables and globals of an instance, imported ones first, by their indices.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// Its memories.
+    pub memories: Vec<Memory>,
+    /// Its tables.
+    pub tables: Vec<Table>,
+    /// Its globals.
+    pub globals: Vec<Global>,
+}
+
+impl Instance {
+    /// Returns what this instance is made of.
+    ///
+    /// # Panics
+    ///
+    /// If `store` does not own this instance.
+    pub fn parts(&self, store: impl AsContext) -> Parts {
+        let context = store.as_context();
+        let entity = context.store.inner.resolve_instance(self);
+        let layout = *entity.layout();
+        Parts {
+            memories: (0..layout.len_memories())
+                .filter_map(|index| entity.get_memory(layout.memory_addr(index)?))
+                .collect(),
+            tables: (0..layout.len_tables())
+                .filter_map(|index| entity.get_table(layout.table_addr(index)?))
+                .collect(),
+            globals: (0..layout.len_globals())
+                .filter_map(|index| entity.get_global(layout.global_addr(index)?))
+                .collect(),
+        }
+    }
+}

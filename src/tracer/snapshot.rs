@@ -1,0 +1,101 @@
+//! The state of an instance at a moment, to return to: memories, tables, globals.
+//!
+//! Only pages that hold something are kept, and only pages that differ are written back, so a large memory
+//! that is little used costs a look. A memory or table that has grown since stays as large; what was not there
+//! is zero or null again. Segments that the code dropped stay dropped.
+//!
+//! Not here: what the host remembers (`sandbox`).
+
+use wasmspoor_hooks as engine;
+
+use super::host::Host;
+
+/// Bytes compared and kept at a time.
+const PAGE: usize = 1 << 16;
+/// Bytes of a memory that is kept at all, so that a snapshot costs less than a call.
+const MAX_MEMORY: usize = 256 << 20;
+/// Bytes kept of all memories.
+const MAX_KEPT: usize = 128 << 20;
+/// Elements kept of all tables.
+const MAX_ELEMENTS: u64 = 1 << 20;
+
+/// A state to return to.
+pub(crate) struct Snapshot {
+    memories: Vec<Memory>,
+    tables: Vec<(engine::Table, Vec<engine::Ref>)>,
+    globals: Vec<(engine::Global, engine::Val)>,
+    /// Bytes that were looked at to make it.
+    pub(crate) cost: u64,
+}
+
+struct Memory {
+    memory: engine::Memory,
+    /// Pages in their order; `None` is a page of zeros.
+    pages: Vec<Option<Box<[u8]>>>,
+}
+
+impl Snapshot {
+    /// The state of `instance`; `None` if it is too large to be kept.
+    pub(super) fn of(store: &engine::Store<Host>, instance: engine::Instance) -> Option<Self> {
+        let parts = instance.parts(store);
+        let (mut kept, mut cost, mut elements) = (0, 0, 0);
+        let mut memories = Vec::new();
+        for memory in parts.memories {
+            let data = memory.data(store);
+            cost += data.len() as u64;
+            if data.len() > MAX_MEMORY {
+                return None;
+            }
+            let pages: Vec<_> = data.chunks(PAGE).map(|page| (!is_zero(page)).then(|| page.into())).collect();
+            kept += pages.iter().flatten().map(|page: &Box<[u8]>| page.len()).sum::<usize>();
+            if kept > MAX_KEPT {
+                return None;
+            }
+            memories.push(Memory { memory, pages });
+        }
+        let mut tables = Vec::new();
+        for table in parts.tables {
+            let size = table.size(store);
+            elements += size;
+            if elements > MAX_ELEMENTS {
+                return None;
+            }
+            tables.push((table, (0..size).filter_map(|index| table.get(store, index)).collect()));
+        }
+        let globals = parts.globals.into_iter().filter(|global| global.ty(store).mutability().is_mut());
+        let globals = globals.map(|global| (global, global.get(store))).collect();
+        Some(Self { memories, tables, globals, cost: cost + 8 * elements })
+    }
+
+    /// Puts the instance back into this state.
+    pub(super) fn restore(&self, store: &mut engine::Store<Host>) {
+        for Memory { memory, pages } in &self.memories {
+            let data = memory.data_mut(&mut *store);
+            for (position, page) in data.chunks_mut(PAGE).enumerate() {
+                match pages.get(position).and_then(Option::as_deref) {
+                    Some(kept) if kept.len() == page.len() && kept != page => page.copy_from_slice(kept),
+                    Some(_) => {}
+                    None if is_zero(page) => {}
+                    None => page.fill(0),
+                }
+            }
+        }
+        for (table, elements) in &self.tables {
+            let null = engine::Ref::default_for_ty(table.ty(&*store).element());
+            for index in 0..table.size(&*store).min(MAX_ELEMENTS) {
+                let element = elements.get(index as usize).copied().unwrap_or(null);
+                // It is of the table's type and within it: it came from there.
+                _ = table.set(&mut *store, index, element);
+            }
+        }
+        for (global, value) in &self.globals {
+            _ = global.set(&mut *store, value.clone());
+        }
+    }
+}
+
+/// Whether a page holds nothing.
+fn is_zero(page: &[u8]) -> bool {
+    // Eight words at a time: of a page that holds something mostly the first few are read.
+    page.chunks(64).all(|part| part.iter().fold(0, |any, byte| any | byte) == 0)
+}

@@ -1,0 +1,291 @@
+//! What did not run could do: effects that code which nobody saw reaches, and the branch that kept it from
+//! running.
+//!
+//! CLEAN is earned by capability. Code that cannot reach an effect need not run; code that can write, delete,
+//! send or start something must, and so must loops that do nothing but mix bits. A call is reached if its
+//! instruction can be reached from an export, the start function or a table; it ran if the trace has it.
+//!
+//! Costs one walk over the code of functions that call such imports.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use wasmparser::{BinaryReader, Operator, OperatorsReader};
+
+use super::{
+    text,
+    weights::{Weights, listed},
+};
+use crate::{
+    module::{CodeOffset, FuncIndex, Module, view},
+    passes::Place,
+    rules::Facts,
+};
+
+/// Calls that are told of.
+const MAX_TOLD: usize = 3;
+/// Functions on the way from code that ran to a call that did not.
+const MAX_WAY: usize = 64;
+
+/// A call of an effect that did not run.
+#[derive(Debug)]
+pub(super) struct Effect {
+    /// What it would do, in a word of `rules/verdict.toml`.
+    kind: String,
+    /// The imported function.
+    import: String,
+    /// The call.
+    site: Place,
+    guard: Option<Guard>,
+}
+
+/// A branch that went one way only.
+#[derive(Debug)]
+struct Guard {
+    place: Place,
+    /// The comparison before it, with its constant.
+    compares: Option<String>,
+    /// The host call before it.
+    after: Option<String>,
+}
+
+impl Effect {
+    /// In words: what, where, behind which branch.
+    pub(super) fn sentence(&self) -> String {
+        let Place { func, offset } = self.site;
+        let mut sentence = format!("{} ({}) at func {func}:{:#x}", self.import, self.kind, offset.0);
+        if let Some(Guard { place, compares, after }) = &self.guard {
+            sentence.push_str(&format!(", behind the branch at func {}:{:#x}", place.func, place.offset.0));
+            if let Some(compares) = compares {
+                sentence.push_str(&format!(" ({compares})"));
+            }
+            if let Some(after) = after {
+                sentence.push_str(&format!(" after {after}"));
+            }
+        }
+        sentence
+    }
+}
+
+/// Why what did not run forbids CLEAN, if it does.
+pub(super) fn lack(weights: &Weights, facts: &Facts<'_>) -> Option<String> {
+    let effects = effects(weights, facts);
+    if !effects.is_empty() {
+        let more = effects.len().saturating_sub(MAX_TOLD) as u64;
+        let told: Vec<_> = effects.iter().take(MAX_TOLD).map(Effect::sentence).collect();
+        let more = if more > 0 { format!("; {}", text::plural(more, "more call")) } else { String::new() };
+        return Some(format!("code that did not run can do harm: {}{more}", told.join("; ")));
+    }
+    mixing(weights, facts)
+}
+
+/// Calls of effects that the run did not make.
+fn effects(weights: &Weights, facts: &Facts<'_>) -> Vec<Effect> {
+    let kinds = kinds(weights, facts);
+    if kinds.is_empty() {
+        return Vec::new();
+    }
+    let Ok(module) = Module::parse(facts.wasm) else { return Vec::new() };
+    let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
+    let seen = Seen::of(facts);
+    let calls_one = |callees: &[FuncIndex]| callees.iter().any(|callee| kinds.contains_key(callee));
+    let callers = facts.view.functions.iter().filter(|function| {
+        calls_one(&function.callees) && !dead.contains(&function.index)
+    });
+    let mut effects = Vec::new();
+    for caller in callers {
+        for (offset, callee) in calls_in(&module, caller.index) {
+            let Some((kind, import)) = kinds.get(&callee) else { continue };
+            let site = Place { func: caller.index, offset };
+            if !seen.ran(site, callee) {
+                let guard = seen.way_to(facts, &module, site).and_then(|at| guard(facts, &module, at));
+                effects.push(Effect { kind: kind.clone(), import: import.clone(), site, guard });
+            }
+        }
+    }
+    effects.extend(through_tables(facts, &kinds, &seen));
+    // What the run can tell more about comes first.
+    effects.sort_by_key(|effect| effect.guard.is_none());
+    effects
+}
+
+/// Effects that stand in a table and that no call through it reached.
+fn through_tables(
+    facts: &Facts<'_>,
+    kinds: &BTreeMap<FuncIndex, (String, String)>,
+    seen: &Seen,
+) -> Vec<Effect> {
+    let mut unseen = BTreeMap::new();
+    for edge in &facts.view.calls.edges {
+        if edge.kind != view::CallKind::Direct && kinds.contains_key(&edge.callee) {
+            unseen.entry(edge.callee).or_insert(edge.caller);
+        }
+    }
+    unseen.retain(|callee, _| !seen.callees.contains(callee));
+    let effect = |(callee, caller)| {
+        let (kind, import) = kinds.get(&callee)?;
+        let (kind, import, site) = (kind.clone(), import.clone(), text::place_of(facts, caller));
+        Some(Effect { kind, import, site, guard: None })
+    };
+    unseen.into_iter().filter_map(effect).collect()
+}
+
+/// Imported functions that have an effect: index → what it does and its name.
+fn kinds(weights: &Weights, facts: &Facts<'_>) -> BTreeMap<FuncIndex, (String, String)> {
+    let with_kind = facts.view.imports.iter().filter_map(|import| {
+        let of = |names: &Vec<String>| listed(names, import.name.trim_start_matches('_'));
+        let (kind, _) = weights.effects.iter().find(|(_, names)| of(names))?;
+        Some((import.func?, (kind.clone(), import.name.clone())))
+    });
+    with_kind.collect()
+}
+
+/// The direct calls of a function.
+fn calls_in(module: &Module, func: FuncIndex) -> Vec<(CodeOffset, FuncIndex)> {
+    let mut calls = Vec::new();
+    for_each_operator(module, func, |offset, operator| {
+        if let Operator::Call { function_index } | Operator::ReturnCall { function_index } = *operator {
+            calls.push((offset, FuncIndex(function_index)));
+        }
+    });
+    calls
+}
+
+fn for_each_operator(module: &Module, func: FuncIndex, mut each: impl FnMut(CodeOffset, &Operator<'_>)) {
+    let Some(body) = module.body(func) else { return };
+    let (start, end) = (body.start as usize, body.end as usize);
+    let Some(bytes) = module.bytes().get(start..end) else { return };
+    let body = wasmparser::FunctionBody::new(BinaryReader::new(bytes, start as u64));
+    let Ok(operators) = body.get_operators_reader() else { return };
+    walk(operators, &mut each);
+}
+
+fn walk(mut operators: OperatorsReader<'_>, each: &mut impl FnMut(CodeOffset, &Operator<'_>)) {
+    while !operators.eof() {
+        let Ok((operator, offset)) = operators.read_with_offset() else { return };
+        each(CodeOffset(offset as u32), &operator);
+    }
+}
+
+/// What the run called, and who calls whom.
+struct Seen {
+    calls: BTreeSet<(Place, FuncIndex)>,
+    callees: BTreeSet<FuncIndex>,
+    ran: BTreeSet<FuncIndex>,
+    callers: BTreeMap<FuncIndex, Vec<FuncIndex>>,
+}
+
+impl Seen {
+    fn of(facts: &Facts<'_>) -> Self {
+        let mut calls = BTreeSet::new();
+        for edge in &facts.dynamic.call_graph.edges {
+            let Some(func) = edge.caller else { continue };
+            calls.extend(edge.sites.iter().map(|&offset| (Place { func, offset }, edge.callee)));
+        }
+        let mut callers: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for edge in &facts.view.calls.edges {
+            callers.entry(edge.callee).or_default().push(edge.caller);
+        }
+        let ran = facts.dynamic.functions.iter().map(|function| function.index).collect();
+        let callees = facts.dynamic.call_graph.edges.iter().map(|edge| edge.callee).collect();
+        Self { calls, callees, ran, callers }
+    }
+
+    fn ran(&self, site: Place, callee: FuncIndex) -> bool {
+        self.calls.contains(&(site, callee))
+    }
+
+    /// The call in code that ran from which the way to `site` begins: itself, or that of a function on the
+    /// way to its function.
+    fn way_to(&self, facts: &Facts<'_>, module: &Module, site: Place) -> Option<Place> {
+        let mut next = VecDeque::from([site.func]);
+        let mut known = BTreeSet::from([site.func]);
+        if self.ran.contains(&site.func) {
+            return Some(site);
+        }
+        while let Some(func) = next.pop_front() {
+            for &caller in self.callers.get(&func).into_iter().flatten() {
+                if self.ran.contains(&caller) {
+                    let mut calls = calls_in(module, caller).into_iter();
+                    let offset = calls.find(|&(_, callee)| callee == func).map(|(offset, _)| offset);
+                    return Some(match offset {
+                        Some(offset) => Place { func: caller, offset },
+                        None => text::place_of(facts, caller),
+                    });
+                }
+                if known.len() < MAX_WAY && known.insert(caller) {
+                    next.push_back(caller);
+                }
+            }
+        }
+        None
+    }
+}
+
+/// The last branch before a place that went one way only.
+fn guard(facts: &Facts<'_>, module: &Module, at: Place) -> Option<Guard> {
+    let one_way = facts.dynamic.branches.iter().filter(|branch| {
+        branch.func == at.func && branch.offset < at.offset && (branch.taken == 0) != (branch.not_taken == 0)
+    });
+    let branch = one_way.max_by_key(|branch| branch.offset)?;
+    let place = Place { func: branch.func, offset: branch.offset };
+    let (mut compares, mut after, mut constant) = (None, None, None);
+    for_each_operator(module, at.func, |offset, operator| {
+        if offset >= place.offset {
+            return;
+        }
+        match *operator {
+            Operator::I32Const { value } => constant = Some(i64::from(value)),
+            Operator::I64Const { value } => constant = Some(value),
+            Operator::Call { function_index } => {
+                let import = module.imported_function(FuncIndex(function_index));
+                if let Some(import) = import {
+                    after = Some(import.name.to_string());
+                    (compares, constant) = (None, None);
+                }
+            }
+            ref other => {
+                if let Some(comparison) = comparison(other) {
+                    compares = Some(match constant.take() {
+                        Some(constant) => format!("{comparison} with {constant}"),
+                        None => comparison.to_owned(),
+                    });
+                }
+            }
+        }
+    });
+    Some(Guard { place, compares, after })
+}
+
+fn comparison(operator: &Operator<'_>) -> Option<&'static str> {
+    Some(match operator {
+        Operator::I32Eqz | Operator::I64Eqz => "compared with zero",
+        Operator::I32Eq | Operator::I64Eq => "equal",
+        Operator::I32Ne | Operator::I64Ne => "not equal",
+        Operator::I32LtS | Operator::I32LtU | Operator::I64LtS | Operator::I64LtU => "less",
+        Operator::I32GtS | Operator::I32GtU | Operator::I64GtS | Operator::I64GtU => "greater",
+        Operator::I32LeS | Operator::I32LeU | Operator::I64LeS | Operator::I64LeU => "at most",
+        Operator::I32GeS | Operator::I32GeU | Operator::I64GeS | Operator::I64GeU => "at least",
+        _ => return None,
+    })
+}
+
+/// Functions with loops that do little but mix bits, and that did not run.
+fn mixing(weights: &Weights, facts: &Facts<'_>) -> Option<String> {
+    let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
+    let ran: BTreeSet<_> = facts.dynamic.functions.iter().map(|function| function.index).collect();
+    let limits = &weights.threshold;
+    let mixes = |function: &&crate::module::view::Function| {
+        let windows: u64 = function.signatures.values().map(|&windows| u64::from(windows)).sum();
+        windows >= limits.unseen_windows
+            && text::share(windows, function.classes.total) >= limits.unseen_window_share
+    };
+    let unseen = |function: &&crate::module::view::Function| {
+        !ran.contains(&function.index) && !dead.contains(&function.index)
+    };
+    let mut found: Vec<_> = facts.view.functions.iter().filter(mixes).filter(unseen).collect();
+    found.sort_by_key(|function| std::cmp::Reverse(function.classes.total));
+    let first = found.first()?;
+    let others = found.len() as u64 - 1;
+    let others = if others > 0 { format!(" and {}", text::plural(others, "other")) } else { String::new() };
+    Some(format!("code that does nothing but mix bits did not run: {}{others}", text::function(facts, first.index)))
+}

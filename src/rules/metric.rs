@@ -257,6 +257,13 @@ pub static METRICS: &[Metric] = &[
         compute: code::mining_windows,
     },
     Metric {
+        name: "static_mining_window_share",
+        unit: "share",
+        description: "MineThrottle windows in the code, for each of its instructions",
+        levels: "b",
+        compute: code::mining_window_share,
+    },
+    Metric {
         name: "static_hash_windows",
         unit: "count",
         description: "windows of all signatures in the code",
@@ -545,6 +552,13 @@ pub static METRICS: &[Metric] = &[
         description: "executed xor for each iteration",
         levels: "L",
         compute: run::xor_per_iteration,
+    },
+    Metric {
+        name: "host_calls_per_iteration",
+        unit: "count",
+        description: "host calls for each iteration, callees' too",
+        levels: "L",
+        compute: run::host_calls_per_iteration,
     },
     Metric {
         name: "loads_per_iteration",

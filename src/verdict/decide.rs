@@ -153,7 +153,10 @@ fn mixed(facts: &Facts<'_>) -> Option<String> {
     });
     let instructions: u64 = mixing.map(|of| of.classes.total).sum();
     (instructions >= limits.unexplained_instructions).then(|| {
-        format!("{} instructions in loops that mix bits, and nothing says what for", text::grouped(instructions))
+        format!(
+            "{} instructions in loops that mix bits, and nothing says what for",
+            text::grouped(instructions)
+        )
     })
 }
 

@@ -88,9 +88,11 @@ fn effects(weights: &Weights, facts: &Facts<'_>) -> Vec<Effect> {
     let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
     let seen = Seen::of(facts);
     let calls_one = |callees: &[FuncIndex]| callees.iter().any(|callee| kinds.contains_key(callee));
-    let callers = facts.view.functions.iter().filter(|function| {
-        calls_one(&function.callees) && !dead.contains(&function.index)
-    });
+    let callers = facts
+        .view
+        .functions
+        .iter()
+        .filter(|function| calls_one(&function.callees) && !dead.contains(&function.index));
     let mut effects = Vec::new();
     for caller in callers {
         for (offset, callee) in calls_in(&module, caller.index) {
@@ -287,5 +289,8 @@ fn mixing(weights: &Weights, facts: &Facts<'_>) -> Option<String> {
     let first = found.first()?;
     let others = found.len() as u64 - 1;
     let others = if others > 0 { format!(" and {}", text::plural(others, "other")) } else { String::new() };
-    Some(format!("code that does nothing but mix bits did not run: {}{others}", text::function(facts, first.index)))
+    Some(format!(
+        "code that does nothing but mix bits did not run: {}{others}",
+        text::function(facts, first.index)
+    ))
 }

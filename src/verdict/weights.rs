@@ -175,7 +175,7 @@ pub(super) struct Threshold {
     pub(super) confirmed_runtime_xor: u64,
     pub(super) mining_runtime_xor: u64,
     pub(super) mining_load_instructions: u64,
-    pub(super) mining_load_xor_share: f64,
+    pub(super) mining_load_share: f64,
     pub(super) hot_loop_share: f64,
     pub(super) hot_loop_iterations: u64,
     pub(super) hot_function_share: f64,

@@ -158,6 +158,11 @@ pub(super) fn mining_windows(index: &Index<'_>, subject: Subject<'_>) -> Option<
     sum(index, subject, |function| windows(&function.signatures, MINING))
 }
 
+pub(super) fn mining_window_share(_: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    let Subject::Function(function) = subject else { return None };
+    Some(share(windows(&function.signatures, MINING), function.classes.total))
+}
+
 pub(super) fn hash_windows(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     sum(index, subject, |function| windows(&function.signatures, &[]))
 }

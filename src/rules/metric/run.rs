@@ -236,6 +236,10 @@ pub(super) fn xor_per_iteration(_: &Index<'_>, subject: Subject<'_>) -> Option<f
     of_loop(subject, |of| share(of.classes.xor, of.iterations))
 }
 
+pub(super) fn host_calls_per_iteration(_: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_loop(subject, |of| share(of.host_calls, of.iterations))
+}
+
 pub(super) fn loads_per_iteration(_: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     of_loop(subject, |of| share(of.classes.load, of.iterations))
 }

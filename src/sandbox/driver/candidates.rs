@@ -13,9 +13,9 @@ use super::{
     rank::{Ranking, Reach},
 };
 
-/// Exclusive ors and rotations from which code beside a command that works is driven too. A C library has no
-/// function with as many.
-const MIXES: u64 = 64;
+/// Exclusive ors and rotations from which an export goes before those with more loops, and from which code
+/// beside a command that works is driven too.
+const MIXES: u64 = 8;
 
 /// An export that may be driven.
 #[derive(Debug, Clone)]
@@ -102,7 +102,8 @@ pub(super) fn choose(
             // hashes is worth a look in any.
             let before = rest.len();
             let is_library = |one: &Candidate| one.role == Role::Runtime || one.name.starts_with("__");
-            rest.retain(|one| if asked.command_calls { one.reach.mixes >= MIXES } else { !is_library(one) });
+            let is_asked = |one: &Candidate| !asked.command_calls || one.reach.mixes >= MIXES;
+            rest.retain(|one| !is_library(one) && is_asked(one));
             left = before - rest.len();
         }
         rest.retain(|one| one.role != Role::Runtime || one.reach.is_busy);
@@ -128,7 +129,10 @@ fn rank(ranking: &mut Ranking, candidates: &mut [Candidate]) {
     }
     let order = |role: Role| if role == Role::Main { Role::Other } else { role };
     // Stable: the module's order decides between equals.
-    candidates.sort_by_key(|candidate| (order(candidate.role), Reverse(candidate.reach.loops)));
+    candidates.sort_by_key(|candidate| {
+        let reach = candidate.reach;
+        (order(candidate.role), Reverse(reach.mixes >= MIXES), Reverse(reach.loops))
+    });
 }
 
 /// The constructors of a module whose names were minified: Emscripten exports them first, as a function of

@@ -1,5 +1,7 @@
 //! WASMShark's correlations, and the strings of a family that its behaviour confirms.
 
+use std::collections::BTreeSet;
+
 use super::{Correlation, Sides, correlation};
 use crate::{
     passes::Place,
@@ -118,28 +120,27 @@ pub(super) fn mining(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlation> 
     ))
 }
 
-/// What a mining rule of the bytes says is what the run is busy with: much code executed, much of it xor.
-/// Counting that needs a right count of xor.
+/// The functions that mining rules of the bytes name are what the run is busy with. What else ran, and how
+/// much of it was xor, says nothing of them.
 pub(super) fn mining_load(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlation> {
     let limits = &builtin().threshold;
-    let classes = &facts.dynamic.metrics.classes;
-    let share = text::share(classes.xor, classes.total);
-    let (rules, places) = side(of_family(rules, "miner").filter(|rule| !rule.dynamic && rule.severity >= 2))?;
-    if classes.total < limits.mining_load_instructions || share < limits.mining_load_xor_share {
+    let total = facts.dynamic.metrics.classes.total;
+    let (rules, places) = side(of_family(rules, "miner").filter(|rule| !rule.dynamic))?;
+    let named: BTreeSet<_> = places.iter().map(|place| place.func).collect();
+    let ran = facts.dynamic.functions.iter().filter(|function| named.contains(&function.index));
+    let executed: u64 = ran.map(|function| function.classes.total).sum();
+    let share = text::share(executed, total);
+    if total < limits.mining_load_instructions || share < limits.mining_load_share {
         return None;
     }
     let sides = Sides {
         bytes: rules,
-        run: format!(
-            "{} of {} executed instructions are xor",
-            text::percent(share),
-            text::grouped(classes.total)
-        ),
+        run: format!("{} of {} executed instructions are theirs", text::percent(share), text::grouped(total)),
     };
     Some(correlation(
         "MINING_LOAD_CONFIRMED",
         3,
-        "the code looks like a miner's, and the run is hashing without end",
+        "the functions that look like a miner's do the work of the run",
         sides,
         places,
     ))

@@ -118,7 +118,7 @@ fn through_tables(
 ) -> Vec<Effect> {
     let mut unseen = BTreeMap::new();
     for edge in &facts.view.calls.edges {
-        if edge.kind != view::CallKind::Direct && kinds.contains_key(&edge.callee) {
+        if edge.kind != view::StaticCallKind::Direct && kinds.contains_key(&edge.callee) {
             unseen.entry(edge.callee).or_insert(edge.caller);
         }
     }

@@ -34,8 +34,8 @@ pub(super) fn find(import: &FunctionImport<'_>, role: Option<FunctionRole>) -> O
 }
 
 /// The address of a word that is nobody's.
-fn word(cx: &mut Cx<'_, '_>) -> Result<(), End> {
-    cx.give(ERRNO);
+fn word(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    ctx.give(ERRNO);
     Ok(())
 }
 

@@ -82,7 +82,8 @@ impl Recorded {
         trace.limits = replay_limits(has_header.then_some(&header.options.limits), decisions);
         let mut log = Log::read(&reader);
         let timeouts = std::mem::take(&mut log.timeouts);
-        let run = run(trace, log, rest, &reader);
+        let mut run = run(trace, log, rest, &reader);
+        run.damage = sandbox::damage(&header.options, &run.files);
         Ok(Self { header, wasm, run: Ok(run), is_over, has_header, timeouts, reader })
     }
 

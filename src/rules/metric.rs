@@ -821,6 +821,20 @@ pub static METRICS: &[Metric] = &[
         compute: host::files_emptied,
     },
     Metric {
+        name: "files_destroyed",
+        unit: "count",
+        description: "the user's files of which less than a fifth survives anywhere, overwritten or replaced",
+        levels: "R",
+        compute: host::files_destroyed,
+    },
+    Metric {
+        name: "files_lost",
+        unit: "count",
+        description: "the user's files of which less than a fifth survives anywhere, deleted ones too",
+        levels: "R",
+        compute: host::files_lost,
+    },
+    Metric {
         name: "files_wiped",
         unit: "count",
         description: "files that were there before the run, got other contents, and were deleted then",

@@ -13,6 +13,7 @@
 mod carve;
 mod clock;
 mod context;
+mod damage;
 mod driver;
 mod fs;
 mod glob;
@@ -41,6 +42,8 @@ use crate::{
     tracer::{Recording, Session, StreamSink, Timeout, Tracer},
 };
 
+pub(crate) use self::damage::assess as damage;
+pub use self::damage::Damage;
 pub(crate) use self::journal::{Item, Journal, Recorder, unfinished};
 use self::{driver::Driver, link::Link, state::State};
 pub use self::{
@@ -94,7 +97,9 @@ pub(crate) fn run_with(
         let times = crate::text::plural(refused, "time");
         limitations.push(format!("growth of memory or tables beyond the limits was refused {times}"));
     }
-    Ok(state.into_run(trace, outcome.entries, outcome.status, limitations))
+    let mut run = state.into_run(trace, outcome.entries, outcome.status, limitations);
+    run.damage = damage::assess(options, &run.files);
+    Ok(run)
 }
 
 /// Says which functions cannot run because they take too much to be validated and translated.

@@ -157,6 +157,7 @@ impl State {
             stdout: self.stdout.bytes,
             stderr: self.stderr.bytes,
             files: changes.files,
+            damage: Vec::new(),
             connections,
             honeytokens: self.tokens.into_used(),
             slept_ns: self.clock.slept_ns,

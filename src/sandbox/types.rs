@@ -99,6 +99,8 @@ pub struct Run {
     pub stderr: Vec<u8>,
     /// What it did to files.
     pub files: Vec<FileChange>,
+    /// What became of the contents of files that were there before.
+    pub damage: Vec<Damage>,
     /// Connections that it used.
     pub connections: Vec<Connection>,
     /// Bait that it touched, in the order of the persona.

@@ -1,0 +1,289 @@
+//! What a run destroyed: how much of each file that was there before survives anywhere afterwards.
+//!
+//! A file survives where its bytes lie at the end: in place, under another name, in a copy, in an archive, in
+//! a form that can be turned back (compressed, base64, hexadecimal). What a program was asked for by its
+//! arguments is no damage, and neither is what it made itself.
+//!
+//! Costs one pass over the contents at the end for all files together.
+//!
+//! Not here: what the damage is a sign of (`rules`).
+
+use std::collections::{HashMap, HashSet};
+
+use super::types::{FileChange, RunOptions};
+
+/// Bytes that are looked for at a time. Aligned pieces of a file are found at any place of another.
+const PIECE: usize = 16;
+/// Bytes of contents at the end that are searched.
+const MAX_SEARCHED: usize = 64 << 20;
+/// Bytes that one file is turned back into.
+const MAX_DECODED: u64 = 8 << 20;
+/// A size that this multiple of what a compressor makes of a file still looks like a compressed form of it.
+const LOOSE: f64 = 4.0;
+/// Share of a file's size above which it was not compressed.
+const TIGHT: f64 = 0.95;
+/// What survives of a file that seems to be packed in a way that nobody here can undo.
+const PACKED: f64 = 0.5;
+/// Share below which a file counts as destroyed.
+pub(crate) const DESTROYED: f64 = 0.2;
+
+/// What became of a file that was there before the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Damage {
+    /// Its absolute guest path at the start.
+    pub path: String,
+    /// Its size at the start in bytes.
+    pub len: u64,
+    /// The share of its contents that survives, 0 to 1.
+    pub survives: f64,
+    /// Whether something else has taken its place, or its contents; otherwise it is gone.
+    pub is_overwritten: bool,
+}
+
+impl Damage {
+    /// Whether nearly nothing of it is left.
+    pub fn is_destroyed(&self) -> bool {
+        self.survives < DESTROYED
+    }
+}
+
+/// What became of the files that `options` gave, by path. Those that the arguments name are left out.
+pub(crate) fn assess(options: &RunOptions, changes: &[FileChange]) -> Vec<Damage> {
+    let before = files(options);
+    let asked = |path: &str| options.args.iter().skip(1).any(|arg| is_named(arg, path));
+    let mut hurt: Vec<_> = changes
+        .iter()
+        .filter_map(|change| Some((change, *before.get(change.path.as_str())?)))
+        .filter(|(change, bytes)| !bytes.is_empty() && !asked(&change.path) && is_hurt(change))
+        .collect();
+    hurt.sort_by_key(|(change, _)| &change.path);
+    hurt.dedup_by_key(|(change, _)| &change.path);
+    let found = Found::of(hurt.iter().map(|(_, bytes)| *bytes), changes, &before);
+    let damage = hurt.iter().map(|(change, bytes)| Damage {
+        path: change.path.clone(),
+        len: bytes.len() as u64,
+        survives: found.share(bytes).max(packed(bytes, &change.path, changes)),
+        is_overwritten: change.sha256 != change.sha256_before,
+    });
+    damage.collect()
+}
+
+/// The files at the start.
+fn files(options: &RunOptions) -> HashMap<&str, &[u8]> {
+    let persona = options.persona.files.iter().map(|file| (file.path.as_str(), &file.bytes[..]));
+    persona.chain(options.files.iter().map(|(path, bytes)| (path.as_str(), &bytes[..]))).collect()
+}
+
+/// Whether an argument names a file: its path, or the end of it.
+fn is_named(arg: &str, path: &str) -> bool {
+    let arg = arg.trim_start_matches("./");
+    !arg.is_empty() && (path == arg || path.ends_with(&format!("/{}", arg.trim_start_matches('/'))))
+}
+
+/// Whether its contents may be lost. A new name alone takes nothing away.
+fn is_hurt(change: &FileChange) -> bool {
+    change.sha256_after() != change.sha256_before.as_deref()
+}
+
+impl FileChange {
+    /// The hash of what is there at the end.
+    fn sha256_after(&self) -> Option<&str> {
+        self.size_after.and(self.sha256.as_deref())
+    }
+}
+
+/// Which pieces of the files lie somewhere at the end.
+#[derive(Default)]
+struct Found {
+    pieces: HashSet<[u8; PIECE]>,
+}
+
+impl Found {
+    fn of<'a>(
+        files: impl Iterator<Item = &'a [u8]>,
+        changes: &[FileChange],
+        before: &HashMap<&str, &[u8]>,
+    ) -> Self {
+        let wanted: HashSet<[u8; PIECE]> = files.flat_map(pieces).collect();
+        let mut found = Self::default();
+        if wanted.is_empty() {
+            return found;
+        }
+        let touched: HashSet<_> = changes.iter().map(|change| change.path.as_str()).collect();
+        let untouched = before.iter().filter(|(path, _)| !touched.contains(*path)).map(|(_, bytes)| *bytes);
+        let after = changes.iter().filter(|change| change.size_after.is_some());
+        let mut room = MAX_SEARCHED;
+        for bytes in after.map(|change| &change.contents[..]).chain(untouched) {
+            found.search(bytes, &wanted, &mut room);
+            for decoded in decoded(bytes) {
+                found.search(&decoded, &wanted, &mut room);
+            }
+        }
+        found
+    }
+
+    fn search(&mut self, bytes: &[u8], wanted: &HashSet<[u8; PIECE]>, room: &mut usize) {
+        let bytes = bytes.get(..(*room).min(bytes.len())).unwrap_or_default();
+        *room -= bytes.len();
+        for piece in bytes.windows(PIECE) {
+            if let Ok(piece) = <[u8; PIECE]>::try_from(piece)
+                && wanted.contains(&piece)
+            {
+                self.pieces.insert(piece);
+            }
+        }
+    }
+
+    /// The share of a file that was found. Of a file shorter than a piece nothing can be said: it survives.
+    fn share(&self, bytes: &[u8]) -> f64 {
+        let (mut all, mut found) = (0u64, 0u64);
+        for piece in pieces(bytes) {
+            all += 1;
+            found += u64::from(self.pieces.contains(&piece));
+        }
+        if all == 0 { 1.0 } else { found as f64 / all as f64 }
+    }
+}
+
+/// The aligned pieces of a file; those of one byte alone say nothing of where they are from.
+fn pieces(bytes: &[u8]) -> impl Iterator<Item = [u8; PIECE]> + '_ {
+    let whole = bytes.chunks_exact(PIECE).filter_map(|piece| <[u8; PIECE]>::try_from(piece).ok());
+    whole.filter(|piece| piece.iter().any(|byte| byte != &piece[0]))
+}
+
+/// What contents can be turned back into.
+fn decoded(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut decoded = unpacked(bytes);
+    let text: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    if text.len() >= PIECE && text.len() <= MAX_DECODED as usize && text.is_ascii() {
+        use base64::Engine as _;
+        decoded.extend(base64::engine::general_purpose::STANDARD.decode(&text).ok());
+        decoded.extend(unhex(&text));
+    }
+    decoded
+}
+
+fn unhex(text: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let pairs = text.chunks(2).map(|pair| match *pair {
+        [high, low] => Some((digit(high)? << 4 | digit(low)?) as u8),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+/// What known compressors make of contents again.
+#[cfg(feature = "scan")]
+fn unpacked(bytes: &[u8]) -> Vec<Vec<u8>> {
+    use std::io::Read;
+    let read = |mut reader: &mut dyn Read| {
+        let mut out = Vec::new();
+        // What came before an error counts too.
+        _ = (&mut reader).take(MAX_DECODED).read_to_end(&mut out);
+        (out.len() >= PIECE).then_some(out)
+    };
+    let mut out = Vec::new();
+    out.extend(read(&mut flate2::read::MultiGzDecoder::new(bytes)));
+    out.extend(read(&mut flate2::read::ZlibDecoder::new(bytes)));
+    out.extend(read(&mut flate2::read::DeflateDecoder::new(bytes)));
+    if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
+        && let Ok(mut decoder) = zstd::Decoder::new(bytes)
+    {
+        out.extend(read(&mut decoder));
+    }
+    out
+}
+
+#[cfg(not(feature = "scan"))]
+fn unpacked(_: &[u8]) -> Vec<Vec<u8>> {
+    Vec::new()
+}
+
+/// What survives in a packed form of a file that nobody here can undo: a new file beside it, smaller than it
+/// was and not much smaller than a compressor makes it.
+fn packed(bytes: &[u8], path: &str, changes: &[FileChange]) -> f64 {
+    let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
+    let beside = changes.iter().filter(|change| {
+        change.size_before.is_none() && change.path != path && change.path.starts_with(stem)
+    });
+    let sizes: Vec<_> = beside.filter_map(|change| change.size_after).collect();
+    if sizes.is_empty() {
+        return 0.0;
+    }
+    let best = smallest(bytes);
+    let is_packed = |size: u64| {
+        (size as f64) < TIGHT * bytes.len() as f64 && size as f64 * LOOSE >= best && size as f64 >= best / 2.0
+    };
+    if sizes.into_iter().any(is_packed) { PACKED } else { 0.0 }
+}
+
+/// About what a good compressor makes of contents.
+fn smallest(bytes: &[u8]) -> f64 {
+    let head = bytes.get(..1 << 20).unwrap_or(bytes);
+    let packed = zstd::bulk::compress(head, 9).map_or(head.len(), |packed| packed.len());
+    packed as f64 * bytes.len() as f64 / head.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::ChangeKind;
+
+    const NOTE: &[u8] = b"Dear all, the meeting is on Tuesday the fourth. Please bring figures of the quarter.";
+
+    fn options() -> RunOptions {
+        let mut options = RunOptions::default();
+        options.files.insert("/home/u/note.txt".into(), NOTE.to_vec());
+        options
+    }
+
+    fn change(path: &str, change: ChangeKind, after: Option<&[u8]>) -> FileChange {
+        let is_old = change != ChangeKind::Created;
+        FileChange {
+            path: path.into(),
+            change,
+            size_before: is_old.then_some(NOTE.len() as u64),
+            size_after: after.map(|after| after.len() as u64),
+            sha256_before: is_old.then(|| "old".into()),
+            sha256: Some("new".into()),
+            contents: after.unwrap_or_default().to_vec(),
+            ..FileChange::default()
+        }
+    }
+
+    fn survives(changes: &[FileChange]) -> f64 {
+        assess(&options(), changes).first().map_or(1.0, |damage| damage.survives)
+    }
+
+    #[test]
+    fn what_is_overwritten_cut_or_encrypted_is_destroyed() {
+        let encrypted: Vec<u8> = NOTE.iter().zip(0u8..).map(|(byte, at)| byte ^ at.wrapping_mul(73)).collect();
+        for after in [&b"D"[..], &[b' '; 90], &encrypted] {
+            assert!(survives(&[change("/home/u/note.txt", ChangeKind::Changed, Some(after))]) < DESTROYED);
+        }
+    }
+
+    #[test]
+    fn what_is_copied_encoded_or_extended_survives() {
+        use base64::Engine as _;
+        let gone = change("/home/u/note.txt", ChangeKind::Deleted, None);
+        let longer = [b"To the board. ", NOTE, b" Yours"].concat();
+        assert!(survives(&[change("/home/u/note.txt", ChangeKind::Changed, Some(&longer))]) > 0.9);
+        for copy in [
+            longer,
+            base64::engine::general_purpose::STANDARD.encode(NOTE).into_bytes(),
+            NOTE.iter().flat_map(|byte| format!("{byte:02X}").into_bytes()).collect(),
+        ] {
+            assert!(survives(&[gone.clone(), change("/archive", ChangeKind::Created, Some(&copy))]) > 0.9);
+        }
+        assert!(survives(&[gone]) < DESTROYED);
+    }
+
+    #[test]
+    fn what_the_arguments_name_is_asked_for() {
+        let mut options = options();
+        options.args = vec!["shred".into(), "note.txt".into()];
+        let changes = [change("/home/u/note.txt", ChangeKind::Changed, Some(b"x"))];
+        assert_eq!(assess(&options, &changes), []);
+    }
+}

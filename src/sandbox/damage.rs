@@ -10,7 +10,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::types::{FileChange, RunOptions};
+use super::{fs::FileChange, types::RunOptions};
 
 /// Bytes that are looked for at a time. Aligned pieces of a file are found at any place of another.
 const PIECE: usize = 16;

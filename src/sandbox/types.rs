@@ -100,7 +100,7 @@ pub struct Run {
     /// What it did to files.
     pub files: Vec<FileChange>,
     /// What became of the contents of files that were there before.
-    pub damage: Vec<Damage>,
+    pub damage: Vec<super::damage::Damage>,
     /// Connections that it used.
     pub connections: Vec<Connection>,
     /// Bait that it touched, in the order of the persona.

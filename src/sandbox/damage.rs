@@ -229,7 +229,8 @@ mod tests {
     use super::*;
     use crate::sandbox::ChangeKind;
 
-    const NOTE: &[u8] = b"Dear all, the meeting is on Tuesday the fourth. Please bring figures of the quarter.";
+    const NOTE: &[u8] =
+        b"Dear all, the meeting is on Tuesday the fourth. Please bring figures of the quarter.";
 
     fn options() -> RunOptions {
         let mut options = RunOptions::default();
@@ -257,7 +258,8 @@ mod tests {
 
     #[test]
     fn what_is_overwritten_cut_or_encrypted_is_destroyed() {
-        let encrypted: Vec<u8> = NOTE.iter().zip(0u8..).map(|(byte, at)| byte ^ at.wrapping_mul(73)).collect();
+        let encrypted: Vec<u8> =
+            NOTE.iter().zip(0u8..).map(|(byte, at)| byte ^ at.wrapping_mul(73)).collect();
         for after in [&b"D"[..], &[b' '; 90], &encrypted] {
             assert!(survives(&[change("/home/u/note.txt", ChangeKind::Changed, Some(after))]) < DESTROYED);
         }

@@ -42,8 +42,8 @@ use crate::{
     tracer::{Recording, Session, StreamSink, Timeout, Tracer},
 };
 
-pub(crate) use self::damage::assess as damage;
 pub use self::damage::Damage;
+pub(crate) use self::damage::assess as damage;
 pub(crate) use self::journal::{Item, Journal, Recorder, unfinished};
 use self::{driver::Driver, link::Link, state::State};
 pub use self::{

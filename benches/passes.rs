@@ -6,8 +6,8 @@
 //! ```
 //!
 //! `counts` is the bare replay that counts opcodes, `profile` the replay that all passes share, then each
-//! pass by itself, and `all` is `Dynamic::of`. The passes derive their results from the profile, so they cost
-//! what the code costs and not the trace.
+//! pass by itself with that replay, and `all` is `Dynamic::of`. Most passes derive their results from the profile,
+//! so they cost what the code costs and not the trace.
 //!
 //! The runs are those of the workloads in `../shared` that need no imports, or of our own kernels where that
 //! folder is absent.
@@ -19,7 +19,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput};
 use wasmspoor::{
     module::view::View,
-    passes::{Dynamic, PASSES, Profile},
+    passes::{Dynamic, ON_DEMAND, PASSES, Profile},
     sandbox::Run,
 };
 
@@ -39,15 +39,8 @@ fn main() {
         group.bench_function("profile", |bencher| {
             bencher.iter(|| black_box(Profile::of(run, view).instructions()))
         });
-        let profile = Profile::of(run, view);
-        for pass in PASSES {
-            group.bench_function(pass.name, |bencher| {
-                bencher.iter(|| {
-                    let mut dynamic = Dynamic::default();
-                    pass.derive(&profile, view, &mut dynamic);
-                    black_box(dynamic)
-                });
-            });
+        for pass in PASSES.iter().chain(ON_DEMAND) {
+            group.bench_function(pass.name, |bencher| bencher.iter(|| pass.apply(run, view)));
         }
         group.bench_function("all", |bencher| bencher.iter(|| black_box(all(run, view))));
         group.finish();

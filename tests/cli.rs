@@ -544,6 +544,23 @@ fn json_has_its_keys_and_follows_its_schema() {
     }
 }
 
+/// What a line of the table of passes is enough for: a key of the report, and a place in the help.
+#[test]
+fn every_pass_is_in_the_report_and_in_the_help() {
+    let report = json(&["run", "--json", &corpus("miner.wat")]);
+    let words = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let [help, list] = [&["help", "passes"][..], &["passes"]].map(|call| words(text(&spoor(call))));
+    for pass in wasmspoor::passes::PASSES {
+        let key = pass.name.replace('-', "_");
+        // The report has the sites at the host calls themselves.
+        assert_eq!(report.get(&key).is_none(), key == "call_sites", "{key}");
+    }
+    for pass in wasmspoor::passes::PASSES.iter().chain(wasmspoor::passes::ON_DEMAND) {
+        let entry = format!(" {} {} cost: {}", pass.name, pass.help, pass.cost);
+        assert!(help.contains(&entry) && list.contains(&entry), "{entry}\n{help}");
+    }
+}
+
 /// `BLESS=1` rewrites the schema in the documentation.
 #[test]
 fn the_documented_schema_is_the_program_s() {

@@ -13,7 +13,7 @@ use oracle::Told;
 use wasmspoor::{
     Limits, Options, Outcome, Tracer,
     module::{FuncIndex, view::View},
-    passes::Dynamic,
+    passes::{Cost, Dynamic, ON_DEMAND, PASSES, Pass as _, flow, stacks},
     sandbox::{self, Answer, Call, Entry, EntryEnd, EntryKind, Run},
     trace::{Record, Trace},
 };
@@ -177,15 +177,40 @@ fn the_same_run_gives_the_same_bytes() {
     let wasm = bodies::smith(&noise(3, 3000)).unwrap();
     let told = |_: u32| {
         let run = run(&wasm, &Tracer::new(Options::default().limits(limits(5_000))))?;
-        serde_json::to_string(&Dynamic::of(&run, &View::of(&wasm))).ok()
+        let dynamic = Dynamic::of(&run, &View::of(&wasm));
+        let more = (&dynamic.entries, &dynamic.opcodes, &dynamic.call_sites);
+        Some((serde_json::to_string(&dynamic).ok()?, serde_json::to_string(&more).ok()?))
     };
     assert_eq!(told(0), told(1));
 }
 
 #[test]
 fn every_pass_has_a_name_and_help() {
-    let names: std::collections::BTreeSet<_> =
-        wasmspoor::passes::PASSES.iter().map(|pass| pass.name).collect();
-    assert_eq!(names.len(), wasmspoor::passes::PASSES.len());
-    assert!(wasmspoor::passes::PASSES.iter().all(|pass| !pass.help.is_empty() && !pass.help.ends_with('.')));
+    let all: Vec<_> = PASSES.iter().chain(ON_DEMAND).collect();
+    let names: std::collections::BTreeSet<_> = all.iter().map(|pass| pass.name).collect();
+    assert_eq!(names.len(), all.len());
+    for pass in all {
+        assert!(pass.name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-'), "{pass:?}");
+        // One line of the help, beside the name.
+        assert!((1..=84).contains(&pass.help.len()) && !pass.help.ends_with('.'), "{pass:?}");
+        assert_eq!(
+            pass.cost == Cost::Replay,
+            ON_DEMAND.iter().any(|other| other.name == pass.name),
+            "{pass:?}"
+        );
+    }
+}
+
+/// What a pass says alone is what it says in the one replay of all.
+#[test]
+fn a_pass_alone_says_the_same() {
+    let wasm = wat::parse_file(Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/miner.wat")).unwrap();
+    let run = run(&wasm, &Tracer::new(Options::default().limits(limits(20_000)))).unwrap();
+    let view = View::of(&wasm);
+    let ran: u64 = flow::OfRun.apply(&run, &view).iter().map(|block| block.count).sum();
+    assert_eq!(flow::OfRun.apply(&run, &view), flow::blocks(&run.trace).unwrap());
+    assert_eq!(stacks::OfRun.apply(&run, &view), stacks::Stacks::of(&run.trace).unwrap());
+    let func = Dynamic::of(&run, &view).functions[0].index;
+    assert_eq!(flow::OfFunction(func).apply(&run, &view), flow::Flow::of(&run.trace, func).unwrap());
+    assert!(ran > 0);
 }

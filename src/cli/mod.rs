@@ -27,6 +27,7 @@ mod limits;
 mod names;
 mod numbers;
 mod output;
+mod passes;
 mod print;
 mod record;
 mod report;
@@ -125,6 +126,7 @@ enum Command {
     Diff(diff::Arguments),
     Rules(rules::Arguments),
     Categories(categories::Arguments),
+    Passes(passes::Arguments),
     Classify(classify::Arguments),
     Trace(trace::Arguments),
     Dump(dump::Arguments),
@@ -151,6 +153,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Diff(arguments) => diff::run(&arguments, &mut out),
         Command::Rules(arguments) => rules::run(&arguments, &mut out),
         Command::Categories(arguments) => categories::run(&arguments, &mut out),
+        Command::Passes(arguments) => passes::run(&arguments, &mut out),
         Command::Classify(arguments) => classify::run(&arguments, &mut out),
         Command::Schema => write_schema(&mut out),
         Command::Trace(arguments) => trace::run(&arguments, &mut out),

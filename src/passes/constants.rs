@@ -1,45 +1,62 @@
 //! Constants of cryptographic algorithms among the `const` instructions that were executed.
 
-use crate::module::{CodeOffset, view::View};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::{
-    Constant, Detail, Dynamic, MAX_TARGETS, Place,
-    profile::{Profile, Ran},
+use crate::{
+    module::{CodeOffset, view::View},
+    sandbox::Run,
 };
 
-pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) {
-    for constant in &view.crypto {
-        let Some(ran) = constant.func.and_then(|func| profile.function(func)) else { continue };
-        let (mut count, mut first) = (0u64, None);
-        for &offset in &constant.sites {
-            let executed = executed(ran, offset);
-            count = count.saturating_add(executed);
-            if executed != 0 {
-                first = Some(first.map_or(offset, |first: CodeOffset| first.min(offset)));
-            }
-        }
-        if let Some(offset) = first {
-            dynamic.constants.push(Constant {
-                name: constant.name.clone(),
-                algorithm: constant.algorithm.clone(),
-                place: Place { func: ran.func(), offset },
-                count,
-            });
-        }
-    }
-    for constant in &dynamic.constants {
-        keep(&mut dynamic.metrics.detail, constant);
-        let of = dynamic.functions.binary_search_by_key(&constant.place.func, |function| function.index);
-        if let Some(function) = of.ok().and_then(|position| dynamic.functions.get_mut(position)) {
-            keep(&mut function.exclusive.detail, constant);
-        }
-    }
+use super::{Cost, Pass, Place, Replayed, profile::Ran};
+
+/// A constant of a cryptographic algorithm that was executed.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Constant {
+    /// What it is.
+    pub name: String,
+    /// The algorithm.
+    pub algorithm: String,
+    /// The first place.
+    pub place: Place,
+    /// How often.
+    pub count: u64,
 }
 
-fn keep(detail: &mut Detail, constant: &Constant) {
-    match detail.constants.len() < MAX_TARGETS {
-        true => detail.constants.push(constant.clone()),
-        false => detail.constants_cut += 1,
+/// The pass.
+pub(super) struct OfRun;
+
+impl Pass for OfRun {
+    const NAME: &'static str = "constants";
+    const HELP: &'static str = "constants of cryptographic algorithms that were executed";
+    const COST: Cost = Cost::Code;
+    type Counter = ();
+    type Output = Vec<Constant>;
+
+    fn counter(&self, _: &Run, _: &View) {}
+
+    fn of(&self, (): (), profile: &Replayed<'_>) -> Vec<Constant> {
+        let mut found = Vec::new();
+        for constant in &profile.view().crypto {
+            let Some(ran) = constant.func.and_then(|func| profile.function(func)) else { continue };
+            let (mut count, mut first) = (0u64, None);
+            for &offset in &constant.sites {
+                let executed = executed(ran, offset);
+                count = count.saturating_add(executed);
+                if executed != 0 {
+                    first = Some(first.map_or(offset, |first: CodeOffset| first.min(offset)));
+                }
+            }
+            if let Some(offset) = first {
+                found.push(Constant {
+                    name: constant.name.clone(),
+                    algorithm: constant.algorithm.clone(),
+                    place: Place { func: ran.func(), offset },
+                    count,
+                });
+            }
+        }
+        found
     }
 }
 

@@ -6,16 +6,76 @@
 
 use std::collections::BTreeMap;
 
-use crate::module::{
-    BlockIndex, FuncIndex,
-    cfg::{Cfg, EdgeKind},
-    view::{self, View},
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    module::{
+        BlockIndex, FuncIndex,
+        cfg::{Cfg, EdgeKind},
+        view::{self, View},
+    },
+    sandbox::Run,
 };
 
 use super::{
-    Coverage, Dynamic, hidden,
+    Cost, HiddenCall, Pass, Replayed, ResolvedCall, TableWrite,
+    hidden::hidden,
     profile::{Profile, Ran},
 };
+
+/// What ran, against what there is.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct Coverage {
+    /// Defined functions that ran.
+    pub functions_run: u32,
+    /// Defined functions.
+    pub functions: u32,
+    /// Blocks that ran.
+    pub blocks_run: u64,
+    /// Reachable blocks of all functions.
+    pub blocks: u64,
+    /// Edges between blocks that were taken.
+    pub edges_run: u64,
+    /// Edges between blocks.
+    pub edges: u64,
+    /// Instructions that were executed at least once.
+    pub instructions_run: u64,
+    /// Instructions.
+    pub instructions: u64,
+    /// Functions that never ran and that nothing can call: dead code confirmed.
+    pub dead_confirmed: Vec<FuncIndex>,
+    /// Functions that never ran.
+    pub never_ran: Vec<FuncIndex>,
+    /// Functions that ran although the static view calls them dead.
+    pub unexpected: Vec<FuncIndex>,
+    /// Calls that the static call graph lacks, with what explains them.
+    pub hidden: Vec<HiddenCall>,
+    /// Calls through a table that the static call graph has only because segments and types resolve them.
+    pub resolved: Vec<ResolvedCall>,
+    /// Instructions that wrote tables, by place: who set what a hidden call went through. At most 256.
+    pub table_writes: Vec<TableWrite>,
+    /// Instructions beyond those.
+    pub table_writes_cut: u64,
+}
+
+/// The pass.
+pub(super) struct OfRun;
+
+impl Pass for OfRun {
+    const NAME: &'static str = "coverage";
+    const HELP: &'static str =
+        "functions, blocks, edges, instructions that ran; dead code confirmed, hidden calls";
+    const COST: Cost = Cost::Code;
+    type Counter = ();
+    type Output = Coverage;
+
+    fn counter(&self, _: &Run, _: &View) {}
+
+    fn of(&self, (): (), profile: &Replayed<'_>) -> Coverage {
+        coverage(profile, profile.view())
+    }
+}
 
 /// What ran of a function, and what it has.
 #[derive(Debug, Clone, Copy, Default)]
@@ -76,7 +136,7 @@ fn instructions_run(ran: Ran<'_>) -> u64 {
     longest.values().map(|len| *len as u64).sum()
 }
 
-pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) {
+fn coverage(profile: &Profile<'_>, view: &View) -> Coverage {
     let mut coverage = Coverage::default();
     let dead = &view.calls.dead;
     for func in profile.module().into_iter().flat_map(|module| module.defined()) {
@@ -99,6 +159,8 @@ pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) 
             }
         }
     }
-    hidden::derive(profile, view, &mut coverage);
-    dynamic.coverage = coverage;
+    let hidden = hidden(profile, view);
+    (coverage.hidden, coverage.resolved) = (hidden.calls, hidden.resolved);
+    (coverage.table_writes, coverage.table_writes_cut) = hidden.writes;
+    coverage
 }

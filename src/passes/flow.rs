@@ -7,9 +7,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    module::{CodeOffset, FuncIndex, Module},
-    trace::{CallKind, Counts, End, ExecutedBlock, ExecutedFunction, FuncKey, ReplayError, Trace, Visitor},
+    module::{CodeOffset, FuncIndex, Module, view::View},
+    sandbox,
+    trace::{
+        CallKind, Counter, Counts, End, ExecutedBlock, ExecutedFunction, FuncKey, ReplayError, Trace, Visitor,
+    },
 };
+
+use super::{Cost, Pass, Replayed};
 
 /// A block that ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,13 +37,56 @@ pub struct RanBlock {
 ///
 /// When the trace does not fit its modules.
 pub fn blocks(trace: &Trace) -> Result<Vec<RanBlock>, ReplayError> {
-    let counts = trace.counts()?;
+    Ok(blocks_of(trace, &trace.counts()?))
+}
+
+fn blocks_of(trace: &Trace, counts: &Counts) -> Vec<RanBlock> {
     let mut blocks = match trace.modules.first() {
-        Some(module) => ran_blocks(module, &counts),
+        Some(module) => ran_blocks(module, counts),
         None => Vec::new(),
     };
     blocks.sort_by_key(|block| block.offset);
-    Ok(blocks)
+    blocks
+}
+
+/// The pass that gives the blocks that ran, as [`blocks`] does.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OfRun;
+
+impl Pass for OfRun {
+    const NAME: &'static str = "blocks";
+    const HELP: &'static str = "blocks that ran, with the offsets of their instructions, for coverage files";
+    const COST: Cost = Cost::Replay;
+    type Counter = Counter;
+    type Output = Vec<RanBlock>;
+
+    fn counter(&self, _: &sandbox::Run, _: &View) -> Counter {
+        Counter::default()
+    }
+
+    fn of(&self, counter: Counter, profile: &Replayed<'_>) -> Vec<RanBlock> {
+        counter.finish().map(|counts| blocks_of(&profile.run().trace, &counts)).unwrap_or_default()
+    }
+}
+
+/// The pass that gives the [`Flow`] of one function.
+#[derive(Debug, Clone, Copy)]
+pub struct OfFunction(pub FuncIndex);
+
+impl Pass for OfFunction {
+    const NAME: &'static str = "flow";
+    const HELP: &'static str = "of one function, how often each edge between its blocks was taken";
+    const COST: Cost = Cost::Replay;
+    type Counter = Walker;
+    type Output = Flow;
+
+    fn counter(&self, _: &sandbox::Run, _: &View) -> Walker {
+        Walker::new(self.0)
+    }
+
+    fn of(&self, walker: Walker, _: &Replayed<'_>) -> Flow {
+        walker.flow
+    }
 }
 
 fn ran_blocks(module: &Arc<Module>, counts: &Counts) -> Vec<RanBlock> {
@@ -74,7 +122,7 @@ impl Flow {
     ///
     /// When the trace does not fit its modules.
     pub fn of(trace: &Trace, func: FuncIndex) -> Result<Self, ReplayError> {
-        let mut walker = Walker { func, frames: Vec::new(), flow: Self::default() };
+        let mut walker = Walker::new(func);
         trace.replay(&mut walker)?;
         Ok(walker.flow)
     }
@@ -83,12 +131,20 @@ impl Flow {
 /// No block yet, or a frame of another function.
 const NONE: u32 = u32::MAX;
 
-struct Walker {
+/// Follows the frames of one function, while a trace is replayed.
+#[derive(Debug)]
+pub struct Walker {
     func: FuncIndex,
     /// For each frame of the function the block that ran last, with [`NONE`] for frames of others and below
     /// each invocation `None`.
     frames: Vec<Option<u32>>,
     flow: Flow,
+}
+
+impl Walker {
+    fn new(func: FuncIndex) -> Self {
+        Self { func, frames: Vec::new(), flow: Flow::default() }
+    }
 }
 
 impl Visitor for Walker {

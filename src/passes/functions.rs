@@ -1,125 +1,129 @@
-//! Functions that ran, the hottest blocks, and every branch instruction.
+//! Functions that ran.
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::{
     module::{
-        BlockIndex, CodeOffset, Exit, FuncIndex, OPCODES, Op, Opcode,
-        signatures::{self, SIGNATURES},
+        BlockIndex, Exit, FuncIndex, OPCODES, Opcode,
         view::{Classes, View},
     },
-    text::share,
+    sandbox::Run,
 };
 
 use super::{
-    Branch, Detail, Dynamic, ExclusiveMetrics, FunctionMetrics, HOT, HOT_BLOCKS, HOT_OF_FUNCTION, HotBlock,
-    HotBranch, HotFunction,
+    Cost, Detail, Pass, Replayed, constants,
     coverage::Ratio,
-    metrics,
+    detail, hot_blocks, is_zero,
+    limits::HOT_OF_FUNCTION,
+    opcodes,
     profile::{Profile, Ran},
-    top::{Ranked, Top},
+    windows::Windows,
 };
 
-/// Signatures of executed windows.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Windows([u64; signatures::COUNT]);
+/// A defined function that ran.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct FunctionMetrics {
+    /// Its index.
+    pub index: FuncIndex,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// How often it was entered.
+    pub calls: u64,
+    /// Its own instructions, callees left out.
+    pub classes: Classes,
+    /// Blocks that ran, and blocks that it has.
+    pub blocks_run: u32,
+    /// Blocks that it has.
+    pub blocks: u32,
+    /// Instructions of the code that were executed at least once.
+    pub instructions_run: u32,
+    /// MineThrottle's windows, executed.
+    pub signatures: BTreeMap<String, u64>,
+    /// Host calls that it made itself.
+    pub host_calls: u64,
+    /// What else was measured.
+    #[serde(flatten)]
+    pub exclusive: ExclusiveMetrics,
+}
 
-impl Windows {
-    /// Adds the windows of instructions that ran in a row `count` times.
-    pub(super) fn add(&mut self, ops: &[Op], count: u64) {
-        for (sum, found) in self.0.iter_mut().zip(signatures::windows(ops)) {
-            *sum = sum.saturating_add(u64::from(found).saturating_mul(count));
+/// Further measurements of a function, of its own instructions. What is 0 or empty is left out. Its branches
+/// are in [`Dynamic::branches`].
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct ExclusiveMetrics {
+    /// Conditional branches taken.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub taken: u64,
+    /// Conditional branches not taken.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub not_taken: u64,
+    /// `br_table` executed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tables: u64,
+    /// Pages that its `memory.grow` added.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub grown_pages: u64,
+    /// Its `memory.grow` that were refused.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub grow_refused: u64,
+    /// Bytes and elements of its bulk operations.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub bulk_len: u64,
+    /// Host calls that it made itself: `module.name` → calls.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub host_calls_by_name: BTreeMap<String, u64>,
+    /// What a run has too.
+    #[serde(flatten)]
+    pub detail: Detail,
+}
+
+/// The pass.
+pub(super) struct OfRun;
+
+impl Pass for OfRun {
+    const NAME: &'static str = "functions";
+    const HELP: &'static str = "functions that ran, each with what it executed itself";
+    const COST: Cost = Cost::Code;
+    type Counter = ();
+    type Output = Vec<FunctionMetrics>;
+
+    fn counter(&self, _: &Run, _: &View) {}
+
+    fn of(&self, (): (), profile: &Replayed<'_>) -> Vec<FunctionMetrics> {
+        let mut executed = vec![0; OPCODES];
+        let mut functions: Vec<_> =
+            profile.functions().map(|ran| function(profile, ran, &mut executed)).collect();
+        for constant in profile.get(&constants::OfRun).iter() {
+            let of = functions.binary_search_by_key(&constant.place.func, |function| function.index);
+            if let Some(function) = of.ok().and_then(|position| functions.get_mut(position)) {
+                function.exclusive.detail.keep(constant);
+            }
         }
-    }
-
-    pub(super) fn merge(&mut self, other: Self) {
-        for (sum, more) in self.0.iter_mut().zip(other.0) {
-            *sum = sum.saturating_add(more);
-        }
-    }
-
-    /// By name, those that were found.
-    pub(super) fn named(self) -> BTreeMap<String, u64> {
-        SIGNATURES
-            .iter()
-            .zip(self.0)
-            .filter(|(_, count)| *count != 0)
-            .map(|(name, count)| ((*name).to_owned(), count))
-            .collect()
+        functions
     }
 }
 
-/// Adds instructions that ran in a row.
-pub(super) fn add_ops(classes: &mut Classes, ops: &[Op], count: u64) {
-    for op in ops {
-        classes.add_opcode(op.opcode, count);
-    }
+/// The name that the view knows, or else the module.
+fn name_of(profile: &Profile<'_>, func: FuncIndex) -> Option<String> {
+    let in_view = profile.view().function(func).and_then(|function| function.name.clone());
+    in_view.or_else(|| profile.module().and_then(|module| module.name(func)).map(str::to_owned))
 }
 
-pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) {
-    let mut all = Windows::default();
-    let mut hot = Top::new(HOT_BLOCKS);
-    let mut opcodes = vec![0; OPCODES];
-    for ran in profile.functions() {
-        let (mut function, windows) = function(profile, ran, &mut opcodes);
-        let in_module = || profile.module().and_then(|module| module.name(ran.func())).map(str::to_owned);
-        function.name =
-            view.function(ran.func()).and_then(|function| function.name.clone()).or_else(in_module);
-        all.merge(windows);
-        branches(ran, &mut dynamic.branches);
-        let mut own = Top::new(HOT_OF_FUNCTION);
-        blocks(ran, |executed, block| {
-            own.push(executed, block);
-            hot.push(executed, block);
-        });
-        (function.exclusive.detail.hot_blocks, function.exclusive.detail.hot_blocks_cut) =
-            hot_blocks(own.finish(), profile.instructions());
-        dynamic.functions.push(function);
-    }
-    dynamic.signatures = all.named();
-    (dynamic.hot_blocks, dynamic.hot_blocks_cut) = hot_blocks(hot.finish(), profile.instructions());
-    rank(profile, dynamic);
-}
-
-/// The hottest of all, into the metrics of the run.
-fn rank(profile: &Profile<'_>, dynamic: &mut Dynamic) {
-    let metrics = &mut dynamic.metrics;
-    metrics.detail.hot_blocks = dynamic.hot_blocks.iter().take(HOT).cloned().collect();
-    let blocks = dynamic.hot_blocks.len() as u64 + dynamic.hot_blocks_cut;
-    metrics.detail.hot_blocks_cut = blocks - metrics.detail.hot_blocks.len() as u64;
-    let mut functions = Top::new(HOT);
-    dynamic.functions.iter().for_each(|function| functions.push(function.classes.total, function.index));
-    let functions = functions.finish();
-    let function = |(instructions, func)| HotFunction {
-        func,
-        instructions,
-        share: share(instructions, profile.instructions()),
-    };
-    metrics.hot_functions_cut = functions.cut;
-    metrics.hot_functions = functions.items.into_iter().map(function).collect();
-    let mut branches = Top::new(HOT);
-    for &Branch { func, offset, taken, not_taken, .. } in &dynamic.branches {
-        branches.push(taken + not_taken, (func, offset, taken, not_taken));
-    }
-    let branches = branches.finish();
-    let branch = |(_, (func, offset, taken, not_taken))| HotBranch { func, offset, taken, not_taken };
-    metrics.hot_branches_cut = branches.cut;
-    metrics.hot_branches = branches.items.into_iter().map(branch).collect();
-}
-
-/// `opcodes` is a buffer of zeros, and one again afterwards.
-fn function(profile: &Profile<'_>, ran: Ran<'_>, opcodes: &mut [u64]) -> (FunctionMetrics, Windows) {
+/// `executed` is a buffer of zeros, and one again afterwards.
+fn function(profile: &Profile<'_>, ran: Ran<'_>, executed: &mut [u64]) -> FunctionMetrics {
     let mut windows = Windows::default();
     for (_, ops, count) in ran.slices() {
         for op in ops {
-            if let Some(executed) = opcodes.get_mut(op.opcode as usize) {
-                *executed = executed.saturating_add(count);
+            if let Some(sum) = executed.get_mut(op.opcode as usize) {
+                *sum = sum.saturating_add(count);
             }
         }
         windows.add(ops, count);
     }
-    let classes = Classes::of_histogram(opcodes);
-    let tables = opcodes.get(Opcode::BrTable as usize).copied().unwrap_or(0);
+    let classes = Classes::of_histogram(executed);
+    let tables = executed.get(Opcode::BrTable as usize).copied().unwrap_or(0);
     let [not_taken, taken] = conditional(ran);
     let calls = profile.calls_of(ran.ordinal);
     let mut host_calls_by_name = BTreeMap::new();
@@ -128,9 +132,10 @@ fn function(profile: &Profile<'_>, ran: Ran<'_>, opcodes: &mut [u64]) -> (Functi
     }
     let Ratio { blocks_run, instructions_run, blocks, .. } = Ratio::of(ran);
     let grown = ran.function.grown;
+    let (hot_blocks, hot_blocks_cut) = hot_blocks::of_function(ran, HOT_OF_FUNCTION, profile.instructions());
     let function = FunctionMetrics {
         index: ran.func(),
-        name: None,
+        name: name_of(profile, ran.func()),
         calls: ran.function.entered,
         classes,
         blocks_run: blocks_run as u32,
@@ -147,13 +152,15 @@ fn function(profile: &Profile<'_>, ran: Ran<'_>, opcodes: &mut [u64]) -> (Functi
             bulk_len: grown.bulk_len,
             host_calls_by_name,
             detail: Detail {
-                opcodes: metrics::opcodes((0u16..).zip(opcodes.iter().copied())),
-                ..metrics::targets(profile, calls)
+                opcodes: opcodes::named((0u16..).zip(executed.iter().copied())),
+                hot_blocks,
+                hot_blocks_cut,
+                ..detail::targets(profile, calls)
             },
         },
     };
-    opcodes.fill(0);
-    (function, windows)
+    executed.fill(0);
+    function
 }
 
 /// How often the conditional branches of a function were not taken and taken.
@@ -164,50 +171,4 @@ fn conditional(ran: Ran<'_>) -> [u64; 2] {
         let (_, [not, yes]) = ran.counts(index);
         [not_taken + not, taken + yes]
     })
-}
-
-/// Conditional branches and tables that were decided at least once.
-fn branches(ran: Ran<'_>, branches: &mut Vec<Branch>) {
-    for (position, block) in ran.code.blocks().iter().enumerate() {
-        let index = BlockIndex(position as u32);
-        let (_, [not_taken, taken]) = ran.counts(index);
-        let Some(last) = ran.code.ops().get(block.range()).and_then(<[Op]>::last) else { continue };
-        let is_branch = match block.exit {
-            Exit::BrIf(_) | Exit::If(_) | Exit::BrTable(_) => true,
-            // All its labels are equal, so which of them was taken is not known.
-            Exit::Br(_) | Exit::BrLoop(_) => last.opcode == Opcode::BrTable,
-            _ => false,
-        };
-        if is_branch && taken + not_taken != 0 {
-            let labels = ran.labels(index).to_vec();
-            branches.push(Branch { func: ran.func(), offset: last.offset, taken, not_taken, labels });
-        }
-    }
-}
-
-/// A block: its function, its first instruction, its instructions, how often it began.
-type Block = (FuncIndex, CodeOffset, u32, u64);
-
-/// Gives each block that ran, with the instructions executed in it.
-fn blocks(ran: Ran<'_>, mut give: impl FnMut(u64, Block)) {
-    let mut executed = vec![0u64; ran.code.blocks().len()];
-    for (block, ops, count) in ran.slices() {
-        executed[block.position()] += ops.len() as u64 * count;
-    }
-    for ((block, executed), count) in ran.code.blocks().iter().zip(executed).zip(ran.begun()) {
-        if let Some(first) = ran.ops(block).first() {
-            give(executed, (ran.func(), first.offset, block.len, count));
-        }
-    }
-}
-
-fn hot_blocks(ranked: Ranked<Block>, total: u64) -> (Vec<HotBlock>, u64) {
-    let block = |(executed, (func, offset, len, count))| HotBlock {
-        func,
-        offset,
-        len,
-        count,
-        share: share(executed, total),
-    };
-    (ranked.items.into_iter().map(block).collect(), ranked.cut)
 }

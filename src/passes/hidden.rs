@@ -7,14 +7,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::{
-    module::{FuncIndex, view::View},
+    module::{FuncIndex, TableIndex, view::View},
     text::vocabulary,
 };
 
-use super::limits::{MAX_SLOTS, MAX_WRITES};
 use super::{
-    CallEdgeKind, Coverage, HiddenCall, Place, ResolvedCall, TableSlot, TableWrite,
+    CallEdgeKind, Place, is_zero,
+    limits::{MAX_SLOTS, MAX_WRITES},
     profile::{Call, Profile},
 };
 
@@ -41,10 +44,83 @@ vocabulary! {
 /// Instructions that write tables.
 const WRITES: [&str; 5] = ["table.set", "table.init", "table.copy", "table.fill", "table.grow"];
 
+/// A call at run time that the static call graph ([`View::calls`]) lacks.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct HiddenCall {
+    /// Caller; `None` is the host.
+    pub caller: Option<FuncIndex>,
+    /// Callee.
+    pub callee: FuncIndex,
+    /// How often.
+    pub count: u64,
+    /// What explains it: `table changed at run time` ([`Coverage::table_writes`] names the instructions),
+    /// `host` (it called what no export offers).
+    pub explained_by: HiddenCause,
+    /// Slots that active segments put the callee into, if any: of another table, or of one that calls with
+    /// another type go through. At most 8.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<TableSlot>,
+    /// Slots beyond those.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub slots_cut: u64,
+}
+
+/// A call at run time that only the resolution of tables explains.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ResolvedCall {
+    /// Caller.
+    pub caller: FuncIndex,
+    /// Callee.
+    pub callee: FuncIndex,
+    /// How often.
+    pub count: u64,
+    /// What explains it: `table` (an active segment holds the callee), `passive segment` (or the initial
+    /// value of a table).
+    pub explained_by: ResolvedCause,
+    /// Slots that active segments put the callee into, at most 8.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<TableSlot>,
+    /// Slots beyond those.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub slots_cut: u64,
+}
+
+/// An element of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TableSlot {
+    /// The table.
+    pub table: TableIndex,
+    /// Its index in the table; `None` if the segment begins at a place that is not constant.
+    pub slot: Option<u64>,
+}
+
+/// An instruction that wrote a table.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct TableWrite {
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// Its mnemonic.
+    pub opcode: &'static str,
+    /// How often it was executed.
+    pub count: u64,
+}
+
 /// Caller and callee of a call.
 type Pair = (Option<FuncIndex>, FuncIndex);
 
-pub(super) fn derive(profile: &Profile<'_>, view: &View, coverage: &mut Coverage) {
+/// What the static call graph does not say of a run.
+#[derive(Debug, Default)]
+pub(super) struct Hidden {
+    /// Calls that it lacks.
+    pub(super) calls: Vec<HiddenCall>,
+    /// Calls that it has because tables were resolved.
+    pub(super) resolved: Vec<ResolvedCall>,
+    /// Instructions that wrote tables, and how many are left out.
+    pub(super) writes: (Vec<TableWrite>, u64),
+}
+
+pub(super) fn hidden(profile: &Profile<'_>, view: &View) -> Hidden {
     let offered = offered(profile);
     let (mut hidden, mut resolved) = (BTreeMap::<Pair, u64>::new(), BTreeMap::<Pair, u64>::new());
     for &Call { caller, callee, kind, count, .. } in &profile.calls {
@@ -72,15 +148,14 @@ pub(super) fn derive(profile: &Profile<'_>, view: &View, coverage: &mut Coverage
         let (slots, slots_cut) = slots.get(callee);
         HiddenCall { caller, callee, count, explained_by, slots, slots_cut }
     });
-    coverage.hidden = hidden.collect();
+    let calls = hidden.collect();
     let resolved = resolved.into_iter().filter_map(|((caller, callee), count)| {
         let (slots, slots_cut) = slots.get(callee);
         let explained_by =
             if slots.is_empty() { ResolvedCause::PassiveSegment } else { ResolvedCause::Table };
         Some(ResolvedCall { caller: caller?, callee, count, explained_by, slots, slots_cut })
     });
-    coverage.resolved = resolved.collect();
-    (coverage.table_writes, coverage.table_writes_cut) = table_writes(profile);
+    Hidden { calls, resolved: resolved.collect(), writes: table_writes(profile) }
 }
 
 /// Functions that the host may call by name, and the start function.

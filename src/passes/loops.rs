@@ -4,16 +4,71 @@
 //! calls; its host calls are also those of its callees. In a recursion through two different loops that lie
 //! in a third, that third counts a host call for each of the two.
 
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::{
-    module::{BlockIndex, Op, view::Classes},
+    module::{
+        BlockIndex, CodeOffset, FuncIndex, Op,
+        view::{Classes, View},
+    },
+    sandbox::Run,
     text::share,
 };
 
 use super::{
-    Dynamic, ExecutedLoop,
-    functions::{Windows, add_ops},
+    Cost, Pass, Replayed,
     profile::{Profile, Ran},
+    windows::Windows,
 };
+
+/// A loop that ran.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ExecutedLoop {
+    /// Its function.
+    pub func: FuncIndex,
+    /// Offset of its header.
+    pub offset: CodeOffset,
+    /// Nesting in its function: 1 is outermost.
+    pub depth: u32,
+    /// How often its header ran.
+    pub iterations: u64,
+    /// How often it was entered from outside.
+    pub entries: u64,
+    /// Instructions executed in its blocks, callees left out.
+    pub classes: Classes,
+    /// Share of the run's instructions, 0 to 1.
+    pub share: f64,
+    /// MineThrottle's windows, executed.
+    pub signatures: BTreeMap<String, u64>,
+    /// Host calls made while it was running, in its callees too.
+    pub host_calls: u64,
+    /// Whether the run was stopped in it.
+    pub stopped_in: bool,
+}
+
+/// The pass.
+pub(super) struct OfRun;
+
+impl Pass for OfRun {
+    const NAME: &'static str = "loops";
+    const HELP: &'static str =
+        "loops that ran, with their iterations, instructions, signatures and host calls";
+    const COST: Cost = Cost::Calls;
+    type Counter = ();
+    type Output = Vec<ExecutedLoop>;
+
+    fn counter(&self, _: &Run, _: &View) {}
+
+    fn of(&self, (): (), profile: &Replayed<'_>) -> Vec<ExecutedLoop> {
+        let mut found = Vec::new();
+        profile.functions().for_each(|ran| loops(profile, ran, &mut found));
+        found.sort_by(|a, b| b.share.total_cmp(&a.share).then((a.func, a.offset).cmp(&(b.func, b.offset))));
+        found
+    }
+}
 
 /// What blocks of a loop did together.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,15 +86,6 @@ impl Sum {
         self.host_calls = self.host_calls.saturating_add(inner.host_calls);
         self.is_stopped |= inner.is_stopped;
     }
-}
-
-pub(super) fn derive(profile: &Profile<'_>, dynamic: &mut Dynamic) {
-    for ran in profile.functions() {
-        loops(profile, ran, &mut dynamic.loops);
-    }
-    dynamic
-        .loops
-        .sort_by(|a, b| b.share.total_cmp(&a.share).then((a.func, a.offset).cmp(&(b.func, b.offset))));
 }
 
 fn loops(profile: &Profile<'_>, ran: Ran<'_>, found: &mut Vec<ExecutedLoop>) {
@@ -105,4 +151,11 @@ fn entries(ran: Ran<'_>) -> Vec<u64> {
 
 fn first(ran: Ran<'_>, block: BlockIndex) -> Option<&Op> {
     ran.code.ops().get(ran.code.blocks().get(block.position())?.range())?.first()
+}
+
+/// Adds instructions that ran in a row.
+fn add_ops(classes: &mut Classes, ops: &[Op], count: u64) {
+    for op in ops {
+        classes.add_opcode(op.opcode, count);
+    }
 }

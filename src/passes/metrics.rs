@@ -2,67 +2,166 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::{
     module::{
-        OPCODES, Opcode,
+        CodeOffset, FuncIndex,
         view::{Classes, View},
     },
-    sandbox::{Entry, EntryEnd, EntryKind},
+    sandbox::{Entry, EntryKind, Run},
     text::share,
 };
 
 use super::{
-    CallEdgeKind, Constant, Detail, Dynamic, HotBlock, HotBranch, HotFunction, MAX_TARGETS, Metrics, Place,
-    Target,
-    profile::{Call, Profile},
+    Branch, Constant, Cost, Detail, HOT, HotBlock, MAX_TARGETS, Pass, Place, Replayed, branches, constants,
+    detail::{ranked_targets, targets},
+    functions, hot_blocks, is_zero, opcodes,
+    profile::Profile,
     tally::{Hot, Invocation, State, Totals, tables},
     top::{Ranked, Top},
 };
 
-pub(super) fn derive(profile: &Profile<'_>, view: &View, dynamic: &mut Dynamic) {
-    let totals = profile.totals();
-    dynamic.metrics = metrics(profile, totals, profile.classes, tables(&totals.opcodes));
-    dynamic.metrics.detail = Detail {
-        opcodes: opcodes((0u16..).zip(totals.opcodes.iter().copied())),
-        ..targets(profile, &profile.calls)
-    };
-    dynamic.entries = entries(profile, view);
-    dynamic.metrics.start_ran = dynamic.entries.iter().any(|entry| entry.start_ran);
-    dynamic.opcodes =
-        dynamic.metrics.detail.opcodes.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
-    dynamic.call_sites = profile.tally.call_sites.clone();
+/// Measurements of a run or an entry point.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct Metrics {
+    /// Executed instructions by class; `classes.total` is all of them.
+    pub classes: Classes,
+    /// Calls of defined functions, host calls left out.
+    pub calls: u64,
+    /// `memory.grow` that succeeded, and the pages they added.
+    pub grown_pages: u64,
+    /// `memory.grow` that was refused.
+    pub grow_refused: u64,
+    /// Conditional branches taken (`br_if`, `if` with its `then` arm).
+    pub taken: u64,
+    /// Conditional branches not taken.
+    pub not_taken: u64,
+    /// `br_table` executed.
+    pub tables: u64,
+    /// Bytes and elements of bulk operations.
+    pub bulk_len: u64,
+    /// Host calls: `module.name` → calls.
+    pub host_calls: BTreeMap<String, u64>,
+    /// Whether the start function ran.
+    pub start_ran: bool,
+    /// Functions that executed most, callees left out, at most [`HOT`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hot_functions: Vec<HotFunction>,
+    /// Functions that executed something and are not in `hot_functions`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub hot_functions_cut: u64,
+    /// Branch instructions decided most often, at most [`HOT`]; those of the run are all in
+    /// [`Dynamic::branches`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hot_branches: Vec<HotBranch>,
+    /// Branch instructions that were decided and are not in `hot_branches`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub hot_branches_cut: u64,
+    /// What a function has too.
+    #[serde(flatten)]
+    pub detail: Detail,
 }
 
-/// Executions by mnemonic; two encodings may have one.
-pub(super) fn opcodes(counts: impl IntoIterator<Item = (u16, u64)>) -> BTreeMap<&'static str, u64> {
-    let mut opcodes = BTreeMap::new();
-    let named = |(opcode, count): (u16, u64)| {
-        Some((Opcode::ALL.get(..OPCODES)?.get(usize::from(opcode))?.mnemonic(), count))
-    };
-    for (name, count) in counts.into_iter().filter(|(_, count)| *count != 0).filter_map(named) {
-        *opcodes.entry(name).or_default() += count;
+/// A function and how much it executed.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct HotFunction {
+    /// The function.
+    pub func: FuncIndex,
+    /// Its own instructions, callees left out.
+    pub instructions: u64,
+    /// Share of the run's or the entry point's instructions, 0 to 1.
+    pub share: f64,
+}
+
+/// A branch instruction and which way it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct HotBranch {
+    /// Its function.
+    pub func: FuncIndex,
+    /// Where it stands.
+    pub offset: CodeOffset,
+    /// How often it was taken; for a `br_table` all executions.
+    pub taken: u64,
+    /// How often not.
+    pub not_taken: u64,
+}
+
+/// The pass of the run.
+pub(super) struct OfRun;
+
+impl Pass for OfRun {
+    const NAME: &'static str = "metrics";
+    const HELP: &'static str =
+        "instructions by class and opcode, calls, branches, growth, host calls, of the run";
+    const COST: Cost = Cost::Code;
+    type Counter = ();
+    type Output = Metrics;
+
+    fn counter(&self, _: &Run, _: &View) {}
+
+    fn of(&self, (): (), profile: &Replayed<'_>) -> Metrics {
+        let totals = profile.totals();
+        let mut metrics = metrics(profile, totals, profile.classes, tables(&totals.opcodes));
+        metrics.start_ran = profile.get(&OfEntries).iter().any(|entry| entry.start_ran);
+        metrics.detail = Detail {
+            opcodes: opcodes::named((0u16..).zip(totals.opcodes.iter().copied())),
+            ..targets(profile, &profile.calls)
+        };
+        (metrics.detail.hot_blocks, metrics.detail.hot_blocks_cut) = hottest_blocks(profile);
+        (metrics.hot_functions, metrics.hot_functions_cut) = hottest_functions(profile);
+        (metrics.hot_branches, metrics.hot_branches_cut) = hottest_branches(profile);
+        profile.get(&constants::OfRun).iter().for_each(|constant| metrics.detail.keep(constant));
+        metrics
     }
-    opcodes
 }
 
-/// What calls through tables called.
-pub(super) fn targets(profile: &Profile<'_>, calls: &[Call]) -> Detail {
-    let mut callees: BTreeMap<State, u64> = BTreeMap::new();
-    for call in calls.iter().filter(|call| call.kind == CallEdgeKind::Indirect) {
-        *callees.entry(call.callee).or_default() += call.count;
+/// The pass of each entry point.
+pub(super) struct OfEntries;
+
+impl Pass for OfEntries {
+    const NAME: &'static str = "entries";
+    const HELP: &'static str = "the same of each entry point";
+    const COST: Cost = Cost::Code;
+    type Counter = ();
+    type Output = Vec<Metrics>;
+
+    fn counter(&self, _: &Run, _: &View) {}
+
+    fn of(&self, (): (), profile: &Replayed<'_>) -> Vec<Metrics> {
+        entries(profile, profile.view())
     }
-    let mut top = Top::new(MAX_TARGETS);
-    callees.into_iter().for_each(|(callee, count)| top.push(count, callee));
-    let (indirect_targets, indirect_targets_cut) = ranked_targets(profile, &top.finish());
-    Detail { indirect_targets, indirect_targets_cut, ..Detail::default() }
 }
 
-fn ranked_targets(profile: &Profile<'_>, ranked: &Ranked<State>) -> (Vec<Target>, u64) {
-    let target = |&(count, callee): &(u64, State)| Some(Target { func: profile.index_of(callee)?, count });
-    let targets: Vec<_> = ranked.items.iter().filter_map(target).collect();
-    let all = ranked.items.iter().map(|(count, _)| count).sum::<u64>() + ranked.cut_weight;
-    let listed = targets.iter().map(|target| target.count).sum::<u64>();
-    (targets, all - listed)
+fn hottest_blocks(profile: &Replayed<'_>) -> (Vec<HotBlock>, u64) {
+    let all = profile.get(&hot_blocks::OfRun);
+    let hottest: Vec<_> = all.blocks.iter().take(HOT).cloned().collect();
+    let cut = all.blocks.len() as u64 + all.cut - hottest.len() as u64;
+    (hottest, cut)
+}
+
+fn hottest_functions(profile: &Replayed<'_>) -> (Vec<HotFunction>, u64) {
+    let mut top = Top::new(HOT);
+    for function in profile.get(&functions::OfRun).iter() {
+        top.push(function.classes.total, function.index);
+    }
+    let top = top.finish();
+    let total = profile.instructions();
+    let function =
+        |(instructions, func)| HotFunction { func, instructions, share: share(instructions, total) };
+    (top.items.into_iter().map(function).collect(), top.cut)
+}
+
+fn hottest_branches(profile: &Replayed<'_>) -> (Vec<HotBranch>, u64) {
+    let mut top = Top::new(HOT);
+    for branch in profile.get(&branches::OfRun).iter() {
+        let &Branch { func, offset, taken, not_taken, .. } = branch;
+        top.push(taken + not_taken, (func, offset, taken, not_taken));
+    }
+    let top = top.finish();
+    let branch = |(_, (func, offset, taken, not_taken))| HotBranch { func, offset, taken, not_taken };
+    (top.items.into_iter().map(branch).collect(), top.cut)
 }
 
 fn metrics(profile: &Profile<'_>, totals: &Totals, classes: Classes, tables: u64) -> Metrics {
@@ -84,22 +183,16 @@ fn metrics(profile: &Profile<'_>, totals: &Totals, classes: Classes, tables: u64
     }
 }
 
-/// One for each entry point of the run; all zero for one that did not begin. Those that began are in the
-/// trace in the same order.
+/// One for each entry point of the run; all zero for one that did not begin.
 fn entries(profile: &Profile<'_>, view: &View) -> Vec<Metrics> {
-    let (entries, begun) = (&profile.run.entries, profile.tally.entries.begun());
-    let mut invocations = profile.tally.entries.kept.iter().peekable();
-    let mut missing = entries.len().saturating_sub(begun);
-    let of_entry = |entry: &Entry| {
-        let began = |invocation: &&Invocation| missing == 0 || may_be(profile, entry, invocation);
-        let Some(invocation) = invocations.next_if(began) else {
-            missing = missing.saturating_sub(1);
+    let of_entry = |(entry, invocation): (&Entry, Option<usize>)| {
+        let Some(invocation) = invocation.and_then(|at| profile.tally.entries.kept.get(at)) else {
             return Metrics::default();
         };
         let start_ran = entry.kind == EntryKind::Start;
         Metrics { start_ran, ..of_invocation(profile, view, invocation) }
     };
-    entries.iter().map(of_entry).collect()
+    profile.run.entries.iter().zip(profile.invocations()).map(of_entry).collect()
 }
 
 fn of_invocation(profile: &Profile<'_>, view: &View, invocation: &Invocation) -> Metrics {
@@ -115,7 +208,7 @@ fn of_invocation(profile: &Profile<'_>, view: &View, invocation: &Invocation) ->
         Some(Constant { name: known.name.clone(), algorithm: known.algorithm.clone(), place, count })
     });
     metrics.detail = Detail {
-        opcodes: opcodes(executed.iter().copied()),
+        opcodes: opcodes::named(executed.iter().copied()),
         indirect_targets,
         indirect_targets_cut,
         hot_blocks,
@@ -156,12 +249,4 @@ fn listed<T, L>(ranked: &Ranked<T>, item: impl Fn(&(u64, T)) -> Option<L>) -> (V
     let items: Vec<_> = ranked.items.iter().filter_map(item).collect();
     let cut = ranked.cut + (ranked.items.len() - items.len()) as u64;
     (items, cut)
-}
-
-/// Whether an invocation may be that of an entry point. One that the engine refused before it began is not in
-/// the trace.
-fn may_be(profile: &Profile<'_>, entry: &Entry, invocation: &Invocation) -> bool {
-    let is_other = entry.func.is_some_and(|func| profile.key_of(func) != Some(invocation.func));
-    let is_refused = matches!(entry.end, EntryEnd::Failed { .. }) && entry.site.is_none();
-    !is_other && !is_refused
 }

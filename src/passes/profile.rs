@@ -14,19 +14,20 @@ use crate::{
         cfg::EdgeKind,
         view::{Classes, View},
     },
-    sandbox::{EntryEnd, Run},
-    trace::{FuncKey, InstanceIndex, Record, Trace},
+    sandbox::{Entry, EntryEnd, Run},
+    trace::{FuncKey, InstanceIndex, Trace, Visitor},
 };
 
 use super::{
     CallEdgeKind,
-    tally::{Constants, Function, State, Tally, Totals},
+    tally::{Constants, Function, Invocation, State, Tally, Totals},
 };
 
 /// A replayed run.
 #[derive(Debug)]
 pub struct Profile<'r> {
     pub(super) run: &'r Run,
+    view: &'r View,
     trace: &'r Trace,
     pub(super) tally: Tally,
     /// Ordinals of the functions of the instance, by index.
@@ -63,38 +64,75 @@ pub(super) struct Ran<'p> {
     pub(super) code: &'p Code,
 }
 
-/// Which of all host calls of the trace are in the log, by number.
-fn logged(run: &Run) -> Vec<u64> {
-    let mut calls = run.calls.iter().map(|call| call.record).peekable();
-    let records = run.trace.record_stream().enumerate();
-    let host_calls = records.filter(|(_, record)| matches!(**record, Record::HostCall { .. })).zip(0..);
-    host_calls
-        .filter(|&((position, _), _)| calls.next_if_eq(&position).is_some())
-        .map(|(_, number)| number)
-        .collect()
-}
-
 impl<'r> Profile<'r> {
     /// Replays the trace of a run, once. `view` says which constants are looked for.
-    pub fn of(run: &'r Run, view: &View) -> Self {
+    pub fn of(run: &'r Run, view: &'r View) -> Self {
+        Self::with(run, view, ()).0
+    }
+
+    /// As [`Self::of`]; `counter` sees the replay too.
+    pub fn with<C: Visitor>(run: &'r Run, view: &'r View, counter: C) -> (Self, C) {
         let trace = &run.trace;
         let stopped = run.entries.iter().map(|entry| matches!(entry.end, EntryEnd::Stopped { .. })).collect();
-        let mut tally = Tally::new(trace, stopped, logged(run), Constants::of(view));
-        let error = trace.replay(&mut tally).err().map(|error| error.to_string());
+        let mut both = (Tally::new(trace, stopped, Constants::of(view)), counter);
+        let error = trace.replay(&mut both).err().map(|error| error.to_string());
+        let (mut tally, counter) = both;
         tally.close();
         let paths = tally.take_paths();
         let is_ours = |ordinal: &usize| tally.functions[*ordinal].instance == InstanceIndex(0);
         let mut ran: Vec<_> = (0..tally.functions.len()).filter(is_ours).collect();
         ran.sort_by_key(|ordinal| tally.functions[*ordinal].func);
         let classes = Classes::of_histogram(&tally.entries.total.opcodes);
-        let mut profile = Self { run, trace, tally, ran, calls: Vec::new(), paths, classes, error };
+        let calls = Vec::new();
+        let mut profile = Self { run, view, trace, tally, ran, calls, paths, classes, error };
         profile.calls = profile.all_calls();
-        profile
+        (profile, counter)
+    }
+
+    /// The run.
+    pub fn run(&self) -> &'r Run {
+        self.run
+    }
+
+    /// What the bytes of the module say.
+    pub fn view(&self) -> &'r View {
+        self.view
+    }
+
+    /// Why the replay ended early, if it did: then everything holds up to there.
+    pub fn error(&self) -> Option<&str> {
+        self.error.as_deref()
     }
 
     /// Executed instructions.
     pub fn instructions(&self) -> u64 {
         self.classes.total
+    }
+
+    /// For each entry point of [`Run::entries`] its position among the calls by the host at top level, which are
+    /// in the trace in the same order; `None` if it did not begin.
+    pub fn invocations(&self) -> Vec<Option<usize>> {
+        let kept = &self.tally.entries.kept;
+        let mut next = 0;
+        let mut missing = self.run.entries.len().saturating_sub(self.tally.entries.begun());
+        let of_entry = |entry: &Entry| {
+            let invocation = kept.get(next)?;
+            if missing == 0 || self.may_be(entry, invocation) {
+                next += 1;
+                return Some(next - 1);
+            }
+            missing -= 1;
+            None
+        };
+        self.run.entries.iter().map(of_entry).collect()
+    }
+
+    /// Whether an invocation may be that of an entry point. One that the engine refused before it began is not
+    /// in the trace.
+    fn may_be(&self, entry: &Entry, invocation: &Invocation) -> bool {
+        let is_other = entry.func.is_some_and(|func| self.key_of(func) != Some(invocation.func));
+        let is_refused = matches!(entry.end, EntryEnd::Failed { .. }) && entry.site.is_none();
+        !is_other && !is_refused
     }
 
     /// The module that ran.
@@ -164,13 +202,13 @@ impl<'r> Profile<'r> {
                 self.direct_calls(ran, &mut calls);
             }
         }
-        for (&(site, callee), noted) in &self.tally.sites {
+        for (&(site, callee), noted) in &self.tally.sites.code {
             let Some((ran, block)) = self.block_at(site) else { continue };
             let is_import = matches!(block.exit, Exit::CallImport(_) | Exit::ReturnCallImport(_));
             let kind = if is_import { CallEdgeKind::Direct } else { CallEdgeKind::Indirect };
             calls.push(ran.call(block, callee, kind, noted.count, noted.is_back));
         }
-        for (&(caller, callee), noted) in &self.tally.invoked {
+        for (&(caller, callee), noted) in &self.tally.sites.host {
             let (count, back) = (noted.count, noted.is_back);
             calls.push(Call {
                 caller,
@@ -189,7 +227,7 @@ impl<'r> Profile<'r> {
     fn direct_calls(&self, ran: Ran<'_>, calls: &mut Vec<Call>) {
         let first = ran.function.first_block;
         for (block, counts) in
-            ran.code.blocks().iter().zip(self.tally.blocks.get(first..).unwrap_or_default())
+            ran.code.blocks().iter().zip(self.tally.blocks.all.get(first..).unwrap_or_default())
         {
             let (Exit::Call(func) | Exit::ReturnCall(func)) = block.exit else { continue };
             let callee = self
@@ -245,7 +283,7 @@ impl<'p> Ran<'p> {
 
     /// How often a block ran to its end, and for a branch how often it was not taken and taken.
     pub(super) fn counts(self, block: BlockIndex) -> (u64, [u64; 2]) {
-        self.tally.blocks.get(self.number(block)).map_or((0, [0; 2]), |counts| (counts.ran, counts.ways))
+        self.tally.blocks.all.get(self.number(block)).map_or((0, [0; 2]), |counts| (counts.ran, counts.ways))
     }
 
     /// The numbers of the blocks of this function that were cut short: block, instructions, how often.
@@ -318,14 +356,14 @@ impl<'p> Ran<'p> {
                 }
                 (EdgeKind::Jump | EdgeKind::Taken | EdgeKind::Then, _) => yes,
                 (EdgeKind::NotTaken | EdgeKind::Else, _) => not,
+                // Nothing that throws or suspends is recorded.
+                (EdgeKind::Throw | EdgeKind::Catch | EdgeKind::Suspend, _) => 0,
                 (EdgeKind::Table, _) => {
                     if labels_of != Some(edge.from) {
                         (labels, labels_of) = (self.by_label(edge.from), Some(edge.from));
                     }
                     labels.get(&edge.to).copied().unwrap_or(0)
                 }
-                // Nothing that throws or suspends is recorded.
-                (EdgeKind::Throw | EdgeKind::Catch | EdgeKind::Suspend, _) => 0,
             }
         };
         self.function.cfg.edges.iter().map(count).collect()
@@ -339,7 +377,7 @@ impl<'p> Ran<'p> {
     /// How often the table at the end of a block took each label, the default last.
     pub(super) fn labels(self, block: BlockIndex) -> &'p [u64] {
         let len = self.labels_in_code(block).len();
-        self.tally.labels(self.number(block), len)
+        self.tally.blocks.labels(self.number(block), len)
     }
 
     fn labels_in_code(self, block: BlockIndex) -> &'p [BlockIndex] {

@@ -1,17 +1,21 @@
 //! Call stacks, weighted by the instructions that ran with them: what a flame graph shows.
 //!
 //! A tree of calls: a node for each distinct stack, so memory grows with the number of distinct stacks up to
-//! [`MAX_STACKS`], never with the trace. Frames deeper than [`STACK_DEPTH`] count for the frame at that
-//! depth, and stacks beyond the number for the deepest known caller; both are counted. Host calls execute no
+//! [`MAX_STACKS`], never with the trace. Frames deeper than [`STACK_DEPTH`] count for the frame at that depth,
+//! and stacks beyond the number for the deepest known caller; both are counted. Host calls execute no
 //! instruction and do not show.
 
 use std::collections::HashMap;
 
-pub use super::limits::{MAX_STACKS, STACK_DEPTH};
 use crate::{
-    module::FuncIndex,
+    module::{FuncIndex, view::View},
+    sandbox,
     trace::{CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, ReplayError, Trace, Visitor},
 };
+
+use super::{Cost, Pass, Replayed};
+
+pub use super::limits::{MAX_STACKS, STACK_DEPTH};
 
 /// A stack and the instructions that ran with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +48,28 @@ impl Stacks {
     }
 }
 
+/// The pass.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OfRun;
+
+impl Pass for OfRun {
+    const NAME: &'static str = "stacks";
+    const HELP: &'static str = "call stacks by the instructions that ran with them, for flame graphs";
+    const COST: Cost = Cost::Replay;
+    type Counter = Tree;
+    type Output = Stacks;
+
+    fn counter(&self, _: &sandbox::Run, _: &View) -> Tree {
+        Tree::default()
+    }
+
+    fn of(&self, tree: Tree, _: &Replayed<'_>) -> Stacks {
+        tree.finish()
+    }
+}
+
 /// A node of the tree of calls.
+#[derive(Debug)]
 struct Node {
     parent: Option<u32>,
     func: FuncIndex,
@@ -53,15 +78,16 @@ struct Node {
 }
 
 /// A frame of the run.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Frame {
     node: u32,
     /// Whether the node is that of a caller.
     merged: bool,
 }
 
-#[derive(Default)]
-struct Tree {
+/// The tree of calls, while a trace is replayed.
+#[derive(Debug, Default)]
+pub struct Tree {
     nodes: Vec<Node>,
     children: HashMap<(Option<u32>, FuncIndex), u32>,
     /// The frames, with `None` below each invocation.

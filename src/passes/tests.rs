@@ -5,6 +5,7 @@ use arbitrary::{Arbitrary as _, Unstructured};
 
 use crate::{
     Options, Outcome, Tracer, Value,
+    module::view::View,
     sandbox::{self, Run},
     trace::Record,
 };
@@ -33,7 +34,8 @@ fn run(wasm: &[u8], decisions: u64) -> Option<Run> {
 /// Checks every block of every function; gives how many there were.
 fn check(wasm: &[u8], what: &str) -> usize {
     let Some(run) = run(wasm, 20_000) else { return 0 };
-    let profile = Profile::of(&run, &crate::module::view::View::of(wasm));
+    let view = View::of(wasm);
+    let profile = Profile::of(&run, &view);
     assert_eq!(profile.error, None, "{what}");
     let cut = run.trace.records.iter().filter(|record| is_between(record)).count() as u64;
     let mut lost = 0;
@@ -120,7 +122,8 @@ fn flow_is_conserved_where_a_run_ends_anywhere() {
     let wasm = wat::parse_str(text).expect("a module");
     for decisions in 0..200 {
         let Some(run) = run(&wasm, decisions) else { continue };
-        let profile = Profile::of(&run, &crate::module::view::View::of(&wasm));
+        let view = View::of(&wasm);
+        let profile = Profile::of(&run, &view);
         assert_eq!(profile.error, None);
         let lost: u64 = profile.functions().map(|ran| unbegun(ran, text)).sum();
         let cut = run.trace.records.iter().filter(|record| is_between(record)).count() as u64;

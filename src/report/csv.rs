@@ -101,9 +101,10 @@ fn field(text: &str) -> String {
 
 fn row(report: &Report<'_>) -> Vec<String> {
     let list = |names: Vec<&str>| names.join("; ");
-    let classes = &report.metrics.classes;
-    let &Coverage { functions_run, blocks_run, blocks, instructions_run, instructions, .. } = report.coverage;
-    let host_calls: u64 = report.metrics.host_calls.values().sum();
+    let classes = &report.dynamic.metrics.classes;
+    let &Coverage { functions_run, blocks_run, blocks, instructions_run, instructions, .. } =
+        &report.dynamic.coverage;
+    let host_calls: u64 = report.dynamic.metrics.host_calls.values().sum();
     vec![
         report.sample.name.to_owned(),
         String::new(),
@@ -135,11 +136,11 @@ fn row(report: &Report<'_>) -> Vec<String> {
         classes.store.to_string(),
         classes.indirect_call.to_string(),
         classes.tail_call.to_string(),
-        report.metrics.grown_pages.to_string(),
-        report.metrics.taken.to_string(),
-        report.metrics.not_taken.to_string(),
+        report.dynamic.metrics.grown_pages.to_string(),
+        report.dynamic.metrics.taken.to_string(),
+        report.dynamic.metrics.not_taken.to_string(),
         host_calls.to_string(),
-        report.loops.len().to_string(),
+        report.dynamic.loops.len().to_string(),
         list(report.rules.iter().filter(|rule| !rule.implied).map(|rule| &*rule.name).collect()),
         list(report.correlations.iter().map(|correlation| &*correlation.name).collect()),
         list(report.findings.iter().map(|finding| &*finding.name).collect()),

@@ -205,8 +205,8 @@ fn difference(of: &BTreeMap<String, u64>, than: &BTreeMap<String, u64>) -> Vec<S
 }
 
 fn counts(report: &Report<'_>) -> BTreeMap<String, u64> {
-    let metrics = report.metrics;
-    let coverage = report.coverage;
+    let metrics = &report.dynamic.metrics;
+    let coverage = &report.dynamic.coverage;
     let mut counts: BTreeMap<String, u64> = [
         ("calls", metrics.calls),
         ("grown_pages", metrics.grown_pages),

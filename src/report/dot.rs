@@ -124,6 +124,7 @@ struct Ran<'a> {
 impl<'a> Ran<'a> {
     fn of(report: &Report<'a>) -> Self {
         let calls = report
+            .dynamic
             .functions
             .iter()
             .map(|function| (function.index, (function.calls, function.classes.total)));
@@ -151,7 +152,7 @@ impl<'a> Ran<'a> {
 
 /// Functions that ran and to which no call of the static graph, no export and no start section leads.
 fn unexplained(report: &Report<'_>) -> BTreeSet<FuncIndex> {
-    let mut found: BTreeSet<_> = report.coverage.hidden.iter().map(|call| call.callee).collect();
+    let mut found: BTreeSet<_> = report.dynamic.coverage.hidden.iter().map(|call| call.callee).collect();
     let exported = report
         .view
         .exports
@@ -163,7 +164,7 @@ fn unexplained(report: &Report<'_>) -> BTreeSet<FuncIndex> {
     {
         found.remove(&func);
     }
-    found.extend(&report.coverage.unexpected);
+    found.extend(&report.dynamic.coverage.unexpected);
     found
 }
 
@@ -175,7 +176,7 @@ fn id(func: FuncIndex) -> String {
 pub fn calls(report: &Report<'_>) -> String {
     let ran = Ran::of(report);
     let mut graph = Graph::new("calls");
-    let edges = &report.call_graph.edges;
+    let edges = &report.dynamic.call_graph.edges;
     let mut funcs: BTreeSet<_> =
         edges.iter().flat_map(|edge| edge.caller.into_iter().chain([edge.callee])).collect();
     funcs.extend(ran.calls.keys());
@@ -241,8 +242,9 @@ pub fn dynamic(report: &Report<'_>) -> String {
     for func in imports.chain(report.view.functions.iter().map(|function| function.index)) {
         ran.node(&mut graph, func);
     }
-    let hidden: BTreeSet<_> = report.coverage.hidden.iter().map(|call| (call.caller, call.callee)).collect();
-    for edge in &report.call_graph.edges {
+    let hidden: BTreeSet<_> =
+        report.dynamic.coverage.hidden.iter().map(|call| (call.caller, call.callee)).collect();
+    for edge in &report.dynamic.call_graph.edges {
         let is_hidden = hidden.contains(&(edge.caller, edge.callee));
         run_edge(
             &mut graph,
@@ -251,7 +253,7 @@ pub fn dynamic(report: &Report<'_>) -> String {
         );
     }
     let executed: BTreeSet<_> =
-        report.call_graph.edges.iter().map(|edge| (edge.caller, edge.callee)).collect();
+        report.dynamic.call_graph.edges.iter().map(|edge| (edge.caller, edge.callee)).collect();
     for edge in
         report.view.calls.edges.iter().filter(|edge| !executed.contains(&(Some(edge.caller), edge.callee)))
     {
@@ -265,7 +267,7 @@ pub fn dynamic(report: &Report<'_>) -> String {
 pub fn states(report: &Report<'_>) -> String {
     let names = Names::of(report.view);
     let mut graph = Graph::new("states");
-    for state in &report.states.states {
+    for state in &report.dynamic.states.states {
         let label = [names.func(state.func), format!("{} visits", state.visits)];
         let fill = match (state.initial, state.terminal) {
             (true, _) => "fillcolor=\"#b7e4b0\"",
@@ -276,7 +278,7 @@ pub fn states(report: &Report<'_>) -> String {
             if state.terminal { "shape=box, peripheries=2" } else { "shape=box, style=\"filled,rounded\"" };
         graph.node(&id(state.func), &label, &format!("{fill}, {shape}"));
     }
-    for step in &report.states.transitions {
+    for step in &report.dynamic.states.transitions {
         let style = match (step.back, step.rare) {
             (true, _) => "color=\"#b00000\", penwidth=2",
             (_, true) => "style=dotted",

@@ -16,10 +16,7 @@ use crate::{
     categories::{self, Mode, Profiles},
     hex,
     module::view::{File, Ioc, Proposal, Validity, View},
-    passes::{
-        Branch, CallGraph, Constant, Coverage, Dynamic, ExecutedLoop, FunctionMetrics, HotBlock, Metrics,
-        Place, StateMachine,
-    },
+    passes::{Dynamic, Metrics, Place},
     rules::Match,
     sandbox::{self, Answer, Call, Drive, FileChange, Run, Status, TokenUse},
     verdict::{Class, Correlation, Finding, Reason, Technique},
@@ -97,28 +94,9 @@ pub struct Report<'a> {
     pub iocs: &'a [Ioc],
     /// Entry points in the order they were called, each with what it did.
     pub entries: Vec<EntryReport<'a>>,
-    /// The whole run.
-    pub metrics: &'a Metrics,
-    /// What ran, against what there is.
-    pub coverage: &'a Coverage,
-    /// Loops that ran, greatest share first.
-    pub loops: &'a [ExecutedLoop],
-    /// Defined functions that ran, by index.
-    pub functions: &'a [FunctionMetrics],
-    /// Blocks that ran most.
-    pub hot_blocks: &'a [HotBlock],
-    /// Blocks that ran and are not in `hot_blocks`.
-    pub hot_blocks_cut: u64,
-    /// Branch instructions that ran, by place.
-    pub branches: &'a [Branch],
-    /// Who called whom.
-    pub call_graph: &'a CallGraph,
-    /// States and transitions of the call sequence.
-    pub states: &'a StateMachine,
-    /// Constants of cryptographic algorithms among executed instructions.
-    pub constants: &'a [Constant],
-    /// Windows of mining instructions, executed: signature → windows.
-    pub signatures: &'a BTreeMap<String, u64>,
+    /// What passes say of the run, each under a key of its own; `spoor help passes` lists them.
+    #[serde(flatten)]
+    pub dynamic: &'a Dynamic,
     /// Host calls in their order, up to the length asked for.
     pub host_calls: Vec<HostCallReport<'a>>,
     /// Host calls that are not in `host_calls`.
@@ -379,17 +357,7 @@ impl<'a> Report<'a> {
             findings: &analysis.findings,
             iocs: &view.iocs,
             entries: entries(run, dynamic),
-            metrics: &dynamic.metrics,
-            coverage: &dynamic.coverage,
-            loops: &dynamic.loops,
-            functions: &dynamic.functions,
-            hot_blocks: &dynamic.hot_blocks,
-            hot_blocks_cut: dynamic.hot_blocks_cut,
-            branches: &dynamic.branches,
-            call_graph: &dynamic.call_graph,
-            states: &dynamic.states,
-            constants: &dynamic.constants,
-            signatures: &dynamic.signatures,
+            dynamic,
             host_calls_cut: all_calls - host_calls.len() as u64,
             host_calls,
             timeline,

@@ -87,3 +87,90 @@ pub trait Visitor {
         false
     }
 }
+
+/// Sees nothing.
+impl Visitor for () {}
+
+/// Both see everything, the first before the second: a list of visitors is made of pairs.
+impl<A: Visitor, B: Visitor> Visitor for (A, B) {
+    fn load(&mut self, function: ExecutedFunction<'_>) {
+        self.0.load(function);
+        self.1.load(function);
+    }
+
+    #[inline(always)]
+    fn block(&mut self, run: ExecutedBlock<'_>) {
+        self.0.block(run);
+        self.1.block(run);
+    }
+
+    fn cut(&mut self, run: ExecutedBlock<'_>) {
+        self.0.cut(run);
+        self.1.cut(run);
+    }
+
+    #[inline(always)]
+    fn branch(&mut self, run: ExecutedBlock<'_>, taken: bool) {
+        self.0.branch(run, taken);
+        self.1.branch(run, taken);
+    }
+
+    #[inline(always)]
+    fn branch_table(&mut self, run: ExecutedBlock<'_>, index: u32) {
+        self.0.branch_table(run, index);
+        self.1.branch_table(run, index);
+    }
+
+    #[inline(always)]
+    fn call(&mut self, run: ExecutedBlock<'_>, kind: CallKind, callee: ExecutedFunction<'_>) {
+        self.0.call(run, kind, callee);
+        self.1.call(run, kind, callee);
+    }
+
+    #[inline(always)]
+    fn tail_call(&mut self, run: ExecutedBlock<'_>, kind: CallKind, callee: ExecutedFunction<'_>) {
+        self.0.tail_call(run, kind, callee);
+        self.1.tail_call(run, kind, callee);
+    }
+
+    #[inline(always)]
+    fn leave(&mut self, run: ExecutedBlock<'_>) {
+        self.0.leave(run);
+        self.1.leave(run);
+    }
+
+    fn host_call(&mut self, run: Option<ExecutedBlock<'_>>, call: HostCall<'_>) {
+        self.0.host_call(run, call);
+        self.1.host_call(run, call);
+    }
+
+    fn host_return(&mut self, failed: bool) {
+        self.0.host_return(failed);
+        self.1.host_return(failed);
+    }
+
+    fn grow(&mut self, run: ExecutedBlock<'_>, delta: u64, result: u64) {
+        self.0.grow(run, delta, result);
+        self.1.grow(run, delta, result);
+    }
+
+    fn bulk(&mut self, run: ExecutedBlock<'_>, dst: u64, src: u64, len: u64) {
+        self.0.bulk(run, dst, src, len);
+        self.1.bulk(run, dst, src, len);
+    }
+
+    fn invoke(&mut self, func: FuncKey) {
+        self.0.invoke(func);
+        self.1.invoke(func);
+    }
+
+    fn end(&mut self, end: &End) {
+        self.0.end(end);
+        self.1.end(end);
+    }
+
+    #[inline(always)]
+    fn wants_pause(&self) -> bool {
+        self.0.wants_pause() || self.1.wants_pause()
+    }
+}

@@ -65,11 +65,19 @@ pub fn mismatch(analysis: &Analysis, expected: &Expected) -> Option<String> {
         .or_else(|| run(analysis, &expected.key, value))
         .or_else(|| bytes(analysis, &expected.key, value))
         .or_else(|| number(analysis, &expected.key, value))
+        .or_else(|| pointed(analysis, &expected.key, value))
         .unwrap_or_else(|| (false, "there is no such key".into()));
     (!holds).then_some(found)
 }
 
 type Checked = Option<(bool, String)>;
+
+/// What the passes say, by JSON pointer, so that a new measure needs no key of its own.
+fn pointed(analysis: &Analysis, key: &str, value: &str) -> Checked {
+    let said = serde_json::to_value(key.starts_with('/').then_some(&analysis.dynamic)?).ok()?;
+    let found = said.pointer(key)?;
+    equal(&found.as_str().map_or_else(|| found.to_string(), str::to_owned), value)
+}
 
 /// Equal, with the found in words.
 fn equal(found: &str, value: &str) -> Checked {

@@ -393,7 +393,7 @@ impl Told {
         }
         for (blocks, cut) in [
             (&dynamic.metrics.detail.hot_blocks, dynamic.metrics.detail.hot_blocks_cut),
-            (&dynamic.hot_blocks, dynamic.hot_blocks_cut),
+            (&dynamic.hot_blocks.blocks, dynamic.hot_blocks.cut),
         ] {
             let of_functions: u64 = dynamic
                 .functions
@@ -441,7 +441,7 @@ impl Told {
             dynamic.coverage.blocks_run <= dynamic.coverage.blocks
                 && dynamic.coverage.edges_run <= dynamic.coverage.edges
         );
-        for block in &dynamic.hot_blocks {
+        for block in &dynamic.hot_blocks.blocks {
             assert_eq!(
                 self.offsets.get(&(block.func.0, block.offset.0)),
                 Some(&block.count),

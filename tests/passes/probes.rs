@@ -96,7 +96,7 @@ fn a_loop_that_xors_memory() {
         (dynamic.branches.len(), dynamic.branches[0].taken, dynamic.branches[0].not_taken),
         (1, 4999, 1)
     );
-    let hottest = &dynamic.hot_blocks[0];
+    let hottest = &dynamic.hot_blocks.blocks[0];
     assert_eq!((hottest.offset, hottest.count, hottest.len), (natural.offset, 5000, 14));
     assert_eq!(dynamic.opcodes["i32.xor"], 5000);
     let coverage = &dynamic.coverage;

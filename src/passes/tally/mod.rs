@@ -10,10 +10,12 @@
 //!
 //! Not here: what the counts mean.
 
+mod blocks;
 mod constant_sites;
 mod entries;
 mod limits;
 mod paths;
+mod sites;
 mod stack;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -21,20 +23,20 @@ use std::{collections::BTreeMap, sync::Arc};
 use hashbrown::{HashMap, HashSet};
 
 use crate::{
-    module::{BlockIndex, Code, Exit, FuncIndex, Module, Opcode, cfg::Cfg},
+    module::{Code, Exit, FuncIndex, Module, Opcode, cfg::Cfg},
     trace::{
         CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, InstanceIndex, Record, Trace,
         Visitor,
     },
 };
 
-pub(super) use self::limits::CALL_SITES;
-use super::{MAX_TARGETS, Place, top::Top};
+use blocks::{Block, Blocks};
 use constant_sites::ConstantSite;
 pub(super) use constant_sites::Constants;
 use entries::Entries;
 pub(super) use entries::{Hot, Invocation, Totals, tables};
 use paths::Paths;
+use sites::{Made, Sites};
 use stack::{Frame, NONE, Stack};
 
 /// A function in the call sequence: defined ones by their order of loading, host functions by the order of
@@ -61,19 +63,6 @@ impl State {
     pub(super) fn position(self) -> usize {
         (self.0 & !Self::HOST) as usize
     }
-}
-
-/// Counters of a block.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Block {
-    /// How often it ran to its end.
-    pub(super) ran: u64,
-    /// For a conditional branch: not taken, taken. For any other branch or a call: how often, in the second.
-    pub(super) ways: [u64; 2],
-    /// The innermost loop around it.
-    group: u32,
-    /// Whether its direct call came to a function that was on the stack.
-    pub(super) is_back: bool,
 }
 
 /// A function that ran.
@@ -111,34 +100,14 @@ impl Function {
     }
 }
 
-/// What came of a call site.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Calls {
-    pub(super) count: u64,
-    /// Whether the callee was on the stack.
-    pub(super) is_back: bool,
-    /// The entry point that came here last, and the count before it.
-    last: (usize, u64),
-}
-
-impl Calls {
-    fn add(&mut self, is_back: bool) {
-        self.count += 1;
-        self.is_back |= is_back;
-    }
-}
-
 /// Counts while a trace is replayed.
 #[derive(Debug)]
 pub(super) struct Tally {
-    pub(super) blocks: Vec<Block>,
+    pub(super) blocks: Blocks,
     /// Blocks that were cut short: number and instructions → how often.
     pub(super) cuts: BTreeMap<(usize, u32), u64>,
     /// Blocks that ran to their end without a way on, which only a count of those that have one shows.
     pub(super) stuck: HashMap<usize, u64>,
-    /// The first label counter of each block; means something for those that have a table.
-    label_base: Vec<u32>,
-    labels: Vec<u64>,
     pub(super) functions: Vec<Function>,
     /// Keys of functions to their ordinals.
     ordinals: HashMap<FuncKey, usize>,
@@ -146,19 +115,9 @@ pub(super) struct Tally {
     pub(super) hosts: Vec<FuncKey>,
     /// Functions in the order in which they were first entered.
     pub(super) order: Vec<State>,
-    /// Calls through tables and of imports, by block.
-    pub(super) sites: HashMap<(usize, State), Calls>,
-    /// Calls by the host: from which host function, if it is nested.
-    pub(super) invoked: HashMap<(Option<State>, State), Calls>,
-    /// Calls that are in neither because of [`CALL_SITES`].
-    pub(super) calls_cut: u64,
-    /// Calls through tables that the current entry point came to, and how many it made that are not in
-    /// `sites`.
-    indirect: (Vec<(usize, State)>, u64),
+    pub(super) sites: Sites,
     /// Constants whose executions are counted.
     constants: Constants,
-    /// The call sites of the first host calls.
-    pub(super) call_sites: Vec<Option<Place>>,
     paths: Paths,
     stack: Stack,
     pub(super) entries: Entries,
@@ -170,9 +129,6 @@ pub(super) struct Tally {
     stillborn: HashSet<u64>,
     /// Invocations so far.
     invocations: u64,
-    /// Numbers of the host calls whose sites are kept, and host calls so far.
-    logged: Vec<u64>,
-    host_calls: u64,
     /// For each top-level invocation, whether a limit stopped it, in a host function too.
     stopped: Vec<bool>,
     /// A function that was invoked and is loaded next.
@@ -182,26 +138,18 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Ready to replay `trace`. `stopped` has an element for each entry point whose metrics are kept: whether
-    /// a limit stopped it. `logged` are the numbers of the host calls whose sites are kept.
-    pub(super) fn new(trace: &Trace, stopped: Vec<bool>, logged: Vec<u64>, constants: Constants) -> Self {
+    /// a limit stopped it.
+    pub(super) fn new(trace: &Trace, stopped: Vec<bool>, constants: Constants) -> Self {
         let hosts: Vec<_> = trace.hosts.keys().copied().collect();
         Self {
-            blocks: Vec::new(),
+            blocks: Blocks::default(),
             cuts: BTreeMap::new(),
             stuck: HashMap::new(),
-            label_base: Vec::new(),
-            labels: Vec::new(),
             functions: Vec::new(),
             ordinals: HashMap::new(),
             order: Vec::new(),
-            sites: HashMap::new(),
-            invoked: HashMap::new(),
-            calls_cut: 0,
-            indirect: (Vec::new(), 0),
+            sites: Sites::default(),
             constants,
-            call_sites: Vec::with_capacity(logged.len()),
-            logged,
-            host_calls: 0,
             paths: Paths::default(),
             stack: Stack::default(),
             entries: Entries::new(hosts.len(), stopped.len()),
@@ -214,12 +162,6 @@ impl Tally {
             pending: None,
             memory_grow: Opcode::from_mnemonic("memory.grow"),
         }
-    }
-
-    /// The counts of the table at the end of a block.
-    pub(super) fn labels(&self, number: usize, len: usize) -> &[u64] {
-        let base = self.label_base.get(number).map_or(0, |base| *base as usize);
-        self.labels.get(base..base + len).unwrap_or_default()
     }
 
     /// The function with this index in an instance, if it was loaded.
@@ -260,16 +202,8 @@ impl Tally {
     }
 
     fn end_entry(&mut self) {
-        let mut callees: BTreeMap<State, u64> = BTreeMap::new();
-        for (site, callee) in self.indirect.0.drain(..) {
-            let Some(calls) = self.sites.get(&(site, callee)) else { continue };
-            *callees.entry(callee).or_default() += calls.count - calls.last.1;
-        }
-        let mut targets = Top::new(MAX_TARGETS);
-        callees.into_iter().for_each(|(callee, count)| targets.push(count, callee));
-        let mut targets = targets.finish();
-        targets.cut_weight += std::mem::take(&mut self.indirect.1);
-        self.entries.end(&self.functions, &self.blocks, &mut self.cuts, targets);
+        let targets = self.sites.end_entry();
+        self.entries.end(&self.functions, &self.blocks.all, &mut self.cuts, targets);
     }
 
     /// A function is entered.
@@ -294,47 +228,22 @@ impl Tally {
     fn note_invoked(&mut self, callee: State) {
         self.pending = None;
         // The frame that invokes stays on top until the callee is there.
-        let (key, is_back) = ((self.stack.host(), callee), self.stack.is_active(callee));
-        let is_full = self.invoked.len() >= CALL_SITES && !self.invoked.contains_key(&key);
-        match is_full {
-            true => self.calls_cut += 1,
-            false => self.invoked.entry(key).or_default().add(is_back),
-        }
-    }
-
-    fn note_site(&mut self, site: usize, callee: State, is_indirect: bool, is_back: bool) {
-        let (entry, is_full) = (self.entries.begun(), self.sites.len() >= CALL_SITES);
-        match self.sites.get_mut(&(site, callee)) {
-            Some(calls) => {
-                if is_indirect && calls.last.0 != entry {
-                    calls.last = (entry, calls.count);
-                    self.indirect.0.push((site, callee));
-                }
-                calls.add(is_back);
-            }
-            None if is_full => {
-                self.calls_cut += 1;
-                self.indirect.1 += u64::from(is_indirect);
-            }
-            None => {
-                self.sites.insert((site, callee), Calls { count: 1, is_back, last: (entry, 0) });
-                if is_indirect {
-                    self.indirect.0.push((site, callee));
-                }
-            }
-        }
+        self.sites.by_host(self.stack.host(), callee, self.stack.is_active(callee));
     }
 
     /// What calls and tail calls have in common. Gives the loop around the call.
     #[inline]
     fn note_call(&mut self, site: usize, kind: CallKind, callee: usize) -> u32 {
         let is_back = self.stack.is_active(State::defined(callee));
-        let block = &mut self.blocks[site];
-        block.ways[1] += 1;
+        let block = self.blocks.call(site);
         let group = block.group;
         match kind {
             CallKind::Direct => block.is_back |= is_back,
-            _ => self.note_site(site, State::defined(callee), kind == CallKind::Indirect, is_back),
+            _ => {
+                let call =
+                    Made { site, callee: State::defined(callee), is_indirect: kind == CallKind::Indirect };
+                self.sites.by_code(call, is_back, self.entries.begun());
+            }
         }
         self.entries.call();
         self.enter(callee);
@@ -370,16 +279,7 @@ impl Visitor for Tally {
     fn load(&mut self, function: ExecutedFunction<'_>) {
         let (code, first_block) = (function.code(), function.first_block());
         let (cfg, first_loop) = (Cfg::of(code), self.stack.groups.len());
-        for (position, block) in code.blocks().iter().enumerate() {
-            let innermost = cfg.loops_around(BlockIndex(position as u32)).next();
-            let group = innermost.map_or(NONE, |innermost| (first_loop + innermost) as u32);
-            self.blocks.push(Block { group, ..Block::default() });
-            self.label_base.push(self.labels.len() as u32);
-            if let Exit::BrTable(table) = block.exit {
-                let labels = code.tables().get(table as usize).map_or(0, |table| code.labels(table).len());
-                self.labels.resize(self.labels.len() + labels, 0);
-            }
-        }
+        self.blocks.add(code, &cfg, first_loop);
         self.stack.load(cfg.loops.len());
         self.entries.load(code.blocks().len());
         self.ordinals.insert(function.key(), function.ordinal());
@@ -407,7 +307,7 @@ impl Visitor for Tally {
     #[inline(always)]
     fn block(&mut self, run: ExecutedBlock<'_>) {
         self.last = run.number();
-        self.blocks[run.number()].ran += 1;
+        self.blocks.block(run);
     }
 
     fn cut(&mut self, run: ExecutedBlock<'_>) {
@@ -417,13 +317,12 @@ impl Visitor for Tally {
 
     #[inline(always)]
     fn branch(&mut self, run: ExecutedBlock<'_>, taken: bool) {
-        self.blocks[run.number()].ways[usize::from(taken)] += 1;
+        self.blocks.branch(run, taken);
     }
 
     #[inline]
     fn branch_table(&mut self, run: ExecutedBlock<'_>, index: u32) {
-        self.blocks[run.number()].ways[1] += 1;
-        self.labels[self.label_base[run.number()] as usize + index as usize] += 1;
+        self.blocks.branch_table(run, index);
     }
 
     #[inline]
@@ -456,22 +355,16 @@ impl Visitor for Tally {
         match run {
             Some(run) => {
                 site = run.number() as u32;
-                let block = &mut self.blocks[run.number()];
-                block.ways[1] += 1;
-                group = block.group;
-                self.note_site(run.number(), callee, call.kind == Some(CallKind::Indirect), false);
+                group = self.blocks.call(run.number()).group;
+                let is_indirect = call.kind == Some(CallKind::Indirect);
+                let made = Made { site: run.number(), callee, is_indirect };
+                self.sites.by_code(made, false, self.entries.begun());
             }
             None => self.note_invoked(callee),
         }
         if self.entries.host_call(position) {
             self.order.push(callee);
         }
-        if self.logged.get(self.call_sites.len()) == Some(&self.host_calls) {
-            self.call_sites.push(
-                run.and_then(|run| Some(Place { func: run.function().index(), offset: run.offset()? })),
-            );
-        }
-        self.host_calls += 1;
         self.paths.step(callee);
         self.stack.push(Frame { site, group, callee, is_tail: call.is_tail });
     }
@@ -525,7 +418,7 @@ impl Visitor for Tally {
         }
         if matches!(end, End::Stopped { .. }) {
             let at = if self.last == usize::MAX { self.cut_in } else { self.last };
-            self.stack.stop(self.blocks.get(at).map_or(NONE, |block| block.group));
+            self.stack.stop(self.blocks.all.get(at).map_or(NONE, |block| block.group));
         }
         (self.last, self.cut_in) = (usize::MAX, usize::MAX);
         self.pending = None;

@@ -130,17 +130,17 @@ fn ran<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
             format!("{status}; {count}: {}{more}{cut}", entries.join(", "))
         }
     };
-    let host_calls: u64 = report.metrics.host_calls.values().sum();
+    let host_calls: u64 = report.dynamic.metrics.host_calls.values().sum();
     let made_up: u64 = report.fabricated.iter().map(|answer| answer.fabricated).sum();
     let made_up =
         if made_up > 0 { format!(" ({} made up)", plural(made_up, "answer")) } else { String::new() };
     let executed = format!(
         "{}, {}, {}{made_up}",
         plural(report.instructions, "instruction"),
-        plural(report.metrics.calls, "call"),
+        plural(report.dynamic.metrics.calls, "call"),
         plural(host_calls, "host call")
     );
-    let coverage = report.coverage;
+    let coverage = &report.dynamic.coverage;
     let covered = format!(
         "functions {}, blocks {}, instructions {}",
         share(coverage.functions_run.into(), coverage.functions.into()),

@@ -175,7 +175,7 @@ fn host_calls<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
         who.insert(snake(&answer.answer));
         *made_up += answer.fabricated;
     }
-    let mut list: Vec<_> = printer.report.metrics.host_calls.iter().collect();
+    let mut list: Vec<_> = printer.report.dynamic.metrics.host_calls.iter().collect();
     list.sort_by_key(|(name, calls)| (std::cmp::Reverse(**calls), name.as_str()));
     let rows = list.iter().map(|&(name, &calls)| {
         let (who, made_up) = match answers.get(name) {
@@ -311,7 +311,7 @@ fn honeytokens<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 
 fn loops<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let names = Names::of(printer.report.view);
-    let list = printer.report.loops;
+    let list = &printer.report.dynamic.loops;
     let rows = list.iter().map(|found| {
         let classes = &found.classes;
         let share = |part: u64| percent(part as f64 / classes.total.max(1) as f64);
@@ -337,7 +337,7 @@ fn loops<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 fn functions<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let names = Names::of(printer.report.view);
     let total = printer.report.instructions.max(1) as f64;
-    let mut list: Vec<_> = printer.report.functions.iter().collect();
+    let mut list: Vec<_> = printer.report.dynamic.functions.iter().collect();
     list.sort_by_key(|function| (std::cmp::Reverse(function.classes.total), function.index));
     let rows = list.iter().map(|function| {
         let covered = format!("{}/{}", function.blocks_run, function.blocks);
@@ -358,7 +358,7 @@ fn functions<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 
 fn constants<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let names = Names::of(printer.report.view);
-    let list = printer.report.constants;
+    let list = &printer.report.dynamic.constants;
     let rows = list
         .iter()
         .map(|constant| vec![constant.name.clone(), grouped(constant.count), names.place(constant.place)]);

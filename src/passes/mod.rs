@@ -8,6 +8,7 @@
 //! Not here: what is suspicious about it (`rules`), how it is drawn (`report`).
 
 mod branches;
+mod call_depth;
 mod call_graph;
 mod call_sites;
 mod constants;
@@ -42,6 +43,7 @@ use crate::{
 };
 
 pub use branches::Branch;
+pub use call_depth::CallDepth;
 pub use call_graph::{CallEdge, CallGraph};
 pub use constants::Constant;
 pub use coverage::Coverage;
@@ -84,6 +86,8 @@ table::passes! {
     constants: Vec<Constant> = constants::OfRun,
     /// Windows of mining instructions, executed: signature → windows.
     signatures: BTreeMap<String, u64> = signatures::OfRun,
+    /// How deep calls were nested, for each of the entry points.
+    call_depth: Vec<CallDepth> = call_depth::OfEntries,
     /// Opcodes: mnemonic → executions.
     #[serde(skip)]
     opcodes: BTreeMap<String, u64> = opcodes::OfRun,

@@ -109,8 +109,8 @@ impl<'r> Profile<'r> {
         self.classes.total
     }
 
-    /// For each entry point of [`Run::entries`] its position among the calls by the host at top level, which are
-    /// in the trace in the same order; `None` if it did not begin.
+    /// For each entry point of [`Run::entries`] its position among the calls by the host at top level, which
+    /// are in the trace in the same order; `None` if it did not begin.
     pub fn invocations(&self) -> Vec<Option<usize>> {
         let kept = &self.tally.entries.kept;
         let mut next = 0;
@@ -127,8 +127,8 @@ impl<'r> Profile<'r> {
         self.run.entries.iter().map(of_entry).collect()
     }
 
-    /// Whether an invocation may be that of an entry point. One that the engine refused before it began is not
-    /// in the trace.
+    /// Whether an invocation may be that of an entry point. One that the engine refused before it began is
+    /// not in the trace.
     fn may_be(&self, entry: &Entry, invocation: &Invocation) -> bool {
         let is_other = entry.func.is_some_and(|func| self.key_of(func) != Some(invocation.func));
         let is_refused = matches!(entry.end, EntryEnd::Failed { .. }) && entry.site.is_none();

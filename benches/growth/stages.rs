@@ -92,11 +92,11 @@ fn module(steps: &mut Steps, bytes: &[u8], rules: &rules::Set) {
     let view = steps.of("view", || View::of(bytes));
     let run = steps.of("run", || sandbox::run(bytes, &options)).unwrap_or_else(|error| panic!("{error}"));
     let profile = steps.of("profile", || Profile::of(&run, &view));
-    let mut dynamic = Dynamic::default();
-    for pass in PASSES {
-        steps.of(&format!("pass {}", pass.name), || pass.derive(&profile, &view, &mut dynamic));
-    }
     drop(profile);
+    for pass in PASSES {
+        steps.of(&format!("pass {}", pass.name), || pass.apply(&run, &view));
+    }
+    let dynamic = Dynamic::of(&run, &view);
     let facts = Facts { wasm: bytes, view: &view, run: Some(&run), dynamic: &dynamic, prediction: None };
     let matches = steps.of("rules", || rules.evaluate(&facts)).matches;
     black_box(steps.of("findings", || wasmspoor::verdict::findings(&facts)));

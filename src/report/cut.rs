@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::Report;
 use crate::{
     module::view::{Lengths, View, clip},
-    passes::{CallGraph, Coverage, StateMachine},
+    passes::{CallGraph, Coverage, Dynamic, StateMachine},
 };
 
 /// Functions and other items of many fields, and items of few, that a list keeps. What an analyst reads is
@@ -18,9 +18,7 @@ const MOST: Lengths = Lengths { large: 1_000, small: 20_000 };
 #[derive(Debug)]
 pub struct Shortened {
     view: View,
-    call_graph: CallGraph,
-    states: StateMachine,
-    coverage: Coverage,
+    dynamic: Dynamic,
     cut: BTreeMap<&'static str, u64>,
 }
 
@@ -31,8 +29,9 @@ impl Shortened {
         let mut cut = |name, count| {
             left_out.insert(name, count);
         };
-        let small = MOST.small;
-        let (graph, machine, of) = (report.call_graph, report.states, report.coverage);
+        let Lengths { large, small } = MOST;
+        let (graph, machine, of) =
+            (&report.dynamic.call_graph, &report.dynamic.states, &report.dynamic.coverage);
         let call_graph =
             CallGraph { edges: clip(&graph.edges, small, "call_graph.edges", &mut cut), cut: graph.cut };
         let states = StateMachine {
@@ -56,16 +55,24 @@ impl Shortened {
                 cut(name, (len - most) as u64);
             }
         }
-        (!left_out.is_empty()).then_some(Self { view, call_graph, states, coverage, cut: left_out })
+        if left_out.is_empty() {
+            return None;
+        }
+        let mut dynamic = report.dynamic.clone();
+        (dynamic.call_graph, dynamic.states, dynamic.coverage) = (call_graph, states, coverage);
+        dynamic.loops.truncate(large);
+        dynamic.functions.truncate(large);
+        dynamic.branches.truncate(small);
+        Some(Self { view, dynamic, cut: left_out })
     }
 
     /// The lists that a report only refers to.
     fn of_slices(report: &Report<'_>) -> [(&'static str, usize, usize); 5] {
         [
             ("entries", MOST.large, report.entries.len()),
-            ("loops", MOST.large, report.loops.len()),
-            ("functions", MOST.large, report.functions.len()),
-            ("branches", MOST.small, report.branches.len()),
+            ("loops", MOST.large, report.dynamic.loops.len()),
+            ("functions", MOST.large, report.dynamic.functions.len()),
+            ("branches", MOST.small, report.dynamic.branches.len()),
             ("files", MOST.small, report.files.len()),
         ]
     }
@@ -74,12 +81,8 @@ impl Shortened {
     pub fn report<'b>(&'b self, mut report: Report<'b>) -> Report<'b> {
         let Lengths { large, small } = MOST;
         report.entries.truncate(large);
-        report.loops = report.loops.get(..large).unwrap_or(report.loops);
-        report.functions = report.functions.get(..large).unwrap_or(report.functions);
-        report.branches = report.branches.get(..small).unwrap_or(report.branches);
         report.files = report.files.get(..small).unwrap_or(report.files);
-        (report.view, report.call_graph) = (&self.view, &self.call_graph);
-        (report.states, report.coverage) = (&self.states, &self.coverage);
+        (report.view, report.dynamic) = (&self.view, &self.dynamic);
         report.cut.clone_from(&self.cut);
         report
     }

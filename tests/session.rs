@@ -1,7 +1,10 @@
 //! The public API as an embedder uses it: host functions that read and write memory and call back, errors
 //! that say where, hostile bytes.
 
-use wasmspoor::{HostError, InvokeError, LoadError, Options, Outcome, Tracer, Type, Value, trace};
+use wasmspoor::{
+    Cancel, HostError, InvokeError, Limit, LoadError, MemoryError, Options, Outcome, Tracer, Type, Value,
+    trace,
+};
 
 fn tracer() -> Tracer {
     Tracer::new(Options::default())
@@ -205,5 +208,48 @@ fn bad_input_is_an_error_or_a_result_within_seconds() {
                 session.finish().counts().unwrap();
             }
         }
+    }
+}
+
+#[test]
+fn memory_is_prepared_from_outside_within_its_bounds() {
+    let text = r#"(module (memory (export "m") 1) (func (export "f")))"#;
+    let mut session = tracer().load(text.as_bytes()).unwrap();
+    assert_eq!(session.write_memory("m", 0, b"x"), Err(MemoryError::NoSuchMemory("m".into())), "not started");
+    session.start().unwrap();
+    session.write_memory("m", 65_534, b"ab").unwrap();
+    assert_eq!(session.read_memory("m", 65_534, 2), Ok(&b"ab"[..]));
+    assert_eq!(session.read_memory("m", 65_536, 0), Ok(&b""[..]));
+    let beyond = |address, len| Err(MemoryError::OutOfBounds { address, len, size: 65_536 });
+    assert_eq!(session.write_memory("m", 65_535, b"ab"), beyond(65_535, 2));
+    assert_eq!(session.read_memory("m", u64::MAX, 2).map(drop), beyond(u64::MAX, 2));
+    assert_eq!(session.read_memory("m", 65_535, 1), Ok(&b"b"[..]), "nothing of the other was written");
+    assert_eq!(session.read_memory("f", 0, 1), Err(MemoryError::NoSuchMemory("f".into())));
+}
+
+/// Of every shape in which a run can be silent for long.
+#[test]
+fn a_handle_ends_a_run_from_another_thread() {
+    fn is_for_threads<T: Send + Sync>(_: &T) {}
+    for code in ["(loop (br 0))", "(loop (memory.fill (i32.const 0) (i32.const 0) (i32.const 1)) (br 0))"] {
+        let cancel = Cancel::new();
+        is_for_threads(&cancel);
+        let mut limits = wasmspoor::Limits::default();
+        limits.wall_time = None;
+        let options = Options::default().limits(limits).cancel(cancel.clone());
+        let text = format!("(module (memory 1) (func (export \"main\") {code}) (func (export \"short\")))");
+        let mut session = Tracer::new(options).load(text.as_bytes()).unwrap();
+        session.start().unwrap();
+        let outcome = std::thread::scope(|scope| {
+            scope.spawn(|| cancel.cancel());
+            session.invoke("main", &[]).unwrap()
+        });
+        assert!(
+            matches!(outcome, Outcome::Stopped { limit: Limit::Cancelled, site: Some(_) }),
+            "{outcome:?}"
+        );
+        assert_eq!(session.stopped_by(), Some(Limit::Cancelled));
+        let trace = session.finish();
+        assert!(trace.counts().unwrap().total > 0 && cancel.is_cancelled());
     }
 }

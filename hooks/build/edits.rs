@@ -1,9 +1,10 @@
 //! Edits: the only way in which this crate changes wasmi.
 //!
-//! An edit names a file of the published crate, a short anchor in it, how often the anchor must occur and our
-//! own text. They stand as TOML in `hooks/edits/`, one file for each concern, applied in the order of file
-//! names and then of their lines. An anchor that does not occur exactly as often as stated is an error that
-//! names the edit and the file, so that a new wasmi is an error to read, never a silent loss of events.
+//! An edit names a file of the published crate, a short anchor in it, how often the anchor must occur, and
+//! why it is made. Edits stand as TOML in `hooks/edits/`, one file for each concern, applied in the order of
+//! file names and then of their lines; the code of the edit `e` of `20-x.toml` is the file `20-x/e.rs` beside
+//! it. An anchor that does not occur exactly as often as stated is an error that names the edit and the file,
+//! so that a new wasmi is an error to read, never a silent loss of events.
 //!
 //! Not here: where the source comes from and where it goes (`main.rs`).
 
@@ -28,7 +29,8 @@ pub struct Edit {
     pub action: Action,
     /// Text of the published crate, as short as it can be.
     pub anchor: String,
-    /// Our text.
+    /// Our code.
+    #[serde(skip)]
     pub text: String,
 }
 
@@ -113,7 +115,10 @@ pub fn load(folder: &Path) -> Result<Vec<Edit>, Error> {
         let malformed = |reason| Error::Malformed { path: path.display().to_string(), reason };
         let text = fs::read_to_string(&path).map_err(|e| io_error(&path, e))?;
         let file: File = toml::from_str(&text).map_err(|e| malformed(e.to_string()))?;
-        for edit in file.edit {
+        for mut edit in file.edit {
+            let snippet = path.with_extension("").join(&edit.name).with_extension("rs");
+            let text = fs::read_to_string(&snippet).map_err(|e| io_error(&snippet, e))?;
+            edit.text = text.replace("\r\n", "\n");
             if edits.iter().any(|other: &Edit| other.name == edit.name) {
                 return Err(malformed(format!("two edits have the name `{}`", edit.name)));
             }
@@ -128,27 +133,30 @@ pub fn load(folder: &Path) -> Result<Vec<Edit>, Error> {
 
 /// Applies `edits` in order to `sources` (file, relative to `src/`, → text).
 pub fn apply(edits: &[Edit], sources: &mut BTreeMap<String, String>) -> Result<(), Error> {
-    for edit in edits {
-        let Some(source) = sources.get_mut(&edit.file) else {
-            return Err(Error::NoFile { edit: edit.name.clone(), file: edit.file.clone() });
-        };
-        let found = source.matches(&edit.anchor).count();
-        if found != edit.times {
-            return Err(Error::Anchor {
-                edit: edit.name.clone(),
-                file: edit.file.clone(),
-                found,
-                wanted: edit.times,
-                anchor: edit.anchor.clone(),
-            });
-        }
-        let text = match edit.action {
-            Action::Before => format!("{}{}", edit.text, edit.anchor),
-            Action::After => format!("{}{}", edit.anchor, edit.text),
-            Action::Replace => edit.text.clone(),
-        };
-        *source = source.replace(&edit.anchor, &text);
+    edits.iter().try_for_each(|edit| apply_one(edit, sources))
+}
+
+/// Applies one edit, or leaves `sources` as they are.
+pub fn apply_one(edit: &Edit, sources: &mut BTreeMap<String, String>) -> Result<(), Error> {
+    let Some(source) = sources.get_mut(&edit.file) else {
+        return Err(Error::NoFile { edit: edit.name.clone(), file: edit.file.clone() });
+    };
+    let found = source.matches(&edit.anchor).count();
+    if found != edit.times {
+        return Err(Error::Anchor {
+            edit: edit.name.clone(),
+            file: edit.file.clone(),
+            found,
+            wanted: edit.times,
+            anchor: edit.anchor.clone(),
+        });
     }
+    let text = match edit.action {
+        Action::Before => format!("{}{}", edit.text, edit.anchor),
+        Action::After => format!("{}{}", edit.anchor, edit.text),
+        Action::Replace => edit.text.clone(),
+    };
+    *source = source.replace(&edit.anchor, &text);
     Ok(())
 }
 

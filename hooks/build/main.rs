@@ -1,9 +1,9 @@
 //! Makes the patched wasmi in `OUT_DIR` from the published crate.
 //!
-//! The source is found through cargo's own metadata, so it is what cargo fetched, vendored or was pointed at;
-//! nothing is downloaded here unless cargo has to. Files are written only when they change, so a run of this
-//! script alone rebuilds nothing.
+//! The source is what cargo fetched, vendored or was pointed at ([`find_wasmi`]). Files are written only when
+//! they change, so a run of this script alone rebuilds nothing.
 
+mod dispatch;
 mod edits;
 
 use std::{
@@ -32,7 +32,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-changed=edits");
     println!("cargo::rerun-if-changed=Cargo.toml");
-    emit_dispatch_cfgs();
+    emit_dispatch_cfgs(&dispatch::Build::of_environment());
 
     let wasmi = find_wasmi(&here)?;
     println!("cargo::rerun-if-changed={}", wasmi.display());
@@ -47,72 +47,77 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Returns the folder of the published crate.
+/// Returns the folder of the published crate: what cargo has already, in the order in which that can be
+/// known; else cargo is asked for this one crate, which the user's lock file names because our manifest does.
+///
+/// As somebody's dependency this crate lies beside wasmi, in a registry's or a vendor folder. In a checkout
+/// cargo's metadata tells where it is. Neither looks at the network.
 fn find_wasmi(here: &Path) -> Result<PathBuf, Box<dyn Error>> {
-    let metadata = |options: &[&str]| {
-        MetadataCommand::new()
-            .manifest_path(here.join("Cargo.toml"))
-            .features(CargoOpt::AllFeatures)
-            .other_options(options.iter().map(|option| (*option).to_owned()).collect::<Vec<_>>())
-            .exec()
+    let known = || beside(here).or_else(|| in_metadata(here)).or_else(in_registries);
+    if let Some(folder) = known() {
+        return Ok(folder);
+    }
+    // Cargo does not fetch what no target depends on. Its configuration is that of the target folder, which
+    // lies within the user's project; offline it fails.
+    let out = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?;
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let wanted = format!("wasmi@{WASMI_VERSION}");
+    let asked = process::Command::new(cargo).current_dir(out).args(["info", "--quiet", &wanted]).output()?;
+    known().ok_or_else(|| {
+        let told = String::from_utf8_lossy(&asked.stderr).into_owned();
+        format!("cargo has no wasmi {WASMI_VERSION} (`cargo fetch` gets it): {told}").into()
+    })
+}
+
+/// Looks where cargo says that the packages of this checkout are.
+fn in_metadata(here: &Path) -> Option<PathBuf> {
+    let metadata = MetadataCommand::new()
+        .manifest_path(here.join("Cargo.toml"))
+        .features(CargoOpt::AllFeatures)
+        .other_options(["--offline".to_owned()])
+        .exec()
+        .ok()?;
+    let is_wasmi = |package: &&cargo_metadata::Package| {
+        package.name.as_str() == "wasmi" && package.version.to_string() == WASMI_VERSION
     };
-    // Without the network first; a machine that has not fetched yet may still be allowed to.
-    let packages = match metadata(&["--offline"]).or_else(|_| metadata(&[])) {
-        Ok(metadata) => metadata.packages,
-        // As somebody's dependency this crate stands beside wasmi in the registry or vendor folder, but in no
-        // workspace of its own.
-        Err(error) => return beside(here).ok_or_else(|| error.into()),
-    };
-    packages
-        .iter()
-        .find(|package| package.name.as_str() == "wasmi" && package.version.to_string() == WASMI_VERSION)
-        .and_then(|package| package.manifest_path.parent())
-        .map(|folder| folder.as_std_path().to_owned())
-        .or_else(|| beside(here))
-        .ok_or_else(|| format!("cargo knows no package wasmi {WASMI_VERSION}").into())
+    let package = metadata.packages.iter().find(is_wasmi)?;
+    package.manifest_path.parent().map(|folder| folder.as_std_path().to_owned())
+}
+
+/// Looks in all registries that cargo has unpacked crates of.
+fn in_registries() -> Option<PathBuf> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")))?;
+    let registries = fs::read_dir(home.join("registry/src")).ok()?;
+    registries.flatten().find_map(|registry| in_folder(&registry.path()))
 }
 
 /// Looks for the crate beside this one, as registries and `cargo vendor` lay them out.
 fn beside(here: &Path) -> Option<PathBuf> {
+    in_folder(here.parent()?)
+}
+
+fn in_folder(folder: &Path) -> Option<PathBuf> {
     let wanted = format!("version = \"{WASMI_VERSION}\"");
     [format!("wasmi-{WASMI_VERSION}"), "wasmi".to_owned()].iter().find_map(|name| {
-        let folder = here.parent()?.join(name);
+        let folder = folder.join(name);
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).ok()?;
-        manifest.contains(&wanted).then_some(folder)
+        manifest.lines().any(|line| line == wanted).then_some(folder)
     })
 }
 
-/// States the cfgs that wasmi's own build script states: which dispatch the target and optimisation level
-/// allow.
-///
-/// Tail calls need a target on which LLVM turns calls in tail position into jumps and an optimising build of
-/// a release profile; elsewhere the loop back end is used, for a frame that is kept at each operator ends in
-/// an overflow of the native stack. `powerpc` cannot, and Wasm only with its own tail calls.
-fn emit_dispatch_cfgs() {
-    for name in ["OPT_LEVEL", "CARGO_CFG_TARGET_ARCH", "CARGO_CFG_TARGET_FEATURE"] {
-        println!("cargo::rerun-if-env-changed={name}");
-    }
-    let var = |name| env::var(name).unwrap_or_default();
-    let level = var("OPT_LEVEL");
-    match level.as_str() {
+/// States the cfgs that wasmi's own build script states: which dispatch target and compiler allow.
+fn emit_dispatch_cfgs(build: &dispatch::Build) {
+    match build.opt_level() {
         "s" | "z" => println!("cargo::rustc-cfg=wasmi_opt_size"),
         "2" | "3" => println!("cargo::rustc-cfg=wasmi_opt_speed"),
         _ => {}
     }
-    let has_tail_calls = match var("CARGO_CFG_TARGET_ARCH").as_str() {
-        "x86" | "x86_64" | "arm" | "aarch64" | "riscv32" | "riscv64" | "loongarch64" | "s390x" => true,
-        "wasm32" | "wasm64" => {
-            var("CARGO_CFG_TARGET_FEATURE").split(',').any(|feature| feature == "tail-call")
-        }
-        _ => false,
-    };
-    if has_tail_calls {
+    if build.has_tail_calls() {
         println!("cargo::rustc-cfg=wasmi_has_tail_calls");
-        // A development profile keeps crates in many small units whatever its level, and some handlers then
-        // keep their frames.
-        if matches!(level.as_str(), "2" | "3" | "s" | "z") && var("PROFILE") == "release" {
-            println!("cargo::rustc-cfg=wasmi_use_tail_calls");
-        }
+    }
+    if build.uses_tail_calls() {
+        println!("cargo::rustc-cfg=wasmi_use_tail_calls");
     }
 }
 

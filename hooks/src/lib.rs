@@ -12,4 +12,5 @@
 
 include!(concat!(env!("OUT_DIR"), "/wasmi/lib.rs"));
 
+pub mod dispatch;
 pub mod recorder;

@@ -51,15 +51,23 @@ fn a_changed_source_is_an_error_that_names_edit_and_file() {
 fn every_edit_is_named_once_and_gives_its_reason() {
     let edits = edits::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("edits")).unwrap();
     assert!(edits.len() > 50, "{}", edits.len());
+    let mut reasons = std::collections::BTreeSet::new();
     for edit in &edits {
         assert!(!edit.why.is_empty() && edit.anchor.lines().count() <= 6, "{}", edit.name);
+        assert!(
+            !edit.why.contains("as above") && reasons.insert(&edit.why),
+            "a reason of its own: {}",
+            edit.name
+        );
     }
 }
 
 #[test]
 fn a_malformed_file_of_edits_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let item = "[[edit]]\nname = \"a\"\nfile = \"f\"\nwhy = \"w\"\naction = \"after\"\nanchor = \"x\"\ntext = \"y\"\n";
+    fs::create_dir(folder.path().join("1")).unwrap();
+    fs::write(folder.path().join("1/a.rs"), "y\n").unwrap();
+    let item = "[[edit]]\nname = \"a\"\nfile = \"f\"\nwhy = \"w\"\naction = \"after\"\nanchor = \"x\"\n";
     for (text, part) in [
         ("[[edit]]\nname = \"a\"\n".to_owned(), "missing field"),
         (format!("{item}speed = 1\n"), "unknown field"),
@@ -70,6 +78,9 @@ fn a_malformed_file_of_edits_is_an_error() {
         let error = edits::load(folder.path()).unwrap_err().to_string();
         assert!(error.contains(part) && error.contains("1.toml"), "{error}");
     }
+    fs::write(folder.path().join("1.toml"), item.replace("\"a\"", "\"b\"")).unwrap();
+    let error = edits::load(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("b.rs"), "an edit without code: {error}");
 }
 
 #[test]

@@ -21,6 +21,7 @@ use crate::trace::{
 
 use super::limits::{BATCH_RECORDS, BATCH_WORDS, HANDED_OVER};
 use super::{
+    cancel::Cancel,
     instruction_counter::InstructionCounter,
     limits::{AtTraceLimit, Budget, Limit, Limits},
     sink::{Batch, StreamSink, Timeout},
@@ -70,6 +71,7 @@ pub(super) struct Capture {
     /// When the clock ends an entry or the session, instead of by the clock: soonest first.
     timeouts: Option<VecDeque<Timeout>>,
     limits: Limits,
+    cancel: Cancel,
     deadline: Option<Instant>,
     host_calls: u64,
     stopped_by: Option<Limit>,
@@ -108,12 +110,13 @@ struct Entry {
 
 impl Capture {
     pub(super) fn new(limits: Limits) -> Self {
-        Self::with(limits, None, None)
+        Self::with(limits, Cancel::default(), None, None)
     }
 
     /// One whose streams go to `sink`, and whose clock ends entries when `timeouts` say.
     pub(super) fn with(
         limits: Limits,
+        cancel: Cancel,
         sink: Option<Arc<dyn StreamSink>>,
         timeouts: Option<Vec<Timeout>>,
     ) -> Self {
@@ -131,6 +134,7 @@ impl Capture {
             timeouts: timeouts.map(VecDeque::from),
             deadline: limits.wall_time.map(|time| Instant::now() + time.min(Duration::from_secs(1 << 30))),
             limits,
+            cancel,
             host_calls: 0,
             stopped_by: None,
             last_place: None,
@@ -291,6 +295,9 @@ impl Capture {
         }
         if self.bytes() > self.limits.trace_bytes {
             self.stop(Limit::TraceBytes);
+        }
+        if self.cancel.is_cancelled() {
+            self.stop(Limit::Cancelled);
         }
         self.entry_stopped_by().is_some()
     }

@@ -149,6 +149,8 @@ pub enum Limit {
     TraceBytes,
     /// The temporary file, or the file that is recorded to, could not be written.
     Spill,
+    /// A handle to cancel was used.
+    Cancelled,
 }
 
 impl Limit {
@@ -161,6 +163,7 @@ impl Limit {
             Self::HostCalls => "host_calls",
             Self::TraceBytes => "trace_bytes",
             Self::Spill => "spill",
+            Self::Cancelled => "cancelled",
         }
     }
 }

@@ -6,11 +6,13 @@
 //!
 //! Not here: what a trace is (`trace`), what a sample sees of the world beyond single functions (`sandbox`).
 
+mod cancel;
 mod capture;
 mod host;
 mod instruction_counter;
 mod limits;
 mod link;
+mod memory;
 mod sink;
 mod snapshot;
 mod value;
@@ -30,6 +32,14 @@ use crate::{
     trace::{Callee, FuncKey, Instance, Trace, Trap, effects::Effect},
 };
 
+pub use self::{
+    cancel::Cancel,
+    host::{Caller, HostError},
+    limits::{AtTraceLimit, Limit, Limits},
+    memory::MemoryError,
+    sink::Timeout,
+    value::{Type, Value},
+};
 use self::{
     capture::Capture,
     host::{CallError, Host},
@@ -43,12 +53,6 @@ pub(crate) use self::{
     sink::{Batch, StreamSink},
     snapshot::Snapshot,
 };
-pub use self::{
-    host::{Caller, HostError},
-    limits::{AtTraceLimit, Limit, Limits},
-    sink::Timeout,
-    value::{Type, Value},
-};
 
 /// How to run a sample.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +62,8 @@ pub struct Options {
     pub limits: Limits,
     /// Whether what the host does to the sample is recorded too: [`Trace::effects`].
     pub effects: bool,
+    /// Ends the run from another thread.
+    pub cancel: Cancel,
 }
 
 impl Options {
@@ -70,6 +76,32 @@ impl Options {
     /// Sets whether what the host does to the sample is recorded too.
     pub fn effects(mut self, effects: bool) -> Self {
         self.effects = effects;
+        self
+    }
+
+    /// Lets `cancel` end the run.
+    ///
+    /// ```
+    /// use std::{thread, time::Duration};
+    /// use wasmspoor::{Cancel, Limit, Options, Outcome, Tracer};
+    ///
+    /// let cancel = Cancel::new();
+    /// let tracer = Tracer::new(Options::default().cancel(cancel.clone()));
+    /// let mut session = tracer.load(br#"(module (func (export "main") (loop (br 0))))"#)?;
+    /// session.start()?;
+    /// let outcome = thread::scope(|scope| {
+    ///     scope.spawn(|| {
+    ///         thread::sleep(Duration::from_millis(20));
+    ///         cancel.cancel();
+    ///     });
+    ///     session.invoke("main", &[])
+    /// })?;
+    /// assert!(matches!(outcome, Outcome::Stopped { limit: Limit::Cancelled, .. }));
+    /// assert!(session.finish().counts()?.total > 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn cancel(mut self, cancel: Cancel) -> Self {
+        self.cancel = cancel;
         self
     }
 }
@@ -159,6 +191,7 @@ impl Tracer {
         store.limiter(|host| host);
         store.recorder_mut().set_sink(Box::new(Capture::with(
             limits.clone(),
+            self.options.cancel.clone(),
             recording.sink.clone(),
             recording.timeouts,
         )));
@@ -410,7 +443,7 @@ impl Session {
     }
 
     /// Writes to the memory that host functions see; `None`, and nothing written, if it does not fit.
-    pub(crate) fn write_memory(&mut self, address: u64, bytes: &[u8]) -> Option<()> {
+    pub(crate) fn write_host_memory(&mut self, address: u64, bytes: &[u8]) -> Option<()> {
         let memory = self.host_memory()?;
         let start = usize::try_from(address).ok()?;
         let target = memory.data_mut(&mut self.store).get_mut(start..start.checked_add(bytes.len())?)?;
@@ -466,6 +499,52 @@ impl Session {
     /// Returns the bytes of an exported memory.
     pub fn memory(&self, export: &str) -> Option<&[u8]> {
         Some(self.instance?.get_memory(&self.store, export)?.data(&self.store))
+    }
+
+    /// Returns `len` bytes of an exported memory.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such memory, or it ends before.
+    pub fn read_memory(&self, export: &str, address: u64, len: u64) -> Result<&[u8], MemoryError> {
+        let bytes = self.memory(export).ok_or_else(|| MemoryError::NoSuchMemory(export.to_owned()))?;
+        Ok(&bytes[memory::range(address, len, bytes.len())?])
+    }
+
+    /// Writes to an exported memory, so that an input lies there when a function is called. With
+    /// [`Options::effects`] the write is recorded if the memory is the one that host functions see.
+    ///
+    /// ```
+    /// use wasmspoor::{Options, Outcome, Tracer, Value};
+    ///
+    /// let sample = r#"(module (memory (export "memory") 1)
+    ///   (func (export "first") (param i32) (result i32) (i32.load8_u (local.get 0))))"#;
+    /// let mut session = Tracer::new(Options::default()).load(sample.as_bytes())?;
+    /// session.start()?;
+    /// session.write_memory("memory", 16, b"spoor")?;
+    /// let outcome = session.invoke("first", &[Value::I32(16)])?;
+    /// assert_eq!(outcome, Outcome::Returned(vec![Value::I32(i32::from(b's'))]));
+    /// assert_eq!(session.read_memory("memory", 17, 2)?, b"po");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there is no such memory, or it ends before; nothing is written then.
+    pub fn write_memory(&mut self, export: &str, address: u64, bytes: &[u8]) -> Result<(), MemoryError> {
+        let memory = self.instance.and_then(|instance| instance.get_memory(&self.store, export));
+        let memory = memory.ok_or_else(|| MemoryError::NoSuchMemory(export.to_owned()))?;
+        let is_the_hosts = self
+            .host_memory()
+            .is_some_and(|other| other.data_ptr(&self.store) == memory.data_ptr(&self.store));
+        let target = memory.data_mut(&mut self.store);
+        let range = memory::range(address, bytes.len() as u64, target.len())?;
+        target[range].copy_from_slice(bytes);
+        if is_the_hosts {
+            let number = self.store.data().memory_number;
+            self.capture().effect(|| Effect::Write { memory: number, address, bytes: bytes.into() });
+        }
+        Ok(())
     }
 
     /// Returns the limit that was reached first, if one was.

@@ -12,7 +12,10 @@ macro_rules! record_decision {
 
 /// Flushes the full window, then goes on at `$args`. PERF: in tail position, so that the hot handler spills
 /// nothing.
-#[cfg(all(not(feature = "portable-dispatch"), any(not(feature = "auto-dispatch"), wasmi_use_tail_calls)))]
+#[cfg(all(
+    not(feature = "portable-dispatch"),
+    any(not(feature = "auto-dispatch"), all(wasmi_use_tail_calls, not(debug_assertions), not(coverage)))
+))]
 macro_rules! flush_then_dispatch {
     ($store:expr, $args:expr) => {{
         let (ip, sp, mem0, mem0_len, instance, ireg, freg32, freg64) = $args.into_parts();
@@ -20,7 +23,10 @@ macro_rules! flush_then_dispatch {
     }};
 }
 
-#[cfg(any(feature = "portable-dispatch", all(feature = "auto-dispatch", not(wasmi_use_tail_calls))))]
+#[cfg(any(
+    feature = "portable-dispatch",
+    all(feature = "auto-dispatch", not(all(wasmi_use_tail_calls, not(debug_assertions), not(coverage))))
+))]
 macro_rules! flush_then_dispatch {
     ($store:expr, $args:expr) => {{
         $store.flush_decisions($args.ip)?;

@@ -12,7 +12,8 @@
 //!
 //! Not here: limits, and what is kept of a trace (the sink's).
 
-#![warn(missing_docs)]
+// Ours, and so linted again where the crate as a whole is not.
+#![warn(warnings, missing_docs, unused, clippy::all)]
 #![deny(clippy::undocumented_unsafe_blocks, unsafe_op_in_unsafe_fn)]
 
 pub mod bounds;

@@ -6,7 +6,7 @@
 //! Not here: module offsets (a site counts from the start of the function body, the offset that lazy
 //! translation knows).
 
-use std::{collections::BTreeMap, ops::Range};
+use std::collections::BTreeMap;
 
 use spin::Mutex;
 

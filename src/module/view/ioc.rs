@@ -49,8 +49,8 @@ pub struct Ioc {
     pub address: Option<u64>,
     /// How its string was decoded.
     pub encoding: String,
-    /// Where it was seen: `data`, `custom section`, `import name`, `export name`; or `run`, if the sample made
-    /// it while it ran and gave it to the host, and it stands nowhere in the file (`offset` is 0 then).
+    /// Where it was seen: `data`, `custom section`, `import name`, `export name`; or `run`, if the sample
+    /// made it while it ran and gave it to the host, and it stands nowhere in the file (`offset` is 0 then).
     pub seen: String,
 }
 

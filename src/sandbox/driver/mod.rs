@@ -130,7 +130,7 @@ impl<'o> Driver<'o> {
         if !candidates::imports_memory(&self.session) {
             for (address, bytes) in self.layout.contents(self.session.memory_len()) {
                 // A memory too small for it does not get it.
-                _ = self.session.write_memory(address, &bytes);
+                _ = self.session.write_host_memory(address, &bytes);
             }
         }
     }
@@ -290,7 +290,7 @@ impl<'o> Driver<'o> {
         }
         let mut page = args::page();
         page.truncate(len.saturating_sub(u64::from(self.material.page)) as usize);
-        _ = self.session.write_memory(self.material.page.into(), &page);
+        _ = self.session.write_host_memory(self.material.page.into(), &page);
     }
 
     /// Asks an allocator for the page.
@@ -341,8 +341,8 @@ impl<'o> Driver<'o> {
         }
         let argc = pointers.len() / 4;
         pointers.extend_from_slice(&[0; 4]);
-        let written = self.session.write_memory(texts.into(), &strings);
-        match written.and_then(|()| self.session.write_memory(base.into(), &pointers)) {
+        let written = self.session.write_host_memory(texts.into(), &strings);
+        match written.and_then(|()| self.session.write_host_memory(base.into(), &pointers)) {
             Some(()) => vec![Value::I32(argc as i32), Value::I32(base as i32)],
             None => vec![Value::I32(0), Value::I32(0)],
         }

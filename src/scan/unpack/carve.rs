@@ -61,8 +61,8 @@ impl Search {
 }
 
 impl Unpacker<'_> {
-    /// Looks for modules, as bytes, packed, and as text, in bytes that no container accounts for; places are counted
-    /// from the first byte.
+    /// Looks for modules, as bytes, packed, and as text, in bytes that no container accounts for; places are
+    /// counted from the first byte.
     pub(super) fn pieces(&mut self, bytes: &[u8], search: &Search) -> io::Result<()> {
         self.carve(bytes, search)?;
         self.streams(bytes, search)?;

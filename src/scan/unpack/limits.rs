@@ -21,6 +21,6 @@ pub(super) const ZIP_DESCRIPTORS: usize = 200_000;
 /// Bytes that are read before a decoder is believed: enough to tell a stream from chance.
 pub(super) const STREAM_PEEK: u64 = 256;
 
-/// Bytes that are read to find out whether a stream can be read to its end, or for long: many pieces of a text
-/// may be asked.
+/// Bytes that are read to find out whether a stream can be read to its end, or for long: many pieces of a
+/// text may be asked.
 pub(super) const STREAM_WHOLE: u64 = 64 << 10;

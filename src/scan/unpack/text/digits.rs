@@ -51,8 +51,8 @@ fn digits(text: &[u8], digit: Digit, style: &mut Style) -> (Vec<u8>, usize) {
     (digits, at)
 }
 
-/// Reads a run twice if it goes on in a list and is no whole module: as what it is alone, and joined with what
-/// follows.
+/// Reads a run twice if it goes on in a list and is no whole module: as what it is alone, and joined with
+/// what follows.
 fn read(text: &[u8], may_join: bool, digit: Digit, decode: impl Fn(Vec<u8>, Style) -> Vec<u8>) -> Reading {
     let mut style = Style::default();
     let (alone, at) = digits(text, digit, &mut style);

@@ -1,0 +1,5 @@
+impl CompiledFuncEntry {
+    pub(crate) fn ops(&self) -> &[u8] {
+        &self.ops
+    }
+}

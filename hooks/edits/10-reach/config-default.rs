@@ -1,0 +1,2 @@
+            record: false,
+            bounds: Default::default(),

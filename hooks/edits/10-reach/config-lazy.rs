@@ -1,0 +1,3 @@
+        if self.record {
+            return CompilationMode::LazyTranslation;
+        }

@@ -1,0 +1,1 @@
+            sites: Default::default(),

@@ -1,0 +1,1 @@
+execute_until_done, op_code_to_handler, op_code_to_recording_handler};

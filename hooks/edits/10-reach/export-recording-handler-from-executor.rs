@@ -1,0 +1,1 @@
+        op_code_to_recording_handler,

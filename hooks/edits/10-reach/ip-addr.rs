@@ -1,0 +1,3 @@
+    pub(crate) fn addr(self) -> usize {
+        self.value as usize
+    }

@@ -1,0 +1,2 @@
+pub(crate) mod state;
+mod exec_recording;

@@ -1,0 +1,1 @@
+            recorder: crate::recorder::Recorder::new(),

@@ -1,0 +1,6 @@
+impl<T: Copy> Stored<T> {
+    #[inline(always)]
+    pub(crate) fn value(&self) -> T {
+        self.value
+    }
+}

@@ -1,0 +1,1 @@
+        .map_err(|trap_code| self.frames.undo_push(trap_code))

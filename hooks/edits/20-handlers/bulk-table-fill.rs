@@ -1,0 +1,3 @@
+        if RECORD {
+            store.record_bulk(ip, dst, 0, len)?;
+        }

@@ -1,0 +1,3 @@
+                        args.offset_ip(offset);
+                        record_decision!(store, args, true);
+                        dispatch!(store, args);

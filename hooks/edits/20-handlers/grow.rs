@@ -1,0 +1,3 @@
+        if RECORD {
+            store.record_grow(delta, return_value);
+        }

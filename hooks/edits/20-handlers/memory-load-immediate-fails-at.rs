@@ -1,0 +1,1 @@
+let loaded = $load(bytes, usize::from(address)).into_control().at(store, ip)?;

@@ -1,0 +1,1 @@
+$store(bytes, usize::from(address), value.into()).into_control().at(store, ip)?;

@@ -1,0 +1,4 @@
+        if RECORD {
+            store.poll(ip)?;
+            dispatch!(store, args)
+        }

@@ -1,0 +1,1 @@
+.into_control().at(store, ip)?;

@@ -1,0 +1,1 @@
+use crate::recorder::engine::FailsAt as _;

@@ -1,0 +1,1 @@
+ trap_at!(store, ip,

@@ -1,0 +1,1 @@
+        crate::recorder::bounds::check(self.ops.buffer.len(), self.ops.room)?;

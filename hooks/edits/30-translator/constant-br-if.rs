@@ -1,0 +1,4 @@
+        if let Operand::Immediate(condition) = condition
+            && !self.instrs.records()
+        {
+            if i32::from(condition.val()) != 0 {

@@ -1,0 +1,1 @@
+        let condition_operand = condition;

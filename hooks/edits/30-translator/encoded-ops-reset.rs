@@ -1,0 +1,2 @@
+        self.sites.clear();
+        self.plain = false;

@@ -1,0 +1,1 @@
+        self.sites.truncate(new_len);

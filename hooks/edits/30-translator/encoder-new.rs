@@ -1,0 +1,3 @@
+        let mut alloc = alloc;
+        alloc.ops.record = engine.config().record;
+        alloc.ops.room = engine.room();

@@ -1,0 +1,1 @@
+        executor::{op_code_to_handler, op_code_to_recording_handler},

@@ -1,0 +1,2 @@
+            if delta == 0 && !self.instrs.records() {
+                // Case: growing by 0 pages.

@@ -1,0 +1,1 @@
+            self.instrs.sites().hold();

@@ -1,0 +1,1 @@
+        self.instrs.sites().at_delimiter();

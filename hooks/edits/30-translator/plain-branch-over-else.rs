@@ -1,0 +1,1 @@
+            self.encode_br(frame.label())?;

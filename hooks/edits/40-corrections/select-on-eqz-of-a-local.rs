@@ -1,0 +1,1 @@
+                => SelectFusion::FusedSwap,

@@ -1,0 +1,1 @@
+match crate::recorder::engine::grow_table(store, table_ref, delta, value).of_table() {

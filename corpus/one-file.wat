@@ -1,6 +1,6 @@
 ;; RUN: spoor run % -q --fail-on never
 ;; WHAT: Encrypts one document in place, as something that works a file a day would.
-;; EXPECT: verdict=SUSPICIOUS|MALICIOUS rule=impact/wiper file=/home/user/documents/contract.md:changed
+;; EXPECT: verdict=SUSPICIOUS|MALICIOUS rule=impact/damage file=/home/user/documents/contract.md:changed
 (module
   (import "wasi_snapshot_preview1" "path_open"
     (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

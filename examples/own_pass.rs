@@ -5,8 +5,8 @@
 //! ```
 //!
 //! Default is `corpus/wasi-ransomware.wat`. A stretch without a host call is where a sample only computes:
-//! the longest is a good place to begin to read. The pass counts for itself while the trace is replayed, and asks
-//! the profile for what it does not count.
+//! the longest is a good place to begin to read. The pass counts for itself while the trace is replayed, and
+//! asks the profile for what it does not count.
 
 use std::error::Error;
 

@@ -285,13 +285,13 @@ fn a_function_that_takes_too_much_stops_and_the_rest_runs() {
     assert_eq!(session.finish().counts().unwrap().of_mnemonic("call"), 2);
 }
 
-/// Each `br_if` copies as many values as its label has: code of the engine, a thousand times the sample's.
+/// Each `br_if` copies as many values as its label has: code of the engine, a thousand times the sample's. No
+/// function is heavy by itself, all together are.
 #[test]
 fn what_the_engine_makes_of_a_module_has_an_end() {
     let values = "i32 ".repeat(100);
     let consts = "(i32.const 0) ".repeat(100);
-    let branches = "(br_if 0 (i32.const 0)) ".repeat(30_000);
-    // Below the bound of a function by itself, and there are as many of them as it takes.
+    let branches = "(br_if 0 (i32.const 0)) ".repeat(20_000);
     let function = format!("(func (type $e) (block (type $t) {consts} {branches}) {})", "drop ".repeat(100));
     let calls: String = (0..40).map(|index| format!("(call {index}) ")).collect();
     let text = format!(
@@ -301,6 +301,6 @@ fn what_the_engine_makes_of_a_module_has_an_end() {
     );
     let (session, outcome) = run(&text, limits());
     let Outcome::Failed { message, site: Some(_) } = outcome else { panic!("{outcome:?}") };
-    assert!(message.contains("bytes"), "{message}");
-    assert!(session.finish().counts().unwrap().of_mnemonic("br_if") >= 30_000);
+    assert!(message.contains("too much"), "{message}");
+    assert!(session.finish().counts().unwrap().of_mnemonic("call") >= 1);
 }

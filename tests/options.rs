@@ -243,3 +243,16 @@ fn a_stream_is_a_terminal_unless_something_else_is_said() {
         assert_eq!(*found, serde_json::json!(expected), "{options:?}");
     }
 }
+
+#[test]
+fn full_writes_the_lists_that_are_cut_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("many.wat");
+    let functions = "(func (drop (i32.const 7)))".repeat(1_500);
+    fs::write(&path, format!("(module {functions} (func (export \"main\")))")).unwrap();
+    let (cut, full) = (run(&path, &[]), run(&path, &["--full"]));
+    let listed = |report: &Value| report["view"]["functions"].as_array().unwrap().len();
+    assert_eq!((listed(&cut), listed(&full)), (1_000, 1_501));
+    assert_eq!(cut["cut"]["view.functions"], 501, "{}", cut["cut"]);
+    assert!(full["cut"].as_object().is_none_or(|cut| cut.is_empty()));
+}

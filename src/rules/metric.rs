@@ -828,6 +828,13 @@ pub static METRICS: &[Metric] = &[
         compute: host::files_destroyed,
     },
     Metric {
+        name: "files_blanked",
+        unit: "count",
+        description: "such files that were cut to a quarter or less, or filled with one byte",
+        levels: "R",
+        compute: host::files_blanked,
+    },
+    Metric {
         name: "files_lost",
         unit: "count",
         description: "the user's files of which less than a fifth survives anywhere, deleted ones too",

@@ -10,14 +10,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{fs::FileChange, types::RunOptions};
+use super::{
+    fs::FileChange,
+    limits::{DAMAGE_DECODED, DAMAGE_SEARCHED},
+    types::RunOptions,
+};
 
 /// Bytes that are looked for at a time. Aligned pieces of a file are found at any place of another.
 const PIECE: usize = 16;
-/// Bytes of contents at the end that are searched.
-const MAX_SEARCHED: usize = 64 << 20;
-/// Bytes that one file is turned back into.
-const MAX_DECODED: u64 = 8 << 20;
 /// A size that this multiple of what a compressor makes of a file still looks like a compressed form of it.
 const LOOSE: f64 = 4.0;
 /// Share of a file's size above which it was not compressed.
@@ -38,6 +38,8 @@ pub struct Damage {
     pub survives: f64,
     /// Whether something else has taken its place, or its contents; otherwise it is gone.
     pub is_overwritten: bool,
+    /// Whether next to nothing stands there now: a quarter of its size or less, or one byte again and again.
+    pub is_blank: bool,
 }
 
 impl Damage {
@@ -64,6 +66,7 @@ pub(crate) fn assess(options: &RunOptions, changes: &[FileChange]) -> Vec<Damage
         len: bytes.len() as u64,
         survives: found.share(bytes).max(packed(bytes, &change.path, changes)),
         is_overwritten: change.sha256 != change.sha256_before,
+        is_blank: is_blank(change, bytes.len() as u64),
     });
     damage.collect()
 }
@@ -78,6 +81,12 @@ fn files(options: &RunOptions) -> HashMap<&str, &[u8]> {
 fn is_named(arg: &str, path: &str) -> bool {
     let arg = arg.trim_start_matches("./");
     !arg.is_empty() && (path == arg || path.ends_with(&format!("/{}", arg.trim_start_matches('/'))))
+}
+
+/// Whether next to nothing stands where a file of `len` bytes was.
+fn is_blank(change: &FileChange, len: u64) -> bool {
+    let is_short = change.size_after.is_some_and(|size| size <= len / 4);
+    change.size_after.is_some() && (is_short || change.entropy_after.is_some_and(|bits| bits < 1.0))
 }
 
 /// Whether its contents may be lost. A new name alone takes nothing away.
@@ -112,7 +121,7 @@ impl Found {
         let touched: HashSet<_> = changes.iter().map(|change| change.path.as_str()).collect();
         let untouched = before.iter().filter(|(path, _)| !touched.contains(*path)).map(|(_, bytes)| *bytes);
         let after = changes.iter().filter(|change| change.size_after.is_some());
-        let mut room = MAX_SEARCHED;
+        let mut room = DAMAGE_SEARCHED;
         for bytes in after.map(|change| &change.contents[..]).chain(untouched) {
             found.search(bytes, &wanted, &mut room);
             for decoded in decoded(bytes) {
@@ -155,7 +164,7 @@ fn pieces(bytes: &[u8]) -> impl Iterator<Item = [u8; PIECE]> + '_ {
 fn decoded(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut decoded = unpacked(bytes);
     let text: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    if text.len() >= PIECE && text.len() <= MAX_DECODED as usize && text.is_ascii() {
+    if text.len() >= PIECE && text.len() <= DAMAGE_DECODED as usize && text.is_ascii() {
         use base64::Engine as _;
         decoded.extend(base64::engine::general_purpose::STANDARD.decode(&text).ok());
         decoded.extend(unhex(&text));
@@ -179,7 +188,7 @@ fn unpacked(bytes: &[u8]) -> Vec<Vec<u8>> {
     let read = |mut reader: &mut dyn Read| {
         let mut out = Vec::new();
         // What came before an error counts too.
-        _ = (&mut reader).take(MAX_DECODED).read_to_end(&mut out);
+        _ = (&mut reader).take(DAMAGE_DECODED).read_to_end(&mut out);
         (out.len() >= PIECE).then_some(out)
     };
     let mut out = Vec::new();

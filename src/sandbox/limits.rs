@@ -57,3 +57,10 @@ pub const MAX_OUTPUT: usize = 1 << 20;
 
 /// Bytes kept of what an argument points at: enough to see a key, a path or a head; the trace has them all.
 pub const MAX_POINTED: usize = 4096;
+
+/// Bytes of files at the end of a run in which what was there before is looked for: a second.
+pub(super) const DAMAGE_SEARCHED: usize = 64 << 20;
+
+/// Bytes that one file is unpacked to when what was there before is looked for: a small file may hold
+/// gigabytes.
+pub(super) const DAMAGE_DECODED: u64 = 8 << 20;

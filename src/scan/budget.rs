@@ -6,7 +6,8 @@
 //! through, and the work stays in proportion to what it holds.
 //!
 //! Each sample may take minutes, and an archive of a few MiB may hold 200,000 that take all of theirs. So all
-//! modules of a file have a time together, too: some minutes, and for each of them a part of what one may take.
+//! modules of a file have a time together, too: some minutes, and for each of them a part of what one may
+//! take.
 
 use std::{
     sync::{Mutex, PoisonError},

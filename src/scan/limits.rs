@@ -89,8 +89,8 @@ pub(super) const UNPACK_PER_MIB: Duration = Duration::from_secs(1);
 /// Messages of a worker that come once, or once for each cap.
 pub(super) const FEW_MESSAGES: u64 = 16;
 
-/// Time on the wall of all modules of one file, beside that for each member of it: an archive of a few MiB may
-/// hold 200,000 that each take all of theirs.
+/// Time on the wall of all modules of one file, beside that for each member of it: an archive of a few MiB
+/// may hold 200,000 that each take all of theirs.
 pub(super) const INNER_TIME: Duration = Duration::from_secs(1200);
 
 /// Time for each member of a file: what a sample takes that runs to its limits by default.

@@ -14,6 +14,15 @@ use crate::trace::ReplayLimits;
 /// dies. About a tenth of a second.
 pub(super) const HANDED_OVER: u64 = 4 << 20;
 
+/// Bytes of a memory that is kept to return to: a look at it must cost less than a call.
+pub(super) const SNAPSHOT_MEMORY: usize = 256 << 20;
+
+/// Bytes kept of all memories to return to: pages of zeros take no room.
+pub(super) const SNAPSHOT_BYTES: usize = 128 << 20;
+
+/// Elements of all tables kept to return to: a few MiB.
+pub(super) const SNAPSHOT_ELEMENTS: u64 = 1 << 20;
+
 /// Words that make a batch full: half a MiB.
 pub(super) const BATCH_WORDS: usize = 1 << 16;
 

@@ -336,6 +336,16 @@ pub enum InvokeError {
     Arguments(String),
 }
 
+/// A message of the engine without what names its own objects: their numbers differ from run to run.
+fn without_handles(message: &str) -> String {
+    let (mut text, mut rest) = (String::new(), message);
+    while let Some((before, behind)) = rest.split_once("(Stored {") {
+        text.push_str(before);
+        rest = behind.split_once("} })").map_or("", |(_, behind)| behind);
+    }
+    text + rest
+}
+
 impl Session {
     /// Instantiates the module and runs its start function, if it has one.
     ///
@@ -363,7 +373,7 @@ impl Session {
                 Ok(Outcome::Returned(Vec::new()))
             }
             Err(error) if self.capture().has_run() == ran_before => {
-                Err(InvokeError::Instantiation(error.to_string()))
+                Err(InvokeError::Instantiation(without_handles(&error.to_string())))
             }
             Err(error) => Ok(self.outcome(error)),
         }

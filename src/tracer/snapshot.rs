@@ -1,23 +1,20 @@
 //! The state of an instance at a moment, to return to: memories, tables, globals.
 //!
 //! Only pages that hold something are kept, and only pages that differ are written back, so a large memory
-//! that is little used costs a look. A memory or table that has grown since stays as large; what was not there
-//! is zero or null again. Segments that the code dropped stay dropped.
+//! that is little used costs a look. A memory or table that has grown since stays as large; what was not
+//! there is zero or null again. Segments that the code dropped stay dropped.
 //!
 //! Not here: what the host remembers (`sandbox`).
 
 use wasmspoor_hooks as engine;
 
-use super::host::Host;
+use super::{
+    host::Host,
+    limits::{SNAPSHOT_BYTES, SNAPSHOT_ELEMENTS, SNAPSHOT_MEMORY},
+};
 
 /// Bytes compared and kept at a time.
 const PAGE: usize = 1 << 16;
-/// Bytes of a memory that is kept at all, so that a snapshot costs less than a call.
-const MAX_MEMORY: usize = 256 << 20;
-/// Bytes kept of all memories.
-const MAX_KEPT: usize = 128 << 20;
-/// Elements kept of all tables.
-const MAX_ELEMENTS: u64 = 1 << 20;
 
 /// A state to return to.
 pub(crate) struct Snapshot {
@@ -43,12 +40,12 @@ impl Snapshot {
         for memory in parts.memories {
             let data = memory.data(store);
             cost += data.len() as u64;
-            if data.len() > MAX_MEMORY {
+            if data.len() > SNAPSHOT_MEMORY {
                 return None;
             }
             let pages: Vec<_> = data.chunks(PAGE).map(|page| (!is_zero(page)).then(|| page.into())).collect();
             kept += pages.iter().flatten().map(|page: &Box<[u8]>| page.len()).sum::<usize>();
-            if kept > MAX_KEPT {
+            if kept > SNAPSHOT_BYTES {
                 return None;
             }
             memories.push(Memory { memory, pages });
@@ -57,7 +54,7 @@ impl Snapshot {
         for table in parts.tables {
             let size = table.size(store);
             elements += size;
-            if elements > MAX_ELEMENTS {
+            if elements > SNAPSHOT_ELEMENTS {
                 return None;
             }
             tables.push((table, (0..size).filter_map(|index| table.get(store, index)).collect()));
@@ -82,7 +79,7 @@ impl Snapshot {
         }
         for (table, elements) in &self.tables {
             let null = engine::Ref::default_for_ty(table.ty(&*store).element());
-            for index in 0..table.size(&*store).min(MAX_ELEMENTS) {
+            for index in 0..table.size(&*store).min(SNAPSHOT_ELEMENTS) {
                 let element = elements.get(index as usize).copied().unwrap_or(null);
                 // It is of the table's type and within it: it came from there.
                 _ = table.set(&mut *store, index, element);

@@ -136,9 +136,8 @@ fn unexplained(facts: &Facts<'_>) -> Option<String> {
 fn invented(facts: &Facts<'_>) -> Option<String> {
     let decisive = |call: &&Call| {
         let name = call.name.trim_start_matches('_');
-        let is_effect = builtin().effects.values().any(|names| listed(names, name));
         let is_unknown = call.module.starts_with("wasi") && call.answer == Answer::Default;
-        call.fabricated && (is_effect || is_unknown)
+        call.fabricated && (listed(&builtin().class.decisive, name) || is_unknown)
     };
     let call = facts.run?.calls.iter().find(decisive)?;
     Some(format!("its call of {} was answered by invention", text::quoted(&call.name)))

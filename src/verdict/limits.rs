@@ -8,3 +8,9 @@ pub(super) const MAX_PLACES: usize = 20;
 
 /// Characters kept of a string of the sample in a sentence: a line.
 pub(super) const QUOTED: usize = 80;
+
+/// Calls told of that did not run and could do harm: a reason is a line or two.
+pub(super) const UNSEEN_TOLD: usize = 3;
+
+/// Functions followed from such a call back to code that ran: the nearest way is the one that helps.
+pub(super) const UNSEEN_WAY: usize = 64;

@@ -1,17 +1,19 @@
 //! Facts made by hand: each correlation on both sides and on one, each class, saturation, determinism, growth
 //! with evidence.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::{
     module::{
         CodeOffset, FuncIndex,
         view::{self, Classes, Validity, View},
     },
-    passes::{self, CallEdgeKind, Dynamic, Metrics},
+    passes::{self, CallEdgeKind, Dynamic, Metrics, Place},
     rules::{Evidence, Facts, Match, Origin},
     sandbox::{self, Answer, EntryEnd, EntryKind, Pointed, Run, Status},
     trace::Trap,
-    tracer::Value,
+    tracer::{Limit, Value},
 };
 
 /// The smallest module.
@@ -78,6 +80,10 @@ impl Case {
 
     fn ran(&mut self) -> &mut Classes {
         &mut self.dynamic.metrics.classes
+    }
+
+    fn first_entry(&mut self) -> &mut sandbox::Entry {
+        &mut self.run.as_mut().expect("it ran").entries[0]
     }
 
     fn calls(&mut self, calls: Vec<sandbox::Call>) {
@@ -347,10 +353,12 @@ both_sides! {
     }, bytes: |case| case.rules.clear(), run: |case| case.ran().xor = 30;
     mining_load_confirmed: "MINING_LOAD_CONFIRMED", || {
         let mut case = case();
-        case.rules = vec![Match { dynamic: false, ..miner_rule() }];
-        (case.ran().total, case.ran().xor) = (10_000_000, 200_000);
+        let places = vec![Place { func: FuncIndex(1), offset: CodeOffset(0x20) }];
+        case.rules = vec![Match { dynamic: false, places, ..miner_rule() }];
+        case.ran().total = 10_000_000;
+        case.dynamic.functions = vec![ran_function(1, 2_000_000)];
         case
-    }, bytes: |case| case.rules[0].dynamic = true, run: |case| case.ran().xor = 199_999;
+    }, bytes: |case| case.rules[0].dynamic = true, run: |case| case.dynamic.functions[0].classes.total = 1_999_999;
     obfuscation_confirmed: "OBFUSCATION_CONFIRMED", || {
         let mut case = indirect_case();
         case.rules = vec![rule("flatten", "anti-analysis/obfuscation/flow", 2, false)];
@@ -496,36 +504,44 @@ fn every_class_has_its_evidence() {
         ("nothing against it", |_| {}, Class::Clean, None),
         ("did not run", |case| case.run = None, Class::Undecided, None),
         ("ran no instruction", |case| case.ran().total = 0, Class::Undecided, None),
-        ("hardly ran", |case| case.dynamic.coverage.instructions = 100_000, Class::Undecided, None),
         (
-            "a program that came to its end",
-            |case| case.dynamic.coverage.instructions = 400,
+            "hardly ran, and the rest can do nothing",
+            |case| case.dynamic.coverage.instructions = 100_000,
             Class::Clean,
             None,
         ),
         (
-            "a main that leaves the rest to a page",
+            "its program was stopped",
+            |case| case.first_entry().end = EntryEnd::Stopped { limit: Limit::Decisions },
+            Class::Undecided,
+            None,
+        ),
+        (
+            "no entry point came to its end",
             |case| {
-                case.dynamic.coverage.instructions = 400;
-                case.run.as_mut().unwrap().entries[0].name = "_main".into();
+                case.first_entry().kind = EntryKind::Export;
+                case.first_entry().end = EntryEnd::Trapped { trap: Trap::Unreachable };
             },
             Class::Undecided,
             None,
         ),
         (
-            "covers some of it and works much",
+            "code that mixes bits did not run",
             |case| {
-                (case.dynamic.coverage.instructions, case.ran().total) =
-                    (case.dynamic.coverage.instructions_run * 16, 2_000_000)
+                let mut mixer = function(2, 0);
+                mixer.signatures.insert("keccak".into(), 20);
+                mixer.classes = Arc::new(Classes { total: 400, ..Classes::default() });
+                case.view.functions.push(mixer);
             },
-            Class::Clean,
+            Class::Undecided,
             None,
         ),
         (
-            "covers little and idles",
+            "it mixed bits for long",
             |case| {
-                (case.dynamic.coverage.instructions, case.ran().total) =
-                    (case.dynamic.coverage.instructions_run * 200, 2_000_000)
+                let classes = Classes { total: 100_000_000, xor: 40_000_000, ..Classes::default() };
+                case.dynamic.loops = vec![ran_loop(1, 0x20, 1000, 1.0)];
+                case.dynamic.loops[0].classes = classes;
             },
             Class::Undecided,
             None,

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wasmparser::{BinaryReader, Operator, OperatorsReader};
 
 use super::{
+    limits::{UNSEEN_TOLD, UNSEEN_WAY},
     text,
     weights::{Weights, listed},
 };
@@ -20,11 +21,6 @@ use crate::{
     passes::Place,
     rules::Facts,
 };
-
-/// Calls that are told of.
-const MAX_TOLD: usize = 3;
-/// Functions on the way from code that ran to a call that did not.
-const MAX_WAY: usize = 64;
 
 /// A call of an effect that did not run.
 #[derive(Debug)]
@@ -70,8 +66,8 @@ impl Effect {
 pub(super) fn lack(weights: &Weights, facts: &Facts<'_>) -> Option<String> {
     let effects = effects(weights, facts);
     if !effects.is_empty() {
-        let more = effects.len().saturating_sub(MAX_TOLD) as u64;
-        let told: Vec<_> = effects.iter().take(MAX_TOLD).map(Effect::sentence).collect();
+        let more = effects.len().saturating_sub(UNSEEN_TOLD) as u64;
+        let told: Vec<_> = effects.iter().take(UNSEEN_TOLD).map(Effect::sentence).collect();
         let more = if more > 0 { format!("; {}", text::plural(more, "more call")) } else { String::new() };
         return Some(format!("code that did not run can do harm: {}{more}", told.join("; ")));
     }
@@ -214,7 +210,7 @@ impl Seen {
                         None => text::place_of(facts, caller),
                     });
                 }
-                if known.len() < MAX_WAY && known.insert(caller) {
+                if known.len() < UNSEEN_WAY && known.insert(caller) {
                     next.push_back(caller);
                 }
             }

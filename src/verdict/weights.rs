@@ -55,6 +55,7 @@ pub(super) struct ClassTable {
     pub(super) independent_static: usize,
     pub(super) unexplained_instructions: u64,
     pub(super) unexplained_bit_share: f64,
+    pub(super) decisive: Vec<String>,
 }
 
 /// What a rule weighs.

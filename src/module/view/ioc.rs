@@ -31,7 +31,7 @@ pub(super) struct Found<'a> {
 }
 
 /// Patterns that there are.
-const KINDS: usize = 28;
+const KINDS: usize = 30;
 /// `job_id` and `nonce` belong together if they are so many bytes apart at most.
 const NEAR: u64 = 1024;
 
@@ -221,11 +221,9 @@ static PATTERNS: [Pattern; KINDS] = [
         &["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-"],
         r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22,82}|glpat-[A-Za-z0-9_-]{20})\b",
     ),
-    Pattern::new(
-        "credential",
-        &["xox", "sk_live_", "aiza"],
-        r"\bxox[abprs]-[A-Za-z0-9-]{10,}\b|\bsk_live_[0-9A-Za-z]{24,}\b|\bAIza[0-9A-Za-z_-]{35}\b",
-    ),
+    Pattern::new("credential", &["xox"], r"\bxox[abprs]-[A-Za-z0-9-]{10,120}\b"),
+    Pattern::new("credential", &["sk_live_"], r"\bsk_live_[0-9A-Za-z]{24,120}\b"),
+    Pattern::new("credential", &["aiza"], r"\bAIza[0-9A-Za-z_-]{18}[0-9A-Za-z_-]*"),
     Pattern::new("credential", &["-----begin"], r"-----BEGIN (?:[A-Z]{2,10} )?PRIVATE KEY-----"),
     Pattern::new(
         "credential",

@@ -211,6 +211,10 @@ pub(super) fn files_destroyed(index: &Index<'_>, subject: Subject<'_>) -> Option
     of_run(subject, || damaged(index, |one| one.is_overwritten))
 }
 
+pub(super) fn files_blanked(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || damaged(index, |one| one.is_overwritten && one.is_blank))
+}
+
 pub(super) fn files_lost(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     of_run(subject, || damaged(index, |_| true))
 }

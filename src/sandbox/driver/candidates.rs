@@ -7,7 +7,7 @@ use crate::{
     tracer::{Session, Type},
 };
 
-use super::limits::GIVERS;
+use super::limits::{ALLOCATORS_TRIED, GIVERS};
 use super::{
     names::{self, Role},
     rank::{Ranking, Reach},
@@ -157,21 +157,21 @@ pub(super) fn allocator(candidates: &[Candidate]) -> Option<&Candidate> {
     })
 }
 
-/// Exports that are tried as allocators where none has the name of one.
-const TRIED: usize = 8;
-
 /// What may be the sample's allocator by its type, those that reach most loops first: an allocator walks its
 /// lists.
 pub(super) fn allocators<'c>(session: &Session, all: &'c [Candidate]) -> Vec<&'c Candidate> {
     let module = session.module();
     let imported = module.imported_functions();
-    let fits = |one: &&Candidate| one.func.0 >= imported && one.params == [Type::I32] && one.gives;
+    let fits = |one: &&Candidate| {
+        let is_named = matches!(one.role, Role::Runtime | Role::Destroy);
+        one.func.0 >= imported && one.params == [Type::I32] && one.gives && !is_named
+    };
     let mut fitting: Vec<_> = all.iter().filter(fits).collect();
     if fitting.len() > 1 {
         let mut ranking = Ranking::new(module.bytes(), imported);
         fitting.sort_by_cached_key(|one| Reverse(ranking.reach(one.func).loops));
     }
-    fitting.truncate(TRIED);
+    fitting.truncate(ALLOCATORS_TRIED);
     fitting
 }
 

@@ -5,8 +5,7 @@
 
 use crate::tracer::{Session, Snapshot};
 
-/// Bytes of memory that are looked at for this in a run; beyond that nothing is put back any more.
-const BUDGET: u64 = 8 << 30;
+use super::limits::RETURN_BYTES;
 
 /// A state, and what it cost so far.
 #[derive(Default)]
@@ -18,14 +17,14 @@ pub(super) struct Returning {
 impl Returning {
     /// Keeps the state of now. What is too large to be kept leaves nothing to return to.
     pub(super) fn keep(&mut self, session: &Session) {
-        self.kept = if self.spent < BUDGET { session.snapshot() } else { None };
+        self.kept = if self.spent < RETURN_BYTES { session.snapshot() } else { None };
         self.spent += self.kept.as_ref().map_or(0, |kept| kept.cost);
     }
 
     /// Returns to it.
     pub(super) fn go_back(&mut self, session: &mut Session) {
         if let Some(kept) = &self.kept
-            && self.spent < BUDGET
+            && self.spent < RETURN_BYTES
         {
             session.restore(kept);
             self.spent += kept.cost;

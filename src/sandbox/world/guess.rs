@@ -16,7 +16,7 @@ pub(super) fn find(import: &FunctionImport<'_>, role: Option<FunctionRole>) -> O
     use Type::{F64, I32};
     let is_minified = import.name.len() <= 2;
     let act = match (&import.params[..], &import.results[..]) {
-        ([], [F64]) => time::date,
+        ([], [F64]) if is_minified => time::date,
         ([], [I32]) => match role? {
             FunctionRole::MemorySize => emscripten::total_memory,
             FunctionRole::Success => emscripten::enlarge_memory,

@@ -11,8 +11,8 @@ use wasmparser::{
     ConstExpr, DataKind, ElementKind, FunctionBody, Operator, Parser, Payload, TypeRef, ValType,
 };
 
-/// Operators looked at in a module; what lies behind them has no vote.
-const MAX_OPERATORS: usize = 20_000_000;
+use super::limits::{USAGE_LOCALS, USAGE_OPERANDS, USAGE_OPERATORS};
+
 /// Copies from this length on are left to the host by toolchains.
 const LONG_COPY: i32 = 512;
 
@@ -204,8 +204,10 @@ impl Reader {
     }
 
     fn vote_offset(&mut self, expression: &ConstExpr<'_>, role: GlobalRole) {
+        // A global that both lie relative to must not move the elements: there is no room before them.
+        let weight = if role == GlobalRole::TableBase { 1 << 20 } else { 1 << 10 };
         if let Some(origin) = self.origin(expression) {
-            self.vote_global_origin(origin, role, 1000);
+            self.vote_global_origin(origin, role, weight);
         }
     }
 
@@ -239,7 +241,7 @@ impl Reader {
         let mut operators = body.get_operators_reader().ok()?;
         while !operators.eof() {
             self.operators += 1;
-            if self.operators > MAX_OPERATORS {
+            if self.operators > USAGE_OPERATORS {
                 return None;
             }
             walk.step(self, &operators.read().ok()?);
@@ -263,11 +265,6 @@ impl Reader {
     }
 }
 
-/// Locals that are followed; toolchains keep hot values in the first ones.
-const MAX_LOCALS: usize = 1024;
-/// Operands that are followed.
-const MAX_STACK: usize = 1024;
-
 /// The walk through one body.
 struct Walk {
     stack: Vec<Value>,
@@ -278,7 +275,7 @@ struct Walk {
 
 impl Walk {
     fn new(params: usize) -> Self {
-        let locals = (0..params.min(MAX_LOCALS)).map(|param| Value::Param(param as u32)).collect();
+        let locals = (0..params.min(USAGE_LOCALS)).map(|param| Value::Param(param as u32)).collect();
         Self { stack: Vec::new(), locals, is_length_tested: false }
     }
 
@@ -287,7 +284,7 @@ impl Walk {
     }
 
     fn push(&mut self, value: Value) {
-        if self.stack.len() >= MAX_STACK {
+        if self.stack.len() >= USAGE_OPERANDS {
             self.stack.clear();
         }
         self.stack.push(value);
@@ -295,7 +292,7 @@ impl Walk {
 
     fn set_local(&mut self, local: u32, value: Value) {
         let local = local as usize;
-        if local >= MAX_LOCALS {
+        if local >= USAGE_LOCALS {
             return;
         }
         if local >= self.locals.len() {
@@ -307,6 +304,9 @@ impl Walk {
     fn step(&mut self, reader: &mut Reader, op: &Operator<'_>) {
         match *op {
             Operator::I32Const { value } => self.push(Value::Const(value)),
+            Operator::I64Const { .. } | Operator::F32Const { .. } | Operator::F64Const { .. } => {
+                self.push(Value::Unknown);
+            }
             Operator::LocalGet { local_index } => {
                 let value = self.locals.get(local_index as usize).copied().unwrap_or(Value::Unknown);
                 self.push(value);
@@ -450,7 +450,7 @@ impl Walk {
     fn call(&mut self, reader: &mut Reader, func: u32) {
         let Some((params, results)) = reader.signature(func) else { return self.stack.clear() };
         let (params, results) = (params.len(), results.clone());
-        let mut args: Vec<_> = (0..params.min(MAX_STACK)).map(|_| self.pop()).collect();
+        let mut args: Vec<_> = (0..params.min(USAGE_OPERANDS)).map(|_| self.pop()).collect();
         args.reverse();
         let is_imported = (func as usize) < reader.imported_funcs;
         if is_imported && self.is_length_tested && args == [0, 1, 2].map(Value::Param) {
@@ -460,7 +460,7 @@ impl Walk {
             [ValType::I32] if is_imported && params <= 1 => Value::Result(func),
             _ => Value::Unknown,
         };
-        for _ in results.iter().take(MAX_STACK) {
+        for _ in results.iter().take(USAGE_OPERANDS) {
             self.push(value);
         }
     }

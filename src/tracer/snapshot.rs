@@ -43,8 +43,9 @@ impl Snapshot {
             if data.len() > SNAPSHOT_MEMORY {
                 return None;
             }
-            let pages: Vec<_> = data.chunks(PAGE).map(|page| (!is_zero(page)).then(|| page.into())).collect();
-            kept += pages.iter().flatten().map(|page: &Box<[u8]>| page.len()).sum::<usize>();
+            let pages: Vec<Option<Box<[u8]>>> =
+                data.chunks(PAGE).map(|page| (!is_zero(page)).then(|| page.into())).collect();
+            kept += pages.iter().flatten().map(|page| page.len()).sum::<usize>();
             if kept > SNAPSHOT_BYTES {
                 return None;
             }

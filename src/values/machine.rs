@@ -343,15 +343,9 @@ impl<'t> Machine<'t> {
 
     fn link(&mut self, layout: &Layout, imports: &[Imported]) -> Result<Linked> {
         let bad = || ValuesErrorKind::Effects("an import is not what the module asks for");
-        let mut linked = Linked::default();
-        linked.types = layout
-            .types
-            .iter()
-            .map(|ty| match ty {
-                Some(ty) => self.store.type_number(ty),
-                None => u32::MAX,
-            })
-            .collect();
+        let number = |ty: &Option<_>| ty.as_ref().map_or(u32::MAX, |ty| self.store.type_number(ty));
+        let types = layout.types.iter().map(number).collect();
+        let mut linked = Linked { types, ..Linked::default() };
         // The engine takes imports by kind; only within a kind is their order the module's.
         let mut left: Vec<&Imported> = imports.iter().rev().collect();
         for asked in &layout.imports {

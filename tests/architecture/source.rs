@@ -246,7 +246,7 @@ impl Tree {
         for _ in 0..MAX_STEPS {
             let depth = (0..=path.len()).rev().find(|depth| self.modules.contains_key(&path[..*depth]))?;
             let (module, rest) = path.split_at(depth);
-            let Some(name) = rest.first() else { return None };
+            let name = rest.first()?;
             let known = self.names.get(module).and_then(|names| names.get(name));
             let Some(known) = known.filter(|known| **known != path[..=depth]) else {
                 if let Some(through) = self.through_glob(module, name) {

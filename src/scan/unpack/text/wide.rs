@@ -34,9 +34,7 @@ pub(super) fn runs(bytes: &[u8]) -> impl Iterator<Item = Run> + '_ {
             let zeros = bytes.get(zero..)?.iter().take_while(|byte| **byte == 0).count();
             if zeros > 2 {
                 at = zero + zeros - 1;
-                if bytes.get(at + 1).is_none() {
-                    return None;
-                }
+                bytes.get(at + 1)?;
             }
             let zero = zero.max(at);
             let begin = zero.saturating_sub(1).max(at);

@@ -26,8 +26,8 @@ pub struct Detail {
     /// Calls through tables whose callee is not in `indirect_targets`.
     #[serde(skip_serializing_if = "is_zero")]
     pub indirect_targets_cut: u64,
-    /// Blocks that executed most, at most [`HOT`]; of a function 4. Their share is that of the run, or of
-    /// the entry point.
+    /// Blocks that executed most, at most [`HOT`](crate::passes::HOT); of a function 4. Their share is that
+    /// of the run, or of the entry point.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hot_blocks: Vec<HotBlock>,
     /// Blocks that ran and are not in `hot_blocks`.

@@ -50,7 +50,7 @@ pub struct FunctionMetrics {
 }
 
 /// Further measurements of a function, of its own instructions. What is 0 or empty is left out. Its branches
-/// are in [`Dynamic::branches`].
+/// are in [`Dynamic::branches`](super::Dynamic::branches).
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct ExclusiveMetrics {
     /// Conditional branches taken.

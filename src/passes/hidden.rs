@@ -53,8 +53,8 @@ pub struct HiddenCall {
     pub callee: FuncIndex,
     /// How often.
     pub count: u64,
-    /// What explains it: `table changed at run time` ([`Coverage::table_writes`] names the instructions),
-    /// `host` (it called what no export offers).
+    /// What explains it: `table changed at run time` ([`table_writes`](super::Coverage::table_writes) names
+    /// the instructions), `host` (it called what no export offers).
     pub explained_by: HiddenCause,
     /// Slots that active segments put the callee into, if any: of another table, or of one that calls with
     /// another type go through. At most 8.

@@ -53,7 +53,7 @@ pub struct Metrics {
     #[serde(skip_serializing_if = "is_zero")]
     pub hot_functions_cut: u64,
     /// Branch instructions decided most often, at most [`HOT`]; those of the run are all in
-    /// [`Dynamic::branches`].
+    /// [`Dynamic::branches`](super::Dynamic::branches).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hot_branches: Vec<HotBranch>,
     /// Branch instructions that were decided and are not in `hot_branches`.

@@ -2,7 +2,7 @@
 //! Same analysis, same bytes.
 //!
 //! [`Report`] holds everything in the shape of the JSON; the other formats are written from it. What a sample
-//! chose (names, strings, paths) goes through [`escape`] on every way out.
+//! chose (names, strings, paths) goes through [`escape`](crate::text::escape) on every way out.
 //!
 //! Not here: files, terminals and options (`cli`).
 

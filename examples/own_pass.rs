@@ -4,7 +4,7 @@
 //! cargo run --example own_pass [-- FILE]
 //! ```
 //!
-//! Default is `corpus/wasi-ransomware.wat`. A stretch without a host call is where a sample only computes:
+//! Default is `corpus/ransomware-xor.wat`. A stretch without a host call is where a sample only computes:
 //! the longest is a good place to begin to read. The pass counts for itself while the trace is replayed, and
 //! asks the profile for what it does not count.
 
@@ -82,7 +82,7 @@ impl Pass for Stretches {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let file = std::env::args().nth(1).unwrap_or_else(|| "corpus/wasi-ransomware.wat".into());
+    let file = std::env::args().nth(1).unwrap_or_else(|| "corpus/ransomware-xor.wat".into());
     let wasm = wat::parse_file(&file)?;
     let run = sandbox::run(&wasm, &sandbox::RunOptions::default())?;
     let view = View::of(&wasm);
@@ -97,7 +97,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(Place { func, offset }) => println!("it ends in function {func} at offset {offset}"),
         None => println!("it ends with an entry point or the run"),
     }
-    if file.ends_with("wasi-ransomware.wat") {
+    if file.ends_with("ransomware-xor.wat") {
         // CI runs this: the sample does call the host, and runs more than nothing between two calls.
         assert!(stretch.host_calls > 1 && stretch.longest > 0 && stretch.share <= 1.0, "{stretch:?}");
     }

@@ -29,7 +29,7 @@ pub fn decide(
 ) -> Verdict {
     let weights = builtin();
     let score = Score::of(weights, rules, correlations, findings);
-    let points = held(&weights.class, &score);
+    let points = held(&weights.class, &score, facts.wasm.len());
     let ran = Ran::of(facts);
     let class = class(&weights.class, points, &ran);
     let is_hostile = class >= Class::PotentiallyUnwanted;
@@ -52,7 +52,7 @@ pub fn decide(
 }
 
 /// The score, held below the classes that the evidence does not allow.
-fn held(classes: &ClassTable, score: &Score) -> u8 {
+fn held(classes: &ClassTable, score: &Score, len: usize) -> u8 {
     let strong = |dynamic: bool| {
         score
             .pieces
@@ -67,6 +67,9 @@ fn held(classes: &ClassTable, score: &Score) -> u8 {
     match (malicious, suspicious) {
         (true, _) => points,
         (false, true) => points.min(classes.malicious.saturating_sub(1)),
+        (false, false) if len > classes.large_bytes => {
+            points.min(classes.potentially_unwanted.saturating_sub(1))
+        }
         (false, false) => points.min(classes.suspicious.saturating_sub(1)),
     }
 }

@@ -56,6 +56,7 @@ pub(super) struct ClassTable {
     pub(super) unexplained_instructions: u64,
     pub(super) unexplained_bit_share: f64,
     pub(super) decisive: Vec<String>,
+    pub(super) large_bytes: usize,
 }
 
 /// What a rule weighs.

@@ -168,7 +168,7 @@ fn shared_samples_are_recomputed() {
 
 #[test]
 fn modules_from_wasm_smith_are_recomputed() {
-    let seeds = std::env::var("SPOOR_SEEDS").map_or(400, |text| text.parse().unwrap());
+    let seeds = std::env::var("SPOOR_SMITH_SEEDS").map_or(400, |text| text.parse().unwrap());
     let (mut modules, mut instructions) = (0, 0);
     for seed in 0..seeds {
         let Ok(wasm) = bodies::smith(&noise(seed, 3000)) else { continue };

@@ -538,6 +538,10 @@ fn every_kind_of_container_is_entered() {
     let base64 = base64::engine::general_purpose::STANDARD.encode(&module);
     let mut xz_stream = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::default()).unwrap();
     xz_stream.write_all(&module).unwrap();
+    let seeds = std::env::var_os("SPOOR_SEEDS").map(std::path::PathBuf::from);
+    if let Some(folder) = &seeds {
+        std::fs::create_dir_all(folder).unwrap();
+    }
     for (name, bytes) in [
         ("stored.zip", zip(&members, stored)),
         ("deflate.zip", zip(&members, deflated())),
@@ -566,8 +570,8 @@ fn every_kind_of_container_is_entered() {
         let modules: Vec<_> =
             found(&bytes, &Caps::default()).into_iter().filter_map(|(_, found)| found.ok()).collect();
         assert_eq!(modules.first(), Some(&module), "{name}: {:?}", ways(&bytes));
-        if let Some(folder) = std::env::var_os("SPOOR_SEEDS") {
-            std::fs::write(std::path::Path::new(&folder).join(name), [&[7], &bytes[..]].concat()).unwrap();
+        if let Some(folder) = &seeds {
+            std::fs::write(folder.join(name), [&[7], &bytes[..]].concat()).unwrap();
         }
     }
 }

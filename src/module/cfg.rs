@@ -126,17 +126,13 @@ impl Cfg {
         let (loops, members) = forest.lay_out();
         let is_merged = |edge: &&Edge| edge.kind == EdgeKind::Next && predecessors.all(edge.to).len() == 1;
         let merged = edges.iter().filter(is_merged).count();
-        let mut ends = vec![true; count];
-        for edge in &edges {
-            ends[edge.from.position()] = false;
-        }
         Self {
             idom,
             loops,
             innermost: forest.innermost,
             block_count: (count - merged) as u32,
             edge_count: (edges.len() - merged) as u32,
-            exits: ends.iter().filter(|ends| **ends).count() as u32,
+            exits: exits(&edges, count),
             members,
             edges,
         }
@@ -173,6 +169,15 @@ impl Cfg {
         let up = |block: &BlockIndex| self.idom.get(block.position()).copied().flatten();
         std::iter::successors(Some(block), up).take_while(|at| *at >= dominator).any(|at| at == dominator)
     }
+}
+
+/// How many of `count` blocks have no edge from them.
+fn exits(edges: &[Edge], count: usize) -> u32 {
+    let mut ends = vec![true; count];
+    for edge in edges {
+        ends[edge.from.position()] = false;
+    }
+    ends.iter().filter(|ends| **ends).count() as u32
 }
 
 fn edges_of(code: &Code) -> Vec<Edge> {
@@ -373,8 +378,8 @@ impl Forest {
         }
     }
 
-    /// Gives each loop its range in the list of members.
-    fn lay_out(&self) -> (Vec<NaturalLoop>, Vec<BlockIndex>) {
+    /// Blocks of each loop: those of no inner loop, and all.
+    fn sizes(&self) -> (Vec<usize>, Vec<usize>) {
         let mut own = vec![0; self.loops.len()];
         for position in self.innermost.iter().flatten() {
             own[*position] += 1;
@@ -385,6 +390,12 @@ impl Forest {
                 all[parent] += all[position];
             }
         }
+        (own, all)
+    }
+
+    /// Gives each loop its range in the list of members.
+    fn lay_out(&self) -> (Vec<NaturalLoop>, Vec<BlockIndex>) {
+        let (own, all) = self.sizes();
         let mut loops = self.loops.clone();
         // Where the next loop inside each loop begins; the last is for the outermost ones.
         let mut free = vec![0; loops.len() + 1];

@@ -6,7 +6,7 @@
 use wasmparser::{BinaryReader, FunctionBody};
 use wast::{
     Wat,
-    core::{FuncKind, ModuleField, ModuleKind},
+    core::{Expression, FuncKind, ModuleField, ModuleKind},
     parser::{self, ParseBuffer},
     token::Span,
 };
@@ -39,14 +39,7 @@ impl Lines {
         let ModuleKind::Text(fields) = parsed.kind else { return None };
         let ends: Vec<_> = memchr::memchr_iter(b'\n', text.as_bytes()).collect();
         let line = |span: Span| ends.partition_point(|&end| end < span.offset()) as u32 + 1;
-        let bodies = fields.iter().filter_map(|field| match field {
-            ModuleField::Func(func) => match &func.kind {
-                FuncKind::Inline { expression, .. } => Some((func.span, expression)),
-                FuncKind::Import(..) => None,
-            },
-            _ => None,
-        });
-        let functions: Vec<_> = bodies
+        let functions: Vec<_> = bodies(&fields)
             .zip(module.defined())
             .map(|((span, expression), func)| {
                 let spans = expression.instr_spans.iter().flatten().map(|&span| line(span));
@@ -70,6 +63,17 @@ impl Lines {
                 .map_or(function.line, |&(_, line)| line),
         )
     }
+}
+
+/// Where each function begins that has a body, and the body.
+fn bodies<'a, 'b>(fields: &'b [ModuleField<'a>]) -> impl Iterator<Item = (Span, &'b Expression<'a>)> {
+    fields.iter().filter_map(|field| match field {
+        ModuleField::Func(func) => match &func.kind {
+            FuncKind::Inline { expression, .. } => Some((func.span, expression)),
+            FuncKind::Import(..) => None,
+        },
+        _ => None,
+    })
 }
 
 /// Where the instructions of a body lie, each `else` and `end` too, as far as it can be read.

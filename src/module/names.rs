@@ -32,13 +32,7 @@ impl Names {
         let mut damage = None;
         let mut reader = BinaryReader::new(section, offset);
         while !reader.eof() {
-            let subsection = reader.read_u8().and_then(|id| {
-                let len = reader.read_var_u32()? as usize;
-                let len = len.min(reader.bytes_remaining());
-                let at = reader.original_position();
-                Ok((id, reader.read_bytes(len)?, at))
-            });
-            match subsection {
+            match subsection(&mut reader) {
                 Ok((FUNCTIONS, contents, at)) => {
                     let read = names.functions(BinaryReader::new(contents, at), &mut damage);
                     note(&mut damage, read);
@@ -82,6 +76,14 @@ impl Names {
         let position = self.0.binary_search_by_key(&func, |(func, _)| *func).ok()?;
         std::str::from_utf8(bytes.get(self.0[position].1.clone())?).ok()
     }
+}
+
+/// Reads a subsection: its number, its bytes as far as there are so many, and where they begin.
+fn subsection<'a>(reader: &mut BinaryReader<'a>) -> wasmparser::Result<(u8, &'a [u8], u64)> {
+    let id = reader.read_u8()?;
+    let len = (reader.read_var_u32()? as usize).min(reader.bytes_remaining());
+    let at = reader.original_position();
+    Ok((id, reader.read_bytes(len)?, at))
 }
 
 /// Keeps the first error.

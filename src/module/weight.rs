@@ -41,18 +41,14 @@ impl Heavy {
         let mut shapes = Shapes::default();
         let bodies = shapes.read(wasm).unwrap_or_default();
         let widest = shapes.widest();
-        let most = |body: &FunctionBody<'_>| {
-            let range = body.range();
-            (range.end - range.start).saturating_mul(2 * widest + LABEL)
-        };
-        let code = bodies.iter().map(|body| body.range().end - body.range().start).sum::<u64>();
+        let len = |body: &FunctionBody<'_>| body.range().end - body.range().start;
+        let most = |body: &FunctionBody<'_>| len(body).saturating_mul(2 * widest + LABEL);
+        let code = bodies.iter().map(len).sum::<u64>();
         let limit = MAX_MODULE.saturating_add(code.saturating_mul(MAX_MODULE_PER_BYTE));
         // Most modules are light whatever their code says.
         let bound = bodies.iter().map(most).fold(0, u64::saturating_add);
-        let is_light = |body: &FunctionBody<'_>| {
-            let range = body.range();
-            most(body) <= MAX_FUNCTION && range.end - range.start <= u64::from(MAX_TABLE)
-        };
+        let is_light =
+            |body: &FunctionBody<'_>| most(body) <= MAX_FUNCTION && len(body) <= u64::from(MAX_TABLE);
         if bound <= limit && bodies.iter().all(is_light) {
             return Self::default();
         }
@@ -155,6 +151,17 @@ impl Shapes {
         Ok(bodies)
     }
 
+    fn import(&mut self, ty: TypeRef) {
+        match ty {
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                self.functions.push(ty);
+                self.imported = self.functions.len();
+            }
+            TypeRef::Tag(tag) => self.tags.push(tag.func_type_idx),
+            _ => {}
+        }
+    }
+
     fn section(&mut self, payload: Payload<'_>) -> wasmparser::Result<()> {
         match payload {
             Payload::TypeSection(groups) => {
@@ -166,14 +173,7 @@ impl Shapes {
             }
             Payload::ImportSection(imports) => {
                 for import in imports.into_imports() {
-                    match import?.ty {
-                        TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
-                            self.functions.push(ty);
-                            self.imported = self.functions.len();
-                        }
-                        TypeRef::Tag(tag) => self.tags.push(tag.func_type_idx),
-                        _ => {}
-                    }
+                    self.import(import?.ty);
                 }
             }
             Payload::FunctionSection(types) => {

@@ -108,15 +108,9 @@ impl Index {
             ClusterKind::Code => self.join_similar(&mut sets, kind, |entry| entry.code.as_deref()),
             ClusterKind::Behaviour => self.join_similar(&mut sets, kind, |entry| entry.behaviour.as_deref()),
         }
-        let mut members: HashMap<usize, Vec<usize>> = HashMap::new();
-        for at in 0..self.samples.len() {
-            members.entry(sets.find(at)).or_default().push(at);
-        }
-        let mut groups: Vec<_> = members.into_values().filter(|group| group.len() > 1).collect();
-        groups.sort_by_key(|group| (std::cmp::Reverse(group.len()), group.first().copied()));
         let name =
             |at: usize| self.samples.get(at).map(|entry| crate::hex::hex(&entry.sha256)).unwrap_or_default();
-        let rows = groups.into_iter().flat_map(|group| {
+        let rows = sets.groups(self.samples.len()).into_iter().flat_map(|group| {
             let (cluster, size) = (group.first().map(|&at| name(at)).unwrap_or_default(), group.len() as u64);
             group.into_iter().map(move |at| ClusterRow {
                 kind,
@@ -195,6 +189,17 @@ impl Sets {
         if let Some(parent) = self.parents.get_mut(other) {
             *parent = least;
         }
+    }
+
+    /// The sets of more than one, the largest first.
+    fn groups(mut self, len: usize) -> Vec<Vec<usize>> {
+        let mut members: HashMap<usize, Vec<usize>> = HashMap::new();
+        for at in 0..len {
+            members.entry(self.find(at)).or_default().push(at);
+        }
+        let mut groups: Vec<_> = members.into_values().filter(|group| group.len() > 1).collect();
+        groups.sort_by_key(|group| (std::cmp::Reverse(group.len()), group.first().copied()));
+        groups
     }
 }
 

@@ -10,7 +10,7 @@
 
 use std::{
     collections::HashSet,
-    fs::File,
+    fs::{File, OpenOptions},
     io::{self, Read as _, Seek as _},
     ops::ControlFlow,
     path::Path,
@@ -486,19 +486,24 @@ fn unreadable(error: io::Error) -> Failure {
     Failure { kind: FailureKind::Unreadable, text: error.to_string() }
 }
 
-/// Opens a file and looks at what it is. It was one when its folder was read; what is there now may be
-/// anything.
-fn open(FileAt { path, may_be_link }: &FileAt) -> Result<Opened, Failure> {
+/// How a file is opened that may have become a pipe or a link.
+fn reading(may_be_link: bool) -> OpenOptions {
     let mut options = File::options();
     options.read(true);
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
         // Opening a pipe would wait for somebody who writes to it, and a link in a folder may lead out of it.
-        let flags = if *may_be_link { OFlags::NONBLOCK } else { OFlags::NONBLOCK | OFlags::NOFOLLOW };
+        let flags = if may_be_link { OFlags::NONBLOCK } else { OFlags::NONBLOCK | OFlags::NOFOLLOW };
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits() as i32);
     }
-    let mut file = options.open(path).map_err(|error| {
+    options
+}
+
+/// Opens a file and looks at what it is. It was one when its folder was read; what is there now may be
+/// anything.
+fn open(FileAt { path, may_be_link }: &FileAt) -> Result<Opened, Failure> {
+    let mut file = reading(*may_be_link).open(path).map_err(|error| {
         let is_link = !may_be_link && path.is_symlink();
         unreadable(if is_link {
             io::Error::other("a symbolic link since its folder was read")

@@ -142,17 +142,24 @@ fn functions(analysis: &Analysis, code: &CodeFeatures, sha256: &str) -> (Vec<Fun
     (order.into_iter().map(row).collect(), beyond)
 }
 
+/// The first text that a call was given.
+fn text_of(call: &crate::sandbox::Call) -> Option<String> {
+    call.args.iter().find_map(|arg| match &arg.points_at {
+        Some(Pointed::Text { text }) => Some(clip(text)),
+        _ => None,
+    })
+}
+
 fn host_calls(analysis: &Analysis, sha256: &str) -> (Vec<HostCallRow>, u64) {
     let mut rows: BTreeMap<(&str, &str, u8), HostCallRow> = BTreeMap::new();
     for call in analysis.run.iter().flat_map(|run| &run.calls) {
-        let category =
-            || categories::wasi_function(call).map(|name| categories::name(categories::of(name, Mode::Full)));
         let row = rows.entry((&call.module, &call.name, call.answer as u8)).or_insert_with(|| HostCallRow {
             sha256: sha256.to_owned(),
             module: clip(&call.module),
             name: clip(&call.name),
             answer: named(&call.answer),
-            category: category(),
+            category: categories::wasi_function(call)
+                .map(|name| categories::name(categories::of(name, Mode::Full))),
             calls: 0,
             fabricated: 0,
             failed: 0,
@@ -163,10 +170,7 @@ fn host_calls(analysis: &Analysis, sha256: &str) -> (Vec<HostCallRow>, u64) {
         row.fabricated += u64::from(call.fabricated);
         row.failed += u64::from(call.errno.is_some());
         if row.text.is_none() {
-            row.text = call.args.iter().find_map(|arg| match &arg.points_at {
-                Some(Pointed::Text { text }) => Some(clip(text)),
-                _ => None,
-            });
+            row.text = text_of(call);
         }
     }
     let mut rows: Vec<_> = rows.into_values().collect();

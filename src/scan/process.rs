@@ -345,20 +345,16 @@ fn reason(status: io::Result<ExitStatus>, words: &str) -> Failure {
     if words.contains("memory allocation of") || words.contains("out of memory") {
         return Failure { kind: FailureKind::OutOfMemory, text: first.to_owned() };
     }
-    let kind = match signal {
-        Some(name @ "SIGXCPU") => {
-            return Failure { kind: FailureKind::Timeout, text: format!("no processor time left ({name})") };
-        }
-        Some(name @ "SIGSYS") => {
-            return Failure {
-                kind: FailureKind::Forbidden,
-                text: format!("a forbidden system call ({name})"),
-            };
-        }
+    let (kind, what) = match signal {
+        Some("SIGXCPU") => (FailureKind::Timeout, "no processor time left"),
+        Some("SIGSYS") => (FailureKind::Forbidden, "a forbidden system call"),
         // Nobody but the kernel kills it so.
-        Some("SIGKILL") => FailureKind::OutOfMemory,
-        _ => FailureKind::Crash,
+        Some("SIGKILL") => (FailureKind::OutOfMemory, ""),
+        _ => (FailureKind::Crash, ""),
     };
+    if let (Some(name), false) = (signal, what.is_empty()) {
+        return Failure { kind, text: format!("{what} ({name})") };
+    }
     let how = match (&status, signal) {
         (_, Some(signal)) => format!("ended by {signal}"),
         (Ok(status), None) => status.to_string(),

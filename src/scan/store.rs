@@ -454,17 +454,12 @@ fn differences(before: &Settings, now: &Settings) -> String {
         }
     }
     let only = |of: &Settings, other: &Settings| {
-        let options: Vec<_> =
-            of.options.iter().filter(|option| !other.options.contains(option)).map(String::as_str).collect();
-        options.join(" ")
+        let options = of.options.iter().filter(|option| !other.options.contains(option));
+        options.map(String::as_str).collect::<Vec<_>>().join(" ")
     };
     let sides = [(only(before, now), "then, not now"), (only(now, before), "now, not then")];
-    words.extend(
-        sides
-            .iter()
-            .filter(|(options, _)| !options.is_empty())
-            .map(|(options, when)| format!("{options} {when}")),
-    );
+    let sides = sides.iter().filter(|(options, _)| !options.is_empty());
+    words.extend(sides.map(|(options, when)| format!("{options} {when}")));
     if words.is_empty() {
         words.push("the same options in another order or number".to_owned());
     }

@@ -124,17 +124,22 @@ impl Calls {
         };
         let first = self.edges.len();
         self.edges.extend(groups.filter_map(edge));
-        self.indirect.sort_unstable();
-        for group in self.indirect.chunk_by(|a, b| a == b) {
+        self.finish_indirect(caller);
+        self.references.sort_unstable();
+        self.references.dedup();
+        self.referenced.extend(self.references.iter().map(|&func| (caller, func)));
+        (self.direct, self.references) = Default::default();
+        self.edges.get(first..).unwrap_or_default().iter().map(|edge| edge.callee).collect()
+    }
+
+    fn finish_indirect(&mut self, caller: FuncIndex) {
+        let mut indirect = std::mem::take(&mut self.indirect);
+        indirect.sort_unstable();
+        for group in indirect.chunk_by(|a, b| a == b) {
             if let Some(&(table, ty)) = group.first() {
                 self.indirect_sites.push(IndirectSites { caller, table, ty, sites: group.len() as u32 });
             }
         }
-        self.references.sort_unstable();
-        self.references.dedup();
-        self.referenced.extend(self.references.iter().map(|&func| (caller, func)));
-        (self.direct, self.indirect, self.references) = Default::default();
-        self.edges.get(first..).unwrap_or_default().iter().map(|edge| edge.callee).collect()
     }
 
     /// Makes the graph.
@@ -175,6 +180,15 @@ impl Calls {
         graph
     }
 
+    /// What a function calls directly or takes a reference to.
+    fn reached_from(&self, func: FuncIndex) -> impl Iterator<Item = FuncIndex> {
+        let first = self.edges.partition_point(|edge| edge.caller < func);
+        let called = self.edges.iter().skip(first).take_while(move |edge| edge.caller == func);
+        let first = self.referenced.partition_point(|(caller, _)| *caller < func);
+        let referenced = self.referenced.iter().skip(first).take_while(move |(caller, _)| *caller == func);
+        called.map(|edge| edge.callee).chain(referenced.map(|(_, to)| *to))
+    }
+
     /// Walks from what the outside can call.
     fn dead(&self, contents: &Contents<'_>) -> Vec<FuncIndex> {
         let functions = contents.functions() as usize;
@@ -188,18 +202,7 @@ impl Calls {
         while let Some(func) = pending.pop() {
             let Some(alive) = alive.get_mut(func.position()).filter(|alive| !**alive) else { continue };
             *alive = true;
-            let first = self.edges.partition_point(|edge| edge.caller < func);
-            pending.extend(
-                self.edges.iter().skip(first).take_while(|edge| edge.caller == func).map(|edge| edge.callee),
-            );
-            let first = self.referenced.partition_point(|(caller, _)| *caller < func);
-            pending.extend(
-                self.referenced
-                    .iter()
-                    .skip(first)
-                    .take_while(|(caller, _)| *caller == func)
-                    .map(|(_, to)| *to),
-            );
+            pending.extend(self.reached_from(func));
         }
         let defined = contents.imported_functions() as usize..functions;
         defined.filter(|func| !alive[*func]).map(|func| FuncIndex(func as u32)).collect()

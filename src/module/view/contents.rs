@@ -74,7 +74,12 @@ impl<'a> Contents<'a> {
         }
         contents.memories.sort_by_key(|memory| !memory.imported);
         contents.tables.sort_by_key(|table| !table.imported);
-        let (functions, bodies) = (contents.defined.len(), contents.bodies.len());
+        contents.check_counts(anomalies);
+        contents
+    }
+
+    fn check_counts(&self, anomalies: &mut Anomalies) {
+        let (functions, bodies) = (self.defined.len(), self.bodies.len());
         if functions != bodies {
             let functions = plural(functions as u64, "declared function");
             let bodies = match bodies {
@@ -82,16 +87,13 @@ impl<'a> Contents<'a> {
                 bodies => format!("{} bodies", grouped(bodies as u64)),
             };
             let detail = format!("{functions}, {bodies} could be read");
-            anomalies.note("count_mismatch", contents.bodies.first().map_or(0, |body| body.1), detail);
+            anomalies.note("count_mismatch", self.bodies.first().map_or(0, |body| body.1), detail);
         }
-        if contents.import_text.1 != 0 {
-            let detail = format!(
-                "{} imports beyond {MAX_IMPORT_TEXT} bytes of names are not listed",
-                contents.import_text.1
-            );
+        let unlisted = self.import_text.1;
+        if unlisted != 0 {
+            let detail = format!("{unlisted} imports beyond {MAX_IMPORT_TEXT} bytes of names are not listed");
             anomalies.note("count_mismatch", 0, detail);
         }
-        contents
     }
 
     /// Number of imported functions.
@@ -124,10 +126,7 @@ impl<'a> Contents<'a> {
             0 => self.custom(frame),
             1 => self.types(reader),
             2 => each(reader, |imports: wasmparser::Imports<'a>, offset| self.import_group(imports, offset)),
-            3 => each(reader, |ty, _| {
-                self.defined.push(ty);
-                Ok(())
-            }),
+            3 => each(reader, |ty, _| self.function(ty)),
             4 => each(reader, |table, offset| self.table(&table, offset)),
             5 => each(reader, |memory, offset| {
                 self.memory(&memory, false, offset);
@@ -139,16 +138,21 @@ impl<'a> Contents<'a> {
             9 => each(reader, |element, _| self.element(element)),
             10 => self.code(reader),
             11 => each(reader, |data, _| self.data(&data)),
-            12 => {
-                self.uses.named("bulk memory", frame.offset);
-                Ok(())
-            }
-            13 => {
-                self.uses.named("exceptions", frame.offset);
-                Ok(())
-            }
+            12 => self.proposal("bulk memory", frame.offset),
+            13 => self.proposal("exceptions", frame.offset),
             _ => Ok(()),
         }
+    }
+
+    fn function(&mut self, ty: u32) -> wasmparser::Result<()> {
+        self.defined.push(ty);
+        Ok(())
+    }
+
+    /// A section that only a module with this proposal has.
+    fn proposal(&mut self, name: &'static str, offset: u64) -> wasmparser::Result<()> {
+        self.uses.named(name, offset);
+        Ok(())
     }
 
     fn types(&mut self, reader: BinaryReader<'a>) -> wasmparser::Result<()> {
@@ -174,15 +178,17 @@ impl<'a> Contents<'a> {
         })
     }
 
+    fn one_import(&mut self, import: wasmparser::Import<'a>, offset: u64) {
+        let module = offset + leb_len(import.module.len() as u32);
+        let name = module + import.module.len() as u64 + leb_len(import.name.len() as u32);
+        self.item_names.push((import.module, module, "import name"));
+        self.item_names.push((import.name, name, "import name"));
+        self.import(import, offset);
+    }
+
     fn import_group(&mut self, imports: wasmparser::Imports<'a>, offset: u64) -> wasmparser::Result<()> {
         match imports {
-            wasmparser::Imports::Single(_, import) => {
-                let module = offset + leb_len(import.module.len() as u32);
-                let name = module + import.module.len() as u64 + leb_len(import.name.len() as u32);
-                self.item_names.push((import.module, module, "import name"));
-                self.item_names.push((import.name, name, "import name"));
-                self.import(import, offset)
-            }
+            wasmparser::Imports::Single(_, import) => self.one_import(import, offset),
             // Several items of one module, from the proposal "compact import section".
             wasmparser::Imports::Compact1 { module, items } => {
                 self.item_names.push((module, offset, "import name"));

@@ -163,20 +163,25 @@ impl Function {
         self.unreachable = (code.ops().len() as u32).saturating_sub(reachable);
         let found = SIGNATURES.into_iter().zip(found).filter(|(_, n)| *n != 0);
         self.signatures = found.map(|(name, n)| (name.to_owned(), n)).collect();
-        let offset_of = |block: crate::module::BlockIndex| {
-            let first =
-                code.blocks().get(block.position()).and_then(|block| code.ops().get(block.first.position()));
-            first.map_or(code.start(), |op| op.offset)
-        };
-        let natural = cfg.loops.iter().map(|natural| Loop {
-            header: natural.header.0,
-            offset: offset_of(natural.header),
-            depth: natural.depth,
-            blocks: natural.len() as u32,
-            back_edges: natural.back_edges,
-        });
-        self.loops = natural.collect();
+        self.loops = loops(&cfg, code);
     }
+}
+
+/// The loops of a function, each with the offset of its header.
+fn loops(cfg: &Cfg, code: &Code) -> Vec<Loop> {
+    let offset_of = |block: crate::module::BlockIndex| {
+        let block = code.blocks().get(block.position());
+        let first = block.and_then(|block| code.ops().get(block.first.position()));
+        first.map_or(code.start(), |op| op.offset)
+    };
+    let natural = cfg.loops.iter().map(|natural| Loop {
+        header: natural.header.0,
+        offset: offset_of(natural.header),
+        depth: natural.depth,
+        blocks: natural.len() as u32,
+        back_edges: natural.back_edges,
+    });
+    natural.collect()
 }
 
 /// Reads bodies one after the other; buffers are used again.

@@ -258,13 +258,19 @@ fn functions(
     let mut functions: Vec<_> =
         bodies.map(|(func, &(body, offset))| reader.read(func, body, offset)).collect();
     contents.uses = uses;
+    describe(&mut functions, bytes, contents);
+    functions
+}
+
+/// Gives each function its name and its type in words.
+fn describe(functions: &mut [Function], bytes: &[u8], contents: &Contents<'_>) {
     let names = Names::read(bytes, contents.names.clone());
     let mut exported: HashMap<u32, &str> = HashMap::new();
     for export in contents.exports.iter().filter(|export| export.kind == ExternKind::Function) {
         exported.entry(export.index).or_insert(&export.name);
     }
     let mut texts: Vec<Option<Arc<str>>> = vec![None; contents.types.len()];
-    for function in &mut functions {
+    for function in functions {
         let name = names.get(bytes, function.index).or_else(|| exported.get(&function.index.0).copied());
         function.name = name.map(str::to_owned);
         let ty = contents.type_index(function.index).and_then(|ty| texts.get_mut(ty as usize));
@@ -276,7 +282,6 @@ fn functions(
             function.ty = Arc::clone(text);
         }
     }
-    functions
 }
 
 /// Strings of data segments, then of custom sections; the name section's are names.

@@ -205,6 +205,18 @@ impl<'a> Frames<'a> {
         }
     }
 
+    fn version(&mut self, bytes: Option<&[u8]>, offset: u64, anomalies: &mut Anomalies) {
+        match bytes {
+            Some([1, 0, 0, 0]) => {}
+            Some([.., 1, 0]) => self.is_component = true,
+            other => {
+                let found = other.map_or_else(|| "nothing".to_owned(), |bytes| format!("{bytes:02x?}"));
+                let detail = format!("version 01 00 00 00 expected, {found} found");
+                anomalies.note("bad_header", offset, detail);
+            }
+        }
+    }
+
     /// Reads the frames of `bytes`, which begin at `offset` of the file.
     pub(super) fn read(bytes: &'a [u8], offset: u64, anomalies: &mut Anomalies) -> Self {
         let mut reader = BinaryReader::new(bytes, offset);
@@ -214,18 +226,7 @@ impl<'a> Frames<'a> {
             anomalies.note("bad_header", offset, "the file does not begin with 00 61 73 6d".to_owned());
             return all;
         }
-        match reader.read_bytes(4) {
-            Ok([1, 0, 0, 0]) => {}
-            Ok([.., 1, 0]) => all.is_component = true,
-            other => {
-                let found = other.map_or_else(|_| "nothing".to_owned(), |bytes| format!("{bytes:02x?}"));
-                anomalies.note(
-                    "bad_header",
-                    offset + 4,
-                    format!("version 01 00 00 00 expected, {found} found"),
-                );
-            }
-        }
+        all.version(reader.read_bytes(4).ok(), offset + 4, anomalies);
         let mut order = Order::default();
         while !reader.eof() {
             if !all.section(&mut reader, &mut order, anomalies) {

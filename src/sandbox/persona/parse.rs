@@ -212,17 +212,15 @@ impl Persona {
         }
         let owners: Vec<_> = values.values().collect();
         let Ok(searcher) = AhoCorasick::new(values.keys()) else { return held };
-        let mut left = owners.len();
-        let mut seen = vec![false; owners.len()];
+        // Owners of what was not found yet.
+        let mut left: BTreeMap<usize, _> = owners.into_iter().enumerate().collect();
         let mut search = |bytes: &[u8]| {
-            let mut hits = if left == 0 { None } else { Some(searcher.find_overlapping_iter(bytes)) };
-            while left > 0
+            let mut hits = (!left.is_empty()).then(|| searcher.find_overlapping_iter(bytes));
+            while !left.is_empty()
                 && let Some(hit) = hits.as_mut().and_then(Iterator::next)
             {
-                let pattern = hit.pattern().as_usize();
-                if !std::mem::replace(&mut seen[pattern], true) {
-                    left -= 1;
-                    owners[pattern].iter().for_each(|&index| held[index] = true);
+                for &index in left.remove(&hit.pattern().as_usize()).into_iter().flatten() {
+                    held[index] = true;
                 }
             }
         };

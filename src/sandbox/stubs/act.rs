@@ -8,16 +8,7 @@ use crate::sandbox::{
 use super::{Number, Stub, Target};
 
 impl Stub {
-    /// Answers a call; `position` is that of the stub among all.
-    pub(in crate::sandbox) fn answer(
-        &self,
-        position: usize,
-        ctx: &mut CallContext<'_, '_>,
-    ) -> (Option<Errno>, Result<(), CallEnd>) {
-        let calls = self.count(position, ctx);
-        if self.sleep_ms > 0 {
-            ctx.state.clock.sleep(self.sleep_ms.saturating_mul(1_000_000));
-        }
+    fn write(&self, ctx: &mut CallContext<'_, '_>) {
         for write in &self.writes {
             let base = match write.to {
                 Target::Arg(index) => ctx.u32(index),
@@ -28,6 +19,19 @@ impl Stub {
                 _ = ctx.write(address, &write.bytes);
             }
         }
+    }
+
+    /// Answers a call; `position` is that of the stub among all.
+    pub(in crate::sandbox) fn answer(
+        &self,
+        position: usize,
+        ctx: &mut CallContext<'_, '_>,
+    ) -> (Option<Errno>, Result<(), CallEnd>) {
+        let calls = self.count(position, ctx);
+        if self.sleep_ms > 0 {
+            ctx.state.clock.sleep(self.sleep_ms.saturating_mul(1_000_000));
+        }
+        self.write(ctx);
         if let Some(code) = self.exit {
             return (None, Err(CallEnd::Exit(code)));
         }

@@ -50,7 +50,7 @@ impl Analysis {
         Self { text, ..Self::judge(wasm, view, Some(run), rules) }
     }
 
-    /// What the bytes alone say, before the sample runs: whoever runs it may not come back.
+    /// What the bytes alone say, before the sample runs: the run may not come back.
     pub fn before_run(bytes: &[u8], rules: &rules::Set) -> Self {
         let (wasm, view) = read(bytes);
         let text = text_of(bytes, &view);
@@ -153,7 +153,7 @@ fn read(bytes: &[u8]) -> (Arc<[u8]>, View) {
             let from_text = matches!(wasm, Cow::Owned(_));
             (wasm, from_text)
         }
-        // Whoever runs it says why it is none.
+        // Running it says why it is no module.
         Err(_) => (Cow::Borrowed(bytes), false),
     };
     let wasm = Arc::from(&*wasm);

@@ -1,4 +1,4 @@
-//! How texts are written, whoever writes them: escaped, cut, quoted, counted, and as JSON.
+//! How texts are written everywhere: escaped, cut, quoted, counted, and as JSON.
 //!
 //! A sample chooses its names, so they come with control sequences that fake a verdict, with characters that
 //! turn a line round, with quotes and with megabytes. Every renderer takes them through this module.

@@ -43,7 +43,7 @@ impl Recorded {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, is no trace file, or the sample is not to be had.
+    /// If the file cannot be read, is no trace file, or the sample cannot be had.
     pub fn open(path: &Path, sample: Option<&[u8]>) -> Result<Self, FileError> {
         Self::of(Reader::open(path)?, sample)
     }

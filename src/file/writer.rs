@@ -46,7 +46,7 @@ impl ChunkWriter {
         Ok(Self { file, packer: Packer::new()?, index: Vec::new(), offset: head.len() as u64 })
     }
 
-    /// Writes a chunk: in one call, so that whoever kills the process leaves it whole or cut off.
+    /// Writes a chunk: in one call, so that a kill leaves it whole or cut off.
     pub(super) fn write(&mut self, chunk: &Chunk) -> io::Result<()> {
         let number = u32::try_from(self.index.len()).map_err(io::Error::other)?;
         let (frame, bytes) = self.packer.pack(chunk, number)?;
@@ -120,7 +120,7 @@ impl Recording {
     }
 }
 
-/// Ends at the first error; whoever sends then sees that nobody listens.
+/// Ends at the first error; the sender then finds the channel closed.
 fn write_all(mut sink: ChunkWriter, chunks: &Receiver<Chunk>) -> io::Result<ChunkWriter> {
     while let Ok(chunk) = chunks.recv() {
         sink.write(&chunk)?;

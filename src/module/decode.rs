@@ -39,9 +39,9 @@ pub(super) fn decode(bytes: &[u8], start: u32, space: Space) -> Result<Code, Par
     Ok(decoder.finish(start..start + bytes.len() as u32))
 }
 
-/// As [`decode`], for whoever wants the operators too: `each` gets every one with its offset, to the end of
-/// the body or to where no operator can be read. Control flow that makes no sense ends the blocks and not the
-/// walk.
+/// As [`decode`], for callers that want the operators too: `each` gets every one with its offset, to the end
+/// of the body or to where no operator can be read. Control flow that makes no sense ends the blocks and not
+/// the walk.
 ///
 /// PERF: a body is read once for both; reading it takes most of the time.
 pub(super) fn decode_with<'b>(

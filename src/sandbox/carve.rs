@@ -20,7 +20,7 @@ pub(super) struct Carver {
     seen: BTreeSet<[u8; 32]>,
     bytes: usize,
     scanned: u64,
-    /// Modules that were not kept for want of room.
+    /// Modules that were not kept because there was no room.
     pub(super) cut: u64,
 }
 

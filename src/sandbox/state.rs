@@ -98,7 +98,7 @@ impl State {
     pub(super) fn tell_call(&mut self, slot: usize) {
         if let Some(call) = self.log.calls.get_mut(slot) {
             self.journal.call(slot, call, &self.stdout.bytes, &self.stderr.bytes);
-            // Whoever was told keeps it: what is recorded to a file does not stay in memory, too.
+            // The sink keeps it: what is recorded to a file does not stay in memory too.
             if self.journal.journal.is_some() {
                 (call.args, call.results) = (Vec::new(), Vec::new());
             }

@@ -44,7 +44,7 @@ pub struct Confinement {
     /// as one inherited from whoever started the scan, a signal to any other process, and memory that
     /// can be executed.
     pub seccomp: bool,
-    /// Descriptors that the scan inherited from whoever started it are closed: only the three streams are
+    /// Descriptors that the scan inherited from its parent are closed: only the three streams are
     /// open.
     #[serde(default)]
     pub inherited_closed: bool,
@@ -75,7 +75,7 @@ impl Confinement {
     }
 }
 
-/// Confines this process for good. What is not to be had is reported as such.
+/// Confines this process for good. What the kernel does not offer is reported.
 #[cfg(target_os = "linux")]
 pub fn confine(bounds: &Bounds) -> Confinement {
     let no_new_privileges = rustix::thread::set_no_new_privs(true).is_ok();
@@ -89,14 +89,14 @@ pub fn confine(bounds: &Bounds) -> Confinement {
     confinement
 }
 
-/// Confines this process for good. What is not to be had is reported as such.
+/// Confines this process for good. What the kernel does not offer is reported.
 #[cfg(all(unix, not(target_os = "linux")))]
 pub fn confine(bounds: &Bounds) -> Confinement {
     let inherited_closed = close_inherited();
     Confinement { landlock: "none".to_owned(), inherited_closed, ..resources(bounds) }
 }
 
-/// Confines this process for good. What is not to be had is reported as such.
+/// Confines this process for good. What the kernel does not offer is reported.
 #[cfg(not(unix))]
 pub fn confine(_: &Bounds) -> Confinement {
     Confinement { landlock: "none".to_owned(), ..Confinement::default() }
@@ -104,7 +104,7 @@ pub fn confine(_: &Bounds) -> Confinement {
 
 /// Closes every descriptor but the three streams. Returns whether all are known to be closed.
 ///
-/// Whoever started the scan may have left files and sockets open. A worker opens none of its own before it is
+/// The parent of the scan may have left files and sockets open. A worker opens none of its own before it is
 /// confined that it keeps.
 #[cfg(unix)]
 fn close_inherited() -> bool {

@@ -19,7 +19,7 @@ use crate::{
     text,
 };
 
-/// The rows of a sample; its hash, size, origin and time are left to whoever knows them.
+/// The rows of a sample; its hash, size, origin and time are filled in by the scan.
 pub fn outcome(analysis: &Analysis, sha256: &str) -> SampleRows {
     let code = CodeFeatures::of(&analysis.wasm);
     let functions = functions(analysis, &code, sha256);
@@ -35,7 +35,7 @@ fn named(value: &impl Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// Cut, with a mark where something is missing. Whoever prints a row escapes it.
+/// Cut, with a mark where something is missing. Not escaped: printing a row does that.
 fn clip(text: &str) -> String {
     text::cut(text, ROW_TEXT)
 }

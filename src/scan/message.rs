@@ -34,7 +34,7 @@ pub const FAILURE: u8 = b'f';
 pub const BYTES: u8 = b'b';
 /// From it: the rows of the sample in JSON.
 pub const OUTCOME: u8 = b'o';
-/// From it: it is done. Whoever says nothing more without this has crashed.
+/// From it: it is done. A worker that falls silent without it has crashed.
 pub const DONE: u8 = b'd';
 
 /// What a worker says.

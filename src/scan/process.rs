@@ -144,7 +144,7 @@ impl Spawner {
             Err(error) => return WorkerEnd::NotStarted(format!("no worker could be started: {error}")),
         };
         thread::scope(|scope| {
-            // Ended at the end of this, however that comes about: the threads wait for it.
+            // Killed when this scope ends, by whatever way: the threads wait for it.
             let mut worker = Worker(child);
             let Worker(child) = &mut worker;
             let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -525,7 +525,7 @@ mod tests {
     fn no_message_is_read_before_the_last_one_was_taken() {
         let folder = tempfile::tempdir().unwrap();
         let written = folder.path().join("written");
-        // More than a pipe holds: whoever has written all of it was read.
+        // More than a pipe holds: who could write all of it was read.
         let large = "printf 'm\\006\\000\\020\\000\\002\\000\\000\\000[]'; head -c 1048576 /dev/zero";
         let words = format!(
             "{}; {large}; touch '{}'; {}",

@@ -13,7 +13,7 @@ use super::{
     rows::{self, Failure},
 };
 
-/// How far a scan is, for whoever shows it.
+/// How far a scan is, to be shown.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Files and members found up to now.

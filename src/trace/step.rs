@@ -123,7 +123,7 @@ pub(crate) struct Call<F> {
 pub(crate) enum Misfit {
     /// An unconditional branch is not taken.
     NotTaken,
-    /// A `br_table` takes a label that it has not got.
+    /// A `br_table` takes a label that it does not have.
     TableIndex { index: u64, labels: u32 },
     /// Control goes on after `unreachable`.
     PassedUnreachable,
@@ -173,7 +173,7 @@ pub(crate) fn step<W: Walker>(
         Exit::ReturnCallImport(_) => call_target(walker, from, CallKind::Import, true),
         Exit::ReturnCallIndirect => call_target(walker, from, CallKind::Indirect, true),
         Exit::Grow | Exit::Bulk => walker.record(from),
-        // Not recorded: whoever loads code refuses these.
+        // Not recorded: code with these is refused when it is loaded.
         Exit::CallRef
         | Exit::ReturnCallRef
         | Exit::BrOn(_)

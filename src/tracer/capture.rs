@@ -60,7 +60,7 @@ pub(super) struct Capture {
     word_bytes: u64,
     /// Records so far.
     made: usize,
-    /// Words and records that the sink has not got, work when it got the last, and direct calls then.
+    /// Words and records that the sink does not have yet; work and direct calls at the last hand-over.
     pending: Vec<u64>,
     handed_at: u64,
     calls: u64,
@@ -435,7 +435,7 @@ impl recorder::Sink for Capture {
     }
 }
 
-/// For whoever runs the hooked engine with a sink of their own.
+/// For those who run the hooked engine with a sink of their own.
 impl From<Event> for Record {
     fn from(event: Event) -> Self {
         match event {

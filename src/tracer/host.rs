@@ -359,7 +359,7 @@ fn find_memory(caller: &mut engine::Caller<'_, Host>) {
     }
 }
 
-/// Exports that host functions work on, for want of an import.
+/// Exports that host functions work on, if there is no import of that kind.
 #[derive(Default)]
 pub(super) struct Names {
     pub(super) memory: Option<String>,

@@ -3,7 +3,7 @@
 //! One branch with a thousand values is a thousand copies, so a file of a few KiB can ask for gigabytes. What
 //! is refused is a function, and only when it is called: that call fails, and the rest of the module runs.
 //!
-//! Not here: which functions are refused beforehand (whoever loads the module counts them).
+//! Not here: which functions are refused beforehand (`module::weight` of the crate `wasmspoor` counts that).
 
 use std::{
     fmt,

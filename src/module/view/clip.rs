@@ -1,4 +1,4 @@
-//! A view with its long lists cut, for whoever writes it down.
+//! A view with its long lists cut, to be written down.
 
 use super::{StaticCallGraph, View};
 

@@ -218,7 +218,7 @@ impl View {
     }
 }
 
-/// Functions that would take a browser hours to compile are there for whoever looks at the file.
+/// Functions that would take a browser hours to compile are there to mislead those who look at the file.
 fn note_heavy(heavy: &Heavy, functions: &[Function], anomalies: &mut Anomalies) {
     for (func, steps) in heavy.functions() {
         let position = functions.binary_search_by_key(func, |function| function.index);

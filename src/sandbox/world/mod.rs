@@ -42,7 +42,7 @@ pub(super) type Nest = fn(&mut Caller<'_>, &Mutex<State>, &[u64], &str) -> Resul
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) layout: Layout,
-    /// A throw is on its way to whoever catches it.
+    /// A throw is on its way to its handler.
     pub(super) is_throwing: bool,
     /// Upper half of a 64-bit result, which JavaScript cannot return.
     pub(super) temp_ret: i32,

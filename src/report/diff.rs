@@ -116,13 +116,17 @@ impl Diff {
                 }
             }
         }
+        self.write_counts(out)
+    }
+
+    fn write_counts(&self, out: &mut impl io::Write) -> io::Result<()> {
         if !self.counts.is_empty() {
             writeln!(out, "counts")?;
         }
         let mut counts: Vec<_> = self.counts.iter().collect();
         counts.sort_by_key(|(name, counts)| (std::cmp::Reverse(counts.a.abs_diff(counts.b)), name.as_str()));
         for (name, CountPair { a, b }) in counts.iter().take(2 * DIFF_SHOWN) {
-            writeln!(out, "  {}: {a} -> {b}", show(name))?;
+            writeln!(out, "  {}: {a} -> {b}", clip(name, 200))?;
         }
         if let Some(more) = counts.len().checked_sub(2 * DIFF_SHOWN).filter(|&more| more > 0) {
             writeln!(out, "  {more} more counts differ (--json has all)")?;

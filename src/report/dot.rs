@@ -19,7 +19,7 @@ use std::{
 
 use crate::{
     module::{
-        Code, FuncIndex,
+        Code, FuncIndex, Op,
         cfg::{Cfg, EdgeKind},
         view::{ExternKind, View},
     },
@@ -263,20 +263,25 @@ pub fn dynamic(report: &Report<'_>) -> String {
     graph.finish()
 }
 
+fn state_style(is_initial: bool, is_terminal: bool) -> String {
+    let fill = match (is_initial, is_terminal) {
+        (true, _) => "#b7e4b0",
+        (_, true) => "#eeeeee",
+        _ => "white",
+    };
+    let shape = if is_terminal { "peripheries=2" } else { "style=\"filled,rounded\"" };
+    // Names of colours need no quotes.
+    let fill = if fill.starts_with('#') { format!("\"{fill}\"") } else { fill.to_owned() };
+    format!("fillcolor={fill}, shape=box, {shape}")
+}
+
 /// The state machine: functions as states, calls as transitions.
 pub fn states(report: &Report<'_>) -> String {
     let names = Names::of(report.view);
     let mut graph = Graph::new("states");
     for state in &report.dynamic.states.states {
         let label = [names.func(state.func), format!("{} visits", state.visits)];
-        let fill = match (state.initial, state.terminal) {
-            (true, _) => "fillcolor=\"#b7e4b0\"",
-            (_, true) => "fillcolor=\"#eeeeee\"",
-            _ => "fillcolor=white",
-        };
-        let shape =
-            if state.terminal { "shape=box, peripheries=2" } else { "shape=box, style=\"filled,rounded\"" };
-        graph.node(&id(state.func), &label, &format!("{fill}, {shape}"));
+        graph.node(&id(state.func), &label, &state_style(state.initial, state.terminal));
     }
     for step in &report.dynamic.states.transitions {
         let style = match (step.back, step.rare) {
@@ -284,12 +289,8 @@ pub fn states(report: &Report<'_>) -> String {
             (_, true) => "style=dotted",
             _ => "",
         };
-        graph.edge(
-            &id(step.from),
-            &id(step.to),
-            &format!("{} ({:.0} %)", step.count, step.probability * 100.0),
-            style,
-        );
+        let label = format!("{} ({:.0} %)", step.count, step.probability * 100.0);
+        graph.edge(&id(step.from), &id(step.to), &label, style);
     }
     graph.legend(&[
         ("initial", "fillcolor=\"#b7e4b0\", style=\"filled,rounded\""),
@@ -314,6 +315,30 @@ fn way(kind: EdgeKind) -> &'static str {
     }
 }
 
+/// The lines in a block's box.
+fn block_label(index: u32, ops: &[Op], count: u64, depth: Option<u32>) -> Vec<String> {
+    let span = match (ops.first(), ops.last()) {
+        (Some(first), Some(last)) => format!("{:#x} to {:#x}", first.offset.0, last.offset.0),
+        _ => "empty".to_owned(),
+    };
+    let mut label =
+        vec![format!("block {index}: {span}"), format!("{} instructions, executed {count} times", ops.len())];
+    label.extend(depth.map(|depth| format!("header of a loop, depth {depth}")));
+    label.extend(ops.iter().take(SHOWN_OPS).map(|op| op.opcode.mnemonic().to_owned()));
+    let more = ops.len().saturating_sub(SHOWN_OPS);
+    label.extend((more > 0).then(|| format!("and {more} more")));
+    label
+}
+
+fn edge_style(is_back: bool, count: u64) -> &'static str {
+    match (is_back, count) {
+        (true, 0) => "color=\"#b00000\", style=dashed",
+        (true, _) => "color=\"#b00000\", penwidth=2",
+        (false, 0) => "color=\"#aaaaaa\", style=dashed",
+        (false, _) => "color=\"#207020\"",
+    }
+}
+
 /// The control flow of a function, with how often each block ran and each edge was taken. `flow` is absent if
 /// there was no run.
 pub fn cfg(report: &Report<'_>, func: FuncIndex, code: &Code, flow: Option<&Flow>) -> String {
@@ -323,23 +348,8 @@ pub fn cfg(report: &Report<'_>, func: FuncIndex, code: &Code, flow: Option<&Flow
     let mut graph = Graph::new("cfg");
     let _ = writeln!(graph.text, "  label={};\n  labelloc=t;", quote(&[names.func(func)]));
     for (index, block) in (0u32..).zip(code.blocks()) {
-        let ops = &code.ops()[block.range()];
         let count = flow.and_then(|flow| flow.blocks.get(&index)).copied().unwrap_or(0);
-        let span = match (ops.first(), ops.last()) {
-            (Some(first), Some(last)) => format!("{:#x} to {:#x}", first.offset.0, last.offset.0),
-            _ => "empty".to_owned(),
-        };
-        let mut label = vec![
-            format!("block {index}: {span}"),
-            format!("{} instructions, executed {count} times", ops.len()),
-        ];
-        if let Some(depth) = depths.get(&index) {
-            label.push(format!("header of a loop, depth {depth}"));
-        }
-        label.extend(ops.iter().take(SHOWN_OPS).map(|op| op.opcode.mnemonic().to_owned()));
-        if let Some(more) = ops.len().checked_sub(SHOWN_OPS).filter(|&more| more > 0) {
-            label.push(format!("and {more} more"));
-        }
+        let label = block_label(index, &code.ops()[block.range()], count, depths.get(&index).copied());
         graph.node(&format!("b{index}"), &label, if count > 0 { GREEN } else { GREY });
     }
     // Several edges between the same blocks are one: the run does not tell them apart.
@@ -351,16 +361,10 @@ pub fn cfg(report: &Report<'_>, func: FuncIndex, code: &Code, flow: Option<&Flow
         let count = flow.and_then(|flow| flow.edges.get(&(from, to))).copied().unwrap_or(0);
         // Wasm is structured: an edge goes back only to a loop that encloses it.
         let is_back = to <= from;
-        let style = match (is_back, count) {
-            (true, 0) => "color=\"#b00000\", style=dashed",
-            (true, _) => "color=\"#b00000\", penwidth=2",
-            (false, 0) => "color=\"#aaaaaa\", style=dashed",
-            (false, _) => "color=\"#207020\"",
-        };
         ways.dedup();
         let back = if is_back { " (back)" } else { "" };
         let label = format!("{} {count}{back}", ways.join(", "));
-        graph.edge(&format!("b{from}"), &format!("b{to}"), label.trim_start(), style);
+        graph.edge(&format!("b{from}"), &format!("b{to}"), label.trim_start(), edge_style(is_back, count));
     }
     graph.legend(&[
         ("executed", GREEN),

@@ -25,16 +25,29 @@
 //! Data goes one way: bytes → [`module`] → tracer ([`Tracer`], [`Session`]) → [`trace`]. What counts as
 //! executed, and what a trace holds, is `docs/trace-stream.md`; where things are, `docs/architecture.md`.
 
+// Much of the engine's side is there for the sandbox and for trace files.
+#![cfg_attr(not(feature = "analysis"), allow(dead_code, unused_imports, unused_macros))]
+
+#[cfg(feature = "analysis")]
 pub mod analysis;
+#[cfg(feature = "analysis")]
 pub mod categories;
+#[cfg(feature = "analysis")]
 pub mod classify;
+#[cfg(feature = "analysis")]
 pub mod file;
+#[cfg(feature = "analysis")]
 mod hex;
 pub mod module;
+#[cfg(feature = "analysis")]
 pub mod passes;
+#[cfg(feature = "analysis")]
 pub mod report;
+#[cfg(feature = "analysis")]
 pub mod rulebook;
+#[cfg(feature = "analysis")]
 pub mod rules;
+#[cfg(feature = "analysis")]
 pub mod sandbox;
 #[cfg(feature = "scan")]
 pub mod scan;
@@ -42,6 +55,7 @@ pub mod text;
 pub mod trace;
 mod tracer;
 pub mod values;
+#[cfg(feature = "analysis")]
 pub mod verdict;
 
 pub use module::LoadError;

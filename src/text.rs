@@ -6,11 +6,13 @@
 //! Stands below everything else and knows nothing of modules, runs or reports.
 
 mod escape;
+#[cfg(feature = "analysis")]
 mod json;
 mod vocabulary;
 mod words;
 
 pub use escape::{clip, escape, line};
+#[cfg(feature = "analysis")]
 pub use json::{LEVELS, json_len, write_json, write_json_line};
 pub(crate) use vocabulary::vocabulary;
 pub use words::{cut, cut_counted, grouped, noun, percent, plural, quoted, share, some};

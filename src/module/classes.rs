@@ -12,14 +12,14 @@ use std::{
     sync::LazyLock,
 };
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{OPCODES, Op, Opcode};
 
 /// Instructions by class. Static: those that stand in the code; dynamic: those that were executed. Classes
 /// overlap only where said.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "analysis", derive(schemars::JsonSchema))]
 pub struct Classes {
     /// All instructions, `end` and `else` left out.
     pub total: u64,

@@ -22,6 +22,7 @@ mod names;
 mod opcode;
 mod sections;
 pub mod signatures;
+#[cfg(feature = "analysis")]
 pub mod view;
 pub(crate) mod weight;
 

@@ -46,6 +46,7 @@ macro_rules! vocabulary {
             }
         }
 
+        #[cfg(feature = "analysis")]
         impl ::schemars::JsonSchema for $name {
             fn schema_name() -> ::std::borrow::Cow<'static, str> {
                 stringify!($name).into()

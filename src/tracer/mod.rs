@@ -301,7 +301,8 @@ pub enum Outcome {
 }
 
 /// An instruction of the sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "analysis", derive(schemars::JsonSchema))]
 pub struct Site {
     /// Index of the function, imports first.
     pub function: u32,

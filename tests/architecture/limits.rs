@@ -13,6 +13,9 @@ const DOC: &str = "docs/limits.md";
 /// Constants that are no limits, with what they are.
 const OTHERS: &str = "tests/architecture/no-limits.txt";
 
+/// Folders whose constants are looked at.
+const FOLDERS: [&str; 2] = ["src", "hooks/src"];
+
 /// All source files below `folder`, ascending; those of tests left out.
 fn sources(folder: &str) -> Vec<String> {
     let (mut files, mut open) = (Vec::new(), vec![root().join(folder)]);
@@ -38,8 +41,9 @@ fn read(file: &str) -> String {
 
 /// Every file of limits with what it holds.
 fn files_of_limits() -> Vec<(String, Vec<Constant>)> {
-    let files = sources("src")
+    let files = FOLDERS
         .into_iter()
+        .flat_map(sources)
         .filter(|file| Path::new(file).file_name().is_some_and(|name| name == "limits.rs"));
     let found = files.map(|file| (constants(&read(&file)), file)).map(|(found, file)| (file, found));
     found.filter(|(_, found)| !found.is_empty()).collect()
@@ -123,7 +127,7 @@ fn no_limit_stands_elsewhere() {
     let listed: Vec<_> = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
     let mut used = vec![false; listed.len()];
     let mut strays = Vec::new();
-    for file in sources("src") {
+    for file in FOLDERS.into_iter().flat_map(sources) {
         if file.ends_with("/limits.rs") {
             continue;
         }

@@ -18,6 +18,7 @@
 
 pub mod bounds;
 pub(crate) mod engine;
+mod limits;
 pub mod parts;
 pub(crate) mod sites;
 pub mod stream;
@@ -26,17 +27,9 @@ use std::{any::Any, fmt, ptr::NonNull};
 
 use bumpalo::Bump;
 
-use crate::TrapCode;
+pub use self::limits::{CALLS_PER_POLL, OPS_PER_POLL, WORDS_PER_CHUNK, WORDS_PER_POLL};
 
-/// Words in a chunk: 32 KiB, well inside a level-2 cache.
-pub const WORDS_PER_CHUNK: usize = 4096;
-/// Words after which the sink is asked again: about a thousand decisions.
-pub const WORDS_PER_POLL: usize = 16;
-/// Direct calls after which the sink is asked again. They push no decision, and a tree of them can be
-/// exponentially large.
-pub const CALLS_PER_POLL: u32 = 1024;
-/// Operators of straight code after which the translator inserts a poll.
-pub const OPS_PER_POLL: u32 = 8192;
+use crate::TrapCode;
 
 /// Takes what is recorded. Called from the execution loop: must not panic.
 pub trait Sink: Any + Send + Sync {

@@ -6,9 +6,6 @@
 //!
 //! Trace files are not JSON: there a value keeps the layout that it always had ([`Wire`]).
 
-use std::borrow::Cow;
-
-use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{Type, Value};
@@ -29,7 +26,8 @@ enum Wire {
 }
 
 /// A value of a Wasm type: its type, and the value as a number, or as text where a number would be rounded.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "analysis", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum Json {
     /// `i32`
@@ -49,31 +47,34 @@ enum Json {
     },
 }
 
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "analysis", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 enum Integer {
     /// From -(2^53 - 1) to 2^53 - 1.
     Number(i64),
     /// Beyond these, decimal.
-    Text(#[schemars(regex(pattern = "^-?[0-9]+$"))] String),
+    Text(#[cfg_attr(feature = "analysis", schemars(regex(pattern = "^-?[0-9]+$")))] String),
 }
 
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "analysis", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 enum Float<F> {
     /// Finite.
     Number(F),
     /// `inf`, `nan`, or `nan:0x` and the payload; with `-` in front if the sign is set.
-    Text(#[schemars(regex(pattern = "^-?(inf|nan(:0x[0-9a-f]+)?)$"))] String),
+    Text(#[cfg_attr(feature = "analysis", schemars(regex(pattern = "^-?(inf|nan(:0x[0-9a-f]+)?)$")))] String),
 }
 
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "analysis", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 enum Vector {
     /// Up to 2^53 - 1.
     Number(u64),
     /// Beyond, `0x` and 32 hexadecimal digits.
-    Text(#[schemars(regex(pattern = "^0x[0-9a-f]{32}$"))] String),
+    Text(#[cfg_attr(feature = "analysis", schemars(regex(pattern = "^0x[0-9a-f]{32}$")))] String),
 }
 
 impl From<Value> for Json {
@@ -130,8 +131,9 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-impl JsonSchema for Value {
-    fn schema_name() -> Cow<'static, str> {
+#[cfg(feature = "analysis")]
+impl schemars::JsonSchema for Value {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
         "Value".into()
     }
 

@@ -54,5 +54,33 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{outcome:?}");
     assert!(matches!(outcome, Outcome::Stopped { limit: Limit::Cancelled, .. }));
     println!("{} instructions", session.finish().counts()?.total);
+    #[cfg(feature = "analysis")]
+    within_the_sandbox()?;
+    Ok(())
+}
+
+/// The same within the sandbox: WASI, files, a virtual clock and the log of calls, and one import answered
+/// here, with the sandbox's own clock and randomness, so that each run is the same.
+#[cfg(feature = "analysis")]
+fn within_the_sandbox() -> Result<(), Box<dyn std::error::Error>> {
+    use wasmspoor::sandbox::{self, RunOptions};
+
+    let sample = r#"(module
+      (import "env" "key" (func $key (param i32) (result i64)))
+      (memory (export "memory") 1)
+      (func (export "_start") (drop (call $key (i32.const 64)))))"#;
+    let mut options = RunOptions::default();
+    options.define("env", "key", |call| {
+        let [Value::I32(at)] = *call.args() else { return Err(HostError::new("one number")) };
+        let mut key = [0; 16];
+        call.random(&mut key);
+        call.write_memory(at as u64, &key).ok_or_else(|| HostError::new("out of bounds"))?;
+        let now = call.now_ns() as i64;
+        call.set_result(0, Value::I64(now))
+    });
+    let wasm = wat::parse_str(sample)?;
+    let [one, two] = [sandbox::run(&wasm, &options)?, sandbox::run(&wasm, &options)?];
+    println!("{:?}: {:?} at {} ns", one.status, one.calls[0].results, one.calls[0].time_ns);
+    assert_eq!(one.calls[0].results, two.calls[0].results);
     Ok(())
 }

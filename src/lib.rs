@@ -60,6 +60,6 @@ pub mod verdict;
 
 pub use module::LoadError;
 pub use tracer::{
-    AtTraceLimit, Caller, Cancel, HostError, InvokeError, Limit, Limits, MemoryError, Options, Outcome,
-    Session, Site, Timeout, Tracer, Type, Value,
+    AtTraceLimit, Caller, Cancel, HostError, InvokeError, Limit, LimitError, Limits, MemoryError, Options,
+    Outcome, Session, Site, Timeout, Tracer, Type, Value, ValueError,
 };

@@ -3,6 +3,8 @@
 
 #[path = "sandbox/driver.rs"]
 mod driver;
+#[path = "sandbox/embedder.rs"]
+mod embedder;
 #[path = "sandbox/hostile.rs"]
 mod hostile;
 #[path = "sandbox/persona.rs"]

@@ -109,5 +109,9 @@ fn arguments_of(session: &Session, export: &str, words: &[String]) -> Result<Vec
             words.len()
         )));
     }
-    params.iter().zip(words).map(|(ty, word)| ty.parse(word).map_err(fail)).collect()
+    params
+        .iter()
+        .zip(words)
+        .map(|(ty, word)| ty.parse(word).map_err(|error| fail(error.to_string())))
+        .collect()
 }

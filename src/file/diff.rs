@@ -83,18 +83,30 @@ pub struct OutcomeDifference {
     pub b: Option<String>,
 }
 
+/// Why two files cannot be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceDiffError {
+    /// They are of different samples.
+    #[error("the files are of different samples (spoor diff compares samples)")]
+    OtherSample,
+    /// At least one has no run.
+    #[error("the sample could not be run")]
+    NotRun,
+}
+
 impl TraceDiff {
     /// Compares two runs.
     ///
     /// # Errors
     ///
-    /// In words, if they are not of the same sample.
-    pub fn of(a: &Recorded, b: &Recorded) -> Result<Self, String> {
+    /// If they are not of the same sample, or it could not be run.
+    pub fn of(a: &Recorded, b: &Recorded) -> Result<Self, TraceDiffError> {
         if a.header.sha256 != b.header.sha256 {
-            return Err("the files are of different samples (spoor diff compares samples)".into());
+            return Err(TraceDiffError::OtherSample);
         }
         let (Ok(run_a), Ok(run_b)) = (&a.run, &b.run) else {
-            return Err("the sample could not be run".into());
+            return Err(TraceDiffError::NotRun);
         };
         let (trace_a, trace_b) = (&run_a.trace, &run_b.trace);
         let first = parting(trace_a, trace_b);

@@ -30,10 +30,10 @@ mod writer;
 
 pub use self::{
     contents::Header,
-    diff::{HostCalls, NamedFunction, OutcomeDifference, Parting, TraceDiff},
+    diff::{HostCalls, NamedFunction, OutcomeDifference, Parting, TraceDiff, TraceDiffError},
     frame::{ChunkKind, Frame, MAGIC, VERSION, head_bytes},
     info::{Info, RunInfo, Stream},
-    objects::check_options,
+    objects::{OptionsTooLarge, check_options},
     point::Point,
     reader::{Damage, FileError, Reader, Source},
     record::{Sample, Written, record, record_timed},

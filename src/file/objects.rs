@@ -10,21 +10,31 @@ use super::{
 };
 use crate::sandbox::RunOptions;
 
+/// Options that a trace file has no room for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the files, the standard input and the other options of the run take {given} bytes; a trace file holds \
+     {most} of them"
+)]
+#[non_exhaustive]
+pub struct OptionsTooLarge {
+    /// Bytes that they take.
+    pub given: usize,
+    /// Bytes that there is room for.
+    pub most: usize,
+}
+
 /// Whether a file can hold these options.
 ///
 /// # Errors
 ///
-/// In words, if they are too large: a file with them could be written and not be read.
-pub fn check_options(options: &RunOptions) -> Result<(), String> {
-    let bytes = postcard::to_allocvec(options).map_err(|error| error.to_string())?;
+/// If they are too large: a file with them could be written and not be read.
+pub fn check_options(options: &RunOptions) -> Result<(), OptionsTooLarge> {
     let most = MAX_HEADER - BESIDE_OPTIONS;
+    // What cannot be written takes more than there is room for.
+    let bytes = postcard::to_allocvec(options).map_err(|_| OptionsTooLarge { given: usize::MAX, most })?;
     let fits = bytes.len() <= most && decode::from_bytes::<RunOptions>(&bytes, &Budget::of(most)).is_some();
-    let given = bytes.len();
-    fits.then_some(()).ok_or_else(|| {
-        format!(
-            "the files, the standard input and the other options of the run take {given} bytes; a trace file holds {most} of them"
-        )
-    })
+    fits.then_some(()).ok_or(OptionsTooLarge { given: bytes.len(), most })
 }
 
 /// Whether a file can hold this outcome, as it is written.

@@ -222,7 +222,7 @@ fn a_log_that_grows_in_memory_is_read_as_far_as_it_may() {
 #[test]
 fn options_that_no_file_holds_are_refused_before_anything_is_written() {
     let options = RunOptions { stdin: vec![0; 3 << 20], ..RunOptions::default() };
-    assert!(check_options(&options).unwrap_err().contains("a trace file holds 2097152"));
+    assert!(check_options(&options).unwrap_err().to_string().contains("a trace file holds 2097152"));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.spoor");
     let sample = Sample { name: "x", bytes: b"(module)", is_embedded: true };

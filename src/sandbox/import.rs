@@ -13,6 +13,7 @@ use crate::{
 use super::limits::{CARVE_GLANCE, CARVE_SCAN};
 use super::{
     context::{Act, CallContext, CallEnd},
+    embedder::Answerer,
     log::{Callee, IOVS},
     signature::{Kind, Param},
     state::State,
@@ -25,6 +26,8 @@ use super::{
 /// What answers a call.
 #[derive(Debug)]
 pub(super) enum Body {
+    /// A closure of the embedder.
+    Closure(Answerer),
     /// A stub of the user: its position among all stubs, and what it says.
     Stub(usize, Stub),
     /// A behaviour that answers from the state of the run.
@@ -189,8 +192,11 @@ impl Import {
     fn answer(&self, call: &mut Caller<'_>) -> Answered {
         let mut buffer = [0; 16];
         let args = self.normalise(call.args(), &mut buffer);
-        if let Body::Nest(nest) = self.body {
-            return Answered::of(nest(call, &self.state, args, &self.name));
+        // These may call the sample, which calls other imports: nothing is held meanwhile.
+        match &self.body {
+            Body::Nest(nest) => return Answered::of(nest(call, &self.state, args, &self.name)),
+            Body::Closure(answerer) => return Answered::of(answerer.answer(call, &self.state)),
+            _ => {}
         }
         let mut state = self.lock();
         let state = &mut *state;
@@ -207,7 +213,7 @@ impl Import {
                 let (errno, result) = stub.answer(*position, &mut ctx);
                 Answered { errno, end: result.err() }
             }
-            Body::Nest(_) | Body::Zeros => Answered { errno: None, end: None },
+            Body::Closure(_) | Body::Nest(_) | Body::Zeros => Answered { errno: None, end: None },
         }
     }
 

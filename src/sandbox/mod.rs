@@ -1,6 +1,6 @@
 //! The sandbox: runs a sample where it can touch nothing real, and keeps what it asked for.
 //!
-//! [`run`] links the imports (stub file, then WASI, then known worlds, then typed defaults), drives the entry
+//! [`run`] links the imports (closures of the embedder, then stub file, then WASI, then known worlds, then typed defaults), drives the entry
 //! points in their order, each under its own budget, and gives a [`Run`]: the trace, the log of host calls,
 //! and how each entry point ended. The sample sees a virtual clock, seeded randomness, files in memory; never
 //! the real ones.
@@ -15,6 +15,7 @@ mod clock;
 mod context;
 mod damage;
 mod driver;
+mod embedder;
 mod fs;
 mod glob;
 mod home;
@@ -30,6 +31,7 @@ mod signature;
 mod state;
 mod stubs;
 mod tokens;
+mod traced;
 mod types;
 mod wasi;
 mod wire;
@@ -47,6 +49,7 @@ pub(crate) use self::damage::assess as damage;
 pub(crate) use self::journal::{Item, Journal, Recorder, unfinished};
 use self::{driver::Driver, link::Link, state::State};
 pub use self::{
+    embedder::{HostFunctions, ImportCall},
     fs::{ChangeKind, FileChange},
     persona::{Conduct, Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind},
     stubs::{StubError, Stubs},
@@ -78,7 +81,7 @@ pub(crate) fn run_with(
     let mut state = State::new(options);
     state.journal.journal = recorder.clone().map(|recorder| recorder as Arc<dyn Journal>);
     let state = Arc::new(Mutex::new(state));
-    let mut link = Link::new(wasm, Arc::clone(&state), stubs);
+    let mut link = Link::new(wasm, Arc::clone(&state), stubs, options.functions.clone());
     let tracer = Tracer::new(crate::Options::default().limits(options.limits.clone()));
     let session = tracer.load_with(
         wasm,

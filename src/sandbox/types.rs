@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::limits::{MAX_ARGS, MAX_CALLS, MAX_OUTPUT, MAX_POINTED};
 use super::{
+    embedder::HostFunctions,
     fs::FileChange,
     persona::{Conduct, Persona},
 };
@@ -60,6 +61,9 @@ pub struct RunOptions {
     /// Whom the sample thinks it runs for: the other files, sockets, streams, bait.
     /// [`RunOptions::with_persona`] takes the rest from it too.
     pub persona: Arc<Persona>,
+    /// Imports that the caller answers in Rust: [`RunOptions::define`]. They are written nowhere.
+    #[serde(skip)]
+    pub functions: HostFunctions,
 }
 
 /// Which exports are called after the start function, `_initialize`, and `_start` or `main`.
@@ -211,7 +215,7 @@ pub enum EntryEnd {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// A stub of the user.
+    /// A stub of the user, or a closure of the embedder.
     Stub,
     /// WASI.
     Wasi,
@@ -396,6 +400,7 @@ impl Default for RunOptions {
             stubs: Vec::new(),
             preopens: Vec::new(),
             persona: Arc::clone(&persona),
+            functions: HostFunctions::default(),
         };
         options.with_persona(persona)
     }

@@ -104,16 +104,27 @@ impl Limits {
     ///
     /// # Errors
     ///
-    /// In words, which of them is too high.
-    pub fn check(&self) -> Result<(), String> {
+    /// Which of them is too high.
+    pub fn check(&self) -> Result<(), LimitError> {
         let given = [self.memory_pages, self.table_elements, self.call_depth as u64, self.stack_bytes as u64];
         match MOST.iter().zip(given).find(|&(&(_, most), given)| given > most) {
-            Some((&(name, most), given)) => {
-                Err(format!("the limit `{name}` is {given}; {most} is the most that can be given"))
-            }
+            Some((&(name, most), given)) => Err(LimitError { name, given, most }),
             None => Ok(()),
         }
     }
+}
+
+/// A limit that is too high to be one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the limit `{name}` is {given}; {most} is the most that can be given")]
+#[non_exhaustive]
+pub struct LimitError {
+    /// Its name, as the field of [`Limits`].
+    pub name: &'static str,
+    /// What was given.
+    pub given: u64,
+    /// The most that can be given.
+    pub most: u64,
 }
 
 /// What one entry point may use of a session; when it is used up, the session goes on with the next.

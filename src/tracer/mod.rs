@@ -35,10 +35,10 @@ use crate::{
 pub use self::{
     cancel::Cancel,
     host::{Caller, HostError},
-    limits::{AtTraceLimit, Limit, Limits},
+    limits::{AtTraceLimit, Limit, LimitError, Limits},
     memory::MemoryError,
     sink::Timeout,
-    value::{Type, Value},
+    value::{Type, Value, ValueError},
 };
 use self::{
     capture::Capture,

@@ -3,6 +3,8 @@
 mod json;
 mod text;
 
+pub use text::ValueError;
+
 use wasmspoor_hooks as engine;
 
 /// A value of a Wasm type. References are known only as null or not.

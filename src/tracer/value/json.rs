@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::{Type, Value};
+use super::{Type, Value, ValueError};
 
 /// Greatest integer up to which an `f64` holds all of them.
 const MAX_EXACT: u64 = (1 << 53) - 1;
@@ -97,7 +97,7 @@ impl From<Value> for Json {
 }
 
 impl Json {
-    fn into_value(self) -> Result<Value, String> {
+    fn into_value(self) -> Result<Value, ValueError> {
         match self {
             Self::I32(number) => Ok(Value::I32(number)),
             Self::I64(Integer::Number(number)) => Ok(Value::I64(number)),

@@ -17,8 +17,8 @@ impl Type {
     ///
     /// # Errors
     ///
-    /// What is wrong with `text`, in words.
-    pub fn parse(self, text: &str) -> Result<Value, String> {
+    /// If `text` is no value of this type.
+    pub fn parse(self, text: &str) -> Result<Value, ValueError> {
         let value = match self {
             Self::I32 => integer(text)
                 .and_then(|value| {
@@ -39,17 +39,32 @@ impl Type {
             }
             Self::FuncRef | Self::ExternRef => (text == "null").then_some(Value::Ref { null: true }),
         };
-        value.ok_or_else(|| match self {
-            Self::FuncRef | Self::ExternRef => {
-                format!("`{text}` is not a value of type {self}; only `null` can be given")
-            }
-            Self::V128 => {
-                format!("`{text}` is not a value of type {self}; give it as 0x and hexadecimal digits")
-            }
-            _ => format!("`{text}` is not a value of type {self}"),
-        })
+        value.ok_or_else(|| ValueError { ty: self, text: text.to_owned() })
     }
 }
+
+/// A text that is no value of a type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ValueError {
+    /// The type.
+    pub ty: Type,
+    /// The text.
+    pub text: String,
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a value of type {}", self.text, self.ty)?;
+        match self.ty {
+            Type::FuncRef | Type::ExternRef => f.write_str("; only `null` can be given"),
+            Type::V128 => f.write_str("; give it as 0x and hexadecimal digits"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for ValueError {}
 
 fn integer(text: &str) -> Option<i128> {
     let (is_negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));

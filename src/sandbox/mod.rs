@@ -1,9 +1,9 @@
 //! The sandbox: runs a sample where it can touch nothing real, and keeps what it asked for.
 //!
-//! [`run`] links the imports (closures of the embedder, then stub file, then WASI, then known worlds, then typed defaults), drives the entry
-//! points in their order, each under its own budget, and gives a [`Run`]: the trace, the log of host calls,
-//! and how each entry point ended. The sample sees a virtual clock, seeded randomness, files in memory; never
-//! the real ones.
+//! [`run`] links the imports (closures of the embedder, then stub file, then WASI, then known worlds, then
+//! typed defaults), drives the entry points in their order, each under its own budget, and gives a [`Run`]:
+//! the trace, the log of host calls, and how each entry point ended. The sample sees a virtual clock, seeded
+//! randomness, files in memory; never the real ones.
 //!
 //! Data goes from `link` (what answers which import) over `import` (one call: log, answer, log) to `driver`
 //! (who is called, with what); what all of them share during a run is `state`.

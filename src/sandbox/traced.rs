@@ -1,7 +1,7 @@
 //! A run made of a trace: of a session that an embedder drove by hand.
 //!
-//! What stands in the trace is all that is known: which exports were called and how each ended, and which host
-//! functions were called. Arguments, results, files and time are not in it.
+//! What stands in the trace is all that is known: which exports were called and how each ended, and which
+//! host functions were called. Arguments, results, files and time are not in it.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -3,7 +3,8 @@
 /// Words in a chunk before the sink gets them, 32 KiB: it stays well inside a level-2 cache.
 pub const WORDS_PER_CHUNK: usize = 4096;
 
-/// Words after which the sink is asked again whether to go on: about a thousand decisions, a few microseconds.
+/// Words after which the sink is asked again whether to go on: about a thousand decisions, a few
+/// microseconds.
 pub const WORDS_PER_POLL: usize = 16;
 
 /// Direct calls after which the sink is asked again: they push no decision, and a tree of them can be

@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl Run {
-    /// The run of a session that was driven by hand, as [`Analysis::of_run`](crate::analysis::Analysis::of_run)
-    /// takes it. A limit that was reached is part of it.
+    /// The run of a session that was driven by hand, for
+    /// [`Analysis::of_run`](crate::analysis::Analysis::of_run). A limit that was reached is part of it.
     ///
     /// ```
     /// use wasmspoor::{Limit, Limits, Options, Tracer, analysis::Analysis, rules, sandbox};

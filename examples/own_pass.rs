@@ -11,8 +11,8 @@
 use std::error::Error;
 
 use wasmspoor::{
-    module::view::View,
-    passes::{Cost, Pass, Place, Replayed},
+    module::{Place, view::View},
+    passes::{Cost, Pass, Replayed},
     sandbox,
     trace::{ExecutedBlock, HostCall, Visitor},
 };
@@ -57,7 +57,7 @@ impl Visitor for Counter {
 
     fn host_call(&mut self, run: Option<ExecutedBlock<'_>>, _: HostCall<'_>) {
         let place =
-            |run: ExecutedBlock<'_>| Some(Place { func: run.function().index(), offset: run.offset()? });
+            |run: ExecutedBlock<'_>| Some(Place { function: run.function().index(), offset: run.offset()? });
         self.close(run.and_then(place));
         self.stretch.host_calls += 1;
     }
@@ -94,7 +94,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         100.0 * stretch.share
     );
     match stretch.until {
-        Some(Place { func, offset }) => println!("it ends in function {func} at offset {offset}"),
+        Some(Place { function: func, offset }) => println!("it ends in function {func} at offset {offset}"),
         None => println!("it ends with an entry point or the run"),
     }
     if file.ends_with("ransomware-xor.wat") {

@@ -61,5 +61,5 @@ pub mod verdict;
 pub use module::LoadError;
 pub use tracer::{
     AtTraceLimit, Caller, Cancel, HostError, InvokeError, Limit, LimitError, Limits, MemoryError, Options,
-    Outcome, Session, Site, Timeout, Tracer, Type, Value, ValueError,
+    Outcome, Session, Timeout, Tracer, Type, Value, ValueError,
 };

@@ -83,8 +83,8 @@ fn judge(found: Option<&Match>, place: Option<(u32, &Analysis)>, must: bool) -> 
             let func = analysis.view.functions.iter().find(|function| {
                 (function.offset.0..function.offset.0.saturating_add(function.size)).contains(&offset)
             });
-            let is_there = |place: &crate::passes::Place| {
-                place.offset.0 == offset || func.is_some_and(|func| func.index == place.func)
+            let is_there = |place: &crate::module::Place| {
+                place.offset.0 == offset || func.is_some_and(|func| func.index == place.function)
             };
             (!found.places.iter().any(is_there)).then(|| format!("it does not match at {offset:#x}"))
         }

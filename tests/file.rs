@@ -508,20 +508,20 @@ fn another_seed_is_seen_where_it_first_matters() {
     assert_eq!((first.stream, diff.is_same_path), ("decisions", false));
     // The `if` that a random byte decides.
     let point = first.a.unwrap();
-    assert_eq!((point.function, first.b.unwrap()), (Some(2), point));
+    assert_eq!((point.function.map(|function| function.0), first.b.unwrap()), (Some(2), point));
     let executed = a.run.as_ref().unwrap().trace.events().filter_map(|event| match event.unwrap() {
         wasmspoor::trace::Event::Op(op) => Some(op),
         _ => None,
     });
     let at = executed.into_iter().nth(usize::try_from(point.event).unwrap()).unwrap();
-    assert_eq!((at.opcode.mnemonic(), Some(at.offset.0)), ("if", point.offset));
+    assert_eq!((at.opcode.mnemonic(), Some(at.offset)), ("if", point.offset));
     let at = a.run.as_ref().unwrap().trace.events().filter_map(|event| match event.unwrap() {
         wasmspoor::trace::Event::Op(op) => Some(op),
         _ => None,
     });
     let at = at.into_iter().nth(usize::try_from(called.event).unwrap()).unwrap();
     assert!(
-        called.event < point.event && at.opcode.mnemonic() == "call" && Some(at.offset.0) == called.offset,
+        called.event < point.event && at.opcode.mnemonic() == "call" && Some(at.offset) == called.offset,
         "{called:?}"
     );
     assert!(TraceDiff::of(&a, &a).unwrap().is_same_path);

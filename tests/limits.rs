@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use wasmspoor::{AtTraceLimit, Limit, Limits, Options, Outcome, Session, Site, Tracer, trace};
+use wasmspoor::{AtTraceLimit, Limit, Limits, Options, Outcome, Session, Tracer, module::Place, trace};
 
 fn limits() -> Limits {
     Limits::default()
@@ -21,12 +21,12 @@ fn run(text: &str, limits: Limits) -> (Session, Outcome) {
 }
 
 /// The last instruction that the trace executed.
-fn last(session: Session) -> Option<Site> {
+fn last(session: Session) -> Option<Place> {
     let trace = session.finish();
     let mut last = None;
     for event in trace.events() {
         if let trace::Event::Op(instruction) = event.unwrap() {
-            last = Some(Site { function: instruction.function.0, offset: instruction.offset.0 });
+            last = Some(Place { function: instruction.function, offset: instruction.offset });
         }
     }
     last
@@ -97,7 +97,7 @@ fn straight_code_and_silent_trees_of_calls_stop_too() {
     let Outcome::Stopped { limit: Limit::WallTime, site: Some(site) } = outcome else {
         panic!("{outcome:?}")
     };
-    assert!(site.function < 60);
+    assert!(site.function.0 < 60);
     assert!(session.finish().calls > 1000);
 }
 
@@ -273,8 +273,8 @@ fn a_function_that_takes_too_much_stops_and_the_rest_runs() {
     let (session, outcome) = run(&heavy(&code, "(call $heavy)"), limits());
     let Outcome::Failed { message, site: Some(site) } = outcome else { panic!("{outcome:?}") };
     assert!(message.contains("function 2 "), "{message}");
-    assert_eq!(site.function, 3);
-    assert_eq!(last(session).map(|site| site.function), Some(3), "the trace replays up to the call");
+    assert_eq!(site.function.0, 3);
+    assert_eq!(last(session).map(|site| site.function.0), Some(3), "the trace replays up to the call");
 
     // Called from outside, it does not get to its first instruction.
     let mut session = Tracer::new(Options::default()).load(heavy(&code, "").as_bytes()).unwrap();

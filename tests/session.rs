@@ -69,7 +69,7 @@ fn a_host_error_loses_nothing() {
     session.start().unwrap();
     let outcome = session.invoke("_start", &[]).unwrap();
     let Outcome::HostError { message, site: Some(site) } = outcome else { panic!("{outcome:?}") };
-    assert_eq!((message.as_str(), site.function), ("exit 3", 1));
+    assert_eq!((message.as_str(), site.function.0), ("exit 3", 1));
     let counts = session.finish().counts().unwrap();
     assert_eq!((counts.total, counts.of_mnemonic("unreachable")), (3, 0));
 }

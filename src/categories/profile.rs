@@ -11,7 +11,8 @@ use serde::Serialize;
 pub use super::limits::{MAX_SITES, MAX_STEPS};
 use super::{Category, GROUPS, Mode, RiskLevel, group_name, of};
 use crate::{
-    passes::{Dynamic, Place},
+    module::Place,
+    passes::Dynamic,
     sandbox::{Answer, Call, Run},
 };
 
@@ -86,8 +87,8 @@ pub fn wasi_function(call: &Call) -> Option<&str> {
     is_wasi.then(|| call.name.trim_start_matches("__wasi_"))
 }
 
-/// Category, function, and function index and offset of the caller.
-type Source<'r> = (Option<Category>, &'r str, Option<(u32, u32)>);
+/// Category, function, and the instruction that called.
+type Source<'r> = (Option<Category>, &'r str, Option<Place>);
 
 impl Profiles {
     /// The profile of a run.
@@ -104,9 +105,7 @@ impl Profiles {
             }
             if category.is_some_and(|category| category.level < RiskLevel::D) {
                 let site = dynamic.call_sites.get(position).copied().flatten();
-                *sites
-                    .entry((category, function, site.map(|site| (site.func.0, site.offset.0))))
-                    .or_default() += 1;
+                *sites.entry((category, function, site)).or_default() += 1;
             }
         }
         let mut sites: Vec<_> = sites.into_iter().collect();
@@ -117,10 +116,7 @@ impl Profiles {
         let sites = sites.into_iter().take(MAX_SITES).map(|((category, function, site), calls)| CallSite {
             category: name(category),
             function: function.to_owned(),
-            site: site.map(|(func, offset)| Place {
-                func: crate::module::FuncIndex(func),
-                offset: crate::module::CodeOffset(offset),
-            }),
+            site,
             calls,
         });
         Self {

@@ -100,5 +100,5 @@ fn a_run_is_profiled_by_category() {
     assert_eq!(profiles.sites.len(), 1, "all from one place: {:?}", profiles.sites);
     let site = &profiles.sites[0];
     assert_eq!((site.category.as_str(), site.function.as_str(), site.calls), ("B-1", "fd_write", 3));
-    assert_eq!(site.site.map(|site| site.func.0), Some(4));
+    assert_eq!(site.site.map(|site| site.function.0), Some(4));
 }

@@ -67,7 +67,7 @@ fn print(rerun: &Rerun, out: &mut impl Write) -> Result<(), Failure> {
     };
     writeln!(out, "differs in the {} at number {}", difference.stream, grouped(difference.position))?;
     if let Some(point) = &difference.point {
-        let site = point.site().map(|site| format!(", {site}")).unwrap_or_default();
+        let site = point.place().map(|site| format!(", {site}")).unwrap_or_default();
         writeln!(out, "event:    {}{site}", grouped(point.event))?;
     }
     writeln!(out, "recorded: {}", line(&difference.recorded))?;

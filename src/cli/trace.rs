@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, io::Write};
 use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
-    Limit, Outcome, Session, Site, Value,
+    Limit, Outcome, Session, Value,
+    module::Place,
     text::{self, grouped, line},
     trace::{Counts, Trace},
 };
@@ -105,7 +106,7 @@ fn report(session: Session, entries: &[Entry]) -> Result<Report, Failure> {
     let trace = session.finish();
     let counts = trace.counts()?;
     let last = entries.last().map(|entry| &entry.outcome);
-    let place = |site: &Option<Site>| (site.map(|site| site.function), site.map(|site| site.offset));
+    let place = |site: &Option<Place>| (site.map(|site| site.function.0), site.map(|site| site.offset.0));
     let mut report = Report {
         schema: "spoor.trace/1",
         instructions: counts.total,
@@ -239,7 +240,7 @@ fn print(
 
 /// How an invocation ended, in words.
 fn ending(outcome: &Outcome) -> String {
-    let at = |site: &Option<Site>| site.map(|site| format!(" at {site}")).unwrap_or_default();
+    let at = |site: &Option<Place>| site.map(|site| format!(" at {site}")).unwrap_or_default();
     match outcome {
         Outcome::Returned(results) if results.is_empty() => "returned".into(),
         Outcome::Returned(results) => {

@@ -81,7 +81,7 @@ fn print_parting(first: &Parting, out: &mut impl Write) -> Result<(), Failure> {
     writeln!(out, "the runs part in the {} at number {}", first.stream, grouped(first.position))?;
     let shown = |point: &Option<Point>| {
         let Some(point) = point else { return "unknown".to_owned() };
-        let site = point.site().map(|site| format!(", {site}")).unwrap_or_default();
+        let site = point.place().map(|site| format!(", {site}")).unwrap_or_default();
         format!("event {}{site}", grouped(point.event))
     };
     let name = first.name.as_ref().map(|name| format!(" {}", line(name))).unwrap_or_default();

@@ -6,13 +6,14 @@ use serde::Serialize;
 
 use crate::{
     hex,
+    module::CodeOffset,
     sandbox::{Entry, FileChange, Run},
     trace::{ExecutedFunction, Record, Trace, Visitor, stream},
 };
 
 use super::{
     bits::first_difference,
-    point::{self, Place, Point},
+    point::{self, Point, Position},
     recorded::Recorded,
 };
 
@@ -131,23 +132,26 @@ impl TraceDiff {
 fn parting(a: &Trace, b: &Trace) -> Option<Parting> {
     let decision = first_difference(a.decision_chunks(), b.decision_chunks());
     let record = first_record(a, b);
-    let decision = decision.map(|position| (Place::Decision(position), position, "decisions"));
-    let record = record.map(|position| (Place::Record(position), position, "records"));
+    let decision = decision.map(|position| (Position::Decision(position), position, "decisions"));
+    let record = record.map(|position| (Position::Record(position), position, "records"));
     // Where a file is cut off, nothing is known of the run.
-    let is_cut = |place| [a, b].into_iter().any(|trace| trace.gap().is_some() && is_end(trace, place));
-    let found = [decision, record].into_iter().flatten().filter(|&(place, ..)| !is_cut(place));
-    let found = found.map(|(place, position, stream)| (point::locate(a, place), place, position, stream));
-    let (at, place, position, stream) = found.min_by_key(|(at, ..)| at.map_or(u64::MAX, |at| at.event))?;
-    let function = at.and_then(|at| at.function).map(crate::module::FuncIndex);
+    let is_cut = |at| [a, b].into_iter().any(|trace| trace.gap().is_some() && is_end(trace, at));
+    let found = [decision, record].into_iter().flatten().filter(|&(at, ..)| !is_cut(at));
+    let found = found.map(|(at, position, stream)| (point::locate(a, at), at, position, stream));
+    let (point, at, position, stream) =
+        found.min_by_key(|(point, ..)| point.map_or(u64::MAX, |at| at.event))?;
+    let function = point.and_then(|point| point.function);
     let name = function.and_then(|function| a.modules.first()?.name(function).map(str::to_owned));
-    let next = [a, b].map(|trace| next(trace, place, at));
-    Some(Parting { stream, position, a: at, b: point::locate(b, place), name, next })
+    let next = [a, b].map(|trace| next(trace, at, point));
+    Some(Parting { stream, position, a: point, b: point::locate(b, at), name, next })
 }
 
-fn is_end(trace: &Trace, place: Place) -> bool {
-    match place {
-        Place::Decision(at) => bit(trace, at).is_none(),
-        Place::Record(at) => trace.record_stream().nth(usize::try_from(at).unwrap_or(usize::MAX)).is_none(),
+fn is_end(trace: &Trace, position: Position) -> bool {
+    match position {
+        Position::Decision(at) => bit(trace, at).is_none(),
+        Position::Record(at) => {
+            trace.record_stream().nth(usize::try_from(at).unwrap_or(usize::MAX)).is_none()
+        }
     }
 }
 
@@ -163,11 +167,11 @@ fn first_record(a: &Trace, b: &Trace) -> Option<u64> {
     None
 }
 
-/// What a stream has at a place, in words.
-fn next(trace: &Trace, place: Place, at: Option<Point>) -> String {
-    let record = match place {
-        Place::Decision(bit) => return decision(trace, bit, at.and_then(|at| at.offset)),
-        Place::Record(record) => trace.record_stream().nth(usize::try_from(record).unwrap_or(usize::MAX)),
+/// What a stream has at a position, in words.
+fn next(trace: &Trace, position: Position, at: Option<Point>) -> String {
+    let record = match position {
+        Position::Decision(bit) => return decision(trace, bit, at.and_then(|at| at.offset)),
+        Position::Record(record) => trace.record_stream().nth(usize::try_from(record).unwrap_or(usize::MAX)),
     };
     match record.as_deref() {
         None => "the end of the records".into(),
@@ -181,9 +185,9 @@ fn next(trace: &Trace, place: Place, at: Option<Point>) -> String {
 }
 
 /// Which way decision number `at` goes, of the instruction at `offset`.
-fn decision(trace: &Trace, at: u64, offset: Option<u32>) -> String {
+fn decision(trace: &Trace, at: u64, offset: Option<CodeOffset>) -> String {
     let Some(bit) = bit(trace, at) else { return "the end of the decisions".into() };
-    let opcode = offset.and_then(|offset| trace.modules.first()?.bytes().get(offset as usize).copied());
+    let opcode = offset.and_then(|offset| trace.modules.first()?.bytes().get(offset.position()).copied());
     // What a decision means is in docs/trace-stream.md.
     match (opcode, bit) {
         (Some(0x04), false) => "the condition is not zero".into(),

@@ -1,11 +1,11 @@
-//! Which event a place in a stream belongs to: the trace is replayed up to there.
+//! Which event a position in a stream belongs to: the trace is replayed up to there.
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::{
-    Site,
+    module::{CodeOffset, FuncIndex, Place},
     trace::{ExecutedBlock, Record, Streams, Trace, Visitor, stream},
 };
 
@@ -15,37 +15,37 @@ pub struct Point {
     /// Instructions executed before it.
     pub event: u64,
     /// Index of the function that runs, imports first.
-    pub function: Option<u32>,
+    pub function: Option<FuncIndex>,
     /// Byte offset in the module of the instruction that comes to the difference.
-    pub offset: Option<u32>,
+    pub offset: Option<CodeOffset>,
 }
 
 impl Point {
     /// The instruction.
-    pub fn site(&self) -> Option<Site> {
-        Some(Site { function: self.function?, offset: self.offset? })
+    pub fn place(&self) -> Option<Place> {
+        Some(Place { function: self.function?, offset: self.offset? })
     }
 }
 
-/// A place in one of the streams.
+/// A position in one of the streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Position {
     /// Before decision number so many.
     Decision(u64),
     /// Before record number so many.
     Record(u64),
 }
 
-/// Streams up to a place.
+/// Streams up to a position.
 #[derive(Debug)]
 struct Limited {
     streams: Arc<dyn Streams>,
-    place: Place,
+    position: Position,
 }
 
 impl Streams for Limited {
     fn words(&self, index: usize) -> Option<Vec<u64>> {
-        let Place::Decision(limit) = self.place else { return self.streams.words(index) };
+        let Position::Decision(limit) = self.position else { return self.streams.words(index) };
         let (last, first) = self.streams.words_at(limit)?;
         match index.cmp(&last) {
             std::cmp::Ordering::Less => self.streams.words(index),
@@ -57,7 +57,7 @@ impl Streams for Limited {
     }
 
     fn records(&self, index: usize) -> Option<Vec<Record>> {
-        let Place::Record(limit) = self.place else { return self.streams.records(index) };
+        let Position::Record(limit) = self.position else { return self.streams.records(index) };
         let (last, first) = self.streams.records_at(limit)?;
         let mut records = if index <= last { self.streams.records(index)? } else { return None };
         if index == last {
@@ -109,13 +109,13 @@ impl Visitor for Count {
     }
 }
 
-/// The moment at which replay comes to a place; `None` if the trace is in memory.
-pub(super) fn locate(trace: &Trace, place: Place) -> Option<Point> {
+/// The moment at which replay comes to a position; `None` if the trace is in memory.
+pub(super) fn locate(trace: &Trace, position: Position) -> Option<Point> {
     let streams = Arc::clone(trace.stored.as_ref()?);
-    let trace = Trace { stored: Some(Arc::new(Limited { streams, place })), ..trace.clone() };
+    let trace = Trace { stored: Some(Arc::new(Limited { streams, position })), ..trace.clone() };
     let mut count = Count::default();
     let site = trace.replay(&mut count).err().and_then(|error| error.site());
-    let (function, offset) = site.map(|(_, function, offset)| (function.0, offset.0)).unzip();
+    let (function, offset) = site.map(|(_, function, offset)| (function, offset)).unzip();
     // The block is told before the instruction at its end asks for what is not there.
     Some(Point { event: count.0 - u64::from(site.is_some() && count.0 > 0), function, offset })
 }

@@ -25,7 +25,7 @@ use super::{
     decode::Budget,
     frame::ChunkKind,
     objects,
-    point::{self, Place, Point},
+    point::{self, Point, Position},
     reader::{Damage, Reader},
     recorded::Recorded,
 };
@@ -115,9 +115,9 @@ fn ended<T>(run: &Result<T, crate::LoadError>) -> String {
 /// The event that a difference belongs to; of the log, the host call with record number `call`.
 fn locate(trace: &Trace, difference: &Difference, call: Option<u64>) -> Option<Point> {
     match difference.stream {
-        "decisions" => point::locate(trace, Place::Decision(difference.position)),
-        "records" => point::locate(trace, Place::Record(difference.position)),
-        "log" => point::locate(trace, Place::Record(call?)),
+        "decisions" => point::locate(trace, Position::Decision(difference.position)),
+        "records" => point::locate(trace, Position::Record(difference.position)),
+        "log" => point::locate(trace, Position::Record(call?)),
         _ => None,
     }
 }

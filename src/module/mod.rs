@@ -20,6 +20,7 @@ mod limits;
 mod lines;
 mod names;
 mod opcode;
+mod place;
 mod sections;
 pub mod signatures;
 #[cfg(feature = "analysis")]
@@ -45,6 +46,9 @@ pub use index::{
 };
 pub use lines::Lines;
 pub use opcode::{OPCODES, Opcode};
+pub use place::Place;
+#[cfg(feature = "analysis")]
+pub(crate) use place::{BothKeys, both_keys};
 pub use sections::{Export, Import, ItemKind};
 pub use wasmparser::{FuncType, ValType};
 

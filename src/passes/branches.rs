@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    module::{BlockIndex, CodeOffset, Exit, FuncIndex, Op, Opcode, view::View},
+    module::{BlockIndex, Exit, Op, Opcode, Place, view::View},
     sandbox::Run,
 };
 
@@ -13,10 +13,9 @@ use super::{Cost, Pass, Replayed, profile::Ran};
 /// A conditional branch.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Branch {
-    /// Its function.
-    pub func: FuncIndex,
     /// Where it stands.
-    pub offset: CodeOffset,
+    #[serde(flatten)]
+    pub place: Place,
     /// How often it was taken; for a `br_table` all executions.
     pub taken: u64,
     /// How often not.
@@ -58,7 +57,8 @@ fn branches(ran: Ran<'_>, branches: &mut Vec<Branch>) {
         };
         if is_branch && taken + not_taken != 0 {
             let labels = ran.labels(index).to_vec();
-            branches.push(Branch { func: ran.func(), offset: last.offset, taken, not_taken, labels });
+            let place = Place { function: ran.func(), offset: last.offset };
+            branches.push(Branch { place, taken, not_taken, labels });
         }
     }
 }

@@ -40,8 +40,9 @@ impl Pass for OfRun {
 impl Visitor for Sites {
     fn host_call(&mut self, run: Option<ExecutedBlock<'_>>, _: HostCall<'_>) {
         if self.logged.get(self.found.len()) == Some(&self.host_calls) {
-            let place =
-                |run: ExecutedBlock<'_>| Some(Place { func: run.function().index(), offset: run.offset()? });
+            let place = |run: ExecutedBlock<'_>| {
+                Some(Place { function: run.function().index(), offset: run.offset()? })
+            };
             self.found.push(run.and_then(place));
         }
         self.host_calls += 1;

@@ -51,7 +51,7 @@ impl Pass for OfRun {
                 found.push(Constant {
                     name: constant.name.clone(),
                     algorithm: constant.algorithm.clone(),
-                    place: Place { func: ran.func(), offset },
+                    place: Place { function: ran.func(), offset },
                     count,
                 });
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::module::FuncIndex;
+use crate::module::{BothKeys, FuncIndex, both_keys};
 
 use super::{
     CallEdgeKind, Constant, HotBlock, MAX_TARGETS, is_zero,
@@ -45,6 +45,8 @@ pub struct Detail {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Target {
     /// The function.
+    #[serde(flatten, serialize_with = "both_keys")]
+    #[schemars(with = "BothKeys<FuncIndex>")]
     pub func: FuncIndex,
     /// How often.
     pub count: u64,

@@ -96,7 +96,7 @@ impl Pass for OfRun {
         let mut functions: Vec<_> =
             profile.functions().map(|ran| function(profile, ran, &mut executed)).collect();
         for constant in profile.get(&constants::OfRun).iter() {
-            let of = functions.binary_search_by_key(&constant.place.func, |function| function.index);
+            let of = functions.binary_search_by_key(&constant.place.function, |function| function.index);
             if let Some(function) = of.ok().and_then(|position| functions.get_mut(position)) {
                 function.exclusive.detail.keep(constant);
             }

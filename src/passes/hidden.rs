@@ -213,7 +213,7 @@ fn table_writes(profile: &Profile<'_>) -> (Vec<TableWrite>, u64) {
             let count = ran.executed(position);
             if count != 0 && writes.len() < MAX_WRITES {
                 writes.push(TableWrite {
-                    place: Place { func: ran.func(), offset: op.offset },
+                    place: Place { function: ran.func(), offset: op.offset },
                     opcode,
                     count,
                 });

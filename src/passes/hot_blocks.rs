@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    module::{CodeOffset, FuncIndex, view::View},
+    module::{Place, view::View},
     sandbox::Run,
     text::share,
 };
@@ -18,10 +18,9 @@ use super::{
 /// A block and how often it ran.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct HotBlock {
-    /// Its function.
-    pub func: FuncIndex,
-    /// Offset of its first instruction.
-    pub offset: CodeOffset,
+    /// Its first instruction.
+    #[serde(flatten)]
+    pub place: Place,
     /// Instructions in it.
     pub len: u32,
     /// How often it ran.
@@ -70,8 +69,8 @@ pub(super) fn of_function(ran: Ran<'_>, max: usize, total: u64) -> (Vec<HotBlock
     named(top.finish(), total)
 }
 
-/// A block: its function, its first instruction, its instructions, how often it began.
-type Block = (FuncIndex, CodeOffset, u32, u64);
+/// A block: its first instruction, its instructions, how often it began.
+type Block = (Place, u32, u64);
 
 /// Gives each block that ran, with the instructions executed in it.
 fn blocks(ran: Ran<'_>, mut give: impl FnMut(u64, Block)) {
@@ -81,18 +80,14 @@ fn blocks(ran: Ran<'_>, mut give: impl FnMut(u64, Block)) {
     }
     for ((block, executed), count) in ran.code.blocks().iter().zip(executed).zip(ran.begun()) {
         if let Some(first) = ran.ops(block).first() {
-            give(executed, (ran.func(), first.offset, block.len, count));
+            let place = Place { function: ran.func(), offset: first.offset };
+            give(executed, (place, block.len, count));
         }
     }
 }
 
 fn named(ranked: Ranked<Block>, total: u64) -> (Vec<HotBlock>, u64) {
-    let block = |(executed, (func, offset, len, count))| HotBlock {
-        func,
-        offset,
-        len,
-        count,
-        share: share(executed, total),
-    };
+    let block =
+        |(executed, (place, len, count))| HotBlock { place, len, count, share: share(executed, total) };
     (ranked.items.into_iter().map(block).collect(), ranked.cut)
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     module::{
-        BlockIndex, CodeOffset, FuncIndex, Op,
+        BlockIndex, Op, Place,
         view::{Classes, View},
     },
     sandbox::Run,
@@ -27,10 +27,9 @@ use super::{
 /// A loop that ran.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ExecutedLoop {
-    /// Its function.
-    pub func: FuncIndex,
-    /// Offset of its header.
-    pub offset: CodeOffset,
+    /// Its header.
+    #[serde(flatten)]
+    pub place: Place,
     /// Nesting in its function: 1 is outermost.
     pub depth: u32,
     /// How often its header ran.
@@ -65,7 +64,7 @@ impl Pass for OfRun {
     fn of(&self, (): (), profile: &Replayed<'_>) -> Vec<ExecutedLoop> {
         let mut found = Vec::new();
         profile.functions().for_each(|ran| loops(profile, ran, &mut found));
-        found.sort_by(|a, b| b.share.total_cmp(&a.share).then((a.func, a.offset).cmp(&(b.func, b.offset))));
+        found.sort_by(|a, b| b.share.total_cmp(&a.share).then(a.place.cmp(&b.place)));
         found
     }
 }
@@ -100,8 +99,10 @@ fn loops(profile: &Profile<'_>, ran: Ran<'_>, found: &mut Vec<ExecutedLoop>) {
             continue;
         }
         found.push(ExecutedLoop {
-            func: ran.func(),
-            offset: first(ran, natural.header).map_or(ran.code.start(), |op| op.offset),
+            place: Place {
+                function: ran.func(),
+                offset: first(ran, natural.header).map_or(ran.code.start(), |op| op.offset),
+            },
             depth: natural.depth,
             iterations,
             entries: entries.min(iterations),

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     module::{
-        CodeOffset, FuncIndex,
+        BothKeys, FuncIndex, Place, both_keys,
         view::{Classes, View},
     },
     sandbox::{Entry, EntryKind, Run},
@@ -15,7 +15,7 @@ use crate::{
 };
 
 use super::{
-    Branch, Constant, Cost, Detail, HOT, HotBlock, MAX_TARGETS, Pass, Place, Replayed, branches, constants,
+    Branch, Constant, Cost, Detail, HOT, HotBlock, MAX_TARGETS, Pass, Replayed, branches, constants,
     detail::{ranked_targets, targets},
     functions, hot_blocks, is_zero, opcodes,
     profile::Profile,
@@ -68,6 +68,8 @@ pub struct Metrics {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct HotFunction {
     /// The function.
+    #[serde(flatten, serialize_with = "both_keys")]
+    #[schemars(with = "BothKeys<FuncIndex>")]
     pub func: FuncIndex,
     /// Its own instructions, callees left out.
     pub instructions: u64,
@@ -78,10 +80,9 @@ pub struct HotFunction {
 /// A branch instruction and which way it went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HotBranch {
-    /// Its function.
-    pub func: FuncIndex,
     /// Where it stands.
-    pub offset: CodeOffset,
+    #[serde(flatten)]
+    pub place: Place,
     /// How often it was taken; for a `br_table` all executions.
     pub taken: u64,
     /// How often not.
@@ -156,11 +157,11 @@ fn hottest_functions(profile: &Replayed<'_>) -> (Vec<HotFunction>, u64) {
 fn hottest_branches(profile: &Replayed<'_>) -> (Vec<HotBranch>, u64) {
     let mut top = Top::new(HOT);
     for branch in profile.get(&branches::OfRun).iter() {
-        let &Branch { func, offset, taken, not_taken, .. } = branch;
-        top.push(taken + not_taken, (func, offset, taken, not_taken));
+        let &Branch { place, taken, not_taken, .. } = branch;
+        top.push(taken + not_taken, (place, taken, not_taken));
     }
     let top = top.finish();
-    let branch = |(_, (func, offset, taken, not_taken))| HotBranch { func, offset, taken, not_taken };
+    let branch = |(_, (place, taken, not_taken))| HotBranch { place, taken, not_taken };
     (top.items.into_iter().map(branch).collect(), top.cut)
 }
 
@@ -204,7 +205,7 @@ fn of_invocation(profile: &Profile<'_>, view: &View, invocation: &Invocation) ->
     let (indirect_targets, indirect_targets_cut) = ranked_targets(profile, &hot.targets);
     let constants = hot.constants.iter().take(MAX_TARGETS).filter_map(|(&position, &(count, offset))| {
         let known = view.crypto.get(position as usize)?;
-        let place = Place { func: known.func?, offset };
+        let place = Place { function: known.func?, offset };
         Some(Constant { name: known.name.clone(), algorithm: known.algorithm.clone(), place, count })
     });
     metrics.detail = Detail {
@@ -230,8 +231,8 @@ fn hot_functions(profile: &Profile<'_>, hot: &Hot, total: u64) -> (Vec<HotFuncti
 fn hot_blocks(profile: &Profile<'_>, hot: &Hot, total: u64) -> (Vec<HotBlock>, u64) {
     let block = |&(executed, (number, count)): &(u64, (usize, u64))| {
         let (ran, block) = profile.own_block(number)?;
-        let offset = ran.ops(block).first()?.offset;
-        Some(HotBlock { func: ran.func(), offset, len: block.len, count, share: share(executed, total) })
+        let place = Place { function: ran.func(), offset: ran.ops(block).first()?.offset };
+        Some(HotBlock { place, len: block.len, count, share: share(executed, total) })
     };
     listed(&hot.blocks, block)
 }
@@ -239,7 +240,8 @@ fn hot_blocks(profile: &Profile<'_>, hot: &Hot, total: u64) -> (Vec<HotBlock>, u
 fn hot_branches(profile: &Profile<'_>, hot: &Hot) -> (Vec<HotBranch>, u64) {
     let branch = |&(_, (number, [not_taken, taken])): &(u64, (usize, [u64; 2]))| {
         let (ran, block) = profile.own_block(number)?;
-        Some(HotBranch { func: ran.func(), offset: ran.ops(block).last()?.offset, taken, not_taken })
+        let place = Place { function: ran.func(), offset: ran.ops(block).last()?.offset };
+        Some(HotBranch { place, taken, not_taken })
     };
     listed(&hot.branches, branch)
 }

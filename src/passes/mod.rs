@@ -38,7 +38,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    module::{CodeOffset, FuncIndex, view::View},
+    module::{FuncIndex, Place, view::View},
     sandbox::Run,
 };
 
@@ -111,15 +111,6 @@ pub enum CallEdgeKind {
     Indirect,
     /// By the host, nested in a host call or as an entry point.
     Host,
-}
-
-/// A place in the code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-pub struct Place {
-    /// Function.
-    pub func: FuncIndex,
-    /// Byte offset in the module.
-    pub offset: CodeOffset,
 }
 
 fn is_zero(number: &u64) -> bool {

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    module::{FuncIndex, view::View},
+    module::{BothKeys, FuncIndex, both_keys, view::View},
     sandbox::Run,
     text::share,
 };
@@ -48,6 +48,8 @@ pub struct StateMachine {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct State {
     /// The function.
+    #[serde(flatten, serialize_with = "both_keys")]
+    #[schemars(with = "BothKeys<FuncIndex>")]
     pub func: FuncIndex,
     /// How often it was entered.
     pub visits: u64,

@@ -20,8 +20,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    module::FuncIndex,
-    passes::Place,
+    module::{FuncIndex, Place},
     rules::{Evidence, Match},
     text,
     verdict::Class,
@@ -197,7 +196,7 @@ pub fn write(report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
 
 fn analysis(report: &Report<'_>) -> Analysis {
     let matched: BTreeSet<_> =
-        report.rules.iter().flat_map(|rule| &rule.places).map(|place| place.func).collect();
+        report.rules.iter().flat_map(|rule| &rule.places).map(|place| place.function).collect();
     let layout = matched
         .into_iter()
         .filter_map(|func| Address::of_function(report, func))
@@ -225,7 +224,7 @@ fn analysis(report: &Report<'_>) -> Analysis {
 
 fn rule<'a>(report: &Report<'_>, rule: &'a Match) -> Rule<'a> {
     // capa sorts the matches of a rule by address and cannot tell two at the same one apart.
-    let functions: BTreeSet<_> = rule.places.iter().map(|place| place.func).collect();
+    let functions: BTreeSet<_> = rule.places.iter().map(|place| place.function).collect();
     let mut addresses: Vec<_> =
         functions.into_iter().filter_map(|func| Address::of_function(report, func)).collect();
     let scope = if addresses.is_empty() { "file" } else { "function" };

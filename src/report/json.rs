@@ -15,8 +15,11 @@ use crate::{
     analysis::Analysis,
     categories::{self, Mode, Profiles},
     hex,
-    module::view::{File, Ioc, Proposal, Validity, View},
-    passes::{Dynamic, Metrics, Place},
+    module::{
+        FuncIndex, Place,
+        view::{File, Ioc, Proposal, Validity, View},
+    },
+    passes::{Dynamic, Metrics},
     rules::Match,
     sandbox::{self, Answer, Call, Drive, FileChange, Run, Status, TokenUse},
     verdict::{Class, Correlation, Finding, Reason, Technique},
@@ -185,6 +188,8 @@ pub struct EntryReport<'a> {
     /// How it was called and how it ended.
     #[serde(flatten)]
     pub entry: &'a sandbox::Entry,
+    /// `func`, as it is called elsewhere.
+    pub function: Option<FuncIndex>,
     /// What it did.
     pub metrics: Option<&'a Metrics>,
 }
@@ -195,6 +200,8 @@ pub struct HostCallReport<'a> {
     /// The call.
     #[serde(flatten)]
     pub call: &'a Call,
+    /// `func`, as it is called elsewhere.
+    pub function: FuncIndex,
     /// The instruction that called; absent if the host did.
     pub site: Option<Place>,
     /// Its category if it is a WASI call, such as `B-1`, or `U` for one that the table does not know.
@@ -411,7 +418,11 @@ fn entries<'a>(run: Option<&'a Run>, dynamic: &'a Dynamic) -> Vec<EntryReport<'a
     entries
         .iter()
         .enumerate()
-        .map(|(position, entry)| EntryReport { entry, metrics: dynamic.entries.get(position) })
+        .map(|(position, entry)| EntryReport {
+            entry,
+            function: entry.func,
+            metrics: dynamic.entries.get(position),
+        })
         .collect()
 }
 
@@ -422,7 +433,12 @@ fn host_calls<'a>(run: Option<&'a Run>, dynamic: &Dynamic, max_log: usize) -> Ve
         |call| categories::wasi_function(call).map(|name| categories::name(categories::of(name, Mode::Full)));
     let calls = calls.iter().take(max_log).enumerate();
     calls
-        .map(|(position, call)| HostCallReport { call, site: site(position), category: category(call) })
+        .map(|(position, call)| HostCallReport {
+            call,
+            function: call.func,
+            site: site(position),
+            category: category(call),
+        })
         .collect()
 }
 

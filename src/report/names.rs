@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use crate::{
+    module::Place,
     module::{
         CodeOffset, FuncIndex,
         view::{self, View},
     },
-    passes::Place,
 };
 
 use super::limits::NAME_SHOWN;
@@ -59,7 +59,7 @@ impl<'v> Names<'v> {
 
     /// `func 42 (name) wasm-function[42]:0x1a2b`.
     pub fn place(&self, place: Place) -> String {
-        format!("{} {}", self.func(place.func), location(place.func, place.offset))
+        format!("{} {}", self.func(place.function), location(place.function, place.offset))
     }
 
     /// `func 42 (name)`, or `the host`.

@@ -3,8 +3,7 @@
 
 use crate::{
     analysis::Analysis,
-    module::{CodeOffset, FuncIndex},
-    passes::Place,
+    module::{CodeOffset, FuncIndex, Place},
     rules::{self, Evidence, Match, Origin},
     sandbox, text,
     verdict::{Class, Correlation, Finding, Reason, Technique},
@@ -18,7 +17,7 @@ fn analysis() -> Analysis {
     let options = sandbox::RunOptions::default();
     let sample = br#"(module (func (export "f") nop))"#;
     let mut analysis = Analysis::of(sample, &options, &rules::Set::default());
-    let place = Place { func: FuncIndex(0), offset: CodeOffset(0x1e) };
+    let place = Place { function: FuncIndex(0), offset: CodeOffset(0x1e) };
     let leaf = |statement: &str| Evidence {
         statement: statement.into(),
         found: Some(HOSTILE.into()),

@@ -9,8 +9,8 @@ use std::{
 };
 
 use crate::{
-    module::{FuncIndex, Module, view},
-    passes::{self, Place},
+    module::{FuncIndex, Module, Place, view},
+    passes,
     sandbox::{Call, Run},
 };
 
@@ -202,7 +202,7 @@ impl<'a> Index<'a> {
         let named = edges
             .filter(move |edge| is(edge.callee))
             .filter_map(|edge| edge.caller.map(|func| (func, &edge.sites)));
-        named.flat_map(|(func, sites)| sites.iter().map(move |&offset| Place { func, offset }))
+        named.flat_map(|(func, sites)| sites.iter().map(move |&offset| Place { function: func, offset }))
     }
 
     /// The calls made during an entry point, ascending.
@@ -223,7 +223,7 @@ impl<'a> Index<'a> {
             let mut grouped: HashMap<FuncIndex, Vec<u32>> = HashMap::new();
             for position in 0..self.all_calls().len() {
                 if let Some(site) = self.call_site(position) {
-                    grouped.entry(site.func).or_default().push(position as u32);
+                    grouped.entry(site.function).or_default().push(position as u32);
                 }
             }
             grouped
@@ -275,7 +275,7 @@ impl<'a> Index<'a> {
         let group = || {
             let mut grouped: HashMap<FuncIndex, Vec<u32>> = HashMap::new();
             for (position, of) in loops.iter().enumerate() {
-                grouped.entry(of.func).or_default().push(position as u32);
+                grouped.entry(of.place.function).or_default().push(position as u32);
             }
             grouped
         };

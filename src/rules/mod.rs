@@ -33,8 +33,8 @@ use serde::Serialize;
 
 use crate::{
     classify::Prediction,
-    module::view::View,
-    passes::{Dynamic, Place},
+    module::{Place, view::View},
+    passes::Dynamic,
     sandbox::Run,
 };
 

@@ -32,8 +32,7 @@ pub(super) fn ran(index: u32) -> passes::FunctionMetrics {
 /// A loop that ran.
 pub(super) fn looped(func: u32, iterations: u64) -> passes::ExecutedLoop {
     passes::ExecutedLoop {
-        func: FuncIndex(func),
-        offset: CodeOffset(100 * func + 5),
+        place: Place { function: FuncIndex(func), offset: CodeOffset(100 * func + 5) },
         depth: 1,
         iterations,
         entries: 1,
@@ -112,8 +111,7 @@ impl Sample {
                 .entry(format!("{}.{}", call.module, call.name))
                 .or_default() += 1;
         }
-        let place =
-            |position| passes::Place { func: FuncIndex(1), offset: CodeOffset(100 + position as u32) };
+        let place = |position| Place { function: FuncIndex(1), offset: CodeOffset(100 + position as u32) };
         sample.dynamic.call_sites = (0..calls.len()).map(|position| Some(place(position))).collect();
         sample.run = Some(Run {
             trace: session.finish(),
@@ -190,7 +188,7 @@ fn calls_are_found_with_their_sites() {
     ]);
     let found = sample.holds(RUN, "    - api: wasi_snapshot_preview1.path_open\n").expect("a match");
     assert!(found.dynamic);
-    assert_eq!(found.places, [passes::Place { func: FuncIndex(1), offset: CodeOffset(100) }]);
+    assert_eq!(found.places, [Place { function: FuncIndex(1), offset: CodeOffset(100) }]);
     assert_eq!(found.evidence.found.as_deref(), Some("path_open(\"/home/user/.ssh/id_rsa\")"));
     for (features, expected) in [
         ("    - api: open\n", false),
@@ -266,11 +264,7 @@ fn names_that_are_one_key_are_told_apart() {
         let found = sample
             .holds(RUN, &format!("    - count(api({name})): {count}\n"))
             .unwrap_or_else(|| panic!("{name}"));
-        assert_eq!(
-            found.places[0],
-            passes::Place { func: FuncIndex(2), offset: CodeOffset(offset) },
-            "{name}"
-        );
+        assert_eq!(found.places[0], Place { function: FuncIndex(2), offset: CodeOffset(offset) }, "{name}");
     }
 }
 
@@ -767,7 +761,7 @@ fn rules_on_functions_are_linear_in_the_run() {
     let set = set(&[("f.yml", &rule("busiest", RUN, features))]).unwrap();
     let found = set.evaluate(&sample.facts());
     assert_eq!(
-        found.matches.iter().map(|found| (found.count, found.places[0].func.0)).collect::<Vec<_>>(),
+        found.matches.iter().map(|found| (found.count, found.places[0].function.0)).collect::<Vec<_>>(),
         [(1, count - 1)]
     );
 }

@@ -14,9 +14,9 @@ use super::{
     persona::{Conduct, Persona},
 };
 use crate::{
-    module::FuncIndex,
+    module::{FuncIndex, Place},
     trace::{Trace, Trap},
-    tracer::{AtTraceLimit, Limit, Limits, Site, Value},
+    tracer::{AtTraceLimit, Limit, Limits, Value},
 };
 
 /// How to run a sample.
@@ -159,7 +159,7 @@ pub struct Entry {
     /// What it returned.
     pub results: Vec<Value>,
     /// Where it was cut short.
-    pub site: Option<Site>,
+    pub site: Option<Place>,
     /// The loop it was stopped in without having made a host call lately, if so.
     pub stalled_in: Option<FuncIndex>,
 }

@@ -28,7 +28,7 @@ use std::{
 use wasmspoor_hooks as engine;
 
 use crate::{
-    module::{LoadError, Module, diagnose, to_binary, weight::Heavy},
+    module::{CodeOffset, LoadError, Module, Place, diagnose, to_binary, weight::Heavy},
     trace::{Callee, FuncKey, Instance, Trace, Trap, effects::Effect},
 };
 
@@ -275,45 +275,29 @@ pub enum Outcome {
         /// Why.
         code: Trap,
         /// At which instruction; `None` if it did not get to its first.
-        site: Option<Site>,
+        site: Option<Place>,
     },
     /// It reached a limit.
     Stopped {
         /// Which.
         limit: Limit,
         /// The instruction at which it would go on; `None` if it did not get to its first.
-        site: Option<Site>,
+        site: Option<Place>,
     },
     /// A host function ended it.
     HostError {
         /// That function's message.
         message: String,
         /// The call.
-        site: Option<Site>,
+        site: Option<Place>,
     },
     /// The engine could not go on.
     Failed {
         /// The engine's message.
         message: String,
         /// The instruction that was executed last.
-        site: Option<Site>,
+        site: Option<Place>,
     },
-}
-
-/// An instruction of the sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "analysis", derive(schemars::JsonSchema))]
-pub struct Site {
-    /// Index of the function, imports first.
-    pub function: u32,
-    /// Byte offset in the module.
-    pub offset: u32,
-}
-
-impl fmt::Display for Site {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "wasm-function[{}]:{:#x}", self.function, self.offset)
-    }
 }
 
 /// Why an invocation did not begin.
@@ -622,9 +606,10 @@ impl Session {
         }
     }
 
-    fn site(&self, key: FuncKey, offset: u32) -> Option<Site> {
+    fn site(&self, key: FuncKey, offset: u32) -> Option<Place> {
         let Callee::Defined(_, function) = self.trace.resolve(key)? else { return None };
-        Some(Site { function: function.0, offset: self.module().body(function)?.start + offset })
+        let offset = CodeOffset(self.module().body(function)?.start + offset);
+        Some(Place { function, offset })
     }
 }
 

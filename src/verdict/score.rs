@@ -205,7 +205,7 @@ fn sentence(rule: &Match) -> String {
         format!("{}: {}", rule.name, text::some(figures, 3))
     };
     if let Some(place) = rule.places.first() {
-        sentence.push_str(&format!(", at func {}:{:#x}", place.func, place.offset.0));
+        sentence.push_str(&format!(", at func {}:{:#x}", place.function, place.offset.0));
         if rule.count > 1 {
             sentence.push_str(&format!(" and {} more", text::plural(rule.count - 1, "place")));
         }

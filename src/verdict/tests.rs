@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::*;
 use crate::{
     module::{
-        CodeOffset, FuncIndex,
+        CodeOffset, FuncIndex, Place,
         view::{self, Classes, Validity, View},
     },
-    passes::{self, CallEdgeKind, Dynamic, Metrics, Place},
+    passes::{self, CallEdgeKind, Dynamic, Metrics},
     rules::{Evidence, Facts, Match, Origin},
     sandbox::{self, Answer, EntryEnd, EntryKind, Pointed, Run, Status},
     trace::Trap,
@@ -137,8 +137,7 @@ fn ran_function(index: u32, total: u64) -> passes::FunctionMetrics {
 
 fn ran_loop(func: u32, offset: u32, iterations: u64, share: f64) -> passes::ExecutedLoop {
     passes::ExecutedLoop {
-        func: FuncIndex(func),
-        offset: CodeOffset(offset),
+        place: Place { function: FuncIndex(func), offset: CodeOffset(offset) },
         depth: 1,
         iterations,
         entries: 1,
@@ -297,7 +296,7 @@ fn crypto_case() -> Case {
         address: None,
         sites: vec![CodeOffset(0x120)],
     }];
-    let place = Place { func: FuncIndex(1), offset: CodeOffset(0x120) };
+    let place = Place { function: FuncIndex(1), offset: CodeOffset(0x120) };
     case.dynamic.constants = vec![passes::Constant {
         name: "SHA-256 round constants".into(),
         algorithm: "SHA-256".into(),
@@ -353,7 +352,7 @@ both_sides! {
     }, bytes: |case| case.rules.clear(), run: |case| case.ran().xor = 30;
     mining_load_confirmed: "MINING_LOAD_CONFIRMED", || {
         let mut case = case();
-        let places = vec![Place { func: FuncIndex(1), offset: CodeOffset(0x20) }];
+        let places = vec![Place { function: FuncIndex(1), offset: CodeOffset(0x20) }];
         case.rules = vec![Match { dynamic: false, places, ..miner_rule() }];
         case.ran().total = 10_000_000;
         case.dynamic.functions = vec![ran_function(1, 2_000_000)];

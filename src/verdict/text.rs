@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::MAX_PLACES;
 use crate::{
-    module::{CodeOffset, FuncIndex},
-    passes::{ExecutedLoop, Metrics, Place},
+    module::{CodeOffset, FuncIndex, Place},
+    passes::{ExecutedLoop, Metrics},
     rules::Facts,
     text,
 };
@@ -58,14 +58,14 @@ pub(super) type LoopsByFunction<'a> = HashMap<FuncIndex, Vec<&'a ExecutedLoop>>;
 pub(super) fn loops_by_function<'a>(facts: &Facts<'a>) -> LoopsByFunction<'a> {
     let mut loops = LoopsByFunction::new();
     for natural in &facts.dynamic.loops {
-        loops.entry(natural.func).or_default().push(natural);
+        loops.entry(natural.place.function).or_default().push(natural);
     }
     loops
 }
 
 /// The beginning of a defined function.
 pub(super) fn place_of(facts: &Facts<'_>, func: FuncIndex) -> Place {
-    Place { func, offset: defined(facts, func).map_or(CodeOffset(0), |function| function.offset) }
+    Place { function: func, offset: defined(facts, func).map_or(CodeOffset(0), |function| function.offset) }
 }
 
 /// The places that are kept.

@@ -17,8 +17,7 @@ use super::{
     weights::{Weights, listed},
 };
 use crate::{
-    module::{CodeOffset, FuncIndex, Module, view},
-    passes::Place,
+    module::{CodeOffset, FuncIndex, Module, Place, view},
     rules::Facts,
 };
 
@@ -47,10 +46,11 @@ struct Guard {
 impl Effect {
     /// In words: what, where, behind which branch.
     pub(super) fn sentence(&self) -> String {
-        let Place { func, offset } = self.site;
+        let Place { function: func, offset } = self.site;
         let mut sentence = format!("{} ({}) at func {func}:{:#x}", self.import, self.kind, offset.0);
         if let Some(Guard { place, compares, after }) = &self.guard {
-            sentence.push_str(&format!(", behind the branch at func {}:{:#x}", place.func, place.offset.0));
+            sentence
+                .push_str(&format!(", behind the branch at func {}:{:#x}", place.function, place.offset.0));
             if let Some(compares) = compares {
                 sentence.push_str(&format!(" ({compares})"));
             }
@@ -93,7 +93,7 @@ fn effects(weights: &Weights, facts: &Facts<'_>) -> Vec<Effect> {
     for caller in callers {
         for (offset, callee) in calls_in(&module, caller.index) {
             let Some((kind, import)) = kinds.get(&callee) else { continue };
-            let site = Place { func: caller.index, offset };
+            let site = Place { function: caller.index, offset };
             if !seen.ran(site, callee) {
                 let guard = seen.way_to(facts, &module, site).and_then(|at| guard(facts, &module, at));
                 effects.push(Effect { kind: kind.clone(), import: import.clone(), site, guard });
@@ -177,7 +177,7 @@ impl Seen {
         let mut calls = BTreeSet::new();
         for edge in &facts.dynamic.call_graph.edges {
             let Some(func) = edge.caller else { continue };
-            calls.extend(edge.sites.iter().map(|&offset| (Place { func, offset }, edge.callee)));
+            calls.extend(edge.sites.iter().map(|&offset| (Place { function: func, offset }, edge.callee)));
         }
         let mut callers: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for edge in &facts.view.calls.edges {
@@ -195,9 +195,9 @@ impl Seen {
     /// The call in code that ran from which the way to `site` begins: itself, or that of a function on the
     /// way to its function.
     fn way_to(&self, facts: &Facts<'_>, module: &Module, site: Place) -> Option<Place> {
-        let mut next = VecDeque::from([site.func]);
-        let mut known = BTreeSet::from([site.func]);
-        if self.ran.contains(&site.func) {
+        let mut next = VecDeque::from([site.function]);
+        let mut known = BTreeSet::from([site.function]);
+        if self.ran.contains(&site.function) {
             return Some(site);
         }
         while let Some(func) = next.pop_front() {
@@ -206,7 +206,7 @@ impl Seen {
                     let mut calls = calls_in(module, caller).into_iter();
                     let offset = calls.find(|&(_, callee)| callee == func).map(|(offset, _)| offset);
                     return Some(match offset {
-                        Some(offset) => Place { func: caller, offset },
+                        Some(offset) => Place { function: caller, offset },
                         None => text::place_of(facts, caller),
                     });
                 }
@@ -222,12 +222,14 @@ impl Seen {
 /// The last branch before a place that went one way only.
 fn guard(facts: &Facts<'_>, module: &Module, at: Place) -> Option<Guard> {
     let one_way = facts.dynamic.branches.iter().filter(|branch| {
-        branch.func == at.func && branch.offset < at.offset && (branch.taken == 0) != (branch.not_taken == 0)
+        branch.place.function == at.function
+            && branch.place.offset < at.offset
+            && (branch.taken == 0) != (branch.not_taken == 0)
     });
-    let branch = one_way.max_by_key(|branch| branch.offset)?;
-    let place = Place { func: branch.func, offset: branch.offset };
+    let branch = one_way.max_by_key(|branch| branch.place.offset)?;
+    let place = branch.place;
     let (mut compares, mut after, mut constant) = (None, None, None);
-    for_each_operator(module, at.func, |offset, operator| {
+    for_each_operator(module, at.function, |offset, operator| {
         if offset >= place.offset {
             return;
         }

@@ -107,7 +107,7 @@ impl Part {
         );
         for block in &detail.hot_blocks {
             assert_eq!(
-                self.offsets.get(&(block.func.0, block.offset.0)),
+                self.offsets.get(&(block.place.function.0, block.place.offset.0)),
                 Some(&block.count),
                 "{what}: {block:?}"
             );
@@ -115,7 +115,7 @@ impl Part {
         assert_eq!(detail.hot_blocks.is_empty(), self.opcodes.is_empty(), "{what}");
         for constant in &detail.constants {
             let first =
-                self.offsets.get(&(constant.place.func.0, constant.place.offset.0)).copied().unwrap_or(0);
+                self.offsets.get(&(constant.place.function.0, constant.place.offset.0)).copied().unwrap_or(0);
             assert!(first > 0 && first <= constant.count, "{what}: {constant:?}");
         }
     }
@@ -141,7 +141,7 @@ impl Part {
         let hottest = metrics.hot_functions.first().map(|function| function.instructions);
         assert_eq!(hottest, self.own.values().max().copied(), "{what}");
         for branch in &metrics.hot_branches {
-            let place = (branch.func.0, branch.offset.0);
+            let place = (branch.place.function.0, branch.place.offset.0);
             let table = self.tables.get(&place).map(|count| (*count, 0));
             let found = (branch.taken, branch.not_taken);
             assert_eq!(self.branches.get(&place).copied().or(table), Some(found), "{what}: {branch:?}");
@@ -411,7 +411,7 @@ impl Told {
     fn assert_places(&self, dynamic: &Dynamic, what: &str) {
         let (mut branches, mut tables) = (BTreeMap::new(), BTreeMap::new());
         for branch in &dynamic.branches {
-            let place = (branch.func.0, branch.offset.0);
+            let place = (branch.place.function.0, branch.place.offset.0);
             // A table whose labels are all equal is a branch of which only the number is known.
             if self.branches.contains_key(&place) {
                 branches.insert(place, (branch.taken, branch.not_taken));
@@ -443,13 +443,13 @@ impl Told {
         );
         for block in &dynamic.hot_blocks.blocks {
             assert_eq!(
-                self.offsets.get(&(block.func.0, block.offset.0)),
+                self.offsets.get(&(block.place.function.0, block.place.offset.0)),
                 Some(&block.count),
                 "{what}: {block:?}"
             );
         }
         for natural in &dynamic.loops {
-            let header = self.offsets.get(&(natural.func.0, natural.offset.0));
+            let header = self.offsets.get(&(natural.place.function.0, natural.place.offset.0));
             assert_eq!(header, Some(&natural.iterations), "{what}: {natural:?}");
             assert!(natural.entries >= 1 && natural.entries <= natural.iterations, "{what}: {natural:?}");
             assert!(natural.classes.total >= natural.iterations, "{what}: {natural:?}");
@@ -464,7 +464,7 @@ impl Told {
         assert_eq!(edges.collect::<BTreeMap<_, _>>(), self.calls, "{what}");
         assert_eq!(dynamic.call_graph.cut, 0, "{what}");
         let sites: Vec<_> =
-            dynamic.call_sites.iter().map(|site| site.map(|site| (site.func.0, site.offset.0))).collect();
+            dynamic.call_sites.iter().map(|site| site.map(|site| (site.function.0, site.offset.0))).collect();
         assert_eq!(sites, self.sites, "{what}");
 
         let states = &dynamic.states;

@@ -97,7 +97,7 @@ fn a_loop_that_xors_memory() {
         (1, 4999, 1)
     );
     let hottest = &dynamic.hot_blocks.blocks[0];
-    assert_eq!((hottest.offset, hottest.count, hottest.len), (natural.offset, 5000, 14));
+    assert_eq!((hottest.place.offset, hottest.count, hottest.len), (natural.place.offset, 5000, 14));
     assert_eq!(dynamic.opcodes["i32.xor"], 5000);
     let coverage = &dynamic.coverage;
     assert_eq!((coverage.instructions_run, coverage.instructions), (21, 21));
@@ -440,7 +440,7 @@ fn a_limit_stops_in_a_loop() {
     let mut stopped: Vec<_> = dynamic
         .loops
         .iter()
-        .map(|natural| (natural.func.0, natural.iterations < 100, natural.stopped_in))
+        .map(|natural| (natural.place.function.0, natural.iterations < 100, natural.stopped_in))
         .collect();
     stopped.sort_unstable();
     assert_eq!(stopped, [(0, false, true), (1, true, false), (1, true, true)]);
@@ -593,7 +593,10 @@ fn every_level_has_its_own_figures() {
     assert_eq!((first.grown_pages, second.grown_pages, second.grow_refused, first.bulk_len), (0, 2, 1, 45));
     assert_eq!((first.detail.opcodes.get("br_if"), second.detail.opcodes.get("br_if")), (Some(&5), None));
     let branch = first.hot_branches[0];
-    assert_eq!((first.hot_branches.len(), branch.func.0, branch.taken, branch.not_taken), (1, 2, 4, 1));
+    assert_eq!(
+        (first.hot_branches.len(), branch.place.function.0, branch.taken, branch.not_taken),
+        (1, 2, 4, 1)
+    );
     assert_eq!(
         (first.hot_functions[0].func.0, first.detail.hot_blocks[0].count, second.hot_functions.len()),
         (2, 5, 3)

@@ -113,7 +113,7 @@ fn each_entry_has_a_budget_of_its_own() {
         ("talks", &stopped, None),
     ];
     assert_eq!(ends, expected);
-    assert!(run.entries[1].site.is_some_and(|site| site.function == 1));
+    assert!(run.entries[1].site.is_some_and(|site| site.function.0 == 1));
     assert_eq!(run.status, Status::Stopped);
     assert!(
         run.limitations.iter().any(|text| text.contains("2 entry points were stopped")),

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::module::{FuncIndex, MemoryIndex, TableIndex};
+use crate::module::{BothKeys, FuncIndex, MemoryIndex, TableIndex, both_keys};
 
 /// What an import or export is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -29,6 +29,8 @@ pub struct ImportInfo {
     /// Its type in the text format, such as `(param i32) (result i32)`.
     pub ty: String,
     /// Its index, if it is a function.
+    #[serde(flatten, serialize_with = "both_keys")]
+    #[schemars(with = "BothKeys<Option<FuncIndex>>")]
     pub func: Option<FuncIndex>,
 }
 

@@ -13,8 +13,7 @@ use std::{borrow::Cow, collections::BTreeMap, io};
 
 use crate::{
     hex,
-    module::{Lines, Module},
-    passes::Place,
+    module::{Lines, Module, Place},
     sandbox::Status,
     text,
 };
@@ -319,13 +318,14 @@ impl<'a> Target<'a> {
     }
 
     fn located(&self, place: &Place) -> Location {
-        let name = self.names.name(place.func).unwrap_or_else(|| format!("wasm-function[{}]", place.func));
+        let name =
+            self.names.name(place.function).unwrap_or_else(|| format!("wasm-function[{}]", place.function));
         let logical = LogicalLocation {
             name,
-            fully_qualified_name: location(place.func, place.offset),
+            fully_qualified_name: location(place.function, place.offset),
             kind: "function",
         };
-        let line = self.lines.as_ref().and_then(|lines| lines.line(place.func, place.offset));
+        let line = self.lines.as_ref().and_then(|lines| lines.line(place.function, place.offset));
         let offset = u64::from(place.offset.0);
         let region = match self.from_text {
             true => Region { start_line: line.unwrap_or(1), byte_offset: None, byte_length: None },
@@ -356,7 +356,7 @@ fn result(report: &Report<'_>, item: &Item<'_>, rule_index: usize, target: &Targ
     if locations.is_empty() {
         locations.push(target.whole());
     }
-    let func = item.places.first().map(|place| place.func.0);
+    let func = item.places.first().map(|place| place.function.0);
     ResultItem {
         rule_id: item.id.clone(),
         rule_index,

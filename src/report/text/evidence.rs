@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::{
-    passes::Place,
+    module::Place,
     report::{HostCallReport, ghidra},
     rules::{Evidence, Match},
     sandbox::Pointed,

@@ -155,7 +155,7 @@ impl<W: Write> Printer<'_, '_, W> {
 fn next<W: Write>(printer: &mut Printer<'_, '_, W>, asked: Asked<'_>) -> io::Result<()> {
     let command = asked.command;
     let file = [&*quoted(asked.file), asked.options].join(" ").trim_end().to_owned();
-    let hot = printer.report.dynamic.loops.first().map(|hot| hot.func.0);
+    let hot = printer.report.dynamic.loops.first().map(|hot| hot.place.function.0);
     let hot = hot.or_else(|| {
         printer.report.dynamic.functions.iter().max_by_key(|f| f.classes.total).map(|f| f.index.0)
     });

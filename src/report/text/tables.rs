@@ -315,7 +315,7 @@ fn loops<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let rows = list.iter().map(|found| {
         let classes = &found.classes;
         let share = |part: u64| percent(part as f64 / classes.total.max(1) as f64);
-        let mut place = format!("{}:{:#x}", names.func(found.func), found.offset.0);
+        let mut place = format!("{}:{:#x}", names.func(found.place.function), found.place.offset.0);
         place.push_str(if found.stopped_in { " (stopped here)" } else { "" });
         vec![
             place,

@@ -1,6 +1,6 @@
 //! What a scope means on the facts: its instances, and which lies inside which.
 
-use crate::{module::FuncIndex, passes::Place};
+use crate::module::{FuncIndex, Place};
 
 use super::{
     super::rule::{SPAN, Scope},
@@ -177,9 +177,11 @@ impl Evaluator<'_> {
             Instance::RunFunction(func) => match inner {
                 Instance::Function(of) | Instance::Block(of, _) | Instance::Op(of, _) => of == func,
                 Instance::Loop(position) => {
-                    self.index.facts.dynamic.loops.get(*position).is_some_and(|of| of.func == *func)
+                    self.index.facts.dynamic.loops.get(*position).is_some_and(|of| of.place.function == *func)
                 }
-                Instance::Call(call) => self.index.call_site(*call).is_some_and(|site| site.func == *func),
+                Instance::Call(call) => {
+                    self.index.call_site(*call).is_some_and(|site| site.function == *func)
+                }
                 _ => false,
             },
             Instance::Thread(entry) => match inner {
@@ -212,22 +214,19 @@ impl Evaluator<'_> {
         let code = |func: FuncIndex| self.index.module().and_then(|module| module.code(func).ok());
         match instance {
             Instance::Function(func) | Instance::RunFunction(func) => {
-                self.index.defined(*func).map(|function| Place { func: *func, offset: function.offset })
+                self.index.defined(*func).map(|function| Place { function: *func, offset: function.offset })
             }
             Instance::Block(func, block) => {
                 let first = code(*func)?.blocks().get(*block)?.first;
-                code(*func)?.ops().get(first.position()).map(|op| Place { func: *func, offset: op.offset })
+                code(*func)?
+                    .ops()
+                    .get(first.position())
+                    .map(|op| Place { function: *func, offset: op.offset })
             }
             Instance::Op(func, op) => {
-                code(*func)?.ops().get(*op).map(|op| Place { func: *func, offset: op.offset })
+                code(*func)?.ops().get(*op).map(|op| Place { function: *func, offset: op.offset })
             }
-            Instance::Loop(position) => self
-                .index
-                .facts
-                .dynamic
-                .loops
-                .get(*position)
-                .map(|of| Place { func: of.func, offset: of.offset }),
+            Instance::Loop(position) => self.index.facts.dynamic.loops.get(*position).map(|of| of.place),
             Instance::Call(call) => self.index.call_site(*call),
             _ => None,
         }

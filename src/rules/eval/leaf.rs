@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    module::{FuncIndex, Opcode, view},
-    passes::{self, CallEdgeKind, Place},
+    module::{FuncIndex, Opcode, Place, view},
+    passes::{self, CallEdgeKind},
 };
 
 use super::{
@@ -160,7 +160,7 @@ impl Evaluator<'_> {
                 self.index.import(*callee).filter(|import| name.is(&import.module, &import.name))
             {
                 found.what.get_or_insert_with(|| import.name.clone());
-                found.at(Some(Place { func, offset: function.offset }));
+                found.at(Some(Place { function: func, offset: function.offset }));
             }
         }
         Some(found)
@@ -175,7 +175,7 @@ impl Evaluator<'_> {
             {
                 found.what.get_or_insert_with(|| import.name.clone());
                 found.count = found.count.saturating_add(edge.count);
-                let sites = edge.sites.iter().map(|offset| Place { func, offset: *offset });
+                let sites = edge.sites.iter().map(|offset| Place { function: func, offset: *offset });
                 found.places.extend(sites.take(super::MAX_FOUND_PLACES.saturating_sub(found.places.len())));
             }
         }
@@ -196,7 +196,7 @@ impl Evaluator<'_> {
         for function in functions {
             if let Some(own) = function.name.as_ref().filter(|own| name.is("", own)) {
                 found.what.get_or_insert_with(|| shorten(own));
-                found.at(Some(Place { func: function.index, offset: function.offset }));
+                found.at(Some(Place { function: function.index, offset: function.offset }));
             }
         }
         Some(found)
@@ -216,7 +216,7 @@ impl Evaluator<'_> {
                     if super::shape::constant(self.index.facts.wasm, *op)
                         .is_some_and(|value| numbers(value).contains(&Some(number)))
                     {
-                        found.at(Some(Place { func: *func, offset: op.offset }));
+                        found.at(Some(Place { function: *func, offset: op.offset }));
                     }
                 }
             }
@@ -294,7 +294,7 @@ impl Evaluator<'_> {
                 }
                 for offset in pattern.find(body) {
                     let offset = crate::module::CodeOffset(function.offset.0.saturating_add(offset as u32));
-                    found.at(Some(Place { func: *func, offset }));
+                    found.at(Some(Place { function: *func, offset }));
                 }
             }
             _ => {}
@@ -332,7 +332,7 @@ impl Evaluator<'_> {
                     return None;
                 }
                 for op in code.ops().get(ops)?.iter().filter(|op| op.opcode.mnemonic() == opcode.mnemonic()) {
-                    found.at(Some(Place { func: *func, offset: op.offset }));
+                    found.at(Some(Place { function: *func, offset: op.offset }));
                 }
             }
             _ => {
@@ -433,7 +433,7 @@ impl Evaluator<'_> {
             found.dynamic = true;
             for constant in &self.index.facts.dynamic.constants {
                 if fits(&constant.algorithm, class_of(&constant.algorithm))
-                    && only.is_none_or(|func| constant.place.func == func)
+                    && only.is_none_or(|func| constant.place.function == func)
                 {
                     found.what.get_or_insert_with(|| {
                         format!("{}, executed {} times", constant.name, constant.count)
@@ -451,7 +451,7 @@ impl Evaluator<'_> {
                     format!("{} at {:#x} ({})", constant.name, constant.offset, constant.place)
                 });
                 let offset = crate::module::CodeOffset(u32::try_from(constant.offset).unwrap_or(u32::MAX));
-                found.at(constant.func.map(|func| Place { func, offset }));
+                found.at(constant.func.map(|func| Place { function: func, offset }));
             }
         }
         Some(found)
@@ -514,10 +514,14 @@ impl Evaluator<'_> {
 
     fn static_characteristic(&self, characteristic: Characteristic, func: FuncIndex) -> Option<Found> {
         let function = self.index.defined(func)?;
-        let place = Place { func, offset: function.offset };
+        let place = Place { function: func, offset: function.offset };
         let loops = |fits: fn(&&view::Loop) -> bool| {
-            let places: Vec<_> =
-                function.loops.iter().filter(fits).map(|of| Place { func, offset: of.offset }).collect();
+            let places: Vec<_> = function
+                .loops
+                .iter()
+                .filter(fits)
+                .map(|of| Place { function: func, offset: of.offset })
+                .collect();
             (places.len() as u64, places)
         };
         let (count, places) = match characteristic {
@@ -557,7 +561,7 @@ impl Evaluator<'_> {
                 for op in
                     code.ops().get(self.ops(at)?)?.iter().filter(|op| op.opcode.mnemonic().ends_with(".xor"))
                 {
-                    found.at(Some(Place { func: *func, offset: op.offset }));
+                    found.at(Some(Place { function: *func, offset: op.offset }));
                 }
             }
             (Characteristic::TightLoop, Instance::Block(_, block)) => {
@@ -617,7 +621,7 @@ impl Evaluator<'_> {
                     None => dynamic.loops.iter().collect(),
                 };
                 for of in loops.into_iter().filter(|of| of.iterations > of.entries) {
-                    found.at(Some(Place { func: of.func, offset: of.offset }));
+                    found.at(Some(of.place));
                 }
             }
             Characteristic::OpaquePredicate => self.executed_opaque(only, &mut found),
@@ -646,8 +650,7 @@ impl Evaluator<'_> {
         for function in self.functions_that_ran(only) {
             for place in self.shapes.opaque(&self.index, function.index) {
                 let branches = &self.index.facts.dynamic.branches;
-                let at = branches
-                    .binary_search_by(|branch| (branch.func, branch.offset).cmp(&(place.func, place.offset)));
+                let at = branches.binary_search_by(|branch| branch.place.cmp(&place));
                 let ran = at.ok().and_then(|at| branches.get(at));
                 if ran.is_some_and(|branch| (branch.taken == 0) != (branch.not_taken == 0)) {
                     found.at(Some(place));

@@ -22,7 +22,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
-use crate::{passes::Place, text};
+use crate::{module::Place, text};
 
 use self::limits::{MAX_FOUND_PLACES, MAX_INSTANCES, MAX_NAMED, MAX_PLACES, MAX_SHOWN};
 use super::{

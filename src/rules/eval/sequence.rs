@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     Value,
-    passes::Place,
+    module::Place,
     sandbox::{Arg, Call, Pointed},
 };
 

@@ -18,8 +18,7 @@ use wasmparser::{BinaryReader, FrameKind, FrameStack, Operator};
 
 use crate::{
     Value,
-    module::{Code, Exit, FuncIndex, Op},
-    passes::Place,
+    module::{Code, Exit, FuncIndex, Op, Place},
 };
 
 use super::super::index::Index;
@@ -129,7 +128,7 @@ fn find_opaque(wasm: &[u8], func: FuncIndex, code: &Code) -> Vec<Place> {
             }
         }
         if terms.stack.last().is_some_and(|condition| condition.decided) {
-            places.push(Place { func, offset: branch.offset });
+            places.push(Place { function: func, offset: branch.offset });
         }
     }
     places
@@ -279,7 +278,7 @@ fn find_flattened(wasm: &[u8], func: FuncIndex, code: &Code) -> Vec<Place> {
         // Most states but the first and the last are set somewhere.
         let enough = |states: &&BTreeSet<i32>| states.len() >= (MIN_LABELS - 1).max(labels / 2);
         if subject(wasm, body).and_then(|variable| states.get(&variable)).as_ref().is_some_and(enough) {
-            places.push(Place { func, offset: table.offset });
+            places.push(Place { function: func, offset: table.offset });
         }
     }
     places

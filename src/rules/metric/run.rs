@@ -310,8 +310,8 @@ fn branches<'i>(index: &'i Index<'_>, subject: Subject<'_>) -> Option<&'i [Branc
         Subject::Run => Some(all),
         Subject::RunFunction(FunctionMetrics { index: func, .. }) => {
             // Branches are ordered by place.
-            let first = all.partition_point(|branch| branch.func < *func);
-            let end = all.partition_point(|branch| branch.func <= *func);
+            let first = all.partition_point(|branch| branch.place.function < *func);
+            let end = all.partition_point(|branch| branch.place.function <= *func);
             Some(all.get(first..end).unwrap_or_default())
         }
         _ => None,

@@ -21,7 +21,7 @@ use std::{
 };
 
 use crate::{
-    module::FuncIndex,
+    module::{FuncIndex, Place},
     tracer::{Budget, InvokeError, Limit, Outcome, Session, Type, Value},
 };
 
@@ -412,7 +412,7 @@ impl<'o> Driver<'o> {
         let (end, results, site) = end_of(outcome, exit, is_unwound);
         let (_, silent) = self.session.work();
         let is_stopped = matches!(end, EntryEnd::Stopped { .. });
-        let stalled_in = site.filter(|_| is_stopped && silent >= STALL).map(|site| FuncIndex(site.function));
+        let stalled_in = site.filter(|_| is_stopped && silent >= STALL).map(|site| site.function);
         let is_own = self.session.stopped_by().is_none();
         self.clock_struck += u32::from(end == EntryEnd::Stopped { limit: Limit::WallTime } && is_own);
         let entry = Entry { name, kind, func, args, made_up, end, results, site, stalled_in };
@@ -474,7 +474,7 @@ fn status_of(end: &EntryEnd) -> Status {
     }
 }
 
-type Ended = (EntryEnd, Vec<Value>, Option<crate::Site>);
+type Ended = (EntryEnd, Vec<Value>, Option<Place>);
 
 fn end_of(outcome: Outcome, exit: Option<i32>, is_unwound: bool) -> Ended {
     match outcome {

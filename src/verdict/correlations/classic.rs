@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Correlation, Sides, correlation};
 use crate::{
-    passes::Place,
+    module::Place,
     rules::{Facts, Match},
     verdict::{
         text,
@@ -126,7 +126,7 @@ pub(super) fn mining_load(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlat
     let limits = &builtin().threshold;
     let total = facts.dynamic.metrics.classes.total;
     let (rules, places) = side(of_family(rules, "miner").filter(|rule| !rule.dynamic))?;
-    let named: BTreeSet<_> = places.iter().map(|place| place.func).collect();
+    let named: BTreeSet<_> = places.iter().map(|place| place.function).collect();
     let ran = facts.dynamic.functions.iter().filter(|function| named.contains(&function.index));
     let executed: u64 = ran.map(|function| function.classes.total).sum();
     let share = text::share(executed, total);

@@ -3,8 +3,8 @@
 
 use super::{Correlation, Sides, correlation};
 use crate::{
-    module::FuncIndex,
-    passes::{Constant, ExecutedLoop, HiddenCause, Place},
+    module::{FuncIndex, Place},
+    passes::{Constant, ExecutedLoop, HiddenCause},
     rules::Facts,
     verdict::{
         text::{self, LoopsByFunction},
@@ -17,7 +17,7 @@ use crate::{
 pub(super) fn crypto_in_hot_loop(facts: &Facts<'_>) -> Option<Correlation> {
     let in_code = |constant: &Constant| {
         let same = |c: &&crate::module::view::CryptoConstant| {
-            c.func == Some(constant.place.func) && c.name == constant.name
+            c.func == Some(constant.place.function) && c.name == constant.name
         };
         facts.view.crypto.iter().find(same)
     };
@@ -40,7 +40,7 @@ pub(super) fn crypto_in_hot_loop(facts: &Facts<'_>) -> Option<Correlation> {
             "{} at {:#x} in {}, {} of {}; algorithms: {}",
             known.name,
             known.offset,
-            text::function(facts, constant.place.func),
+            text::function(facts, constant.place.function),
             known.found,
             text::plural(known.of.into(), "word"),
             algorithms.join(", ")
@@ -48,7 +48,7 @@ pub(super) fn crypto_in_hot_loop(facts: &Facts<'_>) -> Option<Correlation> {
         run: format!(
             "executed {} in the loop at {:#x} ({} iterations, {} of the run)",
             text::plural(constant.count, "time"),
-            hot.offset.0,
+            hot.place.offset.0,
             text::grouped(hot.iterations),
             text::percent(hot.share)
         ),
@@ -67,11 +67,11 @@ pub(super) fn crypto_in_hot_loop(facts: &Facts<'_>) -> Option<Correlation> {
 /// ran more often than it was entered.
 fn loop_of<'a>(loops: &LoopsByFunction<'a>, constant: &Constant) -> Option<&'a ExecutedLoop> {
     let limits = &builtin().threshold;
-    let loops = loops.get(&constant.place.func)?.iter().copied();
-    let loops = loops.filter(|candidate| candidate.offset <= constant.place.offset);
+    let loops = loops.get(&constant.place.function)?.iter().copied();
+    let loops = loops.filter(|candidate| candidate.place.offset <= constant.place.offset);
     let innermost = loops
         .filter(|candidate| constant.count > candidate.entries)
-        .max_by_key(|candidate| candidate.offset)?;
+        .max_by_key(|candidate| candidate.place.offset)?;
     (innermost.share >= limits.hot_loop_share && innermost.iterations >= limits.hot_loop_iterations)
         .then_some(innermost)
 }
@@ -137,7 +137,7 @@ pub(super) fn dead_code(facts: &Facts<'_>) -> Option<Correlation> {
         bytes: format!("nothing can call {shown}"),
         run: format!("{} never ran", if found.len() == 1 { "it" } else { "they" }),
     };
-    let places = found.iter().map(|function| Place { func: function.index, offset: function.offset });
+    let places = found.iter().map(|function| Place { function: function.index, offset: function.offset });
     let description =
         "suspicious code that nothing reaches: inserted to mislead, or left for someone to call";
     Some(correlation("DEAD_CODE_CONFIRMED_SUSPICIOUS", 1, description, sides, places))

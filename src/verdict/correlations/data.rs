@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::limits::{MAX_HIDDEN, MAX_NEEDLES, MAX_TEXT_BYTES};
 use super::{Correlation, Sides, correlation};
 use crate::{
-    passes::Place,
+    module::Place,
     rules::Facts,
     sandbox::{Call, Pointed, Run},
     verdict::{

@@ -15,7 +15,7 @@ mod time;
 
 use super::{Correlation, weights::builtin};
 use crate::{
-    passes::Place,
+    module::Place,
     rules::{Facts, Match},
 };
 

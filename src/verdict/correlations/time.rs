@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::limits::CLOCK_DEPTH;
 use super::{Correlation, Sides, correlation};
 use crate::{
-    module::{CodeOffset, FuncIndex},
-    passes::{ExecutedLoop, Place},
+    module::{CodeOffset, FuncIndex, Place},
+    passes::ExecutedLoop,
     rules::Facts,
     verdict::{
         text,
@@ -53,7 +53,7 @@ pub(super) fn check_around_loop(facts: &Facts<'_>) -> Option<Correlation> {
         bytes: format!(
             "{} has a loop at {:#x} between the clock calls at {first:#x} and {last:#x}",
             text::function(facts, func),
-            between.offset.0,
+            between.place.offset.0,
             first = first.0,
             last = last.0
         ),
@@ -63,7 +63,7 @@ pub(super) fn check_around_loop(facts: &Facts<'_>) -> Option<Correlation> {
             text::percent(between.share)
         ),
     };
-    let places = [first, between.offset, last].map(|offset| Place { func, offset });
+    let places = [first, between.place.offset, last].map(|offset| Place { function: func, offset });
     Some(correlation("TIME_CHECK_AROUND_LOOP", 1, "the clock is read before and after a loop", sides, places))
 }
 
@@ -74,12 +74,14 @@ fn loop_between<'a>(
     first: CodeOffset,
     last: CodeOffset,
 ) -> Option<&'a ExecutedLoop> {
-    let in_code = &text::defined(facts, loops.first()?.func)?.loops;
+    let in_code = &text::defined(facts, loops.first()?.place.function)?.loops;
     let known: BTreeSet<_> = in_code.iter().map(|natural| natural.offset).collect();
     let is_between = |candidate: &&ExecutedLoop| {
-        first < candidate.offset && candidate.offset < last && known.contains(&candidate.offset)
+        first < candidate.place.offset
+            && candidate.place.offset < last
+            && known.contains(&candidate.place.offset)
     };
     let loops = loops.iter().copied().filter(is_between);
     let enough = loops.filter(|candidate| candidate.iterations >= builtin().threshold.time_check_iterations);
-    enough.max_by_key(|candidate| (candidate.iterations, std::cmp::Reverse(candidate.offset)))
+    enough.max_by_key(|candidate| (candidate.iterations, std::cmp::Reverse(candidate.place.offset)))
 }

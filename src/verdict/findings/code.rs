@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{super::text, of_bytes};
 use crate::{
+    module::Place,
     module::view::Function,
-    passes::Place,
     rules::Facts,
     verdict::{Finding, weights::builtin},
 };
@@ -77,7 +77,7 @@ fn heavy(
         5,
     );
     let text = format!("{what} {}: {shown}", text::plural(found.len() as u64, "function"));
-    let places = found.iter().map(|function| Place { func: function.index, offset: function.offset });
+    let places = found.iter().map(|function| Place { function: function.index, offset: function.offset });
     (!found.is_empty()).then(|| of_bytes(name, &["code"], severity, 80, text).at(places))
 }
 
@@ -85,7 +85,7 @@ fn undecoded(facts: &Facts<'_>) -> Option<Finding> {
     let broken: Vec<_> = facts.view.functions.iter().filter(|function| function.error.is_some()).collect();
     let shown = text::some(broken.iter().map(|function| format!("func {}", function.index)), 5);
     let text = format!("{} could not be decoded: {shown}", text::plural(broken.len() as u64, "function"));
-    let places = broken.iter().map(|function| Place { func: function.index, offset: function.offset });
+    let places = broken.iter().map(|function| Place { function: function.index, offset: function.offset });
     (!broken.is_empty()).then(|| of_bytes("UNDECODED_FUNCTION", &["format"], 1, 100, text).at(places))
 }
 

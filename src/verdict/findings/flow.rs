@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, fmt};
 
 use super::{super::text, of_run};
 use crate::{
-    module::FuncIndex,
-    passes::{HiddenCall, HiddenCause, Place},
+    module::{FuncIndex, Place},
+    passes::{HiddenCall, HiddenCause},
     rules::Facts,
     verdict::{Finding, weights::builtin},
 };

@@ -13,7 +13,7 @@ mod strings;
 pub(super) use strings::is_plain;
 
 use super::{Finding, text::places};
-use crate::{passes::Place, rules::Facts};
+use crate::{module::Place, rules::Facts};
 
 /// Notable facts of the bytes and of the run, most severe first.
 pub fn findings(facts: &Facts<'_>) -> Vec<Finding> {

@@ -16,7 +16,7 @@ use serde::Serialize;
 use self::limits::CONSTANT_PLACES;
 use self::table::Index;
 use super::DataSegment;
-use crate::module::{CodeOffset, FuncIndex};
+use crate::module::{BothKeys, CodeOffset, FuncIndex, both_keys};
 
 /// Words below this occur everywhere and do not count in code.
 const LEAST_WORD: u64 = 0x1_0000;
@@ -37,6 +37,8 @@ pub struct CryptoConstant {
     /// `code` (immediates) or `data`.
     pub place: String,
     /// The function, for `code`.
+    #[serde(flatten, serialize_with = "both_keys")]
+    #[schemars(with = "BothKeys<Option<FuncIndex>>")]
     pub func: Option<FuncIndex>,
     /// Byte offset of the first match in the file.
     pub offset: u64,

@@ -7,9 +7,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::types::{Answer, Call, Entry, EntryEnd, EntryKind, MAX_CALLS, Run, Status};
 use crate::{
-    module::FuncIndex,
+    module::{CodeOffset, FuncIndex, Place},
     trace::{Callee, End, FuncKey, Record, Trace, TracePosition},
-    tracer::{Limit, Session, Site},
+    tracer::{Limit, Session},
 };
 
 impl Run {
@@ -158,11 +158,12 @@ impl<'t> Reader<'t> {
         };
     }
 
-    fn site(&self, place: &TracePosition) -> Option<Site> {
+    fn site(&self, place: &TracePosition) -> Option<Place> {
         let (key, offset) = place.site?;
         let Callee::Defined(instance, func) = self.trace.resolve(key)? else { return None };
         let module = self.trace.modules.get(self.trace.instances.get(instance.0 as usize)?.module)?;
-        Some(Site { function: func.0, offset: module.body(func)?.start.checked_add(offset)? })
+        let offset = CodeOffset(module.body(func)?.start.checked_add(offset)?);
+        Some(Place { function: func, offset })
     }
 
     /// A call of a host function; those beyond [`MAX_CALLS`] are counted.

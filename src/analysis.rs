@@ -12,8 +12,46 @@ use crate::{
     passes::Dynamic,
     rules::{self, Facts},
     sandbox::{self, Pointed},
-    verdict::{self, Correlation, Finding, Verdict},
+    verdict::{self, Correlation, Finding, Verdict, Weighed, Weights},
 };
+
+/// What evidence is judged by: rules, and what each piece weighs. Rules alone stand for themselves and the
+/// weights that ship.
+///
+/// ```
+/// use wasmspoor::{analysis::{Analysis, Judge}, rules, verdict::{Class, Weights}};
+///
+/// let sample = br#"(module (func (export "_start") (drop (i32.const 1))))"#;
+/// let (rules, options) = (rules::Set::builtin(), Default::default());
+/// assert_eq!(Analysis::of(sample, &options, &rules).verdict.class, Class::Clean);
+///
+/// let shipped = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/rules/verdict.toml"));
+/// let weights = Weights::parse(shipped)?;
+/// let judge = Judge::new(&rules, &weights);
+/// assert_eq!(Analysis::of(sample, &options, judge).verdict.class, Class::Clean);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Judge<'a> {
+    /// The rules.
+    pub rules: &'a rules::Set,
+    /// What they, correlations and findings weigh.
+    pub weights: &'a Weights,
+}
+
+impl<'a> Judge<'a> {
+    /// Judges by `rules` and `weights`.
+    pub fn new(rules: &'a rules::Set, weights: &'a Weights) -> Self {
+        Self { rules, weights }
+    }
+}
+
+impl<'a> From<&'a rules::Set> for Judge<'a> {
+    fn from(rules: &'a rules::Set) -> Self {
+        Self::new(rules, Weights::builtin())
+    }
+}
 
 /// Everything that is known of a sample.
 #[derive(Debug)]
@@ -43,49 +81,49 @@ pub struct Analysis {
 impl Analysis {
     /// Analyses a sample, binary or text: static view, run, passes, rules, verdict. A sample that is no
     /// module gets an analysis too, which says so.
-    pub fn of(bytes: &[u8], options: &sandbox::RunOptions, rules: &rules::Set) -> Self {
+    pub fn of<'j>(bytes: &[u8], options: &sandbox::RunOptions, judge: impl Into<Judge<'j>>) -> Self {
         let (wasm, view) = read(bytes);
         let run = sandbox::run(&wasm, options);
         let text = text_of(bytes, &view);
-        Self { text, ..Self::judge(wasm, view, Some(run), rules) }
+        Self { text, ..Self::judge(wasm, view, Some(run), judge.into()) }
     }
 
     /// What the bytes alone say, before the sample runs: the run may not come back.
-    pub fn before_run(bytes: &[u8], rules: &rules::Set) -> Self {
+    pub fn before_run<'j>(bytes: &[u8], judge: impl Into<Judge<'j>>) -> Self {
         let (wasm, view) = read(bytes);
         let text = text_of(bytes, &view);
-        Self { text, ..Self::judge(wasm, view, None, rules) }
+        Self { text, ..Self::judge(wasm, view, None, judge.into()) }
     }
 
     /// Runs a sample whose bytes were judged, and judges both.
     #[must_use]
-    pub fn then_run(self, options: &sandbox::RunOptions, rules: &rules::Set) -> Self {
+    pub fn then_run<'j>(self, options: &sandbox::RunOptions, judge: impl Into<Judge<'j>>) -> Self {
         let run = sandbox::run(&self.wasm, options);
-        Self { text: self.text, ..Self::judge(self.wasm, self.view, Some(run), rules) }
+        Self { text: self.text, ..Self::judge(self.wasm, self.view, Some(run), judge.into()) }
     }
 
     /// Analyses a run that was recorded to a file: the same analysis as that of the run itself.
-    pub fn of_recorded(recorded: Recorded, rules: &rules::Set) -> Self {
-        Self::of_run(recorded.wasm, recorded.header.from_text, recorded.run, rules)
+    pub fn of_recorded<'j>(recorded: Recorded, judge: impl Into<Judge<'j>>) -> Self {
+        Self::of_run(recorded.wasm, recorded.header.from_text, recorded.run, judge)
     }
 
     /// Analyses a run. `wasm` is the sample in the binary format, `from_text` whether it was given as text.
-    pub fn of_run(
+    pub fn of_run<'j>(
         wasm: Arc<[u8]>,
         from_text: bool,
         run: Result<sandbox::Run, LoadError>,
-        rules: &rules::Set,
+        judge: impl Into<Judge<'j>>,
     ) -> Self {
         let mut view = View::of(&wasm);
         view.file.from_text = from_text;
-        Self::judge(wasm, view, Some(run), rules)
+        Self::judge(wasm, view, Some(run), judge.into())
     }
 
     fn judge(
         wasm: Arc<[u8]>,
         mut view: View,
         run: Option<Result<sandbox::Run, LoadError>>,
-        rules: &rules::Set,
+        Judge { rules, weights }: Judge<'_>,
     ) -> Self {
         let mut limitations = Vec::new();
         let run = match run.transpose() {
@@ -108,9 +146,10 @@ impl Analysis {
         let facts = Facts { wasm: &wasm, view: &view, run: run.as_ref(), dynamic: &dynamic, prediction };
         let rules::Evaluation { matches, limitations: of_rules } = rules.evaluate(&facts);
         limitations.extend(of_rules);
-        let correlations = verdict::correlations(&facts, &matches);
-        let findings = verdict::findings(&facts);
-        let verdict = verdict::decide(&facts, &matches, &correlations, &findings);
+        let weighed = Weighed::new(&facts, weights);
+        let correlations = verdict::correlations(weighed, &matches);
+        let findings = verdict::findings(weighed);
+        let verdict = verdict::decide(weighed, &matches, &correlations, &findings);
         // Behind the verdict: what ran confirms what the bytes say, and not itself.
         let made = run.iter().flat_map(|run| iocs_of_run(texts_of(run), &view.iocs)).collect::<Vec<_>>();
         view.iocs.extend(made);

@@ -12,7 +12,7 @@ use super::{
     family::{self, Family},
     score::Score,
     text, unseen,
-    weights::{ClassTable, builtin, listed},
+    weights::{ClassTable, Weighed, listed},
 };
 use crate::{
     module::view::Validity,
@@ -21,13 +21,14 @@ use crate::{
 };
 
 /// What the evidence adds up to.
-pub fn decide(
-    facts: &Facts<'_>,
-    rules: &[Match],
+pub fn decide<'a>(
+    facts: impl Into<Weighed<'a>>,
+    rules: &'a [Match],
     correlations: &[Correlation],
     findings: &[Finding],
 ) -> Verdict {
-    let weights = builtin();
+    let facts = &facts.into();
+    let weights = facts.weights;
     let score = Score::of(weights, rules, correlations, findings);
     let points = held(&weights.class, &score, facts.wasm.len());
     let ran = Ran::of(facts);
@@ -96,7 +97,7 @@ struct Ran {
 }
 
 impl Ran {
-    fn of(facts: &Facts<'_>) -> Self {
+    fn of(facts: &Weighed<'_>) -> Self {
         let coverage = &facts.dynamic.coverage;
         let instructions = text::metrics(facts).map_or(0, |metrics| metrics.classes.total);
         let covered = text::share(coverage.instructions_run, coverage.instructions);
@@ -131,24 +132,24 @@ fn is_ended(entry: &Entry) -> bool {
 
 /// What forbids CLEAN although all went well: decisive calls that were answered by invention, long mixing of
 /// bits, and what the code that did not run can do.
-fn unexplained(facts: &Facts<'_>) -> Option<String> {
-    invented(facts).or_else(|| mixed(facts)).or_else(|| unseen::lack(builtin(), facts))
+fn unexplained(facts: &Weighed<'_>) -> Option<String> {
+    invented(facts).or_else(|| mixed(facts)).or_else(|| unseen::lack(facts.weights, facts))
 }
 
 /// A call whose true answer decides what a sample does, and whose answer was made up.
-fn invented(facts: &Facts<'_>) -> Option<String> {
+fn invented(facts: &Weighed<'_>) -> Option<String> {
     let decisive = |call: &&Call| {
         let name = call.name.trim_start_matches('_');
         let is_unknown = call.module.starts_with("wasi") && call.answer == Answer::Default;
-        call.fabricated && (listed(&builtin().class.decisive, name) || is_unknown)
+        call.fabricated && (listed(&facts.weights.class.decisive, name) || is_unknown)
     };
     let call = facts.run?.calls.iter().find(decisive)?;
     Some(format!("its call of {} was answered by invention", text::quoted(&call.name)))
 }
 
 /// Loops that mixed bits for long.
-fn mixed(facts: &Facts<'_>) -> Option<String> {
-    let limits = &builtin().class;
+fn mixed(facts: &Weighed<'_>) -> Option<String> {
+    let limits = &facts.weights.class;
     let mixing = facts.dynamic.loops.iter().filter(|of| {
         let bits = of.classes.xor + of.classes.rotate + of.classes.shift + of.classes.logic;
         text::share(bits, of.classes.total) >= limits.unexplained_bit_share

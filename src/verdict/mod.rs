@@ -22,6 +22,7 @@ pub use attack::{attack_version, knows_technique};
 pub use correlations::correlations;
 pub use decide::decide;
 pub use findings::findings;
+pub use weights::{Weighed, Weights, WeightsError};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -5,9 +5,11 @@
 //!
 //! Not here: what is added up (`decide`).
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{collections::BTreeMap, ops::Deref, sync::LazyLock};
 
 use serde::Deserialize;
+
+use crate::rules::Facts;
 
 /// The file, as built in.
 const TEXT: &str = include_str!("../../rules/verdict.toml");
@@ -15,14 +17,10 @@ const TEXT: &str = include_str!("../../rules/verdict.toml");
 static BUILTIN: LazyLock<Weights> =
     LazyLock::new(|| Weights::parse(TEXT).expect("rules/verdict.toml is tested"));
 
-/// The tables that ship with wasmspoor.
-pub(super) fn builtin() -> &'static Weights {
-    &BUILTIN
-}
-
-#[derive(Debug, Deserialize)]
+/// What evidence weighs: weights, thresholds and names, as `rules/verdict.toml` has them.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Weights {
+pub struct Weights {
     pub(super) class: ClassTable,
     pub(super) rule: RuleTable,
     #[serde(rename = "namespace")]
@@ -44,7 +42,7 @@ pub(super) struct Weights {
 }
 
 /// What each class needs.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ClassTable {
     pub(super) malicious: u8,
@@ -60,7 +58,7 @@ pub(super) struct ClassTable {
 }
 
 /// What a rule weighs.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RuleTable {
     pub(super) severity: [f64; 4],
@@ -71,7 +69,7 @@ pub(super) struct RuleTable {
 }
 
 /// What the namespace of a rule makes of its weight.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Namespace {
     prefix: String,
@@ -80,7 +78,7 @@ pub(super) struct Namespace {
     pub(super) hostile: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CorrelationWeight {
     pub(super) weight: f64,
@@ -90,14 +88,14 @@ pub(super) struct CorrelationWeight {
     pub(super) hostile: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FindingTable {
     pub(super) cap: f64,
     pub(super) weight: BTreeMap<String, f64>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FamilyTable {
     pub(super) minimum: f64,
@@ -106,7 +104,7 @@ pub(super) struct FamilyTable {
     pub(super) becomes: BTreeMap<String, Becomes>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Becomes {
     pub(super) from: String,
@@ -115,7 +113,7 @@ pub(super) struct Becomes {
 }
 
 /// Host functions by what they do.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CallTable {
     pub(super) clock: Vec<String>,
@@ -125,14 +123,14 @@ pub(super) struct CallTable {
     pub(super) environment: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ImportCategory {
     pub(super) severity: u8,
     pub(super) names: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NameTable {
     pub(super) exports: Vec<String>,
@@ -142,7 +140,7 @@ pub(super) struct NameTable {
 }
 
 /// From where on a fact is a finding.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Threshold {
     pub(super) entropy_section: f64,
@@ -186,9 +184,63 @@ pub(super) struct Threshold {
     pub(super) unseen_window_share: f64,
 }
 
+/// What is wrong with a file of weights, with its place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct WeightsError(#[from] toml::de::Error);
+
+/// Facts, and the weights that they are judged by: those that ship, where only facts are given.
+///
+/// ```
+/// use wasmspoor::{module::view::View, passes::Dynamic, rules::Facts, verdict::{self, Weighed, Weights}};
+///
+/// let wasm = b"\0asm\x01\0\0\0";
+/// let (view, dynamic) = (View::of(wasm), Dynamic::default());
+/// let facts = Facts { wasm, view: &view, run: None, dynamic: &dynamic, prediction: None };
+/// assert!(verdict::findings(&facts).is_empty());
+/// let weights = Weights::builtin().clone();
+/// assert!(verdict::findings(Weighed::new(&facts, &weights)).is_empty());
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Weighed<'a> {
+    facts: &'a Facts<'a>,
+    pub(super) weights: &'a Weights,
+}
+
+impl<'a> Weighed<'a> {
+    /// Lets `facts` be judged by `weights`.
+    pub fn new(facts: &'a Facts<'a>, weights: &'a Weights) -> Self {
+        Self { facts, weights }
+    }
+}
+
+impl<'a> From<&'a Facts<'a>> for Weighed<'a> {
+    fn from(facts: &'a Facts<'a>) -> Self {
+        Self::new(facts, Weights::builtin())
+    }
+}
+
+impl<'a> Deref for Weighed<'a> {
+    type Target = Facts<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        self.facts
+    }
+}
+
 impl Weights {
-    fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        toml::from_str(text)
+    /// Those that ship with wasmspoor.
+    pub fn builtin() -> &'static Self {
+        &BUILTIN
+    }
+
+    /// Reads a file such as `rules/verdict.toml`, of which every key must be there.
+    ///
+    /// # Errors
+    ///
+    /// If it is not TOML, or a key is missing, misspelt or too many.
+    pub fn parse(text: &str) -> Result<Self, WeightsError> {
+        Ok(toml::from_str(text)?)
     }
 
     /// The family that `family` is a narrower kind of, or itself.
@@ -251,8 +303,28 @@ mod tests {
     }
 
     #[test]
+    fn other_weights_give_other_findings_and_verdicts() {
+        use crate::{module::view::View, passes::Dynamic, verdict};
+        let wasm = wat::parse_str("(module (memory 4000))").expect("a module");
+        let (view, dynamic) = (View::of(&wasm), Dynamic::default());
+        let facts = Facts { wasm: &wasm, view: &view, run: None, dynamic: &dynamic, prediction: None };
+        let is_large = |weighed: Weighed<'_>| {
+            verdict::findings(weighed).iter().any(|finding| finding.name == "MEMORY_INITIAL")
+        };
+        let mut weights = Weights::builtin().clone();
+        weights.threshold.memory_pages = 3999;
+        assert!(is_large(Weighed::new(&facts, &weights)));
+        weights.threshold.memory_pages = 4000;
+        assert!(!is_large(Weighed::new(&facts, &weights)));
+        weights.class.potentially_unwanted = 0;
+        let decided = |weights| verdict::decide(Weighed::new(&facts, weights), &[], &[], &[]).class;
+        assert_eq!(decided(&weights), verdict::Class::PotentiallyUnwanted);
+        assert_eq!(decided(Weights::builtin()), verdict::Class::Undecided);
+    }
+
+    #[test]
     fn the_longest_prefix_wins_and_ends_at_a_slash() {
-        let weights = builtin();
+        let weights = Weights::builtin();
         assert!(weights.namespace("impact/cryptomining").is_some_and(|entry| entry.hostile));
         assert!(weights.namespace("impactful").is_some_and(|entry| !entry.hostile));
         assert!(weights.namespace("").is_some());

@@ -8,7 +8,7 @@ use crate::{
     rules::{Facts, Match},
     verdict::{
         text,
-        weights::{builtin, in_namespace},
+        weights::{Weighed, in_namespace},
     },
 };
 
@@ -22,8 +22,8 @@ fn hottest(facts: &Facts<'_>, class: fn(&crate::module::view::Classes) -> u64) -
     Some(text::place_of(facts, most.index))
 }
 
-pub(super) fn xor(facts: &Facts<'_>) -> Option<Correlation> {
-    let limits = &builtin().threshold;
+pub(super) fn xor(facts: &Weighed<'_>) -> Option<Correlation> {
+    let limits = &facts.weights.threshold;
     let (code, ran) = (facts.view.classes.xor, facts.dynamic.metrics.classes.xor);
     if code <= limits.confirmed_static_xor || ran <= limits.confirmed_runtime_xor {
         return None;
@@ -94,16 +94,21 @@ fn side<'a>(rules: impl IntoIterator<Item = &'a Match>) -> Option<(String, Vec<P
     (!rules.is_empty()).then(|| (format!("{}: {shown}", text::plural(rules.len() as u64, "rule")), places))
 }
 
-fn of_family<'a>(rules: &'a [Match], family: &'a str) -> impl Iterator<Item = &'a Match> {
-    let is_of = move |of: &str| builtin().base_family(of) == family;
+fn of_family<'a>(
+    facts: &Weighed<'a>,
+    rules: &'a [Match],
+    family: &'a str,
+) -> impl Iterator<Item = &'a Match> {
+    let weights = facts.weights;
+    let is_of = move |of: &str| weights.base_family(of) == family;
     rules.iter().filter(move |rule| rule.severity > 0 && rule.family.as_deref().is_some_and(is_of))
 }
 
-pub(super) fn mining(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlation> {
+pub(super) fn mining(facts: &Weighed<'_>, rules: &[Match]) -> Option<Correlation> {
     let ran = facts.dynamic.metrics.classes.xor;
-    let (rules, places) = side(of_family(rules, "miner"))?;
+    let (rules, places) = side(of_family(facts, rules, "miner"))?;
     // The code must hold what ran: a rule of the run alone, and its xor, would be one side twice.
-    if ran <= builtin().threshold.mining_runtime_xor || facts.view.classes.xor == 0 {
+    if ran <= facts.weights.threshold.mining_runtime_xor || facts.view.classes.xor == 0 {
         return None;
     }
     let share = text::percent(text::share(ran, facts.dynamic.metrics.classes.total));
@@ -122,10 +127,10 @@ pub(super) fn mining(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlation> 
 
 /// The functions that mining rules of the bytes name are what the run is busy with. What else ran, and how
 /// much of it was xor, says nothing of them.
-pub(super) fn mining_load(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlation> {
-    let limits = &builtin().threshold;
+pub(super) fn mining_load(facts: &Weighed<'_>, rules: &[Match]) -> Option<Correlation> {
+    let limits = &facts.weights.threshold;
     let total = facts.dynamic.metrics.classes.total;
-    let (rules, places) = side(of_family(rules, "miner").filter(|rule| !rule.dynamic))?;
+    let (rules, places) = side(of_family(facts, rules, "miner").filter(|rule| !rule.dynamic))?;
     let named: BTreeSet<_> = places.iter().map(|place| place.function).collect();
     let ran = facts.dynamic.functions.iter().filter(|function| named.contains(&function.index));
     let executed: u64 = ran.map(|function| function.classes.total).sum();
@@ -168,9 +173,9 @@ pub(super) fn obfuscation(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlat
     ))
 }
 
-pub(super) fn ransomware_memory(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlation> {
+pub(super) fn ransomware_memory(facts: &Weighed<'_>, rules: &[Match]) -> Option<Correlation> {
     let metrics = &facts.dynamic.metrics;
-    let (rules, places) = side(of_family(rules, "ransomware"))?;
+    let (rules, places) = side(of_family(facts, rules, "ransomware"))?;
     if metrics.classes.memory_grow == 0 || facts.view.classes.memory_grow == 0 {
         return None;
     }
@@ -193,10 +198,10 @@ pub(super) fn ransomware_memory(facts: &Facts<'_>, rules: &[Match]) -> Option<Co
 
 /// Strings of a family in the data, and a rule of the same family that the run proved. The family with most
 /// strings.
-pub(super) fn family_strings(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlation> {
-    let families = builtin().strings.iter().filter_map(|(family, words)| {
+pub(super) fn family_strings(facts: &Weighed<'_>, rules: &[Match]) -> Option<Correlation> {
+    let families = facts.weights.strings.iter().filter_map(|(family, words)| {
         let proved: Vec<_> =
-            of_family(rules, family).filter(|rule| rule.dynamic && rule.severity >= 2).collect();
+            of_family(facts, rules, family).filter(|rule| rule.dynamic && rule.severity >= 2).collect();
         // Strings are searched only for a family that the run shows.
         let found: Vec<_> = words.iter().filter(|word| !proved.is_empty() && holds(facts, word)).collect();
         (!found.is_empty()).then_some((family, found, proved))

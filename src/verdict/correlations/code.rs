@@ -8,13 +8,13 @@ use crate::{
     rules::Facts,
     verdict::{
         text::{self, LoopsByFunction},
-        weights::builtin,
+        weights::Weighed,
     },
 };
 
 /// A cryptographic constant that the static view found in code was executed in a loop with much of the run in
 /// it.
-pub(super) fn crypto_in_hot_loop(facts: &Facts<'_>) -> Option<Correlation> {
+pub(super) fn crypto_in_hot_loop(facts: &Weighed<'_>) -> Option<Correlation> {
     let in_code = |constant: &Constant| {
         let same = |c: &&crate::module::view::CryptoConstant| {
             c.func == Some(constant.place.function) && c.name == constant.name
@@ -29,7 +29,7 @@ pub(super) fn crypto_in_hot_loop(facts: &Facts<'_>) -> Option<Correlation> {
         .dynamic
         .constants
         .iter()
-        .filter_map(|constant| Some((constant, in_code(constant)?, loop_of(&loops, constant)?)))
+        .filter_map(|constant| Some((constant, in_code(constant)?, loop_of(facts, &loops, constant)?)))
         .collect();
     let mut algorithms: Vec<_> = found.iter().map(|(constant, ..)| constant.algorithm.as_str()).collect();
     algorithms.sort_unstable();
@@ -65,8 +65,12 @@ pub(super) fn crypto_in_hot_loop(facts: &Facts<'_>) -> Option<Correlation> {
 
 /// The hot loop that a constant was executed in: of the loops that begin before it, the innermost one that it
 /// ran more often than it was entered.
-fn loop_of<'a>(loops: &LoopsByFunction<'a>, constant: &Constant) -> Option<&'a ExecutedLoop> {
-    let limits = &builtin().threshold;
+fn loop_of<'a>(
+    facts: &Weighed<'_>,
+    loops: &LoopsByFunction<'a>,
+    constant: &Constant,
+) -> Option<&'a ExecutedLoop> {
+    let limits = &facts.weights.threshold;
     let loops = loops.get(&constant.place.function)?.iter().copied();
     let loops = loops.filter(|candidate| candidate.place.offset <= constant.place.offset);
     let innermost = loops
@@ -77,8 +81,8 @@ fn loop_of<'a>(loops: &LoopsByFunction<'a>, constant: &Constant) -> Option<&'a E
 }
 
 /// The hottest function is one that the static view called suspicious.
-pub(super) fn hot_function(facts: &Facts<'_>) -> Option<Correlation> {
-    let limits = &builtin().threshold;
+pub(super) fn hot_function(facts: &Weighed<'_>) -> Option<Correlation> {
+    let limits = &facts.weights.threshold;
     let ran = facts.dynamic.functions.iter();
     let hottest = ran.max_by_key(|function| (function.classes.total, std::cmp::Reverse(function.index)))?;
     let share = text::share(hottest.classes.total, facts.dynamic.metrics.classes.total);
@@ -114,8 +118,8 @@ fn is_top(facts: &Facts<'_>, score: u32) -> bool {
 }
 
 /// Code that the static view calls dead and suspicious did not run.
-pub(super) fn dead_code(facts: &Facts<'_>) -> Option<Correlation> {
-    let limit = builtin().threshold.suspicious_function;
+pub(super) fn dead_code(facts: &Weighed<'_>) -> Option<Correlation> {
+    let limit = facts.weights.threshold.suspicious_function;
     let dead = &facts.view.calls.dead;
     // Ascending; of a million tiny functions nearly all are dead.
     let confirmed =

@@ -14,7 +14,7 @@ use crate::{
     verdict::{
         findings::is_plain,
         text,
-        weights::{builtin, listed},
+        weights::{Weighed, listed},
     },
 };
 
@@ -29,25 +29,25 @@ struct Given<'a> {
     call: usize,
 }
 
-pub(super) fn find(facts: &Facts<'_>) -> Vec<Correlation> {
+pub(super) fn find(facts: &Weighed<'_>) -> Vec<Correlation> {
     let Some(run) = facts.run else { return Vec::new() };
-    let (given, cut) = given(run);
+    let (given, cut) = given(facts, run);
     let found = [ioc(facts, run, &given, cut), decoded(facts, run, &given, cut)];
     found.into_iter().flatten().collect()
 }
 
 /// Whether a call hands data to the program: what its arguments point at is then not the program's own.
-pub(super) fn gives_data(call: &Call) -> bool {
-    let calls = &builtin().calls;
+pub(super) fn gives_data(facts: &Weighed<'_>, call: &Call) -> bool {
+    let calls = &facts.weights.calls;
     listed(&calls.read_file, &call.name) || listed(&calls.read_other, &call.name)
 }
 
 /// The distinct texts that the program gave to the host, and whether there were more.
-fn given(run: &Run) -> (Vec<Given<'_>>, bool) {
+fn given<'r>(facts: &Weighed<'_>, run: &'r Run) -> (Vec<Given<'r>>, bool) {
     let mut seen = BTreeSet::new();
     let mut given = Vec::new();
     let mut bytes = 0;
-    for (position, call) in run.calls.iter().enumerate().filter(|(_, call)| !gives_data(call)) {
+    for (position, call) in run.calls.iter().enumerate().filter(|(_, call)| !gives_data(facts, call)) {
         for text in call.args.iter().filter_map(|arg| text_of(arg.points_at.as_ref()?)) {
             if text.len() < MIN_LEN || !seen.insert(text) {
                 continue;
@@ -85,7 +85,7 @@ fn cut_note(cut: bool) -> &'static str {
 }
 
 /// An indicator of the file, given to the host.
-fn ioc(facts: &Facts<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Option<Correlation> {
+fn ioc(facts: &Weighed<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Option<Correlation> {
     let mut iocs: BTreeMap<&str, &crate::module::view::Ioc> = BTreeMap::new();
     for ioc in facts.view.iocs.iter().filter(|ioc| ioc.value.len() >= MIN_LEN) {
         iocs.entry(&ioc.value).or_insert(ioc);
@@ -94,7 +94,7 @@ fn ioc(facts: &Facts<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Option<C
     let holder = |value: &str| given.iter().find(|given| given.text.contains(value));
     let mut found: Vec<_> =
         iocs.values().take(MAX_NEEDLES).filter_map(|ioc| Some((*ioc, holder(&ioc.value)?))).collect();
-    found.sort_by_key(|(ioc, given)| (std::cmp::Reverse(severity(&ioc.kind)), given.call));
+    found.sort_by_key(|(ioc, given)| (std::cmp::Reverse(severity(facts, &ioc.kind)), given.call));
     let (first, text) = found.first()?;
     let sides = Sides {
         bytes: format!(
@@ -114,15 +114,15 @@ fn ioc(facts: &Facts<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Option<C
     };
     let description = format!("an indicator of the file reaches the host{}", cut_note(cut));
     let places = found.iter().filter_map(|(_, given)| place(facts, given.call));
-    Some(correlation("IOC_PASSED_TO_HOST", severity(&first.kind).max(1), &description, sides, places))
+    Some(correlation("IOC_PASSED_TO_HOST", severity(facts, &first.kind).max(1), &description, sides, places))
 }
 
-fn severity(kind: &str) -> u8 {
-    builtin().ioc.get(kind).copied().unwrap_or(0)
+fn severity(facts: &Weighed<'_>, kind: &str) -> u8 {
+    facts.weights.ioc.get(kind).copied().unwrap_or(0)
 }
 
 /// A string that the file holds only encoded, or not at all, given to the host.
-fn decoded(facts: &Facts<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Option<Correlation> {
+fn decoded(facts: &Weighed<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Option<Correlation> {
     let encoded: Vec<_> =
         facts.view.strings.iter().filter(|s| !is_plain(&s.encoding) && s.text.len() >= MIN_LEN).collect();
     let cut = cut || encoded.len() > MAX_NEEDLES;
@@ -145,14 +145,14 @@ fn decoded(facts: &Facts<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Opti
 }
 
 /// An address none of whose words stands in the file and that the host did not supply.
-fn built<'g>(facts: &Facts<'_>, run: &Run, given: &'g [Given<'g>]) -> Option<(String, &'g Given<'g>)> {
-    let beginnings = &builtin().names.hidden;
+fn built<'g>(facts: &Weighed<'_>, run: &Run, given: &'g [Given<'g>]) -> Option<(String, &'g Given<'g>)> {
+    let beginnings = &facts.weights.names.hidden;
     let telling =
         |given: &&Given<'_>| beginnings.iter().any(|beginning| given.text.contains(beginning.as_str()));
     let supplied: Vec<_> = run
         .calls
         .iter()
-        .filter(|call| gives_data(call))
+        .filter(|call| gives_data(facts, call))
         .flat_map(|call| &call.args)
         .filter_map(|arg| text_of(arg.points_at.as_ref()?))
         .collect();

@@ -18,12 +18,11 @@ use super::{
     data::{called, place},
 };
 use crate::{
-    rules::Facts,
     sandbox::{Call, Pointed, Run},
     tracer::Value,
     verdict::{
         text,
-        weights::{builtin, listed},
+        weights::{Weighed, listed},
     },
 };
 
@@ -40,9 +39,9 @@ struct Read {
     cut: bool,
 }
 
-pub(super) fn read_then_sent(facts: &Facts<'_>) -> Option<Correlation> {
+pub(super) fn read_then_sent(facts: &Weighed<'_>) -> Option<Correlation> {
     let run = facts.run?;
-    let calls = &builtin().calls;
+    let calls = &facts.weights.calls;
     let imports = |names: &[String]| {
         let found =
             facts.view.imports.iter().filter(|import| import.func.is_some() && listed(names, &import.name));
@@ -52,7 +51,7 @@ pub(super) fn read_then_sent(facts: &Facts<'_>) -> Option<Correlation> {
     if reads.is_empty() || sends.is_empty() {
         return None;
     }
-    let (read, sent, cut) = pair(run)?;
+    let (read, sent, cut) = pair(facts, run)?;
     let sides = Sides {
         bytes: format!("it imports {reads} and {sends}"),
         run: format!("what {} read went out with {}", called(run, read), called(run, sent)),
@@ -69,8 +68,8 @@ pub(super) fn read_then_sent(facts: &Facts<'_>) -> Option<Correlation> {
 }
 
 /// The first send of something that was read, the read before it, and whether something was left out.
-fn pair(run: &Run) -> Option<(usize, usize, bool)> {
-    let calls = &builtin().calls;
+fn pair(facts: &Weighed<'_>, run: &Run) -> Option<(usize, usize, bool)> {
+    let calls = &facts.weights.calls;
     let mut read = Read::default();
     for (position, call) in run.calls.iter().enumerate() {
         if listed(&calls.read_file, &call.name) && call.errno.is_none() && !from_stdin(call) {

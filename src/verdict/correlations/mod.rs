@@ -13,14 +13,12 @@ mod leak;
 mod limits;
 mod time;
 
-use super::{Correlation, weights::builtin};
-use crate::{
-    module::Place,
-    rules::{Facts, Match},
-};
+use super::{Correlation, weights::Weighed};
+use crate::{module::Place, rules::Match};
 
 /// Static findings that the run confirms, most severe first.
-pub fn correlations(facts: &Facts<'_>, rules: &[Match]) -> Vec<Correlation> {
+pub fn correlations<'a>(facts: impl Into<Weighed<'a>>, rules: &'a [Match]) -> Vec<Correlation> {
+    let facts = &facts.into();
     if super::text::metrics(facts).is_none() {
         return Vec::new();
     }
@@ -45,6 +43,10 @@ pub fn correlations(facts: &Facts<'_>, rules: &[Match]) -> Vec<Correlation> {
     .flatten()
     .collect();
     found.extend(data::find(facts));
+    for found in &mut found {
+        let weight = facts.weights.correlations.get(&found.name);
+        found.family = weight.and_then(|entry| entry.family.clone());
+    }
     found.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.name.cmp(&b.name)));
     found
 }
@@ -65,7 +67,7 @@ fn correlation(
     Correlation {
         name: name.into(),
         severity,
-        family: builtin().correlations.get(name).and_then(|entry| entry.family.clone()),
+        family: None,
         description: description.into(),
         static_side: sides.bytes,
         dynamic_side: sides.run,

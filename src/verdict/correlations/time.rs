@@ -9,16 +9,16 @@ use super::{Correlation, Sides, correlation};
 use crate::{
     module::{CodeOffset, FuncIndex, Place},
     passes::ExecutedLoop,
-    rules::Facts,
     verdict::{
         text,
-        weights::{builtin, listed},
+        weights::{Weighed, listed},
     },
 };
 
 /// Where each function called a clock, directly or through a wrapper that has no loop: the run's side.
-fn sites(facts: &Facts<'_>) -> BTreeMap<FuncIndex, BTreeSet<CodeOffset>> {
-    let is_clock = |import: &&crate::module::view::ImportInfo| listed(&builtin().calls.clock, &import.name);
+fn sites(facts: &Weighed<'_>) -> BTreeMap<FuncIndex, BTreeSet<CodeOffset>> {
+    let is_clock =
+        |import: &&crate::module::view::ImportInfo| listed(&facts.weights.calls.clock, &import.name);
     let mut clocks: BTreeSet<FuncIndex> =
         facts.view.imports.iter().filter(is_clock).filter_map(|import| import.func).collect();
     let mut sites: BTreeMap<FuncIndex, BTreeSet<CodeOffset>> = BTreeMap::new();
@@ -37,7 +37,7 @@ fn sites(facts: &Facts<'_>) -> BTreeMap<FuncIndex, BTreeSet<CodeOffset>> {
     sites
 }
 
-pub(super) fn check_around_loop(facts: &Facts<'_>) -> Option<Correlation> {
+pub(super) fn check_around_loop(facts: &Weighed<'_>) -> Option<Correlation> {
     let sites = sites(facts);
     if sites.is_empty() {
         return None;
@@ -69,7 +69,7 @@ pub(super) fn check_around_loop(facts: &Facts<'_>) -> Option<Correlation> {
 
 /// The busiest of the loops of a function between two offsets, if it is one of the static view too.
 fn loop_between<'a>(
-    facts: &Facts<'a>,
+    facts: &Weighed<'a>,
     loops: &[&'a ExecutedLoop],
     first: CodeOffset,
     last: CodeOffset,
@@ -82,6 +82,7 @@ fn loop_between<'a>(
             && known.contains(&candidate.place.offset)
     };
     let loops = loops.iter().copied().filter(is_between);
-    let enough = loops.filter(|candidate| candidate.iterations >= builtin().threshold.time_check_iterations);
+    let enough =
+        loops.filter(|candidate| candidate.iterations >= facts.weights.threshold.time_check_iterations);
     enough.max_by_key(|candidate| (candidate.iterations, std::cmp::Reverse(candidate.place.offset)))
 }

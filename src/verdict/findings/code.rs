@@ -7,11 +7,11 @@ use crate::{
     module::Place,
     module::view::Function,
     rules::Facts,
-    verdict::{Finding, weights::builtin},
+    verdict::{Finding, weights::Weighed},
 };
 
-pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
-    let limits = &builtin().threshold;
+pub(super) fn find(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
+    let limits = &facts.weights.threshold;
     let functions = &facts.view.functions;
     let nop = |function: &Function| u64::from(function.nop_run);
     findings.extend(heavy(
@@ -97,12 +97,12 @@ fn unreachable(facts: &Facts<'_>) -> Option<Finding> {
     (count > 0).then(|| of_bytes("UNREACHABLE_CODE", &["code"], 0, 100, text))
 }
 
-fn dead(facts: &Facts<'_>) -> Option<Finding> {
+fn dead(facts: &Weighed<'_>) -> Option<Finding> {
     let dead = &facts.view.calls.dead;
     let shown = text::some(dead.iter().map(|&func| text::function(facts, func)), 5);
     let text = format!("{} that nothing can call: {shown}", text::plural(dead.len() as u64, "function"));
     let places = dead.iter().map(|&func| text::place_of(facts, func));
-    (dead.len() > builtin().threshold.dead_functions)
+    (dead.len() > facts.weights.threshold.dead_functions)
         .then(|| of_bytes("DEAD_CODE", &["code"], 0, 90, text).at(places))
 }
 

@@ -6,11 +6,11 @@ use crate::{
     rules::Facts,
     verdict::{
         Finding,
-        weights::{builtin, listed},
+        weights::{Weighed, listed},
     },
 };
 
-pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn find(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
     findings.extend(format(facts));
     findings.extend(anomalies(facts));
     findings.extend(entropy_sections(facts));
@@ -41,9 +41,9 @@ fn format(facts: &Facts<'_>) -> Option<Finding> {
 }
 
 /// Kinds that linkers produce are information.
-fn anomalies(facts: &Facts<'_>) -> Option<Finding> {
+fn anomalies(facts: &Weighed<'_>) -> Option<Finding> {
     let anomalies = &facts.view.anomalies;
-    let usual = &builtin().names.anomalies;
+    let usual = &facts.weights.names.anomalies;
     let odd = anomalies.iter().filter(|anomaly| !usual.contains(&anomaly.kind)).count();
     let shown =
         text::some(anomalies.iter().map(|anomaly| format!("{} at {:#x}", anomaly.kind, anomaly.offset)), 5);
@@ -54,8 +54,8 @@ fn anomalies(facts: &Facts<'_>) -> Option<Finding> {
 }
 
 /// Data and custom sections have findings of their own.
-fn entropy_sections(facts: &Facts<'_>) -> Option<Finding> {
-    let limit = builtin().threshold.entropy_section;
+fn entropy_sections(facts: &Weighed<'_>) -> Option<Finding> {
+    let limit = facts.weights.threshold.entropy_section;
     let sections = facts.view.sections.iter().filter(|section| !section.is_custom && section.name != "data");
     let dense: Vec<_> = sections.filter(|section| section.entropy > limit).collect();
     let shown = text::some(dense.iter().map(|s| format!("{} {:.2} bits per byte", s.name, s.entropy)), 5);
@@ -63,8 +63,8 @@ fn entropy_sections(facts: &Facts<'_>) -> Option<Finding> {
         .then(|| of_bytes("ENTROPY_SECTION", &["entropy"], 0, 60, format!("sections above {limit}: {shown}")))
 }
 
-fn entropy_data(facts: &Facts<'_>) -> Option<Finding> {
-    let limits = &builtin().threshold;
+fn entropy_data(facts: &Weighed<'_>) -> Option<Finding> {
+    let limits = &facts.weights.threshold;
     let is_dense = |size, entropy| size >= limits.entropy_data_bytes && entropy > limits.entropy_data;
     let dense: Vec<_> =
         facts.view.data.iter().filter(|segment| is_dense(segment.size, segment.entropy)).collect();
@@ -83,8 +83,8 @@ fn entropy_data(facts: &Facts<'_>) -> Option<Finding> {
     (!dense.is_empty()).then(|| of_bytes("ENTROPY_DATA", &["entropy", "packer"], severity, 60, text))
 }
 
-fn custom_sections(facts: &Facts<'_>) -> Option<Finding> {
-    let weights = builtin();
+fn custom_sections(facts: &Weighed<'_>) -> Option<Finding> {
+    let weights = facts.weights;
     let is_known = |name: &str| listed(&weights.names.sections, name);
     let sections = facts.view.sections.iter();
     let unknown: Vec<_> = sections.filter(|section| section.is_custom && !is_known(&section.name)).collect();
@@ -104,8 +104,8 @@ fn custom_sections(facts: &Facts<'_>) -> Option<Finding> {
     (!unknown.is_empty()).then(|| of_bytes("CUSTOM_SECTION", &["structure"], u8::from(dense), 60, text))
 }
 
-fn memories(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
-    let limit = builtin().threshold.memory_pages;
+fn memories(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
+    let limit = facts.weights.threshold.memory_pages;
     let initial = facts.view.memories.iter().map(|memory| memory.initial).max().unwrap_or(0);
     if initial > limit {
         let text = format!(
@@ -131,16 +131,16 @@ fn start(facts: &Facts<'_>) -> Option<Finding> {
     Some(of_bytes("START_FUNCTION", &["structure"], 0, 100, text).at([text::place_of(facts, func)]))
 }
 
-fn elements(facts: &Facts<'_>) -> Option<Finding> {
+fn elements(facts: &Weighed<'_>) -> Option<Finding> {
     let count = facts.view.elements.len();
     let text = format!("{} element segments", text::grouped(count as u64));
-    (count > builtin().threshold.element_segments)
+    (count > facts.weights.threshold.element_segments)
         .then(|| of_bytes("ELEMENT_SEGMENTS", &["structure"], 0, 100, text))
 }
 
 /// A name counts by its words: `drop_payload` speaks of a payload, `__wbindgen_drop` of nothing.
-fn exports(facts: &Facts<'_>) -> Option<Finding> {
-    let words = &builtin().names.exports;
+fn exports(facts: &Weighed<'_>) -> Option<Finding> {
+    let words = &facts.weights.names.exports;
     let functions = facts.view.exports.iter().filter(|export| export.kind == ExternKind::Function);
     let telling: Vec<_> =
         functions.filter(|export| words_of(&export.name).any(|word| words.contains(&word))).collect();
@@ -169,8 +169,8 @@ pub(super) fn words_of(name: &str) -> impl Iterator<Item = String> {
     words.into_iter().filter(|word| !word.is_empty())
 }
 
-fn imports(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
-    for (category, table) in &builtin().imports {
+fn imports(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
+    for (category, table) in &facts.weights.imports {
         let functions = facts.view.imports.iter().filter(|import| import.kind == ExternKind::Function);
         let found: Vec<_> = functions.filter(|import| listed(&table.names, &import.name)).collect();
         if found.is_empty() {

@@ -7,10 +7,10 @@ use crate::{
     module::{FuncIndex, Place},
     passes::{HiddenCall, HiddenCause},
     rules::Facts,
-    verdict::{Finding, weights::builtin},
+    verdict::{Finding, weights::Weighed},
 };
 
-pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn find(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
     if text::metrics(facts).is_none() {
         return;
     }
@@ -31,14 +31,14 @@ fn list(facts: &Facts<'_>, funcs: &[FuncIndex]) -> (String, Vec<Place>) {
     (shown, text::places(funcs.iter().map(|&func| text::place_of(facts, func))))
 }
 
-fn dead_code(facts: &Facts<'_>) -> Option<Finding> {
+fn dead_code(facts: &Weighed<'_>) -> Option<Finding> {
     let dead = &facts.dynamic.coverage.dead_confirmed;
     let (shown, places) = list(facts, dead);
     let text = format!(
         "{} that nothing can call and that did not run: {shown}",
         text::plural(dead.len() as u64, "function")
     );
-    (dead.len() > builtin().threshold.dead_functions)
+    (dead.len() > facts.weights.threshold.dead_functions)
         .then(|| of_run("DEAD_CODE_CONFIRMED", &["flow"], 0, 100, text).at(places))
 }
 
@@ -79,7 +79,7 @@ fn unexpected(facts: &Facts<'_>) -> Option<Finding> {
         .then(|| of_run("UNEXPECTED_FUNCTIONS", &["flow", "obfuscation"], 1, 80, text).at(places))
 }
 
-fn low_coverage(facts: &Facts<'_>) -> Option<Finding> {
+fn low_coverage(facts: &Weighed<'_>) -> Option<Finding> {
     let coverage = &facts.dynamic.coverage;
     let functions = text::share(coverage.functions_run.into(), coverage.functions.into());
     let text = format!(
@@ -90,7 +90,7 @@ fn low_coverage(facts: &Facts<'_>) -> Option<Finding> {
         text::percent(text::share(coverage.blocks_run, coverage.blocks)),
         text::percent(text::share(coverage.instructions_run, coverage.instructions))
     );
-    let low = coverage.functions > 3 && functions < builtin().threshold.low_coverage;
+    let low = coverage.functions > 3 && functions < facts.weights.threshold.low_coverage;
     low.then(|| of_run("LOW_COVERAGE", &["flow", "limitation"], 0, 100, text))
 }
 
@@ -107,13 +107,13 @@ fn rare_transitions(facts: &Facts<'_>) -> Option<Finding> {
     (!rare.is_empty()).then(|| of_run("RARE_TRANSITION", &["flow"], 0, 100, text).at(places))
 }
 
-fn high_fanout(facts: &Facts<'_>) -> Option<Finding> {
+fn high_fanout(facts: &Weighed<'_>) -> Option<Finding> {
     let mut targets: BTreeMap<FuncIndex, usize> = BTreeMap::new();
     for transition in &facts.dynamic.states.transitions {
         *targets.entry(transition.from).or_default() += 1;
     }
     let mut wide: Vec<_> =
-        targets.into_iter().filter(|&(_, count)| count > builtin().threshold.fanout).collect();
+        targets.into_iter().filter(|&(_, count)| count > facts.weights.threshold.fanout).collect();
     wide.sort_by_key(|&(func, count)| (std::cmp::Reverse(count), func));
     let shown = text::some(
         wide.iter().map(|(func, count)| format!("{} calls {count}", text::function(facts, *func))),

@@ -12,11 +12,12 @@ mod strings;
 
 pub(super) use strings::is_plain;
 
-use super::{Finding, text::places};
-use crate::{module::Place, rules::Facts};
+use super::{Finding, text::places, weights::Weighed};
+use crate::module::Place;
 
 /// Notable facts of the bytes and of the run, most severe first.
-pub fn findings(facts: &Facts<'_>) -> Vec<Finding> {
+pub fn findings<'a>(facts: impl Into<Weighed<'a>>) -> Vec<Finding> {
+    let facts = &facts.into();
     let mut findings = Vec::new();
     file::find(facts, &mut findings);
     code::find(facts, &mut findings);

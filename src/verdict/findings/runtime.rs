@@ -10,30 +10,30 @@ use crate::{
     trace::Trap,
     verdict::{
         Finding,
-        weights::{builtin, listed},
+        weights::{Threshold, Weighed, listed},
     },
 };
 
 const NANOSECONDS: u64 = 1_000_000_000;
 
-pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn find(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
     let Some(run) = facts.run else { return };
     executed(facts, findings);
     findings.extend(unreachable(facts, run));
     findings.extend(stalled(facts, run));
-    findings.extend(slept(run));
-    findings.extend(clock_reads(run));
+    findings.extend(slept(facts, run));
+    findings.extend(clock_reads(facts, run));
     findings.extend(exit_without_work(facts, run));
-    findings.extend(hammering(run));
+    findings.extend(hammering(facts, run));
     findings.extend(fabricated(run));
     findings.extend(carved(run));
     findings.extend(hostile_calls(facts));
-    files(run, findings);
+    files(facts, run, findings);
 }
 
-fn executed(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+fn executed(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
     let Some(metrics) = text::metrics(facts) else { return };
-    let limits = &builtin().threshold;
+    let limits = &facts.weights.threshold;
     let classes = &metrics.classes;
     let hottest = |class: fn(&crate::module::view::Classes) -> u64| {
         let functions = facts.dynamic.functions.iter().filter(|function| class(&function.classes) > 0);
@@ -111,9 +111,9 @@ fn stalled(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
     (!stalled.is_empty()).then(|| of_run("STALLED", &["runtime", "evasion"], 1, 60, text).at(places))
 }
 
-fn slept(run: &Run) -> Option<Finding> {
+fn slept(facts: &Weighed<'_>, run: &Run) -> Option<Finding> {
     let seconds = run.slept_ns / NANOSECONDS;
-    let long = seconds >= builtin().threshold.long_sleep_seconds;
+    let long = seconds >= facts.weights.threshold.long_sleep_seconds;
     let text = format!(
         "slept {}, {} in all",
         text::plural(run.sleeps, "time"),
@@ -132,19 +132,19 @@ fn count_calls<'a>(run: &'a Run, names: &[String]) -> BTreeMap<&'a str, u64> {
     counts
 }
 
-fn clock_reads(run: &Run) -> Option<Finding> {
-    let counts = count_calls(run, &builtin().calls.clock);
+fn clock_reads(facts: &Weighed<'_>, run: &Run) -> Option<Finding> {
+    let counts = count_calls(run, &facts.weights.calls.clock);
     let reads: u64 = counts.values().sum();
     let text =
         format!("the clock was read {} ({})", text::plural(reads, "time"), text::some(counts.keys(), 3));
-    (reads > builtin().threshold.clock_reads)
+    (reads > facts.weights.threshold.clock_reads)
         .then(|| of_run("CLOCK_READS", &["runtime", "evasion"], 0, 100, text))
 }
 
 /// It asked about its environment and ended by itself at once, with nothing printed or written.
-fn exit_without_work(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
+fn exit_without_work(facts: &Weighed<'_>, run: &Run) -> Option<Finding> {
     let metrics = text::metrics(facts)?;
-    let weights = builtin();
+    let weights = facts.weights;
     let (entry, code) = run.entries.iter().find_map(|entry| match entry.end {
         EntryEnd::Exited { code } => Some((entry, code)),
         _ => None,
@@ -163,22 +163,22 @@ fn exit_without_work(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
         .then(|| of_run("EXIT_WITHOUT_WORK", &["runtime", "evasion"], severity, 40, text))
 }
 
-fn hammering(run: &Run) -> Option<Finding> {
+fn hammering(facts: &Weighed<'_>, run: &Run) -> Option<Finding> {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for call in run.calls.iter().filter(|call| call.errno.is_some()) {
         *counts.entry(&call.name).or_default() += 1;
     }
     let (name, count) = counts.into_iter().max_by_key(|&(_, count)| count)?;
     let text = format!("{} called {} in vain", text::quoted(name), text::plural(count, "time"));
-    (count > builtin().threshold.hammering_calls)
+    (count > facts.weights.threshold.hammering_calls)
         .then(|| of_run("API_HAMMERING", &["runtime", "evasion"], 1, 70, text))
 }
 
 /// What the model that ships makes of the WASI calls. It was trained on few programs, so it is one reason of
 /// little weight; see `docs/classifier.md`.
-fn hostile_calls(facts: &Facts<'_>) -> Option<Finding> {
+fn hostile_calls(facts: &Weighed<'_>) -> Option<Finding> {
     let said = facts.prediction?;
-    let limits = &builtin().threshold;
+    let limits = &facts.weights.threshold;
     // A kind without probabilities is sure beyond the margin that it was trained to keep.
     let is_sure = said
         .probability
@@ -221,8 +221,8 @@ fn carved(run: &Run) -> Option<Finding> {
     (!run.carved.is_empty()).then(|| of_run("MODULE_BUILT", &["runtime", "loader"], 2, 80, text))
 }
 
-fn files(run: &Run, findings: &mut Vec<Finding>) {
-    let limits = &builtin().threshold;
+fn files(facts: &Weighed<'_>, run: &Run, findings: &mut Vec<Finding>) {
+    let limits = &facts.weights.threshold;
     for (change, name) in [
         (ChangeKind::Created, "FILES_CREATED"),
         (ChangeKind::Changed, "FILES_CHANGED"),
@@ -239,7 +239,7 @@ fn files(run: &Run, findings: &mut Vec<Finding>) {
             findings.push(of_run(name, &["files"], u8::from(many), 90, text));
         }
     }
-    let encrypted: Vec<_> = run.files.iter().filter_map(|file| Some((file, rise(file)?))).collect();
+    let encrypted: Vec<_> = run.files.iter().filter_map(|file| Some((file, rise(limits, file)?))).collect();
     if encrypted.len() >= limits.files_encrypted {
         let shown = text::some(
             encrypted.iter().map(|(file, (before, after))| {
@@ -256,8 +256,7 @@ fn files(run: &Run, findings: &mut Vec<Finding>) {
 }
 
 /// Entropy before and after, if it rose as encryption makes it rise.
-fn rise(file: &FileChange) -> Option<(f64, f64)> {
-    let limits = &builtin().threshold;
+fn rise(limits: &Threshold, file: &FileChange) -> Option<(f64, f64)> {
     let (before, after) = (file.entropy_before?, file.entropy_after?);
     // A file of n bytes cannot have more than log2 n bits per byte, so a small one is measured against that.
     let possible = (file.size_after.unwrap_or(0).max(1) as f64).log2().min(8.0);

@@ -6,10 +6,10 @@ use super::{super::text, of_bytes};
 use crate::{
     module::view::Ioc,
     rules::Facts,
-    verdict::{Finding, weights::builtin},
+    verdict::{Finding, weights::Weighed},
 };
 
-pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn find(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
     indicators(facts, findings);
     findings.extend(encoded(facts));
     findings.extend(hidden(facts));
@@ -21,13 +21,13 @@ pub(in crate::verdict) fn is_plain(encoding: &str) -> bool {
 }
 
 /// One finding for each kind.
-fn indicators(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+fn indicators(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
     let mut kinds: BTreeMap<&str, Vec<&Ioc>> = BTreeMap::new();
     for ioc in &facts.view.iocs {
         kinds.entry(&ioc.kind).or_default().push(ioc);
     }
     for (kind, found) in kinds {
-        let severity = builtin().ioc.get(kind).copied().unwrap_or(0);
+        let severity = facts.weights.ioc.get(kind).copied().unwrap_or(0);
         let shown = text::some(
             found.iter().map(|ioc| format!("{} at {:#x}", text::quoted(&ioc.value), ioc.offset)),
             5,

@@ -20,12 +20,13 @@ use common::noise;
 use wasmspoor::{
     Limit,
     analysis::Analysis,
-    file::{self, ChunkKind, FileError, Info, Reader, Recorded, Sample, TraceDiff},
+    file::{self, ChunkKind, EffectsFrom, FileError, Info, Reader, Recorded, Sample, TraceDiff},
     report::{Report, Subject, text},
     rules,
     sandbox::{EntryEnd, Persona, RunOptions},
     text::write_json,
     trace::{Record, ReplayErrorKind},
+    values::{Machine, Nothing},
     verdict::Class,
 };
 use wasmspoor_needs::needs;
@@ -630,4 +631,37 @@ fn long_names_and_many_results_do_not_make_a_log_of_gigabytes() {
         run.calls.len()
     );
     assert!(run.calls.iter().all(|call| call.results.len() == 32));
+}
+
+/// What the host did is in the file if that was wanted, and else comes of running again; both give the values
+/// of the whole run.
+#[test]
+fn effects_are_in_the_file_or_come_of_running_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = Sample { name: "short.wat", bytes: SHORT.as_bytes(), is_embedded: true };
+    let options = RunOptions::default();
+    let (plain, with) = (folder.path().join("plain.spoor"), folder.path().join("with.spoor"));
+    file::record(File::create(&plain).unwrap(), &plain, &sample, &options).unwrap();
+    file::record_with_effects(File::create(&with).unwrap(), &with, &sample, &options).unwrap();
+    // A reader of before refuses a file with a feature that it does not know.
+    assert_eq!([&plain, &with].map(|path| fs::read(path).unwrap()[12]), [0, 1]);
+    let effects = |path: &Path, expected: EffectsFrom| {
+        let mut recorded = Recorded::open(path, None).unwrap();
+        assert_eq!(recorded.get_effects().unwrap(), expected);
+        let trace = &recorded.run.as_ref().unwrap().trace;
+        let totals = Machine::new(trace).and_then(|mut machine| machine.run(&mut Nothing)).unwrap();
+        assert_eq!(totals.instructions, trace.counts().unwrap().total);
+        Arc::clone(trace.effects.as_ref().unwrap())
+    };
+    let recorded = effects(&with, EffectsFrom::File);
+    assert!(!recorded.entries().is_empty() && recorded.ends_at().is_none());
+    assert_eq!(effects(&plain, EffectsFrom::Rerun), recorded);
+    // Damaged they are no loss.
+    let reader = Reader::open(&with).unwrap();
+    let (_, at) = *reader.chunks().iter().find(|(frame, _)| frame.kind == ChunkKind::Effects).unwrap();
+    let mut bytes = fs::read(&with).unwrap();
+    bytes[at as usize + 60] ^= 1;
+    fs::write(&with, bytes).unwrap();
+    assert_eq!(effects(&with, EffectsFrom::Rerun), recorded);
+    assert!(Recorded::open(&with, None).unwrap().reader().harm().0.is_empty());
 }

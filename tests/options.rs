@@ -256,3 +256,17 @@ fn full_writes_the_lists_that_are_cut_otherwise() {
     assert_eq!(cut["cut"]["view.functions"], 501, "{}", cut["cut"]);
     assert!(full["cut"].as_object().is_none_or(|cut| cut.is_empty()));
 }
+
+#[test]
+fn effects_are_kept_in_the_file_on_request() {
+    let (folder, path) = caller();
+    let recorded = folder.path().join("caller.spoor");
+    let (path, recorded) = (path.to_str().unwrap(), recorded.to_str().unwrap());
+    shown(&["record", path, "-o", recorded, "--effects"]);
+    let info = json(&["info", recorded, "--json"]);
+    assert_eq!(info["streams"]["effects"]["chunks"], 1, "{}", info["streams"]);
+    shown(&["record", path, "-o", recorded, "--force"]);
+    assert!(
+        json(&["info", recorded, "--json"])["streams"].get("effects").is_none_or(|kind| kind["chunks"] == 0)
+    );
+}

@@ -8,8 +8,12 @@ use std::{collections::BTreeMap, fs, path::Path};
 use common::{bodies, files, hash, limits, noise};
 use wasmspoor::{
     Options, Outcome, Tracer, Value,
+    sandbox::{self, RunOptions},
     trace::{InstanceIndex, Trace},
-    values::{At, Machine, Nothing, Visitor},
+    values::{
+        At, FindBytes, FindValue, LastWriters, Level, Machine, Nothing, Timeline, Ty, Visitor, Writer,
+        signature,
+    },
 };
 
 /// Exported memories and globals as the engine left them.
@@ -153,6 +157,55 @@ fn corpus_is_recomputed() {
     assert!(modules >= 9 && instructions > 10_000, "{modules} modules, {instructions} instructions");
 }
 
+/// As `spoor run` runs them: a persona's files and sockets, exports called with made-up arguments, and the
+/// instance put back after each call that failed.
+#[test]
+fn sandbox_runs_of_the_corpus_are_recomputed_to_the_end() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let (mut runs, mut instructions, mut restored, mut wrong) = (0, 0, 0, Vec::new());
+    for file in files(&folder, "wat") {
+        let Ok(wasm) = wat::parse_bytes(&fs::read(&file).unwrap()).map(|wasm| wasm.into_owned()) else {
+            continue;
+        };
+        match check_sandbox(&wasm) {
+            Ok(Some((total, states))) => {
+                (runs, instructions, restored) = (runs + 1, instructions + total, restored + states);
+            }
+            Ok(None) => {}
+            Err(error) => wrong.push(format!("{}: {error}", file.display())),
+        }
+    }
+    println!("{runs} runs, {instructions} instructions, {restored} states put back");
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(runs > 80 && restored > 10, "{runs} runs, {restored} states put back");
+}
+
+/// Counts states that are put back.
+#[derive(Default)]
+struct Restored(u64);
+
+impl Visitor for Restored {
+    fn host_restore(&mut self, _: u32) {
+        self.0 += 1;
+    }
+}
+
+/// Runs a sample in the sandbox and through the data level; its instructions, and how often a state was put
+/// back. `None` if it does not run.
+fn check_sandbox(wasm: &[u8]) -> Result<Option<(u64, u64)>, String> {
+    let mut options = RunOptions::default();
+    options.entry_decisions = Some(20_000);
+    let Ok(run) = sandbox::run_with_effects(wasm, &options) else { return Ok(None) };
+    let mut restored = Restored::default();
+    let told = Machine::new(&run.trace).and_then(|mut machine| machine.run(&mut restored));
+    let totals = told.map_err(|error| error.to_string())?;
+    let counted = run.trace.counts().map_err(|error| error.to_string())?.total;
+    match totals.instructions == counted {
+        true => Ok(Some((counted, restored.0))),
+        false => Err(format!("{} instructions, replay {counted}", totals.instructions)),
+    }
+}
+
 #[test]
 #[ignore = "needs ../shared, which is not in the repository"]
 fn shared_samples_are_recomputed() {
@@ -181,4 +234,250 @@ fn modules_from_wasm_smith_are_recomputed() {
     }
     println!("{modules} modules, {instructions} instructions");
     assert!(modules > seeds / 2 && instructions > 1000, "{modules} modules, {instructions} instructions");
+}
+
+/// A function that calls another with operands below the call, loops, stores, and reads back.
+const STEPS: &str = r#"(module
+  (import "env" "give" (func $give (param i32) (result i32)))
+  (memory (export "memory") 1) (data (i32.const 8) "spoor")
+  (global $g (mut i64) (i64.const 7))
+  (func $inner (param $x i32) (result i32) (local $y i64)
+    (local.set $y (i64.extend_i32_u (i32.mul (local.get $x) (i32.const 3))))
+    (global.set $g (i64.add (global.get $g) (local.get $y)))
+    (i32.store (i32.const 64) (i32.wrap_i64 (local.get $y)))
+    (memory.copy (i32.const 100) (i32.const 8) (i32.const 5))
+    (i32.wrap_i64 (local.get $y)))
+  (func (export "_start") (local $i i32) (local $sum i32)
+    (loop $again
+      (local.set $sum
+        (i32.add (i32.add (local.get $sum) (i32.const 1000))
+          (call $inner (i32.add (call $give (local.get $i)) (i32.const 1)))))
+      (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 4))))
+    (i32.store (i32.const 72) (local.get $sum))))"#;
+
+/// A run with effects; `give` gives its argument and writes it at address 32.
+fn run_steps() -> Trace {
+    let mut tracer = Tracer::new(Options::default().effects(true));
+    tracer.define("env", "give", |call| {
+        let Value::I32(given) = call.args()[0] else { unreachable!("its type says so") };
+        _ = call.write_memory(32, &given.to_le_bytes());
+        call.set_result(0, Value::I32(given))
+    });
+    let mut session = tracer.load(STEPS.as_bytes()).unwrap();
+    session.start().unwrap();
+    session.invoke("_start", &[]).unwrap();
+    session.finish()
+}
+
+/// Follows locals and operand stacks by what it is told, without looking at the machine.
+#[derive(Default)]
+struct Model {
+    frames: Vec<(Vec<u64>, Vec<u64>)>,
+    /// Before each instruction: function, locals and operands of the top frame.
+    states: Vec<(u32, Vec<u64>, Vec<u64>)>,
+}
+
+impl Visitor for Model {
+    const INSTRUCTIONS: bool = true;
+
+    fn instruction(&mut self, at: At<'_>, operands: &[u64], results: &[u64]) {
+        let (locals, stack) = self.frames.last_mut().unwrap();
+        self.states.push((at.function.0, locals.clone(), stack.clone()));
+        let left = stack.len() - operands.len();
+        assert_eq!(&stack[left..], operands, "{:?}", at.op);
+        stack.truncate(left);
+        stack.extend(results);
+        let local =
+            |results: &[u64], operands: &[u64]| results.first().or(operands.first()).copied().unwrap();
+        match at.op.opcode.mnemonic() {
+            // The first local that differs is the one: locals of the sample are set to ever new values.
+            "local.set" | "local.tee" => {
+                let index = self.set(at);
+                self.frames.last_mut().unwrap().0[index] = local(results, operands);
+            }
+            _ => {}
+        }
+    }
+
+    fn invoke(&mut self, _: wasmspoor::trace::FuncKey, arguments: &[u64]) {
+        self.frames.push((arguments.to_vec(), Vec::new()));
+        self.frames.last_mut().unwrap().0.resize(2, 0);
+    }
+
+    fn call(&mut self, _: wasmspoor::trace::FuncKey, arguments: &[u64], _: bool) {
+        let stack = &mut self.frames.last_mut().unwrap().1;
+        stack.truncate(stack.len() - arguments.len());
+        let mut locals = arguments.to_vec();
+        locals.resize(2, 0);
+        self.frames.push((locals, Vec::new()));
+    }
+
+    fn leave(&mut self, results: &[u64]) {
+        self.frames.pop();
+        if let Some((_, stack)) = self.frames.last_mut() {
+            stack.extend(results);
+        }
+    }
+
+    fn host_call(&mut self, _: wasmspoor::trace::FuncKey, _: u64, arguments: &[u64]) {
+        let stack = &mut self.frames.last_mut().unwrap().1;
+        stack.truncate(stack.len() - arguments.len());
+    }
+
+    fn host_return(&mut self, _: bool, results: &[u64]) {
+        self.frames.last_mut().unwrap().1.extend(results);
+    }
+}
+
+impl Model {
+    /// The index of a local, from the bytes of the instruction.
+    fn set(&self, at: At<'_>) -> usize {
+        let wasm = wat::parse_str(STEPS).unwrap();
+        usize::from(wasm[at.op.offset as usize + 1])
+    }
+}
+
+/// At every moment of the run, gone to in an order that jumps forwards and backwards.
+#[test]
+fn the_state_at_each_moment_is_what_the_instructions_made_it() {
+    let trace = run_steps();
+    let mut model = Model::default();
+    let total = Machine::new(&trace).unwrap().run(&mut model).unwrap().instructions;
+    assert_eq!(model.states.len() as u64, total);
+    let mut timeline = Timeline::new(&trace).unwrap();
+    let order = (0..total).map(|n| if n % 3 == 0 { total - 1 - n } else { n }).chain(0..total);
+    for event in order {
+        let state = timeline.state(event).unwrap();
+        let Some(Level::Wasm(top)) = state.levels.last() else { panic!("event {event}: {state:?}") };
+        let flat = |values: &[wasmspoor::values::Typed]| -> Vec<u64> {
+            values.iter().map(|value| value.slots[0]).collect()
+        };
+        let (function, locals, operands) = &model.states[event as usize];
+        assert_eq!(
+            (top.function.0, &flat(&top.locals), &flat(&top.operands)),
+            (*function, locals, operands),
+            "event {event}, {:?}",
+            top.opcode
+        );
+        assert_eq!(state.event, event);
+    }
+    let end = timeline.state(u64::MAX).unwrap();
+    assert_eq!((end.event, end.levels.len()), (total, 0));
+    // 7 + 3 * (1 + 2 + 3 + 4)
+    assert_eq!(end.globals[0].slots[0], 37);
+    let sum = 4 * 1000 + 30;
+    assert_eq!(timeline.memory(0).unwrap()[72..76], u32::to_le_bytes(sum));
+}
+
+#[test]
+fn callers_keep_what_is_below_their_arguments() {
+    let trace = run_steps();
+    let mut timeline = Timeline::new(&trace).unwrap();
+    let total = timeline.total().unwrap();
+    let mut seen = 0;
+    for event in 0..total {
+        let state = timeline.state(event).unwrap();
+        let [Level::Wasm(outer), Level::Wasm(inner)] = &state.levels[..] else { continue };
+        assert_eq!((outer.opcode.mnemonic(), outer.operands.len(), inner.function.0), ("call", 1, 1));
+        assert_eq!(outer.operands[0].slots[0] % 1000, outer.locals[1].slots[0] % 1000);
+        seen += 1;
+    }
+    assert!(seen > 40, "{seen}");
+}
+
+#[test]
+fn the_last_writers_of_bytes_are_known() {
+    let trace = run_steps();
+    let mut timeline = Timeline::new(&trace).unwrap();
+    let total = timeline.total().unwrap();
+    let mut writers = |address, len| {
+        let mut last = LastWriters::of(0, address, len, total);
+        timeline.walk(0, total, &mut last).unwrap();
+        last.runs()
+    };
+    let by = |writer: Option<Writer>| match writer {
+        Some(Writer::Instruction { opcode, from, .. }) => format!("{} {from:?}", opcode.mnemonic()),
+        Some(Writer::Host { call, .. }) => format!("host {}", call.is_some()),
+        Some(Writer::Segment { event }) => format!("segment {event}"),
+        None => "nobody".into(),
+    };
+    for (address, len, expected) in [
+        (64, 4, vec![(64, 4, "i32.store None")]),
+        (70, 8, vec![(70, 2, "nobody"), (72, 4, "i32.store None"), (76, 2, "nobody")]),
+        (8, 5, vec![(8, 5, "segment 0")]),
+        (32, 4, vec![(32, 4, "host true")]),
+        (99, 4, vec![(99, 1, "nobody"), (100, 3, "memory.copy Some((0, 8))")]),
+    ] {
+        let found: Vec<_> =
+            writers(address, len).into_iter().map(|(at, len, writer)| (at, len, by(writer))).collect();
+        let expected: Vec<_> = expected.into_iter().map(|(at, len, by)| (at, len, by.to_owned())).collect();
+        assert_eq!(found, expected, "{address}");
+    }
+}
+
+#[test]
+fn bytes_and_values_are_found_from_when_until_when() {
+    let trace = run_steps();
+    let mut timeline = Timeline::new(&trace).unwrap();
+    let total = timeline.total().unwrap();
+    let mut find = FindBytes::new(&[b"spoor".to_vec(), 6u32.to_le_bytes().to_vec()]);
+    timeline.walk(0, total, &mut find).unwrap();
+    let spoor: Vec<_> = find.found().iter().filter(|found| found.pattern == 0).collect();
+    assert_eq!(
+        spoor.iter().map(|found| (found.address, found.until)).collect::<Vec<_>>(),
+        [(8, None), (100, None)]
+    );
+    assert_eq!(spoor[0].from, 0);
+    // The second turn stores 2 * 3 at 64, the third overwrites it.
+    let six: Vec<_> = find.found().iter().filter(|found| found.pattern == 1).collect();
+    assert_eq!((six.len(), six[0].address), (1, 64));
+    let (from, until) = (six[0].from, six[0].until.unwrap());
+    for (event, is_there) in [(from - 1, false), (from, true), (until - 1, true), (until, false)] {
+        timeline.state(event).unwrap();
+        assert_eq!(timeline.memory(0).unwrap()[64..68] == 6u32.to_le_bytes(), is_there, "event {event}");
+    }
+    let mut value = FindValue::new(vec![12]);
+    timeline.walk(0, total, &mut value).unwrap();
+    assert_eq!(value.found()[0].opcode.mnemonic(), "i32.mul");
+    assert!(value.count() >= 2 && value.last().unwrap().event > value.found()[0].event);
+}
+
+/// What instructions take and give has the types that are told, to the slot.
+#[test]
+fn types_fit_what_visitors_are_told() {
+    struct Types<'t>(&'t Trace, u64);
+    impl Visitor for Types<'_> {
+        const INSTRUCTIONS: bool = true;
+
+        fn instruction(&mut self, at: At<'_>, operands: &[u64], results: &[u64]) {
+            let ty = self.0.modules[0].func_type(at.function).unwrap();
+            let of_function: Vec<Ty> = ty.results().iter().map(|&ty| Ty::from(ty)).collect();
+            let (takes, gives) = signature(at.op, &of_function);
+            let slots = |types: &[Ty]| types.iter().map(|ty| ty.slots() as usize).sum::<usize>();
+            // One that ends the invocation has no results, or does not act at all.
+            let is_whole =
+                operands.len() == slots(&takes) && (results.len() == slots(&gives) || results.is_empty());
+            assert!(
+                is_whole || operands.is_empty(),
+                "{:?}: {takes:?} {gives:?}, told {operands:?} {results:?}",
+                at.op
+            );
+            for (ty, slot) in takes.iter().zip(operands).take_while(|(ty, _)| **ty != Ty::V128) {
+                let is_narrow = matches!(ty, Ty::I32 | Ty::F32);
+                assert!(!is_narrow || *slot <= u64::from(u32::MAX), "{:?}", at.op);
+            }
+            self.1 += 1;
+        }
+    }
+    let mut count = 0;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let corpus = files(&folder, "wat").into_iter().filter_map(|file| wat::parse_file(file).ok());
+    let smith = (0..150).filter_map(|seed| bodies::smith(&noise(seed, 3000)).ok());
+    for wasm in corpus.chain(smith) {
+        let Some((trace, _)) = record(&wasm, 5_000) else { continue };
+        let mut types = Types(&trace, 0);
+        Machine::new(&trace).unwrap().run(&mut types).unwrap();
+        count += types.1;
+    }
+    assert!(count > 100_000, "{count}");
 }

@@ -49,6 +49,10 @@ pub(super) struct Arguments {
     /// Leave the sample out: only its SHA-256 is kept, and reading the file needs the sample beside it
     #[arg(long)]
     detached: bool,
+    /// Keep what the host did to the sample too (results, bytes written to memory), so that what shows values
+    /// need not run the sample again. A program of before this option refuses the file
+    #[arg(long)]
+    effects: bool,
     #[command(flatten)]
     sample: sample::Arguments,
 }
@@ -68,7 +72,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let (bytes, options) = analyser.read(&arguments.file)?;
     let name = arguments.file.display().to_string();
     let sample = file::Sample { name: &name, bytes: &bytes, is_embedded: !arguments.detached };
-    let written = write(&arguments.output, arguments.force, &sample, &options)?;
+    let written = write(&arguments.output, arguments.force, arguments.effects, &sample, &options)?;
     let path = line(&arguments.output.display().to_string());
     write!(out, "{path}: {} bytes", grouped(written.bytes))?;
     if let Some(instructions) = written.instructions {
@@ -108,7 +112,7 @@ pub(super) fn analyse(analyser: &Analyser<'_>, file: &Path, save: &Path) -> Resu
     let (bytes, options) = analyser.read(file)?;
     let name = file.display().to_string();
     let sample = file::Sample { name: &name, bytes: &bytes, is_embedded: true };
-    write(save, false, &sample, &options)?;
+    write(save, false, false, &sample, &options)?;
     let analysis = Analysis::of_recorded(open(save, None)?, analyser.rules());
     Ok(Analysed { name, options, analysis })
 }
@@ -126,13 +130,15 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
 fn write(
     path: &Path,
     force: bool,
+    effects: bool,
     sample: &file::Sample<'_>,
     options: &RunOptions,
 ) -> Result<Written, Failure> {
     file::check_options(options).map_err(|problem| Failure::new(Exit::Usage, anyhow::Error::msg(problem)))?;
     let file = create(path, force)?;
     let progress = Progress::begin("recording", Path::new(sample.name));
-    let written = file::record(file, path, sample, options);
+    let record = if effects { file::record_with_effects } else { file::record };
+    let written = record(file, path, sample, options);
     drop(progress);
     // A pipe that is closed is an error here: it is not standard output, whose reader may have seen enough.
     Ok(written.map_err(io::Error::other).with_context(|| path.display().to_string())?)

@@ -10,8 +10,10 @@ use std::fmt;
 pub const MAGIC: [u8; 8] = *b"\x89SPOOR\r\n";
 /// Version of the format.
 pub const VERSION: u32 = 1;
+/// Feature bit of a file that holds what the host did.
+pub(super) const EFFECTS: u32 = 1;
 /// Feature bits that a reader of this version knows. A file with another one cannot be read.
-pub(super) const FEATURES: u32 = 0;
+pub(super) const FEATURES: u32 = EFFECTS;
 /// Bytes of the head of the file.
 pub(super) const HEAD: usize = 20;
 /// First bytes of a frame.
@@ -46,11 +48,13 @@ pub enum ChunkKind {
     Checkpoint = 8,
     /// Part of the index.
     Index = 9,
+    /// Part of what the host did to the sample.
+    Effects = 10,
 }
 
 impl ChunkKind {
     /// All of them, in their order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Header,
         Self::Sample,
         Self::Links,
@@ -60,6 +64,7 @@ impl ChunkKind {
         Self::Outcome,
         Self::Checkpoint,
         Self::Index,
+        Self::Effects,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {
@@ -78,6 +83,7 @@ impl ChunkKind {
             Self::Outcome => "outcome",
             Self::Checkpoint => "checkpoint",
             Self::Index => "index",
+            Self::Effects => "effects",
         }
     }
 }
@@ -174,17 +180,17 @@ impl Frame {
     }
 }
 
-/// The head of a file.
-pub(super) fn head() -> [u8; HEAD] {
+/// The head of a file with these feature bits.
+pub(super) fn head(features: u32) -> [u8; HEAD] {
     let mut bytes = [0; HEAD];
-    fill(&mut bytes, &[&MAGIC, &VERSION.to_le_bytes(), &FEATURES.to_le_bytes(), &[0; 4]]);
+    fill(&mut bytes, &[&MAGIC, &VERSION.to_le_bytes(), &features.to_le_bytes(), &[0; 4]]);
     seal(&mut bytes);
     bytes
 }
 
 /// The bytes that a file begins with.
 pub fn head_bytes() -> [u8; 20] {
-    head()
+    head(0)
 }
 
 /// What the head of a file says.
@@ -278,8 +284,8 @@ mod tests {
 
     #[test]
     fn head_and_foot_come_back() {
-        assert_eq!(read_head(&head()), Head::Trace(Some((VERSION, FEATURES))));
-        let mut changed = head();
+        assert_eq!(read_head(&head(EFFECTS)), Head::Trace(Some((VERSION, EFFECTS))));
+        let mut changed = head(0);
         changed[9] ^= 1;
         assert_eq!(read_head(&changed), Head::Trace(None));
         changed[0] ^= 1;

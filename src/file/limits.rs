@@ -33,6 +33,14 @@ pub(super) const MAX_HEADER: usize = if cfg!(test) { 18 << 20 } else { 256 << 20
 /// Bytes of the outcome at most, in the file and in memory each: as of the header.
 pub(super) const MAX_OUTCOME: usize = if cfg!(test) { 4 << 20 } else { 256 << 20 };
 
+/// Bytes of what the host did at most, in the file: what is recorded of it in memory at most takes no more as
+/// it is written.
+pub(super) const MAX_EFFECTS_OBJECT: usize = 256 << 20;
+
+/// Bytes that it takes in memory at most: it is held twice while it is read, and each entry takes the room of
+/// the largest.
+pub(super) const MAX_EFFECTS_HELD: usize = if cfg!(test) { 16 << 20 } else { 1 << 30 };
+
 /// Bytes of the links at most, in the file and in memory each: as of the header.
 pub(super) const MAX_LINKS: usize = 256 << 20;
 

@@ -15,6 +15,7 @@ mod chunk;
 mod contents;
 mod decode;
 mod diff;
+mod effects;
 mod frame;
 mod info;
 mod limits;
@@ -36,9 +37,9 @@ pub use self::{
     objects::{OptionsTooLarge, check_options},
     point::Point,
     reader::{Damage, FileError, Reader, Source},
-    record::{Sample, Written, record, record_timed},
+    record::{Sample, Written, record, record_timed, record_with_effects},
     recorded::Recorded,
-    rerun::{Difference, Rerun},
+    rerun::{Difference, EffectsError, EffectsFrom, Rerun},
 };
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub enum FileError {
     Other,
     /// It was written by a later version.
     #[error(
-        "a trace file of version {version} with the features {features:#x}; this program reads version {VERSION} without features"
+        "a trace file of version {version} with the features {features:#x}; this program reads version {VERSION} with the features {FEATURES:#x} and fewer"
     )]
     Version {
         /// The version of the format.
@@ -64,9 +64,10 @@ pub struct Damage {
 }
 
 impl Damage {
-    /// Whether the run is all there without it: the index and the checkpoints are made from the rest.
+    /// Whether the run is all there without it: the index and the checkpoints are made from the rest, and what
+    /// the host did by running again.
     pub fn is_harmless(&self) -> bool {
-        matches!(self.kind, Some(ChunkKind::Index | ChunkKind::Checkpoint))
+        matches!(self.kind, Some(ChunkKind::Index | ChunkKind::Checkpoint | ChunkKind::Effects))
     }
 }
 
@@ -160,7 +161,7 @@ impl Reader {
         }
         match read_head(&head) {
             Head::Other => return Err(FileError::Other),
-            Head::Trace(Some((VERSION, FEATURES))) => {}
+            Head::Trace(Some((VERSION, features))) if features & !FEATURES == 0 => {}
             Head::Trace(Some((version, features))) => return Err(FileError::Version { version, features }),
             Head::Trace(None) => reader.note(None, None, "the head of the file is damaged".into()),
         }

@@ -17,7 +17,8 @@ use crate::{
 use super::{
     checkpoints,
     contents::{Header, Outcome, Rest},
-    frame::ChunkKind,
+    effects,
+    frame::{ChunkKind, EFFECTS},
     objects,
     writer::Recording,
 };
@@ -53,7 +54,21 @@ pub struct Written {
 /// If the file cannot be written, or cannot hold the options (`InvalidInput`; see [`super::check_options`]),
 /// or what was written cannot be replayed: a fault of this program; the file stays.
 pub fn record(file: File, path: &Path, sample: &Sample<'_>, options: &RunOptions) -> io::Result<Written> {
-    record_timed(file, path, sample, options).map(|(written, _)| written)
+    record_as(file, path, sample, options, false).map(|(written, _)| written)
+}
+
+/// As [`record`]; the file holds what the host did to the sample too, so that `values` need not run it again.
+///
+/// # Errors
+///
+/// As [`record`].
+pub fn record_with_effects(
+    file: File,
+    path: &Path,
+    sample: &Sample<'_>,
+    options: &RunOptions,
+) -> io::Result<Written> {
+    record_as(file, path, sample, options, true).map(|(written, _)| written)
 }
 
 /// As [`record`]; also tells how long the run took, all of its streams written. What comes after it are
@@ -68,6 +83,16 @@ pub fn record_timed(
     sample: &Sample<'_>,
     options: &RunOptions,
 ) -> io::Result<(Written, Duration)> {
+    record_as(file, path, sample, options, false)
+}
+
+fn record_as(
+    file: File,
+    path: &Path,
+    sample: &Sample<'_>,
+    options: &RunOptions,
+    with_effects: bool,
+) -> io::Result<(Written, Duration)> {
     objects::check_options(options)
         .map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?;
     let begun = Instant::now();
@@ -75,7 +100,7 @@ pub fn record_timed(
     let binary = crate::module::to_binary(sample.bytes).ok();
     let from_text = matches!(binary, Some(std::borrow::Cow::Owned(_)));
     let wasm = binary.unwrap_or(sample.bytes.into());
-    let recording = Recording::begin(file)?;
+    let recording = Recording::begin(file, if with_effects { EFFECTS } else { 0 })?;
     let writer = recording.writer();
     let header = Header {
         tool: concat!("spoor ", env!("CARGO_PKG_VERSION")).into(),
@@ -92,11 +117,15 @@ pub fn record_timed(
         goes_on &= writer.object(ChunkKind::Sample, &wasm);
     }
     // Without a run the file takes no more, and `recording.end()` says why.
-    let (mut status, mut totals) = (Ok(Status::NothingRan), None);
+    let (mut status, mut totals, mut done) = (Ok(Status::NothingRan), None, None);
     if goes_on {
         let recorder: Arc<dyn Recorder> = Arc::clone(&writer) as _;
-        let outcome = match sandbox::run_with(&wasm, options, Some(recorder), None) {
-            Ok(run) => Outcome::Ran(Box::new(Rest { records: writer.records(), ..Rest::of(run) })),
+        let manner = sandbox::Manner { recorder: Some(recorder), timeouts: None, effects: with_effects };
+        let outcome = match sandbox::run_with(&wasm, options, manner) {
+            Ok(mut run) => {
+                done = run.trace.effects.take();
+                Outcome::Ran(Box::new(Rest { records: writer.records(), ..Rest::of(run) }))
+            }
             Err(error) => Outcome::Refused(error),
         };
         status = match &outcome {
@@ -110,6 +139,9 @@ pub fn record_timed(
         let bytes = postcard::to_allocvec(&outcome).map_err(io::Error::other)?;
         objects::check_outcome(&bytes).map_err(io::Error::other)?;
         writer.object(ChunkKind::Outcome, &bytes);
+        if let Some(done) = done {
+            writer.object(ChunkKind::Effects, &effects::to_bytes(&done).map_err(io::Error::other)?);
+        }
     }
     let mut sink = recording.end()?;
     let took = begun.elapsed();

@@ -12,8 +12,9 @@ use std::{
 use serde::Serialize;
 
 use crate::{
+    LoadError,
     sandbox::{self, FileChange, Item, Journal, Recorder},
-    trace::{FuncKey, Host, Instance, Record, Trace},
+    trace::{FuncKey, Host, Instance, Record, Trace, effects::Effects},
     tracer::{Batch, StreamSink, Timeout},
 };
 
@@ -23,6 +24,7 @@ use super::{
     chunk::Things,
     contents::{Outcome, Rest},
     decode::Budget,
+    effects,
     frame::ChunkKind,
     objects,
     point::{self, Point, Position},
@@ -67,10 +69,51 @@ pub struct Difference {
 impl Recorded {
     /// Runs the sample again as it was run, and compares.
     pub fn rerun(&self) -> Rerun {
+        self.rerun_with(false).0
+    }
+
+    /// Gives the trace what the host did to the sample, if it has it not yet: from the file, or by running the
+    /// sample again as it was run. Whatever comes of it, values are checked against the recording.
+    ///
+    /// # Errors
+    ///
+    /// If the sample did not run, or must not or cannot be run again as it was.
+    pub fn get_effects(&mut self) -> Result<EffectsFrom, EffectsError> {
+        match &self.run {
+            Err(error) => return Err(EffectsError::NoRun(error.clone())),
+            Ok(run) if run.trace.effects.is_some() => return Ok(EffectsFrom::File),
+            Ok(_) => {}
+        }
+        let (effects, from) = match effects::read(&self.reader) {
+            Some(effects) => (Some(Arc::new(effects)), EffectsFrom::File),
+            None => (self.effects_again()?, EffectsFrom::Rerun),
+        };
+        if let Ok(run) = &mut self.run {
+            run.trace.effects = effects;
+        }
+        Ok(from)
+    }
+
+    fn effects_again(&self) -> Result<Option<Arc<Effects>>, EffectsError> {
+        if !self.has_header {
+            return Err(EffectsError::NoHeader);
+        }
+        self.header.options.limits.check().map_err(EffectsError::Limits)?;
+        match self.rerun_with(true) {
+            (Rerun { difference: Some(difference), .. }, _) => {
+                Err(EffectsError::Differs(Box::new(difference)))
+            }
+            (_, effects) => Ok(effects),
+        }
+    }
+
+    /// Runs again and compares; with what the host did, if that is wanted.
+    fn rerun_with(&self, effects: bool) -> (Rerun, Option<Arc<Effects>>) {
         let comparer = Arc::new(Comparer { state: Mutex::new(State::new(self)) });
         let recorder: Arc<dyn Recorder> = Arc::clone(&comparer) as _;
-        let run =
-            sandbox::run_with(&self.wasm, &self.header.options, Some(recorder), Some(self.timeouts.clone()));
+        let timeouts = Some(self.timeouts.clone());
+        let manner = sandbox::Manner { recorder: Some(recorder), timeouts, effects };
+        let run = sandbox::run_with(&self.wasm, &self.header.options, manner);
         let mut state = comparer.lock();
         if !state.is_over {
             match (&self.run, &run) {
@@ -91,7 +134,8 @@ impl Recorded {
         found.sort_by_key(|difference| difference.point.map_or(u64::MAX, |point| point.event));
         let gap = self.run.as_ref().ok().and_then(|run| run.trace.gap());
         let damage = harm(&self.reader);
-        Rerun {
+        let effects = run.ok().and_then(|run| run.trace.effects);
+        let rerun = Rerun {
             is_equal: found.is_empty(),
             is_complete: state.is_complete && gap.is_none() && damage.is_empty(),
             damage,
@@ -99,8 +143,40 @@ impl Recorded {
             records: state.record,
             log_items: state.item,
             difference: found.into_iter().next(),
-        }
+        };
+        (rerun, effects)
     }
+}
+
+/// Where what the host did is known from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectsFrom {
+    /// The file holds it.
+    File,
+    /// The sample was run again.
+    Rerun,
+}
+
+/// Why it is not known what the host did.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EffectsError {
+    /// The sample did not run.
+    #[error("the sample did not run: {0}")]
+    NoRun(LoadError),
+    /// It is not known how the sample was run.
+    #[error("the header is missing or damaged: it is not known how the sample was run")]
+    NoHeader,
+    /// The limits of the run are beyond what is allowed.
+    #[error("it is not run again: {0}")]
+    Limits(String),
+    /// The sample runs in another way now.
+    #[error(
+        "run again, the sample goes another way (`spoor rerun` says where): {} number {}: recorded is {}, now {}",
+        .0.stream, .0.position, .0.recorded, .0.now
+    )]
+    Differs(Box<Difference>),
 }
 
 /// What is damaged of the run itself.
@@ -108,7 +184,7 @@ fn harm(reader: &Reader) -> Vec<Damage> {
     reader.harm().0
 }
 
-fn ended<T>(run: &Result<T, crate::LoadError>) -> String {
+fn ended<T>(run: &Result<T, LoadError>) -> String {
     run.as_ref().map_or_else(ToString::to_string, |_| "it ran".into())
 }
 

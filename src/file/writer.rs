@@ -40,8 +40,14 @@ pub(super) struct ChunkWriter {
 
 impl ChunkWriter {
     /// Writes the head.
-    pub(super) fn begin(mut file: File) -> io::Result<Self> {
-        let head = head();
+    #[cfg(test)]
+    pub(super) fn begin(file: File) -> io::Result<Self> {
+        Self::begin_with(file, 0)
+    }
+
+    /// Writes the head, with these feature bits.
+    pub(super) fn begin_with(mut file: File, features: u32) -> io::Result<Self> {
+        let head = head(features);
         file.write_all(&head)?;
         Ok(Self { file, packer: Packer::new()?, index: Vec::new(), offset: head.len() as u64 })
     }
@@ -94,8 +100,8 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    pub(super) fn begin(file: File) -> io::Result<Self> {
-        let sink = ChunkWriter::begin(file)?;
+    pub(super) fn begin(file: File, features: u32) -> io::Result<Self> {
+        let sink = ChunkWriter::begin_with(file, features)?;
         let (sender, receiver) = sync_channel(CHUNKS_ON_THE_WAY);
         let thread =
             thread::Builder::new().name("spoor-writer".into()).spawn(move || write_all(sink, &receiver))?;

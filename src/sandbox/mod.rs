@@ -65,24 +65,40 @@ pub use self::{
 ///
 /// If it is invalid or needs what the engine lacks; whatever happens once it is loaded is a result.
 pub fn run(wasm: &[u8], options: &RunOptions) -> Result<Run, LoadError> {
-    run_with(wasm, options, None, None)
+    run_with(wasm, options, Manner::default())
 }
 
-/// As [`run`], with a recorder that takes the streams away and is told what happens, and with timeouts of the
-/// clock that are known beforehand.
-pub(crate) fn run_with(
-    wasm: &[u8],
-    options: &RunOptions,
-    recorder: Option<Arc<dyn Recorder>>,
-    timeouts: Option<Vec<Timeout>>,
-) -> Result<Run, LoadError> {
+/// As [`run`]; what the host did to the sample is recorded too: [`Trace::effects`](crate::trace::Trace), for
+/// [`values`](crate::values).
+///
+/// # Errors
+///
+/// As for [`run`].
+pub fn run_with_effects(wasm: &[u8], options: &RunOptions) -> Result<Run, LoadError> {
+    run_with(wasm, options, Manner { effects: true, ..Manner::default() })
+}
+
+/// How a run is recorded.
+#[derive(Default)]
+pub(crate) struct Manner {
+    /// Takes the streams away and is told what happens.
+    pub(crate) recorder: Option<Arc<dyn Recorder>>,
+    /// When the clock strikes, if that is known beforehand.
+    pub(crate) timeouts: Option<Vec<Timeout>>,
+    /// Whether what the host does is recorded too.
+    pub(crate) effects: bool,
+}
+
+/// As [`run`], recorded in some manner.
+pub(crate) fn run_with(wasm: &[u8], options: &RunOptions, manner: Manner) -> Result<Run, LoadError> {
+    let Manner { recorder, timeouts, effects } = manner;
     let mut limitations = Vec::new();
     let stubs = Stubs::read(&options.stubs, &mut limitations);
     let mut state = State::new(options);
     state.journal.journal = recorder.clone().map(|recorder| recorder as Arc<dyn Journal>);
     let state = Arc::new(Mutex::new(state));
     let mut link = Link::new(wasm, Arc::clone(&state), stubs, options.functions.clone());
-    let tracer = Tracer::new(crate::Options::default().limits(options.limits.clone()));
+    let tracer = Tracer::new(crate::Options::default().limits(options.limits.clone()).effects(effects));
     let session = tracer.load_with(
         wasm,
         &mut link,

@@ -319,6 +319,18 @@ impl<'t> DecisionReader<'t> {
         Self { window, source, last_target: 0 }
     }
 
+    /// Reads on from decision number `position`, of chunks that begin with decision number `first`, where
+    /// another reader left off with this [target](Self::last_target). `None` if there are not as many.
+    pub(crate) fn at(chunks: Chunks<'t>, first: u64, position: u64, last_target: u32) -> Option<Self> {
+        let (source, window) = Source::at(chunks, first, position)?;
+        Some(Self { window, source, last_target })
+    }
+
+    /// The target that was read last; 0 before the first.
+    pub(crate) fn last_target(&self) -> u32 {
+        self.last_target
+    }
+
     /// Number of decisions read, in bits.
     pub fn position(&self) -> u64 {
         self.source.position(self.window)

@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use super::limits::MAX_EFFECT_BYTES;
+pub use super::limits::{MAX_EFFECT_BYTES, MAX_RESTORED_ELEMENTS};
 use super::{FuncKey, limits::EFFECT_BYTES};
 
 /// Stands for a function reference of which only is known that it is not null.
@@ -104,6 +104,17 @@ pub enum Effect {
         /// By how many pages.
         pages: u64,
     },
+    /// Keeps the state of now: what is in all memories, tables and globals.
+    Keep {
+        /// A number for it.
+        state: u32,
+    },
+    /// Puts a state back that was kept. A memory or table that grew since stays as large, and what was not
+    /// there then is zero or null; of a table, the first [`MAX_RESTORED_ELEMENTS`] are put back.
+    Restore {
+        /// Which state.
+        state: u32,
+    },
 }
 
 impl Effect {
@@ -138,6 +149,11 @@ impl Effects {
         if self.ends_at.is_none() {
             self.entries.push((record, effect));
         }
+    }
+
+    /// Says that effects are missing from before record number `record` on.
+    pub fn end_at(&mut self, record: u64) {
+        self.ends_at = Some(self.ends_at.map_or(record, |end| end.min(record)));
     }
 
     /// The entries: each with the number of the record before which it belongs.

@@ -27,6 +27,9 @@ pub const MAX_EFFECT_BYTES: u64 = 256 << 20;
 /// Bytes that an effect counts for besides what it carries.
 pub(super) const EFFECT_BYTES: u64 = 48;
 
+/// Elements of each table that are put back, and of all together that are kept to be put back: a few MiB.
+pub const MAX_RESTORED_ELEMENTS: u64 = 1 << 20;
+
 /// Limits of a replay that its caller chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayLimits {

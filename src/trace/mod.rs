@@ -188,6 +188,23 @@ impl Trace {
         }
     }
 
+    /// The decision stream from a chunk on that holds decision number `position`, and the number of its first
+    /// decision.
+    pub(crate) fn decisions_from(&self, position: u64) -> (Chunks<'_>, u64) {
+        match &self.stored {
+            Some(stored) => {
+                let (chunk, first) = stored.words_at(position).unwrap_or((0, 0));
+                (stored::words(stored, chunk), first)
+            }
+            None => (self.words.chunks(), 0),
+        }
+    }
+
+    /// The record stream from record number `record` on.
+    pub(crate) fn records_from(&self, record: u64) -> RecordStream<'_> {
+        RecordStream::new(self, record)
+    }
+
     /// The record stream, wherever it is kept. One that cannot be read on ends early, and [`Self::gap`] says
     /// why.
     pub fn record_stream(&self) -> RecordStream<'_> {

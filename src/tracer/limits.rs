@@ -20,9 +20,6 @@ pub(super) const SNAPSHOT_MEMORY: usize = 256 << 20;
 /// Bytes kept of all memories to return to: pages of zeros take no room.
 pub(super) const SNAPSHOT_BYTES: usize = 128 << 20;
 
-/// Elements of all tables kept to return to: a few MiB.
-pub(super) const SNAPSHOT_ELEMENTS: u64 = 1 << 20;
-
 /// Words that make a batch full: half a MiB.
 pub(super) const BATCH_WORDS: usize = 1 << 16;
 

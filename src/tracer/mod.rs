@@ -218,6 +218,7 @@ impl Tracer {
             begun: Instant::now(),
             limits: limits.clone(),
             heavy,
+            snapshots: 0,
         })
     }
 
@@ -256,6 +257,8 @@ pub struct Session {
     begun: Instant,
     limits: Limits,
     heavy: Heavy,
+    /// States that were kept so far.
+    snapshots: u32,
 }
 
 impl fmt::Debug for Session {
@@ -450,13 +453,18 @@ impl Session {
     }
 
     /// The state of the instance, to return to; `None` if there is none or it is too large.
-    pub(crate) fn snapshot(&self) -> Option<Snapshot> {
-        Snapshot::of(&self.store, self.instance?)
+    pub(crate) fn snapshot(&mut self) -> Option<Snapshot> {
+        let snapshot = Snapshot::of(&self.store, self.instance?, self.snapshots)?;
+        let state = snapshot.number;
+        self.snapshots = self.snapshots.wrapping_add(1);
+        self.capture().effect(|| Effect::Keep { state });
+        Some(snapshot)
     }
 
     /// Returns to a state of this session.
     pub(crate) fn restore(&mut self, snapshot: &Snapshot) {
         snapshot.restore(&mut self.store);
+        self.capture().effect(|| Effect::Restore { state: snapshot.number });
     }
 
     fn host_memory(&self) -> Option<engine::Memory> {

@@ -8,9 +8,11 @@
 
 use wasmspoor_hooks as engine;
 
+use crate::trace::effects::MAX_RESTORED_ELEMENTS;
+
 use super::{
     host::Host,
-    limits::{SNAPSHOT_BYTES, SNAPSHOT_ELEMENTS, SNAPSHOT_MEMORY},
+    limits::{SNAPSHOT_BYTES, SNAPSHOT_MEMORY},
 };
 
 /// Bytes compared and kept at a time.
@@ -21,6 +23,8 @@ pub(crate) struct Snapshot {
     memories: Vec<Memory>,
     tables: Vec<(engine::Table, Vec<engine::Ref>)>,
     globals: Vec<(engine::Global, engine::Val)>,
+    /// Its number among the effects of the session.
+    pub(super) number: u32,
     /// Bytes that were looked at to make it.
     pub(crate) cost: u64,
 }
@@ -32,8 +36,8 @@ struct Memory {
 }
 
 impl Snapshot {
-    /// The state of `instance`; `None` if it is too large to be kept.
-    pub(super) fn of(store: &engine::Store<Host>, instance: engine::Instance) -> Option<Self> {
+    /// The state of `instance`, under a number; `None` if it is too large to be kept.
+    pub(super) fn of(store: &engine::Store<Host>, instance: engine::Instance, number: u32) -> Option<Self> {
         let parts = instance.parts(store);
         let (mut kept, mut cost, mut elements) = (0, 0, 0);
         let mut memories = Vec::new();
@@ -55,14 +59,14 @@ impl Snapshot {
         for table in parts.tables {
             let size = table.size(store);
             elements += size;
-            if elements > SNAPSHOT_ELEMENTS {
+            if elements > MAX_RESTORED_ELEMENTS {
                 return None;
             }
             tables.push((table, (0..size).filter_map(|index| table.get(store, index)).collect()));
         }
         let globals = parts.globals.into_iter().filter(|global| global.ty(store).mutability().is_mut());
         let globals = globals.map(|global| (global, global.get(store))).collect();
-        Some(Self { memories, tables, globals, cost: cost + 8 * elements })
+        Some(Self { memories, tables, globals, number, cost: cost + 8 * elements })
     }
 
     /// Puts the instance back into this state.
@@ -70,17 +74,20 @@ impl Snapshot {
         for Memory { memory, pages } in &self.memories {
             let data = memory.data_mut(&mut *store);
             for (position, page) in data.chunks_mut(PAGE).enumerate() {
-                match pages.get(position).and_then(Option::as_deref) {
-                    Some(kept) if kept.len() == page.len() && kept != page => page.copy_from_slice(kept),
-                    Some(_) => {}
-                    None if is_zero(page) => {}
-                    None => page.fill(0),
+                // The last page of a memory with small pages may have been shorter.
+                let kept = pages.get(position).and_then(Option::as_deref).unwrap_or_default();
+                let (same, beyond) = page.split_at_mut(kept.len().min(page.len()));
+                if same != &kept[..same.len()] {
+                    same.copy_from_slice(&kept[..same.len()]);
+                }
+                if !is_zero(beyond) {
+                    beyond.fill(0);
                 }
             }
         }
         for (table, elements) in &self.tables {
             let null = engine::Ref::default_for_ty(table.ty(&*store).element());
-            for index in 0..table.size(&*store).min(SNAPSHOT_ELEMENTS) {
+            for index in 0..table.size(&*store).min(MAX_RESTORED_ELEMENTS) {
                 let element = elements.get(index as usize).copied().unwrap_or(null);
                 // It is of the table's type and within it: it came from there.
                 _ = table.set(&mut *store, index, element);

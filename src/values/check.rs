@@ -1,5 +1,7 @@
 //! The recording as something to check against: decisions, records, and where invocations are cut short.
 
+use std::sync::Arc;
+
 use crate::trace::{
     FuncKey, Record, Trace, TracePosition,
     recorded::{Cuts, DecisionReader, Pull},
@@ -14,12 +16,22 @@ type Result<T, E = ValuesErrorKind> = std::result::Result<T, E>;
 pub(super) struct Check<'t> {
     pub(super) decisions: DecisionReader<'t>,
     pub(super) records: Pull<'t>,
-    cuts: Cuts,
+    cuts: Arc<Cuts>,
     invoked: u64,
     calls: u64,
     /// Direct calls that the trace counts and that were not made yet.
     pub(super) calls_left: u64,
     pub(super) instructions_limit: u64,
+}
+
+/// A place in the recording.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Position {
+    decisions: u64,
+    target: u32,
+    records: u64,
+    invoked: u64,
+    calls_left: u64,
 }
 
 impl<'t> Check<'t> {
@@ -29,12 +41,33 @@ impl<'t> Check<'t> {
         Ok(Self {
             decisions: DecisionReader::new(trace.decision_chunks()),
             records: Pull::new(trace.record_stream(), 0),
-            cuts,
+            cuts: Arc::new(cuts),
             invoked: 0,
             calls: trace.calls,
             calls_left: trace.calls,
             instructions_limit: trace.limits.max_instructions,
         })
+    }
+
+    /// Where it is in the recording.
+    pub(super) fn position(&self) -> Position {
+        Position {
+            decisions: self.decisions.position(),
+            target: self.decisions.last_target(),
+            records: self.records.position,
+            invoked: self.invoked,
+            calls_left: self.calls_left,
+        }
+    }
+
+    /// Goes to where it was before, in the same recording. How far decisions may be read is to be set anew.
+    pub(super) fn go_to(&mut self, trace: &'t Trace, position: &Position) -> Result<()> {
+        let (chunks, first) = trace.decisions_from(position.decisions);
+        self.decisions = DecisionReader::at(chunks, first, position.decisions, position.target)
+            .ok_or(ValuesErrorKind::Effects("decisions that were there cannot be read again"))?;
+        self.records = Pull::new(trace.records_from(position.records), position.records);
+        (self.invoked, self.calls_left) = (position.invoked, position.calls_left);
+        Ok(())
     }
 
     /// Direct calls made so far.

@@ -213,6 +213,8 @@ pub struct Op {
     pub opcode: Opcode,
     /// The type that it works on, where the opcode alone does not say: of locals, globals, `drop`, `select`.
     pub ty: Option<Ty>,
+    /// The type of addresses or indices, if it works on a memory or a table.
+    pub index: Ty,
     /// Of a covered operator: its result, or of `drop` its operand.
     pub(super) place: Place,
 }
@@ -256,7 +258,7 @@ pub(super) struct CallSite {
 }
 
 /// A translated function.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Body {
     pub(super) code: Vec<Instr>,
     pub(super) covers: Vec<Cover>,

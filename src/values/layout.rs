@@ -108,16 +108,22 @@ pub(super) struct Layout {
     pub(super) bodies: Vec<Range<usize>>,
 }
 
-pub(super) fn ty(ty: wasmparser::ValType) -> Ty {
-    match ty {
-        wasmparser::ValType::I32 => Ty::I32,
-        wasmparser::ValType::I64 => Ty::I64,
-        wasmparser::ValType::F32 => Ty::F32,
-        wasmparser::ValType::F64 => Ty::F64,
-        wasmparser::ValType::V128 => Ty::V128,
-        wasmparser::ValType::Ref(ty) if ty.is_extern_ref() => Ty::Extern,
-        wasmparser::ValType::Ref(_) => Ty::Func,
+impl From<wasmparser::ValType> for Ty {
+    fn from(ty: wasmparser::ValType) -> Self {
+        match ty {
+            wasmparser::ValType::I32 => Self::I32,
+            wasmparser::ValType::I64 => Self::I64,
+            wasmparser::ValType::F32 => Self::F32,
+            wasmparser::ValType::F64 => Self::F64,
+            wasmparser::ValType::V128 => Self::V128,
+            wasmparser::ValType::Ref(ty) if ty.is_extern_ref() => Self::Extern,
+            wasmparser::ValType::Ref(_) => Self::Func,
+        }
     }
+}
+
+pub(super) fn ty(ty: wasmparser::ValType) -> Ty {
+    ty.into()
 }
 
 fn memory_shape(ty: &wasmparser::MemoryType) -> MemoryShape {

@@ -23,3 +23,36 @@ pub(super) const MAX_COVER: usize = 60_000;
 
 /// Most locals of a function, parameters included: validation allows half as many.
 pub(super) const MAX_LOCALS: usize = 100_000;
+
+/// Most states that the host kept which are held: a driver returns to the last.
+pub(super) const MAX_KEPT: usize = 8;
+
+/// Bytes of those states: what the tracer keeps, and as much of tables.
+pub(super) const MAX_KEPT_BYTES: u64 = 512 << 20;
+
+/// Bytes looked at to keep states and to put them back: eight times what a driver of ours looks at, some ten
+/// seconds.
+pub(super) const MAX_KEPT_LOOKS: u64 = 64 << 30;
+
+/// Instructions between two moments of a timeline that are saved, at first: some milliseconds.
+pub(super) const SAVED_EVERY: u64 = 1 << 20;
+
+/// Most moments of a timeline that are saved: of a run of 10^9 instructions one every 16 to 32 million, which
+/// take less than 0.1 s to run.
+pub(super) const MAX_SAVED: usize = 64;
+
+/// Bytes of all moments that are saved.
+pub(super) const MAX_SAVED_BYTES: u64 = 512 << 20;
+
+/// Bytes of memory for each instruction between two moments that are saved: so many are looked through in the
+/// time of about one.
+pub(super) const SAVED_BYTES_AN_INSTRUCTION: u64 = 4;
+
+/// Most bytes of a memory whose writers are followed: some MiB of writers.
+pub const MAX_WATCHED: u64 = 1 << 16;
+
+/// Most bytes of a pattern that is looked for: each write looks as far around itself.
+pub const MAX_PATTERN: usize = 4096;
+
+/// Most places that are told of those where something was found; more are counted.
+pub const MAX_FOUND: usize = 10_000;

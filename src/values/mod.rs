@@ -11,20 +11,33 @@
 mod check;
 mod code;
 mod error;
+mod find;
 mod layout;
 mod limits;
 mod machine;
+mod pages;
 mod run;
 mod shape;
 mod slot;
+mod state;
 mod store;
 mod table;
+mod timeline;
 mod translate;
+mod types;
 mod vector;
 mod visitor;
+mod writers;
 
 pub use code::{Op, Ty};
 pub use error::{ValuesError, ValuesErrorKind};
-pub use limits::{MAX_FRAMES, MAX_MEMORY_BYTES, MAX_SLOTS, MAX_TABLE_ELEMENTS};
+pub use find::{FindBytes, FindValue, Found, Given};
+pub use limits::{
+    MAX_FOUND, MAX_FRAMES, MAX_MEMORY_BYTES, MAX_PATTERN, MAX_SLOTS, MAX_TABLE_ELEMENTS, MAX_WATCHED,
+};
 pub use machine::{Machine, Totals};
+pub use state::{Activation, Level, State, Typed};
+pub use timeline::Timeline;
+pub use types::{signature, typed};
 pub use visitor::{Access, At, Nothing, Visitor};
+pub use writers::{LastWriters, Writer};

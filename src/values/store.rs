@@ -1,6 +1,6 @@
 //! The state of a sample: memories, tables, globals, functions and instances, all plain data.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::trace::{
     FuncKey, InstanceIndex,
@@ -16,7 +16,7 @@ use super::translate::Linked;
 type Result<T, E = ValuesErrorKind> = std::result::Result<T, E>;
 
 /// A linear memory.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Memory {
     pub(super) bytes: Vec<u8>,
     pub(super) page_log2: u8,
@@ -24,14 +24,14 @@ pub(super) struct Memory {
 }
 
 /// A table, its elements as slots.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Table {
     pub(super) elements: Vec<u64>,
     pub(super) maximum: Option<u64>,
 }
 
 /// A function of the store.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Func {
     pub(super) key: FuncKey,
     /// Number of its type; `None` of a host function that was not imported yet.
@@ -41,7 +41,7 @@ pub(super) struct Func {
     /// The memory with index 0 of its instance.
     pub(super) memory: u32,
     /// Once it ran.
-    pub(super) body: Option<Box<Body>>,
+    pub(super) body: Option<Arc<Body>>,
 }
 
 /// A function type: what values a call takes and gives.
@@ -69,7 +69,7 @@ pub(super) struct Data {
 }
 
 /// The state.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Store {
     pub(super) memories: Vec<Memory>,
     pub(super) tables: Vec<Table>,
@@ -85,6 +85,15 @@ pub(super) struct Store {
 }
 
 impl Store {
+    /// Bytes that it takes, besides those of memories and code: about.
+    pub(super) fn bytes(&self) -> u64 {
+        let elements = self.tables.iter().map(|table| table.elements.len()).sum::<usize>()
+            + self.elements.iter().map(Vec::len).sum::<usize>();
+        let linked = self.linked.iter().map(|linked| linked.funcs.len() + linked.types.len()).sum::<usize>();
+        let funcs = self.funcs.len() * (size_of::<Func>() + 2 * size_of::<(FuncKey, u32)>());
+        (8 * elements + 4 * linked + funcs + 24 * self.globals.len() + 24 * self.segments.len()) as u64
+    }
+
     pub(super) fn new_memory(&mut self, shape: MemoryShape) -> Result<u32> {
         let bytes = bytes_of(shape.pages, shape.page_log2)?;
         self.check_room(bytes)?;

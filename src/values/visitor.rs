@@ -45,6 +45,8 @@ pub trait Visitor {
     const INSTRUCTIONS: bool = false;
     /// Whether [`Self::access`] is called.
     const MEMORY: bool = false;
+    /// Whether [`Self::written`] is called.
+    const WRITES: bool = false;
 
     /// An instruction was executed. One that ends the invocation comes without results. The arguments of a
     /// call come with [`Self::call`] or [`Self::host_call`] (an indirect call has its index as an operand
@@ -54,6 +56,11 @@ pub trait Visitor {
     /// An instruction reads or writes memory; comes before it. Bulk operations come with one access for what
     /// they read and one for what they write.
     fn access(&mut self, _function: FuncIndex, _op: &Op, _access: Access) {}
+
+    /// Bytes of a memory were written by an instruction, the host or a segment, whose own call comes before
+    /// ([`Self::access`], [`Self::host_write`], [`Self::host_restore`], [`Self::segment`]). `bytes` is the whole
+    /// memory as it is now; they are there from the moment on before which `event` instructions were executed.
+    fn written(&mut self, _event: u64, _memory: u32, _bytes: &[u8], _address: u64, _len: u64) {}
 
     /// The host calls a function.
     fn invoke(&mut self, _func: FuncKey, _arguments: &[u64]) {}
@@ -75,6 +82,13 @@ pub trait Visitor {
 
     /// The host grows a memory by so many pages.
     fn host_grow(&mut self, _memory: u32, _pages: u64) {}
+
+    /// The host keeps the state of now (memories, tables, globals) under a number, to put it back later.
+    fn host_keep(&mut self, _state: u32) {}
+
+    /// The host puts back what it kept under this number. Memories and tables that grew since stay as large;
+    /// what was not there then is zero or null.
+    fn host_restore(&mut self, _state: u32) {}
 
     /// An active segment is written to a memory when an instance is made.
     fn segment(&mut self, _memory: u32, _address: u64, _bytes: &[u8]) {}

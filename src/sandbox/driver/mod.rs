@@ -98,7 +98,7 @@ impl<'o> Driver<'o> {
             self.place();
             self.candidates = candidates::all(&self.session).into();
             self.initialize();
-            self.returning.keep(&self.session);
+            self.returning.keep(&mut self.session);
             self.drive();
         }
         self.say_stops();
@@ -198,7 +198,7 @@ impl<'o> Driver<'o> {
         self.settle();
         if chosen.iter().any(|candidate| !candidate.params.is_empty()) {
             self.make_page();
-            self.returning.keep(&self.session);
+            self.returning.keep(&mut self.session);
         }
         let mut driven = 0;
         for candidate in &chosen {
@@ -242,7 +242,7 @@ impl<'o> Driver<'o> {
         }
         self.keep_handle(candidate);
         if matches!(candidate.role, Role::Create | Role::Set) && self.has_returned() {
-            self.returning.keep(&self.session);
+            self.returning.keep(&mut self.session);
         }
     }
 

@@ -16,7 +16,7 @@ pub(super) struct Returning {
 
 impl Returning {
     /// Keeps the state of now. What is too large to be kept leaves nothing to return to.
-    pub(super) fn keep(&mut self, session: &Session) {
+    pub(super) fn keep(&mut self, session: &mut Session) {
         self.kept = if self.spent < RETURN_BYTES { session.snapshot() } else { None };
         self.spent += self.kept.as_ref().map_or(0, |kept| kept.cost);
     }

@@ -9,7 +9,7 @@ use super::super::decisions::Source;
 use super::super::error::Inner;
 use super::super::limits::{MAX_FRAMES, ReplayLimits};
 use super::super::map::{CodeMap, Destination};
-use super::super::{FuncKey, RecordStream, ReplayError, ReplayErrorKind, Trace, TracePosition, stored};
+use super::super::{FuncKey, RecordStream, ReplayError, ReplayErrorKind, Trace, TracePosition};
 use super::records::{Cuts, Pull};
 use super::{AfterHost, BOTTOM, Cursor, Invocation, Replay, State, Target};
 
@@ -165,13 +165,7 @@ impl<'t> Replay<'t> {
             (None, _) => State::Outside,
         };
         let records = Pull::new(RecordStream::new(trace, from.records), from.records);
-        let (chunks, first) = match &trace.stored {
-            Some(stored) => {
-                let (chunk, first) = stored.words_at(from.decisions).unwrap_or((0, 0));
-                (stored::words(stored, chunk), first)
-            }
-            None => (trace.words.chunks(), 0),
-        };
+        let (chunks, first) = trace.decisions_from(from.decisions);
         let (source, window) =
             Source::at(chunks, first, from.decisions).ok_or_else(|| match trace.gap() {
                 Some(why) => ReplayErrorKind::Truncated { instructions: from.instructions, why: why.into() },

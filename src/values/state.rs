@@ -1,0 +1,181 @@
+//! The state of a run at a moment: frames with locals and operands, globals, sizes of memories, tables.
+//!
+//! The bytes of a memory are not copied: [`Timeline::memory`](super::Timeline::memory) lends them.
+
+use crate::{
+    module::{CodeOffset, FuncIndex, Opcode},
+    trace::{FuncKey, InstanceIndex},
+};
+
+use super::code::{Op, Place, Ty};
+use super::error::ValuesErrorKind;
+use super::machine::{Machine, Result};
+use super::translate::places;
+
+/// A value with its type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Typed {
+    /// Its type.
+    pub ty: Ty,
+    /// Its slots, as visitors are told of them; the second is that of a `v128`.
+    pub slots: [u64; 2],
+}
+
+/// An entry of the call stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Level {
+    /// A function of the sample.
+    Wasm(Activation),
+    /// A host function, which may have called back into the sample.
+    Host(FuncKey),
+}
+
+/// A function of the sample that was called and has not returned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activation {
+    /// The instance.
+    pub instance: InstanceIndex,
+    /// The function in its module.
+    pub function: FuncIndex,
+    /// The instruction that is next, or, of a caller, the call.
+    pub offset: CodeOffset,
+    /// What that is.
+    pub opcode: Opcode,
+    /// Parameters and locals, by index.
+    pub locals: Vec<Typed>,
+    /// The operand stack, bottom first. Of a caller: without the arguments of its call.
+    pub operands: Vec<Typed>,
+}
+
+/// The state of a run before an instruction.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    /// Instructions executed before.
+    pub event: u64,
+    /// The call stack, outermost first; empty when the run is over.
+    pub levels: Vec<Level>,
+    /// All globals, by number.
+    pub globals: Vec<Typed>,
+    /// Bytes of each memory, by number.
+    pub memories: Vec<u64>,
+    /// Elements of each table, by number: 0 for null, else one more than a number.
+    pub tables: Vec<Vec<u64>>,
+}
+
+/// What is on top of the operand stack and in no slot yet, because the instruction that takes it is done
+/// together with the one that made it.
+pub(super) type Made = Option<[u64; 2]>;
+
+impl Machine<'_> {
+    /// Where in the instructions that are done as one the machine is before instruction `event`: the operator
+    /// that is next, and whether what it takes was just made.
+    pub(super) fn next_op(&self, event: u64) -> Option<(Op, bool)> {
+        let frame = self.frames.last()?;
+        let body = self.store.funcs.get(frame.func as usize)?.body.as_ref()?;
+        let ahead = u32::try_from(event.checked_sub(self.count)?).ok()?;
+        // Instructions that cover nothing, such as spills, come before the one that covers the operator.
+        let pc =
+            (frame.pc..body.code.len()).find(|&pc| body.code.get(pc).is_some_and(|instr| instr.n > 0))?;
+        let cover = body.covers.get(pc)?;
+        let op = *body.ops.get((cover.first + ahead) as usize)?;
+        let is_made = cover.has_after && ahead == u32::from(cover.before) + u32::from(cover.has_own);
+        Some((op, is_made))
+    }
+
+    /// The state before instruction `event`, at which, or a few before which, the machine paused.
+    pub(super) fn state(&self, event: u64, made: Made) -> Result<State> {
+        let mut state = State {
+            event,
+            globals: self
+                .store
+                .globals
+                .iter()
+                .zip(&self.store.global_types)
+                .map(|(&slots, &ty)| Typed { ty, slots })
+                .collect(),
+            memories: (0..self.store.memories.len() as u32)
+                .map(|number| self.memory(number).map_or(0, |bytes| bytes.len() as u64))
+                .collect(),
+            tables: self.store.tables.iter().map(|table| table.elements.clone()).collect(),
+            levels: Vec::new(),
+        };
+        if self.is_over() {
+            return Ok(state);
+        }
+        for (index, invocation) in self.invocations.iter().enumerate() {
+            let end = self.invocations.get(index + 1).map_or(self.frames.len(), |next| next.base);
+            for position in invocation.base..end {
+                let is_top = position + 1 == self.frames.len();
+                let level = match is_top {
+                    true => self.top(event, made)?,
+                    false => self.caller(position)?,
+                };
+                state.levels.push(Level::Wasm(level));
+            }
+            if let Some((func, _)) = invocation.host {
+                let func = self.store.funcs.get(func as usize);
+                state.levels.push(Level::Host(func.map_or(FuncKey(u32::MAX), |func| func.key)));
+            }
+        }
+        Ok(state)
+    }
+
+    fn top(&self, event: u64, made: Made) -> Result<Activation> {
+        let nowhere = ValuesErrorKind::Effects("the moment is at no instruction");
+        let (op, is_made) = self.next_op(event).ok_or(nowhere)?;
+        let mut level = self.activation(self.frames.len() - 1, &op)?;
+        if let (true, Some(slots), Some(top)) = (is_made, made, level.operands.last_mut()) {
+            top.slots = slots;
+        }
+        Ok(level)
+    }
+
+    /// A frame that called another: at its call.
+    fn caller(&self, position: usize) -> Result<Activation> {
+        let nowhere = ValuesErrorKind::Effects("a caller is at no call");
+        let frame = self.frames.get(position).ok_or(nowhere.clone())?;
+        let body = self.store.funcs.get(frame.func as usize).and_then(|func| func.body.as_ref());
+        let (body, pc) = body.zip(frame.pc.checked_sub(1)).ok_or(nowhere.clone())?;
+        let cover = body.covers.get(pc).ok_or(nowhere.clone())?;
+        let op = body.ops.get(cover.first as usize + usize::from(cover.before)).ok_or(nowhere)?;
+        let mut level = self.activation(position, op)?;
+        // Arguments, and the index of an indirect call, are the callee's now: its frame begins with them.
+        let instr = body.code.get(pc).copied();
+        let base = frame.fp + instr.map_or(0, |instr| instr.a as usize);
+        let mut at = frame.fp + body.locals as usize;
+        level.operands.retain(|operand| {
+            at += operand.ty.slots() as usize;
+            at <= base
+        });
+        Ok(level)
+    }
+
+    fn activation(&self, position: usize, op: &Op) -> Result<Activation> {
+        let nowhere = ValuesErrorKind::Effects("a frame of no function");
+        let frame = self.frames.get(position).ok_or(nowhere.clone())?;
+        let func = self.store.funcs.get(frame.func as usize).ok_or(nowhere.clone())?;
+        let (instance, index) = func.defined.ok_or(nowhere.clone())?;
+        let module = self.trace.instances.get(instance.0 as usize).ok_or(nowhere.clone())?.module;
+        let layout = self.layouts.get(module).and_then(Option::as_ref).ok_or(nowhere.clone())?;
+        let linked = self.store.linked.get(instance.0 as usize).ok_or(nowhere)?;
+        let places = places(self.trace.modules[module].bytes(), layout, linked, index, op.offset)?;
+        let value = |&(ty, place): &(Ty, Place)| {
+            let slot = |slot: u32| self.stack.get(frame.fp + slot as usize).copied().unwrap_or(0);
+            let slots = match place {
+                Place::None => [0; 2],
+                Place::Const(value) => [value, 0],
+                Place::Slot(at) if ty == Ty::V128 => [slot(at), slot(at + 1)],
+                Place::Slot(at) => [slot(at), 0],
+            };
+            Typed { ty, slots }
+        };
+        Ok(Activation {
+            instance,
+            function: FuncIndex(index),
+            offset: CodeOffset(op.offset),
+            opcode: op.opcode,
+            locals: places.locals.iter().map(value).collect(),
+            operands: places.operands.iter().map(value).collect(),
+        })
+    }
+}

@@ -1,16 +1,21 @@
 //! `spoor dump`: runs a sample and prints what was executed, instruction by instruction.
 
+mod values;
+
 use std::{io::Write, path::Path};
 
 use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
+    Value,
     module::{FuncIndex, Opcode},
     text,
     trace::{Callee, ControlEffect, End, Event, Executed, FuncKey, ReplayError, Trace},
+    values::ValuesError,
 };
 
-use super::{Exit, Failure, names, record, report, session};
+use self::values::{Border, Told, Values};
+use super::{Exit, Failure, names, record, report, session, valued};
 
 /// Run a sample, or read a trace file, and print the executed instructions in order, with calls, returns,
 /// branch outcomes, host calls and traps
@@ -20,6 +25,7 @@ use super::{Exit, Failure, names, record, report, session};
   spoor dump sample.wasm --limit 100
   spoor dump sample.wasm --invoke main --function 5 --opcode br_if
   spoor dump sample.spoor --from 1000000 --to 1000100
+  spoor dump sample.spoor --values --opcode i32.store --limit 20
   spoor dump sample.wasm --json | jq -r 'select(.event == \"instruction\") | .opcode' | sort | uniq -c
 
 Each line of text is: wasm-function[INDEX]:OFFSET, the opcode, and what it did. OFFSET is the byte offset in the module.
@@ -47,6 +53,10 @@ pub(super) struct Arguments {
     /// Print at most this many lines
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
+    /// Say what each instruction took and gave, and which memory it accessed: computed again from the trace and
+    /// checked against it. Of a trace file that was recorded without --effects the sample is run again first
+    #[arg(long)]
+    values: bool,
     /// Print each event as a JSON object on a line; see docs/json.md
     #[arg(long)]
     json: bool,
@@ -85,13 +95,37 @@ struct Line<'t> {
     status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'t str>,
+    #[serde(flatten)]
+    values: Option<LineValues>,
+}
+
+/// What `--values` adds to a line.
+#[derive(Debug, Default, Serialize)]
+struct LineValues {
+    number: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operands: Option<Vec<Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    results: Option<Vec<Value>>,
+    /// What memory is written, or else read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    /// Where a copy reads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_memory: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_address: Option<u64>,
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     if record::is_trace(&arguments.run.file) {
         return dump_file(arguments, &arguments.run.file, out);
     }
-    let (session, entries) = session::run(&arguments.run)?;
+    let (session, entries) = session::run_with(&arguments.run, arguments.values)?;
     if entries.is_empty() {
         // Not among the events: those are read by programs.
         let nothing = session::nothing(session.module());
@@ -100,7 +134,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let trace = session.finish();
     let functions = functions(arguments, &trace)?;
     let left = arguments.limit.unwrap_or(u64::MAX);
-    let mut printer = Printer { arguments, functions, trace: &trace, left, out };
+    let values = values(arguments, &trace)?;
+    let mut printer = Printer { arguments, functions, trace: &trace, values, left, out };
     let mut number = 0;
     for event in trace.events() {
         if number >= arguments.to || printer.left == 0 {
@@ -108,7 +143,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         }
         let event = event?;
         if number >= arguments.from {
-            printer.print(&event)?;
+            printer.print(number, &event)?;
         }
         number += u64::from(matches!(event, Event::Op(_)));
     }
@@ -120,7 +155,10 @@ fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result
         let message = "--invoke is for samples; a trace file holds what was invoked when it was recorded";
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
     }
-    let recorded = arguments.sample.open(path)?;
+    let recorded = match arguments.values {
+        true => valued::open(&arguments.sample, path)?,
+        false => arguments.sample.open(path)?,
+    };
     let run = match &recorded.run {
         Ok(run) => run,
         // Not as an error of loading, whose lines are laid out: what it says is the file's.
@@ -128,12 +166,14 @@ fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result
     };
     let functions = functions(arguments, &run.trace)?;
     let left = arguments.limit.unwrap_or(u64::MAX);
-    let mut printer = Printer { arguments, functions: functions.clone(), trace: &run.trace, left, out };
+    let values = values(arguments, &run.trace)?;
+    let mut printer =
+        Printer { arguments, functions: functions.clone(), trace: &run.trace, values, left, out };
     if printer.left == 0 {
         return Ok(Exit::Done);
     }
-    let ended = recorded.events(&run.trace, (arguments.from, arguments.to), &functions, |_, event| {
-        printer.print(event)?;
+    let ended = recorded.events(&run.trace, (arguments.from, arguments.to), &functions, |number, event| {
+        printer.print(number, event)?;
         Ok::<_, Failure>(printer.left > 0)
     });
     // What is missing is the file's fault, not this program's.
@@ -144,6 +184,14 @@ fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result
             Err(Failure { exit: Exit::Findings, ..failure })
         }
         ended => ended.map(|()| Exit::Done),
+    }
+}
+
+/// The values, if they are asked for.
+fn values<'t>(arguments: &Arguments, trace: &'t Trace) -> Result<Option<Values<'t>>, Failure> {
+    match arguments.values {
+        true => Ok(Some(Values::new(trace).map_err(valued::end)?)),
+        false => Ok(None),
     }
 }
 
@@ -159,16 +207,20 @@ struct Printer<'a, W> {
     arguments: &'a Arguments,
     functions: Vec<u32>,
     trace: &'a Trace,
+    values: Option<Values<'a>>,
     left: u64,
     out: &'a mut W,
 }
 
 impl<W: Write> Printer<'_, W> {
-    fn print(&mut self, event: &Event) -> Result<(), Failure> {
+    fn print(&mut self, number: u64, event: &Event) -> Result<(), Failure> {
         if self.left == 0 || !wanted(self.arguments, &self.functions, event) {
             return Ok(());
         }
-        let line = line(self.trace, event);
+        let mut line = line(self.trace, event);
+        if let Some(values) = &mut self.values {
+            line.values = Some(line_values(values, number, event).map_err(valued::end)?);
+        }
         match self.arguments.json {
             true => text::write_json_line(self.out, &line)?,
             false => print(&line, self.out)?,
@@ -186,6 +238,36 @@ fn wanted(arguments: &Arguments, functions: &[u32], event: &Event) -> bool {
     let in_function = functions.is_empty() || functions.contains(&function.0);
     in_function
         && (arguments.opcode.is_empty() || arguments.opcode.iter().any(|name| name == opcode.mnemonic()))
+}
+
+fn line_values(values: &mut Values<'_>, number: u64, event: &Event) -> Result<LineValues, ValuesError> {
+    let mut line = LineValues { number, ..LineValues::default() };
+    let (border, is_call) = match event {
+        Event::Op(_) => {
+            let Some(told) = values.instruction(number)? else { return Ok(line) };
+            fill(&mut line, told);
+            return Ok(line);
+        }
+        Event::Invoke { .. } => (Border::Invoke, true),
+        Event::HostCall { .. } => (Border::HostCall, true),
+        Event::Leave => (Border::Leave, false),
+        Event::HostReturn { .. } => (Border::HostReturn, false),
+        Event::End(_) => (Border::End, false),
+    };
+    let crossed = Some(values.border(border, number)?);
+    (line.operands, line.results) = if is_call { (crossed, None) } else { (None, crossed) };
+    Ok(line)
+}
+
+fn fill(line: &mut LineValues, told: Told) {
+    (line.operands, line.results) = (Some(told.operands), Some(told.results));
+    if let Some(access) = told.access {
+        (line.memory, line.address, line.bytes) =
+            (Some(access.memory), Some(access.address), Some(access.len));
+    }
+    if let Some(source) = told.source {
+        (line.from_memory, line.from_address) = (Some(source.memory), Some(source.address));
+    }
 }
 
 fn line<'t>(trace: &'t Trace, event: &'t Event) -> Line<'t> {
@@ -268,6 +350,26 @@ fn print(line: &Line<'_>, out: &mut impl Write) -> Result<(), Failure> {
     if let Some(host) = host {
         write!(out, "  {host}")?;
     }
+    if let Some(values) = &line.values {
+        print_values(values, out)?;
+    }
     writeln!(out)?;
+    Ok(())
+}
+
+/// What was taken and given, and the memory: `(i32 1, i32 2) → i32 3`.
+fn print_values(values: &LineValues, out: &mut impl Write) -> Result<(), Failure> {
+    if let Some(operands) = values.operands.as_ref().filter(|operands| !operands.is_empty()) {
+        write!(out, "  ({})", valued::row(operands))?;
+    }
+    if let Some(results) = values.results.as_ref().filter(|results| !results.is_empty()) {
+        write!(out, "  → {}", valued::row(results))?;
+    }
+    if let (Some(memory), Some(address), Some(bytes)) = (values.memory, values.address, values.bytes) {
+        write!(out, "  memory {memory} at {address:#x}, {}", text::plural(bytes, "byte"))?;
+    }
+    if let (Some(memory), Some(address)) = (values.from_memory, values.from_address) {
+        write!(out, ", from memory {memory} at {address:#x}")?;
+    }
     Ok(())
 }

@@ -29,6 +29,18 @@ pub(super) const EXPORTS_SHOWN: usize = 20;
 /// Rows of a table at most, the rest counted: a page.
 pub(super) const TRACE_ROWS: usize = 20;
 
+/// Bytes of memory that `state` shows at most of one range: a file of 64 MiB as text.
+pub(super) const STATE_MEMORY: u64 = 16 << 20;
+
+/// Copies that `who-wrote` follows at most: for each the run is computed once more.
+pub(super) const COPIES_FOLLOWED: u32 = 16;
+
+/// Places and instructions that `find` lists at most, the rest counted: some pages.
+pub(super) const FOUND_SHOWN: usize = 100;
+
+/// Instructions whose values `dump` computes at once: some MiB.
+pub(super) const VALUES_WINDOW: u64 = 1 << 14;
+
 /// Losses named of a file, the rest counted: a page.
 pub(super) const MAX_LOST: usize = 10;
 

@@ -18,6 +18,7 @@ mod diff;
 mod dump;
 mod export;
 mod extract;
+mod find;
 mod given;
 mod graph;
 mod host_dir;
@@ -37,9 +38,12 @@ mod run;
 mod sample;
 mod scan;
 mod session;
+mod state;
 mod trace;
 mod trace_diff;
+mod valued;
 mod watch;
+mod who_wrote;
 mod worker;
 
 use std::{
@@ -101,7 +105,8 @@ struct Arguments {
 const EXIT_CODES: &str = "Exit codes:
   0  done, whatever the sample did: a trap or a limit reached is a result; `run`: the verdict is below --fail-on
   1  `run`: the verdict is at or above --fail-on; `scan`, `watch --once`: something has no result;
-     `rerun`: a difference; `info`, `rerun`, `dump`: the trace file is damaged; `rules lint`, `rules test`: something was found
+     `rerun`: a difference; `info`, `rerun`, `dump`: the trace file is damaged; what shows values: they are
+     not known as far; `rules lint`, `rules test`: something was found
   2  wrong usage, a file that cannot be read, or one that cannot be created; `scan`: no module was found
   3  not a valid module; `trace`, `dump`: or one that needs what the engine lacks
   4  valid but not executable: it needs what the engine lacks or cannot give, no such export or function, arguments that do not fit
@@ -130,6 +135,9 @@ enum Command {
     Classify(classify::Arguments),
     Trace(trace::Arguments),
     Dump(dump::Arguments),
+    State(state::Arguments),
+    WhoWrote(who_wrote::Arguments),
+    Find(find::Arguments),
     /// Print the JSON Schema of `run --json`
     Schema,
 }
@@ -158,6 +166,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Schema => write_schema(&mut out),
         Command::Trace(arguments) => trace::run(&arguments, &mut out),
         Command::Dump(arguments) => dump::run(&arguments, &mut out),
+        Command::State(arguments) => state::run(&arguments, &mut out),
+        Command::WhoWrote(arguments) => who_wrote::run(&arguments, &mut out),
+        Command::Find(arguments) => find::run(&arguments, &mut out),
     };
     let result = result.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
     match result {

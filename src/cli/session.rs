@@ -54,11 +54,16 @@ pub(super) fn nothing(module: &Module) -> String {
 
 /// Runs the sample: start function, then the export asked for, or `_start`.
 pub(super) fn run(arguments: &Arguments) -> Result<(Session, Vec<Entry>), Failure> {
+    run_with(arguments, false)
+}
+
+/// As [`run`]; what the host did is recorded too, if that is wanted.
+pub(super) fn run_with(arguments: &Arguments, effects: bool) -> Result<(Session, Vec<Entry>), Failure> {
     let bytes = read(&arguments.file).map_err(|error| Failure::new(Exit::Usage, error))?;
     let limits =
         arguments.limits.to_limits(Limits::default()).map_err(|error| Failure::new(Exit::Usage, error))?;
     let progress = Progress::begin("running", &arguments.file);
-    let tracer = Tracer::new(Options::default().limits(limits));
+    let tracer = Tracer::new(Options::default().limits(limits).effects(effects));
     let invalid = |error| {
         Failure::new(Exit::Invalid, anyhow::Error::new(error).context(arguments.file.display().to_string()))
     };

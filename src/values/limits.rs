@@ -56,3 +56,12 @@ pub const MAX_PATTERN: usize = 4096;
 
 /// Most places that are told of those where something was found; more are counted.
 pub const MAX_FOUND: usize = 10_000;
+
+/// Instructions that a debugger looks through at first for the next stop: some milliseconds.
+pub(super) const FIRST_WINDOW: u64 = 1 << 16;
+
+/// Instructions that it looks through at once at most.
+pub(super) const MAX_WINDOW: u64 = 1 << 22;
+
+/// Most stops of a debugger: each instruction is compared with all of them.
+pub(super) const MAX_STOPS: usize = 100;

@@ -10,6 +10,7 @@
 
 mod check;
 mod code;
+mod debugger;
 mod error;
 mod find;
 mod layout;
@@ -30,6 +31,7 @@ mod visitor;
 mod writers;
 
 pub use code::{Op, Ty};
+pub use debugger::{Debugger, Stop, Stopped};
 pub use error::{ValuesError, ValuesErrorKind};
 pub use find::{FindBytes, FindValue, Found, Given};
 pub use limits::{

@@ -73,6 +73,11 @@ impl<'t> Timeline<'t> {
         Ok(made.slots)
     }
 
+    /// Instructions executed before the one that the machine is at: at most those that were asked for.
+    pub fn position(&self) -> u64 {
+        self.machine.count
+    }
+
     /// Whether the moment that was looked at last is the end of the run.
     pub fn is_over(&self) -> bool {
         self.machine.is_over()
@@ -100,8 +105,12 @@ impl<'t> Timeline<'t> {
     /// # Errors
     /// When the values are not known as far.
     pub fn walk(&mut self, from: u64, to: u64, visitor: &mut impl Visitor) -> Result<u64, ValuesError> {
-        self.go_to(from)?;
-        if self.machine.is_over() || to <= self.machine.count {
+        match from {
+            // With the segments and whatever else comes before the first instruction.
+            0 => (self.machine, self.is_broken) = (Machine::new(self.trace)?, false),
+            _ => self.go_to(from)?,
+        }
+        if self.machine.is_over() || (to <= self.machine.count && from > 0) {
             return Ok(self.machine.count);
         }
         match self.machine.run_to(to, visitor) {

@@ -1,0 +1,274 @@
+//! `spoor find`: when bytes or a value existed in a recorded run.
+
+use std::{io::Write, path::PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use wasmspoor::{
+    text::{self, grouped},
+    trace::Trace,
+    values::{FindBytes, FindValue, Found, Given, MAX_PATTERN, Timeline},
+};
+
+use super::limits::FOUND_SHOWN;
+use super::{
+    Exit, Failure,
+    output::Object,
+    report::Sample,
+    valued::{self, WriterJson},
+};
+
+/// Find when bytes stood in memory, or which instructions computed a value: from the first event to the last
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(after_help = "Examples:
+  spoor find sample.spoor --text http://
+  spoor find sample.spoor --bytes 'de ad be ef' --json
+  spoor find sample.spoor --value 0x9e3779b9
+  spoor find sample.spoor --value -1.5
+
+Text is looked for as UTF-8 and as UTF-16. A place in memory is shown with the moments from which and until which the bytes stood there, and with who
+completed them. A value is looked for among what instructions compute and load (not constants and locals): an integer as i32 and as i64, a number
+with a point as f32 and as f64.
+Exit codes: 0 looked for, whether or not it was found; 1 the values are not known to the end; 2 wrong usage, or a file that cannot be read;
+3 nothing ran.")]
+pub(super) struct Arguments {
+    /// The trace file
+    file: PathBuf,
+    #[command(flatten)]
+    sample: Sample,
+    #[command(flatten)]
+    what: What,
+    /// Print one JSON object; its fields are described in docs/json.md
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is looked for
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct What {
+    /// Bytes, as hexadecimal digits; spaces are passed over
+    #[arg(long, value_name = "HEX", value_parser = hex)]
+    bytes: Option<Pattern>,
+    /// Text
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// A number: decimal, with 0x, or with a point
+    #[arg(long, value_name = "NUMBER", value_parser = slots, allow_hyphen_values = true)]
+    value: Option<Slots>,
+}
+
+/// Bytes that are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Pattern(Vec<u8>);
+
+/// Slots that are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Slots(Vec<u64>);
+
+fn hex(text: &str) -> Result<Pattern, String> {
+    let digits: String = text.chars().filter(|character| !character.is_whitespace()).collect();
+    let wrong = || format!("`{text}` is not bytes as hexadecimal digits, two for each");
+    let pairs = digits.as_bytes().chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
+        pair.chars().all(|digit| digit.is_ascii_hexdigit()).then(|| u8::from_str_radix(pair, 16).ok())?
+    });
+    match pairs.collect::<Option<Vec<u8>>>() {
+        Some(bytes) if bytes.is_empty() => Err("no bytes are given".into()),
+        Some(bytes) => Ok(Pattern(bytes)),
+        None => Err(wrong()),
+    }
+}
+
+fn slots(text: &str) -> Result<Slots, String> {
+    if let Ok(number) = valued::number(text) {
+        return Ok(Slots(vec![number]));
+    }
+    if let Ok(number) = text.parse::<i64>() {
+        // As an i32, if it is one, and as an i64.
+        let narrow = i32::try_from(number).ok().map(|number| u64::from(number as u32));
+        return Ok(Slots(narrow.into_iter().chain([number as u64]).collect()));
+    }
+    match text.parse::<f64>() {
+        Ok(number) => Ok(Slots(vec![u64::from((number as f32).to_bits()), number.to_bits()])),
+        Err(_) => Err(format!("`{text}` is not a number")),
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Output {
+    places: Vec<Place>,
+    more_places: u64,
+    values: Vec<ValueJson>,
+    value_count: u64,
+    last_value: Option<ValueJson>,
+}
+
+/// Bytes in a memory.
+#[derive(Debug, Serialize)]
+struct Place {
+    memory: u32,
+    address: u64,
+    encoding: &'static str,
+    from: u64,
+    until: Option<u64>,
+    writer: WriterJson,
+}
+
+/// An instruction that gave the value.
+#[derive(Debug, Serialize)]
+struct ValueJson {
+    event: u64,
+    function: u32,
+    offset: u32,
+    opcode: &'static str,
+}
+
+impl From<&Given> for ValueJson {
+    fn from(given: &Given) -> Self {
+        Self {
+            event: given.event,
+            function: given.function.0,
+            offset: given.offset.0,
+            opcode: given.opcode.mnemonic(),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let patterns = patterns(&arguments.what);
+    if let Some((_, pattern)) =
+        patterns.iter().find(|(_, pattern)| pattern.len() > MAX_PATTERN || pattern.is_empty())
+    {
+        let message = format!("{} bytes are looked for; 1 to {MAX_PATTERN} can be", pattern.len());
+        return Err(valued::usage(message));
+    }
+    let recorded = valued::open(&arguments.sample, &arguments.file)?;
+    let trace = valued::trace(&recorded)?;
+    let mut timeline = Timeline::new(trace).map_err(valued::end)?;
+    let looked = match &arguments.what.value {
+        Some(Slots(slots)) => {
+            let mut find = FindValue::new(slots.clone());
+            let walked = timeline.walk(0, u64::MAX, &mut find);
+            write_values(arguments.json, &find, out)?;
+            walked
+        }
+        None => {
+            let mut find =
+                FindBytes::new(&patterns.iter().map(|(_, bytes)| bytes.clone()).collect::<Vec<_>>());
+            let walked = timeline.walk(0, u64::MAX, &mut find);
+            write_places(arguments.json, trace, &patterns, &find, out)?;
+            walked
+        }
+    };
+    // What was found before is shown in any case.
+    looked.map(|_| Exit::Done).map_err(valued::end)
+}
+
+/// The bytes that stand for what is looked for, with the encoding.
+fn patterns(what: &What) -> Vec<(&'static str, Vec<u8>)> {
+    match (&what.bytes, &what.text) {
+        (Some(Pattern(bytes)), _) => vec![("bytes", bytes.clone())],
+        (None, Some(text)) => {
+            let wide = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            vec![("utf-8", text.clone().into_bytes()), ("utf-16", wide)]
+        }
+        (None, None) => Vec::new(),
+    }
+}
+
+fn write_values(is_json: bool, find: &FindValue, out: &mut impl Write) -> Result<(), Failure> {
+    if is_json {
+        let fields = Output {
+            places: Vec::new(),
+            more_places: 0,
+            values: find.found().iter().map(ValueJson::from).collect(),
+            value_count: find.count(),
+            last_value: find.last().map(ValueJson::from),
+        };
+        text::write_json(out, &Object { schema: "spoor.find/1", fields: &fields })?;
+        return Ok(());
+    }
+    let site = |given: &Given| {
+        format!(
+            "event {}, wasm-function[{}]:{:#x} {}",
+            grouped(given.event),
+            given.function,
+            given.offset.0,
+            given.opcode.mnemonic()
+        )
+    };
+    writeln!(out, "computed {}", text::plural(find.count(), "time"))?;
+    for given in find.found().iter().take(FOUND_SHOWN) {
+        writeln!(out, "  {}", site(given))?;
+    }
+    if let Some(last) = find.last().filter(|_| find.count() > FOUND_SHOWN as u64) {
+        writeln!(out, "  last: {}", site(last))?;
+    }
+    Ok(())
+}
+
+fn write_places(
+    is_json: bool,
+    trace: &Trace,
+    patterns: &[(&'static str, Vec<u8>)],
+    find: &FindBytes,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let encoding = |found: &Found| patterns.get(found.pattern).map_or("bytes", |(encoding, _)| encoding);
+    if is_json {
+        let place = |found: &Found| Place {
+            memory: found.memory,
+            address: found.address,
+            encoding: encoding(found),
+            from: found.from,
+            until: found.until,
+            writer: WriterJson::of(trace, Some(&found.by)),
+        };
+        let fields = Output {
+            places: find.found().iter().map(place).collect(),
+            more_places: find.more(),
+            values: Vec::new(),
+            value_count: 0,
+            last_value: None,
+        };
+        text::write_json(out, &Object { schema: "spoor.find/1", fields: &fields })?;
+        return Ok(());
+    }
+    let count = find.found().len() as u64 + find.more();
+    writeln!(out, "found at {}", text::plural(count, "place"))?;
+    for found in find.found().iter().take(FOUND_SHOWN) {
+        let until =
+            found.until.map_or_else(|| "the end".to_owned(), |until| format!("event {}", grouped(until)));
+        writeln!(
+            out,
+            "  {:#x} ({}), from event {} until {until}: {}",
+            found.address,
+            encoding(found),
+            grouped(found.from),
+            valued::writer(trace, Some(&found.by))
+        )?;
+    }
+    match count.saturating_sub(FOUND_SHOWN as u64) {
+        0 => Ok(()),
+        more => Ok(writeln!(out, "  and {} more", grouped(more))?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_looked_for_is_read() {
+        assert_eq!(hex("de AD\tbe ef"), Ok(Pattern(vec![0xde, 0xad, 0xbe, 0xef])));
+        for wrong in ["", "d", "xy", "+1", "é"] {
+            assert!(hex(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(slots("0x10"), Ok(Slots(vec![16])));
+        assert_eq!(slots("-1"), Ok(Slots(vec![0xffff_ffff, u64::MAX])));
+        assert_eq!(slots("1.5"), Ok(Slots(vec![0x3fc0_0000, 0x3ff8_0000_0000_0000])));
+        assert!(slots("one").is_err());
+    }
+}

@@ -1,0 +1,213 @@
+//! `spoor state`: the state of a recorded run at a moment.
+
+use std::{io::Write, path::PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use wasmspoor::{
+    Value,
+    text::{self, grouped},
+    trace::Trace,
+    values::{Level, State, Timeline},
+};
+
+use super::limits::STATE_MEMORY;
+use super::{
+    Exit, Failure,
+    output::Object,
+    report::Sample,
+    valued::{self, Range},
+};
+
+/// Show the state of a recorded run before an event: the call stack with locals and operands, globals,
+/// memories, tables
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(after_help = "Examples:
+  spoor record sample.wasm -o sample.spoor
+  spoor state sample.spoor --at 120000
+  spoor state sample.spoor --at 120000 --memory 0x400:64
+  spoor state sample.spoor --at 18446744073709551615 --json | jq .globals
+
+An event is an instruction; its number is that before which so many were executed, as `spoor dump --from` counts. A number beyond the end shows
+the state after the run. What was computed is computed again and checked against the recording; of a file that was recorded without --effects the
+sample is run again first.
+Exit codes: 0 shown; 1 the values are not known as far (the message says why), or the sample runs in another way now; 2 wrong usage, or a file
+that cannot be read; 3 nothing ran.")]
+pub(super) struct Arguments {
+    /// The trace file
+    file: PathBuf,
+    #[command(flatten)]
+    sample: Sample,
+    /// The moment: before event N
+    #[arg(long, value_name = "EVENT", value_parser = valued::number)]
+    at: u64,
+    /// Show these bytes of memory too: address and length, decimal or with 0x; of another memory than 0 with
+    /// its number in front. May be repeated
+    #[arg(long, value_name = "[MEMORY:]ADDR:LEN", value_parser = valued::range)]
+    memory: Vec<Range>,
+    /// Print one JSON object; its fields are described in docs/json.md
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Output<'t> {
+    event: u64,
+    is_end: bool,
+    levels: Vec<LevelJson<'t>>,
+    globals: Vec<Value>,
+    memories: Vec<u64>,
+    tables: Vec<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    memory: Vec<Bytes>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum LevelJson<'t> {
+    Wasm {
+        function: u32,
+        name: Option<&'t str>,
+        offset: u32,
+        opcode: &'static str,
+        locals: Vec<Value>,
+        operands: Vec<Value>,
+    },
+    Host {
+        host: String,
+    },
+}
+
+/// Bytes of a memory, as hexadecimal digits.
+#[derive(Debug, Serialize)]
+struct Bytes {
+    #[serde(flatten)]
+    range: Range,
+    hex: String,
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    if let Some(range) = arguments.memory.iter().find(|range| range.len > STATE_MEMORY) {
+        let message =
+            format!("{} bytes of memory are asked for; at most {STATE_MEMORY} are shown", range.len);
+        return Err(valued::usage(message));
+    }
+    let recorded = valued::open(&arguments.sample, &arguments.file)?;
+    let trace = valued::trace(&recorded)?;
+    let mut timeline = Timeline::new(trace).map_err(valued::end)?;
+    let state = timeline.state(arguments.at).map_err(valued::end)?;
+    let memory = arguments.memory.iter().map(|range| bytes(&timeline, *range));
+    let memory = memory.collect::<Result<Vec<_>, _>>()?;
+    match arguments.json {
+        true => {
+            let fields = output(trace, &state, timeline.is_over(), &memory);
+            text::write_json(out, &Object { schema: "spoor.state/1", fields: &fields })?;
+        }
+        false => print(trace, &state, timeline.is_over(), &memory, out)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn bytes(timeline: &Timeline<'_>, range: Range) -> Result<(Range, Vec<u8>), Failure> {
+    let Range { memory, address, len } = range;
+    let all = timeline.memory(memory).ok_or_else(|| valued::usage(format!("there is no memory {memory}")))?;
+    let end = address.saturating_add(len);
+    let found = usize::try_from(address).ok().zip(usize::try_from(end).ok());
+    let found = found.and_then(|(begin, end)| all.get(begin..end)).ok_or_else(|| {
+        valued::usage(format!(
+            "memory {memory} has {:#x} bytes; {address:#x} to {end:#x} are asked for",
+            all.len()
+        ))
+    })?;
+    Ok((range, found.to_vec()))
+}
+
+fn output<'t>(trace: &'t Trace, state: &State, is_end: bool, memory: &[(Range, Vec<u8>)]) -> Output<'t> {
+    let level = |level: &Level| match level {
+        Level::Wasm(frame) => LevelJson::Wasm {
+            function: frame.function.0,
+            name: valued::name(trace, frame.function),
+            offset: frame.offset.0,
+            opcode: frame.opcode.mnemonic(),
+            locals: valued::values(&frame.locals),
+            operands: valued::values(&frame.operands),
+        },
+        Level::Host(func) => LevelJson::Host { host: valued::callee(trace, *func) },
+    };
+    Output {
+        event: state.event,
+        is_end,
+        levels: state.levels.iter().map(level).collect(),
+        globals: valued::values(&state.globals),
+        memories: state.memories.clone(),
+        tables: state.tables.iter().map(Vec::len).collect(),
+        memory: memory
+            .iter()
+            .map(|(range, bytes)| Bytes { range: *range, hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect() })
+            .collect(),
+    }
+}
+
+/// Prints a state for people, the innermost frame first.
+pub(super) fn print(
+    trace: &Trace,
+    state: &State,
+    is_end: bool,
+    memory: &[(Range, Vec<u8>)],
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    writeln!(out, "event {}{}", grouped(state.event), if is_end { ", the end of the run" } else { "" })?;
+    for (depth, level) in state.levels.iter().rev().enumerate() {
+        match level {
+            Level::Wasm(frame) => {
+                let (site, opcode) = (valued::site(frame), frame.opcode.mnemonic());
+                let name = valued::name(trace, frame.function);
+                let name = name.map(|name| format!(" {}", text::line(name))).unwrap_or_default();
+                writeln!(out, "\n#{depth} {site}{name}, at {opcode}")?;
+                for (index, local) in frame.locals.iter().enumerate() {
+                    writeln!(out, "  local {index:<4} {}", valued::words(&valued::value(local)))?;
+                }
+                for (index, operand) in frame.operands.iter().enumerate() {
+                    writeln!(out, "  operand {index:<2} {}", valued::words(&valued::value(operand)))?;
+                }
+            }
+            Level::Host(func) => writeln!(out, "\n#{depth} host function {}", valued::callee(trace, *func))?,
+        }
+    }
+    if !state.globals.is_empty() {
+        writeln!(out)?;
+    }
+    for (index, global) in state.globals.iter().enumerate() {
+        writeln!(out, "global {index:<4} {}", valued::words(&valued::value(global)))?;
+    }
+    for (index, len) in state.memories.iter().enumerate() {
+        writeln!(out, "memory {index:<4} {} bytes", grouped(*len))?;
+    }
+    for (index, table) in state.tables.iter().enumerate() {
+        let set = table.iter().filter(|element| **element != 0).count();
+        writeln!(
+            out,
+            "table {index:<5} {} elements, {} set",
+            grouped(table.len() as u64),
+            grouped(set as u64)
+        )?;
+    }
+    for (range, bytes) in memory {
+        writeln!(out)?;
+        dump(range.address, bytes, out)?;
+    }
+    Ok(())
+}
+
+/// Prints bytes as sixteen in a line, with what they are as characters.
+pub(super) fn dump(address: u64, bytes: &[u8], out: &mut impl Write) -> Result<(), Failure> {
+    for (at, row) in (address..).step_by(16).zip(bytes.chunks(16)) {
+        let digits: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
+        let shown =
+            |byte: &u8| if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '.' };
+        let characters: String = row.iter().map(shown).collect();
+        writeln!(out, "{at:08x}  {:<48}  {characters}", digits.join(" "))?;
+    }
+    Ok(())
+}

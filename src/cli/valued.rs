@@ -1,0 +1,242 @@
+//! What the commands that show values share: opening a trace file with what the host did, moments and ranges
+//! of memory on the command line, values in words.
+
+use std::path::Path;
+
+use serde::Serialize;
+use wasmspoor::{
+    Value,
+    file::{EffectsError, Recorded},
+    module::FuncIndex,
+    text::{grouped, line},
+    trace::{Callee, FuncKey, Trace},
+    values::{Activation, Ty, Typed, ValuesError, Writer},
+};
+
+use super::{Exit, Failure, input::Progress, report::Sample};
+
+/// Opens a trace file and gets what the host did: from the file, or by running the sample again.
+pub(super) fn open(sample: &Sample, file: &Path) -> Result<Recorded, Failure> {
+    let mut recorded = sample.open(file)?;
+    let progress = Progress::begin("running again", file);
+    let effects = recorded.get_effects();
+    drop(progress);
+    let name = || file.display().to_string();
+    match effects {
+        Ok(_) => Ok(recorded),
+        Err(error @ EffectsError::Differs(_)) => {
+            Err(Failure::new(Exit::Findings, anyhow::Error::new(error).context(name())))
+        }
+        Err(EffectsError::NoRun(error)) => {
+            Err(Failure::new(Exit::Invalid, anyhow::anyhow!("{}: nothing ran: {error}", name())))
+        }
+        Err(error) => Err(Failure::new(Exit::Usage, anyhow::Error::new(error).context(name()))),
+    }
+}
+
+/// The trace of a file that was opened so.
+pub(super) fn trace(recorded: &Recorded) -> Result<&Trace, Failure> {
+    match &recorded.run {
+        Ok(run) => Ok(&run.trace),
+        Err(error) => Err(Failure::new(Exit::Invalid, anyhow::anyhow!("nothing ran: {error}"))),
+    }
+}
+
+/// The values end before what was asked for: it is known why, and that is what was found.
+pub(super) fn end(error: ValuesError) -> Failure {
+    Failure::new(Exit::Findings, anyhow::anyhow!("the values are known only up to here: {error}"))
+}
+
+/// Wrong usage.
+pub(super) fn usage(message: impl Into<String>) -> Failure {
+    Failure::new(Exit::Usage, anyhow::Error::msg(message.into()))
+}
+
+/// A part of a memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Range {
+    pub(super) memory: u32,
+    pub(super) address: u64,
+    pub(super) len: u64,
+}
+
+/// Reads `ADDR:LEN` or `MEMORY:ADDR:LEN`, decimal or with `0x`.
+pub(super) fn range(text: &str) -> Result<Range, String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let numbers = parts.iter().map(|part| number(part)).collect::<Result<Vec<u64>, _>>()?;
+    let (memory, address, len) = match numbers[..] {
+        [address, len] => (0, address, len),
+        [memory, address, len] => (memory, address, len),
+        _ => return Err(format!("`{text}` is not ADDR:LEN, such as 0x400:16, or MEMORY:ADDR:LEN")),
+    };
+    let memory = u32::try_from(memory).map_err(|_| format!("there is no memory {memory}"))?;
+    match len {
+        0 => Err(format!("`{text}` is a range of no bytes")),
+        _ if address.checked_add(len).is_none() => Err(format!("`{text}` goes beyond 64 bits")),
+        _ => Ok(Range { memory, address, len }),
+    }
+}
+
+/// Reads a number, decimal or with `0x`.
+pub(super) fn number(text: &str) -> Result<u64, String> {
+    let digits = text.replace('_', "");
+    let number = match digits.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => digits.parse(),
+    };
+    number.map_err(|_| format!("`{text}` is not a number (such as 1024 or 0x400)"))
+}
+
+/// A value as reports show it.
+pub(super) fn value(typed: &Typed) -> Value {
+    let [low, high] = typed.slots;
+    match typed.ty {
+        Ty::I32 => Value::I32(low as i32),
+        Ty::I64 => Value::I64(low as i64),
+        Ty::F32 => Value::F32(f32::from_bits(low as u32)),
+        Ty::F64 => Value::F64(f64::from_bits(low)),
+        Ty::V128 => Value::V128(u128::from(low) | u128::from(high) << 64),
+        Ty::Func | Ty::Extern => Value::Ref { null: low == 0 },
+    }
+}
+
+/// Values as reports show them.
+pub(super) fn values(typed: &[Typed]) -> Vec<Value> {
+    typed.iter().map(value).collect()
+}
+
+/// A value in words: `i32 5`.
+pub(super) fn words(value: &Value) -> String {
+    let ty = match value {
+        Value::I32(number) if *number < 0 || *number > 0xffff => {
+            return format!("i32 {number} ({number:#x})");
+        }
+        Value::I32(_) => "i32",
+        Value::I64(_) => "i64",
+        Value::F32(_) => "f32",
+        Value::F64(_) => "f64",
+        Value::V128(_) => "v128",
+        _ => "ref",
+    };
+    format!("{ty} {value}")
+}
+
+/// Values in words, in a row.
+pub(super) fn row(values: &[Value]) -> String {
+    values.iter().map(words).collect::<Vec<_>>().join(", ")
+}
+
+/// A function by its key: `wasm-function[3]`, with its name, or `module.name` of the host.
+pub(super) fn callee(trace: &Trace, key: FuncKey) -> String {
+    match trace.resolve(key) {
+        Some(Callee::Defined(_, func)) => function(trace, func),
+        Some(Callee::Host(host)) => line(&format!("{}.{}", host.module, host.name)),
+        None => "an unknown function".into(),
+    }
+}
+
+/// A function of the sample: `wasm-function[3] name`.
+pub(super) fn function(trace: &Trace, func: FuncIndex) -> String {
+    match name(trace, func) {
+        Some(name) => format!("wasm-function[{func}] {}", line(name)),
+        None => format!("wasm-function[{func}]"),
+    }
+}
+
+/// The name of a function, from the name section or its export.
+pub(super) fn name(trace: &Trace, func: FuncIndex) -> Option<&str> {
+    let module = trace.modules.first()?;
+    module.name(func).or_else(|| {
+        let export = module.exports().iter().find(|export| export.func == Some(func))?;
+        Some(&*export.name)
+    })
+}
+
+/// Where a frame is.
+pub(super) fn site(frame: &Activation) -> String {
+    format!("wasm-function[{}]:{:#x}", frame.function, frame.offset.0)
+}
+
+/// Who wrote bytes, in words.
+pub(super) fn writer(trace: &Trace, writer: Option<&Writer>) -> String {
+    match writer {
+        None => "nobody wrote them".into(),
+        Some(Writer::Instruction { event, function, offset, opcode, from }) => {
+            let from =
+                from.map(|(memory, at)| format!(", from memory {memory} at {at:#x}")).unwrap_or_default();
+            let event = grouped(*event);
+            format!("event {event}, wasm-function[{function}]:{:#x} {}{from}", offset.0, opcode.mnemonic())
+        }
+        Some(Writer::Host { event, call: Some((func, record)) }) => {
+            let (event, record) = (grouped(*event), grouped(*record));
+            format!("before event {event}, host function {} (record {record})", callee(trace, *func))
+        }
+        Some(Writer::Host { event, call: None }) => {
+            format!("before event {}, the host, outside of any call", grouped(*event))
+        }
+        Some(Writer::Segment { event }) => format!("before event {}, a data segment", grouped(*event)),
+    }
+}
+
+/// Who wrote bytes, for JSON. The fields are described in `docs/json.md`.
+#[derive(Debug, Serialize)]
+pub(super) struct WriterJson {
+    by: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opcode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<(u32, u64)>,
+}
+
+impl WriterJson {
+    pub(super) fn of(trace: &Trace, writer: Option<&Writer>) -> Self {
+        let mut json = Self {
+            by: "nobody",
+            event: writer.map(Writer::event),
+            function: None,
+            offset: None,
+            opcode: None,
+            host: None,
+            record: None,
+            from: None,
+        };
+        match writer {
+            None => {}
+            Some(Writer::Instruction { function, offset, opcode, from, .. }) => {
+                (json.by, json.function, json.offset) = ("instruction", Some(function.0), Some(offset.0));
+                (json.opcode, json.from) = (Some(opcode.mnemonic()), *from);
+            }
+            Some(Writer::Host { call, .. }) => {
+                json.by = "host";
+                json.host = call.map(|(func, _)| callee(trace, func));
+                json.record = call.map(|(_, record)| record);
+            }
+            Some(Writer::Segment { .. }) => json.by = "segment",
+        }
+        json
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read_and_others_refused() {
+        assert_eq!(range("0x400:16"), Ok(Range { memory: 0, address: 1024, len: 16 }));
+        assert_eq!(range("1:8:0x10"), Ok(Range { memory: 1, address: 8, len: 16 }));
+        for wrong in ["", "1", "1:2:3:4", "a:1", "0x:1", "1:0", "18446744073709551615:2", "4294967296:0:1"] {
+            assert!(range(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -481,3 +481,13 @@ fn types_fit_what_visitors_are_told() {
     }
     assert!(count > 100_000, "{count}");
 }
+
+/// The body of the fuzz target, on pseudo-random inputs.
+#[test]
+fn arbitrary_effects_and_streams_give_values_or_an_error() {
+    for seed in 0..300 {
+        let mut data = noise(seed, if seed % 2 == 0 { 400 } else { 2000 });
+        data[0] = seed as u8;
+        bodies::values(&data);
+    }
+}

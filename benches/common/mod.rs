@@ -15,6 +15,15 @@ pub(crate) fn once() -> bool {
 /// Name and trace of `main` of the workloads in `../shared`, or of our own kernels where that folder is
 /// absent.
 pub(crate) fn traces() -> Vec<(String, Trace)> {
+    all(false)
+}
+
+/// As [`traces`], with what the host did.
+pub(crate) fn traces_with_effects() -> Vec<(String, Trace)> {
+    all(true)
+}
+
+fn all(effects: bool) -> Vec<(String, Trace)> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shared = here.join("../shared/workloads");
     let paths: Vec<_> = match shared.is_dir() {
@@ -30,16 +39,18 @@ pub(crate) fn traces() -> Vec<(String, Trace)> {
     };
     paths
         .iter()
-        .map(|path| (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), record(path)))
+        .map(|path| {
+            (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), record(path, effects))
+        })
         .collect()
 }
 
-fn record(path: &Path) -> Trace {
+fn record(path: &Path, effects: bool) -> Trace {
     let mut limits = Limits::default();
     limits.wall_time = None;
     let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut session =
-        Tracer::new(Options::default().limits(limits)).load(&bytes).unwrap_or_else(|error| panic!("{error}"));
+    let options = Options::default().limits(limits).effects(effects);
+    let mut session = Tracer::new(options).load(&bytes).unwrap_or_else(|error| panic!("{error}"));
     let outcome = session.start().and_then(|_| session.invoke("main", &[]));
     assert!(matches!(outcome, Ok(Outcome::Returned(_))), "{outcome:?}");
     session.finish()

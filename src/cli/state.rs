@@ -144,7 +144,10 @@ fn output<'t>(trace: &'t Trace, state: &State, is_end: bool, memory: &[(Range, V
         tables: state.tables.iter().map(Vec::len).collect(),
         memory: memory
             .iter()
-            .map(|(range, bytes)| Bytes { range: *range, hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect() })
+            .map(|(range, bytes)| Bytes {
+                range: *range,
+                hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            })
             .collect(),
     }
 }

@@ -220,7 +220,7 @@ impl<'t> Debugger<'t> {
     }
 
     /// Prepares to look for stops from a moment on.
-    fn look(&mut self, from: u64, depth: Option<usize>) -> Result<Look<'_>, ValuesError> {
+    fn look(&mut self, from: u64, depth: Option<usize>) -> Result<Look<'t>, ValuesError> {
         let state = self.timeline.state(from)?;
         let (now, trace) = (self.position, self.timeline.trace());
         Ok(Look {

@@ -9,7 +9,11 @@ use wasmspoor::{
         Module,
         view::{Validity, View},
     },
-    trace::{End, FuncKey, Host, Instance, Record, ReplayLimits, Trace, TracePosition, Trap, Words},
+    trace::{
+        End, FuncKey, Host, Instance, Record, ReplayLimits, Trace, TracePosition, Trap, Words,
+        effects::{Effect, Effects, Imported, MemoryShape, TableShape, Val},
+    },
+    values::{FindBytes, LastWriters, Machine, Nothing, Timeline},
 };
 
 use super::{compare, limits};
@@ -110,6 +114,94 @@ pub fn trace(data: &[u8]) {
     let mut counter = wasmspoor::trace::Counter::default();
     _ = trace.replay_within(limits, &mut counter);
     _ = counter.finish();
+}
+
+/// Arbitrary streams and effects over a small module, or a module from wasm-smith that really ran: the data
+/// level agrees with what really ran, and gives values or an error for the others, within its limits.
+pub fn values(data: &[u8]) {
+    let Some((&way, rest)) = data.split_first() else { return };
+    if way & 1 == 1 {
+        return values_of_smith(rest);
+    }
+    let mut u = Unstructured::new(rest);
+    let Ok(effects) = effects(&mut u) else { return };
+    let Ok(mut trace) = stored_trace(&mut u) else { return };
+    trace.effects = Some(Arc::new(effects));
+    trace.limits = ReplayLimits { max_instructions: 200_000, ..ReplayLimits::default() };
+    let Ok(mut timeline) = Timeline::new(&trace) else { return };
+    for event in [20, 3, u64::MAX, 7] {
+        let state = timeline.state(event);
+        assert!(state.is_err() || state.is_ok_and(|state| state.event <= event));
+    }
+    _ = timeline.walk(0, u64::MAX, &mut LastWriters::of(0, 0, 100, u64::MAX));
+    _ = timeline.walk(2, 9, &mut FindBytes::new(&[vec![0, 1], vec![7]]));
+}
+
+fn values_of_smith(data: &[u8]) {
+    let Ok(wasm) = smith(data) else { return };
+    let tracer = Tracer::new(Options::default().limits(limits(20_000)).effects(true));
+    let Ok(mut session) = tracer.load(&wasm) else { return };
+    if session.start().is_err() {
+        return;
+    }
+    for export in session.exports().into_iter().take(5) {
+        if session.params(&export).is_some_and(|params| params.is_empty()) {
+            _ = session.invoke(&export, &[]);
+        }
+    }
+    let trace = session.finish();
+    let totals = Machine::new(&trace).and_then(|mut machine| machine.run(&mut Nothing));
+    let counted = trace.counts().unwrap_or_else(|error| panic!("a trace of ours does not replay: {error}"));
+    match totals {
+        Ok(totals) => assert_eq!(totals.instructions, counted.total),
+        Err(error) => panic!("{error}\n{}", wasmprinter::print_bytes(&wasm).unwrap_or_default()),
+    }
+}
+
+fn effects(u: &mut Unstructured<'_>) -> arbitrary::Result<Effects> {
+    let mut effects = Effects::default();
+    let mut record = 0;
+    for _ in 0..u.int_in_range(0..=12)? {
+        record += u.int_in_range(0..=2)?;
+        let value = |u: &mut Unstructured<'_>| {
+            Ok(match u.int_in_range(0..=4)? {
+                0 => Val::I64(u.arbitrary()?),
+                1 => Val::Func(Some(FuncKey(u.int_in_range(0..=24)?))),
+                2 => Val::V128(u.arbitrary()?),
+                _ => Val::I32(u.arbitrary()?),
+            })
+        };
+        let memory = u.int_in_range(0..=2)?;
+        let effect = match u.int_in_range(0..=9)? {
+            0 => Effect::NewMemory(MemoryShape {
+                pages: u.int_in_range(0..=9)?,
+                maximum: u.arbitrary()?,
+                page_log2: u.int_in_range(0..=20)?,
+                is_64: u.arbitrary()?,
+            }),
+            1 => Effect::NewTable(TableShape {
+                len: u.int_in_range(0..=9)?,
+                maximum: u.arbitrary()?,
+                is_64: false,
+            }),
+            2 => Effect::NewGlobal(value(u)?),
+            3 | 4 => Effect::Instance(match u.ratio(4, 5)? {
+                true => vec![Imported::Func(FuncKey(0)), Imported::Func(FuncKey(1))],
+                false => vec![Imported::Memory(memory)],
+            }),
+            5 => Effect::Arguments(vec![value(u)?]),
+            6 => Effect::Results(vec![value(u)?]),
+            7 => Effect::Write { memory, address: u.int_in_range(0..=1 << 17)?, bytes: vec![7; 9].into() },
+            8 => Effect::Grow { memory, pages: u.int_in_range(0..=9)? },
+            _ if u.arbitrary()? => Effect::Keep { state: memory },
+            _ => Effect::Restore { state: memory },
+        };
+        effects.push(record, effect);
+    }
+    if u.ratio(1, 8)? {
+        effects.end_at(record);
+    }
+    Ok(effects)
 }
 
 /// Modules whose code the streams are laid over.

@@ -1,0 +1,261 @@
+//! The commands that show values, on recorded runs: `dump --values`, `state`, `who-wrote`, `find`.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+/// Decrypts a text with a key that the host gives, in a function of its own, and copies it.
+const DECRYPTER: &str = r#"(module
+  (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "\39\3a\25\25\38")
+  (global $count (mut i32) (i32.const 0))
+  (func $decrypt (param $at i32) (result i32)
+    (i32.store8 (i32.add (local.get $at) (i32.const 64))
+      (i32.xor (i32.load8_u (i32.add (local.get $at) (i32.const 16))) (i32.const 0x4a)))
+    (global.set $count (i32.add (global.get $count) (i32.const 1)))
+    (local.get $at))
+  (func (export "_start") (local $i i32)
+    (drop (call $random (i32.const 0) (i32.const 4)))
+    (loop $again
+      (drop (call $decrypt (local.get $i)))
+      (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 5))))
+    (memory.copy (i32.const 256) (i32.const 80) (i32.const 5))
+    (i32.store8 (i32.const 80) (i32.const 0))
+    (drop (f64.mul (f64.const 1.5) (f64.const -2)))
+    (drop (i64.add (i64.const 9007199254740993) (i64.const 0)))))"#;
+
+fn spoor(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).output().expect("the binary runs")
+}
+
+fn shown(words: &[&str]) -> String {
+    let output = spoor(words);
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn json(words: &[&str]) -> Value {
+    serde_json::from_str(&shown(words)).expect("JSON")
+}
+
+/// What is refused: exit code and message.
+fn refused(words: &[&str]) -> (i32, String) {
+    let output = spoor(words);
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// A sample and its recording.
+struct Recorded {
+    _folder: tempfile::TempDir,
+    sample: PathBuf,
+    trace: PathBuf,
+}
+
+impl Recorded {
+    fn new(options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (sample, trace) = (folder.path().join("decrypter.wat"), folder.path().join("decrypter.spoor"));
+        fs::write(&sample, DECRYPTER).unwrap();
+        let words = ["record", sample.to_str().unwrap(), "-o", trace.to_str().unwrap()];
+        shown(&[&words, options].concat());
+        Self { _folder: folder, sample, trace }
+    }
+
+    fn trace(&self) -> &str {
+        self.trace.to_str().unwrap()
+    }
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn dump_tells_what_each_instruction_took_and_gave() {
+    let recorded = Recorded::new(&["--effects"]);
+    let all = lines(&shown(&["dump", recorded.trace(), "--values", "--json"]));
+    let plain = lines(&shown(&["dump", recorded.trace(), "--json"]));
+    // The same events with the same fields, and more.
+    assert_eq!(all.len(), plain.len());
+    for (with, without) in all.iter().zip(&plain) {
+        for (key, value) in without.as_object().unwrap() {
+            assert_eq!(&with[key], value, "{with}");
+        }
+    }
+    let of = |opcode: &str| -> Vec<&Value> { all.iter().filter(|line| line["opcode"] == opcode).collect() };
+    let xor = of("i32.xor");
+    assert_eq!(xor.len(), 5);
+    assert_eq!(xor[0]["operands"], serde_json::json!([{"i32": 0x39}, {"i32": 0x4a}]));
+    assert_eq!(xor[0]["results"], serde_json::json!([{"i32": 0x73}]));
+    let store = of("i32.store8");
+    assert_eq!(
+        (&store[4]["address"], &store[4]["memory"], &store[4]["bytes"]),
+        (&84.into(), &0.into(), &1.into())
+    );
+    assert_eq!(of("i64.add")[0]["results"], serde_json::json!([{"i64": "9007199254740993"}]));
+    assert_eq!(of("f64.mul")[0]["results"], serde_json::json!([{"f64": -3.0}]));
+    let copy = of("memory.copy");
+    assert_eq!(
+        (&copy[0]["address"], &copy[0]["from_address"], &copy[0]["bytes"]),
+        (&256.into(), &80.into(), &5.into())
+    );
+    let call = of("call");
+    assert_eq!((&call[1]["operands"], &call[1]["callee"]), (&serde_json::json!([{"i32": 0}]), &1.into()));
+    let host: Vec<_> = all.iter().filter(|line| line["event"] == "host_call").collect();
+    assert_eq!(host[0]["operands"], serde_json::json!([{"i32": 0}, {"i32": 4}]));
+    let leave: Vec<_> = all.iter().filter(|line| line["event"] == "leave").collect();
+    assert_eq!(leave[2]["results"], serde_json::json!([{"i32": 2}]));
+    // A part is the same as that part of the whole.
+    let from = xor[2]["number"].as_u64().unwrap();
+    let part = lines(&shown(&[
+        "dump",
+        recorded.trace(),
+        "--values",
+        "--json",
+        "--from",
+        &from.to_string(),
+        "--limit",
+        "30",
+    ]));
+    let first = all.iter().position(|line| line["number"].as_u64() == Some(from)).unwrap();
+    assert_eq!(part[..], all[first..first + 30]);
+    let text = shown(&["dump", recorded.trace(), "--values", "--opcode", "i32.xor", "--limit", "1"]);
+    assert!(text.contains("i32.xor  (i32 57, i32 74)  → i32 115"), "{text}");
+}
+
+#[test]
+fn dump_of_a_sample_has_values_too() {
+    let recorded = Recorded::new(&[]);
+    let sample = recorded.sample.to_str().unwrap();
+    // Imports are answered with zeros there.
+    let text =
+        shown(&["dump", sample, "--values", "--function", "decrypt", "--opcode", "i32.xor", "--to", "40"]);
+    assert!(text.contains("→ i32 115"), "{text}");
+    // A file without effects: the sample is run again.
+    let again = shown(&["dump", recorded.trace(), "--values"]);
+    assert_eq!(again, shown(&["dump", Recorded::new(&["--effects"]).trace(), "--values"]));
+}
+
+#[test]
+fn state_shows_frames_globals_and_memory() {
+    let recorded = Recorded::new(&[]);
+    let all = lines(&shown(&["dump", recorded.trace(), "--json", "--values", "--opcode", "i32.store8"]));
+    let third = all[2]["number"].as_u64().unwrap();
+    let at = |event: u64, more: &[&str]| {
+        let event = event.to_string();
+        json(&[&["state", recorded.trace(), "--at", &event, "--json"], more].concat())
+    };
+    let before = at(third, &["--memory", "0x50:5", "--memory", "0:16:2"]);
+    assert_eq!((&before["schema"], &before["event"]), (&"spoor.state/1".into(), &third.into()));
+    let levels = before["levels"].as_array().unwrap();
+    assert_eq!((&levels[0]["name"], &levels[0]["opcode"]), (&"_start".into(), &"call".into()));
+    assert_eq!((&levels[1]["name"], &levels[1]["opcode"]), (&"decrypt".into(), &"i32.store8".into()));
+    assert_eq!(levels[1]["locals"], serde_json::json!([{"i32": 2}]));
+    assert_eq!(levels[1]["operands"], serde_json::json!([{"i32": 66}, {"i32": 0x6f}]));
+    assert_eq!(before["globals"], serde_json::json!([{"i32": 2}]));
+    assert_eq!(before["memories"], serde_json::json!([65536]));
+    assert_eq!(
+        (&before["memory"][0]["hex"], &before["memory"][1]["hex"]),
+        (&"7370000000".into(), &"393a".into())
+    );
+    let after = at(third + 1, &["--memory", "0x50:5"]);
+    assert_eq!(after["memory"][0]["hex"], "73706f0000");
+    let end = at(u64::MAX, &[]);
+    assert_eq!((&end["is_end"], &end["levels"]), (&true.into(), &serde_json::json!([])));
+    let text = shown(&["state", recorded.trace(), "--at", &(third + 1).to_string(), "--memory", "0x50:16"]);
+    for part in
+        ["local 0    i32 2", "global 0    i32 2", "00000050  73 70 6f 00", "spo....", "_start, at call"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn who_wrote_names_the_last_writers_and_follows_copies() {
+    let recorded = Recorded::new(&[]);
+    let runs = json(&["who-wrote", recorded.trace(), "--at", "100000", "0x50:5", "--json"]);
+    let runs = runs["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 5, "{runs:?}");
+    assert!(runs.iter().all(|run| run["opcode"] == "i32.store8" && run["len"] == 1));
+    let copied = json(&["who-wrote", recorded.trace(), "--at", "100000", "256:5", "--json"]);
+    let copy = &copied["runs"][0];
+    assert_eq!((&copy["opcode"], &copy["from"]), (&"memory.copy".into(), &serde_json::json!([0, 80])));
+    // Not who wrote there later.
+    assert_eq!(copy["before"].as_array().unwrap().len(), 5);
+    assert!(copy["before"][0]["event"].as_u64() < copy["event"].as_u64());
+    let text = shown(&["who-wrote", recorded.trace(), "--at", "100000", "0x10:5"]);
+    assert!(text.contains("a data segment"), "{text}");
+    let text = shown(&["who-wrote", recorded.trace(), "--at", "100000", "0:8"]);
+    assert!(text.contains("random_get") && text.contains("0x4 to 0x8: nobody"), "{text}");
+}
+
+#[test]
+fn find_says_from_when_until_when_bytes_and_values_exist() {
+    let recorded = Recorded::new(&[]);
+    let found = json(&["find", recorded.trace(), "--text", "spoor", "--json"]);
+    let places = found["places"].as_array().unwrap();
+    assert_eq!(places.len(), 2, "{places:?}");
+    assert_eq!((&places[0]["address"], &places[0]["encoding"]), (&80.into(), &"utf-8".into()));
+    assert!(places[0]["until"].as_u64().unwrap() > places[0]["from"].as_u64().unwrap());
+    assert_eq!((&places[1]["address"], &places[1]["until"]), (&256.into(), &Value::Null));
+    assert_eq!(places[1]["writer"]["opcode"], "memory.copy");
+    let segment = shown(&["find", recorded.trace(), "--bytes", "39 3a 25"]);
+    assert!(
+        segment.contains("found at 1 place") && segment.contains("from event 0 until the end"),
+        "{segment}"
+    );
+    let value = json(&["find", recorded.trace(), "--value", "0x6f", "--json"]);
+    assert_eq!(value["values"][0]["opcode"], "i32.xor");
+    let value = shown(&["find", recorded.trace(), "--value", "-3.0"]);
+    assert!(value.contains("f64.mul"), "{value}");
+    assert!(shown(&["find", recorded.trace(), "--text", "absent"]).contains("found at 0 places"));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_reasons() {
+    let recorded = Recorded::new(&[]);
+    let (trace, sample) = (recorded.trace(), recorded.sample.to_str().unwrap());
+    for (words, code, said) in [
+        (&["state", trace][..], 2, "--at"),
+        (&["state", trace, "--at", "x"], 2, "not a number"),
+        (&["state", trace, "--at", "1", "--memory", "0:0"], 2, "no bytes"),
+        (&["state", trace, "--at", "1", "--memory", "65530:16"], 2, "are asked for"),
+        (&["state", trace, "--at", "1", "--memory", "7:0:1"], 2, "no memory 7"),
+        (&["state", trace, "--at", "1", "--memory", "0:4294967296"], 2, "at most"),
+        (&["state", sample, "--at", "1"], 2, "not a trace file"),
+        (&["who-wrote", trace, "--at", "1", "0:1000000"], 2, "the most"),
+        (&["who-wrote", trace, "--at", "1"], 2, "ADDR:LEN"),
+        (&["find", trace], 2, "required"),
+        (&["find", trace, "--bytes", "abc"], 2, "hexadecimal"),
+        (&["find", trace, "--text", ""], 2, "0 bytes"),
+        (&["find", trace, "--value", "much"], 2, "not a number"),
+    ] {
+        let (found, message) = refused(words);
+        assert!(found == code && message.contains(said), "{words:?}: {found} {message}");
+    }
+}
+
+/// A recording whose decisions were changed has values only up to there, and says so.
+#[test]
+fn a_recording_that_lies_is_found_out() {
+    let recorded = Recorded::new(&[]);
+    let other = Recorded::new(&["--seed", "7"]);
+    let detached = recorded.trace.with_file_name("detached.spoor");
+    shown(&["record", recorded.sample.to_str().unwrap(), "-o", detached.to_str().unwrap(), "--detached"]);
+    let (code, message) = refused(&["state", detached.to_str().unwrap(), "--at", "5"]);
+    assert!(code == 2 && message.contains("--sample"), "{code} {message}");
+    let shown = shown(&[
+        "state",
+        detached.to_str().unwrap(),
+        "--at",
+        "5",
+        "--sample",
+        other.sample.to_str().unwrap(),
+    ]);
+    assert!(shown.starts_with("event 5\n"), "{shown}");
+}

@@ -15,7 +15,7 @@ const DECRYPTER: &str = r#"(module
   (data (i32.const 16) "\39\3a\25\25\38")
   (global $count (mut i32) (i32.const 0))
   (func $decrypt (param $at i32) (result i32)
-    (i32.store8 (i32.add (local.get $at) (i32.const 64))
+    (i32.store8 (i32.add (local.get $at) (i32.const 80))
       (i32.xor (i32.load8_u (i32.add (local.get $at) (i32.const 16))) (i32.const 0x4a)))
     (global.set $count (i32.add (global.get $count) (i32.const 1)))
     (local.get $at))
@@ -156,7 +156,7 @@ fn state_shows_frames_globals_and_memory() {
     assert_eq!((&levels[0]["name"], &levels[0]["opcode"]), (&"_start".into(), &"call".into()));
     assert_eq!((&levels[1]["name"], &levels[1]["opcode"]), (&"decrypt".into(), &"i32.store8".into()));
     assert_eq!(levels[1]["locals"], serde_json::json!([{"i32": 2}]));
-    assert_eq!(levels[1]["operands"], serde_json::json!([{"i32": 66}, {"i32": 0x6f}]));
+    assert_eq!(levels[1]["operands"], serde_json::json!([{"i32": 82}, {"i32": 0x6f}]));
     assert_eq!(before["globals"], serde_json::json!([{"i32": 2}]));
     assert_eq!(before["memories"], serde_json::json!([65536]));
     assert_eq!(

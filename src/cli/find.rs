@@ -81,6 +81,11 @@ fn hex(text: &str) -> Result<Pattern, String> {
     }
 }
 
+/// The slots that a number stands for.
+pub(super) fn slots_of(text: &str) -> Result<Vec<u64>, String> {
+    slots(text).map(|Slots(slots)| slots)
+}
+
 fn slots(text: &str) -> Result<Slots, String> {
     if let Ok(number) = valued::number(text) {
         return Ok(Slots(vec![number]));

@@ -38,6 +38,12 @@ pub(super) const COPIES_FOLLOWED: u32 = 16;
 /// Places and instructions that `find` lists at most, the rest counted: some pages.
 pub(super) const FOUND_SHOWN: usize = 100;
 
+/// Bytes of a message of the Debug Adapter Protocol at most: a list of breakpoints is far less.
+pub(super) const DAP_MESSAGE: u64 = 16 << 20;
+
+/// Bytes of memory that an editor gets at once at most.
+pub(super) const DAP_MEMORY: u64 = 1 << 20;
+
 /// Instructions whose values `dump` computes at once: some MiB.
 pub(super) const VALUES_WINDOW: u64 = 1 << 14;
 

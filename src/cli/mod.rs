@@ -14,6 +14,7 @@ pub(crate) use complain;
 
 mod categories;
 mod classify;
+mod debug;
 mod diff;
 mod dump;
 mod export;
@@ -138,6 +139,7 @@ enum Command {
     State(state::Arguments),
     WhoWrote(who_wrote::Arguments),
     Find(find::Arguments),
+    Debug(debug::Arguments),
     /// Print the JSON Schema of `run --json`
     Schema,
 }
@@ -169,6 +171,7 @@ pub(crate) fn main() -> ExitCode {
         Command::State(arguments) => state::run(&arguments, &mut out),
         Command::WhoWrote(arguments) => who_wrote::run(&arguments, &mut out),
         Command::Find(arguments) => find::run(&arguments, &mut out),
+        Command::Debug(arguments) => debug::run(&arguments, &mut out),
     };
     let result = result.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
     match result {

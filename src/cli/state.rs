@@ -109,7 +109,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-fn bytes(timeline: &Timeline<'_>, range: Range) -> Result<(Range, Vec<u8>), Failure> {
+pub(super) fn bytes(timeline: &Timeline<'_>, range: Range) -> Result<(Range, Vec<u8>), Failure> {
     let Range { memory, address, len } = range;
     let all = timeline.memory(memory).ok_or_else(|| valued::usage(format!("there is no memory {memory}")))?;
     let end = address.saturating_add(len);

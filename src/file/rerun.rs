@@ -15,7 +15,7 @@ use crate::{
     LoadError,
     sandbox::{self, FileChange, Item, Journal, Recorder},
     trace::{FuncKey, Host, Instance, Record, Trace, effects::Effects},
-    tracer::{Batch, StreamSink, Timeout},
+    tracer::{Batch, LimitError, StreamSink, Timeout},
 };
 
 use super::limits::{RERUN_HELD, RERUN_TOLD};
@@ -170,7 +170,7 @@ pub enum EffectsError {
     NoHeader,
     /// The limits of the run are beyond what is allowed.
     #[error("it is not run again: {0}")]
-    Limits(String),
+    Limits(LimitError),
     /// The sample runs in another way now.
     #[error(
         "run again, the sample goes another way (`spoor rerun` says where): {} number {}: recorded is {}, now {}",

@@ -1,0 +1,461 @@
+//! The Debug Adapter Protocol, on a pair of streams: an editor walks through a recorded run, backwards too.
+//!
+//! The source of a function is its listing, an instruction on each line, so breakpoints can be set by line.
+//! One thread, one answer at a time; messages are bounded.
+
+use std::io::{BufRead, Read as _, Write};
+
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use wasmspoor::{
+    module::{CodeOffset, FuncIndex},
+    trace::Trace,
+    values::{Debugger, Level, Stop, Stopped, Typed, ValuesError},
+};
+
+use super::super::{
+    Exit, Failure,
+    limits::{DAP_MEMORY, DAP_MESSAGE},
+    names, valued,
+};
+use super::{listing, prompt};
+
+/// What an editor asks for.
+#[derive(Debug, Deserialize)]
+struct Request {
+    seq: i64,
+    command: String,
+    #[serde(default)]
+    arguments: Json,
+}
+
+/// What set a breakpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// A line of the source with this reference.
+    Source(u64),
+    Function,
+    Instruction,
+    Data,
+}
+
+/// The adapter.
+struct Adapter<'t, 'o, W> {
+    debugger: Debugger<'t>,
+    out: &'o mut W,
+    seq: i64,
+    /// Stops by what set them, so that a new list takes the place of the old one.
+    stops: Vec<(By, u64)>,
+    exit: Exit,
+}
+
+/// Serves until the editor disconnects.
+pub(super) fn serve(
+    debugger: Debugger<'_>,
+    mut input: impl BufRead,
+    out: &mut impl Write,
+) -> Result<Exit, Failure> {
+    let mut adapter = Adapter { debugger, out, seq: 1, stops: Vec::new(), exit: Exit::Done };
+    while let Some(message) = read(&mut input)? {
+        let request: Request = match serde_json::from_slice(&message) {
+            Ok(request) => request,
+            // What is no request is passed over: there is nobody to answer.
+            Err(_) => continue,
+        };
+        if !adapter.answer(&request)? {
+            break;
+        }
+    }
+    Ok(adapter.exit)
+}
+
+/// Reads a message; `None` at the end of the input.
+fn read(input: &mut impl BufRead) -> Result<Option<Vec<u8>>, Failure> {
+    let mut len = None;
+    loop {
+        let mut line = String::new();
+        // A line of a header is short.
+        if input.by_ref().take(4096).read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        let line = line.trim();
+        if line.is_empty() {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            len = value.trim().parse::<u64>().ok();
+        }
+    }
+    let len = len.filter(|len| *len <= DAP_MESSAGE);
+    let len = len.ok_or_else(|| {
+        valued::usage(format!("a message without a length, or of more than {DAP_MESSAGE} bytes"))
+    })?;
+    let mut message = Vec::new();
+    input.take(len).read_to_end(&mut message)?;
+    Ok((message.len() as u64 == len).then_some(message))
+}
+
+/// Why a request is not answered.
+enum Refused {
+    Said(String),
+    Failed(Failure),
+}
+
+impl From<&str> for Refused {
+    fn from(message: &str) -> Self {
+        Self::Said(message.into())
+    }
+}
+
+impl From<String> for Refused {
+    fn from(message: String) -> Self {
+        Self::Said(message)
+    }
+}
+
+impl From<ValuesError> for Refused {
+    fn from(error: ValuesError) -> Self {
+        Self::Said(format!("the values are known only up to here: {error}"))
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// References to variables: the frame in the upper part, what of it in the lower.
+const LOCALS: u64 = 1;
+const OPERANDS: u64 = 2;
+const GLOBALS: u64 = 3;
+const KINDS: u64 = 4;
+
+impl<W: Write> Adapter<'_, '_, W> {
+    fn send(&mut self, mut message: Json) -> Result<(), Failure> {
+        message["seq"] = self.seq.into();
+        self.seq += 1;
+        let text = message.to_string();
+        write!(self.out, "Content-Length: {}\r\n\r\n{text}", text.len())?;
+        Ok(self.out.flush()?)
+    }
+
+    fn event(&mut self, event: &str, body: Json) -> Result<(), Failure> {
+        self.send(json!({ "type": "event", "event": event, "body": body }))
+    }
+
+    /// Answers a request; whether more are read.
+    fn answer(&mut self, request: &Request) -> Result<bool, Failure> {
+        let answer = self.body(request);
+        let mut message = json!({
+            "type": "response", "request_seq": request.seq, "command": request.command, "success": answer.is_ok(),
+        });
+        match answer {
+            Ok(body) => message["body"] = body,
+            Err(Refused::Said(why)) => message["message"] = why.into(),
+            Err(Refused::Failed(failure)) => return Err(failure),
+        }
+        let is_done = message["success"] == true;
+        self.send(message)?;
+        match request.command.as_str() {
+            "initialize" => self.event("initialized", json!({}))?,
+            "configurationDone" => self.stopped("entry", &[])?,
+            "continue" | "next" | "stepIn" | "stepOut" | "stepBack" | "reverseContinue" | "goto"
+                if is_done =>
+            {
+                self.go(&request.command)?
+            }
+            "disconnect" | "terminate" => return Ok(false),
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    fn body(&mut self, request: &Request) -> Result<Json, Refused> {
+        let arguments = &request.arguments;
+        Ok(match request.command.as_str() {
+            "initialize" => json!({
+                "supportsConfigurationDoneRequest": true,
+                "supportsStepBack": true,
+                "supportsFunctionBreakpoints": true,
+                "supportsInstructionBreakpoints": true,
+                "supportsDataBreakpoints": true,
+                "supportsReadMemoryRequest": true,
+                "supportsEvaluateForHovers": false,
+                "supportsTerminateRequest": true,
+            }),
+            "launch"
+            | "attach"
+            | "configurationDone"
+            | "disconnect"
+            | "terminate"
+            | "next"
+            | "stepIn"
+            | "stepOut"
+            | "stepBack"
+            | "reverseContinue"
+            | "setExceptionBreakpoints" => json!({}),
+            "continue" => json!({ "allThreadsContinued": true }),
+            "threads" => json!({ "threads": [{ "id": 1, "name": "sample" }] }),
+            "setBreakpoints" => self.set_lines(arguments)?,
+            "setFunctionBreakpoints" => self.set_functions(arguments)?,
+            "setInstructionBreakpoints" => self.set_instructions(arguments)?,
+            "dataBreakpointInfo" => data_info(arguments)?,
+            "setDataBreakpoints" => self.set_data(arguments)?,
+            "stackTrace" => self.stack()?,
+            "scopes" => self.scopes(arguments)?,
+            "variables" => self.variables(arguments)?,
+            "source" => self.source(arguments)?,
+            "readMemory" => self.memory(arguments)?,
+            "evaluate" => self.evaluate(arguments)?,
+            other => return Err(format!("`{other}` is not known here").into()),
+        })
+    }
+
+    // Walking.
+
+    fn go(&mut self, command: &str) -> Result<(), Failure> {
+        let stopped = match command {
+            "continue" => self.debugger.go_on(),
+            "reverseContinue" => self.debugger.go_back(),
+            "next" => self.debugger.over(),
+            "stepOut" => self.debugger.out(),
+            "stepBack" => self.debugger.back(),
+            _ => self.debugger.step(),
+        };
+        match stopped {
+            Ok(Stopped::At(number)) => {
+                let is_data = self.stops.iter().any(|(by, stop)| *by == By::Data && *stop == number);
+                self.stopped(if is_data { "data breakpoint" } else { "breakpoint" }, &[number])
+            }
+            Ok(Stopped::Begin) => self.stopped("entry", &[]),
+            // The run can still be walked back from its end.
+            Ok(Stopped::Step | Stopped::End) => self.stopped("step", &[]),
+            Err(error) => {
+                self.exit = Exit::Findings;
+                let output = format!("the values are known only up to here: {error}\n");
+                self.event("output", json!({ "category": "important", "output": output }))?;
+                self.stopped("exception", &[])
+            }
+        }
+    }
+
+    fn stopped(&mut self, reason: &str, hit: &[u64]) -> Result<(), Failure> {
+        let body =
+            json!({ "reason": reason, "threadId": 1, "allThreadsStopped": true, "hitBreakpointIds": hit });
+        self.event("stopped", body)
+    }
+
+    // Breakpoints.
+
+    /// Takes the stops of a kind away, and sets others: what each is, or why it is none.
+    fn set(&mut self, by: By, stops: Vec<Result<Stop, String>>) -> Json {
+        for (_, number) in self.stops.extract_if(.., |(found, _)| *found == by) {
+            self.debugger.remove(number);
+        }
+        let mut breakpoints = Vec::new();
+        for stop in stops {
+            let added =
+                stop.and_then(|stop| self.debugger.add(stop).ok_or_else(|| "there are too many".into()));
+            breakpoints.push(match added {
+                Ok(number) => {
+                    self.stops.push((by, number));
+                    json!({ "id": number, "verified": true })
+                }
+                Err(why) => json!({ "verified": false, "message": why }),
+            });
+        }
+        json!({ "breakpoints": breakpoints })
+    }
+
+    /// Breakpoints on lines of the listing of a function.
+    fn set_lines(&mut self, arguments: &Json) -> Result<Json, Refused> {
+        let reference = arguments["source"]["sourceReference"].as_u64().unwrap_or(0);
+        let ops = match function_of(reference) {
+            Some(func) => listing::ops(self.debugger.trace(), func),
+            None => &[],
+        };
+        let stops = list(arguments, "breakpoints").map(|breakpoint| {
+            let line = breakpoint["line"].as_u64().unwrap_or(0) as usize;
+            let op = line.checked_sub(1).and_then(|line| ops.get(line));
+            op.map(|op| Stop::Offset(op.offset))
+                .ok_or_else(|| "there is no instruction on this line".to_owned())
+        });
+        let stops = stops.collect();
+        Ok(self.set(By::Source(reference), stops))
+    }
+
+    fn set_functions(&mut self, arguments: &Json) -> Result<Json, Refused> {
+        let trace = self.debugger.trace();
+        let stops = list(arguments, "breakpoints").map(|breakpoint| {
+            let name = breakpoint["name"].as_str().unwrap_or_default();
+            function_stop(trace, name)
+        });
+        let stops = stops.collect();
+        Ok(self.set(By::Function, stops))
+    }
+
+    fn set_instructions(&mut self, arguments: &Json) -> Result<Json, Refused> {
+        let stops = list(arguments, "breakpoints").map(|breakpoint| {
+            let base = valued::number(breakpoint["instructionReference"].as_str().unwrap_or_default())?;
+            let offset = base.saturating_add_signed(breakpoint["offset"].as_i64().unwrap_or(0));
+            let offset = u32::try_from(offset).map_err(|_| "no module is as large".to_owned())?;
+            Ok(Stop::Offset(CodeOffset(offset)))
+        });
+        let stops = stops.collect();
+        Ok(self.set(By::Instruction, stops))
+    }
+
+    fn set_data(&mut self, arguments: &Json) -> Result<Json, Refused> {
+        let stops = list(arguments, "breakpoints").map(|breakpoint| {
+            let id = breakpoint["dataId"].as_str().unwrap_or_default();
+            match id.strip_prefix("global ") {
+                Some(global) => {
+                    let global = global.parse().map_err(|_| format!("there is no global {global}"))?;
+                    Ok(Stop::Global(global))
+                }
+                None => {
+                    let range = valued::range(id)?;
+                    Ok(Stop::Memory { memory: range.memory, address: range.address, len: range.len })
+                }
+            }
+        });
+        let stops = stops.collect();
+        Ok(self.set(By::Data, stops))
+    }
+
+    // Showing.
+
+    fn stack(&mut self) -> Result<Json, Refused> {
+        let state = self.debugger.state()?;
+        let trace = self.debugger.trace();
+        let frame = |(number, level): (usize, &Level)| match level {
+            Level::Wasm(frame) => json!({
+                "id": number,
+                "name": valued::function(trace, frame.function),
+                "line": listing::line_of(trace, frame.function, frame.offset),
+                "column": 1,
+                "instructionPointerReference": format!("{:#x}", frame.offset.0),
+                "source": {
+                    "name": valued::function(trace, frame.function),
+                    "sourceReference": u64::from(frame.function.0) + 1,
+                },
+            }),
+            Level::Host(func) => json!({
+                "id": number, "name": valued::callee(trace, *func), "line": 0, "column": 0,
+                "presentationHint": "label",
+            }),
+        };
+        let frames: Vec<Json> = state.levels.iter().enumerate().rev().map(frame).collect();
+        Ok(json!({ "totalFrames": frames.len(), "stackFrames": frames }))
+    }
+
+    fn scopes(&mut self, arguments: &Json) -> Result<Json, Refused> {
+        let frame = arguments["frameId"].as_u64().ok_or("which frame?")?;
+        let reference = |kind: u64| frame.saturating_mul(KINDS).saturating_add(kind);
+        let scope = |(name, kind): (&str, u64)| json!({ "name": name, "variablesReference": reference(kind), "expensive": false });
+        let scopes = [("Locals", LOCALS), ("Operands", OPERANDS), ("Globals", GLOBALS)].map(scope);
+        Ok(json!({ "scopes": scopes }))
+    }
+
+    fn variables(&mut self, arguments: &Json) -> Result<Json, Refused> {
+        let reference = arguments["variablesReference"].as_u64().ok_or("which variables?")?;
+        let (frame, kind) = ((reference / KINDS) as usize, reference % KINDS);
+        let state = self.debugger.state()?;
+        let values: &[Typed] = match (kind, state.levels.get(frame)) {
+            (GLOBALS, _) => &state.globals,
+            (LOCALS, Some(Level::Wasm(frame))) => &frame.locals,
+            (OPERANDS, Some(Level::Wasm(frame))) => &frame.operands,
+            _ => &[],
+        };
+        let prefix = if kind == GLOBALS {
+            "global"
+        } else if kind == LOCALS {
+            "local"
+        } else {
+            "operand"
+        };
+        let variable = |(index, typed): (usize, &Typed)| {
+            let value = valued::value(typed);
+            let mut shown = json!({
+                "name": format!("{prefix} {index}"), "value": valued::words(&value), "variablesReference": 0,
+            });
+            if let wasmspoor::Value::I32(address) = value {
+                shown["memoryReference"] = format!("{:#x}", address as u32).into();
+            }
+            shown
+        };
+        let variables: Vec<Json> = values.iter().enumerate().map(variable).collect();
+        Ok(json!({ "variables": variables }))
+    }
+
+    fn source(&mut self, arguments: &Json) -> Result<Json, Refused> {
+        let reference = arguments["source"]["sourceReference"].as_u64();
+        let reference = reference.or(arguments["sourceReference"].as_u64()).unwrap_or(0);
+        let func = function_of(reference).ok_or("there is no such source")?;
+        let text = listing::text(self.debugger.trace(), func);
+        match text.is_empty() {
+            true => Err("the function has no code".into()),
+            false => Ok(json!({ "content": text, "mimeType": "text/x-wasm" })),
+        }
+    }
+
+    fn memory(&mut self, arguments: &Json) -> Result<Json, Refused> {
+        use base64::Engine as _;
+        let base = valued::number(arguments["memoryReference"].as_str().unwrap_or_default())?;
+        let begin = base.saturating_add_signed(arguments["offset"].as_i64().unwrap_or(0));
+        let len = arguments["count"].as_u64().unwrap_or(0).min(DAP_MEMORY);
+        self.debugger.state()?;
+        let all = self.debugger.timeline().memory(0).unwrap_or_default();
+        let first = usize::try_from(begin).unwrap_or(usize::MAX).min(all.len());
+        let end = first.saturating_add(len as usize).min(all.len());
+        let bytes = all.get(first..end).unwrap_or_default();
+        Ok(json!({
+            "address": format!("{begin:#x}"),
+            "data": base64::engine::general_purpose::STANDARD.encode(bytes),
+            "unreadableBytes": len - bytes.len() as u64,
+        }))
+    }
+
+    /// The commands of the prompt, in the console of the editor: those that show something.
+    fn evaluate(&mut self, arguments: &Json) -> Result<Json, Refused> {
+        let line = arguments["expression"].as_str().unwrap_or_default();
+        let mut shown = Vec::new();
+        let moved = prompt::evaluate(&mut self.debugger, line, &mut shown)?;
+        if moved {
+            self.stopped("goto", &[])?;
+        }
+        Ok(json!({ "result": String::from_utf8_lossy(&shown), "variablesReference": 0 }))
+    }
+}
+
+fn list<'a>(arguments: &'a Json, name: &str) -> impl Iterator<Item = &'a Json> {
+    arguments[name].as_array().into_iter().flatten()
+}
+
+/// The function whose listing is a source.
+fn function_of(reference: u64) -> Option<FuncIndex> {
+    u32::try_from(reference.checked_sub(1)?).ok().map(FuncIndex)
+}
+
+/// A function of the sample, or of the host, by name.
+fn function_stop(trace: &Trace, name: &str) -> Result<Stop, String> {
+    if let Some((key, _)) = trace.hosts.iter().find(|(_, host)| *host.name == *name) {
+        return Ok(Stop::Host(*key));
+    }
+    let module = trace.modules.first().ok_or("there is no module")?;
+    let func = names::function(module, name).map_err(|failure| failure.cause.to_string())?;
+    Ok(Stop::Function(func))
+}
+
+/// What identifies bytes or a global that are to be watched.
+fn data_info(arguments: &Json) -> Result<Json, Refused> {
+    let name = arguments["name"].as_str().unwrap_or_default();
+    let is_watchable = name.starts_with("global ") || valued::range(name).is_ok();
+    Ok(match is_watchable {
+        true => json!({ "dataId": name, "description": name, "accessTypes": ["write"] }),
+        false => json!({ "dataId": null, "description": "globals and ADDR:LEN can be watched" }),
+    })
+}

@@ -1,0 +1,406 @@
+//! The commands of the prompt.
+
+use std::io::Write;
+
+use rustyline::{
+    Context, Helper, completion::Completer, highlight::Highlighter, hint::Hinter, validate::Validator,
+};
+use wasmspoor::{
+    module::{CodeOffset, Opcode},
+    text::{self, grouped},
+    trace::Trace,
+    values::{Activation, Debugger, LastWriters, Level, State, Stop, Stopped, ValuesError},
+};
+
+use super::super::{Failure, names, state, valued};
+use super::listing;
+
+/// What becomes of the prompt after a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    On,
+    Quit,
+    /// The values are not known as far.
+    Ended,
+}
+
+/// The commands: name, short name, arguments, what it does.
+const COMMANDS: &[(&str, &str, &str, &str)] = &[
+    ("step", "s", "[N]", "execute one instruction, or N"),
+    ("back", "b", "[N]", "go back one instruction, or N"),
+    ("over", "n", "", "execute one instruction, and a call as a whole"),
+    ("out", "o", "", "go on until the function has returned"),
+    ("continue", "c", "", "go on to the next breakpoint or watchpoint, or to the end"),
+    ("reverse-continue", "rc", "", "go back to the last one before, or to the beginning"),
+    ("goto", "g", "EVENT", "go to a moment: that before which so many instructions were executed"),
+    ("break", "br", "function F | offset N | host NAME | opcode NAME | value N", "set a breakpoint"),
+    ("watch", "w", "ADDR:LEN | global N", "stop after bytes of memory, or a global, were written"),
+    ("delete", "d", "NUMBER", "take a breakpoint or watchpoint away"),
+    ("breakpoints", "i", "", "list breakpoints and watchpoints"),
+    ("where", "l", "", "show where it is, and the code around"),
+    ("backtrace", "bt", "", "show the call stack"),
+    ("locals", "lo", "", "show the locals"),
+    ("operands", "op", "", "show the operand stack"),
+    ("globals", "gl", "", "show the globals"),
+    ("memory", "x", "ADDR:LEN", "show bytes of memory"),
+    ("state", "st", "", "show all of the state"),
+    ("who-wrote", "ww", "ADDR:LEN", "say who wrote bytes last"),
+    ("help", "h", "", "list the commands"),
+    ("quit", "q", "", "end"),
+];
+
+/// The prompt.
+#[derive(Debug)]
+pub(super) struct Prompt<'d, 't> {
+    debugger: &'d mut Debugger<'t>,
+}
+
+/// Does what a line says; whether that went to another moment.
+pub(super) fn evaluate(
+    debugger: &mut Debugger<'_>,
+    line: &str,
+    out: &mut impl Write,
+) -> Result<bool, Failure> {
+    let before = debugger.position();
+    Prompt::new(debugger).execute(line, out)?;
+    Ok(debugger.position() != before)
+}
+
+impl<'d, 't> Prompt<'d, 't> {
+    pub(super) fn new(debugger: &'d mut Debugger<'t>) -> Self {
+        Self { debugger }
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.debugger.position()
+    }
+
+    /// Does what a line says. What is wrong with it is printed.
+    pub(super) fn execute(&mut self, line: &str, out: &mut impl Write) -> Result<Flow, Failure> {
+        let mut words = line.split_whitespace();
+        let Some(given) = words.next() else { return Ok(Flow::On) };
+        let words: Vec<&str> = words.collect();
+        let command = COMMANDS.iter().find(|(name, short, ..)| *name == given || *short == given);
+        let Some(&(name, ..)) = command else {
+            writeln!(out, "there is no command `{}`; `help` lists them", text::line(given))?;
+            return Ok(Flow::On);
+        };
+        let done = match name {
+            "quit" => return Ok(Flow::Quit),
+            "help" => return help(out).map(|()| Flow::On),
+            "step" | "back" | "over" | "out" | "continue" | "reverse-continue" | "goto" => {
+                self.go(name, &words, out)
+            }
+            "break" | "watch" => self.stop_at(name, &words, out),
+            "delete" => self.delete(&words, out),
+            "breakpoints" => self.list(out),
+            _ => self.show(name, &words, out),
+        };
+        match done {
+            Ok(()) => Ok(Flow::On),
+            Err(Problem::Said(message)) => {
+                writeln!(out, "{}", text::line(&message))?;
+                Ok(Flow::On)
+            }
+            Err(Problem::Values(error)) => {
+                writeln!(out, "the values are known only up to here: {}", text::line(&error.to_string()))?;
+                Ok(Flow::Ended)
+            }
+            Err(Problem::Failed(failure)) => Err(failure),
+        }
+    }
+
+    fn go(&mut self, name: &str, words: &[&str], out: &mut impl Write) -> Result<(), Problem> {
+        let number = words.first().map(|word| valued::number(word)).transpose()?;
+        let now = self.debugger.position();
+        let stopped = match name {
+            "step" => self.debugger.go_to(now.saturating_add(number.unwrap_or(1)))?,
+            "back" => self.debugger.go_to(now.saturating_sub(number.unwrap_or(1)))?,
+            "over" => self.debugger.over()?,
+            "out" => self.debugger.out()?,
+            "continue" => self.debugger.go_on()?,
+            "reverse-continue" => self.debugger.go_back()?,
+            _ => self.debugger.go_to(number.ok_or("which event? `goto EVENT`")?)?,
+        };
+        match stopped {
+            Stopped::At(number) => {
+                let stop = self.debugger.stops().iter().find(|(found, _)| *found == number);
+                let what = stop.map(|(_, stop)| words_of(self.debugger.trace(), stop)).unwrap_or_default();
+                writeln!(out, "stopped at {number}: {what}")?;
+            }
+            Stopped::End => writeln!(out, "the end of the run")?,
+            Stopped::Begin => writeln!(out, "the beginning of the run")?,
+            Stopped::Step => {}
+        }
+        self.here(out)
+    }
+
+    /// Prints the instruction that is next, with what it will take.
+    fn here(&mut self, out: &mut impl Write) -> Result<(), Problem> {
+        let state = self.debugger.state()?;
+        let Some(frame) = top(&state) else {
+            writeln!(out, "event {}, after the last instruction", grouped(state.event))?;
+            return Ok(());
+        };
+        let operands = valued::row(&valued::values(&frame.operands));
+        let operands = if operands.is_empty() { operands } else { format!("  ({operands})") };
+        let (event, site, opcode) = (grouped(state.event), valued::site(frame), frame.opcode.mnemonic());
+        writeln!(out, "event {event}  {site} {opcode}{operands}")?;
+        Ok(())
+    }
+
+    fn stop_at(&mut self, name: &str, words: &[&str], out: &mut impl Write) -> Result<(), Problem> {
+        let trace = self.debugger.trace();
+        let stop = match (name, words) {
+            ("break", ["function", given]) => {
+                let module = trace.modules.first().ok_or("there is no module")?;
+                Stop::Function(names::function(module, given).map_err(|failure| failure.cause.to_string())?)
+            }
+            ("break", ["offset", given]) => {
+                let offset = u32::try_from(valued::number(given)?).map_err(|_| "no module is as large")?;
+                Stop::Offset(CodeOffset(offset))
+            }
+            ("break", ["host", given]) => {
+                let is_named =
+                    |name: &str, module: &str| name == *given || format!("{module}.{name}") == *given;
+                let host = trace.hosts.iter().find(|(_, host)| is_named(&host.name, &host.module));
+                let none = || format!("the sample imports no function `{given}`");
+                Stop::Host(*host.ok_or_else(none)?.0)
+            }
+            ("break", ["opcode", given]) => {
+                let none = || format!("no instruction is called `{given}`");
+                Stop::Opcode(Opcode::from_mnemonic(given).ok_or_else(none)?)
+            }
+            ("break", ["value", given]) => Stop::Value(super::super::find::slots_of(given)?),
+            ("watch", ["global", given]) => {
+                Stop::Global(u32::try_from(valued::number(given)?).map_err(|_| "there is no such global")?)
+            }
+            ("watch", [given]) => {
+                let range = valued::range(given)?;
+                Stop::Memory { memory: range.memory, address: range.address, len: range.len }
+            }
+            _ => return Err(format!("how? {name} {}", usage(name)).into()),
+        };
+        let what = words_of(trace, &stop);
+        let number = self.debugger.add(stop).ok_or("there are too many breakpoints")?;
+        writeln!(out, "{number}: {what}")?;
+        Ok(())
+    }
+
+    fn delete(&mut self, words: &[&str], out: &mut impl Write) -> Result<(), Problem> {
+        let number = valued::number(words.first().ok_or("which? `delete NUMBER`")?)?;
+        let said = if self.debugger.remove(number) { "taken away" } else { "there is none with this number" };
+        writeln!(out, "{said}")?;
+        Ok(())
+    }
+
+    fn list(&mut self, out: &mut impl Write) -> Result<(), Problem> {
+        for (number, stop) in self.debugger.stops() {
+            writeln!(out, "{number}: {}", words_of(self.debugger.trace(), stop))?;
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, name: &str, words: &[&str], out: &mut impl Write) -> Result<(), Problem> {
+        let state = self.debugger.state()?;
+        let trace = self.debugger.trace();
+        match name {
+            "where" => {
+                if let Some(frame) = top(&state) {
+                    listing::around(trace, frame, out)?;
+                }
+                self.here(out)?;
+            }
+            "backtrace" => {
+                for (depth, level) in state.levels.iter().rev().enumerate() {
+                    writeln!(out, "#{depth} {}", level_words(trace, level))?;
+                }
+            }
+            "locals" | "operands" => {
+                let frame = top(&state).ok_or("the run is over")?;
+                let values = if name == "locals" { &frame.locals } else { &frame.operands };
+                for (index, value) in values.iter().enumerate() {
+                    writeln!(out, "{index:>4} {}", valued::words(&valued::value(value)))?;
+                }
+            }
+            "globals" => {
+                for (index, value) in state.globals.iter().enumerate() {
+                    writeln!(out, "{index:>4} {}", valued::words(&valued::value(value)))?;
+                }
+            }
+            "memory" => {
+                let range = valued::range(words.first().ok_or("which? `memory ADDR:LEN`")?)?;
+                let bytes = state::bytes(self.debugger.timeline(), range)
+                    .map_err(|failure| failure.cause.to_string())?;
+                state::dump(range.address, &bytes.1, out).map_err(Problem::Failed)?;
+            }
+            "who-wrote" => self.who_wrote(words, out)?,
+            _ => {
+                let is_over = self.debugger.timeline().is_over();
+                state::print(trace, &state, is_over, &[], out).map_err(Problem::Failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn who_wrote(&mut self, words: &[&str], out: &mut impl Write) -> Result<(), Problem> {
+        let range = valued::range(words.first().ok_or("which? `who-wrote ADDR:LEN`")?)?;
+        let now = self.debugger.position();
+        let mut last = LastWriters::of(range.memory, range.address, range.len, now);
+        self.debugger.timeline().walk(0, now, &mut last)?;
+        for (address, len, writer) in last.runs() {
+            let writer = valued::writer(self.debugger.trace(), writer.as_ref());
+            writeln!(out, "{address:#x} to {:#x}: {writer}", address.saturating_add(len))?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a command is not done.
+enum Problem {
+    Said(String),
+    Values(ValuesError),
+    Failed(Failure),
+}
+
+impl From<String> for Problem {
+    fn from(message: String) -> Self {
+        Self::Said(message)
+    }
+}
+
+impl From<&str> for Problem {
+    fn from(message: &str) -> Self {
+        Self::Said(message.into())
+    }
+}
+
+impl From<ValuesError> for Problem {
+    fn from(error: ValuesError) -> Self {
+        Self::Values(error)
+    }
+}
+
+impl From<std::io::Error> for Problem {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// The innermost function of the sample.
+pub(super) fn top(state: &State) -> Option<&Activation> {
+    match state.levels.last()? {
+        Level::Wasm(frame) => Some(frame),
+        Level::Host(_) => None,
+    }
+}
+
+pub(super) fn level_words(trace: &Trace, level: &Level) -> String {
+    match level {
+        Level::Wasm(frame) => {
+            let function = valued::function(trace, frame.function);
+            format!("{function} at {:#x} {}", frame.offset.0, frame.opcode.mnemonic())
+        }
+        Level::Host(func) => format!("host function {}", valued::callee(trace, *func)),
+    }
+}
+
+/// A stop in words.
+pub(super) fn words_of(trace: &Trace, stop: &Stop) -> String {
+    match stop {
+        Stop::Function(func) => format!("function {}", valued::function(trace, *func)),
+        Stop::Offset(offset) => format!("offset {:#x}", offset.0),
+        Stop::Opcode(opcode) => format!("opcode {}", opcode.mnemonic()),
+        Stop::Host(func) => format!("host function {}", valued::callee(trace, *func)),
+        Stop::Value(slots) => {
+            let slots: Vec<String> = slots.iter().map(|slot| format!("{slot:#x}")).collect();
+            format!("value {}", slots.join(" or "))
+        }
+        Stop::Memory { memory, address, len } => {
+            format!("memory {memory} from {address:#x} to {:#x} written", address.saturating_add(*len))
+        }
+        Stop::Global(global) => format!("global {global} changed"),
+    }
+}
+
+fn usage(name: &str) -> &'static str {
+    COMMANDS.iter().find(|(found, ..)| *found == name).map_or("", |(_, _, arguments, _)| arguments)
+}
+
+fn help(out: &mut impl Write) -> Result<(), Failure> {
+    for (name, short, arguments, what) in COMMANDS {
+        let call = format!("{name} {arguments}");
+        writeln!(out, "  {:<24} {short:<3} {what}", call.trim())?;
+    }
+    writeln!(out, "Numbers are decimal or begin with 0x. F is an index or a name.")?;
+    Ok(())
+}
+
+/// What completion knows: commands, and names of the sample.
+pub(super) struct Words(Vec<String>);
+
+impl Words {
+    pub(super) fn of(trace: &Trace) -> Self {
+        let commands = COMMANDS.iter().map(|(name, ..)| (*name).to_owned());
+        let kinds = ["function", "offset", "host", "opcode", "value", "global"].map(str::to_owned);
+        let hosts = trace.hosts.values().map(|host| host.name.to_string());
+        let functions = trace.modules.first().into_iter().flat_map(|module| {
+            module
+                .defined()
+                .filter_map(|func| valued::name(trace, func).map(str::to_owned))
+                .collect::<Vec<_>>()
+        });
+        Self(commands.chain(kinds).chain(hosts).chain(functions).collect())
+    }
+
+    /// The words that begin so, and where the word in the line begins.
+    pub(super) fn beginning(&self, line: &str) -> (usize, Vec<String>) {
+        let start = line.rfind(char::is_whitespace).map_or(0, |space| space + 1);
+        let word = &line[start..];
+        (start, self.0.iter().filter(|known| known.starts_with(word)).cloned().collect())
+    }
+}
+
+impl Completer for Words {
+    type Candidate = String;
+
+    fn complete(
+        &self,
+        line: &str,
+        position: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
+        Ok(self.beginning(line.get(..position).unwrap_or(line)))
+    }
+}
+
+impl Hinter for Words {
+    type Hint = String;
+}
+
+impl Highlighter for Words {}
+
+impl Validator for Words {}
+
+impl Helper for Words {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_completed() {
+        let words = Words::of(&Trace::default());
+        assert_eq!(words.beginning("rev"), (0, vec!["reverse-continue".to_owned()]));
+        assert_eq!(words.beginning("break func"), (6, vec!["function".to_owned()]));
+    }
+
+    #[test]
+    fn no_command_has_the_name_of_another() {
+        let mut names: Vec<&str> = COMMANDS.iter().flat_map(|(name, short, ..)| [*name, *short]).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

@@ -1,4 +1,5 @@
-//! `spoor debug`: the prompt by its standard input, and the Debug Adapter Protocol by a client that speaks it.
+//! `spoor debug`: the prompt by its standard input, and the Debug Adapter Protocol by a client that speaks
+//! it.
 
 use std::{
     fs,

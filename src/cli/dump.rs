@@ -53,8 +53,9 @@ pub(super) struct Arguments {
     /// Print at most this many lines
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
-    /// Say what each instruction took and gave, and which memory it accessed: computed again from the trace and
-    /// checked against it. Of a trace file that was recorded without --effects the sample is run again first
+    /// Say what each instruction took and gave, and which memory it accessed: computed again from the trace
+    /// and checked against it. Of a trace file that was recorded without --effects the sample is run again
+    /// first
     #[arg(long)]
     values: bool,
     /// Print each event as a JSON object on a line; see docs/json.md

@@ -25,7 +25,8 @@ struct Stored {
     entries: Vec<(u64, Entry)>,
 }
 
-/// An effect; the number of the record before which it belongs is written as the difference to the one before.
+/// An effect; the number of the record before which it belongs is written as the difference to the one
+/// before.
 #[derive(Debug, Serialize, Deserialize)]
 enum Entry {
     NewMemory(MemoryShape),

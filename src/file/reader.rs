@@ -64,8 +64,8 @@ pub struct Damage {
 }
 
 impl Damage {
-    /// Whether the run is all there without it: the index and the checkpoints are made from the rest, and what
-    /// the host did by running again.
+    /// Whether the run is all there without it: the index and the checkpoints are made from the rest, and
+    /// what the host did by running again.
     pub fn is_harmless(&self) -> bool {
         matches!(self.kind, Some(ChunkKind::Index | ChunkKind::Checkpoint | ChunkKind::Effects))
     }

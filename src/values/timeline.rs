@@ -1,9 +1,9 @@
 //! A run as a line of moments: goes to any of them, forwards and backwards.
 //!
-//! Moments that were passed are saved every so many instructions; to go back is to take up the last one before
-//! and run on from there. Memory is bounded: when there are too many, every second one goes, and the distance
-//! doubles. A distance is as long as all memories are large, so that looking through them for what changed
-//! costs little of running.
+//! Moments that were passed are saved every so many instructions; to go back is to take up the last one
+//! before and run on from there. Memory is bounded: when there are too many, every second one goes, and the
+//! distance doubles. A distance is as long as all memories are large, so that looking through them for what
+//! changed costs little of running.
 
 use crate::trace::{FuncKey, InstanceIndex, Trace};
 
@@ -64,7 +64,8 @@ impl<'t> Timeline<'t> {
         self.machine.state(event, made).map_err(|kind| self.machine.error(kind))
     }
 
-    /// What the instruction before `event` gave, which the one after takes and which is done together with it.
+    /// What the instruction before `event` gave, which the one after takes and which is done together with
+    /// it.
     fn made(&mut self, event: u64) -> Result<[u64; 2], ValuesError> {
         let begin = self.machine.count;
         let mut made = Made { event: event - 1, slots: [0; 2] };
@@ -99,8 +100,8 @@ impl<'t> Timeline<'t> {
         Some((func.defined.map(|(instance, _)| instance), func.key))
     }
 
-    /// Tells a visitor of the instructions from number `from` on and before number `to`; of a few more on both
-    /// sides if several are done as one. Gives the number of the first that it was not told of.
+    /// Tells a visitor of the instructions from number `from` on and before number `to`; of a few more on
+    /// both sides if several are done as one. Gives the number of the first that it was not told of.
     ///
     /// # Errors
     /// When the values are not known as far.

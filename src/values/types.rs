@@ -20,8 +20,8 @@ pub fn typed(types: &[Ty], slots: &[u64]) -> Vec<Typed> {
     values
 }
 
-/// The types of what an instruction takes and gives, as visitors are told of it. `return` takes the results of
-/// its function, which are `results` here.
+/// The types of what an instruction takes and gives, as visitors are told of it. `return` takes the results
+/// of its function, which are `results` here.
 pub fn signature(op: &Op, results: &[Ty]) -> (Vec<Ty>, Vec<Ty>) {
     let name = op.opcode.mnemonic();
     let (index, ty) = (op.index, op.ty.unwrap_or(Ty::I32));

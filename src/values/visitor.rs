@@ -58,8 +58,9 @@ pub trait Visitor {
     fn access(&mut self, _function: FuncIndex, _op: &Op, _access: Access) {}
 
     /// Bytes of a memory were written by an instruction, the host or a segment, whose own call comes before
-    /// ([`Self::access`], [`Self::host_write`], [`Self::host_restore`], [`Self::segment`]). `bytes` is the whole
-    /// memory as it is now; they are there from the moment on before which `event` instructions were executed.
+    /// ([`Self::access`], [`Self::host_write`], [`Self::host_restore`], [`Self::segment`]). `bytes` is the
+    /// whole memory as it is now; they are there from the moment on before which `event` instructions were
+    /// executed.
     fn written(&mut self, _event: u64, _memory: u32, _bytes: &[u8], _address: u64, _len: u64) {}
 
     /// The host calls a function.

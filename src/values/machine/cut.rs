@@ -1,7 +1,7 @@
 //! Where an invocation is cut short: by a limit, or by a trap that does not follow from values.
 //!
-//! An instruction is marked (`Code::Break`) once no decision is left before the place; the loop stops there and
-//! asks whether this is the moment.
+//! An instruction is marked (`Code::Break`) once no decision is left before the place; the loop stops there
+//! and asks whether this is the moment.
 
 use std::sync::Arc;
 

@@ -27,6 +27,7 @@ mod record;
 mod recorded;
 mod rerun;
 mod store;
+mod wire;
 mod writer;
 
 pub use self::{

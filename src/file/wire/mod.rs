@@ -1,0 +1,4 @@
+//! Wire.
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@
 //! often, `SPOOR_HOSTILE=20000` reads as many hostile files (default 400).
 
 mod common;
+#[path = "file/recordings.rs"]
+mod recordings;
 
 use std::{
     fs::{self, File},
@@ -21,7 +23,7 @@ use wasmspoor::{
     Limit,
     analysis::Analysis,
     file::{self, ChunkKind, EffectsFrom, FileError, Info, Reader, Recorded, Sample, TraceDiff},
-    report::{Report, Subject, text},
+    report::{OptionsUsed, Report, Subject, text},
     rules,
     sandbox::{EntryEnd, Persona, RunOptions},
     text::write_json,
@@ -137,10 +139,16 @@ fn the_corpus_gives_the_same_bytes_live_and_from_files_and_runs_again() {
                 return Err(format!("{name}: {rerun:?}"));
             }
         }
-        let read = Analysis::of_recorded(recorded, &rules);
-        match shown(&name, &live, &options) == shown(&name, &read, &options) {
+        let (live, read) = (shown(&name, &live, &options), Analysis::of_recorded(recorded, &rules));
+        if live != shown(&name, &read, &options) {
+            return Err(format!("{name}: the report is another one"));
+        }
+        let told =
+            OptionsUsed::parse(std::str::from_utf8(&live.0).unwrap()).and_then(OptionsUsed::into_run_options);
+        let told = told.map_err(|error| format!("{name}: {error}"))?;
+        match shown(&name, &Analysis::of(&bytes, &told, &rules), &told) == live {
             true => Ok(()),
-            false => Err(format!("{name}: the report is another one")),
+            false => Err(format!("{name}: with the options of the report, another one comes of it")),
         }
     };
     let wrong: Vec<String> = thread::scope(|scope| {

@@ -270,3 +270,78 @@ fn effects_are_kept_in_the_file_on_request() {
         json(&["info", recorded, "--json"])["streams"].get("effects").is_none_or(|kind| kind["chunks"] == 0)
     );
 }
+
+/// Standard output of a run in JSON, and of one with the options of this report.
+#[test]
+fn a_run_is_repeated_with_the_options_of_its_report() {
+    let (folder, path) = caller();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    fs::create_dir_all(folder.path().join("d/empty")).unwrap();
+    let stub = write("s.toml", b"[[stub]]\nname = \"ask\"\nreturns = 7\n");
+    let persona = write("p.toml", b"description = \"nobody\"\nargs = [\"p\"]\n");
+    let (stdin, dir) = (write("in", &[255, 0, 7]), folder.path().join("d").to_str().unwrap().to_owned());
+    let (file, dir) = (format!("{stdin}::/in"), format!("{dir}::/d"));
+    let path = path.to_str().unwrap();
+    let common = ["run", path, "--json", "--fail-on", "never"];
+    let cases: [&[&str]; 5] = [
+        &[],
+        &[
+            "--persona",
+            "server",
+            "--seed",
+            "5",
+            "--epoch",
+            "7",
+            "--pipe",
+            "stdout",
+            "--arg=-x",
+            "--env",
+            "A=B",
+        ],
+        &["--persona", &persona, "--stdin", &stdin, "--file", &file, "--dir", &dir, "--stub", &stub],
+        &["--invoke", "one"],
+        &[
+            "--drive",
+            "two",
+            "--max-host-calls",
+            "9",
+            "--entry-instructions",
+            "1000",
+            "--max-instructions",
+            "2000",
+        ],
+    ];
+    for (number, case) in cases.into_iter().enumerate() {
+        let first = shown(&[&common, case].concat());
+        let report = write(&format!("{number}.json"), first.as_bytes());
+        assert_eq!(shown(&[&common[..], &["--options", &report]].concat()), first, "{case:?}");
+        let object: Value = serde_json::from_str(&first).unwrap();
+        let alone = write("alone.json", object["options"].to_string().as_bytes());
+        assert_eq!(shown(&[&common[..], &["--options", &alone]].concat()), first, "{case:?}");
+    }
+    let report = folder.path().join("0.json");
+    let report = report.to_str().unwrap();
+    let wrong = write("wrong.json", b"{\"schema\":\"spoor.report/1\",\"options\":{}}");
+    for (words, expected) in [
+        (&["--options", report, "--seed", "1"][..], "cannot be used with"),
+        (&["--options", report, "--max-depth", "1"], "cannot be used with"),
+        (&["--options", path], "these are not the options of a report: expected value at line 1"),
+        (&["--options", &wrong], "missing field `drive`"),
+        (&["--options", &stdin], "it is not UTF-8"),
+        (&["--options", "/nowhere"], "/nowhere"),
+    ] {
+        let output = spoor(&[&common[..], words].concat());
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {message}");
+        assert!(message.contains(expected), "{words:?}: {message}");
+    }
+    // A batch has no export of one sample.
+    let report = folder.path().join("3.json");
+    let output = spoor(&["scan", path, "--options", report.to_str().unwrap()]);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains("--options says to call an export"), "{message}");
+}

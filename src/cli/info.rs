@@ -73,7 +73,7 @@ fn truncated_after(file: &Path, sample: &Sample) -> Option<u64> {
 fn print_options(options: &OptionsUsed<'_>, out: &mut impl Write) -> Result<(), Failure> {
     let args: Vec<_> = options.args.iter().map(|arg| line(arg)).collect();
     writeln!(out, "arguments:     {}", args.join(" "))?;
-    for (name, value) in options.env {
+    for (name, value) in options.env.iter() {
         writeln!(out, "variable:      {}={}", line(name), line(value))?;
     }
     for (path, bytes) in &options.files {
@@ -82,14 +82,14 @@ fn print_options(options: &OptionsUsed<'_>, out: &mut impl Write) -> Result<(), 
     if options.stdin_bytes > 0 {
         writeln!(out, "input:         {} bytes", grouped(options.stdin_bytes))?;
     }
-    if let Some((export, values)) = options.invoke {
+    if let Some((export, values)) = &options.invoke {
         let values: Vec<_> = values.iter().map(ToString::to_string).collect();
         writeln!(out, "called:        {} {}", line(export), values.join(" "))?;
     }
     writeln!(
         out,
         "driven:        {}, {} ms for an entry point",
-        line(options.drive),
+        line(&options.drive),
         grouped(options.entry_time_ms)
     )?;
     Ok(())

@@ -30,6 +30,7 @@ use super::{
   spoor run sample.wasm --invoke mine 3 --fail-on malicious
   spoor run sample.wasm --file notes.txt::/home/user/notes.txt --env HOME=/home/user
   spoor run sample.wasm --persona workstation --extract out/
+  spoor run sample.wasm --options report.json --json
 
 Exit codes:
   0  the verdict is below --fail-on

@@ -14,6 +14,7 @@ use wasmspoor::{
     Type, Value,
     analysis::Analysis,
     module::{Module, ValType},
+    report::OptionsUsed,
     rules,
     sandbox::{Drive, Persona, RunOptions, Stubs},
 };
@@ -25,6 +26,10 @@ use super::{Exit, Failure, host_dir, input, limits, names, numbers, plural};
 #[group(skip)]
 #[command(next_help_heading = "The run")]
 pub(super) struct Arguments {
+    /// Run as another run was run: with the `options` of a report of `--json`, or that object alone. In place
+    /// of all options of this group and of the limits
+    #[arg(long, value_name = "FILE", conflicts_with_all = IN_OPTIONS)]
+    options: Option<PathBuf>,
     /// Which exports are called after the start function and the program's entry point: `auto` (those that
     /// seem worth it), `exports` (all), `none`, or the NAME of one
     /// [default: auto, or as the persona says]
@@ -83,6 +88,34 @@ pub(super) struct Arguments {
     limits: limits::Arguments,
 }
 
+/// The options whose values `--options` gives.
+const IN_OPTIONS: [&str; 24] = [
+    "drive",
+    "invoke",
+    "persona",
+    "arg",
+    "env",
+    "stdin",
+    "pipe",
+    "guest_files",
+    "guest_dirs",
+    "stub",
+    "seed",
+    "epoch",
+    "entry_time",
+    "entry_decisions",
+    "entry_instructions",
+    "time_limit",
+    "max_decisions",
+    "max_instructions",
+    "max_host_calls",
+    "max_trace",
+    "at_max_trace",
+    "max_memory",
+    "max_table",
+    "max_depth",
+];
+
 /// A stream of the program.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Stream {
@@ -128,6 +161,12 @@ fn persona(name: &str) -> anyhow::Result<Arc<Persona>> {
     Ok(Arc::new(Persona::parse(name, &text)?))
 }
 
+/// The options of another run, of its report.
+fn repeated(path: &Path) -> anyhow::Result<RunOptions> {
+    let text = String::from_utf8(input::read(path)?).context("it is not UTF-8")?;
+    Ok(OptionsUsed::parse(&text)?.into_run_options()?)
+}
+
 /// A sample and what is known of it.
 pub(super) struct Analysed {
     /// The file as the user named it.
@@ -146,7 +185,8 @@ pub(super) struct Analyser<'a> {
 impl Arguments {
     /// Whether an option names what a batch cannot have: an export of one sample, or standard input.
     pub(super) fn is_for_one(&self) -> bool {
-        self.invoke.is_some() || self.stdin.as_deref() == Some(Path::new("-"))
+        let is_stdin = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
+        self.invoke.is_some() || is_stdin(&self.stdin) || is_stdin(&self.options)
     }
 
     /// Reads the files that the options name.
@@ -160,6 +200,9 @@ impl Arguments {
     }
 
     fn options(&self) -> anyhow::Result<RunOptions> {
+        if let Some(path) = &self.options {
+            return repeated(path).with_context(|| path.display().to_string());
+        }
         let mut options = RunOptions::default().with_persona(persona(&self.persona)?);
         options.limits = self.limits.to_limits(options.limits)?;
         if let Some(drive) = &self.drive {
@@ -273,5 +316,20 @@ fn value_type(ty: ValType) -> Type {
         ValType::V128 => Type::V128,
         ValType::Ref(reference) if reference.is_extern_ref() => Type::ExternRef,
         ValType::Ref(_) => Type::FuncRef,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn options_of_a_report_are_in_place_of_all_others() {
+        let command = Arguments::augment_args(clap::Command::new("run"));
+        let all: BTreeSet<_> = command.get_arguments().map(|argument| argument.get_id().as_str()).collect();
+        let others = ["options", "rules"];
+        assert_eq!(all, IN_OPTIONS.into_iter().chain(others).collect());
     }
 }

@@ -140,11 +140,15 @@ pub(super) fn spawner(
     interrupted: Arc<AtomicBool>,
 ) -> Result<Spawner, Failure> {
     if sample.is_for_one() {
-        let message = "--invoke and --stdin - are for one sample: use `spoor run`";
+        let message = "--invoke, --stdin - and --options - are for one sample: use `spoor run`";
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
     }
     // What is wrong with the options is said once, and before anything is started.
-    drop(sample.prepare()?);
+    let (options, _) = sample.prepare()?.into_parts();
+    if options.invoke.is_some() {
+        let message = "--options says to call an export, which is for one sample: use `spoor run`";
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
+    }
     let program = this_program()?;
     let unpack: Vec<OsString> = vec!["worker".into()];
     let analyse = unpack.iter().cloned().chain(given::options(&known())).collect();

@@ -6,8 +6,6 @@
 
 use std::{io, path::Path, sync::Arc};
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     Limits,
     trace::{
@@ -17,13 +15,15 @@ use crate::{
     tracer::replay_limits,
 };
 
-use super::limits::{DAMAGED_CHECKPOINTS, MAX_CHECKPOINTS};
+use super::limits::{CHECKPOINT_HELD, DAMAGED_CHECKPOINTS, MAX_CHECKPOINTS};
 use super::{
-    chunk::{Chunk, append},
+    chunk::Chunk,
     contents::Totals,
+    decode::Budget,
     frame::{ChunkKind, MAX_CHUNK},
     reader::Reader,
     recorded::{self, Recorded},
+    wire,
     writer::ChunkWriter,
 };
 
@@ -33,7 +33,7 @@ const EVERY: u64 = if cfg!(test) { 1 << 12 } else { 1 << 24 };
 const PART: u64 = 64;
 
 /// A moment of the replay.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(super) struct StoredCheckpoint {
     /// The state of replay; `None` at the end of the trace.
     pub(super) checkpoint: Option<Checkpoint>,
@@ -156,7 +156,7 @@ fn write_checkpoint(
     let mut kept = Vec::new();
     loop {
         let mut raw = Vec::new();
-        append(&stored, &mut raw).map_err(io::Error::other)?;
+        wire::append(stored.clone(), &mut raw).map_err(io::Error::other)?;
         if raw.len() <= MAX_CHUNK {
             sink.write(&Chunk {
                 kind: ChunkKind::Checkpoint,
@@ -292,9 +292,9 @@ impl<'t> Telling<'t> {
     }
 }
 
-/// Whether these are the contents of a checkpoint.
-pub(super) fn is_sound(raw: &[u8]) -> bool {
-    postcard::from_bytes::<StoredCheckpoint>(raw).is_ok()
+/// A checkpoint of the contents of its chunk, if they are those of one.
+pub(super) fn parse(raw: &[u8]) -> Option<StoredCheckpoint> {
+    wire::read(raw, &Budget::of(CHECKPOINT_HELD)).map(|(stored, _)| stored)
 }
 
 /// Executed instructions, if the file says so.
@@ -336,7 +336,7 @@ impl Checkpoints {
 
     fn read(&self, reader: &Reader, stored: usize) -> Option<StoredCheckpoint> {
         let &(position, _) = self.0.get(stored)?;
-        let stored = reader.read(position).and_then(|raw| postcard::from_bytes(&raw).ok());
+        let stored = reader.read(position).and_then(|raw| parse(&raw));
         if stored.is_none() {
             reader.spoilt(position);
         }

@@ -3,11 +3,10 @@
 
 use std::marker::PhantomData;
 
-use serde::{Serialize, de::DeserializeOwned};
-
 use super::{
-    decode::{self, Budget},
+    decode::Budget,
     frame::{ChunkKind, FRAME, Frame, MAX_CHUNK},
+    wire::{self, Stored},
 };
 use crate::trace::Record;
 
@@ -104,7 +103,7 @@ pub(super) struct Things<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spoilt;
 
-impl<T: DeserializeOwned> Things<T> {
+impl<T: Stored> Things<T> {
     /// `budget` is for what the things hold, not for themselves: who keeps them charges it for that.
     pub(super) fn new(frame: &Frame, raw: Vec<u8>, budget: Budget) -> Self {
         Self { raw, at: 0, left: frame.count, budget, thing: PhantomData }
@@ -117,7 +116,7 @@ impl<T: DeserializeOwned> Things<T> {
 
     fn thing(&mut self) -> Option<T> {
         let rest = self.raw.get(self.at..)?;
-        let (thing, after) = decode::take_from_bytes(rest, &self.budget)?;
+        let (thing, after) = wire::read(rest, &self.budget)?;
         // What takes no bytes could be there without end.
         self.at += rest.len().checked_sub(after.len()).filter(|&len| len > 0)?;
         self.left -= 1;
@@ -125,7 +124,7 @@ impl<T: DeserializeOwned> Things<T> {
     }
 }
 
-impl<T: DeserializeOwned> Iterator for Things<T> {
+impl<T: Stored> Iterator for Things<T> {
     type Item = Result<T, Spoilt>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -150,9 +149,4 @@ impl<T: DeserializeOwned> Iterator for Things<T> {
 pub(super) fn records_of_bytes(frame: &Frame, raw: Vec<u8>) -> Option<Vec<Record>> {
     // A record takes two bytes at least: so many of them that a chunk stands for 25 MiB at most.
     Things::new(frame, raw, Budget::of(2 * MAX_CHUNK)).collect::<Result<_, _>>().ok()
-}
-
-/// Appends a thing to bytes.
-pub(super) fn append<T: Serialize>(thing: &T, bytes: &mut Vec<u8>) -> postcard::Result<()> {
-    postcard::to_io(thing, bytes).map(|_| ())
 }

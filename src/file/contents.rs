@@ -1,8 +1,6 @@
-//! What the structured chunks hold, as postcard writes it (`docs/trace-format.md`).
+//! What the structured chunks hold. As what they are written: `wire`.
 
 use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
 
 use crate::{
     LoadError,
@@ -11,7 +9,8 @@ use crate::{
 };
 
 /// What was run, and how.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Header {
     /// The program that recorded it, with its version.
     pub tool: String,
@@ -29,17 +28,19 @@ pub struct Header {
     pub level: Level,
     /// How it was run.
     pub options: RunOptions,
+    /// Names of options in the file that this program does not know: it was run in a way that cannot be told.
+    pub unknown_options: Vec<String>,
 }
 
 /// What keys mean.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Links {
     pub(super) instances: Vec<Instance>,
     pub(super) hosts: BTreeMap<FuncKey, Host>,
 }
 
 /// What came of the run.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(super) enum Outcome {
     /// It ran.
     Ran(Box<Rest>),
@@ -48,7 +49,7 @@ pub(super) enum Outcome {
 }
 
 /// What is known of a run when it is over, besides its streams and its log.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(super) struct Rest {
     pub(super) decisions: u64,
     pub(super) records: u64,

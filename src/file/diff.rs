@@ -19,6 +19,7 @@ use super::{
 
 /// What is different between two runs of a sample.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct TraceDiff {
     /// Whether decisions and records are the same, as far as both files have them.
     pub is_same_path: bool,
@@ -38,6 +39,7 @@ pub struct TraceDiff {
 
 /// Where two runs part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Parting {
     /// In what: `decisions` or `records`.
     pub stream: &'static str,
@@ -55,6 +57,7 @@ pub struct Parting {
 
 /// A function.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
 pub struct NamedFunction {
     /// Index in the function space, imports first.
     pub index: u32,
@@ -64,6 +67,7 @@ pub struct NamedFunction {
 
 /// Calls of a host function in both runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct HostCalls {
     /// Module and name, with a dot between.
     pub name: String,
@@ -75,6 +79,7 @@ pub struct HostCalls {
 
 /// Something that came out differently.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct OutcomeDifference {
     /// What: `status`, `exit code`, `entry NAME`, `file PATH`, `standard output`, …
     pub what: String,

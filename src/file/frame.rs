@@ -26,10 +26,13 @@ pub(super) const END: [u8; 8] = *b"SPOOREND";
 pub(super) const FOOT: usize = 20;
 
 /// What a chunk holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum ChunkKind {
+    /// What a later program wrote, and this one passes over.
+    Unknown = 0,
     /// Part of the header: what was run, and how.
     Header = 1,
     /// Part of the sample.
@@ -53,7 +56,7 @@ pub enum ChunkKind {
 }
 
 impl ChunkKind {
-    /// All of them, in their order.
+    /// All that are known, in their order.
     pub const ALL: [Self; 10] = [
         Self::Header,
         Self::Sample,
@@ -67,13 +70,14 @@ impl ChunkKind {
         Self::Effects,
     ];
 
-    fn from_byte(byte: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
+    fn from_byte(byte: u8) -> Self {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == byte).unwrap_or(Self::Unknown)
     }
 
     /// The name, as in messages and in JSON.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Unknown => "unknown",
             Self::Header => "header",
             Self::Sample => "sample",
             Self::Links => "links",
@@ -164,7 +168,7 @@ impl Frame {
         }
         let flags = u16::from_le_bytes([bytes[6], bytes[7]]);
         let frame = Self {
-            kind: ChunkKind::from_byte(bytes[4])?,
+            kind: ChunkKind::from_byte(bytes[4]),
             is_compressed: bytes[5] == 1,
             is_last: flags & 1 != 0,
             number: u32_at(bytes, 8),

@@ -18,6 +18,7 @@ use crate::{hex, sandbox::RunOptions};
 
 /// What is in a file. Every chunk was read.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Info {
     /// Version of the format.
     pub version: u32,
@@ -51,6 +52,7 @@ pub struct Info {
 
 /// What was run.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct RunInfo {
     /// The program that recorded it, with its version.
     pub tool: String,
@@ -73,6 +75,7 @@ pub struct RunInfo {
 
 /// Sizes of the chunks of one kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Stream {
     /// Chunks.
     pub chunks: u64,
@@ -97,7 +100,7 @@ impl Info {
             let is_sound = match frame.kind {
                 ChunkKind::Decisions => words_of_bytes(frame, raw).is_some(),
                 ChunkKind::Records => records_of_bytes(frame, raw).is_some(),
-                ChunkKind::Checkpoint => checkpoints::is_sound(&raw),
+                ChunkKind::Checkpoint => checkpoints::parse(&raw).is_some(),
                 _ => true,
             };
             match frame.kind {

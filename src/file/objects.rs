@@ -4,9 +4,10 @@
 use super::limits::{BESIDE_OPTIONS, MAX_HEADER, MAX_LINKS, MAX_OUTCOME, MAX_SAMPLE};
 use super::{
     contents::{Header, Links, Outcome},
-    decode::{self, Budget},
+    decode::Budget,
     frame::ChunkKind,
     reader::Reader,
+    wire::{self, Stored, later},
 };
 use crate::sandbox::RunOptions;
 
@@ -32,8 +33,8 @@ pub struct OptionsTooLarge {
 pub fn check_options(options: &RunOptions) -> Result<(), OptionsTooLarge> {
     let most = MAX_HEADER - BESIDE_OPTIONS;
     // What cannot be written takes more than there is room for.
-    let bytes = postcard::to_allocvec(options).map_err(|_| OptionsTooLarge { given: usize::MAX, most })?;
-    let fits = bytes.len() <= most && decode::from_bytes::<RunOptions>(&bytes, &Budget::of(most)).is_some();
+    let bytes = wire::to_bytes(options.clone()).map_err(|_| OptionsTooLarge { given: usize::MAX, most })?;
+    let fits = bytes.len() <= most && whole::<RunOptions>(&bytes, &Budget::of(most)).is_some();
     fits.then_some(()).ok_or(OptionsTooLarge { given: bytes.len(), most })
 }
 
@@ -45,9 +46,8 @@ pub fn check_options(options: &RunOptions) -> Result<(), OptionsTooLarge> {
 pub(super) fn check_outcome(bytes: &[u8]) -> Result<(), String> {
     // A byte stands for a list's element of less than so many.
     let is_small = bytes.len() <= MAX_OUTCOME / 1024;
-    let fits = is_small
-        || bytes.len() <= MAX_OUTCOME
-            && decode::from_bytes::<Outcome>(bytes, &Budget::of(MAX_OUTCOME)).is_some();
+    let fits =
+        is_small || bytes.len() <= MAX_OUTCOME && whole::<Outcome>(bytes, &Budget::of(MAX_OUTCOME)).is_some();
     let given = bytes.len();
     fits.then_some(()).ok_or_else(|| {
         format!(
@@ -56,11 +56,31 @@ pub(super) fn check_outcome(bytes: &[u8]) -> Result<(), String> {
     })
 }
 
+/// An object. What follows it came after version 1.
+fn whole<T: Stored>(bytes: &[u8], budget: &Budget) -> Option<T> {
+    wire::read(bytes, budget).map(|(thing, _)| thing)
+}
+
+/// The bytes of a header, and of those of its options that version 1 has not.
+pub(super) fn header_to_bytes(header: Header) -> postcard::Result<Vec<u8>> {
+    let mut more = Vec::new();
+    later::append(later::OPTIONS, &header.options, &mut more)?;
+    let mut bytes = wire::to_bytes(header)?;
+    bytes.append(&mut more);
+    Ok(bytes)
+}
+
+/// A header of its bytes.
+fn header_of_bytes(bytes: &[u8]) -> Option<Header> {
+    let budget = Budget::of(MAX_HEADER);
+    let (mut header, after) = wire::read::<Header>(bytes, &budget)?;
+    header.unknown_options = later::read(later::OPTIONS, after, &mut header.options, &budget)?;
+    Some(header)
+}
+
 /// The header; that it is missing is noted.
 pub(super) fn header(reader: &Reader) -> Option<Header> {
-    let header = reader
-        .object(ChunkKind::Header, MAX_HEADER)
-        .and_then(|bytes| decode::from_bytes(&bytes, &Budget::of(MAX_HEADER)));
+    let header = reader.object(ChunkKind::Header, MAX_HEADER).and_then(|bytes| header_of_bytes(&bytes));
     if header.is_none() {
         reader.note(
             None,
@@ -78,9 +98,8 @@ pub(super) fn sample(reader: &Reader) -> Option<Vec<u8>> {
 
 /// What keys mean; that it is missing is noted.
 pub(super) fn links(reader: &Reader) -> Option<Links> {
-    let links = reader
-        .object(ChunkKind::Links, MAX_LINKS)
-        .and_then(|bytes| decode::from_bytes(&bytes, &Budget::of(MAX_LINKS)));
+    let links =
+        reader.object(ChunkKind::Links, MAX_LINKS).and_then(|bytes| whole(&bytes, &Budget::of(MAX_LINKS)));
     if links.is_none() {
         reader.note(
             None,
@@ -96,7 +115,7 @@ pub(super) fn links(reader: &Reader) -> Option<Links> {
 pub(super) fn outcome(reader: &Reader) -> Option<Outcome> {
     let bytes = reader.object(ChunkKind::Outcome, MAX_OUTCOME)?;
     let budget = Budget::of(MAX_OUTCOME);
-    let outcome = decode::from_bytes(&bytes, &budget);
+    let outcome = whole(&bytes, &budget);
     if outcome.is_none() {
         let what = match budget.is_spent() {
             true => format!("the outcome takes more than {MAX_OUTCOME} bytes of memory"),

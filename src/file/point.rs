@@ -11,6 +11,7 @@ use crate::{
 
 /// A moment of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
 pub struct Point {
     /// Instructions executed before it.
     pub event: u64,

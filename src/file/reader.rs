@@ -54,6 +54,7 @@ impl<T: Read + Seek + Send> Source for T {}
 
 /// A part of the file that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Damage {
     /// Number of the chunk, if it is one.
     pub chunk: Option<u32>,

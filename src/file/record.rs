@@ -19,7 +19,7 @@ use super::{
     contents::{Header, Outcome, Rest},
     effects,
     frame::{ChunkKind, EFFECTS},
-    objects,
+    objects, wire,
     writer::Recording,
 };
 
@@ -36,6 +36,7 @@ pub struct Sample<'s> {
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Written {
     /// Bytes of the file.
     pub bytes: u64,
@@ -100,8 +101,6 @@ fn record_as(
     let binary = crate::module::to_binary(sample.bytes).ok();
     let from_text = matches!(binary, Some(std::borrow::Cow::Owned(_)));
     let wasm = binary.unwrap_or(sample.bytes.into());
-    let recording = Recording::begin(file, if with_effects { EFFECTS } else { 0 })?;
-    let writer = recording.writer();
     let header = Header {
         tool: concat!("spoor ", env!("CARGO_PKG_VERSION")).into(),
         name: sample.name.into(),
@@ -111,8 +110,12 @@ fn record_as(
         is_embedded: sample.is_embedded,
         level: Level::Flow,
         options: options.clone(),
+        unknown_options: Vec::new(),
     };
-    let mut goes_on = writer.thing(ChunkKind::Header, &header);
+    let header = objects::header_to_bytes(header).map_err(io::Error::other)?;
+    let recording = Recording::begin(file, if with_effects { EFFECTS } else { 0 })?;
+    let writer = recording.writer();
+    let mut goes_on = writer.object(ChunkKind::Header, &header);
     if sample.is_embedded {
         goes_on &= writer.object(ChunkKind::Sample, &wasm);
     }
@@ -136,7 +139,7 @@ fn record_as(
             Outcome::Refused(error) => Err(error.clone()),
         };
         writer.end_log();
-        let bytes = postcard::to_allocvec(&outcome).map_err(io::Error::other)?;
+        let bytes = wire::to_bytes(outcome).map_err(io::Error::other)?;
         objects::check_outcome(&bytes).map_err(io::Error::other)?;
         writer.object(ChunkKind::Outcome, &bytes);
         if let Some(done) = done {

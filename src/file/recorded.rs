@@ -6,12 +6,14 @@ use crate::{
     LoadError, hex,
     module::Module,
     sandbox::{self, Run, RunOptions, Status},
+    text,
     trace::{Level, Record, Trace},
     tracer::{Timeout, replay_limits},
 };
 
 use super::{
     contents::{Header, Links, Outcome, Rest, Totals},
+    limits::UNKNOWN_TOLD,
     log::Log,
     objects,
     reader::{FileError, Reader},
@@ -20,6 +22,7 @@ use super::{
 
 /// A run that was recorded.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Recorded {
     /// What was run, and how.
     pub header: Header,
@@ -83,6 +86,9 @@ impl Recorded {
         let mut log = Log::read(&reader);
         let timeouts = std::mem::take(&mut log.timeouts);
         let mut run = run(trace, log, rest, &reader);
+        let unknown = unknown(&header);
+        run.lost.extend(unknown.clone());
+        run.limitations.extend(unknown);
         run.damage = sandbox::damage(&header.options, &run.files);
         Ok(Self { header, wasm, run: Ok(run), is_over, has_header, timeouts, reader })
     }
@@ -91,6 +97,18 @@ impl Recorded {
     pub fn reader(&self) -> &Reader {
         &self.reader
     }
+}
+
+/// That the sample was run in a way which this program does not know.
+fn unknown(header: &Header) -> Option<String> {
+    let names = &header.unknown_options;
+    let told: Vec<_> =
+        names.iter().take(UNKNOWN_TOLD).map(|name| format!("`{}`", text::cut(name, 40))).collect();
+    let more = names.len().saturating_sub(told.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let told = told.join(", ");
+    (!names.is_empty())
+        .then(|| format!("it was run with options that this version does not know: {told}{more}"))
 }
 
 /// What stands for a header that is lost.
@@ -104,6 +122,7 @@ fn made_up(wasm: &[u8]) -> Header {
         is_embedded: true,
         level: Level::Flow,
         options: RunOptions::default(),
+        unknown_options: Vec::new(),
     }
 }
 

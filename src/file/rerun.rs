@@ -30,14 +30,17 @@ use super::{
     point::{self, Point, Position},
     reader::{Damage, Reader},
     recorded::Recorded,
+    wire,
 };
 
 /// What came of running again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Rerun {
     /// Whether all that was compared is equal.
     pub is_equal: bool,
-    /// Whether all of the run was compared: the file is not cut off, and nothing in its streams is damaged.
+    /// Whether all of the run was compared: the file is not cut off, nothing in its streams is damaged, and
+    /// no option in it is unknown.
     pub is_complete: bool,
     /// Decisions compared, in bits.
     pub decisions: u64,
@@ -53,6 +56,7 @@ pub struct Rerun {
 
 /// Where two runs part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Difference {
     /// In what: `decisions`, `records`, `log`, `outcome`.
     pub stream: &'static str,
@@ -137,7 +141,10 @@ impl Recorded {
         let effects = run.ok().and_then(|run| run.trace.effects);
         let rerun = Rerun {
             is_equal: found.is_empty(),
-            is_complete: state.is_complete && gap.is_none() && damage.is_empty(),
+            is_complete: state.is_complete
+                && gap.is_none()
+                && damage.is_empty()
+                && self.header.unknown_options.is_empty(),
             damage,
             decisions: state.words.position,
             records: state.record,
@@ -277,7 +284,7 @@ impl State {
             return;
         }
         let Some(recorded) = self.items.next() else { return self.runs_out("log", self.item, told(now)) };
-        if postcard::to_allocvec(&recorded) != postcard::to_allocvec(now) {
+        if wire::to_bytes(recorded.clone()) != wire::to_bytes(now.clone()) {
             self.call = [&recorded, now].into_iter().filter_map(record_of).min();
             return self.differs("log", self.item, told(&recorded), told(now));
         }
@@ -355,12 +362,12 @@ fn first_field(rest: &Rest, run: &sandbox::Run, records: u64) -> Option<(String,
         decisions &run.trace.decisions;
         exit_code &run.exit_code;
     }
-    let change = |change: &FileChange| postcard::to_allocvec(change).ok();
     let count = rest.files.len().max(run.files.len());
     for (recorded, now) in (0..count).map(|at| (rest.files.get(at), run.files.get(at))) {
         let both = recorded.zip(now);
-        let is_equal =
-            |(a, b): (&(FileChange, Vec<u8>), &FileChange)| a.1 == b.contents && change(&a.0) == change(b);
+        let is_equal = |(a, b): (&(FileChange, Vec<u8>), &FileChange)| {
+            a.1 == b.contents && wire::to_bytes(a.0.clone()) == wire::to_bytes(b.clone())
+        };
         if !both.is_some_and(is_equal) {
             let recorded = recorded.map(|(change, contents)| (change, contents));
             return Some((

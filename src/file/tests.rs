@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::{
-    chunk::{Chunk, append},
+    chunk::Chunk,
     contents::{Links, Rest},
+    wire::append,
     *,
 };
 use crate::{
@@ -143,15 +144,15 @@ fn file_of(chunks: &[Chunk]) -> (Vec<u8>, Vec<usize>) {
 }
 
 /// An object that fits a chunk.
-fn object<T: serde::Serialize>(kind: ChunkKind, thing: &T) -> Chunk {
-    let raw = postcard::to_allocvec(thing).unwrap();
+fn object<T: wire::Stored + Clone>(kind: ChunkKind, thing: &T) -> Chunk {
+    let raw = wire::to_bytes(thing.clone()).unwrap();
     Chunk { kind, is_last: true, first: 0, count: raw.len() as u64, calls: 0, raw }
 }
 
 /// A stream from number `first` on.
 fn records(first: u64, records: &[Record]) -> Chunk {
     let mut raw = Vec::new();
-    records.iter().for_each(|record| append(record, &mut raw).unwrap());
+    records.iter().for_each(|record| append(record.clone(), &mut raw).unwrap());
     Chunk { kind: ChunkKind::Records, is_last: false, first, count: records.len() as u64, calls: 0, raw }
 }
 
@@ -172,6 +173,7 @@ fn beginning(text: &str, options: &RunOptions) -> Vec<Chunk> {
         is_embedded: true,
         level: crate::trace::Level::Flow,
         options: options.clone(),
+        unknown_options: Vec::new(),
     };
     let links = Links { instances: vec![Instance { module: 0, first_key: FuncKey(0) }], ..Links::default() };
     let sample = writer::parts(ChunkKind::Sample, &wasm);
@@ -336,7 +338,7 @@ impl Visitor for PauseAt {
 fn an_outcome_that_is_not_read_is_not_written() {
     let check = |carved: Vec<Vec<u8>>| {
         let rest = Rest::of(Run { carved, ..Run::default() });
-        objects::check_outcome(&postcard::to_allocvec(&contents::Outcome::Ran(Box::new(rest))).unwrap())
+        objects::check_outcome(&wire::to_bytes(contents::Outcome::Ran(Box::new(rest))).unwrap())
     };
     assert_eq!(check(vec![vec![0; 3 << 20]]), Ok(()));
     // Too large as it is written, and too large in memory only.

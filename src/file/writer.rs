@@ -14,8 +14,6 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use serde::Serialize;
-
 use crate::{
     sandbox::{Item, Journal},
     trace::{FuncKey, Host, Instance},
@@ -24,9 +22,10 @@ use crate::{
 
 use super::limits::{CHUNK_ITEMS, CHUNK_OUTPUT, CHUNK_RECORDS, CHUNK_WORDS, CHUNKS_ON_THE_WAY};
 use super::{
-    chunk::{Chunk, Packer, append, decisions_of, words_to_bytes},
+    chunk::{Chunk, Packer, decisions_of, words_to_bytes},
     contents::Links,
     frame::{ChunkKind, FRAME, Frame, MAX_CHUNK, foot, head},
+    wire::{self, Stored},
 };
 
 /// The file and what is in it so far.
@@ -175,9 +174,9 @@ impl TraceWriter {
     }
 
     /// Writes something in parts.
-    pub(super) fn thing<T: Serialize>(&self, kind: ChunkKind, thing: &T) -> bool {
+    fn thing(&self, kind: ChunkKind, thing: impl Stored) -> bool {
         let mut bytes = Vec::new();
-        let appended = append(thing, &mut bytes);
+        let appended = wire::append(thing, &mut bytes);
         self.lock().note_failure(appended) && self.object(kind, &bytes)
     }
 }
@@ -196,7 +195,7 @@ impl Shared {
 
     fn item(&mut self, item: &Item) {
         let mut bytes = Vec::new();
-        let appended = append(item, &mut bytes);
+        let appended = wire::append(item.clone(), &mut bytes);
         self.note_failure(appended);
         if self.pending.len() + bytes.len() > MAX_CHUNK {
             self.flush_items();
@@ -223,7 +222,7 @@ impl Shared {
         for records in batch.records.chunks(CHUNK_RECORDS) {
             let mut raw = Vec::with_capacity(records.len() * 4);
             for record in records {
-                let appended = append(record, &mut raw);
+                let appended = wire::append(record.clone(), &mut raw);
                 self.note_failure(appended);
             }
             let (first, count) = (self.records, records.len() as u64);
@@ -244,7 +243,7 @@ impl Shared {
 
 impl StreamSink for TraceWriter {
     fn linked(&self, instances: &[Instance], hosts: &BTreeMap<FuncKey, Host>) {
-        self.thing(ChunkKind::Links, &Links { instances: instances.to_vec(), hosts: hosts.clone() });
+        self.thing(ChunkKind::Links, Links { instances: instances.to_vec(), hosts: hosts.clone() });
     }
 
     fn take(&self, batch: Batch) -> bool {

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
 use wasmparser::WasmFeatures;
 
 use crate::module::weight::Heavy;
@@ -10,7 +9,7 @@ use crate::module::weight::Heavy;
 use super::features::{MISSING, engine_features};
 
 /// Why a sample was not loaded or not run. Offsets are bytes from the start of the (binary) module.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// Nothing to load.

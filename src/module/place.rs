@@ -27,9 +27,6 @@ impl fmt::Display for Place {
 impl Serialize for Place {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { function, offset } = *self;
-        if !serializer.is_human_readable() {
-            return Stored { function, offset }.serialize(serializer);
-        }
         let mut keys = serializer.serialize_struct("Place", 3)?;
         keys.serialize_field("function", &function)?;
         keys.serialize_field("func", &function)?;
@@ -40,21 +37,10 @@ impl Serialize for Place {
 
 impl<'de> Deserialize<'de> for Place {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if !deserializer.is_human_readable() {
-            let Stored { function, offset } = Stored::deserialize(deserializer)?;
-            return Ok(Self { function, offset });
-        }
         let Keys { function, func, offset } = Keys::deserialize(deserializer)?;
         let function = function.or(func).ok_or_else(|| de::Error::missing_field("function"))?;
         Ok(Self { function, offset })
     }
-}
-
-/// As trace files have it.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    function: FuncIndex,
-    offset: CodeOffset,
 }
 
 /// As it may be read of JSON: before there was one name for it, some places said `func` and some `function`.
@@ -126,13 +112,6 @@ mod tests {
         }
         assert!(serde_json::from_str::<Place>(r#"{"offset":300}"#).is_err());
         assert_eq!(PLACE.to_string(), "wasm-function[7]:0x12c");
-    }
-
-    #[test]
-    fn trace_files_have_the_two_numbers() {
-        let stored = postcard::to_allocvec(&PLACE).unwrap();
-        assert_eq!(stored, postcard::to_allocvec(&(7u32, 300u32)).unwrap());
-        assert_eq!(postcard::from_bytes::<Place>(&stored).unwrap(), PLACE);
     }
 
     #[test]

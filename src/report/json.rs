@@ -11,7 +11,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    AtTraceLimit, Value,
     analysis::Analysis,
     categories::{self, Mode, Profiles},
     hex,
@@ -21,11 +20,14 @@ use crate::{
     },
     passes::{Dynamic, Metrics},
     rules::Match,
-    sandbox::{self, Answer, Call, Drive, FileChange, Run, Status, TokenUse},
+    sandbox::{self, Answer, Call, FileChange, Run, Status, TokenUse},
     verdict::{Class, Correlation, Finding, Reason, Technique},
 };
 
-use super::timeline::{self, Step};
+use super::{
+    options::{OptionsUsed, options_used},
+    timeline::{self, Step},
+};
 
 /// Name and version of the layout of [`Report`]. Fields may be added within a version; none is removed or
 /// changes its meaning.
@@ -256,62 +258,6 @@ pub struct ConnectionReport<'a> {
     pub shut_down: u8,
 }
 
-/// How the sample was run.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct OptionsUsed<'a> {
-    /// `auto`, `exports`, `none`, or the export.
-    pub drive: &'a str,
-    /// The export that was called, with its arguments.
-    pub invoke: Option<(&'a str, &'a [Value])>,
-    /// Name of the persona.
-    pub persona: &'a str,
-    /// Seed of everything random.
-    pub seed: u64,
-    /// Virtual time at the start, in nanoseconds since 1970.
-    pub epoch_ns: u64,
-    /// Time of one entry point in milliseconds.
-    pub entry_time_ms: u64,
-    /// Decisions of one entry point.
-    pub entry_decisions: Option<u64>,
-    /// Arguments, the program's name first.
-    pub args: &'a [String],
-    /// Environment.
-    pub env: &'a [(String, String)],
-    /// Directories that a WASI program found open, from descriptor 3 on: name, guest path.
-    pub preopens: &'a [(String, String)],
-    /// Bytes of standard input.
-    pub stdin_bytes: u64,
-    /// Guest path → bytes of the files that were given.
-    pub files: BTreeMap<&'a str, u64>,
-    /// Names of the stub files.
-    pub stubs: Vec<&'a str>,
-    /// Limits of the run.
-    pub limits: LimitsUsed,
-}
-
-/// The limits of the run.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct LimitsUsed {
-    /// Wall time of the whole run in milliseconds.
-    pub wall_time_ms: Option<u64>,
-    /// Recorded decisions.
-    pub decisions: Option<u64>,
-    /// Host calls.
-    pub host_calls: Option<u64>,
-    /// Bytes of the trace.
-    pub trace_bytes: u64,
-    /// `stop` or `spill`: what happens there.
-    pub at_trace_limit: &'static str,
-    /// Pages of all memories.
-    pub memory_pages: u64,
-    /// Elements of all tables.
-    pub table_elements: u64,
-    /// Nested calls.
-    pub call_depth: u64,
-    /// Bytes of the value stack.
-    pub stack_bytes: u64,
-}
-
 /// The JSON Schema of [`Report`] as it is written: what may be absent is not required.
 pub fn schema() -> schemars::Schema {
     schemars::generate::SchemaSettings::draft2020_12()
@@ -480,47 +426,4 @@ fn connection(connection: &sandbox::Connection) -> ConnectionReport<'_> {
         received_bytes: connection.received,
         shut_down: connection.shut_down,
     }
-}
-
-/// How a sample was run, as a report tells it.
-pub fn options_used(options: &sandbox::RunOptions) -> OptionsUsed<'_> {
-    let limits = &options.limits;
-    OptionsUsed {
-        drive: match &options.drive {
-            Drive::Auto => "auto",
-            Drive::Exports => "exports",
-            Drive::None => "none",
-            Drive::Name(name) => name,
-        },
-        invoke: options.invoke.as_ref().map(|(name, args)| (&**name, &args[..])),
-        persona: &options.persona.name,
-        seed: options.seed,
-        epoch_ns: options.epoch_ns,
-        entry_time_ms: millis(options.entry_time),
-        entry_decisions: options.entry_decisions,
-        args: &options.args,
-        env: &options.env,
-        preopens: &options.preopens,
-        stdin_bytes: options.stdin.len() as u64,
-        files: options.files.iter().map(|(path, bytes)| (&**path, bytes.len() as u64)).collect(),
-        stubs: options.stubs.iter().map(|(name, _)| &**name).collect(),
-        limits: LimitsUsed {
-            wall_time_ms: limits.wall_time.map(millis),
-            decisions: limits.decisions,
-            host_calls: limits.host_calls,
-            trace_bytes: limits.trace_bytes,
-            at_trace_limit: match limits.at_trace_limit {
-                AtTraceLimit::Stop => "stop",
-                AtTraceLimit::Spill => "spill",
-            },
-            memory_pages: limits.memory_pages,
-            table_elements: limits.table_elements,
-            call_depth: limits.call_depth as u64,
-            stack_bytes: limits.stack_bytes as u64,
-        },
-    }
-}
-
-fn millis(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

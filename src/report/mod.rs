@@ -7,6 +7,7 @@
 //! Not here: files, terminals and options (`cli`).
 
 pub mod capa;
+mod contents;
 pub mod coverage;
 pub mod csv;
 mod cut;
@@ -17,18 +18,23 @@ mod json;
 mod limits;
 mod names;
 pub mod ndjson;
+mod options;
+mod persona;
 pub mod sarif;
 #[cfg(feature = "cli")]
 pub mod text;
 mod time;
 mod timeline;
 
+pub use contents::Contents;
 pub use cut::Shortened;
 pub use json::{
-    Carved, ConnectionReport, EntryReport, Fabricated, HostCallReport, LimitsUsed, OptionsUsed, Report,
-    SCHEMA, SampleReport, Subject, Tool, options_used, schema, status,
+    Carved, ConnectionReport, EntryReport, Fabricated, HostCallReport, Report, SCHEMA, SampleReport, Subject,
+    Tool, schema, status,
 };
 pub use names::{GHIDRA_BASE, Names, ghidra, location};
+pub use options::{Exact, LimitsUsed, OptionsError, OptionsUsed, options_used};
+pub use persona::{PersonaContents, PersonaDrive, PersonaFile, PersonaPeer, PersonaSocket};
 pub use timeline::Step;
 
 #[cfg(test)]

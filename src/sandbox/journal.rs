@@ -3,13 +3,11 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::{Deserialize, Serialize};
-
 use super::types::{Call, Entry, EntryEnd};
 use crate::tracer::{StreamSink, Timeout};
 
 /// Something that happened in a run.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(crate) enum Item {
     /// An entry point is called; how it will end is not known.
     Begun(Entry),

@@ -16,6 +16,8 @@ mod context;
 mod damage;
 mod driver;
 mod embedder;
+#[cfg(test)]
+mod every;
 mod fs;
 mod glob;
 mod home;
@@ -34,7 +36,6 @@ mod tokens;
 mod traced;
 mod types;
 mod wasi;
-mod wire;
 mod world;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,6 +47,8 @@ use crate::{
 
 pub use self::damage::Damage;
 pub(crate) use self::damage::assess as damage;
+#[cfg(test)]
+pub(crate) use self::every::{every_option, every_value};
 pub(crate) use self::journal::{Item, Journal, Recorder, unfinished};
 use self::{driver::Driver, link::Link, state::State};
 pub use self::{

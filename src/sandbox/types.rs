@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How to run a sample.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RunOptions {
     /// Bounds of the whole run.
@@ -61,13 +61,12 @@ pub struct RunOptions {
     /// Whom the sample thinks it runs for: the other files, sockets, streams, bait.
     /// [`RunOptions::with_persona`] takes the rest from it too.
     pub persona: Arc<Persona>,
-    /// Imports that the caller answers in Rust: [`RunOptions::define`]. They are written nowhere.
-    #[serde(skip)]
+    /// Imports that the caller answers in Rust: [`RunOptions::define`]. No file can hold them.
     pub functions: HostFunctions,
 }
 
 /// Which exports are called after the start function, `_initialize`, and `_start` or `main`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Drive {
     /// The others too unless the program's own entry point says all: ranked by reachable loops, with made-up
     /// arguments.
@@ -142,7 +141,7 @@ pub enum Status {
 }
 
 /// An entry point and how it ended.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Entry {
     /// `start` for the start function, otherwise the export.
     pub name: String,
@@ -165,7 +164,7 @@ pub struct Entry {
 }
 
 /// What an entry point is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
     /// The start function of the module.
@@ -179,7 +178,7 @@ pub enum EntryKind {
 }
 
 /// How an entry point ended.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum EntryEnd {
     /// It returned.
@@ -226,7 +225,7 @@ pub enum Answer {
 }
 
 /// A host call.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Call {
     /// Number of the call in the run, from 0. Calls that are not in the log have numbers, too.
     pub number: u64,
@@ -257,7 +256,7 @@ pub struct Call {
 }
 
 /// An argument of a host call.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Arg {
     /// Its name, if the function is known.
     pub name: Option<Cow<'static, str>>,
@@ -268,7 +267,7 @@ pub struct Arg {
 }
 
 /// What an argument points at, up to [`MAX_POINTED`] bytes.
-#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Pointed {
     /// A string.
@@ -288,7 +287,7 @@ pub enum Pointed {
 }
 
 /// A connection and what went through it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Connection {
     /// The name of the socket; that of an accepted connection has its number after `#`, from 1.
     pub name: String,
@@ -303,7 +302,7 @@ pub struct Connection {
 }
 
 /// Bait that was touched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TokenUse {
     /// The name of the honeytoken.
     pub name: String,
@@ -322,7 +321,7 @@ pub struct TokenUse {
 }
 
 /// A place where bytes of a honeytoken were found after it had been read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Leak {
     /// `stdout`, `stderr`, `socket NAME`, the path of a file, or `argument` for what a call was handed and
     /// that has no such place.

@@ -61,7 +61,7 @@ impl fmt::Display for InstanceIndex {
 }
 
 /// A module that was instantiated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instance {
     /// Position in [`Trace::modules`].
     pub module: usize,
@@ -70,7 +70,7 @@ pub struct Instance {
 }
 
 /// A host function.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Host {
     /// First part of the name it was imported by.
     pub module: Box<str>,
@@ -79,8 +79,7 @@ pub struct Host {
 }
 
 /// How much was recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Level {
     /// Decisions, host calls, growth, traps.
     #[default]

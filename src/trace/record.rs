@@ -20,7 +20,7 @@ impl fmt::Display for FuncKey {
 }
 
 /// A rare event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
     /// The host calls a function.
     Invoke {
@@ -72,7 +72,7 @@ impl Record {
 }
 
 /// How an invocation ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// Its first frame returned.
     Returned,
@@ -121,7 +121,7 @@ impl End {
 }
 
 /// A moment of the run, and the instruction at which it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TracePosition {
     /// Decisions pushed since the start of the trace, in bits.
     pub bits: u64,

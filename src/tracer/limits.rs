@@ -34,7 +34,7 @@ pub(super) const NESTING: u32 = 32;
 pub(super) const COUNTED_FRAMES: usize = 1 << 20;
 
 /// Bounds of a run. `Default` suits a sample of unknown intent on a small machine.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Time on the wall for the whole session, host functions included. Reaching it stops the run within 100
@@ -137,7 +137,7 @@ pub(crate) struct Budget {
 }
 
 /// What happens when a trace reaches [`Limits::trace_bytes`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AtTraceLimit {
     /// The run stops; the trace is complete up to there.
     #[default]

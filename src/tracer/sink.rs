@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
-
 use crate::trace::{FuncKey, Host, Instance, Record};
 
 /// Takes the streams of a run away, in order. Called from the execution loop: must not panic.
@@ -29,7 +27,7 @@ pub(crate) struct Batch {
 
 /// The clock ended an entry or the session. A run asks for the time at the same moments whatever the machine,
 /// so the number of the question says when that was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeout {
     /// Questions up to and with the one that it was the answer to.
     pub clock_reads: u64,

@@ -7,6 +7,7 @@ use std::sync::{
 
 use wasmspoor::{
     HostError, Value,
+    report::options_used,
     sandbox::{Answer, EntryEnd, RunOptions, Status},
 };
 
@@ -102,11 +103,14 @@ fn a_closure_ends_the_program_or_the_entry_and_limits_hold() {
 }
 
 #[test]
-fn what_is_written_of_options_has_no_closures() {
+fn what_is_written_of_options_names_closures_and_says_that_it_has_none() {
     let mut options = RunOptions::default();
-    let bytes = serde_json::to_vec(&options).unwrap();
+    let read = options_used(&options).into_run_options().unwrap();
+    assert!(read.functions.is_empty());
     options.define("env", "f", |_| Ok(()));
-    assert!(serde_json::to_vec(&options).unwrap() == bytes);
-    let read: RunOptions = serde_json::from_slice(&bytes).unwrap();
-    assert!(read.functions.is_empty() && !options.functions.is_empty());
+    assert!(!options.functions.is_empty());
+    let told = options_used(&options);
+    assert_eq!(told.functions, [("env".into(), "f".into())]);
+    let error = told.into_run_options().unwrap_err().to_string();
+    assert!(error.starts_with("the import `env.f` was answered by a function of the program"), "{error}");
 }

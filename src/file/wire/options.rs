@@ -42,7 +42,8 @@ stored! {
         invoke: Option<(String, Vec<Value>)>,
         stubs: Vec<(String, String)>,
         preopens: Vec<(String, String)>,
-        persona: Persona,
+        persona: Persona;
+        functions = sandbox::HostFunctions::default(),
     }
 
     /// Bounds of a run.

@@ -2,22 +2,21 @@
 //! written as the bytes in `tests/traces/structures.txt`, which the first program with trace files wrote. The
 //! recordings beside it are written again, byte for byte.
 
-use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf, sync::Arc};
 
+use super::{Stored, read, to_bytes};
 use crate::{
-    AtTraceLimit, Limit, Limits, LoadError, Site, Value,
+    Limit, LoadError, Value,
     file::{
         checkpoints::StoredCheckpoint,
-        chunk::append,
         contents::{Header, Links, Outcome, Rest},
-        decode::{self, Budget},
+        decode::Budget,
     },
     hex,
-    module::FuncIndex,
+    module::{CodeOffset, FuncIndex, Place},
     sandbox::{
-        Answer, Arg, Call, ChangeKind, Conduct, Connection, Document, Drive, Entry, EntryEnd, EntryKind,
-        FileChange, Honeytoken, Item, Leak, Peer, Persona, Pointed, RunOptions, Socket, SocketKind, Status,
-        TokenUse,
+        Answer, Arg, Call, ChangeKind, Connection, Drive, Entry, EntryEnd, EntryKind, FileChange, Item, Leak,
+        Persona, Pointed, RunOptions, Status, TokenUse, every_option, every_value,
     },
     trace::{
         Checkpoint, CheckpointFrame, CheckpointInvocation, End, FuncKey, Host, Instance, Level, Record,
@@ -38,13 +37,11 @@ fn folder() -> PathBuf {
 struct Sheet(String);
 
 impl Sheet {
-    fn add<T: serde::Serialize + serde::de::DeserializeOwned>(&mut self, name: &str, value: T) {
-        let mut bytes = Vec::new();
-        append(&value, &mut bytes).unwrap();
-        let back: T = decode::from_bytes(&bytes, &Budget::of(ROOM)).expect(name);
-        let mut again = Vec::new();
-        append(&back, &mut again).unwrap();
-        assert_eq!(again, bytes, "{name} is another one when it was read");
+    fn add<T: Stored>(&mut self, name: &str, value: T) {
+        let bytes = to_bytes(value).unwrap();
+        let (back, after) = read::<T>(&bytes, &Budget::of(ROOM)).expect(name);
+        assert!(after.is_empty(), "{name}");
+        assert_eq!(to_bytes(back).unwrap(), bytes, "{name} is another one when it was read");
         let _ = writeln!(self.0, "{name} {}", hex::hex(&bytes));
     }
 }
@@ -90,78 +87,6 @@ fn records(sheet: &mut Sheet) {
     }
 }
 
-fn persona() -> Persona {
-    let peer = |stays| Peer { messages: vec![b"hello".to_vec(), Vec::new()], stays };
-    let mut persona = Persona::bare();
-    persona.name = "somebody".into();
-    persona.description = "for tests".into();
-    persona.args = vec!["prog".into()];
-    persona.env = vec![("HOME".into(), "/home/u".into())];
-    persona.epoch_ns = 1 << 60;
-    persona.stdin = b"in".to_vec();
-    persona.terminals = [true, false, true];
-    persona.preopens = vec![(".".into(), "/home/u".into())];
-    persona.files = vec![Document { path: "/a".into(), bytes: vec![0, 255], age_ns: 5 }];
-    persona.dirs = vec!["/empty".into()];
-    persona.links = vec![("/link".into(), "/a".into())];
-    persona.honeytokens = vec![Honeytoken { name: "key".into(), value: b"AKIAAKIA".to_vec() }];
-    persona.sockets = vec![
-        Socket { name: "c2".into(), kind: SocketKind::Stream(peer(true)) },
-        Socket { name: "web".into(), kind: SocketKind::Listener(vec![peer(false), Peer::default()]) },
-    ];
-    persona.run = Conduct {
-        drive: Some(Drive::Name("mine".into())),
-        seconds: Some(9),
-        instructions: Some(10),
-        decisions: Some(11),
-        trace_mib: Some(12),
-    };
-    persona
-}
-
-fn options() -> RunOptions {
-    let mut options = RunOptions::default();
-    options.limits = Limits {
-        wall_time: Some(Duration::new(3, 500_000_000)),
-        decisions: Some(1),
-        instructions: Some(2),
-        host_calls: None,
-        trace_bytes: 3,
-        at_trace_limit: AtTraceLimit::Spill,
-        memory_pages: 4,
-        table_elements: 5,
-        call_depth: 600,
-        stack_bytes: 70_000,
-    };
-    options.drive = Drive::Exports;
-    options.entry_time = Duration::from_millis(1500);
-    options.entry_decisions = Some(13);
-    options.entry_instructions = None;
-    options.seed = u64::MAX;
-    options.epoch_ns = 14;
-    options.args = vec!["a".into(), "ä".into()];
-    options.env = vec![("N".into(), "V".into())];
-    options.stdin = vec![1, 2, 200];
-    options.files = BTreeMap::from([("/x".into(), vec![9]), ("/y".into(), Vec::new())]);
-    options.dirs = vec!["/d".into()];
-    options.invoke = Some(("f".into(), values()));
-    options.stubs = vec![("s.toml".into(), "text".into())];
-    options.preopens = vec![("/".into(), "/".into())];
-    options.persona = Arc::new(persona());
-    options
-}
-
-fn values() -> Vec<Value> {
-    vec![
-        Value::I32(-1),
-        Value::I64(i64::MIN),
-        Value::F32(f32::from_bits(0xffa0_0001)),
-        Value::F64(1.5),
-        Value::V128(u128::MAX),
-        Value::Ref { null: true },
-    ]
-}
-
 fn headers(sheet: &mut Sheet) {
     let header = |level, options| Header {
         tool: "spoor 0.1.0".into(),
@@ -172,8 +97,9 @@ fn headers(sheet: &mut Sheet) {
         is_embedded: false,
         level,
         options,
+        unknown_options: Vec::new(),
     };
-    sheet.add("Header", header(Level::Data, options()));
+    sheet.add("Header", header(Level::Data, every_option()));
     let mut plain = RunOptions::default().with_persona(Arc::new(Persona::bare()));
     plain.limits.wall_time = None;
     for drive in [Drive::Auto, Drive::Exports, Drive::Name("n".into()), Drive::None] {
@@ -187,11 +113,11 @@ fn entry(kind: EntryKind, end: EntryEnd) -> Entry {
         name: "main".into(),
         kind,
         func: Some(FuncIndex(4)),
-        args: values(),
+        args: every_value(),
         made_up: true,
         end,
         results: vec![Value::Ref { null: false }],
-        site: Some(Site { function: 4, offset: 5000 }),
+        site: Some(Place { function: FuncIndex(4), offset: CodeOffset(5000) }),
         stalled_in: Some(FuncIndex(6)),
     }
 }
@@ -382,9 +308,6 @@ fn every_structure_has_the_bytes_of_version_1() {
     outcomes(&mut sheet);
     states(&mut sheet);
     let path = folder().join("structures.txt");
-    if std::env::var_os("SPOOR_FIRST").is_some() {
-        std::fs::write(&path, &sheet.0).unwrap();
-    }
     let expected = std::fs::read_to_string(path).unwrap();
     for (line, expected) in sheet.0.lines().zip(expected.lines()) {
         assert_eq!(line, expected);

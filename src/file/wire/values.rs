@@ -14,7 +14,7 @@ stored! {
     }
 
     /// An instruction of the sample.
-    struct Site for crate::Site {
+    struct Site for crate::module::Place {
         function: u32,
         offset: u32,
     }

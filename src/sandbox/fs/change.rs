@@ -1,7 +1,7 @@
 //! One file that a run made, changed or took away.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::text::vocabulary;
 
@@ -22,7 +22,7 @@ vocabulary! {
 }
 
 /// What a run did to a file.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct FileChange {
     /// Absolute guest path, with what is not UTF-8 replaced.
     pub path: String,

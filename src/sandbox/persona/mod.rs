@@ -14,7 +14,6 @@ use std::{
 };
 
 use include_dir::{Dir, include_dir};
-use serde::{Deserialize, Serialize};
 
 use super::types::Drive;
 
@@ -34,7 +33,7 @@ static READ: LazyLock<BTreeMap<String, Arc<Persona>>> = LazyLock::new(|| {
 
 /// Whom the sample thinks it runs for. [`RunOptions::with_persona`](super::RunOptions::with_persona) gives a
 /// run its parts.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Persona {
     /// The name of its file, without ending.
@@ -70,7 +69,7 @@ pub struct Persona {
 }
 
 /// How a sample is run under a persona: what is `None` is as usual.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Conduct {
     /// Which exports are called.
     pub drive: Option<Drive>,
@@ -85,7 +84,7 @@ pub struct Conduct {
 }
 
 /// A file of a persona.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     /// Absolute guest path.
     pub path: String,
@@ -97,7 +96,7 @@ pub struct Document {
 
 /// Bait: bytes that nobody has a reason to touch, in a file, a variable, an argument or standard input of the
 /// persona.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Honeytoken {
     /// What it is called in the report.
     pub name: String,
@@ -109,7 +108,7 @@ pub struct Honeytoken {
 pub const MIN_TOKEN: usize = 8;
 
 /// A socket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Socket {
     /// What it is called in the report.
     pub name: String,
@@ -118,7 +117,7 @@ pub struct Socket {
 }
 
 /// What a socket is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SocketKind {
     /// It is connected.
     Stream(Peer),
@@ -127,7 +126,7 @@ pub enum SocketKind {
 }
 
 /// The other end of a connection.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Peer {
     /// What it sends, a message after another; one call receives bytes of one message.
     pub messages: Vec<Vec<u8>>,

@@ -3,8 +3,6 @@
 
 use std::mem;
 
-use serde::{Deserialize, Serialize};
-
 use super::super::decisions::Source;
 use super::super::error::Inner;
 use super::super::limits::{MAX_FRAMES, ReplayLimits};
@@ -14,7 +12,7 @@ use super::records::{Cuts, Pull};
 use super::{AfterHost, BOTTOM, Cursor, Invocation, Replay, State, Target};
 
 /// A moment of a replay, between two blocks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Instructions before it.
     pub instructions: u64,
@@ -39,7 +37,7 @@ pub struct Checkpoint {
 }
 
 /// An entry of the call stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckpointFrame {
     /// Below the first frame of an invocation.
     Bottom,
@@ -48,7 +46,7 @@ pub enum CheckpointFrame {
 }
 
 /// An invocation that is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckpointInvocation {
     /// Where it is cut short.
     pub place: Option<TracePosition>,

@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::trace::effects::{Effect, Effects, Imported, MemoryShape, TableShape, Val};
+use crate::trace::effects::{Effect, Effects, Imported, MemoryShape, Origin, TableShape, Val};
 
 use super::limits::{MAX_EFFECTS_HELD, MAX_EFFECTS_OBJECT};
 use super::{
@@ -39,6 +39,8 @@ enum Entry {
     Grow(u32, u64),
     Keep(u32),
     Restore(u32),
+    Given(Origin),
+    Read(u32, u64, u64),
 }
 
 impl From<&Effect> for Entry {
@@ -54,6 +56,8 @@ impl From<&Effect> for Entry {
             Effect::Grow { memory, pages } => Self::Grow(memory, pages),
             Effect::Keep { state } => Self::Keep(state),
             Effect::Restore { state } => Self::Restore(state),
+            Effect::Given(origin) => Self::Given(origin),
+            Effect::Read { memory, address, len } => Self::Read(memory, address, len),
         }
     }
 }
@@ -71,6 +75,8 @@ impl From<Entry> for Effect {
             Entry::Grow(memory, pages) => Self::Grow { memory, pages },
             Entry::Keep(state) => Self::Keep { state },
             Entry::Restore(state) => Self::Restore { state },
+            Entry::Given(origin) => Self::Given(origin),
+            Entry::Read(memory, address, len) => Self::Read { memory, address, len },
         }
     }
 }
@@ -115,7 +121,7 @@ pub(super) fn read(reader: &Reader) -> Option<Effects> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::FuncKey;
+    use crate::trace::{FuncKey, effects::Given};
 
     fn effects() -> Effects {
         let mut effects = Effects::default();
@@ -133,6 +139,8 @@ mod tests {
             (3, Effect::Grow { memory: 0, pages: 1 }),
             (4, Effect::Results(vec![Val::I64(5), Val::F32(1), Val::F64(2)])),
             (9, Effect::Keep { state: 1 }),
+            (10, Effect::Given(Origin { kind: Given::File, name: "/etc/passwd".into(), offset: 7 })),
+            (10, Effect::Read { memory: 0, address: 9, len: 70 }),
             (1 << 40, Effect::Restore { state: 1 }),
         ] {
             effects.push(record, effect);

@@ -15,6 +15,7 @@ use super::{
     context::{Act, CallContext, CallEnd},
     embedder::Answerer,
     log::{Callee, IOVS},
+    origin,
     signature::{Kind, Param},
     state::State,
     stubs::Stub,
@@ -98,6 +99,7 @@ impl Import {
             return (None, Vec::new());
         }
         let args = state.log.args(call, self.callee());
+        origin::note_reads(call, &self.params);
         state.log.calls.push(Call {
             number: (state.log.calls.len() as u64).saturating_add(state.log.cut),
             record: moment.record,

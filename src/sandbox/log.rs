@@ -235,6 +235,15 @@ fn guess(call: &Caller<'_>, index: usize, address: u64) -> Option<Pointed> {
     (string.len() >= 4 && string.len() < MAX_POINTED && is_text(string)).then(|| text(string))
 }
 
+/// The number of bytes that an argument of an unknown function points at, if it looks as if it did.
+pub(super) fn guessed(call: &Caller<'_>, index: usize, address: u64) -> Option<u64> {
+    match guess(call, index, address)? {
+        Pointed::Text { text } if text.len() >= MAX_POINTED => self::address(call, index + 1),
+        Pointed::Text { text } => Some(text.len() as u64),
+        Pointed::Bytes { len, .. } => Some(len),
+    }
+}
+
 /// Whether bytes are UTF-8 without control characters other than white space.
 fn is_text(bytes: &[u8]) -> bool {
     let plain = |&byte: &u8| byte >= b' ' && byte != 0x7f || matches!(byte, b'\t' | b'\n' | b'\r' | 0x1b);

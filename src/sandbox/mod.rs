@@ -26,6 +26,7 @@ mod journal;
 mod limits;
 mod link;
 mod log;
+mod origin;
 mod persona;
 mod quota;
 mod random;

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use crate::trace::{Record, Trace};
+use crate::trace::{
+    Record, Trace,
+    effects::{Given, Origin},
+};
 
 use super::{
     carve::Carver,
@@ -40,6 +43,10 @@ pub(super) struct State {
     pub(super) exit_code: Option<i32>,
     /// Counts the calls of each stub, in the order of the stubs.
     pub(super) stub_calls: Vec<u64>,
+    /// What was read last of what the sample does not have yet.
+    pub(super) handed: Option<Origin>,
+    /// Random bytes handed out.
+    pub(super) random_bytes: u64,
 }
 
 /// A stream that the sample writes to.
@@ -85,12 +92,21 @@ impl State {
             is_unwound: false,
             exit_code: None,
             stub_calls: Vec::new(),
+            handed: None,
+            random_bytes: 0,
         }
     }
 
     /// Bytes of a source go to the sample.
     pub(super) fn hand_out(&mut self, source: Source, bytes: Range<u64>, place: &str) {
         let call = self.log.last();
+        let kind = match source {
+            Source::File(_) => Given::File,
+            Source::Environment => Given::Environment,
+            Source::Arguments => Given::Argument,
+            Source::Stdin => Given::Stdin,
+        };
+        self.handed = Some(Origin { kind, name: place.into(), offset: bytes.start });
         self.tokens.read(source, bytes, place, call);
     }
 

@@ -6,6 +6,9 @@
 //! the `Invoke` of an execution nested in it. With the module and the trace, it gives back every value of the
 //! run (`values`).
 //!
+//! Beside what changes the sample stands what is needed to say where its data came from and went: which bytes
+//! a host function read ([`Effect::Read`]), and what it wrote them from ([`Effect::Given`]).
+//!
 //! Objects (memories, tables, globals) are numbered in the order in which they were made, the host's and the
 //! instances' together. What would not fit is left out from some record on, and [`Effects::ends_at`] says so.
 
@@ -73,6 +76,56 @@ pub enum Imported {
     Global(u32),
 }
 
+/// What kind of thing the host gave bytes of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Given {
+    /// A file.
+    File,
+    /// An argument of the program.
+    Argument,
+    /// A variable of the environment.
+    Environment,
+    /// Standard input.
+    Stdin,
+    /// A socket.
+    Socket,
+    /// A clock.
+    Clock,
+    /// Random numbers.
+    Random,
+    /// The answer of a host function, its own.
+    Answer,
+}
+
+impl Given {
+    /// Its name in text and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Argument => "argument",
+            Self::Environment => "environment",
+            Self::Stdin => "stdin",
+            Self::Socket => "socket",
+            Self::Clock => "clock",
+            Self::Random => "random",
+            Self::Answer => "answer",
+        }
+    }
+}
+
+/// Where bytes that the host wrote come from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Origin {
+    /// What it is.
+    pub kind: Given,
+    /// Its name: the path of a file, the name of a variable or of a socket, the number of an argument.
+    pub name: Box<str>,
+    /// Position of the first byte in it.
+    pub offset: u64,
+}
+
 /// Something that the host did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
@@ -115,6 +168,17 @@ pub enum Effect {
         /// Which state.
         state: u32,
     },
+    /// Says what the next write is made from. A write without it is the host function's own.
+    Given(Origin),
+    /// Reads from a memory. It changes nothing; it says what a host function looked at.
+    Read {
+        /// Which memory.
+        memory: u32,
+        /// Where.
+        address: u64,
+        /// How many bytes.
+        len: u64,
+    },
 }
 
 impl Effect {
@@ -124,6 +188,7 @@ impl Effect {
                 Self::Instance(imports) => (imports.len() * size_of::<Imported>()) as u64,
                 Self::Arguments(values) | Self::Results(values) => (values.len() * size_of::<Val>()) as u64,
                 Self::Write { bytes, .. } => bytes.len() as u64,
+                Self::Given(origin) => origin.name.len() as u64,
                 _ => 0,
             }
     }
@@ -154,6 +219,22 @@ impl Effects {
     /// Says that effects are missing from before record number `record` on.
     pub fn end_at(&mut self, record: u64) {
         self.ends_at = Some(self.ends_at.map_or(record, |end| end.min(record)));
+    }
+
+    /// Notes that bytes were read. What was read piece by piece, one after the other, is one effect.
+    pub fn read(&mut self, record: u64, memory: u32, address: u64, len: u64) {
+        if let Some((at, Effect::Read { memory: same, address: start, len: before })) =
+            self.entries.last_mut()
+            && (*at, *same) == (record, memory)
+            && self.ends_at.is_none()
+        {
+            let end = start.saturating_add(*before);
+            if (*start..=end).contains(&address) {
+                *before = address.saturating_add(len).max(end) - *start;
+                return;
+            }
+        }
+        self.push(record, Effect::Read { memory, address, len });
     }
 
     /// The entries: each with the number of the record before which it belongs.

@@ -176,6 +176,13 @@ impl Capture {
         }
     }
 
+    /// Notes that the host read bytes.
+    pub(super) fn read(&mut self, memory: u32, address: u64, len: u64) {
+        if let Some(effects) = &mut self.effects {
+            effects.read(self.made as u64, memory, address, len);
+        }
+    }
+
     /// What the host did.
     pub(super) fn take_effects(&mut self) -> Option<Effects> {
         self.effects.take()

@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 
 use wasmspoor_hooks::{self as engine, AsContext as _};
 
-use crate::trace::effects::{Effect, UNKNOWN_FUNC, Val};
+use crate::trace::effects::{Effect, Origin, UNKNOWN_FUNC, Val};
 
 use super::limits::NESTING;
 use super::{
@@ -115,6 +115,27 @@ impl Caller<'_> {
         target.copy_from_slice(bytes);
         self.wrote(address, bytes.len());
         Some(())
+    }
+
+    /// As [`Self::write_memory`], and says what the bytes come from.
+    pub(crate) fn give_memory(&mut self, address: u64, bytes: &[u8], origin: Origin) -> Option<()> {
+        if self.read_memory(address, bytes.len() as u64).is_some()
+            && let Some(capture) = capture(&mut self.caller)
+        {
+            capture.effect(|| Effect::Given(origin));
+        }
+        self.write_memory(address, bytes)
+    }
+
+    /// Notes that the host function reads these bytes, if they are there.
+    pub(crate) fn reads(&mut self, address: u64, len: u64) {
+        let memory = self.caller.data().memory_number;
+        if self.read_memory(address, len).is_some()
+            && len > 0
+            && let Some(capture) = capture(&mut self.caller)
+        {
+            capture.read(memory, address, len);
+        }
     }
 
     /// Notes that bytes of the caller's memory were written.

@@ -215,6 +215,12 @@ pub struct Op {
     pub ty: Option<Ty>,
     /// The type of addresses or indices, if it works on a memory or a table.
     pub index: Ty,
+    /// The slot of its frame after the operand stack, before it acts: its operands are in the slots before,
+    /// in their order, and its results begin where its operands did. Locals have the first slots of a frame.
+    pub top: u32,
+    /// What it names: the slot of a local, the number of a global among all of the run, the number of a
+    /// segment in its module, a lane; else 0.
+    pub names: u32,
     /// Of a covered operator: its result, or of `drop` its operand.
     pub(super) place: Place,
 }

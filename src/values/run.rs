@@ -212,6 +212,7 @@ macro_rules! define_run {
                                 let way = body.ways[$way as usize];
                                 let from = way.from as usize;
                                 frame.copy_within(from..from + way.len as usize, way.to as usize);
+                                visitor.moved(way.from, way.to, way.len);
                                 way.pc
                             }};
                         }
@@ -444,6 +445,7 @@ macro_rules! define_run {
                                 let lanes = body.wides[code[pc + 1].a as usize];
                                 let lanes = u128::from(lanes[0]) | u128::from(lanes[1]) << 64;
                                 let value = vector::shuffle(vector::to_v128(a), vector::to_v128(b), lanes);
+                                visitor.lanes(lanes);
                                 let value = put_pair!(instr.a, vector::from_v128(some!(value)));
                                 own!(&[a[0], a[1], b[0], b[1]], &value);
                                 pc += 1;
@@ -605,6 +607,7 @@ macro_rules! define_run {
                             let from = fp + instr.a as usize;
                             self.stack.copy_within(from..from + len, fp);
                             self.frames.pop();
+                            visitor.moved(instr.a, 0, instr.b);
                             visitor.leave(&self.stack[fp..fp + len]);
                             let base = self.invocations.last().map_or(0, |invocation| invocation.base);
                             if self.frames.len() == base {

@@ -121,6 +121,9 @@ struct Translator<'a> {
     opcode: Opcode,
     /// The type of indices of the memory or table that the operator works on.
     index: Cell<Ty>,
+    /// As [`Op::top`] and [`Op::names`] of the operator.
+    top: u32,
+    names: u32,
     /// The operator before which the translation ends.
     end: u32,
 }
@@ -181,6 +184,8 @@ fn translate_until<'a>(
         offset: 0,
         opcode: Opcode::Nop,
         index: Cell::new(Ty::I32),
+        top: 0,
+        names: 0,
         end,
     };
     translator.locals(&body)?;
@@ -237,9 +242,33 @@ impl Translator<'_> {
                 continue;
             }
             self.opcode = Opcode::of(&operator).ok_or(Untranslatable::Unknown { offset: self.offset })?;
+            (self.top, self.names) = (self.next_slot(), self.named(&operator));
             self.operator(&operator)?;
         }
         Ok(())
+    }
+
+    /// What an operator names, as [`Op::names`].
+    fn named(&self, operator: &Operator<'_>) -> u32 {
+        use Operator as O;
+        match *operator {
+            O::LocalGet { local_index } | O::LocalSet { local_index } | O::LocalTee { local_index } => {
+                self.locals.get(local_index as usize).map_or(0, |local| local.slot)
+            }
+            O::GlobalGet { global_index } | O::GlobalSet { global_index } => {
+                self.linked.globals.get(global_index as usize).copied().unwrap_or(0)
+            }
+            O::MemoryInit { data_index, .. } | O::DataDrop { data_index } => data_index,
+            _ => match Shape::of(operator) {
+                Some(
+                    Shape::VectorExtract { lane, .. }
+                    | Shape::VectorReplace { lane }
+                    | Shape::VectorLoadLane { lane, .. }
+                    | Shape::VectorStoreLane { lane, .. },
+                ) => u32::from(lane),
+                _ => 0,
+            },
+        }
     }
 
     /// Whether an operator in dead code is passed over; the end of the dead code is not.
@@ -261,7 +290,8 @@ impl Translator<'_> {
 
     fn note(&mut self, ty: Option<Ty>, place: Place) {
         let (offset, opcode, index) = (self.offset, self.opcode, self.index.get());
-        self.body.ops.push(Op { offset, opcode, ty, index, place });
+        let (top, names) = (self.top, self.names);
+        self.body.ops.push(Op { offset, opcode, ty, index, top, names, place });
     }
 
     fn emit(&mut self, code: Code, a: u32, b: u32, c: u32, has_own: bool) -> Result<usize> {

@@ -8,7 +8,7 @@
 
 use crate::{
     module::FuncIndex,
-    trace::{End, FuncKey, InstanceIndex, Trap},
+    trace::{End, FuncKey, InstanceIndex, Trap, effects::Origin},
 };
 
 use super::code::Op;
@@ -80,6 +80,19 @@ pub trait Visitor {
 
     /// The host writes to a memory.
     fn host_write(&mut self, _memory: u32, _address: u64, _bytes: &[u8]) {}
+
+    /// Says what the next [`Self::host_write`] is made from. A write without it is the host function's own.
+    fn host_given(&mut self, _origin: &Origin) {}
+
+    /// The host reads a memory.
+    fn host_read(&mut self, _memory: u32, _address: u64, _bytes: &[u8]) {}
+
+    /// The lanes that the `i8x16.shuffle` that comes next picks, the first lowest.
+    fn lanes(&mut self, _lanes: u128) {}
+
+    /// Slots of the top frame are copied to others of it: operands that a branch carries along, or results
+    /// (to slot 0) before [`Self::leave`]. Which slots an operator reads and writes: [`Op::top`].
+    fn moved(&mut self, _from: u32, _to: u32, _len: u32) {}
 
     /// The host grows a memory by so many pages.
     fn host_grow(&mut self, _memory: u32, _pages: u64) {}

@@ -1,11 +1,14 @@
 //! Arguments and environment.
 
 use super::Errno;
-use crate::sandbox::{context::CallContext, tokens::Source};
+use crate::{
+    sandbox::{context::CallContext, tokens::Source},
+    trace::effects::Given,
+};
 
 pub(super) fn args_get(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     let strings = ctx.state.wasi.args.clone();
-    get(ctx, &strings)?;
+    get(ctx, &strings, Given::Argument)?;
     ctx.state.hand_out(Source::Arguments, 0..u64::MAX, "arguments");
     Ok(())
 }
@@ -17,7 +20,7 @@ pub(super) fn args_sizes_get(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno>
 
 pub(super) fn environ_get(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     let strings = ctx.state.wasi.env.clone();
-    get(ctx, &strings)?;
+    get(ctx, &strings, Given::Environment)?;
     ctx.state.hand_out(Source::Environment, 0..u64::MAX, "environment");
     Ok(())
 }
@@ -39,11 +42,18 @@ fn sizes_get(ctx: &mut CallContext<'_, '_>, (count, bytes): (u32, u32)) -> Resul
 }
 
 /// Writes a pointer for each string, and the strings.
-fn get(ctx: &mut CallContext<'_, '_>, strings: &[Vec<u8>]) -> Result<(), Errno> {
+fn get(ctx: &mut CallContext<'_, '_>, strings: &[Vec<u8>], kind: Given) -> Result<(), Errno> {
     let (mut pointer, mut target) = (ctx.u32(0), ctx.u32(1));
-    for string in strings {
+    for (number, string) in strings.iter().enumerate() {
         ctx.store_u32(pointer, target)?;
-        ctx.store(target, string)?;
+        // A variable is known by its name, an argument by its number.
+        let name = match kind {
+            Given::Environment => {
+                String::from_utf8_lossy(string.split(|&byte| byte == b'=').next().unwrap_or(string))
+            }
+            _ => number.to_string().into(),
+        };
+        ctx.give_from(target, string, kind, &name, 0).ok_or(Errno::FAULT)?;
         let end = target.checked_add(string.len() as u32).ok_or(Errno::FAULT)?;
         ctx.store(end, &[0])?;
         pointer = pointer.checked_add(4).ok_or(Errno::FAULT)?;

@@ -1,7 +1,7 @@
 //! The clocks, all of them virtual.
 
 use super::Errno;
-use crate::sandbox::context::CallContext;
+use crate::{sandbox::context::CallContext, trace::effects::Given};
 
 /// Nanoseconds that the clocks claim to resolve.
 const RESOLUTION_NS: u64 = 1000;
@@ -21,6 +21,7 @@ pub(super) fn clock_res_get(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> 
 }
 
 pub(super) fn clock_time_get(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
-    let now = now_ns(ctx, ctx.u32(0))?;
-    ctx.store_u64(ctx.u32(2), now)
+    let (id, to) = (ctx.u32(0), ctx.u32(2));
+    let now = now_ns(ctx, id)?;
+    ctx.give_from(to, &now.to_le_bytes(), Given::Clock, &id.to_string(), 0).ok_or(Errno::FAULT)
 }

@@ -5,7 +5,10 @@ use super::{
     descriptor::{Target, right},
     memory::room,
 };
-use crate::sandbox::{context::CallContext, fs::Ino, state::State, tokens::Source};
+use crate::{
+    sandbox::{context::CallContext, fs::Ino, state::State, tokens::Source},
+    trace::effects::{Given, Origin},
+};
 
 pub(super) fn fd_advise(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     ctx.state.wasi.fds.with(ctx.u32(0), right::FD_ADVISE)?;
@@ -127,10 +130,24 @@ impl State {
                 self.wasi.fds.get_mut(fd)?.offset += bytes.len() as u64;
                 Ok(bytes)
             }
-            Target::Connection(position) => wasi.sockets.receive(position, room, false, false),
+            Target::Connection(position) => self.receive(position, room, false, false),
             Target::Listener(_) => Err(Errno::NOTCONN),
             Target::Stdout | Target::Stderr => Err(Errno::BADF),
         }
+    }
+
+    /// Receives at most `room` bytes of a connection.
+    pub(super) fn receive(
+        &mut self,
+        position: usize,
+        room: u64,
+        peeks: bool,
+        waits_for_all: bool,
+    ) -> Result<Vec<u8>, Errno> {
+        let sockets = &mut self.wasi.sockets;
+        let (name, offset) = (sockets.name(position).into(), sockets.received(position));
+        self.handed = Some(Origin { kind: Given::Socket, name, offset });
+        sockets.receive(position, room, peeks, waits_for_all)
     }
 
     /// Reads at most `room` bytes of a file.

@@ -71,9 +71,11 @@ impl CallContext<'_, '_> {
         mut bytes: &[u8],
     ) -> Result<(), Errno> {
         self.state.log.transferred = Some(bytes.len() as u64);
+        let mut given = 0;
         for &(start, len) in vectors {
             let (head, tail) = bytes.split_at(bytes.len().min(len as usize));
-            self.store(start, head)?;
+            self.give_handed(start, head, given).ok_or(Errno::FAULT)?;
+            given += head.len() as u64;
             bytes = tail;
         }
         Ok(())

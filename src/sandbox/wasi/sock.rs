@@ -55,7 +55,7 @@ pub(super) fn sock_recv(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     ctx.check(ctx.u32(4), 4)?;
     ctx.check(ctx.u32(5), 2)?;
     let (peeks, all) = (flags & PEEK != 0, flags & WAITALL != 0);
-    let bytes = ctx.state.wasi.sockets.receive(position, room(&vectors), peeks, all)?;
+    let bytes = ctx.state.receive(position, room(&vectors), peeks, all)?;
     ctx.scatter(&vectors, &bytes)?;
     ctx.store_u32(ctx.u32(4), bytes.len() as u32)?;
     ctx.store(ctx.u32(5), &[0, 0])

@@ -127,6 +127,11 @@ impl Sockets {
         self.connections.get(position).map_or("", |connection| &connection.name)
     }
 
+    /// Bytes received so far.
+    pub(super) fn received(&self, position: usize) -> u64 {
+        self.connections.get(position).map_or(0, |stream| stream.received)
+    }
+
     /// The next connection of a socket that listens.
     pub(super) fn accept(&mut self, position: usize) -> Result<usize, Errno> {
         let accepted: u32 = self.listeners.iter().map(|listener| listener.accepted).sum();

@@ -73,7 +73,7 @@ fn path(ctx: &CallContext<'_, '_>, index: u32) -> Result<String, Errno> {
 fn read(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
     let (fd, to, len) = (arg(ctx, 0), arg(ctx, 1), arg(ctx, 2));
     let bytes = ctx.state.read(fd, u64::from(len.min(16 << 20)))?;
-    ctx.write(to, &bytes).ok_or(Errno::FAULT)?;
+    ctx.give_handed(to, &bytes, 0).ok_or(Errno::FAULT)?;
     Ok(bytes.len() as u32)
 }
 

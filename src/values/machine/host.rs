@@ -61,6 +61,15 @@ impl<'t> Machine<'t> {
                     self.written(visitor, memory, 0, u64::MAX);
                 }
             }
+            Effect::Given(origin) => visitor.host_given(origin),
+            Effect::Read { memory, address, len } => {
+                let bytes = &self.store.memory(*memory)?.bytes;
+                let start = usize::try_from(*address).unwrap_or(usize::MAX);
+                let end = usize::try_from(*len).ok().and_then(|len| start.checked_add(len));
+                let bytes = end.and_then(|end| bytes.get(start..end));
+                let kind = ValuesErrorKind::Effects("the host reads past the end of a memory");
+                visitor.host_read(*memory, *address, bytes.ok_or(kind)?);
+            }
             Effect::Arguments(_) | Effect::Results(_) => {}
         }
         Ok(())

@@ -85,7 +85,8 @@ fn stock(trace: &Trace) -> Duration {
     let instance =
         wasmi::Linker::new(&engine).instantiate_and_start(&mut store, &module).expect("it ran before");
     let main = instance.get_func(&store, "main").expect("it ran before");
-    let mut results: Vec<_> = main.ty(&store).results().iter().map(|ty| wasmi::Val::default(*ty)).collect();
+    let mut results: Vec<_> =
+        main.ty(&store).results().iter().map(|ty| wasmi::Val::default_for_ty(*ty)).collect();
     let begun = Instant::now();
     main.call(&mut store, &[], &mut results).expect("it ran before");
     let took = begun.elapsed();

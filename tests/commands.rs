@@ -259,3 +259,38 @@ fn a_recording_that_lies_is_found_out() {
     ]);
     assert!(shown.starts_with("event 5\n"), "{shown}");
 }
+
+#[test]
+fn a_slice_leads_back_to_the_host_and_segments() {
+    let recorded = Recorded::new(&[]);
+    let all = lines(&shown(&["dump", recorded.trace(), "--json", "--values", "--opcode", "i32.store8"]));
+    let third = all[2]["number"].as_u64().unwrap().to_string();
+    let slice = |more: &[&str]| {
+        json(&[&["slice", recorded.trace(), "--at", &third, "--format", "json"], more].concat())
+    };
+    let of = |slice: &Value| -> Vec<String> {
+        let steps = slice["steps"].as_array().unwrap();
+        steps.iter().map(|step| step["opcode"].as_str().or(step["by"].as_str()).unwrap().to_owned()).collect()
+    };
+    // The value that is stored: a byte of the segment, and the key.
+    let value = slice(&["--operand", "1"]);
+    assert_eq!(of(&value), ["segment", "i32.load8_u", "i32.const", "i32.xor"]);
+    assert_eq!((&value["roots"], &value["is_cut"]), (&serde_json::json!([3]), &false.into()));
+    // With where it was loaded from: the counter of the loop.
+    let with = of(&slice(&["--operand", "1", "--addresses"]));
+    assert!(with.len() > 6 && with.contains(&"i32.add".to_owned()), "{with:?}");
+    let memory = slice(&["--memory", "0:4"]);
+    assert_eq!(of(&memory), ["host"]);
+    let text = shown(&["slice", recorded.trace(), "--at", &third]);
+    assert!(text.contains("i32.xor → 0x6f  of #"), "{text}");
+    let dot = shown(&["slice", recorded.trace(), "--at", &third, "--format", "dot"]);
+    assert!(dot.starts_with("digraph slice {") && dot.contains(" -> ") && dot.ends_with("}\n"), "{dot}");
+    for (words, said) in [
+        (&["--at", &third, "--operand", "2"][..], "no operand 2"),
+        (&["--at", "99999999"], "the run is over"),
+        (&["--at", &third, "--operand", "0", "--memory", "0:1"], "cannot be used with"),
+    ] {
+        let (code, message) = refused(&[&["slice", recorded.trace()], words].concat());
+        assert!(code == 2 && message.contains(said), "{words:?}: {code} {message}");
+    }
+}

@@ -11,8 +11,8 @@ use wasmspoor::{
     sandbox::{self, RunOptions},
     trace::{InstanceIndex, Trace},
     values::{
-        At, FindBytes, FindValue, LastWriters, Level, Machine, Nothing, Timeline, Ty, Visitor, Writer,
-        signature,
+        At, FindBytes, FindValue, LastWriters, Level, Machine, Nothing, Slicer, Step, Timeline, Ty, Visitor,
+        Writer, signature,
     },
 };
 
@@ -490,4 +490,51 @@ fn arbitrary_effects_and_streams_give_values_or_an_error() {
         data[0] = seed as u8;
         bodies::values(&data);
     }
+}
+
+/// What a value comes from: known for each, down to the last instruction.
+#[test]
+fn a_slice_has_what_a_value_comes_from_and_nothing_else() {
+    let trace = run_steps();
+    let mut timeline = Timeline::new(&trace).unwrap();
+    let total = timeline.total().unwrap();
+    let mut slicer = Slicer::new(total, false);
+    timeline.walk(0, total, &mut slicer).unwrap();
+    let names = |slice: &wasmspoor::values::Slice| -> Vec<String> {
+        let name = |step: &Step| match step {
+            Step::Instruction { opcode, value, .. } => format!("{} {value}", opcode.mnemonic()),
+            Step::Write(Writer::Segment { .. }) => "segment".into(),
+            Step::Write(_) => "host write".into(),
+            Step::Argument { index, .. } => format!("argument {index}"),
+            Step::Result { .. } => "result".into(),
+        };
+        slice.steps.iter().map(name).collect()
+    };
+    // 64: y of the last turn: (give(3) + 1) * 3, in another function.
+    let y = slicer.of_memory(0, 64, 4);
+    assert_eq!(
+        names(&y),
+        [
+            "result",
+            "i32.const 1",
+            "i32.add 4",
+            "i32.const 3",
+            "i32.mul 12",
+            "i64.extend_i32_u 12",
+            "i32.wrap_i64 12",
+            "i32.store 12"
+        ]
+    );
+    assert_eq!((y.roots.len(), y.is_cut), (1, false));
+    // The result that was added is used by the product, not by the constant.
+    let position = |name: &str| names(&y).iter().position(|found| found == name).unwrap();
+    assert!(y.edges.contains(&(position("i32.mul 12"), position("i32.add 4"))));
+    // A copy of a segment, and bytes that nobody wrote.
+    assert_eq!(names(&slicer.of_memory(0, 100, 5)), ["segment"]);
+    assert!(slicer.of_memory(0, 500, 4).steps.is_empty());
+    assert_eq!(names(&slicer.of_memory(0, 32, 4)), ["host write"]);
+    // The sum of all turns: four results of the host.
+    let sum = names(&slicer.of_memory(0, 72, 4));
+    assert_eq!(sum.iter().filter(|name| *name == "result").count(), 4, "{sum:?}");
+    assert!(sum.iter().all(|name| !name.contains("lt_u")), "{sum:?}");
 }

@@ -39,6 +39,7 @@ mod run;
 mod sample;
 mod scan;
 mod session;
+mod slice;
 mod state;
 mod trace;
 mod trace_diff;
@@ -139,6 +140,7 @@ enum Command {
     State(state::Arguments),
     WhoWrote(who_wrote::Arguments),
     Find(find::Arguments),
+    Slice(slice::Arguments),
     Debug(debug::Arguments),
     /// Print the JSON Schema of `run --json`
     Schema,
@@ -171,6 +173,7 @@ pub(crate) fn main() -> ExitCode {
         Command::State(arguments) => state::run(&arguments, &mut out),
         Command::WhoWrote(arguments) => who_wrote::run(&arguments, &mut out),
         Command::Find(arguments) => find::run(&arguments, &mut out),
+        Command::Slice(arguments) => slice::run(&arguments, &mut out),
         Command::Debug(arguments) => debug::run(&arguments, &mut out),
     };
     let result = result.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));

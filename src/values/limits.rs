@@ -65,3 +65,12 @@ pub(super) const MAX_WINDOW: u64 = 1 << 22;
 
 /// Most stops of a debugger: each instruction is compared with all of them.
 pub(super) const MAX_STOPS: usize = 100;
+
+/// Most steps that a slice knows back from its moment: 200 MiB.
+pub(super) const MAX_STEPS: usize = 1 << 22;
+
+/// Most steps of a slice: nobody reads more, and what is nearest to the value is kept.
+pub(super) const MAX_SLICE: usize = 10_000;
+
+/// Most pages of 4 KiB of all memories whose bytes are followed: 16 KiB each, 512 MiB.
+pub(super) const MAX_SHADOW_PAGES: usize = 1 << 15;

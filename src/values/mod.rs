@@ -19,6 +19,7 @@ mod machine;
 mod pages;
 mod run;
 mod shape;
+mod slice;
 mod slot;
 mod state;
 mod store;
@@ -38,6 +39,7 @@ pub use limits::{
     MAX_FOUND, MAX_FRAMES, MAX_MEMORY_BYTES, MAX_PATTERN, MAX_SLOTS, MAX_TABLE_ELEMENTS, MAX_WATCHED,
 };
 pub use machine::{Machine, Totals};
+pub use slice::{Slice, Slicer, Step};
 pub use state::{Activation, Level, State, Typed};
 pub use timeline::Timeline;
 pub use types::{signature, typed};

@@ -5,6 +5,7 @@
 
 mod bulk;
 mod calls;
+mod exits;
 mod rare;
 mod tell;
 mod traps;
@@ -16,32 +17,15 @@ use crate::{
     trace::{Trap, recorded::Taken},
 };
 
+use self::exits::{Exit, Next};
 use self::tell::{Who, tell_branch, tell_copy, tell_far};
 use super::code::{Body, Code, Instr};
 use super::error::ValuesErrorKind;
-use super::machine::{CUT, Frame, Machine, RETURNED, Result};
+use super::machine::{Frame, Machine, Result};
 use super::slot::{Slot, binary, immediate, try_binary, try_unary, unary};
 use super::table::for_each_scalar;
 use super::vector;
 use super::visitor::{Access, Visitor};
-
-/// Why the loop was left.
-enum Exit {
-    /// A decision was the last before the end or a barrier.
-    Last,
-    /// A decision is not as computed.
-    Wrong(bool),
-    Trap(Trap),
-    Call(Instr),
-    Return(Instr),
-    /// The instruction is done elsewhere.
-    Slow(Instr),
-    /// The marked instruction.
-    Break,
-    /// The next instruction would go beyond the pause.
-    Pause,
-    Failed(ValuesErrorKind),
-}
 
 fn to_trap(code: TrapCode) -> Trap {
     match code {
@@ -601,50 +585,9 @@ macro_rules! define_run {
                     if self.count > self.check.instructions_limit {
                         return Err(ValuesErrorKind::TooLong { limit: self.check.instructions_limit });
                     }
-                    match exit {
-                        Exit::Return(instr) => {
-                            let len = instr.b as usize;
-                            let from = fp + instr.a as usize;
-                            self.stack.copy_within(from..from + len, fp);
-                            self.frames.pop();
-                            visitor.moved(instr.a, 0, instr.b);
-                            visitor.leave(&self.stack[fp..fp + len]);
-                            let base = self.invocations.last().map_or(0, |invocation| invocation.base);
-                            if self.frames.len() == base {
-                                return self.end(RETURNED, Some(fp), visitor);
-                            }
-                        }
-                        Exit::Call(instr) => {
-                            self.check.call()?;
-                            if let Some(frame) = self.frames.last_mut() {
-                                frame.pc += 1;
-                            }
-                            let at = fp + instr.a as usize;
-                            self.enter(instr.b, at)?;
-                            self.tell_call(visitor, instr.b, at, false);
-                        }
-                        Exit::Last => {
-                            if self.is_cut_after_decision() {
-                                return self.end(CUT, None, visitor);
-                            }
-                            self.plant()?;
-                        }
-                        Exit::Wrong(computed) => return Err(self.wrong(computed)),
-                        Exit::Trap(code) => return self.trap(code, visitor),
-                        Exit::Break => match self.at_break(visitor)? {
-                            true => return Ok(()),
-                            false => over_break = true,
-                        },
-                        Exit::Slow(instr) => {
-                            if self.slow(instr, visitor)? {
-                                return Ok(());
-                            }
-                        }
-                        Exit::Pause => {
-                            self.is_paused = true;
-                            return Ok(());
-                        }
-                        Exit::Failed(kind) => return Err(kind),
+                    match self.exit(exit, fp, visitor)? {
+                        Next::Out => return Ok(()),
+                        Next::On { over } => over_break = over,
                     }
                 }
             }

@@ -1,0 +1,212 @@
+//! `spoor slice`: the instructions that a value comes from.
+
+use std::{collections::BTreeMap, io::Write, path::PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use wasmspoor::{
+    text::{self, grouped},
+    trace::Trace,
+    values::{Activation, Level, Slice, Slicer, Step, Timeline},
+};
+
+use super::{
+    Exit, Failure,
+    output::Object,
+    report::Sample,
+    valued::{self, Range, WriterJson},
+};
+
+/// Show the instructions that a value comes from, across calls and memory, back to the host, segments and
+/// constants
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(after_help = "Examples:
+  spoor slice sample.spoor --at 120000
+  spoor slice sample.spoor --at 120000 --operand 1 --addresses
+  spoor slice sample.spoor --at 120000 --memory 0x400:16
+  spoor slice sample.spoor --at 120000 --format dot | dot -Tsvg -o slice.svg
+
+Without --operand and --memory: all operands of the instruction that is event N. Operands are numbered as `spoor state` shows them, the bottom of the
+stack first. What only moves values (locals, globals, calls, copies) is followed and not shown.
+Exit codes: 0 shown; 1 the values are not known as far; 2 wrong usage, or a file that cannot be read; 3 nothing ran.")]
+pub(super) struct Arguments {
+    /// The trace file
+    file: PathBuf,
+    #[command(flatten)]
+    sample: Sample,
+    /// The moment: before event N, as `spoor dump --from` counts
+    #[arg(long, value_name = "EVENT", value_parser = valued::number)]
+    at: u64,
+    /// The operand with this number on the operand stack
+    #[arg(long, value_name = "N")]
+    operand: Option<usize>,
+    /// Bytes of memory: address and length, decimal or with 0x
+    #[arg(long, value_name = "[MEMORY:]ADDR:LEN", value_parser = valued::range, conflicts_with = "operand")]
+    memory: Option<Range>,
+    /// Follow what addresses come from, too
+    #[arg(long)]
+    addresses: bool,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A line for each instruction, in the order of the run
+    Text,
+    /// One JSON object; its fields are described in docs/json.md
+    Json,
+    /// A graph for Graphviz
+    Dot,
+}
+
+#[derive(Debug, Serialize)]
+struct Output {
+    at: u64,
+    is_cut: bool,
+    steps: Vec<StepJson>,
+    edges: Vec<(usize, usize)>,
+    roots: Vec<usize>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+enum StepJson {
+    Instruction { event: u64, function: u32, offset: u32, opcode: &'static str, value: u64 },
+    Write(WriterJson),
+    Argument { event: u64, callee: String, index: u32 },
+    Result { event: u64, host: String },
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let recorded = valued::open(&arguments.sample, &arguments.file)?;
+    let trace = valued::trace(&recorded)?;
+    let mut timeline = Timeline::new(trace).map_err(valued::end)?;
+    let state = timeline.state(arguments.at).map_err(valued::end)?;
+    let slots = match (arguments.memory, state.levels.last()) {
+        (Some(_), _) => 0..0,
+        (None, Some(Level::Wasm(frame))) => slots(frame, arguments.operand)?,
+        _ => return Err(valued::usage("the run is over at this event: name bytes with --memory")),
+    };
+    let mut slicer = Slicer::new(state.event, arguments.addresses);
+    // The instruction itself too: it says that the moment is reached.
+    timeline.walk(0, state.event.saturating_add(1), &mut slicer).map_err(valued::end)?;
+    let slice = match arguments.memory {
+        Some(Range { memory, address, len }) => slicer.of_memory(memory, address, len),
+        None => slicer.of_slots(slots),
+    };
+    match arguments.format {
+        Format::Text => print(trace, &slice, out)?,
+        Format::Json => {
+            let fields = output(trace, state.event, &slice);
+            text::write_json(out, &Object { schema: "spoor.slice/1", fields: &fields })?;
+        }
+        Format::Dot => dot(trace, &slice, out)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// The slots of an operand, or of all.
+fn slots(frame: &Activation, operand: Option<usize>) -> Result<std::ops::Range<usize>, Failure> {
+    let len = |values: &[wasmspoor::values::Typed]| {
+        values.iter().map(|value| value.ty.slots() as usize).sum::<usize>()
+    };
+    let locals = len(&frame.locals);
+    match operand {
+        None => Ok(locals..locals + len(&frame.operands)),
+        Some(number) => {
+            let none = || {
+                let count = text::plural(frame.operands.len() as u64, "operand");
+                valued::usage(format!(
+                    "there is no operand {number}: {count} before {}",
+                    frame.opcode.mnemonic()
+                ))
+            };
+            let value = frame.operands.get(number).ok_or_else(none)?;
+            let begin = locals + len(&frame.operands[..number]);
+            Ok(begin..begin + value.ty.slots() as usize)
+        }
+    }
+}
+
+fn words(trace: &Trace, step: &Step) -> String {
+    match step {
+        Step::Instruction { event, function, offset, opcode, value } => {
+            let (event, mnemonic) = (grouped(*event), opcode.mnemonic());
+            format!("event {event}, wasm-function[{function}]:{:#x} {mnemonic} → {value:#x}", offset.0)
+        }
+        Step::Write(writer) => valued::writer(trace, Some(writer)),
+        Step::Argument { event, func, index } => {
+            format!("before event {}, argument {index} of {}", grouped(*event), valued::callee(trace, *func))
+        }
+        Step::Result { event, func } => {
+            format!(
+                "before event {}, result of host function {}",
+                grouped(*event),
+                valued::callee(trace, *func)
+            )
+        }
+    }
+}
+
+fn print(trace: &Trace, slice: &Slice, out: &mut impl Write) -> Result<(), Failure> {
+    let mut uses: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (user, used) in &slice.edges {
+        uses.entry(*user).or_default().push(*used);
+    }
+    if slice.is_cut {
+        writeln!(out, "cut: what comes before is not followed")?;
+    }
+    for (position, step) in slice.steps.iter().enumerate() {
+        let of =
+            uses.get(&position).map(|uses| uses.iter().map(|used| format!("#{used}")).collect::<Vec<_>>());
+        let of = of.map(|of| format!("  of {}", of.join(" "))).unwrap_or_default();
+        let mark = if slice.roots.contains(&position) { '>' } else { ' ' };
+        writeln!(out, "{mark} #{position:<4} {}{of}", words(trace, step))?;
+    }
+    if slice.steps.is_empty() {
+        writeln!(out, "it comes from nothing that is followed: it is zero as memory and locals begin")?;
+    }
+    Ok(())
+}
+
+fn output(trace: &Trace, at: u64, slice: &Slice) -> Output {
+    let step = |step: &Step| match step {
+        Step::Instruction { event, function, offset, opcode, value } => StepJson::Instruction {
+            event: *event,
+            function: function.0,
+            offset: offset.0,
+            opcode: opcode.mnemonic(),
+            value: *value,
+        },
+        Step::Write(writer) => StepJson::Write(WriterJson::of(trace, Some(writer))),
+        Step::Argument { event, func, index } => {
+            StepJson::Argument { event: *event, callee: valued::callee(trace, *func), index: *index }
+        }
+        Step::Result { event, func } => {
+            StepJson::Result { event: *event, host: valued::callee(trace, *func) }
+        }
+    };
+    Output {
+        at,
+        is_cut: slice.is_cut,
+        steps: slice.steps.iter().map(step).collect(),
+        edges: slice.edges.clone(),
+        roots: slice.roots.clone(),
+    }
+}
+
+fn dot(trace: &Trace, slice: &Slice, out: &mut impl Write) -> Result<(), Failure> {
+    writeln!(out, "digraph slice {{\n  node [shape=box, fontname=monospace];")?;
+    for (position, step) in slice.steps.iter().enumerate() {
+        let label = words(trace, step).replace('\\', "\\\\").replace('"', "\\\"");
+        let style = if slice.roots.contains(&position) { ", penwidth=2" } else { "" };
+        writeln!(out, "  n{position} [label=\"{label}\"{style}];")?;
+    }
+    for (user, used) in &slice.edges {
+        writeln!(out, "  n{used} -> n{user};")?;
+    }
+    Ok(writeln!(out, "}}")?)
+}

@@ -1,0 +1,486 @@
+//! Slices: the instructions that a value comes from, across calls and memory, back to constants, the host and
+//! segments.
+//!
+//! A visitor follows for each slot and each byte of memory which *step* made it: an instruction that
+//! computes, loads or stores, a write of the host, an argument of an invocation. What only moves values
+//! (locals, globals, `local.tee`, calls and returns) makes no step. So the graph has a node for each instruction that
+//! computed something, and a slice is what can be reached from the value backwards.
+//!
+//! Memory is bounded: the last [`MAX_STEPS`] steps are known; what comes from before them is told to be cut.
+//! Addresses and conditions are no part of a value: they are followed only if that is asked for.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
+    ops::Range,
+    sync::Arc,
+};
+
+use crate::{
+    module::{CodeOffset, FuncIndex, Opcode},
+    trace::{End, FuncKey},
+};
+
+use super::code::{Op, Ty};
+use super::limits::{MAX_KEPT, MAX_SHADOW_PAGES, MAX_SLICE, MAX_SLOTS, MAX_STEPS, MAX_WATCHED};
+use super::visitor::{Access, At, Visitor};
+use super::writers::{Hand, Writer};
+
+/// What made a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// An instruction.
+    Instruction {
+        /// Instructions executed before it.
+        event: u64,
+        /// Its function.
+        function: FuncIndex,
+        /// Where it stands in the module.
+        offset: CodeOffset,
+        /// What it is.
+        opcode: Opcode,
+        /// The first slot that it gave, or of a store the value.
+        value: u64,
+    },
+    /// A write to memory by the host, or a segment.
+    Write(Writer),
+    /// An argument of an invocation.
+    Argument {
+        /// Instructions executed before it.
+        event: u64,
+        /// The function.
+        func: FuncKey,
+        /// Which.
+        index: u32,
+    },
+    /// A result of a host function.
+    Result {
+        /// Instructions executed before it.
+        event: u64,
+        /// The function.
+        func: FuncKey,
+    },
+}
+
+/// A slice: steps in the order of the run, and which uses which.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// Which step (by position) uses which.
+    pub edges: Vec<(usize, usize)>,
+    /// The steps that made the value itself.
+    pub roots: Vec<usize>,
+    /// Whether something comes from before the steps that are known, or there are more steps than are told.
+    pub is_cut: bool,
+}
+
+/// No step: zero, as memory and locals begin.
+const NOTHING: u32 = 0;
+
+/// Bytes whose steps are kept together.
+const PAGE: u64 = 1 << 12;
+
+/// Follows what values come from: a visitor, up to a moment.
+#[derive(Debug)]
+pub struct Slicer {
+    /// The moment, from which on nothing more is followed.
+    at: u64,
+    is_done: bool,
+    with_addresses: bool,
+    /// The last steps, and what each uses.
+    steps: VecDeque<(Step, Box<[u32]>)>,
+    /// Number of the first that is kept; steps count from 1.
+    first: u32,
+    /// For each slot of all frames the step that made it.
+    slots: Vec<u32>,
+    /// First slots of the frames.
+    frames: Vec<usize>,
+    /// Frames and host calls when each open invocation began.
+    open: Vec<(usize, usize)>,
+    /// Open host calls, and where their results go.
+    host: Vec<(FuncKey, usize)>,
+    globals: Vec<[u32; 2]>,
+    memory: Memory,
+    kept: VecDeque<(u32, Memory, Vec<[u32; 2]>)>,
+    /// Of the instruction that comes.
+    accesses: Vec<Access>,
+    /// After the arguments of the call that came last.
+    arguments_end: usize,
+    is_tail: bool,
+    is_restoring: bool,
+    event: u64,
+    hand: Hand,
+}
+
+impl Slicer {
+    /// Follows values up to the moment before which `at` instructions were executed; with what addresses come
+    /// from too, if that is asked for.
+    pub fn new(at: u64, with_addresses: bool) -> Self {
+        Self {
+            at,
+            with_addresses,
+            steps: VecDeque::new(),
+            first: 1,
+            is_done: false,
+            slots: Vec::new(),
+            frames: Vec::new(),
+            open: Vec::new(),
+            host: Vec::new(),
+            globals: Vec::new(),
+            memory: Memory::default(),
+            kept: VecDeque::new(),
+            accesses: Vec::new(),
+            arguments_end: 0,
+            is_tail: false,
+            is_restoring: false,
+            event: 0,
+            hand: Hand::default(),
+        }
+    }
+
+    /// What slots of the top frame come from, at the moment: locals have the first ones, operands follow.
+    pub fn of_slots(&self, slots: Range<usize>) -> Slice {
+        let fp = self.fp();
+        self.slice(slots.map(|slot| self.slot(fp + slot)).collect())
+    }
+
+    /// What bytes of a memory come from, at the moment.
+    pub fn of_memory(&self, memory: u32, address: u64, len: u64) -> Slice {
+        let bytes = (0..len.min(MAX_WATCHED)).map(|at| self.memory.get(memory, address.wrapping_add(at)));
+        self.slice(bytes.collect())
+    }
+
+    fn slice(&self, mut roots: Vec<u32>) -> Slice {
+        roots.retain(|id| *id != NOTHING);
+        roots.sort_unstable();
+        roots.dedup();
+        // The latest first, so that what is nearest to the value is told if there is too much.
+        let mut open: BinaryHeap<u32> = roots.iter().copied().collect();
+        let (mut reached, mut edges, mut is_cut) = (BTreeSet::new(), Vec::new(), self.memory.is_lost);
+        while let Some(id) = open.pop() {
+            if reached.contains(&id) {
+                continue;
+            }
+            let step = id.checked_sub(self.first).and_then(|at| self.steps.get(at as usize));
+            let Some((_, uses)) = step.filter(|_| reached.len() < MAX_SLICE) else {
+                is_cut = true;
+                continue;
+            };
+            reached.insert(id);
+            edges.extend(uses.iter().map(|used| (id, *used)));
+            open.extend(uses.iter().copied());
+        }
+        let position: BTreeMap<u32, usize> = reached.iter().copied().zip(0..).collect();
+        let step = |id: &u32| self.steps.get((id - self.first) as usize).map(|(step, _)| *step);
+        let place = |id: &u32| position.get(id).copied();
+        Slice {
+            steps: reached.iter().filter_map(step).collect(),
+            edges: edges.iter().filter_map(|(user, used)| Some((place(user)?, place(used)?))).collect(),
+            roots: roots.iter().filter_map(place).collect(),
+            is_cut,
+        }
+    }
+
+    fn fp(&self) -> usize {
+        self.frames.last().copied().unwrap_or(0)
+    }
+
+    fn slot(&self, slot: usize) -> u32 {
+        self.slots.get(slot).copied().unwrap_or(NOTHING)
+    }
+
+    fn set(&mut self, slot: usize, id: u32) {
+        if slot >= self.slots.len() {
+            if id == NOTHING || slot >= MAX_SLOTS {
+                return;
+            }
+            self.slots.resize(slot + 1, NOTHING);
+        }
+        self.slots[slot] = id;
+    }
+
+    fn copy(&mut self, from: usize, to: usize, len: usize) {
+        let ids: Vec<u32> = (from..from + len).map(|slot| self.slot(slot)).collect();
+        ids.into_iter().enumerate().for_each(|(at, id)| self.set(to + at, id));
+    }
+
+    /// Adds a step; gives its number.
+    fn step(&mut self, step: Step, uses: impl IntoIterator<Item = u32>) -> u32 {
+        let mut uses: Vec<u32> = uses.into_iter().filter(|id| *id != NOTHING).collect();
+        uses.sort_unstable();
+        uses.dedup();
+        if self.steps.len() >= MAX_STEPS {
+            self.steps.pop_front();
+            self.first = self.first.saturating_add(1);
+        }
+        self.steps.push_back((step, uses.into()));
+        self.first.saturating_add(self.steps.len() as u32 - 1)
+    }
+
+    fn instruction_step(&mut self, at: At<'_>, value: u64, uses: Vec<u32>) -> u32 {
+        let (offset, opcode) = (CodeOffset(at.op.offset), at.op.opcode);
+        let step = Step::Instruction { event: at.number, function: at.function, offset, opcode, value };
+        self.step(step, uses)
+    }
+
+    /// Does what only moves values. Whether the instruction is one of these.
+    fn moves(&mut self, at: At<'_>, base: usize, operands: &[u64]) -> bool {
+        let (fp, names) = (self.fp(), at.op.names as usize);
+        let len = at.op.ty.map_or(1, Ty::slots) as usize;
+        match at.op.opcode {
+            Opcode::LocalGet => self.copy(fp + names, base, len),
+            Opcode::LocalSet | Opcode::LocalTee => self.copy(base, fp + names, len),
+            Opcode::GlobalGet => {
+                let ids = self.globals.get(names).copied().unwrap_or_default();
+                ids.iter().take(len).enumerate().for_each(|(at, id)| self.set(base + at, *id));
+            }
+            Opcode::GlobalSet => {
+                let ids = [self.slot(base), if len > 1 { self.slot(base + 1) } else { NOTHING }];
+                if names >= self.globals.len() && names < MAX_SLOTS {
+                    self.globals.resize(names + 1, [NOTHING; 2]);
+                }
+                if let Some(global) = self.globals.get_mut(names) {
+                    *global = ids;
+                }
+            }
+            _ if at.op.opcode.mnemonic() == "select" => {
+                let is_second = operands.last().is_some_and(|condition| *condition as u32 == 0);
+                self.copy(base + if is_second { len } else { 0 }, base, len);
+            }
+            Opcode::MemoryCopy => {
+                if let [.., from, to] = self.accesses[..] {
+                    self.memory.copy((from.memory, from.address), (to.memory, to.address), to.len);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// What loads, stores or computes.
+    fn computes(&mut self, at: At<'_>, base: usize, operands: &[u64], results: &[u64]) {
+        let access = self.accesses.last().copied();
+        let mut uses: Vec<u32> = Vec::new();
+        match access {
+            None => uses.extend((base..base + operands.len()).map(|slot| self.slot(slot))),
+            Some(access) => {
+                // The address is the first operand; a value that is stored, or a vector that a lane is loaded
+                // to, comes after it. Bulk operations have addresses and lengths, and a value if they fill.
+                let skipped = usize::from(!self.with_addresses);
+                let last = match at.op.opcode {
+                    Opcode::MemoryFill if skipped > 0 => 2,
+                    Opcode::MemoryInit if skipped > 0 => 1,
+                    _ => operands.len(),
+                };
+                uses.extend((base + skipped..base + last).map(|slot| self.slot(slot)));
+                if !access.is_write {
+                    uses.extend(
+                        (0..access.len)
+                            .map(|byte| self.memory.get(access.memory, access.address.wrapping_add(byte))),
+                    );
+                }
+            }
+        }
+        let value = results.first().or(operands.get(1)).copied().unwrap_or(0);
+        let makes = !results.is_empty() || access.is_some_and(|access| access.is_write);
+        if !makes {
+            return;
+        }
+        let id = self.instruction_step(at, value, uses);
+        (0..results.len()).for_each(|slot| self.set(base + slot, id));
+        if let Some(access) = access.filter(|access| access.is_write) {
+            self.memory.fill(access.memory, access.address, access.len, id);
+        }
+    }
+}
+
+impl Visitor for Slicer {
+    const INSTRUCTIONS: bool = true;
+    const MEMORY: bool = true;
+    const WRITES: bool = true;
+
+    fn access(&mut self, function: FuncIndex, op: &Op, access: Access) {
+        self.hand.access(function, op, access);
+        self.accesses.push(access);
+    }
+
+    fn instruction(&mut self, at: At<'_>, operands: &[u64], results: &[u64]) {
+        self.is_done |= at.number >= self.at;
+        if self.is_done {
+            return;
+        }
+        self.event = at.number + 1;
+        let base = (self.fp() + at.op.top as usize).saturating_sub(operands.len());
+        self.arguments_end = base;
+        self.is_tail = at.op.opcode.mnemonic().starts_with("return_call");
+        let is_call = at.op.opcode.mnemonic().contains("call") || at.op.opcode == Opcode::Return;
+        if !is_call && !self.moves(at, base, operands) {
+            self.computes(at, base, operands, results);
+        }
+        self.accesses.clear();
+    }
+
+    fn moved(&mut self, from: u32, to: u32, len: u32) {
+        if !self.is_done {
+            let fp = self.fp();
+            self.copy(fp + from as usize, fp + to as usize, len as usize);
+        }
+    }
+
+    fn invoke(&mut self, func: FuncKey, arguments: &[u64]) {
+        if self.is_done {
+            return;
+        }
+        self.hand.invoke();
+        self.open.push((self.frames.len(), self.host.len()));
+        let base = self.slots.len();
+        self.frames.push(base);
+        for index in 0..arguments.len() {
+            let id = self.step(Step::Argument { event: self.event, func, index: index as u32 }, []);
+            self.set(base + index, id);
+        }
+        self.arguments_end = base + arguments.len();
+        self.is_tail = false;
+    }
+
+    fn call(&mut self, _: FuncKey, arguments: &[u64], is_tail: bool) {
+        if self.is_done {
+            return;
+        }
+        let begin = self.arguments_end.saturating_sub(arguments.len());
+        let fp = if is_tail { self.fp() } else { begin };
+        self.copy(begin, fp, arguments.len());
+        // Its locals are zero.
+        self.slots.truncate(fp + arguments.len());
+        if !is_tail {
+            self.frames.push(fp);
+        }
+    }
+
+    fn leave(&mut self, results: &[u64]) {
+        if !self.is_done
+            && let Some(fp) = self.frames.pop()
+        {
+            self.slots.truncate(fp + results.len());
+        }
+    }
+
+    fn host_call(&mut self, func: FuncKey, record: u64, arguments: &[u64]) {
+        if self.is_done {
+            return;
+        }
+        self.hand.host_call(func, record);
+        let begin = self.arguments_end.saturating_sub(arguments.len());
+        let begin = if self.is_tail { self.frames.pop().unwrap_or(begin) } else { begin };
+        self.host.push((func, begin));
+    }
+
+    fn host_return(&mut self, _: bool, results: &[u64]) {
+        if self.is_done {
+            return;
+        }
+        self.hand.host_return();
+        let Some((func, begin)) = self.host.pop() else { return };
+        self.slots.truncate(begin);
+        if !results.is_empty() {
+            let id = self.step(Step::Result { event: self.event, func }, []);
+            (0..results.len()).for_each(|slot| self.set(begin + slot, id));
+        }
+    }
+
+    fn end(&mut self, _: &End, _: &[u64]) {
+        if self.is_done {
+            return;
+        }
+        self.hand.end();
+        let (frames, host) = self.open.pop().unwrap_or_default();
+        let begin = self.frames.get(frames).copied();
+        self.frames.truncate(frames);
+        self.host.truncate(host);
+        if let Some(begin) = begin {
+            self.slots.truncate(begin);
+        }
+    }
+
+    fn segment(&mut self, _: u32, _: u64, _: &[u8]) {
+        self.hand.segment();
+    }
+
+    fn host_keep(&mut self, state: u32) {
+        if self.is_done {
+            return;
+        }
+        self.kept.push_back((state, self.memory.clone(), self.globals.clone()));
+        if self.kept.len() > MAX_KEPT {
+            self.kept.pop_front();
+        }
+    }
+
+    fn host_restore(&mut self, state: u32) {
+        if self.is_done {
+            return;
+        }
+        if let Some((_, memory, globals)) = self.kept.iter().rfind(|(kept, ..)| *kept == state) {
+            (self.memory, self.globals) = (memory.clone(), globals.clone());
+            self.is_restoring = true;
+        }
+    }
+
+    fn written(&mut self, event: u64, memory: u32, _: &[u8], address: u64, len: u64) {
+        let writer = self.hand.take(event);
+        let is_restored = self.is_restoring && matches!(writer, Writer::Host { call: None, .. });
+        self.is_restoring = is_restored;
+        // What instructions write is told by the instruction.
+        if self.is_done || is_restored || matches!(writer, Writer::Instruction { .. }) {
+            return;
+        }
+        let id = self.step(Step::Write(writer), []);
+        self.memory.fill(memory, address, len, id);
+    }
+}
+
+/// For each byte of all memories the step that made it.
+#[derive(Debug, Clone, Default)]
+struct Memory {
+    pages: BTreeMap<(u32, u64), Arc<Vec<u32>>>,
+    /// There were too many pages: some bytes are not followed.
+    is_lost: bool,
+}
+
+impl Memory {
+    fn get(&self, memory: u32, address: u64) -> u32 {
+        let page = self.pages.get(&(memory, address / PAGE));
+        page.and_then(|page| page.get((address % PAGE) as usize)).copied().unwrap_or(NOTHING)
+    }
+
+    fn set(&mut self, memory: u32, address: u64, id: u32) {
+        let key = (memory, address / PAGE);
+        if !self.pages.contains_key(&key) {
+            if id == NOTHING {
+                return;
+            }
+            if self.pages.len() >= MAX_SHADOW_PAGES {
+                self.is_lost = true;
+                return;
+            }
+        }
+        let page = self.pages.entry(key).or_insert_with(|| Arc::new(vec![NOTHING; PAGE as usize]));
+        if let Some(byte) = Arc::make_mut(page).get_mut((address % PAGE) as usize) {
+            *byte = id;
+        }
+    }
+
+    fn fill(&mut self, memory: u32, address: u64, len: u64, id: u32) {
+        // Of what is larger than all that is followed, the rest is lost.
+        let most = PAGE * MAX_SHADOW_PAGES as u64;
+        self.is_lost |= len > most;
+        (0..len.min(most)).for_each(|at| self.set(memory, address.wrapping_add(at), id));
+    }
+
+    fn copy(&mut self, from: (u32, u64), to: (u32, u64), len: u64) {
+        let most = PAGE * MAX_SHADOW_PAGES as u64;
+        self.is_lost |= len > most;
+        let ids: Vec<u32> = (0..len.min(most)).map(|at| self.get(from.0, from.1.wrapping_add(at))).collect();
+        (0..).zip(ids).for_each(|(at, id)| self.set(to.0, to.1.wrapping_add(at), id));
+    }
+}

@@ -3,8 +3,8 @@
 //!
 //! A visitor follows for each slot and each byte of memory which *step* made it: an instruction that
 //! computes, loads or stores, a write of the host, an argument of an invocation. What only moves values
-//! (locals, globals, `local.tee`, calls and returns) makes no step. So the graph has a node for each instruction that
-//! computed something, and a slice is what can be reached from the value backwards.
+//! (locals, globals, `local.tee`, calls and returns) makes no step. So the graph has a node for each
+//! instruction that computed something, and a slice is what can be reached from the value backwards.
 //!
 //! Memory is bounded: the last [`MAX_STEPS`] steps are known; what comes from before them is told to be cut.
 //! Addresses and conditions are no part of a value: they are followed only if that is asked for.

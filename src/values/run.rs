@@ -19,7 +19,7 @@ use crate::{
 
 use self::exits::{Exit, Next};
 use self::tell::{Who, tell_branch, tell_copy, tell_far};
-use super::code::{Body, Code, Instr};
+use super::code::{Body, Code};
 use super::error::ValuesErrorKind;
 use super::machine::{Frame, Machine, Result};
 use super::slot::{Slot, binary, immediate, try_binary, try_unary, unary};

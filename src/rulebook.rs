@@ -16,6 +16,7 @@ use crate::{
 
 /// A rule tried on one of its examples.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Tried {
     /// The rule.
     pub rule: String,

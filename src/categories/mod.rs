@@ -101,6 +101,7 @@ impl<'de> Deserialize<'de> for Category {
 /// What the table says of a call.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct CategoryEntry {
     /// As the study prints it: none, one, or several.
     pub printed: Vec<Category>,

@@ -18,6 +18,7 @@ use crate::{
 
 /// WASI calls by category, of a run or of one entry point.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct CategoryProfile {
     /// WASI calls in all.
     pub calls: u64,
@@ -31,6 +32,7 @@ pub struct CategoryProfile {
 
 /// The calls of a category.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Cell {
     /// Such as `A-1`, or `U` for calls that the table does not know.
     pub category: String,
@@ -53,6 +55,7 @@ pub struct Step {
 
 /// Where calls of the levels A, B and C were made.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct CallSite {
     /// Such as `B-1`.
     pub category: String,
@@ -66,6 +69,7 @@ pub struct CallSite {
 
 /// Everything about the WASI calls of a run.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Profiles {
     /// Which table was used.
     pub mode: Mode,

@@ -74,6 +74,7 @@ pub struct ModelFile {
 /// Scores on samples that training did not have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct HeldOut {
     /// On random halves.
     pub random: Option<Scores>,

@@ -26,6 +26,7 @@ use super::{BlockIndex, Code, Exit};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "analysis", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum EdgeKind {
     /// On to the next block, after a call too.
     Next,
@@ -51,6 +52,7 @@ pub enum EdgeKind {
 
 /// An edge of the graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Edge {
     /// Where control comes from.
     pub from: BlockIndex,

@@ -10,6 +10,7 @@ use super::{FuncIndex, ParseError, ParseErrorKind, TypeIndex};
 
 /// What an import asks for or an export gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ItemKind {
     /// A function of this type.
     Function(TypeIndex),

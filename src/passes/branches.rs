@@ -12,6 +12,7 @@ use super::{Cost, Pass, Replayed, profile::Ran};
 
 /// A conditional branch.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Branch {
     /// Where it stands.
     #[serde(flatten)]

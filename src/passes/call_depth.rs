@@ -17,6 +17,7 @@ use super::{Cost, Pass, Replayed};
 
 /// How deep the calls of an entry point were nested.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct CallDepth {
     /// The greatest depth: 1 if it called no function, 0 if it did not begin.
     pub max: u64,

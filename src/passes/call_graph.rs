@@ -14,6 +14,7 @@ use super::{CallEdgeKind, Cost, Pass, Replayed, profile::Profile};
 
 /// The call graph of a run.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct CallGraph {
     /// Edges, by caller, callee and kind.
     pub edges: Vec<CallEdge>,
@@ -24,6 +25,7 @@ pub struct CallGraph {
 
 /// An edge of the call graph.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct CallEdge {
     /// Caller; `None` is the host.
     pub caller: Option<FuncIndex>,

@@ -26,6 +26,7 @@ use super::{
 
 /// What ran, against what there is.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Coverage {
     /// Defined functions that ran.
     pub functions_run: u32,

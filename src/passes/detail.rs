@@ -16,6 +16,7 @@ use super::{
 
 /// What is measured of a run, an entry point and a function alike. Empty lists are left out.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Detail {
     /// Mnemonic → executions.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -43,6 +44,7 @@ pub struct Detail {
 
 /// What calls through tables called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Target {
     /// The function.
     #[serde(flatten, serialize_with = "both_keys")]

@@ -18,6 +18,7 @@ use super::{Cost, Pass, Replayed};
 
 /// A block that ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RanBlock {
     /// Its function.
     pub func: FuncIndex,
@@ -108,6 +109,7 @@ fn ran_blocks(module: &Arc<Module>, counts: &Counts) -> Vec<RanBlock> {
 
 /// How control went through one function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Flow {
     /// Block → how often it was begun.
     pub blocks: BTreeMap<u32, u64>,

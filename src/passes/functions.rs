@@ -25,6 +25,7 @@ use super::{
 
 /// A defined function that ran.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct FunctionMetrics {
     /// Its index.
     pub index: FuncIndex,
@@ -52,6 +53,7 @@ pub struct FunctionMetrics {
 /// Further measurements of a function, of its own instructions. What is 0 or empty is left out. Its branches
 /// are in [`Dynamic::branches`](super::Dynamic::branches).
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ExclusiveMetrics {
     /// Conditional branches taken.
     #[serde(skip_serializing_if = "is_zero")]

@@ -46,6 +46,7 @@ const WRITES: [&str; 5] = ["table.set", "table.init", "table.copy", "table.fill"
 
 /// A call at run time that the static call graph ([`View::calls`]) lacks.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct HiddenCall {
     /// Caller; `None` is the host.
     pub caller: Option<FuncIndex>,
@@ -67,6 +68,7 @@ pub struct HiddenCall {
 
 /// A call at run time that only the resolution of tables explains.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ResolvedCall {
     /// Caller.
     pub caller: FuncIndex,
@@ -87,6 +89,7 @@ pub struct ResolvedCall {
 
 /// An element of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct TableSlot {
     /// The table.
     pub table: TableIndex,
@@ -96,6 +99,7 @@ pub struct TableSlot {
 
 /// An instruction that wrote a table.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct TableWrite {
     /// Where.
     #[serde(flatten)]

@@ -17,6 +17,7 @@ use super::{
 
 /// A block and how often it ran.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct HotBlock {
     /// Its first instruction.
     #[serde(flatten)]
@@ -31,6 +32,7 @@ pub struct HotBlock {
 
 /// The hottest blocks, at most [`HOT_BLOCKS`].
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct HotBlocks {
     /// Blocks that ran most.
     #[serde(rename = "hot_blocks")]

@@ -25,6 +25,7 @@ use super::{
 
 /// Measurements of a run or an entry point.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Metrics {
     /// Executed instructions by class; `classes.total` is all of them.
     pub classes: Classes,
@@ -66,6 +67,7 @@ pub struct Metrics {
 
 /// A function and how much it executed.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct HotFunction {
     /// The function.
     #[serde(flatten, serialize_with = "both_keys")]
@@ -79,6 +81,7 @@ pub struct HotFunction {
 
 /// A branch instruction and which way it went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct HotBranch {
     /// Where it stands.
     #[serde(flatten)]

@@ -104,6 +104,7 @@ pub const ON_DEMAND: &[Info] =
 /// How a call went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum CallEdgeKind {
     /// By index.
     Direct,

@@ -19,6 +19,7 @@ pub use super::limits::{MAX_STACKS, STACK_DEPTH};
 
 /// A stack and the instructions that ran with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stack {
     /// The functions, outermost first.
     pub funcs: Vec<FuncIndex>,
@@ -28,6 +29,7 @@ pub struct Stack {
 
 /// The stacks of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stacks {
     /// Stacks on which something ran, by their functions.
     pub stacks: Vec<Stack>,

@@ -29,6 +29,7 @@ const RARE_FROM: u64 = 50;
 /// States and transitions of the call sequence: a state is a function, a transition is a call from one to
 /// another.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct StateMachine {
     /// Functions, in the order they were first entered; imported ones too.
     pub states: Vec<State>,
@@ -61,6 +62,7 @@ pub struct State {
 
 /// A transition.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Transition {
     /// Caller.
     pub from: FuncIndex,
@@ -78,6 +80,7 @@ pub struct Transition {
 
 /// A frequent sequence of functions entered one after another.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct HotPath {
     /// The functions.
     pub funcs: Vec<FuncIndex>,

@@ -20,6 +20,7 @@ use crate::text::clip;
 
 /// What differs between two samples.
 #[derive(Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Diff {
     /// `spoor.diff/1`.
     pub schema: &'static str,

@@ -147,6 +147,7 @@ pub struct Report<'a> {
 
 /// What made a report.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Tool {
     /// `wasmspoor`.
     pub name: &'static str,
@@ -159,6 +160,7 @@ pub(super) const TOOL: Tool = Tool { name: "wasmspoor", version: env!("CARGO_PKG
 
 /// The file.
 #[derive(Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct SampleReport<'a> {
     /// As the user named it.
     pub name: &'a str,
@@ -198,6 +200,7 @@ pub struct EntryReport<'a> {
 
 /// A host call and where it was made.
 #[derive(Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct HostCallReport<'a> {
     /// The call.
     #[serde(flatten)]
@@ -213,6 +216,7 @@ pub struct HostCallReport<'a> {
 
 /// Calls of one imported function that were answered in one way.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Fabricated<'a> {
     /// First part of its name.
     pub module: &'a str,
@@ -228,6 +232,7 @@ pub struct Fabricated<'a> {
 
 /// A module that the sample built in memory.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Carved {
     /// Bytes.
     pub size: u64,
@@ -237,6 +242,7 @@ pub struct Carved {
 
 /// A connection and what was sent through it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ConnectionReport<'a> {
     /// The name of the socket; that of an accepted connection has its number after `#`, from 1.
     pub name: &'a str,

@@ -6,6 +6,7 @@ use super::{Rule, Set};
 
 /// Something about a rule that should be better.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Advice {
     /// The rule.
     pub rule: String,

@@ -48,6 +48,7 @@ use order::Targets;
 
 /// A rule that matched.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Match {
     /// Its name; completes "the program may".
     pub name: String,
@@ -93,6 +94,7 @@ pub struct Origin {
 
 /// A statement of a rule that held, and why.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Evidence {
     /// The statement, such as `and`, `api: path_unlink_file`, `wasm/metric: xor_share >= 0.05`.
     pub statement: String,
@@ -106,6 +108,7 @@ pub struct Evidence {
 
 /// What came of evaluating rules.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Evaluation {
     /// The rules that matched, weightiest first, then by namespace and name.
     pub matches: Vec<Match>,

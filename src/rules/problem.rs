@@ -35,6 +35,7 @@ impl fmt::Display for Problem {
 
 /// Everything that is wrong with the rules that were to be loaded.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct RuleLoadError {
     /// The problems, in the order of files and lines.
     pub problems: Vec<Problem>,

@@ -92,6 +92,7 @@ impl Scopes {
 
 /// A sample that a rule names: a file, and a place in it if the match must be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Example {
     /// Name of the file in the corpus.
     pub file: String,

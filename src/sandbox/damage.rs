@@ -29,6 +29,7 @@ pub(crate) const DESTROYED: f64 = 0.2;
 
 /// What became of a file that was there before the run.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Damage {
     /// Its absolute guest path at the start.
     pub path: String,

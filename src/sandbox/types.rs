@@ -67,6 +67,7 @@ pub struct RunOptions {
 
 /// Which exports are called after the start function, `_initialize`, and `_start` or `main`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Drive {
     /// The others too unless the program's own entry point says all: ranked by reachable loops, with made-up
     /// arguments.
@@ -124,6 +125,7 @@ pub struct Run {
 /// How a run as a whole ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Status {
     /// The main entry point returned or called `proc_exit`.
     Exited,
@@ -166,6 +168,7 @@ pub struct Entry {
 /// What an entry point is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum EntryKind {
     /// The start function of the module.
     Start,
@@ -180,6 +183,7 @@ pub enum EntryKind {
 /// How an entry point ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum EntryEnd {
     /// It returned.
     Returned,
@@ -213,6 +217,7 @@ pub enum EntryEnd {
 /// Who answered a host call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Answer {
     /// A stub of the user, or a closure of the embedder.
     Stub,
@@ -303,6 +308,7 @@ pub struct Connection {
 
 /// Bait that was touched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct TokenUse {
     /// The name of the honeytoken.
     pub name: String,
@@ -322,6 +328,7 @@ pub struct TokenUse {
 
 /// A place where bytes of a honeytoken were found after it had been read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Leak {
     /// `stdout`, `stderr`, `socket NAME`, the path of a file, or `argument` for what a call was handed and
     /// that has no such place.

@@ -27,6 +27,7 @@ const BAND: usize = 3;
 /// What samples are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ClusterKind {
     /// The same imported functions.
     Imports,
@@ -52,6 +53,7 @@ impl ClusterKind {
 
 /// Table `clusters`: a row for each sample in a group of two or more. Written anew at the end of a scan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ClusterRow {
     /// What the group has in common.
     pub kind: ClusterKind,

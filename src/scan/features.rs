@@ -94,6 +94,7 @@ fn windows(code: &Code, names: &[u64], builder: &mut Builder) {
 
 /// The run of a sample in short.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct BehaviourFeatures {
     /// SHA-256 of the host calls, repetitions in a row left out, hexadecimal; `None` without any.
     pub hash: Option<String>,

@@ -45,6 +45,7 @@ pub struct Spawner {
 
 /// How a worker ended.
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum WorkerEnd {
     /// It did all it had to.
     Done,

@@ -15,6 +15,7 @@ pub const SCHEMA: &str = "spoor.scan/1";
 /// Why a sample has no result, or a place could not be looked into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum FailureKind {
     /// The worker crashed: a signal, a panic, an answer that makes no sense.
     Crash,
@@ -200,6 +201,7 @@ pub struct SampleRow {
 /// Table `functions`: the defined functions of a sample, those first that executed most, then the largest; at
 /// most [`MAX_ROWS`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct FunctionRow {
     /// The sample.
     pub sha256: String,
@@ -242,6 +244,7 @@ pub struct FunctionRow {
 /// Table `host_calls`: the imported functions that a sample called, by who answered; those of WASI first,
 /// then those called most, [`MAX_ROWS`] at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct HostCallRow {
     /// The sample.
     pub sha256: String,
@@ -267,6 +270,7 @@ pub struct HostCallRow {
 
 /// Table `findings`: rules that matched, correlations, findings and indicators; at most [`MAX_ROWS`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct FindingRow {
     /// The sample.
     pub sha256: String,

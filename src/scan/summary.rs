@@ -15,6 +15,7 @@ use super::{
 
 /// How far a scan is, to be shown.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Progress {
     /// Files and members found up to now.
     pub found: AtomicU64,
@@ -30,6 +31,7 @@ pub struct Progress {
 
 /// A sample that took long.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
 pub struct Slow {
     /// Milliseconds.
     pub time_ms: u64,

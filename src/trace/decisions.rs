@@ -25,6 +25,7 @@ pub type Chunks<'t> = Box<dyn Iterator<Item = Cow<'t, [u64]>> + Send + 't>;
 /// The decisions cannot be read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} (after decision {position})")]
+#[non_exhaustive]
 pub struct DecisionError {
     /// What is wrong.
     pub kind: DecisionErrorKind,

@@ -138,6 +138,7 @@ pub(crate) struct Budget {
 
 /// What happens when a trace reaches [`Limits::trace_bytes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum AtTraceLimit {
     /// The run stops; the trace is complete up to there.
     #[default]

@@ -71,6 +71,7 @@ pub(super) enum State {
 
 /// Totals of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Totals {
     /// Executed instructions.
     pub instructions: u64,

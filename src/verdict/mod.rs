@@ -33,6 +33,7 @@ use crate::module::Place;
 /// What a sample is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
 pub enum Class {
     /// Nothing speaks against it, and enough of it ran.
     Clean,
@@ -48,6 +49,7 @@ pub enum Class {
 
 /// The verdict.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Verdict {
     /// What the sample is.
     pub class: Class,
@@ -67,6 +69,7 @@ pub struct Verdict {
 
 /// A reason of a verdict.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Reason {
     /// In a sentence, with figures.
     pub text: String,
@@ -80,6 +83,7 @@ pub struct Reason {
 
 /// An ATT&CK technique.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Technique {
     /// Tactic.
     pub tactic: String,
@@ -93,6 +97,7 @@ pub struct Technique {
 
 /// A static finding that the run confirms, or contradicts.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Correlation {
     /// Name, such as `CONFIRMED_XOR`.
     pub name: String,
@@ -112,6 +117,7 @@ pub struct Correlation {
 
 /// A notable fact, of the bytes or of the run. Fields are named as CAPE names those of a signature.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Finding {
     /// Name, such as `RUNTIME_XOR`.
     pub name: String,

@@ -17,6 +17,7 @@ pub const SIMILAR: f64 = 0.8;
 
 /// The group of each sample.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Groups {
     /// For each sample, its group, numbered from 0 by first appearance.
     pub of: Vec<usize>,

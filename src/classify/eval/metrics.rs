@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How often a classifier was right and wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Confusion {
     /// Malicious, called so.
     pub true_positives: u64,
@@ -80,6 +81,7 @@ fn ratio(part: u64, all: u64) -> f64 {
 /// A value over several splits.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Spread {
     /// Mean.
     pub mean: f64,
@@ -109,6 +111,7 @@ impl Spread {
 /// Scores over several splits, each from 0 to 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Scores {
     /// Splits that were scored.
     pub splits: usize,

@@ -44,6 +44,7 @@ impl Default for EvaluationOptions {
 
 /// What an evaluation found.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct EvaluationReport {
     /// Always `spoor.classify-eval/1`.
     pub schema: &'static str,
@@ -82,6 +83,7 @@ pub struct Data {
 
 /// Shares of the test halves, 0 to 1, over the random splits.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Leakage {
     /// Samples whose exact sequence is in the training half.
     pub exact: Spread,
@@ -93,6 +95,7 @@ pub struct Leakage {
 
 /// What the best rule on one or two calls reaches, chosen on each training half anew.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Baseline {
     /// On random halves.
     pub random: Option<Scores>,
@@ -104,6 +107,7 @@ pub struct Baseline {
 
 /// Scores of a kind.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct ModelEvaluation {
     /// The kind.
     pub model: ModelKind,
@@ -122,6 +126,7 @@ pub struct ModelEvaluation {
 
 /// How samples of an origin fare.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct OriginScores {
     /// The origin.
     pub origin: String,

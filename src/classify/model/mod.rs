@@ -100,6 +100,7 @@ impl fmt::Display for ModelKind {
 /// A trained model of any kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Model {
     /// Gradient boosted trees.
     Boosting(boosting::Model),

@@ -19,6 +19,7 @@ use crate::module::{FuncIndex, TableIndex};
 /// How a call names its callee in the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum StaticCallKind {
     /// `call` or `return_call`.
     Direct,
@@ -61,6 +62,7 @@ impl StaticCallGraph {
 
 /// An edge of the static call graph.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct StaticCallEdge {
     /// Caller.
     pub caller: FuncIndex,

@@ -65,6 +65,7 @@ pub struct Function {
 
 /// A natural loop.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Loop {
     /// Its header: index of the block in the function's [`Code`](crate::module::Code).
     pub header: u32,

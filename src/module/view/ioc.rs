@@ -37,6 +37,7 @@ const NEAR: u64 = 1024;
 
 /// An indicator of compromise.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Ioc {
     /// `url`, `onion`, `domain` (with a port), `ipv4`, `ipv6`, `email`, `wallet`, `path`, `credential`,
     /// `pool_protocol`, `command`, `webhook`, `embedded_file`.

@@ -9,6 +9,7 @@ use crate::module::{BothKeys, FuncIndex, MemoryIndex, TableIndex, both_keys};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
+#[non_exhaustive]
 pub enum ExternKind {
     Function,
     Table,
@@ -19,6 +20,7 @@ pub enum ExternKind {
 
 /// An import.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ImportInfo {
     /// First part of its name.
     pub module: String,
@@ -36,6 +38,7 @@ pub struct ImportInfo {
 
 /// An export.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ExportInfo {
     /// Its name.
     pub name: String,
@@ -47,6 +50,7 @@ pub struct ExportInfo {
 
 /// A memory.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Memory {
     /// Initial size in pages.
     pub initial: u64,
@@ -62,6 +66,7 @@ pub struct Memory {
 
 /// A table.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Table {
     /// Initial number of elements.
     pub initial: u64,
@@ -73,6 +78,7 @@ pub struct Table {
 
 /// A global.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Global {
     /// Its type.
     pub ty: String,
@@ -86,6 +92,7 @@ pub struct Global {
 
 /// A data segment.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct DataSegment {
     /// Its memory; `None` if it is passive.
     pub memory: Option<MemoryIndex>,
@@ -101,6 +108,7 @@ pub struct DataSegment {
 
 /// An element segment.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ElementSegment {
     /// Its table; `None` if it is passive or declared.
     pub table: Option<TableIndex>,

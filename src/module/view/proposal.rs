@@ -9,6 +9,7 @@ use crate::module::{OPCODES, Opcode};
 
 /// A proposal that the module uses.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Proposal {
     /// Its name, such as `bulk memory`.
     pub name: String,

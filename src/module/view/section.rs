@@ -28,6 +28,7 @@ const LEAST_FOR_ENTROPY: usize = 512;
 
 /// A section.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Section {
     /// Id in the file.
     pub id: u8,
@@ -47,6 +48,7 @@ pub struct Section {
 
 /// Something odd about the file.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Anomaly {
     /// What, in snake case: `duplicate_section`, `out_of_order_section`, `trailing_bytes`,
     /// `truncated_section`, `malformed_section`, `unknown_section`, `empty_section`,

@@ -8,6 +8,7 @@ use crate::module::{LoadError, diagnose, engine_features, weight::Heavy};
 /// Whether the sample is a module, and valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Validity {
     /// It validates, and the engine can run it.
     Valid,

@@ -21,6 +21,7 @@ use crate::text::{clip, grouped};
 
 /// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[non_exhaustive]
 pub enum Verbosity {
     /// The answer and short tables.
     #[default]

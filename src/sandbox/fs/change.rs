@@ -23,6 +23,7 @@ vocabulary! {
 
 /// What a run did to a file.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct FileChange {
     /// Absolute guest path, with what is not UTF-8 replaced.
     pub path: String,

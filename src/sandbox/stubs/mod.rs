@@ -19,6 +19,7 @@ pub struct Stubs {
 
 /// What is wrong with a stub file.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StubError {
     /// Name of the file.
     pub file: String,

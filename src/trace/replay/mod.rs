@@ -34,6 +34,7 @@ const BOTTOM: u32 = u32::MAX;
 
 /// Totals of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct ReplaySummary {
     /// Executed instructions.
     pub instructions: u64,

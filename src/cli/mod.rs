@@ -41,6 +41,7 @@ mod scan;
 mod session;
 mod slice;
 mod state;
+mod taint;
 mod trace;
 mod trace_diff;
 mod valued;
@@ -142,6 +143,7 @@ enum Command {
     Find(find::Arguments),
     Slice(slice::Arguments),
     Debug(debug::Arguments),
+    Taint(taint::Arguments),
     /// Print the JSON Schema of `run --json`
     Schema,
 }
@@ -175,6 +177,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Find(arguments) => find::run(&arguments, &mut out),
         Command::Slice(arguments) => slice::run(&arguments, &mut out),
         Command::Debug(arguments) => debug::run(&arguments, &mut out),
+        Command::Taint(arguments) => taint::run(&arguments, &mut out),
     };
     let result = result.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
     match result {

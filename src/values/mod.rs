@@ -24,6 +24,7 @@ mod slot;
 mod state;
 mod store;
 mod table;
+pub mod taint;
 mod timeline;
 mod translate;
 mod types;

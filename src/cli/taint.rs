@@ -1,0 +1,384 @@
+//! `spoor taint`: which bytes that the sample was given went where, and what became of them on the way.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+    path::PathBuf,
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use serde::Serialize;
+use wasmspoor::{
+    sandbox::{self, Run},
+    text::{self, grouped, line},
+    trace::{Callee, FuncKey, Trace},
+    values::{
+        Machine,
+        taint::{Encoding, Flow, How, Sink, Source, SourceKind, Step, Taint, TaintOptions},
+    },
+};
+
+use super::{Exit, Failure, input::Progress, output::Object, record, report, sample};
+
+/// Follow what a sample was given, byte by byte, through everything it computes to where it ends up
+///
+/// A flow is: which bytes of which source → what was done to them → where they went. Sources are what the
+/// host gives: files, arguments, the environment, standard input, sockets, clocks, random numbers, and the
+/// answers of host functions; on request also data segments, constants and the arguments of entry points.
+/// Sinks are what host functions are handed (arguments, and the memory that these point at) and what an entry
+/// point returns; on request also conditions, addresses and indirect calls that depend on a source.
+///
+/// A byte that is in no flow cannot depend on the source, whatever its value, but by way of conditions
+/// (--control). `by look-up` marks what a source only chose: bytes read at an address that depends on it.
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(after_help = "Examples:
+  spoor taint sample.wasm --persona workstation
+  spoor taint sample.spoor --from /home/user/.ssh --to sock_send
+  spoor taint sample.wasm --from file --to branch --json
+  spoor taint sample.wasm --stdin secret.txt --from stdin
+
+SOURCE is a kind (file, argument, environment, stdin, socket, clock, random, answer, entry, data, immediate), or a part of the name of a source,
+such as a path; bait is every file in which the persona put bait. SINK is a kind (argument, memory, result, branch, address, call), or a part of the
+name of a host function.
+
+The sample is run once, as `spoor run` runs it, and then again with all its values, which takes several times as long; of a trace file, the run is the
+recorded one.
+
+Exit codes: 0 done; 1 the values are known for a part of the run only, and what was found there is printed; 2 wrong usage, or a file that cannot be
+read; 3 not a valid module; 4 valid but not executable.")]
+pub(super) struct Arguments {
+    /// The sample, binary or text, or a trace file; `-` reads a sample from standard input
+    file: PathBuf,
+    /// Only flows from here; may be repeated [default: all that the host gave, without answers]
+    #[arg(long, value_name = "SOURCE")]
+    from: Vec<String>,
+    /// Only flows to there; may be repeated [default: argument, memory, result]
+    #[arg(long, value_name = "SINK")]
+    to: Vec<String>,
+    /// Also follow what is computed only if a condition holds that depends on a source
+    #[arg(long)]
+    control: bool,
+    /// Print one JSON object; its fields are described in docs/json.md
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    sample: report::Sample,
+    #[command(flatten)]
+    how: sample::Arguments,
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let run = match record::is_trace(&arguments.file) {
+        true => recorded(arguments)?,
+        false => fresh(arguments)?,
+    };
+    let wanted = Wanted::new(arguments, &run);
+    let options = TaintOptions::default().sources(wanted.followed()).control(arguments.control);
+    let progress = Progress::begin("following", &arguments.file);
+    let mut taint = Taint::new(&run.trace, options);
+    let done = Machine::new(&run.trace).and_then(|mut machine| machine.run(&mut taint));
+    drop(progress);
+    let mut flows = taint.flows();
+    let all = flows.len();
+    flows.retain(|flow| wanted.has(flow));
+    flows.sort_by_key(|flow| (!wanted.is_bait(&flow.source), flow.source.clone(), flow.records.0));
+    let told = Told {
+        run: &run,
+        wanted: &wanted,
+        flows: &flows,
+        others: (all - flows.len()) as u64,
+        lost: taint.lost(),
+        instructions: done.as_ref().ok().map(|totals| totals.instructions),
+        error: done.as_ref().err().map(ToString::to_string),
+    };
+    match arguments.json {
+        true => text::write_json(out, &Object { schema: "spoor.taint/1", fields: told.json() })?,
+        false => told.print(out)?,
+    }
+    Ok(if done.is_ok() { Exit::Done } else { Exit::Findings })
+}
+
+/// Runs a sample.
+fn fresh(arguments: &Arguments) -> Result<Run, Failure> {
+    let (bytes, options) = arguments.how.prepare()?.read(&arguments.file)?;
+    let name = || arguments.file.display().to_string();
+    let invalid = |error: anyhow::Error| Failure::new(Exit::Invalid, error);
+    let wasm = wat::parse_bytes(&bytes).with_context(name).map_err(invalid)?;
+    let progress = Progress::begin("running", &arguments.file);
+    let run = sandbox::run_with_effects(&wasm, &options);
+    drop(progress);
+    run.with_context(name).map_err(invalid)
+}
+
+/// The run of a trace file.
+fn recorded(arguments: &Arguments) -> Result<Run, Failure> {
+    let mut recorded = arguments.sample.open(&arguments.file)?;
+    let name = || arguments.file.display().to_string();
+    let progress = Progress::begin("running again", &arguments.file);
+    let effects = recorded.get_effects();
+    drop(progress);
+    effects.with_context(name).map_err(|error| Failure::new(Exit::Usage, error))?;
+    recorded.run.with_context(name).map_err(|error| Failure::new(Exit::Invalid, error))
+}
+
+/// Which flows are asked for.
+struct Wanted {
+    kinds: BTreeSet<SourceKind>,
+    /// Parts of names of sources.
+    names: Vec<String>,
+    sinks: BTreeSet<String>,
+    /// Parts of names of host functions.
+    hosts: Vec<String>,
+    /// Files with bait.
+    bait: BTreeSet<String>,
+    asks_for_bait: bool,
+    has_sinks: bool,
+    /// Names of host functions.
+    functions: BTreeMap<FuncKey, String>,
+}
+
+impl Wanted {
+    fn new(arguments: &Arguments, run: &Run) -> Self {
+        let named = |text: &String| SourceKind::ALL.into_iter().find(|kind| kind.name() == text);
+        let mut kinds: BTreeSet<_> = arguments.from.iter().filter_map(named).collect();
+        let asks_for_bait = arguments.from.iter().any(|text| text == "bait");
+        let names: Vec<_> =
+            arguments.from.iter().filter(|text| named(text).is_none() && *text != "bait").cloned().collect();
+        if arguments.from.is_empty() {
+            kinds.extend(SourceKind::GIVEN.into_iter().filter(|&kind| kind != SourceKind::Answer));
+        }
+        let is_kind = |text: &&String| {
+            ["argument", "memory", "result", "branch", "address", "call"].contains(&text.as_str())
+        };
+        let (sinks, hosts): (Vec<_>, Vec<_>) = arguments.to.iter().partition(is_kind);
+        let touched = run.honeytokens.iter().flat_map(|token| token.touched_in.iter().cloned());
+        let functions = run.trace.hosts.keys().map(|&key| (key, host(&run.trace, key)));
+        Self {
+            kinds,
+            names,
+            sinks: sinks.into_iter().cloned().collect(),
+            hosts: hosts.into_iter().cloned().collect(),
+            bait: touched.collect(),
+            asks_for_bait,
+            has_sinks: !arguments.to.is_empty(),
+            functions: functions.collect(),
+        }
+    }
+
+    /// The kinds of sources to follow: by name, any that has names.
+    fn followed(&self) -> BTreeSet<SourceKind> {
+        let mut kinds = self.kinds.clone();
+        if !self.names.is_empty() {
+            kinds.extend(SourceKind::GIVEN);
+        }
+        if self.asks_for_bait {
+            kinds.insert(SourceKind::File);
+        }
+        kinds
+    }
+
+    fn is_bait(&self, source: &Source) -> bool {
+        source.kind == SourceKind::File && self.bait.contains(&*source.name)
+    }
+
+    fn has(&self, flow: &Flow) -> bool {
+        let source = &flow.source;
+        let is_source = self.kinds.contains(&source.kind)
+            || self.names.iter().any(|name| source.name.contains(&**name))
+            || self.asks_for_bait && self.is_bait(source);
+        let host = flow.sink.host().and_then(|host| self.functions.get(&host));
+        let is_sink = match self.has_sinks {
+            false => matches!(flow.sink, Sink::Argument { .. } | Sink::Memory { .. } | Sink::Result),
+            true => {
+                self.sinks.contains(flow.sink.name())
+                    || host.is_some_and(|host| self.hosts.iter().any(|part| host.contains(&**part)))
+            }
+        };
+        is_source && is_sink
+    }
+}
+
+fn host(trace: &Trace, key: FuncKey) -> String {
+    match trace.resolve(key) {
+        Some(Callee::Host(host)) => format!("{}.{}", host.module, host.name),
+        _ => String::new(),
+    }
+}
+
+/// What is said.
+struct Told<'a> {
+    run: &'a Run,
+    wanted: &'a Wanted,
+    flows: &'a [Flow],
+    /// Flows that were not asked for.
+    others: u64,
+    lost: u64,
+    instructions: Option<u64>,
+    error: Option<String>,
+}
+
+/// The answer of `--json`. The fields are described in `docs/json.md`.
+#[derive(Serialize)]
+struct Json<'a> {
+    flows: Vec<FlowJson<'a>>,
+    others: u64,
+    lost: u64,
+    instructions: Option<u64>,
+    error: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct FlowJson<'a> {
+    source: &'a Source,
+    is_bait: bool,
+    ranges: &'a [(u64, u64)],
+    bytes: u64,
+    how: How,
+    steps: &'a [Step],
+    encodings: &'a [Encoding],
+    sink: &'static str,
+    host: Option<&'a str>,
+    argument: Option<u32>,
+    function: Option<u32>,
+    offset: Option<u32>,
+    first_call: Option<u64>,
+    last_call: Option<u64>,
+    times: u64,
+    count: u64,
+    text: String,
+}
+
+impl Told<'_> {
+    /// The number of a host call in the log, by its record.
+    fn call(&self, record: u64) -> Option<u64> {
+        let calls = &self.run.calls;
+        let at = calls.binary_search_by_key(&record, |call| call.record as u64).ok()?;
+        Some(calls[at].number)
+    }
+
+    /// The first and last call of a flow.
+    fn calls(&self, flow: &Flow) -> Option<(Option<u64>, Option<u64>)> {
+        flow.sink.host().map(|_| (self.call(flow.records.0), self.call(flow.records.1)))
+    }
+
+    fn words(&self, flow: &Flow) -> String {
+        let Source { kind, name } = &flow.source;
+        let name = line(name);
+        let source = match kind {
+            SourceKind::File | SourceKind::Socket => format!("`{name}`"),
+            SourceKind::Argument => format!("argument {name}"),
+            SourceKind::Environment => format!("the variable `{name}`"),
+            SourceKind::Clock => format!("clock {name}"),
+            SourceKind::Answer => format!("answers of `{name}`"),
+            SourceKind::Data => format!("data at {name}"),
+            SourceKind::Immediate => format!("constants of {name}"),
+            _ => name,
+        };
+        let bait = if self.wanted.is_bait(&flow.source) { " (bait)" } else { "" };
+        let mut words = vec![format!("{} of {source}{bait}", flow.bytes())];
+        words.extend(flow.path());
+        words.push(self.sink(flow));
+        let how = match flow.how {
+            How::Address => ", by look-up",
+            How::Control => ", by condition",
+            _ => "",
+        };
+        format!("{}{how}", words.join(" → "))
+    }
+
+    fn sink(&self, flow: &Flow) -> String {
+        let at = |what: &str, function: u32, offset: u32| {
+            let times = text::plural(flow.times, "time");
+            format!("{what} at wasm-function[{function}]:{offset:#x}, {times}")
+        };
+        let host = flow.sink.host().and_then(|host| self.wanted.functions.get(&host));
+        let host = host.map_or_else(String::new, |host| line(host));
+        match flow.sink {
+            Sink::Argument { index, .. } => format!("argument {index} of {}", self.which(flow, &host)),
+            Sink::Memory { .. } => self.which(flow, &host),
+            Sink::Branch { function, offset } => at("condition", function.0, offset),
+            Sink::Address { function, offset } => at("address", function.0, offset),
+            Sink::Call { function, offset } => at("indirect call", function.0, offset),
+            _ => "result of an entry point".into(),
+        }
+    }
+
+    /// A host function with the numbers of its calls.
+    fn which(&self, flow: &Flow, host: &str) -> String {
+        let number = |call: Option<u64>| call.map_or_else(|| "#?".into(), |call| format!("#{call}"));
+        match self.calls(flow) {
+            Some((first, last)) if flow.times > 1 => {
+                let times = grouped(flow.times);
+                format!("`{host}` {} to {}, {times} calls", number(first), number(last))
+            }
+            Some((first, _)) => format!("`{host}` {}", number(first)),
+            None => format!("`{host}`"),
+        }
+    }
+
+    fn print(&self, out: &mut impl Write) -> Result<(), Failure> {
+        for flow in self.flows {
+            writeln!(out, "{}", self.words(flow))?;
+        }
+        if self.flows.is_empty() {
+            writeln!(out, "no flow of what was asked for")?;
+        }
+        if self.others > 0 {
+            let others = text::plural(self.others, "flow");
+            writeln!(out, "{others} not shown: --from and --to ask for others")?;
+        }
+        if self.lost > 0 {
+            let lost = text::plural(self.lost, "label");
+            writeln!(out, "{lost} had no room: flows are a part from there on")?;
+        }
+        if let Some(error) = &self.error {
+            writeln!(out, "followed up to here: {}", line(error))?;
+        }
+        Ok(())
+    }
+
+    fn json(&self) -> Json<'_> {
+        Json {
+            flows: self.flows.iter().map(|flow| self.flow_json(flow)).collect(),
+            others: self.others,
+            lost: self.lost,
+            instructions: self.instructions,
+            error: self.error.as_deref(),
+        }
+    }
+
+    fn flow_json<'f>(&'f self, flow: &'f Flow) -> FlowJson<'f> {
+        let calls = self.calls(flow);
+        let (function, offset) = match flow.sink {
+            Sink::Branch { function, offset }
+            | Sink::Address { function, offset }
+            | Sink::Call { function, offset } => (Some(function.0), Some(offset)),
+            _ => (None, None),
+        };
+        let argument = match flow.sink {
+            Sink::Argument { index, .. } => Some(index),
+            _ => None,
+        };
+        FlowJson {
+            source: &flow.source,
+            is_bait: self.wanted.is_bait(&flow.source),
+            ranges: &flow.ranges,
+            bytes: flow.len(),
+            how: flow.how,
+            steps: &flow.steps,
+            encodings: &flow.encodings,
+            sink: flow.sink.name(),
+            host: flow.sink.host().and_then(|host| self.wanted.functions.get(&host)).map(|host| &**host),
+            argument,
+            function,
+            offset,
+            first_call: calls.and_then(|(first, _)| first),
+            last_call: calls.and_then(|(_, last)| last),
+            times: flow.times,
+            count: flow.count,
+            text: self.words(flow),
+        }
+    }
+}

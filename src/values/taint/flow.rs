@@ -1,0 +1,206 @@
+//! Flows: from which bytes of which source to which sink, and what was met on the way.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::encoding::{self, Encoding, Out};
+use super::label::Labels;
+use super::sink::{Received, Sink, Sinks};
+use super::source::{Source, Sources, tidy};
+use super::step::{Path, Step};
+
+/// How a sink depends on a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum How {
+    /// The value was computed from it.
+    Value,
+    /// It chose the address that the value was read from.
+    Address,
+    /// It chose whether the value was computed.
+    Control,
+}
+
+impl How {
+    /// Its name in text and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Address => "address",
+            Self::Control => "control",
+        }
+    }
+}
+
+/// A flow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flow {
+    /// Where it comes from.
+    pub source: Source,
+    /// Which bytes of it, half-open, in order and apart.
+    pub ranges: Vec<(u64, u64)>,
+    /// How.
+    pub how: How,
+    /// The operations on the way, in the order in which each was met first.
+    pub steps: Vec<Step>,
+    /// Encodings that were recognised, in their order.
+    pub encodings: Vec<Encoding>,
+    /// Where it goes.
+    pub sink: Sink,
+    /// Values that it went into; of memory, bytes.
+    pub count: u64,
+    /// Host calls, or executions of the instruction.
+    pub times: u64,
+    /// Positions of the first and last host call in the trace's records.
+    pub records: (u64, u64),
+}
+
+impl Flow {
+    /// Bytes of the source.
+    pub fn len(&self) -> u64 {
+        self.ranges.iter().map(|(start, end)| end - start).sum()
+    }
+
+    /// Whether there is none, which no flow has.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// What was met on the way, in words: encodings as such, and the operations that are not part of them.
+    pub fn path(&self) -> Vec<String> {
+        let is_xor = self.encodings.iter().any(|encoding| matches!(encoding, Encoding::Xor { .. }));
+        let is_text = self.encodings.iter().any(|encoding| matches!(encoding, Encoding::Characters { .. }));
+        let is_part = |step: &Step| match step {
+            Step::Xor => is_xor,
+            Step::Shift | Step::And | Step::Or | Step::Lookup | Step::Add | Step::Compare | Step::Divide => {
+                is_text
+            }
+            _ => false,
+        };
+        let steps = self.steps.iter().filter(|step| !is_part(step)).map(|step| step.words().to_owned());
+        let encodings = self.encodings.iter().map(Encoding::words);
+        match is_xor {
+            true => encodings.clone().take(1).chain(steps).chain(encodings.skip(1)).collect(),
+            false => steps.chain(encodings).collect(),
+        }
+    }
+
+    /// The bytes of the source, in words.
+    pub fn bytes(&self) -> String {
+        use crate::text::grouped;
+        let shown = self.ranges.iter().take(4).map(|&(start, end)| match end - start {
+            1 => grouped(start),
+            _ => format!("{} to {}", grouped(start), grouped(end - 1)),
+        });
+        let mut shown: Vec<String> = shown.collect();
+        if self.ranges.len() > shown.len() {
+            shown.push(format!("{} more ranges", self.ranges.len() - shown.len()));
+        }
+        let noun = if self.len() == 1 { "byte" } else { "bytes" };
+        format!("{noun} {}", shown.join(", "))
+    }
+}
+
+/// What a flow is made of while paths are put together.
+#[derive(Default)]
+struct Gathered {
+    ranges: Vec<(u64, u64)>,
+    path: Path,
+    count: u64,
+    times: u64,
+    first: u64,
+    last: u64,
+}
+
+impl Gathered {
+    fn add(&mut self, path: Path, received: &Received) {
+        self.path = self.path.then_all(path);
+        self.first = if self.times == 0 { received.first } else { self.first.min(received.first) };
+        self.count += received.count;
+        self.times = self.times.max(received.times);
+        self.last = self.last.max(received.last);
+    }
+}
+
+/// All flows, by source, then by sink.
+pub(super) fn all(labels: &Labels, sources: &Sources, sinks: &Sinks, keys: &BTreeMap<u32, u8>) -> Vec<Flow> {
+    let mut gathered: BTreeMap<(u32, How, Sink), Gathered> = BTreeMap::new();
+    let mut received: Vec<_> = sinks.received.iter().collect();
+    received.sort_unstable_by_key(|(key, _)| **key);
+    for (&(sink, path), received) in received {
+        let node = labels.node(received.label);
+        for (how, set) in
+            [(How::Value, node.value), (How::Address, node.address), (How::Control, node.control)]
+        {
+            let mut found: BTreeMap<u32, Vec<(u64, u64)>> = BTreeMap::new();
+            for (source, range) in sources.resolve(&labels.ranges(&[set])) {
+                found.entry(source).or_default().push(range);
+            }
+            for (source, ranges) in found {
+                let flow = gathered.entry((source, how, sink)).or_default();
+                flow.add(path, received);
+                flow.ranges.extend(ranges);
+            }
+        }
+    }
+    let (by_source, outgoing) = (keys_of(sources, keys), outgoing(labels, sources, sinks));
+    let flows = gathered.into_iter().filter_map(|((number, how, sink), gathered)| {
+        let source = sources.source(number)?.clone();
+        let ranges = tidy(gathered.ranges);
+        let steps: Vec<Step> = gathered.path.steps().collect();
+        let mut encodings = Vec::new();
+        if steps.contains(&Step::Xor)
+            && let Some(seen) = by_source.get(&number)
+        {
+            let is_in = |at: u64| {
+                let after = ranges.partition_point(|&(start, _)| start <= at);
+                after > 0 && at < ranges[after - 1].1
+            };
+            let seen: Vec<_> = seen.iter().copied().filter(|&(at, _)| is_in(at)).collect();
+            encodings.extend(encoding::key(&seen).map(|key| Encoding::Xor { key }));
+        }
+        if let Some(out) = outgoing.get(&(sink, number)) {
+            encodings.extend(encoding::characters(out));
+        }
+        let Gathered { count, times, first, last, .. } = gathered;
+        Some(Flow { source, ranges, how, steps, encodings, sink, count, times, records: (first, last) })
+    });
+    flows.collect()
+}
+
+/// Key bytes by source and position.
+fn keys_of(sources: &Sources, keys: &BTreeMap<u32, u8>) -> BTreeMap<u32, Vec<(u64, u8)>> {
+    let mut by_source: BTreeMap<u32, Vec<(u64, u8)>> = BTreeMap::new();
+    for (&byte, &key) in keys {
+        if let Some((source, offset)) = sources.at(byte) {
+            by_source.entry(source).or_default().push((offset, key));
+        }
+    }
+    for seen in by_source.values_mut() {
+        seen.sort_unstable();
+        // A byte that was given twice may have been xored twice.
+        seen.dedup_by_key(|(at, _)| *at);
+    }
+    by_source
+}
+
+/// What went out, by sink and source, with the positions in the source that each byte depends on. One that
+/// depends on many, or on several sources, is a character of no encoding.
+fn outgoing(labels: &Labels, sources: &Sources, sinks: &Sinks) -> BTreeMap<(Sink, u32), Vec<Out>> {
+    let mut all: BTreeMap<(Sink, u32), Vec<Out>> = BTreeMap::new();
+    for (&sink, sample) in &sinks.samples {
+        for &(byte, label) in sample {
+            let Some(few) = labels.few(label) else { continue };
+            let mut found: Vec<(u32, u64)> = few.iter().filter_map(|&byte| sources.at(byte)).collect();
+            found.sort_unstable();
+            if let (Some(&(source, low)), Some(&(last, high))) = (found.first(), found.last())
+                && source == last
+            {
+                all.entry((sink, source)).or_default().push((byte, (low, high)));
+            }
+        }
+    }
+    all
+}

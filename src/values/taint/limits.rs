@@ -1,0 +1,40 @@
+//! The limits of taint, each with its reason. A sample can mix its input in more ways than memory holds.
+
+/// Source bytes that have a label at most: labels have 31 bits for them.
+pub const MAX_SOURCE_BYTES: u32 = 1 << 31;
+
+/// Different sets of source bytes at most: about 200 MB at worst. Beyond, a union keeps the larger part.
+pub(super) const MAX_SETS: usize = 1 << 20;
+
+/// Different labels at most: 130 MB.
+pub(super) const MAX_LABELS: usize = 1 << 21;
+
+/// Ranges of a set that is kept as a list; a set of more is a union of two in the graph.
+pub(super) const LISTED: usize = 16;
+
+/// Sets walked through to list what is in them: some seconds. Beyond, flows are a part.
+pub(super) const MAX_WALKED: u64 = 1 << 26;
+
+/// Results of unions and operations that are remembered: 40 MB. Beyond, all are forgotten.
+pub(super) const REMEMBERED: usize = 1 << 20;
+
+/// Pages of 4096 bytes that hold labels at most: 256 MiB. Beyond, bytes have none.
+pub(super) const MAX_PAGES: usize = 1 << 14;
+
+/// Slots of frames that hold labels at most: 128 MiB. Beyond, slots have none.
+pub(super) const MAX_SHADOW_SLOTS: usize = 1 << 22;
+
+/// Places (of branches, accesses, indirect calls) and host functions that flows are kept for at most.
+pub(super) const MAX_SINKS: usize = 1 << 16;
+
+/// Bytes that a sink was given which are kept with their labels, to recognise encodings: 32 MiB of all.
+pub(super) const MAX_SAMPLED: usize = 1 << 22;
+
+/// Bytes kept of one sink.
+pub(super) const SINK_SAMPLED: usize = 1 << 16;
+
+/// Bytes whose key was seen that are kept, to recognise repeating keys.
+pub(super) const MAX_KEYS: usize = 1 << 16;
+
+/// Longest key that is recognised, in bytes.
+pub(super) const MAX_KEY: usize = 256;

@@ -1,0 +1,228 @@
+//! Taint: which bytes that the host gave end up where, exactly for what is computed from them.
+//!
+//! A [`Taint`] is a visitor: it keeps, beside each byte of memory, frame and global, a *label*, which is a
+//! set of source bytes with the operations met since. Whatever the sample computes, its labels are computed
+//! from those of the operands by the rules in `scalar` and `vector`. Flows of values, of addresses (a table
+//! look-up) and of control are kept apart.
+//!
+//! Rules say that a byte *may* depend on another; a byte without label does not, whatever the input. Tests
+//! hold that against runs with one byte changed (`tests/taint.rs`).
+//!
+//! Bounded: see `limits`. What does not fit is counted in [`Taint::lost`], and flows are a part from there
+//! on.
+//!
+//! Not here: what a flow means; names of host functions beside those of sources.
+
+mod class;
+mod control;
+mod encoding;
+mod flow;
+mod label;
+mod limits;
+mod operators;
+mod scalar;
+mod shadow;
+mod sink;
+mod source;
+mod step;
+mod vector;
+mod visit;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::trace::{FuncKey, Trace, effects::Origin};
+
+use super::visitor::Access;
+
+use self::class::Class;
+use self::control::Control;
+use self::label::{Label, Labels};
+use self::scalar::{CLEAN, Word};
+use self::shadow::{Memories, Slots};
+use self::sink::Sinks;
+use self::source::Sources;
+
+pub use self::encoding::Encoding;
+pub use self::flow::{Flow, How};
+pub use self::limits::MAX_SOURCE_BYTES;
+pub use self::sink::Sink;
+pub use self::source::{Source, SourceKind};
+pub use self::step::Step;
+
+/// What is followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TaintOptions {
+    /// The kinds of sources. By default what the host gave.
+    pub sources: BTreeSet<SourceKind>,
+    /// Whether values are followed that were looked up at an address that depends on a source.
+    pub addresses: bool,
+    /// Whether values are followed that are computed only if a condition on a source holds.
+    pub control: bool,
+}
+
+impl Default for TaintOptions {
+    fn default() -> Self {
+        Self { sources: SourceKind::GIVEN.into(), addresses: true, control: false }
+    }
+}
+
+impl TaintOptions {
+    /// Sets the kinds of sources.
+    #[must_use]
+    pub fn sources(mut self, sources: impl IntoIterator<Item = SourceKind>) -> Self {
+        self.sources = sources.into_iter().collect();
+        self
+    }
+
+    /// Sets whether control is followed.
+    #[must_use]
+    pub fn control(mut self, control: bool) -> Self {
+        self.control = control;
+        self
+    }
+}
+
+/// A frame: its first slot, and whether it was entered just now, with so many slots of arguments.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    fp: usize,
+    fresh: Option<usize>,
+}
+
+/// A host call.
+#[derive(Debug, Clone, Copy)]
+struct HostCall {
+    func: FuncKey,
+    record: u64,
+    /// The slot of its arguments and results.
+    at: usize,
+}
+
+/// Follows labels through a run.
+#[derive(Debug)]
+pub struct Taint<'t> {
+    trace: &'t Trace,
+    options: TaintOptions,
+    classes: Box<[Class]>,
+    labels: Labels,
+    sources: Sources,
+    sinks: Sinks,
+    memories: Memories,
+    slots: Slots,
+    globals: Vec<[Word; 2]>,
+    frames: Vec<Frame>,
+    /// Frames and host calls below each invocation, and its first slot.
+    bases: Vec<(usize, usize, usize)>,
+    hosts: Vec<HostCall>,
+    /// The slot after the arguments of a call that is being made, and whether it replaces its caller.
+    top: usize,
+    is_tail: bool,
+    /// Accesses of the instruction that comes next.
+    read: Option<Access>,
+    written: Option<Access>,
+    picks: u128,
+    origin: Option<Origin>,
+    control: Control,
+    /// What a source byte was xored with first.
+    keys: BTreeMap<u32, u8>,
+    bytes_lost: u64,
+    /// Labels of states that the host kept, with their numbers.
+    kept: VecDeque<(u32, Memories, Vec<[Word; 2]>)>,
+}
+
+impl<'t> Taint<'t> {
+    /// Nothing has a label yet.
+    pub fn new(trace: &'t Trace, options: TaintOptions) -> Self {
+        Self {
+            trace,
+            options,
+            classes: class::all(),
+            labels: Labels::default(),
+            sources: Sources::default(),
+            sinks: Sinks::default(),
+            memories: Memories::default(),
+            slots: Slots::default(),
+            globals: Vec::new(),
+            frames: Vec::new(),
+            bases: Vec::new(),
+            hosts: Vec::new(),
+            top: 0,
+            is_tail: false,
+            read: None,
+            written: None,
+            picks: 0,
+            origin: None,
+            control: Control::default(),
+            keys: BTreeMap::new(),
+            bytes_lost: 0,
+            kept: VecDeque::new(),
+        }
+    }
+
+    /// All flows so far, by source, then by sink.
+    pub fn flows(&self) -> Vec<Flow> {
+        flow::all(&self.labels, &self.sources, &self.sinks, &self.keys)
+    }
+
+    /// How much was not followed for want of room: source bytes, labels of bytes and slots, unions, sinks.
+    /// Flows are a part then.
+    pub fn lost(&self) -> u64 {
+        self.bytes_lost + self.labels.lost() + self.memories.lost + self.slots.lost + self.sinks.lost
+    }
+
+    /// The source bytes that a byte of a memory depends on at this moment, by value or (and) by address: for
+    /// each its source and position.
+    pub fn of_byte(&self, memory: u32, address: u64) -> Vec<(Source, u64)> {
+        let node = self.labels.node(self.memories.get(memory, address));
+        let ranges = self.labels.ranges(&[node.value, node.address, node.control]);
+        let resolved = self.sources.resolve(&ranges);
+        let bytes = resolved.into_iter().flat_map(|(source, (start, end))| {
+            (start..end).filter_map(move |at| Some((self.sources.source(source)?.clone(), at)))
+        });
+        bytes.collect()
+    }
+
+    fn wants(&self, kind: SourceKind) -> bool {
+        self.options.sources.contains(&kind)
+    }
+
+    /// New source bytes; the number of the first, and how many there was room for.
+    fn give(&mut self, len: u64, kind: SourceKind, name: &str, offset: Option<u64>) -> (u32, u64) {
+        let (first, kept) = self.labels.new_bytes(len);
+        self.bytes_lost += len - kept;
+        self.sources.add(first, len, kind, name, offset);
+        (first, kept)
+    }
+
+    /// Labels memory as bytes of a source, or as nothing's if that is not followed.
+    fn give_memory(&mut self, memory: u32, address: u64, len: u64, origin: (SourceKind, &str, Option<u64>)) {
+        let (kind, name, offset) = origin;
+        if !self.wants(kind) {
+            return self.memories.fill(memory, address, len, Label::NONE);
+        }
+        let (first, kept) = self.give(len, kind, name, offset);
+        for place in 0..kept {
+            self.memories.set(memory, address + place, Labels::byte(first + place as u32));
+        }
+        self.memories.fill(memory, address + kept, len - kept, Label::NONE);
+    }
+
+    /// Labels slots as bytes of a source.
+    fn give_slots(&mut self, at: usize, count: usize, kind: SourceKind, name: &str) {
+        for slot in at..at + count {
+            let mut word = CLEAN;
+            if self.wants(kind) {
+                let (first, kept) = self.give(8, kind, name, None);
+                for (place, label) in word.iter_mut().enumerate().take(kept as usize) {
+                    *label = Labels::byte(first + place as u32);
+                }
+            }
+            self.slots.set(slot, word);
+        }
+    }
+
+    fn host_name(&self, func: FuncKey) -> String {
+        self.trace.hosts.get(&func).map_or_else(String::new, |host| format!("{}.{}", host.module, host.name))
+    }
+}

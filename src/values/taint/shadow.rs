@@ -1,0 +1,211 @@
+//! Labels beside memories and frames.
+
+use std::sync::Arc;
+
+use super::label::Label;
+use super::limits::{MAX_PAGES, MAX_SHADOW_SLOTS};
+use super::scalar::{CLEAN, Word, is_clean};
+
+const PAGE: u64 = 1 << 12;
+
+type Page = Arc<[Label; PAGE as usize]>;
+
+/// The labels of the bytes of all memories. Pages without labels are not there.
+/// Copies share pages until one of them changes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Memories {
+    memories: Vec<Vec<Option<Page>>>,
+    pages: usize,
+    /// Bytes whose labels had no room.
+    pub(super) lost: u64,
+}
+
+impl Memories {
+    fn page(&self, memory: u32, address: u64) -> Option<&Page> {
+        self.memories.get(memory as usize)?.get((address / PAGE) as usize)?.as_ref()
+    }
+
+    pub(super) fn get(&self, memory: u32, address: u64) -> Label {
+        self.page(memory, address).map_or(Label::NONE, |page| page[(address % PAGE) as usize])
+    }
+
+    /// Reads the labels of some bytes; whether there is any.
+    pub(super) fn load(&self, memory: u32, address: u64, to: &mut [Label]) -> bool {
+        let mut any = false;
+        for (place, label) in to.iter_mut().enumerate() {
+            *label = self.get(memory, address.wrapping_add(place as u64));
+            any |= label.is_some();
+        }
+        any
+    }
+
+    pub(super) fn set(&mut self, memory: u32, address: u64, label: Label) {
+        if !label.is_some() && self.page(memory, address).is_none() {
+            return;
+        }
+        if let Some(page) = self.page_mut(memory, address) {
+            page[(address % PAGE) as usize] = label;
+        } else {
+            self.lost += 1;
+        }
+    }
+
+    fn page_mut(&mut self, memory: u32, address: u64) -> Option<&mut [Label; PAGE as usize]> {
+        let (memory, page) = (memory as usize, usize::try_from(address / PAGE).ok()?);
+        // The address is within a memory: at most 4 GiB.
+        if page > 1 << 20 || memory > 1 << 16 {
+            return None;
+        }
+        if self.memories.len() <= memory {
+            self.memories.resize_with(memory + 1, Vec::new);
+        }
+        let pages = &mut self.memories[memory];
+        if pages.len() <= page {
+            pages.resize_with(page + 1, || None);
+        }
+        if pages[page].is_none() {
+            if self.pages >= MAX_PAGES {
+                return None;
+            }
+            self.pages += 1;
+            pages[page] = Some(Arc::new([Label::NONE; PAGE as usize]));
+        }
+        pages[page].as_mut().map(Arc::make_mut)
+    }
+
+    /// Gives all bytes of a range one label.
+    pub(super) fn fill(&mut self, memory: u32, address: u64, len: u64, label: Label) {
+        let mut at = address;
+        let end = address.saturating_add(len);
+        while at < end {
+            let next = (at - at % PAGE).saturating_add(PAGE).min(end);
+            if label.is_some() || self.page(memory, at).is_some() {
+                match self.page_mut(memory, at) {
+                    Some(page) => page[(at % PAGE) as usize..][..(next - at) as usize].fill(label),
+                    None => self.lost += next - at,
+                }
+            }
+            at = next;
+        }
+    }
+
+    /// Whether some byte of a range may have a label.
+    fn has_page(&self, memory: u32, address: u64, len: u64) -> bool {
+        let pages = self.memories.get(memory as usize).map_or(&[][..], Vec::as_slice);
+        let (first, end) = ((address / PAGE) as usize, address.saturating_add(len).div_ceil(PAGE) as usize);
+        let pages = pages.get(first..end.min(pages.len())).unwrap_or_default();
+        pages.iter().any(Option::is_some)
+    }
+
+    /// Copies labels; the ranges may overlap.
+    pub(super) fn copy(&mut self, to: (u32, u64), from: (u32, u64), len: u64) {
+        if !self.has_page(from.0, from.1, len) {
+            return self.fill(to.0, to.1, len, Label::NONE);
+        }
+        let part = |at: u64| (PAGE - at % PAGE).min(len);
+        let mut done = 0;
+        while to.1 <= from.1 && done < len {
+            let (a, b) = (to.1 + done, from.1 + done);
+            let next = part(a).min(part(b)).min(len - done);
+            self.copy_part((to.0, a), (from.0, b), next);
+            done += next;
+        }
+        let mut left = if to.1 <= from.1 { 0 } else { len };
+        while left > 0 {
+            let before = |end: u64| (end - 1) % PAGE + 1;
+            let next = before(to.1 + left).min(before(from.1 + left)).min(left);
+            left -= next;
+            self.copy_part((to.0, to.1 + left), (from.0, from.1 + left), next);
+        }
+    }
+
+    /// Copies labels within a page.
+    fn copy_part(&mut self, to: (u32, u64), from: (u32, u64), len: u64) {
+        let Some(page) = self.page(from.0, from.1).cloned() else {
+            return self.fill(to.0, to.1, len, Label::NONE);
+        };
+        let source = &page[(from.1 % PAGE) as usize..][..len as usize];
+        if source.iter().all(|label| !label.is_some()) {
+            return self.fill(to.0, to.1, len, Label::NONE);
+        }
+        match self.page_mut(to.0, to.1) {
+            Some(target) => target[(to.1 % PAGE) as usize..][..len as usize].copy_from_slice(source),
+            None => self.lost += len,
+        }
+    }
+}
+
+/// The labels of the slots of all frames, at the same places as the slots.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    words: Vec<Word>,
+    /// Slots whose labels had no room.
+    pub(super) lost: u64,
+}
+
+impl Slots {
+    #[inline]
+    pub(super) fn get(&self, slot: usize) -> Word {
+        self.words.get(slot).copied().unwrap_or(CLEAN)
+    }
+
+    #[inline]
+    pub(super) fn set(&mut self, slot: usize, word: Word) {
+        match self.words.get_mut(slot) {
+            Some(place) => *place = word,
+            None if is_clean(&word) => {}
+            None if slot >= MAX_SHADOW_SLOTS => self.lost += 1,
+            None => {
+                self.words.resize((slot + 1).next_power_of_two().max(1 << 10), CLEAN);
+                self.words[slot] = word;
+            }
+        }
+    }
+
+    pub(super) fn copy(&mut self, from: usize, to: usize, len: usize) {
+        // Labels move down the stack or stay, as values do.
+        for place in 0..len {
+            self.set(to + place, self.get(from + place));
+        }
+    }
+
+    /// As [`Self::copy`], to slots above.
+    #[inline]
+    pub(super) fn copy_up(&mut self, from: usize, to: usize, len: usize) {
+        for place in (0..len).rev() {
+            self.set(to + place, self.get(from + place));
+        }
+    }
+
+    pub(super) fn clear(&mut self, slots: std::ops::Range<usize>) {
+        let end = slots.end.min(self.words.len());
+        if slots.start < end {
+            self.words[slots.start..end].fill(CLEAN);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::label::Labels;
+    use super::*;
+
+    #[test]
+    fn labels_follow_bytes() {
+        let mut memories = Memories::default();
+        let first = Labels::byte(1);
+        memories.set(0, 4095, first);
+        memories.set(0, 4096, Labels::byte(2));
+        memories.copy((0, 4096), (0, 4095), 2);
+        assert_eq!((memories.get(0, 4096), memories.get(0, 4097)), (first, Labels::byte(2)));
+        memories.copy((0, 4095), (0, 4096), 2);
+        assert_eq!((memories.get(0, 4095), memories.get(0, 4096)), (first, Labels::byte(2)));
+        memories.copy((0, 4096), (0, 4095), 2);
+        memories.copy((1, 9), (0, 4096), 2);
+        assert_eq!(memories.get(1, 10), Labels::byte(2));
+        memories.fill(0, 0, 1 << 32, Label::NONE);
+        let mut labels = [first; 3];
+        assert!(!memories.load(0, 4095, &mut labels) && labels == [Label::NONE; 3]);
+        assert_eq!((memories.pages, memories.lost), (3, 0));
+    }
+}

@@ -1,0 +1,195 @@
+//! Sources: what the labelled bytes are bytes of.
+
+use hashbrown::HashMap;
+use serde::Serialize;
+
+use crate::trace::effects::Given;
+
+/// What kind of thing a source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SourceKind {
+    /// A file.
+    File,
+    /// An argument of the program.
+    Argument,
+    /// A variable of the environment.
+    Environment,
+    /// Standard input.
+    Stdin,
+    /// A socket.
+    Socket,
+    /// A clock.
+    Clock,
+    /// Random numbers.
+    Random,
+    /// What a host function answers itself: results, and what it writes.
+    Answer,
+    /// Arguments of an invocation by the host.
+    Entry,
+    /// A data segment.
+    Data,
+    /// Constants of a function.
+    Immediate,
+}
+
+impl SourceKind {
+    /// All kinds.
+    pub const ALL: [Self; 11] = [
+        Self::File,
+        Self::Argument,
+        Self::Environment,
+        Self::Stdin,
+        Self::Socket,
+        Self::Clock,
+        Self::Random,
+        Self::Answer,
+        Self::Entry,
+        Self::Data,
+        Self::Immediate,
+    ];
+
+    /// Those that the host gave to the program: what is followed unless something else is asked for.
+    pub const GIVEN: [Self; 8] = [
+        Self::File,
+        Self::Argument,
+        Self::Environment,
+        Self::Stdin,
+        Self::Socket,
+        Self::Clock,
+        Self::Random,
+        Self::Answer,
+    ];
+
+    /// Its name in text and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Argument => "argument",
+            Self::Environment => "environment",
+            Self::Stdin => "stdin",
+            Self::Socket => "socket",
+            Self::Clock => "clock",
+            Self::Random => "random",
+            Self::Answer => "answer",
+            Self::Entry => "entry",
+            Self::Data => "data",
+            Self::Immediate => "immediate",
+        }
+    }
+
+    pub(super) fn of(given: Given) -> Self {
+        match given {
+            Given::File => Self::File,
+            Given::Argument => Self::Argument,
+            Given::Environment => Self::Environment,
+            Given::Stdin => Self::Stdin,
+            Given::Socket => Self::Socket,
+            Given::Clock => Self::Clock,
+            Given::Random => Self::Random,
+            Given::Answer => Self::Answer,
+        }
+    }
+}
+
+/// A source of bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Source {
+    /// What it is.
+    pub kind: SourceKind,
+    /// Its name: the path of a file, the name of a variable, a socket or a host function (`module.name`),
+    /// the number of an argument or a clock, the address of data.
+    pub name: Box<str>,
+}
+
+/// Source bytes that follow each other.
+#[derive(Debug, Clone, Copy)]
+struct Chunk {
+    first: u32,
+    source: u32,
+    offset: u64,
+}
+
+/// Which source bytes are which bytes of which source.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    sources: Vec<Source>,
+    known: HashMap<Source, u32>,
+    /// In the order of their first byte.
+    chunks: Vec<Chunk>,
+    /// Bytes given so far of sources that have no positions of their own.
+    given: HashMap<u32, u64>,
+}
+
+impl Sources {
+    fn number(&mut self, kind: SourceKind, name: &str) -> u32 {
+        let source = Source { kind, name: name.into() };
+        if let Some(&number) = self.known.get(&source) {
+            return number;
+        }
+        let number = self.sources.len() as u32;
+        self.sources.push(source.clone());
+        self.known.insert(source, number);
+        number
+    }
+
+    /// Notes that the bytes from `first` on are of a source, from its byte `offset` on; without that, from
+    /// where it went on.
+    pub(super) fn add(&mut self, first: u32, len: u64, kind: SourceKind, name: &str, offset: Option<u64>) {
+        let source = self.number(kind, name);
+        let offset = offset.unwrap_or_else(|| {
+            let given = self.given.entry(source).or_default();
+            let offset = *given;
+            *given += len;
+            offset
+        });
+        let follows = self.chunks.last().is_some_and(|last| {
+            last.source == source && last.offset.checked_add(u64::from(first - last.first)) == Some(offset)
+        });
+        if !follows {
+            self.chunks.push(Chunk { first, source, offset });
+        }
+    }
+
+    pub(super) fn source(&self, number: u32) -> Option<&Source> {
+        self.sources.get(number as usize)
+    }
+
+    /// The source of a byte and the position in it.
+    pub(super) fn at(&self, byte: u32) -> Option<(u32, u64)> {
+        let after = self.chunks.partition_point(|chunk| chunk.first <= byte);
+        let chunk = self.chunks.get(after.checked_sub(1)?)?;
+        Some((chunk.source, chunk.offset + u64::from(byte - chunk.first)))
+    }
+
+    /// Ranges of bytes as ranges of sources.
+    pub(super) fn resolve(&self, ranges: &[(u32, u32)]) -> Vec<(u32, (u64, u64))> {
+        let mut found = Vec::new();
+        for &(start, end) in ranges {
+            let mut at = start;
+            while at < end {
+                let after = self.chunks.partition_point(|chunk| chunk.first <= at);
+                let next = self.chunks.get(after).map_or(end, |chunk| chunk.first.min(end));
+                if let Some((source, offset)) = self.at(at) {
+                    found.push((source, (offset, offset + u64::from(next - at))));
+                }
+                at = next;
+            }
+        }
+        found
+    }
+}
+
+/// Ranges in order and apart.
+pub(super) fn tidy(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+    ranges.sort_unstable();
+    let mut apart: Vec<(u64, u64)> = Vec::new();
+    for (start, end) in ranges {
+        match apart.last_mut() {
+            Some(last) if start <= last.1 => last.1 = last.1.max(end),
+            _ => apart.push((start, end)),
+        }
+    }
+    apart
+}

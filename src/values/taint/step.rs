@@ -1,0 +1,125 @@
+//! Operations that a flow meets, and their order.
+
+use serde::Serialize;
+
+/// A kind of operation. Moves (locals, loads, stores, shifts by whole bytes) are none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Step {
+    /// Exclusive or.
+    Xor = 1,
+    /// And.
+    And,
+    /// Or.
+    Or,
+    /// Addition and subtraction.
+    Add,
+    /// Multiplication.
+    Multiply,
+    /// Division and remainder.
+    Divide,
+    /// A shift by other than whole bytes.
+    Shift,
+    /// A rotation by other than whole bytes.
+    Rotate,
+    /// A comparison, whose result is a bit.
+    Compare,
+    /// A load whose address depends on it.
+    Lookup,
+    /// An operation on floats, or a conversion.
+    Float,
+    /// Leading or trailing zeros, or ones, were counted.
+    Count,
+    /// Another operation on the lanes of a vector.
+    Lanes,
+}
+
+const ALL: [Step; 13] = [
+    Step::Xor,
+    Step::And,
+    Step::Or,
+    Step::Add,
+    Step::Multiply,
+    Step::Divide,
+    Step::Shift,
+    Step::Rotate,
+    Step::Compare,
+    Step::Lookup,
+    Step::Float,
+    Step::Count,
+    Step::Lanes,
+];
+
+impl Step {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Xor => "xor",
+            Self::And => "and",
+            Self::Or => "or",
+            Self::Add => "addition",
+            Self::Multiply => "multiplication",
+            Self::Divide => "division",
+            Self::Shift => "shifts",
+            Self::Rotate => "rotations",
+            Self::Compare => "comparison",
+            Self::Lookup => "table look-up",
+            Self::Float => "floating point",
+            Self::Count => "bit counts",
+            Self::Lanes => "vector operations",
+        }
+    }
+}
+
+/// Operations in the order in which each was met first: four bits for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(super) struct Path(u64);
+
+impl Path {
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The operations.
+    pub(super) fn steps(self) -> impl Iterator<Item = Step> {
+        let numbers = (0..16).map(move |place| (self.0 >> (4 * place)) as usize & 15);
+        numbers.take_while(|&number| number > 0).filter_map(|number| ALL.get(number - 1).copied())
+    }
+
+    /// With `step` at the end, unless it was met.
+    pub(super) fn then(self, step: Step) -> Self {
+        let mut place = 0;
+        while place < 64 && (self.0 >> place) & 15 != 0 {
+            if (self.0 >> place) & 15 == step as u64 {
+                return self;
+            }
+            place += 4;
+        }
+        Self(self.0 | (step as u64) << place)
+    }
+
+    /// With those of `other` at the end that were not met.
+    pub(super) fn then_all(self, other: Self) -> Self {
+        if self == other || other.is_empty() {
+            return self;
+        }
+        other.steps().fold(self, Self::then)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_operation_is_met_once_in_order() {
+        let path = Path::default().then(Step::Xor).then(Step::Lookup).then(Step::Xor);
+        assert_eq!(path.steps().collect::<Vec<_>>(), [Step::Xor, Step::Lookup]);
+        let all = ALL.into_iter().fold(path, Path::then);
+        assert_eq!(all.steps().count(), ALL.len());
+        for (number, step) in ALL.into_iter().enumerate() {
+            assert_eq!(step as usize, number + 1, "{step:?}");
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! The analyses that Wasabi ships, asked of one sample whose answers are known by counting: each is a pass, a
+//! command or a visitor of a few lines (`docs/values.md` says which).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use wasmspoor::{
+    analysis::Analysis,
+    module::{FuncIndex, Module},
+    rules,
+    sandbox::{self, Drive, RunOptions},
+    trace::{Callee, FuncKey, Trace},
+    values::{
+        Access, At, Machine, Nothing, Op, Visitor,
+        taint::{Sink, SourceKind, Taint, TaintOptions},
+    },
+};
+
+/// Two blocks are allocated, the first is filled by an indirect call, and freed.
+const SAMPLE: &str = r#"(module
+  (memory (export "memory") 1)
+  (global $top (mut i32) (i32.const 1024))
+  (table funcref (elem $work))
+  (type $unary (func (param i32)))
+  (func $malloc (export "malloc") (param $len i32) (result i32)
+    (global.get $top)
+    (global.set $top (i32.add (global.get $top) (local.get $len))))
+  (func $free (export "free") (param i32))
+  (func $work (param $p i32) (local $i i32)
+    (loop $l
+      (i32.store8 (i32.add (local.get $p) (local.get $i)) (i32.xor (local.get $i) (i32.const 90)))
+      (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 5)))))
+  (func (export "_start") (local $a i32) (local $b i32)
+    (local.set $a (call $malloc (i32.const 16)))
+    (local.set $b (call $malloc (i32.const 32)))
+    (call_indirect (type $unary) (local.get $a) (i32.const 0))
+    (if (i32.load8_u (local.get $a)) (then (call $free (local.get $a))) (else (nop)))))"#;
+
+fn options() -> RunOptions {
+    let mut options = RunOptions::default();
+    options.drive = Drive::None;
+    options
+}
+
+fn analysis() -> Analysis {
+    Analysis::of(SAMPLE.as_bytes(), &options(), &rules::Set::builtin())
+}
+
+fn trace() -> Trace {
+    sandbox::run_with_effects(&wat::parse_str(SAMPLE).unwrap(), &options()).unwrap().trace
+}
+
+/// Follows the sample with a visitor.
+fn visit<V: Visitor>(mut visitor: V) -> V {
+    let trace = trace();
+    Machine::new(&trace).and_then(|mut machine| machine.run(&mut visitor)).unwrap();
+    visitor
+}
+
+/// `instruction-mix`, `instruction-count`: the pass `opcodes`, or a visitor.
+#[test]
+fn instruction_mix_and_count() {
+    struct Mix(BTreeMap<String, u64>);
+    impl Visitor for Mix {
+        const INSTRUCTIONS: bool = true;
+        fn instruction(&mut self, at: At<'_>, _: &[u64], _: &[u64]) {
+            *self.0.entry(at.op.opcode.mnemonic().to_owned()).or_default() += 1;
+        }
+    }
+    let mix = visit(Mix(BTreeMap::new())).0;
+    assert_eq!((mix["i32.xor"], mix["i32.store8"], mix["i32.add"], mix["br_if"]), (5, 5, 12, 5));
+    assert!(!mix.contains_key("nop"), "it is not executed");
+    let dynamic = analysis().dynamic;
+    assert_eq!(dynamic.opcodes, mix);
+    assert_eq!(dynamic.metrics.classes.total, mix.values().sum::<u64>());
+}
+
+/// `block-counting`: the pass `hot-blocks`.
+#[test]
+fn basic_block_profile() {
+    let dynamic = analysis().dynamic;
+    let hottest = &dynamic.hot_blocks.blocks[0];
+    assert_eq!((hottest.place.function, hottest.count), (FuncIndex(2), 5), "the loop");
+    assert_eq!(dynamic.hot_blocks.cut, 0);
+    let executed: u64 =
+        dynamic.hot_blocks.blocks.iter().map(|block| block.count * u64::from(block.len)).sum();
+    assert_eq!(executed, dynamic.metrics.classes.total, "each instruction is in one block");
+}
+
+/// `coverage-instruction`, `coverage-stmt`: the pass `coverage`.
+#[test]
+fn instruction_coverage() {
+    struct Seen(BTreeSet<u32>);
+    impl Visitor for Seen {
+        const INSTRUCTIONS: bool = true;
+        fn instruction(&mut self, at: At<'_>, _: &[u64], _: &[u64]) {
+            self.0.insert(at.op.offset);
+        }
+    }
+    let coverage = analysis().dynamic.coverage;
+    assert_eq!((coverage.functions_run, coverage.functions), (4, 4));
+    assert_eq!(coverage.instructions_run, visit(Seen(BTreeSet::new())).0.len() as u64);
+    assert_eq!(coverage.instructions - coverage.instructions_run, 1, "the `nop`");
+}
+
+/// `coverage-branch`: the pass `branches`. Wasabi's takes the arguments of `br_if` in the wrong order.
+#[test]
+fn branch_coverage() {
+    let branches = analysis().dynamic.branches;
+    let ways: Vec<_> =
+        branches.iter().map(|branch| (branch.place.function.0, branch.taken, branch.not_taken)).collect();
+    assert_eq!(ways, [(2, 4, 1), (3, 1, 0)], "the loop, the `if`");
+}
+
+/// `call-graph`: the pass `call-graph`.
+#[test]
+fn call_graph() {
+    let graph = analysis().dynamic.call_graph;
+    let edges = graph.edges.iter().map(|edge| (edge.caller.map(|func| func.0), edge.callee.0, edge.count));
+    let expected = [(None, 3, 1), (Some(3), 0, 2), (Some(3), 1, 1), (Some(3), 2, 1)];
+    assert_eq!(edges.collect::<BTreeSet<_>>(), expected.into());
+}
+
+/// `memory-tracing`: a visitor.
+#[test]
+fn memory_tracing() {
+    struct Accesses(Vec<(bool, u64, u64)>);
+    impl Visitor for Accesses {
+        const MEMORY: bool = true;
+        fn access(&mut self, _: FuncIndex, _: &Op, access: Access) {
+            self.0.push((access.is_write, access.address, access.len));
+        }
+    }
+    let expected = [
+        (true, 1024, 1),
+        (true, 1025, 1),
+        (true, 1026, 1),
+        (true, 1027, 1),
+        (true, 1028, 1),
+        (false, 1024, 1),
+    ];
+    assert_eq!(visit(Accesses(Vec::new())).0, expected);
+}
+
+/// What is allocated by functions that are exported as `malloc` and `free`.
+struct Heap<'t> {
+    trace: &'t Trace,
+    malloc: Option<FuncIndex>,
+    free: Option<FuncIndex>,
+    /// For each open call: the bytes asked for, if it is `malloc`.
+    calls: Vec<Option<u64>>,
+    live: BTreeMap<u64, u64>,
+    allocations: u64,
+    peak: u64,
+}
+
+impl<'t> Heap<'t> {
+    fn new(trace: &'t Trace) -> Self {
+        let module: &Module = &trace.modules[0];
+        let named = |name: &str| {
+            module.exports().iter().find(|export| &*export.name == name).and_then(|export| export.func)
+        };
+        let (malloc, free) = (named("malloc"), named("free"));
+        Self { trace, malloc, free, calls: Vec::new(), live: BTreeMap::new(), allocations: 0, peak: 0 }
+    }
+}
+
+impl Visitor for Heap<'_> {
+    fn invoke(&mut self, _: FuncKey, _: &[u64]) {
+        self.calls.push(None);
+    }
+
+    fn call(&mut self, callee: FuncKey, arguments: &[u64], is_tail: bool) {
+        if is_tail {
+            self.calls.pop();
+        }
+        let func = match self.trace.resolve(callee) {
+            Some(Callee::Defined(_, func)) => Some(func),
+            _ => None,
+        };
+        if func.is_some() && func == self.free {
+            self.live.remove(&arguments[0]);
+        }
+        self.calls.push(arguments.first().copied().filter(|_| func.is_some() && func == self.malloc));
+    }
+
+    fn leave(&mut self, results: &[u64]) {
+        if let (Some(Some(len)), [address]) = (self.calls.pop(), results) {
+            self.allocations += 1;
+            self.live.insert(*address, len);
+            self.peak = self.peak.max(self.live.values().sum());
+        }
+    }
+}
+
+/// `heap-analysis`: a visitor.
+#[test]
+fn heap_analysis() {
+    let trace = trace();
+    let mut heap = Heap::new(&trace);
+    Machine::new(&trace).and_then(|mut machine| machine.run(&mut heap)).unwrap();
+    assert_eq!((heap.allocations, heap.peak), (2, 48));
+    assert_eq!(heap.live, BTreeMap::from([(1040, 32)]), "not freed");
+}
+
+/// `log-all`: `spoor dump --values`, or a visitor.
+#[test]
+fn log_all() {
+    struct Log(Vec<String>);
+    impl Visitor for Log {
+        const INSTRUCTIONS: bool = true;
+        const MEMORY: bool = true;
+        fn instruction(&mut self, at: At<'_>, operands: &[u64], results: &[u64]) {
+            self.0.push(format!("{} {operands:?} {results:?}", at.op.opcode.mnemonic()));
+        }
+        fn access(&mut self, _: FuncIndex, _: &Op, access: Access) {
+            self.0.push(format!("access {:#x}", access.address));
+        }
+        fn call(&mut self, callee: FuncKey, arguments: &[u64], _: bool) {
+            self.0.push(format!("called {} {arguments:?}", callee.0));
+        }
+        fn leave(&mut self, results: &[u64]) {
+            self.0.push(format!("leave {results:?}"));
+        }
+    }
+    let log = visit(Log(Vec::new())).0;
+    assert_eq!(log[0], "i32.const [] [16]");
+    let calls = log.iter().filter(|line| line.starts_with("called ")).count();
+    let leaves: Vec<_> = log.iter().filter(|line| line.starts_with("leave")).collect();
+    assert_eq!(
+        (calls, leaves[0].as_str(), leaves[1].as_str(), leaves.len()),
+        (4, "leave [1024]", "leave [1040]", 5)
+    );
+    let xors: Vec<_> = log.iter().filter(|line| line.starts_with("i32.xor")).collect();
+    assert_eq!(xors[3], "i32.xor [3, 90] [89]");
+}
+
+/// `mirror-execution`: the data level itself, which checks what it computes against the recording.
+#[test]
+fn mirror_execution() {
+    let trace = trace();
+    let mut machine = Machine::new(&trace).unwrap();
+    let totals = machine.run(&mut Nothing).unwrap();
+    assert_eq!(totals.instructions, trace.counts().unwrap().total);
+    assert_eq!(machine.memory(0).unwrap()[1024..1029], [90, 91, 88, 89, 94]);
+}
+
+/// `cryptominer-detection`: passes `opcodes` and `signatures`, and a verdict that does not rest on counts.
+#[test]
+fn cryptominer_detection() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let of = |name: &str| {
+        let text = fs::read(corpus.join(name)).unwrap();
+        Analysis::of(&text, &RunOptions::default(), &rules::Set::builtin())
+    };
+    let (miner, hashes) = (of("cryptonight.wat"), of("benign-hashes.wat"));
+    let family = |analysis: &Analysis| analysis.verdict.family.clone();
+    assert_eq!(family(&miner).as_deref(), Some("miner"));
+    assert_ne!(family(&hashes).as_deref(), Some("miner"), "as many xors and shifts");
+}
+
+/// `taint`: byte by byte, through memory, with sets of sources.
+#[test]
+fn taint() {
+    let trace = trace();
+    let mut taint = Taint::new(&trace, TaintOptions::default().sources([SourceKind::Immediate]));
+    Machine::new(&trace).and_then(|mut machine| machine.run(&mut taint)).unwrap();
+    // The constants of `$work` decide the loop and, by memory, the `if` of `_start`.
+    let flows = taint.flows();
+    let decided =
+        flows.iter().filter(|flow| &*flow.source.name == "func 2").filter_map(|flow| match flow.sink {
+            Sink::Branch { function, .. } => Some(function.0),
+            _ => None,
+        });
+    assert_eq!(decided.collect::<BTreeSet<_>>(), [2, 3].into());
+}

@@ -1,0 +1,409 @@
+//! Taint: flows with known answers through whole modules, and the flip test: one input byte is changed, the
+//! sample runs again, and what does not depend on that byte is the same.
+
+mod common;
+
+use std::{fs, path::Path, process::Command};
+
+use wasmspoor::{
+    sandbox::{self, Drive, Persona, RunOptions},
+    trace::effects::Effect,
+    values::{
+        Machine,
+        taint::{Encoding, Flow, How, Sink, SourceKind, Step, Taint, TaintOptions},
+    },
+};
+
+/// Reads standard input to 1024, at most 64 bytes; `$put` writes so many bytes from an address.
+const HEAD: &str = r#"
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 2)
+  (func $get
+    (i32.store (i32.const 0) (i32.const 1024)) (i32.store (i32.const 4) (i32.const 64))
+    (drop (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8))))
+  (func $put (param $from i32) (param $len i32)
+    (i32.store (i32.const 0) (local.get $from)) (i32.store (i32.const 4) (local.get $len))
+    (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
+"#;
+
+fn options(stdin: &[u8]) -> RunOptions {
+    let mut options = RunOptions::default();
+    (options.stdin, options.drive) = (stdin.to_vec(), Drive::None);
+    options
+}
+
+fn wasm(body: &str) -> Vec<u8> {
+    wat::parse_str(format!("(module {HEAD} {body})")).unwrap()
+}
+
+/// The flows of a sample, and what it wrote to standard output.
+fn flows_of(wasm: &[u8], options: &RunOptions, taint: TaintOptions) -> Vec<Flow> {
+    let run = sandbox::run_with_effects(wasm, options).unwrap();
+    let mut taint = Taint::new(&run.trace, taint);
+    Machine::new(&run.trace).and_then(|mut machine| machine.run(&mut taint)).unwrap();
+    assert_eq!(taint.lost(), 0);
+    taint.flows()
+}
+
+fn of_stdin(body: &str, control: bool) -> Vec<Flow> {
+    let stdin: Vec<u8> = (0..64).map(|byte| byte * 3 + 1).collect();
+    let taint = TaintOptions::default().sources([SourceKind::Stdin]).control(control);
+    flows_of(&wasm(body), &options(&stdin), taint)
+}
+
+/// Ranges, way and operations of the flows to what is written.
+fn written(flows: &[Flow]) -> Vec<(&[(u64, u64)], How, &[Step])> {
+    let written = flows.iter().filter(|flow| matches!(flow.sink, Sink::Memory { .. }));
+    written.map(|flow| (&flow.ranges[..], flow.how, &flow.steps[..])).collect()
+}
+
+#[test]
+fn known_flows_through_calls_globals_branches_and_memory() {
+    type Expected<'a> = &'a [(&'a [(u64, u64)], How, &'a [Step])];
+    let rows: &[(&str, &str, Expected)] = &[
+        (
+            "a store of a word, and one byte of it written",
+            "(i32.store (i32.const 2048) (i32.load (i32.const 1028))) (call $put (i32.const 2050) (i32.const 1))",
+            &[(&[(6, 7)], How::Value, &[])],
+        ),
+        (
+            "through a call with three results, a global and a local",
+            "(call $pass (i32.load8_u (i32.const 1030))) (global.set $g) (drop) (drop)
+             (i32.store8 (i32.const 2048) (global.get $g)) (call $put (i32.const 2048) (i32.const 1))",
+            &[(&[(6, 7)], How::Value, &[])],
+        ),
+        (
+            "an operand that a branch carries over another",
+            "(i32.store8 (i32.const 2048)
+               (block (result i32) (i32.const 5) (i32.load8_u (i32.const 1031)) (br 0) (unreachable)))
+             (call $put (i32.const 2048) (i32.const 1))",
+            &[(&[(7, 8)], How::Value, &[])],
+        ),
+        (
+            "a loop of xor over 32 bytes",
+            "(loop $l (i32.store8 (i32.add (i32.const 2048) (local.get $i))
+               (i32.xor (i32.load8_u (i32.add (i32.const 1024) (local.get $i))) (i32.const 90)))
+               (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 32))))
+             (call $put (i32.const 2048) (i32.const 32))",
+            &[(&[(0, 32)], How::Value, &[Step::Xor])],
+        ),
+        (
+            "a table look-up",
+            "(i32.store8 (i32.const 2048) (i32.load8_u (i32.add (i32.const 3000) (i32.load8_u (i32.const 1024)))))
+             (call $put (i32.const 2048) (i32.const 1))",
+            &[(&[(0, 1)], How::Address, &[Step::Add, Step::Lookup])],
+        ),
+        (
+            "a tail call and an indirect one",
+            "(i32.store8 (i32.const 2048) (call $tail (i32.load8_u (i32.const 1033))))
+             (call $put (i32.const 2048) (i32.const 1))",
+            &[(&[(9, 10)], How::Value, &[])],
+        ),
+        (
+            "memory.copy over itself, and memory.fill",
+            "(memory.copy (i32.const 1026) (i32.const 1024) (i32.const 8))
+             (memory.fill (i32.const 2048) (i32.load8_u (i32.const 1029)) (i32.const 4))
+             (call $put (i32.const 2051) (i32.const 1))",
+            &[(&[(3, 4)], How::Value, &[])],
+        ),
+        (
+            "a vector: a word added, a lane out",
+            "(i32.store8 (i32.const 2048) (i8x16.extract_lane_u 5
+               (i8x16.add (v128.load (i32.const 1024)) (v128.load (i32.const 1040)))))
+             (call $put (i32.const 2048) (i32.const 1))",
+            &[(&[(5, 6), (21, 22)], How::Value, &[Step::Add])],
+        ),
+        (
+            "a shuffle",
+            "(v128.store (i32.const 2048) (i8x16.shuffle 31 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14
+               (v128.load (i32.const 1024)) (v128.load (i32.const 1040))))
+             (call $put (i32.const 2048) (i32.const 2))",
+            &[(&[(0, 1), (31, 32)], How::Value, &[])],
+        ),
+        (
+            "what is overwritten is gone",
+            "(i32.store (i32.const 1024) (i32.const 7)) (call $put (i32.const 1024) (i32.const 4))",
+            &[],
+        ),
+        (
+            "a condition alone is no flow of values",
+            "(if (i32.load8_u (i32.const 1024)) (then (i32.store8 (i32.const 2048) (i32.const 1))))
+             (call $put (i32.const 2048) (i32.const 1))",
+            &[],
+        ),
+    ];
+    for (name, body, expected) in rows {
+        let flows = of_stdin(
+            &format!(
+                r#"(global $g (mut i32) (i32.const 0)) (table funcref (elem $same)) (type $t (func (param i32) (result i32)))
+                (func $pass (param i32) (result i32 i32 i32) (i32.const 1) (i32.const 2) (local.get 0))
+                (func $same (param i32) (result i32) (local i32) (return (local.get 0)))
+                (func $tail (param i32) (result i32)
+                  (return_call_indirect (type $t) (local.get 0) (i32.const 0)))
+                (func (export "_start") (local $i i32) (call $get) {body})"#
+            ),
+            false,
+        );
+        assert_eq!(written(&flows), *expected, "{name}: {flows:#?}");
+    }
+}
+
+#[test]
+fn control_is_followed_on_request_and_ends_with_the_block() {
+    let body = r#"(func (export "_start") (call $get)
+      (if (i32.load8_u (i32.const 1026)) (then (i32.store8 (i32.const 2048) (i32.const 1))))
+      (i32.store8 (i32.const 2049) (i32.const 2))
+      (call $put (i32.const 2048) (i32.const 1)) (call $put (i32.const 2049) (i32.const 1)))"#;
+    let flows = of_stdin(body, true);
+    assert_eq!(written(&flows), [(&[(2, 3)][..], How::Control, &[][..])]);
+    assert_eq!(flows.iter().find(|flow| flow.how == How::Control).unwrap().times, 1);
+}
+
+#[test]
+fn conditions_addresses_and_indirect_calls_are_sinks() {
+    let body = r#"(table funcref (elem $f $f $f)) (func $f)
+      (func (export "_start") (call $get)
+      (if (i32.load8_u (i32.const 1024)) (then))
+      (drop (i32.load8_u (i32.add (i32.const 9) (i32.load8_u (i32.const 1025)))))
+      (call_indirect (i32.rem_u (i32.load8_u (i32.const 1026)) (i32.const 3))))"#;
+    let flows = of_stdin(body, false);
+    let found: Vec<_> = flows.iter().map(|flow| (flow.sink.name(), &flow.ranges[..])).collect();
+    assert_eq!(found, [("branch", &[(0, 1)][..]), ("address", &[(1, 2)]), ("call", &[(2, 3)])]);
+}
+
+#[test]
+fn encodings_are_recognised() {
+    // xor with a key of five bytes, then base64 with shifts and a table.
+    let body = r#"(data (i32.const 100) "K3yz!")
+      (data (i32.const 200) "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+      (func $digit (param $to i32) (param $bits i32)
+        (i32.store8 (local.get $to) (i32.load8_u offset=200 (i32.and (local.get $bits) (i32.const 63)))))
+      (func (export "_start") (local $i i32) (local $o i32) (local $w i32) (call $get)
+        (loop $x (i32.store8 offset=1024 (local.get $i) (i32.xor (i32.load8_u offset=1024 (local.get $i))
+            (i32.load8_u offset=100 (i32.rem_u (local.get $i) (i32.const 5)))))
+          (br_if $x (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 60))))
+        (local.set $i (i32.const 0)) (local.set $o (i32.const 4096))
+        (loop $b
+          (local.set $w (i32.or (i32.or
+            (i32.shl (i32.load8_u offset=1024 (local.get $i)) (i32.const 16))
+            (i32.shl (i32.load8_u offset=1025 (local.get $i)) (i32.const 8)))
+            (i32.load8_u offset=1026 (local.get $i))))
+          (call $digit (local.get $o) (i32.shr_u (local.get $w) (i32.const 18)))
+          (call $digit (i32.add (local.get $o) (i32.const 1)) (i32.shr_u (local.get $w) (i32.const 12)))
+          (call $digit (i32.add (local.get $o) (i32.const 2)) (i32.shr_u (local.get $w) (i32.const 6)))
+          (call $digit (i32.add (local.get $o) (i32.const 3)) (local.get $w))
+          (local.set $o (i32.add (local.get $o) (i32.const 4)))
+          (br_if $b (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 3))) (i32.const 60))))
+        (call $put (i32.const 4096) (i32.const 80)))"#;
+    let flows = of_stdin(body, false);
+    let flow = flows.iter().find(|flow| matches!(flow.sink, Sink::Memory { .. })).unwrap();
+    assert_eq!((flow.how, &flow.ranges[..], flow.count), (How::Address, &[(0, 60)][..], 80));
+    let expected =
+        [Encoding::Xor { key: b"K3yz!".to_vec() }, Encoding::Characters { bits: 6, is_usual: true }];
+    assert_eq!(flow.encodings, expected);
+    assert_eq!(flow.path(), ["xor with a repeating key of 5 bytes", "base64"]);
+    assert_eq!(flow.bytes(), "bytes 0 to 59");
+}
+
+/// What a sample gave to the host, byte by byte: whether it depends on the byte that is flipped, by value,
+/// address or condition; and where it went another way, nothing after that counts.
+#[derive(Default)]
+struct Flips {
+    clean: u64,
+    tainted: u64,
+    changed: u64,
+}
+
+/// Runs a sample with one byte of standard input or of a file changed, and compares memory that the host
+/// reads.
+fn flip(wasm: &[u8], options: &RunOptions, changed: &RunOptions, source: (&str, u64), flips: &mut Flips) {
+    let runs = [options, changed].map(|options| sandbox::run_with_effects(wasm, options).unwrap());
+    let taint = TaintOptions::default().control(true);
+    let mut seen = runs.iter().map(|run| {
+        let mut reads = Reads { taint: Taint::new(&run.trace, taint.clone()), source, reads: Vec::new() };
+        Machine::new(&run.trace).and_then(|mut machine| machine.run(&mut reads)).unwrap();
+        reads.reads
+    });
+    let (before, after) = (seen.next().unwrap(), seen.next().unwrap());
+    for (one, other) in before.iter().zip(&after) {
+        if one.host != other.host || one.bytes.len() != other.bytes.len() {
+            // The run went another way: a condition must have depended on the byte.
+            break;
+        }
+        for (place, (left, right)) in one.bytes.iter().zip(&other.bytes).enumerate() {
+            if one.depends[place] || other.depends[place] {
+                flips.tainted += 1;
+                flips.changed += u64::from(left != right);
+            } else {
+                flips.clean += 1;
+                assert_eq!(
+                    left, right,
+                    "byte {place} of a read by {:?} does not depend on {source:?}",
+                    one.host
+                );
+            }
+        }
+    }
+}
+
+/// A read by the host, with whether each byte depends on the flipped one.
+struct Read {
+    host: u64,
+    bytes: Vec<u8>,
+    depends: Vec<bool>,
+}
+
+/// Notes reads, beside taint.
+struct Reads<'t> {
+    taint: Taint<'t>,
+    source: (&'t str, u64),
+    reads: Vec<Read>,
+}
+
+macro_rules! pass_on {
+    ($($name:ident($($arg:ident: $ty:ty),*);)*) => {
+        $(fn $name(&mut self, $($arg: $ty),*) { self.taint.$name($($arg),*); })*
+    };
+}
+
+impl wasmspoor::values::Visitor for Reads<'_> {
+    const INSTRUCTIONS: bool = true;
+    const MEMORY: bool = true;
+
+    pass_on! {
+        instruction(at: wasmspoor::values::At<'_>, operands: &[u64], results: &[u64]);
+        access(function: wasmspoor::module::FuncIndex, op: &wasmspoor::values::Op, access: wasmspoor::values::Access);
+        lanes(lanes: u128);
+        moved(from: u32, to: u32, len: u32);
+        invoke(func: wasmspoor::trace::FuncKey, arguments: &[u64]);
+        call(callee: wasmspoor::trace::FuncKey, arguments: &[u64], is_tail: bool);
+        leave(results: &[u64]);
+        host_call(func: wasmspoor::trace::FuncKey, record: u64, arguments: &[u64]);
+        host_return(failed: bool, results: &[u64]);
+        host_given(origin: &wasmspoor::trace::effects::Origin);
+        host_write(memory: u32, address: u64, bytes: &[u8]);
+        host_keep(state: u32);
+        host_restore(state: u32);
+        segment(memory: u32, address: u64, bytes: &[u8]);
+        end(end: &wasmspoor::trace::End, results: &[u64]);
+    }
+
+    fn host_read(&mut self, memory: u32, address: u64, bytes: &[u8]) {
+        let depends = (0..bytes.len() as u64).map(|place| {
+            let from = self.taint.of_byte(memory, address + place);
+            from.iter().any(|(source, at)| (&*source.name, *at) == self.source)
+        });
+        self.reads.push(Read { host: bytes.len() as u64, bytes: bytes.to_vec(), depends: depends.collect() });
+        self.taint.host_read(memory, address, bytes);
+    }
+}
+
+/// A sample that reads standard input, mixes it in all ways, and writes what comes of it.
+#[test]
+fn what_is_not_tainted_does_not_change_in_mixed_arithmetic() {
+    let body = r#"(func (export "_start") (local $i i32) (local $s i32) (local $w i64) (local $v v128) (call $get)
+      (loop $l
+        (local.set $s (i32.add (i32.rotl (local.get $s) (i32.const 5)) (i32.load8_u offset=1024 (local.get $i))))
+        (i32.store8 offset=2048 (local.get $i) (i32.mul (local.get $s) (i32.const 77)))
+        (i32.store8 offset=2112 (local.get $i) (i32.shr_u (i32.load offset=1024 (local.get $i)) (i32.const 11)))
+        (i64.store offset=2200 (i32.shl (local.get $i) (i32.const 3)) (i64.mul
+          (i64.load offset=1024 (local.get $i)) (i64.const 0x10001)))
+        (i32.store offset=2800 (i32.shl (local.get $i) (i32.const 2)) (i32.div_u
+          (i32.load offset=1024 (local.get $i)) (i32.const 1000)))
+        (i32.store offset=3100 (i32.shl (local.get $i) (i32.const 2)) (i32.sub (i32.const 0x10000)
+          (i32.load16_u offset=1024 (local.get $i))))
+        (f32.store offset=3400 (i32.shl (local.get $i) (i32.const 2))
+          (f32.sqrt (f32.convert_i32_u (i32.load8_u offset=1024 (local.get $i)))))
+        (i32.store8 offset=3700 (local.get $i) (select (i32.load8_u offset=1024 (local.get $i))
+          (i32.load8_u offset=1025 (local.get $i)) (i32.gt_u (i32.load8_u offset=1026 (local.get $i)) (i32.const 90))))
+        (v128.store offset=3800 (i32.shl (local.get $i) (i32.const 4)) (i16x8.mul
+          (i8x16.swizzle (v128.load offset=1024 (local.get $i)) (v128.load offset=1032 (local.get $i)))
+          (i16x8.extend_low_i8x16_u (v128.load offset=1024 (local.get $i)))))
+        (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 40))))
+      (call $put (i32.const 2048) (i32.const 2500)))"#;
+    let (wasm, mut flips) = (wasm(body), Flips::default());
+    let stdin = common::noise(7, 64);
+    for at in [0usize, 3, 17, 38, 63] {
+        for mask in [1u8, 0x80, 0xff] {
+            let mut changed = stdin.clone();
+            changed[at] ^= mask;
+            let source = ("standard input", at as u64);
+            flip(&wasm, &options(&stdin), &options(&changed), source, &mut flips);
+        }
+    }
+    println!("{} clean, {} tainted, {} of them changed", flips.clean, flips.tainted, flips.changed);
+    assert!(flips.clean > 10_000 && flips.tainted > 1000 && flips.changed * 3 > flips.tainted);
+}
+
+/// The corpus: a byte of each file that a sample reads is changed.
+#[test]
+fn what_is_not_tainted_does_not_change_in_the_corpus() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let (mut flips, mut samples) = (Flips::default(), 0);
+    for path in common::files(&corpus, "wat") {
+        let Ok(wasm) = wat::parse_file(&path) else { continue };
+        let mut options = RunOptions::default();
+        (options.entry_instructions, options.limits.instructions) = (Some(100_000), Some(300_000));
+        let Ok(run) = sandbox::run_with_effects(&wasm, &options) else { continue };
+        let Some(effects) = &run.trace.effects else { continue };
+        let files = effects.entries().iter().filter_map(|(_, effect)| match effect {
+            Effect::Given(origin) if origin.name.starts_with('/') => Some(origin.name.to_string()),
+            _ => None,
+        });
+        let files: std::collections::BTreeSet<_> = files.take(200).collect();
+        let Some(file) = files.iter().next() else { continue };
+        let contents = contents(&options.persona, file).or_else(|| options.files.get(file).cloned());
+        let Some(mut contents) = contents.filter(|contents| contents.len() > 3) else { continue };
+        let at = contents.len() / 3;
+        options.files.insert(file.clone(), contents.clone());
+        contents[at] ^= 0x15;
+        let mut changed = options.clone();
+        changed.files.insert(file.clone(), contents);
+        flip(&wasm, &options, &changed, (file, at as u64), &mut flips);
+        samples += 1;
+    }
+    let Flips { clean, tainted, changed } = flips;
+    println!("{samples} samples: {clean} clean bytes equal; of {tainted} tainted, {changed} changed");
+    assert!(samples > 5 && clean > 1000 && changed > 0, "{samples} {clean} {changed}");
+}
+
+fn contents(persona: &Persona, path: &str) -> Option<Vec<u8>> {
+    persona.files.iter().find(|document| document.path == path).map(|document| document.bytes.clone())
+}
+
+/// Runs the program and gives what it prints.
+fn spoor(words: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words:?}: {error}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_command_tells_flows_in_words_and_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let [sample, input, trace] =
+        ["sample.wat", "input", "sample.spoor"].map(|name| folder.path().join(name).display().to_string());
+    let body = r#"(func (export "_start") (call $get) (i32.store8 (i32.const 1025)
+        (i32.xor (i32.load8_u (i32.const 1025)) (i32.const 7)))
+      (if (i32.load8_u (i32.const 1024)) (then (call $put (i32.const 1025) (i32.const 3)))))"#;
+    fs::write(&sample, format!("(module {HEAD} {body})")).unwrap();
+    fs::write(&input, "secret").unwrap();
+    let words = ["taint", &sample, "--stdin", &input, "--from", "stdin"];
+    let expected = "bytes 1 to 3 of standard input → xor → `wasi_snapshot_preview1.fd_write` #1\n";
+    assert!(spoor(&words).starts_with(expected), "{}", spoor(&words));
+    assert_eq!(spoor(&[&words[..], &["--to", "fd_write"]].concat()).lines().next(), expected.lines().next());
+    let branch = spoor(&[&words[..], &["--to", "branch"]].concat());
+    assert!(branch.starts_with("byte 0 of standard input → condition at wasm-function["), "{branch}");
+    let control = spoor(&[&words[..], &["--control"]].concat());
+    assert!(control.contains("byte 0 of standard input") && control.contains("by condition"), "{control}");
+    spoor(&["record", &sample, "--stdin", &input, "-o", &trace]);
+    let json: serde_json::Value =
+        serde_json::from_str(&spoor(&["taint", &trace, "--from", "stdin", "--json"])).unwrap();
+    assert_eq!((&json["schema"], &json["lost"]), (&"spoor.taint/1".into(), &0.into()));
+    let flow = &json["flows"][0];
+    assert_eq!(flow["text"].as_str(), Some(expected.trim_end()));
+    assert_eq!((flow["ranges"].to_string(), &flow["bytes"]), ("[[1,4]]".into(), &3.into()));
+    assert_eq!((&flow["how"], &flow["first_call"]), (&"value".into(), &1.into()));
+}

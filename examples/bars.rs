@@ -17,7 +17,12 @@ use std::{
     time::Instant,
 };
 
-use wasmspoor::{analysis::Analysis, rules, sandbox, verdict::Class};
+use wasmspoor::{
+    analysis::Analysis,
+    rules::{self, Family},
+    sandbox,
+    verdict::Class,
+};
 
 /// Families of `hostile.csv` that mine.
 const MINERS: &[&str] = &["cryptonight", "cryptonight-like", "equihash", "randomx"];
@@ -100,12 +105,12 @@ fn analyse(sample: &Sample, bytes: &[u8], rules: &rules::Set, verbose: bool) -> 
     let analysis = Analysis::of(bytes, &sandbox::RunOptions::default(), rules);
     let elapsed = begin.elapsed();
     let verdict = &analysis.verdict;
-    let family = verdict.family.as_deref().unwrap_or("-");
-    let mining = |family: &str| matches!(family, "miner" | "cryptojacker");
+    let family = verdict.family.map_or("-", Family::as_str);
+    let mining = |family: Family| matches!(family, Family::Miner | Family::Cryptojacker);
     let proved = analysis
         .rules
         .iter()
-        .any(|rule| rule.dynamic && rule.severity >= 2 && rule.family.as_deref().is_some_and(mining));
+        .any(|rule| rule.dynamic && rule.severity >= 2 && rule.family.is_some_and(mining));
     let reason: String = verdict
         .reasons
         .first()
@@ -125,7 +130,7 @@ fn analyse(sample: &Sample, bytes: &[u8], rules: &rules::Set, verbose: bool) -> 
     if verbose {
         evidence(&analysis);
     }
-    Row { class: verdict.class, mines: mining(family), proved }
+    Row { class: verdict.class, mines: verdict.family.is_some_and(mining), proved }
 }
 
 fn evidence(analysis: &Analysis) {

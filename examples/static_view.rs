@@ -2,7 +2,7 @@
 
 use std::{error::Error, time::Instant};
 
-use wasmspoor::module::view::View;
+use wasmspoor::module::view::{Encoding, View};
 
 fn main() -> Result<(), Box<dyn Error>> {
     for path in std::env::args_os().skip(1) {
@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             );
         }
         println!("  {} strings, {} more", view.strings.len(), view.strings_cut);
-        for text in view.strings.iter().filter(|text| text.encoding != "plain") {
+        for text in view.strings.iter().filter(|text| text.encoding != Encoding::Plain) {
             println!("  {}: {}", text.encoding, text.text.escape_debug());
         }
         for ioc in &view.iocs {

@@ -108,9 +108,10 @@ fn difference(published: &[String], run: &Run) -> Option<String> {
     if calls.iter().copied().eq(published.iter().map(String::as_str)) {
         return None;
     }
+    let words: Vec<_> = run.limitations.iter().map(ToString::to_string).collect();
     let how = match run.status {
         Status::Exited => String::new(),
-        status => format!(", the run ended as {status:?}: {}", run.limitations.join("; ")),
+        status => format!(", the run ended as {status:?}: {}", words.join("; ")),
     };
     let common = calls.iter().zip(published).take_while(|(ours, theirs)| *ours == *theirs).count();
     Some(format!(

@@ -5,6 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use crate::{
     LoadError, classify,
     file::Recorded,
+    limitation::Limitation,
     module::{
         Module,
         view::{Validity, View, iocs_of_run},
@@ -75,7 +76,7 @@ pub struct Analysis {
     /// The verdict.
     pub verdict: Verdict,
     /// What limits how far the result can be trusted, weightiest first.
-    pub limitations: Vec<String>,
+    pub limitations: Vec<Limitation>,
 }
 
 impl Analysis {
@@ -130,7 +131,7 @@ impl Analysis {
             Ok(run) => run,
             Err(error) => {
                 note_refusal(&mut view, &error);
-                limitations.push(format!("nothing was executed: {error}"));
+                limitations.push(Limitation::NothingExecuted(error));
                 None
             }
         };
@@ -138,10 +139,9 @@ impl Analysis {
         if let Some(run) = &run {
             limitations.extend(run.limitations.iter().cloned());
         }
-        limitations.extend(view.limitations.iter().cloned());
-        limitations.extend(
-            dynamic.error.iter().map(|error| format!("the trace could not be replayed to its end: {error}")),
-        );
+        limitations.extend(view.limitations.iter().copied().map(Limitation::Unread));
+        let replay_ended = |error: &String| Limitation::ReplayEnded { error: error.clone() };
+        limitations.extend(dynamic.error.iter().map(replay_ended));
         let prediction = run.as_ref().and_then(|run| classify::behaviour(run, &dynamic));
         let facts = Facts { wasm: &wasm, view: &view, run: run.as_ref(), dynamic: &dynamic, prediction };
         let rules::Evaluation { matches, limitations: of_rules } = rules.evaluate(&facts);

@@ -38,6 +38,8 @@ pub mod classify;
 pub mod file;
 #[cfg(feature = "analysis")]
 mod hex;
+#[cfg(feature = "analysis")]
+pub mod limitation;
 pub mod module;
 #[cfg(feature = "analysis")]
 pub mod passes;

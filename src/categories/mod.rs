@@ -24,11 +24,12 @@ pub const GROUPS: usize = 10;
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
 )]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// The ten categories that the study prints; the five calls that its table leaves out have none.
+    /// The study's printed ten; calls that its table lacks are dropped.
     Paper,
-    /// All 46 calls.
+    /// All calls.
     #[default]
     Full,
 }

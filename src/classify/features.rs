@@ -15,20 +15,26 @@ use crate::categories::{self, Category, Mode};
 
 /// What the numbers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Features {
-    /// Whether a category occurs: 1 or 0.
+    /// Whether each category occurs.
     Presence,
-    /// How often each category occurs.
+    /// How often.
     Count,
-    /// Natural logarithm of 1 + the count.
+    /// The logarithm of that.
+    ///
+    /// The natural one, of 1 + the count.
     Log,
     /// How often each sequence of one to three categories occurs.
     Ngrams,
-    /// Natural logarithm of 1 + that count.
+    /// The logarithm of that.
+    ///
+    /// The natural one, of 1 + the count.
     LogNgrams,
-    /// As `log`, and how the run ended, the errors its calls got, and what its code was busy with
-    /// ([`trace::NAMES`]).
+    /// As log, and how the run ended, which errors its calls got, what its loops did; needs runs.
+    ///
+    /// [`trace::NAMES`] lists them.
     Trace,
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde::Serialize;
 use wasmspoor::{
     categories::Mode,
@@ -57,8 +57,8 @@ struct Train {
     #[command(flatten)]
     data: Data,
     /// The kind of model
-    #[arg(long, value_enum, default_value_t = KindName::Boosting)]
-    model: KindName,
+    #[arg(long, value_enum, default_value_t = ModelKind::Boosting)]
+    model: ModelKind,
     #[command(flatten)]
     features: FeatureArguments,
     /// Seed of training (only sgd depends on it)
@@ -102,7 +102,7 @@ struct Eval {
     data: Data,
     /// The kinds of models; may be repeated [default: all]
     #[arg(long, value_enum)]
-    model: Vec<KindName>,
+    model: Vec<ModelKind>,
     #[command(flatten)]
     features: FeatureArguments,
     /// Random halves
@@ -128,83 +128,11 @@ struct Data {
 #[derive(Debug, Args)]
 struct FeatureArguments {
     /// What a model sees of a run
-    #[arg(long, value_enum, default_value_t = FeatureName::Presence)]
-    features: FeatureName,
+    #[arg(long, value_enum, default_value_t = Features::Presence)]
+    features: Features,
     /// Which categories stand for the calls
-    #[arg(long, value_enum, default_value_t = ModeName::Paper)]
-    mode: ModeName,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum KindName {
-    /// Gradient boosted trees, as XGBoost's defaults
-    Boosting,
-    /// nu-SVC with an RBF kernel
-    NuSvc,
-    /// A vote of the training samples within a radius of 1
-    RadiusNeighbors,
-    /// Weighted stumps
-    Adaboost,
-    /// A linear model with hinge loss
-    Sgd,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FeatureName {
-    /// Whether each category occurs
-    Presence,
-    /// How often
-    Count,
-    /// The logarithm of that
-    Log,
-    /// How often each sequence of one to three categories occurs
-    Ngrams,
-    /// The logarithm of that
-    LogNgrams,
-    /// As log, and how the run ended, which errors its calls got, what its loops did; needs runs
-    Trace,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ModeName {
-    /// The study's printed ten; calls that its table lacks are dropped
-    Paper,
-    /// All calls
-    Full,
-}
-
-impl From<KindName> for ModelKind {
-    fn from(name: KindName) -> Self {
-        match name {
-            KindName::Boosting => Self::Boosting,
-            KindName::NuSvc => Self::NuSvc,
-            KindName::RadiusNeighbors => Self::RadiusNeighbors,
-            KindName::Adaboost => Self::Adaboost,
-            KindName::Sgd => Self::Sgd,
-        }
-    }
-}
-
-impl From<FeatureName> for Features {
-    fn from(name: FeatureName) -> Self {
-        match name {
-            FeatureName::Presence => Self::Presence,
-            FeatureName::Count => Self::Count,
-            FeatureName::Log => Self::Log,
-            FeatureName::Ngrams => Self::Ngrams,
-            FeatureName::LogNgrams => Self::LogNgrams,
-            FeatureName::Trace => Self::Trace,
-        }
-    }
-}
-
-impl From<ModeName> for Mode {
-    fn from(name: ModeName) -> Self {
-        match name {
-            ModeName::Paper => Self::Paper,
-            ModeName::Full => Self::Full,
-        }
-    }
+    #[arg(long, value_enum, default_value_t = Mode::Paper)]
+    mode: Mode,
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
@@ -222,9 +150,9 @@ fn unusable(error: impl Into<anyhow::Error>) -> Failure {
 fn train(arguments: &Train, out: &mut impl Write) -> Result<Exit, Failure> {
     let samples = arguments.data.read()?;
     let options = TrainingOptions {
-        kind: Some(arguments.model.into()),
-        features: Some(arguments.features.features.into()),
-        mode: arguments.features.mode.into(),
+        kind: Some(arguments.model),
+        features: Some(arguments.features.features),
+        mode: arguments.features.mode,
         seed: arguments.seed,
         note: arguments.note.clone(),
     };
@@ -238,9 +166,9 @@ fn evaluate(arguments: &Eval, out: &mut impl Write) -> Result<Exit, Failure> {
     let samples = arguments.data.read()?;
     let kinds = match &*arguments.model {
         [] => ModelKind::ALL.to_vec(),
-        names => names.iter().map(|&name| name.into()).collect(),
+        kinds => kinds.to_vec(),
     };
-    let (features, mode) = (arguments.features.features.into(), arguments.features.mode.into());
+    let (features, mode) = (arguments.features.features, arguments.features.mode);
     let options = eval::EvaluationOptions { kinds, features, mode, splits: arguments.splits };
     let report = eval::evaluate(&samples, &options).map_err(unusable)?;
     match arguments.json {

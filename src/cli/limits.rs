@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use wasmspoor::{AtTraceLimit, Limits};
 
 /// Folders that extractions of the same sample get, each with the next number: a loop over names ends.
@@ -80,7 +80,7 @@ pub(super) struct Arguments {
     max_trace: Option<u64>,
     /// What happens at that size [default: stop; with --persona as that says]
     #[arg(long, value_enum, value_name = "ACTION")]
-    at_max_trace: Option<AtLimit>,
+    at_max_trace: Option<AtTraceLimit>,
     /// Size of all memories together in pages of 64 KiB; growth beyond is refused; 65,536 at most [default:
     /// 4096; in the sandbox 8192]
     #[arg(long, value_name = "PAGES")]
@@ -91,14 +91,6 @@ pub(super) struct Arguments {
     /// Nested calls; one more is a trap; a million at most
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     max_depth: usize,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum AtLimit {
-    /// Stop the run
-    Stop,
-    /// Go on, with decisions in a temporary file
-    Spill,
 }
 
 impl Arguments {
@@ -116,11 +108,7 @@ impl Arguments {
         limits.instructions = self.max_instructions.or(limits.instructions);
         limits.host_calls = Some(self.max_host_calls);
         limits.trace_bytes = self.max_trace.map_or(limits.trace_bytes, |mib| mib.saturating_mul(1 << 20));
-        limits.at_trace_limit = match self.at_max_trace {
-            None => limits.at_trace_limit,
-            Some(AtLimit::Stop) => AtTraceLimit::Stop,
-            Some(AtLimit::Spill) => AtTraceLimit::Spill,
-        };
+        limits.at_trace_limit = self.at_max_trace.unwrap_or(limits.at_trace_limit);
         limits.memory_pages = self.max_memory.unwrap_or(limits.memory_pages);
         limits.table_elements = self.max_table;
         limits.call_depth = self.max_depth;

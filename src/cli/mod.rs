@@ -20,6 +20,7 @@ mod dump;
 mod export;
 mod extract;
 mod find;
+mod format;
 mod given;
 mod graph;
 mod host_dir;
@@ -223,7 +224,8 @@ fn refusal(analysed: &sample::Analysed) -> Option<Failure> {
         (_, None | Some(Status::Unsupported)) => Exit::NotExecutable,
         _ => return None,
     };
-    let why = analysis.limitations.first().map_or("nothing was executed", String::as_str);
+    let why = analysis.limitations.first().map(ToString::to_string);
+    let why = why.as_deref().unwrap_or("nothing was executed");
     Some(Failure::new(exit, anyhow::anyhow!("{name}: {why}")))
 }
 

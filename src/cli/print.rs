@@ -9,19 +9,24 @@ use std::{
 use anyhow::Context as _;
 use clap::{ArgAction, Args, ValueEnum};
 use wasmspoor::{
-    report::{Report, Shortened, Subject, capa, csv, ndjson, sarif, text},
-    text::{escape, write_json},
+    report::{Report, Subject, text},
+    text::escape,
     verdict::Class,
 };
 
-use super::{Exit, Failure, extract, given, is_closed_pipe, refusal, sample::Analysed};
+use super::{
+    Exit, Failure, extract,
+    format::{Format, Row, Turn},
+    is_closed_pipe, refusal,
+    sample::Analysed,
+};
 
 /// What is printed
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(super) struct Print {
     /// What is printed
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, value_enum, default_value_t)]
     format: Format,
     /// As --format json: one object, see docs/json.md
     #[arg(long, group = "short")]
@@ -57,22 +62,6 @@ pub(super) struct Print {
     extract: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// For people
-    Text,
-    /// One object, schema spoor.report/1
-    Json,
-    /// SARIF 2.1.0, a run for each file
-    Sarif,
-    /// A row for each file
-    Csv,
-    /// A capa result document
-    Capa,
-    /// A line for each verdict, rule and finding, named as in the Elastic Common Schema
-    Ndjson,
-}
-
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum FailOn {
     Malicious,
@@ -97,10 +86,19 @@ impl FailOn {
 impl Print {
     pub(super) fn format(&self) -> Format {
         match (self.json, self.sarif, self.csv) {
-            (true, ..) => Format::Json,
-            (_, true, _) => Format::Sarif,
-            (.., true) => Format::Csv,
+            (true, ..) => Format::named("json"),
+            (_, true, _) => Format::named("sarif"),
+            (.., true) => Format::named("csv"),
             _ => self.format,
+        }
+    }
+
+    /// How much text is printed.
+    fn level(&self) -> text::Verbosity {
+        match self.verbose {
+            0 => text::Verbosity::Normal,
+            1 => text::Verbosity::Verbose,
+            _ => text::Verbosity::Evidence,
         }
     }
 
@@ -139,61 +137,20 @@ impl Screen {
         let width = terminal.map_or(Self::PLAIN.width, |(_, columns)| columns.clamp(60, 200));
         Self { width, wrap: terminal.is_some(), colour }
     }
-}
 
-/// Writes what stands before the first report.
-pub(super) fn begin(format: Format, out: &mut dyn Write) -> io::Result<()> {
-    match format {
-        Format::Csv => csv::write_header(&mut &mut *out),
-        Format::Sarif => sarif::begin(&mut &mut *out),
-        _ => Ok(()),
+    /// Text at a level, as this can show it.
+    fn options(&self, level: text::Verbosity) -> text::TextOptions {
+        text::TextOptions { level, width: self.width, wrap: self.wrap, colour: self.colour }
     }
 }
 
-/// Writes what stands after the last report.
-pub(super) fn end(format: Format, out: &mut dyn Write) -> io::Result<()> {
-    match format {
-        Format::Sarif => sarif::end(&mut &mut *out),
-        _ => Ok(()),
-    }
-}
-
-/// How many files there are, which of them this is, and who reads it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Turn<'f> {
-    pub(super) is_many: bool,
-    pub(super) is_first: bool,
-    /// The subcommand.
-    pub(super) command: &'static str,
-    /// The file that was read, if that is not the sample.
-    pub(super) file: Option<&'f str>,
-}
-
-/// Writes that a file could not be read, in a format that has a place for that; returns whether it has.
-pub(super) fn write_failure(
-    format: Format,
-    turn: Turn<'_>,
-    file: &str,
-    error: &str,
-    out: &mut dyn Write,
-) -> io::Result<bool> {
-    let mut out = out;
-    match format {
-        Format::Csv => csv::write_failure(file, error, &mut out)?,
-        Format::Ndjson => ndjson::write_failure(file, error, &mut out)?,
-        Format::Sarif => sarif::write_failure(file, error, turn.is_first, &mut out)?,
-        _ => return Ok(false),
-    }
-    Ok(true)
-}
-
+/// Writes the report of a sample.
 pub(super) fn write(
     print: &Print,
-    format: Format,
     turn: Turn<'_>,
     screen: &Screen,
     analysed: &Analysed,
-    mut out: &mut dyn Write,
+    out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
     let Analysed { name, options, analysis } = analysed;
     if let Some(dir) = &print.extract {
@@ -201,28 +158,9 @@ pub(super) fn write(
         crate::cli::complain!("spoor: extracted to {}", escape(&folder.display().to_string()));
     }
     let report = Report::of(&Subject { name, analysis, options, max_log: print.max_log });
-    let level = match print.verbose {
-        0 => text::Verbosity::Normal,
-        1 => text::Verbosity::Verbose,
-        _ => text::Verbosity::Evidence,
-    };
-    let written = match format {
-        Format::Text if print.quiet || turn.is_many => text::write_line(&report, &mut out),
-        Format::Text => text::write(
-            &report,
-            text::TextOptions { level, width: screen.width, wrap: screen.wrap, colour: screen.colour },
-            text::Asked { command: turn.command, file: turn.file.unwrap_or(name), options: &given::words() },
-            &mut out,
-        ),
-        Format::Json => match Shortened::of(&report).filter(|_| !print.full) {
-            Some(shortened) => write_json(&mut out, &shortened.report(report)),
-            None => write_json(&mut out, &report),
-        },
-        Format::Sarif => sarif::write_run(&report, turn.is_first, &mut out),
-        Format::Csv => csv::write_row(&report, &mut out),
-        Format::Capa => capa::write(&report, &mut out),
-        Format::Ndjson => ndjson::write(&report, &mut out),
-    };
+    let text = screen.options(print.level());
+    let row = Row { turn, text, is_quiet: print.quiet, is_full: print.full, name };
+    let written = print.format().report(report, row, out);
     // The verdict stands, whether or not anyone reads all of it.
     written
         .map_err(anyhow::Error::new)

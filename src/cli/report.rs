@@ -10,8 +10,9 @@ use wasmspoor::{analysis::Analysis, rules, text::line};
 
 use super::{
     Exit, Failure,
+    format::Turn,
     input::{self, Progress},
-    print::{self, Print, Turn},
+    print::{self, Print},
     record,
     sample::{Analysed, Analyser},
 };
@@ -77,9 +78,9 @@ impl Sample {
 
 /// Says on standard error what is missing of a run, however little is printed of it.
 fn tell_lost(file: &Path, analysis: &Analysis) {
-    let lost = analysis.run.iter().flat_map(|run| &run.lost).chain(&analysis.dynamic.error);
-    for lost in lost.take(10) {
-        crate::cli::complain!("spoor: {}: {}", line(&file.display().to_string()), line(lost));
+    let lost = analysis.run.iter().flat_map(|run| &run.lost).map(ToString::to_string);
+    for lost in lost.chain(analysis.dynamic.error.clone()).take(10) {
+        crate::cli::complain!("spoor: {}: {}", line(&file.display().to_string()), line(&lost));
     }
 }
 
@@ -91,11 +92,11 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let analysed = arguments.sample.analyse(&arguments.file, &rules)?;
     let format = arguments.print.format();
     arguments.print.to(out, |screen, out| {
-        print::begin(format, out)?;
+        format.begin(out)?;
         let file = arguments.file.display().to_string();
         let turn = Turn { is_many: false, is_first: true, command: "report", file: Some(&file) };
-        let exit = print::write(&arguments.print, format, turn, screen, &analysed, out)?;
-        print::end(format, out)?;
+        let exit = print::write(&arguments.print, turn, screen, &analysed, out)?;
+        format.end(out)?;
         Ok(exit)
     })
 }

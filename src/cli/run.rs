@@ -10,7 +10,8 @@ use clap::Args;
 
 use super::{
     Exit, Failure,
-    print::{self, Format, Print, Screen, Turn, unusable},
+    format::{Format, Turn},
+    print::{self, Print, Screen, unusable},
     record,
     sample::{self, Analysed, Analyser},
     words,
@@ -61,10 +62,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Result<Exit, Failure> {
     let format = arguments.print.format();
     let is_many = arguments.files.len() > 1 || arguments.files.iter().any(|file| file.is_dir());
-    let is_list = matches!(format, Format::Csv | Format::Ndjson | Format::Sarif);
-    if is_many && !is_list && format != Format::Text {
-        let message =
-            "several files need --format text, sarif, csv or ndjson; run the others one file at a time";
+    if is_many && !format.is_for_many {
+        let formats = Format::for_many();
+        let message = format!("several files need --format {formats}; run the others one file at a time");
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
     }
     if arguments.files.iter().filter(|file| file.as_os_str() == "-").count() > 1 {
@@ -74,16 +74,16 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Resul
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!("--save records one sample; give one file")));
     }
     let analyser = arguments.sample.prepare()?;
-    print::begin(format, out)?;
+    format.begin(out)?;
     let mut worst = Exit::Done;
     let mut turn = Turn { is_many, is_first: true, command: "run", file: None };
     for input in expand(&arguments.files) {
         let path = input.path();
         let exit = match input.analyse(&analyser, arguments.save.as_deref()) {
-            Ok(analysed) => print::write(&arguments.print, format, turn, screen, &analysed, out)?,
-            Err(failure) if is_many || is_list => {
+            Ok(analysed) => print::write(&arguments.print, turn, screen, &analysed, out)?,
+            Err(failure) if is_many || format.has_failures() => {
                 let message = format!("{:#}", failure.cause);
-                if !print::write_failure(format, turn, &path, &message, out)? {
+                if !format.failure(&path, &message, turn.is_first, out)? {
                     crate::cli::complain!("spoor: {}", words(&failure.cause));
                 }
                 failure.exit
@@ -96,7 +96,7 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Resul
             out.flush()?;
         }
     }
-    print::end(format, out)?;
+    format.end(out)?;
     Ok(worst)
 }
 

@@ -93,7 +93,7 @@ impl Rest {
             calls_cut: run.calls_cut,
             slept_ns: run.slept_ns,
             sleeps: run.sleeps,
-            limitations: run.limitations,
+            limitations: run.limitations.iter().map(ToString::to_string).collect(),
             honeytokens: run.honeytokens,
             connections: run.connections,
             carved: run.carved,

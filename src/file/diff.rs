@@ -120,7 +120,8 @@ impl TraceDiff {
         let only = |these: &BTreeMap<u32, NamedFunction>, those: &BTreeMap<u32, NamedFunction>| {
             these.values().filter(|function| !those.contains_key(&function.index)).cloned().collect()
         };
-        let lost = [run_a, run_b].map(|run| run.lost.iter().cloned().chain(run.trace.gap()).collect());
+        let lost = [run_a, run_b]
+            .map(|run| run.lost.iter().map(ToString::to_string).chain(run.trace.gap()).collect());
         Ok(Self {
             is_same_path: first.is_none(),
             lost,

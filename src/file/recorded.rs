@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
     LoadError, hex,
+    limitation::Limitation,
     module::Module,
     sandbox::{self, Run, RunOptions, Status},
     text,
@@ -100,15 +101,11 @@ impl Recorded {
 }
 
 /// That the sample was run in a way which this program does not know.
-fn unknown(header: &Header) -> Option<String> {
+fn unknown(header: &Header) -> Option<Limitation> {
     let names = &header.unknown_options;
-    let told: Vec<_> =
-        names.iter().take(UNKNOWN_TOLD).map(|name| format!("`{}`", text::cut(name, 40))).collect();
-    let more = names.len().saturating_sub(told.len());
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let told = told.join(", ");
-    (!names.is_empty())
-        .then(|| format!("it was run with options that this version does not know: {told}{more}"))
+    let first: Vec<_> = names.iter().take(UNKNOWN_TOLD).map(|name| text::cut(name, 40)).collect();
+    let more = (names.len() - first.len()) as u64;
+    (!names.is_empty()).then_some(Limitation::UnknownOptions { first, more })
 }
 
 /// What stands for a header that is lost.
@@ -201,13 +198,14 @@ fn run(trace: Trace, mut log: Log, rest: Option<Rest>, reader: &Reader) -> Run {
                 .count();
             run.calls_cut = (host_calls as u64).saturating_sub(run.calls.len() as u64);
             run.status = if run.entries.is_empty() { Status::NothingRan } else { Status::Stopped };
-            run.lost.push("the file ends before the run did".into());
+            run.lost.push(Limitation::FileEnds);
         }
     }
     let (damage, more) = reader.harm();
-    run.lost.extend(damage.iter().map(|damage| format!("the file is damaged: {damage}")));
+    let damaged = |damage: &_| Limitation::FileDamaged { damage: format!("{damage}") };
+    run.lost.extend(damage.iter().map(damaged));
     if more > 0 {
-        run.lost.push(format!("the file is damaged in {more} more places"));
+        run.lost.push(Limitation::FileDamagedMore { count: more });
     }
     run.limitations.extend(run.lost.iter().cloned());
     run
@@ -219,7 +217,7 @@ fn fill(run: &mut Run, rest: Rest, positions: &BTreeMap<u64, usize>) {
     run.exit_code = rest.exit_code;
     run.slept_ns = rest.slept_ns;
     run.sleeps = rest.sleeps;
-    run.limitations = rest.limitations;
+    run.limitations = rest.limitations.into_iter().map(Limitation::Recorded).collect();
     run.honeytokens = rest.honeytokens;
     run.connections = rest.connections;
     run.carved = rest.carved;

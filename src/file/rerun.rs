@@ -376,9 +376,11 @@ fn first_field(rest: &Rest, run: &sandbox::Run, records: u64) -> Option<(String,
             ));
         }
     }
+    // In the words that the file has.
+    let limitations: Vec<_> = run.limitations.iter().map(ToString::to_string).collect();
     compare! {
         honeytokens &run.honeytokens;
-        limitations &run.limitations;
+        limitations &limitations;
         records &records;
         slept_ns &run.slept_ns;
         sleeps &run.sleeps;

@@ -133,7 +133,7 @@ fn function(profile: &Profile<'_>, ran: Ran<'_>, executed: &mut [u64]) -> Functi
         *host_calls_by_name.entry(profile.host_name(call.callee.position())).or_default() += call.count;
     }
     let Ratio { blocks_run, instructions_run, blocks, .. } = Ratio::of(ran);
-    let grown = ran.function.grown;
+    let grown = ran.grown();
     let (hot_blocks, hot_blocks_cut) = hot_blocks::of_function(ran, HOT_OF_FUNCTION, profile.instructions());
     let function = FunctionMetrics {
         index: ran.func(),

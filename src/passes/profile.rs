@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     CallEdgeKind,
-    tally::{Constants, Function, Invocation, State, Tally, Totals},
+    tally::{Constants, Function, Grown, Invocation, State, Tally, Totals},
 };
 
 /// A replayed run.
@@ -273,6 +273,11 @@ impl<'p> Ran<'p> {
         Call { caller: Some(State::defined(self.ordinal)), callee, kind, tail, count, back, offset }
     }
 
+    /// What it did to sizes.
+    pub(super) fn grown(self) -> Grown {
+        self.tally.growth.of(self.ordinal)
+    }
+
     pub(super) fn ops(self, block: &Block) -> &'p [Op] {
         self.code.ops().get(block.range()).unwrap_or_default()
     }
@@ -371,7 +376,7 @@ impl<'p> Ran<'p> {
 
     /// How often a block that needs no decision to go on was the last of its invocation.
     pub(super) fn stuck(self, block: BlockIndex) -> u64 {
-        self.tally.stuck.get(&self.number(block)).copied().unwrap_or(0)
+        self.tally.ends.stuck.get(&self.number(block)).copied().unwrap_or(0)
     }
 
     /// How often the table at the end of a block took each label, the default last.

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::{
     module::{FuncIndex, Place},
-    rules::{Evidence, Match},
+    rules::{Evidence, Family, Match},
     text,
     verdict::Class,
 };
@@ -282,7 +282,7 @@ fn verdict<'a>(report: &Report<'a>) -> Rule<'a> {
                     Class::Undecided => "undecided",
                     Class::Clean => "clean",
                 }),
-                malware_category: report.family,
+                malware_category: report.family.map(Family::as_str),
             },
         },
         source: String::new(),

@@ -105,12 +105,13 @@ fn row(report: &Report<'_>) -> Vec<String> {
     let &Coverage { functions_run, blocks_run, blocks, instructions_run, instructions, .. } =
         &report.dynamic.coverage;
     let host_calls: u64 = report.dynamic.metrics.host_calls.values().sum();
+    let limitations: Vec<_> = report.limitations.iter().map(ToString::to_string).collect();
     vec![
         report.sample.name.to_owned(),
         String::new(),
         snake(&report.verdict),
         report.score.to_string(),
-        report.family.unwrap_or_default().to_owned(),
+        report.family.map_or_else(String::new, |family| family.to_string()),
         report.confidence.to_string(),
         snake(&report.status),
         report.exit_code.map(|code| code.to_string()).unwrap_or_default(),
@@ -142,12 +143,12 @@ fn row(report: &Report<'_>) -> Vec<String> {
         host_calls.to_string(),
         report.dynamic.loops.len().to_string(),
         list(report.rules.iter().filter(|rule| !rule.implied).map(|rule| &*rule.name).collect()),
-        list(report.correlations.iter().map(|correlation| &*correlation.name).collect()),
-        list(report.findings.iter().map(|finding| &*finding.name).collect()),
+        list(report.correlations.iter().map(|correlation| correlation.name.as_str()).collect()),
+        list(report.findings.iter().map(|finding| finding.name.as_str()).collect()),
         list(report.attack.iter().map(|technique| &*technique.id).collect()),
         list(report.iocs.iter().map(|ioc| &*ioc.value).collect()),
         list(report.reasons.iter().take(3).map(|reason| &*reason.text).collect()),
-        list(report.limitations.iter().map(|text| &**text).collect()),
+        limitations.join("; "),
     ]
 }
 

@@ -12,7 +12,10 @@ use std::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::module::view::{ExternKind, Validity};
+use crate::{
+    module::view::{ExternKind, Validity},
+    rules::Family,
+};
 
 use super::limits::DIFF_SHOWN;
 use super::{Report, ndjson::snake};
@@ -149,7 +152,7 @@ fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
     vec![
         ("verdict", snake(&report.verdict)),
         ("score", report.score.to_string()),
-        ("family", report.family.unwrap_or("none").to_owned()),
+        ("family", report.family.map_or("none", Family::as_str).to_owned()),
         ("confidence", report.confidence.to_string()),
         ("status", snake(&report.status)),
         ("exit_code", report.exit_code.map_or_else(|| "none".to_owned(), |code| code.to_string())),
@@ -171,8 +174,11 @@ fn lists(report: &Report<'_>) -> Vec<(&'static str, BTreeMap<String, u64>)> {
     let kind = |kind: &ExternKind| snake(kind);
     vec![
         ("rules", tally(&mut report.rules.iter().map(|rule| rule.name.clone()))),
-        ("correlations", tally(&mut report.correlations.iter().map(|correlation| correlation.name.clone()))),
-        ("findings", tally(&mut report.findings.iter().map(|finding| finding.name.clone()))),
+        (
+            "correlations",
+            tally(&mut report.correlations.iter().map(|correlation| correlation.name.to_string())),
+        ),
+        ("findings", tally(&mut report.findings.iter().map(|finding| finding.name.to_string()))),
         ("attack", tally(&mut report.attack.iter().map(|technique| technique.id.clone()))),
         (
             "imports",
@@ -186,7 +192,7 @@ fn lists(report: &Report<'_>) -> Vec<(&'static str, BTreeMap<String, u64>)> {
         ),
         ("functions", tally(&mut view.functions.iter().map(shape))),
         ("iocs", tally(&mut report.iocs.iter().map(|ioc| format!("{} {}", ioc.kind, ioc.value)))),
-        ("limitations", tally(&mut report.limitations.iter().cloned())),
+        ("limitations", tally(&mut report.limitations.iter().map(ToString::to_string))),
         ("files", tally(&mut report.files.iter().map(|file| format!("{} {}", file.change, file.path)))),
     ]
 }

@@ -14,12 +14,13 @@ use crate::{
     analysis::Analysis,
     categories::{self, Mode, Profiles},
     hex,
+    limitation::Limitation,
     module::{
         FuncIndex, Place,
         view::{File, Ioc, Proposal, Validity, View},
     },
     passes::{Dynamic, Metrics},
-    rules::Match,
+    rules::{Family, Match},
     sandbox::{self, Answer, Call, FileChange, Run, Status, TokenUse},
     verdict::{Class, Correlation, Finding, Reason, Technique},
 };
@@ -58,7 +59,7 @@ pub struct Report<'a> {
     /// 0 to 100.
     pub score: u8,
     /// The family, if the evidence speaks for one.
-    pub family: Option<&'a str>,
+    pub family: Option<Family>,
     /// How sure, 0 to 100.
     pub confidence: u8,
     /// How the run as a whole ended.
@@ -68,7 +69,7 @@ pub struct Report<'a> {
     /// Why the verdict, weightiest first.
     pub reasons: &'a [Reason],
     /// What limits how far the result can be trusted, weightiest first.
-    pub limitations: &'a [String],
+    pub limitations: &'a [Limitation],
     /// The file.
     pub sample: SampleReport<'a>,
     /// Executed instructions.
@@ -297,7 +298,7 @@ impl<'a> Report<'a> {
             tool: TOOL,
             verdict: verdict.class,
             score: verdict.score,
-            family: verdict.family.as_deref(),
+            family: verdict.family,
             confidence: verdict.confidence,
             status: status(analysis),
             exit_code: run.and_then(|run| run.exit_code),

@@ -3,10 +3,11 @@
 
 use crate::{
     analysis::Analysis,
+    limitation::Limitation,
     module::{CodeOffset, FuncIndex, Place},
-    rules::{self, Evidence, Match, Origin},
+    rules::{self, Evidence, Family, Match, Origin},
     sandbox, text,
-    verdict::{Class, Correlation, Finding, Reason, Technique},
+    verdict::{Class, Correlation, CorrelationName, Finding, FindingName, Reason, Technique},
 };
 
 use super::{Report, Subject, capa, csv, diff::Diff, ndjson, sarif};
@@ -33,7 +34,7 @@ fn analysis() -> Analysis {
         confidence: 90,
         attack: vec!["Impact::Resource Hijacking::Compute Hijacking [T1496.001]".into()],
         mbc: vec!["Impact::Resource Hijacking [B0018]".into()],
-        family: Some("miner".into()),
+        family: Some(Family::Miner),
         dynamic: true,
         places: vec![place],
         count: 1,
@@ -41,7 +42,7 @@ fn analysis() -> Analysis {
         evidence: Evidence { statement: "2 or more".into(), found: None, places: Vec::new(), parts },
         origin: Origin::default(),
     }];
-    let (name, text) = ("CONFIRMED_XOR".to_owned(), || HOSTILE.to_owned());
+    let (name, text) = (CorrelationName::ConfirmedXor, || HOSTILE.to_owned());
     analysis.correlations = vec![Correlation {
         name,
         severity: 2,
@@ -52,7 +53,7 @@ fn analysis() -> Analysis {
         places: Vec::new(),
     }];
     analysis.findings = vec![Finding {
-        name: "RUNTIME_XOR".into(),
+        name: FindingName::RuntimeXor,
         description: text(),
         categories: vec!["runtime".into()],
         severity: 0,
@@ -62,13 +63,13 @@ fn analysis() -> Analysis {
     }];
     analysis.verdict.class = Class::Malicious;
     analysis.verdict.score = 91;
-    analysis.verdict.family = Some("miner".into());
+    analysis.verdict.family = Some(Family::Miner);
     analysis.verdict.reasons =
         vec![Reason { text: text(), from: "mine coins".into(), weight: 40, dynamic: true }];
     let (tactic, technique) = ("Impact".to_owned(), "Resource Hijacking: Compute Hijacking".to_owned());
     analysis.verdict.attack =
         vec![Technique { tactic, technique, id: "T1496.001".into(), rules: vec!["mine coins".into()] }];
-    analysis.limitations = vec![text()];
+    analysis.limitations = vec![Limitation::Recorded(text())];
     analysis
 }
 

@@ -38,7 +38,7 @@ fn explain(rule: &Rule) -> String {
         ("namespace", meta.namespace.clone()),
         ("severity", format!("{} ({severity})", meta.severity)),
         ("confidence", format!("{} %", meta.confidence)),
-        ("family", meta.family.clone().unwrap_or_default()),
+        ("family", meta.family.map_or_else(String::new, |family| family.to_string())),
         ("looks at", sides.into_iter().flatten().collect::<Vec<_>>().join(", ")),
         ("ATT&CK", meta.attack.join("; ")),
         ("MBC", meta.mbc.join("; ")),

@@ -9,6 +9,7 @@
 mod derived;
 mod eval;
 mod explain;
+mod families;
 mod index;
 mod limits;
 mod lint;
@@ -33,11 +34,13 @@ use serde::Serialize;
 
 use crate::{
     classify::Prediction,
+    limitation::Limitation,
     module::{Place, view::View},
     passes::Dynamic,
     sandbox::Run,
 };
 
+pub use families::Family;
 pub(crate) use limits::MAX_EXAMPLE;
 pub use lint::Advice;
 pub use metric::{LEVELS, METRICS, Metric};
@@ -64,8 +67,8 @@ pub struct Match {
     pub attack: Vec<String>,
     /// MBC, in the same form.
     pub mbc: Vec<String>,
-    /// The family that it speaks for, if any: `miner`, `ransomware`, …
-    pub family: Option<String>,
+    /// The family that it speaks for, if any.
+    pub family: Option<Family>,
     /// Whether evidence of the run, and not only of the bytes, made it match.
     pub dynamic: bool,
     /// Where it matched, at most 100 places.
@@ -112,9 +115,9 @@ pub struct Evidence {
 pub struct Evaluation {
     /// The rules that matched, weightiest first, then by namespace and name.
     pub matches: Vec<Match>,
-    /// What was not looked for to the end, in words: rules that asked for too much, a scan with YARA rules
+    /// What was not looked for to the end: rules that asked for too much, a scan with YARA rules
     /// that took too long.
-    pub limitations: Vec<String>,
+    pub limitations: Vec<Limitation>,
 }
 
 /// What rules are evaluated on.

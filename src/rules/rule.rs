@@ -2,9 +2,15 @@
 
 use std::ops::Range;
 
-use crate::{module::Opcode, sandbox::ChangeKind};
+use crate::{
+    module::{
+        Opcode,
+        view::{AnomalyKind, IocKind},
+    },
+    sandbox::ChangeKind,
+};
 
-use super::metric::Metric;
+use super::{families::Family, metric::Metric};
 pub(super) use super::{
     pattern::{Name, Pattern},
     scope::{SCOPES, SPAN, Scope},
@@ -55,7 +61,7 @@ pub struct Meta {
     /// Categories of the WASI study, such as `A1`.
     pub risk: Vec<String>,
     /// The family that it speaks for.
-    pub family: Option<String>,
+    pub family: Option<Family>,
     pub(super) name_span: Range<usize>,
 }
 
@@ -149,10 +155,10 @@ pub(super) enum Feature {
     Sequence(Box<Sequence>),
     Crypto(Crypto),
     Ioc {
-        kind: &'static str,
+        kind: IocKind,
         value: Option<Pattern>,
     },
-    Anomaly(String),
+    Anomaly(AnomalyKind),
     File(FileFeature),
 }
 

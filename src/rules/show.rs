@@ -171,9 +171,9 @@ impl Feature {
             Self::Crypto(crypto) => ("wasm/crypto", show_crypto(crypto)),
             Self::Ioc { kind, value } => (
                 "wasm/ioc",
-                value.as_ref().map_or_else(|| (*kind).to_owned(), |value| format!("{kind} {}", value.shown)),
+                value.as_ref().map_or_else(|| kind.to_string(), |value| format!("{kind} {}", value.shown)),
             ),
-            Self::Anomaly(kind) => ("wasm/anomaly", kind.clone()),
+            Self::Anomaly(kind) => ("wasm/anomaly", kind.to_string()),
             Self::File(file) => ("wasm/file", show_file(file)),
         }
     }

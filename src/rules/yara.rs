@@ -22,7 +22,10 @@ use super::{
     Facts,
     problem::{RuleLoadError, Source},
 };
-use crate::module::view::View;
+use crate::{
+    limitation::{Limitation, Named},
+    module::view::View,
+};
 
 /// Compiled YARA rules.
 pub(super) struct Rules {
@@ -145,29 +148,16 @@ impl Found {
         }
     }
 
-    /// What the bounds left out, in words.
-    pub(super) fn limitations(&self) -> Vec<String> {
+    /// What the bounds left out.
+    pub(super) fn limitations(&self) -> Vec<Limitation> {
         let mut limitations = Vec::new();
         if self.is_cut {
-            let why = if self.timed_out {
-                format!("after {} s", YARA_TIME.as_secs())
-            } else {
-                "by an error".to_owned()
-            };
-            limitations.push(format!(
-                "the scan with YARA rules was ended {why}: rules that did not match by then may match"
-            ));
+            let after = self.timed_out.then_some(YARA_TIME.as_secs());
+            limitations.push(Limitation::YaraEnded { after });
         }
         if !self.cut_rules.is_empty() {
-            let mut named: Vec<_> =
-                self.cut_rules.iter().take(YARA_NAMED).map(|name| format!("`{name}`")).collect();
-            if let Some(more) = self.cut_rules.len().checked_sub(YARA_NAMED).filter(|more| *more > 0) {
-                named.push(format!("{more} more"));
-            }
-            let named = named.join(", ");
-            limitations.push(format!(
-                "YARA strings found more than {YARA_MATCHES} times were not counted further, in: {named}"
-            ));
+            let rules = Named::of(self.cut_rules.iter().map(String::as_str), YARA_NAMED);
+            limitations.push(Limitation::YaraCut { counted: YARA_MATCHES, rules });
         }
         limitations
     }
@@ -355,11 +345,7 @@ mod tests {
             "rule slow { condition: for all i in (0..filesize * 100000) : ( uint8(i % filesize) != 0x100 ) }";
         let found = scan(slow, b"\0asm\x01\0\0\0", Duration::from_millis(20));
         assert!(found.is_cut && found.timed_out);
-        assert!(
-            found.limitations().concat().contains("YARA rules was ended after 5 s"),
-            "{:?}",
-            found.limitations()
-        );
+        assert_eq!(found.limitations(), [Limitation::YaraEnded { after: Some(5) }]);
     }
 
     #[test]
@@ -372,7 +358,8 @@ mod tests {
         let found = scan(rules, &wasm, YARA_TIME);
         assert_eq!(found.cut_rules.iter().map(String::as_str).collect::<Vec<_>>(), ["many", "pattern"]);
         assert_eq!(found.matches.keys().collect::<Vec<_>>(), ["few"]);
-        assert!(found.limitations().concat().contains("`many`, `pattern`"));
+        let named = Named::of(["many", "pattern"].into_iter(), 3);
+        assert_eq!(found.limitations(), [Limitation::YaraCut { counted: 10_000, rules: named }]);
         assert!(scan(rules, &wasm[..100], YARA_TIME).limitations().is_empty());
     }
 }

@@ -42,6 +42,7 @@ mod world;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
+    limitation::Limitation,
     module::LoadError,
     tracer::{Recording, Session, StreamSink, Timeout, Tracer},
 };
@@ -58,8 +59,8 @@ pub use self::{
     persona::{Conduct, Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind},
     stubs::{StubError, Stubs},
     types::{
-        Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, Leak, MAX_ARGS, MAX_CALLS,
-        MAX_OUTPUT, MAX_POINTED, Pointed, Run, RunOptions, Status, TokenUse,
+        Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, Leak, LeakEncoding, MAX_ARGS,
+        MAX_CALLS, MAX_OUTPUT, MAX_POINTED, Pointed, Run, RunOptions, Status, TokenUse,
     },
 };
 
@@ -117,8 +118,7 @@ pub(crate) fn run_with(wasm: &[u8], options: &RunOptions, manner: Manner) -> Res
     let state = std::mem::replace(&mut *state, State::new(&RunOptions::default()));
     limitations.extend(outcome.limitations);
     if refused > 0 {
-        let times = crate::text::plural(refused, "time");
-        limitations.push(format!("growth of memory or tables beyond the limits was refused {times}"));
+        limitations.push(Limitation::GrowthRefused { count: refused });
     }
     let mut run = state.into_run(trace, outcome.entries, outcome.status, limitations);
     run.damage = damage::assess(options, &run.files);
@@ -126,13 +126,8 @@ pub(crate) fn run_with(wasm: &[u8], options: &RunOptions, manner: Manner) -> Res
 }
 
 /// Says which functions cannot run because they take too much to be validated and translated.
-fn heavy_functions(session: &Session) -> Option<String> {
+fn heavy_functions(session: &Session) -> Option<Limitation> {
     let heavy = session.heavy().functions();
-    let (first, _) = heavy.first()?;
-    Some(match heavy.len() {
-        1 => format!("func {first} takes too much to be validated and translated: a call of it stops"),
-        count => format!(
-            "{count} functions, the first is func {first}, take too much to be validated and translated: a call of one stops"
-        ),
-    })
+    let &(first, _) = heavy.first()?;
+    Some(Limitation::HeavyFunctions { first, count: heavy.len() as u64 })
 }

@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
-use crate::trace::{
-    Record, Trace,
-    effects::{Given, Origin},
+use crate::{
+    limitation::{Cut, Limitation},
+    trace::{
+        Record, Trace,
+        effects::{Given, Origin},
+    },
 };
 
 use super::{
@@ -137,7 +140,7 @@ impl State {
         trace: Trace,
         entries: Vec<Entry>,
         status: Status,
-        mut limitations: Vec<String>,
+        mut limitations: Vec<Limitation>,
     ) -> Run {
         let changes = self.wasi.changes();
         let connections = std::mem::take(&mut self.wasi.sockets).into_used();
@@ -152,11 +155,11 @@ impl State {
         let sent_cut =
             connections.iter().fold(0u64, |sum, connection| sum.saturating_add(connection.sent_cut));
         let cuts = [
-            (self.wasi.fs.left_out, "files that were given had no room in the sandbox"),
-            (changes.cut, "changes of files were not listed"),
-            (changes.contents_cut, "deleted files were listed without their contents"),
-            (sent_cut, "bytes sent through sockets were not kept"),
-            (self.tokens.cut, "bytes of host calls were not searched for honeytokens"),
+            (self.wasi.fs.left_out, Cut::GivenFiles),
+            (changes.cut, Cut::FileChanges),
+            (changes.contents_cut, Cut::DeletedContents),
+            (sent_cut, Cut::SentBytes),
+            (self.tokens.cut, Cut::TokenBytes),
         ];
         self.say_cuts(&cuts, &mut limitations);
         // A command whose `_start` returns has succeeded.
@@ -184,17 +187,17 @@ impl State {
         }
     }
 
-    fn say_cuts(&self, others: &[(u64, &str)], limitations: &mut Vec<String>) {
+    fn say_cuts(&self, others: &[(u64, Cut)], limitations: &mut Vec<Limitation>) {
         let outputs = self.stdout.cut.saturating_add(self.stderr.cut);
         let own = [
-            (self.log.cut, "host calls are in the trace and not in the log"),
-            (self.log.args_cut, "arguments or results of host calls, or what they point at, were not logged"),
-            (outputs, "bytes of output were not kept"),
-            (self.carver.cut, "modules built in memory were not kept"),
+            (self.log.cut, Cut::HostCalls),
+            (self.log.args_cut, Cut::Arguments),
+            (outputs, Cut::Output),
+            (self.carver.cut, Cut::Carved),
         ];
         for &(count, what) in own.iter().chain(others) {
             if count > 0 {
-                limitations.push(format!("{count} {what}"));
+                limitations.push(Limitation::Cut { what, count });
             }
         }
         let fabricated =
@@ -202,10 +205,7 @@ impl State {
         let fabricated: std::collections::BTreeSet<_> =
             fabricated.map(|call: &Call| (&call.module, &call.name)).collect();
         if !fabricated.is_empty() {
-            limitations.push(format!(
-                "calls of {} unknown host functions were answered with zeros",
-                fabricated.len()
-            ));
+            limitations.push(Limitation::UnknownHostFunctions { count: fabricated.len() as u64 });
         }
     }
 }

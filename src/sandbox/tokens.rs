@@ -21,7 +21,7 @@ use super::limits::{TOKEN_HITS, TOKEN_LEAKS, TOKEN_PIECES, TOKEN_SCANNED};
 use super::{
     fs::Ino,
     persona::Honeytoken,
-    types::{Leak, TokenUse},
+    types::{Leak, LeakEncoding, TokenUse},
 };
 
 /// Bytes of a piece of a long token.
@@ -68,7 +68,7 @@ struct Token {
 struct Finder {
     automaton: AhoCorasick,
     /// Token and encoding of each pattern.
-    patterns: Vec<(usize, &'static str)>,
+    patterns: Vec<(usize, LeakEncoding)>,
 }
 
 impl Watch {
@@ -154,13 +154,9 @@ impl Watch {
                 .find(|leak| leak.to == to && leak.by == by && leak.encoding == encoding);
             match known {
                 Some(leak) => leak.calls += 1,
-                None => token.leak(Leak {
-                    to: to.into(),
-                    by: by.into(),
-                    encoding: encoding.into(),
-                    first_call: call,
-                    calls: 1,
-                }),
+                None => {
+                    token.leak(Leak { to: to.into(), by: by.into(), encoding, first_call: call, calls: 1 })
+                }
             }
         }
     }
@@ -170,18 +166,12 @@ impl Watch {
         for (token, encoding) in self.hits(bytes) {
             let Some(token) = self.tokens.get_mut(token).filter(|token| token.read > 0) else { continue };
             if !token.leaks.iter().any(|leak| leak.to == to && leak.encoding == encoding) {
-                token.leak(Leak {
-                    to: to.into(),
-                    by: String::new(),
-                    encoding: encoding.into(),
-                    first_call: None,
-                    calls: 0,
-                });
+                token.leak(Leak { to: to.into(), by: String::new(), encoding, first_call: None, calls: 0 });
             }
         }
     }
 
-    fn hits(&self, bytes: &[u8]) -> BTreeSet<(usize, &'static str)> {
+    fn hits(&self, bytes: &[u8]) -> BTreeSet<(usize, LeakEncoding)> {
         let Some(finder) = &self.finder else { return BTreeSet::new() };
         let hits = finder.automaton.find_overlapping_iter(bytes).take(TOKEN_HITS);
         hits.filter_map(|hit| finder.patterns.get(hit.pattern().as_usize()).copied()).collect()
@@ -250,18 +240,22 @@ fn pieces(value: &[u8]) -> Vec<&[u8]> {
 
 /// How a piece may be written. Base64 looks different depending on how many bytes stand before it: the
 /// letters that its neighbours decide are left out.
-fn encodings(piece: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+fn encodings(piece: &[u8]) -> Vec<(LeakEncoding, Vec<u8>)> {
     let hex = |upper: bool| {
         let digits = |byte: &u8| if upper { format!("{byte:02X}") } else { format!("{byte:02x}") };
         piece.iter().map(digits).collect::<String>().into_bytes()
     };
-    let mut all = vec![("plain", piece.to_vec()), ("hex", hex(false)), ("hex", hex(true))];
+    let mut all = vec![
+        (LeakEncoding::Plain, piece.to_vec()),
+        (LeakEncoding::Hex, hex(false)),
+        (LeakEncoding::Hex, hex(true)),
+    ];
     for before in 0..3usize {
         let padded: Vec<u8> = std::iter::repeat_n(0, before).chain(piece.iter().copied()).collect();
         let (first, end) = ((8 * before).div_ceil(6), padded.len() * 8 / 6);
         for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
             let text = engine.encode(&padded).into_bytes();
-            all.extend(text.get(first..end).map(|letters| ("base64", letters.to_vec())));
+            all.extend(text.get(first..end).map(|letters| (LeakEncoding::Base64, letters.to_vec())));
         }
     }
     all
@@ -303,13 +297,13 @@ mod tests {
         let [token] = &used[..] else { panic!("{used:?}") };
         assert_eq!((token.name.as_str(), token.opened, token.read, token.first_call), ("t0", 1, 1, Some(1)));
         assert_eq!(token.touched_in, ["/key"]);
-        let leaks: Vec<_> = token
-            .leaks
-            .iter()
-            .map(|leak| (&*leak.to, &*leak.encoding, leak.first_call, leak.calls))
-            .collect();
-        let expected =
-            [("socket c2", "base64", Some(4), 3), ("stdout", "hex", Some(9), 1), ("/copy", "plain", None, 0)];
+        let leaks: Vec<_> =
+            token.leaks.iter().map(|leak| (&*leak.to, leak.encoding, leak.first_call, leak.calls)).collect();
+        let expected = [
+            ("socket c2", LeakEncoding::Base64, Some(4), 3),
+            ("stdout", LeakEncoding::Hex, Some(9), 1),
+            ("/copy", LeakEncoding::Plain, None, 0),
+        ];
         assert_eq!(leaks, expected);
     }
 

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::types::{Answer, Call, Entry, EntryEnd, EntryKind, MAX_CALLS, Run, Status};
 use crate::{
+    limitation::Limitation,
     module::{CodeOffset, FuncIndex, Place},
     trace::{Callee, End, FuncKey, Record, Trace, TracePosition},
     tracer::{Limit, Session},
@@ -45,7 +46,7 @@ impl Run {
             reader.record(position, &record);
         }
         let Reader { entries, calls, calls_cut, .. } = reader;
-        let limitations = stopped_by.map(|limit| format!("the run was stopped by the limit {limit}"));
+        let limitations = stopped_by.map(|limit| Limitation::RunStopped { limit });
         let status = status(&entries);
         Self {
             entries,

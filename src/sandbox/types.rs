@@ -14,7 +14,9 @@ use super::{
     persona::{Conduct, Persona},
 };
 use crate::{
+    limitation::Limitation,
     module::{FuncIndex, Place},
+    text::vocabulary,
     trace::{Trace, Trap},
     tracer::{AtTraceLimit, Limit, Limits, Value},
 };
@@ -115,11 +117,11 @@ pub struct Run {
     pub sleeps: u64,
     /// Modules (`\0asm`) that it built in memory and that a host call saw, each once: bytes.
     pub carved: Vec<Vec<u8>>,
-    /// What limits how far the result can be trusted, in words.
-    pub limitations: Vec<String>,
-    /// What is missing of it, in words: it was read from a trace file that is cut off or damaged. Also in
+    /// What limits how far the result can be trusted.
+    pub limitations: Vec<Limitation>,
+    /// What is missing of it: it was read from a trace file that is cut off or damaged. Also in
     /// `limitations`.
-    pub lost: Vec<String>,
+    pub lost: Vec<Limitation>,
 }
 
 /// How a run as a whole ended.
@@ -326,6 +328,18 @@ pub struct TokenUse {
     pub leaks_cut: u64,
 }
 
+vocabulary! {
+    /// How bytes of a honeytoken were written. In the order of its words, so that lists are.
+    pub enum LeakEncoding {
+        /// In base64 of either alphabet.
+        Base64 = "base64",
+        /// As hexadecimal digits.
+        Hex = "hex",
+        /// As they are.
+        Plain = "plain",
+    }
+}
+
 /// A place where bytes of a honeytoken were found after it had been read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[non_exhaustive]
@@ -336,8 +350,8 @@ pub struct Leak {
     /// The host function that was handed them, `module.name`; empty if they were found in what was left
     /// after the run.
     pub by: String,
-    /// How they were written: `plain`, `hex` or `base64`.
-    pub encoding: String,
+    /// How they were written.
+    pub encoding: LeakEncoding,
     /// Position in [`Run::calls`] of the first call, if it was logged.
     pub first_call: Option<usize>,
     /// Calls that did so.

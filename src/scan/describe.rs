@@ -17,6 +17,7 @@ use crate::{
     passes, report,
     sandbox::Pointed,
     text,
+    verdict::Correlation,
 };
 
 /// The rows of a sample; its hash, size, origin and time are filled in by the scan.
@@ -46,7 +47,7 @@ fn sample(analysis: &Analysis, code: &CodeFeatures) -> SampleRow {
     let metrics = &dynamic.metrics;
     let classes = &metrics.classes;
     let words =
-        |texts: &mut dyn Iterator<Item = &String>| texts.take(ROW_WORDS).map(|text| clip(text)).collect();
+        |texts: &mut dyn Iterator<Item = String>| texts.take(ROW_WORDS).map(|text| clip(&text)).collect();
     let reachable = dynamic.coverage.instructions;
     let percent = (reachable != 0)
         .then(|| (dynamic.coverage.instructions_run as f64 * 1000.0 / reachable as f64).round() / 10.0);
@@ -54,7 +55,7 @@ fn sample(analysis: &Analysis, code: &CodeFeatures) -> SampleRow {
     SampleRow {
         verdict: Some(named(&verdict.class)),
         score: verdict.score,
-        family: verdict.family.clone(),
+        family: verdict.family.map(|family| family.to_string()),
         confidence: verdict.confidence,
         status: Some(named(&report::status(analysis))),
         exit_code: analysis.run.as_ref().and_then(|run| run.exit_code),
@@ -84,8 +85,8 @@ fn sample(analysis: &Analysis, code: &CodeFeatures) -> SampleRow {
         host_calls: metrics.host_calls.values().fold(0, |sum, &calls| sum.saturating_add(calls)),
         loops: dynamic.loops.len() as u64,
         attack: verdict.attack.iter().map(|technique| technique.id.clone()).collect(),
-        reasons: words(&mut verdict.reasons.iter().map(|reason| &reason.text)),
-        limitations: words(&mut analysis.limitations.iter()),
+        reasons: words(&mut verdict.reasons.iter().map(|reason| reason.text.clone())),
+        limitations: words(&mut analysis.limitations.iter().map(ToString::to_string)),
         ..SampleRow::default()
     }
 }
@@ -198,23 +199,23 @@ fn findings(analysis: &Analysis, sha256: &str) -> (Vec<FindingRow>, u64) {
         places: rule.count,
         ..row("rule", &rule.name, rule.namespace.clone(), &rule.description)
     });
+    let family = |found: &Correlation| found.family.map_or_else(String::new, |family| family.to_string());
     let correlations = analysis.correlations.iter().map(|found| FindingRow {
         severity: found.severity,
         dynamic: true,
         places: found.places.len() as u64,
-        ..row("correlation", &found.name, found.family.clone().unwrap_or_default(), &found.description)
+        ..row("correlation", found.name.as_str(), family(found), &found.description)
     });
     let findings = analysis.findings.iter().map(|found| FindingRow {
         severity: found.severity,
         confidence: found.confidence,
         dynamic: found.dynamic,
         places: found.places.len() as u64,
-        ..row("finding", &found.name, found.categories.join(","), &found.description)
+        ..row("finding", found.name.as_str(), found.categories.join(","), &found.description)
     });
-    let iocs = analysis
-        .view
-        .iocs
-        .iter()
-        .map(|ioc| FindingRow { places: 1, ..row("ioc", &ioc.value, ioc.kind.clone(), &ioc.encoding) });
+    let iocs = analysis.view.iocs.iter().map(|ioc| FindingRow {
+        places: 1,
+        ..row("ioc", &ioc.value, ioc.kind.to_string(), &ioc.encoding.to_string())
+    });
     cut(rules.chain(correlations).chain(findings).chain(iocs).collect())
 }

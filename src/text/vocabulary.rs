@@ -37,7 +37,7 @@ macro_rules! vocabulary {
 
         impl<'de> ::serde::Deserialize<'de> for $name {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let word = String::deserialize(deserializer)?;
+                let word = <String as ::serde::Deserialize>::deserialize(deserializer)?;
                 let found = Self::ALL.iter().find(|known| known.as_str() == word);
                 found.copied().ok_or_else(|| {
                     let shown = $crate::text::cut(&word, 40);

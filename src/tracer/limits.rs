@@ -139,11 +139,16 @@ pub(crate) struct Budget {
 /// What happens when a trace reaches [`Limits::trace_bytes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum AtTraceLimit {
-    /// The run stops; the trace is complete up to there.
+    /// Stop the run.
+    ///
+    /// The trace is complete up to there.
     #[default]
     Stop,
-    /// Further decisions go to an unnamed temporary file, and replay reads them from there. Records stay in
+    /// Go on, with decisions in a temporary file.
+    ///
+    /// Replay reads them from there; the file has no name. Records stay in
     /// memory, and a run whose records alone reach the limit stops.
     Spill,
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::limits::MAX_REASONS;
 use super::{
     Class, Correlation, Finding, Reason, Verdict, attack,
-    family::{self, Family},
+    family::{self, Decided},
     score::Score,
     text, unseen,
     weights::{ClassTable, Weighed, listed},
@@ -37,7 +37,7 @@ pub fn decide<'a>(
     let family = family::of(weights, facts, rules, &score).filter(|_| is_hostile);
     let confidence = confidence(class, &score, &ran);
     let (family, family_confidence) = match family {
-        Some(Family { name, confidence }) => (Some(name), confidence),
+        Some(Decided { name, confidence }) => (Some(name), confidence),
         None => (None, 0),
     };
     let attack = attack::techniques(rules);

@@ -8,37 +8,33 @@ use super::{
     text,
     weights::{Becomes, Weights, in_namespace, listed},
 };
-use crate::rules::{Facts, Match};
+use crate::rules::{Facts, Family, Match};
 
 /// A family and how sure it is, 0 to 100.
-pub(super) struct Family {
-    pub(super) name: String,
+pub(super) struct Decided {
+    pub(super) name: Family,
     pub(super) confidence: u8,
 }
 
 /// The family with most points, if it has enough.
-pub(super) fn of(weights: &Weights, facts: &Facts<'_>, rules: &[Match], score: &Score) -> Option<Family> {
+pub(super) fn of(weights: &Weights, facts: &Facts<'_>, rules: &[Match], score: &Score) -> Option<Decided> {
     let families = score.families();
-    let rank = |name: &str| weights.family.names.iter().position(|known| known == name).unwrap_or(usize::MAX);
+    let rank =
+        |name: Family| weights.family.names.iter().position(|known| *known == name).unwrap_or(usize::MAX);
     let mut ranked: Vec<_> = families.into_iter().collect();
     ranked.sort_by(|a, b| {
-        b.1.total_cmp(&a.1).then_with(|| rank(a.0).cmp(&rank(b.0))).then_with(|| a.0.cmp(b.0))
+        b.1.total_cmp(&a.1).then_with(|| rank(a.0).cmp(&rank(b.0))).then_with(|| a.0.cmp(&b.0))
     });
     let &(name, points) = ranked.first().filter(|(_, points)| *points >= weights.family.minimum)?;
     let second = ranked.get(1).map_or(0.0, |&(_, points)| points);
-    let says = |narrower: &str| {
-        rules.iter().any(|rule| rule.severity > 0 && rule.family.as_deref() == Some(narrower))
-    };
-    let is_narrower = |narrower: &str, becomes: &Becomes| {
+    let says = |narrower: Family| rules.iter().any(|rule| rule.severity > 0 && rule.family == Some(narrower));
+    let is_narrower = |narrower: Family, becomes: &Becomes| {
         becomes.from == name && (says(narrower) || touches(becomes, facts, rules))
     };
-    let becomes = weights.family.becomes.iter().find(|(narrower, becomes)| is_narrower(narrower, becomes));
+    let becomes = weights.family.becomes.iter().find(|(narrower, becomes)| is_narrower(**narrower, becomes));
     // The lead counts as much as the points: two families with equal points leave the question open.
     let confidence = (0.6 * points + 0.4 * (points - second)).clamp(0.0, 100.0);
-    Some(Family {
-        name: becomes.map_or(name, |(name, _)| name).to_owned(),
-        confidence: confidence.round() as u8,
-    })
+    Some(Decided { name: becomes.map_or(name, |(name, _)| *name), confidence: confidence.round() as u8 })
 }
 
 /// Whether the sample imports, calls, or shows by a rule what makes the narrower family.

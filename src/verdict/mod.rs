@@ -13,6 +13,7 @@ mod decide;
 mod family;
 mod findings;
 mod limits;
+mod names;
 mod score;
 mod text;
 mod unseen;
@@ -22,13 +23,14 @@ pub use attack::{attack_version, knows_technique};
 pub use correlations::correlations;
 pub use decide::decide;
 pub use findings::findings;
+pub use names::{CorrelationName, FindingName};
 pub use weights::{Weighed, Weights, WeightsError};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::limits::MAX_PLACES;
-use crate::module::Place;
+use crate::{module::Place, rules::Family};
 
 /// What a sample is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -55,8 +57,8 @@ pub struct Verdict {
     pub class: Class,
     /// 0 to 100.
     pub score: u8,
-    /// `miner`, `ransomware`, `dropper`, `backdoor`, `infostealer`, `cryptojacker`, `wiper`, `loader`.
-    pub family: Option<String>,
+    /// What most of the evidence speaks for, if anything.
+    pub family: Option<Family>,
     /// How sure of the family, 0 to 100; 0 without one.
     pub family_confidence: u8,
     /// How sure, 0 to 100: grows with coverage and with evidence of the run.
@@ -99,12 +101,12 @@ pub struct Technique {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Correlation {
-    /// Name, such as `CONFIRMED_XOR`.
-    pub name: String,
+    /// What it confirms.
+    pub name: CorrelationName,
     /// 0 to 3.
     pub severity: u8,
-    /// The family that it speaks for, if any: `miner`, `ransomware`, …
-    pub family: Option<String>,
+    /// The family that it speaks for, if any.
+    pub family: Option<Family>,
     /// In a sentence.
     pub description: String,
     /// What the bytes say.
@@ -119,8 +121,8 @@ pub struct Correlation {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Finding {
-    /// Name, such as `RUNTIME_XOR`.
-    pub name: String,
+    /// What it notes.
+    pub name: FindingName,
     /// In a sentence, with figures.
     pub description: String,
     /// `structure`, `entropy`, `crypto`, `ioc`, `import`, `code`, `runtime`, `files`, …

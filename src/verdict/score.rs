@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::{Correlation, Finding, Reason, text, weights::Weights};
-use crate::rules::{Evidence, Match};
+use crate::rules::{Evidence, Family, Match};
 
 /// A piece of evidence.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub(super) struct Piece {
     kind: String,
     cap: f64,
     /// The family that it speaks for, as the broadest of its kind.
-    pub(super) family: Option<String>,
+    pub(super) family: Option<Family>,
     /// Two parts of its namespace, if it is a strong rule: what makes strong rules independent.
     pub(super) strong: Option<String>,
     /// Whether it can make a sample suspicious.
@@ -68,10 +68,10 @@ impl Score {
     }
 
     /// Points of each family.
-    pub(super) fn families(&self) -> BTreeMap<&str, f64> {
-        let mut families: BTreeMap<&str, f64> = BTreeMap::new();
+    pub(super) fn families(&self) -> BTreeMap<Family, f64> {
+        let mut families: BTreeMap<Family, f64> = BTreeMap::new();
         for piece in &self.pieces {
-            if let Some(family) = &piece.family {
+            if let Some(family) = piece.family {
                 *families.entry(family).or_default() += piece.points;
             }
         }
@@ -124,7 +124,7 @@ fn of_rule(weights: &Weights, rule: &Match) -> Option<Piece> {
     let points =
         (base * f64::from(rule.confidence.min(100)) / 100.0 * run * implied * namespace.factor).min(cap);
     let group = two_parts(&rule.namespace);
-    let family = rule.family.as_deref().map(|family| weights.base_family(family).to_owned());
+    let family = rule.family.map(|family| weights.base_family(family));
     // Words can be in any text about malware. Only together with what the code does or is do they make more
     // than an unwanted program.
     let is_hostile = namespace.hostile && (rule.dynamic || !rests_on_words(&rule.evidence));
@@ -135,7 +135,7 @@ fn of_rule(weights: &Weights, rule: &Match) -> Option<Piece> {
     Some(Piece {
         reason,
         points,
-        kind: family.clone().unwrap_or_else(|| group.to_owned()),
+        kind: family.map_or_else(|| group.to_owned(), |family| family.to_string()),
         cap,
         family,
         strong: is_strong.then(|| group.to_owned()),
@@ -149,11 +149,11 @@ fn of_correlation(weights: &Weights, correlation: &Correlation) -> Option<Piece>
     let text =
         format!("{}: {}; {}", correlation.description, correlation.static_side, correlation.dynamic_side);
     Some(Piece {
-        reason: Reason { text, from: correlation.name.clone(), weight: 0, dynamic: true },
+        reason: Reason { text, from: correlation.name.to_string(), weight: 0, dynamic: true },
         points: entry.weight,
-        kind: correlation.family.clone().unwrap_or_else(|| "correlations".to_owned()),
+        kind: correlation.family.map_or("correlations", Family::as_str).to_owned(),
         cap: weights.rule.cap,
-        family: correlation.family.clone(),
+        family: correlation.family,
         strong: None,
         hostile: entry.hostile,
     })
@@ -164,7 +164,7 @@ fn of_finding(weights: &Weights, finding: &Finding) -> Option<Piece> {
     Some(Piece {
         reason: Reason {
             text: finding.description.clone(),
-            from: finding.name.clone(),
+            from: finding.name.to_string(),
             weight: 0,
             dynamic: finding.dynamic,
         },

@@ -7,10 +7,10 @@ use super::*;
 use crate::{
     module::{
         CodeOffset, FuncIndex, Place,
-        view::{self, Classes, Validity, View},
+        view::{self, Classes, Encoding, IocKind, Validity, View},
     },
     passes::{self, CallEdgeKind, Dynamic, Metrics},
-    rules::{Evidence, Facts, Match, Origin},
+    rules::{Evidence, Facts, Family, Match, Origin},
     sandbox::{self, Answer, EntryEnd, EntryKind, Pointed, Run, Status},
     trace::Trap,
     tracer::{Limit, Value},
@@ -67,11 +67,11 @@ impl Case {
     }
 
     fn correlation(&self, name: &str) -> Option<Correlation> {
-        self.correlations().into_iter().find(|correlation| correlation.name == name)
+        self.correlations().into_iter().find(|correlation| correlation.name.as_str() == name)
     }
 
     fn finding(&self, name: &str) -> Option<Finding> {
-        findings(&self.facts()).into_iter().find(|finding| finding.name == name)
+        findings(&self.facts()).into_iter().find(|finding| finding.name.as_str() == name)
     }
 
     fn verdict(&self) -> Verdict {
@@ -195,19 +195,19 @@ fn pointed(text: &str) -> Pointed {
     Pointed::Text { text: text.into() }
 }
 
-fn ioc(kind: &str, value: &str) -> view::Ioc {
+fn ioc(kind: IocKind, value: &str) -> view::Ioc {
     view::Ioc {
-        kind: kind.into(),
+        kind,
         value: value.into(),
         offset: 0x40,
         address: None,
-        encoding: "plain".into(),
-        seen: "data".into(),
+        encoding: Encoding::Plain,
+        seen: view::Seen::Data,
     }
 }
 
-fn string(text: &str, encoding: &str) -> view::Text {
-    view::Text { text: text.into(), offset: 0x40, address: None, encoding: encoding.into() }
+fn string(text: &str, encoding: Encoding) -> view::Text {
+    view::Text { text: text.into(), offset: 0x40, address: None, encoding }
 }
 
 /// A match of confidence 90.
@@ -235,12 +235,12 @@ pub(super) fn rule(name: &str, namespace: &str, severity: u8, dynamic: bool) -> 
     }
 }
 
-fn of_family(family: &str, rule: Match) -> Match {
-    Match { family: Some(family.into()), ..rule }
+fn of_family(family: Family, rule: Match) -> Match {
+    Match { family: Some(family), ..rule }
 }
 
 fn miner_rule() -> Match {
-    of_family("miner", rule("mine", "impact/cryptomining", 3, true))
+    of_family(Family::Miner, rule("mine", "impact/cryptomining", 3, true))
 }
 
 /// A correlation fires on both sides, names them, and not when either is taken away.
@@ -365,7 +365,7 @@ both_sides! {
     }, bytes: |case| case.rules.clear(), run: |case| case.ran().indirect_call = 0;
     ransomware_memory_confirmed: "RANSOMWARE_MEMORY_CONFIRMED", || {
         let mut case = case();
-        case.rules = vec![of_family("ransomware", rule("encrypt", "impact/ransomware", 3, true))];
+        case.rules = vec![of_family(Family::Ransomware, rule("encrypt", "impact/ransomware", 3, true))];
         case.view.classes.memory_grow = 1;
         case.ran().memory_grow = 6;
         case
@@ -373,7 +373,7 @@ both_sides! {
     family_strings_confirmed: "FAMILY_STRINGS_CONFIRMED", || {
         let mut case = case();
         case.rules = vec![miner_rule()];
-        case.view.strings = vec![string("connecting to Stratum+TCP server", "plain")];
+        case.view.strings = vec![string("connecting to Stratum+TCP server", Encoding::Plain)];
         case
     }, bytes: |case| case.view.strings[0].text = "cryptonightly news".into(), run: |case| case.rules[0].dynamic = false;
     crypto_constant_in_hot_loop: "CRYPTO_CONSTANT_IN_HOT_LOOP", crypto_case,
@@ -393,13 +393,13 @@ both_sides! {
     }, bytes: |case| case.view.functions[0].score = 0, run: |case| case.dynamic.coverage.dead_confirmed.clear();
     decoded_string_passed_to_host: "DECODED_STRING_PASSED_TO_HOST", || {
         let mut case = case();
-        case.view.strings = vec![string("secret.example", "xor 0x5a")];
+        case.view.strings = vec![string("secret.example", Encoding::Xor(0x5a))];
         case.calls(vec![call("fd_write", 1, &[pointed("hello secret.example")])]);
         case
-    }, bytes: |case| case.view.strings[0].encoding = "plain".into(), run: |case| case.calls(Vec::new());
+    }, bytes: |case| case.view.strings[0].encoding = Encoding::Plain, run: |case| case.calls(Vec::new());
     ioc_passed_to_host: "IOC_PASSED_TO_HOST", || {
         let mut case = case();
-        case.view.iocs = vec![ioc("onion", "abcdef.onion")];
+        case.view.iocs = vec![ioc(IocKind::Onion, "abcdef.onion")];
         case.calls(vec![call("connect", 1, &[pointed("http://abcdef.onion/x")])]);
         case
     }, bytes: |case| case.view.iocs.clear(), run: |case| case.calls(vec![call("fd_read", 4, &[pointed("abcdef.onion")])]);
@@ -498,8 +498,8 @@ fn every_class_has_its_evidence() {
         let verdict = case.verdict();
         (verdict.class, verdict.family)
     };
-    let miner = Some("miner");
-    let cases: [(&str, Change, Class, Option<&str>); 15] = [
+    let miner = Some(Family::Miner);
+    let cases: [(&str, Change, Class, Option<Family>); 15] = [
         ("nothing against it", |_| {}, Class::Clean, None),
         ("did not run", |case| case.run = None, Class::Undecided, None),
         ("ran no instruction", |case| case.ran().total = 0, Class::Undecided, None),
@@ -600,7 +600,7 @@ fn every_class_has_its_evidence() {
         ),
     ];
     for (what, change, expected, family) in cases {
-        assert_eq!(class(change), (expected, family.map(str::to_owned)), "{what}");
+        assert_eq!(class(change), (expected, family), "{what}");
     }
 }
 
@@ -624,11 +624,11 @@ fn an_invalid_module_is_never_clean_and_can_be_worse() {
 fn weak_evidence_of_one_kind_does_not_add_up() {
     let mut case = case();
     case.rules = (0..50)
-        .map(|n| of_family("miner", rule(&format!("hint {n}"), "impact/cryptomining", 1, true)))
+        .map(|n| of_family(Family::Miner, rule(&format!("hint {n}"), "impact/cryptomining", 1, true)))
         .collect();
     assert_eq!(case.verdict().class, Class::Clean);
     case.rules = (0..50)
-        .map(|n| of_family("miner", rule(&format!("hint {n}"), "impact/cryptomining", 2, true)))
+        .map(|n| of_family(Family::Miner, rule(&format!("hint {n}"), "impact/cryptomining", 2, true)))
         .collect();
     let verdict = case.verdict();
     assert!(verdict.class < Class::Malicious && verdict.score < 75, "{} {:?}", verdict.score, verdict.class);
@@ -656,17 +656,17 @@ fn the_run_outweighs_the_bytes() {
 fn a_miner_in_a_page_is_a_cryptojacker() {
     let mut case = case();
     case.rules = vec![miner_rule(), miner_rule()];
-    assert_eq!(case.verdict().family.as_deref(), Some("miner"));
+    assert_eq!(case.verdict().family, Some(Family::Miner));
     case.view.imports = vec![import("env", "_emscripten_asm_const_ii", 0)];
     let verdict = case.verdict();
-    assert_eq!(verdict.family.as_deref(), Some("cryptojacker"));
+    assert_eq!(verdict.family, Some(Family::Cryptojacker));
     assert!(verdict.family_confidence > 50);
     // A rule of the narrower family counts for the broader one, and names the narrower.
     case.view.imports.clear();
     let before = case.verdict();
-    case.rules.push(of_family("cryptojacker", rule("mine in a page", "impact/cryptojacking", 3, true)));
+    case.rules.push(of_family(Family::Cryptojacker, rule("mine in a page", "impact/cryptojacking", 3, true)));
     let after = case.verdict();
-    assert_eq!((before.family.as_deref(), after.family.as_deref()), (Some("miner"), Some("cryptojacker")));
+    assert_eq!((before.family, after.family), (Some(Family::Miner), Some(Family::Cryptojacker)));
     assert!(after.family_confidence >= before.family_confidence);
 }
 
@@ -714,11 +714,11 @@ impl Random {
             "data-manipulation/hash",
             "unknown",
         ];
-        let families = [None, Some("miner"), Some("ransomware")];
+        let families = [None, Some(Family::Miner), Some(Family::Ransomware)];
         let namespace = namespaces[self.below(namespaces.len() as u64) as usize];
         let mut made = rule(&format!("rule {number}"), namespace, self.below(4) as u8, self.below(2) == 0);
         made.confidence = self.below(101) as u8;
-        made.family = families[self.below(3) as usize].map(str::to_owned);
+        made.family = families[self.below(3) as usize];
         made.implied = self.below(4) == 0;
         made
     }
@@ -768,8 +768,8 @@ fn findings_of_the_bytes() {
         view::ExportInfo { name: "__wbindgen_drop".into(), kind: view::ExternKind::Function, index: 1 },
     ];
     case.view.iocs = vec![
-        ioc("onion", "abcdef.onion"),
-        view::Ioc { encoding: "xor 0x11".into(), ..ioc("url", "http://x.example") },
+        ioc(IocKind::Onion, "abcdef.onion"),
+        view::Ioc { encoding: Encoding::Xor(0x11), ..ioc(IocKind::Url, "http://x.example") },
     ];
     for (name, severity, part) in [
         ("NOP_SLED", 1, "90 nop"),

@@ -9,7 +9,11 @@ use std::{collections::BTreeMap, ops::Deref, sync::LazyLock};
 
 use serde::Deserialize;
 
-use crate::rules::Facts;
+use super::names::{CorrelationName, FindingName, ImportUse};
+use crate::{
+    module::view::{AnomalyKind, IocKind},
+    rules::{Facts, Family},
+};
 
 /// The file, as built in.
 const TEXT: &str = include_str!("../../rules/verdict.toml");
@@ -25,18 +29,18 @@ pub struct Weights {
     pub(super) rule: RuleTable,
     #[serde(rename = "namespace")]
     namespaces: Vec<Namespace>,
-    pub(super) correlations: BTreeMap<String, CorrelationWeight>,
+    pub(super) correlations: BTreeMap<CorrelationName, CorrelationWeight>,
     pub(super) findings: FindingTable,
     pub(super) family: FamilyTable,
     /// Family → strings.
-    pub(super) strings: BTreeMap<String, Vec<String>>,
+    pub(super) strings: BTreeMap<Family, Vec<String>>,
     pub(super) calls: CallTable,
     /// Category → exact names.
-    pub(super) imports: BTreeMap<String, ImportCategory>,
+    pub(super) imports: BTreeMap<ImportUse, ImportCategory>,
     /// What a host function does to the world → names without leading underscores.
     pub(super) effects: BTreeMap<String, Vec<String>>,
     /// Kind of indicator → severity.
-    pub(super) ioc: BTreeMap<String, u8>,
+    pub(super) ioc: BTreeMap<IocKind, u8>,
     pub(super) names: NameTable,
     pub(super) threshold: Threshold,
 }
@@ -82,7 +86,7 @@ pub(super) struct Namespace {
 #[serde(deny_unknown_fields)]
 pub(super) struct CorrelationWeight {
     pub(super) weight: f64,
-    pub(super) family: Option<String>,
+    pub(super) family: Option<Family>,
     /// Whether it can make a sample suspicious, as a rule can that rests on more than words.
     #[serde(default)]
     pub(super) hostile: bool,
@@ -92,22 +96,22 @@ pub(super) struct CorrelationWeight {
 #[serde(deny_unknown_fields)]
 pub(super) struct FindingTable {
     pub(super) cap: f64,
-    pub(super) weight: BTreeMap<String, f64>,
+    pub(super) weight: BTreeMap<FindingName, f64>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FamilyTable {
     pub(super) minimum: f64,
-    pub(super) names: Vec<String>,
+    pub(super) names: Vec<Family>,
     /// Family → what another must touch to become it.
-    pub(super) becomes: BTreeMap<String, Becomes>,
+    pub(super) becomes: BTreeMap<Family, Becomes>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Becomes {
-    pub(super) from: String,
+    pub(super) from: Family,
     pub(super) namespaces: Vec<String>,
     pub(super) imports: Vec<String>,
 }
@@ -135,7 +139,7 @@ pub(super) struct ImportCategory {
 pub(super) struct NameTable {
     pub(super) exports: Vec<String>,
     pub(super) sections: Vec<String>,
-    pub(super) anomalies: Vec<String>,
+    pub(super) anomalies: Vec<AnomalyKind>,
     pub(super) hidden: Vec<String>,
 }
 
@@ -244,8 +248,8 @@ impl Weights {
     }
 
     /// The family that `family` is a narrower kind of, or itself.
-    pub(super) fn base_family<'a>(&'a self, family: &'a str) -> &'a str {
-        self.family.becomes.get(family).map_or(family, |becomes| &becomes.from)
+    pub(super) fn base_family(&self, family: Family) -> Family {
+        self.family.becomes.get(&family).map_or(family, |becomes| becomes.from)
     }
 
     /// The entry with the longest prefix of `namespace`; the one with the empty prefix is always there.
@@ -303,13 +307,30 @@ mod tests {
     }
 
     #[test]
+    fn a_misspelt_word_is_an_error() {
+        for (word, wrong) in [
+            ("NOP_SLED =", "NOP_SLEDGE ="),
+            ("CARVED_MODULE =", "CARVED_MODUL ="),
+            ("family = \"miner\"", "family = \"minor\""),
+            ("[family.becomes.cryptojacker]", "[family.becomes.cryptohacker]"),
+            ("onion =", "onions ="),
+            ("\"padded_leb\"", "\"paded_leb\""),
+            ("[imports.exec]", "[imports.exek]"),
+        ] {
+            let text = TEXT.replacen(word, wrong, 1);
+            assert_ne!(text, TEXT, "{word}");
+            assert!(Weights::parse(&text).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn other_weights_give_other_findings_and_verdicts() {
         use crate::{module::view::View, passes::Dynamic, verdict};
         let wasm = wat::parse_str("(module (memory 4000))").expect("a module");
         let (view, dynamic) = (View::of(&wasm), Dynamic::default());
         let facts = Facts { wasm: &wasm, view: &view, run: None, dynamic: &dynamic, prediction: None };
         let is_large = |weighed: Weighed<'_>| {
-            verdict::findings(weighed).iter().any(|finding| finding.name == "MEMORY_INITIAL")
+            verdict::findings(weighed).iter().any(|finding| finding.name == FindingName::MemoryInitial)
         };
         let mut weights = Weights::builtin().clone();
         weights.threshold.memory_pages = 3999;

@@ -7,9 +7,11 @@
 use serde::Serialize;
 use wasmspoor::{
     analysis::Analysis,
-    module::view::{Function, Validity},
+    module::view::{Function, IocKind, Validity},
     passes::HiddenCause,
+    rules::Family,
     sandbox::{Pointed, Status},
+    verdict::{CorrelationName, FindingName},
 };
 
 /// A pair of the header.
@@ -61,6 +63,9 @@ fn unquote(quoted: &str) -> Option<(String, &str)> {
 /// What was found in place of the expected; `None` if it is as expected.
 pub fn mismatch(analysis: &Analysis, expected: &Expected) -> Option<String> {
     let value = expected.value.as_str();
+    if !is_word(&expected.key, value) {
+        return Some(format!("there is no {} `{value}`", expected.key));
+    }
     let (holds, found) = verdict(analysis, &expected.key, value)
         .or_else(|| run(analysis, &expected.key, value))
         .or_else(|| bytes(analysis, &expected.key, value))
@@ -68,6 +73,19 @@ pub fn mismatch(analysis: &Analysis, expected: &Expected) -> Option<String> {
         .or_else(|| pointed(analysis, &expected.key, value))
         .unwrap_or_else(|| (false, "there is no such key".into()));
     (!holds).then_some(found)
+}
+
+/// Whether a value that is a word is one: what is not expected and misspelt would never be found.
+fn is_word(key: &str, value: &str) -> bool {
+    match key {
+        "finding" | "nofinding" => FindingName::ALL.iter().any(|name| name.as_str() == value),
+        "correlation" | "nocorrelation" => CorrelationName::ALL.iter().any(|name| name.as_str() == value),
+        "ioc" => IocKind::ALL.iter().any(|kind| kind.as_str() == value),
+        "family" => value
+            .split('|')
+            .all(|word| word == "none" || Family::ALL.iter().any(|family| family.as_str() == word)),
+        _ => true,
+    }
 }
 
 type Checked = Option<(bool, String)>;
@@ -125,7 +143,7 @@ fn verdict(analysis: &Analysis, key: &str, value: &str) -> Checked {
     };
     match key {
         "verdict" => one_of(&name(analysis.verdict.class), value),
-        "family" => one_of(analysis.verdict.family.as_deref().unwrap_or("none"), value),
+        "family" => one_of(analysis.verdict.family.map_or("none", Family::as_str), value),
         "rule" => rules(),
         "norule" => rules().map(not),
         "correlation" => correlations(),

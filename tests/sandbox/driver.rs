@@ -58,9 +58,9 @@ fn only_what_is_asked_for() {
     assert!(!run.entries[2].made_up && run.entries[2].args == args);
     let run = run_as(Drive::Auto, Some(("idle".into(), vec![])));
     assert_eq!(names(&run), ["start", "_initialize"]);
-    assert!(run.limitations[0].contains("`idle` was not called"), "{:?}", run.limitations);
+    assert!(run.limitations[0].to_string().contains("`idle` was not called"), "{:?}", run.limitations);
     let run = run_as(Drive::Name("missing".into()), None);
-    assert!(run.limitations[0].contains("missing"), "{:?}", run.limitations);
+    assert!(run.limitations[0].to_string().contains("missing"), "{:?}", run.limitations);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn each_entry_has_a_budget_of_its_own() {
     assert!(run.entries[1].site.is_some_and(|site| site.function.0 == 1));
     assert_eq!(run.status, Status::Stopped);
     assert!(
-        run.limitations.iter().any(|text| text.contains("2 entry points were stopped")),
+        run.limitations.iter().any(|text| text.to_string().contains("2 entry points were stopped")),
         "{:?}",
         run.limitations
     );
@@ -128,7 +128,7 @@ fn each_entry_has_a_budget_of_its_own() {
     let run = run_with(text, &options);
     assert_eq!(run.entries.len(), 2, "{:?}", run.entries);
     assert!(
-        run.limitations.iter().any(|text| text.contains("1 exported functions were not called")),
+        run.limitations.iter().any(|text| text.to_string().contains("1 exported functions were not called")),
         "{:?}",
         run.limitations
     );
@@ -153,7 +153,9 @@ fn many_exports_are_cut() {
     let run = run(&format!("(module (memory 1) {functions})"));
     assert_eq!(run.entries.len(), 64);
     assert!(
-        run.limitations.iter().any(|text| text.contains("236 exported functions were not called")),
+        run.limitations
+            .iter()
+            .any(|text| text.to_string().contains("236 exported functions were not called")),
         "{:?}",
         run.limitations
     );

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wasmspoor::sandbox::{Connection, Persona, Run, RunOptions};
+use wasmspoor::sandbox::{Connection, LeakEncoding, Persona, Run, RunOptions};
 
 use super::run_with;
 
@@ -178,12 +178,12 @@ fn bait_is_followed_from_where_it_lay_to_where_it_went() {
     );
     assert_eq!(password.touched_in, ["/secret"]);
     let leaks: Vec<_> =
-        password.leaks.iter().map(|leak| (&*leak.to, &*leak.by, &*leak.encoding, leak.first_call)).collect();
+        password.leaks.iter().map(|leak| (&*leak.to, &*leak.by, leak.encoding, leak.first_call)).collect();
     assert_eq!(
         leaks,
         [
-            ("/copy", "wasi_snapshot_preview1.fd_write", "plain", Some(3)),
-            ("socket out", "wasi_snapshot_preview1.sock_send", "hex", Some(5)),
+            ("/copy", "wasi_snapshot_preview1.fd_write", LeakEncoding::Plain, Some(3)),
+            ("socket out", "wasi_snapshot_preview1.sock_send", LeakEncoding::Hex, Some(5)),
         ]
     );
     assert_eq!((other.name.as_str(), other.opened, other.read, other.leaks.len()), ("other", 1, 0, 0));

@@ -36,17 +36,20 @@ use super::{
 
 /// The kinds of models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum ModelKind {
-    /// Gradient boosted trees.
+    /// Gradient boosted trees, as XGBoost's defaults.
     Boosting,
-    /// Support vectors, nu formulation.
+    /// nu-SVC with an RBF kernel.
     NuSvc,
-    /// A vote of all training samples within a radius.
+    /// A vote of the training samples within a radius of 1.
     RadiusNeighbors,
     /// Weighted stumps.
     Adaboost,
-    /// A linear model, trained by stochastic gradient descent.
+    /// A linear model with hinge loss.
+    ///
+    /// Trained by stochastic gradient descent.
     Sgd,
 }
 
@@ -102,7 +105,7 @@ impl fmt::Display for ModelKind {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Model {
-    /// Gradient boosted trees.
+    /// Gradient boosted trees, as XGBoost's defaults.
     Boosting(boosting::Model),
     /// Support vectors.
     NuSvc(nu_svc::Model),

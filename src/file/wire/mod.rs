@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::decode::{self, Budget};
 use crate::{
     module::{CodeOffset, FuncIndex},
-    sandbox::ChangeKind,
+    sandbox::{ChangeKind, LeakEncoding},
     trace::FuncKey,
 };
 
@@ -199,7 +199,7 @@ macro_rules! words {
     )*};
 }
 
-words! { ChangeKind }
+words! { ChangeKind LeakEncoding }
 
 impl Stored for usize {
     type Wire = u64;

@@ -16,7 +16,7 @@ use crate::{
     module::{CodeOffset, FuncIndex, Place},
     sandbox::{
         Answer, Arg, Call, ChangeKind, Connection, Drive, Entry, EntryEnd, EntryKind, FileChange, Item, Leak,
-        Persona, Pointed, RunOptions, Status, TokenUse, every_option, every_value,
+        LeakEncoding, Persona, Pointed, RunOptions, Status, TokenUse, every_option, every_value,
     },
     trace::{
         Checkpoint, CheckpointFrame, CheckpointInvocation, End, FuncKey, Host, Instance, Level, Record,
@@ -227,7 +227,7 @@ fn outcomes(sheet: &mut Sheet) {
             leaks: vec![Leak {
                 to: "socket c2".into(),
                 by: "wasi_snapshot_preview1.sock_send".into(),
-                encoding: "base64".into(),
+                encoding: LeakEncoding::Base64,
                 first_call: None,
                 calls: 4,
             }],

@@ -148,7 +148,7 @@ fn an_option_that_is_not_known_is_told() {
     let recorded = Recorded::open(&path, None).unwrap();
     assert_eq!(recorded.header.unknown_options, ["limits.dreams"]);
     let expected = "it was run with options that this version does not know: `limits.dreams`";
-    assert!(recorded.run.as_ref().unwrap().limitations.iter().any(|text| text == expected));
+    assert!(recorded.run.as_ref().unwrap().limitations.iter().any(|text| text.to_string() == expected));
     let rerun = recorded.rerun();
     assert!(!rerun.is_complete && rerun.damage.is_empty(), "{rerun:?}");
     // Anything else after the header.

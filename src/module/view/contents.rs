@@ -17,6 +17,7 @@ use super::{
     constant::evaluate,
     custom,
     file::Histogram,
+    kinds::{AnomalyKind, Seen},
     proposal::Uses,
     section::{Anomalies, Frame, leb_len},
 };
@@ -58,7 +59,7 @@ pub(super) struct Contents<'a> {
     pub(super) table_values: Vec<(TableIndex, FuncIndex)>,
     pub(super) uses: Uses,
     /// Names of imports and exports, each with its offset in the file and what it names.
-    pub(super) item_names: Vec<(&'a str, u64, &'static str)>,
+    pub(super) item_names: Vec<(&'a str, u64, Seen)>,
 }
 
 impl<'a> Contents<'a> {
@@ -87,12 +88,12 @@ impl<'a> Contents<'a> {
                 bodies => format!("{} bodies", grouped(bodies as u64)),
             };
             let detail = format!("{functions}, {bodies} could be read");
-            anomalies.note("count_mismatch", self.bodies.first().map_or(0, |body| body.1), detail);
+            anomalies.note(AnomalyKind::CountMismatch, self.bodies.first().map_or(0, |body| body.1), detail);
         }
         let unlisted = self.import_text.1;
         if unlisted != 0 {
             let detail = format!("{unlisted} imports beyond {MAX_IMPORT_TEXT} bytes of names are not listed");
-            anomalies.note("count_mismatch", 0, detail);
+            anomalies.note(AnomalyKind::CountMismatch, 0, detail);
         }
     }
 
@@ -181,8 +182,8 @@ impl<'a> Contents<'a> {
     fn one_import(&mut self, import: wasmparser::Import<'a>, offset: u64) {
         let module = offset + leb_len(import.module.len() as u32);
         let name = module + import.module.len() as u64 + leb_len(import.name.len() as u32);
-        self.item_names.push((import.module, module, "import name"));
-        self.item_names.push((import.name, name, "import name"));
+        self.item_names.push((import.module, module, Seen::ImportName));
+        self.item_names.push((import.name, name, Seen::ImportName));
         self.import(import, offset);
     }
 
@@ -191,18 +192,18 @@ impl<'a> Contents<'a> {
             wasmparser::Imports::Single(_, import) => self.one_import(import, offset),
             // Several items of one module, from the proposal "compact import section".
             wasmparser::Imports::Compact1 { module, items } => {
-                self.item_names.push((module, offset, "import name"));
+                self.item_names.push((module, offset, Seen::ImportName));
                 for item in items {
                     let item = item?;
-                    self.item_names.push((item.name, offset, "import name"));
+                    self.item_names.push((item.name, offset, Seen::ImportName));
                     self.import(wasmparser::Import { module, name: item.name, ty: item.ty }, offset);
                 }
             }
             wasmparser::Imports::Compact2 { module, ty, names } => {
-                self.item_names.push((module, offset, "import name"));
+                self.item_names.push((module, offset, Seen::ImportName));
                 for name in names {
                     let name = name?;
-                    self.item_names.push((name, offset, "import name"));
+                    self.item_names.push((name, offset, Seen::ImportName));
                     self.import(wasmparser::Import { module, name, ty }, offset);
                 }
             }
@@ -315,7 +316,7 @@ impl<'a> Contents<'a> {
         {
             self.uses.named("mutable global", offset);
         }
-        self.item_names.push((export.name, offset + leb_len(export.name.len() as u32), "export name"));
+        self.item_names.push((export.name, offset + leb_len(export.name.len() as u32), Seen::ExportName));
         self.exports.push(ExportInfo { name: export.name.to_owned(), kind, index: export.index });
         Ok(())
     }

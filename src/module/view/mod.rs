@@ -16,15 +16,18 @@ mod constant;
 mod contents;
 mod crypto;
 mod custom;
+mod encoding;
 mod file;
 mod function;
 mod ioc;
 mod items;
+mod kinds;
 mod limits;
 mod near;
 mod proposal;
 mod section;
 mod text;
+mod unread;
 mod validity;
 mod wallet;
 mod webcil;
@@ -47,13 +50,16 @@ use self::{
 pub use self::{
     calls::{MAX_INDIRECT_EDGES, StaticCallEdge, StaticCallGraph, StaticCallKind},
     crypto::CryptoConstant,
+    encoding::Encoding,
     file::{File, entropy},
     function::{Function, Loop},
     ioc::Ioc,
     items::{DataSegment, ElementSegment, ExportInfo, ExternKind, Global, ImportInfo, Memory, Table},
+    kinds::{AnomalyKind, IocKind, Seen},
     proposal::Proposal,
     section::{Anomaly, Section},
     text::{MAX_STRINGS, Text},
+    unread::Unread,
     validity::Validity,
 };
 pub use super::classes::Classes;
@@ -116,9 +122,8 @@ pub struct View {
     pub iocs: Vec<Ioc>,
     /// Indicators found beyond 5,000.
     pub iocs_cut: u64,
-    /// What the view could not look at because a cap ended it, in words. What is listed in part and was
-    /// looked at in whole is none.
-    pub limitations: Vec<String>,
+    /// What the view did not look at.
+    pub limitations: Vec<Unread>,
 }
 
 impl View {
@@ -224,22 +229,14 @@ fn note_heavy(heavy: &Heavy, functions: &[Function], anomalies: &mut Anomalies) 
         let position = functions.binary_search_by_key(func, |function| function.index);
         let offset = position.ok().map_or(0, |position| functions[position].offset.0.into());
         let detail = format!("func {func} takes {steps} steps or more to validate: nobody validated it");
-        anomalies.note("heavy_function", offset, detail);
+        anomalies.note(AnomalyKind::HeavyFunction, offset, detail);
     }
 }
 
 /// What was not looked at.
-fn limitations(sections_cut: u64, webcil: Option<ioc::Found<'_>>) -> Vec<String> {
-    let webcil = webcil.map(|found| {
-        let kind = webcil::KIND;
-        format!(
-            "the data at byte {:#x} is a {kind}: nobody looked inside, and .NET runs it, not this module",
-            found.offset
-        )
-    });
-    let cut = (sections_cut != 0).then(|| {
-        format!("{sections_cut} sections, most of them custom, were not looked at: the file has too many")
-    });
+fn limitations(sections_cut: u64, webcil: Option<ioc::Found>) -> Vec<Unread> {
+    let webcil = webcil.map(|found| Unread::Webcil { offset: found.offset });
+    let cut = (sections_cut != 0).then_some(Unread::Sections { count: sections_cut });
     cut.into_iter().chain(webcil).collect()
 }
 
@@ -294,11 +291,11 @@ fn texts(frames: &[Frame<'_>], contents: &Contents<'_>) -> Texts {
         .iter()
         .filter(|frame| frame.id == 0 && !matches!(frame.name, "name" | "producers" | "target_features"))
     {
-        texts.iocs.place = "custom section";
+        texts.iocs.place = Seen::CustomSection;
         texts.read(&Source { bytes: frame.data, offset: frame.offset, address: None });
     }
     for (name, offset, place) in &contents.item_names {
-        texts.name(name, *offset, place);
+        texts.name(name, *offset, *place);
     }
     texts
 }

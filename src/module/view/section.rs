@@ -11,6 +11,7 @@ use serde::Serialize;
 use wasmparser::{BinaryReader, CustomSectionReader};
 
 use super::file::Histogram;
+use super::kinds::AnomalyKind;
 use super::limits::{MAX_OF_A_KIND, MAX_SECTIONS};
 
 /// Custom sections that the view reads.
@@ -50,11 +51,8 @@ pub struct Section {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Anomaly {
-    /// What, in snake case: `duplicate_section`, `out_of_order_section`, `trailing_bytes`,
-    /// `truncated_section`, `malformed_section`, `unknown_section`, `empty_section`,
-    /// `oversized_custom_section`, `high_entropy_section`, `padded_leb`, `unusual_custom_section`,
-    /// `bad_header`, `count_mismatch`, `heavy_function`, `more_anomalies`.
-    pub kind: String,
+    /// What.
+    pub kind: AnomalyKind,
     /// In words.
     pub detail: String,
     /// Where.
@@ -66,16 +64,16 @@ pub struct Anomaly {
 pub(super) struct Anomalies {
     kept: Vec<Anomaly>,
     /// Number of each kind that is kept.
-    kinds: BTreeMap<&'static str, usize>,
+    kinds: BTreeMap<AnomalyKind, usize>,
     cut: u64,
 }
 
 impl Anomalies {
-    pub(super) fn note(&mut self, kind: &'static str, offset: u64, detail: String) {
+    pub(super) fn note(&mut self, kind: AnomalyKind, offset: u64, detail: String) {
         let kept = self.kinds.entry(kind).or_default();
         if *kept < MAX_OF_A_KIND {
             *kept += 1;
-            self.kept.push(Anomaly { kind: kind.to_owned(), detail, offset });
+            self.kept.push(Anomaly { kind, detail, offset });
         } else {
             self.cut += 1;
         }
@@ -83,7 +81,11 @@ impl Anomalies {
 
     /// Contents of a section that could be read up to here only.
     pub(super) fn malformed(&mut self, section: &str, error: &wasmparser::Error) {
-        self.note("malformed_section", error.offset(), format!("section `{section}`: {}", error.message()));
+        self.note(
+            AnomalyKind::MalformedSection,
+            error.offset(),
+            format!("section `{section}`: {}", error.message()),
+        );
     }
 
     /// All of them by place.
@@ -91,7 +93,7 @@ impl Anomalies {
         self.kept.sort_by_key(|anomaly| anomaly.offset);
         if self.cut != 0 {
             let detail = format!("{} more anomalies of the kinds above", self.cut);
-            self.kept.push(Anomaly { kind: "more_anomalies".to_owned(), detail, offset: 0 });
+            self.kept.push(Anomaly { kind: AnomalyKind::MoreAnomalies, detail, offset: 0 });
         }
         self.kept
     }
@@ -214,7 +216,7 @@ impl<'a> Frames<'a> {
             other => {
                 let found = other.map_or_else(|| "nothing".to_owned(), |bytes| format!("{bytes:02x?}"));
                 let detail = format!("version 01 00 00 00 expected, {found} found");
-                anomalies.note("bad_header", offset, detail);
+                anomalies.note(AnomalyKind::BadHeader, offset, detail);
             }
         }
     }
@@ -225,7 +227,11 @@ impl<'a> Frames<'a> {
         let mut all = Self::empty();
         let magic = reader.read_bytes(4).unwrap_or_default();
         if magic != b"\0asm" {
-            anomalies.note("bad_header", offset, "the file does not begin with 00 61 73 6d".to_owned());
+            anomalies.note(
+                AnomalyKind::BadHeader,
+                offset,
+                "the file does not begin with 00 61 73 6d".to_owned(),
+            );
             return all;
         }
         all.version(reader.read_bytes(4).ok(), offset + 4, anomalies);
@@ -239,7 +245,7 @@ impl<'a> Frames<'a> {
             let detail = format!(
                 "{count} section sizes take more bytes than they need; linkers write them so to fill them in later"
             );
-            anomalies.note("padded_leb", first, detail);
+            anomalies.note(AnomalyKind::PaddedLeb, first, detail);
         }
         all
     }
@@ -262,7 +268,11 @@ impl<'a> Frames<'a> {
             Ok((id, reader.read_var_u32()?, reader.original_position() - at))
         });
         let Ok((id, size, len_leb)) = header else {
-            anomalies.note("trailing_bytes", begin, "what follows the last section is no section".to_owned());
+            anomalies.note(
+                AnomalyKind::TrailingBytes,
+                begin,
+                "what follows the last section is no section".to_owned(),
+            );
             return false;
         };
         if len_leb > leb_len(size) {
@@ -272,7 +282,7 @@ impl<'a> Frames<'a> {
         let is_whole = size as usize <= available;
         if !is_whole {
             let detail = format!("section {id} claims {size} bytes, {available} are there");
-            anomalies.note("truncated_section", begin, detail);
+            anomalies.note(AnomalyKind::TruncatedSection, begin, detail);
         }
         let offset = reader.original_position();
         let contents = reader.read_bytes(available.min(size as usize)).unwrap_or_default();
@@ -313,11 +323,11 @@ impl<'a> Frames<'a> {
         let histogram = Histogram::of(contents);
         let (entropy, chi_square) = (histogram.entropy(), histogram.chi_square());
         if contents.is_empty() {
-            anomalies.note("empty_section", offset, format!("section `{}` is empty", frame.name));
+            anomalies.note(AnomalyKind::EmptySection, offset, format!("section `{}` is empty", frame.name));
         }
         if entropy > HIGH_ENTROPY && contents.len() >= LEAST_FOR_ENTROPY && !INDICES.contains(&frame.id) {
             let detail = format!("section `{}` has {entropy:.2} bits of entropy per byte", frame.name);
-            anomalies.note("high_entropy_section", offset, detail);
+            anomalies.note(AnomalyKind::HighEntropySection, offset, detail);
         }
         let (id, is_custom) = (frame.id, frame.id == 0);
         let (name, size) = (frame.name.to_owned(), contents.len() as u64);
@@ -361,14 +371,14 @@ pub(super) fn judge_custom(frames: &[Frame<'_>], file_len: usize, anomalies: &mu
     for frame in frames.iter().filter(|frame| frame.id == 0 && !is_usual(frame.name)) {
         let (name, len) = (frame.name.escape_debug(), frame.data.len());
         anomalies.note(
-            "unusual_custom_section",
+            AnomalyKind::UnusualCustomSection,
             frame.offset,
             format!("custom section `{name}` of {len} bytes is none that toolchains write"),
         );
         let share = len as f64 / file_len.max(1) as f64;
         if len >= OVERSIZED && share > OVERSIZED_SHARE {
             let detail = format!("custom section `{name}` is {:.0} % of the file", share * 100.0);
-            anomalies.note("oversized_custom_section", frame.offset, detail);
+            anomalies.note(AnomalyKind::OversizedCustomSection, frame.offset, detail);
         }
     }
 }
@@ -385,18 +395,22 @@ impl Order {
         let Some(position) = ORDER.iter().position(|(id, _)| *id == frame.id) else {
             let (id, len) = (frame.id, frame.data.len());
             anomalies.note(
-                "unknown_section",
+                AnomalyKind::UnknownSection,
                 begin,
                 format!("section with the unknown id {id} and {len} bytes"),
             );
             return;
         };
         if self.seen & 1 << position != 0 {
-            anomalies.note("duplicate_section", begin, format!("a second section `{}`", frame.name));
+            anomalies.note(
+                AnomalyKind::DuplicateSection,
+                begin,
+                format!("a second section `{}`", frame.name),
+            );
         } else if position < self.last {
             let last = ORDER.get(self.last).map_or("", |(_, name)| name);
             anomalies.note(
-                "out_of_order_section",
+                AnomalyKind::OutOfOrderSection,
                 begin,
                 format!("section `{}` after section `{last}`", frame.name),
             );

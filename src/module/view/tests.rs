@@ -180,7 +180,7 @@ fn what_a_module_declares() {
     let texts: Vec<_> = view.strings.iter().map(|text| (&*text.text, text.address)).collect();
     assert!(texts.contains(&("*https://evil.example/x", None)), "{texts:?}");
     assert!(texts.contains(&("at an address", Some(2048))) && texts.contains(&("hidden words", None)));
-    assert!(view.iocs.iter().any(|ioc| ioc.kind == "url" && ioc.value == "https://evil.example/x"));
+    assert!(view.iocs.iter().any(|ioc| ioc.kind == IocKind::Url && ioc.value == "https://evil.example/x"));
     let custom = view.sections.iter().find(|section| section.name == "note").expect("the custom section");
     assert!(custom.is_custom && custom.size == 18);
 }
@@ -353,7 +353,7 @@ fn module(sections: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn anomalies(bytes: &[u8]) -> Vec<String> {
-    View::of(bytes).anomalies.into_iter().map(|anomaly| anomaly.kind).collect()
+    View::of(bytes).anomalies.into_iter().map(|anomaly| anomaly.kind.to_string()).collect()
 }
 
 #[test]
@@ -605,15 +605,14 @@ fn names_are_searched_for_indicators() {
           (memory 1) (data (i32.const 0) "http://in.example/data")
           (func (export "http://exfil.example.com/up") (call $f)))"#,
     );
-    let all: Vec<_> =
-        view.iocs.iter().map(|ioc| (&*ioc.kind, &*ioc.value, &*ioc.encoding, &*ioc.seen)).collect();
+    let all: Vec<_> = view.iocs.iter().map(|ioc| (ioc.kind, &*ioc.value, ioc.encoding, ioc.seen)).collect();
     assert_eq!(
         all,
         [
-            ("url", "https://c2.example.com/gate.php?id=1", "plain", "import name"),
-            ("url", "https://evil.example/a", "base64", "import name"),
-            ("url", "http://exfil.example.com/up", "plain", "export name"),
-            ("url", "http://in.example/data", "plain", "data"),
+            (IocKind::Url, "https://c2.example.com/gate.php?id=1", Encoding::Plain, Seen::ImportName),
+            (IocKind::Url, "https://evil.example/a", Encoding::Base64, Seen::ImportName),
+            (IocKind::Url, "http://exfil.example.com/up", Encoding::Plain, Seen::ExportName),
+            (IocKind::Url, "http://in.example/data", Encoding::Plain, Seen::Data),
         ]
     );
 }
@@ -633,8 +632,8 @@ fn texts_of_a_run_are_indicators_once() {
     let view = view(r#"(module (memory 1) (data (i32.const 0) "http://known.example/"))"#);
     let texts = ["GET http://known.example/ ", "curl http://new.example/x", "http://new.example/x"];
     let made = super::iocs_of_run(texts.into_iter(), &view.iocs);
-    let made: Vec<_> = made.iter().map(|ioc| (&*ioc.value, &*ioc.seen, ioc.offset)).collect();
-    assert_eq!(made, [("http://new.example/x", "run", 0)]);
+    let made: Vec<_> = made.iter().map(|ioc| (&*ioc.value, ioc.seen, ioc.offset)).collect();
+    assert_eq!(made, [("http://new.example/x", Seen::Run, 0)]);
 }
 
 #[test]
@@ -665,10 +664,10 @@ fn an_assembly_is_named_and_that_nobody_looked_inside() {
         r#"(module (memory 1) (data "\04\00\00\00")
           (data "WbIL\00\00\00\00\01\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00"))"#,
     );
-    let found: Vec<_> = view.iocs.iter().map(|ioc| (&*ioc.kind, &*ioc.value, ioc.offset)).collect();
-    assert_eq!(found, [("embedded_file", ".NET assembly (Webcil)", view.data[1].offset)]);
+    let found: Vec<_> = view.iocs.iter().map(|ioc| (ioc.kind, &*ioc.value, ioc.offset)).collect();
+    assert_eq!(found, [(IocKind::EmbeddedFile, ".NET assembly (Webcil)", view.data[1].offset)]);
     assert!(
-        view.limitations.iter().any(|text| text.contains("nobody looked inside")),
+        view.limitations.iter().any(|unread| unread.to_string().contains("nobody looked inside")),
         "{:?}",
         view.limitations
     );

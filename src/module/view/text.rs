@@ -15,9 +15,13 @@ use regex::bytes;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::ioc::{Found, Iocs};
 pub use super::limits::MAX_STRINGS;
 use super::limits::{MAX_AROUND, MAX_DECODED, MAX_DECODED_LEN, MAX_LINK};
+use super::{
+    encoding::Encoding,
+    ioc::{Found, Iocs},
+    kinds::Seen,
+};
 
 /// Characters of the shortest string.
 const LEAST: usize = 6;
@@ -33,8 +37,8 @@ pub struct Text {
     pub offset: u64,
     /// Address in memory, if the segment has a constant one.
     pub address: Option<u64>,
-    /// `plain`, `utf16`, `base64`, `base64 utf16`, `hex`, `rot13`, `xor 0x5a`, …: how it was decoded.
-    pub encoding: String,
+    /// How it was decoded.
+    pub encoding: Encoding,
 }
 
 /// Bytes in which strings are looked for.
@@ -47,7 +51,7 @@ pub(super) struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn found<'e>(&self, position: usize, encoding: &'e str) -> Found<'e> {
+    fn found(&self, position: usize, encoding: Encoding) -> Found {
         let position = position as u64;
         Found {
             offset: self.offset + position,
@@ -111,18 +115,18 @@ impl Texts {
 
     /// Looks for indicators in a name, which is not listed as a string: compilers write literals as names of
     /// imports.
-    pub(super) fn name(&mut self, name: &str, offset: u64, place: &'static str) {
+    pub(super) fn name(&mut self, name: &str, offset: u64, place: Seen) {
         self.iocs.place = place;
         let source = Source { bytes: name.as_bytes(), offset, address: None };
         let mut begin = 0;
         for run in source.bytes.split(|byte| !is_printable(*byte)) {
             if let (LEAST.., Ok(text)) = (run.len(), std::str::from_utf8(run)) {
-                self.iocs.search(text, source.found(begin, "plain"));
+                self.iocs.search(text, source.found(begin, Encoding::Plain));
                 self.decode(text, begin, &source);
             }
             begin += run.len() + 1;
         }
-        self.iocs.place = "";
+        self.iocs.place = Seen::default();
     }
 
     /// All strings by place, and how many were cut.
@@ -131,7 +135,7 @@ impl Texts {
         self.cut += self.plain.len().saturating_sub(room) as u64;
         self.plain.truncate(room);
         self.plain.append(&mut self.decoded);
-        self.plain.sort_by(|a, b| (a.offset, &a.encoding).cmp(&(b.offset, &b.encoding)));
+        self.plain.sort_by(|a, b| (a.offset, a.encoding).cmp(&(b.offset, b.encoding)));
         (self.plain, self.cut, self.iocs)
     }
 
@@ -139,7 +143,7 @@ impl Texts {
         let mut begin = 0;
         for run in source.bytes.split(|byte| !is_printable(*byte)) {
             if let (LEAST.., Ok(text)) = (run.len(), std::str::from_utf8(run)) {
-                self.take(text, source.found(begin, "plain"));
+                self.take(text, source.found(begin, Encoding::Plain));
                 self.decode(text, begin, source);
             }
             begin += run.len() + 1;
@@ -157,7 +161,7 @@ impl Texts {
             });
             let text: String = letters.map(char::from).collect();
             if text.len() >= LEAST && is_prose(&text) {
-                self.take(&text, source.found(begin, "utf16"));
+                self.take(&text, source.found(begin, Encoding::Utf16));
             }
             begin += (2 * text.len()).max(1);
         }
@@ -181,7 +185,7 @@ impl Texts {
                     let decoded: String =
                         rest.chars().take_while(char::is_ascii_graphic).take(MAX_LINK).map(rotate).collect();
                     end = position + decoded.len();
-                    self.take(&decoded, source.found(begin + position, "rot13"));
+                    self.take(&decoded, source.found(begin + position, Encoding::Rot13));
                 }
             }
         }
@@ -196,9 +200,9 @@ impl Texts {
             let of = NEEDLE_DIFFERENCES.iter().position(|differences| differences == hit.as_bytes());
             let Some(&(needle, file)) = of.and_then(|of| NEEDLES.get(of)) else { continue };
             let key = first ^ needle.first().copied().unwrap_or(0);
-            let encoding = if key == 0 { "plain".to_owned() } else { format!("xor {key:#04x}") };
+            let encoding = if key == 0 { Encoding::Plain } else { Encoding::Xor(key) };
             if let Some(kind) = file {
-                self.iocs.embedded(kind, source.found(hit.start(), &encoding));
+                self.iocs.embedded(kind, source.found(hit.start(), encoding));
                 continue;
             }
             // Letters under the key 0x20 are the same letters in the other case.
@@ -209,12 +213,12 @@ impl Texts {
             }
             let (begin, text) = around(source.bytes, *end, hit.start(), key);
             *end = begin + text.len();
-            self.take(&text, source.found(begin, &encoding));
+            self.take(&text, source.found(begin, encoding));
         }
     }
 
-    fn take(&mut self, text: &str, found: Found<'_>) {
-        let is_decoded = !matches!(found.encoding, "plain" | "utf16");
+    fn take(&mut self, text: &str, found: Found) {
+        let is_decoded = !found.encoding.is_plain();
         if is_decoded {
             self.decoded_len += text.len();
             if self.decoded_len > MAX_DECODED_LEN {
@@ -230,7 +234,7 @@ impl Texts {
             return;
         }
         let Found { offset, address, encoding } = found;
-        list.push(Text { text: text.to_owned(), offset, address, encoding: encoding.to_owned() });
+        list.push(Text { text: text.to_owned(), offset, address, encoding });
     }
 }
 
@@ -278,11 +282,11 @@ fn encoded_runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// What hexadecimal or base64 digits stand for, if that is text.
-fn decode_digits(digits: &str) -> Option<(String, &'static str)> {
+fn decode_digits(digits: &str) -> Option<(String, Encoding)> {
     if digits.len().is_multiple_of(2) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
         let bytes: Option<Vec<_>> = digits.as_bytes().chunks(2).map(byte).collect();
-        return Some((to_text(bytes?)?, "hex"));
+        return Some((to_text(bytes?)?, Encoding::Hex));
     }
     let config =
         engine::GeneralPurposeConfig::new().with_decode_padding_mode(engine::DecodePaddingMode::Indifferent);
@@ -292,8 +296,8 @@ fn decode_digits(digits: &str) -> Option<(String, &'static str)> {
     // What PowerShell takes as an encoded command.
     let is_wide = bytes.len().is_multiple_of(2) && bytes.iter().skip(1).step_by(2).all(|byte| *byte == 0);
     match is_wide {
-        true => Some((to_text(bytes.into_iter().step_by(2).collect())?, "base64 utf16")),
-        false => Some((to_text(bytes)?, "base64")),
+        true => Some((to_text(bytes.into_iter().step_by(2).collect())?, Encoding::Base64Utf16)),
+        false => Some((to_text(bytes)?, Encoding::Base64)),
     }
 }
 
@@ -325,7 +329,8 @@ mod tests {
         texts.read(&Source { bytes, offset: 100, address: Some(1024) });
         let (texts, cut, _) = texts.finish();
         assert_eq!(cut, 0);
-        texts.into_iter().map(|text| (text.text, text.offset - 100, text.address, text.encoding)).collect()
+        let row = |text: Text| (text.text, text.offset - 100, text.address, text.encoding.to_string());
+        texts.into_iter().map(row).collect()
     }
 
     fn xor(text: &[u8], key: u8) -> Vec<u8> {

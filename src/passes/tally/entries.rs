@@ -124,8 +124,8 @@ pub(in crate::passes) struct Entries {
     keep: usize,
     begun: usize,
     current: Option<FuncKey>,
-    /// What hooks saw of the current one.
-    now: Totals,
+    /// Calls of defined functions in the current one.
+    calls: u64,
     cuts: BTreeMap<(usize, u32), u64>,
     /// Functions that the current one entered, by ordinal, and for each function which entry point entered
     /// it last.
@@ -148,7 +148,7 @@ impl Entries {
             keep,
             begun: 0,
             current: None,
-            now: Totals::default(),
+            calls: 0,
             cuts: BTreeMap::new(),
             touched: Vec::new(),
             touched_by: Vec::new(),
@@ -191,7 +191,7 @@ impl Entries {
     /// A defined function is called.
     #[inline]
     pub(super) fn call(&mut self) {
-        self.now.calls += 1;
+        self.calls += 1;
     }
 
     /// Whether it is the first call of this host function.
@@ -201,32 +201,24 @@ impl Entries {
         *calls == 1
     }
 
-    /// `memory.grow`; refused if the result is -1 in either index type.
-    pub(super) fn grow(&mut self, function: &mut Grown, delta: u64, result: u64) {
-        if result == u64::MAX || result == u64::from(u32::MAX) {
-            self.now.grow_refused += 1;
-            function.refused += 1;
-        } else {
-            self.now.grown_pages = self.now.grown_pages.saturating_add(delta);
-            function.pages = function.pages.saturating_add(delta);
-        }
-    }
-
-    pub(super) fn bulk(&mut self, len: u64) {
-        self.now.bulk_len = self.now.bulk_len.saturating_add(len);
-    }
-
-    /// The current one ended, or the replay failed in it. `targets` is what it called through tables.
+    /// The current one ended, or the replay failed in it. `targets` is what it called through tables,
+    /// `grown` what it did to sizes.
     pub(super) fn end(
         &mut self,
         functions: &[Function],
         blocks: &[Block],
         cuts: &mut BTreeMap<(usize, u32), u64>,
-        targets: Ranked<State>,
+        (targets, grown): (Ranked<State>, Grown),
     ) {
         let Some(func) = self.current.take() else { return };
-        let mut totals = std::mem::take(&mut self.now);
-        totals.opcodes = vec![0; OPCODES];
+        let mut totals = Totals {
+            opcodes: vec![0; OPCODES],
+            calls: std::mem::take(&mut self.calls),
+            grown_pages: grown.pages,
+            grow_refused: grown.refused,
+            bulk_len: grown.bulk_len,
+            ..Totals::default()
+        };
         let mut ranking = Ranking::new();
         for ordinal in std::mem::take(&mut self.touched) {
             if let Some(function) = functions.get(ordinal) {

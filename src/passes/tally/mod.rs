@@ -5,6 +5,9 @@
 //! documented caps; never with the length of the trace. What is counted is exact; ways between blocks
 //! too, where an invocation was cut short.
 //!
+//! Each thing that is counted has a small visitor of its own ([`Blocks`], [`Growth`], [`Ends`]); what a call
+//! means to several of them ([`Stack`], [`Sites`], [`Paths`], [`Entries`]) is said here.
+//!
 //! PERF: the hot hooks add to one element of a vector. Instructions, classes, edges and signatures are
 //! derived at the end (`profile`).
 //!
@@ -12,93 +15,41 @@
 
 mod blocks;
 mod constant_sites;
+mod ends;
 mod entries;
+mod function;
+mod growth;
+mod invoked;
 mod limits;
 mod paths;
 mod sites;
 mod stack;
+mod state;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use crate::{
-    module::{Code, Exit, FuncIndex, Module, Opcode, cfg::Cfg},
+    module::{FuncIndex, cfg::Cfg},
     trace::{
-        CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, InstanceIndex, Record, Trace,
-        Visitor,
+        CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, InstanceIndex, Trace, Visitor,
     },
 };
 
 use blocks::{Block, Blocks};
-use constant_sites::ConstantSite;
 pub(super) use constant_sites::Constants;
+use ends::Ends;
 use entries::Entries;
 pub(super) use entries::{Hot, Invocation, Totals, tables};
+pub(super) use function::Function;
+pub(super) use growth::Grown;
+use growth::Growth;
+use invoked::Invoked;
 use paths::Paths;
 use sites::{Made, Sites};
 use stack::{Frame, NONE, Stack};
-
-/// A function in the call sequence: defined ones by their order of loading, host functions by the order of
-/// their keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct State(u32);
-
-impl State {
-    const HOST: u32 = 1 << 31;
-    const NONE: Self = Self(u32::MAX);
-
-    pub(super) fn defined(ordinal: usize) -> Self {
-        Self(ordinal as u32)
-    }
-
-    pub(super) fn host(position: usize) -> Self {
-        Self(position as u32 | Self::HOST)
-    }
-
-    pub(super) fn is_host(self) -> bool {
-        self.0 & Self::HOST != 0
-    }
-
-    pub(super) fn position(self) -> usize {
-        (self.0 & !Self::HOST) as usize
-    }
-}
-
-/// A function that ran.
-#[derive(Debug)]
-pub(super) struct Function {
-    pub(super) instance: InstanceIndex,
-    pub(super) func: FuncIndex,
-    module: Arc<Module>,
-    pub(super) first_block: usize,
-    /// Number of its first loop among all loops.
-    pub(super) first_loop: usize,
-    pub(super) cfg: Cfg,
-    pub(super) entered: u64,
-    /// Its growth and bulk operations.
-    pub(super) grown: Grown,
-    /// Constants in it whose executions are counted, by place.
-    constant_sites: Vec<ConstantSite>,
-}
-
-/// What a function did to sizes.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Grown {
-    /// Pages that `memory.grow` added.
-    pub(super) pages: u64,
-    /// `memory.grow` that were refused.
-    pub(super) refused: u64,
-    /// Bytes and elements of bulk operations.
-    pub(super) bulk_len: u64,
-}
-
-impl Function {
-    /// Its code. It was decoded when the function was loaded.
-    pub(super) fn code(&self) -> Option<&Code> {
-        self.module.code(self.func).ok()
-    }
-}
+pub(super) use state::State;
 
 /// Counts while a trace is replayed.
 #[derive(Debug)]
@@ -106,8 +57,8 @@ pub(super) struct Tally {
     pub(super) blocks: Blocks,
     /// Blocks that were cut short: number and instructions → how often.
     pub(super) cuts: BTreeMap<(usize, u32), u64>,
-    /// Blocks that ran to their end without a way on, which only a count of those that have one shows.
-    pub(super) stuck: HashMap<usize, u64>,
+    pub(super) growth: Growth,
+    pub(super) ends: Ends,
     pub(super) functions: Vec<Function>,
     /// Keys of functions to their ordinals.
     ordinals: HashMap<FuncKey, usize>,
@@ -121,19 +72,9 @@ pub(super) struct Tally {
     paths: Paths,
     stack: Stack,
     pub(super) entries: Entries,
-    /// The block that ran last, if to its end.
-    last: usize,
-    /// The block that was cut short last.
-    cut_in: usize,
-    /// Invocations that end before their first instruction, by number.
-    stillborn: HashSet<u64>,
-    /// Invocations so far.
-    invocations: u64,
+    invoked: Invoked,
     /// For each top-level invocation, whether a limit stopped it, in a host function too.
     stopped: Vec<bool>,
-    /// A function that was invoked and is loaded next.
-    pending: Option<FuncKey>,
-    memory_grow: Option<Opcode>,
 }
 
 impl Tally {
@@ -144,7 +85,8 @@ impl Tally {
         Self {
             blocks: Blocks::default(),
             cuts: BTreeMap::new(),
-            stuck: HashMap::new(),
+            growth: Growth::new(),
+            ends: Ends::new(),
             functions: Vec::new(),
             ordinals: HashMap::new(),
             order: Vec::new(),
@@ -154,13 +96,8 @@ impl Tally {
             stack: Stack::default(),
             entries: Entries::new(hosts.len(), stopped.len()),
             hosts,
-            last: usize::MAX,
-            cut_in: usize::MAX,
-            stillborn: stillborn(trace),
-            invocations: 0,
+            invoked: Invoked::of(trace),
             stopped,
-            pending: None,
-            memory_grow: Opcode::from_mnemonic("memory.grow"),
         }
     }
 
@@ -203,7 +140,8 @@ impl Tally {
 
     fn end_entry(&mut self) {
         let targets = self.sites.end_entry();
-        self.entries.end(&self.functions, &self.blocks.all, &mut self.cuts, targets);
+        let grown = self.growth.take();
+        self.entries.end(&self.functions, &self.blocks.all, &mut self.cuts, (targets, grown));
     }
 
     /// A function is entered.
@@ -226,7 +164,7 @@ impl Tally {
     }
 
     fn note_invoked(&mut self, callee: State) {
-        self.pending = None;
+        self.invoked.settle();
         // The frame that invokes stays on top until the callee is there.
         self.sites.by_host(self.stack.host(), callee, self.stack.is_active(callee));
     }
@@ -259,59 +197,31 @@ impl Tally {
             .copied()
             .unwrap_or(false)
     }
-
-    /// A block that ends without a decision or a call has no way on if the invocation ended at its last
-    /// instruction.
-    fn note_stuck(&mut self) {
-        let owner =
-            self.functions.partition_point(|function| function.first_block <= self.last).wrapping_sub(1);
-        let Some(function) = self.functions.get(owner) else { return };
-        let block = function.code().and_then(|code| code.blocks().get(self.last - function.first_block));
-        if block
-            .is_some_and(|block| matches!(block.exit, Exit::Next | Exit::Skip(_) | Exit::Grow | Exit::Bulk))
-        {
-            *self.stuck.entry(self.last).or_default() += 1;
-        }
-    }
 }
 
 impl Visitor for Tally {
     fn load(&mut self, function: ExecutedFunction<'_>) {
-        let (code, first_block) = (function.code(), function.first_block());
+        let code = function.code();
         let (cfg, first_loop) = (Cfg::of(code), self.stack.groups.len());
+        self.growth.load(function);
         self.blocks.add(code, &cfg, first_loop);
         self.stack.load(cfg.loops.len());
         self.entries.load(code.blocks().len());
         self.ordinals.insert(function.key(), function.ordinal());
-        let (instance, func, module) = (function.instance(), function.index(), Arc::clone(function.module()));
-        // Results name the functions of the first instance.
-        let constant_sites =
-            if instance == InstanceIndex(0) { self.constants.of_function(func, code) } else { Vec::new() };
-        let grown = Grown::default();
-        self.functions.push(Function {
-            instance,
-            func,
-            module,
-            first_block,
-            first_loop,
-            cfg,
-            entered: 0,
-            grown,
-            constant_sites,
-        });
-        if self.pending == Some(function.key()) {
+        self.functions.push(Function::of(&function, cfg, first_loop, &self.constants));
+        if self.invoked.is_pending(function.key()) {
             self.enter_invoked(function.ordinal());
         }
     }
 
     #[inline(always)]
     fn block(&mut self, run: ExecutedBlock<'_>) {
-        self.last = run.number();
+        self.ends.block(run);
         self.blocks.block(run);
     }
 
     fn cut(&mut self, run: ExecutedBlock<'_>) {
-        (self.last, self.cut_in) = (usize::MAX, run.number());
+        self.ends.cut(run);
         self.entries.cut(run.number(), run.len());
     }
 
@@ -374,7 +284,7 @@ impl Visitor for Tally {
             self.stack.stop(NONE);
         }
         let frame = self.stack.pop(!failed);
-        self.last = frame.map_or(usize::MAX, |frame| frame.site as usize);
+        self.ends.came_back(frame.map(|frame| frame.site));
         // A tail call's caller is gone with it, and nothing else tells of its return.
         if !failed && frame.is_some_and(|frame| frame.is_tail) {
             self.stack.pop(true);
@@ -382,18 +292,11 @@ impl Visitor for Tally {
     }
 
     fn grow(&mut self, run: ExecutedBlock<'_>, delta: u64, result: u64) {
-        if run.last().map(|op| op.opcode) == self.memory_grow
-            && let Some(function) = self.functions.get_mut(run.function().ordinal())
-        {
-            self.entries.grow(&mut function.grown, delta, result);
-        }
+        self.growth.grow(run, delta, result);
     }
 
-    fn bulk(&mut self, run: ExecutedBlock<'_>, _: u64, _: u64, len: u64) {
-        self.entries.bulk(len);
-        if let Some(function) = self.functions.get_mut(run.function().ordinal()) {
-            function.grown.bulk_len = function.grown.bulk_len.saturating_add(len);
-        }
+    fn bulk(&mut self, run: ExecutedBlock<'_>, dst: u64, src: u64, len: u64) {
+        self.growth.bulk(run, dst, src, len);
     }
 
     fn invoke(&mut self, func: FuncKey) {
@@ -402,11 +305,10 @@ impl Visitor for Tally {
             self.entries.begin(func);
         }
         self.stack.invoke();
-        self.last = usize::MAX;
-        self.invocations += 1;
-        self.pending = Some(func);
+        self.ends.invoke(func);
+        let comes_up = self.invoked.begin(func);
         if let Some(&callee) = self.ordinals.get(&func)
-            && !self.stillborn.contains(&(self.invocations - 1))
+            && comes_up
         {
             self.enter_invoked(callee);
         }
@@ -414,37 +316,16 @@ impl Visitor for Tally {
 
     fn end(&mut self, end: &End) {
         if end.place().is_some_and(|place| place.site.is_some()) {
-            self.note_stuck();
+            self.ends.note_stuck(&self.functions);
         }
         if matches!(end, End::Stopped { .. }) {
-            let at = if self.last == usize::MAX { self.cut_in } else { self.last };
-            self.stack.stop(self.blocks.all.get(at).map_or(NONE, |block| block.group));
+            self.stack.stop(self.blocks.all.get(self.ends.place()).map_or(NONE, |block| block.group));
         }
-        (self.last, self.cut_in) = (usize::MAX, usize::MAX);
-        self.pending = None;
+        self.ends.forget();
+        self.invoked.settle();
         self.stack.end();
         if self.stack.is_empty() {
             self.end_entry();
         }
     }
-}
-
-/// Invocations that end before their first instruction, by number.
-fn stillborn(trace: &Trace) -> HashSet<u64> {
-    let (mut open, mut begun, mut found) = (Vec::new(), 0, HashSet::new());
-    for record in trace.record_stream() {
-        match &*record {
-            Record::Invoke { .. } => {
-                open.push(begun);
-                begun += 1;
-            }
-            Record::End(end) => {
-                let invocation = open.pop();
-                let is_stillborn = end.place().is_some_and(|place| place.depth == 0);
-                found.extend(invocation.filter(|_| is_stillborn));
-            }
-            _ => {}
-        }
-    }
-    found
 }

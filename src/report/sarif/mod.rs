@@ -13,7 +13,9 @@ use std::{borrow::Cow, collections::BTreeMap, io};
 
 use crate::{
     hex,
+    limitation::Limitation,
     module::{Lines, Module, Place},
+    rules::{Family, Match},
     sandbox::Status,
     text,
 };
@@ -131,7 +133,10 @@ fn run<'a>(report: &Report<'a>) -> Run<'a> {
         }
         results.push(result(report, &item, index, &target));
     }
-    let notification = |text: &String| Notification { level: "warning", message: Message::of(text) };
+    let notification = |limitation: &Limitation| Notification {
+        level: "warning",
+        message: Message::of(&limitation.to_string()),
+    };
     Run {
         tool: tool(rules),
         automation_details: details(&target.uri),
@@ -146,7 +151,7 @@ fn run<'a>(report: &Report<'a>) -> Run<'a> {
             verdict: report.verdict,
             score: report.score,
             confidence: report.confidence,
-            family: report.family,
+            family: report.family.map(Family::as_str),
             status: report.status,
         }),
     }
@@ -205,6 +210,11 @@ fn artifacts<'a>(report: &Report<'a>, uri: &str) -> Vec<Artifact<'a>> {
     vec![text, Artifact { parent_index: Some(0), description, ..module }]
 }
 
+fn tags(rule: &Match) -> Vec<String> {
+    let family = rule.family.map(|family| family.to_string());
+    rule.attack.iter().chain(&rule.mbc).cloned().chain(family).collect()
+}
+
 fn items<'a>(report: &Report<'a>) -> Vec<Item<'a>> {
     let rules = report.rules.iter().map(|rule| Item {
         id: format!("rule/{}/{}", slug(&rule.namespace), slug(&rule.name)),
@@ -213,13 +223,13 @@ fn items<'a>(report: &Report<'a>) -> Vec<Item<'a>> {
         message: format!("The program may {}. {}", rule.name, rule.description),
         severity: rule.severity,
         confidence: rule.confidence,
-        tags: rule.attack.iter().chain(&rule.mbc).chain(&rule.family).cloned().collect(),
+        tags: tags(rule),
         places: &rule.places,
         count: rule.count,
     });
     let correlations = report.correlations.iter().map(|correlation| Item {
-        id: format!("correlation/{}", slug(&correlation.name)),
-        title: &correlation.name,
+        id: format!("correlation/{}", slug(correlation.name.as_str())),
+        title: correlation.name.as_str(),
         description: &correlation.description,
         message: format!(
             "{} Bytes: {}. Run: {}.",
@@ -232,8 +242,8 @@ fn items<'a>(report: &Report<'a>) -> Vec<Item<'a>> {
         count: 0,
     });
     let findings = report.findings.iter().map(|finding| Item {
-        id: format!("finding/{}", slug(&finding.name)),
-        title: &finding.name,
+        id: format!("finding/{}", slug(finding.name.as_str())),
+        title: finding.name.as_str(),
         description: &finding.description,
         message: finding.description.clone(),
         severity: finding.severity,

@@ -25,9 +25,9 @@ pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()
 fn limitations<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let shown = if printer.options.level == Verbosity::Normal { SHOWN_REASONS } else { usize::MAX };
     let limitations = printer.report.limitations;
-    for text in limitations.iter().take(shown) {
+    for limitation in limitations.iter().take(shown) {
         let label = format!("{} ", printer.paint(WARNING, "limitation:"));
-        printer.labelled(&label, 12, &clip(text, MAX_LINE))?;
+        printer.labelled(&label, 12, &clip(&limitation.to_string(), MAX_LINE))?;
     }
     if let Some(more) = limitations.len().checked_sub(shown).filter(|&more| more > 0) {
         writeln!(printer.out, "            and {} (-v)", plural(more as u64, "more limitation"))?;
@@ -44,7 +44,7 @@ fn verdict<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
         Class::Clean => AnsiColor::Green.on_default().bold(),
     };
     let verdict = printer.paint(style, &format!("{} {}/100", class(report.verdict), report.score));
-    let family = report.family.map(|family| format!("  family {}", clip(family, 40))).unwrap_or_default();
+    let family = report.family.map(|family| format!("  family {family}")).unwrap_or_default();
     writeln!(printer.out, "{verdict}{family}  confidence {}", report.confidence)?;
     for (number, reason) in (1..).zip(report.reasons.iter().take(SHOWN_REASONS)) {
         let mut text = clip(&reason.text, MAX_LINE);

@@ -100,7 +100,7 @@ pub fn write(
 ///
 /// When `out` cannot be written.
 pub fn write_line(report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
-    let family = report.family.map_or_else(|| "-".to_owned(), |family| clip(family, 40));
+    let family = report.family.map_or_else(|| "-".to_owned(), |family| family.to_string());
     writeln!(out, "{} {} {family} {}", class(report.verdict), report.score, clip(report.sample.name, 1000))
 }
 

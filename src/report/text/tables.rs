@@ -9,6 +9,7 @@ use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
 use crate::{
     categories::{self, RiskLevel},
+    module::view::Seen,
     report::{ConnectionReport, Names, ndjson::snake},
     sandbox::{Entry, EntryEnd, Leak, TokenUse},
     verdict::Correlation,
@@ -110,7 +111,7 @@ fn correlations<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let list = printer.report.correlations;
     let rows = list.iter().map(|correlation| {
         let Correlation { name, severity, static_side, dynamic_side, .. } = correlation;
-        vec![name.clone(), severity.to_string(), static_side.clone(), dynamic_side.clone()]
+        vec![name.to_string(), severity.to_string(), static_side.clone(), dynamic_side.clone()]
     });
     table(printer, "Correlations", &["name", "severity", "the bytes say", "the run says"], list.len(), rows)
 }
@@ -120,7 +121,12 @@ fn findings<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     list.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let rows = list.iter().map(|finding| {
         let side = if finding.dynamic { "run" } else { "bytes" };
-        vec![finding.name.clone(), finding.severity.to_string(), side.to_owned(), finding.description.clone()]
+        vec![
+            finding.name.to_string(),
+            finding.severity.to_string(),
+            side.to_owned(),
+            finding.description.clone(),
+        ]
     });
     table(printer, "Findings", &["name", "severity", "seen in", "what"], list.len(), rows)
 }
@@ -375,8 +381,8 @@ fn iocs<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let list = printer.report.iocs;
     let rows = list.iter().map(|ioc| {
         // What a sample made while it ran stands nowhere in the file.
-        let place = if ioc.seen == "run" { "run".to_owned() } else { format!("{:#x}", ioc.offset) };
-        vec![ioc.kind.clone(), ioc.value.clone(), place, ioc.encoding.clone()]
+        let place = if ioc.seen == Seen::Run { "run".to_owned() } else { format!("{:#x}", ioc.offset) };
+        vec![ioc.kind.to_string(), ioc.value.clone(), place, ioc.encoding.to_string()]
     });
     table(printer, "Indicators", &["kind", "value", "offset", "encoding"], list.len(), rows)
 }

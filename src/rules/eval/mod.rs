@@ -22,7 +22,11 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
-use crate::{module::Place, text};
+use crate::{
+    limitation::{Limitation, Named},
+    module::Place,
+    text,
+};
 
 use self::limits::{MAX_FOUND_PLACES, MAX_INSTANCES, MAX_NAMED, MAX_PLACES, MAX_SHOWN};
 use super::{
@@ -189,7 +193,7 @@ impl Evaluator<'_> {
             confidence: meta.confidence,
             attack: meta.attack.clone(),
             mbc: meta.mbc.clone(),
-            family: meta.family.clone(),
+            family: meta.family,
             dynamic: held.dynamic,
             places: column.places,
             count: column.count.max(1),
@@ -384,23 +388,14 @@ impl Evaluator<'_> {
     }
 
     /// What was not evaluated to its end.
-    fn limitations(&self, order: &[usize]) -> Vec<String> {
+    fn limitations(&self, order: &[usize]) -> Vec<Limitation> {
         let mut limitations = self.yara.limitations();
         let cut = |position: &&usize| self.matched.get(**position).is_some_and(|matched| matched.is_cut);
         let cut: Vec<&Rule> =
             order.iter().filter(cut).filter_map(|position| self.rules.get(*position)).collect();
         if !cut.is_empty() {
-            let mut named: Vec<_> =
-                cut.iter().take(MAX_NAMED).map(|rule| format!("`{}`", rule.meta.name)).collect();
-            if let Some(more) = cut.len().checked_sub(MAX_NAMED).filter(|more| *more > 0) {
-                named.push(format!("{more} more"));
-            }
-            let rules = if cut.len() == 1 { "1 rule was" } else { &format!("{} rules were", cut.len()) };
-            limitations.push(format!(
-                "{rules} not evaluated to the end, the sample being too large for what {} ask: {}",
-                if cut.len() == 1 { "it" } else { "they" },
-                named.join(", ")
-            ));
+            let names = cut.iter().map(|rule| &*rule.meta.name);
+            limitations.push(Limitation::RulesCut(Named::of(names, MAX_NAMED)));
         }
         limitations
     }

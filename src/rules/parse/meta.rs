@@ -1,6 +1,9 @@
 //! The head of a rule.
 
-use crate::rules::rule::{Example, Meta, SCOPES, Scope, Scopes};
+use crate::rules::{
+    families::Family,
+    rule::{Example, Meta, SCOPES, Scope, Scopes},
+};
 
 use super::{Node, Pairs, Parser, get};
 
@@ -25,10 +28,6 @@ const KEYS: &[&str] = &[
     "wasm/family",
     "wasm/counter-examples",
 ];
-
-/// The families that a rule can speak for.
-pub(in crate::rules) const FAMILIES: &[&str] =
-    &["miner", "cryptojacker", "ransomware", "wiper", "dropper", "loader", "backdoor", "infostealer"];
 
 /// Tactics of ATT&CK, and objectives of MBC that it lacks.
 const TACTICS: &[&str] = &[
@@ -66,8 +65,8 @@ impl Parser<'_> {
         let name_node = self.required(node, pairs, "name");
         let namespace = get(pairs, "namespace").and_then(|node| self.namespace(node));
         let scopes = self.required(node, pairs, "scopes").and_then(|node| self.scopes(node));
-        let family =
-            get(pairs, "wasm/family").and_then(|node| self.one_of(node, "family", FAMILIES, |name| name));
+        let family = get(pairs, "wasm/family")
+            .and_then(|node| self.one_of(node, "family", Family::ALL, |family| family.as_str()));
         let meta = Meta {
             name: name_node.and_then(|node| self.text(node))?.to_owned(),
             namespace: namespace.unwrap_or_default(),
@@ -83,7 +82,7 @@ impl Parser<'_> {
             severity: self.small(pairs, "wasm/severity", 3).unwrap_or(0),
             confidence: self.small(pairs, "wasm/confidence", 100).unwrap_or(50),
             risk: self.risk(pairs),
-            family: family.map(|family| (*family).to_owned()),
+            family: family.copied(),
             name_span: name_node?.span.clone(),
         };
         self.maec(pairs);

@@ -10,43 +10,14 @@ use crate::rules::{
     },
 };
 
-use crate::sandbox::ChangeKind;
+use crate::{
+    module::view::{AnomalyKind, IocKind},
+    sandbox::ChangeKind,
+};
 
 use super::limits::MAX_STEPS;
 use super::{Node, Pairs, Parser, Value, get};
 
-/// Kinds of [`Ioc`](crate::module::view::Ioc).
-pub(in crate::rules) const IOC_KINDS: &[&str] = &[
-    "url",
-    "onion",
-    "domain",
-    "ipv4",
-    "ipv6",
-    "email",
-    "wallet",
-    "path",
-    "credential",
-    "pool_protocol",
-    "command",
-    "webhook",
-    "embedded_file",
-];
-/// Kinds of [`Anomaly`](crate::module::view::Anomaly).
-const ANOMALIES: &[&str] = &[
-    "bad_header",
-    "count_mismatch",
-    "duplicate_section",
-    "empty_section",
-    "heavy_function",
-    "high_entropy_section",
-    "more_anomalies",
-    "out_of_order_section",
-    "oversized_custom_section",
-    "padded_leb",
-    "trailing_bytes",
-    "truncated_section",
-    "unknown_section",
-];
 /// What the static view looks for.
 const CONSTANTS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/rules/crypto-constants.toml"));
 
@@ -59,8 +30,8 @@ impl Parser<'_> {
             "crypto" => self.crypto(value).map(Feature::Crypto),
             "ioc" => self.ioc(value),
             "anomaly" => self
-                .one_of(value, "anomaly", ANOMALIES, |name| name)
-                .map(|kind| Feature::Anomaly((*kind).to_owned())),
+                .one_of(value, "anomaly", AnomalyKind::ALL, |kind| kind.as_str())
+                .map(|kind| Feature::Anomaly(*kind)),
             "file" => self.file(value).map(Feature::File),
             _ => {
                 let known = ["metric", "sequence", "crypto", "ioc", "anomaly", "file", "function", "loop"];
@@ -221,7 +192,7 @@ impl Parser<'_> {
             }
             _ => (node, None),
         };
-        let kind = self.one_of(kind, "kind of indicator", IOC_KINDS, |name| name)?;
+        let kind = *self.one_of(kind, "kind of indicator", IocKind::ALL, |kind| kind.as_str())?;
         Some(Feature::Ioc { kind, value })
     }
 

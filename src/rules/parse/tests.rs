@@ -1,5 +1,8 @@
 use super::*;
-use crate::rules::rule::{Bounds, Kind};
+use crate::rules::{
+    families::Family,
+    rule::{Bounds, Kind},
+};
 
 const HEAD: &str =
     "rule:\n  meta:\n    name: test\n    namespace: test\n    scopes: {static: file, dynamic: process}\n";
@@ -50,8 +53,8 @@ rule:
 "#;
     let rule = parse(text).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(
-        (rule.meta.severity, rule.meta.confidence, rule.meta.family.as_deref()),
-        (3, 90, Some("ransomware"))
+        (rule.meta.severity, rule.meta.confidence, rule.meta.family),
+        (3, 90, Some(Family::Ransomware))
     );
     assert_eq!(rule.meta.examples[1].offset, Some(0x1a));
     let mut tree = String::new();

@@ -21,6 +21,7 @@ use std::{
 };
 
 use crate::{
+    limitation::Limitation,
     module::{FuncIndex, Place},
     tracer::{Budget, InvokeError, Limit, Outcome, Session, Type, Value},
 };
@@ -48,7 +49,7 @@ const STALL: u64 = 1_000_000;
 pub(super) struct Driven {
     pub(super) entries: Vec<Entry>,
     pub(super) status: Status,
-    pub(super) limitations: Vec<String>,
+    pub(super) limitations: Vec<Limitation>,
 }
 
 /// Drives one session.
@@ -60,7 +61,7 @@ pub(super) struct Driver<'o> {
     /// The exported functions, in the module's order.
     candidates: Rc<[Candidate]>,
     entries: Vec<Entry>,
-    limitations: Vec<String>,
+    limitations: Vec<Limitation>,
     material: Material,
     /// The state that a failed call is followed by.
     returning: Returning,
@@ -114,13 +115,13 @@ impl<'o> Driver<'o> {
         }
         let outcome = self.session.start_within(&self.budget());
         if let Err(error) = &outcome {
-            self.limitations.push(error.to_string());
+            self.limitations.push(Limitation::NotInstantiated(error.clone()));
         }
         if func.is_some() || outcome.as_ref().is_ok_and(|outcome| !matches!(outcome, Outcome::Returned(_))) {
             self.enter("start".into(), EntryKind::Start, func, Vec::new(), false, outcome);
         }
         if !self.session.is_started() && self.limitations.is_empty() {
-            self.limitations.push("the start function did not return: no export can be called".into());
+            self.limitations.push(Limitation::StartDidNotReturn);
         }
         self.session.is_started()
     }
@@ -175,7 +176,7 @@ impl<'o> Driver<'o> {
     fn named(&mut self, name: &str, args: Option<Vec<Value>>) {
         let candidates = Rc::clone(&self.candidates);
         let Some(candidate) = candidates.iter().find(|candidate| candidate.name == name) else {
-            self.limitations.push(format!("there is no exported function `{name}`"));
+            self.limitations.push(Limitation::NoSuchExport { name: name.to_owned() });
             return;
         };
         let made_up = args.is_none();
@@ -210,7 +211,7 @@ impl<'o> Driver<'o> {
         }
         let not_driven = left + chosen.len() - driven;
         if not_driven > 0 {
-            self.limitations.push(format!("{not_driven} exported functions were not called"));
+            self.limitations.push(Limitation::ExportsLeft { count: not_driven as u64 });
         }
     }
 
@@ -400,10 +401,9 @@ impl<'o> Driver<'o> {
         made_up: bool,
         outcome: Result<Outcome, InvokeError>,
     ) {
-        let Ok(outcome) =
-            outcome.map_err(|error| self.limitations.push(format!("`{name}` was not called: {error}")))
-        else {
-            return;
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => return self.limitations.push(Limitation::NotCalled { name, error }),
         };
         let (exit, is_unwound) = {
             let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -427,11 +427,10 @@ impl<'o> Driver<'o> {
     /// Says what cut the run short.
     fn say_stops(&mut self) {
         if let Some(limit) = self.session.stopped_by() {
-            self.limitations.push(format!("the run was stopped by the limit {limit}"));
+            self.limitations.push(Limitation::RunStopped { limit });
         }
         if self.clock_struck > 0 || self.session.stopped_by() == Some(Limit::WallTime) {
-            self.limitations
-                .push("a limit of wall time was reached: another machine would see more or less".into());
+            self.limitations.push(Limitation::WallTime);
         }
         let by_session = self.session.stopped_by();
         let is_own = |entry: &&Entry| match entry.end {
@@ -442,7 +441,7 @@ impl<'o> Driver<'o> {
         };
         let stopped = self.entries.iter().filter(is_own).count();
         if stopped > 0 {
-            self.limitations.push(format!("{stopped} entry points were stopped when their budget was spent"));
+            self.limitations.push(Limitation::EntriesStopped { count: stopped as u64 });
         }
     }
 

@@ -9,6 +9,8 @@ use std::{collections::BTreeMap, fmt};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::limitation::Limitation;
+
 use super::{glob, wasi::Errno};
 
 /// Stubs read from one file or several, in their order.
@@ -143,12 +145,12 @@ impl Stubs {
     }
 
     /// Reads all files; a file that is wrong is left out, and `limitations` says why.
-    pub(super) fn read(files: &[(String, String)], limitations: &mut Vec<String>) -> Self {
+    pub(super) fn read(files: &[(String, String)], limitations: &mut Vec<Limitation>) -> Self {
         let mut all = Self::default();
         for (file, text) in files {
             match Self::parse(file, text) {
                 Ok(stubs) => all.stubs.extend(stubs.stubs),
-                Err(error) => limitations.push(format!("a stub file was not used: {error}")),
+                Err(error) => limitations.push(Limitation::StubFileUnused { error: error.to_string() }),
             }
         }
         all

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Correlation, Sides, correlation};
+use super::{Correlation, CorrelationName, Sides, correlation};
 use crate::{
     module::Place,
-    rules::{Facts, Match},
+    rules::{Facts, Family, Match},
     verdict::{
         text,
         weights::{Weighed, in_namespace},
@@ -34,7 +34,7 @@ pub(super) fn xor(facts: &Weighed<'_>) -> Option<Correlation> {
         run: format!("{} xor executed, {share} of all instructions", text::grouped(ran)),
     };
     Some(correlation(
-        "CONFIRMED_XOR",
+        CorrelationName::ConfirmedXor,
         HIGH,
         "the xor in the code are executed",
         sides,
@@ -52,7 +52,13 @@ pub(super) fn autorun(facts: &Facts<'_>) -> Option<Correlation> {
         run: "it ran when the module was instantiated".into(),
     };
     let description = "code runs without anyone calling an export";
-    Some(correlation("CONFIRMED_AUTORUN", HIGH, description, sides, [text::place_of(facts, start)]))
+    Some(correlation(
+        CorrelationName::ConfirmedAutorun,
+        HIGH,
+        description,
+        sides,
+        [text::place_of(facts, start)],
+    ))
 }
 
 pub(super) fn indirect_calls(facts: &Facts<'_>) -> Option<Correlation> {
@@ -77,7 +83,7 @@ pub(super) fn indirect_calls(facts: &Facts<'_>) -> Option<Correlation> {
     };
     let place = hottest(facts, |classes| classes.indirect_call);
     Some(correlation(
-        "CONFIRMED_INDIRECT_CALLS",
+        CorrelationName::ConfirmedIndirectCalls,
         HIGH,
         "the indirect calls in the code are executed",
         sides,
@@ -94,19 +100,15 @@ fn side<'a>(rules: impl IntoIterator<Item = &'a Match>) -> Option<(String, Vec<P
     (!rules.is_empty()).then(|| (format!("{}: {shown}", text::plural(rules.len() as u64, "rule")), places))
 }
 
-fn of_family<'a>(
-    facts: &Weighed<'a>,
-    rules: &'a [Match],
-    family: &'a str,
-) -> impl Iterator<Item = &'a Match> {
+fn of_family<'a>(facts: &Weighed<'a>, rules: &'a [Match], family: Family) -> impl Iterator<Item = &'a Match> {
     let weights = facts.weights;
-    let is_of = move |of: &str| weights.base_family(of) == family;
-    rules.iter().filter(move |rule| rule.severity > 0 && rule.family.as_deref().is_some_and(is_of))
+    let is_of = move |of: Family| weights.base_family(of) == family;
+    rules.iter().filter(move |rule| rule.severity > 0 && rule.family.is_some_and(is_of))
 }
 
 pub(super) fn mining(facts: &Weighed<'_>, rules: &[Match]) -> Option<Correlation> {
     let ran = facts.dynamic.metrics.classes.xor;
-    let (rules, places) = side(of_family(facts, rules, "miner"))?;
+    let (rules, places) = side(of_family(facts, rules, Family::Miner))?;
     // The code must hold what ran: a rule of the run alone, and its xor, would be one side twice.
     if ran <= facts.weights.threshold.mining_runtime_xor || facts.view.classes.xor == 0 {
         return None;
@@ -117,7 +119,7 @@ pub(super) fn mining(facts: &Weighed<'_>, rules: &[Match]) -> Option<Correlation
         run: format!("{} xor executed, {share} of all instructions", text::grouped(ran)),
     };
     Some(correlation(
-        "MINING_BEHAVIOR_CONFIRMED",
+        CorrelationName::MiningBehaviorConfirmed,
         HIGH,
         "a mining rule matched and its kind of code ran",
         sides,
@@ -130,7 +132,7 @@ pub(super) fn mining(facts: &Weighed<'_>, rules: &[Match]) -> Option<Correlation
 pub(super) fn mining_load(facts: &Weighed<'_>, rules: &[Match]) -> Option<Correlation> {
     let limits = &facts.weights.threshold;
     let total = facts.dynamic.metrics.classes.total;
-    let (rules, places) = side(of_family(facts, rules, "miner").filter(|rule| !rule.dynamic))?;
+    let (rules, places) = side(of_family(facts, rules, Family::Miner).filter(|rule| !rule.dynamic))?;
     let named: BTreeSet<_> = places.iter().map(|place| place.function).collect();
     let ran = facts.dynamic.functions.iter().filter(|function| named.contains(&function.index));
     let executed: u64 = ran.map(|function| function.classes.total).sum();
@@ -143,7 +145,7 @@ pub(super) fn mining_load(facts: &Weighed<'_>, rules: &[Match]) -> Option<Correl
         run: format!("{} of {} executed instructions are theirs", text::percent(share), text::grouped(total)),
     };
     Some(correlation(
-        "MINING_LOAD_CONFIRMED",
+        CorrelationName::MiningLoadConfirmed,
         3,
         "the functions that look like a miner's do the work of the run",
         sides,
@@ -165,7 +167,7 @@ pub(super) fn obfuscation(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlat
         run: format!("{} executed", text::plural(ran, "indirect call")),
     };
     Some(correlation(
-        "OBFUSCATION_CONFIRMED",
+        CorrelationName::ObfuscationConfirmed,
         HIGH,
         "an obfuscation rule matched and calls went through a table",
         sides,
@@ -175,7 +177,7 @@ pub(super) fn obfuscation(facts: &Facts<'_>, rules: &[Match]) -> Option<Correlat
 
 pub(super) fn ransomware_memory(facts: &Weighed<'_>, rules: &[Match]) -> Option<Correlation> {
     let metrics = &facts.dynamic.metrics;
-    let (rules, places) = side(of_family(facts, rules, "ransomware"))?;
+    let (rules, places) = side(of_family(facts, rules, Family::Ransomware))?;
     if metrics.classes.memory_grow == 0 || facts.view.classes.memory_grow == 0 {
         return None;
     }
@@ -188,7 +190,7 @@ pub(super) fn ransomware_memory(facts: &Weighed<'_>, rules: &[Match]) -> Option<
         ),
     };
     Some(correlation(
-        "RANSOMWARE_MEMORY_CONFIRMED",
+        CorrelationName::RansomwareMemoryConfirmed,
         HIGH,
         "a ransomware rule matched and memory grew",
         sides,
@@ -199,7 +201,7 @@ pub(super) fn ransomware_memory(facts: &Weighed<'_>, rules: &[Match]) -> Option<
 /// Strings of a family in the data, and a rule of the same family that the run proved. The family with most
 /// strings.
 pub(super) fn family_strings(facts: &Weighed<'_>, rules: &[Match]) -> Option<Correlation> {
-    let families = facts.weights.strings.iter().filter_map(|(family, words)| {
+    let families = facts.weights.strings.iter().filter_map(|(&family, words)| {
         let proved: Vec<_> =
             of_family(facts, rules, family).filter(|rule| rule.dynamic && rule.severity >= 2).collect();
         // Strings are searched only for a family that the run shows.
@@ -217,8 +219,8 @@ pub(super) fn family_strings(facts: &Weighed<'_>, rules: &[Match]) -> Option<Cor
         ),
     };
     let description = format!("it speaks of {family} and behaves so");
-    let found = correlation("FAMILY_STRINGS_CONFIRMED", 3, &description, sides, places);
-    Some(Correlation { family: Some(family.clone()), ..found })
+    let found = correlation(CorrelationName::FamilyStringsConfirmed, 3, &description, sides, places);
+    Some(Correlation { family: Some(family), ..found })
 }
 
 /// Whether a string of the sample, decoded ones included, holds a word with nothing of a word on either side.

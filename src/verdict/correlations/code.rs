@@ -1,7 +1,7 @@
 //! Correlations of code: constants in hot loops, predictions about functions, changed tables, modules built
 //! at run time.
 
-use super::{Correlation, Sides, correlation};
+use super::{Correlation, CorrelationName, Sides, correlation};
 use crate::{
     module::{FuncIndex, Place},
     passes::{Constant, ExecutedLoop, HiddenCause},
@@ -55,7 +55,7 @@ pub(super) fn crypto_in_hot_loop(facts: &Weighed<'_>) -> Option<Correlation> {
     };
     let description = "a cryptographic constant is executed in a hot loop";
     Some(correlation(
-        "CRYPTO_CONSTANT_IN_HOT_LOOP",
+        CorrelationName::CryptoConstantInHotLoop,
         1,
         description,
         sides,
@@ -110,7 +110,13 @@ pub(super) fn hot_function(facts: &Weighed<'_>) -> Option<Correlation> {
     } else {
         "a function that looks suspicious does most of the work"
     };
-    Some(correlation("PREDICTED_HOT_FUNCTION", 1, description, sides, [text::place_of(facts, hottest.index)]))
+    Some(correlation(
+        CorrelationName::PredictedHotFunction,
+        1,
+        description,
+        sides,
+        [text::place_of(facts, hottest.index)],
+    ))
 }
 
 fn is_top(facts: &Facts<'_>, score: u32) -> bool {
@@ -144,7 +150,7 @@ pub(super) fn dead_code(facts: &Weighed<'_>) -> Option<Correlation> {
     let places = found.iter().map(|function| Place { function: function.index, offset: function.offset });
     let description =
         "suspicious code that nothing reaches: inserted to mislead, or left for someone to call";
-    Some(correlation("DEAD_CODE_CONFIRMED_SUSPICIOUS", 1, description, sides, places))
+    Some(correlation(CorrelationName::DeadCodeConfirmedSuspicious, 1, description, sides, places))
 }
 
 /// Calls that only a table changed at run time explains.
@@ -172,7 +178,7 @@ pub(super) fn changed_table(facts: &Facts<'_>) -> Option<Correlation> {
     };
     let places = found.iter().map(|call| text::place_of(facts, call.callee));
     Some(correlation(
-        "CALLS_THROUGH_CHANGED_TABLE",
+        CorrelationName::CallsThroughChangedTable,
         2,
         "calls are hidden behind a table that the program fills itself",
         sides,
@@ -199,7 +205,7 @@ pub(super) fn carved_module(facts: &Facts<'_>) -> Option<Correlation> {
     };
     let severity = if openly == carved.len() { 2 } else { 3 };
     Some(correlation(
-        "CARVED_MODULE",
+        CorrelationName::CarvedModule,
         severity,
         "a module is built in memory and shown to the host",
         sides,

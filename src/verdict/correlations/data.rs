@@ -6,13 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::limits::{MAX_HIDDEN, MAX_NEEDLES, MAX_TEXT_BYTES};
-use super::{Correlation, Sides, correlation};
+use super::{Correlation, CorrelationName, Sides, correlation};
 use crate::{
-    module::Place,
+    module::{Place, view::IocKind},
     rules::Facts,
     sandbox::{Call, Pointed, Run},
     verdict::{
-        findings::is_plain,
         text,
         weights::{Weighed, listed},
     },
@@ -94,7 +93,7 @@ fn ioc(facts: &Weighed<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Option
     let holder = |value: &str| given.iter().find(|given| given.text.contains(value));
     let mut found: Vec<_> =
         iocs.values().take(MAX_NEEDLES).filter_map(|ioc| Some((*ioc, holder(&ioc.value)?))).collect();
-    found.sort_by_key(|(ioc, given)| (std::cmp::Reverse(severity(facts, &ioc.kind)), given.call));
+    found.sort_by_key(|(ioc, given)| (std::cmp::Reverse(severity(facts, ioc.kind)), given.call));
     let (first, text) = found.first()?;
     let sides = Sides {
         bytes: format!(
@@ -114,17 +113,23 @@ fn ioc(facts: &Weighed<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Option
     };
     let description = format!("an indicator of the file reaches the host{}", cut_note(cut));
     let places = found.iter().filter_map(|(_, given)| place(facts, given.call));
-    Some(correlation("IOC_PASSED_TO_HOST", severity(facts, &first.kind).max(1), &description, sides, places))
+    Some(correlation(
+        CorrelationName::IocPassedToHost,
+        severity(facts, first.kind).max(1),
+        &description,
+        sides,
+        places,
+    ))
 }
 
-fn severity(facts: &Weighed<'_>, kind: &str) -> u8 {
-    facts.weights.ioc.get(kind).copied().unwrap_or(0)
+fn severity(facts: &Weighed<'_>, kind: IocKind) -> u8 {
+    facts.weights.ioc.get(&kind).copied().unwrap_or(0)
 }
 
 /// A string that the file holds only encoded, or not at all, given to the host.
 fn decoded(facts: &Weighed<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Option<Correlation> {
     let encoded: Vec<_> =
-        facts.view.strings.iter().filter(|s| !is_plain(&s.encoding) && s.text.len() >= MIN_LEN).collect();
+        facts.view.strings.iter().filter(|s| !s.encoding.is_plain() && s.text.len() >= MIN_LEN).collect();
     let cut = cut || encoded.len() > MAX_NEEDLES;
     let by_view = encoded.iter().take(MAX_NEEDLES).find_map(|string| {
         let given = given.iter().find(|given| given.text.contains(&string.text))?;
@@ -141,7 +146,13 @@ fn decoded(facts: &Weighed<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Op
     let (bytes, given) = by_view.or_else(|| built(facts, run, given))?;
     let sides = Sides { bytes, run: format!("{} got {}", called(run, given.call), text::quoted(given.text)) };
     let description = format!("a string that the file hides is decoded and used{}", cut_note(cut));
-    Some(correlation("DECODED_STRING_PASSED_TO_HOST", 2, &description, sides, place(facts, given.call)))
+    Some(correlation(
+        CorrelationName::DecodedStringPassedToHost,
+        2,
+        &description,
+        sides,
+        place(facts, given.call),
+    ))
 }
 
 /// An address none of whose words stands in the file and that the host did not supply.

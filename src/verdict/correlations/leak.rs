@@ -14,7 +14,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 
 use super::limits::{MAX_BLOCKS, MAX_SENT};
 use super::{
-    Correlation, Sides, correlation,
+    Correlation, CorrelationName, Sides, correlation,
     data::{called, place},
 };
 use crate::{
@@ -59,7 +59,7 @@ pub(super) fn read_then_sent(facts: &Weighed<'_>) -> Option<Correlation> {
     let note = if cut { " (only part of the data was compared)" } else { "" };
     let places = [read, sent].into_iter().filter_map(|call| place(facts, call));
     Some(correlation(
-        "FILE_READ_THEN_SENT",
+        CorrelationName::FileReadThenSent,
         3,
         &format!("what was read from a file is sent{note}"),
         sides,

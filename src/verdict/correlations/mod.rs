@@ -13,7 +13,7 @@ mod leak;
 mod limits;
 mod time;
 
-use super::{Correlation, weights::Weighed};
+use super::{Correlation, CorrelationName, weights::Weighed};
 use crate::{module::Place, rules::Match};
 
 /// Static findings that the run confirms, most severe first.
@@ -45,7 +45,8 @@ pub fn correlations<'a>(facts: impl Into<Weighed<'a>>, rules: &'a [Match]) -> Ve
     found.extend(data::find(facts));
     for found in &mut found {
         let weight = facts.weights.correlations.get(&found.name);
-        found.family = weight.and_then(|entry| entry.family.clone());
+        // That of strings knows its family by itself.
+        found.family = found.family.or(weight.and_then(|entry| entry.family));
     }
     found.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.name.cmp(&b.name)));
     found
@@ -58,14 +59,14 @@ struct Sides {
 }
 
 fn correlation(
-    name: &str,
+    name: CorrelationName,
     severity: u8,
     description: &str,
     sides: Sides,
     places: impl IntoIterator<Item = Place>,
 ) -> Correlation {
     Correlation {
-        name: name.into(),
+        name,
         severity,
         family: None,
         description: description.into(),

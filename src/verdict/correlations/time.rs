@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::limits::CLOCK_DEPTH;
-use super::{Correlation, Sides, correlation};
+use super::{Correlation, CorrelationName, Sides, correlation};
 use crate::{
     module::{CodeOffset, FuncIndex, Place},
     passes::ExecutedLoop,
@@ -64,7 +64,13 @@ pub(super) fn check_around_loop(facts: &Weighed<'_>) -> Option<Correlation> {
         ),
     };
     let places = [first, between.place.offset, last].map(|offset| Place { function: func, offset });
-    Some(correlation("TIME_CHECK_AROUND_LOOP", 1, "the clock is read before and after a loop", sides, places))
+    Some(correlation(
+        CorrelationName::TimeCheckAroundLoop,
+        1,
+        "the clock is read before and after a loop",
+        sides,
+        places,
+    ))
 }
 
 /// The busiest of the loops of a function between two offsets, if it is one of the static view too.

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{super::text, of_bytes};
 use crate::{
-    module::Place,
-    module::view::Function,
+    module::{Place, view::Function},
     rules::Facts,
-    verdict::{Finding, weights::Weighed},
+    verdict::{Finding, FindingName, weights::Weighed},
 };
 
 pub(super) fn find(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
@@ -15,7 +14,7 @@ pub(super) fn find(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
     let functions = &facts.view.functions;
     let nop = |function: &Function| u64::from(function.nop_run);
     findings.extend(heavy(
-        "NOP_SLED",
+        FindingName::NopSled,
         1,
         "a run of `nop` in",
         "nop",
@@ -24,7 +23,7 @@ pub(super) fn find(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
         nop,
     ));
     findings.extend(heavy(
-        "XOR_HEAVY",
+        FindingName::XorHeavy,
         0,
         "many xor in",
         "xor",
@@ -34,7 +33,7 @@ pub(super) fn find(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
     ));
     let size = |function: &Function| u64::from(function.size);
     findings.extend(heavy(
-        "HUGE_FUNCTION",
+        FindingName::HugeFunction,
         0,
         "great size of",
         "bytes",
@@ -44,7 +43,7 @@ pub(super) fn find(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
     ));
     let cyclomatic = |function: &Function| u64::from(function.cyclomatic);
     findings.extend(heavy(
-        "HIGH_CYCLOMATIC",
+        FindingName::HighCyclomatic,
         0,
         "many paths in",
         "",
@@ -60,7 +59,7 @@ pub(super) fn find(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
 
 /// The functions in which `measure` is above `limit`, greatest first.
 fn heavy(
-    name: &str,
+    name: FindingName,
     severity: u8,
     what: &str,
     unit: &str,
@@ -86,7 +85,8 @@ fn undecoded(facts: &Facts<'_>) -> Option<Finding> {
     let shown = text::some(broken.iter().map(|function| format!("func {}", function.index)), 5);
     let text = format!("{} could not be decoded: {shown}", text::plural(broken.len() as u64, "function"));
     let places = broken.iter().map(|function| Place { function: function.index, offset: function.offset });
-    (!broken.is_empty()).then(|| of_bytes("UNDECODED_FUNCTION", &["format"], 1, 100, text).at(places))
+    (!broken.is_empty())
+        .then(|| of_bytes(FindingName::UndecodedFunction, &["format"], 1, 100, text).at(places))
 }
 
 fn unreachable(facts: &Facts<'_>) -> Option<Finding> {
@@ -94,7 +94,7 @@ fn unreachable(facts: &Facts<'_>) -> Option<Finding> {
     let share = text::share(count, facts.view.classes.total);
     let text =
         format!("{} ({}) that no path reaches", text::plural(count, "instruction"), text::percent(share));
-    (count > 0).then(|| of_bytes("UNREACHABLE_CODE", &["code"], 0, 100, text))
+    (count > 0).then(|| of_bytes(FindingName::UnreachableCode, &["code"], 0, 100, text))
 }
 
 fn dead(facts: &Weighed<'_>) -> Option<Finding> {
@@ -103,7 +103,7 @@ fn dead(facts: &Weighed<'_>) -> Option<Finding> {
     let text = format!("{} that nothing can call: {shown}", text::plural(dead.len() as u64, "function"));
     let places = dead.iter().map(|&func| text::place_of(facts, func));
     (dead.len() > facts.weights.threshold.dead_functions)
-        .then(|| of_bytes("DEAD_CODE", &["code"], 0, 90, text).at(places))
+        .then(|| of_bytes(FindingName::DeadCode, &["code"], 0, 90, text).at(places))
 }
 
 fn crypto(facts: &Facts<'_>) -> Option<Finding> {
@@ -125,5 +125,5 @@ fn crypto(facts: &Facts<'_>) -> Option<Finding> {
     let in_code = facts.view.crypto.iter().filter_map(|constant| Some(text::place_of(facts, constant.func?)));
     let text = format!("constants of cryptographic algorithms: {shown}");
     (!algorithms.is_empty())
-        .then(|| of_bytes("CRYPTO_CONSTANTS", &["crypto"], severity, 90, text).at(in_code))
+        .then(|| of_bytes(FindingName::CryptoConstants, &["crypto"], severity, 90, text).at(in_code))
 }

@@ -5,7 +5,7 @@ use crate::{
     module::view::{ExternKind, Validity},
     rules::Facts,
     verdict::{
-        Finding,
+        Finding, FindingName,
         weights::{Weighed, listed},
     },
 };
@@ -28,14 +28,14 @@ fn format(facts: &Facts<'_>) -> Option<Finding> {
         Validity::Valid => None,
         Validity::Unsupported { proposal, offset } => {
             let text = format!("the engine does not run it: it needs {proposal} (offset {offset:#x})");
-            Some(of_bytes("FORMAT_UNSUPPORTED", &["format"], 0, 100, text))
+            Some(of_bytes(FindingName::FormatUnsupported, &["format"], 0, 100, text))
         }
         Validity::Invalid { offset, reason } => {
             let text = format!(
                 "not a valid module: {} (offset {offset:#x})",
                 text::quoted(reason).trim_matches('`')
             );
-            Some(of_bytes("FORMAT_INVALID", &["format"], 2, 100, text))
+            Some(of_bytes(FindingName::FormatInvalid, &["format"], 2, 100, text))
         }
     }
 }
@@ -48,7 +48,7 @@ fn anomalies(facts: &Weighed<'_>) -> Option<Finding> {
     let shown =
         text::some(anomalies.iter().map(|anomaly| format!("{} at {:#x}", anomaly.kind, anomaly.offset)), 5);
     let severity = u8::from(odd > 0);
-    let name = if odd > 0 { "SECTION_ANOMALY" } else { "SECTION_NOTE" };
+    let name = if odd > 0 { FindingName::SectionAnomaly } else { FindingName::SectionNote };
     (!anomalies.is_empty())
         .then(|| of_bytes(name, &["structure"], severity, 80, format!("odd structure: {shown}")))
 }
@@ -59,8 +59,9 @@ fn entropy_sections(facts: &Weighed<'_>) -> Option<Finding> {
     let sections = facts.view.sections.iter().filter(|section| !section.is_custom && section.name != "data");
     let dense: Vec<_> = sections.filter(|section| section.entropy > limit).collect();
     let shown = text::some(dense.iter().map(|s| format!("{} {:.2} bits per byte", s.name, s.entropy)), 5);
-    (!dense.is_empty())
-        .then(|| of_bytes("ENTROPY_SECTION", &["entropy"], 0, 60, format!("sections above {limit}: {shown}")))
+    (!dense.is_empty()).then(|| {
+        of_bytes(FindingName::EntropySection, &["entropy"], 0, 60, format!("sections above {limit}: {shown}"))
+    })
 }
 
 fn entropy_data(facts: &Weighed<'_>) -> Option<Finding> {
@@ -80,7 +81,8 @@ fn entropy_data(facts: &Weighed<'_>) -> Option<Finding> {
         text::grouped(bytes),
         text::grouped(code)
     );
-    (!dense.is_empty()).then(|| of_bytes("ENTROPY_DATA", &["entropy", "packer"], severity, 60, text))
+    (!dense.is_empty())
+        .then(|| of_bytes(FindingName::EntropyData, &["entropy", "packer"], severity, 60, text))
 }
 
 fn custom_sections(facts: &Weighed<'_>) -> Option<Finding> {
@@ -101,7 +103,8 @@ fn custom_sections(facts: &Weighed<'_>) -> Option<Finding> {
         5,
     );
     let text = format!("custom sections that no toolchain is known to write: {shown}");
-    (!unknown.is_empty()).then(|| of_bytes("CUSTOM_SECTION", &["structure"], u8::from(dense), 60, text))
+    (!unknown.is_empty())
+        .then(|| of_bytes(FindingName::CustomSection, &["structure"], u8::from(dense), 60, text))
 }
 
 fn memories(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
@@ -113,7 +116,7 @@ fn memories(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
             text::plural(initial, "page"),
             text::grouped(initial / 16)
         );
-        findings.push(of_bytes("MEMORY_INITIAL", &["memory"], 0, 100, text));
+        findings.push(of_bytes(FindingName::MemoryInitial, &["memory"], 0, 100, text));
     }
     let maximum = facts.view.memories.iter().filter_map(|memory| memory.maximum).max().unwrap_or(0);
     if maximum > 65_536 {
@@ -121,21 +124,21 @@ fn memories(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
             "lets memory grow to {}, more than 32-bit addresses reach",
             text::plural(maximum, "page")
         );
-        findings.push(of_bytes("MEMORY_MAXIMUM", &["memory"], 1, 80, text));
+        findings.push(of_bytes(FindingName::MemoryMaximum, &["memory"], 1, 80, text));
     }
 }
 
 fn start(facts: &Facts<'_>) -> Option<Finding> {
     let func = facts.view.start?;
     let text = format!("{} runs when the module is instantiated", text::function(facts, func));
-    Some(of_bytes("START_FUNCTION", &["structure"], 0, 100, text).at([text::place_of(facts, func)]))
+    Some(of_bytes(FindingName::StartFunction, &["structure"], 0, 100, text).at([text::place_of(facts, func)]))
 }
 
 fn elements(facts: &Weighed<'_>) -> Option<Finding> {
     let count = facts.view.elements.len();
     let text = format!("{} element segments", text::grouped(count as u64));
     (count > facts.weights.threshold.element_segments)
-        .then(|| of_bytes("ELEMENT_SEGMENTS", &["structure"], 0, 100, text))
+        .then(|| of_bytes(FindingName::ElementSegments, &["structure"], 0, 100, text))
 }
 
 /// A name counts by its words: `drop_payload` speaks of a payload, `__wbindgen_drop` of nothing.
@@ -146,7 +149,13 @@ fn exports(facts: &Weighed<'_>) -> Option<Finding> {
         functions.filter(|export| words_of(&export.name).any(|word| words.contains(&word))).collect();
     let shown = text::some(telling.iter().map(|export| text::quoted(&export.name)), 5);
     (!telling.is_empty()).then(|| {
-        of_bytes("EXPORT_NAME", &["structure"], 1, 40, format!("exports with telling names: {shown}"))
+        of_bytes(
+            FindingName::ExportName,
+            &["structure"],
+            1,
+            40,
+            format!("exports with telling names: {shown}"),
+        )
     })
 }
 
@@ -183,10 +192,9 @@ fn imports(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
                 .map(|name| text::quoted(&name)),
             8,
         );
-        let name = format!("IMPORTS_{}", category.to_uppercase());
         findings.push(of_bytes(
-            &name,
-            &["import", category],
+            FindingName::of_imports(*category),
+            &["import", category.as_str()],
             table.severity,
             50,
             format!("imports for {category}: {shown}"),

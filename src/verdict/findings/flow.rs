@@ -7,7 +7,7 @@ use crate::{
     module::{FuncIndex, Place},
     passes::{HiddenCall, HiddenCause},
     rules::Facts,
-    verdict::{Finding, weights::Weighed},
+    verdict::{Finding, FindingName, weights::Weighed},
 };
 
 pub(super) fn find(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
@@ -39,7 +39,7 @@ fn dead_code(facts: &Weighed<'_>) -> Option<Finding> {
         text::plural(dead.len() as u64, "function")
     );
     (dead.len() > facts.weights.threshold.dead_functions)
-        .then(|| of_run("DEAD_CODE_CONFIRMED", &["flow"], 0, 100, text).at(places))
+        .then(|| of_run(FindingName::DeadCodeConfirmed, &["flow"], 0, 100, text).at(places))
 }
 
 /// Calls through a table as the module set it up are in the static call graph; severity is for those through
@@ -64,8 +64,9 @@ fn hidden_paths(facts: &Facts<'_>) -> Option<Finding> {
         "{} that the static call graph lacks: {shown}",
         text::plural(hidden.len() as u64, "call path")
     );
-    (!hidden.is_empty())
-        .then(|| of_run("HIDDEN_CALL_PATHS", &["flow"], severity, 90, text).at(list(facts, &first).1))
+    (!hidden.is_empty()).then(|| {
+        of_run(FindingName::HiddenCallPaths, &["flow"], severity, 90, text).at(list(facts, &first).1)
+    })
 }
 
 fn unexpected(facts: &Facts<'_>) -> Option<Finding> {
@@ -76,7 +77,7 @@ fn unexpected(facts: &Facts<'_>) -> Option<Finding> {
         text::plural(unexpected.len() as u64, "function")
     );
     (!unexpected.is_empty())
-        .then(|| of_run("UNEXPECTED_FUNCTIONS", &["flow", "obfuscation"], 1, 80, text).at(places))
+        .then(|| of_run(FindingName::UnexpectedFunctions, &["flow", "obfuscation"], 1, 80, text).at(places))
 }
 
 fn low_coverage(facts: &Weighed<'_>) -> Option<Finding> {
@@ -91,7 +92,7 @@ fn low_coverage(facts: &Weighed<'_>) -> Option<Finding> {
         text::percent(text::share(coverage.instructions_run, coverage.instructions))
     );
     let low = coverage.functions > 3 && functions < facts.weights.threshold.low_coverage;
-    low.then(|| of_run("LOW_COVERAGE", &["flow", "limitation"], 0, 100, text))
+    low.then(|| of_run(FindingName::LowCoverage, &["flow", "limitation"], 0, 100, text))
 }
 
 fn rare_transitions(facts: &Facts<'_>) -> Option<Finding> {
@@ -104,7 +105,7 @@ fn rare_transitions(facts: &Facts<'_>) -> Option<Finding> {
         text::plural(facts.dynamic.states.steps, "step")
     );
     let places = rare.iter().map(|transition| text::place_of(facts, transition.to));
-    (!rare.is_empty()).then(|| of_run("RARE_TRANSITION", &["flow"], 0, 100, text).at(places))
+    (!rare.is_empty()).then(|| of_run(FindingName::RareTransition, &["flow"], 0, 100, text).at(places))
 }
 
 fn high_fanout(facts: &Weighed<'_>) -> Option<Finding> {
@@ -121,5 +122,5 @@ fn high_fanout(facts: &Weighed<'_>) -> Option<Finding> {
     );
     let text = format!("{} with many callees: {shown}", text::plural(wide.len() as u64, "state"));
     let places = wide.iter().map(|(func, _)| text::place_of(facts, *func));
-    (!wide.is_empty()).then(|| of_run("HIGH_FANOUT_STATE", &["flow"], 0, 100, text).at(places))
+    (!wide.is_empty()).then(|| of_run(FindingName::HighFanoutState, &["flow"], 0, 100, text).at(places))
 }

@@ -10,9 +10,7 @@ mod flow;
 mod runtime;
 mod strings;
 
-pub(super) use strings::is_plain;
-
-use super::{Finding, text::places, weights::Weighed};
+use super::{Finding, FindingName, text::places, weights::Weighed};
 use crate::module::Place;
 
 /// Notable facts of the bytes and of the run, most severe first.
@@ -29,21 +27,25 @@ pub fn findings<'a>(facts: impl Into<Weighed<'a>>) -> Vec<Finding> {
 }
 
 /// A finding of the bytes, without places.
-fn of_bytes(name: &str, categories: &[&str], severity: u8, confidence: u8, description: String) -> Finding {
+fn of_bytes(
+    name: FindingName,
+    categories: &[&str],
+    severity: u8,
+    confidence: u8,
+    description: String,
+) -> Finding {
     let categories = categories.iter().map(|&category| category.to_owned()).collect();
-    Finding {
-        name: name.into(),
-        description,
-        categories,
-        severity,
-        confidence,
-        dynamic: false,
-        places: Vec::new(),
-    }
+    Finding { name, description, categories, severity, confidence, dynamic: false, places: Vec::new() }
 }
 
 /// A finding of the run, without places.
-fn of_run(name: &str, categories: &[&str], severity: u8, confidence: u8, description: String) -> Finding {
+fn of_run(
+    name: FindingName,
+    categories: &[&str],
+    severity: u8,
+    confidence: u8,
+    description: String,
+) -> Finding {
     Finding { dynamic: true, ..of_bytes(name, categories, severity, confidence, description) }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     sandbox::{Answer, ChangeKind, EntryEnd, EntryKind, FileChange, Run},
     trace::Trap,
     verdict::{
-        Finding,
+        Finding, FindingName,
         weights::{Threshold, Weighed, listed},
     },
 };
@@ -48,7 +48,7 @@ fn executed(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
             text::plural(classes.total, "instruction")
         );
         let place = at(hottest(|classes| classes.xor).map(|function| function.index));
-        findings.push(of_run("RUNTIME_XOR", &["runtime", "crypto"], 0, 100, text).at(place));
+        findings.push(of_run(FindingName::RuntimeXor, &["runtime", "crypto"], 0, 100, text).at(place));
     }
     if classes.memory_grow > limits.runtime_growths {
         let text = format!(
@@ -56,7 +56,7 @@ fn executed(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
             text::plural(classes.memory_grow, "time"),
             text::plural(metrics.grown_pages, "page")
         );
-        findings.push(of_run("RUNTIME_MEMORY", &["runtime", "memory"], 0, 100, text));
+        findings.push(of_run(FindingName::RuntimeMemory, &["runtime", "memory"], 0, 100, text));
     }
     if metrics.grow_refused > limits.runtime_refused {
         let text = format!(
@@ -64,16 +64,16 @@ fn executed(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
             text::plural(metrics.grow_refused, "time"),
             text::plural(metrics.grown_pages, "page")
         );
-        findings.push(of_run("MEMORY_EXHAUSTION", &["runtime", "memory"], 1, 80, text));
+        findings.push(of_run(FindingName::MemoryExhaustion, &["runtime", "memory"], 1, 80, text));
     }
     if classes.indirect_call > 0 {
         let text = format!("{} executed", text::plural(classes.indirect_call, "indirect call"));
         let place = at(hottest(|classes| classes.indirect_call).map(|function| function.index));
-        findings.push(of_run("RUNTIME_INDIRECT", &["runtime"], 0, 100, text).at(place));
+        findings.push(of_run(FindingName::RuntimeIndirect, &["runtime"], 0, 100, text).at(place));
     }
     if classes.total > limits.runtime_volume {
         let text = format!("{} executed", text::plural(classes.total, "instruction"));
-        findings.push(of_run("RUNTIME_VOLUME", &["runtime"], 0, 100, text));
+        findings.push(of_run(FindingName::RuntimeVolume, &["runtime"], 0, 100, text));
     }
     if metrics.start_ran {
         let entry =
@@ -85,7 +85,8 @@ fn executed(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
             "the start function ran: {} before anyone called an export",
             text::plural(count, "instruction")
         );
-        findings.push(of_run("RUNTIME_AUTORUN", &["runtime"], 0, 100, text).at(at(facts.view.start)));
+        findings
+            .push(of_run(FindingName::RuntimeAutorun, &["runtime"], 0, 100, text).at(at(facts.view.start)));
     }
 }
 
@@ -95,7 +96,8 @@ fn unreachable(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
     let shown = text::some(ended.iter().map(|entry| text::quoted(&entry.name)), 5);
     let text = format!("`unreachable` ended {}: {shown}", text::plural(ended.len() as u64, "entry point"));
     let places = ended.iter().filter_map(|entry| entry.func).map(|func| text::place_of(facts, func));
-    (!ended.is_empty()).then(|| of_run("RUNTIME_UNREACHABLE", &["runtime"], 0, 100, text).at(places))
+    (!ended.is_empty())
+        .then(|| of_run(FindingName::RuntimeUnreachable, &["runtime"], 0, 100, text).at(places))
 }
 
 fn stalled(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
@@ -108,7 +110,8 @@ fn stalled(facts: &Facts<'_>, run: &Run) -> Option<Finding> {
     );
     let text = format!("stopped in a loop without a host call: {shown}");
     let places = stalled.iter().map(|(_, func)| text::place_of(facts, *func));
-    (!stalled.is_empty()).then(|| of_run("STALLED", &["runtime", "evasion"], 1, 60, text).at(places))
+    (!stalled.is_empty())
+        .then(|| of_run(FindingName::Stalled, &["runtime", "evasion"], 1, 60, text).at(places))
 }
 
 fn slept(facts: &Weighed<'_>, run: &Run) -> Option<Finding> {
@@ -119,7 +122,7 @@ fn slept(facts: &Weighed<'_>, run: &Run) -> Option<Finding> {
         text::plural(run.sleeps, "time"),
         text::plural(seconds, "virtual second")
     );
-    let name = if long { "LONG_SLEEP" } else { "SLEEPS" };
+    let name = if long { FindingName::LongSleep } else { FindingName::Sleeps };
     (run.sleeps > 0).then(|| of_run(name, &["runtime", "evasion"], u8::from(long), 70, text))
 }
 
@@ -138,7 +141,7 @@ fn clock_reads(facts: &Weighed<'_>, run: &Run) -> Option<Finding> {
     let text =
         format!("the clock was read {} ({})", text::plural(reads, "time"), text::some(counts.keys(), 3));
     (reads > facts.weights.threshold.clock_reads)
-        .then(|| of_run("CLOCK_READS", &["runtime", "evasion"], 0, 100, text))
+        .then(|| of_run(FindingName::ClockReads, &["runtime", "evasion"], 0, 100, text))
 }
 
 /// It asked about its environment and ended by itself at once, with nothing printed or written.
@@ -160,7 +163,7 @@ fn exit_without_work(facts: &Weighed<'_>, run: &Run) -> Option<Finding> {
     );
     let severity = u8::from(code != 0);
     (idle && few && !asked.is_empty())
-        .then(|| of_run("EXIT_WITHOUT_WORK", &["runtime", "evasion"], severity, 40, text))
+        .then(|| of_run(FindingName::ExitWithoutWork, &["runtime", "evasion"], severity, 40, text))
 }
 
 fn hammering(facts: &Weighed<'_>, run: &Run) -> Option<Finding> {
@@ -171,7 +174,7 @@ fn hammering(facts: &Weighed<'_>, run: &Run) -> Option<Finding> {
     let (name, count) = counts.into_iter().max_by_key(|&(_, count)| count)?;
     let text = format!("{} called {} in vain", text::quoted(name), text::plural(count, "time"));
     (count > facts.weights.threshold.hammering_calls)
-        .then(|| of_run("API_HAMMERING", &["runtime", "evasion"], 1, 70, text))
+        .then(|| of_run(FindingName::ApiHammering, &["runtime", "evasion"], 1, 70, text))
 }
 
 /// What the model that ships makes of the WASI calls. It was trained on few programs, so it is one reason of
@@ -185,7 +188,7 @@ fn hostile_calls(facts: &Weighed<'_>) -> Option<Finding> {
         .map_or(said.decision >= limits.hostile_calls_margin, |sure| sure >= limits.hostile_calls);
     let text = "the sequence of WASI calls is more like that of the hostile samples of a small training set than like that of its benign ones";
     (said.malicious && is_sure)
-        .then(|| of_run("CALLS_LIKE_HOSTILE", &["runtime", "classifier"], 1, 60, text.to_owned()))
+        .then(|| of_run(FindingName::CallsLikeHostile, &["runtime", "classifier"], 1, 60, text.to_owned()))
 }
 
 fn fabricated(run: &Run) -> Option<Finding> {
@@ -206,7 +209,7 @@ fn fabricated(run: &Run) -> Option<Finding> {
             text::some(by_default.iter().map(|name| text::quoted(name)), 5)
         }
     );
-    (made_up > 0).then(|| of_run("FABRICATED_ANSWERS", &["runtime"], 0, 100, text))
+    (made_up > 0).then(|| of_run(FindingName::FabricatedAnswers, &["runtime"], 0, 100, text))
 }
 
 fn carved(run: &Run) -> Option<Finding> {
@@ -218,23 +221,23 @@ fn carved(run: &Run) -> Option<Finding> {
         "{} in memory when the host was called: {shown}",
         text::plural(run.carved.len() as u64, "module")
     );
-    (!run.carved.is_empty()).then(|| of_run("MODULE_BUILT", &["runtime", "loader"], 2, 80, text))
+    (!run.carved.is_empty()).then(|| of_run(FindingName::ModuleBuilt, &["runtime", "loader"], 2, 80, text))
 }
 
 fn files(facts: &Weighed<'_>, run: &Run, findings: &mut Vec<Finding>) {
     let limits = &facts.weights.threshold;
     for (change, name) in [
-        (ChangeKind::Created, "FILES_CREATED"),
-        (ChangeKind::Changed, "FILES_CHANGED"),
-        (ChangeKind::Renamed, "FILES_RENAMED"),
-        (ChangeKind::Deleted, "FILES_DELETED"),
+        (ChangeKind::Created, FindingName::FilesCreated),
+        (ChangeKind::Changed, FindingName::FilesChanged),
+        (ChangeKind::Renamed, FindingName::FilesRenamed),
+        (ChangeKind::Deleted, FindingName::FilesDeleted),
     ] {
         let found: Vec<_> = run.files.iter().filter(|file| file.change == change).collect();
         let many = change == ChangeKind::Deleted && found.len() >= limits.files_deleted;
         let shown = text::some(found.iter().map(|file| text::quoted(&file.path)), 5);
         let text = format!("{} {change}: {shown}", text::plural(found.len() as u64, "file"));
         // A few files deleted are somebody's temporary files.
-        let name = if change == ChangeKind::Deleted && !many { "FILES_DELETED_FEW" } else { name };
+        let name = if change == ChangeKind::Deleted && !many { FindingName::FilesDeletedFew } else { name };
         if !found.is_empty() {
             findings.push(of_run(name, &["files"], u8::from(many), 90, text));
         }
@@ -251,7 +254,7 @@ fn files(facts: &Weighed<'_>, run: &Run, findings: &mut Vec<Finding>) {
             "{} whose contents became as dense as encrypted ones (bits per byte): {shown}",
             text::plural(encrypted.len() as u64, "file")
         );
-        findings.push(of_run("FILES_ENCRYPTED", &["files", "ransomware"], 3, 80, text));
+        findings.push(of_run(FindingName::FilesEncrypted, &["files", "ransomware"], 3, 80, text));
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{super::text, of_bytes};
 use crate::{
-    module::view::Ioc,
+    module::view::{Encoding, Ioc, IocKind},
     rules::Facts,
-    verdict::{Finding, weights::Weighed},
+    verdict::{Finding, FindingName, weights::Weighed},
 };
 
 pub(super) fn find(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
@@ -15,31 +15,26 @@ pub(super) fn find(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
     findings.extend(hidden(facts));
 }
 
-/// Whether a string stood in the file as the program would use it.
-pub(in crate::verdict) fn is_plain(encoding: &str) -> bool {
-    matches!(encoding, "plain" | "utf16" | "utf-16" | "utf16le" | "utf16be")
-}
-
 /// One finding for each kind.
 fn indicators(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
-    let mut kinds: BTreeMap<&str, Vec<&Ioc>> = BTreeMap::new();
+    let mut kinds: BTreeMap<IocKind, Vec<&Ioc>> = BTreeMap::new();
     for ioc in &facts.view.iocs {
-        kinds.entry(&ioc.kind).or_default().push(ioc);
+        kinds.entry(ioc.kind).or_default().push(ioc);
     }
     for (kind, found) in kinds {
-        let severity = facts.weights.ioc.get(kind).copied().unwrap_or(0);
+        let severity = facts.weights.ioc.get(&kind).copied().unwrap_or(0);
         let shown = text::some(
             found.iter().map(|ioc| format!("{} at {:#x}", text::quoted(&ioc.value), ioc.offset)),
             5,
         );
-        let name = format!("IOC_{}", kind.to_uppercase());
+        let name = FindingName::of_ioc(kind);
         let text = format!("{} of kind {kind}: {shown}", text::plural(found.len() as u64, "indicator"));
-        findings.push(of_bytes(&name, &["ioc", kind], severity, 70, text));
+        findings.push(of_bytes(name, &["ioc", kind.as_str()], severity, 70, text));
     }
 }
 
 fn encoded(facts: &Facts<'_>) -> Option<Finding> {
-    let encoded: Vec<_> = facts.view.strings.iter().filter(|string| !is_plain(&string.encoding)).collect();
+    let encoded: Vec<_> = facts.view.strings.iter().filter(|string| !string.encoding.is_plain()).collect();
     let shown = text::some(
         encoded.iter().map(|string| format!("{} ({})", text::quoted(&string.text), string.encoding)),
         3,
@@ -48,15 +43,15 @@ fn encoded(facts: &Facts<'_>) -> Option<Finding> {
         "{}: {shown}",
         text::plural(encoded.len() as u64, "string behind an encoding").replace("encodings", "encoding")
     );
-    (!encoded.is_empty()).then(|| of_bytes("ENCODED_STRING", &["obfuscation"], 0, 60, text))
+    (!encoded.is_empty()).then(|| of_bytes(FindingName::EncodedString, &["obfuscation"], 0, 60, text))
 }
 
 /// An indicator that someone took the trouble to hide; base64 is no hiding place.
 fn hidden(facts: &Facts<'_>) -> Option<Finding> {
-    let is_hidden = |ioc: &&Ioc| !is_plain(&ioc.encoding) && ioc.encoding != "base64";
+    let is_hidden = |ioc: &&Ioc| !ioc.encoding.is_plain() && ioc.encoding != Encoding::Base64;
     let hidden: Vec<_> = facts.view.iocs.iter().filter(is_hidden).collect();
     let shown =
         text::some(hidden.iter().map(|ioc| format!("{} ({})", text::quoted(&ioc.value), ioc.encoding)), 5);
     let text = format!("{} behind an encoding: {shown}", text::plural(hidden.len() as u64, "indicator"));
-    (!hidden.is_empty()).then(|| of_bytes("HIDDEN_INDICATOR", &["ioc", "obfuscation"], 2, 70, text))
+    (!hidden.is_empty()).then(|| of_bytes(FindingName::HiddenIndicator, &["ioc", "obfuscation"], 2, 70, text))
 }

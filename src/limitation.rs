@@ -1,0 +1,336 @@
+//! How far a result can be trusted: what was not looked at, not run, not kept or not judged.
+//!
+//! Whoever leaves something out says so as a [`Limitation`], with its figures; how each is worded stands here
+//! alone.
+//!
+//! Not here: what a limitation makes of a verdict (`verdict`), in which order they are told (`analysis`).
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
+
+use crate::{
+    module::{FuncIndex, LoadError, view::Unread},
+    text::{plural, vocabulary},
+    tracer::{InvokeError, Limit},
+};
+
+/// What limits how far a result can be trusted. JSON and texts have it in words ([`Display`](fmt::Display)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limitation {
+    /// The sample could not be loaded.
+    NothingExecuted(LoadError),
+    /// The view did not look at something.
+    Unread(Unread),
+    /// The trace could not be replayed to its end.
+    ReplayEnded {
+        /// Why.
+        error: String,
+    },
+    /// The module could not be instantiated.
+    NotInstantiated(InvokeError),
+    /// The start function did not return, and so nothing else ran.
+    StartDidNotReturn,
+    /// The user named an export that is not there.
+    NoSuchExport {
+        /// Its name.
+        name: String,
+    },
+    /// An export could not be called.
+    NotCalled {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: InvokeError,
+    },
+    /// Exports were not called.
+    ExportsLeft {
+        /// How many.
+        count: u64,
+    },
+    /// A limit stopped the run.
+    RunStopped {
+        /// Which.
+        limit: Limit,
+    },
+    /// A limit of wall time was reached, which depends on the machine.
+    WallTime,
+    /// Entry points were stopped when they had used up their budget.
+    EntriesStopped {
+        /// How many.
+        count: u64,
+    },
+    /// Functions take too much to be validated and translated.
+    HeavyFunctions {
+        /// The first of them.
+        first: FuncIndex,
+        /// How many there are.
+        count: u64,
+    },
+    /// Growth of memory or tables was refused.
+    GrowthRefused {
+        /// How often.
+        count: u64,
+    },
+    /// Host functions that nobody knows were answered with zeros.
+    UnknownHostFunctions {
+        /// How many.
+        count: u64,
+    },
+    /// Something was not kept, or not looked through.
+    Cut {
+        /// What.
+        what: Cut,
+        /// How many of it.
+        count: u64,
+    },
+    /// A stub file is wrong.
+    StubFileUnused {
+        /// What is wrong.
+        error: String,
+    },
+    /// A trace file ends before the run did.
+    FileEnds,
+    /// A trace file is damaged.
+    FileDamaged {
+        /// Where, and what of it.
+        damage: String,
+    },
+    /// A trace file is damaged in further places.
+    FileDamagedMore {
+        /// How many.
+        count: u64,
+    },
+    /// It was run with options that this version does not know.
+    UnknownOptions {
+        /// The first of them.
+        first: Vec<String>,
+        /// How many more there are.
+        more: u64,
+    },
+    /// Rules that ask more of a large sample than is allowed.
+    RulesCut(Named),
+    /// The scan with YARA rules was ended.
+    YaraEnded {
+        /// After so many seconds; `None` if an error ended it.
+        after: Option<u64>,
+    },
+    /// Strings of YARA rules were found too often to be counted.
+    YaraCut {
+        /// How often they were counted.
+        counted: u32,
+        /// The rules.
+        rules: Named,
+    },
+    /// As a trace file of version 1 has it: in words.
+    Recorded(String),
+}
+
+vocabulary! {
+    /// What was not kept of a run, or not looked through; the words follow its number.
+    pub enum Cut {
+        /// Host calls beyond the log.
+        HostCalls = "host calls are in the trace and not in the log",
+        /// Arguments, results and what they point at.
+        Arguments = "arguments or results of host calls, or what they point at, were not logged",
+        /// Standard output and error.
+        Output = "bytes of output were not kept",
+        /// Modules that the sample built.
+        Carved = "modules built in memory were not kept",
+        /// Files that the user gave.
+        GivenFiles = "files that were given had no room in the sandbox",
+        /// Changes of files.
+        FileChanges = "changes of files were not listed",
+        /// Contents of deleted files.
+        DeletedContents = "deleted files were listed without their contents",
+        /// What was sent.
+        SentBytes = "bytes sent through sockets were not kept",
+        /// Bytes in which bait was not looked for.
+        TokenBytes = "bytes of host calls were not searched for honeytokens",
+    }
+}
+
+/// The first of some rules, and how many there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The names of the first.
+    pub first: Vec<String>,
+    /// How many there are in all.
+    pub count: u64,
+}
+
+impl Named {
+    /// The first `max` of `names`.
+    pub(crate) fn of<'n>(names: impl ExactSizeIterator<Item = &'n str>, max: usize) -> Self {
+        Self { count: names.len() as u64, first: names.take(max).map(str::to_owned).collect() }
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names: Vec<_> = self.first.iter().map(|name| format!("`{name}`")).collect();
+        if let Some(more) = self.count.checked_sub(names.len() as u64).filter(|more| *more > 0) {
+            names.push(format!("{more} more"));
+        }
+        f.write_str(&names.join(", "))
+    }
+}
+
+impl fmt::Display for Limitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NothingExecuted(error) => write!(f, "nothing was executed: {error}"),
+            Self::Unread(unread) => write!(f, "{unread}"),
+            Self::ReplayEnded { error } => write!(f, "the trace could not be replayed to its end: {error}"),
+            Self::FileEnds => f.write_str("the file ends before the run did"),
+            Self::FileDamaged { damage } => write!(f, "the file is damaged: {damage}"),
+            Self::FileDamagedMore { count } => write!(f, "the file is damaged in {count} more places"),
+            Self::UnknownOptions { first, more } => unknown_options(f, first, *more),
+            Self::RulesCut(rules) => rules_cut(f, rules),
+            Self::YaraEnded { after } => yara_ended(f, *after),
+            Self::YaraCut { counted, rules } => write!(
+                f,
+                "YARA strings found more than {counted} times were not counted further, in: {rules}"
+            ),
+            Self::Recorded(words) => f.write_str(words),
+            _ => self.of_run(f),
+        }
+    }
+}
+
+impl Limitation {
+    /// Words for what the run itself leaves out.
+    fn of_run(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotInstantiated(error) => write!(f, "{error}"),
+            Self::StartDidNotReturn => {
+                f.write_str("the start function did not return: no export can be called")
+            }
+            Self::NoSuchExport { name } => write!(f, "there is no exported function `{name}`"),
+            Self::NotCalled { name, error } => write!(f, "`{name}` was not called: {error}"),
+            Self::ExportsLeft { count } => write!(f, "{count} exported functions were not called"),
+            Self::RunStopped { limit } => write!(f, "the run was stopped by the limit {limit}"),
+            Self::WallTime => {
+                f.write_str("a limit of wall time was reached: another machine would see more or less")
+            }
+            Self::EntriesStopped { count } => {
+                write!(f, "{count} entry points were stopped when their budget was spent")
+            }
+            Self::HeavyFunctions { first, count } => heavy_functions(f, *first, *count),
+            Self::GrowthRefused { count } => {
+                let times = plural(*count, "time");
+                write!(f, "growth of memory or tables beyond the limits was refused {times}")
+            }
+            Self::UnknownHostFunctions { count } => {
+                write!(f, "calls of {count} unknown host functions were answered with zeros")
+            }
+            Self::Cut { what, count } => write!(f, "{count} {what}"),
+            Self::StubFileUnused { error } => write!(f, "a stub file was not used: {error}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn unknown_options(f: &mut fmt::Formatter<'_>, first: &[String], more: u64) -> fmt::Result {
+    let told: Vec<_> = first.iter().map(|name| format!("`{name}`")).collect();
+    let told = told.join(", ");
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    write!(f, "it was run with options that this version does not know: {told}{more}")
+}
+
+fn rules_cut(f: &mut fmt::Formatter<'_>, rules: &Named) -> fmt::Result {
+    let (what, they) = match rules.count {
+        1 => ("1 rule was".to_owned(), "it"),
+        count => (format!("{count} rules were"), "they"),
+    };
+    write!(f, "{what} not evaluated to the end, the sample being too large for what {they} ask: {rules}")
+}
+
+fn yara_ended(f: &mut fmt::Formatter<'_>, after: Option<u64>) -> fmt::Result {
+    let why = after.map_or_else(|| "by an error".to_owned(), |seconds| format!("after {seconds} s"));
+    write!(f, "the scan with YARA rules was ended {why}: rules that did not match by then may match")
+}
+
+fn heavy_functions(f: &mut fmt::Formatter<'_>, first: FuncIndex, count: u64) -> fmt::Result {
+    match count {
+        1 => write!(f, "func {first} takes too much to be validated and translated: a call of it stops"),
+        _ => write!(
+            f,
+            "{count} functions, the first is func {first}, take too much to be validated and translated: \
+             a call of one stops"
+        ),
+    }
+}
+
+impl Serialize for Limitation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Limitation {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Limitation".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_and_places_are_in_the_words() {
+        let rules = |count| Named { first: vec!["a".into(), "b".into()], count };
+        for (limitation, words) in [
+            (Limitation::ExportsLeft { count: 3 }, "3 exported functions were not called"),
+            (Limitation::Cut { what: Cut::Output, count: 7 }, "7 bytes of output were not kept"),
+            (
+                Limitation::RunStopped { limit: Limit::HostCalls },
+                "the run was stopped by the limit host_calls",
+            ),
+            (
+                Limitation::GrowthRefused { count: 1 },
+                "growth of memory or tables beyond the limits was refused 1 time",
+            ),
+            (
+                Limitation::HeavyFunctions { first: FuncIndex(2), count: 1 },
+                "func 2 takes too much to be validated and translated: a call of it stops",
+            ),
+            (
+                Limitation::HeavyFunctions { first: FuncIndex(2), count: 2 },
+                "2 functions, the first is func 2, take too much to be validated and translated: a call of \
+                 one stops",
+            ),
+            (
+                Limitation::RulesCut(rules(4)),
+                "4 rules were not evaluated to the end, the sample being too large for what they ask: `a`, \
+                 `b`, 2 more",
+            ),
+            (
+                Limitation::RulesCut(Named::of(["a"].into_iter(), 2)),
+                "1 rule was not evaluated to the end, the sample being too large for what it ask: `a`",
+            ),
+            (
+                Limitation::YaraEnded { after: Some(5) },
+                "the scan with YARA rules was ended after 5 s: rules that did not match by then may match",
+            ),
+            (
+                Limitation::YaraCut { counted: 10, rules: rules(2) },
+                "YARA strings found more than 10 times were not counted further, in: `a`, `b`",
+            ),
+        ] {
+            assert_eq!(limitation.to_string(), words);
+            assert_eq!(serde_json::to_value(&limitation).unwrap(), words, "{limitation:?}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! How a string stands in a file.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
+
+/// How a string was decoded. In the order of its words, so that lists are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Encoding {
+    /// `base64`.
+    Base64,
+    /// `base64 utf16`: what PowerShell takes as an encoded command.
+    Base64Utf16,
+    /// `hex`: hexadecimal digits.
+    Hex,
+    /// `plain`: not at all.
+    Plain,
+    /// `rot13`: letters turned by 13.
+    Rot13,
+    /// `utf16`: two bytes for each character.
+    Utf16,
+    /// `xor 0x5a`: a byte xored to all.
+    Xor(u8),
+}
+
+impl Encoding {
+    /// Whether the string stands in the file as the program would use it.
+    pub fn is_plain(self) -> bool {
+        matches!(self, Self::Plain | Self::Utf16)
+    }
+}
+
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Base64 => "base64",
+            Self::Base64Utf16 => "base64 utf16",
+            Self::Hex => "hex",
+            Self::Plain => "plain",
+            Self::Rot13 => "rot13",
+            Self::Utf16 => "utf16",
+            Self::Xor(key) => return write!(f, "xor {key:#04x}"),
+        })
+    }
+}
+
+impl Serialize for Encoding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Encoding {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Encoding".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodings_are_ordered_as_their_words_are() {
+        let fixed = [
+            Encoding::Base64,
+            Encoding::Base64Utf16,
+            Encoding::Hex,
+            Encoding::Plain,
+            Encoding::Rot13,
+            Encoding::Utf16,
+        ];
+        let all: Vec<_> = fixed.into_iter().chain([1, 0x10, 0xff].map(Encoding::Xor)).collect();
+        assert!(all.is_sorted());
+        let words: Vec<_> = all.iter().map(ToString::to_string).collect();
+        assert!(words.is_sorted(), "{words:?}");
+        assert_eq!(words.last().map(String::as_str), Some("xor 0xff"));
+    }
+}

@@ -407,3 +407,48 @@ fn the_command_tells_flows_in_words_and_json() {
     assert_eq!((flow["ranges"].to_string(), &flow["bytes"]), ("[[1,4]]".into(), &3.into()));
     assert_eq!((&flow["how"], &flow["first_call"]), (&"value".into(), &1.into()));
 }
+
+#[test]
+fn samples_of_the_corpus_have_known_flows() {
+    for (sample, expected) in [
+        ("stealer", "of `/home/user/.ssh/id_rsa` (bait) → base64 → `wasi_snapshot_preview1.sock_send` #"),
+        ("d9-only-when-run", "of `/home/user/.ssh/id_rsa` (bait) → `wasi_snapshot_preview1.sock_send` #"),
+        ("v3-uuid", "bytes 0 to 15 of random → hexadecimal digits → `wasi_snapshot_preview1.fd_write` #"),
+        ("ransomware-chacha", ".md` → addition → xor → rotations → `wasi_snapshot_preview1.fd_write` #"),
+        ("benign-backup", ".md` → `wasi_snapshot_preview1.fd_write` #"),
+        ("benign-base64", "no flow of what was asked for"),
+    ] {
+        let path = format!("{}/corpus/{sample}.wat", env!("CARGO_MANIFEST_DIR"));
+        let told = spoor(&["taint", &path]);
+        assert!(told.contains(expected), "{sample}: {told}");
+    }
+}
+
+/// A key leaves in the names that are looked up, two letters for each byte in an alphabet that moves on.
+#[test]
+fn a_secret_in_names_is_seen() {
+    let body = r#"(import "env" "resolve" (func $resolve (param i32 i32) (result i32)))
+      (func (export "_start") (local $i i32) (call $get)
+        (loop $l
+          (i32.store16 offset=2048 (i32.shl (local.get $i) (i32.const 1)) (i32.or
+            (i32.add (i32.const 97) (i32.rem_u
+              (i32.add (i32.shr_u (i32.load8_u offset=1024 (local.get $i)) (i32.const 4)) (local.get $i))
+              (i32.const 16)))
+            (i32.shl (i32.add (i32.const 97) (i32.rem_u
+              (i32.add (i32.and (i32.load8_u offset=1024 (local.get $i)) (i32.const 15)) (local.get $i))
+              (i32.const 16))) (i32.const 8))))
+          (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 60))))
+        (drop (call $resolve (i32.const 2048) (i32.const 40)))
+        (drop (call $resolve (i32.const 2088) (i32.const 40)))
+        (drop (call $resolve (i32.const 2128) (i32.const 40))))"#;
+    let wasm = wat::parse_str(format!(
+        "(module {})",
+        body.replacen("(func (export", &format!("{HEAD} (func (export"), 1)
+    ));
+    let stdin: Vec<u8> = (0..64).map(|byte| byte * 3 + 1).collect();
+    let flows =
+        flows_of(&wasm.unwrap(), &options(&stdin), TaintOptions::default().sources([SourceKind::Stdin]));
+    let flow = flows.iter().find(|flow| matches!(flow.sink, Sink::Memory { .. })).unwrap();
+    assert_eq!((flow.how, &flow.ranges[..], flow.times), (How::Value, &[(0, 60)][..], 3));
+    assert_eq!(flow.path(), ["two characters for each byte, in an alphabet of its own"]);
+}

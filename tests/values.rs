@@ -538,3 +538,55 @@ fn a_slice_has_what_a_value_comes_from_and_nothing_else() {
     assert_eq!(sum.iter().filter(|name| *name == "result").count(), 4, "{sum:?}");
     assert!(sum.iter().all(|name| !name.contains("lt_u")), "{sum:?}");
 }
+
+/// Some millions of instructions: stores, calls, calls through a table, a global, growth; ends with a trap.
+const LONG: &str = r#"(module
+  (memory (export "memory") 1) (table 2 funcref) (elem (i32.const 0) $up $down)
+  (type $step (func (param i32) (result i32)))
+  (global $seed (mut i32) (i32.const 12345))
+  (func $up (param i32) (result i32) (i32.add (local.get 0) (i32.const 3)))
+  (func $down (param i32) (result i32) (i32.sub (local.get 0) (i32.const 1)))
+  (func $next (result i32)
+    (global.set $seed (i32.add (i32.mul (global.get $seed) (i32.const 1664525)) (i32.const 1013904223)))
+    (i32.shr_u (global.get $seed) (i32.const 8)))
+  (func (export "_start") (local $i i32) (local $sum i32)
+    (loop $again
+      (local.set $sum (call_indirect (type $step) (local.get $sum) (i32.and (call $next) (i32.const 1))))
+      (i32.store (i32.and (call $next) (i32.const 0xfffc)) (local.get $sum))
+      (if (i32.eqz (i32.and (local.get $i) (i32.const 0x7fff))) (then (drop (memory.grow (i32.const 1)))))
+      (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 90000))))
+    (drop (i32.load (i32.const -1)))))"#;
+
+/// Moments are saved on the way and taken up again: the same as computed from the beginning, of a trace in
+/// memory and of one in a file.
+#[test]
+fn moments_that_were_saved_are_as_computed_anew() {
+    let mut session = Tracer::new(Options::default().effects(true)).load(LONG.as_bytes()).unwrap();
+    session.start().unwrap();
+    assert!(matches!(session.invoke("_start", &[]).unwrap(), Outcome::Trapped { .. }));
+    same_at_all_moments(&session.finish());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.spoor");
+    let sample = wasmspoor::file::Sample { name: "long.wat", bytes: LONG.as_bytes(), is_embedded: true };
+    let file = fs::File::create(&path).unwrap();
+    wasmspoor::file::record_with_effects(file, &path, &sample, &RunOptions::default()).unwrap();
+    let mut recorded = wasmspoor::file::Recorded::open(&path, None).unwrap();
+    recorded.get_effects().unwrap();
+    same_at_all_moments(&recorded.run.as_ref().unwrap().trace);
+}
+
+fn same_at_all_moments(trace: &Trace) {
+    let mut timeline = Timeline::new(trace).unwrap();
+    let total = timeline.total().unwrap();
+    assert!(total > 3 << 20, "{total} instructions: nothing is saved");
+    for event in [total - 1, (2 << 20) + 1, (1 << 20) - 1, total - 700_001, 9, total] {
+        let state = timeline.state(event).unwrap();
+        let bytes = hash(timeline.memory(0).unwrap());
+        let mut anew = Timeline::new(trace).unwrap();
+        assert_eq!(anew.state(event).unwrap(), state, "event {event}");
+        assert_eq!(hash(anew.memory(0).unwrap()), bytes, "event {event}");
+    }
+    // From an early moment to the end once more: all of it is checked against the recording.
+    timeline.state((1 << 20) + 77).unwrap();
+    assert_eq!(timeline.total().unwrap(), total);
+}

@@ -54,10 +54,12 @@ impl Machine<'_> {
             memories.push(Pages::of(&bytes, before).0);
             memory.bytes = bytes;
         }
-        let top = self.frames.last().map_or(0, |frame| {
+        // A caller may need more than the function that it called.
+        let end = |frame: &Frame| {
             let body = self.store.funcs[frame.func as usize].body.as_ref();
             frame.fp + body.map_or(0, |body| body.slots as usize)
-        });
+        };
+        let top = self.frames.iter().map(end).max().unwrap_or(0);
         let saved = Saved {
             instructions: self.count,
             cursor: self.cursor,

@@ -22,7 +22,8 @@ pub(super) const DAMAGED_CHECKPOINTS: usize = 16;
 /// hundred.
 pub(super) const MAX_CHECKPOINTS: usize = 4096;
 
-/// Bytes of a checkpoint in memory at most: of a chunk full of the smallest entries of a call stack, and more.
+/// Bytes of a checkpoint in memory at most: of a chunk full of the smallest entries of a call stack, and
+/// more.
 pub(super) const CHECKPOINT_HELD: usize = 32 * MAX_CHUNK;
 
 /// Names told of options that are not known, the rest counted: a line.

@@ -69,7 +69,8 @@ pub struct OptionsUsed<'a> {
     pub stubs: Vec<Cow<'a, str>>,
     /// Their texts, in the same order.
     pub stub_texts: Vec<Cow<'a, str>>,
-    /// Imports that the caller answered in Rust: module, name. With any, the run cannot be repeated from here.
+    /// Imports that the caller answered in Rust: module, name. With any, the run cannot be repeated from
+    /// here.
     pub functions: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// Limits of the run.
     pub limits: LimitsUsed,

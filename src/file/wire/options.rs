@@ -1,4 +1,5 @@
-//! How a sample is run: the header. A limit that comes later has no field here but a name in [`super::later`].
+//! How a sample is run: the header. A limit that comes later has no field here but a name in
+//! [`super::later`].
 
 use std::collections::BTreeMap;
 

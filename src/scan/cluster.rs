@@ -11,8 +11,7 @@
 
 use std::collections::HashMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+pub use super::rows::{ClusterKind, ClusterRow};
 
 use super::limits::LEADERS;
 use super::{
@@ -23,47 +22,6 @@ use super::{
 
 /// Numbers in a band.
 const BAND: usize = 3;
-
-/// What samples are grouped by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ClusterKind {
-    /// The same imported functions.
-    Imports,
-    /// Similar code.
-    Code,
-    /// Similar behaviour.
-    Behaviour,
-}
-
-impl ClusterKind {
-    /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Imports, Self::Code, Self::Behaviour];
-
-    /// The estimated similarity from which two samples belong together. Measured; see `docs/scan.md`.
-    pub fn threshold(self) -> f64 {
-        match self {
-            Self::Imports => 1.0,
-            Self::Code => 0.4,
-            Self::Behaviour => 0.5,
-        }
-    }
-}
-
-/// Table `clusters`: a row for each sample in a group of two or more. Written anew at the end of a scan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
-pub struct ClusterRow {
-    /// What the group has in common.
-    pub kind: ClusterKind,
-    /// The group: the least SHA-256 of its samples.
-    pub cluster: String,
-    /// Samples in the group.
-    pub size: u64,
-    /// The sample.
-    pub sha256: String,
-}
 
 /// Samples, as far as they can be compared.
 #[derive(Debug, Default)]

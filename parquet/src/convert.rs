@@ -1,0 +1,149 @@
+//! Converts the JSON lines of a scan, table by table and in batches: `samples.jsonl` becomes
+//! `samples.parquet`. Memory is that of one batch of [`BATCH`] rows and of one row group.
+
+use std::{
+    fs::File,
+    io::{self, BufReader},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use arrow_json::ReaderBuilder;
+use arrow_schema::{ArrowError, DataType, Field, Schema};
+use parquet::{
+    arrow::ArrowWriter, basic::Compression, errors::ParquetError, file::properties::WriterProperties,
+};
+use tempfile::NamedTempFile;
+
+use crate::{columns::ColumnType, rows::TABLES};
+
+/// Rows read at a time.
+pub const BATCH: usize = 4096;
+/// Rows of a row group.
+const GROUP: usize = 65_536;
+
+/// Why a table could not be converted.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", path.display())]
+#[non_exhaustive]
+pub struct ConvertError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    #[source]
+    pub kind: ConvertErrorKind,
+}
+
+/// What is wrong with a file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConvertErrorKind {
+    /// It cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A line is no row of the table.
+    #[error(transparent)]
+    Row(#[from] ArrowError),
+    /// The Parquet file could not be written.
+    #[error(transparent)]
+    Parquet(#[from] ParquetError),
+}
+
+fn to_arrow(ty: ColumnType) -> DataType {
+    match ty {
+        ColumnType::Text => DataType::Utf8,
+        ColumnType::Texts => DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))),
+        ColumnType::Number => DataType::UInt64,
+        ColumnType::Small => DataType::UInt8,
+        ColumnType::Signed => DataType::Int32,
+        ColumnType::Real => DataType::Float64,
+        ColumnType::Flag => DataType::Boolean,
+        ColumnType::Failure => {
+            let parts = ["kind", "text"].map(|name| Field::new(name, DataType::Utf8, false));
+            DataType::Struct(parts.into_iter().collect())
+        }
+    }
+}
+
+/// Names of the tables.
+pub fn tables() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().map(|table| table.name)
+}
+
+/// The schema of a table; `None` if there is none of this name.
+pub fn schema(table: &str) -> Option<Schema> {
+    let columns = (TABLES.iter().find(|known| known.name == table)?.columns)();
+    let fields =
+        columns.iter().map(|column| Field::new(column.name, to_arrow(column.ty), column.is_nullable));
+    Some(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Converts every table that `folder`, the `--out` folder of a scan, holds, and gives table and rows of each.
+/// A scan may still be writing: rows are taken up to the last whole line that is there. A Parquet file is the
+/// old one or the new one, never a part.
+///
+/// # Errors
+///
+/// When a table cannot be read, holds something else, or its Parquet file cannot be written.
+pub fn convert(folder: &Path) -> Result<Vec<(&'static str, u64)>, ConvertError> {
+    let mut rows = Vec::new();
+    for name in tables() {
+        let path = folder.join(format!("{name}.jsonl"));
+        if !path.exists() {
+            continue;
+        }
+        let count = table(name, &path).map_err(|kind| ConvertError { path: path.clone(), kind })?;
+        rows.push((name, count));
+    }
+    Ok(rows)
+}
+
+fn table(name: &str, path: &Path) -> Result<u64, ConvertErrorKind> {
+    let Some(schema) = schema(name).map(Arc::new) else { return Ok(0) };
+    let whole = io::Read::take(File::open(path)?, whole_lines(path)?);
+    let reader =
+        ReaderBuilder::new(Arc::clone(&schema)).with_batch_size(BATCH).build(BufReader::new(whole))?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_max_row_group_row_count(Some(GROUP))
+        .build();
+    let new = new_file(path.parent().unwrap_or(Path::new(".")))?;
+    let mut writer = ArrowWriter::try_new(new.reopen()?, schema, Some(properties))?;
+    let mut rows = 0;
+    for batch in reader {
+        let batch = batch?;
+        rows += batch.num_rows() as u64;
+        writer.write(&batch)?;
+    }
+    writer.into_inner()?.sync_all()?;
+    new.persist(path.with_extension("parquet")).map_err(|error| error.error)?;
+    Ok(rows)
+}
+
+/// A file under a name that nobody can have put there before, with the rights of any other file that is made.
+fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".new-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
+/// Bytes up to the end of the last whole line.
+fn whole_lines(path: &Path) -> io::Result<u64> {
+    use io::{Read as _, Seek as _};
+    let mut file = File::open(path)?;
+    let mut end = file.metadata()?.len();
+    let mut block = vec![0; 1 << 16];
+    while end > 0 {
+        let start = end.saturating_sub(block.len() as u64);
+        let Some(part) = block.get_mut(..(end - start) as usize) else { break };
+        file.seek(io::SeekFrom::Start(start))?;
+        file.read_exact(part)?;
+        if let Some(at) = part.iter().rposition(|&byte| byte == b'\n') {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}

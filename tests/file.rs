@@ -25,7 +25,7 @@ use wasmspoor::{
     file::{self, ChunkKind, EffectsFrom, FileError, Info, Reader, Recorded, Sample, TraceDiff},
     report::{OptionsUsed, Report, Subject, text},
     rules,
-    sandbox::{EntryEnd, Persona, RunOptions},
+    sandbox::{EntryEnd, Persona, RunOptions, Seed},
     text::write_json,
     trace::{Record, ReplayErrorKind},
     values::{Machine, Nothing},
@@ -502,10 +502,10 @@ fn another_seed_is_seen_where_it_first_matters() {
     let folder = tempfile::tempdir().unwrap();
     let mut options = bare();
     let a = record(folder.path(), "a", SHORT.as_bytes(), &options);
-    options.seed = 1;
+    options.seed = Seed::Given(1);
     let b = record(folder.path(), "b", SHORT.as_bytes(), &options);
     let mut recorded = Recorded::open(&a, None).unwrap();
-    recorded.header.options.seed = 1;
+    recorded.header.options.seed = Seed::Given(1);
     let rerun = recorded.rerun();
     let difference = rerun.difference.unwrap();
     // What `random_get` wrote, before anything is decided by it.

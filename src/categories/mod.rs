@@ -116,6 +116,7 @@ struct Wasi {
     levels: BTreeMap<String, String>,
     groups: BTreeMap<String, String>,
     calls: BTreeMap<String, CategoryEntry>,
+    preview2: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -167,6 +168,14 @@ pub fn meaning(level: Option<RiskLevel>) -> &'static str {
 /// Name of a group, such as `file`.
 pub fn group_name(group: u8) -> &'static str {
     WASI.groups.get(&group.to_string()).map_or("", String::as_str)
+}
+
+/// The function of preview1 that does what a function of WASI 0.2 does, by the name under which a core module
+/// imports it.
+pub fn preview1(module: &str, name: &str) -> Option<&'static str> {
+    let interface = module.strip_prefix("wasi:")?.split('@').next()?;
+    let of = |key: &str| WASI.preview2.get(key).map(String::as_str);
+    of(name).or_else(|| of(&format!("{interface} {name}")))
 }
 
 /// Whether a module name is one of WASI's.

@@ -85,8 +85,12 @@ pub struct Profiles {
     pub calls_cut: u64,
 }
 
-/// The WASI function that a host call is of; `None` if it is of another kind.
+/// The WASI function that a host call is of; `None` if it is of another kind. One of WASI 0.2 has the name of
+/// what does the same in preview1.
 pub fn wasi_function(call: &Call) -> Option<&str> {
+    if let Some(name) = super::preview1(&call.module, &call.name) {
+        return Some(name);
+    }
     let is_wasi = call.answer == Answer::Wasi || super::is_wasi(&call.module);
     is_wasi.then(|| call.name.trim_start_matches("__wasi_"))
 }

@@ -89,7 +89,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
     max_table: u64,
     /// Nested calls; one more is a trap; a million at most
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
     max_depth: usize,
 }
 

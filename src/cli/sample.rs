@@ -16,7 +16,7 @@ use wasmspoor::{
     module::{Module, ValType},
     report::OptionsUsed,
     rules,
-    sandbox::{Drive, Persona, RunOptions, Stubs},
+    sandbox::{Drive, Persona, RunOptions, Seed, Stubs},
 };
 
 use super::{Exit, Failure, host_dir, input, limits, names, numbers, plural};
@@ -66,9 +66,9 @@ pub(super) struct Arguments {
     /// Answers to host calls, see docs/stubs.md; may be repeated
     #[arg(long, value_name = "FILE")]
     stub: Vec<PathBuf>,
-    /// Seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    /// Seed of everything random [default: the first eight bytes of the sample's SHA-256]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Virtual time at the start, in seconds since 1970 [default: the persona's]
     #[arg(long, value_name = "SECONDS")]
     epoch: Option<u64>,
@@ -219,7 +219,7 @@ impl Arguments {
         }
         options.entry_decisions = self.entry_decisions.or(options.entry_decisions);
         options.entry_instructions = self.entry_instructions.or(options.entry_instructions);
-        options.seed = self.seed;
+        options.seed = self.seed.map_or(options.seed, Seed::Given);
         if let Some(seconds) = self.epoch {
             let nanos = seconds.checked_mul(1_000_000_000);
             options.epoch_ns = nanos.with_context(|| format!("--epoch {seconds} is beyond the year 2554"))?;
@@ -265,7 +265,7 @@ impl Analyser<'_> {
     /// Reads a sample, and how it is to be run.
     pub(super) fn read(&self, file: &Path) -> Result<(Vec<u8>, RunOptions), Failure> {
         let bytes = input::read(file).map_err(|error| Failure::new(Exit::Usage, error))?;
-        let mut options = self.options.clone();
+        let mut options = self.options.clone().seeded(&bytes);
         if let Some(words) = &self.arguments.invoke {
             options.invoke =
                 invoke(&bytes, words).map_err(|error| Failure::new(Exit::NotExecutable, error))?;

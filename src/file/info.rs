@@ -166,7 +166,7 @@ impl RunInfo {
             sample_bytes: sample_len,
             is_embedded,
             persona: options.persona.name.clone(),
-            seed: options.seed,
+            seed: options.seed.number(),
             options: Box::new(options),
         }
     }

@@ -101,6 +101,7 @@ fn record_as(
     let binary = crate::module::to_binary(sample.bytes).ok();
     let from_text = matches!(binary, Some(std::borrow::Cow::Owned(_)));
     let wasm = binary.unwrap_or(sample.bytes.into());
+    let options = &options.clone().seeded(&wasm);
     let header = Header {
         tool: concat!("spoor ", env!("CARGO_PKG_VERSION")).into(),
         name: sample.name.into(),

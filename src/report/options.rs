@@ -12,7 +12,7 @@ use super::{contents::Contents, persona::PersonaContents};
 
 use crate::{
     AtTraceLimit, LimitError, Limits, Value,
-    sandbox::{Drive, Persona, RunOptions, StubError, Stubs},
+    sandbox::{Drive, Persona, RunOptions, Seed, StubError, Stubs},
 };
 
 /// How the sample was run.
@@ -204,7 +204,7 @@ pub fn options_used(options: &RunOptions) -> OptionsUsed<'_> {
         persona: (&persona.name).into(),
         persona_contents: PersonaContents::of(persona),
         terminals: persona.terminals,
-        seed: *seed,
+        seed: seed.number(),
         epoch_ns: *epoch_ns,
         entry_time_ms: millis(*entry_time),
         entry_time: Exact::of(*entry_time),
@@ -243,7 +243,7 @@ impl OptionsUsed<'_> {
         options.entry_time = self.entry_time.into_duration("entry_time")?;
         options.entry_decisions = self.entry_decisions;
         options.entry_instructions = self.entry_instructions;
-        options.seed = self.seed;
+        options.seed = Seed::Given(self.seed);
         options.epoch_ns = self.epoch_ns;
         options.args = self.args.into();
         options.env = self.env.into();

@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    categories,
     module::{FuncIndex, Module, Place, view},
     passes,
     sandbox::{Call, Run},
@@ -64,6 +65,9 @@ impl<'a> Index<'a> {
         let mut calls: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
         for (position, call) in facts.run.map(|run| &run.calls[..]).unwrap_or_default().iter().enumerate() {
             calls.entry(&call.name).or_default().push(position as u32);
+            if let Some(name) = categories::preview1(&call.module, &call.name) {
+                calls.entry(name).or_default().push(position as u32);
+            }
         }
         let mut callees: HashMap<FuncIndex, Vec<u32>> = HashMap::new();
         for (position, edge) in facts.dynamic.call_graph.edges.iter().enumerate() {

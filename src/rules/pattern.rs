@@ -6,6 +6,7 @@ use super::limits::REGEX_LIMIT;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::weight;
+use crate::categories;
 
 /// A name: exact, or by a regular expression.
 #[derive(Debug)]
@@ -16,8 +17,15 @@ pub(super) enum Name {
 }
 
 impl Name {
-    /// Whether it is the name `module.name`, given with or without its module.
+    /// Whether it is the name `module.name`, given with or without its module, or the function of preview1
+    /// that does the same.
     pub(super) fn is(&self, module: &str, name: &str) -> bool {
+        self.is_of(module, name)
+            || categories::preview1(module, name)
+                .is_some_and(|name| self.is_of("wasi_snapshot_preview1", name))
+    }
+
+    fn is_of(&self, module: &str, name: &str) -> bool {
         match self {
             Self::Exact(exact) => {
                 exact == name

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::{Conduct, Document, Drive, Honeytoken, Peer, Persona, RunOptions, Socket, SocketKind};
+use super::{Conduct, Document, Drive, Honeytoken, Peer, Persona, RunOptions, Seed, Socket, SocketKind};
 use crate::{AtTraceLimit, Limits, Value};
 
 fn persona() -> Persona {
@@ -53,7 +53,7 @@ pub(crate) fn every_option() -> RunOptions {
     options.entry_time = Duration::from_millis(1500);
     options.entry_decisions = Some(13);
     options.entry_instructions = None;
-    options.seed = u64::MAX;
+    options.seed = Seed::Given(u64::MAX);
     options.epoch_ns = 14;
     options.args = vec!["a".into(), "ä".into()];
     options.env = vec![("N".into(), "V".into())];

@@ -93,6 +93,9 @@ impl Import {
         let mut state = self.lock();
         let state = &mut *state;
         state.clock.tick(moment.instructions, moment.bulk);
+        if self.may_register() {
+            state.world.registered.look(call, self.func);
+        }
         let has_room = state.log.take(self.callee());
         self.look(call, state, has_room.then_some(state.log.calls.len()));
         if !has_room {
@@ -116,6 +119,12 @@ impl Import {
             ended: false,
         });
         (Some(state.log.calls.len() - 1), args)
+    }
+
+    /// Whether the host may be told of callbacks here: what others answer is known, and takes none.
+    fn may_register(&self) -> bool {
+        matches!(self.body, Body::Act(_) | Body::Zeros)
+            && matches!(self.answer, Answer::Default | Answer::World)
     }
 
     /// Looks for modules and for bait where the arguments point, in what the call reads.

@@ -104,8 +104,13 @@ struct Chosen {
 
 /// What WASI or a world says.
 fn known(import: &FunctionImport<'_>, usage: &Usage) -> Option<Chosen> {
-    let is_wasi = matches!(import.module, "wasi_snapshot_preview1" | "wasi_unstable" | "wasi");
-    if let Some(function) = wasi::find(import.name.trim_start_matches("__wasi_")) {
+    let is_wasix = import.module.starts_with("wasix_");
+    let is_wasi = is_wasix
+        || matches!(import.module, "wasi_snapshot_preview1" | "wasi_unstable" | "wasi")
+        || import.module.starts_with("wasi:");
+    let name = import.name.trim_start_matches("__wasi_");
+    let of_wasix = || wasi::find_wasix(name).filter(|_| is_wasix);
+    if let Some(function) = wasi::find(name).or_else(of_wasix) {
         let params = signature::parse(function.params);
         if let Some(is_split) = fit(&params, import)
             && (is_wasi || import.results == [Type::I32])
@@ -117,7 +122,8 @@ fn known(import: &FunctionImport<'_>, usage: &Usage) -> Option<Chosen> {
     }
     let entry = world::find(import, usage.function(import.index))?;
     let answer = if is_wasi { Answer::Wasi } else { Answer::World };
-    let fabricated = entry.is_made_up && !import.results.is_empty();
+    // Functions of WASI answer through memory as well.
+    let fabricated = entry.is_made_up && (!import.results.is_empty() || is_wasi);
     Some(Chosen {
         params: signature::parse(entry.params),
         body: entry.body(),

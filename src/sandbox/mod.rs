@@ -59,8 +59,13 @@ pub use self::{
     persona::{Conduct, Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind},
     stubs::{StubError, Stubs},
     types::{
+<<<<<<< HEAD
         Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, Leak, LeakEncoding, MAX_ARGS,
         MAX_CALLS, MAX_OUTPUT, MAX_POINTED, Pointed, Run, RunOptions, Status, TokenUse,
+=======
+        Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, Leak, MAX_ARGS, MAX_CALLS,
+        MAX_OUTPUT, MAX_POINTED, Pointed, Run, RunOptions, Seed, Status, TokenUse,
+>>>>>>> fb0a07d (Driving as the host would: WASIX, threads, WASI 0.2; callbacks by what is registered; a search for an order; budgets that follow news; seeds from samples)
     },
 };
 
@@ -97,6 +102,7 @@ pub(crate) struct Manner {
 /// As [`run`], recorded in some manner.
 pub(crate) fn run_with(wasm: &[u8], options: &RunOptions, manner: Manner) -> Result<Run, LoadError> {
     let Manner { recorder, timeouts, effects } = manner;
+    let options = &options.clone().seeded(wasm);
     let mut limitations = Vec::new();
     let stubs = Stubs::read(&options.stubs, &mut limitations);
     let mut state = State::new(options);

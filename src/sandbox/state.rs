@@ -19,7 +19,7 @@ use super::{
     random::Random,
     tokens::{Source, Watch},
     types::{Answer, Call, Entry, EntryEnd, MAX_OUTPUT, Run, RunOptions, Status},
-    wasi::Wasi,
+    wasi::{self, Wasi},
     world::World,
 };
 
@@ -52,6 +52,13 @@ pub(super) struct State {
     pub(super) random_bytes: u64,
 }
 
+/// What the sandbox remembers of a program at a moment, to return to.
+#[derive(Debug)]
+pub(super) struct Kept {
+    wasi: wasi::Kept,
+    world: World,
+}
+
 /// A stream that the sample writes to.
 #[derive(Debug, Default)]
 pub(super) struct Output {
@@ -78,10 +85,10 @@ impl Output {
 
 impl State {
     pub(super) fn new(options: &RunOptions) -> Self {
-        let wasi = Wasi::new(options);
+        let (wasi, seed) = (Wasi::new(options), options.seed.number());
         Self {
-            clock: Clock::new(options.epoch_ns, options.seed),
-            random: Random::new(options.seed),
+            clock: Clock::new(options.epoch_ns, seed),
+            random: Random::new(seed),
             tokens: watch(options, &wasi),
             wasi,
             world: World::new(),
@@ -98,6 +105,20 @@ impl State {
             handed: None,
             random_bytes: 0,
         }
+    }
+
+    /// What a program that begins anew would not have, as it is now. Files are not among it, nor the clock:
+    /// what happened, happened.
+    pub(super) fn keep(&self) -> Kept {
+        Kept { wasi: self.wasi.keep(), world: self.world.keep() }
+    }
+
+    /// Goes back to it.
+    pub(super) fn go_back(&mut self, kept: &Kept) {
+        for ino in self.wasi.go_back(&kept.wasi) {
+            self.release(ino);
+        }
+        self.world.go_back(&kept.world);
     }
 
     /// Bytes of a source go to the sample.

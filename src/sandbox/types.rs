@@ -6,6 +6,7 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 pub use super::limits::{MAX_ARGS, MAX_CALLS, MAX_OUTPUT, MAX_POINTED};
 use super::{
@@ -14,9 +15,13 @@ use super::{
     persona::{Conduct, Persona},
 };
 use crate::{
+<<<<<<< HEAD
     limitation::Limitation,
     module::{FuncIndex, Place},
     text::vocabulary,
+=======
+    module::{FuncIndex, Place, to_binary},
+>>>>>>> fb0a07d (Driving as the host would: WASIX, threads, WASI 0.2; callbacks by what is registered; a search for an order; budgets that follow news; seeds from samples)
     trace::{Trace, Trap},
     tracer::{AtTraceLimit, Limit, Limits, Value},
 };
@@ -39,8 +44,9 @@ pub struct RunOptions {
     /// Instructions that one entry point gets, counted as for [`Limits::instructions`]: a decision may stand
     /// for thousands of them.
     pub entry_instructions: Option<u64>,
-    /// Seed of everything random.
-    pub seed: u64,
+    /// Seed of everything random; by default one that the sample decides ([`Self::seeded`]), so that the same
+    /// sample always sees the same and two samples do not.
+    pub seed: Seed,
     /// Virtual time at the start, in nanoseconds since 1970.
     pub epoch_ns: u64,
     /// Arguments, the program's name first.
@@ -65,6 +71,26 @@ pub struct RunOptions {
     pub persona: Arc<Persona>,
     /// Imports that the caller answers in Rust: [`RunOptions::define`]. No file can hold them.
     pub functions: HostFunctions,
+}
+
+/// A seed of everything random.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Seed {
+    /// Made of the sample: see [`RunOptions::seeded`].
+    #[default]
+    OfSample,
+    /// This one.
+    Given(u64),
+}
+
+impl Seed {
+    /// The seed, 0 if it is still to be made.
+    pub fn number(self) -> u64 {
+        match self {
+            Self::OfSample => 0,
+            Self::Given(seed) => seed,
+        }
+    }
 }
 
 /// Which exports are called after the start function, `_initialize`, and `_start` or `main`.
@@ -180,6 +206,9 @@ pub enum EntryKind {
     Main,
     /// Another export, driven with made-up arguments.
     Export,
+    /// A function of the table that the sample told its host of: one that it registered by a type and a name,
+    /// or handed to an import. Driven with arguments of the types that the registration names.
+    Callback,
 }
 
 /// How an entry point ended.
@@ -359,6 +388,18 @@ pub struct Leak {
 }
 
 impl RunOptions {
+    /// The options as they are for a sample, binary or text: without a seed of their own they have the first
+    /// eight bytes, little-endian, of the SHA-256 of the binary module.
+    #[must_use]
+    pub fn seeded(mut self, sample: &[u8]) -> Self {
+        if self.seed == Seed::OfSample {
+            let binary = to_binary(sample).unwrap_or(sample.into());
+            let hash = Sha256::digest(&binary);
+            self.seed = Seed::Given(hash.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)));
+        }
+        self
+    }
+
     /// Takes arguments, environment, time, standard input, open directories and all that a persona has
     /// besides, and how it wants to be run.
     #[must_use]
@@ -409,7 +450,7 @@ impl Default for RunOptions {
             entry_time: Duration::from_secs(5),
             entry_decisions: Some(30_000_000),
             entry_instructions: Some(500_000_000),
-            seed: 0,
+            seed: Seed::default(),
             epoch_ns: 0,
             args: Vec::new(),
             env: Vec::new(),

@@ -7,7 +7,7 @@
 //! Not here: what the numbers mean (`limits`), reading any of it back (`trace`).
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -23,7 +23,7 @@ use super::limits::{BATCH_RECORDS, BATCH_WORDS, HANDED_OVER};
 use super::{
     cancel::Cancel,
     instruction_counter::InstructionCounter,
-    limits::{AtTraceLimit, Budget, Limit, Limits},
+    limits::{AtTraceLimit, Budget, Limit, Limits, NEWS, NEWS_OF_CALL},
     sink::{Batch, StreamSink, Timeout},
 };
 
@@ -96,6 +96,8 @@ pub(super) struct Capture {
     entries: u64,
     /// What the host does, if that is wanted.
     effects: Option<Effects>,
+    /// Host functions that were called, by their keys.
+    hosts: HashSet<u32>,
 }
 
 /// The part of a run that has a budget of its own.
@@ -106,6 +108,20 @@ struct Entry {
     work: Option<u64>,
     instructions: Option<u64>,
     stopped_by: Option<Limit>,
+    /// What it was given, work when it began, quarters of that which are used up, and news when the last
+    /// three of them began.
+    budget: Budget,
+    began: u64,
+    quarters: u64,
+    news: [u64; 3],
+}
+
+impl Entry {
+    /// Quarters of its budget that are used up after so much work and so many instructions.
+    fn quarters(&self, work: u64, instructions: u64) -> u64 {
+        let of = |used: u64, all: Option<u64>| all.map_or(0, |all| used.saturating_mul(4) / all.max(1));
+        of(work.saturating_sub(self.began), self.budget.work).max(of(instructions, self.budget.instructions))
+    }
 }
 
 impl Capture {
@@ -149,6 +165,7 @@ impl Capture {
             instruction_counter: None,
             entries: 0,
             effects: None,
+            hosts: HashSet::new(),
         }
     }
 
@@ -216,9 +233,56 @@ impl Capture {
             work: budget.work.map(|work| self.work.saturating_add(work)),
             instructions: budget.instructions,
             stopped_by: None,
+            budget: budget.clone(),
+            began: self.work,
+            quarters: 0,
+            news: [self.news(); 3],
         };
         self.host_called_at = self.work;
         self.last_place = None;
+    }
+
+    /// Basic blocks that ran, each once, as far as instructions were counted.
+    pub(super) fn blocks_seen(&self) -> u64 {
+        self.instruction_counter.as_ref().map_or(0, InstructionCounter::blocks_seen)
+    }
+
+    /// How much new was seen: code that had not run before, host functions not called before.
+    fn news(&self) -> u64 {
+        self.blocks_seen() + NEWS_OF_CALL * self.hosts.len() as u64
+    }
+
+    /// Whether new things came up in the last two quarters of what the entry was given. Code is known to be
+    /// new some hundred thousand decisions after it ran.
+    fn is_new(&self) -> bool {
+        self.news() >= self.entry.news[0] + NEWS
+    }
+
+    /// Keeps in mind how much was new when each quarter of the entry's budget began.
+    fn mark_quarter(&mut self) {
+        let counter = self.instruction_counter.as_ref();
+        let instructions = counter.map_or(0, |counter| counter.of_entry(self.entries));
+        let quarters = self.entry.quarters(self.work, instructions);
+        if quarters > self.entry.quarters {
+            self.entry.quarters = quarters;
+            let [_, before, last] = self.entry.news;
+            self.entry.news = [before, last, self.news()];
+        }
+    }
+
+    /// Gives an entry that used its budget up as much again if it still comes to new things. Depends on the
+    /// run alone, not on the clock.
+    fn goes_on(&mut self) -> bool {
+        let goes_on = self.is_new();
+        if goes_on {
+            let Budget { work, instructions, .. } = self.entry.budget;
+            let more = |limit: &mut Option<u64>, given: Option<u64>| {
+                *limit = limit.zip(given).map(|(limit, given)| limit.saturating_add(given));
+            };
+            more(&mut self.entry.work, work);
+            more(&mut self.entry.instructions, instructions);
+        }
+        goes_on
     }
 
     /// The limit of the session that was reached first.
@@ -297,7 +361,7 @@ impl Capture {
     /// Whether time or space is used up, of the session or of the entry.
     fn is_over(&mut self) -> bool {
         self.look_at_clock();
-        if self.entry.work.is_some_and(|limit| self.work >= limit) {
+        if self.entry.work.is_some_and(|limit| self.work >= limit) && !self.goes_on() {
             self.entry.stopped_by.get_or_insert(Limit::Decisions);
         }
         if self.bytes() > self.limits.trace_bytes {
@@ -327,6 +391,10 @@ impl Capture {
             let now = Instant::now();
             session = self.deadline.is_some_and(|deadline| now >= deadline);
             entry = self.entry.deadline.is_some_and(|deadline| now >= deadline);
+            if entry && self.is_new() {
+                let more = self.entry.budget.time.unwrap_or_default().max(Duration::from_millis(1));
+                (entry, self.entry.deadline) = (false, now.checked_add(more));
+            }
         }
         for (struck, is_session) in [(session, true), (entry, false)] {
             let stop = if is_session { &mut self.stopped_by } else { &mut self.entry.stopped_by };
@@ -347,7 +415,7 @@ impl Capture {
             if self.limits.instructions.is_some_and(|limit| total >= limit) {
                 self.stop(Limit::Instructions);
             }
-            if self.entry.instructions.is_some_and(|limit| of_entry >= limit) {
+            if self.entry.instructions.is_some_and(|limit| of_entry >= limit) && !self.goes_on() {
                 self.entry.stopped_by.get_or_insert(Limit::Instructions);
             }
         }
@@ -364,6 +432,7 @@ impl Capture {
         (self.polled_at, self.words_polled_at) = (decisions, words);
         let silent = made_words < FEW_WORDS && !std::mem::take(&mut self.bulk_asks);
         self.work = self.work.saturating_add(made).saturating_add(if silent { SILENT_TICK } else { 0 });
+        self.mark_quarter();
     }
 }
 
@@ -411,8 +480,9 @@ impl recorder::Sink for Capture {
     fn event(&mut self, event: Event) {
         let mut decisions = 0;
         match event {
-            Event::HostCall { .. } => {
+            Event::HostCall { func } => {
                 self.host_calls += 1;
+                self.hosts.insert(func);
                 self.work = self.work.saturating_add(HOST_CALL);
                 self.host_called_at = self.work;
             }

@@ -175,13 +175,17 @@ impl Caller<'_> {
     pub(crate) fn invoke_indirect(&mut self, index: u64, args: &[Value]) -> Result<Vec<Value>, HostError> {
         let table = self.caller.data().table;
         let element = table.and_then(|table| table.get(&self.caller, index));
-        let func = match element {
-            Some(engine::Ref::Func(func)) => func.val().copied(),
-            _ => None,
-        };
-        let func = func
+        let func = element
+            .and_then(func_of)
             .ok_or_else(|| HostError::new(format!("there is no function at index {index} of the table")))?;
         self.nest(func, args)
+    }
+
+    /// Types of parameters and results of the function at `index` of the caller's table, if there is one.
+    pub(crate) fn table_type(&self, index: u64) -> Option<(Vec<Type>, Vec<Type>)> {
+        let element = self.caller.data().table?.get(&self.caller, index)?;
+        let ty = func_of(element)?.ty(&self.caller);
+        Some((types(ty.params()), types(ty.results())))
     }
 
     fn nest(&mut self, func: engine::Func, args: &[Value]) -> Result<Vec<Value>, HostError> {
@@ -242,6 +246,19 @@ impl Caller<'_> {
         let (decisions, calls) = (recorder.decisions(), recorder.calls());
         capture(&mut self.caller).map_or_else(Moment::default, |capture| capture.moment(decisions, calls))
     }
+}
+
+/// The function that an element of a table is.
+pub(super) fn func_of(element: engine::Ref) -> Option<engine::Func> {
+    match element {
+        engine::Ref::Func(func) => func.val().copied(),
+        _ => None,
+    }
+}
+
+/// Types as they are seen outside.
+pub(super) fn types(types: &[engine::ValType]) -> Vec<Type> {
+    types.iter().map(|&ty| ty.into()).collect()
 }
 
 /// Bytes of a page of `memory`, as far as its size tells.

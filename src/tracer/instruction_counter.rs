@@ -50,6 +50,7 @@ pub(super) struct InstructionCounter {
     invocations: Vec<Invocation>,
     /// The stream did not fit the code: it counts no more.
     is_lost: bool,
+    seen: Seen,
 }
 
 /// Where it stands.
@@ -83,6 +84,41 @@ enum Known {
     Invoke(FuncKey),
     HostReturn,
     Other,
+}
+
+/// The blocks that ran, a bit for each, of the functions that ran.
+#[derive(Debug, Default)]
+struct Seen {
+    /// By the position of the function among those that the module defines.
+    functions: Vec<Box<[u64]>>,
+    count: u64,
+}
+
+impl Seen {
+    #[inline(always)]
+    fn mark(&mut self, function: usize, block: usize, blocks: usize) {
+        let word = self.functions.get_mut(function).and_then(|words| words.get_mut(block / 64));
+        match word {
+            Some(word) => {
+                let bit = 1 << (block % 64);
+                self.count += u64::from(*word & bit == 0);
+                *word |= bit;
+            }
+            None => self.begin(function, block, blocks),
+        }
+    }
+
+    /// The first block of a function.
+    #[cold]
+    fn begin(&mut self, function: usize, block: usize, blocks: usize) {
+        if self.functions.len() <= function {
+            self.functions.resize_with(function + 1, Box::default);
+        }
+        if block < blocks {
+            self.functions[function] = vec![0; blocks.div_ceil(64)].into();
+            self.mark(function, block, blocks);
+        }
+    }
 }
 
 /// How the invocations ended that it has not left yet.
@@ -123,12 +159,18 @@ impl InstructionCounter {
             frames: Vec::new(),
             invocations: Vec::new(),
             is_lost: false,
+            seen: Seen::default(),
         }
     }
 
     /// Instructions counted so far.
     pub(super) fn total(&self) -> u64 {
         self.total
+    }
+
+    /// Basic blocks that ran so far, each once; those that fall through into the next are one with it.
+    pub(super) fn blocks_seen(&self) -> u64 {
+        self.seen.count
     }
 
     /// Instructions counted of the `entries`-th invocation from the top.
@@ -230,6 +272,7 @@ impl InstructionCounter {
                 counter.at = At::Block(inside.func, block);
                 return if counter.taken >= end { Ok(()) } else { Err(Stop::Dry) };
             }
+            counter.seen.mark(inside.position, block.position(), inside.chains.len());
             let chain = inside.chains.get(block.position()).ok_or(Stop::Lost)?;
             let &Block { len, exit, .. } =
                 inside.code.blocks().get(chain.end.position()).ok_or(Stop::Lost)?;
@@ -331,6 +374,8 @@ impl InstructionCounter {
 /// The function that the walk is in.
 struct Inside<'m> {
     func: FuncIndex,
+    /// Its position among the functions that the module defines.
+    position: usize,
     code: &'m Code,
     chains: &'m [Chain],
 }
@@ -338,7 +383,8 @@ struct Inside<'m> {
 impl<'m> Inside<'m> {
     fn of(module: &'m Module, func: FuncIndex) -> Result<Self, Stop> {
         let code = module.code(func).map_err(|_| Stop::Lost)?;
-        Ok(Self { func, code, chains: code.chains() })
+        let position = func.0.saturating_sub(module.imported_functions()) as usize;
+        Ok(Self { func, position, code, chains: code.chains() })
     }
 }
 

@@ -30,6 +30,13 @@ pub(super) const BATCH_RECORDS: usize = 1 << 13;
 /// thread may have 2 MiB.
 pub(super) const NESTING: u32 = 32;
 
+/// New basic blocks that a part of an entry must have shown for the entry to go on beyond its budget: a few
+/// are found by any loop that runs long.
+pub(super) const NEWS: u64 = 32;
+
+/// News that a host function is worth that was not called before: a program does something else then.
+pub(super) const NEWS_OF_CALL: u64 = 32;
+
 /// Frames that the count of instructions follows; the engine has fewer.
 pub(super) const COUNTED_FRAMES: usize = 1 << 20;
 
@@ -63,9 +70,12 @@ pub struct Limits {
     /// Default 10 million.
     pub table_elements: u64,
     /// Frames of nested calls of one invocation; one more is the trap `call stack exhausted`. Default
-    /// 10,000.
+    /// 100,000: a native stack of some megabytes holds no more of the smallest. It bounds what the engine
+    /// keeps of a frame beside its values.
     pub call_depth: usize,
-    /// Bytes of the engine's value stack; more is the same trap. Default 16 MiB.
+    /// Bytes of the engine's value stack, where each frame takes 8 for each of its locals and operands; more
+    /// is the same trap. What ends a deep recursion, as in a native engine: a frame of many locals comes
+    /// less deep than a small one. Default 16 MiB.
     pub stack_bytes: usize,
 }
 
@@ -80,7 +90,7 @@ impl Default for Limits {
             at_trace_limit: AtTraceLimit::Stop,
             memory_pages: 4096,
             table_elements: 10_000_000,
-            call_depth: 10_000,
+            call_depth: 100_000,
             stack_bytes: 16 << 20,
         }
     }

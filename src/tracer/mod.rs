@@ -28,7 +28,7 @@ use std::{
 use wasmspoor_hooks as engine;
 
 use crate::{
-    module::{CodeOffset, LoadError, Module, Place, diagnose, to_binary, weight::Heavy},
+    module::{CodeOffset, FuncIndex, LoadError, Module, Place, diagnose, to_binary, weight::Heavy},
     trace::{Callee, FuncKey, Instance, Trace, Trap, effects::Effect},
 };
 
@@ -267,6 +267,14 @@ impl fmt::Debug for Session {
     }
 }
 
+/// A function as an element of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct TableFunction {
+    /// Its index; `None` if it is not the sample's own.
+    pub(crate) func: Option<FuncIndex>,
+    pub(crate) params: Vec<Type>,
+}
+
 /// How an invocation ended.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -358,6 +366,7 @@ impl Session {
         match engine::Instance::new(&mut self.store, &self.compiled, &imports) {
             Ok(instance) => {
                 self.instance = Some(instance);
+                self.find_table(instance);
                 Ok(Outcome::Returned(Vec::new()))
             }
             Err(error) if self.capture().has_run() == ran_before => {
@@ -394,6 +403,56 @@ impl Session {
             Err(CallError::Arguments(message)) => Err(InvokeError::Arguments(message)),
             Err(CallError::Engine(error)) => Ok(self.outcome(error)),
         }
+    }
+
+    /// The table whose indices stand for functions: the one that host functions see, else the first.
+    fn find_table(&mut self, instance: engine::Instance) {
+        let named = self.store.data().names.clone();
+        let exported = named.table.as_deref().and_then(|name| instance.get_table(&self.store, name));
+        let table = exported.or_else(|| instance.parts(&self.store).tables.first().copied());
+        let host = self.store.data_mut();
+        host.table = host.table.or(table);
+    }
+
+    /// The function at `index` of that table; `None` if there is none.
+    pub(crate) fn table_function(&self, index: u64) -> Option<TableFunction> {
+        let func = self.table_element(index)?;
+        let ty = func.ty(&self.store);
+        let first_key = self.trace.instances.first()?.first_key.0;
+        let module = self.module();
+        let defined = func.key().checked_sub(first_key).filter(|&at| at < module.defined_functions());
+        Some(TableFunction {
+            func: defined.map(|position| FuncIndex(module.imported_functions() + position)),
+            params: host::types(ty.params()),
+        })
+    }
+
+    fn table_element(&self, index: u64) -> Option<engine::Func> {
+        host::func_of(self.store.data().table?.get(&self.store, index)?)
+    }
+
+    /// Calls the function at `index` of that table, as [`Self::invoke_within`] calls an export.
+    pub(crate) fn invoke_at(
+        &mut self,
+        index: u64,
+        args: &[Value],
+        budget: &Budget,
+    ) -> Result<Outcome, InvokeError> {
+        self.arm(budget);
+        let func = self.table_element(index);
+        let func = func.ok_or_else(|| InvokeError::NoSuchExport(format!("table[{index}]")))?;
+        match host::call(&mut self.store, func, args) {
+            Ok(results) => Ok(Outcome::Returned(results)),
+            Err(CallError::Arguments(message)) => Err(InvokeError::Arguments(message)),
+            Err(CallError::Engine(error)) => Ok(self.outcome(error)),
+        }
+    }
+
+    /// Basic blocks that ran so far, each once, as far as the count of instructions has come.
+    pub(crate) fn blocks_seen(&mut self) -> u64 {
+        // So that what was executed up to here can be counted.
+        self.store.recorder_mut().drain();
+        self.capture().blocks_seen()
     }
 
     /// Begins an entry with `budget`. A stop of the entry before it is lifted; one of the session is not.

@@ -2,7 +2,7 @@
 
 use wasmspoor::{
     Value,
-    sandbox::{Answer, EntryEnd, Pointed, RunOptions, Status},
+    sandbox::{Answer, EntryEnd, Pointed, RunOptions, Seed, Status},
 };
 
 use super::{run, run_with};
@@ -140,7 +140,7 @@ fn time_is_virtual_and_randomness_seeded() {
     );
     let runs = [1, 1, 2].map(|seed| {
         let mut options = RunOptions::default();
-        options.seed = seed;
+        options.seed = Seed::Given(seed);
         let run = run_with(&text, &options);
         assert_eq!((run.sleeps, run.slept_ns), (1, 4_682_302_799_872));
         (run.exit_code, run.calls.iter().map(|call| call.time_ns).collect::<Vec<_>>())

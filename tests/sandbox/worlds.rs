@@ -205,3 +205,73 @@ fn stubs_go_before_everything() {
     );
     assert_eq!((run.sleeps, run.status), (3, Status::Exited));
 }
+
+#[test]
+fn a_thread_runs_when_it_is_begun_and_may_end_the_program() {
+    let program = |thread: &str| {
+        run(&format!(
+            r#"(module (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") 1)
+            (func (export "wasi_thread_start") (param i32 i32) {thread})
+            (func (export "_start") (local $thread i32)
+                (local.set $thread (call $spawn (i32.const 5)))
+                (call $exit (i32.add (i32.mul (local.get $thread) (i32.const 100)) (i32.load (i32.const 64))))))"#
+        ))
+    };
+    let run = program("(i32.store (i32.const 64) (i32.add (local.get 0) (local.get 1)))");
+    assert_eq!(run.exit_code, Some(106), "thread 1, and what it left in memory");
+    assert!(run.calls.iter().all(|call| !call.fabricated || &*call.name == "proc_exit"));
+    assert_eq!(program("(call $exit (i32.const 3))").exit_code, Some(3));
+    assert_eq!(program("unreachable").exit_code, Some(100), "a thread that traps ends alone");
+}
+
+#[test]
+fn a_module_without_a_beginning_for_threads_is_told_so() {
+    let run = run(r#"(module (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+        (memory (export "memory") 1) (func (export "_start") (drop (call $spawn (i32.const 5)))))"#);
+    assert_eq!(results(&run), [("thread-spawn", Some(wasmspoor::Value::I32(-1)))]);
+}
+
+#[test]
+fn a_connection_of_wasix_has_the_name_of_where_it_leads() {
+    let run = run(r#"(module
+        (import "wasix_32v1" "sock_open" (func $open (param i32 i32 i32 i32) (result i32)))
+        (import "wasix_32v1" "sock_connect" (func $connect (param i32 i32) (result i32)))
+        (import "wasix_32v1" "fd_dup" (func $dup (param i32 i32) (result i32)))
+        (import "wasix_32v1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+        (import "wasix_32v1" "proc_exec2" (func $exec (param i32 i32 i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 16) "/bin/true") (data (i32.const 32) "\10\00\00\00\09\00\00\00")
+        (data (i32.const 48) "\01\00\11\5c\c0\00\02\05")
+        (func (export "_start")
+            (drop (call $open (i32.const 1) (i32.const 1) (i32.const 6) (i32.const 64)))
+            (drop (call $connect (i32.load (i32.const 64)) (i32.const 48)))
+            (drop (call $dup (i32.load (i32.const 64)) (i32.const 68)))
+            (drop (call $write (i32.load (i32.const 68)) (i32.const 32) (i32.const 1) (i32.const 72)))
+            (drop (call $exec (i32.const 16) (i32.const 9) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))
+            unreachable))"#);
+    assert_eq!(run.exit_code, Some(0), "another program takes its place");
+    let connection = &run.connections[0];
+    assert_eq!((connection.name.as_str(), &connection.sent[..]), ("192.0.2.5:4444", &b"/bin/true"[..]));
+    let exec = run.calls.last().unwrap();
+    assert!(exec.fabricated && exec.ended, "{exec:?}");
+    let name = exec.args[0].points_at.as_ref().unwrap();
+    assert_eq!(name, &wasmspoor::sandbox::Pointed::Text { text: "/bin/true".into() });
+}
+
+#[test]
+fn a_core_module_of_wasi_0_2_prints_and_is_named_by_preview1() {
+    let run = run(r#"(module
+        (import "wasi:cli/stdout@0.2.3" "get-stdout" (func $stdout (result i32)))
+        (import "wasi:io/streams@0.2.3" "[method]output-stream.blocking-write-and-flush"
+            (func $write (param i32 i32 i32 i32)))
+        (import "wasi:cli/exit@0.2.3" "exit" (func $exit (param i32)))
+        (memory (export "memory") 1) (data (i32.const 16) "hi\n")
+        (func (export "wasi:cli/run@0.2.3#run") (result i32)
+            (call $write (call $stdout) (i32.const 16) (i32.const 3) (i32.const 64))
+            (call $exit (i32.load8_u (i32.const 64))) (i32.const 1)))"#);
+    assert_eq!((&run.stdout[..], run.exit_code), (&b"hi\n"[..], Some(0)));
+    let named: Vec<_> = run.calls.iter().filter_map(wasmspoor::categories::wasi_function).collect();
+    assert_eq!(named, ["get-stdout", "fd_write", "proc_exit"]);
+}

@@ -37,6 +37,8 @@ stored! {
         Initialize,
         Main,
         Export,
+        // After version 1; whoever does not know it takes the chunk for damaged.
+        Callback,
     }
 
     /// How an entry point ended.

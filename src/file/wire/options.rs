@@ -133,3 +133,16 @@ stored! {
         stays: bool,
     }
 }
+
+/// What is written was run with one.
+impl super::Stored for sandbox::Seed {
+    type Wire = u64;
+
+    fn into_wire(self) -> u64 {
+        self.number()
+    }
+
+    fn of_wire(wire: u64) -> Option<Self> {
+        Some(Self::Given(wire))
+    }
+}

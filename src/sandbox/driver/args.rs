@@ -11,6 +11,7 @@ pub(super) const PAGE: u32 = 64 << 10;
 /// Where things lie in the page.
 const TARGET: u32 = 4 << 10;
 const OUTPUT: u32 = 8 << 10;
+const TEXT: u32 = 12 << 10;
 const OBJECT: u32 = 16 << 10;
 /// Bytes of the input, as a job of a miner has.
 const LEN: i32 = 76;
@@ -30,8 +31,19 @@ pub(super) fn page() -> Vec<u8> {
     let mut page: Vec<u8> = job().iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect();
     page.resize(TARGET as usize, 0);
     page.extend_from_slice(b"b88d0600");
+    page.resize(TEXT as usize, 0);
+    page.extend_from_slice(&(WORDS.len() as u32).to_le_bytes());
+    page.extend_from_slice(WORDS);
     page.resize(PAGE as usize, 0);
     page
+}
+
+/// A text that means nothing.
+const WORDS: &[u8] = b"the quick brown fox jumps over 13 lazy dogs";
+
+/// Where a text begins in the page, its length in bytes before it, as embind passes texts.
+pub(super) fn text_at(page: u32) -> u32 {
+    page.wrapping_add(TEXT)
 }
 
 /// Ways of making up arguments that are worth trying, the likeliest first.

@@ -54,7 +54,8 @@ pub(super) fn all(session: &Session) -> Vec<Candidate> {
 /// Those to drive, in the order in which they are called, and how many are left out.
 pub(super) struct Choice {
     pub(super) chosen: Vec<Candidate>,
-    pub(super) left: usize,
+    /// Names of those that are left out.
+    pub(super) left: Vec<String>,
 }
 
 /// What is to be chosen.
@@ -87,14 +88,14 @@ pub(super) fn choose(
     let mut rest: Vec<_> =
         all.iter().filter(|one| one.func.0 >= imported && !called.contains(&one.func)).cloned().collect();
     if rest.is_empty() {
-        return Choice { chosen: rest, left: 0 };
+        return Choice { chosen: rest, left: Vec::new() };
     }
     let mut ranking = Ranking::new(module.bytes(), imported);
     rank(&mut ranking, &mut rest);
     // A packer reads every file there is, and would look like a thief; its host never calls it at run time.
     let is_packer = |one: &Candidate| one.name.trim_start_matches('_').starts_with("wasi_vfs_");
     rest.retain(|one| is_all || !is_packer(one));
-    let (mut once, mut left) = (BTreeSet::new(), 0);
+    let (mut once, mut left) = (BTreeSet::new(), Vec::new());
     rest.retain(|one| once.insert(one.func));
     if !is_all {
         if let Some(start) = all.iter().find(|one| one.name == "_start" && called.contains(&one.func)) {
@@ -103,16 +104,16 @@ pub(super) fn choose(
             // A command may export its whole C library: called with made-up arguments that would look like
             // anything. A command that does nothing with the host itself is hardly one, and what
             // hashes is worth a look in any.
-            let before = rest.len();
+            let names = |rest: &[Candidate]| rest.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
             let is_library = |one: &Candidate| one.role == Role::Runtime || one.name.starts_with("__");
             let is_asked = |one: &Candidate| !asked.command_calls || one.reach.mixes >= MIXES;
-            rest.retain(|one| !is_library(one) && is_asked(one));
-            left = before - rest.len();
+            let (kept, dropped): (Vec<_>, Vec<_>) =
+                rest.into_iter().partition(|one| !is_library(one) && is_asked(one));
+            (rest, left) = (kept, names(&dropped));
         }
         rest.retain(|one| one.role != Role::Runtime || one.reach.is_busy);
     }
-    left += rest.len().saturating_sub(most);
-    rest.truncate(most);
+    left.extend(rest.drain(most.min(rest.len())..).map(|one| one.name));
     Choice { chosen: rest, left }
 }
 
@@ -134,7 +135,8 @@ fn rank(ranking: &mut Ranking, candidates: &mut [Candidate]) {
     // Stable: the module's order decides between equals.
     candidates.sort_by_key(|candidate| {
         let reach = candidate.reach;
-        (order(candidate.role), Reverse(reach.mixes >= MIXES), Reverse(reach.loops))
+        let promise = u8::from(reach.has_effect) + u8::from(reach.mixes >= MIXES);
+        (order(candidate.role), Reverse(promise), Reverse(reach.loops))
     });
 }
 

@@ -7,6 +7,24 @@ pub(super) const GIVERS: usize = 16;
 /// Exports driven with made-up arguments: each takes its time of the run.
 pub(super) const DRIVEN: usize = 64;
 
+/// Functions called that the sample told its host of: each takes its time of the run.
+pub(super) const CALLBACKS: usize = 96;
+
+/// Calls made to find an order of exports in which more of the code runs.
+pub(super) const SEARCH_CALLS: usize = 64;
+
+/// Objects of the sample that such a search tries as arguments of one export.
+pub(super) const SEARCH_OBJECTS: usize = 4;
+
+/// Blocks that a call must have shown for the search to leave its export alone.
+pub(super) const SEARCH_BLOCKS: u64 = 24;
+
+/// Names in a message of what was not called; the others are counted.
+pub(super) const LEFT_NAMED: usize = 5;
+
+/// Characters of such a name.
+pub(super) const NAME_SHOWN: usize = 60;
+
 /// Functions and calls followed to rank all exports together: a fraction of a second.
 pub(super) const RANK_STEPS: usize = 4_000_000;
 

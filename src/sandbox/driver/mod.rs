@@ -8,11 +8,13 @@
 //! Each call has a budget of its own, in work that does not depend on the machine.
 
 mod args;
+mod callbacks;
 mod candidates;
 mod limits;
 mod names;
 mod rank;
 mod returning;
+mod search;
 
 use std::{
     collections::BTreeSet,
@@ -23,10 +25,11 @@ use std::{
 use crate::{
     limitation::Limitation,
     module::{FuncIndex, Place},
+    text::{plural, quoted, some},
     tracer::{Budget, InvokeError, Limit, Outcome, Session, Type, Value},
 };
 
-use self::limits::DRIVEN;
+use self::limits::{DRIVEN, LEFT_NAMED, NAME_SHOWN, SEARCH_BLOCKS};
 use self::{
     args::{Material, PATTERNS},
     candidates::{Asked, Candidate, Choice},
@@ -65,6 +68,8 @@ pub(super) struct Driver<'o> {
     material: Material,
     /// The state that a failed call is followed by.
     returning: Returning,
+    /// What the sample told its host of and was looked at, and the objects that came of it.
+    told: callbacks::Told,
     /// The wall time of an entry was used up, which depends on the machine.
     clock_struck: u32,
 }
@@ -88,6 +93,7 @@ impl<'o> Driver<'o> {
             limitations,
             material,
             returning,
+            told: callbacks::Told::default(),
             clock_struck: 0,
         }
     }
@@ -99,7 +105,7 @@ impl<'o> Driver<'o> {
             self.place();
             self.candidates = candidates::all(&self.session).into();
             self.initialize();
-            self.returning.keep(&mut self.session);
+            self.keep();
             self.drive();
         }
         self.say_stops();
@@ -167,9 +173,17 @@ impl<'o> Driver<'o> {
         }
         match self.options.drive {
             Drive::None | Drive::Name(_) => {}
-            Drive::Auto => self.others(false, DRIVEN),
-            Drive::Exports => self.others(true, usize::MAX),
+            Drive::Auto => self.all_else(false, DRIVEN),
+            Drive::Exports => self.all_else(true, usize::MAX),
         }
+    }
+
+    /// What the sample told its host of, and its exports: one may tell of more.
+    fn all_else(&mut self, is_all: bool, most: usize) {
+        self.settle();
+        self.callbacks();
+        self.others(is_all, most);
+        self.callbacks();
     }
 
     /// The export that the user named, with the user's arguments or made-up ones.
@@ -199,20 +213,49 @@ impl<'o> Driver<'o> {
         self.settle();
         if chosen.iter().any(|candidate| !candidate.params.is_empty()) {
             self.make_page();
-            self.returning.keep(&mut self.session);
+            self.keep();
         }
-        let mut driven = 0;
+        let (mut driven, mut quiet) = (0, Vec::new());
         for candidate in &chosen {
             if self.is_over() {
                 break;
             }
+            let before = self.session.blocks_seen();
             self.try_out(candidate);
+            if self.session.blocks_seen() < before + SEARCH_BLOCKS {
+                quiet.push(candidate);
+            }
             driven += 1;
         }
+<<<<<<< HEAD
         let not_driven = left + chosen.len() - driven;
         if not_driven > 0 {
             self.limitations.push(Limitation::ExportsLeft { count: not_driven as u64 });
+=======
+        self.search(&quiet);
+        let rest = chosen.iter().skip(driven).map(|one| one.name.clone());
+        self.say_left("exported function", &left.into_iter().chain(rest).collect::<Vec<_>>());
+    }
+
+    /// Says what was not called.
+    fn say_left(&mut self, what: &str, names: &[String]) {
+        if !names.is_empty() {
+            let (count, verb) =
+                (plural(names.len() as u64, what), if names.len() == 1 { "was" } else { "were" });
+            let names = some(names.iter().map(|name| quoted(name, NAME_SHOWN)), LEFT_NAMED);
+            self.limitations.push(format!("{count} {verb} not called: {names}"));
+>>>>>>> fb0a07d (Driving as the host would: WASIX, threads, WASI 0.2; callbacks by what is registered; a search for an order; budgets that follow news; seeds from samples)
         }
+    }
+
+    /// The state of now is what is returned to.
+    fn keep(&mut self) {
+        self.returning.keep(&mut self.session, self.state);
+    }
+
+    /// Returns to what was kept.
+    fn undo(&mut self) {
+        self.returning.go_back(&mut self.session, self.state);
     }
 
     /// Whether a program did anything with the host but end itself.
@@ -243,7 +286,7 @@ impl<'o> Driver<'o> {
         }
         self.keep_handle(candidate);
         if matches!(candidate.role, Role::Create | Role::Set) && self.has_returned() {
-            self.returning.keep(&mut self.session);
+            self.keep();
         }
     }
 
@@ -257,7 +300,7 @@ impl<'o> Driver<'o> {
     fn settle(&mut self) -> bool {
         let has_failed = !self.entries.is_empty() && !self.has_returned();
         if has_failed {
-            self.returning.go_back(&mut self.session);
+            self.undo();
         }
         has_failed
     }
@@ -319,7 +362,7 @@ impl<'o> Driver<'o> {
                 return;
             }
             self.material.page = page;
-            self.returning.go_back(&mut self.session);
+            self.undo();
             if self.is_over() {
                 return;
             }

@@ -26,11 +26,14 @@ pub(super) enum Role {
 /// Names without leading underscores; the first row that matches counts.
 const ROLES: &[(Role, &[&str])] = &[
     (Role::Initialize, &["initialize", "wasm_call_ctors", "post_instantiate", "GLOBAL__*"]),
-    (Role::Main, &["start", "main", "main_argc_argv", "main_void", "original_main"]),
+    (Role::Main, &["start", "main", "main_argc_argv", "main_void", "original_main", "wasi:cli/run@*#run"]),
     (
         Role::Runtime,
         &[
             "dynCall_*",
+            "cabi_*",
+            "canonical_abi_*",
+            "wasi_thread_start",
             "malloc",
             "free",
             "calloc",
@@ -224,6 +227,9 @@ mod tests {
     fn roles() {
         for (name, expected) in [
             ("_start", Role::Main),
+            ("wasi:cli/run@0.2.3#run", Role::Main),
+            ("cabi_post_run", Role::Runtime),
+            ("wasi_thread_start", Role::Runtime),
             ("_main", Role::Main),
             ("__main_argc_argv", Role::Main),
             ("_initialize", Role::Initialize),

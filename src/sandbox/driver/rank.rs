@@ -10,7 +10,34 @@ use std::collections::BTreeSet;
 use wasmparser::{ElementItems, Operator, Parser, Payload};
 
 use super::limits::RANK_STEPS;
-use crate::module::FuncIndex;
+use crate::{module::FuncIndex, sandbox::glob};
+
+/// Imports by which a sample does something to others, without leading underscores. What only prints is none:
+/// all code of a C library leads there.
+const EFFECTS: &[&str] = &[
+    "path_open",
+    "path_unlink_file",
+    "path_rename",
+    "path_remove_directory",
+    "fd_pwrite",
+    "sock_*",
+    "proc_exec*",
+    "proc_spawn*",
+    "proc_fork*",
+    "thread*spawn*",
+    "system",
+    "exec*",
+    "popen",
+    "*fetch*",
+    "*websocket*",
+    "*WebSocket*",
+    "*run_script*",
+    "*eval*",
+    "*newnoargs*",
+    "[method]descriptor.*-at",
+    "create-*-socket",
+    "handle",
+];
 
 /// What a function holds.
 #[derive(Debug, Default)]
@@ -29,6 +56,8 @@ pub(super) struct Reach {
     pub(super) loops: u64,
     /// Exclusive ors and rotations by direct calls: what hashes and ciphers are made of, and little else is.
     pub(super) mixes: u64,
+    /// Whether direct calls lead to an import by which something is done to others.
+    pub(super) has_effect: bool,
     /// Whether direct calls lead to a loop or to the host.
     pub(super) is_busy: bool,
 }
@@ -37,6 +66,8 @@ pub(super) struct Reach {
 #[derive(Debug, Default)]
 pub(super) struct Ranking {
     imported: u32,
+    /// Of each imported function whether it has an effect.
+    effects: Vec<bool>,
     bodies: Vec<Body>,
     /// The functions of all element segments, and the loops that they reach.
     in_table: Vec<u32>,
@@ -54,6 +85,7 @@ impl Ranking {
         let mut in_table = Vec::new();
         for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
             match payload {
+                Payload::ImportSection(imports) => ranking.effects = effects(imports),
                 Payload::ElementSection(segments) => {
                     for segment in segments.into_iter().flatten() {
                         if let ElementItems::Functions(functions) = segment.items {
@@ -75,11 +107,12 @@ impl Ranking {
 
     /// What `func` reaches.
     pub(super) fn reach(&mut self, func: FuncIndex) -> Reach {
-        let Walk { loops, mixes, calls_host, calls_indirectly } = self.walk(vec![func.0], |_| {});
+        let Walk { loops, mixes, calls_host, calls_indirectly, has_effect } = self.walk(vec![func.0], |_| {});
         let table = if calls_indirectly { self.table_loops } else { 0 };
         Reach {
             loops: loops.saturating_mul(4).saturating_add(table),
             mixes,
+            has_effect,
             is_busy: loops > 0 || calls_host,
         }
     }
@@ -106,6 +139,7 @@ impl Ranking {
             self.steps += 1;
             let Some(position) = func.checked_sub(self.imported).map(|position| position as usize) else {
                 walk.calls_host = true;
+                walk.has_effect |= self.effects.get(func as usize).copied().unwrap_or(false);
                 continue;
             };
             let (Some(body), Some(seen)) = (self.bodies.get(position), self.seen.get_mut(position)) else {
@@ -131,6 +165,16 @@ struct Walk {
     mixes: u64,
     calls_host: bool,
     calls_indirectly: bool,
+    has_effect: bool,
+}
+
+/// Of each imported function whether it has an effect.
+fn effects(imports: wasmparser::ImportSectionReader<'_>) -> Vec<bool> {
+    let functions = imports.into_imports().map_while(Result::ok).filter(|import| {
+        matches!(import.ty, wasmparser::TypeRef::Func(_) | wasmparser::TypeRef::FuncExact(_))
+    });
+    let has_effect = |name: &str| EFFECTS.iter().any(|pattern| glob::matches(pattern, name));
+    functions.map(|import| has_effect(import.name.trim_start_matches('_'))).collect()
 }
 
 fn read(body: &wasmparser::FunctionBody<'_>) -> Body {

@@ -1,33 +1,42 @@
 //! The state that the driver returns to after a call that failed.
 //!
 //! One instance serves all entry points, so a call with made-up arguments that traps half-way would leave a
-//! heap behind on which whatever follows fails as well. What the sample did to files stays: it happened.
+//! heap behind on which whatever follows fails as well. The sandbox goes back too: descriptors, standard
+//! input, numbers of objects. What the sample did to files stays: it happened.
 
-use crate::tracer::{Session, Snapshot};
+use std::sync::{Mutex, PoisonError};
+
+use crate::{
+    sandbox::state::{Kept, State},
+    tracer::{Session, Snapshot},
+};
 
 use super::limits::RETURN_BYTES;
 
 /// A state, and what it cost so far.
 #[derive(Default)]
 pub(super) struct Returning {
-    kept: Option<Snapshot>,
+    kept: Option<(Snapshot, Kept)>,
     spent: u64,
 }
 
 impl Returning {
     /// Keeps the state of now. What is too large to be kept leaves nothing to return to.
-    pub(super) fn keep(&mut self, session: &mut Session) {
-        self.kept = if self.spent < RETURN_BYTES { session.snapshot() } else { None };
-        self.spent += self.kept.as_ref().map_or(0, |kept| kept.cost);
+    pub(super) fn keep(&mut self, session: &mut Session, state: &Mutex<State>) {
+        let snapshot = if self.spent < RETURN_BYTES { session.snapshot() } else { None };
+        self.spent += snapshot.as_ref().map_or(0, |kept| kept.cost);
+        let state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.kept = snapshot.map(|snapshot| (snapshot, state.keep()));
     }
 
     /// Returns to it.
-    pub(super) fn go_back(&mut self, session: &mut Session) {
-        if let Some(kept) = &self.kept
+    pub(super) fn go_back(&mut self, session: &mut Session, state: &Mutex<State>) {
+        if let Some((snapshot, kept)) = &self.kept
             && self.spent < RETURN_BYTES
         {
-            session.restore(kept);
-            self.spent += kept.cost;
+            session.restore(snapshot);
+            state.lock().unwrap_or_else(PoisonError::into_inner).go_back(kept);
+            self.spent += snapshot.cost;
         }
     }
 }

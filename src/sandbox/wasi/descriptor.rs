@@ -173,6 +173,29 @@ impl Table {
         }
     }
 
+    /// The directories that are open from the start, with their names.
+    pub(super) fn preopens(&self) -> impl Iterator<Item = (u32, String)> {
+        self.open.iter().filter_map(|(&fd, descriptor)| Some((fd, descriptor.preopen.clone()?)))
+    }
+
+    /// All that is open.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u32, &Descriptor)> {
+        self.open.iter().map(|(&fd, descriptor)| (fd, descriptor))
+    }
+
+    /// The inodes that are open.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = Ino> {
+        self.open.values().filter_map(|descriptor| match descriptor.target {
+            Target::Node(ino) => Some(ino),
+            _ => None,
+        })
+    }
+
+    /// Opens these instead of what is open.
+    pub(super) fn replace(&mut self, open: Vec<(u32, Descriptor)>) {
+        self.open = open.into_iter().collect();
+    }
+
     /// Whether any descriptor stands for this inode.
     pub(super) fn is_open(&self, ino: Ino) -> bool {
         self.open.values().any(|descriptor| descriptor.target == Target::Node(ino))
@@ -185,9 +208,15 @@ impl Table {
 
     /// Opens with the lowest number that is free.
     pub(super) fn open(&mut self, descriptor: Descriptor) -> Result<u32, Errno> {
+        self.open_from(0, descriptor)
+    }
+
+    /// Opens with the lowest number that is free from `least` on.
+    pub(super) fn open_from(&mut self, least: u32, descriptor: Descriptor) -> Result<u32, Errno> {
         self.has_room()?;
-        let free = (0..).zip(self.open.keys()).find(|&(index, &fd)| index != fd).map(|(index, _)| index);
-        let fd = free.unwrap_or(self.open.len() as u32);
+        let taken = self.open.range(least..).map(|(&fd, _)| fd);
+        let fd = (least..).zip(taken).take_while(|&(number, fd)| number == fd).count() as u32;
+        let fd = least.checked_add(fd).ok_or(Errno::INVAL)?;
         self.open.insert(fd, descriptor);
         Ok(fd)
     }

@@ -160,6 +160,31 @@ impl State {
         Ok(bytes)
     }
 
+    /// Reads at most `room` bytes from an offset, and leaves the descriptor where it is.
+    pub(in crate::sandbox) fn read_from(
+        &mut self,
+        fd: u32,
+        offset: u64,
+        room: u64,
+    ) -> Result<Vec<u8>, Errno> {
+        let ino = self.wasi.fds.node(fd, right::FD_READ)?;
+        self.read_at(ino, offset, room)
+    }
+
+    /// Writes at an offset, and leaves the descriptor where it is.
+    pub(in crate::sandbox) fn write_to(&mut self, fd: u32, offset: u64, bytes: &[u8]) -> Result<(), Errno> {
+        let ino = self.wasi.fds.node(fd, right::FD_WRITE)?;
+        self.wasi.fs.now_ns = self.clock.real_ns();
+        Ok(self.wasi.fs.write(ino, offset, bytes)?)
+    }
+
+    /// Gives a file another length.
+    pub(in crate::sandbox) fn set_size(&mut self, fd: u32, len: u64) -> Result<(), Errno> {
+        let ino = self.wasi.fds.node(fd, right::FD_FILESTAT_SET_SIZE)?;
+        self.wasi.fs.now_ns = self.clock.real_ns();
+        Ok(self.wasi.fs.resize(ino, len)?)
+    }
+
     /// Writes where the descriptor is, or at the end of a file opened for that.
     pub(in crate::sandbox) fn write(&mut self, fd: u32, bytes: &[u8]) -> Result<(), Errno> {
         let wasi = &mut self.wasi;
@@ -210,7 +235,7 @@ impl State {
     }
 
     /// An inode lost a name or a descriptor: without any its number is free.
-    pub(super) fn release(&mut self, ino: Ino) {
+    pub(in crate::sandbox) fn release(&mut self, ino: Ino) {
         if self.wasi.release(ino) {
             self.tokens.forget(ino);
         }

@@ -20,3 +20,6 @@ pub(super) const LISTING: usize = 1 << 20;
 
 /// Connections accepted in a run: each keeps what went through it.
 pub(super) const ACCEPTED: usize = 1024;
+
+/// Sockets that a run opens itself, those of the persona counted: each keeps what went through it.
+pub(super) const OPENED: usize = 4096;

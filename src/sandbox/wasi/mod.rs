@@ -1,5 +1,5 @@
-//! WASI preview1 (`wasi_snapshot_preview1`) and its forerunner `wasi_unstable`, on files, a clock and
-//! randomness of the sandbox.
+//! WASI preview1 (`wasi_snapshot_preview1`), its forerunner `wasi_unstable` and its extension WASIX, on
+//! files, a clock and randomness of the sandbox.
 //!
 //! One table ([`TABLE`]) names every function, its arguments and what answers it; one file for each group
 //! answers. Every function of preview1 is there; what a sandbox cannot do has an error that says so. All
@@ -22,9 +22,14 @@ mod sock;
 mod socket;
 mod stat;
 mod table;
+mod wasix;
 
 pub(super) use errno::Errno;
+pub(super) use stat::Facts;
 pub(super) use table::find;
+pub(super) use wasix::{find as find_wasix, made_up_address};
+
+use std::collections::BTreeSet;
 
 use self::{
     descriptor::{Descriptor, Table, Target},
@@ -39,6 +44,14 @@ use super::{
 
 /// What answers a call.
 pub(super) type Act = fn(&mut CallContext<'_, '_>) -> Result<(), Errno>;
+
+/// What was open at a moment.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    /// Numbers and descriptors, with the paths of files.
+    open: Vec<(u32, Descriptor, String)>,
+    stdin_at: usize,
+}
 
 /// What a WASI program sees.
 #[derive(Debug)]
@@ -78,6 +91,31 @@ impl Wasi {
             terminals: options.persona.terminals,
             sockets,
         }
+    }
+
+    /// What a program that begins anew would not have: descriptors, and how far standard input was read.
+    pub(super) fn keep(&self) -> Kept {
+        let path = |descriptor: &Descriptor| match descriptor.target {
+            Target::Node(ino) => self.fs.path_of(ino).to_owned(),
+            _ => String::new(),
+        };
+        let open = self.fds.all().map(|(fd, descriptor)| (fd, descriptor.clone(), path(descriptor)));
+        Kept { open: open.collect(), stdin_at: self.stdin_at }
+    }
+
+    /// Opens again what was open, and nothing else; returns what was open until now. What became of files
+    /// stays; one that is gone, or whose number another has, is not open.
+    pub(super) fn go_back(&mut self, kept: &Kept) -> BTreeSet<Ino> {
+        let before: BTreeSet<Ino> = self.fds.nodes().collect();
+        let is_there = |descriptor: &Descriptor, path: &str| match descriptor.target {
+            Target::Node(ino) => self.fs.get(ino).links > 0 && self.fs.path_of(ino) == path,
+            _ => true,
+        };
+        let open = kept.open.iter().filter(|(_, descriptor, path)| is_there(descriptor, path));
+        let open: Vec<_> = open.map(|(fd, descriptor, _)| (*fd, descriptor.clone())).collect();
+        self.fds.replace(open);
+        self.stdin_at = kept.stdin_at;
+        before
     }
 
     /// What the run did to files.

@@ -81,31 +81,21 @@ fn open(fs: &mut Fs, place: &Place, oflags: u32, rights: u64) -> Result<Ino, Err
 pub(super) fn path_create_directory(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     set_now(ctx);
     let place = place(ctx, 0, right::PATH_CREATE_DIRECTORY, 1, false)?;
+    make_dir(&mut ctx.state.wasi.fs, &place)
+}
+
+fn make_dir(fs: &mut Fs, place: &Place) -> Result<(), Errno> {
     if place.ino.is_some() {
         return Err(Errno::EXIST);
     }
-    ctx.state.wasi.fs.insert(place.dir, &place.name, Kind::Dir(Dir::default()))?;
+    fs.insert(place.dir, &place.name, Kind::Dir(Dir::default()))?;
     Ok(())
 }
 
 pub(super) fn path_remove_directory(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     set_now(ctx);
     let place = place(ctx, 0, right::PATH_REMOVE_DIRECTORY, 1, false)?;
-    let fs = &mut ctx.state.wasi.fs;
-    let ino = place.ino.ok_or(Errno::NOENT)?;
-    if place.name == "." {
-        return Err(Errno::INVAL);
-    }
-    if !fs.is_dir(ino) {
-        return Err(Errno::NOTDIR);
-    }
-    if fs.len(ino) > 0 {
-        return Err(Errno::NOTEMPTY);
-    }
-    fs.detach(place.dir, &place.name);
-    fs.unlinked(ino);
-    ctx.state.release(ino);
-    Ok(())
+    ctx.state.remove_place(&place)
 }
 
 pub(super) fn path_unlink_file(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
@@ -254,6 +244,48 @@ impl State {
     fn note_open(&mut self, ino: Ino) {
         let call = self.log.last();
         self.tokens.opened(ino, self.wasi.fs.path_of(ino), call);
+    }
+
+    /// The path from the top directory of what `path` leads to from an open directory, which it must not
+    /// leave.
+    pub(in crate::sandbox) fn path_at(&self, dir: u32, path: &str) -> Result<String, Errno> {
+        let ino = self.wasi.dir(dir, 0)?;
+        let fs = &self.wasi.fs;
+        fs.resolve(ino, path, false)?;
+        Ok(format!("{}/{path}", fs.path_of(ino)))
+    }
+
+    /// Makes a directory.
+    pub(in crate::sandbox) fn make_dir(&mut self, path: &str) -> Result<(), Errno> {
+        let fs = &mut self.wasi.fs;
+        fs.now_ns = self.clock.real_ns();
+        let place = fs.resolve(ROOT, path.trim_start_matches('/'), false)?;
+        make_dir(fs, &place)
+    }
+
+    /// Removes a directory that is empty.
+    pub(in crate::sandbox) fn remove_dir(&mut self, path: &str) -> Result<(), Errno> {
+        self.wasi.fs.now_ns = self.clock.real_ns();
+        let place = self.wasi.fs.resolve(ROOT, path.trim_start_matches('/'), false)?;
+        self.remove_place(&place)
+    }
+
+    fn remove_place(&mut self, place: &Place) -> Result<(), Errno> {
+        let fs = &mut self.wasi.fs;
+        let ino = place.ino.ok_or(Errno::NOENT)?;
+        if place.name == "." {
+            return Err(Errno::INVAL);
+        }
+        if !fs.is_dir(ino) {
+            return Err(Errno::NOTDIR);
+        }
+        if fs.len(ino) > 0 {
+            return Err(Errno::NOTEMPTY);
+        }
+        fs.detach(place.dir, &place.name);
+        fs.unlinked(ino);
+        self.release(ino);
+        Ok(())
     }
 
     fn unlink_place(&mut self, place: &Place) -> Result<(), Errno> {

@@ -2,7 +2,7 @@
 //!
 //! Nobody else ever sends anything: where a real program would wait for ever, the answer is `again`.
 
-use super::limits::ACCEPTED;
+use super::limits::{ACCEPTED, OPENED};
 use super::{
     Errno,
     descriptor::{Descriptor, Target, right},
@@ -40,7 +40,7 @@ struct Stream {
     received: u64,
     /// Bits: 1 receiving, 2 sending.
     shut_down: u8,
-    was_accepted: bool,
+    was_connected: bool,
 }
 
 /// What a poll finds.
@@ -53,7 +53,7 @@ pub(super) enum Readiness {
 }
 
 impl Stream {
-    fn new(name: String, peer: Peer, was_accepted: bool) -> Self {
+    fn new(name: String, peer: Peer, was_connected: bool) -> Self {
         Self {
             name,
             peer,
@@ -62,7 +62,7 @@ impl Stream {
             sent: Output::default(),
             received: 0,
             shut_down: 0,
-            was_accepted,
+            was_connected,
         }
     }
 
@@ -145,6 +145,33 @@ impl Sockets {
         Ok(self.connections.len() - 1)
     }
 
+    /// A socket that is not connected yet. Nobody is at its other end.
+    pub(super) fn open(&mut self) -> Result<usize, Errno> {
+        if self.connections.len() >= OPENED {
+            return Err(Errno::NFILE);
+        }
+        let nobody = Peer { messages: Vec::new(), stays: false };
+        self.connections.push(Stream::new("unconnected".into(), nobody, false));
+        Ok(self.connections.len() - 1)
+    }
+
+    /// Connects a socket to an address, which becomes its name.
+    pub(super) fn connect(&mut self, position: usize, to: String) {
+        if let Some(stream) = self.connections.get_mut(position) {
+            (stream.name, stream.was_connected) = (to, true);
+        }
+    }
+
+    /// Makes a socket one that listens; nobody ever connects to it.
+    pub(super) fn listen(&mut self, position: usize) -> Result<usize, Errno> {
+        let name = self.connections.get(position).ok_or(Errno::BADF)?.name.clone();
+        if self.listeners.len() >= OPENED {
+            return Err(Errno::NFILE);
+        }
+        self.listeners.push(Listener { name, peers: Vec::new().into_iter(), accepted: 0 });
+        Ok(self.listeners.len() - 1)
+    }
+
     /// Receives at most `room` bytes: of one message, or of several if `waits_for_all`. None at the end of
     /// the connection.
     pub(super) fn receive(
@@ -203,7 +230,7 @@ impl Sockets {
     /// The connections that were used.
     pub(in crate::sandbox) fn into_used(self) -> Vec<Connection> {
         let used = |stream: &Stream| {
-            stream.was_accepted || stream.received > 0 || stream.shut_down > 0 || !stream.sent.is_empty()
+            stream.was_connected || stream.received > 0 || stream.shut_down > 0 || !stream.sent.is_empty()
         };
         let connections = self.connections.into_iter().filter(used).map(|stream| {
             let (sent, sent_cut) = stream.sent.into_parts();

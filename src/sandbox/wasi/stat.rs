@@ -6,7 +6,8 @@ use super::{
 };
 use crate::sandbox::{
     context::CallContext,
-    fs::{Ino, Kind},
+    fs::{Ino, Kind, ROOT},
+    state::State,
 };
 
 /// File types.
@@ -46,6 +47,67 @@ impl Wasi {
             Target::Stderr => stream(2),
             Target::Listener(_) | Target::Connection(_) => SOCKET_STREAM,
         }
+    }
+}
+
+/// What is known of a file, a directory or a stream.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sandbox) struct Facts {
+    /// Its type, as preview1 numbers them.
+    pub(in crate::sandbox) file_type: u8,
+    pub(in crate::sandbox) links: u64,
+    pub(in crate::sandbox) size: u64,
+    /// Read, written, changed last, in nanoseconds since 1970.
+    pub(in crate::sandbox) times: [u64; 3],
+    /// Tells it from others.
+    pub(in crate::sandbox) number: u64,
+}
+
+/// What other worlds ask of the same files.
+impl State {
+    /// What a descriptor stands for.
+    pub(in crate::sandbox) fn facts(&self, fd: u32) -> Result<Facts, Errno> {
+        let target = self.wasi.fds.get(fd)?.target;
+        let file_type = self.wasi.type_of(target);
+        Ok(match target {
+            Target::Node(ino) => self.facts_of(ino),
+            _ => Facts { file_type, links: 1, size: 0, times: [0; 3], number: fd.into() },
+        })
+    }
+
+    /// What a path from the top directory leads to.
+    pub(in crate::sandbox) fn facts_at(&self, path: &str, follow: bool) -> Result<Facts, Errno> {
+        let place = self.wasi.fs.resolve(ROOT, path.trim_start_matches('/'), follow)?;
+        Ok(self.facts_of(place.ino.ok_or(Errno::NOENT)?))
+    }
+
+    fn facts_of(&self, ino: Ino) -> Facts {
+        let node = self.wasi.fs.get(ino);
+        Facts {
+            file_type: type_of(&node.kind),
+            links: node.links.into(),
+            size: self.wasi.fs.len(ino),
+            times: [node.accessed_ns, node.modified_ns, node.changed_ns],
+            number: inode_number(ino),
+        }
+    }
+
+    /// The directories that are open from the start, with their names.
+    pub(in crate::sandbox) fn preopens(&self) -> Vec<(u32, String)> {
+        self.wasi.fds.preopens().collect()
+    }
+
+    /// The first name of a directory after a position: its own position, the name, its type.
+    pub(in crate::sandbox) fn name_after(
+        &self,
+        dir: u32,
+        position: u64,
+    ) -> Result<Option<(u64, String, u8)>, Errno> {
+        let ino = self.wasi.dir(dir, right::FD_READDIR)?;
+        let fs = &self.wasi.fs;
+        let Kind::Dir(names) = &fs.get(ino).kind else { return Err(Errno::NOTDIR) };
+        let next = names.after(position).next();
+        Ok(next.map(|(position, name, ino)| (position, name.to_owned(), type_of(&fs.get(ino).kind))))
     }
 }
 

@@ -12,11 +12,12 @@ pub(in crate::sandbox) struct Function {
     pub(in crate::sandbox) is_real: bool,
 }
 
-const fn real(name: &'static str, params: &'static str, act: Act) -> Function {
+pub(super) const fn real(name: &'static str, params: &'static str, act: Act) -> Function {
     Function { name, params, act, is_real: true }
 }
 
-const fn refused(name: &'static str, params: &'static str, act: Act) -> Function {
+/// A function whose answer is made up.
+pub(super) const fn made(name: &'static str, params: &'static str, act: Act) -> Function {
     Function { name, params, act, is_real: false }
 }
 
@@ -77,13 +78,13 @@ const TABLE: &[Function] = &[
     real("path_symlink", "old_path:str old_path_len fd new_path:str new_path_len", path::path_symlink),
     real("path_unlink_file", "fd path:str path_len", path::path_unlink_file),
     real("poll_oneoff", "in out nsubscriptions nevents", poll::poll_oneoff),
-    refused("proc_raise", "signal", process::proc_raise),
+    made("proc_raise", "signal", process::proc_raise),
     real("random_get", "buf:out buf_len", process::random_get),
     real("sched_yield", "", process::sched_yield),
-    refused("sock_accept", "fd flags new_fd", sock::sock_accept),
-    refused("sock_recv", "fd ri_data:iov ri_data_len ri_flags ro_datalen ro_flags", sock::sock_recv),
-    refused("sock_send", "fd si_data:ciov si_data_len si_flags so_datalen", sock::sock_send),
-    refused("sock_shutdown", "fd how", sock::sock_shutdown),
+    made("sock_accept", "fd flags new_fd", sock::sock_accept),
+    made("sock_recv", "fd ri_data:iov ri_data_len ri_flags ro_datalen ro_flags", sock::sock_recv),
+    made("sock_send", "fd si_data:ciov si_data_len si_flags so_datalen", sock::sock_send),
+    made("sock_shutdown", "fd how", sock::sock_shutdown),
 ];
 
 #[cfg(test)]

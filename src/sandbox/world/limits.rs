@@ -3,6 +3,33 @@
 /// Rounds of a main loop that are run: what a page does, it does in the first ones.
 pub(super) const LOOP_ROUNDS: u32 = 16;
 
+/// Resources of WASI 0.2 that have numbers of their own: each takes a few words.
+pub(super) const RESOURCES: usize = 1 << 16;
+
+/// Bytes of a list that a call of WASI 0.2 gives: the module asks again for more.
+pub(super) const LIST_BYTES: u64 = 1 << 20;
+
+/// Resources of WASI 0.2 that one call waits for: each takes a step.
+pub(super) const POLLABLES: u64 = 4096;
+
+/// Host calls looked at for what they tell of: a sample tells of it when it begins.
+pub(super) const LOOKED_AT: u64 = 50_000;
+
+/// Functions kept that a sample tells its host of: more than can be called.
+pub(super) const REGISTERED: usize = 4096;
+
+/// Types kept that it tells of.
+pub(super) const REGISTERED_TYPES: usize = 4096;
+
+/// Places of imports at which callbacks are looked for: more than large programs have.
+pub(super) const HANDED: usize = 1024;
+
+/// Callbacks kept of each such place: more than can be called.
+pub(super) const HANDED_EACH: usize = 32;
+
+/// Properties of an object of Node-API read in one call, and arguments given: more than a class has.
+pub(super) const NAPI_PROPERTIES: u32 = 256;
+
 /// Most that memory may grow to, as glue code of the time had it.
 pub(super) const HEAP_MAX: u64 = 2 << 30;
 

@@ -16,6 +16,10 @@ mod layout;
 mod limits;
 mod math;
 mod miner;
+mod napi;
+mod preview2;
+mod process;
+mod registered;
 mod syscall;
 mod time;
 mod usage;
@@ -33,6 +37,7 @@ use super::{
 
 pub(super) use layout::{Layout, MEMORY_BASE};
 pub(super) use miner::job;
+pub(super) use registered::{Owner, Registered, Registration};
 pub(super) use usage::{FunctionRole, GlobalRole, Usage};
 
 /// A behaviour that calls back into the sample: it locks the state only between calls.
@@ -48,11 +53,48 @@ pub(super) struct World {
     pub(super) temp_ret: i32,
     /// Objects handed out.
     pub(super) handles: u32,
+    /// Threads that were begun.
+    pub(super) threads: u32,
+    /// The program forked once.
+    pub(super) has_forked: bool,
+    /// Functions of the sample's table that it told its host of.
+    pub(super) registered: Registered,
+    /// What numbers of WASI 0.2 stand for.
+    pub(super) resources: preview2::Resources,
 }
 
 impl World {
     pub(super) fn new() -> Self {
-        Self { layout: Layout::default(), is_throwing: false, temp_ret: 0, handles: 0 }
+        Self {
+            layout: Layout::default(),
+            is_throwing: false,
+            temp_ret: 0,
+            handles: 0,
+            threads: 0,
+            has_forked: false,
+            registered: Registered::default(),
+            resources: preview2::Resources::default(),
+        }
+    }
+
+    /// What [`Self::go_back`] goes back to.
+    pub(super) fn keep(&self) -> Self {
+        Self {
+            temp_ret: self.temp_ret,
+            handles: self.handles,
+            has_forked: self.has_forked,
+            resources: self.resources.clone(),
+            ..Self::new()
+        }
+    }
+
+    /// What a program that begins anew would not have: numbers that were handed out, a fork, a throw.
+    pub(super) fn go_back(&mut self, to: &Self) {
+        self.is_throwing = false;
+        self.temp_ret = to.temp_ret;
+        self.handles = to.handles;
+        self.has_forked = to.has_forked;
+        self.resources.clone_from(&to.resources);
     }
 }
 
@@ -99,9 +141,17 @@ const fn nest(name: &'static str, params: &'static str, nest: Nest) -> Entry {
     Entry { name, params, does: Does::Nest(nest), is_made_up: true }
 }
 
+/// A row that calls back into the sample and whose answer is true of the sandbox.
+const fn real_nest(name: &'static str, params: &'static str, nest: Nest) -> Entry {
+    Entry { name, params, does: Does::Nest(nest), is_made_up: false }
+}
+
 /// Tables of worlds that have a module name of their own.
-const BY_MODULE: &[(&[&str], &[Entry])] =
-    &[(&["wbg", "__wbindgen_placeholder__", "./*_bg.js"], bindgen::TABLE), (&["gojs", "go"], go::TABLE)];
+const BY_MODULE: &[(&[&str], &[Entry])] = &[
+    (&["wasi:*"], preview2::TABLE),
+    (&["wbg", "__wbindgen_placeholder__", "./*_bg.js"], bindgen::TABLE),
+    (&["gojs", "go"], go::TABLE),
+];
 
 /// Tables that are searched for a name whatever its module, in this order.
 const BY_NAME: &[&[Entry]] = &[
@@ -113,6 +163,8 @@ const BY_NAME: &[&[Entry]] = &[
     math::TABLE,
     miner::TABLE,
     chain::TABLE,
+    process::TABLE,
+    napi::TABLE,
 ];
 
 /// What is known of an imported function: by its name, else by what the code uses it for.

@@ -1,0 +1,198 @@
+//! Calling what a sample told its host of: functions that it registered with their types, then those that it
+//! handed to imports.
+//!
+//! Constructors go first, so that there are objects for the members; of those that remain, the ones that
+//! reach most. Each is an entry of its own, of the kind [`EntryKind::Callback`].
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    sync::PoisonError,
+};
+
+use super::{
+    Driver, args,
+    limits::CALLBACKS,
+    rank::{Ranking, Reach},
+};
+use crate::{
+    module::FuncIndex,
+    sandbox::{
+        types::{Entry, EntryEnd, EntryKind},
+        world::{Owner, Registered, Registration},
+    },
+    tracer::{TableFunction, Type, Value},
+};
+
+/// What was told and looked at.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Indices that were called or left out.
+    done: BTreeSet<u32>,
+    calls: usize,
+    /// An object of each class that was made.
+    objects: BTreeMap<u32, i32>,
+}
+
+/// A function to call.
+struct Target {
+    told: Registration,
+    function: TableFunction,
+    reach: Reach,
+}
+
+impl Driver<'_> {
+    /// Calls what is new of it.
+    pub(super) fn callbacks(&mut self) {
+        let registered = self.state.lock().unwrap_or_else(PoisonError::into_inner).world.registered.clone();
+        let mut targets = self.targets(&registered);
+        if targets.is_empty() || self.is_over() {
+            return;
+        }
+        if self.material.page == 0 {
+            self.make_page();
+            self.keep();
+        }
+        targets.sort_by_key(order);
+        let mut left = Vec::new();
+        for target in &targets {
+            if self.is_over() || self.told.calls >= CALLBACKS {
+                left.push(target.told.name.clone());
+                continue;
+            }
+            self.told.calls += 1;
+            self.call_told(target, &registered);
+        }
+        self.say_left("registered function", &left);
+    }
+
+    /// What was told and not looked at yet, and is code of the sample's that no entry called.
+    fn targets(&mut self, registered: &Registered) -> Vec<Target> {
+        let handed = registered.callbacks().into_iter().map(|(import, index)| Registration {
+            name: self.handed_name(import, index),
+            index,
+            owner: Owner::Callback,
+            context: None,
+            types: Vec::new(),
+        });
+        let handed: Vec<_> = handed.collect();
+        let new: Vec<_> = registered
+            .functions
+            .iter()
+            .cloned()
+            .chain(handed)
+            .filter(|told| !self.told.done.contains(&told.index) || told.owner != Owner::Callback)
+            .filter_map(|told| Some((self.session.table_function(told.index.into())?, told)))
+            .collect();
+        let called: BTreeSet<_> = self.entries.iter().filter_map(|entry| entry.func).collect();
+        let mut ranking = None;
+        let mut targets = Vec::new();
+        for (function, told) in new {
+            let Some(func) = function.func else { continue };
+            let is_new = match told.owner {
+                Owner::Callback => self.told.done.insert(told.index) && !called.contains(&func),
+                // One function may serve many registrations, each with what it calls.
+                _ => !self.told.seen(&told),
+            };
+            if is_new {
+                let module = self.session.module();
+                let ranking =
+                    ranking.get_or_insert_with(|| Ranking::new(module.bytes(), module.imported_functions()));
+                // What it calls says more than what calls it.
+                let called = told.context.and_then(|index| self.session.table_function(index.into())?.func);
+                let reach = ranking.reach(called.unwrap_or(func));
+                targets.push(Target { told, function, reach });
+            }
+        }
+        targets
+    }
+
+    /// What an index is called that was handed to an import.
+    fn handed_name(&self, import: FuncIndex, index: u32) -> String {
+        let import = self.session.module().imported_function(import);
+        let to = import.map_or_else(String::new, |import| format!(" for {}.{}", import.module, import.name));
+        format!("table[{index}]{to}")
+    }
+
+    fn call_told(&mut self, target: &Target, registered: &Registered) {
+        let Target { told, function, .. } = target;
+        let args = self.told_args(told, function, registered);
+        self.begin();
+        let kind = EntryKind::Callback;
+        self.tell_begun(&told.name, kind, function.func, &args, true);
+        let outcome = self.session.invoke_at(told.index.into(), &args, &self.budget());
+        self.enter(told.name.clone(), kind, function.func, args, true, outcome);
+        if self.settle() {
+            return;
+        }
+        if let Owner::Makes(class) = told.owner
+            && let Some(Entry { results, end: EntryEnd::Returned, .. }) = self.entries.last()
+            && let Some(&Value::I32(object @ 1..)) = results.first()
+        {
+            self.told.objects.insert(class, object);
+            self.keep();
+        }
+    }
+
+    /// Arguments by the types that the registration names; made up where it names none.
+    fn told_args(
+        &self,
+        told: &Registration,
+        function: &TableFunction,
+        registered: &Registered,
+    ) -> Vec<Value> {
+        let params = &function.params;
+        if told.owner == Owner::Callback {
+            return args::make(params, 0, self.material);
+        }
+        let mut types = told.types.iter();
+        let value = |(position, &ty): (usize, &Type)| match (position, ty) {
+            (0, Type::I32) if told.context.is_some() => Value::I32(told.context.unwrap_or(0) as i32),
+            (1, Type::I32) if let Owner::Member(class) = told.owner => {
+                Value::I32(self.told.objects.get(&class).copied().unwrap_or(self.material.page as i32))
+            }
+            (_, ty) => self.value_of(ty, types.next().copied().unwrap_or(0), registered),
+        };
+        params.iter().enumerate().map(value).collect()
+    }
+
+    /// A value of a type that the sample named.
+    fn value_of(&self, ty: Type, number: u32, registered: &Registered) -> Value {
+        let name = registered.type_name(number);
+        let class = registered.class_of(number);
+        let integer = match self.told.objects.get(&class) {
+            Some(&object) => object,
+            None if name.contains("string") => args::text_at(self.material.page) as i32,
+            None if name.contains("val") => 2,
+            None if name == "bool" => 1,
+            None if name.contains('*') || name.contains("memory_view") => self.material.page as i32,
+            None => 16,
+        };
+        match ty {
+            Type::I32 => Value::I32(integer),
+            Type::I64 => Value::I64(16),
+            other => args::make(&[other], 0, self.material)[0],
+        }
+    }
+}
+
+impl Told {
+    /// Whether a registration was looked at; notes that it is.
+    fn seen(&mut self, told: &Registration) -> bool {
+        // What it calls tells apart what shares an invoker; the two are indices of the same table.
+        let key = told.context.unwrap_or(0).wrapping_mul(0x0100_0193) ^ told.index | 1 << 31;
+        !self.done.insert(key)
+    }
+}
+
+/// Constructors, then what needs no object, then members, then what is only known to have been handed over.
+fn order(target: &Target) -> (u8, Reverse<(bool, u64, u64)>) {
+    let group = match target.told.owner {
+        Owner::Makes(_) => 0,
+        Owner::Free => 1,
+        Owner::Member(_) => 2,
+        Owner::Callback => 3,
+    };
+    let Reach { has_effect, mixes, loops, .. } = target.reach;
+    (group, Reverse((has_effect, mixes, loops)))
+}

@@ -1,0 +1,78 @@
+//! Looking for an order in which more of the code runs.
+//!
+//! An export that did next to nothing may want what another one gave, or be called after one that it was
+//! called before. So it is called again, now that all were called once, with each object that came out of any
+//! of them in its first place. A call that shows new code is kept, and the search goes on from there; any
+//! other is undone. It ends when a whole round shows nothing, or its calls are used up.
+
+use super::{
+    Driver, args,
+    candidates::Candidate,
+    limits::{SEARCH_CALLS, SEARCH_OBJECTS},
+    names::Role,
+};
+use crate::{
+    sandbox::types::{EntryEnd, EntryKind},
+    tracer::{Type, Value},
+};
+
+impl Driver<'_> {
+    /// Calls those again that showed little.
+    pub(super) fn search(&mut self, quiet: &[&Candidate]) {
+        let objects = self.objects();
+        let wants = |candidate: &&&Candidate| {
+            let takes = candidate.params.first() == Some(&Type::I32);
+            takes && matches!(candidate.role, Role::Other | Role::Set | Role::Create)
+        };
+        let quiet: Vec<_> = quiet.iter().filter(wants).collect();
+        let mut calls = 0;
+        loop {
+            let mut is_new = false;
+            for candidate in &quiet {
+                for &object in &objects {
+                    if calls >= SEARCH_CALLS || self.is_over() {
+                        return;
+                    }
+                    calls += 1;
+                    is_new |= self.shows_new(candidate, object);
+                }
+            }
+            if !is_new {
+                return;
+            }
+        }
+    }
+
+    /// What exports gave that may be objects in memory, the last first.
+    fn objects(&self) -> Vec<i32> {
+        let len = self.session.memory_len();
+        let mut objects = Vec::new();
+        for entry in self.entries.iter().rev() {
+            if let (EntryEnd::Returned, EntryKind::Export, Some(&Value::I32(object @ 1024..))) =
+                (&entry.end, entry.kind, entry.results.first())
+                && (object as u64) < len
+                && !objects.contains(&object)
+                && objects.len() < SEARCH_OBJECTS
+            {
+                objects.push(object);
+            }
+        }
+        objects
+    }
+
+    /// Calls an export with an object; returns whether new code ran. If none did, the call is undone.
+    fn shows_new(&mut self, candidate: &Candidate, object: i32) -> bool {
+        let before = self.session.blocks_seen();
+        let material = args::Material { handle: Some(object), ..self.material };
+        let pattern = usize::from(candidate.params.len() > 1);
+        let args = args::make(&candidate.params, pattern, material);
+        self.call(candidate, EntryKind::Export, args, true);
+        let is_new = self.session.blocks_seen() > before;
+        if is_new && self.has_returned() {
+            self.keep();
+        } else {
+            self.undo();
+        }
+        is_new
+    }
+}

@@ -1,0 +1,273 @@
+//! Files and directories.
+
+use std::sync::Mutex;
+
+use super::{
+    answer, code,
+    lists::{lock, place, pointer},
+    resources::Resource,
+    streams::give_bytes,
+};
+use crate::{
+    sandbox::{
+        context::{CallContext, CallEnd},
+        state::State,
+        wasi::{Errno, Facts},
+        world::limits::LIST_BYTES,
+    },
+    tracer::Caller,
+};
+
+/// The descriptor of the file or directory that an argument is.
+fn fd(ctx: &CallContext<'_, '_>, index: usize) -> Result<u32, Errno> {
+    ctx.state.world.resources.fd(ctx.u32(index)).ok_or(Errno::BADF)
+}
+
+/// Where a path in arguments `at` and `at + 1` leads from the directory in argument `dir`.
+fn path(ctx: &CallContext<'_, '_>, dir: usize, at: usize) -> Result<String, Errno> {
+    let bytes = ctx.read(ctx.u32(at), ctx.u32(at + 1).min(1 << 16).into()).ok_or(Errno::FAULT)?;
+    let path = std::str::from_utf8(bytes).map_err(|_| Errno::ILSEQ)?;
+    ctx.state.path_at(fd(ctx, dir)?, path)
+}
+
+/// Answers with the number of a new resource.
+fn give(ctx: &mut CallContext<'_, '_>, resource: Result<Resource, Errno>) -> Result<(), CallEnd> {
+    match resource {
+        Ok(resource) => {
+            let number = ctx.state.world.resources.add(resource);
+            answer(ctx, 4, Ok(&number.to_le_bytes()))
+        }
+        Err(errno) => answer(ctx, 4, Err(code(errno))),
+    }
+}
+
+/// Answers with success or an error, where success has nothing to it.
+fn tell(ctx: &mut CallContext<'_, '_>, outcome: Result<(), Errno>) -> Result<(), CallEnd> {
+    answer(ctx, 1, outcome.map(|()| &[][..]).map_err(code))
+}
+
+/// Success.
+pub(super) fn nothing(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    tell(ctx, Ok(()))
+}
+
+/// The directories that are open from the start, each with its name.
+pub(super) fn directories(
+    call: &mut Caller<'_>,
+    state: &Mutex<State>,
+    args: &[u64],
+    _: &str,
+) -> Result<(), CallEnd> {
+    let found = lock(state).preopens();
+    let mut records = Vec::new();
+    for (fd, name) in &found {
+        let Some(at) = place(call, 1, name.as_bytes()) else { return Ok(()) };
+        let number = lock(state).world.resources.add(Resource::Descriptor(*fd));
+        records.extend_from_slice(&number.to_le_bytes());
+        records.extend_from_slice(&pointer(at, name.len()));
+    }
+    if let Some(at) = place(call, 4, &records) {
+        // What does not fit is not told.
+        _ = call.write_memory(args.last().copied().unwrap_or(0), &pointer(at, found.len()));
+    }
+    Ok(())
+}
+
+/// The flags to make, of directories, to have it new and to empty it are those of preview1.
+pub(super) fn open(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let opened = path(ctx, 0, 2).and_then(|path| ctx.state.open(&path, ctx.u32(4) & 15, false));
+    give(ctx, opened.map(Resource::Descriptor))
+}
+
+/// A stream from an offset on, which is a descriptor of its own.
+pub(super) fn stream(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let offset = ctx.u64(1) as i64;
+    let opened = fd(ctx, 0).and_then(|fd| ctx.state.duplicate(fd, 0)).and_then(|fd| {
+        ctx.state.seek(fd, offset, 0)?;
+        Ok(fd)
+    });
+    give(ctx, opened.map(Resource::Stream))
+}
+
+pub(super) fn append(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let opened = fd(ctx, 0).and_then(|fd| ctx.state.duplicate(fd, 0)).and_then(|fd| {
+        ctx.state.seek(fd, 0, 2)?;
+        Ok(fd)
+    });
+    give(ctx, opened.map(Resource::Stream))
+}
+
+/// Bytes from an offset, and whether the end was reached.
+pub(super) fn read(
+    call: &mut Caller<'_>,
+    state: &Mutex<State>,
+    args: &[u64],
+    _: &str,
+) -> Result<(), CallEnd> {
+    let word = |index: usize| args.get(index).copied().unwrap_or(0);
+    let bytes = {
+        let mut state = lock(state);
+        let fd = state.world.resources.fd(word(0) as u32).ok_or(Errno::BADF);
+        fd.and_then(|fd| state.read_from(fd, word(2), word(1).min(LIST_BYTES)))
+    };
+    let is_end = bytes.as_ref().is_ok_and(|bytes| (bytes.len() as u64) < word(1));
+    let error = bytes.as_ref().err().copied().map_or(0, code);
+    give_bytes(call, word(3), bytes.ok(), error);
+    _ = call.write_memory(word(3).saturating_add(12), &[is_end.into()]);
+    Ok(())
+}
+
+pub(super) fn write(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let bytes = ctx.read(ctx.u32(1), ctx.u32(2).into()).map(<[u8]>::to_vec).ok_or(Errno::FAULT);
+    let offset = ctx.u64(3);
+    let written = bytes.and_then(|bytes| {
+        ctx.state.write_to(fd(ctx, 0)?, offset, &bytes)?;
+        Ok((bytes.len() as u64).to_le_bytes())
+    });
+    let written = written.as_ref().map(|len| &len[..]).map_err(|&errno| code(errno));
+    answer(ctx, 8, written)
+}
+
+/// The number that WASI 0.2 has for what preview1 says of a file.
+fn kind(preview1: u8) -> u8 {
+    match preview1 {
+        2 => 2,
+        3 => 3,
+        4 => 6,
+        6 => 7,
+        7 => 5,
+        _ => 0,
+    }
+}
+
+pub(super) fn get_type(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let facts = fd(ctx, 0).and_then(|fd| ctx.state.facts(fd));
+    let kind = facts.map(|facts| [kind(facts.file_type)]);
+    answer(ctx, 1, kind.as_ref().map(|kind| &kind[..]).map_err(|&errno| code(errno)))
+}
+
+/// Reading and writing, and changes of what is in a directory.
+pub(super) fn get_flags(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let facts = fd(ctx, 0).and_then(|fd| ctx.state.facts(fd));
+    let flags = facts.map(|facts| [if facts.file_type == 3 { 0b10_0001 } else { 0b11 }]);
+    answer(ctx, 1, flags.as_ref().map(|flags| &flags[..]).map_err(|&errno| code(errno)))
+}
+
+pub(super) fn stat(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let facts = fd(ctx, 0).and_then(|fd| ctx.state.facts(fd));
+    tell_facts(ctx, facts)
+}
+
+pub(super) fn stat_at(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let follow = ctx.u32(1) & 1 != 0;
+    let facts = path(ctx, 0, 2).and_then(|path| ctx.state.facts_at(&path, follow));
+    tell_facts(ctx, facts)
+}
+
+fn tell_facts(ctx: &mut CallContext<'_, '_>, facts: Result<Facts, Errno>) -> Result<(), CallEnd> {
+    let record = facts.map(|facts| {
+        let mut record = [0; 96];
+        record[0] = kind(facts.file_type);
+        record[8..16].copy_from_slice(&facts.links.to_le_bytes());
+        record[16..24].copy_from_slice(&facts.size.to_le_bytes());
+        for (slot, ns) in record[24..].chunks_exact_mut(24).zip(facts.times) {
+            slot[0] = 1;
+            slot[8..16].copy_from_slice(&(ns / 1_000_000_000).to_le_bytes());
+            slot[16..20].copy_from_slice(&((ns % 1_000_000_000) as u32).to_le_bytes());
+        }
+        record
+    });
+    answer(ctx, 8, record.as_ref().map(|record| &record[..]).map_err(|&errno| code(errno)))
+}
+
+pub(super) fn identity(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let facts = fd(ctx, 0).and_then(|fd| ctx.state.facts(fd));
+    tell_identity(ctx, facts)
+}
+
+pub(super) fn identity_at(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let follow = ctx.u32(1) & 1 != 0;
+    let facts = path(ctx, 0, 2).and_then(|path| ctx.state.facts_at(&path, follow));
+    tell_identity(ctx, facts)
+}
+
+fn tell_identity(ctx: &mut CallContext<'_, '_>, facts: Result<Facts, Errno>) -> Result<(), CallEnd> {
+    let words = facts.map(|facts| {
+        let mut words = [0; 16];
+        words[..8].copy_from_slice(&facts.number.to_le_bytes());
+        words
+    });
+    answer(ctx, 8, words.as_ref().map(|words| &words[..]).map_err(|&errno| code(errno)))
+}
+
+pub(super) fn set_size(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let size = ctx.u64(1);
+    let outcome = fd(ctx, 0).and_then(|fd| ctx.state.set_size(fd, size));
+    tell(ctx, outcome)
+}
+
+pub(super) fn make_dir(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let outcome = path(ctx, 0, 1).and_then(|path| ctx.state.make_dir(&path));
+    tell(ctx, outcome)
+}
+
+pub(super) fn remove_dir(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let outcome = path(ctx, 0, 1).and_then(|path| ctx.state.remove_dir(&path));
+    tell(ctx, outcome)
+}
+
+pub(super) fn unlink(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let outcome = path(ctx, 0, 1).and_then(|path| ctx.state.unlink(&path));
+    tell(ctx, outcome)
+}
+
+pub(super) fn rename(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let outcome = path(ctx, 0, 1).and_then(|from| {
+        let to = path(ctx, 3, 4)?;
+        ctx.state.rename(&from, &to)
+    });
+    tell(ctx, outcome)
+}
+
+pub(super) fn list(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let listing = fd(ctx, 0).and_then(|fd| {
+        let dir = ctx.state.duplicate(fd, 0)?;
+        Ok(Resource::Listing { dir, after: 0 })
+    });
+    give(ctx, listing)
+}
+
+/// The next name of a directory, if there is one.
+pub(super) fn next_entry(
+    call: &mut Caller<'_>,
+    state: &Mutex<State>,
+    args: &[u64],
+    _: &str,
+) -> Result<(), CallEnd> {
+    let number = args.first().copied().unwrap_or(0) as u32;
+    let next = {
+        let mut state = lock(state);
+        match state.world.resources.get(number) {
+            Some(Resource::Listing { dir, after }) => {
+                let next = state.name_after(dir, after);
+                if let Ok(Some((after, ..))) = next {
+                    state.world.resources.set(number, Resource::Listing { dir, after });
+                }
+                next
+            }
+            _ => Err(Errno::BADF),
+        }
+    };
+    let mut result = [0; 20];
+    match next {
+        Ok(None) => {}
+        Ok(Some((_, name, file_type))) => {
+            let Some(at) = place(call, 1, name.as_bytes()) else { return Ok(()) };
+            (result[4], result[8]) = (1, kind(file_type));
+            result[12..].copy_from_slice(&pointer(at, name.len()));
+        }
+        Err(errno) => (result[0], result[4]) = (1, code(errno)),
+    }
+    _ = call.write_memory(args.last().copied().unwrap_or(0), &result);
+    Ok(())
+}

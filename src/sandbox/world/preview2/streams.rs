@@ -1,0 +1,164 @@
+//! Streams, clocks, and waiting for them.
+
+use std::sync::Mutex;
+
+use super::{
+    answer, handle, last,
+    lists::{lock, place, pointer},
+    resources::Resource,
+};
+use crate::{
+    sandbox::{
+        context::{CallContext, CallEnd},
+        state::State,
+        world::limits::{LIST_BYTES, POLLABLES},
+    },
+    tracer::Caller,
+};
+
+/// The case of an error of streams that says that the other end is gone.
+const CLOSED: u8 = 1;
+/// Bytes that a stream takes at a time.
+const ROOM: u64 = 1 << 16;
+
+/// The descriptor of the stream that the first argument is.
+fn fd(ctx: &CallContext<'_, '_>) -> Option<u32> {
+    ctx.state.world.resources.fd(ctx.u32(0))
+}
+
+pub(super) fn check_write(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    match fd(ctx) {
+        Some(_) => answer(ctx, 8, Ok(&ROOM.to_le_bytes())),
+        None => answer(ctx, 8, Err(CLOSED)),
+    }
+}
+
+pub(super) fn write(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let bytes = ctx.read(ctx.u32(1), ctx.u32(2).into()).map(<[u8]>::to_vec);
+    let written = fd(ctx).zip(bytes).and_then(|(fd, bytes)| ctx.state.write(fd, &bytes).ok());
+    answer(ctx, 4, written.map_or(Err(CLOSED), |()| Ok(&[])))
+}
+
+pub(super) fn zeros(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let bytes = vec![0; ctx.u64(1).min(LIST_BYTES) as usize];
+    let written = fd(ctx).and_then(|fd| ctx.state.write(fd, &bytes).ok());
+    answer(ctx, 4, written.map_or(Err(CLOSED), |()| Ok(&[])))
+}
+
+pub(super) fn done(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    answer(ctx, 4, Ok(&[]))
+}
+
+pub(super) fn skip(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let room = ctx.u64(1).min(LIST_BYTES);
+    match fd(ctx).and_then(|fd| ctx.state.read(fd, room).ok()) {
+        Some(bytes) if !bytes.is_empty() => answer(ctx, 8, Ok(&(bytes.len() as u64).to_le_bytes())),
+        _ => answer(ctx, 8, Err(CLOSED)),
+    }
+}
+
+pub(super) fn read(
+    call: &mut Caller<'_>,
+    state: &Mutex<State>,
+    args: &[u64],
+    _: &str,
+) -> Result<(), CallEnd> {
+    let word = |index: usize| args.get(index).copied().unwrap_or(0);
+    let bytes = {
+        let mut state = lock(state);
+        let fd = state.world.resources.fd(word(0) as u32);
+        fd.and_then(|fd| state.read(fd, word(1).min(LIST_BYTES)).ok())
+    };
+    give_bytes(call, word(2), bytes.filter(|bytes| !bytes.is_empty() || word(1) == 0), CLOSED);
+    Ok(())
+}
+
+/// Writes a result that is a list of bytes, or the number of an error.
+pub(super) fn give_bytes(call: &mut Caller<'_>, to: u64, bytes: Option<Vec<u8>>, error: u8) {
+    let placed = bytes.and_then(|bytes| Some((place(call, 1, &bytes)?, bytes.len())));
+    let mut result = [0; 12];
+    match placed {
+        Some((at, len)) => result[4..].copy_from_slice(&pointer(at, len)),
+        None => (result[0], result[4]) = (1, error),
+    }
+    // What does not fit is not told.
+    _ = call.write_memory(to, &result);
+}
+
+pub(super) fn subscribe_duration(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let ready = ctx.state.clock.now_ns().saturating_add(ctx.u64(0));
+    handle(ctx, Resource::Wait(ready))
+}
+
+/// Nanoseconds until what a number stands for is ready.
+fn wait(state: &State, number: u32) -> u64 {
+    match state.world.resources.get(number) {
+        Some(Resource::Wait(ready)) => ready.saturating_sub(state.clock.now_ns()),
+        _ => 0,
+    }
+}
+
+pub(super) fn block(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let ns = wait(ctx.state, ctx.u32(0));
+    if ns > 0 {
+        ctx.state.clock.sleep(ns);
+    }
+    Ok(())
+}
+
+pub(super) fn ready(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let is_ready = wait(ctx.state, ctx.u32(0)) == 0;
+    ctx.give(is_ready.into());
+    Ok(())
+}
+
+/// The positions of those that are ready, after the shortest of the waits if none is.
+pub(super) fn poll(
+    call: &mut Caller<'_>,
+    state: &Mutex<State>,
+    args: &[u64],
+    _: &str,
+) -> Result<(), CallEnd> {
+    let word = |index: usize| args.get(index).copied().unwrap_or(0);
+    let bytes = call.read_memory(word(0), word(1).min(POLLABLES) * 4).unwrap_or_default();
+    let numbers: Vec<u32> = bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+    let ready: Vec<u8> = {
+        let mut state = lock(state);
+        let waits: Vec<u64> = numbers.iter().map(|&number| wait(&state, number)).collect();
+        let first = waits.iter().copied().min().unwrap_or(0);
+        if first > 0 {
+            state.clock.sleep(first);
+        }
+        (0u32..).zip(waits).filter(|&(_, ns)| ns == first).flat_map(|(at, _)| at.to_le_bytes()).collect()
+    };
+    if let Some(at) = place(call, 4, &ready) {
+        _ = call.write_memory(word(2), &pointer(at, ready.len() / 4));
+    }
+    Ok(())
+}
+
+/// Seconds and nanoseconds since 1970.
+pub(super) fn wall_clock(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let now = ctx.state.clock.real_ns();
+    datetime(ctx, now)
+}
+
+pub(super) fn wall_resolution(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    datetime(ctx, 1000)
+}
+
+fn datetime(ctx: &mut CallContext<'_, '_>, ns: u64) -> Result<(), CallEnd> {
+    let mut bytes = [0; 12];
+    bytes[..8].copy_from_slice(&(ns / 1_000_000_000).to_le_bytes());
+    bytes[8..].copy_from_slice(&((ns % 1_000_000_000) as u32).to_le_bytes());
+    _ = ctx.write(last(ctx), &bytes);
+    Ok(())
+}
+
+/// Two words of randomness.
+pub(super) fn seed(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let mut bytes = [0; 16];
+    ctx.state.random.fill(&mut bytes);
+    _ = ctx.write(last(ctx), &bytes);
+    Ok(())
+}

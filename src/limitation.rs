@@ -49,6 +49,15 @@ pub enum Limitation {
     ExportsLeft {
         /// How many.
         count: u64,
+        /// Names of the first of them.
+        first: Vec<String>,
+    },
+    /// Functions that the sample told its host of were not called.
+    RegisteredLeft {
+        /// How many.
+        count: u64,
+        /// Names of the first of them.
+        first: Vec<String>,
     },
     /// A limit stopped the run.
     RunStopped {
@@ -210,7 +219,13 @@ impl Limitation {
             }
             Self::NoSuchExport { name } => write!(f, "there is no exported function `{name}`"),
             Self::NotCalled { name, error } => write!(f, "`{name}` was not called: {error}"),
-            Self::ExportsLeft { count } => write!(f, "{count} exported functions were not called"),
+            Self::ExportsLeft { count, first } => {
+                write!(f, "{count} exported functions were not called{}", such_as(*count, first))
+            }
+            Self::RegisteredLeft { count, first } => {
+                let names = such_as(*count, first);
+                write!(f, "{count} functions that it told its host of were not called{names}")
+            }
             Self::RunStopped { limit } => write!(f, "the run was stopped by the limit {limit}"),
             Self::WallTime => {
                 f.write_str("a limit of wall time was reached: another machine would see more or less")
@@ -230,6 +245,16 @@ impl Limitation {
             Self::StubFileUnused { error } => write!(f, "a stub file was not used: {error}"),
             _ => Ok(()),
         }
+    }
+}
+
+/// The first names of a list, and how many more there are.
+fn such_as(count: u64, first: &[String]) -> String {
+    let shown: Vec<_> = first.iter().map(|name| format!("`{name}`")).collect();
+    match count.saturating_sub(first.len() as u64) {
+        _ if first.is_empty() => String::new(),
+        0 => format!(": {}", shown.join(", ")),
+        more => format!(": {} and {more} more", shown.join(", ")),
     }
 }
 
@@ -292,7 +317,14 @@ mod tests {
     fn figures_and_places_are_in_the_words() {
         let rules = |count| Named { first: vec!["a".into(), "b".into()], count };
         for (limitation, words) in [
-            (Limitation::ExportsLeft { count: 3 }, "3 exported functions were not called"),
+            (
+                Limitation::ExportsLeft { count: 3, first: vec!["a".into(), "b".into()] },
+                "3 exported functions were not called: `a`, `b` and 1 more",
+            ),
+            (
+                Limitation::RegisteredLeft { count: 1, first: vec![] },
+                "1 functions that it told its host of were not called",
+            ),
             (Limitation::Cut { what: Cut::Output, count: 7 }, "7 bytes of output were not kept"),
             (
                 Limitation::RunStopped { limit: Limit::HostCalls },

@@ -59,13 +59,8 @@ pub use self::{
     persona::{Conduct, Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind},
     stubs::{StubError, Stubs},
     types::{
-<<<<<<< HEAD
         Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, Leak, LeakEncoding, MAX_ARGS,
-        MAX_CALLS, MAX_OUTPUT, MAX_POINTED, Pointed, Run, RunOptions, Status, TokenUse,
-=======
-        Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, Leak, MAX_ARGS, MAX_CALLS,
-        MAX_OUTPUT, MAX_POINTED, Pointed, Run, RunOptions, Seed, Status, TokenUse,
->>>>>>> fb0a07d (Driving as the host would: WASIX, threads, WASI 0.2; callbacks by what is registered; a search for an order; budgets that follow news; seeds from samples)
+        MAX_CALLS, MAX_OUTPUT, MAX_POINTED, Pointed, Run, RunOptions, Seed, Status, TokenUse,
     },
 };
 

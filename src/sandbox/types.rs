@@ -15,13 +15,9 @@ use super::{
     persona::{Conduct, Persona},
 };
 use crate::{
-<<<<<<< HEAD
     limitation::Limitation,
-    module::{FuncIndex, Place},
-    text::vocabulary,
-=======
     module::{FuncIndex, Place, to_binary},
->>>>>>> fb0a07d (Driving as the host would: WASIX, threads, WASI 0.2; callbacks by what is registered; a search for an order; budgets that follow news; seeds from samples)
+    text::vocabulary,
     trace::{Trace, Trap},
     tracer::{AtTraceLimit, Limit, Limits, Value},
 };

@@ -128,11 +128,7 @@ fn each_entry_has_a_budget_of_its_own() {
     let run = run_with(text, &options);
     assert_eq!(run.entries.len(), 2, "{:?}", run.entries);
     assert!(
-<<<<<<< HEAD
         run.limitations.iter().any(|text| text.to_string().contains("1 exported functions were not called")),
-=======
-        run.limitations.iter().any(|text| text.contains("1 exported function was not called: `")),
->>>>>>> fb0a07d (Driving as the host would: WASIX, threads, WASI 0.2; callbacks by what is registered; a search for an order; budgets that follow news; seeds from samples)
         "{:?}",
         run.limitations
     );

@@ -16,6 +16,7 @@ use super::{
     rank::{Ranking, Reach},
 };
 use crate::{
+    limitation::Limitation,
     module::FuncIndex,
     sandbox::{
         types::{Entry, EntryEnd, EntryKind},
@@ -63,7 +64,10 @@ impl Driver<'_> {
             self.told.calls += 1;
             self.call_told(target, &registered);
         }
-        self.say_left("registered function", &left);
+        if !left.is_empty() {
+            self.limitations
+                .push(Limitation::RegisteredLeft { count: left.len() as u64, first: super::first(left) });
+        }
     }
 
     /// What was told and not looked at yet, and is code of the sample's that no entry called.

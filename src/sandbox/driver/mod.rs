@@ -25,7 +25,7 @@ use std::{
 use crate::{
     limitation::Limitation,
     module::{FuncIndex, Place},
-    text::{plural, quoted, some},
+    text::cut,
     tracer::{Budget, InvokeError, Limit, Outcome, Session, Type, Value},
 };
 
@@ -227,24 +227,11 @@ impl<'o> Driver<'o> {
             }
             driven += 1;
         }
-<<<<<<< HEAD
-        let not_driven = left + chosen.len() - driven;
-        if not_driven > 0 {
-            self.limitations.push(Limitation::ExportsLeft { count: not_driven as u64 });
-=======
         self.search(&quiet);
         let rest = chosen.iter().skip(driven).map(|one| one.name.clone());
-        self.say_left("exported function", &left.into_iter().chain(rest).collect::<Vec<_>>());
-    }
-
-    /// Says what was not called.
-    fn say_left(&mut self, what: &str, names: &[String]) {
-        if !names.is_empty() {
-            let (count, verb) =
-                (plural(names.len() as u64, what), if names.len() == 1 { "was" } else { "were" });
-            let names = some(names.iter().map(|name| quoted(name, NAME_SHOWN)), LEFT_NAMED);
-            self.limitations.push(format!("{count} {verb} not called: {names}"));
->>>>>>> fb0a07d (Driving as the host would: WASIX, threads, WASI 0.2; callbacks by what is registered; a search for an order; budgets that follow news; seeds from samples)
+        let left: Vec<_> = left.into_iter().chain(rest).collect();
+        if !left.is_empty() {
+            self.limitations.push(Limitation::ExportsLeft { count: left.len() as u64, first: first(left) });
         }
     }
 
@@ -530,4 +517,9 @@ fn end_of(outcome: Outcome, exit: Option<i32>, is_unwound: bool) -> Ended {
         },
         Outcome::Failed { message, site } => (EntryEnd::Failed { message }, Vec::new(), site),
     }
+}
+
+/// The first of some names, each cut to what a line holds.
+fn first(names: Vec<String>) -> Vec<String> {
+    names.iter().take(LEFT_NAMED).map(|name| cut(name, NAME_SHOWN)).collect()
 }

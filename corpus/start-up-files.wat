@@ -1,6 +1,6 @@
 ;; RUN: spoor run %
 ;; WHAT: Makes itself at home: writes to what shells, cron, systemd, the desktop and sshd read when they start.
-;; EXPECT: rule=persistence/shell rule=persistence/schedule rule=persistence/service rule=persistence/login status=exited file=/home/user/.bashrc:created file=/home/user/.ssh/authorized_keys:created
+;; EXPECT: rule=persistence/shell rule=persistence/schedule rule=persistence/autostart rule=persistence/login status=exited file=/home/user/.bashrc:created file=/home/user/.ssh/authorized_keys:created
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "path_create_directory" (func $path_create_directory (param i32 i32 i32) (result i32)))

@@ -1,6 +1,6 @@
 //! The whole way from bytes to a verdict.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use crate::{
     LoadError, classify,
@@ -8,11 +8,11 @@ use crate::{
     limitation::Limitation,
     module::{
         Module,
-        view::{Validity, View, iocs_of_run},
+        view::{Validity, View, iocs_of_files, iocs_of_run},
     },
     passes::Dynamic,
     rules::{self, Facts},
-    sandbox::{self, Pointed},
+    sandbox::{self, ChangeKind, ChangedKind, Pointed, is_users},
     verdict::{self, Correlation, Finding, Verdict, Weighed, Weights},
 };
 
@@ -153,6 +153,10 @@ impl Analysis {
         // Behind the verdict: what ran confirms what the bytes say, and not itself.
         let made = run.iter().flat_map(|run| iocs_of_run(texts_of(run), &view.iocs)).collect::<Vec<_>>();
         view.iocs.extend(made);
+        let left = run.iter().flat_map(|run| iocs_of_files(left_by(run))).collect::<Vec<_>>();
+        let known: HashSet<_> = view.iocs.iter().map(|ioc| (ioc.kind, ioc.value.clone())).collect();
+        view.iocs
+            .extend(left.into_iter().filter(|ioc| !known.contains(&(ioc.kind, ioc.value.clone()))));
         Self {
             wasm,
             text: None,
@@ -183,6 +187,23 @@ fn texts_of(run: &sandbox::Run) -> impl Iterator<Item = &str> {
         Some(Pointed::Text { text }) => Some(&**text),
         _ => None,
     })
+}
+
+/// Path and hash of each file that a run made, be it gone again, and of each of the system's that it wrote to.
+/// What became of a user's own files is known nowhere else.
+fn left_by(run: &sandbox::Run) -> impl Iterator<Item = (Option<&str>, Option<&str>)> {
+    let is_left = |file: &&sandbox::FileChange| match file.change {
+        ChangeKind::Created => file.kind() != ChangedKind::Directory,
+        ChangeKind::Deleted => file.size_before.is_none() && file.sha256.is_some(),
+        ChangeKind::Changed | ChangeKind::Renamed => {
+            file.sha256 != file.sha256_before && !is_users(file.last_path())
+        }
+    };
+    let has_bytes = |file: &sandbox::FileChange| !file.contents.is_empty();
+    run.files
+        .iter()
+        .filter(is_left)
+        .map(move |file| (Some(file.last_path()), file.sha256.as_deref().filter(|_| has_bytes(file))))
 }
 
 /// The sample in the binary format, and what can be said of it.

@@ -392,3 +392,42 @@ fn what_happened_is_told_in_its_order() {
     let printed = String::from_utf8(spoor(&["run", "-vv", &sample]).stdout).unwrap();
     assert!(printed.contains("Time line (virtual seconds)\n  in _start\n"), "{printed}");
 }
+
+/// Each file of its own with path and hash, once; directories and files of the user are none.
+#[test]
+fn what_a_sample_leaves_is_an_indicator() {
+    let sample = corpus().into_iter().find(|path| path.ends_with("/start-up-files-anywhere.wat")).unwrap();
+    let report = parsed(&["run", "--json", &sample]);
+    let indicators: Vec<_> = report["iocs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|ioc| ioc["seen"] == "run")
+        .map(|ioc| (ioc["kind"].as_str().unwrap(), ioc["value"].as_str().unwrap()))
+        .collect();
+    let files = report["files"].as_array().unwrap();
+    let made = |kind: &str| -> Vec<&Value> { files.iter().filter(|file| file["kind"] == kind).collect() };
+    assert!(made("file").len() >= 11 && made("directory").len() > 10, "{files:#?}");
+    for file in made("file") {
+        assert!(indicators.contains(&("path", file["path"].as_str().unwrap())), "{file}: {indicators:?}");
+        assert!(indicators.contains(&("sha256", file["sha256"].as_str().unwrap())), "{file}: {indicators:?}");
+    }
+    for directory in made("directory") {
+        let path = directory["path"].as_str().unwrap();
+        assert!(!indicators.contains(&("path", path)), "{path}");
+    }
+    let [link] = made("symlink")[..] else { panic!("{files:#?}") };
+    assert_eq!(link["to"], "../../../../home/user/.config/systemd/user/updater.service");
+    let distinct: std::collections::BTreeSet<_> = indicators.iter().collect();
+    assert_eq!(distinct.len(), indicators.len(), "{indicators:?}");
+    let printed = String::from_utf8(spoor(&["run", "-v", &sample]).stdout).unwrap();
+    assert!(printed.contains("created, a link to ../../../../home/user"), "{printed}");
+    // Files of the user that are encrypted in place are no indicators: they have that name and hash here only.
+    let sample = corpus().into_iter().find(|path| path.ends_with("/ransomware.wat")).unwrap();
+    let report = parsed(&["run", "--json", &sample]);
+    let changed = report["files"].as_array().unwrap().iter().filter(|file| file["change"] == "changed");
+    for file in changed.filter(|file| file["path"].as_str().unwrap().contains("/Documents/")) {
+        let is_one = |ioc: &Value| ioc["value"] == file["sha256"];
+        assert!(!report["iocs"].as_array().unwrap().iter().any(is_one), "{file}");
+    }
+}

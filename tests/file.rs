@@ -117,6 +117,26 @@ fn a_file_of_version_1_is_read_for_ever() {
     assert!(recorded.rerun().is_equal);
 }
 
+/// An option that files of version 1 have no field for stands behind them, and only if it is not as usual.
+#[test]
+fn the_clocks_of_a_persona_are_those_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = r#"(module
+        (import "wasi_snapshot_preview1" "clock_time_get" (func $time (param i32 i64 i32) (result i32)))
+        (memory (export "memory") 1)
+        (func (export "_start") (result i32) (call $time (i32.const 2) (i64.const 0) (i32.const 0))))"#;
+    for (name, cpu_clocks, expected) in [("with", true, "0"), ("without", false, "8")] {
+        let mut options = bare();
+        Arc::make_mut(&mut options.persona).cpu_clocks = cpu_clocks;
+        let path = record(folder.path(), name, text.as_bytes(), &options);
+        let recorded = Recorded::open(&path, None).unwrap();
+        assert_eq!(recorded.header.options.persona.cpu_clocks, cpu_clocks);
+        assert_eq!(recorded.run.as_ref().unwrap().entries[0].results[0].to_string(), expected);
+        let rerun = recorded.rerun();
+        assert!(rerun.is_equal && rerun.is_complete && rerun.damage.is_empty(), "{rerun:?}");
+    }
+}
+
 #[test]
 fn the_corpus_gives_the_same_bytes_live_and_from_files_and_runs_again() {
     let folder = tempfile::tempdir().unwrap();

@@ -99,7 +99,7 @@ impl<'a> Saver<'a> {
         }
         let has_contents = |change: &&FileChange| change.sha256.is_some();
         for change in run.files.iter().filter(has_contents) {
-            let path = change.to.as_ref().unwrap_or(&change.path);
+            let path = change.last_path();
             self.save("file", Some(path), Some(change.change.as_str()), &change.contents)?;
         }
         Ok(())

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use base64::Engine as _;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{
     analysis::Analysis,
@@ -21,7 +21,7 @@ use crate::{
     },
     passes::{Dynamic, Metrics},
     rules::{Family, Match},
-    sandbox::{self, Answer, Call, FileChange, Run, Status, TokenUse},
+    sandbox::{self, Answer, Call, ChangedKind, FileChange, Run, Status, TokenUse},
     verdict::{Class, Correlation, Finding, Reason, Technique},
 };
 
@@ -117,6 +117,8 @@ pub struct Report<'a> {
     /// Who answered the host calls, and how many answers were made up.
     pub fabricated: Vec<Fabricated<'a>>,
     /// What it did to files.
+    #[serde(serialize_with = "with_kinds")]
+    #[schemars(with = "Vec<FileReport<'_>>")]
     pub files: &'a [FileChange],
     /// Connections that it used.
     pub connections: Vec<ConnectionReport<'a>>,
@@ -229,6 +231,20 @@ pub struct Fabricated<'a> {
     pub calls: u64,
     /// Of these, answers that were made up.
     pub fabricated: u64,
+}
+
+/// What it did to a file.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct FileReport<'a> {
+    /// The change.
+    #[serde(flatten)]
+    pub change: &'a FileChange,
+    /// What was changed: `file`, `directory`, `symlink`, `hardlink`. `to` is where a link leads.
+    pub kind: ChangedKind,
+}
+
+fn with_kinds<S: Serializer>(files: &[FileChange], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(files.iter().map(|change| FileReport { change, kind: change.kind() }))
 }
 
 /// A module that the sample built in memory.

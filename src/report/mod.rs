@@ -29,8 +29,8 @@ mod timeline;
 pub use contents::Contents;
 pub use cut::Shortened;
 pub use json::{
-    Carved, ConnectionReport, EntryReport, Fabricated, HostCallReport, Report, SCHEMA, SampleReport, Subject,
-    Tool, schema, status,
+    Carved, ConnectionReport, EntryReport, Fabricated, FileReport, HostCallReport, Report, SCHEMA,
+    SampleReport, Subject, Tool, schema, status,
 };
 pub use names::{GHIDRA_BASE, Names, ghidra, location};
 pub use options::{Exact, LimitsUsed, OptionsError, OptionsUsed, options_used};

@@ -35,6 +35,9 @@ pub struct PersonaContents<'a> {
     pub honeytokens: Vec<(Cow<'a, str>, Contents<'a>)>,
     /// Sockets: name, what it is.
     pub sockets: Vec<(Cow<'a, str>, PersonaSocket<'a>)>,
+    /// Whether the clocks of processor time can be asked.
+    #[serde(default = "has_clocks")]
+    pub cpu_clocks: bool,
     /// Which exports are called.
     #[serde(deserialize_with = "Option::deserialize")]
     pub drive: Option<PersonaDrive<'a>>,
@@ -98,6 +101,11 @@ pub enum PersonaDrive<'a> {
     Export(Cow<'a, str>),
 }
 
+/// What a persona has that says nothing of its clocks.
+fn has_clocks() -> bool {
+    true
+}
+
 impl<'a> PersonaContents<'a> {
     /// Of a persona; `None` if it is the shipped one of its name, whatever its streams are.
     pub(super) fn of(persona: &'a Persona) -> Option<Self> {
@@ -122,6 +130,7 @@ impl<'a> PersonaContents<'a> {
             links,
             honeytokens,
             sockets,
+            cpu_clocks,
             run: Conduct { drive, seconds, instructions, decisions, trace_mib },
         } = persona;
         Some(Self {
@@ -142,6 +151,7 @@ impl<'a> PersonaContents<'a> {
                 .iter()
                 .map(|Socket { name, kind }| (name.into(), PersonaSocket::of(kind)))
                 .collect(),
+            cpu_clocks: *cpu_clocks,
             drive: drive.as_ref().map(PersonaDrive::of),
             seconds: *seconds,
             instructions: *instructions,
@@ -162,6 +172,7 @@ impl<'a> PersonaContents<'a> {
             epoch_ns: self.epoch_ns,
             stdin: self.stdin.into_bytes(),
             terminals: [false; 3],
+            cpu_clocks: self.cpu_clocks,
             preopens: self.preopens.into(),
             files: self.files.into_iter().map(PersonaFile::into_document).collect(),
             dirs: self.dirs.into(),

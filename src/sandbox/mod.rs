@@ -51,11 +51,12 @@ pub use self::damage::Damage;
 pub(crate) use self::damage::assess as damage;
 #[cfg(test)]
 pub(crate) use self::every::{every_option, every_value};
+pub(crate) use self::fs::is_users;
 pub(crate) use self::journal::{Item, Journal, Recorder, unfinished};
 use self::{driver::Driver, link::Link, state::State};
 pub use self::{
     embedder::{HostFunctions, ImportCall},
-    fs::{ChangeKind, FileChange},
+    fs::{ChangeKind, ChangedKind, FileChange},
     persona::{Conduct, Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind},
     stubs::{StubError, Stubs},
     types::{

@@ -171,7 +171,7 @@ impl State {
             self.tokens.search_rest(&connection.sent, &format!("socket {}", connection.name));
         }
         for change in changes.files.iter().filter(|change| change.change != ChangeKind::Deleted) {
-            self.tokens.search_rest(&change.contents, change.to.as_ref().unwrap_or(&change.path));
+            self.tokens.search_rest(&change.contents, change.last_path());
         }
         let sent_cut =
             connections.iter().fold(0u64, |sum, connection| sum.saturating_add(connection.sent_cut));

@@ -97,6 +97,8 @@ vocabulary! {
         IocPath = "IOC_PATH",
         /// Indicators of the kind `pool_protocol`.
         IocPoolProtocol = "IOC_POOL_PROTOCOL",
+        /// Indicators of the kind `sha256`.
+        IocSha256 = "IOC_SHA256",
         /// Indicators of the kind `url`.
         IocUrl = "IOC_URL",
         /// Indicators of the kind `wallet`.
@@ -229,6 +231,7 @@ impl FindingName {
             IocKind::Onion => Self::IocOnion,
             IocKind::Path => Self::IocPath,
             IocKind::PoolProtocol => Self::IocPoolProtocol,
+            IocKind::Sha256 => Self::IocSha256,
             IocKind::Url => Self::IocUrl,
             IocKind::Wallet => Self::IocWallet,
             IocKind::Webhook => Self::IocWebhook,

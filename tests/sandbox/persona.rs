@@ -210,6 +210,7 @@ fn bait_in_the_environment_that_is_used_as_a_name_or_printed_letter_by_letter() 
     let leaks: Vec<_> = key.leaks.iter().map(|leak| (&*leak.to, &*leak.by, leak.first_call)).collect();
     assert_eq!(leaks[1..], [("stdout", "", None)], "{leaks:?}");
     assert!(leaks[0].1.ends_with("path_open") && leaks[0].2 == Some(1), "{leaks:?}");
+    assert_eq!(leaks[0].0, "/", "the directory has no name of its own");
 }
 
 /// Where a vector stands must not hide what it holds.
@@ -258,6 +259,33 @@ fn the_shipped_ones_are_whole_worlds() {
             "{name}"
         );
     }
-    let study = RunOptions::default().with_persona(Persona::shipped("study").unwrap());
+    let study = study();
     assert_eq!((study.args.len(), study.env.len(), study.preopens.len()), (1, 0, 0));
+}
+
+fn study() -> RunOptions {
+    RunOptions::default().with_persona(Persona::shipped("study").unwrap())
+}
+
+/// Wasmtime, in which the study ran, has no clock of processor time.
+#[test]
+fn the_clocks_of_processor_time_are_those_of_the_persona() {
+    let text = r#"(module
+        (import "wasi_snapshot_preview1" "clock_time_get" (func $time (param i32 i64 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "clock_res_get" (func $resolution (param i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (func (export "_start") (result i32 i32 i32 i32 i32 i32)
+            (call $time (i32.const 1) (i64.const 0) (i32.const 0))
+            (call $time (i32.const 2) (i64.const 0) (i32.const 0))
+            (call $time (i32.const 3) (i64.const 0) (i32.const 0))
+            (call $resolution (i32.const 2) (i32.const 0))
+            (call $resolution (i32.const 3) (i32.const 0))
+            (call $time (i32.const 4) (i64.const 0) (i32.const 0))))"#;
+    let results = |options: &RunOptions| -> Vec<String> {
+        run_with(text, options).entries[0].results.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(results(&study()), ["0", "8", "8", "8", "8", "28"]);
+    assert_eq!(results(&RunOptions::default()), ["0", "0", "0", "0", "0", "28"]);
+    let own = Persona::parse("own.toml", "description = 'own'\ncpu_clocks = false").unwrap();
+    assert_eq!(results(&RunOptions::default().with_persona(Arc::new(own)))[1], "8");
 }

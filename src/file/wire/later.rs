@@ -4,6 +4,8 @@
 //! not know, and says which. A field with its default is not written: such a file is the same, byte for byte,
 //! as one of a program that has no such field.
 
+use std::sync::Arc;
+
 use super::super::decode::{self, Budget};
 use crate::sandbox::RunOptions;
 
@@ -17,9 +19,18 @@ pub(in crate::file) struct Later<T> {
     pub(in crate::file) read: fn(&mut T, &[u8]) -> Option<()>,
 }
 
-/// Options and limits that came later: none so far. One is added here, and after the `;` of its struct in
-/// `options`.
-pub(in crate::file) const OPTIONS: &[Later<RunOptions>] = &[];
+/// Options and limits that came later. One is added here, and after the `;` of its struct in `options`.
+pub(in crate::file) const OPTIONS: &[Later<RunOptions>] = &[Later {
+    name: "persona.cpu_clocks",
+    write: |options| match options.persona.cpu_clocks {
+        true => None,
+        false => postcard::to_allocvec(&false).ok(),
+    },
+    read: |options, bytes| {
+        Arc::make_mut(&mut options.persona).cpu_clocks = postcard::from_bytes(bytes).ok()?;
+        Some(())
+    },
+}];
 
 /// Names, and values as their writers wrote them.
 type Section = Vec<(String, Vec<u8>)>;

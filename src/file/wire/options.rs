@@ -90,7 +90,8 @@ stored! {
         links: Vec<(String, String)>,
         honeytokens: Vec<Honeytoken>,
         sockets: Vec<Socket>,
-        run: Conduct,
+        run: Conduct;
+        cpu_clocks = true,
     }
 
     /// How a sample is run under a persona.

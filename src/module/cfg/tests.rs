@@ -1,3 +1,5 @@
+mod steps;
+
 use std::collections::BTreeSet;
 
 use petgraph::{algo::dominators::simple_fast, graph::DiGraph};
@@ -250,4 +252,38 @@ fn blocks_are_what_the_validator_can_reach() {
         }
     }
     assert!(functions > 100 && scopes > 5 && live_ops > 5000, "{functions} {scopes} {live_ops}");
+}
+
+/// The edges of exceptions of both kinds, `br_on_*` and all else are those of a second reading.
+#[test]
+fn edges_are_those_of_a_second_reading() {
+    let mut compared = steps::Compared::default();
+    for seed in 0..4000u64 {
+        let mut state = seed;
+        let next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        };
+        steps::compare(&steps::written(next), &format!("written {seed}"), &mut compared);
+    }
+    for seed in 0..40 {
+        steps::compare(&generated(seed), &format!("generated {seed}"), &mut compared);
+    }
+    assert!(compared.functions > 4000 && compared.edges > 40_000, "{compared:?}");
+    for word in ["try_table", "try", "delegate", "rethrow", "throw", "br_on"] {
+        assert!(compared.seen.get(word).is_some_and(|count| *count > 500), "{word}: {compared:?}");
+    }
+}
+
+/// The same of real modules: `SPOOR_MODULES=FOLDER cargo test --lib second_reading -- --ignored --nocapture`.
+#[test]
+#[ignore = "needs a folder of modules in SPOOR_MODULES"]
+fn edges_of_real_modules_are_those_of_a_second_reading() {
+    let folder = std::env::var_os("SPOOR_MODULES").expect("SPOOR_MODULES");
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let mut compared = steps::Compared::default();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        steps::compare(&std::fs::read(entry.path()).expect("a file"), &name, &mut compared);
+        println!("{name}: {compared:?}");
+    }
 }

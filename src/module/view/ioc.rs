@@ -19,7 +19,7 @@ use serde::Serialize;
 use super::{
     encoding::Encoding,
     kinds::{IocKind, Seen},
-    limits::{MAX_IOCS, MAX_VALUE},
+    limits::{MAX_DROPPED, MAX_IOCS, MAX_VALUE},
     near::{self, Pair},
     wallet,
 };
@@ -403,6 +403,18 @@ pub(crate) fn of_run<'t>(texts: impl Iterator<Item = &'t str>, known: &[Ioc]) ->
     let is_new = |ioc: &Ioc| !known.contains(&(ioc.kind, &*ioc.value));
     let iocs = iocs.finish().0.into_iter().filter(is_new);
     iocs.map(|ioc| Ioc { offset: 0, ..ioc }).collect()
+}
+
+/// Files that a sample left, each with its path and, of those that have bytes, the hash of them: a file on a
+/// machine is known by either.
+pub(crate) fn of_files<'f>(files: impl Iterator<Item = (Option<&'f str>, Option<&'f str>)>) -> Vec<Ioc> {
+    let mut iocs = Iocs { place: Seen::Run, ..Iocs::default() };
+    let found = Found { offset: 0, address: None, encoding: Encoding::Plain };
+    for (path, sha256) in files.take(MAX_DROPPED) {
+        path.into_iter().for_each(|path| iocs.push(IocKind::Path, path, 0, found));
+        sha256.into_iter().for_each(|hash| iocs.push(IocKind::Sha256, hash, 0, found));
+    }
+    iocs.kept
 }
 
 /// Takes off what ends a sentence and not a link.

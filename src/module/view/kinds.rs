@@ -22,10 +22,12 @@ vocabulary! {
         Ipv6 = "ipv6",
         /// A hidden service of Tor.
         Onion = "onion",
-        /// A path that tells of an intent.
+        /// A path that tells of an intent, or of a file that the sample left.
         Path = "path",
         /// What miners say to their pools.
         PoolProtocol = "pool_protocol",
+        /// The hash of a file that the sample left.
+        Sha256 = "sha256",
         /// A link.
         Url = "url",
         /// The address of a wallet.
@@ -49,7 +51,8 @@ vocabulary! {
         ImportName = "import name",
         /// In the name of an export.
         ExportName = "export name",
-        /// The sample made it while it ran and gave it to the host, and it stands nowhere in the file.
+        /// The sample made it while it ran, and gave it to the host or left it, and it stands nowhere in the
+        /// file.
         Run = "run",
     }
 }

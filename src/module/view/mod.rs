@@ -64,7 +64,7 @@ pub use self::{
 };
 pub use super::classes::Classes;
 use super::{FuncIndex, names::Names, weight::Heavy};
-pub(crate) use ioc::of_run as iocs_of_run;
+pub(crate) use ioc::{of_files as iocs_of_files, of_run as iocs_of_run};
 
 /// What can be said of a sample without running it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

@@ -11,7 +11,7 @@ use crate::{
     categories::{self, RiskLevel},
     module::view::Seen,
     report::{ConnectionReport, Names, ndjson::snake},
-    sandbox::{Entry, EntryEnd, Leak, TokenUse},
+    sandbox::{ChangedKind, Entry, EntryEnd, Leak, TokenUse},
     verdict::Correlation,
 };
 
@@ -259,7 +259,12 @@ fn files<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let list = printer.report.files;
     let rows = list.iter().map(|file| {
         let size = |size: Option<u64>| size.map_or_else(|| "-".to_owned(), grouped);
-        let to = file.to.as_ref().map(|to| format!(" to {to}")).unwrap_or_default();
+        let to = match (file.kind(), &file.to) {
+            (ChangedKind::Symlink, Some(to)) => format!(", a link to {to}"),
+            (ChangedKind::Hardlink, Some(to)) => format!(", another name of {to}"),
+            (_, Some(to)) => format!(" to {to}"),
+            (_, None) => String::new(),
+        };
         let entropy = file.entropy_after.map_or_else(|| "-".to_owned(), |entropy| format!("{entropy:.2}"));
         vec![
             file.path.clone(),

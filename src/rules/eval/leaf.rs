@@ -463,11 +463,9 @@ impl Evaluator<'_> {
         }
         let mut found = Found { dynamic: true, ..Found::default() };
         for change in self.index.run().map(|run| &run.files[..]).unwrap_or_default() {
-            let paths = [Some(&change.path), change.to.as_ref()];
-            let named = file
-                .path
-                .as_ref()
-                .is_none_or(|path| paths.iter().flatten().any(|name| path.is_match(name.as_bytes())));
+            let paths = [&*change.path, change.last_path()];
+            let named =
+                file.path.as_ref().is_none_or(|path| paths.iter().any(|name| path.is_match(name.as_bytes())));
             if named && file.change.is_none_or(|wanted| wanted == change.change) {
                 found.what.get_or_insert_with(|| format!("{} {}", quoted(&change.path), change.change));
                 found.at(None);

@@ -1,6 +1,6 @@
 //! Metrics of what the sample asked of the host.
 
-use crate::sandbox::{Call, ChangeKind, Damage, FileChange, Leak, Pointed, TokenUse};
+use crate::sandbox::{Call, ChangeKind, Damage, FileChange, Leak, Pointed, TokenUse, is_users};
 
 use super::{Index, Subject, run::measured, share};
 use crate::rules::derived::is_console;
@@ -194,12 +194,6 @@ pub(super) fn files_emptied(index: &Index<'_>, subject: Subject<'_>) -> Option<f
             is_overwritten(file) && file.change != ChangeKind::Deleted && file.size_after == Some(0)
         })
     })
-}
-
-/// Whether a file belongs to the user: what is hidden, temporary or the system's changes all the time.
-fn is_users(path: &str) -> bool {
-    let system = ["/tmp/", "/var/", "/etc/", "/proc/", "/sys/", "/dev/", "/usr/", "/run/"];
-    !path.contains("/.") && !system.iter().any(|folder| path.starts_with(folder))
 }
 
 fn damaged(index: &Index<'_>, counts: impl Fn(&Damage) -> bool) -> f64 {

@@ -21,6 +21,20 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// What was changed.
+    pub enum ChangedKind {
+        /// A regular file.
+        File = "file",
+        /// A directory.
+        Directory = "directory",
+        /// A symbolic link.
+        Symlink = "symlink",
+        /// Another name of a file.
+        Hardlink = "hardlink",
+    }
+}
+
 /// What a run did to a file.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[non_exhaustive]
@@ -29,7 +43,7 @@ pub struct FileChange {
     pub path: String,
     /// `created`, `changed`, `deleted`, `renamed`.
     pub change: ChangeKind,
-    /// Where it went, if it was renamed.
+    /// Where it went, if it was renamed; of a link that was made, where it leads.
     pub to: Option<String>,
     /// The other names that it had on its way, oldest first; at most 16.
     pub via: Vec<String>,
@@ -48,4 +62,37 @@ pub struct FileChange {
     /// The contents after, or the last contents of a deleted file, as far as they were kept.
     #[serde(skip)]
     pub contents: Vec<u8>,
+}
+
+impl FileChange {
+    /// What was changed.
+    pub fn kind(&self) -> ChangedKind {
+        let leads = self.to.is_some() && self.change != ChangeKind::Renamed;
+        match (leads, self.size_after) {
+            _ if self.path.ends_with('/') => ChangedKind::Directory,
+            (true, None) => ChangedKind::Symlink,
+            (true, Some(_)) => ChangedKind::Hardlink,
+            (false, _) => ChangedKind::File,
+        }
+    }
+
+    /// Where a link that was made leads: the text of a symbolic one, the first name of a file.
+    pub fn target(&self) -> Option<&str> {
+        let leads = matches!(self.kind(), ChangedKind::Symlink | ChangedKind::Hardlink);
+        self.to.as_deref().filter(|_| leads)
+    }
+
+    /// Its path at the end, or the last that it had.
+    pub fn last_path(&self) -> &str {
+        match self.change {
+            ChangeKind::Renamed => self.to.as_ref().unwrap_or(&self.path),
+            _ => &self.path,
+        }
+    }
+}
+
+/// Whether a file belongs to the user: what is hidden, temporary or the system's changes all the time.
+pub(crate) fn is_users(path: &str) -> bool {
+    let system = ["/tmp/", "/var/", "/etc/", "/proc/", "/sys/", "/dev/", "/usr/", "/run/"];
+    !path.contains("/.") && !system.iter().any(|folder| path.starts_with(folder))
 }

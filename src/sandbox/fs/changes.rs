@@ -1,7 +1,7 @@
 //! What a run did to files: the tree at its end against the tree at its start.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, HashMap},
     mem,
 };
 
@@ -46,10 +46,11 @@ impl Fs {
     pub(in crate::sandbox) fn changes(&mut self) -> Changes {
         let (here, too_deep) = self.paths();
         let mut changes: Vec<FileChange> = Vec::new();
-        let mut seen = BTreeSet::new();
-        for (path, &ino) in &here {
-            if seen.insert(ino) {
-                changes.extend(self.change_of(path, ino));
+        let seen = self.first_names(&here);
+        for (path, ino) in &here {
+            match seen.get(ino) {
+                Some(first) if *first != path => changes.push(self.hard_link(path, *ino, first)),
+                _ => changes.extend(self.change_of(path, *ino)),
             }
         }
         let created = changes.iter().enumerate().filter(|(_, change)| change.change == ChangeKind::Created);
@@ -57,7 +58,7 @@ impl Fs {
             created.map(|(position, change)| (change.path.clone(), position)).collect();
         // What lies too deep to be listed is not gone; what is gone and still open has not been released.
         let is_gone =
-            |ino: &Ino| !seen.contains(ino) && self.get(*ino).links == 0 && !self.free.contains(*ino);
+            |ino: &Ino| !seen.contains_key(ino) && self.get(*ino).links == 0 && !self.free.contains(*ino);
         let open: Vec<Ino> = (0..self.nodes.len()).map(Ino).filter(is_gone).collect();
         open.into_iter().for_each(|ino| self.release(ino));
         let contents_cut = self.deleted.list.iter().filter(|deleted| deleted.is_cut).count() as u64;
@@ -89,6 +90,29 @@ impl Fs {
         (paths, too_deep)
     }
 
+    /// One path of each inode: the one that it was made at or last renamed to, if that is there.
+    fn first_names<'p>(&self, here: &'p BTreeMap<String, Ino>) -> HashMap<Ino, &'p String> {
+        let mut first = HashMap::new();
+        for (path, ino) in here {
+            let name = first.entry(*ino).or_insert(path);
+            if self.get(*ino).path == *path {
+                *name = path;
+            }
+        }
+        first
+    }
+
+    /// Another name of an inode, which the sample gave it: at the start each has one.
+    fn hard_link(&self, path: &str, ino: Ino, first: &str) -> FileChange {
+        FileChange {
+            path: path.to_owned(),
+            change: ChangeKind::Created,
+            to: Some(first.to_owned()),
+            size_after: Some(self.len(ino)),
+            ..FileChange::default()
+        }
+    }
+
     /// What happened to a file that is there.
     fn change_of(&mut self, path: &str, ino: Ino) -> Option<FileChange> {
         let Node { kind, origin, trail, is_new, .. } = self.get_mut(ino);
@@ -100,7 +124,8 @@ impl Fs {
         };
         let first = origin.as_ref().map_or_else(|| shown(path, kind), |origin| origin.path.clone());
         let via = via(mem::take(trail), &first, to.as_deref());
-        Some(FileChange { to, via, ..change(first, name, origin.as_ref(), kind, true) })
+        let change = change(first, name, origin.as_ref(), kind, true);
+        Some(FileChange { to: to.or(change.to), via, ..change })
     }
 }
 
@@ -146,9 +171,10 @@ fn change(
     kind: &mut Kind,
     is_there: bool,
 ) -> FileChange {
-    let contents = match kind {
-        Kind::File(bytes) => Some(mem::take(bytes)),
-        _ => None,
+    let (contents, target) = match kind {
+        Kind::File(bytes) => (Some(mem::take(bytes)), None),
+        Kind::Link(target) => (None, Some(mem::take(target))),
+        Kind::Dir(_) => (None, None),
     };
     let last = contents.as_deref().map(Measure::of);
     // A file of the start whose bytes nobody touched is what it was.
@@ -157,6 +183,7 @@ fn change(
     FileChange {
         path,
         change,
+        to: target,
         size_before: before.map(|measure| measure.len),
         size_after: after.map(|measure| measure.len),
         entropy_before: before.map(|measure| measure.entropy),
@@ -252,5 +279,39 @@ mod tests {
                 (old, new),
             ]
         );
+    }
+
+    #[test]
+    fn links_have_a_kind_and_a_target() {
+        let mut fs = tree(&[("/secret", b"s3cret"), ("/old", b"data")]);
+        let [secret, old] = ["secret", "old"].map(|name| fs.child(ROOT, name).unwrap());
+        fs.insert(ROOT, "soft", Kind::Link("../etc/passwd".into())).unwrap();
+        fs.insert(ROOT, "gone", Kind::Link("nowhere".into())).unwrap();
+        delete(&mut fs, "gone");
+        fs.attach(ROOT, "hard", secret).unwrap();
+        fs.linked(secret);
+        // Another name, and then the first one is taken away: that is a new name.
+        fs.attach(ROOT, "new", old).unwrap();
+        fs.linked(old);
+        fs.unlinked(old);
+        fs.detach(ROOT, "old");
+        fs.insert(ROOT, "file", Kind::File(b"x".to_vec())).unwrap();
+        let changes = fs.changes().files;
+        let found: Vec<_> = changes
+            .iter()
+            .map(|change| {
+                let (kind, did) = (change.kind().as_str(), change.change.as_str());
+                (&*change.path, did, kind, change.target(), change.last_path())
+            })
+            .collect();
+        let expected = [
+            ("/file", "created", "file", None, "/file"),
+            ("/gone", "deleted", "symlink", Some("nowhere"), "/gone"),
+            ("/hard", "created", "hardlink", Some("/secret"), "/hard"),
+            ("/old", "renamed", "file", None, "/new"),
+            ("/soft", "created", "symlink", Some("../etc/passwd"), "/soft"),
+        ];
+        assert_eq!(found, expected);
+        assert!(changes[2].contents.is_empty() && changes[2].size_after == Some(6), "{:?}", changes[2]);
     }
 }

@@ -14,7 +14,8 @@ mod limits;
 mod path;
 mod start;
 
-pub use self::change::{ChangeKind, FileChange};
+pub(crate) use self::change::is_users;
+pub use self::change::{ChangeKind, ChangedKind, FileChange};
 pub(super) use self::{changes::Changes, dir::Dir, error::Error, path::Place};
 use self::{
     changes::Measure,

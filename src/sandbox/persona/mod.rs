@@ -51,6 +51,8 @@ pub struct Persona {
     /// Which of standard input, output and error are a terminal: a character device without the rights to
     /// seek and tell. Any other is a pipe.
     pub terminals: [bool; 3],
+    /// Whether the clocks of processor time (2 and 3 of WASI) can be asked. Wasmtime answers `badf`.
+    pub cpu_clocks: bool,
     /// Directories that a WASI program finds open, from descriptor 3 on: the name it sees → absolute guest
     /// path.
     pub preopens: Vec<(String, String)>,
@@ -165,6 +167,7 @@ impl Persona {
             epoch_ns: 1_767_254_400_000_000_000,
             stdin: Vec::new(),
             terminals: [true; 3],
+            cpu_clocks: true,
             preopens: vec![("/".into(), "/".into())],
             files: Vec::new(),
             dirs: Vec::new(),

@@ -31,6 +31,7 @@ struct File {
     epoch: Option<Spanned<u64>>,
     stdin: Option<Spanned<Content>>,
     terminals: Option<Vec<Spanned<String>>>,
+    cpu_clocks: Option<bool>,
     preopens: Option<BTreeMap<String, Spanned<String>>>,
     #[serde(default)]
     dirs: Vec<Spanned<String>>,
@@ -137,6 +138,7 @@ fn build(name: &str, file: File) -> Result<Persona, Wrong> {
         epoch_ns: file.epoch.map_or(Ok(bare.epoch_ns), |epoch| nanos(&epoch))?,
         stdin: file.stdin.map_or(Ok(Vec::new()), content)?,
         terminals: file.terminals.map_or(Ok(bare.terminals), |names| terminals(&names))?,
+        cpu_clocks: file.cpu_clocks.unwrap_or(bare.cpu_clocks),
         preopens: match file.preopens {
             None => bare.preopens,
             Some(list) => {

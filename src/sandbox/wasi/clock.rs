@@ -10,7 +10,10 @@ const RESOLUTION_NS: u64 = 1000;
 pub(super) fn now_ns(ctx: &CallContext<'_, '_>, id: u32) -> Result<u64, Errno> {
     match id {
         0 => Ok(ctx.state.clock.real_ns()),
-        1..=3 => Ok(ctx.state.clock.now_ns()),
+        1 => Ok(ctx.state.clock.now_ns()),
+        // Processor time of the process and of the thread.
+        2 | 3 if ctx.state.wasi.cpu_clocks => Ok(ctx.state.clock.now_ns()),
+        2 | 3 => Err(Errno::BADF),
         _ => Err(Errno::INVAL),
     }
 }

@@ -65,6 +65,8 @@ pub(super) struct Wasi {
     stdin_at: usize,
     /// Which of the three streams are a terminal.
     terminals: [bool; 3],
+    /// Whether the clocks of processor time can be asked.
+    cpu_clocks: bool,
     pub(super) sockets: Sockets,
 }
 
@@ -89,6 +91,7 @@ impl Wasi {
             stdin: options.stdin.clone(),
             stdin_at: 0,
             terminals: options.persona.terminals,
+            cpu_clocks: options.persona.cpu_clocks,
             sockets,
         }
     }

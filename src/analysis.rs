@@ -189,8 +189,8 @@ fn texts_of(run: &sandbox::Run) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Path and hash of each file that a run made, be it gone again, and of each of the system's that it wrote to.
-/// What became of a user's own files is known nowhere else.
+/// Path and hash of each file that a run made, be it gone again, and of each of the system's that it wrote
+/// to. What became of a user's own files is known nowhere else.
 fn left_by(run: &sandbox::Run) -> impl Iterator<Item = (Option<&str>, Option<&str>)> {
     let is_left = |file: &&sandbox::FileChange| match file.change {
         ChangeKind::Created => file.kind() != ChangedKind::Directory,

@@ -422,8 +422,8 @@ fn what_a_sample_leaves_is_an_indicator() {
     assert_eq!(distinct.len(), indicators.len(), "{indicators:?}");
     let printed = String::from_utf8(spoor(&["run", "-v", &sample]).stdout).unwrap();
     assert!(printed.contains("created, a link to ../../../../home/user"), "{printed}");
-    // Files of the user that are encrypted in place are no indicators: they have that name and hash here only.
-    let sample = corpus().into_iter().find(|path| path.ends_with("/ransomware.wat")).unwrap();
+    // Files of the user that are encrypted in place are none: they have that name and hash here only.
+    let sample = corpus().into_iter().find(|path| path.ends_with("/wasi-ransomware.wat")).unwrap();
     let report = parsed(&["run", "--json", &sample]);
     let changed = report["files"].as_array().unwrap().iter().filter(|file| file["change"] == "changed");
     for file in changed.filter(|file| file["path"].as_str().unwrap().contains("/Documents/")) {

@@ -193,6 +193,26 @@ fn a_module_that_begins_beyond_a_limit_is_not_run() {
     }
 }
 
+/// The engine would evaluate it, and let go of it, operator within operator on the native stack.
+#[test]
+fn a_constant_expression_without_end_is_refused() {
+    for (times, is_refused) in [(200, false), (200_000, true)] {
+        // In the order of the binary format, which the text format's parser need not nest.
+        let sum = format!("i32.const 0 {}", "i32.const 1 i32.add ".repeat(times));
+        let text =
+            format!("(module (global (mut i32) {sum}) (func (export \"f\") (result i32) global.get 0))");
+        let loaded = Tracer::new(Options::default().limits(limits())).load(text.as_bytes());
+        match loaded {
+            Ok(mut session) => assert!(!is_refused && session.start().is_ok()),
+            Err(error) => {
+                let said =
+                    "the module begins with 400002 operators in a constant expression; the limit is 500";
+                assert!(is_refused && error.to_string() == said, "{error}");
+            }
+        }
+    }
+}
+
 #[test]
 fn depth_is_a_trap_at_the_call_that_is_too_much() {
     let mut limits = limits();

@@ -21,6 +21,10 @@ pub(super) const MAX_MODULE_PER_BYTE: u64 = 4;
 /// Labels of one table at most, as browsers and the engine have it; a function with a longer one is heavy.
 pub(super) const MAX_TABLE: u32 = 65_520;
 
+/// Operators of a constant expression at most: the engine evaluates one within another on the native stack,
+/// which a hundred thousand exhaust. Compilers write three.
+pub(super) const MAX_CONSTANT: u64 = 500;
+
 /// Values that an operator on types other than functions can take for each byte that it has: the most fields
 /// that a structure may have.
 pub(super) const OF_OTHER_TYPES: u64 = 10_000;

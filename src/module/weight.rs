@@ -6,18 +6,21 @@
 //! added up; a function of too many is *heavy*: nobody validates it, and the engine stops when it is called.
 //! No compiler writes one, for no browser would run it.
 //!
+//! Constant expressions are counted too: the engine evaluates them, and lets go of them, on the native stack,
+//! an operator within another, so a long one would end the process.
+//!
 //! Counts and not a clock, so that a sample is the same sample on each machine.
 //!
 //! Not here: whether a body is valid.
 
 use wasmparser::{
-    BinaryReader, BlockType, Catch, CompositeInnerType, FunctionBody, Operator, Parser, Payload, TypeRef,
-    ValidPayload, Validator, WasmFeatures,
+    BinaryReader, BlockType, Catch, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind,
+    FunctionBody, Operator, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator, WasmFeatures,
 };
 
 use super::{
     FuncIndex,
-    limits::{MAX_FUNCTION, MAX_MODULE, MAX_MODULE_PER_BYTE, MAX_TABLE, OF_OTHER_TYPES},
+    limits::{MAX_CONSTANT, MAX_FUNCTION, MAX_MODULE, MAX_MODULE_PER_BYTE, MAX_TABLE, OF_OTHER_TYPES},
 };
 
 /// Steps of a construct besides its values: what a control frame takes.
@@ -29,6 +32,8 @@ const LABEL: u64 = 4;
 pub(crate) struct Heavy {
     /// By index, ascending, each with its steps.
     functions: Vec<(FuncIndex, u64)>,
+    /// Operators of the longest constant expression.
+    constant: u64,
 }
 
 impl Heavy {
@@ -49,14 +54,15 @@ impl Heavy {
         let bound = bodies.iter().map(most).fold(0, u64::saturating_add);
         let is_light =
             |body: &FunctionBody<'_>| most(body) <= MAX_FUNCTION && len(body) <= u64::from(MAX_TABLE);
+        let constant = shapes.constant;
         if bound <= limit && bodies.iter().all(is_light) {
-            return Self::default();
+            return Self { constant, ..Self::default() };
         }
         let weigh = |(position, body): (usize, &FunctionBody<'_>)| {
             let steps = shapes.weigh(position, body);
             (FuncIndex((shapes.imported + position) as u32), steps)
         };
-        Self::above(bodies.iter().enumerate().map(weigh).collect(), limit)
+        Self { constant, ..Self::above(bodies.iter().enumerate().map(weigh).collect(), limit) }
     }
 
     /// Those above the limit of a function, and of the others the heaviest until the rest is below `limit`.
@@ -70,7 +76,12 @@ impl Heavy {
         });
         weights.truncate(light.unwrap_or(weights.len()));
         weights.sort_unstable();
-        Self { functions: weights }
+        Self { functions: weights, constant: 0 }
+    }
+
+    /// The operators of a constant expression of more than the engine can evaluate, and how many it can.
+    pub(crate) fn refused(&self) -> Option<(u64, u64)> {
+        (self.constant > MAX_CONSTANT).then_some((self.constant, MAX_CONSTANT))
     }
 
     /// By index, ascending, each with its steps.
@@ -128,6 +139,8 @@ struct Shapes {
     tags: Vec<u32>,
     /// Types other than functions.
     has_others: bool,
+    /// Operators of the longest constant expression.
+    constant: u64,
 }
 
 impl Shapes {
@@ -186,9 +199,58 @@ impl Shapes {
                     self.tags.push(tag?.func_type_idx);
                 }
             }
+            payload => self.constants(payload)?,
+        }
+        Ok(())
+    }
+
+    /// Looks for the longest constant expression.
+    fn constants(&mut self, payload: Payload<'_>) -> wasmparser::Result<()> {
+        match payload {
+            Payload::GlobalSection(globals) => {
+                for global in globals {
+                    self.constant(&global?.init_expr);
+                }
+            }
+            Payload::TableSection(tables) => {
+                for table in tables {
+                    if let TableInit::Expr(expression) = table?.init {
+                        self.constant(&expression);
+                    }
+                }
+            }
+            Payload::ElementSection(elements) => {
+                for element in elements {
+                    let element = element?;
+                    if let ElementKind::Active { offset_expr, .. } = element.kind {
+                        self.constant(&offset_expr);
+                    }
+                    if let ElementItems::Expressions(_, items) = element.items {
+                        for item in items {
+                            self.constant(&item?);
+                        }
+                    }
+                }
+            }
+            Payload::DataSection(segments) => {
+                for segment in segments {
+                    if let DataKind::Active { offset_expr, .. } = segment?.kind {
+                        self.constant(&offset_expr);
+                    }
+                }
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    fn constant(&mut self, expression: &ConstExpr<'_>) {
+        let range = expression.get_binary_reader().range();
+        // An operator takes a byte at least.
+        if range.end - range.start > MAX_CONSTANT {
+            let operators = expression.get_operators_reader().into_iter().take_while(Result::is_ok).count();
+            self.constant = self.constant.max(operators as u64);
+        }
     }
 
     fn ty(&mut self, ty: &CompositeInnerType) {
@@ -412,6 +474,27 @@ mod tests {
         assert_eq!(heavy(&module(&code)), [0; 0]);
         assert_eq!(Heavy::of(b""), Heavy::default());
         assert_eq!(Heavy::of(b"\0asm\x01\0\0\0\x01\xff"), Heavy::default());
+    }
+
+    #[test]
+    fn long_constant_expressions_are_counted_wherever_they_stand() {
+        let long = |times: usize| format!("i32.const 0 {}", "i32.const 0 i32.add ".repeat(times));
+        for rest in [
+            "(global i32 LONG)",
+            "(table 1 funcref) (elem (offset LONG) func)",
+            "(memory 1) (data (offset LONG) \"\")",
+            "(table 9 (ref null i31) LONG ref.i31)",
+            "(elem (ref null i31) (item LONG ref.i31))",
+        ] {
+            let count = |times: usize| {
+                let text = format!("(module {})", rest.replace("LONG", &long(times)));
+                let heavy = Heavy::of(&wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}")));
+                (heavy.refused().is_some(), heavy.constant)
+            };
+            assert!(!count(MAX_CONSTANT as usize / 2 - 2).0, "{rest}");
+            let (is_refused, operators) = count(2000);
+            assert!(is_refused && (4001..4010).contains(&operators), "{rest}: {operators}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Detail {
-    /// Mnemonic → executions.
+    /// Mnemonic → executions; of the first 100,000 functions that ran.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub opcodes: BTreeMap<&'static str, u64>,
     /// What calls through tables called, most often first, at most [`MAX_TARGETS`].

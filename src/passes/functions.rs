@@ -1,7 +1,8 @@
 //! Functions that ran.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
+use hashbrown::HashMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -17,7 +18,7 @@ use super::{
     Cost, Detail, Pass, Replayed, constants,
     coverage::Ratio,
     detail, hot_blocks, is_zero,
-    limits::HOT_OF_FUNCTION,
+    limits::{DETAILED, HOT_OF_FUNCTION, MAX_SHARED},
     opcodes,
     profile::{Profile, Ran},
     windows::Windows,
@@ -34,7 +35,7 @@ pub struct FunctionMetrics {
     /// How often it was entered.
     pub calls: u64,
     /// Its own instructions, callees left out.
-    pub classes: Classes,
+    pub classes: Arc<Classes>,
     /// Blocks that ran, and blocks that it has.
     pub blocks_run: u32,
     /// Blocks that it has.
@@ -94,9 +95,13 @@ impl Pass for OfRun {
     fn counter(&self, _: &Run, _: &View) {}
 
     fn of(&self, (): (), profile: &Replayed<'_>) -> Vec<FunctionMetrics> {
-        let mut executed = vec![0; OPCODES];
-        let mut functions: Vec<_> =
-            profile.functions().map(|ran| function(profile, ran, &mut executed)).collect();
+        let mut shared = Shared { executed: vec![0; OPCODES], classes: HashMap::new() };
+        let detailed = (0..).map(|position: usize| position < DETAILED);
+        let mut functions: Vec<_> = profile
+            .functions()
+            .zip(detailed)
+            .map(|(ran, is_detailed)| function(profile, ran, is_detailed, &mut shared))
+            .collect();
         for constant in profile.get(&constants::OfRun).iter() {
             let of = functions.binary_search_by_key(&constant.place.function, |function| function.index);
             if let Some(function) = of.ok().and_then(|position| functions.get_mut(position)) {
@@ -113,19 +118,41 @@ fn name_of(profile: &Profile<'_>, func: FuncIndex) -> Option<String> {
     in_view.or_else(|| profile.module().and_then(|module| module.name(func)).map(str::to_owned))
 }
 
-/// `executed` is a buffer of zeros, and one again afterwards.
-fn function(profile: &Profile<'_>, ran: Ran<'_>, executed: &mut [u64]) -> FunctionMetrics {
+/// What functions share while they are measured.
+struct Shared {
+    /// Zeros between two functions.
+    executed: Vec<u64>,
+    /// One copy of figures that many functions have.
+    classes: HashMap<Classes, Arc<Classes>>,
+}
+
+impl Shared {
+    fn classes(&mut self) -> Arc<Classes> {
+        let classes = Classes::of_histogram(&self.executed);
+        if let Some(shared) = self.classes.get(&classes) {
+            return Arc::clone(shared);
+        }
+        let shared = Arc::new(classes);
+        if self.classes.len() < MAX_SHARED {
+            self.classes.insert(classes, Arc::clone(&shared));
+        }
+        shared
+    }
+}
+
+/// `is_detailed`: with opcodes and blocks.
+fn function(profile: &Profile<'_>, ran: Ran<'_>, is_detailed: bool, shared: &mut Shared) -> FunctionMetrics {
     let mut windows = Windows::default();
     for (_, ops, count) in ran.slices() {
         for op in ops {
-            if let Some(sum) = executed.get_mut(op.opcode as usize) {
+            if let Some(sum) = shared.executed.get_mut(op.opcode as usize) {
                 *sum = sum.saturating_add(count);
             }
         }
         windows.add(ops, count);
     }
-    let classes = Classes::of_histogram(executed);
-    let tables = executed.get(Opcode::BrTable as usize).copied().unwrap_or(0);
+    let classes = shared.classes();
+    let tables = shared.executed.get(Opcode::BrTable as usize).copied().unwrap_or(0);
     let [not_taken, taken] = conditional(ran);
     let calls = profile.calls_of(ran.ordinal);
     let mut host_calls_by_name = BTreeMap::new();
@@ -134,7 +161,9 @@ fn function(profile: &Profile<'_>, ran: Ran<'_>, executed: &mut [u64]) -> Functi
     }
     let Ratio { blocks_run, instructions_run, blocks, .. } = Ratio::of(ran);
     let grown = ran.grown();
-    let (hot_blocks, hot_blocks_cut) = hot_blocks::of_function(ran, HOT_OF_FUNCTION, profile.instructions());
+    let most = if is_detailed { HOT_OF_FUNCTION } else { 0 };
+    let (hot_blocks, hot_blocks_cut) = hot_blocks::of_function(ran, most, profile.instructions());
+    let listed = shared.executed.iter().copied().filter(|_| is_detailed);
     let function = FunctionMetrics {
         index: ran.func(),
         name: name_of(profile, ran.func()),
@@ -154,14 +183,14 @@ fn function(profile: &Profile<'_>, ran: Ran<'_>, executed: &mut [u64]) -> Functi
             bulk_len: grown.bulk_len,
             host_calls_by_name,
             detail: Detail {
-                opcodes: opcodes::named((0u16..).zip(executed.iter().copied())),
+                opcodes: opcodes::named((0u16..).zip(listed)),
                 hot_blocks,
                 hot_blocks_cut,
                 ..detail::targets(profile, calls)
             },
         },
     };
-    executed.fill(0);
+    shared.executed.fill(0);
     function
 }
 

@@ -15,6 +15,13 @@ pub const HOT: usize = 16;
 /// Blocks in `Detail::hot_blocks` of a function: there may be a hundred thousand functions.
 pub(super) const HOT_OF_FUNCTION: usize = 4;
 
+/// Functions that ran whose opcodes and hot blocks are listed, in the order of their indices: a million that
+/// ran once would take half a GiB more.
+pub(super) const DETAILED: usize = 100_000;
+
+/// Different figures of functions that are looked for again.
+pub(super) const MAX_SHARED: usize = 4096;
+
 /// Callees and constants in the lists of `Detail`: a dispatcher has thousands.
 pub const MAX_TARGETS: usize = 64;
 

@@ -20,7 +20,7 @@ pub(super) fn ran(index: u32) -> passes::FunctionMetrics {
         index: FuncIndex(index),
         name: None,
         calls: 1,
-        classes: view::Classes { total: 100, xor: 10, ..view::Classes::default() },
+        classes: view::Classes { total: 100, xor: 10, ..view::Classes::default() }.into(),
         blocks_run: 1,
         blocks: 2,
         instructions_run: 10,

@@ -181,6 +181,13 @@ impl Tracer {
     ) -> Result<Session, LoadError> {
         let wasm = to_binary(bytes)?;
         let heavy = Heavy::of(&wasm);
+        if let Some((given, limit)) = heavy.refused() {
+            return Err(LoadError::TooBig {
+                what: "operators in a constant expression".into(),
+                given,
+                limit,
+            });
+        }
         let engine = engine::Engine::new(&self.config(&heavy, wasm.len()));
         let diagnosed = |message: String| diagnose(&wasm, &heavy, &message);
         let compiled =

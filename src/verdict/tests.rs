@@ -125,7 +125,7 @@ fn ran_function(index: u32, total: u64) -> passes::FunctionMetrics {
         index: FuncIndex(index),
         name: None,
         calls: 1,
-        classes: Classes { total, ..Classes::default() },
+        classes: Classes { total, ..Classes::default() }.into(),
         blocks_run: 1,
         blocks: 2,
         instructions_run: 5,

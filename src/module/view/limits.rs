@@ -22,8 +22,8 @@ pub(super) const MAX_SHARED: usize = 4096;
 /// Indicators kept: a file of nothing but addresses has a hundred thousand for each MiB.
 pub(super) const MAX_IOCS: usize = 5_000;
 
-/// Files that a sample left of which path and hash are indicators: who encrypts all of a disk leaves as many as
-/// there were. `files` in the report has the others.
+/// Files that a sample left of which path and hash are indicators: who encrypts all of a disk leaves as many
+/// as there were. `files` in the report has the others.
 pub(super) const MAX_DROPPED: usize = 200;
 
 /// Anomalies kept of one kind, the rest counted in a last one of the kind `more_anomalies`: a broken file has

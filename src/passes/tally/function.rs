@@ -18,7 +18,8 @@ pub(in crate::passes) struct Function {
     pub(in crate::passes) first_block: usize,
     /// Number of its first loop among all loops.
     pub(in crate::passes) first_loop: usize,
-    pub(in crate::passes) cfg: Cfg,
+    /// Functions of a few blocks share it.
+    pub(in crate::passes) cfg: Arc<Cfg>,
     pub(in crate::passes) entered: u64,
     /// Constants in it whose executions are counted, by place.
     pub(super) constant_sites: Vec<ConstantSite>,
@@ -28,7 +29,7 @@ impl Function {
     /// One that is about to run for the first time; its loops are numbered from `first_loop`.
     pub(super) fn of(
         function: &ExecutedFunction<'_>,
-        cfg: Cfg,
+        cfg: Arc<Cfg>,
         first_loop: usize,
         constants: &Constants,
     ) -> Self {

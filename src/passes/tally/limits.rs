@@ -9,3 +9,9 @@ pub(super) const MAX_PATHS: usize = 100_000;
 
 /// Slots of the cache of sequences: 24 KiB, so that it stays in the first cache of the processor.
 pub(super) const PATH_SLOTS: usize = 1024;
+
+/// Blocks of a graph that functions share: the millionth function of a module has a few.
+pub(super) const SHARED_BLOCKS: u32 = 4;
+
+/// Graphs that functions share: each function is compared with all of them.
+pub(super) const SHARED_GRAPHS: usize = 16;

@@ -46,6 +46,7 @@ pub(super) use function::Function;
 pub(super) use growth::Grown;
 use growth::Growth;
 use invoked::Invoked;
+use limits::{SHARED_BLOCKS, SHARED_GRAPHS};
 use paths::Paths;
 use sites::{Made, Sites};
 use stack::{Frame, NONE, Stack};
@@ -60,6 +61,8 @@ pub(super) struct Tally {
     pub(super) growth: Growth,
     pub(super) ends: Ends,
     pub(super) functions: Vec<Function>,
+    /// Graphs that functions share.
+    graphs: Vec<Arc<Cfg>>,
     /// Keys of functions to their ordinals.
     ordinals: HashMap<FuncKey, usize>,
     /// Keys of host functions, ascending.
@@ -88,6 +91,7 @@ impl Tally {
             growth: Growth::new(),
             ends: Ends::new(),
             functions: Vec::new(),
+            graphs: Vec::new(),
             ordinals: HashMap::new(),
             order: Vec::new(),
             sites: Sites::default(),
@@ -197,12 +201,24 @@ impl Tally {
             .copied()
             .unwrap_or(false)
     }
+
+    /// One copy of a graph that many small functions have: a module of 8 MB can have a million of them.
+    fn share(&mut self, cfg: Cfg) -> Arc<Cfg> {
+        if let Some(shared) = self.graphs.iter().find(|shared| ***shared == cfg) {
+            return Arc::clone(shared);
+        }
+        let cfg = Arc::new(cfg);
+        if cfg.block_count <= SHARED_BLOCKS && self.graphs.len() < SHARED_GRAPHS {
+            self.graphs.push(Arc::clone(&cfg));
+        }
+        cfg
+    }
 }
 
 impl Visitor for Tally {
     fn load(&mut self, function: ExecutedFunction<'_>) {
         let code = function.code();
-        let (cfg, first_loop) = (Cfg::of(code), self.stack.groups.len());
+        let (cfg, first_loop) = (self.share(Cfg::of(code)), self.stack.groups.len());
         self.growth.load(function);
         self.blocks.add(code, &cfg, first_loop);
         self.stack.load(cfg.loops.len());

@@ -420,8 +420,8 @@ fn what_a_sample_leaves_is_an_indicator() {
     assert_eq!(link["to"], "../../../../home/user/.config/systemd/user/updater.service");
     let distinct: std::collections::BTreeSet<_> = indicators.iter().collect();
     assert_eq!(distinct.len(), indicators.len(), "{indicators:?}");
-    let printed = String::from_utf8(spoor(&["run", "-v", &sample]).stdout).unwrap();
-    assert!(printed.contains("created, a link to ../../../../home/user"), "{printed}");
+    let printed = String::from_utf8(spoor(&["run", "-vv", &sample]).stdout).unwrap();
+    assert!(printed.contains("created, a link to"), "{printed}");
     // Files of the user that are encrypted in place are none: they have that name and hash here only.
     let sample = corpus().into_iter().find(|path| path.ends_with("/wasi-ransomware.wat")).unwrap();
     let report = parsed(&["run", "--json", &sample]);

@@ -117,7 +117,7 @@ fn functions(analysis: &Analysis, code: &CodeFeatures, sha256: &str) -> (Vec<Fun
     let (order, beyond) = cut(order);
     let row = |function: &crate::module::view::Function| {
         let ran = ran.get(&function.index);
-        let classes = ran.map(|ran| ran.classes).unwrap_or_default();
+        let classes = ran.map(|ran| *ran.classes).unwrap_or_default();
         FunctionRow {
             sha256: sha256.to_owned(),
             index: function.index.0,

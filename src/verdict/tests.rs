@@ -357,7 +357,7 @@ both_sides! {
         case.ran().total = 10_000_000;
         case.dynamic.functions = vec![ran_function(1, 2_000_000)];
         case
-    }, bytes: |case| case.rules[0].dynamic = true, run: |case| case.dynamic.functions[0].classes.total = 1_999_999;
+    }, bytes: |case| case.rules[0].dynamic = true, run: |case| Arc::make_mut(&mut case.dynamic.functions[0].classes).total = 1_999_999;
     obfuscation_confirmed: "OBFUSCATION_CONFIRMED", || {
         let mut case = indirect_case();
         case.rules = vec![rule("flatten", "anti-analysis/obfuscation/flow", 2, false)];
@@ -383,7 +383,7 @@ both_sides! {
         case.view.functions = vec![function(1, 21)];
         case.dynamic.functions = vec![ran_function(1, 9)];
         case
-    }, bytes: |case| case.view.functions[0].score = 20, run: |case| case.dynamic.functions[0].classes.total = 0;
+    }, bytes: |case| case.view.functions[0].score = 20, run: |case| Arc::make_mut(&mut case.dynamic.functions[0].classes).total = 0;
     dead_code_confirmed_suspicious: "DEAD_CODE_CONFIRMED_SUSPICIOUS", || {
         let mut case = case();
         case.view.functions = vec![function(1, 21)];

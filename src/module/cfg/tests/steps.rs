@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wasmparser::{Catch, FunctionBody, Handle, Operator, Parser, Payload};
 
-use crate::module::{BlockIndex, Code, Exit, Module, Opcode};
+use crate::module::{Block, BlockIndex, Code, Exit, Module, Opcode};
 
 /// Where the function ends without an operator.
 const END: usize = usize::MAX;
@@ -219,15 +219,21 @@ fn steps_of(code: &Code) -> Steps {
         if matches!(block.exit, Exit::Catch(_)) {
             continue;
         }
-        let ops = &code.ops()[block.range()];
+        let ops = ops(code, block);
         for pair in ops.windows(2) {
-            steps.insert(pair[0].offset.0, BTreeSet::from([Some(pair[1].offset.0)]));
+            steps.insert(pair[0], BTreeSet::from([Some(pair[1])]));
         }
         if let Some(last) = ops.last() {
-            steps.insert(last.offset.0, after(code, index));
+            steps.insert(*last, after(code, index));
         }
     }
     steps
+}
+
+/// The operators of a block, by place. A `delegate` ends its `try` as an `end` does, and is none here.
+fn ops(code: &Code, block: &Block) -> Vec<u32> {
+    let ops = code.ops()[block.range()].iter().filter(|op| op.opcode != Opcode::Delegate);
+    ops.map(|op| op.offset.0).collect()
 }
 
 /// The operators that may come after a block: through blocks without operators, and landing pads.
@@ -239,9 +245,9 @@ fn after(code: &Code, index: BlockIndex) -> BTreeSet<Option<u32>> {
         }
         for to in code.successors(index).filter(|to| seen.insert(*to)) {
             let block = &code.blocks()[to.position()];
-            match code.ops()[block.range()].first() {
+            match ops(code, block).first() {
                 Some(op) if !matches!(block.exit, Exit::Catch(_)) => {
-                    found.insert(Some(op.offset.0));
+                    found.insert(Some(*op));
                 }
                 _ => pending.push(to),
             }
@@ -269,10 +275,7 @@ pub(super) fn compare(bytes: &[u8], name: &str, compared: &mut Compared) {
     for (func, body) in module.defined().zip(bodies) {
         let code = module.code(func).unwrap_or_else(|error| panic!("{name}, function {func}: {error}"));
         let reading = Reading::of(&body);
-        let (mut ours, theirs) = (steps_of(code), reading.steps());
-        for op in code.ops().iter().filter(|op| op.opcode == Opcode::Delegate) {
-            ours.remove(&op.offset.0);
-        }
+        let (ours, theirs) = (steps_of(code), reading.steps());
         for (offset, next) in &theirs {
             assert_eq!(ours.get(offset), Some(next), "{name}, function {func}, {offset:#x}");
         }

@@ -155,8 +155,7 @@ impl Analysis {
         view.iocs.extend(made);
         let left = run.iter().flat_map(|run| iocs_of_files(left_by(run))).collect::<Vec<_>>();
         let known: HashSet<_> = view.iocs.iter().map(|ioc| (ioc.kind, ioc.value.clone())).collect();
-        view.iocs
-            .extend(left.into_iter().filter(|ioc| !known.contains(&(ioc.kind, ioc.value.clone()))));
+        view.iocs.extend(left.into_iter().filter(|ioc| !known.contains(&(ioc.kind, ioc.value.clone()))));
         Self {
             wasm,
             text: None,

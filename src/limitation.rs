@@ -148,6 +148,8 @@ vocabulary! {
         Output = "bytes of output were not kept",
         /// Modules that the sample built.
         Carved = "modules built in memory were not kept",
+        /// What exports returned.
+        Returned = "things that exports returned were not kept",
         /// Files that the user gave.
         GivenFiles = "files that were given had no room in the sandbox",
         /// Changes of files.

@@ -7,8 +7,11 @@ rule embedded_module
     strings:
         $header = { 00 61 73 6D 01 00 00 00 }
     condition:
-        // The file itself begins with one.
-        for any i in (1 .. #header) : (@header[i] > 8)
+        // The file itself begins with one; the modules of a component are its parts. What follows is a
+        // section with something in it.
+        uint32(4) == 1 and for any i in (1 .. #header) : (
+            @header[i] > 8 and uint8(@header[i] + 8) <= 13 and uint8(@header[i] + 9) > 0
+        )
 }
 
 rule embedded_elf

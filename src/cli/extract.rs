@@ -97,6 +97,9 @@ impl<'a> Saver<'a> {
         for module in &run.carved {
             self.save("module", None, None, module)?;
         }
+        for returned in &run.returned {
+            self.save("returned", Some(returned.contents.as_str()), None, &returned.bytes)?;
+        }
         let has_contents = |change: &&FileChange| change.sha256.is_some();
         for change in run.files.iter().filter(has_contents) {
             let path = change.last_path();

@@ -96,7 +96,8 @@ impl Rest {
             limitations: run.limitations.iter().map(ToString::to_string).collect(),
             honeytokens: run.honeytokens,
             connections: run.connections,
-            carved: run.carved,
+            // What is no module tells itself apart by how it begins.
+            carved: run.carved.into_iter().chain(run.returned.into_iter().map(|it| it.bytes)).collect(),
             files: run.files.into_iter().zip(contents).collect(),
         }
     }

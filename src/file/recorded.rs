@@ -91,6 +91,7 @@ impl Recorded {
         run.lost.extend(unknown.clone());
         run.limitations.extend(unknown);
         run.damage = sandbox::damage(&header.options, &run.files);
+        run.asked = sandbox::asked(&header.options);
         Ok(Self { header, wasm, run: Ok(run), is_over, has_header, timeouts, reader })
     }
 
@@ -220,7 +221,10 @@ fn fill(run: &mut Run, rest: Rest, positions: &BTreeMap<u64, usize>) {
     run.limitations = rest.limitations.into_iter().map(Limitation::Recorded).collect();
     run.honeytokens = rest.honeytokens;
     run.connections = rest.connections;
-    run.carved = rest.carved;
+    let is_module = |bytes: &Vec<u8>| bytes.starts_with(b"\0asm");
+    let (carved, returned): (Vec<_>, Vec<_>) = rest.carved.into_iter().partition(is_module);
+    run.carved = carved;
+    run.returned = returned.into_iter().filter_map(sandbox::Returned::of).collect();
     run.files =
         rest.files.into_iter().map(|(change, contents)| sandbox::FileChange { contents, ..change }).collect();
     // Calls of a damaged part are not there, and those after them moved up.

@@ -343,6 +343,11 @@ impl State {
     }
 }
 
+/// Modules and other things as the file holds them.
+fn carved(run: &sandbox::Run) -> Vec<Vec<u8>> {
+    run.carved.iter().chain(run.returned.iter().map(|returned| &returned.bytes)).cloned().collect()
+}
+
 /// The first field of the outcome that differs from that of a run with so many records, both ways.
 fn first_field(rest: &Rest, run: &sandbox::Run, records: u64) -> Option<(String, String)> {
     // Each is compared as it stands: a run may leave a hundred MiB, of which nothing differs.
@@ -357,7 +362,7 @@ fn first_field(rest: &Rest, run: &sandbox::Run, records: u64) -> Option<(String,
     compare! {
         calls &run.trace.calls;
         calls_cut &run.calls_cut;
-        carved &run.carved;
+        carved &carved(run);
         connections &run.connections;
         decisions &run.trace.decisions;
         exit_code &run.exit_code;

@@ -26,6 +26,7 @@ use crate::{
 };
 
 use super::{
+    limits::RETURNED_HEAD,
     options::{OptionsUsed, options_used},
     timeline::{self, Step},
 };
@@ -126,6 +127,8 @@ pub struct Report<'a> {
     pub honeytokens: &'a [TokenUse],
     /// Modules that it built in memory.
     pub carved: Vec<Carved>,
+    /// What its exports returned that is more than a number.
+    pub returned: Vec<ReturnedReport>,
     /// Virtual nanoseconds slept.
     pub slept_ns: u64,
     /// Calls that slept.
@@ -257,6 +260,19 @@ pub struct Carved {
     pub sha256: String,
 }
 
+/// What an export returned that is more than a number.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ReturnedReport {
+    /// What it is.
+    pub contents: sandbox::Contents,
+    /// Bytes, at most 65,536: only the first are kept.
+    pub size: u64,
+    /// SHA-256 of these, hexadecimal.
+    pub sha256: String,
+    /// Its beginning, if it is text.
+    pub head: Option<String>,
+}
+
 /// A connection and what was sent through it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
@@ -344,6 +360,7 @@ impl<'a> Report<'a> {
             connections: run.map(|run| run.connections.iter().map(connection).collect()).unwrap_or_default(),
             honeytokens: run.map_or(&[], |run| &run.honeytokens),
             carved: run.map(|run| run.carved.iter().map(|bytes| carved(bytes)).collect()).unwrap_or_default(),
+            returned: run.map(|run| run.returned.iter().map(returned).collect()).unwrap_or_default(),
             slept_ns: run.map_or(0, |run| run.slept_ns),
             sleeps: run.map_or(0, |run| run.sleeps),
             replay_error: dynamic.error.as_deref(),
@@ -431,6 +448,17 @@ fn fabricated(run: Option<&Run>) -> Vec<Fabricated<'_>> {
         entry.fabricated += u64::from(call.fabricated);
     }
     answers.into_values().collect()
+}
+
+fn returned(returned: &sandbox::Returned) -> ReturnedReport {
+    let sandbox::Returned { contents, bytes } = returned;
+    let text = std::str::from_utf8(bytes).ok();
+    ReturnedReport {
+        contents: *contents,
+        size: bytes.len() as u64,
+        sha256: hex::sha256(bytes),
+        head: text.map(|text| crate::text::cut(text, RETURNED_HEAD)),
+    }
 }
 
 fn carved(bytes: &[u8]) -> Carved {

@@ -7,6 +7,9 @@ pub(super) const CAPA_DEPTH: usize = 64;
 /// Characters of a field at most: spreadsheets cut at 32,767, and lists join many texts.
 pub(super) const MAX_FIELD: usize = 2000;
 
+/// Characters shown of what an export returned: enough to see what it is.
+pub(super) const RETURNED_HEAD: usize = 200;
+
 /// Entries of a list that the text shows, the rest counted: a page.
 pub(super) const DIFF_SHOWN: usize = 20;
 

@@ -39,6 +39,8 @@ fn analysis() -> Analysis {
         places: vec![place],
         count: 1,
         implied: false,
+        attempted: false,
+        driven: false,
         evidence: Evidence { statement: "2 or more".into(), found: None, places: Vec::new(), parts },
         origin: Origin::default(),
     }];

@@ -103,7 +103,10 @@ fn returned_reads(calls: &[Call]) -> Vec<u32> {
         if READS.contains(&&*call.name) && !is_console(call) {
             let heads = payloads(call).filter_map(|bytes| bytes.first_chunk().copied());
             reads.extend(heads.take(MAX_READS.saturating_sub(reads.len())));
-        } else if SENDS.contains(&&*call.name) && payloads(call).any(|sent| is_returned(&sent, &reads)) {
+        } else if SENDS.contains(&&*call.name)
+            && call.errno.is_none()
+            && payloads(call).any(|sent| is_returned(&sent, &reads))
+        {
             returned.push(position as u32);
         }
     }
@@ -121,7 +124,7 @@ fn is_returned(sent: &[u8], reads: &HashSet<[u8; MIN_COMMON]>) -> bool {
 }
 
 /// The bytes that the arguments of a call point at, as far as they were kept.
-fn payloads(call: &Call) -> impl Iterator<Item = Vec<u8>> {
+pub(super) fn payloads(call: &Call) -> impl Iterator<Item = Vec<u8>> {
     call.args.iter().filter_map(|arg| match &arg.points_at {
         Some(Pointed::Text { text }) => Some(text.as_bytes().to_vec()),
         Some(Pointed::Bytes { hex, .. }) => Some(unhex(hex)),

@@ -18,6 +18,7 @@ use crate::{
 use super::{
     Facts,
     derived::{self, Derived},
+    limits::MAX_LISTINGS,
     pattern::Name,
 };
 
@@ -43,6 +44,7 @@ pub(super) struct Index<'a> {
     callers_of: OnceCell<HashMap<FuncIndex, Vec<u32>>>,
     loops_of: OnceCell<HashMap<FuncIndex, Vec<u32>>>,
     systems: OnceCell<Systems>,
+    listings: OnceCell<Vec<(usize, Vec<u8>)>>,
 }
 
 /// A host function that was called.
@@ -106,6 +108,7 @@ impl<'a> Index<'a> {
             callers_of: OnceCell::new(),
             loops_of: OnceCell::new(),
             systems: OnceCell::new(),
+            listings: OnceCell::new(),
         }
     }
 
@@ -301,6 +304,16 @@ impl<'a> Index<'a> {
             wasi: imports.iter().any(|import| import.module.starts_with("wasi_")),
             emscripten: imports.iter().any(|import| EMSCRIPTEN.contains(&import.name.as_str())),
         })
+    }
+
+    /// What listings of folders gave: position of the call, the bytes with the names, ascending.
+    pub(super) fn listings(&self) -> &[(usize, Vec<u8>)] {
+        let list = || {
+            let calls = self.calls.get("fd_readdir").into_iter().flatten().take(MAX_LISTINGS);
+            let given = calls.filter_map(|&at| Some((at as usize, self.all_calls().get(at as usize)?)));
+            given.map(|(at, call)| (at, derived::payloads(call).collect::<Vec<_>>().concat())).collect()
+        };
+        self.listings.get_or_init(list)
     }
 
     /// Functions that call `func` directly.

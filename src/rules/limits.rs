@@ -11,6 +11,12 @@ pub(super) const SEARCHED_FILE: usize = 16 << 20;
 /// Reads remembered: every send is searched for each.
 pub(super) const MAX_READS: usize = 1024;
 
+/// Listings of folders looked at for names that a sample came upon: each is searched for each path.
+pub(super) const MAX_LISTINGS: usize = 1024;
+
+/// Places looked at for other modules: each costs a look at its first sections.
+pub(super) const MAX_MODULES: usize = 4096;
+
 /// Bytes of a YARA file at most: compiling it takes many times as much memory.
 pub(super) const MAX_YARA: usize = 8 << 20;
 

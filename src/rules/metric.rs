@@ -159,6 +159,13 @@ pub static METRICS: &[Metric] = &[
         compute: code::dense_custom_size,
     },
     Metric {
+        name: "embedded_modules",
+        unit: "count",
+        description: "other modules in the file, with at least two sections; a component's own are none",
+        levels: "B",
+        compute: code::embedded_modules,
+    },
+    Metric {
         name: "memory_pages",
         unit: "pages",
         description: "initial size of all memories",
@@ -788,7 +795,7 @@ pub static METRICS: &[Metric] = &[
     Metric {
         name: "files_deleted",
         unit: "count",
-        description: "files that were deleted",
+        description: "files that were there before the run and were deleted",
         levels: "R",
         compute: host::files_deleted,
     },

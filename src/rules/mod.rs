@@ -71,6 +71,10 @@ pub struct Match {
     pub family: Option<Family>,
     /// Whether evidence of the run, and not only of the bytes, made it match.
     pub dynamic: bool,
+    /// Whether host calls that it rests on failed: it was tried, not done.
+    pub attempted: bool,
+    /// Whether only entry points that the driver chose made those calls, though the program has its own.
+    pub driven: bool,
     /// Where it matched, at most 100 places.
     pub places: Vec<Place>,
     /// Number of places in all; 1 for a match of the whole file.

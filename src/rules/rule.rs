@@ -7,7 +7,7 @@ use crate::{
         Opcode,
         view::{AnomalyKind, IocKind},
     },
-    sandbox::ChangeKind,
+    sandbox::{ChangeKind, Contents},
 };
 
 use super::{families::Family, metric::Metric};
@@ -160,6 +160,7 @@ pub(super) enum Feature {
     },
     Anomaly(AnomalyKind),
     File(FileFeature),
+    Returned(ReturnedFeature),
 }
 
 impl Feature {
@@ -172,6 +173,7 @@ impl Feature {
             | Self::FunctionName(Name::Regex(pattern)) => Some(pattern),
             Self::Ioc { value, .. } => value.as_ref(),
             Self::File(file) => file.path.as_ref(),
+            Self::Returned(returned) => returned.text.as_ref(),
             _ => None,
         }
     }
@@ -296,6 +298,9 @@ pub(super) struct Step {
     pub(super) number: Option<NumberTest>,
     /// The result: `true` for success.
     pub(super) succeeds: Option<bool>,
+    /// Whether the sample must have chosen the text: its arguments do not name it, and it did not come upon
+    /// it while it listed a folder.
+    pub(super) is_chosen: bool,
     /// Least entropy of a buffer among its arguments.
     pub(super) min_entropy: Option<f64>,
 }
@@ -317,6 +322,14 @@ pub(super) struct Crypto {
     pub(super) class: Option<String>,
     /// Whether it must be among the executed instructions.
     pub(super) executed: bool,
+}
+
+/// What an export returned.
+#[derive(Debug)]
+pub(super) struct ReturnedFeature {
+    pub(super) contents: Option<Contents>,
+    /// What stands in it.
+    pub(super) text: Option<Pattern>,
 }
 
 /// What a run did to a file.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::sandbox::ChangeKind;
+use crate::sandbox::{ChangeKind, Contents};
 
 use super::{
     metric::Metric,
     rule::{
-        Bounds, Crypto, Feature, FileFeature, Kind, Name, NumberTest, Pattern, Sequence, Statement, Step,
-        Target,
+        Bounds, Crypto, Feature, FileFeature, Kind, Name, NumberTest, Pattern, ReturnedFeature, Sequence,
+        Statement, Step, Target,
     },
 };
 
@@ -119,7 +119,8 @@ impl Feature {
             | Self::Text(pattern)
             | Self::Bytes(pattern)
             | Self::Ioc { value: Some(pattern), .. }
-            | Self::File(FileFeature { path: Some(pattern), .. }) => vec![pattern],
+            | Self::File(FileFeature { path: Some(pattern), .. })
+            | Self::Returned(ReturnedFeature { text: Some(pattern), .. }) => vec![pattern],
             Self::Sequence(sequence) => {
                 let steps = &sequence.steps;
                 steps
@@ -175,6 +176,7 @@ impl Feature {
             ),
             Self::Anomaly(kind) => ("wasm/anomaly", kind.to_string()),
             Self::File(file) => ("wasm/file", show_file(file)),
+            Self::Returned(returned) => ("wasm/returned", show_returned(returned)),
         }
     }
 }
@@ -192,6 +194,11 @@ fn show_integer(number: i128) -> String {
 fn show_crypto(crypto: &Crypto) -> String {
     let parts = [crypto.class.as_deref(), crypto.algorithm.as_deref(), crypto.executed.then_some("executed")];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn show_returned(returned: &ReturnedFeature) -> String {
+    let text = returned.text.as_ref().map(|text| text.shown.as_str());
+    [returned.contents.map(Contents::as_str), text].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn show_file(file: &FileFeature) -> String {
@@ -217,6 +224,7 @@ fn show_step(step: &Step) -> String {
     conditions.extend(step.number.as_ref().map(show_number));
     conditions
         .extend(step.succeeds.map(|succeeds| if succeeds { "succeeds".into() } else { "fails".into() }));
+    conditions.extend(step.is_chosen.then(|| "chosen by the sample".into()));
     conditions.extend(step.min_entropy.map(|entropy| format!("entropy >= {entropy}")));
     if !conditions.is_empty() {
         text.push_str(&format!("({})", conditions.join(", ")));

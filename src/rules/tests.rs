@@ -373,6 +373,35 @@ fn what_never_holds_is_an_error_or_an_advice() {
 }
 
 #[test]
+fn a_count_over_a_file_wants_a_share_or_a_place() {
+    let many = "wasm/metric: {name: static_mining_windows, op: '>=', value: 40}";
+    let share = "wasm/metric: {name: static_bit_share, op: '>=', value: 0.2}";
+    for (scopes, features, is_refused) in [
+        ("{static: file, dynamic: unsupported}", format!("    - {many}\n"), true),
+        ("{static: function, dynamic: unsupported}", format!("    - {many}\n"), false),
+        (
+            "{static: file, dynamic: unsupported}",
+            format!("    - and:\n      - {many}\n      - {share}\n"),
+            false,
+        ),
+        (
+            "{static: file, dynamic: unsupported}",
+            format!("    - or:\n      - {many}\n      - {share}\n"),
+            true,
+        ),
+        ("{static: file, dynamic: unsupported}", format!("    - function:\n      - {many}\n"), false),
+        (RUN, "    - count(mnemonic(i32.xor)): 40 or more\n".into(), true),
+        (RUN, "    - mnemonic: i32.xor\n".into(), false),
+    ] {
+        let text = rule("one", scopes, &features).replace("    scopes:", "    wasm/severity: 1\n    scopes:");
+        let set = set(&[("one", &text)]).unwrap_or_else(|error| panic!("{error}"));
+        let advice = set.lint(std::path::Path::new("corpus"));
+        let refused = advice.iter().any(|one| one.message.contains("counts over the whole file"));
+        assert_eq!(refused, is_refused, "{features}{advice:?}");
+    }
+}
+
+#[test]
 fn an_explanation_says_what_a_rule_needs() {
     let explained = |features: &str| {
         let text = rule("one", "{static: file, dynamic: process}", features);

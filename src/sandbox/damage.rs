@@ -53,7 +53,8 @@ impl Damage {
 /// What became of the files that `options` gave, by path. Those that the arguments name are left out.
 pub(crate) fn assess(options: &RunOptions, changes: &[FileChange]) -> Vec<Damage> {
     let before = files(options);
-    let asked = |path: &str| options.args.iter().skip(1).any(|arg| is_named(arg, path));
+    let args = asked(options);
+    let asked = |path: &str| args.iter().any(|arg| is_named(arg, path));
     let mut hurt: Vec<_> = changes
         .iter()
         .filter_map(|change| Some((change, *before.get(change.path.as_str())?)))
@@ -70,6 +71,11 @@ pub(crate) fn assess(options: &RunOptions, changes: &[FileChange]) -> Vec<Damage
         is_blank: is_blank(change, bytes.len() as u64),
     });
     damage.collect()
+}
+
+/// The arguments but the first, which is the program's own name.
+pub(crate) fn asked(options: &RunOptions) -> Vec<String> {
+    options.args.iter().skip(1).cloned().collect()
 }
 
 /// The files at the start.

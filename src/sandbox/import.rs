@@ -268,6 +268,9 @@ impl Import {
             entry.ended = answered.end.is_some();
             entry.errno = answered.errno.map(|errno| Cow::Owned(errno.name()));
             entry.results = results;
+            if entry.errno.is_some() {
+                state.tokens.failed(slot);
+            }
             state.tell_call(slot);
         }
         match &answered.end {

@@ -15,6 +15,18 @@ pub(super) const CARVED_BYTES: usize = 16 << 20;
 /// Bytes looked through for modules in a run; scanning must not become the cost of a call.
 pub(super) const CARVE_SCANNED: u64 = 64 << 20;
 
+/// Bytes looked at where an export returned an address: the head of a page shows what it is.
+pub(super) const RETURNED_SCAN: usize = 64 << 10;
+
+/// Things kept that exports returned: each is looked through by rules.
+pub(super) const RETURNED_KEPT: usize = 16;
+
+/// Bytes kept of them: what came of a run must fit into a trace file.
+pub(super) const RETURNED_BYTES: usize = 256 << 10;
+
+/// Bytes looked at in a run for what exports return: a fraction of a second.
+pub(super) const RETURNED_SCANNED: usize = 16 << 20;
+
 /// Bytes kept of all arguments of a run and of what they point at: what came of a run must fit into a trace
 /// file.
 pub(super) const LOG_BYTES: usize = 64 << 20;

@@ -30,6 +30,7 @@ mod origin;
 mod persona;
 mod quota;
 mod random;
+mod returned;
 mod signature;
 mod state;
 mod stubs;
@@ -48,7 +49,7 @@ use crate::{
 };
 
 pub use self::damage::Damage;
-pub(crate) use self::damage::assess as damage;
+pub(crate) use self::damage::{asked, assess as damage};
 #[cfg(test)]
 pub(crate) use self::every::{every_option, every_value};
 pub(crate) use self::fs::is_users;
@@ -58,6 +59,7 @@ pub use self::{
     embedder::{HostFunctions, ImportCall},
     fs::{ChangeKind, ChangedKind, FileChange},
     persona::{Conduct, Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind},
+    returned::{Contents, Returned},
     stubs::{StubError, Stubs},
     types::{
         Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, Leak, LeakEncoding, MAX_ARGS,
@@ -124,6 +126,7 @@ pub(crate) fn run_with(wasm: &[u8], options: &RunOptions, manner: Manner) -> Res
     }
     let mut run = state.into_run(trace, outcome.entries, outcome.status, limitations);
     run.damage = damage::assess(options, &run.files);
+    run.asked = damage::asked(options);
     Ok(run)
 }
 

@@ -17,6 +17,7 @@ use super::{
     journal::JournalWriter,
     log::Log,
     random::Random,
+    returned::Returns,
     tokens::{Source, Watch},
     types::{Answer, Call, Entry, EntryEnd, MAX_OUTPUT, Run, RunOptions, Status},
     wasi::{self, Wasi},
@@ -33,6 +34,7 @@ pub(super) struct State {
     pub(super) log: Log,
     pub(super) journal: JournalWriter,
     pub(super) carver: Carver,
+    pub(super) returns: Returns,
     pub(super) tokens: Watch,
     pub(super) stdout: Output,
     pub(super) stderr: Output,
@@ -95,6 +97,7 @@ impl State {
             log: Log::default(),
             journal: JournalWriter::default(),
             carver: Carver::default(),
+            returns: Returns::default(),
             stdout: Output::default(),
             stderr: Output::default(),
             entry: 0,
@@ -198,11 +201,13 @@ impl State {
             stderr: self.stderr.bytes,
             files: changes.files,
             damage: Vec::new(),
+            asked: Vec::new(),
             connections,
             honeytokens: self.tokens.into_used(),
             slept_ns: self.clock.slept_ns,
             sleeps: self.clock.sleeps,
             carved: self.carver.modules,
+            returned: self.returns.kept,
             limitations,
             lost: Vec::new(),
         }
@@ -215,6 +220,7 @@ impl State {
             (self.log.args_cut, Cut::Arguments),
             (outputs, Cut::Output),
             (self.carver.cut, Cut::Carved),
+            (self.returns.cut, Cut::Returned),
         ];
         for &(count, what) in own.iter().chain(others) {
             if count > 0 {

@@ -47,9 +47,15 @@ pub(super) struct Watch {
     /// Made when the first token is handed out.
     finder: Option<Finder>,
     scanned: u64,
+    /// The call that was searched last, and how often it was found to carry bait, by token and position of
+    /// the leak.
+    last: (Option<usize>, BTreeMap<(usize, usize), u64>),
     /// Bytes that were not looked through.
     pub(super) cut: u64,
 }
+
+/// Where bytes went that a call was handed and that failed: nowhere.
+const FAILED: &str = "failed call";
 
 #[derive(Debug)]
 struct Token {
@@ -146,18 +152,34 @@ impl Watch {
         let room = TOKEN_SCANNED.saturating_sub(self.scanned).min(bytes.len() as u64) as usize;
         self.cut += (bytes.len() - room) as u64;
         self.scanned += room as u64;
-        for (token, encoding) in self.hits(&bytes[..room]) {
-            let Some(token) = self.tokens.get_mut(token).filter(|token| token.read > 0) else { continue };
-            let known = token
-                .leaks
-                .iter_mut()
-                .find(|leak| leak.to == to && leak.by == by && leak.encoding == encoding);
-            match known {
-                Some(leak) => leak.calls += 1,
-                None => {
-                    token.leak(Leak { to: to.into(), by: by.into(), encoding, first_call: call, calls: 1 })
-                }
+        if self.last.0 != call {
+            self.last = (call, BTreeMap::new());
+        }
+        for (index, encoding) in self.hits(&bytes[..room]) {
+            let Some(token) = self.tokens.get_mut(index).filter(|token| token.read > 0) else { continue };
+            let made =
+                Leak { to: to.into(), by: by.into(), encoding, first_call: call, calls: 1 };
+            if let Some(leak) = token.add(made) {
+                *self.last.1.entry((index, leak)).or_default() += 1;
             }
+        }
+    }
+
+    /// A call did nothing: what it was handed went nowhere. That it was tried stays known.
+    pub(super) fn failed(&mut self, call: usize) {
+        if self.last.0 != Some(call) {
+            return;
+        }
+        // From the end, so that what is taken out moves none of the others.
+        for ((index, leak), times) in std::mem::take(&mut self.last.1).into_iter().rev() {
+            let Some(token) = self.tokens.get_mut(index) else { continue };
+            let Some(of) = token.leaks.get_mut(leak) else { continue };
+            let tried = Leak { to: FAILED.into(), first_call: Some(call), calls: times, ..of.clone() };
+            of.calls = of.calls.saturating_sub(times);
+            if of.calls == 0 {
+                token.leaks.remove(leak);
+            }
+            token.add(tried);
         }
     }
 
@@ -201,6 +223,17 @@ impl Token {
         if self.touched_in.len() < TOKEN_LEAKS {
             self.touched_in.insert(place.to_owned());
         }
+    }
+
+    /// Counts a leak that is known, or keeps it; its position.
+    fn add(&mut self, leak: Leak) -> Option<usize> {
+        let is_same = |of: &Leak| of.to == leak.to && of.by == leak.by && of.encoding == leak.encoding;
+        if let Some(at) = self.leaks.iter().position(is_same) {
+            self.leaks.get_mut(at)?.calls += leak.calls;
+            return Some(at);
+        }
+        self.leak(leak);
+        self.leaks.len().checked_sub(1).filter(|_| self.leaks_cut == 0)
     }
 
     fn leak(&mut self, leak: Leak) {
@@ -305,6 +338,23 @@ mod tests {
             ("/copy", LeakEncoding::Plain, None, 0),
         ];
         assert_eq!(leaks, expected);
+    }
+
+    #[test]
+    fn what_a_failed_call_was_handed_went_nowhere() {
+        let mut watch = watch(&[b"0123456789"]);
+        watch.place(Source::Arguments, b"0123456789");
+        watch.read(Source::Arguments, 0..1, "arguments", None);
+        for call in 0..5 {
+            watch.search(b"0123456789", "argument", "wasi.sock_send", Some(call));
+            if call != 2 {
+                watch.failed(call);
+            }
+        }
+        let used = watch.into_used();
+        let leaks: Vec<_> =
+            used[0].leaks.iter().map(|leak| (&*leak.to, leak.first_call, leak.calls)).collect();
+        assert_eq!(leaks, [(FAILED, Some(0), 4), ("argument", Some(2), 1)]);
     }
 
     #[test]

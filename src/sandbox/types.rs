@@ -129,6 +129,8 @@ pub struct Run {
     pub files: Vec<FileChange>,
     /// What became of the contents of files that were there before.
     pub damage: Vec<super::damage::Damage>,
+    /// The arguments it was given, its own name left out: a file that they name was asked for.
+    pub asked: Vec<String>,
     /// Connections that it used.
     pub connections: Vec<Connection>,
     /// Bait that it touched, in the order of the persona.
@@ -139,6 +141,8 @@ pub struct Run {
     pub sleeps: u64,
     /// Modules (`\0asm`) that it built in memory and that a host call saw, each once: bytes.
     pub carved: Vec<Vec<u8>>,
+    /// What its exports returned that is more than a number: pages, scripts, commands, programs, archives.
+    pub returned: Vec<super::returned::Returned>,
     /// What limits how far the result can be trusted.
     pub limitations: Vec<Limitation>,
     /// What is missing of it: it was read from a trace file that is cut off or damaged. Also in
@@ -369,8 +373,8 @@ vocabulary! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Leak {
-    /// `stdout`, `stderr`, `socket NAME`, the path of a file, or `argument` for what a call was handed and
-    /// that has no such place.
+    /// `stdout`, `stderr`, `socket NAME`, the path of a file, `argument` for what a call was handed and that
+    /// has no such place, or `failed call` if it failed.
     pub to: String,
     /// The host function that was handed them, `module.name`; empty if they were found in what was left
     /// after the run.

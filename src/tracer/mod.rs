@@ -506,6 +506,11 @@ impl Session {
         self.host_memory().map_or(0, |memory| memory.data_size(&self.store) as u64)
     }
 
+    /// The memory that host functions see.
+    pub(crate) fn host_memory_bytes(&self) -> Option<&[u8]> {
+        Some(self.host_memory()?.data(&self.store))
+    }
+
     /// Writes to the memory that host functions see; `None`, and nothing written, if it does not fit.
     pub(crate) fn write_host_memory(&mut self, address: u64, bytes: &[u8]) -> Option<()> {
         let memory = self.host_memory()?;

@@ -176,6 +176,8 @@ vocabulary! {
         DecodedStringPassedToHost = "DECODED_STRING_PASSED_TO_HOST",
         /// Strings of a family, and its behaviour.
         FamilyStringsConfirmed = "FAMILY_STRINGS_CONFIRMED",
+        /// As much as was read went out in an alphabet of its own.
+        FileReadThenRecoded = "FILE_READ_THEN_RECODED",
         /// What was read was sent.
         FileReadThenSent = "FILE_READ_THEN_SENT",
         /// An indicator of the file reached the host.

@@ -121,14 +121,16 @@ fn of_rule(weights: &Weights, rule: &Match) -> Option<Piece> {
     let run = if rule.dynamic { weights.rule.dynamic_factor } else { 1.0 };
     let implied = if rule.implied { weights.rule.implied_factor } else { 1.0 };
     let cap = namespace.cap.min(weights.rule.cap);
-    let points =
-        (base * f64::from(rule.confidence.min(100)) / 100.0 * run * implied * namespace.factor).min(cap);
+    let part = run * implied * of_calls(weights, rule, namespace.hostile);
+    let points = (base * f64::from(rule.confidence.min(100)) / 100.0 * part * namespace.factor).min(cap);
     let group = two_parts(&rule.namespace);
     let family = rule.family.map(|family| weights.base_family(family));
-    // Words can be in any text about malware. Only together with what the code does or is do they make more
-    // than an unwanted program.
+    // Words can be in any text about malware, and what a library imports need not be used. Only together with
+    // what the code does or is do they make more than an unwanted program.
     let is_hostile = namespace.hostile && (rule.dynamic || !rests_on_words(&rule.evidence));
     let is_strong = is_hostile
+        && !rule.attempted
+        && !rule.driven
         && rule.severity >= weights.class.strong_severity
         && rule.confidence >= weights.class.strong_confidence;
     let reason = Reason { text: sentence(rule), from: rule.name.clone(), weight: 0, dynamic: rule.dynamic };
@@ -142,6 +144,14 @@ fn of_rule(weights: &Weights, rule: &Match) -> Option<Piece> {
         hostile: is_hostile && rule.severity >= 2,
     })
     .filter(|piece| piece.points > 0.0)
+}
+
+/// What the host calls that a rule rests on are worth: harm that was tried is not done, and what only the
+/// driver asked for nobody may ever ask for. To hide it is enough to try.
+fn of_calls(weights: &Weights, rule: &Match, is_hostile: bool) -> f64 {
+    let attempt = if rule.attempted && is_hostile { weights.rule.attempt_factor } else { 1.0 };
+    let driven = if rule.driven && is_hostile { weights.rule.driven_factor } else { 1.0 };
+    attempt * driven
 }
 
 fn of_correlation(weights: &Weights, correlation: &Correlation) -> Option<Piece> {
@@ -177,13 +187,27 @@ fn of_finding(weights: &Weights, finding: &Finding) -> Option<Piece> {
     })
 }
 
-/// Whether all that was found are strings and names that the sample chose itself; what it imports is what it
-/// can do.
+/// Whether all that was found are strings, names that the sample chose itself, and imports of WASI, which
+/// every standard library has.
 fn rests_on_words(evidence: &Evidence) -> bool {
-    const WORDS: [&str; 8] =
-        ["string", "substring", "wasm/ioc", "export", "function-name", "not", "section", "count(string"];
+    const WORDS: [&str; 9] = [
+        "string",
+        "substring",
+        "wasm/ioc",
+        "export",
+        "function-name",
+        "not",
+        "section",
+        "os",
+        "count(string",
+    ];
+    let is_of_wasi = || {
+        let found = evidence.found.as_deref().unwrap_or_default();
+        evidence.statement.starts_with("import:") && found.starts_with("wasi")
+    };
     match &evidence.parts[..] {
         [] if evidence.statement == "optional" => true,
+        [] if is_of_wasi() => true,
         [] => WORDS.iter().any(|word| {
             evidence.statement.strip_prefix(word).is_some_and(|rest| rest.starts_with([':', '(', ')']))
         }),
@@ -199,11 +223,12 @@ fn two_parts(namespace: &str) -> &str {
 fn sentence(rule: &Match) -> String {
     let mut figures = Vec::new();
     leaves(&rule.evidence, &mut figures, 0);
-    let mut sentence = if figures.is_empty() {
-        rule.name.clone()
-    } else {
-        format!("{}: {}", rule.name, text::some(figures, 3))
+    let name = match (rule.attempted, rule.driven) {
+        (true, _) => format!("{} (tried, and failed)", rule.name),
+        (false, true) => format!("{} (only when the driver called it)", rule.name),
+        (false, false) => rule.name.clone(),
     };
+    let mut sentence = if figures.is_empty() { name } else { format!("{name}: {}", text::some(figures, 3)) };
     if let Some(place) = rule.places.first() {
         sentence.push_str(&format!(", at func {}:{:#x}", place.function, place.offset.0));
         if rule.count > 1 {

@@ -225,6 +225,8 @@ pub(super) fn rule(name: &str, namespace: &str, severity: u8, dynamic: bool) -> 
         places: Vec::new(),
         count: 1,
         implied: false,
+        attempted: false,
+        driven: false,
         evidence: Evidence {
             statement: "wasm/metric: xor_share >= 0.05".into(),
             found: Some("0.213".into()),

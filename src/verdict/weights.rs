@@ -68,6 +68,8 @@ pub(super) struct RuleTable {
     pub(super) severity: [f64; 4],
     pub(super) dynamic_factor: f64,
     pub(super) implied_factor: f64,
+    pub(super) attempt_factor: f64,
+    pub(super) driven_factor: f64,
     pub(super) decay: f64,
     pub(super) cap: f64,
 }

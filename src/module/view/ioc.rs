@@ -296,7 +296,7 @@ static PATTERNS: [Pattern; KINDS] = [
     Pattern::new(
         IocKind::Webhook,
         &["/api/webhooks/", "api.telegram.org", "hooks.slack.com"],
-        r"\bdiscord(?:app)?\.com/api/webhooks/[!-~]{1,120}|\bapi\.telegram\.org/bot[!-~]{0,120}|\bhooks\.slack\.com/services/[!-~]{1,120}",
+        r"\bdiscord(?:app)?\.com/api/webhooks/[0-9][!-~]{0,120}|\bapi\.telegram\.org/bot[!-~]{0,120}|\bhooks\.slack\.com/services/T[0-9A-Za-z][!-~]{0,120}",
     ),
 ];
 

@@ -62,3 +62,6 @@ pub(super) const MAX_LABEL: usize = 63;
 
 /// Labels of a domain before the last: more are no name that people use.
 pub(super) const MAX_LABELS: usize = 4;
+
+/// Bytes looked at behind the magic number of an embedded file: the first section of a module is there.
+pub(super) const EMBEDDED_HEAD: usize = 4096;

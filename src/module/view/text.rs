@@ -16,12 +16,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use super::limits::MAX_STRINGS;
-use super::limits::{MAX_AROUND, MAX_DECODED, MAX_DECODED_LEN, MAX_LINK};
+use super::limits::{EMBEDDED_HEAD, MAX_AROUND, MAX_DECODED, MAX_DECODED_LEN, MAX_LINK};
 use super::{
     encoding::Encoding,
     ioc::{Found, Iocs},
     kinds::Seen,
 };
+use crate::module::sections;
 
 /// Characters of the shortest string.
 const LEAST: usize = 6;
@@ -93,6 +94,17 @@ static DIFFERENCES: LazyLock<Option<bytes::Regex>> = LazyLock::new(|| {
     let needles: Vec<_> = NEEDLES.iter().map(|(needle, _)| escape(needle)).collect();
     bytes::Regex::new(&format!("(?s-u:{})", needles.join("|"))).ok()
 });
+
+/// Whether more than a magic number stands there: programs that read or write such files hold that, too.
+fn is_whole_header(head: &[u8]) -> bool {
+    match head {
+        [0, b'a', b's', b'm', ..] => sections(head).next().is_some(),
+        [0x7f, b'E', b'L', b'F', ..] => {
+            matches!(head.get(16..20), Some([1..=4, 0, machine @ ..]) if machine != [0, 0])
+        }
+        _ => true,
+    }
+}
 
 /// Collects strings.
 #[derive(Default)]
@@ -202,6 +214,11 @@ impl Texts {
             let key = first ^ needle.first().copied().unwrap_or(0);
             let encoding = if key == 0 { Encoding::Plain } else { Encoding::Xor(key) };
             if let Some(kind) = file {
+                let rest = source.bytes.get(hit.start()..).unwrap_or_default();
+                let head: Vec<u8> = rest.iter().take(EMBEDDED_HEAD).map(|byte| byte ^ key).collect();
+                if !is_whole_header(&head) {
+                    continue;
+                }
                 self.iocs.embedded(kind, source.found(hit.start(), encoding));
                 continue;
             }

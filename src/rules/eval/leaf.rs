@@ -12,7 +12,7 @@ use super::{
         derived::unhex,
         index::Index,
         metric::Subject,
-        rule::{Characteristic, Crypto, Feature, FileFeature, Measure, Name, Pattern},
+        rule::{Characteristic, Crypto, Feature, FileFeature, Measure, Name, Pattern, ReturnedFeature},
     },
     Evaluator, Found, Instance, quoted,
     sequence::{numbers, show_call},
@@ -74,6 +74,7 @@ impl Evaluator<'_> {
                 view.iocs.iter().filter(fits).map(|ioc| ioc.value.clone()).collect()
             }),
             Feature::File(file) => self.file(file, at),
+            Feature::Returned(returned) => self.returned(returned, at),
         }
     }
 
@@ -133,6 +134,7 @@ impl Evaluator<'_> {
         if !self.budget.spend_len(candidates.len()) {
             return None;
         }
+        found.grounds = self.grounds(candidates.iter().filter_map(|call| all.get(*call)));
         for call in candidates {
             if found.count == 0 {
                 found.what = all.get(call).map(|call| shorten(&show_call(call)));
@@ -255,6 +257,8 @@ impl Evaluator<'_> {
             }
             if let Some(text) = Index::texts(of).find(|text| pattern.is_match(text.as_bytes())) {
                 found.what.get_or_insert_with(|| format!("{} given to {}", quoted(text), of.name));
+                let grounds = self.grounds([of]);
+                found.grounds = if found.count == 0 { grounds } else { found.grounds.or(grounds) };
                 found.at(self.index.call_site(call));
                 found.dynamic = true;
             }
@@ -315,6 +319,8 @@ impl Evaluator<'_> {
             });
             if holds {
                 found.what.get_or_insert_with(|| shorten(&show_call(of)));
+                let grounds = self.grounds([of]);
+                found.grounds = if found.count == 0 { grounds } else { found.grounds.or(grounds) };
                 found.at(self.index.call_site(call));
                 found.dynamic = true;
             }
@@ -384,7 +390,8 @@ impl Evaluator<'_> {
             return None;
         }
         let place = self.place_of(at);
-        Some(Found { count: 1, what: Some(show_number(value)), places: place.into_iter().collect(), dynamic })
+        let places = place.into_iter().collect();
+        Some(Found { count: 1, what: Some(show_number(value)), places, dynamic, ..Found::default() })
     }
 
     /// The value of a metric; that of the whole file or run is computed once.
@@ -468,6 +475,27 @@ impl Evaluator<'_> {
                 file.path.as_ref().is_none_or(|path| paths.iter().any(|name| path.is_match(name.as_bytes())));
             if named && file.change.is_none_or(|wanted| wanted == change.change) {
                 found.what.get_or_insert_with(|| format!("{} {}", quoted(&change.path), change.change));
+                found.at(None);
+            }
+        }
+        Some(found)
+    }
+
+    fn returned(&self, wanted: &ReturnedFeature, at: &Instance) -> Option<Found> {
+        if !matches!(at, Instance::Run | Instance::RunFile) {
+            return None;
+        }
+        let mut found = Found { dynamic: true, ..Found::default() };
+        for returned in self.index.run().map_or(&[][..], |run| &run.returned) {
+            let weight = wanted.text.as_ref().map_or(1, Pattern::weight);
+            if !self.budget.spend_search(returned.bytes.len(), weight) {
+                return None;
+            }
+            let is_wanted = wanted.contents.is_none_or(|contents| contents == returned.contents)
+                && wanted.text.as_ref().is_none_or(|text| text.is_match(&returned.bytes));
+            if is_wanted {
+                let head = String::from_utf8_lossy(&returned.bytes);
+                found.what.get_or_insert_with(|| format!("{} {}", returned.contents, quoted(&head)));
                 found.at(None);
             }
         }

@@ -11,6 +11,7 @@
 //! more instances.
 
 mod budget;
+mod grounds;
 mod instance;
 mod leaf;
 mod limits;
@@ -36,6 +37,7 @@ use super::{
     yara,
 };
 use budget::Budget;
+use grounds::Grounds;
 use instance::Instance;
 use shape::Shapes;
 
@@ -47,6 +49,7 @@ struct Found {
     places: Vec<Place>,
     /// Whether it is a fact of the run.
     dynamic: bool,
+    grounds: Grounds,
 }
 
 impl Found {
@@ -60,6 +63,7 @@ impl Found {
 struct Held {
     evidence: Evidence,
     dynamic: bool,
+    grounds: Grounds,
 }
 
 /// Where a rule matched.
@@ -75,7 +79,7 @@ struct Matched {
 #[derive(Default)]
 struct Places {
     /// The first [`MAX_INSTANCES`], each with whether it is evidence of the run.
-    kept: Vec<(Instance, bool)>,
+    kept: Vec<(Instance, bool, Grounds)>,
     count: u64,
 }
 
@@ -195,6 +199,8 @@ impl Evaluator<'_> {
             mbc: meta.mbc.clone(),
             family: meta.family,
             dynamic: held.dynamic,
+            attempted: held.grounds.is_attempt,
+            driven: held.grounds.is_driven,
             places: column.places,
             count: column.count.max(1),
             implied: false,
@@ -232,10 +238,9 @@ impl Evaluator<'_> {
             column.places.extend(from.into_iter().take(MAX_PLACES.saturating_sub(column.places.len())));
             places.count += 1;
             if places.kept.len() < MAX_INSTANCES {
-                places.kept.push((instance, held.dynamic));
+                places.kept.push((instance, held.dynamic, held.grounds));
             }
-            // Evidence of the run is better evidence.
-            if column.first.as_ref().is_none_or(|first| !first.dynamic && held.dynamic) {
+            if column.first.as_ref().is_none_or(|first| held.rank() > first.rank()) {
                 column.first = Some(held);
             }
         }
@@ -256,14 +261,14 @@ impl Evaluator<'_> {
                 for part in parts {
                     held.push(self.statement(part, at)?);
                 }
-                join("and", held)
+                join("and", held, Grounds::of_all)
             }
             Kind::Or(parts) => {
                 let held: Vec<_> = parts.iter().filter_map(|part| self.statement(part, at)).collect();
                 if held.is_empty() {
                     return None;
                 }
-                join("or", held)
+                join("or", held, Grounds::of_any)
             }
             Kind::AtLeast(least, parts) => {
                 let held: Vec<_> = parts.iter().filter_map(|part| self.statement(part, at)).collect();
@@ -271,7 +276,8 @@ impl Evaluator<'_> {
                     return None;
                 }
                 let shown = if *least == 0 { "optional".to_owned() } else { format!("{least} or more") };
-                join(&shown, held)
+                let grounds = if *least == 0 { |_: &[Held]| Grounds::default() } else { Grounds::of_any };
+                join(&shown, held, grounds)
             }
             Kind::Not(part) => {
                 let (held, is_unknown) = self.budget.asking(|| self.statement(part, at).is_some());
@@ -322,7 +328,7 @@ impl Evaluator<'_> {
                 let found =
                     Found { places: self.place_of(&instance).into_iter().collect(), ..Found::default() };
                 let mut outer = leaf(scope.name().to_owned(), found);
-                outer.dynamic = held.dynamic;
+                (outer.dynamic, outer.grounds) = (held.dynamic, held.grounds);
                 outer.evidence.parts.push(held.evidence);
                 return Some(outer);
             }
@@ -362,7 +368,10 @@ impl Evaluator<'_> {
             return;
         }
         let before = found.count;
-        for (instance, dynamic) in places.kept.iter().filter(|(instance, _)| self.holds(at, instance)) {
+        for (instance, dynamic, grounds) in
+            places.kept.iter().filter(|(instance, ..)| self.holds(at, instance))
+        {
+            found.grounds = if found.count == 0 { *grounds } else { found.grounds.or(*grounds) };
             found.at(self.place_of(instance));
             found.dynamic |= dynamic;
         }
@@ -402,18 +411,20 @@ impl Evaluator<'_> {
 }
 
 /// Joins parts that held.
-fn join(statement: &str, parts: Vec<Held>) -> Held {
+fn join(statement: &str, parts: Vec<Held>, grounds: fn(&[Held]) -> Grounds) -> Held {
     let dynamic = parts.iter().any(|part| part.dynamic);
+    let grounds = grounds(&parts);
     let parts = parts.into_iter().map(|part| part.evidence).collect();
     Held {
         evidence: Evidence { statement: statement.to_owned(), found: None, places: Vec::new(), parts },
         dynamic,
+        grounds,
     }
 }
 
 fn leaf(statement: String, found: Found) -> Held {
     let evidence = Evidence { statement, found: found.what, places: found.places, parts: Vec::new() };
-    Held { evidence, dynamic: found.dynamic }
+    Held { evidence, dynamic: found.dynamic, grounds: found.grounds }
 }
 
 /// The places of a tree of evidence.

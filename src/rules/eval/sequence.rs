@@ -14,32 +14,49 @@ use super::{
         rule::{NumberTest, Pattern, Sequence, Step},
     },
     Evaluator, Found, MAX_FOUND_PLACES,
-    budget::Budget,
+    grounds::succeeded,
     quoted,
 };
 
 impl Evaluator<'_> {
-    /// Finds a sequence among `calls`, ascending positions of host calls.
+    /// Finds a sequence among `calls`, ascending positions of host calls: one whose calls succeeded, else any,
+    /// which is an attempt.
     pub(super) fn sequence(&self, sequence: &Sequence, calls: &[usize]) -> Option<Found> {
         let all = self.index.all_calls();
         let calls: Vec<(usize, &Call)> =
             calls.iter().filter_map(|call| all.get(*call).map(|of| (*call, of))).collect();
+        let search = |is_done| Search { evaluator: self, sequence, is_done }.found(&calls);
+        search(true).or_else(|| {
+            let mut found = calls.iter().any(|(_, call)| !succeeded(call)).then(|| search(false))??;
+            found.grounds.is_attempt = true;
+            Some(found)
+        })
+    }
+}
+
+/// A search for one sequence.
+struct Search<'s, 'e> {
+    evaluator: &'s Evaluator<'e>,
+    sequence: &'s Sequence,
+    /// Steps that do not say whether they succeed are looked for among calls that did.
+    is_done: bool,
+}
+
+impl Search<'_, '_> {
+    fn found(&self, calls: &[(usize, &Call)]) -> Option<Found> {
         let mut found = Found { dynamic: true, ..Found::default() };
-        let mut rest = &calls[..];
-        while found.count < sequence.times {
-            let positions = find(sequence, rest, &self.budget)?;
+        let mut rest = calls;
+        while found.count < self.sequence.times {
+            let positions = self.find(rest)?;
+            let steps = || positions.iter().filter_map(|at| rest.get(*at));
+            let grounds = self.evaluator.grounds(steps().map(|(_, call)| *call));
             if found.count == 0 {
-                let shown: Vec<String> = positions
-                    .iter()
-                    .filter_map(|at| rest.get(*at))
-                    .map(|(_, call)| show_call(call))
-                    .collect();
+                let shown: Vec<String> = steps().map(|(_, call)| show_call(call)).collect();
                 found.what = Some(super::shorten(&shown.join(" → ")));
+                found.grounds.is_driven = grounds.is_driven;
             }
-            let sites = positions
-                .iter()
-                .filter_map(|at| rest.get(*at))
-                .filter_map(|(call, _)| self.index.call_site(*call));
+            found.grounds.is_driven &= grounds.is_driven;
+            let sites = steps().filter_map(|(call, _)| self.evaluator.index.call_site(*call));
             let sites: Vec<Place> = sites.take(MAX_FOUND_PLACES.saturating_sub(found.places.len())).collect();
             found.places.extend(sites);
             found.count += 1;
@@ -50,60 +67,85 @@ impl Evaluator<'_> {
         found.places.dedup();
         Some(found)
     }
-}
 
-/// The positions of the steps in `calls`, the earliest possible.
-fn find(sequence: &Sequence, calls: &[(usize, &Call)], budget: &Budget) -> Option<Vec<usize>> {
-    let first = sequence.steps.first()?;
-    let mut from = 0;
-    loop {
-        let start = from + next(first, calls.get(from..)?, budget)?;
-        let end = sequence.within.map_or(calls.len(), |within| calls.len().min(start.saturating_add(within)));
-        if let Some(positions) = find_from(sequence, calls, start..end, budget) {
-            return Some(positions);
+    /// The positions of the steps in `calls`, the earliest possible.
+    fn find(&self, calls: &[(usize, &Call)]) -> Option<Vec<usize>> {
+        let first = self.sequence.steps.first()?;
+        let mut from = 0;
+        loop {
+            let start = from + self.next(first, calls.get(from..)?)?;
+            let within = self.sequence.within;
+            let end = within.map_or(calls.len(), |within| calls.len().min(start.saturating_add(within)));
+            if let Some(positions) = self.find_from(calls, start..end) {
+                return Some(positions);
+            }
+            // Without a window a later beginning finds no more than an earlier one.
+            within?;
+            from = start + 1;
         }
-        // Without a window a later beginning finds no more than an earlier one.
-        sequence.within?;
-        from = start + 1;
     }
-}
 
-fn find_from(
-    sequence: &Sequence,
-    calls: &[(usize, &Call)],
-    inside: Range<usize>,
-    budget: &Budget,
-) -> Option<Vec<usize>> {
-    let mut positions = Vec::with_capacity(sequence.steps.len());
-    let mut at = inside.start;
-    for step in &sequence.steps {
-        at += next(step, calls.get(at..inside.end)?, budget)?;
-        positions.push(at);
-        at += 1;
+    fn find_from(&self, calls: &[(usize, &Call)], inside: Range<usize>) -> Option<Vec<usize>> {
+        let mut positions = Vec::with_capacity(self.sequence.steps.len());
+        let mut at = inside.start;
+        for step in &self.sequence.steps {
+            at += self.next(step, calls.get(at..inside.end)?)?;
+            positions.push(at);
+            at += 1;
+        }
+        Some(positions)
     }
-    Some(positions)
-}
 
-/// The first call that is this step, as far as the budget goes.
-fn next(step: &Step, calls: &[(usize, &Call)], budget: &Budget) -> Option<usize> {
-    let reads = step.text.is_some() || step.min_entropy.is_some();
-    let cost = |call: &Call| if reads { Index::texts(call).map(str::len).sum() } else { 0 };
-    let weight = step.text.as_ref().map_or(1, Pattern::weight);
-    let found =
-        calls.iter().position(|(_, call)| !budget.spend_search(cost(call), weight) || step.fits(call))?;
-    (!budget.is_cut()).then_some(found)
-}
+    /// The first call that is this step, as far as the budget goes.
+    fn next(&self, step: &Step, calls: &[(usize, &Call)]) -> Option<usize> {
+        let budget = &self.evaluator.budget;
+        let reads = step.text.is_some() || step.min_entropy.is_some();
+        let cost = |call: &Call| if reads { Index::texts(call).map(str::len).sum() } else { 0 };
+        let weight = step.text.as_ref().map_or(1, Pattern::weight);
+        let found = calls
+            .iter()
+            .position(|(at, call)| !budget.spend_search(cost(call), weight) || self.fits(step, *at, call))?;
+        (!budget.is_cut()).then_some(found)
+    }
 
-impl Step {
-    /// Whether a call is this step.
-    fn fits(&self, call: &Call) -> bool {
-        self.apis.iter().any(|api| api.is(&call.module, &call.name))
-            && self.succeeds.is_none_or(|succeeds| succeeds == succeeded(call))
-            && self.number.as_ref().is_none_or(|number| call.args.iter().any(|arg| number.fits(arg)))
-            && self.text.as_ref().is_none_or(|text| Index::texts(call).any(|of| text.is_match(of.as_bytes())))
-            && self
+    /// Whether the call at `at` is a step.
+    fn fits(&self, step: &Step, at: usize, call: &Call) -> bool {
+        let succeeds = step.succeeds.or(self.is_done.then_some(true));
+        let is_text = |text: &Pattern| {
+            let mut texts = Index::texts(call).filter(|of| text.is_match(of.as_bytes()));
+            texts.any(|text| !step.is_chosen || self.evaluator.is_chosen(at, text))
+        };
+        step.apis.iter().any(|api| api.is(&call.module, &call.name))
+            && succeeds.is_none_or(|succeeds| succeeds == succeeded(call))
+            && step.number.as_ref().is_none_or(|number| call.args.iter().any(|arg| number.fits(arg)))
+            && step.text.as_ref().is_none_or(is_text)
+            && step
                 .min_entropy
                 .is_none_or(|least| call.args.iter().any(|arg| entropy(arg).is_some_and(|of| of >= least)))
+    }
+}
+
+impl Evaluator<'_> {
+    /// Whether the sample itself chose what the path `text` leads to, given to the host call at `at`. One
+    /// that its arguments name was asked for; one that it came upon while it listed a folder is no target,
+    /// unless the file has the name too.
+    fn is_chosen(&self, at: usize, text: &str) -> bool {
+        let asked = self.index.run().map_or(&[][..], |run| &run.asked);
+        let name = text.trim_end_matches('/').rsplit('/').next().unwrap_or(text).as_bytes();
+        let holds = |bytes: &[u8]| memchr::memmem::find(bytes, name).is_some();
+        let is_end = |whole: &str, end: &str| {
+            whole.strip_suffix(end).is_some_and(|head| head.is_empty() || head.ends_with('/'))
+        };
+        let names = |arg: &str| {
+            let arg = arg.trim_start_matches("./");
+            !arg.is_empty() && (is_end(text, arg.trim_start_matches('/')) || is_end(arg, text))
+        };
+        if asked.iter().any(|arg| names(arg)) {
+            return false;
+        }
+        let listings = self.index.listings();
+        let is_listed = listings.iter().take_while(|(call, _)| *call < at).any(|(_, names)| holds(names));
+        !is_listed || holds(self.index.facts.wasm)
     }
 }
 
@@ -125,12 +167,6 @@ pub(super) fn numbers(value: Value) -> [Option<i128>; 2] {
         Value::I64(value) => [Some(value.into()), Some((value as u64).into())],
         _ => [None, None],
     }
-}
-
-/// WASI names its errors; elsewhere a negative result is one.
-fn succeeded(call: &Call) -> bool {
-    let negative = |value: &Value| matches!(value, Value::I32(..0) | Value::I64(..0));
-    call.errno.is_none() && !call.results.iter().any(negative)
 }
 
 fn entropy(arg: &Arg) -> Option<f64> {

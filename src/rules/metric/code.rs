@@ -1,6 +1,12 @@
 //! Metrics of the bytes.
 
-use crate::module::view::{Classes, Function};
+use crate::{
+    module::{
+        sections,
+        view::{Classes, Function},
+    },
+    rules::limits::MAX_MODULES,
+};
 
 use super::{Index, MINING, Subject, bits, share, windows};
 
@@ -192,4 +198,18 @@ fn algorithms(index: &Index<'_>, classes: &[&str]) -> f64 {
     let fits = |class: &str| classes.is_empty() || classes.contains(&class);
     let found = index.facts.view.crypto.iter().filter(|constant| fits(&constant.class));
     found.map(|constant| constant.algorithm.as_str()).collect::<std::collections::BTreeSet<_>>().len() as f64
+}
+
+/// The magic number alone is in whatever reads or writes modules.
+pub(super) fn embedded_modules(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+    let wasm = index.facts.wasm;
+    let is_module = |at: &usize| wasm.get(*at..).is_some_and(|rest| sections(rest).take(2).count() == 2);
+    of_file(subject, || match wasm.starts_with(MODULE) {
+        true => {
+            memchr::memmem::find_iter(wasm, MODULE).skip(1).take(MAX_MODULES).filter(is_module).count() as f64
+        }
+        // The modules of a component are its parts.
+        false => 0.0,
+    })
 }

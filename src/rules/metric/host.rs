@@ -142,7 +142,8 @@ pub(super) fn files_changed(index: &Index<'_>, subject: Subject<'_>) -> Option<f
 }
 
 pub(super) fn files_deleted(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
-    of_run(subject, || files(index, |file| file.change == ChangeKind::Deleted))
+    let was_there = |file: &&FileChange| file.change == ChangeKind::Deleted && file.size_before.is_some();
+    of_run(subject, || files(index, was_there))
 }
 
 pub(super) fn files_renamed(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {

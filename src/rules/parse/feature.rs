@@ -194,7 +194,7 @@ impl Feature {
             }
             Self::Crypto(_) => matches!(scope, File | Function),
             Self::Ioc { .. } => scope == File,
-            Self::File(_) => scope == Process || scope == File && on_run,
+            Self::File(_) | Self::Returned(_) => scope == Process || scope == File && on_run,
         }
     }
 

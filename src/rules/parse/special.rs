@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use crate::rules::{
     metric::METRICS,
     rule::{
-        COMPARISONS, Comparison, Crypto, Feature, FileFeature, Measure, Name, NumberTest, Pattern, Sequence,
-        Step,
+        COMPARISONS, Comparison, Crypto, Feature, FileFeature, Measure, Name, NumberTest, Pattern,
+        ReturnedFeature, Sequence, Step,
     },
 };
 
 use crate::{
     module::view::{AnomalyKind, IocKind},
-    sandbox::ChangeKind,
+    sandbox::{ChangeKind, Contents},
 };
 
 use super::limits::MAX_STEPS;
@@ -33,8 +33,11 @@ impl Parser<'_> {
                 .one_of(value, "anomaly", AnomalyKind::ALL, |kind| kind.as_str())
                 .map(|kind| Feature::Anomaly(*kind)),
             "file" => self.file(value).map(Feature::File),
+            "returned" => self.returned(value).map(Feature::Returned),
             _ => {
-                let known = ["metric", "sequence", "crypto", "ioc", "anomaly", "file", "function", "loop"];
+                let known = [
+                    "metric", "sequence", "crypto", "ioc", "anomaly", "file", "returned", "function", "loop",
+                ];
                 self.wrong(&key.span, format!("unknown feature `wasm/{name}`"), super::closest(name, known))
             }
         }
@@ -90,7 +93,7 @@ impl Parser<'_> {
 
     fn step(&self, node: &Node) -> Option<Step> {
         let pairs = self.map(node)?;
-        self.only(pairs, &["api", "string", "substring", "number", "succeeds", "entropy"]);
+        self.only(pairs, &["api", "string", "substring", "number", "succeeds", "entropy", "chosen"]);
         let api = self.required(node, pairs, "api")?;
         let apis: Vec<Name> = match &api.value {
             Value::List(items) => items.iter().filter_map(|item| self.name(item)).collect(),
@@ -113,7 +116,11 @@ impl Parser<'_> {
         };
         let succeeds = get(pairs, "succeeds").and_then(|node| self.boolean(node));
         let min_entropy = get(pairs, "entropy").and_then(|node| self.float(node));
-        Some(Step { apis, text, number, succeeds, min_entropy })
+        let is_chosen = get(pairs, "chosen").map_or(Some(false), |node| self.boolean(node))?;
+        if let Some(node) = get(pairs, "chosen").filter(|_| is_chosen && text.is_none()) {
+            return self.wrong(&node.span, "`chosen` is said of a `string` or `substring`", None);
+        }
+        Some(Step { apis, text, number, succeeds, is_chosen, min_entropy })
     }
 
     /// `0x10`, or `{arg: oflags, mask: 0x1}`, or `{arg: fd, op: ">", value: 2}`.
@@ -219,6 +226,31 @@ impl Parser<'_> {
             return self.wrong(&node.span, "`change` or `path` is missing here", None);
         }
         Some(FileFeature { change, path })
+    }
+}
+
+impl Parser<'_> {
+    /// `page`, or `{contents: page, string: /regex/}`.
+    fn returned(&self, node: &Node) -> Option<ReturnedFeature> {
+        let contents = |node: &Node| {
+            self.one_of(node, "kind of contents", Contents::ALL, |contents| contents.as_str()).copied()
+        };
+        let Value::Map(pairs) = &node.value else {
+            return Some(ReturnedFeature { contents: Some(contents(node)?), text: None });
+        };
+        self.only(pairs, &["contents", "string"]);
+        let of = match get(pairs, "contents") {
+            Some(node) => Some(contents(node)?),
+            None => None,
+        };
+        let text = match get(pairs, "string") {
+            Some(node) => Some(self.text(node).and_then(|text| self.pattern(node, text))?),
+            None => None,
+        };
+        if of.is_none() && text.is_none() {
+            return self.wrong(&node.span, "`contents` or `string` is missing here", None);
+        }
+        Some(ReturnedFeature { contents: of, text })
     }
 }
 

@@ -38,6 +38,7 @@ use self::{
 };
 use super::{
     journal::{Item, unfinished},
+    limits::CARVE_GLANCE,
     state::State,
     types::{Drive, Entry, EntryEnd, EntryKind, RunOptions, Status},
     world::Layout,
@@ -445,6 +446,9 @@ impl<'o> Driver<'o> {
         let stalled_in = site.filter(|_| is_stopped && silent >= STALL).map(|site| site.function);
         let is_own = self.session.stopped_by().is_none();
         self.clock_struck += u32::from(end == EntryEnd::Stopped { limit: Limit::WallTime } && is_own);
+        if end == EntryEnd::Returned {
+            self.look_at_results(&args, &results);
+        }
         let entry = Entry { name, kind, func, args, made_up, end, results, site, stalled_in };
         self.state
             .lock()
@@ -452,6 +456,20 @@ impl<'o> Driver<'o> {
             .journal
             .write(|| Item::Ended(entry.clone()));
         self.entries.push(entry);
+    }
+
+    /// Looks at what an entry handed to its caller.
+    fn look_at_results(&self, args: &[Value], results: &[Value]) {
+        let Some(memory) = self.session.host_memory_bytes() else { return };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        for result in results {
+            if let &Value::I32(address @ 64..) = result
+                && let Some(bytes) = memory.get(address as usize..)
+            {
+                state.carver.scan(bytes, CARVE_GLANCE);
+            }
+        }
+        state.returns.look(args, results, memory);
     }
 
     /// Says what cut the run short.

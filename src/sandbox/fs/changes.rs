@@ -65,11 +65,16 @@ impl Fs {
         for deleted in mem::take(&mut self.deleted.list) {
             self::deleted_change(deleted, &created, &mut changes);
         }
-        changes.sort_by(|one, other| {
+        let order = |one: &FileChange, other: &FileChange| {
             (&one.path, &one.change, &one.sha256).cmp(&(&other.path, &other.change, &other.sha256))
-        });
+        };
         let cut = too_deep + self.deleted.cut + changes.len().saturating_sub(LISTED) as u64;
-        changes.truncate(LISTED);
+        if changes.len() > LISTED {
+            // What was there before the run is what the list is for.
+            changes.sort_by(|one, other| is_own(one).cmp(&is_own(other)).then_with(|| order(one, other)));
+            changes.truncate(LISTED);
+        }
+        changes.sort_by(order);
         Changes { files: changes, cut, contents_cut }
     }
 
@@ -149,6 +154,12 @@ fn deleted_change(deleted: DeletedFile, created: &BTreeMap<String, usize>, chang
         }
         None => changes.push(FileChange { via, ..change }),
     }
+}
+
+/// Whether the sample made what it changed itself.
+fn is_own(change: &FileChange) -> bool {
+    let is_new = matches!(change.change, ChangeKind::Created | ChangeKind::Deleted);
+    is_new && change.size_before.is_none()
 }
 
 /// Directories are shown with a slash.

@@ -20,24 +20,36 @@ pub(super) struct DeletedFile {
 }
 
 /// All of them.
+///
+/// What was there before the run has its own room: a sample may make and delete as many files as it likes.
 #[derive(Debug, Default)]
 pub(super) struct DeletedFiles {
     pub(super) list: Vec<DeletedFile>,
     pub(super) cut: u64,
+    before: Room,
+    own: Room,
+}
+
+/// What files of one kind take.
+#[derive(Debug, Default)]
+struct Room {
+    files: usize,
     bytes: usize,
 }
 
 impl DeletedFiles {
     fn push(&mut self, mut deleted: DeletedFile) {
-        if self.list.len() >= LISTED {
+        let room = if deleted.origin.is_some() { &mut self.before } else { &mut self.own };
+        if room.files >= LISTED {
             self.cut += 1;
             return;
         }
+        room.files += 1;
         if let Kind::File(bytes) = &mut deleted.kind {
-            deleted.is_cut = self.bytes + bytes.len() > KEPT;
+            deleted.is_cut = room.bytes + bytes.len() > KEPT;
             match deleted.is_cut {
                 true => *bytes = Vec::new(),
-                false => self.bytes += bytes.len(),
+                false => room.bytes += bytes.len(),
             }
         }
         self.list.push(deleted);
@@ -120,5 +132,26 @@ mod tests {
         let deleted: Vec<_> =
             fs.deleted.list.iter().map(|deleted| (deleted.path.as_str(), deleted.is_cut)).collect();
         assert_eq!(deleted, [("/big", true); 5]);
+    }
+
+    #[test]
+    fn files_of_its_own_push_out_none_that_was_there_before() {
+        let mut fs = tree(&[("/home", b"dear diary"), ("/work", b"figures")]);
+        for _ in 0..LISTED + 5 {
+            let ino = fs.insert(ROOT, "mine", Kind::File(b"x".to_vec())).unwrap();
+            fs.unlinked(ino);
+            fs.detach(ROOT, "mine");
+            fs.release(ino);
+        }
+        for name in ["home", "work"] {
+            let ino = fs.child(ROOT, name).unwrap();
+            fs.unlinked(ino);
+            fs.detach(ROOT, name);
+            fs.release(ino);
+        }
+        let changes = fs.changes();
+        let kept = |path: &str| changes.files.iter().any(|change| change.path == path);
+        assert!(kept("/home") && kept("/work"), "those of the user come first");
+        assert_eq!((changes.files.len(), changes.cut), (LISTED, 7));
     }
 }

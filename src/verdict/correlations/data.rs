@@ -61,7 +61,7 @@ fn given<'r>(facts: &Weighed<'_>, run: &'r Run) -> (Vec<Given<'r>>, bool) {
     (given, false)
 }
 
-fn text_of(pointed: &Pointed) -> Option<&str> {
+pub(super) fn text_of(pointed: &Pointed) -> Option<&str> {
     match pointed {
         Pointed::Text { text } => Some(text),
         Pointed::Bytes { .. } => None,

@@ -77,7 +77,7 @@ fn pair(facts: &Weighed<'_>, run: &Run) -> Option<(usize, usize, bool)> {
                 .iter()
                 .filter_map(|arg| arg.points_at.as_ref())
                 .for_each(|data| read.keep(&bytes(data), position));
-        } else if listed(&calls.send, &call.name) {
+        } else if listed(&calls.send, &call.name) && call.errno.is_none() {
             let source = call
                 .args
                 .iter()
@@ -128,11 +128,11 @@ fn decoded(data: &[u8]) -> Vec<Vec<u8>> {
     words.flat_map(|word| [STANDARD_NO_PAD.decode(whole(word)).ok(), hex(word)]).flatten().collect()
 }
 
-fn from_stdin(call: &Call) -> bool {
+pub(super) fn from_stdin(call: &Call) -> bool {
     matches!(call.args.first().map(|arg| arg.value), Some(Value::I32(0)))
 }
 
-fn bytes(data: &Pointed) -> Vec<u8> {
+pub(super) fn bytes(data: &Pointed) -> Vec<u8> {
     match data {
         Pointed::Text { text } => text.clone().into_bytes(),
         Pointed::Bytes { hex, .. } => hex.as_bytes().as_chunks::<2>().0.iter().filter_map(byte).collect(),

@@ -11,6 +11,7 @@ mod code;
 mod data;
 mod leak;
 mod limits;
+mod recoded;
 mod time;
 
 use super::{Correlation, CorrelationName, weights::Weighed};
@@ -38,6 +39,7 @@ pub fn correlations<'a>(facts: impl Into<Weighed<'a>>, rules: &'a [Match]) -> Ve
         code::carved_module(facts),
         time::check_around_loop(facts),
         leak::read_then_sent(facts),
+        recoded::read_then_recoded(facts),
     ]
     .into_iter()
     .flatten()

@@ -233,7 +233,8 @@ fn files(facts: &Weighed<'_>, run: &Run, findings: &mut Vec<Finding>) {
         (ChangeKind::Deleted, FindingName::FilesDeleted),
     ] {
         let found: Vec<_> = run.files.iter().filter(|file| file.change == change).collect();
-        let many = change == ChangeKind::Deleted && found.len() >= limits.files_deleted;
+        let old = found.iter().filter(|file| file.size_before.is_some()).count();
+        let many = change == ChangeKind::Deleted && old >= limits.files_deleted;
         let shown = text::some(found.iter().map(|file| text::quoted(&file.path)), 5);
         let text = format!("{} {change}: {shown}", text::plural(found.len() as u64, "file"));
         // A few files deleted are somebody's temporary files.

@@ -19,8 +19,9 @@ use proc_macro::{TokenStream, TokenTree};
 type Probe = fn() -> bool;
 
 /// What can be needed that has no path.
-const WORDS: [(&str, Probe); 4] = [
+const WORDS: [(&str, Probe); 5] = [
     ("strace", || succeeds("strace", &["-o", "/dev/null", "true"])),
+    ("wasm-opt", || succeeds("wasm-opt", &["--version"])),
     ("seccomp", || Path::new("/proc/sys/kernel/seccomp").exists()),
     ("capa", || {
         let capa = std::env::var("SPOOR_CAPA").unwrap_or_else(|_| "capa".into());

@@ -1,0 +1,208 @@
+//! Kinds of false alarms that were seen, each with the smallest module that shows it, and beside it, where
+//! there is one, its hostile neighbour that must still be found.
+
+use wasmspoor::{analysis::Analysis, rules, sandbox, verdict::Class};
+
+fn analysed(text: &str) -> Analysis {
+    with_args(text, &[])
+}
+
+fn with_args(text: &str, args: &[&str]) -> Analysis {
+    let mut options = sandbox::RunOptions::default();
+    if !args.is_empty() {
+        options.args = args.iter().map(|&arg| arg.to_owned()).collect();
+    }
+    Analysis::of(text.as_bytes(), &options, &rules::Set::builtin())
+}
+
+/// Whether a rule matched whose namespace begins so.
+fn matches(analysis: &Analysis, namespace: &str) -> bool {
+    analysis.rules.iter().any(|rule| rule.namespace.starts_with(namespace))
+}
+
+/// A module with these bytes in its data, that runs and does nothing.
+fn holding(data: &str, imports: &str) -> Analysis {
+    analysed(&format!(
+        "(module {imports} (memory (export \"memory\") 1) (func (export \"_start\"))
+           (data (i32.const 64) \"{data}\"))"
+    ))
+}
+
+const WHOLE: &str = "\\00asm\\01\\00\\00\\00\\01\\04\\01\\60\\00\\00\\03\\02\\01\\00\\0a\\04\\01\\02\\00\\0b";
+
+#[test]
+fn eight_bytes_that_look_like_a_header_are_no_program() {
+    let magic = holding("\\00asm\\01\\00\\00\\00 and then a text\\7fELF\\02\\01\\01 and another", "");
+    assert!(!matches(&magic, "load-code/embedded"));
+    assert!(magic.view.iocs.iter().all(|ioc| ioc.kind.as_str() != "embedded_file"), "{:?}", magic.view.iocs);
+    assert!(matches(&holding(WHOLE, ""), "load-code/embedded"));
+}
+
+#[test]
+fn the_modules_of_a_component_are_its_parts() {
+    let component = analysed("(component (core module (func (export \"f\"))) (core module (func) (func)))");
+    assert!(!matches(&component, "load-code/embedded"));
+}
+
+#[test]
+fn build_hosts_and_types_of_files_are_no_search_for_a_sandbox() {
+    let environ = "(import \"wasi_snapshot_preview1\" \"environ_get\" (func (param i32 i32) (result i32)))";
+    let words =
+        "/home/buildkit-sandbox-7/src/lib.rs\\00application/x-virtualbox-vbox\\00application/x-qemu-disk\\00";
+    assert!(!matches(&holding(words, environ), "anti-analysis/environment"));
+    let hunting = "cuckoo\\00VBoxService.exe\\00wireshark\\00";
+    assert!(matches(&holding(hunting, environ), "anti-analysis/environment"));
+}
+
+#[test]
+fn the_expression_of_a_linter_is_no_web_hook() {
+    let linter = "https://hooks.slack.com/services/T[a-zA-Z0-9_]{8}/B[a-zA-Z0-9_]{8}\\00";
+    assert!(!matches(&holding(linter, ""), "communication/http"));
+    assert!(matches(&holding("https://hooks.slack.com/services/T024BE7LD/B0\\00", ""), "communication/http"));
+}
+
+#[test]
+fn imports_of_wasi_alone_obey_nobody() {
+    let import = |name: &str, params: usize| {
+        let params = "i32 ".repeat(params);
+        format!("(import \"wasi_snapshot_preview1\" \"{name}\" (func (param {params}) (result i32)))")
+    };
+    let all = [
+        import("sock_accept", 3),
+        import("sock_recv", 6),
+        import("sock_send", 5),
+        import("fd_write", 4),
+        import("path_unlink_file", 3),
+    ];
+    let server = holding("", &all.concat());
+    assert!(!matches(&server, "communication/c2"));
+    assert!(server.verdict.class < Class::PotentiallyUnwanted, "{:?}", server.verdict);
+}
+
+/// Opens a path below `/`, and reads from what it opened.
+const OPENS: &str = r#"
+  (import "wasi_snapshot_preview1" "path_open" 
+    (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_readdir" (func $fd_readdir (param i32 i32 i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sock_send" (func $sock_send (param i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 2)
+  (func $open (param $path i32) (param $len i32) (param $flags i32) (param $rights i64) (result i32)
+    (drop (call $path_open (i32.const 3) (i32.const 1) (local.get $path) (local.get $len) (local.get $flags)
+      (local.get $rights) (local.get $rights) (i32.const 0) (i32.const 12)))
+    (i32.load (i32.const 12)))
+  (func $read (param $fd i32)
+    (i32.store (i32.const 0) (i32.const 4096))
+    (i32.store (i32.const 4) (i32.const 2048))
+    (drop (call $fd_read (local.get $fd) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (i32.store (i32.const 4) (i32.load (i32.const 8))))
+"#;
+
+fn reading(path: &str, rest: &str) -> String {
+    let len = path.len();
+    format!(
+        "(module {OPENS} (func (export \"_start\")
+           (call $read (call $open (i32.const 512) (i32.const {len}) (i32.const 0) (i64.const 0x200006)))
+           {rest})
+         (data (i32.const 512) \"{path}\"))"
+    )
+}
+
+#[test]
+fn known_hosts_are_no_secret() {
+    assert!(!matches(&analysed(&reading("home/user/.ssh/known_hosts", "")), "collection/credentials/"));
+    let key = analysed(&reading("home/user/.ssh/id_rsa", ""));
+    assert!(matches(&key, "collection/credentials"), "{:?}", key.rules);
+}
+
+#[test]
+fn a_file_that_the_arguments_name_was_asked_for() {
+    let program = reading("home/user/.ssh/id_rsa", "");
+    let chosen =
+        |analysis: &Analysis| analysis.rules.iter().any(|rule| rule.name == "open files with credentials");
+    assert!(chosen(&analysed(&program)));
+    assert!(!chosen(&with_args(&program, &["keytool", "/home/user/.ssh/id_rsa"])));
+}
+
+/// Goes through a folder and opens whatever is there.
+#[test]
+fn what_a_listing_gave_is_no_target() {
+    let walker = format!(
+        r#"(module {OPENS} (func (export "_start")
+             (local $dir i32) (local $p i32) (local $end i32) (local $n i32)
+             (local.set $dir (call $open (i32.const 512) (i32.const 14) (i32.const 2) (i64.const 0x204002)))
+             (drop (call $fd_readdir (local.get $dir) (i32.const 8192) (i32.const 4096) (i64.const 0)
+               (i32.const 16)))
+             (local.set $p (i32.const 8192))
+             (local.set $end (i32.add (i32.const 8192) (i32.load (i32.const 16))))
+             (block $done (loop $entry
+               (br_if $done (i32.gt_u (i32.add (local.get $p) (i32.const 24)) (local.get $end)))
+               (local.set $n (i32.load offset=16 (local.get $p)))
+               (memory.copy (i32.const 1024) (i32.const 512) (i32.const 15))
+               (memory.copy (i32.const 1039) (i32.add (local.get $p) (i32.const 24)) (local.get $n))
+               (call $read (call $open (i32.const 1024) (i32.add (local.get $n) (i32.const 15)) (i32.const 0)
+                 (i64.const 0x200006)))
+               (local.set $p (i32.add (local.get $p) (i32.add (local.get $n) (i32.const 24))))
+               (br $entry))))
+           (data (i32.const 512) "home/user/.ssh/"))"#
+    );
+    let walked = analysed(&walker);
+    let run = walked.run.as_ref().unwrap();
+    let opened = |call: &sandbox::Call| &*call.name == "path_open" && call.errno.is_none();
+    assert!(
+        run.calls.iter().filter(|call| opened(call)).count() > 2,
+        "it opened what is there: {:?}",
+        run.calls
+    );
+    assert!(
+        !walked.rules.iter().any(|rule| rule.name == "open files with credentials"),
+        "{:?}",
+        walked.rules
+    );
+}
+
+#[test]
+fn what_a_failed_call_was_handed_was_not_sent() {
+    // No such socket: the send fails.
+    let rest =
+        "(drop (call $sock_send (i32.const 77) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 8)))";
+    let tried = analysed(&reading("home/user/.ssh/id_rsa", rest));
+    let run = tried.run.as_ref().unwrap();
+    assert!(
+        run.calls.iter().any(|call| &*call.name == "sock_send" && call.errno.is_some()),
+        "{:?}",
+        run.calls
+    );
+    let sent = |rule: &&wasmspoor::rules::Match| rule.namespace.starts_with("exfiltration");
+    assert!(tried.rules.iter().filter(sent).all(|rule| rule.attempted), "{:?}", tried.rules);
+    assert!(tried.verdict.class < Class::Malicious, "{:?}", tried.verdict);
+}
+
+/// Compilers make state machines, too; in obfuscated programs they do the work.
+#[test]
+fn a_state_machine_beside_the_work_is_no_flattening() {
+    let machine = |rounds: u32, work: u32| {
+        format!(
+            r#"(module
+              (func $machine (param $n i32) (local $s i32)
+                (loop $next
+                  (block $e (block $d (block $c (block $b (block $a (block $z
+                    (br_table $z $a $b $c $d $e (local.get $s)))
+                    (local.set $s (i32.const 1)) (br $next))
+                    (local.set $s (i32.const 2)) (br $next))
+                    (local.set $s (i32.const 3)) (br $next))
+                    (local.set $s (i32.const 4)) (br $next))
+                    (if (local.tee $n (i32.sub (local.get $n) (i32.const 1)))
+                      (then (local.set $s (i32.const 0)) (br $next)))
+                    (local.set $s (i32.const 5)) (br $next))))
+              (func $work (local $i i32)
+                (loop $next
+                  (br_if $next
+                    (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const {work})))))
+              (func (export "_start") (call $machine (i32.const {rounds})) (call $work)))"#
+        )
+    };
+    let is_said = |analysis: &Analysis| matches(analysis, "anti-analysis/obfuscation");
+    assert!(!is_said(&analysed(&machine(2, 10_000))));
+    assert!(is_said(&analysed(&machine(1_000, 10))));
+}

@@ -157,8 +157,7 @@ impl Watch {
         }
         for (index, encoding) in self.hits(&bytes[..room]) {
             let Some(token) = self.tokens.get_mut(index).filter(|token| token.read > 0) else { continue };
-            let made =
-                Leak { to: to.into(), by: by.into(), encoding, first_call: call, calls: 1 };
+            let made = Leak { to: to.into(), by: by.into(), encoding, first_call: call, calls: 1 };
             if let Some(leak) = token.add(made) {
                 *self.last.1.entry((index, leak)).or_default() += 1;
             }

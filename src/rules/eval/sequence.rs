@@ -128,7 +128,7 @@ impl Search<'_, '_> {
 impl Evaluator<'_> {
     /// Whether the sample itself chose what the path `text` leads to, given to the host call at `at`. One
     /// that its arguments name was asked for; one that it came upon while it listed a folder is no target,
-    /// unless the file has the name too.
+    /// unless the file has the name too. A listing that was not kept may have given any name.
     fn is_chosen(&self, at: usize, text: &str) -> bool {
         let asked = self.index.run().map_or(&[][..], |run| &run.asked);
         let name = text.trim_end_matches('/').rsplit('/').next().unwrap_or(text).as_bytes();
@@ -144,7 +144,10 @@ impl Evaluator<'_> {
             return false;
         }
         let listings = self.index.listings();
-        let is_listed = listings.iter().take_while(|(call, _)| *call < at).any(|(_, names)| holds(names));
+        let is_listed = listings
+            .iter()
+            .take_while(|(call, _)| *call < at)
+            .any(|(_, names)| names.is_empty() || holds(names));
         !is_listed || holds(self.index.facts.wasm)
     }
 }

@@ -222,7 +222,9 @@ fn text(bytes: &[u8]) -> Option<Contents> {
     if lower.starts_with("#!/") || count(COMMANDS) > 0 {
         return Some(Contents::Command);
     }
-    (count(ACTS) > 0 && count(CODE) + count(ACTS) >= 3).then_some(Contents::Script)
+    // Prose has the words too, and not the marks.
+    let is_code = lower.contains('(') && lower.contains(';');
+    (is_code && count(ACTS) > 0 && count(CODE) + count(ACTS) >= 3).then_some(Contents::Script)
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ use super::{
 };
 
 impl Evaluator<'_> {
-    /// Finds a sequence among `calls`, ascending positions of host calls: one whose calls succeeded, else any,
-    /// which is an attempt.
+    /// Finds a sequence among `calls`, ascending positions of host calls: one whose calls succeeded, else
+    /// any, which is an attempt.
     pub(super) fn sequence(&self, sequence: &Sequence, calls: &[usize]) -> Option<Found> {
         let all = self.index.all_calls();
         let calls: Vec<(usize, &Call)> =

@@ -185,7 +185,11 @@ fn samples() -> BTreeMap<String, Vec<u8>> {
 }
 
 /// Samples that are about what a change takes away, and why.
-const ABOUT: &[(&str, Change, &str)] = &[];
+const ABOUT: &[(&str, Change, &str)] = &[
+    ("browser-cryptojack", Change::Renamed, "its names are all there is of it: it runs 231 instructions"),
+    ("wasi-preview2", Change::Renamed, "its host calls `wasi:cli/run` by that name"),
+    ("randomx-light", Change::Renamed, "a gap: one constant of RandomX is not enough without names"),
+];
 
 /// `ONLY=name` checks the samples whose name contains that.
 #[test]

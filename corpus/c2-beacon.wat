@@ -1,6 +1,6 @@
 ;; RUN: spoor trace % --json
 ;; WHAT: Beacon: reports to its server, waits with jitter, reads orders and obeys them, forty rounds long.
-;; EXPECT: verdict=MALICIOUS|SUSPICIOUS|POTENTIALLY_UNWANTED family=backdoor rule=communication/c2 status=exited host=wasi_snapshot_preview1.poll_oneoff:40 host=wasi_snapshot_preview1.sock_send:40 host=wasi_snapshot_preview1.sock_recv:40
+;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=backdoor rule=communication/c2 status=exited host=wasi_snapshot_preview1.poll_oneoff:40 host=wasi_snapshot_preview1.sock_send:40 host=wasi_snapshot_preview1.sock_recv:40
 (module
   (import "wasi_snapshot_preview1" "sock_send" (func $sock_send (param i32 i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "sock_recv" (func $sock_recv (param i32 i32 i32 i32 i32 i32) (result i32)))

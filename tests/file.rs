@@ -146,6 +146,7 @@ fn the_corpus_gives_the_same_bytes_live_and_from_files_and_runs_again() {
     let check = |sample: &PathBuf| -> Result<(), String> {
         let name = sample.file_stem().unwrap().to_string_lossy().into_owned();
         let bytes = fs::read(sample).unwrap();
+        let options = options.clone().seeded(&bytes);
         let live = Analysis::of(&bytes, &options, &rules);
         let path = record(folder.path(), &name, &bytes, &options);
         let info = Info::of(&Reader::open(&path).unwrap());

@@ -52,8 +52,11 @@ fn of_stdin(body: &str, control: bool) -> Vec<Flow> {
     flows_of(&wasm(body), &options(&stdin), taint)
 }
 
-/// Ranges, way and operations of the flows to what is written.
-fn written(flows: &[Flow]) -> Vec<(&[(u64, u64)], How, &[Step])> {
+/// Ranges, way and operations of a flow.
+type Told<'f> = (&'f [(u64, u64)], How, &'f [Step]);
+
+/// What is told of the flows to what is written.
+fn written(flows: &[Flow]) -> Vec<Told<'_>> {
     let written = flows.iter().filter(|flow| matches!(flow.sink, Sink::Memory { .. }));
     written.map(|flow| (&flow.ranges[..], flow.how, &flow.steps[..])).collect()
 }

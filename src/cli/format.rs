@@ -10,6 +10,8 @@ use wasmspoor::{
 
 use super::given;
 
+type Failure = fn(Unread<'_>, &mut dyn Write) -> io::Result<()>;
+
 /// A format in which reports are written, one after the other.
 #[derive(Clone, Copy)]
 pub(super) struct Format {
@@ -21,7 +23,7 @@ pub(super) struct Format {
     begin: fn(&mut dyn Write) -> io::Result<()>,
     report: fn(Report<'_>, Row<'_>, &mut dyn Write) -> io::Result<()>,
     /// Writes of a file that could not be read why, if the format has a place for that.
-    failure: Option<fn(Unread<'_>, &mut dyn Write) -> io::Result<()>>,
+    failure: Option<Failure>,
     /// Writes what stands after the last report.
     end: fn(&mut dyn Write) -> io::Result<()>,
 }

@@ -237,9 +237,8 @@ impl OptionsUsed<'_> {
             Some(name) => Drive::Name(name.into()),
             None => drive_of("drive", &self.drive)?,
         };
-        let mut options = RunOptions::default();
-        options.limits = self.limits.into_limits()?;
-        options.drive = drive;
+        let limits = self.limits.into_limits()?;
+        let mut options = RunOptions { limits, drive, ..RunOptions::default() };
         options.entry_time = self.entry_time.into_duration("entry_time")?;
         options.entry_decisions = self.entry_decisions;
         options.entry_instructions = self.entry_instructions;

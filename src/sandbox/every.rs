@@ -36,8 +36,7 @@ fn persona() -> Persona {
 
 /// Options none of which has its default.
 pub(crate) fn every_option() -> RunOptions {
-    let mut options = RunOptions::default();
-    options.limits = Limits {
+    let limits = Limits {
         wall_time: Some(Duration::new(3, 500_000_000)),
         decisions: Some(1),
         instructions: Some(2),
@@ -49,7 +48,7 @@ pub(crate) fn every_option() -> RunOptions {
         call_depth: 600,
         stack_bytes: 70_000,
     };
-    options.drive = Drive::Exports;
+    let mut options = RunOptions { limits, drive: Drive::Exports, ..RunOptions::default() };
     options.entry_time = Duration::from_millis(1500);
     options.entry_decisions = Some(13);
     options.entry_instructions = None;

@@ -418,7 +418,7 @@ pub(crate) fn of_files<'f>(files: impl Iterator<Item = (Option<&'f str>, Option<
 }
 
 /// Takes off what ends a sentence and not a link.
-fn trim<'t>(kind: IocKind, value: &'t str) -> &'t str {
+fn trim(kind: IocKind, value: &str) -> &str {
     match kind {
         _ if value.len() > MAX_VALUE => value.get(..MAX_VALUE).unwrap_or(value),
         IocKind::Url | IocKind::Webhook => {

@@ -147,7 +147,7 @@ impl Texts {
         self.cut += self.plain.len().saturating_sub(room) as u64;
         self.plain.truncate(room);
         self.plain.append(&mut self.decoded);
-        self.plain.sort_by(|a, b| (a.offset, a.encoding).cmp(&(b.offset, b.encoding)));
+        self.plain.sort_by_key(|a| (a.offset, a.encoding));
         (self.plain, self.cut, self.iocs)
     }
 

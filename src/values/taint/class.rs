@@ -138,7 +138,7 @@ pub(super) fn all() -> Box<[Class]> {
 }
 
 fn class(name: &str) -> Class {
-    let plain = match name {
+    match name {
         "local.get" => Class::LocalGet,
         "local.set" => Class::LocalSet,
         "local.tee" => Class::LocalTee,
@@ -162,8 +162,7 @@ fn class(name: &str) -> Class {
             Some((shape, rest)) => lane_of(shape).map_or(Class::Plain, |lane| lanes(rest, lane, shape)),
             None => Class::Plain,
         },
-    };
-    plain
+    }
 }
 
 fn number(name: &str, width: usize, is_float: bool) -> Class {

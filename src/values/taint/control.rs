@@ -84,7 +84,7 @@ fn read(module: &[u8], offset: u32, ends: &mut HashMap<u32, u32>) {
     for payload in Parser::new(0).parse_all(module) {
         let Ok(payload) = payload else { return };
         if let Payload::CodeSectionEntry(body) = payload
-            && body.range().contains(&u64::from(offset).try_into().unwrap_or_default())
+            && body.range().contains(&u64::from(offset))
         {
             let Ok(reader) = body.get_operators_reader() else { return };
             scopes(reader, ends);

@@ -116,7 +116,7 @@ pub(super) fn add(labels: &mut Labels, a: &Tainted, b: &Tainted, width: usize, i
             true => index > 0 && a & part < b & part,
         }
     };
-    for index in 0..width {
+    for (index, byte) in word.iter_mut().enumerate().take(width) {
         let (least, most) = match is_sub {
             false => (carry(a_low, b_low, index), carry(a_high, b_high, index)),
             true => (carry(a_high, b_low, index), carry(a_low, b_high, index)),
@@ -129,7 +129,7 @@ pub(super) fn add(labels: &mut Labels, a: &Tainted, b: &Tainted, width: usize, i
             (false, true) if !is_sub && !least && !most && a.byte(index) == 0 => right,
             _ => labels.join(left, right, Step::Add),
         };
-        word[index] = if least == most {
+        *byte = if least == most {
             own
         } else {
             let carried = labels.step(below, Step::Add);
@@ -216,7 +216,7 @@ fn part(labels: &mut Labels, low: Label, high: Label, is_whole: bool, step: Step
 
 pub(super) fn shift_left(labels: &mut Labels, word: &Word, by: u32, width: usize) -> Word {
     let by = by as usize % (8 * width);
-    let (bytes, is_whole) = (by / 8, by % 8 == 0);
+    let (bytes, is_whole) = (by / 8, by.is_multiple_of(8));
     let mut shifted = CLEAN;
     for index in bytes..width {
         let below = if index > bytes { word[index - bytes - 1] } else { Label::NONE };
@@ -227,7 +227,7 @@ pub(super) fn shift_left(labels: &mut Labels, word: &Word, by: u32, width: usize
 
 pub(super) fn shift_right(labels: &mut Labels, word: &Word, by: u32, width: usize, is_signed: bool) -> Word {
     let by = by as usize % (8 * width);
-    let (bytes, is_whole) = (by / 8, by % 8 == 0);
+    let (bytes, is_whole) = (by / 8, by.is_multiple_of(8));
     let sign = if is_signed { word[width - 1] } else { Label::NONE };
     let mut shifted = CLEAN;
     for (index, byte) in shifted.iter_mut().enumerate().take(width) {
@@ -239,7 +239,7 @@ pub(super) fn shift_right(labels: &mut Labels, word: &Word, by: u32, width: usiz
 
 pub(super) fn rotate_left(labels: &mut Labels, word: &Word, by: u32, width: usize) -> Word {
     let by = by as usize % (8 * width);
-    let (bytes, is_whole) = (by / 8, by % 8 == 0);
+    let (bytes, is_whole) = (by / 8, by.is_multiple_of(8));
     let mut rotated = CLEAN;
     for (index, byte) in rotated.iter_mut().enumerate().take(width) {
         let at = |back: usize| word[(index + 2 * width - back) % width];
@@ -310,7 +310,8 @@ mod tests {
 
     #[test]
     fn known_answers_of_each_class() {
-        let rows: &[(&str, Rule, (u64, &str), (u64, &str), &str)] = &[
+        type Operand = (u64, &'static str);
+        let rows: &[(&str, Rule, Operand, Operand, &str)] = &[
             ("and 0xff00", |l, a, b| bitwise(l, Bitwise::And, a, b, 4), (0, "3210"), (0xff00, ""), "- - 1 -"),
             ("or 0xff", |l, a, b| bitwise(l, Bitwise::Or, a, b, 4), (0, "3210"), (0xff, ""), "3 2 1 -"),
             (

@@ -241,7 +241,8 @@ mod tests {
         let given = Given { scalar, index: 1, picks: 0x1f_1e };
         let fixed = Given { scalar: Tainted { value: 8, word: CLEAN }, ..given };
         let (a, b) = (wide(0, 7), wide(16, 3));
-        let rows: &[(&str, Vector, &[Wide], &Given, usize, &[u32])] = &[
+        type Row<'a> = (&'a str, Vector, &'a [Wide], &'a Given, usize, &'a [u32]);
+        let rows: &[Row<'_>] = &[
             ("and 0", Vector::Bitwise(Bitwise::And), &[a, known(0)], &given, 5, &[]),
             ("and", Vector::Bitwise(Bitwise::And), &[a, b], &given, 5, &[5, 21]),
             ("not", Vector::Not, &[a], &given, 15, &[15]),

@@ -316,7 +316,8 @@ pub(super) fn written(mut next: impl FnMut() -> u8) -> Vec<u8> {
             3 | 4 => (code.extend([0x06, 0x40]), open.push(1)).1,
             5 => {
                 let other = next() % open.len() as u8;
-                (code.extend([0x1f, 0x40, 2, 0, 0, depth, 2 + next() % 2, other]), open.push(0)).1;
+                code.extend([0x1f, 0x40, 2, 0, 0, depth, 2 + next() % 2, other]);
+                open.push(0);
             }
             6 => (code.extend([0x1f, 0x40, 1, 0, 0, depth]), open.push(0)).1,
             7 | 8 if matches!(kind, 1 | 2) => {

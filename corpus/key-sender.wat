@@ -1,6 +1,6 @@
 ;; RUN: spoor trace % --json
 ;; WHAT: Reads a private key and hands it to a function of its host that sends.
-;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=infostealer rule=exfiltration/network status=exited
+;; EXPECT: verdict=SUSPICIOUS|MALICIOUS family=infostealer rule=exfiltration/network status=exited
 (module
   (import "wasi_snapshot_preview1" "path_open"
     (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

@@ -1,18 +1,15 @@
 //! How far a result can be trusted: what was not looked at, not run, not kept or not judged.
 //!
-//! Whoever leaves something out says so as a [`Limitation`], with its figures; how each is worded stands here
+//! What leaves something out says so as a [`Limitation`], with its figures. How each is worded stands here
 //! alone.
 //!
 //! Not here: what a limitation makes of a verdict (`verdict`), in which order they are told (`analysis`).
 
 use std::fmt;
 
-use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
-
 use crate::{
     module::{FuncIndex, LoadError, view::Unread},
-    text::{plural, vocabulary},
+    text::{plural, text_in_json, vocabulary},
     tracer::{InvokeError, Limit},
 };
 
@@ -291,25 +288,7 @@ fn heavy_functions(f: &mut fmt::Formatter<'_>, first: FuncIndex, count: u64) -> 
     }
 }
 
-impl Serialize for Limitation {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl JsonSchema for Limitation {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Limitation".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string" })
-    }
-}
+text_in_json!(Limitation);
 
 #[cfg(test)]
 mod tests {

@@ -149,7 +149,7 @@ fn an_arrow_is_found_however_it_is_written() {
     }
     for (text, expected) in [
         ("use crate::high::Thing;", Some("src/low.rs:1 uses `high::inner::Thing` of src/high/inner.rs")),
-        ("fn f() -> crate::Renamed { todo!() }", Some("high::inner::Thing")),
+        ("fn f() -> crate::Renamed { loop {} }", Some("high::inner::Thing")),
         ("use crate::{hex, high::{inner as _, Thing as T}};", Some("src/high/inner.rs")),
         ("use super::high;\n\nfn f() { high::go() }", Some("src/low.rs:3 uses `high::inner::go`")),
         ("fn f() { println!(\"{}\", crate::high::N) }", Some("src/high/mod.rs")),

@@ -64,6 +64,34 @@ macro_rules! vocabulary {
 }
 pub(crate) use vocabulary;
 
+/// Writes a type with words of its own (`Display`) as a text in JSON, and says so in the schema.
+#[cfg(feature = "analysis")]
+macro_rules! text_in_json {
+    ($name:ident) => {
+        impl ::serde::Serialize for $name {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl ::schemars::JsonSchema for $name {
+            fn schema_name() -> ::std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut ::schemars::SchemaGenerator) -> ::schemars::Schema {
+                ::schemars::json_schema!({ "type": "string" })
+            }
+        }
+    };
+}
+#[cfg(feature = "analysis")]
+pub(crate) use text_in_json;
+
 #[cfg(test)]
 mod tests {
     vocabulary! {

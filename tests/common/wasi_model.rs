@@ -7,7 +7,7 @@ mod fs;
 mod module;
 mod ops;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use arbitrary::Unstructured;
 use wasmspoor::{
@@ -97,11 +97,29 @@ fn raw(pointed: &Pointed) -> Vec<u8> {
 
 /// The list of changes, against what the model has at the end.
 fn left(run: &Run, model: &Fs, ops: &[Op]) {
-    let there: Vec<_> = run.files.iter().filter(|file| file.change.as_str() != "deleted").collect();
-    let first = model.first_paths();
-    // A file with several names is listed under any of them, so contents are compared and not names.
-    for change in there.iter().filter(|change| change.sha256.is_some()) {
-        let is_known = first.values().any(|file| file.bytes == change.contents);
-        assert!(is_known, "{change:?} is listed after {ops:?}");
+    let names = model.names();
+    // Files that are listed, each under one of its names; its other names are listed as links to that one.
+    let (mut listed, mut links) = (BTreeSet::new(), BTreeSet::new());
+    for change in run.files.iter().filter(|change| change.change.as_str() != "deleted") {
+        let path = change.last_path();
+        let Some((file, contents)) = names.get(path) else {
+            let is_other = model.has_other(path.trim_end_matches('/'));
+            assert!(is_other, "{change:?} is listed after {ops:?}");
+            continue;
+        };
+        if change.kind().as_str() == "hardlink" {
+            let target = change.target().and_then(|target| names.get(target));
+            assert_eq!(target.map(|(file, _)| file), Some(file), "{change:?} after {ops:?}");
+            links.insert(path);
+        } else {
+            assert_eq!(change.contents, contents.bytes, "{path} after {ops:?}");
+            assert!(listed.insert(*file), "{path} is listed twice after {ops:?}");
+        }
+    }
+    let mut first = BTreeSet::new();
+    for (path, (file, contents)) in names.iter().filter(|(path, _)| !links.contains(&***path)) {
+        let is_listed = listed.contains(file) || contents.is_untouched(path);
+        assert!(is_listed, "{path} is not listed after {ops:?}");
+        assert!(first.insert(*file), "{path} is another name and no link after {ops:?}");
     }
 }

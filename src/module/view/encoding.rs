@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
+use crate::text::text_in_json;
 
 /// How a string was decoded. In the order of its words, so that lists are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,25 +45,7 @@ impl fmt::Display for Encoding {
     }
 }
 
-impl Serialize for Encoding {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl JsonSchema for Encoding {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Encoding".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string" })
-    }
-}
+text_in_json!(Encoding);
 
 #[cfg(test)]
 mod tests {

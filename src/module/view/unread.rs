@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
-
 use super::webcil;
+use crate::text::text_in_json;
 
 /// Part of the file that a cap or its format kept the view from. What is listed in part and was looked at in
 /// whole is none.
@@ -42,22 +40,4 @@ impl fmt::Display for Unread {
     }
 }
 
-impl Serialize for Unread {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl JsonSchema for Unread {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Unread".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string" })
-    }
-}
+text_in_json!(Unread);

@@ -577,19 +577,13 @@ impl Fs {
         Ok(Seen { told: Vec::new(), bytes: names.join("/").into_bytes() })
     }
 
-    /// Files that are there, by the first of their paths.
-    pub fn first_paths(&self) -> BTreeMap<String, &File> {
-        let mut first: BTreeMap<usize, String> = BTreeMap::new();
-        for (path, entry) in &self.tree {
-            if let Entry::File(file) = entry {
-                let path = format!("/{}", path.join("/"));
-                let least = first.entry(*file).or_insert_with(|| path.clone());
-                if path < *least {
-                    *least = path;
-                }
-            }
-        }
-        first.into_iter().map(|(file, path)| (path, &self.files[file])).collect()
+    /// Every name of a file, with the file's number.
+    pub fn names(&self) -> BTreeMap<String, (usize, &File)> {
+        let name = |(path, entry): (&Names, &Entry)| match entry {
+            Entry::File(file) => Some((format!("/{}", path.join("/")), (*file, &self.files[*file]))),
+            _ => None,
+        };
+        self.tree.iter().filter_map(name).collect()
     }
 
     /// Whether there is a directory or a link.

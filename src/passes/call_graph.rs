@@ -1,6 +1,6 @@
 //! The call graph of a run: who called whom, where, how often.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -59,7 +59,7 @@ impl Pass for OfRun {
 }
 
 fn call_graph(profile: &Profile<'_>) -> CallGraph {
-    let mut edges: BTreeMap<_, (u64, BTreeSet<_>)> = BTreeMap::new();
+    let mut edges: BTreeMap<_, (u64, Vec<_>)> = BTreeMap::new();
     for call in &profile.calls {
         // The host functions of other instances and of no import have no index.
         let Some(callee) = profile.index_of(call.callee) else { continue };
@@ -72,13 +72,10 @@ fn call_graph(profile: &Profile<'_>) -> CallGraph {
         *count += call.count;
         sites.extend(call.offset);
     }
-    let edge = |((caller, callee, kind, tail), (count, sites)): (_, (u64, BTreeSet<_>))| CallEdge {
-        caller,
-        callee,
-        kind,
-        tail,
-        count,
-        sites: sites.into_iter().collect(),
+    let edge = |((caller, callee, kind, tail), (count, mut sites)): (_, (u64, Vec<_>))| {
+        sites.sort_unstable();
+        sites.dedup();
+        CallEdge { caller, callee, kind, tail, count, sites }
     };
     CallGraph { edges: edges.into_iter().map(edge).collect(), cut: profile.tally.sites.cut }
 }

@@ -11,7 +11,7 @@ use crate::{
 use super::{Cost, Pass, Place, Replayed, profile::Ran};
 
 /// A constant of a cryptographic algorithm that was executed.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Constant {
     /// What it is.
     pub name: String,

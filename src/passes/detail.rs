@@ -15,7 +15,7 @@ use super::{
 };
 
 /// What is measured of a run, an entry point and a function alike. Empty lists are left out.
-#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Detail {
     /// Mnemonic → executions; of the first 100,000 functions that ran.

@@ -48,12 +48,12 @@ pub struct FunctionMetrics {
     pub host_calls: u64,
     /// What else was measured.
     #[serde(flatten)]
-    pub exclusive: ExclusiveMetrics,
+    pub exclusive: Arc<ExclusiveMetrics>,
 }
 
 /// Further measurements of a function, of its own instructions. What is 0 or empty is left out. Its branches
 /// are in [`Dynamic::branches`](super::Dynamic::branches).
-#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct ExclusiveMetrics {
     /// Conditional branches taken.
@@ -95,17 +95,19 @@ impl Pass for OfRun {
     fn counter(&self, _: &Run, _: &View) {}
 
     fn of(&self, (): (), profile: &Replayed<'_>) -> Vec<FunctionMetrics> {
-        let mut shared = Shared { executed: vec![0; OPCODES], classes: HashMap::new() };
+        let mut shared =
+            Shared { executed: vec![0; OPCODES], classes: HashMap::new(), exclusive: Arc::default() };
         let detailed = (0..).map(|position: usize| position < DETAILED);
-        let mut functions: Vec<_> = profile
+        let mut functions = Vec::with_capacity(profile.ran_count());
+        let measured = profile
             .functions()
             .zip(detailed)
-            .map(|(ran, is_detailed)| function(profile, ran, is_detailed, &mut shared))
-            .collect();
+            .map(|(ran, is_detailed)| function(profile, ran, is_detailed, &mut shared));
+        functions.extend(measured);
         for constant in profile.get(&constants::OfRun).iter() {
             let of = functions.binary_search_by_key(&constant.place.function, |function| function.index);
             if let Some(function) = of.ok().and_then(|position| functions.get_mut(position)) {
-                function.exclusive.detail.keep(constant);
+                Arc::make_mut(&mut function.exclusive).detail.keep(constant);
             }
         }
         functions
@@ -124,6 +126,8 @@ struct Shared {
     executed: Vec<u64>,
     /// One copy of figures that many functions have.
     classes: HashMap<Classes, Arc<Classes>>,
+    /// Of the last function: small functions that follow each other are often alike.
+    exclusive: Arc<ExclusiveMetrics>,
 }
 
 impl Shared {
@@ -137,6 +141,13 @@ impl Shared {
             self.classes.insert(classes, Arc::clone(&shared));
         }
         shared
+    }
+
+    fn exclusive(&mut self, exclusive: ExclusiveMetrics) -> Arc<ExclusiveMetrics> {
+        if *self.exclusive != exclusive {
+            self.exclusive = Arc::new(exclusive);
+        }
+        Arc::clone(&self.exclusive)
     }
 }
 
@@ -174,7 +185,7 @@ fn function(profile: &Profile<'_>, ran: Ran<'_>, is_detailed: bool, shared: &mut
         instructions_run: instructions_run as u32,
         signatures: windows.named(),
         host_calls: host_calls_by_name.values().sum(),
-        exclusive: ExclusiveMetrics {
+        exclusive: shared.exclusive(ExclusiveMetrics {
             taken,
             not_taken,
             tables,
@@ -188,7 +199,7 @@ fn function(profile: &Profile<'_>, ran: Ran<'_>, is_detailed: bool, shared: &mut
                 hot_blocks_cut,
                 ..detail::targets(profile, calls)
             },
-        },
+        }),
     };
     shared.executed.fill(0);
     function

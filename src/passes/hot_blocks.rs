@@ -16,7 +16,7 @@ use super::{
 };
 
 /// A block and how often it ran.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct HotBlock {
     /// Its first instruction.

@@ -146,6 +146,11 @@ impl<'r> Profile<'r> {
         self.ran.iter().filter_map(|&ordinal| self.ran(ordinal))
     }
 
+    /// How many functions ran, at most.
+    pub(super) fn ran_count(&self) -> usize {
+        self.ran.len()
+    }
+
     /// The function with this index, if it ran.
     pub(super) fn function(&self, func: FuncIndex) -> Option<Ran<'_>> {
         let position =

@@ -38,6 +38,9 @@ impl<T: Copy + Ord> Top<T> {
             return;
         }
         self.all = (self.all.0 + 1, self.all.1.saturating_add(weight));
+        if self.max == 0 {
+            return;
+        }
         self.kept.push((Reverse(weight), item));
         if self.kept.len() > 4 * self.max {
             self.trim();
@@ -51,6 +54,8 @@ impl<T: Copy + Ord> Top<T> {
 
     pub(super) fn finish(mut self) -> Ranked<T> {
         self.trim();
+        // A module can have a million of these lists: no room that is not used.
+        self.kept.shrink_to_fit();
         let items: Vec<_> = self.kept.into_iter().map(|(Reverse(weight), item)| (weight, item)).collect();
         let weight = items.iter().map(|(weight, _)| *weight).fold(0, u64::saturating_add);
         Ranked { cut: self.all.0 - items.len() as u64, cut_weight: self.all.1.saturating_sub(weight), items }

@@ -26,7 +26,7 @@ pub(super) fn ran(index: u32) -> passes::FunctionMetrics {
         instructions_run: 10,
         signatures: BTreeMap::new(),
         host_calls: 0,
-        exclusive: passes::ExclusiveMetrics::default(),
+        exclusive: Default::default(),
     }
 }
 

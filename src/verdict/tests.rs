@@ -131,7 +131,7 @@ fn ran_function(index: u32, total: u64) -> passes::FunctionMetrics {
         instructions_run: 5,
         signatures: Default::default(),
         host_calls: 0,
-        exclusive: passes::ExclusiveMetrics::default(),
+        exclusive: Default::default(),
     }
 }
 

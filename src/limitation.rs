@@ -8,7 +8,7 @@
 use std::fmt;
 
 use crate::{
-    module::{FuncIndex, LoadError, view::Unread},
+    module::{FuncIndex, LoadError, Place, view::Unread},
     text::{plural, text_in_json, vocabulary},
     tracer::{InvokeError, Limit},
 };
@@ -73,6 +73,15 @@ pub enum Limitation {
         /// The first of them.
         first: FuncIndex,
         /// How many there are.
+        count: u64,
+    },
+    /// Entry points ended at an operator that the engine lacks.
+    OperatorLacking {
+        /// The first one.
+        operator: &'static str,
+        /// Where it stands.
+        place: Place,
+        /// How many entry points.
         count: u64,
     },
     /// Growth of memory or tables was refused.
@@ -233,6 +242,14 @@ impl Limitation {
                 write!(f, "{count} entry points were stopped when their budget was spent")
             }
             Self::HeavyFunctions { first, count } => heavy_functions(f, *first, *count),
+            Self::OperatorLacking { operator, place: Place { function, offset }, count } => {
+                let ended = plural(*count, "entry point");
+                write!(
+                    f,
+                    "`{operator}` at func {function}:{:#x} is not supported: {ended} ended at such an operator",
+                    offset.0
+                )
+            }
             Self::GrowthRefused { count } => {
                 let times = plural(*count, "time");
                 write!(f, "growth of memory or tables beyond the limits was refused {times}")

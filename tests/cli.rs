@@ -164,7 +164,7 @@ fn exit_codes_are_those_of_help() {
     let plain = file(&folder, "plain.wat", r#"(module (func (export "f") nop))"#);
     let invalid = file(&folder, "invalid.wat", "(module (func (result i32)))");
     let broken = file(&folder, "broken.wasm", b"\0asm\x01\0\0\0\x01\x05");
-    let unsupported = file(&folder, "threads.wat", "(module (memory 1 1 shared))");
+    let unsupported = file(&folder, "component.wat", "(component)");
     for (words, expected) in [
         (&["run", &plain, "--fail-on", "never"][..], 0),
         (&["run", &plain, "--fail-on", "malicious"], 0),

@@ -182,7 +182,13 @@ fn trap_class(trap: Trap) -> &'static str {
             "trap.arithmetic"
         }
         Trap::CallStackExhausted => "trap.stack",
-        Trap::OutOfFuel | Trap::GrowthLimited | Trap::OutOfSystemMemory => "trap.other",
+        Trap::OutOfFuel
+        | Trap::GrowthLimited
+        | Trap::OutOfSystemMemory
+        | Trap::Unsupported
+        | Trap::UnalignedAtomic
+        | Trap::NotShared
+        | Trap::Deadlock => "trap.other",
     }
 }
 

@@ -9,6 +9,7 @@ pub(super) const MISSING: &[(&str, WasmFeatures)] = &[
     ("threads", WasmFeatures::THREADS),
     ("function-references", WasmFeatures::FUNCTION_REFERENCES),
     ("gc", WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::GC)),
+    ("compact-imports", WasmFeatures::COMPACT_IMPORTS),
     ("memory-control", WasmFeatures::MEMORY_CONTROL),
     ("shared-everything-threads", WasmFeatures::THREADS.union(WasmFeatures::SHARED_EVERYTHING_THREADS)),
     (
@@ -39,4 +40,9 @@ pub(crate) fn engine_features() -> WasmFeatures {
         | WasmFeatures::MEMORY64
         | WasmFeatures::CUSTOM_PAGE_SIZES
         | WasmFeatures::WIDE_ARITHMETIC
+}
+
+/// What a module may ask for and still run, if only in what of it is reached (`lower`).
+pub(crate) fn lowered_features() -> WasmFeatures {
+    MISSING.iter().fold(engine_features(), |all, &(_, features)| all | features)
 }

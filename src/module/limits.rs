@@ -28,3 +28,11 @@ pub(super) const MAX_CONSTANT: u64 = 500;
 /// Values that an operator on types other than functions can take for each byte that it has: the most fields
 /// that a structure may have.
 pub(super) const OF_OTHER_TYPES: u64 = 10_000;
+
+/// Bytes of the initial value of a global that are written where others name it: compilers write six, and a
+/// chain of globals would double them at each.
+pub(super) const MAX_INLINED: usize = 64;
+
+/// Locals that a function may have, as the engine and the interface to JavaScript have it: one with more gets
+/// none of ours.
+pub(super) const MAX_LOCALS: u32 = 50_000;

@@ -7,6 +7,7 @@
 //!
 //! Not here: execution, and what an analysis makes of the code.
 
+pub(crate) mod atomic;
 pub mod cfg;
 pub mod classes;
 mod code;
@@ -18,6 +19,7 @@ mod features;
 mod index;
 mod limits;
 mod lines;
+pub(crate) mod lower;
 mod names;
 mod opcode;
 mod place;
@@ -40,7 +42,7 @@ pub use error::{ParseError, ParseErrorKind};
 pub use extent::extent;
 #[cfg(feature = "scan")]
 pub(crate) use extent::{HEAD, is_cut, sections};
-pub(crate) use features::engine_features;
+pub(crate) use features::{engine_features, lowered_features};
 pub use index::{
     BlockIndex, CodeOffset, FuncIndex, GlobalIndex, MemoryIndex, OpIndex, TableIndex, TypeIndex,
 };

@@ -89,7 +89,7 @@ impl Heavy {
         &self.functions
     }
 
-    fn has(&self, func: u32) -> bool {
+    pub(crate) fn has(&self, func: u32) -> bool {
         self.functions.binary_search_by_key(&func, |(func, _)| func.0).is_ok()
     }
 

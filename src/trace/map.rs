@@ -9,9 +9,7 @@
 
 use std::{fmt, ops::Range, sync::Arc};
 
-use crate::module::{
-    Block, BlockIndex, Code, CodeOffset, Exit, FuncIndex, Module, Op, ParseError, ParseErrorKind,
-};
+use crate::module::{BlockIndex, Code, CodeOffset, Exit, FuncIndex, Module, Op};
 
 use super::limits::{MAX_BLOCKS, MAX_FUNCTIONS};
 use super::{FuncKey, InstanceIndex, ReplayErrorKind, Trace};
@@ -154,7 +152,6 @@ impl<'t> CodeMap<'t> {
         let slot_of = |callee: FuncIndex| first_slot + (callee.0 - module.imported_functions());
         let (first_table, loaded) = (self.tables.len() as u32, self.loaded.len() as u32);
         for block in code.blocks() {
-            check_recorded(code, block).map_err(ReplayErrorKind::Code)?;
             let exit = flatten(block.exit, first_block, first_table, slot_of);
             self.blocks.push(FlatBlock { len: block.len, exit });
             self.owners.push(Owner { loaded, first_op: block.first.0 });
@@ -201,17 +198,6 @@ fn flatten(exit: Exit, first_block: u32, first_table: u32, slot_of: impl Fn(Func
     match exit.map(|block| first_block + block.0, slot_of) {
         Exit::BrTable(table) => Exit::BrTable(first_table + table),
         exit => exit,
-    }
-}
-
-/// Whether the engine records how control leaves a block; it does not run all that the view shows.
-fn check_recorded(code: &Code, block: &Block) -> Result<(), ParseError> {
-    let op = code.ops().get(block.range()).and_then(<[Op]>::last);
-    match op.filter(|_| !block.exit.is_recorded()) {
-        Some(&Op { opcode, offset }) => {
-            Err(ParseError::new(ParseErrorKind::Unsupported { opcode }, offset.0.into()))
-        }
-        None => Ok(()),
     }
 }
 

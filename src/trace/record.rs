@@ -164,6 +164,14 @@ pub enum Trap {
     GrowthLimited,
     /// The host had no memory left.
     OutOfSystemMemory,
+    /// An operator that the engine lacks was reached.
+    Unsupported,
+    /// An atomic access was not aligned.
+    UnalignedAtomic,
+    /// A wait on a memory that is not shared.
+    NotShared,
+    /// A wait without an end, and no other thread that could end it.
+    Deadlock,
 }
 
 impl Trap {
@@ -183,6 +191,10 @@ impl Trap {
             Self::OutOfFuel => "out of fuel",
             Self::GrowthLimited => "growth limited",
             Self::OutOfSystemMemory => "out of system memory",
+            Self::Unsupported => "operator not supported",
+            Self::UnalignedAtomic => "unaligned atomic",
+            Self::NotShared => "expected shared memory",
+            Self::Deadlock => "deadlock",
         }
     }
 }

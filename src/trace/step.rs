@@ -173,7 +173,7 @@ pub(crate) fn step<W: Walker>(
         Exit::ReturnCallImport(_) => call_target(walker, from, CallKind::Import, true),
         Exit::ReturnCallIndirect => call_target(walker, from, CallKind::Indirect, true),
         Exit::Grow | Exit::Bulk => walker.record(from),
-        // Not recorded: code with these is refused when it is loaded.
+        // The engine lacks these: a run ends where it comes to one.
         Exit::CallRef
         | Exit::ReturnCallRef
         | Exit::BrOn(_)

@@ -14,9 +14,12 @@ use std::{
 
 use wasmspoor_hooks::recorder::{self, Event};
 
-use crate::trace::{
-    self, FuncKey, Record, Trap, Words,
-    effects::{Effect, Effects},
+use crate::{
+    module::lower::{Sites, Stop},
+    trace::{
+        self, FuncKey, Record, Trap, Words,
+        effects::{Effect, Effects},
+    },
 };
 
 use super::limits::{BATCH_RECORDS, BATCH_WORDS, HANDED_OVER};
@@ -96,6 +99,11 @@ pub(super) struct Capture {
     entries: u64,
     /// What the host does, if that is wanted.
     effects: Option<Effects>,
+    /// Where the engine's code stood in the sample's, if it is not the same, and the key of the first
+    /// function.
+    sites: Option<(Sites, FuncKey)>,
+    /// Why the invocation that ended last trapped.
+    last_trap: Option<Trap>,
     /// Host functions that were called, by their keys.
     hosts: HashSet<u32>,
 }
@@ -165,6 +173,8 @@ impl Capture {
             instruction_counter: None,
             entries: 0,
             effects: None,
+            sites: None,
+            last_trap: None,
             hosts: HashSet::new(),
         }
     }
@@ -311,6 +321,27 @@ impl Capture {
         let usual = || decisions.saturating_add(calls).saturating_mul(USUAL);
         let instructions = self.instruction_counter.as_ref().map_or_else(usual, InstructionCounter::total);
         Moment { record: self.made.saturating_sub(1), instructions, bulk: self.bulk }
+    }
+
+    /// The engine runs code that was written anew, whose first function has this key.
+    pub(super) fn set_sites(&mut self, sites: Sites, first_key: FuncKey) {
+        self.sites = Some((sites, first_key));
+    }
+
+    /// Leads the place at which an invocation ends to the sample's own code; gives why it stops there, if the
+    /// engine does not say.
+    fn lead_back(&self, place: &mut recorder::Place) -> Option<Stop> {
+        let (sites, first_key) = self.sites.as_ref()?;
+        let (key, offset) = place.site?;
+        let position = key.checked_sub(first_key.0)? as usize;
+        let (offset, stop) = sites.of(position, offset)?;
+        place.site = Some((key, offset));
+        stop
+    }
+
+    /// Why the invocation that ended last trapped.
+    pub(super) fn last_trap(&self) -> Option<Trap> {
+        self.last_trap
     }
 
     /// Where the invocation that ended last was cut short.
@@ -477,27 +508,31 @@ impl recorder::Sink for Capture {
         self.work.saturating_sub(self.words_at) >= HANDED_OVER
     }
 
-    fn event(&mut self, event: Event) {
-        let mut decisions = 0;
-        match event {
+    fn event(&mut self, mut event: Event) {
+        let (mut decisions, mut stop) = (0, None);
+        match &mut event {
             Event::HostCall { func } => {
                 self.host_calls += 1;
-                self.hosts.insert(func);
+                self.hosts.insert(*func);
                 self.work = self.work.saturating_add(HOST_CALL);
                 self.host_called_at = self.work;
             }
             Event::End { place, .. } => {
-                self.last_place = Some(place);
+                stop = self.lead_back(place);
+                self.last_place = Some(*place);
                 decisions = place.decisions;
             }
             Event::Bulk { len, .. } => {
                 self.bulk_asks = true;
-                self.bulk = self.bulk.saturating_add(len);
-                self.work = self.work.saturating_add(BULK + len / 64);
+                self.bulk = self.bulk.saturating_add(*len);
+                self.work = self.work.saturating_add(BULK + *len / 64);
             }
             _ => {}
         }
-        let record = Record::from(event);
+        let mut record = Record::from(event);
+        if let Record::End(end) = &mut record {
+            self.last_trap = trap_of(end, stop);
+        }
         if let Some(counter) = &mut self.instruction_counter {
             self.entries += u64::from(counter.note(&record, decisions));
         }
@@ -540,6 +575,19 @@ fn to_end(end: recorder::End, place: recorder::Place) -> trace::End {
         recorder::End::Stopped => trace::End::Stopped { at },
         recorder::End::Trapped(code) => trace::End::Trapped { code: to_trap(code), at },
     }
+}
+
+/// Why an invocation trapped, with the engine's reason put right.
+fn trap_of(end: &mut trace::End, stop: Option<Stop>) -> Option<Trap> {
+    let trace::End::Trapped { code, .. } = end else { return None };
+    *code = match stop {
+        None => *code,
+        Some(Stop::Unsupported) => Trap::Unsupported,
+        Some(Stop::Unaligned) => Trap::UnalignedAtomic,
+        Some(Stop::NotShared) => Trap::NotShared,
+        Some(Stop::Deadlock) => Trap::Deadlock,
+    };
+    Some(*code)
 }
 
 pub(super) fn to_trap(code: wasmspoor_hooks::TrapCode) -> Trap {

@@ -28,7 +28,12 @@ use std::{
 use wasmspoor_hooks as engine;
 
 use crate::{
-    module::{CodeOffset, FuncIndex, LoadError, Module, Place, diagnose, to_binary, weight::Heavy},
+    module::{
+        CodeOffset, FuncIndex, LoadError, Module, Place, diagnose,
+        lower::{Sites, lower},
+        to_binary,
+        weight::Heavy,
+    },
     trace::{Callee, FuncKey, Instance, Trace, Trap, effects::Effect},
 };
 
@@ -188,10 +193,8 @@ impl Tracer {
                 limit,
             });
         }
-        let engine = engine::Engine::new(&self.config(&heavy, wasm.len()));
         let diagnosed = |message: String| diagnose(&wasm, &heavy, &message);
-        let compiled =
-            engine::Module::new(&engine, &wasm[..]).map_err(|error| diagnosed(error.to_string()))?;
+        let (engine, compiled, sites) = self.compile(&wasm, &heavy).map_err(diagnosed)?;
         let module = Module::parse(&wasm[..]).map_err(|error| diagnosed(error.to_string()))?;
         let limits = &self.options.limits;
         let mut store = engine::Store::new(&engine, Host::new(limits));
@@ -207,6 +210,9 @@ impl Tracer {
         }
         let (imports, hosts) = link::imports(&mut store, &compiled, &wasm, limits, linker)?;
         let first_key = FuncKey(store.next_func_key());
+        if let Some(sites) = sites {
+            capture(&mut store).set_sites(sites, first_key);
+        }
         let trace = Trace {
             modules: vec![Arc::new(module)],
             instances: vec![Instance { module: 0, first_key }],
@@ -227,6 +233,26 @@ impl Tracer {
             heavy,
             snapshots: 0,
         })
+    }
+
+    /// Gives the module to an engine: as it is, or written anew if the engine refuses it so.
+    fn compile(
+        &self,
+        wasm: &[u8],
+        heavy: &Heavy,
+    ) -> Result<(engine::Engine, engine::Module, Option<Sites>), String> {
+        let compile = |wasm: &[u8]| {
+            let engine = engine::Engine::new(&self.config(heavy, wasm.len()));
+            let compiled = engine::Module::new(&engine, wasm).map_err(|error| error.to_string())?;
+            Ok((engine, compiled))
+        };
+        let message = match compile(wasm) {
+            Ok((engine, compiled)) => return Ok((engine, compiled, None)),
+            Err(message) => message,
+        };
+        let Some(lowered) = lower(wasm, heavy) else { return Err(message) };
+        let (engine, compiled) = compile(&lowered.wasm)?;
+        Ok((engine, compiled, Some(lowered.sites)))
     }
 
     fn config(&self, heavy: &Heavy, len_bytes: usize) -> engine::Config {
@@ -677,7 +703,10 @@ impl Session {
         let message = || error.to_string();
         match (limit, error.as_trap_code()) {
             (Some(limit), _) => Outcome::Stopped { limit, site },
-            (None, Some(code)) => Outcome::Trapped { code: capture::to_trap(code), site },
+            (None, Some(code)) => {
+                let trap = self.capture().last_trap();
+                Outcome::Trapped { code: trap.unwrap_or_else(|| capture::to_trap(code)), site }
+            }
             (None, None) if error.downcast_ref::<HostError>().is_some() => {
                 Outcome::HostError { message: message(), site }
             }

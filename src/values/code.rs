@@ -8,7 +8,7 @@
 //!
 //! PERF: 16 bytes an instruction. A comparison and the branch that follows it are one.
 
-use crate::module::Opcode;
+use crate::module::{Opcode, atomic::Atomic};
 
 use super::table::for_each_scalar;
 
@@ -98,6 +98,12 @@ macro_rules! define_codes {
             /// Returns `b` slots from `a`.
             Return,
             Unreachable,
+            /// An operator that the engine lacks.
+            Unsupported,
+            /// A wait on memory that is not shared.
+            NotShared,
+            /// `a` = atomic site `c` at `b`, with operands `data.a` and `data.b`.
+            Atomic,
             /// Function `b` with arguments from slot `a`.
             Call,
             /// As `Call`, in place of the frame.
@@ -263,6 +269,13 @@ pub(super) struct CallSite {
     pub(super) ty: u32,
 }
 
+/// An atomic access.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AtomicSite {
+    pub(super) atomic: Atomic,
+    pub(super) memory: u32,
+}
+
 /// A translated function.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Body {
@@ -272,6 +285,7 @@ pub(super) struct Body {
     pub(super) ways: Vec<Way>,
     pub(super) tables: Vec<JumpTable>,
     pub(super) fars: Vec<Far>,
+    pub(super) atomics: Vec<AtomicSite>,
     pub(super) sites: Vec<CallSite>,
     pub(super) wides: Vec<[u64; 2]>,
     /// Slots of a frame.

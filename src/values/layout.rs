@@ -11,7 +11,7 @@ use wasmparser::{
 };
 
 use crate::{
-    module::engine_features,
+    module::lowered_features,
     trace::effects::{Imported, MemoryShape, TableShape},
 };
 
@@ -98,6 +98,8 @@ pub(super) struct Layout {
     /// Whether addresses have 64 bits, of each memory, imports first.
     pub(super) memories: Vec<MemoryShape>,
     pub(super) imported_memories: usize,
+    /// Whether each may be waited on.
+    pub(super) shared: Vec<bool>,
     pub(super) tables: Vec<TableShape>,
     pub(super) defined_tables: Vec<TableDecl>,
     /// Whether the elements are function references, of each table.
@@ -138,7 +140,7 @@ fn table_shape(ty: &wasmparser::TableType) -> TableShape {
 impl Layout {
     /// Validates the module and reads it.
     pub(super) fn read(wasm: &[u8]) -> Result<Self, BinaryReaderError> {
-        Validator::new_with_features(engine_features()).validate_all(wasm)?;
+        Validator::new_with_features(lowered_features()).validate_all(wasm)?;
         let mut layout = Self::default();
         for payload in Parser::new(0).parse_all(wasm) {
             layout.section(payload?)?;
@@ -181,7 +183,9 @@ impl Layout {
             }
             Payload::MemorySection(memories) => {
                 for memory in memories {
-                    self.memories.push(memory_shape(&memory?));
+                    let memory = memory?;
+                    self.memories.push(memory_shape(&memory));
+                    self.shared.push(memory.shared);
                 }
             }
             Payload::GlobalSection(globals) => {
@@ -234,6 +238,7 @@ impl Layout {
             }
             TypeRef::Memory(memory) => {
                 self.memories.push(memory_shape(&memory));
+                self.shared.push(memory.shared);
                 self.imported_memories += 1;
                 self.imports.push(Import::Memory);
             }
@@ -241,7 +246,7 @@ impl Layout {
                 self.globals.push(ty(global.content_type));
                 self.imports.push(Import::Global);
             }
-            // Validation without exceptions refuses tags.
+            // No exception is ever thrown.
             TypeRef::Tag(_) => {}
         }
     }
@@ -299,7 +304,9 @@ fn expr(expr: &ConstExpr<'_>) -> Result<Expr, BinaryReaderError> {
             Operator::I64Add => Step::Add64,
             Operator::I64Sub => Step::Sub64,
             Operator::I64Mul => Step::Mul64,
-            _ => continue,
+            Operator::End => continue,
+            // What the engine lacks is null.
+            _ => return Ok(Expr(vec![Step::Push(0)])),
         });
     }
     Ok(Expr(steps))

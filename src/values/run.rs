@@ -3,6 +3,7 @@
 //! PERF: one `match` on a small instruction; what is rare (bulk, tables, growth, calls of the host) leaves
 //! the loop and comes back. With a visitor that asks for nothing, what it is told is compiled away.
 
+mod atomic;
 mod bulk;
 mod calls;
 mod exits;
@@ -560,6 +561,8 @@ macro_rules! define_run {
                                 continue 'run;
                             }
                             Code::Unreachable => trap!(&[], Trap::Unreachable),
+                            Code::Unsupported => trap!(&[], Trap::Unsupported),
+                            Code::NotShared => trap!(&[], Trap::NotShared),
                             Code::Call => {
                                 if V::INSTRUCTIONS {
                                     who.own(visitor, pc, number, &[], &[]);

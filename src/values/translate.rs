@@ -117,6 +117,8 @@ struct Translator<'a> {
     last: Option<usize>,
     /// Depth of blocks in code that is not reached; 0 in code that is.
     dead: u32,
+    /// Depth of blocks in the handlers of a `try`, which nothing gets to; 0 outside.
+    handlers: u32,
     offset: u32,
     opcode: Opcode,
     /// The type of indices of the memory or table that the operator works on.
@@ -181,6 +183,7 @@ fn translate_until<'a>(
         pending: 0,
         last: None,
         dead: 0,
+        handlers: 0,
         offset: 0,
         opcode: Opcode::Nop,
         index: Cell::new(Ty::I32),
@@ -238,6 +241,10 @@ impl Translator<'_> {
             if self.body.ops.len() - self.pending >= MAX_COVER {
                 self.flush()?;
             }
+            if self.handlers > 0 {
+                self.skip_handler(&operator);
+                continue;
+            }
             if self.dead > 0 && self.skip(&operator) {
                 continue;
             }
@@ -274,12 +281,29 @@ impl Translator<'_> {
     /// Whether an operator in dead code is passed over; the end of the dead code is not.
     fn skip(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => self.dead += 1,
-            Operator::End if self.dead > 1 => self.dead -= 1,
-            Operator::End | Operator::Else if self.dead == 1 => return false,
+            operator if begins(operator) => self.dead += 1,
+            Operator::End | Operator::Delegate { .. } if self.dead > 1 => self.dead -= 1,
+            Operator::End
+            | Operator::Else
+            | Operator::Delegate { .. }
+            | Operator::Catch { .. }
+            | Operator::CatchAll
+                if self.dead == 1 =>
+            {
+                return false;
+            }
             _ => {}
         }
         true
+    }
+
+    /// Passes over an operator of the handlers of a `try`, up to the `end` that is theirs.
+    fn skip_handler(&mut self, operator: &Operator<'_>) {
+        match operator {
+            operator if begins(operator) => self.handlers += 1,
+            Operator::End | Operator::Delegate { .. } => self.handlers -= 1,
+            _ => {}
+        }
     }
 
     fn invalid(&self) -> Untranslatable {
@@ -393,16 +417,18 @@ impl Translator<'_> {
             return self.shape(shape);
         }
         match operator {
-            O::Nop => self.note(None, Place::None),
+            O::Nop | O::AtomicFence { .. } => self.note(None, Place::None),
             O::Unreachable => {
                 self.own(Code::Unreachable, 0, 0, 0, None)?;
                 self.die()?;
             }
-            O::Block { blockty } => {
-                self.spill_all()?;
-                self.note(None, Place::None);
-                self.enter(Kind::Block, *blockty)?;
+            O::Block { blockty } | O::Try { blockty } => self.begin_block(*blockty)?,
+            O::TryTable { try_table } => self.begin_block(try_table.ty)?,
+            O::Catch { .. } | O::CatchAll => {
+                self.end()?;
+                self.handlers = 1;
             }
+            O::Delegate { .. } => self.end()?,
             O::Loop { blockty } => {
                 self.spill_all()?;
                 self.label()?;
@@ -428,6 +454,18 @@ impl Translator<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether an operator begins what an `end` or a `delegate` ends.
+fn begins(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::Try { .. }
+            | Operator::TryTable { .. }
+    )
 }
 
 fn copy(ty: Ty) -> Code {

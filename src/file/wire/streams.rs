@@ -47,6 +47,10 @@ stored! {
         OutOfFuel,
         GrowthLimited,
         OutOfSystemMemory,
+        Unsupported,
+        UnalignedAtomic,
+        NotShared,
+        Deadlock,
     }
 
     /// What keys mean.

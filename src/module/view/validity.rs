@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::module::{LoadError, diagnose, engine_features, weight::Heavy};
+use crate::module::{LoadError, diagnose, engine_features, lowered_features, weight::Heavy};
 
 /// Whether the sample is a module, and valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Validity {
-    /// It validates, and the engine can run it.
+    /// It validates, and the engine can run it: all of it, or all but operators that it lacks.
     Valid,
     /// It validates, and needs a proposal that the engine does not run.
     Unsupported {
@@ -35,6 +35,9 @@ impl Validity {
         let Err(error) = heavy.validate(wasm, engine_features()) else {
             return Self::Valid;
         };
+        if heavy.validate(wasm, lowered_features()).is_ok() {
+            return Self::Valid;
+        }
         if wasm.is_empty() {
             return Self::Invalid { offset: 0, reason: "the file is empty".to_owned() };
         }

@@ -26,6 +26,7 @@ use crate::{
     limitation::Limitation,
     module::{FuncIndex, Place},
     text::cut,
+    trace::Trap,
     tracer::{Budget, InvokeError, Limit, Outcome, Session, Type, Value},
 };
 
@@ -480,6 +481,7 @@ impl<'o> Driver<'o> {
         if self.clock_struck > 0 || self.session.stopped_by() == Some(Limit::WallTime) {
             self.limitations.push(Limitation::WallTime);
         }
+        self.say_lacking();
         let by_session = self.session.stopped_by();
         let is_own = |entry: &&Entry| match entry.end {
             EntryEnd::Stopped { limit } => {
@@ -490,6 +492,21 @@ impl<'o> Driver<'o> {
         let stopped = self.entries.iter().filter(is_own).count();
         if stopped > 0 {
             self.limitations.push(Limitation::EntriesStopped { count: stopped as u64 });
+        }
+    }
+
+    /// Says at which operator that the engine lacks entry points ended.
+    fn say_lacking(&mut self) {
+        let is_lacking = |entry: &&Entry| entry.end == EntryEnd::Trapped { trap: Trap::Unsupported };
+        let lacking: Vec<_> = self.entries.iter().filter(is_lacking).collect();
+        let operator = |place: Place| {
+            let ops = self.session.module().code(place.function).ok()?.ops();
+            let position = ops.binary_search_by_key(&place.offset, |op| op.offset).ok()?;
+            Some((ops.get(position)?.opcode.mnemonic(), place))
+        };
+        if let Some((operator, place)) = lacking.iter().find_map(|entry| operator(entry.site?)) {
+            let count = lacking.len() as u64;
+            self.limitations.push(Limitation::OperatorLacking { operator, place, count });
         }
     }
 

@@ -37,6 +37,7 @@ impl Machine<'_> {
     pub(super) fn slow(&mut self, instr: Instr, visitor: &mut impl Visitor) -> Result<bool> {
         match instr.code {
             Code::LoadFar | Code::StoreFar => self.far(instr, visitor),
+            Code::Atomic => self.atomic(instr, visitor),
             Code::MemorySize => {
                 self.take_memory(NONE);
                 let memory = self.store.memory(instr.b)?;

@@ -3,7 +3,7 @@
 use wasmparser::{BlockType, ValType};
 
 use super::super::{
-    code::{CallSite, Code, Instr, JumpTable, Ty, Way},
+    code::{CallSite, Code, Instr, JumpTable, Place, Ty, Way},
     layout::ty,
 };
 use super::{Control, Entry, Kind, Patch, Result, Translator, Where};
@@ -31,6 +31,12 @@ impl Translator<'_> {
         };
         results.into_iter().for_each(|ty| self.push(Where::Home, ty));
         Ok(())
+    }
+
+    pub(super) fn begin_block(&mut self, ty: BlockType) -> Result<()> {
+        self.spill_all()?;
+        self.note(None, Place::None);
+        self.enter(Kind::Block, ty)
     }
 
     pub(super) fn enter(&mut self, kind: Kind, ty: BlockType) -> Result<()> {

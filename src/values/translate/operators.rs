@@ -2,12 +2,14 @@
 
 use wasmparser::{MemArg, MemArgTarget, Operator, ValType};
 
+use crate::module::atomic::{Action, Atomic};
+
 use super::super::{
-    code::{Code, Far, Place, Ty},
+    code::{AtomicSite, Code, Far, Place, Ty},
     layout::ty,
     shape::Shape,
 };
-use super::{Result, Translator, Untranslatable, Where};
+use super::{Result, Translator, Where};
 
 impl Translator<'_> {
     pub(super) fn memory(&self, memory: u32) -> Result<u32> {
@@ -346,8 +348,44 @@ impl Translator<'_> {
                 self.data(number, 0);
                 self.last = None;
             }
-            _ => return Err(Untranslatable::Unknown { offset: self.offset }),
+            ref operator => match Atomic::of(operator) {
+                Some(atomic) => self.atomic(atomic)?,
+                None => {
+                    self.own(Code::Unsupported, 0, 0, 0, None)?;
+                    self.die()?;
+                }
+            },
         }
+        Ok(())
+    }
+
+    /// Operands in the order of the stack: address, value or what is expected, value or time.
+    fn atomic(&mut self, atomic: Atomic) -> Result<()> {
+        let MemArgTarget::Memory(memory) = atomic.memarg.target else { return Err(self.invalid()) };
+        if atomic.action == Action::Wait && !self.layout.shared.get(memory as usize).is_some_and(|&is| is) {
+            self.own(Code::NotShared, 0, 0, 0, None)?;
+            return self.die();
+        }
+        let memory = self.memory(memory)?;
+        let operands = atomic.action.operands();
+        let mut slots = [0; 3];
+        let mut entries = [None; 3];
+        for place in (0..operands).rev() {
+            entries[place] = Some(self.pop()?);
+        }
+        for (slot, entry) in slots.iter_mut().zip(entries) {
+            *slot = entry.map_or(Ok(0), |entry| self.slot(entry))?;
+        }
+        self.body.atomics.push(AtomicSite { atomic, memory });
+        let site = self.body.atomics.len() as u32 - 1;
+        if atomic.action == Action::Store {
+            self.own(Code::Atomic, 0, slots[0], site, None)?;
+        } else {
+            let is_64 = atomic.is_64 && !matches!(atomic.action, Action::Wait | Action::Notify);
+            let ty = if is_64 { Ty::I64 } else { Ty::I32 };
+            self.result(Code::Atomic, slots[0], site, ty, None)?;
+        }
+        self.data(slots[1], slots[2]);
         Ok(())
     }
 }

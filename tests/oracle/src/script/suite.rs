@@ -43,6 +43,17 @@ pub fn scripts() -> Vec<Script> {
     versions.chain(proposals).filter(|file| seen.insert(file.raw())).map(script).collect()
 }
 
+/// The script of atomic operators, which wasmi does not run.
+///
+/// # Panics
+///
+/// If there is none.
+#[must_use]
+pub fn atomics() -> &'static str {
+    let mut files = data::proposal(Proposal::Threads);
+    files.find(|file| file.name().starts_with("atomic")).expect("the suite has it").raw()
+}
+
 fn script(file: TestFile<'static>) -> Script {
     Script { name: format!("{}/{}", file.parent(), file.name()), text: file.raw() }
 }

@@ -1,0 +1,84 @@
+//! Atomic operators, as they are on one thread: nobody comes between, nobody waits, nobody tells.
+
+use crate::{
+    module::atomic::{Action, Atomic},
+    trace::Trap,
+};
+
+use super::super::{
+    code::{AtomicSite, Instr},
+    error::ValuesErrorKind,
+    machine::{Machine, Result, too_deep},
+    store::NONE,
+    visitor::Visitor,
+};
+
+/// What an access does to the bytes that are there.
+struct Done {
+    /// What is stored, if anything is.
+    stored: Option<u64>,
+    /// What it gives, if anything.
+    result: Option<u64>,
+}
+
+impl Machine<'_> {
+    /// Does an atomic operator; whether Wasm is left.
+    pub(super) fn atomic(&mut self, instr: Instr, visitor: &mut impl Visitor) -> Result<bool> {
+        let frame = *self.frames.last().ok_or_else(too_deep)?;
+        let body = self.store.funcs[frame.func as usize].body.as_ref();
+        let site = body.and_then(|body| body.atomics.get(instr.c as usize)).copied();
+        let AtomicSite { atomic, memory } = site.ok_or(ValuesErrorKind::Effects("unknown code"))?;
+        self.take_memory(NONE);
+        let data = self.data();
+        let operands = [self.here(instr.b), self.here(data.a), self.here(data.b)];
+        let told = &operands[..atomic.action.operands()];
+        let bytes = &mut self.store.memory(memory)?.bytes;
+        let (len, at) = (u64::from(atomic.width), operands[0].wrapping_add(atomic.memarg.offset));
+        if at % len != 0 {
+            return self.fails(visitor, instr, told, Trap::UnalignedAtomic);
+        }
+        let range = operands[0].checked_add(atomic.memarg.offset).and_then(|at| {
+            let at = usize::try_from(at).ok()?;
+            bytes.get_mut(at..at.checked_add(usize::from(atomic.width))?)
+        });
+        let Some(target) = range else {
+            return self.fails(visitor, instr, told, Trap::OutOfBoundsMemoryAccess);
+        };
+        let mut old = [0; 8];
+        old[..target.len()].copy_from_slice(target);
+        let Some(Done { stored, result }) = act(atomic, u64::from_le_bytes(old), operands) else {
+            return self.fails(visitor, instr, told, Trap::Deadlock);
+        };
+        if let Some(value) = stored {
+            let len = target.len();
+            target.copy_from_slice(&value.to_le_bytes()[..len]);
+        }
+        if !matches!(atomic.action, Action::Store | Action::Notify) {
+            self.access(visitor, memory, at, len, false);
+        }
+        if stored.is_some() {
+            self.access(visitor, memory, at, len, true);
+            self.written(visitor, memory, at, len);
+        }
+        if let Some(result) = result {
+            self.set(instr.a, result);
+        }
+        self.told(visitor, instr.n, told, result.as_slice(), 2);
+        Ok(false)
+    }
+}
+
+/// What `atomic` does where `old` is; `None` if it waits for ever.
+fn act(atomic: Atomic, old: u64, [_, first, second]: [u64; 3]) -> Option<Done> {
+    let (stored, result) = match atomic.action {
+        Action::Load => (None, Some(old)),
+        Action::Store => (Some(first), None),
+        Action::Modify(modify) => (Some(modify.apply(old, first)), Some(old)),
+        Action::CompareExchange => ((old == first).then_some(second), Some(old)),
+        Action::Notify => (None, Some(0)),
+        Action::Wait if old != first => (None, Some(1)),
+        Action::Wait if (second as i64) < 0 => return None,
+        Action::Wait => (None, Some(2)),
+    };
+    Some(Done { stored, result })
+}

@@ -1,0 +1,203 @@
+//! Modules that ask for more than the engine runs: what of them runs all the same, exactly, and where a run
+//! stops. `docs/worlds.md` says what becomes of what.
+
+use std::{fs, process::Command};
+
+use wasmspoor::{
+    Options, Outcome, Session, Tracer, Value,
+    trace::{Trace, Trap},
+    values::{Machine, Nothing},
+};
+use wast::{
+    Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet,
+    core::{WastArgCore, WastRetCore},
+    parser::{self, ParseBuffer},
+};
+
+fn session(wasm: &[u8]) -> Session {
+    let tracer = Tracer::new(Options::default().effects(true));
+    let mut session = tracer.load(wasm).unwrap_or_else(|error| panic!("{error}"));
+    session.start().unwrap();
+    session
+}
+
+/// What of a trace can be counted and valued again is so.
+fn checked(trace: &Trace) -> u64 {
+    let counted = trace.counts().unwrap().total;
+    let valued = Machine::new(trace).and_then(|mut machine| machine.run(&mut Nothing)).unwrap();
+    assert_eq!(valued.instructions, counted);
+    counted
+}
+
+fn run(text: &str, export: &str, args: &[Value]) -> (Outcome, Trace) {
+    let mut session = session(text.as_bytes());
+    let outcome = session.invoke(export, args).unwrap();
+    (outcome, session.finish())
+}
+
+#[test]
+fn what_is_not_reached_does_not_matter() {
+    for unused in [
+        "(tag $e) (func (throw $e))",
+        "(tag $e) (func try throw $e catch $e rethrow 0 end)",
+        "(func (try_table (nop)))",
+        "(memory 1 1 shared) (func (drop (i32.atomic.load (i32.const 0))))",
+        "(type $s (struct (field i32))) (func (result i32) (struct.get $s 0 (struct.new $s (i32.const 1))))",
+        "(type $f (func)) (func (param (ref $f)) (call_ref $f (local.get 0)))",
+        "(type $f (func)) (type $c (cont $f)) (func (param (ref $c)) (resume $c (local.get 0)))",
+    ] {
+        let text = format!(r#"(module {unused} (func (export "main") (result i32) (i32.const 7)))"#);
+        let (outcome, trace) = run(&text, "main", &[]);
+        assert_eq!(outcome, Outcome::Returned(vec![Value::I32(7)]), "{unused}");
+        assert_eq!(checked(&trace), 1, "{unused}");
+    }
+}
+
+#[test]
+fn a_run_stops_at_an_operator_that_the_engine_lacks_and_what_came_before_is_kept() {
+    let text = r#"(module (tag $e) (memory (export "memory") 1)
+        (func $fails (param i32) (i32.store (i32.const 8) (local.get 0)) (if (local.get 0) (then (throw $e))))
+        (func (export "main") (param i32) (result i32)
+            try (call $fails (i32.const 0)) (call $fails (local.get 0)) catch $e catch_all nop end
+            (i32.load (i32.const 8))))"#;
+    let (outcome, trace) = run(text, "main", &[Value::I32(0)]);
+    assert_eq!(outcome, Outcome::Returned(vec![Value::I32(0)]));
+    assert_eq!(checked(&trace), 1 + 2 * (2 + 5) + 2);
+    let mut session = session(text.as_bytes());
+    let outcome = session.invoke("main", &[Value::I32(5)]).unwrap();
+    let Outcome::Trapped { code: Trap::Unsupported, site: Some(site) } = outcome else {
+        panic!("{outcome:?}")
+    };
+    let module = session.module();
+    let code = module.code(site.function).unwrap();
+    let op = code.ops().iter().find(|op| op.offset == site.offset).unwrap();
+    assert_eq!((site.function.0, op.opcode.mnemonic()), (0, "throw"));
+    assert_eq!(session.read_memory("memory", 8, 1).unwrap(), [5]);
+    // Up to the `throw`, which is counted as every operator that traps.
+    let trace = session.finish();
+    assert_eq!(checked(&trace), 1 + (2 + 5) + (2 + 5 + 1));
+}
+
+#[test]
+fn waiting_ends_at_once_or_never() {
+    let text = r#"(module (memory 1 1 shared)
+        (func (export "wait") (param i32 i64) (result i32)
+            (memory.atomic.wait32 (i32.const 0) (local.get 0) (local.get 1)))
+        (func (export "notify") (param i32) (result i32) (memory.atomic.notify (local.get 0) (i32.const 1)))
+        (memory $own 1)
+        (func (export "alone") (result i32) (memory.atomic.wait32 $own (i32.const 0) (i32.const 0) (i64.const 0))))"#;
+    let code = |outcome: Outcome| match outcome {
+        Outcome::Trapped { code, .. } => Err(code),
+        Outcome::Returned(values) => Ok(values[0]),
+        outcome => panic!("{outcome:?}"),
+    };
+    for (export, args, expected) in [
+        ("wait", &[Value::I32(1), Value::I64(-1)][..], Ok(Value::I32(1))),
+        ("wait", &[Value::I32(0), Value::I64(1_000)], Ok(Value::I32(2))),
+        ("wait", &[Value::I32(0), Value::I64(-1)], Err(Trap::Deadlock)),
+        ("notify", &[Value::I32(4)], Ok(Value::I32(0))),
+        ("notify", &[Value::I32(2)], Err(Trap::UnalignedAtomic)),
+        ("notify", &[Value::I32(1 << 16)], Err(Trap::OutOfBoundsMemoryAccess)),
+        ("alone", &[], Err(Trap::NotShared)),
+    ] {
+        let (outcome, trace) = run(text, export, args);
+        assert_eq!(code(outcome), expected, "{export} {args:?}");
+        checked(&trace);
+    }
+}
+
+/// An `i32` or `i64`; the script has no others.
+fn argument(arg: &WastArg<'_>) -> Value {
+    match arg {
+        WastArg::Core(WastArgCore::I32(value)) => Value::I32(*value),
+        WastArg::Core(WastArgCore::I64(value)) => Value::I64(*value),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn expected(ret: &WastRet<'_>) -> Value {
+    match ret {
+        WastRet::Core(WastRetCore::I32(value)) => Value::I32(*value),
+        WastRet::Core(WastRetCore::I64(value)) => Value::I64(*value),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn invoke(session: &mut Session, call: &WastInvoke<'_>) -> Outcome {
+    let args: Vec<_> = call.args.iter().map(argument).collect();
+    session.invoke(call.name, &args).unwrap()
+}
+
+/// The official test of atomics; then all of it again by replay, with values.
+#[test]
+fn atomics_are_those_of_the_specification() {
+    let script = wasmspoor_oracle::script::atomics();
+    let buffer = ParseBuffer::new(script).unwrap();
+    let (mut running, mut asserted) = (None, 0);
+    let close = |running: &mut Option<Session>| {
+        running.take().map(|session: Session| checked(&session.finish()));
+    };
+    for directive in parser::parse::<Wast<'_>>(&buffer).unwrap().directives {
+        match directive {
+            WastDirective::Module(mut module) => {
+                close(&mut running);
+                running = Some(session(&module.encode().unwrap()));
+            }
+            WastDirective::Invoke(call) => {
+                invoke(running.as_mut().unwrap(), &call);
+            }
+            WastDirective::AssertReturn { exec: WastExecute::Invoke(call), results, .. } => {
+                let outcome = invoke(running.as_mut().unwrap(), &call);
+                let results = results.iter().map(expected).collect();
+                assert_eq!(outcome, Outcome::Returned(results), "{}", call.name);
+                asserted += 1;
+            }
+            WastDirective::AssertTrap { exec: WastExecute::Invoke(call), message, .. } => {
+                let outcome = invoke(running.as_mut().unwrap(), &call);
+                let Outcome::Trapped { code, .. } = outcome else { panic!("{}: {outcome:?}", call.name) };
+                assert_eq!(code.message(), message, "{}", call.name);
+                asserted += 1;
+            }
+            WastDirective::AssertInvalid { mut module, .. } => {
+                let wasm = module.encode().unwrap();
+                assert!(Tracer::new(Options::default()).load(&wasm).is_err());
+                asserted += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    close(&mut running);
+    assert_eq!(asserted, 142 + 45 + 48);
+}
+
+/// The verdict, score and status of a run by the command line.
+fn judged(text: &str) -> (String, u64, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = folder.path().join("sample.wat");
+    fs::write(&sample, text).unwrap();
+    let spoor = env!("CARGO_BIN_EXE_spoor");
+    let output =
+        Command::new(spoor).args(["run", "--json", "--fail-on", "never"]).arg(&sample).output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let word = |pointer: &str| report.pointer(pointer).unwrap().as_str().unwrap().to_owned();
+    (word("/verdict"), report["score"].as_u64().unwrap(), word("/status"))
+}
+
+#[test]
+fn nothing_that_is_not_used_hides_ransomware() {
+    let text = fs::read_to_string("corpus/ransomware-chacha.wat").unwrap();
+    let control = judged(&text);
+    assert_eq!(control.0, "MALICIOUS");
+    let end = text.trim_end().strip_suffix(')').unwrap();
+    for unused in [
+        "(func (try_table (nop)))",
+        "(tag $unused) (func try throw $unused catch_all rethrow 0 end)",
+        "(type (struct (field i32)))",
+        "(type $typed (func)) (func (param (ref $typed)) (call_ref $typed (local.get 0)))",
+    ] {
+        assert_eq!(judged(&format!("{end}\n{unused})")), control, "{unused}");
+    }
+    let memory = r#"(memory (export "memory") 2)"#;
+    assert!(text.contains(memory));
+    assert_eq!(judged(&text.replace(memory, r#"(memory (export "memory") 2 2 shared)"#)), control, "shared");
+}

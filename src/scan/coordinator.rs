@@ -32,6 +32,7 @@ use super::{
     queue::Queue,
     room::{Held, Room},
     rows::{self, Failure, FailureKind, Origin, SampleRows},
+    shard::Shard,
     store::{Known, Store, key},
     summary::{Progress, Summary},
     unpack,
@@ -78,6 +79,7 @@ pub struct Scan<'a> {
     progress: &'a Progress,
     queue: Queue<Job>,
     room: Arc<Room>,
+    shard: Option<Shard>,
     state: Mutex<State<'a>>,
 }
 
@@ -176,7 +178,12 @@ impl<'a> Scan<'a> {
         let state = State { recorder, known, under_way: HashSet::new(), summary, index, error: None };
         let flag = || Arc::clone(&spawner.interrupted);
         let (queue, room) = (Queue::new(flag()), Room::new(flag()));
-        Self { spawner, jobs: jobs.max(1), progress, queue, room, state: Mutex::new(state) }
+        Self { spawner, jobs: jobs.max(1), progress, queue, room, shard: None, state: Mutex::new(state) }
+    }
+
+    /// Only the files of a part of the batch.
+    pub fn part(self, shard: Option<Shard>) -> Self {
+        Self { shard, ..self }
     }
 
     /// Looks at all files that `roots` name, `skip` (a canonical path) left out, and gives what they add up
@@ -219,8 +226,8 @@ impl<'a> Scan<'a> {
     fn walk(&self, roots: &[Root], skip: Option<&Path>) {
         let flow = || if self.is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         let _ = roots.iter().try_for_each(|root| {
-            walk(root, skip, &mut |_| {
-                self.progress.found.fetch_add(1, Ordering::Relaxed);
+            walk(root, skip, &mut |step| {
+                self.progress.found.fetch_add(u64::from(self.has(&step)), Ordering::Relaxed);
                 flow()
             })
         });
@@ -228,6 +235,7 @@ impl<'a> Scan<'a> {
         let _ = roots.iter().try_for_each(|root| {
             walk(root, skip, &mut |step| {
                 match step {
+                    step if !self.has(&step) => {}
                     Step::File(file) => {
                         self.push(Job { origin: origin(&file.path), source: Source::File(file) })
                     }
@@ -239,6 +247,12 @@ impl<'a> Scan<'a> {
                 flow()
             })
         });
+    }
+
+    /// Whether a file or folder belongs to this part of the batch.
+    fn has(&self, step: &Step) -> bool {
+        let (Step::File(FileAt { path, .. }) | Step::Unreadable(path, _)) = step;
+        self.shard.is_none_or(|shard| shard.has(path))
     }
 
     /// Adds a job when there is room.

@@ -98,3 +98,6 @@ pub(super) const INNER_TIME_OF_MEMBER: Duration = Duration::from_secs(10);
 
 /// Characters kept of how an analysis ended: a line or two.
 pub(super) const MAX_WORDS: usize = 200;
+
+/// Parts of a batch at most: more than there are machines.
+pub(super) const MAX_SHARDS: u64 = 65_536;

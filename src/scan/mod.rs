@@ -8,7 +8,8 @@
 //!
 //! [`coordinator`] hands files and what is found in them to worker processes ([`process`], [`worker`],
 //! confined by [`confine`]; what they say is a [`message`]), which look into files ([`unpack`]) and analyse
-//! samples ([`describe`], [`features`]); [`store`] keeps their rows, [`cluster`] groups them. `docs/scan.md`
+//! samples ([`describe`], [`features`]); [`store`] keeps their rows, [`cluster`] groups them. Several
+//! machines take a [`shard`] each, and [`merge`] makes one scan of theirs. `docs/scan.md`
 //! describes tables and bounds.
 //!
 //! Not here: options, progress and the summary on a terminal (`cli`).
@@ -21,11 +22,13 @@ pub mod describe;
 pub mod features;
 pub mod frame;
 mod limits;
+pub mod merge;
 pub mod message;
 pub mod process;
 mod queue;
 mod room;
 pub mod rows;
+pub mod shard;
 pub mod sketch;
 pub mod store;
 pub mod summary;

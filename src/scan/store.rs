@@ -12,6 +12,7 @@ use std::{
     collections::{HashSet, VecDeque},
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
+    ops::Range,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -54,6 +55,19 @@ pub struct Settings {
     pub version: String,
     /// Options of the analysis, as they were given. Contents of files that they name are not compared.
     pub options: Vec<String>,
+}
+
+impl Settings {
+    /// Checks that `folder`, which was made with these, was made as another was.
+    pub(super) fn agree(&self, other: &Self, folder: &Path) -> Result<(), StoreError> {
+        match self == other {
+            true => Ok(()),
+            false => Err(StoreError::OtherSettings {
+                path: folder.display().to_string(),
+                differences: differences(self, other),
+            }),
+        }
+    }
 }
 
 /// Why a folder cannot be used.
@@ -204,6 +218,32 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens a folder to read what it holds, and changes nothing there. Gives how it was made, too.
+    ///
+    /// # Errors
+    ///
+    /// When it holds no scan, a scan writes there now, or it is damaged.
+    pub(super) fn reading(folder: &Path) -> Result<(Self, Settings), StoreError> {
+        is_ours(folder)?;
+        let about = folder.join("scan.json");
+        let foreign = |_| StoreError::Foreign { path: about.display().to_string(), why: "is not of a scan" };
+        let settings = serde_json::from_slice(&fs::read(&about).map_err(at(&about))?).map_err(foreign)?;
+        let table = |name: String| {
+            let path = folder.join(name);
+            open_with(OpenOptions::new().read(true), &path).map_err(at(&path))
+        };
+        let journal = table("journal".to_owned())?;
+        journal.try_lock_shared().map_err(|error| match error {
+            TryLockError::WouldBlock => StoreError::InUse { path: folder.display().to_string() },
+            TryLockError::Error(error) => at(folder)(error),
+        })?;
+        let tables = TABLES.iter().map(|name| table(format!("{name}.jsonl"))).collect::<Result<_, _>>()?;
+        let mut store =
+            Self { folder: folder.to_owned(), tables, lengths: [0; TABLES.len()], journal, unsynced: None };
+        store.lengths = store.last_good()?.lengths;
+        Ok((store, settings))
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -284,12 +324,21 @@ impl Store {
         table: usize,
         take: &mut impl FnMut(T),
     ) -> Result<(), StoreError> {
+        self.each_line(table, |_, line| serde_json::from_slice(line).map(&mut *take))
+    }
+
+    /// Gives each line of a table, with the byte where it begins. What `take` cannot read is damage.
+    pub(super) fn each_line(
+        &self,
+        table: usize,
+        mut take: impl FnMut(u64, &[u8]) -> serde_json::Result<()>,
+    ) -> Result<(), StoreError> {
         let path = self.path(table);
         let (Some(mut file), Some(&length)) = (self.tables.get(table), self.lengths.get(table)) else {
             return Ok(());
         };
         file.seek(SeekFrom::Start(0)).map_err(at(&path))?;
-        let (mut file, mut text) = (BufReader::new(file).take(length), Vec::new());
+        let (mut file, mut text, mut start) = (BufReader::new(file).take(length), Vec::new(), 0);
         for line in 1.. {
             text.clear();
             if file.read_until(b'\n', &mut text).map_err(at(&path))? == 0 {
@@ -300,9 +349,20 @@ impl Store {
                 line,
                 why: error.to_string(),
             };
-            take(serde_json::from_slice(&text).map_err(damaged)?);
+            take(start, &text).map_err(damaged)?;
+            start += text.len() as u64;
         }
         Ok(())
+    }
+
+    /// Bytes of a table that [`each_line`](Self::each_line) gave.
+    pub(super) fn bytes(&self, table: usize, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
+        let path = self.path(table);
+        let Some(mut file) = self.tables.get(table) else { return Ok(Vec::new()) };
+        file.seek(SeekFrom::Start(range.start)).map_err(at(&path))?;
+        let mut bytes = Vec::new();
+        file.take(range.end - range.start).read_to_end(&mut bytes).map_err(at(&path))?;
+        Ok(bytes)
     }
 
     /// Appends a result: rows of a sample, if there is one, and of the place where it was found.
@@ -321,7 +381,16 @@ impl Store {
         if let Some(path) = path {
             text::write_json_line(&mut texts[1], path)?;
         }
-        for ((mut table, length), text) in self.tables.iter().zip(&mut self.lengths).zip(&texts) {
+        self.append_lines(&texts)
+    }
+
+    /// Appends whole lines to each table, as one result.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be written; then they are not there.
+    pub(super) fn append_lines(&mut self, texts: &[Vec<u8>; TABLES.len()]) -> io::Result<()> {
+        for ((mut table, length), text) in self.tables.iter().zip(&mut self.lengths).zip(texts) {
             table.write_all(text)?;
             *length += text.len() as u64;
         }
@@ -388,12 +457,15 @@ fn replace(path: &Path, write: impl FnOnce(&mut io::BufWriter<File>) -> io::Resu
     name.persist(path).map_err(|error| error.error)
 }
 
-/// Opens a file that grows, or makes it. A symbolic link is not followed: it may lead out of the folder.
+/// Opens a file that grows, or makes it.
 fn open_table(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
+    open_with(OpenOptions::new().read(true).append(true).create(true), path)
+}
+
+/// Opens a file. A symbolic link is not followed: it may lead out of the folder.
+fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, rustix::fs::OFlags::NOFOLLOW.bits() as i32);
     options.open(path)
 }
 

@@ -2,6 +2,7 @@
 //! `summary`.
 
 mod limits;
+mod merge;
 mod progress;
 mod summary;
 
@@ -18,13 +19,14 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 use wasmspoor::{
     scan::{
         cluster::{ClusterRow, Index},
         coordinator::{Recorder, Scan},
         rows::{self, SampleRows},
+        shard::Shard,
         store::{Known, Settings, Store, key, parse_sha256},
         summary::{Progress, Summary},
         walk::Root,
@@ -46,11 +48,14 @@ use super::{Exit, Failure, given, sample, worker};
 /// unpacked to disk. The same content is analysed once.
 #[derive(Debug, Args)]
 #[group(skip)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Examples:
   spoor scan samples/
   spoor scan 'feeds/*.zip' dump.bin --jobs 8 --out results/
   spoor scan samples/ --out results/ --resume
   spoor scan page.html --json
+  spoor scan samples/ --out part-1/ --shard 1/2      (on one machine; --shard 2/2 on another)
+  spoor scan merge part-1/ part-2/ --out results/
   duckdb -c \"SELECT verdict, count(*) FROM 'results/samples.jsonl' GROUP BY 1\"
 
 With --out, tables in JSON lines grow there: samples, paths, functions, host_calls, findings, and at the end clusters; docs/scan.md
@@ -76,6 +81,9 @@ pub(super) struct Arguments {
     /// Go on with the scan that DIR holds
     #[arg(long, requires = "out")]
     resume: bool,
+    /// Only part I of N of the files, by their paths: a machine for each; `spoor scan merge` joins them
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
     /// Write the tables of DIR as Parquet files, too, at the end
     #[cfg(feature = "parquet")]
     #[arg(long, requires = "out")]
@@ -89,12 +97,22 @@ pub(super) struct Arguments {
     confinement: worker::ConfinementArguments,
     #[command(flatten)]
     sample: sample::Arguments,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Merge(merge::Arguments),
 }
 
 /// How often what is shown is renewed.
 const TICK: Duration = Duration::from_millis(100);
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    if let Some(Action::Merge(arguments)) = &arguments.action {
+        return merge::run(arguments, out);
+    }
     let interrupted = Arc::new(AtomicBool::new(false));
     let spawner = worker::spawner(&arguments.sample, &arguments.bounds, Arc::clone(&interrupted))?;
     let roots = roots(&arguments.paths)?;
@@ -114,7 +132,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         None => &mut printer,
     };
     let progress = Progress::default();
-    let scan = Scan::new(&spawner, jobs, &progress, recorder, before);
+    let scan = Scan::new(&spawner, jobs, &progress, recorder, before).part(arguments.shard);
     let result = thread::scope(|scope| {
         let scan = thread::Builder::new().spawn_scoped(scope, || scan.run(&roots, skip.as_deref()))?;
         show(&progress, lines, out, || scan.is_finished())?;
@@ -123,10 +141,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let (summary, mut index) = result?;
     let clusters = index.rows();
     if let Some(store) = &mut store {
-        store.sync()?;
-        store.replace("clusters.jsonl", |file| {
-            clusters.iter().try_for_each(|row| text::write_json_line(file, row))
-        })?;
+        finish(store, &clusters)?;
     }
     #[cfg(feature = "parquet")]
     if let (Some(store), true) = (&store, arguments.parquet) {
@@ -140,6 +155,14 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     }
     worker::warn_of(summary.confinement.as_ref());
     Ok(exit(&summary))
+}
+
+/// Flushes the tables, and writes the one that comes last.
+fn finish(store: &mut Store, clusters: &[ClusterRow]) -> io::Result<()> {
+    store.sync()?;
+    store.replace("clusters.jsonl", |file| {
+        clusters.iter().try_for_each(|row| text::write_json_line(file, row))
+    })
 }
 
 fn exit(summary: &Summary) -> Exit {

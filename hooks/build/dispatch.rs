@@ -8,7 +8,7 @@
 //! `tail-calls-only-without-assertions`), and overflow checks, which the code can see but not choose by, end
 //! the build (`src/dispatch.rs`).
 
-use std::env;
+use std::{env, path::Path};
 
 /// What is known of a build.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +25,8 @@ pub struct Build {
     pub has_sanitizer: bool,
     /// Something measures coverage through a wrapper of the compiler.
     pub has_coverage: bool,
+    /// The crate is compiled in pieces that later builds take again.
+    pub is_incremental: bool,
 }
 
 impl Build {
@@ -42,6 +44,7 @@ impl Build {
             flags: joined(&var("CARGO_ENCODED_RUSTFLAGS")),
             has_sanitizer: !var("CARGO_CFG_SANITIZE").is_empty(),
             has_coverage: !var("CARGO_LLVM_COV").is_empty(),
+            is_incremental: var("CARGO_INCREMENTAL") == "1" && !is_fetched(&var("CARGO_MANIFEST_DIR")),
         }
     }
 
@@ -66,15 +69,24 @@ impl Build {
     /// Whether they can be relied on in this build.
     ///
     /// A development profile keeps crates in many small units whatever its level, and some handlers then keep
-    /// their frames. At `s` and `z` less is inlined, with the same end.
+    /// their frames. At `s` and `z` less is inlined, and so in an incremental build, with the same end.
     pub fn uses_tail_calls(&self) -> bool {
         self.has_tail_calls()
             && self.profile == "release"
             && matches!(self.opt_level(), "2" | "3")
             && !self.has_sanitizer
             && !self.has_coverage
+            && !self.is_incremental
             && !self.flags.iter().any(|flag| puts_code_between(flag))
     }
+}
+
+/// Whether cargo got this crate from a registry, a vendor folder or git: it compiles only those that lie in
+/// the user's own folders incrementally.
+fn is_fetched(here: &str) -> bool {
+    let here = Path::new(here);
+    let marks = [".cargo-ok", ".cargo-checksum.json"];
+    here.ancestors().take(2).any(|folder| marks.iter().any(|mark| folder.join(mark).exists()))
 }
 
 /// Flags in one piece each, from how cargo encodes them.

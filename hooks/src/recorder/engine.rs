@@ -53,6 +53,10 @@ impl PrunedStore {
     }
 
     /// Flushes the full window; breaks if the run must stop. For the loop back end.
+    #[cfg(any(
+        feature = "portable-dispatch",
+        all(feature = "auto-dispatch", not(all(wasmi_use_tail_calls, not(debug_assertions), not(coverage))))
+    ))]
     #[inline(never)]
     pub(crate) fn flush_decisions(&mut self, ip: Ip) -> Control<()> {
         match self.recorder().flush() && self.recorder().slow() {

@@ -1,21 +1,11 @@
 //! Runs small loops of each kind on a small native stack: the process dies if a handler keeps its frame.
-//! `tests/dispatch.rs` builds and runs this with each setting of the compiler that could make it do so.
+//! `tests/dispatch.rs` builds and runs this, with the module that it puts beside it, with each setting of the
+//! compiler that could make it do so.
 
 use wasmspoor_hooks::{Config, Engine, Linker, Module, Store};
 
 /// Branches, calls, memory, growth, a table of labels.
-const TEXT: &str = r#"(module (memory 1) (table 1 funcref) (type $t (func (param i32) (result i32)))
-  (elem (i32.const 0) $g)
-  (func $g (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
-  (func (export "main") (param i32) (result i32) (local i32)
-    (loop $l
-      (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (local.get 1)))
-      (if (i32.and (local.get 1) (i32.const 1)) (then (drop (memory.grow (i32.const 0)))))
-      (memory.fill (i32.const 0) (i32.const 0) (i32.const 4))
-      (local.set 1 (call_indirect (type $t) (call $g (local.get 1)) (i32.const 0)))
-      (block $b (br_table $b $b (i32.and (local.get 1) (i32.const 1))))
-      (br_if $l (i32.lt_u (local.get 1) (local.get 0))))
-    (local.get 1)))"#;
+const MODULE: &[u8] = include_bytes!("loop.wasm");
 
 const ROUNDS: i32 = 300_000;
 
@@ -23,7 +13,7 @@ fn run(is_recording: bool) -> i32 {
     let mut config = Config::default();
     config.record(is_recording);
     let engine = Engine::new(&config);
-    let module = Module::new(&engine, wat::parse_str(TEXT).expect("text")).expect("a module");
+    let module = Module::new(&engine, MODULE).expect("a module");
     let mut store = Store::new(&engine, ());
     let instance =
         <Linker<()>>::new(&engine).instantiate_and_start(&mut store, &module).expect("an instance");

@@ -1,0 +1,12 @@
+(module (memory 1) (table 1 funcref) (type $t (func (param i32) (result i32)))
+  (elem (i32.const 0) $g)
+  (func $g (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+  (func (export "main") (param i32) (result i32) (local i32)
+    (loop $l
+      (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (local.get 1)))
+      (if (i32.and (local.get 1) (i32.const 1)) (then (drop (memory.grow (i32.const 0)))))
+      (memory.fill (i32.const 0) (i32.const 0) (i32.const 4))
+      (local.set 1 (call_indirect (type $t) (call $g (local.get 1)) (i32.const 0)))
+      (block $b (br_table $b $b (i32.and (local.get 1) (i32.const 1))))
+      (br_if $l (i32.lt_u (local.get 1) (local.get 0))))
+    (local.get 1)))

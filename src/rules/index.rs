@@ -62,6 +62,11 @@ pub(super) struct Systems {
     pub(super) emscripten: bool,
 }
 
+/// Where each function stands in a list.
+fn positions(functions: impl Iterator<Item = FuncIndex>) -> HashMap<FuncIndex, usize> {
+    functions.enumerate().map(|(position, index)| (index, position)).collect()
+}
+
 impl<'a> Index<'a> {
     pub(super) fn new(facts: &Facts<'a>) -> Self {
         let mut calls: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
@@ -77,27 +82,12 @@ impl<'a> Index<'a> {
                 callees.entry(caller).or_default().push(position as u32);
             }
         }
-        let numbered = |(position, index): (usize, FuncIndex)| (index, position);
         Self {
             facts: *facts,
             calls,
-            ran: facts
-                .dynamic
-                .functions
-                .iter()
-                .map(|function| function.index)
-                .enumerate()
-                .map(numbered)
-                .collect(),
+            ran: positions(facts.dynamic.functions.iter().map(|function| function.index)),
             callees,
-            defined: facts
-                .view
-                .functions
-                .iter()
-                .map(|function| function.index)
-                .enumerate()
-                .map(numbered)
-                .collect(),
+            defined: positions(facts.view.functions.iter().map(|function| function.index)),
             imported: facts.view.imports.iter().filter(|import| import.func.is_some()).collect(),
             module: OnceCell::new(),
             callers: OnceCell::new(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    module::{FuncIndex, Opcode, Place, view},
+    module::{FuncIndex, Op, Opcode, Place, view},
     passes::{self, CallEdgeKind},
 };
 
@@ -206,32 +206,32 @@ impl Evaluator<'_> {
 
     /// An immediate of a constant in code, or an argument of a host call.
     fn number(&self, number: i128, at: &Instance) -> Option<Found> {
+        let is_it = |value| numbers(value).contains(&Some(number));
+        if let Instance::Function(func) | Instance::Block(func, _) | Instance::Op(func, _) = at {
+            let wasm = self.index.facts.wasm;
+            return self.in_code(*func, at, |op| super::shape::constant(wasm, op).is_some_and(is_it));
+        }
+        let mut found = Found { dynamic: true, ..Found::default() };
+        for call in self.calls(at) {
+            let Some(of) = self.index.all_calls().get(call) else { continue };
+            if of.args.iter().any(|arg| is_it(arg.value)) {
+                found.what.get_or_insert_with(|| shorten(&show_call(of)));
+                found.at(self.index.call_site(call));
+            }
+        }
+        Some(found)
+    }
+
+    /// The instructions of an instance in the code of `func` that `fits` takes.
+    fn in_code(&self, func: FuncIndex, at: &Instance, fits: impl Fn(Op) -> bool) -> Option<Found> {
+        let ops = self.ops(at)?;
+        let code = self.index.module()?.code(func).ok()?;
+        if !self.budget.spend_len(ops.len()) {
+            return None;
+        }
         let mut found = Found::default();
-        match at {
-            Instance::Function(func) | Instance::Block(func, _) | Instance::Op(func, _) => {
-                let ops = self.ops(at)?;
-                let code = self.index.module()?.code(*func).ok()?;
-                if !self.budget.spend_len(ops.len()) {
-                    return None;
-                }
-                for op in code.ops().get(ops)? {
-                    if super::shape::constant(self.index.facts.wasm, *op)
-                        .is_some_and(|value| numbers(value).contains(&Some(number)))
-                    {
-                        found.at(Some(Place { function: *func, offset: op.offset }));
-                    }
-                }
-            }
-            _ => {
-                found.dynamic = true;
-                for call in self.calls(at) {
-                    let Some(of) = self.index.all_calls().get(call) else { continue };
-                    if of.args.iter().any(|arg| numbers(arg.value).contains(&Some(number))) {
-                        found.what.get_or_insert_with(|| shorten(&show_call(of)));
-                        found.at(self.index.call_site(call));
-                    }
-                }
-            }
+        for op in code.ops().get(ops)?.iter().filter(|op| fits(**op)) {
+            found.at(Some(Place { function: func, offset: op.offset }));
         }
         Some(found)
     }
@@ -329,25 +329,12 @@ impl Evaluator<'_> {
     }
 
     fn mnemonic(&self, opcode: Opcode, at: &Instance) -> Option<Found> {
-        let mut found = Found::default();
-        match at {
-            Instance::Function(func) | Instance::Block(func, _) | Instance::Op(func, _) => {
-                let ops = self.ops(at)?;
-                let code = self.index.module()?.code(*func).ok()?;
-                if !self.budget.spend_len(ops.len()) {
-                    return None;
-                }
-                for op in code.ops().get(ops)?.iter().filter(|op| op.opcode.mnemonic() == opcode.mnemonic()) {
-                    found.at(Some(Place { function: *func, offset: op.offset }));
-                }
-            }
-            _ => {
-                found.count = self.index.facts.dynamic.opcodes.get(opcode.mnemonic()).copied().unwrap_or(0);
-                found.what = Some(format!("{} times", found.count));
-                found.dynamic = true;
-            }
+        let mnemonic = opcode.mnemonic();
+        if let Instance::Function(func) | Instance::Block(func, _) | Instance::Op(func, _) = at {
+            return self.in_code(*func, at, |op| op.opcode.mnemonic() == mnemonic);
         }
-        Some(found)
+        let count = self.index.facts.dynamic.opcodes.get(mnemonic).copied().unwrap_or(0);
+        Some(Found { count, what: Some(format!("{count} times")), dynamic: true, ..Found::default() })
     }
 
     fn basic_blocks(&self, at: &Instance) -> Option<Found> {

@@ -19,7 +19,7 @@ use super::Profile;
 /// and it may ask the [`Profile`], which knows how often every block, branch and call ran, and what other
 /// passes say ([`Replayed::get`]). It changes nothing that another pass sees, so passes have no order.
 ///
-/// A pass of this crate is a line in the table of `passes/table.rs`. One of another crate is called by
+/// A pass of this crate is a line of the table in `passes/mod.rs`. One of another crate is called by
 /// [`Self::apply`]; `examples/own_pass.rs` is one.
 pub trait Pass {
     /// What it is called, in one word; a `-` may join two.

@@ -3,12 +3,14 @@
 //! ```text
 //! cargo bench --bench values                        the paired table of 5 rounds
 //! cargo bench --bench values -- --paired 15         … of 15
+//! cargo bench --bench values -- --threads 5         windows on one and on two threads, 5 rounds
 //! cargo bench --bench values -- --once              each case once, untimed, answers asserted (CI)
 //! cargo bench --bench values -- --run plain gemm 3  one case, three runs: for callgrind
 //! ```
 //!
-//! Cases: `stock` (wasmi), `plain` (the check against the recording alone) and `operands` (a visitor that is
-//! told of all operands, results and accesses, and adds them up). The table has the medians of the ratios to
+//! Cases: `stock` (wasmi), `plain` (the check against the recording alone), `operands` (a visitor that is told
+//! of all operands, results and accesses, and adds them up), `each` (the same, operator by operator) and
+//! `taint` (sources: what the host gave). The table has the medians of the ratios to
 //! `stock` within a round, and their geometric means. The programs are those of `../shared` that need no
 //! imports, or kernels of our own where that folder is absent.
 
@@ -23,7 +25,10 @@ use std::{
 use wasmspoor::{
     module::FuncIndex,
     trace::Trace,
-    values::{Access, At, Machine, Nothing, Op, Visitor},
+    values::{
+        Access, At, Fused, Machine, Nothing, Op, Timeline, Visitor,
+        taint::{Taint, TaintOptions},
+    },
 };
 
 /// Adds up what it is told, so that all of it has to be there.
@@ -34,15 +39,14 @@ struct Sum {
 }
 
 impl Visitor for Sum {
-    const INSTRUCTIONS: bool = true;
+    const FUSED: bool = true;
     const MEMORY: bool = true;
 
     #[inline]
-    fn instruction(&mut self, _: At<'_>, operands: &[u64], results: &[u64]) {
-        self.instructions += 1;
-        for slot in operands.iter().chain(results) {
-            self.sum = self.sum.wrapping_add(*slot);
-        }
+    fn fused(&mut self, fused: Fused<'_>, operands: &[u64], results: &[u64]) {
+        self.instructions += u64::from(fused.len);
+        self.sum = operands.iter().fold(self.sum, |sum, slot| sum.wrapping_add(*slot));
+        self.sum = results.iter().fold(self.sum, |sum, slot| sum.wrapping_add(*slot));
     }
 
     #[inline]
@@ -51,13 +55,50 @@ impl Visitor for Sum {
     }
 }
 
-const CASES: [&str; 3] = ["stock", "plain", "operands"];
+/// As [`Sum`], each operator on its own.
+#[derive(Default)]
+struct Each {
+    sum: u64,
+    instructions: u64,
+}
+
+impl Visitor for Each {
+    const INSTRUCTIONS: bool = true;
+    const MEMORY: bool = true;
+
+    #[inline]
+    fn instruction(&mut self, _: At<'_>, operands: &[u64], results: &[u64]) {
+        self.instructions += 1;
+        self.sum = operands.iter().fold(self.sum, |sum, slot| sum.wrapping_add(*slot));
+        self.sum = results.iter().fold(self.sum, |sum, slot| sum.wrapping_add(*slot));
+    }
+
+    #[inline]
+    fn access(&mut self, _: FuncIndex, _: &Op, access: Access) {
+        self.sum = self.sum.wrapping_add(access.address);
+    }
+}
+
+const CASES: [&str; 5] = ["stock", "plain", "operands", "each", "taint"];
 
 /// Runs a case; how long it took, and the instructions that were executed if the case counts them.
 fn run(case: &str, trace: &Trace) -> (Duration, Option<u64>) {
     match case {
         "stock" => (stock(trace), None),
         "plain" => timed(trace, &mut Nothing),
+        "each" => {
+            let mut each = Each::default();
+            let (took, total) = timed(trace, &mut each);
+            black_box(each.sum);
+            assert_eq!(Some(each.instructions), total);
+            (took, total)
+        }
+        "taint" => {
+            let mut taint = Taint::new(trace, TaintOptions::default());
+            let timed = timed(trace, &mut taint);
+            assert_eq!(taint.lost(), 0);
+            timed
+        }
         _ => {
             let mut sum = Sum::default();
             let (took, total) = timed(trace, &mut sum);
@@ -108,6 +149,10 @@ fn main() -> ExitCode {
             Ok(rounds) => paired(&traces, rounds),
             Err(_) => return ExitCode::from(2),
         },
+        ["--threads", rounds] => match rounds.parse() {
+            Ok(rounds) => threads(&traces, rounds),
+            Err(_) => return ExitCode::from(2),
+        },
         _ if common::once() => once(&traces),
         _ => paired(&traces, 5),
     }
@@ -126,7 +171,9 @@ fn once(traces: &[(String, Trace)]) {
 }
 
 fn paired(traces: &[(String, Trace)], rounds: usize) {
-    println!("{:<24} {:>9} {:>8} {:>9} {:>12}", "", "stock, s", "plain", "operands", "instructions");
+    print!("{:<24} {:>9}", "", "stock, s");
+    CASES[1..].iter().for_each(|case| print!(" {case:>9}"));
+    println!(" {:>12}", "instructions");
     let mut logs = [0.0; CASES.len()];
     for (name, trace) in traces {
         let mut times: [Vec<f64>; CASES.len()] = Default::default();
@@ -141,10 +188,39 @@ fn paired(traces: &[(String, Trace)], rounds: usize) {
         let stock = times[0].clone();
         let ratios = times.map(|times| median(times.iter().zip(&stock).map(|(time, stock)| time / stock)));
         let seconds = median(stock.iter().copied());
-        println!("{name:<24} {seconds:>9.3} {:>8.2} {:>9.2} {total:>12}", ratios[1], ratios[2]);
+        print!("{name:<24} {seconds:>9.3}");
+        ratios[1..].iter().for_each(|ratio| print!(" {ratio:>9.2}"));
+        println!(" {total:>12}");
         logs.iter_mut().zip(ratios).for_each(|(log, ratio)| *log += ratio.ln() / traces.len() as f64);
     }
-    println!("{:<24} {:>9} {:>8.2} {:>9.2}", "geometric mean", "", logs[1].exp(), logs[2].exp());
+    print!("{:<24} {:>9}", "geometric mean", "");
+    logs[1..].iter().for_each(|log| print!(" {:>9.2}", log.exp()));
+    println!();
+}
+
+/// How much faster two threads tell the whole run than one, once its moments are saved.
+fn threads(traces: &[(String, Trace)], rounds: usize) {
+    println!("{:<24} {:>9} {:>9} {:>9}", "", "one, s", "two, s", "faster");
+    let mut log = 0.0;
+    for (name, trace) in traces {
+        let mut timeline = Timeline::new(trace).unwrap_or_else(|error| panic!("{error}"));
+        let total = timeline.total().unwrap_or_else(|error| panic!("{error}"));
+        let mut times = [Vec::new(), Vec::new()];
+        for _ in 0..rounds.max(1) {
+            for (threads, times) in (1..).zip(&mut times) {
+                let begun = Instant::now();
+                let windows = timeline.windows(threads, Each::default);
+                times.push(begun.elapsed().as_secs_f64());
+                let windows = windows.unwrap_or_else(|error| panic!("{error}"));
+                black_box(windows.iter().fold(0_u64, |sum, window| sum.wrapping_add(window.sum)));
+                assert_eq!(windows.iter().map(|window| window.instructions).sum::<u64>(), total);
+            }
+        }
+        let [one, two] = times.map(|times| median(times.into_iter()));
+        println!("{name:<24} {one:>9.3} {two:>9.3} {:>9.2}", one / two);
+        log += (one / two).ln() / traces.len() as f64;
+    }
+    println!("{:<24} {:>9} {:>9} {:>9.2}", "geometric mean", "", "", log.exp());
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

@@ -10,7 +10,10 @@ use crate::{
         Module,
         view::{Validity, View, iocs_of_files, iocs_of_run},
     },
-    passes::Dynamic,
+    passes::{
+        Dynamic,
+        flows::{DataFlows, Look},
+    },
     rules::{self, Facts},
     sandbox::{self, ChangeKind, ChangedKind, Pointed, is_users},
     verdict::{self, Correlation, Finding, Verdict, Weighed, Weights},
@@ -67,6 +70,8 @@ pub struct Analysis {
     pub run: Option<sandbox::Run>,
     /// What the trace says.
     pub dynamic: Dynamic,
+    /// What became of what the sample was given, if that was looked at.
+    pub data_flows: Option<DataFlows>,
     /// Rules that matched.
     pub rules: Vec<rules::Match>,
     /// Static findings that the run confirms.
@@ -87,6 +92,25 @@ impl Analysis {
         let run = sandbox::run(&wasm, options);
         let text = text_of(bytes, &view);
         Self { text, ..Self::judge(wasm, view, Some(run), judge.into()) }
+    }
+
+    /// As [`Self::of`], and follows the bytes that the sample was given through what it computes.
+    pub fn with_values<'j>(
+        bytes: &[u8],
+        options: &sandbox::RunOptions,
+        judge: impl Into<Judge<'j>>,
+        look: Look,
+    ) -> Self {
+        if look == Look::Off {
+            return Self::of(bytes, options, judge);
+        }
+        let (wasm, view) = read(bytes);
+        let run = sandbox::run_with_effects(&wasm, options);
+        let text = text_of(bytes, &view);
+        let mut analysis = Self { text, ..Self::judge(wasm, view, Some(run), judge.into()) };
+        let executed = analysis.dynamic.metrics.classes.total;
+        analysis.data_flows = analysis.run.as_ref().and_then(|run| DataFlows::of(run, executed, look));
+        analysis
     }
 
     /// What the bytes alone say, before the sample runs: the run may not come back.
@@ -162,6 +186,7 @@ impl Analysis {
             view,
             run,
             dynamic,
+            data_flows: None,
             rules: matches,
             correlations,
             findings,

@@ -129,6 +129,25 @@ fn dump_tells_what_each_instruction_took_and_gave() {
 }
 
 #[test]
+fn a_heat_map_has_all_that_was_read_and_written() {
+    let recorded = Recorded::new(&[]);
+    let map = json(&["dump", recorded.trace(), "--heat-map"]);
+    assert_eq!(
+        (&map["schema"], &map["page_bytes"], &map["from"]),
+        (&"spoor.heat/1".into(), &4096.into(), &0.into())
+    );
+    let cells = map["cells"].as_array().unwrap();
+    let sum = |what: &str| cells.iter().map(|cell| cell[what].as_u64().unwrap()).sum::<u64>();
+    // Five loads and the copy; four random bytes, five stores, the copy, one store.
+    assert_eq!((sum("read"), sum("written")), (5 + 5, 4 + 5 + 5 + 1));
+    assert!(cells.iter().all(|cell| cell["address"] == 0 && cell["memory"] == 0), "{cells:?}");
+    let part = json(&["dump", recorded.trace(), "--heat-map", "--from", "1000000"]);
+    assert_eq!(part["cells"].as_array().map(Vec::len), Some(0));
+    let (exit, _) = refused(&["dump", recorded.trace(), "--heat-map", "--values"]);
+    assert_eq!(exit, 2);
+}
+
+#[test]
 fn dump_of_a_sample_has_values_too() {
     let recorded = Recorded::new(&[]);
     let sample = recorded.sample.to_str().unwrap();

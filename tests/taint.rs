@@ -412,6 +412,52 @@ fn the_command_tells_flows_in_words_and_json() {
 }
 
 #[test]
+fn a_report_tells_flows_as_far_as_is_asked() {
+    let path = format!("{}/corpus/stealer.wat", env!("CARGO_MANIFEST_DIR"));
+    let report = |values: &[&str]| -> serde_json::Value {
+        let words = [&["run", &path, "--json", "--fail-on", "never"], values].concat();
+        serde_json::from_str(&spoor(&words)).unwrap()
+    };
+    let (off, auto, full) = (report(&["--values", "off"]), report(&[]), report(&["--values", "full"]));
+    assert_eq!(off.get("data_flows"), None);
+    assert_eq!(auto["data_flows"], full["data_flows"], "a short run is followed to its end");
+    let flows = &full["data_flows"];
+    assert_eq!((&flows["instructions"], &flows["error"]), (&full["instructions"], &serde_json::Value::Null));
+    let first = &flows["flows"][0];
+    assert_eq!((&first["is_bait"], &first["source"]), (&true.into(), &"file".into()));
+    assert_eq!(first["host"].as_str(), Some("wasi_snapshot_preview1.sock_send"));
+    assert!(first["text"].as_str().unwrap().contains("(bait) → base64 →"), "{first}");
+    let mut without = auto.clone();
+    without.as_object_mut().unwrap().remove("data_flows");
+    assert_eq!(without, off, "nothing else changes");
+    let text = spoor(&["run", &path, "--fail-on", "never"]);
+    assert!(text.contains("Data flows: what became of what it was given\n"), "{text}");
+}
+
+/// What was labelled before the first instruction that is told: calls, tail calls and host calls of a run
+/// that nobody followed until then.
+#[test]
+fn labels_that_come_late_are_followed_through_frames_that_were_there() {
+    let flows = of_stdin(
+        r#"(func $inner (param i32 i32) (result i32) (local i32)
+             (call $get)
+             (local.set 2 (i32.load8_u (i32.const 1027)))
+             (i32.store8 (i32.const 512) (local.get 2))
+             (i32.add (local.get 0) (local.get 2)))
+           (func $tail (param i32) (result i32) (local i64)
+             (return_call $inner (local.get 0) (i32.const 3)))
+           (func (export "_start") (local i32)
+             (local.set 0 (call $tail (i32.const 9)))
+             (i32.store8 (i32.const 513) (local.get 0))
+             (call $put (i32.const 512) (i32.const 2)))"#,
+        false,
+    );
+    let told = written(&flows);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].0, [(3, 4)]);
+}
+
+#[test]
 fn samples_of_the_corpus_have_known_flows() {
     for (sample, expected) in [
         ("stealer", "of `/home/user/.ssh/id_rsa` (bait) → base64 → `wasi_snapshot_preview1.sock_send` #"),

@@ -9,10 +9,10 @@ use common::{bodies, files, hash, limits, noise};
 use wasmspoor::{
     Options, Outcome, Tracer, Value,
     sandbox::{self, RunOptions},
-    trace::{InstanceIndex, Trace},
+    trace::{FuncKey, InstanceIndex, Trace},
     values::{
-        At, FindBytes, FindValue, LastWriters, Level, Machine, Nothing, Slicer, Step, Timeline, Ty, Visitor,
-        Writer, signature,
+        At, FindBytes, FindValue, Fused, LastWriters, Level, Machine, Nothing, Slicer, Step, Timeline, Ty,
+        Visitor, Writer, signature,
     },
 };
 
@@ -575,6 +575,96 @@ fn moments_that_were_saved_are_as_computed_anew() {
     same_at_all_moments(&recorded.run.as_ref().unwrap().trace);
 }
 
+/// What is told of a part of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Stretch {
+    first: Option<u64>,
+    count: u64,
+    sum: u64,
+    borders: u64,
+}
+
+impl Visitor for Stretch {
+    const INSTRUCTIONS: bool = true;
+
+    fn instruction(&mut self, at: At<'_>, operands: &[u64], results: &[u64]) {
+        let first = *self.first.get_or_insert(at.number);
+        assert_eq!(at.number, first + self.count);
+        self.count += 1;
+        for slot in operands.iter().chain(results) {
+            self.sum = self.sum.wrapping_add(slot.rotate_left(at.number as u32 & 63) ^ at.number);
+        }
+    }
+
+    fn invoke(&mut self, _: FuncKey, _: &[u64]) {
+        self.borders += 1;
+    }
+
+    fn call(&mut self, _: FuncKey, _: &[u64], _: bool) {
+        self.borders += 1;
+    }
+
+    fn leave(&mut self, _: &[u64]) {
+        self.borders += 1;
+    }
+}
+
+/// Keeps what is told one by one, and holds what is told of several as one against it.
+#[derive(Default)]
+struct Both {
+    single: Vec<(u64, u32, &'static str, Vec<u64>)>,
+    fused: u64,
+}
+
+impl Visitor for Both {
+    const INSTRUCTIONS: bool = true;
+    const FUSED: bool = true;
+
+    fn instruction(&mut self, at: At<'_>, operands: &[u64], _: &[u64]) {
+        self.single.push((at.number, at.op.offset, at.op.opcode.mnemonic(), operands.to_vec()));
+    }
+
+    fn fused(&mut self, fused: Fused<'_>, operands: &[u64], results: &[u64]) {
+        assert_eq!(fused.operators().len(), usize::from(fused.len));
+        let first = self.single.len() - usize::from(fused.len);
+        let mut is_behind = false;
+        for ((number, op), single) in (fused.number..).zip(fused.operators()).zip(&self.single[first..]) {
+            assert_eq!((number, op.offset), (single.0, single.1));
+            let given = &single.3[..];
+            match fused.own().is_some_and(|own| own.offset == op.offset) {
+                true => {
+                    assert_eq!(given, operands, "{}", single.2);
+                    is_behind = true;
+                }
+                // What it gave is taken by the next; constants that are dropped are known without.
+                false if is_behind => assert_eq!(given, results, "{}", single.2),
+                false => assert!(given.is_empty() || single.2 == "drop", "{}: {given:?}", single.2),
+            }
+        }
+        self.fused += u64::from(fused.len);
+    }
+}
+
+#[test]
+fn what_is_told_as_one_is_what_is_told_one_by_one() {
+    let check = |trace: &Trace| {
+        let mut both = Both::default();
+        Machine::new(trace).unwrap().run(&mut both).unwrap();
+        assert_eq!((both.fused, both.fused > 50), (both.single.len() as u64, true));
+    };
+    check(&run_steps());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    for name in ["d6-features", "branch-tables", "growth-and-bulk", "stealer", "v3-uuid", "ransomware-chacha"]
+    {
+        let path = folder.join(name).with_extension("wat");
+        let Ok(text) = fs::read(&path) else { panic!("{}", path.display()) };
+        let wasm = wat::parse_bytes(&text).unwrap();
+        let mut options = RunOptions::default();
+        options.limits.max_instructions = 2_000_000;
+        check(&wasmspoor::sandbox::run_with_effects(&wasm, &options).unwrap().trace);
+    }
+}
+
 fn same_at_all_moments(trace: &Trace) {
     let mut timeline = Timeline::new(trace).unwrap();
     let total = timeline.total().unwrap();
@@ -586,6 +676,20 @@ fn same_at_all_moments(trace: &Trace) {
         assert_eq!(anew.state(event).unwrap(), state, "event {event}");
         assert_eq!(hash(anew.memory(0).unwrap()), bytes, "event {event}");
     }
+    // On two threads: nothing is told twice and nothing is left out.
+    let windows = timeline.windows(2, Stretch::default).unwrap();
+    assert!(windows.len() > 3, "{}", windows.len());
+    let mut whole = Stretch::default();
+    timeline.walk(0, u64::MAX, &mut whole).unwrap();
+    let mut joined = Stretch::default();
+    for window in windows {
+        assert_eq!(window.first, Some(joined.count), "windows follow each other");
+        joined.first = joined.first.or(window.first);
+        joined.count += window.count;
+        joined.sum = joined.sum.wrapping_add(window.sum);
+        joined.borders += window.borders;
+    }
+    assert_eq!((joined, whole.count), (whole, total));
     // From an early moment to the end once more: all of it is checked against the recording.
     timeline.state((1 << 20) + 77).unwrap();
     assert_eq!(timeline.total().unwrap(), total);

@@ -1,5 +1,6 @@
 //! `spoor dump`: runs a sample and prints what was executed, instruction by instruction.
 
+mod heat;
 mod values;
 
 use std::{io::Write, path::Path};
@@ -26,6 +27,7 @@ use super::{Exit, Failure, names, record, report, session, valued};
   spoor dump sample.wasm --invoke main --function 5 --opcode br_if
   spoor dump sample.spoor --from 1000000 --to 1000100
   spoor dump sample.spoor --values --opcode i32.store --limit 20
+  spoor dump sample.spoor --heat-map > heat.json
   spoor dump sample.wasm --json | jq -r 'select(.event == \"instruction\") | .opcode' | sort | uniq -c
 
 Each line of text is: wasm-function[INDEX]:OFFSET, the opcode, and what it did. OFFSET is the byte offset in the module.
@@ -58,9 +60,19 @@ pub(super) struct Arguments {
     /// first
     #[arg(long)]
     values: bool,
+    /// Print, in place of events, where memory was read and written between --from and --to, by pages and
+    /// stretches of instructions, as a JSON object; see docs/json.md
+    #[arg(long, conflicts_with_all = ["values", "json", "function", "opcode", "limit"])]
+    heat_map: bool,
     /// Print each event as a JSON object on a line; see docs/json.md
     #[arg(long)]
     json: bool,
+}
+
+impl Arguments {
+    fn needs_values(&self) -> bool {
+        self.values || self.heat_map
+    }
 }
 
 fn mnemonic(text: &str) -> Result<String, String> {
@@ -126,13 +138,16 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     if record::is_trace(&arguments.run.file) {
         return dump_file(arguments, &arguments.run.file, out);
     }
-    let (session, entries) = session::run_with(&arguments.run, arguments.values)?;
+    let (session, entries) = session::run_with(&arguments.run, arguments.needs_values())?;
     if entries.is_empty() {
         // Not among the events: those are read by programs.
         let nothing = session::nothing(session.module());
         crate::cli::complain!("spoor: nothing ran: {}", text::line(&nothing));
     }
     let trace = session.finish();
+    if arguments.heat_map {
+        return heat::write(&trace, arguments.from, arguments.to, out);
+    }
     let functions = functions(arguments, &trace)?;
     let left = arguments.limit.unwrap_or(u64::MAX);
     let values = values(arguments, &trace)?;
@@ -156,7 +171,7 @@ fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result
         let message = "--invoke is for samples; a trace file holds what was invoked when it was recorded";
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
     }
-    let recorded = match arguments.values {
+    let recorded = match arguments.needs_values() {
         true => valued::open(&arguments.sample, path)?,
         false => arguments.sample.open(path)?,
     };
@@ -165,6 +180,9 @@ fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result
         // Not as an error of loading, whose lines are laid out: what it says is the file's.
         Err(error) => return Err(Failure::new(Exit::Invalid, anyhow::anyhow!(error.to_string()))),
     };
+    if arguments.heat_map {
+        return heat::write(&run.trace, arguments.from, arguments.to, out);
+    }
     let functions = functions(arguments, &run.trace)?;
     let left = arguments.limit.unwrap_or(u64::MAX);
     let values = values(arguments, &run.trace)?;

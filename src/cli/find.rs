@@ -1,13 +1,13 @@
 //! `spoor find`: when bytes or a value existed in a recorded run.
 
-use std::{io::Write, path::PathBuf};
+use std::{io::Write, num::NonZero, path::PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
     text::{self, grouped},
     trace::Trace,
-    values::{FindBytes, FindValue, Found, Given, MAX_PATTERN, Timeline},
+    values::{FindBytes, FindValue, Found, Given, MAX_PATTERN, Timeline, ValuesError},
 };
 
 use super::limits::FOUND_SHOWN;
@@ -154,8 +154,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let mut timeline = Timeline::new(trace).map_err(valued::end)?;
     let looked = match &arguments.what.value {
         Some(Slots(slots)) => {
-            let mut find = FindValue::new(slots.clone());
-            let walked = timeline.walk(0, u64::MAX, &mut find);
+            let (find, walked) = find_value(&mut timeline, slots);
             write_values(arguments.json, &find, out)?;
             walked
         }
@@ -169,6 +168,18 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     };
     // What was found before is shown in any case.
     looked.map(|_| Exit::Done).map_err(valued::end)
+}
+
+/// Looks for a value on all cores; if the values are not known to the end, up to there.
+fn find_value(timeline: &mut Timeline<'_>, slots: &[u64]) -> (FindValue, Result<u64, ValuesError>) {
+    let find = || FindValue::new(slots.to_vec());
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    if let Ok(windows) = timeline.windows(threads, find) {
+        return (windows.into_iter().fold(find(), FindValue::then), Ok(timeline.position()));
+    }
+    let mut find = find();
+    let walked = timeline.walk(0, u64::MAX, &mut find);
+    (find, walked)
 }
 
 /// The bytes that stand for what is looked for, with the encoding.

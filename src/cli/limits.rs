@@ -116,3 +116,6 @@ impl Arguments {
         Ok(limits)
     }
 }
+
+/// Columns of a heat map: as many as are told apart in a picture.
+pub(super) const HEAT_COLUMNS: u64 = 256;

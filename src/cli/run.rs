@@ -6,7 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use wasmspoor::passes::flows::Look;
 
 use super::{
     Exit, Failure,
@@ -32,6 +33,7 @@ use super::{
   spoor run sample.wasm --file notes.txt::/home/user/notes.txt --env HOME=/home/user
   spoor run sample.wasm --persona workstation --extract out/
   spoor run sample.wasm --options report.json --json
+  spoor run sample.wasm --values full
 
 Exit codes:
   0  the verdict is below --fail-on
@@ -51,8 +53,30 @@ pub(super) struct Arguments {
     /// Record the run to this file, a new one, as `spoor record` does
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    /// Follow what the sample was given (files, variables, sockets, …) through what it computes to where it
+    /// goes: not at all, for about as long as the run took, or to its end. Not with --save
+    #[arg(long, value_enum, default_value_t = Values::Auto)]
+    values: Values,
     #[command(flatten)]
     sample: sample::Arguments,
+}
+
+/// How much of a run is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Values {
+    Off,
+    Auto,
+    Full,
+}
+
+impl From<Values> for Look {
+    fn from(values: Values) -> Self {
+        match values {
+            Values::Off => Self::Off,
+            Values::Auto => Self::Auto,
+            Values::Full => Self::Full,
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
@@ -79,7 +103,7 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Resul
     let mut turn = Turn { is_many, is_first: true, command: "run", file: None };
     for input in expand(&arguments.files) {
         let path = input.path();
-        let exit = match input.analyse(&analyser, arguments.save.as_deref()) {
+        let exit = match input.analyse(&analyser, arguments) {
             Ok(analysed) => print::write(&arguments.print, turn, screen, &analysed, out)?,
             Err(failure) if is_many || format.has_failures() => {
                 let message = format!("{:#}", failure.cause);
@@ -119,11 +143,11 @@ impl Input {
         path.display().to_string()
     }
 
-    fn analyse(self, analyser: &Analyser<'_>, save: Option<&Path>) -> Result<Analysed, Failure> {
+    fn analyse(self, analyser: &Analyser<'_>, arguments: &Arguments) -> Result<Analysed, Failure> {
         match self {
-            Self::File(path) => match save {
+            Self::File(path) => match &arguments.save {
                 Some(save) => record::analyse(analyser, &path, save),
-                None => analyser.analyse(&path),
+                None => analyser.analyse_with(&path, arguments.values.into()),
             },
             Self::Unreadable(path, error) => Err(unusable(&path, error)),
             Self::Empty(path) => {

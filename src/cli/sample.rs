@@ -14,6 +14,7 @@ use wasmspoor::{
     Type, Value,
     analysis::Analysis,
     module::{Module, ValType},
+    passes::flows::Look,
     report::OptionsUsed,
     rules,
     sandbox::{Drive, Persona, RunOptions, Seed, Stubs},
@@ -275,9 +276,14 @@ impl Analyser<'_> {
 
     /// Reads and analyses a sample.
     pub(super) fn analyse(&self, file: &Path) -> Result<Analysed, Failure> {
+        self.analyse_with(file, Look::Off)
+    }
+
+    /// As [`Self::analyse`], and follows what the sample was given.
+    pub(super) fn analyse_with(&self, file: &Path, look: Look) -> Result<Analysed, Failure> {
         let (bytes, options) = self.read(file)?;
         let progress = input::Progress::begin("running", file);
-        let analysis = Analysis::of(&bytes, &options, &self.rules);
+        let analysis = Analysis::with_values(&bytes, &options, &self.rules, look);
         drop(progress);
         Ok(Analysed { name: file.display().to_string(), options, analysis })
     }

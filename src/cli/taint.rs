@@ -1,18 +1,14 @@
 //! `spoor taint`: which bytes that the sample was given went where, and what became of them on the way.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io::Write,
-    path::PathBuf,
-};
+use std::{collections::BTreeSet, io::Write, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
+    passes::flows::{self, Words},
     sandbox::{self, Run},
-    text::{self, grouped, line},
-    trace::{Callee, FuncKey, Trace},
+    text::{self, line},
     values::{
         Machine,
         taint::{Encoding, Flow, How, Sink, Source, SourceKind, Step, Taint, TaintOptions},
@@ -85,7 +81,6 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     flows.retain(|flow| wanted.has(flow));
     flows.sort_by_key(|flow| (!wanted.is_bait(&flow.source), flow.source.clone(), flow.records.0));
     let told = Told {
-        run: &run,
         wanted: &wanted,
         flows: &flows,
         others: (all - flows.len()) as u64,
@@ -124,46 +119,40 @@ fn recorded(arguments: &Arguments) -> Result<Run, Failure> {
 }
 
 /// Which flows are asked for.
-struct Wanted {
+struct Wanted<'r> {
     kinds: BTreeSet<SourceKind>,
     /// Parts of names of sources.
     names: Vec<String>,
     sinks: BTreeSet<String>,
     /// Parts of names of host functions.
     hosts: Vec<String>,
-    /// Files with bait.
-    bait: BTreeSet<String>,
     asks_for_bait: bool,
     has_sinks: bool,
-    /// Names of host functions.
-    functions: BTreeMap<FuncKey, String>,
+    words: Words<'r>,
 }
 
-impl Wanted {
-    fn new(arguments: &Arguments, run: &Run) -> Self {
+impl<'r> Wanted<'r> {
+    fn new(arguments: &Arguments, run: &'r Run) -> Self {
         let named = |text: &String| SourceKind::ALL.into_iter().find(|kind| kind.name() == text);
         let mut kinds: BTreeSet<_> = arguments.from.iter().filter_map(named).collect();
         let asks_for_bait = arguments.from.iter().any(|text| text == "bait");
         let names: Vec<_> =
             arguments.from.iter().filter(|text| named(text).is_none() && *text != "bait").cloned().collect();
         if arguments.from.is_empty() {
-            kinds.extend(SourceKind::GIVEN.into_iter().filter(|&kind| kind != SourceKind::Answer));
+            kinds.extend(flows::given());
         }
         let is_kind = |text: &&String| {
             ["argument", "memory", "result", "branch", "address", "call"].contains(&text.as_str())
         };
         let (sinks, hosts): (Vec<_>, Vec<_>) = arguments.to.iter().partition(is_kind);
-        let touched = run.honeytokens.iter().flat_map(|token| token.touched_in.iter().cloned());
-        let functions = run.trace.hosts.keys().map(|&key| (key, host(&run.trace, key)));
         Self {
             kinds,
             names,
             sinks: sinks.into_iter().cloned().collect(),
             hosts: hosts.into_iter().cloned().collect(),
-            bait: touched.collect(),
             asks_for_bait,
             has_sinks: !arguments.to.is_empty(),
-            functions: functions.collect(),
+            words: Words::of(run),
         }
     }
 
@@ -180,7 +169,7 @@ impl Wanted {
     }
 
     fn is_bait(&self, source: &Source) -> bool {
-        source.kind == SourceKind::File && self.bait.contains(&*source.name)
+        self.words.is_bait(source)
     }
 
     fn has(&self, flow: &Flow) -> bool {
@@ -188,7 +177,7 @@ impl Wanted {
         let is_source = self.kinds.contains(&source.kind)
             || self.names.iter().any(|name| source.name.contains(&**name))
             || self.asks_for_bait && self.is_bait(source);
-        let host = flow.sink.host().and_then(|host| self.functions.get(&host));
+        let host = self.words.host(flow);
         let is_sink = match self.has_sinks {
             false => matches!(flow.sink, Sink::Argument { .. } | Sink::Memory { .. } | Sink::Result),
             true => {
@@ -200,17 +189,9 @@ impl Wanted {
     }
 }
 
-fn host(trace: &Trace, key: FuncKey) -> String {
-    match trace.resolve(key) {
-        Some(Callee::Host(host)) => format!("{}.{}", host.module, host.name),
-        _ => String::new(),
-    }
-}
-
 /// What is said.
 struct Told<'a> {
-    run: &'a Run,
-    wanted: &'a Wanted,
+    wanted: &'a Wanted<'a>,
     flows: &'a [Flow],
     /// Flows that were not asked for.
     others: u64,
@@ -251,76 +232,9 @@ struct FlowJson<'a> {
 }
 
 impl Told<'_> {
-    /// The number of a host call in the log, by its record.
-    fn call(&self, record: u64) -> Option<u64> {
-        let calls = &self.run.calls;
-        let at = calls.binary_search_by_key(&record, |call| call.record as u64).ok()?;
-        Some(calls[at].number)
-    }
-
-    /// The first and last call of a flow.
-    fn calls(&self, flow: &Flow) -> Option<(Option<u64>, Option<u64>)> {
-        flow.sink.host().map(|_| (self.call(flow.records.0), self.call(flow.records.1)))
-    }
-
-    fn words(&self, flow: &Flow) -> String {
-        let Source { kind, name } = &flow.source;
-        let name = line(name);
-        let source = match kind {
-            SourceKind::File | SourceKind::Socket => format!("`{name}`"),
-            SourceKind::Argument => format!("argument {name}"),
-            SourceKind::Environment => format!("the variable `{name}`"),
-            SourceKind::Clock => format!("clock {name}"),
-            SourceKind::Answer => format!("answers of `{name}`"),
-            SourceKind::Data => format!("data at {name}"),
-            SourceKind::Immediate => format!("constants of {name}"),
-            _ => name,
-        };
-        let bait = if self.wanted.is_bait(&flow.source) { " (bait)" } else { "" };
-        let mut words = vec![format!("{} of {source}{bait}", flow.bytes())];
-        words.extend(flow.path());
-        words.push(self.sink(flow));
-        let how = match flow.how {
-            How::Address => ", by look-up",
-            How::Control => ", by condition",
-            _ => "",
-        };
-        format!("{}{how}", words.join(" → "))
-    }
-
-    fn sink(&self, flow: &Flow) -> String {
-        let at = |what: &str, function: u32, offset: u32| {
-            let times = text::plural(flow.times, "time");
-            format!("{what} at wasm-function[{function}]:{offset:#x}, {times}")
-        };
-        let host = flow.sink.host().and_then(|host| self.wanted.functions.get(&host));
-        let host = host.map_or_else(String::new, |host| line(host));
-        match flow.sink {
-            Sink::Argument { index, .. } => format!("argument {index} of {}", self.which(flow, &host)),
-            Sink::Memory { .. } => self.which(flow, &host),
-            Sink::Branch { function, offset } => at("condition", function.0, offset),
-            Sink::Address { function, offset } => at("address", function.0, offset),
-            Sink::Call { function, offset } => at("indirect call", function.0, offset),
-            _ => "result of an entry point".into(),
-        }
-    }
-
-    /// A host function with the numbers of its calls.
-    fn which(&self, flow: &Flow, host: &str) -> String {
-        let number = |call: Option<u64>| call.map_or_else(|| "#?".into(), |call| format!("#{call}"));
-        match self.calls(flow) {
-            Some((first, last)) if flow.times > 1 => {
-                let times = grouped(flow.times);
-                format!("`{host}` {} to {}, {times} calls", number(first), number(last))
-            }
-            Some((first, _)) => format!("`{host}` {}", number(first)),
-            None => format!("`{host}`"),
-        }
-    }
-
     fn print(&self, out: &mut impl Write) -> Result<(), Failure> {
         for flow in self.flows {
-            writeln!(out, "{}", self.words(flow))?;
+            writeln!(out, "{}", self.wanted.words.words(flow))?;
         }
         if self.flows.is_empty() {
             writeln!(out, "no flow of what was asked for")?;
@@ -350,7 +264,7 @@ impl Told<'_> {
     }
 
     fn flow_json<'f>(&'f self, flow: &'f Flow) -> FlowJson<'f> {
-        let calls = self.calls(flow);
+        let calls = self.wanted.words.calls(flow);
         let (function, offset) = match flow.sink {
             Sink::Branch { function, offset }
             | Sink::Address { function, offset }
@@ -370,7 +284,7 @@ impl Told<'_> {
             steps: &flow.steps,
             encodings: &flow.encodings,
             sink: flow.sink.name(),
-            host: flow.sink.host().and_then(|host| self.wanted.functions.get(&host)).map(|host| &**host),
+            host: self.wanted.words.host(flow),
             argument,
             function,
             offset,
@@ -378,7 +292,7 @@ impl Told<'_> {
             last_call: calls.and_then(|(_, last)| last),
             times: flow.times,
             count: flow.count,
-            text: self.words(flow),
+            text: self.wanted.words.words(flow),
         }
     }
 }

@@ -33,3 +33,16 @@ pub const STACK_DEPTH: usize = 200;
 
 /// Hot paths kept: a page.
 pub(super) const HOT_PATHS: usize = 20;
+
+/// Units of work for which a run is followed at least, to see where its data went: some 20 ms. An instruction
+/// is one while nothing is labelled.
+pub(super) const FLOW_UNITS: u64 = 1 << 24;
+
+/// Units that an instruction is from then on: it takes about as much longer.
+pub(super) const FOLLOWED_UNITS: u64 = 24;
+
+/// Instructions after which is looked whether there are units left: more than one step of the machine.
+pub(super) const FLOW_STEP: u64 = 1 << 16;
+
+/// Flows that are told: nobody reads more, and what is told first matters most.
+pub(super) const MAX_FLOWS: usize = 200;

@@ -15,6 +15,7 @@ mod constants;
 mod coverage;
 mod detail;
 pub mod flow;
+pub mod flows;
 mod functions;
 mod hidden;
 mod hot_blocks;

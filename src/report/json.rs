@@ -19,7 +19,7 @@ use crate::{
         FuncIndex, Place,
         view::{File, Ioc, Proposal, Validity, View},
     },
-    passes::{Dynamic, Metrics},
+    passes::{Dynamic, Metrics, flows::DataFlows},
     rules::{Family, Match},
     sandbox::{self, Answer, Call, ChangedKind, FileChange, Run, Status, TokenUse},
     verdict::{Class, Correlation, Finding, Reason, Technique},
@@ -125,6 +125,9 @@ pub struct Report<'a> {
     pub connections: Vec<ConnectionReport<'a>>,
     /// Bait of the persona that it touched.
     pub honeytokens: &'a [TokenUse],
+    /// What became of what it was given, byte by byte; absent if that was not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_flows: Option<&'a DataFlows>,
     /// Modules that it built in memory.
     pub carved: Vec<Carved>,
     /// What its exports returned that is more than a number.
@@ -359,6 +362,7 @@ impl<'a> Report<'a> {
             files: run.map_or(&[], |run| &run.files),
             connections: run.map(|run| run.connections.iter().map(connection).collect()).unwrap_or_default(),
             honeytokens: run.map_or(&[], |run| &run.honeytokens),
+            data_flows: analysis.data_flows.as_ref(),
             carved: run.map(|run| run.carved.iter().map(|bytes| carved(bytes)).collect()).unwrap_or_default(),
             returned: run.map(|run| run.returned.iter().map(returned).collect()).unwrap_or_default(),
             slept_ns: run.map_or(0, |run| run.slept_ns),

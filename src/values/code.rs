@@ -28,6 +28,10 @@ macro_rules! define_codes {
             $($un,)* $($ut,)* $($bi, $bi_i,)* $($bn,)* $($bt,)* $($c, $c_i, $c_b, $c_bi,)*
             /// Nothing: it is there for what it covers.
             Cover,
+            /// `a` is taken and dropped.
+            Drop,
+            /// Two slots.
+            DropWide,
             /// `a` = `b | c << 32`.
             Const,
             /// `a` = two slots of wide constant `b`.

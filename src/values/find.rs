@@ -176,6 +176,16 @@ impl FindValue {
         Self { slots, ..Self::default() }
     }
 
+    /// Adds what was found in a later part of the same run.
+    #[must_use]
+    pub fn then(mut self, later: Self) -> Self {
+        let room = MAX_FOUND - self.found.len();
+        self.found.extend(later.found.into_iter().take(room));
+        self.last = later.last.or(self.last);
+        self.count += later.count;
+        self
+    }
+
     /// The first that were found.
     pub fn found(&self) -> &[Given] {
         &self.found

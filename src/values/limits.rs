@@ -74,3 +74,9 @@ pub(super) const MAX_SLICE: usize = 10_000;
 
 /// Most pages of 4 KiB of all memories whose bytes are followed: 16 KiB each, 512 MiB.
 pub(super) const MAX_SHADOW_PAGES: usize = 1 << 15;
+
+/// Bytes of a page of a heat map at first, as a power of two.
+pub(super) const HEAT_PAGE_LOG2: u32 = 12;
+
+/// Most cells of a heat map: some MiB of JSON. Beyond, pages are taken together.
+pub(super) const MAX_HEAT_CELLS: usize = 1 << 16;

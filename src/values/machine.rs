@@ -29,7 +29,7 @@ use super::error::{Inner, ValuesError, ValuesErrorKind};
 use super::layout::Layout;
 use super::limits::MAX_FRAMES;
 use super::store::{NONE, Store};
-use super::visitor::Visitor;
+use super::visitor::{Idle, Visitor};
 
 pub(super) type Result<T, E = ValuesErrorKind> = std::result::Result<T, E>;
 
@@ -158,7 +158,7 @@ impl<'t> Machine<'t> {
             let done = match self.state {
                 State::Done => return Ok(self.totals()),
                 State::Outside => self.outside(visitor),
-                State::Wasm => self.wasm::<_, false>(visitor),
+                State::Wasm => self.execute::<_, false>(visitor),
             };
             done.map_err(|kind| self.error(kind))?;
         }
@@ -173,12 +173,20 @@ impl<'t> Machine<'t> {
         (self.pause, self.is_paused) = (instruction, false);
         while self.state != State::Done && !self.is_paused {
             let done = match self.state {
-                State::Wasm => self.wasm::<_, true>(visitor),
+                State::Wasm => self.execute::<_, true>(visitor),
                 _ => self.outside(visitor),
             };
             done.map_err(|kind| self.error(kind))?;
         }
         Ok(self.totals())
+    }
+
+    /// Executes code, telling `visitor` of what it wants now.
+    fn execute<V: Visitor, const PAUSES: bool>(&mut self, visitor: &mut V) -> Result<()> {
+        match V::CAN_IDLE && visitor.is_idle() {
+            true => self.wasm::<_, PAUSES>(&mut Idle(visitor)),
+            false => self.wasm::<_, PAUSES>(visitor),
+        }
     }
 
     /// Whether the run is over.

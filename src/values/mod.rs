@@ -13,6 +13,7 @@ mod code;
 mod debugger;
 mod error;
 mod find;
+mod heat;
 mod layout;
 mod limits;
 mod machine;
@@ -36,6 +37,7 @@ pub use code::{Op, Ty};
 pub use debugger::{Debugger, Stop, Stopped};
 pub use error::{ValuesError, ValuesErrorKind};
 pub use find::{FindBytes, FindValue, Found, Given};
+pub use heat::{Heat, HeatCell};
 pub use limits::{
     MAX_FOUND, MAX_FRAMES, MAX_MEMORY_BYTES, MAX_PATTERN, MAX_SLOTS, MAX_TABLE_ELEMENTS, MAX_WATCHED,
 };
@@ -44,5 +46,5 @@ pub use slice::{Slice, Slicer, Step};
 pub use state::{Activation, Level, State, Typed};
 pub use timeline::Timeline;
 pub use types::{signature, typed};
-pub use visitor::{Access, At, Nothing, Visitor};
+pub use visitor::{Access, At, Fused, Nothing, Visitor};
 pub use writers::{LastWriters, Writer};

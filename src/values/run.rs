@@ -94,9 +94,24 @@ macro_rules! define_run {
                             ($slot:expr) => { [frame[$slot as usize], frame[$slot as usize + 1]] };
                         }
                         macro_rules! own {
-                            ($operands:expr, $results:expr) => {
+                            ($operands:expr, $results:expr) => {{
                                 if V::INSTRUCTIONS {
                                     who.own(visitor, pc, number, $operands, $results);
+                                }
+                                fused!($operands, $results);
+                            }};
+                        }
+                        macro_rules! fused {
+                            ($operands:expr, $results:expr) => {
+                                if V::FUSED {
+                                    visitor.fused(who.fused(pc, number, instr.n), $operands, $results);
+                                }
+                            };
+                        }
+                        macro_rules! copied {
+                            ($value:expr) => {
+                                if V::INSTRUCTIONS || V::FUSED {
+                                    tell_copy(who, visitor, pc, number, instr.n, $value);
                                 }
                             };
                         }
@@ -104,6 +119,10 @@ macro_rules! define_run {
                             ($operands:expr, $code:expr) => {{
                                 if V::INSTRUCTIONS {
                                     who.own(visitor, pc, number, $operands, &[]);
+                                }
+                                if V::FUSED {
+                                    let n = instr.n - u16::from(body.covers[pc].has_after);
+                                    visitor.fused(who.fused(pc, number, n), $operands, &[]);
                                 }
                                 break 'run Exit::Trap($code);
                             }};
@@ -140,12 +159,9 @@ macro_rules! define_run {
                         }
                         macro_rules! compared {
                             ($l:expr, $r:expr, $taken:expr) => {{
-                                if V::INSTRUCTIONS {
-                                    let cover = body.covers[pc];
-                                    let after = cover.first as usize + usize::from(cover.before) + 1;
-                                    let is_if = body.ops[after].opcode == Opcode::If;
-                                    let held = u64::from($taken != is_if);
-                                    who.own(visitor, pc, number, &[$l, $r], &[held]);
+                                if V::INSTRUCTIONS || V::FUSED {
+                                    let held = u64::from($taken != who.is_if(pc));
+                                    own!(&[$l, $r], &[held]);
                                 }
                                 branch!($taken, instr.c)
                             }};
@@ -153,12 +169,10 @@ macro_rules! define_run {
                         macro_rules! access {
                             ($address:expr, $len:expr, $is_write:expr) => {
                                 if V::MEMORY {
-                                    let cover = body.covers[pc];
-                                    let op = &body.ops[cover.first as usize + usize::from(cover.before)];
                                     let address = u64::wrapping_add($address, instr.c.into());
                                     let access =
                                         Access { memory: near_of, address, len: $len, is_write: $is_write };
-                                    visitor.access(who.function, op, access);
+                                    visitor.access(who.function, who.op(pc), access);
                                 }
                             };
                         }
@@ -282,13 +296,19 @@ macro_rules! define_run {
                                 let taken = binary(wasm::$c_f, l, r) != 0;
                                 compared!(l, r, taken)
                             })*
-                            Code::Cover => {}
+                            Code::Cover => fused!(&[], &[]),
+                            Code::Drop => {
+                                let value = slot!(instr.a);
+                                own!(&[value], &[]);
+                            }
+                            Code::DropWide => {
+                                let value = pair!(instr.a);
+                                own!(&value, &[]);
+                            }
                             Code::Const => {
                                 let value = u64::from(instr.b) | u64::from(instr.c) << 32;
                                 slot!(instr.a) = value;
-                                if V::INSTRUCTIONS && body.covers[pc].has_own {
-                                    tell_copy(who, visitor, pc, number, &[value]);
-                                }
+                                copied!(&[value]);
                             }
                             Code::ConstWide => {
                                 let value = put_pair!(instr.a, body.wides[instr.b as usize]);
@@ -297,15 +317,11 @@ macro_rules! define_run {
                             Code::Copy => {
                                 let value = slot!(instr.b);
                                 slot!(instr.a) = value;
-                                if V::INSTRUCTIONS && body.covers[pc].has_own {
-                                    tell_copy(who, visitor, pc, number, &[value]);
-                                }
+                                copied!(&[value]);
                             }
                             Code::CopyWide => {
                                 let value = put_pair!(instr.a, pair!(instr.b));
-                                if V::INSTRUCTIONS && body.covers[pc].has_own {
-                                    tell_copy(who, visitor, pc, number, &value);
-                                }
+                                copied!(&value);
                             }
                             Code::Select => {
                                 let condition = slot!(code[pc + 1].a);
@@ -515,15 +531,15 @@ macro_rules! define_run {
                             }
                             Code::BrNonZero => {
                                 let value = slot!(instr.a);
-                                if V::INSTRUCTIONS {
-                                    tell_branch(who, visitor, pc, number, value);
+                                if V::INSTRUCTIONS || V::FUSED {
+                                    tell_branch(who, visitor, pc, number, instr.n, value);
                                 }
                                 branch!(value != 0, instr.c)
                             }
                             Code::BrZero => {
                                 let value = slot!(instr.a);
-                                if V::INSTRUCTIONS {
-                                    tell_branch(who, visitor, pc, number, value);
+                                if V::INSTRUCTIONS || V::FUSED {
+                                    tell_branch(who, visitor, pc, number, instr.n, value);
                                 }
                                 branch!(value == 0, instr.c)
                             }
@@ -564,9 +580,7 @@ macro_rules! define_run {
                             Code::Unsupported => trap!(&[], Trap::Unsupported),
                             Code::NotShared => trap!(&[], Trap::NotShared),
                             Code::Call => {
-                                if V::INSTRUCTIONS {
-                                    who.own(visitor, pc, number, &[], &[]);
-                                }
+                                own!(&[], &[]);
                                 break 'run Exit::Call(instr);
                             }
                             Code::Return => {

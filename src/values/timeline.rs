@@ -5,6 +5,11 @@
 //! distance doubles. A distance is as long as all memories are large, so that looking through them for what
 //! changed costs little of running.
 
+use std::{
+    panic::resume_unwind,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
 use crate::trace::{FuncKey, InstanceIndex, Trace};
 
 use super::error::{ValuesError, ValuesErrorKind};
@@ -124,6 +129,52 @@ impl<'t> Timeline<'t> {
         }
         .map(|totals| totals.instructions)
         .inspect_err(|_| self.is_broken = true)
+    }
+
+    /// Tells the whole run, in windows that several threads compute at the same time: one window from each
+    /// moment that is saved to the next, each told to a visitor of its own. The visitors come in the order of
+    /// the run. What happens between calls of the host and before the first instruction is told in the window
+    /// in which it happens.
+    ///
+    /// # Errors
+    /// When the values are not known to the end.
+    pub fn windows<V: Visitor + Send>(
+        &mut self,
+        threads: usize,
+        make: impl Fn() -> V + Sync,
+    ) -> Result<Vec<V>, ValuesError> {
+        self.go_to(u64::MAX)?;
+        let (trace, saved, layouts) = (self.trace, &self.saved[..], &self.machine.layouts[..]);
+        let next = AtomicUsize::new(0);
+        let work = || -> Result<Vec<(usize, V)>, ValuesError> {
+            let mut done = Vec::new();
+            let mut machine = Machine::new(trace)?;
+            loop {
+                let window = next.fetch_add(1, Ordering::Relaxed);
+                if window > saved.len() {
+                    return Ok(done);
+                }
+                if let Some(begin) = window.checked_sub(1).and_then(|before| saved.get(before)) {
+                    machine.layouts = layouts.to_vec();
+                    machine.go_to(begin).map_err(|kind| machine.error(kind))?;
+                }
+                let mut visitor = make();
+                let end = saved.get(window).map_or(u64::MAX, |end| end.instructions);
+                machine.run_to(end, &mut visitor)?;
+                done.push((window, visitor));
+            }
+        };
+        let mut all = std::thread::scope(|scope| {
+            let threads = threads.clamp(1, MAX_SAVED);
+            let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            let joined = handles.into_iter().map(|handle| handle.join());
+            let results: Vec<_> =
+                joined.map(|done| done.unwrap_or_else(|panic| resume_unwind(panic))).collect();
+            results.into_iter().collect::<Result<Vec<_>, _>>()
+        })?;
+        let mut windows: Vec<_> = all.drain(..).flatten().collect();
+        windows.sort_by_key(|(window, _)| *window);
+        Ok(windows.into_iter().map(|(_, visitor)| visitor).collect())
     }
 
     /// Brings the machine to a moment, or to the end.

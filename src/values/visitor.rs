@@ -11,7 +11,7 @@ use crate::{
     trace::{End, FuncKey, InstanceIndex, Trap, effects::Origin},
 };
 
-use super::code::Op;
+use super::code::{Body, Op};
 
 /// An instruction of a run.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,36 @@ pub struct At<'a> {
     pub function: FuncIndex,
     /// The instruction.
     pub op: &'a Op,
+}
+
+/// Operators that are done as one: one with operands, those before it that only say where the operands are
+/// (`local.get`, constants, blocks), and a `local.set` or branch after it.
+#[derive(Debug, Clone, Copy)]
+pub struct Fused<'a> {
+    /// Instructions executed before the first of them in the run.
+    pub number: u64,
+    /// The instance.
+    pub instance: InstanceIndex,
+    /// The function in its module.
+    pub function: FuncIndex,
+    /// How many they are.
+    pub len: u16,
+    pub(super) body: &'a Body,
+    pub(super) pc: usize,
+}
+
+impl<'a> Fused<'a> {
+    /// All of them, in the order of the code.
+    pub fn operators(&self) -> &'a [Op] {
+        let first = self.body.covers.get(self.pc).map_or(0, |cover| cover.first as usize);
+        self.body.ops.get(first..first + usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// The one that the operands are of.
+    pub fn own(&self) -> Option<&'a Op> {
+        let cover = self.body.covers.get(self.pc).filter(|cover| cover.has_own)?;
+        self.operators().get(usize::from(cover.before))
+    }
 }
 
 /// Bytes of a memory that an instruction reads or writes.
@@ -43,6 +73,10 @@ pub struct Access {
 pub trait Visitor {
     /// Whether [`Self::instruction`] is called.
     const INSTRUCTIONS: bool = false;
+    /// Whether [`Self::fused`] is called.
+    const FUSED: bool = false;
+    /// Whether [`Self::is_idle`] may say yes.
+    const CAN_IDLE: bool = false;
     /// Whether [`Self::access`] is called.
     const MEMORY: bool = false;
     /// Whether [`Self::written`] is called.
@@ -52,6 +86,24 @@ pub trait Visitor {
     /// call come with [`Self::call`] or [`Self::host_call`] (an indirect call has its index as an operand
     /// here), its results with [`Self::leave`] or [`Self::host_return`].
     fn instruction(&mut self, _at: At<'_>, _operands: &[u64], _results: &[u64]) {}
+
+    /// Instructions were executed that are done as one: the same as [`Self::instruction`] tells one by one, at
+    /// a third of its cost. Operands and results are those of [`Fused::own`]; what a `local.set`, `local.tee`
+    /// or branch after it takes is its result, what those before it give is among its operands or follows
+    /// later as such. An instruction that ends the invocation comes without results.
+    fn fused(&mut self, _fused: Fused<'_>, _operands: &[u64], _results: &[u64]) {}
+
+    /// Whether nothing matters for now of what instructions do: they are not told then, nor what they read
+    /// and write ([`Self::access`], [`Self::written`], [`Self::moved`], [`Self::lanes`]), until the host was
+    /// next. Is asked whenever Wasm is entered by the host.
+    fn is_idle(&self) -> bool {
+        false
+    }
+
+    /// The slot, of those of all frames, where the arguments are of what is told next: [`Self::invoke`],
+    /// [`Self::call`] or [`Self::host_call`]; and whether that replaces its caller. A frame begins with its
+    /// arguments.
+    fn arguments_at(&mut self, _slot: usize, _is_tail: bool) {}
 
     /// An instruction reads or writes memory; comes before it. Bulk operations come with one access for what
     /// they read and one for what they write.
@@ -119,3 +171,33 @@ pub trait Visitor {
 pub struct Nothing;
 
 impl Visitor for Nothing {}
+
+/// A visitor that does not want to be told of instructions for now.
+pub(super) struct Idle<'v, V>(pub(super) &'v mut V);
+
+macro_rules! forward {
+    ($(fn $name:ident($($argument:ident: $ty:ty),*);)*) => {
+        impl<V: Visitor> Visitor for Idle<'_, V> {
+            $(fn $name(&mut self, $($argument: $ty),*) {
+                self.0.$name($($argument),*);
+            })*
+        }
+    };
+}
+forward! {
+    fn arguments_at(slot: usize, is_tail: bool);
+    fn invoke(func: FuncKey, arguments: &[u64]);
+    fn call(callee: FuncKey, arguments: &[u64], is_tail: bool);
+    fn leave(results: &[u64]);
+    fn host_call(func: FuncKey, record: u64, arguments: &[u64]);
+    fn host_return(failed: bool, results: &[u64]);
+    fn host_write(memory: u32, address: u64, bytes: &[u8]);
+    fn host_given(origin: &Origin);
+    fn host_read(memory: u32, address: u64, bytes: &[u8]);
+    fn host_grow(memory: u32, pages: u64);
+    fn host_keep(state: u32);
+    fn host_restore(state: u32);
+    fn segment(memory: u32, address: u64, bytes: &[u8]);
+    fn trap(code: Trap);
+    fn end(end: &End, results: &[u64]);
+}

@@ -35,6 +35,7 @@ pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()
     files(printer)?;
     connections(printer)?;
     honeytokens(printer)?;
+    data_flows(printer)?;
     loops(printer)?;
     functions(printer)?;
     constants(printer)?;
@@ -73,6 +74,26 @@ fn table<W: Write>(
         writeln!(printer.out, "{}", line.trim_end())?;
     }
     printer.more(len - shown)
+}
+
+/// Each flow in words, and how much of the run was looked at if not all.
+fn data_flows<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let Some(flows) = printer.report.data_flows else { return Ok(()) };
+    let is_whole = flows.instructions >= flows.of && flows.error.is_none();
+    if flows.flows.is_empty() && is_whole {
+        return Ok(());
+    }
+    printer.heading("Data flows: what became of what it was given")?;
+    let shown = printer.rows().min(flows.flows.len());
+    for flow in &flows.flows[..shown] {
+        printer.labelled("  ", 2, &flow.text)?;
+    }
+    if !is_whole {
+        let (part, whole) = (grouped(flows.instructions), grouped(flows.of));
+        let text = format!("followed through {part} of {whole} instructions; --values full follows all");
+        printer.labelled("  ", 2, &text)?;
+    }
+    printer.more(flows.flows.len() - shown + flows.cut as usize)
 }
 
 fn attack<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {

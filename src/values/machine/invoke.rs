@@ -81,6 +81,7 @@ impl Machine<'_> {
         self.invocations.push(Invocation { func, place, base, host: None });
         let len = params.iter().map(|ty| ty.slots() as usize).sum::<usize>();
         self.reserve(top + len)?;
+        visitor.arguments_at(top, false);
         visitor.invoke(key, &self.stack[top..top + len]);
         self.arm()?;
         if place.is_some_and(|place| place.depth == 0) {
@@ -92,7 +93,7 @@ impl Machine<'_> {
                 self.state = State::Wasm;
                 Ok(())
             }
-            None => self.host_call(func, top, visitor),
+            None => self.host_call(func, (top, false), visitor),
         }
     }
 
@@ -130,11 +131,11 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// Enters a host function whose arguments are at slot `at`.
+    /// Enters a host function whose arguments are at slot `at`, in place of its caller if `is_tail`.
     pub(in crate::values) fn host_call(
         &mut self,
         func: u32,
-        at: usize,
+        (at, is_tail): (usize, bool),
         visitor: &mut impl Visitor,
     ) -> Result<()> {
         let key = self.store.funcs[func as usize].key;
@@ -150,6 +151,7 @@ impl Machine<'_> {
             self.compare("argument", at, values, &params)?;
         }
         let len = params.iter().map(|ty| ty.slots() as usize).sum::<usize>();
+        visitor.arguments_at(at, is_tail);
         visitor.host_call(key, record, self.stack.get(at..at + len).unwrap_or_default());
         if let Some(invocation) = self.invocations.last_mut() {
             invocation.host = Some((func, at));

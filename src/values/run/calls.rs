@@ -75,11 +75,11 @@ impl Machine<'_> {
                 Ok(false)
             }
             (Some(_), true) => self.replace(func, at, visitor).map(|()| false),
-            (None, false) => self.host_call(func, at, visitor).map(|()| true),
+            (None, false) => self.host_call(func, (at, false), visitor).map(|()| true),
             (None, true) => {
                 let Some(frame) = self.frames.pop() else { return Err(too_deep()) };
                 self.move_arguments(func, at, frame.fp)?;
-                self.host_call(func, frame.fp, visitor).map(|()| true)
+                self.host_call(func, (frame.fp, true), visitor).map(|()| true)
             }
         }
     }

@@ -6,10 +6,10 @@ use crate::{
 };
 
 use super::super::{
-    code::{Body, Far, Place, Ty},
+    code::{Body, Far, Op, Place, Ty},
     machine::{Machine, Planted},
     vector,
-    visitor::{Access, At, Visitor},
+    visitor::{Access, At, Fused, Visitor},
 };
 
 /// What visitors are told of besides the operator.
@@ -20,7 +20,33 @@ pub(super) struct Who<'b> {
     pub(super) body: &'b Body,
 }
 
+/// What a visitor is told of where the translation has none, which does not happen: a look-up that cannot
+/// panic is left out where nobody reads it.
+const NO_OP: Op =
+    Op { offset: 0, opcode: Opcode::Nop, ty: None, index: Ty::I32, top: 0, names: 0, place: Place::None };
+
 impl<'b> Who<'b> {
+    /// The instruction's own operator.
+    #[inline(always)]
+    pub(super) fn op(self, pc: usize) -> &'b Op {
+        let cover = self.body.covers.get(pc).copied().unwrap_or_default();
+        self.body.ops.get(cover.first as usize + usize::from(cover.before)).unwrap_or(&NO_OP)
+    }
+
+    /// Whether the operator that the instruction does besides its own is an `if`.
+    #[inline(always)]
+    pub(super) fn is_if(self, pc: usize) -> bool {
+        let cover = self.body.covers.get(pc).copied().unwrap_or_default();
+        let after = self.body.ops.get(cover.first as usize + usize::from(cover.before) + 1);
+        after.is_some_and(|op| op.opcode == Opcode::If)
+    }
+
+    /// The instruction as one, of which `len` operators were executed.
+    #[inline(always)]
+    pub(super) fn fused(self, pc: usize, number: u64, len: u16) -> Fused<'b> {
+        Fused { number, instance: self.instance, function: self.function, len, body: self.body, pc }
+    }
+
     /// Tells of the operators that stand before the instruction's own, the first `limit` of them.
     #[inline(always)]
     pub(super) fn before<V: Visitor>(
@@ -84,19 +110,42 @@ impl<'b> Who<'b> {
     }
 }
 
-/// Tells of a copy that is a `local.set` or `local.tee`.
-pub(super) fn tell_copy<V: Visitor>(who: Who<'_>, visitor: &mut V, pc: usize, number: u64, value: &[u64]) {
-    let cover = who.body.covers[pc];
-    let op = &who.body.ops[cover.first as usize + usize::from(cover.before)];
-    let results = if op.opcode == Opcode::LocalTee { value } else { &[] };
-    who.own(visitor, pc, number, value, results);
+/// Tells of a copy: a `local.set` or `local.tee`, or what puts an operand into its own slot.
+pub(super) fn tell_copy<V: Visitor>(
+    who: Who<'_>,
+    visitor: &mut V,
+    pc: usize,
+    number: u64,
+    n: u16,
+    value: &[u64],
+) {
+    let is_own = who.body.covers[pc].has_own;
+    if V::INSTRUCTIONS && is_own {
+        let results = if who.op(pc).opcode == Opcode::LocalTee { value } else { &[] };
+        who.own(visitor, pc, number, value, results);
+    }
+    if V::FUSED {
+        visitor.fused(who.fused(pc, number, n), if is_own { value } else { &[] }, value);
+    }
 }
 
 /// Tells of a branch on a value, which may be an `eqz` and a branch.
-pub(super) fn tell_branch<V: Visitor>(who: Who<'_>, visitor: &mut V, pc: usize, number: u64, value: u64) {
+pub(super) fn tell_branch<V: Visitor>(
+    who: Who<'_>,
+    visitor: &mut V,
+    pc: usize,
+    number: u64,
+    n: u16,
+    value: u64,
+) {
     let result = [u64::from(value == 0)];
     let results = if who.body.covers[pc].has_after { &result[..] } else { &[] };
-    who.own(visitor, pc, number, &[value], results);
+    if V::INSTRUCTIONS {
+        who.own(visitor, pc, number, &[value], results);
+    }
+    if V::FUSED {
+        visitor.fused(who.fused(pc, number, n), &[value], results);
+    }
 }
 
 pub(super) fn tell_far<V: Visitor>(
@@ -107,17 +156,16 @@ pub(super) fn tell_far<V: Visitor>(
     address: u64,
     is_write: bool,
 ) {
-    let cover = who.body.covers[pc];
-    let op = &who.body.ops[cover.first as usize + usize::from(cover.before)];
     let address = address.wrapping_add(far.offset);
     let access = Access { memory: far.memory, address, len: vector::width(far.opcode), is_write };
-    visitor.access(who.function, op, access);
+    visitor.access(who.function, who.op(pc), access);
 }
 
 impl Machine<'_> {
     pub(super) fn tell_call(&mut self, visitor: &mut impl Visitor, func: u32, at: usize, is_tail: bool) {
         let function = &self.store.funcs[func as usize];
         let params = function.body.as_ref().map_or(0, |body| body.params as usize);
+        visitor.arguments_at(at, is_tail);
         visitor.call(function.key, &self.stack[at..at + params], is_tail);
     }
 
@@ -125,10 +173,14 @@ impl Machine<'_> {
         let function = &self.store.funcs[planted.func as usize];
         let (Some(body), Some((instance, index))) = (&function.body, function.defined) else { return };
         let Some(frame) = self.frames.last() else { return };
+        let who = Who { instance, function: FuncIndex(index), body };
+        if V::FUSED {
+            let len = (planted.position + 1) as u16;
+            visitor.fused(who.fused(planted.pc, self.count, len), &[], &[]);
+        }
         if !V::INSTRUCTIONS {
             return;
         }
-        let who = Who { instance, function: FuncIndex(index), body };
         let slots = &self.stack[frame.fp..frame.fp + body.slots as usize];
         who.before(visitor, planted.pc, slots, self.count, planted.position as usize + 1);
         let cover = body.covers[planted.pc];
@@ -150,11 +202,18 @@ impl Machine<'_> {
         step: usize,
     ) {
         let Some(&frame) = self.frames.last() else { return };
-        if V::INSTRUCTIONS {
+        if V::INSTRUCTIONS || V::FUSED {
             let function = &self.store.funcs[frame.func as usize];
             if let (Some(body), Some((instance, index))) = (&function.body, function.defined) {
                 let who = Who { instance, function: FuncIndex(index), body };
-                who.own(visitor, frame.pc, self.count - u64::from(n), operands, results);
+                let number = self.count - u64::from(n);
+                if V::INSTRUCTIONS {
+                    who.own(visitor, frame.pc, number, operands, results);
+                }
+                if V::FUSED {
+                    let has_after = body.covers[frame.pc].has_after && results.is_empty();
+                    visitor.fused(who.fused(frame.pc, number, n - u16::from(has_after)), operands, results);
+                }
             }
         }
         if let Some(frame) = self.frames.last_mut() {

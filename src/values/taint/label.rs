@@ -92,6 +92,11 @@ impl Labels {
         self.lost + self.walked.get().saturating_sub(MAX_WALKED)
     }
 
+    /// Whether there is none yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
     /// The labels of `len` new source bytes: the number of the first, and how many there was room for.
     pub(super) fn new_bytes(&mut self, len: u64) -> (u32, u64) {
         let first = self.bytes;

@@ -32,7 +32,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::trace::{FuncKey, Trace, effects::Origin};
 
-use super::visitor::Access;
+use super::visitor::{Access, Visitor};
 
 use self::class::Class;
 use self::control::Control;
@@ -115,8 +115,10 @@ pub struct Taint<'t> {
     /// Frames and host calls below each invocation, and its first slot.
     bases: Vec<(usize, usize, usize)>,
     hosts: Vec<HostCall>,
-    /// The slot after the arguments of a call that is being made, and whether it replaces its caller.
+    /// The slot after the arguments of a call that is being made.
     top: usize,
+    /// Where the arguments will be, and whether it replaces its caller.
+    at: usize,
     is_tail: bool,
     /// Accesses of the instruction that comes next.
     read: Option<Access>,
@@ -149,6 +151,7 @@ impl<'t> Taint<'t> {
             hosts: Vec::new(),
             top: 0,
             is_tail: false,
+            at: 0,
             read: None,
             written: None,
             picks: 0,
@@ -181,6 +184,12 @@ impl<'t> Taint<'t> {
             (start..end).filter_map(move |at| Some((self.sources.source(source)?.clone(), at)))
         });
         bytes.collect()
+    }
+
+    /// Of a frame that is entered: slots of arguments, behind which others are to be made clean. All are, if
+    /// nothing has a label.
+    fn fresh(&self, arguments: usize) -> Option<usize> {
+        (!self.is_idle()).then_some(arguments)
     }
 
     fn wants(&self, kind: SourceKind) -> bool {

@@ -1,7 +1,7 @@
 //! The run as it is told: instructions, calls, and what the host does.
 
 use crate::{
-    module::{FuncIndex, Opcode},
+    module::FuncIndex,
     trace::{
         End, FuncKey,
         effects::{Given, Origin},
@@ -25,6 +25,17 @@ use super::{
 impl Visitor for Taint<'_> {
     const INSTRUCTIONS: bool = true;
     const MEMORY: bool = true;
+    const CAN_IDLE: bool = true;
+
+    /// Nothing has a label, and no instruction gives one.
+    #[inline]
+    fn is_idle(&self) -> bool {
+        self.labels.is_empty() && !self.options.control && !self.wants(SourceKind::Immediate)
+    }
+
+    fn arguments_at(&mut self, slot: usize, is_tail: bool) {
+        (self.at, self.is_tail) = (slot, is_tail);
+    }
 
     fn instruction(&mut self, at: At<'_>, operands: &[u64], results: &[u64]) {
         let Some(frame) = self.frames.last_mut() else { return };
@@ -61,8 +72,6 @@ impl Visitor for Taint<'_> {
                     self.sink(Sink::Call { function, offset }, &word);
                 }
                 self.top = base;
-                let opcode = at.op.opcode;
-                self.is_tail = matches!(opcode, Opcode::ReturnCall | Opcode::ReturnCallIndirect);
             }
             Class::Copy | Class::Fill | Class::Init => self.bulk(at, class, base, operands),
             Class::Table => {
@@ -104,23 +113,21 @@ impl Visitor for Taint<'_> {
     }
 
     fn invoke(&mut self, _: FuncKey, arguments: &[u64]) {
-        // Above what the caller's frame has: the arguments of the host call that it waits for.
-        let fp = if self.frames.is_empty() { 0 } else { self.top };
+        let fp = self.at;
         self.bases.push((self.frames.len(), self.hosts.len(), fp));
-        self.frames.push(Frame { fp, fresh: Some(arguments.len()) });
+        self.frames.push(Frame { fp, fresh: self.fresh(arguments.len()) });
         self.give_slots(fp, arguments.len(), SourceKind::Entry, "arguments");
-        (self.top, self.is_tail) = (fp + arguments.len(), false);
+        self.top = fp + arguments.len();
     }
 
     fn call(&mut self, _: FuncKey, arguments: &[u64], is_tail: bool) {
-        let at = self.top.saturating_sub(arguments.len());
-        let mut fp = at;
-        if is_tail && let Some(frame) = self.frames.pop() {
-            fp = frame.fp;
-            self.slots.copy(at, fp, arguments.len());
+        let fp = self.at;
+        if is_tail {
+            self.frames.pop();
+            self.slots.copy(self.top.saturating_sub(arguments.len()), fp, arguments.len());
         }
         self.control.leave(self.frames.len());
-        self.frames.push(Frame { fp, fresh: Some(arguments.len()) });
+        self.frames.push(Frame { fp, fresh: self.fresh(arguments.len()) });
     }
 
     fn leave(&mut self, _: &[u64]) {
@@ -129,22 +136,20 @@ impl Visitor for Taint<'_> {
     }
 
     fn host_call(&mut self, func: FuncKey, record: u64, arguments: &[u64]) {
-        let mut at = self.top.saturating_sub(arguments.len());
+        let first = self.top.saturating_sub(arguments.len());
         for index in 0..arguments.len() {
-            let word = self.slots.get(at + index);
+            let word = self.slots.get(first + index);
             if !is_clean(&word) {
                 let label = scalar::all(&mut self.labels, &word, 8);
                 let sink = Sink::Argument { host: func, index: index as u32 };
                 self.sinks.take(&mut self.labels, sink, label, record);
             }
         }
-        if self.is_tail
-            && let Some(frame) = self.frames.pop()
-        {
-            at = frame.fp;
+        if self.is_tail {
+            self.frames.pop();
             self.control.leave(self.frames.len());
         }
-        self.hosts.push(HostCall { func, record, at });
+        self.hosts.push(HostCall { func, record, at: self.at });
     }
 
     fn host_return(&mut self, failed: bool, results: &[u64]) {

@@ -212,8 +212,14 @@ impl Translator<'_> {
         match *operator {
             O::Drop => {
                 let entry = self.pop()?;
-                let place = self.place(entry);
-                self.note(Some(entry.ty), place);
+                match self.place(entry) {
+                    // So that its operand is told as any other.
+                    Place::Slot(slot) => {
+                        let code = if entry.ty == Ty::V128 { Code::DropWide } else { Code::Drop };
+                        self.own(code, slot, 0, 0, Some(entry.ty))?;
+                    }
+                    place => self.note(Some(entry.ty), place),
+                }
                 self.last = None;
             }
             O::Select | O::TypedSelect { .. } | O::TypedSelectMulti { .. } => self.select()?,

@@ -1,0 +1,258 @@
+//! Data flows: what became, byte by byte, of what the host gave to the sample, in words.
+//!
+//! The run is computed once more with its values ([`values`](crate::values)), and labels are followed through
+//! it ([`Taint`]). That is bounded by work and not by time, so that the same run gives the same flows: an
+//! instruction costs one unit while nothing is labelled, and [`FOLLOWED_UNITS`] from then on.
+//!
+//! Not here: whether a flow is bad (`rules`), and flows that somebody asks for (`spoor taint`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::limits::{FLOW_STEP, FLOW_UNITS, FOLLOWED_UNITS, MAX_FLOWS};
+use crate::{
+    sandbox::Run,
+    text::{grouped, line, plural},
+    trace::{Callee, FuncKey, effects::Effect},
+    values::{
+        Machine, Visitor,
+        taint::{Flow, How, Sink, Source, SourceKind, Taint, TaintOptions},
+    },
+};
+
+/// How much of a run is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Look {
+    /// Nothing.
+    #[default]
+    Off,
+    /// As much as takes about as long as the run did.
+    Auto,
+    /// All of it.
+    Full,
+}
+
+/// What became of what the sample was given: files, variables, arguments, standard input, sockets, clocks,
+/// random numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct DataFlows {
+    /// Instructions that were followed, from the first on.
+    pub instructions: u64,
+    /// Instructions that were executed.
+    pub of: u64,
+    /// Why it ends where it does, if the values are not known further.
+    pub error: Option<String>,
+    /// Labels that had no room: flows are a part then.
+    pub lost: u64,
+    /// Flows of bait first, then of files, variables and so on.
+    pub flows: Vec<DataFlow>,
+    /// Flows that are not in `flows`.
+    pub cut: u64,
+}
+
+/// Bytes of a source that went to a sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct DataFlow {
+    /// In words.
+    pub text: String,
+    /// What kind of source: `file`, `environment`, `argument`, `stdin`, `socket`, `clock`, `random`.
+    pub source: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Whether it is a file in which the persona put bait.
+    pub is_bait: bool,
+    /// Different bytes of it.
+    pub bytes: u64,
+    /// `value`, or `address` if it only chose what was read.
+    pub how: &'static str,
+    /// What was done to them.
+    pub path: Vec<String>,
+    /// What kind of sink: `argument` or `memory` of a host function.
+    pub sink: &'static str,
+    /// The host function, `module.name`.
+    pub host: Option<String>,
+    /// Number of the first call in the log.
+    pub first_call: Option<u64>,
+    /// Number of the last.
+    pub last_call: Option<u64>,
+    /// Calls.
+    pub times: u64,
+}
+
+/// The sources that are followed unless somebody asks for others.
+pub fn given() -> impl Iterator<Item = SourceKind> {
+    SourceKind::GIVEN.into_iter().filter(|&kind| kind != SourceKind::Answer)
+}
+
+impl DataFlows {
+    /// Follows a run of `executed` instructions; `None` if nothing is to be followed, or what the host did is
+    /// not recorded.
+    pub fn of(run: &Run, executed: u64, look: Look) -> Option<Self> {
+        let effects = run.trace.effects.as_ref().filter(|_| look != Look::Off)?;
+        let mut all =
+            Self { instructions: executed, of: executed, error: None, lost: 0, flows: Vec::new(), cut: 0 };
+        let is_given = |(_, effect): &(u64, Effect)| matches!(effect, Effect::Given(_));
+        // What was given nothing has no flows, whatever it computes.
+        if !effects.entries().iter().any(is_given) {
+            return Some(all);
+        }
+        let mut taint = Taint::new(&run.trace, TaintOptions::default().sources(given()));
+        let budget = match look {
+            Look::Full => u64::MAX,
+            _ => FLOW_UNITS.saturating_add(executed / 2),
+        };
+        all.instructions = match follow(run, &mut taint, budget) {
+            Ok(instructions) => instructions,
+            Err((instructions, error)) => {
+                all.error = Some(error);
+                instructions
+            }
+        };
+        all.lost = taint.lost();
+        all.tell(run, taint.flows());
+        Some(all)
+    }
+
+    fn tell(&mut self, run: &Run, mut flows: Vec<Flow>) {
+        let words = Words::of(run);
+        flows.retain(|flow| matches!(flow.sink, Sink::Argument { .. } | Sink::Memory { .. }));
+        flows.sort_by_key(|flow| {
+            (!words.is_bait(&flow.source), flow.how, flow.source.clone(), flow.records.0, flow.sink)
+        });
+        self.cut = flows.len().saturating_sub(MAX_FLOWS) as u64;
+        self.flows = flows.iter().take(MAX_FLOWS).map(|flow| words.flow(flow)).collect();
+    }
+}
+
+/// Follows a run as far as there is budget; the instructions followed.
+fn follow(run: &Run, taint: &mut Taint<'_>, budget: u64) -> Result<u64, (u64, String)> {
+    let mut machine = Machine::new(&run.trace).map_err(|error| (0, error.to_string()))?;
+    let (mut done, mut spent) = (0_u64, 0_u64);
+    while !machine.is_over() && spent < budget {
+        let units = if taint.is_idle() { 1 } else { FOLLOWED_UNITS };
+        let next = done.saturating_add(FLOW_STEP);
+        let totals =
+            machine.run_to(next, taint).map_err(|error| (error.instructions(), error.to_string()))?;
+        spent = spent.saturating_add((totals.instructions - done).max(1).saturating_mul(units));
+        done = totals.instructions;
+    }
+    Ok(done)
+}
+
+/// Puts flows of a run in words.
+#[derive(Debug)]
+pub struct Words<'r> {
+    run: &'r Run,
+    bait: BTreeSet<&'r str>,
+    functions: BTreeMap<FuncKey, String>,
+}
+
+impl<'r> Words<'r> {
+    /// For the flows of this run.
+    pub fn of(run: &'r Run) -> Self {
+        let bait = run.honeytokens.iter().flat_map(|token| token.touched_in.iter().map(|path| &**path));
+        let name = |&key| match run.trace.resolve(key) {
+            Some(Callee::Host(host)) => (key, format!("{}.{}", host.module, host.name)),
+            _ => (key, String::new()),
+        };
+        Self { run, bait: bait.collect(), functions: run.trace.hosts.keys().map(name).collect() }
+    }
+
+    /// Whether a source is a file in which the persona put bait that was touched.
+    pub fn is_bait(&self, source: &Source) -> bool {
+        source.kind == SourceKind::File && self.bait.contains(&*source.name)
+    }
+
+    /// The name of the host function that a flow goes to, `module.name`.
+    pub fn host(&self, flow: &Flow) -> Option<&str> {
+        self.functions.get(&flow.sink.host()?).map(|name| &**name)
+    }
+
+    /// The numbers in the log of the first and the last call of a flow.
+    pub fn calls(&self, flow: &Flow) -> Option<(Option<u64>, Option<u64>)> {
+        flow.sink.host().map(|_| (self.call(flow.records.0), self.call(flow.records.1)))
+    }
+
+    fn call(&self, record: u64) -> Option<u64> {
+        let calls = &self.run.calls;
+        let at = calls.binary_search_by_key(&record, |call| call.record as u64).ok()?;
+        Some(calls[at].number)
+    }
+
+    /// A flow in words.
+    pub fn words(&self, flow: &Flow) -> String {
+        let Source { kind, name } = &flow.source;
+        let name = line(name);
+        let source = match kind {
+            SourceKind::File | SourceKind::Socket => format!("`{name}`"),
+            SourceKind::Argument => format!("argument {name}"),
+            SourceKind::Environment => format!("the variable `{name}`"),
+            SourceKind::Clock => format!("clock {name}"),
+            SourceKind::Answer => format!("answers of `{name}`"),
+            SourceKind::Data => format!("data at {name}"),
+            SourceKind::Immediate => format!("constants of {name}"),
+            _ => name,
+        };
+        let bait = if self.is_bait(&flow.source) { " (bait)" } else { "" };
+        let mut words = vec![format!("{} of {source}{bait}", flow.bytes())];
+        words.extend(flow.path());
+        words.push(self.sink(flow));
+        let how = match flow.how {
+            How::Address => ", by look-up",
+            How::Control => ", by condition",
+            _ => "",
+        };
+        format!("{}{how}", words.join(" → "))
+    }
+
+    fn sink(&self, flow: &Flow) -> String {
+        let at = |what: &str, function: u32, offset: u32| {
+            let times = plural(flow.times, "time");
+            format!("{what} at wasm-function[{function}]:{offset:#x}, {times}")
+        };
+        match flow.sink {
+            Sink::Argument { index, .. } => format!("argument {index} of {}", self.which(flow)),
+            Sink::Memory { .. } => self.which(flow),
+            Sink::Branch { function, offset } => at("condition", function.0, offset),
+            Sink::Address { function, offset } => at("address", function.0, offset),
+            Sink::Call { function, offset } => at("indirect call", function.0, offset),
+            _ => "result of an entry point".into(),
+        }
+    }
+
+    /// A host function with the numbers of its calls.
+    fn which(&self, flow: &Flow) -> String {
+        let host = self.host(flow).map_or_else(String::new, line);
+        let number = |call: Option<u64>| call.map_or_else(|| "#?".into(), |call| format!("#{call}"));
+        match self.calls(flow) {
+            Some((first, last)) if flow.times > 1 => {
+                let times = grouped(flow.times);
+                format!("`{host}` {} to {}, {times} calls", number(first), number(last))
+            }
+            Some((first, _)) => format!("`{host}` {}", number(first)),
+            None => format!("`{host}`"),
+        }
+    }
+
+    fn flow(&self, flow: &Flow) -> DataFlow {
+        let calls = self.calls(flow);
+        DataFlow {
+            text: self.words(flow),
+            source: flow.source.kind.name(),
+            name: flow.source.name.to_string(),
+            is_bait: self.is_bait(&flow.source),
+            bytes: flow.len(),
+            how: flow.how.name(),
+            path: flow.path(),
+            sink: flow.sink.name(),
+            host: self.host(flow).map(str::to_owned),
+            first_call: calls.and_then(|(first, _)| first),
+            last_call: calls.and_then(|(_, last)| last),
+            times: flow.times,
+        }
+    }
+}

@@ -8,8 +8,8 @@
 //! cargo bench --bench values -- --run plain gemm 3  one case, three runs: for callgrind
 //! ```
 //!
-//! Cases: `stock` (wasmi), `plain` (the check against the recording alone), `operands` (a visitor that is told
-//! of all operands, results and accesses, and adds them up), `each` (the same, operator by operator) and
+//! Cases: `stock` (wasmi), `plain` (the check against the recording alone), `operands` (a visitor that is
+//! told of all operands, results and accesses, and adds them up), `each` (the same, operator by operator) and
 //! `taint` (sources: what the host gave). The table has the medians of the ratios to
 //! `stock` within a round, and their geometric means. The programs are those of `../shared` that need no
 //! imports, or kernels of our own where that folder is absent.

@@ -660,7 +660,7 @@ fn what_is_told_as_one_is_what_is_told_one_by_one() {
         let Ok(text) = fs::read(&path) else { panic!("{}", path.display()) };
         let wasm = wat::parse_bytes(&text).unwrap();
         let mut options = RunOptions::default();
-        options.limits.max_instructions = 2_000_000;
+        options.limits.instructions = Some(2_000_000);
         check(&wasmspoor::sandbox::run_with_effects(&wasm, &options).unwrap().trace);
     }
 }

@@ -87,10 +87,10 @@ pub trait Visitor {
     /// here), its results with [`Self::leave`] or [`Self::host_return`].
     fn instruction(&mut self, _at: At<'_>, _operands: &[u64], _results: &[u64]) {}
 
-    /// Instructions were executed that are done as one: the same as [`Self::instruction`] tells one by one, at
-    /// a third of its cost. Operands and results are those of [`Fused::own`]; what a `local.set`, `local.tee`
-    /// or branch after it takes is its result, what those before it give is among its operands or follows
-    /// later as such. An instruction that ends the invocation comes without results.
+    /// Instructions were executed that are done as one: the same as [`Self::instruction`] tells one by one,
+    /// at about half of its cost. Operands and results are those of [`Fused::own`]; what a `local.set`,
+    /// `local.tee` or branch after it takes is its result, what those before it give is among its operands or
+    /// follows later as such. An instruction that ends the invocation comes without results.
     fn fused(&mut self, _fused: Fused<'_>, _operands: &[u64], _results: &[u64]) {}
 
     /// Whether nothing matters for now of what instructions do: they are not told then, nor what they read

@@ -174,21 +174,25 @@ impl Machine<'_> {
         let (Some(body), Some((instance, index))) = (&function.body, function.defined) else { return };
         let Some(frame) = self.frames.last() else { return };
         let who = Who { instance, function: FuncIndex(index), body };
+        if V::INSTRUCTIONS {
+            self.tell_each_covered(who, planted, frame.fp, visitor);
+        }
         if V::FUSED {
             let len = (planted.position + 1) as u16;
             visitor.fused(who.fused(planted.pc, self.count, len), &[], &[]);
         }
-        if !V::INSTRUCTIONS {
-            return;
-        }
-        let slots = &self.stack[frame.fp..frame.fp + body.slots as usize];
+    }
+
+    fn tell_each_covered<V: Visitor>(&self, who: Who<'_>, planted: &Planted, fp: usize, visitor: &mut V) {
+        let Who { instance, function, body } = who;
+        let slots = &self.stack[fp..fp + body.slots as usize];
         who.before(visitor, planted.pc, slots, self.count, planted.position as usize + 1);
         let cover = body.covers[planted.pc];
         // The own operator and what follows it come without their operands: they did not act.
         for position in u32::from(cover.before)..planted.position + 1 {
             let op = &body.ops[(cover.first + position) as usize];
             let number = self.count + u64::from(position);
-            visitor.instruction(At { number, instance, function: who.function, op }, &[], &[]);
+            visitor.instruction(At { number, instance, function, op }, &[], &[]);
         }
     }
 

@@ -345,3 +345,30 @@ fn a_run_is_repeated_with_the_options_of_its_report() {
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(message.contains("--options says to call an export"), "{message}");
 }
+
+#[test]
+fn samples_can_be_named_in_a_file() {
+    let (folder, path) = caller();
+    let list = folder.path().join("list");
+    fs::write(&list, format!("{}\n\n{}\n", path.display(), path.display())).unwrap();
+    let words = ["run", "--files-from", list.to_str().unwrap(), "--fail-on", "never"];
+    let lines = shown(&words);
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+    assert!(lines.lines().all(|line| line.ends_with("caller.wat")), "{lines}");
+    assert_eq!(spoor(&["run", "--files-from", "nowhere"]).status.code(), Some(2));
+    assert_eq!(spoor(&["run"]).status.code(), Some(2));
+}
+
+#[test]
+fn shells_and_manuals_know_the_subcommands() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = shown(&["completions", shell]);
+        assert!(script.contains("files-from") && script.contains("who-wrote"), "{shell}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man1");
+    shown(&["man", pages.to_str().unwrap()]);
+    let page = fs::read_to_string(pages.join("spoor-run.1")).unwrap();
+    assert!(page.contains("files\\-from"), "{page}");
+    assert!(pages.join("spoor.1").exists());
+}

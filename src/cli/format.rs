@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use clap::{ValueEnum, builder::PossibleValue};
 use wasmspoor::{
-    report::{Report, Shortened, capa, csv, ndjson, sarif, text},
+    report::{Report, Shortened, capa, csv, html, ndjson, sarif, text},
+    sandbox::Run,
     text::write_json,
 };
 
@@ -40,6 +41,8 @@ pub(super) struct Row<'r> {
     pub(super) is_full: bool,
     /// The sample as the user named it.
     pub(super) name: &'r str,
+    /// The run, if there was one.
+    pub(super) run: Option<&'r Run>,
 }
 
 /// How many files there are, which of them this is, and who reads it.
@@ -101,6 +104,12 @@ const FORMATS: &[Format] = &[
         ..ONE
     },
     Format {
+        name: "html",
+        help: "A page to look at, one file that needs no network",
+        report: |report, row, mut out| html::write(&report, row.run, asked(&row, &given::words()), &mut out),
+        ..ONE
+    },
+    Format {
         name: "ndjson",
         help: "A line for each verdict, rule and finding, named as in the Elastic Common Schema",
         is_for_many: true,
@@ -111,13 +120,15 @@ const FORMATS: &[Format] = &[
 ];
 
 fn text(report: Report<'_>, row: Row<'_>, mut out: &mut dyn Write) -> io::Result<()> {
-    let Row { turn, name, .. } = row;
-    if row.is_quiet || turn.is_many {
+    if row.is_quiet || row.turn.is_many {
         return text::write_line(&report, &mut out);
     }
-    let asked =
-        text::Asked { command: turn.command, file: turn.file.unwrap_or(name), options: &given::words() };
-    text::write(&report, row.text, asked, &mut out)
+    text::write(&report, row.text, asked(&row, &given::words()), &mut out)
+}
+
+/// The command that a report says how to give again.
+fn asked<'r>(row: &Row<'r>, options: &'r str) -> text::Asked<'r> {
+    text::Asked { command: row.turn.command, file: row.turn.file.unwrap_or(row.name), options }
 }
 
 fn json(report: Report<'_>, row: Row<'_>, mut out: &mut dyn Write) -> io::Result<()> {

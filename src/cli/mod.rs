@@ -14,6 +14,7 @@ pub(crate) use complain;
 
 mod categories;
 mod classify;
+mod completions;
 mod debug;
 mod diff;
 mod dump;
@@ -145,6 +146,8 @@ enum Command {
     Slice(slice::Arguments),
     Debug(debug::Arguments),
     Taint(taint::Arguments),
+    Completions(completions::Arguments),
+    Man(completions::Man),
     /// Print the JSON Schema of `run --json`
     Schema,
 }
@@ -170,6 +173,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Categories(arguments) => categories::run(&arguments, &mut out),
         Command::Passes(arguments) => passes::run(&arguments, &mut out),
         Command::Classify(arguments) => classify::run(&arguments, &mut out),
+        Command::Completions(arguments) => completions::run(&arguments, &mut out),
+        Command::Man(arguments) => completions::man(&arguments),
         Command::Schema => write_schema(&mut out),
         Command::Trace(arguments) => trace::run(&arguments, &mut out),
         Command::Dump(arguments) => dump::run(&arguments, &mut out),

@@ -37,6 +37,9 @@ pub(super) struct Print {
     /// As --format csv: a row for each file
     #[arg(long, group = "short")]
     csv: bool,
+    /// As --format html: one file to look at in a browser, without network, with or without scripts
+    #[arg(long, group = "short")]
+    html: bool,
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -85,12 +88,8 @@ impl FailOn {
 
 impl Print {
     pub(super) fn format(&self) -> Format {
-        match (self.json, self.sarif, self.csv) {
-            (true, ..) => Format::named("json"),
-            (_, true, _) => Format::named("sarif"),
-            (.., true) => Format::named("csv"),
-            _ => self.format,
-        }
+        let asked = [(self.json, "json"), (self.sarif, "sarif"), (self.csv, "csv"), (self.html, "html")];
+        asked.iter().find(|(is_asked, _)| *is_asked).map_or(self.format, |(_, name)| Format::named(name))
     }
 
     /// How much text is printed.
@@ -159,7 +158,8 @@ pub(super) fn write(
     }
     let report = Report::of(&Subject { name, analysis, options, max_log: print.max_log });
     let text = screen.options(print.level());
-    let row = Row { turn, text, is_quiet: print.quiet, is_full: print.full, name };
+    let row =
+        Row { turn, text, is_quiet: print.quiet, is_full: print.full, name, run: analysis.run.as_ref() };
     let written = print.format().report(report, row, out);
     // The verdict stands, whether or not anyone reads all of it.
     written

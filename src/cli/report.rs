@@ -23,6 +23,7 @@ use super::{
 #[command(after_help = "Examples:
   spoor report sample.spoor
   spoor report sample.spoor --json -o report.json
+  spoor report sample.spoor --html -o report.html
   spoor report detached.spoor --sample sample.wasm -vv
 
 Exit codes are those of `spoor run`; a file that is no trace file gives 2. A file that is cut off or damaged is read as far as it goes, and the

@@ -28,7 +28,9 @@ use super::{
   spoor run sample.wasm
   spoor run sample.wasm -vv
   spoor run sample.wasm --json -o report.json
+  spoor run sample.wasm --html -o report.html
   spoor run samples/ more.wasm --csv -o samples.csv
+  find . -name '*.wasm' | spoor run --files-from - --csv
   spoor run sample.wasm --invoke mine 3 --fail-on malicious
   spoor run sample.wasm --file notes.txt::/home/user/notes.txt --env HOME=/home/user
   spoor run sample.wasm --persona workstation --extract out/
@@ -46,8 +48,11 @@ With several files: the first of 5, 2, 1, 3, 4 that one of them gave.")]
 pub(super) struct Arguments {
     /// Samples, binary or text, or folders of them; `-` reads standard input. Several make one line, row or
     /// run each
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "files_from", value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Further samples: a path on each line of this file; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    files_from: Option<PathBuf>,
     #[command(flatten)]
     print: Print,
     /// Record the run to this file, a new one, as `spoor record` does
@@ -85,13 +90,15 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 
 fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Result<Exit, Failure> {
     let format = arguments.print.format();
-    let is_many = arguments.files.len() > 1 || arguments.files.iter().any(|file| file.is_dir());
+    let files = named(arguments)?;
+    let is_many = arguments.files_from.is_some() || files.len() > 1 || files.iter().any(|file| file.is_dir());
     if is_many && !format.is_for_many {
         let formats = Format::for_many();
         let message = format!("several files need --format {formats}; run the others one file at a time");
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
     }
-    if arguments.files.iter().filter(|file| file.as_os_str() == "-").count() > 1 {
+    if arguments.files.iter().chain(&arguments.files_from).filter(|file| file.as_os_str() == "-").count() > 1
+    {
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!("standard input (`-`) can be read once only")));
     }
     if is_many && arguments.save.is_some() {
@@ -101,7 +108,7 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Resul
     format.begin(out)?;
     let mut worst = Exit::Done;
     let mut turn = Turn { is_many, is_first: true, command: "run", file: None };
-    for input in expand(&arguments.files) {
+    for input in expand(&files) {
         let path = input.path();
         let exit = match input.analyse(&analyser, arguments) {
             Ok(analysed) => print::write(&arguments.print, turn, screen, &analysed, out)?,
@@ -122,6 +129,19 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Resul
     }
     format.end(out)?;
     Ok(worst)
+}
+
+/// The samples that the command line names, and those that a file names.
+fn named(arguments: &Arguments) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = arguments.files.clone();
+    let Some(list) = &arguments.files_from else { return Ok(files) };
+    let text = match list.as_os_str() == "-" {
+        true => io::read_to_string(io::stdin()),
+        false => fs::read_to_string(list),
+    };
+    let text = text.map_err(|error| unusable(list, error))?;
+    files.extend(text.lines().filter(|line| !line.is_empty()).map(PathBuf::from));
+    Ok(files)
 }
 
 /// The one of two exit codes that a folder gives.

@@ -16,6 +16,7 @@ mod diagnosis;
 mod error;
 mod extent;
 mod features;
+mod immediates;
 mod index;
 mod limits;
 mod lines;
@@ -43,6 +44,7 @@ pub use extent::extent;
 #[cfg(feature = "scan")]
 pub(crate) use extent::{HEAD, is_cut, sections};
 pub(crate) use features::{engine_features, lowered_features};
+pub use immediates::Line;
 pub use index::{
     BlockIndex, CodeOffset, FuncIndex, GlobalIndex, MemoryIndex, OpIndex, TableIndex, TypeIndex,
 };

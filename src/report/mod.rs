@@ -14,6 +14,8 @@ mod cut;
 pub mod diff;
 pub mod dot;
 pub mod folded;
+#[cfg(feature = "cli")]
+pub mod html;
 mod json;
 mod limits;
 mod names;
@@ -25,6 +27,7 @@ pub mod sarif;
 pub mod text;
 mod time;
 mod timeline;
+mod why;
 
 pub use contents::Contents;
 pub use cut::Shortened;
@@ -36,6 +39,7 @@ pub use names::{GHIDRA_BASE, Names, ghidra, location};
 pub use options::{Exact, LimitsUsed, OptionsError, OptionsUsed, options_used};
 pub use persona::{PersonaContents, PersonaDrive, PersonaFile, PersonaPeer, PersonaSocket};
 pub use timeline::Step;
+pub use why::{SEVERITIES, Why, severity};
 
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,12 @@ use proc_macro::{TokenStream, TokenTree};
 type Probe = fn() -> bool;
 
 /// What can be needed that has no path.
-const WORDS: [(&str, Probe); 5] = [
+const WORDS: [(&str, Probe); 6] = [
+    // What drives it comes from the npm registry: SPOOR_NODE names a folder that has it already.
+    ("chromium", || {
+        let chromium = std::env::var("SPOOR_CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".into());
+        succeeds(&chromium, &["--version"]) && succeeds("npm", &["--version"])
+    }),
     ("strace", || succeeds("strace", &["-o", "/dev/null", "true"])),
     ("wasm-opt", || succeeds("wasm-opt", &["--version"])),
     ("seccomp", || Path::new("/proc/sys/kernel/seccomp").exists()),

@@ -1,0 +1,246 @@
+//! What stands behind an opcode, as people read it: `local.get 3`, `i32.load offset=8`, `br_table 0 1 2`.
+//!
+//! Close to the text format and not it: labels are depths, indices are numbers, and what only rare
+//! instructions have is written as wasmparser debugs it.
+
+use std::fmt::Debug;
+
+use wasmparser::{
+    BinaryReader, BlockType, BrTable, FunctionBody, Ieee32, Ieee64, MemArg, MemArgTarget, Operator, V128,
+    ValType,
+};
+
+use super::{CodeOffset, FuncIndex, Module, Opcode, ParseError};
+
+/// Labels of a `br_table` that are shown.
+const LABELS: u32 = 8;
+
+/// An operator of a function as a line of text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Line {
+    /// Where it stands in the module file.
+    pub offset: CodeOffset,
+    /// What it is.
+    pub opcode: Opcode,
+    /// Its immediates.
+    pub immediates: String,
+    /// How deep it is nested in blocks.
+    pub depth: u32,
+    /// The function that it calls by its index.
+    pub callee: Option<FuncIndex>,
+}
+
+impl Module {
+    /// The operators of a defined function as lines, `end` and `else` included; at most `max` of them.
+    ///
+    /// # Errors
+    /// As for [`Module::code`].
+    pub fn lines(&self, func: FuncIndex, max: usize) -> Result<Vec<Line>, ParseError> {
+        let body = self.code(func)?.body();
+        let bytes = self.bytes().get(body.start as usize..body.end as usize).unwrap_or_default();
+        let body = FunctionBody::new(BinaryReader::new(bytes, u64::from(body.start)));
+        let mut reader = body.get_operators_reader()?;
+        let (mut lines, mut depth) = (Vec::new(), 0u32);
+        while !reader.eof() && lines.len() < max {
+            let offset = CodeOffset(reader.original_position() as u32);
+            let operator = reader.read()?;
+            let Some(opcode) = Opcode::of(&operator) else { continue };
+            let (before, after) = nesting(&operator, depth);
+            depth = after;
+            let (immediates, callee) = (immediates(&operator), callee(&operator));
+            lines.push(Line { offset, opcode, immediates, depth: before, callee });
+        }
+        Ok(lines)
+    }
+}
+
+/// The nesting of an operator, and behind it.
+fn nesting(operator: &Operator<'_>, depth: u32) -> (u32, u32) {
+    let out = depth.saturating_sub(1);
+    match operator {
+        Operator::Block { .. }
+        | Operator::Loop { .. }
+        | Operator::If { .. }
+        | Operator::Try { .. }
+        | Operator::TryTable { .. } => (depth, depth.saturating_add(1)),
+        Operator::Else | Operator::Catch { .. } | Operator::CatchAll => (out, depth),
+        Operator::End | Operator::Delegate { .. } => (out, out),
+        _ => (depth, depth),
+    }
+}
+
+fn callee(operator: &Operator<'_>) -> Option<FuncIndex> {
+    match operator {
+        Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+            Some(FuncIndex(*function_index))
+        }
+        _ => None,
+    }
+}
+
+/// One that has a form of its own by its name, any other as it is debugged.
+macro_rules! immediate {
+    (memarg $value:expr) => {
+        access($value)
+    };
+    (blockty $value:expr) => {
+        block($value)
+    };
+    (targets $value:expr) => {
+        labels($value)
+    };
+    (value $value:expr) => {
+        $value.shown()
+    };
+    ($other:ident $value:expr) => {
+        debugged($value)
+    };
+}
+
+macro_rules! define_immediates {
+    ($(@$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {
+        fn parts(operator: &Operator<'_>) -> Vec<String> {
+            match operator {
+                $(Operator::$op $({ $($arg),* })? => vec![$($(immediate!($arg $arg)),*)?],)*
+                _ => Vec::new(),
+            }
+        }
+    };
+}
+wasmparser::for_each_operator!(define_immediates);
+
+/// The immediates of an operator, as people read them.
+fn immediates(operator: &Operator<'_>) -> String {
+    match operator {
+        // The table comes first in the text format.
+        Operator::CallIndirect { type_index, table_index }
+        | Operator::ReturnCallIndirect { type_index, table_index } => match table_index {
+            0 => format!("(type {type_index})"),
+            _ => format!("{table_index} (type {type_index})"),
+        },
+        Operator::MemorySize { mem: 0 }
+        | Operator::MemoryGrow { mem: 0 }
+        | Operator::MemoryFill { mem: 0 } => String::new(),
+        Operator::MemoryCopy { dst_mem: 0, src_mem: 0 } => String::new(),
+        _ => parts(operator).into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "),
+    }
+}
+
+fn debugged(value: &impl Debug) -> String {
+    format!("{value:?}")
+}
+
+fn access(memarg: &MemArg) -> String {
+    let memory = match memarg.target {
+        MemArgTarget::Memory(0) => String::new(),
+        MemArgTarget::Memory(index) => index.to_string(),
+        MemArgTarget::Array(index) => format!("(type {index})"),
+    };
+    match memarg.offset {
+        0 => memory,
+        offset if memory.is_empty() => format!("offset={offset}"),
+        offset => format!("{memory} offset={offset}"),
+    }
+}
+
+fn block(ty: &BlockType) -> String {
+    match ty {
+        BlockType::Empty => String::new(),
+        BlockType::Type(ty) => format!("(result {ty})"),
+        BlockType::FuncType(index) => format!("(type {index})"),
+    }
+}
+
+fn labels(targets: &BrTable<'_>) -> String {
+    let mut shown: Vec<_> = targets
+        .targets()
+        .take(LABELS as usize)
+        .map_while(Result::ok)
+        .map(|label| label.to_string())
+        .collect();
+    if targets.len() > LABELS {
+        shown.push(format!("…({} more)", targets.len() - LABELS));
+    }
+    shown.push(targets.default().to_string());
+    shown.join(" ")
+}
+
+/// A constant.
+trait Constant {
+    fn shown(&self) -> String;
+}
+
+impl Constant for i32 {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Constant for i64 {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Constant for Ieee32 {
+    fn shown(&self) -> String {
+        f32::from_bits(self.bits()).to_string()
+    }
+}
+
+impl Constant for Ieee64 {
+    fn shown(&self) -> String {
+        f64::from_bits(self.bits()).to_string()
+    }
+}
+
+impl Constant for V128 {
+    fn shown(&self) -> String {
+        format!("{:#034x}", self.i128())
+    }
+}
+
+impl Constant for ValType {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_as_in_the_text_format() {
+        let text = r#"(module (memory 1) (table 1 funcref) (type $t (func))
+            (func (param i32) (local v128)
+                (block (loop (result i32)
+                    (i32.load offset=8 (local.get 0))
+                    (br_table 0 1 (local.get 0)))
+                    drop)
+                (drop (f64.const 1.5)) (drop (v128.const i64x2 1 0)) (drop (i64.const -3))
+                (call_indirect (type $t) (i32.const 0)) (call 0 (i32.const 7))))"#;
+        let module = Module::parse(wat::parse_str(text).unwrap()).unwrap();
+        let lines = module.lines(FuncIndex(0), 100).unwrap();
+        let shown: Vec<_> =
+            lines.iter().map(|line| format!("{} {}", line.opcode.mnemonic(), line.immediates)).collect();
+        for expected in [
+            "loop (result i32)",
+            "i32.load offset=8",
+            "br_table 0 1",
+            "f64.const 1.5",
+            "v128.const 0x00000000000000000000000000000001",
+            "i64.const -3",
+            "call_indirect (type 0)",
+            "call 0",
+        ] {
+            assert!(shown.iter().any(|line| line == expected), "{expected} of {shown:#?}");
+        }
+        let depth = |mnemonic| lines.iter().find(|line| line.opcode.mnemonic() == mnemonic).unwrap().depth;
+        assert_eq!([depth("block"), depth("loop"), depth("i32.load"), depth("drop")], [0, 1, 2, 1]);
+        assert_eq!(lines.last().map(|line| (line.depth, line.opcode)), Some((0, Opcode::End)));
+        assert_eq!(module.lines(FuncIndex(0), 3).unwrap().len(), 3);
+        assert!(lines.iter().any(|line| line.callee == Some(FuncIndex(0))));
+    }
+}

@@ -1,0 +1,136 @@
+//! What the bytes say: indicators, imports and exports, strings, sections.
+
+use maud::{Markup, html};
+
+use super::{limits, page::Page, parts};
+use crate::text::{clip, plural};
+
+pub(super) fn indicators(page: &Page<'_, '_>) -> Option<Markup> {
+    let iocs = page.report.iocs;
+    if iocs.is_empty() {
+        return None;
+    }
+    let table = html! {
+        table.sortable #iocs {
+            caption.hidden { "Indicators" }
+            (parts::table_head(&[("Kind", false), ("Value", false), ("Seen in", false), ("Offset", true)]))
+            tbody {
+                @for ioc in iocs.iter().take(limits::ROWS) {
+                    tr {
+                        td { (ioc.kind.as_str()) }
+                        td { code { (clip(&ioc.value, limits::TEXT)) } }
+                        td { (ioc.seen.as_str()) }
+                        td.num data-value=(ioc.offset) { @if ioc.offset > 0 { code { (format!("{:#x}", ioc.offset)) } } }
+                    }
+                }
+            }
+        }
+    };
+    Some(html! {
+        p.dim { "An indicator is a fact, not a verdict: a link of a toolchain is one like any other." }
+        (parts::filter("iocs", "Search indicators"))
+        (parts::scrolled("Indicators", &table))
+        (parts::more(iocs.len().saturating_sub(limits::ROWS) as u64, "indicator"))
+    })
+}
+
+pub(super) fn module(page: &Page<'_, '_>) -> Option<Markup> {
+    let view = page.report.view;
+    let validity = crate::report::diff::validity(page.report.sample.validity);
+    Some(html! {
+        dl.facts {
+            dt { "Validity" } dd { (clip(&validity, limits::TEXT)) }
+            dt { "Made with" } dd { (producers(page)) }
+            dt { "Proposals" } dd { (proposals(page)) }
+        }
+        (imports(page))
+        (exports(page))
+        (sections(page))
+        (strings(page))
+        p.dim { (plural(view.functions.len() as u64, "function")) " in all; " code { "--json" } " has each." }
+    })
+}
+
+fn producers(page: &Page<'_, '_>) -> String {
+    let all = page.report.sample.producers.iter().take(limits::PLACES);
+    let all: Vec<_> = all.map(|(field, value)| clip(&format!("{field} {value}"), limits::NAME)).collect();
+    if all.is_empty() { "nothing stated".to_owned() } else { all.join(", ") }
+}
+
+fn proposals(page: &Page<'_, '_>) -> String {
+    let all = page.report.sample.proposals.iter();
+    let all: Vec<_> = all.map(|proposal| clip(&proposal.name, limits::NAME)).collect();
+    if all.is_empty() { "none beyond the first version".to_owned() } else { all.join(", ") }
+}
+
+fn imports(page: &Page<'_, '_>) -> Markup {
+    let all = &page.report.view.imports;
+    let called = &page.report.dynamic.metrics.host_calls;
+    html! {
+        details {
+            summary { (plural(all.len() as u64, "import")) }
+            ul.columns {
+                @for import in all.iter().take(limits::ROWS) {
+                    @let name = format!("{}.{}", import.module, import.name);
+                    li {
+                        code { (clip(&name, limits::NAME)) }
+                        @if let Some(calls) = called.get(&name) { " " span.dim { (plural(*calls, "call")) } }
+                    }
+                }
+            }
+            (parts::more(all.len().saturating_sub(limits::ROWS) as u64, "import"))
+        }
+    }
+}
+
+fn exports(page: &Page<'_, '_>) -> Markup {
+    let all = &page.report.view.exports;
+    html! {
+        details {
+            summary { (plural(all.len() as u64, "export")) }
+            ul.columns { @for export in all.iter().take(limits::ROWS) { li { code { (clip(&export.name, limits::NAME)) } } } }
+            (parts::more(all.len().saturating_sub(limits::ROWS) as u64, "export"))
+        }
+    }
+}
+
+fn sections(page: &Page<'_, '_>) -> Markup {
+    let all = &page.report.view.sections;
+    html! {
+        details {
+            summary { (plural(all.len() as u64, "section")) }
+            ul.columns {
+                @for section in all.iter().take(limits::ROWS) {
+                    li { code { (clip(&section.name, limits::NAME)) } " " span.dim { (plural(u64::from(section.size), "byte")) } }
+                }
+            }
+            (parts::more(all.len().saturating_sub(limits::ROWS) as u64, "section"))
+        }
+    }
+}
+
+fn strings(page: &Page<'_, '_>) -> Markup {
+    let all = &page.report.view.strings;
+    let table = html! {
+        table #strings {
+            caption.hidden { "Strings" }
+            (parts::table_head(&[("Offset", true), ("String", false)]))
+            tbody {
+                @for found in all.iter().take(limits::ROWS) {
+                    tr {
+                        td.num { code { (format!("{:#x}", found.offset)) } }
+                        td { code { (clip(&found.text, limits::TEXT)) } }
+                    }
+                }
+            }
+        }
+    };
+    html! {
+        details {
+            summary { (plural(all.len() as u64, "string")) }
+            (parts::filter("strings", "Search strings"))
+            (parts::scrolled("Strings", &table))
+            (parts::more(all.len().saturating_sub(limits::ROWS) as u64, "string"))
+        }
+    }
+}

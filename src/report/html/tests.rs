@@ -1,0 +1,61 @@
+use crate::{
+    analysis::Analysis,
+    report::{Report, Subject, text::Asked},
+    rules,
+    sandbox::RunOptions,
+};
+
+/// A module whose every name is hostile; it writes one of them and creates a file of that name.
+const HOSTILE: &str = r#"(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (import "<script>alert(1)</script>" "\"><img src=x onerror=alert(2)>" (func $ask))
+    (memory (export "memory") 1)
+    (data (i32.const 16) "<script>alert(3)</script>\1b[2J\"'")
+    (data (i32.const 0) "\10\00\00\00\20\00\00\00")
+    (func $main (export "_start") (local i32)
+        (loop (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 900))))
+        (call $ask) (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
+    (func (export "</script><script>alert(4)</script>\e2\80\ae")))"#;
+
+fn page(text: &str, name: &str) -> String {
+    let options = RunOptions::default();
+    let analysis = Analysis::of(text.as_bytes(), &options, &rules::Set::builtin());
+    let report = Report::of(&Subject { name, analysis: &analysis, options: &options, max_log: 1000 });
+    let asked = Asked { command: "run", file: name, options: "" };
+    let mut page = Vec::new();
+    super::write(&report, analysis.run.as_ref(), asked, &mut page).unwrap();
+    String::from_utf8(page).unwrap()
+}
+
+#[test]
+fn what_the_sample_chose_is_text() {
+    let page = page(HOSTILE, "<b onclick='x'>\".wasm");
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    // One script, ours, and no attribute of theirs.
+    assert_eq!(page.matches("<script").count(), 1);
+    assert_eq!(page.matches("</script").count(), 1);
+    assert!(!page.contains("<img") && !page.contains("<b onclick"));
+    assert!(!page.contains('\u{1b}') && !page.contains('\u{202e}'));
+    // Styles stand in one place, so that the policy of the page can name it.
+    assert_eq!(page.matches("<style").count(), 1);
+    assert!(!page.contains(" style=\""));
+    assert!(page.contains("default-src 'none'"));
+}
+
+#[test]
+fn a_page_says_what_is_asked_first() {
+    let page = page(HOSTILE, "sample.wasm");
+    for id in ["why", "timeline", "output", "map", "flame", "functions", "code", "unseen", "file"] {
+        assert!(page.contains(&format!("<section id=\"{id}\"")), "{id}");
+    }
+    assert!(page.contains("spoor run sample.wasm --html"));
+    assert!(page.contains("br_if 0"));
+    assert!(page.contains("class=\"cfg\""));
+}
+
+#[test]
+fn a_file_that_is_no_module_has_a_page() {
+    let page = page("(module (func (drop)))", "broken.wat");
+    assert!(page.contains("it is no valid module"));
+    assert!(!page.contains("<section id=\"flame\""));
+}

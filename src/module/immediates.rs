@@ -17,18 +17,17 @@ const LABELS: u32 = 8;
 
 /// An operator of a function as a line of text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Line {
+pub(crate) struct Line {
     /// Where it stands in the module file.
-    pub offset: CodeOffset,
+    pub(crate) offset: CodeOffset,
     /// What it is.
-    pub opcode: Opcode,
+    pub(crate) opcode: Opcode,
     /// Its immediates.
-    pub immediates: String,
+    pub(crate) immediates: String,
     /// How deep it is nested in blocks.
-    pub depth: u32,
+    pub(crate) depth: u32,
     /// The function that it calls by its index.
-    pub callee: Option<FuncIndex>,
+    pub(crate) callee: Option<FuncIndex>,
 }
 
 impl Module {
@@ -36,7 +35,7 @@ impl Module {
     ///
     /// # Errors
     /// As for [`Module::code`].
-    pub fn lines(&self, func: FuncIndex, max: usize) -> Result<Vec<Line>, ParseError> {
+    pub(crate) fn lines(&self, func: FuncIndex, max: usize) -> Result<Vec<Line>, ParseError> {
         let body = self.code(func)?.body();
         let bytes = self.bytes().get(body.start as usize..body.end as usize).unwrap_or_default();
         let body = FunctionBody::new(BinaryReader::new(bytes, u64::from(body.start)));

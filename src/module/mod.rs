@@ -16,6 +16,7 @@ mod diagnosis;
 mod error;
 mod extent;
 mod features;
+#[cfg(feature = "cli")]
 mod immediates;
 mod index;
 mod limits;
@@ -44,7 +45,8 @@ pub use extent::extent;
 #[cfg(feature = "scan")]
 pub(crate) use extent::{HEAD, is_cut, sections};
 pub(crate) use features::{engine_features, lowered_features};
-pub use immediates::Line;
+#[cfg(feature = "cli")]
+pub(crate) use immediates::Line;
 pub use index::{
     BlockIndex, CodeOffset, FuncIndex, GlobalIndex, MemoryIndex, OpIndex, TableIndex, TypeIndex,
 };

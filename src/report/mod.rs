@@ -27,6 +27,7 @@ pub mod sarif;
 pub mod text;
 mod time;
 mod timeline;
+#[cfg(feature = "cli")]
 mod why;
 
 pub use contents::Contents;
@@ -39,7 +40,8 @@ pub use names::{GHIDRA_BASE, Names, ghidra, location};
 pub use options::{Exact, LimitsUsed, OptionsError, OptionsUsed, options_used};
 pub use persona::{PersonaContents, PersonaDrive, PersonaFile, PersonaPeer, PersonaSocket};
 pub use timeline::Step;
-pub use why::{SEVERITIES, Why, severity};
+#[cfg(feature = "cli")]
+pub(crate) use why::{Why, severity};
 
 #[cfg(test)]
 mod tests;

@@ -13,33 +13,32 @@ use super::Report;
 
 /// A reason and what is known of it.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Why<'r> {
+pub(crate) struct Why<'r> {
     /// What it means, in a sentence; of the sample's own texts nothing is in it.
-    pub sentence: String,
+    pub(crate) sentence: String,
     /// What was found, with figures; absent if the sentence says it.
-    pub evidence: Option<String>,
+    pub(crate) evidence: Option<String>,
     /// 0 to 3; absent for what only explains.
-    pub severity: Option<u8>,
+    pub(crate) severity: Option<u8>,
     /// The reason.
-    pub reason: &'r Reason,
+    pub(crate) reason: &'r Reason,
     /// The rule that it comes from, if it is one.
-    pub rule: Option<&'r Match>,
+    pub(crate) rule: Option<&'r Match>,
     /// Where.
-    pub places: &'r [Place],
+    pub(crate) places: &'r [Place],
 }
 
 /// The words for severities 0 to 3.
-pub const SEVERITIES: [&str; 4] = ["info", "low", "medium", "high"];
+const SEVERITIES: [&str; 4] = ["info", "low", "medium", "high"];
 
 /// The word for a severity.
-pub fn severity(level: u8) -> &'static str {
+pub(crate) fn severity(level: u8) -> &'static str {
     SEVERITIES[usize::from(level.min(3))]
 }
 
 impl<'r> Why<'r> {
     /// Looks up what a reason comes from.
-    pub fn of(report: &Report<'r>, reason: &'r Reason) -> Self {
+    pub(crate) fn of(report: &Report<'r>, reason: &'r Reason) -> Self {
         let bare = Self {
             sentence: reason.text.clone(),
             evidence: None,
@@ -85,13 +84,8 @@ impl<'r> Why<'r> {
         Self { sentence: whole_sentence(&sentence), evidence, rule: Some(rule), ..bare }
     }
 
-    /// Whether only the bytes speak for it.
-    pub fn is_of_bytes(&self) -> bool {
-        !self.reason.dynamic
-    }
-
     /// The statements of a rule that held, if it comes from one.
-    pub fn tree(&self) -> Option<&'r Evidence> {
+    pub(crate) fn tree(&self) -> Option<&'r Evidence> {
         self.rule.map(|rule| &rule.evidence)
     }
 }

@@ -10,10 +10,7 @@ use wasmparser::{
     ValType,
 };
 
-use super::{CodeOffset, FuncIndex, Module, Opcode, ParseError};
-
-/// Labels of a `br_table` that are shown.
-const LABELS: u32 = 8;
+use super::{CodeOffset, FuncIndex, Module, Opcode, ParseError, limits::SHOWN_LABELS};
 
 /// An operator of a function as a line of text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,12 +151,12 @@ fn block(ty: &BlockType) -> String {
 fn labels(targets: &BrTable<'_>) -> String {
     let mut shown: Vec<_> = targets
         .targets()
-        .take(LABELS as usize)
+        .take(SHOWN_LABELS as usize)
         .map_while(Result::ok)
         .map(|label| label.to_string())
         .collect();
-    if targets.len() > LABELS {
-        shown.push(format!("…({} more)", targets.len() - LABELS));
+    if targets.len() > SHOWN_LABELS {
+        shown.push(format!("…({} more)", targets.len() - SHOWN_LABELS));
     }
     shown.push(targets.default().to_string());
     shown.join(" ")

@@ -36,3 +36,7 @@ pub(super) const MAX_INLINED: usize = 64;
 /// Locals that a function may have, as the engine and the interface to JavaScript have it: one with more gets
 /// none of ours.
 pub(super) const MAX_LOCALS: u32 = 50_000;
+
+/// Labels of a `br_table` in a line of code: the rest is counted, a line stays a line.
+#[cfg(feature = "cli")]
+pub(super) const SHOWN_LABELS: u32 = 8;

@@ -64,7 +64,7 @@ fn lines(page: &Page<'_, '_>, listing: &Listing) -> Markup {
                         Row::Line { line, count, is_first } => {
                             tr id={ "i" (format!("{:x}", line.offset.0)) } {
                                 td { code { (format!("{:#x}", line.offset.0)) } }
-                                td.num class=(heat_of(page, count.unwrap_or(0))) {
+                                td class={ "num " (heat_of(page, count.unwrap_or(0))) } {
                                     @if *is_first { (grouped(count.unwrap_or(0))) }
                                 }
                                 td { (instruction(page, line)) @if let Some(way) = branches.get(&line.offset.0) { (ways(way)) } }

@@ -95,17 +95,6 @@ pub(super) fn class(part: u64, whole: u64) -> &'static str {
     CLASSES[(step.ceil().clamp(1.0, STEPS)) as usize]
 }
 
-/// How often each block of a function ran, in all instances of the module.
-pub(super) fn blocks(counts: &Counts, func: FuncIndex, len: usize) -> Vec<u64> {
-    let mut blocks = vec![0u64; len];
-    for function in counts.per_function.iter().filter(|function| function.func == func) {
-        for (sum, count) in blocks.iter_mut().zip(&function.per_block) {
-            *sum = sum.saturating_add(*count);
-        }
-    }
-    blocks
-}
-
 /// Branch instruction → taken, not taken, by label.
 pub(super) fn branches<'a>(report: &Report<'a>, func: FuncIndex) -> BTreeMap<u32, (u64, u64, &'a [u64])> {
     let branches = &report.dynamic.branches;

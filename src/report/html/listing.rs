@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{heat, limits};
+use super::limits;
 use crate::{
     module::{Code, CodeOffset, FuncIndex, Line, Module},
     trace::Counts,
@@ -44,7 +44,7 @@ impl Listing {
     pub(super) fn of(module: &Arc<Module>, func: FuncIndex, counts: &Counts) -> Option<Self> {
         let code = module.code(func).ok()?;
         let lines = module.lines(func, limits::READ).ok()?;
-        let blocks = heat::blocks(counts, func, code.blocks().len());
+        let blocks = counts_of(counts, func, code.blocks().len());
         let texts = lines.iter().map(|line| (line.offset, text(line))).collect();
         let rows = rows(lines, code, &blocks);
         Some(Self { func, rows, blocks, module: Arc::clone(module), texts })
@@ -54,6 +54,17 @@ impl Listing {
     pub(super) fn has_line(&self, offset: CodeOffset) -> bool {
         self.rows.iter().any(|row| matches!(row, Row::Line { line, .. } if line.offset == offset))
     }
+}
+
+/// How often each block of a function ran, in all instances of the module.
+fn counts_of(counts: &Counts, func: FuncIndex, len: usize) -> Vec<u64> {
+    let mut blocks = vec![0u64; len];
+    for function in counts.per_function.iter().filter(|function| function.func == func) {
+        for (sum, count) in blocks.iter_mut().zip(&function.per_block) {
+            *sum = sum.saturating_add(*count);
+        }
+    }
+    blocks
 }
 
 /// An instruction as a line.

@@ -48,7 +48,7 @@ pub(super) fn of(page: &Page<'_, '_>) -> Option<Markup> {
             }
             p.dim { "A cell is a function: its area goes by the bytes of its code, its colour by its share of the run." }
             (scale())
-            svg.map viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img"
+            svg.map viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="group"
                 aria-label="Functions by size, coloured by how much of the run was spent in them" {
                 @for (item, area) in items.iter().zip(squarify(&sizes, whole)) { (cell(page, item, area)) }
             }

@@ -1,5 +1,5 @@
-//! `spoor completions` and `spoor man`: what shells and manuals know of the command line, made from clap's own
-//! tables.
+//! `spoor completions` and `spoor man`: what shells and manuals know of the command line, made from clap's
+//! own tables.
 
 use std::{fs, io::Write, path::PathBuf};
 

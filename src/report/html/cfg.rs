@@ -1,8 +1,8 @@
 //! The control flow of a function as a drawing: blocks by heat, edges by how often they were taken.
 //!
-//! Control flow of Wasm is structured: file order is a topological order of the edges forward. So the layer of
-//! a block is its longest way from the entry, in one pass, and edges back go up beside the layers. Linear in
-//! blocks and edges, which are bounded.
+//! Control flow of Wasm is structured: file order is a topological order of the edges forward. So the layer
+//! of a block is its longest way from the entry, in one pass, and edges back go up beside the layers. Linear
+//! in blocks and edges, which are bounded.
 
 use std::collections::{BTreeMap, HashMap};
 

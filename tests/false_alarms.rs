@@ -38,6 +38,15 @@ fn eight_bytes_that_look_like_a_header_are_no_program() {
     assert!(matches(&holding(WHOLE, ""), "load-code/embedded"));
 }
 
+/// Tools pass the types of a component on as a module of an empty function.
+#[test]
+fn types_of_a_component_are_no_program() {
+    let types = format!("{WHOLE}\\00\\11\\10component-type:a\\00");
+    assert!(!matches(&holding(&types, ""), "load-code/embedded"));
+    let other = format!("{WHOLE}\\00\\11\\10configuration::a\\00");
+    assert!(matches(&holding(&other, ""), "load-code/embedded"));
+}
+
 #[test]
 fn the_modules_of_a_component_are_its_parts() {
     let component = analysed("(component (core module (func (export \"f\"))) (core module (func) (func)))");
@@ -205,4 +214,75 @@ fn a_state_machine_beside_the_work_is_no_flattening() {
     let is_said = |analysis: &Analysis| matches(analysis, "anti-analysis/obfuscation");
     assert!(!is_said(&analysed(&machine(2, 10_000))));
     assert!(is_said(&analysed(&machine(1_000, 10))));
+}
+
+/// Calls one host function often, and comes to its end.
+fn flooding(import: &str, call: &str) -> Analysis {
+    analysed(&format!(
+        r#"(module {import} (memory (export "memory") 1)
+             (func (export "_start") (local $i i32)
+               (loop $next
+                 {call}
+                 (br_if $next
+                   (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 90000))))))"#
+    ))
+}
+
+#[test]
+fn what_was_not_logged_matters_where_it_can_do_something() {
+    let ticks = flooding(r#"(import "env" "tick" (func $tick))"#, "(call $tick)");
+    assert!(ticks.run.as_ref().unwrap().calls_cut > 0);
+    assert_eq!(ticks.verdict.class, Class::Clean, "{:?}", ticks.verdict.reasons);
+    let reads = flooding(
+        r#"(import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))"#,
+        "(drop (call $read (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 8)))",
+    );
+    assert!(reads.run.as_ref().unwrap().calls_cut > 0);
+    assert_eq!(reads.verdict.class, Class::Undecided, "{:?}", reads.verdict.reasons);
+}
+
+/// `Function(script)` behind a condition that does not hold.
+fn falling_back_to(script: &str) -> Analysis {
+    let len = script.len();
+    analysed(&format!(
+        r#"(module
+             (import "wbg" "__wbg_newnoargs_0123456789abcdef" (func $function (param i32 i32) (result i32)))
+             (memory (export "memory") 1) (global $none (mut i32) (i32.const 0))
+             (func (export "_start")
+               (if (global.get $none)
+                 (then (drop (call $function (i32.const 1024) (i32.const {len}))))))
+             (data (i32.const 1024) "{script}"))"#
+    ))
+}
+
+#[test]
+fn a_script_that_only_gives_an_object_need_not_run() {
+    assert_eq!(falling_back_to("return this").verdict.class, Class::Clean);
+    assert_eq!(falling_back_to("return top.").verdict.class, Class::Undecided);
+}
+
+/// Functions that mix bits and that only a table leads to, in a module with other code that runs.
+fn beside_a_hash(rounds: usize, other: usize) -> Analysis {
+    let round = "(local.set 0 (i32.rotl (i32.xor (local.get 0) (i32.add (local.get 0) (local.get 1)))
+        (i32.const 16)))";
+    let step = "(local.set 0 (i32.add (local.get 0) (i32.const 3)))";
+    analysed(&format!(
+        r#"(module (table funcref (elem $hash))
+             (func $hash (param i32 i32) (result i32) {} (local.get 0))
+             (func (export "work") (param i32 i32) (result i32)
+               (if (i32.eq (local.get 0) (i32.const 0x7ead1e55)) (then
+                 (drop (call_indirect (param i32 i32) (result i32)
+                   (local.get 0) (local.get 1) (i32.const 0)))))
+               {} (local.get 0)))"#,
+        round.repeat(rounds),
+        step.repeat(other)
+    ))
+}
+
+#[test]
+fn a_hash_that_nobody_asked_a_large_library_for_is_no_miner() {
+    let large = beside_a_hash(40, 4000);
+    assert_eq!(large.verdict.class, Class::Clean, "{:?}", large.verdict.reasons);
+    let small = beside_a_hash(40, 40);
+    assert_eq!(small.verdict.class, Class::Undecided, "{:?}", small.verdict.reasons);
 }

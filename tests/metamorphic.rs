@@ -212,30 +212,37 @@ fn what_is_said_of_the_corpus_survives_changes_that_keep_the_meaning() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// At least nine of ten stay miners whatever is done to them.
+/// At least nine of ten miners are found whatever is done to them: each without its names, and with one of
+/// the other changes.
 #[test]
-#[ignore = "takes many minutes: cargo test --profile tail --test metamorphic -- --ignored miners"]
+#[ignore = "takes minutes: cargo test --profile tail --test metamorphic -- --ignored miners"]
 fn miners_stay_miners() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/samples");
-    let list = fs::read_to_string(folder.join("hostile.csv")).unwrap();
-    let miners =
-        list.lines().filter(|line| line.contains(",malicious,")).filter_map(|line| line.split(',').next());
+    let Ok(list) = fs::read_to_string(folder.join("hostile.csv")) else {
+        eprintln!("skipped: {} is not there", folder.display());
+        return;
+    };
+    let kinds = ["cryptonight", "cryptonight-like", "equihash", "randomx"];
+    let is_miner = |line: &&str| line.split(',').any(|field| kinds.contains(&field));
+    let miners = list.lines().filter(is_miner).filter_map(|line| line.split(',').next());
     let rules = rules::Set::builtin();
-    let (mut count, mut wrong) = (0, Vec::new());
-    for name in miners {
+    let mut found: BTreeMap<String, (usize, Vec<String>)> = BTreeMap::new();
+    for (position, name) in miners.enumerate() {
         let wasm = fs::read(folder.join("hostile").join(name)).unwrap();
-        let before = said(&wasm, &rules);
-        count += 1;
-        for change in Change::ALL {
-            let after = said(&change.applied(&wasm), &rules);
-            if !is_kept(change, &before, &after) {
-                wrong.push((change, format!("{name} {change:?}: {before:?} became {after:?}")));
+        let others = [Change::Padded, Change::Reversed, Change::Stripped];
+        for change in [Change::Renamed, others[position % others.len()]] {
+            let (class, family) = said(&change.applied(&wasm), &rules);
+            let (count, lost) = found.entry(format!("{change:?}")).or_default();
+            *count += 1;
+            let is_found = matches!(family.as_deref(), Some("miner" | "cryptojacker"));
+            if class < Class::PotentiallyUnwanted || !is_found {
+                lost.push(format!("{name} {change:?}: {class:?}, {family:?}"));
             }
         }
     }
-    for change in Change::ALL {
-        let lost: Vec<_> = wrong.iter().filter(|(of, _)| *of == change).map(|(_, text)| &**text).collect();
-        assert!(lost.len() * 10 <= count, "{}", lost.join("\n"));
+    assert_eq!(found.len(), 4, "{found:?}");
+    for (count, lost) in found.values() {
+        assert!(lost.len() * 10 <= *count, "{}", lost.join("\n"));
     }
 }
 

@@ -17,6 +17,9 @@ pub(super) const MAX_LISTINGS: usize = 1024;
 /// Places looked at for other modules: each costs a look at its first sections.
 pub(super) const MAX_MODULES: usize = 4096;
 
+/// Sections looked at of each such module: one that describes types has five.
+pub(super) const MAX_SECTIONS: usize = 16;
+
 /// Bytes of a YARA file at most: compiling it takes many times as much memory.
 pub(super) const MAX_YARA: usize = 8 << 20;
 

@@ -317,6 +317,8 @@ impl Capture {
         self.work = self.work.saturating_add(decisions.saturating_sub(self.polled_at));
         self.polled_at = decisions;
         self.words_polled_at = self.handed;
+        // Such a program would seem to come to new things for ever, too.
+        self.mark_quarter();
         self.check(decisions);
         let usual = || decisions.saturating_add(calls).saturating_mul(USUAL);
         let instructions = self.instruction_counter.as_ref().map_or_else(usual, InstructionCounter::total);

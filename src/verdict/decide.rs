@@ -11,7 +11,7 @@ use super::{
     Class, Correlation, Finding, Reason, Verdict, attack,
     family::{self, Decided},
     score::Score,
-    text, unseen,
+    text, unlogged, unseen,
     weights::{ClassTable, Weighed, listed},
 };
 use crate::{
@@ -110,7 +110,10 @@ impl Ran {
             Validity::Unsupported { proposal, .. } => Some(format!("it did not run: it needs {proposal}")),
             Validity::Valid if facts.run.is_none() => Some("it did not run".to_owned()),
             Validity::Valid if instructions == 0 => Some("nothing of it was executed".to_owned()),
-            Validity::Valid => unseen(facts).or_else(|| ended_badly(facts)).or_else(|| unexplained(facts)),
+            Validity::Valid => unseen(facts)
+                .or_else(|| unlogged::lack(facts))
+                .or_else(|| ended_badly(facts))
+                .or_else(|| unexplained(facts)),
         };
         Self { enough: lack.is_none(), instructions, coverage: covered, blocks, lack }
     }
@@ -163,8 +166,7 @@ fn mixed(facts: &Weighed<'_>) -> Option<String> {
     })
 }
 
-/// What the run did and nobody saw: part of the recording is lost, it never came up, or made more host calls
-/// than were kept.
+/// What the run did and nobody saw: part of the recording is lost, or it never came up.
 fn unseen(facts: &Facts<'_>) -> Option<String> {
     let run = facts.run?;
     let is_down = |entry: &Entry| {
@@ -183,10 +185,8 @@ fn unseen(facts: &Facts<'_>) -> Option<String> {
         EntryEnd::Failed { message } => Some(message.clone()),
         _ => None,
     };
-    if let Some(message) = run.entries.iter().find_map(failed) {
-        return Some(format!("part of it could not be run: {message}"));
-    }
-    (run.calls_cut > 0).then(|| format!("{} were not logged", text::plural(run.calls_cut, "host call")))
+    let message = run.entries.iter().find_map(failed)?;
+    Some(format!("part of it could not be run: {message}"))
 }
 
 /// For a hostile class: evidence, its share of the run, and coverage. For the others: coverage and volume

@@ -16,6 +16,7 @@ mod limits;
 mod names;
 mod score;
 mod text;
+mod unlogged;
 mod unseen;
 mod weights;
 

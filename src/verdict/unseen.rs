@@ -91,10 +91,10 @@ fn effects(weights: &Weights, facts: &Facts<'_>) -> Vec<Effect> {
         .filter(|function| calls_one(&function.callees) && !dead.contains(&function.index));
     let mut effects = Vec::new();
     for caller in callers {
-        for (offset, callee) in calls_in(&module, caller.index) {
+        for Site { offset, callee, constants } in calls_in(&module, caller.index) {
             let Some((kind, import)) = kinds.get(&callee) else { continue };
             let site = Place { function: caller.index, offset };
-            if !seen.ran(site, callee) {
+            if !seen.ran(site, callee) && !is_harmless(weights, facts, constants) {
                 let guard = seen.way_to(facts, &module, site).and_then(|at| guard(facts, &module, at));
                 effects.push(Effect { kind: kind.clone(), import: import.clone(), site, guard });
             }
@@ -137,15 +137,44 @@ fn kinds(weights: &Weights, facts: &Facts<'_>) -> BTreeMap<FuncIndex, (String, S
     with_kind.collect()
 }
 
+/// A direct call.
+struct Site {
+    offset: CodeOffset,
+    callee: FuncIndex,
+    /// The two constants right before it: an address and a length, where a text that stands in the data is
+    /// handed over.
+    constants: Option<(u32, u32)>,
+}
+
 /// The direct calls of a function.
-fn calls_in(module: &Module, func: FuncIndex) -> Vec<(CodeOffset, FuncIndex)> {
-    let mut calls = Vec::new();
+fn calls_in(module: &Module, func: FuncIndex) -> Vec<Site> {
+    let (mut calls, mut last) = (Vec::new(), [None; 2]);
     for_each_operator(module, func, |offset, operator| {
         if let Operator::Call { function_index } | Operator::ReturnCall { function_index } = *operator {
-            calls.push((offset, FuncIndex(function_index)));
+            let constants = last[0].zip(last[1]);
+            calls.push(Site { offset, callee: FuncIndex(function_index), constants });
         }
+        let constant = match *operator {
+            Operator::I32Const { value } => Some(value as u32),
+            _ => None,
+        };
+        last = [last[1], constant];
     });
     calls
+}
+
+/// Whether a script is handed over that stands in the data and does nothing.
+fn is_harmless(weights: &Weights, facts: &Facts<'_>, constants: Option<(u32, u32)>) -> bool {
+    let Some((address, len)) = constants.map(|(address, len)| (u64::from(address), u64::from(len))) else {
+        return false;
+    };
+    let text = facts.view.data.iter().find_map(|segment| {
+        let start = address.checked_sub(segment.address?)?;
+        let end = start.checked_add(len).filter(|&end| end <= segment.size)?;
+        let at = |position: u64| usize::try_from(segment.offset.checked_add(position)?).ok();
+        facts.wasm.get(at(start)?..at(end)?)
+    });
+    text.is_some_and(|text| weights.class.harmless_scripts.iter().any(|script| script.as_bytes() == text))
 }
 
 fn for_each_operator(module: &Module, func: FuncIndex, mut each: impl FnMut(CodeOffset, &Operator<'_>)) {
@@ -203,12 +232,7 @@ impl Seen {
         while let Some(func) = next.pop_front() {
             for &caller in self.callers.get(&func).into_iter().flatten() {
                 if self.ran.contains(&caller) {
-                    let mut calls = calls_in(module, caller).into_iter();
-                    let offset = calls.find(|&(_, callee)| callee == func).map(|(offset, _)| offset);
-                    return Some(match offset {
-                        Some(offset) => Place { function: caller, offset },
-                        None => text::place_of(facts, caller),
-                    });
+                    return Some(call_of(facts, module, caller, func));
                 }
                 if known.len() < UNSEEN_WAY && known.insert(caller) {
                     next.push_back(caller);
@@ -269,21 +293,34 @@ fn comparison(operator: &Operator<'_>) -> Option<&'static str> {
     })
 }
 
-/// Functions with loops that do little but mix bits, and that did not run.
+/// Where `caller` calls `callee`; its beginning, if not directly.
+fn call_of(facts: &Facts<'_>, module: &Module, caller: FuncIndex, callee: FuncIndex) -> Place {
+    let site = calls_in(module, caller).into_iter().find(|site| site.callee == callee);
+    site.map_or_else(|| text::place_of(facts, caller), |site| Place { function: caller, offset: site.offset })
+}
+
+/// Functions that do little but mix bits, and that did not run, where that says something: they are much of
+/// the code, or an export begins with them that nobody called, or code that ran decided not to call them. A
+/// large library holds hashes and checksums that nobody asked for.
 fn mixing(weights: &Weights, facts: &Facts<'_>) -> Option<String> {
     let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
-    let ran: BTreeSet<_> = facts.dynamic.functions.iter().map(|function| function.index).collect();
+    let seen = Seen::of(facts);
     let limits = &weights.threshold;
-    let mixes = |function: &&crate::module::view::Function| {
+    let mixes = |function: &&view::Function| {
         let windows: u64 = function.signatures.values().map(|&windows| u64::from(windows)).sum();
         windows >= limits.unseen_windows
             && text::share(windows, function.classes.total) >= limits.unseen_window_share
     };
-    let unseen = |function: &&crate::module::view::Function| {
-        !ran.contains(&function.index) && !dead.contains(&function.index)
-    };
-    let mut found: Vec<_> = facts.view.functions.iter().filter(mixes).filter(unseen).collect();
+    let alive = || facts.view.functions.iter().filter(|function| !dead.contains(&function.index));
+    let unseen = |function: &&view::Function| !seen.ran.contains(&function.index);
+    let mut found: Vec<_> = alive().filter(mixes).filter(unseen).collect();
     found.sort_by_key(|function| std::cmp::Reverse(function.classes.total));
+    let mixed: u64 = found.iter().map(|function| function.classes.total).sum();
+    let all: u64 = alive().map(|function| function.classes.total).sum();
+    if text::share(mixed, all) < limits.unseen_mixing_share {
+        let module = Module::parse(facts.wasm).ok()?;
+        found.retain(|function| is_asked_for(facts, &module, &seen, function.index));
+    }
     let first = found.first()?;
     let others = found.len() as u64 - 1;
     let others = if others > 0 { format!(" and {}", text::plural(others, "other")) } else { String::new() };
@@ -291,4 +328,23 @@ fn mixing(weights: &Weights, facts: &Facts<'_>) -> Option<String> {
         "code that does nothing but mix bits did not run: {}{others}",
         text::function(facts, first.index)
     ))
+}
+
+/// Whether a function is one call or two from an export that nobody called, or from code that ran and took
+/// another branch.
+fn is_asked_for(facts: &Facts<'_>, module: &Module, seen: &Seen, func: FuncIndex) -> bool {
+    let callers = |func: FuncIndex| seen.callers.get(&func).into_iter().flatten().copied();
+    let near = callers(func).map(|one| (one, func)).take(UNSEEN_WAY);
+    let far = callers(func).take(UNSEEN_WAY).flat_map(|one| callers(one).map(move |two| (two, one)));
+    let is_left = |func: FuncIndex| {
+        let is_export =
+            |export: &view::ExportInfo| export.kind == view::ExternKind::Function && export.index == func.0;
+        !seen.ran.contains(&func) && facts.view.exports.iter().any(is_export)
+    };
+    let decided = |(caller, callee): (FuncIndex, FuncIndex)| {
+        seen.ran.contains(&caller) && guard(facts, module, call_of(facts, module, caller, callee)).is_some()
+    };
+    is_left(func)
+        || callers(func).take(UNSEEN_WAY).any(is_left)
+        || near.chain(far.take(UNSEEN_WAY)).any(decided)
 }

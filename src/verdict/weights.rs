@@ -58,6 +58,8 @@ pub(super) struct ClassTable {
     pub(super) unexplained_instructions: u64,
     pub(super) unexplained_bit_share: f64,
     pub(super) decisive: Vec<String>,
+    pub(super) idle: Vec<String>,
+    pub(super) harmless_scripts: Vec<String>,
     pub(super) large_bytes: usize,
 }
 
@@ -188,6 +190,7 @@ pub(super) struct Threshold {
     pub(super) time_check_iterations: u64,
     pub(super) unseen_windows: u64,
     pub(super) unseen_window_share: f64,
+    pub(super) unseen_mixing_share: f64,
 }
 
 /// What is wrong with a file of weights, with its place.

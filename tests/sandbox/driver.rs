@@ -384,6 +384,51 @@ fn what_one_export_gives_is_tried_with_another() {
     assert!(worked, "{:?}", names(&run));
 }
 
+/// Memory from this allocator belongs to whom it is handed to, who frees it by its length.
+const TAKES_OVER: &str = r#"(module (memory (export "memory") 4) (global $top (mut i32) (i32.const 4096))
+    (func (export "__wbindgen_malloc") (param $size i32) (param $align i32) (result i32) (local $at i32)
+        (local.set $at (i32.add (global.get $top) (i32.const 8)))
+        (global.set $top (i32.and (i32.add (local.get $at) (i32.add (local.get $size) (i32.const 7)))
+            (i32.const -8)))
+        (i32.store (i32.sub (local.get $at) (i32.const 8)) (local.get $size))
+        (local.get $at))
+    (func $free (param $at i32) (param $size i32)
+        (if (i32.ne (i32.load (i32.sub (local.get $at) (i32.const 8))) (local.get $size)) (then unreachable))
+        (i32.store (i32.sub (local.get $at) (i32.const 8)) (i32.const -1)))
+    (func (export "greet") (param i32 i32) (result i32)
+        (call $free (local.get 0) (local.get 1)) (i32.const 7))
+    (func (export "join") (param i32 i32 i32 i32) (result i32)
+        (call $free (local.get 0) (local.get 1)) (call $free (local.get 2) (local.get 3)) (i32.const 8)))"#;
+
+#[test]
+fn what_a_call_takes_over_is_of_its_own_and_of_its_length() {
+    let run = run(TAKES_OVER);
+    let worked = |name: &str, result: i32| {
+        let is_it =
+            |entry: &&wasmspoor::sandbox::Entry| entry.name == name && entry.results == [Value::I32(result)];
+        run.entries.iter().filter(is_it).map(|entry| entry.args[0]).collect::<Vec<_>>()
+    };
+    let (greeted, joined) = (worked("greet", 7), worked("join", 8));
+    assert!(!greeted.is_empty() && !joined.is_empty(), "{:?}", run.entries);
+    assert!(!greeted.contains(&joined[0]), "no piece is given twice");
+}
+
+/// It showed much code when it began, and then calls its host for ever.
+#[test]
+fn a_flood_of_host_calls_is_no_news() {
+    let blocks = "(if (i32.eq (local.get 0) (i32.const 7)) (then (local.set 0 (i32.const 8))))".repeat(60);
+    let text = format!(
+        r#"(module (import "env" "f" (func $f))
+            (func (export "talks") (param i32) {blocks} (loop (call $f) (br 0))))"#
+    );
+    let mut options = RunOptions::default();
+    options.entry_decisions = Some(2_000_000);
+    let run = run_with(&text, &options);
+    assert_eq!(run.entries[0].end, EntryEnd::Stopped { limit: Limit::Decisions });
+    let calls = run.trace.counts().unwrap().of_mnemonic("call") / run.entries.len() as u64;
+    assert!(calls < 100_000, "{calls}");
+}
+
 #[test]
 fn seeds_follow_from_the_sample_unless_one_is_given() {
     let sample = |constant: u32| {

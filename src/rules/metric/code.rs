@@ -5,7 +5,7 @@ use crate::{
         sections,
         view::{Classes, Function},
     },
-    rules::limits::MAX_MODULES,
+    rules::limits::{MAX_MODULES, MAX_SECTIONS},
 };
 
 use super::{Index, MINING, Subject, bits, share, windows};
@@ -200,11 +200,29 @@ fn algorithms(index: &Index<'_>, classes: &[&str]) -> f64 {
     found.map(|constant| constant.algorithm.as_str()).collect::<std::collections::BTreeSet<_>>().len() as f64
 }
 
+/// Whether a module is the form in which tools pass on the types of a component: an empty function beside a
+/// section of that name.
+fn describes_types(module: &[u8]) -> bool {
+    const NAME: &[u8] = b"component-type";
+    const EMPTY_CODE: &[u8] = &[1, 2, 0, 0x0b];
+    let bodies = sections(module).take(MAX_SECTIONS).filter_map(|range| module.get(range));
+    let is_name = |body: &[u8]| body.get(1..).is_some_and(|rest| rest.starts_with(NAME));
+    let (mut is_empty, mut is_named) = (false, false);
+    for body in bodies {
+        is_empty |= body == EMPTY_CODE;
+        is_named |= is_name(body);
+    }
+    is_empty && is_named
+}
+
 /// The magic number alone is in whatever reads or writes modules.
 pub(super) fn embedded_modules(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     const MODULE: &[u8] = b"\0asm\x01\0\0\0";
     let wasm = index.facts.wasm;
-    let is_module = |at: &usize| wasm.get(*at..).is_some_and(|rest| sections(rest).take(2).count() == 2);
+    let is_module = |at: &usize| {
+        let is_program = |rest: &[u8]| sections(rest).take(2).count() == 2 && !describes_types(rest);
+        wasm.get(*at..).is_some_and(is_program)
+    };
     of_file(subject, || match wasm.starts_with(MODULE) {
         true => {
             memchr::memmem::find_iter(wasm, MODULE).skip(1).take(MAX_MODULES).filter(is_module).count() as f64

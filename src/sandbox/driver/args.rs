@@ -14,7 +14,7 @@ const OUTPUT: u32 = 8 << 10;
 const TEXT: u32 = 12 << 10;
 const OBJECT: u32 = 16 << 10;
 /// Bytes of the input, as a job of a miner has.
-const LEN: i32 = 76;
+pub(super) const LEN: i32 = 76;
 
 /// What arguments are made of.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,6 +23,8 @@ pub(super) struct Material {
     pub(super) page: u32,
     /// An object that the sample made itself.
     pub(super) handle: Option<i32>,
+    /// Pieces of memory of the length of the input, with input in them, that may be given away.
+    pub(super) parcels: [Option<u32>; 2],
 }
 
 /// The contents of the page: a job in hexadecimal digits, which will do as bytes too; the target of a pool,
@@ -114,10 +116,20 @@ fn integers(types: &[Type]) -> usize {
 }
 
 fn fill(types: &[Type], slots: &[Slot], material: Material) -> Vec<Value> {
-    let mut slots = slots.iter().copied();
+    let mut parcels = material.parcels.into_iter().flatten();
+    let mut position = 0;
     let mut integer = || {
         let page = material.page as i32;
-        match slots.next().unwrap_or(Slot::Small(1)) {
+        let is_counted = slots.get(position + 1) == Some(&Slot::Len);
+        let slot = slots.get(position).copied().unwrap_or(Slot::Small(1));
+        position += 1;
+        if is_counted
+            && matches!(slot, Slot::Input | Slot::Output)
+            && let Some(parcel) = parcels.next()
+        {
+            return parcel as i32;
+        }
+        match slot {
             Slot::Object => material.handle.unwrap_or(page.wrapping_add(OBJECT as i32)),
             Slot::Input => page,
             Slot::Target => page.wrapping_add(TARGET as i32),
@@ -143,13 +155,19 @@ mod tests {
 
     #[test]
     fn arguments_have_the_types_and_differ() {
-        let material = Material { page: 0x1000, handle: Some(0x5000) };
+        let material = Material { page: 0x1000, handle: Some(0x5000), ..Material::default() };
         let int = |values: &[i32]| values.iter().map(|&value| Value::I32(value)).collect::<Vec<_>>();
         assert_eq!(make(&[Type::I32; 4], 0, material), int(&[0x5000, 0x1000, 0x3000, 76]));
-        assert_eq!(make(&[Type::I32; 2], 0, Material { page: 0x1000, handle: None }), int(&[0x1000, 76]));
+        assert_eq!(
+            make(&[Type::I32; 2], 0, Material { page: 0x1000, ..Material::default() }),
+            int(&[0x1000, 76])
+        );
         assert_eq!(make(&[Type::I32; 7], 0, material).len(), 7);
         let mixed = make(&[Type::F64, Type::I64, Type::ExternRef], 1, material);
         assert_eq!(mixed, [Value::F64(1.0), Value::I64(1), Value::Ref { null: true }]);
+        let parcels = [Some(0x7000), Some(0x7100)];
+        let given = make(&[Type::I32; 4], 2, Material { page: 0x1000, handle: None, parcels });
+        assert_eq!(given, int(&[0x7000, 76, 0x7100, 76]));
         for count in 1..6 {
             let types = vec![Type::I32; count];
             let ways: Vec<_> = (0..PATTERNS).map(|pattern| make(&types, pattern, material)).collect();

@@ -33,6 +33,8 @@ pub(super) struct Told {
     calls: usize,
     /// An object of each class that was made.
     objects: BTreeMap<u32, i32>,
+    /// Classes that have a constructor.
+    can_make: BTreeSet<u32>,
 }
 
 /// A function to call.
@@ -47,6 +49,10 @@ impl Driver<'_> {
     pub(super) fn callbacks(&mut self) {
         let registered = self.state.lock().unwrap_or_else(PoisonError::into_inner).world.registered.clone();
         let mut targets = self.targets(&registered);
+        self.told.can_make.extend(targets.iter().filter_map(|target| match target.told.owner {
+            Owner::Makes(class) => Some(class),
+            _ => None,
+        }));
         if targets.is_empty() || self.is_over() {
             return;
         }
@@ -54,7 +60,7 @@ impl Driver<'_> {
             self.make_page();
             self.keep();
         }
-        targets.sort_by_key(order);
+        targets.sort_by_key(|target| self.told.order(target));
         let mut left = Vec::new();
         for target in &targets {
             if self.is_over() || self.told.calls >= CALLBACKS {
@@ -187,16 +193,18 @@ impl Told {
         let key = told.context.unwrap_or(0).wrapping_mul(0x0100_0193) ^ told.index | 1 << 31;
         !self.done.insert(key)
     }
-}
 
-/// Constructors, then what needs no object, then members, then what is only known to have been handed over.
-fn order(target: &Target) -> (u8, Reverse<(bool, u64, u64)>) {
-    let group = match target.told.owner {
-        Owner::Makes(_) => 0,
-        Owner::Free => 1,
-        Owner::Member(_) => 2,
-        Owner::Callback => 3,
-    };
-    let Reach { has_effect, mixes, loops, .. } = target.reach;
-    (group, Reverse((has_effect, mixes, loops)))
+    /// Constructors, then what needs no object, then members, then what is only known to have been handed
+    /// over, and last members of classes that no object was made of.
+    fn order(&self, target: &Target) -> (u8, Reverse<(bool, u64, u64)>) {
+        let group = match target.told.owner {
+            Owner::Makes(_) => 0,
+            Owner::Free => 1,
+            Owner::Member(class) if self.can_make.contains(&class) => 2,
+            Owner::Callback => 3,
+            Owner::Member(_) => 4,
+        };
+        let Reach { has_effect, mixes, loops, .. } = target.reach;
+        (group, Reverse((has_effect, mixes, loops)))
+    }
 }

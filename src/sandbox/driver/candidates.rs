@@ -156,10 +156,21 @@ pub(super) fn minified_constructors(session: &Session, candidates: &[Candidate])
 /// The sample's own allocator.
 pub(super) fn allocator(candidates: &[Candidate]) -> Option<&Candidate> {
     candidates.iter().find(|candidate| {
+        let is_plain = candidate.params == [Type::I32];
         names::ALLOCATORS.contains(&candidate.name.as_str())
-            && candidate.params == [Type::I32]
+            && (is_plain || is_aligning(candidate))
             && candidate.gives
     })
+}
+
+/// An allocator of wasm-bindgen that is given an alignment, too; releases of it cut its name to a number.
+pub(super) fn is_aligning(candidate: &Candidate) -> bool {
+    candidate.params == [Type::I32; 2] && candidate.gives && takes_over(candidate)
+}
+
+/// Whether what is allocated so belongs to whom it is handed to, who frees it by its exact size.
+pub(super) fn takes_over(candidate: &Candidate) -> bool {
+    candidate.name == "__wbindgen_malloc" || candidate.name.starts_with("__wbindgen_export")
 }
 
 /// What may be the sample's allocator by its type, those that reach most loops first: an allocator walks its
@@ -169,7 +180,8 @@ pub(super) fn allocators<'c>(session: &Session, all: &'c [Candidate]) -> Vec<&'c
     let imported = module.imported_functions();
     let fits = |one: &&Candidate| {
         let is_named = matches!(one.role, Role::Runtime | Role::Destroy);
-        one.func.0 >= imported && one.params == [Type::I32] && one.gives && !is_named
+        let takes_size = one.params == [Type::I32] && one.gives || is_aligning(one);
+        one.func.0 >= imported && takes_size && !is_named
     };
     let mut fitting: Vec<_> = all.iter().filter(fits).collect();
     if fitting.len() > 1 {

@@ -19,6 +19,9 @@ pub(super) const SEARCH_OBJECTS: usize = 4;
 /// Blocks that a call must have shown for the search to leave its export alone.
 pub(super) const SEARCH_BLOCKS: u64 = 24;
 
+/// Pieces of memory asked of the sample's allocator at a time, to be given away.
+pub(super) const PARCELS: usize = 12;
+
 /// Names in a message of what was not called; the others are counted.
 pub(super) const LEFT_NAMED: usize = 5;
 

@@ -12,6 +12,7 @@ mod callbacks;
 mod candidates;
 mod limits;
 mod names;
+mod parcels;
 mod rank;
 mod returning;
 mod search;
@@ -70,6 +71,8 @@ pub(super) struct Driver<'o> {
     material: Material,
     /// The state that a failed call is followed by.
     returning: Returning,
+    /// Memory of the sample's own that calls take over.
+    parcels: parcels::Parcels,
     /// What the sample told its host of and was looked at, and the objects that came of it.
     told: callbacks::Told,
     /// The wall time of an entry was used up, which depends on the machine.
@@ -95,6 +98,7 @@ impl<'o> Driver<'o> {
             limitations,
             material,
             returning,
+            parcels: parcels::Parcels::default(),
             told: callbacks::Told::default(),
             clock_struck: 0,
         }
@@ -258,6 +262,7 @@ impl<'o> Driver<'o> {
     /// Calls an export with made-up arguments; with others if it has loops and did next to nothing.
     fn try_out(&mut self, candidate: &Candidate) {
         for pattern in 0..PATTERNS {
+            self.deal(&candidate.params);
             let (before, _) = self.session.work();
             let args = match candidate.role {
                 Role::Set => args::make_setting(&candidate.params, self.material),
@@ -267,6 +272,9 @@ impl<'o> Driver<'o> {
             self.call(candidate, EntryKind::Export, args, !candidate.params.is_empty());
             let (after, _) = self.session.work();
             let has_failed = self.settle();
+            if !has_failed {
+                self.spend();
+            }
             let is_worth_more = candidate.reach.loops > 0 || has_failed;
             let did_little = after - before < LITTLE && is_worth_more && candidate.role == Role::Other;
             if !did_little || candidate.params.is_empty() || self.is_over() {
@@ -314,7 +322,11 @@ impl<'o> Driver<'o> {
         let len = self.session.memory_len();
         self.material.page = len.saturating_sub(u64::from(size)).min(u64::from(u32::MAX)) as u32;
         match candidates::allocator(&candidates) {
-            Some(allocator) => _ = self.allocate(allocator, size),
+            Some(allocator) => {
+                if self.allocate(allocator, size).is_some() {
+                    self.parcels.found(allocator);
+                }
+            }
             None => self.find_allocator(size),
         }
         if self.material.page == 0 {
@@ -328,7 +340,9 @@ impl<'o> Driver<'o> {
 
     /// Asks an allocator for the page.
     fn allocate(&mut self, allocator: &Candidate, size: u32) -> Option<u32> {
-        self.call(allocator, EntryKind::Export, vec![Value::I32(size as i32)], true);
+        let mut args = vec![Value::I32(size as i32)];
+        args.resize(allocator.params.len(), Value::I32(8));
+        self.call(allocator, EntryKind::Export, args, true);
         let Some(Entry { results, end: EntryEnd::Returned, .. }) = self.entries.last() else { return None };
         let &Value::I32(address @ 1..) = results.first()? else { return None };
         let is_inside = address as u64 + u64::from(size) <= self.session.memory_len();
@@ -348,6 +362,7 @@ impl<'o> Driver<'o> {
                 && second % 8 == 0
                 && first.abs_diff(second) >= size
             {
+                self.parcels.found(candidate);
                 return;
             }
             self.material.page = page;

@@ -25,7 +25,7 @@ pub(super) enum Role {
 
 /// Names without leading underscores; the first row that matches counts.
 const ROLES: &[(Role, &[&str])] = &[
-    (Role::Initialize, &["initialize", "wasm_call_ctors", "post_instantiate", "GLOBAL__*"]),
+    (Role::Initialize, &["initialize", "wasm_call_ctors", "post_instantiate", "GLOBAL__*", "wbindgen_start"]),
     (Role::Main, &["start", "main", "main_argc_argv", "main_void", "original_main", "wasi:cli/run@*#run"]),
     (
         Role::Runtime,
@@ -87,7 +87,6 @@ const ROLES: &[(Role, &[&str])] = &[
             "wbindgen_free",
             "wbindgen_add_to_stack_pointer",
             "wbindgen_exn_store",
-            "wbindgen_start",
             "wbg_*_free",
             "wasm_call_dtors",
             "wasi_*",

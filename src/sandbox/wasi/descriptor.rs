@@ -206,6 +206,13 @@ impl Table {
         if self.open.len() < OPEN_DESCRIPTORS { Ok(()) } else { Err(Errno::MFILE) }
     }
 
+    /// The lowest number from `least` on that is free.
+    pub(super) fn free_from(&self, least: u32) -> Option<u32> {
+        let taken = self.open.range(least..).map(|(&fd, _)| fd);
+        let fd = (least..).zip(taken).take_while(|&(number, fd)| number == fd).count() as u32;
+        least.checked_add(fd)
+    }
+
     /// Opens with the lowest number that is free.
     pub(super) fn open(&mut self, descriptor: Descriptor) -> Result<u32, Errno> {
         self.open_from(0, descriptor)
@@ -214,9 +221,7 @@ impl Table {
     /// Opens with the lowest number that is free from `least` on.
     pub(super) fn open_from(&mut self, least: u32, descriptor: Descriptor) -> Result<u32, Errno> {
         self.has_room()?;
-        let taken = self.open.range(least..).map(|(&fd, _)| fd);
-        let fd = (least..).zip(taken).take_while(|&(number, fd)| number == fd).count() as u32;
-        let fd = least.checked_add(fd).ok_or(Errno::INVAL)?;
+        let fd = self.free_from(least).ok_or(Errno::INVAL)?;
         self.open.insert(fd, descriptor);
         Ok(fd)
     }

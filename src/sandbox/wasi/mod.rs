@@ -96,6 +96,18 @@ impl Wasi {
         }
     }
 
+    /// Opens a socket that listens under a number that is closed and the next one: where a host would have
+    /// put it, and a program that accepts there was made for such a host.
+    fn hand_on_listener(&mut self, fd: u32) {
+        if self.fds.free_from(0) == Some(fd)
+            && self.fds.has_room().is_ok()
+            && let Some(descriptor) = self.sockets.inherit()
+        {
+            // There is room, so that it is open under that number.
+            _ = self.fds.open(descriptor);
+        }
+    }
+
     /// What a program that begins anew would not have: descriptors, and how far standard input was read.
     pub(super) fn keep(&self) -> Kept {
         let path = |descriptor: &Descriptor| match descriptor.target {

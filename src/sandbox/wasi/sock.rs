@@ -25,6 +25,7 @@ fn connection(ctx: &CallContext<'_, '_>, rights: u64) -> Result<usize, Errno> {
 }
 
 pub(super) fn sock_accept(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    ctx.state.wasi.hand_on_listener(ctx.u32(0));
     let descriptor = ctx.state.wasi.fds.get(ctx.u32(0))?;
     let (rights, inheriting) = (descriptor.rights, descriptor.inheriting);
     let position = match descriptor.target {

@@ -18,7 +18,12 @@ use crate::sandbox::{
 pub(in crate::sandbox) struct Sockets {
     listeners: Vec<Listener>,
     connections: Vec<Stream>,
+    /// The persona has no socket: one that listens is there for who accepts on it.
+    can_inherit: bool,
 }
+
+/// What the client of such a socket says: that of a shell or of a protocol of letters.
+const CALLER: &[&[u8]] = &[b"help\n", b"ls /\n", b"l .", b"get /etc/hostname\n", b"id\n", b"quit\n"];
 
 /// A socket that listens.
 #[derive(Debug)]
@@ -94,7 +99,8 @@ impl Stream {
 impl Sockets {
     /// The sockets, and a descriptor for each.
     pub(super) fn new(sockets: &[Socket]) -> (Self, Vec<Descriptor>) {
-        let (mut all, mut open) = (Self::default(), Vec::new());
+        let mut all = Self { can_inherit: sockets.is_empty(), ..Self::default() };
+        let mut open = Vec::new();
         for Socket { name, kind } in sockets {
             open.push(match kind {
                 SocketKind::Stream(peer) => {
@@ -117,6 +123,19 @@ impl Sockets {
             });
         }
         (all, open)
+    }
+
+    /// A socket that listens, with one client, as a host hands it on to a program that serves: once, where
+    /// the persona has none.
+    pub(super) fn inherit(&mut self) -> Option<Descriptor> {
+        if !std::mem::take(&mut self.can_inherit) {
+            return None;
+        }
+        let messages = CALLER.iter().map(|message| message.to_vec()).collect();
+        let peers = vec![Peer { messages, stays: false }].into_iter();
+        self.listeners.push(Listener { name: "inherited".into(), peers, accepted: 0 });
+        let target = Target::Listener(self.listeners.len() - 1);
+        Some(Descriptor::new(target, right::LISTENER, right::CONNECTION, 0))
     }
 
     pub(super) fn listener_name(&self, position: usize) -> &str {
@@ -295,6 +314,16 @@ mod tests {
         assert_eq!(sockets.send(0, b"more"), Err(Errno::PIPE));
         let used = sockets.into_used();
         assert_eq!((used[0].sent.as_slice(), used[0].shut_down), (&b"out"[..], 3));
+    }
+
+    #[test]
+    fn a_persona_without_sockets_hands_one_on_once() {
+        let (mut sockets, open) = Sockets::new(&[]);
+        assert!(open.is_empty());
+        assert_eq!(sockets.inherit().map(|descriptor| descriptor.target), Some(Target::Listener(0)));
+        assert_eq!((sockets.accept(0), sockets.accept(0)), (Ok(0), Err(Errno::AGAIN)));
+        assert_eq!(sockets.receive(0, 99, false, false), Ok(b"help\n".to_vec()));
+        assert!(sockets.inherit().is_none() && stream(&[], true).inherit().is_none());
     }
 
     #[test]

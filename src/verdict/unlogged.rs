@@ -1,0 +1,45 @@
+//! Host calls that were made and are not in the log: whether they can have done anything.
+//!
+//! The log holds the first calls of each function. A loop over a function that has no effect, and is logged
+//! ten thousand times, hides nothing; calls that read, write, send or start something may be anything.
+//!
+//! Costs one walk over the edges of the call graph.
+
+use std::collections::BTreeMap;
+
+use super::{
+    text,
+    weights::{Weighed, listed},
+};
+use crate::module::FuncIndex;
+
+/// Why what was not logged forbids CLEAN, if it does.
+pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
+    let run = facts.run.filter(|run| run.calls_cut > 0)?;
+    let mut logged: BTreeMap<FuncIndex, u64> = BTreeMap::new();
+    for call in &run.calls {
+        *logged.entry(call.func).or_default() += 1;
+    }
+    let mut made: BTreeMap<FuncIndex, u64> = BTreeMap::new();
+    for edge in &facts.dynamic.call_graph.edges {
+        *made.entry(edge.callee).or_default() += edge.count;
+    }
+    let (mut unexplained, mut harmless) = (run.calls_cut, 0u64);
+    for import in &facts.view.imports {
+        let Some(func) = import.func else { continue };
+        let of = |counts: &BTreeMap<FuncIndex, u64>| counts.get(&func).copied().unwrap_or(0);
+        if does_nothing(facts, &import.module, &import.name) {
+            harmless = harmless.saturating_add(of(&made).saturating_sub(of(&logged)));
+        }
+    }
+    unexplained = unexplained.saturating_sub(harmless);
+    (unexplained > 0).then(|| format!("{} were not logged", text::plural(unexplained, "host call")))
+}
+
+/// Whether a function has no effect, whatever it is given.
+fn does_nothing(facts: &Weighed<'_>, module: &str, name: &str) -> bool {
+    let (class, name) = (&facts.weights.class, name.trim_start_matches('_'));
+    let has_effect = facts.weights.effects.values().any(|names| listed(names, name));
+    let is_system = module.starts_with("wasi") || name.starts_with("syscall");
+    listed(&class.idle, name) || !(has_effect || is_system || listed(&class.decisive, name))
+}

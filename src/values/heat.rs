@@ -69,7 +69,8 @@ impl Heat {
         let mut at = address;
         while at < end {
             let page = at >> self.page_log2;
-            let next = ((page + 1) << self.page_log2).min(end);
+            let last = (page << self.page_log2) | (self.page_bytes() - 1);
+            let next = last.saturating_add(1).min(end);
             let cell = self.cells.entry((memory, page, self.column)).or_default();
             let bytes = &mut cell[usize::from(is_write)];
             *bytes = bytes.saturating_add(next - at);

@@ -93,6 +93,8 @@ pub fn smith(data: &[u8]) -> arbitrary::Result<Vec<u8>> {
     config.exceptions_enabled = false;
     config.gc_enabled = false;
     config.custom_descriptors_enabled = false;
+    // The stock engine does not read them.
+    config.compact_imports_enabled = false;
     let module = wasm_smith::Module::new(config, &mut u)?;
     Ok(module.to_bytes())
 }

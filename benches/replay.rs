@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench replay               criterion; the throughput is in executed opcodes
+//! cargo bench --bench replay -- --table    counting with what is remembered and without, 9 times in turn
 //! cargo bench --bench replay -- --once     each case once, untimed, answers asserted (CI)
 //! ```
 //!
@@ -10,13 +11,13 @@
 
 mod common;
 
-use std::hint::black_box;
+use std::{hint::black_box, time::Instant};
 
 use criterion::{Criterion, Throughput};
-use wasmspoor::trace::{Counts, Event, Trace};
+use wasmspoor::trace::{Counter, Counts, Event, ExecutedBlock, ExecutedFunction, Trace, Visitor};
 
 fn main() {
-    let traces = common::traces();
+    let traces = common::more_traces();
     if common::once() {
         for (name, trace) in &traces {
             println!(
@@ -25,6 +26,10 @@ fn main() {
                 event_by_event(trace, 1_000_000)
             );
         }
+        return;
+    }
+    if std::env::args().any(|arg| arg == "--table") {
+        traces.iter().for_each(|(name, trace)| row(name, trace));
         return;
     }
     let mut criterion = Criterion::default().configure_from_args().sample_size(10);
@@ -45,6 +50,53 @@ fn main() {
         group.finish();
     }
     criterion.final_summary();
+}
+
+/// A counter that is told of every block, so that replay remembers nothing.
+#[derive(Default)]
+struct Plain(Counter);
+
+impl Visitor for Plain {
+    fn load(&mut self, function: ExecutedFunction<'_>) {
+        self.0.load(function);
+    }
+
+    #[inline(always)]
+    fn block(&mut self, run: ExecutedBlock<'_>) {
+        self.0.block(run);
+    }
+
+    fn cut(&mut self, run: ExecutedBlock<'_>) {
+        self.0.cut(run);
+    }
+}
+
+/// As [`block_wise`], with a look at every block.
+fn plain(trace: &Trace) -> u64 {
+    let mut counter = Plain::default();
+    trace.replay(&mut counter).unwrap_or_else(|error| panic!("{error}"));
+    counter.0.finish().unwrap_or_else(|error| panic!("{error}")).total
+}
+
+/// Medians of both in turn.
+fn row(name: &str, trace: &Trace) {
+    let timed = |count: fn(&Trace) -> u64| {
+        let start = Instant::now();
+        (black_box(count(trace)), start.elapsed().as_secs_f64() * 1e3)
+    };
+    let (mut remembered, mut told) = (Vec::new(), Vec::new());
+    for _ in 0..9 {
+        let ((total, time), (other, other_time)) = (timed(block_wise), timed(plain));
+        assert_eq!(total, other, "{name}");
+        remembered.push(time);
+        told.push(other_time);
+    }
+    let median = |times: &mut Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    };
+    let (remembered, told) = (median(&mut remembered), median(&mut told));
+    println!("{name:12} {told:8.2} ms plain {remembered:8.2} ms remembered {:6.2}x", told / remembered);
 }
 
 /// Counts opcodes; returns the number of all.

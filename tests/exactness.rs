@@ -5,8 +5,8 @@ mod common;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use common::{bodies, compare, files, is_beyond_stock, noise, shared, texts};
-use wasmspoor::{Limits, Options, Outcome, Tracer};
+use common::{bodies, compare, files, is_beyond_stock, noise, remembered, shared, texts};
+use wasmspoor::{Limits, Options, Outcome, Tracer, trace::ReplayLimits};
 use wasmspoor_needs::needs;
 
 #[test]
@@ -26,6 +26,33 @@ fn corpus_is_counted_exactly() {
             Ok(None) => assert!(refused || is_beyond_stock(&wasm), "{} is not accepted", sample.display()),
             Err(difference) => panic!("{}: {difference}", sample.display()),
         }
+    }
+}
+
+/// Kernels of every kind: loops, tables, calls of all sorts, recursion, text.
+#[test]
+fn what_replay_remembers_is_what_ran() {
+    let kernels = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/kernels"), "wat");
+    assert!(kernels.len() >= 11);
+    for kernel in kernels {
+        let wasm = wat::parse_file(&kernel).unwrap();
+        let mut limits = Limits::default();
+        (limits.decisions, limits.wall_time) = (Some(100_000), None);
+        let mut session = Tracer::new(Options::default().limits(limits)).load(&wasm).unwrap();
+        session.start().unwrap();
+        let export =
+            session.exports().into_iter().find(|export| export == "main" || export == "run").unwrap();
+        let args: Vec<_> =
+            session.params(&export).unwrap().iter().map(|_| wasmspoor::Value::I32(10_000)).collect();
+        session.invoke(&export, &args).unwrap();
+        let trace = session.finish();
+        let name = kernel.display();
+        remembered::same(&trace, ReplayLimits::default());
+        (1..8).for_each(|seed| remembered::same_when_damaged(&trace, seed * 0x1234_5677));
+        let stretches = remembered::stretches(&trace);
+        // A chunk stands for eight decisions, or a wide one. In deep recursion frames are never the same.
+        let least = if name.to_string().contains("deep") { 0 } else { trace.decisions / 24 };
+        assert!(stretches >= least, "{name}: {stretches} of {} decisions", trace.decisions);
     }
 }
 

@@ -372,3 +372,36 @@ fn shells_and_manuals_know_the_subcommands() {
     assert!(page.contains("files\\-from"), "{page}");
     assert!(pages.join("spoor.1").exists());
 }
+
+/// A loop that calls nobody, and ends by itself.
+const LONG: &str = r#"(module (func (export "_start") (local i32)
+  (loop $l (br_if $l (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 3000000))))))"#;
+
+#[test]
+fn record_says_which_entry_points_came_to_a_budget() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sample, trace) = (folder.path().join("long.wat"), folder.path().join("long.spoor"));
+    fs::write(&sample, LONG).unwrap();
+    let record = |options: &[&str]| {
+        let words = ["record", sample.to_str().unwrap(), "--force", "-o", trace.to_str().unwrap()];
+        let output = spoor(&[&words, options].concat());
+        assert!(output.status.success(), "{options:?}: {}", String::from_utf8_lossy(&output.stderr));
+        [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap())
+    };
+    let [line, note] = record(&["--entry-decisions", "300000"]);
+    assert!(line.contains("stopped early: _start (decisions)"), "{line}");
+    assert!(note.contains("1 entry point came to a budget") && note.contains("--no-budgets"), "{note}");
+    let [line, note] = record(&["--no-budgets"]);
+    assert!(!line.contains("stopped") && note.is_empty(), "{line}{note}");
+    assert_eq!(
+        json(&["report", trace.to_str().unwrap(), "--json"])["entries"][0]["end"]["status"],
+        "returned"
+    );
+    // What bounds the whole run still does.
+    let [line, _] = record(&["--no-budgets", "--max-decisions", "300000"]);
+    assert!(line.contains("stopped early: _start (decisions)"), "{line}");
+    assert_eq!(
+        spoor(&["run", sample.to_str().unwrap(), "--no-budgets", "--entry-time", "1"]).status.code(),
+        Some(2)
+    );
+}

@@ -15,28 +15,35 @@ pub(crate) fn once() -> bool {
 /// Name and trace of `main` of the workloads in `../shared`, or of our own kernels where that folder is
 /// absent.
 pub(crate) fn traces() -> Vec<(String, Trace)> {
-    all(false)
+    all(false, false)
+}
+
+/// As [`traces`], and those of kernels of our own like the programs of `docs/performance.md`.
+pub(crate) fn more_traces() -> Vec<(String, Trace)> {
+    all(false, true)
 }
 
 /// As [`traces`], with what the host did.
 pub(crate) fn traces_with_effects() -> Vec<(String, Trace)> {
-    all(true)
+    all(true, false)
 }
 
-fn all(effects: bool) -> Vec<(String, Trace)> {
+fn all(effects: bool, own: bool) -> Vec<(String, Trace)> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shared = here.join("../shared/workloads");
-    let paths: Vec<_> = match shared.is_dir() {
+    let kernel = |name| here.join("benches/kernels").join(name).with_extension("wat");
+    let mut paths: Vec<_> = match shared.is_dir() {
         true => ["fib", "gemm", "sha256", "bfvm", "qsort"]
             .map(|name| shared.join(name).with_extension("wasm"))
             .to_vec(),
         false => {
             println!("../shared is absent: our own kernels instead");
-            ["collatz", "br_table_vm", "indirect_calls"]
-                .map(|name| here.join("benches/kernels").join(name).with_extension("wat"))
-                .to_vec()
+            ["collatz", "br_table_vm", "indirect_calls"].map(kernel).to_vec()
         }
     };
+    if own {
+        paths.extend(["jacobi2d", "nussinov", "lzjson"].map(kernel));
+    }
     paths
         .iter()
         .map(|path| {

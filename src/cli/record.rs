@@ -19,6 +19,7 @@ use wasmspoor::{
 use super::{
     Exit, Failure,
     input::Progress,
+    plural,
     print::unusable,
     sample::{self, Analysed, Analyser},
 };
@@ -27,12 +28,13 @@ use super::{
 ///
 /// The file holds the sample too, and lasts: `spoor report` makes the same report from it as `spoor run` of
 /// the sample, `spoor rerun` runs it again and compares. A recording that is cut off (a crash, a full disk)
-/// is read as far as it goes.
+/// is read as far as it goes. An entry point that comes to its budget is stopped: then the line says which.
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(after_help = "Examples:
   spoor record sample.wasm -o sample.spoor
   spoor record sample.wasm -o sample.spoor --detached --persona workstation
+  spoor record sample.wasm -o sample.spoor --no-budgets --time-limit 600
   spoor report sample.spoor
 
 Exit codes: 0 recorded; 2 wrong usage, or a file that is there already or cannot be created; 3 not a valid module, 4 valid but not executable
@@ -79,7 +81,18 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         let bits = written.bytes as f64 * 8.0 / instructions.max(1) as f64;
         write!(out, ", {} instructions, {bits:.4} bits for each", grouped(instructions))?;
     }
+    if !written.stopped.is_empty() {
+        let stopped = written.stopped.iter().map(|(name, limit)| format!("{} ({limit})", line(name)));
+        write!(out, ", stopped early: {}", stopped.collect::<Vec<_>>().join(", "))?;
+    }
     writeln!(out)?;
+    if !written.stopped.is_empty() {
+        let entries = plural(written.stopped.len() as u64, "entry point");
+        super::complain!(
+            "spoor: {entries} came to a budget or a limit, and the file holds the run up to there; \
+             --no-budgets lifts the budgets of entry points, and the limits are options too"
+        );
+    }
     match written.status {
         Err(error) => Err(refused(error)),
         Ok(Status::Unsupported) => {

@@ -82,6 +82,10 @@ pub(super) struct Arguments {
     /// Executed instructions of one entry point [default: 500 million]
     #[arg(long, value_name = "N")]
     entry_instructions: Option<u64>,
+    /// No bounds of one entry point, in time, decisions or instructions: only those of the whole run, below,
+    /// stop it
+    #[arg(long, conflicts_with_all = ["entry_time", "entry_decisions", "entry_instructions"])]
+    no_budgets: bool,
     /// Further rules: files (.yml, .yar) or folders; may be repeated
     #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
@@ -89,8 +93,11 @@ pub(super) struct Arguments {
     limits: limits::Arguments,
 }
 
+/// Time of an entry point that no budget bounds: ten years.
+const NO_ENTRY_TIME: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+
 /// The options whose values `--options` gives.
-const IN_OPTIONS: [&str; 24] = [
+const IN_OPTIONS: [&str; 25] = [
     "drive",
     "invoke",
     "persona",
@@ -106,6 +113,7 @@ const IN_OPTIONS: [&str; 24] = [
     "entry_time",
     "entry_decisions",
     "entry_instructions",
+    "no_budgets",
     "time_limit",
     "max_decisions",
     "max_instructions",
@@ -220,6 +228,10 @@ impl Arguments {
         }
         options.entry_decisions = self.entry_decisions.or(options.entry_decisions);
         options.entry_instructions = self.entry_instructions.or(options.entry_instructions);
+        if self.no_budgets {
+            options.entry_time = NO_ENTRY_TIME;
+            (options.entry_decisions, options.entry_instructions) = (None, None);
+        }
         options.seed = self.seed.map_or(options.seed, Seed::Given);
         if let Some(seconds) = self.epoch {
             let nanos = seconds.checked_mul(1_000_000_000);

@@ -10,7 +10,7 @@ use crate::{
     Limits,
     trace::{
         Checkpoint, Event, Events, ExecutedBlock, ExecutedFunction, Level, Replay, ReplayError,
-        ReplayErrorKind, ReplayProgress, Trace, Visitor,
+        ReplayErrorKind, ReplayProgress, Stretch, Trace, Visitor,
     },
     tracer::replay_limits,
 };
@@ -71,6 +71,22 @@ impl Visitor for CheckpointVisitor {
         self.instructions += u64::from(run.len());
         if let Some(block) = self.blocks.get_mut(run.number()) {
             *block = true;
+        }
+    }
+
+    fn patience(&self) -> u64 {
+        self.pause_at.saturating_sub(self.instructions)
+    }
+
+    fn stretch(&mut self, run: Stretch<'_>) {
+        self.instructions += run.instructions();
+    }
+
+    fn stretches(&mut self, run: Stretch<'_>, _: u64) {
+        for block in run.blocks() {
+            if let Some(ran) = self.blocks.get_mut(block.number()) {
+                *ran = true;
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{
     hex,
     module::CodeOffset,
     sandbox::{Entry, FileChange, Run},
-    trace::{ExecutedFunction, Record, Trace, Visitor, stream},
+    trace::{ExecutedFunction, Record, Stretch, Trace, Visitor, stream},
 };
 
 use super::{
@@ -229,6 +229,13 @@ impl Visitor for Ran {
         let name = function.module().name(index).map(str::to_owned);
         self.0.insert(index.0, NamedFunction { index: index.0, name });
     }
+
+    #[inline(always)]
+    fn patience(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn stretch(&mut self, _: Stretch<'_>) {}
 }
 
 /// The functions that ran, as far as the trace goes.

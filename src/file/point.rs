@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     module::{CodeOffset, FuncIndex, Place},
-    trace::{ExecutedBlock, Record, Streams, Trace, Visitor, stream},
+    trace::{ExecutedBlock, Record, Streams, Stretch, Trace, Visitor, stream},
 };
 
 /// A moment of a run.
@@ -107,6 +107,15 @@ struct Count(u64);
 impl Visitor for Count {
     fn block(&mut self, run: ExecutedBlock<'_>) {
         self.0 += u64::from(run.len());
+    }
+
+    #[inline(always)]
+    fn patience(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn stretch(&mut self, run: Stretch<'_>) {
+        self.0 += run.instructions();
     }
 }
 

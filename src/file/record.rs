@@ -9,8 +9,8 @@ use std::{
 };
 
 use crate::{
-    LoadError, hex,
-    sandbox::{self, Recorder, RunOptions, Status},
+    Limit, LoadError, hex,
+    sandbox::{self, EntryEnd, Recorder, Run, RunOptions, Status},
     trace::Level,
 };
 
@@ -45,6 +45,17 @@ pub struct Written {
     /// How the run ended, or why the sample could not be loaded. A file that takes no more before the run
     /// begins is an error of [`record`].
     pub status: Result<Status, LoadError>,
+    /// The entry points that a budget or a limit stopped, by name, and which.
+    pub stopped: Vec<(String, Limit)>,
+}
+
+/// The entry points of a run that were stopped.
+fn stopped(run: &Run) -> Vec<(String, Limit)> {
+    let stopped = run.entries.iter().filter_map(|entry| match entry.end {
+        EntryEnd::Stopped { limit } => Some((entry.name.clone(), limit)),
+        _ => None,
+    });
+    stopped.collect()
 }
 
 /// Runs a sample and writes all that is recorded of it to `file`, which is empty and lies at `path`. The run
@@ -122,12 +133,14 @@ fn record_as(
     }
     // Without a run the file takes no more, and `recording.end()` says why.
     let (mut status, mut totals, mut done) = (Ok(Status::NothingRan), None, None);
+    let mut short = Vec::new();
     if goes_on {
         let recorder: Arc<dyn Recorder> = Arc::clone(&writer) as _;
         let manner = sandbox::Manner { recorder: Some(recorder), timeouts: None, effects: with_effects };
         let outcome = match sandbox::run_with(&wasm, options, manner) {
             Ok(mut run) => {
                 done = run.trace.effects.take();
+                short = stopped(&run);
                 Outcome::Ran(Box::new(Rest { records: writer.records(), ..Rest::of(run) }))
             }
             Err(error) => Outcome::Refused(error),
@@ -154,5 +167,5 @@ fn record_as(
         _ => Ok(None),
     };
     let bytes = sink.end()?;
-    Ok((Written { bytes, instructions: instructions?, status }, took))
+    Ok((Written { bytes, instructions: instructions?, status, stopped: short }, took))
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     module::view::View,
     sandbox,
-    trace::{CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, Visitor},
+    trace::{CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, Stretch, Visitor},
 };
 
 use super::{Cost, Pass, Replayed};
@@ -110,6 +110,16 @@ impl Visitor for Depths {
     fn leave(&mut self, _: ExecutedBlock<'_>) {
         self.begin();
         self.depth = self.depth.saturating_sub(1);
+    }
+
+    #[inline(always)]
+    fn patience(&self) -> u64 {
+        u64::MAX
+    }
+
+    #[inline(always)]
+    fn stretch(&mut self, run: Stretch<'_>) {
+        run.tell_calls(self);
     }
 
     fn host_call(&mut self, run: Option<ExecutedBlock<'_>>, call: HostCall<'_>) {

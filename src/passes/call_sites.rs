@@ -3,7 +3,7 @@
 use crate::{
     module::view::View,
     sandbox,
-    trace::{ExecutedBlock, HostCall, Record, Visitor},
+    trace::{ExecutedBlock, HostCall, Record, Stretch, Visitor},
 };
 
 use super::{Cost, Pass, Place, Replayed};
@@ -47,6 +47,14 @@ impl Visitor for Sites {
         }
         self.host_calls += 1;
     }
+
+    #[inline(always)]
+    fn patience(&self) -> u64 {
+        u64::MAX
+    }
+
+    #[inline(always)]
+    fn stretch(&mut self, _: Stretch<'_>) {}
 }
 
 /// Which of all host calls of the trace are in the log, by number.

@@ -150,6 +150,11 @@ impl Walker {
 }
 
 impl Visitor for Walker {
+    #[inline(always)]
+    fn patience(&self) -> u64 {
+        u64::MAX
+    }
+
     fn block(&mut self, run: ExecutedBlock<'_>) {
         if run.function().index() != self.func {
             return;

@@ -41,6 +41,7 @@ use serde::Serialize;
 use crate::{
     module::{FuncIndex, Place, view::View},
     sandbox::Run,
+    trace::Visitor,
 };
 
 pub use branches::Branch;

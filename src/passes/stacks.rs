@@ -140,6 +140,11 @@ impl Tree {
 }
 
 impl Visitor for Tree {
+    #[inline(always)]
+    fn patience(&self) -> u64 {
+        u64::MAX
+    }
+
     fn block(&mut self, run: ExecutedBlock<'_>) {
         if self.pending {
             self.pending = false;

@@ -66,9 +66,14 @@ macro_rules! passes {
         impl Dynamic {
             /// Replays the trace of a run, once, for all passes.
             pub fn of(run: &Run, view: &View) -> Self {
+                Self::with(run, view, ())
+            }
+
+            /// As [`Self::of`]; `beside` sees the replay too.
+            pub(super) fn with(run: &Run, view: &View, beside: impl Visitor) -> Self {
                 let counters = $crate::passes::table::nested!($($pass.counter(run, view),)*);
-                let (mut replayed, $crate::passes::table::nested_names!($($field,)*)) =
-                    Replayed::with(run, view, counters);
+                let (mut replayed, ($crate::passes::table::nested_names!($($field,)*), _)) =
+                    Replayed::with(run, view, (counters, beside));
                 $(let $field: Rc<$output> = replayed.make(&$pass, $field);)*
                 // Then nobody else holds what was made, and nothing is copied.
                 replayed.forget();

@@ -7,10 +7,13 @@ use crate::{
     Options, Outcome, Tracer, Value,
     module::view::View,
     sandbox::{self, Run},
-    trace::Record,
+    trace::{Record, Visitor},
 };
 
-use super::profile::{Profile, Ran};
+use super::{
+    Dynamic,
+    profile::{Profile, Ran},
+};
 
 /// Runs start and the exports without parameters.
 fn run(wasm: &[u8], decisions: u64) -> Option<Run> {
@@ -31,12 +34,20 @@ fn run(wasm: &[u8], decisions: u64) -> Option<Run> {
     Some(run)
 }
 
+/// Wants to be told of each block, so that replay remembers nothing.
+struct EachBlock;
+
+impl Visitor for EachBlock {}
+
 /// Checks every block of every function; gives how many there were.
 fn check(wasm: &[u8], what: &str) -> usize {
     let Some(run) = run(wasm, 20_000) else { return 0 };
     let view = View::of(wasm);
     let profile = Profile::of(&run, &view);
     assert_eq!(profile.error, None, "{what}");
+    let remembered = Dynamic::of(&run, &view);
+    let told = Dynamic::with(&run, &view, EachBlock);
+    assert_eq!(format!("{remembered:?}"), format!("{told:?}"), "{what}");
     let cut = run.trace.records.iter().filter(|record| is_between(record)).count() as u64;
     let mut lost = 0;
     let mut blocks = 0;

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::module::{FuncIndex, Module, OPCODES, Opcode, ParseError};
 
 use super::{
-    ExecutedBlock, ExecutedFunction, InstanceIndex, ReplayError, ReplayErrorKind, Trace, Visitor,
+    ExecutedBlock, ExecutedFunction, InstanceIndex, ReplayError, ReplayErrorKind, Stretch, Trace, Visitor,
     error::Inner,
 };
 
@@ -50,6 +50,20 @@ impl Visitor for Counter {
 
     fn cut(&mut self, run: ExecutedBlock<'_>) {
         self.cuts.push((run.number(), run.len()));
+    }
+
+    #[inline(always)]
+    fn patience(&self) -> u64 {
+        u64::MAX
+    }
+
+    #[inline(always)]
+    fn stretch(&mut self, _: Stretch<'_>) {}
+
+    fn stretches(&mut self, run: Stretch<'_>, times: u64) {
+        for block in run.blocks() {
+            self.blocks[block.number()] += times;
+        }
     }
 }
 

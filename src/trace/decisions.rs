@@ -79,7 +79,8 @@ impl Window {
     }
 
     /// Number of unread decisions.
-    fn len(self) -> u32 {
+    #[inline(always)]
+    pub(crate) fn len(self) -> u32 {
         63u32.saturating_sub(self.0.trailing_zeros())
     }
 
@@ -107,6 +108,12 @@ impl Window {
         let field = self.0 >> (64 - width);
         self.0 <<= width;
         Some(field)
+    }
+
+    /// What is left after so many decisions, fewer than there are.
+    #[inline(always)]
+    pub(crate) fn without(self, width: u8) -> Self {
+        Self(self.0 << width)
     }
 
     /// The unread decisions, the next one highest; below them stands the marker.
@@ -206,6 +213,29 @@ impl<'t> Source<'t> {
             return Err(self.ended());
         }
         Ok(self.next_window())
+    }
+
+    /// Whether decisions that may be read come after the window, as far as that can be seen at once.
+    #[inline(always)]
+    pub(super) fn has_more(&self) -> bool {
+        self.end < self.barrier && self.chunk.get(self.next).is_some_and(|&word| word > 1)
+    }
+
+    /// The window after one that was read to its end, when there is [more](Self::has_more).
+    #[inline(always)]
+    pub(super) fn next_full(&mut self) -> Window {
+        match self.chunk.get(self.next) {
+            // A whole word this side of the barrier: the usual case.
+            Some(&word)
+                if word >> stream::WORD_BITS != 0
+                    && self.barrier - self.end >= u64::from(stream::WORD_BITS) =>
+            {
+                self.next += 1;
+                self.end += u64::from(stream::WORD_BITS);
+                Window::of(word)
+            }
+            _ => self.next_window(),
+        }
     }
 
     /// Why a field of `width` bits could not be taken from `window`.

@@ -30,6 +30,39 @@ pub(super) const EFFECT_BYTES: u64 = 48;
 /// Elements of each table that are put back, and of all together that are kept to be put back: a few MiB.
 pub const MAX_RESTORED_ELEMENTS: u64 = 1 << 20;
 
+/// Decisions by which a chunk of a replay is remembered, in bits: what is random still comes again.
+pub(super) const CHUNK_BITS: u32 = 8;
+
+/// The same where a decision is wider, in bits: a short target fits, or a table of 4096 labels.
+pub(super) const WIDE_CHUNK_BITS: u32 = 12;
+
+/// Most blocks of a chunk that is remembered: longer ones are cut here.
+pub(super) const STRETCH_STEPS: usize = 1024;
+
+/// Most chunks that a replay remembers, a power of two: 3 MiB.
+pub(super) const MAX_CHUNKS: usize = 1 << 15;
+
+/// Most whole words of decisions that a replay remembers, a power of two: 1.5 MiB.
+pub(super) const MAX_WORDS: usize = 1 << 14;
+
+/// Blocks of all chunks that are remembered: 24 MiB.
+pub(super) const MAX_CHUNK_STEPS: usize = 1 << 20;
+
+/// Chunks of all words that are remembered: 1 MiB.
+pub(super) const MAX_WORD_PARTS: usize = 1 << 18;
+
+/// Frames that all stretches together pop and push: 4 MiB.
+pub(super) const MAX_STRETCH_STACK: usize = 1 << 20;
+
+/// Places at which a stretch is sought: as many may begin at one place with the same decisions.
+pub(super) const MEMO_PROBES: usize = 8;
+
+/// Words of decisions for which nothing is sought after it did not pay, at first. Twice as many each time
+/// that it does not.
+pub(super) const SHORTEST_NAP: u32 = 1 << 8;
+/// Words of decisions of the longest such nap: a run of a tenth of a second.
+pub(super) const LONGEST_NAP: u32 = 1 << 20;
+
 /// Limits of a replay that its caller chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayLimits {

@@ -37,7 +37,7 @@ pub use map::{ExecutedBlock, ExecutedFunction};
 pub use record::{End, FuncKey, Record, TracePosition, Trap};
 pub use replay::{Checkpoint, CheckpointFrame, CheckpointInvocation, Replay, ReplayProgress, ReplaySummary};
 pub use stored::{RecordStream, Streams};
-pub use visitor::{CallKind, HostCall, Visitor};
+pub use visitor::{CallKind, HostCall, Stretch, Visitor};
 pub(crate) use wasmspoor_hooks::recorder::stream;
 pub use words::Words;
 

@@ -7,6 +7,8 @@
 //! | walker | decisions come from | records | it stops |
 //! |---|---|---|---|
 //! | replay (`replay/walk.rs`) | a whole trace | pulled in order | at records, at the end of an invocation |
+//! | what replay remembers (`replay/explore.rs`) | a few that are next, touching nothing | it stops there | where
+//! the plain walk has to go on |
 //! | the counter (`tracer/instruction_counter.rs`) | chunks, while the run goes on | passed over | where
 //! decisions end |
 //!

@@ -1,6 +1,10 @@
 //! What replay tells: one call for each block, and one for each thing that happens at the end of a block.
 
+pub(super) mod stretch;
+
 use super::{End, ExecutedBlock, ExecutedFunction, FuncKey, Host};
+
+pub use stretch::Stretch;
 
 /// How a call names its callee.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,6 +85,25 @@ pub trait Visitor {
     /// unless it returned.
     fn end(&mut self, _end: &End) {}
 
+    /// How many instructions, and one, it lets pass without being asked whether it wants a pause. Replay may
+    /// then tell it of a [`Stretch`] in place of the blocks in it. By default none: each block is told.
+    fn patience(&self) -> u64 {
+        0
+    }
+
+    /// Blocks ran as they ran before. By default it is told of everything in them; one that only counts may
+    /// do so when [`Self::stretches`] says how often they did.
+    fn stretch(&mut self, run: Stretch<'_>)
+    where
+        Self: Sized,
+    {
+        run.tell(self);
+    }
+
+    /// So often the same blocks ran, each time as a [`Self::stretch`], since this was said last. Comes before
+    /// [`Self::end`] and before [`Replay::run`](super::Replay::run) comes back.
+    fn stretches(&mut self, _run: Stretch<'_>, _times: u64) {}
+
     /// Asked after each block: whether [`Replay::run`](super::Replay::run) shall come back to its caller. By
     /// default never.
     fn wants_pause(&self) -> bool {
@@ -89,7 +112,15 @@ pub trait Visitor {
 }
 
 /// Sees nothing.
-impl Visitor for () {}
+impl Visitor for () {
+    #[inline(always)]
+    fn patience(&self) -> u64 {
+        u64::MAX
+    }
+
+    #[inline(always)]
+    fn stretch(&mut self, _: Stretch<'_>) {}
+}
 
 /// Both see everything, the first before the second: a list of visitors is made of pairs.
 impl<A: Visitor, B: Visitor> Visitor for (A, B) {
@@ -167,6 +198,22 @@ impl<A: Visitor, B: Visitor> Visitor for (A, B) {
     fn end(&mut self, end: &End) {
         self.0.end(end);
         self.1.end(end);
+    }
+
+    #[inline(always)]
+    fn patience(&self) -> u64 {
+        self.0.patience().min(self.1.patience())
+    }
+
+    #[inline(always)]
+    fn stretch(&mut self, run: Stretch<'_>) {
+        self.0.stretch(run);
+        self.1.stretch(run);
+    }
+
+    fn stretches(&mut self, run: Stretch<'_>, times: u64) {
+        self.0.stretches(run, times);
+        self.1.stretches(run, times);
     }
 
     #[inline(always)]

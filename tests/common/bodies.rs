@@ -116,6 +116,7 @@ pub fn trace(data: &[u8]) {
     let mut counter = wasmspoor::trace::Counter::default();
     _ = trace.replay_within(limits, &mut counter);
     _ = counter.finish();
+    super::remembered::same(&trace, limits);
 }
 
 /// Arbitrary streams and effects over a small module, or a module from wasm-smith that really ran: the data

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use wasmspoor::{Options, Outcome, Session, Tracer, Value};
+use wasmspoor::{Options, Outcome, Session, Tracer, Value, trace::ReplayLimits};
 
-use super::{Answer, Run, State, hash, limits};
+use super::{Answer, Run, State, hash, limits, remembered};
 
 /// Runs a module until about `decisions` are used up.
 ///
@@ -34,6 +34,10 @@ pub fn run(wasm: &[u8], decisions: u64) -> Result<Run, String> {
     let state = (is_there && !is_over).then(|| state(&session));
     let trace = session.finish();
     let counted = trace.counts().unwrap_or_else(|error| panic!("replay: {error}"));
+    remembered::same(&trace, ReplayLimits { max_instructions: 2_000_000, ..ReplayLimits::default() });
+    if trace.decisions <= 5_000 {
+        remembered::same_when_damaged(&trace, trace.decisions);
+    }
     let mut counts = BTreeMap::new();
     for function in &counted.per_function {
         for &(opcode, count) in &function.per_opcode {

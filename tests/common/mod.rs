@@ -9,6 +9,7 @@
 
 pub mod bodies;
 pub mod hooked;
+pub mod remembered;
 pub mod stock;
 pub mod texts;
 pub mod wasi_model;

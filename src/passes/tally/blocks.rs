@@ -4,7 +4,7 @@
 
 use crate::{
     module::{BlockIndex, Code, Exit, cfg::Cfg},
-    trace::{ExecutedBlock, Visitor},
+    trace::{ExecutedBlock, Stretch, Visitor},
 };
 
 use super::stack::NONE;
@@ -66,6 +66,21 @@ impl Visitor for Blocks {
     #[inline(always)]
     fn block(&mut self, run: ExecutedBlock<'_>) {
         self.all[run.number()].ran += 1;
+    }
+
+    fn stretches(&mut self, run: Stretch<'_>, times: u64) {
+        for (block, taken, label) in run.ways() {
+            let number = block.number();
+            let counters = &mut self.all[number];
+            counters.ran += times;
+            if let Some(taken) = taken {
+                counters.ways[usize::from(taken)] += times;
+            }
+            if let Some(label) = label {
+                counters.ways[1] += times;
+                self.labels[self.label_base[number] as usize + label as usize] += times;
+            }
+        }
     }
 
     #[inline(always)]

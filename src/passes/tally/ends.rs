@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use crate::{
     module::Exit,
-    trace::{ExecutedBlock, FuncKey, Visitor},
+    trace::{ExecutedBlock, FuncKey, Stretch, Visitor},
 };
 
 use super::Function;
@@ -63,6 +63,13 @@ impl Visitor for Ends {
     #[inline(always)]
     fn block(&mut self, run: ExecutedBlock<'_>) {
         self.last = run.number();
+    }
+
+    #[inline(always)]
+    fn stretch(&mut self, run: Stretch<'_>) {
+        if let Some(last) = run.last() {
+            self.last = last.number();
+        }
     }
 
     fn cut(&mut self, run: ExecutedBlock<'_>) {

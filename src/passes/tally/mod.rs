@@ -33,7 +33,8 @@ use hashbrown::HashMap;
 use crate::{
     module::{FuncIndex, cfg::Cfg},
     trace::{
-        CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, InstanceIndex, Trace, Visitor,
+        CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, InstanceIndex, Stretch, Trace,
+        Visitor,
     },
 };
 
@@ -234,6 +235,22 @@ impl Visitor for Tally {
     fn block(&mut self, run: ExecutedBlock<'_>) {
         self.ends.block(run);
         self.blocks.block(run);
+    }
+
+    #[inline(always)]
+    fn patience(&self) -> u64 {
+        u64::MAX
+    }
+
+    /// Calls as they come, since what they mean depends on the stack; blocks and branches are summed.
+    #[inline(always)]
+    fn stretch(&mut self, run: Stretch<'_>) {
+        run.tell_calls(self);
+        self.ends.stretch(run);
+    }
+
+    fn stretches(&mut self, run: Stretch<'_>, times: u64) {
+        self.blocks.stretches(run, times);
     }
 
     fn cut(&mut self, run: ExecutedBlock<'_>) {

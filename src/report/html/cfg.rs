@@ -200,13 +200,16 @@ fn draw(page: &Page<'_, '_>, listing: &Listing, code: &Code, nodes: &[Node], arr
         plural(nodes.len() as u64, "block"),
         plural(arrows.len() as u64, "edge")
     );
+    let mut lane = 0.0;
+    let lanes = arrows.iter().map(|arrow| {
+        lane += f64::from(u8::from(arrow.is_back));
+        f64::min(lane, 12.0)
+    });
     html! {
         div.scroll.drawing tabindex="0" role="region" aria-label=(label) {
             svg.cfg width=(px(width)) height=(px(height)) viewBox={ "0 0 " (px(width)) " " (px(height)) } role="img" aria-label=(label) {
-                @let mut lane = 0.0;
-                @for arrow in arrows {
-                    @if arrow.is_back { @let _ = { lane += 1.0; }; }
-                    (edge(nodes, arrow, most, right + 14.0 * f64::min(lane, 12.0)))
+                @for (arrow, lane) in arrows.iter().zip(lanes) {
+                    (edge(nodes, arrow, most, right + 14.0 * lane))
                 }
                 @for node in nodes { (node_box(page, listing, code, node)) }
             }

@@ -101,7 +101,7 @@ fn sections(page: &Page<'_, '_>) -> Markup {
             summary { (plural(all.len() as u64, "section")) }
             ul.columns {
                 @for section in all.iter().take(limits::ROWS) {
-                    li { code { (clip(&section.name, limits::NAME)) } " " span.dim { (plural(u64::from(section.size), "byte")) } }
+                    li { code { (clip(&section.name, limits::NAME)) } " " span.dim { (plural(section.size, "byte")) } }
                 }
             }
             (parts::more(all.len().saturating_sub(limits::ROWS) as u64, "section"))

@@ -192,6 +192,7 @@ impl<'t> Replay<'t> {
             state,
             invoked,
             host_calls,
+            memo: None,
         })
     }
 }

@@ -13,8 +13,12 @@
 //! bounded, and the rest consumes records.
 
 mod checkpoint;
+mod explore;
+mod leap;
+mod memo;
 mod place;
 mod records;
+mod shelf;
 mod walk;
 
 use super::decisions::{Chunks, DecisionErrorKind, Source, Window};
@@ -26,6 +30,7 @@ use super::{
     Trace, TracePosition, Visitor,
 };
 pub use checkpoint::{Checkpoint, CheckpointFrame, CheckpointInvocation};
+use memo::Memo;
 pub(crate) use records::{Cuts, Pull};
 use walk::{Halt, push};
 
@@ -73,6 +78,8 @@ pub struct Replay<'t> {
     state: State,
     invoked: u64,
     host_calls: u64,
+    /// What it remembers, once it looks for something.
+    memo: Option<Box<Memo>>,
 }
 
 /// What changes from block to block.
@@ -174,6 +181,7 @@ impl<'t> Replay<'t> {
             state: State::Outside,
             invoked: 0,
             host_calls: 0,
+            memo: None,
         })
     }
 
@@ -184,6 +192,12 @@ impl<'t> Replay<'t> {
     /// When the trace does not fit its modules, or a limit is reached. The visitor has seen everything before
     /// that. Replay cannot go on then.
     pub fn run(&mut self, visitor: &mut impl Visitor) -> Result<ReplayProgress, ReplayError> {
+        let progress = self.go(visitor);
+        self.settle(visitor);
+        progress
+    }
+
+    fn go(&mut self, visitor: &mut impl Visitor) -> Result<ReplayProgress, ReplayError> {
         loop {
             match self.state {
                 State::Done(summary) => return Ok(ReplayProgress::Done(summary)),
@@ -199,6 +213,13 @@ impl<'t> Replay<'t> {
             if visitor.wants_pause() {
                 return Ok(ReplayProgress::Paused);
             }
+        }
+    }
+
+    /// Tells what was only counted so far.
+    fn settle(&mut self, visitor: &mut impl Visitor) {
+        if let Some(memo) = &mut self.memo {
+            memo.settle(&self.map, visitor);
         }
     }
 
@@ -369,6 +390,9 @@ impl<'t> Replay<'t> {
                 How::HostFailed => "failed in a host function",
             };
             return Err(ReplayErrorKind::OtherEnd { how, recorded: end.name() });
+        }
+        if let Some(memo) = &mut self.memo {
+            memo.settle(&self.map, visitor);
         }
         visitor.end(end);
         self.records.take();

@@ -40,10 +40,14 @@ pub(super) enum Halt {
 type Stop = Result<Halt, ReplayErrorKind>;
 
 /// The walk of replay: decisions from the trace, everything told to a visitor.
-struct Walk<'w, 't, V> {
-    replay: &'w mut Replay<'t>,
-    visitor: &'w mut V,
-    cursor: Cursor,
+pub(super) struct Walk<'w, 't, V> {
+    pub(super) replay: &'w mut Replay<'t>,
+    pub(super) visitor: &'w mut V,
+    pub(super) cursor: Cursor,
+    /// Whether what is remembered is looked for. A word that begins may change it.
+    pub(super) is_awake: bool,
+    /// Whether a word began just now.
+    pub(super) is_fresh: bool,
 }
 
 impl<'t> Replay<'t> {
@@ -54,9 +58,13 @@ impl<'t> Replay<'t> {
         start: u32,
     ) -> (u32, Result<Halt, ReplayErrorKind>) {
         let cursor = self.cursor;
-        let mut walk = Walk { replay: self, visitor, cursor };
+        let is_awake = self.memo.as_ref().is_none_or(|memo| memo.stays_awake());
+        let mut walk = Walk { replay: self, visitor, cursor, is_awake, is_fresh: false };
         let mut number = start;
         let stop = loop {
+            if walk.is_awake && walk.visitor.patience() > 0 {
+                number = walk.leap(number);
+            }
             match walk.block(number) {
                 Ok(next) => number = next,
                 Err(stop) => break stop,
@@ -85,6 +93,13 @@ impl<'t> Replay<'t> {
             return Err(self.too_long(instructions));
         }
         Ok(self.source.refill(low)?)
+    }
+
+    /// A word begins; whether what is remembered is looked for.
+    #[cold]
+    #[inline(never)]
+    fn is_awake(&mut self) -> bool {
+        self.memo.as_mut().is_none_or(|memo| memo.is_awake())
     }
 
     #[cold]
@@ -117,6 +132,7 @@ impl<V: Visitor> Walk<'_, '_, V> {
         if self.cursor.window.is_low() {
             self.cursor.window =
                 self.replay.refill(self.cursor.window, self.cursor.instructions).map_err(Err)?;
+            (self.is_awake, self.is_fresh) = (self.replay.is_awake(), true);
         }
         Ok(())
     }

@@ -1,0 +1,81 @@
+;; Text like JSON is made, packed by the last place of each triple of bytes, and scanned: branches that follow
+;; the data.
+(module
+  (memory 32)
+  (global $seed (mut i32) (i32.const 12345))
+  (global $end (mut i32) (i32.const 0))
+  (func $random (param $below i32) (result i32)
+    (global.set $seed (i32.add (i32.mul (global.get $seed) (i32.const 1103515245)) (i32.const 12345)))
+    (i32.rem_u (i32.shr_u (global.get $seed) (i32.const 16)) (local.get $below)))
+  (func $put (param $byte i32)
+    (i32.store8 (global.get $end) (local.get $byte))
+    (global.set $end (i32.add (global.get $end) (i32.const 1))))
+  (func $number (param $n i32)
+    (if (i32.ge_u (local.get $n) (i32.const 10))
+      (then (call $number (i32.div_u (local.get $n) (i32.const 10)))))
+    (call $put (i32.add (i32.const 48) (i32.rem_u (local.get $n) (i32.const 10)))))
+  (func $word (local $len i32)
+    (call $put (i32.const 34))
+    (local.set $len (i32.add (i32.const 3) (call $random (i32.const 6))))
+    (loop $letters
+      (call $put (i32.add (i32.const 97) (call $random (i32.const 8))))
+      (br_if $letters (local.tee $len (i32.sub (local.get $len) (i32.const 1)))))
+    (call $put (i32.const 34)))
+  (func $value (param $depth i32) (local $kind i32) (local $n i32)
+    (local.set $kind (call $random (select (i32.const 4) (i32.const 2) (local.get $depth))))
+    (block $done (block $list (block $pairs (block $text (block $digits
+      (br_table $digits $text $pairs $list (local.get $kind)))
+      (call $number (call $random (i32.const 30000))) (br $done))
+      (call $word) (br $done))
+      (call $put (i32.const 123))
+      (local.set $n (i32.add (i32.const 1) (call $random (i32.const 4))))
+      (loop $each
+        (call $word) (call $put (i32.const 58))
+        (call $value (i32.sub (local.get $depth) (i32.const 1)))
+        (call $put (i32.const 44))
+        (br_if $each (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+      (call $put (i32.const 125)) (br $done))
+      (call $put (i32.const 91))
+      (local.set $n (i32.add (i32.const 1) (call $random (i32.const 5))))
+      (loop $each
+        (call $value (i32.sub (local.get $depth) (i32.const 1)))
+        (call $put (i32.const 44))
+        (br_if $each (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+      (call $put (i32.const 93))))
+  ;; The table of last places stands at 0x100000.
+  (func $pack (result i32) (local $at i32) (local $slot i32) (local $back i32) (local $len i32) (local $sum i32)
+    (loop $next
+      (local.set $slot (i32.add (i32.const 0x100000) (i32.shl (i32.shr_u (i32.mul
+        (i32.and (i32.load (local.get $at)) (i32.const 0xffffff)) (i32.const 0x9e3779b1)) (i32.const 18))
+        (i32.const 2))))
+      (local.set $back (i32.load (local.get $slot)))
+      (i32.store (local.get $slot) (local.get $at))
+      (local.set $len (i32.const 0))
+      (block $differs
+        (br_if $differs (i32.ge_u (local.get $back) (local.get $at)))
+        (loop $same
+          (br_if $differs (i32.ne (i32.load8_u (i32.add (local.get $back) (local.get $len)))
+            (i32.load8_u (i32.add (local.get $at) (local.get $len)))))
+          (br_if $same (i32.lt_u (local.tee $len (i32.add (local.get $len) (i32.const 1))) (i32.const 64)))))
+      (if (i32.lt_u (local.get $len) (i32.const 4))
+        (then (local.set $sum (i32.add (local.get $sum) (i32.const 1))) (local.set $len (i32.const 1)))
+        (else (local.set $sum (i32.add (local.get $sum) (i32.const 3)))))
+      (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (local.get $len))) (global.get $end))))
+    (local.get $sum))
+  (func $scan (result i32) (local $at i32) (local $byte i32) (local $sum i32)
+    (loop $next
+      (local.set $byte (i32.load8_u (local.get $at)))
+      (if (i32.and (i32.ge_u (local.get $byte) (i32.const 48)) (i32.lt_u (local.get $byte) (i32.const 58)))
+        (then (local.set $sum (i32.add (local.get $sum) (local.get $byte))))
+        (else (if (i32.eq (local.get $byte) (i32.const 34))
+          (then (loop $text
+            (br_if $text (i32.ne (i32.const 34)
+              (i32.load8_u (local.tee $at (i32.add (local.get $at) (i32.const 1)))))))))))
+      (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 1))) (global.get $end))))
+    (local.get $sum))
+  (func (export "main") (result i32) (local $sum i32)
+    (loop $more
+      (call $value (i32.const 9))
+      (br_if $more (i32.lt_u (global.get $end) (i32.const 600000))))
+    (local.set $sum (i32.add (call $pack) (call $scan)))
+    (i32.add (local.get $sum) (i32.add (call $pack) (call $scan)))))

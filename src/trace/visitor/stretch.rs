@@ -1,0 +1,160 @@
+//! A stretch of a replay: blocks that ran one after another, and will again where the same decisions come at
+//! the same place.
+//!
+//! Nothing in it pulls a record or ends an invocation: between its blocks are branches, calls of defined
+//! functions and returns only. Not here: where stretches come from (`replay/memo.rs`).
+
+use std::ops::Range;
+
+use super::super::map::CodeMap;
+use super::super::{ExecutedBlock, ExecutedFunction};
+use super::{CallKind, Visitor};
+
+/// A block that ran to its end, and how it was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::trace) struct Step {
+    pub(in crate::trace) number: u32,
+    pub(in crate::trace) way: Way,
+}
+
+/// How a block was left. Functions stand as the numbers of their first blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::trace) enum Way {
+    /// Nothing says so.
+    On,
+    Branch(bool),
+    Label(u32),
+    Call(CallKind, u32),
+    TailCall(CallKind, u32),
+    Leave,
+}
+
+impl Way {
+    pub(in crate::trace) fn is_call_or_return(self) -> bool {
+        matches!(self, Self::Call(..) | Self::TailCall(..) | Self::Leave)
+    }
+}
+
+/// A part of a stretch: all its steps, and those of them that call or return.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::trace) struct Part<'r> {
+    pub(in crate::trace) steps: &'r [Step],
+    pub(in crate::trace) calls: &'r [Step],
+}
+
+/// The parts of all stretches, by number.
+#[derive(Debug, Default)]
+pub(in crate::trace) struct Kept {
+    /// Steps, and calls.
+    pub(in crate::trace) parts: Vec<(Range<u32>, Range<u32>)>,
+    pub(in crate::trace) steps: Vec<Step>,
+    calls: Vec<Step>,
+}
+
+impl Kept {
+    pub(in crate::trace) fn part(&self, id: u32) -> Part<'_> {
+        let of = |range: &Range<u32>| range.start as usize..range.end as usize;
+        let (steps, calls) = &self.parts[id as usize];
+        Part { steps: &self.steps[of(steps)], calls: &self.calls[of(calls)] }
+    }
+
+    /// Adds a part; whether anything in it calls or returns.
+    pub(in crate::trace) fn add(&mut self, steps: &[Step]) -> bool {
+        let first = self.calls.len() as u32;
+        self.calls.extend(steps.iter().filter(|step| step.way.is_call_or_return()));
+        let begin = self.steps.len() as u32;
+        self.steps.extend(steps);
+        self.parts.push((begin..self.steps.len() as u32, first..self.calls.len() as u32));
+        self.calls.len() as u32 > first
+    }
+}
+
+/// Blocks that ran one after another, as a visitor sees them.
+#[derive(Debug, Clone, Copy)]
+pub struct Stretch<'r> {
+    pub(in crate::trace) map: &'r CodeMap<'r>,
+    pub(in crate::trace) parts: Parts<'r>,
+    pub(in crate::trace) instructions: u64,
+    pub(in crate::trace) has_calls: bool,
+}
+
+/// Where the parts of a stretch stand.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::trace) struct Parts<'r> {
+    pub(in crate::trace) ids: &'r [u32],
+    pub(in crate::trace) kept: &'r Kept,
+}
+
+impl<'r> Stretch<'r> {
+    /// Instructions that ran.
+    #[inline(always)]
+    pub fn instructions(self) -> u64 {
+        self.instructions
+    }
+
+    /// Whether a function was called or returned.
+    #[inline(always)]
+    pub fn has_calls(self) -> bool {
+        self.has_calls
+    }
+
+    /// The blocks that ran, in order, each to its end.
+    pub fn blocks(self) -> impl Iterator<Item = ExecutedBlock<'r>> {
+        let map = self.map;
+        self.parts().flat_map(move |part| part.steps.iter().map(move |step| map.run(step.number)))
+    }
+
+    /// The block that ran last.
+    pub fn last(self) -> Option<ExecutedBlock<'r>> {
+        let last = self.parts.ids.last().map(|&id| self.parts.kept.part(id))?;
+        last.steps.last().map(|step| self.map.run(step.number))
+    }
+
+    /// Tells a visitor everything that happened, block by block.
+    pub fn tell(self, visitor: &mut impl Visitor) {
+        for step in self.parts().flat_map(|part| part.steps) {
+            visitor.block(self.map.run(step.number));
+            self.tell_way(*step, visitor);
+        }
+    }
+
+    /// Tells a visitor of calls, tail calls and returns only.
+    #[inline]
+    pub fn tell_calls(self, visitor: &mut impl Visitor) {
+        if self.has_calls {
+            for step in self.parts().flat_map(|part| part.calls) {
+                self.tell_way(*step, visitor);
+            }
+        }
+    }
+
+    /// The blocks that ran, and for each whether a branch that names one label was taken (1) or not (0), or
+    /// which label of a table was.
+    pub(crate) fn ways(self) -> impl Iterator<Item = (ExecutedBlock<'r>, Option<bool>, Option<u32>)> {
+        let map = self.map;
+        let way = move |step: &Step| match step.way {
+            Way::Branch(taken) => (map.run(step.number), Some(taken), None),
+            Way::Label(index) => (map.run(step.number), None, Some(index)),
+            _ => (map.run(step.number), None, None),
+        };
+        self.parts().flat_map(move |part| part.steps.iter().map(way))
+    }
+
+    fn parts(self) -> impl Iterator<Item = Part<'r>> {
+        self.parts.ids.iter().map(move |&id| self.parts.kept.part(id))
+    }
+
+    #[inline]
+    fn tell_way(self, Step { number, way }: Step, visitor: &mut impl Visitor) {
+        let run = self.map.run(number);
+        let function = |entry| ExecutedFunction::new(self.map, entry);
+        match way {
+            Way::On => {}
+            Way::Branch(taken) => visitor.branch(run, taken),
+            Way::Label(index) => visitor.branch_table(run, index),
+            Way::Call(kind, entry) => visitor.call(run, kind, function(entry)),
+            Way::TailCall(kind, entry) => visitor.tail_call(run, kind, function(entry)),
+            Way::Leave => visitor.leave(run),
+        }
+    }
+}

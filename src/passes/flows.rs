@@ -2,7 +2,7 @@
 //!
 //! The run is computed once more with its values ([`values`](crate::values)), and labels are followed through
 //! it ([`Taint`]). That is bounded by work and not by time, so that the same run gives the same flows: an
-//! instruction costs one unit while nothing is labelled, and [`FOLLOWED_UNITS`] from then on.
+//! instruction costs one unit while nothing is labelled, and `FOLLOWED_UNITS` from then on.
 //!
 //! Not here: whether a flow is bad (`rules`), and flows that somebody asks for (`spoor taint`).
 

@@ -1,4 +1,5 @@
-// Tries HTML reports in a real browser; see `.ci/html`. Prints a line for each page; exits with 1 if one fails.
+// Tries HTML reports in a real browser; see `.ci/html`. Prints a line for each page; exits with 1 if one
+// fails.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, join, resolve } from "node:path";

@@ -44,6 +44,8 @@ pub use families::Family;
 pub(crate) use limits::MAX_EXAMPLE;
 pub use lint::Advice;
 pub use metric::{LEVELS, METRICS, Metric};
+#[cfg(feature = "cli")]
+pub(crate) use parse::TACTICS;
 pub use problem::{Problem, RuleLoadError};
 pub use rule::{Example, Meta, Rule, Scopes};
 

@@ -1,7 +1,8 @@
 //! Host calls that were made and are not in the log: whether they can have done anything.
 //!
-//! The log holds the first calls of each function. A loop over a function that has no effect, and is logged
-//! ten thousand times, hides nothing; calls that read, write, send or start something may be anything.
+//! The log holds the first calls of each function. A loop over a function that has no effect, or that takes
+//! nothing from the program, hides nothing, however often it is called. A name that nobody knows says
+//! nothing: it may be a known one that was replaced.
 //!
 //! Costs one walk over the edges of the call graph.
 
@@ -11,7 +12,7 @@ use super::{
     text,
     weights::{Weighed, listed},
 };
-use crate::module::FuncIndex;
+use crate::module::{FuncIndex, view::ImportInfo};
 
 /// Why what was not logged forbids CLEAN, if it does.
 pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
@@ -28,7 +29,7 @@ pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
     for import in &facts.view.imports {
         let Some(func) = import.func else { continue };
         let of = |counts: &BTreeMap<FuncIndex, u64>| counts.get(&func).copied().unwrap_or(0);
-        if does_nothing(facts, &import.module, &import.name) {
+        if does_nothing(facts, import) {
             harmless = harmless.saturating_add(of(&made).saturating_sub(of(&logged)));
         }
     }
@@ -36,10 +37,11 @@ pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
     (unexplained > 0).then(|| format!("{} were not logged", text::plural(unexplained, "host call")))
 }
 
-/// Whether a function has no effect, whatever it is given.
-fn does_nothing(facts: &Weighed<'_>, module: &str, name: &str) -> bool {
-    let (class, name) = (&facts.weights.class, name.trim_start_matches('_'));
+/// Whether a function has no effect, or cannot have one that depends on the program.
+fn does_nothing(facts: &Weighed<'_>, import: &ImportInfo) -> bool {
+    let class = &facts.weights.class;
+    let name = import.name.trim_start_matches('_');
     let has_effect = facts.weights.effects.values().any(|names| listed(names, name));
-    let is_system = module.starts_with("wasi") || name.starts_with("syscall");
-    listed(&class.idle, name) || !(has_effect || is_system || listed(&class.decisive, name))
+    let takes_nothing = !import.ty.contains("param");
+    listed(&class.idle, name) || takes_nothing && !has_effect && !listed(&class.decisive, name)
 }

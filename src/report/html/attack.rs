@@ -6,27 +6,9 @@ use maud::{Markup, html};
 
 use super::{limits, page::Page};
 use crate::{
-    rules::Match,
+    rules::{Match, TACTICS},
     text::{clip, plural},
 };
-
-/// Tactics of ATT&CK in its order; others come behind.
-const TACTICS: [&str; 14] = [
-    "Reconnaissance",
-    "Resource Development",
-    "Initial Access",
-    "Execution",
-    "Persistence",
-    "Privilege Escalation",
-    "Defense Evasion",
-    "Credential Access",
-    "Discovery",
-    "Lateral Movement",
-    "Collection",
-    "Command and Control",
-    "Exfiltration",
-    "Impact",
-];
 
 /// Tactic → technique with its id → rules.
 type Matrix<'r> = BTreeMap<(usize, String), BTreeMap<String, BTreeSet<&'r str>>>;

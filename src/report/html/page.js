@@ -1,5 +1,5 @@
-// What the HTML report can do beyond being read: search, sort, filter, zoom, copy. It changes what is shown and
-// asks nobody for anything; the page is whole without it.
+// What the HTML report can do beyond being read: search, sort, filter, zoom, copy. It changes what is shown
+// and asks nobody for anything; the page is whole without it.
 "use strict";
 (() => {
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];

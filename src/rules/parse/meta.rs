@@ -30,7 +30,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// Tactics of ATT&CK, and objectives of MBC that it lacks.
-const TACTICS: &[&str] = &[
+pub(crate) const TACTICS: &[&str] = &[
     "Reconnaissance",
     "Resource Development",
     "Initial Access",

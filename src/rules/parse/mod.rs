@@ -12,6 +12,9 @@ mod statement;
 
 use std::{cell::RefCell, ops::Range};
 
+#[cfg(feature = "cli")]
+pub(crate) use meta::TACTICS;
+
 use super::{
     problem::{RuleLoadError, Source, closest},
     rule::Rule,

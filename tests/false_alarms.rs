@@ -233,6 +233,9 @@ fn what_was_not_logged_matters_where_it_can_do_something() {
     let ticks = flooding(r#"(import "env" "tick" (func $tick))"#, "(call $tick)");
     assert!(ticks.run.as_ref().unwrap().calls_cut > 0);
     assert_eq!(ticks.verdict.class, Class::Clean, "{:?}", ticks.verdict.reasons);
+    // A name that no list has may stand for anything that takes something.
+    let renamed = flooding(r#"(import "a" "q" (func $q (param i32)))"#, "(call $q (i32.const 0))");
+    assert_eq!(renamed.verdict.class, Class::Undecided, "{:?}", renamed.verdict.reasons);
     let reads = flooding(
         r#"(import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))"#,
         "(drop (call $read (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 8)))",

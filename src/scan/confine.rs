@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 /// What one worker may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Bytes of address space.
+    /// Bytes of address space, beside those that the process has when it is confined: its own program, which
+    /// is large in a build without optimisation, takes nothing from a sample.
     pub memory_bytes: u64,
     /// Processor time, rounded up to whole seconds.
     pub cpu: Duration,
@@ -25,7 +26,7 @@ pub const LANDLOCK: [&str; 3] = ["none", "partial", "full"];
 /// Which limits were in force in a worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Confinement {
-    /// Address space, in bytes; null if it was not limited.
+    /// Address space, in bytes, beside that of the worker before it read anything; null if it was not limited.
     pub address_space_bytes: Option<u64>,
     /// Processor time, in seconds; null if it was not limited.
     pub cpu_seconds: Option<u64>,
@@ -80,9 +81,11 @@ impl Confinement {
 pub fn confine(bounds: &Bounds) -> Confinement {
     let no_new_privileges = rustix::thread::set_no_new_privs(true).is_ok();
     let inherited_closed = close_inherited();
-    // It needs a descriptor, so before those are forbidden.
+    // Both read files, so before those are forbidden.
+    let mapped = mapped_bytes();
     let landlock = linux::landlock().to_owned();
-    let mut confinement = Confinement { no_new_privileges, inherited_closed, landlock, ..resources(bounds) };
+    let mut confinement =
+        Confinement { no_new_privileges, inherited_closed, landlock, ..resources(bounds, mapped) };
     confinement.dies_with_scan =
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).is_ok();
     confinement.seccomp = linux::seccomp();
@@ -93,7 +96,7 @@ pub fn confine(bounds: &Bounds) -> Confinement {
 #[cfg(all(unix, not(target_os = "linux")))]
 pub fn confine(bounds: &Bounds) -> Confinement {
     let inherited_closed = close_inherited();
-    Confinement { landlock: "none".to_owned(), inherited_closed, ..resources(bounds) }
+    Confinement { landlock: "none".to_owned(), inherited_closed, ..resources(bounds, mapped_bytes()) }
 }
 
 /// Confines this process for good. What the kernel does not offer is reported.
@@ -119,17 +122,27 @@ fn close_inherited() -> bool {
         .all(|descriptor| matches!(nix::unistd::close(descriptor), Ok(()) | Err(nix::Error::EBADF)))
 }
 
+/// The address space that this process has by now; 0 where the kernel does not say it as Linux does.
 #[cfg(unix)]
-fn resources(bounds: &Bounds) -> Confinement {
+fn mapped_bytes() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|sizes| sizes.split(' ').next()?.parse::<u64>().ok());
+    pages.unwrap_or(0).saturating_mul(rustix::param::page_size() as u64)
+}
+
+#[cfg(unix)]
+fn resources(bounds: &Bounds, mapped: u64) -> Confinement {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let set = |resource, soft: u64, hard: u64| {
         setrlimit(resource, Rlimit { current: Some(soft), maximum: Some(hard) }).is_ok()
     };
     let seconds = bounds.cpu.as_secs() + u64::from(bounds.cpu.subsec_nanos() != 0);
     let cpu = set(Resource::Cpu, seconds, seconds + 1);
+    let address_space = bounds.memory_bytes.saturating_add(mapped);
     // The streams are open; 0 forbids another descriptor.
     let no_files = [Resource::Core, Resource::Fsize, Resource::Nofile].map(|resource| set(resource, 0, 0));
-    let memory = set(Resource::As, bounds.memory_bytes, bounds.memory_bytes);
+    let memory = set(Resource::As, address_space, address_space);
     Confinement {
         address_space_bytes: memory.then_some(bounds.memory_bytes),
         cpu_seconds: cpu.then_some(seconds),

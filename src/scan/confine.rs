@@ -26,7 +26,7 @@ pub const LANDLOCK: [&str; 3] = ["none", "partial", "full"];
 /// Which limits were in force in a worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Confinement {
-    /// Address space, in bytes, beside that of the worker before it read anything; null if it was not limited.
+    /// Address space, in bytes, beside that of the worker before it read anything; null if not limited.
     pub address_space_bytes: Option<u64>,
     /// Processor time, in seconds; null if it was not limited.
     pub cpu_seconds: Option<u64>,

@@ -40,6 +40,16 @@ impl Instance {
         if on_run { Self::RunFile } else { Self::File }
     }
 
+    /// Whether it is the file as a whole, with the run or without it.
+    pub(super) fn is_whole_file(&self) -> bool {
+        matches!(self, Self::File | Self::RunFile)
+    }
+
+    /// Whether it is the run as a whole, with the file or without it.
+    pub(super) fn is_whole_run(&self) -> bool {
+        matches!(self, Self::Run | Self::RunFile)
+    }
+
     fn is_run(&self) -> bool {
         !matches!(self, Self::File | Self::Function(_) | Self::Block(..) | Self::Op(..))
     }
@@ -57,18 +67,7 @@ impl Evaluator<'_> {
         match scope {
             Scope::File => vec![at.clone()],
             Scope::Process => vec![Instance::Run],
-            // The code of a function that ran.
-            Scope::Function => match at {
-                Instance::RunFunction(func) => vec![Instance::Function(*func)],
-                _ => self
-                    .index
-                    .facts
-                    .view
-                    .functions
-                    .iter()
-                    .map(|function| Instance::Function(function.index))
-                    .collect(),
-            },
+            Scope::Function => self.functions(at),
             Scope::BasicBlock => self.parts(at, |code| code.blocks().len(), Instance::Block),
             Scope::Instruction => match at {
                 Instance::Block(func, block) => self.ops_of_block(*func, *block),
@@ -79,21 +78,29 @@ impl Evaluator<'_> {
             }
             Scope::Call => self.calls(at).into_iter().map(Instance::Call).collect(),
             Scope::Span => self.spans(at),
-            Scope::RunFunction => self
-                .index
-                .facts
-                .dynamic
-                .functions
-                .iter()
-                .map(|function| Instance::RunFunction(function.index))
-                .collect(),
-            Scope::Loop => match at {
-                Instance::RunFunction(own) => {
-                    self.index.loops_of(*own).map(|(position, _)| Instance::Loop(position)).collect()
-                }
-                _ => (0..self.index.facts.dynamic.loops.len()).map(Instance::Loop).collect(),
-            },
+            Scope::RunFunction => {
+                let functions = self.index.facts.dynamic.functions.iter();
+                functions.map(|function| Instance::RunFunction(function.index)).collect()
+            }
+            Scope::Loop => self.loops(at),
         }
+    }
+
+    /// The code of the function that ran, or of all functions.
+    fn functions(&self, at: &Instance) -> Vec<Instance> {
+        if let Instance::RunFunction(func) = at {
+            return vec![Instance::Function(*func)];
+        }
+        let functions = self.index.facts.view.functions.iter();
+        functions.map(|function| Instance::Function(function.index)).collect()
+    }
+
+    /// The loops of the function that ran, or all that ran.
+    fn loops(&self, at: &Instance) -> Vec<Instance> {
+        if let Instance::RunFunction(own) = at {
+            return self.index.loops_of(*own).map(|(position, _)| Instance::Loop(position)).collect();
+        }
+        (0..self.index.facts.dynamic.loops.len()).map(Instance::Loop).collect()
     }
 
     /// Blocks or instructions of one function, or of all.
@@ -174,16 +181,7 @@ impl Evaluator<'_> {
             Instance::Function(func) => {
                 matches!(inner, Instance::Block(of, _) | Instance::Op(of, _) if of == func)
             }
-            Instance::RunFunction(func) => match inner {
-                Instance::Function(of) | Instance::Block(of, _) | Instance::Op(of, _) => of == func,
-                Instance::Loop(position) => {
-                    self.index.facts.dynamic.loops.get(*position).is_some_and(|of| of.place.function == *func)
-                }
-                Instance::Call(call) => {
-                    self.index.call_site(*call).is_some_and(|site| site.function == *func)
-                }
-                _ => false,
-            },
+            Instance::RunFunction(func) => self.function_holds(*func, inner),
             Instance::Thread(entry) => match inner {
                 Instance::Call(call) | Instance::Span { first: call, .. } => {
                     self.index.all_calls().get(*call).is_some_and(|call| call.entry == *entry)
@@ -195,18 +193,29 @@ impl Evaluator<'_> {
                 Instance::Span { first: from, end: to } => from >= first && to <= end,
                 _ => false,
             },
-            Instance::Block(func, block) => match inner {
-                Instance::Op(of, op) => {
-                    let code = self.index.module().and_then(|module| module.code(*func).ok());
-                    of == func
-                        && code
-                            .and_then(|code| code.blocks().get(*block))
-                            .is_some_and(|block| block.range().contains(op))
-                }
-                _ => false,
-            },
+            Instance::Block(func, block) => {
+                matches!(inner, Instance::Op(of, op) if of == func && self.block_holds(*func, *block, *op))
+            }
             Instance::Op(..) | Instance::Call(_) | Instance::Loop(_) => false,
         }
+    }
+
+    /// Whether `inner` lies inside what a function did.
+    fn function_holds(&self, func: FuncIndex, inner: &Instance) -> bool {
+        match inner {
+            Instance::Function(of) | Instance::Block(of, _) | Instance::Op(of, _) => *of == func,
+            Instance::Loop(position) => {
+                self.index.facts.dynamic.loops.get(*position).is_some_and(|of| of.place.function == func)
+            }
+            Instance::Call(call) => self.index.call_site(*call).is_some_and(|site| site.function == func),
+            _ => false,
+        }
+    }
+
+    /// Whether an instruction of a function lies inside a block of it.
+    fn block_holds(&self, func: FuncIndex, block: usize, op: usize) -> bool {
+        let code = self.index.module().and_then(|module| module.code(func).ok());
+        code.and_then(|code| code.blocks().get(block)).is_some_and(|block| block.range().contains(&op))
     }
 
     /// Where an instance is, if it has one place.

@@ -33,7 +33,7 @@ use self::limits::{MAX_FOUND_PLACES, MAX_INSTANCES, MAX_NAMED, MAX_PLACES, MAX_S
 use super::{
     Evaluation, Evidence, Facts, Match, Origin,
     index::Index,
-    rule::{Kind, Rule, Scope, Statement, Target},
+    rule::{Bounds, Feature, Kind, Rule, Scope, Statement, Target},
     yara,
 };
 use budget::Budget;
@@ -53,6 +53,23 @@ struct Found {
 }
 
 impl Found {
+    /// Nothing yet, of the run.
+    fn of_run() -> Self {
+        Self { dynamic: true, ..Self::default() }
+    }
+
+    /// One more, a host call.
+    fn at_call(&mut self, site: Option<Place>, grounds: Grounds) {
+        self.rests_on(grounds);
+        self.at(site);
+        self.dynamic = true;
+    }
+
+    /// Says what the next one rests on: each of what is found would do.
+    fn rests_on(&mut self, grounds: Grounds) {
+        self.grounds = if self.count == 0 { grounds } else { self.grounds.or(grounds) };
+    }
+
     fn at(&mut self, place: Option<Place>) {
         self.count += 1;
         self.places.extend(place.filter(|_| self.places.len() < MAX_FOUND_PLACES));
@@ -64,6 +81,16 @@ struct Held {
     evidence: Evidence,
     dynamic: bool,
     grounds: Grounds,
+}
+
+impl Held {
+    /// With what the rule says of the statement.
+    fn described(mut self, description: Option<&str>) -> Self {
+        if let Some(text) = description {
+            self.evidence.statement = format!("{} = {text}", self.evidence.statement);
+        }
+        self
+    }
 }
 
 /// Where a rule matched.
@@ -81,6 +108,15 @@ struct Places {
     /// The first [`MAX_INSTANCES`], each with whether it is evidence of the run.
     kept: Vec<(Instance, bool, Grounds)>,
     count: u64,
+}
+
+impl Places {
+    fn add(&mut self, instance: Instance, held: &Held) {
+        self.count += 1;
+        if self.kept.len() < MAX_INSTANCES {
+            self.kept.push((instance, held.dynamic, held.grounds));
+        }
+    }
 }
 
 /// The evaluation of one set of rules on one sample.
@@ -105,16 +141,8 @@ pub(super) fn evaluate(
     targets: &HashMap<String, Vec<usize>>,
     yara: Option<&yara::Rules>,
 ) -> Evaluation {
-    let mut evaluator = Evaluator {
-        index: Index::new(facts),
-        rules,
-        targets,
-        matched: rules.iter().map(|_| Matched::default()).collect(),
-        yara: yara.map(|yara| yara.scan(facts)).unwrap_or_default(),
-        shapes: Shapes::default(),
-        budget: Budget::default(),
-        metrics: RefCell::default(),
-    };
+    let found = yara.map(|yara| yara.scan(facts)).unwrap_or_default();
+    let mut evaluator = Evaluator::new(facts, rules, targets, found);
     let mut matches: Vec<Match> = Vec::new();
     for &position in order {
         let Some(rule) = rules.get(position) else { continue };
@@ -174,20 +202,12 @@ struct Column {
     count: u64,
 }
 
-impl Evaluator<'_> {
-    /// Evaluates a rule in both columns.
-    fn rule(&mut self, position: usize, rule: &Rule) -> Option<Match> {
-        let scopes = rule.meta.scopes;
-        let on_bytes =
-            scopes.on_bytes.map(|scope| self.column(position, rule, scope, false)).unwrap_or_default();
-        let on_run = match scopes.on_run {
-            Some(_) if self.index.run().is_some() => self.column(position, rule, scopes.of_run()?, true),
-            _ => Column::default(),
-        };
-        let mut column = if on_run.first.is_some() { on_run } else { on_bytes };
-        let held = column.first.take()?;
-        column.places.sort_unstable();
-        column.places.dedup();
+impl Column {
+    /// The match of a rule, if it held anywhere.
+    fn into_match(mut self, rule: &Rule) -> Option<Match> {
+        let held = self.first?;
+        self.places.sort_unstable();
+        self.places.dedup();
         let meta = &rule.meta;
         Some(Match {
             name: meta.name.clone(),
@@ -201,16 +221,66 @@ impl Evaluator<'_> {
             dynamic: held.dynamic,
             attempted: held.grounds.is_attempt,
             driven: held.grounds.is_driven,
-            places: column.places,
-            count: column.count.max(1),
+            places: self.places,
+            count: self.count.max(1),
             implied: false,
             evidence: held.evidence,
-            origin: Origin {
-                text: rule.text.clone(),
-                authors: meta.authors.clone(),
-                references: meta.references.clone(),
-            },
+            origin: origin(rule),
         })
+    }
+
+    /// Notes an instance on which the rule held; `own` is where it is, if it has one place.
+    fn note(&mut self, own: Option<Place>, held: Held) {
+        self.count += 1;
+        let from = own.map_or_else(|| places_of(&held.evidence), |place| vec![place]);
+        self.places.extend(from.into_iter().take(MAX_PLACES.saturating_sub(self.places.len())));
+        if self.first.as_ref().is_none_or(|first| held.rank() > first.rank()) {
+            self.first = Some(held);
+        }
+    }
+}
+
+/// Where a rule comes from.
+fn origin(rule: &Rule) -> Origin {
+    Origin {
+        text: rule.text.clone(),
+        authors: rule.meta.authors.clone(),
+        references: rule.meta.references.clone(),
+    }
+}
+
+impl<'e> Evaluator<'e> {
+    /// One that has evaluated nothing yet.
+    fn new(
+        facts: &Facts<'e>,
+        rules: &'e [Rule],
+        targets: &'e HashMap<String, Vec<usize>>,
+        yara: yara::Found,
+    ) -> Self {
+        Self {
+            index: Index::new(facts),
+            rules,
+            targets,
+            matched: rules.iter().map(|_| Matched::default()).collect(),
+            yara,
+            shapes: Shapes::default(),
+            budget: Budget::default(),
+            metrics: RefCell::default(),
+        }
+    }
+}
+
+impl Evaluator<'_> {
+    /// Evaluates a rule in both columns.
+    fn rule(&mut self, position: usize, rule: &Rule) -> Option<Match> {
+        let scopes = rule.meta.scopes;
+        let on_bytes =
+            scopes.on_bytes.map(|scope| self.column(position, rule, scope, false)).unwrap_or_default();
+        let on_run = match scopes.on_run {
+            Some(_) if self.index.run().is_some() => self.column(position, rule, scopes.of_run()?, true),
+            _ => Column::default(),
+        };
+        (if on_run.first.is_some() { on_run } else { on_bytes }).into_match(rule)
     }
 
     /// Evaluates a rule on every instance of `scope`.
@@ -232,17 +302,9 @@ impl Evaluator<'_> {
             if let Instance::Span { end, .. } = instance {
                 next_call = end;
             }
-            column.count += 1;
             let own = self.place_of(&instance);
-            let from = own.map_or_else(|| places_of(&held.evidence), |place| vec![place]);
-            column.places.extend(from.into_iter().take(MAX_PLACES.saturating_sub(column.places.len())));
-            places.count += 1;
-            if places.kept.len() < MAX_INSTANCES {
-                places.kept.push((instance, held.dynamic, held.grounds));
-            }
-            if column.first.as_ref().is_none_or(|first| held.rank() > first.rank()) {
-                column.first = Some(held);
-            }
+            places.add(instance, &held);
+            column.note(own, held);
         }
         if let Some(matched) = self.matched.get_mut(position) {
             if on_run { matched.on_run = places } else { matched.on_bytes = places }
@@ -257,28 +319,11 @@ impl Evaluator<'_> {
         }
         let held = match &statement.kind {
             Kind::And(parts) => {
-                let mut held = Vec::with_capacity(parts.len());
-                for part in parts {
-                    held.push(self.statement(part, at)?);
-                }
-                join("and", held, Grounds::of_all)
+                let held: Option<Vec<_>> = parts.iter().map(|part| self.statement(part, at)).collect();
+                join("and", held?, Grounds::of_all)
             }
-            Kind::Or(parts) => {
-                let held: Vec<_> = parts.iter().filter_map(|part| self.statement(part, at)).collect();
-                if held.is_empty() {
-                    return None;
-                }
-                join("or", held, Grounds::of_any)
-            }
-            Kind::AtLeast(least, parts) => {
-                let held: Vec<_> = parts.iter().filter_map(|part| self.statement(part, at)).collect();
-                if held.len() < *least {
-                    return None;
-                }
-                let shown = if *least == 0 { "optional".to_owned() } else { format!("{least} or more") };
-                let grounds = if *least == 0 { |_: &[Held]| Grounds::default() } else { Grounds::of_any };
-                join(&shown, held, grounds)
-            }
+            Kind::Or(parts) => join("or", self.held_of(parts, at, 1)?, Grounds::of_any),
+            Kind::AtLeast(least, parts) => self.at_least(*least, parts, at)?,
             Kind::Not(part) => {
                 let (held, is_unknown) = self.budget.asking(|| self.statement(part, at).is_some());
                 if held || is_unknown {
@@ -287,35 +332,38 @@ impl Evaluator<'_> {
                 leaf(format!("not: {}", part.shown()), Found::default())
             }
             Kind::Within(scope, part) => self.within(*scope, part, at)?,
-            Kind::Count(feature, bounds) => {
-                let (found, is_unknown) =
-                    self.budget.asking(|| self.feature(feature, at).unwrap_or_default());
-                let mut found = found;
-                // What is not known could only be more.
-                if found.count < bounds.min
-                    || found.count > bounds.max
-                    || is_unknown && bounds.max != u64::MAX
-                {
-                    return None;
-                }
-                found.what = Some(found.count.to_string());
-                leaf(format!("count({}): {}", feature.counted(), bounds.shown()), found)
-            }
+            Kind::Count(feature, bounds) => self.counted(feature, bounds, at)?,
             Kind::Feature(feature) => {
                 let found = self.feature(feature, at).filter(|found| found.count > 0)?;
                 leaf(feature.shown(), found)
             }
         };
-        Some(match &statement.description {
-            Some(text) => Held {
-                evidence: Evidence {
-                    statement: format!("{} = {text}", held.evidence.statement),
-                    ..held.evidence
-                },
-                ..held
-            },
-            None => held,
+        Some(held.described(statement.description.as_deref()))
+    }
+
+    /// Those of some parts that hold, if there are so many. All are looked at: each is evidence.
+    fn held_of(&self, parts: &[Statement], at: &Instance, least: usize) -> Option<Vec<Held>> {
+        let held: Vec<_> = parts.iter().filter_map(|part| self.statement(part, at)).collect();
+        (held.len() >= least).then_some(held)
+    }
+
+    fn at_least(&self, least: usize, parts: &[Statement], at: &Instance) -> Option<Held> {
+        let held = self.held_of(parts, at, least)?;
+        Some(match least {
+            0 => join("optional", held, |_| Grounds::default()),
+            _ => join(&format!("{least} or more"), held, Grounds::of_any),
         })
+    }
+
+    /// A feature that is found as often as a rule asks. What is not known could only be more.
+    fn counted(&self, feature: &Feature, bounds: &Bounds, at: &Instance) -> Option<Held> {
+        let (mut found, is_unknown) = self.budget.asking(|| self.feature(feature, at).unwrap_or_default());
+        let is_within = (bounds.min..=bounds.max).contains(&found.count);
+        if !is_within || is_unknown && bounds.max != u64::MAX {
+            return None;
+        }
+        found.what = Some(found.count.to_string());
+        Some(leaf(format!("count({}): {}", feature.counted(), bounds.shown()), found))
     }
 
     /// A statement on a narrower scope: the first instance on which it holds.
@@ -371,7 +419,7 @@ impl Evaluator<'_> {
         for (instance, dynamic, grounds) in
             places.kept.iter().filter(|(instance, ..)| self.holds(at, instance))
         {
-            found.grounds = if found.count == 0 { *grounds } else { found.grounds.or(*grounds) };
+            found.rests_on(*grounds);
             found.at(self.place_of(instance));
             found.dynamic |= dynamic;
         }

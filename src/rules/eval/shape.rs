@@ -18,7 +18,7 @@ use wasmparser::{BinaryReader, FrameKind, FrameStack, Operator};
 
 use crate::{
     Value,
-    module::{Code, Exit, FuncIndex, Op, Place},
+    module::{Block, Code, Exit, FuncIndex, Op, Place},
 };
 
 use super::super::index::Index;
@@ -169,25 +169,26 @@ impl Terms {
     fn step(&mut self, operator: &Operator<'_>) {
         use Operator as O;
         match operator {
-            O::I32Const { value } => {
-                self.stack.push(Term { constant: Some((*value).into()), ..Term::default() })
-            }
-            O::I64Const { value } => self.stack.push(Term { constant: Some(*value), ..Term::default() }),
+            O::I32Const { value } => self.constant((*value).into()),
+            O::I64Const { value } => self.constant(*value),
             O::LocalGet { local_index } => self.get(false, *local_index),
             O::GlobalGet { global_index } => self.get(true, *global_index),
-            O::LocalSet { local_index } => {
-                let term = self.pop();
-                self.set(false, *local_index, term);
-            }
-            O::GlobalSet { global_index } => {
-                let term = self.pop();
-                self.set(true, *global_index, term);
-            }
+            O::LocalSet { local_index } => self.pop_into(false, *local_index),
+            O::GlobalSet { global_index } => self.pop_into(true, *global_index),
             O::LocalTee { local_index } => {
-                let term = self.pop();
-                self.set(false, *local_index, term);
+                self.pop_into(false, *local_index);
                 self.get(false, *local_index);
             }
+            O::I32Eqz | O::I64Eqz | O::I32WrapI64 | O::I64ExtendI32U | O::I64ExtendI32S => {}
+            O::Nop | O::Block { .. } | O::Loop { .. } => {}
+            _ => self.compute(operator),
+        }
+    }
+
+    /// An instruction that makes one value of two.
+    fn compute(&mut self, operator: &Operator<'_>) {
+        use Operator as O;
+        match operator {
             O::I32Xor | O::I64Xor | O::I32Sub | O::I64Sub if is_same(&self.stack) => {
                 self.binary(|a, b| Term { decided: true, ..join(a, b) });
             }
@@ -202,14 +203,18 @@ impl Terms {
                 self.binary(|a, b| if a.constant == Some(1) { parity(b, a, 1) } else { parity(a, b, 1) });
             }
             O::I32Xor | O::I64Xor => self.binary(join),
-            O::I32Eq | O::I32Ne | O::I64Eq | O::I64Ne => self.binary(|a, b| {
-                let tests = a.decided && b.constant.is_some() || b.decided && a.constant.is_some();
-                Term { decided: tests, ..join(a, b) }
-            }),
-            O::I32Eqz | O::I64Eqz | O::I32WrapI64 | O::I64ExtendI32U | O::I64ExtendI32S => {}
-            O::Nop | O::Block { .. } | O::Loop { .. } => {}
+            O::I32Eq | O::I32Ne | O::I64Eq | O::I64Ne => self.binary(compared),
             _ => self.stack.clear(),
         }
+    }
+
+    fn constant(&mut self, value: i64) {
+        self.stack.push(Term { constant: Some(value), ..Term::default() });
+    }
+
+    fn pop_into(&mut self, is_global: bool, index: u32) {
+        let term = self.pop();
+        self.set(is_global, index, term);
     }
 
     fn binary(&mut self, make: impl Fn(Term, Term) -> Term) {
@@ -241,6 +246,12 @@ fn join(a: Term, b: Term) -> Term {
     }
 }
 
+/// Whether `a` and `b` are equal: decided if one is decided and the other a constant.
+fn compared(a: Term, b: Term) -> Term {
+    let tests = a.decided && b.constant.is_some() || b.decided && a.constant.is_some();
+    Term { decided: tests, ..join(a, b) }
+}
+
 /// `a` reduced by the constant `b` to its parity.
 fn parity(a: Term, b: Term, by: i64) -> Term {
     let is_parity = a.product && !a.mixed && a.uses >= 2 && b.constant == Some(by);
@@ -253,18 +264,21 @@ const MIN_LABELS: usize = 4;
 /// block is one block.
 const BLOCKS_PER_LABEL: usize = 5;
 
-fn find_flattened(wasm: &[u8], func: FuncIndex, code: &Code) -> Vec<Place> {
-    let tables = code.blocks().iter().filter_map(|block| match block.exit {
-        Exit::BrTable(table) => {
-            code.tables().get(table as usize).map(|table| (block, code.labels(table).len()))
-        }
+/// The blocks that end in a `br_table` which may be a dispatcher, each with the number of its labels.
+fn dispatchers(code: &Code) -> Vec<(&Block, usize)> {
+    let labels = |block: &Block| match block.exit {
+        Exit::BrTable(table) => Some(code.labels(code.tables().get(table as usize)?).len()),
         _ => None,
-    });
-    let tables: Vec<_> = tables
-        .filter(|(_, labels)| {
-            *labels >= MIN_LABELS && code.blocks().len() <= labels.saturating_mul(BLOCKS_PER_LABEL)
-        })
-        .collect();
+    };
+    let blocks = code.blocks();
+    let is_enough =
+        |labels: usize| labels >= MIN_LABELS && blocks.len() <= labels.saturating_mul(BLOCKS_PER_LABEL);
+    let tables = blocks.iter().filter_map(|block| Some((block, labels(block)?)));
+    tables.filter(|(_, labels)| is_enough(*labels)).collect()
+}
+
+fn find_flattened(wasm: &[u8], func: FuncIndex, code: &Code) -> Vec<Place> {
+    let tables = dispatchers(code);
     let back = code.blocks().iter().filter(|block| matches!(block.exit, Exit::BrLoop(_))).count();
     if tables.is_empty() || back < MIN_LABELS - 1 {
         return Vec::new();

@@ -84,6 +84,30 @@ pub struct Analysis {
     pub limitations: Vec<Limitation>,
 }
 
+/// What the result leaves out, in the order in which it is found out.
+fn limitations(
+    refused: Option<LoadError>,
+    run: Option<&sandbox::Run>,
+    view: &View,
+    dynamic: &Dynamic,
+) -> Vec<Limitation> {
+    let mut limitations: Vec<_> = refused.into_iter().map(Limitation::NothingExecuted).collect();
+    limitations.extend(run.into_iter().flat_map(|run| &run.limitations).cloned());
+    limitations.extend(view.limitations.iter().copied().map(Limitation::Unread));
+    let replay_ended = |error: &String| Limitation::ReplayEnded { error: error.clone() };
+    limitations.extend(dynamic.error.iter().map(replay_ended));
+    limitations
+}
+
+/// Adds the indicators in what the run gave to its host and in the files that it left.
+fn add_iocs_of_run(view: &mut View, run: &sandbox::Run) {
+    let made: Vec<_> = iocs_of_run(texts_of(run), &view.iocs);
+    view.iocs.extend(made);
+    let known: HashSet<_> = view.iocs.iter().map(|ioc| (ioc.kind, ioc.value.clone())).collect();
+    let left = iocs_of_files(left_by(run));
+    view.iocs.extend(left.into_iter().filter(|ioc| !known.contains(&(ioc.kind, ioc.value.clone()))));
+}
+
 impl Analysis {
     /// Analyses a sample, binary or text: static view, run, passes, rules, verdict. A sample that is no
     /// module gets an analysis too, which says so.
@@ -150,22 +174,15 @@ impl Analysis {
         run: Option<Result<sandbox::Run, LoadError>>,
         Judge { rules, weights }: Judge<'_>,
     ) -> Self {
-        let mut limitations = Vec::new();
-        let run = match run.transpose() {
-            Ok(run) => run,
-            Err(error) => {
-                note_refusal(&mut view, &error);
-                limitations.push(Limitation::NothingExecuted(error));
-                None
-            }
+        let (run, refused) = match run.transpose() {
+            Ok(run) => (run, None),
+            Err(error) => (None, Some(error)),
         };
-        let dynamic = run.as_ref().map(|run| Dynamic::of(run, &view)).unwrap_or_default();
-        if let Some(run) = &run {
-            limitations.extend(run.limitations.iter().cloned());
+        if let Some(error) = &refused {
+            note_refusal(&mut view, error);
         }
-        limitations.extend(view.limitations.iter().copied().map(Limitation::Unread));
-        let replay_ended = |error: &String| Limitation::ReplayEnded { error: error.clone() };
-        limitations.extend(dynamic.error.iter().map(replay_ended));
+        let dynamic = run.as_ref().map(|run| Dynamic::of(run, &view)).unwrap_or_default();
+        let mut limitations = limitations(refused, run.as_ref(), &view, &dynamic);
         let prediction = run.as_ref().and_then(|run| classify::behaviour(run, &dynamic));
         let facts = Facts { wasm: &wasm, view: &view, run: run.as_ref(), dynamic: &dynamic, prediction };
         let rules::Evaluation { matches, limitations: of_rules } = rules.evaluate(&facts);
@@ -175,11 +192,9 @@ impl Analysis {
         let findings = verdict::findings(weighed);
         let verdict = verdict::decide(weighed, &matches, &correlations, &findings);
         // Behind the verdict: what ran confirms what the bytes say, and not itself.
-        let made = run.iter().flat_map(|run| iocs_of_run(texts_of(run), &view.iocs)).collect::<Vec<_>>();
-        view.iocs.extend(made);
-        let left = run.iter().flat_map(|run| iocs_of_files(left_by(run))).collect::<Vec<_>>();
-        let known: HashSet<_> = view.iocs.iter().map(|ioc| (ioc.kind, ioc.value.clone())).collect();
-        view.iocs.extend(left.into_iter().filter(|ioc| !known.contains(&(ioc.kind, ioc.value.clone()))));
+        if let Some(run) = &run {
+            add_iocs_of_run(&mut view, run);
+        }
         Self {
             wasm,
             text: None,

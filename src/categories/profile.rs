@@ -98,12 +98,28 @@ pub fn wasi_function(call: &Call) -> Option<&str> {
 /// Category, function, and the instruction that called.
 type Source<'r> = (Option<Category>, &'r str, Option<Place>);
 
+/// The sites with the most calls, the riskiest first, and how many are left out.
+fn listed(sites: BTreeMap<Source<'_>, u64>) -> (Vec<CallSite>, u64) {
+    let mut sites: Vec<_> = sites.into_iter().collect();
+    sites.sort_by_key(|((category, ..), calls)| {
+        (category.map(|category| category.level), std::cmp::Reverse(*calls))
+    });
+    let cut = sites.len().saturating_sub(MAX_SITES) as u64;
+    let site = |((category, function, site), calls): (Source<'_>, u64)| CallSite {
+        category: name(category),
+        function: function.to_owned(),
+        site,
+        calls,
+    };
+    (sites.into_iter().take(MAX_SITES).map(site).collect(), cut)
+}
+
 impl Profiles {
     /// The profile of a run.
     pub fn of(run: &Run, dynamic: &Dynamic, mode: Mode) -> Self {
         let mut whole = Builder::default();
         let mut entries: Vec<_> = run.entries.iter().map(|_| Builder::default()).collect();
-        let mut sites: BTreeMap<Source<'_>, u64> = BTreeMap::new();
+        let mut by_site: BTreeMap<Source<'_>, u64> = BTreeMap::new();
         for (position, call) in run.calls.iter().enumerate() {
             let Some(function) = wasi_function(call) else { continue };
             let category = of(function, mode);
@@ -113,23 +129,13 @@ impl Profiles {
             }
             if category.is_some_and(|category| category.level < RiskLevel::D) {
                 let site = dynamic.call_sites.get(position).copied().flatten();
-                *sites.entry((category, function, site)).or_default() += 1;
+                *by_site.entry((category, function, site)).or_default() += 1;
             }
         }
-        let mut sites: Vec<_> = sites.into_iter().collect();
-        sites.sort_by_key(|((category, ..), calls)| {
-            (category.map(|category| category.level), std::cmp::Reverse(*calls))
-        });
-        let sites_cut = sites.len().saturating_sub(MAX_SITES) as u64;
-        let sites = sites.into_iter().take(MAX_SITES).map(|((category, function, site), calls)| CallSite {
-            category: name(category),
-            function: function.to_owned(),
-            site,
-            calls,
-        });
+        let (sites, sites_cut) = listed(by_site);
         Self {
             mode,
-            sites: sites.collect(),
+            sites,
             sites_cut,
             run: whole.finish(),
             entries: entries.into_iter().map(Builder::finish).collect(),

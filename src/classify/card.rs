@@ -14,14 +14,16 @@ const MUCH: f64 = 0.5;
 /// Fewer samples of a class are too few to generalise from.
 const FEW: usize = 100;
 
+/// What no model of these features can tell.
+const OF_ALL: &[&str] = &[
+    "A run without a WASI call that the features know is no evidence: no prediction is made.",
+    "It sees which kinds of calls a run made, not with which arguments, nor what the sample would do in another run.",
+    "A label says which part of the training set a run is more like. It is no proof of malice or of its absence.",
+];
+
 /// Sentences on what a model cannot tell.
 pub(super) fn limits(report: &EvaluationReport, training: &Training) -> Vec<String> {
-    let mut limits = vec![
-        "A run without a WASI call that the features know is no evidence: no prediction is made.".to_owned(),
-        "It sees which kinds of calls a run made, not with which arguments, nor what the sample would do in another run."
-            .to_owned(),
-        "A label says which part of the training set a run is more like. It is no proof of malice or of its absence.".to_owned(),
-    ];
+    let mut limits: Vec<String> = OF_ALL.iter().map(|&limit| limit.to_owned()).collect();
     if let Some(origin) = only_malicious_origin(report) {
         limits.push(format!(
             "All malicious samples come from one origin ({}): what was learnt may be that family of programs (its compiler, its start-up code) and not malice.",

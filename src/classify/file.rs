@@ -98,6 +98,26 @@ pub struct Prediction {
     pub probability: Option<f64>,
 }
 
+impl HeldOut {
+    /// The scores of the first kind of a report, and of the best rule.
+    fn of(report: eval::EvaluationReport) -> Self {
+        let first = report.models.into_iter().next();
+        let (random, grouped, unseen_origins) =
+            first.map_or((None, None, None), |one| (one.random, one.grouped, one.unseen_origins));
+        Self { random, grouped, unseen_origins, baseline: report.baseline.random }
+    }
+}
+
+/// The samples with evidence. What is not learnt from is not in the hash of the training set either.
+fn learnt_from(samples: &[Sample], encoding: &Encoding) -> Vec<Sample> {
+    let mut used: Vec<Sample> =
+        samples.iter().filter(|sample| encoding.has_evidence(&sample.calls)).cloned().collect();
+    if encoding.features() != Features::Trace {
+        used.iter_mut().for_each(|sample| sample.trace = None);
+    }
+    used
+}
+
 impl ModelFile {
     /// Trains on the samples that have evidence, and scores the kind on them.
     ///
@@ -109,12 +129,7 @@ impl ModelFile {
         let all: Vec<&Sample> = samples.iter().collect();
         // With or without n-grams the evidence is the same.
         let encoding = Encoding::fit(features, options.mode, &all)?;
-        let mut used: Vec<Sample> =
-            samples.iter().filter(|sample| encoding.has_evidence(&sample.calls)).cloned().collect();
-        if features != Features::Trace {
-            // What is not learnt from is not in the hash of the training set either.
-            used.iter_mut().for_each(|sample| sample.trace = None);
-        }
+        let used = learnt_from(samples, &encoding);
         let refs: Vec<&Sample> = used.iter().collect();
         let encoding = Encoding::fit(features, options.mode, &refs)?;
         let labels: Vec<bool> = used.iter().map(|sample| sample.malicious).collect();
@@ -124,16 +139,12 @@ impl ModelFile {
         let training = Training::of(&used, samples.len() - used.len());
         let limits = card::limits(&report, &training);
         let card = card::card(kind, &report, &training, &options.note);
-        let evaluation = report.models.into_iter().next();
-        let (random, grouped, unseen_origins) =
-            evaluation.map_or((None, None, None), |one| (one.random, one.grouped, one.unseen_origins));
-        let scores = HeldOut { random, grouped, unseen_origins, baseline: report.baseline.random };
         Ok(Self {
             schema: SCHEMA.to_owned(),
             encoding,
             seed: options.seed,
             training,
-            scores,
+            scores: HeldOut::of(report),
             limits,
             card,
             model,

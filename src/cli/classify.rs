@@ -10,14 +10,16 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use wasmspoor::{
+    analysis::Analysis,
     categories::Mode,
     classify::{
         Features, MAX_MODEL_BYTES, ModelFile, ModelKind, Prediction, Sample, TrainingOptions,
-        eval::{self, EvaluationReport, metrics::Scores},
+        eval::{self, EvaluationReport, Leakage, metrics::Scores},
         runs::{self, Label},
         sample::{MAX_DATA_BYTES, parse},
         trace::TraceFeatures,
     },
+    module::view::Validity,
     sandbox,
     text::{self, escape},
 };
@@ -202,6 +204,15 @@ fn read_at_most(path: &Path, limit: usize) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The modules of a folder, binary or text, by name.
+fn modules_in(folder: &str) -> std::io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths = entries.collect::<Result<Vec<_>, _>>()?;
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "wasm" || ending == "wat"));
+    paths.sort();
+    Ok(paths)
+}
+
 /// Runs the samples of a folder, by name. Those that are left out are counted on standard error.
 fn run_folder(folder: &str, samples: &mut Vec<Sample>) -> anyhow::Result<()> {
     let (folder, label) = match folder.rsplit_once('=') {
@@ -209,14 +220,8 @@ fn run_folder(folder: &str, samples: &mut Vec<Sample>) -> anyhow::Result<()> {
         Some((folder, "benign")) => (folder, Some(false)),
         _ => (folder, None),
     };
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| folder.to_owned())? {
-        paths.push(entry.with_context(|| folder.to_owned())?.path());
-    }
-    paths.retain(|path| path.extension().is_some_and(|ending| ending == "wasm" || ending == "wat"));
-    paths.sort();
     let (mut unlabelled, mut silent, mut failed) = (0, 0, 0);
-    for path in &paths {
+    for path in &modules_in(folder).with_context(|| folder.to_owned())? {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let bytes = input::read(path)?;
         let given = label.map(|malicious| Label { malicious, origin: folder.to_owned() });
@@ -292,16 +297,15 @@ fn predict_one(
     analysed: &sample::Analysed,
     out: &mut impl Write,
 ) -> Result<Exit, Failure> {
-    use wasmspoor::module::view::Validity;
     let sample::Analysed { name, analysis, .. } = analysed;
     let run = analysis.run.as_ref();
     let calls = run.map(runs::calls).unwrap_or_default();
     let prediction =
         run.and_then(|run| model.predict(&calls, Some(&TraceFeatures::of(run, &analysis.dynamic))));
-    let word = match prediction {
+    let word = match prediction.map(|prediction| prediction.malicious) {
         None => "no evidence",
-        Some(Prediction { malicious: true, .. }) => "malicious",
-        Some(Prediction { malicious: false, .. }) => "benign",
+        Some(true) => "malicious",
+        Some(false) => "benign",
     };
     if arguments.json {
         let line = Line {
@@ -319,39 +323,30 @@ fn predict_one(
         serde_json::to_writer(&mut *out, &line)?;
         writeln!(out)?;
     } else {
-        let numbers = prediction.map_or(String::new(), |prediction| {
-            let probability =
-                prediction.probability.map_or(String::new(), |p| format!(", probability {p:.3}"));
-            format!("decision {:+.3}{probability}, ", prediction.decision)
-        });
+        let numbers = prediction.map_or(String::new(), |prediction| numbers(&prediction));
         let why = if run.is_none() { ", nothing was executed" } else { "" };
         writeln!(out, "{word:<11}  {}  ({numbers}{} WASI calls{why})", text::line(name), calls.len())?;
     }
-    Ok(match (&analysis.view.validity, run) {
+    Ok(ending(analysis))
+}
+
+/// The figures of a prediction, before what follows in the line.
+fn numbers(prediction: &Prediction) -> String {
+    let probability = prediction.probability.map_or(String::new(), |p| format!(", probability {p:.3}"));
+    format!("decision {:+.3}{probability}, ", prediction.decision)
+}
+
+fn ending(analysis: &Analysis) -> Exit {
+    match (&analysis.view.validity, &analysis.run) {
         (Validity::Invalid { .. }, _) => Exit::Invalid,
         (_, None) => Exit::NotExecutable,
         _ => Exit::Done,
-    })
+    }
 }
 
 /// A report for people, all figures in per cent.
 fn write_report(report: &EvaluationReport, out: &mut impl Write) -> Result<(), Failure> {
-    let data = &report.data;
-    writeln!(
-        out,
-        "{} samples, {} malicious; {} different call sequences, {} groups of near duplicates",
-        data.samples, data.malicious, data.distinct, data.groups
-    )?;
-    if data.not_compared > 0 {
-        writeln!(out, "{} sequences were too many to be compared for likeness", data.not_compared)?;
-    }
-    writeln!(
-        out,
-        "features {}, {:?} categories, {} splits; mean ± standard deviation in %\n",
-        report.features.name(),
-        report.mode,
-        report.splits
-    )?;
+    write_data(report, out)?;
     writeln!(
         out,
         "{:<17}{:<9} {:>13} {:>13} {:>13} {:>13} {:>13} {:>13}",
@@ -370,7 +365,31 @@ fn write_report(report: &EvaluationReport, out: &mut impl Write) -> Result<(), F
     for (rule, count) in &report.baseline.rules {
         writeln!(out, "{:<17}{count} × {}", "", text::clip(rule, 200))?;
     }
-    let leak = &report.leakage;
+    write_leakage(&report.leakage, out)?;
+    write_origins(report, out)
+}
+
+/// What was evaluated on, and how.
+fn write_data(report: &EvaluationReport, out: &mut impl Write) -> Result<(), Failure> {
+    let data = &report.data;
+    writeln!(
+        out,
+        "{} samples, {} malicious; {} different call sequences, {} groups of near duplicates",
+        data.samples, data.malicious, data.distinct, data.groups
+    )?;
+    if data.not_compared > 0 {
+        writeln!(out, "{} sequences were too many to be compared for likeness", data.not_compared)?;
+    }
+    let (features, mode, splits) = (report.features.name(), report.mode, report.splits);
+    writeln!(
+        out,
+        "features {features}, {mode:?} categories, {splits} splits; mean ± standard deviation in %\n"
+    )?;
+    Ok(())
+}
+
+/// How much of the test halves stands in the training halves too.
+fn write_leakage(leak: &Leakage, out: &mut impl Write) -> Result<(), Failure> {
     writeln!(
         out,
         "\nrandom: halves at random, as in the study. Of the test half, {:.1} % have their exact sequence in the training half ({:.1} % of the\nmalicious), {:.1} % a near duplicate. grouped: near duplicates stay together. unseen: each origin predicted from all others.\n",
@@ -378,7 +397,7 @@ fn write_report(report: &EvaluationReport, out: &mut impl Write) -> Result<(), F
         100.0 * leak.exact_malicious.mean,
         100.0 * leak.near.mean
     )?;
-    write_origins(report, out)
+    Ok(())
 }
 
 fn write_scores(

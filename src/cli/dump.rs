@@ -342,37 +342,49 @@ fn callee(trace: &Trace, key: FuncKey) -> (Option<u32>, Option<String>) {
 }
 
 fn print(line: &Line<'_>, out: &mut impl Write) -> Result<(), Failure> {
-    let host = line.host.as_deref().map(text::line);
-    if let (Some(function), Some(offset), Some(opcode)) = (line.function, line.offset, line.opcode) {
-        write!(out, "{:<32} {opcode}", format!("wasm-function[{function}]:{offset:#x}"))?;
-        match (line.taken, line.index, line.callee) {
-            (Some(taken), ..) => write!(out, "  {}", if taken { "taken" } else { "not taken" })?,
-            (_, Some(index), _) => write!(out, "  label {index}")?,
-            (_, _, Some(callee)) => write!(out, "  wasm-function[{callee}]")?,
-            _ => {}
+    match (line.function, line.offset, line.opcode) {
+        (Some(function), Some(offset), Some(opcode)) => {
+            write!(out, "{:<32} {opcode}", format!("wasm-function[{function}]:{offset:#x}"))?;
+            print_decision(line, out)?;
         }
-    } else {
-        write!(out, "{}", line.event.replace('_', " "))?;
-        if let Some(function) = line.function {
-            write!(out, " wasm-function[{function}]")?;
-        }
-        if let Some(failed) = line.failed {
-            write!(out, "{}", if failed { " failed" } else { "" })?;
-        }
-        if let Some(status) = line.status {
-            write!(out, " {}", status.replace('_', " "))?;
-        }
-        if let Some(message) = line.message {
-            write!(out, ": {}", text::line(message))?;
-        }
+        _ => print_event(line, out)?,
     }
-    if let Some(host) = host {
+    if let Some(host) = line.host.as_deref().map(text::line) {
         write!(out, "  {host}")?;
     }
     if let Some(values) = &line.values {
         print_values(values, out)?;
     }
     writeln!(out)?;
+    Ok(())
+}
+
+/// Where an instruction went.
+fn print_decision(line: &Line<'_>, out: &mut impl Write) -> Result<(), Failure> {
+    match (line.taken, line.index, line.callee) {
+        (Some(taken), ..) => write!(out, "  {}", if taken { "taken" } else { "not taken" })?,
+        (_, Some(index), _) => write!(out, "  label {index}")?,
+        (_, _, Some(callee)) => write!(out, "  wasm-function[{callee}]")?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// An event that is no instruction.
+fn print_event(line: &Line<'_>, out: &mut impl Write) -> Result<(), Failure> {
+    write!(out, "{}", line.event.replace('_', " "))?;
+    if let Some(function) = line.function {
+        write!(out, " wasm-function[{function}]")?;
+    }
+    if let Some(failed) = line.failed {
+        write!(out, "{}", if failed { " failed" } else { "" })?;
+    }
+    if let Some(status) = line.status {
+        write!(out, " {}", status.replace('_', " "))?;
+    }
+    if let Some(message) = line.message {
+        write!(out, ": {}", text::line(message))?;
+    }
     Ok(())
 }
 

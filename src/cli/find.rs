@@ -110,6 +110,36 @@ struct Output {
     last_value: Option<ValueJson>,
 }
 
+impl Output {
+    fn of_values(find: &FindValue) -> Self {
+        Self {
+            places: Vec::new(),
+            more_places: 0,
+            values: find.found().iter().map(ValueJson::from).collect(),
+            value_count: find.count(),
+            last_value: find.last().map(ValueJson::from),
+        }
+    }
+
+    fn of_places(trace: &Trace, patterns: &[(&'static str, Vec<u8>)], find: &FindBytes) -> Self {
+        let place = |found: &Found| Place {
+            memory: found.memory,
+            address: found.address,
+            encoding: encoding(patterns, found),
+            from: found.from,
+            until: found.until,
+            writer: WriterJson::of(trace, Some(&found.by)),
+        };
+        Self {
+            places: find.found().iter().map(place).collect(),
+            more_places: find.more(),
+            values: Vec::new(),
+            value_count: 0,
+            last_value: None,
+        }
+    }
+}
+
 /// Bytes in a memory.
 #[derive(Debug, Serialize)]
 struct Place {
@@ -196,24 +226,11 @@ fn patterns(what: &What) -> Vec<(&'static str, Vec<u8>)> {
 
 fn write_values(is_json: bool, find: &FindValue, out: &mut impl Write) -> Result<(), Failure> {
     if is_json {
-        let fields = Output {
-            places: Vec::new(),
-            more_places: 0,
-            values: find.found().iter().map(ValueJson::from).collect(),
-            value_count: find.count(),
-            last_value: find.last().map(ValueJson::from),
-        };
-        text::write_json(out, &Object { schema: "spoor.find/1", fields: &fields })?;
-        return Ok(());
+        return write_json(out, &Output::of_values(find));
     }
     let site = |given: &Given| {
-        format!(
-            "event {}, wasm-function[{}]:{:#x} {}",
-            grouped(given.event),
-            given.function,
-            given.offset.0,
-            given.opcode.mnemonic()
-        )
+        let (event, mnemonic) = (grouped(given.event), given.opcode.mnemonic());
+        format!("event {event}, wasm-function[{}]:{:#x} {mnemonic}", given.function, given.offset.0)
     };
     writeln!(out, "computed {}", text::plural(find.count(), "time"))?;
     for given in find.found().iter().take(FOUND_SHOWN) {
@@ -225,6 +242,16 @@ fn write_values(is_json: bool, find: &FindValue, out: &mut impl Write) -> Result
     Ok(())
 }
 
+fn write_json(out: &mut impl Write, fields: &Output) -> Result<(), Failure> {
+    text::write_json(out, &Object { schema: "spoor.find/1", fields })?;
+    Ok(())
+}
+
+/// The encoding of what was looked for and found there.
+fn encoding(patterns: &[(&'static str, Vec<u8>)], found: &Found) -> &'static str {
+    patterns.get(found.pattern).map_or("bytes", |(encoding, _)| encoding)
+}
+
 fn write_places(
     is_json: bool,
     trace: &Trace,
@@ -232,25 +259,8 @@ fn write_places(
     find: &FindBytes,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    let encoding = |found: &Found| patterns.get(found.pattern).map_or("bytes", |(encoding, _)| encoding);
     if is_json {
-        let place = |found: &Found| Place {
-            memory: found.memory,
-            address: found.address,
-            encoding: encoding(found),
-            from: found.from,
-            until: found.until,
-            writer: WriterJson::of(trace, Some(&found.by)),
-        };
-        let fields = Output {
-            places: find.found().iter().map(place).collect(),
-            more_places: find.more(),
-            values: Vec::new(),
-            value_count: 0,
-            last_value: None,
-        };
-        text::write_json(out, &Object { schema: "spoor.find/1", fields: &fields })?;
-        return Ok(());
+        return write_json(out, &Output::of_places(trace, patterns, find));
     }
     let count = find.found().len() as u64 + find.more();
     writeln!(out, "found at {}", text::plural(count, "place"))?;
@@ -261,7 +271,7 @@ fn write_places(
             out,
             "  {:#x} ({}), from event {} until {until}: {}",
             found.address,
-            encoding(found),
+            encoding(patterns, found),
             grouped(found.from),
             valued::writer(trace, Some(&found.by))
         )?;

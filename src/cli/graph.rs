@@ -3,7 +3,7 @@
 use std::{
     io::{self, Read as _, Seek as _, Write},
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -126,6 +126,24 @@ fn no_code(module: &Module, func: FuncIndex, error: impl Into<anyhow::Error>) ->
     Failure::new(Exit::NotExecutable, cause)
 }
 
+/// How Graphviz ended, if it did in time.
+fn end_of(child: &mut Child) -> anyhow::Result<ExitStatus> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if begun.elapsed() > GRAPHVIZ_TIME {
+            child.kill().and_then(|()| child.wait())?;
+            let seconds = GRAPHVIZ_TIME.as_secs();
+            anyhow::bail!(
+                "`dot` did not finish within {seconds} s; write the graph with -f dot and try `sfdp -Tsvg`"
+            );
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Lets Graphviz lay the graph out.
 fn svg(text: &str) -> anyhow::Result<Vec<u8>> {
     // Files instead of pipes: neither side can wait for the other.
@@ -145,20 +163,7 @@ fn svg(text: &str) -> anyhow::Result<Vec<u8>> {
         ),
         started => started.context("dot")?,
     };
-    let begun = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        if begun.elapsed() > GRAPHVIZ_TIME {
-            child.kill().and_then(|()| child.wait())?;
-            let seconds = GRAPHVIZ_TIME.as_secs();
-            anyhow::bail!(
-                "`dot` did not finish within {seconds} s; write the graph with -f dot and try `sfdp -Tsvg`"
-            );
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    };
+    let status = end_of(&mut child)?;
     anyhow::ensure!(status.success(), "`dot` failed: {status}");
     let mut bytes = Vec::new();
     drawing.rewind()?;

@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
-    file::{Info, Reader},
+    file::{ChunkKind, Info, Reader, RunInfo, Stream},
     report::{OptionsUsed, options_used},
     text::{self, grouped, line},
     trace::ReplayErrorKind,
@@ -97,19 +97,10 @@ fn print_options(options: &OptionsUsed<'_>, out: &mut impl Write) -> Result<(), 
 
 fn print(output: &Output<'_>, out: &mut impl Write) -> Result<(), Failure> {
     let Output { info, truncated_after_events, options, .. } = output;
-    writeln!(
-        out,
-        "format:        version {}, {} bytes, {} chunks",
-        info.version,
-        grouped(info.bytes),
-        grouped(info.chunks)
-    )?;
+    let (bytes, chunks) = (grouped(info.bytes), grouped(info.chunks));
+    writeln!(out, "format:        version {}, {bytes} bytes, {chunks} chunks", info.version)?;
     if let Some(run) = &info.run {
-        writeln!(out, "recorded by:   {}", line(&run.tool))?;
-        let embedded = if run.is_embedded { "" } else { ", not in the file" };
-        writeln!(out, "sample:        {} ({} bytes{embedded})", line(&run.name), grouped(run.sample_bytes))?;
-        writeln!(out, "sha256:        {}", line(&run.sha256))?;
-        writeln!(out, "persona:       {}, seed {}", line(&run.persona), run.seed)?;
+        print_run(run, out)?;
     }
     if let Some(options) = options {
         print_options(options, out)?;
@@ -128,22 +119,27 @@ fn print(output: &Output<'_>, out: &mut impl Write) -> Result<(), Failure> {
     if let (Some(instructions), Some(bits)) = (info.instructions, info.bits_per_instruction) {
         writeln!(out, "instructions:  {}, {bits:.4} bits of the file for each", grouped(instructions))?;
     }
+    print_streams(&info.streams, out)?;
+    print_damage(info, out)
+}
+
+/// How large each stream is, stored and unpacked.
+fn print_streams(streams: &BTreeMap<ChunkKind, Stream>, out: &mut impl Write) -> Result<(), Failure> {
     writeln!(
         out,
         "\n{:<12} {:>8} {:>16} {:>16} {:>7}",
         "stream", "chunks", "bytes", "uncompressed", "ratio"
     )?;
-    let streams: &BTreeMap<_, _> = &info.streams;
     for (kind, stream) in streams {
         let ratio = stream.raw_bytes as f64 / stream.bytes.max(1) as f64;
+        let (name, chunks) = (kind.name(), grouped(stream.chunks));
         let (bytes, raw) = (grouped(stream.bytes), grouped(stream.raw_bytes));
-        writeln!(
-            out,
-            "{:<12} {:>8} {bytes:>16} {raw:>16} {ratio:>7.2}",
-            kind.name(),
-            grouped(stream.chunks)
-        )?;
+        writeln!(out, "{name:<12} {chunks:>8} {bytes:>16} {raw:>16} {ratio:>7.2}")?;
     }
+    Ok(())
+}
+
+fn print_damage(info: &Info, out: &mut impl Write) -> Result<(), Failure> {
     if !info.damage.is_empty() {
         writeln!(out, "\ndamage:")?;
     }
@@ -153,5 +149,15 @@ fn print(output: &Output<'_>, out: &mut impl Write) -> Result<(), Failure> {
     if info.more_damage > 0 {
         writeln!(out, "  and {} more", grouped(info.more_damage))?;
     }
+    Ok(())
+}
+
+/// What was recorded, and with what.
+fn print_run(run: &RunInfo, out: &mut impl Write) -> Result<(), Failure> {
+    writeln!(out, "recorded by:   {}", line(&run.tool))?;
+    let embedded = if run.is_embedded { "" } else { ", not in the file" };
+    writeln!(out, "sample:        {} ({} bytes{embedded})", line(&run.name), grouped(run.sample_bytes))?;
+    writeln!(out, "sha256:        {}", line(&run.sha256))?;
+    writeln!(out, "persona:       {}, seed {}", line(&run.persona), run.seed)?;
     Ok(())
 }

@@ -152,39 +152,43 @@ enum Command {
     Schema,
 }
 
+fn run(command: Command, out: &mut impl io::Write) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(arguments) => run::run(&arguments, out),
+        Command::Scan(arguments) => scan::run(&arguments, out),
+        Command::Watch(arguments) => watch::run(&arguments, out),
+        Command::Worker(arguments) => worker::run(&arguments, out),
+        Command::Record(arguments) => record::run(&arguments, out),
+        Command::Report(arguments) => report::run(&arguments, out),
+        Command::Info(arguments) => info::run(&arguments, out),
+        Command::Rerun(arguments) => rerun::run(&arguments, out),
+        Command::TraceDiff(arguments) => trace_diff::run(&arguments, out),
+        Command::Graph(arguments) => graph::run(&arguments, out),
+        Command::Export(arguments) => export::run(&arguments, out),
+        Command::Diff(arguments) => diff::run(&arguments, out),
+        Command::Rules(arguments) => rules::run(&arguments, out),
+        Command::Categories(arguments) => categories::run(&arguments, out),
+        Command::Passes(arguments) => passes::run(&arguments, out),
+        Command::Classify(arguments) => classify::run(&arguments, out),
+        Command::Completions(arguments) => completions::run(&arguments, out),
+        Command::Man(arguments) => completions::man(&arguments),
+        Command::Schema => write_schema(out),
+        Command::Trace(arguments) => trace::run(&arguments, out),
+        Command::Dump(arguments) => dump::run(&arguments, out),
+        Command::State(arguments) => state::run(&arguments, out),
+        Command::WhoWrote(arguments) => who_wrote::run(&arguments, out),
+        Command::Find(arguments) => find::run(&arguments, out),
+        Command::Slice(arguments) => slice::run(&arguments, out),
+        Command::Debug(arguments) => debug::run(&arguments, out),
+        Command::Taint(arguments) => taint::run(&arguments, out),
+    }
+}
+
 /// Runs the command line of this process.
 pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse_from(numbers::hide(std::env::args_os()));
     let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let result = match arguments.command {
-        Command::Run(arguments) => run::run(&arguments, &mut out),
-        Command::Scan(arguments) => scan::run(&arguments, &mut out),
-        Command::Watch(arguments) => watch::run(&arguments, &mut out),
-        Command::Worker(arguments) => worker::run(&arguments, &mut out),
-        Command::Record(arguments) => record::run(&arguments, &mut out),
-        Command::Report(arguments) => report::run(&arguments, &mut out),
-        Command::Info(arguments) => info::run(&arguments, &mut out),
-        Command::Rerun(arguments) => rerun::run(&arguments, &mut out),
-        Command::TraceDiff(arguments) => trace_diff::run(&arguments, &mut out),
-        Command::Graph(arguments) => graph::run(&arguments, &mut out),
-        Command::Export(arguments) => export::run(&arguments, &mut out),
-        Command::Diff(arguments) => diff::run(&arguments, &mut out),
-        Command::Rules(arguments) => rules::run(&arguments, &mut out),
-        Command::Categories(arguments) => categories::run(&arguments, &mut out),
-        Command::Passes(arguments) => passes::run(&arguments, &mut out),
-        Command::Classify(arguments) => classify::run(&arguments, &mut out),
-        Command::Completions(arguments) => completions::run(&arguments, &mut out),
-        Command::Man(arguments) => completions::man(&arguments),
-        Command::Schema => write_schema(&mut out),
-        Command::Trace(arguments) => trace::run(&arguments, &mut out),
-        Command::Dump(arguments) => dump::run(&arguments, &mut out),
-        Command::State(arguments) => state::run(&arguments, &mut out),
-        Command::WhoWrote(arguments) => who_wrote::run(&arguments, &mut out),
-        Command::Find(arguments) => find::run(&arguments, &mut out),
-        Command::Slice(arguments) => slice::run(&arguments, &mut out),
-        Command::Debug(arguments) => debug::run(&arguments, &mut out),
-        Command::Taint(arguments) => taint::run(&arguments, &mut out),
-    };
+    let result = run(arguments.command, &mut out);
     let result = result.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
     match result {
         Ok(exit) => ExitCode::from(exit as u8),

@@ -27,18 +27,32 @@ pub(super) fn exports(module: &Module) -> Vec<&str> {
     functions.map(|export| &*export.name).collect()
 }
 
+/// What is said of an index that no function has.
+fn no_index(module: &Module, index: u32) -> String {
+    match (module.defined().next(), module.defined().last()) {
+        (Some(first), Some(last)) => {
+            format!("there is no function {index}; functions {first} to {last} have code")
+        }
+        _ => format!("there is no function {index}: no function of the module has code"),
+    }
+}
+
+/// What is said of a name that no function has.
+fn no_name(module: &Module, given: &str) -> String {
+    let known: Vec<_> = module.defined().filter_map(|func| module.name(func)).collect();
+    let known = if known.is_empty() { exports(module) } else { known };
+    if known.is_empty() {
+        return format!("there is no function `{given}`, and none has a name; give an index");
+    }
+    format!("there is no function `{given}`; there are {}", listed(&known))
+}
+
 /// The function that is meant by its index, or by its name among the exports or in the name section.
 pub(super) fn function(module: &Module, given: &str) -> Result<FuncIndex, Failure> {
     let fail = |message: String| Err(Failure::new(Exit::NotExecutable, anyhow::anyhow!(message)));
     let count = module.functions();
     if let Ok(index) = given.parse() {
-        return match (module.defined().next(), module.defined().last()) {
-            _ if index < count => Ok(FuncIndex(index)),
-            (Some(first), Some(last)) => {
-                fail(format!("there is no function {index}; functions {first} to {last} have code"))
-            }
-            _ => fail(format!("there is no function {index}: no function of the module has code")),
-        };
+        return if index < count { Ok(FuncIndex(index)) } else { fail(no_index(module, index)) };
     }
     let exported = module.exports().iter().filter(|export| *export.name == *given);
     let named = (0..count).map(FuncIndex).filter(|func| module.name(*func) == Some(given));
@@ -47,14 +61,7 @@ pub(super) fn function(module: &Module, given: &str) -> Result<FuncIndex, Failur
     found.dedup();
     match found[..] {
         [func] => Ok(func),
-        [] => {
-            let known: Vec<_> = module.defined().filter_map(|func| module.name(func)).collect();
-            let known = if known.is_empty() { exports(module) } else { known };
-            match known.is_empty() {
-                true => fail(format!("there is no function `{given}`, and none has a name; give an index")),
-                false => fail(format!("there is no function `{given}`; there are {}", listed(&known))),
-            }
-        }
+        [] => fail(no_name(module, given)),
         _ => {
             let indices: Vec<_> = found.iter().take(EXPORTS_SHOWN).map(FuncIndex::to_string).collect();
             fail(format!("`{given}` is the name of several functions; give an index: {}", indices.join(", ")))

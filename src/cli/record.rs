@@ -59,24 +59,9 @@ pub(super) struct Arguments {
     sample: sample::Arguments,
 }
 
-pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
-    let problem = match arguments.output.to_str() {
-        Some("-") => Some("a trace file cannot be written to standard output"),
-        _ if is_same_file(&arguments.file, &arguments.output) => {
-            Some("the trace file would take the place of the sample")
-        }
-        _ => None,
-    };
-    if let Some(problem) = problem {
-        return Err(Failure::new(Exit::Usage, anyhow::anyhow!("{}: {problem}", arguments.output.display())));
-    }
-    let analyser = arguments.sample.prepare()?;
-    let (bytes, options) = analyser.read(&arguments.file)?;
-    let name = arguments.file.display().to_string();
-    let sample = file::Sample { name: &name, bytes: &bytes, is_embedded: !arguments.detached };
-    let written = write(&arguments.output, arguments.force, arguments.effects, &sample, &options)?;
-    let path = line(&arguments.output.display().to_string());
-    write!(out, "{path}: {} bytes", grouped(written.bytes))?;
+/// Says what was written.
+fn print(path: &Path, written: &Written, out: &mut impl Write) -> Result<(), Failure> {
+    write!(out, "{}: {} bytes", line(&path.display().to_string()), grouped(written.bytes))?;
     if let Some(instructions) = written.instructions {
         let bits = written.bytes as f64 * 8.0 / instructions.max(1) as f64;
         write!(out, ", {} instructions, {bits:.4} bits for each", grouped(instructions))?;
@@ -86,6 +71,30 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         write!(out, ", stopped early: {}", stopped.collect::<Vec<_>>().join(", "))?;
     }
     writeln!(out)?;
+    Ok(())
+}
+
+/// Why a trace file cannot be written where it should be.
+fn problem(arguments: &Arguments) -> Option<&'static str> {
+    match arguments.output.to_str() {
+        Some("-") => Some("a trace file cannot be written to standard output"),
+        _ if is_same_file(&arguments.file, &arguments.output) => {
+            Some("the trace file would take the place of the sample")
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    if let Some(problem) = problem(arguments) {
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!("{}: {problem}", arguments.output.display())));
+    }
+    let analyser = arguments.sample.prepare()?;
+    let (bytes, options) = analyser.read(&arguments.file)?;
+    let name = arguments.file.display().to_string();
+    let sample = file::Sample { name: &name, bytes: &bytes, is_embedded: !arguments.detached };
+    let written = write(&arguments.output, arguments.force, arguments.effects, &sample, &options)?;
+    print(&arguments.output, &written, out)?;
     if !written.stopped.is_empty() {
         let entries = plural(written.stopped.len() as u64, "entry point");
         super::complain!(

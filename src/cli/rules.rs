@@ -70,13 +70,11 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     };
     match &arguments.command {
         Command::List => list(&set, out),
-        Command::Explain { name } => match set.explain(name) {
-            Some(words) => {
-                write!(out, "{}", escape(&words))?;
-                Ok(Exit::Done)
-            }
-            None => unknown(&set, name),
-        },
+        Command::Explain { name } => {
+            let Some(words) = set.explain(name) else { return unknown(&set, name) };
+            write!(out, "{}", escape(&words))?;
+            Ok(Exit::Done)
+        }
         Command::Lint { corpus } | Command::Test { corpus, .. } if !corpus.is_dir() => {
             let message = format!("no folder {} here; give --corpus DIR", corpus.display());
             Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)))

@@ -88,22 +88,28 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     arguments.print.to(out, |screen, out| analyse(arguments, screen, out))
 }
 
+/// Whether so many files can be analysed as the options ask.
+fn check(arguments: &Arguments, is_many: bool) -> Result<(), Failure> {
+    let usage = |message: String| Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
+    if is_many && !arguments.print.format().is_for_many {
+        let formats = Format::for_many();
+        return usage(format!("several files need --format {formats}; run the others one file at a time"));
+    }
+    let given = arguments.files.iter().chain(&arguments.files_from);
+    if given.filter(|file| file.as_os_str() == "-").count() > 1 {
+        return usage("standard input (`-`) can be read once only".into());
+    }
+    if is_many && arguments.save.is_some() {
+        return usage("--save records one sample; give one file".into());
+    }
+    Ok(())
+}
+
 fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Result<Exit, Failure> {
     let format = arguments.print.format();
     let files = named(arguments)?;
     let is_many = arguments.files_from.is_some() || files.len() > 1 || files.iter().any(|file| file.is_dir());
-    if is_many && !format.is_for_many {
-        let formats = Format::for_many();
-        let message = format!("several files need --format {formats}; run the others one file at a time");
-        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
-    }
-    if arguments.files.iter().chain(&arguments.files_from).filter(|file| file.as_os_str() == "-").count() > 1
-    {
-        return Err(Failure::new(Exit::Usage, anyhow::anyhow!("standard input (`-`) can be read once only")));
-    }
-    if is_many && arguments.save.is_some() {
-        return Err(Failure::new(Exit::Usage, anyhow::anyhow!("--save records one sample; give one file")));
-    }
+    check(arguments, is_many)?;
     let analyser = arguments.sample.prepare()?;
     format.begin(out)?;
     let mut worst = Exit::Done;

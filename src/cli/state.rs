@@ -8,7 +8,7 @@ use wasmspoor::{
     Value,
     text::{self, grouped},
     trace::Trace,
-    values::{Level, State, Timeline},
+    values::{Activation, Level, State, Timeline},
 };
 
 use super::limits::STATE_MEMORY;
@@ -87,6 +87,12 @@ struct Bytes {
     hex: String,
 }
 
+impl Bytes {
+    fn of(range: Range, bytes: &[u8]) -> Self {
+        Self { range, hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect() }
+    }
+}
+
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     if let Some(range) = arguments.memory.iter().find(|range| range.len > STATE_MEMORY) {
         let message =
@@ -142,13 +148,7 @@ fn output<'t>(trace: &'t Trace, state: &State, is_end: bool, memory: &[(Range, V
         globals: valued::values(&state.globals),
         memories: state.memories.clone(),
         tables: state.tables.iter().map(Vec::len).collect(),
-        memory: memory
-            .iter()
-            .map(|(range, bytes)| Bytes {
-                range: *range,
-                hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
-            })
-            .collect(),
+        memory: memory.iter().map(|(range, bytes)| Bytes::of(*range, bytes)).collect(),
     }
 }
 
@@ -163,21 +163,34 @@ pub(super) fn print(
     writeln!(out, "event {}{}", grouped(state.event), if is_end { ", the end of the run" } else { "" })?;
     for (depth, level) in state.levels.iter().rev().enumerate() {
         match level {
-            Level::Wasm(frame) => {
-                let (site, opcode) = (valued::site(frame), frame.opcode.mnemonic());
-                let name = valued::name(trace, frame.function);
-                let name = name.map(|name| format!(" {}", text::line(name))).unwrap_or_default();
-                writeln!(out, "\n#{depth} {site}{name}, at {opcode}")?;
-                for (index, local) in frame.locals.iter().enumerate() {
-                    writeln!(out, "  local {index:<4} {}", valued::words(&valued::value(local)))?;
-                }
-                for (index, operand) in frame.operands.iter().enumerate() {
-                    writeln!(out, "  operand {index:<2} {}", valued::words(&valued::value(operand)))?;
-                }
-            }
+            Level::Wasm(frame) => print_frame(trace, depth, frame, out)?,
             Level::Host(func) => writeln!(out, "\n#{depth} host function {}", valued::callee(trace, *func))?,
         }
     }
+    print_instances(state, out)?;
+    for (range, bytes) in memory {
+        writeln!(out)?;
+        dump(range.address, bytes, out)?;
+    }
+    Ok(())
+}
+
+fn print_frame(trace: &Trace, depth: usize, frame: &Activation, out: &mut impl Write) -> Result<(), Failure> {
+    let (site, opcode) = (valued::site(frame), frame.opcode.mnemonic());
+    let name = valued::name(trace, frame.function);
+    let name = name.map(|name| format!(" {}", text::line(name))).unwrap_or_default();
+    writeln!(out, "\n#{depth} {site}{name}, at {opcode}")?;
+    for (index, local) in frame.locals.iter().enumerate() {
+        writeln!(out, "  local {index:<4} {}", valued::words(&valued::value(local)))?;
+    }
+    for (index, operand) in frame.operands.iter().enumerate() {
+        writeln!(out, "  operand {index:<2} {}", valued::words(&valued::value(operand)))?;
+    }
+    Ok(())
+}
+
+/// Globals with their values, memories and tables with their sizes.
+fn print_instances(state: &State, out: &mut impl Write) -> Result<(), Failure> {
     if !state.globals.is_empty() {
         writeln!(out)?;
     }
@@ -189,16 +202,8 @@ pub(super) fn print(
     }
     for (index, table) in state.tables.iter().enumerate() {
         let set = table.iter().filter(|element| **element != 0).count();
-        writeln!(
-            out,
-            "table {index:<5} {} elements, {} set",
-            grouped(table.len() as u64),
-            grouped(set as u64)
-        )?;
-    }
-    for (range, bytes) in memory {
-        writeln!(out)?;
-        dump(range.address, bytes, out)?;
+        let (len, set) = (grouped(table.len() as u64), grouped(set as u64));
+        writeln!(out, "table {index:<5} {len} elements, {set} set")?;
     }
     Ok(())
 }

@@ -14,8 +14,9 @@
 //! Not here: whether a body is valid.
 
 use wasmparser::{
-    BinaryReader, BlockType, Catch, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind,
-    FunctionBody, Operator, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator, WasmFeatures,
+    BinaryReader, BlockType, Catch, CompositeInnerType, ConstExpr, DataKind, Element, ElementItems,
+    ElementKind, FunctionBody, Operator, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator,
+    WasmFeatures,
 };
 
 use super::{
@@ -221,27 +222,35 @@ impl Shapes {
             }
             Payload::ElementSection(elements) => {
                 for element in elements {
-                    let element = element?;
-                    if let ElementKind::Active { offset_expr, .. } = element.kind {
-                        self.constant(&offset_expr);
-                    }
-                    if let ElementItems::Expressions(_, items) = element.items {
-                        for item in items {
-                            self.constant(&item?);
-                        }
-                    }
+                    self.element(element?)?;
                 }
             }
             Payload::DataSection(segments) => {
                 for segment in segments {
-                    if let DataKind::Active { offset_expr, .. } = segment?.kind {
-                        self.constant(&offset_expr);
-                    }
+                    self.data(&segment?.kind);
                 }
             }
             _ => {}
         }
         Ok(())
+    }
+
+    fn element(&mut self, element: Element<'_>) -> wasmparser::Result<()> {
+        if let ElementKind::Active { offset_expr, .. } = element.kind {
+            self.constant(&offset_expr);
+        }
+        if let ElementItems::Expressions(_, items) = element.items {
+            for item in items {
+                self.constant(&item?);
+            }
+        }
+        Ok(())
+    }
+
+    fn data(&mut self, kind: &DataKind<'_>) {
+        if let DataKind::Active { offset_expr, .. } = kind {
+            self.constant(offset_expr);
+        }
     }
 
     fn constant(&mut self, expression: &ConstExpr<'_>) {

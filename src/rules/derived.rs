@@ -7,7 +7,10 @@
 //!
 //! Costs a pass over the file for each of at most [`MAX_TEXTS`] texts.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    cell::LazyCell,
+    collections::{BTreeSet, HashSet},
+};
 
 use crate::sandbox::{Call, Pointed};
 
@@ -17,6 +20,9 @@ use super::limits::{MAX_READS, MAX_TEXTS, SEARCHED_FILE};
 const MIN_TEXT: usize = 6;
 /// Bytes that a read and a send must have in common.
 const MIN_COMMON: usize = 8;
+
+/// What two neighbours keep when a byte is combined with both: by exclusive or, by addition.
+const DIFFERENCES: [fn(u8, u8) -> u8; 2] = [|a, b| a ^ b, |a, b| b.wrapping_sub(a)];
 
 /// The joined facts.
 #[derive(Debug, Default)]
@@ -33,31 +39,26 @@ pub(super) struct Derived {
 
 impl Derived {
     pub(super) fn of(wasm: &[u8], calls: &[Call]) -> Self {
-        let mut derived = Self::default();
+        let mut derived = Self { returned_reads: returned_reads(calls), ..Self::default() };
         let texts: BTreeSet<&str> =
             calls.iter().flat_map(texts).filter(|text| text.len() >= MIN_TEXT).collect();
-        let differences = [|a: u8, b: u8| a ^ b, |a: u8, b: u8| b.wrapping_sub(a)];
-        let mut encoded: Option<[Vec<u8>; 2]> = None;
+        // Most samples give no text that is worth the copies of the file.
+        let files = LazyCell::new(|| DIFFERENCES.map(|difference| neighbours(wasm, difference)));
+        let stands_encoded = |text: &[u8]| {
+            let mut files = files.iter().zip(DIFFERENCES);
+            files.any(|(file, difference)| holds(file, &neighbours(text, difference)))
+        };
         for text in texts.into_iter().take(MAX_TEXTS) {
             if holds(wasm, text.as_bytes()) {
                 continue;
             }
             derived.new_texts += 1;
             derived.new_addresses += u64::from(is_address(text));
-            if wasm.len() > SEARCHED_FILE || is_even(text.as_bytes()) {
-                continue;
-            }
-            let encoded =
-                encoded.get_or_insert_with(|| differences.map(|difference| neighbours(wasm, difference)));
-            let found = encoded
-                .iter()
-                .zip(differences)
-                .any(|(file, difference)| holds(file, &neighbours(text.as_bytes(), difference)));
-            if found {
+            let is_searched = wasm.len() <= SEARCHED_FILE && !is_even(text.as_bytes());
+            if is_searched && stands_encoded(text.as_bytes()) {
                 derived.decoded_texts.push(text.to_owned());
             }
         }
-        derived.returned_reads = returned_reads(calls);
         derived
     }
 }

@@ -1,11 +1,11 @@
 //! A rule in words.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{
     Rule, Set,
-    metric::LEVELS,
-    rule::{CHARACTERISTICS, Feature, Target},
+    metric::{LEVELS, Metric},
+    rule::{CHARACTERISTICS, Example, Feature, Scope, Target},
 };
 
 impl Set {
@@ -18,43 +18,12 @@ impl Set {
 
 /// What a run is looked at together with.
 fn sees_both(rule: &Rule) -> &'static str {
-    if rule.meta.scopes.of_run() == Some(super::rule::Scope::File) { ", with the bytes" } else { "" }
+    if rule.meta.scopes.of_run() == Some(Scope::File) { ", with the bytes" } else { "" }
 }
 
 fn explain(rule: &Rule) -> String {
-    let meta = &rule.meta;
-    let mut out = String::new();
-    let _ = writeln!(out, "{}", meta.name);
-    let _ = writeln!(out, "  {}", meta.description);
-    let _ = writeln!(out);
-    let side = |scope: Option<super::rule::Scope>, side: &str| {
-        scope.map(|scope| format!("{} ({side})", scope.name()))
-    };
-    let sides =
-        [side(meta.scopes.on_bytes, "bytes"), side(meta.scopes.on_run, &format!("run{}", sees_both(rule)))];
-    let severity =
-        ["information", "low", "medium", "high"].get(usize::from(meta.severity)).copied().unwrap_or("high");
-    let rows = [
-        ("namespace", meta.namespace.clone()),
-        ("severity", format!("{} ({severity})", meta.severity)),
-        ("confidence", format!("{} %", meta.confidence)),
-        ("family", meta.family.map_or_else(String::new, |family| family.to_string())),
-        ("looks at", sides.into_iter().flatten().collect::<Vec<_>>().join(", ")),
-        ("ATT&CK", meta.attack.join("; ")),
-        ("MBC", meta.mbc.join("; ")),
-        ("WASI risk", meta.risk.join(", ")),
-        (
-            "examples",
-            meta.examples.iter().map(|example| example.file.as_str()).collect::<Vec<_>>().join(", "),
-        ),
-        (
-            "not on",
-            meta.counter_examples.iter().map(|example| example.file.as_str()).collect::<Vec<_>>().join(", "),
-        ),
-        ("see", meta.references.join(" ")),
-        ("file", rule.file.clone()),
-    ];
-    for (key, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
+    let mut out = format!("{}\n  {}\n\n", rule.meta.name, rule.meta.description);
+    for (key, value) in head(rule).iter().filter(|(_, value)| !value.is_empty()) {
         let _ = writeln!(out, "  {key:<11}{value}");
     }
     let _ = writeln!(out, "\nIt matches when there is\n");
@@ -64,47 +33,76 @@ fn explain(rule: &Rule) -> String {
     out
 }
 
+/// What is said of the rule as a whole. What it does not say is empty.
+fn head(rule: &Rule) -> [(&'static str, String); 12] {
+    let meta = &rule.meta;
+    let severity =
+        ["information", "low", "medium", "high"].get(usize::from(meta.severity)).copied().unwrap_or("high");
+    let files =
+        |of: &[Example]| of.iter().map(|example| example.file.as_str()).collect::<Vec<_>>().join(", ");
+    [
+        ("namespace", meta.namespace.clone()),
+        ("severity", format!("{} ({severity})", meta.severity)),
+        ("confidence", format!("{} %", meta.confidence)),
+        ("family", meta.family.map_or_else(String::new, |family| family.to_string())),
+        ("looks at", looks_at(rule)),
+        ("ATT&CK", meta.attack.join("; ")),
+        ("MBC", meta.mbc.join("; ")),
+        ("WASI risk", meta.risk.join(", ")),
+        ("examples", files(&meta.examples)),
+        ("not on", files(&meta.counter_examples)),
+        ("see", meta.references.join(" ")),
+        ("file", rule.file.clone()),
+    ]
+}
+
+/// The scopes of both columns.
+fn looks_at(rule: &Rule) -> String {
+    let side = |scope: Option<Scope>, side: &str| scope.map(|scope| format!("{} ({side})", scope.name()));
+    let scopes = &rule.meta.scopes;
+    let sides = [side(scopes.on_bytes, "bytes"), side(scopes.on_run, &format!("run{}", sees_both(rule)))];
+    sides.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 /// The metrics, characteristics and other rules behind it.
 fn uses(rule: &Rule, out: &mut String) {
-    let metrics = rule.statement.metrics();
-    if !metrics.is_empty() {
-        let _ = writeln!(out, "\nMetrics\n");
-        for metric in metrics {
-            let levels =
-                LEVELS.iter().filter(|(letter, _)| metric.levels.contains(*letter)).map(|(_, name)| *name);
-            let unit = if metric.unit.is_empty() { String::new() } else { format!(" [{}]", metric.unit) };
-            let _ = writeln!(
-                out,
-                "  {}{unit}: {}; measured of: {}",
-                metric.name,
-                metric.description,
-                levels.collect::<Vec<_>>().join(", ")
-            );
-        }
-    }
+    metrics(rule, out);
     let mut features = Vec::new();
     rule.statement.features(&mut features);
-    let mut lines = std::collections::BTreeSet::new();
-    for feature in features {
-        match feature {
-            Feature::Characteristic(characteristic) => {
-                let row = CHARACTERISTICS.iter().find(|(_, this, _)| this == characteristic);
-                lines.extend(row.map(|(name, _, meaning)| format!("  {name}: {meaning}")));
-            }
-            Feature::Match(Target::Rule(name)) => {
-                lines.insert(format!("  {name}: another rule or namespace; see `spoor rules explain`"));
-            }
-            Feature::Match(Target::Yara(name)) => {
-                lines.insert(format!("  yara/{name}: a byte pattern, in rules/static"));
-            }
-            _ => {}
-        }
-    }
+    let lines: BTreeSet<String> = features.into_iter().filter_map(meaning).collect();
     if !lines.is_empty() {
         let _ = writeln!(out, "\nAlso used\n");
         lines.iter().for_each(|line| {
             let _ = writeln!(out, "{line}");
         });
+    }
+}
+
+fn metrics(rule: &Rule, out: &mut String) {
+    let metrics = rule.statement.metrics();
+    if !metrics.is_empty() {
+        let _ = writeln!(out, "\nMetrics\n");
+    }
+    for Metric { name, unit, description, levels, .. } in metrics {
+        let subjects = LEVELS.iter().filter(|(letter, _)| levels.contains(*letter)).map(|(_, name)| *name);
+        let subjects = subjects.collect::<Vec<_>>().join(", ");
+        let unit = if unit.is_empty() { String::new() } else { format!(" [{unit}]") };
+        let _ = writeln!(out, "  {name}{unit}: {description}; measured of: {subjects}");
+    }
+}
+
+/// What a feature means that its words do not say.
+fn meaning(feature: &Feature) -> Option<String> {
+    match feature {
+        Feature::Characteristic(characteristic) => {
+            let row = CHARACTERISTICS.iter().find(|(_, this, _)| this == characteristic);
+            row.map(|(name, _, meaning)| format!("  {name}: {meaning}"))
+        }
+        Feature::Match(Target::Rule(name)) => {
+            Some(format!("  {name}: another rule or namespace; see `spoor rules explain`"))
+        }
+        Feature::Match(Target::Yara(name)) => Some(format!("  yara/{name}: a byte pattern, in rules/static")),
+        _ => None,
     }
 }
 

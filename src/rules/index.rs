@@ -67,26 +67,35 @@ fn positions(functions: impl Iterator<Item = FuncIndex>) -> HashMap<FuncIndex, u
     functions.enumerate().map(|(position, index)| (index, position)).collect()
 }
 
+/// The calls of each name. Other spellings of preview1 stand under its name too.
+fn calls_by_name<'a>(facts: &Facts<'a>) -> BTreeMap<&'a str, Vec<u32>> {
+    let mut calls: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+    for (position, call) in facts.run.map(|run| &run.calls[..]).unwrap_or_default().iter().enumerate() {
+        calls.entry(&call.name).or_default().push(position as u32);
+        if let Some(name) = categories::preview1(&call.module, &call.name) {
+            calls.entry(name).or_default().push(position as u32);
+        }
+    }
+    calls
+}
+
+fn edges_by_caller(facts: &Facts<'_>) -> HashMap<FuncIndex, Vec<u32>> {
+    let mut callees: HashMap<FuncIndex, Vec<u32>> = HashMap::new();
+    for (position, edge) in facts.dynamic.call_graph.edges.iter().enumerate() {
+        if let Some(caller) = edge.caller {
+            callees.entry(caller).or_default().push(position as u32);
+        }
+    }
+    callees
+}
+
 impl<'a> Index<'a> {
     pub(super) fn new(facts: &Facts<'a>) -> Self {
-        let mut calls: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
-        for (position, call) in facts.run.map(|run| &run.calls[..]).unwrap_or_default().iter().enumerate() {
-            calls.entry(&call.name).or_default().push(position as u32);
-            if let Some(name) = categories::preview1(&call.module, &call.name) {
-                calls.entry(name).or_default().push(position as u32);
-            }
-        }
-        let mut callees: HashMap<FuncIndex, Vec<u32>> = HashMap::new();
-        for (position, edge) in facts.dynamic.call_graph.edges.iter().enumerate() {
-            if let Some(caller) = edge.caller {
-                callees.entry(caller).or_default().push(position as u32);
-            }
-        }
         Self {
             facts: *facts,
-            calls,
+            calls: calls_by_name(facts),
             ran: positions(facts.dynamic.functions.iter().map(|function| function.index)),
-            callees,
+            callees: edges_by_caller(facts),
             defined: positions(facts.view.functions.iter().map(|function| function.index)),
             imported: facts.view.imports.iter().filter(|import| import.func.is_some()).collect(),
             module: OnceCell::new(),

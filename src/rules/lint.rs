@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     Rule, Set,
-    rule::{Comparison, Feature, Kind, Scope, Statement},
+    rule::{Comparison, Feature, Kind, Meta, Scope, Statement},
 };
 
 /// Something about a rule that should be better.
@@ -27,50 +27,53 @@ impl Set {
 }
 
 fn lint(rule: &Rule, corpus: &Path) -> Vec<Advice> {
-    let meta = &rule.meta;
-    let mut advice = Vec::new();
-    let mut say =
-        |message: String| advice.push(Advice { rule: meta.name.clone(), file: rule.file.clone(), message });
-    if meta.description.is_empty() {
-        say("`description` is missing".into());
-    }
-    if meta.namespace.is_empty() && !meta.lib {
-        say("`namespace` is missing".into());
-    }
-    if meta.authors.is_empty() {
-        say("`authors` is missing".into());
-    }
-    if meta.examples.is_empty() {
-        say("`examples` is missing: every rule names samples on which it must match".into());
-    }
-    for example in meta.examples.iter().chain(&meta.counter_examples) {
+    let mut messages = missing(&rule.meta);
+    for example in rule.meta.examples.iter().chain(&rule.meta.counter_examples) {
         if !corpus.join(&example.file).is_file() {
-            say(format!("the example `{}` is not in {}", example.file, corpus.display()));
+            messages.push(format!("the example `{}` is not in {}", example.file, corpus.display()));
         }
     }
-    if meta.severity >= 2 && meta.attack.is_empty() && meta.mbc.is_empty() {
-        say("a rule of this severity names a technique, in `att&ck` or `mbc`".into());
+    if rule.meta.severity >= 2 && rule.meta.attack.is_empty() && rule.meta.mbc.is_empty() {
+        messages.push("a rule of this severity names a technique, in `att&ck` or `mbc`".into());
     }
-    if meta.name.chars().next().is_some_and(char::is_uppercase) || meta.name.ends_with('.') {
-        say("the name completes \"the program may\": lower case, no full stop".into());
-    }
-    let file_name = meta.name.replace(|char: char| !char.is_ascii_alphanumeric(), "-").to_lowercase();
-    let expected = format!("{}/{}.yml", meta.namespace, squeeze(&file_name));
-    if rule.file.contains("rules/behavior/") && !rule.file.ends_with(&expected) {
-        say(format!("the file should be {expected}, after namespace and name"));
-    }
-    for pattern in broken(rule) {
-        say(pattern);
-    }
-    if meta.severity > 0 {
+    messages.extend(named(rule));
+    messages.extend(broken(rule));
+    if rule.meta.severity > 0 {
         for (scope, _) in rule.columns() {
-            bare_counts(&rule.statement, scope, false, &mut say);
+            bare_counts(&rule.statement, scope, false, &mut messages);
         }
     }
     for never in rule.statement.nevers(&rule.columns()) {
-        say(format!("`{}`: {}", never.statement.shown(), never.why));
+        messages.push(format!("`{}`: {}", never.statement.shown(), never.why));
     }
-    advice
+    let advice = |message| Advice { rule: rule.meta.name.clone(), file: rule.file.clone(), message };
+    messages.into_iter().map(advice).collect()
+}
+
+/// What the head of a rule should say and does not.
+fn missing(meta: &Meta) -> Vec<String> {
+    let checks = [
+        (meta.description.is_empty(), "`description` is missing"),
+        (meta.namespace.is_empty() && !meta.lib, "`namespace` is missing"),
+        (meta.authors.is_empty(), "`authors` is missing"),
+        (meta.examples.is_empty(), "`examples` is missing: every rule names samples on which it must match"),
+    ];
+    checks.into_iter().filter(|(is_missing, _)| *is_missing).map(|(_, words)| words.to_owned()).collect()
+}
+
+/// What is wrong with the names of a rule and of its file.
+fn named(rule: &Rule) -> Vec<String> {
+    let Meta { name, namespace, .. } = &rule.meta;
+    let mut messages = Vec::new();
+    if name.chars().next().is_some_and(char::is_uppercase) || name.ends_with('.') {
+        messages.push("the name completes \"the program may\": lower case, no full stop".into());
+    }
+    let file_name = name.replace(|char: char| !char.is_ascii_alphanumeric(), "-").to_lowercase();
+    let expected = format!("{namespace}/{}.yml", squeeze(&file_name));
+    if rule.file.contains("rules/behavior/") && !rule.file.ends_with(&expected) {
+        messages.push(format!("the file should be {expected}, after namespace and name"));
+    }
+    messages
 }
 
 /// Metrics that grow with the code of a file, or with how long it runs.
@@ -96,21 +99,31 @@ const COUNTS: &[&str] = &[
 
 /// Says which statements count what a large file has enough of anyway. A share beside it, or a function or
 /// loop that it must be in, makes a count say something. Constants of an algorithm are not found by chance.
-fn bare_counts(statement: &Statement, scope: Scope, is_covered: bool, say: &mut impl FnMut(String)) {
+fn bare_counts(statement: &Statement, scope: Scope, is_covered: bool, messages: &mut Vec<String>) {
     if is_covered || !matches!(scope, Scope::File | Scope::Process) {
         return;
     }
-    let is_bare = match &statement.kind {
+    match &statement.kind {
         Kind::And(parts) => {
             let is_covered = parts.iter().any(narrows);
-            return parts.iter().for_each(|part| bare_counts(part, scope, is_covered, say));
+            parts.iter().for_each(|part| bare_counts(part, scope, is_covered, messages));
         }
-        Kind::Or(parts) => return parts.iter().for_each(|part| bare_counts(part, scope, false, say)),
+        Kind::Or(parts) => parts.iter().for_each(|part| bare_counts(part, scope, false, messages)),
         Kind::AtLeast(least, parts) => {
-            let others = parts.iter().filter(|part| !narrows(part)).count();
-            return parts.iter().for_each(|part| bare_counts(part, scope, others < *least, say));
+            let is_covered = parts.iter().filter(|part| !narrows(part)).count() < *least;
+            parts.iter().for_each(|part| bare_counts(part, scope, is_covered, messages));
         }
-        Kind::Not(_) | Kind::Within(..) => false,
+        kind if is_count(kind) => messages.push(format!(
+            "`{}` counts over the whole file: ask for a share beside it, or for a function that it is in",
+            statement.shown()
+        )),
+        _ => {}
+    }
+}
+
+/// Whether it counts code, or compares a metric that is a count.
+fn is_count(kind: &Kind) -> bool {
+    match kind {
         Kind::Count(feature, bounds) => {
             let is_code = matches!(
                 feature,
@@ -123,13 +136,7 @@ fn bare_counts(statement: &Statement, scope: Scope, is_covered: bool, say: &mut 
                 matches!(measure.op, Comparison::AtLeast | Comparison::Greater | Comparison::Equal);
             is_least && measure.value > 1.0 && COUNTS.contains(&measure.metric.name)
         }
-        Kind::Feature(_) => false,
-    };
-    if is_bare {
-        say(format!(
-            "`{}` counts over the whole file: ask for a share beside it, or for a function that it is in",
-            statement.shown()
-        ));
+        _ => false,
     }
 }
 

@@ -126,11 +126,9 @@ fn sort(rules: &[Rule], needs: &[Vec<usize>], problems: &mut RuleLoadError) -> V
             }
         }
     }
-    if order.len() < rules.len() {
-        for (rule, _) in rules.iter().zip(&waiting).filter(|(_, waiting)| **waiting > 0) {
-            let message = format!("the rule `{}` matches itself, through others or not", rule.meta.name);
-            problems.push(source(rule).problem(&rule.meta.name_span, message, None));
-        }
+    for (rule, _) in rules.iter().zip(&waiting).filter(|(_, waiting)| **waiting > 0) {
+        let message = format!("the rule `{}` matches itself, through others or not", rule.meta.name);
+        problems.push(source(rule).problem(&rule.meta.name_span, message, None));
     }
     order
 }

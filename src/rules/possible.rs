@@ -46,6 +46,10 @@ impl Rule {
     }
 }
 
+/// What is said where no scope of a rule fits all of its parts.
+const SCOPES_HELP: &str = "some parts have a meaning on the bytes only, others on the run only; \
+    `{static: file, dynamic: process}` and `dynamic: file` see both";
+
 impl Statement {
     /// Whether it can hold in a scope.
     pub(super) fn can_hold(&self, column: Column) -> bool {
@@ -96,34 +100,24 @@ impl Statement {
 
     /// Why it holds in none of `columns`, while its parts may.
     fn never(&self, columns: &[Column]) -> Never<'_> {
-        let (why, help) = match &self.kind {
+        let why = match &self.kind {
             Kind::Feature(Feature::Metric(measure)) => {
                 let (least, most) = range(measure.metric);
                 let most = if most.is_finite() { format!(" to {most}") } else { " up".to_owned() };
-                (format!("`{}` is from {least}{most}: this never holds", measure.metric.name), None)
+                format!("`{}` is from {least}{most}: this never holds", measure.metric.name)
             }
             Kind::Count(feature, bounds) => {
                 let most = columns.iter().map(|column| feature.most(column.0)).max().unwrap_or(0);
-                (
-                    format!(
-                        "this never holds: in this scope it is found {most} times at most, not {}",
-                        bounds.shown()
-                    ),
-                    None,
-                )
+                let bounds = bounds.shown();
+                format!("this never holds: in this scope it is found {most} times at most, not {bounds}")
             }
-            Kind::Not(_) => ("this never holds: what it denies always does".to_owned(), None),
+            Kind::Not(_) => "this never holds: what it denies always does".to_owned(),
             _ => {
-                let help = "some parts have a meaning on the bytes only, others on the run only; `{static: file, dynamic: process}` and \
-                            `dynamic: file` see both";
-                (
-                    "this never holds: in none of the scopes of the rule can all parts that it needs"
-                        .to_owned(),
-                    Some(help.to_owned()),
-                )
+                let why = "this never holds: in none of the scopes of the rule can all parts that it needs";
+                return Never { statement: self, why: why.to_owned(), help: Some(SCOPES_HELP.to_owned()) };
             }
         };
-        Never { statement: self, why, help }
+        Never { statement: self, why, help: None }
     }
 }
 

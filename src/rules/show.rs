@@ -7,8 +7,8 @@ use crate::sandbox::{ChangeKind, Contents};
 use super::{
     metric::Metric,
     rule::{
-        Bounds, Crypto, Feature, FileFeature, Kind, Name, NumberTest, Pattern, ReturnedFeature, Sequence,
-        Statement, Step, Target,
+        Bounds, Crypto, Feature, FileFeature, Kind, Measure, Name, NumberTest, Pattern, ReturnedFeature,
+        Sequence, Statement, Step, Target,
     },
 };
 
@@ -165,15 +165,11 @@ impl Feature {
             Self::Match(Target::Rule(name)) => ("match", name.clone()),
             Self::Match(Target::Yara(name)) => ("match", format!("yara/{name}")),
             Self::Target(kind, value) => (kind, value.clone()),
-            Self::Metric(measure) => {
-                ("wasm/metric", format!("{} {} {}", measure.metric.name, measure.op.shown(), measure.value))
-            }
+            Self::Metric(measure) => ("wasm/metric", show_measure(measure)),
             Self::Sequence(sequence) => ("wasm/sequence", show_sequence(sequence)),
             Self::Crypto(crypto) => ("wasm/crypto", show_crypto(crypto)),
-            Self::Ioc { kind, value } => (
-                "wasm/ioc",
-                value.as_ref().map_or_else(|| kind.to_string(), |value| format!("{kind} {}", value.shown)),
-            ),
+            Self::Ioc { kind, value: None } => ("wasm/ioc", kind.to_string()),
+            Self::Ioc { kind, value: Some(value) } => ("wasm/ioc", format!("{kind} {}", value.shown)),
             Self::Anomaly(kind) => ("wasm/anomaly", kind.to_string()),
             Self::File(file) => ("wasm/file", show_file(file)),
             Self::Returned(returned) => ("wasm/returned", show_returned(returned)),
@@ -241,4 +237,8 @@ fn show_number(test: &NumberTest) -> String {
         text.push_str(&format!(" {} {}", op.shown(), show_integer(value)));
     }
     text
+}
+
+fn show_measure(measure: &Measure) -> String {
+    format!("{} {} {}", measure.metric.name, measure.op.shown(), measure.value)
 }

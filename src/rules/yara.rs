@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     limitation::{Limitation, Named},
-    module::view::View,
+    module::view::{Section, Validity, View},
 };
 
 /// Compiled YARA rules.
@@ -184,58 +184,46 @@ struct Shown {
     producers: Vec<String>,
 }
 
+fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The fields that are integers, in the order of [`INTEGERS`].
+fn integers(view: &View) -> Vec<(&'static str, i64)> {
+    let memory = view.memories.first();
+    let data = view.data.iter().map(|segment| segment.size);
+    let code = view.functions.iter().map(|function| u64::from(function.size));
+    let values = [
+        i64::from(view.validity == Validity::Valid),
+        i64::from(view.start.is_some()),
+        number(view.imports.len() as u64),
+        number(view.exports.len() as u64),
+        number(view.functions.len() as u64),
+        number(view.sections.len() as u64),
+        memory.map_or(0, |memory| number(memory.initial)),
+        memory.and_then(|memory| memory.maximum).map_or(-1, number),
+        number(data.fold(0, u64::saturating_add)),
+        number(code.fold(0, u64::saturating_add)),
+        number(view.classes.total),
+        number(view.classes.xor),
+    ];
+    INTEGERS.iter().copied().zip(values).collect()
+}
+
 impl Shown {
     fn of(view: &View) -> Self {
-        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        let memory = view.memories.first();
+        let section = |section: &Section| {
+            (section.name.clone(), number(section.offset), number(section.size), section.entropy)
+        };
+        let imports = view.imports.iter().take(YARA_LIST);
+        let producers = view.producers.iter().take(YARA_LIST);
         Self {
-            integers: vec![
-                ("is_valid", i64::from(view.validity == crate::module::view::Validity::Valid)),
-                ("has_start", i64::from(view.start.is_some())),
-                ("number_of_imports", number(view.imports.len() as u64)),
-                ("number_of_exports", number(view.exports.len() as u64)),
-                ("number_of_functions", number(view.functions.len() as u64)),
-                ("number_of_sections", number(view.sections.len() as u64)),
-                ("memory_initial", memory.map_or(0, |memory| number(memory.initial))),
-                ("memory_maximum", memory.and_then(|memory| memory.maximum).map_or(-1, number)),
-                (
-                    "data_size",
-                    number(view.data.iter().map(|segment| segment.size).fold(0, u64::saturating_add)),
-                ),
-                (
-                    "code_size",
-                    number(
-                        view.functions
-                            .iter()
-                            .map(|function| u64::from(function.size))
-                            .fold(0, u64::saturating_add),
-                    ),
-                ),
-                ("instructions", number(view.classes.total)),
-                ("xor", number(view.classes.xor)),
-            ],
+            integers: integers(view),
             entropy: view.file.entropy,
-            imports: view
-                .imports
-                .iter()
-                .take(YARA_LIST)
-                .map(|import| (import.module.clone(), import.name.clone()))
-                .collect(),
+            imports: imports.map(|import| (import.module.clone(), import.name.clone())).collect(),
             exports: view.exports.iter().take(YARA_LIST).map(|export| export.name.clone()).collect(),
-            sections: view
-                .sections
-                .iter()
-                .take(YARA_LIST)
-                .map(|section| {
-                    (section.name.clone(), number(section.offset), number(section.size), section.entropy)
-                })
-                .collect(),
-            producers: view
-                .producers
-                .iter()
-                .take(YARA_LIST)
-                .map(|(field, value)| format!("{field}: {value}"))
-                .collect(),
+            sections: view.sections.iter().take(YARA_LIST).map(section).collect(),
+            producers: producers.map(|(field, value)| format!("{field}: {value}")).collect(),
         }
     }
 }
@@ -246,7 +234,7 @@ impl ModuleData for Wasm {
 }
 
 /// Fields that are integers.
-const INTEGERS: &[&str] = &[
+const INTEGERS: &[&str; 12] = &[
     "is_valid",
     "has_start",
     "number_of_imports",
@@ -260,6 +248,14 @@ const INTEGERS: &[&str] = &[
     "instructions",
     "xor",
 ];
+
+fn text(text: &str) -> Value {
+    Value::bytes(text)
+}
+
+fn object<const N: usize>(fields: [(&'static str, Value); N]) -> Value {
+    Value::Object(fields.into())
+}
 
 impl Module for Wasm {
     fn get_name(&self) -> &'static str {
@@ -297,31 +293,22 @@ impl Module for Wasm {
         values: &mut HashMap<&'static str, Value>,
     ) {
         let Some(shown) = context.module_data.get_user_data::<Self>() else { return };
-        values.extend(shown.integers.iter().map(|(name, value)| (*name, Value::Integer(*value))));
-        values.insert("entropy", Value::Float(shown.entropy));
-        let import = |(module, name): &(String, String)| {
-            Value::Object(
-                [("module", Value::bytes(module.as_str())), ("name", Value::bytes(name.as_str()))].into(),
-            )
-        };
-        values.insert("imports", Value::Array(shown.imports.iter().map(import).collect()));
-        values.insert(
-            "exports",
-            Value::Array(shown.exports.iter().map(|name| Value::bytes(name.as_str())).collect()),
-        );
-        values.insert(
-            "producers",
-            Value::Array(shown.producers.iter().map(|text| Value::bytes(text.as_str())).collect()),
-        );
+        let import =
+            |(module, name): &(String, String)| object([("module", text(module)), ("name", text(name))]);
         let section = |(name, offset, size, entropy): &(String, i64, i64, f64)| {
-            let fields = [
-                ("name", Value::bytes(name.as_str())),
+            object([
+                ("name", text(name)),
                 ("offset", Value::Integer(*offset)),
                 ("size", Value::Integer(*size)),
                 ("entropy", Value::Float(*entropy)),
-            ];
-            Value::Object(fields.into())
+            ])
         };
+        let texts = |texts: &[String]| Value::Array(texts.iter().map(|one| text(one)).collect());
+        values.extend(shown.integers.iter().map(|(name, value)| (*name, Value::Integer(*value))));
+        values.insert("entropy", Value::Float(shown.entropy));
+        values.insert("imports", Value::Array(shown.imports.iter().map(import).collect()));
+        values.insert("exports", texts(&shown.exports));
+        values.insert("producers", texts(&shown.producers));
         values.insert("sections", Value::Array(shown.sections.iter().map(section).collect()));
     }
 }

@@ -33,6 +33,17 @@ impl fmt::Display for BaselineRule {
 /// A set of samples, a bit for each.
 type Bits = Vec<u64>;
 
+/// That a call occurs and that it does not, for each call, each with the samples on which it holds.
+fn literals(samples: &[&Sample]) -> Vec<(Literal, Bits)> {
+    let calls: BTreeSet<&str> = samples.iter().flat_map(|sample| &sample.calls).map(String::as_str).collect();
+    let both = |call: &str| [true, false].map(|occurs| Literal { call: call.to_owned(), occurs });
+    let with_samples = |literal: Literal| {
+        let holds = bits(samples, |sample| sample.calls.contains(&literal.call) == literal.occurs);
+        (literal, holds)
+    };
+    calls.into_iter().take(MAX_CALLS).flat_map(both).map(with_samples).collect()
+}
+
 impl BaselineRule {
     /// Whether the rule calls a sample malicious.
     pub fn predict(&self, sample: &Sample) -> bool {
@@ -41,17 +52,7 @@ impl BaselineRule {
 
     /// The rule with the most right labels; `None` without calls.
     pub fn best(samples: &[&Sample]) -> Option<Self> {
-        let calls: BTreeSet<&str> =
-            samples.iter().flat_map(|sample| &sample.calls).map(String::as_str).collect();
-        let literals: Vec<(Literal, Bits)> = calls
-            .into_iter()
-            .take(MAX_CALLS)
-            .flat_map(|call| [true, false].map(|occurs| Literal { call: call.to_owned(), occurs }))
-            .map(|literal| {
-                let holds = bits(samples, |sample| sample.calls.contains(&literal.call) == literal.occurs);
-                (literal, holds)
-            })
-            .collect();
+        let literals = literals(samples);
         let malicious = bits(samples, |sample| sample.malicious);
         let mut best: Option<(u32, Self)> = None;
         let mut offer = |wrong: u32, rule: &dyn Fn() -> Self| {

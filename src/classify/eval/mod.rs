@@ -141,6 +141,17 @@ pub struct OriginScores {
     pub unseen: Option<f64>,
 }
 
+fn data(samples: &[Sample], groups: &Groups, malicious: usize) -> Data {
+    Data {
+        sha256: sample::sha256(samples),
+        samples: samples.len(),
+        malicious,
+        distinct: groups.distinct,
+        groups: groups.count,
+        not_compared: groups.not_compared,
+    }
+}
+
 /// Evaluates. Deterministic: split `i` is drawn from seed `i`, which also seeds the model.
 ///
 /// # Errors
@@ -157,14 +168,7 @@ pub fn evaluate(samples: &[Sample], options: &EvaluationOptions) -> Result<Evalu
     let models = options.kinds.iter().map(|&kind| evaluate_kind(samples, kind, options, &random, &grouped));
     Ok(EvaluationReport {
         schema: "spoor.classify-eval/1",
-        data: Data {
-            sha256: sample::sha256(samples),
-            samples: samples.len(),
-            malicious,
-            distinct: groups.distinct,
-            groups: groups.count,
-            not_compared: groups.not_compared,
-        },
+        data: data(samples, &groups, malicious),
         features: options.features,
         mode: options.mode,
         splits: options.splits,

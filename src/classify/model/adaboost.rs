@@ -38,6 +38,12 @@ impl Stump {
     }
 }
 
+/// The weight of what is wrong, of all.
+fn error(weights: &[f64], wrong: &[bool]) -> f64 {
+    let missed = weights.iter().zip(wrong).filter(|(_, wrong)| **wrong).map(|(weight, _)| weight);
+    missed.sum::<f64>() / weights.iter().sum::<f64>()
+}
+
 impl Model {
     pub(super) fn train(matrix: &Matrix, labels: &[bool]) -> Result<Self, Error> {
         let orders: Vec<Vec<(f32, u32)>> =
@@ -49,14 +55,7 @@ impl Model {
             let mut stump = best(&orders, labels, &weights);
             let wrong: Vec<bool> =
                 matrix.rows().zip(labels).map(|(row, &label)| stump.predict(row) != label).collect();
-            let all: f64 = weights.iter().sum();
-            let error = weights
-                .iter()
-                .zip(&wrong)
-                .filter(|(_, wrong)| **wrong)
-                .map(|(weight, _)| weight)
-                .sum::<f64>()
-                / all;
+            let error = error(&weights, &wrong);
             if error >= 0.5 {
                 break;
             }

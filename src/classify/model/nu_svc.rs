@@ -3,7 +3,7 @@
 //! nu = 0.5, tolerance 0.001, and gamma = 1 / (columns × variance of all values), which scikit-learn calls
 //! `scale`.
 
-use libsvm_rs::{SvmNode, SvmParameter, SvmProblem, SvmType};
+use libsvm_rs::{SvmModel, SvmNode, SvmParameter, SvmProblem, SvmType};
 use serde::{Deserialize, Serialize};
 
 use super::limits::MAX_VECTORS;
@@ -25,15 +25,32 @@ pub struct Model {
     weights: Vec<f64>,
 }
 
+/// libsvm's default width of the kernel.
+fn gamma(matrix: &Matrix) -> f64 {
+    let variance = matrix.variance();
+    if variance > 0.0 { 1.0 / (matrix.columns() as f64 * variance) } else { 1.0 }
+}
+
 impl Model {
+    /// What the solver found. Its positive side is the label that it saw first.
+    fn of(trained: &SvmModel, gamma: f64) -> Self {
+        let sign = if trained.label.first() == Some(&1) { 1.0 } else { -1.0 };
+        let dense = |nodes: &Vec<SvmNode>| nodes.iter().map(|node| node.value).collect();
+        Self {
+            gamma,
+            rho: sign * trained.rho.first().copied().unwrap_or(0.0),
+            vectors: trained.sv.iter().map(dense).collect(),
+            weights: trained.sv_coef.first().into_iter().flatten().map(|weight| sign * weight).collect(),
+        }
+    }
+
     pub(super) fn train(matrix: &Matrix, labels: &[bool]) -> Result<Self, Error> {
         let positive = labels.iter().filter(|label| **label).count();
         let (smaller, all) = (positive.min(labels.len() - positive), labels.len());
         if NU * all as f64 / 2.0 > smaller as f64 {
             return Err(Error::Infeasible { nu: NU, smaller, all });
         }
-        let variance = matrix.variance();
-        let gamma = if variance > 0.0 { 1.0 / (matrix.columns() as f64 * variance) } else { 1.0 };
+        let gamma = gamma(matrix);
         let problem = SvmProblem {
             labels: labels.iter().map(|&label| f64::from(u8::from(label))).collect(),
             instances: matrix.rows().map(sparse).collect(),
@@ -42,15 +59,7 @@ impl Model {
         // Otherwise the solver talks to standard error.
         libsvm_rs::set_quiet(true);
         let trained = libsvm_rs::train::svm_train(&problem, &parameters);
-        // libsvm's positive side is the label that it saw first.
-        let sign = if trained.label.first() == Some(&1) { 1.0 } else { -1.0 };
-        let dense = |nodes: &Vec<SvmNode>| nodes.iter().map(|node| node.value).collect();
-        let model = Self {
-            gamma,
-            rho: sign * trained.rho.first().copied().unwrap_or(0.0),
-            vectors: trained.sv.iter().map(dense).collect(),
-            weights: trained.sv_coef.first().into_iter().flatten().map(|weight| sign * weight).collect(),
-        };
+        let model = Self::of(&trained, gamma);
         model.check(matrix.columns()).map(|()| model).map_err(|_| Error::Diverged)
     }
 

@@ -69,6 +69,35 @@ pub(super) fn serve(
     Ok(adapter.exit)
 }
 
+/// Requests whose answer has no body.
+const PLAIN: &[&str] = &[
+    "launch",
+    "attach",
+    "configurationDone",
+    "disconnect",
+    "terminate",
+    "next",
+    "stepIn",
+    "stepOut",
+    "stepBack",
+    "reverseContinue",
+    "setExceptionBreakpoints",
+];
+
+/// What this server can do.
+fn capabilities() -> Json {
+    json!({
+        "supportsConfigurationDoneRequest": true,
+        "supportsStepBack": true,
+        "supportsFunctionBreakpoints": true,
+        "supportsInstructionBreakpoints": true,
+        "supportsDataBreakpoints": true,
+        "supportsReadMemoryRequest": true,
+        "supportsEvaluateForHovers": false,
+        "supportsTerminateRequest": true,
+    })
+}
+
 /// Reads a message; `None` at the end of the input.
 fn read(input: &mut impl BufRead) -> Result<Option<Vec<u8>>, Failure> {
     let mut len = None;
@@ -176,27 +205,8 @@ impl<W: Write> Adapter<'_, '_, W> {
     fn body(&mut self, request: &Request) -> Result<Json, Refused> {
         let arguments = &request.arguments;
         Ok(match request.command.as_str() {
-            "initialize" => json!({
-                "supportsConfigurationDoneRequest": true,
-                "supportsStepBack": true,
-                "supportsFunctionBreakpoints": true,
-                "supportsInstructionBreakpoints": true,
-                "supportsDataBreakpoints": true,
-                "supportsReadMemoryRequest": true,
-                "supportsEvaluateForHovers": false,
-                "supportsTerminateRequest": true,
-            }),
-            "launch"
-            | "attach"
-            | "configurationDone"
-            | "disconnect"
-            | "terminate"
-            | "next"
-            | "stepIn"
-            | "stepOut"
-            | "stepBack"
-            | "reverseContinue"
-            | "setExceptionBreakpoints" => json!({}),
+            "initialize" => capabilities(),
+            command if PLAIN.contains(&command) => json!({}),
             "continue" => json!({ "allThreadsContinued": true }),
             "threads" => json!({ "threads": [{ "id": 1, "name": "sample" }] }),
             "setBreakpoints" => self.set_lines(arguments)?,
@@ -370,12 +380,10 @@ impl<W: Write> Adapter<'_, '_, W> {
             (OPERANDS, Some(Level::Wasm(frame))) => &frame.operands,
             _ => &[],
         };
-        let prefix = if kind == GLOBALS {
-            "global"
-        } else if kind == LOCALS {
-            "local"
-        } else {
-            "operand"
+        let prefix = match kind {
+            GLOBALS => "global",
+            LOCALS => "local",
+            _ => "operand",
         };
         let variable = |(index, typed): (usize, &Typed)| {
             let value = valued::value(typed);

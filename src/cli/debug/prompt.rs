@@ -9,10 +9,13 @@ use wasmspoor::{
     module::{CodeOffset, Opcode},
     text::{self, grouped},
     trace::Trace,
-    values::{Activation, Debugger, LastWriters, Level, State, Stop, Stopped, ValuesError},
+    values::{Activation, Debugger, LastWriters, Level, State, Stop, Stopped, Typed, ValuesError},
 };
 
-use super::super::{Failure, names, state, valued};
+use super::super::{
+    Failure, names, state,
+    valued::{self, Range},
+};
 use super::listing;
 
 /// What becomes of the prompt after a command.
@@ -66,6 +69,67 @@ pub(super) fn evaluate(
     Ok(debugger.position() != before)
 }
 
+impl Problem {
+    /// Prints what is wrong, unless it ends the program.
+    fn tell(self, out: &mut impl Write) -> Result<Flow, Failure> {
+        match self {
+            Self::Said(message) => {
+                writeln!(out, "{}", text::line(&message))?;
+                Ok(Flow::On)
+            }
+            Self::Values(error) => {
+                writeln!(out, "the values are known only up to here: {}", text::line(&error.to_string()))?;
+                Ok(Flow::Ended)
+            }
+            Self::Failed(failure) => Err(failure),
+        }
+    }
+}
+
+/// Prints values with their numbers.
+fn list_values(values: &[Typed], out: &mut impl Write) -> Result<(), Problem> {
+    for (index, value) in values.iter().enumerate() {
+        writeln!(out, "{index:>4} {}", valued::words(&valued::value(value)))?;
+    }
+    Ok(())
+}
+
+/// What the words of `break` and `watch` name; `None` if they are none of these.
+fn stop_of(trace: &Trace, name: &str, words: &[&str]) -> Result<Option<Stop>, Problem> {
+    Ok(Some(match (name, words) {
+        ("break", ["function", given]) => {
+            let module = trace.modules.first().ok_or("there is no module")?;
+            Stop::Function(names::function(module, given).map_err(|failure| failure.cause.to_string())?)
+        }
+        ("break", ["offset", given]) => {
+            let offset = u32::try_from(valued::number(given)?).map_err(|_| "no module is as large")?;
+            Stop::Offset(CodeOffset(offset))
+        }
+        ("break", ["host", given]) => host_stop(trace, given)?,
+        ("break", ["opcode", given]) => {
+            let none = || format!("no instruction is called `{given}`");
+            Stop::Opcode(Opcode::from_mnemonic(given).ok_or_else(none)?)
+        }
+        ("break", ["value", given]) => Stop::Value(super::super::find::slots_of(given)?),
+        ("watch", ["global", given]) => {
+            Stop::Global(u32::try_from(valued::number(given)?).map_err(|_| "there is no such global")?)
+        }
+        ("watch", [given]) => {
+            let Range { memory, address, len } = valued::range(given)?;
+            Stop::Memory { memory, address, len }
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// A call of an imported function, named with its module or without.
+fn host_stop(trace: &Trace, given: &str) -> Result<Stop, Problem> {
+    let is_named = |name: &str, module: &str| name == given || format!("{module}.{name}") == given;
+    let host = trace.hosts.iter().find(|(_, host)| is_named(&host.name, &host.module));
+    let none = || format!("the sample imports no function `{given}`");
+    Ok(Stop::Host(*host.ok_or_else(none)?.0))
+}
+
 impl<'d, 't> Prompt<'d, 't> {
     pub(super) fn new(debugger: &'d mut Debugger<'t>) -> Self {
         Self { debugger }
@@ -96,18 +160,7 @@ impl<'d, 't> Prompt<'d, 't> {
             "breakpoints" => self.list(out),
             _ => self.show(name, &words, out),
         };
-        match done {
-            Ok(()) => Ok(Flow::On),
-            Err(Problem::Said(message)) => {
-                writeln!(out, "{}", text::line(&message))?;
-                Ok(Flow::On)
-            }
-            Err(Problem::Values(error)) => {
-                writeln!(out, "the values are known only up to here: {}", text::line(&error.to_string()))?;
-                Ok(Flow::Ended)
-            }
-            Err(Problem::Failed(failure)) => Err(failure),
-        }
+        done.map_or_else(|problem| problem.tell(out), |()| Ok(Flow::On))
     }
 
     fn go(&mut self, name: &str, words: &[&str], out: &mut impl Write) -> Result<(), Problem> {
@@ -151,36 +204,7 @@ impl<'d, 't> Prompt<'d, 't> {
 
     fn stop_at(&mut self, name: &str, words: &[&str], out: &mut impl Write) -> Result<(), Problem> {
         let trace = self.debugger.trace();
-        let stop = match (name, words) {
-            ("break", ["function", given]) => {
-                let module = trace.modules.first().ok_or("there is no module")?;
-                Stop::Function(names::function(module, given).map_err(|failure| failure.cause.to_string())?)
-            }
-            ("break", ["offset", given]) => {
-                let offset = u32::try_from(valued::number(given)?).map_err(|_| "no module is as large")?;
-                Stop::Offset(CodeOffset(offset))
-            }
-            ("break", ["host", given]) => {
-                let is_named =
-                    |name: &str, module: &str| name == *given || format!("{module}.{name}") == *given;
-                let host = trace.hosts.iter().find(|(_, host)| is_named(&host.name, &host.module));
-                let none = || format!("the sample imports no function `{given}`");
-                Stop::Host(*host.ok_or_else(none)?.0)
-            }
-            ("break", ["opcode", given]) => {
-                let none = || format!("no instruction is called `{given}`");
-                Stop::Opcode(Opcode::from_mnemonic(given).ok_or_else(none)?)
-            }
-            ("break", ["value", given]) => Stop::Value(super::super::find::slots_of(given)?),
-            ("watch", ["global", given]) => {
-                Stop::Global(u32::try_from(valued::number(given)?).map_err(|_| "there is no such global")?)
-            }
-            ("watch", [given]) => {
-                let range = valued::range(given)?;
-                Stop::Memory { memory: range.memory, address: range.address, len: range.len }
-            }
-            _ => return Err(format!("how? {name} {}", usage(name)).into()),
-        };
+        let stop = stop_of(trace, name, words)?.ok_or_else(|| format!("how? {name} {}", usage(name)))?;
         let what = words_of(trace, &stop);
         let number = self.debugger.add(stop).ok_or("there are too many breakpoints")?;
         writeln!(out, "{number}: {what}")?;
@@ -201,6 +225,13 @@ impl<'d, 't> Prompt<'d, 't> {
         Ok(())
     }
 
+    fn memory(&mut self, words: &[&str], out: &mut impl Write) -> Result<(), Problem> {
+        let range = valued::range(words.first().ok_or("which? `memory ADDR:LEN`")?)?;
+        let bytes =
+            state::bytes(self.debugger.timeline(), range).map_err(|failure| failure.cause.to_string())?;
+        state::dump(range.address, &bytes.1, out).map_err(Problem::Failed)
+    }
+
     fn show(&mut self, name: &str, words: &[&str], out: &mut impl Write) -> Result<(), Problem> {
         let state = self.debugger.state()?;
         let trace = self.debugger.trace();
@@ -218,22 +249,10 @@ impl<'d, 't> Prompt<'d, 't> {
             }
             "locals" | "operands" => {
                 let frame = top(&state).ok_or("the run is over")?;
-                let values = if name == "locals" { &frame.locals } else { &frame.operands };
-                for (index, value) in values.iter().enumerate() {
-                    writeln!(out, "{index:>4} {}", valued::words(&valued::value(value)))?;
-                }
+                list_values(if name == "locals" { &frame.locals } else { &frame.operands }, out)?;
             }
-            "globals" => {
-                for (index, value) in state.globals.iter().enumerate() {
-                    writeln!(out, "{index:>4} {}", valued::words(&valued::value(value)))?;
-                }
-            }
-            "memory" => {
-                let range = valued::range(words.first().ok_or("which? `memory ADDR:LEN`")?)?;
-                let bytes = state::bytes(self.debugger.timeline(), range)
-                    .map_err(|failure| failure.cause.to_string())?;
-                state::dump(range.address, &bytes.1, out).map_err(Problem::Failed)?;
-            }
+            "globals" => list_values(&state.globals, out)?,
+            "memory" => self.memory(words, out)?,
             "who-wrote" => self.who_wrote(words, out)?,
             _ => {
                 let is_over = self.debugger.timeline().is_over();

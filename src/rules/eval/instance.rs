@@ -182,12 +182,7 @@ impl Evaluator<'_> {
                 matches!(inner, Instance::Block(of, _) | Instance::Op(of, _) if of == func)
             }
             Instance::RunFunction(func) => self.function_holds(*func, inner),
-            Instance::Thread(entry) => match inner {
-                Instance::Call(call) | Instance::Span { first: call, .. } => {
-                    self.index.all_calls().get(*call).is_some_and(|call| call.entry == *entry)
-                }
-                _ => false,
-            },
+            Instance::Thread(entry) => self.entry_of(inner) == Some(*entry),
             Instance::Span { first, end } => match inner {
                 Instance::Call(call) => (*first..*end).contains(call),
                 Instance::Span { first: from, end: to } => from >= first && to <= end,
@@ -197,6 +192,16 @@ impl Evaluator<'_> {
                 matches!(inner, Instance::Op(of, op) if of == func && self.block_holds(*func, *block, *op))
             }
             Instance::Op(..) | Instance::Call(_) | Instance::Loop(_) => false,
+        }
+    }
+
+    /// The entry point that a call or span of calls belongs to.
+    fn entry_of(&self, instance: &Instance) -> Option<usize> {
+        match instance {
+            Instance::Call(call) | Instance::Span { first: call, .. } => {
+                self.index.all_calls().get(*call).map(|call| call.entry)
+            }
+            _ => None,
         }
     }
 

@@ -306,10 +306,15 @@ impl Evaluator<'_> {
             places.add(instance, &held);
             column.note(own, held);
         }
+        self.keep(position, on_run, places);
+        column
+    }
+
+    /// Keeps where a rule matched in one column, for those that `match` it.
+    fn keep(&mut self, position: usize, on_run: bool, places: Places) {
         if let Some(matched) = self.matched.get_mut(position) {
             if on_run { matched.on_run = places } else { matched.on_bytes = places }
         }
-        column
     }
 
     /// Evaluates a statement on an instance.
@@ -324,13 +329,7 @@ impl Evaluator<'_> {
             }
             Kind::Or(parts) => join("or", self.held_of(parts, at, 1)?, Grounds::of_any),
             Kind::AtLeast(least, parts) => self.at_least(*least, parts, at)?,
-            Kind::Not(part) => {
-                let (held, is_unknown) = self.budget.asking(|| self.statement(part, at).is_some());
-                if held || is_unknown {
-                    return None;
-                }
-                leaf(format!("not: {}", part.shown()), Found::default())
-            }
+            Kind::Not(part) => self.denied(part, at)?,
             Kind::Within(scope, part) => self.within(*scope, part, at)?,
             Kind::Count(feature, bounds) => self.counted(feature, bounds, at)?,
             Kind::Feature(feature) => {
@@ -339,6 +338,12 @@ impl Evaluator<'_> {
             }
         };
         Some(held.described(statement.description.as_deref()))
+    }
+
+    /// A part that is known not to hold.
+    fn denied(&self, part: &Statement, at: &Instance) -> Option<Held> {
+        let (held, is_unknown) = self.budget.asking(|| self.statement(part, at).is_some());
+        (!held && !is_unknown).then(|| leaf(format!("not: {}", part.shown()), Found::default()))
     }
 
     /// Those of some parts that hold, if there are so many. All are looked at: each is evidence.

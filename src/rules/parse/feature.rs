@@ -72,32 +72,29 @@ impl Parser<'_> {
             "function-name" => Feature::FunctionName(self.name(node)?),
             "number" => Feature::Number(self.integer(node)?),
             "bytes" => Feature::Bytes(self.bytes(node, text)?),
-            "mnemonic" => match Opcode::from_mnemonic(text) {
-                Some(opcode) => Feature::Mnemonic(opcode),
-                None => {
-                    let known = Opcode::ALL.iter().map(|opcode| opcode.mnemonic());
-                    return self.wrong(
-                        &node.span,
-                        format!("no instruction is named `{text}`"),
-                        super::closest(text, known),
-                    );
-                }
-            },
+            "mnemonic" => Feature::Mnemonic(self.opcode(node, text)?),
             "characteristic" => Feature::Characteristic(self.characteristic(node)?),
             "match" => Feature::Match(match text.strip_prefix("yara/") {
                 Some(rule) => Target::Yara(rule.to_owned()),
                 None => Target::Rule(text.to_owned()),
             }),
-            "os" => Feature::Target("os", (*self.one_of(node, "system", SYSTEMS, |name| name)?).to_owned()),
-            "arch" => Feature::Target(
-                "arch",
-                (*self.one_of(node, "architecture", &["any", "wasm32", "wasm64"], |name| name)?).to_owned(),
-            ),
-            _ => Feature::Target(
-                "format",
-                (*self.one_of(node, "format", &["any", "wasm"], |name| name)?).to_owned(),
-            ),
+            "os" => self.system("os", node, "system", SYSTEMS)?,
+            "arch" => self.system("arch", node, "architecture", &["any", "wasm32", "wasm64"])?,
+            _ => self.system("format", node, "format", &["any", "wasm"])?,
         })
+    }
+
+    fn opcode(&self, node: &Node, mnemonic: &str) -> Option<Opcode> {
+        if let Some(opcode) = Opcode::from_mnemonic(mnemonic) {
+            return Some(opcode);
+        }
+        let help = super::closest(mnemonic, Opcode::ALL.iter().map(|opcode| opcode.mnemonic()));
+        self.wrong(&node.span, format!("no instruction is named `{mnemonic}`"), help)
+    }
+
+    /// What the sample was made for. `what` is what the value is called in an error.
+    fn system(&self, key: &'static str, node: &Node, what: &str, known: &[&str]) -> Option<Feature> {
+        Some(Feature::Target(key, (*self.one_of(node, what, known, |name| name)?).to_owned()))
     }
 
     fn characteristic(&self, node: &Node) -> Option<Characteristic> {
@@ -158,43 +155,48 @@ impl Parser<'_> {
     }
 }
 
+impl Characteristic {
+    /// Whether it has a meaning in `scope`.
+    fn fits(self, scope: Scope) -> bool {
+        use Scope::{BasicBlock, Call, File, Function, Process, RunFunction, Span, Thread};
+        match self {
+            Self::StartFunction => matches!(scope, File | Process),
+            Self::NzXor => !matches!(scope, Thread | Span | Call),
+            Self::TightLoop => matches!(scope, Function | BasicBlock),
+            _ => matches!(scope, File | Function | Process | RunFunction),
+        }
+    }
+}
+
 impl Feature {
     /// Whether it has a meaning in `scope` of the given column.
     pub(in crate::rules) fn fits(&self, scope: Scope, on_run: bool) -> bool {
         use Scope::{
             BasicBlock, Call, File, Function, Instruction, Loop, Process, RunFunction, Span, Thread,
         };
+        let is_run_file = scope == File && on_run;
         match self {
-            Self::Api(_) => match scope {
-                File => on_run,
-                Function | Process | Thread | Span | Call | RunFunction => true,
-                _ => false,
-            },
+            Self::Api(_) => {
+                matches!(scope, Function | Process | Thread | Span | Call | RunFunction) || is_run_file
+            }
             Self::Import(_) | Self::Export(_) | Self::Section(_) | Self::Anomaly(_) => scope == File,
             Self::FunctionName(_) => matches!(scope, File | Function | RunFunction),
-            Self::Number(_) => !matches!(scope, File | RunFunction | Loop) || scope == File && on_run,
+            Self::Number(_) => !matches!(scope, File | RunFunction | Loop) || is_run_file,
             Self::Text(_) => matches!(scope, File | Process | Thread | Span | Call),
             Self::Bytes(_) => matches!(scope, File | Function | Process | Thread | Span | Call),
             Self::Mnemonic(_) => {
-                matches!(scope, Function | BasicBlock | Instruction)
-                    || scope == Process
-                    || scope == File && on_run
+                matches!(scope, Function | BasicBlock | Instruction | Process) || is_run_file
             }
-            Self::Characteristic(Characteristic::StartFunction) => matches!(scope, File | Process),
-            Self::Characteristic(Characteristic::NzXor) => !matches!(scope, Thread | Span | Call),
-            Self::Characteristic(Characteristic::TightLoop) => matches!(scope, Function | BasicBlock),
-            Self::Characteristic(_) => matches!(scope, File | Function | Process | RunFunction),
+            Self::Characteristic(characteristic) => characteristic.fits(scope),
             Self::BasicBlocks => matches!(scope, Function | RunFunction),
             Self::Match(Target::Yara(_)) => scope == File,
             Self::Match(_) | Self::Target(..) => true,
             Self::Metric(measure) => measure.metric.fits(scope, on_run),
-            Self::Sequence(_) => matches!(scope, Process | Thread | Span) || scope == File && on_run,
-            Self::Crypto(crypto) if crypto.executed => {
-                matches!(scope, Process | RunFunction) || scope == File && on_run
-            }
+            Self::Sequence(_) => matches!(scope, Process | Thread | Span) || is_run_file,
+            Self::Crypto(crypto) if crypto.executed => matches!(scope, Process | RunFunction) || is_run_file,
             Self::Crypto(_) => matches!(scope, File | Function),
             Self::Ioc { .. } => scope == File,
-            Self::File(_) | Self::Returned(_) => scope == Process || scope == File && on_run,
+            Self::File(_) | Self::Returned(_) => scope == Process || is_run_file,
         }
     }
 

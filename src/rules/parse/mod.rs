@@ -17,7 +17,7 @@ pub(crate) use meta::TACTICS;
 
 use super::{
     problem::{RuleLoadError, Source, closest},
-    rule::Rule,
+    rule::{Rule, Statement},
     yaml::{self, Node, Value},
 };
 
@@ -49,6 +49,21 @@ pub(super) fn rule(source: &Source, eager: bool, problems: &mut RuleLoadError) -
 }
 
 impl Parser<'_> {
+    /// The statement of a rule, which stands alone in a list.
+    fn only_statement(&self, features: &Node) -> Option<Statement> {
+        let Value::List(items) = &features.value else {
+            let message = format!("`features` is a list with one statement, not {}", features.kind());
+            return self.wrong(&features.span, message, None);
+        };
+        match &items[..] {
+            [one] => self.statement(one),
+            _ => {
+                let help = "put them below one `and` or `or`".into();
+                self.wrong(&features.span, "`features` holds one statement", Some(help))
+            }
+        }
+    }
+
     fn rule(&self, root: &Node) -> Option<Rule> {
         let pairs = self.map(root)?;
         self.only(pairs, &["rule"]);
@@ -57,21 +72,7 @@ impl Parser<'_> {
         let rule = self.required(root, pairs, "rule")?;
         let meta = self.required(rule, body, "meta").and_then(|node| self.meta(node));
         let features = self.required(rule, body, "features")?;
-        let statement = match &features.value {
-            Value::List(items) => match &items[..] {
-                [one] => self.statement(one),
-                _ => self.wrong(
-                    &features.span,
-                    "`features` holds one statement",
-                    Some("put them below one `and` or `or`".into()),
-                ),
-            },
-            _ => self.wrong(
-                &features.span,
-                format!("`features` is a list with one statement, not {}", features.kind()),
-                None,
-            ),
-        };
+        let statement = self.only_statement(features);
         let rule = Rule {
             meta: meta?,
             statement: statement?,

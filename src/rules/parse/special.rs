@@ -91,10 +91,8 @@ impl Parser<'_> {
         }
     }
 
-    fn step(&self, node: &Node) -> Option<Step> {
-        let pairs = self.map(node)?;
-        self.only(pairs, &["api", "string", "substring", "number", "succeeds", "entropy", "chosen"]);
-        let api = self.required(node, pairs, "api")?;
+    /// The names of a step, one or a list.
+    fn step_names(&self, api: &Node) -> Option<Vec<Name>> {
         let apis: Vec<Name> = match &api.value {
             Value::List(items) => items.iter().filter_map(|item| self.name(item)).collect(),
             _ => self.name(api).into_iter().collect(),
@@ -102,14 +100,27 @@ impl Parser<'_> {
         if apis.is_empty() {
             return self.wrong(&api.span, "a step needs the name of a call", None);
         }
-        let text = match (get(pairs, "string"), get(pairs, "substring")) {
+        Some(apis)
+    }
+
+    /// The text that an argument of a step must hold, if it says one; the outer `None` is a mistake.
+    fn step_text(&self, string: Option<&Node>, substring: Option<&Node>) -> Option<Option<Pattern>> {
+        Some(match (string, substring) {
             (Some(node), None) => Some(self.text(node).and_then(|text| self.pattern(node, text))?),
             (None, Some(node)) => Some(Pattern::substring(self.text(node)?)),
             (None, None) => None,
             (Some(_), Some(node)) => {
                 return self.wrong(&node.span, "`string` and `substring` in one step", None);
             }
-        };
+        })
+    }
+
+    fn step(&self, node: &Node) -> Option<Step> {
+        let pairs = self.map(node)?;
+        self.only(pairs, &["api", "string", "substring", "number", "succeeds", "entropy", "chosen"]);
+        let api = self.required(node, pairs, "api")?;
+        let apis = self.step_names(api)?;
+        let text = self.step_text(get(pairs, "string"), get(pairs, "substring"))?;
         let number = match get(pairs, "number") {
             Some(node) => Some(self.number(node)?),
             None => None,

@@ -7,6 +7,16 @@ use crate::rules::{
 
 use super::{Node, Parser, Value, feature::FEATURES, get};
 
+/// What the name of a list of parts makes of them.
+fn joined(name: &str) -> Option<fn(Vec<Statement>) -> Kind> {
+    Some(match name {
+        "and" => Kind::And,
+        "or" => Kind::Or,
+        "optional" => |parts| Kind::AtLeast(0, parts),
+        _ => return None,
+    })
+}
+
 impl Parser<'_> {
     /// A statement: a map of one key, and maybe `description` beside it.
     pub(super) fn statement(&self, node: &Node) -> Option<Statement> {
@@ -31,29 +41,16 @@ impl Parser<'_> {
     /// The statement that `key` begins, and the description inside it.
     fn keyed(&self, key: &Node, value: &Node) -> Option<(Kind, Option<String>)> {
         let name = self.text(key)?;
-        match name {
-            "and" | "or" | "optional" => {
-                let (parts, description) = self.parts(value)?;
-                let kind = match name {
-                    "and" => Kind::And(parts),
-                    "or" => Kind::Or(parts),
-                    _ => Kind::AtLeast(0, parts),
-                };
-                return Some((kind, description));
-            }
-            "not" => {
-                let (part, description) = self.one_part(key, value)?;
-                return Some((Kind::Not(Box::new(part)), description));
-            }
-            _ => {}
+        if let Some(kind) = joined(name) {
+            let (parts, description) = self.parts(value)?;
+            return Some((kind(parts), description));
+        }
+        if name == "not" {
+            let (part, description) = self.one_part(key, value)?;
+            return Some((Kind::Not(Box::new(part)), description));
         }
         if let Some(number) = name.strip_suffix(" or more") {
-            let (parts, description) = self.parts(value)?;
-            return match number.parse() {
-                Ok(number) if number <= parts.len() => Some((Kind::AtLeast(number, parts), description)),
-                Ok(_) => self.wrong(&key.span, format!("of {} parts never {name} hold", parts.len()), None),
-                Err(_) => self.wrong(&key.span, format!("`{number}` is not a number"), None),
-            };
+            return self.at_least(key, number, value);
         }
         if let Some((_, scope, _)) = SCOPES.iter().find(|(scope, ..)| *scope == name && name != "file") {
             let (part, description) = self.one_part(key, value)?;
@@ -65,6 +62,19 @@ impl Parser<'_> {
         }
         let (feature, description) = self.feature(key, name, value)?;
         Some((Kind::Feature(feature), description))
+    }
+
+    /// `N or more` of the parts.
+    fn at_least(&self, key: &Node, number: &str, value: &Node) -> Option<(Kind, Option<String>)> {
+        let (parts, description) = self.parts(value)?;
+        match number.parse() {
+            Ok(number) if number <= parts.len() => Some((Kind::AtLeast(number, parts), description)),
+            Ok(_) => {
+                let message = format!("of {} parts never {number} or more hold", parts.len());
+                self.wrong(&key.span, message, None)
+            }
+            Err(_) => self.wrong(&key.span, format!("`{number}` is not a number"), None),
+        }
     }
 
     /// The statements of a list, in which `description` may be one item.
@@ -167,23 +177,16 @@ impl Parser<'_> {
             Kind::Within(inner, part) => {
                 let fitting: Vec<_> = columns.iter().filter_map(|outer| nested(*outer, *inner)).collect();
                 if fitting.is_empty() {
-                    let names = names(columns);
-                    self.wrong::<()>(
-                        &statement.span,
-                        format!("`{}` cannot stand in scope {names}", inner.name()),
-                        None,
-                    );
+                    let message = format!("`{}` cannot stand in scope {}", inner.name(), names(columns));
+                    self.wrong::<()>(&statement.span, message, None);
                 }
                 self.check_statement(part, &fitting);
             }
             Kind::Count(feature, _) | Kind::Feature(feature) => {
                 let fits = |&(scope, on_run): &(Scope, bool)| feature.fits(scope, on_run);
                 if !columns.is_empty() && !columns.iter().any(fits) {
-                    self.wrong::<()>(
-                        &statement.span,
-                        format!("this has no meaning in scope {}", names(columns)),
-                        feature.scope_help(),
-                    );
+                    let message = format!("this has no meaning in scope {}", names(columns));
+                    self.wrong::<()>(&statement.span, message, feature.scope_help());
                 }
             }
         }

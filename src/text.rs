@@ -14,7 +14,7 @@ mod words;
 pub use escape::{clip, escape, line};
 #[cfg(feature = "analysis")]
 pub use json::{LEVELS, json_len, write_json, write_json_line};
-#[cfg(feature = "analysis")]
-pub(crate) use vocabulary::text_in_json;
 pub(crate) use vocabulary::vocabulary;
+#[cfg(feature = "analysis")]
+pub(crate) use vocabulary::{inline_schema, text_in_json};
 pub use words::{cut, cut_counted, grouped, noun, percent, plural, quoted, share, some};

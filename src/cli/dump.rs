@@ -9,6 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
     Value,
+    file::Recorded,
     module::{FuncIndex, Opcode},
     text,
     trace::{Callee, ControlEffect, End, Event, Executed, FuncKey, ReplayError, Trace},
@@ -166,15 +167,20 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result<Exit, Failure> {
+/// The trace file, with what the host did if values are asked for.
+fn open(arguments: &Arguments, path: &Path) -> Result<Recorded, Failure> {
     if arguments.run.has_invoke() {
         let message = "--invoke is for samples; a trace file holds what was invoked when it was recorded";
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
     }
-    let recorded = match arguments.needs_values() {
-        true => valued::open(&arguments.sample, path)?,
-        false => arguments.sample.open(path)?,
-    };
+    match arguments.needs_values() {
+        true => valued::open(&arguments.sample, path),
+        false => arguments.sample.open(path),
+    }
+}
+
+fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result<Exit, Failure> {
+    let recorded = open(arguments, path)?;
     let run = match &recorded.run {
         Ok(run) => run,
         // Not as an error of loading, whose lines are laid out: what it says is the file's.
@@ -196,10 +202,9 @@ fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result
         Ok::<_, Failure>(printer.left > 0)
     });
     // What is missing is the file's fault, not this program's.
+    let is_incomplete = !run.lost.is_empty() || run.trace.gap().is_some();
     match ended {
-        Err(failure)
-            if failure.cause.is::<ReplayError>() && (!run.lost.is_empty() || run.trace.gap().is_some()) =>
-        {
+        Err(failure) if failure.cause.is::<ReplayError>() && is_incomplete => {
             Err(Failure { exit: Exit::Findings, ..failure })
         }
         ended => ended.map(|()| Exit::Done),

@@ -214,6 +214,20 @@ impl Arguments {
         }
         let mut options = RunOptions::default().with_persona(persona(&self.persona)?);
         options.limits = self.limits.to_limits(options.limits)?;
+        self.set_entries(&mut options)?;
+        self.set_world(&mut options)?;
+        self.set_files(&mut options)?;
+        for path in &self.stub {
+            let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            let name = path.display().to_string();
+            Stubs::parse(&name, &text)?;
+            options.stubs.push((name, text));
+        }
+        Ok(options)
+    }
+
+    /// Which entry points are called, and the budget of each.
+    fn set_entries(&self, options: &mut RunOptions) -> anyhow::Result<()> {
         if let Some(drive) = &self.drive {
             options.drive = match &**drive {
                 "auto" => Drive::Auto,
@@ -232,6 +246,11 @@ impl Arguments {
             options.entry_time = NO_ENTRY_TIME;
             (options.entry_decisions, options.entry_instructions) = (None, None);
         }
+        Ok(())
+    }
+
+    /// What the sample sees of its world, but files.
+    fn set_world(&self, options: &mut RunOptions) -> anyhow::Result<()> {
         options.seed = self.seed.map_or(options.seed, Seed::Given);
         if let Some(seconds) = self.epoch {
             let nanos = seconds.checked_mul(1_000_000_000);
@@ -242,6 +261,11 @@ impl Arguments {
             options.env.retain(|(known, _)| known != name);
             options.env.push((name.clone(), value.clone()));
         }
+        Ok(())
+    }
+
+    /// Streams, folders and files.
+    fn set_files(&self, options: &mut RunOptions) -> anyhow::Result<()> {
         if let Some(path) = &self.stdin {
             options.stdin = input::read(path)?;
         }
@@ -250,18 +274,12 @@ impl Arguments {
             Arc::make_mut(&mut options.persona).terminals[*stream as usize] = false;
         }
         for (host, guest) in &self.guest_dirs {
-            host_dir::give(host, guest, &mut options)?;
+            host_dir::give(host, guest, options)?;
         }
         for (host, guest) in &self.guest_files {
             options.files.insert(guest.clone(), input::read(host)?);
         }
-        for path in &self.stub {
-            let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-            let name = path.display().to_string();
-            Stubs::parse(&name, &text)?;
-            options.stubs.push((name, text));
-        }
-        Ok(options)
+        Ok(())
     }
 }
 

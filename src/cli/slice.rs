@@ -7,7 +7,7 @@ use serde::Serialize;
 use wasmspoor::{
     text::{self, grouped},
     trace::Trace,
-    values::{Activation, Level, Slice, Slicer, Step, Timeline},
+    values::{Activation, Level, Slice, Slicer, State, Step, Timeline},
 };
 
 use super::{
@@ -80,16 +80,21 @@ enum StepJson {
     Result { event: u64, host: String },
 }
 
+/// The slots of the innermost frame that the slice is of; none where it is of bytes.
+fn sliced_slots(arguments: &Arguments, state: &State) -> Result<std::ops::Range<usize>, Failure> {
+    match (arguments.memory, state.levels.last()) {
+        (Some(_), _) => Ok(0..0),
+        (None, Some(Level::Wasm(frame))) => slots(frame, arguments.operand),
+        _ => Err(valued::usage("the run is over at this event: name bytes with --memory")),
+    }
+}
+
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let recorded = valued::open(&arguments.sample, &arguments.file)?;
     let trace = valued::trace(&recorded)?;
     let mut timeline = Timeline::new(trace).map_err(valued::end)?;
     let state = timeline.state(arguments.at).map_err(valued::end)?;
-    let slots = match (arguments.memory, state.levels.last()) {
-        (Some(_), _) => 0..0,
-        (None, Some(Level::Wasm(frame))) => slots(frame, arguments.operand)?,
-        _ => return Err(valued::usage("the run is over at this event: name bytes with --memory")),
-    };
+    let slots = sliced_slots(arguments, &state)?;
     let mut slicer = Slicer::new(state.event, arguments.addresses);
     // The instruction itself too: it says that the moment is reached.
     timeline.walk(0, state.event.saturating_add(1), &mut slicer).map_err(valued::end)?;

@@ -231,6 +231,16 @@ struct FlowJson<'a> {
     text: String,
 }
 
+/// Where a sink is, if it is an instruction.
+fn place_of(sink: &Sink) -> (Option<u32>, Option<u32>) {
+    match *sink {
+        Sink::Branch { function, offset }
+        | Sink::Address { function, offset }
+        | Sink::Call { function, offset } => (Some(function.0), Some(offset)),
+        _ => (None, None),
+    }
+}
+
 impl Told<'_> {
     fn print(&self, out: &mut impl Write) -> Result<(), Failure> {
         for flow in self.flows {
@@ -265,12 +275,7 @@ impl Told<'_> {
 
     fn flow_json<'f>(&'f self, flow: &'f Flow) -> FlowJson<'f> {
         let calls = self.wanted.words.calls(flow);
-        let (function, offset) = match flow.sink {
-            Sink::Branch { function, offset }
-            | Sink::Address { function, offset }
-            | Sink::Call { function, offset } => (Some(function.0), Some(offset)),
-            _ => (None, None),
-        };
+        let (function, offset) = place_of(&flow.sink);
         let argument = match flow.sink {
             Sink::Argument { index, .. } => Some(index),
             _ => None,

@@ -106,7 +106,6 @@ fn report(session: Session, entries: &[Entry]) -> Result<Report, Failure> {
     let trace = session.finish();
     let counts = trace.counts()?;
     let last = entries.last().map(|entry| &entry.outcome);
-    let place = |site: &Option<Place>| (site.map(|site| site.function.0), site.map(|site| site.offset.0));
     let mut report = Report {
         schema: "spoor.trace/1",
         instructions: counts.total,
@@ -122,21 +121,31 @@ fn report(session: Session, entries: &[Entry]) -> Result<Report, Failure> {
         decisions: trace.decisions,
         trace_bytes: trace.size_bytes(),
     };
-    match last {
-        Some(Outcome::Trapped { code, site }) => {
-            let (function, offset) = place(site);
-            report.trap = Some(Trap { code: *code, message: code.message(), function, offset });
-        }
-        Some(Outcome::Stopped { limit, site }) => {
-            let (function, offset) = place(site);
-            report.stopped_by = Some(Stopped { limit: *limit, function, offset });
-        }
-        Some(Outcome::HostError { message, .. } | Outcome::Failed { message, .. }) => {
-            report.error = Some(message.clone())
-        }
-        _ => {}
+    if let Some(last) = last {
+        report.note_end(last);
     }
     Ok(report)
+}
+
+impl Report {
+    /// Why the last call did not return.
+    fn note_end(&mut self, outcome: &Outcome) {
+        let place = |site: &Option<Place>| (site.map(|site| site.function.0), site.map(|site| site.offset.0));
+        match outcome {
+            Outcome::Trapped { code, site } => {
+                let (function, offset) = place(site);
+                self.trap = Some(Trap { code: *code, message: code.message(), function, offset });
+            }
+            Outcome::Stopped { limit, site } => {
+                let (function, offset) = place(site);
+                self.stopped_by = Some(Stopped { limit: *limit, function, offset });
+            }
+            Outcome::HostError { message, .. } | Outcome::Failed { message, .. } => {
+                self.error = Some(message.clone());
+            }
+            _ => {}
+        }
+    }
 }
 
 fn status(outcome: &Outcome) -> &'static str {
@@ -192,6 +201,17 @@ fn host_calls(trace: &Trace) -> Vec<HostCalls> {
     named.collect()
 }
 
+fn print_totals(report: &Report, out: &mut impl Write) -> Result<(), Failure> {
+    writeln!(out, "instructions:  {}", grouped(report.instructions))?;
+    let (decisions, bytes) = (plural(report.decisions, "decision"), plural(report.trace_bytes, "byte"));
+    writeln!(out, "trace:         {decisions}, {bytes}")?;
+    if report.refused_growth > 0 {
+        let requests = plural(report.refused_growth, "request");
+        writeln!(out, "refused:       {requests} to grow a memory or table beyond the limit")?;
+    }
+    Ok(())
+}
+
 fn print(
     report: &Report,
     entries: &[Entry],
@@ -204,37 +224,18 @@ fn print(
     if let Some(nothing) = nothing {
         writeln!(out, "nothing ran:   {}", line(nothing))?;
     }
-    writeln!(out, "instructions:  {}", grouped(report.instructions))?;
-    writeln!(
-        out,
-        "trace:         {}, {}",
-        plural(report.decisions, "decision"),
-        plural(report.trace_bytes, "byte")
-    )?;
-    if report.refused_growth > 0 {
-        writeln!(
-            out,
-            "refused:       {} to grow a memory or table beyond the limit",
-            plural(report.refused_growth, "request")
-        )?;
-    }
+    print_totals(report, out)?;
     let mut opcodes: Vec<_> = report.opcodes.iter().map(|(&name, &count)| (count, name.to_owned())).collect();
     opcodes.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     table("opcodes", &opcodes, report.instructions, out)?;
-    let functions: Vec<_> = report
-        .functions
-        .iter()
-        .map(|function| {
-            let name = function.name.as_ref().map(|name| format!(" {}", line(name))).unwrap_or_default();
-            (function.instructions, format!("wasm-function[{}]{name}", function.index))
-        })
-        .collect();
+    let function = |function: &Function| {
+        let name = function.name.as_ref().map(|name| format!(" {}", line(name))).unwrap_or_default();
+        (function.instructions, format!("wasm-function[{}]{name}", function.index))
+    };
+    let functions: Vec<_> = report.functions.iter().map(function).collect();
     table("functions", &functions, report.instructions, out)?;
-    let hosts: Vec<_> = report
-        .host_calls
-        .iter()
-        .map(|host| (host.calls, line(&format!("{}.{}", host.module, host.name))))
-        .collect();
+    let host = |host: &HostCalls| (host.calls, line(&format!("{}.{}", host.module, host.name)));
+    let hosts: Vec<_> = report.host_calls.iter().map(host).collect();
     table("host calls", &hosts, hosts.iter().map(|(calls, _)| calls).sum(), out)
 }
 

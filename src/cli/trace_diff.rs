@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 use wasmspoor::{
-    file::{NamedFunction, Parting, Point, Recorded, TraceDiff},
+    file::{NamedFunction, OutcomeDifference, Parting, Point, Recorded, TraceDiff},
     text::{self, grouped, line},
 };
 
@@ -69,11 +69,13 @@ fn print(diff: &TraceDiff, out: &mut impl Write) -> Result<(), Failure> {
     for calls in &diff.host_calls {
         writeln!(out, "{:>14} {:>14}  {}", grouped(calls.a), grouped(calls.b), line(&calls.name))?;
     }
-    for outcome in &diff.outcomes {
-        let shown = |text: &Option<String>| text.as_deref().map_or_else(|| "none".to_owned(), line);
-        writeln!(out, "\n{}", line(&outcome.what))?;
-        writeln!(out, "  first:  {}\n  second: {}", shown(&outcome.a), shown(&outcome.b))?;
-    }
+    diff.outcomes.iter().try_for_each(|outcome| print_outcome(outcome, out))
+}
+
+fn print_outcome(outcome: &OutcomeDifference, out: &mut impl Write) -> Result<(), Failure> {
+    let shown = |text: &Option<String>| text.as_deref().map_or_else(|| "none".to_owned(), line);
+    writeln!(out, "\n{}", line(&outcome.what))?;
+    writeln!(out, "  first:  {}\n  second: {}", shown(&outcome.a), shown(&outcome.b))?;
     Ok(())
 }
 

@@ -171,10 +171,7 @@ impl Folder {
         let (mut seen, mut settled, mut beyond) = (HashMap::new(), Vec::new(), 0);
         for entry in fs::read_dir(&self.path).with_context(|| self.path.display().to_string())? {
             let Ok(entry) = entry else { continue };
-            let Ok(meta) = entry.metadata() else { continue };
-            if !meta.is_file() {
-                continue;
-            }
+            let Some(meta) = entry.metadata().ok().filter(fs::Metadata::is_file) else { continue };
             if seen.len() >= WATCHED_FILES {
                 beyond += 1;
                 continue;
@@ -191,6 +188,13 @@ impl Folder {
             seen.insert(name, (state, since, told || is_due));
         }
         self.files = seen;
+        self.note_beyond(beyond);
+        settled.sort();
+        Ok(settled)
+    }
+
+    /// Says once that there are more files than are watched.
+    fn note_beyond(&mut self, beyond: usize) {
         if beyond > 0 && self.beyond == 0 {
             let folder = self.path.display().to_string();
             crate::cli::complain!(
@@ -199,8 +203,6 @@ impl Folder {
             );
         }
         self.beyond = beyond;
-        settled.sort();
-        Ok(settled)
     }
 }
 

@@ -161,6 +161,10 @@ pub(super) fn write(
     }
 }
 
+fn chunk(instructions: u64, is_last: bool, raw: Vec<u8>) -> Chunk {
+    Chunk { kind: ChunkKind::Checkpoint, is_last, first: instructions, count: 1, calls: 0, raw }
+}
+
 /// Writes a checkpoint, without its functions if it is too large with them. Gives the functions back if it is
 /// still too large: of a very deep stack.
 fn write_checkpoint(
@@ -174,14 +178,7 @@ fn write_checkpoint(
         let mut raw = Vec::new();
         wire::append(stored.clone(), &mut raw).map_err(io::Error::other)?;
         if raw.len() <= MAX_CHUNK {
-            sink.write(&Chunk {
-                kind: ChunkKind::Checkpoint,
-                is_last,
-                first: instructions,
-                count: 1,
-                calls: 0,
-                raw,
-            })?;
+            sink.write(&chunk(instructions, is_last, raw))?;
             return Ok(Vec::new());
         }
         if stored.functions.is_empty() {

@@ -262,13 +262,10 @@ fn host_calls(a: &Trace, b: &Trace) -> Vec<HostCalls> {
 }
 
 fn outcomes(a: &Run, b: &Run) -> Vec<OutcomeDifference> {
+    let code = |run: &Run| run.exit_code.map(|code| code.to_string());
     let mut pairs = vec![
         ("status".to_owned(), Some(format!("{:?}", a.status)), Some(format!("{:?}", b.status))),
-        (
-            "exit code".to_owned(),
-            a.exit_code.map(|code| code.to_string()),
-            b.exit_code.map(|code| code.to_string()),
-        ),
+        ("exit code".to_owned(), code(a), code(b)),
         ("standard output".to_owned(), Some(output(&a.stdout)), Some(output(&b.stdout))),
         ("standard error".to_owned(), Some(output(&a.stderr)), Some(output(&b.stderr))),
     ];

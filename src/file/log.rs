@@ -1,7 +1,7 @@
 //! The log of a file: entry points, host calls, output, and when the clock struck, as far as the chunks are
 //! whole.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use crate::{
     sandbox::{Call, Entry, EntryKind, Item, MAX_ARGS, MAX_CALLS, MAX_OUTPUT, unfinished},
@@ -35,11 +35,7 @@ impl Log {
         let (mut log, mut next, mut held) = (Self::new(), 0, Budget::of(MAX_LOG_HELD));
         for position in reader.of_kind(ChunkKind::Log) {
             let Some((frame, _)) = reader.chunks().get(position) else { break };
-            if frame.first != next {
-                let what = format!("items {next} to {} of the log are missing", frame.first);
-                reader.note(None, Some(ChunkKind::Log), what);
-                log.tear();
-            }
+            log.check_gap(reader, next..frame.first);
             next = frame.first + frame.count;
             let Some(raw) = reader.read(position) else {
                 log.tear();
@@ -49,12 +45,7 @@ impl Log {
             let is_sound = items.by_ref().all(|item| item.is_ok_and(|item| log.take(item)));
             held = items.into_budget();
             if held.is_spent() || log.room.is_spent() {
-                let what = format!(
-                    "the log takes more than {} bytes of memory: what follows is not read",
-                    MAX_LOG_THINGS + MAX_LOG_HELD
-                );
-                reader.note(Some(frame.number), Some(ChunkKind::Log), what);
-                log.tear();
+                log.end_full(reader, frame.number);
                 break;
             }
             if !is_sound {
@@ -94,15 +85,37 @@ impl Log {
         }
     }
 
-    /// Returns whether it is one of ours.
-    fn take(&mut self, item: Item) -> bool {
-        let taken = match item {
+    /// Notes that items are missing, if any are.
+    fn check_gap(&mut self, reader: &Reader, missing: Range<u64>) {
+        if missing.start != missing.end {
+            let what = format!("items {} to {} of the log are missing", missing.start, missing.end);
+            reader.note(None, Some(ChunkKind::Log), what);
+            self.tear();
+        }
+    }
+
+    /// Notes that the log is too large to be kept.
+    fn end_full(&mut self, reader: &Reader, number: u32) {
+        let most = MAX_LOG_THINGS + MAX_LOG_HELD;
+        let what = format!("the log takes more than {most} bytes of memory: what follows is not read");
+        reader.note(Some(number), Some(ChunkKind::Log), what);
+        self.tear();
+    }
+
+    /// Takes the room for an item; `false` if there is none left.
+    fn charge(&mut self, item: &Item) -> bool {
+        let charged = match item {
             Item::Begun(_) | Item::Ended(_) | Item::Call { .. } => self.room.charge(size_of::<Item>()),
             // A vector has reserved as much again at most.
             Item::Timeout(_) => self.room.charge(2 * size_of::<Timeout>()),
             Item::Stdout(_) | Item::Stderr(_) => Some(()),
         };
-        if taken.is_none() {
+        charged.is_some()
+    }
+
+    /// Returns whether it is one of ours.
+    fn take(&mut self, item: Item) -> bool {
+        if !self.charge(&item) {
             return false;
         }
         match item {

@@ -7,6 +7,7 @@ use std::{
     fmt,
     fs::File,
     io::{self, Read, Seek, SeekFrom},
+    ops::Range,
     path::Path,
     sync::{Mutex, PoisonError},
 };
@@ -277,6 +278,18 @@ impl Reader {
         (next <= end).then_some((frame, next))
     }
 
+    /// The part of the index that begins there, with its frame and where the next one begins.
+    fn part_of_index(&self, part: u64, at: Range<u64>) -> Option<(Frame, u64, Vec<u8>)> {
+        let (frame, next) = self.frame_at(at.start, at.end)?;
+        if frame.kind != ChunkKind::Index || frame.first != part {
+            return None;
+        }
+        let mut stored = vec![0; frame.stored_len as usize];
+        self.read_at(next - u64::from(frame.stored_len), &mut stored).ok()?;
+        let raw = unpack(&frame, stored)?;
+        Some((frame, next, raw))
+    }
+
     /// The chunks as the index at the end of the file says; `None` if there is none, or it is damaged.
     fn by_index(&self) -> Option<Vec<(Frame, u64)>> {
         let mut bytes = [0; FOOT];
@@ -285,19 +298,13 @@ impl Reader {
         let begin = read_foot(&bytes)?;
         let (mut entries, mut at, mut part) = (Vec::new(), begin, 0u64);
         // Each chunk that the index names takes a frame of the file: what says more is none.
-        let most = usize::try_from(self.len)
-            .unwrap_or(usize::MAX)
-            .div_ceil(FRAME)
-            .min(MAX_CHUNKS)
-            .saturating_mul(FRAME + 8);
+        let frames = usize::try_from(self.len).unwrap_or(usize::MAX).div_ceil(FRAME).min(MAX_CHUNKS);
+        let most = frames.saturating_mul(FRAME + 8);
         loop {
-            let (frame, next) = self.frame_at(at, foot)?;
-            if frame.kind != ChunkKind::Index || frame.first != part || entries.len() > most {
+            if entries.len() > most {
                 return None;
             }
-            let mut stored = vec![0; frame.stored_len as usize];
-            self.read_at(next - u64::from(frame.stored_len), &mut stored).ok()?;
-            let raw = unpack(&frame, stored)?;
+            let (frame, next, raw) = self.part_of_index(part, at..foot)?;
             part += raw.len() as u64;
             entries.extend(raw);
             at = next;

@@ -16,11 +16,11 @@ use crate::{
 
 use super::{
     checkpoints,
-    contents::{Header, Outcome, Rest},
+    contents::{Header, Outcome, Rest, Totals},
     effects,
     frame::{ChunkKind, EFFECTS},
     objects, wire,
-    writer::Recording,
+    writer::{Recording, TraceWriter},
 };
 
 /// A sample to be recorded.
@@ -113,17 +113,7 @@ fn record_as(
     let from_text = matches!(binary, Some(std::borrow::Cow::Owned(_)));
     let wasm = binary.unwrap_or(sample.bytes.into());
     let options = &options.clone().seeded(&wasm);
-    let header = Header {
-        tool: concat!("spoor ", env!("CARGO_PKG_VERSION")).into(),
-        name: sample.name.into(),
-        sha256: hex::sha256(&wasm),
-        sample_len: wasm.len() as u64,
-        from_text,
-        is_embedded: sample.is_embedded,
-        level: Level::Flow,
-        options: options.clone(),
-        unknown_options: Vec::new(),
-    };
+    let header = header(sample, &wasm, from_text, options);
     let header = objects::header_to_bytes(header).map_err(io::Error::other)?;
     let recording = Recording::begin(file, if with_effects { EFFECTS } else { 0 })?;
     let writer = recording.writer();
@@ -132,40 +122,65 @@ fn record_as(
         goes_on &= writer.object(ChunkKind::Sample, &wasm);
     }
     // Without a run the file takes no more, and `recording.end()` says why.
-    let (mut status, mut totals, mut done) = (Ok(Status::NothingRan), None, None);
-    let mut short = Vec::new();
-    if goes_on {
-        let recorder: Arc<dyn Recorder> = Arc::clone(&writer) as _;
-        let manner = sandbox::Manner { recorder: Some(recorder), timeouts: None, effects: with_effects };
-        let outcome = match sandbox::run_with(&wasm, options, manner) {
-            Ok(mut run) => {
-                done = run.trace.effects.take();
-                short = stopped(&run);
-                Outcome::Ran(Box::new(Rest { records: writer.records(), ..Rest::of(run) }))
-            }
-            Err(error) => Outcome::Refused(error),
-        };
-        status = match &outcome {
-            Outcome::Ran(rest) => {
-                totals = Some(rest.totals());
-                Ok(rest.status)
-            }
-            Outcome::Refused(error) => Err(error.clone()),
-        };
-        writer.end_log();
-        let bytes = wire::to_bytes(outcome).map_err(io::Error::other)?;
-        objects::check_outcome(&bytes).map_err(io::Error::other)?;
-        writer.object(ChunkKind::Outcome, &bytes);
-        if let Some(done) = done {
-            writer.object(ChunkKind::Effects, &effects::to_bytes(&done).map_err(io::Error::other)?);
-        }
-    }
+    let ran = if goes_on { run(&writer, &wasm, options, with_effects)? } else { Ran::default() };
     let mut sink = recording.end()?;
     let took = begun.elapsed();
-    let instructions = match totals {
+    let instructions = match ran.totals {
         Some(totals) if is_regular => checkpoints::write(&mut sink, path, &wasm, &options.limits, totals),
         _ => Ok(None),
     };
     let bytes = sink.end()?;
-    Ok((Written { bytes, instructions: instructions?, status, stopped: short }, took))
+    Ok((Written { bytes, instructions: instructions?, status: ran.status, stopped: ran.stopped }, took))
+}
+
+fn header(sample: &Sample<'_>, wasm: &[u8], from_text: bool, options: &RunOptions) -> Header {
+    Header {
+        tool: concat!("spoor ", env!("CARGO_PKG_VERSION")).into(),
+        name: sample.name.into(),
+        sha256: hex::sha256(wasm),
+        sample_len: wasm.len() as u64,
+        from_text,
+        is_embedded: sample.is_embedded,
+        level: Level::Flow,
+        options: options.clone(),
+        unknown_options: Vec::new(),
+    }
+}
+
+/// What is known of a run beside what its file holds.
+struct Ran {
+    status: Result<Status, LoadError>,
+    /// Nothing if it was refused.
+    totals: Option<Totals>,
+    stopped: Vec<(String, Limit)>,
+}
+
+impl Default for Ran {
+    /// Nothing ran.
+    fn default() -> Self {
+        Self { status: Ok(Status::NothingRan), totals: None, stopped: Vec::new() }
+    }
+}
+
+/// Runs the sample into the file.
+fn run(writer: &Arc<TraceWriter>, wasm: &[u8], options: &RunOptions, with_effects: bool) -> io::Result<Ran> {
+    let recorder: Arc<dyn Recorder> = Arc::clone(writer) as _;
+    let manner = sandbox::Manner { recorder: Some(recorder), timeouts: None, effects: with_effects };
+    let (outcome, ran, done) = match sandbox::run_with(wasm, options, manner) {
+        Ok(mut run) => {
+            let (done, stopped) = (run.trace.effects.take(), stopped(&run));
+            let rest = Rest { records: writer.records(), ..Rest::of(run) };
+            let ran = Ran { status: Ok(rest.status), totals: Some(rest.totals()), stopped };
+            (Outcome::Ran(Box::new(rest)), ran, done)
+        }
+        Err(error) => (Outcome::Refused(error.clone()), Ran { status: Err(error), ..Ran::default() }, None),
+    };
+    writer.end_log();
+    let bytes = wire::to_bytes(outcome).map_err(io::Error::other)?;
+    objects::check_outcome(&bytes).map_err(io::Error::other)?;
+    writer.object(ChunkKind::Outcome, &bytes);
+    if let Some(done) = done {
+        writer.object(ChunkKind::Effects, &effects::to_bytes(&done).map_err(io::Error::other)?);
+    }
+    Ok(ran)
 }

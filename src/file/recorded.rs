@@ -137,12 +137,8 @@ fn wasm(reader: &Reader, header: Option<&Header>, sample: Option<&[u8]>) -> Resu
             )));
         }
         None => {
-            let missing = || {
-                FileError::Missing(
-                    "the sample in the file is missing or damaged: name it with --sample".into(),
-                )
-            };
-            objects::sample(reader).ok_or_else(missing)?
+            let missing = "the sample in the file is missing or damaged: name it with --sample";
+            objects::sample(reader).ok_or_else(|| FileError::Missing(missing.into()))?
         }
     };
     match header {
@@ -173,6 +169,25 @@ pub(super) fn trace(reader: &Arc<Reader>, wasm: &[u8], level: Level, totals: Opt
     }
 }
 
+/// Fills in what can be told of a run whose outcome is not in the file.
+fn end_early(run: &mut Run) {
+    let records = run.trace.record_stream();
+    let host_calls = records.filter(|record| matches!(**record, Record::HostCall { .. })).count();
+    run.calls_cut = (host_calls as u64).saturating_sub(run.calls.len() as u64);
+    run.status = if run.entries.is_empty() { Status::NothingRan } else { Status::Stopped };
+    run.lost.push(Limitation::FileEnds);
+}
+
+/// What is damaged in the file is lost of the run.
+fn note_harm(run: &mut Run, reader: &Reader) {
+    let (damage, more) = reader.harm();
+    let damaged = |damage: &_| Limitation::FileDamaged { damage: format!("{damage}") };
+    run.lost.extend(damage.iter().map(damaged));
+    if more > 0 {
+        run.lost.push(Limitation::FileDamagedMore { count: more });
+    }
+}
+
 /// The run as `sandbox::run` gave it, or what is left of it.
 fn run(trace: Trace, mut log: Log, rest: Option<Rest>, reader: &Reader) -> Run {
     if rest.is_some() {
@@ -191,23 +206,9 @@ fn run(trace: Trace, mut log: Log, rest: Option<Rest>, reader: &Reader) -> Run {
     };
     match rest {
         Some(rest) => fill(&mut run, rest, &positions),
-        None => {
-            let host_calls = run
-                .trace
-                .record_stream()
-                .filter(|record| matches!(**record, Record::HostCall { .. }))
-                .count();
-            run.calls_cut = (host_calls as u64).saturating_sub(run.calls.len() as u64);
-            run.status = if run.entries.is_empty() { Status::NothingRan } else { Status::Stopped };
-            run.lost.push(Limitation::FileEnds);
-        }
+        None => end_early(&mut run),
     }
-    let (damage, more) = reader.harm();
-    let damaged = |damage: &_| Limitation::FileDamaged { damage: format!("{damage}") };
-    run.lost.extend(damage.iter().map(damaged));
-    if more > 0 {
-        run.lost.push(Limitation::FileDamagedMore { count: more });
-    }
+    note_harm(&mut run, reader);
     run.limitations.extend(run.lost.iter().cloned());
     run
 }

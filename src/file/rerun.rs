@@ -291,23 +291,25 @@ impl State {
         self.item += 1;
     }
 
-    fn take(&mut self, batch: &Batch) -> bool {
-        if self.is_over && self.found.is_empty() {
-            return false;
-        }
-        for now in &batch.records {
+    /// Compares records up to the first that differs.
+    fn compare_records(&mut self, records: &[Record]) {
+        for now in records {
             match self.records.next() {
                 Some(recorded) if recorded == *now => self.record += 1,
                 Some(recorded) => {
                     self.differs("records", self.record, format!("{recorded:?}"), format!("{now:?}"));
-                    break;
+                    return;
                 }
-                None => {
-                    self.runs_out("records", self.record, format!("{now:?}"));
-                    break;
-                }
+                None => return self.runs_out("records", self.record, format!("{now:?}")),
             }
         }
+    }
+
+    fn take(&mut self, batch: &Batch) -> bool {
+        if self.is_over && self.found.is_empty() {
+            return false;
+        }
+        self.compare_records(&batch.records);
         if batch.calls > self.most_calls {
             // More than would be replayed, and not more than were recorded: nothing differs so far, and
             // nothing more is compared.
@@ -348,18 +350,20 @@ fn carved(run: &sandbox::Run) -> Vec<Vec<u8>> {
     run.carved.iter().chain(run.returned.iter().map(|returned| &returned.bytes)).cloned().collect()
 }
 
+/// Returns the first of some fields that differs. Each is compared as it stands: a run may leave a hundred
+/// MiB, of which nothing differs.
+macro_rules! compare {
+    ($rest:ident: $($name:ident $now:expr;)*) => {$({
+        let now = $now;
+        if $rest.$name != *now {
+            return Some((field(stringify!($name), &$rest.$name), field(stringify!($name), now)));
+        }
+    })*};
+}
+
 /// The first field of the outcome that differs from that of a run with so many records, both ways.
 fn first_field(rest: &Rest, run: &sandbox::Run, records: u64) -> Option<(String, String)> {
-    // Each is compared as it stands: a run may leave a hundred MiB, of which nothing differs.
-    macro_rules! compare {
-        ($($name:ident $now:expr;)*) => {$({
-            let now = $now;
-            if rest.$name != *now {
-                return Some((field(stringify!($name), &rest.$name), field(stringify!($name), now)));
-            }
-        })*};
-    }
-    compare! {
+    compare! { rest:
         calls &run.trace.calls;
         calls_cut &run.calls_cut;
         carved &carved(run);
@@ -367,6 +371,24 @@ fn first_field(rest: &Rest, run: &sandbox::Run, records: u64) -> Option<(String,
         decisions &run.trace.decisions;
         exit_code &run.exit_code;
     }
+    if let Some(found) = first_file(rest, run) {
+        return Some(found);
+    }
+    // In the words that the file has.
+    let limitations: Vec<_> = run.limitations.iter().map(ToString::to_string).collect();
+    compare! { rest:
+        honeytokens &run.honeytokens;
+        limitations &limitations;
+        records &records;
+        slept_ns &run.slept_ns;
+        sleeps &run.sleeps;
+        status &run.status;
+    }
+    None
+}
+
+/// The first file that differs, both ways.
+fn first_file(rest: &Rest, run: &sandbox::Run) -> Option<(String, String)> {
     let count = rest.files.len().max(run.files.len());
     for (recorded, now) in (0..count).map(|at| (rest.files.get(at), run.files.get(at))) {
         let both = recorded.zip(now);
@@ -375,21 +397,9 @@ fn first_field(rest: &Rest, run: &sandbox::Run, records: u64) -> Option<(String,
         };
         if !both.is_some_and(is_equal) {
             let recorded = recorded.map(|(change, contents)| (change, contents));
-            return Some((
-                field("files", &recorded),
-                field("files", &now.map(|change| (change, &change.contents))),
-            ));
+            let now = now.map(|change| (change, &change.contents));
+            return Some((field("files", &recorded), field("files", &now)));
         }
-    }
-    // In the words that the file has.
-    let limitations: Vec<_> = run.limitations.iter().map(ToString::to_string).collect();
-    compare! {
-        honeytokens &run.honeytokens;
-        limitations &limitations;
-        records &records;
-        slept_ns &run.slept_ns;
-        sleeps &run.sleeps;
-        status &run.status;
     }
     None
 }

@@ -189,46 +189,15 @@ fn edges_of(code: &Code) -> Vec<Edge> {
     let has_labels = !code.tables().is_empty() || !code.pads.is_empty();
     let mut named_by = vec![u32::MAX; if has_labels { count } else { 0 }];
     for (from, block) in (0..).map(BlockIndex).zip(code.blocks()) {
-        let next = BlockIndex(from.0 + 1);
         let mut edge = |to: BlockIndex, kind| {
             if to.position() < count {
                 edges.push(Edge { from, to, kind });
             }
         };
-        let (labels, kind) = match block.exit {
-            Exit::BrTable(table) => {
-                let table = code.tables().get(table as usize);
-                (table.map_or(&[][..], |table| code.labels(table)), EdgeKind::Table)
-            }
-            Exit::Catch(pad) => (code.pads(pad), EdgeKind::Catch),
-            Exit::Switch(pad) => (code.pads(pad), EdgeKind::Suspend),
-            _ => (&[][..], EdgeKind::Next),
-        };
-        match block.exit {
-            Exit::Next
-            | Exit::Call(_)
-            | Exit::CallImport(_)
-            | Exit::CallIndirect
-            | Exit::CallRef
-            | Exit::Grow
-            | Exit::Bulk
-            | Exit::Switch(_) => edge(next, EdgeKind::Next),
-            Exit::Skip(to) | Exit::Br(to) | Exit::BrLoop(to) => edge(to, EdgeKind::Jump),
-            Exit::BrIf(to) | Exit::BrOn(to) => {
-                edge(next, EdgeKind::NotTaken);
-                edge(to, EdgeKind::Taken);
-            }
-            Exit::If(to) => {
-                edge(next, EdgeKind::Then);
-                edge(to, EdgeKind::Else);
-            }
-            Exit::BrTable(_) | Exit::Catch(_) | Exit::Throw => {}
-            Exit::End | Exit::Return | Exit::Unreachable => {}
-            Exit::ReturnCall(_)
-            | Exit::ReturnCallImport(_)
-            | Exit::ReturnCallIndirect
-            | Exit::ReturnCallRef => {}
+        for (to, kind) in targets(from, block.exit).into_iter().flatten() {
+            edge(to, kind);
         }
+        let (labels, kind) = labels(code, block.exit);
         for &to in labels {
             if let Some(last) = named_by.get_mut(to.position()).filter(|last| **last != from.0) {
                 *last = from.0;
@@ -240,6 +209,41 @@ fn edges_of(code: &Code) -> Vec<Edge> {
         }
     }
     edges
+}
+
+/// Where an exit of block `from` leads without a list of labels.
+fn targets(from: BlockIndex, exit: Exit) -> [Option<(BlockIndex, EdgeKind)>; 2] {
+    let next = BlockIndex(from.0 + 1);
+    match exit {
+        Exit::Next
+        | Exit::Call(_)
+        | Exit::CallImport(_)
+        | Exit::CallIndirect
+        | Exit::CallRef
+        | Exit::Grow
+        | Exit::Bulk
+        | Exit::Switch(_) => [Some((next, EdgeKind::Next)), None],
+        Exit::Skip(to) | Exit::Br(to) | Exit::BrLoop(to) => [Some((to, EdgeKind::Jump)), None],
+        Exit::BrIf(to) | Exit::BrOn(to) => [Some((next, EdgeKind::NotTaken)), Some((to, EdgeKind::Taken))],
+        Exit::If(to) => [Some((next, EdgeKind::Then)), Some((to, EdgeKind::Else))],
+        Exit::BrTable(_) | Exit::Catch(_) | Exit::Throw => [None; 2],
+        Exit::End | Exit::Return | Exit::Unreachable => [None; 2],
+        Exit::ReturnCall(_) | Exit::ReturnCallImport(_) => [None; 2],
+        Exit::ReturnCallIndirect | Exit::ReturnCallRef => [None; 2],
+    }
+}
+
+/// The labels that an exit chooses from, and what its edges to them are.
+fn labels(code: &Code, exit: Exit) -> (&[BlockIndex], EdgeKind) {
+    match exit {
+        Exit::BrTable(table) => {
+            let table = code.tables().get(table as usize);
+            (table.map_or(&[][..], |table| code.labels(table)), EdgeKind::Table)
+        }
+        Exit::Catch(pad) => (code.pads(pad), EdgeKind::Catch),
+        Exit::Switch(pad) => (code.pads(pad), EdgeKind::Suspend),
+        _ => (&[][..], EdgeKind::Next),
+    }
 }
 
 /// The sources of the edges to each block, in one array.

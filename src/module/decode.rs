@@ -124,6 +124,16 @@ struct Decoder {
     throws: Vec<(BlockIndex, Label)>,
 }
 
+/// The label that an exit goes to, if it names one itself.
+fn target_of(exit: &mut Exit) -> Option<&mut BlockIndex> {
+    match exit {
+        Exit::Skip(to) | Exit::Br(to) | Exit::BrLoop(to) | Exit::BrIf(to) | Exit::BrOn(to) | Exit::If(to) => {
+            Some(to)
+        }
+        _ => None,
+    }
+}
+
 impl Decoder {
     fn new(space: Space) -> Self {
         let (blocks, resolved) = (Vec::new(), Vec::new());
@@ -193,18 +203,6 @@ impl Decoder {
             Operator::BrTable { targets } => self.br_table(targets)?,
             Operator::Return => self.close(Exit::Return),
             Operator::Unreachable => self.close(Exit::Unreachable),
-            Operator::Call { function_index } => {
-                let exit = self.callee(*function_index, Exit::Call, Exit::CallImport)?;
-                self.split(exit);
-            }
-            Operator::ReturnCall { function_index } => {
-                let exit = self.callee(*function_index, Exit::ReturnCall, Exit::ReturnCallImport)?;
-                self.close(exit);
-            }
-            Operator::CallIndirect { .. } => self.split(Exit::CallIndirect),
-            Operator::ReturnCallIndirect { .. } => self.close(Exit::ReturnCallIndirect),
-            Operator::CallRef { .. } => self.split(Exit::CallRef),
-            Operator::ReturnCallRef { .. } => self.close(Exit::ReturnCallRef),
             Operator::MemoryGrow { .. } | Operator::TableGrow { .. } => self.split(Exit::Grow),
             Operator::MemoryCopy { .. }
             | Operator::MemoryInit { .. }
@@ -221,6 +219,26 @@ impl Decoder {
             Operator::Resume { resume_table, .. }
             | Operator::ResumeThrow { resume_table, .. }
             | Operator::ResumeThrowRef { resume_table, .. } => self.switch(&resume_table.handlers)?,
+            operator => self.call(operator)?,
+        }
+        Ok(())
+    }
+
+    /// A call, if it is one.
+    fn call(&mut self, operator: &Operator<'_>) -> Result<(), ParseError> {
+        match operator {
+            Operator::Call { function_index } => {
+                let exit = self.callee(*function_index, Exit::Call, Exit::CallImport)?;
+                self.split(exit);
+            }
+            Operator::ReturnCall { function_index } => {
+                let exit = self.callee(*function_index, Exit::ReturnCall, Exit::ReturnCallImport)?;
+                self.close(exit);
+            }
+            Operator::CallIndirect { .. } => self.split(Exit::CallIndirect),
+            Operator::ReturnCallIndirect { .. } => self.close(Exit::ReturnCallIndirect),
+            Operator::CallRef { .. } => self.split(Exit::CallRef),
+            Operator::ReturnCallRef { .. } => self.close(Exit::ReturnCallRef),
             _ => {}
         }
         Ok(())
@@ -395,17 +413,7 @@ impl Decoder {
     fn finish(mut self, body: std::ops::Range<u32>) -> Code {
         let resolved = &self.resolved;
         let resolve = |label: &mut BlockIndex| *label = resolved[label.position()];
-        for block in &mut self.blocks {
-            if let Exit::Skip(to)
-            | Exit::Br(to)
-            | Exit::BrLoop(to)
-            | Exit::BrIf(to)
-            | Exit::BrOn(to)
-            | Exit::If(to) = &mut block.exit
-            {
-                resolve(to);
-            }
-        }
+        self.blocks.iter_mut().filter_map(|block| target_of(&mut block.exit)).for_each(resolve);
         let pad_of = |&(block, label): &(BlockIndex, Label)| (block, resolved[label.0 as usize]);
         let throws = self.throws.iter().map(pad_of).collect();
         self.labels.iter_mut().for_each(resolve);

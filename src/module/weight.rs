@@ -14,9 +14,8 @@
 //! Not here: whether a body is valid.
 
 use wasmparser::{
-    BinaryReader, BlockType, Catch, CompositeInnerType, ConstExpr, DataKind, Element, ElementItems,
-    ElementKind, FunctionBody, Operator, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator,
-    WasmFeatures,
+    BinaryReader, BlockType, Catch, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind,
+    FunctionBody, Operator, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator, WasmFeatures,
 };
 
 use super::{
@@ -222,35 +221,27 @@ impl Shapes {
             }
             Payload::ElementSection(elements) => {
                 for element in elements {
-                    self.element(element?)?;
+                    let element = element?;
+                    if let ElementKind::Active { offset_expr, .. } = element.kind {
+                        self.constant(&offset_expr);
+                    }
+                    if let ElementItems::Expressions(_, items) = element.items {
+                        for item in items {
+                            self.constant(&item?);
+                        }
+                    }
                 }
             }
             Payload::DataSection(segments) => {
                 for segment in segments {
-                    self.data(&segment?.kind);
+                    if let DataKind::Active { offset_expr, .. } = segment?.kind {
+                        self.constant(&offset_expr);
+                    }
                 }
             }
             _ => {}
         }
         Ok(())
-    }
-
-    fn element(&mut self, element: Element<'_>) -> wasmparser::Result<()> {
-        if let ElementKind::Active { offset_expr, .. } = element.kind {
-            self.constant(&offset_expr);
-        }
-        if let ElementItems::Expressions(_, items) = element.items {
-            for item in items {
-                self.constant(&item?);
-            }
-        }
-        Ok(())
-    }
-
-    fn data(&mut self, kind: &DataKind<'_>) {
-        if let DataKind::Active { offset_expr, .. } = kind {
-            self.constant(offset_expr);
-        }
     }
 
     fn constant(&mut self, expression: &ConstExpr<'_>) {

@@ -137,6 +137,18 @@ fn instructions_run(ran: Ran<'_>) -> u64 {
     longest.values().map(|len| *len as u64).sum()
 }
 
+impl Coverage {
+    /// Adds what ran of a function.
+    fn add(&mut self, ratio: &Ratio) {
+        self.blocks_run += ratio.blocks_run;
+        self.blocks += ratio.blocks;
+        self.edges_run += ratio.edges_run;
+        self.edges += ratio.edges;
+        self.instructions_run += ratio.instructions_run;
+        self.instructions += ratio.instructions;
+    }
+}
+
 fn coverage(profile: &Profile<'_>, view: &View) -> Coverage {
     let mut coverage = Coverage::default();
     let dead = &view.calls.dead;
@@ -145,12 +157,7 @@ fn coverage(profile: &Profile<'_>, view: &View) -> Coverage {
         let ratio = ran.map_or_else(|| Ratio::of_static(profile, func, view.function(func)), Ratio::of);
         coverage.functions += 1;
         coverage.functions_run += u32::from(ran.is_some());
-        coverage.blocks_run += ratio.blocks_run;
-        coverage.blocks += ratio.blocks;
-        coverage.edges_run += ratio.edges_run;
-        coverage.edges += ratio.edges;
-        coverage.instructions_run += ratio.instructions_run;
-        coverage.instructions += ratio.instructions;
+        coverage.add(&ratio);
         match (ran.is_some(), dead.binary_search(&func).is_ok()) {
             (true, true) => coverage.unexpected.push(func),
             (true, false) => {}

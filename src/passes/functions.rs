@@ -20,7 +20,7 @@ use super::{
     detail, hot_blocks, is_zero,
     limits::{DETAILED, HOT_OF_FUNCTION, MAX_SHARED},
     opcodes,
-    profile::{Profile, Ran},
+    profile::{Call, Profile, Ran},
     windows::Windows,
 };
 
@@ -131,6 +131,20 @@ struct Shared {
 }
 
 impl Shared {
+    /// Adds what a function executed, and gives its windows.
+    fn count(&mut self, ran: Ran<'_>) -> Windows {
+        let mut windows = Windows::default();
+        for (_, ops, count) in ran.slices() {
+            for op in ops {
+                if let Some(sum) = self.executed.get_mut(op.opcode as usize) {
+                    *sum = sum.saturating_add(count);
+                }
+            }
+            windows.add(ops, count);
+        }
+        windows
+    }
+
     fn classes(&mut self) -> Arc<Classes> {
         let classes = Classes::of_histogram(&self.executed);
         if let Some(shared) = self.classes.get(&classes) {
@@ -153,28 +167,10 @@ impl Shared {
 
 /// `is_detailed`: with opcodes and blocks.
 fn function(profile: &Profile<'_>, ran: Ran<'_>, is_detailed: bool, shared: &mut Shared) -> FunctionMetrics {
-    let mut windows = Windows::default();
-    for (_, ops, count) in ran.slices() {
-        for op in ops {
-            if let Some(sum) = shared.executed.get_mut(op.opcode as usize) {
-                *sum = sum.saturating_add(count);
-            }
-        }
-        windows.add(ops, count);
-    }
+    let windows = shared.count(ran);
     let classes = shared.classes();
-    let tables = shared.executed.get(Opcode::BrTable as usize).copied().unwrap_or(0);
-    let [not_taken, taken] = conditional(ran);
-    let calls = profile.calls_of(ran.ordinal);
-    let mut host_calls_by_name = BTreeMap::new();
-    for call in calls.iter().filter(|call| call.callee.is_host()) {
-        *host_calls_by_name.entry(profile.host_name(call.callee.position())).or_default() += call.count;
-    }
+    let exclusive = exclusive(profile, ran, is_detailed, &shared.executed);
     let Ratio { blocks_run, instructions_run, blocks, .. } = Ratio::of(ran);
-    let grown = ran.grown();
-    let most = if is_detailed { HOT_OF_FUNCTION } else { 0 };
-    let (hot_blocks, hot_blocks_cut) = hot_blocks::of_function(ran, most, profile.instructions());
-    let listed = shared.executed.iter().copied().filter(|_| is_detailed);
     let function = FunctionMetrics {
         index: ran.func(),
         name: name_of(profile, ran.func()),
@@ -184,25 +180,40 @@ fn function(profile: &Profile<'_>, ran: Ran<'_>, is_detailed: bool, shared: &mut
         blocks: blocks as u32,
         instructions_run: instructions_run as u32,
         signatures: windows.named(),
-        host_calls: host_calls_by_name.values().sum(),
-        exclusive: shared.exclusive(ExclusiveMetrics {
-            taken,
-            not_taken,
-            tables,
-            grown_pages: grown.pages,
-            grow_refused: grown.refused,
-            bulk_len: grown.bulk_len,
-            host_calls_by_name,
-            detail: Detail {
-                opcodes: opcodes::named((0u16..).zip(listed)),
-                hot_blocks,
-                hot_blocks_cut,
-                ..detail::targets(profile, calls)
-            },
-        }),
+        host_calls: exclusive.host_calls_by_name.values().sum(),
+        exclusive: shared.exclusive(exclusive),
     };
     shared.executed.fill(0);
     function
+}
+
+/// What a function did that its opcodes alone do not say.
+fn exclusive(profile: &Profile<'_>, ran: Ran<'_>, is_detailed: bool, executed: &[u64]) -> ExclusiveMetrics {
+    let [not_taken, taken] = conditional(ran);
+    let calls = profile.calls_of(ran.ordinal);
+    let grown = ran.grown();
+    let most = if is_detailed { HOT_OF_FUNCTION } else { 0 };
+    let (hot_blocks, hot_blocks_cut) = hot_blocks::of_function(ran, most, profile.instructions());
+    let listed = executed.iter().copied().filter(|_| is_detailed);
+    let opcodes = opcodes::named((0u16..).zip(listed));
+    ExclusiveMetrics {
+        taken,
+        not_taken,
+        tables: executed.get(Opcode::BrTable as usize).copied().unwrap_or(0),
+        grown_pages: grown.pages,
+        grow_refused: grown.refused,
+        bulk_len: grown.bulk_len,
+        host_calls_by_name: host_calls(profile, calls),
+        detail: Detail { opcodes, hot_blocks, hot_blocks_cut, ..detail::targets(profile, calls) },
+    }
+}
+
+fn host_calls(profile: &Profile<'_>, calls: &[Call]) -> BTreeMap<String, u64> {
+    let mut by_name = BTreeMap::new();
+    for call in calls.iter().filter(|call| call.callee.is_host()) {
+        *by_name.entry(profile.host_name(call.callee.position())).or_default() += call.count;
+    }
+    by_name
 }
 
 /// How often the conditional branches of a function were not taken and taken.

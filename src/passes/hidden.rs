@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    module::{FuncIndex, TableIndex, view::View},
+    module::{FuncIndex, Opcode, TableIndex, view::View},
     text::vocabulary,
 };
 
@@ -125,26 +125,7 @@ pub(super) struct Hidden {
 }
 
 pub(super) fn hidden(profile: &Profile<'_>, view: &View) -> Hidden {
-    let offered = offered(profile);
-    let (mut hidden, mut resolved) = (BTreeMap::<Pair, u64>::new(), BTreeMap::<Pair, u64>::new());
-    for &Call { caller, callee, kind, count, .. } in &profile.calls {
-        let Some(callee) = profile.index_of(callee) else { continue };
-        match (kind, caller) {
-            (CallEdgeKind::Indirect, Some(caller)) => {
-                let Some(caller) =
-                    profile.index_of(caller).filter(|caller| !view.calls.has_direct(*caller, callee))
-                else {
-                    continue;
-                };
-                let found = if view.calls.has(caller, callee) { &mut resolved } else { &mut hidden };
-                *found.entry((Some(caller), callee)).or_default() += count;
-            }
-            (CallEdgeKind::Host, _) if !offered.contains(&callee) => {
-                *hidden.entry((None, callee)).or_default() += count
-            }
-            _ => {}
-        }
-    }
+    let Unexplained { hidden, resolved } = Unexplained::of(profile, view);
     let mut slots =
         Slots::of(view, hidden.keys().chain(resolved.keys()).map(|(_, callee)| *callee).collect());
     let hidden = hidden.into_iter().map(|((caller, callee), count)| {
@@ -160,6 +141,40 @@ pub(super) fn hidden(profile: &Profile<'_>, view: &View) -> Hidden {
         Some(ResolvedCall { caller: caller?, callee, count, explained_by, slots, slots_cut })
     });
     Hidden { calls, resolved: resolved.collect(), writes: table_writes(profile) }
+}
+
+/// Calls that no instruction names, by caller and callee.
+#[derive(Default)]
+struct Unexplained {
+    /// Those that the static call graph lacks.
+    hidden: BTreeMap<Pair, u64>,
+    /// Those through a table that it has.
+    resolved: BTreeMap<Pair, u64>,
+}
+
+impl Unexplained {
+    fn of(profile: &Profile<'_>, view: &View) -> Self {
+        let offered = offered(profile);
+        let mut found = Self::default();
+        for &Call { caller, callee, kind, count, .. } in &profile.calls {
+            let Some(callee) = profile.index_of(callee) else { continue };
+            match (kind, caller) {
+                (CallEdgeKind::Indirect, Some(caller)) => {
+                    let caller = profile.index_of(caller);
+                    let indirect = caller.filter(|caller| !view.calls.has_direct(*caller, callee));
+                    let Some(caller) = indirect else { continue };
+                    let is_known = view.calls.has(caller, callee);
+                    let calls = if is_known { &mut found.resolved } else { &mut found.hidden };
+                    *calls.entry((Some(caller), callee)).or_default() += count;
+                }
+                (CallEdgeKind::Host, _) if !offered.contains(&callee) => {
+                    *found.hidden.entry((None, callee)).or_default() += count
+                }
+                _ => {}
+            }
+        }
+        found
+    }
 }
 
 /// Functions that the host may call by name, and the start function.
@@ -200,12 +215,8 @@ impl Slots {
 fn table_writes(profile: &Profile<'_>) -> (Vec<TableWrite>, u64) {
     let (mut writes, mut cut) = (Vec::new(), 0);
     // Most programs have none, and then no code is searched.
-    let totals = &profile.totals().opcodes;
-    if !crate::module::Opcode::ALL
-        .iter()
-        .zip(totals)
-        .any(|(opcode, count)| *count != 0 && WRITES.contains(&opcode.mnemonic()))
-    {
+    let mut executed = Opcode::ALL.iter().zip(&profile.totals().opcodes);
+    if !executed.any(|(opcode, count)| *count != 0 && WRITES.contains(&opcode.mnemonic())) {
         return (writes, cut);
     }
     for ran in profile.functions() {
@@ -214,13 +225,9 @@ fn table_writes(profile: &Profile<'_>) -> (Vec<TableWrite>, u64) {
             if !WRITES.contains(&opcode) {
                 continue;
             }
-            let count = ran.executed(position);
+            let (count, place) = (ran.executed(position), Place { function: ran.func(), offset: op.offset });
             if count != 0 && writes.len() < MAX_WRITES {
-                writes.push(TableWrite {
-                    place: Place { function: ran.func(), offset: op.offset },
-                    opcode,
-                    count,
-                });
+                writes.push(TableWrite { place, opcode, count });
             } else if count != 0 {
                 cut += 1;
             }

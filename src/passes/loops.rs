@@ -98,11 +98,9 @@ fn loops(profile: &Profile<'_>, ran: Ran<'_>, found: &mut Vec<ExecutedLoop>) {
         if iterations == 0 {
             continue;
         }
+        let offset = first(ran, natural.header).map_or(ran.code.start(), |op| op.offset);
         found.push(ExecutedLoop {
-            place: Place {
-                function: ran.func(),
-                offset: first(ran, natural.header).map_or(ran.code.start(), |op| op.offset),
-            },
+            place: Place { function: ran.func(), offset },
             depth: natural.depth,
             iterations,
             entries: entries.min(iterations),

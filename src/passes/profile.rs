@@ -214,16 +214,8 @@ impl<'r> Profile<'r> {
             calls.push(ran.call(block, callee, kind, noted.count, noted.is_back));
         }
         for (&(caller, callee), noted) in &self.tally.sites.host {
-            let (count, back) = (noted.count, noted.is_back);
-            calls.push(Call {
-                caller,
-                callee,
-                kind: CallEdgeKind::Host,
-                tail: false,
-                count,
-                back,
-                offset: None,
-            });
+            let (kind, count, back) = (CallEdgeKind::Host, noted.count, noted.is_back);
+            calls.push(Call { caller, callee, kind, tail: false, count, back, offset: None });
         }
         calls.sort_by_key(|call| (call.caller, call.callee, call.offset));
         calls

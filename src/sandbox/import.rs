@@ -103,9 +103,16 @@ impl Import {
         }
         let args = state.log.args(call, self.callee());
         origin::note_reads(call, &self.params);
-        state.log.calls.push(Call {
+        let begun = self.begun(state, moment.record);
+        state.log.calls.push(begun);
+        (Some(state.log.calls.len() - 1), args)
+    }
+
+    /// A call as it is logged when it begins.
+    fn begun(&self, state: &State, record: usize) -> Call {
+        Call {
             number: (state.log.calls.len() as u64).saturating_add(state.log.cut),
-            record: moment.record,
+            record,
             entry: state.entry,
             func: self.func,
             module: Arc::clone(&self.module),
@@ -117,8 +124,7 @@ impl Import {
             errno: None,
             time_ns: state.clock.now_ns(),
             ended: false,
-        });
-        (Some(state.log.calls.len() - 1), args)
+        }
     }
 
     /// Whether the host may be told of callbacks here: what others answer is known, and takes none.
@@ -216,9 +222,9 @@ impl Import {
         match &self.body {
             Body::Act(act) => Answered::of(act(&mut ctx)),
             Body::Wasi(act) => {
-                let errno = act(&mut ctx).err().unwrap_or(Errno::SUCCESS);
-                ctx.give(i64::from(errno.0));
-                Answered { errno: (errno != Errno::SUCCESS).then_some(errno), end: None }
+                let errno = act(&mut ctx).err();
+                ctx.give(i64::from(errno.unwrap_or(Errno::SUCCESS).0));
+                Answered { errno: errno.filter(|errno| *errno != Errno::SUCCESS), end: None }
             }
             Body::Stub(position, stub) => {
                 let (errno, result) = stub.answer(*position, &mut ctx);
@@ -251,6 +257,29 @@ impl Import {
         &buffer[..len]
     }
 
+    /// Completes what is logged of a call.
+    fn log_end(
+        &self,
+        state: &mut State,
+        call: &Caller<'_>,
+        slot: usize,
+        mut args: Vec<Arg>,
+        answered: &Answered,
+    ) {
+        state.log.written(call, self.callee(), &mut args);
+        let has_results = answered.end.is_none();
+        let results = if has_results { state.log.results(call, self.callee()) } else { Vec::new() };
+        let entry = &mut state.log.calls[slot];
+        entry.args = args;
+        entry.ended = answered.end.is_some();
+        entry.errno = answered.errno.map(|errno| Cow::Owned(errno.name()));
+        entry.results = results;
+        if entry.errno.is_some() {
+            state.tokens.failed(slot);
+        }
+        state.tell_call(slot);
+    }
+
     fn end(
         &self,
         call: &mut Caller<'_>,
@@ -260,18 +289,7 @@ impl Import {
     ) -> Result<(), HostError> {
         let mut state = self.lock();
         if let Some(slot) = slot {
-            state.log.written(call, self.callee(), args);
-            let results =
-                if answered.end.is_none() { state.log.results(call, self.callee()) } else { Vec::new() };
-            let entry = &mut state.log.calls[slot];
-            entry.args = std::mem::take(args);
-            entry.ended = answered.end.is_some();
-            entry.errno = answered.errno.map(|errno| Cow::Owned(errno.name()));
-            entry.results = results;
-            if entry.errno.is_some() {
-                state.tokens.failed(slot);
-            }
-            state.tell_call(slot);
+            self.log_end(&mut state, call, slot, std::mem::take(args), answered);
         }
         match &answered.end {
             None => Ok(()),

@@ -174,46 +174,50 @@ fn archive(bytes: &[u8]) -> Option<Contents> {
     is_one.then_some(Contents::Archive)
 }
 
+/// A page of HTML has one of these.
+const TAGS: &[&str] = &[
+    "<!doctype html",
+    "<html",
+    "<head>",
+    "<body",
+    "<script",
+    "<iframe",
+    "<form ",
+    "<meta http-equiv",
+    "<embed ",
+    "<object ",
+];
+/// A command of a shell has one of these.
+const COMMANDS: &[&str] = &[
+    "powershell",
+    "cmd /c",
+    "cmd.exe /c",
+    "/bin/sh -c",
+    "/bin/bash -c",
+    "/dev/tcp/",
+    "| sh",
+    "| bash",
+    "mshta ",
+];
+/// What a script does: it has one of these, and others that show that it is code.
+const ACTS: &[&str] = &[
+    "document.",
+    "window.",
+    "eval(",
+    "atob(",
+    "location.",
+    "location=",
+    "fetch(",
+    "xmlhttprequest",
+    "importscripts(",
+    "require(",
+    "fromcharcode",
+    "new function(",
+];
+/// What stands in code of all kinds.
+const CODE: &[&str] = &["function", "=>", "var ", "let ", "const ", "();", "return ", "){"];
+
 fn text(bytes: &[u8]) -> Option<Contents> {
-    const TAGS: &[&str] = &[
-        "<!doctype html",
-        "<html",
-        "<head>",
-        "<body",
-        "<script",
-        "<iframe",
-        "<form ",
-        "<meta http-equiv",
-        "<embed ",
-        "<object ",
-    ];
-    const COMMANDS: &[&str] = &[
-        "powershell",
-        "cmd /c",
-        "cmd.exe /c",
-        "/bin/sh -c",
-        "/bin/bash -c",
-        "/dev/tcp/",
-        "| sh",
-        "| bash",
-        "mshta ",
-    ];
-    // One of the first does something, and others show that it is code.
-    const ACTS: &[&str] = &[
-        "document.",
-        "window.",
-        "eval(",
-        "atob(",
-        "location.",
-        "location=",
-        "fetch(",
-        "xmlhttprequest",
-        "importscripts(",
-        "require(",
-        "fromcharcode",
-        "new function(",
-    ];
-    const CODE: &[&str] = &["function", "=>", "var ", "let ", "const ", "();", "return ", "){"];
     let lower = std::str::from_utf8(bytes).ok()?.to_lowercase();
     let count = |words: &[&str]| words.iter().filter(|word| lower.contains(**word)).count();
     if count(TAGS) > 0 {

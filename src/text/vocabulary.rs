@@ -47,6 +47,15 @@ macro_rules! vocabulary {
         }
 
         #[cfg(feature = "analysis")]
+        $crate::text::inline_schema!($name, { "type": "string", "enum": [$($word),+] });
+    };
+}
+pub(crate) use vocabulary;
+
+/// The schema of a type, which stands where the type is used.
+#[cfg(feature = "analysis")]
+macro_rules! inline_schema {
+    ($name:ident, $schema:tt) => {
         impl ::schemars::JsonSchema for $name {
             fn schema_name() -> ::std::borrow::Cow<'static, str> {
                 stringify!($name).into()
@@ -57,12 +66,13 @@ macro_rules! vocabulary {
             }
 
             fn json_schema(_: &mut ::schemars::SchemaGenerator) -> ::schemars::Schema {
-                ::schemars::json_schema!({ "type": "string", "enum": [$($word),+] })
+                ::schemars::json_schema!($schema)
             }
         }
     };
 }
-pub(crate) use vocabulary;
+#[cfg(feature = "analysis")]
+pub(crate) use inline_schema;
 
 /// Writes a type with words of its own (`Display`) as a text in JSON, and says so in the schema.
 #[cfg(feature = "analysis")]
@@ -74,19 +84,7 @@ macro_rules! text_in_json {
             }
         }
 
-        impl ::schemars::JsonSchema for $name {
-            fn schema_name() -> ::std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut ::schemars::SchemaGenerator) -> ::schemars::Schema {
-                ::schemars::json_schema!({ "type": "string" })
-            }
-        }
+        $crate::text::inline_schema!($name, { "type": "string" });
     };
 }
 #[cfg(feature = "analysis")]

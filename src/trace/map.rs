@@ -133,13 +133,27 @@ impl<'t> CodeMap<'t> {
         self.entries.get(slot as usize)?.checked_sub(1)
     }
 
+    /// The instance whose functions `slot` is among.
+    fn span(&self, slot: u32) -> Option<&Span<'t>> {
+        let belongs =
+            |span: &&Span<'_>| slot.checked_sub(span.first_slot).is_some_and(|n| n < span.keys.len() as u32);
+        self.spans.iter().find(belongs)
+    }
+
+    /// Copies the tables of labels of a function whose first block is that.
+    fn load_tables(&mut self, code: &Code, first_block: u32) {
+        for table in code.tables() {
+            let labels = code.labels(table);
+            let first = self.labels.len() as u32;
+            self.tables.push(FlatTable { first, len: labels.len() as u32 });
+            self.labels.extend(labels.iter().map(|label| first_block + label.0));
+        }
+    }
+
     /// Copies the code of the function in `slot`; gives its first block.
     #[cold]
     pub(super) fn load(&mut self, slot: u32) -> Result<u32, ReplayErrorKind> {
-        let belongs =
-            |span: &&Span<'_>| slot.checked_sub(span.first_slot).is_some_and(|n| n < span.keys.len() as u32);
-        let span =
-            self.spans.iter().find(belongs).ok_or(ReplayErrorKind::TooMuchCode { limit: MAX_FUNCTIONS })?;
+        let span = self.span(slot).ok_or(ReplayErrorKind::TooMuchCode { limit: MAX_FUNCTIONS })?;
         let (module, instance, first_slot) = (span.module, span.instance, span.first_slot);
         let key = FuncKey(span.keys.start + (slot - first_slot));
         let func = FuncIndex(module.imported_functions() + (slot - first_slot));
@@ -156,12 +170,7 @@ impl<'t> CodeMap<'t> {
             self.blocks.push(FlatBlock { len: block.len, exit });
             self.owners.push(Owner { loaded, first_op: block.first.0 });
         }
-        for table in code.tables() {
-            let labels = code.labels(table);
-            let first = self.labels.len() as u32;
-            self.tables.push(FlatTable { first, len: labels.len() as u32 });
-            self.labels.extend(labels.iter().map(|label| first_block + label.0));
-        }
+        self.load_tables(code, first_block);
         self.loaded.push(Loaded { instance, func, key, module, code, first_block });
         self.entries[slot as usize] = first_block + 1;
         Ok(first_block)

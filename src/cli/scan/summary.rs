@@ -63,58 +63,44 @@ impl<'a> Total<'a> {
         }
     }
 
-    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let Summary {
-            samples,
-            resumed,
-            places,
-            without_module,
-            verdicts,
-            families,
-            failures,
-            slowest,
-            confinement,
-            ..
-        } = self.summary;
+    /// How many samples there were, and how fast they were analysed.
+    fn samples(&self, out: &mut impl Write) -> io::Result<()> {
+        let Summary { samples, resumed, places, without_module, .. } = self.summary;
         let fresh = samples.saturating_sub(*resumed);
-        let rate = fresh as f64 / self.seconds.max(0.001);
-        writeln!(out)?;
-        if let Some(warning) = &self.warning {
-            writeln!(out, "WARNING: {warning}")?;
-        }
-        write!(
-            out,
-            "{} in {}, {} without a module; {fresh} analysed in {:.1} s",
-            plural(*samples, "sample"),
-            plural(*places, "place"),
-            plural(*without_module, "file"),
-            self.seconds
-        )?;
-        writeln!(
-            out,
-            " ({rate:.1} a second){}",
-            if *resumed > 0 { format!(", {resumed} done by an earlier part") } else { String::new() }
-        )?;
-        counts(out, "verdicts", verdicts.iter().map(|(name, count)| (name.as_str(), *count)))?;
-        counts(out, "families", families.iter().map(|(name, count)| (name.as_str(), *count)))?;
-        counts(out, "failures", failures.iter().map(|(name, count)| (*name, *count)))?;
+        let (seconds, rate) = (self.seconds, fresh as f64 / self.seconds.max(0.001));
+        let (samples, places) = (plural(*samples, "sample"), plural(*places, "place"));
+        let files = plural(*without_module, "file");
+        let earlier =
+            if *resumed > 0 { format!(", {resumed} done by an earlier part") } else { String::new() };
+        write!(out, "{samples} in {places}, {files} without a module; {fresh} analysed in {seconds:.1} s")?;
+        writeln!(out, " ({rate:.1} a second){earlier}")
+    }
+
+    /// How many clusters of similar samples there are.
+    fn clusters(&self, out: &mut impl Write) -> io::Result<()> {
         let similar = self.clusters.iter().filter(|(_, [count, _])| *count > 0);
         let similar: Vec<_> = similar
             .map(|(kind, [count, samples])| {
                 format!("{count} by {kind} ({})", plural(*samples as u64, "sample"))
             })
             .collect();
-        if !similar.is_empty() {
-            writeln!(out, "{:<12}{}", "clusters", similar.join(", "))?;
+        if similar.is_empty() { Ok(()) } else { writeln!(out, "{:<12}{}", "clusters", similar.join(", ")) }
+    }
+
+    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        let Summary { verdicts, families, failures, slowest, confinement, .. } = self.summary;
+        writeln!(out)?;
+        if let Some(warning) = &self.warning {
+            writeln!(out, "WARNING: {warning}")?;
         }
-        for (at, slow) in slowest.iter().enumerate() {
-            let title = if at == 0 { "slowest" } else { "" };
-            writeln!(
-                out,
-                "{title:<12}{:>8.2} s  {}",
-                slow.time_ms as f64 / 1000.0,
-                text::clip(&slow.place, MAX_NAME)
-            )?;
+        self.samples(out)?;
+        counts(out, "verdicts", verdicts.iter().map(|(name, count)| (name.as_str(), *count)))?;
+        counts(out, "families", families.iter().map(|(name, count)| (name.as_str(), *count)))?;
+        counts(out, "failures", failures.iter().map(|(name, count)| (*name, *count)))?;
+        self.clusters(out)?;
+        for (title, slow) in std::iter::once("slowest").chain(std::iter::repeat("")).zip(slowest) {
+            let (seconds, place) = (slow.time_ms as f64 / 1000.0, text::clip(&slow.place, MAX_NAME));
+            writeln!(out, "{title:<12}{seconds:>8.2} s  {place}")?;
         }
         if let Some(confinement) = confinement {
             writeln!(out, "{:<12}{}", "workers", confined(confinement))?;

@@ -65,16 +65,7 @@ impl Fs {
         for deleted in mem::take(&mut self.deleted.list) {
             self::deleted_change(deleted, &created, &mut changes);
         }
-        let order = |one: &FileChange, other: &FileChange| {
-            (&one.path, &one.change, &one.sha256).cmp(&(&other.path, &other.change, &other.sha256))
-        };
-        let cut = too_deep + self.deleted.cut + changes.len().saturating_sub(LISTED) as u64;
-        if changes.len() > LISTED {
-            // What was there before the run is what the list is for.
-            changes.sort_by(|one, other| is_own(one).cmp(&is_own(other)).then_with(|| order(one, other)));
-            changes.truncate(LISTED);
-        }
-        changes.sort_by(order);
+        let cut = too_deep + self.deleted.cut + shorten(&mut changes);
         Changes { files: changes, cut, contents_cut }
     }
 
@@ -172,6 +163,21 @@ fn shown(path: &str, kind: &Kind) -> String {
 fn via(mut trail: Vec<String>, first: &str, last: Option<&str>) -> Vec<String> {
     trail.retain(|path| path != first && Some(path.as_str()) != last);
     trail
+}
+
+/// Sorts the changes and keeps those that are listed; gives how many are left out. What was there before the
+/// run is what the list is for.
+fn shorten(changes: &mut Vec<FileChange>) -> u64 {
+    let order = |one: &FileChange, other: &FileChange| {
+        (&one.path, &one.change, &one.sha256).cmp(&(&other.path, &other.change, &other.sha256))
+    };
+    let cut = changes.len().saturating_sub(LISTED) as u64;
+    if cut > 0 {
+        changes.sort_by(|one, other| is_own(one).cmp(&is_own(other)).then_with(|| order(one, other)));
+        changes.truncate(LISTED);
+    }
+    changes.sort_by(order);
+    cut
 }
 
 /// `is_there`: it has contents after the run.

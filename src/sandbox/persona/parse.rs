@@ -124,27 +124,31 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Persona, PersonaError> {
     build(name, parsed).map_err(wrong)
 }
 
-fn build(name: &str, file: File) -> Result<Persona, Wrong> {
-    let bare = Persona::bare();
-    let mut env: Vec<(String, String)> = file.env.into_iter().collect();
-    if let Some(locale) = file.locale.filter(|_| !env.iter().any(|(name, _)| name == "LANG")) {
+/// The variables; the locale is one of them where none is named `LANG`.
+fn environment(mut env: Vec<(String, String)>, locale: Option<String>) -> Vec<(String, String)> {
+    if let Some(locale) = locale.filter(|_| !env.iter().any(|(name, _)| name == "LANG")) {
         env.push(("LANG".into(), locale));
     }
+    env
+}
+
+/// The directories that are open from the start, by their names for the sample.
+fn preopens(list: BTreeMap<String, Spanned<String>>) -> Result<Vec<(String, String)>, Wrong> {
+    list.into_iter().map(|(name, path)| Ok((name, absolute(path)?))).collect()
+}
+
+fn build(name: &str, file: File) -> Result<Persona, Wrong> {
+    let bare = Persona::bare();
     let mut persona = Persona {
         name: name.to_owned(),
         description: file.description,
         args: file.args.unwrap_or(bare.args),
-        env,
+        env: environment(file.env.into_iter().collect(), file.locale),
         epoch_ns: file.epoch.map_or(Ok(bare.epoch_ns), |epoch| nanos(&epoch))?,
         stdin: file.stdin.map_or(Ok(Vec::new()), content)?,
         terminals: file.terminals.map_or(Ok(bare.terminals), |names| terminals(&names))?,
         cpu_clocks: file.cpu_clocks.unwrap_or(bare.cpu_clocks),
-        preopens: match file.preopens {
-            None => bare.preopens,
-            Some(list) => {
-                list.into_iter().map(|(name, path)| Ok((name, absolute(path)?))).collect::<Result<_, _>>()?
-            }
-        },
+        preopens: file.preopens.map_or(Ok(bare.preopens), preopens)?,
         dirs: file.dirs.into_iter().map(absolute).collect::<Result<_, _>>()?,
         links: file.link.into_iter().map(link).collect::<Result<_, _>>()?,
         sockets: file.socket.into_iter().map(socket).collect::<Result<_, _>>()?,

@@ -8,7 +8,7 @@ use super::super::{
 };
 
 /// Names that are shown of those that fit.
-const SHOWN: usize = 5;
+const SHOWN_NAMES: usize = 5;
 
 /// Those of `names` that fit.
 fn fitting<'v>(name: &Name, names: impl Iterator<Item = &'v String>) -> Vec<String> {
@@ -45,7 +45,7 @@ impl Evaluator<'_> {
             return None;
         }
         let names = names(feature, self.index.facts.view);
-        let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+        let shown: Vec<&str> = names.iter().take(SHOWN_NAMES).map(String::as_str).collect();
         Some(Found { count: names.len() as u64, what: Some(shorten(&shown.join(", "))), ..Found::default() })
     }
 

@@ -1,0 +1,403 @@
+//! One sample being run, from its start function to its last invocation.
+
+use std::{
+    any::Any,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use wasmspoor_hooks as engine;
+
+use crate::{
+    module::{CodeOffset, FuncIndex, Module, Place, weight::Heavy},
+    trace::{Callee, FuncKey, Trace, effects::Effect},
+};
+
+use super::{
+    capture,
+    capture::Capture,
+    host::{self, CallError, Host, HostError},
+    instruction_counter::InstructionCounter,
+    limits::{Budget, Limit, Limits, replay_limits},
+    link,
+    memory::{self, MemoryError},
+    outcome::{InvokeError, Outcome, without_handles},
+    snapshot::Snapshot,
+    value::{Type, Value},
+};
+
+/// A sample being run.
+pub struct Session {
+    pub(super) store: engine::Store<Host>,
+    pub(super) compiled: engine::Module,
+    pub(super) imports: Vec<engine::Extern>,
+    pub(super) instance: Option<engine::Instance>,
+    /// Without its streams until the end.
+    pub(super) trace: Trace,
+    pub(super) begun: Instant,
+    pub(super) limits: Limits,
+    pub(super) heavy: Heavy,
+    /// States that were kept so far.
+    pub(super) snapshots: u32,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("started", &self.instance.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// A function as an element of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct TableFunction {
+    /// Its index; `None` if it is not the sample's own.
+    pub(crate) func: Option<FuncIndex>,
+    pub(crate) params: Vec<Type>,
+}
+
+impl Session {
+    /// Instantiates the module and runs its start function, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// If the module cannot be instantiated, for instance because a segment does not fit; a trap of the start
+    /// function is an outcome.
+    pub fn start(&mut self) -> Result<Outcome, InvokeError> {
+        self.start_within(&Budget::default())
+    }
+
+    /// As [`Self::start`], within a budget.
+    pub(crate) fn start_within(&mut self, budget: &Budget) -> Result<Outcome, InvokeError> {
+        self.arm(budget);
+        if self.instance.is_some() {
+            return Err(InvokeError::Started);
+        }
+        let imports = std::mem::take(&mut self.imports);
+        let linked = link::numbered(&self.trace.hosts, &imports);
+        self.capture().effect(|| Effect::Instance(linked));
+        let ran_before = self.capture().has_run();
+        match engine::Instance::new(&mut self.store, &self.compiled, &imports) {
+            Ok(instance) => {
+                self.instance = Some(instance);
+                self.find_table(instance);
+                Ok(Outcome::Returned(Vec::new()))
+            }
+            Err(error) if self.capture().has_run() == ran_before => {
+                Err(InvokeError::Instantiation(without_handles(&error.to_string())))
+            }
+            Err(error) => Ok(self.outcome(error)),
+        }
+    }
+
+    /// Calls an exported function.
+    ///
+    /// # Errors
+    ///
+    /// If it does not exist or the arguments do not fit; a trap is an outcome.
+    pub fn invoke(&mut self, export: &str, args: &[Value]) -> Result<Outcome, InvokeError> {
+        self.invoke_within(export, args, &Budget::default())
+    }
+
+    /// As [`Self::invoke`], within a budget: when it is used up the outcome is [`Outcome::Stopped`] and the
+    /// session goes on.
+    pub(crate) fn invoke_within(
+        &mut self,
+        export: &str,
+        args: &[Value],
+        budget: &Budget,
+    ) -> Result<Outcome, InvokeError> {
+        self.arm(budget);
+        let instance = self.instance.ok_or(InvokeError::NotStarted)?;
+        let func = instance
+            .get_func(&self.store, export)
+            .ok_or_else(|| InvokeError::NoSuchExport(export.to_owned()))?;
+        match host::call(&mut self.store, func, args) {
+            Ok(results) => Ok(Outcome::Returned(results)),
+            Err(CallError::Arguments(message)) => Err(InvokeError::Arguments(message)),
+            Err(CallError::Engine(error)) => Ok(self.outcome(error)),
+        }
+    }
+
+    /// The table whose indices stand for functions: the one that host functions see, else the first.
+    fn find_table(&mut self, instance: engine::Instance) {
+        let named = self.store.data().names.clone();
+        let exported = named.table.as_deref().and_then(|name| instance.get_table(&self.store, name));
+        let table = exported.or_else(|| instance.parts(&self.store).tables.first().copied());
+        let host = self.store.data_mut();
+        host.table = host.table.or(table);
+    }
+
+    /// The function at `index` of that table; `None` if there is none.
+    pub(crate) fn table_function(&self, index: u64) -> Option<TableFunction> {
+        let func = self.table_element(index)?;
+        let ty = func.ty(&self.store);
+        let first_key = self.trace.instances.first()?.first_key.0;
+        let module = self.module();
+        let defined = func.key().checked_sub(first_key).filter(|&at| at < module.defined_functions());
+        Some(TableFunction {
+            func: defined.map(|position| FuncIndex(module.imported_functions() + position)),
+            params: host::types(ty.params()),
+        })
+    }
+
+    fn table_element(&self, index: u64) -> Option<engine::Func> {
+        host::func_of(self.store.data().table?.get(&self.store, index)?)
+    }
+
+    /// Calls the function at `index` of that table, as [`Self::invoke_within`] calls an export.
+    pub(crate) fn invoke_at(
+        &mut self,
+        index: u64,
+        args: &[Value],
+        budget: &Budget,
+    ) -> Result<Outcome, InvokeError> {
+        self.arm(budget);
+        let func = self.table_element(index);
+        let func = func.ok_or_else(|| InvokeError::NoSuchExport(format!("table[{index}]")))?;
+        match host::call(&mut self.store, func, args) {
+            Ok(results) => Ok(Outcome::Returned(results)),
+            Err(CallError::Arguments(message)) => Err(InvokeError::Arguments(message)),
+            Err(CallError::Engine(error)) => Ok(self.outcome(error)),
+        }
+    }
+
+    /// Basic blocks that ran so far, each once, as far as the count of instructions has come.
+    pub(crate) fn blocks_seen(&mut self) -> u64 {
+        // So that what was executed up to here can be counted.
+        self.store.recorder_mut().drain();
+        self.capture().blocks_seen()
+    }
+
+    /// Begins an entry with `budget`. A stop of the entry before it is lifted; one of the session is not.
+    fn arm(&mut self, budget: &Budget) {
+        let (module, first_key) = (Arc::clone(self.module()), self.trace.instances[0].first_key);
+        let capture = self.capture();
+        let is_counting = budget.instructions.is_some() || capture.counts_instructions();
+        // It follows the stream from its first decision or not at all.
+        if is_counting && !capture.has_run() && !capture.has_instruction_counter() {
+            capture.set_instruction_counter(InstructionCounter::new(module, first_key));
+        }
+        capture.arm(budget);
+        if capture.stopped_by().is_none() {
+            self.store.recorder_mut().resume();
+        }
+    }
+
+    /// Whether the module is instantiated.
+    pub(crate) fn is_started(&self) -> bool {
+        self.instance.is_some()
+    }
+
+    /// Whether a limit of the session was reached: nothing more will run.
+    pub(crate) fn is_over(&mut self) -> bool {
+        let capture = self.capture();
+        capture.arm(&Budget::default());
+        !capture.may_call()
+    }
+
+    /// Instructions counted so far; 0 if no limit or budget is in instructions.
+    #[cfg(test)]
+    pub(crate) fn instructions(&mut self) -> u64 {
+        self.capture().instructions()
+    }
+
+    /// Work so far in decisions or the like, and how much of it came after the last host call of the entry.
+    pub(crate) fn work(&mut self) -> (u64, u64) {
+        let (work, at) = self.capture().work();
+        (work, work.saturating_sub(at))
+    }
+
+    /// Length in bytes of the memory that host functions see.
+    pub(crate) fn memory_len(&self) -> u64 {
+        self.host_memory().map_or(0, |memory| memory.data_size(&self.store) as u64)
+    }
+
+    /// The memory that host functions see.
+    pub(crate) fn host_memory_bytes(&self) -> Option<&[u8]> {
+        Some(self.host_memory()?.data(&self.store))
+    }
+
+    /// Writes to the memory that host functions see; `None`, and nothing written, if it does not fit.
+    pub(crate) fn write_host_memory(&mut self, address: u64, bytes: &[u8]) -> Option<()> {
+        let memory = self.host_memory()?;
+        let start = usize::try_from(address).ok()?;
+        let target = memory.data_mut(&mut self.store).get_mut(start..start.checked_add(bytes.len())?)?;
+        target.copy_from_slice(bytes);
+        let number = self.store.data().memory_number;
+        let effect = || Effect::Write { memory: number, address, bytes: bytes.into() };
+        self.capture().effect(effect);
+        Some(())
+    }
+
+    /// The state of the instance, to return to; `None` if there is none or it is too large.
+    pub(crate) fn snapshot(&mut self) -> Option<Snapshot> {
+        let snapshot = Snapshot::of(&self.store, self.instance?, self.snapshots)?;
+        let state = snapshot.number;
+        self.snapshots = self.snapshots.wrapping_add(1);
+        self.capture().effect(|| Effect::Keep { state });
+        Some(snapshot)
+    }
+
+    /// Returns to a state of this session.
+    pub(crate) fn restore(&mut self, snapshot: &Snapshot) {
+        snapshot.restore(&mut self.store);
+        self.capture().effect(|| Effect::Restore { state: snapshot.number });
+    }
+
+    fn host_memory(&self) -> Option<engine::Memory> {
+        let host = self.store.data();
+        host.memory.or_else(|| self.instance?.get_memory(&self.store, host.names.memory.as_deref()?))
+    }
+
+    /// Returns the parameter types of an exported function.
+    pub fn params(&self, export: &str) -> Option<Vec<Type>> {
+        let ty = match self.compiled.get_export(export)? {
+            engine::ExternType::Func(ty) => ty,
+            _ => return None,
+        };
+        Some(ty.params().iter().map(|&ty| ty.into()).collect())
+    }
+
+    /// Returns the names of the exported functions, in the module's order.
+    pub fn exports(&self) -> Vec<String> {
+        let functions =
+            self.compiled.exports().filter(|export| matches!(export.ty(), engine::ExternType::Func(_)));
+        functions.map(|export| export.name().to_owned()).collect()
+    }
+
+    /// Returns the static view of the sample.
+    pub fn module(&self) -> &Arc<Module> {
+        &self.trace.modules[0]
+    }
+
+    /// Returns the value of an exported global.
+    pub fn global(&self, export: &str) -> Option<Value> {
+        let global = self.instance?.get_global(&self.store, export)?;
+        Some(Value::from(&global.get(&self.store)))
+    }
+
+    /// Returns the bytes of an exported memory.
+    pub fn memory(&self, export: &str) -> Option<&[u8]> {
+        Some(self.instance?.get_memory(&self.store, export)?.data(&self.store))
+    }
+
+    /// Returns `len` bytes of an exported memory.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such memory, or it ends before.
+    pub fn read_memory(&self, export: &str, address: u64, len: u64) -> Result<&[u8], MemoryError> {
+        let bytes = self.memory(export).ok_or_else(|| MemoryError::NoSuchMemory(export.to_owned()))?;
+        Ok(&bytes[memory::range(address, len, bytes.len())?])
+    }
+
+    /// Writes to an exported memory, so that an input lies there when a function is called. With
+    /// [`Options::effects`] the write is recorded if the memory is the one that host functions see.
+    ///
+    /// ```
+    /// use wasmspoor::{Options, Outcome, Tracer, Value};
+    ///
+    /// let sample = r#"(module (memory (export "memory") 1)
+    ///   (func (export "first") (param i32) (result i32) (i32.load8_u (local.get 0))))"#;
+    /// let mut session = Tracer::new(Options::default()).load(sample.as_bytes())?;
+    /// session.start()?;
+    /// session.write_memory("memory", 16, b"spoor")?;
+    /// let outcome = session.invoke("first", &[Value::I32(16)])?;
+    /// assert_eq!(outcome, Outcome::Returned(vec![Value::I32(i32::from(b's'))]));
+    /// assert_eq!(session.read_memory("memory", 17, 2)?, b"po");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there is no such memory, or it ends before; nothing is written then.
+    pub fn write_memory(&mut self, export: &str, address: u64, bytes: &[u8]) -> Result<(), MemoryError> {
+        let memory = self.instance.and_then(|instance| instance.get_memory(&self.store, export));
+        let memory = memory.ok_or_else(|| MemoryError::NoSuchMemory(export.to_owned()))?;
+        let is_the_hosts = self
+            .host_memory()
+            .is_some_and(|other| other.data_ptr(&self.store) == memory.data_ptr(&self.store));
+        let target = memory.data_mut(&mut self.store);
+        let range = memory::range(address, bytes.len() as u64, target.len())?;
+        target[range].copy_from_slice(bytes);
+        if is_the_hosts {
+            let number = self.store.data().memory_number;
+            self.capture().effect(|| Effect::Write { memory: number, address, bytes: bytes.into() });
+        }
+        Ok(())
+    }
+
+    /// Returns the limit that was reached first, if one was.
+    pub fn stopped_by(&mut self) -> Option<Limit> {
+        self.capture().stopped_by()
+    }
+
+    /// Returns how often a memory or table asked for more than the limits allow, and was refused.
+    pub fn refused_growth(&self) -> u64 {
+        self.store.data().refusals
+    }
+
+    /// Returns the time since the sample was loaded.
+    pub fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// The functions that nobody validates or translates, because that would take too much.
+    pub(crate) fn heavy(&self) -> &Heavy {
+        &self.heavy
+    }
+
+    /// Returns the limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Ends the session and returns what was recorded.
+    pub fn finish(mut self) -> Trace {
+        let recorder = self.store.recorder_mut();
+        recorder.drain();
+        let (decisions, calls) = (recorder.decisions(), recorder.calls());
+        let sink: Box<dyn Any> = recorder.set_sink(Box::new(Capture::new(self.limits.clone())));
+        // The sink is the one that `load` installed: nothing else here installs one.
+        if let Ok(mut capture) = sink.downcast::<Capture>() {
+            self.trace.effects = capture.take_effects().map(Arc::new);
+            let (words, records) = capture.into_streams();
+            self.trace.words = words;
+            self.trace.records = records;
+            self.trace.decisions = decisions;
+            self.trace.calls = calls;
+        }
+        self.trace.limits = replay_limits(Some(&self.limits), decisions);
+        self.trace
+    }
+
+    fn capture(&mut self) -> &mut Capture {
+        capture(&mut self.store)
+    }
+
+    /// Tells an error of the engine as the way an invocation ended.
+    fn outcome(&mut self, error: engine::Error) -> Outcome {
+        let (limit, place) = (self.capture().entry_stopped_by(), self.capture().last_place());
+        let site =
+            place.and_then(|place| place.site).and_then(|(key, offset)| self.site(FuncKey(key), offset));
+        let message = || error.to_string();
+        match (limit, error.as_trap_code()) {
+            (Some(limit), _) => Outcome::Stopped { limit, site },
+            (None, Some(code)) => {
+                let trap = self.capture().last_trap();
+                Outcome::Trapped { code: trap.unwrap_or_else(|| capture::to_trap(code)), site }
+            }
+            (None, None) if error.downcast_ref::<HostError>().is_some() => {
+                Outcome::HostError { message: message(), site }
+            }
+            (None, None) => Outcome::Failed { message: message(), site },
+        }
+    }
+
+    fn site(&self, key: FuncKey, offset: u32) -> Option<Place> {
+        let Callee::Defined(_, function) = self.trace.resolve(key)? else { return None };
+        let offset = CodeOffset(self.module().body(function)?.start + offset);
+        Some(Place { function, offset })
+    }
+}

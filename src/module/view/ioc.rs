@@ -250,7 +250,7 @@ fn is_ipv6(text: &str, start: usize, end: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{pattern::Look, *};
 
     fn iocs(text: &str) -> Vec<(IocKind, String)> {
         let mut iocs = Iocs::default();

@@ -20,14 +20,14 @@ pub(super) struct Pattern {
     pub(super) kind: IocKind,
     /// Only a text with one of these, in any case, can match.
     hints: &'static [&'static str],
-    look: Look,
+    pub(super) look: Look,
     /// Compiled at the first hint: most modules have none, and compiling all takes longer than the rest of
     /// the view of a small module.
     compiled: OnceLock<Option<Finder>>,
 }
 
 /// How it is found.
-enum Look {
+pub(super) enum Look {
     /// By a regular expression that has no counts before it is sure: its time is linear in the text.
     Regex(&'static str),
     /// A head and a tail; see [`Pair`].

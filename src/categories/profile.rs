@@ -133,14 +133,8 @@ impl Profiles {
             }
         }
         let (sites, sites_cut) = listed(by_site);
-        Self {
-            mode,
-            sites,
-            sites_cut,
-            run: whole.finish(),
-            entries: entries.into_iter().map(Builder::finish).collect(),
-            calls_cut: run.calls_cut,
-        }
+        let entries = entries.into_iter().map(Builder::finish).collect();
+        Self { mode, sites, sites_cut, run: whole.finish(), entries, calls_cut: run.calls_cut }
     }
 }
 

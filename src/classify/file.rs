@@ -109,13 +109,16 @@ impl HeldOut {
 }
 
 /// The samples with evidence. What is not learnt from is not in the hash of the training set either.
-fn learnt_from(samples: &[Sample], encoding: &Encoding) -> Vec<Sample> {
+fn learnt_from(samples: &[Sample], features: Features, mode: Mode) -> Result<Vec<Sample>, Error> {
+    let all: Vec<&Sample> = samples.iter().collect();
+    // With or without n-grams the evidence is the same.
+    let encoding = Encoding::fit(features, mode, &all)?;
     let mut used: Vec<Sample> =
         samples.iter().filter(|sample| encoding.has_evidence(&sample.calls)).cloned().collect();
-    if encoding.features() != Features::Trace {
+    if features != Features::Trace {
         used.iter_mut().for_each(|sample| sample.trace = None);
     }
-    used
+    Ok(used)
 }
 
 impl ModelFile {
@@ -126,10 +129,7 @@ impl ModelFile {
     pub fn train(samples: &[Sample], options: &TrainingOptions) -> Result<Self, Error> {
         let kind = options.kind.unwrap_or(ModelKind::Boosting);
         let features = options.features.unwrap_or(Features::Presence);
-        let all: Vec<&Sample> = samples.iter().collect();
-        // With or without n-grams the evidence is the same.
-        let encoding = Encoding::fit(features, options.mode, &all)?;
-        let used = learnt_from(samples, &encoding);
+        let used = learnt_from(samples, features, options.mode)?;
         let refs: Vec<&Sample> = used.iter().collect();
         let encoding = Encoding::fit(features, options.mode, &refs)?;
         let labels: Vec<bool> = used.iter().map(|sample| sample.malicious).collect();

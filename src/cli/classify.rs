@@ -213,13 +213,18 @@ fn modules_in(folder: &str) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Runs the samples of a folder, by name. Those that are left out are counted on standard error.
-fn run_folder(folder: &str, samples: &mut Vec<Sample>) -> anyhow::Result<()> {
-    let (folder, label) = match folder.rsplit_once('=') {
+/// A folder, and the label that `FOLDER=malicious` or `FOLDER=benign` gives its samples.
+fn labelled(folder: &str) -> (&str, Option<bool>) {
+    match folder.rsplit_once('=') {
         Some((folder, "malicious")) => (folder, Some(true)),
         Some((folder, "benign")) => (folder, Some(false)),
         _ => (folder, None),
-    };
+    }
+}
+
+/// Runs the samples of a folder, by name. Those that are left out are counted on standard error.
+fn run_folder(folder: &str, samples: &mut Vec<Sample>) -> anyhow::Result<()> {
+    let (folder, label) = labelled(folder);
     let (mut unlabelled, mut silent, mut failed) = (0, 0, 0);
     for path in &modules_in(folder).with_context(|| folder.to_owned())? {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();

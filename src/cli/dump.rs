@@ -8,7 +8,7 @@ use std::{io::Write, path::Path};
 use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
-    Value,
+    LoadError, Value,
     file::Recorded,
     module::{FuncIndex, Opcode},
     text,
@@ -149,21 +149,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     if arguments.heat_map {
         return heat::write(&trace, arguments.from, arguments.to, out);
     }
-    let functions = functions(arguments, &trace)?;
-    let left = arguments.limit.unwrap_or(u64::MAX);
-    let values = values(arguments, &trace)?;
-    let mut printer = Printer { arguments, functions, trace: &trace, values, left, out };
-    let mut number = 0;
-    for event in trace.events() {
-        if number >= arguments.to || printer.left == 0 {
-            break;
-        }
-        let event = event?;
-        if number >= arguments.from {
-            printer.print(number, &event)?;
-        }
-        number += u64::from(matches!(event, Event::Op(_)));
-    }
+    Printer::new(arguments, &trace, out)?.print_all()?;
     Ok(Exit::Done)
 }
 
@@ -181,19 +167,14 @@ fn open(arguments: &Arguments, path: &Path) -> Result<Recorded, Failure> {
 
 fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result<Exit, Failure> {
     let recorded = open(arguments, path)?;
-    let run = match &recorded.run {
-        Ok(run) => run,
-        // Not as an error of loading, whose lines are laid out: what it says is the file's.
-        Err(error) => return Err(Failure::new(Exit::Invalid, anyhow::anyhow!(error.to_string()))),
-    };
+    // Not as an error of loading, whose lines are laid out: what it says is the file's.
+    let refused = |error: &LoadError| Failure::new(Exit::Invalid, anyhow::anyhow!(error.to_string()));
+    let run = recorded.run.as_ref().map_err(refused)?;
     if arguments.heat_map {
         return heat::write(&run.trace, arguments.from, arguments.to, out);
     }
-    let functions = functions(arguments, &run.trace)?;
-    let left = arguments.limit.unwrap_or(u64::MAX);
-    let values = values(arguments, &run.trace)?;
-    let mut printer =
-        Printer { arguments, functions: functions.clone(), trace: &run.trace, values, left, out };
+    let mut printer = Printer::new(arguments, &run.trace, out)?;
+    let functions = printer.functions.clone();
     if printer.left == 0 {
         return Ok(Exit::Done);
     }
@@ -236,7 +217,30 @@ struct Printer<'a, W> {
     out: &'a mut W,
 }
 
-impl<W: Write> Printer<'_, W> {
+impl<'a, W: Write> Printer<'a, W> {
+    fn new(arguments: &'a Arguments, trace: &'a Trace, out: &'a mut W) -> Result<Self, Failure> {
+        let functions = functions(arguments, trace)?;
+        let values = values(arguments, trace)?;
+        let left = arguments.limit.unwrap_or(u64::MAX);
+        Ok(Self { arguments, functions, trace, values, left, out })
+    }
+
+    /// Prints the events that are asked for.
+    fn print_all(mut self) -> Result<(), Failure> {
+        let mut number = 0;
+        for event in self.trace.events() {
+            if number >= self.arguments.to || self.left == 0 {
+                break;
+            }
+            let event = event?;
+            if number >= self.arguments.from {
+                self.print(number, &event)?;
+            }
+            number += u64::from(matches!(event, Event::Op(_)));
+        }
+        Ok(())
+    }
+
     fn print(&mut self, number: u64, event: &Event) -> Result<(), Failure> {
         if self.left == 0 || !wanted(self.arguments, &self.functions, event) {
             return Ok(());

@@ -171,14 +171,18 @@ impl From<&Given> for ValueJson {
     }
 }
 
+/// Whether so many bytes can be looked for.
+fn check(pattern: &[u8]) -> Result<(), Failure> {
+    if (1..=MAX_PATTERN).contains(&pattern.len()) {
+        return Ok(());
+    }
+    let message = format!("{} bytes are looked for; 1 to {MAX_PATTERN} can be", pattern.len());
+    Err(valued::usage(message))
+}
+
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let patterns = patterns(&arguments.what);
-    if let Some((_, pattern)) =
-        patterns.iter().find(|(_, pattern)| pattern.len() > MAX_PATTERN || pattern.is_empty())
-    {
-        let message = format!("{} bytes are looked for; 1 to {MAX_PATTERN} can be", pattern.len());
-        return Err(valued::usage(message));
-    }
+    patterns.iter().try_for_each(|(_, pattern)| check(pattern))?;
     let recorded = valued::open(&arguments.sample, &arguments.file)?;
     let trace = valued::trace(&recorded)?;
     let mut timeline = Timeline::new(trace).map_err(valued::end)?;

@@ -95,6 +95,15 @@ fn print_options(options: &OptionsUsed<'_>, out: &mut impl Write) -> Result<(), 
     Ok(())
 }
 
+/// Whether the run and the file came to their ends.
+fn state(info: &Info) -> &'static str {
+    match (info.is_ended, info.is_over) {
+        (_, false) => "cut off: the run did not come to its end",
+        (false, true) => "the run came to its end, the file has no index",
+        (true, true) => "ended",
+    }
+}
+
 fn print(output: &Output<'_>, out: &mut impl Write) -> Result<(), Failure> {
     let Output { info, truncated_after_events, options, .. } = output;
     let (bytes, chunks) = (grouped(info.bytes), grouped(info.chunks));
@@ -105,12 +114,7 @@ fn print(output: &Output<'_>, out: &mut impl Write) -> Result<(), Failure> {
     if let Some(options) = options {
         print_options(options, out)?;
     }
-    let state = match (info.is_ended, info.is_over) {
-        (_, false) => "cut off: the run did not come to its end",
-        (false, true) => "the run came to its end, the file has no index",
-        (true, true) => "ended",
-    };
-    writeln!(out, "state:         {state}")?;
+    writeln!(out, "state:         {}", state(info))?;
     if let Some(events) = truncated_after_events {
         writeln!(out, "truncated:     after {} events", grouped(*events))?;
     }

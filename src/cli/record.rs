@@ -85,6 +85,17 @@ fn problem(arguments: &Arguments) -> Option<&'static str> {
     }
 }
 
+/// Says on standard error that entry points did not come to their end.
+fn warn_of_stops(count: u64) {
+    if count > 0 {
+        let entries = plural(count, "entry point");
+        super::complain!(
+            "spoor: {entries} came to a budget or a limit, and the file holds the run up to there; \
+             --no-budgets lifts the budgets of entry points, and the limits are options too"
+        );
+    }
+}
+
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     if let Some(problem) = problem(arguments) {
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!("{}: {problem}", arguments.output.display())));
@@ -95,13 +106,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let sample = file::Sample { name: &name, bytes: &bytes, is_embedded: !arguments.detached };
     let written = write(&arguments.output, arguments.force, arguments.effects, &sample, &options)?;
     print(&arguments.output, &written, out)?;
-    if !written.stopped.is_empty() {
-        let entries = plural(written.stopped.len() as u64, "entry point");
-        super::complain!(
-            "spoor: {entries} came to a budget or a limit, and the file holds the run up to there; \
-             --no-budgets lifts the budgets of entry points, and the limits are options too"
-        );
-    }
+    warn_of_stops(written.stopped.len() as u64);
     match written.status {
         Err(error) => Err(refused(error)),
         Ok(Status::Unsupported) => {

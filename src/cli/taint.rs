@@ -231,6 +231,14 @@ struct FlowJson<'a> {
     text: String,
 }
 
+/// The argument that a sink is, if it is one.
+fn argument_of(sink: &Sink) -> Option<u32> {
+    match *sink {
+        Sink::Argument { index, .. } => Some(index),
+        _ => None,
+    }
+}
+
 /// Where a sink is, if it is an instruction.
 fn place_of(sink: &Sink) -> (Option<u32>, Option<u32>) {
     match *sink {
@@ -276,10 +284,6 @@ impl Told<'_> {
     fn flow_json<'f>(&'f self, flow: &'f Flow) -> FlowJson<'f> {
         let calls = self.wanted.words.calls(flow);
         let (function, offset) = place_of(&flow.sink);
-        let argument = match flow.sink {
-            Sink::Argument { index, .. } => Some(index),
-            _ => None,
-        };
         FlowJson {
             source: &flow.source,
             is_bait: self.wanted.is_bait(&flow.source),
@@ -290,7 +294,7 @@ impl Told<'_> {
             encodings: &flow.encodings,
             sink: flow.sink.name(),
             host: self.wanted.words.host(flow),
-            argument,
+            argument: argument_of(&flow.sink),
             function,
             offset,
             first_call: calls.and_then(|(first, _)| first),

@@ -179,7 +179,7 @@ pub(super) fn writer(trace: &Trace, writer: Option<&Writer>) -> String {
 }
 
 /// Who wrote bytes, for JSON. The fields are described in `docs/json.md`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct WriterJson {
     by: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -200,16 +200,7 @@ pub(super) struct WriterJson {
 
 impl WriterJson {
     pub(super) fn of(trace: &Trace, writer: Option<&Writer>) -> Self {
-        let mut json = Self {
-            by: "nobody",
-            event: writer.map(Writer::event),
-            function: None,
-            offset: None,
-            opcode: None,
-            host: None,
-            record: None,
-            from: None,
-        };
+        let mut json = Self { by: "nobody", event: writer.map(Writer::event), ..Self::default() };
         match writer {
             None => {}
             Some(Writer::Instruction { function, offset, opcode, from, .. }) => {

@@ -1,6 +1,6 @@
 //! Two recorded runs of a sample: where they part, and what only one of them did.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -261,6 +261,17 @@ fn host_calls(a: &Trace, b: &Trace) -> Vec<HostCalls> {
     differing.map(|(name, [a, b])| HostCalls { name, a, b }).collect()
 }
 
+/// What became of files in both runs, by path.
+fn files(runs: [&Run; 2]) -> BTreeMap<&str, [Option<String>; 2]> {
+    let mut files = BTreeMap::<&str, [Option<String>; 2]>::new();
+    for (side, run) in runs.into_iter().enumerate() {
+        for change in &run.files {
+            files.entry(&change.path).or_default()[side] = Some(file(change));
+        }
+    }
+    files
+}
+
 fn outcomes(a: &Run, b: &Run) -> Vec<OutcomeDifference> {
     let code = |run: &Run| run.exit_code.map(|code| code.to_string());
     let mut pairs = vec![
@@ -274,13 +285,7 @@ fn outcomes(a: &Run, b: &Run) -> Vec<OutcomeDifference> {
         let name = a.or(b).map_or_else(String::new, |entry| entry.name.clone());
         pairs.push((format!("entry {position} {name}"), a.map(entry), b.map(entry)));
     }
-    let mut files = BTreeMap::<Cow<'_, str>, [Option<String>; 2]>::new();
-    for (side, run) in [a, b].into_iter().enumerate() {
-        for change in &run.files {
-            files.entry(Cow::Borrowed(&*change.path)).or_default()[side] = Some(file(change));
-        }
-    }
-    pairs.extend(files.into_iter().map(|(path, [a, b])| (format!("file {path}"), a, b)));
+    pairs.extend(files([a, b]).into_iter().map(|(path, [a, b])| (format!("file {path}"), a, b)));
     pairs
         .into_iter()
         .filter(|(_, a, b)| a != b)

@@ -29,6 +29,11 @@ pub(super) struct Log {
     room: Budget,
 }
 
+/// Whether the end of the log may be among what is damaged.
+fn is_end_damaged(reader: &Reader) -> bool {
+    reader.damage().0.iter().any(|damage| matches!(damage.kind, None | Some(ChunkKind::Log)))
+}
+
 impl Log {
     /// Reads all chunks; what is missing is noted.
     pub(super) fn read(reader: &Reader) -> Self {
@@ -53,9 +58,7 @@ impl Log {
                 log.tear();
             }
         }
-        // The end of the log may be among what is damaged.
-        log.is_torn |=
-            reader.damage().0.iter().any(|damage| matches!(damage.kind, None | Some(ChunkKind::Log)));
+        log.is_torn |= is_end_damaged(reader);
         log
     }
 

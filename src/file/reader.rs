@@ -312,10 +312,7 @@ impl Reader {
                 break;
             }
         }
-        if at != foot {
-            return None;
-        }
-        chunks_of_index(&entries, begin)
+        if at == foot { chunks_of_index(&entries, begin) } else { None }
     }
 
     /// Finds the chunks by their frames; goes on after what is damaged.

@@ -219,10 +219,9 @@ fn memory(action: &str) -> Mix {
 /// What an instruction on numbers or vectors does.
 fn numeric(action: &str) -> Mix {
     if let Some(atomic) = action.strip_prefix("atomic.") {
-        return match atomic.rsplit_once('.') {
-            Some((_, operation)) => Mix::load.and(Mix::store).and(atomic_operation(operation)),
-            None => numeric(atomic),
-        };
+        let operation = atomic.rsplit_once('.').map(|(_, operation)| operation);
+        let both = |operation| Mix::load.and(Mix::store).and(atomic_operation(operation));
+        return operation.map_or_else(|| numeric(atomic), both);
     }
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| action.starts_with(prefix));
     match action {

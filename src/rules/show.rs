@@ -162,8 +162,7 @@ impl Feature {
             Self::Mnemonic(opcode) => ("mnemonic", opcode.mnemonic().into()),
             Self::Characteristic(characteristic) => ("characteristic", characteristic.name().into()),
             Self::BasicBlocks => ("characteristic", "basic blocks".into()),
-            Self::Match(Target::Rule(name)) => ("match", name.clone()),
-            Self::Match(Target::Yara(name)) => ("match", format!("yara/{name}")),
+            Self::Match(target) => ("match", show_target(target)),
             Self::Target(kind, value) => (kind, value.clone()),
             Self::Metric(measure) => ("wasm/metric", show_measure(measure)),
             Self::Sequence(sequence) => ("wasm/sequence", show_sequence(sequence)),
@@ -237,6 +236,13 @@ fn show_number(test: &NumberTest) -> String {
         text.push_str(&format!(" {} {}", op.shown(), show_integer(value)));
     }
     text
+}
+
+fn show_target(target: &Target) -> String {
+    match target {
+        Target::Rule(name) => name.clone(),
+        Target::Yara(name) => format!("yara/{name}"),
+    }
 }
 
 fn show_measure(measure: &Measure) -> String {

@@ -39,6 +39,21 @@ impl std::fmt::Debug for Rules {
     }
 }
 
+/// What a scan tells, and its bounds. A string at its limit is a fact about rules that do not match, too:
+/// `#a > 20000` then cannot be told.
+fn scan_params() -> ScanParams {
+    let events = CallbackEvents::RULE_MATCH
+        | CallbackEvents::RULE_NO_MATCH
+        | CallbackEvents::STRING_REACHED_MATCH_LIMIT;
+    ScanParams::default()
+        .compute_full_matches(true)
+        .include_not_matched_rules(true)
+        .callback_events(events)
+        .timeout_duration(Some(YARA_TIME))
+        .string_max_nb_matches(YARA_MATCHES)
+        .match_max_length(64)
+}
+
 impl Rules {
     /// Compiles rule files. One with a mistake is left out and the mistake noted.
     pub(super) fn compile(sources: &[Source], problems: &mut RuleLoadError) -> Self {
@@ -51,21 +66,7 @@ impl Rules {
             }
         }
         let mut scanner = compiler.finalize();
-        scanner.set_scan_params(
-            ScanParams::default()
-                .compute_full_matches(true)
-                // A string at its limit is a fact about rules that do not match, too: `#a > 20000` then
-                // cannot be told.
-                .include_not_matched_rules(true)
-                .callback_events(
-                    CallbackEvents::RULE_MATCH
-                        | CallbackEvents::RULE_NO_MATCH
-                        | CallbackEvents::STRING_REACHED_MATCH_LIMIT,
-                )
-                .timeout_duration(Some(YARA_TIME))
-                .string_max_nb_matches(YARA_MATCHES)
-                .match_max_length(64),
-        );
+        scanner.set_scan_params(scan_params());
         let names = scanner.rules().map(|rule| rule.name.to_owned()).collect();
         Self { scanner: Mutex::new(scanner), names }
     }

@@ -221,11 +221,7 @@ impl Import {
         let mut ctx = CallContext { call, state, args, name, is_unstable };
         match &self.body {
             Body::Act(act) => Answered::of(act(&mut ctx)),
-            Body::Wasi(act) => {
-                let errno = act(&mut ctx).err();
-                ctx.give(i64::from(errno.unwrap_or(Errno::SUCCESS).0));
-                Answered { errno: errno.filter(|errno| *errno != Errno::SUCCESS), end: None }
-            }
+            Body::Wasi(act) => Answered::of_wasi(*act, &mut ctx),
             Body::Stub(position, stub) => {
                 let (errno, result) = stub.answer(*position, &mut ctx);
                 Answered { errno, end: result.err() }
@@ -291,22 +287,7 @@ impl Import {
         if let Some(slot) = slot {
             self.log_end(&mut state, call, slot, std::mem::take(args), answered);
         }
-        match &answered.end {
-            None => Ok(()),
-            Some(CallEnd::Exit(code)) => {
-                state.exit(*code);
-                Err(HostError::new(format!("exit {code}")))
-            }
-            Some(CallEnd::Abort(message)) => Err(HostError::new(message)),
-            Some(CallEnd::Unwind(message)) => {
-                state.is_unwound = true;
-                Err(HostError::new(message))
-            }
-            Some(CallEnd::Throw(message)) => {
-                state.world.is_throwing = true;
-                Err(HostError::new(message))
-            }
-        }
+        answered.end.as_ref().map_or(Ok(()), |end| Err(end.apply(&mut state)))
     }
 }
 
@@ -316,7 +297,38 @@ struct Answered {
     end: Option<CallEnd>,
 }
 
+impl CallEnd {
+    /// Notes in the state what a call ends, and gives the error that the engine ends it with.
+    fn apply(&self, state: &mut State) -> HostError {
+        match self {
+            Self::Exit(code) => {
+                state.exit(*code);
+                HostError::new(format!("exit {code}"))
+            }
+            Self::Abort(message) => HostError::new(message),
+            Self::Unwind(message) => {
+                state.is_unwound = true;
+                HostError::new(message)
+            }
+            Self::Throw(message) => {
+                state.world.is_throwing = true;
+                HostError::new(message)
+            }
+        }
+    }
+}
+
 impl Answered {
+    /// Of a function that returns an error number, which is its result.
+    fn of_wasi(
+        act: fn(&mut CallContext<'_, '_>) -> Result<(), Errno>,
+        ctx: &mut CallContext<'_, '_>,
+    ) -> Self {
+        let errno = act(ctx).err();
+        ctx.give(i64::from(errno.unwrap_or(Errno::SUCCESS).0));
+        Self { errno: errno.filter(|errno| *errno != Errno::SUCCESS), end: None }
+    }
+
     fn of(result: Result<(), CallEnd>) -> Self {
         Self { errno: None, end: result.err() }
     }

@@ -97,12 +97,8 @@ impl<'t> CodeMap<'t> {
             let module = trace.modules.get(instance.module).ok_or(unknown)?;
             let (first, defined) = (instance.first_key, module.defined_functions());
             let end = first.0.checked_add(defined).ok_or(ReplayErrorKind::KeyClash { key: first })?;
-            spans.push(Span {
-                instance: InstanceIndex(index),
-                module,
-                keys: first.0..end,
-                first_slot: slots,
-            });
+            let (instance, keys) = (InstanceIndex(index), first.0..end);
+            spans.push(Span { instance, module, keys, first_slot: slots });
             let total = slots.checked_add(defined).filter(|&slots| slots <= MAX_FUNCTIONS);
             slots = total.ok_or(ReplayErrorKind::TooMuchCode { limit: MAX_FUNCTIONS })?;
         }

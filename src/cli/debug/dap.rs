@@ -162,6 +162,16 @@ const OPERANDS: u64 = 2;
 const GLOBALS: u64 = 3;
 const KINDS: u64 = 4;
 
+/// A value by its name. An `i32` may be an address, so that memory can be looked at from there.
+fn variable(name: String, typed: &Typed) -> Json {
+    let value = valued::value(typed);
+    let mut shown = json!({ "name": name, "value": valued::words(&value), "variablesReference": 0 });
+    if let wasmspoor::Value::I32(address) = value {
+        shown["memoryReference"] = format!("{:#x}", address as u32).into();
+    }
+    shown
+}
+
 impl<W: Write> Adapter<'_, '_, W> {
     fn send(&mut self, mut message: Json) -> Result<(), Failure> {
         message["seq"] = self.seq.into();
@@ -385,17 +395,8 @@ impl<W: Write> Adapter<'_, '_, W> {
             LOCALS => "local",
             _ => "operand",
         };
-        let variable = |(index, typed): (usize, &Typed)| {
-            let value = valued::value(typed);
-            let mut shown = json!({
-                "name": format!("{prefix} {index}"), "value": valued::words(&value), "variablesReference": 0,
-            });
-            if let wasmspoor::Value::I32(address) = value {
-                shown["memoryReference"] = format!("{:#x}", address as u32).into();
-            }
-            shown
-        };
-        let variables: Vec<Json> = values.iter().enumerate().map(variable).collect();
+        let shown = |(index, typed): (usize, &Typed)| variable(format!("{prefix} {index}"), typed);
+        let variables: Vec<Json> = values.iter().enumerate().map(shown).collect();
         Ok(json!({ "variables": variables }))
     }
 

@@ -86,6 +86,14 @@ impl Problem {
     }
 }
 
+/// Prints the call stack, the innermost frame first.
+fn backtrace(trace: &Trace, state: &State, out: &mut impl Write) -> Result<(), Problem> {
+    for (depth, level) in state.levels.iter().rev().enumerate() {
+        writeln!(out, "#{depth} {}", level_words(trace, level))?;
+    }
+    Ok(())
+}
+
 /// Prints values with their numbers.
 fn list_values(values: &[Typed], out: &mut impl Write) -> Result<(), Problem> {
     for (index, value) in values.iter().enumerate() {
@@ -242,11 +250,7 @@ impl<'d, 't> Prompt<'d, 't> {
                 }
                 self.here(out)?;
             }
-            "backtrace" => {
-                for (depth, level) in state.levels.iter().rev().enumerate() {
-                    writeln!(out, "#{depth} {}", level_words(trace, level))?;
-                }
-            }
+            "backtrace" => backtrace(trace, &state, out)?,
             "locals" | "operands" => {
                 let frame = top(&state).ok_or("the run is over")?;
                 list_values(if name == "locals" { &frame.locals } else { &frame.operands }, out)?;

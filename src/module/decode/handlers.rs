@@ -149,6 +149,14 @@ impl Decoder {
         Ok(())
     }
 
+    /// A landing pad may lead to a clause.
+    fn target_clause(&mut self, clause: usize) {
+        if let Some(frame) = self.frames.get_mut(clause) {
+            frame.is_targeted = true;
+            self.labels.push(frame.label.placeholder());
+        }
+    }
+
     /// The innermost frame ends: says where its landing pad leads.
     pub(super) fn leave_scope(&mut self) {
         let is_thrown = self.handlers().is_some_and(|handlers| handlers.is_thrown);
@@ -165,11 +173,7 @@ impl Decoder {
         let Some(handlers) = self.frames.last_mut().and_then(|frame| frame.handlers.take()) else { return };
         let first = self.labels.len() as u32;
         self.labels.extend(handlers.labels);
-        for clause in handlers.clauses {
-            let Some(frame) = self.frames.get_mut(clause) else { continue };
-            frame.is_targeted = true;
-            self.labels.push(frame.label.placeholder());
-        }
+        handlers.clauses.into_iter().for_each(|clause| self.target_clause(clause));
         if let Some(pad) = scope.filter(|_| !handlers.takes_all).and_then(|scope| self.throw_into(scope)) {
             self.labels.push(pad.placeholder());
         }

@@ -163,6 +163,15 @@ fn build(name: &str, file: File) -> Result<Persona, Wrong> {
     Ok(persona)
 }
 
+/// Positions of the tokens by their bytes: the same bytes under two names are one pattern.
+fn by_value(tokens: &[(Range<usize>, String, Vec<u8>)]) -> BTreeMap<&[u8], Vec<usize>> {
+    let mut values: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
+    for (index, (_, _, value)) in tokens.iter().enumerate() {
+        values.entry(value).or_default().push(index);
+    }
+    values
+}
+
 impl Persona {
     fn file(
         &mut self,
@@ -211,11 +220,7 @@ impl Persona {
     /// Whether each of these is in a file, a variable, an argument or standard input.
     fn held(&self, tokens: &[(Range<usize>, String, Vec<u8>)]) -> Vec<bool> {
         let mut held = vec![false; tokens.len()];
-        // The same bytes under two names are one pattern.
-        let mut values: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
-        for (index, (_, _, value)) in tokens.iter().enumerate() {
-            values.entry(value).or_default().push(index);
-        }
+        let values = by_value(tokens);
         let owners: Vec<_> = values.values().collect();
         let Ok(searcher) = AhoCorasick::new(values.keys()) else { return held };
         // Owners of what was not found yet.

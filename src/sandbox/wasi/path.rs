@@ -29,20 +29,25 @@ fn set_now(ctx: &mut CallContext<'_, '_>) {
     ctx.state.wasi.fs.now_ns = ctx.state.clock.real_ns();
 }
 
+/// The rights that opening takes.
+fn rights_to_open(oflags: u32) -> u64 {
+    let mut needed = right::PATH_OPEN;
+    needed |= if oflags & CREAT != 0 { right::PATH_CREATE_FILE } else { 0 };
+    needed |= if oflags & TRUNC != 0 { right::PATH_FILESTAT_SET_SIZE } else { 0 };
+    needed
+}
+
 pub(super) fn path_open(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     let (oflags, flags) = (ctx.u32(4), ctx.u32(7));
     if oflags > 15 || flags > 31 {
         return Err(Errno::INVAL);
     }
     set_now(ctx);
-    let mut needed = right::PATH_OPEN;
-    needed |= if oflags & CREAT != 0 { right::PATH_CREATE_FILE } else { 0 };
-    needed |= if oflags & TRUNC != 0 { right::PATH_FILESTAT_SET_SIZE } else { 0 };
     ctx.check(ctx.u32(8), 4)?;
     ctx.state.wasi.fds.has_room()?;
     // What must be made is not what a link leads to.
     let follow = ctx.u32(1) & 1 != 0 && oflags & (CREAT | EXCL) != CREAT | EXCL;
-    let place = place(ctx, 0, needed, 2, follow)?;
+    let place = place(ctx, 0, rights_to_open(oflags), 2, follow)?;
     let base = ctx.state.wasi.fds.get(ctx.u32(0))?;
     let (rights, inheriting) = (ctx.u64(5), ctx.u64(6));
     if rights & !base.inheriting & (right::FILE | right::DIR) != 0 {
@@ -125,6 +130,16 @@ pub(super) fn path_rename(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     ctx.state.rename_place(&from, &to)
 }
 
+/// Whether a directory, or something else, can take the place of what has the new name.
+fn may_replace(fs: &Fs, is_dir: bool, replaced: Ino) -> Result<(), Errno> {
+    match (is_dir, fs.is_dir(replaced)) {
+        (true, false) => Err(Errno::NOTDIR),
+        (false, true) => Err(Errno::ISDIR),
+        (true, true) if fs.len(replaced) > 0 => Err(Errno::NOTEMPTY),
+        _ => Ok(()),
+    }
+}
+
 /// Returns what had the new name, if that is deleted now.
 fn rename(fs: &mut Fs, from: &Place, to: &Place) -> Result<Option<Ino>, Errno> {
     let ino = from.ino.ok_or(Errno::NOENT)?;
@@ -142,12 +157,7 @@ fn rename(fs: &mut Fs, from: &Place, to: &Place) -> Result<Option<Ino>, Errno> {
         return Err(Errno::INVAL);
     }
     if let Some(replaced) = to.ino {
-        match (is_dir, fs.is_dir(replaced)) {
-            (true, false) => return Err(Errno::NOTDIR),
-            (false, true) => return Err(Errno::ISDIR),
-            (true, true) if fs.len(replaced) > 0 => return Err(Errno::NOTEMPTY),
-            _ => {}
-        }
+        may_replace(fs, is_dir, replaced)?;
     }
     fs.relocate(ino, from, to)?;
     if let Some(replaced) = to.ino {

@@ -72,8 +72,8 @@ fn ready(ctx: &CallContext<'_, '_>, fd: u32, reads: bool) -> Result<Readiness, E
     Ok(Readiness::Now(bytes, false))
 }
 
-/// The events that end the wait: what is ready at once, else the clock that is first, else none.
-fn wait(ctx: &mut CallContext<'_, '_>, subscriptions: &[Subscription]) -> Vec<u8> {
+/// The events that are ready at once.
+fn ready_events(subscriptions: &[Subscription]) -> Vec<u8> {
     let mut events = Vec::new();
     for subscription in subscriptions {
         match subscription.what {
@@ -84,6 +84,12 @@ fn wait(ctx: &mut CallContext<'_, '_>, subscriptions: &[Subscription]) -> Vec<u8
             What::Fd(Ok(Readiness::Never)) | What::Clock(Ok(_)) => {}
         }
     }
+    events
+}
+
+/// The events that end the wait: what is ready at once, else the clock that is first, else none.
+fn wait(ctx: &mut CallContext<'_, '_>, subscriptions: &[Subscription]) -> Vec<u8> {
+    let mut events = ready_events(subscriptions);
     if !events.is_empty() {
         return events;
     }

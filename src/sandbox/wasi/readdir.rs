@@ -8,6 +8,15 @@ use super::{
 };
 use crate::sandbox::{context::CallContext, fs::Kind};
 
+/// Appends an entry as preview1 lays it out.
+fn list(listing: &mut Vec<u8>, cookie: u64, name: &str, ino: u64, file_type: u8) {
+    listing.extend_from_slice(&cookie.to_le_bytes());
+    listing.extend_from_slice(&ino.to_le_bytes());
+    listing.extend_from_slice(&(name.len() as u32).to_le_bytes());
+    listing.extend_from_slice(&[file_type, 0, 0, 0]);
+    listing.extend_from_slice(name.as_bytes());
+}
+
 /// Writes as many entries as fit, the last one cut off: a caller sees by a full buffer that there is more.
 /// `.` and `..` come first; the cookie of a name is its position in the order in which names came, which
 /// stays what it is when others go.
@@ -27,11 +36,7 @@ pub(super) fn fd_readdir(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
         if listing.len() >= room {
             break;
         }
-        listing.extend_from_slice(&cookie.to_le_bytes());
-        listing.extend_from_slice(&ino.to_le_bytes());
-        listing.extend_from_slice(&(name.len() as u32).to_le_bytes());
-        listing.extend_from_slice(&[file_type, 0, 0, 0]);
-        listing.extend_from_slice(name.as_bytes());
+        list(&mut listing, cookie, name, ino, file_type);
     }
     listing.truncate(room);
     ctx.store(ctx.u32(1), &listing)?;

@@ -108,17 +108,10 @@ impl Sockets {
                     Descriptor::new(Target::Connection(all.connections.len() - 1), right::CONNECTION, 0, 0)
                 }
                 SocketKind::Listener(peers) => {
-                    all.listeners.push(Listener {
-                        name: name.clone(),
-                        peers: peers.clone().into_iter(),
-                        accepted: 0,
-                    });
-                    Descriptor::new(
-                        Target::Listener(all.listeners.len() - 1),
-                        right::LISTENER,
-                        right::CONNECTION,
-                        0,
-                    )
+                    let peers = peers.clone().into_iter();
+                    all.listeners.push(Listener { name: name.clone(), peers, accepted: 0 });
+                    let target = Target::Listener(all.listeners.len() - 1);
+                    Descriptor::new(target, right::LISTENER, right::CONNECTION, 0)
                 }
             });
         }

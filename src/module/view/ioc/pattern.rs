@@ -19,7 +19,7 @@ const KINDS: usize = 30;
 pub(super) struct Pattern {
     pub(super) kind: IocKind,
     /// Only a text with one of these, in any case, can match.
-    hints: &'static [&'static str],
+    pub(super) hints: &'static [&'static str],
     pub(super) look: Look,
     /// Compiled at the first hint: most modules have none, and compiling all takes longer than the rest of
     /// the view of a small module.

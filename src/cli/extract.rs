@@ -13,7 +13,8 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use wasmspoor::{
     analysis::Analysis,
-    sandbox::{FileChange, Run},
+    report::{Leftover, leftovers},
+    sandbox::Run,
     text,
 };
 
@@ -86,24 +87,8 @@ struct Saver<'a> {
 
 impl<'a> Saver<'a> {
     fn run(&mut self, run: &'a Run) -> io::Result<()> {
-        for (kind, bytes) in [("stdout", &run.stdout), ("stderr", &run.stderr)] {
-            if !bytes.is_empty() {
-                self.save(kind, None, None, bytes)?;
-            }
-        }
-        for connection in run.connections.iter().filter(|connection| !connection.sent.is_empty()) {
-            self.save("sent", Some(&connection.name), None, &connection.sent)?;
-        }
-        for module in &run.carved {
-            self.save("module", None, None, module)?;
-        }
-        for returned in &run.returned {
-            self.save("returned", Some(returned.contents.as_str()), None, &returned.bytes)?;
-        }
-        let has_contents = |change: &&FileChange| change.sha256.is_some();
-        for change in run.files.iter().filter(has_contents) {
-            let path = change.last_path();
-            self.save("file", Some(path), Some(change.change.as_str()), &change.contents)?;
+        for Leftover { kind, name, change, bytes } in leftovers(run) {
+            self.save(kind, name, change, bytes)?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::{ValueEnum, builder::PossibleValue};
 use wasmspoor::{
-    report::{Report, Shortened, capa, csv, html, ndjson, sarif, text},
+    report::{Report, Shortened, capa, csv, html, misp, ndjson, sarif, stix, text},
     sandbox::Run,
     text::write_json,
 };
@@ -115,6 +115,18 @@ const FORMATS: &[Format] = &[
         is_for_many: true,
         report: |report, _, mut out| ndjson::write(&report, &mut out),
         failure: Some(|of, mut out| ndjson::write_failure(of.file, of.error, &mut out)),
+        ..ONE
+    },
+    Format {
+        name: "stix",
+        help: "A bundle of STIX 2.1: file, analysis, malware, techniques, indicators",
+        report: |report, _, mut out| stix::write(&report, &mut out),
+        ..ONE
+    },
+    Format {
+        name: "misp",
+        help: "An event of MISP",
+        report: |report, _, mut out| misp::write(&report, &mut out),
         ..ONE
     },
 ];

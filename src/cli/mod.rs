@@ -40,6 +40,7 @@ mod rules;
 mod run;
 mod sample;
 mod scan;
+mod serve;
 mod session;
 mod slice;
 mod state;
@@ -124,6 +125,7 @@ enum Command {
     Run(run::Arguments),
     Scan(scan::Arguments),
     Watch(watch::Arguments),
+    Serve(serve::Arguments),
     #[command(hide = true)]
     Worker(worker::Arguments),
     Record(record::Arguments),
@@ -157,6 +159,7 @@ fn run(command: Command, out: &mut impl io::Write) -> Result<Exit, Failure> {
         Command::Run(arguments) => run::run(&arguments, out),
         Command::Scan(arguments) => scan::run(&arguments, out),
         Command::Watch(arguments) => watch::run(&arguments, out),
+        Command::Serve(arguments) => serve::run(&arguments, out),
         Command::Worker(arguments) => worker::run(&arguments, out),
         Command::Record(arguments) => record::run(&arguments, out),
         Command::Report(arguments) => report::run(&arguments, out),

@@ -27,6 +27,12 @@ pub(super) struct Arguments {
     /// Look for modules in a file of so many bytes
     #[arg(long, value_name = "BYTES")]
     unpack: Option<u64>,
+    /// Fork a worker for each sample, as the scan says on the socket that is standard input
+    #[arg(long)]
+    nursery: bool,
+    /// Tell the full report, and what the run left behind
+    #[arg(long)]
+    report: bool,
     #[command(flatten)]
     bounds: BoundArguments,
     #[command(flatten)]
@@ -116,15 +122,29 @@ impl BoundArguments {
 
 pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<Exit, Failure> {
     let bounds = arguments.bounds.bounds();
-    let mut input = io::stdin().lock();
-    match arguments.unpack {
-        Some(bytes) => worker::unpack(&worker::unpack_bounds(bytes), &mut input, output)?,
-        None => {
-            let (options, rules) = arguments.sample.prepare()?.into_parts();
-            worker::analyse(options, &rules, &bounds, &mut input, output)?;
-        }
+    if let Some(bytes) = arguments.unpack {
+        worker::unpack(&worker::unpack_bounds(bytes), &mut io::stdin().lock(), output)?;
+        return Ok(Exit::Done);
+    }
+    let (options, rules) = arguments.sample.prepare()?.into_parts();
+    let analyst = worker::Analyst::new(options, rules, bounds).with_report(arguments.report);
+    let mut work = || analyst.analyse(&mut io::stdin().lock(), output);
+    match arguments.nursery {
+        true => nursery(&analyst, work)?,
+        false => work()?,
     }
     Ok(Exit::Done)
+}
+
+#[cfg(target_os = "linux")]
+fn nursery(analyst: &worker::Analyst, work: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    analyst.warm_up();
+    wasmspoor::scan::nursery::run(work)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nursery(_: &worker::Analyst, _: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// The options that concern one sample and its process.
@@ -151,9 +171,25 @@ pub(super) fn spawner(
     }
     let program = this_program()?;
     let unpack: Vec<OsString> = vec!["worker".into()];
-    let analyse = unpack.iter().cloned().chain(given::options(&known())).collect();
+    let analyse: Vec<OsString> = unpack.iter().cloned().chain(given::options(&known())).collect();
+    let nursery = analyse.iter().cloned().chain(["--nursery".into()]).collect();
     let wall = Duration::from_secs(bounds.sample_time.into());
-    Ok(Spawner { program, analyse, unpack, wall, interrupted })
+    let nurseries = Arc::default();
+    let is_asking_for_reports = false;
+    Ok(Spawner { program, analyse, nursery, nurseries, is_asking_for_reports, unpack, wall, interrupted })
+}
+
+/// The same for workers that tell everything.
+pub(super) fn reporter(
+    sample: &sample::Arguments,
+    bounds: &BoundArguments,
+    interrupted: Arc<AtomicBool>,
+) -> Result<Spawner, Failure> {
+    let mut spawner = spawner(sample, bounds, interrupted)?;
+    for words in [&mut spawner.analyse, &mut spawner.nursery] {
+        words.push("--report".into());
+    }
+    Ok(Spawner { is_asking_for_reports: true, ..spawner })
 }
 
 /// This program, even if another one was installed in its place meanwhile.

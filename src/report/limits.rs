@@ -36,3 +36,6 @@ pub(super) const TIMELINE_STEPS: usize = 1000;
 
 /// Characters of a text in a step: a line or two.
 pub(super) const TIMELINE_TEXT: usize = 200;
+
+/// Indicators of one sample that are exchanged: platforms take thousands, and nobody acts on more.
+pub(super) const STIX_INDICATORS: usize = 200;

@@ -17,16 +17,20 @@ pub mod folded;
 #[cfg(feature = "cli")]
 pub mod html;
 mod json;
+mod leftovers;
 mod limits;
+pub mod misp;
 mod names;
 pub mod ndjson;
 mod options;
 mod persona;
 pub mod sarif;
+pub mod stix;
 #[cfg(feature = "cli")]
 pub mod text;
 mod time;
 mod timeline;
+mod uuid;
 #[cfg(feature = "cli")]
 mod why;
 
@@ -36,6 +40,7 @@ pub use json::{
     Carved, ConnectionReport, EntryReport, Fabricated, FileReport, HostCallReport, Report, SCHEMA,
     SampleReport, Subject, Tool, schema, status,
 };
+pub use leftovers::{LEFTOVER_KINDS, Leftover, leftovers};
 pub use names::{GHIDRA_BASE, Names, ghidra, location};
 pub use options::{Exact, LimitsUsed, OptionsError, OptionsUsed, options_used};
 pub use persona::{PersonaContents, PersonaDrive, PersonaFile, PersonaPeer, PersonaSocket};

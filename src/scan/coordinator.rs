@@ -347,7 +347,7 @@ impl<'a> Scan<'a> {
                     self.attend(job);
                 }
             }
-            Message::Bytes(_) | Message::Outcome(_) | Message::Done => {}
+            _ => {}
         });
         self.progress.unpacking.fetch_sub(1, Ordering::Relaxed);
         match end {
@@ -379,7 +379,8 @@ impl<'a> Scan<'a> {
             }
             Message::Module(..) => left_out += 1,
             Message::Failure(inside, failure) => failures.push((inside, failure)),
-            Message::Done => {}
+            // Nobody asked for more.
+            Message::Report(_) | Message::Leftover(..) | Message::Done => {}
         });
         drop(sample);
         let time = started.elapsed();

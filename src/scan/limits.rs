@@ -101,3 +101,26 @@ pub(super) const MAX_WORDS: usize = 200;
 
 /// Parts of a batch at most: more than there are machines.
 pub(super) const MAX_SHARDS: u64 = 65_536;
+
+/// Samples for which workers are forked from one process: their memory is laid out alike, so an intruder that
+/// could learn of it must not have all the time in the world.
+pub(super) const NURSERY_SAMPLES: u32 = 1000;
+
+/// Bytes of the full report of a sample in JSON at most: lists in it are cut, and the largest seen has 20 MiB.
+pub(super) const MAX_REPORT: usize = 64 << 20;
+
+/// Things that a run left behind and that are handed on at most, and bytes of them: twice what the sandbox
+/// holds in files.
+pub(super) const LEFTOVERS: u64 = 1024;
+
+/// Bytes of these.
+pub(super) const LEFTOVER_BYTES: u64 = 128 << 20;
+
+/// Bytes of the line that stands before a sample: an identifier and a length.
+pub(super) const MAX_HEADER: usize = 4 << 10;
+
+/// Bytes of the identifier of a sample: a UUID or a hash has fewer, and it stands in every answer.
+pub(super) const MAX_ID: usize = 200;
+
+/// Host calls in the log of a report: as `spoor run` has by default.
+pub(super) const REPORT_CALLS: usize = 10_000;

@@ -8,9 +8,14 @@
 
 use std::io::{self, Read};
 
-use serde::de::{DeserializeOwned, IntoDeserializer, value::Error};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, IgnoredAny, IntoDeserializer, value::Error},
+};
 
-use super::limits::{MAX_OUTCOME, MAX_READY, MAX_WAY, MAX_WORD, WAY_STEPS};
+use super::limits::{
+    LEFTOVER_BYTES, MAX_OUTCOME, MAX_READY, MAX_REPORT, MAX_WAY, MAX_WORD, WAY_STEPS,
+};
 use super::{
     confine::{Confinement, LANDLOCK},
     frame,
@@ -18,6 +23,7 @@ use super::{
     rows::{Failure, MAX_ROWS, SampleRows},
 };
 use crate::{
+    report::LEFTOVER_KINDS,
     sandbox::{Answer, Status},
     verdict::Class,
 };
@@ -34,6 +40,10 @@ pub const FAILURE: u8 = b'f';
 pub const BYTES: u8 = b'b';
 /// From it: the rows of the sample in JSON.
 pub const OUTCOME: u8 = b'o';
+/// From it, if it was asked: the full report in JSON.
+pub const REPORT: u8 = b'j';
+/// From it, if it was asked: what the run left behind; laid out as [`MODULE`], with a [`Label`] for the way.
+pub const LEFTOVER: u8 = b'l';
 /// From it: it is done. A worker that falls silent without it has crashed.
 pub const DONE: u8 = b'd';
 
@@ -50,8 +60,23 @@ pub enum Message {
     Bytes(Box<SampleRows>),
     /// The rows of the sample.
     Outcome(Box<SampleRows>),
+    /// The full report: an object in JSON.
+    Report(String),
+    /// What the run left behind.
+    Leftover(Label, Vec<u8>),
     /// It is done.
     Done,
+}
+
+/// What something is that a run left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// One of [`LEFTOVER_KINDS`].
+    pub kind: String,
+    /// The path or socket that the sample knew it by, cut.
+    pub name: Option<String>,
+    /// What was done to a file.
+    pub change: Option<String>,
 }
 
 /// What one worker may say in all.
@@ -88,6 +113,8 @@ fn most(kind: u8) -> usize {
         BYTES | OUTCOME => MAX_OUTCOME,
         FAILURE => MAX_WAY,
         MODULE => MAX_SAMPLE_BYTES as usize + MAX_WAY,
+        REPORT => MAX_REPORT,
+        LEFTOVER => LEFTOVER_BYTES as usize + MAX_WAY,
         _ => 0,
     }
 }
@@ -111,25 +138,41 @@ fn parse(kind: u8, payload: Vec<u8>) -> io::Result<Message> {
             let (inside, failure) = json(&payload)?;
             Message::Failure(way(inside)?, failure)
         }
-        MODULE => module(payload)?,
+        MODULE => {
+            let (inside, payload) = headed(payload)?;
+            if payload.len() as u64 > MAX_SAMPLE_BYTES {
+                return Err(nonsense("a module that is too large"));
+            }
+            Message::Module(way(inside)?, payload)
+        }
+        REPORT => {
+            json::<IgnoredAny>(&payload)?;
+            Message::Report(String::from_utf8(payload).map_err(|_| nonsense("a report that is no text"))?)
+        }
+        LEFTOVER => {
+            let (label, payload): (Label, _) = headed(payload)?;
+            let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > MAX_WAY);
+            if !LEFTOVER_KINDS.contains(&&*label.kind) || is_long(&label.name) || is_long(&label.change) {
+                return Err(nonsense("a label that means nothing"));
+            }
+            Message::Leftover(label, payload)
+        }
         other => return Err(nonsense(format!("a message of unknown kind {other}"))),
     })
 }
 
-fn module(mut payload: Vec<u8>) -> io::Result<Message> {
+/// Bytes with something in JSON before them.
+fn headed<T: DeserializeOwned>(mut payload: Vec<u8>) -> io::Result<(T, Vec<u8>)> {
     let cut = || nonsense("a cut message");
     let (&len, rest) = payload.split_first_chunk().ok_or_else(cut)?;
     let len = u32::from_le_bytes(len) as usize;
     if len > MAX_WAY {
         return Err(nonsense("a way that is too long"));
     }
-    let inside = way(json(rest.get(..len).ok_or_else(cut)?)?)?;
+    let head = json(rest.get(..len).ok_or_else(cut)?)?;
     // In place: a copy would be another 256 MiB.
     payload.drain(..4 + len);
-    if payload.len() as u64 > MAX_SAMPLE_BYTES {
-        return Err(nonsense("a module that is too large"));
-    }
-    Ok(Message::Module(inside, payload))
+    Ok((head, payload))
 }
 
 fn way(inside: Vec<String>) -> io::Result<Vec<String>> {

@@ -7,14 +7,15 @@
 //! ```
 //!
 //! [`coordinator`] hands files and what is found in them to worker processes ([`process`], [`worker`],
-//! confined by [`confine`]; what they say is a [`message`]), which look into files ([`unpack`]) and analyse
+//! forked by a `nursery` and confined by [`confine`]; what they say is a [`message`]), which look into files ([`unpack`]) and analyse
 //! samples ([`describe`], [`features`]); [`store`] keeps their rows, [`cluster`] groups them. Several
 //! machines take a [`shard`] each, and [`merge`] makes one scan of theirs. `docs/scan.md`
-//! describes tables and bounds.
+//! describes tables and bounds. [`serve`] answers whoever hands samples over one by one, with full reports.
 //!
 //! Not here: options, progress and the summary on a terminal (`cli`).
 
 mod budget;
+pub mod child;
 pub mod cluster;
 pub mod confine;
 pub mod coordinator;
@@ -24,10 +25,13 @@ pub mod frame;
 mod limits;
 pub mod merge;
 pub mod message;
+#[cfg(target_os = "linux")]
+pub mod nursery;
 pub mod process;
 mod queue;
 mod room;
 pub mod rows;
+pub mod serve;
 pub mod shard;
 pub mod sketch;
 pub mod store;

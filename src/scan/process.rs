@@ -10,7 +10,7 @@ use std::{
     fs::File,
     io::{self, BufReader, Read, Seek as _},
     path::PathBuf,
-    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    process::{ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -22,6 +22,7 @@ use std::{
 
 use super::limits::{GRACE_TIME, START_TIME, STDERR_BYTES};
 use super::{
+    child::{Nurseries, Process},
     frame,
     message::{self, Allowance, Message, nonsense},
     rows::{Failure, FailureKind},
@@ -35,6 +36,12 @@ pub struct Spawner {
     pub program: PathBuf,
     /// Arguments of a worker that analyses a sample.
     pub analyse: Vec<OsString>,
+    /// Arguments of a nursery of such workers; without any, each worker is started.
+    pub nursery: Vec<OsString>,
+    /// Nurseries that were started.
+    pub nurseries: Arc<Nurseries>,
+    /// Whether workers are asked for full reports, and for what a run left behind.
+    pub is_asking_for_reports: bool,
     /// Arguments of a worker that looks into a file; `--unpack=BYTES` is added to them.
     pub unpack: Vec<OsString>,
     /// Time on the wall that one sample may take.
@@ -65,6 +72,8 @@ struct Terms {
     allowance: Allowance,
     /// Whether it analyses a sample, and so has an outcome.
     is_analysis: bool,
+    /// Whether it was asked for a report.
+    has_report: bool,
 }
 
 /// How long is waited before a worker is started again. What is short now, such as processes or memory, may
@@ -77,8 +86,19 @@ const TICK: Duration = Duration::from_millis(50);
 impl Spawner {
     /// Analyses a sample in a worker and hands its messages to `take`.
     pub fn analyse(&self, sample: &[u8], take: impl FnMut(Message)) -> WorkerEnd {
-        let terms = Terms { wall: self.wall, allowance: worker::analyse_allowance(), is_analysis: true };
-        self.attend(|| self.command(&self.analyse).stdin(Stdio::piped()).spawn(), sample, terms, take)
+        let has_report = self.is_asking_for_reports;
+        let allowance = if has_report { worker::report_allowance() } else { worker::analyse_allowance() };
+        let terms = Terms { wall: self.wall, allowance, is_analysis: true, has_report };
+        self.attend(|| self.analyst(), sample, terms, take)
+    }
+
+    /// A worker that analyses a sample.
+    fn analyst(&self) -> io::Result<Process> {
+        let nursery = || self.command(&self.nursery);
+        if let Some(forked) = (!self.nursery.is_empty()).then(|| self.nurseries.fork(nursery)).flatten() {
+            return Ok(forked);
+        }
+        self.command(&self.analyse).stdin(Stdio::piped()).spawn().map(Process::from)
     }
 
     /// Looks for modules in a file in a worker and hands its messages to `take`. A slow `take` slows the
@@ -87,10 +107,12 @@ impl Spawner {
         let len = file.metadata().map_or(0, |meta| meta.len());
         // On a busy machine it has a share of a processor.
         let wall = 2 * worker::unpack_bounds(len).cpu;
-        let terms = Terms { wall, allowance: worker::unpack_allowance(), is_analysis: false };
+        let terms =
+            Terms { wall, allowance: worker::unpack_allowance(), is_analysis: false, has_report: false };
         let start = || {
             file.rewind()?;
-            self.command(&self.unpack).arg(format!("--unpack={len}")).stdin(file.try_clone()?).spawn()
+            let mut command = self.command(&self.unpack);
+            command.arg(format!("--unpack={len}")).stdin(file.try_clone()?).spawn().map(Process::from)
         };
         self.attend(start, &[], terms, take)
     }
@@ -112,7 +134,7 @@ impl Spawner {
     /// Attends to a worker, and to another one in its place as long as none gets as far as the sample.
     fn attend(
         &self,
-        mut start: impl FnMut() -> io::Result<Child>,
+        mut start: impl FnMut() -> io::Result<Process>,
         sample: &[u8],
         terms: Terms,
         mut take: impl FnMut(Message),
@@ -135,20 +157,19 @@ impl Spawner {
 
     fn attempt(
         &self,
-        child: io::Result<Child>,
+        worker: io::Result<Process>,
         sample: &[u8],
         terms: Terms,
         take: &mut impl FnMut(Message),
     ) -> WorkerEnd {
-        let child = match child {
-            Ok(child) => child,
+        let worker = match worker {
+            Ok(worker) => worker,
             Err(error) => return WorkerEnd::NotStarted(format!("no worker could be started: {error}")),
         };
         thread::scope(|scope| {
             // Killed when this scope ends, by whatever way: the threads wait for it.
-            let mut worker = Worker(child);
-            let Worker(child) = &mut worker;
-            let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+            let mut worker = worker;
+            let (stdin, stdout, stderr) = worker.streams();
             let (sender, receiver) = mpsc::sync_channel(0);
             let (taken, next) = mpsc::channel();
             let threads = || {
@@ -162,10 +183,13 @@ impl Spawner {
                 Err(error) => return WorkerEnd::NotStarted(format!("no thread could be started: {error}")),
             };
             let heard = self.hear((receiver, taken), terms, take);
-            let ended = heard.how == How::Silent && ends(child);
+            let ended = heard.how == How::Silent && ends(&mut worker);
             // Whether it hangs, or says that it is done and goes on: it is not needed any more.
-            let _ = child.kill();
-            let status = child.wait();
+            worker.kill();
+            let status = worker.wait();
+            if heard.how == How::Done {
+                self.nurseries.keep(worker);
+            }
             let words = words.join().unwrap_or_default();
             let failure = match heard.how {
                 How::Done => return WorkerEnd::Done,
@@ -196,8 +220,13 @@ impl Spawner {
         terms: Terms,
         take: &mut impl FnMut(Message),
     ) -> Heard {
-        let mut order =
-            Order { is_ready: false, may_have_bytes: terms.is_analysis, may_have_outcome: terms.is_analysis };
+        let mut order = Order {
+            is_ready: false,
+            may_have_bytes: terms.is_analysis,
+            may_have_outcome: terms.is_analysis,
+            may_have_report: terms.has_report,
+            may_have_leftovers: terms.has_report,
+        };
         let mut left = START_TIME;
         let how = loop {
             if self.interrupted.load(Ordering::Relaxed) {
@@ -231,22 +260,13 @@ impl Spawner {
     }
 }
 
-/// A process that does not outlive this.
-struct Worker(Child);
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // Nothing happens to one that was waited for.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Which messages a worker may still send.
 struct Order {
     is_ready: bool,
     may_have_bytes: bool,
     may_have_outcome: bool,
+    may_have_report: bool,
+    may_have_leftovers: bool,
 }
 
 impl Order {
@@ -262,6 +282,8 @@ impl Order {
                 self.may_have_bytes = false;
                 std::mem::take(&mut self.may_have_outcome)
             }
+            Message::Report(_) => std::mem::take(&mut self.may_have_report),
+            Message::Leftover(..) => self.may_have_leftovers,
             _ => true,
         };
         if !may {
@@ -288,7 +310,7 @@ enum How {
 }
 
 /// Whether it ends by itself, as one must that has closed its output.
-fn ends(child: &mut Child) -> bool {
+fn ends(child: &mut Process) -> bool {
     let started = Instant::now();
     while started.elapsed() < GRACE_TIME {
         if !matches!(child.try_wait(), Ok(None)) {
@@ -397,6 +419,9 @@ mod tests {
         Spawner {
             program: "/bin/sh".into(),
             analyse: args.clone(),
+            nursery: Vec::new(),
+            nurseries: Arc::default(),
+            is_asking_for_reports: false,
             unpack: args,
             wall: Duration::from_millis(300),
             interrupted: Arc::default(),
@@ -409,9 +434,9 @@ mod tests {
     }
 
     fn end(spawner: &Spawner) -> WorkerEnd {
-        let start = || spawner.command(&spawner.analyse).stdin(Stdio::piped()).spawn();
-        let terms = Terms { wall: spawner.wall, allowance: worker::analyse_allowance(), is_analysis: true };
-        spawner.attempt(start(), b"sample", terms, &mut |_| ())
+        let allowance = worker::analyse_allowance();
+        let terms = Terms { wall: spawner.wall, allowance, is_analysis: true, has_report: false };
+        spawner.attempt(spawner.analyst(), b"sample", terms, &mut |_| ())
     }
 
     #[test]
@@ -515,9 +540,10 @@ mod tests {
             say(message::MODULE, "....[]").replace("'....[]'", "''") + "; printf '\\002\\000\\000\\000[]'";
         let spawner = ready(&format!("{module}; {module}; {}", say(message::DONE, "")));
         let file = tempfile::tempfile().unwrap();
-        let terms =
-            Terms { wall: Duration::from_secs(3), allowance: worker::unpack_allowance(), is_analysis: false };
-        let start = || spawner.command(&spawner.unpack).stdin(file.try_clone()?).spawn();
+        let (wall, allowance) = (Duration::from_secs(3), worker::unpack_allowance());
+        let terms = Terms { wall, allowance, is_analysis: false, has_report: false };
+        let start =
+            || spawner.command(&spawner.unpack).stdin(file.try_clone()?).spawn().map(Process::from);
         let end = spawner.attend(start, &[], terms, |_| thread::sleep(Duration::from_millis(1600)));
         assert_eq!(end, WorkerEnd::Done);
     }

@@ -6,16 +6,24 @@
 
 use std::io::{self, Read, Write};
 
-use super::limits::{FEW_MESSAGES, UNPACK_PER_MIB, UNPACK_TIME};
+use super::limits::{
+    FEW_MESSAGES, LEFTOVER_BYTES, LEFTOVERS, MAX_REPORT, REPORT_CALLS, ROW_TEXT, UNPACK_PER_MIB, UNPACK_TIME,
+};
 pub use super::limits::{MAX_FILE_BYTES, MAX_SAMPLE_BYTES};
 use super::{
     confine::{Bounds, confine},
     describe, frame,
-    message::{self, Allowance},
+    message::{self, Allowance, Label},
     rows::{Failure, FailureKind},
     unpack::{self, Caps, Found},
 };
-use crate::{AtTraceLimit, analysis::Analysis, hex, rules, sandbox};
+use crate::{
+    AtTraceLimit,
+    analysis::Analysis,
+    hex,
+    report::{self, Report, Shortened, Subject},
+    rules, sandbox, text,
+};
 
 /// Modules that a run hands on from its memory at most, and bytes of them; `sandbox::carve` keeps fewer.
 const CARVED: Allowance = Allowance { messages: 32, bytes: 32 << 20 };
@@ -36,6 +44,14 @@ pub fn analyse_allowance() -> Allowance {
     }
 }
 
+/// The same of one that is asked for everything: the full report, and what the run left behind.
+pub fn report_allowance() -> Allowance {
+    let Allowance { messages, bytes } = analyse_allowance();
+    // Labels of what was left behind, too.
+    let more = LEFTOVER_BYTES + MAX_REPORT as u64 + (LEFTOVERS << 12);
+    Allowance { messages: messages + LEFTOVERS + FEW_MESSAGES, bytes: bytes + more }
+}
+
 /// What a worker may say that looks into a file.
 pub fn unpack_allowance() -> Allowance {
     let Caps { members, failures, bytes, .. } = Caps::default();
@@ -43,38 +59,121 @@ pub fn unpack_allowance() -> Allowance {
     Allowance { messages: members + failures + FEW_MESSAGES, bytes: bytes + 2 * MAX_FILE_BYTES }
 }
 
-/// Analyses the sample that comes on `input`; its rows and the modules within it go to `output`.
-///
-/// # Errors
-///
-/// When a stream fails: then the scan is gone.
-pub fn analyse(
-    mut options: sandbox::RunOptions,
-    rules: &rules::Set,
-    bounds: &Bounds,
-    input: &mut impl Read,
-    output: &mut impl Write,
-) -> io::Result<()> {
-    // It may write no file, so nothing can be spilled.
-    options.limits.at_trace_limit = AtTraceLimit::Stop;
-    send(output, message::READY, &confine(bounds))?;
-    let sample = match frame::read(input, MAX_SAMPLE_BYTES as usize)? {
-        Some((message::SAMPLE, sample)) => sample,
-        _ => return Ok(()),
-    };
-    let sha256 = hex::sha256(&sample);
-    // What the bytes say is known before the sample runs, whatever becomes of this process then.
-    let analysis = Analysis::before_run(&sample, rules);
-    send(output, message::BYTES, &describe::outcome(&analysis, &sha256))?;
-    let analysis = analysis.then_run(&options, rules);
-    send(output, message::OUTCOME, &describe::outcome(&analysis, &sha256))?;
-    let mut sink = |inside: &[String], found: Found<'_>| hand_on(output, inside, found);
-    let source = (*analysis.wasm != *sample).then_some(&*sample);
-    unpack::embedded(&analysis.wasm, source, &embedded_caps(), &mut sink)?;
-    for (number, module) in analysis.run.iter().flat_map(|run| &run.carved).enumerate() {
-        hand_on(output, &[format!("memory#{number}")], Found::Module(module))?;
+/// What a worker analyses samples with.
+#[derive(Debug)]
+pub struct Analyst {
+    options: sandbox::RunOptions,
+    rules: rules::Set,
+    bounds: Bounds,
+    /// Whether it tells everything, or rows only.
+    is_asked_for_report: bool,
+}
+
+impl Analyst {
+    /// Runs samples with these options, and judges them by these rules, within these bounds.
+    pub fn new(mut options: sandbox::RunOptions, rules: rules::Set, bounds: Bounds) -> Self {
+        // It may write no file, so nothing can be spilled.
+        options.limits.at_trace_limit = AtTraceLimit::Stop;
+        Self { options, rules, bounds, is_asked_for_report: false }
     }
-    frame::write(output, message::DONE, &[])
+
+    /// Whether the full report and what a run left behind are told, too.
+    #[must_use]
+    pub fn with_report(self, is_asked_for_report: bool) -> Self {
+        Self { is_asked_for_report, ..self }
+    }
+
+    /// Analyses a sample of our own, so that tables and parsed files that are made at first use are there.
+    pub fn warm_up(&self) {
+        let sample = br#"(module (import "wasi_snapshot_preview1" "sched_yield" (func $f (result i32)))
+            (memory (export "memory") 1) (data (i32.const 0) "http://example.invalid/")
+            (func (export "_start") (drop (call $f))))"#;
+        let analysis = Analysis::before_run(sample, &self.rules).then_run(&self.options, &self.rules);
+        describe::outcome(&analysis, "");
+        if self.is_asked_for_report {
+            self.report(&analysis, "", self.options.clone());
+        }
+    }
+
+    /// Confines this process and analyses the sample that comes on `input`; what is known of it and the
+    /// modules within it go to `output`.
+    ///
+    /// # Errors
+    ///
+    /// When a stream fails: then the scan is gone.
+    pub fn analyse(&self, input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
+        send(output, message::READY, &confine(&self.bounds))?;
+        let sample = match frame::read(input, MAX_SAMPLE_BYTES as usize)? {
+            Some((message::SAMPLE, sample)) => sample,
+            _ => return Ok(()),
+        };
+        let sha256 = hex::sha256(&sample);
+        // What the bytes say is known before the sample runs, whatever becomes of this process then.
+        let analysis = Analysis::before_run(&sample, &self.rules);
+        send(output, message::BYTES, &describe::outcome(&analysis, &sha256))?;
+        let analysis = analysis.then_run(&self.options, &self.rules);
+        send(output, message::OUTCOME, &describe::outcome(&analysis, &sha256))?;
+        if self.is_asked_for_report {
+            self.tell(&analysis, &sha256, &sample, output)?;
+        }
+        let mut sink = |inside: &[String], found: Found<'_>| hand_on(output, inside, found);
+        let source = (*analysis.wasm != *sample).then_some(&*sample);
+        unpack::embedded(&analysis.wasm, source, &embedded_caps(), &mut sink)?;
+        for (number, module) in analysis.run.iter().flat_map(|run| &run.carved).enumerate() {
+            hand_on(output, &[format!("memory#{number}")], Found::Module(module))?;
+        }
+        frame::write(output, message::DONE, &[])
+    }
+
+    /// Tells everything but modules, which are handed on as of any sample.
+    fn tell(
+        &self,
+        analysis: &Analysis,
+        sha256: &str,
+        sample: &[u8],
+        output: &mut impl Write,
+    ) -> io::Result<()> {
+        let options = self.options.clone().seeded(sample);
+        match self.report(analysis, sha256, options) {
+            Some(report) => frame::write(output, message::REPORT, &[&report])?,
+            None => {
+                let text = format!("the report is larger than {MAX_REPORT} bytes");
+                hand_on(output, &["report".to_owned()], Found::Failure(failure(FailureKind::TooLarge, text)))?;
+            }
+        }
+        let (mut count, mut bytes, mut left_out) = (0, 0, 0u64);
+        let others = |left: &report::Leftover<'_>| left.kind != "module";
+        for left in analysis.run.iter().flat_map(report::leftovers).filter(others) {
+            let len = left.bytes.len() as u64;
+            if count == LEFTOVERS || bytes + len > LEFTOVER_BYTES {
+                left_out += 1;
+                continue;
+            }
+            (count, bytes) = (count + 1, bytes + len);
+            let short = |text: &str| text::cut(text, ROW_TEXT);
+            let (name, change) = (left.name.map(short), left.change.map(short));
+            let label = serde_json::to_vec(&Label { kind: left.kind.to_owned(), name, change })?;
+            headed(output, message::LEFTOVER, &label, left.bytes)?;
+        }
+        if left_out > 0 {
+            let text = format!("{LEFTOVERS} things left behind, {LEFTOVER_BYTES} bytes: {left_out} more left out");
+            hand_on(output, &["left behind".to_owned()], Found::Failure(failure(FailureKind::Cut, text)))?;
+        }
+        Ok(())
+    }
+
+    /// The report in JSON, without the log of host calls if it would be too large with it.
+    fn report(&self, analysis: &Analysis, name: &str, options: sandbox::RunOptions) -> Option<Vec<u8>> {
+        let written = |max_log| {
+            let report = Report::of(&Subject { name, analysis, options: &options, max_log });
+            match Shortened::of(&report) {
+                Some(shortened) => serde_json::to_vec(&shortened.report(report)),
+                None => serde_json::to_vec(&report),
+            }
+        };
+        let fits = |max_log| written(max_log).ok().filter(|json| json.len() <= MAX_REPORT);
+        fits(REPORT_CALLS).or_else(|| fits(0))
+    }
 }
 
 /// Looks for modules in the file that `input` is.
@@ -121,11 +220,19 @@ fn hand_on(output: &mut impl Write, inside: &[String], found: Found<'_>) -> io::
         }
         Found::Failure(failure) => send(output, message::FAILURE, &(inside, failure)),
         Found::Module(bytes) => {
-            let way = serde_json::to_vec(inside)?;
-            let len = u32::try_from(way.len()).map_err(io::Error::other)?;
-            frame::write(output, message::MODULE, &[&len.to_le_bytes(), &way, bytes])
+            headed(output, message::MODULE, &serde_json::to_vec(inside)?, bytes)
         }
     }
+}
+
+/// Sends bytes with something in JSON before them.
+fn headed(output: &mut impl Write, kind: u8, head: &[u8], bytes: &[u8]) -> io::Result<()> {
+    let len = u32::try_from(head.len()).map_err(io::Error::other)?;
+    frame::write(output, kind, &[&len.to_le_bytes(), head, bytes])
+}
+
+fn failure(kind: FailureKind, text: String) -> Failure {
+    Failure { kind, text }
 }
 
 fn send(output: &mut impl Write, kind: u8, value: &impl serde::Serialize) -> io::Result<()> {

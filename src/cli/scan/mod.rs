@@ -36,8 +36,8 @@ use wasmspoor::{
 
 pub(super) use summary::line;
 
-use self::limits::MAX_JOBS;
-use super::{Exit, Failure, given, sample, worker};
+pub(super) use self::limits::MAX_JOBS;
+use super::{Exit, Failure, given, sample, serve, worker};
 
 /// Analyse batches: folders, archives, modules inside other files; each sample in a process of its own
 ///
@@ -54,6 +54,7 @@ use super::{Exit, Failure, given, sample, worker};
   spoor scan 'feeds/*.zip' dump.bin --jobs 8 --out results/
   spoor scan samples/ --out results/ --resume
   spoor scan page.html --json
+  spoor scan - < sample.wasm
   spoor scan samples/ --out part-1/ --shard 1/2      (on one machine; --shard 2/2 on another)
   spoor scan merge part-1/ part-2/ --out results/
   duckdb -c \"SELECT verdict, count(*) FROM 'results/samples.jsonl' GROUP BY 1\"
@@ -68,7 +69,8 @@ Exit codes:
   5    internal error, or results that cannot be written
   130  interrupted (Ctrl-C)")]
 pub(super) struct Arguments {
-    /// Files, folders, or patterns such as 'a/**/*.zip'
+    /// Files, folders, or patterns such as 'a/**/*.zip'; `-`, alone, is the sample on standard input: it is
+    /// answered with its full report and the files found in it, as docs/protocol.md describes
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Samples at a time, 1 to 256 [default: as many as there are processors]
@@ -114,6 +116,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         return merge::run(arguments, out);
     }
     let interrupted = Arc::new(AtomicBool::new(false));
+    if arguments.paths.iter().any(|path| path.as_os_str() == "-") {
+        return stdin(arguments, interrupted, out);
+    }
     let spawner = worker::spawner(&arguments.sample, &arguments.bounds, Arc::clone(&interrupted))?;
     let roots = roots(&arguments.paths)?;
     arguments.confinement.check(&spawner)?;
@@ -155,6 +160,23 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     }
     worker::warn_of(summary.confinement.as_ref());
     Ok(exit(&summary))
+}
+
+/// Answers for the sample on standard input as `spoor serve` does.
+fn stdin(
+    arguments: &Arguments,
+    interrupted: Arc<AtomicBool>,
+    out: &mut impl Write,
+) -> Result<Exit, Failure> {
+    let Arguments { paths, out: folder, json, shard, .. } = arguments;
+    if paths.len() > 1 || folder.is_some() || *json || shard.is_some() {
+        let message = "`-` is one sample, answered as by `spoor serve`: it stands alone, without --out, --json \
+                       and --shard";
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
+    }
+    let spawner = worker::reporter(&arguments.sample, &arguments.bounds, interrupted)?;
+    arguments.confinement.check(&spawner)?;
+    serve::one(&spawner, out)
 }
 
 /// Flushes the tables, and writes the one that comes last.

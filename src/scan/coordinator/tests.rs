@@ -38,6 +38,9 @@ fn script(words: &str) -> Spawner {
     Spawner {
         program: "/bin/sh".into(),
         analyse: args.clone(),
+        nursery: Vec::new(),
+        nurseries: Arc::default(),
+        is_asking_for_reports: false,
         unpack: args,
         wall: Duration::from_secs(60),
         interrupted: Arc::default(),

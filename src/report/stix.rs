@@ -1,0 +1,176 @@
+//! A bundle of STIX 2.1, for platforms that exchange what is known of threats.
+//!
+//! The file, its analysis, and of a sample that is at least potentially unwanted: the malware that it is, the
+//! techniques that it uses, and indicators: its hash, and what it names in the network. Identifiers are made of
+//! what they stand for, so a report that is imported twice is one. Times are the virtual start of the run:
+//! there is no time of this machine in a report.
+
+use std::{collections::BTreeSet, io};
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Report,
+    limits::STIX_INDICATORS,
+    ndjson::snake,
+    time::timestamp,
+    uuid::{OURS, STIX, uuid},
+};
+use crate::{
+    module::view::{Ioc, IocKind},
+    text,
+    verdict::{Class, Technique},
+};
+
+/// Writes the bundle of a sample.
+///
+/// # Errors
+///
+/// When `out` cannot be written.
+pub fn write(report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    let bundle = Bundle::of(report);
+    let id = format!("bundle--{}", uuid(OURS, &format!("bundle {}", report.sample.sha256)));
+    text::write_json(out, &json!({ "type": "bundle", "id": id, "objects": bundle.objects }))
+}
+
+struct Bundle {
+    objects: Vec<Value>,
+    /// The virtual start of the run.
+    time: String,
+    /// Who says it.
+    author: String,
+}
+
+impl Bundle {
+    fn of(report: &Report<'_>) -> Self {
+        let time = timestamp(report.options.epoch_ns).replace('Z', ".000Z");
+        let author = format!("identity--{}", uuid(OURS, "identity wasmspoor"));
+        let mut bundle = Self { objects: Vec::new(), time, author };
+        bundle.identity();
+        let file = bundle.file(report);
+        let analysis = bundle.analysis(report, &file);
+        if report.verdict >= Class::PotentiallyUnwanted {
+            let malware = bundle.malware(report, &file);
+            bundle.relate(&analysis, "characterizes", &malware);
+            for technique in report.attack {
+                let pattern = bundle.attack_pattern(technique);
+                bundle.relate(&malware, "uses", &pattern);
+            }
+            for indicator in bundle.indicators(report) {
+                bundle.relate(&indicator, "indicates", &malware);
+            }
+        }
+        bundle
+    }
+
+    /// Adds an object; its identifier is made of its type and of `name`.
+    fn add(&mut self, kind: &str, name: &str, fields: Value) -> String {
+        let id = format!("{kind}--{}", uuid(OURS, &format!("{kind} {name}")));
+        let mut object = Map::new();
+        object.insert("type".into(), kind.into());
+        object.insert("spec_version".into(), "2.1".into());
+        object.insert("id".into(), id.clone().into());
+        for key in ["created", "modified"] {
+            object.insert(key.into(), self.time.clone().into());
+        }
+        if kind != "identity" {
+            object.insert("created_by_ref".into(), self.author.clone().into());
+        }
+        if let Value::Object(fields) = fields {
+            object.extend(fields);
+        }
+        self.objects.push(object.into());
+        id
+    }
+
+    fn identity(&mut self) {
+        self.add("identity", "wasmspoor", json!({ "name": "wasmspoor", "identity_class": "system" }));
+    }
+
+    /// An observable, whose identifier is made as the standard says.
+    fn file(&mut self, report: &Report<'_>) -> String {
+        let sample = &report.sample;
+        // Of several hashes the first of MD5, SHA-1, SHA-256 counts, in canonical JSON.
+        let name = format!(r#"{{"hashes":{{"MD5":"{}"}}}}"#, sample.md5);
+        let id = format!("file--{}", uuid(STIX, &name));
+        self.objects.push(json!({
+            "type": "file", "spec_version": "2.1", "id": id,
+            "hashes": { "MD5": sample.md5, "SHA-1": sample.sha1, "SHA-256": sample.sha256 },
+            "size": sample.size, "mime_type": "application/wasm",
+        }));
+        id
+    }
+
+    fn analysis(&mut self, report: &Report<'_>, file: &str) -> String {
+        let result = match report.verdict {
+            Class::Malicious => "malicious",
+            Class::Suspicious | Class::PotentiallyUnwanted => "suspicious",
+            Class::Clean => "benign",
+            _ => "unknown",
+        };
+        let fields = json!({
+            "product": "wasmspoor", "version": report.tool.version, "result": result,
+            "result_name": snake(&report.verdict), "sample_ref": file,
+        });
+        let name = format!("{} {}", report.sample.sha256, report.tool.version);
+        self.add("malware-analysis", &name, fields)
+    }
+
+    fn malware(&mut self, report: &Report<'_>, file: &str) -> String {
+        let sha256 = report.sample.sha256;
+        let family = report.family.map(|family| family.to_string());
+        let name = family.as_deref().map_or_else(|| format!("WebAssembly {sha256}"), str::to_owned);
+        let reasons: Vec<_> = report.reasons.iter().map(|reason| &*reason.text).collect();
+        let fields = json!({
+            "name": name, "is_family": false, "sample_refs": [file], "description": reasons.join("\n"),
+            "implementation_languages": ["x-webassembly"], "confidence": report.confidence,
+        });
+        self.add("malware", sha256, fields)
+    }
+
+    fn attack_pattern(&mut self, technique: &Technique) -> String {
+        let fields = json!({
+            "name": technique.technique,
+            "external_references": [{ "source_name": "mitre-attack", "external_id": technique.id }],
+        });
+        self.add("attack-pattern", &technique.id, fields)
+    }
+
+    fn indicators(&mut self, report: &Report<'_>) -> Vec<String> {
+        let sha256 = report.sample.sha256;
+        let file = format!("[file:hashes.'SHA-256' = '{sha256}']");
+        let patterns: BTreeSet<_> = report.iocs.iter().filter_map(pattern).collect();
+        let patterns = patterns.into_iter().take(STIX_INDICATORS);
+        let all: Vec<_> = std::iter::once(file).chain(patterns).collect();
+        all.into_iter()
+            .map(|pattern| {
+                let fields = json!({
+                    "pattern": pattern, "pattern_type": "stix", "valid_from": self.time,
+                    "indicator_types": ["malicious-activity"], "confidence": report.confidence,
+                });
+                self.add("indicator", &format!("{sha256} {pattern}"), fields)
+            })
+            .collect()
+    }
+
+    fn relate(&mut self, source: &str, kind: &str, target: &str) {
+        let fields = json!({ "relationship_type": kind, "source_ref": source, "target_ref": target });
+        self.add("relationship", &format!("{source} {kind} {target}"), fields);
+    }
+}
+
+/// What in the network an indicator names, as a pattern; `None` for anything else.
+fn pattern(ioc: &Ioc) -> Option<String> {
+    let host = || ioc.value.rsplit_once(':').map_or(&*ioc.value, |(host, _)| host);
+    let (object, value) = match ioc.kind {
+        IocKind::Url | IocKind::Webhook => ("url:value", &*ioc.value),
+        IocKind::Domain => ("domain-name:value", host()),
+        IocKind::Onion => ("domain-name:value", &*ioc.value),
+        IocKind::Ipv4 => ("ipv4-addr:value", host()),
+        IocKind::Ipv6 => ("ipv6-addr:value", &*ioc.value),
+        IocKind::Email => ("email-addr:value", &*ioc.value),
+        _ => return None,
+    };
+    let quoted = value.replace('\\', "\\\\").replace('\'', "\\'");
+    Some(format!("[{object} = '{quoted}']"))
+}

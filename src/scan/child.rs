@@ -1,0 +1,161 @@
+//! A process of a worker: a program that was started, or a fork of a nursery.
+
+use std::{
+    io,
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+#[cfg(target_os = "linux")]
+use super::nursery::Nursery;
+
+/// The streams of a worker.
+pub(super) type Streams = (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>);
+
+/// A process that does not outlive this.
+#[derive(Debug)]
+pub(super) enum Process {
+    /// Started as a program.
+    Started(Started),
+    /// Forked.
+    #[cfg(target_os = "linux")]
+    Forked(Box<Forked>),
+}
+
+#[derive(Debug)]
+pub(super) struct Started(Child);
+
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+pub(super) struct Forked {
+    nursery: Nursery,
+    streams: Streams,
+    /// How the worker ended: that is said once.
+    status: Option<ExitStatus>,
+}
+
+impl From<Child> for Process {
+    fn from(child: Child) -> Self {
+        Self::Started(Started(child))
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // Nothing happens to one that was waited for.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Process {
+    /// The streams; they can be taken once.
+    pub(super) fn streams(&mut self) -> Streams {
+        match self {
+            Self::Started(Started(child)) => (child.stdin.take(), child.stdout.take(), child.stderr.take()),
+            #[cfg(target_os = "linux")]
+            Self::Forked(forked) => std::mem::take(&mut forked.streams),
+        }
+    }
+
+    /// Kills it; nothing happens if it has ended.
+    pub(super) fn kill(&mut self) {
+        match self {
+            Self::Started(Started(child)) => {
+                let _ = child.kill();
+            }
+            #[cfg(target_os = "linux")]
+            Self::Forked(forked) => forked.nursery.kill(),
+        }
+    }
+
+    /// Waits for its end.
+    pub(super) fn wait(&mut self) -> io::Result<ExitStatus> {
+        match self {
+            Self::Started(Started(child)) => child.wait(),
+            #[cfg(target_os = "linux")]
+            Self::Forked(forked) => {
+                let status = forked.status.map_or_else(|| forked.nursery.wait(), Ok)?;
+                Ok(*forked.status.insert(status))
+            }
+        }
+    }
+
+    /// How it ended, if it did.
+    pub(super) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        match self {
+            Self::Started(Started(child)) => child.try_wait(),
+            #[cfg(target_os = "linux")]
+            Self::Forked(forked) => {
+                if forked.status.is_none() {
+                    forked.status = forked.nursery.try_wait()?;
+                }
+                Ok(forked.status)
+            }
+        }
+    }
+}
+
+/// The nurseries of a scan.
+#[derive(Debug, Default)]
+pub struct Nurseries {
+    /// Those that have no worker now.
+    #[cfg(target_os = "linux")]
+    idle: Mutex<Vec<Nursery>>,
+    /// Set when one could not be started: then each worker is started.
+    #[cfg(target_os = "linux")]
+    is_hopeless: std::sync::atomic::AtomicBool,
+}
+
+#[cfg(target_os = "linux")]
+impl Nurseries {
+    /// Forks a worker of a nursery that is idle, or of a new one. `None` if that cannot be done.
+    pub(super) fn fork(&self, command: impl FnOnce() -> Command) -> Option<Process> {
+        use std::sync::atomic::Ordering;
+        let idle = self.idle().pop();
+        // One that died while it was idle is no loss.
+        if let Some(worker) = idle.and_then(forked) {
+            return Some(worker);
+        }
+        if self.is_hopeless.load(Ordering::Relaxed) {
+            return None;
+        }
+        let started = Nursery::start(command());
+        if started.is_err() {
+            self.is_hopeless.store(true, Ordering::Relaxed);
+        }
+        forked(started.ok()?)
+    }
+
+    /// Keeps the nursery of a worker that ended as it should.
+    pub(super) fn keep(&self, process: Process) {
+        if let Process::Forked(forked) = process
+            && forked.status.is_some()
+            && forked.nursery.is_fresh()
+        {
+            self.idle().push(forked.nursery);
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Nursery>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn forked(mut nursery: Nursery) -> Option<Process> {
+    let (input, output, errors) = nursery.fork().ok()?;
+    let streams = (Some(input), Some(output), Some(errors));
+    Some(Process::Forked(Box::new(Forked { nursery, streams, status: None })))
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Nurseries {
+    /// Nothing can be forked here.
+    pub(super) fn fork(&self, _: impl FnOnce() -> Command) -> Option<Process> {
+        None
+    }
+
+    /// There is nothing to keep.
+    pub(super) fn keep(&self, _: Process) {}
+}

@@ -55,8 +55,12 @@ fn an_event_has_the_file_and_tags() {
     assert_eq!(bytes, written("misp", "miner.wat").1);
     let event = &event["Event"];
     assert_eq!((&event["threat_level_id"], &event["published"]), (&"1".into(), &false.into()));
-    let tags: Vec<_> = event["Tag"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
-    assert!(tags.iter().any(|tag| tag.starts_with("misp-galaxy:mitre-attack-pattern=") && tag.ends_with("T1496.001\"")));
+    let tags: Vec<_> =
+        event["Tag"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
+    assert!(
+        tags.iter()
+            .any(|tag| tag.starts_with("misp-galaxy:mitre-attack-pattern=") && tag.ends_with("T1496.001\""))
+    );
     let file = &event["Object"][0]["Attribute"];
     assert!(file.as_array().unwrap().iter().any(|one| one["type"] == "sha256" && one["to_ids"] == true));
 }

@@ -248,7 +248,8 @@ fn busy(words: &[&str]) -> Server {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_request_to_end_finishes_what_is_under_way() {
-    let server = busy(&["--entry-time=3", "--entry-decisions=1000000000000", "--max-decisions=1000000000000"]);
+    let server =
+        busy(&["--entry-time=3", "--entry-decisions=1000000000000", "--max-decisions=1000000000000"]);
     signal(server.process.id(), "TERM");
     // Its input is open all the time.
     let Server { .. } = &server;
@@ -320,6 +321,20 @@ fn a_scan_of_standard_input_answers_one_sample() {
     let types: Vec<_> = said.iter().map(|(line, _)| line["type"].as_str().unwrap()).collect();
     assert_eq!(types, ["hello", "report", "file", "done", "bye"]);
     assert_eq!(done(&said, "-")["row"]["status"], "completed");
-    let with_others = Command::new(env!("CARGO_BIN_EXE_spoor")).args(["scan", "-", "x.wasm"]).output().unwrap();
+    let with_others =
+        Command::new(env!("CARGO_BIN_EXE_spoor")).args(["scan", "-", "x.wasm"]).output().unwrap();
     assert_eq!(with_others.status.code(), Some(2));
+}
+
+#[test]
+fn workers_are_for_nobody_else() {
+    let worker = |option: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spoor"));
+        command.args(["worker", option]).stdin(Stdio::null()).output().unwrap()
+    };
+    // It confines itself, and is given nothing.
+    let output = worker("--report");
+    assert!(output.status.success() && output.stdout.starts_with(b"r"), "{output:?}");
+    // Its standard input is no socket.
+    assert!(!worker("--nursery").status.success());
 }

@@ -36,7 +36,7 @@ expect("T1496.001" in attack("miner") or "T1496" in attack("miner"), f"by techni
 formats = [section["body_format"] for section in result("miner")["result"]["sections"]]
 expect("PROCESS_TREE" in formats, "with a tree of what was called")
 supplementary = [file["name"] for file in result("miner")["response"]["supplementary"]]
-expect(supplementary == ["report.json"], f"and the whole report: {supplementary}")
+expect("report.json" in supplementary, f"and the whole report: {supplementary}")
 tags = [tag for section in result("miner")["result"]["sections"] for tag in section["tags"]]
 expect(tags, f"tags: {sorted(set(tags))}")
 dropped = [file["description"] for file in result("dropper")["response"]["extracted"]]

@@ -106,14 +106,13 @@ pub(super) const MAX_SHARDS: u64 = 65_536;
 /// could learn of it must not have all the time in the world.
 pub(super) const NURSERY_SAMPLES: u32 = 1000;
 
-/// Bytes of the full report of a sample in JSON at most: lists in it are cut, and the largest seen has 20 MiB.
+/// Bytes of the full report of a sample in JSON at most: the longest lists in it are cut before.
 pub(super) const MAX_REPORT: usize = 64 << 20;
 
-/// Things that a run left behind and that are handed on at most, and bytes of them: twice what the sandbox
-/// holds in files.
+/// Things that a run left behind and that are handed on at most: it may leave thousands.
 pub(super) const LEFTOVERS: u64 = 1024;
 
-/// Bytes of these.
+/// Bytes of all things that a run left behind: twice what the sandbox holds in files.
 pub(super) const LEFTOVER_BYTES: u64 = 128 << 20;
 
 /// Bytes of the line that stands before a sample: an identifier and a length.

@@ -13,9 +13,7 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny, IntoDeserializer, value::Error},
 };
 
-use super::limits::{
-    LEFTOVER_BYTES, MAX_OUTCOME, MAX_READY, MAX_REPORT, MAX_WAY, MAX_WORD, WAY_STEPS,
-};
+use super::limits::{LEFTOVER_BYTES, MAX_OUTCOME, MAX_READY, MAX_REPORT, MAX_WAY, MAX_WORD, WAY_STEPS};
 use super::{
     confine::{Confinement, LANDLOCK},
     frame,

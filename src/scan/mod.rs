@@ -15,7 +15,7 @@
 //! Not here: options, progress and the summary on a terminal (`cli`).
 
 mod budget;
-pub mod child;
+mod child;
 pub mod cluster;
 pub mod confine;
 pub mod coordinator;

@@ -29,9 +29,7 @@ use rustix::{
         RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
         SendFlags, recvmsg, sendmsg,
     },
-    process::{
-        Pid, PidfdFlags, Signal, WaitOptions, getpid, pidfd_open, pidfd_send_signal, waitpid,
-    },
+    process::{Pid, PidfdFlags, Signal, WaitOptions, getpid, pidfd_open, pidfd_send_signal, waitpid},
 };
 
 use super::limits::{NURSERY_SAMPLES, START_TIME};
@@ -63,11 +61,11 @@ fn unsupported(what: &'static str) -> io::Error {
 }
 
 /// The streams of a worker, seen from the scan.
-pub type Streams = (ChildStdin, ChildStdout, ChildStderr);
+pub(super) type Streams = (ChildStdin, ChildStdout, ChildStderr);
 
 /// A nursery, seen from the scan.
 #[derive(Debug)]
-pub struct Nursery {
+pub(super) struct Nursery {
     control: UnixStream,
     process: Child,
     samples: u32,
@@ -79,7 +77,7 @@ impl Nursery {
     /// # Errors
     ///
     /// When it cannot be started, or cannot fork here.
-    pub fn start(mut command: Command) -> io::Result<Self> {
+    pub(super) fn start(mut command: Command) -> io::Result<Self> {
         let (control, other) = UnixStream::pair()?;
         command.stdin(OwnedFd::from(other)).stdout(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn()?;
@@ -98,9 +96,8 @@ impl Nursery {
     /// # Errors
     ///
     /// When there are no pipes, or the nursery is gone.
-    pub fn fork(&mut self) -> io::Result<Streams> {
-        let ((stdin, input), (output, stdout), (errors, stderr)) =
-            (io::pipe()?, io::pipe()?, io::pipe()?);
+    pub(super) fn fork(&mut self) -> io::Result<Streams> {
+        let ((stdin, input), (output, stdout), (errors, stderr)) = (io::pipe()?, io::pipe()?, io::pipe()?);
         let fds = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
         let mut attached = SendAncillaryBuffer::new(&mut space);
@@ -113,7 +110,7 @@ impl Nursery {
     }
 
     /// Has the worker killed; nothing happens if it has ended.
-    pub fn kill(&mut self) {
+    pub(super) fn kill(&mut self) {
         let _ = sendmsg(
             &self.control,
             &[IoSlice::new(&[KILL])],
@@ -127,7 +124,7 @@ impl Nursery {
     /// # Errors
     ///
     /// When there was no worker, or the nursery is gone.
-    pub fn wait(&mut self) -> io::Result<ExitStatus> {
+    pub(super) fn wait(&mut self) -> io::Result<ExitStatus> {
         match self.read()? {
             (ENDED, status) => Ok(ExitStatus::from_raw(status)),
             (_, error) => Err(io::Error::from_raw_os_error(error)),
@@ -139,7 +136,7 @@ impl Nursery {
     /// # Errors
     ///
     /// As for [`Self::wait`].
-    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+    pub(super) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         let mut control = [PollFd::new(&self.control, PollFlags::IN)];
         match poll(&mut control, Some(&rustix::event::Timespec::default()))? {
             0 => Ok(None),
@@ -148,7 +145,7 @@ impl Nursery {
     }
 
     /// Whether another sample may have a worker of it.
-    pub fn is_fresh(&self) -> bool {
+    pub(super) fn is_fresh(&self) -> bool {
         self.samples < NURSERY_SAMPLES
     }
 

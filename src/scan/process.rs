@@ -20,9 +20,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use super::child::Nurseries;
 use super::limits::{GRACE_TIME, START_TIME, STDERR_BYTES};
 use super::{
-    child::{Nurseries, Process},
+    child::Process,
     frame,
     message::{self, Allowance, Message, nonsense},
     rows::{Failure, FailureKind},
@@ -542,8 +543,7 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         let (wall, allowance) = (Duration::from_secs(3), worker::unpack_allowance());
         let terms = Terms { wall, allowance, is_analysis: false, has_report: false };
-        let start =
-            || spawner.command(&spawner.unpack).stdin(file.try_clone()?).spawn().map(Process::from);
+        let start = || spawner.command(&spawner.unpack).stdin(file.try_clone()?).spawn().map(Process::from);
         let end = spawner.attend(start, &[], terms, |_| thread::sleep(Duration::from_millis(1600)));
         assert_eq!(end, WorkerEnd::Done);
     }

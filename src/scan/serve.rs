@@ -118,9 +118,16 @@ struct Header {
 /// Something to do.
 #[derive(Debug)]
 enum Task {
-    Sample { id: String, bytes: Vec<u8> },
+    Sample {
+        id: String,
+        bytes: Vec<u8>,
+    },
     /// One that was skipped.
-    Refused { id: String, bytes: u64, failure: Failure },
+    Refused {
+        id: String,
+        bytes: u64,
+        failure: Failure,
+    },
 }
 
 /// A line, and bytes after it.
@@ -184,10 +191,7 @@ impl<R: BufRead + Send + 'static> Source for Framed<R> {
 }
 
 impl<R: io::Read + Send + 'static> Source for Whole<R> {
-    fn each(
-        self,
-        take: &mut dyn FnMut(String, Result<Vec<u8>, (u64, Failure)>) -> bool,
-    ) -> io::Result<()> {
+    fn each(self, take: &mut dyn FnMut(String, Result<Vec<u8>, (u64, Failure)>) -> bool) -> io::Result<()> {
         let Self(input, id) = self;
         let mut sample = Vec::new();
         input.take(MAX_FILE_BYTES + 1).read_to_end(&mut sample)?;

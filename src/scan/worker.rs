@@ -138,7 +138,11 @@ impl Analyst {
             Some(report) => frame::write(output, message::REPORT, &[&report])?,
             None => {
                 let text = format!("the report is larger than {MAX_REPORT} bytes");
-                hand_on(output, &["report".to_owned()], Found::Failure(failure(FailureKind::TooLarge, text)))?;
+                hand_on(
+                    output,
+                    &["report".to_owned()],
+                    Found::Failure(failure(FailureKind::TooLarge, text)),
+                )?;
             }
         }
         let (mut count, mut bytes, mut left_out) = (0, 0, 0u64);
@@ -156,7 +160,8 @@ impl Analyst {
             headed(output, message::LEFTOVER, &label, left.bytes)?;
         }
         if left_out > 0 {
-            let text = format!("{LEFTOVERS} things left behind, {LEFTOVER_BYTES} bytes: {left_out} more left out");
+            let text =
+                format!("{LEFTOVERS} things left behind, {LEFTOVER_BYTES} bytes: {left_out} more left out");
             hand_on(output, &["left behind".to_owned()], Found::Failure(failure(FailureKind::Cut, text)))?;
         }
         Ok(())
@@ -219,9 +224,7 @@ fn hand_on(output: &mut impl Write, inside: &[String], found: Found<'_>) -> io::
             hand_on(output, inside, Found::Failure(Failure { kind: FailureKind::TooLarge, text }))
         }
         Found::Failure(failure) => send(output, message::FAILURE, &(inside, failure)),
-        Found::Module(bytes) => {
-            headed(output, message::MODULE, &serde_json::to_vec(inside)?, bytes)
-        }
+        Found::Module(bytes) => headed(output, message::MODULE, &serde_json::to_vec(inside)?, bytes),
     }
 }
 

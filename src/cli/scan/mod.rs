@@ -163,11 +163,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 }
 
 /// Answers for the sample on standard input as `spoor serve` does.
-fn stdin(
-    arguments: &Arguments,
-    interrupted: Arc<AtomicBool>,
-    out: &mut impl Write,
-) -> Result<Exit, Failure> {
+fn stdin(arguments: &Arguments, interrupted: Arc<AtomicBool>, out: &mut impl Write) -> Result<Exit, Failure> {
     let Arguments { paths, out: folder, json, shard, .. } = arguments;
     if paths.len() > 1 || folder.is_some() || *json || shard.is_some() {
         let message = "`-` is one sample, answered as by `spoor serve`: it stands alone, without --out, --json \

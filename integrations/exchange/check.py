@@ -30,7 +30,7 @@ def main() -> None:
         objects += len(bundle["objects"])
         event = MISPEvent()
         event.from_dict(**json.loads(written("misp", sample))["Event"])
-        if event.edited is False or not event.objects[0].get_attributes_by_relation("sha256"):
+        if not event.objects[0].get_attributes_by_relation("sha256"):
             wrong.append((sample, ["no file in the event"]))
         json.loads(event.to_json())
         attributes += len(event.attributes)

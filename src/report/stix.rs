@@ -35,6 +35,8 @@ pub fn write(report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
 
 struct Bundle {
     objects: Vec<Value>,
+    /// Identifiers of these: a technique may stand under several tactics.
+    ids: BTreeSet<String>,
     /// The virtual start of the run.
     time: String,
     /// Who says it.
@@ -45,7 +47,7 @@ impl Bundle {
     fn of(report: &Report<'_>) -> Self {
         let time = timestamp(report.options.epoch_ns).replace('Z', ".000Z");
         let author = format!("identity--{}", uuid(OURS, "identity wasmspoor"));
-        let mut bundle = Self { objects: Vec::new(), time, author };
+        let mut bundle = Self { objects: Vec::new(), ids: BTreeSet::new(), time, author };
         bundle.identity();
         let file = bundle.file(report);
         let analysis = bundle.analysis(report, &file);
@@ -63,9 +65,12 @@ impl Bundle {
         bundle
     }
 
-    /// Adds an object; its identifier is made of its type and of `name`.
+    /// Adds an object, once; its identifier is made of its type and of `name`.
     fn add(&mut self, kind: &str, name: &str, fields: Value) -> String {
         let id = format!("{kind}--{}", uuid(OURS, &format!("{kind} {name}")));
+        if !self.ids.insert(id.clone()) {
+            return id;
+        }
         let mut object = Map::new();
         object.insert("type".into(), kind.into());
         object.insert("spec_version".into(), "2.1".into());
@@ -145,7 +150,7 @@ impl Bundle {
         all.into_iter()
             .map(|pattern| {
                 let fields = json!({
-                    "pattern": pattern, "pattern_type": "stix", "valid_from": self.time,
+                    "name": pattern, "pattern": pattern, "pattern_type": "stix", "valid_from": self.time,
                     "indicator_types": ["malicious-activity"], "confidence": report.confidence,
                 });
                 self.add("indicator", &format!("{sha256} {pattern}"), fields)

@@ -1,5 +1,5 @@
-//! What is exchanged with other platforms: bundles of STIX 2.1 and events of MISP. `integrations/exchange/test`
-//! asks the validators of both.
+//! What is exchanged with other platforms: bundles of STIX 2.1 and events of MISP.
+//! `integrations/exchange/test` asks the validators of both.
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 

@@ -19,13 +19,13 @@ use wasmspoor::scan::{
 
 use super::{Exit, Failure, sample, scan::MAX_JOBS, worker};
 
-/// Answer samples that come on standard input with full reports on standard output, each from a process of its
-/// own: for pipelines
+/// Answer samples that come on standard input with full reports on standard output, each from a process of
+/// its own: for pipelines
 ///
 /// A line of JSON with an identifier and a length stands before each sample; so it does before each answer.
 /// docs/protocol.md describes both. Archives and other files are looked into, and what is found in them is
-/// handed back. The next sample is read when there is a free worker for it. On SIGTERM or Ctrl-C, what is under
-/// way is finished; the second time, everything ends at once.
+/// handed back. The next sample is read when there is a free worker for it. On SIGTERM or Ctrl-C, what is
+/// under way is finished; the second time, everything ends at once.
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(after_help = "Examples:

@@ -85,7 +85,13 @@ impl FromStr for Category {
     fn from_str(text: &str) -> Result<Self, String> {
         let category = || {
             let (level, group) = text.split_once('-')?;
-            let level = RiskLevel::ALL.into_iter().find(|known| known.to_string() == level)?;
+            let level = match level {
+                "A" => RiskLevel::A,
+                "B" => RiskLevel::B,
+                "C" => RiskLevel::C,
+                "D" => RiskLevel::D,
+                _ => return None,
+            };
             let group = group.parse().ok().filter(|group| (1..=GROUPS).contains(&usize::from(*group)))?;
             Some(Self { level, group })
         };

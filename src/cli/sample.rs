@@ -4,7 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -188,7 +188,8 @@ pub(super) struct Analysed {
 pub(super) struct Analyser<'a> {
     arguments: &'a Arguments,
     options: RunOptions,
-    rules: rules::Set,
+    /// Those that ship are read when they are asked for.
+    rules: OnceLock<rules::Set>,
 }
 
 impl Arguments {
@@ -202,8 +203,8 @@ impl Arguments {
     pub(super) fn prepare(&self) -> Result<Analyser<'_>, Failure> {
         let options = self.options().map_err(|error| Failure::new(Exit::Usage, error))?;
         let rules = match self.rules.is_empty() {
-            true => rules::Set::builtin(),
-            false => rules::Set::load(&self.rules).map_err(|error| Failure::new(Exit::Usage, error))?,
+            true => OnceLock::new(),
+            false => rules::Set::load(&self.rules).map_err(|error| Failure::new(Exit::Usage, error))?.into(),
         };
         Ok(Analyser { arguments: self, options, rules })
     }
@@ -286,11 +287,11 @@ impl Arguments {
 impl Analyser<'_> {
     /// How samples are run, and with which rules.
     pub(super) fn into_parts(self) -> (RunOptions, rules::Set) {
-        (self.options, self.rules)
+        (self.options, self.rules.into_inner().unwrap_or_else(rules::Set::builtin))
     }
 
     pub(super) fn rules(&self) -> &rules::Set {
-        &self.rules
+        self.rules.get_or_init(rules::Set::builtin)
     }
 
     /// Reads a sample, and how it is to be run.
@@ -313,7 +314,7 @@ impl Analyser<'_> {
     pub(super) fn analyse_with(&self, file: &Path, look: Look) -> Result<Analysed, Failure> {
         let (bytes, options) = self.read(file)?;
         let progress = input::Progress::begin("running", file);
-        let analysis = Analysis::with_values(&bytes, &options, &self.rules, look);
+        let analysis = Analysis::with_values(&bytes, &options, self.rules(), look);
         drop(progress);
         Ok(Analysed { name: file.display().to_string(), options, analysis })
     }

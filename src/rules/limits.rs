@@ -33,6 +33,17 @@ pub(super) const FOLDER_DEPTH: usize = 32;
 /// repetitions.
 pub(super) const REGEX_LIMIT: usize = 1 << 18;
 
+/// Bytes looked at for the hint of a regular expression before it is compiled: above that a search with it
+/// is faster, compiling included.
+pub(super) const HINTED_BYTES: usize = 1 << 13;
+
+/// Deepest nesting of groups that a hint is read from: reading recurses.
+pub(super) const HINT_DEPTH: usize = 16;
+
+/// Longest literal in bytes whose automaton is surely within [`AUTOMATON`]: it has a state for each byte,
+/// each of a KiB at most.
+pub(super) const LITERAL: usize = 128;
+
 /// Problems kept of one load, those beyond counted: nobody mends more at once.
 pub(super) const MAX_PROBLEMS: usize = 100;
 

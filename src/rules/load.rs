@@ -11,7 +11,8 @@ use include_dir::{Dir, DirEntry, include_dir};
 use super::limits::{FOLDER_DEPTH, MAX_FILES, MAX_YARA, RULE_BYTES};
 use super::problem::{RuleLoadError, Source};
 
-static BEHAVIOR: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules/behavior");
+/// The behaviour rules as `build.rs` leaves them: name, text and read YAML of each.
+static BEHAVIOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rules.bin"));
 static STATIC: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules/static");
 
 const ENDINGS: &str = "a rule file ends in .yml, .yaml, .yar or .yara";
@@ -26,9 +27,25 @@ pub(super) struct Sources {
 /// The rules that ship.
 pub(super) fn shipped() -> Sources {
     let mut sources = Sources::default();
-    collect(&BEHAVIOR, "rules/behavior", &mut sources.behavior);
+    let mut left = BEHAVIOR;
+    while let Some(source) = take(&mut left) {
+        sources.behavior.push(source);
+    }
     collect(&STATIC, "rules/static", &mut sources.yara);
     sources
+}
+
+/// The next of the shipped rules.
+fn take(left: &mut &'static [u8]) -> Option<Source> {
+    let mut part = || {
+        let (len, rest) = left.split_first_chunk::<4>()?;
+        let (part, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+        *left = rest;
+        Some(part)
+    };
+    let (name, text, events) = (part()?, part()?, part()?);
+    let text = std::str::from_utf8(text).ok()?;
+    Some(Source { events, ..Source::new(std::str::from_utf8(name).ok()?, text) })
 }
 
 fn collect(dir: &Dir<'_>, prefix: &str, out: &mut Vec<Source>) {

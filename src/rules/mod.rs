@@ -10,6 +10,7 @@ mod derived;
 mod eval;
 mod explain;
 mod families;
+mod hint;
 mod index;
 mod limits;
 mod lint;

@@ -1,11 +1,14 @@
 //! Names, texts and bytes that a rule looks for.
 
-use std::sync::OnceLock;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
-use super::limits::REGEX_LIMIT;
+use super::limits::{HINTED_BYTES, LITERAL, REGEX_LIMIT};
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::weight;
+use super::{hint::Hint, weight};
 use crate::categories;
 
 /// A name: exact, or by a regular expression.
@@ -49,7 +52,34 @@ enum PatternKind {
     /// The whole text.
     Whole(String),
     /// A regular expression, compiled when it is first needed.
-    Regex { source: String, ignore_case: bool, compiled: OnceLock<Option<Regex>>, weight: OnceLock<usize> },
+    Regex(Box<Expression>),
+}
+
+/// A regular expression.
+#[derive(Debug)]
+struct Expression {
+    source: String,
+    ignore_case: bool,
+    compiled: OnceLock<Option<Regex>>,
+    weight: OnceLock<usize>,
+    hint: OnceLock<Hint>,
+    /// Bytes that were looked at for the hint.
+    looked: AtomicUsize,
+}
+
+impl Expression {
+    fn compiled(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| build(&self.source, self.ignore_case).ok()).as_ref()
+    }
+
+    /// Whether there may be a match, as far as that can be told without compiling: a small sample has few
+    /// texts, and to compile all expressions takes longer than all else that is done with it.
+    fn may_match(&self, text: &[u8]) -> bool {
+        let is_short = self.looked.fetch_add(text.len(), Relaxed).saturating_add(text.len()) <= HINTED_BYTES;
+        self.compiled.get().is_some()
+            || !is_short
+            || self.hint.get_or_init(|| Hint::of(&self.source)).allows(text)
+    }
 }
 
 impl Pattern {
@@ -58,7 +88,7 @@ impl Pattern {
     }
 
     pub(super) fn substring(text: &str) -> Self {
-        Self::regex(text.to_owned(), regex::escape(text), false)
+        Self::literal(text.to_owned(), regex::escape(text), text.len())
     }
 
     pub(super) fn bytes(shown: String, bytes: &[u8]) -> Self {
@@ -68,21 +98,34 @@ impl Pattern {
         for byte in bytes {
             let _ = write!(source, "\\x{byte:02x}");
         }
-        Self::regex(shown, source, false)
+        Self::literal(shown, source, bytes.len())
+    }
+
+    /// So many bytes as they are. The automaton of a short literal is small.
+    fn literal(shown: String, source: String, len: usize) -> Self {
+        let pattern = Self::regex(shown, source, false);
+        if let PatternKind::Regex(regex) = &pattern.kind
+            && len <= LITERAL
+        {
+            let _ = regex.weight.set(1);
+        }
+        pattern
     }
 
     pub(super) fn regex(shown: String, source: String, ignore_case: bool) -> Self {
-        let (compiled, weight) = (OnceLock::new(), OnceLock::new());
-        Self { shown, kind: PatternKind::Regex { source, ignore_case, compiled, weight } }
+        let (compiled, weight, hint) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        let looked = AtomicUsize::new(0);
+        let regex = Expression { source, ignore_case, compiled, weight, hint, looked };
+        Self { shown, kind: PatternKind::Regex(Box::new(regex)) }
     }
 
     /// Compiles it now. The error says what is wrong with the expression.
     pub(super) fn check(&self) -> Result<(), String> {
         match &self.kind {
             PatternKind::Whole(_) => Ok(()),
-            PatternKind::Regex { source, ignore_case, compiled, .. } => match build(source, *ignore_case) {
-                Ok(regex) => {
-                    let _ = compiled.set(Some(regex));
+            PatternKind::Regex(regex) => match build(&regex.source, regex.ignore_case) {
+                Ok(compiled) => {
+                    let _ = regex.compiled.set(Some(compiled));
                     Ok(())
                 }
                 Err(error) => Err(error.to_string()),
@@ -90,17 +133,21 @@ impl Pattern {
         }
     }
 
-    /// Compiles it if `now`.
+    /// Compiles it if `now`; else it is of a rule that ships, and what it weighs is known.
     pub(super) fn check_if(&self, now: bool) -> Result<(), String> {
-        if now { self.check() } else { Ok(()) }
+        if now {
+            return self.check();
+        }
+        if let PatternKind::Regex(regex) = &self.kind {
+            let _ = regex.weight.set(weight::of_shipped(&regex.source, regex.ignore_case));
+        }
+        Ok(())
     }
 
     fn compiled(&self) -> Option<&Regex> {
         match &self.kind {
             PatternKind::Whole(_) => None,
-            PatternKind::Regex { source, ignore_case, compiled, .. } => {
-                compiled.get_or_init(|| build(source, *ignore_case).ok()).as_ref()
-            }
+            PatternKind::Regex(regex) => regex.compiled(),
         }
     }
 
@@ -108,8 +155,8 @@ impl Pattern {
     pub(super) fn weight(&self) -> usize {
         match &self.kind {
             PatternKind::Whole(_) => 1,
-            PatternKind::Regex { source, ignore_case, weight, .. } => {
-                *weight.get_or_init(|| weight::of(source, *ignore_case))
+            PatternKind::Regex(regex) => {
+                *regex.weight.get_or_init(|| weight::of(&regex.source, regex.ignore_case))
             }
         }
     }
@@ -117,7 +164,9 @@ impl Pattern {
     pub(super) fn is_match(&self, text: &[u8]) -> bool {
         match &self.kind {
             PatternKind::Whole(whole) => whole.as_bytes() == text,
-            PatternKind::Regex { .. } => self.compiled().is_some_and(|regex| regex.is_match(text)),
+            PatternKind::Regex(regex) => {
+                regex.may_match(text) && regex.compiled().is_some_and(|regex| regex.is_match(text))
+            }
         }
     }
 

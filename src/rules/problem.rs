@@ -71,11 +71,13 @@ impl RuleLoadError {
 pub(super) struct Source {
     pub(super) name: String,
     pub(super) text: Arc<str>,
+    /// Its YAML as `build.rs` read it; nothing of a rule that does not ship.
+    pub(super) events: &'static [u8],
 }
 
 impl Source {
     pub(super) fn new(name: impl Into<String>, text: &str) -> Self {
-        Self { name: name.into(), text: text.into() }
+        Self { name: name.into(), text: text.into(), events: &[] }
     }
 
     /// A problem at `span`, in characters as the YAML parser counts.

@@ -14,14 +14,15 @@ use regex_automata::{
 
 use super::limits::AUTOMATON;
 
+/// Lengths from which on a gap makes an automaton large.
+const GAP: usize = 30;
+
 /// An expression that cannot be compiled is searched for by nobody.
 const NONE: usize = 1;
 
 /// The weight of an expression: 1, or as many as it has states.
 pub(super) fn of(source: &str, ignore_case: bool) -> usize {
-    let syntax =
-        syntax::Config::new().unicode(false).utf8(false).case_insensitive(ignore_case).nest_limit(64);
-    let Ok(nfa) = NFA::compiler().syntax(syntax).build(source) else { return NONE };
+    let Some(nfa) = nfa(source, ignore_case) else { return NONE };
     let config = dense::Config::new()
         .start_kind(StartKind::Unanchored)
         .dfa_size_limit(Some(AUTOMATON))
@@ -30,6 +31,28 @@ pub(super) fn of(source: &str, ignore_case: bool) -> usize {
         Ok(_) => 1,
         Err(_) => nfa.states().len().max(1),
     }
+}
+
+fn nfa(source: &str, ignore_case: bool) -> Option<NFA> {
+    let syntax =
+        syntax::Config::new().unicode(false).utf8(false).case_insensitive(ignore_case).nest_limit(64);
+    NFA::compiler().syntax(syntax).build(source).ok()
+}
+
+/// The weight of an expression of a rule that ships, without its automaton, which takes a hundred times as
+/// long to make as to search a sample: what grows there are gaps of many lengths. A test compares both.
+pub(super) fn of_shipped(source: &str, ignore_case: bool) -> usize {
+    let nfa = if has_gap(source) { nfa(source, ignore_case) } else { None };
+    nfa.map_or(1, |nfa| nfa.states().len().max(1))
+}
+
+/// Whether something may come from once or never to many times, as in `{0,60}`.
+fn has_gap(source: &str) -> bool {
+    let gaps = source.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+    let mut bounds = gaps.filter_map(|(bounds, _)| bounds.split_once(','));
+    bounds.any(|(least, most)| {
+        matches!(least, "0" | "1") && most.parse::<usize>().is_ok_and(|most| most >= GAP)
+    })
 }
 
 #[cfg(test)]

@@ -59,12 +59,32 @@ pub(super) fn parse(source: &Source) -> Result<Node, Box<Problem>> {
         return Err(Box::new(source.problem(&(0..1), message, None)));
     }
     let mut reader = Reader { source, open: Vec::new(), root: None, nodes: 0 };
+    if !source.events.is_empty() {
+        let mut left = source.events;
+        while let Some((kind, span, text)) = take(&mut left) {
+            reader.known(kind, text, &span)?;
+        }
+        return reader.finish();
+    }
     let mut parser = Parser::new_from_str(&source.text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| reader.scan_error(&error))?;
         reader.event(event, &range(&span))?;
     }
-    reader.root.take().ok_or_else(|| Box::new(source.problem(&(0..1), "the file holds no rule", None)))
+    reader.finish()
+}
+
+/// The next event of those that `build.rs` wrote: kind, place, text.
+fn take(left: &mut &'static [u8]) -> Option<(u8, Range<usize>, &'static str)> {
+    let (&kind, rest) = left.split_first()?;
+    let (places, rest) = rest.split_first_chunk::<12>()?;
+    let place = |at: usize| {
+        let bytes = places.get(4 * at..).and_then(<[u8]>::first_chunk).copied();
+        bytes.map(|bytes| u32::from_le_bytes(bytes) as usize)
+    };
+    let (text, rest) = rest.split_at_checked(place(2)?)?;
+    *left = rest;
+    Some((kind, place(0)?..place(1)?, std::str::from_utf8(text).ok()?))
 }
 
 fn range(span: &Span) -> Range<usize> {
@@ -113,6 +133,21 @@ impl Reader<'_> {
             Event::SequenceEnd | Event::MappingEnd => self.end(span),
             _ => Ok(()),
         }
+    }
+
+    /// An event that `build.rs` wrote.
+    fn known(&mut self, kind: u8, text: &str, span: &Range<usize>) -> Result<(), Box<Problem>> {
+        match kind {
+            b's' => self.close(Node { span: span.clone(), value: Value::Text(text.to_owned()) }),
+            b'[' => self.begin(span, false),
+            b'{' => self.begin(span, true),
+            _ => self.end(span),
+        }
+    }
+
+    fn finish(&mut self) -> Result<Node, Box<Problem>> {
+        let none = || Box::new(self.source.problem(&(0..1), "the file holds no rule", None));
+        self.root.take().ok_or_else(none)
     }
 
     fn begin(&mut self, span: &Range<usize>, is_map: bool) -> Result<(), Box<Problem>> {
@@ -166,7 +201,66 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{hint::Hint, load, pattern::Pattern, weight};
     use super::*;
+
+    #[test]
+    fn shipped_rules_are_read_at_build_time_as_they_would_be_now() {
+        let shipped = load::shipped().behavior;
+        assert!(shipped.len() > 100 && shipped.iter().all(|source| !source.events.is_empty()));
+        for source in shipped {
+            let fresh = Source { events: &[], ..source.clone() };
+            let (known, fresh) = (parse(&source), parse(&fresh));
+            assert_eq!(known.ok(), fresh.ok(), "{}", source.name);
+        }
+    }
+
+    /// The regular expressions of the rules that ship, and whether they ignore case.
+    fn expressions(node: &Node, out: &mut Vec<(String, bool)>) {
+        match &node.value {
+            Value::Text(text) => {
+                let inner = text.strip_prefix('/').filter(|rest| !rest.is_empty());
+                let found = inner.and_then(|rest| {
+                    rest.strip_suffix("/i")
+                        .map(|source| (source, true))
+                        .or(rest.strip_suffix('/').map(|s| (s, false)))
+                });
+                out.extend(found.map(|(source, ignore_case)| (source.to_owned(), ignore_case)));
+            }
+            Value::List(items) => items.iter().for_each(|item| expressions(item, out)),
+            Value::Map(pairs) => pairs.iter().for_each(|(_, value)| expressions(value, out)),
+        }
+    }
+
+    #[test]
+    fn what_is_told_of_shipped_expressions_by_their_text_is_true() {
+        let mut all = Vec::new();
+        let shipped = load::shipped().behavior;
+        shipped.iter().for_each(|source| expressions(&parse(source).unwrap(), &mut all));
+        all.sort();
+        all.dedup();
+        assert!(all.len() > 80, "{}", all.len());
+        // Texts of all kinds: lines of the rules themselves, and what they name.
+        let lines: Vec<&str> = shipped.iter().flat_map(|source| source.text.lines()).collect();
+        let words = lines.iter().flat_map(|line| line.split([' ', '|', '(', ')', '/', '^', '$']));
+        let texts: Vec<&str> = lines.iter().copied().chain(words).collect();
+        let mut matched = 0;
+        for (source, ignore_case) in all {
+            assert_eq!(
+                weight::of_shipped(&source, ignore_case),
+                weight::of(&source, ignore_case),
+                "{source}"
+            );
+            let (hint, pattern) =
+                (Hint::of(&source), Pattern::regex(source.clone(), source.clone(), ignore_case));
+            pattern.check().unwrap();
+            for text in texts.iter().filter(|text| pattern.is_match(text.as_bytes())) {
+                assert!(hint.allows(text.as_bytes()), "{source}: {text}");
+                matched += 1;
+            }
+        }
+        assert!(matched > 100, "{matched}");
+    }
 
     fn parse_text(text: &str) -> Result<Node, String> {
         parse(&Source::new("test.yml", text)).map_err(|problem| problem.message.clone())

@@ -44,7 +44,7 @@ pub use words::Words;
 /// What a walker of its own needs to follow a recording.
 pub(crate) mod recorded {
     pub(crate) use super::decisions::{DecisionReader, Taken};
-    pub(crate) use super::replay::{Cuts, Pull};
+    pub(crate) use super::replay::{Cuts, Mood, Pull};
 }
 
 use crate::module::{FuncIndex, Module};

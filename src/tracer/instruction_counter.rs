@@ -8,7 +8,11 @@
 //! It never goes ahead of the run: it moves only while it knows a decision that is still to come. So what
 //! follows the last decision of an invocation is not counted. A budget need not be that exact; replay is.
 //!
-//! Costs a few nanoseconds for each decision. Not here: limits (`capture`).
+//! Costs a few nanoseconds for each decision, and less where the same word of decisions comes again at the
+//! same place (`memo`). Not here: limits (`capture`).
+
+mod memo;
+mod seen;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -23,6 +27,8 @@ use crate::{
         step::{Call, Misfit, Walker, step},
     },
 };
+use memo::{Memo, Place, Standing};
+use seen::Seen;
 
 /// The walker.
 #[derive(Debug)]
@@ -46,11 +52,12 @@ pub(super) struct InstructionCounter {
     records: VecDeque<Known>,
     ends: Ends,
     at: At,
-    frames: Vec<(FuncIndex, BlockIndex)>,
+    frames: Vec<Place>,
     invocations: Vec<Invocation>,
     /// The stream did not fit the code: it counts no more.
     is_lost: bool,
     seen: Seen,
+    memo: Memo,
 }
 
 /// Where it stands.
@@ -84,41 +91,6 @@ enum Known {
     Invoke(FuncKey),
     HostReturn,
     Other,
-}
-
-/// The blocks that ran, a bit for each, of the functions that ran.
-#[derive(Debug, Default)]
-struct Seen {
-    /// By the position of the function among those that the module defines.
-    functions: Vec<Box<[u64]>>,
-    count: u64,
-}
-
-impl Seen {
-    #[inline(always)]
-    fn mark(&mut self, function: usize, block: usize, blocks: usize) {
-        let word = self.functions.get_mut(function).and_then(|words| words.get_mut(block / 64));
-        match word {
-            Some(word) => {
-                let bit = 1 << (block % 64);
-                self.count += u64::from(*word & bit == 0);
-                *word |= bit;
-            }
-            None => self.begin(function, block, blocks),
-        }
-    }
-
-    /// The first block of a function.
-    #[cold]
-    fn begin(&mut self, function: usize, block: usize, blocks: usize) {
-        if self.functions.len() <= function {
-            self.functions.resize_with(function + 1, Box::default);
-        }
-        if block < blocks {
-            self.functions[function] = vec![0; blocks.div_ceil(64)].into();
-            self.mark(function, block, blocks);
-        }
-    }
 }
 
 /// How the invocations ended that it has not left yet.
@@ -160,6 +132,7 @@ impl InstructionCounter {
             invocations: Vec::new(),
             is_lost: false,
             seen: Seen::default(),
+            memo: Memo::new(),
         }
     }
 
@@ -265,13 +238,26 @@ impl InstructionCounter {
             .and_then(|invocation| self.end_of(invocation))
             .map_or(u64::MAX, |(end, _)| end);
         let mut steps = Steps { counter: self, module, inside: Inside::of(module, func)? };
+        steps.counter.memo.drop_trail();
         let mut block = block;
         loop {
             let Steps { counter, inside, .. } = &mut steps;
-            if counter.taken >= end || counter.fill(words).is_err() {
+            if counter.taken >= end {
                 counter.at = At::Block(inside.func, block);
-                return if counter.taken >= end { Ok(()) } else { Err(Stop::Dry) };
+                return Ok(());
             }
+            if counter.window.is_low() {
+                counter.keep_word((inside.func, block));
+                if counter.fill(words).is_err() {
+                    counter.at = At::Block(inside.func, block);
+                    return Err(Stop::Dry);
+                }
+                if let Some(next) = steps.leap(block, end)? {
+                    block = next;
+                    continue;
+                }
+            }
+            let Steps { counter, inside, .. } = &mut steps;
             counter.seen.mark(inside.position, block.position(), inside.chains.len());
             let chain = inside.chains.get(block.position()).ok_or(Stop::Lost)?;
             let &Block { len, exit, .. } =
@@ -279,6 +265,11 @@ impl InstructionCounter {
             counter.total += chain.len + u64::from(len);
             block = step(&mut steps, chain.end, exit)?;
         }
+    }
+
+    /// A word is walked to its end, and this place is next: it is remembered if all of it was walked here.
+    fn keep_word(&mut self, next: Place) {
+        self.memo.keep(next, &self.frames, self.total, self.last_target);
     }
 
     /// Makes sure that a decision is known.
@@ -351,12 +342,14 @@ impl InstructionCounter {
     }
 
     /// Where the last frame of the invocation goes back to.
-    fn pop_frame(&mut self) -> Result<(FuncIndex, BlockIndex), Stop> {
+    fn pop_frame(&mut self) -> Result<Place, Stop> {
         let base = self.invocations.last().ok_or(Stop::Lost)?.base;
         if self.frames.len() <= base {
             return Err(Stop::Lost);
         }
-        self.frames.pop().ok_or(Stop::Lost)
+        let frame = self.frames.pop().ok_or(Stop::Lost)?;
+        self.memo.trail.pop(frame, self.frames.len());
+        Ok(frame)
     }
 
     /// The last invocation is over; `record` is its end. Those that it holds in host calls are over too, and
@@ -395,6 +388,38 @@ struct Steps<'o, 'm> {
     inside: Inside<'m>,
 }
 
+impl Steps<'_, '_> {
+    /// A word begins: goes over it at once if it came before at this place. Gives the block that is next.
+    #[inline(always)]
+    fn leap(&mut self, block: BlockIndex, end: u64) -> Result<Option<BlockIndex>, Stop> {
+        let counter = &mut *self.counter;
+        let width = u64::from(counter.window.len());
+        let base = counter.invocations.last().ok_or(Stop::Lost)?.base;
+        if counter.taken.saturating_add(width) > end {
+            return Ok(None);
+        }
+        let standing = Standing {
+            start: (self.inside.func, block),
+            word: counter.window.ahead(),
+            frames: &counter.frames,
+            base,
+            last_target: counter.last_target,
+            total: counter.total,
+        };
+        let Some(stretch) = counter.memo.find(standing) else { return Ok(None) };
+        counter.total += stretch.instructions;
+        counter.taken += width;
+        counter.window = Window::SPENT;
+        counter.last_target = stretch.left_target.unwrap_or(counter.last_target);
+        counter.memo.replace(&stretch, &mut counter.frames);
+        let (func, block) = stretch.next;
+        if func != self.inside.func {
+            self.inside = Inside::of(self.module, func)?;
+        }
+        Ok(Some(block))
+    }
+}
+
 impl Walker for Steps<'_, '_> {
     type Block = BlockIndex;
     type Func = FuncIndex;
@@ -429,6 +454,7 @@ impl Walker for Steps<'_, '_> {
 
     #[inline(always)]
     fn resolve(&mut self, key: u32) -> Result<Option<FuncIndex>, Stop> {
+        self.counter.memo.trail.has_target = true;
         self.counter.last_target = key;
         Ok(self.counter.defined(self.module, key))
     }
@@ -452,6 +478,7 @@ impl Walker for Steps<'_, '_> {
                 return Err(Stop::Lost);
             }
             self.counter.frames.push((self.inside.func, Self::next(from)));
+            self.counter.memo.trail.push(self.counter.frames.len());
         }
         self.inside = Inside::of(self.module, call.callee)?;
         Ok(BlockIndex(0))
@@ -477,6 +504,7 @@ impl Walker for Steps<'_, '_> {
 
     #[inline(always)]
     fn record(&mut self, from: BlockIndex) -> Result<BlockIndex, Stop> {
+        self.counter.memo.drop_trail();
         self.counter.next_record += 1;
         Ok(Self::next(from))
     }
@@ -499,90 +527,4 @@ impl Known {
 type Words<'w> = std::slice::Iter<'w, u64>;
 
 #[cfg(test)]
-mod tests {
-    use crate::tracer::{Budget, HostError, Limits, Options, Outcome, Session, Tracer, Value};
-
-    /// Calls of every kind, a host call that calls back, a trap, growth, a table.
-    const SAMPLE: &str = r#"(module (import "env" "back" (func $back (param i32))) (memory 1 4) (table funcref (elem $leaf $spin))
-        (type $t (func (param i32)))
-        (func $leaf (type $t) (local.get 0) (if (then (nop) (nop))))
-        (func $spin (type $t) (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
-        (func $tail (type $t) (return_call_indirect (type $t) (local.get 0) (i32.const 1)))
-        (func (export "nested") (param i32) (call $spin (local.get 0)))
-        (func (export "fails") (param i32) (call $spin (local.get 0)) (unreachable))
-        (func (export "main") (param $n i32) (local $i i32)
-            (loop $again
-                (block $b (block $a (br_table $a $b $a (i32.rem_u (local.get $i) (i32.const 3)))) (nop))
-                (drop (memory.grow (i32.const 0))) (memory.fill (i32.const 0) (i32.const 0) (i32.const 9))
-                (call $leaf (local.get $i)) (call $tail (i32.const 5)) (call_indirect (type $t) (i32.const 3) (i32.const 1))
-                (call $back (local.get $i))
-                (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))))"#;
-
-    fn session() -> Session {
-        let mut tracer = Tracer::new(Options::default());
-        tracer.define("env", "back", |call| {
-            let index = call.args()[0];
-            call.invoke("nested", &[Value::I32(2)])?;
-            match (index, call.invoke("fails", &[Value::I32(3)])) {
-                (_, Ok(_)) => Err(HostError::new("it did not fail")),
-                // A failure that the host swallows.
-                (_, Err(_)) => Ok(()),
-            }
-        });
-        tracer.load(SAMPLE.as_bytes()).unwrap()
-    }
-
-    #[test]
-    fn the_count_is_that_of_replay_up_to_the_end_of_a_chunk() {
-        let mut session = session();
-        let budget = Budget { instructions: Some(u64::MAX), ..Budget::default() };
-        session.start_within(&budget).unwrap();
-        for _ in 0..2 {
-            session.invoke_within("main", &[Value::I32(20_000)], &budget).unwrap();
-        }
-        let counted = session.instructions();
-        let replayed = session.finish().counts().unwrap().total;
-        // A chunk of decisions is not walked yet, and the last blocks of each of the 80,002 invocations are
-        // left out.
-        assert!(counted <= replayed && counted > replayed * 8 / 10, "{counted} of {replayed}");
-    }
-
-    #[test]
-    fn instructions_stop_an_entry_and_then_the_session() {
-        let limits = Limits { instructions: Some(20_000_000), ..Limits::default() };
-        let sample =
-            r#"(module (func (export "spin") (loop $l (nop) (nop) (nop) (nop) (nop) (nop) (br $l))))"#;
-        let mut session = Tracer::new(Options::default().limits(limits)).load(sample.as_bytes()).unwrap();
-        let budget = Budget { instructions: Some(5_000_000), ..Budget::default() };
-        session.start_within(&budget).unwrap();
-        let mut ends = Vec::new();
-        for _ in 0..6 {
-            let outcome = session.invoke_within("spin", &[], &budget).unwrap();
-            assert!(
-                matches!(outcome, Outcome::Stopped { limit: crate::Limit::Instructions, .. }),
-                "{outcome:?}"
-            );
-            ends.push(session.is_over());
-        }
-        assert!(!ends[1] && ends[4], "{ends:?}");
-    }
-
-    #[test]
-    fn chains_of_blocks_are_counted_as_replay_counts_them() {
-        let blocks = "(loop) (block (br 0)) (loop nop)".repeat(20);
-        let text = format!(
-            r#"(module (func (export "main") (local i32)
-                (loop (if (local.get 0) (then {blocks}) (else {blocks} (nop)))
-                    (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 75000))))))"#
-        );
-        let limits = Limits { instructions: Some(u64::MAX), ..Limits::default() };
-        let mut session = Tracer::new(Options::default().limits(limits)).load(text.as_bytes()).unwrap();
-        session.start().unwrap();
-        for _ in 0..2 {
-            session.invoke("main", &[]).unwrap();
-        }
-        let counted = session.instructions();
-        let replayed = session.finish().counts().unwrap().total;
-        assert!(counted <= replayed && counted > replayed * 8 / 10, "{counted} of {replayed}");
-    }
-}
+mod tests;

@@ -40,6 +40,18 @@ pub(super) const NEWS_OF_CALL: u64 = 32;
 /// Frames that the count of instructions follows; the engine has fewer.
 pub(super) const COUNTED_FRAMES: usize = 1 << 20;
 
+/// Words of decisions that the count of instructions remembers, a power of two: 1.5 MiB.
+pub(super) const MAX_STRETCHES: usize = 1 << 14;
+
+/// Frames that a word may pop, and push, to be remembered: recursion does so within its 63 decisions.
+pub(super) const STRETCH_FRAMES: usize = 256;
+
+/// Frames of all words that are remembered: 2 MiB.
+pub(super) const MAX_STRETCH_FRAMES: usize = 1 << 18;
+
+/// Places at which a word is sought: as many may be told apart by their frames only.
+pub(super) const STRETCH_PROBES: usize = 8;
+
 /// Bounds of a run. `Default` suits a sample of unknown intent on a small machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,6 +1,6 @@
 //! The features of the superset, `wasm/…`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use crate::rules::{
     metric::METRICS,
@@ -20,6 +20,16 @@ use super::{Node, Pairs, Parser, Value, get};
 
 /// What the static view looks for.
 const CONSTANTS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/rules/crypto-constants.toml"));
+
+/// Names of algorithms, and classes of them, as they stand there.
+static ALGORITHMS: LazyLock<Vec<&str>> = LazyLock::new(|| values_of("algorithm"));
+static CLASSES: LazyLock<Vec<&str>> = LazyLock::new(|| values_of("class"));
+
+/// The different values of a field of the table of constants, in order.
+fn values_of(field: &str) -> Vec<&'static str> {
+    let value = |line: &'static str| line.strip_prefix(field)?.trim().strip_prefix("= \"")?.strip_suffix('"');
+    CONSTANTS.lines().filter_map(value).collect::<BTreeSet<_>>().into_iter().collect()
+}
 
 impl Parser<'_> {
     /// The feature `wasm/NAME`.
@@ -169,7 +179,7 @@ impl Parser<'_> {
     fn crypto(&self, node: &Node) -> Option<Crypto> {
         let Value::Map(pairs) = &node.value else {
             return Some(Crypto {
-                algorithm: Some(self.constant(node, "algorithm")?),
+                algorithm: Some(self.constant(node, "algorithm", &ALGORITHMS)?),
                 class: None,
                 executed: false,
             });
@@ -180,21 +190,17 @@ impl Parser<'_> {
             return self.wrong(&node.span, "`algorithm` or `class` is missing here", None);
         }
         let executed = get(pairs, "executed").map_or(Some(false), |node| self.boolean(node))?;
-        let of = |node: Option<&Node>, field| match node {
-            Some(node) => self.constant(node, field).map(Some),
+        let of = |node: Option<&Node>, field, values| match node {
+            Some(node) => self.constant(node, field, values).map(Some),
             None => Some(None),
         };
-        Some(Crypto { algorithm: of(algorithm, "algorithm")?, class: of(class, "class")?, executed })
+        let algorithm = of(algorithm, "algorithm", &ALGORITHMS)?;
+        Some(Crypto { algorithm, class: of(class, "class", &CLASSES)?, executed })
     }
 
     /// A text that is the value of `field` somewhere in the table of constants.
-    fn constant(&self, node: &Node, field: &str) -> Option<String> {
-        let values: BTreeSet<&str> = CONSTANTS
-            .lines()
-            .filter_map(|line| line.strip_prefix(field)?.trim().strip_prefix("= \"")?.strip_suffix('"'))
-            .collect();
-        let values: Vec<&str> = values.into_iter().collect();
-        self.one_of(node, field, &values, |value| value).map(|value| (*value).to_owned())
+    fn constant(&self, node: &Node, field: &str, values: &[&'static str]) -> Option<String> {
+        self.one_of(node, field, values, |value| value).map(|value| (*value).to_owned())
     }
 
     /// `url`, or `{kind: url, value: /regex/}`.

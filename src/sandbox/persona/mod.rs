@@ -10,7 +10,7 @@ mod problem;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, OnceLock},
 };
 
 use include_dir::{Dir, include_dir};
@@ -21,15 +21,26 @@ pub use self::problem::PersonaError;
 
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules/personas");
 
-/// The shipped ones by name.
-static READ: LazyLock<BTreeMap<String, Arc<Persona>>> = LazyLock::new(|| {
+/// The shipped ones by name. Each is read when it is first asked for: a run needs one.
+static READ: LazyLock<BTreeMap<&'static str, Shipped>> = LazyLock::new(|| {
     let files = SHIPPED.files().filter(|file| file.path().extension().is_some_and(|ending| ending == "toml"));
     let texts = files.filter_map(|file| Some((file.path().file_stem()?.to_str()?, file.contents_utf8()?)));
-    // A test reads all of them.
-    texts
-        .filter_map(|(name, text)| Some((name.to_owned(), Arc::new(Persona::parse(name, text).ok()?))))
-        .collect()
+    texts.map(|(name, text)| (name, Shipped { text, read: OnceLock::new() })).collect()
 });
+
+/// A shipped persona.
+struct Shipped {
+    text: &'static str,
+    /// A test reads all of them.
+    read: OnceLock<Option<Arc<Persona>>>,
+}
+
+impl Shipped {
+    fn persona(&self, name: &str) -> Option<&Arc<Persona>> {
+        let read = || Persona::parse(name, self.text).ok().map(Arc::new);
+        self.read.get_or_init(read).as_ref()
+    }
+}
 
 /// Whom the sample thinks it runs for. [`RunOptions::with_persona`](super::RunOptions::with_persona) gives a
 /// run its parts.
@@ -139,12 +150,12 @@ pub struct Peer {
 impl Persona {
     /// The shipped persona called `name`.
     pub fn shipped(name: &str) -> Option<Arc<Self>> {
-        READ.get(name).cloned()
+        READ.get(name)?.persona(name).cloned()
     }
 
     /// All that are shipped, by name.
     pub fn all_shipped() -> impl Iterator<Item = &'static Self> {
-        READ.values().map(|persona| &**persona)
+        READ.iter().filter_map(|(name, shipped)| shipped.persona(name)).map(|persona| &**persona)
     }
 
     /// Reads a persona. `file` is the name of the file, with or without folder and ending.

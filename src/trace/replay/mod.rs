@@ -32,6 +32,7 @@ use super::{
 pub use checkpoint::{Checkpoint, CheckpointFrame, CheckpointInvocation};
 use memo::Memo;
 pub(crate) use records::{Cuts, Pull};
+pub(crate) use shelf::Mood;
 use walk::{Halt, push};
 
 /// On the call stack: below the first frame of an invocation.

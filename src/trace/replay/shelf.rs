@@ -49,22 +49,22 @@ pub(super) struct Entry {
 
 /// Whether a shelf is worth looking into.
 #[derive(Debug)]
-pub(super) struct Mood {
-    pub(super) credit: i64,
+pub(crate) struct Mood {
+    pub(crate) credit: i64,
     /// Words until it is tried again.
-    pub(super) nap: u32,
-    pub(super) next_nap: u32,
+    pub(crate) nap: u32,
+    next_nap: u32,
     /// Whether it napped since that was asked.
-    pub(super) has_napped: bool,
+    pub(crate) has_napped: bool,
 }
 
 impl Mood {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { credit: START, nap: 0, next_nap: SHORTEST_NAP, has_napped: false }
     }
 
     /// Something was sought in vain, or made.
-    pub(super) fn pay(&mut self, cost: i64) {
+    pub(crate) fn pay(&mut self, cost: i64) {
         // One that saves what it may spend is tried again soon.
         if self.credit > 2 * START {
             (self.credit, self.next_nap) = (2 * START, SHORTEST_NAP);
@@ -78,7 +78,7 @@ impl Mood {
 
     /// A word begins; whether it is awake.
     #[inline(always)]
-    pub(super) fn is_awake(&mut self) -> bool {
+    pub(crate) fn is_awake(&mut self) -> bool {
         self.nap = self.nap.saturating_sub(1);
         self.nap == 0
     }

@@ -17,6 +17,8 @@ use super::{
 
 /// Bytes compared and kept at a time.
 const PAGE: usize = 1 << 16;
+/// What such a page is compared with.
+static ZEROS: [u8; PAGE] = [0; PAGE];
 
 /// A state to return to.
 pub(crate) struct Snapshot {
@@ -101,6 +103,5 @@ impl Snapshot {
 
 /// Whether a page holds nothing.
 fn is_zero(page: &[u8]) -> bool {
-    // Eight words at a time: of a page that holds something mostly the first few are read.
-    page.chunks(64).all(|part| part.iter().fold(0, |any, byte| any | byte) == 0)
+    page.chunks(PAGE).all(|part| part == &ZEROS[..part.len()])
 }

@@ -275,3 +275,40 @@ fn a_core_module_of_wasi_0_2_prints_and_is_named_by_preview1() {
     let named: Vec<_> = run.calls.iter().filter_map(wasmspoor::categories::wasi_function).collect();
     assert_eq!(named, ["get-stdout", "fd_write", "proc_exit"]);
 }
+
+/// A module of Node-API registers its functions before it makes its exports; what they are given are bytes,
+/// and texts, and numbers.
+#[test]
+fn functions_of_node_api_get_what_they_ask_for() {
+    let run = run(r#"(module
+        (import "env" "napi_create_function" (func $make (param i32 i32 i32 i32 i32 i32) (result i32)))
+        (import "env" "napi_get_cb_info" (func $info (param i32 i32 i32 i32 i32 i32) (result i32)))
+        (import "env" "napi_get_buffer_info" (func $bytes (param i32 i32 i32 i32) (result i32)))
+        (import "env" "napi_get_value_uint32" (func $number (param i32 i32 i32) (result i32)))
+        (import "env" "napi_is_buffer" (func $is (param i32 i32 i32) (result i32)))
+        (memory (export "memory") 2) (table 2 funcref) (elem (i32.const 1) $work) (data (i32.const 64) "work")
+        (global $registered (mut i32) (i32.const 0)) (global $top (mut i32) (i32.const 4096))
+        (func (export "malloc") (param i32) (result i32)
+            (global.set $top (i32.add (global.get $top) (i32.const 1024))) (global.get $top))
+        (func $work (param $env i32) (param $info i32) (result i32)
+            (i32.store (i32.const 128) (i32.const 1))
+            (drop (call $info (local.get 0) (local.get 1) (i32.const 128) (i32.const 132) (i32.const 0)
+                (i32.const 0)))
+            (drop (call $is (local.get 0) (i32.load (i32.const 132)) (i32.const 136)))
+            (drop (call $bytes (local.get 0) (i32.load (i32.const 132)) (i32.const 140) (i32.const 144)))
+            (drop (call $number (local.get 0) (i32.load (i32.const 132)) (i32.const 148)))
+            (if (i32.eqz (i32.load8_u (i32.const 136))) (then unreachable))
+            (if (i32.ne (i32.load (i32.const 148)) (i32.const 4)) (then unreachable))
+            (i32.add (i32.load8_u (i32.load (i32.const 140))) (i32.load (i32.const 144))))
+        (func (export "napi_register_module_v1") (param $env i32) (param $exports i32) (result i32)
+            (if (i32.eqz (global.get $registered)) (then unreachable))
+            (drop (call $make (local.get 0) (i32.const 64) (i32.const 4) (i32.const 1) (i32.const 0)
+                (i32.const 152)))
+            (local.get $exports))
+        (func (export "__napi_register__work_0") (global.set $registered (i32.const 1))))"#);
+    let ended =
+        |name: &str| run.entries.iter().find(|entry| entry.name == name).map(|entry| entry.results.clone());
+    assert_eq!(run.entries[0].name, "__napi_register__work_0");
+    assert!(ended("napi_register_module_v1").is_some_and(|results| !results.is_empty()), "{:?}", run.entries);
+    assert_eq!(ended("work"), Some(vec![wasmspoor::Value::I32(i32::from(b't') + 43)]), "{:?}", run.entries);
+}

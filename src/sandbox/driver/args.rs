@@ -106,12 +106,16 @@ pub(super) fn make_setting(types: &[Type], material: Material) -> Vec<Value> {
     fill(types, slots, material)
 }
 
-/// Arguments for what makes an object: a size or a kind.
-pub(super) fn make_creating(types: &[Type], material: Material) -> Vec<Value> {
-    fill(types, &[Slot::Small(1)], material)
+/// Arguments for what makes an object: a kind or a count, then sizes, then what it is made of.
+pub(super) fn make_creating(types: &[Type], pattern: usize, material: Material) -> Vec<Value> {
+    match pattern {
+        0 => fill(types, &[Slot::Small(1)], material),
+        1 => fill(types, &[Slot::Small(1 << 16); 4], material),
+        _ => make(types, 0, material),
+    }
 }
 
-fn integers(types: &[Type]) -> usize {
+pub(super) fn integers(types: &[Type]) -> usize {
     types.iter().filter(|ty| matches!(ty, Type::I32 | Type::I64)).count()
 }
 

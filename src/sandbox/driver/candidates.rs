@@ -10,12 +10,12 @@ use crate::{
 use super::limits::{ALLOCATORS_TRIED, GIVERS};
 use super::{
     names::{self, Role},
-    rank::{Ranking, Reach},
+    rank::{Hints, Ranking, Reach},
 };
 
 /// Exclusive ors and rotations from which an export goes before those with more loops, and from which code
 /// beside a command that works is driven too.
-const MIXES: u64 = 8;
+pub(super) const MIXES: u64 = 8;
 
 /// An export that may be driven.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub(super) struct Candidate {
     pub(super) gives_nothing: bool,
     pub(super) role: Role,
     pub(super) reach: Reach,
+    /// Numbers that it compares something with.
+    pub(super) compared: Vec<i32>,
 }
 
 /// The exported functions, in the module's order.
@@ -46,6 +48,7 @@ pub(super) fn all(session: &Session) -> Vec<Candidate> {
             gives_nothing: results.is_empty(),
             role,
             reach: Reach::default(),
+            compared: Vec::new(),
         })
     });
     candidates.collect()
@@ -56,6 +59,7 @@ pub(super) struct Choice {
     pub(super) chosen: Vec<Candidate>,
     /// Names of those that are left out.
     pub(super) left: Vec<String>,
+    pub(super) hints: Hints,
 }
 
 /// What is to be chosen.
@@ -88,7 +92,7 @@ pub(super) fn choose(
     let mut rest: Vec<_> =
         all.iter().filter(|one| one.func.0 >= imported && !called.contains(&one.func)).cloned().collect();
     if rest.is_empty() {
-        return Choice { chosen: rest, left: Vec::new() };
+        return Choice { chosen: rest, left: Vec::new(), hints: Hints::default() };
     }
     let mut ranking = Ranking::new(module.bytes(), imported);
     rank(&mut ranking, &mut rest);
@@ -114,13 +118,14 @@ pub(super) fn choose(
         rest.retain(|one| one.role != Role::Runtime || one.reach.is_busy);
     }
     left.extend(rest.drain(most.min(rest.len())..).map(|one| one.name));
-    Choice { chosen: rest, left }
+    Choice { chosen: rest, left, hints: ranking.hints() }
 }
 
 fn rank(ranking: &mut Ranking, candidates: &mut [Candidate]) {
     let mut givers = 0;
     for candidate in &mut *candidates {
         candidate.reach = ranking.reach(candidate.func);
+        candidate.compared = ranking.compared(candidate.func);
         let gives = candidate.role == Role::Other && candidate.params.is_empty() && candidate.gives;
         if gives && givers < GIVERS {
             givers += 1;

@@ -5,7 +5,23 @@
 pub(super) const GIVERS: usize = 16;
 
 /// Exports driven with made-up arguments: each takes its time of the run.
-pub(super) const DRIVEN: usize = 64;
+pub(super) const DRIVEN: usize = 256;
+
+/// Exports driven whatever the work of those before them was.
+pub(super) const DRIVEN_LEAST: usize = 64;
+
+/// Work in decisions or the like after which no more than the least number of exports is driven: a second.
+pub(super) const DRIVEN_WORK: u64 = 20_000_000;
+
+/// Bytes of memory looked at after which no more than that are driven: a second.
+pub(super) const DRIVEN_BYTES: u64 = 2 << 30;
+
+/// Instructions of an export called with made-up arguments that mixes no bits, unless it comes to new code:
+/// a loop that never ends must leave time for the others.
+pub(super) const PLAIN_INSTRUCTIONS: u64 = 24_000_000;
+
+/// The same for one that may reach such code through the table.
+pub(super) const INDIRECT_INSTRUCTIONS: u64 = 80_000_000;
 
 /// Functions called that the sample told its host of: each takes its time of the run.
 pub(super) const CALLBACKS: usize = 96;
@@ -18,6 +34,40 @@ pub(super) const SEARCH_OBJECTS: usize = 4;
 
 /// Blocks that a call must have shown for the search to leave its export alone.
 pub(super) const SEARCH_BLOCKS: u64 = 24;
+
+/// Branches of a module from which it is explored: of a small one most has run before.
+pub(super) const EXPLORED_BRANCHES: u64 = 48;
+
+/// Constants kept of a function that compares something with them: most compare with few.
+pub(super) const COMPARED: usize = 16;
+
+/// Calls made to explore a module; half of them in the orders that libraries have.
+pub(super) const EXPLORE_CALLS: usize = 400;
+
+/// Exports called in these orders.
+pub(super) const EXPLORE_CANDIDATES: usize = 16;
+
+/// Calls in a row that show no new code after which exploring ends.
+pub(super) const EXPLORE_MISSES: usize = 64;
+
+/// Objects of the sample that such calls are given.
+pub(super) const EXPLORE_OBJECTS: usize = 16;
+
+/// Work in decisions or the like of all such calls: a fraction of a second.
+pub(super) const EXPLORE_WORK: u64 = 8_000_000;
+
+/// The same of one call: what parses a kilobyte needs less.
+pub(super) const EXPLORE_CALL_WORK: u64 = 200_000;
+
+/// The same of one call that mixes bits, which may do so in thousands of instructions without a decision, and
+/// was called with a large budget before.
+pub(super) const EXPLORE_MIXING_WORK: u64 = 32_000;
+
+/// Instructions of one such call: what parses a kilobyte needs fewer.
+pub(super) const EXPLORE_INSTRUCTIONS: u64 = 8_000_000;
+
+/// What calls wrote and later ones are given.
+pub(super) const WRITTEN_INPUTS: usize = 6;
 
 /// Pieces of memory asked of the sample's allocator at a time, to be given away.
 pub(super) const PARCELS: usize = 12;

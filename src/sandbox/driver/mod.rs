@@ -8,10 +8,14 @@
 //! Each call has a budget of its own, in work that does not depend on the machine.
 
 mod args;
+mod array;
 mod callbacks;
 mod candidates;
+mod explore;
+mod inputs;
 mod limits;
 mod names;
+mod page;
 mod parcels;
 mod rank;
 mod returning;
@@ -31,11 +35,15 @@ use crate::{
     tracer::{Budget, InvokeError, Limit, Outcome, Session, Type, Value},
 };
 
-use self::limits::{DRIVEN, LEFT_NAMED, NAME_SHOWN, SEARCH_BLOCKS};
+use self::limits::{
+    DRIVEN, DRIVEN_BYTES, DRIVEN_LEAST, DRIVEN_WORK, INDIRECT_INSTRUCTIONS, LEFT_NAMED, NAME_SHOWN,
+    PLAIN_INSTRUCTIONS, SEARCH_BLOCKS,
+};
 use self::{
     args::{Material, PATTERNS},
-    candidates::{Asked, Candidate, Choice},
+    candidates::{Asked, Candidate, Choice, MIXES},
     names::Role,
+    rank::{Hints, Reach},
     returning::Returning,
 };
 use super::{
@@ -69,6 +77,8 @@ pub(super) struct Driver<'o> {
     entries: Vec<Entry>,
     limitations: Vec<Limitation>,
     material: Material,
+    /// What the module says of what its exports may want.
+    hints: Hints,
     /// The state that a failed call is followed by.
     returning: Returning,
     /// Memory of the sample's own that calls take over.
@@ -97,6 +107,7 @@ impl<'o> Driver<'o> {
             entries,
             limitations,
             material,
+            hints: Hints::default(),
             returning,
             parcels: parcels::Parcels::default(),
             told: callbacks::Told::default(),
@@ -215,15 +226,18 @@ impl<'o> Driver<'o> {
             self.entries.iter().filter(|entry| entry.kind != EntryKind::Start).filter_map(|entry| entry.func);
         let called: BTreeSet<_> = called.collect();
         let asked = Asked { is_all, most, command_calls: self.command_calls() };
-        let Choice { chosen, left } = candidates::choose(&self.session, &self.candidates, &called, asked);
+        let Choice { chosen, left, hints } =
+            candidates::choose(&self.session, &self.candidates, &called, asked);
+        self.hints = hints;
         self.settle();
         if chosen.iter().any(|candidate| !candidate.params.is_empty()) {
             self.make_page();
             self.keep();
         }
         let (mut driven, mut quiet) = (0, Vec::new());
+        let (began, _) = self.session.work();
         for candidate in &chosen {
-            if self.is_over() {
+            if self.is_over() || !is_all && driven >= DRIVEN_LEAST && self.has_used_up(began) {
                 break;
             }
             let before = self.session.blocks_seen();
@@ -234,11 +248,18 @@ impl<'o> Driver<'o> {
             driven += 1;
         }
         self.search(&quiet);
+        self.explore(&chosen);
         let rest = chosen.iter().skip(driven).map(|one| one.name.clone());
         let left: Vec<_> = left.into_iter().chain(rest).collect();
         if !left.is_empty() {
             self.limitations.push(Limitation::ExportsLeft { count: left.len() as u64, first: first(left) });
         }
+    }
+
+    /// Whether driving has cost so much that only the first exports are driven.
+    fn has_used_up(&mut self, began: u64) -> bool {
+        let (work, _) = self.session.work();
+        work - began >= DRIVEN_WORK || self.returning.spent() >= DRIVEN_BYTES
     }
 
     /// The state of now is what is returned to.
@@ -266,7 +287,7 @@ impl<'o> Driver<'o> {
             let (before, _) = self.session.work();
             let args = match candidate.role {
                 Role::Set => args::make_setting(&candidate.params, self.material),
-                Role::Create => args::make_creating(&candidate.params, self.material),
+                Role::Create => args::make_creating(&candidate.params, pattern, self.material),
                 _ => args::make(&candidate.params, pattern, self.material),
             };
             self.call(candidate, EntryKind::Export, args, !candidate.params.is_empty());
@@ -276,7 +297,8 @@ impl<'o> Driver<'o> {
                 self.spend();
             }
             let is_worth_more = candidate.reach.loops > 0 || has_failed;
-            let did_little = after - before < LITTLE && is_worth_more && candidate.role == Role::Other;
+            let is_open = candidate.role == Role::Other || candidate.role == Role::Create && has_failed;
+            let did_little = after - before < LITTLE && is_worth_more && is_open;
             if !did_little || candidate.params.is_empty() || self.is_over() {
                 break;
             }
@@ -314,65 +336,6 @@ impl<'o> Driver<'o> {
         }
     }
 
-    /// Finds room for the page of made-up input: from the sample's own allocator, or at the end of its
-    /// memory.
-    fn make_page(&mut self) {
-        let candidates = Rc::clone(&self.candidates);
-        let size = args::PAGE;
-        let len = self.session.memory_len();
-        self.material.page = len.saturating_sub(u64::from(size)).min(u64::from(u32::MAX)) as u32;
-        match candidates::allocator(&candidates) {
-            Some(allocator) => {
-                if self.allocate(allocator, size).is_some() {
-                    self.parcels.found(allocator);
-                }
-            }
-            None => self.find_allocator(size),
-        }
-        if self.material.page == 0 {
-            // One page of memory or none: its second half is less likely to hold data.
-            self.material.page = (len / 2) as u32;
-        }
-        let mut page = args::page();
-        page.truncate(len.saturating_sub(u64::from(self.material.page)) as usize);
-        _ = self.session.write_host_memory(self.material.page.into(), &page);
-    }
-
-    /// Asks an allocator for the page.
-    fn allocate(&mut self, allocator: &Candidate, size: u32) -> Option<u32> {
-        let mut args = vec![Value::I32(size as i32)];
-        args.resize(allocator.params.len(), Value::I32(8));
-        self.call(allocator, EntryKind::Export, args, true);
-        let Some(Entry { results, end: EntryEnd::Returned, .. }) = self.entries.last() else { return None };
-        let &Value::I32(address @ 1..) = results.first()? else { return None };
-        let is_inside = address as u64 + u64::from(size) <= self.session.memory_len();
-        is_inside.then(|| self.material.page = address as u32)?;
-        Some(address as u32)
-    }
-
-    /// Looks for an allocator without its name: asked twice it gives two places, aligned and apart by what
-    /// was asked for.
-    fn find_allocator(&mut self, size: u32) {
-        let candidates = Rc::clone(&self.candidates);
-        let page = self.material.page;
-        for candidate in candidates::allocators(&self.session, &candidates) {
-            let (first, second) = (self.allocate(candidate, size), self.allocate(candidate, size));
-            if let (Some(first), Some(second)) = (first, second)
-                && first % 8 == 0
-                && second % 8 == 0
-                && first.abs_diff(second) >= size
-            {
-                self.parcels.found(candidate);
-                return;
-            }
-            self.material.page = page;
-            self.undo();
-            if self.is_over() {
-                return;
-            }
-        }
-    }
-
     /// `argc` and `argv` for a `main` that takes them.
     fn main_args(&mut self, params: &[Type]) -> Vec<Value> {
         if params != [Type::I32, Type::I32] {
@@ -397,10 +360,36 @@ impl<'o> Driver<'o> {
     }
 
     fn call(&mut self, candidate: &Candidate, kind: EntryKind, args: Vec<Value>, made_up: bool) {
+        let is_driven = kind == EntryKind::Export && made_up;
+        let budget = if is_driven { self.budget_of(candidate) } else { self.budget() };
+        self.call_within(candidate, kind, args, made_up, &budget);
+    }
+
+    fn call_within(
+        &mut self,
+        candidate: &Candidate,
+        kind: EntryKind,
+        args: Vec<Value>,
+        made_up: bool,
+        budget: &Budget,
+    ) {
         self.begin();
         self.tell_begun(&candidate.name, kind, Some(candidate.func), &args, made_up);
-        let outcome = self.session.invoke_within(&candidate.name, &args, &self.budget());
+        let outcome = self.session.invoke_within(&candidate.name, &args, budget);
         self.enter(candidate.name.clone(), kind, Some(candidate.func), args, made_up, outcome);
+    }
+
+    /// What is called with made-up arguments may never come to an end: of what mixes no bits little is missed
+    /// then, and time is left for the others.
+    fn budget_of(&self, candidate: &Candidate) -> Budget {
+        let most = match candidate.reach {
+            Reach { mixes: MIXES.., .. } => u64::MAX,
+            Reach { mixes_indirectly: MIXES.., .. } => INDIRECT_INSTRUCTIONS,
+            _ => PLAIN_INSTRUCTIONS,
+        };
+        let mut budget = self.budget();
+        budget.instructions = budget.instructions.map(|own| own.min(most));
+        budget
     }
 
     fn budget(&self) -> Budget {

@@ -25,7 +25,17 @@ pub(super) enum Role {
 
 /// Names without leading underscores; the first row that matches counts.
 const ROLES: &[(Role, &[&str])] = &[
-    (Role::Initialize, &["initialize", "wasm_call_ctors", "post_instantiate", "GLOBAL__*", "wbindgen_start"]),
+    (
+        Role::Initialize,
+        &[
+            "initialize",
+            "wasm_call_ctors",
+            "post_instantiate",
+            "GLOBAL__*",
+            "wbindgen_start",
+            "napi_register__*",
+        ],
+    ),
     (Role::Main, &["start", "main", "main_argc_argv", "main_void", "original_main", "wasi:cli/run@*#run"]),
     (
         Role::Runtime,
@@ -54,6 +64,8 @@ const ROLES: &[(Role, &[&str])] = &[
             "set_stack_limits",
             "setAsync",
             "emscripten_*",
+            "emnapi_*",
+            "napi_*_env_cleanup*",
             "asyncify_*",
             "errno_location",
             "fflush",
@@ -181,7 +193,10 @@ const ROLES: &[(Role, &[&str])] = &[
             "quit*",
         ],
     ),
-    (Role::Create, &["*create*", "*init*", "make*", "new_*", "*alloc*", "*setup*", "*open*"]),
+    (
+        Role::Create,
+        &["*create*", "*init*", "make*", "new_*", "*alloc*", "*setup*", "*open*", "napi_register_*"],
+    ),
     (Role::Set, &["set*", "*_set*", "load*", "*config*", "*fromHex*", "*seed*"]),
 ];
 
@@ -244,6 +259,9 @@ mod tests {
             ("JeUKBrsNBa", Role::Other),
             ("new", Role::Runtime),
             ("emscripten_step", Role::Runtime),
+            ("__napi_register__f_1", Role::Initialize),
+            ("napi_register_module_v1", Role::Create),
+            ("emnapi_create_env", Role::Runtime),
             ("snprintf", Role::Runtime),
         ] {
             assert_eq!(role(name), expected, "{name}");

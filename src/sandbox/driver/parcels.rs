@@ -53,6 +53,18 @@ impl Driver<'_> {
         self.parcels.ready.retain(|piece| !given.contains(&Some(*piece)));
     }
 
+    /// A piece with these bytes, if calls take over what they are given.
+    pub(super) fn parcel(&mut self, bytes: &[u8]) -> Option<u32> {
+        let allocator = self.parcels.allocator.clone()?;
+        let mut given = vec![Value::I32(bytes.len() as i32)];
+        given.resize(allocator.params.len(), Value::I32(1));
+        self.call(&allocator, EntryKind::Export, given, true);
+        let Some(Entry { results, end: EntryEnd::Returned, .. }) = self.entries.last() else { return None };
+        let &Value::I32(address @ 1..) = results.first()? else { return None };
+        self.session.write_host_memory(address as u64, bytes)?;
+        Some(address as u32)
+    }
+
     /// Asks for more.
     fn fetch(&mut self) {
         let Some(allocator) = self.parcels.allocator.clone() else { return };

@@ -7,9 +7,12 @@
 
 use std::collections::BTreeSet;
 
-use wasmparser::{ElementItems, Operator, Parser, Payload};
+use wasmparser::{Data, DataKind, ElementItems, Operator, Parser, Payload};
 
-use super::limits::RANK_STEPS;
+use super::{
+    inputs,
+    limits::{COMPARED, RANK_STEPS},
+};
 use crate::{module::FuncIndex, sandbox::glob};
 
 /// Imports by which a sample does something to others, without leading underscores. What only prints is none:
@@ -46,6 +49,8 @@ struct Body {
     mixes: u64,
     calls: Vec<u32>,
     calls_indirectly: bool,
+    /// Constants that something is compared with.
+    compared: Vec<i32>,
 }
 
 /// What an export reaches.
@@ -56,6 +61,8 @@ pub(super) struct Reach {
     pub(super) loops: u64,
     /// Exclusive ors and rotations by direct calls: what hashes and ciphers are made of, and little else is.
     pub(super) mixes: u64,
+    /// The same of the table's functions, where something calls indirectly.
+    pub(super) mixes_indirectly: u64,
     /// Whether direct calls lead to an import by which something is done to others.
     pub(super) has_effect: bool,
     /// Whether direct calls lead to a loop or to the host.
@@ -76,6 +83,19 @@ pub(super) struct Ranking {
     seen: Vec<u32>,
     round: u32,
     steps: usize,
+    mixes_of_table: u64,
+    hints: Hints,
+}
+
+/// What driving wants to know of a module besides.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Hints {
+    /// Branches and blocks of the code: about how many there are to see.
+    pub(super) branches: u64,
+    /// Formats of files that it has the marks of ([`inputs`]).
+    pub(super) formats: u32,
+    /// Where the last data segment with a constant address ends: below it lie texts and tables.
+    pub(super) data_end: u32,
 }
 
 impl Ranking {
@@ -93,16 +113,38 @@ impl Ranking {
                         }
                     }
                 }
-                Payload::CodeSectionEntry(body) => ranking.bodies.push(read(&body)),
+                Payload::CodeSectionEntry(body) => {
+                    let body = read(&body, &mut ranking.hints);
+                    ranking.bodies.push(body);
+                }
+                Payload::DataSection(segments) => {
+                    segments.into_iter().flatten().for_each(|segment| ranking.hints.data(&segment));
+                }
                 _ => {}
             }
         }
         ranking.seen = vec![0; ranking.bodies.len()];
         in_table.sort_unstable();
         in_table.dedup();
-        ranking.table_loops = ranking.walk(in_table.clone(), |_| {}).loops;
+        let table = ranking.walk(in_table.clone(), |_| {});
+        (ranking.table_loops, ranking.mixes_of_table) = (table.loops, table.mixes);
         ranking.in_table = in_table;
         ranking
+    }
+
+    /// What else is known of the module.
+    pub(super) fn hints(&self) -> Hints {
+        self.hints
+    }
+
+    /// Numbers that a function and those that it calls compare something with.
+    pub(super) fn compared(&self, func: FuncIndex) -> Vec<i32> {
+        let body = |func: u32| self.bodies.get(func.checked_sub(self.imported)? as usize);
+        let Some(own) = body(func.0) else { return Vec::new() };
+        let called = own.calls.iter().take(COMPARED).filter_map(|&callee| body(callee));
+        let all = std::iter::once(own).chain(called).flat_map(|body| body.compared.iter().copied());
+        let mut once = BTreeSet::new();
+        all.filter(|&number| once.insert(number)).take(COMPARED).collect()
     }
 
     /// What `func` reaches.
@@ -112,6 +154,7 @@ impl Ranking {
         Reach {
             loops: loops.saturating_mul(4).saturating_add(table),
             mixes,
+            mixes_indirectly: if calls_indirectly { self.mixes_of_table } else { 0 },
             has_effect,
             is_busy: loops > 0 || calls_host,
         }
@@ -177,10 +220,44 @@ fn effects(imports: wasmparser::ImportSectionReader<'_>) -> Vec<bool> {
     functions.map(|import| has_effect(import.name.trim_start_matches('_'))).collect()
 }
 
-fn read(body: &wasmparser::FunctionBody<'_>) -> Body {
+impl Hints {
+    fn data(&mut self, segment: &Data<'_>) {
+        self.formats |= inputs::of_data(segment.data);
+        if let DataKind::Active { offset_expr, .. } = &segment.kind
+            && let Ok(Operator::I32Const { value }) = offset_expr.get_operators_reader().read()
+        {
+            let end = (value as u32).saturating_add(segment.data.len() as u32);
+            self.data_end = self.data_end.max(end);
+        }
+    }
+
+    fn operator(&mut self, operator: &Operator<'_>) {
+        match *operator {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::BrIf { .. } => {
+                self.branches += 1;
+            }
+            Operator::I32Const { value } => self.formats |= inputs::of_word(value as u32),
+            Operator::I64Const { value } => self.formats |= inputs::of_word(value as u32),
+            _ => {}
+        }
+    }
+}
+
+fn read(body: &wasmparser::FunctionBody<'_>, hints: &mut Hints) -> Body {
     let mut read = Body::default();
     let Ok(mut operators) = body.get_operators_reader() else { return read };
+    let mut constant = None;
     while let Ok(operator) = operators.read() {
+        hints.operator(&operator);
+        if let (Some(number), Operator::I32Eq | Operator::I32Ne) = (constant, &operator)
+            && read.compared.len() < COMPARED
+        {
+            read.compared.push(number);
+        }
+        constant = match operator {
+            Operator::I32Const { value } => Some(value),
+            _ => None,
+        };
         match operator {
             Operator::Loop { .. } => read.loops += 1,
             Operator::I32Xor | Operator::I64Xor | Operator::V128Xor => read.mixes += 1,

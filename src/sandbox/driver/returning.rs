@@ -29,6 +29,16 @@ impl Returning {
         self.kept = snapshot.map(|snapshot| (snapshot, state.keep()));
     }
 
+    /// Whether so much was looked at that no more is kept.
+    pub(super) fn is_spent(&self) -> bool {
+        self.spent >= RETURN_BYTES / 2
+    }
+
+    /// Bytes that were looked at.
+    pub(super) fn spent(&self) -> u64 {
+        self.spent
+    }
+
     /// Returns to it.
     pub(super) fn go_back(&mut self, session: &mut Session, state: &Mutex<State>) {
         if let Some((snapshot, kept)) = &self.kept

@@ -11,6 +11,8 @@ use super::{
     limits::{SEARCH_CALLS, SEARCH_OBJECTS},
     names::Role,
 };
+use std::collections::BTreeSet;
+
 use crate::{
     sandbox::types::{EntryEnd, EntryKind},
     tracer::{Type, Value},
@@ -19,7 +21,7 @@ use crate::{
 impl Driver<'_> {
     /// Calls those again that showed little.
     pub(super) fn search(&mut self, quiet: &[&Candidate]) {
-        let objects = self.objects();
+        let objects = self.objects(SEARCH_OBJECTS);
         let wants = |candidate: &&&Candidate| {
             let takes = candidate.params.first() == Some(&Type::I32);
             takes && matches!(candidate.role, Role::Other | Role::Set | Role::Create)
@@ -43,16 +45,19 @@ impl Driver<'_> {
         }
     }
 
-    /// What exports gave that may be objects in memory, the last first.
-    fn objects(&self) -> Vec<i32> {
-        let len = self.session.memory_len();
-        let mut objects = Vec::new();
+    /// What exports gave that may be objects in memory, the last first, one of each export first. What lies
+    /// among the data of the module is a text or a table.
+    pub(super) fn objects(&self, most: usize) -> Vec<i32> {
+        let (len, lowest) = (self.session.memory_len(), self.hints.data_end);
+        let (mut objects, mut givers) = (Vec::new(), BTreeSet::new());
         for entry in self.entries.iter().rev() {
             if let (EntryEnd::Returned, EntryKind::Export, Some(&Value::I32(object @ 1024..))) =
                 (&entry.end, entry.kind, entry.results.first())
                 && (object as u64) < len
+                && object as u32 >= lowest
                 && !objects.contains(&object)
-                && objects.len() < SEARCH_OBJECTS
+                && objects.len() < most
+                && givers.insert(entry.func)
             {
                 objects.push(object);
             }

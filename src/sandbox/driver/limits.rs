@@ -36,7 +36,7 @@ pub(super) const SEARCH_OBJECTS: usize = 4;
 pub(super) const SEARCH_BLOCKS: u64 = 24;
 
 /// Branches of a module from which it is explored: of a small one most has run before.
-pub(super) const EXPLORED_BRANCHES: u64 = 48;
+pub(super) const EXPLORED_BRANCHES: u64 = 160;
 
 /// Constants kept of a function that compares something with them: most compare with few.
 pub(super) const COMPARED: usize = 16;

@@ -30,7 +30,8 @@ pub(super) const HANDED_EACH: usize = 32;
 /// Properties of an object of Node-API read in one call, and arguments given: more than a class has.
 pub(super) const NAPI_PROPERTIES: u32 = 256;
 
-/// Bytes of a buffer of Node-API given to a sample that asks for more: enough for what it makes of a short text.
+/// Bytes of a buffer of Node-API given to a sample that asks for more: enough for what it makes of a short
+/// text.
 pub(super) const NAPI_BUFFER: u64 = 1 << 20;
 
 /// Most that memory may grow to, as glue code of the time had it.

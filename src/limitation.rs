@@ -75,6 +75,15 @@ pub enum Limitation {
         /// How many there are.
         count: u64,
     },
+    /// Modules of a component did not run.
+    ModulesLeft {
+        /// How many.
+        count: u64,
+        /// Offset of the first in the file.
+        first: u64,
+        /// Imports of the program that they answer.
+        imports: u64,
+    },
     /// Entry points ended at an operator that the engine lacks.
     OperatorLacking {
         /// The first one.
@@ -242,6 +251,14 @@ impl Limitation {
                 write!(f, "{count} entry points were stopped when their budget was spent")
             }
             Self::HeavyFunctions { first, count } => heavy_functions(f, *first, *count),
+            Self::ModulesLeft { count, first, imports } => {
+                let (modules, imports) = (plural(*count, "further module"), plural(*imports, "import"));
+                write!(
+                    f,
+                    "{modules} of the component, the first at {first:#x}, did not run: the sandbox answered \
+                     {imports} of its program in their place"
+                )
+            }
             Self::OperatorLacking { operator, place: Place { function, offset }, count } => {
                 let ended = plural(*count, "entry point");
                 write!(

@@ -53,6 +53,21 @@ fn what_is_not_reached_does_not_matter() {
     }
 }
 
+/// As `end` is none.
+#[test]
+fn a_delegate_that_nothing_is_thrown_to_is_no_instruction() {
+    for (body, instructions) in [
+        ("try (result i32) i32.const 7 delegate 0", 2),
+        ("try (result i32) try (result i32) i32.const 7 delegate 0 catch_all i32.const 8 end", 3),
+        ("try (result i32) call $g i32.const 7 delegate 0", 4),
+    ] {
+        let text = format!(r#"(module (func $g nop) (func (export "main") (result i32) {body}))"#);
+        let (outcome, trace) = run(&text, "main", &[]);
+        assert_eq!(outcome, Outcome::Returned(vec![Value::I32(7)]), "{body}");
+        assert_eq!(checked(&trace), instructions, "{body}");
+    }
+}
+
 #[test]
 fn a_run_stops_at_an_operator_that_the_engine_lacks_and_what_came_before_is_kept() {
     let text = r#"(module (tag $e) (memory (export "memory") 1)

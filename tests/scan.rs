@@ -117,6 +117,16 @@ fn a_scan_says_of_a_sample_what_a_run_says() {
 }
 
 #[test]
+fn the_modules_by_which_a_component_runs_are_no_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    let component = folder.path().join("locker.wasm");
+    fs::write(&component, wat::parse_file(corpus("component-locker.wat")).unwrap()).unwrap();
+    let (rows, summary, _) = scan(&[text(&component)]);
+    assert_eq!(rows.len(), 1, "{summary}");
+    assert_eq!((&rows[0]["verdict"], &rows[0]["inside"]), (&"MALICIOUS".into(), &serde_json::json!([])));
+}
+
+#[test]
 fn workers_are_confined() {
     let (_, summary, _) = scan(&[text(&corpus("miner.wat"))]);
     let confinement = &summary["confinement"];

@@ -13,7 +13,8 @@ use super::{Category, GROUPS, Mode, RiskLevel, group_name, of};
 use crate::{
     module::Place,
     passes::Dynamic,
-    sandbox::{Answer, Call, Run},
+    sandbox::{Answer, Call, Run, STREAMS},
+    tracer::Value,
 };
 
 /// WASI calls by category, of a run or of one entry point.
@@ -83,6 +84,21 @@ pub struct Profiles {
     pub sites_cut: u64,
     /// Host calls of any kind that are not in the log, and so in none of these.
     pub calls_cut: u64,
+}
+
+/// The name of the function that was called; of one of WASI 0.2 that of what does the same in preview1.
+pub(crate) fn known_as(call: &Call) -> &str {
+    super::preview1(&call.module, &call.name).unwrap_or(&call.name)
+}
+
+/// The standard stream that a call is about: the number of preview1.
+pub(crate) fn standard_stream(call: &Call) -> Option<u32> {
+    let Value::I32(number) = call.args.first()?.value else { return None };
+    let number = u32::try_from(number).ok()?;
+    match call.module.starts_with("wasi:") {
+        true => STREAMS.iter().position(|&stream| stream == number).map(|fd| fd as u32),
+        false => Some(number).filter(|&fd| fd <= 2),
+    }
 }
 
 /// The WASI function that a host call is of; `None` if it is of another kind. One of WASI 0.2 has the name of

@@ -3,15 +3,21 @@
 use super::{Sample, trace::TraceFeatures};
 use crate::{
     LoadError,
-    categories::is_wasi,
+    categories::{is_wasi, known_as, preview1},
     module::{Module, view::View},
     passes::Dynamic,
-    sandbox::{self, Run},
+    sandbox::{self, Call, Run},
 };
 
 /// Names of the WASI functions that a run called, in order.
 pub fn calls(run: &Run) -> Vec<&str> {
-    run.calls.iter().filter(|call| is_wasi(&call.module)).map(|call| &*call.name).collect()
+    let of_wasi = |call: &&Call| is_wasi(&call.module) || preview1(&call.module, &call.name).is_some();
+    run.calls.iter().filter(of_wasi).map(known_as).collect()
+}
+
+/// Whether a module name is one of WASI's, of any version.
+fn is_from_wasi(module: &str) -> bool {
+    is_wasi(module) || module.starts_with("wasi:")
 }
 
 /// A run as a labelled sample.
@@ -34,7 +40,7 @@ pub fn sample(name: &str, label: Label, run: &Run, dynamic: &Dynamic) -> Sample 
 pub fn observe(bytes: &[u8], options: &sandbox::RunOptions) -> Result<Option<(Run, Dynamic)>, LoadError> {
     let wasm = crate::module::to_binary(bytes)?;
     let imports_wasi = Module::parse(&*wasm)
-        .is_ok_and(|module| module.imports().iter().any(|import| is_wasi(&import.module)));
+        .is_ok_and(|module| module.imports().iter().any(|import| is_from_wasi(&import.module)));
     if !imports_wasi {
         return Ok(None);
     }

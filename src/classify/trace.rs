@@ -114,8 +114,9 @@ impl TraceFeatures {
     fn calls(&mut self, run: &Run) {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for call in &run.calls {
-            let class = if crate::categories::is_wasi(&call.module) {
-                call_class(&call.name)
+            let name = crate::categories::known_as(call);
+            let class = if crate::categories::is_wasi(&call.module) || name != &*call.name {
+                call_class(name)
             } else {
                 Some("host.other")
             };

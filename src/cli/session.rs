@@ -18,7 +18,7 @@ pub(super) struct Arguments {
     /// The sample, binary or text; `-` reads standard input
     pub(super) file: PathBuf,
     /// The exported function to call after the start function, and its arguments (give FILE first). Without
-    /// this option: `_start`, if it is exported
+    /// this option: `_start`, if it is exported, or what a component runs
     #[arg(long, value_name = "EXPORT [ARG]", num_args = 1.., value_parser = numbers::shown)]
     invoke: Option<Vec<String>>,
     #[command(flatten)]
@@ -78,7 +78,10 @@ fn enter(session: &mut Session, invoke: Option<&[String]>) -> Result<Vec<Entry>,
     let not_executable = |error: InvokeError| Failure::new(Exit::NotExecutable, error);
     let export = match invoke {
         Some(words) => words.first().cloned(),
-        None => session.params("_start").is_some_and(|params| params.is_empty()).then(|| "_start".to_owned()),
+        None => {
+            let program = session.module().program().unwrap_or("_start");
+            session.params(program).is_some_and(|params| params.is_empty()).then(|| program.to_owned())
+        }
     };
     // Wrong arguments are said before anything runs.
     let args = match (&export, invoke) {

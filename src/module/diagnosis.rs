@@ -6,7 +6,10 @@ use wasmparser::WasmFeatures;
 
 use crate::module::weight::Heavy;
 
-use super::features::{MISSING, engine_features};
+use super::{
+    component::Component,
+    features::{MISSING, engine_features},
+};
 
 /// Why a sample was not loaded or not run. Offsets are bytes from the start of the (binary) module.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,18 +70,15 @@ pub enum LoadError {
 
 /// Returns the error for a module that the engine refused with `message`.
 pub(crate) fn diagnose(wasm: &[u8], heavy: &Heavy, message: &str) -> LoadError {
+    if let Some(Err(problem)) = Component::read(wasm) {
+        let (proposal, reason) = ("component-model".into(), problem.to_string());
+        return LoadError::Unsupported { proposal, reason, offset: 4 };
+    }
     let validate = |features| heavy.validate(wasm, features);
     let Err(first) = validate(engine_features()) else {
         return LoadError::Engine { reason: message.to_owned() };
     };
     let (offset, reason) = (first.offset(), first.message().to_owned());
-    if wasmparser::Parser::is_component(wasm) {
-        return LoadError::Unsupported {
-            proposal: "component-model".into(),
-            reason: "a component, not a module".to_owned(),
-            offset: 4,
-        };
-    }
     // The proposal that takes validation furthest is the one that is missing; of equals, the one that needs
     // least.
     let reach =

@@ -44,7 +44,7 @@ pub enum ParseErrorKind {
         /// What was found, what is allowed.
         reason: Box<str>,
     },
-    /// A component, not a core module.
+    /// A component without a module that is its program.
     #[error("a component, not a core module")]
     Component,
     /// Offsets are 32 bits wide.

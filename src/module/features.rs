@@ -46,3 +46,20 @@ pub(crate) fn engine_features() -> WasmFeatures {
 pub(crate) fn lowered_features() -> WasmFeatures {
     MISSING.iter().fold(engine_features(), |all, &(_, features)| all | features)
 }
+
+/// What components may be made of. What of it nobody answers is seen where it is called.
+pub(super) fn component_features() -> WasmFeatures {
+    WasmFeatures::COMPONENT_MODEL
+        | WasmFeatures::CM_NESTED_NAMES
+        | WasmFeatures::CM_VALUES
+        | WasmFeatures::CM_ASYNC
+        | WasmFeatures::CM_ASYNC_STACKFUL
+        | WasmFeatures::CM_MORE_ASYNC_BUILTINS
+        | WasmFeatures::CM_THREADING
+        | WasmFeatures::CM_ERROR_CONTEXT
+        | WasmFeatures::CM_FIXED_LENGTH_LISTS
+        | WasmFeatures::CM_MAP
+        | WasmFeatures::CM64
+        | WasmFeatures::CM_IMPLEMENTS
+        | WasmFeatures::CM_CANON_NAMES
+}

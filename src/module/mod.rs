@@ -11,6 +11,7 @@ pub(crate) mod atomic;
 pub mod cfg;
 pub mod classes;
 mod code;
+pub(crate) mod component;
 mod decode;
 mod diagnosis;
 mod error;
@@ -58,6 +59,7 @@ pub(crate) use place::{BothKeys, both_keys};
 pub use sections::{Export, Import, ItemKind};
 pub use wasmparser::{FuncType, ValType};
 
+use component::{Component, Core};
 use decode::Space;
 use names::Names;
 use sections::Sections;
@@ -71,6 +73,8 @@ pub struct Module {
     imported: Box<[usize]>,
     codes: Box<[OnceLock<Decoded>]>,
     names: OnceLock<Names>,
+    /// What it is the program of.
+    component: Option<Box<Component>>,
 }
 
 /// The code of a function that was asked for.
@@ -87,21 +91,46 @@ impl fmt::Debug for Module {
 }
 
 impl Module {
-    /// Parses a module in the binary format.
+    /// Parses a module in the binary format. Of a component, this is the module of its program, at its place
+    /// in the file; its imports have the names of what they are, which it may call anything.
     ///
     /// # Errors
-    /// When the sections do not follow the binary format, or the module is a component or larger than 4 GiB.
-    /// Function bodies are not looked at.
+    /// When the sections do not follow the binary format, or the file is larger than 4 GiB or a component
+    /// that instantiates no module. Function bodies are not looked at.
     pub fn parse(bytes: impl Into<Arc<[u8]>>) -> Result<Self, ParseError> {
         let bytes = bytes.into();
-        let sections = Sections::parse(&bytes)?;
+        let component = match Component::read(&bytes) {
+            Some(Ok(component)) => Some(Box::new(component)),
+            Some(Err(_)) => return Err(ParseError::new(ParseErrorKind::Component, 4)),
+            None => None,
+        };
+        let place = component.as_ref().map(|component| component.main.bytes.clone());
+        let mut sections = Sections::parse(Core::at(&bytes, place))?;
+        if let Some(component) = &component {
+            sections.name_imports(&component.main.imports);
+        }
         let is_function = |(position, import): (usize, &Import)| import.is_function().then_some(position);
         let imported = sections.imports.iter().enumerate().filter_map(is_function).collect();
         let codes = sections.functions.iter().map(|_| OnceLock::new()).collect();
-        Ok(Self { bytes, sections, imported, codes, names: OnceLock::new() })
+        Ok(Self { bytes, sections, imported, codes, names: OnceLock::new(), component })
     }
 
-    /// The module file.
+    /// The component whose program this is.
+    pub(crate) fn component(&self) -> Option<&Component> {
+        self.component.as_deref()
+    }
+
+    /// The export that a component runs as a command; `None` if this is none's program.
+    pub fn program(&self) -> Option<&str> {
+        Some(&self.component()?.main.program.as_ref()?.export)
+    }
+
+    /// The module itself: all of the file unless that is a component.
+    pub(crate) fn core(&self) -> Core<'_> {
+        Core::at(&self.bytes, self.component().map(|component| component.main.bytes.clone()))
+    }
+
+    /// The file that it was read from: the module, or the component that it is in.
     pub fn bytes(&self) -> &Arc<[u8]> {
         &self.bytes
     }

@@ -3,10 +3,13 @@
 use std::ops::Range;
 
 use wasmparser::{
-    CompositeInnerType, Encoding, ExternalKind, FuncType, FunctionBody, KnownCustom, Parser, Payload, TypeRef,
+    CompositeInnerType, Encoding, ExternalKind, FuncType, FunctionBody, KnownCustom, Payload, TypeRef,
 };
 
-use super::{FuncIndex, ParseError, ParseErrorKind, TypeIndex};
+use super::{
+    FuncIndex, ParseError, ParseErrorKind, TypeIndex,
+    component::{Core, Linked},
+};
 
 /// What an import asks for or an export gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,16 +71,24 @@ pub(super) struct Sections {
 }
 
 impl Sections {
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
-        let len_bytes = bytes.len() as u64;
+    pub(super) fn parse(core: Core<'_>) -> Result<Self, ParseError> {
+        let len_bytes = core.offset + core.bytes.len() as u64;
         if len_bytes > u64::from(u32::MAX) {
             return Err(ParseError::new(ParseErrorKind::TooBig { len_bytes }, 0));
         }
         let mut sections = Self::default();
-        for payload in Parser::new(0).parse_all(bytes) {
+        for payload in core.payloads() {
             sections.read(payload?)?;
         }
         Ok(sections)
+    }
+
+    /// Gives imports the names of what they are.
+    pub(super) fn name_imports(&mut self, linked: &[Linked]) {
+        for (import, linked) in self.imports.iter_mut().zip(linked) {
+            import.module.clone_from(&linked.module);
+            import.name.clone_from(&linked.name);
+        }
     }
 
     fn read(&mut self, payload: Payload<'_>) -> Result<(), ParseError> {

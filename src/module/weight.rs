@@ -20,6 +20,8 @@ use wasmparser::{
 
 use super::{
     FuncIndex,
+    component::Core,
+    features::component_features,
     limits::{MAX_CONSTANT, MAX_FUNCTION, MAX_MODULE, MAX_MODULE_PER_BYTE, MAX_TABLE, OF_OTHER_TYPES},
 };
 
@@ -39,12 +41,13 @@ pub(crate) struct Heavy {
 impl Heavy {
     /// Counts. What is malformed ends the count where validation ends, too.
     pub(crate) fn of(wasm: &[u8]) -> Self {
-        // The engine runs no component, and its modules are not looked into here.
-        if Parser::is_component(wasm) {
+        let core = Core::of(wasm);
+        // A component without a program, which the engine does not run.
+        if Parser::is_component(core.bytes) {
             return Self::default();
         }
         let mut shapes = Shapes::default();
-        let bodies = shapes.read(wasm).unwrap_or_default();
+        let bodies = shapes.read(core).unwrap_or_default();
         let widest = shapes.widest();
         let len = |body: &FunctionBody<'_>| body.range().end - body.range().start;
         let most = |body: &FunctionBody<'_>| len(body).saturating_mul(2 * widest + LABEL);
@@ -93,8 +96,15 @@ impl Heavy {
         self.functions.binary_search_by_key(&func, |(func, _)| func.0).is_ok()
     }
 
-    /// Validates all of `wasm` but the bodies of heavy functions.
+    /// Validates all of `wasm` but the bodies of heavy functions, and of a component's modules those that do
+    /// not run.
     pub(crate) fn validate(&self, wasm: &[u8], features: WasmFeatures) -> wasmparser::Result<()> {
+        let core = Core::of(wasm);
+        let runs = core.offset..core.offset.saturating_add(core.bytes.len() as u64);
+        let features = match Parser::is_component(wasm) {
+            true => features | component_features(),
+            false => features,
+        };
         let mut validator = Validator::new_with_features(features);
         let mut parser = Parser::new(0);
         parser.set_features(features);
@@ -102,6 +112,7 @@ impl Heavy {
         for payload in parser.parse_all(wasm) {
             if let ValidPayload::Func(function, body) = validator.payload(&payload?)?
                 && !self.has(function.index)
+                && runs.contains(&body.range().start)
             {
                 functions.push((function, body));
             }
@@ -145,11 +156,11 @@ struct Shapes {
 
 impl Shapes {
     /// Reads the sections; returns the bodies that could be found.
-    fn read<'a>(&mut self, wasm: &'a [u8]) -> wasmparser::Result<Vec<FunctionBody<'a>>> {
+    fn read<'a>(&mut self, core: Core<'a>) -> wasmparser::Result<Vec<FunctionBody<'a>>> {
         let mut bodies = Vec::new();
-        let mut parser = Parser::new(0);
+        let mut parser = Parser::new(core.offset);
         parser.set_features(WasmFeatures::all());
-        for payload in parser.parse_all(wasm) {
+        for payload in parser.parse_all(core.bytes) {
             // What follows a broken place is not validated either.
             let Ok(payload) = payload else { break };
             match payload {

@@ -12,7 +12,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::limits::{TIMELINE_STEPS, TIMELINE_TEXT};
-use crate::sandbox::{Arg, Call, Pointed, Run};
+use crate::{
+    categories::known_as,
+    sandbox::{Arg, Call, Pointed, Run},
+};
 
 /// Something that the sample did, with one call or several in a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -166,10 +169,10 @@ impl Open {
 
 /// What equal steps have in common: words, result, error. `None` for a question that was answered.
 fn same(call: &Call) -> Option<(String, Option<String>, Option<String>)> {
-    if QUESTIONS.contains(&&*call.name) && call.errno.is_none() {
+    if QUESTIONS.contains(&known_as(call)) && call.errno.is_none() {
         return None;
     }
-    let verb = VERBS.iter().find(|(name, _)| *name == &*call.name).map(|(_, verb)| *verb);
+    let verb = VERBS.iter().find(|(name, _)| *name == known_as(call)).map(|(_, verb)| *verb);
     let mut words = vec![verb.unwrap_or("calls it").to_owned()];
     let texts: Vec<_> = call.args.iter().filter_map(text).collect();
     match texts.is_empty() {

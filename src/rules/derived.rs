@@ -12,7 +12,10 @@ use std::{
     collections::{BTreeSet, HashSet},
 };
 
-use crate::sandbox::{Call, Pointed};
+use crate::{
+    categories::{known_as, standard_stream},
+    sandbox::{Call, Pointed},
+};
 
 use super::limits::{MAX_READS, MAX_TEXTS, SEARCHED_FILE};
 
@@ -101,10 +104,11 @@ fn returned_reads(calls: &[Call]) -> Vec<u32> {
     let mut reads: HashSet<[u8; MIN_COMMON]> = HashSet::new();
     let mut returned = Vec::new();
     for (position, call) in calls.iter().enumerate() {
-        if READS.contains(&&*call.name) && !is_console(call) {
+        let name = known_as(call);
+        if READS.contains(&name) && !is_console(call) {
             let heads = payloads(call).filter_map(|bytes| bytes.first_chunk().copied());
             reads.extend(heads.take(MAX_READS.saturating_sub(reads.len())));
-        } else if SENDS.contains(&&*call.name)
+        } else if SENDS.contains(&name)
             && call.errno.is_none()
             && payloads(call).any(|sent| is_returned(&sent, &reads))
         {
@@ -116,7 +120,7 @@ fn returned_reads(calls: &[Call]) -> Vec<u32> {
 
 /// Whether the first argument is one of the standard streams.
 pub(super) fn is_console(call: &Call) -> bool {
-    matches!(call.args.first().map(|arg| arg.value), Some(crate::Value::I32(0..=2)))
+    standard_stream(call).is_some()
 }
 
 /// Whether the beginning of something that was read is in it: one look at each place, however much was read.

@@ -211,7 +211,11 @@ impl Import {
         let args = self.normalise(call.args(), &mut buffer);
         // These may call the sample, which calls other imports: nothing is held meanwhile.
         match &self.body {
-            Body::Nest(nest) => return Answered::of(nest(call, &self.state, args, &self.name)),
+            Body::Nest(nest) => {
+                let result = nest(call, &self.state, args, &self.name);
+                let errno = self.lock().world.failed.take();
+                return Answered { errno, ..Answered::of(result) };
+            }
             Body::Closure(answerer) => return Answered::of(answerer.answer(call, &self.state)),
             _ => {}
         }
@@ -220,7 +224,11 @@ impl Import {
         let (name, is_unstable) = (&*self.name, self.is_unstable);
         let mut ctx = CallContext { call, state, args, name, is_unstable };
         match &self.body {
-            Body::Act(act) => Answered::of(act(&mut ctx)),
+            Body::Act(act) => {
+                let result = act(&mut ctx);
+                let errno = ctx.state.world.failed.take();
+                Answered { errno, ..Answered::of(result) }
+            }
             Body::Wasi(act) => Answered::of_wasi(*act, &mut ctx),
             Body::Stub(position, stub) => {
                 let (errno, result) = stub.answer(*position, &mut ctx);

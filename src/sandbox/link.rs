@@ -10,10 +10,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use wasmparser::{DataKind, Operator, Parser, Payload, TypeRef};
+use wasmparser::{DataKind, Operator, Payload, TypeRef};
 
 use crate::{
-    module::FuncIndex,
+    module::{
+        FuncIndex,
+        component::{Component, Core},
+    },
     tracer::{FunctionImport, HostFn, Linker, Type, Value},
 };
 
@@ -46,13 +49,16 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(wasm: &[u8], state: Arc<Mutex<State>>, stubs: Stubs, functions: HostFunctions) -> Self {
-        let mut facts = Facts::read(wasm);
+        let component = Component::read(wasm).and_then(Result::ok);
+        let core = Core::at(wasm, component.as_ref().map(|component| component.main.bytes.clone()));
+        let mut facts = Facts::read(core);
         // Only a name that says nothing makes the code worth a look.
-        let usage = if facts.is_nameless { Usage::of(wasm) } else { Usage::default() };
+        let usage = if facts.is_nameless { Usage::of(core) } else { Usage::default() };
         facts.is_placed |= usage.is_placed();
         let layout = Layout::new(&facts);
         if let Ok(mut state) = state.lock() {
             state.world.layout = layout.clone();
+            state.world.realloc = component.and_then(|component| component.main.realloc);
         }
         Self { state, stubs, functions, layout, usage, globals: 0, doubles: 0 }
     }
@@ -228,9 +234,9 @@ pub(super) struct Facts {
 
 impl Facts {
     /// Reads them; a module that is not well-formed is refused by the engine later.
-    fn read(wasm: &[u8]) -> Self {
+    fn read(core: Core<'_>) -> Self {
         let mut facts = Self::default();
-        for payload in Parser::new(0).parse_all(wasm) {
+        for payload in core.payloads() {
             match payload {
                 Ok(Payload::ImportSection(imports)) => {
                     for import in imports.into_imports().flatten() {

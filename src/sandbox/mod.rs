@@ -44,7 +44,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     limitation::Limitation,
-    module::LoadError,
+    module::{LoadError, component::Kind},
     tracer::{Recording, Session, StreamSink, Timeout, Tracer},
 };
 
@@ -54,6 +54,7 @@ pub(crate) use self::damage::{asked, assess as damage};
 pub(crate) use self::every::{every_option, every_value};
 pub(crate) use self::fs::is_users;
 pub(crate) use self::journal::{Item, Journal, Recorder, unfinished};
+pub(crate) use self::world::STREAMS;
 use self::{driver::Driver, link::Link, state::State};
 pub use self::{
     embedder::{HostFunctions, ImportCall},
@@ -116,6 +117,7 @@ pub(crate) fn run_with(wasm: &[u8], options: &RunOptions, manner: Manner) -> Res
     let (session, outcome) = Driver::new(session, options, &state, link.layout()).run();
     let refused = session.refused_growth();
     limitations.extend(heavy_functions(&session));
+    limitations.extend(modules_left(&session));
     let trace = session.finish();
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     state.tell_outputs();
@@ -135,4 +137,14 @@ fn heavy_functions(session: &Session) -> Option<Limitation> {
     let heavy = session.heavy().functions();
     let &(first, _) = heavy.first()?;
     Some(Limitation::HeavyFunctions { first, count: heavy.len() as u64 })
+}
+
+/// Says which modules of a component do not run.
+fn modules_left(session: &Session) -> Option<Limitation> {
+    let component = session.module().component()?;
+    let mut left = component.unrun().peekable();
+    let first = left.peek()?.start as u64;
+    let answered = component.main.imports.iter();
+    let imports = answered.filter(|import| matches!(import.kind, Kind::Adapter | Kind::Inner)).count() as u64;
+    Some(Limitation::ModulesLeft { count: left.count() as u64, first, imports })
 }

@@ -8,6 +8,7 @@ use crate::{
         Record, Trace,
         effects::{Given, Origin},
     },
+    tracer::Value,
 };
 
 use super::{
@@ -189,6 +190,7 @@ impl State {
         // A command whose `_start` returns has succeeded.
         let succeeded = |entry: &Entry| entry.name == "_start" && entry.end == EntryEnd::Returned;
         let exit_code = self.exit_code.or_else(|| entries.iter().any(succeeded).then_some(0));
+        let exit_code = exit_code.or_else(|| ran(&trace, &entries));
         debug_assert!(is_logged(&trace, &self.log), "each host call is logged or counted");
         Run {
             trace,
@@ -254,4 +256,14 @@ fn watch(options: &RunOptions, wasi: &Wasi) -> Watch {
     watch.place(Source::Arguments, &wasi.args.join(&0));
     watch.place(Source::Stdin, wasi.stdin());
     watch
+}
+
+/// What `wasi:cli/run` of a component returned: 0 if it succeeded, else 1.
+fn ran(trace: &Trace, entries: &[Entry]) -> Option<i32> {
+    let program = trace.modules.first()?.program()?;
+    let is_run = |entry: &&Entry| entry.name == program && entry.end == EntryEnd::Returned;
+    match entries.iter().find(is_run)?.results.first()? {
+        &Value::I32(code) => Some(code),
+        _ => None,
+    }
 }

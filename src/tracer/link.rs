@@ -11,7 +11,7 @@ use std::{
 use wasmspoor_hooks as engine;
 
 use crate::{
-    module::LoadError,
+    module::{FuncIndex, LoadError, Module},
     trace::{
         self, FuncKey,
         effects::{Effect, Imported, MemoryShape, TableShape},
@@ -71,7 +71,7 @@ type Imports = (Vec<engine::Extern>, BTreeMap<FuncKey, trace::Host>);
 pub(super) fn imports(
     store: &mut engine::Store<Host>,
     compiled: &engine::Module,
-    bytes: &[u8],
+    sample: &Module,
     limits: &Limits,
     linker: &mut dyn Linker,
 ) -> Result<Imports, LoadError> {
@@ -83,6 +83,8 @@ pub(super) fn imports(
         imports.push(match import.ty() {
             engine::ExternType::Func(ty) => {
                 let index = hosts.len() as u32;
+                let known = sample.imported_function(FuncIndex(index));
+                let (module, name) = known.map_or((module, name), |known| (&known.module, &known.name));
                 hosts.insert(
                     FuncKey(store.next_func_key()),
                     trace::Host { module: module.into(), name: name.into() },
@@ -124,7 +126,7 @@ pub(super) fn imports(
             }
         });
     }
-    name_exports(store, compiled, bytes);
+    name_exports(store, compiled, sample);
     fill(store, linker);
     Ok((imports, hosts))
 }
@@ -161,7 +163,7 @@ fn memory(store: &mut engine::Store<Host>, ty: engine::MemoryType, pages: u64) -
 
 /// Notes which exports host functions work on: the memory called `memory`, which goes before an imported one,
 /// and else the first.
-fn name_exports(store: &mut engine::Store<Host>, compiled: &engine::Module, bytes: &[u8]) {
+fn name_exports(store: &mut engine::Store<Host>, compiled: &engine::Module, sample: &Module) {
     let mut names = Names::default();
     for export in compiled.exports() {
         match export.ty() {
@@ -181,15 +183,15 @@ fn name_exports(store: &mut engine::Store<Host>, compiled: &engine::Module, byte
     if host.memory.is_none()
         && let Some(name) = &names.memory
     {
-        host.memory_number = memory_number(bytes, name).unwrap_or(0);
+        host.memory_number = memory_number(sample, name).unwrap_or(0);
     }
     host.names = Arc::new(names);
 }
 
 /// Index of the memory exported under `name`. The memories of an instance are numbered as they are indexed:
 /// imported ones first, and one instance is all that a session makes.
-fn memory_number(bytes: &[u8], name: &str) -> Option<u32> {
-    let payloads = wasmparser::Parser::new(0).parse_all(bytes).map_while(Result::ok);
+fn memory_number(sample: &Module, name: &str) -> Option<u32> {
+    let payloads = sample.core().payloads().map_while(Result::ok);
     let exports = payloads.filter_map(|payload| match payload {
         wasmparser::Payload::ExportSection(exports) => Some(exports),
         _ => None,

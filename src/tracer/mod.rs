@@ -27,7 +27,7 @@ use crate::{
     module::{
         LoadError, Module, diagnose,
         lower::{Sites, lower},
-        to_binary,
+        lowered_features, to_binary,
         weight::Heavy,
     },
     trace::{FuncKey, Instance, Trace},
@@ -192,8 +192,12 @@ impl Tracer {
             });
         }
         let diagnosed = |message: String| diagnose(&wasm, &heavy, &message);
-        let (engine, compiled, sites) = self.compile(&wasm, &heavy).map_err(diagnosed)?;
         let module = Module::parse(&wasm[..]).map_err(|error| diagnosed(error.to_string()))?;
+        if module.component().is_some() {
+            // The engine sees one module of it, and so would take what no host takes.
+            heavy.validate(&wasm, lowered_features()).map_err(|error| diagnosed(error.to_string()))?;
+        }
+        let (engine, compiled, sites) = self.compile(module.core().bytes, &heavy).map_err(diagnosed)?;
         let limits = &self.options.limits;
         let mut store = engine::Store::new(&engine, Host::new(limits));
         store.limiter(|host| host);
@@ -206,7 +210,7 @@ impl Tracer {
         if self.options.effects {
             capture(&mut store).want_effects();
         }
-        let (imports, hosts) = link::imports(&mut store, &compiled, &wasm, limits, linker)?;
+        let (imports, hosts) = link::imports(&mut store, &compiled, &module, limits, linker)?;
         let first_key = FuncKey(store.next_func_key());
         if let Some(sites) = sites {
             capture(&mut store).set_sites(sites, first_key);

@@ -7,11 +7,11 @@ use std::ops::Range;
 
 use wasmparser::{
     BinaryReaderError, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, FuncType,
-    Operator, Parser, Payload, TypeRef, Validator,
+    Operator, Payload, TypeRef, Validator,
 };
 
 use crate::{
-    module::lowered_features,
+    module::{component::Core, lowered_features},
     trace::effects::{Imported, MemoryShape, TableShape},
 };
 
@@ -139,10 +139,10 @@ fn table_shape(ty: &wasmparser::TableType) -> TableShape {
 
 impl Layout {
     /// Validates the module and reads it.
-    pub(super) fn read(wasm: &[u8]) -> Result<Self, BinaryReaderError> {
-        Validator::new_with_features(lowered_features()).validate_all(wasm)?;
+    pub(super) fn read(core: Core<'_>) -> Result<Self, BinaryReaderError> {
+        Validator::new_with_features(lowered_features()).validate_all(core.bytes)?;
         let mut layout = Self::default();
-        for payload in Parser::new(0).parse_all(wasm) {
+        for payload in core.payloads() {
             layout.section(payload?)?;
         }
         Ok(layout)

@@ -18,6 +18,7 @@ use crate::{
     module::view::Validity,
     rules::{Facts, Match},
     sandbox::{Answer, Call, Entry, EntryEnd, EntryKind},
+    text::plural,
 };
 
 /// What the evidence adds up to.
@@ -136,7 +137,20 @@ fn is_ended(entry: &Entry) -> bool {
 /// What forbids CLEAN although all went well: decisive calls that were answered by invention, long mixing of
 /// bits, and what the code that did not run can do.
 fn unexplained(facts: &Weighed<'_>) -> Option<String> {
-    invented(facts).or_else(|| mixed(facts)).or_else(|| unseen::lack(facts.weights, facts))
+    left_out(facts)
+        .or_else(|| invented(facts))
+        .or_else(|| mixed(facts))
+        .or_else(|| unseen::lack(facts.weights, facts))
+}
+
+/// A module of a component that did not run: what it would have done is not known.
+fn left_out(facts: &Weighed<'_>) -> Option<String> {
+    let part = facts.view.component.as_ref()?.unrun().next()?;
+    Some(format!(
+        "a module of the component did not run: {} at {:#x}",
+        plural(part.size, "byte"),
+        part.offset
+    ))
 }
 
 /// A call whose true answer decides what a sample does, and whose answer was made up.

@@ -48,6 +48,24 @@ pub fn module(data: &[u8]) {
     }
 }
 
+/// Arbitrary bytes as the definitions of a component, through what a module goes through.
+pub fn component(data: &[u8]) {
+    module(&[&b"\0asm\x0d\0\x01\0"[..], data].concat());
+}
+
+/// A module from wasm-smith with proposals that the engine lacks: what of it runs is replayed with values.
+pub fn lowered(data: &[u8]) {
+    let lacking = |config: &mut wasm_smith::Config| {
+        config.exceptions_enabled = true;
+        config.threads_enabled = true;
+        config.gc_enabled = true;
+        config.compact_imports_enabled = true;
+    };
+    if let Ok(wasm) = smith_with(data, lacking) {
+        replay_values(&wasm);
+    }
+}
+
 /// A module from wasm-smith: hooked against stock wasmi, and counts against the oracle.
 pub fn differential(data: &[u8]) {
     let Ok(wasm) = smith(data) else { return };
@@ -62,6 +80,11 @@ pub fn differential(data: &[u8]) {
 ///
 /// If `data` is too short.
 pub fn smith(data: &[u8]) -> arbitrary::Result<Vec<u8>> {
+    smith_with(data, |_| {})
+}
+
+/// As [`smith`], with other settings.
+fn smith_with(data: &[u8], set: impl FnOnce(&mut wasm_smith::Config)) -> arbitrary::Result<Vec<u8>> {
     let mut u = Unstructured::new(data);
     let mut config = wasm_smith::Config::arbitrary(&mut u)?;
     config.export_everything = true;
@@ -95,6 +118,7 @@ pub fn smith(data: &[u8]) -> arbitrary::Result<Vec<u8>> {
     config.custom_descriptors_enabled = false;
     // The stock engine does not read them.
     config.compact_imports_enabled = false;
+    set(&mut config);
     let module = wasm_smith::Module::new(config, &mut u)?;
     Ok(module.to_bytes())
 }
@@ -141,9 +165,15 @@ pub fn values(data: &[u8]) {
 }
 
 fn values_of_smith(data: &[u8]) {
-    let Ok(wasm) = smith(data) else { return };
+    if let Ok(wasm) = smith(data) {
+        replay_values(&wasm);
+    }
+}
+
+/// Runs a module and its trace once more with values: both count the same instructions.
+fn replay_values(wasm: &[u8]) {
     let tracer = Tracer::new(Options::default().limits(limits(20_000)).effects(true));
-    let Ok(mut session) = tracer.load(&wasm) else { return };
+    let Ok(mut session) = tracer.load(wasm) else { return };
     if session.start().is_err() {
         return;
     }
@@ -157,7 +187,7 @@ fn values_of_smith(data: &[u8]) {
     let counted = trace.counts().unwrap_or_else(|error| panic!("a trace of ours does not replay: {error}"));
     match totals {
         Ok(totals) => assert_eq!(totals.instructions, counted.total),
-        Err(error) => panic!("{error}\n{}", wasmprinter::print_bytes(&wasm).unwrap_or_default()),
+        Err(error) => panic!("{error}\n{}", wasmprinter::print_bytes(wasm).unwrap_or_default()),
     }
 }
 

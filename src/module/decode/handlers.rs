@@ -132,8 +132,9 @@ impl Decoder {
         let position = self.depth(depth.saturating_add(1))?;
         let scope = self.frames.get(position).and_then(|frame| frame.scope);
         let is_thrown = self.handlers().is_some_and(|handlers| handlers.is_thrown);
+        // It ends the `try` as an `end` does: who comes through the body does not execute it.
+        self.end_arm();
         if is_thrown {
-            self.end_arm();
             self.lay_pad();
             let pad = scope.and_then(|scope| self.throw_into(scope));
             if let Some(handlers) = self.handlers() {

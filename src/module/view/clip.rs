@@ -40,6 +40,11 @@ impl View {
             sections_cut: self.sections_cut,
             anomalies: self.anomalies.clone(),
             imported_functions: self.imported_functions,
+            component: self.component.as_ref().map(|component| super::Component {
+                imports: clip(&component.imports, small, "view.component.imports", cut),
+                exports: clip(&component.exports, small, "view.component.exports", cut),
+                modules: clip(&component.modules, small, "view.component.modules", cut),
+            }),
             imports: clip(&self.imports, small, "view.imports", cut),
             exports: clip(&self.exports, small, "view.exports", cut),
             start: self.start,

@@ -22,7 +22,7 @@ use super::{
     section::{Anomalies, Frame, leb_len},
 };
 use crate::{
-    module::{FuncIndex, MemoryIndex, TableIndex},
+    module::{FuncIndex, MemoryIndex, TableIndex, component::Linked},
     text::{grouped, plural},
 };
 
@@ -263,6 +263,13 @@ impl<'a> Contents<'a> {
             ty,
             func,
         });
+    }
+
+    /// Gives imports the names of what they are.
+    pub(super) fn name_imports(&mut self, linked: &[Linked]) {
+        for (import, linked) in self.imports.iter_mut().zip(linked) {
+            (import.module, import.name) = (linked.module.to_string(), linked.name.to_string());
+        }
     }
 
     fn memory(&mut self, ty: &MemoryType, imported: bool, offset: u64) {

@@ -94,6 +94,21 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// What a module of a component is there for.
+    #[non_exhaustive]
+    pub enum PartRole {
+        /// It is the program: what runs, and what the rest of the view is about.
+        Program = "program",
+        /// Its functions only jump to others, or it only fills the tables by which they do.
+        Link = "link",
+        /// It is instantiated and does something of its own, and does not run.
+        NotRun = "not_run",
+        /// It is not instantiated.
+        Unused = "unused",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

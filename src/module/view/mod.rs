@@ -3,7 +3,7 @@
 //! [`View::of`] reads as far as the bytes allow. A module that is invalid, that the engine cannot run, or
 //! that is no module at all still gets a view of what was found up to there, and says so in
 //! [`View::validity`]. Every operator is decoded by wasmparser, none by hand. Of a component, the view is
-//! that of its largest core module; sections are those of both.
+//! that of its program, or of its largest module if none can be told; sections are those of both.
 //!
 //! Memory follows the size of the file; lists that a hostile file could blow up are cut at a documented
 //! length and counted beyond it.
@@ -12,6 +12,7 @@
 
 mod calls;
 mod clip;
+mod component;
 mod constant;
 mod contents;
 mod crypto;
@@ -49,13 +50,14 @@ use self::{
 };
 pub use self::{
     calls::{MAX_INDIRECT_EDGES, StaticCallEdge, StaticCallGraph, StaticCallKind},
+    component::{Component, Part},
     crypto::CryptoConstant,
     encoding::Encoding,
     file::{File, entropy},
     function::{Function, Loop},
     ioc::Ioc,
     items::{DataSegment, ElementSegment, ExportInfo, ExternKind, Global, ImportInfo, Memory, Table},
-    kinds::{AnomalyKind, IocKind, Seen},
+    kinds::{AnomalyKind, IocKind, PartRole, Seen},
     proposal::Proposal,
     section::{Anomaly, Section},
     text::{MAX_STRINGS, Text},
@@ -82,7 +84,10 @@ pub struct View {
     pub anomalies: Vec<Anomaly>,
     /// Number of imported functions; the function space begins with them.
     pub imported_functions: u32,
-    /// All imports in order.
+    /// What it is made of, if it is a component.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component: Option<Component>,
+    /// All imports in order; of a component's program by the names of what they are.
     pub imports: Vec<ImportInfo>,
     /// All exports in order.
     pub exports: Vec<ExportInfo>,
@@ -133,11 +138,17 @@ impl View {
         // Offsets in code have 32 bits.
         let readable = wasm.get(..u32::MAX as usize).unwrap_or(wasm);
         let outer = Frames::read(readable, 0, &mut anomalies);
-        let inner =
-            outer.core_module().map(|module| Frames::read(module.data, module.offset, &mut anomalies));
+        let component = super::component::Component::read(wasm).and_then(Result::ok);
+        let program =
+            component.as_ref().and_then(|component| outer.module_at(&component.main.bytes, readable));
+        let inner = program.or_else(|| outer.core_module());
+        let inner = inner.map(|module| Frames::read(module.data, module.offset, &mut anomalies));
         let frames = inner.as_ref().map_or(&outer.frames, |inner| &inner.frames);
         section::judge_custom(frames, wasm.len(), &mut anomalies);
         let mut contents = Contents::read(frames, &mut anomalies);
+        if let Some(component) = &component {
+            contents.name_imports(&component.main.imports);
+        }
         let (mut calls, mut immediates) = (Calls::default(), Immediates::new());
         let functions = functions(readable, &mut contents, &mut calls, &mut immediates);
         let (crypto, crypto_cut) = immediates.with_data(&contents.data, &contents.data_bytes);
@@ -163,6 +174,7 @@ impl View {
             sections_cut,
             anomalies: anomalies.finish(),
             imported_functions: contents.imported_functions(),
+            component: component.as_ref().map(Component::of),
             imports: contents.imports,
             exports: contents.exports,
             start: contents.start,

@@ -250,6 +250,12 @@ impl<'a> Frames<'a> {
         all
     }
 
+    /// The module at a place of the file.
+    pub(super) fn module_at(&self, place: &std::ops::Range<usize>, file: &'a [u8]) -> Option<Frame<'a>> {
+        let data = file.get(place.clone())?;
+        Some(Frame { id: 1, name: "core_module", data, offset: place.start as u64 })
+    }
+
     /// The largest core module of a component, those of components in it included to a depth of 8.
     pub(super) fn core_module(&self) -> Option<Frame<'a>> {
         largest_module(&self.frames, self.is_component, 8)

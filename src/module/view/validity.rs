@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::module::{LoadError, diagnose, engine_features, lowered_features, weight::Heavy};
+use crate::module::{
+    LoadError, component::Component, diagnose, engine_features, lowered_features, weight::Heavy,
+};
 
 /// Whether the sample is a module, and valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -32,6 +34,9 @@ impl Validity {
     /// Validates `wasm` with the features of the engine; only what fails is validated again, to find out what
     /// it would need. Nobody validates `heavy` functions.
     pub(super) fn of(wasm: &[u8], heavy: &Heavy) -> Self {
+        if let Some(Err(_)) = Component::read(wasm) {
+            return Self::Unsupported { proposal: "component model".to_owned(), offset: 4 };
+        }
         let Err(error) = heavy.validate(wasm, engine_features()) else {
             return Self::Valid;
         };
@@ -42,9 +47,6 @@ impl Validity {
             return Self::Invalid { offset: 0, reason: "the file is empty".to_owned() };
         }
         match diagnose(wasm, heavy, error.message()) {
-            LoadError::Unsupported { proposal, offset, .. } if proposal == "component-model" => {
-                Self::Unsupported { proposal: "component model".to_owned(), offset }
-            }
             LoadError::Unsupported { proposal, offset, .. } => {
                 Self::Unsupported { proposal: proposal.into_owned(), offset }
             }

@@ -3,7 +3,10 @@
 use maud::{Markup, html};
 
 use super::{limits, page::Page, parts};
-use crate::text::{clip, plural};
+use crate::{
+    module::view::Component,
+    text::{clip, plural},
+};
 
 pub(super) fn indicators(page: &Page<'_, '_>) -> Option<Markup> {
     let iocs = page.report.iocs;
@@ -40,6 +43,9 @@ pub(super) fn module(page: &Page<'_, '_>) -> Option<Markup> {
     Some(html! {
         dl.facts {
             dt { "Validity" } dd { (clip(&validity, limits::TEXT)) }
+            @if let Some(component) = &view.component {
+                dt { "Component" } dd { (clip(&names(component), limits::TEXT)) }
+            }
             dt { "Made with" } dd { (producers(page)) }
             dt { "Proposals" } dd { (proposals(page)) }
         }
@@ -49,6 +55,15 @@ pub(super) fn module(page: &Page<'_, '_>) -> Option<Markup> {
         (strings(page))
         p.dim { (plural(view.functions.len() as u64, "function")) " in all; " code { "--json" } " has each." }
     })
+}
+
+/// What a component imports and exports.
+fn names(component: &Component) -> String {
+    let list = |names: &[String]| match names.is_empty() {
+        true => "nothing".to_owned(),
+        false => names.iter().take(limits::PLACES).cloned().collect::<Vec<_>>().join(", "),
+    };
+    format!("imports {}; exports {}", list(&component.imports), list(&component.exports))
 }
 
 fn producers(page: &Page<'_, '_>) -> String {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use crate::{
-    module::view::Validity,
+    module::view::{Component, PartRole, Validity},
     report::diff,
     sandbox::{EntryEnd, Status},
     verdict::Class,
@@ -92,6 +92,9 @@ fn sample<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     fact(printer, "sha256", sha256)?;
     fact(printer, "size", &size)?;
     fact(printer, "producers", &producers)?;
+    if let Some(component) = &view.component {
+        fact(printer, "component", &clip(&parts(component), MAX_LINE))?;
+    }
     fact(printer, "proposals", &proposals)?;
     let validity = printer.report.sample.validity;
     if *validity != Validity::Valid {
@@ -99,6 +102,20 @@ fn sample<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
         fact(printer, "module", &text)?;
     }
     Ok(())
+}
+
+/// What a component is made of: its program, which the rest of the report is about, and what else.
+fn parts(component: &Component) -> String {
+    let program = component.modules.iter().find(|part| part.role == PartRole::Program);
+    let program = program.map_or(String::new(), |part| {
+        format!("; its program is the module of {} at {:#x}", plural(part.size, "byte"), part.offset)
+    });
+    format!(
+        "of {}, with {} and {}{program}",
+        plural(component.modules.len() as u64, "module"),
+        plural(component.imports.len() as u64, "import"),
+        plural(component.exports.len() as u64, "export"),
+    )
 }
 
 fn ran<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Metrics of what the sample asked of the host.
 
+use crate::categories::known_as;
 use crate::sandbox::{Call, ChangeKind, Damage, FileChange, Leak, Pointed, TokenUse, is_users};
 
 use super::{Index, Subject, run::measured, share};
@@ -104,7 +105,7 @@ pub(super) fn slept_seconds(index: &Index<'_>, subject: Subject<'_>) -> Option<f
 
 /// The pieces that were written to files: length and entropy.
 fn written<'i>(index: &'i Index<'_>) -> impl Iterator<Item = (u64, f64)> + 'i {
-    let is_write = |call: &&Call| WRITES.contains(&&*call.name) && !is_console(call);
+    let is_write = |call: &&Call| WRITES.contains(&known_as(call)) && !is_console(call);
     index.all_calls().iter().filter(is_write).flat_map(|call| call.args.iter()).filter_map(|arg| {
         match &arg.points_at {
             Some(Pointed::Bytes { len, entropy, .. }) => Some((*len, *entropy)),

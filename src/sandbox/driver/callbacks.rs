@@ -106,8 +106,7 @@ impl Driver<'_> {
             };
             if is_new {
                 let module = self.session.module();
-                let ranking =
-                    ranking.get_or_insert_with(|| Ranking::new(module.bytes(), module.imported_functions()));
+                let ranking = ranking.get_or_insert_with(|| Ranking::new(module));
                 // What it calls says more than what calls it.
                 let called = told.context.and_then(|index| self.session.table_function(index.into())?.func);
                 let reach = ranking.reach(called.unwrap_or(func));

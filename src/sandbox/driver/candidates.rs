@@ -94,11 +94,15 @@ pub(super) fn choose(
     if rest.is_empty() {
         return Choice { chosen: rest, left: Vec::new(), hints: Hints::default() };
     }
-    let mut ranking = Ranking::new(module.bytes(), imported);
+    let mut ranking = Ranking::new(module);
     rank(&mut ranking, &mut rest);
     // A packer reads every file there is, and would look like a thief; its host never calls it at run time.
     let is_packer = |one: &Candidate| one.name.trim_start_matches('_').starts_with("wasi_vfs_");
     rest.retain(|one| is_all || !is_packer(one));
+    // A component's host calls what the component exports, and nothing else.
+    if let Some(component) = module.component().filter(|_| !is_all) {
+        rest.retain(|one| component.main.exports.iter().any(|(name, _)| **name == *one.name));
+    }
     let (mut once, mut left) = (BTreeSet::new(), Vec::new());
     rest.retain(|one| once.insert(one.func));
     if !is_all {
@@ -190,15 +194,19 @@ pub(super) fn allocators<'c>(session: &Session, all: &'c [Candidate]) -> Vec<&'c
     };
     let mut fitting: Vec<_> = all.iter().filter(fits).collect();
     if fitting.len() > 1 {
-        let mut ranking = Ranking::new(module.bytes(), imported);
+        let mut ranking = Ranking::new(module);
         fitting.sort_by_cached_key(|one| Reverse(ranking.reach(one.func).loops));
     }
     fitting.truncate(ALLOCATORS_TRIED);
     fitting
 }
 
-/// The program: `_start` goes before the others, and of those the one that the toolchain calls.
-pub(super) fn program(candidates: &[Candidate]) -> Option<&Candidate> {
+/// The program: what a component runs; else `_start` goes before the others, and of those the one that the
+/// toolchain calls.
+pub(super) fn program<'c>(session: &Session, candidates: &'c [Candidate]) -> Option<&'c Candidate> {
+    if let Some(program) = session.module().program() {
+        return candidates.iter().find(|one| one.name == program);
+    }
     let order =
         |one: &&Candidate| (one.name != "_start", one.name.trim_start_matches('_').len(), one.name.len());
     candidates.iter().filter(|candidate| candidate.role == Role::Main).min_by_key(order)

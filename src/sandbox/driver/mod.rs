@@ -184,7 +184,7 @@ impl<'o> Driver<'o> {
             return self.named(name, None);
         }
         let candidates = Rc::clone(&self.candidates);
-        if let Some(main) = candidates::program(&candidates) {
+        if let Some(main) = candidates::program(&self.session, &candidates) {
             let args = self.main_args(&main.params);
             self.call(main, EntryKind::Main, args, false);
         }

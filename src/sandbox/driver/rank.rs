@@ -7,13 +7,16 @@
 
 use std::collections::BTreeSet;
 
-use wasmparser::{Data, DataKind, ElementItems, Operator, Parser, Payload};
+use wasmparser::{Data, DataKind, ElementItems, Operator, Payload};
 
 use super::{
     inputs,
     limits::{COMPARED, RANK_STEPS},
 };
-use crate::{module::FuncIndex, sandbox::glob};
+use crate::{
+    module::{FuncIndex, Module},
+    sandbox::glob,
+};
 
 /// Imports by which a sample does something to others, without leading underscores. What only prints is none:
 /// all code of a C library leads there.
@@ -100,10 +103,11 @@ pub(super) struct Hints {
 
 impl Ranking {
     /// Reads the code. What is not well-formed counts nothing: the engine has refused it before.
-    pub(super) fn new(wasm: &[u8], imported: u32) -> Self {
+    pub(super) fn new(module: &Module) -> Self {
+        let imported = module.imported_functions();
         let mut ranking = Self { imported, ..Self::default() };
         let mut in_table = Vec::new();
-        for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
+        for payload in module.core().payloads().map_while(Result::ok) {
             match payload {
                 Payload::ImportSection(imports) => ranking.effects = effects(imports),
                 Payload::ElementSection(segments) => {
@@ -292,7 +296,7 @@ mod tests {
             (func $idle)
             (func $recursive (call $recursive) (loop)))"#;
         let wasm = wat::parse_str(text).unwrap();
-        let mut ranking = Ranking::new(&wasm, 1);
+        let mut ranking = Ranking::new(&Module::parse(wasm).unwrap());
         let reaches: Vec<_> = (1..6)
             .map(|func| ranking.reach(FuncIndex(func)))
             .map(|reach| (reach.loops, reach.is_busy))
@@ -311,7 +315,7 @@ mod tests {
         text.push_str(&"(func (call_indirect (i32.const 0)))".repeat(2_000));
         text.push(')');
         let wasm = wat::parse_str(&text).unwrap();
-        let mut ranking = Ranking::new(&wasm, 0);
+        let mut ranking = Ranking::new(&Module::parse(wasm).unwrap());
         let sum: u64 = (1..2_001).map(|func| ranking.reach(FuncIndex(func)).loops).sum();
         assert_eq!(sum, 2_000);
         assert!(ranking.steps < 10_000, "{}", ranking.steps);

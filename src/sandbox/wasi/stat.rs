@@ -97,6 +97,13 @@ impl State {
         self.wasi.fds.preopens().collect()
     }
 
+    /// The position of the last name of a directory; 0 if it has none.
+    pub(in crate::sandbox) fn last_position(&self, dir: u32) -> Result<u64, Errno> {
+        let ino = self.wasi.dir(dir, right::FD_READDIR)?;
+        let Kind::Dir(names) = &self.wasi.fs.get(ino).kind else { return Err(Errno::NOTDIR) };
+        Ok(names.after(0).last().map_or(0, |(position, ..)| position))
+    }
+
     /// The first name of a directory after a position: its own position, the name, its type.
     pub(in crate::sandbox) fn name_after(
         &self,

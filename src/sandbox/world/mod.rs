@@ -8,6 +8,7 @@
 mod assemblyscript;
 mod bindgen;
 mod call;
+mod canonical;
 mod chain;
 mod emscripten;
 mod go;
@@ -33,10 +34,12 @@ use super::{
     glob,
     import::Body,
     state::State,
+    wasi::Errno,
 };
 
 pub(super) use layout::{Layout, MEMORY_BASE};
 pub(super) use miner::job;
+pub(crate) use preview2::STREAMS;
 pub(super) use registered::{Owner, Registered, Registration};
 pub(super) use usage::{FunctionRole, GlobalRole, Usage};
 
@@ -61,6 +64,10 @@ pub(super) struct World {
     pub(super) registered: Registered,
     /// What numbers of WASI 0.2 stand for.
     pub(super) resources: preview2::Resources,
+    /// The error of the call that is being answered, of a function that has one without its result being it.
+    pub(super) failed: Option<Errno>,
+    /// The export that a component gives its host to have memory for results.
+    pub(super) realloc: Option<Box<str>>,
 }
 
 impl World {
@@ -74,6 +81,8 @@ impl World {
             has_forked: false,
             registered: Registered::default(),
             resources: preview2::Resources::default(),
+            failed: None,
+            realloc: None,
         }
     }
 
@@ -149,6 +158,7 @@ const fn real_nest(name: &'static str, params: &'static str, nest: Nest) -> Entr
 /// Tables of worlds that have a module name of their own.
 const BY_MODULE: &[(&[&str], &[Entry])] = &[
     (&["wasi:*"], preview2::TABLE),
+    (&["canon"], canonical::TABLE),
     (&["wbg", "__wbindgen_placeholder__", "./*_bg.js"], bindgen::TABLE),
     (&["gojs", "go"], go::TABLE),
 ];

@@ -7,9 +7,9 @@
 //!
 //! Not here: names (`world`), and what a role answers (`guess`, `layout`).
 
-use wasmparser::{
-    ConstExpr, DataKind, ElementKind, FunctionBody, Operator, Parser, Payload, TypeRef, ValType,
-};
+use wasmparser::{ConstExpr, DataKind, ElementKind, FunctionBody, Operator, Payload, TypeRef, ValType};
+
+use crate::module::component::Core;
 
 use super::limits::{USAGE_LOCALS, USAGE_OPERANDS, USAGE_OPERATORS};
 
@@ -55,9 +55,9 @@ pub(in crate::sandbox) struct Usage {
 
 impl Usage {
     /// Reads the code of a module; of one that is not well-formed what comes before the fault.
-    pub(in crate::sandbox) fn of(wasm: &[u8]) -> Self {
+    pub(in crate::sandbox) fn of(module: Core<'_>) -> Self {
         let mut reader = Reader::default();
-        for payload in Parser::new(0).parse_all(wasm) {
+        for payload in module.payloads() {
             let Ok(payload) = payload else { break };
             if reader.payload(payload).is_none() {
                 break;
@@ -509,7 +509,7 @@ mod tests {
               (data (global.get $base) "x"))"#,
         )
         .unwrap();
-        let usage = Usage::of(&wasm);
+        let usage = Usage::of(Core::of(&wasm));
         use FunctionRole::{Address, Copy, MemorySize, Success};
         let functions: Vec<_> = (0..5).map(|index| usage.function(index)).collect();
         assert_eq!(functions, [Some(MemorySize), Some(Success), Some(Address), Some(Copy), None]);

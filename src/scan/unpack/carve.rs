@@ -7,7 +7,7 @@ use memchr::memmem;
 use super::limits::MAX_OVERSIZE;
 use super::{Found, Unpacker, is_binary};
 use crate::{
-    module::{HEAD, extent, sections},
+    module::{HEAD, component, extent, sections},
     scan::{rows::FailureKind, worker::MAX_SAMPLE_BYTES},
 };
 
@@ -25,6 +25,8 @@ pub(super) struct Search {
     pub(super) seen: Vec<Range<usize>>,
     /// Whether the bytes are a module: what begins in one of its sections ends with it.
     pub(super) is_module: bool,
+    /// Where the modules begin by which a component runs: they are no finds, what lies in them is.
+    pub(super) parts: Vec<usize>,
     /// Whether the bytes are a module in text, whose string literals are not those of C.
     pub(super) is_source: bool,
     /// Whether compressed streams are looked for.
@@ -45,7 +47,7 @@ impl Search {
     pub(super) fn within(module: &[u8]) -> Self {
         let is_module = is_binary(module);
         let from = if is_module { HEAD.min(module.len()) } else { 0 };
-        Self { is_module, ..Self::from(from..module.len()) }
+        Self { is_module, parts: component::parts(module), ..Self::from(from..module.len()) }
     }
 
     /// In the text of a module.
@@ -93,6 +95,9 @@ impl Unpacker<'_> {
     /// Hands over the module with which the bytes begin, if there is one; gives after how many of them to go
     /// on.
     fn binary(&mut self, bytes: &[u8], start: usize, search: &Search) -> io::Result<usize> {
+        if search.parts.contains(&start) {
+            return Ok(MAGIC.len());
+        }
         let is_one = VERSIONS.iter().any(|version| bytes.get(4..HEAD) == Some(version));
         let len = if is_one { extent(bytes) } else { 0 };
         if len <= HEAD {

@@ -4,9 +4,9 @@
 //! condition holds from the branch to the `end` of that block, in its frame and all frames above.
 
 use hashbrown::HashMap;
-use wasmparser::{Operator, Parser, Payload};
+use wasmparser::{Operator, Payload};
 
-use crate::module::FuncIndex;
+use crate::module::{FuncIndex, component::Core};
 
 use super::label::{Label, Labels};
 
@@ -57,7 +57,7 @@ impl Control {
     pub(super) fn begin(
         &mut self,
         labels: &mut Labels,
-        module: &[u8],
+        module: Core<'_>,
         (function, offset): (FuncIndex, u32),
         depth: usize,
         label: Label,
@@ -80,8 +80,8 @@ impl Control {
 }
 
 /// Reads where the scopes of the branches of the body around `offset` end.
-fn read(module: &[u8], offset: u32, ends: &mut HashMap<u32, u32>) {
-    for payload in Parser::new(0).parse_all(module) {
+fn read(module: Core<'_>, offset: u32, ends: &mut HashMap<u32, u32>) {
+    for payload in module.payloads() {
         let Ok(payload) = payload else { return };
         if let Payload::CodeSectionEntry(body) = payload
             && body.range().contains(&u64::from(offset))

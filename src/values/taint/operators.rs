@@ -277,7 +277,7 @@ impl Taint<'_> {
             let module = module.and_then(|module| self.trace.modules.get(module));
             if let Some(module) = module {
                 let depth = self.frames.len();
-                self.control.begin(&mut self.labels, module.bytes(), (function, offset), depth, label);
+                self.control.begin(&mut self.labels, module.core(), (function, offset), depth, label);
             }
         }
     }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::limits::{MAX_HIDDEN, MAX_NEEDLES, MAX_TEXT_BYTES};
 use super::{Correlation, CorrelationName, Sides, correlation};
 use crate::{
+    categories::known_as,
     module::{Place, view::IocKind},
     rules::Facts,
     sandbox::{Call, Pointed, Run},
@@ -38,7 +39,8 @@ pub(super) fn find(facts: &Weighed<'_>) -> Vec<Correlation> {
 /// Whether a call hands data to the program: what its arguments point at is then not the program's own.
 pub(super) fn gives_data(facts: &Weighed<'_>, call: &Call) -> bool {
     let calls = &facts.weights.calls;
-    listed(&calls.read_file, &call.name) || listed(&calls.read_other, &call.name)
+    let name = known_as(call);
+    listed(&calls.read_file, name) || listed(&calls.read_other, name)
 }
 
 /// The distinct texts that the program gave to the host, and whether there were more.

@@ -18,8 +18,8 @@ use super::{
     data::{called, place},
 };
 use crate::{
+    categories::{known_as, standard_stream},
     sandbox::{Call, Pointed, Run},
-    tracer::Value,
     verdict::{
         text,
         weights::{Weighed, listed},
@@ -72,12 +72,13 @@ fn pair(facts: &Weighed<'_>, run: &Run) -> Option<(usize, usize, bool)> {
     let calls = &facts.weights.calls;
     let mut read = Read::default();
     for (position, call) in run.calls.iter().enumerate() {
-        if listed(&calls.read_file, &call.name) && call.errno.is_none() && !from_stdin(call) {
+        let name = known_as(call);
+        if listed(&calls.read_file, name) && call.errno.is_none() && !from_stdin(call) {
             call.args
                 .iter()
                 .filter_map(|arg| arg.points_at.as_ref())
                 .for_each(|data| read.keep(&bytes(data), position));
-        } else if listed(&calls.send, &call.name) && call.errno.is_none() {
+        } else if listed(&calls.send, name) && call.errno.is_none() {
             let source = call
                 .args
                 .iter()
@@ -129,7 +130,7 @@ fn decoded(data: &[u8]) -> Vec<Vec<u8>> {
 }
 
 pub(super) fn from_stdin(call: &Call) -> bool {
-    matches!(call.args.first().map(|arg| arg.value), Some(Value::I32(0)))
+    standard_stream(call) == Some(0)
 }
 
 pub(super) fn bytes(data: &Pointed) -> Vec<u8> {

@@ -15,6 +15,7 @@ use super::{
     leak::{bytes, from_stdin},
 };
 use crate::{
+    categories::known_as,
     sandbox::{Call, Pointed, Run},
     verdict::{
         text,
@@ -92,10 +93,10 @@ fn reads<'r>(facts: &Weighed<'_>, run: &'r Run) -> BTreeMap<usize, Read<'r>> {
     let mut last = None;
     for (position, call) in run.calls.iter().enumerate().filter(|(_, call)| call.errno.is_none()) {
         let mut texts = call.args.iter().filter_map(|arg| text_of(arg.points_at.as_ref()?));
-        let is_open = call.name.ends_with("open");
+        let is_open = known_as(call).ends_with("open");
         if let Some(text) = texts.next().filter(|_| is_open) {
             (path, len, last) = (text, 0, None);
-        } else if listed(&facts.weights.calls.read_file, &call.name) && !from_stdin(call) {
+        } else if listed(&facts.weights.calls.read_file, known_as(call)) && !from_stdin(call) {
             let given = call.args.iter().filter_map(|arg| arg.points_at.as_ref());
             len = given.map(length).fold(len, u64::saturating_add);
             if let Some(before) = last.replace(position) {
@@ -118,7 +119,7 @@ fn length(data: &Pointed) -> u64 {
 
 /// Whether a call takes what it is handed out of the sandbox.
 fn sends(facts: &Weighed<'_>, call: &Call) -> bool {
-    let is_local = call.module.starts_with("wasi") && !call.name.starts_with("sock_");
+    let is_local = call.module.starts_with("wasi") && !known_as(call).starts_with("sock_");
     !is_local && call.errno.is_none() && !gives_data(facts, call)
 }
 

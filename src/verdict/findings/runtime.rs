@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{super::text, of_run};
 use crate::{
+    categories::known_as,
     module::FuncIndex,
     rules::Facts,
     sandbox::{Answer, ChangeKind, EntryEnd, EntryKind, FileChange, Run},
@@ -129,8 +130,8 @@ fn slept(facts: &Weighed<'_>, run: &Run) -> Option<Finding> {
 /// How often each of the listed functions was called.
 fn count_calls<'a>(run: &'a Run, names: &[String]) -> BTreeMap<&'a str, u64> {
     let mut counts = BTreeMap::new();
-    for call in run.calls.iter().filter(|call| listed(names, &call.name)) {
-        *counts.entry(&*call.name).or_default() += 1;
+    for name in run.calls.iter().map(known_as).filter(|name| listed(names, name)) {
+        *counts.entry(name).or_default() += 1;
     }
     counts
 }

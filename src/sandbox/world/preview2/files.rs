@@ -12,7 +12,7 @@ use crate::{
     sandbox::{
         context::{CallContext, CallEnd},
         state::State,
-        wasi::{Errno, Facts},
+        wasi::{self, Errno, Facts},
         world::limits::LIST_BYTES,
     },
     tracer::Caller,
@@ -61,12 +61,12 @@ pub(super) fn directories(
     let found = lock(state).preopens();
     let mut records = Vec::new();
     for (fd, name) in &found {
-        let Some(at) = place(call, 1, name.as_bytes()) else { return Ok(()) };
+        let Some(at) = place(call, state, 1, name.as_bytes()) else { return Ok(()) };
         let number = lock(state).world.resources.add(Resource::Descriptor(*fd));
         records.extend_from_slice(&number.to_le_bytes());
         records.extend_from_slice(&pointer(at, name.len()));
     }
-    if let Some(at) = place(call, 4, &records) {
+    if let Some(at) = place(call, state, 4, &records) {
         // What does not fit is not told.
         _ = call.write_memory(args.last().copied().unwrap_or(0), &pointer(at, found.len()));
     }
@@ -112,7 +112,8 @@ pub(super) fn read(
     };
     let is_end = bytes.as_ref().is_ok_and(|bytes| (bytes.len() as u64) < word(1));
     let error = bytes.as_ref().err().copied().map_or(0, code);
-    give_bytes(call, word(3), bytes.ok(), error);
+    lock(state).world.failed = bytes.as_ref().err().copied();
+    give_bytes(call, state, word(3), bytes.ok(), error);
     _ = call.write_memory(word(3).saturating_add(12), &[is_end.into()]);
     Ok(())
 }
@@ -229,10 +230,44 @@ pub(super) fn rename(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     tell(ctx, outcome)
 }
 
+/// Does what a function of preview1 does with these arguments.
+fn preview1(ctx: &mut CallContext<'_, '_>, name: &str, args: &[u64]) -> Result<(), Errno> {
+    let function = wasi::find(name).ok_or(Errno::NOSYS)?;
+    let (call, state, name, is_unstable) = (&mut *ctx.call, &mut *ctx.state, ctx.name, false);
+    (function.act)(&mut CallContext { call, state, args, name, is_unstable })
+}
+
+pub(super) fn link(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let to = ctx.state.world.resources.fd(ctx.u32(4)).ok_or(Errno::BADF);
+    let outcome = fd(ctx, 0).and_then(|from| {
+        let args = [from.into(), ctx.u64(1), ctx.u64(2), ctx.u64(3), to?.into(), ctx.u64(5), ctx.u64(6)];
+        preview1(ctx, "path_link", &args)
+    });
+    tell(ctx, outcome)
+}
+
+pub(super) fn symlink(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let outcome = fd(ctx, 0).and_then(|dir| {
+        let args = [ctx.u64(1), ctx.u64(2), dir.into(), ctx.u64(3), ctx.u64(4)];
+        preview1(ctx, "path_symlink", &args)
+    });
+    tell(ctx, outcome)
+}
+
+pub(super) fn is_same(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let number = |ctx: &CallContext<'_, '_>, index: usize| {
+        let fd = ctx.state.world.resources.fd(ctx.u32(index))?;
+        Some(ctx.state.facts(fd).ok()?.number)
+    };
+    let (one, other) = (number(ctx, 0), number(ctx, 1));
+    ctx.give((one.is_some() && one == other).into());
+    Ok(())
+}
+
 pub(super) fn list(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let listing = fd(ctx, 0).and_then(|fd| {
         let dir = ctx.state.duplicate(fd, 0)?;
-        Ok(Resource::Listing { dir, after: 0 })
+        Ok(Resource::Listing { dir, after: 0, until: ctx.state.last_position(dir)? })
     });
     give(ctx, listing)
 }
@@ -248,10 +283,11 @@ pub(super) fn next_entry(
     let next = {
         let mut state = lock(state);
         match state.world.resources.get(number) {
-            Some(Resource::Listing { dir, after }) => {
+            Some(Resource::Listing { dir, after, until }) => {
                 let next = state.name_after(dir, after);
+                let next = next.map(|next| next.filter(|(position, ..)| *position <= until));
                 if let Ok(Some((after, ..))) = next {
-                    state.world.resources.set(number, Resource::Listing { dir, after });
+                    state.world.resources.set(number, Resource::Listing { dir, after, until });
                 }
                 next
             }
@@ -262,11 +298,14 @@ pub(super) fn next_entry(
     match next {
         Ok(None) => {}
         Ok(Some((_, name, file_type))) => {
-            let Some(at) = place(call, 1, name.as_bytes()) else { return Ok(()) };
+            let Some(at) = place(call, state, 1, name.as_bytes()) else { return Ok(()) };
             (result[4], result[8]) = (1, kind(file_type));
             result[12..].copy_from_slice(&pointer(at, name.len()));
         }
-        Err(errno) => (result[0], result[4]) = (1, code(errno)),
+        Err(errno) => {
+            lock(state).world.failed = Some(errno);
+            (result[0], result[4]) = (1, code(errno));
+        }
     }
     _ = call.write_memory(args.last().copied().unwrap_or(0), &result);
     Ok(())

@@ -15,8 +15,10 @@ pub(super) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 const REALLOC: [&str; 3] = ["cabi_realloc", "cabi_import_realloc", "canonical_abi_realloc"];
 
 /// Memory from the module for these bytes; `None` if it gives none.
-pub(super) fn place(call: &mut Caller<'_>, align: i32, bytes: &[u8]) -> Option<u32> {
-    let name = REALLOC.into_iter().find(|name| call.has_function(name))?;
+pub(super) fn place(call: &mut Caller<'_>, state: &Mutex<State>, align: i32, bytes: &[u8]) -> Option<u32> {
+    let told = lock(state).world.realloc.clone();
+    let names = told.as_deref().into_iter().chain(REALLOC);
+    let name = names.into_iter().find(|name| call.has_function(name))?;
     let len = i32::try_from(bytes.len()).ok()?;
     let args = [0, 0, align, len].map(Value::I32);
     let &[Value::I32(address)] = call.invoke(name, &args).ok()?.as_slice() else { return None };
@@ -34,13 +36,18 @@ pub(super) fn pointer(address: u32, count: usize) -> [u8; 8] {
 }
 
 /// Writes a list of records to where the last argument points, each of so many strings.
-fn strings(call: &mut Caller<'_>, to: Option<&u64>, rows: &[Vec<&[u8]>]) -> Result<(), CallEnd> {
+fn strings(
+    call: &mut Caller<'_>,
+    state: &Mutex<State>,
+    to: Option<&u64>,
+    rows: &[Vec<&[u8]>],
+) -> Result<(), CallEnd> {
     let mut records = Vec::new();
     for text in rows.iter().flatten() {
-        let Some(at) = place(call, 1, text) else { return Ok(()) };
+        let Some(at) = place(call, state, 1, text) else { return Ok(()) };
         records.extend_from_slice(&pointer(at, text.len()));
     }
-    if let Some(at) = place(call, 4, &records) {
+    if let Some(at) = place(call, state, 4, &records) {
         // What does not fit is not told.
         _ = call.write_memory(to.copied().unwrap_or(0), &pointer(at, rows.len()));
     }
@@ -55,7 +62,7 @@ pub(super) fn arguments(
 ) -> Result<(), CallEnd> {
     let words = lock(state).wasi.args.clone();
     let rows: Vec<Vec<&[u8]>> = words.iter().map(|word| vec![word.as_slice()]).collect();
-    strings(call, args.last(), &rows)?;
+    strings(call, state, args.last(), &rows)?;
     lock(state).hand_out(Source::Arguments, 0..u64::MAX, "arguments");
     Ok(())
 }
@@ -69,8 +76,22 @@ pub(super) fn environment(
     let variables = lock(state).wasi.env.clone();
     let rows: Vec<Vec<&[u8]>> =
         variables.iter().map(|variable| variable.splitn(2, |&byte| byte == b'=').collect()).collect();
-    strings(call, args.last(), &rows)?;
+    strings(call, state, args.last(), &rows)?;
     lock(state).hand_out(Source::Environment, 0..u64::MAX, "environment");
+    Ok(())
+}
+
+/// All that is known of an error of a stream.
+pub(super) fn error_text(
+    call: &mut Caller<'_>,
+    state: &Mutex<State>,
+    args: &[u64],
+    _: &str,
+) -> Result<(), CallEnd> {
+    let text = b"input or output failed";
+    if let Some(at) = place(call, state, 1, text) {
+        _ = call.write_memory(args.last().copied().unwrap_or(0), &pointer(at, text.len()));
+    }
     Ok(())
 }
 
@@ -83,7 +104,7 @@ pub(super) fn random(
     let len = args.first().copied().unwrap_or(0).min(LIST_BYTES);
     let mut bytes = vec![0; len as usize];
     lock(state).random.fill(&mut bytes);
-    if let Some(at) = place(call, 1, &bytes) {
+    if let Some(at) = place(call, state, 1, &bytes) {
         _ = call.write_memory(args.last().copied().unwrap_or(0), &pointer(at, bytes.len()));
     }
     Ok(())

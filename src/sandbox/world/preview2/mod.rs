@@ -5,7 +5,7 @@
 //! which case it is (0 is success), and behind it, as far as its alignment wants, what belongs to that case.
 //! Lists lie in memory that the module's own `cabi_realloc` gives.
 //!
-//! Not here: components, which have their own types and instances.
+//! Not here: which function an import of a component's program is (`module::component`).
 
 mod files;
 mod lists;
@@ -15,7 +15,8 @@ mod streams;
 
 use self::resources::Resource;
 pub(in crate::sandbox) use self::resources::Resources;
-use super::{Entry, made, real, real_nest};
+pub(crate) use self::resources::STREAMS;
+use super::{Entry, made, nest, real, real_nest};
 use crate::sandbox::{
     context::{CallContext, CallEnd},
     wasi::Errno,
@@ -90,9 +91,34 @@ pub(super) const TABLE: &[Entry] = &[
         "dir path:str path_len new_dir new_path:str new_path_len result",
         files::rename,
     ),
+    real(
+        "[method]descriptor.link-at",
+        "dir path_flags path:str path_len new_dir new_path:str new_path_len result",
+        files::link,
+    ),
+    real(
+        "[method]descriptor.symlink-at",
+        "dir target:str target_len path:str path_len result",
+        files::symlink,
+    ),
+    made("[method]descriptor.readlink-at", "dir path:str path_len result", |ctx| {
+        answer(ctx, 4, Err(code(Errno::INVAL)))
+    }),
+    made(
+        "[method]descriptor.set-times",
+        "file access time:L ns modification time:L ns result",
+        files::nothing,
+    ),
+    made(
+        "[method]descriptor.set-times-at",
+        "dir path_flags path:str path_len access time:L ns modification time:L ns result",
+        files::nothing,
+    ),
+    real("[method]descriptor.is-same-object", "file other", files::is_same),
     real("[method]descriptor.read-directory", "dir result", files::list),
     real_nest("[method]directory-entry-stream.read-directory-entry", "listing result", files::next_entry),
     made("filesystem-error-code", "error option", none),
+    nest("[method]error.to-debug-string", "error string", lists::error_text),
     made("instance-network", "", thing),
     made("create-tcp-socket", "family result", net::create),
     made("create-udp-socket", "family result", net::create),
@@ -172,9 +198,39 @@ fn answer(ctx: &mut CallContext<'_, '_>, at: u32, outcome: Result<&[u8], u8>) ->
         Ok(bytes) => (0, *bytes),
         Err(code) => (1, std::slice::from_ref(code)),
     };
+    if let Err(code) = outcome
+        && ctx.name.starts_with("[method]descriptor.")
+    {
+        ctx.state.world.failed = Some(errno(code));
+    }
     let to = last(ctx);
     let written = ctx.write(to, &[case]).and_then(|()| ctx.write(to.checked_add(at)?, payload));
     written.ok_or_else(|| CallEnd::Abort("a result does not fit into memory".into()))
+}
+
+/// The error for which `wasi:filesystem` has a number.
+fn errno(code: u8) -> Errno {
+    match code {
+        0 => Errno::ACCES,
+        1 => Errno::AGAIN,
+        3 => Errno::BADF,
+        4 => Errno::BUSY,
+        7 => Errno::EXIST,
+        8 => Errno::FBIG,
+        9 => Errno::ILSEQ,
+        12 => Errno::INVAL,
+        14 => Errno::ISDIR,
+        15 => Errno::LOOP,
+        18 => Errno::NAMETOOLONG,
+        20 => Errno::NOENT,
+        23 => Errno::NOSPC,
+        24 => Errno::NOTDIR,
+        25 => Errno::NOTEMPTY,
+        31 => Errno::PERM,
+        32 => Errno::PIPE,
+        34 => Errno::SPIPE,
+        _ => Errno::IO,
+    }
 }
 
 /// The number that `wasi:filesystem` has for an error.

@@ -17,6 +17,8 @@ pub(super) enum Resource {
         dir: u32,
         /// The position.
         after: u64,
+        /// The last position when the listing began: what comes later is not in it.
+        until: u64,
     },
     /// The addresses of a name: one, or none any more.
     Lookup(Option<[u8; 4]>),
@@ -24,13 +26,27 @@ pub(super) enum Resource {
     Thing,
 }
 
+/// Numbers of the standard streams, input first: they are the same however often they are asked for.
+pub(crate) const STREAMS: [u32; 3] = [3, 1, 2];
+
 /// Resources by number, from 1 on.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(in crate::sandbox) struct Resources(Vec<Option<Resource>>);
+
+impl Default for Resources {
+    fn default() -> Self {
+        Self([1, 2, 0].map(|fd| Some(Resource::Stream(fd))).to_vec())
+    }
+}
 
 impl Resources {
     /// Gives a resource a number. There are so many at most; beyond that all have the last.
     pub(super) fn add(&mut self, resource: Resource) -> u32 {
+        if let Resource::Stream(fd) = resource
+            && let Some(&number) = STREAMS.get(fd as usize)
+        {
+            return number;
+        }
         if let Some(slot) = self.0.get_mut(RESOURCES - 1) {
             *slot = Some(resource);
         } else {
@@ -61,6 +77,9 @@ impl Resources {
 
     /// Forgets a number; returns the descriptor to close, if it had one of its own.
     pub(super) fn remove(&mut self, number: u32) -> Option<u32> {
+        if STREAMS.contains(&number) {
+            return None;
+        }
         let slot = self.0.get_mut((number as usize).checked_sub(1)?)?;
         match slot.take()? {
             Resource::Stream(fd) | Resource::Descriptor(fd) if fd > 2 => Some(fd),

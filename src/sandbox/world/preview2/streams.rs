@@ -69,13 +69,19 @@ pub(super) fn read(
         let fd = state.world.resources.fd(word(0) as u32);
         fd.and_then(|fd| state.read(fd, word(1).min(LIST_BYTES)).ok())
     };
-    give_bytes(call, word(2), bytes.filter(|bytes| !bytes.is_empty() || word(1) == 0), CLOSED);
+    give_bytes(call, state, word(2), bytes.filter(|bytes| !bytes.is_empty() || word(1) == 0), CLOSED);
     Ok(())
 }
 
 /// Writes a result that is a list of bytes, or the number of an error.
-pub(super) fn give_bytes(call: &mut Caller<'_>, to: u64, bytes: Option<Vec<u8>>, error: u8) {
-    let placed = bytes.and_then(|bytes| Some((place(call, 1, &bytes)?, bytes.len())));
+pub(super) fn give_bytes(
+    call: &mut Caller<'_>,
+    state: &Mutex<State>,
+    to: u64,
+    bytes: Option<Vec<u8>>,
+    error: u8,
+) {
+    let placed = bytes.and_then(|bytes| Some((place(call, state, 1, &bytes)?, bytes.len())));
     let mut result = [0; 12];
     match placed {
         Some((at, len)) => result[4..].copy_from_slice(&pointer(at, len)),
@@ -131,7 +137,7 @@ pub(super) fn poll(
         }
         (0u32..).zip(waits).filter(|&(_, ns)| ns == first).flat_map(|(at, _)| at.to_le_bytes()).collect()
     };
-    if let Some(at) = place(call, 4, &ready) {
+    if let Some(at) = place(call, state, 4, &ready) {
         _ = call.write_memory(word(2), &pointer(at, ready.len() / 4));
     }
     Ok(())

@@ -1,0 +1,7 @@
+//! See `bodies::component`.
+#![no_main]
+
+#[path = "../../tests/common/mod.rs"]
+mod common;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| common::bodies::component(data));

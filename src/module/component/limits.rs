@@ -1,0 +1,14 @@
+//! What bounds reading a component, each with unit and reason.
+
+/// Components within one another at most: toolchains write three.
+pub(super) const MAX_DEPTH: u32 = 8;
+
+/// Instances that export one another in turn at most: an interface in a package is one.
+pub(super) const MAX_NESTED: u32 = 64;
+
+/// Definitions that are looked at, those of a component once for each time that it is instantiated: a
+/// component of Python has some thousand, and components that instantiate one another twice double them.
+pub(super) const MAX_STEPS: u64 = 1_000_000;
+
+/// Modules on the way from an import to the function that it is, at most: a toolchain's trampolines are one.
+pub(super) const MAX_HOPS: u32 = 16;

@@ -3,7 +3,10 @@
 //! Each definition names earlier ones only, so there are no circles. What is instantiated twice is carried
 //! out twice, which a budget bounds.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+};
 
 use wasmparser::{
     CanonicalFunction, CanonicalOption, Chunk, ComponentAlias, ComponentExternName, ComponentExternalKind,
@@ -15,7 +18,7 @@ use super::{
         CoreExport, CoreFunc, CoreInstance, CoreItem, Definition, Exports, Func, HostName, Instance, Item,
         Outer, Resource,
     },
-    limits::{MAX_DEPTH, MAX_STEPS},
+    limits::{BYTES_OF_STEP, MAX_DEPTH, MAX_STEPS},
     problem::Problem,
 };
 
@@ -28,6 +31,8 @@ pub(super) struct Graph<'a> {
     bytes: &'a [u8],
     /// Where the modules lie in the file.
     pub(super) modules: Vec<std::ops::Range<usize>>,
+    /// Their numbers by where they begin.
+    numbers: HashMap<usize, usize>,
     /// Instances of modules in the order in which they are made.
     pub(super) core: Vec<CoreInstance>,
     /// Names of what the component imports.
@@ -94,7 +99,7 @@ impl<'a> Graph<'a> {
     /// Carries out the definitions of a component file; returns what it exports, too.
     pub(super) fn of(bytes: &'a [u8]) -> Result<(Self, Exports), Problem> {
         let (modules, core, imports) = (Vec::new(), Vec::new(), Vec::new());
-        let mut graph = Self { bytes, modules, core, imports, steps: 0 };
+        let mut graph = Self { bytes, modules, numbers: HashMap::new(), core, imports, steps: 0 };
         let all = Definition { bytes: 0..bytes.len(), outer: None };
         let exports = graph.instantiate(&all, &Given::World, 0)?;
         Ok((graph, exports))
@@ -114,6 +119,9 @@ impl<'a> Graph<'a> {
     ) -> Result<Exports, Problem> {
         if depth >= MAX_DEPTH {
             return Err(Problem::TooDeep);
+        }
+        if depth > 0 {
+            self.step(definition.bytes.len() / BYTES_OF_STEP)?;
         }
         let file = self.bytes;
         let range = definition.bytes.clone();
@@ -150,8 +158,7 @@ impl<'a> Graph<'a> {
 
     /// The number of the module at this place, which may be instantiated through several components.
     fn module(&mut self, range: std::ops::Range<usize>) -> usize {
-        let found = self.modules.iter().position(|known| *known == range);
-        found.unwrap_or_else(|| {
+        *self.numbers.entry(range.start).or_insert_with(|| {
             self.modules.push(range);
             self.modules.len() - 1
         })

@@ -10,5 +10,12 @@ pub(super) const MAX_NESTED: u32 = 64;
 /// component of Python has some thousand, and components that instantiate one another twice double them.
 pub(super) const MAX_STEPS: u64 = 1_000_000;
 
+/// Bytes of a component in another that count as a definition each time that it is instantiated: what a
+/// definition names can be long.
+pub(super) const BYTES_OF_STEP: usize = 256;
+
+/// Parameters of a jump at most, as engines and the interface to JavaScript have it.
+pub(super) const MAX_PARAMS: u32 = 1000;
+
 /// Modules on the way from an import to the function that it is, at most: a toolchain's trampolines are one.
 pub(super) const MAX_HOPS: u32 = 16;

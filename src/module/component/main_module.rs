@@ -13,7 +13,7 @@ use super::{
     Kind as Answerer, Linked, Main, Part, Program, Role,
     graph::Graph,
     item::{CoreExport, CoreFunc, CoreInstance, CoreItem, Exports, Func, Instance, Item},
-    limits::MAX_HOPS,
+    limits::{MAX_HOPS, MAX_STEPS},
     outline::{Kind, Outline},
     problem::Problem,
 };
@@ -32,13 +32,19 @@ pub(super) struct Choice<'g, 'a> {
 }
 
 impl<'g, 'a> Choice<'g, 'a> {
-    pub(super) fn new(file: &'a [u8], graph: &'g Graph<'a>) -> Self {
+    pub(super) fn new(file: &'a [u8], graph: &'g Graph<'a>) -> Result<Self, Problem> {
         let outlines = graph.modules.iter().map(|module| Outline::of(file, module.clone())).collect();
         let mut choice = Self { graph, outlines, filled: HashMap::new() };
+        let mut elements = 0;
         for instance in 0..graph.core.len() {
+            let segments = choice.outline(instance).map_or(&[][..], |outline| &outline.elements);
+            elements += segments.iter().map(|(.., functions)| functions.len() as u64).sum::<u64>();
+            if elements > MAX_STEPS {
+                return Err(Problem::TooMany);
+            }
             choice.fill(instance);
         }
-        choice
+        Ok(choice)
     }
 
     fn outline(&self, instance: usize) -> Option<&Outline<'a>> {

@@ -112,7 +112,7 @@ impl Component {
 
     fn parse(sample: &[u8]) -> Result<Self, Problem> {
         let (graph, exports) = Graph::of(sample)?;
-        let choice = Choice::new(sample, &graph);
+        let choice = Choice::new(sample, &graph)?;
         let main = choice.main(&exports)?;
         let modules = choice.parts(&main);
         Ok(Self {

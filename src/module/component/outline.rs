@@ -6,6 +6,8 @@ use wasmparser::{
     BinaryReader, ElementItems, ElementKind, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef,
 };
 
+use super::limits::MAX_PARAMS;
+
 /// What an import is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -119,7 +121,9 @@ fn jump(code: BinaryReader<'_>) -> Option<(u32, u64)> {
     let mut argument = 0;
     let element = loop {
         match next()? {
-            Operator::LocalGet { local_index } if local_index == argument => argument += 1,
+            Operator::LocalGet { local_index } if local_index == argument && argument < MAX_PARAMS => {
+                argument += 1
+            }
             Operator::I32Const { value } => break u64::from(value as u32),
             _ => return None,
         }

@@ -167,6 +167,7 @@ const USUAL: &[&str] = &[
     "go.buildid",
     "emscripten_metadata",
     "__wasm_bindgen_unstable",
+    "component-name",
     "component-type",
     "branchHints",
 ];

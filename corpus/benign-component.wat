@@ -1,7 +1,6 @@
 ;; RUN: spoor trace % --json
 ;; WHAT: a harmless component: it sums what it is given as arguments and writes the sum to standard output.
-;; EXPECT: verdict=CLEAN status=exited stdout="checksum " host=wasi:cli/environment@0.2.0.get-arguments:1
-;; EXPECT: norule=load-code
+;; EXPECT: verdict=CLEAN status=exited stdout="checksum " host=wasi:cli/environment@0.2.0.get-arguments:1 norule=load-code
 (component
   (import "wasi:cli/environment@0.2.0" (instance $environment
     (export "get-arguments" (func (result (list string))))))

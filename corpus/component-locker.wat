@@ -1,8 +1,6 @@
 ;; RUN: spoor trace % --json
 ;; WHAT: ransomware as a component: WASI 0.2 behind trampolines, imported by names that say nothing.
-;; EXPECT: verdict=MALICIOUS status=exited family=ransomware
-;; EXPECT: file="/home/user/README-LOCKED.txt:created"
-;; EXPECT: import="wasi:filesystem/types@0.2.0.[method]descriptor.open-at"
+;; EXPECT: verdict=MALICIOUS status=exited family=ransomware file="/home/user/README-LOCKED.txt:created" import="wasi:filesystem/types@0.2.0.[method]descriptor.open-at"
 (component
   (import "wasi:filesystem/types@0.2.0" (instance $types
     (export "descriptor" (type $descriptor (sub resource)))

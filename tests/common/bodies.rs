@@ -53,19 +53,6 @@ pub fn component(data: &[u8]) {
     module(&[&b"\0asm\x0d\0\x01\0"[..], data].concat());
 }
 
-/// A module from wasm-smith with proposals that the engine lacks: what of it runs is replayed with values.
-pub fn lowered(data: &[u8]) {
-    let lacking = |config: &mut wasm_smith::Config| {
-        config.exceptions_enabled = true;
-        config.threads_enabled = true;
-        config.gc_enabled = true;
-        config.compact_imports_enabled = true;
-    };
-    if let Ok(wasm) = smith_with(data, lacking) {
-        replay_values(&wasm);
-    }
-}
-
 /// A module from wasm-smith: hooked against stock wasmi, and counts against the oracle.
 pub fn differential(data: &[u8]) {
     let Ok(wasm) = smith(data) else { return };
@@ -80,11 +67,6 @@ pub fn differential(data: &[u8]) {
 ///
 /// If `data` is too short.
 pub fn smith(data: &[u8]) -> arbitrary::Result<Vec<u8>> {
-    smith_with(data, |_| {})
-}
-
-/// As [`smith`], with other settings.
-fn smith_with(data: &[u8], set: impl FnOnce(&mut wasm_smith::Config)) -> arbitrary::Result<Vec<u8>> {
     let mut u = Unstructured::new(data);
     let mut config = wasm_smith::Config::arbitrary(&mut u)?;
     config.export_everything = true;
@@ -118,7 +100,6 @@ fn smith_with(data: &[u8], set: impl FnOnce(&mut wasm_smith::Config)) -> arbitra
     config.custom_descriptors_enabled = false;
     // The stock engine does not read them.
     config.compact_imports_enabled = false;
-    set(&mut config);
     let module = wasm_smith::Module::new(config, &mut u)?;
     Ok(module.to_bytes())
 }

@@ -2,8 +2,8 @@
 //!
 //! Toolchains wrap a program in two modules that only jump: since the canonical ABI wants the program's
 //! memory before there is one, its imports are trampolines through a table that a last module fills. Such a
-//! jump is followed to what the table holds. A program that asks for preview1 gets an adapter, a module that makes
-//! calls of WASI 0.2 of those of preview1; here preview1 itself answers in its place.
+//! jump is followed to what the table holds. A program that asks for preview1 gets an adapter, a module that
+//! makes calls of WASI 0.2 of those of preview1; here preview1 itself answers in its place.
 //!
 //! Not here: other modules. What is theirs is said to be so.
 

@@ -69,6 +69,10 @@ async function use(page, faults) {
     await link.dispatchEvent("click");
     expect(faults, "map leads to functions", page.url().includes("#f"));
   }
+  for (const link of await page.locator("a[download]").all()) {
+    const text = await link.evaluate((link) => atob(link.href.split("base64,")[1]));
+    expect(faults, "indicators as a file", text.startsWith("kind,value,") || JSON.parse(text).type === "bundle");
+  }
   const theme = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const before = await theme();
   await page.click("#theme");

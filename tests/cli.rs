@@ -64,6 +64,8 @@ const WAYS: &[&[&str]] = &[
     &["run", "--csv"],
     &["run", "--format", "capa"],
     &["run", "--format", "ndjson"],
+    &["run", "--format", "iocs"],
+    &["run", "--format", "stix"],
     &["graph", "calls"],
     &["graph", "states"],
     &["graph", "dynamic"],
@@ -73,6 +75,10 @@ const WAYS: &[&[&str]] = &[
     &["export", "modoff"],
     &["export", "folded"],
     &["export", "flame"],
+    &["export", "speedscope"],
+    &["export", "chrome"],
+    &["export", "lcov"],
+    &["graph", "dynamic", "--heat", "--top", "1"],
     &["diff"],
     &["diff", "--json"],
 ];
@@ -481,12 +487,39 @@ fn the_answer_stands_in_the_first_twenty_lines() {
     ] {
         assert!(head.contains(part), "{part} is not in\n{head}");
     }
-    for reason in report["reasons"].as_array().unwrap().iter().take(3) {
-        assert!(head.contains(reason["text"].as_str().unwrap()), "{reason} is not in\n{head}");
+    for (number, reason) in (1..).zip(report["reasons"].as_array().unwrap().iter().take(3)) {
+        let line = head.lines().find(|line| line.starts_with(&format!("  {number:>2}. "))).unwrap();
+        let side = if reason["dynamic"] == true { "run" } else { "bytes" };
+        let points = format!("{:+}  {side}", reason["weight"].as_i64().unwrap());
+        assert!(line.ends_with(&points), "{points} is not behind\n{line}");
+        let rules = report["rules"].as_array().unwrap().iter();
+        // The sentence of a rule is its own, and its name stands in no line twice.
+        if let Some(rule) = rules.clone().find(|rule| rule["name"] == reason["from"]) {
+            let sentence = rule["description"].as_str().unwrap().trim_end_matches('.');
+            assert!(line.contains(sentence), "{sentence} is not in\n{line}");
+            assert!(!head.contains(rule["name"].as_str().unwrap()), "{rule} in\n{head}");
+        }
     }
     let limitations = report["limitations"].as_array().unwrap();
     assert_eq!(head.starts_with("limitation:"), !limitations.is_empty(), "limitations stand first");
     assert!(printed.contains("next: spoor run"), "{printed}");
+    // What it did, what was not seen, and what is left out stand on the same screen.
+    let lines: Vec<_> = printed.lines().collect();
+    assert!(lines.len() <= 50, "{} lines", lines.len());
+    for part in ["What it did", "What was not seen", "att&ck", "mbc", "called"] {
+        assert!(lines.iter().any(|line| line.starts_with(part)), "{part} is not in\n{printed}");
+    }
+    let rules = report["rules"].as_array().unwrap();
+    let implied = rules.iter().filter(|rule| rule["implied"] == true).count();
+    let hidden = match implied {
+        0 => format!("not listed here (-v): {} rules, ", rules.len()),
+        _ => format!("not listed here (-v): {} rules ({implied} implied by another)", rules.len()),
+    };
+    assert!(printed.contains(&hidden), "{hidden} is not in\n{printed}");
+    let more = text(&spoor(&["run", "-v", &sample]));
+    for part in ["Capabilities: the program may", "Malware Behavior Catalog", "sha1", "tlsh"] {
+        assert!(!printed.contains(part) && more.contains(part), "{part}: {more}");
+    }
 }
 
 /// What scripts rely on.
@@ -757,6 +790,147 @@ fn without_graphviz_the_way_to_it_is_told() {
     assert_eq!(output.status.code(), Some(2));
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.contains("Graphviz") && message.contains("apt install graphviz"), "{message}");
+}
+
+#[test]
+fn a_configuration_file_gives_what_is_not_typed() {
+    let folder = folder();
+    let sample = corpus("benign-json.wat");
+    let config =
+        file(&folder, "spoor.toml", "[all]\npersona = \"workstation\"\n[run]\njson = true\nmax-log = 1\n");
+    let run = |words: &[&str]| text(&spoor(&[&["run", "--config", &config, &sample], words].concat()));
+    let report: Value = serde_json::from_str(&run(&[])).unwrap();
+    assert_eq!(report["host_calls"].as_array().unwrap().len(), 1);
+    let plain = json(&["run", &sample, "--json", "--persona", "workstation"]);
+    assert_eq!(report["options"], plain["options"]);
+    // What is typed wins, and so does what cannot be together with it.
+    let report: Value = serde_json::from_str(&run(&["--max-log", "2"])).unwrap();
+    assert_eq!(report["host_calls"].as_array().unwrap().len(), 2);
+    assert!(run(&["--csv"]).starts_with("file,"));
+    let next = run(&["--format", "text"]);
+    assert!(next.contains("next:") && next.contains("--persona workstation"), "{next}");
+    let by_variable = Command::new(env!("CARGO_BIN_EXE_spoor"))
+        .args(["run", &sample])
+        .env("SPOOR_CONFIG", &config)
+        .output()
+        .unwrap();
+    assert!(by_variable.stdout.starts_with(b"{"), "{}", text(&by_variable));
+    let shown = text(&spoor(&["config", "--config", &config]));
+    assert!(
+        shown.contains("[run]\n") && shown.contains("max-log = 1\n") && shown.contains("[record]\n"),
+        "{shown}"
+    );
+    for (wrong, said) in [
+        ("[run]\nno = 1", "no option --no"),
+        ("[x]\n", "no subcommand `x`"),
+        ("run = 1", "no table"),
+        ("[", "spoor.toml"),
+    ] {
+        fs::write(&config, wrong).unwrap();
+        let output = spoor(&["config", "--config", &config]);
+        assert_eq!(output.status.code(), Some(2), "{wrong}");
+        assert!(error(&output).contains(said), "{wrong}: {}", error(&output));
+    }
+    assert_eq!(spoor(&["run", "--config", "/no/such/file", &sample]).status.code(), Some(2));
+}
+
+/// The functions that are drawn are those asked for, the others are counted, and heat has its thresholds.
+#[test]
+fn a_graph_shows_what_is_asked_for_and_counts_the_rest() {
+    let folder = folder();
+    let calls = "(call $b) (call $c)";
+    let text_of = format!(
+        r#"(module (import "env" "log" (func $log))
+        (func $a (export "_start") {calls}) (func $b (call $d) (call $log)) (func $c)
+        (func $d (local i32) (loop (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 99)))))
+        (func $never (call $c)))"#
+    );
+    let sample = file(&folder, "x.wat", &text_of);
+    let graph = |words: &[&str]| text(&spoor(&[&["graph", words[0], &sample], &words[1..]].concat()));
+    let nodes = |graph: &str| -> Vec<String> {
+        let drawn = graph.split("subgraph cluster_legend").next().unwrap().lines();
+        let nodes = drawn.filter(|line| line.contains("[label=") && !line.contains("->"));
+        nodes.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+    };
+    let all = ["host", "f0", "f1", "f2", "f3", "f4", "f5"];
+    let whole = graph(&["dynamic"]);
+    assert_eq!(nodes(&whole), all);
+    assert_eq!(nodes(&graph(&["dynamic", "--top", "0"])), all);
+    let top = graph(&["dynamic", "--top", "1"]);
+    assert_eq!(nodes(&top), ["host", "f4", "others", "never", "imports"]);
+    assert!(top.contains("3 other functions executed") && top.contains("1 function never executed"), "{top}");
+    assert!(top.contains("drawn: the 1 hottest functions of 6"), "{top}");
+    let around = graph(&["static-calls", "--around", "d", "--depth", "1"]);
+    assert_eq!(nodes(&around)[..2], ["f2", "f4"], "{around}");
+    let hot = graph(&["dynamic", "--heat"]);
+    assert!(
+        hot.contains("20 % of the run or more") && hot.contains("penwidth=") && hot.contains("#d7301f"),
+        "{hot}"
+    );
+    assert!(!whole.contains("#d7301f"), "{whole}");
+    assert!(graph(&["cfg", "--function", "d", "--heat"]).contains("#d7301f"));
+    assert_eq!(spoor(&["graph", "states", &sample, "--top", "3"]).status.code(), Some(2));
+    assert_eq!(spoor(&["graph", "dynamic", &sample, "--depth", "3"]).status.code(), Some(2));
+}
+
+#[test]
+fn exports_for_profilers_hold_the_run() {
+    let sample = corpus("miner.wat");
+    let run = json(&["run", "--json", &sample]);
+    let speedscope = json(&["export", "speedscope", &sample]);
+    let weights = speedscope["profiles"][0]["weights"].as_array().unwrap();
+    let sum: u64 = weights.iter().map(|weight| weight.as_u64().unwrap()).sum();
+    assert_eq!(run["instructions"], sum);
+    assert_eq!(speedscope["profiles"][0]["endValue"], sum);
+    let frames = speedscope["shared"]["frames"].as_array().unwrap().len() as u64;
+    for sample in speedscope["profiles"][0]["samples"].as_array().unwrap() {
+        assert!(sample.as_array().unwrap().iter().all(|frame| frame.as_u64().unwrap() < frames));
+    }
+    let chrome = json(&["export", "chrome", &corpus("growth-and-bulk.wat")]);
+    let events = chrome["traceEvents"].as_array().unwrap();
+    let of = |kind: &str| events.iter().filter(|event| event["ph"] == kind).count();
+    assert!(of("C") > 0, "memory grows: {chrome}");
+    let chrome = json(&["export", "chrome", &corpus("dropper.wat")]);
+    let events = chrome["traceEvents"].as_array().unwrap();
+    let host = events.iter().filter(|event| event["cat"] == "host").count();
+    let run = json(&["run", "--json", &corpus("dropper.wat")]);
+    assert_eq!(host, run["host_calls"].as_array().unwrap().len());
+    assert!(events.iter().any(|event| event["cat"] == "entry"), "{chrome}");
+}
+
+/// Lines of a text, against what its instructions counted.
+#[test]
+fn lcov_has_the_lines_that_ran() {
+    let folder = folder();
+    let lines = [
+        "(module",
+        "(func $f (export \"_start\")",
+        "nop",
+        "(if (i32.const 0)",
+        "(then",
+        "nop)))",
+        "(func $g",
+        "nop))",
+    ];
+    let sample = file(&folder, "x.wat", &lines.join("\n"));
+    let lcov = text(&spoor(&["export", "lcov", &sample]));
+    for part in [
+        "SF:",
+        "FN:3,f",
+        "FNDA:1,f",
+        "FNDA:0,g",
+        "FNF:2\nFNH:1",
+        "DA:3,1",
+        "DA:6,0",
+        "DA:8,0",
+        "end_of_record",
+    ] {
+        assert!(lcov.contains(part), "{part} is not in\n{lcov}");
+    }
+    let binary = file(&folder, "x.wasm", wat::parse_str("(module (func (export \"_start\") nop))").unwrap());
+    let output = spoor(&["export", "lcov", &binary]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(error(&output).contains("no debug information"), "{}", error(&output));
 }
 
 #[test]

@@ -431,6 +431,9 @@ fn a_report_tells_flows_as_far_as_is_asked() {
     without.as_object_mut().unwrap().remove("data_flows");
     assert_eq!(without, off, "nothing else changes");
     let text = spoor(&["run", &path, "--fail-on", "never"]);
+    let first = first["text"].as_str().unwrap();
+    assert!(text.contains(&format!("data        {first}")), "{text}");
+    let text = spoor(&["run", &path, "--fail-on", "never", "-v"]);
     assert!(text.contains("Data flows: what became of what it was given\n"), "{text}");
 }
 

@@ -118,19 +118,19 @@ fn writers(steps: &mut Steps, analysis: &Analysis, options: &sandbox::RunOptions
     steps.writer("ndjson", |out| ndjson::write(&of, out));
     black_box(steps.of("shorten", || Shortened::of(&of)));
     for (name, draw) in [
-        ("calls", dot::calls as fn(&Report<'_>) -> String),
-        ("dynamic", dot::dynamic),
+        ("calls", (|of| dot::calls(of, dot::Shown::default())) as fn(&Report<'_>) -> String),
+        ("dynamic", |of| dot::dynamic(of, dot::Shown::default())),
         ("states", dot::states),
     ] {
         black_box(steps.of(&format!("dot {name}"), || draw(&of)));
     }
-    black_box(steps.of("dot static calls", || dot::static_calls(&analysis.view)));
+    black_box(steps.of("dot static calls", || dot::static_calls(&analysis.view, dot::Shown::default())));
     let Some(run) = &analysis.run else { return };
     let module = Module::parse(&analysis.wasm[..]).unwrap_or_else(|error| panic!("{error}"));
     let func = FuncIndex(module.functions() - 1);
     let code = module.code(func).unwrap_or_else(|error| panic!("{error}"));
     let taken = steps.of("flow", || Flow::of(&run.trace, func)).unwrap_or_else(|error| panic!("{error}"));
-    black_box(steps.of("dot cfg", || dot::cfg(&of, func, code, Some(&taken))));
+    black_box(steps.of("dot cfg", || dot::cfg(&of, func, code, Some(&taken), dot::Shown::default())));
     let blocks =
         steps.of("ran blocks", || flow::blocks(&run.trace)).unwrap_or_else(|error| panic!("{error}"));
     steps.writer("drcov", |out| coverage::write_drcov("x", 1, &blocks, out));

@@ -4,8 +4,9 @@ use std::{io::Write, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use wasmspoor::{
+    module::Module,
     passes::{flow, stacks::Stacks},
-    report::{Names, coverage, folded},
+    report::{Names, Report, Subject, chrome, coverage, folded, lcov, speedscope},
 };
 
 use super::{Exit, Failure, output, refusal, report, sample};
@@ -17,7 +18,10 @@ use super::{Exit, Failure, output, refusal, report, sample};
   spoor export drcov sample.wasm -o sample.drcov     # Lighthouse, Cartographer, lightkeeper; base 0x80000000 as Ghidra loads it
   spoor export modoff sample.wasm -o sample.modoff   # a line `sample.wasm+3a06` for each executed instruction
   spoor export folded sample.wasm | inferno-flamegraph > sample.svg
-  spoor export flame sample.wasm -o sample.svg")]
+  spoor export flame sample.wasm -o sample.svg
+  spoor export speedscope sample.wasm -o sample.speedscope.json
+  spoor export chrome sample.wasm -o trace.json      # ui.perfetto.dev, chrome://tracing: entry points, host calls, memory
+  spoor export lcov sample.wasm -o sample.info       # lines of the debug information, or of a .wat; genhtml reads it")]
 pub(super) struct Arguments {
     /// What is written
     #[arg(value_enum)]
@@ -44,6 +48,12 @@ enum Kind {
     Folded,
     /// The call stacks as a flame graph, SVG
     Flame,
+    /// The call stacks as a profile for speedscope
+    Speedscope,
+    /// Entry points, host calls and memory on virtual time, for Perfetto
+    Chrome,
+    /// Which lines of the source ran, as lcov has it
+    Lcov,
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
@@ -51,7 +61,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     if let Some(refused) = refusal(&analysed) {
         return Err(refused);
     }
-    let sample::Analysed { name, analysis, .. } = analysed;
+    let sample::Analysed { name, analysis, options } = analysed;
     let Some(run) = &analysis.run else {
         return Err(Failure::new(Exit::NotExecutable, anyhow::anyhow!("the sample did not run")));
     };
@@ -64,6 +74,19 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         Kind::Modoff => coverage::write_modoff(&name, &flow::blocks(&run.trace)?, &mut bytes)?,
         Kind::Folded => folded::write(&stacks(run)?, &names, &mut bytes)?,
         Kind::Flame => folded::write_svg(&stacks(run)?, &names, &name, &mut bytes)?,
+        Kind::Speedscope => speedscope::write(&name, &stacks(run)?, &analysis.view, &mut bytes)?,
+        Kind::Chrome => {
+            let subject = Subject { name: &name, analysis: &analysis, options: &options, max_log: 0 };
+            chrome::write(&Report::of(&subject), run, &mut bytes)?;
+        }
+        Kind::Lcov => {
+            let module =
+                Module::parse(analysis.wasm.clone()).map_err(|error| Failure::new(Exit::Invalid, error))?;
+            let text = analysis.text.as_deref();
+            let source = lcov::Source { name: &name, module: &module, view: &analysis.view, text };
+            lcov::write(source, &flow::blocks(&run.trace)?, &mut bytes)
+                .map_err(|error| Failure::new(Exit::NotExecutable, error))?;
+        }
     }
     output::write(arguments.output.as_ref(), &bytes, out)?;
     Ok(Exit::Done)

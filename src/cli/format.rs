@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::{ValueEnum, builder::PossibleValue};
 use wasmspoor::{
-    report::{Report, Shortened, capa, csv, html, misp, ndjson, sarif, stix, text},
+    report::{Report, Shortened, capa, csv, html, indicators, misp, ndjson, sarif, stix, text},
     sandbox::Run,
     text::write_json,
 };
@@ -107,6 +107,12 @@ const FORMATS: &[Format] = &[
         name: "html",
         help: "A page to look at, one file that needs no network",
         report: |report, row, mut out| html::write(&report, row.run, asked(&row, &given::words()), &mut out),
+        ..ONE
+    },
+    Format {
+        name: "iocs",
+        help: "Indicators as CSV, a row for each",
+        report: |report, _, mut out| indicators::write_csv(&report, &mut out),
         ..ONE
     },
     Format {

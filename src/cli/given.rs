@@ -6,11 +6,11 @@ use std::ffi::OsString;
 use clap::{Arg, ArgMatches, Args as _, Command, CommandFactory as _, parser::ValueSource};
 use wasmspoor::report::text::quoted;
 
-use super::{numbers, sample};
+use super::{config, numbers, sample};
 
 /// Those options that `known` has, each value as a word of its own.
 pub(super) fn options(known: &Command) -> Vec<OsString> {
-    let matches = super::Arguments::command().get_matches_from(numbers::hide(std::env::args_os()));
+    let matches = super::Arguments::command().get_matches_from(numbers::hide(config::words().into_iter()));
     let Some((_, matches)) = matches.subcommand() else { return Vec::new() };
     let given = known.get_arguments().filter(|argument| is_given(matches, argument));
     let words = given.filter_map(|argument| Some((argument.get_long()?, argument.get_id().as_str())));
@@ -26,7 +26,8 @@ pub(super) fn options(known: &Command) -> Vec<OsString> {
 
 /// The options that concern one sample, as words of a shell. Empty if they are those of no subcommand.
 pub(super) fn words() -> String {
-    let matches = super::Arguments::command().try_get_matches_from(numbers::hide(std::env::args_os()));
+    let matches =
+        super::Arguments::command().try_get_matches_from(numbers::hide(config::words().into_iter()));
     let Ok(matches) = matches else { return String::new() };
     let Some((_, matches)) = matches.subcommand() else { return String::new() };
     let known = sample::Arguments::augment_args(Command::new("run"));

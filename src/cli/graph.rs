@@ -12,10 +12,14 @@ use clap::{Args, ValueEnum};
 use wasmspoor::{
     module::{FuncIndex, Module},
     passes::flow::Flow,
-    report::{Report, Subject, dot},
+    report::{
+        Report, Subject,
+        dot::{self, Shown},
+    },
+    text::plural,
 };
 
-use super::limits::GRAPHVIZ_TIME;
+use super::limits::{DRAWN_EDGES, DRAWN_FUNCTIONS, GRAPHVIZ_TIME};
 use super::{
     Exit, Failure, names, output, refusal, report,
     sample::{self, Analysed},
@@ -28,9 +32,14 @@ use super::{
   spoor graph dynamic sample.wasm -f svg -o sample.svg
   spoor graph cfg sample.wasm --function 42
   spoor graph states sample.wasm --invoke main | dot -Tpng > states.png
+  spoor graph dynamic sample.wasm --heat --top 40 -f svg -o hot.svg
+  spoor graph static-calls sample.wasm --around decrypt --depth 2
+
+With --top or --around the rest is folded into nodes that count it. An svg of more than 1,500 edges is drawn as with --top 60 unless one of
+them is given; --top 0 draws all.
 
 Colours: red executed and suspicious (static score above 20), green executed, blue ellipse import, grey and dashed never executed,
-orange executed but not in the static graph. Labels of edges count how often.
+orange executed but not in the static graph; with --heat the share of the run, from pale to red. Labels of edges count how often.
 
 Of a sample that cannot be executed the graphs of the code are printed all the same; the exit code is 3 if it is not valid, 4 if it is.")]
 pub(super) struct Arguments {
@@ -43,6 +52,18 @@ pub(super) struct Arguments {
     /// The function of `cfg`: its index in the function space (imports first), or its name
     #[arg(long, value_name = "INDEX|NAME", required_if_eq("kind", "cfg"))]
     function: Option<String>,
+    /// Colour by share of the run, width of edges by count
+    #[arg(long)]
+    heat: bool,
+    /// The N hottest functions and the imports that they call; 0 for all
+    #[arg(long, value_name = "N")]
+    top: Option<usize>,
+    /// What lies around a function, given by index or name: those that call it or that it calls
+    #[arg(long, value_name = "INDEX|NAME")]
+    around: Option<String>,
+    /// With --around: so many calls away
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "around")]
+    depth: u32,
     /// How it is written; `svg` needs Graphviz
     #[arg(short, long, value_enum, default_value_t = Format::Dot)]
     format: Format,
@@ -95,21 +116,55 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 fn draw(arguments: &Arguments, analysed: &Analysed) -> Result<String, Failure> {
     let Analysed { name, options, analysis } = analysed;
     let report = Report::of(&Subject { name, analysis, options, max_log: 0 });
+    let module = || Module::parse(analysis.wasm.clone()).map_err(|error| Failure::new(Exit::Invalid, error));
+    let is_chosen = arguments.top.is_some() || arguments.around.is_some();
+    if is_chosen && matches!(arguments.kind, Kind::Cfg | Kind::States) {
+        let why =
+            "--top and --around choose among the functions of a call graph; cfg and states are drawn whole";
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(why)));
+    }
+    let around = arguments.around.as_deref().map(|given| names::function(&module()?, given)).transpose()?;
+    let shown = Shown {
+        heat: arguments.heat,
+        top: arguments.top.filter(|&top| top > 0),
+        around: around.map(|func| (func, arguments.depth)),
+    };
+    let shown = bearable(arguments, &report, shown);
     Ok(match arguments.kind {
-        Kind::Calls => dot::calls(&report),
+        Kind::Calls => dot::calls(&report, shown),
         Kind::States => dot::states(&report),
-        Kind::Dynamic => dot::dynamic(&report),
-        Kind::StaticCalls => dot::static_calls(&analysis.view),
+        Kind::Dynamic => dot::dynamic(&report, shown),
+        Kind::StaticCalls => dot::static_calls(&analysis.view, shown),
         Kind::Cfg => {
-            let module =
-                Module::parse(analysis.wasm.clone()).map_err(|error| Failure::new(Exit::Invalid, error))?;
+            let module = module()?;
             // The option is required for this kind.
             let func = names::function(&module, arguments.function.as_deref().unwrap_or_default())?;
             let code = module.code(func).map_err(|error| no_code(&module, func, error))?;
             let flow = analysis.run.as_ref().map(|run| Flow::of(&run.trace, func)).transpose()?;
-            dot::cfg(&report, func, code, flow.as_ref())
+            dot::cfg(&report, func, code, flow.as_ref(), shown)
         }
     })
+}
+
+/// What is drawn of a graph that Graphviz could not lay out, or that nobody could read: the hottest, if
+/// nobody asked for anything.
+fn bearable(arguments: &Arguments, report: &Report<'_>, shown: Shown) -> Shown {
+    let run = report.dynamic.call_graph.edges.len();
+    let edges = match arguments.kind {
+        Kind::Calls => run,
+        Kind::Dynamic => run.saturating_add(report.view.calls.edges.len()),
+        Kind::StaticCalls => report.view.calls.edges.len(),
+        Kind::Cfg | Kind::States => 0,
+    };
+    let is_chosen = arguments.top.is_some() || arguments.around.is_some();
+    if matches!(arguments.format, Format::Dot) || is_chosen || edges <= DRAWN_EDGES {
+        return shown;
+    }
+    crate::cli::complain!(
+        "spoor: {} are more than can be drawn: the {DRAWN_FUNCTIONS} hottest functions are, as with --top {DRAWN_FUNCTIONS}",
+        plural(edges as u64, "edge")
+    );
+    Shown { top: Some(DRAWN_FUNCTIONS), ..shown }
 }
 
 /// Why a function cannot be drawn, with those that can.

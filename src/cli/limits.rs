@@ -119,3 +119,9 @@ impl Arguments {
 
 /// Columns of a heat map: as many as are told apart in a picture.
 pub(super) const HEAT_COLUMNS: u64 = 256;
+
+/// Edges of a graph that is drawn whole if nobody says what of it: Graphviz takes seconds.
+pub(super) const DRAWN_EDGES: usize = 1_500;
+
+/// Functions that are drawn of one with more.
+pub(super) const DRAWN_FUNCTIONS: usize = 60;

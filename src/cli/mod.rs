@@ -15,6 +15,7 @@ pub(crate) use complain;
 mod categories;
 mod classify;
 mod completions;
+mod config;
 mod debug;
 mod diff;
 mod dump;
@@ -104,6 +105,9 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 #[derive(Debug, Parser)]
 #[command(name = "spoor", version, after_help = EXIT_CODES, max_term_width = 110)]
 struct Arguments {
+    /// Options of subcommands from this file, as from the variable SPOOR_CONFIG; `spoor config` shows them
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -150,6 +154,7 @@ enum Command {
     Taint(taint::Arguments),
     Completions(completions::Arguments),
     Man(completions::Man),
+    Config(config::Arguments),
     /// Print the JSON Schema of `run --json`
     Schema,
 }
@@ -175,6 +180,7 @@ fn run(command: Command, out: &mut impl io::Write) -> Result<Exit, Failure> {
         Command::Classify(arguments) => classify::run(&arguments, out),
         Command::Completions(arguments) => completions::run(&arguments, out),
         Command::Man(arguments) => completions::man(&arguments),
+        Command::Config(config::Arguments {}) => config::run(out),
         Command::Schema => write_schema(out),
         Command::Trace(arguments) => trace::run(&arguments, out),
         Command::Dump(arguments) => dump::run(&arguments, out),
@@ -189,7 +195,11 @@ fn run(command: Command, out: &mut impl io::Write) -> Result<Exit, Failure> {
 
 /// Runs the command line of this process.
 pub(crate) fn main() -> ExitCode {
-    let arguments = Arguments::parse_from(numbers::hide(std::env::args_os()));
+    if let Err(failure) = config::load() {
+        crate::cli::complain!("spoor: {}", words(&failure.cause));
+        return ExitCode::from(failure.exit as u8);
+    }
+    let arguments = Arguments::parse_from(numbers::hide(config::words().into_iter()));
     let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let result = run(arguments.command, &mut out);
     let result = result.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));

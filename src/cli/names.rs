@@ -1,6 +1,6 @@
 //! Functions and exports as the command line names them.
 
-use wasmspoor::module::{FuncIndex, Module};
+use wasmspoor::module::{FuncIndex, Module, demangled};
 
 use super::{Exit, Failure, limits::EXPORTS_SHOWN};
 
@@ -55,7 +55,7 @@ pub(super) fn function(module: &Module, given: &str) -> Result<FuncIndex, Failur
         return if index < count { Ok(FuncIndex(index)) } else { fail(no_index(module, index)) };
     }
     let exported = module.exports().iter().filter(|export| *export.name == *given);
-    let named = (0..count).map(FuncIndex).filter(|func| module.name(*func) == Some(given));
+    let named = (0..count).map(FuncIndex).filter(|func| is_called(module, *func, given));
     let mut found: Vec<_> = exported.filter_map(|export| export.func).chain(named).collect();
     found.sort_unstable();
     found.dedup();
@@ -69,6 +69,12 @@ pub(super) fn function(module: &Module, given: &str) -> Result<FuncIndex, Failur
     }
 }
 
+/// Whether a function has this name, as the module or as its source has it.
+fn is_called(module: &Module, func: FuncIndex, given: &str) -> bool {
+    let name = module.name(func);
+    name.is_some_and(|name| name == given || demangled(name).as_deref() == Some(given))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,15 +85,18 @@ mod tests {
           (import "a" "b" (func $imported))
           (func $inner)
           (func $twice (export "outer"))
-          (func (@name "twice")))"#;
+          (func (@name "twice"))
+          (func (@name "_Z3addii")))"#;
         let module = Module::parse(wat::parse_str(text).unwrap()).unwrap();
-        for (given, expected) in [("0", 0), ("1", 1), ("imported", 0), ("inner", 1), ("outer", 2)] {
+        for (given, expected) in
+            [("0", 0), ("1", 1), ("imported", 0), ("inner", 1), ("outer", 2), ("add(int, int)", 4)]
+        {
             assert_eq!(function(&module, given).unwrap(), FuncIndex(expected), "{given}");
         }
         for (given, said) in [
-            ("4", "functions 1 to 3 have code"),
+            ("5", "functions 1 to 4 have code"),
             ("4294967296", "there are `inner`"),
-            ("x", "there are `inner`, `twice`, `twice`"),
+            ("x", "there are `inner`, `twice`, `twice`, `_Z3addii`"),
             ("twice", "give an index: 2, 3"),
         ] {
             let refused = function(&module, given).unwrap_err();

@@ -43,7 +43,7 @@ pub(super) struct Print {
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// More: each rule with its places; twice: the evidence and the host calls
+    /// More: all reasons, tables, each rule with its places; twice: the evidence and the host calls
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
     /// One line: verdict, score, family, file

@@ -7,7 +7,7 @@ use serde::Serialize;
 use wasmspoor::{
     Value,
     file::{EffectsError, Recorded},
-    module::FuncIndex,
+    module::{FuncIndex, demangled},
     text::{grouped, line},
     trace::{Callee, FuncKey, Trace},
     values::{Activation, Ty, Typed, ValuesError, Writer},
@@ -138,7 +138,10 @@ pub(super) fn callee(trace: &Trace, key: FuncKey) -> String {
 /// A function of the sample: `wasm-function[3] name`.
 pub(super) fn function(trace: &Trace, func: FuncIndex) -> String {
     match name(trace, func) {
-        Some(name) => format!("wasm-function[{func}] {}", line(name)),
+        Some(name) => {
+            let demangled = demangled(name);
+            format!("wasm-function[{func}] {}", line(demangled.as_deref().unwrap_or(name)))
+        }
         None => format!("wasm-function[{func}]"),
     }
 }

@@ -40,3 +40,56 @@ pub(super) const MAX_LOCALS: u32 = 50_000;
 /// Labels of a `br_table` in a line of code: the rest is counted, a line stays a line.
 #[cfg(feature = "cli")]
 pub(super) const SHOWN_LABELS: u32 = 8;
+
+/// Bytes of a mangled name that is made plain: compilers cut longer ones.
+#[cfg(feature = "analysis")]
+pub(super) const MANGLED_NAME: usize = 2048;
+
+/// Bytes of a name made plain at most: a short one can stand for one without end.
+#[cfg(feature = "analysis")]
+pub(super) const DEMANGLED_NAME: usize = 4096;
+
+/// Nesting of a mangled name: making it plain recurses.
+#[cfg(feature = "analysis")]
+pub(super) const DEMANGLE_DEPTH: u32 = 64;
+
+/// Steps of reading debug information, beside those for each byte: an attribute, a row, a range being one.
+#[cfg(feature = "analysis")]
+pub(super) const DEBUG_STEPS: u64 = 4 << 20;
+
+/// Steps for each byte of debug information: compilers write less than two.
+#[cfg(feature = "analysis")]
+pub(super) const DEBUG_STEPS_PER_BYTE: u64 = 3;
+
+/// Bytes of a table of abbreviations, each of which takes many times that in memory: compilers write a few
+/// thousand.
+#[cfg(feature = "analysis")]
+pub(super) const DEBUG_ABBREVIATIONS: usize = 1 << 20;
+
+/// Bytes of the header of a line program, as of a table of abbreviations.
+#[cfg(feature = "analysis")]
+pub(super) const DEBUG_LINE_HEADER: usize = 1 << 20;
+
+/// Rows of line tables that are kept: 80 MiB.
+#[cfg(feature = "analysis")]
+pub(super) const DEBUG_ROWS: usize = 4 << 20;
+
+/// Functions and inlined calls that are kept: 40 MiB.
+#[cfg(feature = "analysis")]
+pub(super) const DEBUG_SPANS: usize = 1 << 20;
+
+/// Bytes of a name or a path that are kept.
+#[cfg(feature = "analysis")]
+pub(super) const DEBUG_NAME: usize = 1024;
+
+/// Entries that a name is sought in, each referring to the next: compilers need three.
+#[cfg(feature = "analysis")]
+pub(super) const DEBUG_NAME_HOPS: usize = 8;
+
+/// Inlined calls that are told of one place: beyond, nobody reads on.
+#[cfg(feature = "analysis")]
+pub(super) const INLINED_FRAMES: usize = 32;
+
+/// Functions and inlined calls that are looked at for one place.
+#[cfg(feature = "analysis")]
+pub(super) const SPANS_WALKED: usize = 1000;

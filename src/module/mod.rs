@@ -13,7 +13,11 @@ pub mod classes;
 mod code;
 pub(crate) mod component;
 mod decode;
+#[cfg(feature = "analysis")]
+mod demangle;
 mod diagnosis;
+#[cfg(feature = "analysis")]
+mod dwarf;
 mod error;
 mod extent;
 mod features;
@@ -39,8 +43,14 @@ use std::{
 };
 
 pub use code::{Block, BranchTable, Chain, Code, Exit, Op};
+#[cfg(feature = "analysis")]
+pub use demangle::demangled;
 pub use diagnosis::LoadError;
 pub(crate) use diagnosis::{diagnose, to_binary};
+#[cfg(all(test, feature = "analysis"))]
+pub(crate) use dwarf::tests::with_debug_information;
+#[cfg(feature = "analysis")]
+pub use dwarf::{Dwarf, SourceFrame};
 pub use error::{ParseError, ParseErrorKind};
 pub use extent::extent;
 #[cfg(feature = "scan")]

@@ -148,7 +148,10 @@ pub fn write_failure(file: &str, error: &str, out: &mut impl io::Write) -> io::R
     write_fields(out, [file, error].into_iter().chain(std::iter::repeat_n("", rest)))
 }
 
-fn write_fields<'a>(out: &mut impl io::Write, fields: impl Iterator<Item = &'a str>) -> io::Result<()> {
+pub(super) fn write_fields<'a>(
+    out: &mut impl io::Write,
+    fields: impl Iterator<Item = &'a str>,
+) -> io::Result<()> {
     let fields: Vec<_> = fields.map(field).collect();
     writeln!(out, "{}", fields.join(","))
 }

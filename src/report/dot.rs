@@ -1,8 +1,8 @@
 //! Graphs in DOT: the call graph of the run, the static one, both in one with the colours of what ran, the
 //! state machine, the control flow of a function.
 //!
-//! Nothing is left out: a graph has all nodes and edges of its source. Names of the sample stand in quoted
-//! strings only, escaped and cut.
+//! Nothing is left out unless asked for ([`Shown`]): what is not drawn is folded into nodes that count it.
+//! Names of the sample stand in quoted strings only, escaped and cut.
 //!
 //! | node | means |
 //! |---|---|
@@ -28,7 +28,14 @@ use crate::{
 
 use super::limits::{MAX_LABEL, SHOWN_OPS};
 use super::{Names, Report};
-use crate::text::clip;
+use crate::text::{clip, grouped, percent, plural, share};
+
+mod heat;
+mod shown;
+
+use heat::{HEAT, heat, width};
+pub use shown::Shown;
+use shown::{Node, Selection, Weight};
 
 /// A static score above this is suspicious.
 pub const SUSPICIOUS: u32 = 20;
@@ -71,6 +78,11 @@ impl Graph {
         self.text.push_str("  }\n");
     }
 
+    /// A line above the graph.
+    fn title(&mut self, text: &str) {
+        let _ = writeln!(self.text, "  label={};\n  labelloc=t;", quote(&[text.to_owned()]));
+    }
+
     fn finish(mut self) -> String {
         self.text.push_str("}\n");
         self.text
@@ -103,6 +115,7 @@ const GREEN: &str = "fillcolor=\"#b7e4b0\", color=\"#207020\"";
 const BLUE: &str = "shape=ellipse, fillcolor=\"#bcd7f5\", color=\"#2050a0\"";
 const GREY: &str = "fillcolor=\"#eeeeee\", color=\"#888888\", fontcolor=\"#666666\", style=\"filled,dashed\"";
 const ORANGE: &str = "fillcolor=\"#ffd08a\", color=\"#c06000\"";
+const FOLD: &str = "shape=box3d, fillcolor=\"#f4f4f4\"";
 const HOST: &str = "shape=doublecircle, fillcolor=white";
 
 const LEGEND: &[(&str, &str)] = &[
@@ -113,40 +126,96 @@ const LEGEND: &[(&str, &str)] = &[
     ("executed, not in the static graph", ORANGE),
 ];
 
+type RunEdge = crate::passes::CallEdge;
+
 /// What a run knows of its functions.
 struct Ran<'a> {
     calls: BTreeMap<FuncIndex, (u64, u64)>,
     /// Functions that the static graph does not lead to.
     unexplained: BTreeSet<FuncIndex>,
     names: Names<'a>,
+    /// Instructions of the run.
+    total: u64,
+    shown: Shown,
 }
 
 impl<'a> Ran<'a> {
-    fn of(report: &Report<'a>) -> Self {
+    fn of(report: &Report<'a>, shown: Shown) -> Self {
         let calls = report
             .dynamic
             .functions
             .iter()
             .map(|function| (function.index, (function.calls, function.classes.total)));
-        Self { calls: calls.collect(), unexplained: unexplained(report), names: Names::of(report.view) }
+        Self {
+            calls: calls.collect(),
+            unexplained: unexplained(report),
+            names: Names::of(report.view),
+            total: report.instructions,
+            shown,
+        }
     }
 
     fn node(&self, graph: &mut Graph, func: FuncIndex) {
         let mut label = vec![self.names.func(func)];
         let attributes = if self.names.import(func).is_some() {
-            BLUE
-        } else if let Some((calls, instructions)) = self.calls.get(&func) {
-            label.push(format!("{calls} calls, {instructions} instructions"));
-            let score = self.names.function(func).map_or(0, |function| function.score);
-            match (self.unexplained.contains(&func), score > SUSPICIOUS) {
-                (true, _) => ORANGE,
-                (_, true) => RED,
-                _ => GREEN,
-            }
+            BLUE.to_owned()
+        } else if let Some(&(calls, instructions)) = self.calls.get(&func) {
+            label.push(format!("{}, {}", plural(calls, "call"), plural(instructions, "instruction")));
+            let part = share(instructions, self.total);
+            label.extend(self.shown.heat.then(|| format!("{} of the run", percent(part))));
+            self.colour(func, part)
         } else {
-            GREY
+            GREY.to_owned()
         };
-        graph.node(&id(func), &label, attributes);
+        graph.node(&id(func), &label, &attributes);
+    }
+
+    /// The colour of an executed function; with heat, what is odd about it is its border.
+    fn colour(&self, func: FuncIndex, share: f64) -> String {
+        let score = self.names.function(func).map_or(0, |function| function.score);
+        match (self.unexplained.contains(&func), score > SUSPICIOUS, self.shown.heat) {
+            (true, _, false) => ORANGE.to_owned(),
+            (_, true, false) => RED.to_owned(),
+            (_, _, false) => GREEN.to_owned(),
+            (true, _, true) => format!("{}, color=\"#c06000\", penwidth=3", heat(share)),
+            (_, true, true) => format!("{}, color=\"#b00000\", penwidth=3", heat(share)),
+            (_, _, true) => heat(share).to_owned(),
+        }
+    }
+
+    /// The functions to choose from.
+    fn weights(
+        &self,
+        funcs: impl Iterator<Item = FuncIndex>,
+        edges: &[RunEdge],
+    ) -> BTreeMap<FuncIndex, Weight> {
+        let mut weights: BTreeMap<_, _> = funcs
+            .map(|func| {
+                let heat = self.calls.get(&func).map_or(0, |(_, instructions)| (*instructions).max(1));
+                (func, Weight { heat, is_import: self.names.import(func).is_some() })
+            })
+            .collect();
+        for edge in edges {
+            if let Some(weight) = weights.get_mut(&edge.callee).filter(|weight| weight.is_import) {
+                weight.heat = weight.heat.saturating_add(edge.count);
+            }
+        }
+        weights
+    }
+
+    fn legend(&self, graph: &mut Graph) {
+        if !self.shown.heat {
+            return graph.legend(LEGEND);
+        }
+        let mut legend: Vec<_> = HEAT.iter().map(|(_, label, colour)| (*label, *colour)).collect();
+        legend.extend([
+            ("suspicious", "fillcolor=white, color=\"#b00000\", penwidth=3"),
+            ("not in the static graph", "fillcolor=white, color=\"#c06000\", penwidth=3"),
+            ("import", BLUE),
+            ("never executed", GREY),
+            ("width of an edge: how often, logarithmic", "fillcolor=white"),
+        ]);
+        graph.legend(&legend);
     }
 }
 
@@ -173,27 +242,77 @@ fn id(func: FuncIndex) -> String {
 }
 
 /// The call graph of the run: who called whom, and how often.
-pub fn calls(report: &Report<'_>) -> String {
-    let ran = Ran::of(report);
+pub fn calls(report: &Report<'_>, shown: Shown) -> String {
+    let ran = Ran::of(report, shown);
     let mut graph = Graph::new("calls");
     let edges = &report.dynamic.call_graph.edges;
     let mut funcs: BTreeSet<_> =
         edges.iter().flat_map(|edge| edge.caller.into_iter().chain([edge.callee])).collect();
     funcs.extend(ran.calls.keys());
+    let pairs: Vec<_> = edges.iter().filter_map(|edge| Some((edge.caller?, edge.callee))).collect();
+    let selection = Selection::of(shown, ran.weights(funcs.iter().copied(), edges), &pairs);
     if edges.iter().any(|edge| edge.caller.is_none()) {
         graph.node("host", &["the host".to_owned()], HOST);
     }
-    for func in funcs {
+    for func in funcs.into_iter().filter(|&func| selection.node(func) == Node::Func(func)) {
         ran.node(&mut graph, func);
     }
-    for edge in edges {
-        run_edge(&mut graph, edge, "");
-    }
-    graph.legend(LEGEND);
+    folded(&mut graph, &selection, ran.total);
+    run_edges(&mut graph, edges, &selection, shown, |_| "");
+    ran.legend(&mut graph);
     graph.finish()
 }
 
-fn run_edge(graph: &mut Graph, edge: &crate::passes::CallEdge, attributes: &str) {
+/// The nodes of what is folded.
+fn folded(graph: &mut Graph, selection: &Selection, total: u64) {
+    if let Some(note) = &selection.note {
+        graph.title(note);
+    }
+    for (node, (count, heat)) in selection.folded() {
+        let (label, attributes) = match node {
+            Node::Ran => {
+                let part = percent(share(heat, total));
+                (
+                    vec![
+                        format!("{} executed", plural(count, "other function")),
+                        format!("{part} of the run"),
+                    ],
+                    FOLD,
+                )
+            }
+            Node::Imports => (vec![plural(count, "other import")], BLUE),
+            _ => (vec![format!("{} never executed", plural(count, "function"))], GREY),
+        };
+        graph.node(&node.id(), &label, attributes);
+    }
+}
+
+/// The calls of a run; those from or to what is folded are one for each two nodes.
+fn run_edges<'s>(
+    graph: &mut Graph,
+    edges: &[RunEdge],
+    selection: &Selection,
+    shown: Shown,
+    style: impl Fn(&RunEdge) -> &'s str,
+) {
+    let mut sums: BTreeMap<(Option<Node>, Node), u64> = BTreeMap::new();
+    for edge in edges {
+        let ends = (edge.caller.map(|caller| selection.node(caller)), selection.node(edge.callee));
+        match ends {
+            (None | Some(Node::Func(_)), Node::Func(_)) => run_edge(graph, edge, shown, style(edge)),
+            _ => {
+                let sum = sums.entry(ends).or_default();
+                *sum = sum.saturating_add(edge.count);
+            }
+        }
+    }
+    for ((from, to), count) in sums.into_iter().filter(|((from, to), _)| *from != Some(*to)) {
+        let from = from.map_or_else(|| "host".to_owned(), Node::id);
+        graph.edge(&from, &to.id(), &grouped(count), "color=\"#888888\"");
+    }
+}
+
+fn run_edge(graph: &mut Graph, edge: &RunEdge, shown: Shown, attributes: &str) {
     let from = edge.caller.map_or_else(|| "host".to_owned(), id);
     let how = match (edge.kind, edge.tail) {
         (CallEdgeKind::Direct, false) => "",
@@ -202,16 +321,22 @@ fn run_edge(graph: &mut Graph, edge: &crate::passes::CallEdge, attributes: &str)
         (CallEdgeKind::Indirect, true) => " indirect tail",
         (CallEdgeKind::Host, _) => " host",
     };
-    graph.edge(&from, &id(edge.callee), &format!("{}{how}", edge.count), attributes);
+    let label = format!("{}{how}", grouped(edge.count));
+    let width = shown.heat.then(|| format!("penwidth={:.1}", width(edge.count)));
+    let attributes: Vec<_> =
+        Some(attributes.to_owned()).filter(|text| !text.is_empty()).into_iter().chain(width).collect();
+    graph.edge(&from, &id(edge.callee), &label, &attributes.join(", "));
 }
 
 /// The static call graph.
-pub fn static_calls(view: &View) -> String {
+pub fn static_calls(view: &View, shown: Shown) -> String {
     let names = Names::of(view);
     let dead: BTreeSet<_> = view.calls.dead.iter().copied().collect();
     let mut graph = Graph::new("static_calls");
     let imports = view.imports.iter().filter_map(|import| import.func);
-    for func in imports.chain(view.functions.iter().map(|function| function.index)) {
+    let funcs: Vec<_> = imports.chain(view.functions.iter().map(|function| function.index)).collect();
+    let selection = static_selection(view, &names, &funcs, shown);
+    for func in funcs.into_iter().filter(|&func| selection.node(func) == Node::Func(func)) {
         let attributes = match (names.import(func), names.function(func)) {
             (Some(_), _) => BLUE,
             _ if dead.contains(&func) => GREY,
@@ -220,47 +345,99 @@ pub fn static_calls(view: &View) -> String {
         };
         graph.node(&id(func), &[names.func(func)], attributes);
     }
-    for edge in &view.calls.edges {
-        let (label, attributes) = match edge.kind {
-            crate::module::view::StaticCallKind::Direct => (edge.sites.to_string(), ""),
-            crate::module::view::StaticCallKind::Indirect => {
-                (format!("{} indirect", edge.sites), "style=dashed")
-            }
-        };
-        graph.edge(&id(edge.caller), &id(edge.callee), &label, attributes);
+    if let Some(note) = &selection.note {
+        graph.title(note);
     }
+    for (node, (count, _)) in selection.folded() {
+        graph.node(&node.id(), &[plural(count, "other function")], FOLD);
+    }
+    static_edges(&mut graph, view, &selection);
     graph.legend(&[("score above 20", RED), ("import", BLUE), ("nothing can call it", GREY)]);
     graph.finish()
 }
 
+/// Of the static graph the hottest are those with the most calls in the code, from and to them.
+fn static_selection(view: &View, names: &Names<'_>, funcs: &[FuncIndex], shown: Shown) -> Selection {
+    let weight = |func: FuncIndex| (func, Weight { heat: 1, is_import: names.import(func).is_some() });
+    let mut weights: BTreeMap<_, _> = funcs.iter().map(|&func| weight(func)).collect();
+    for edge in &view.calls.edges {
+        for func in [edge.caller, edge.callee] {
+            if let Some(weight) = weights.get_mut(&func) {
+                weight.heat = weight.heat.saturating_add(edge.sites.into());
+            }
+        }
+    }
+    let pairs: Vec<_> = view.calls.edges.iter().map(|edge| (edge.caller, edge.callee)).collect();
+    Selection::of(shown, weights, &pairs)
+}
+
+fn static_edges(graph: &mut Graph, view: &View, selection: &Selection) {
+    let mut folded: BTreeMap<(Node, Node), u64> = BTreeMap::new();
+    for edge in &view.calls.edges {
+        let ends = (selection.node(edge.caller), selection.node(edge.callee));
+        if let (Node::Func(_), Node::Func(_)) = ends {
+            let (label, attributes) = match edge.kind {
+                crate::module::view::StaticCallKind::Direct => (grouped(edge.sites.into()), ""),
+                crate::module::view::StaticCallKind::Indirect => {
+                    (format!("{} indirect", grouped(edge.sites.into())), "style=dashed")
+                }
+            };
+            graph.edge(&id(edge.caller), &id(edge.callee), &label, attributes);
+        } else {
+            let sum = folded.entry(ends).or_default();
+            *sum = sum.saturating_add(edge.sites.into());
+        }
+    }
+    for ((from, to), sites) in folded.into_iter().filter(|((from, to), _)| from != to) {
+        graph.edge(&from.id(), &to.id(), &grouped(sites), "color=\"#888888\"");
+    }
+}
+
 /// What ran, over what there is: the static call graph and the run's in one.
-pub fn dynamic(report: &Report<'_>) -> String {
-    let ran = Ran::of(report);
+pub fn dynamic(report: &Report<'_>, shown: Shown) -> String {
+    let ran = Ran::of(report, shown);
     let mut graph = Graph::new("dynamic");
     graph.node("host", &["the host".to_owned()], HOST);
     let imports = report.view.imports.iter().filter_map(|import| import.func);
-    for func in imports.chain(report.view.functions.iter().map(|function| function.index)) {
+    let funcs: Vec<_> = imports.chain(report.view.functions.iter().map(|function| function.index)).collect();
+    let edges = &report.dynamic.call_graph.edges;
+    let ran_pairs = edges.iter().filter_map(|edge| Some((edge.caller?, edge.callee)));
+    let pairs: Vec<_> =
+        ran_pairs.chain(report.view.calls.edges.iter().map(|edge| (edge.caller, edge.callee))).collect();
+    let selection = Selection::of(shown, ran.weights(funcs.iter().copied(), edges), &pairs);
+    for func in funcs.into_iter().filter(|&func| selection.node(func) == Node::Func(func)) {
         ran.node(&mut graph, func);
     }
+    folded(&mut graph, &selection, ran.total);
     let hidden: BTreeSet<_> =
         report.dynamic.coverage.hidden.iter().map(|call| (call.caller, call.callee)).collect();
-    for edge in &report.dynamic.call_graph.edges {
-        let is_hidden = hidden.contains(&(edge.caller, edge.callee));
-        run_edge(
-            &mut graph,
-            edge,
-            if is_hidden { "color=\"#c06000\", penwidth=2" } else { "color=\"#207020\"" },
-        );
-    }
+    run_edges(&mut graph, edges, &selection, shown, |edge| {
+        match hidden.contains(&(edge.caller, edge.callee)) {
+            true if shown.heat => "color=\"#c06000\"",
+            true => "color=\"#c06000\", penwidth=2",
+            false => "color=\"#207020\"",
+        }
+    });
+    never_taken(&mut graph, report, &selection);
+    ran.legend(&mut graph);
+    graph.finish()
+}
+
+/// Calls of the code that the run did not make; those to what is folded are one for each two nodes.
+fn never_taken(graph: &mut Graph, report: &Report<'_>, selection: &Selection) {
     let executed: BTreeSet<_> =
         report.dynamic.call_graph.edges.iter().map(|edge| (edge.caller, edge.callee)).collect();
-    for edge in
-        report.view.calls.edges.iter().filter(|edge| !executed.contains(&(Some(edge.caller), edge.callee)))
-    {
-        graph.edge(&id(edge.caller), &id(edge.callee), "", "style=dashed, color=\"#aaaaaa\"");
+    let edges = report.view.calls.edges.iter();
+    let mut folded = BTreeSet::new();
+    for edge in edges.filter(|edge| !executed.contains(&(Some(edge.caller), edge.callee))) {
+        let (from, to) = (selection.node(edge.caller), selection.node(edge.callee));
+        let is_drawn = matches!((from, to), (Node::Func(_), Node::Func(_)));
+        // What the others could have called would be a line from each node to each.
+        let is_of_drawn = matches!((from, to), (Node::Func(_), Node::Never | Node::Imports));
+        if is_drawn || (is_of_drawn && folded.insert((from, to))) {
+            graph.edge(&from.id(), &to.id(), "", "style=dashed, color=\"#aaaaaa\"");
+        }
     }
-    graph.legend(LEGEND);
-    graph.finish()
 }
 
 fn state_style(is_initial: bool, is_terminal: bool) -> String {
@@ -280,7 +457,7 @@ pub fn states(report: &Report<'_>) -> String {
     let names = Names::of(report.view);
     let mut graph = Graph::new("states");
     for state in &report.dynamic.states.states {
-        let label = [names.func(state.func), format!("{} visits", state.visits)];
+        let label = [names.func(state.func), plural(state.visits, "visit")];
         graph.node(&id(state.func), &label, &state_style(state.initial, state.terminal));
     }
     for step in &report.dynamic.states.transitions {
@@ -289,7 +466,7 @@ pub fn states(report: &Report<'_>) -> String {
             (_, true) => "style=dotted",
             _ => "",
         };
-        let label = format!("{} ({:.0} %)", step.count, step.probability * 100.0);
+        let label = format!("{} ({:.0} %)", grouped(step.count), step.probability * 100.0);
         graph.edge(&id(step.from), &id(step.to), &label, style);
     }
     graph.legend(&[
@@ -321,8 +498,10 @@ fn block_label(index: u32, ops: &[Op], count: u64, depth: Option<u32>) -> Vec<St
         (Some(first), Some(last)) => format!("{:#x} to {:#x}", first.offset.0, last.offset.0),
         _ => "empty".to_owned(),
     };
-    let mut label =
-        vec![format!("block {index}: {span}"), format!("{} instructions, executed {count} times", ops.len())];
+    let mut label = vec![
+        format!("block {index}: {span}"),
+        format!("{}, executed {}", plural(ops.len() as u64, "instruction"), plural(count, "time")),
+    ];
     label.extend(depth.map(|depth| format!("header of a loop, depth {depth}")));
     label.extend(ops.iter().take(SHOWN_OPS).map(|op| op.opcode.mnemonic().to_owned()));
     let more = ops.len().saturating_sub(SHOWN_OPS);
@@ -341,16 +520,22 @@ fn edge_style(is_back: bool, count: u64) -> &'static str {
 
 /// The control flow of a function, with how often each block ran and each edge was taken. `flow` is absent if
 /// there was no run.
-pub fn cfg(report: &Report<'_>, func: FuncIndex, code: &Code, flow: Option<&Flow>) -> String {
+pub fn cfg(report: &Report<'_>, func: FuncIndex, code: &Code, flow: Option<&Flow>, shown: Shown) -> String {
     let names = Names::of(report.view);
     let graph_of = Cfg::of(code);
     let depths: BTreeMap<_, _> = graph_of.loops.iter().map(|found| (found.header.0, found.depth)).collect();
     let mut graph = Graph::new("cfg");
-    let _ = writeln!(graph.text, "  label={};\n  labelloc=t;", quote(&[names.func(func)]));
+    graph.title(&names.func(func));
     for (index, block) in (0u32..).zip(code.blocks()) {
         let count = flow.and_then(|flow| flow.blocks.get(&index)).copied().unwrap_or(0);
         let label = block_label(index, &code.ops()[block.range()], count, depths.get(&index).copied());
-        graph.node(&format!("b{index}"), &label, if count > 0 { GREEN } else { GREY });
+        let instructions = count.saturating_mul(block.range().len() as u64);
+        let colour = match (count, shown.heat) {
+            (0, _) => GREY,
+            (_, false) => GREEN,
+            (_, true) => heat(share(instructions, report.instructions)),
+        };
+        graph.node(&format!("b{index}"), &label, colour);
     }
     // Several edges between the same blocks are one: the run does not tell them apart.
     let mut edges: BTreeMap<(u32, u32), Vec<&'static str>> = BTreeMap::new();
@@ -363,14 +548,23 @@ pub fn cfg(report: &Report<'_>, func: FuncIndex, code: &Code, flow: Option<&Flow
         let is_back = to <= from;
         ways.dedup();
         let back = if is_back { " (back)" } else { "" };
-        let label = format!("{} {count}{back}", ways.join(", "));
-        graph.edge(&format!("b{from}"), &format!("b{to}"), label.trim_start(), edge_style(is_back, count));
+        let label = format!("{} {}{back}", ways.join(", "), grouped(count));
+        let style = match shown.heat && count > 0 {
+            true => format!(
+                "{}, penwidth={:.1}",
+                edge_style(is_back, count).trim_end_matches(", penwidth=2"),
+                width(count)
+            ),
+            false => edge_style(is_back, count).to_owned(),
+        };
+        graph.edge(&format!("b{from}"), &format!("b{to}"), label.trim_start(), &style);
     }
-    graph.legend(&[
-        ("executed", GREEN),
-        ("never executed", GREY),
-        ("red edge: back edge", "fillcolor=white"),
-    ]);
+    let mut legend = match shown.heat {
+        true => HEAT.iter().map(|(_, label, colour)| (*label, *colour)).collect(),
+        false => vec![("executed", GREEN)],
+    };
+    legend.extend([("never executed", GREY), ("red edge: back edge", "fillcolor=white")]);
+    graph.legend(&legend);
     graph.finish()
 }
 

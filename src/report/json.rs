@@ -4,7 +4,10 @@
 //! It borrows from the analysis, so that a module with tens of thousands of functions is not copied. No time
 //! stamps, no order that is not that of the sample: same analysis, same bytes.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use base64::Engine as _;
 use schemars::JsonSchema;
@@ -16,7 +19,7 @@ use crate::{
     hex,
     limitation::Limitation,
     module::{
-        FuncIndex, Place,
+        FuncIndex, Place, SourceFrame,
         view::{File, Ioc, Proposal, Validity, View},
     },
     passes::{Dynamic, Metrics, flows::DataFlows},
@@ -26,7 +29,7 @@ use crate::{
 };
 
 use super::{
-    limits::RETURNED_HEAD,
+    limits::{RETURNED_HEAD, SOURCE_PLACES},
     options::{OptionsUsed, options_used},
     timeline::{self, Step},
 };
@@ -140,6 +143,10 @@ pub struct Report<'a> {
     pub replay_error: Option<&'a str>,
     /// How it was run: with these, the run can be repeated.
     pub options: OptionsUsed<'a>,
+    /// Offset of an instruction that the report names (hexadecimal, `0x1a2b`) → where it comes from in the
+    /// source, the innermost inlined call first; absent without debug information.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub source_lines: BTreeMap<String, Vec<SourceFrame>>,
     /// What the bytes say.
     pub view: &'a View,
     /// Items that are left out of long lists, by the list's name; absent if there are none or all were asked
@@ -183,6 +190,9 @@ pub struct SampleReport<'a> {
     pub md5: &'a str,
     /// MD5 of the names of the imported functions.
     pub imphash: &'a str,
+    /// TLSH; absent for a file that is too short or too uniform for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tlsh: Option<&'a str>,
     /// Shannon entropy in bits per byte.
     pub entropy: f64,
     /// Whether the sample was given as text; hashes and offsets are those of the binary made from it.
@@ -369,6 +379,7 @@ impl<'a> Report<'a> {
             sleeps: run.map_or(0, |run| run.sleeps),
             replay_error: dynamic.error.as_deref(),
             options: options_used(options),
+            source_lines: source_lines(analysis, max_log),
             view,
             cut: BTreeMap::new(),
             wasm: &analysis.wasm,
@@ -377,8 +388,30 @@ impl<'a> Report<'a> {
     }
 }
 
+/// The lines of the places that a report names.
+fn source_lines(analysis: &Analysis, max_log: usize) -> BTreeMap<String, Vec<SourceFrame>> {
+    let Analysis { view, dynamic, .. } = analysis;
+    if view.dwarf.is_none() {
+        return BTreeMap::new();
+    }
+    let entries = analysis.run.as_ref().map_or(&[][..], |run| &run.entries);
+    let rules = analysis.rules.iter().flat_map(|rule| &rule.places);
+    let correlations = analysis.correlations.iter().flat_map(|found| &found.places);
+    let findings = analysis.findings.iter().flat_map(|found| &found.places);
+    let loops = dynamic.loops.iter().map(|found| found.place);
+    let functions = dynamic.functions.iter().filter_map(|ran| view.function(ran.index));
+    let offsets = rules.chain(correlations).chain(findings).copied().chain(loops).map(|place| place.offset);
+    let offsets = offsets
+        .chain(entries.iter().filter_map(|entry| Some(entry.site?.offset)))
+        .chain(dynamic.call_sites.iter().take(max_log).flatten().map(|site| site.offset))
+        .chain(functions.map(|function| function.offset));
+    let offsets: BTreeSet<_> = offsets.take(SOURCE_PLACES).collect();
+    let with_lines = offsets.into_iter().map(|offset| (format!("{:#x}", offset.0), view.source(offset)));
+    with_lines.filter(|(_, frames)| !frames.is_empty()).collect()
+}
+
 fn sample<'a>(name: &'a str, view: &'a View) -> SampleReport<'a> {
-    let File { size, sha256, sha1, md5, imphash, entropy, from_text, .. } = &view.file;
+    let File { size, sha256, sha1, md5, imphash, tlsh, entropy, from_text, .. } = &view.file;
     SampleReport {
         name,
         size: *size,
@@ -386,6 +419,7 @@ fn sample<'a>(name: &'a str, view: &'a View) -> SampleReport<'a> {
         sha1,
         md5,
         imphash,
+        tlsh: tlsh.as_deref(),
         entropy: *entropy,
         from_text: *from_text,
         validity: &view.validity,

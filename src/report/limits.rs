@@ -22,6 +22,12 @@ pub(super) const SHOWN_OPS: usize = 6;
 /// Characters shown of a name: a table keeps its columns.
 pub(super) const NAME_SHOWN: usize = 60;
 
+/// Characters shown of a file and line: paths of compilers are long, and one is of use only whole.
+pub(super) const LINE_SHOWN: usize = 200;
+
+/// Places whose lines the report has; the rest are among those that are counted elsewhere.
+pub(super) const SOURCE_PLACES: usize = 5_000;
+
 /// Locations of one result at most: viewers list them all.
 pub(super) const MAX_LOCATIONS: usize = 20;
 
@@ -39,3 +45,18 @@ pub(super) const TIMELINE_TEXT: usize = 200;
 
 /// Indicators of one sample that are exchanged: platforms take thousands, and nobody acts on more.
 pub(super) const STIX_INDICATORS: usize = 200;
+
+/// Statements of a rule that a reason names, the rest counted: a line or two.
+pub(super) const SHOWN_FOUND: usize = 3;
+
+/// Statements of a rule that are looked at to name these.
+pub(super) const MOST_FOUND: usize = 16;
+
+/// Nesting of evidence that is looked into: rules nest less.
+pub(super) const EVIDENCE_DEPTH: usize = 32;
+
+/// Characters of what a statement seeks: half a line.
+pub(super) const SHOWN_SOUGHT: usize = 60;
+
+/// Characters of an argument in a trace for Perfetto: what points at it shows a line.
+pub(super) const CHROME_TEXT: usize = 200;

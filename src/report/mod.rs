@@ -7,6 +7,7 @@
 //! Not here: files, terminals and options (`cli`).
 
 pub mod capa;
+pub mod chrome;
 mod contents;
 pub mod coverage;
 pub mod csv;
@@ -14,9 +15,12 @@ mod cut;
 pub mod diff;
 pub mod dot;
 pub mod folded;
+mod grown;
 #[cfg(feature = "cli")]
 pub mod html;
+pub mod indicators;
 mod json;
+pub mod lcov;
 mod leftovers;
 mod limits;
 pub mod misp;
@@ -25,6 +29,7 @@ pub mod ndjson;
 mod options;
 mod persona;
 pub mod sarif;
+pub mod speedscope;
 pub mod stix;
 #[cfg(feature = "cli")]
 pub mod text;
@@ -46,7 +51,7 @@ pub use options::{Exact, LimitsUsed, OptionsError, OptionsUsed, options_used};
 pub use persona::{PersonaContents, PersonaDrive, PersonaFile, PersonaPeer, PersonaSocket};
 pub use timeline::Step;
 #[cfg(feature = "cli")]
-pub(crate) use why::{Why, severity};
+pub(crate) use why::{Why, marks as rule_marks, severity};
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-use super::limits::NAME_SHOWN;
+use super::limits::{LINE_SHOWN, NAME_SHOWN};
 use crate::text::clip;
 
 /// Where Ghidra's loader for WebAssembly puts the first byte of the module.
@@ -19,6 +19,7 @@ pub const GHIDRA_BASE: u64 = 0x8000_0000;
 /// Names of functions, and what the static view knows of them.
 #[derive(Debug)]
 pub struct Names<'v> {
+    view: &'v View,
     imports: HashMap<FuncIndex, &'v view::ImportInfo>,
     functions: HashMap<FuncIndex, &'v view::Function>,
 }
@@ -28,7 +29,7 @@ impl<'v> Names<'v> {
     pub fn of(view: &'v View) -> Self {
         let imports = view.imports.iter().filter_map(|import| Some((import.func?, import))).collect();
         let functions = view.functions.iter().map(|function| (function.index, function)).collect();
-        Self { imports, functions }
+        Self { view, imports, functions }
     }
 
     /// The import that `func` is.
@@ -41,11 +42,11 @@ impl<'v> Names<'v> {
         self.functions.get(&func).copied()
     }
 
-    /// The name of `func` as the sample gives it, escaped and cut; `module.name` for an import.
+    /// The name of `func` as the sample gives it, demangled, escaped and cut; `module.name` for an import.
     pub fn name(&self, func: FuncIndex) -> Option<String> {
         match self.import(func) {
             Some(import) => Some(clip(&format!("{}.{}", import.module, import.name), NAME_SHOWN)),
-            None => self.function(func)?.name.as_deref().map(|name| clip(name, NAME_SHOWN)),
+            None => self.function(func)?.called().map(|name| clip(name, NAME_SHOWN)),
         }
     }
 
@@ -57,9 +58,26 @@ impl<'v> Names<'v> {
         }
     }
 
-    /// `func 42 (name) wasm-function[42]:0x1a2b`.
+    /// `func 42 (name) wasm-function[42]:0x1a2b`, and `src/a.rs:12` if that is known.
     pub fn place(&self, place: Place) -> String {
-        format!("{} {}", self.func(place.function), location(place.function, place.offset))
+        let place_of = format!("{} {}", self.func(place.function), location(place.function, place.offset));
+        match self.source(place.offset) {
+            Some(source) => format!("{place_of} {source}"),
+            None => place_of,
+        }
+    }
+
+    /// The line of an instruction, `src/a.rs:12`, and from which lines it was inlined:
+    /// `src/a.rs:12 (inner) in src/b.rs:3`.
+    pub fn source(&self, offset: CodeOffset) -> Option<String> {
+        let frames = self.view.source(offset);
+        let mut text = clip(&frames.first()?.line()?, LINE_SHOWN);
+        if let [inner, outer, ..] = &frames[..] {
+            let name = inner.function.as_deref().unwrap_or("inlined");
+            text.push_str(&format!(" ({})", clip(name, NAME_SHOWN)));
+            text.extend(outer.line().map(|line| format!(" in {}", clip(&line, LINE_SHOWN))));
+        }
+        Some(text)
     }
 
     /// `func 42 (name)`, or `the host`.

@@ -181,7 +181,7 @@ fn text_shows_more_with_each_level() {
         (shown(Verbosity::Normal), shown(Verbosity::Verbose), shown(Verbosity::Evidence));
     assert!(normal.starts_with("limitation: "), "{normal}");
     assert!(normal.contains("MALICIOUS 91/100  family miner"), "{normal}");
-    assert!(normal.contains("T1496.001") && normal.contains("impact/cryptomining"), "{normal}");
+    assert!(normal.contains("T1496.001") && verbose.contains("impact/cryptomining"), "{verbose}");
     let place = "func 0 (f) wasm-function[0]:0x1e  ghidra 0x8000001e";
     assert!(!normal.contains(place) && verbose.contains(place), "{verbose}");
     let metric = "wasm/metric: xor_share >= 0.05 = ";
@@ -218,6 +218,46 @@ fn what_the_sample_chose_is_escaped_once() {
     assert!(row.contains("\"/дом/\"\"a\"\"\\b\\n\\u{202e}\""), "{row}");
 }
 
+/// Everywhere a place is shown there is its line, with the call that was inlined there.
+#[cfg(feature = "cli")]
+#[test]
+fn places_have_the_lines_of_debug_information() {
+    let nops = "nop ".repeat(18);
+    let text = format!(
+        r#"(module (import "env" "log" (func $log))
+        (func $_ZN4core3fmt5write17h0123456789abcdefE (export "_start") {nops} (call $log) {nops}))"#
+    );
+    let options = sandbox::RunOptions::default();
+    let sample = crate::module::with_debug_information(&text);
+    let analysis = Analysis::of(&sample, &options, &rules::Set::default());
+    let report = Report::of(&Subject { name: "x", analysis: &analysis, options: &options, max_log: 10 });
+    let site = report.host_calls[0].site.unwrap();
+    let place = super::Names::of(report.view).place(site);
+    let [line, call] = ["/work/lib/inner.c:7", "/work/lib/inner.c:12"];
+    assert!(place.starts_with("func 1 (core::fmt::write) wasm-function[1]:0x"), "{place}");
+    assert!(place.ends_with(&format!(" {line} (inner()) in {call}")), "{place}");
+    let json = serde_json::to_value(&report).unwrap();
+    let frames = &json["source_lines"][format!("{:#x}", site.offset.0)];
+    assert_eq!((&frames[0]["function"], &frames[0]["line"]), (&"inner()".into(), &7.into()));
+    assert_eq!((&frames[1]["function"], &frames[1]["line"]), (&"outer".into(), &12.into()));
+    assert_eq!(json["view"]["functions"][0]["demangled"], "core::fmt::write");
+    assert_eq!(json["view"]["functions"][0]["name"], "_ZN4core3fmt5write17h0123456789abcdefE");
+    let mut page = Vec::new();
+    super::text::write(
+        &report,
+        super::text::TextOptions { level: super::text::Verbosity::Evidence, ..Default::default() },
+        ASKED,
+        &mut page,
+    )
+    .unwrap();
+    let page = String::from_utf8(page).unwrap();
+    assert!(page.contains(line) && page.contains("core::fmt::write"), "{page}");
+    // Without it nothing is said of lines.
+    let bare = Analysis::of(text.as_bytes(), &options, &rules::Set::default());
+    let report = Report::of(&Subject { name: "x", analysis: &bare, options: &options, max_log: 10 });
+    assert_eq!(serde_json::to_value(&report).unwrap().get("source_lines"), None);
+}
+
 /// Orange is what the static graph lacks, and nothing else.
 #[test]
 fn orange_is_what_the_static_graph_lacks() {
@@ -225,7 +265,7 @@ fn orange_is_what_the_static_graph_lacks() {
         let options = sandbox::RunOptions::default();
         let analysis = Analysis::of(module.as_bytes(), &options, &rules::Set::default());
         let report = Report::of(&Subject { name: "x", analysis: &analysis, options: &options, max_log: 10 });
-        let text = super::dot::dynamic(&report);
+        let text = super::dot::dynamic(&report, super::dot::Shown::default());
         let sample = text.split("subgraph cluster_legend").next().unwrap_or_default().lines();
         sample
             .filter(|line| line.contains("#c06000"))

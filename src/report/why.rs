@@ -9,7 +9,11 @@ use crate::{
     verdict::Reason,
 };
 
-use super::Report;
+use super::{
+    Report,
+    limits::{EVIDENCE_DEPTH, MOST_FOUND, SHOWN_FOUND, SHOWN_SOUGHT},
+};
+use crate::text::{cut_counted, plural, some};
 
 /// A reason and what is known of it.
 #[derive(Debug, Clone)]
@@ -72,21 +76,96 @@ impl<'r> Why<'r> {
     }
 
     fn of_rule(bare: Self, rule: &'r Match) -> Self {
-        // A reason of a rule is its name and, behind a colon, what held.
-        let rest = bare.reason.text.strip_prefix(rule.name.as_str());
-        let found = rest.map(|rest| rest.trim_start_matches([':', ' ']).to_owned());
         let sentence = match rule.description.is_empty() {
             true => format!("It may {}", rule.name),
             false => rule.description.clone(),
         };
-        let found = found.unwrap_or_else(|| bare.reason.text.clone());
-        let evidence = (!found.is_empty()).then_some(found);
+        let evidence = found(rule);
+        let evidence = (!evidence.is_empty()).then_some(evidence);
         Self { sentence: whole_sentence(&sentence), evidence, rule: Some(rule), ..bare }
+    }
+
+    /// What its rule's match rests on, where that is less than a deed.
+    pub(crate) fn marks(&self) -> Vec<&'static str> {
+        self.rule.map(marks).unwrap_or_default()
     }
 
     /// The statements of a rule that held, if it comes from one.
     pub(crate) fn tree(&self) -> Option<&'r Evidence> {
         self.rule.map(|rule| &rule.evidence)
+    }
+}
+
+/// What a match rests on, where that is less than a deed of the sample's own.
+pub(crate) fn marks(rule: &Match) -> Vec<&'static str> {
+    let marks = [
+        (rule.attempted, "tried, and failed"),
+        (rule.driven, "forced: only the driver called it"),
+        (rule.implied, "implied by another"),
+    ];
+    marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark).collect()
+}
+
+/// What was found of a rule's statements, and where: the first few.
+fn found(rule: &Match) -> String {
+    let mut words = Vec::new();
+    leaves(&rule.evidence, &mut words, 0);
+    let mut found = some(words, SHOWN_FOUND);
+    if let Some(place) = rule.places.first() {
+        let separator = if found.is_empty() { "" } else { ", " };
+        found.push_str(&format!("{separator}at func {}:{:#x}", place.function, place.offset.0));
+        if rule.count > 1 {
+            found.push_str(&format!(" and {}", plural(rule.count - 1, "more place")));
+        }
+    }
+    found
+}
+
+/// The leaves of the evidence in words, each once. Rules are of bounded depth; this is bounded by itself.
+fn leaves(evidence: &Evidence, words: &mut Vec<String>, depth: usize) {
+    if depth > EVIDENCE_DEPTH || words.len() >= MOST_FOUND {
+        return;
+    }
+    // What was not found is no evidence to look at.
+    if evidence.parts.is_empty() && !evidence.statement.starts_with("not") {
+        let word = in_words(&evidence.statement, evidence.found.as_deref());
+        if !words.iter().any(|other| other.contains(&word)) {
+            words.push(word);
+        }
+    }
+    for part in &evidence.parts {
+        leaves(part, words, depth + 1);
+    }
+}
+
+/// Features of which only a name is found.
+const NAMED: [&str; 4] = ["import", "export", "section", "function-name"];
+
+/// A statement that held: what it found says more than how it was sought, but of a figure both count.
+fn in_words(statement: &str, found: Option<&str>) -> String {
+    let (feature, sought) = statement.split_once(": ").unwrap_or((statement, ""));
+    match found {
+        Some(found) if feature == "wasm/metric" => match sought.split_once(' ') {
+            Some((metric, bound)) => format!("{metric} {found} ({bound})"),
+            None => format!("{sought} {found}"),
+        },
+        Some(found) if NAMED.contains(&feature) => format!("{feature} {found}"),
+        Some(found)
+            if found.starts_with("at ") || found.starts_with(|first: char| first.is_ascii_digit()) =>
+        {
+            format!("{} {found}", without_pattern(feature, sought))
+        }
+        Some(found) => found.to_owned(),
+        None => without_pattern(feature, sought),
+    }
+}
+
+/// A statement without its regular expression, if it is one.
+fn without_pattern(feature: &str, sought: &str) -> String {
+    match sought {
+        "" => feature.to_owned(),
+        _ if sought.starts_with('/') => feature.to_owned(),
+        _ => format!("{feature}: {}", cut_counted(sought, SHOWN_SOUGHT)),
     }
 }
 
@@ -97,5 +176,30 @@ fn whole_sentence(text: &str) -> String {
     match chars.next() {
         Some(first) => first.to_uppercase().chain(chars).collect(),
         None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_what_was_found_and_not_how_it_was_sought() {
+        for (statement, found, expected) in [
+            (
+                "wasm/file: created /\\.ssh\\/keys$/",
+                Some("\"/a/.ssh/keys\" created"),
+                "\"/a/.ssh/keys\" created",
+            ),
+            ("wasm/metric: xor_share >= 0.05", Some("0.4"), "xor_share 0.4 (>= 0.05)"),
+            ("mnemonic: i32.xor", Some("at 0x8"), "mnemonic: i32.xor at 0x8"),
+            ("string: /a|b/", Some("at 0x8"), "string at 0x8"),
+            ("characteristic: start function", None, "characteristic: start function"),
+            ("export: /^mine$/", Some("mine"), "export mine"),
+            ("export: /^mine$/", None, "export"),
+            ("optional", None, "optional"),
+        ] {
+            assert_eq!(in_words(statement, found), expected, "{statement}");
+        }
     }
 }

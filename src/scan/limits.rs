@@ -123,3 +123,16 @@ pub(super) const MAX_ID: usize = 200;
 
 /// Host calls in the log of a report: as `spoor run` has by default.
 pub(super) const REPORT_CALLS: usize = 10_000;
+
+/// Samples in the page of a batch, the worst first, the rest counted: a browser sorts and searches them at
+/// once.
+#[cfg(feature = "cli")]
+pub(super) const OVERVIEW_ROWS: usize = 10_000;
+
+/// Characters of a name or a reason there: a line or two.
+#[cfg(feature = "cli")]
+pub(super) const OVERVIEW_TEXT: usize = 200;
+
+/// Groups of a kind, samples of a group, and slow samples there.
+#[cfg(feature = "cli")]
+pub(super) const OVERVIEW_LIST: usize = 50;

@@ -28,6 +28,8 @@ pub mod merge;
 pub mod message;
 #[cfg(target_os = "linux")]
 pub mod nursery;
+#[cfg(feature = "cli")]
+pub mod overview;
 pub mod process;
 mod queue;
 mod room;

@@ -1,5 +1,7 @@
 //! What could deceive a reader, made plain.
 
+use super::words::cut_at;
+
 /// Returns `text` with control and format characters escaped, so that a name can neither move the cursor nor
 /// turn the line round. Line feeds stay.
 pub fn escape(text: &str) -> String {
@@ -11,11 +13,11 @@ pub fn line(text: &str) -> String {
     escape_with(text, |_| false)
 }
 
-/// As [`line()`], cut after `max` characters; what is cut is counted.
+/// As [`line()`], cut after `max` characters; what is cut is counted. What is shorter than that mark stays.
 pub fn clip(text: &str, max: usize) -> String {
-    match text.char_indices().nth(max) {
+    match cut_at(text, max) {
         None => line(text),
-        Some((end, _)) => format!("{}…(+{} bytes)", line(&text[..end]), text.len() - end),
+        Some((kept, mark)) => format!("{}{mark}", line(kept)),
     }
 }
 
@@ -63,6 +65,8 @@ mod tests {
     #[test]
     fn what_is_cut_is_counted() {
         assert_eq!(clip("abc", 3), "abc");
-        assert_eq!(clip("абвг", 3), "абв…(+2 bytes)");
+        let long = format!("абв{}", "г".repeat(20));
+        assert_eq!(clip(&long, 3), "абв…(+40 bytes)");
+        assert_eq!(clip("абвг", 3), "абвг");
     }
 }

@@ -48,12 +48,22 @@ pub fn cut(text: &str, max: usize) -> String {
     }
 }
 
-/// As [`cut`], with the number of bytes that are missing.
+/// As [`cut`], with the number of bytes that are missing. What is shorter than that mark stays.
 pub fn cut_counted(text: &str, max: usize) -> String {
-    match text.char_indices().nth(max) {
-        Some((end, _)) => format!("{}…(+{} bytes)", text.get(..end).unwrap_or_default(), text.len() - end),
+    match cut_at(text, max) {
+        Some((kept, mark)) => format!("{kept}{mark}"),
         None => text.to_owned(),
     }
+}
+
+/// The first `max` characters of a text and a mark that counts the rest; `None` if the rest takes no more
+/// room than the mark.
+pub(super) fn cut_at(text: &str, max: usize) -> Option<(&str, String)> {
+    let (end, _) = text.char_indices().nth(max)?;
+    let (kept, rest) = text.split_at_checked(end)?;
+    let mark = format!("…(+{} bytes)", rest.len());
+    let is_longer = rest.chars().nth(mark.chars().count()).is_some();
+    is_longer.then_some((kept, mark))
 }
 
 /// At most `max` characters of a text, between backquotes. Not escaped: whoever prints the sentence does
@@ -103,9 +113,13 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_between_characters() {
-        for (text, max, cut_off, counted) in
-            [("abc", 3, "abc", "abc"), ("абвг", 3, "абв…", "абв…(+2 bytes)"), ("ab", 0, "…", "…(+2 bytes)")]
-        {
+        let long = format!("аб{}", "в".repeat(13));
+        for (text, max, cut_off, counted) in [
+            ("abc", 3, "abc", "abc"),
+            ("абвг", 3, "абв…", "абвг"),
+            (&long, 2, "аб…", "аб…(+26 bytes)"),
+            (&long, 3, "абв…", &*long),
+        ] {
             assert_eq!(cut(text, max), cut_off);
             assert_eq!(cut_counted(text, max), counted);
         }

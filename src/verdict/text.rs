@@ -34,7 +34,7 @@ pub(super) fn held(statement: &str, found: Option<&str>) -> String {
 pub(super) fn function(facts: &Facts<'_>, func: FuncIndex) -> String {
     let import = || facts.view.imports.iter().find(|import| import.func == Some(func));
     let name = match defined(facts, func) {
-        Some(defined) => defined.name.clone(),
+        Some(defined) => defined.called().map(str::to_owned),
         None => import().map(|import| format!("{}.{}", import.module, import.name)),
     };
     match name {

@@ -25,6 +25,7 @@ use wasmspoor::{
     scan::{
         cluster::{ClusterRow, Index},
         coordinator::{Recorder, Scan},
+        overview,
         rows::{self, SampleRows},
         shard::Shard,
         store::{Known, Settings, Store, key, parse_sha256},
@@ -90,6 +91,9 @@ pub(super) struct Arguments {
     #[cfg(feature = "parquet")]
     #[arg(long, requires = "out")]
     parquet: bool,
+    /// Write overview.html into DIR, too: verdicts, families, groups, failures and all samples as a page
+    #[arg(long, requires = "out")]
+    html: bool,
     /// Objects, one a line: without --out the rows of samples and of failures, then the summary
     #[arg(long)]
     json: bool,
@@ -147,6 +151,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let clusters = index.rows();
     if let Some(store) = &mut store {
         finish(store, &clusters)?;
+        if arguments.html {
+            page(store, &summary, &clusters)?;
+        }
     }
     #[cfg(feature = "parquet")]
     if let (Some(store), true) = (&store, arguments.parquet) {
@@ -181,6 +188,12 @@ fn finish(store: &mut Store, clusters: &[ClusterRow]) -> io::Result<()> {
     store.replace("clusters.jsonl", |file| {
         clusters.iter().try_for_each(|row| text::write_json_line(file, row))
     })
+}
+
+/// Writes the page of the batch, from the table that was written.
+fn page(store: &mut Store, summary: &Summary, clusters: &[ClusterRow]) -> io::Result<()> {
+    let samples = io::BufReader::new(std::fs::File::open(store.folder().join("samples.jsonl"))?);
+    store.replace("overview.html", |mut file| overview::write(samples, summary, clusters, &mut file))
 }
 
 fn exit(summary: &Summary) -> Exit {

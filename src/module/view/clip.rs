@@ -66,6 +66,7 @@ impl View {
             iocs: clip(&self.iocs, small, "view.iocs", cut),
             iocs_cut: self.iocs_cut,
             limitations: self.limitations.clone(),
+            dwarf: self.dwarf.clone(),
         }
     }
 

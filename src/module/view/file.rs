@@ -26,6 +26,9 @@ pub struct File {
     /// MD5 of the sorted names `module.name` of function imports, joined by commas, as WASMShark computes
     /// it.
     pub imphash: String,
+    /// TLSH, which is alike for files that are; absent for a file that is too short or too uniform for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tlsh: Option<String>,
     /// Shannon entropy in bits per byte.
     pub entropy: f64,
     /// Chi-square of the byte histogram against the uniform distribution.
@@ -49,6 +52,7 @@ impl File {
             sha1: crate::hex::hex(&Sha1::digest(bytes)),
             md5: crate::hex::hex(&Md5::digest(bytes)),
             imphash: String::new(),
+            tlsh: tlsh::hash_buf(bytes).ok().map(|hash| hash.to_string()),
             entropy: histogram.entropy(),
             chi_square: histogram.chi_square(),
             windows: bytes.chunks(window).map(|window| Histogram::of(window).entropy() as f32).collect(),
@@ -133,6 +137,14 @@ mod tests {
         assert_eq!(file.sha1, "a9993e364706816aba3e25717850c26c9cd0d89d");
         assert_eq!(file.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!((file.window, file.windows.len()), (1024, 1));
+        assert_eq!(file.tlsh, None);
+        let alike = |last: u8| {
+            let text: Vec<u8> = (0..2000u32).map(|at| (at * at % 251) as u8).chain([last]).collect();
+            File::of(&text).tlsh.unwrap()
+        };
+        assert!(alike(1).starts_with("T1") && alike(1).len() == 72, "{}", alike(1));
+        let apart = alike(1).bytes().zip(alike(2).bytes()).filter(|(one, other)| one != other).count();
+        assert!(apart <= 6, "{apart} digits");
         let file = File::of(&vec![0; 3_000_000]);
         assert!(file.windows.len() <= MAX_WINDOWS && file.windows.iter().all(|entropy| *entropy == 0.0));
     }

@@ -27,6 +27,9 @@ pub struct Function {
     pub index: FuncIndex,
     /// Its name in the name section, or the first name it is exported by.
     pub name: Option<String>,
+    /// Its name as the source has it, if a compiler of Rust or C++ mangled it, or Go's runtime keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub demangled: Option<String>,
     /// Offset of its body in the file.
     pub offset: CodeOffset,
     /// Size of its body in bytes.
@@ -61,6 +64,13 @@ pub struct Function {
     pub flags: Vec<String>,
     /// Why its body could not be decoded, if so.
     pub error: Option<String>,
+}
+
+impl Function {
+    /// Its name as the source has it.
+    pub fn called(&self) -> Option<&str> {
+        self.demangled.as_deref().or(self.name.as_deref())
+    }
 }
 
 /// A natural loop.
@@ -107,6 +117,7 @@ impl Function {
         Self {
             index,
             name: None,
+            demangled: None,
             offset,
             size,
             ty: Arc::default(),

@@ -65,3 +65,16 @@ pub(super) const MAX_LABELS: usize = 4;
 
 /// Bytes looked at behind the magic number of an embedded file: the first section of a module is there.
 pub(super) const EMBEDDED_HEAD: usize = 4096;
+
+/// Bytes of all names that are made plain or taken from Go's table: a few bytes of a module can stand for
+/// thousands.
+pub(super) const DEMANGLED: usize = 64 << 20;
+
+/// Tables of Go's functions that are looked at: a program has one.
+pub(super) const GO_TABLES: usize = 16;
+
+/// Bytes of a name there.
+pub(super) const GO_NAME: usize = 1024;
+
+/// Bytes of all names there.
+pub(super) const GO_NAMES: usize = 32 << 20;

@@ -20,6 +20,7 @@ mod custom;
 mod encoding;
 mod file;
 mod function;
+mod go;
 mod ioc;
 mod items;
 mod kinds;
@@ -65,8 +66,11 @@ pub use self::{
     validity::Validity,
 };
 pub use super::classes::Classes;
-use super::{FuncIndex, names::Names, weight::Heavy};
+use super::{CodeOffset, Dwarf, FuncIndex, SourceFrame, demangled, names::Names, weight::Heavy};
 pub(crate) use ioc::{of_files as iocs_of_files, of_run as iocs_of_run};
+
+/// Id of the code section.
+const CODE: u8 = 10;
 
 /// What can be said of a sample without running it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -129,6 +133,9 @@ pub struct View {
     pub iocs_cut: u64,
     /// What the view did not look at.
     pub limitations: Vec<Unread>,
+    /// Lines and inlined calls, if the module has debug information; not part of the JSON.
+    #[serde(skip)]
+    pub dwarf: Option<Arc<Dwarf>>,
 }
 
 impl View {
@@ -162,6 +169,7 @@ impl View {
         let calls = calls.graph(&contents);
         let heavy = Heavy::of(wasm);
         note_heavy(&heavy, &functions, &mut anomalies);
+        let dwarf = dwarf(frames);
         let file = File { imphash: file::imphash(&contents.imports), ..File::of(wasm) };
         let sections_cut = outer.cut.saturating_add(inner.as_ref().map_or(0, |inner| inner.cut));
         let mut sections = outer.sections;
@@ -195,7 +203,14 @@ impl View {
             strings_cut,
             iocs,
             iocs_cut,
+            dwarf,
         }
+    }
+
+    /// Where the instruction at an offset comes from in the source, the innermost inlined call first; empty
+    /// without debug information.
+    pub fn source(&self, offset: CodeOffset) -> Vec<SourceFrame> {
+        self.dwarf.as_ref().map(|dwarf| dwarf.frames(offset)).unwrap_or_default()
     }
 
     /// A defined function whose body could be found.
@@ -222,17 +237,25 @@ impl View {
         self.imported_functions.saturating_add(self.functions.len() as u32)
     }
 
-    /// How to call a function in a report: `module.name` of an import, else its name, else `func N`. Whoever
-    /// made the sample chose the names.
+    /// How to call a function in a report: `module.name` of an import, else its name as the source has it,
+    /// else `func N`. Whoever made the sample chose the names.
     pub fn name_of(&self, func: FuncIndex) -> Cow<'_, str> {
         if let Some(import) = self.import_of(func) {
             return format!("{}.{}", import.module, import.name).into();
         }
-        match self.function(func).and_then(|function| function.name.as_deref()) {
+        match self.function(func).and_then(Function::called) {
             Some(name) => name.into(),
             None => format!("func {func}").into(),
         }
     }
+}
+
+/// The debug information among custom sections.
+fn dwarf(frames: &[Frame<'_>]) -> Option<Arc<Dwarf>> {
+    let code = frames.iter().find(|frame| frame.id == CODE)?;
+    let sections = frames.iter().filter(|frame| frame.id == 0 && frame.name.starts_with(".debug_"));
+    let sections: Vec<_> = sections.map(|frame| (frame.name, frame.data)).collect();
+    Dwarf::of(&sections, u32::try_from(code.offset).ok()?)
 }
 
 /// Functions that would take a browser hours to compile are there to mislead those who look at the file.
@@ -279,9 +302,16 @@ fn describe(functions: &mut [Function], bytes: &[u8], contents: &Contents<'_>) {
         exported.entry(export.index).or_insert(&export.name);
     }
     let mut texts: Vec<Option<Arc<str>>> = vec![None; contents.types.len()];
+    let mut of_go = go::names(&contents.data, &contents.data_bytes, functions.len());
+    let (imported, mut room) = (contents.imported_functions(), limits::DEMANGLED);
     for function in functions {
         let name = names.get(bytes, function.index).or_else(|| exported.get(&function.index.0).copied());
         function.name = name.map(str::to_owned);
+        let of_go = function.index.0.checked_sub(imported).and_then(|position| of_go.remove(&position));
+        function.demangled = of_go.or_else(|| name.and_then(demangled)).filter(|name| {
+            room = room.saturating_sub(name.len());
+            room > 0
+        });
         let ty = contents.type_index(function.index).and_then(|ty| texts.get_mut(ty as usize));
         if let Some(text) = ty {
             // A type that no function has is not put into words.

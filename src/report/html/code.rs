@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{
-    cfg, heat,
+    around, cfg, heat,
     listing::{Listing, Row, text},
     page::Page,
     parts,
@@ -41,6 +41,7 @@ fn function(page: &Page<'_, '_>, listing: &Listing, is_open: bool) -> Markup {
                     (plural(executed, "instruction")) ", function " (listing.func)
                 }
             }
+            (around::of(page, listing.func))
             (cfg::of(page, listing))
             (lines(page, listing))
             p.dim {

@@ -93,6 +93,7 @@ fn facts(page: &Page<'_, '_>) -> Markup {
             dt { "SHA-1" } dd { (parts::copied(sample.sha1)) }
             dt { "MD5" } dd { (parts::copied(sample.md5)) }
             dt { "Imphash" } dd { (parts::copied(sample.imphash)) }
+            @if let Some(tlsh) = sample.tlsh { dt { "TLSH" } dd { (parts::copied(tlsh)) } }
             dt { "Size" } dd { (plural(sample.size, "byte")) ", entropy " (format!("{:.2}", sample.entropy)) }
             dt { "Confidence" } dd { (report.confidence) " of 100" }
             dt { "Ran" } dd { (ran(page)) }

@@ -53,3 +53,12 @@ pub(super) const PLACES: usize = 12;
 
 /// Bytes of a file, a message or an output that are shown.
 pub(super) const PREVIEW: usize = 512;
+
+/// Data flows that are drawn, bait first.
+pub(super) const FLOWS: usize = 60;
+
+/// Callers, and callees, drawn around a function: a screen.
+pub(super) const AROUND: usize = 14;
+
+/// States in the matrix of transitions: as many columns as a window has room for.
+pub(super) const STATES: usize = 14;

@@ -11,11 +11,13 @@
 //!
 //! Not here: what the page says that other formats do not; it says nothing else.
 
+mod around;
 mod attack;
 mod bytes;
 mod cfg;
 mod code;
 mod flame;
+mod flows;
 mod functions;
 mod head;
 mod heat;
@@ -24,6 +26,7 @@ mod listing;
 mod page;
 mod parts;
 mod seen;
+mod states;
 mod timeline;
 mod touched;
 mod treemap;
@@ -64,6 +67,21 @@ pub fn write(
 fn document(page: &Page<'_, '_>) -> Markup {
     let parts: Vec<_> = PARTS.iter().filter_map(|part| Some((part, (part.of)(page)?))).collect();
     let name = clip(page.report.sample.name, limits::NAME);
+    let title = format!("{}: {name}", super::text::class(page.report.verdict));
+    framed(
+        &title,
+        &html! {
+            a.skip href="#why" { "Skip to the reasons" }
+            (head::of(page))
+            (contents(parts.iter().map(|(part, _)| *part)))
+            main { @for (part, content) in &parts { (section(part, content)) } }
+            footer { "wasmspoor " (page.report.tool.version) ". Nothing was executed with host authority." }
+        },
+    )
+}
+
+/// A page with our style and script, and a policy that allows nothing else.
+pub(crate) fn framed(title: &str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -73,15 +91,11 @@ fn document(page: &Page<'_, '_>) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="no-referrer";
-                title { (super::text::class(page.report.verdict)) ": " (name) }
+                title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                a.skip href="#why" { "Skip to the reasons" }
-                (head::of(page))
-                (contents(parts.iter().map(|(part, _)| *part)))
-                main { @for (part, content) in &parts { (section(part, content)) } }
-                footer { "wasmspoor " (page.report.tool.version) ". Nothing was executed with host authority." }
+                (body)
                 script { (PreEscaped(SCRIPT)) }
             }
         }
@@ -112,7 +126,7 @@ const PARTS: &[Part] = &[
     Part { id: "attack", title: "Techniques", of: attack::of },
     Part { id: "timeline", title: "Time line", of: timeline::of },
     Part { id: "files", title: "Files", of: touched::files },
-    Part { id: "flows", title: "Bait and flows", of: touched::bait },
+    Part { id: "flows", title: "Bait and flows", of: flows::of },
     Part { id: "connections", title: "Connections", of: touched::connections },
     Part { id: "output", title: "Output", of: touched::output },
     Part { id: "indicators", title: "Indicators", of: seen::indicators },
@@ -121,6 +135,7 @@ const PARTS: &[Part] = &[
     Part { id: "flame", title: "Call stacks", of: flame::of },
     Part { id: "functions", title: "Functions", of: functions::of },
     Part { id: "code", title: "Hottest code", of: code::of },
+    Part { id: "states", title: "States", of: states::of },
     Part { id: "unseen", title: "Not seen", of: unseen::of },
     Part { id: "file", title: "The module", of: seen::module },
 ];

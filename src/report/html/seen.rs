@@ -1,10 +1,12 @@
 //! What the bytes say: indicators, imports and exports, strings, sections.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use maud::{Markup, html};
 
 use super::{limits, page::Page, parts};
 use crate::{
     module::view::Component,
+    report::{indicators as files, stix},
     text::{clip, plural},
 };
 
@@ -31,10 +33,27 @@ pub(super) fn indicators(page: &Page<'_, '_>) -> Option<Markup> {
     };
     Some(html! {
         p.dim { "An indicator is a fact, not a verdict: a link of a toolchain is one like any other." }
+        p {
+            "Save as " (saved("indicators.csv", "text/csv", "CSV", |out| files::write_csv(page.report, out)))
+            " or " (saved("indicators.json", "application/json", "STIX 2.1", |out| stix::write(page.report, out)))
+        }
         (parts::filter("iocs", "Search indicators"))
         (parts::scrolled("Indicators", &table))
         (parts::more(iocs.len().saturating_sub(limits::ROWS) as u64, "indicator"))
     })
+}
+
+/// A link to a file that is in the page.
+fn saved(
+    name: &str,
+    kind: &str,
+    label: &str,
+    write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>,
+) -> Markup {
+    let mut bytes = Vec::new();
+    // Writing to memory does not fail.
+    let _ = write(&mut bytes);
+    html! { a download=(name) href={ "data:" (kind) ";base64," (BASE64_STANDARD.encode(&bytes)) } { (label) } }
 }
 
 pub(super) fn module(page: &Page<'_, '_>) -> Option<Markup> {

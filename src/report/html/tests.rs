@@ -12,6 +12,7 @@ const HOSTILE: &str = r#"(module
     (memory (export "memory") 1)
     (data (i32.const 16) "<script>alert(3)</script>\1b[2J\"'")
     (data (i32.const 0) "\10\00\00\00\20\00\00\00")
+    (data (i32.const 100) "http://203.0.113.7/<script>alert(6)</script>")
     (func $main (export "_start") (local i32)
         (loop (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 900))))
         (call $ask) (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
@@ -45,12 +46,29 @@ fn what_the_sample_chose_is_text() {
 #[test]
 fn a_page_says_what_is_asked_first() {
     let page = page(HOSTILE, "sample.wasm");
-    for id in ["why", "timeline", "output", "map", "flame", "functions", "code", "unseen", "file"] {
+    for id in [
+        "why",
+        "timeline",
+        "output",
+        "map",
+        "flame",
+        "functions",
+        "code",
+        "states",
+        "indicators",
+        "unseen",
+        "file",
+    ] {
         assert!(page.contains(&format!("<section id=\"{id}\"")), "{id}");
     }
     assert!(page.contains("spoor run sample.wasm --html"));
     assert!(page.contains("br_if 0"));
-    assert!(page.contains("class=\"cfg\""));
+    assert!(page.contains("class=\"cfg\"") && page.contains("class=\"around\""));
+    // Files of indicators are in the page.
+    let (_, csv) = page.split_once("href=\"data:text/csv;base64,").unwrap();
+    let csv = csv.split_once('"').unwrap().0;
+    let csv = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, csv).unwrap();
+    assert!(csv.starts_with(b"kind,value,seen,offset,encoding,sample\n"));
 }
 
 #[test]

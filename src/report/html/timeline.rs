@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::{limits, page::Page, parts};
 use crate::{
     categories::RiskLevel,
-    report::{HostCallReport, Step},
+    report::{HostCallReport, Step, grown},
     sandbox::{Answer, Arg, Pointed},
     text::{clip, cut_counted, grouped, plural},
 };
@@ -16,6 +16,8 @@ const WIDTH: f64 = 1200.0;
 /// Left of it stand the names of the lanes.
 const LEFT: f64 = 130.0;
 const LANE: f64 = 20.0;
+/// Height of the lane of memory.
+const MEMORY: f64 = 40.0;
 
 /// A step with its first call.
 struct Shown<'p> {
@@ -43,7 +45,7 @@ pub(super) fn of(page: &Page<'_, '_>) -> Option<Markup> {
             "with their group; other imports go by their module."
         }
         (controls(&lanes))
-        (drawn(&steps, &lanes))
+        (drawn(page, &steps, &lanes))
         (parts::filter("steps", "Search steps"))
         (parts::scrolled("Steps of the time line", &table))
         (parts::more(left_out, "step"))
@@ -89,10 +91,13 @@ fn controls(lanes: &[(&str, u64)]) -> Markup {
     }
 }
 
-fn drawn(steps: &[Shown<'_>], lanes: &[(&str, u64)]) -> Markup {
+fn drawn(page: &Page<'_, '_>, steps: &[Shown<'_>], lanes: &[(&str, u64)]) -> Markup {
     let end = steps.iter().map(|step| step.step.until_ns).max().unwrap_or(0).max(1) as f64;
     let x = |time: u64| (time as f64 / end) * (WIDTH - LEFT - 20.0);
-    let height = LANE * lanes.len() as f64 + 24.0;
+    let sizes = page.run.map(|run| grown::sizes(page.report, run)).unwrap_or_default();
+    let top = LANE * lanes.len() as f64;
+    let memory = if sizes.is_empty() { 0.0 } else { MEMORY + 4.0 };
+    let height = top + memory + 24.0;
     html! {
         svg.times viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label="Steps by virtual time and category; the table below has the same"
             data-width=(WIDTH - LEFT - 20.0) {
@@ -101,6 +106,7 @@ fn drawn(steps: &[Shown<'_>], lanes: &[(&str, u64)]) -> Markup {
                 rect.ground x=(LEFT) y=(y) width=(WIDTH - LEFT) height=(LANE - 2.0) {}
                 text x="0" y=(y + 13.0) { (words(lane)) }
             }
+            @if !sizes.is_empty() { (grown_memory(&sizes, top, end)) }
             svg x=(LEFT) y="0" width=(WIDTH - LEFT) height=(height) {
                 @for (number, step) in steps.iter().enumerate() {
                     @let row = lanes.iter().position(|(lane, _)| *lane == step.lane).unwrap_or(0);
@@ -117,6 +123,31 @@ fn drawn(steps: &[Shown<'_>], lanes: &[(&str, u64)]) -> Markup {
             text.axis.end x=(WIDTH) y=(height - 6.0) { (seconds(end as u64)) " s" }
         }
     }
+}
+
+/// The size of memory as it grew. It does not move with the zoom.
+fn grown_memory(sizes: &[(u64, u64)], top: f64, end: f64) -> Markup {
+    let most = sizes.iter().map(|(_, pages)| *pages).max().unwrap_or(1).max(1);
+    let bottom = top + MEMORY;
+    let mut path = format!("M{LEFT:.1} {bottom:.1}");
+    for (time, pages) in thinned(sizes) {
+        let x = LEFT + (time as f64 / end).min(1.0) * (WIDTH - LEFT - 20.0);
+        let y = bottom - pages as f64 / most as f64 * (MEMORY - 4.0);
+        path.push_str(&format!("H{x:.1}V{y:.1}"));
+    }
+    path.push_str(&format!("H{:.1}", WIDTH - 20.0));
+    html! {
+        rect.ground x=(LEFT) y=(top) width=(WIDTH - LEFT) height=(MEMORY) {}
+        text x="0" y=(top + 13.0) { "memory" }
+        text.axis x="0" y=(top + 27.0) { "to " (plural(most, "page")) }
+        path.memory d=(path) { title { "Memory grew to " (plural(most, "page")) } }
+    }
+}
+
+/// At most so many sizes as there are columns, the last of each.
+fn thinned(sizes: &[(u64, u64)]) -> impl Iterator<Item = (u64, u64)> {
+    let step = sizes.len().div_ceil(limits::STEPS).max(1);
+    sizes.chunks(step).filter_map(|chunk| chunk.last().copied())
 }
 
 /// Whether a step failed or its answer was made up: such are drawn otherwise.

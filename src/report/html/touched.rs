@@ -73,6 +73,7 @@ pub(super) fn bait(page: &Page<'_, '_>) -> Option<Markup> {
     let tokens = page.report.honeytokens;
     (!tokens.is_empty()).then(|| {
         html! {
+            h3 { "Bait" }
             p.dim { "Bait of the persona that it touched, and where bytes of it were found afterwards." }
             @for token in tokens.iter().take(limits::ROWS) { (flow(token)) }
             p.dim {

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{limits, page::Page, parts::chip};
 use crate::{
     module::Place,
-    report::{Why, severity},
+    report::{Why, rule_marks, severity},
     rules::{Evidence, Match},
     text::{clip, plural},
 };
@@ -57,9 +57,7 @@ fn side(is_of_run: bool) -> Markup {
 /// What a rule's match rests on.
 fn marks(rule: &Match) -> Markup {
     html! {
-        @if rule.attempted { " " (chip("mark", "tried, and failed")) }
-        @if rule.driven { " " (chip("mark", "forced: only the driver called it")) }
-        @if rule.implied { " " (chip("mark", "implied by another")) }
+        @for mark in rule_marks(rule) { " " (chip("mark", mark)) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The answer: at most twenty lines, limitations first.
+//! The head and what the sample is: with the reasons between them at most twenty lines, limitations first.
 
 use std::io::{self, Write};
 
@@ -17,7 +17,11 @@ use crate::text::{clip, plural};
 
 pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     limitations(printer)?;
-    verdict(printer)?;
+    verdict(printer)
+}
+
+/// What the sample is and how much of it ran.
+pub(super) fn facts<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     sample(printer)?;
     ran(printer)
 }
@@ -43,24 +47,12 @@ fn verdict<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
         Class::Undecided => BOLD,
         Class::Clean => AnsiColor::Green.on_default().bold(),
     };
-    let verdict = printer.paint(style, &format!("{} {}/100", class(report.verdict), report.score));
+    let verdict = format!("{} {}/100", class(report.verdict), report.score);
     let family = report.family.map(|family| format!("  family {family}")).unwrap_or_default();
-    writeln!(printer.out, "{verdict}{family}  confidence {}", report.confidence)?;
-    for (number, reason) in (1..).zip(report.reasons.iter().take(SHOWN_REASONS)) {
-        let mut text = clip(&reason.text, MAX_LINE);
-        // What has no weight only explains.
-        if reason.weight != 0 {
-            let side = if reason.dynamic { "run" } else { "bytes" };
-            text.push_str(&format!(" ({:+}, {side}: {})", reason.weight, clip(&reason.from, 60)));
-        }
-        printer.labelled(&format!("  {number}. "), 5, &text)?;
-    }
-    Ok(())
-}
-
-fn fact<W: Write>(printer: &mut Printer<'_, '_, W>, name: &str, value: &str) -> io::Result<()> {
-    let name = format!("{} ", printer.paint(BOLD, &format!("{name:<11}")));
-    printer.labelled(&name, 12, value)
+    let rest = format!("{family}  confidence {}", report.confidence);
+    let painted = format!("{}{rest}", printer.paint(style, &verdict));
+    let heads = report.reasons.iter().any(|reason| reason.weight != 0).then_some("points  seen in");
+    printer.beside(&painted, heads.unwrap_or_default())
 }
 
 fn sample<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
@@ -88,18 +80,23 @@ fn sample<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
         false => join(sample.proposals.iter().map(|proposal| proposal.name.clone()).collect()),
     };
     let sha256 = sample.sha256;
-    fact(printer, "file", &file)?;
-    fact(printer, "sha256", sha256)?;
-    fact(printer, "size", &size)?;
-    fact(printer, "producers", &producers)?;
-    if let Some(component) = &view.component {
-        fact(printer, "component", &clip(&parts(component), MAX_LINE))?;
+    printer.fact("file", &file)?;
+    printer.fact("sha256", sha256)?;
+    if printer.options.level >= Verbosity::Verbose {
+        for (name, hash) in [("sha1", sample.sha1), ("md5", sample.md5), ("imphash", sample.imphash)] {
+            printer.fact(name, hash)?;
+        }
+        printer.fact("tlsh", sample.tlsh.unwrap_or("none: too short, or too uniform"))?;
     }
-    fact(printer, "proposals", &proposals)?;
+    printer.fact("size", &size)?;
+    printer.fact("producers", &format!("{producers}; proposals {proposals}"))?;
+    if let Some(component) = &view.component {
+        printer.fact("component", &clip(&parts(component), MAX_LINE))?;
+    }
     let validity = printer.report.sample.validity;
     if *validity != Validity::Valid {
         let text = printer.paint(WARNING, &clip(&diff::validity(validity), MAX_LINE));
-        fact(printer, "module", &text)?;
+        printer.fact("module", &text)?;
     }
     Ok(())
 }
@@ -164,11 +161,10 @@ fn ran<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
         share(coverage.blocks_run, coverage.blocks),
         share(coverage.instructions_run, coverage.instructions)
     );
-    fact(printer, "ran", &entries)?;
-    fact(printer, "executed", &executed)?;
-    fact(printer, "coverage", &covered)?;
-    fact(
-        printer,
+    printer.fact("ran", &entries)?;
+    printer.fact("executed", &executed)?;
+    printer.fact("coverage", &covered)?;
+    printer.fact(
         "isolation",
         "nothing was executed with host authority: no file, clock, network or environment of this machine",
     )

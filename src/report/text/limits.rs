@@ -12,8 +12,11 @@ pub(super) const SHOWN_CALLS: usize = 200;
 /// Characters of a line, of a limitation, a reason or a fact: four lines of a terminal.
 pub(super) const MAX_LINE: usize = 300;
 
-/// Limitations, and reasons, shown below the highest level: the head stays above the fold.
+/// Limitations, and reasons, shown at the lowest level: the head stays above the fold.
 pub(super) const SHOWN_REASONS: usize = 3;
+
+/// Names in a line of what it did and what was not seen, the rest counted: a line or two.
+pub(super) const SHOWN_ITEMS: usize = 3;
 
 /// Characters of a cell: the table wraps it, and a sample may choose megabytes.
 pub(super) const MAX_CELL: usize = 200;

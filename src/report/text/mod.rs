@@ -1,13 +1,16 @@
-//! The report for a terminal: an answer in the first twenty lines, then tables, then the evidence.
+//! The report for a terminal: a screen with verdict, reasons, what the sample is, what it did and what was
+//! not seen; with a higher [`Verbosity`] tables, then the evidence.
 //!
-//! Limitations stand first, because they say how far the rest can be trusted. More of everything with a
-//! higher [`Verbosity`]; what is left out is counted. Everything that the sample chose is escaped; colour
-//! only where asked for.
+//! Limitations stand first, because they say how far the rest can be trusted. What is left out is counted.
+//! Everything that the sample chose is escaped; colour only where asked for.
 
+mod did;
 mod evidence;
 mod head;
 mod limits;
 mod tables;
+mod unseen;
+mod why;
 mod wrap;
 
 use std::io::{self, Write};
@@ -23,10 +26,10 @@ use crate::text::{clip, grouped};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[non_exhaustive]
 pub enum Verbosity {
-    /// The answer and short tables.
+    /// A screen: verdict, reasons, what the sample did, what was not seen.
     #[default]
     Normal,
-    /// Each rule with its places, longer tables.
+    /// All reasons, tables, each rule with its places.
     Verbose,
     /// Also the evidence, the host calls, and all rows.
     Evidence,
@@ -87,8 +90,12 @@ pub fn write(
 ) -> io::Result<()> {
     let mut printer = Printer { report, names: Names::of(report.view), options, out };
     head::write(&mut printer)?;
-    tables::write(&mut printer)?;
+    why::write(&mut printer)?;
+    head::facts(&mut printer)?;
+    did::write(&mut printer)?;
+    unseen::write(&mut printer)?;
     if options.level >= Verbosity::Verbose {
+        tables::write(&mut printer)?;
         evidence::write(&mut printer)?;
     }
     next(&mut printer, asked)
@@ -129,6 +136,23 @@ impl<W: Write> Printer<'_, '_, W> {
         }
     }
 
+    /// Prints a fact under its name.
+    fn fact(&mut self, name: &str, value: &str) -> io::Result<()> {
+        let name = format!("{} ", self.paint(BOLD, &format!("{name:<11}")));
+        self.labelled(&name, 12, value)
+    }
+
+    /// Prints `left`, and `right` dim at the end of the line.
+    fn beside(&mut self, left: &str, right: &str) -> io::Result<()> {
+        if right.is_empty() {
+            return writeln!(self.out, "{left}");
+        }
+        let used = console::measure_text_width(left) + console::measure_text_width(right);
+        let gap = usize::from(self.options.width).saturating_sub(used).max(2);
+        let right = self.paint(DIM, right);
+        writeln!(self.out, "{left}{:gap$}{right}", "")
+    }
+
     fn heading(&mut self, text: &str) -> io::Result<()> {
         let heading = self.paint(BOLD, text);
         writeln!(self.out, "\n{heading}")
@@ -137,8 +161,7 @@ impl<W: Write> Printer<'_, '_, W> {
     /// Rows of a table at this level.
     fn rows(&self) -> usize {
         match self.options.level {
-            Verbosity::Normal => 10,
-            Verbosity::Verbose => 40,
+            Verbosity::Normal | Verbosity::Verbose => 40,
             Verbosity::Evidence => usize::MAX,
         }
     }
@@ -147,8 +170,7 @@ impl<W: Write> Printer<'_, '_, W> {
         if left_out == 0 {
             return Ok(());
         }
-        let hint = if self.options.level == Verbosity::Normal { "-v shows more" } else { "-vv shows all" };
-        let text = self.paint(DIM, &format!("  and {left_out} more ({hint})"));
+        let text = self.paint(DIM, &format!("  and {left_out} more (-vv shows all)"));
         writeln!(self.out, "{text}")
     }
 }
@@ -161,8 +183,12 @@ fn next<W: Write>(printer: &mut Printer<'_, '_, W>, asked: Asked<'_>) -> io::Res
         printer.report.dynamic.functions.iter().max_by_key(|f| f.classes.total).map(|f| f.index.0)
     });
     let mut hints = Vec::new();
-    if printer.options.level < Verbosity::Evidence {
-        hints.push((format!("spoor {command} {file} -vv"), "the evidence of every rule"));
+    match printer.options.level {
+        Verbosity::Normal => hints.push((format!("spoor {command} {file} -v"), "all reasons, tables, rules")),
+        Verbosity::Verbose => {
+            hints.push((format!("spoor {command} {file} -vv"), "the evidence of every rule"))
+        }
+        Verbosity::Evidence => {}
     }
     if let Some(func) = hot {
         hints.push((format!("spoor graph cfg {file} --function {func}"), "what ran in the hottest function"));

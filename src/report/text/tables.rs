@@ -10,13 +10,13 @@ use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use crate::{
     categories::{self, RiskLevel},
     module::view::Seen,
-    report::{ConnectionReport, Names, ndjson::snake},
+    report::{ConnectionReport, Names, ndjson::snake, severity},
     sandbox::{ChangedKind, Entry, EntryEnd, Leak, TokenUse},
     verdict::Correlation,
 };
 
 use super::limits::MAX_CELL;
-use super::{Printer, Verbosity as Detail, wrap};
+use super::{Printer, wrap};
 use crate::text::{clip, grouped, percent, plural};
 
 /// No lines but the one below the header: rows are short, and a terminal is low.
@@ -61,7 +61,7 @@ fn table<W: Write>(
     let widths = wrap::widths(&lines, printer.options.width.into(), GAP);
     let fitted = lines
         .iter()
-        .map(|row| row.iter().zip(&widths).map(|(cell, width)| wrap::wrap(cell, *width).join("\n")));
+        .map(|row| row.iter().zip(&widths).map(|(cell, width)| wrap::cell(cell, *width).join("\n")));
     let mut table = Table::new();
     table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled);
     for (position, row) in fitted.enumerate() {
@@ -101,13 +101,17 @@ fn attack<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let rows = list.iter().map(|technique| {
         vec![technique.tactic.clone(), format!("{} [{}]", technique.technique, technique.id)]
     });
-    table(printer, "ATT&CK", &["tactic", "technique"], list.len(), rows)
+    table(printer, "ATT&CK", &["tactic", "technique"], list.len(), rows)?;
+    let behaviours: BTreeSet<_> = printer.report.rules.iter().flat_map(|rule| &rule.mbc).collect();
+    let rows = behaviours.iter().map(|entry| {
+        let (objective, behaviour) = entry.split_once("::").unwrap_or(("", entry));
+        vec![objective.to_owned(), behaviour.to_owned()]
+    });
+    table(printer, "Malware Behavior Catalog", &["objective", "behaviour"], behaviours.len(), rows)
 }
 
 fn capabilities<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
-    // A rule that a shown one implies says nothing new.
-    let all = printer.options.level >= Detail::Verbose;
-    let rules: Vec<_> = printer.report.rules.iter().filter(|rule| all || !rule.implied).collect();
+    let rules = printer.report.rules;
     let rows = rules.iter().map(|rule| {
         let count =
             if rule.count > 1 { format!(" ({})", plural(rule.count, "match")) } else { String::new() };
@@ -115,7 +119,7 @@ fn capabilities<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
         vec![
             format!("{}{count}", rule.name),
             rule.namespace.clone(),
-            rule.severity.to_string(),
+            severity(rule.severity).to_owned(),
             side.to_owned(),
         ]
     });
@@ -131,8 +135,9 @@ fn capabilities<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 fn correlations<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let list = printer.report.correlations;
     let rows = list.iter().map(|correlation| {
-        let Correlation { name, severity, static_side, dynamic_side, .. } = correlation;
-        vec![name.to_string(), severity.to_string(), static_side.clone(), dynamic_side.clone()]
+        let Correlation { name, severity: level, static_side, dynamic_side, .. } = correlation;
+        let level = severity(*level).to_owned();
+        vec![name.to_string(), level, static_side.clone(), dynamic_side.clone()]
     });
     table(printer, "Correlations", &["name", "severity", "the bytes say", "the run says"], list.len(), rows)
 }
@@ -144,7 +149,7 @@ fn findings<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
         let side = if finding.dynamic { "run" } else { "bytes" };
         vec![
             finding.name.to_string(),
-            finding.severity.to_string(),
+            severity(finding.severity).to_owned(),
             side.to_owned(),
             finding.description.clone(),
         ]
@@ -238,9 +243,6 @@ fn wasi<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
         rows.push(row);
     }
     table(printer, "WASI calls by risk level and function group", &header, rows.len(), rows.into_iter())?;
-    if printer.options.level < Detail::Verbose {
-        return Ok(());
-    }
     let entries =
         printer.report.entries.iter().zip(&profiles.entries).filter(|(_, profile)| profile.calls > 0);
     let rows: Vec<_> =

@@ -12,8 +12,17 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(' ')
 }
 
-/// Breaks `text`, which is one line, into lines of at most `columns`.
+/// Breaks `text`, which is one line, into lines of at most `columns`; words stay whole.
 pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
+    broken(text, columns, usize::MAX)
+}
+
+/// As [`wrap`], for a cell of a table: words longer than any identifier are broken.
+pub(super) fn cell(text: &str, columns: usize) -> Vec<String> {
+    broken(text, columns, LONGEST)
+}
+
+fn broken(text: &str, columns: usize, longest: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = Vec::new();
     let mut line = String::new();
@@ -21,12 +30,12 @@ pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
         if !line.is_empty() && width(&line) + width(piece.trim_end()) > columns {
             lines.push(std::mem::take(&mut line).trim_end().to_owned());
         }
-        if width(piece.trim_end()) <= columns.max(LONGEST) {
+        if width(piece.trim_end()) <= columns.max(longest) {
             line.push_str(piece);
             continue;
         }
         for char in piece.trim_end().chars() {
-            if !line.is_empty() && width(&line) + width(char.encode_utf8(&mut [0; 4])) > columns.max(LONGEST)
+            if !line.is_empty() && width(&line) + width(char.encode_utf8(&mut [0; 4])) > columns.max(longest)
             {
                 lines.push(std::mem::take(&mut line));
             }
@@ -79,8 +88,9 @@ mod tests {
         ] {
             assert_eq!(wrap(text, columns), expected, "{text}");
         }
-        assert_eq!(wrap(&"x".repeat(130), 20).iter().map(String::len).max(), Some(LONGEST));
-        assert!(wrap("漢字 漢字 漢字", 5).iter().all(|line| width(line) <= 5));
+        assert_eq!(wrap(&"x".repeat(130), 20).len(), 1);
+        assert_eq!(cell(&"x".repeat(130), 20).iter().map(String::len).max(), Some(LONGEST));
+        assert!(cell("漢字 漢字 漢字", 5).iter().all(|line| width(line) <= 5));
     }
 
     #[test]

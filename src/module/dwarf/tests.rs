@@ -1,0 +1,177 @@
+use std::time::{Duration, Instant};
+
+use gimli::{
+    Encoding, Format, LineEncoding, LittleEndian,
+    write::{
+        Address, AttributeValue, DwarfUnit, EndianVec, FileId, LineProgram, LineString, Range, RangeList,
+        Sections,
+    },
+};
+
+use super::*;
+
+/// Where the code section begins in the file.
+const CODE: u32 = 0x100;
+
+fn with_lines(version: u16) -> (DwarfUnit, FileId) {
+    let encoding = Encoding { format: Format::Dwarf32, version, address_size: 4 };
+    let text = |text: &str| LineString::String(text.into());
+    let mut program =
+        LineProgram::new(encoding, LineEncoding::default(), text("/work"), None, text("main.c"), None);
+    let folder = program.add_directory(text("lib"));
+    let file = program.add_file(text("inner.c"), folder, None);
+    program.begin_sequence(Some(Address::Constant(0x10)));
+    for (at, line, column) in [(0, 3, 1), (4, 7, 5), (8, 4, 2)] {
+        let row = program.row();
+        (row.address_offset, row.line, row.column) = (at, line, column);
+        row.file = file;
+        program.generate_row();
+    }
+    program.end_sequence(0x10);
+    let mut unit = DwarfUnit::new(encoding);
+    unit.unit.line_program = program;
+    (unit, file)
+}
+
+/// A function of 16 bytes at 0x10 of the code; into bytes 4 to 8 another was inlined.
+fn made(version: u16) -> Vec<(&'static str, Vec<u8>)> {
+    let (mut dwarf, file) = with_lines(version);
+    let unit = &mut dwarf.unit;
+    let root = unit.root();
+    unit.get_mut(root).set(gimli::DW_AT_comp_dir, AttributeValue::String(b"/work".into()));
+    let inner = unit.add(root, gimli::DW_TAG_subprogram);
+    let name = |text: &str| AttributeValue::String(text.as_bytes().into());
+    unit.get_mut(inner).set(gimli::DW_AT_name, name("inner"));
+    unit.get_mut(inner).set(gimli::DW_AT_linkage_name, name("_Z5innerv"));
+    let outer = unit.add(root, gimli::DW_TAG_subprogram);
+    unit.get_mut(outer).set(gimli::DW_AT_name, name("outer"));
+    unit.get_mut(outer).set(gimli::DW_AT_low_pc, AttributeValue::Address(Address::Constant(0x10)));
+    unit.get_mut(outer).set(gimli::DW_AT_high_pc, AttributeValue::Udata(0x10));
+    let call = unit.add(outer, gimli::DW_TAG_inlined_subroutine);
+    let ranges = RangeList(vec![Range::StartLength { begin: Address::Constant(0x14), length: 4 }]);
+    let ranges = unit.ranges.add(ranges);
+    let call = unit.get_mut(call);
+    call.set(gimli::DW_AT_abstract_origin, AttributeValue::UnitRef(inner));
+    call.set(gimli::DW_AT_ranges, AttributeValue::RangeListRef(ranges));
+    call.set(gimli::DW_AT_call_file, AttributeValue::FileIndex(Some(file)));
+    call.set(gimli::DW_AT_call_line, AttributeValue::Udata(12));
+    written(&mut dwarf)
+}
+
+/// A module made from text, with debug information: bytes 0x10 to 0x20 of its code come from `inner.c`, those
+/// from 0x14 to 0x18 were inlined into line 12.
+pub(crate) fn with_debug_information(text: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(text).unwrap();
+    for (name, bytes) in made(5) {
+        let mut contents = leb(name.len() as u32);
+        contents.extend(name.bytes());
+        contents.extend(bytes);
+        module.push(0);
+        module.extend(leb(contents.len() as u32));
+        module.extend(contents);
+    }
+    module
+}
+
+fn written(dwarf: &mut DwarfUnit) -> Vec<(&'static str, Vec<u8>)> {
+    let mut sections = Sections::new(EndianVec::new(LittleEndian));
+    dwarf.write(&mut sections).unwrap();
+    let mut all = Vec::new();
+    let added: gimli::write::Result<()> = sections.for_each(|id, bytes| {
+        all.push((id.name(), bytes.slice().to_vec()));
+        Ok(())
+    });
+    added.unwrap();
+    all
+}
+
+fn read(sections: &[(&'static str, Vec<u8>)]) -> Arc<Dwarf> {
+    let sections: Vec<_> = sections.iter().map(|(name, bytes)| (*name, &bytes[..])).collect();
+    Dwarf::of(&sections, CODE).unwrap()
+}
+
+fn told(dwarf: &Dwarf, address: u32) -> Vec<(Option<String>, Option<String>, Option<u32>)> {
+    let frames = dwarf.frames(CodeOffset(CODE + address));
+    frames.into_iter().map(|frame| (frame.function.clone(), frame.line(), frame.column)).collect()
+}
+
+#[test]
+fn an_instruction_has_its_line_and_the_calls_around_it() {
+    for version in [4, 5] {
+        let dwarf = read(&made(version));
+        let at = |line: u32| Some(format!("/work/lib/inner.c:{line}"));
+        let outer = || Some("outer".to_owned());
+        assert_eq!(told(&dwarf, 0x10), [(outer(), at(3), Some(1))], "version {version}");
+        let inlined = [(Some("inner()".to_owned()), at(7), Some(5)), (outer(), at(12), None)];
+        assert_eq!(told(&dwarf, 0x15), inlined);
+        assert_eq!(told(&dwarf, 0x1f), [(outer(), at(4), Some(2))]);
+        assert_eq!(told(&dwarf, 0x20), []);
+        assert_eq!(told(&dwarf, 0xf), []);
+        assert!(!dwarf.is_cut());
+    }
+}
+
+#[test]
+fn what_has_no_debug_information_has_no_lines() {
+    assert!(Dwarf::of(&[("name", &b"x"[..]), (".debug_str", b"x")], CODE).is_none());
+    assert_eq!(told(&read(&[(".debug_info", vec![0xff; 40])]), 0x10), []);
+}
+
+/// Every byte of every section once changed in several ways, and every section cut anywhere.
+#[test]
+fn damaged_debug_information_is_read_as_far_as_it_goes() {
+    for version in [4, 5] {
+        let sections = made(version);
+        for (position, (_, bytes)) in sections.iter().enumerate() {
+            for at in 0..bytes.len() {
+                for change in [0xff, 0x80, 0x01, 0x7f] {
+                    let mut damaged = sections.clone();
+                    damaged[position].1[at] ^= change;
+                    told(&read(&damaged), 0x15);
+                }
+                let mut cut = sections.clone();
+                cut[position].1.truncate(at);
+                told(&read(&cut), 0x15);
+            }
+        }
+    }
+}
+
+/// Ten thousand inlined calls that share one list of ten thousand ranges, and as many units that share a
+/// table of abbreviations: read as they stand, that is a hundred million.
+#[test]
+fn what_is_shared_is_paid_for_each_time() {
+    let (mut dwarf, _) = with_lines(4);
+    let unit = &mut dwarf.unit;
+    let ranges =
+        (0..10_000u64).map(|at| Range::StartLength { begin: Address::Constant(0x10 + at), length: 1 });
+    let ranges = unit.ranges.add(RangeList(ranges.collect()));
+    let outer = unit.add(unit.root(), gimli::DW_TAG_subprogram);
+    for _ in 0..10_000 {
+        let call = unit.add(outer, gimli::DW_TAG_inlined_subroutine);
+        unit.get_mut(call).set(gimli::DW_AT_ranges, AttributeValue::RangeListRef(ranges));
+    }
+    let begun = Instant::now();
+    let found = read(&written(&mut dwarf));
+    assert!(found.is_cut() && found.spans.len() <= crate::module::limits::DEBUG_SPANS);
+    assert!(found.frames(CodeOffset(CODE + 0x20)).len() <= INLINED_FRAMES);
+
+    let mut table: Vec<u8> =
+        (1..=40_000u32).flat_map(|code| leb(code).into_iter().chain([0x11, 0, 0, 0])).collect();
+    table.push(0);
+    // Length 8, version 4, abbreviations at 0, addresses of 4 bytes, an entry.
+    let unit = [8, 0, 0, 0, 4, 0, 0, 0, 0, 0, 4, 1];
+    let found = read(&[(".debug_info", unit.repeat(10_000)), (".debug_abbrev", table)]);
+    assert!(found.is_cut());
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+fn leb(mut number: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number > 0x7f {
+        bytes.push(number as u8 & 0x7f | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
+}

@@ -1,0 +1,87 @@
+//! What was not seen: what did not run, what was made up, what is not in the log, and what this level of
+//! detail leaves out.
+
+use std::io::{self, Write};
+
+use super::limits::{MAX_LINE, SHOWN_ITEMS};
+use super::{DIM, Printer, Verbosity};
+use crate::{
+    report::Report,
+    sandbox::EntryEnd,
+    text::{clip, grouped, noun, plural, some},
+};
+
+pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    printer.heading("What was not seen")?;
+    let report = printer.report;
+    let facts = [code(report), entries(report), answers(report), log(report)];
+    let facts: Vec<_> = facts.into_iter().flatten().collect();
+    if facts.is_empty() {
+        writeln!(printer.out, "nothing: every function ran, and no answer was made up")?;
+    }
+    for (name, text) in facts {
+        printer.fact(name, &clip(&text, MAX_LINE))?;
+    }
+    if printer.options.level == Verbosity::Normal { hidden(printer) } else { Ok(()) }
+}
+
+type Fact = (&'static str, String);
+
+fn code(report: &Report<'_>) -> Option<Fact> {
+    let coverage = &report.dynamic.coverage;
+    let never = coverage.functions.saturating_sub(coverage.functions_run);
+    let dead = coverage.dead_confirmed.len() as u64;
+    let dead = if dead > 0 { format!("; nothing can call {} of them", grouped(dead)) } else { String::new() };
+    let all = plural(coverage.functions.into(), "function");
+    (never > 0).then(|| ("code", format!("{} of {all} never ran{dead}", grouped(never.into()))))
+}
+
+/// Entry points that did not come to their end.
+fn entries(report: &Report<'_>) -> Option<Fact> {
+    let is_cut = |end: &EntryEnd| !matches!(end, EntryEnd::Returned | EntryEnd::Exited { .. });
+    let cut: Vec<_> = report.entries.iter().filter(|entry| is_cut(&entry.entry.end)).collect();
+    let names = some(cut.iter().map(|entry| entry.entry.name.as_str()), SHOWN_ITEMS);
+    let (count, all) = (cut.len() as u64, plural(report.entries.len() as u64, "entry point"));
+    (count > 0).then(|| ("entries", format!("{} of {all} did not come to the end: {names}", grouped(count))))
+}
+
+fn answers(report: &Report<'_>) -> Option<Fact> {
+    let made_up: Vec<_> = report.fabricated.iter().filter(|answer| answer.fabricated > 0).collect();
+    let calls: u64 = made_up.iter().map(|answer| answer.fabricated).sum();
+    let names = made_up.iter().map(|answer| format!("{}.{}", answer.module, answer.name));
+    let text = format!("{} made up, to {}", plural(calls, "answer"), some(names, SHOWN_ITEMS));
+    (calls > 0).then_some(("answers", text))
+}
+
+fn log(report: &Report<'_>) -> Option<Fact> {
+    let cut = report.host_calls_cut;
+    let verb = if cut == 1 { "is" } else { "are" };
+    (cut > 0).then(|| ("log", format!("{} {verb} not in the log (--max-log)", plural(cut, "host call"))))
+}
+
+/// What more there is with `-v`.
+fn hidden<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
+    let report = printer.report;
+    let implied = report.rules.iter().filter(|rule| rule.implied).count();
+    let counts = [
+        (report.rules.len(), "rule"),
+        (report.correlations.len(), "correlation"),
+        (report.findings.len(), "finding"),
+        (report.iocs.len(), "indicator"),
+        (report.dynamic.functions.len(), "function"),
+        (report.dynamic.loops.len(), "loop"),
+    ];
+    let mut parts: Vec<_> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {}", grouped(*count as u64), noun(*count as u64, what)))
+        .collect();
+    if let Some(first) = parts.first_mut().filter(|_| implied > 0) {
+        first.push_str(&format!(" ({} implied by another)", grouped(implied as u64)));
+    }
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let label = printer.paint(DIM, "not listed here (-v): ");
+    printer.labelled(&label, 22, &parts.join(", "))
+}

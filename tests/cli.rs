@@ -796,8 +796,11 @@ fn without_graphviz_the_way_to_it_is_told() {
 fn a_configuration_file_gives_what_is_not_typed() {
     let folder = folder();
     let sample = corpus("benign-json.wat");
-    let config =
-        file(&folder, "spoor.toml", "[all]\npersona = \"workstation\"\n[run]\njson = true\nmax-log = 1\n");
+    let config = file(
+        &folder,
+        "spoor.toml",
+        "[all]\npersona = \"workstation\"\n[run]\nformat = \"json\"\nquiet = true\nmax-log = 1\n",
+    );
     let run = |words: &[&str]| text(&spoor(&[&["run", "--config", &config, &sample], words].concat()));
     let report: Value = serde_json::from_str(&run(&[])).unwrap();
     assert_eq!(report["host_calls"].as_array().unwrap().len(), 1);
@@ -807,7 +810,7 @@ fn a_configuration_file_gives_what_is_not_typed() {
     let report: Value = serde_json::from_str(&run(&["--max-log", "2"])).unwrap();
     assert_eq!(report["host_calls"].as_array().unwrap().len(), 2);
     assert!(run(&["--csv"]).starts_with("file,"));
-    let next = run(&["--format", "text"]);
+    let next = run(&["--format", "text", "-v"]);
     assert!(next.contains("next:") && next.contains("--persona workstation"), "{next}");
     let by_variable = Command::new(env!("CARGO_BIN_EXE_spoor"))
         .args(["run", &sample])
@@ -834,6 +837,22 @@ fn a_configuration_file_gives_what_is_not_typed() {
     assert_eq!(spoor(&["run", "--config", "/no/such/file", &sample]).status.code(), Some(2));
 }
 
+#[test]
+fn a_batch_has_a_page() {
+    let folder = folder();
+    let out = folder.path().join("results");
+    let out = out.to_str().unwrap();
+    let samples = [corpus("miner.wat"), corpus("benign-json.wat")];
+    let scanned = spoor(&["scan", &samples[0], &samples[1], "--out", out, "--html"]);
+    assert_eq!(scanned.status.code(), Some(0), "{}", error(&scanned));
+    let page = fs::read_to_string(format!("{out}/overview.html")).unwrap();
+    let (_, table) = page.split_once("id=\"samples-table\"").unwrap();
+    for part in ["MALICIOUS", "miner.wat", "benign-json.wat", "default-src 'none'"] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    assert!(table.find("miner.wat").unwrap() < table.find("benign-json.wat").unwrap(), "the worst first");
+}
+
 /// The functions that are drawn are those asked for, the others are counted, and heat has its thresholds.
 #[test]
 fn a_graph_shows_what_is_asked_for_and_counts_the_rest() {
@@ -841,7 +860,7 @@ fn a_graph_shows_what_is_asked_for_and_counts_the_rest() {
     let calls = "(call $b) (call $c)";
     let text_of = format!(
         r#"(module (import "env" "log" (func $log))
-        (func $a (export "_start") {calls}) (func $b (call $d) (call $log)) (func $c)
+        (func $a (export "_start") {calls}) (func $b (call $d) (call $log)) (func $c nop)
         (func $d (local i32) (loop (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 99)))))
         (func $never (call $c)))"#
     );
@@ -886,7 +905,7 @@ fn exports_for_profilers_hold_the_run() {
     for sample in speedscope["profiles"][0]["samples"].as_array().unwrap() {
         assert!(sample.as_array().unwrap().iter().all(|frame| frame.as_u64().unwrap() < frames));
     }
-    let chrome = json(&["export", "chrome", &corpus("growth-and-bulk.wat")]);
+    let chrome = json(&["export", "chrome", &corpus("d1-xor-loop.wat")]);
     let events = chrome["traceEvents"].as_array().unwrap();
     let of = |kind: &str| events.iter().filter(|event| event["ph"] == kind).count();
     assert!(of("C") > 0, "memory grows: {chrome}");

@@ -363,13 +363,13 @@ fn the_commands_that_come_next_keep_the_options() {
     let options = ["--persona", "server", "--invoke", "half", "-0x1p3", "--env", "A=b c"];
     let printed = String::from_utf8(spoor(&[&["run", sample][..], &options].concat()).stdout).unwrap();
     let expected =
-        format!("next: spoor run '{sample}' --invoke half -0x1p3 --persona server --env 'A=b c' -vv");
+        format!("next: spoor run '{sample}' --invoke half -0x1p3 --persona server --env 'A=b c' -v ");
     assert!(printed.contains(&expected), "{printed}");
     let trace = folder.path().join("x.spoor");
     let trace = trace.to_str().unwrap();
     spoor(&["record", sample, "-o", trace]);
     let printed = String::from_utf8(spoor(&["report", trace]).stdout).unwrap();
-    assert!(printed.contains(&format!("next: spoor report {trace} -vv")), "{printed}");
+    assert!(printed.contains(&format!("next: spoor report {trace} -v ")), "{printed}");
 }
 
 #[test]

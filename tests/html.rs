@@ -77,12 +77,12 @@ fn a_page_is_the_same_from_a_trace_file_and_says_how_it_was_made() {
 }
 
 #[test]
-fn a_page_draws_what_became_of_bait() {
+fn a_page_draws_what_became_of_what_the_sample_was_given() {
     let folder = tempfile::tempdir().unwrap();
     let page = fs::read_to_string(page(&corpus("stealer.wat"), folder.path(), "x.html")).unwrap();
     let (_, flows) = page.split_once("<h3>Data flows</h3>").expect("flows");
     let flow = flows.split("class=\"flow\"").nth(1).expect("a flow");
-    for part in ["bait", "base64", "→", "class=\"sink\"", "sock_send"] {
+    for part in ["class=\"source\"", "base64", "→", "class=\"sink\"", "sock_send"] {
         assert!(flow.contains(part), "{part} is not in {flow}");
     }
 }

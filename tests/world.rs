@@ -56,7 +56,7 @@ fn what_was_stolen_is_reported_and_extracted_under_safe_names() {
         token["leaks"].as_array().unwrap().iter().map(|leak| leak["to"].as_str().unwrap()).collect();
     assert_eq!(leaks, ["/..x", "stdout", "socket c2"]);
     assert_eq!(report["connections"][0]["sent"], "swordfish-4711-key");
-    let texts = String::from_utf8(spoor(&["run", "--persona", &persona, &sample]).stdout).unwrap();
+    let texts = String::from_utf8(spoor(&["run", "-v", "--persona", &persona, &sample]).stdout).unwrap();
     assert!(
         texts.contains("Honeytokens touched") && texts.contains("Connections (none of them real)"),
         "{texts}"

@@ -79,7 +79,7 @@ mod tests {
                 "_ZNSt6vectorIiSaIiEE9push_backERKi",
                 Some("std::vector<int, std::allocator<int> >::push_back(int const&)"),
             ),
-            ("_Z3addii.llvm.12", Some("add(int, int).llvm.12")),
+            ("_Z3addii.llvm.12", Some("add(int, int) [clone .llvm.12]")),
             ("main", None),
             ("_Z", None),
             ("_Z3addii tail", None),

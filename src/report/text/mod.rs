@@ -142,13 +142,13 @@ impl<W: Write> Printer<'_, '_, W> {
         self.labelled(&name, 12, value)
     }
 
-    /// Prints `left`, and `right` dim at the end of the line.
+    /// Prints `left`, and `right` dim at the end of the line if there is room.
     fn beside(&mut self, left: &str, right: &str) -> io::Result<()> {
-        if right.is_empty() {
+        let used = console::measure_text_width(left) + console::measure_text_width(right);
+        let gap = usize::from(self.options.width).saturating_sub(used);
+        if right.is_empty() || gap < 2 {
             return writeln!(self.out, "{left}");
         }
-        let used = console::measure_text_width(left) + console::measure_text_width(right);
-        let gap = usize::from(self.options.width).saturating_sub(used).max(2);
         let right = self.paint(DIM, right);
         writeln!(self.out, "{left}{:gap$}{right}", "")
     }

@@ -186,7 +186,7 @@ fn edges_of(code: &Code) -> Vec<Edge> {
     let count = code.blocks().len();
     let mut edges = Vec::with_capacity(count + count / 2);
     // The last block whose labels named this block.
-    let has_labels = !code.tables().is_empty() || !code.pads.is_empty();
+    let has_labels = code.has_labels();
     let mut named_by = vec![u32::MAX; if has_labels { count } else { 0 }];
     for (from, block) in (0..).map(BlockIndex).zip(code.blocks()) {
         let mut edge = |to: BlockIndex, kind| {

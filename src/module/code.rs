@@ -185,14 +185,29 @@ pub struct Code {
     pub(super) body: Range<u32>,
     pub(super) ops: Box<[Op]>,
     pub(super) blocks: Box<[Block]>,
+    /// Absent in most functions, of which a module can have a million.
+    pub(super) ways: Option<Box<Ways>>,
+    /// Made when first asked for: only counting while a sample runs asks.
+    pub(super) chains: OnceLock<Box<[Chain]>>,
+}
+
+/// Where blocks lead that can lead to more than two.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ways {
     pub(super) tables: Box<[BranchTable]>,
     pub(super) labels: Box<[BlockIndex]>,
     /// Where landing pads and [`Exit::Switch`] lead, as ranges of `labels`.
     pub(super) pads: Box<[Range<u32>]>,
     /// Blocks that can throw, ascending, each with its landing pad.
     pub(super) throws: Box<[(BlockIndex, BlockIndex)]>,
-    /// Made when first asked for: only counting while a sample runs asks.
-    pub(super) chains: OnceLock<Box<[Chain]>>,
+}
+
+impl Ways {
+    /// `None` if there is nothing to say.
+    pub(super) fn boxed(self) -> Option<Box<Self>> {
+        let is_empty = self.tables.is_empty() && self.pads.is_empty() && self.throws.is_empty();
+        (!is_empty).then(|| Box::new(self))
+    }
 }
 
 impl Code {
@@ -240,27 +255,36 @@ impl Code {
 
     /// The tables that [`Exit::BrTable`] counts.
     pub fn tables(&self) -> &[BranchTable] {
-        &self.tables
+        self.ways.as_ref().map_or(&[], |ways| &ways.tables)
+    }
+
+    /// Whether some block leads to places that [`labels`](Self::labels) or [`pads`](Self::pads) list.
+    pub(super) fn has_labels(&self) -> bool {
+        self.ways.as_ref().is_some_and(|ways| !ways.tables.is_empty() || !ways.pads.is_empty())
     }
 
     /// The labels of a table, the default last.
     pub fn labels(&self, table: &BranchTable) -> &[BlockIndex] {
-        let first = table.first as usize;
-        self.labels.get(first..first + table.len as usize).unwrap_or_default()
+        self.listed(table.first as usize..table.first as usize + table.len as usize)
     }
 
     /// Where [`Exit::Catch`] or [`Exit::Switch`] number `pad` leads, beside the next; a place may be named
     /// more than once.
     pub fn pads(&self, pad: u32) -> &[BlockIndex] {
-        let range = self.pads.get(pad as usize).map_or(0..0, |pad| pad.start as usize..pad.end as usize);
-        self.labels.get(range).unwrap_or_default()
+        let range = self.ways.as_ref().and_then(|ways| ways.pads.get(pad as usize));
+        self.listed(range.map_or(0..0, |pad| pad.start as usize..pad.end as usize))
+    }
+
+    fn listed(&self, range: Range<usize>) -> &[BlockIndex] {
+        self.ways.as_ref().and_then(|ways| ways.labels.get(range)).unwrap_or_default()
     }
 
     /// The landing pad of exceptions out of block `index`; `None` if it throws none or they leave the
     /// function.
     pub fn landing_pad(&self, index: BlockIndex) -> Option<BlockIndex> {
-        let position = self.throws.binary_search_by_key(&index, |(block, _)| *block).ok()?;
-        self.throws.get(position).map(|(_, pad)| *pad)
+        let throws = &self.ways.as_ref()?.throws;
+        let position = throws.binary_search_by_key(&index, |(block, _)| *block).ok()?;
+        throws.get(position).map(|(_, pad)| *pad)
     }
 
     /// The blocks that control can go to from block `index`, without calls and returns. A table names each
@@ -274,7 +298,7 @@ impl Code {
             Exit::Catch(pad) => (None, None, self.pads(pad)),
             Exit::Switch(pad) => (Some(next), None, self.pads(pad)),
             Exit::BrTable(table) => {
-                (None, None, self.tables.get(table as usize).map_or(&[][..], |t| self.labels(t)))
+                (None, None, self.tables().get(table as usize).map_or(&[][..], |t| self.labels(t)))
             }
             Exit::Next
             | Exit::Grow

@@ -13,7 +13,7 @@ use std::{ops::Range, sync::OnceLock};
 
 use wasmparser::{BinaryReader, BrTable, FunctionBody, Operator};
 
-use super::code::{Block, BranchTable, Code, Exit, Op};
+use super::code::{Block, BranchTable, Code, Exit, Op, Ways};
 use super::{BlockIndex, CodeOffset, FuncIndex, OpIndex, Opcode, ParseError, ParseErrorKind};
 use handlers::Handlers;
 
@@ -417,14 +417,13 @@ impl Decoder {
         let pad_of = |&(block, label): &(BlockIndex, Label)| (block, resolved[label.0 as usize]);
         let throws = self.throws.iter().map(pad_of).collect();
         self.labels.iter_mut().for_each(resolve);
+        let ways =
+            Ways { tables: self.tables.into(), labels: self.labels.into(), pads: self.pads.into(), throws };
         Code {
             body,
             ops: self.ops.into(),
             blocks: self.blocks.into(),
-            tables: self.tables.into(),
-            labels: self.labels.into(),
-            pads: self.pads.into(),
-            throws,
+            ways: ways.boxed(),
             chains: OnceLock::new(),
         }
     }

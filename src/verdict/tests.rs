@@ -113,7 +113,7 @@ fn entry(end: EntryEnd) -> sandbox::Entry {
 
 fn function(index: u32, score: u32) -> view::Function {
     let empty = view::Function::new(FuncIndex(index), CodeOffset(index * 0x100), 0x80);
-    view::Function { score, flags: vec!["XOR_HEAVY".into()], blocks: 2, edges: 1, ..empty }
+    view::Function { score, flags: ["XOR_HEAVY".into()].into(), blocks: 2, edges: 1, ..empty }
 }
 
 fn static_loop(offset: u32) -> view::Loop {
@@ -329,7 +329,7 @@ fn clock_case() -> Case {
     let mut case = case();
     case.view.imports = vec![import("wasi_snapshot_preview1", "clock_time_get", 0)];
     case.view.functions = vec![function(1, 0), function(2, 0)];
-    case.view.functions[0].loops = vec![static_loop(0x120)];
+    case.view.functions[0].loops = [static_loop(0x120)].into();
     // The clock is read through a wrapper.
     case.dynamic.call_graph.edges = vec![edge(1, 2, &[0x110, 0x130]), edge(2, 0, &[0x210])];
     case.dynamic.loops = vec![ran_loop(1, 0x120, 100_000, 0.9)];
@@ -409,7 +409,7 @@ both_sides! {
         bytes: |case| case.view.imports.truncate(1),
         run: |case| case.calls(vec![call("fd_read", 4, &[pointed("something else")]), call("sock_send", 7, &[pointed("good morning, world")])]);
     time_check_around_loop: "TIME_CHECK_AROUND_LOOP", clock_case,
-        bytes: |case| case.view.functions[0].loops.clear(), run: |case| case.dynamic.loops[0].iterations = 3;
+        bytes: |case| case.view.functions[0].loops = Box::default(), run: |case| case.dynamic.loops[0].iterations = 3;
 }
 
 #[test]

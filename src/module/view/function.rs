@@ -51,19 +51,19 @@ pub struct Function {
     /// Cyclomatic complexity: edges - blocks + 2, with all ends as one exit; at least 1.
     pub cyclomatic: u32,
     /// Natural loops.
-    pub loops: Vec<Loop>,
+    pub loops: Box<[Loop]>,
     /// Instructions that no path reaches.
     pub unreachable: u32,
     /// Functions that it calls directly, ascending, without repetition.
-    pub callees: Vec<FuncIndex>,
+    pub callees: Box<[FuncIndex]>,
     /// MineThrottle windows in its basic blocks, by signature name.
     pub signatures: BTreeMap<String, u32>,
     /// Suspicion score after WASMShark's rules, with its flags; see `docs/comparison.md`.
     pub score: u32,
     /// Why it has that score, such as `NOP_SLED`.
-    pub flags: Vec<String>,
+    pub flags: Box<[String]>,
     /// Why its body could not be decoded, if so.
-    pub error: Option<String>,
+    pub error: Option<Box<str>>,
 }
 
 impl Function {
@@ -128,12 +128,12 @@ impl Function {
             blocks: 0,
             edges: 0,
             cyclomatic: 1,
-            loops: Vec::new(),
+            loops: Box::default(),
             unreachable: 0,
-            callees: Vec::new(),
+            callees: Box::default(),
             signatures: BTreeMap::new(),
             score: 0,
-            flags: Vec::new(),
+            flags: Box::default(),
             error: None,
         }
     }
@@ -150,14 +150,15 @@ impl Function {
     }
 
     fn judge(&mut self) {
-        let mut last = None;
+        let (mut last, mut flags) = (None, Vec::new());
         for &(figure, threshold, points, flag) in RULES {
             if last != Some(figure) && self.figure(figure) > threshold {
                 last = Some(figure);
                 self.score = (self.score + points).min(100);
-                self.flags.push(flag.to_owned());
+                flags.push(flag.to_owned());
             }
         }
+        self.flags = flags.into();
     }
 
     /// What the decoded body says.
@@ -175,7 +176,7 @@ impl Function {
         self.unreachable = (code.ops().len() as u32).saturating_sub(reachable);
         let found = SIGNATURES.into_iter().zip(found).filter(|(_, n)| *n != 0);
         self.signatures = found.map(|(name, n)| (name.to_owned(), n)).collect();
-        self.loops = loops(&cfg, code);
+        self.loops = loops(&cfg, code).into();
     }
 }
 
@@ -245,10 +246,13 @@ impl<'v> BodyReader<'v> {
         self.numbers.fill(0);
         match code {
             Ok(Ok(code)) => function.draw(&code),
-            Ok(Err(error)) => function.error = Some(error.to_string()),
-            Err(error) => function.error = Some(format!("{} (byte {:#x})", error.message(), error.offset())),
+            Ok(Err(error)) => function.error = Some(error.to_string().into()),
+            Err(error) => {
+                let reason = format!("{} (byte {:#x})", error.message(), error.offset());
+                function.error = Some(reason.into());
+            }
         }
-        function.callees = self.calls.finish(index);
+        function.callees = self.calls.finish(index).into();
         self.immediates.finish(index);
         function.judge();
         function

@@ -212,7 +212,7 @@ fn calls_resolve_through_segments_and_types() {
     use StaticCallKind::{Direct, Indirect};
     assert_eq!(edges, [(0, Indirect, 2), (1, Indirect, 2), (2, Indirect, 1), (6, Direct, 2)]);
     assert_eq!(view.calls.dead, [FuncIndex(4), FuncIndex(7), FuncIndex(8)]);
-    assert_eq!(view.functions[5].callees, [FuncIndex(6)]);
+    assert_eq!(*view.functions[5].callees, [FuncIndex(6)]);
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub struct FunctionMetrics {
     /// Its index.
     pub index: FuncIndex,
     /// Its name, if it has one.
-    pub name: Option<String>,
+    pub name: Option<Box<str>>,
     /// How often it was entered.
     pub calls: u64,
     /// Its own instructions, callees left out.
@@ -115,9 +115,9 @@ impl Pass for OfRun {
 }
 
 /// The name that the view knows, or else the module.
-fn name_of(profile: &Profile<'_>, func: FuncIndex) -> Option<String> {
+fn name_of(profile: &Profile<'_>, func: FuncIndex) -> Option<Box<str>> {
     let in_view = profile.view().function(func).and_then(|function| function.name.clone());
-    in_view.or_else(|| profile.module().and_then(|module| module.name(func)).map(str::to_owned))
+    in_view.or_else(|| profile.module().and_then(|module| module.name(func)).map(Box::from))
 }
 
 /// What functions share while they are measured.

@@ -26,10 +26,10 @@ pub struct Function {
     /// Its index.
     pub index: FuncIndex,
     /// Its name in the name section, or the first name it is exported by.
-    pub name: Option<String>,
+    pub name: Option<Box<str>>,
     /// Its name as the source has it, if a compiler of Rust or C++ mangled it, or Go's runtime keeps it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub demangled: Option<String>,
+    pub demangled: Option<Box<str>>,
     /// Offset of its body in the file.
     pub offset: CodeOffset,
     /// Size of its body in bytes.

@@ -306,12 +306,13 @@ fn describe(functions: &mut [Function], bytes: &[u8], contents: &Contents<'_>) {
     let (imported, mut room) = (contents.imported_functions(), limits::DEMANGLED);
     for function in functions {
         let name = names.get(bytes, function.index).or_else(|| exported.get(&function.index.0).copied());
-        function.name = name.map(str::to_owned);
+        function.name = name.map(Box::from);
         let of_go = function.index.0.checked_sub(imported).and_then(|position| of_go.remove(&position));
-        function.demangled = of_go.or_else(|| name.and_then(demangled)).filter(|name| {
-            room = room.saturating_sub(name.len());
-            room > 0
-        });
+        function.demangled =
+            of_go.or_else(|| name.and_then(demangled)).map(String::into_boxed_str).filter(|name| {
+                room = room.saturating_sub(name.len());
+                room > 0
+            });
         let ty = contents.type_index(function.index).and_then(|ty| texts.get_mut(ty as usize));
         if let Some(text) = ty {
             // A type that no function has is not put into words.

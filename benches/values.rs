@@ -4,15 +4,18 @@
 //! cargo bench --bench values                        the paired table of 5 rounds
 //! cargo bench --bench values -- --paired 15         … of 15
 //! cargo bench --bench values -- --threads 5         windows on one and on two threads, 5 rounds
+//! cargo bench --bench values -- --state             a moment of a run of 10^9 instructions
 //! cargo bench --bench values -- --once              each case once, untimed, answers asserted (CI)
 //! cargo bench --bench values -- --run plain gemm 3  one case, three runs: for callgrind
 //! ```
 //!
 //! Cases: `stock` (wasmi), `plain` (the check against the recording alone), `operands` (a visitor that is
-//! told of all operands, results and accesses, and adds them up), `each` (the same, operator by operator) and
-//! `taint` (sources: what the host gave). The table has the medians of the ratios to
-//! `stock` within a round, and their geometric means. The programs are those of `../shared` that need no
-//! imports, or kernels of our own where that folder is absent.
+//! told of all operands, results and accesses, and adds them up), `each` (the same, operator by operator),
+//! `taint` (sources: what the host gave, which is nothing here), `near` (some bytes are labelled, but none
+//! that the program computes with) and `labelled` (data segments are sources, and what comes from them). The
+//! table has the medians of the ratios to `stock` within a round, and their geometric means. The programs are
+//! those of `../shared` that need no imports, or kernels of our own where that folder is absent, and
+//! `cipher_text`, in which all that is computed comes from labelled bytes.
 
 mod common;
 
@@ -27,7 +30,7 @@ use wasmspoor::{
     trace::Trace,
     values::{
         Access, At, Fused, Machine, Nothing, Op, Timeline, Visitor,
-        taint::{Taint, TaintOptions},
+        taint::{SourceKind, Taint, TaintOptions},
     },
 };
 
@@ -79,7 +82,10 @@ impl Visitor for Each {
     }
 }
 
-const CASES: [&str; 5] = ["stock", "plain", "operands", "each", "taint"];
+/// Bytes that no program here uses.
+const LAST: u64 = (1 << 32) - 16;
+
+const CASES: [&str; 7] = ["stock", "plain", "operands", "each", "taint", "near", "labelled"];
 
 /// Runs a case; how long it took, and the instructions that were executed if the case counts them.
 fn run(case: &str, trace: &Trace) -> (Duration, Option<u64>) {
@@ -93,8 +99,13 @@ fn run(case: &str, trace: &Trace) -> (Duration, Option<u64>) {
             assert_eq!(Some(each.instructions), total);
             (took, total)
         }
-        "taint" => {
-            let mut taint = Taint::new(trace, TaintOptions::default());
+        "taint" | "near" | "labelled" => {
+            let sources = SourceKind::GIVEN.into_iter();
+            let sources = sources.chain((case == "labelled").then_some(SourceKind::Data));
+            let mut taint = Taint::new(trace, TaintOptions::default().sources(sources));
+            if case == "near" {
+                taint.host_write(0, LAST, &[0; 16]);
+            }
             let timed = timed(trace, &mut taint);
             assert_eq!(taint.lost(), 0);
             timed
@@ -153,6 +164,7 @@ fn main() -> ExitCode {
             Ok(rounds) => threads(&traces, rounds),
             Err(_) => return ExitCode::from(2),
         },
+        ["--state"] => moments(),
         _ if common::once() => once(&traces),
         _ => paired(&traces, 5),
     }
@@ -221,6 +233,30 @@ fn threads(traces: &[(String, Trace)], rounds: usize) {
         log += (one / two).ln() / traces.len() as f64;
     }
     println!("{:<24} {:>9} {:>9} {:>9.2}", "geometric mean", "", "", log.exp());
+}
+
+/// How long it takes to see a moment of a long run: when nothing of it was computed yet, and afterwards.
+fn moments() {
+    let trace = common::long_trace(1_000_000_000);
+    let begun = Instant::now();
+    let mut timeline = Timeline::new(&trace).unwrap_or_else(|error| panic!("{error}"));
+    let total = timeline.total().unwrap_or_else(|error| panic!("{error}"));
+    println!(
+        "{total} instructions, gone through in {:.3} s; then, a moment each:",
+        begun.elapsed().as_secs_f64()
+    );
+    let mut worst = Duration::ZERO;
+    // By large steps, forwards and backwards.
+    for step in 0..64 {
+        let event = total / 64 * (step * 37 % 64) + step;
+        let begun = Instant::now();
+        let state = timeline.state(event).unwrap_or_else(|error| panic!("{error}"));
+        let took = begun.elapsed();
+        assert_eq!(state.event, event);
+        worst = worst.max(took);
+        println!("  before event {event:>12}: {:.3} s", took.as_secs_f64());
+    }
+    println!("worst {:.3} s; {} KiB resident at most", worst.as_secs_f64(), common::peak_kib());
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

@@ -112,48 +112,51 @@ impl Analysis {
     /// Analyses a sample, binary or text: static view, run, passes, rules, verdict. A sample that is no
     /// module gets an analysis too, which says so.
     pub fn of<'j>(bytes: &[u8], options: &sandbox::RunOptions, judge: impl Into<Judge<'j>>) -> Self {
-        let (wasm, view) = read(bytes);
-        let run = sandbox::run(&wasm, options);
-        let text = text_of(bytes, &view);
-        Self { text, ..Self::judge(wasm, view, Some(run), judge.into()) }
+        Self::with_values(bytes, options, judge, Look::Off)
     }
 
-    /// As [`Self::of`], and follows the bytes that the sample was given through what it computes.
+    /// As [`Self::of`], and follows the bytes that the sample was given through what it computes: rules can
+    /// ask what became of them.
     pub fn with_values<'j>(
         bytes: &[u8],
         options: &sandbox::RunOptions,
         judge: impl Into<Judge<'j>>,
         look: Look,
     ) -> Self {
-        if look == Look::Off {
-            return Self::of(bytes, options, judge);
-        }
         let (wasm, view) = read(bytes);
-        let run = sandbox::run_with_effects(&wasm, options);
+        let run = match look {
+            Look::Off => sandbox::run(&wasm, options),
+            Look::Auto | Look::Full => sandbox::run_with_effects(&wasm, options),
+        };
         let text = text_of(bytes, &view);
-        let mut analysis = Self { text, ..Self::judge(wasm, view, Some(run), judge.into()) };
-        let executed = analysis.dynamic.metrics.classes.total;
-        analysis.data_flows = analysis.run.as_ref().and_then(|run| DataFlows::of(run, executed, look));
-        analysis
+        Self { text, ..Self::judge(wasm, view, Some(run), judge.into(), look) }
     }
 
     /// What the bytes alone say, before the sample runs: the run may not come back.
     pub fn before_run<'j>(bytes: &[u8], judge: impl Into<Judge<'j>>) -> Self {
         let (wasm, view) = read(bytes);
         let text = text_of(bytes, &view);
-        Self { text, ..Self::judge(wasm, view, None, judge.into()) }
+        Self { text, ..Self::judge(wasm, view, None, judge.into(), Look::Off) }
     }
 
     /// Runs a sample whose bytes were judged, and judges both.
     #[must_use]
     pub fn then_run<'j>(self, options: &sandbox::RunOptions, judge: impl Into<Judge<'j>>) -> Self {
         let run = sandbox::run(&self.wasm, options);
-        Self { text: self.text, ..Self::judge(self.wasm, self.view, Some(run), judge.into()) }
+        Self { text: self.text, ..Self::judge(self.wasm, self.view, Some(run), judge.into(), Look::Off) }
     }
 
     /// Analyses a run that was recorded to a file: the same analysis as that of the run itself.
     pub fn of_recorded<'j>(recorded: Recorded, judge: impl Into<Judge<'j>>) -> Self {
         Self::of_run(recorded.wasm, recorded.header.from_text, recorded.run, judge)
+    }
+
+    /// As [`Self::of_recorded`], and follows the bytes that the sample was given, if what the host did is
+    /// known ([`Recorded::get_effects`]).
+    pub fn of_recorded_with_values<'j>(recorded: Recorded, judge: impl Into<Judge<'j>>, look: Look) -> Self {
+        let mut view = View::of(&recorded.wasm);
+        view.file.from_text = recorded.header.from_text;
+        Self::judge(recorded.wasm, view, Some(recorded.run), judge.into(), look)
     }
 
     /// Analyses a run. `wasm` is the sample in the binary format, `from_text` whether it was given as text.
@@ -165,7 +168,7 @@ impl Analysis {
     ) -> Self {
         let mut view = View::of(&wasm);
         view.file.from_text = from_text;
-        Self::judge(wasm, view, Some(run), judge.into())
+        Self::judge(wasm, view, Some(run), judge.into(), Look::Off)
     }
 
     fn judge(
@@ -173,6 +176,7 @@ impl Analysis {
         mut view: View,
         run: Option<Result<sandbox::Run, LoadError>>,
         Judge { rules, weights }: Judge<'_>,
+        look: Look,
     ) -> Self {
         let (run, refused) = match run.transpose() {
             Ok(run) => (run, None),
@@ -184,7 +188,10 @@ impl Analysis {
         let dynamic = run.as_ref().map(|run| Dynamic::of(run, &view)).unwrap_or_default();
         let mut limitations = limitations(refused, run.as_ref(), &view, &dynamic);
         let prediction = run.as_ref().and_then(|run| classify::behaviour(run, &dynamic));
-        let facts = Facts { wasm: &wasm, view: &view, run: run.as_ref(), dynamic: &dynamic, prediction };
+        let executed = dynamic.metrics.classes.total;
+        let data_flows = run.as_ref().and_then(|run| DataFlows::of(run, executed, look));
+        let (run_facts, flows) = (run.as_ref(), data_flows.as_ref());
+        let facts = Facts { wasm: &wasm, view: &view, run: run_facts, dynamic: &dynamic, prediction, flows };
         let rules::Evaluation { matches, limitations: of_rules } = rules.evaluate(&facts);
         limitations.extend(of_rules);
         let weighed = Weighed::new(&facts, weights);
@@ -201,7 +208,7 @@ impl Analysis {
             view,
             run,
             dynamic,
-            data_flows: None,
+            data_flows,
             rules: matches,
             correlations,
             findings,

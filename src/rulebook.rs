@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     analysis::Analysis,
+    passes::flows::Look,
     rules::{MAX_EXAMPLE, Match, Rule, Set},
     sandbox,
 };
@@ -52,7 +53,7 @@ fn analyse(rules: &Set, path: &Path) -> Result<Analysis, String> {
         return Err(format!("{len} bytes; an example may have {MAX_EXAMPLE}"));
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    Ok(Analysis::of(&bytes, &sandbox::RunOptions::default(), rules))
+    Ok(Analysis::with_values(&bytes, &sandbox::RunOptions::default(), rules, Look::Auto))
 }
 
 fn try_rule(rule: &Rule, results: &BTreeMap<&str, Result<Analysis, String>>) -> Vec<Tried> {

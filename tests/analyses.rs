@@ -1,20 +1,24 @@
 //! The analyses that Wasabi ships, asked of one sample whose answers are known by counting: each is a pass, a
 //! command or a visitor of a few lines (`docs/values.md` says which).
 
+mod common;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    ops::Range,
     path::Path,
 };
 
 use wasmspoor::{
+    Options, Outcome, Tracer,
     analysis::Analysis,
     module::{FuncIndex, Module},
     rules,
     sandbox::{self, Drive, RunOptions},
-    trace::{Callee, FuncKey, Trace},
+    trace::{Callee, End, FuncKey, Trace},
     values::{
-        Access, At, Machine, Nothing, Op, Visitor,
+        Access, At, Fused, Machine, Nothing, Op, Visitor,
         taint::{Sink, SourceKind, Taint, TaintOptions},
     },
 };
@@ -276,4 +280,140 @@ fn taint() {
             _ => None,
         });
     assert_eq!(decided.collect::<BTreeSet<_>>(), [2, 3].into());
+}
+
+/// Keeps the slots of all frames itself, from what is told: `mirror-execution`.
+#[derive(Default)]
+struct Mirror {
+    slots: Vec<u64>,
+    frames: Vec<usize>,
+    at: usize,
+    is_tail: bool,
+    hosts: Vec<usize>,
+    /// Frames and host calls below each invocation.
+    bases: Vec<(usize, usize)>,
+    operands: u64,
+}
+
+impl Mirror {
+    fn put(&mut self, at: usize, values: &[u64]) {
+        let end = at + values.len();
+        self.slots.resize(self.slots.len().max(end), 0);
+        self.slots[at..end].copy_from_slice(values);
+    }
+
+    fn fp(&self) -> usize {
+        self.frames.last().copied().unwrap_or(0)
+    }
+}
+
+impl Visitor for Mirror {
+    const FUSED: bool = true;
+
+    fn fused(&mut self, fused: Fused<'_>, operands: &[u64], results: &[u64]) {
+        let (slots, fp) = (fused.slots(), self.fp());
+        for (operand, slot) in operands.iter().zip(slots.operands) {
+            if let Some(slot) = slot {
+                let own = fused.own().map(|op| op.opcode.mnemonic());
+                let kept = self.slots.get(fp + slot as usize).copied().unwrap_or(0);
+                assert_eq!(kept, *operand, "slot {slot} of {own:?} at instruction {}", fused.number);
+                self.operands += 1;
+            }
+        }
+        let is_branch = |op: &Op| matches!(op.opcode.mnemonic(), "br_if" | "if");
+        if !fused.after().is_some_and(is_branch) {
+            self.put(fp + slots.results as usize, results);
+        }
+    }
+
+    fn zeroed(&mut self, slots: Range<usize>) {
+        self.put(slots.start, &vec![0; slots.len()]);
+    }
+
+    fn moved(&mut self, from: u32, to: u32, len: u32) {
+        let (from, to) = (self.fp() + from as usize, self.fp() + to as usize);
+        let values: Vec<u64> =
+            (0..len as usize).map(|place| self.slots.get(from + place).copied().unwrap_or(0)).collect();
+        self.put(to, &values);
+    }
+
+    fn arguments_at(&mut self, slot: usize, is_tail: bool) {
+        (self.at, self.is_tail) = (slot, is_tail);
+    }
+
+    fn invoke(&mut self, _: FuncKey, arguments: &[u64]) {
+        self.bases.push((self.frames.len(), self.hosts.len()));
+        self.frames.push(self.at);
+        self.put(self.at, arguments);
+    }
+
+    fn call(&mut self, _: FuncKey, arguments: &[u64], is_tail: bool) {
+        if is_tail {
+            self.frames.pop();
+        }
+        self.frames.push(self.at);
+        self.put(self.at, arguments);
+    }
+
+    fn leave(&mut self, _: &[u64]) {
+        self.frames.pop();
+    }
+
+    fn host_call(&mut self, _: FuncKey, _: u64, _: &[u64]) {
+        if self.is_tail {
+            self.frames.pop();
+        }
+        self.hosts.push(self.at);
+    }
+
+    fn host_return(&mut self, _: bool, results: &[u64]) {
+        if let Some(at) = self.hosts.pop() {
+            self.put(at, results);
+        }
+    }
+
+    fn end(&mut self, _: &End, _: &[u64]) {
+        let (frames, hosts) = self.bases.pop().unwrap_or_default();
+        self.frames.truncate(frames);
+        self.hosts.truncate(hosts);
+    }
+}
+
+#[test]
+fn operands_are_in_the_slots_that_are_named() {
+    let check = |trace: &Trace, name: &str| {
+        let mut mirror = Mirror::default();
+        if let Err(error) = Machine::new(trace).and_then(|mut machine| machine.run(&mut mirror)) {
+            panic!("{name}: {error}");
+        }
+        mirror.operands
+    };
+    let (mut operands, mut traces) = (0, 0);
+    for path in common::files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus"), "wat") {
+        let Ok(wasm) = wat::parse_file(&path) else { continue };
+        let mut options = RunOptions::default();
+        (options.entry_instructions, options.limits.instructions) = (Some(100_000), Some(300_000));
+        let Ok(run) = sandbox::run_with_effects(&wasm, &options) else { continue };
+        operands += check(&run.trace, &path.display().to_string());
+        traces += 1;
+    }
+    for seed in 0..200 {
+        let Ok(wasm) = common::bodies::smith(&common::noise(seed, 3000)) else { continue };
+        let options = Options::default().limits(common::limits(10_000)).effects(true);
+        let Ok(mut session) = Tracer::new(options).load(&wasm) else { continue };
+        if session.start().is_err() {
+            continue;
+        }
+        for export in session.exports() {
+            let params = session.params(&export).unwrap_or_default();
+            let args: Vec<_> = params.into_iter().map(common::hooked::zero).collect();
+            if matches!(session.invoke(&export, &args), Ok(Outcome::Stopped { .. }) | Err(_)) {
+                break;
+            }
+        }
+        operands += check(&session.finish(), &format!("seed {seed}"));
+        traces += 1;
+    }
+    println!("{traces} runs, {operands} operands");
+    assert!(traces > 200 && operands > 1_000_000, "{traces} runs, {operands} operands");
 }

@@ -12,7 +12,7 @@ use std::{
     process::Command,
 };
 
-use wasmspoor::{analysis::Analysis, rules, sandbox};
+use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, sandbox};
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
@@ -82,7 +82,9 @@ fn every_sample_is_found_out() {
             continue;
         }
         let text = fs::read_to_string(&sample).unwrap();
-        let analysis = Analysis::of(text.as_bytes(), &sandbox::RunOptions::default(), &rules);
+        // As `spoor run` does.
+        let options = sandbox::RunOptions::default();
+        let analysis = Analysis::with_values(text.as_bytes(), &options, &rules, Look::Auto);
         for expected in expect::parse(&text).unwrap() {
             if let Some(found) = expect::mismatch(&analysis, &expected) {
                 let shown: String = found.chars().take(200).collect();

@@ -1,7 +1,7 @@
 //! Kinds of false alarms that were seen, each with the smallest module that shows it, and beside it, where
 //! there is one, its hostile neighbour that must still be found.
 
-use wasmspoor::{analysis::Analysis, rules, sandbox, verdict::Class};
+use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, sandbox, verdict::Class};
 
 fn analysed(text: &str) -> Analysis {
     with_args(text, &[])
@@ -12,7 +12,7 @@ fn with_args(text: &str, args: &[&str]) -> Analysis {
     if !args.is_empty() {
         options.args = args.iter().map(|&arg| arg.to_owned()).collect();
     }
-    Analysis::of(text.as_bytes(), &options, &rules::Set::builtin())
+    Analysis::with_values(text.as_bytes(), &options, &rules::Set::builtin(), Look::Auto)
 }
 
 /// Whether a rule matched whose namespace begins so.

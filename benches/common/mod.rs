@@ -25,7 +25,10 @@ pub(crate) fn more_traces() -> Vec<(String, Trace)> {
 
 /// As [`traces`], with what the host did.
 pub(crate) fn traces_with_effects() -> Vec<(String, Trace)> {
-    all(true, false)
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut traces = all(true, false);
+    traces.push(("cipher_text".into(), record(&here.join("benches/kernels/cipher_text.wat"), true)));
+    traces
 }
 
 fn all(effects: bool, own: bool) -> Vec<(String, Trace)> {
@@ -52,13 +55,36 @@ fn all(effects: bool, own: bool) -> Vec<(String, Trace)> {
         .collect()
 }
 
+/// A run of at least so many instructions, with what the host did: `sha256` again and again.
+pub(crate) fn long_trace(instructions: u64) -> Trace {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shared = here.join("../shared/workloads/sha256.wasm");
+    let path = if shared.is_file() { shared } else { here.join("benches/kernels/cipher_text.wat") };
+    let once = record(&path, true).counts().unwrap_or_else(|error| panic!("{error}")).total;
+    record_times(&path, true, instructions / once + 1)
+}
+
+/// The most memory that this process had, in KiB; 0 where that is not known.
+pub(crate) fn peak_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
 fn record(path: &Path, effects: bool) -> Trace {
+    record_times(path, effects, 1)
+}
+
+fn record_times(path: &Path, effects: bool, times: u64) -> Trace {
     let mut limits = Limits::default();
     limits.wall_time = None;
     let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let options = Options::default().limits(limits).effects(effects);
     let mut session = Tracer::new(options).load(&bytes).unwrap_or_else(|error| panic!("{error}"));
-    let outcome = session.start().and_then(|_| session.invoke("main", &[]));
-    assert!(matches!(outcome, Ok(Outcome::Returned(_))), "{outcome:?}");
+    session.start().unwrap_or_else(|error| panic!("{error}"));
+    for _ in 0..times {
+        let outcome = session.invoke("main", &[]);
+        assert!(matches!(outcome, Ok(Outcome::Returned(_))), "{outcome:?}");
+    }
     session.finish()
 }

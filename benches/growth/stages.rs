@@ -97,7 +97,8 @@ fn module(steps: &mut Steps, bytes: &[u8], rules: &rules::Set) {
         steps.of(&format!("pass {}", pass.name), || pass.apply(&run, &view));
     }
     let dynamic = Dynamic::of(&run, &view);
-    let facts = Facts { wasm: bytes, view: &view, run: Some(&run), dynamic: &dynamic, prediction: None };
+    let facts =
+        Facts { wasm: bytes, view: &view, run: Some(&run), dynamic: &dynamic, prediction: None, flows: None };
     let matches = steps.of("rules", || rules.evaluate(&facts)).matches;
     black_box(steps.of("findings", || wasmspoor::verdict::findings(&facts)));
     black_box(steps.of("correlations", || wasmspoor::verdict::correlations(&facts, &matches)));

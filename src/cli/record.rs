@@ -12,6 +12,7 @@ use wasmspoor::{
     LoadError,
     analysis::Analysis,
     file::{self, FileError, Recorded, Written},
+    passes::flows::Look,
     sandbox::{RunOptions, Status},
     text::{grouped, line},
 };
@@ -129,7 +130,12 @@ fn refused(error: LoadError) -> Failure {
 }
 
 /// Runs a sample, records it to a new file, and analyses what is in the file.
-pub(super) fn analyse(analyser: &Analyser<'_>, file: &Path, save: &Path) -> Result<Analysed, Failure> {
+pub(super) fn analyse(
+    analyser: &Analyser<'_>,
+    file: &Path,
+    save: &Path,
+    look: Look,
+) -> Result<Analysed, Failure> {
     // It is read again for the report.
     if fs::metadata(save).is_ok_and(|metadata| !metadata.is_file()) {
         let message =
@@ -139,8 +145,12 @@ pub(super) fn analyse(analyser: &Analyser<'_>, file: &Path, save: &Path) -> Resu
     let (bytes, options) = analyser.read(file)?;
     let name = file.display().to_string();
     let sample = file::Sample { name: &name, bytes: &bytes, is_embedded: true };
-    write(save, false, false, &sample, &options)?;
-    let analysis = Analysis::of_recorded(open(save, None)?, analyser.rules());
+    write(save, false, look != Look::Off, &sample, &options)?;
+    let mut recorded = open(save, None)?;
+    if look != Look::Off {
+        recorded.read_effects();
+    }
+    let analysis = Analysis::of_recorded_with_values(recorded, analyser.rules(), look);
     Ok(Analysed { name, options, analysis })
 }
 

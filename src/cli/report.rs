@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use wasmspoor::{analysis::Analysis, rules, text::line};
+use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, text::line};
 
 use super::{
     Exit, Failure,
@@ -14,7 +14,7 @@ use super::{
     input::{self, Progress},
     print::{self, Print},
     record,
-    sample::{Analysed, Analyser},
+    sample::{Analysed, Analyser, Values},
 };
 
 /// Print from a trace file what `spoor run` of its sample prints: nothing is run
@@ -36,6 +36,10 @@ pub(super) struct Arguments {
     /// Further rules: files (.yml, .yar) or folders; may be repeated
     #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
+    /// Follow what the sample was given, as `spoor run` does, if the file holds what the host did: one that
+    /// `spoor run --save` or `spoor record --effects` made. Nothing is run; `spoor taint` runs it again
+    #[arg(long, value_enum, default_value_t = Values::Auto)]
+    values: Values,
     #[command(flatten)]
     print: Print,
 }
@@ -58,11 +62,14 @@ impl Sample {
     }
 
     /// Analyses what a trace file holds, and says on standard error what it lacks.
-    pub(super) fn analyse(&self, file: &Path, rules: &rules::Set) -> Result<Analysed, Failure> {
-        let recorded = self.open(file)?;
+    pub(super) fn analyse(&self, file: &Path, rules: &rules::Set, look: Look) -> Result<Analysed, Failure> {
+        let mut recorded = self.open(file)?;
+        if look != Look::Off {
+            recorded.read_effects();
+        }
         let (name, options) = (recorded.header.name.clone(), recorded.header.options.clone());
         let progress = Progress::begin("reading", file);
-        let analysis = Analysis::of_recorded(recorded, rules);
+        let analysis = Analysis::of_recorded_with_values(recorded, rules, look);
         drop(progress);
         tell_lost(file, &analysis);
         Ok(Analysed { name, options, analysis })
@@ -71,7 +78,7 @@ impl Sample {
     /// Analyses a sample, or what a trace file holds of one.
     pub(super) fn analyse_either(&self, file: &Path, analyser: &Analyser<'_>) -> Result<Analysed, Failure> {
         match record::is_trace(file) {
-            true => self.analyse(file, analyser.rules()),
+            true => self.analyse(file, analyser.rules(), Look::Off),
             false => analyser.analyse(file),
         }
     }
@@ -90,7 +97,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         true => rules::Set::builtin(),
         false => rules::Set::load(&arguments.rules).map_err(|error| Failure::new(Exit::Usage, error))?,
     };
-    let analysed = arguments.sample.analyse(&arguments.file, &rules)?;
+    let analysed = arguments.sample.analyse(&arguments.file, &rules, arguments.values.into())?;
     let format = arguments.print.format();
     arguments.print.to(out, |screen, out| {
         format.begin(out)?;

@@ -6,15 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, ValueEnum};
-use wasmspoor::passes::flows::Look;
+use clap::Args;
 
 use super::{
     Exit, Failure,
     format::{Format, Turn},
     print::{self, Print, Screen, unusable},
     record,
-    sample::{self, Analysed, Analyser},
+    sample::{self, Analysed, Analyser, Values},
     words,
 };
 
@@ -59,29 +58,12 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
     /// Follow what the sample was given (files, variables, sockets, …) through what it computes to where it
-    /// goes: not at all, for about as long as the run took, or to its end. Not with --save
+    /// goes: not at all, for about as long as the run took, or to its end. With --save, the file holds what
+    /// the host did, so that `spoor report` can do the same
     #[arg(long, value_enum, default_value_t = Values::Auto)]
     values: Values,
     #[command(flatten)]
     sample: sample::Arguments,
-}
-
-/// How much of a run is followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Values {
-    Off,
-    Auto,
-    Full,
-}
-
-impl From<Values> for Look {
-    fn from(values: Values) -> Self {
-        match values {
-            Values::Off => Self::Off,
-            Values::Auto => Self::Auto,
-            Values::Full => Self::Full,
-        }
-    }
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
@@ -172,7 +154,7 @@ impl Input {
     fn analyse(self, analyser: &Analyser<'_>, arguments: &Arguments) -> Result<Analysed, Failure> {
         match self {
             Self::File(path) => match &arguments.save {
-                Some(save) => record::analyse(analyser, &path, save),
+                Some(save) => record::analyse(analyser, &path, save, arguments.values.into()),
                 None => analyser.analyse_with(&path, arguments.values.into()),
             },
             Self::Unreadable(path, error) => Err(unusable(&path, error)),

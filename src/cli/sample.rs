@@ -320,6 +320,24 @@ impl Analyser<'_> {
     }
 }
 
+/// How much of a run is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Values {
+    Off,
+    Auto,
+    Full,
+}
+
+impl From<Values> for Look {
+    fn from(values: Values) -> Self {
+        match values {
+            Values::Off => Self::Off,
+            Values::Auto => Self::Auto,
+            Values::Full => Self::Full,
+        }
+    }
+}
+
 /// Reads the arguments of an export by their types. `None` if the sample is no module: then there is nothing
 /// to call.
 fn invoke(bytes: &[u8], words: &[String]) -> anyhow::Result<Option<(String, Vec<Value>)>> {

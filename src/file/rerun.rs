@@ -98,6 +98,16 @@ impl Recorded {
         Ok(from)
     }
 
+    /// Gives the trace what the host did to the sample, if the file holds it: nothing is run. Whether the
+    /// trace has it then.
+    pub fn read_effects(&mut self) -> bool {
+        let Ok(run) = &mut self.run else { return false };
+        if run.trace.effects.is_none() {
+            run.trace.effects = effects::read(&self.reader).map(Arc::new);
+        }
+        run.trace.effects.is_some()
+    }
+
     fn effects_again(&self) -> Result<Option<Arc<Effects>>, EffectsError> {
         if !self.has_header {
             return Err(EffectsError::NoHeader);

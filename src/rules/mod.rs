@@ -37,7 +37,7 @@ use crate::{
     classify::Prediction,
     limitation::Limitation,
     module::{Place, view::View},
-    passes::Dynamic,
+    passes::{Dynamic, flows::DataFlows},
     sandbox::Run,
 };
 
@@ -140,6 +140,8 @@ pub struct Facts<'a> {
     pub dynamic: &'a Dynamic,
     /// What a classifier makes of its calls; `None` if it has no evidence or was not asked.
     pub prediction: Option<Prediction>,
+    /// What became of what the sample was given; `None` if that was not looked at.
+    pub flows: Option<&'a DataFlows>,
 }
 
 /// A set of rules, ready to be evaluated.

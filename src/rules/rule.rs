@@ -8,6 +8,7 @@ use crate::{
         view::{AnomalyKind, IocKind},
     },
     sandbox::{ChangeKind, Contents},
+    values::taint::SourceKind,
 };
 
 use super::{families::Family, metric::Metric};
@@ -161,6 +162,7 @@ pub(super) enum Feature {
     Anomaly(AnomalyKind),
     File(FileFeature),
     Returned(ReturnedFeature),
+    Flow(Box<FlowFeature>),
 }
 
 impl Feature {
@@ -330,6 +332,22 @@ pub(super) struct ReturnedFeature {
     pub(super) contents: Option<Contents>,
     /// What stands in it.
     pub(super) text: Option<Pattern>,
+}
+
+/// What became of bytes that the sample was given.
+#[derive(Debug, Default)]
+pub(super) struct FlowFeature {
+    /// The kind of source that they are of.
+    pub(super) from: Option<SourceKind>,
+    pub(super) is_bait: bool,
+    /// The name of the source.
+    pub(super) name: Option<Pattern>,
+    /// An operation or an encoding that they met.
+    pub(super) through: Option<Pattern>,
+    /// Host functions that they were given to, or what was made of them: any of these.
+    pub(super) to: Vec<Name>,
+    /// Least number of different bytes.
+    pub(super) bytes: u64,
 }
 
 /// What a run did to a file.

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::sandbox::{ChangeKind, Contents};
+use crate::{
+    sandbox::{ChangeKind, Contents},
+    values::taint::SourceKind,
+};
 
 use super::{
     metric::Metric,
     rule::{
-        Bounds, Crypto, Feature, FileFeature, Kind, Measure, Name, NumberTest, Pattern, ReturnedFeature,
-        Sequence, Statement, Step, Target,
+        Bounds, Crypto, Feature, FileFeature, FlowFeature, Kind, Measure, Name, NumberTest, Pattern,
+        ReturnedFeature, Sequence, Statement, Step, Target,
     },
 };
 
@@ -121,6 +124,9 @@ impl Feature {
             | Self::Ioc { value: Some(pattern), .. }
             | Self::File(FileFeature { path: Some(pattern), .. })
             | Self::Returned(ReturnedFeature { text: Some(pattern), .. }) => vec![pattern],
+            Self::Flow(flow) => {
+                flow.name.iter().chain(&flow.through).chain(flow.to.iter().filter_map(Name::regex)).collect()
+            }
             Self::Sequence(sequence) => {
                 let steps = &sequence.steps;
                 steps
@@ -172,6 +178,7 @@ impl Feature {
             Self::Anomaly(kind) => ("wasm/anomaly", kind.to_string()),
             Self::File(file) => ("wasm/file", show_file(file)),
             Self::Returned(returned) => ("wasm/returned", show_returned(returned)),
+            Self::Flow(flow) => ("wasm/flow", show_flow(flow)),
         }
     }
 }
@@ -194,6 +201,20 @@ fn show_crypto(crypto: &Crypto) -> String {
 fn show_returned(returned: &ReturnedFeature) -> String {
     let text = returned.text.as_ref().map(|text| text.shown.as_str());
     [returned.contents.map(Contents::as_str), text].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn show_flow(flow: &FlowFeature) -> String {
+    let mut from = vec![if flow.is_bait { "bait" } else { flow.from.map_or("anything", SourceKind::name) }];
+    from.extend(flow.name.as_ref().map(|name| name.shown.as_str()));
+    let bytes = (flow.bytes > 1).then(|| format!("{} bytes or more of ", flow.bytes));
+    let mut text = format!("{}{}", bytes.unwrap_or_default(), from.join(" "));
+    if let Some(through) = &flow.through {
+        text.push_str(&format!(" → {}", through.shown));
+    }
+    if !flow.to.is_empty() {
+        text.push_str(&format!(" → {}", flow.to.iter().map(Name::shown).collect::<Vec<_>>().join(" or ")));
+    }
+    text
 }
 
 fn show_file(file: &FileFeature) -> String {

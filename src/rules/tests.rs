@@ -5,7 +5,7 @@ use crate::{
     Value,
     limitation::Named,
     module::{CodeOffset, FuncIndex, view},
-    passes,
+    passes::{self, flows::DataFlow},
     sandbox::{Answer, Arg, Call, ChangeKind, Entry, EntryEnd, EntryKind, FileChange, Pointed, Status},
 };
 
@@ -81,12 +81,13 @@ struct Sample {
     view: View,
     run: Option<Run>,
     dynamic: Dynamic,
+    flows: Option<DataFlows>,
 }
 
 impl Sample {
     fn new() -> Self {
         let wasm = b"\0asm\x01\0\0\0".to_vec();
-        Self { view: View::of(&wasm), wasm, run: None, dynamic: Dynamic::default() }
+        Self { view: View::of(&wasm), wasm, run: None, dynamic: Dynamic::default(), flows: None }
     }
 
     fn calling(calls: Vec<Call>) -> Self {
@@ -131,6 +132,7 @@ impl Sample {
             run: self.run.as_ref(),
             dynamic: &self.dynamic,
             prediction: None,
+            flows: self.flows.as_ref(),
         }
     }
 
@@ -792,4 +794,52 @@ fn rules_on_functions_are_linear_in_the_run() {
         found.matches.iter().map(|found| (found.count, found.places[0].function.0)).collect::<Vec<_>>(),
         [(1, count - 1)]
     );
+}
+
+#[test]
+fn flows_are_asked_by_source_way_and_goal() {
+    let mut calls = vec![call("fd_read", Vec::new()), call("sock_send", Vec::new())];
+    calls[1].number = 1;
+    let mut sample = Sample::calling(calls);
+    let flow = DataFlow {
+        text: "bytes 0 to 19 of `/home/user/.ssh/id_rsa` (bait) → xor → `wasi.sock_send` #1".into(),
+        source: "file",
+        name: "/home/user/.ssh/id_rsa".into(),
+        is_bait: true,
+        bytes: 20,
+        how: "value",
+        path: vec!["xor".into()],
+        sink: "memory",
+        host: Some("wasi_snapshot_preview1.sock_send".into()),
+        first_call: Some(1),
+        last_call: Some(1),
+        times: 1,
+    };
+    assert!(sample.holds(RUN, "    - wasm/flow: file").is_none(), "nothing was followed");
+    sample.flows =
+        Some(DataFlows { instructions: 9, of: 9, error: None, lost: 0, flows: vec![flow], cut: 0 });
+    for (wanted, expected) in [
+        ("file", true),
+        ("socket", false),
+        ("{bait: true, to: sock_send, bytes: 20}", true),
+        ("{to: wasi_snapshot_preview1.sock_send}", true),
+        ("{to: [fd_write, send]}", false),
+        ("{through: xor}", true),
+        ("{through: /base/}", false),
+        ("{name: '/id_rsa$/'}", true),
+        ("{bytes: 21}", false),
+    ] {
+        let found = sample.holds(RUN, &format!("    - wasm/flow: {wanted}"));
+        assert_eq!(found.is_some(), expected, "{wanted}");
+        if let Some(found) = found {
+            assert!(found.dynamic && !found.attempted);
+            assert_eq!(found.places, [Place { function: FuncIndex(1), offset: CodeOffset(101) }]);
+        }
+    }
+    // What could not be sent was not sent.
+    sample.run.as_mut().unwrap().calls[1].errno = Some("badf".into());
+    assert!(sample.holds(RUN, "    - wasm/flow: {bait: true, to: sock_send}").unwrap().attempted);
+    for wrong in ["nowhere", "{from: data}", "{into: sock_send}", "{bytes: 0}", "{through: '/(/'}", "{}"] {
+        assert!(set(&[("one", &rule("one", RUN, &format!("    - wasm/flow: {wrong}")))]).is_err(), "{wrong}");
+    }
 }

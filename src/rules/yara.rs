@@ -324,7 +324,10 @@ mod tests {
         assert!(problems.is_empty(), "{problems}");
         let view = View::of(wasm);
         let dynamic = crate::passes::Dynamic::default();
-        rules.scan_within(&Facts { wasm, view: &view, run: None, dynamic: &dynamic, prediction: None }, limit)
+        rules.scan_within(
+            &Facts { wasm, view: &view, run: None, dynamic: &dynamic, prediction: None, flows: None },
+            limit,
+        )
     }
 
     #[test]

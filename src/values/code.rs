@@ -161,10 +161,30 @@ for_each_scalar!(define_codes);
 pub(super) struct Instr {
     pub(super) code: Code,
     /// Operators it covers.
-    pub(super) n: u16,
+    pub(super) n: u8,
+    /// What of [`Cover`] is asked at each instruction that is told: `OWN`, `AFTER`, `IF`.
+    pub(super) flags: u8,
     pub(super) a: u32,
     pub(super) b: u32,
     pub(super) c: u32,
+}
+
+/// One of the operators is the instruction's own.
+pub(super) const OWN: u8 = 1;
+/// It does the operator after its own, too.
+pub(super) const AFTER: u8 = 2;
+/// That is an `if`.
+pub(super) const IF: u8 = 4;
+
+impl Instr {
+    /// The second half of an instruction.
+    pub(super) fn data(a: u32, b: u32) -> Self {
+        Self { code: Code::Data, n: 0, flags: 0, a, b, c: 0 }
+    }
+
+    pub(super) fn has(self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
 }
 
 /// Which operators an instruction covers: a run of [`Body::ops`].

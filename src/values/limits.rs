@@ -18,8 +18,8 @@ pub const MAX_SLOTS: usize = 1 << 26;
 /// Most frames of all invocations together: 24 MB. The engine is given far fewer.
 pub const MAX_FRAMES: usize = 1_000_000;
 
-/// Most operators that one instruction covers: their number has 16 bits.
-pub(super) const MAX_COVER: usize = 60_000;
+/// Most operators that one instruction covers: their number has 8 bits.
+pub(super) const MAX_COVER: usize = 240;
 
 /// Most locals of a function, parameters included: validation allows half as many.
 pub(super) const MAX_LOCALS: usize = 100_000;

@@ -22,6 +22,7 @@ mod run;
 mod shape;
 mod slice;
 mod slot;
+mod slots;
 mod state;
 mod store;
 mod table;
@@ -43,8 +44,9 @@ pub use limits::{
 };
 pub use machine::{Machine, Totals};
 pub use slice::{Slice, Slicer, Step};
+pub use slots::Slots;
 pub use state::{Activation, Level, State, Typed};
 pub use timeline::Timeline;
 pub use types::{signature, typed};
-pub use visitor::{Access, At, Fused, Nothing, Visitor};
+pub use visitor::{Access, At, Fused, Nothing, Touched, Visitor};
 pub use writers::{LastWriters, Writer};

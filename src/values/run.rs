@@ -20,13 +20,13 @@ use crate::{
 
 use self::exits::{Exit, Next};
 use self::tell::{Who, tell_branch, tell_copy, tell_far};
-use super::code::{Body, Code};
+use super::code::{AFTER, Body, Code, IF};
 use super::error::ValuesErrorKind;
 use super::machine::{Frame, Machine, Result};
 use super::slot::{Slot, binary, immediate, try_binary, try_unary, unary};
 use super::table::for_each_scalar;
 use super::vector;
-use super::visitor::{Access, Visitor};
+use super::visitor::{Access, Touched, Visitor};
 
 fn to_trap(code: TrapCode) -> Trap {
     match code {
@@ -101,17 +101,30 @@ macro_rules! define_run {
                                 fused!($operands, $results);
                             }};
                         }
+                        // As `own`, of what reads slots `from` and writes slot `to`.
+                        macro_rules! moved {
+                            ($from:expr, $to:expr, $operands:expr, $results:expr) => {
+                                if !skips!($from, $to, Touched::Frame) {
+                                    own!($operands, $results);
+                                }
+                            };
+                        }
+                        macro_rules! skips {
+                            ($from:expr, $to:expr, $touched:expr) => {
+                                V::SKIPS && visitor.skips($from, $to, $touched)
+                            };
+                        }
                         macro_rules! fused {
                             ($operands:expr, $results:expr) => {
                                 if V::FUSED {
-                                    visitor.fused(who.fused(pc, number, instr.n), $operands, $results);
+                                    visitor.fused(who.fused(pc, number, instr, instr.n), $operands, $results);
                                 }
                             };
                         }
                         macro_rules! copied {
-                            ($value:expr) => {
-                                if V::INSTRUCTIONS || V::FUSED {
-                                    tell_copy(who, visitor, pc, number, instr.n, $value);
+                            ($from:expr, $value:expr) => {
+                                if (V::INSTRUCTIONS || V::FUSED) && !skips!($from, Some(instr.a), Touched::Frame) {
+                                    tell_copy(who, visitor, pc, number, instr, $value);
                                 }
                             };
                         }
@@ -121,8 +134,8 @@ macro_rules! define_run {
                                     who.own(visitor, pc, number, $operands, &[]);
                                 }
                                 if V::FUSED {
-                                    let n = instr.n - u16::from(body.covers[pc].has_after);
-                                    visitor.fused(who.fused(pc, number, n), $operands, &[]);
+                                    let n = instr.n - u8::from(instr.has(AFTER));
+                                    visitor.fused(who.fused(pc, number, instr, n), $operands, &[]);
                                 }
                                 break 'run Exit::Trap($code);
                             }};
@@ -158,21 +171,24 @@ macro_rules! define_run {
                             }};
                         }
                         macro_rules! compared {
-                            ($l:expr, $r:expr, $taken:expr) => {{
+                            ($from:expr, $l:expr, $r:expr, $taken:expr) => {{
                                 if V::INSTRUCTIONS || V::FUSED {
-                                    let held = u64::from($taken != who.is_if(pc));
-                                    own!(&[$l, $r], &[held]);
+                                    let held = u64::from($taken != instr.has(IF));
+                                    moved!($from, None, &[$l, $r], &[held]);
                                 }
                                 branch!($taken, instr.c)
                             }};
                         }
+                        macro_rules! accessed {
+                            ($address:expr, $len:expr, $is_write:expr) => {{
+                                let address = u64::wrapping_add($address, instr.c.into());
+                                Access { memory: near_of, address, len: $len, is_write: $is_write }
+                            }};
+                        }
                         macro_rules! access {
-                            ($address:expr, $len:expr, $is_write:expr) => {
+                            ($access:expr) => {
                                 if V::MEMORY {
-                                    let address = u64::wrapping_add($address, instr.c.into());
-                                    let access =
-                                        Access { memory: near_of, address, len: $len, is_write: $is_write };
-                                    visitor.access(who.function, who.op(pc), access);
+                                    visitor.access(who.function, who.op(pc), $access);
                                 }
                             };
                         }
@@ -181,10 +197,13 @@ macro_rules! define_run {
                                 let address = slot!(instr.b);
                                 match wasm::$f(memory, address, instr.c.into()) {
                                     Ok(value) => {
-                                        access!(address, $len, false);
                                         let value = value.to_slot();
                                         slot!(instr.a) = value;
-                                        own!(&[address], &[value]);
+                                        let access = accessed!(address, $len, false);
+                                        if !skips!(&[instr.b], Some(instr.a), Touched::Memory(access)) {
+                                            access!(access);
+                                            own!(&[address], &[value]);
+                                        }
                                     }
                                     Err(code) => trap!(&[address], to_trap(code)),
                                 }
@@ -195,12 +214,14 @@ macro_rules! define_run {
                                 let (address, value) = (slot!(instr.a), slot!(instr.b));
                                 match wasm::$f(memory, address, instr.c.into(), value as $ty) {
                                     Ok(()) => {
-                                        access!(address, $len, true);
-                                        if V::WRITES {
-                                            let at = u64::wrapping_add(address, instr.c.into());
-                                            visitor.written(count, near_of, memory, at, $len);
+                                        let access = accessed!(address, $len, true);
+                                        if !skips!(&[instr.a, instr.b], None, Touched::Memory(access)) {
+                                            access!(access);
+                                            if V::WRITES {
+                                                visitor.written(count, near_of, memory, access.address, $len);
+                                            }
+                                            own!(&[address, value], &[]);
                                         }
-                                        own!(&[address, value], &[]);
                                     }
                                     Err(code) => trap!(&[address, value], to_trap(code)),
                                 }
@@ -234,14 +255,14 @@ macro_rules! define_run {
                                 let a = slot!(instr.b);
                                 let value = unary(wasm::$un_f, a);
                                 slot!(instr.a) = value;
-                                own!(&[a], &[value]);
+                                moved!(&[instr.b], Some(instr.a), &[a], &[value]);
                             })*
                             $(Code::$ut => {
                                 let a = slot!(instr.b);
                                 match try_unary(wasm::$ut_f, a) {
                                     Ok(value) => {
                                         slot!(instr.a) = value;
-                                        own!(&[a], &[value]);
+                                        moved!(&[instr.b], Some(instr.a), &[a], &[value]);
                                     }
                                     Err(code) => trap!(&[a], to_trap(code)),
                                 }
@@ -250,26 +271,26 @@ macro_rules! define_run {
                                 let (l, r) = (slot!(instr.b), slot!(instr.c));
                                 let value = binary(wasm::$bi_f, l, r);
                                 slot!(instr.a) = value;
-                                own!(&[l, r], &[value]);
+                                moved!(&[instr.b, instr.c], Some(instr.a), &[l, r], &[value]);
                             }
                             Code::$bi_i => {
                                 let (l, r) = (slot!(instr.b), immediate(wasm::$bi_f, instr.c));
                                 let value = binary(wasm::$bi_f, l, r);
                                 slot!(instr.a) = value;
-                                own!(&[l, r], &[value]);
+                                moved!(&[instr.b], Some(instr.a), &[l, r], &[value]);
                             })*
                             $(Code::$bn => {
                                 let (l, r) = (slot!(instr.b), slot!(instr.c));
                                 let value = binary(wasm::$bn_f, l, r);
                                 slot!(instr.a) = value;
-                                own!(&[l, r], &[value]);
+                                moved!(&[instr.b, instr.c], Some(instr.a), &[l, r], &[value]);
                             })*
                             $(Code::$bt => {
                                 let (l, r) = (slot!(instr.b), slot!(instr.c));
                                 match try_binary(wasm::$bt_f, l, r) {
                                     Ok(value) => {
                                         slot!(instr.a) = value;
-                                        own!(&[l, r], &[value]);
+                                        moved!(&[instr.b, instr.c], Some(instr.a), &[l, r], &[value]);
                                     }
                                     Err(code) => trap!(&[l, r], to_trap(code)),
                                 }
@@ -278,25 +299,29 @@ macro_rules! define_run {
                                 let (l, r) = (slot!(instr.b), slot!(instr.c));
                                 let value = binary(wasm::$c_f, l, r);
                                 slot!(instr.a) = value;
-                                own!(&[l, r], &[value]);
+                                moved!(&[instr.b, instr.c], Some(instr.a), &[l, r], &[value]);
                             }
                             Code::$c_i => {
                                 let (l, r) = (slot!(instr.b), immediate(wasm::$c_f, instr.c));
                                 let value = binary(wasm::$c_f, l, r);
                                 slot!(instr.a) = value;
-                                own!(&[l, r], &[value]);
+                                moved!(&[instr.b], Some(instr.a), &[l, r], &[value]);
                             }
                             Code::$c_b => {
                                 let (l, r) = (slot!(instr.a), slot!(instr.b));
                                 let taken = binary(wasm::$c_f, l, r) != 0;
-                                compared!(l, r, taken)
+                                compared!(&[instr.a, instr.b], l, r, taken)
                             }
                             Code::$c_bi => {
                                 let (l, r) = (slot!(instr.a), immediate(wasm::$c_f, instr.b));
                                 let taken = binary(wasm::$c_f, l, r) != 0;
-                                compared!(l, r, taken)
+                                compared!(&[instr.a], l, r, taken)
                             })*
-                            Code::Cover => fused!(&[], &[]),
+                            Code::Cover => {
+                                if !skips!(&[], None, Touched::Frame) {
+                                    fused!(&[], &[]);
+                                }
+                            }
                             Code::Drop => {
                                 let value = slot!(instr.a);
                                 own!(&[value], &[]);
@@ -308,7 +333,7 @@ macro_rules! define_run {
                             Code::Const => {
                                 let value = u64::from(instr.b) | u64::from(instr.c) << 32;
                                 slot!(instr.a) = value;
-                                copied!(&[value]);
+                                copied!(&[], &[value]);
                             }
                             Code::ConstWide => {
                                 let value = put_pair!(instr.a, body.wides[instr.b as usize]);
@@ -317,18 +342,19 @@ macro_rules! define_run {
                             Code::Copy => {
                                 let value = slot!(instr.b);
                                 slot!(instr.a) = value;
-                                copied!(&[value]);
+                                copied!(&[instr.b], &[value]);
                             }
                             Code::CopyWide => {
                                 let value = put_pair!(instr.a, pair!(instr.b));
-                                copied!(&value);
+                                copied!(&[instr.b, instr.b + 1], &value);
                             }
                             Code::Select => {
                                 let condition = slot!(code[pc + 1].a);
                                 let (a, b) = (slot!(instr.b), slot!(instr.c));
                                 let value = if condition as u32 != 0 { a } else { b };
                                 slot!(instr.a) = value;
-                                own!(&[a, b, condition], &[value]);
+                                let from = [instr.b, instr.c, code[pc + 1].a];
+                                moved!(&from, Some(instr.a), &[a, b, condition], &[value]);
                                 pc += 1;
                             }
                             Code::SelectWide => {
@@ -341,12 +367,16 @@ macro_rules! define_run {
                             Code::GlobalGet => {
                                 let value = globals[instr.b as usize][0];
                                 slot!(instr.a) = value;
-                                own!(&[], &[value]);
+                                if !skips!(&[], Some(instr.a), Touched::Global) {
+                                    own!(&[], &[value]);
+                                }
                             }
                             Code::GlobalSet => {
                                 let value = slot!(instr.a);
                                 globals[instr.b as usize][0] = value;
-                                own!(&[value], &[]);
+                                if !skips!(&[instr.a], None, Touched::Global) {
+                                    own!(&[value], &[]);
+                                }
                             }
                             Code::GlobalGetWide => {
                                 let value = put_pair!(instr.a, globals[instr.b as usize]);
@@ -512,46 +542,50 @@ macro_rules! define_run {
                                 own!(&[a], &[value]);
                             }
                             Code::Br => {
-                                own!(&[], &[]);
+                                moved!(&[], None, &[], &[]);
                                 pc = instr.c as usize;
                                 continue 'run;
                             }
                             Code::BrLoop => {
-                                own!(&[], &[]);
+                                moved!(&[], None, &[], &[]);
                                 branch!(true, instr.c)
                             }
                             Code::BrMove => {
-                                own!(&[], &[]);
+                                moved!(&[], None, &[], &[]);
                                 pc = carry!(instr.c) as usize;
                                 continue 'run;
                             }
                             Code::BrLoopMove => {
-                                own!(&[], &[]);
+                                moved!(&[], None, &[], &[]);
                                 branch!(true, carry!(instr.c))
                             }
                             Code::BrNonZero => {
                                 let value = slot!(instr.a);
                                 if V::INSTRUCTIONS || V::FUSED {
-                                    tell_branch(who, visitor, pc, number, instr.n, value);
+                                    if !skips!(&[instr.a], None, Touched::Frame) {
+                                        tell_branch(who, visitor, pc, number, instr, value);
+                                    }
                                 }
                                 branch!(value != 0, instr.c)
                             }
                             Code::BrZero => {
                                 let value = slot!(instr.a);
                                 if V::INSTRUCTIONS || V::FUSED {
-                                    tell_branch(who, visitor, pc, number, instr.n, value);
+                                    if !skips!(&[instr.a], None, Touched::Frame) {
+                                        tell_branch(who, visitor, pc, number, instr, value);
+                                    }
                                 }
                                 branch!(value == 0, instr.c)
                             }
                             Code::BrNonZeroMove => {
                                 let value = slot!(instr.a);
-                                own!(&[value], &[]);
+                                moved!(&[instr.a], None, &[value], &[]);
                                 let taken = value != 0;
                                 branch!(taken, if taken { carry!(instr.c) } else { 0 })
                             }
                             Code::BrTable => {
                                 let (table, index) = (body.tables[instr.b as usize], slot!(instr.a));
-                                own!(&[index], &[]);
+                                moved!(&[instr.a], None, &[index], &[]);
                                 let label = (index as u32).min(table.len - 1);
                                 let way = table.first + label;
                                 if table.width == 0 {
@@ -580,12 +614,12 @@ macro_rules! define_run {
                             Code::Unsupported => trap!(&[], Trap::Unsupported),
                             Code::NotShared => trap!(&[], Trap::NotShared),
                             Code::Call => {
-                                own!(&[], &[]);
+                                moved!(&[], None, &[], &[]);
                                 break 'run Exit::Call(instr);
                             }
                             Code::Return => {
                                 let from = instr.a as usize;
-                                own!(&frame[from..from + instr.b as usize], &[]);
+                                moved!(&[], None, &frame[from..from + instr.b as usize], &[]);
                                 break 'run Exit::Return(instr);
                             }
                             Code::Data | Code::Break => {

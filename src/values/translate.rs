@@ -16,7 +16,7 @@ use wasmparser::{BlockType, FunctionBody, Operator};
 
 use crate::module::Opcode;
 
-use super::code::{Body, Code, Cover, Instr, Op, Place, Ty};
+use super::code::{AFTER, Body, Code, Cover, IF, Instr, OWN, Op, Place, Ty};
 use super::layout::{Layout, ty};
 use super::limits::{MAX_COVER, MAX_LOCALS};
 use super::shape::Shape;
@@ -325,7 +325,8 @@ impl Translator<'_> {
             return Err(self.invalid());
         }
         let before = (n - usize::from(has_own)) as u16;
-        self.body.code.push(Instr { code, n: n as u16, a, b, c });
+        let flags = if has_own { OWN } else { 0 };
+        self.body.code.push(Instr { code, n: n as u8, flags, a, b, c });
         self.body.covers.push(Cover { first: self.pending as u32, before, has_own, has_after: false });
         self.pending = self.body.ops.len();
         self.last = None;
@@ -339,7 +340,7 @@ impl Translator<'_> {
 
     fn data(&mut self, a: u32, b: u32) {
         let first = self.pending as u32;
-        self.body.code.push(Instr { code: Code::Data, n: 0, a, b, c: 0 });
+        self.body.code.push(Instr::data(a, b));
         self.body.covers.push(Cover { first, ..Cover::default() });
     }
 
@@ -387,6 +388,7 @@ impl Translator<'_> {
         self.note(ty, Place::None);
         self.pending = self.body.ops.len();
         self.body.code[pc].n += 1;
+        self.body.code[pc].flags |= if self.opcode == Opcode::If { AFTER | IF } else { AFTER };
         self.body.covers[pc].has_after = true;
         self.last = None;
     }

@@ -6,12 +6,15 @@
 //! Nothing is computed for what is not asked: the constants say what that is, and a method that is left as it
 //! is costs nothing.
 
+use std::ops::Range;
+
 use crate::{
     module::FuncIndex,
     trace::{End, FuncKey, InstanceIndex, Trap, effects::Origin},
 };
 
-use super::code::{Body, Op};
+use super::code::{Body, Instr, Op};
+use super::slots::Slots;
 
 /// An instruction of a run.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +43,7 @@ pub struct Fused<'a> {
     pub len: u16,
     pub(super) body: &'a Body,
     pub(super) pc: usize,
+    pub(super) instr: Instr,
 }
 
 impl<'a> Fused<'a> {
@@ -54,6 +58,28 @@ impl<'a> Fused<'a> {
         let cover = self.body.covers.get(self.pc).filter(|cover| cover.has_own)?;
         self.operators().get(usize::from(cover.before))
     }
+
+    /// The one after that, which takes its result: a `local.set`, a `local.tee` or a branch.
+    pub fn after(&self) -> Option<&'a Op> {
+        let cover = self.body.covers.get(self.pc).filter(|cover| cover.has_after)?;
+        self.operators().get(usize::from(cover.before) + 1)
+    }
+
+    /// The slots of the frame where operands are, and where results go.
+    pub fn slots(&self) -> Slots {
+        self.instr.slots(self.body.code.get(self.pc + 1).copied().unwrap_or(Instr::data(0, 0)))
+    }
+}
+
+/// What an instruction touches besides slots of its frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touched {
+    /// Nothing.
+    Frame,
+    /// Globals.
+    Global,
+    /// Bytes of a memory.
+    Memory(Access),
 }
 
 /// Bytes of a memory that an instruction reads or writes.
@@ -75,6 +101,8 @@ pub trait Visitor {
     const INSTRUCTIONS: bool = false;
     /// Whether [`Self::fused`] is called.
     const FUSED: bool = false;
+    /// Whether [`Self::skips`] may say yes.
+    const SKIPS: bool = false;
     /// Whether [`Self::is_idle`] may say yes.
     const CAN_IDLE: bool = false;
     /// Whether [`Self::access`] is called.
@@ -92,6 +120,17 @@ pub trait Visitor {
     /// `local.tee` or branch after it takes is its result, what those before it give is among its operands or
     /// follows later as such. An instruction that ends the invocation comes without results.
     fn fused(&mut self, _fused: Fused<'_>, _operands: &[u64], _results: &[u64]) {}
+
+    /// Whether instructions that are done as one do not matter: they are not told then, nor what they read
+    /// and write. They read slots `from` of their frame and write slot `to`. Asked where it is worth it; an
+    /// instruction for which it is not asked is told.
+    fn skips(&mut self, _from: &[u32], _to: Option<u32>, _touched: Touched) -> bool {
+        false
+    }
+
+    /// Slots, of those of all frames, are zero now: the locals of a function that is entered, after its
+    /// arguments.
+    fn zeroed(&mut self, _slots: Range<usize>) {}
 
     /// Whether nothing matters for now of what instructions do: they are not told then, nor what they read
     /// and write ([`Self::access`], [`Self::written`], [`Self::moved`], [`Self::lanes`]), until the host was

@@ -59,6 +59,7 @@ impl Case {
             run: self.run.as_ref(),
             dynamic: &self.dynamic,
             prediction: None,
+            flows: None,
         }
     }
 

@@ -205,7 +205,7 @@ pub struct WeightsError(#[from] toml::de::Error);
 ///
 /// let wasm = b"\0asm\x01\0\0\0";
 /// let (view, dynamic) = (View::of(wasm), Dynamic::default());
-/// let facts = Facts { wasm, view: &view, run: None, dynamic: &dynamic, prediction: None };
+/// let facts = Facts { wasm, view: &view, run: None, dynamic: &dynamic, prediction: None, flows: None };
 /// assert!(verdict::findings(&facts).is_empty());
 /// let weights = Weights::builtin().clone();
 /// assert!(verdict::findings(Weighed::new(&facts, &weights)).is_empty());
@@ -333,7 +333,8 @@ mod tests {
         use crate::{module::view::View, passes::Dynamic, verdict};
         let wasm = wat::parse_str("(module (memory 4000))").expect("a module");
         let (view, dynamic) = (View::of(&wasm), Dynamic::default());
-        let facts = Facts { wasm: &wasm, view: &view, run: None, dynamic: &dynamic, prediction: None };
+        let facts =
+            Facts { wasm: &wasm, view: &view, run: None, dynamic: &dynamic, prediction: None, flows: None };
         let is_large = |weighed: Weighed<'_>| {
             verdict::findings(weighed).iter().any(|finding| finding.name == FindingName::MemoryInitial)
         };

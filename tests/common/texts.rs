@@ -24,7 +24,14 @@ pub fn rules(data: &[u8]) {
     match Set::parse(&[(name, text)]) {
         Ok(set) => {
             let Analysis { wasm, view, run, dynamic, .. } = &*ANALYSED;
-            let found = set.evaluate(&Facts { wasm, view, run: run.as_ref(), dynamic, prediction: None });
+            let found = set.evaluate(&Facts {
+                wasm,
+                view,
+                run: run.as_ref(),
+                dynamic,
+                prediction: None,
+                flows: None,
+            });
             assert!(found.matches.len() <= set.rules().len() + set.yara_names().len(), "{text}");
         }
         Err(problems) => assert!(!problems.to_string().is_empty(), "a refusal without a reason: {text}"),

@@ -11,6 +11,7 @@
 //! more instances.
 
 mod budget;
+mod flow;
 mod grounds;
 mod instance;
 mod leaf;

@@ -11,7 +11,8 @@ fn every_metric_can_be_measured_where_it_says_and_nowhere_else() {
     let ran = crate::rules::tests::ran(0);
     let of = crate::rules::tests::looped(0, 10);
     let dynamic = Dynamic { entries: vec![passes::Metrics::default()], ..Dynamic::default() };
-    let index = Index::new(&Facts { wasm, view: &view, run: None, dynamic: &dynamic, prediction: None });
+    let index =
+        Index::new(&Facts { wasm, view: &view, run: None, dynamic: &dynamic, prediction: None, flows: None });
     let subjects = [
         ('B', Subject::File),
         ('b', Subject::Function(&static_function)),

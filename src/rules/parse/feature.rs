@@ -196,7 +196,7 @@ impl Feature {
             Self::Crypto(crypto) if crypto.executed => matches!(scope, Process | RunFunction) || is_run_file,
             Self::Crypto(_) => matches!(scope, File | Function),
             Self::Ioc { .. } => scope == File,
-            Self::File(_) | Self::Returned(_) => scope == Process || is_run_file,
+            Self::File(_) | Self::Returned(_) | Self::Flow(_) => scope == Process || is_run_file,
         }
     }
 

@@ -5,14 +5,16 @@ use std::{collections::BTreeSet, sync::LazyLock};
 use crate::rules::{
     metric::METRICS,
     rule::{
-        COMPARISONS, Comparison, Crypto, Feature, FileFeature, Measure, Name, NumberTest, Pattern,
-        ReturnedFeature, Sequence, Step,
+        COMPARISONS, Comparison, Crypto, Feature, FileFeature, FlowFeature, Measure, Name, NumberTest,
+        Pattern, ReturnedFeature, Sequence, Step,
     },
 };
 
 use crate::{
     module::view::{AnomalyKind, IocKind},
+    passes::flows::given,
     sandbox::{ChangeKind, Contents},
+    values::taint::SourceKind,
 };
 
 use super::limits::MAX_STEPS;
@@ -44,9 +46,11 @@ impl Parser<'_> {
                 .map(|kind| Feature::Anomaly(*kind)),
             "file" => self.file(value).map(Feature::File),
             "returned" => self.returned(value).map(Feature::Returned),
+            "flow" => self.flow(value).map(|flow| Feature::Flow(Box::new(flow))),
             _ => {
                 let known = [
-                    "metric", "sequence", "crypto", "ioc", "anomaly", "file", "returned", "function", "loop",
+                    "metric", "sequence", "crypto", "ioc", "anomaly", "file", "returned", "flow", "function",
+                    "loop",
                 ];
                 self.wrong(&key.span, format!("unknown feature `wasm/{name}`"), super::closest(name, known))
             }
@@ -268,6 +272,40 @@ impl Parser<'_> {
             return self.wrong(&node.span, "`contents` or `string` is missing here", None);
         }
         Some(ReturnedFeature { contents: of, text })
+    }
+}
+
+impl Parser<'_> {
+    /// `socket`, or `{from: file, bait: true, name: /regex/, through: /regex/, to: NAME, bytes: 16}`.
+    fn flow(&self, node: &Node) -> Option<FlowFeature> {
+        let Value::Map(pairs) = &node.value else {
+            return Some(FlowFeature { from: Some(self.source(node)?), ..FlowFeature::default() });
+        };
+        self.only(pairs, &["from", "bait", "name", "through", "to", "bytes"]);
+        if pairs.is_empty() {
+            return self.wrong(&node.span, "a flow is from, through or to something", None);
+        }
+        let from = match get(pairs, "from") {
+            Some(node) => Some(self.source(node)?),
+            None => None,
+        };
+        let pattern = |key| match get(pairs, key) {
+            Some(node) => self.text(node).and_then(|text| self.pattern(node, text)).map(Some),
+            None => Some(None),
+        };
+        let to: Vec<Name> = match get(pairs, "to").map(|node| (node, &node.value)) {
+            Some((_, Value::List(items))) => items.iter().filter_map(|item| self.name(item)).collect(),
+            Some((node, _)) => vec![self.name(node)?],
+            None => Vec::new(),
+        };
+        let is_bait = get(pairs, "bait").map_or(Some(false), |node| self.boolean(node))?;
+        let bytes = get(pairs, "bytes").map_or(Some(1), |node| self.positive(node))?;
+        Some(FlowFeature { from, is_bait, name: pattern("name")?, through: pattern("through")?, to, bytes })
+    }
+
+    fn source(&self, node: &Node) -> Option<SourceKind> {
+        let known: Vec<SourceKind> = given().collect();
+        self.one_of(node, "kind of source", &known, |kind| kind.name()).copied()
     }
 }
 

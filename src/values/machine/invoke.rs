@@ -90,6 +90,8 @@ impl Machine<'_> {
         match self.store.funcs[func as usize].defined {
             Some(_) => {
                 self.enter(func, top)?;
+                let locals = self.store.funcs[func as usize].body.as_ref().map_or(0, |body| body.locals);
+                visitor.zeroed(top + len..top + locals as usize);
                 self.state = State::Wasm;
                 Ok(())
             }

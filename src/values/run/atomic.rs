@@ -63,7 +63,7 @@ impl Machine<'_> {
         if let Some(result) = result {
             self.set(instr.a, result);
         }
-        self.told(visitor, instr.n, told, result.as_slice(), 2);
+        self.told(visitor, instr, told, result.as_slice(), 2);
         Ok(false)
     }
 }

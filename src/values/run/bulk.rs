@@ -66,7 +66,7 @@ impl Machine<'_> {
             }
             _ => {}
         }
-        self.told(visitor, instr.n, &operands, &[], 2);
+        self.told(visitor, instr, &operands, &[], 2);
         Ok(false)
     }
 

@@ -31,7 +31,7 @@ impl Machine<'_> {
         let fp = self.frames.last().map_or(0, |frame| frame.fp);
         let at = fp + instr.a as usize;
         let is_tail = instr.code != Code::CallImport;
-        self.told(visitor, instr.n, &[], &[], 1);
+        self.told(visitor, instr, &[], &[], 1);
         if instr.code == Code::ReturnCall {
             return match self.check.decisions.takes(true) {
                 Taken::No => Err(self.wrong(true)),
@@ -102,7 +102,7 @@ impl Machine<'_> {
         if self.store.funcs.get(func as usize).is_none_or(|func| func.ty != Some(site.ty)) {
             return self.fails(visitor, instr, &[index], Trap::IndirectCallTypeMismatch);
         }
-        self.told(visitor, instr.n, &[index], &[], 1);
+        self.told(visitor, instr, &[index], &[], 1);
         let is_tail = instr.code == Code::ReturnCallIndirect;
         self.go(func, frame.fp + instr.a as usize, is_tail, visitor)
     }

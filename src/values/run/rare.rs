@@ -29,7 +29,7 @@ impl Machine<'_> {
         let frame = self.frames.last().map_or(Frame { func: 0, pc: 0, fp: 0 }, |frame| *frame);
         let body = self.store.funcs[frame.func as usize].body.as_ref();
         let data = body.and_then(|body| body.code.get(frame.pc + 1)).copied();
-        data.unwrap_or(Instr { code: Code::Data, n: 0, a: 0, b: 0, c: 0 })
+        data.unwrap_or(Instr::data(0, 0))
     }
 
     /// Does a rare instruction; whether Wasm is left.
@@ -43,7 +43,7 @@ impl Machine<'_> {
                 let memory = self.store.memory(instr.b)?;
                 let pages = memory.bytes.len() as u64 >> memory.page_log2;
                 self.set(instr.a, pages);
-                self.told(visitor, instr.n, &[], &[pages], 1);
+                self.told(visitor, instr, &[], &[pages], 1);
                 Ok(false)
             }
             Code::MemoryGrow => self.memory_grow(instr, visitor),
@@ -52,14 +52,14 @@ impl Machine<'_> {
                 if let Some(segment) = self.store.segments.get_mut(instr.a as usize) {
                     segment.bytes = 0..0;
                 }
-                self.told(visitor, instr.n, &[], &[], 1);
+                self.told(visitor, instr, &[], &[], 1);
                 Ok(false)
             }
             Code::ElemDrop => {
                 if let Some(element) = self.store.elements.get_mut(instr.a as usize) {
                     *element = Vec::new();
                 }
-                self.told(visitor, instr.n, &[], &[], 1);
+                self.told(visitor, instr, &[], &[], 1);
                 Ok(false)
             }
             code if is_bulk(code) => self.bulk(instr, visitor),
@@ -95,7 +95,7 @@ impl Machine<'_> {
                         false,
                     );
                     (0..len as u32).for_each(|n| self.set(instr.a + n, value[n as usize]));
-                    self.told(visitor, instr.n, operands, &value[..len], 2);
+                    self.told(visitor, instr, operands, &value[..len], 2);
                     Ok(false)
                 }
                 Err(code) => self.fails(visitor, instr, operands, to_trap(code)),
@@ -119,7 +119,7 @@ impl Machine<'_> {
                     );
                     let at = address.wrapping_add(far.offset);
                     self.written(visitor, far.memory, at, vector::width(far.opcode));
-                    self.told(visitor, instr.n, operands, &[], 1);
+                    self.told(visitor, instr, operands, &[], 1);
                     Ok(false)
                 }
                 Err(code) => self.fails(visitor, instr, operands, to_trap(code)),
@@ -142,7 +142,7 @@ impl Machine<'_> {
             self.store.grow_memory(instr.c, delta)?;
         }
         self.set(instr.a, result);
-        self.told(visitor, instr.n, &[delta], &[result], 1);
+        self.told(visitor, instr, &[delta], &[result], 1);
         Ok(false)
     }
 
@@ -153,7 +153,7 @@ impl Machine<'_> {
                 let table = self.store.tables.get(instr.b as usize).ok_or(bad)?;
                 let len = table.elements.len() as u64;
                 self.set(instr.a, len);
-                self.told(visitor, instr.n, &[], &[len], 1);
+                self.told(visitor, instr, &[], &[len], 1);
             }
             Code::TableGet => {
                 let index = self.here(instr.b);
@@ -162,7 +162,7 @@ impl Machine<'_> {
                     return self.fails(visitor, instr, &[index], Trap::OutOfBoundsTableAccess);
                 };
                 self.set(instr.a, value);
-                self.told(visitor, instr.n, &[index], &[value], 1);
+                self.told(visitor, instr, &[index], &[value], 1);
             }
             Code::TableSet => {
                 let (index, value) = (self.here(instr.a), self.here(instr.b));
@@ -171,7 +171,7 @@ impl Machine<'_> {
                     return self.fails(visitor, instr, &[index, value], Trap::OutOfBoundsTableAccess);
                 };
                 *element = value;
-                self.told(visitor, instr.n, &[index, value], &[], 1);
+                self.told(visitor, instr, &[index, value], &[], 1);
             }
             _ => {
                 let (value, delta, number) = (self.here(instr.b), self.here(instr.c), self.data().a);
@@ -190,7 +190,7 @@ impl Machine<'_> {
                     table.elements.resize((size + delta) as usize, value);
                 }
                 self.set(instr.a, result);
-                self.told(visitor, instr.n, &[value, delta], &[result], 2);
+                self.told(visitor, instr, &[value, delta], &[result], 2);
             }
         }
         Ok(false)

@@ -6,7 +6,7 @@ use crate::{
 };
 
 use super::super::{
-    code::{Body, Far, Op, Place, Ty},
+    code::{AFTER, Body, Far, Instr, OWN, Op, Place, Ty},
     machine::{Machine, Planted},
     vector,
     visitor::{Access, At, Fused, Visitor},
@@ -33,18 +33,11 @@ impl<'b> Who<'b> {
         self.body.ops.get(cover.first as usize + usize::from(cover.before)).unwrap_or(&NO_OP)
     }
 
-    /// Whether the operator that the instruction does besides its own is an `if`.
-    #[inline(always)]
-    pub(super) fn is_if(self, pc: usize) -> bool {
-        let cover = self.body.covers.get(pc).copied().unwrap_or_default();
-        let after = self.body.ops.get(cover.first as usize + usize::from(cover.before) + 1);
-        after.is_some_and(|op| op.opcode == Opcode::If)
-    }
-
     /// The instruction as one, of which `len` operators were executed.
     #[inline(always)]
-    pub(super) fn fused(self, pc: usize, number: u64, len: u16) -> Fused<'b> {
-        Fused { number, instance: self.instance, function: self.function, len, body: self.body, pc }
+    pub(super) fn fused(self, pc: usize, number: u64, instr: Instr, len: u8) -> Fused<'b> {
+        let Self { instance, function, body } = self;
+        Fused { number, instance, function, len: len.into(), body, pc, instr }
     }
 
     /// Tells of the operators that stand before the instruction's own, the first `limit` of them.
@@ -111,40 +104,42 @@ impl<'b> Who<'b> {
 }
 
 /// Tells of a copy: a `local.set` or `local.tee`, or what puts an operand into its own slot.
+#[inline(always)]
 pub(super) fn tell_copy<V: Visitor>(
     who: Who<'_>,
     visitor: &mut V,
     pc: usize,
     number: u64,
-    n: u16,
+    instr: Instr,
     value: &[u64],
 ) {
-    let is_own = who.body.covers[pc].has_own;
+    let is_own = instr.has(OWN);
     if V::INSTRUCTIONS && is_own {
         let results = if who.op(pc).opcode == Opcode::LocalTee { value } else { &[] };
         who.own(visitor, pc, number, value, results);
     }
     if V::FUSED {
-        visitor.fused(who.fused(pc, number, n), if is_own { value } else { &[] }, value);
+        visitor.fused(who.fused(pc, number, instr, instr.n), if is_own { value } else { &[] }, value);
     }
 }
 
 /// Tells of a branch on a value, which may be an `eqz` and a branch.
+#[inline(always)]
 pub(super) fn tell_branch<V: Visitor>(
     who: Who<'_>,
     visitor: &mut V,
     pc: usize,
     number: u64,
-    n: u16,
+    instr: Instr,
     value: u64,
 ) {
     let result = [u64::from(value == 0)];
-    let results = if who.body.covers[pc].has_after { &result[..] } else { &[] };
+    let results = if instr.has(AFTER) { &result[..] } else { &[] };
     if V::INSTRUCTIONS {
         who.own(visitor, pc, number, &[value], results);
     }
     if V::FUSED {
-        visitor.fused(who.fused(pc, number, n), &[value], results);
+        visitor.fused(who.fused(pc, number, instr, instr.n), &[value], results);
     }
 }
 
@@ -165,8 +160,10 @@ impl Machine<'_> {
     pub(super) fn tell_call(&mut self, visitor: &mut impl Visitor, func: u32, at: usize, is_tail: bool) {
         let function = &self.store.funcs[func as usize];
         let params = function.body.as_ref().map_or(0, |body| body.params as usize);
+        let locals = function.body.as_ref().map_or(0, |body| body.locals as usize);
         visitor.arguments_at(at, is_tail);
         visitor.call(function.key, &self.stack[at..at + params], is_tail);
+        visitor.zeroed(at + params..at + locals);
     }
 
     pub(super) fn tell_covered<V: Visitor>(&self, planted: &Planted, visitor: &mut V) {
@@ -178,8 +175,8 @@ impl Machine<'_> {
             self.tell_each_covered(who, planted, frame.fp, visitor);
         }
         if V::FUSED {
-            let len = (planted.position + 1) as u16;
-            visitor.fused(who.fused(planted.pc, self.count, len), &[], &[]);
+            let len = (planted.position + 1) as u8;
+            visitor.fused(who.fused(planted.pc, self.count, planted.saved, len), &[], &[]);
         }
     }
 
@@ -200,7 +197,7 @@ impl Machine<'_> {
     pub(super) fn told<V: Visitor>(
         &mut self,
         visitor: &mut V,
-        n: u16,
+        instr: Instr,
         operands: &[u64],
         results: &[u64],
         step: usize,
@@ -210,13 +207,13 @@ impl Machine<'_> {
             let function = &self.store.funcs[frame.func as usize];
             if let (Some(body), Some((instance, index))) = (&function.body, function.defined) {
                 let who = Who { instance, function: FuncIndex(index), body };
-                let number = self.count - u64::from(n);
+                let number = self.count - u64::from(instr.n);
                 if V::INSTRUCTIONS {
                     who.own(visitor, frame.pc, number, operands, results);
                 }
                 if V::FUSED {
-                    let has_after = body.covers[frame.pc].has_after && results.is_empty();
-                    visitor.fused(who.fused(frame.pc, number, n - u16::from(has_after)), operands, results);
+                    let len = instr.n - u8::from(instr.has(AFTER) && results.is_empty());
+                    visitor.fused(who.fused(frame.pc, number, instr, len), operands, results);
                 }
             }
         }

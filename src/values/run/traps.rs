@@ -88,7 +88,7 @@ impl Machine<'_> {
         operands: &[u64],
         code: Trap,
     ) -> Result<bool> {
-        self.told(visitor, instr.n, operands, &[], 0);
+        self.told(visitor, instr, operands, &[], 0);
         self.trap(code, visitor)?;
         Ok(true)
     }

@@ -18,6 +18,8 @@ pub(super) enum Class {
     GlobalSet,
     Select,
     Load(Loaded),
+    /// Reads bytes, gives them, and writes what it makes of them.
+    Exchange,
     /// The bytes of its value from this lane on.
     Store {
         lane: usize,
@@ -166,6 +168,9 @@ fn class(name: &str) -> Class {
 }
 
 fn number(name: &str, width: usize, is_float: bool) -> Class {
+    if let Some(name) = name.strip_prefix("atomic.") {
+        return if name.starts_with("rmw") { Class::Exchange } else { number(name, width, is_float) };
+    }
     if name == "const" {
         return Class::Const;
     }
@@ -325,6 +330,9 @@ mod tests {
             ("f32x4.add", Class::Vector(Vector::Lanes(Step::Float, 4))),
             ("i32x4.dot_i16x8_s", Class::Vector(Vector::Lanes(Step::Lanes, 4))),
             ("memory.grow", Class::Plain),
+            ("i32.atomic.load8_u", number(4, false)),
+            ("i64.atomic.store16", Class::Store { lane: 0 }),
+            ("i32.atomic.rmw.cmpxchg", Class::Exchange),
         ] {
             assert_eq!(class(name), expected, "{name}");
         }

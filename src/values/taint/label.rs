@@ -26,6 +26,11 @@ impl Label {
         self.0 != 0
     }
 
+    /// Tells it from all other labels.
+    pub(super) fn number(self) -> u32 {
+        self.0
+    }
+
     /// The number of the source byte that it is, if it is one.
     pub(super) fn byte(self) -> Option<u32> {
         (self.0 >= BYTE).then_some(self.0 & !BYTE)

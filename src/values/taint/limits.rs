@@ -18,6 +18,9 @@ pub(super) const MAX_WALKED: u64 = 1 << 26;
 /// Results of unions and operations that are remembered: 40 MB. Beyond, all are forgotten.
 pub(super) const REMEMBERED: usize = 1 << 20;
 
+/// Results of operators on whole values that are remembered: 700 KB, so that they stay near the processor.
+pub(super) const MEMO: usize = 1 << 12;
+
 /// Pages of 4096 bytes that hold labels at most: 256 MiB. Beyond, bytes have none.
 pub(super) const MAX_PAGES: usize = 1 << 14;
 

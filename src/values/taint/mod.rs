@@ -19,6 +19,7 @@ mod encoding;
 mod flow;
 mod label;
 mod limits;
+mod memo;
 mod operators;
 mod scalar;
 mod shadow;
@@ -32,11 +33,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::trace::{FuncKey, Trace, effects::Origin};
 
-use super::visitor::{Access, Visitor};
+use super::visitor::Access;
 
 use self::class::Class;
 use self::control::Control;
 use self::label::{Label, Labels};
+use self::memo::Memo;
 use self::scalar::{CLEAN, Word};
 use self::shadow::{Memories, Slots};
 use self::sink::Sinks;
@@ -83,13 +85,6 @@ impl TaintOptions {
     }
 }
 
-/// A frame: its first slot, and whether it was entered just now, with so many slots of arguments.
-#[derive(Debug, Clone, Copy)]
-struct Frame {
-    fp: usize,
-    fresh: Option<usize>,
-}
-
 /// A host call.
 #[derive(Debug, Clone, Copy)]
 struct HostCall {
@@ -111,7 +106,11 @@ pub struct Taint<'t> {
     memories: Memories,
     slots: Slots,
     globals: Vec<[Word; 2]>,
-    frames: Vec<Frame>,
+    /// The first slot of each frame, and that of the last.
+    frames: Vec<usize>,
+    fp: usize,
+    /// Instructions matter although they have to do with nothing labelled.
+    follows_all: bool,
     /// Frames and host calls below each invocation, and its first slot.
     bases: Vec<(usize, usize, usize)>,
     hosts: Vec<HostCall>,
@@ -126,6 +125,7 @@ pub struct Taint<'t> {
     picks: u128,
     origin: Option<Origin>,
     control: Control,
+    memo: Memo,
     /// What a source byte was xored with first.
     keys: BTreeMap<u32, u8>,
     bytes_lost: u64,
@@ -138,6 +138,7 @@ impl<'t> Taint<'t> {
     pub fn new(trace: &'t Trace, options: TaintOptions) -> Self {
         Self {
             trace,
+            follows_all: options.control || options.sources.contains(&SourceKind::Immediate),
             options,
             classes: class::all(),
             labels: Labels::default(),
@@ -147,6 +148,7 @@ impl<'t> Taint<'t> {
             slots: Slots::default(),
             globals: Vec::new(),
             frames: Vec::new(),
+            fp: 0,
             bases: Vec::new(),
             hosts: Vec::new(),
             top: 0,
@@ -157,6 +159,7 @@ impl<'t> Taint<'t> {
             picks: 0,
             origin: None,
             control: Control::default(),
+            memo: Memo::default(),
             keys: BTreeMap::new(),
             bytes_lost: 0,
             kept: VecDeque::new(),
@@ -186,10 +189,16 @@ impl<'t> Taint<'t> {
         bytes.collect()
     }
 
-    /// Of a frame that is entered: slots of arguments, behind which others are to be made clean. All are, if
-    /// nothing has a label.
-    fn fresh(&self, arguments: usize) -> Option<usize> {
-        (!self.is_idle()).then_some(arguments)
+    fn enter(&mut self, fp: usize) {
+        self.frames.push(fp);
+        self.fp = fp;
+    }
+
+    /// Frames were left: so many are there.
+    fn leave_to(&mut self, frames: usize) {
+        self.frames.truncate(frames);
+        self.fp = self.frames.last().copied().unwrap_or(0);
+        self.control.leave(frames);
     }
 
     fn wants(&self, kind: SourceKind) -> bool {
@@ -220,15 +229,19 @@ impl<'t> Taint<'t> {
     /// Labels slots as bytes of a source.
     fn give_slots(&mut self, at: usize, count: usize, kind: SourceKind, name: &str) {
         for slot in at..at + count {
-            let mut word = CLEAN;
-            if self.wants(kind) {
-                let (first, kept) = self.give(8, kind, name, None);
-                for (place, label) in word.iter_mut().enumerate().take(kept as usize) {
-                    *label = Labels::byte(first + place as u32);
-                }
-            }
+            let word = if self.wants(kind) { self.give_word(kind, name) } else { CLEAN };
             self.slots.set(slot, word);
         }
+    }
+
+    /// A value whose bytes are new bytes of a source.
+    fn give_word(&mut self, kind: SourceKind, name: &str) -> Word {
+        let mut word = CLEAN;
+        let (first, kept) = self.give(8, kind, name, None);
+        for (place, label) in word.iter_mut().enumerate().take(kept as usize) {
+            *label = Labels::byte(first + place as u32);
+        }
+        word
     }
 
     fn host_name(&self, func: FuncKey) -> String {

@@ -1,6 +1,13 @@
 //! What instructions do to labels: operands are read from the slots of the frame, results written there.
 
-use crate::values::visitor::At;
+use crate::{
+    module::FuncIndex,
+    values::{
+        code::Op,
+        slots::Slots,
+        visitor::{At, Fused},
+    },
+};
 
 use super::{
     SourceKind, Taint,
@@ -13,18 +20,103 @@ use super::{
     vector::{self, Wide},
 };
 
+/// What an instruction works on: its operands with their labels, and where results go.
+pub(super) struct Operands<'o> {
+    pub(super) values: &'o [u64],
+    pub(super) words: [Word; 6],
+    /// The slot of the first result, and how many there are.
+    pub(super) to: usize,
+    pub(super) results: usize,
+}
+
+impl Operands<'_> {
+    fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    fn tainted(&self, index: usize) -> Tainted {
+        let value = self.values.get(index).copied().unwrap_or(0);
+        Tainted { value, word: self.words.get(index).copied().unwrap_or(CLEAN) }
+    }
+}
+
 impl Taint<'_> {
-    pub(super) fn fp(&self) -> usize {
-        self.frames.last().map_or(0, |frame| frame.fp)
+    /// The labels of an operand: of a slot of the frame, or of a constant.
+    pub(super) fn operand(&mut self, slot: Option<u32>, function: FuncIndex) -> Word {
+        match slot {
+            Some(slot) => self.slots.get(self.fp + slot as usize),
+            None if self.follows_all => {
+                let word = match self.wants(SourceKind::Immediate) {
+                    true => self.give_word(SourceKind::Immediate, &format!("func {}", function.0)),
+                    false => CLEAN,
+                };
+                self.controlled(word, self.control.label())
+            }
+            None => CLEAN,
+        }
     }
 
-    /// A value of an operand with its labels.
-    pub(super) fn tainted(&self, base: usize, operands: &[u64], index: usize) -> Tainted {
-        let value = operands.get(index).copied().unwrap_or(0);
-        Tainted { value, word: self.slots.get(base + index) }
+    /// An operand is put into its own slot.
+    pub(super) fn put_in_place(&mut self, fused: &Fused<'_>, slots: &Slots, to: usize, results: usize) {
+        if let Some(last) = fused.operators().last().filter(|_| self.options.control) {
+            self.control.pass(self.frames.len(), last.offset);
+        }
+        for (place, slot) in slots.operands.into_iter().enumerate().take(results) {
+            let word = self.operand(slot, fused.function);
+            self.slots.set(to + place, word);
+        }
     }
 
-    pub(super) fn set_all(&mut self, base: usize, words: &[Word]) {
+    /// What an instruction does; `after` takes its result.
+    pub(super) fn act(&mut self, at: At<'_>, of: &Operands<'_>, after: Option<&Op>) {
+        let class = self.classes[at.op.opcode as usize];
+        let words = &of.words;
+        match class {
+            Class::LocalSet | Class::LocalTee => self.set_all(of.to, &words[..of.len().min(2)]),
+            Class::GlobalGet | Class::GlobalSet | Class::Const | Class::LocalGet => {
+                self.storage(at, class, of);
+            }
+            Class::Load(how) => self.load(at, how, of),
+            Class::Store { lane } => self.store(at, lane, of),
+            Class::Exchange => self.exchange(at, of),
+            Class::Select => self.select(of),
+            Class::Branch if of.len() > 0 => self.branch(at, &words[0]),
+            Class::Call | Class::CallIndirect => {
+                if let (Class::CallIndirect, 1..) = (class, of.len()) {
+                    let (function, offset) = (at.function, at.op.offset);
+                    self.sink(Sink::Call { function, offset }, &words[0]);
+                }
+                self.top = self.fp + (at.op.top as usize).saturating_sub(of.len());
+            }
+            Class::Copy | Class::Fill | Class::Init => self.bulk(at, class, of),
+            Class::Table => {
+                self.address(at, &words[0]);
+                self.set_clean(of);
+            }
+            Class::Vector(how) => self.vector(at, how, of),
+            Class::Wide(step) => {
+                let words: Vec<_> = words[..of.len()].iter().map(|&word| (word, 8)).collect();
+                let word = scalar::mix(&mut self.labels, &words, 8, step);
+                self.set_all(of.to, &[word; 2][..of.results.min(2)]);
+            }
+            Class::Plain | Class::Return => self.set_clean(of),
+            _ if of.results == 0 => {}
+            _ => {
+                let word = self.compute(class, of).unwrap_or(CLEAN);
+                match after.filter(|after| self.classes[after.opcode as usize] == Class::Branch) {
+                    // The result goes nowhere else.
+                    Some(op) => self.branch(At { op, ..at }, &word),
+                    None => self.set_all(of.to, &[word]),
+                }
+            }
+        }
+    }
+
+    fn set_clean(&mut self, of: &Operands<'_>) {
+        self.set_all(of.to, &[CLEAN; 2][..of.results.min(2)]);
+    }
+
+    fn set_all(&mut self, base: usize, words: &[Word]) {
         let control = self.control.label();
         for (place, word) in words.iter().enumerate() {
             let word = if control.is_some() { self.controlled(*word, control) } else { *word };
@@ -41,15 +133,20 @@ impl Taint<'_> {
     }
 
     pub(super) fn sink(&mut self, sink: Sink, word: &Word) {
-        let label = scalar::all(&mut self.labels, word, 8);
+        let label = self.all(word);
         if label.is_some() {
             let at = self.sinks.next_time();
             self.sinks.take(&mut self.labels, sink, label, at);
         }
     }
 
+    /// The union of all labels of a word.
+    fn all(&mut self, word: &Word) -> Label {
+        self.memo.union(word, || scalar::all(&mut self.labels, word, 8))
+    }
+
     /// Notes what labelled bytes are xored with.
-    pub(super) fn note_keys(&mut self, a: &Tainted, b: &Tainted, width: usize) {
+    fn note_keys(&mut self, a: &Tainted, b: &Tainted, width: usize) {
         for (data, key) in [(a, b), (b, a)] {
             for index in 0..width {
                 if let Some(byte) = data.word[index].byte()
@@ -63,27 +160,40 @@ impl Taint<'_> {
     }
 
     /// What an instruction makes of its operands; `None` if its class is not of this kind.
-    pub(super) fn compute(&mut self, class: Class, base: usize, operands: &[u64]) -> Option<Word> {
-        let (a, b) = (self.tainted(base, operands, 0), self.tainted(base, operands, 1));
-        if is_clean(&a.word) && (operands.len() < 2 || is_clean(&b.word)) {
+    fn compute(&mut self, class: Class, of: &Operands<'_>) -> Option<Word> {
+        let (a, b) = (of.tainted(0), of.tainted(1));
+        if is_clean(&a.word) && (of.len() < 2 || is_clean(&b.word)) {
             return is_number(class).then_some(CLEAN);
         }
-        if class == Class::Bitwise(Bitwise::Xor, 4) || class == Class::Bitwise(Bitwise::Xor, 8) {
+        if !is_number(class) {
+            return None;
+        }
+        let place = match self.memo.get(class, &a, &b) {
+            Ok(word) => return Some(word),
+            Err(place) => place,
+        };
+        if matches!(class, Class::Bitwise(Bitwise::Xor, _)) {
             self.note_keys(&a, &b, 8);
         }
+        let word = self.compute_anew(class, &a, &b, of.len())?;
+        self.memo.put(place, word);
+        Some(word)
+    }
+
+    fn compute_anew(&mut self, class: Class, a: &Tainted, b: &Tainted, operands: usize) -> Option<Word> {
         let labels = &mut self.labels;
         Some(match class {
-            Class::Bitwise(how, width) => scalar::bitwise(labels, how, &a, &b, width),
-            Class::Add { width, is_sub } => scalar::add(labels, &a, &b, width, is_sub),
-            Class::Multiply(width) => scalar::multiply(labels, &a, &b, width),
+            Class::Bitwise(how, width) => scalar::bitwise(labels, how, a, b, width),
+            Class::Add { width, is_sub } => scalar::add(labels, a, b, width, is_sub),
+            Class::Multiply(width) => scalar::multiply(labels, a, b, width),
             Class::Divide { width, is_remainder, is_signed } => {
-                scalar::divide(labels, &a, &b, width, is_remainder, is_signed)
+                scalar::divide(labels, a, b, width, is_remainder, is_signed)
             }
-            Class::Shift(shift, width) => vector::shifted(labels, shift, &a.word, &b, width),
+            Class::Shift(shift, width) => vector::shifted(labels, shift, &a.word, b, width),
             Class::Extend { from, width, is_signed } => scalar::extend(&a.word, from, width, is_signed),
-            Class::Sign(width) => sign(labels, &a, &b, operands.len(), width),
+            Class::Sign(width) => sign(labels, a, b, operands, width),
             Class::Byte(step) | Class::Mix(step, _) => {
-                let words = [(a.word, 8), (if operands.len() > 1 { b.word } else { CLEAN }, 8)];
+                let words = [(a.word, 8), (if operands > 1 { b.word } else { CLEAN }, 8)];
                 let width = if let Class::Mix(_, width) = class { width } else { 1 };
                 scalar::mix(labels, &words, width, step)
             }
@@ -91,25 +201,25 @@ impl Taint<'_> {
         })
     }
 
-    pub(super) fn load(&mut self, at: At<'_>, how: Loaded, base: usize, results: usize) {
+    pub(super) fn load(&mut self, at: At<'_>, how: Loaded, of: &Operands<'_>) {
         let Some(access) = self.read.take() else { return };
         let mut bytes = [Label::NONE; 16];
         let len = access.len.min(16) as usize;
         let any = self.memories.load(access.memory, access.address, &mut bytes[..len]);
-        let address_word = self.slots.get(base);
+        let address_word = of.words[0];
         let is_looked_up = !is_clean(&address_word);
         if is_looked_up {
             let (function, offset) = (at.function, at.op.offset);
             self.sink(Sink::Address { function, offset }, &address_word);
             if self.options.addresses {
-                let address = scalar::all(&mut self.labels, &address_word, 8);
+                let address = self.all(&address_word);
                 for byte in &mut bytes[..len] {
                     *byte = self.labels.lookup(*byte, address);
                 }
             }
         }
         if !any && !is_looked_up && how != Loaded::Lane {
-            return self.set_all(base, &[CLEAN; 2][..results.min(2)]);
+            return self.set_clean(of);
         }
         let words = match how {
             Loaded::Number { width, is_signed } => {
@@ -121,22 +231,20 @@ impl Taint<'_> {
             Loaded::Splat => vector::slots(&std::array::from_fn(|index| bytes[index % len.max(1)])),
             Loaded::Widened { lane, is_signed } => widened(&bytes, lane, is_signed),
             Loaded::Lane => {
-                let old = [self.slots.get(base + 1), self.slots.get(base + 2)];
+                let old = [of.words[1], of.words[2]];
                 let mut lanes = Wide::new([0; 2], old).lanes;
                 let start = (at.op.names as usize * len).min(16 - len);
                 lanes[start..start + len].copy_from_slice(&bytes[..len]);
                 vector::slots(&lanes)
             }
         };
-        self.set_all(base, &words[..results.min(2)]);
+        self.set_all(of.to, &words[..of.results.min(2)]);
     }
 
-    pub(super) fn store(&mut self, at: At<'_>, lane: usize, base: usize) {
+    fn store(&mut self, at: At<'_>, lane: usize, of: &Operands<'_>) {
         let Some(access) = self.written.take() else { return };
-        let address = self.slots.get(base);
-        self.address(at, &address);
-        let words = [self.slots.get(base + 1), self.slots.get(base + 2)];
-        let lanes = Wide::new([0; 2], words).lanes;
+        self.address(at, &of.words[0]);
+        let lanes = Wide::new([0; 2], [of.words[1], of.words[2]]).lanes;
         let start = lane * at.op.names as usize;
         let control = self.control.label();
         for place in 0..access.len.min(16) {
@@ -148,19 +256,18 @@ impl Taint<'_> {
         }
     }
 
-    pub(super) fn address(&mut self, at: At<'_>, word: &Word) {
+    fn address(&mut self, at: At<'_>, word: &Word) {
         if !is_clean(word) {
             let (function, offset) = (at.function, at.op.offset);
             self.sink(Sink::Address { function, offset }, word);
         }
     }
 
-    pub(super) fn bulk(&mut self, at: At<'_>, class: Class, base: usize, operands: &[u64]) {
+    fn bulk(&mut self, at: At<'_>, class: Class, of: &Operands<'_>) {
         let (read, written) = (self.read.take(), self.written.take());
-        for slot in base..base + operands.len() {
-            if class != Class::Fill || slot != base + 1 {
-                let word = self.slots.get(slot);
-                self.address(at, &word);
+        for (place, word) in of.words.iter().enumerate().take(of.len()) {
+            if class != Class::Fill || place != 1 {
+                self.address(at, word);
             }
         }
         let Some(to) = written else { return };
@@ -169,83 +276,66 @@ impl Taint<'_> {
                 self.memories.copy((to.memory, to.address), (from.memory, from.address), to.len);
             }
             (Class::Fill, _) => {
-                let label = self.slots.get(base + 1)[0];
+                let label = of.words[1][0];
                 self.memories.fill(to.memory, to.address, to.len, label);
             }
             _ => {
                 let name = format!("segment {}", at.op.names);
-                let offset = operands.get(1).copied();
+                let offset = of.values.get(1).copied();
                 self.give_memory(to.memory, to.address, to.len, (SourceKind::Data, &name, offset));
             }
         }
     }
 
-    pub(super) fn vector(
-        &mut self,
-        at: At<'_>,
-        how: class::Vector,
-        base: usize,
-        operands: &[u64],
-        results: usize,
-    ) {
+    fn vector(&mut self, at: At<'_>, how: class::Vector, of: &Operands<'_>) {
         let is_scalar_last = matches!(how, class::Vector::Shift(..) | class::Vector::Replace(_));
-        let count = operands.len() / 2;
+        let count = of.len() / 2;
         let wides: Vec<Wide> = (0..count)
             .map(|number| {
-                let value = |half| operands.get(2 * number + half).copied().unwrap_or(0);
-                let word = |half| self.slots.get(base + 2 * number + half);
-                Wide::new([value(0), value(1)], [word(0), word(1)])
+                let [low, high] = [0, 1].map(|half| of.tainted(2 * number + half));
+                Wide::new([low.value, high.value], [low.word, high.word])
             })
             .collect();
-        let scalar = match operands.len() {
+        let scalar = match of.len() {
             0 => return,
-            len if is_scalar_last || count == 0 => self.tainted(base, operands, len - 1),
+            len if is_scalar_last || count == 0 => of.tainted(len - 1),
             _ => Tainted { value: 0, word: CLEAN },
         };
         if how == class::Vector::Bitwise(Bitwise::Xor) {
             for half in 0..2 {
-                let (a, b) = (self.tainted(base, operands, half), self.tainted(base, operands, 2 + half));
+                let (a, b) = (of.tainted(half), of.tainted(2 + half));
                 self.note_keys(&a, &b, 8);
             }
         }
         let index = at.op.names as usize;
         let given = vector::Given { scalar, index, picks: self.picks };
         let words = vector::apply(&mut self.labels, how, &wides, &given);
-        self.set_all(base, &words[..results.min(2)]);
+        self.set_all(of.to, &words[..of.results.min(2)]);
     }
 
-    pub(super) fn select(&mut self, base: usize, operands: &[u64], results: &[u64]) {
-        let half = results.len();
-        let from = if operands.last().is_some_and(|&condition| condition as u32 != 0) { 0 } else { half };
+    fn select(&mut self, of: &Operands<'_>) {
+        let half = of.results.min(2);
+        let from = if of.values.last().is_some_and(|&condition| condition as u32 != 0) { 0 } else { half };
         let mut words = [CLEAN; 2];
-        for (place, word) in words.iter_mut().enumerate().take(half) {
-            *word = self.slots.get(base + from + place);
-        }
-        let condition = self.slots.get(base + 2 * half);
+        words[..half].copy_from_slice(&of.words[from..from + half]);
+        let condition = of.words[2 * half];
         if self.options.control && !is_clean(&condition) {
             let label = scalar::all(&mut self.labels, &condition, 8);
             words = words.map(|word| self.controlled(word, label));
         }
-        self.set_all(base, &words[..half.min(2)]);
+        self.set_all(of.to, &words[..half]);
     }
 
-    /// Operators on locals and globals, and constants.
-    pub(super) fn storage(&mut self, at: At<'_>, class: Class, base: usize, len: usize) {
-        let (fp, index) = (self.fp(), at.op.names as usize);
+    /// Operators on globals, and constants.
+    fn storage(&mut self, at: At<'_>, class: Class, of: &Operands<'_>) {
+        let index = at.op.names as usize;
         match class {
-            Class::LocalGet => self.slots.copy_up(fp + index, base, len),
-            Class::LocalSet | Class::LocalTee => {
-                for place in 0..len {
-                    let word = self.slots.get(base + place);
-                    self.set_all(fp + index + place, &[word]);
-                }
-            }
             Class::GlobalGet => {
                 let words = self.globals.get(index).copied().unwrap_or([CLEAN; 2]);
-                self.set_all(base, &words[..len.min(2)]);
+                self.set_all(of.to, &words[..of.results.min(2)]);
             }
             Class::GlobalSet => {
-                let words = [self.slots.get(base), if len > 1 { self.slots.get(base + 1) } else { CLEAN }];
+                let words = [of.words[0], of.words[1]];
                 if self.globals.len() <= index {
                     if words.iter().all(is_clean) {
                         return;
@@ -255,17 +345,33 @@ impl Taint<'_> {
                 self.globals[index] = words;
             }
             _ => {
-                let name = match self.wants(SourceKind::Immediate) {
-                    true => format!("func {}", at.function.0),
-                    false => return self.set_all(base, &[CLEAN; 2][..len.min(2)]),
-                };
-                self.give_slots(base, len, SourceKind::Immediate, &name);
+                let word = self.operand(None, at.function);
+                let more = if of.results > 1 { self.operand(None, at.function) } else { CLEAN };
+                self.set_all(of.to, &[word, more][..of.results.min(2)]);
             }
         }
     }
 
+    /// An atomic operator that reads and writes.
+    fn exchange(&mut self, at: At<'_>, of: &Operands<'_>) {
+        let (read, written) = (self.read.take(), self.written.take());
+        self.address(at, &of.words[0]);
+        let mut old = CLEAN;
+        if let Some(access) = read {
+            self.memories.load(access.memory, access.address, &mut old[..access.len.min(8) as usize]);
+        }
+        let words = [(old, 8), (of.words[1], 8), (of.words[2], 8)];
+        if let Some(access) = written {
+            let new = scalar::mix(&mut self.labels, &words, access.len.min(8) as usize, Step::Lanes);
+            for (place, &label) in (0..access.len.min(8)).zip(&new) {
+                self.memories.set(access.memory, access.address.wrapping_add(place), label);
+            }
+        }
+        self.set_all(of.to, &[old][..of.results.min(1)]);
+    }
+
     /// What decides where the run goes on.
-    pub(super) fn branch(&mut self, at: At<'_>, word: &Word) {
+    fn branch(&mut self, at: At<'_>, word: &Word) {
         if is_clean(word) {
             return;
         }

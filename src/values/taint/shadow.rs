@@ -25,12 +25,34 @@ impl Memories {
         self.memories.get(memory as usize)?.get((address / PAGE) as usize)?.as_ref()
     }
 
+    /// Whether no byte of a few has a label; not sure if they are in several pages.
+    #[inline]
+    pub(super) fn is_clean(&self, memory: u32, address: u64, len: u64) -> bool {
+        let Some(pages) = self.memories.get(memory as usize) else { return true };
+        let at = (address % PAGE) as usize;
+        if at + len as usize > PAGE as usize {
+            return false;
+        }
+        match pages.get((address / PAGE) as usize) {
+            Some(Some(page)) => page[at..at + len as usize].iter().all(|label| !label.is_some()),
+            _ => true,
+        }
+    }
+
     pub(super) fn get(&self, memory: u32, address: u64) -> Label {
         self.page(memory, address).map_or(Label::NONE, |page| page[(address % PAGE) as usize])
     }
 
     /// Reads the labels of some bytes; whether there is any.
     pub(super) fn load(&self, memory: u32, address: u64, to: &mut [Label]) -> bool {
+        let at = (address % PAGE) as usize;
+        if at + to.len() <= PAGE as usize {
+            match self.page(memory, address) {
+                Some(page) => to.copy_from_slice(&page[at..at + to.len()]),
+                None => to.fill(Label::NONE),
+            }
+            return to.iter().any(|label| label.is_some());
+        }
         let mut any = false;
         for (place, label) in to.iter_mut().enumerate() {
             *label = self.get(memory, address.wrapping_add(place as u64));
@@ -139,27 +161,57 @@ impl Memories {
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     words: Vec<Word>,
+    /// Whether a word counts: mostly none does, and that is all that is asked. None does beyond its end.
+    labelled: Vec<bool>,
     /// Slots whose labels had no room.
     pub(super) lost: u64,
 }
 
 impl Slots {
+    /// Whether no slot from this one on has a label.
+    #[inline(always)]
+    pub(super) fn is_clean_from(&self, slot: usize) -> bool {
+        slot >= self.labelled.len()
+    }
+
+    /// Takes all labels from a slot on.
+    pub(super) fn cut(&mut self, slot: usize) {
+        self.labelled.truncate(slot);
+    }
+
+    #[inline(always)]
+    pub(super) fn is_clean(&self, slot: usize) -> bool {
+        !self.labelled.get(slot).is_some_and(|&labelled| labelled)
+    }
+
+    #[inline(always)]
+    pub(super) fn clean(&mut self, slot: usize) {
+        if let Some(labelled) = self.labelled.get_mut(slot) {
+            *labelled = false;
+        }
+    }
+
     #[inline]
     pub(super) fn get(&self, slot: usize) -> Word {
-        self.words.get(slot).copied().unwrap_or(CLEAN)
+        if self.is_clean(slot) { CLEAN } else { self.words.get(slot).copied().unwrap_or(CLEAN) }
     }
 
     #[inline]
     pub(super) fn set(&mut self, slot: usize, word: Word) {
-        match self.words.get_mut(slot) {
-            Some(place) => *place = word,
-            None if is_clean(&word) => {}
-            None if slot >= MAX_SHADOW_SLOTS => self.lost += 1,
-            None => {
-                self.words.resize((slot + 1).next_power_of_two().max(1 << 10), CLEAN);
-                self.words[slot] = word;
-            }
+        if is_clean(&word) {
+            return self.clean(slot);
         }
+        if slot >= self.words.len() {
+            if slot >= MAX_SHADOW_SLOTS {
+                self.lost += 1;
+                return;
+            }
+            self.words.resize((slot + 1).next_power_of_two().max(1 << 10), CLEAN);
+        }
+        if slot >= self.labelled.len() {
+            self.labelled.resize(slot + 1, false);
+        }
+        (self.words[slot], self.labelled[slot]) = (word, true);
     }
 
     pub(super) fn copy(&mut self, from: usize, to: usize, len: usize) {
@@ -169,18 +221,10 @@ impl Slots {
         }
     }
 
-    /// As [`Self::copy`], to slots above.
-    #[inline]
-    pub(super) fn copy_up(&mut self, from: usize, to: usize, len: usize) {
-        for place in (0..len).rev() {
-            self.set(to + place, self.get(from + place));
-        }
-    }
-
     pub(super) fn clear(&mut self, slots: std::ops::Range<usize>) {
-        let end = slots.end.min(self.words.len());
+        let end = slots.end.min(self.labelled.len());
         if slots.start < end {
-            self.words[slots.start..end].fill(CLEAN);
+            self.labelled[slots.start..end].fill(false);
         }
     }
 }

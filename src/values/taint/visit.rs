@@ -1,5 +1,7 @@
 //! The run as it is told: instructions, calls, and what the host does.
 
+use std::ops::Range;
+
 use crate::{
     module::FuncIndex,
     trace::{
@@ -11,91 +13,72 @@ use crate::{
 use crate::values::{
     code::Op,
     limits::MAX_KEPT,
-    visitor::{Access, At, Visitor},
+    visitor::{Access, At, Fused, Touched, Visitor},
 };
 
 use super::{
-    Frame, HostCall, SourceKind, Taint,
-    class::Class,
+    HostCall, SourceKind, Taint,
     label::Label,
+    operators::Operands,
     scalar::{self, CLEAN, is_clean},
     sink::Sink,
 };
 
 impl Visitor for Taint<'_> {
-    const INSTRUCTIONS: bool = true;
+    const FUSED: bool = true;
+    const SKIPS: bool = true;
     const MEMORY: bool = true;
     const CAN_IDLE: bool = true;
 
     /// Nothing has a label, and no instruction gives one.
     #[inline]
     fn is_idle(&self) -> bool {
-        self.labels.is_empty() && !self.options.control && !self.wants(SourceKind::Immediate)
+        self.labels.is_empty() && !self.follows_all
     }
 
     fn arguments_at(&mut self, slot: usize, is_tail: bool) {
         (self.at, self.is_tail) = (slot, is_tail);
     }
 
-    fn instruction(&mut self, at: At<'_>, operands: &[u64], results: &[u64]) {
-        let Some(frame) = self.frames.last_mut() else { return };
-        let fp = frame.fp;
-        let base = fp + (at.op.top as usize).saturating_sub(operands.len());
-        if let Some(params) = frame.fresh.take() {
-            // The operand stack is empty before the first instruction: these are the other locals.
-            self.slots.clear(fp + params..fp + at.op.top as usize);
+    #[inline(always)]
+    fn skips(&mut self, from: &[u32], to: Option<u32>, touched: Touched) -> bool {
+        let is_clean = |slot: &u32| self.slots.is_clean(self.fp + *slot as usize);
+        let is_clean_frame = self.slots.is_clean_from(self.fp);
+        if self.follows_all || !(is_clean_frame || from.iter().all(is_clean)) {
+            return false;
         }
+        let is_clean = match touched {
+            Touched::Frame => true,
+            Touched::Global => self.globals.is_empty(),
+            Touched::Memory(Access { memory, address, len, .. }) => {
+                self.memories.is_clean(memory, address, len)
+            }
+        };
+        if let Some(to) = to.filter(|_| is_clean && !is_clean_frame) {
+            self.slots.clean(self.fp + to as usize);
+        }
+        is_clean
+    }
+
+    fn fused(&mut self, fused: Fused<'_>, operands: &[u64], results: &[u64]) {
+        let slots = fused.slots();
+        let to = self.fp + slots.results as usize;
+        let Some(op) = fused.own() else { return self.put_in_place(&fused, &slots, to, results.len()) };
+        let at = At { number: fused.number, instance: fused.instance, function: fused.function, op };
         if self.options.control {
-            self.control.pass(self.frames.len(), at.op.offset);
+            self.control.pass(self.frames.len(), op.offset);
         }
-        let class = self.classes[at.op.opcode as usize];
-        match class {
-            Class::LocalGet | Class::GlobalGet | Class::Const => {
-                self.storage(at, class, base, results.len());
-            }
-            Class::LocalSet | Class::LocalTee | Class::GlobalSet => {
-                self.storage(at, class, base, operands.len());
-            }
-            Class::Load(how) => self.load(at, how, base, results.len()),
-            Class::Store { lane } => self.store(at, lane, base),
-            Class::Select => self.select(base, operands, results),
-            Class::Branch => {
-                let word = self.slots.get(base);
-                if !operands.is_empty() {
-                    self.branch(at, &word);
-                }
-            }
-            Class::Call | Class::CallIndirect => {
-                if let (Class::CallIndirect, false) = (class, operands.is_empty()) {
-                    let word = self.slots.get(base);
-                    let (function, offset) = (at.function, at.op.offset);
-                    self.sink(Sink::Call { function, offset }, &word);
-                }
-                self.top = base;
-            }
-            Class::Copy | Class::Fill | Class::Init => self.bulk(at, class, base, operands),
-            Class::Table => {
-                let word = self.slots.get(base);
-                self.address(at, &word);
-                self.set_all(base, &[CLEAN; 2][..results.len().min(2)]);
-            }
-            Class::Vector(how) => self.vector(at, how, base, operands, results.len()),
-            Class::Wide(step) => {
-                let words: Vec<_> =
-                    (0..operands.len()).map(|slot| (self.slots.get(base + slot), 8)).collect();
-                let word = scalar::mix(&mut self.labels, &words, 8, step);
-                self.set_all(base, &[word; 2][..results.len().min(2)]);
-            }
-            Class::Plain | Class::Return => {
-                self.set_all(base, &[CLEAN; 2][..results.len().min(2)]);
-            }
-            _ if results.is_empty() => {}
-            _ => {
-                let word = self.compute(class, base, operands).unwrap_or(CLEAN);
-                self.set_all(base, &[word]);
-            }
+        let mut words = [CLEAN; 6];
+        for (word, slot) in words.iter_mut().zip(slots.operands).take(operands.len()) {
+            *word = self.operand(slot, at.function);
         }
+        let of = Operands { values: operands, words, to, results: results.len() };
+        self.act(at, &of, fused.after());
         (self.read, self.written) = (None, None);
+    }
+
+    fn zeroed(&mut self, slots: Range<usize>) {
+        self.slots.clear(slots);
     }
 
     fn access(&mut self, _: FuncIndex, _: &Op, access: Access) {
@@ -108,16 +91,15 @@ impl Visitor for Taint<'_> {
     }
 
     fn moved(&mut self, from: u32, to: u32, len: u32) {
-        let fp = self.fp();
+        let fp = self.fp;
         self.slots.copy(fp + from as usize, fp + to as usize, len as usize);
     }
 
     fn invoke(&mut self, _: FuncKey, arguments: &[u64]) {
         let fp = self.at;
         self.bases.push((self.frames.len(), self.hosts.len(), fp));
-        self.frames.push(Frame { fp, fresh: self.fresh(arguments.len()) });
+        self.enter(fp);
         self.give_slots(fp, arguments.len(), SourceKind::Entry, "arguments");
-        self.top = fp + arguments.len();
     }
 
     fn call(&mut self, _: FuncKey, arguments: &[u64], is_tail: bool) {
@@ -127,16 +109,17 @@ impl Visitor for Taint<'_> {
             self.slots.copy(self.top.saturating_sub(arguments.len()), fp, arguments.len());
         }
         self.control.leave(self.frames.len());
-        self.frames.push(Frame { fp, fresh: self.fresh(arguments.len()) });
+        self.enter(fp);
     }
 
-    fn leave(&mut self, _: &[u64]) {
-        self.frames.pop();
-        self.control.leave(self.frames.len());
+    fn leave(&mut self, results: &[u64]) {
+        // What is above is written before it is read again.
+        self.slots.cut(self.fp + results.len());
+        self.leave_to(self.frames.len().saturating_sub(1));
     }
 
     fn host_call(&mut self, func: FuncKey, record: u64, arguments: &[u64]) {
-        let first = self.top.saturating_sub(arguments.len());
+        let first = if self.is_tail { self.top.saturating_sub(arguments.len()) } else { self.at };
         for index in 0..arguments.len() {
             let word = self.slots.get(first + index);
             if !is_clean(&word) {
@@ -146,8 +129,7 @@ impl Visitor for Taint<'_> {
             }
         }
         if self.is_tail {
-            self.frames.pop();
-            self.control.leave(self.frames.len());
+            self.leave_to(self.frames.len().saturating_sub(1));
         }
         self.hosts.push(HostCall { func, record, at: self.at });
     }
@@ -220,8 +202,8 @@ impl Visitor for Taint<'_> {
             let word = self.slots.get(at + index);
             self.sink(Sink::Result, &word);
         }
-        self.frames.truncate(base);
+        self.slots.cut(at + results.len());
         self.hosts.truncate(hosts);
-        self.control.leave(base);
+        self.leave_to(base);
     }
 }

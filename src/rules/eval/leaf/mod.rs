@@ -40,6 +40,7 @@ impl Evaluator<'_> {
             Feature::Crypto(crypto) => self.crypto(crypto, at),
             Feature::File(file) => self.file(file, at),
             Feature::Returned(returned) => self.returned(returned, at),
+            Feature::Flow(flow) => self.flow(flow, at),
         }
     }
 

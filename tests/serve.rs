@@ -320,7 +320,7 @@ fn a_scan_of_standard_input_answers_one_sample() {
     assert_eq!(status.code(), Some(0));
     let types: Vec<_> = said.iter().map(|(line, _)| line["type"].as_str().unwrap()).collect();
     assert_eq!(types, ["hello", "report", "file", "done", "bye"]);
-    assert_eq!(done(&said, "-")["row"]["status"], "completed");
+    assert_eq!(done(&said, "-")["row"]["status"], "exited");
     let with_others =
         Command::new(env!("CARGO_BIN_EXE_spoor")).args(["scan", "-", "x.wasm"]).output().unwrap();
     assert_eq!(with_others.status.code(), Some(2));

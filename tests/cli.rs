@@ -931,7 +931,7 @@ fn lcov_has_the_lines_that_ran() {
         "(func $g",
         "nop))",
     ];
-    let sample = file(&folder, "x.wat", &lines.join("\n"));
+    let sample = file(&folder, "x.wat", lines.join("\n"));
     let lcov = text(&spoor(&["export", "lcov", &sample]));
     for part in [
         "SF:",

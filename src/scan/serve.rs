@@ -143,6 +143,9 @@ pub struct Served {
     pub is_understood: bool,
 }
 
+/// The bytes of a sample; or its size, and why it is not taken.
+pub type Sample = Result<Vec<u8>, (u64, Failure)>;
+
 /// Where samples come from.
 pub trait Source: Send + 'static {
     /// Hands over samples until there are no more, or `take` says that nobody takes them.
@@ -150,7 +153,7 @@ pub trait Source: Send + 'static {
     /// # Errors
     ///
     /// When what comes makes no sense.
-    fn each(self, take: &mut dyn FnMut(String, Result<Vec<u8>, (u64, Failure)>) -> bool) -> io::Result<()>;
+    fn each(self, take: &mut dyn FnMut(String, Sample) -> bool) -> io::Result<()>;
 }
 
 /// The protocol: a header and a sample, again and again.
@@ -162,10 +165,7 @@ pub struct Framed<R>(pub R);
 pub struct Whole<R>(pub R, pub &'static str);
 
 impl<R: BufRead + Send + 'static> Source for Framed<R> {
-    fn each(
-        mut self,
-        take: &mut dyn FnMut(String, Result<Vec<u8>, (u64, Failure)>) -> bool,
-    ) -> io::Result<()> {
+    fn each(mut self, take: &mut dyn FnMut(String, Sample) -> bool) -> io::Result<()> {
         while let Some(Header { id, bytes, .. }) = header(&mut self.0)? {
             let sample = match bytes > MAX_FILE_BYTES {
                 true => {
@@ -191,7 +191,7 @@ impl<R: BufRead + Send + 'static> Source for Framed<R> {
 }
 
 impl<R: io::Read + Send + 'static> Source for Whole<R> {
-    fn each(self, take: &mut dyn FnMut(String, Result<Vec<u8>, (u64, Failure)>) -> bool) -> io::Result<()> {
+    fn each(self, take: &mut dyn FnMut(String, Sample) -> bool) -> io::Result<()> {
         let Self(input, id) = self;
         let mut sample = Vec::new();
         input.take(MAX_FILE_BYTES + 1).read_to_end(&mut sample)?;

@@ -293,7 +293,8 @@ impl Session {
     }
 
     /// Writes to an exported memory, so that an input lies there when a function is called. With
-    /// [`Options::effects`] the write is recorded if the memory is the one that host functions see.
+    /// [`Options::effects`](super::Options::effects) the write is recorded if the memory is the one that host
+    /// functions see.
     ///
     /// ```
     /// use wasmspoor::{Options, Outcome, Tracer, Value};

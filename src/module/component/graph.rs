@@ -130,8 +130,7 @@ impl<'a> Graph<'a> {
         let mut data = file.get(range).unwrap_or_default();
         let mut scope = Scope::default();
         scope.named.outer.clone_from(&definition.outer);
-        loop {
-            let Chunk::Parsed { consumed, payload } = parser.parse(data, true)? else { break };
+        while let Chunk::Parsed { consumed, payload } = parser.parse(data, true)? {
             data = data.get(consumed..).unwrap_or_default();
             match payload {
                 Payload::ModuleSection { unchecked_range, .. } => {

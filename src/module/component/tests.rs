@@ -167,7 +167,7 @@ fn what_doubles_at_each_step_is_bounded() {
         String::from("(component (component $c0 (core module $m) (core instance (instantiate $m)))");
     for level in 1..40 {
         let below = level - 1;
-        let one = format!("(instance (instantiate $b))");
+        let one = "(instance (instantiate $b))".to_owned();
         text += &format!("(component $c{level} (alias outer 1 $c{below} (component $b)){}) ", one.repeat(9));
     }
     text += "(instance (instantiate $c39)))";

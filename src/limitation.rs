@@ -300,10 +300,10 @@ fn unknown_options(f: &mut fmt::Formatter<'_>, first: &[String], more: u64) -> f
 
 fn rules_cut(f: &mut fmt::Formatter<'_>, rules: &Named) -> fmt::Result {
     let (what, they) = match rules.count {
-        1 => ("1 rule was".to_owned(), "it"),
-        count => (format!("{count} rules were"), "they"),
+        1 => ("1 rule was".to_owned(), "it asks"),
+        count => (format!("{count} rules were"), "they ask"),
     };
-    write!(f, "{what} not evaluated to the end, the sample being too large for what {they} ask: {rules}")
+    write!(f, "{what} not evaluated to the end, the sample being too large for what {they}: {rules}")
 }
 
 fn yara_ended(f: &mut fmt::Formatter<'_>, after: Option<u64>) -> fmt::Result {
@@ -365,7 +365,7 @@ mod tests {
             ),
             (
                 Limitation::RulesCut(Named::of(["a"].into_iter(), 2)),
-                "1 rule was not evaluated to the end, the sample being too large for what it ask: `a`",
+                "1 rule was not evaluated to the end, the sample being too large for what it asks: `a`",
             ),
             (
                 Limitation::YaraEnded { after: Some(5) },

@@ -17,7 +17,7 @@ use wasmspoor_hooks::recorder::{self, Event};
 use crate::{
     module::lower::{Sites, Stop},
     trace::{
-        self, FuncKey, Record, Trap, Words,
+        FuncKey, Record, Trap, Words,
         effects::{Effect, Effects},
     },
 };
@@ -28,6 +28,7 @@ use super::{
     instruction_counter::InstructionCounter,
     limits::{AtTraceLimit, Budget, Limit, Limits, NEWS, NEWS_OF_CALL},
     sink::{Batch, StreamSink, Timeout},
+    told::trap_of,
 };
 
 /// A moment of a run.
@@ -546,66 +547,5 @@ impl recorder::Sink for Capture {
         self.count_work(decisions, words);
         self.check(decisions);
         self.is_over()
-    }
-}
-
-/// For those who run the hooked engine with a sink of their own.
-impl From<Event> for Record {
-    fn from(event: Event) -> Self {
-        match event {
-            Event::Invoke { func } => Self::Invoke { func: FuncKey(func) },
-            Event::End { end, place } => Self::End(to_end(end, place)),
-            Event::HostCall { func } => Self::HostCall { func: FuncKey(func) },
-            Event::HostReturn { failed } => Self::HostReturn { failed },
-            Event::Grow { delta, result } => Self::Grow { delta, result },
-            Event::Bulk { dst, src, len } => Self::Bulk { dst, src, len },
-        }
-    }
-}
-
-fn to_end(end: recorder::End, place: recorder::Place) -> trace::End {
-    let at = trace::TracePosition {
-        bits: place.decisions,
-        calls: place.calls,
-        depth: place.depth,
-        site: place.site.filter(|_| !place.after_decision).map(|(func, offset)| (FuncKey(func), offset)),
-    };
-    match end {
-        recorder::End::Returned => trace::End::Returned,
-        recorder::End::HostError => trace::End::HostError,
-        recorder::End::Failed => trace::End::Failed { message: "the engine could not go on".into(), at },
-        recorder::End::Stopped => trace::End::Stopped { at },
-        recorder::End::Trapped(code) => trace::End::Trapped { code: to_trap(code), at },
-    }
-}
-
-/// Why an invocation trapped, with the engine's reason put right.
-fn trap_of(end: &mut trace::End, stop: Option<Stop>) -> Option<Trap> {
-    let trace::End::Trapped { code, .. } = end else { return None };
-    *code = match stop {
-        None => *code,
-        Some(Stop::Unsupported) => Trap::Unsupported,
-        Some(Stop::Unaligned) => Trap::UnalignedAtomic,
-        Some(Stop::NotShared) => Trap::NotShared,
-        Some(Stop::Deadlock) => Trap::Deadlock,
-    };
-    Some(*code)
-}
-
-pub(super) fn to_trap(code: wasmspoor_hooks::TrapCode) -> Trap {
-    use wasmspoor_hooks::TrapCode as Engine;
-    match code {
-        Engine::UnreachableCodeReached => Trap::Unreachable,
-        Engine::MemoryOutOfBounds => Trap::OutOfBoundsMemoryAccess,
-        Engine::TableOutOfBounds => Trap::OutOfBoundsTableAccess,
-        Engine::IndirectCallToNull => Trap::UninitializedElement,
-        Engine::IntegerDivisionByZero => Trap::IntegerDivideByZero,
-        Engine::IntegerOverflow => Trap::IntegerOverflow,
-        Engine::BadConversionToInteger => Trap::InvalidConversionToInteger,
-        Engine::StackOverflow => Trap::CallStackExhausted,
-        Engine::BadSignature => Trap::IndirectCallTypeMismatch,
-        Engine::OutOfFuel => Trap::OutOfFuel,
-        Engine::GrowthOperationLimited => Trap::GrowthLimited,
-        Engine::OutOfSystemMemory => Trap::OutOfSystemMemory,
     }
 }

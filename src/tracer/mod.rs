@@ -17,6 +17,7 @@ mod outcome;
 mod session;
 mod sink;
 mod snapshot;
+mod told;
 mod value;
 
 use std::{any::Any, collections::HashMap, fmt, sync::Arc, time::Instant};

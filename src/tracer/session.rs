@@ -24,6 +24,7 @@ use super::{
     memory::{self, MemoryError},
     outcome::{InvokeError, Outcome, without_handles},
     snapshot::Snapshot,
+    told,
     value::{Type, Value},
 };
 
@@ -387,7 +388,7 @@ impl Session {
             (Some(limit), _) => Outcome::Stopped { limit, site },
             (None, Some(code)) => {
                 let trap = self.capture().last_trap();
-                Outcome::Trapped { code: trap.unwrap_or_else(|| capture::to_trap(code)), site }
+                Outcome::Trapped { code: trap.unwrap_or_else(|| told::to_trap(code)), site }
             }
             (None, None) if error.downcast_ref::<HostError>().is_some() => {
                 Outcome::HostError { message: message(), site }

@@ -16,6 +16,10 @@ use wasmspoor_needs::needs;
 
 #[path = "common/archive.rs"]
 mod archive;
+#[path = "common/limits.rs"]
+mod limits;
+
+use limits::NO_LIMITS;
 
 /// The fuzz target on bytes that look random, and on changed seeds.
 #[test]
@@ -84,16 +88,6 @@ fn module(name: &str) -> Vec<u8> {
 
 /// Runs for ever and records a bit each time round.
 const SPINNER: &str = "(module (func (export \"_start\") (loop (br 0))))";
-/// What lets it: no limit of the run is nearer than those of the process.
-const NO_LIMITS: [&str; 7] = [
-    "--time-limit=0",
-    "--entry-time=1000",
-    "--entry-decisions=1000000000000",
-    "--entry-instructions=1000000000000000",
-    "--max-decisions=1000000000000",
-    "--max-trace=100000",
-    "--max-instructions=1000000000000000",
-];
 
 #[test]
 fn a_scan_says_of_a_sample_what_a_run_says() {

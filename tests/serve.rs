@@ -14,17 +14,13 @@ use std::{
 
 use serde_json::{Value, json};
 
+#[path = "common/limits.rs"]
+mod limits;
+
+use limits::NO_LIMITS;
+
 /// Runs until its limits end it: with `NO_LIMITS`, for ever.
 const FOREVER: &[u8] = br#"(module (func (export "_start") (loop $l (br $l))))"#;
-const NO_LIMITS: [&str; 7] = [
-    "--time-limit=0",
-    "--entry-time=1000",
-    "--entry-decisions=1000000000000",
-    "--entry-instructions=1000000000000000",
-    "--max-decisions=1000000000000",
-    "--max-trace=100000",
-    "--max-instructions=1000000000000000",
-];
 
 /// A program that writes a file.
 const DROPPER: &[u8] = br#"(module

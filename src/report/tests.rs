@@ -233,7 +233,7 @@ fn places_have_the_lines_of_debug_information() {
     let report = Report::of(&Subject { name: "x", analysis: &analysis, options: &options, max_log: 10 });
     let site = report.host_calls[0].site.unwrap();
     let place = super::Names::of(report.view).place(site);
-    let [line, call] = ["/work/lib/inner.c:7", "/work/lib/inner.c:12"];
+    let [line, call] = ["/source/lib/inner.c:7", "/source/lib/inner.c:12"];
     assert!(place.starts_with("func 1 (core::fmt::write) wasm-function[1]:0x"), "{place}");
     assert!(place.ends_with(&format!(" {line} (inner()) in {call}")), "{place}");
     let json = serde_json::to_value(&report).unwrap();

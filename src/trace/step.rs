@@ -7,10 +7,8 @@
 //! | walker | decisions come from | records | it stops |
 //! |---|---|---|---|
 //! | replay (`replay/walk.rs`) | a whole trace | pulled in order | at records, at the end of an invocation |
-//! | what replay remembers (`replay/explore.rs`) | a few that are next, touching nothing | it stops there | where
-//! the plain walk has to go on |
-//! | the counter (`tracer/instruction_counter.rs`) | chunks, while the run goes on | passed over | where
-//! decisions end |
+//! | what replay remembers (`replay/explore.rs`) | the next few | it stops there | at what it cannot foresee |
+//! | the counter (`tracer/instruction_counter.rs`) | chunks of the run | passed over | where decisions end |
 //!
 //! A third walker implements [`Walker`] and loops:
 //!

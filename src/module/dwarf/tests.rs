@@ -17,7 +17,7 @@ fn with_lines(version: u16) -> (DwarfUnit, FileId) {
     let encoding = Encoding { format: Format::Dwarf32, version, address_size: 4 };
     let text = |text: &str| LineString::String(text.into());
     let mut program =
-        LineProgram::new(encoding, LineEncoding::default(), text("/work"), None, text("main.c"), None);
+        LineProgram::new(encoding, LineEncoding::default(), text("/source"), None, text("main.c"), None);
     let folder = program.add_directory(text("lib"));
     let file = program.add_file(text("inner.c"), folder, None);
     program.begin_sequence(Some(Address::Constant(0x10)));
@@ -38,7 +38,7 @@ fn made(version: u16) -> Vec<(&'static str, Vec<u8>)> {
     let (mut dwarf, file) = with_lines(version);
     let unit = &mut dwarf.unit;
     let root = unit.root();
-    unit.get_mut(root).set(gimli::DW_AT_comp_dir, AttributeValue::String(b"/work".into()));
+    unit.get_mut(root).set(gimli::DW_AT_comp_dir, AttributeValue::String(b"/source".into()));
     let inner = unit.add(root, gimli::DW_TAG_subprogram);
     let name = |text: &str| AttributeValue::String(text.as_bytes().into());
     unit.get_mut(inner).set(gimli::DW_AT_name, name("inner"));
@@ -99,7 +99,7 @@ fn told(dwarf: &Dwarf, address: u32) -> Vec<(Option<String>, Option<String>, Opt
 fn an_instruction_has_its_line_and_the_calls_around_it() {
     for version in [4, 5] {
         let dwarf = read(&made(version));
-        let at = |line: u32| Some(format!("/work/lib/inner.c:{line}"));
+        let at = |line: u32| Some(format!("/source/lib/inner.c:{line}"));
         let outer = || Some("outer".to_owned());
         assert_eq!(told(&dwarf, 0x10), [(outer(), at(3), Some(1))], "version {version}");
         let inlined = [(Some("inner()".to_owned()), at(7), Some(5)), (outer(), at(12), None)];

@@ -7,7 +7,7 @@
 //! | walker | decisions come from | records | it stops |
 //! |---|---|---|---|
 //! | replay (`replay/walk.rs`) | a whole trace | pulled in order | at records, at the end of an invocation |
-//! | what replay remembers (`replay/explore.rs`) | the next few | it stops there | at what it cannot foresee |
+//! | what replay remembers (`explore.rs`) | the next few | it stops there | at what it cannot foresee |
 //! | the counter (`tracer/instruction_counter.rs`) | chunks of the run | passed over | where decisions end |
 //!
 //! A third walker implements [`Walker`] and loops:

@@ -1,7 +1,7 @@
 //! Options of `spoor` that leave a sample no limit but those of its process.
 
 /// No limit of the run is nearer than those of the process.
-pub const NO_LIMITS: [&str; 7] = [
+pub(crate) const NO_LIMITS: [&str; 7] = [
     "--time-limit=0",
     "--entry-time=1000",
     "--entry-decisions=1000000000000",

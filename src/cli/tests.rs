@@ -32,7 +32,7 @@ fn has_word(text: &str, option: &str) -> bool {
     })
 }
 
-/// The tests that call the program, and the lines of `corpus/` that say how it is called.
+/// The tests that call the program, what they share, and the lines of `corpus/` that say how it is called.
 fn calls() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let texts = |folder: &str, extension: &str| {
@@ -43,7 +43,8 @@ fn calls() -> String {
     };
     let lines = texts("corpus", "wat").concat();
     let lines = lines.lines().filter(|line| line.contains("RUN: ")).map(str::to_owned);
-    texts("tests", "rs").into_iter().chain(lines).collect::<Vec<_>>().join("\n")
+    let tests = texts("tests", "rs").into_iter().chain(texts("tests/common", "rs"));
+    tests.chain(lines).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -75,10 +75,13 @@ class Spoor:
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         except OSError as error:
             raise SpoorError(f"{program} cannot be started: {error}") from error
-        self.hello = self._line()
-        if self.hello.get("protocol") != PROTOCOL:
+        try:
+            self.hello = self._line()
+            if self.hello.get("protocol") != PROTOCOL:
+                raise SpoorError(f"{program} speaks {self.hello.get('protocol')}, not {PROTOCOL}")
+        except SpoorError:
             self.close()
-            raise SpoorError(f"{program} speaks {self.hello.get('protocol')}, not {PROTOCOL}")
+            raise
 
     def __enter__(self) -> Spoor:
         return self
@@ -145,11 +148,11 @@ class Spoor:
 
     def _next(self, answers: dict[str, Answer]) -> Answer:
         """Reads until a sample is done."""
-        kept: dict[str, int] = {}
         while True:
             line = self._line()
             kind, answer = line.get("type"), answers.get(line.get("id", ""))
-            data = self._bytes(line["bytes"]) if kind in ("report", "file") else b""
+            # Messages of later versions may have some, too, and are skipped.
+            data = self._bytes(line["bytes"]) if "bytes" in line else b""
             if kind == "error":
                 raise SpoorError(f"spoor serve: {line.get('text')}")
             if answer is None:
@@ -159,8 +162,7 @@ class Spoor:
             if kind == "report":
                 answer.report = json.loads(data)
             elif kind == "file":
-                kept[answer.id] = kept.get(answer.id, 0) + len(data)
-                if kept[answer.id] > self.max_file_bytes:
+                if sum(len(file.data) for file in answer.files) + len(data) > self.max_file_bytes:
                     answer.files_dropped += 1
                     continue
                 name, change = line.get("name"), line.get("change")
@@ -175,7 +177,9 @@ class Spoor:
     def _line(self) -> dict[str, Any]:
         line = _open(self._process.stdout).readline(MAX_LINE)
         if not line.endswith(b"\n"):
-            raise SpoorError(f"spoor serve ended with {self._process.poll()}")
+            # At the end of its output it ends, too.
+            code = self._process.poll() if line else self._process.wait()
+            raise SpoorError(f"spoor serve ended with {code}")
         said: dict[str, Any] = json.loads(line)
         return said
 

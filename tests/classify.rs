@@ -1,14 +1,17 @@
 //! Models against the predictions of scikit-learn and XGBoost on the reference splits, against the figures of
 //! the reference study, and `spoor classify` from outside.
 
+#[path = "common/command.rs"]
+mod command;
+
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
     time::Instant,
 };
 
+use command::spoor;
 use serde::Deserialize;
 use serde_json::Value;
 use wasmspoor::{
@@ -128,14 +131,6 @@ fn training_takes_seconds_and_predicting_less_than_a_millisecond() {
         );
         assert!(model.limits.iter().any(|limit| limit.contains("juliet")), "{:?}", model.limits);
     }
-}
-
-fn spoor(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_spoor"))
-        .args(words)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap()
 }
 
 fn file(folder: &tempfile::TempDir, name: &str, contents: impl AsRef<[u8]>) -> String {

@@ -1,5 +1,7 @@
 //! The command line from outside: formats, exit codes, hostile names, same bytes for the same input.
 
+#[path = "common/command.rs"]
+mod command;
 mod common;
 
 use std::{
@@ -8,6 +10,7 @@ use std::{
     process::{Command, Output},
 };
 
+use command::{json, spoor};
 use serde_json::Value;
 
 /// Names as a hostile sample chooses them: a faked verdict, markup, a turned line, quotes that end a label,
@@ -24,18 +27,8 @@ const HOSTILE: &str = r#"(module
     (local.set 0 (i32.const 9))
     (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#;
 
-fn spoor(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).output().expect("the binary runs")
-}
-
 fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("output is UTF-8")
-}
-
-fn json(words: &[&str]) -> Value {
-    let output = spoor(words);
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{words:?}: {error}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 fn corpus(name: &str) -> String {

@@ -1,11 +1,11 @@
 //! The commands that show values, on recorded runs: `dump --values`, `state`, `who-wrote`, `find`.
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, Output},
-};
+#[path = "common/command.rs"]
+mod command;
 
+use std::{fs, path::PathBuf};
+
+use command::{json, shown, spoor};
 use serde_json::Value;
 
 /// Decrypts a text with a key that the host gives, in a function of its own, and copies it.
@@ -28,20 +28,6 @@ const DECRYPTER: &str = r#"(module
     (i32.store8 (i32.const 80) (i32.const 0))
     (drop (f64.mul (f64.const 1.5) (f64.const -2)))
     (drop (i64.add (i64.const 9007199254740993) (i64.const 0)))))"#;
-
-fn spoor(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).output().expect("the binary runs")
-}
-
-fn shown(words: &[&str]) -> String {
-    let output = spoor(words);
-    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-fn json(words: &[&str]) -> Value {
-    serde_json::from_str(&shown(words)).expect("JSON")
-}
 
 /// What is refused: exit code and message.
 fn refused(words: &[&str]) -> (i32, String) {

@@ -1,25 +1,14 @@
 //! What others make of our output: a validator of JSON Schema, capa.
 
+#[path = "common/command.rs"]
+mod command;
 mod common;
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+use std::{fs, path::Path, process::Command};
 
+use command::spoor;
 use serde_json::{Value, json};
 use wasmspoor_needs::needs;
-
-fn spoor(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).output().expect("the binary runs")
-}
-
-fn parsed(words: &[&str]) -> Value {
-    let output = spoor(words);
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{words:?}: {error}: {}", String::from_utf8_lossy(&output.stderr)))
-}
 
 fn corpus() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
@@ -59,11 +48,11 @@ fn others(folder: &Path) -> Vec<String> {
 #[test]
 fn every_report_follows_the_schema() {
     let folder = tempfile::tempdir().unwrap();
-    let schema = parsed(&["schema"]);
+    let schema = command::json(&["schema"]);
     let validator = jsonschema::draft202012::new(&schema).unwrap();
     let mut wrong = Vec::new();
     for sample in corpus().iter().chain(&others(folder.path())) {
-        let report = parsed(&["run", "--json", sample]);
+        let report = command::json(&["run", "--json", sample]);
         let errors = validator.iter_errors(&report).take(3);
         wrong.extend(errors.map(|error| {
             let shown: String = error.to_string().chars().take(300).collect();
@@ -79,7 +68,7 @@ fn every_report_follows_the_schema() {
 fn values_are_exact_in_every_json() {
     let folder = tempfile::tempdir().unwrap();
     let sample = others(folder.path()).swap_remove(0);
-    let report = parsed(&["run", "--json", "--drive", "exports", &sample]);
+    let report = command::json(&["run", "--json", "--drive", "exports", &sample]);
     let results = |name: &str| {
         let entries = report["entries"].as_array().unwrap();
         entries.iter().find(|entry| entry["name"] == name).map(|entry| entry["results"].clone())
@@ -112,7 +101,7 @@ fn arguments_are_every_number_of_the_text_format() {
         for command in ["run", "trace"] {
             // Options may follow all the same.
             let line = [&[command, &sample, "--invoke"][..], &words[..], &["--json"]].concat();
-            let report = parsed(&line);
+            let report = command::json(&line);
             assert_eq!(report["entries"][0]["results"], expected, "{line:?}");
         }
     }
@@ -166,7 +155,7 @@ fn capa_reads_the_document() {
     for sample in corpus().into_iter().step_by(12).chain(others(folder.path())) {
         let document = folder.path().join("document.json");
         fs::write(&document, spoor(&["run", "--format", "capa", &sample]).stdout).unwrap();
-        let report = parsed(&["run", "--json", &sample]);
+        let report = command::json(&["run", "--json", &sample]);
         let matches = report["rules"].as_array().unwrap();
         for verbosity in [&[][..], &["-v"], &["-vv"]] {
             let mut command = Command::new(&capa);
@@ -197,7 +186,7 @@ fn a_sarif_log_has_a_run_for_each_file() {
     fs::write(&text, &source).unwrap();
     fs::write(&binary, wat::parse_str(&source).unwrap()).unwrap();
     let (text, binary) = (text.to_str().unwrap(), binary.to_str().unwrap());
-    let log = parsed(&["run", "--sarif", text, binary, "/no/such/file"]);
+    let log = command::json(&["run", "--sarif", text, binary, "/no/such/file"]);
     let runs = log["runs"].as_array().unwrap();
     let ids: Vec<_> = runs.iter().map(|run| run["automationDetails"]["id"].as_str().unwrap()).collect();
     assert!(
@@ -375,7 +364,7 @@ fn the_commands_that_come_next_keep_the_options() {
 #[test]
 fn what_happened_is_told_in_its_order() {
     let sample = corpus().into_iter().find(|path| path.ends_with("/start-up-files.wat")).unwrap();
-    let report = parsed(&["run", "--json", &sample]);
+    let report = command::json(&["run", "--json", &sample]);
     let steps = report["timeline"].as_array().unwrap();
     let did: Vec<_> = steps.iter().map(|step| step["did"].as_str().unwrap()).collect();
     assert_eq!(did[0], "opens \"home/user/.bashrc\"", "{did:?}");
@@ -387,7 +376,7 @@ fn what_happened_is_told_in_its_order() {
     assert_eq!(calls, report["host_calls"].as_array().unwrap().len() as u64);
     // Every step is some calls, in every sample; what says nothing is folded.
     let flood = corpus().into_iter().find(|path| path.ends_with("/call-flood.wat")).unwrap();
-    let report = parsed(&["run", "--json", &flood]);
+    let report = command::json(&["run", "--json", &flood]);
     let (steps, calls) = (&report["timeline"], &report["host_calls"]);
     assert!(steps.as_array().unwrap().len() < calls.as_array().unwrap().len() / 2, "{steps}");
     let printed = String::from_utf8(spoor(&["run", "-vv", &sample]).stdout).unwrap();
@@ -398,7 +387,7 @@ fn what_happened_is_told_in_its_order() {
 #[test]
 fn what_a_sample_leaves_is_an_indicator() {
     let sample = corpus().into_iter().find(|path| path.ends_with("/start-up-files-anywhere.wat")).unwrap();
-    let report = parsed(&["run", "--json", &sample]);
+    let report = command::json(&["run", "--json", &sample]);
     let indicators: Vec<_> = report["iocs"]
         .as_array()
         .unwrap()
@@ -425,7 +414,7 @@ fn what_a_sample_leaves_is_an_indicator() {
     assert!(printed.contains("created, a link to"), "{printed}");
     // Files of the user that are encrypted in place are none: they have that name and hash here only.
     let sample = corpus().into_iter().find(|path| path.ends_with("/wasi-ransomware.wat")).unwrap();
-    let report = parsed(&["run", "--json", &sample]);
+    let report = command::json(&["run", "--json", &sample]);
     let changed = report["files"].as_array().unwrap().iter().filter(|file| file["change"] == "changed");
     for file in changed.filter(|file| file["path"].as_str().unwrap().contains("/Documents/")) {
         let is_one = |ioc: &Value| ioc["value"] == file["sha256"];

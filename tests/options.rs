@@ -1,14 +1,18 @@
 //! Options that no other test of the command line has: each changes what it says that it changes.
 //! `src/cli/tests.rs` finds an option that stands in no test.
 
+#[path = "common/command.rs"]
+mod command;
+
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
     thread,
     time::Duration,
 };
 
+use command::{json, shown, spoor};
 use serde_json::Value;
 
 /// `one` asks for the time and calls out once, `two` calls out fifty times.
@@ -21,20 +25,6 @@ const CALLER: &str = r#"(module
   (func (export "two") (local $i i32)
     (loop $l (drop (call $ask (local.get $i)))
       (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 50))))))"#;
-
-fn spoor(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).output().expect("the binary runs")
-}
-
-fn shown(words: &[&str]) -> String {
-    let output = spoor(words);
-    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-fn json(words: &[&str]) -> Value {
-    serde_json::from_str(&shown(words)).expect("JSON")
-}
 
 /// A folder with the file `caller.wat`, and the path of that.
 fn caller() -> (tempfile::TempDir, PathBuf) {

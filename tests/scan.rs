@@ -2,15 +2,19 @@
 //! hostile names.
 #![cfg(unix)]
 
+#[path = "common/command.rs"]
+mod command;
+
 use std::{
     collections::BTreeMap,
     fs,
     io::{Cursor, Write as _},
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
     time::Duration,
 };
 
+use command::spoor;
 use serde_json::Value;
 use wasmspoor_needs::needs;
 
@@ -48,10 +52,6 @@ fn command(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spoor"));
     command.args(words);
     command
-}
-
-fn spoor(words: &[&str]) -> Output {
-    command(words).output().expect("the binary runs")
 }
 
 fn corpus(name: &str) -> PathBuf {

@@ -1,10 +1,13 @@
 //! Taint: flows with known answers through whole modules, and the flip test: one input byte is changed, the
 //! sample runs again, and what does not depend on that byte is the same.
 
+#[path = "common/command.rs"]
+mod command;
 mod common;
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path};
 
+use command::shown;
 use wasmspoor::{
     sandbox::{self, Drive, Persona, RunOptions},
     trace::effects::Effect,
@@ -382,14 +385,6 @@ fn contents(persona: &Persona, path: &str) -> Option<Vec<u8>> {
     persona.files.iter().find(|document| document.path == path).map(|document| document.bytes.clone())
 }
 
-/// Runs the program and gives what it prints.
-fn spoor(words: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).output().unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{words:?}: {error}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
 #[test]
 fn the_command_tells_flows_in_words_and_json() {
     let folder = tempfile::tempdir().unwrap();
@@ -402,15 +397,15 @@ fn the_command_tells_flows_in_words_and_json() {
     fs::write(&input, "secret").unwrap();
     let words = ["taint", &sample, "--stdin", &input, "--from", "stdin"];
     let expected = "bytes 1 to 3 of standard input → xor → `wasi_snapshot_preview1.fd_write` #1\n";
-    assert!(spoor(&words).starts_with(expected), "{}", spoor(&words));
-    assert_eq!(spoor(&[&words[..], &["--to", "fd_write"]].concat()).lines().next(), expected.lines().next());
-    let branch = spoor(&[&words[..], &["--to", "branch"]].concat());
+    assert!(shown(&words).starts_with(expected), "{}", shown(&words));
+    assert_eq!(shown(&[&words[..], &["--to", "fd_write"]].concat()).lines().next(), expected.lines().next());
+    let branch = shown(&[&words[..], &["--to", "branch"]].concat());
     assert!(branch.starts_with("byte 0 of standard input → condition at wasm-function["), "{branch}");
-    let control = spoor(&[&words[..], &["--control"]].concat());
+    let control = shown(&[&words[..], &["--control"]].concat());
     assert!(control.contains("byte 0 of standard input") && control.contains("by condition"), "{control}");
-    spoor(&["record", &sample, "--stdin", &input, "-o", &trace]);
+    shown(&["record", &sample, "--stdin", &input, "-o", &trace]);
     let json: serde_json::Value =
-        serde_json::from_str(&spoor(&["taint", &trace, "--from", "stdin", "--json"])).unwrap();
+        serde_json::from_str(&shown(&["taint", &trace, "--from", "stdin", "--json"])).unwrap();
     assert_eq!((&json["schema"], &json["lost"]), (&"spoor.taint/1".into(), &0.into()));
     let flow = &json["flows"][0];
     assert_eq!(flow["text"].as_str(), Some(expected.trim_end()));
@@ -423,7 +418,7 @@ fn a_report_tells_flows_as_far_as_is_asked() {
     let path = format!("{}/corpus/stealer.wat", env!("CARGO_MANIFEST_DIR"));
     let report = |values: &[&str]| -> serde_json::Value {
         let words = [&["run", &path, "--json", "--fail-on", "never"], values].concat();
-        serde_json::from_str(&spoor(&words)).unwrap()
+        serde_json::from_str(&shown(&words)).unwrap()
     };
     let (off, auto, full) = (report(&["--values", "off"]), report(&[]), report(&["--values", "full"]));
     assert_eq!(off.get("data_flows"), None);
@@ -442,7 +437,7 @@ fn a_report_tells_flows_as_far_as_is_asked() {
     let saved = report(&["--save", &trace]);
     let of_file = |values: &str| -> serde_json::Value {
         let words = ["report", &trace, "--json", "--fail-on", "never", "--values", values];
-        serde_json::from_str(&spoor(&words)).unwrap()
+        serde_json::from_str(&shown(&words)).unwrap()
     };
     for from_file in [saved, of_file("auto")] {
         assert_eq!(from_file["data_flows"], auto["data_flows"]);
@@ -454,10 +449,10 @@ fn a_report_tells_flows_as_far_as_is_asked() {
         rules.filter(|rule| rule["name"] == "send away bait that it encoded").count()
     };
     assert_eq!((asks(&auto), asks(&off)), (1, 0));
-    let text = spoor(&["run", &path, "--fail-on", "never"]);
+    let text = shown(&["run", &path, "--fail-on", "never"]);
     let first = first["text"].as_str().unwrap();
     assert!(text.contains(&format!("data        {first}")), "{text}");
-    let text = spoor(&["run", &path, "--fail-on", "never", "-v"]);
+    let text = shown(&["run", &path, "--fail-on", "never", "-v"]);
     assert!(text.contains("Data flows: what became of what it was given\n"), "{text}");
 }
 
@@ -495,7 +490,7 @@ fn samples_of_the_corpus_have_known_flows() {
         ("benign-base64", "no flow of what was asked for"),
     ] {
         let path = format!("{}/corpus/{sample}.wat", env!("CARGO_MANIFEST_DIR"));
-        let told = spoor(&["taint", &path]);
+        let told = shown(&["taint", &path]);
         assert!(told.contains(expected), "{sample}: {told}");
     }
 }

@@ -1,16 +1,12 @@
 //! What `spoor run` gives a sample of a world and takes out of it: `--persona`, `--dir`, `--extract`.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+#[path = "common/command.rs"]
+mod command;
 
+use std::{fs, path::Path};
+
+use command::spoor;
 use serde_json::Value;
-
-fn spoor(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).output().expect("the binary runs")
-}
 
 fn report(words: &[&str]) -> Value {
     let output = spoor(&[&["run", "--json", "--fail-on", "never"], words].concat());

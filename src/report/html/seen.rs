@@ -98,47 +98,37 @@ fn proposals(page: &Page<'_, '_>) -> String {
 }
 
 fn imports(page: &Page<'_, '_>) -> Markup {
-    let all = &page.report.view.imports;
     let called = &page.report.dynamic.metrics.host_calls;
-    html! {
-        details {
-            summary { (plural(all.len() as u64, "import")) }
-            ul.columns {
-                @for import in all.iter().take(limits::ROWS) {
-                    @let name = format!("{}.{}", import.module, import.name);
-                    li {
-                        code { (clip(&name, limits::NAME)) }
-                        @if let Some(calls) = called.get(&name) { " " span.dim { (plural(*calls, "call")) } }
-                    }
-                }
-            }
-            (parts::more(all.len().saturating_sub(limits::ROWS) as u64, "import"))
+    listed(&page.report.view.imports, "import", |import| {
+        let name = format!("{}.{}", import.module, import.name);
+        html! {
+            code { (clip(&name, limits::NAME)) }
+            @if let Some(calls) = called.get(&name) { " " span.dim { (plural(*calls, "call")) } }
         }
-    }
+    })
 }
 
 fn exports(page: &Page<'_, '_>) -> Markup {
-    let all = &page.report.view.exports;
-    html! {
-        details {
-            summary { (plural(all.len() as u64, "export")) }
-            ul.columns { @for export in all.iter().take(limits::ROWS) { li { code { (clip(&export.name, limits::NAME)) } } } }
-            (parts::more(all.len().saturating_sub(limits::ROWS) as u64, "export"))
-        }
-    }
+    listed(
+        &page.report.view.exports,
+        "export",
+        |export| html! { code { (clip(&export.name, limits::NAME)) } },
+    )
 }
 
 fn sections(page: &Page<'_, '_>) -> Markup {
-    let all = &page.report.view.sections;
+    listed(&page.report.view.sections, "section", |section| {
+        html! { code { (clip(&section.name, limits::NAME)) } " " span.dim { (plural(section.size, "byte")) } }
+    })
+}
+
+/// A list that is folded, with its number in front; `what` is one of it.
+fn listed<T>(all: &[T], what: &str, item: impl Fn(&T) -> Markup) -> Markup {
     html! {
         details {
-            summary { (plural(all.len() as u64, "section")) }
-            ul.columns {
-                @for section in all.iter().take(limits::ROWS) {
-                    li { code { (clip(&section.name, limits::NAME)) } " " span.dim { (plural(section.size, "byte")) } }
-                }
-            }
-            (parts::more(all.len().saturating_sub(limits::ROWS) as u64, "section"))
+            summary { (plural(all.len() as u64, what)) }
+            ul.columns { @for one in all.iter().take(limits::ROWS) { li { (item(one)) } } }
+            (parts::more(all.len().saturating_sub(limits::ROWS) as u64, what))
         }
     }
 }

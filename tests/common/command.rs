@@ -1,0 +1,26 @@
+//! The program, called as a user would. Not a part of `common`: fuzz targets share that and have no program.
+
+#![allow(dead_code)]
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// Runs it to its end.
+pub(crate) fn spoor(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).output().expect("the binary runs")
+}
+
+/// What it prints when it ends well.
+pub(crate) fn shown(words: &[&str]) -> String {
+    let output = spoor(words);
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// The object that it prints, whatever its exit code says.
+pub(crate) fn json(words: &[&str]) -> Value {
+    let output = spoor(words);
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{words:?}: {error}: {}", String::from_utf8_lossy(&output.stderr)))
+}

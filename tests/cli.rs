@@ -816,6 +816,16 @@ fn a_configuration_file_gives_what_is_not_typed() {
         shown.contains("[run]\n") && shown.contains("max-log = 1\n") && shown.contains("[record]\n"),
         "{shown}"
     );
+    // The example of the help is one, and what a subcommand of a subcommand does not take is left out.
+    let help = text(&spoor(&["config", "--help"]));
+    let (_, example) = help.split_once("A file:\n").unwrap();
+    fs::write(&config, example).unwrap();
+    assert!(text(&spoor(&["config", "--config", &config])).contains("time-limit = 20"), "{example}");
+    fs::write(&config, "[scan]\njobs = 2").unwrap();
+    let [part, whole] = ["part", "whole"].map(|name| folder.path().join(name).display().to_string());
+    assert!(spoor(&["scan", &sample, "--out", &part, "--config", &config]).status.success());
+    let merged = spoor(&["scan", "merge", &part, "--out", &whole, "--config", &config]);
+    assert!(merged.status.success(), "{}", error(&merged));
     for (wrong, said) in [
         ("[run]\nno = 1", "no option --no"),
         ("[x]\n", "no subcommand `x`"),

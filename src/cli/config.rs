@@ -14,7 +14,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use clap::{Args, Command, CommandFactory as _, error::ErrorKind};
+use clap::{ArgMatches, Args, Command, CommandFactory as _, error::ErrorKind};
 use toml::{Table, Value};
 use wasmspoor::text::line;
 
@@ -29,7 +29,8 @@ const WITHOUT: [&str; 2] = ["worker", "config"];
 ///
 /// The file is TOML: a table for each subcommand, its keys the long options without `--`; `true` for options
 /// without a value, a list for those that may be repeated. The table `all` is for every subcommand that has
-/// the option. What is typed wins.
+/// the option. What is typed wins. Subcommands of subcommands (`scan merge`, `classify predict`) have options
+/// of their own, which are only typed.
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(after_help = "Examples:
@@ -40,7 +41,7 @@ A file:
   [all]
   persona = \"workstation\"
   [run]
-  max-time = 20
+  time-limit = 20
   rules = [\"own/\", \"more.yar\"]")]
 pub(super) struct Arguments {}
 
@@ -147,10 +148,16 @@ fn merged(typed: &[OsString], table: &Table) -> anyhow::Result<Vec<OsString>> {
         return Ok(typed.to_vec());
     }
     let mut words = typed.to_vec();
+    let nested = parsed(typed).ok().flatten();
     for (option, value) in options(table, command) {
         let mut with = words.clone();
         with.splice(at + 1..at + 1, of(option, value)?);
-        if !is_typed(&typed[at + 1..], command, option) && !contradicts(&with) {
+        let contradicts = match parsed(&with) {
+            // Behind options that it does not go with, the name of a subcommand is read as a path.
+            Ok(now) => nested.is_some() && now != nested,
+            Err(error) => error.kind() == ErrorKind::ArgumentConflict,
+        };
+        if !is_typed(&typed[at + 1..], command, option) && !contradicts {
             words = with;
         }
     }
@@ -186,9 +193,11 @@ fn is_typed(words: &[OsString], command: &Command, option: &str) -> bool {
     words.iter().take_while(|word| *word != "--").any(|word| names(word))
 }
 
-fn contradicts(words: &[OsString]) -> bool {
-    let parsed = super::Arguments::command().try_get_matches_from(numbers::hide(words.iter().cloned()));
-    parsed.is_err_and(|error| error.kind() == ErrorKind::ArgumentConflict)
+/// The subcommand of the subcommand that words name, if they name one.
+fn parsed(words: &[OsString]) -> Result<Option<String>, clap::Error> {
+    let matches = super::Arguments::command().try_get_matches_from(numbers::hide(words.iter().cloned()))?;
+    let (_, matches) = matches.subcommand().unzip();
+    Ok(matches.and_then(ArgMatches::subcommand_name).map(str::to_owned))
 }
 
 pub(super) fn run(out: &mut impl Write) -> Result<Exit, Failure> {

@@ -881,7 +881,7 @@ fn a_graph_shows_what_is_asked_for_and_counts_the_rest() {
     let top = graph(&["dynamic", "--top", "1"]);
     assert_eq!(nodes(&top), ["host", "f4", "others", "never", "imports"]);
     assert!(top.contains("3 other functions executed") && top.contains("1 function never executed"), "{top}");
-    assert!(top.contains("drawn: the 1 hottest functions of 6"), "{top}");
+    assert!(top.contains("drawn: 1 of 6 functions, the hottest"), "{top}");
     let around = graph(&["static-calls", "--around", "d", "--depth", "1"]);
     assert_eq!(nodes(&around)[..2], ["f2", "f4"], "{around}");
     let hot = graph(&["dynamic", "--heat"]);
@@ -891,8 +891,16 @@ fn a_graph_shows_what_is_asked_for_and_counts_the_rest() {
     );
     assert!(!whole.contains("#d7301f"), "{whole}");
     assert!(graph(&["cfg", "--function", "d", "--heat"]).contains("#d7301f"));
-    assert_eq!(spoor(&["graph", "states", &sample, "--top", "3"]).status.code(), Some(2));
-    assert_eq!(spoor(&["graph", "dynamic", &sample, "--depth", "3"]).status.code(), Some(2));
+    for words in [
+        ["states", "--top", "3"].as_slice(),
+        &["dynamic", "--depth", "3"],
+        &["states", "--heat"],
+        &["static-calls", "--heat"],
+    ] {
+        let refused = spoor(&[&["graph", words[0], &sample], &words[1..]].concat());
+        assert_eq!(refused.status.code(), Some(2), "{words:?}");
+        assert!(error(&refused).contains(words[1]), "{words:?}: {}", error(&refused));
+    }
 }
 
 #[test]

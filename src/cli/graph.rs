@@ -35,8 +35,8 @@ use super::{
   spoor graph dynamic sample.wasm --heat --top 40 -f svg -o hot.svg
   spoor graph static-calls sample.wasm --around decrypt --depth 2
 
-With --top or --around the rest is folded into nodes that count it. An svg of more than 1,500 edges is drawn as with --top 60 unless one of
-them is given; --top 0 draws all.
+With --top or --around the rest is folded into nodes that count it. With neither, an svg of more than 1,500 edges is drawn as with --top 60;
+--top 0 draws all.
 
 Colours: red executed and suspicious (static score above 20), green executed, blue ellipse import, grey and dashed never executed,
 orange executed but not in the static graph; with --heat the share of the run, from pale to red. Labels of edges count how often.
@@ -52,10 +52,11 @@ pub(super) struct Arguments {
     /// The function of `cfg`: its index in the function space (imports first), or its name
     #[arg(long, value_name = "INDEX|NAME", required_if_eq("kind", "cfg"))]
     function: Option<String>,
-    /// Colour by share of the run, width of edges by count
+    /// Colour by share of the run, width of edges by count (calls, dynamic, cfg)
     #[arg(long)]
     heat: bool,
-    /// The N hottest functions and the imports that they call; 0 for all
+    /// The N hottest functions and the imports that they call; 0 for all. Of static-calls, those with the
+    /// most calls in the code
     #[arg(long, value_name = "N")]
     top: Option<usize>,
     /// What lies around a function, given by index or name: those that call it or that it calls
@@ -74,6 +75,13 @@ pub(super) struct Arguments {
     recorded: report::Sample,
     #[command(flatten)]
     sample: sample::Arguments,
+}
+
+impl Arguments {
+    /// Whether somebody said which functions are drawn.
+    fn is_chosen(&self) -> bool {
+        self.top.is_some() || self.around.is_some()
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -117,10 +125,7 @@ fn draw(arguments: &Arguments, analysed: &Analysed) -> Result<String, Failure> {
     let Analysed { name, options, analysis } = analysed;
     let report = Report::of(&Subject { name, analysis, options, max_log: 0 });
     let module = || Module::parse(analysis.wasm.clone()).map_err(|error| Failure::new(Exit::Invalid, error));
-    let is_chosen = arguments.top.is_some() || arguments.around.is_some();
-    if is_chosen && matches!(arguments.kind, Kind::Cfg | Kind::States) {
-        let why =
-            "--top and --around choose among the functions of a call graph; cfg and states are drawn whole";
+    if let Some(why) = refused(arguments) {
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!(why)));
     }
     let around = arguments.around.as_deref().map(|given| names::function(&module()?, given)).transpose()?;
@@ -146,6 +151,19 @@ fn draw(arguments: &Arguments, analysed: &Analysed) -> Result<String, Failure> {
     })
 }
 
+/// Why options do not go with the kind of graph, if they do not.
+fn refused(arguments: &Arguments) -> Option<&'static str> {
+    match arguments.kind {
+        Kind::Cfg | Kind::States if arguments.is_chosen() => Some(
+            "--top and --around choose among the functions of a call graph; cfg and states are drawn whole",
+        ),
+        Kind::StaticCalls | Kind::States if arguments.heat => {
+            Some("--heat colours calls, dynamic and cfg; static-calls and states have no shares of the run")
+        }
+        _ => None,
+    }
+}
+
 /// What is drawn of a graph that Graphviz could not lay out, or that nobody could read: the hottest, if
 /// nobody asked for anything.
 fn bearable(arguments: &Arguments, report: &Report<'_>, shown: Shown) -> Shown {
@@ -156,8 +174,7 @@ fn bearable(arguments: &Arguments, report: &Report<'_>, shown: Shown) -> Shown {
         Kind::StaticCalls => report.view.calls.edges.len(),
         Kind::Cfg | Kind::States => 0,
     };
-    let is_chosen = arguments.top.is_some() || arguments.around.is_some();
-    if matches!(arguments.format, Format::Dot) || is_chosen || edges <= DRAWN_EDGES {
+    if matches!(arguments.format, Format::Dot) || arguments.is_chosen() || edges <= DRAWN_EDGES {
         return shown;
     }
     crate::cli::complain!(

@@ -81,12 +81,12 @@ impl Selection {
         let around = shown
             .around
             .map(|(func, depth)| format!(" within {} of func {func}", plural(depth.into(), "call")));
-        let hottest = if shown.top.is_some() { "hottest " } else { "" };
+        let hottest = if shown.top.is_some() { ", the hottest" } else { "" };
         let note = format!(
-            "drawn: the {} {hottest}functions{} of {}; the others are folded",
+            "drawn: {} of {}{}{hottest}; the others are folded",
             grouped(drawn),
+            plural(of, "function"),
             around.unwrap_or_default(),
-            grouped(of)
         );
         Self { weights, kept: Some(kept), note: Some(note) }
     }

@@ -957,6 +957,10 @@ fn lcov_has_the_lines_that_ran() {
     ] {
         assert!(lcov.contains(part), "{part} is not in\n{lcov}");
     }
+    // Names are what functions go by there.
+    let twins = lines.join("\n").replace("(func $g", "(func (@name \"f\")");
+    let lcov = text(&spoor(&["export", "lcov", &file(&folder, "y.wat", twins)]));
+    assert!(lcov.contains("FNDA:1,func 0 (f)\nFNDA:0,func 1 (f)\n"), "{lcov}");
     let binary = file(&folder, "x.wasm", wat::parse_str("(module (func (export \"_start\") nop))").unwrap());
     let output = spoor(&["export", "lcov", &binary]);
     assert_eq!(output.status.code(), Some(4));

@@ -3,10 +3,7 @@
 //! Lines are those of the debug information, or of the text that a sample was given as. A line counts as
 //! often as the instruction of it that ran most; what was inlined counts for the line that it comes from.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
-};
+use std::{collections::BTreeMap, io};
 
 use super::Names;
 use crate::{
@@ -52,15 +49,15 @@ pub fn write(source: Source<'_>, blocks: &[RanBlock], out: &mut impl io::Write) 
     let counts = counts(blocks);
     for func in source.module.defined() {
         let Ok(code) = source.module.code(func) else { continue };
-        let mut entered = None;
+        let mut is_entered = false;
         for op in code.ops() {
             let Some((file, number)) = lines.at(func, op.offset) else { continue };
             let count = counts.get(&op.offset).copied().unwrap_or(0);
             let file = files.entry(file).or_default();
             let ran = file.lines.entry(number).or_default();
             *ran = count.max(*ran);
-            if entered.is_none() {
-                entered = Some(());
+            if !is_entered {
+                is_entered = true;
                 file.functions.insert(func, (number, count));
             }
         }
@@ -103,23 +100,34 @@ impl<'a> Place<'a> {
 
 fn record(name: &str, file: &File, names: &Names<'_>, out: &mut impl io::Write) -> io::Result<()> {
     writeln!(out, "TN:\nSF:{}", line(name))?;
-    let called: Vec<_> = file
-        .functions
-        .iter()
-        // A comma ends the number before a name, and nothing ends the name but its line.
-        .map(|(&func, &(at, count))| (names.name(func).unwrap_or_else(|| format!("func_{func}")), at, count))
-        .collect();
+    let called = called(file, names);
+    // A comma ends the number before a name, and nothing ends the name but its line.
     for (name, at, _) in &called {
         writeln!(out, "FN:{at},{name}")?;
     }
     for (name, _, count) in &called {
         writeln!(out, "FNDA:{count},{name}")?;
     }
-    let hit: BTreeSet<_> = file.functions.iter().filter(|(_, (_, count))| *count > 0).collect();
-    writeln!(out, "FNF:{}\nFNH:{}", file.functions.len(), hit.len())?;
+    let hit = called.iter().filter(|(.., count)| *count > 0).count();
+    writeln!(out, "FNF:{}\nFNH:{hit}", called.len())?;
     for (at, count) in &file.lines {
         writeln!(out, "DA:{at},{count}")?;
     }
     let ran = file.lines.values().filter(|count| **count > 0).count();
     writeln!(out, "LF:{}\nLH:{ran}\nend_of_record", file.lines.len())
+}
+
+/// The functions of a file: name, line, how often each was entered. Who reads them goes by their names, so
+/// functions of one name (of a generic one, say) have their index before it.
+fn called(file: &File, names: &Names<'_>) -> Vec<(String, u32, u64)> {
+    let name = |func| names.name(func).unwrap_or_else(|| format!("func_{func}"));
+    let mut bearers: BTreeMap<String, u64> = BTreeMap::new();
+    for &func in file.functions.keys() {
+        *bearers.entry(name(func)).or_default() += 1;
+    }
+    let told = file.functions.iter().map(|(&func, &(at, count))| match name(func) {
+        name if bearers.get(&name).is_some_and(|count| *count > 1) => (names.func(func), at, count),
+        name => (name, at, count),
+    });
+    told.collect()
 }

@@ -55,11 +55,10 @@ fn entries(run: &Run) -> impl Iterator<Item = Value> {
         let mut calls = run.calls.iter().filter(|call| call.entry == position);
         let first = calls.next()?.time_ns;
         let last = calls.next_back().map_or(first, |call| call.time_ns);
-        let (from, to) = (micros(first), micros(last));
         let args: Vec<_> = entry.args.iter().map(ToString::to_string).collect();
         Some(json!({
-            "ph": "X", "cat": "entry", "name": entry.name, "pid": PROCESS, "tid": 1, "ts": from, "dur": to - from,
-            "args": {"arguments": args, "made up": entry.made_up},
+            "ph": "X", "cat": "entry", "name": entry.name, "pid": PROCESS, "tid": 1, "ts": micros(first),
+            "dur": micros(last.saturating_sub(first)), "args": {"arguments": args, "made up": entry.made_up},
         }))
     })
 }

@@ -27,14 +27,13 @@ pub fn leftovers(run: &Run) -> impl Iterator<Item = Leftover<'_>> {
     let streams = streams.into_iter().filter(|(_, bytes)| !bytes.is_empty());
     let sent = run.connections.iter().filter(|connection| !connection.sent.is_empty());
     let has_contents = |change: &&FileChange| change.sha256.is_some();
-    let file = |change: &'_ FileChange| change.change.as_str();
     streams
         .map(move |(kind, bytes)| item(kind, None, &bytes[..]))
         .chain(sent.map(move |sent| item("sent", Some(&*sent.name), &sent.sent[..])))
         .chain(run.carved.iter().map(move |module| item("module", None, &module[..])))
         .chain(run.returned.iter().map(move |one| item("returned", Some(one.contents.as_str()), &one.bytes)))
         .chain(run.files.iter().filter(has_contents).map(move |change| Leftover {
-            change: Some(file(change)),
+            change: Some(change.change.as_str()),
             ..item("file", Some(change.last_path()), &change.contents)
         }))
 }

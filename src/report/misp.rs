@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Report,
+    indicators::host,
     limits::STIX_INDICATORS,
     ndjson::snake,
     time::timestamp,
@@ -99,12 +100,11 @@ fn file(report: &Report<'_>, time: &str) -> Value {
 
 /// Type, category and value of an indicator; `None` if MISP has no type for it.
 fn attribute(ioc: &Ioc) -> Option<(&'static str, &'static str, &str)> {
-    let host = ioc.value.rsplit_once(':').map_or(&*ioc.value, |(host, _)| host);
     Some(match ioc.kind {
         IocKind::Url | IocKind::Webhook => ("url", "Network activity", &ioc.value),
-        IocKind::Domain => ("domain", "Network activity", host),
+        IocKind::Domain => ("domain", "Network activity", host(ioc)),
         IocKind::Onion => ("domain", "Network activity", &ioc.value),
-        IocKind::Ipv4 => ("ip-dst", "Network activity", host),
+        IocKind::Ipv4 => ("ip-dst", "Network activity", host(ioc)),
         IocKind::Ipv6 => ("ip-dst", "Network activity", &ioc.value),
         IocKind::Email => ("email-dst", "Network activity", &ioc.value),
         IocKind::Wallet => ("other", "Financial fraud", &ioc.value),

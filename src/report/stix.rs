@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Report,
+    indicators::host,
     limits::STIX_INDICATORS,
     ndjson::snake,
     time::timestamp,
@@ -166,12 +167,11 @@ impl Bundle {
 
 /// What in the network an indicator names, as a pattern; `None` for anything else.
 fn pattern(ioc: &Ioc) -> Option<String> {
-    let host = || ioc.value.rsplit_once(':').map_or(&*ioc.value, |(host, _)| host);
     let (object, value) = match ioc.kind {
         IocKind::Url | IocKind::Webhook => ("url:value", &*ioc.value),
-        IocKind::Domain => ("domain-name:value", host()),
+        IocKind::Domain => ("domain-name:value", host(ioc)),
         IocKind::Onion => ("domain-name:value", &*ioc.value),
-        IocKind::Ipv4 => ("ipv4-addr:value", host()),
+        IocKind::Ipv4 => ("ipv4-addr:value", host(ioc)),
         IocKind::Ipv6 => ("ipv6-addr:value", &*ioc.value),
         IocKind::Email => ("email-addr:value", &*ioc.value),
         _ => return None,

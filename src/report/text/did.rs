@@ -12,7 +12,7 @@ use crate::{
     module::view::Ioc,
     report::Report,
     sandbox::ChangeKind,
-    text::{clip, cut_counted, grouped, percent, plural, some},
+    text::{clip, cut_counted, grouped, percent, plural, share, some},
 };
 
 pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
@@ -20,7 +20,7 @@ pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()
     let report = printer.report;
     let mut facts = files(report);
     facts.extend(bait(report));
-    facts.extend(flows(report));
+    facts.extend(flows(printer));
     facts.extend(connections(report));
     facts.extend(output(report));
     facts.extend(made(report));
@@ -67,11 +67,13 @@ fn bait(report: &Report<'_>) -> Option<Fact> {
     (!tokens.is_empty()).then(|| ("bait", some(tokens.iter().map(one), SHOWN_ITEMS)))
 }
 
-fn flows(report: &Report<'_>) -> Option<Fact> {
-    let flows = &report.data_flows?.flows;
+fn flows<W: Write>(printer: &Printer<'_, '_, W>) -> Option<Fact> {
+    let flows = &printer.report.data_flows?.flows;
+    // With more asked for there is a table of them.
+    let hint = if printer.options.level == Verbosity::Normal { " (-v)" } else { "" };
     let more = match flows.len().saturating_sub(1) as u64 {
         0 => String::new(),
-        more => format!("; and {} (-v)", plural(more, "more flow")),
+        more => format!("; and {}{hint}", plural(more, "more flow")),
     };
     flows.first().map(|flow| ("data", format!("{}{more}", flow.text)))
 }
@@ -136,7 +138,7 @@ fn calls(report: &Report<'_>) -> Option<Fact> {
 fn worked<W: Write>(printer: &Printer<'_, '_, W>) -> Option<Fact> {
     let report = printer.report;
     let hottest = report.dynamic.functions.iter().max_by_key(|function| function.classes.total)?;
-    let share = hottest.classes.total as f64 / report.instructions.max(1) as f64;
+    let share = share(hottest.classes.total, report.instructions);
     let of = report.dynamic.loops.iter().filter(|of| of.place.function == hottest.index);
     let times = of.max_by(|a, b| a.share.total_cmp(&b.share));
     let times = times.filter(|of| of.iterations > 1);

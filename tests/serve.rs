@@ -66,6 +66,7 @@ impl Server {
     fn next(&mut self) -> Option<Words> {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
+        assert!(!line.contains(['<', '\u{202e}']), "what could deceive is escaped: {line}");
         let said: Value = (!line.is_empty()).then(|| serde_json::from_str(&line).expect("JSON"))?;
         let mut bytes = vec![0; said["bytes"].as_u64().unwrap_or(0) as usize];
         self.output.read_exact(&mut bytes).unwrap();
@@ -119,13 +120,14 @@ fn samples_are_answered_with_reports_and_files() {
         ("nothing", b"no sample at all"),
         ("broken", b"\0asm\x01\0\0\0\x63"),
         ("empty", b""),
+        ("deceptive", &module("\\u{202e}<b>")),
         // Nothing is kept: it is answered again.
         ("again", &module("plain")),
     ] {
         server.give(id, sample);
     }
     let (said, status) = server.rest();
-    assert_eq!(said.last().unwrap().0, json!({ "type": "bye", "samples": 7 }));
+    assert_eq!(said.last().unwrap().0, json!({ "type": "bye", "samples": 8 }));
     assert_eq!(status.code(), Some(0));
 
     let report = |id: &str| serde_json::from_slice::<Value>(&of(&said, id, "report")[0].1).unwrap();
@@ -137,6 +139,9 @@ fn samples_are_answered_with_reports_and_files() {
         assert_eq!(report["schema"], "spoor.report/1");
     }
     assert_eq!(report("broken")["status"], "invalid");
+    assert_eq!(report("deceptive")["view"]["exports"][0]["name"], "\u{202e}<b>");
+    let deceptive = String::from_utf8(of(&said, "deceptive", "report")[0].1.clone()).unwrap();
+    assert!(!deceptive.contains(['<', '\u{202e}']), "{deceptive}");
     assert_eq!(of(&said, "plain", "report")[0].1, of(&said, "again", "report")[0].1, "the same report");
     let files = of(&said, "dropper", "file");
     let [(label, bytes)] = files[..] else { panic!("{files:?}") };
@@ -244,16 +249,11 @@ fn busy(words: &[&str]) -> Server {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_request_to_end_finishes_what_is_under_way() {
-    let server =
+    let mut server =
         busy(&["--entry-time=3", "--entry-decisions=1000000000000", "--max-decisions=1000000000000"]);
     signal(server.process.id(), "TERM");
     // Its input is open all the time.
-    let Server { .. } = &server;
-    let mut server = server;
-    let mut said = Vec::new();
-    while let Some(words) = server.next() {
-        said.push(words);
-    }
+    let said: Vec<Words> = std::iter::from_fn(|| server.next()).collect();
     assert_eq!(done(&said, "long")["result"], "analysed");
     assert_eq!(said.last().unwrap().0, json!({ "type": "bye", "samples": 1 }));
     assert_eq!(server.process.wait().unwrap().code(), Some(0));

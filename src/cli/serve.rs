@@ -2,7 +2,7 @@
 //! which is the same for one sample.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal as _, Write},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -30,7 +30,7 @@ use super::{Exit, Failure, sample, scan::MAX_JOBS, worker};
 #[group(skip)]
 #[command(after_help = "Examples:
   spoor serve --stdio --jobs 4
-  spoor scan - < sample.wasm          (one sample, no header before it)
+  spoor scan - < sample.wasm > answer  (one sample, no header before it)
 
 Exit codes:
   0    the input ended, or SIGTERM came, and everything that was read is answered
@@ -67,12 +67,18 @@ pub(super) fn one(spawner: &Spawner, out: &mut impl Write) -> Result<Exit, Failu
     answer(spawner, 1, Whole(io::stdin(), "-"), out)
 }
 
+/// Answers, on what is no terminal: bytes of samples are handed on as they are.
 fn answer(
     spawner: &Spawner,
     jobs: usize,
     source: impl Source,
     out: &mut impl Write,
 ) -> Result<Exit, Failure> {
+    if io::stdout().is_terminal() {
+        let message =
+            "answers hold bytes of samples as they are: send them to a program or a file, not to a terminal";
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
+    }
     let draining = Arc::new(AtomicBool::new(false));
     let (first, second) = (Arc::clone(&draining), Arc::clone(&spawner.interrupted));
     let handler = move || {

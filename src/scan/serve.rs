@@ -33,7 +33,7 @@ use super::{
     unpack,
     worker::{MAX_FILE_BYTES, MAX_SAMPLE_BYTES},
 };
-use crate::hex;
+use crate::{hex, text};
 
 /// Name and version of the protocol: the first number changes when a driver of the last one would fail.
 pub const PROTOCOL: &str = "spoor.serve/1";
@@ -180,7 +180,7 @@ impl<R: BufRead + Send + 'static> Source for Framed<R> {
                 }
             };
             let Some(sample) = sample else {
-                return Err(nonsense(format!("the input ends within sample `{}`", crate::text::line(&id))));
+                return Err(nonsense(format!("the input ends within sample `{}`", text::line(&id))));
             };
             if !take(id, sample) {
                 break;
@@ -215,7 +215,7 @@ fn header(input: &mut impl BufRead) -> io::Result<Option<Header>> {
     let header: Header =
         serde_json::from_slice(&line).map_err(|error| nonsense(format!("no header: {error}")))?;
     if header.kind != "sample" {
-        return Err(nonsense(format!("a header of unknown type `{}`", crate::text::line(&header.kind))));
+        return Err(nonsense(format!("a header of unknown type `{}`", text::line(&header.kind))));
     }
     if header.id.is_empty() || header.id.len() > MAX_ID {
         return Err(nonsense(format!("an id of {} bytes: 1 to {MAX_ID} are allowed", header.id.len())));
@@ -278,8 +278,7 @@ pub fn serve(
 }
 
 fn write(output: &mut impl Write, (said, bytes): &Words) -> io::Result<()> {
-    serde_json::to_writer(&mut *output, said)?;
-    output.write_all(b"\n")?;
+    text::write_json_line(output, said)?;
     output.write_all(bytes)?;
     output.flush()
 }

@@ -171,10 +171,12 @@ impl Analyst {
     fn report(&self, analysis: &Analysis, name: &str, options: sandbox::RunOptions) -> Option<Vec<u8>> {
         let written = |max_log| {
             let report = Report::of(&Subject { name, analysis, options: &options, max_log });
+            let mut json = Vec::new();
             match Shortened::of(&report) {
-                Some(shortened) => serde_json::to_vec(&shortened.report(report)),
-                None => serde_json::to_vec(&report),
+                Some(shortened) => text::write_json_line(&mut json, &shortened.report(report)),
+                None => text::write_json_line(&mut json, &report),
             }
+            .map(|()| json)
         };
         let fits = |max_log| written(max_log).ok().filter(|json| json.len() <= MAX_REPORT);
         fits(REPORT_CALLS).or_else(|| fits(0))

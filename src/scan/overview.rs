@@ -36,7 +36,8 @@ pub fn write(
     for line in samples.lines() {
         rows.push(serde_json::from_str::<SampleRow>(&line?)?);
     }
-    rows.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.origin.path.cmp(&b.origin.path)));
+    let place = |row: &SampleRow| (row.origin.to_string(), row.sha256.clone());
+    rows.sort_by_cached_key(|row| (rank(row), place(row)));
     let title = format!("{} in a batch", plural(summary.samples, "sample"));
     let body = body(&title, &rows, summary, clusters);
     out.write_all(framed(&title, &body).into_string().as_bytes())?;

@@ -579,10 +579,12 @@ fn a_file_that_is_there_is_not_written_over() {
     };
     assert_eq!((run(&[]), run(&[]), run(&["--force"])), (Some(0), Some(2), Some(0)));
     let report = |args: &[&str]| spoor(args).arg(&path).output().unwrap();
-    // A report of a file follows no values.
+    // A file without what the host did tells no values, and says so to whoever asks for all of them.
     let live = spoor(&["run", "--json", "--values", "off"]).arg(&sample).output().unwrap();
     let read = report(&["report", "--json"]);
     assert_eq!((live.status.code(), live.stdout), (read.status.code(), read.stdout));
+    let full = report(&["report", "-q", "--values", "full"]).stderr;
+    assert!(String::from_utf8(full).unwrap().contains("it does not hold what the host did"));
     assert_eq!(report(&["info"]).status.code(), Some(0));
     assert_eq!(report(&["rerun"]).status.code(), Some(0));
     let linear = report(&["dump", "--from", "30", "--to", "60"]);

@@ -121,7 +121,7 @@ const EXIT_CODES: &str = "Exit codes:
   3  not a valid module; `trace`, `dump`: or one that needs what the engine lacks
   4  valid but not executable: it needs what the engine lacks or cannot give, no such export or function, arguments that do not fit
   5  internal error, or output that cannot be written
-130  `scan`, `watch`: interrupted
+130  `scan`, `watch`, `serve`: interrupted
 `run`, `graph` and `diff` print what the bytes say of samples that give 3 or 4, too.";
 
 #[derive(Debug, Subcommand)]

@@ -28,8 +28,9 @@ use super::{
 /// Run a sample and write everything that happened to a trace file, while it happens
 ///
 /// The file holds the sample too, and lasts: `spoor report` makes the same report from it as `spoor run` of
-/// the sample, `spoor rerun` runs it again and compares. A recording that is cut off (a crash, a full disk)
-/// is read as far as it goes. An entry point that comes to its budget is stopped: then the line says which.
+/// the sample (with `--effects`; without, as `spoor run --values off`), `spoor rerun` runs it again and
+/// compares. A recording that is cut off (a crash, a full disk) is read as far as it goes. An entry point
+/// that comes to its budget is stopped: then the line that is printed says which.
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(after_help = "Examples:
@@ -52,8 +53,9 @@ pub(super) struct Arguments {
     /// Leave the sample out: only its SHA-256 is kept, and reading the file needs the sample beside it
     #[arg(long)]
     detached: bool,
-    /// Keep what the host did to the sample too (results, bytes written to memory), so that what shows values
-    /// need not run the sample again. A program of before this option refuses the file
+    /// Keep what the host did to the sample too (results, bytes written to memory), so that `spoor report`
+    /// can follow what it was given, and what shows values need not run the sample again. A program of before
+    /// this option refuses the file
     #[arg(long)]
     effects: bool,
     #[command(flatten)]

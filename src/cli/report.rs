@@ -18,6 +18,10 @@ use super::{
 };
 
 /// Print from a trace file what `spoor run` of its sample prints: nothing is run
+///
+/// What the sample was given is followed only if the file holds what the host did (`spoor run --save`, `spoor
+/// record --effects`). Of any other file the report is that of `spoor run --values off`, so rules that ask
+/// for flows do not match.
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(after_help = "Examples:
@@ -36,8 +40,8 @@ pub(super) struct Arguments {
     /// Further rules: files (.yml, .yar) or folders; may be repeated
     #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
-    /// Follow what the sample was given, as `spoor run` does, if the file holds what the host did: one that
-    /// `spoor run --save` or `spoor record --effects` made. Nothing is run; `spoor taint` runs it again
+    /// Follow what the sample was given, as `spoor run` does, if the file holds what the host did. Nothing is
+    /// run; `spoor taint` runs it again
     #[arg(long, value_enum, default_value_t = Values::Auto)]
     values: Values,
     #[command(flatten)]
@@ -64,8 +68,12 @@ impl Sample {
     /// Analyses what a trace file holds, and says on standard error what it lacks.
     pub(super) fn analyse(&self, file: &Path, rules: &rules::Set, look: Look) -> Result<Analysed, Failure> {
         let mut recorded = self.open(file)?;
-        if look != Look::Off {
-            recorded.read_effects();
+        // By default it is followed where it can be; whoever asks for all of it is told.
+        if look != Look::Off && !recorded.read_effects() && look == Look::Full {
+            let file = line(&file.display().to_string());
+            crate::cli::complain!(
+                "spoor: {file}: it does not hold what the host did, so nothing is followed"
+            );
         }
         let (name, options) = (recorded.header.name.clone(), recorded.header.options.clone());
         let progress = Progress::begin("reading", file);

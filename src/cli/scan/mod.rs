@@ -42,11 +42,11 @@ use super::{Exit, Failure, given, sample, serve, worker};
 
 /// Analyse batches: folders, archives, modules inside other files; each sample in a process of its own
 ///
-/// Every sample is analysed as by `spoor run`, in a worker process that is limited in memory and time and can
-/// reach neither files nor network, so that a crash costs one sample. Archives (zip, tar, gzip, zstd, xz;
-/// password "infected") are looked into, and modules found in any other file: base64 and data URLs in HTML
-/// and JavaScript, number lists, string literals, raw bytes in programs, dumps and other modules. Nothing is
-/// unpacked to disk. The same content is analysed once.
+/// Every sample is analysed as by `spoor run --values off`, in a worker process that is limited in memory and
+/// time and can reach neither files nor network, so that a crash costs one sample. Archives (zip, tar, gzip,
+/// zstd, xz; password "infected") are looked into, and modules found in any other file: base64 and data URLs
+/// in HTML and JavaScript, number lists, string literals, raw bytes in programs, dumps and other modules.
+/// Nothing is unpacked to disk. The same content is analysed once.
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -55,7 +55,7 @@ use super::{Exit, Failure, given, sample, serve, worker};
   spoor scan 'feeds/*.zip' dump.bin --jobs 8 --out results/
   spoor scan samples/ --out results/ --resume
   spoor scan page.html --json
-  spoor scan - < sample.wasm
+  spoor scan - < sample.wasm > answer
   spoor scan samples/ --out part-1/ --shard 1/2      (on one machine; --shard 2/2 on another)
   spoor scan merge part-1/ part-2/ --out results/
   duckdb -c \"SELECT verdict, count(*) FROM 'results/samples.jsonl' GROUP BY 1\"
@@ -68,7 +68,8 @@ Exit codes:
   1    something has none: a worker failed, or a file, an archive or a member of one could not be read
   2    wrong usage, a folder for results that cannot be used, or everything could be read and no module was found
   5    internal error, or results that cannot be written
-  130  interrupted (Ctrl-C)")]
+  130  interrupted (Ctrl-C)
+`spoor scan -` has those of `spoor serve`: 0 as soon as the sample is answered, whatever the answer says.")]
 pub(super) struct Arguments {
     /// Files, folders, or patterns such as 'a/**/*.zip'; `-`, alone, is the sample on standard input: it is
     /// answered with its full report and the files found in it, as docs/protocol.md describes

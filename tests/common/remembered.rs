@@ -107,7 +107,7 @@ impl Visitor for Plain {
     }
 }
 
-/// Counts decisions of stretches, to see that there are some.
+/// Counts stretches, to see that there are some.
 #[derive(Default)]
 struct Leaps(u64);
 

@@ -44,7 +44,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     limitation::Limitation,
-    module::{LoadError, component::Kind},
+    module::{
+        LoadError,
+        component::{Answerer, Linked},
+    },
     tracer::{Recording, Session, StreamSink, Timeout, Tracer},
 };
 
@@ -144,7 +147,7 @@ fn modules_left(session: &Session) -> Option<Limitation> {
     let component = session.module().component()?;
     let mut left = component.unrun().peekable();
     let first = left.peek()?.start as u64;
-    let answered = component.main.imports.iter();
-    let imports = answered.filter(|import| matches!(import.kind, Kind::Adapter | Kind::Inner)).count() as u64;
+    let is_answered = |import: &&Linked| matches!(import.answerer, Answerer::Adapter | Answerer::Inner);
+    let imports = component.main.imports.iter().filter(is_answered).count() as u64;
     Some(Limitation::ModulesLeft { count: left.count() as u64, first, imports })
 }

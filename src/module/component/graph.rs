@@ -317,7 +317,7 @@ impl<'a> Graph<'a> {
             }
             ComponentAlias::CoreInstanceExport { kind, instance_index, name } => {
                 let instance = *at(&scope.core_instances, instance_index, "an instance of a module")?;
-                scope.push_core(kind, self.export(instance, name));
+                scope.push_core(kind, self.export(instance, &name.into()));
             }
             ComponentAlias::Outer { kind, count, index } => scope.outer_alias(kind, count, index)?,
         }
@@ -325,11 +325,12 @@ impl<'a> Graph<'a> {
     }
 
     /// What an instance exports under a name. That a module has it, is asked where it matters.
-    pub(super) fn export(&self, instance: usize, name: &str) -> CoreItem {
-        match self.core.get(instance) {
-            Some(CoreInstance::Exports(items)) if items.contains_key(name) => items[name].clone(),
-            _ => CoreItem::Other(CoreExport { instance, name: name.into() }),
-        }
+    pub(super) fn export(&self, instance: usize, name: &Rc<str>) -> CoreItem {
+        let passed_on = match self.core.get(instance) {
+            Some(CoreInstance::Exports(items)) => items.get(name),
+            _ => None,
+        };
+        passed_on.cloned().unwrap_or_else(|| CoreItem::Other(CoreExport { instance, name: Rc::clone(name) }))
     }
 }
 

@@ -7,18 +7,18 @@
 //!
 //! Not here: other modules. What is theirs is said to be so.
 
-use std::{collections::HashMap, ops::Range, rc::Rc};
+use std::{cell::Cell, collections::HashMap, ops::Range, rc::Rc};
 
 use super::{
-    Kind as Answerer, Linked, Main, Part, Program, Role,
+    Answerer, Linked, Main, Part, Program, Role,
     graph::Graph,
     item::{CoreExport, CoreFunc, CoreInstance, CoreItem, Exports, Func, Instance, Item},
-    limits::{MAX_HOPS, MAX_STEPS},
-    outline::{Kind, Outline},
+    limits::{BYTES_OF_NAME, MAX_HOPS, MAX_NAME_BYTES},
+    outline::{Import, Kind, Outline},
     problem::Problem,
 };
 
-/// Names by which an adapter asks for the program.
+/// The name by which an adapter asks for the program.
 const PROGRAM: &str = "__main_module__";
 /// Names by which a program asks for preview1.
 const PREVIEW1: &[&str] = &["wasi_snapshot_preview1", "wasi_unstable"];
@@ -27,24 +27,29 @@ const PREVIEW1: &[&str] = &["wasi_snapshot_preview1", "wasi_unstable"];
 pub(super) struct Choice<'g, 'a> {
     graph: &'g Graph<'a>,
     outlines: Vec<Outline<'a>>,
-    /// What tables hold that another module fills: the instance whose table it is, the table, the element.
-    filled: HashMap<(usize, u32, u64), CoreItem>,
+    /// Who filled an element of a table last: of the instance with the table, the table and the element; of
+    /// the one that filled it, the position of the import that it put there, or `None` if that is no import.
+    filled: HashMap<(usize, u32, u64), Option<(usize, usize)>>,
+    /// What is left of [`MAX_NAME_BYTES`].
+    room: Cell<usize>,
 }
 
 impl<'g, 'a> Choice<'g, 'a> {
     pub(super) fn new(file: &'a [u8], graph: &'g Graph<'a>) -> Result<Self, Problem> {
         let outlines = graph.modules.iter().map(|module| Outline::of(file, module.clone())).collect();
-        let mut choice = Self { graph, outlines, filled: HashMap::new() };
-        let mut elements = 0;
+        let room = Cell::new(MAX_NAME_BYTES);
+        let mut choice = Self { graph, outlines, filled: HashMap::new(), room };
         for instance in 0..graph.core.len() {
-            let segments = choice.outline(instance).map_or(&[][..], |outline| &outline.elements);
-            elements += segments.iter().map(|(.., functions)| functions.len() as u64).sum::<u64>();
-            if elements > MAX_STEPS {
-                return Err(Problem::TooMany);
-            }
-            choice.fill(instance);
+            choice.fill(instance)?;
         }
         Ok(choice)
+    }
+
+    /// Takes a name of so many bytes from the budget.
+    fn spend(&self, len: usize) -> Result<(), Problem> {
+        let left = self.room.get().checked_sub(len.saturating_add(BYTES_OF_NAME));
+        self.room.set(left.ok_or(Problem::TooManyNames)?);
+        Ok(())
     }
 
     fn outline(&self, instance: usize) -> Option<&Outline<'a>> {
@@ -55,33 +60,31 @@ impl<'g, 'a> Choice<'g, 'a> {
     }
 
     /// What an instance of a module is given for one of its imports.
-    fn given(&self, instance: usize, module: &str, name: &str) -> Option<CoreItem> {
+    fn given(&self, instance: usize, import: &Import<'_>) -> Option<CoreItem> {
         let CoreInstance::Module { args, .. } = self.graph.core.get(instance)? else { return None };
-        Some(self.graph.export(*args.get(module)?, name))
+        Some(self.graph.export(*args.get(import.module)?, &import.name))
     }
 
     /// Notes what an instance puts into tables of others.
-    fn fill(&mut self, instance: usize) {
-        let Some(outline) = self.outline(instance) else { return };
+    fn fill(&mut self, instance: usize) -> Result<(), Problem> {
+        let Some(outline) = self.outline(instance) else { return Ok(()) };
         let mut filled = Vec::new();
-        let tables: Vec<_> = outline.imported(Kind::Table).collect();
-        let functions: Vec<_> = outline.imported(Kind::Func).collect();
-        for (table, first, elements) in &outline.elements {
-            let Some(&position) = tables.get(*table as usize) else { continue };
-            let (module, name, _) = outline.imports[position];
-            let Some(CoreItem::Other(CoreExport { instance: owner, name })) =
-                self.given(instance, module, name)
+        for fill in &outline.fills {
+            let table = &outline.imports[fill.table];
+            self.spend(table.module.len() + table.name.len())?;
+            let Some(CoreItem::Other(CoreExport { instance: owner, name })) = self.given(instance, table)
             else {
                 continue;
             };
             let Some(table) = self.outline(owner).and_then(|owner| owner.table(&name)) else { continue };
-            for (element, func) in (*first..).zip(elements) {
-                let import = functions.get(*func as usize).map(|&position| outline.imports[position]);
-                let item = import.and_then(|(module, name, _)| self.given(instance, module, name));
-                filled.extend(item.map(|item| ((owner, table, element), item)));
+            for (element, func) in (fill.first..).zip(&fill.functions) {
+                self.spend(0)?;
+                let import = outline.functions.get(*func as usize).map(|&import| (instance, import));
+                filled.push(((owner, table, element), import));
             }
         }
         self.filled.extend(filled);
+        Ok(())
     }
 
     /// What a core function is, behind jumps.
@@ -92,45 +95,50 @@ impl<'g, 'a> Choice<'g, 'a> {
         };
         for _ in 0..MAX_HOPS {
             let CoreFunc::Export(export) = &func else { return Ok(func) };
-            let jump = self.outline(export.instance).and_then(|outline| outline.trampoline(&export.name));
-            let Some((table, element)) = jump else { return Ok(func) };
-            func = match self.filled.get(&(export.instance, table, element)) {
-                Some(CoreItem::Func(next)) => next.clone(),
-                Some(CoreItem::Other(next)) => CoreFunc::Export(next.clone()),
+            self.spend(export.name.len())?;
+            func = match self.behind_jump(export) {
+                Some(CoreItem::Func(next)) => next,
+                Some(CoreItem::Other(next)) => CoreFunc::Export(next),
                 None => return Ok(func),
             };
         }
         Err(Problem::TooFar)
     }
 
+    /// What stands in the table through which an exported function jumps, if it is one that does.
+    fn behind_jump(&self, export: &CoreExport) -> Option<CoreItem> {
+        let (table, element) = self.outline(export.instance)?.trampoline(&export.name)?;
+        let (by, import) = (*self.filled.get(&(export.instance, table, element))?)?;
+        self.given(by, self.outline(by)?.imports.get(import)?)
+    }
+
     /// The program, and what it imports.
     pub(super) fn main(&self, exports: &Exports) -> Result<Main, Problem> {
         let mut lifted = Vec::new();
-        lifted_of(exports, "", &mut lifted);
+        self.lifted_of(exports, "", &mut lifted)?;
         let program = lifted.iter().find(|(name, _)| is_run(name)).map(|(_, export)| export);
-        let first = program.or_else(|| self.heaviest(lifted.iter().map(|(_, export)| export)));
-        let instance = match first {
-            Some(export) => self.behind_adapters(export.instance),
-            None => self.largest().ok_or(Problem::NoModule)?,
+        let of_exports = || self.heaviest(lifted.iter().map(|(_, export)| export.instance));
+        let instance = match program.map(|export| export.instance).or_else(of_exports) {
+            Some(instance) => self.behind_adapters(instance),
+            None => self.heaviest(0..self.graph.core.len()).ok_or(Problem::NoModule)?,
         };
-        let CoreInstance::Module { module: Some(number), .. } = self.graph.core[instance] else {
+        let Some(CoreInstance::Module { module: Some(number), .. }) = self.graph.core.get(instance) else {
             return Err(Problem::NoModule);
         };
-        let outline = &self.outlines[number];
         let mut realloc = None;
         let mut imports = Vec::new();
-        for (module, name, kind) in &outline.imports {
-            let item = self.given(instance, module, name);
-            let linked = match (item, kind) {
-                (Some(item), Kind::Func) => self.linked(instance, (module, name), item, &mut realloc)?,
-                _ => Linked { module: (*module).into(), name: (*name).into(), kind: Answerer::Inner },
+        for import in &self.outlines[*number].imports {
+            let linked = match (self.given(instance, import), import.kind) {
+                (Some(item), Kind::Func) => self.linked(instance, import, item, &mut realloc)?,
+                _ => as_named(import, Answerer::Inner),
             };
+            self.spend(linked.module.len() + linked.name.len())?;
             imports.push(linked);
         }
         let own = lifted.iter().filter(|(_, export)| export.instance == instance);
         let program = program.filter(|export| export.instance == instance);
         Ok(Main {
-            bytes: self.graph.modules[number].clone(),
+            bytes: self.graph.modules[*number].clone(),
             program: program.map(|export| Program { export: (*export.name).into() }),
             realloc: realloc.map(|name: Rc<str>| (*name).into()),
             exports: own.map(|(name, export)| ((*export.name).into(), (**name).into())).collect(),
@@ -141,38 +149,33 @@ impl<'g, 'a> Choice<'g, 'a> {
     fn linked(
         &self,
         instance: usize,
-        (module, name): (&str, &str),
+        import: &Import<'_>,
         item: CoreItem,
         realloc: &mut Option<Rc<str>>,
     ) -> Result<Linked, Problem> {
-        let as_named = |kind| Linked { module: module.into(), name: name.into(), kind };
+        let canonical =
+            |name: &str| Linked { module: "canon".into(), name: name.into(), answerer: Answerer::Canonical };
         Ok(match self.follow(item)? {
             CoreFunc::Host { name, realloc: by } => {
                 let by = by.filter(|by| by.instance == instance);
                 *realloc = realloc.take().or(by.map(|by| by.name));
-                Linked { module: (*name.interface).into(), name: (*name.name).into(), kind: Answerer::Host }
+                of_host(&name.interface, &name.name)
             }
-            CoreFunc::Drop(Some(resource)) => Linked {
-                module: (*resource.interface).into(),
-                name: format!("[resource-drop]{}", resource.name).into(),
-                kind: Answerer::Host,
-            },
-            CoreFunc::Drop(None) => {
-                Linked { module: "canon".into(), name: "[resource-drop]".into(), kind: Answerer::Canonical }
+            CoreFunc::Drop(Some(resource)) => {
+                of_host(&resource.interface, &format!("[resource-drop]{}", resource.name))
             }
-            CoreFunc::Builtin(name) => {
-                Linked { module: "canon".into(), name: name.into(), kind: Answerer::Canonical }
-            }
-            CoreFunc::Export(export) if export.instance == instance => as_named(Answerer::Inner),
-            CoreFunc::Export(_) if PREVIEW1.contains(&module) => as_named(Answerer::Adapter),
-            CoreFunc::Export(_) | CoreFunc::Crossing => as_named(Answerer::Inner),
+            CoreFunc::Drop(None) => canonical("[resource-drop]"),
+            CoreFunc::Builtin(name) => canonical(name),
+            CoreFunc::Export(export) if export.instance == instance => as_named(import, Answerer::Inner),
+            CoreFunc::Export(_) if PREVIEW1.contains(&import.module) => as_named(import, Answerer::Adapter),
+            CoreFunc::Export(_) | CoreFunc::Crossing => as_named(import, Answerer::Inner),
         })
     }
 
     /// From an adapter to the module that it adapts.
     fn behind_adapters(&self, mut instance: usize) -> usize {
         for _ in 0..MAX_HOPS {
-            let CoreInstance::Module { args, .. } = &self.graph.core[instance] else { break };
+            let Some(CoreInstance::Module { args, .. }) = self.graph.core.get(instance) else { break };
             let Some(next) = args.get(PROGRAM).and_then(|&arg| self.origin(arg)) else { break };
             instance = next;
         }
@@ -192,19 +195,44 @@ impl<'g, 'a> Choice<'g, 'a> {
         }
     }
 
-    /// Of exports, the first of the instance with most code.
-    fn heaviest<'e>(&self, exports: impl Iterator<Item = &'e CoreExport>) -> Option<&'e CoreExport> {
-        let len = |export: &&CoreExport| self.outline(export.instance).map_or(0, |outline| outline.code_len);
-        exports.filter(|export| self.outline(export.instance).is_some()).max_by_key(len)
+    /// Of some instances of modules, the one with most code.
+    fn heaviest(&self, instances: impl Iterator<Item = usize>) -> Option<usize> {
+        let weighed = instances.filter_map(|instance| Some((self.outline(instance)?.code_len, instance)));
+        weighed.max_by_key(|(len, _)| *len).map(|(_, instance)| instance)
     }
 
-    /// The instance with most code.
-    fn largest(&self) -> Option<usize> {
-        let instances = (0..self.graph.core.len()).filter(|&instance| self.outline(instance).is_some());
-        instances.max_by_key(|&instance| self.outline(instance).map_or(0, |outline| outline.code_len))
+    /// Functions of modules that a component exports, each with its name in the component.
+    fn lifted_of(
+        &self,
+        exports: &Exports,
+        interface: &str,
+        lifted: &mut Vec<(Rc<str>, CoreExport)>,
+    ) -> Result<(), Problem> {
+        for (name, item) in exports {
+            // An instance may be exported under many names.
+            self.spend(interface.len() + name.len())?;
+            match item {
+                Item::Func(Func::Lifted(CoreFunc::Export(export))) => {
+                    let name: Rc<str> = match interface {
+                        "" => Rc::clone(name),
+                        interface => format!("{interface}#{name}").into(),
+                    };
+                    self.spend(export.name.len())?;
+                    lifted.push((name, export.clone()));
+                }
+                // Interfaces lie in no others.
+                Item::Instance(instance) if interface.is_empty() => {
+                    if let Instance::Exports(items, _) = &**instance {
+                        self.lifted_of(items, name, lifted)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
-    /// All modules, beside that of `main`.
+    /// All modules; that of `main` is the program.
     pub(super) fn parts(&self, main: &Main) -> Vec<Part> {
         let mut is_used = vec![false; self.outlines.len()];
         for made in &self.graph.core {
@@ -226,24 +254,14 @@ impl<'g, 'a> Choice<'g, 'a> {
     }
 }
 
-/// Functions of modules that a component exports, each with its name in the component.
-fn lifted_of(exports: &Exports, interface: &str, lifted: &mut Vec<(Rc<str>, CoreExport)>) {
-    for (name, item) in exports {
-        let name: Rc<str> = match interface {
-            "" => Rc::clone(name),
-            interface => format!("{interface}#{name}").into(),
-        };
-        match item {
-            Item::Func(Func::Lifted(CoreFunc::Export(export))) => lifted.push((name, export.clone())),
-            // Interfaces lie in no others.
-            Item::Instance(instance) if interface.is_empty() => {
-                if let Instance::Exports(items, _) = &**instance {
-                    lifted_of(items, &name, lifted);
-                }
-            }
-            _ => {}
-        }
-    }
+/// A function of the host.
+fn of_host(interface: &str, name: &str) -> Linked {
+    Linked { module: interface.into(), name: name.into(), answerer: Answerer::Host }
+}
+
+/// An import that keeps the name that the module has for it.
+fn as_named(import: &Import<'_>, answerer: Answerer) -> Linked {
+    Linked { module: import.module.into(), name: (*import.name).into(), answerer }
 }
 
 /// Whether an export is what `wasi:cli` runs.

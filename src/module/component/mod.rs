@@ -25,7 +25,7 @@ use main_module::Choice;
 
 /// Who answers an import of a component's program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum Answerer {
     /// The host.
     Host,
     /// The canonical ABI itself.
@@ -41,7 +41,7 @@ pub(crate) enum Kind {
 pub(crate) struct Linked {
     pub(crate) module: Box<str>,
     pub(crate) name: Box<str>,
-    pub(crate) kind: Kind,
+    pub(crate) answerer: Answerer,
 }
 
 /// What a component runs as a command.
@@ -124,13 +124,15 @@ impl Component {
     }
 }
 
-/// Where the modules begin by which a component runs: its program, and those that link it.
+/// Where the modules begin by which a component runs, ascending: its program, and those that link it.
 #[cfg(feature = "scan")]
 pub(crate) fn parts(sample: &[u8]) -> Vec<usize> {
     let component = Component::read(sample).and_then(Result::ok);
     let parts = component.into_iter().flat_map(|component| component.modules);
     let runs = parts.filter(|part| matches!(part.role, Role::Program | Role::Link));
-    runs.map(|part| part.bytes.start).collect()
+    let mut starts: Vec<_> = runs.map(|part| part.bytes.start).collect();
+    starts.sort_unstable();
+    starts
 }
 
 /// The core module of a sample: all of it, or that of a component's program.

@@ -1,10 +1,8 @@
 //! What of a core module its neighbours depend on.
 
-use std::{collections::HashMap, ops::Range};
+use std::{collections::HashMap, ops::Range, rc::Rc};
 
-use wasmparser::{
-    BinaryReader, ElementItems, ElementKind, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef,
-};
+use wasmparser::{ElementItems, ElementKind, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef};
 
 use super::limits::MAX_PARAMS;
 
@@ -16,19 +14,44 @@ pub(super) enum Kind {
     Other,
 }
 
+/// An import of a module.
+#[derive(Debug)]
+pub(super) struct Import<'a> {
+    pub(super) module: &'a str,
+    /// Shared, since what it leads to may be known by it many times.
+    pub(super) name: Rc<str>,
+    pub(super) kind: Kind,
+}
+
+/// A table and an element of it.
+pub(super) type Element = (u32, u64);
+
+/// Functions that a module puts into a table that it imports.
+#[derive(Debug)]
+pub(super) struct Fill {
+    /// Position of the table among the imports.
+    pub(super) table: usize,
+    /// The element that the first function goes to.
+    pub(super) first: u64,
+    pub(super) functions: Vec<u32>,
+}
+
 /// What of a module its neighbours depend on. What is malformed ends the reading.
 #[derive(Debug, Default)]
 pub(super) struct Outline<'a> {
-    pub(super) imports: Vec<(&'a str, &'a str, Kind)>,
+    pub(super) imports: Vec<Import<'a>>,
+    /// Positions of functions, and of tables, among the imports.
+    pub(super) functions: Vec<usize>,
+    tables: Vec<usize>,
     /// Exports by name: functions and tables by their index.
     exports: HashMap<&'a str, (ExternalKind, u32)>,
-    /// Functions of active segments: the table, its first element, the functions.
-    pub(super) elements: Vec<(u32, u64, Vec<u32>)>,
-    imported_functions: u32,
-    bodies: Vec<FunctionBody<'a>>,
+    pub(super) fills: Vec<Fill>,
+    /// For each function of its own, the element that it does nothing but call with its own arguments. Read
+    /// once: of many imports each may lead here.
+    jumps: Vec<Option<Element>>,
     /// Bytes of code.
     pub(super) code_len: u64,
-    pub(super) has_start: bool,
+    has_start: bool,
 }
 
 impl<'a> Outline<'a> {
@@ -52,8 +75,13 @@ impl<'a> Outline<'a> {
                             TypeRef::Table(_) => Kind::Table,
                             _ => Kind::Other,
                         };
-                        self.imported_functions += u32::from(kind == Kind::Func);
-                        self.imports.push((import.module, import.name, kind));
+                        match kind {
+                            Kind::Func => self.functions.push(self.imports.len()),
+                            Kind::Table => self.tables.push(self.imports.len()),
+                            Kind::Other => {}
+                        }
+                        let (module, name) = (import.module, import.name.into());
+                        self.imports.push(Import { module, name, kind });
                     }
                 }
                 Payload::ExportSection(exports) => {
@@ -69,7 +97,7 @@ impl<'a> Outline<'a> {
                     }
                 }
                 Payload::CodeSectionStart { size, .. } => self.code_len = size.into(),
-                Payload::CodeSectionEntry(body) => self.bodies.push(body),
+                Payload::CodeSectionEntry(body) => self.jumps.push(jump(&body)),
                 _ => {}
             }
         }
@@ -79,18 +107,13 @@ impl<'a> Outline<'a> {
     fn element(&mut self, segment: wasmparser::Element<'a>) -> wasmparser::Result<()> {
         let ElementKind::Active { table_index, offset_expr } = segment.kind else { return Ok(()) };
         let Operator::I32Const { value } = offset_expr.get_operators_reader().read()? else { return Ok(()) };
+        // Who fills a table of its own is no link.
+        let Some(&table) = self.tables.get(table_index.unwrap_or(0) as usize) else { return Ok(()) };
         if let ElementItems::Functions(functions) = segment.items {
             let functions = functions.into_iter().collect::<wasmparser::Result<_>>()?;
-            self.elements.push((table_index.unwrap_or(0), u64::from(value as u32), functions));
+            self.fills.push(Fill { table, first: u64::from(value as u32), functions });
         }
         Ok(())
-    }
-
-    /// Positions among the imports of those that are of this kind.
-    pub(super) fn imported(&self, kind: Kind) -> impl Iterator<Item = usize> {
-        let of_kind =
-            move |(position, import): (usize, &(&str, &str, Kind))| (import.2 == kind).then_some(position);
-        self.imports.iter().enumerate().filter_map(of_kind)
     }
 
     /// The table that it exports under this name.
@@ -100,23 +123,19 @@ impl<'a> Outline<'a> {
 
     /// Whether its functions are jumps only, so that nothing of its own ever runs.
     pub(super) fn only_jumps(&self) -> bool {
-        let is_jump = |body: &FunctionBody<'_>| {
-            body.get_operators_reader().is_ok_and(|code| jump(code.get_binary_reader()).is_some())
-        };
-        !self.has_start && self.bodies.iter().all(is_jump)
+        !self.has_start && self.jumps.iter().all(Option::is_some)
     }
 
-    /// The table and the element that an exported function does nothing but call with its own arguments.
-    pub(super) fn trampoline(&self, name: &str) -> Option<(u32, u64)> {
+    /// The element that an exported function only jumps to.
+    pub(super) fn trampoline(&self, name: &str) -> Option<Element> {
         let &(ExternalKind::Func, index) = self.exports.get(name)? else { return None };
-        let body = self.bodies.get(index.checked_sub(self.imported_functions)? as usize)?;
-        jump(body.get_operators_reader().ok()?.get_binary_reader())
+        *self.jumps.get((index as usize).checked_sub(self.functions.len())?)?
     }
 }
 
-/// `local.get 0`, `local.get 1`, …, `i32.const element`, `call_indirect table`.
-fn jump(code: BinaryReader<'_>) -> Option<(u32, u64)> {
-    let mut operators = wasmparser::OperatorsReader::new(code);
+/// Where a function jumps that is `local.get 0`, `local.get 1`, …, `i32.const element`, `call_indirect table`.
+fn jump(body: &FunctionBody<'_>) -> Option<Element> {
+    let mut operators = body.get_operators_reader().ok()?;
     let mut next = || operators.read().ok();
     let mut argument = 0;
     let element = loop {

@@ -1,6 +1,6 @@
 //! Why a component cannot be read.
 
-use super::limits::{MAX_DEPTH, MAX_HOPS, MAX_STEPS};
+use super::limits::{MAX_DEPTH, MAX_HOPS, MAX_NAME_BYTES, MAX_STEPS};
 
 /// Why a component cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,8 @@ pub(crate) enum Problem {
     TooMany,
     #[error("a function behind more than {MAX_HOPS} modules")]
     TooFar,
+    #[error("names of more than {MAX_NAME_BYTES} bytes between the modules of a component")]
+    TooManyNames,
     #[error("a component that instantiates no core module")]
     NoModule,
 }

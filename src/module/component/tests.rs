@@ -8,8 +8,8 @@ fn read(text: &str) -> Result<Component, Problem> {
     Component::read(&wasm).expect("a component")
 }
 
-fn names(component: &Component) -> Vec<(&str, &str, Kind)> {
-    component.main.imports.iter().map(|import| (&*import.module, &*import.name, import.kind)).collect()
+fn names(component: &Component) -> Vec<(&str, &str, Answerer)> {
+    component.main.imports.iter().map(|import| (&*import.module, &*import.name, import.answerer)).collect()
 }
 
 /// What toolchains write: trampolines in a table that a last module fills, since the canonical ABI wants the
@@ -62,8 +62,8 @@ fn imports_are_what_they_are_and_not_what_they_are_called() {
     assert_eq!(
         names(&component),
         [
-            ("wasi:random/random@0.2.0", "get-random-bytes", Kind::Host),
-            ("wasi:cli/exit@0.2.0", "exit", Kind::Host),
+            ("wasi:random/random@0.2.0", "get-random-bytes", Answerer::Host),
+            ("wasi:cli/exit@0.2.0", "exit", Answerer::Host),
         ]
     );
     let main = &component.main;
@@ -87,7 +87,10 @@ fn resources_are_dropped_by_their_names() {
           (core instance (instantiate $main (with "a" (instance (export "b" (func $drop)))))))"#,
     )
     .unwrap();
-    assert_eq!(names(&component), [("wasi:io/streams@0.2.3", "[resource-drop]output-stream", Kind::Host)]);
+    assert_eq!(
+        names(&component),
+        [("wasi:io/streams@0.2.3", "[resource-drop]output-stream", Answerer::Host)]
+    );
 }
 
 #[test]
@@ -106,7 +109,7 @@ fn what_other_modules_answer_is_said_to_be_theirs() {
     .unwrap();
     assert_eq!(
         names(&component),
-        [("other", "f", Kind::Inner), ("wasi_snapshot_preview1", "fd_write", Kind::Adapter)]
+        [("other", "f", Answerer::Inner), ("wasi_snapshot_preview1", "fd_write", Answerer::Adapter)]
     );
     assert_eq!(component.unrun().count(), 1);
 }
@@ -150,7 +153,7 @@ fn components_in_components_are_carried_out() {
           (instance (instantiate $outer (with "f" (func $host)))))"#,
     )
     .unwrap();
-    assert_eq!(names(&component), [("$root", "host-function", Kind::Host)]);
+    assert_eq!(names(&component), [("$root", "host-function", Answerer::Host)]);
 }
 
 #[test]
@@ -192,6 +195,9 @@ fn chains_do_not_exhaust_the_stack() {
         );
     }
     assert!(matches!(read(&(text + ")")), Err(Problem::NoModule)));
+    // Each may name all before it.
+    let text = format!("(component {})", "(component)".repeat(1400));
+    assert!(matches!(read(&text), Err(Problem::NoModule)));
     let mut text = String::from("(component (instance $i0)");
     for level in 0..20_000 {
         text += &format!("(instance $i{} (export \"i\" (instance $i{level})))", level + 1);
@@ -219,6 +225,68 @@ fn a_jump_without_an_end_is_left() {
       (func $run (canon lift (core func $run)))
       (export "run" (func $run)))"#;
     assert!(matches!(read(text), Err(Problem::TooFar)));
+}
+
+#[test]
+fn long_names_of_many_are_bounded() {
+    let long = "n".repeat(50_000);
+    // What many imports are, what many elements of a table are, and where an instance is exported.
+    let imports = r#"(import "a" "f" (func))"#.repeat(1000);
+    let host = format!(
+        r#"(component (import "{long}" (instance $i (export "f" (func))))
+          (core module $main {imports} (func (export "g")))
+          (core func $f (canon lower (func $i "f")))
+          (core instance (instantiate $main (with "a" (instance (export "f" (func $f)))))))"#
+    );
+    let elements = "0 ".repeat(1000);
+    let table = format!(
+        r#"(component (import "h" (func $h))
+          (core module $shim (table (export "t") 1000 funcref))
+          (core module $fixup (import "" "t" (table 1 funcref)) (import "" "{long}" (func))
+            (elem (i32.const 0) func {elements}))
+          (core module $main (func (export "f")))
+          (core func $low (canon lower (func $h)))
+          (core instance $shim (instantiate $shim))
+          (alias core export $shim "t" (core table $t))
+          {}
+          (core instance (instantiate $main)))"#,
+        r#"(core instance (instantiate $fixup (with "" (instance (export "t" (table $t))))))"#.repeat(1100)
+    );
+    let functions: String = (0..1000).map(|at| format!(r#"(export "f{at}" (func $f))"#)).collect();
+    let names: String = (0..1000).map(|at| format!(r#"(export "i{at}" (instance $i))"#)).collect();
+    let exports = format!(
+        r#"(component (core module $main (func (export "f"))) (core instance $main (instantiate $main))
+          (alias core export $main "f" (core func $f)) (func $f (canon lift (core func $f)))
+          (instance $i {functions}) {names})"#
+    );
+    for text in [host, table, exports] {
+        assert!(matches!(read(&text), Err(Problem::TooManyNames)), "{:.200}", text);
+    }
+}
+
+#[test]
+fn who_fills_an_element_last_is_what_it_holds() {
+    let evil = r#"(core module $evil (import "" "$imports" (table 1 funcref)) (elem (i32.const 0) func 0)
+          (func (param i64 i32)))
+        (core instance (instantiate $evil (with "" (instance (export "$imports" (table $table))))))"#;
+    let component = read(&USUAL.replacen("(type $run", &format!("{evil} (type $run"), 1)).unwrap();
+    assert_eq!(names(&component)[0], ("any", "name", Answerer::Inner));
+}
+
+#[test]
+fn a_function_in_place_of_a_memory_is_nobodys() {
+    let text = r#"(component
+      (core module $m (func (export "f")))
+      (core instance $m (instantiate $m))
+      (alias core export $m "f" (core func $f))
+      (core instance $a (export "f" (func $f)))
+      (alias core export $a "f" (core memory $x))
+      (core instance $b (export "g" (memory $x)))
+      (alias core export $b "g" (core func $g))
+      (func $run (canon lift (core func $g)))
+      (instance $run (export "run" (func $run)))
+      (export "wasi:cli/run@0.2.0" (instance $run)))"#;
+    assert!(matches!(read(text), Err(Problem::NoModule)));
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) struct Search {
     pub(super) seen: Vec<Range<usize>>,
     /// Whether the bytes are a module: what begins in one of its sections ends with it.
     pub(super) is_module: bool,
-    /// Where the modules begin by which a component runs: they are no finds, what lies in them is.
+    /// Where the modules begin by which a component runs, in order: they are no finds, what lies in them is.
     pub(super) parts: Vec<usize>,
     /// Whether the bytes are a module in text, whose string literals are not those of C.
     pub(super) is_source: bool,
@@ -95,7 +95,7 @@ impl Unpacker<'_> {
     /// Hands over the module with which the bytes begin, if there is one; gives after how many of them to go
     /// on.
     fn binary(&mut self, bytes: &[u8], start: usize, search: &Search) -> io::Result<usize> {
-        if search.parts.contains(&start) {
+        if search.parts.binary_search(&start).is_ok() {
             return Ok(MAGIC.len());
         }
         let is_one = VERSIONS.iter().any(|version| bytes.get(4..HEAD) == Some(version));

@@ -7,7 +7,7 @@ use wasmparser::WasmFeatures;
 use crate::module::weight::Heavy;
 
 use super::{
-    component::Component,
+    component::{Component, Core},
     features::{MISSING, engine_features},
 };
 
@@ -70,11 +70,15 @@ pub enum LoadError {
 
 /// Returns the error for a module that the engine refused with `message`.
 pub(crate) fn diagnose(wasm: &[u8], heavy: &Heavy, message: &str) -> LoadError {
-    if let Some(Err(problem)) = Component::read(wasm) {
-        let (proposal, reason) = ("component-model".into(), problem.to_string());
-        return LoadError::Unsupported { proposal, reason, offset: 4 };
-    }
-    let validate = |features| heavy.validate(wasm, features);
+    let program = match Component::read(wasm) {
+        Some(Err(problem)) => {
+            let (proposal, reason) = ("component-model".into(), problem.to_string());
+            return LoadError::Unsupported { proposal, reason, offset: 4 };
+        }
+        component => component.and_then(Result::ok).map(|component| component.main.bytes),
+    };
+    let core = Core::at(wasm, program);
+    let validate = |features| heavy.validate_around(core, wasm, features);
     let Err(first) = validate(engine_features()) else {
         return LoadError::Engine { reason: message.to_owned() };
     };

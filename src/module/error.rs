@@ -45,7 +45,7 @@ pub enum ParseErrorKind {
         reason: Box<str>,
     },
     /// A component without a module that is its program.
-    #[error("a component, not a core module")]
+    #[error("a component of which no core module is the program")]
     Component,
     /// Offsets are 32 bits wide.
     #[error("module of {len_bytes} bytes exceeds the limit of {} bytes", u32::MAX)]

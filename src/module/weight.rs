@@ -99,7 +99,16 @@ impl Heavy {
     /// Validates all of `wasm` but the bodies of heavy functions, and of a component's modules those that do
     /// not run.
     pub(crate) fn validate(&self, wasm: &[u8], features: WasmFeatures) -> wasmparser::Result<()> {
-        let core = Core::of(wasm);
+        self.validate_around(Core::of(wasm), wasm, features)
+    }
+
+    /// As [`Self::validate`], with the core module of `wasm`: to find it in a component takes time.
+    pub(crate) fn validate_around(
+        &self,
+        core: Core<'_>,
+        wasm: &[u8],
+        features: WasmFeatures,
+    ) -> wasmparser::Result<()> {
         let runs = core.offset..core.offset.saturating_add(core.bytes.len() as u64);
         let features = match Parser::is_component(wasm) {
             true => features | component_features(),

@@ -53,7 +53,8 @@ pub(super) const DEMANGLED_NAME: usize = 4096;
 #[cfg(feature = "analysis")]
 pub(super) const DEMANGLE_DEPTH: u32 = 64;
 
-/// Steps of reading debug information, beside those for each byte: an attribute, a row, a range being one.
+/// Steps of reading debug information, beside those for each byte: an attribute, a row, a range, a byte of a
+/// line program being one.
 #[cfg(feature = "analysis")]
 pub(super) const DEBUG_STEPS: u64 = 4 << 20;
 

@@ -62,7 +62,7 @@ pub struct Dwarf {
 }
 
 /// From here on, up to the next row, instructions come from this line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy)]
 struct Row {
     address: u32,
     /// `None` behind the last instruction of a sequence, and of unknown files.
@@ -70,7 +70,7 @@ struct Row {
 }
 
 /// A line of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy)]
 struct Position {
     file: u32,
     line: u32,
@@ -98,7 +98,8 @@ impl Dwarf {
             return None;
         }
         let mut dwarf = read::Reader::read(sections, code);
-        dwarf.rows.sort();
+        // Where one sequence ends another may begin.
+        dwarf.rows.sort_by_key(|row| (row.address, row.at.is_some()));
         dwarf.nest();
         Some(Arc::new(dwarf))
     }

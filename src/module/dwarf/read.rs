@@ -150,9 +150,11 @@ impl<'a> Reader<'a> {
 
     fn lines(&mut self, unit: &Unit<Slice<'a>>, files: &mut Files) -> Result<(), Stop> {
         let Some(program) = unit.line_program.clone() else { return Ok(()) };
+        // Programs may overlap, and most of their instructions make no row.
+        self.spend(program.header().raw_program_buf().len())?;
         let mut rows = program.rows();
         // Dead functions keep their lines, at addresses that no code has.
-        let mut dead = None;
+        let (mut dead, mut first) = (None, self.found.rows.len());
         while let Some((header, row)) = rows.next_row()? {
             self.spend(1)?;
             let address = u32::try_from(row.address()).ok();
@@ -170,12 +172,27 @@ impl<'a> Reader<'a> {
                 }),
             };
             if let Some(address) = address.filter(|_| !is_dead) {
-                if self.found.rows.len() >= DEBUG_ROWS {
-                    return Err(Stop::Spent);
-                }
-                self.found.rows.push(Row { address, at });
+                self.row(first, Row { address, at })?;
+            }
+            if row.end_sequence() {
+                first = self.found.rows.len();
             }
         }
+        Ok(())
+    }
+
+    /// Keeps a row of the sequence whose rows begin with number `first`. Of those at one address the last
+    /// counts: no instruction stands between them.
+    fn row(&mut self, first: usize, row: Row) -> Result<(), Stop> {
+        let rows = &mut self.found.rows;
+        let last = rows.get(first..).and_then(<[Row]>::last);
+        if last.is_some_and(|last| last.address == row.address) {
+            rows.pop();
+        }
+        if rows.len() >= DEBUG_ROWS {
+            return Err(Stop::Spent);
+        }
+        rows.push(row);
         Ok(())
     }
 
@@ -197,6 +214,7 @@ impl<'a> Reader<'a> {
             None => None,
         };
         let root = unit.comp_dir.map(|folder| clipped(folder.slice()));
+        self.spend(root.as_ref().map_or(0, String::len))?;
         let path = name.map(|name| join(root, folder, name));
         let number = path.map(|path| {
             self.found.files.push(path);

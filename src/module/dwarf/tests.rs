@@ -117,6 +117,61 @@ fn what_has_no_debug_information_has_no_lines() {
     assert_eq!(told(&read(&[(".debug_info", vec![0xff; 40])]), 0x10), []);
 }
 
+#[test]
+fn of_rows_at_one_address_the_last_counts() {
+    let (mut dwarf, file) = with_lines(5);
+    let program = &mut dwarf.unit.line_program;
+    program.begin_sequence(Some(Address::Constant(0x40)));
+    for (at, line) in [(0, 9), (4, 8), (4, 20), (4, 5), (8, 6)] {
+        let row = program.row();
+        (row.address_offset, row.line, row.file) = (at, line, file);
+        program.generate_row();
+    }
+    // No instruction is left for the last row.
+    program.end_sequence(8);
+    let dwarf = read(&written(&mut dwarf));
+    let line = |address| told(&dwarf, address).first().and_then(|(_, line, _)| line.clone());
+    let at = |line: u32| Some(format!("inner.c:{line}"));
+    let ends = |line: Option<String>| line.map(|line| line.rsplit('/').next().unwrap_or_default().to_owned());
+    assert_eq!([0x40, 0x44, 0x48].map(line).map(ends), [at(9), at(5), None]);
+}
+
+/// Units whose line programs overlap: a few bytes each, and behind all of them a long row of instructions that
+/// make no row.
+#[test]
+fn line_programs_that_overlap_are_paid_for_each_time() {
+    const COUNT: u32 = 4000;
+    const HEADER: u32 = 37;
+    let idle = 1 << 19;
+    let (mut lines, mut units) = (Vec::new(), Vec::new());
+    // Abbreviation 1: a unit without children that names its line program by an offset of 4 bytes.
+    let abbreviations = vec![1, 0x11, 0, 0x10, 0x17, 0, 0, 0];
+    for number in 0..COUNT {
+        units.extend([12, 0, 0, 0, 4, 0, 0, 0, 0, 0, 4, 1]);
+        units.extend((number * HEADER).to_le_bytes());
+        // Each reaches to the end.
+        let rest = (COUNT - number) * HEADER + idle;
+        lines.extend((rest - 4).to_le_bytes());
+        // Version 4, length of the header, then its contents: no folders, no files.
+        lines.extend([4, 0, 20, 0, 0, 0, 1, 1, 1, 0, 1, 13, 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1, 0, 0]);
+        // An unknown extended instruction over all headers that follow.
+        let over = (COUNT - number - 1) * HEADER;
+        lines.extend([0]);
+        let mut len = leb(over + 1);
+        len.resize(5, 0);
+        (0..4).for_each(|at| len[at] |= 0x80);
+        lines.extend(len);
+        lines.push(0x81);
+        assert_eq!(lines.len() as u32, (number + 1) * HEADER);
+    }
+    // `DW_LNS_negate_stmt`.
+    lines.extend(vec![6; idle as usize]);
+    let begun = Instant::now();
+    let sections = [(".debug_info", units), (".debug_abbrev", abbreviations), (".debug_line", lines)];
+    assert!(read(&sections).is_cut());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
 /// Every byte of every section once changed in several ways, and every section cut anywhere.
 #[test]
 fn damaged_debug_information_is_read_as_far_as_it_goes() {

@@ -20,17 +20,19 @@ const BEGINNINGS: [&[u8; 8]; 2] = [b"\xf1\xff\xff\xff\0\0\x01\x08", b"\xf0\xff\x
 const FUNCTIONS: u64 = 8;
 const NAMES: u64 = 32;
 const ENTRIES: u64 = 64;
+/// Bytes that are read for an entry besides its name.
+const ENTRY: usize = 12;
 
 /// The names of functions, by their position among those that the module defines; empty if there is no table.
 pub(super) fn names(segments: &[DataSegment], bytes: &[&[u8]], functions: usize) -> HashMap<u32, String> {
-    let memory = Memory::of(segments, bytes);
+    let (memory, mut room) = (Memory::of(segments, bytes), GO_NAMES);
     for beginning in BEGINNINGS {
         let finder = Finder::new(beginning);
         let of = |&(address, bytes): &(u64, &[u8])| -> Vec<u64> {
             finder.find_iter(bytes).take(GO_TABLES).map(|at| address + at as u64).collect()
         };
         for table in memory.0.iter().flat_map(of).take(GO_TABLES) {
-            let found = memory.table(table, functions);
+            let found = memory.table(table, functions, &mut room);
             if let Some(found) = found.filter(|found| !found.is_empty()) {
                 return found;
             }
@@ -69,8 +71,9 @@ impl<'a> Memory<'a> {
         String::from_utf8(bytes).ok().filter(|name| !name.is_empty() && name.len() < GO_NAME)
     }
 
-    /// The names of a table; `None` if it is none.
-    fn table(&self, table: u64, functions: usize) -> Option<HashMap<u32, String>> {
+    /// The names of a table; `None` if it is none. What is read of it is taken from `room`, which all tables
+    /// share.
+    fn table(&self, table: u64, functions: usize, room: &mut usize) -> Option<HashMap<u32, String>> {
         let word = |at: u64| self.word::<8>(table + at);
         let count = usize::try_from(word(FUNCTIONS)).ok().filter(|count| (1..=functions).contains(count))?;
         let (names, entries) = (table.checked_add(word(NAMES))?, table.checked_add(word(ENTRIES))?);
@@ -79,13 +82,13 @@ impl<'a> Memory<'a> {
         // A program counter is a function and, in older versions, a block in the lower half.
         let second = self.word::<4>(entry(1)?);
         let unit = if count > 1 && second.wrapping_sub(first).is_multiple_of(1 << 16) { 1 << 16 } else { 1 };
-        let (mut found, mut room) = (HashMap::new(), GO_NAMES);
+        let mut found = HashMap::new();
         for number in 0..count as u64 {
             let at = entry(number)?;
             let position = self.word::<4>(at).checked_sub(first)? / unit;
-            let function = entries.checked_add(self.word::<4>(at + 4))?;
+            let function = entries.checked_add(self.word::<4>(at.checked_add(4)?))?;
             let name = self.text(names.checked_add(self.word::<4>(function.checked_add(4)?))?)?;
-            room = room.checked_sub(name.len())?;
+            *room = room.checked_sub(name.len() + ENTRY)?;
             found.insert(u32::try_from(position).ok()?, name);
         }
         Some(found)
@@ -141,6 +144,20 @@ mod tests {
         for count in [0, 4, u64::MAX] {
             assert_eq!(named(&module(1, count)), [const { None }; 3], "{count}");
         }
+    }
+
+    #[test]
+    fn entries_at_the_end_of_addresses_are_none() {
+        let mut table = b"\xf1\xff\xff\xff\0\0\x01\x08".to_vec();
+        // The second of two entries begins two bytes before the last address.
+        for word in [2, 0, 0, 72, 0, 0, 0, u64::MAX - 2 - 8 - 256] {
+            table.extend(u64::to_le_bytes(word));
+        }
+        table.extend(b"name\0");
+        let escaped: String = table.iter().map(|byte| format!("\\{byte:02x}")).collect();
+        let text =
+            format!(r#"(module (memory 1) (data (i32.const 256) "{escaped}") (func) (func) (func) (func))"#);
+        assert_eq!(named(&wat::parse_str(text).unwrap()), [const { None }; 3]);
     }
 
     #[test]

@@ -76,5 +76,5 @@ pub(super) const GO_TABLES: usize = 16;
 /// Bytes of a name there.
 pub(super) const GO_NAME: usize = 1024;
 
-/// Bytes of all names there.
+/// Bytes of all entries and names there, of all tables together: many may share a name.
 pub(super) const GO_NAMES: usize = 32 << 20;

@@ -146,8 +146,7 @@ impl View {
         let readable = wasm.get(..u32::MAX as usize).unwrap_or(wasm);
         let outer = Frames::read(readable, 0, &mut anomalies);
         let component = super::component::Component::read(wasm).and_then(Result::ok);
-        let program =
-            component.as_ref().and_then(|component| outer.module_at(&component.main.bytes, readable));
+        let program = component.as_ref().and_then(|component| Frame::module(&component.main.bytes, readable));
         let inner = program.or_else(|| outer.core_module());
         let inner = inner.map(|module| Frames::read(module.data, module.offset, &mut anomalies));
         let frames = inner.as_ref().map_or(&outer.frames, |inner| &inner.frames);

@@ -112,6 +112,11 @@ pub(super) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
+    /// The module at a place of a file; `None` if the file ends before.
+    pub(super) fn module(place: &std::ops::Range<usize>, file: &'a [u8]) -> Option<Self> {
+        Some(Self { id: 1, name: "core_module", data: file.get(place.clone())?, offset: place.start as u64 })
+    }
+
     pub(super) fn reader(&self) -> BinaryReader<'a> {
         BinaryReader::new(self.data, self.offset)
     }
@@ -249,12 +254,6 @@ impl<'a> Frames<'a> {
             anomalies.note(AnomalyKind::PaddedLeb, first, detail);
         }
         all
-    }
-
-    /// The module at a place of the file.
-    pub(super) fn module_at(&self, place: &std::ops::Range<usize>, file: &'a [u8]) -> Option<Frame<'a>> {
-        let data = file.get(place.clone())?;
-        Some(Frame { id: 1, name: "core_module", data, offset: place.start as u64 })
     }
 
     /// The largest core module of a component, those of components in it included to a depth of 8.

@@ -113,6 +113,10 @@ impl Session {
         let func = instance
             .get_func(&self.store, export)
             .ok_or_else(|| InvokeError::NoSuchExport(export.to_owned()))?;
+        self.call(func, args)
+    }
+
+    fn call(&mut self, func: engine::Func, args: &[Value]) -> Result<Outcome, InvokeError> {
         match host::call(&mut self.store, func, args) {
             Ok(results) => Ok(Outcome::Returned(results)),
             Err(CallError::Arguments(message)) => Err(InvokeError::Arguments(message)),
@@ -156,11 +160,7 @@ impl Session {
         self.arm(budget);
         let func = self.table_element(index);
         let func = func.ok_or_else(|| InvokeError::NoSuchExport(format!("table[{index}]")))?;
-        match host::call(&mut self.store, func, args) {
-            Ok(results) => Ok(Outcome::Returned(results)),
-            Err(CallError::Arguments(message)) => Err(InvokeError::Arguments(message)),
-            Err(CallError::Engine(error)) => Ok(self.outcome(error)),
-        }
+        self.call(func, args)
     }
 
     /// Basic blocks that ran so far, each once, as far as the count of instructions has come.

@@ -102,7 +102,7 @@ impl Taint<'_> {
             Class::Plain | Class::Return => self.set_clean(of),
             _ if of.results == 0 => {}
             _ => {
-                let word = self.compute(class, of).unwrap_or(CLEAN);
+                let word = self.compute(class, of);
                 match after.filter(|after| self.classes[after.opcode as usize] == Class::Branch) {
                     // The result goes nowhere else.
                     Some(op) => self.branch(At { op, ..at }, &word),
@@ -159,30 +159,27 @@ impl Taint<'_> {
         }
     }
 
-    /// What an instruction makes of its operands; `None` if its class is not of this kind.
-    fn compute(&mut self, class: Class, of: &Operands<'_>) -> Option<Word> {
+    /// What an instruction on numbers makes of its operands. One that it lacks is 0 without labels.
+    fn compute(&mut self, class: Class, of: &Operands<'_>) -> Word {
         let (a, b) = (of.tainted(0), of.tainted(1));
-        if is_clean(&a.word) && (of.len() < 2 || is_clean(&b.word)) {
-            return is_number(class).then_some(CLEAN);
-        }
-        if !is_number(class) {
-            return None;
+        if is_clean(&a.word) && is_clean(&b.word) {
+            return CLEAN;
         }
         let place = match self.memo.get(class, &a, &b) {
-            Ok(word) => return Some(word),
+            Ok(word) => return word,
             Err(place) => place,
         };
         if matches!(class, Class::Bitwise(Bitwise::Xor, _)) {
             self.note_keys(&a, &b, 8);
         }
-        let word = self.compute_anew(class, &a, &b, of.len())?;
+        let word = self.compute_anew(class, &a, &b);
         self.memo.put(place, word);
-        Some(word)
+        word
     }
 
-    fn compute_anew(&mut self, class: Class, a: &Tainted, b: &Tainted, operands: usize) -> Option<Word> {
+    fn compute_anew(&mut self, class: Class, a: &Tainted, b: &Tainted) -> Word {
         let labels = &mut self.labels;
-        Some(match class {
+        match class {
             Class::Bitwise(how, width) => scalar::bitwise(labels, how, a, b, width),
             Class::Add { width, is_sub } => scalar::add(labels, a, b, width, is_sub),
             Class::Multiply(width) => scalar::multiply(labels, a, b, width),
@@ -191,14 +188,11 @@ impl Taint<'_> {
             }
             Class::Shift(shift, width) => vector::shifted(labels, shift, &a.word, b, width),
             Class::Extend { from, width, is_signed } => scalar::extend(&a.word, from, width, is_signed),
-            Class::Sign(width) => sign(labels, a, b, operands, width),
-            Class::Byte(step) | Class::Mix(step, _) => {
-                let words = [(a.word, 8), (if operands > 1 { b.word } else { CLEAN }, 8)];
-                let width = if let Class::Mix(_, width) = class { width } else { 1 };
-                scalar::mix(labels, &words, width, step)
-            }
-            _ => return None,
-        })
+            Class::Sign(width) => sign(labels, a, b, width),
+            Class::Byte(step) => scalar::mix(labels, &[(a.word, 8), (b.word, 8)], 1, step),
+            Class::Mix(step, width) => scalar::mix(labels, &[(a.word, 8), (b.word, 8)], width, step),
+            _ => CLEAN,
+        }
     }
 
     pub(super) fn load(&mut self, at: At<'_>, how: Loaded, of: &Operands<'_>) {
@@ -389,26 +383,10 @@ impl Taint<'_> {
     }
 }
 
-fn is_number(class: Class) -> bool {
-    matches!(
-        class,
-        Class::Bitwise(..)
-            | Class::Add { .. }
-            | Class::Multiply(_)
-            | Class::Divide { .. }
-            | Class::Shift(..)
-            | Class::Extend { .. }
-            | Class::Sign(_)
-            | Class::Byte(_)
-            | Class::Mix(..)
-    )
-}
-
 /// `abs`, `neg` and `copysign`: only the highest byte is another.
-fn sign(labels: &mut Labels, a: &Tainted, b: &Tainted, operands: usize, width: usize) -> Word {
+fn sign(labels: &mut Labels, a: &Tainted, b: &Tainted, width: usize) -> Word {
     let mut word = a.word;
-    let other = if operands > 1 { b.word[width - 1] } else { Label::NONE };
-    word[width - 1] = labels.join(word[width - 1], other, Step::Float);
+    word[width - 1] = labels.join(word[width - 1], b.word[width - 1], Step::Float);
     word
 }
 

@@ -2,7 +2,10 @@
 
 #![allow(dead_code)] // Each bench uses a part.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use wasmspoor::{Limits, Options, Outcome, Tracer, trace::Trace};
 
@@ -15,27 +18,29 @@ pub(crate) fn once() -> bool {
 /// Name and trace of `main` of the workloads in `../shared`, or of our own kernels where that folder is
 /// absent.
 pub(crate) fn traces() -> Vec<(String, Trace)> {
-    all(false, false)
+    all(false)
 }
 
 /// As [`traces`], and those of kernels of our own like the programs of `docs/performance.md`.
 pub(crate) fn more_traces() -> Vec<(String, Trace)> {
-    all(false, true)
+    let own = ["jacobi2d", "nussinov", "lzjson"].map(|name| (name.to_owned(), record(&kernel(name), false)));
+    all(false).into_iter().chain(own).collect()
 }
 
-/// As [`traces`], with what the host did.
+/// As [`traces`], with what the host did, and a kernel in which all that is computed comes from its data.
 pub(crate) fn traces_with_effects() -> Vec<(String, Trace)> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut traces = all(true, false);
-    traces.push(("cipher_text".into(), record(&here.join("benches/kernels/cipher_text.wat"), true)));
-    traces
+    let own = ("cipher_text".to_owned(), record(&kernel("cipher_text"), true));
+    all(true).into_iter().chain([own]).collect()
 }
 
-fn all(effects: bool, own: bool) -> Vec<(String, Trace)> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared = here.join("../shared/workloads");
-    let kernel = |name| here.join("benches/kernels").join(name).with_extension("wat");
-    let mut paths: Vec<_> = match shared.is_dir() {
+/// Where a kernel of our own lies.
+fn kernel(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/kernels").join(name).with_extension("wat")
+}
+
+fn all(effects: bool) -> Vec<(String, Trace)> {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/workloads");
+    let paths: Vec<_> = match shared.is_dir() {
         true => ["fib", "gemm", "sha256", "bfvm", "qsort"]
             .map(|name| shared.join(name).with_extension("wasm"))
             .to_vec(),
@@ -44,9 +49,6 @@ fn all(effects: bool, own: bool) -> Vec<(String, Trace)> {
             ["collatz", "br_table_vm", "indirect_calls"].map(kernel).to_vec()
         }
     };
-    if own {
-        paths.extend(["jacobi2d", "nussinov", "lzjson"].map(kernel));
-    }
     paths
         .iter()
         .map(|path| {
@@ -57,9 +59,8 @@ fn all(effects: bool, own: bool) -> Vec<(String, Trace)> {
 
 /// A run of at least so many instructions, with what the host did: `sha256` again and again.
 pub(crate) fn long_trace(instructions: u64) -> Trace {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared = here.join("../shared/workloads/sha256.wasm");
-    let path = if shared.is_file() { shared } else { here.join("benches/kernels/cipher_text.wat") };
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/workloads/sha256.wasm");
+    let path = if shared.is_file() { shared } else { kernel("cipher_text") };
     let once = record(&path, true).counts().unwrap_or_else(|error| panic!("{error}")).total;
     record_times(&path, true, instructions / once + 1)
 }

@@ -85,14 +85,14 @@ pub trait Visitor {
     /// unless it returned.
     fn end(&mut self, _end: &End) {}
 
-    /// How many instructions, and one, it lets pass without being asked whether it wants a pause. Replay may
-    /// then tell it of a [`Stretch`] in place of the blocks in it. By default none: each block is told.
+    /// Replay may tell it of a [`Stretch`] of fewer instructions than this in place of the blocks in it, and
+    /// does not ask within whether it [wants a pause](Self::wants_pause). By default 0: each block is told.
     fn patience(&self) -> u64 {
         0
     }
 
-    /// Blocks ran as they ran before. By default it is told of everything in them; one that only counts may
-    /// do so when [`Self::stretches`] says how often they did.
+    /// Blocks ran that ran before, after the same decisions at the same place. By default it is told of
+    /// everything in them; one that only counts may leave that to [`Self::stretches`].
     fn stretch(&mut self, run: Stretch<'_>)
     where
         Self: Sized,
@@ -100,8 +100,8 @@ pub trait Visitor {
         run.tell(self);
     }
 
-    /// So often the same blocks ran, each time as a [`Self::stretch`], since this was said last. Comes before
-    /// [`Self::end`] and before [`Replay::run`](super::Replay::run) comes back.
+    /// The same blocks came `times` times as part of a [`Self::stretch`] since this was said last. Comes
+    /// before [`Self::end`] and before [`Replay::run`](super::Replay::run) comes back.
     fn stretches(&mut self, _run: Stretch<'_>, _times: u64) {}
 
     /// Asked after each block: whether [`Replay::run`](super::Replay::run) shall come back to its caller. By

@@ -20,9 +20,11 @@ pub(in crate::trace) struct Step {
 /// How a block was left. Functions stand as the numbers of their first blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::trace) enum Way {
-    /// Nothing says so.
+    /// By going on without a branch, which visitors are not told.
     On,
+    /// By a branch that names one label: whether it was taken.
     Branch(bool),
+    /// By a table: the index of the label.
     Label(u32),
     Call(CallKind, u32),
     TailCall(CallKind, u32),
@@ -45,7 +47,7 @@ pub(in crate::trace) struct Part<'r> {
 /// The parts of all stretches, by number.
 #[derive(Debug, Default)]
 pub(in crate::trace) struct Kept {
-    /// Steps, and calls.
+    /// Where the steps of a part stand in `steps`, and in `calls`.
     pub(in crate::trace) parts: Vec<(Range<u32>, Range<u32>)>,
     pub(in crate::trace) steps: Vec<Step>,
     calls: Vec<Step>,
@@ -128,8 +130,8 @@ impl<'r> Stretch<'r> {
         }
     }
 
-    /// The blocks that ran, and for each whether a branch that names one label was taken (1) or not (0), or
-    /// which label of a table was.
+    /// The blocks that ran, and for each whether the branch at its end was taken if that names one label, or
+    /// which label it took of a table.
     pub(crate) fn ways(self) -> impl Iterator<Item = (ExecutedBlock<'r>, Option<bool>, Option<u32>)> {
         let map = self.map;
         let way = move |step: &Step| match step.way {

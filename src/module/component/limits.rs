@@ -20,8 +20,8 @@ pub(super) const MAX_PARAMS: u32 = 1000;
 /// Modules on the way from an import to the function that it is, at most: a toolchain's trampolines are one.
 pub(super) const MAX_HOPS: u32 = 16;
 
-/// Bytes of names that are compared or kept to tell the program and what its imports are, those of a name each
-/// time: one long name can be what each of many imports is, and toolchains write some kilobytes.
+/// Bytes of names that are compared or kept to tell the program and what its imports are, those of a name
+/// each time: one long name can be what each of many imports is, and toolchains write some kilobytes.
 pub(super) const MAX_NAME_BYTES: usize = 16 << 20;
 
 /// Bytes that each time counts for besides: what has a short name, or a place in a table, takes room too.

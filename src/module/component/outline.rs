@@ -133,7 +133,8 @@ impl<'a> Outline<'a> {
     }
 }
 
-/// Where a function jumps that is `local.get 0`, `local.get 1`, …, `i32.const element`, `call_indirect table`.
+/// Where a function jumps: one that is `local.get 0`, `local.get 1`, …, `i32.const element`,
+/// `call_indirect table`.
 fn jump(body: &FunctionBody<'_>) -> Option<Element> {
     let mut operators = body.get_operators_reader().ok()?;
     let mut next = || operators.read().ok();

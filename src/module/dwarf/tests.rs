@@ -136,8 +136,8 @@ fn of_rows_at_one_address_the_last_counts() {
     assert_eq!([0x40, 0x44, 0x48].map(line).map(ends), [at(9), at(5), None]);
 }
 
-/// Units whose line programs overlap: a few bytes each, and behind all of them a long row of instructions that
-/// make no row.
+/// Units whose line programs overlap: a few bytes each, and behind all of them many instructions that make no
+/// row.
 #[test]
 fn line_programs_that_overlap_are_paid_for_each_time() {
     const COUNT: u32 = 4000;

@@ -1,9 +1,10 @@
 //! A process of a worker: a program that was started, or a fork of a nursery.
 
+#[cfg(target_os = "linux")]
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{
     io,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus},
-    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 #[cfg(target_os = "linux")]
@@ -30,8 +31,23 @@ pub(super) struct Started(Child);
 pub(super) struct Forked {
     nursery: Nursery,
     streams: Streams,
-    /// How the worker ended: that is said once.
-    status: Option<ExitStatus>,
+    /// How the worker ended, or why there was none. The nursery says it once: who asks it again waits for
+    /// ever.
+    end: Option<Result<ExitStatus, Arc<io::Error>>>,
+}
+
+#[cfg(target_os = "linux")]
+impl Forked {
+    fn wait(&mut self) -> io::Result<ExitStatus> {
+        let nursery = &mut self.nursery;
+        let end = self.end.get_or_insert_with(|| nursery.wait().map_err(Arc::new));
+        end.clone().map_err(|error| io::Error::new(error.kind(), error))
+    }
+
+    fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        let is_known = self.end.is_some() || self.nursery.has_answered()?;
+        is_known.then(|| self.wait()).transpose()
+    }
 }
 
 impl From<Child> for Process {
@@ -74,10 +90,7 @@ impl Process {
         match self {
             Self::Started(Started(child)) => child.wait(),
             #[cfg(target_os = "linux")]
-            Self::Forked(forked) => {
-                let status = forked.status.map_or_else(|| forked.nursery.wait(), Ok)?;
-                Ok(*forked.status.insert(status))
-            }
+            Self::Forked(forked) => forked.wait(),
         }
     }
 
@@ -86,12 +99,7 @@ impl Process {
         match self {
             Self::Started(Started(child)) => child.try_wait(),
             #[cfg(target_os = "linux")]
-            Self::Forked(forked) => {
-                if forked.status.is_none() {
-                    forked.status = forked.nursery.try_wait()?;
-                }
-                Ok(forked.status)
-            }
+            Self::Forked(forked) => forked.try_wait(),
         }
     }
 }
@@ -130,7 +138,7 @@ impl Nurseries {
     /// Keeps the nursery of a worker that ended as it should.
     pub(super) fn keep(&self, process: Process) {
         if let Process::Forked(forked) = process
-            && forked.status.is_some()
+            && matches!(forked.end, Some(Ok(_)))
             && forked.nursery.is_fresh()
         {
             self.idle().push(forked.nursery);
@@ -146,7 +154,7 @@ impl Nurseries {
 fn forked(mut nursery: Nursery) -> Option<Process> {
     let (input, output, errors) = nursery.fork().ok()?;
     let streams = (Some(input), Some(output), Some(errors));
-    Some(Process::Forked(Box::new(Forked { nursery, streams, status: None })))
+    Some(Process::Forked(Box::new(Forked { nursery, streams, end: None })))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -158,4 +166,28 @@ impl Nurseries {
 
     /// There is nothing to keep.
     pub(super) fn keep(&self, _: Process) {}
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_worker_is_known_however_often_it_is_asked_for() {
+        let nurseries = Nurseries::default();
+        // 11 is EAGAIN: no process is left.
+        for (end, is_kept) in [(Err(11), 0), (Ok(0), 1)] {
+            // Nothing more is said, and nobody hangs up.
+            let (nursery, _other) = Nursery::after(end);
+            let streams = Streams::default();
+            let mut worker = Process::Forked(Box::new(Forked { nursery, streams, end: None }));
+            for _ in 0..2 {
+                let tried = worker.try_wait().map(|status| status.and_then(|status| status.code()));
+                let waited = worker.wait().map(|status| status.code());
+                assert_eq!(tried.map_err(|error| error.kind()), waited.map_err(|error| error.kind()));
+            }
+            nurseries.keep(worker);
+            assert_eq!(nurseries.idle().len(), is_kept, "{end:?}");
+        }
+    }
 }

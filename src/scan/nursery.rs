@@ -119,7 +119,7 @@ impl Nursery {
         );
     }
 
-    /// Waits for the end of the worker.
+    /// Waits for the end of the worker: once for each [`Self::fork`], since it is said once.
     ///
     /// # Errors
     ///
@@ -131,17 +131,14 @@ impl Nursery {
         }
     }
 
-    /// How the worker ended, if it did.
+    /// Whether [`Self::wait`] comes back at once.
     ///
     /// # Errors
     ///
-    /// As for [`Self::wait`].
-    pub(super) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+    /// When the socket cannot be asked.
+    pub(super) fn has_answered(&self) -> io::Result<bool> {
         let mut control = [PollFd::new(&self.control, PollFlags::IN)];
-        match poll(&mut control, Some(&rustix::event::Timespec::default()))? {
-            0 => Ok(None),
-            _ => self.wait().map(Some),
-        }
+        Ok(poll(&mut control, Some(&rustix::event::Timespec::default()))? != 0)
     }
 
     /// Whether another sample may have a worker of it.
@@ -269,4 +266,16 @@ fn ended_or_asked(worker: BorrowedFd<'_>) -> io::Result<bool> {
 fn say(kind: u8, number: i32) -> io::Result<()> {
     let control = rustix::stdio::stdin().try_clone_to_owned()?;
     UnixStream::from(control).write_all(&message(kind, number))
+}
+
+#[cfg(test)]
+impl Nursery {
+    /// One whose worker ended with this status, or could not be forked for this error; with its other end.
+    pub(super) fn after(end: Result<i32, i32>) -> (Self, UnixStream) {
+        let (control, mut other) = UnixStream::pair().unwrap();
+        let said = end.map_or_else(|error| message(FAILED, error), |status| message(ENDED, status));
+        other.write_all(&said).unwrap();
+        let process = Command::new("true").spawn().unwrap();
+        (Self { control, process, samples: 1 }, other)
+    }
 }

@@ -14,7 +14,7 @@ use std::{
     fs::File,
     io::{self, BufRead, Read as _, Write},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, SyncSender},
     },
@@ -148,7 +148,7 @@ pub type Sample = Result<Vec<u8>, (u64, Failure)>;
 
 /// Where samples come from.
 pub trait Source: Send + 'static {
-    /// Hands over samples until there are no more, or `take` says that nobody takes them.
+    /// Hands over samples until there are no more, or `take` says that no more are wanted.
     ///
     /// # Errors
     ///
@@ -239,7 +239,7 @@ fn too_large(limit: u64) -> Failure {
 pub fn serve(
     spawner: &Spawner,
     jobs: usize,
-    draining: &AtomicBool,
+    draining: &Arc<AtomicBool>,
     source: impl Source,
     output: &mut impl Write,
 ) -> io::Result<Served> {
@@ -251,23 +251,26 @@ pub fn serve(
         confinement: Box::new(confinement(spawner)?),
     };
     write(output, &(hello, Vec::new()))?;
-    let tasks = Mutex::new(reader(source)?);
+    let tasks = Mutex::new(reader(source, draining)?);
     let server = Server { spawner, draining, tasks };
     let mut served = Served { samples: 0, is_understood: true };
     let written = thread::scope(|scope| {
         let (sender, said) = mpsc::sync_channel(0);
-        for _ in 0..jobs {
-            let sender = sender.clone();
-            let server = &server;
-            thread::Builder::new().spawn_scoped(scope, move || server.work(&sender))?;
-        }
-        drop(sender);
-        let written = said.iter().try_for_each(|words: Words| {
-            served.samples += u64::from(matches!(words.0, Said::Done(_)));
-            served.is_understood &= !matches!(words.0, Said::Error { .. });
-            write(output, &words)
+        let started = (0..jobs).try_for_each(|_| {
+            let (server, sender) = (&server, sender.clone());
+            thread::Builder::new().spawn_scoped(scope, move || server.work(&sender)).map(drop)
         });
+        drop(sender);
+        let write_all = |()| {
+            said.iter().try_for_each(|words: Words| {
+                served.samples += u64::from(matches!(words.0, Said::Done(_)));
+                served.is_understood &= !matches!(words.0, Said::Error { .. });
+                write(output, &words)
+            })
+        };
+        let written = started.and_then(write_all);
         if written.is_err() {
+            // The threads that were started would wait for samples.
             spawner.interrupted.store(true, Ordering::Relaxed);
         }
         written
@@ -305,16 +308,18 @@ fn anonymous(bytes: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads tasks in a thread that nobody waits for: a read of standard input cannot be ended.
-fn reader(source: impl Source) -> io::Result<Receiver<Result<Task, String>>> {
+/// Reads tasks until `draining` is set: then one at most follows, which was read meanwhile. The thread is one
+/// that nobody waits for, since a read of standard input cannot be ended.
+fn reader(source: impl Source, draining: &Arc<AtomicBool>) -> io::Result<Receiver<Result<Task, String>>> {
     let (sender, tasks) = mpsc::sync_channel(0);
+    let draining = Arc::clone(draining);
     thread::Builder::new().spawn(move || {
         let read = source.each(&mut |id, sample| {
             let task = match sample {
                 Ok(bytes) => Task::Sample { id, bytes },
                 Err((bytes, failure)) => Task::Refused { id, bytes, failure },
             };
-            sender.send(Ok(task)).is_ok()
+            sender.send(Ok(task)).is_ok() && !draining.load(Ordering::Relaxed)
         });
         if let Err(error) = read {
             let _ = sender.send(Err(error.to_string()));
@@ -449,5 +454,31 @@ impl Answer<'_> {
     fn file(&self, label: Label, inside: Vec<String>, bytes: Vec<u8>) -> Words {
         let (id, sha256) = (self.id.to_owned(), hex::sha256(&bytes));
         (Said::File { id, label, inside, sha256, bytes: bytes.len() }, bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Samples without an end, each there at once.
+    struct Endless;
+
+    impl Source for Endless {
+        fn each(self, take: &mut dyn FnMut(String, Sample) -> bool) -> io::Result<()> {
+            while take("again".to_owned(), Ok(Vec::new())) {}
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn who_goes_on_feeding_does_not_put_off_the_end() {
+        let draining = Arc::new(AtomicBool::new(false));
+        let tasks = reader(Endless, &draining).unwrap();
+        for _ in 0..3 {
+            assert!(matches!(tasks.recv(), Ok(Ok(Task::Sample { .. }))));
+        }
+        draining.store(true, Ordering::Relaxed);
+        assert!(tasks.iter().count() <= 1);
     }
 }

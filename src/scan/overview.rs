@@ -2,8 +2,12 @@
 //!
 //! The page is framed as that of one sample is: no network, no script needed, everything that a sample or a
 //! name chose escaped.
+//!
+//! Of the table of samples, which may have millions of rows, the worst are kept in memory, and the places of
+//! those that groups show.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, HashMap},
     io::{self, BufRead, Write},
 };
@@ -32,14 +36,19 @@ pub fn write(
     clusters: &[ClusterRow],
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut rows = Vec::new();
+    let groups = ClusterKind::ALL.map(|kind| Groups::of(clusters, kind));
+    let mut places: Places<'_> = groups.iter().flat_map(Groups::shown).map(|sample| (sample, None)).collect();
+    let mut worst = Worst::default();
     for line in samples.lines() {
-        rows.push(serde_json::from_str::<SampleRow>(&line?)?);
+        let row: SampleRow = serde_json::from_str(&line?)?;
+        if let Some(place) = places.get_mut(row.sha256.as_str()) {
+            *place = Some(clip(&row.origin.to_string(), OVERVIEW_TEXT));
+        }
+        worst.add(row);
     }
-    let place = |row: &SampleRow| (row.origin.to_string(), row.sha256.clone());
-    rows.sort_by_cached_key(|row| (rank(row), place(row)));
     let title = format!("{} in a batch", plural(summary.samples, "sample"));
-    let body = body(&title, &rows, summary, clusters);
+    let groups = html! { @for groups in &groups { (groups.shown_with(&places)) } };
+    let body = body(&title, &worst.finish(), summary, &groups);
     out.write_all(framed(&title, &body).into_string().as_bytes())?;
     writeln!(out)
 }
@@ -53,13 +62,48 @@ const VERDICTS: [(&str, &str); 5] = [
     ("CLEAN", "good"),
 ];
 
-fn rank(row: &SampleRow) -> (usize, std::cmp::Reverse<u8>) {
+fn rank(row: &SampleRow) -> (usize, Reverse<u8>) {
     let verdict = row.verdict.as_deref().unwrap_or_default();
     let at = VERDICTS.iter().position(|(name, _)| *name == verdict).unwrap_or(VERDICTS.len());
-    (at, std::cmp::Reverse(row.score))
+    (at, Reverse(row.score))
 }
 
-fn body(title: &str, rows: &[SampleRow], summary: &Summary, clusters: &[ClusterRow]) -> Markup {
+/// The worst first; rows are written as samples end, and the page must not depend on that.
+fn order(row: &SampleRow) -> ((usize, Reverse<u8>), String, String) {
+    (rank(row), row.origin.to_string(), row.sha256.clone())
+}
+
+/// The worst samples of a batch.
+#[derive(Default)]
+struct Worst {
+    /// In no order, and up to twice as many as are shown.
+    rows: Vec<SampleRow>,
+    /// Those that are not shown.
+    left_out: u64,
+}
+
+impl Worst {
+    fn add(&mut self, row: SampleRow) {
+        self.rows.push(row);
+        if self.rows.len() >= 2 * OVERVIEW_ROWS {
+            self.shorten();
+        }
+    }
+
+    fn shorten(&mut self) {
+        self.rows.sort_by_cached_key(order);
+        self.left_out += self.rows.len().saturating_sub(OVERVIEW_ROWS) as u64;
+        self.rows.truncate(OVERVIEW_ROWS);
+    }
+
+    /// In their order.
+    fn finish(mut self) -> Self {
+        self.shorten();
+        self
+    }
+}
+
+fn body(title: &str, worst: &Worst, summary: &Summary, groups: &Markup) -> Markup {
     let parts =
         [("verdicts", "Verdicts"), ("samples", "Samples"), ("groups", "Groups"), ("slowest", "Slowest")];
     html! {
@@ -85,9 +129,13 @@ fn body(title: &str, rows: &[SampleRow], summary: &Summary, clusters: &[ClusterR
             }
             section #samples aria-labelledby="samples-title" {
                 h2 #samples-title { "Samples" }
-                (samples(rows))
+                (samples(worst))
             }
-            section #groups aria-labelledby="groups-title" { h2 #groups-title { "Groups" } (groups(rows, clusters)) }
+            section #groups aria-labelledby="groups-title" {
+                h2 #groups-title { "Groups" }
+                @if groups.0.is_empty() { p { "No two samples are alike." } }
+                (groups)
+            }
             section #slowest aria-labelledby="slowest-title" {
                 h2 #slowest-title { "Slowest" }
                 ol {
@@ -121,7 +169,7 @@ fn verdicts(summary: &Summary) -> Markup {
 
 fn counted<'a>(title: &str, counts: impl Iterator<Item = (&'a str, u64)>) -> Markup {
     let mut counts: Vec<_> = counts.collect();
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts.sort_by_key(|(_, count)| Reverse(*count));
     html! {
         @if !counts.is_empty() {
             h3 { (title) }
@@ -130,8 +178,8 @@ fn counted<'a>(title: &str, counts: impl Iterator<Item = (&'a str, u64)>) -> Mar
     }
 }
 
-fn samples(rows: &[SampleRow]) -> Markup {
-    let more = rows.len().saturating_sub(OVERVIEW_ROWS) as u64;
+fn samples(worst: &Worst) -> Markup {
+    let more = worst.left_out;
     html! {
         p.dim { "The worst first. " code { "spoor run FILE --html -o report.html" } " makes the page of one." }
         p.js-only.filter {
@@ -147,7 +195,7 @@ fn samples(rows: &[SampleRow]) -> Markup {
                         th scope="col" { "Place" } th scope="col" { "Why" } th.num scope="col" { "Milliseconds" }
                     }
                 }
-                tbody { @for row in rows.iter().take(OVERVIEW_ROWS) { (sample(row)) } }
+                tbody { @for row in &worst.rows { (sample(row)) } }
             }
         }
         @if more > 0 { p.dim { "and " (plural(more, "more sample")) " in samples.jsonl" } }
@@ -173,20 +221,42 @@ fn sample(row: &SampleRow) -> Markup {
     }
 }
 
-/// The largest groups of each kind, with where their samples are.
-fn groups(rows: &[SampleRow], clusters: &[ClusterRow]) -> Markup {
-    let places: HashMap<&str, String> =
-        rows.iter().map(|row| (row.sha256.as_str(), row.origin.to_string())).collect();
-    html! {
-        @if clusters.is_empty() { p { "No two samples are alike." } }
-        @for kind in ClusterKind::ALL {
-            @let groups = largest(clusters, kind);
+/// Where samples are that groups show, by their SHA-256; `None` until the row of the sample is read.
+type Places<'c> = HashMap<&'c str, Option<String>>;
+
+/// The groups of a kind, the largest first, each with the SHA-256 of its samples.
+struct Groups<'c> {
+    kind: ClusterKind,
+    all: Vec<Vec<&'c str>>,
+}
+
+impl<'c> Groups<'c> {
+    fn of(clusters: &'c [ClusterRow], kind: ClusterKind) -> Self {
+        let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for row in clusters.iter().filter(|row| row.kind == kind) {
+            groups.entry(&row.cluster).or_default().push(&row.sha256);
+        }
+        let mut all: Vec<_> = groups.into_values().collect();
+        all.sort_by_key(|group| (Reverse(group.len()), group.first().copied()));
+        Self { kind, all }
+    }
+
+    /// The samples that are shown.
+    fn shown(&self) -> impl Iterator<Item = &'c str> {
+        let groups = self.all.iter().take(OVERVIEW_LIST);
+        groups.flat_map(|group| group.iter().take(OVERVIEW_LIST).copied())
+    }
+
+    /// The largest groups, with where their samples are.
+    fn shown_with(&self, places: &Places<'_>) -> Markup {
+        let groups = &self.all;
+        html! {
             @if !groups.is_empty() {
-                h3 { (words(kind)) ": " (plural(groups.len() as u64, "group")) }
+                h3 { (words(self.kind)) ": " (plural(groups.len() as u64, "group")) }
                 @for group in groups.iter().take(OVERVIEW_LIST) {
                     details {
-                        summary { (plural(group.len() as u64, "sample")) ", " code { (place(&places, group)) } }
-                        ul { @for sample in group.iter().take(OVERVIEW_LIST) { li { code { (place(&places, &[sample])) } } } }
+                        summary { (plural(group.len() as u64, "sample")) ", " code { (place(places, group)) } }
+                        ul { @for sample in group.iter().take(OVERVIEW_LIST) { li { code { (place(places, &[sample])) } } } }
                         @if group.len() > OVERVIEW_LIST { p.dim { "and " (group.len() - OVERVIEW_LIST) " more" } }
                     }
                 }
@@ -204,19 +274,10 @@ fn words(kind: ClusterKind) -> &'static str {
     }
 }
 
-fn place(places: &HashMap<&str, String>, group: &[&str]) -> String {
-    let first = group.first().copied().unwrap_or_default();
-    clip(places.get(first).map_or(first, String::as_str), OVERVIEW_TEXT)
-}
-
-fn largest(clusters: &[ClusterRow], kind: ClusterKind) -> Vec<Vec<&str>> {
-    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for row in clusters.iter().filter(|row| row.kind == kind) {
-        groups.entry(&row.cluster).or_default().push(&row.sha256);
-    }
-    let mut groups: Vec<_> = groups.into_values().collect();
-    groups.sort_by_key(|group| (std::cmp::Reverse(group.len()), group.first().copied()));
-    groups
+/// Where the first of some samples is.
+fn place<'p>(places: &'p Places<'_>, samples: &[&'p str]) -> &'p str {
+    let first = samples.first().copied().unwrap_or_default();
+    places.get(first).and_then(Option::as_deref).unwrap_or(first)
 }
 
 #[cfg(test)]
@@ -234,20 +295,36 @@ mod tests {
             ..SampleRow::default()
         };
         let mut rows: Vec<_> =
-            (0..10_000).map(|number| row(number, "CLEAN", &format!("a/{number}.wasm"))).collect();
-        rows.push(row(10_000, "MALICIOUS", "<script>alert(2)</script>"));
+            (0..25_000).map(|number| row(number, "CLEAN", &format!("a/{number}.wasm"))).collect();
+        rows.push(row(25_000, "MALICIOUS", "<script>alert(2)</script>"));
         let mut summary = Summary::default();
         rows.iter().for_each(|row| summary.add_sample(row));
-        let lines: Vec<_> = rows.iter().map(|row| serde_json::to_string(row).unwrap()).collect();
-        let mut page = Vec::new();
-        write(lines.join("\n").as_bytes(), &summary, &[], &mut page).unwrap();
-        let page = String::from_utf8(page).unwrap();
+        let cluster = |number| ClusterRow {
+            kind: ClusterKind::Code,
+            cluster: format!("{:064x}", 24_998),
+            size: 2,
+            sha256: format!("{number:064x}"),
+        };
+        let clusters = [cluster(24_998), cluster(24_999)];
+        let page = |rows: &[SampleRow]| {
+            let lines: Vec<_> = rows.iter().map(|row| serde_json::to_string(row).unwrap()).collect();
+            let mut page = Vec::new();
+            write(lines.join("\n").as_bytes(), &summary, &clusters, &mut page).unwrap();
+            String::from_utf8(page).unwrap()
+        };
+        let in_order = page(&rows);
+        rows.reverse();
+        assert!(in_order == page(&rows), "the page does not depend on the order of the table");
+        let page = in_order;
         assert!(page.len() < 6_000_000, "{} bytes", page.len());
         assert_eq!(page.matches("<tr class=\"good\"><td").count() + 2, OVERVIEW_ROWS + 1);
+        // The places of groups are known, though no row of the page has them.
+        assert_eq!(page.matches("a/24998.wasm").count(), 2);
+        assert_eq!(page.matches("a/24999.wasm").count(), 1);
         // The worst comes first.
         let (_, table) = page.split_once("samples-table\">").unwrap();
         assert!(table.find("MALICIOUS").unwrap() < table.find("CLEAN").unwrap());
         assert!(page.contains("&lt;script&gt;alert(2)") && page.matches("<script").count() == 1);
-        assert!(!page.contains("<img") && page.contains("1 more sample"));
+        assert!(!page.contains("<img") && page.contains("15,001 more samples"));
     }
 }

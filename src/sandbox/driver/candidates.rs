@@ -101,7 +101,8 @@ pub(super) fn choose(
     rest.retain(|one| is_all || !is_packer(one));
     // A component's host calls what the component exports, and nothing else.
     if let Some(component) = module.component().filter(|_| !is_all) {
-        rest.retain(|one| component.main.exports.iter().any(|(name, _)| **name == *one.name));
+        let exports: BTreeSet<&str> = component.main.exports.iter().map(|(name, _)| &**name).collect();
+        rest.retain(|one| exports.contains(&*one.name));
     }
     let (mut once, mut left) = (BTreeSet::new(), Vec::new());
     rest.retain(|one| once.insert(one.func));

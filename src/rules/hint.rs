@@ -123,7 +123,7 @@ impl Reader<'_> {
                 Atom::Nothing if times.is_once => {}
                 Atom::Nothing => return None,
                 Atom::Letter(letter) => {
-                    row.least += times.least;
+                    row.least = row.least.saturating_add(times.least);
                     if times.least == 0 {
                         row.end_run();
                         continue;
@@ -135,7 +135,7 @@ impl Reader<'_> {
                 }
                 Atom::Byte => {
                     row.end_run();
-                    row.least += times.least;
+                    row.least = row.least.saturating_add(times.least);
                 }
                 Atom::Group(hint) => {
                     row.end_run();
@@ -240,6 +240,9 @@ mod tests {
             (r"(abc)?", 0, none),
             (r"ab+c{0,2}de", 4, &["ab"]),
             (r"colou?r", 5, &["colo"]),
+            // No expression that compiles; what it asks for must not be counted round all the same.
+            (r"a{18446744073709551615}bc", usize::MAX, &["bc"]),
+            (r"[a]{18446744073709551615}.", usize::MAX, none),
             // Nothing is known of these.
             (r"(?i)abc", 0, none),
             (r"a[[:alpha:]]bc", 0, none),

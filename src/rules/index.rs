@@ -132,25 +132,24 @@ impl<'a> Index<'a> {
         let fits = |position: &&u32| {
             all.get(**position as usize).is_some_and(|call| name.is(&call.module, &call.name))
         };
+        let mut found = Vec::new();
         match name {
             Name::Exact(exact) => {
                 // Without its module, or with it; the module's name may have points too.
-                let mut found = Vec::new();
                 for (at, _) in std::iter::once((0, ".")).chain(exact.match_indices('.')) {
                     let bare = if at == 0 { exact } else { exact.get(at + 1..).unwrap_or_default() };
                     found.extend(self.calls.get(bare).into_iter().flatten().filter(fits).copied());
                 }
-                found.sort_unstable();
-                found.dedup();
-                found
             }
             Name::Regex(regex) => {
                 let of_name = self.calls.iter().filter(|(name, _)| regex.is_match(name.as_bytes()));
-                let mut found: Vec<u32> = of_name.flat_map(|(_, calls)| calls.iter().copied()).collect();
-                found.sort_unstable();
-                found
+                found.extend(of_name.flat_map(|(_, calls)| calls.iter().copied()));
             }
         }
+        // A call may stand under its own name and under that of preview1.
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     /// How often the host functions were called of which `is` says so, given module and name; calls beyond

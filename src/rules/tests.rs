@@ -272,6 +272,16 @@ fn names_that_are_one_key_are_told_apart() {
 }
 
 #[test]
+fn a_call_that_two_names_fit_is_one_call() {
+    let module = "wasi:io/streams@0.2.0".into();
+    let write = Call { module, ..call("[method]output-stream.write", vec![]) };
+    let sample = Sample::calling(vec![write, call("fd_write", vec![])]);
+    for name in ["/write/", "/^fd_write$/", "fd_write"] {
+        assert!(sample.holds(RUN, &format!("    - count(api({name})): 2\n")).is_some(), "{name}");
+    }
+}
+
+#[test]
 fn many_calls_cost_what_they_are_many() {
     let sample = Sample::calling((0..20_000).map(|_| call("a", vec![])).collect());
     for scope in ["span of calls", "call", "thread", "wasm/function"] {
@@ -839,7 +849,9 @@ fn flows_are_asked_by_source_way_and_goal() {
     // What could not be sent was not sent.
     sample.run.as_mut().unwrap().calls[1].errno = Some("badf".into());
     assert!(sample.holds(RUN, "    - wasm/flow: {bait: true, to: sock_send}").unwrap().attempted);
-    for wrong in ["nowhere", "{from: data}", "{into: sock_send}", "{bytes: 0}", "{through: '/(/'}", "{}"] {
+    for wrong in
+        ["nowhere", "{from: data}", "{into: sock_send}", "{bytes: 0}", "{through: '/(/'}", "{}", "{to: []}"]
+    {
         assert!(set(&[("one", &rule("one", RUN, &format!("    - wasm/flow: {wrong}")))]).is_err(), "{wrong}");
     }
 }

@@ -105,16 +105,16 @@ impl Parser<'_> {
         }
     }
 
-    /// The names of a step, one or a list.
-    fn step_names(&self, api: &Node) -> Option<Vec<Name>> {
-        let apis: Vec<Name> = match &api.value {
+    /// Names of calls: one, or a list.
+    fn call_names(&self, node: &Node) -> Option<Vec<Name>> {
+        let names: Vec<Name> = match &node.value {
             Value::List(items) => items.iter().filter_map(|item| self.name(item)).collect(),
-            _ => self.name(api).into_iter().collect(),
+            _ => self.name(node).into_iter().collect(),
         };
-        if apis.is_empty() {
-            return self.wrong(&api.span, "a step needs the name of a call", None);
+        if names.is_empty() {
+            return self.wrong(&node.span, "the name of a call is missing here", None);
         }
-        Some(apis)
+        Some(names)
     }
 
     /// The text that an argument of a step must hold, if it says one; the outer `None` is a mistake.
@@ -133,7 +133,7 @@ impl Parser<'_> {
         let pairs = self.map(node)?;
         self.only(pairs, &["api", "string", "substring", "number", "succeeds", "entropy", "chosen"]);
         let api = self.required(node, pairs, "api")?;
-        let apis = self.step_names(api)?;
+        let apis = self.call_names(api)?;
         let text = self.step_text(get(pairs, "string"), get(pairs, "substring"))?;
         let number = match get(pairs, "number") {
             Some(node) => Some(self.number(node)?),
@@ -293,11 +293,7 @@ impl Parser<'_> {
             Some(node) => self.text(node).and_then(|text| self.pattern(node, text)).map(Some),
             None => Some(None),
         };
-        let to: Vec<Name> = match get(pairs, "to").map(|node| (node, &node.value)) {
-            Some((_, Value::List(items))) => items.iter().filter_map(|item| self.name(item)).collect(),
-            Some((node, _)) => vec![self.name(node)?],
-            None => Vec::new(),
-        };
+        let to = get(pairs, "to").map_or_else(|| Some(Vec::new()), |node| self.call_names(node))?;
         let is_bait = get(pairs, "bait").map_or(Some(false), |node| self.boolean(node))?;
         let bytes = get(pairs, "bytes").map_or(Some(1), |node| self.positive(node))?;
         Some(FlowFeature { from, is_bait, name: pattern("name")?, through: pattern("through")?, to, bytes })

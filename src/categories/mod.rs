@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize, Serializer};
 pub use profile::{
     CallSite, CategoryProfile, Cell, MAX_SITES, MAX_STEPS, Profiles, Step, name, wasi_function,
 };
-pub(crate) use profile::{known_as, standard_stream};
+pub(crate) use profile::{known_as, named_function, standard_stream};
 
 /// Function groups are numbered from 1.
 pub const GROUPS: usize = 10;

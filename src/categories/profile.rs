@@ -91,6 +91,12 @@ pub(crate) fn known_as(call: &Call) -> &str {
     super::preview1(&call.module, &call.name).unwrap_or(&call.name)
 }
 
+/// The WASI function that a call names, by its name in preview1; `None` if it names none.
+pub(crate) fn named_function(call: &Call) -> Option<&str> {
+    let is_named = super::is_wasi(&call.module) || super::preview1(&call.module, &call.name).is_some();
+    is_named.then(|| known_as(call))
+}
+
 /// The standard stream that a call is about: the number of preview1.
 pub(crate) fn standard_stream(call: &Call) -> Option<u32> {
     let Value::I32(number) = call.args.first()?.value else { return None };

@@ -3,16 +3,15 @@
 use super::{Sample, trace::TraceFeatures};
 use crate::{
     LoadError,
-    categories::{is_wasi, known_as, preview1},
+    categories::{is_wasi, named_function},
     module::{Module, view::View},
     passes::Dynamic,
-    sandbox::{self, Call, Run},
+    sandbox::{self, Run},
 };
 
 /// Names of the WASI functions that a run called, in order.
 pub fn calls(run: &Run) -> Vec<&str> {
-    let of_wasi = |call: &&Call| is_wasi(&call.module) || preview1(&call.module, &call.name).is_some();
-    run.calls.iter().filter(of_wasi).map(known_as).collect()
+    run.calls.iter().filter_map(named_function).collect()
 }
 
 /// Whether a module name is one of WASI's, of any version.

@@ -114,12 +114,7 @@ impl TraceFeatures {
     fn calls(&mut self, run: &Run) {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for call in &run.calls {
-            let name = crate::categories::known_as(call);
-            let class = if crate::categories::is_wasi(&call.module) || name != &*call.name {
-                call_class(name)
-            } else {
-                Some("host.other")
-            };
+            let class = crate::categories::named_function(call).map_or(Some("host.other"), call_class);
             if let Some(class) = class {
                 *counts.entry(class).or_default() += 1;
             }

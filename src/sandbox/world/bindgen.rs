@@ -64,8 +64,7 @@ fn yes(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
 /// A new object, where one is asked for.
 fn handle(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     if ctx.call.result_type(0) == Some(Type::I32) {
-        let handle = FIRST_HANDLE.saturating_add(ctx.state.world.handles);
-        ctx.state.world.handles += 1;
+        let handle = FIRST_HANDLE.saturating_add(ctx.state.world.next_handle() - 1);
         ctx.give(handle.into());
     }
     Ok(())

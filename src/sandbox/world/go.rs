@@ -53,8 +53,7 @@ fn walltime(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
 
 /// The number of a timer that never fires.
 fn schedule(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
-    ctx.state.world.handles += 1;
-    let id = ctx.state.world.handles;
+    let id = ctx.state.world.next_handle();
     _ = ctx.write_u32(at(ctx, 16), id);
     Ok(())
 }

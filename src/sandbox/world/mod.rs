@@ -86,6 +86,12 @@ impl World {
         }
     }
 
+    /// The next number for an object of the host, from 1 on. After the last all have that.
+    pub(super) fn next_handle(&mut self) -> u32 {
+        self.handles = self.handles.saturating_add(1);
+        self.handles
+    }
+
     /// What [`Self::go_back`] goes back to.
     pub(super) fn keep(&self) -> Self {
         Self {

@@ -118,10 +118,7 @@ fn create_bytes(call: &mut Caller<'_>, state: &Mutex<State>, args: &[u64], _: &s
     if let Some(at) = allocate(call, args.get(1).copied().unwrap_or(0)) {
         tell(call, 2, at);
     }
-    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-    state.world.handles = state.world.handles.saturating_add(1);
-    let object = state.world.handles;
-    drop(state);
+    let object = state.lock().unwrap_or_else(PoisonError::into_inner).world.next_handle();
     tell(call, 3, object);
     Ok(())
 }
@@ -129,18 +126,12 @@ fn create_bytes(call: &mut Caller<'_>, state: &Mutex<State>, args: &[u64], _: &s
 /// A number for an object, where the last argument points.
 fn give_object(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let to = ctx.args.last().copied().unwrap_or(0) as u32;
-    let object = next_object(ctx);
+    let object = ctx.state.world.next_handle();
     // Small numbers are no places.
     if to >= 64 {
         _ = ctx.write_u32(to, object);
     }
     Ok(())
-}
-
-fn next_object(ctx: &mut CallContext<'_, '_>) -> u32 {
-    let world = &mut ctx.state.world;
-    world.handles = world.handles.saturating_add(1);
-    world.handles
 }
 
 /// Keeps a function by its index in the table.
@@ -185,10 +176,10 @@ fn define_properties(ctx: &mut CallContext<'_, '_>, count: usize) -> Result<(), 
 fn call_info(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let count = ctx.read_u32(ctx.u32(2)).unwrap_or(0).min(NAPI_PROPERTIES);
     for position in 0..count {
-        let object = next_object(ctx);
+        let object = ctx.state.world.next_handle();
         _ = ctx.write_u32(ctx.u32(3).wrapping_add(4 * position), object);
     }
-    let object = next_object(ctx);
+    let object = ctx.state.world.next_handle();
     if ctx.u32(4) > 0 {
         _ = ctx.write_u32(ctx.u32(4), object);
     }

@@ -145,6 +145,9 @@ fn parse(kind: u8, payload: Vec<u8>) -> io::Result<Message> {
         }
         REPORT => {
             json::<IgnoredAny>(&payload)?;
+            if !payload.starts_with(b"{") {
+                return Err(nonsense("a report that is no object"));
+            }
             Message::Report(String::from_utf8(payload).map_err(|_| nonsense("a report that is no text"))?)
         }
         LEFTOVER => {
@@ -290,6 +293,14 @@ mod tests {
         };
         assert!(confined("partial").is_ok());
         assert!(confined("very much").is_err());
+    }
+
+    #[test]
+    fn reports_are_objects() {
+        assert!(matches!(read(REPORT, b"{\"a\": [1]}"), Ok(Some(Message::Report(_)))));
+        for wrong in [&b"5"[..], b"[]", b"{", b"{}{}", b"{\"a\": \"\xff\"}", b""] {
+            assert_eq!(read(REPORT, wrong).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        }
     }
 
     #[test]

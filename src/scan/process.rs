@@ -288,7 +288,7 @@ impl Order {
             _ => true,
         };
         if !may {
-            return Err(nonsense("rows that nobody asked for"));
+            return Err(nonsense("what nobody asked for, or asked for once"));
         }
         Ok(message)
     }

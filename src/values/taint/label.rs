@@ -9,7 +9,9 @@ use std::cell::Cell;
 
 use hashbrown::HashMap;
 
-use super::limits::{LISTED, MAX_LABELS, MAX_SETS, MAX_SOURCE_BYTES, MAX_WALKED, REMEMBERED};
+use super::limits::{
+    LISTED, LONG_LIST, MAX_LABELS, MAX_LONG_LISTS, MAX_SETS, MAX_SOURCE_BYTES, MAX_WALKED, REMEMBERED,
+};
 use super::step::{Path, Step};
 
 /// A label. Its number means something to the [`Labels`] that gave it only.
@@ -81,6 +83,8 @@ pub(super) struct Labels {
     bytes: u32,
     sets: Vec<SetNode>,
     set_of: HashMap<Ranges, Set>,
+    /// Ranges of the lists that are long.
+    long: usize,
     unions: HashMap<(Set, Set), Set>,
     nodes: Vec<Node>,
     label_of: HashMap<Node, Label>,
@@ -261,7 +265,7 @@ impl Labels {
                     a
                 } else if merged == right {
                     b
-                } else if merged.len() <= LISTED {
+                } else if self.has_room(merged.len()) {
                     self.list(merged, a)
                 } else {
                     self.push(SetNode::Union(a, b), a)
@@ -276,6 +280,11 @@ impl Labels {
         }
         self.unions.insert((a, b), joined);
         joined
+    }
+
+    /// Whether a list of so many ranges is kept.
+    fn has_room(&self, ranges: usize) -> bool {
+        ranges <= LISTED || (ranges <= LONG_LIST && self.long + ranges <= MAX_LONG_LISTS)
     }
 
     /// Whether `part` is one of the two that `set` was made of.
@@ -297,6 +306,7 @@ impl Labels {
         }
         let set = self.push(SetNode::Ranges(ranges.clone()), or);
         if set != or {
+            self.long += if ranges.len() > LISTED { ranges.len() } else { 0 };
             self.set_of.insert(ranges, set);
         }
         set
@@ -380,7 +390,7 @@ mod tests {
     #[test]
     fn equal_labels_exist_once_and_sets_are_exact() {
         let mut labels = Labels::default();
-        assert_eq!(labels.new_bytes(1000), (0, 1000));
+        assert_eq!(labels.new_bytes(4000), (0, 4000));
         let byte = Labels::byte;
         let ab = labels.join(byte(0), byte(1), Step::Xor);
         let ba = labels.join(byte(1), byte(0), Step::Xor);
@@ -391,11 +401,27 @@ mod tests {
         assert_eq!(labels.ranges(&[node.address]), [(0, 2)]);
         assert_eq!(node.path.steps().collect::<Vec<_>>(), [Step::Xor, Step::Lookup]);
         // Every second byte: more ranges than a list has.
-        let all = (0..100).fold(Label::NONE, |sum, number| labels.union(sum, byte(2 * number)));
-        let expected: Vec<_> = (0..100).map(|number| (2 * number, 2 * number + 1)).collect();
+        let all = (0..2000).fold(Label::NONE, |sum, number| labels.union(sum, byte(2 * number)));
+        let expected: Vec<_> = (0..2000).map(|number| (2 * number, 2 * number + 1)).collect();
         let value = labels.node(all).value;
         assert_eq!(labels.ranges(&[value]), expected);
         assert_eq!(labels.lost(), 0);
+    }
+
+    #[test]
+    fn a_set_that_cannot_grow_is_the_same_again() {
+        let mut labels = Labels::default();
+        labels.new_bytes(400);
+        let of = |labels: &mut Labels, first: u32| {
+            (0..200).fold(Label::NONE, |sum, number| {
+                labels.union(sum, Labels::byte(2 * ((number + first) % 200)))
+            })
+        };
+        let all = of(&mut labels, 0);
+        let (other, sets) = (of(&mut labels, 77), labels.sets.len());
+        assert_eq!(all, other);
+        assert_eq!(of(&mut labels, 77), all);
+        assert_eq!(labels.sets.len(), sets);
     }
 
     #[test]

@@ -9,8 +9,15 @@ pub(super) const MAX_SETS: usize = 1 << 20;
 /// Different labels at most: 130 MB.
 pub(super) const MAX_LABELS: usize = 1 << 21;
 
-/// Ranges of a set that is kept as a list; a set of more is a union of two in the graph.
+/// Ranges of a set that is always kept as a list. Equal lists are one set, so that what has grown as far as
+/// it can is seen to; a set of more ranges may be a union of two in the graph.
 pub(super) const LISTED: usize = 16;
+
+/// Ranges of a longer list, while there is room for such: a lookup table or a small program, byte by byte.
+pub(super) const LONG_LIST: usize = 512;
+
+/// Ranges of all longer lists together: 64 MB.
+pub(super) const MAX_LONG_LISTS: usize = 1 << 22;
 
 /// Sets walked through to list what is in them: some seconds. Beyond, flows are a part.
 pub(super) const MAX_WALKED: u64 = 1 << 26;

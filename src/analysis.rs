@@ -1,6 +1,6 @@
 //! The whole way from bytes to a verdict.
 
-use std::{borrow::Cow, collections::HashSet, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, num::NonZero, panic, sync::Arc, thread};
 
 use crate::{
     LoadError, classify,
@@ -123,11 +123,10 @@ impl Analysis {
         judge: impl Into<Judge<'j>>,
         look: Look,
     ) -> Self {
-        let (wasm, view) = read(bytes);
-        let run = match look {
-            Look::Off => sandbox::run(&wasm, options),
-            Look::Auto | Look::Full => sandbox::run_with_effects(&wasm, options),
-        };
+        let (wasm, view, run) = read_and_run(bytes, |wasm| match look {
+            Look::Off => sandbox::run(wasm, options),
+            Look::Auto | Look::Full => sandbox::run_with_effects(wasm, options),
+        });
         let text = text_of(bytes, &view);
         Self { text, ..Self::judge(wasm, view, Some(run), judge.into(), look) }
     }
@@ -252,20 +251,45 @@ fn left_by(run: &sandbox::Run) -> impl Iterator<Item = (Option<&str>, Option<&st
         .map(move |file| (Some(file.last_path()), file.sha256.as_deref().filter(|_| has_bytes(file))))
 }
 
+/// Bytes of a sample from which on a thread of its own for the view pays.
+const APART: usize = 1 << 18;
+
+/// The sample in the binary format, and whether it was given as text.
+fn binary(bytes: &[u8]) -> (Arc<[u8]>, bool) {
+    match crate::module::to_binary(bytes) {
+        Ok(wasm) => (Arc::from(&*wasm), matches!(wasm, Cow::Owned(_))),
+        // Running it says why it is no module.
+        Err(_) => (Arc::from(bytes), false),
+    }
+}
+
 /// The sample in the binary format, and what can be said of it.
 fn read(bytes: &[u8]) -> (Arc<[u8]>, View) {
-    let (wasm, from_text) = match crate::module::to_binary(bytes) {
-        Ok(wasm) => {
-            let from_text = matches!(wasm, Cow::Owned(_));
-            (wasm, from_text)
-        }
-        // Running it says why it is no module.
-        Err(_) => (Cow::Borrowed(bytes), false),
-    };
-    let wasm = Arc::from(&*wasm);
+    let (wasm, from_text) = binary(bytes);
     let mut view = View::of(&wasm);
     view.file.from_text = from_text;
     (wasm, view)
+}
+
+/// The same, and what comes of running it. Neither needs the other, so of a large sample they go on at once
+/// where there are two cores.
+fn read_and_run<R>(bytes: &[u8], run: impl FnOnce(&[u8]) -> R) -> (Arc<[u8]>, View, R) {
+    let cores = || thread::available_parallelism().map_or(1, NonZero::get);
+    if bytes.len() < APART || cores() == 1 {
+        let (wasm, view) = read(bytes);
+        let ran = run(&wasm);
+        return (wasm, view, ran);
+    }
+    let (wasm, from_text) = binary(bytes);
+    let (mut view, ran) = thread::scope(|scope| {
+        let thread = thread::Builder::new().name("spoor-view".into());
+        let view = thread.spawn_scoped(scope, || View::of(&wasm));
+        let ran = run(&wasm);
+        let view = view.map(|view| view.join().unwrap_or_else(|cause| panic::resume_unwind(cause)));
+        (view.unwrap_or_else(|_| View::of(&wasm)), ran)
+    });
+    view.file.from_text = from_text;
+    (wasm, view, ran)
 }
 
 /// The text of a sample that was given as text.
@@ -288,5 +312,32 @@ fn note_refusal(view: &mut View, error: &LoadError) {
             }
             _ => Validity::Invalid { offset: 0, reason: error.to_string() },
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_sample_is_judged_as_a_small_one() {
+        let zeros = "\\00".repeat(APART);
+        for (padding, is_large) in [(zeros.as_str(), true), ("", false)] {
+            let sample = format!(
+                r#"(module (memory 9) (data (i32.const 0) "https://a.example/x{padding}")
+                    (func (export "_start") (loop (br 0))))"#
+            );
+            let (rules, mut options) = (rules::Set::builtin(), sandbox::RunOptions::default());
+            options.limits.decisions = Some(10_000);
+            let analysis = Analysis::of(sample.as_bytes(), &options, &rules);
+            assert_eq!(analysis.wasm.len() >= APART, is_large);
+            assert!(analysis.view.file.from_text && !analysis.view.iocs.is_empty());
+            let apart = Analysis::before_run(sample.as_bytes(), &rules).then_run(&options, &rules);
+            assert_eq!(analysis.dynamic.metrics.classes.total, apart.dynamic.metrics.classes.total);
+            let names =
+                |analysis: &Analysis| analysis.rules.iter().map(|rule| rule.name.clone()).collect::<Vec<_>>();
+            assert_eq!(names(&analysis), names(&apart));
+            assert!(analysis.dynamic.metrics.classes.total > 0);
+        }
     }
 }

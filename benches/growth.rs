@@ -4,6 +4,7 @@
 //! ```text
 //! cargo bench --profile tail --bench growth              counts under callgrind; needs valgrind
 //! cargo bench --profile tail --bench growth -- loops     only inputs with this in their name
+//! cargo bench --profile tail --bench growth -- --table   the table of docs/performance.md
 //! ```
 //!
 //! Instructions are counted and not time, so that the machine and its load do not matter. One process under
@@ -16,6 +17,7 @@ mod growth {
 }
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::Path,
     process::{Command, ExitCode},
@@ -44,7 +46,10 @@ fn main() -> ExitCode {
     let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
     inputs::write(folder.path(), wanted);
     count(folder.path());
-    match judge(folder.path()) {
+    let grown = grown(folder.path());
+    let show = if args.iter().any(|arg| arg == "--table") { table } else { list };
+    show(&grown);
+    match grown.iter().filter(|grown| grown.is_too_much()).count() {
         0 => ExitCode::SUCCESS,
         failed => {
             println!("growth: {failed} steps grow faster than n^{MOST}");
@@ -65,29 +70,79 @@ fn count(folder: &Path) {
         .arg(format!("{CHILD}{}", folder.display()))
         .status();
     match status {
+        Ok(status) if status.success() && !folder.join("out.1").exists() => {
+            panic!("callgrind found no function growth::measured: the linker left no symbols (mold does not)")
+        }
         Ok(status) if status.success() => {}
         Ok(status) => panic!("the measured process failed: {status}"),
         Err(error) => panic!("valgrind could not be started (apt install valgrind): {error}"),
     }
 }
 
-/// Prints how each step grows; returns how many grow too fast.
-fn judge(folder: &Path) -> usize {
+/// How the work of a step grows with an input.
+struct Grown<'n> {
+    input: &'n str,
+    step: &'n str,
+    /// Instructions for each size.
+    counts: Vec<u64>,
+}
+
+impl Grown<'_> {
+    fn most(&self) -> u64 {
+        self.counts.last().copied().unwrap_or(0)
+    }
+
+    /// How much more work the last doubling is, as a power of two.
+    fn exponent(&self) -> f64 {
+        let before = self.counts.iter().rev().nth(1).copied().unwrap_or(0);
+        (self.most() as f64 / before.max(1) as f64).log2()
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.exponent() > MOST && self.most() >= LEAST
+    }
+}
+
+/// How each step grows with each input.
+fn grown(folder: &Path) -> Vec<Grown<'static>> {
     let names = fs::read_to_string(folder.join(stages::NAMES)).unwrap_or_else(|error| panic!("{error}"));
+    // Read once, shown at the end of the process.
+    let names: &'static str = names.leak();
     let counts: Vec<(&str, u64)> =
         names.lines().zip(1..).map(|(name, number)| (name, total(folder, number))).collect();
-    let mut failed = 0;
-    for name in stages::steps(&counts) {
-        let of: Vec<u64> =
+    let grown = stages::steps(&counts).into_iter().map(|name| {
+        let counts: Vec<u64> =
             counts.iter().filter(|(other, _)| *other == name).map(|(_, count)| *count).collect();
-        assert_eq!(of.len(), inputs::SIZES.len(), "{name}: {of:?}");
-        let exponent = (of[of.len() - 1] as f64 / of[of.len() - 2].max(1) as f64).log2();
-        let is_too_much = exponent > MOST && of[of.len() - 1] >= LEAST;
-        let mark = if is_too_much { "  TOO MUCH" } else { "" };
-        println!("growth/{name}: {of:?} instructions, n^{exponent:.2}{mark}");
-        failed += usize::from(is_too_much);
+        assert_eq!(counts.len(), inputs::SIZES.len(), "{name}: {counts:?}");
+        let (input, step) = name.split_once('/').unwrap_or((name, ""));
+        Grown { input, step, counts }
+    });
+    grown.collect()
+}
+
+/// A line for each step on each input.
+fn list(grown: &[Grown<'_>]) {
+    for grown in grown {
+        let Grown { input, step, counts } = grown;
+        let mark = if grown.is_too_much() { "  TOO MUCH" } else { "" };
+        println!("growth/{input}/{step}: {counts:?} instructions, n^{:.2}{mark}", grown.exponent());
     }
-    failed
+}
+
+/// A row for each step: with which of the inputs it grows most, and with which it is most work.
+fn table(grown: &[Grown<'_>]) {
+    println!("| step | grows most with | as | most work with | million instructions |");
+    println!("|---|---|---|---|---|");
+    for step in grown.iter().map(|grown| grown.step).collect::<BTreeSet<_>>() {
+        let of = || grown.iter().filter(|grown| grown.step == step);
+        let counted = || of().filter(|grown| grown.most() >= LEAST);
+        let fastest = counted().max_by(|a, b| a.exponent().total_cmp(&b.exponent()));
+        let Some(most) = of().max_by_key(|grown| grown.most()) else { continue };
+        let [input, exponent] = fastest.map_or(["–".to_owned(), "–".to_owned()], |fastest| {
+            [fastest.input.to_owned(), format!("n^{:.2}", fastest.exponent())]
+        });
+        println!("| {step} | {input} | {exponent} | {} | {:.1} |", most.input, most.most() as f64 / 1e6);
+    }
 }
 
 /// The sum that callgrind wrote when the function returned for the `number`-th time.

@@ -3,6 +3,8 @@
 //! ```text
 //! cargo bench --bench replay               criterion; the throughput is in executed opcodes
 //! cargo bench --bench replay -- --table    counting with what is remembered and without, 9 times in turn
+//! cargo bench --bench replay -- --crafted  the same of runs made so that nothing is worth remembering
+//! cargo bench --bench replay -- --run plain|remembered NAME N   counts a run N times: for callgrind
 //! cargo bench --bench replay -- --once     each case once, untimed, answers asserted (CI)
 //! ```
 //!
@@ -10,6 +12,9 @@
 //! that folder is absent.
 
 mod common;
+mod replay {
+    pub(crate) mod crafted;
+}
 
 use std::{hint::black_box, time::Instant};
 
@@ -17,6 +22,13 @@ use criterion::{Criterion, Throughput};
 use wasmspoor::trace::{Counter, Counts, Event, ExecutedBlock, ExecutedFunction, Trace, Visitor};
 
 fn main() {
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["--crafted"] => return replay::crafted::traces().iter().for_each(|(name, trace)| row(name, trace)),
+        ["--run", how, name, times] => return times_of(how, name, times),
+        _ => {}
+    }
     let traces = common::more_traces();
     if common::once() {
         for (name, trace) in &traces {
@@ -78,6 +90,14 @@ fn plain(trace: &Trace) -> u64 {
     counter.0.finish().unwrap_or_else(|error| panic!("{error}")).total
 }
 
+/// Counts the run of that name so many times.
+fn times_of(how: &str, name: &str, times: &str) {
+    let traces = common::more_traces().into_iter().chain(replay::crafted::traces());
+    let trace = traces.into_iter().find(|(found, _)| found == name).map(|(_, trace)| trace);
+    let (Some(trace), Ok(times)) = (trace, times.parse::<u32>()) else { panic!("no such run") };
+    (0..times).for_each(|_| _ = black_box(if how == "plain" { plain(&trace) } else { block_wise(&trace) }));
+}
+
 /// Medians of both in turn.
 fn row(name: &str, trace: &Trace) {
     let timed = |count: fn(&Trace) -> u64| {
@@ -96,7 +116,7 @@ fn row(name: &str, trace: &Trace) {
         times[times.len() / 2]
     };
     let (remembered, told) = (median(&mut remembered), median(&mut told));
-    println!("{name:12} {told:8.2} ms plain {remembered:8.2} ms remembered {:6.2}x", told / remembered);
+    println!("{name:18} {told:8.2} ms plain {remembered:8.2} ms remembered {:6.2}x", told / remembered);
 }
 
 /// Counts opcodes; returns the number of all.

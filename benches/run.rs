@@ -3,12 +3,16 @@
 //! ```text
 //! cargo bench --bench run               criterion; the throughput is in executed opcodes
 //! cargo bench --bench run -- --once     each case once, untimed, answers asserted (CI)
+//! cargo bench --bench run -- --stages FILE…   where the time goes in `spoor run FILE`
 //! ```
 //!
 //! The samples are our own, one of each kind: what a person sees on `spoor run` of a small file is `rules`
 //! plus one of the others.
 
 mod common;
+mod run {
+    pub(crate) mod stages;
+}
 
 use std::{hint::black_box, path::Path};
 
@@ -29,6 +33,9 @@ const SAMPLES: &[(&str, Class)] = &[
 ];
 
 fn main() {
+    if let Some(at) = std::env::args().position(|arg| arg == "--stages") {
+        return run::stages::table(std::env::args().skip(at + 1).filter(|arg| arg != "--bench"));
+    }
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let rules = Set::builtin();
     let samples = SAMPLES.iter().map(|&(name, class)| {

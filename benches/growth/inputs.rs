@@ -8,12 +8,16 @@ pub(crate) const SIZES: [usize; 3] = [500, 1000, 2000];
 /// Name of an input, and how it is made.
 type Input = (&'static str, fn(usize) -> String);
 
-const MODULES: [Input; 11] = [
+const MODULES: [Input; 15] = [
     ("blocks", blocks),
     ("loops", loops),
     ("nested", nested),
     ("functions", functions),
     ("calls", calls),
+    ("edges", edges),
+    ("turns", turns),
+    ("recursion", recursion),
+    ("segments", segments),
     ("tables", tables),
     ("names", names),
     ("constants", constants),
@@ -92,11 +96,56 @@ fn calls(size: usize) -> String {
     main_of("(local i32)", &code, &rest)
 }
 
+/// Each function calls three others, so that as many edges are run.
+fn edges(size: usize) -> String {
+    let callee = |index: usize, times: usize| (index * times + 1) % size;
+    let functions = repeat(size, |index| {
+        let [a, b, c] = [1, 3, 7].map(|times| callee(index, times));
+        format!("(func $leaf{index}) (func $f{index} (call $leaf{a}) (call $leaf{b}) (call $leaf{c}))")
+    });
+    main_of("", &repeat(size, |index| format!("(call $f{index})")), &functions)
+}
+
+/// Twenty rounds for each unit, with a branch that goes either way: more is executed, and nothing is larger.
+fn turns(size: usize) -> String {
+    let rounds = 20 * size;
+    let code = format!(
+        "(local.set 1 (i32.const 12345))
+        (loop
+            (local.set 1 (i32.add (i32.mul (local.get 1) (i32.const 1103515245)) (i32.const 12345)))
+            (if (i32.and (local.get 1) (i32.const 0x10000)) (then (nop)) (else (drop (i32.const 1))))
+            (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const {rounds}))))"
+    );
+    main_of("(local i32 i32)", &code, "")
+}
+
+/// Calls itself from two places, as deep as it is large.
+fn recursion(size: usize) -> String {
+    let rest = "(func $r (param i32)
+        (if (local.get 0) (then
+            (if (i32.and (local.get 0) (i32.const 1))
+                (then (call $r (i32.sub (local.get 0) (i32.const 1))))
+                (else (call $r (i32.sub (local.get 0) (i32.const 1))))))))";
+    main_of("", &format!("(call $r (i32.const {}))", size / 2), rest)
+}
+
+/// Data, elements and globals, each a line of its own.
+fn segments(size: usize) -> String {
+    let rest = repeat(size, |index| {
+        format!(
+            "(data (i32.const {index}) \"s{index}\") (elem (i32.const {index}) func $f)
+            (global (mut i32) (i32.const {index}))"
+        )
+    });
+    main_of("", "(nop)", &format!("(table {size} funcref) (func $f) {rest}"))
+}
+
 fn tables(size: usize) -> String {
     let labels = repeat(size, |index| (index % 2).to_string());
     let one = format!("(block (block (br_table {labels} (local.get 0))))");
     let code = format!(
-        "(loop {one} (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const {size}))))"
+        "(loop {one}
+            (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const {size}))))"
     );
     main_of("(local i32)", &code, "")
 }
@@ -123,8 +172,10 @@ fn files(size: usize) -> String {
         "(loop
             (i32.store (i32.const 100) (i32.add (i32.const 0x61616161) (local.get 0)))
             (i32.store (i32.const 104) (i32.const 0x74787462))
-            (i32.store8 (i32.const 102) (i32.add (i32.const 97) (i32.and (i32.shr_u (local.get 0) (i32.const 4)) (i32.const 15))))
-            (i32.store8 (i32.const 101) (i32.add (i32.const 97) (i32.and (i32.shr_u (local.get 0) (i32.const 8)) (i32.const 15))))
+            (i32.store8 (i32.const 102)
+                (i32.add (i32.const 97) (i32.and (i32.shr_u (local.get 0) (i32.const 4)) (i32.const 15))))
+            (i32.store8 (i32.const 101)
+                (i32.add (i32.const 97) (i32.and (i32.shr_u (local.get 0) (i32.const 8)) (i32.const 15))))
             (i32.store8 (i32.const 100) (i32.add (i32.const 97) (i32.and (local.get 0) (i32.const 15))))
             (drop (call $open (i32.const 3) (i32.const 0) (i32.const 100) (i32.const 8) (i32.const 9)
                 (i64.const 0x42) (i64.const 0) (i32.const 0) (i32.const 8)))

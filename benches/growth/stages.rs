@@ -4,16 +4,26 @@ use std::{collections::BTreeSet, fs, hint::black_box, path::Path, sync::Arc};
 
 use wasmspoor::{
     analysis::Analysis,
+    file::{self, Recorded, Sample},
     module::{FuncIndex, Module, view::View},
     passes::{
         Dynamic, PASSES, Profile,
         flow::{self, Flow},
+        flows::Look,
         stacks::Stacks,
     },
-    report::{Names, Report, Shortened, Subject, capa, coverage, csv, dot, folded, ndjson, sarif, text},
+    report::{
+        Names, Report, Shortened, Subject, capa, chrome, coverage, csv, dot, folded, html, misp, ndjson,
+        sarif, speedscope, stix, text,
+    },
     rules::{self, Facts},
     sandbox::{self, Persona},
     text::write_json,
+    trace::{Counts, Trace},
+    values::{
+        Machine, Nothing,
+        taint::{Taint, TaintOptions},
+    },
 };
 
 use crate::measured;
@@ -102,8 +112,48 @@ fn module(steps: &mut Steps, bytes: &[u8], rules: &rules::Set) {
     let matches = steps.of("rules", || rules.evaluate(&facts)).matches;
     black_box(steps.of("findings", || wasmspoor::verdict::findings(&facts)));
     black_box(steps.of("correlations", || wasmspoor::verdict::correlations(&facts, &matches)));
+    replays(steps, &run.trace);
+    recording(steps, bytes, &options);
     let analysis = Analysis::of_run(wasm, false, Ok(run), rules);
     writers(steps, &analysis, &options);
+    steps.of("whole run", || whole(bytes, &options, rules));
+}
+
+/// Everything that `spoor run` does with a sample, from its bytes to its page.
+fn whole(bytes: &[u8], options: &sandbox::RunOptions, rules: &rules::Set) {
+    let analysis = Analysis::with_values(bytes, options, rules, Look::Auto);
+    let report = Report::of(&Subject { name: "x", analysis: &analysis, options, max_log: 10_000 });
+    let short = text::TextOptions { level: text::Verbosity::Normal, width: 110, wrap: false, colour: false };
+    let asked = text::Asked { command: "run", file: "x", options: "" };
+    let mut out = Vec::new();
+    text::write(&report, short, asked, &mut out).unwrap_or_else(|error| panic!("{error}"));
+    black_box(out);
+}
+
+/// Walks through a trace.
+fn replays(steps: &mut Steps, trace: &Trace) {
+    black_box(steps.of("replay counts", || Counts::of(trace).map(|counts| counts.total))).ok();
+    black_box(steps.of("replay events", || trace.events().filter(Result::is_ok).count()));
+}
+
+/// A recording to a file, what is read of it, and the data level.
+fn recording(steps: &mut Steps, bytes: &[u8], options: &sandbox::RunOptions) {
+    let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+    let path = folder.path().join("x.spoor");
+    let sample = Sample { name: "x", bytes, is_embedded: true };
+    let out = fs::File::create_new(&path).unwrap_or_else(|error| panic!("{error}"));
+    let written = steps.of("record", || file::record_with_effects(out, &path, &sample, options));
+    assert!(written.is_ok(), "{written:?}");
+    let opened = steps.of("open", || Recorded::open(&path, None));
+    assert!(opened.is_ok_and(|recorded| recorded.run.is_ok()));
+    let run = sandbox::run_with_effects(bytes, options).unwrap_or_else(|error| panic!("{error}"));
+    let trace = run.trace;
+    let plain = steps.of("values", || Machine::new(&trace)?.run(&mut Nothing));
+    assert!(plain.is_ok(), "{plain:?}");
+    let mut taint = Taint::new(&trace, TaintOptions::default());
+    let followed = steps.of("taint", || Machine::new(&trace)?.run(&mut taint));
+    assert!(followed.is_ok(), "{followed:?}");
+    black_box(steps.of("taint flows", || taint.flows()));
 }
 
 fn writers(steps: &mut Steps, analysis: &Analysis, options: &sandbox::RunOptions) {
@@ -117,6 +167,9 @@ fn writers(steps: &mut Steps, analysis: &Analysis, options: &sandbox::RunOptions
     steps.writer("csv", |out| csv::write_row(&of, out));
     steps.writer("capa", |out| capa::write(&of, out));
     steps.writer("ndjson", |out| ndjson::write(&of, out));
+    steps.writer("stix", |out| stix::write(&of, out));
+    steps.writer("misp", |out| misp::write(&of, out));
+    steps.writer("html", |out| html::write(&of, analysis.run.as_ref(), asked(), out));
     black_box(steps.of("shorten", || Shortened::of(&of)));
     for (name, draw) in [
         ("calls", (|of| dot::calls(of, dot::Shown::default())) as fn(&Report<'_>) -> String),
@@ -138,4 +191,6 @@ fn writers(steps: &mut Steps, analysis: &Analysis, options: &sandbox::RunOptions
     steps.writer("modoff", |out| coverage::write_modoff("x", &blocks, out));
     let stacks = steps.of("stacks", || Stacks::of(&run.trace)).unwrap_or_else(|error| panic!("{error}"));
     steps.writer("folded", |out| folded::write(&stacks, &Names::of(&analysis.view), out));
+    steps.writer("speedscope", |out| speedscope::write("x", &stacks, &analysis.view, out));
+    steps.writer("chrome", |out| chrome::write(&of, run, out));
 }

@@ -128,6 +128,12 @@ fn known_flows_through_calls_globals_branches_and_memory() {
             &[(&[(0, 1), (31, 32)], How::Value, &[])],
         ),
         (
+            "a local that a clean vector overwrites",
+            "(local.set $v (v128.load (i32.const 1024))) (local.set $v (local.get $w))
+             (v128.store (i32.const 2048) (local.get $v)) (call $put (i32.const 2048) (i32.const 16))",
+            &[],
+        ),
+        (
             "what is overwritten is gone",
             "(i32.store (i32.const 1024) (i32.const 7)) (call $put (i32.const 1024) (i32.const 4))",
             &[],
@@ -147,7 +153,7 @@ fn known_flows_through_calls_globals_branches_and_memory() {
                 (func $same (param i32) (result i32) (local i32) (return (local.get 0)))
                 (func $tail (param i32) (result i32)
                   (return_call_indirect (type $t) (local.get 0) (i32.const 0)))
-                (func (export "_start") (local $i i32) (call $get) {body})"#
+                (func (export "_start") (local $i i32) (local $v v128) (local $w v128) (call $get) {body})"#
             ),
             false,
         );

@@ -122,8 +122,9 @@ macro_rules! define_run {
                             };
                         }
                         macro_rules! copied {
-                            ($from:expr, $value:expr) => {
-                                if (V::INSTRUCTIONS || V::FUSED) && !skips!($from, Some(instr.a), Touched::Frame) {
+                            ($from:expr, $value:expr, $($to:expr),+) => {
+                                let skips = $(skips!($from, Some($to), Touched::Frame))&&+;
+                                if (V::INSTRUCTIONS || V::FUSED) && !skips {
                                     tell_copy(who, visitor, pc, number, instr, $value);
                                 }
                             };
@@ -333,7 +334,7 @@ macro_rules! define_run {
                             Code::Const => {
                                 let value = u64::from(instr.b) | u64::from(instr.c) << 32;
                                 slot!(instr.a) = value;
-                                copied!(&[], &[value]);
+                                copied!(&[], &[value], instr.a);
                             }
                             Code::ConstWide => {
                                 let value = put_pair!(instr.a, body.wides[instr.b as usize]);
@@ -342,11 +343,11 @@ macro_rules! define_run {
                             Code::Copy => {
                                 let value = slot!(instr.b);
                                 slot!(instr.a) = value;
-                                copied!(&[instr.b], &[value]);
+                                copied!(&[instr.b], &[value], instr.a);
                             }
                             Code::CopyWide => {
                                 let value = put_pair!(instr.a, pair!(instr.b));
-                                copied!(&[instr.b, instr.b + 1], &value);
+                                copied!(&[instr.b, instr.b + 1], &value, instr.a + 1, instr.a);
                             }
                             Code::Select => {
                                 let condition = slot!(code[pc + 1].a);

@@ -99,6 +99,14 @@ fn limitations(
     limitations
 }
 
+/// Runs a sample so that as much as `look` says can be followed.
+fn run_for(wasm: &[u8], options: &sandbox::RunOptions, look: Look) -> Result<sandbox::Run, LoadError> {
+    match look {
+        Look::Off => sandbox::run(wasm, options),
+        Look::Auto | Look::Full => sandbox::run_with_effects(wasm, options),
+    }
+}
+
 /// Adds the indicators in what the run gave to its host and in the files that it left.
 fn add_iocs_of_run(view: &mut View, run: &sandbox::Run) {
     let made: Vec<_> = iocs_of_run(texts_of(run), &view.iocs);
@@ -123,10 +131,7 @@ impl Analysis {
         judge: impl Into<Judge<'j>>,
         look: Look,
     ) -> Self {
-        let (wasm, view, run) = read_and_run(bytes, |wasm| match look {
-            Look::Off => sandbox::run(wasm, options),
-            Look::Auto | Look::Full => sandbox::run_with_effects(wasm, options),
-        });
+        let (wasm, view, run) = read_and_run(bytes, |wasm| run_for(wasm, options, look));
         let text = text_of(bytes, &view);
         Self { text, ..Self::judge(wasm, view, Some(run), judge.into(), look) }
     }
@@ -138,11 +143,16 @@ impl Analysis {
         Self { text, ..Self::judge(wasm, view, None, judge.into(), Look::Off) }
     }
 
-    /// Runs a sample whose bytes were judged, and judges both.
+    /// Runs a sample whose bytes were judged, and judges both; follows as much as `look` says.
     #[must_use]
-    pub fn then_run<'j>(self, options: &sandbox::RunOptions, judge: impl Into<Judge<'j>>) -> Self {
-        let run = sandbox::run(&self.wasm, options);
-        Self { text: self.text, ..Self::judge(self.wasm, self.view, Some(run), judge.into(), Look::Off) }
+    pub fn then_run<'j>(
+        self,
+        options: &sandbox::RunOptions,
+        judge: impl Into<Judge<'j>>,
+        look: Look,
+    ) -> Self {
+        let run = run_for(&self.wasm, options, look);
+        Self { text: self.text, ..Self::judge(self.wasm, self.view, Some(run), judge.into(), look) }
     }
 
     /// Analyses a run that was recorded to a file: the same analysis as that of the run itself.

@@ -21,6 +21,7 @@ use crate::{
     AtTraceLimit,
     analysis::Analysis,
     hex,
+    passes::flows::Look,
     report::{self, Report, Shortened, Subject},
     rules, sandbox, text,
 };
@@ -88,11 +89,16 @@ impl Analyst {
         let sample = br#"(module (import "wasi_snapshot_preview1" "sched_yield" (func $f (result i32)))
             (memory (export "memory") 1) (data (i32.const 0) "http://example.invalid/")
             (func (export "_start") (drop (call $f))))"#;
-        let analysis = Analysis::before_run(sample, &self.rules).then_run(&self.options, &self.rules);
+        let analysis = self.then_run(Analysis::before_run(sample, &self.rules));
         describe::outcome(&analysis, "");
         if self.is_asked_for_report {
             self.report(&analysis, "", self.options.clone());
         }
+    }
+
+    /// As `spoor run` does: a verdict may rest on what became of bait.
+    fn then_run(&self, analysis: Analysis) -> Analysis {
+        analysis.then_run(&self.options, &self.rules, Look::Auto)
     }
 
     /// Confines this process and analyses the sample that comes on `input`; what is known of it and the
@@ -111,7 +117,7 @@ impl Analyst {
         // What the bytes say is known before the sample runs, whatever becomes of this process then.
         let analysis = Analysis::before_run(&sample, &self.rules);
         send(output, message::BYTES, &describe::outcome(&analysis, &sha256))?;
-        let analysis = analysis.then_run(&self.options, &self.rules);
+        let analysis = self.then_run(analysis);
         send(output, message::OUTCOME, &describe::outcome(&analysis, &sha256))?;
         if self.is_asked_for_report {
             self.tell(&analysis, &sha256, &sample, output)?;

@@ -122,9 +122,8 @@ macro_rules! define_run {
                             };
                         }
                         macro_rules! copied {
-                            ($from:expr, $value:expr, $($to:expr),+) => {
-                                let skips = $(skips!($from, Some($to), Touched::Frame))&&+;
-                                if (V::INSTRUCTIONS || V::FUSED) && !skips {
+                            ($value:expr, $skips:expr) => {
+                                if (V::INSTRUCTIONS || V::FUSED) && !$skips {
                                     tell_copy(who, visitor, pc, number, instr, $value);
                                 }
                             };
@@ -334,7 +333,7 @@ macro_rules! define_run {
                             Code::Const => {
                                 let value = u64::from(instr.b) | u64::from(instr.c) << 32;
                                 slot!(instr.a) = value;
-                                copied!(&[], &[value], instr.a);
+                                copied!(&[value], skips!(&[], Some(instr.a), Touched::Frame));
                             }
                             Code::ConstWide => {
                                 let value = put_pair!(instr.a, body.wides[instr.b as usize]);
@@ -343,11 +342,15 @@ macro_rules! define_run {
                             Code::Copy => {
                                 let value = slot!(instr.b);
                                 slot!(instr.a) = value;
-                                copied!(&[instr.b], &[value], instr.a);
+                                copied!(&[value], skips!(&[instr.b], Some(instr.a), Touched::Frame));
                             }
                             Code::CopyWide => {
                                 let value = put_pair!(instr.a, pair!(instr.b));
-                                copied!(&[instr.b, instr.b + 1], &value, instr.a + 1, instr.a);
+                                let from = [instr.b, instr.b + 1];
+                                // Both slots are clean then.
+                                copied!(&value, [instr.a, instr.a + 1]
+                                    .iter()
+                                    .all(|to| skips!(&from, Some(*to), Touched::Frame)));
                             }
                             Code::Select => {
                                 let condition = slot!(code[pc + 1].a);

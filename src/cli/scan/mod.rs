@@ -42,11 +42,11 @@ use super::{Exit, Failure, given, sample, serve, worker};
 
 /// Analyse batches: folders, archives, modules inside other files; each sample in a process of its own
 ///
-/// Every sample is analysed as by `spoor run --values off`, in a worker process that is limited in memory and
-/// time and can reach neither files nor network, so that a crash costs one sample. Archives (zip, tar, gzip,
-/// zstd, xz; password "infected") are looked into, and modules found in any other file: base64 and data URLs
-/// in HTML and JavaScript, number lists, string literals, raw bytes in programs, dumps and other modules.
-/// Nothing is unpacked to disk. The same content is analysed once.
+/// Every sample is analysed as by `spoor run`, in a worker process that is limited in memory and time and can
+/// reach neither files nor network, so that a crash costs one sample. Archives (zip, tar, gzip, zstd, xz;
+/// password "infected") are looked into, and modules found in any other file: base64 and data URLs in HTML
+/// and JavaScript, number lists, string literals, raw bytes in programs, dumps and other modules. Nothing is
+/// unpacked to disk. The same content is analysed once.
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]

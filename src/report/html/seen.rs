@@ -7,7 +7,7 @@ use super::{limits, page::Page, parts};
 use crate::{
     module::view::Component,
     report::{indicators as files, stix},
-    text::{clip, plural},
+    text::{clip, plural, some},
 };
 
 pub(super) fn indicators(page: &Page<'_, '_>) -> Option<Markup> {
@@ -80,7 +80,7 @@ pub(super) fn module(page: &Page<'_, '_>) -> Option<Markup> {
 fn names(component: &Component) -> String {
     let list = |names: &[String]| match names.is_empty() {
         true => "nothing".to_owned(),
-        false => names.iter().take(limits::PLACES).cloned().collect::<Vec<_>>().join(", "),
+        false => some(names, limits::PLACES),
     };
     format!("imports {}; exports {}", list(&component.imports), list(&component.exports))
 }

@@ -299,7 +299,7 @@ impl<'a> Index<'a> {
         ];
         let imports = &self.facts.view.imports;
         *self.systems.get_or_init(|| Systems {
-            wasi: imports.iter().any(|import| import.module.starts_with("wasi_")),
+            wasi: imports.iter().any(|import| import.module.starts_with("wasi")),
             emscripten: imports.iter().any(|import| EMSCRIPTEN.contains(&import.name.as_str())),
         })
     }

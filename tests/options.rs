@@ -6,6 +6,7 @@ mod command;
 
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -137,6 +138,74 @@ fn rules_of_ones_own_can_be_the_only_ones() {
     let only = shown(&[&own[..], &["--only"]].concat());
     assert!(only.contains("mine") && only.lines().count() < 5, "{only}");
     assert!(shown(&own).lines().count() > 80);
+}
+
+#[test]
+fn rule_files_are_laid_out_and_nothing_else_is_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let rule = "rule:\n    meta: {name:   x, scopes: {static: file, dynamic: file}} # why\n    features:\n    \
+                - import: a\n";
+    let laid_out = "rule:\n  meta: {name: x, scopes: {static: file, dynamic: file}} # why\n  features:\n    \
+                    - import: a\n";
+    fs::create_dir(path("inner")).unwrap();
+    for name in ["a.yml", "inner/b.yaml", "c.yar", "d.txt"] {
+        fs::write(path(name), rule).unwrap();
+    }
+    let all = folder.path().to_str().unwrap();
+    let check = spoor(&["rules", "fmt", "--check", all]);
+    assert_eq!(check.status.code(), Some(1));
+    let said = String::from_utf8(check.stdout).unwrap();
+    assert!(
+        said.contains("a.yml") && said.contains("b.yaml") && said.ends_with("2 of 2 files to lay out\n"),
+        "{said}"
+    );
+    assert_eq!(fs::read_to_string(path("a.yml")).unwrap(), rule, "--check changes nothing");
+    assert!(shown(&["rules", "fmt", all]).ends_with("2 of 2 files laid out\n"));
+    for (name, expected) in
+        [("a.yml", laid_out), ("inner/b.yaml", laid_out), ("c.yar", rule), ("d.txt", rule)]
+    {
+        assert_eq!(fs::read_to_string(path(name)).unwrap(), expected, "{name}");
+    }
+    assert!(spoor(&["rules", "fmt", "--check", all]).status.success());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4, "nothing is left behind");
+    // A broken file is named and left alone, and the others are done.
+    fs::write(path("broken.yml"), "rule: [\n").unwrap();
+    fs::write(path("a.yml"), rule).unwrap();
+    let output = spoor(&["rules", "fmt", all]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && error.contains("broken.yml:"), "{error}");
+    assert_eq!(fs::read_to_string(path("broken.yml")).unwrap(), "rule: [\n");
+    assert_eq!(fs::read_to_string(path("a.yml")).unwrap(), laid_out);
+    assert_eq!(spoor(&["rules", "fmt", path("d.txt").to_str().unwrap()]).status.code(), Some(2));
+}
+
+#[test]
+fn editors_lay_out_standard_input_and_ask_for_the_schema() {
+    let through = |words: &[&str], text: &str| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_spoor"))
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(through(&["rules", "fmt", "-"], "a:   b"), (Some(0), "a: b\n".to_owned()));
+    assert_eq!(through(&["rules", "fmt", "--check", "-"], "a:   b"), (Some(1), String::new()));
+    assert_eq!(through(&["rules", "fmt", "-"], "a: [").0, Some(2));
+    let schema = json(&["rules", "schema"]);
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let rule = |name: &str| {
+        serde_json::json!({"rule": {
+            "meta": {"name": name, "scopes": {"static": "file", "dynamic": "unsupported"}},
+            "features": [{"import": "a"}],
+        }})
+    };
+    assert!(validator.is_valid(&rule("x")) && !validator.is_valid(&rule("")));
 }
 
 #[test]

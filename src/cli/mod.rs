@@ -28,6 +28,7 @@ mod graph;
 mod host_dir;
 mod info;
 mod input;
+mod known;
 mod limits;
 mod names;
 mod numbers;
@@ -116,7 +117,7 @@ const EXIT_CODES: &str = "Exit codes:
   0  done, whatever the sample did: a trap or a limit reached is a result; `run`: the verdict is below --fail-on
   1  `run`: the verdict is at or above --fail-on; `scan`, `watch --once`: something has no result;
      `rerun`: a difference; `info`, `rerun`, `dump`: the trace file is damaged; what shows values: they are
-     not known as far; `rules lint`, `rules test`: something was found
+     not known as far; `rules lint`, `rules test`: something was found; `rules fmt --check`: a file would change
   2  wrong usage, a file that cannot be read, or one that cannot be created; `scan`: no module was found
   3  not a valid module; `trace`, `dump`: or one that needs what the engine lacks
   4  valid but not executable: it needs what the engine lacks or cannot give, no such export or function, arguments that do not fit
@@ -181,7 +182,7 @@ fn run(command: Command, out: &mut impl io::Write) -> Result<Exit, Failure> {
         Command::Completions(arguments) => completions::run(&arguments, out),
         Command::Man(arguments) => completions::man(&arguments),
         Command::Config(config::Arguments {}) => config::run(out),
-        Command::Schema => write_schema(out),
+        Command::Schema => write_schema(&schema(), out),
         Command::Trace(arguments) => trace::run(&arguments, out),
         Command::Dump(arguments) => dump::run(&arguments, out),
         Command::State(arguments) => state::run(&arguments, out),
@@ -213,8 +214,8 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn write_schema(out: &mut impl io::Write) -> Result<Exit, Failure> {
-    serde_json::to_writer_pretty(&mut *out, &schema())?;
+fn write_schema(schema: &impl serde::Serialize, out: &mut impl io::Write) -> Result<Exit, Failure> {
+    serde_json::to_writer_pretty(&mut *out, schema)?;
     writeln!(out)?;
     Ok(Exit::Done)
 }

@@ -1,4 +1,8 @@
-//! `spoor rules`: lists, explains, checks and tries rules.
+//! `spoor rules`: lists, explains, checks, tries and lays out rules.
+
+mod layout;
+mod limits;
+mod suggest;
 
 use std::{io::Write, path::PathBuf};
 
@@ -6,22 +10,26 @@ use clap::Subcommand;
 
 use wasmspoor::{
     rulebook,
-    rules::{RuleLoadError, Set},
+    rules::{self, RuleLoadError, Set},
     text::{escape, line},
 };
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, write_schema};
 
-/// Lists, explains, checks and tries the rules.
+/// Lists, explains, checks, tries and lays out rules.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   spoor rules list
   spoor rules explain 'run the main loop of a CryptoNight miner'
   spoor rules lint --rules my-rules/
   spoor rules test
+  spoor rules fmt --check my-rules/
+  spoor rules schema > rule.schema.json
+  spoor rules suggest sample.wasm --benign libraries/
 
-Exit codes: 0 when all is well, 1 when lint or test found something, 2 when the rules cannot be loaded, no
-rule has that name, or there is no folder of examples.")]
+Exit codes: 0 when all is well, 1 when lint or test found something, fmt --check would change a file or
+suggest found nothing rare, 2 when rules cannot be loaded or laid out, no rule has that name, or there is no
+folder of examples, 3 when suggest was given no module.")]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -58,9 +66,30 @@ enum Command {
         #[arg(long, value_name = "DIR", default_value = "corpus")]
         corpus: PathBuf,
     },
+    /// Lays rule files (.yml) out in one way; comments, the order of keys and what a rule says stay. Prints
+    /// the files that it changed
+    Fmt {
+        /// Changes nothing, and says which files it would change
+        #[arg(long)]
+        check: bool,
+        /// Files, or folders with them; `-`: standard input to standard output
+        #[arg(value_name = "PATH", required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Print the JSON Schema of a rule file, for editors
+    Schema,
+    /// Writes a YARA rule from rare bytes of a sample that another build would have, too; with --benign, one
+    /// that has no hit in these files
+    Suggest(suggest::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    match &arguments.command {
+        Command::Fmt { check, files } => return layout::run(files, *check, out),
+        Command::Suggest(arguments) => return suggest::run(arguments, out),
+        Command::Schema => return write_schema(&rules::schema(), out),
+        _ => {}
+    }
     let set = match load(arguments) {
         Ok(set) => set,
         Err(error) => {
@@ -82,6 +111,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         Command::Lint { corpus } => lint(&set, corpus, out),
         Command::Test { name: Some(name), .. } if set.rule(name).is_none() => unknown(&set, name),
         Command::Test { name, corpus } => test(&set, corpus, name.as_deref(), out),
+        Command::Fmt { .. } | Command::Schema | Command::Suggest(_) => Ok(Exit::Done),
     }
 }
 

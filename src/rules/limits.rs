@@ -48,7 +48,7 @@ pub(super) const LITERAL: usize = 128;
 pub(super) const MAX_PROBLEMS: usize = 100;
 
 /// Bytes of a rule file at most: the largest of ours has less than 2 KB.
-pub(super) const RULE_BYTES: usize = 1 << 18;
+pub const RULE_BYTES: usize = 1 << 18;
 
 /// Deepest nesting of lists and maps: reading and evaluation recurse.
 pub(super) const YAML_DEPTH: usize = 64;
@@ -74,3 +74,28 @@ pub(crate) const MAX_EXAMPLE: u64 = 32 << 20;
 /// Bytes of the automaton of a regular expression at most, and of the work to make it: searches make it while
 /// they go, in a cache of this size. An expression with a larger one is charged for all of its states.
 pub(super) const AUTOMATON: usize = 1 << 20;
+
+/// Strings of each kind that a rule is suggested from, the best first: each is looked for in all benign
+/// files.
+pub(super) const SUGGESTIONS: usize = 100;
+
+/// Strings of each kind in a suggested rule: as many as a reader looks at.
+pub(super) const SUGGESTED: usize = 6;
+
+/// How often a string may stand in the sample: what repeats is padding or generated.
+pub(super) const TIMES_IN_SAMPLE: usize = 16;
+
+/// Bytes of a text in a suggested rule at least: shorter ones are words.
+pub(super) const LEAST_TEXT: usize = 10;
+
+/// Bytes of a text in a suggested rule at most: a line.
+pub(super) const LONGEST_TEXT: usize = 64;
+
+/// Bytes of a stretch of code that are given at least: some eight operators.
+pub(super) const LEAST_CODE: usize = 16;
+
+/// Bytes of a stretch of code at most: a line.
+pub(super) const LONGEST_CODE: usize = 32;
+
+/// Different operators in a stretch of code at least: with fewer it is a table or an unrolled loop.
+pub(super) const LEAST_OPERATORS: usize = 5;

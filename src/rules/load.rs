@@ -9,13 +9,41 @@ use std::{
 use include_dir::{Dir, DirEntry, include_dir};
 
 use super::limits::{FOLDER_DEPTH, MAX_FILES, MAX_YARA, RULE_BYTES};
-use super::problem::{RuleLoadError, Source};
+use super::problem::{Problem, RuleLoadError, Source};
 
 /// The behaviour rules as `build.rs` leaves them: name, text and read YAML of each.
 static BEHAVIOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rules.bin"));
 static STATIC: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules/static");
 
 const ENDINGS: &str = "a rule file ends in .yml, .yaml, .yar or .yara";
+
+/// The files with behaviour rules that `paths` name: files `.yml` or `.yaml`, or folders with them.
+///
+/// # Errors
+///
+/// With every path that is none of these.
+pub fn files<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<PathBuf>, RuleLoadError> {
+    let (mut files, mut problems) = (Vec::new(), RuleLoadError::default());
+    for path in paths.iter().map(AsRef::as_ref) {
+        match fs::metadata(path) {
+            Ok(about) if about.is_dir() => walk(path, 0, &mut files, &mut problems),
+            Ok(_) if kind(path) == Some(true) => files.push(path.to_owned()),
+            Ok(_) => problems.push(unreadable(path, "a behaviour rule ends in .yml or .yaml")),
+            Err(error) => problems.push(unreadable(path, &error.to_string())),
+        }
+    }
+    files.retain(|file| kind(file) == Some(true));
+    if problems.is_empty() { Ok(files) } else { Err(problems) }
+}
+
+/// The text of a rule file.
+///
+/// # Errors
+///
+/// When it cannot be read, is too long, or is not UTF-8.
+pub fn read(path: &Path) -> Result<String, Box<Problem>> {
+    read_bounded(path, most(path)).map_err(|reason| Box::new(unreadable(path, &reason)))
+}
 
 /// Texts of rules.
 #[derive(Debug, Default)]
@@ -118,7 +146,7 @@ impl Sources {
 }
 
 /// A file without text cannot be pointed into.
-fn unreadable(path: &Path, reason: &str) -> super::Problem {
+fn unreadable(path: &Path, reason: &str) -> Problem {
     Source::new(path.display().to_string(), "").problem(&(0..0), format!("cannot be read: {reason}"), None)
 }
 

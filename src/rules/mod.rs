@@ -10,6 +10,7 @@ mod derived;
 mod eval;
 mod explain;
 mod families;
+mod format;
 mod hint;
 mod index;
 mod limits;
@@ -22,8 +23,10 @@ mod pattern;
 mod possible;
 mod problem;
 mod rule;
+mod schema;
 mod scope;
 mod show;
+mod suggest;
 mod weight;
 mod yaml;
 mod yara;
@@ -42,13 +45,18 @@ use crate::{
 };
 
 pub use families::Family;
+pub use format::format;
 pub(crate) use limits::MAX_EXAMPLE;
+pub use limits::RULE_BYTES;
 pub use lint::Advice;
+pub use load::{files, read};
 pub use metric::{LEVELS, METRICS, Metric};
 #[cfg(feature = "cli")]
 pub(crate) use parse::TACTICS;
 pub use problem::{Problem, RuleLoadError};
 pub use rule::{Example, Meta, Rule, Scopes};
+pub use schema::schema;
+pub use suggest::{SuggestError, Suggestion, suggest};
 
 use order::Targets;
 

@@ -86,6 +86,18 @@ impl Rules {
         self.scan_within(facts, YARA_TIME)
     }
 
+    /// Looks for rules that do not `import "wasm"` in any bytes: names, and offsets of strings. `None` if
+    /// that did not come to its end.
+    pub(super) fn search(&self, bytes: &[u8]) -> Option<BTreeMap<String, Vec<usize>>> {
+        let scanner = self.scanner.lock().ok()?.clone();
+        let mut found = Found::default();
+        let result = scanner.scan_mem_with_callback(bytes, |event| {
+            found.note(event);
+            ScanCallbackResult::Continue
+        });
+        result.is_ok().then_some(found.matches)
+    }
+
     fn scan_within(&self, facts: &Facts<'_>, limit: Duration) -> Found {
         let mut found = Found::default();
         if self.names.is_empty() {

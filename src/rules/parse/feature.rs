@@ -31,10 +31,24 @@ pub(in crate::rules) const FEATURES: &[&str] = &[
     "wasm/ioc",
     "wasm/anomaly",
     "wasm/file",
+    "wasm/returned",
+    "wasm/flow",
 ];
 
 /// Values of `os`.
-const SYSTEMS: &[&str] = &["any", "wasi", "emscripten", "js"];
+pub(in crate::rules) const SYSTEMS: &[&str] = &["any", "wasi", "emscripten", "js"];
+
+/// Values of `arch`.
+pub(in crate::rules) const ARCHITECTURES: &[&str] = &["any", "wasm32", "wasm64"];
+
+/// Values of `format`.
+pub(in crate::rules) const FORMATS: &[&str] = &["any", "wasm"];
+
+/// Features that can stand in `count(…)`, beside `basic blocks`.
+pub(in crate::rules) fn countable() -> impl Iterator<Item = &'static str> {
+    let of_places = ["wasm/crypto", "wasm/ioc", "wasm/anomaly"];
+    FEATURES.iter().copied().filter(move |name| !name.starts_with("wasm/") || of_places.contains(name))
+}
 
 impl Parser<'_> {
     /// The feature that `key` names, and the description that follows it in the same text.
@@ -79,8 +93,8 @@ impl Parser<'_> {
                 None => Target::Rule(text.to_owned()),
             }),
             "os" => self.system("os", node, "system", SYSTEMS)?,
-            "arch" => self.system("arch", node, "architecture", &["any", "wasm32", "wasm64"])?,
-            _ => self.system("format", node, "format", &["any", "wasm"])?,
+            "arch" => self.system("arch", node, "architecture", ARCHITECTURES)?,
+            _ => self.system("format", node, "format", FORMATS)?,
         })
     }
 

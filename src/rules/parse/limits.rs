@@ -1,7 +1,7 @@
 //! What bounds a rule, each with unit and reason.
 
 /// Bytes of a `bytes` feature at most: it becomes a regular expression of four times the length.
-pub(super) const MAX_BYTES: usize = 256;
+pub(in crate::rules) const MAX_BYTES: usize = 256;
 
 /// Steps of a sequence at most: each costs a walk over the calls.
-pub(super) const MAX_STEPS: usize = 16;
+pub(in crate::rules) const MAX_STEPS: usize = 16;

@@ -12,8 +12,10 @@ mod statement;
 
 use std::{cell::RefCell, ops::Range};
 
-#[cfg(feature = "cli")]
+pub(super) use feature::{ARCHITECTURES, FORMATS, SYSTEMS, countable};
+pub(super) use limits::{MAX_BYTES, MAX_STEPS};
 pub(crate) use meta::TACTICS;
+pub(super) use special::{ALGORITHMS, CLASSES};
 
 use super::{
     problem::{RuleLoadError, Source, closest},

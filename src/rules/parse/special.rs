@@ -24,8 +24,8 @@ use super::{Node, Pairs, Parser, Value, get};
 const CONSTANTS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/rules/crypto-constants.toml"));
 
 /// Names of algorithms, and classes of them, as they stand there.
-static ALGORITHMS: LazyLock<Vec<&str>> = LazyLock::new(|| values_of("algorithm"));
-static CLASSES: LazyLock<Vec<&str>> = LazyLock::new(|| values_of("class"));
+pub(in crate::rules) static ALGORITHMS: LazyLock<Vec<&str>> = LazyLock::new(|| values_of("algorithm"));
+pub(in crate::rules) static CLASSES: LazyLock<Vec<&str>> = LazyLock::new(|| values_of("class"));
 
 /// The different values of a field of the table of constants, in order.
 fn values_of(field: &str) -> Vec<&'static str> {

@@ -5,7 +5,7 @@ use crate::rules::{
     rule::{Bounds, Feature, Kind, Rule, SCOPES, Scope, Statement},
 };
 
-use super::{Node, Parser, Value, feature::FEATURES, get};
+use super::{Node, Parser, Value, feature::countable, get};
 
 /// What the name of a list of parts makes of them.
 fn joined(name: &str) -> Option<fn(Vec<Statement>) -> Kind> {
@@ -130,13 +130,11 @@ impl Parser<'_> {
                 Some("such as `count(api(path_open))`".into()),
             );
         };
-        if !FEATURES.contains(&name)
-            || name.starts_with("wasm/") && !matches!(name, "wasm/crypto" | "wasm/ioc" | "wasm/anomaly")
-        {
+        if !countable().any(|known| known == name) {
             return self.wrong(
                 &key.span,
                 format!("`{name}` cannot be counted"),
-                super::closest(name, FEATURES.iter().copied()),
+                super::closest(name, countable()),
             );
         }
         let node = Node { span: key.span.clone(), value: Value::Text(value.to_owned()) };

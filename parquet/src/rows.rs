@@ -220,6 +220,9 @@ rows! {
         pub limitations: Vec<String>,
         /// Functions, host functions and findings that are not in their tables, all together.
         pub rows_cut: u64,
+        /// What a list given with `--known` calls this file, byte for byte; null if none names it, or none
+        /// was given. No part of the verdict.
+        pub known: Option<String>,
     }
 
     /// Table `functions`: the defined functions of a sample, those first that executed most, then the

@@ -50,7 +50,7 @@ fn scanned(folder: &Path) {
             size: Some(1),
             failure: None,
         };
-        index.add(&outcome.sample);
+        index.add(&outcome.sample).unwrap();
         store.append(Some(&outcome), Some(&place)).unwrap();
     }
     let failure =
@@ -71,9 +71,10 @@ fn scanned(folder: &Path) {
     let broken = Some(rows::Failure { kind: rows::FailureKind::Broken, text: "invalid Zip archive".into() });
     let origin = rows::Origin { path: "broken.zip".into(), path_base64: None, inside: vec!["zip".into()] };
     store.append(None, Some(&rows::Path { origin, sha256: None, size: None, failure: broken })).unwrap();
+    let clusters = index.groups().unwrap();
     store
         .replace("clusters.jsonl", |file| {
-            index.rows().iter().try_for_each(|row| wasmspoor::text::write_json_line(file, row))
+            clusters.rows().try_for_each(|row| wasmspoor::text::write_json_line(file, &row))
         })
         .unwrap();
 }
@@ -133,6 +134,70 @@ fn every_row_arrives() {
         };
         assert_eq!(values(&String::from_utf8(text.into_inner()).unwrap()), values(&lines), "{table}");
     }
+}
+
+#[test]
+fn numbers_have_signs_and_pages_are_compressed_with_zstd() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("samples.jsonl");
+    let row = |instructions: u64| rows::SampleRow { instructions, score: 255, ..rows::SampleRow::default() };
+    let lines = [7, u64::MAX].map(|number| serde_json::to_string(&row(number)).unwrap() + "\n");
+    fs::write(path, lines.concat()).unwrap();
+    wasmspoor_parquet::convert(folder.path()).unwrap();
+    let file = fs::File::open(folder.path().join("samples.parquet")).unwrap();
+    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    for column in reader.metadata().row_groups().iter().flat_map(|group| group.columns()) {
+        assert!(matches!(column.compression(), parquet::basic::Compression::ZSTD(_)), "{column:?}");
+    }
+    assert!(reader.schema().fields().iter().all(|field| !field.data_type().is_unsigned_integer()));
+    let batch = reader.build().unwrap().next().unwrap().unwrap();
+    let mut text = arrow_json::LineDelimitedWriter::new(Vec::new());
+    text.write(&batch).unwrap();
+    text.finish().unwrap();
+    let text = String::from_utf8(text.into_inner()).unwrap();
+    let values: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let shown =
+        |at: usize| (values[at]["instructions"].as_u64().unwrap(), values[at]["score"].as_u64().unwrap());
+    assert_eq!((shown(0), shown(1)), ((7, 255), (i64::MAX as u64, 255)));
+}
+
+/// Writes the files of the version in the making with `BLESS=1`; see `tests/released.rs`.
+#[test]
+fn files_of_released_versions_have_columns_of_today() {
+    let released = root().join("tests/released");
+    let changes = fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    if std::env::var_os("BLESS").is_some() && changes.contains(&format!("## {version} (unreleased)")) {
+        let folder = tempfile::tempdir().unwrap();
+        scanned(folder.path());
+        wasmspoor_parquet::convert(folder.path()).unwrap();
+        let tables = released.join(version).join("parquet");
+        fs::create_dir_all(&tables).unwrap();
+        for table in wasmspoor_parquet::tables() {
+            let name = format!("{table}.parquet");
+            fs::copy(folder.path().join(&name), tables.join(&name)).unwrap();
+        }
+    }
+    let mut files = 0;
+    for version in fs::read_dir(released).unwrap() {
+        for table in wasmspoor_parquet::tables() {
+            let path = version.as_ref().unwrap().path().join(format!("parquet/{table}.parquet"));
+            let Ok(file) = fs::File::open(&path) else { continue };
+            let reader =
+                parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+            let today = wasmspoor_parquet::schema(table).unwrap();
+            for (at, column) in reader.schema().fields().iter().enumerate() {
+                let now = today.field(at);
+                let same = (now.name(), now.data_type()) == (column.name(), column.data_type());
+                assert!(same, "{}: {column:?} is {now:?} today", path.display());
+            }
+            let rows: usize = reader.build().unwrap().map(|batch| batch.unwrap().num_rows()).sum();
+            assert!(rows > 0, "{}", path.display());
+            files += 1;
+        }
+    }
+    assert!(files >= 5, "{files}");
 }
 
 /// Without members that are null: in Parquet, a field that is absent and one that is null are the same.

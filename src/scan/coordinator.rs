@@ -39,6 +39,7 @@ use super::{
     walk::{FileAt, Root, Step, walk},
     worker::MAX_SAMPLE_BYTES,
 };
+use crate::report;
 
 /// Bytes at the beginning of a file that tell what it is.
 const HEAD: u64 = 4096;
@@ -80,6 +81,7 @@ pub struct Scan<'a> {
     queue: Queue<Job>,
     room: Arc<Room>,
     shard: Option<Shard>,
+    listed: Option<&'a report::Known>,
     state: Mutex<State<'a>>,
 }
 
@@ -178,12 +180,26 @@ impl<'a> Scan<'a> {
         let state = State { recorder, known, under_way: HashSet::new(), summary, index, error: None };
         let flag = || Arc::clone(&spawner.interrupted);
         let (queue, room) = (Queue::new(flag()), Room::new(flag()));
-        Self { spawner, jobs: jobs.max(1), progress, queue, room, shard: None, state: Mutex::new(state) }
+        Self {
+            spawner,
+            jobs: jobs.max(1),
+            progress,
+            queue,
+            room,
+            shard: None,
+            listed: None,
+            state: Mutex::new(state),
+        }
     }
 
     /// Only the files of a part of the batch.
     pub fn part(self, shard: Option<Shard>) -> Self {
         Self { shard, ..self }
+    }
+
+    /// Rows say what this list calls their sample.
+    pub fn with_known(self, listed: &'a report::Known) -> Self {
+        Self { listed: Some(listed), ..self }
     }
 
     /// Looks at all files that `roots` name, `skip` (a canonical path) left out, and gives what they add up
@@ -438,6 +454,7 @@ impl<'a> Scan<'a> {
         owners
             .chain(findings.iter_mut().map(|row| &mut row.sha256))
             .for_each(|owner| owner.clone_from(&name));
+        sample.known = self.listed.and_then(|listed| listed.name(&name)).map(str::to_owned);
         (sample.sha256, sample.origin, sample.size) = (name, path.origin.clone(), path.size.unwrap_or(0));
         sample.time_ms = time_ms;
         let is_failed = sample.failure.is_some();
@@ -446,8 +463,11 @@ impl<'a> Scan<'a> {
         state.under_way.remove(&sha256);
         state.known.samples.insert(sha256);
         state.summary.add_sample(&outcome.sample);
-        state.index.add(&outcome.sample);
+        let added = state.index.add(&outcome.sample);
         drop(state);
+        if let Err(error) = added {
+            self.fail(error);
+        }
         self.progress.failures.fetch_add(u64::from(is_failed), Ordering::Relaxed);
     }
 

@@ -13,6 +13,10 @@ pub(super) const INNER_MODULES: u64 = 256;
 /// Bytes of modules within modules, beside as many as the members have: each may hold another.
 pub(super) const INNER_BYTES: u64 = 256 << 20;
 
+/// Bytes of what is compared of samples that are held before they are written to a file: those of a batch of
+/// some ten thousand.
+pub(super) const SPILL_HELD: usize = 8 << 20;
+
 /// Samples that others in a bucket are compared with: comparing all costs their square.
 pub(super) const LEADERS: usize = 8;
 

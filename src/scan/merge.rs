@@ -2,7 +2,8 @@
 //!
 //! The order of the result does not depend on how the work was shared: samples come by hash, places by
 //! [`key`]. So the tables of two parts equal those of one scan of everything that was merged alone, but for
-//! `time_ms`. In memory are 200 bytes for each sample and 40 for each place, no rows.
+//! `time_ms`. In memory are 200 bytes for each sample and 40 for each place, no rows, and then what
+//! groups need ([`super::cluster`]).
 
 use std::{
     borrow::Cow,
@@ -69,7 +70,7 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<(Store, Summary, Index),
     let mut merged = Merged {
         store: Store::open(out, &settings, false, |_| (), |_| ())?,
         summary: Summary::default(),
-        index: Index::default(),
+        index: Index::within(out),
     };
     for kept in samples.values() {
         merged.sample(&sources, kept)?;
@@ -173,7 +174,7 @@ impl Merged {
         }
         if let Ok(row) = serde_json::from_slice::<rows::SampleRow>(&texts[0]) {
             self.summary.add_sample(&row);
-            self.index.add(&row);
+            self.index.add(&row).map_err(|source| self.failed(source))?;
         }
         self.append(&texts)
     }
@@ -189,8 +190,10 @@ impl Merged {
     }
 
     fn append(&mut self, texts: &[Vec<u8>; TABLES.len()]) -> Result<(), StoreError> {
-        let folder = self.store.folder().display().to_string();
-        let io = |source: io::Error| StoreError::Io { path: folder, source };
-        self.store.append_lines(texts).map_err(io)
+        self.store.append_lines(texts).map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: io::Error) -> StoreError {
+        StoreError::Io { path: self.store.folder().display().to_string(), source }
     }
 }

@@ -8,14 +8,14 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     io::{self, BufRead, Write},
 };
 
 use maud::{Markup, html};
 
 use super::{
-    cluster::{ClusterKind, ClusterRow},
+    cluster::{ClusterKind, Clusters},
     limits::{OVERVIEW_LIST, OVERVIEW_ROWS, OVERVIEW_TEXT},
     rows::SampleRow,
     summary::Summary,
@@ -33,11 +33,12 @@ use crate::{
 pub fn write(
     samples: impl BufRead,
     summary: &Summary,
-    clusters: &[ClusterRow],
+    clusters: &Clusters,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let groups = ClusterKind::ALL.map(|kind| Groups::of(clusters, kind));
-    let mut places: Places<'_> = groups.iter().flat_map(Groups::shown).map(|sample| (sample, None)).collect();
+    let shown = groups.iter().flat_map(Groups::shown);
+    let mut places: Places = shown.map(|sample| (clusters.name(sample), None)).collect();
     let mut worst = Worst::default();
     for line in samples.lines() {
         let row: SampleRow = serde_json::from_str(&line?)?;
@@ -222,45 +223,49 @@ fn sample(row: &SampleRow) -> Markup {
 }
 
 /// Where samples are that groups show, by their SHA-256; `None` until the row of the sample is read.
-type Places<'c> = HashMap<&'c str, Option<String>>;
+type Places = HashMap<String, Option<String>>;
 
-/// The groups of a kind, the largest first, each with the SHA-256 of its samples.
+/// The groups of a kind, the largest first.
 struct Groups<'c> {
     kind: ClusterKind,
-    all: Vec<Vec<&'c str>>,
+    clusters: &'c Clusters,
 }
 
 impl<'c> Groups<'c> {
-    fn of(clusters: &'c [ClusterRow], kind: ClusterKind) -> Self {
-        let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for row in clusters.iter().filter(|row| row.kind == kind) {
-            groups.entry(&row.cluster).or_default().push(&row.sha256);
-        }
-        let mut all: Vec<_> = groups.into_values().collect();
-        all.sort_by_key(|group| (Reverse(group.len()), group.first().copied()));
-        Self { kind, all }
+    fn of(clusters: &'c Clusters, kind: ClusterKind) -> Self {
+        Self { kind, clusters }
     }
 
     /// The samples that are shown.
-    fn shown(&self) -> impl Iterator<Item = &'c str> {
-        let groups = self.all.iter().take(OVERVIEW_LIST);
+    fn shown(&self) -> impl Iterator<Item = u32> + use<'c> {
+        let groups = self.clusters.of(self.kind).take(OVERVIEW_LIST);
         groups.flat_map(|group| group.iter().take(OVERVIEW_LIST).copied())
     }
 
+    /// Where a sample is.
+    fn place(&self, places: &Places, sample: u32) -> String {
+        let name = self.clusters.name(sample);
+        places.get(&name).cloned().flatten().unwrap_or(name)
+    }
+
     /// The largest groups, with where their samples are.
-    fn shown_with(&self, places: &Places<'_>) -> Markup {
-        let groups = &self.all;
+    fn shown_with(&self, places: &Places) -> Markup {
+        let (groups, count) = (self.clusters.of(self.kind), self.clusters.of(self.kind).len());
+        let place = |sample: &u32| self.place(places, *sample);
         html! {
-            @if !groups.is_empty() {
-                h3 { (words(self.kind)) ": " (plural(groups.len() as u64, "group")) }
-                @for group in groups.iter().take(OVERVIEW_LIST) {
+            @if count > 0 {
+                h3 { (words(self.kind)) ": " (plural(count as u64, "group")) }
+                @for group in groups.take(OVERVIEW_LIST) {
                     details {
-                        summary { (plural(group.len() as u64, "sample")) ", " code { (place(places, group)) } }
-                        ul { @for sample in group.iter().take(OVERVIEW_LIST) { li { code { (place(places, &[sample])) } } } }
+                        summary {
+                            (plural(group.len() as u64, "sample")) ", "
+                            code { (group.first().map(place).unwrap_or_default()) }
+                        }
+                        ul { @for sample in group.iter().take(OVERVIEW_LIST) { li { code { (place(sample)) } } } }
                         @if group.len() > OVERVIEW_LIST { p.dim { "and " (group.len() - OVERVIEW_LIST) " more" } }
                     }
                 }
-                @if groups.len() > OVERVIEW_LIST { p.dim { "and " (groups.len() - OVERVIEW_LIST) " more groups in clusters.jsonl" } }
+                @if count > OVERVIEW_LIST { p.dim { "and " (count - OVERVIEW_LIST) " more groups in clusters.jsonl" } }
             }
         }
     }
@@ -274,16 +279,10 @@ fn words(kind: ClusterKind) -> &'static str {
     }
 }
 
-/// Where the first of some samples is.
-fn place<'p>(places: &'p Places<'_>, samples: &[&'p str]) -> &'p str {
-    let first = samples.first().copied().unwrap_or_default();
-    places.get(first).and_then(Option::as_deref).unwrap_or(first)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::rows::Origin;
+    use crate::scan::{cluster::Index, rows::Origin};
 
     #[test]
     fn a_page_of_a_batch_holds_every_sample_and_no_markup_of_theirs() {
@@ -299,13 +298,12 @@ mod tests {
         rows.push(row(25_000, "MALICIOUS", "<script>alert(2)</script>"));
         let mut summary = Summary::default();
         rows.iter().for_each(|row| summary.add_sample(row));
-        let cluster = |number| ClusterRow {
-            kind: ClusterKind::Code,
-            cluster: format!("{:064x}", 24_998),
-            size: 2,
-            sha256: format!("{number:064x}"),
-        };
-        let clusters = [cluster(24_998), cluster(24_999)];
+        let mut index = Index::default();
+        for number in [24_998, 24_999] {
+            let code_sketch = Some("0".repeat(512));
+            index.add(&SampleRow { code_sketch, ..row(number, "CLEAN", "") }).unwrap();
+        }
+        let clusters = index.groups().unwrap();
         let page = |rows: &[SampleRow]| {
             let lines: Vec<_> = rows.iter().map(|row| serde_json::to_string(row).unwrap()).collect();
             let mut page = Vec::new();

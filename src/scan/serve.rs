@@ -33,7 +33,7 @@ use super::{
     unpack,
     worker::{MAX_FILE_BYTES, MAX_SAMPLE_BYTES},
 };
-use crate::{hex, text};
+use crate::{hex, report::Known, text};
 
 /// Name and version of the protocol: the first number changes when a driver of the last one would fail.
 pub const PROTOCOL: &str = "spoor.serve/1";
@@ -231,14 +231,15 @@ fn too_large(limit: u64) -> Failure {
     Failure { kind: FailureKind::TooLarge, text: format!("larger than {limit} bytes") }
 }
 
-/// Answers samples until the input ends or `draining` is set: then those that are under way are finished.
+/// Answers samples, so many at a time, until the input ends or `draining` is set: then those that are under
+/// way are finished. A row says what the list calls its sample.
 ///
 /// # Errors
 ///
 /// When no thread can be started, no worker be tried, or the output not be written.
 pub fn serve(
     spawner: &Spawner,
-    jobs: usize,
+    (jobs, known): (usize, &Known),
     draining: &Arc<AtomicBool>,
     source: impl Source,
     output: &mut impl Write,
@@ -252,7 +253,7 @@ pub fn serve(
     };
     write(output, &(hello, Vec::new()))?;
     let tasks = Mutex::new(reader(source, draining)?);
-    let server = Server { spawner, draining, tasks };
+    let server = Server { spawner, draining, known, tasks };
     let mut served = Served { samples: 0, is_understood: true };
     let written = thread::scope(|scope| {
         let (sender, said) = mpsc::sync_channel(0);
@@ -331,6 +332,7 @@ fn reader(source: impl Source, draining: &Arc<AtomicBool>) -> io::Result<Receive
 struct Server<'a> {
     spawner: &'a Spawner,
     draining: &'a AtomicBool,
+    known: &'a Known,
     tasks: Mutex<Receiver<Result<Task, String>>>,
 }
 
@@ -395,7 +397,8 @@ impl Server<'_> {
         let time_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let size = bytes.len() as u64;
         // Whose row it is, the worker does not say.
-        let row = row.map(|row| SampleRow { sha256: sha256.clone(), size, time_ms, ..row });
+        let known = self.known.name(&sha256).map(str::to_owned);
+        let row = row.map(|row| SampleRow { sha256: sha256.clone(), size, time_ms, known, ..row });
         let sha256 = Some(sha256);
         Said::Done(Box::new(Done { sha256, bytes_read: size, row, failure, time_ms, ..Done::of(id, result) }))
     }

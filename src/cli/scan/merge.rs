@@ -32,9 +32,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let started = Instant::now();
-    let (mut store, summary, mut index) =
+    let (mut store, summary, index) =
         merge::merge(&arguments.folders, &arguments.out).map_err(|error| Failure::new(Exit::Usage, error))?;
-    let clusters = index.rows();
+    let clusters = index.groups()?;
     finish(&mut store, &clusters)?;
     #[cfg(feature = "parquet")]
     if arguments.parquet {

@@ -23,7 +23,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use wasmspoor::{
     scan::{
-        cluster::{ClusterRow, Index},
+        cluster::{Clusters, Index},
         coordinator::{Recorder, Scan},
         overview,
         rows::{self, SampleRows},
@@ -38,7 +38,7 @@ use wasmspoor::{
 pub(super) use summary::line;
 
 pub(super) use self::limits::MAX_JOBS;
-use super::{Exit, Failure, given, sample, serve, worker};
+use super::{Exit, Failure, given, known, sample, serve, worker};
 
 /// Analyse batches: folders, archives, modules inside other files; each sample in a process of its own
 ///
@@ -103,6 +103,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     confinement: worker::ConfinementArguments,
     #[command(flatten)]
+    known: known::Arguments,
+    #[command(flatten)]
     sample: sample::Arguments,
     #[command(subcommand)]
     action: Option<Action>,
@@ -125,13 +127,17 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         return stdin(arguments, interrupted, out);
     }
     let spawner = worker::spawner(&arguments.sample, &arguments.bounds, Arc::clone(&interrupted))?;
+    let known = arguments.known.list()?;
     let roots = roots(&arguments.paths)?;
     arguments.confinement.check(&spawner)?;
     let processors = || thread::available_parallelism().map_or(1, usize::from).min(MAX_JOBS.into());
     let jobs = arguments.jobs.map_or_else(processors, usize::from);
-    let mut before = (Known::default(), Summary::default(), Index::default());
-    let mut store =
-        arguments.out.as_ref().map(|folder| open(folder, arguments.resume, &mut before)).transpose()?;
+    let mut before = (
+        Known::default(),
+        Summary::default(),
+        arguments.out.as_deref().map_or_else(Index::default, Index::within),
+    );
+    let mut store = arguments.out.as_ref().map(|folder| open(folder, arguments, &mut before)).transpose()?;
     let skip = arguments.out.as_ref().and_then(|folder| folder.canonicalize().ok());
     on_interrupt(interrupted)?;
     let started = Instant::now();
@@ -142,14 +148,15 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         None => &mut printer,
     };
     let progress = Progress::default();
-    let scan = Scan::new(&spawner, jobs, &progress, recorder, before).part(arguments.shard);
+    let scan = Scan::new(&spawner, jobs, &progress, recorder, before);
+    let scan = scan.part(arguments.shard).with_known(known);
     let result = thread::scope(|scope| {
         let scan = thread::Builder::new().spawn_scoped(scope, || scan.run(&roots, skip.as_deref()))?;
         show(&progress, lines, out, || scan.is_finished())?;
         scan.join().map_err(|_| io::Error::other("the scan ended in a panic"))?
     });
-    let (summary, mut index) = result?;
-    let clusters = index.rows();
+    let (summary, index) = result?;
+    let clusters = index.groups()?;
     if let Some(store) = &mut store {
         finish(store, &clusters)?;
         if arguments.html {
@@ -180,19 +187,19 @@ fn stdin(arguments: &Arguments, interrupted: Arc<AtomicBool>, out: &mut impl Wri
     }
     let spawner = worker::reporter(&arguments.sample, &arguments.bounds, interrupted)?;
     arguments.confinement.check(&spawner)?;
-    serve::one(&spawner, out)
+    serve::one(&spawner, arguments.known.list()?, out)
 }
 
 /// Flushes the tables, and writes the one that comes last.
-fn finish(store: &mut Store, clusters: &[ClusterRow]) -> io::Result<()> {
+fn finish(store: &mut Store, clusters: &Clusters) -> io::Result<()> {
     store.sync()?;
     store.replace("clusters.jsonl", |file| {
-        clusters.iter().try_for_each(|row| text::write_json_line(file, row))
+        clusters.rows().try_for_each(|row| text::write_json_line(file, &row))
     })
 }
 
 /// Writes the page of the batch, from the table that was written.
-fn page(store: &mut Store, summary: &Summary, clusters: &[ClusterRow]) -> io::Result<()> {
+fn page(store: &mut Store, summary: &Summary, clusters: &Clusters) -> io::Result<()> {
     let samples = io::BufReader::new(std::fs::File::open(store.folder().join("samples.jsonl"))?);
     store.replace("overview.html", |mut file| overview::write(samples, summary, clusters, &mut file))
 }
@@ -242,26 +249,34 @@ fn roots(paths: &[PathBuf]) -> Result<Vec<Root>, Failure> {
     paths.iter().map(root).collect::<anyhow::Result<_>>().map_err(|error| Failure::new(Exit::Usage, error))
 }
 
-fn open(folder: &Path, resume: bool, before: &mut (Known, Summary, Index)) -> Result<Store, Failure> {
-    let options =
-        given::options(&worker::known()).iter().map(|word| word.to_string_lossy().into_owned()).collect();
+fn open(
+    folder: &Path,
+    arguments: &Arguments,
+    before: &mut (Known, Summary, Index),
+) -> Result<Store, Failure> {
+    let of_samples = given::options(&worker::known());
+    let of_samples = of_samples.iter().map(|word| word.to_string_lossy().into_owned());
+    let options = of_samples.chain(arguments.known.words()).collect();
     let settings =
         Settings { schema: rows::SCHEMA.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), options };
     let (known, summary, index) = before;
     let Known { samples, paths } = known;
     // Two closures write into the summary, one after the other.
     let sums = std::cell::RefCell::new(summary);
+    let mut failed = None;
     let sample = |row: rows::SampleRow| {
         samples.extend(parse_sha256(&row.sha256));
         sums.borrow_mut().add_sample(&row);
         sums.borrow_mut().resumed += 1;
-        index.add(&row);
+        failed = index.add(&row).err().or(failed.take());
     };
     let path = |row: rows::Path| {
         paths.insert(key(&row));
         sums.borrow_mut().add_path(&row);
     };
-    Store::open(folder, &settings, resume, sample, path).map_err(|error| Failure::new(Exit::Usage, error))
+    let store = Store::open(folder, &settings, arguments.resume, sample, path);
+    let store = store.map_err(|error| Failure::new(Exit::Usage, error))?;
+    failed.map_or(Ok(store), |error| Err(error.into()))
 }
 
 /// Shows progress and writes lines until there will be no more of them. If they cannot be written, whoever
@@ -325,10 +340,4 @@ impl Recorder for Printer {
         }
         self.lines.send(text).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
-}
-
-/// Groups of a kind: how many, and how many samples are in them.
-fn groups(clusters: &[ClusterRow], kind: wasmspoor::scan::cluster::ClusterKind) -> (usize, usize) {
-    let of_kind = || clusters.iter().filter(|row| row.kind == kind);
-    (of_kind().filter(|row| row.cluster == row.sha256).count(), of_kind().count())
 }

@@ -10,7 +10,7 @@ use std::{
 use serde::Serialize;
 use wasmspoor::{
     scan::{
-        cluster::{ClusterKind, ClusterRow},
+        cluster::{ClusterKind, Clusters},
         confine::Confinement,
         rows,
         summary::Summary,
@@ -19,7 +19,7 @@ use wasmspoor::{
 };
 
 use super::limits::MAX_NAME;
-use super::{groups, worker};
+use super::worker;
 
 /// The summary of a scan; `docs/scan.md` describes it.
 #[derive(Debug, Serialize)]
@@ -42,13 +42,12 @@ pub(super) struct Total<'a> {
 impl<'a> Total<'a> {
     pub(super) fn of(
         summary: &'a Summary,
-        clusters: &[ClusterRow],
+        clusters: &Clusters,
         elapsed: Duration,
         out: Option<&'a Path>,
     ) -> Self {
         let clusters = ClusterKind::ALL.into_iter().map(|kind| {
-            let (count, samples) = groups(clusters, kind);
-            (format!("{kind:?}").to_lowercase(), [count, samples])
+            (format!("{kind:?}").to_lowercase(), [clusters.of(kind).len(), clusters.samples(kind)])
         });
         let seconds = (elapsed.as_secs_f64() * 1000.0).round() / 1000.0;
         let warning = summary.confinement.as_ref().and_then(worker::unconfined);

@@ -13,7 +13,6 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// So many bytes from twice as many digits, and nothing else.
-#[cfg(feature = "scan")]
 pub(crate) fn parse<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digit = |digit: u8| (digit as char).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
@@ -32,7 +31,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-#[cfg(all(test, feature = "scan"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

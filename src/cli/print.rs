@@ -17,7 +17,7 @@ use wasmspoor::{
 use super::{
     Exit, Failure, extract,
     format::{Format, Row, Turn},
-    is_closed_pipe, refusal,
+    is_closed_pipe, known, refusal,
     sample::Analysed,
 };
 
@@ -63,6 +63,8 @@ pub(super) struct Print {
     /// in memory, and index.json that says what each is. Files are named after their hash
     #[arg(long, value_name = "DIR")]
     extract: Option<PathBuf>,
+    #[command(flatten)]
+    known: known::Arguments,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -107,6 +109,8 @@ impl Print {
         out: &mut W,
         write: impl FnOnce(&Screen, &mut dyn Write) -> Result<Exit, Failure>,
     ) -> Result<Exit, Failure> {
+        // What is wrong with a list is said before anything is run.
+        self.known.list()?;
         let Some(path) = &self.output else { return write(&Screen::of_stdout(), out) };
         let file = File::create(path).map_err(|error| unusable(path, error))?;
         let mut file = BufWriter::new(file);
@@ -156,7 +160,10 @@ pub(super) fn write(
         let folder = extract::write(dir, analysis).map_err(|error| unusable(dir, error))?;
         crate::cli::complain!("spoor: extracted to {}", escape(&folder.display().to_string()));
     }
-    let report = Report::of(&Subject { name, analysis, options, max_log: print.max_log });
+    let mut report = Report::of(&Subject { name, analysis, options, max_log: print.max_log });
+    let known = print.known.list()?;
+    // The bytes of a text are not those of the module made from it.
+    report.sample.known = known.name(report.sample.sha256).filter(|_| !report.sample.from_text);
     let text = screen.options(print.level());
     let row =
         Row { turn, text, is_quiet: print.quiet, is_full: print.full, name, run: analysis.run.as_ref() };

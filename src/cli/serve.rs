@@ -12,12 +12,15 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
-use wasmspoor::scan::{
-    process::Spawner,
-    serve::{Framed, Served, Source, Whole, serve},
+use wasmspoor::{
+    report::Known,
+    scan::{
+        process::Spawner,
+        serve::{Framed, Served, Source, Whole, serve},
+    },
 };
 
-use super::{Exit, Failure, sample, scan::MAX_JOBS, worker};
+use super::{Exit, Failure, known, sample, scan::MAX_JOBS, worker};
 
 /// Answer samples that come on standard input with full reports on standard output, each from a process of
 /// its own: for pipelines
@@ -49,6 +52,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     confinement: worker::ConfinementArguments,
     #[command(flatten)]
+    known: known::Arguments,
+    #[command(flatten)]
     sample: sample::Arguments,
 }
 
@@ -59,18 +64,18 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let processors = || thread::available_parallelism().map_or(1, usize::from).min(MAX_JOBS.into());
     let jobs = arguments.jobs.map_or_else(processors, usize::from);
     let source = Framed(io::BufReader::new(io::stdin()));
-    answer(&spawner, jobs, source, out)
+    answer(&spawner, (jobs, arguments.known.list()?), source, out)
 }
 
 /// One sample, which is all of standard input.
-pub(super) fn one(spawner: &Spawner, out: &mut impl Write) -> Result<Exit, Failure> {
-    answer(spawner, 1, Whole(io::stdin(), "-"), out)
+pub(super) fn one(spawner: &Spawner, known: &Known, out: &mut impl Write) -> Result<Exit, Failure> {
+    answer(spawner, (1, known), Whole(io::stdin(), "-"), out)
 }
 
 /// Answers, on what is no terminal: bytes of samples are handed on as they are.
 fn answer(
     spawner: &Spawner,
-    jobs: usize,
+    (jobs, known): (usize, &Known),
     source: impl Source,
     out: &mut impl Write,
 ) -> Result<Exit, Failure> {
@@ -87,7 +92,7 @@ fn answer(
         }
     };
     ctrlc::set_handler(handler).context("interruptions cannot be handled")?;
-    let Served { is_understood, .. } = serve(spawner, jobs, &draining, source, out)?;
+    let Served { is_understood, .. } = serve(spawner, (jobs, known), &draining, source, out)?;
     Ok(match (is_understood, spawner.interrupted.load(Ordering::Relaxed)) {
         (_, true) => Exit::Interrupted,
         (true, false) => Exit::Done,

@@ -203,6 +203,10 @@ pub struct SampleReport<'a> {
     pub producers: &'a [(String, String)],
     /// Proposals that it uses.
     pub proposals: &'a [Proposal],
+    /// What a list of known files calls this file, byte for byte; absent if none names it. No part of the
+    /// verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known: Option<&'a str>,
 }
 
 /// An entry point and what it did.
@@ -425,6 +429,7 @@ fn sample<'a>(name: &'a str, view: &'a View) -> SampleReport<'a> {
         validity: &view.validity,
         producers: &view.producers,
         proposals: &view.proposals,
+        known: None,
     }
 }
 

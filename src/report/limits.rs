@@ -60,3 +60,13 @@ pub(super) const SHOWN_SOUGHT: usize = 60;
 
 /// Characters of an argument in a trace for Perfetto: what points at it shows a line.
 pub(super) const CHROME_TEXT: usize = 200;
+
+/// Bytes of a line of a list of known files at most: a hash, and a name that may be a long path.
+pub(super) const KNOWN_LINE: u64 = 64 << 10;
+
+/// Characters kept of the name of a known file: a release, and a path in it.
+pub(super) const KNOWN_NAME: usize = 200;
+
+/// Files of a list at most, in files: each takes some 150 bytes of memory. All modules of the two largest
+/// registries are fewer.
+pub(super) const KNOWN_FILES: usize = 10_000_000;

@@ -20,6 +20,7 @@ mod grown;
 pub mod html;
 pub mod indicators;
 mod json;
+mod known;
 pub mod lcov;
 mod leftovers;
 mod limits;
@@ -45,6 +46,7 @@ pub use json::{
     Carved, ConnectionReport, EntryReport, Fabricated, FileReport, HostCallReport, Report, SCHEMA,
     SampleReport, Subject, Tool, schema, status,
 };
+pub use known::{Known, KnownError};
 pub use leftovers::{LEFTOVER_KINDS, Leftover, leftovers};
 pub use names::{GHIDRA_BASE, Names, ghidra, location};
 pub use options::{Exact, LimitsUsed, OptionsError, OptionsUsed, options_used};

@@ -82,6 +82,10 @@ fn sample<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let sha256 = sample.sha256;
     printer.fact("file", &file)?;
     printer.fact("sha256", sha256)?;
+    if let Some(known) = sample.known {
+        printer
+            .fact("known", &format!("{}, byte for byte; no part of the verdict", clip(known, MAX_LINE)))?;
+    }
     if printer.options.level >= Verbosity::Verbose {
         for (name, hash) in [("sha1", sample.sha1), ("md5", sample.md5), ("imphash", sample.imphash)] {
             printer.fact(name, hash)?;

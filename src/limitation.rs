@@ -93,6 +93,13 @@ pub enum Limitation {
         /// How many entry points.
         count: u64,
     },
+    /// A memory began with more than may be there.
+    MemoryNotThere {
+        /// Pages that it declared.
+        declared: u64,
+        /// Those that were there.
+        there: u64,
+    },
     /// Growth of memory or tables was refused.
     GrowthRefused {
         /// How often.
@@ -102,6 +109,13 @@ pub enum Limitation {
     UnknownHostFunctions {
         /// How many.
         count: u64,
+    },
+    /// Imports whose names say nothing were answered as what the code uses them for.
+    ImportsTaken {
+        /// How many.
+        count: u64,
+        /// The first of them, and what for.
+        first: Vec<String>,
     },
     /// Something was not kept, or not looked through.
     Cut {
@@ -267,12 +281,21 @@ impl Limitation {
                     offset.0
                 )
             }
+            Self::MemoryNotThere { declared, there } => write!(
+                f,
+                "a memory begins with {declared} pages, of which the first {there} were there \
+                 (--max-memory): what lies beyond was out of bounds"
+            ),
             Self::GrowthRefused { count } => {
                 let times = plural(*count, "time");
                 write!(f, "growth of memory or tables beyond the limits was refused {times}")
             }
             Self::UnknownHostFunctions { count } => {
                 write!(f, "calls of {count} unknown host functions were answered with zeros")
+            }
+            Self::ImportsTaken { count, first } => {
+                let (imports, names) = (plural(*count, "import"), such_as(*count, first));
+                write!(f, "{imports} without telling names taken for what the code uses them as{names}")
             }
             Self::Cut { what, count } => write!(f, "{count} {what}"),
             Self::StubFileUnused { error } => write!(f, "a stub file was not used: {error}"),

@@ -289,3 +289,113 @@ fn a_hash_that_nobody_asked_a_large_library_for_is_no_miner() {
     let small = beside_a_hash(40, 40);
     assert_eq!(small.verdict.class, Class::Undecided, "{:?}", small.verdict.reasons);
 }
+
+/// A checksum that takes four bytes at once and that is called only if a condition holds, which it does not.
+fn beside_a_checksum(tables: &[[u32; 256]; 4]) -> Analysis {
+    // The first word is zero, which tools leave out.
+    let words = tables.iter().flatten().skip(1);
+    let bytes: String = words.flat_map(|word| word.to_le_bytes()).map(hex).collect();
+    let lookup = |shift: u32, table: u32| {
+        format!(
+            "(i32.load (i32.add (i32.shl (i32.and (i32.shr_u (local.get 0) (i32.const {shift}))
+               (i32.const 255)) (i32.const 2)) (i32.const {})))",
+            1024 * table
+        )
+    };
+    let step = format!(
+        "(local.set 0 (i32.xor (local.get 0) (i32.load (local.get 1))))
+         (local.set 0 (i32.xor (i32.xor (i32.xor {} {}) {}) {}))",
+        lookup(0, 4),
+        lookup(8, 3),
+        lookup(16, 2),
+        lookup(24, 1)
+    );
+    analysed(&format!(
+        r#"(module (memory (export "memory") 1) (data (i32.const 1028) "{bytes}")
+             (func $sum (param i32 i32) (result i32) {} (local.get 0))
+             (func (export "work") (param i32 i32) (result i32)
+               (if (i32.eq (local.get 0) (i32.const 0x7ead1e55)) (then
+                 (return (call $sum (local.get 0) (local.get 1)))))
+               (local.get 0)))"#,
+        step.repeat(8)
+    ))
+}
+
+fn hex(byte: u8) -> String {
+    format!("\\{byte:02x}")
+}
+
+#[test]
+fn a_checksum_that_did_not_run_is_no_miner() {
+    let step = |word: u32| if word & 1 == 1 { word >> 1 ^ 0xedb8_8320 } else { word >> 1 };
+    let after = |byte: usize, bits: usize| (0..bits).fold(byte as u32, |word, _| step(word));
+    let tables: [[u32; 256]; 4] =
+        std::array::from_fn(|slice| std::array::from_fn(|byte| after(byte, 8 * (slice + 1))));
+    let checksum = beside_a_checksum(&tables);
+    assert_eq!(checksum.verdict.class, Class::Clean, "{:?}", checksum.verdict.reasons);
+    // The same code with tables that are no checksum's.
+    let other = beside_a_checksum(&tables.map(|table| table.map(|word| word.wrapping_mul(word | 1))));
+    assert_eq!(other.verdict.class, Class::Undecided, "{:?}", other.verdict.reasons);
+    let reason = &other.verdict.reasons[0].text;
+    assert!(reason.contains("mix bits did not run: func 0 (behind the branch at func 1:"), "{reason}");
+}
+
+/// A program without telling names that calls its own functions through its host, again and again.
+#[test]
+fn calls_of_its_own_functions_through_the_host_need_not_be_logged() {
+    let calling = |index: u32| {
+        flooding(
+            r#"(import "a" "q" (func $invoke (param i32 i32) (result i32)))
+               (table 2 funcref) (elem (i32.const 1) $twice)
+               (func $twice (param i32) (result i32) (i32.shl (local.get 0) (i32.const 1)))"#,
+            &format!(
+                "(i32.store (i32.const 2048) (i32.const 0))
+                 (drop (call $invoke (i32.const {index}) (local.get $i)))
+                 (drop (i32.load (i32.const 2048))) (i32.store (i32.const 2048) (i32.const 0))"
+            ),
+        )
+    };
+    let own = calling(1);
+    assert_eq!(own.verdict.class, Class::Clean, "{:?}", own.verdict.reasons);
+    let told = own.limitations.iter().map(ToString::to_string).find(|told| told.contains("taken for"));
+    assert_eq!(
+        told.as_deref(),
+        Some("1 import without telling names taken for what the code uses them as: `a.q for invoke_*`")
+    );
+    // What is no index of a function is not that.
+    let other = calling(77);
+    assert_eq!(other.verdict.class, Class::Undecided, "{:?}", other.verdict.reasons);
+}
+
+#[test]
+fn what_stays_within_the_sample_need_not_be_logged() {
+    let writing = |fd: u32| {
+        flooding(
+            r#"(import "wasi_snapshot_preview1" "fd_write"
+                 (func $write (param i32 i32 i32 i32) (result i32)))"#,
+            &format!("(drop (call $write (i32.const {fd}) (i32.const 0) (i32.const 1) (i32.const 8)))"),
+        )
+    };
+    let output = writing(1);
+    assert!(output.run.as_ref().unwrap().calls_cut > 0);
+    assert_eq!(output.verdict.class, Class::Clean, "{:?}", output.verdict.reasons);
+    let other = writing(3);
+    assert_eq!(other.verdict.class, Class::Undecided, "{:?}", other.verdict.reasons);
+}
+
+/// An output that was renamed and is tried until it takes everything, on a stream that is not open.
+#[test]
+fn a_renamed_output_fails_as_what_it_was_taken_for() {
+    let analysis = analysed(
+        r#"(module (import "a" "l" (func $write (param i32 i32 i32 i32) (result i32)))
+             (memory (export "memory") 1) (data (i32.const 64) "\50\00\00\00\05\00\00\00") (data (i32.const 80) "hello")
+             (func (export "_start")
+               (drop (call $write (i32.const 1) (i32.const 64) (i32.const 1) (i32.const 96)))
+               (loop $again
+                 (br_if $again
+                   (i32.eqz (call $write (i32.const 9) (i32.const 64) (i32.const 1) (i32.const 96)))))))"#,
+    );
+    let run = analysis.run.as_ref().unwrap();
+    assert_eq!((run.stdout.as_slice(), run.calls.len()), (&b"hello"[..], 2));
+    assert_eq!(analysis.verdict.class, Class::Clean, "{:?}", analysis.verdict.reasons);
+}

@@ -13,4 +13,5 @@
 include!(concat!(env!("OUT_DIR"), "/wasmi/lib.rs"));
 
 pub mod dispatch;
+mod lazy;
 pub mod recorder;

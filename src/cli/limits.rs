@@ -81,8 +81,8 @@ pub(super) struct Arguments {
     /// What happens at that size [default: stop; with --persona as that says]
     #[arg(long, value_enum, value_name = "ACTION")]
     at_max_trace: Option<AtTraceLimit>,
-    /// Size of all memories together in pages of 64 KiB; growth beyond is refused; 65,536 at most [default:
-    /// 4096; in the sandbox 8192]
+    /// Size of all memories together in pages of 64 KiB; growth beyond is refused, and of a memory that
+    /// begins with more so much is there; 65,536 at most [default: 4096; in the sandbox 8192]
     #[arg(long, value_name = "PAGES")]
     max_memory: Option<u64>,
     /// Elements of all tables together; growth beyond is refused; 100 million at most

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     LoadError,
+    module::FuncIndex,
     sandbox::{Connection, FileChange, Run, RunOptions, Status, TokenUse},
     trace::{FuncKey, Host, Instance, Level},
 };
@@ -64,6 +65,7 @@ pub(super) struct Rest {
     pub(super) connections: Vec<Connection>,
     pub(super) carved: Vec<Vec<u8>>,
     pub(super) files: Vec<(FileChange, Vec<u8>)>,
+    pub(super) calls_inner: BTreeMap<FuncIndex, u64>,
 }
 
 /// What the streams of a whole run add up to.
@@ -99,6 +101,7 @@ impl Rest {
             // What is no module tells itself apart by how it begins.
             carved: run.carved.into_iter().chain(run.returned.into_iter().map(|it| it.bytes)).collect(),
             files: run.files.into_iter().zip(contents).collect(),
+            calls_inner: run.calls_inner,
         }
     }
 }

@@ -70,6 +70,26 @@ pub(super) fn header_to_bytes(header: Header) -> postcard::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The bytes of an outcome, and of what version 1 has not.
+pub(super) fn outcome_to_bytes(outcome: Outcome) -> postcard::Result<Vec<u8>> {
+    let mut more = Vec::new();
+    if let Outcome::Ran(rest) = &outcome {
+        later::append(later::REST, rest, &mut more)?;
+    }
+    let mut bytes = wire::to_bytes(outcome)?;
+    bytes.append(&mut more);
+    Ok(bytes)
+}
+
+/// An outcome of its bytes. What came after version 1 and is not known says nothing that matters for it.
+fn outcome_of_bytes(bytes: &[u8], budget: &Budget) -> Option<Outcome> {
+    let (mut outcome, after) = wire::read::<Outcome>(bytes, budget)?;
+    if let Outcome::Ran(rest) = &mut outcome {
+        _ = later::read(later::REST, after, rest, budget);
+    }
+    Some(outcome)
+}
+
 /// A header of its bytes.
 fn header_of_bytes(bytes: &[u8]) -> Option<Header> {
     let budget = Budget::of(MAX_HEADER);
@@ -115,7 +135,7 @@ pub(super) fn links(reader: &Reader) -> Option<Links> {
 pub(super) fn outcome(reader: &Reader) -> Option<Outcome> {
     let bytes = reader.object(ChunkKind::Outcome, MAX_OUTCOME)?;
     let budget = Budget::of(MAX_OUTCOME);
-    let outcome = whole(&bytes, &budget);
+    let outcome = outcome_of_bytes(&bytes, &budget);
     if outcome.is_none() {
         let what = match budget.is_spent() {
             true => format!("the outcome takes more than {MAX_OUTCOME} bytes of memory"),

@@ -19,7 +19,7 @@ use super::{
     contents::{Header, Outcome, Rest, Totals},
     effects,
     frame::{ChunkKind, EFFECTS},
-    objects, wire,
+    objects,
     writer::{Recording, TraceWriter},
 };
 
@@ -176,7 +176,7 @@ fn run(writer: &Arc<TraceWriter>, wasm: &[u8], options: &RunOptions, with_effect
         Err(error) => (Outcome::Refused(error.clone()), Ran { status: Err(error), ..Ran::default() }, None),
     };
     writer.end_log();
-    let bytes = wire::to_bytes(outcome).map_err(io::Error::other)?;
+    let bytes = objects::outcome_to_bytes(outcome).map_err(io::Error::other)?;
     objects::check_outcome(&bytes).map_err(io::Error::other)?;
     writer.object(ChunkKind::Outcome, &bytes);
     if let Some(done) = done {

@@ -215,6 +215,7 @@ fn run(trace: Trace, mut log: Log, rest: Option<Rest>, reader: &Reader) -> Run {
 
 fn fill(run: &mut Run, rest: Rest, positions: &BTreeMap<u64, usize>) {
     run.calls_cut = rest.calls_cut;
+    run.calls_inner = rest.calls_inner;
     run.status = rest.status;
     run.exit_code = rest.exit_code;
     run.slept_ns = rest.slept_ns;

@@ -1,6 +1,7 @@
 //! Seeking, with checkpoints close to each other; and files that nobody recorded, made chunk by chunk.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::Cursor,
 };
@@ -13,6 +14,7 @@ use super::{
 };
 use crate::{
     hex,
+    module::FuncIndex,
     sandbox::{Run, RunOptions},
     trace::{
         End, Event, FuncKey, Instance, Record, Replay, ReplayError, ReplayErrorKind, ReplayProgress,
@@ -333,6 +335,22 @@ impl Visitor for PauseAt {
     fn wants_pause(&self) -> bool {
         self.1 >= self.0
     }
+}
+
+#[test]
+fn what_is_known_of_unlogged_calls_is_kept() {
+    let inner: BTreeMap<_, _> = [(FuncIndex(3), 70_000), (FuncIndex(9), 1)].into();
+    let bytes = |calls_inner: BTreeMap<_, _>| {
+        let rest = Rest::of(Run { calls_inner, ..Run::default() });
+        objects::outcome_to_bytes(contents::Outcome::Ran(Box::new(rest))).unwrap()
+    };
+    let (plain, raw) = (bytes(BTreeMap::new()), bytes(inner.clone()));
+    assert!(raw.starts_with(&plain), "whoever does not know it reads the outcome as before");
+    let mut chunks = beginning(SPIN, &RunOptions::default());
+    let kind = ChunkKind::Outcome;
+    chunks.push(Chunk { kind, is_last: true, first: 0, count: raw.len() as u64, calls: 0, raw });
+    let recorded = Recorded::of(read(file_of(&chunks).0), None).unwrap();
+    assert_eq!(recorded.run.unwrap().calls_inner, inner);
 }
 
 #[test]

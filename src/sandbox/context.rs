@@ -55,6 +55,11 @@ impl CallContext<'_, '_> {
         }
     }
 
+    /// Notes that the call does what is known of it, and nothing outside the sample and its standard output.
+    pub(super) fn is_inner(&mut self) {
+        self.state.world.is_inner = true;
+    }
+
     /// Sets the first result to a number, in whatever type it has.
     pub(super) fn give(&mut self, value: i64) {
         self.set(0, value, value as f64);

@@ -21,7 +21,7 @@ use super::{
     stubs::Stub,
     types::{Answer, Arg, Call},
     wasi::Errno,
-    world::Nest,
+    world::{Nest, Taken},
 };
 
 /// What answers a call.
@@ -55,6 +55,8 @@ pub(super) struct Import {
     /// Whether each `i64` comes as two `i32`, as JavaScript needed it.
     pub(super) is_split: bool,
     pub(super) is_unstable: bool,
+    /// The known function that it is taken for, if its name does not tell.
+    pub(super) taken_for: Option<&'static str>,
     pub(super) state: Arc<Mutex<State>>,
 }
 
@@ -261,6 +263,20 @@ impl Import {
         &buffer[..len]
     }
 
+    /// Notes what a call is known to have done, if it did nothing outside the sample.
+    fn note_inner(&self, state: &mut State, is_logged: bool) {
+        if !std::mem::take(&mut state.world.is_inner) {
+            return;
+        }
+        if !is_logged {
+            state.log.note_inner(self.func);
+        }
+        if let Some(for_what) = self.taken_for {
+            let taken = || Taken { module: Arc::clone(&self.module), name: Arc::clone(&self.name), for_what };
+            state.world.taken.entry(self.func).or_insert_with(taken);
+        }
+    }
+
     /// Completes what is logged of a call.
     fn log_end(
         &self,
@@ -292,6 +308,7 @@ impl Import {
         answered: &Answered,
     ) -> Result<(), HostError> {
         let mut state = self.lock();
+        self.note_inner(&mut state, slot.is_some());
         if let Some(slot) = slot {
             self.log_end(&mut state, call, slot, std::mem::take(args), answered);
         }

@@ -1,5 +1,11 @@
 //! What bounds what the sandbox keeps and looks at, each with unit and reason.
 
+/// Imports named that were taken for others; the others are counted.
+pub(super) const TAKEN_NAMED: usize = 16;
+
+/// Characters shown of such a name, and what it was taken for.
+pub(super) const TAKEN_SHOWN: usize = 80;
+
 /// Bytes looked through for an argument that comes with a length: what a loader hands over begins there.
 pub(super) const CARVE_SCAN: u64 = 64 << 10;
 

@@ -58,6 +58,8 @@ impl Link {
         let layout = Layout::new(&facts);
         if let Ok(mut state) = state.lock() {
             state.world.layout = layout.clone();
+            state.world.catching.flag = usage.flag();
+            state.world.catching.setter = usage.setter().map(Into::into);
             state.world.realloc = component.and_then(|component| component.main.realloc);
         }
         Self { state, stubs, functions, layout, usage, globals: 0, doubles: 0 }
@@ -79,6 +81,7 @@ impl Link {
                 answer: Answer::Stub,
                 fabricated: true,
                 is_split: false,
+                taken_for: None,
             };
         }
         match self.stubs.find(import.module, import.name) {
@@ -88,6 +91,7 @@ impl Link {
                 answer: Answer::Stub,
                 fabricated: true,
                 is_split: false,
+                taken_for: None,
             },
             None => known.unwrap_or_else(|| Chosen {
                 params: Vec::new(),
@@ -95,6 +99,7 @@ impl Link {
                 answer: Answer::Default,
                 fabricated: !import.results.is_empty(),
                 is_split: false,
+                taken_for: None,
             }),
         }
     }
@@ -106,6 +111,7 @@ struct Chosen {
     answer: Answer,
     fabricated: bool,
     is_split: bool,
+    taken_for: Option<&'static str>,
 }
 
 /// What WASI or a world says.
@@ -123,10 +129,13 @@ fn known(import: &FunctionImport<'_>, usage: &Usage) -> Option<Chosen> {
         {
             let (body, fabricated) = (Body::Wasi(function.act), !function.is_real);
             let params = if is_split { halves(params) } else { params };
-            return Some(Chosen { params, body, answer: Answer::Wasi, fabricated, is_split });
+            let answer = Answer::Wasi;
+            return Some(Chosen { params, body, answer, fabricated, is_split, taken_for: None });
         }
     }
-    let entry = world::find(import, usage.function(import.index))?;
+    // A function of WASI that nobody knows is not taken for another: what it does is not known.
+    let entry =
+        world::find(import, usage.function(import.index)).filter(|entry| !is_wasi || !entry.is_guessed())?;
     let answer = if is_wasi { Answer::Wasi } else { Answer::World };
     // Functions of WASI answer through memory as well.
     let fabricated = entry.is_made_up && (!import.results.is_empty() || is_wasi);
@@ -136,6 +145,7 @@ fn known(import: &FunctionImport<'_>, usage: &Usage) -> Option<Chosen> {
         answer,
         fabricated,
         is_split: false,
+        taken_for: entry.taken_for,
     })
 }
 
@@ -170,7 +180,7 @@ fn halves(params: Vec<Param>) -> Vec<Param> {
 
 impl Linker for Link {
     fn function(&mut self, import: &FunctionImport<'_>) -> Option<Arc<dyn HostFn>> {
-        let Chosen { params, body, answer, fabricated, is_split } = self.choose(import);
+        let Chosen { params, body, answer, fabricated, is_split, taken_for } = self.choose(import);
         Some(Arc::new(Import {
             func: FuncIndex(import.index),
             module: import.module.into(),
@@ -181,6 +191,7 @@ impl Linker for Link {
             fabricated,
             is_split,
             is_unstable: import.module == "wasi_unstable",
+            taken_for,
             state: Arc::clone(&self.state),
         }))
     }

@@ -7,7 +7,7 @@
 //!
 //! Not here: which argument is what (`signature`).
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 pub(super) use super::limits::IOVS;
 use super::limits::{LOG_ARGS, LOG_BYTES, LOG_NAMES, MEASURED};
@@ -17,7 +17,7 @@ use super::{
     types::{Answer, Arg, Call, MAX_ARGS, MAX_CALLS, MAX_POINTED, Pointed},
 };
 use crate::{
-    module::view::entropy,
+    module::{FuncIndex, view::entropy},
     tracer::{Caller, Value},
 };
 
@@ -29,6 +29,8 @@ const WASI: usize = 46;
 pub(super) struct Log {
     pub(super) calls: Vec<Call>,
     pub(super) cut: u64,
+    /// Those of them that did nothing outside the sample, by function.
+    pub(super) inner: BTreeMap<FuncIndex, u64>,
     places: Quota,
     bytes: Quota,
     /// Bytes that the call of the moment wrote to its vectors, which may be fewer than there was room for.
@@ -40,7 +42,15 @@ pub(super) struct Log {
 impl Default for Log {
     fn default() -> Self {
         let (places, bytes) = (Quota::of(MAX_CALLS, WASI), Quota::of(LOG_BYTES, WASI));
-        Self { calls: Vec::new(), cut: 0, places, bytes, transferred: None, args_cut: 0 }
+        Self {
+            calls: Vec::new(),
+            cut: 0,
+            inner: BTreeMap::new(),
+            places,
+            bytes,
+            transferred: None,
+            args_cut: 0,
+        }
     }
 }
 
@@ -70,6 +80,11 @@ impl Log {
             false => self.cut += 1,
         }
         has_room
+    }
+
+    /// A call that is not in the log did nothing outside the sample.
+    pub(super) fn note_inner(&mut self, func: FuncIndex) {
+        *self.inner.entry(func).or_default() += 1;
     }
 
     /// Position of the call that began last, if it was logged.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::{
     limitation::{Cut, Limitation},
+    text::cut,
     trace::{
         Record, Trace,
         effects::{Given, Origin},
@@ -16,13 +17,14 @@ use super::{
     clock::Clock,
     fs::ChangeKind,
     journal::JournalWriter,
+    limits::{TAKEN_NAMED, TAKEN_SHOWN},
     log::Log,
     random::Random,
     returned::Returns,
     tokens::{Source, Watch},
     types::{Answer, Call, Entry, EntryEnd, MAX_OUTPUT, Run, RunOptions, Status},
     wasi::{self, Wasi},
-    world::World,
+    world::{Taken, World},
 };
 
 /// The state of a run.
@@ -197,6 +199,7 @@ impl State {
             entries,
             calls: self.log.calls,
             calls_cut: self.log.cut,
+            calls_inner: self.log.inner,
             status,
             exit_code,
             stdout: self.stdout.bytes,
@@ -228,6 +231,12 @@ impl State {
             if count > 0 {
                 limitations.push(Limitation::Cut { what, count });
             }
+        }
+        let taken = &self.world.taken;
+        if !taken.is_empty() {
+            let words = |one: &Taken| format!("{}.{} for {}", one.module, one.name, one.for_what);
+            let first = taken.values().take(TAKEN_NAMED).map(|one| cut(&words(one), TAKEN_SHOWN)).collect();
+            limitations.push(Limitation::ImportsTaken { count: taken.len() as u64, first });
         }
         let fabricated =
             self.log.calls.iter().filter(|call| call.fabricated && call.answer == Answer::Default);

@@ -117,6 +117,9 @@ pub struct Run {
     pub calls: Vec<Call>,
     /// Host calls that are in the trace and not in `calls`, because there were too many of their function.
     pub calls_cut: u64,
+    /// Those of them, by function, that did nothing outside the sample: such as to copy its memory, to call
+    /// its own functions for it, to write to standard output.
+    pub calls_inner: BTreeMap<FuncIndex, u64>,
     /// How the run as a whole ended.
     pub status: Status,
     /// What the sample gave to `proc_exit` or `exit`; 0 if its `_start` returned.

@@ -72,12 +72,14 @@ pub struct ReplayLimits {
     /// Most steps that leave nothing in the streams: direct calls, and blocks that lead to one other only.
     /// What else replay does is bounded by the length of the streams, so this bounds its time.
     pub max_silent: u64,
+    /// Bytes of a memory that were there when it was made, whatever it declared.
+    pub memory_bytes: u64,
 }
 
 impl Default for ReplayLimits {
     /// No limit: what a trace of ours says took place.
     fn default() -> Self {
-        Self { max_instructions: u64::MAX, max_silent: u64::MAX }
+        Self { max_instructions: u64::MAX, max_silent: u64::MAX, memory_bytes: u64::MAX }
     }
 }
 

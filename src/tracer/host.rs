@@ -211,8 +211,9 @@ impl Caller<'_> {
     /// Makes the caller's memory at least `len` bytes long; returns whether it is.
     pub(crate) fn grow_memory(&mut self, len: u64) -> bool {
         let Some(memory) = self.caller.data().memory else { return false };
-        let missing = len.saturating_sub(memory.data_size(&self.caller) as u64);
         let page = page_size(&memory, &self.caller);
+        // What it declares and is not there counts as there, and does not grow.
+        let missing = len.saturating_sub(memory.size(&self.caller).saturating_mul(page));
         let pages = missing.div_ceil(page);
         if missing > 0 && memory.grow(&mut self.caller, pages).is_err() {
             return false;
@@ -261,10 +262,9 @@ pub(super) fn types(types: &[engine::ValType]) -> Vec<Type> {
     types.iter().map(|&ty| ty.into()).collect()
 }
 
-/// Bytes of a page of `memory`, as far as its size tells.
+/// Bytes of a page of `memory`.
 pub(super) fn page_size(memory: &engine::Memory, store: impl engine::AsContext + Copy) -> u64 {
-    let pages = memory.size(store);
-    (memory.data_size(store) as u64).checked_div(pages).map_or(1 << 16, |size| size.max(1))
+    1 << memory.page_size_log2(store)
 }
 
 /// Why a call of a function from the host gave no results.

@@ -74,8 +74,9 @@ pub struct Limits {
     pub trace_bytes: u64,
     /// What happens there. Default: the run stops.
     pub at_trace_limit: AtTraceLimit,
-    /// Bytes of all linear memories together, in pages of 64 KiB. Growth beyond is refused; a module that
-    /// starts with more is not run. Default 4096 (256 MiB), so that one bulk operation over all of it
+    /// Bytes of all linear memories together, in pages of 64 KiB. Growth beyond is refused; of a memory that
+    /// starts with more so much is there, from address 0 on, and what lies beyond is out of bounds. Pages
+    /// that nobody touches take no room. Default 4096 (256 MiB), so that one bulk operation over all of it
     /// stays below 100 ms.
     pub memory_pages: u64,
     /// Elements of all tables together. Growth beyond is refused; a module that starts with more is not run.
@@ -245,7 +246,9 @@ pub(crate) fn replay_limits(limits: Option<&Limits>, decisions: u64) -> ReplayLi
     let by_decisions = decisions.saturating_mul(SILENT_EACH).saturating_add(SILENT);
     let instructions = limits.and_then(|limits| limits.instructions).unwrap_or(u64::MAX);
     let by_instructions = instructions.saturating_add(decisions).saturating_add(BEYOND);
-    ReplayLimits { max_silent: by_time.min(by_decisions).min(by_instructions), ..ReplayLimits::default() }
+    let max_silent = by_time.min(by_decisions).min(by_instructions);
+    let memory_bytes = limits.map_or(u64::MAX, |limits| limits.memory_pages.saturating_mul(1 << 16));
+    ReplayLimits { max_silent, memory_bytes, ..ReplayLimits::default() }
 }
 
 /// Bytes of the engine's own code of a module, beside those for each byte of it: more than a small one takes.

@@ -268,7 +268,8 @@ impl Tracer {
         config.set_max_stack_height(limits.stack_bytes.max(1 << 10));
         let bytes = MIN_CODE.saturating_add(len_bytes.saturating_mul(CODE_PER_BYTE)).min(MAX_CODE);
         let refused = heavy.functions().iter().map(|(func, _)| func.0).collect();
-        config.bounds(engine::recorder::bounds::Bounds { refused, bytes: Some(bytes) });
+        let memory = usize::try_from(limits.memory_pages.saturating_mul(1 << 16)).ok();
+        config.bounds(engine::recorder::bounds::Bounds { refused, bytes: Some(bytes), memory });
         config
     }
 }

@@ -214,6 +214,17 @@ impl Session {
         self.host_memory().map_or(0, |memory| memory.data_size(&self.store) as u64)
     }
 
+    /// Pages that a memory of the instance has, and those of them that are there, of the first of which not
+    /// all are.
+    pub(crate) fn memory_not_there(&self) -> Option<(u64, u64)> {
+        let memories = self.instance?.parts(&self.store).memories;
+        let of = |memory: &engine::Memory| {
+            let there = memory.data_size(&self.store) as u64 >> memory.page_size_log2(&self.store);
+            (memory.size(&self.store), there)
+        };
+        memories.iter().map(of).find(|(pages, there)| there < pages)
+    }
+
     /// The memory that host functions see.
     pub(crate) fn host_memory_bytes(&self) -> Option<&[u8]> {
         Some(self.host_memory()?.data(&self.store))

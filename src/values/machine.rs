@@ -122,7 +122,8 @@ impl<'t> Machine<'t> {
             ValuesError { inner: Box::new(inner) }
         };
         let effects = trace.effects.as_deref().ok_or_else(|| at_begin(ValuesErrorKind::NoEffects))?;
-        let mut store = Store::default();
+        let most = Some(trace.limits.memory_bytes).filter(|&most| most < u64::MAX);
+        let mut store = Store { most, ..Store::default() };
         for &key in trace.hosts.keys() {
             store.new_func(key, None, None, NONE).map_err(at_begin)?;
         }

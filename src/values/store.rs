@@ -19,6 +19,8 @@ type Result<T, E = ValuesErrorKind> = std::result::Result<T, E>;
 #[derive(Debug, Clone)]
 pub(super) struct Memory {
     pub(super) bytes: Vec<u8>,
+    /// Pages that it declared and that are not there.
+    pub(super) missing: u64,
     pub(super) page_log2: u8,
     pub(super) maximum: Option<u64>,
 }
@@ -71,6 +73,8 @@ pub(super) struct Data {
 /// The state.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Store {
+    /// Bytes of a memory that are there when it is made; `None`: all.
+    pub(super) most: Option<u64>,
     pub(super) memories: Vec<Memory>,
     pub(super) tables: Vec<Table>,
     pub(super) globals: Vec<[u64; 2]>,
@@ -84,6 +88,13 @@ pub(super) struct Store {
     pub(super) elements: Vec<Vec<u64>>,
 }
 
+impl Memory {
+    /// Its size in pages, whether they are there or not.
+    pub(super) fn pages(&self) -> u64 {
+        (self.bytes.len() as u64 >> self.page_log2).saturating_add(self.missing)
+    }
+}
+
 impl Store {
     /// Bytes that it takes, besides those of memories and code: about.
     pub(super) fn bytes(&self) -> u64 {
@@ -95,11 +106,12 @@ impl Store {
     }
 
     pub(super) fn new_memory(&mut self, shape: MemoryShape) -> Result<u32> {
-        let bytes = bytes_of(shape.pages, shape.page_log2)?;
+        let MemoryShape { pages, maximum, page_log2, .. } = shape;
+        let there = pages.min(self.most.map_or(u64::MAX, |most| most >> page_log2.min(16)));
+        let bytes = bytes_of(there, page_log2)?;
         self.check_room(bytes)?;
-        let memory =
-            Memory { bytes: vec![0; bytes as usize], page_log2: shape.page_log2, maximum: shape.maximum };
-        self.memories.push(memory);
+        let (bytes, missing) = (vec![0; bytes as usize], pages - there);
+        self.memories.push(Memory { bytes, missing, page_log2, maximum });
         Ok(self.memories.len() as u32 - 1)
     }
 

@@ -14,3 +14,7 @@ pub(super) const UNSEEN_TOLD: usize = 3;
 
 /// Functions followed from such a call back to code that ran: the nearest way is the one that helps.
 pub(super) const UNSEEN_WAY: usize = 64;
+
+/// Functions that a caller may call indirectly for its calls to speak for each of them: dispatchers of a
+/// small program have fewer, and tables of a library hundreds.
+pub(super) const UNSEEN_FANOUT: usize = 32;

@@ -10,10 +10,12 @@
 mod attack;
 mod correlations;
 mod decide;
+mod explained;
 mod family;
 mod findings;
 mod limits;
 mod names;
+mod operators;
 mod score;
 mod text;
 mod unlogged;

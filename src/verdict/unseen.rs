@@ -9,10 +9,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use wasmparser::{BinaryReader, Operator, OperatorsReader};
+use wasmparser::Operator;
 
 use super::{
-    limits::{UNSEEN_TOLD, UNSEEN_WAY},
+    explained,
+    limits::{UNSEEN_FANOUT, UNSEEN_TOLD, UNSEEN_WAY},
+    operators::for_each_operator,
     text,
     weights::{Weights, listed},
 };
@@ -48,17 +50,24 @@ impl Effect {
     pub(super) fn sentence(&self) -> String {
         let Place { function: func, offset } = self.site;
         let mut sentence = format!("{} ({}) at func {func}:{:#x}", self.import, self.kind, offset.0);
-        if let Some(Guard { place, compares, after }) = &self.guard {
-            sentence
-                .push_str(&format!(", behind the branch at func {}:{:#x}", place.function, place.offset.0));
-            if let Some(compares) = compares {
-                sentence.push_str(&format!(" ({compares})"));
-            }
-            if let Some(after) = after {
-                sentence.push_str(&format!(" after {after}"));
-            }
+        if let Some(guard) = &self.guard {
+            sentence.push_str(&format!(", {}", guard.words()));
         }
         sentence
+    }
+}
+
+impl Guard {
+    fn words(&self) -> String {
+        let Self { place, compares, after } = self;
+        let mut words = format!("behind the branch at func {}:{:#x}", place.function, place.offset.0);
+        if let Some(compares) = compares {
+            words.push_str(&format!(" ({compares})"));
+        }
+        if let Some(after) = after {
+            words.push_str(&format!(" after {after}"));
+        }
+        words
     }
 }
 
@@ -177,28 +186,14 @@ fn is_harmless(weights: &Weights, facts: &Facts<'_>, constants: Option<(u32, u32
     text.is_some_and(|text| weights.class.harmless_scripts.iter().any(|script| script.as_bytes() == text))
 }
 
-fn for_each_operator(module: &Module, func: FuncIndex, mut each: impl FnMut(CodeOffset, &Operator<'_>)) {
-    let Some(body) = module.body(func) else { return };
-    let (start, end) = (body.start as usize, body.end as usize);
-    let Some(bytes) = module.bytes().get(start..end) else { return };
-    let body = wasmparser::FunctionBody::new(BinaryReader::new(bytes, start as u64));
-    let Ok(operators) = body.get_operators_reader() else { return };
-    walk(operators, &mut each);
-}
-
-fn walk(mut operators: OperatorsReader<'_>, each: &mut impl FnMut(CodeOffset, &Operator<'_>)) {
-    while !operators.eof() {
-        let Ok((operator, offset)) = operators.read_with_offset() else { return };
-        each(CodeOffset(offset as u32), &operator);
-    }
-}
-
 /// What the run called, and who calls whom.
 struct Seen {
     calls: BTreeSet<(Place, FuncIndex)>,
     callees: BTreeSet<FuncIndex>,
     ran: BTreeSet<FuncIndex>,
     callers: BTreeMap<FuncIndex, Vec<FuncIndex>>,
+    /// Those of them whose calls are meant for it, or for one of a few.
+    asking: BTreeMap<FuncIndex, Vec<FuncIndex>>,
 }
 
 impl Seen {
@@ -208,13 +203,22 @@ impl Seen {
             let Some(func) = edge.caller else { continue };
             calls.extend(edge.sites.iter().map(|&offset| (Place { function: func, offset }, edge.callee)));
         }
-        let mut callers: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for edge in &facts.view.calls.edges {
+        let (mut callers, mut asking): (BTreeMap<_, Vec<_>>, BTreeMap<_, Vec<_>>) = Default::default();
+        let (edges, mut wide) = (&facts.view.calls.edges, BTreeMap::<_, usize>::new());
+        let is_direct = |edge: &view::StaticCallEdge| edge.kind == view::StaticCallKind::Direct;
+        for edge in edges.iter().filter(|edge| !is_direct(edge)) {
+            *wide.entry(edge.caller).or_default() += 1;
+        }
+        for edge in edges {
             callers.entry(edge.callee).or_default().push(edge.caller);
+            // A call that may lead to any of many functions speaks for none of them.
+            if is_direct(edge) || wide.get(&edge.caller).is_some_and(|&callees| callees <= UNSEEN_FANOUT) {
+                asking.entry(edge.callee).or_default().push(edge.caller);
+            }
         }
         let ran = facts.dynamic.functions.iter().map(|function| function.index).collect();
         let callees = facts.dynamic.call_graph.edges.iter().map(|edge| edge.callee).collect();
-        Self { calls, callees, ran, callers }
+        Self { calls, callees, ran, callers, asking }
     }
 
     fn ran(&self, site: Place, callee: FuncIndex) -> bool {
@@ -299,9 +303,9 @@ fn call_of(facts: &Facts<'_>, module: &Module, caller: FuncIndex, callee: FuncIn
     site.map_or_else(|| text::place_of(facts, caller), |site| Place { function: caller, offset: site.offset })
 }
 
-/// Functions that do little but mix bits, and that did not run, where that says something: they are much of
-/// the code, or an export begins with them that nobody called, or code that ran decided not to call them. A
-/// large library holds hashes and checksums that nobody asked for.
+/// Functions that do little but mix bits, and that did not run, where that says something: nothing explains
+/// them, and they are much of the code, or an export begins with them that nobody called, or code that ran
+/// decided not to call them. A large library holds hashes and checksums that nobody asked for.
 fn mixing(weights: &Weights, facts: &Facts<'_>) -> Option<String> {
     let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
     let seen = Seen::of(facts);
@@ -314,37 +318,45 @@ fn mixing(weights: &Weights, facts: &Facts<'_>) -> Option<String> {
     let alive = || facts.view.functions.iter().filter(|function| !dead.contains(&function.index));
     let unseen = |function: &&view::Function| !seen.ran.contains(&function.index);
     let mut found: Vec<_> = alive().filter(mixes).filter(unseen).collect();
+    if found.is_empty() {
+        return None;
+    }
+    let module = Module::parse(facts.wasm).ok()?;
+    found.retain(|function| !explained::is_explained(facts, &module, function));
     found.sort_by_key(|function| std::cmp::Reverse(function.classes.total));
     let mixed: u64 = found.iter().map(|function| function.classes.total).sum();
     let all: u64 = alive().map(|function| function.classes.total).sum();
-    if text::share(mixed, all) < limits.unseen_mixing_share {
-        let module = Module::parse(facts.wasm).ok()?;
-        found.retain(|function| is_asked_for(facts, &module, &seen, function.index));
-    }
-    let first = found.first()?;
-    let others = found.len() as u64 - 1;
+    let is_much = text::share(mixed, all) >= limits.unseen_mixing_share;
+    let mut why = found.iter().map(|function| asked_by(facts, &module, &seen, function.index));
+    let told = match is_much {
+        true => found.first().map(|function| (function.index, "much of its code is such".to_owned())),
+        false => found.iter().zip(&mut why).find_map(|(function, why)| Some((function.index, why?))),
+    };
+    let (first, asked) = told?;
+    let others = if is_much { found.len() - 1 } else { why.flatten().count() } as u64;
     let others = if others > 0 { format!(" and {}", text::plural(others, "other")) } else { String::new() };
-    Some(format!(
-        "code that does nothing but mix bits did not run: {}{others}",
-        text::function(facts, first.index)
-    ))
+    let func = text::function(facts, first);
+    Some(format!("code that does nothing but mix bits did not run: {func} ({asked}){others}"))
 }
 
-/// Whether a function is one call or two from an export that nobody called, or from code that ran and took
-/// another branch.
-fn is_asked_for(facts: &Facts<'_>, module: &Module, seen: &Seen, func: FuncIndex) -> bool {
-    let callers = |func: FuncIndex| seen.callers.get(&func).into_iter().flatten().copied();
+/// What may have asked for a function, if it is one call or two from an export that nobody called, or from
+/// code that ran and took another branch.
+fn asked_by(facts: &Facts<'_>, module: &Module, seen: &Seen, func: FuncIndex) -> Option<String> {
+    let callers = |func: FuncIndex| seen.asking.get(&func).into_iter().flatten().copied();
     let near = callers(func).map(|one| (one, func)).take(UNSEEN_WAY);
     let far = callers(func).take(UNSEEN_WAY).flat_map(|one| callers(one).map(move |two| (two, one)));
-    let is_left = |func: FuncIndex| {
+    let left = |func: FuncIndex| {
         let is_export =
-            |export: &view::ExportInfo| export.kind == view::ExternKind::Function && export.index == func.0;
-        !seen.ran.contains(&func) && facts.view.exports.iter().any(is_export)
+            |export: &&view::ExportInfo| export.kind == view::ExternKind::Function && export.index == func.0;
+        let export = facts.view.exports.iter().find(is_export)?;
+        (!seen.ran.contains(&func))
+            .then(|| format!("the export {} was not called", text::quoted(&export.name)))
     };
     let decided = |(caller, callee): (FuncIndex, FuncIndex)| {
-        seen.ran.contains(&caller) && guard(facts, module, call_of(facts, module, caller, callee)).is_some()
+        let at = seen.ran.contains(&caller).then(|| call_of(facts, module, caller, callee))?;
+        guard(facts, module, at).map(|guard| guard.words())
     };
-    is_left(func)
-        || callers(func).take(UNSEEN_WAY).any(is_left)
-        || near.chain(far.take(UNSEEN_WAY)).any(decided)
+    left(func)
+        .or_else(|| callers(func).take(UNSEEN_WAY).find_map(left))
+        .or_else(|| near.chain(far.take(UNSEEN_WAY)).find_map(decided))
 }

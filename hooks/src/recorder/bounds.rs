@@ -1,4 +1,5 @@
-//! Bounds of translation: a sample chooses how much code the engine makes of its own.
+//! Bounds of translation: a sample chooses how much code the engine makes of its own, and how much memory it
+//! declares.
 //!
 //! One branch with a thousand values is a thousand copies, so a file of a few KiB can ask for gigabytes. What
 //! is refused is a function, and only when it is called: that call fails, and the rest of the module runs.
@@ -12,13 +13,15 @@ use std::{
 
 use crate::{Config, Engine, Error};
 
-/// What an engine that records translates at most. Without it there are no bounds.
+/// What an engine that records translates and reserves at most. Without it there are no bounds.
 #[derive(Debug, Clone, Default)]
 pub struct Bounds {
     /// Functions that are neither validated nor translated, by index, ascending.
     pub refused: std::sync::Arc<[u32]>,
     /// Bytes of operators, of all functions together.
     pub bytes: Option<usize>,
+    /// Bytes of a memory that are there when it is made, whatever it declares.
+    pub memory: Option<usize>,
 }
 
 /// Why a function was not translated.

@@ -13,6 +13,17 @@ pub struct Parts {
     pub globals: Vec<Global>,
 }
 
+impl Memory {
+    /// Returns the logarithm of the bytes of a page.
+    ///
+    /// # Panics
+    ///
+    /// If `store` does not own this memory.
+    pub fn page_size_log2(&self, store: impl AsContext) -> u8 {
+        self.ty(store).page_size_log2()
+    }
+}
+
 impl Instance {
     /// Returns what this instance is made of.
     ///

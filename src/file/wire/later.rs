@@ -6,8 +6,11 @@
 
 use std::sync::Arc;
 
-use super::super::decode::{self, Budget};
-use crate::sandbox::RunOptions;
+use super::super::{
+    contents::Rest,
+    decode::{self, Budget},
+};
+use crate::{module::FuncIndex, sandbox::RunOptions};
 
 /// A field that came later.
 pub(in crate::file) struct Later<T> {
@@ -28,6 +31,20 @@ pub(in crate::file) const OPTIONS: &[Later<RunOptions>] = &[Later {
     },
     read: |options, bytes| {
         Arc::make_mut(&mut options.persona).cpu_clocks = postcard::from_bytes(bytes).ok()?;
+        Some(())
+    },
+}];
+
+/// What is known of a run besides that came later.
+pub(in crate::file) const REST: &[Later<Rest>] = &[Later {
+    name: "calls_inner",
+    write: |rest| {
+        let counts: Vec<_> = rest.calls_inner.iter().map(|(func, &calls)| (func.0, calls)).collect();
+        (!counts.is_empty()).then(|| postcard::to_allocvec(&counts).ok())?
+    },
+    read: |rest, bytes| {
+        let counts: Vec<(u32, u64)> = postcard::from_bytes(bytes).ok()?;
+        rest.calls_inner = counts.into_iter().map(|(func, calls)| (FuncIndex(func), calls)).collect();
         Some(())
     },
 }];

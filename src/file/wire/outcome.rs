@@ -24,7 +24,8 @@ stored! {
         honeytokens: Vec<TokenUse>,
         connections: Vec<Connection>,
         carved: Vec<Vec<u8>>,
-        files: Vec<(FileChange, Vec<u8>)>,
+        files: Vec<(FileChange, Vec<u8>)>;
+        calls_inner = std::collections::BTreeMap::new(),
     }
 
     /// How a run as a whole ended.

@@ -249,6 +249,7 @@ fn outcomes(sheet: &mut Sheet) {
             (change(ChangeKind::Deleted, Some(300)), vec![200]),
             (change(ChangeKind::Renamed, Some(0)), Vec::new()),
         ],
+        calls_inner: BTreeMap::new(),
     };
     for (status, code) in [
         (Status::Exited, Some(-1)),

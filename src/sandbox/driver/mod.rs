@@ -409,6 +409,7 @@ impl<'o> Driver<'o> {
         state.exit = None;
         state.is_unwound = false;
         state.world.is_throwing = false;
+        state.world.catching.has_told = false;
     }
 
     fn tell_begun(
@@ -479,6 +480,9 @@ impl<'o> Driver<'o> {
 
     /// Says what cut the run short.
     fn say_stops(&mut self) {
+        if let Some((declared, there)) = self.session.memory_not_there() {
+            self.limitations.push(Limitation::MemoryNotThere { declared, there });
+        }
         if let Some(limit) = self.session.stopped_by() {
             self.limitations.push(Limitation::RunStopped { limit });
         }

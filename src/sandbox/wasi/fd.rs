@@ -68,6 +68,9 @@ pub(super) fn fd_write(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     let bytes = ctx.gather(ctx.u32(1), ctx.u32(2))?;
     ctx.check(ctx.u32(3), 4)?;
     ctx.state.write(ctx.u32(0), &bytes)?;
+    if matches!(ctx.state.wasi.fds.get(ctx.u32(0))?.target, Target::Stdout | Target::Stderr) {
+        ctx.is_inner();
+    }
     ctx.store_u32(ctx.u32(3), bytes.len() as u32)
 }
 

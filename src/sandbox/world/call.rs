@@ -4,7 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::limits::LOOP_ROUNDS;
-use super::{Entry, made, nest};
+use super::{Entry, Flag, made, nest};
 use crate::{
     sandbox::{
         context::{CallContext, CallEnd},
@@ -39,7 +39,32 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 fn throw(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    ctx.is_inner();
     Err(CallEnd::Throw(format!("{} was not caught", ctx.name.trim_start_matches('_'))))
+}
+
+/// As [`throw`], of one without a telling name, in a sample that catches.
+pub(super) fn throw_inner(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    match ctx.state.world.catching.flag {
+        Some(_) => throw(ctx),
+        None => Ok(()),
+    }
+}
+
+/// Goes on with what was thrown, if something was; else it may end the program.
+pub(super) fn resume(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    match ctx.state.world.catching.has_told {
+        true => throw(ctx),
+        false => Ok(()),
+    }
+}
+
+/// Jumps back, if the sample has said so itself; else it aborts.
+pub(super) fn long_jump(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    match ctx.state.world.catching.flag {
+        Some(Flag::Word(address)) if ctx.read_u32(address).is_some_and(|threw| threw != 0) => throw(ctx),
+        _ => Ok(()),
+    }
 }
 
 fn same(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
@@ -52,7 +77,51 @@ fn same(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
 /// table. A throw ends here: the sample is told by `setThrew`, as its JavaScript would do it.
 fn invoke(call: &mut Caller<'_>, state: &Mutex<State>, _: &[u64], name: &str) -> Result<(), CallEnd> {
     let args = call.args().to_vec();
-    match dispatch(call, name, &args) {
+    let result = dispatch(call, name, &args);
+    caught(call, state, result)
+}
+
+/// As [`invoke`], of an import without a telling name: only if the first argument is the index of a function
+/// that takes the others and gives what is wanted.
+pub(super) fn invoke_fitting(
+    call: &mut Caller<'_>,
+    state: &Mutex<State>,
+    _: &[u64],
+    _: &str,
+) -> Result<(), CallEnd> {
+    let args = call.args().to_vec();
+    let Some((&Value::I32(index), rest)) = args.split_first() else { return Ok(()) };
+    let index = u64::from(index as u32);
+    let fits = call.table_type(index).is_some_and(|(params, results)| {
+        let is_of = |(ty, value): (&Type, &Value)| has_type(*value, *ty);
+        params.len() == rest.len() && params.iter().zip(rest).all(is_of) && results == call.result_types()
+    });
+    if !fits {
+        return Ok(());
+    }
+    let result = call.invoke_indirect(index, rest).map_err(|error| error.to_string());
+    caught(call, state, result)
+}
+
+fn has_type(value: Value, ty: Type) -> bool {
+    matches!(
+        (value, ty),
+        (Value::I32(_), Type::I32)
+            | (Value::I64(_), Type::I64)
+            | (Value::F32(_), Type::F32)
+            | (Value::F64(_), Type::F64)
+            | (Value::V128(_), Type::V128)
+    )
+}
+
+/// Hands over what a function gave that was called so.
+fn caught(
+    call: &mut Caller<'_>,
+    state: &Mutex<State>,
+    result: Result<Vec<Value>, String>,
+) -> Result<(), CallEnd> {
+    let is_thrown = std::mem::take(&mut lock(state).world.is_throwing);
+    let end = match result {
         Ok(results) => {
             for (index, value) in results.into_iter().enumerate() {
                 // A result that does not fit stays zero.
@@ -60,13 +129,28 @@ fn invoke(call: &mut Caller<'_>, state: &Mutex<State>, _: &[u64], name: &str) ->
             }
             Ok(())
         }
-        Err(message) if std::mem::take(&mut lock(state).world.is_throwing) => {
-            let told = ["setThrew", "_setThrew"]
-                .into_iter()
-                .any(|name| call.invoke(name, &[Value::I32(1), Value::I32(0)]).is_ok());
-            if told { Ok(()) } else { Err(CallEnd::Throw(message)) }
-        }
+        Err(_) if is_thrown && tell(call, state) => Ok(()),
+        Err(message) if is_thrown => Err(CallEnd::Throw(message)),
         Err(message) => Err(CallEnd::Abort(message)),
+    };
+    lock(state).world.is_inner = true;
+    end
+}
+
+/// Tells the sample that something was thrown; returns whether it could be told.
+fn tell(call: &mut Caller<'_>, state: &Mutex<State>) -> bool {
+    let catching = lock(state).world.catching.clone();
+    lock(state).world.catching.has_told = true;
+    let threw = [Value::I32(1), Value::I32(0)];
+    let named = ["setThrew", "_setThrew"].into_iter().chain(catching.setter.as_deref());
+    for name in named {
+        if call.has_function(name) && call.invoke(name, &threw).is_ok() {
+            return true;
+        }
+    }
+    match catching.flag {
+        Some(Flag::Word(address)) => call.write_memory(address.into(), &1u32.to_le_bytes()).is_some(),
+        _ => false,
     }
 }
 

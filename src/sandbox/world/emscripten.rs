@@ -81,6 +81,7 @@ pub(super) fn nothing(_: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
 
 pub(super) fn total_memory(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let len = ctx.call.memory_len();
+    ctx.is_inner();
     answer(ctx, len as i64)
 }
 
@@ -88,11 +89,13 @@ pub(super) fn total_memory(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd>
 pub(super) fn enlarge_memory(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let wanted = ctx.state.world.layout.dynamic_top().and_then(|address| ctx.read_u32(address));
     let grown = wanted.is_some_and(|wanted| ctx.call.grow_memory(u64::from(wanted)));
+    ctx.is_inner();
     answer(ctx, grown.into())
 }
 
 fn resize_heap(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let grown = ctx.call.grow_memory(u64::from(ctx.u32(0)));
+    ctx.is_inner();
     answer(ctx, grown.into())
 }
 
@@ -101,6 +104,7 @@ pub(super) fn copy(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     // What does not fit would be an exception in JavaScript.
     let copied = ctx.call.copy_within(to.into(), from.into(), len.into());
     copied.ok_or_else(|| CallEnd::Abort("offset is out of bounds".into()))?;
+    ctx.is_inner();
     answer(ctx, to.into())
 }
 

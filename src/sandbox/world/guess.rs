@@ -1,41 +1,56 @@
 //! Imports whose names say nothing: type, use and the arguments of each call must.
 
 use super::{
-    Does, Entry, FunctionRole,
+    Does, Entry, FunctionRole, call,
     emscripten::{self, nothing},
     time,
 };
 use crate::{
-    sandbox::context::{CallContext, CallEnd},
+    sandbox::{
+        context::{Act, CallContext, CallEnd},
+        wasi::Errno,
+    },
     tracer::{FunctionImport, Type},
 };
 
 /// What an import may be that has no telling name. A name of a letter or two was minified: then the type
 /// alone is reason enough to try.
 pub(super) fn find(import: &FunctionImport<'_>, role: Option<FunctionRole>) -> Option<Entry> {
+    use FunctionRole::{Address, Copy, Invoke, Last, MemorySize, Success};
     use Type::{F64, I32};
     let is_minified = import.name.len() <= 2;
-    let act = match (&import.params[..], &import.results[..]) {
-        ([], [F64]) if is_minified => time::date,
+    let (act, taken_for): (Act, _) = match (&import.params[..], &import.results[..]) {
+        ([I32, ..], _) if role == Some(Invoke) => {
+            return Some(taken(Does::Nest(call::invoke_fitting), "invoke_*"));
+        }
+        ([I32, I32, I32], []) if role == Some(Last) => (call::throw_inner, "__cxa_throw"),
+        ([I32], []) if role == Some(Last) => (call::resume, "__resumeException"),
+        ([], []) if role == Some(Last) => (call::long_jump, "_emscripten_throw_longjmp"),
+        ([], [F64]) if is_minified => (time::date, "emscripten_date_now"),
         ([], [I32]) => match role? {
-            FunctionRole::MemorySize => emscripten::total_memory,
-            FunctionRole::Success => emscripten::enlarge_memory,
-            FunctionRole::Address => word,
-            FunctionRole::Copy => return None,
+            MemorySize => (emscripten::total_memory, "emscripten_get_heap_size"),
+            Success => (emscripten::enlarge_memory, "enlargeMemory"),
+            Address => (word, "___errno_location"),
+            Copy | Invoke | Last => return None,
         },
-        ([I32], [I32]) if is_minified || role == Some(FunctionRole::Success) => grow,
-        ([I32, I32, I32], [] | [I32]) if role == Some(FunctionRole::Copy) => emscripten::copy,
-        ([I32, I32, I32], [] | [I32]) if is_minified => copy,
-        ([I32, I32, I32, I32], [I32]) => write,
-        _ if is_minified => nothing,
+        ([I32], [I32]) if is_minified || role == Some(Success) => (grow, "emscripten_resize_heap"),
+        ([I32, I32, I32], [] | [I32]) if role == Some(Copy) => (emscripten::copy, "emscripten_memcpy_js"),
+        ([I32, I32, I32], [] | [I32]) if is_minified => (copy, "emscripten_memcpy_js"),
+        ([I32, I32, I32, I32], [I32]) => (write, "fd_write"),
+        _ if is_minified => return Some(Entry { taken_for: None, ..taken(Does::Act(nothing), "?") }),
         _ => return None,
     };
-    Some(Entry { name: "?", params: "", does: Does::Act(act), is_made_up: true })
+    Some(taken(Does::Act(act), taken_for))
+}
+
+fn taken(does: Does, taken_for: &'static str) -> Entry {
+    Entry { name: "?", params: "", does, is_made_up: true, taken_for: Some(taken_for) }
 }
 
 /// The address of a word that is nobody's.
 fn word(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     ctx.give(ERRNO);
+    ctx.is_inner();
     Ok(())
 }
 
@@ -47,6 +62,7 @@ fn grow(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let wanted = u64::from(ctx.u32(0));
     if wanted > ctx.call.memory_len() && ctx.call.grow_memory(wanted) {
         ctx.give(1);
+        ctx.is_inner();
     }
     Ok(())
 }
@@ -57,11 +73,13 @@ fn copy(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     // Toolchains leave copies from 512 bytes on to the host.
     if len >= 512 && to >= 1024 && from >= 1024 && ctx.call.copy_within(to, from, len).is_some() {
         ctx.give(to as i64);
+        ctx.is_inner();
     }
     Ok(())
 }
 
-/// An output stream, vectors that are there, and a place for the count: `fd_write`.
+/// An output stream, vectors that are there, and a place for the count: `fd_write`. Once it was that, it
+/// fails as that: a stream that is not open must not be tried for ever.
 fn write(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let (fd, vectors, count, written) = (ctx.u32(0), ctx.u32(1), ctx.u32(2), ctx.u32(3));
     if matches!(fd, 1 | 2)
@@ -70,6 +88,11 @@ fn write(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
         && ctx.write_u32(written, bytes.len() as u32).is_some()
     {
         _ = ctx.state.write(fd, &bytes);
+        ctx.is_inner();
+    } else if ctx.state.world.taken.values().any(|taken| &*taken.name == ctx.name) {
+        let errno = if matches!(fd, 1 | 2) { Errno::INVAL } else { Errno::BADF };
+        ctx.give(errno.0.into());
+        ctx.is_inner();
     }
     Ok(())
 }

@@ -45,3 +45,9 @@ pub(super) const USAGE_LOCALS: usize = 1024;
 
 /// Operands followed for that at a time: more than code of a toolchain has.
 pub(super) const USAGE_OPERANDS: usize = 1024;
+
+/// Places counted for that at which a sample may want to be told of what was thrown: it has one.
+pub(super) const USAGE_FLAGS: usize = 64;
+
+/// Functions kept for that which may set it: few have such a shape.
+pub(super) const USAGE_SETTERS: usize = 256;

@@ -57,11 +57,13 @@ pub(super) const TABLE: &[Entry] = &[
 
 fn give(ctx: &mut CallContext<'_, '_>, value: f64) -> Result<(), CallEnd> {
     ctx.give_f64(value);
+    ctx.is_inner();
     Ok(())
 }
 
 fn integer(ctx: &mut CallContext<'_, '_>, value: i32) -> Result<(), CallEnd> {
     ctx.give(value.into());
+    ctx.is_inner();
     Ok(())
 }
 

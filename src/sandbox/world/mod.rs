@@ -25,9 +25,15 @@ mod syscall;
 mod time;
 mod usage;
 
-use std::sync::Mutex;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
-use crate::tracer::{Caller, FunctionImport};
+use crate::{
+    module::FuncIndex,
+    tracer::{Caller, FunctionImport},
+};
 
 use super::{
     context::{Act, CallEnd},
@@ -41,7 +47,7 @@ pub(super) use layout::{Layout, MEMORY_BASE};
 pub(super) use miner::job;
 pub(crate) use preview2::STREAMS;
 pub(super) use registered::{Owner, Registered, Registration};
-pub(super) use usage::{FunctionRole, GlobalRole, Usage};
+pub(super) use usage::{Flag, FunctionRole, GlobalRole, Usage};
 
 /// A behaviour that calls back into the sample: it locks the state only between calls.
 pub(super) type Nest = fn(&mut Caller<'_>, &Mutex<State>, &[u64], &str) -> Result<(), CallEnd>;
@@ -68,6 +74,32 @@ pub(super) struct World {
     pub(super) failed: Option<Errno>,
     /// The export that a component gives its host to have memory for results.
     pub(super) realloc: Option<Box<str>>,
+    /// The call that is being answered did what is known of it, and nothing outside the sample's memory, its
+    /// code and its standard output.
+    pub(super) is_inner: bool,
+    /// How the sample is told of what was thrown, if not by an export of a known name.
+    pub(super) catching: Catching,
+    /// What imports without a telling name were taken for, and answered as.
+    pub(super) taken: BTreeMap<FuncIndex, Taken>,
+}
+
+/// How a sample is told of what was thrown.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Catching {
+    pub(super) flag: Option<Flag>,
+    /// The export that sets it.
+    pub(super) setter: Option<Box<str>>,
+    /// It was told so in the entry that runs.
+    pub(super) has_told: bool,
+}
+
+/// An import that was taken for another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) module: Arc<str>,
+    pub(super) name: Arc<str>,
+    /// The name of the other.
+    pub(super) for_what: &'static str,
 }
 
 impl World {
@@ -83,6 +115,9 @@ impl World {
             resources: preview2::Resources::default(),
             failed: None,
             realloc: None,
+            is_inner: false,
+            catching: Catching::default(),
+            taken: BTreeMap::new(),
         }
     }
 
@@ -106,6 +141,7 @@ impl World {
     /// What a program that begins anew would not have: numbers that were handed out, a fork, a throw.
     pub(super) fn go_back(&mut self, to: &Self) {
         self.is_throwing = false;
+        self.catching.has_told = false;
         self.temp_ret = to.temp_ret;
         self.handles = to.handles;
         self.has_forked = to.has_forked;
@@ -130,9 +166,16 @@ pub(super) struct Entry {
     does: Does,
     /// Whether the answer is made up.
     pub(super) is_made_up: bool,
+    /// The known function that one without a telling name is taken for.
+    pub(super) taken_for: Option<&'static str>,
 }
 
 impl Entry {
+    /// Whether it was found by use and not by name.
+    pub(super) fn is_guessed(&self) -> bool {
+        self.name == "?"
+    }
+
     pub(super) fn body(&self) -> Body {
         match self.does {
             Does::Act(act) => Body::Act(act),
@@ -143,22 +186,22 @@ impl Entry {
 
 /// A row whose answer is true of the sandbox: its memory, its clock.
 const fn real(name: &'static str, params: &'static str, act: Act) -> Entry {
-    Entry { name, params, does: Does::Act(act), is_made_up: false }
+    Entry { name, params, does: Does::Act(act), is_made_up: false, taken_for: None }
 }
 
 /// A row whose answer is made up.
 const fn made(name: &'static str, params: &'static str, act: Act) -> Entry {
-    Entry { name, params, does: Does::Act(act), is_made_up: true }
+    Entry { name, params, does: Does::Act(act), is_made_up: true, taken_for: None }
 }
 
 /// A row that calls back into the sample.
 const fn nest(name: &'static str, params: &'static str, nest: Nest) -> Entry {
-    Entry { name, params, does: Does::Nest(nest), is_made_up: true }
+    Entry { name, params, does: Does::Nest(nest), is_made_up: true, taken_for: None }
 }
 
 /// A row that calls back into the sample and whose answer is true of the sandbox.
 const fn real_nest(name: &'static str, params: &'static str, nest: Nest) -> Entry {
-    Entry { name, params, does: Does::Nest(nest), is_made_up: false }
+    Entry { name, params, does: Does::Nest(nest), is_made_up: false, taken_for: None }
 }
 
 /// Tables of worlds that have a module name of their own.

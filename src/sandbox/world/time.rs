@@ -58,6 +58,7 @@ fn time(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     if ctx.u32(0) != 0 {
         _ = ctx.write_u32(ctx.u32(0), seconds);
     }
+    ctx.is_inner();
     answer(ctx, seconds.into())
 }
 
@@ -65,6 +66,7 @@ fn gettimeofday(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let (seconds, ns) = parts(ctx.state.clock.real_ns());
     let at = ctx.u32(0);
     _ = ctx.write_u32(at, seconds).and_then(|()| ctx.write_u32(at.checked_add(4)?, ns / 1000));
+    ctx.is_inner();
     Ok(())
 }
 
@@ -82,6 +84,7 @@ fn clock_gettime(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
 fn timespec(ctx: &mut CallContext<'_, '_>, index: usize, ns: u64) -> Result<(), CallEnd> {
     let ((seconds, rest), at) = (parts(ns), ctx.u32(index));
     _ = ctx.write_u32(at, seconds).and_then(|()| ctx.write_u32(at.checked_add(4)?, rest));
+    ctx.is_inner();
     Ok(())
 }
 
@@ -90,6 +93,7 @@ pub(super) fn now(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     // Browsers round to five microseconds.
     let ms = (ctx.state.clock.now_ns() / 5000 * 5000) as f64 / MS;
     ctx.give_f64(ms);
+    ctx.is_inner();
     Ok(())
 }
 
@@ -97,6 +101,7 @@ pub(super) fn now(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
 pub(super) fn date(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let ms = ctx.state.clock.real_ns() / 1_000_000;
     ctx.give_f64(ms as f64);
+    ctx.is_inner();
     Ok(())
 }
 

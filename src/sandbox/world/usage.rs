@@ -7,16 +7,25 @@
 //!
 //! Not here: names (`world`), and what a role answers (`guess`, `layout`).
 
-use wasmparser::{ConstExpr, DataKind, ElementKind, FunctionBody, Operator, Payload, TypeRef, ValType};
+mod catching;
+
+use std::collections::BTreeMap;
+
+use wasmparser::{
+    ConstExpr, DataKind, ElementKind, ExternalKind, FunctionBody, Operator, Payload, TypeRef, ValType,
+};
 
 use crate::module::component::Core;
 
-use super::limits::{USAGE_LOCALS, USAGE_OPERANDS, USAGE_OPERATORS};
+use self::catching::{Sites, Stage};
+use super::limits::{USAGE_FLAGS, USAGE_LOCALS, USAGE_OPERANDS, USAGE_OPERATORS, USAGE_SETTERS};
+
+pub(in crate::sandbox) use self::catching::Flag;
 
 /// Copies from this length on are left to the host by toolchains.
 const LONG_COPY: i32 = 512;
 
-/// What a function without arguments and with one `i32` as result is taken for.
+/// What an imported function is taken for; the first three have no arguments and one `i32` as result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::sandbox) enum FunctionRole {
     /// Its result is compared with an address: bytes of memory.
@@ -27,6 +36,10 @@ pub(in crate::sandbox) enum FunctionRole {
     Address,
     /// It is given the three arguments of a function that tests the third against a length: a long copy.
     Copy,
+    /// It calls the function whose index it is given, and catches what that throws.
+    Invoke,
+    /// It throws, or ends the program: it never returns.
+    Last,
 }
 
 /// What an imported global of type `i32` is taken for.
@@ -51,6 +64,9 @@ pub(in crate::sandbox) enum GlobalRole {
 pub(in crate::sandbox) struct Usage {
     functions: Vec<Option<FunctionRole>>,
     globals: Vec<Option<GlobalRole>>,
+    /// Where the sample is told of what was thrown, and the export that sets it.
+    flag: Option<Flag>,
+    setter: Option<String>,
 }
 
 impl Usage {
@@ -69,6 +85,16 @@ impl Usage {
     /// The role of the imported function with this index.
     pub(in crate::sandbox) fn function(&self, index: u32) -> Option<FunctionRole> {
         self.functions.get(index as usize).copied().flatten()
+    }
+
+    /// Where the sample wants to be told that something was thrown.
+    pub(in crate::sandbox) fn flag(&self) -> Option<Flag> {
+        self.flag
+    }
+
+    /// The export that sets it, if it is no memory.
+    pub(in crate::sandbox) fn setter(&self) -> Option<&str> {
+        self.setter.as_deref()
     }
 
     /// The role of the imported global with this index.
@@ -109,6 +135,13 @@ struct Reader {
     origins: Vec<Option<usize>>,
     function_votes: Vec<Votes<4>>,
     global_votes: Vec<Votes<6>>,
+    /// Of each imported function.
+    sites: Vec<Sites>,
+    /// Votes for each place of the word that says whether something was thrown.
+    flags: BTreeMap<Flag, u32>,
+    exports: Vec<(u32, String)>,
+    /// Functions of two parameters that put the first into a global.
+    setters: Vec<(u32, u32)>,
     bodies: usize,
     operators: usize,
 }
@@ -159,6 +192,13 @@ impl Reader {
                     self.origins.push(origin);
                 }
             }
+            Payload::ExportSection(exports) => {
+                for export in exports.into_iter().flatten() {
+                    if export.kind == ExternalKind::Func {
+                        self.exports.push((export.index, export.name.to_owned()));
+                    }
+                }
+            }
             Payload::ElementSection(segments) => {
                 for segment in segments {
                     if let ElementKind::Active { offset_expr, .. } = segment.ok()?.kind {
@@ -185,6 +225,7 @@ impl Reader {
                 self.funcs.push(ty);
                 self.imported_funcs += 1;
                 self.function_votes.push(Votes::default());
+                self.sites.push(Sites::default());
             }
             TypeRef::Global(_) => {
                 self.origins.push(Some(self.imported_globals));
@@ -229,6 +270,17 @@ impl Reader {
         }
     }
 
+    /// The word is set to zero.
+    fn zero(&mut self, stage: &mut Stage, flag: Flag) {
+        let Some(func) = stage.zero(flag) else { return };
+        if let Some(sites) = self.sites.get_mut(func as usize) {
+            sites.catching += 1;
+        }
+        if self.flags.len() < USAGE_FLAGS || self.flags.contains_key(&flag) {
+            *self.flags.entry(flag).or_default() += 1;
+        }
+    }
+
     fn body(&mut self, body: &FunctionBody<'_>) -> Option<()> {
         // Without imports of a kind there is nothing to learn.
         if self.imported_funcs + self.imported_globals == 0 {
@@ -237,7 +289,7 @@ impl Reader {
         let index = self.imported_funcs + self.bodies;
         self.bodies += 1;
         let params = self.signature(index as u32).map_or(0, |(params, _)| params.len());
-        let mut walk = Walk::new(params);
+        let mut walk = Walk::new(index as u32, params);
         let mut operators = body.get_operators_reader().ok()?;
         while !operators.eof() {
             self.operators += 1;
@@ -253,13 +305,29 @@ impl Reader {
         self.types.get(*self.funcs.get(func as usize)? as usize)?.as_ref()
     }
 
+    /// The exported function that sets a global which says whether something was thrown.
+    fn setter(&self, flag: Flag) -> Option<String> {
+        let Flag::Global(global) = flag else { return None };
+        let sets = |func: u32| self.setters.contains(&(func, global));
+        self.exports.iter().find(|(func, _)| sets(*func)).map(|(_, name)| name.clone())
+    }
+
     fn decide(self) -> Usage {
         use FunctionRole::{Address, Copy, MemorySize, Success};
         use GlobalRole::{Break, MemoryBase, Scratch, Stack, StackEnd, TableBase};
         let functions = [MemorySize, Success, Address, Copy];
         let globals = [Stack, StackEnd, Break, Scratch, MemoryBase, TableBase];
+        let has_flag = !self.flags.is_empty();
+        let role = |(votes, sites): (&Votes<4>, &Sites)| match sites {
+            sites if sites.is_catching() => Some(FunctionRole::Invoke),
+            sites if sites.never_returns() && has_flag => Some(FunctionRole::Last),
+            _ => votes.winner(functions),
+        };
+        let flag = self.flags.iter().max_by_key(|&(_, votes)| votes).map(|(&flag, _)| flag);
         Usage {
-            functions: self.function_votes.iter().map(|votes| votes.winner(functions)).collect(),
+            functions: self.function_votes.iter().zip(&self.sites).map(role).collect(),
+            setter: flag.and_then(|flag| self.setter(flag)),
+            flag,
             globals: self.global_votes.iter().map(|votes| votes.winner(globals)).collect(),
         }
     }
@@ -267,16 +335,22 @@ impl Reader {
 
 /// The walk through one body.
 struct Walk {
+    func: u32,
+    params: usize,
     stack: Vec<Value>,
     locals: Vec<Value>,
     /// Parameters that were compared with the length of a long copy.
     is_length_tested: bool,
+    stage: Stage,
+    /// The imported function that the operator before called.
+    just_called: Option<u32>,
 }
 
 impl Walk {
-    fn new(params: usize) -> Self {
+    fn new(func: u32, params: usize) -> Self {
         let locals = (0..params.min(USAGE_LOCALS)).map(|param| Value::Param(param as u32)).collect();
-        Self { stack: Vec::new(), locals, is_length_tested: false }
+        let (stack, stage) = (Vec::new(), Stage::default());
+        Self { func, params, stack, locals, is_length_tested: false, stage, just_called: None }
     }
 
     fn pop(&mut self) -> Value {
@@ -302,6 +376,7 @@ impl Walk {
     }
 
     fn step(&mut self, reader: &mut Reader, op: &Operator<'_>) {
+        let just_called = self.just_called.take();
         match *op {
             Operator::I32Const { value } => self.push(Value::Const(value)),
             Operator::I64Const { .. } | Operator::F32Const { .. } | Operator::F64Const { .. } => {
@@ -320,7 +395,10 @@ impl Walk {
                 self.set_local(local_index, value);
                 self.push(value);
             }
-            Operator::GlobalGet { global_index } => self.push(Value::Global(global_index, false)),
+            Operator::GlobalGet { global_index } => {
+                self.stage.read(Flag::Global(global_index));
+                self.push(Value::Global(global_index, false));
+            }
             Operator::GlobalSet { global_index } => self.set_global(reader, global_index),
             Operator::Drop => _ = self.pop(),
             Operator::I32Add | Operator::I32Sub => {
@@ -371,10 +449,16 @@ impl Walk {
                 {
                     reader.vote_global(global, GlobalRole::Break);
                 }
+                if let Some(flag) = word(address, memarg.offset) {
+                    self.stage.read(flag);
+                }
                 self.push(Value::Unknown);
             }
             Operator::I32Store { ref memarg } => {
-                let (_, address) = (self.pop(), self.pop());
+                let (value, address) = (self.pop(), self.pop());
+                if let (Value::Const(0), Some(flag)) = (value, word(address, memarg.offset)) {
+                    reader.zero(&mut self.stage, flag);
+                }
                 match address {
                     Value::Global(global, false) if memarg.offset == 0 => {
                         reader.vote_global(global, GlobalRole::Break);
@@ -399,12 +483,24 @@ impl Walk {
                 self.stack.clear();
             }
             Operator::Call { function_index } => self.call(reader, function_index),
+            Operator::Unreachable => {
+                if let Some(sites) = just_called.and_then(|func| reader.sites.get_mut(func as usize)) {
+                    sites.last += 1;
+                }
+                self.stack.clear();
+            }
             _ => self.stack.clear(),
         }
     }
 
     fn set_global(&mut self, reader: &mut Reader, global: u32) {
         let value = self.pop();
+        if value == Value::Const(0) {
+            reader.zero(&mut self.stage, Flag::Global(global));
+        }
+        if value == Value::Param(0) && self.params == 2 && reader.setters.len() < USAGE_SETTERS {
+            reader.setters.push((self.func, global));
+        }
         if let Value::Global(of, true) = value
             && of == global
         {
@@ -453,6 +549,11 @@ impl Walk {
         let mut args: Vec<_> = (0..params.min(USAGE_OPERANDS)).map(|_| self.pop()).collect();
         args.reverse();
         let is_imported = (func as usize) < reader.imported_funcs;
+        self.just_called = is_imported.then_some(func);
+        self.stage.call(self.just_called);
+        if let Some(sites) = reader.sites.get_mut(func as usize) {
+            sites.calls += 1;
+        }
         if is_imported && self.is_length_tested && args == [0, 1, 2].map(Value::Param) {
             reader.vote_function(func, FunctionRole::Copy);
         }
@@ -466,57 +567,16 @@ impl Walk {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn roles_follow_from_use() {
-        let wasm = wat::parse_str(
-            r#"(module
-              (import "x" "q" (func $size (result i32)))
-              (import "x" "r" (func $enlarge (result i32)))
-              (import "x" "s" (func $errno (result i32)))
-              (import "x" "t" (func $copy (param i32 i32 i32) (result i32)))
-              (import "x" "u" (func $other (result i32)))
-              (import "x" "a" (global $break i32))
-              (import "x" "b" (global $stack i32))
-              (import "x" "c" (global $end i32))
-              (import "x" "d" (global $scratch i32))
-              (import "x" "e" (global $base i32))
-              (import "x" "f" (global $none i32))
-              (memory 1)
-              (global $sp (mut i32) (global.get $stack))
-              (global $sm (mut i32) (global.get $end))
-              (func $sbrk (param $by i32) (result i32) (local $old i32) (local $new i32)
-                (local.set $old (i32.load (global.get $break)))
-                (local.set $new (i32.add (local.get $old) (local.get $by)))
-                (i32.store (global.get $break) (local.get $new))
-                (if (i32.gt_s (local.get $new) (call $size))
-                  (then (if (i32.eqz (call $enlarge)) (then (i32.store (call $errno) (i32.const 12))))))
-                (drop (call $other))
-                (local.get $old))
-              (func $frame (local $saved i32)
-                (local.set $saved (global.get $sp))
-                (global.set $sp (i32.add (global.get $sp) (i32.const 16)))
-                (if (i32.ge_s (global.get $sp) (global.get $sm)) (then unreachable))
-                (f64.store (global.get $scratch) (f64.const 1))
-                (global.set $sp (local.get $saved)))
-              (func $memcpy (param i32 i32 i32) (result i32)
-                (if (i32.ge_s (local.get 2) (i32.const 8192))
-                  (then (return (call $copy (local.get 0) (local.get 1) (local.get 2)))))
-                (local.get 0))
-              (data (global.get $base) "x"))"#,
-        )
-        .unwrap();
-        let usage = Usage::of(Core::of(&wasm));
-        use FunctionRole::{Address, Copy, MemorySize, Success};
-        let functions: Vec<_> = (0..5).map(|index| usage.function(index)).collect();
-        assert_eq!(functions, [Some(MemorySize), Some(Success), Some(Address), Some(Copy), None]);
-        use GlobalRole::{Break, MemoryBase, Scratch, Stack, StackEnd};
-        let globals: Vec<_> = (0..6).map(|index| usage.global(index)).collect();
-        let expected = [Some(Break), Some(Stack), Some(StackEnd), Some(Scratch), Some(MemoryBase), None];
-        assert_eq!(globals, expected);
-        assert!(usage.is_placed());
+/// The word at an address that is constant, above what a null pointer may reach.
+fn word(address: Value, offset: u64) -> Option<Flag> {
+    match address {
+        Value::Const(base) => {
+            let address = u64::from(base as u32).checked_add(offset)?;
+            u32::try_from(address).ok().filter(|&address| address >= 64).map(Flag::Word)
+        }
+        _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

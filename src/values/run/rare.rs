@@ -41,7 +41,7 @@ impl Machine<'_> {
             Code::MemorySize => {
                 self.take_memory(NONE);
                 let memory = self.store.memory(instr.b)?;
-                let pages = memory.bytes.len() as u64 >> memory.page_log2;
+                let pages = memory.pages();
                 self.set(instr.a, pages);
                 self.told(visitor, instr, &[], &[pages], 1);
                 Ok(false)
@@ -132,7 +132,7 @@ impl Machine<'_> {
         let delta = self.here(instr.b);
         let result = self.check.grow(delta)?;
         let memory = self.store.memory(instr.c)?;
-        let (size, maximum) = (memory.bytes.len() as u64 >> memory.page_log2, memory.maximum);
+        let (size, maximum) = (memory.pages(), memory.maximum);
         if !is_refusal(result) {
             let fits =
                 size.checked_add(delta).is_some_and(|new| maximum.is_none_or(|maximum| new <= maximum));

@@ -1,0 +1,2 @@
+        let most = inner.engine().config().bounds.memory;
+        let entity = CoreMemory::within(ty.core, most, &mut resource_limiter)?;

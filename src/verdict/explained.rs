@@ -1,0 +1,186 @@
+//! Functions that do little but mix bits and are no kernel of a proof of work: a checksum, a cipher.
+//!
+//! * A checksum looks up what it mixes in tables that are *linear*: the entry of `i xor j` is the xor of the
+//!   entries of `i` and `j`, whatever the polynomial and however many bytes are taken at once. What is linear
+//!   is solved and not searched.
+//! * AES looks it up in tables that are known, or known ones rotated.
+//! * ChaCha has the constant and the four rotations that it alone has.
+//!
+//! A look-up has to stand behind all that is mixed, so that a table beside a kernel explains nothing.
+//!
+//! Costs one walk over the code of the function, and 256 words of data for each table that it names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wasmparser::{MemArg, Operator};
+
+use super::operators::for_each_operator;
+use crate::{
+    module::{Module, view},
+    rules::Facts,
+};
+
+/// Words of a table that is looked up by a byte.
+const ENTRIES: usize = 256;
+/// The lowest address that is taken for one of a table.
+const LOWEST: u64 = 64;
+/// Windows that one look-up may be part of: the signatures overlap.
+const WINDOWS_EACH: u64 = 3;
+/// Signatures of what is looked up by a byte; the others are of additions and rotations.
+const BY_TABLE: [&str; 3] = ["coinhive", "cryptoloot", "unknown1"];
+/// Bits by which ChaCha rotates to the left.
+const CHACHA: [u32; 4] = [7, 8, 12, 16];
+
+type Table = [u32; ENTRIES];
+
+/// What a function looks up, and by how much it rotates.
+#[derive(Debug, Default)]
+struct Uses {
+    /// Look-ups by the address of the table.
+    lookups: BTreeMap<u64, u64>,
+    constants: BTreeSet<u64>,
+    rotations: BTreeSet<u32>,
+    xors: u64,
+}
+
+/// Whether it is known what a function mixes bits for, and it is no proof of work.
+pub(super) fn is_explained(facts: &Facts<'_>, module: &Module, function: &view::Function) -> bool {
+    let windows: u64 = function.signatures.values().map(|&windows| u64::from(windows)).sum();
+    let only = |names: &[&str]| function.signatures.keys().all(|name| names.contains(&name.as_str()));
+    let (by_table, by_rotation) = (only(&BY_TABLE), only(&["arx32"]));
+    if !by_table && !by_rotation {
+        return false;
+    }
+    let uses = Uses::of(module, function);
+    if by_rotation {
+        return is_chacha(facts, function, &uses);
+    }
+    let known = aes_tables(facts);
+    let is_known = |address: u64| {
+        table_at(facts, address).is_some_and(|table| is_linear(&table) || is_rotated(&table, &known))
+    };
+    let lookups: u64 =
+        uses.lookups.iter().filter(|(address, _)| is_known(**address)).map(|(_, count)| count).sum();
+    lookups * WINDOWS_EACH >= windows && lookups * 2 >= uses.xors
+}
+
+impl Uses {
+    fn of(module: &Module, function: &view::Function) -> Self {
+        let mut uses = Self::default();
+        // The constant before, and the one that was added last.
+        let (mut constant, mut base) = (None, None);
+        for_each_operator(module, function.index, |_, operator| {
+            let (last, added) = (constant.take(), base.take());
+            match *operator {
+                Operator::I32Const { value } => {
+                    constant = Some(u64::from(value as u32));
+                    uses.constants.insert(u64::from(value as u32));
+                }
+                Operator::I32Add => base = last,
+                Operator::I32Load { memarg: MemArg { offset, .. } } => {
+                    let table = added.unwrap_or(0).saturating_add(offset);
+                    if table >= LOWEST {
+                        *uses.lookups.entry(table).or_default() += 1;
+                    }
+                }
+                Operator::I32Rotl => _ = uses.rotations.insert(last.map_or(0, |by| by as u32 % 32)),
+                Operator::I32Rotr => {
+                    _ = uses.rotations.insert(last.map_or(0, |by| (32 - by as u32 % 32) % 32))
+                }
+                Operator::I32Xor => uses.xors += 1,
+                _ => {}
+            }
+        });
+        uses
+    }
+}
+
+/// Whether it rotates as ChaCha does, and its constant stands in the code or where the code looks.
+fn is_chacha(facts: &Facts<'_>, function: &view::Function, uses: &Uses) -> bool {
+    let has_constant = facts.view.crypto.iter().any(|found| {
+        let is_named = found.address.is_some_and(|address| uses.constants.contains(&address));
+        found.algorithm.contains("ChaCha") && (found.func == Some(function.index) || is_named)
+    });
+    has_constant && uses.rotations.iter().eq(&CHACHA)
+}
+
+/// The words that lie at an address before anything runs, if any does: what no segment covers is zero, and
+/// tools leave such bytes out.
+fn table_at(facts: &Facts<'_>, address: u64) -> Option<Table> {
+    let end = address.checked_add(4 * ENTRIES as u64)?;
+    let mut bytes = [0; 4 * ENTRIES];
+    let mut is_there = false;
+    for segment in &facts.view.data {
+        let Some(start) = segment.address else { continue };
+        let (from, to) = (start.max(address), start.saturating_add(segment.size).min(end));
+        if from >= to {
+            continue;
+        }
+        let place = |at: u64, base: u64| usize::try_from(at - base).ok();
+        let offset = usize::try_from(segment.offset).ok()?;
+        let part = facts.wasm.get(offset..)?.get(place(from, start)?..place(to, start)?)?;
+        bytes.get_mut(place(from, address)?..place(to, address)?)?.copy_from_slice(part);
+        is_there = true;
+    }
+    let (words, _) = bytes.as_chunks::<4>();
+    let mut table = [0; ENTRIES];
+    table.iter_mut().zip(words).for_each(|(entry, word)| *entry = u32::from_le_bytes(*word));
+    is_there.then_some(table)
+}
+
+/// Whether the entries of all sums are the sums of the entries, and none but the first is zero.
+fn is_linear(table: &Table) -> bool {
+    let of = |index: usize| table.get(index).copied().unwrap_or(0);
+    of(0) == 0
+        && (1..ENTRIES).all(|index| {
+            let rest = index & (index - 1);
+            of(index) != 0 && of(index) == of(rest) ^ of(index - rest)
+        })
+}
+
+/// The tables of AES that were found in the data.
+fn aes_tables(facts: &Facts<'_>) -> Vec<Table> {
+    let found = facts.view.crypto.iter();
+    let whole = found.filter(|found| found.algorithm == "AES" && found.found as usize == ENTRIES);
+    whole.filter_map(|found| table_at(facts, found.address?)).collect()
+}
+
+/// Whether a table is one of these, its words rotated by some bytes.
+fn is_rotated(table: &Table, known: &[Table]) -> bool {
+    known.iter().any(|known| {
+        let is_by = |bits: u32| table.iter().zip(known).all(|(word, known)| *word == known.rotate_left(bits));
+        [0, 8, 16, 24].into_iter().any(is_by)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of a polynomial, with its byte number `slice` from the end.
+    fn crc(polynomial: u32, slice: usize) -> Table {
+        let step = |mut word: u32| {
+            for _ in 0..8 {
+                word = if word & 1 == 1 { word >> 1 ^ polynomial } else { word >> 1 };
+            }
+            word
+        };
+        std::array::from_fn(|byte| (0..=slice).fold(byte as u32, |word, _| step(word)))
+    }
+
+    #[test]
+    fn tables_of_checksums_are_linear_and_others_are_not() {
+        for polynomial in [0xedb8_8320, 0x82f6_3b78] {
+            for slice in 0..8 {
+                assert!(is_linear(&crc(polynomial, slice)), "{polynomial:x} {slice}");
+            }
+        }
+        let mut broken = crc(0xedb8_8320, 0);
+        broken[200] ^= 1;
+        assert!(!is_linear(&broken) && !is_linear(&[0; ENTRIES]));
+        let squares: Table = std::array::from_fn(|index| (index * index) as u32);
+        assert!(!is_linear(&squares));
+        let rotated = squares.map(|word| word.rotate_left(16));
+        assert!(is_rotated(&rotated, &[broken, squares]) && !is_rotated(&rotated, &[broken]));
+    }
+}

@@ -1,0 +1,26 @@
+//! The operators of one function.
+
+use wasmparser::{BinaryReader, Operator, OperatorsReader};
+
+use crate::module::{CodeOffset, FuncIndex, Module};
+
+/// Tells each operator of a function with its offset in the file; of one that is malformed those before.
+pub(super) fn for_each_operator(
+    module: &Module,
+    func: FuncIndex,
+    mut each: impl FnMut(CodeOffset, &Operator<'_>),
+) {
+    let Some(body) = module.body(func) else { return };
+    let (start, end) = (body.start as usize, body.end as usize);
+    let Some(bytes) = module.bytes().get(start..end) else { return };
+    let body = wasmparser::FunctionBody::new(BinaryReader::new(bytes, start as u64));
+    let Ok(operators) = body.get_operators_reader() else { return };
+    walk(operators, &mut each);
+}
+
+fn walk(mut operators: OperatorsReader<'_>, each: &mut impl FnMut(CodeOffset, &Operator<'_>)) {
+    while !operators.eof() {
+        let Ok((operator, offset)) = operators.read_with_offset() else { return };
+        each(CodeOffset(offset as u32), &operator);
+    }
+}

@@ -216,7 +216,7 @@ impl Memory {
     /// Makes it so long; `None`, and nothing done, if there is no room.
     fn extend(&mut self, len: usize) -> Option<()> {
         if len > self.bytes.capacity {
-            // More than is asked for, so that growth page by page moves little; what is not used is not there.
+            // More than is asked for, so that growth page by page moves little; unused pages take no room.
             let most = Self::max_len(self.ty).unwrap_or(usize::MAX).max(len);
             let ample = self.len.saturating_mul(2).clamp(len, most);
             let bytes = Zeroed::new(ample).or_else(|| Zeroed::new(len))?;

@@ -70,8 +70,9 @@ fn a_delegate_that_nothing_is_thrown_to_is_no_instruction() {
 
 #[test]
 fn a_run_stops_at_an_operator_that_the_engine_lacks_and_what_came_before_is_kept() {
-    let text = r#"(module (tag $e) (memory (export "memory") 1)
-        (func $fails (param i32) (i32.store (i32.const 8) (local.get 0)) (if (local.get 0) (then (throw $e))))
+    let text = r#"(module (tag $e) (type $f (func)) (memory (export "memory") 1)
+        (func $fails (param i32) (i32.store (i32.const 8) (local.get 0))
+            (if (local.get 0) (then (call_ref $f (ref.null $f)))))
         (func (export "main") (param i32) (result i32)
             try (call $fails (i32.const 0)) (call $fails (local.get 0)) catch $e catch_all nop end
             (i32.load (i32.const 8))))"#;
@@ -86,11 +87,11 @@ fn a_run_stops_at_an_operator_that_the_engine_lacks_and_what_came_before_is_kept
     let module = session.module();
     let code = module.code(site.function).unwrap();
     let op = code.ops().iter().find(|op| op.offset == site.offset).unwrap();
-    assert_eq!((site.function.0, op.opcode.mnemonic()), (0, "throw"));
+    assert_eq!((site.function.0, op.opcode.mnemonic()), (0, "call_ref"));
     assert_eq!(session.read_memory("memory", 8, 1).unwrap(), [5]);
-    // Up to the `throw`, which is counted as every operator that traps.
+    // Up to the `call_ref`, which is counted as every operator that traps.
     let trace = session.finish();
-    assert_eq!(checked(&trace), 1 + (2 + 5) + (2 + 5 + 1));
+    assert_eq!(checked(&trace), 1 + (2 + 5) + (2 + 5 + 2));
 }
 
 #[test]

@@ -106,7 +106,10 @@ impl TraceFeatures {
                 EntryEnd::Exited { .. } => self.set("end.exited", 1.0),
                 EntryEnd::Stopped { .. } => self.set("end.stopped", 1.0),
                 EntryEnd::Trapped { trap } => self.set(trap_class(*trap), 1.0),
-                EntryEnd::Returned | EntryEnd::Aborted { .. } | EntryEnd::Failed { .. } => {}
+                EntryEnd::Returned
+                | EntryEnd::Thrown { .. }
+                | EntryEnd::Aborted { .. }
+                | EntryEnd::Failed { .. } => {}
             }
         }
     }
@@ -184,7 +187,8 @@ fn trap_class(trap: Trap) -> &'static str {
         | Trap::Unsupported
         | Trap::UnalignedAtomic
         | Trap::NotShared
-        | Trap::Deadlock => "trap.other",
+        | Trap::Deadlock
+        | Trap::NullException => "trap.other",
     }
 }
 

@@ -100,6 +100,8 @@ struct Line<'t> {
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     callee: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<String>,
@@ -279,6 +281,7 @@ fn line_values(values: &mut Values<'_>, number: u64, event: &Event) -> Result<Li
         Event::Invoke { .. } => (Border::Invoke, true),
         Event::HostCall { .. } => (Border::HostCall, true),
         Event::Leave => (Border::Leave, false),
+        Event::Caught { .. } => return Ok(line),
         Event::HostReturn { .. } => (Border::HostReturn, false),
         Event::End(_) => (Border::End, false),
     };
@@ -303,6 +306,10 @@ fn line<'t>(trace: &'t Trace, event: &'t Event) -> Line<'t> {
     match event {
         Event::Op(executed) => instruction(trace, executed),
         Event::Leave => named("leave"),
+        Event::Caught { func, offset } => {
+            let offset = offset.map(|offset| offset.0);
+            Line { function: callee(trace, *func).0, offset, ..named("caught") }
+        }
         Event::Invoke { func } => {
             let (function, host) = callee(trace, *func);
             Line { function, host, ..named("invoke") }
@@ -312,6 +319,7 @@ fn line<'t>(trace: &'t Trace, event: &'t Event) -> Line<'t> {
         Event::End(end) => {
             let (status, message) = match end {
                 End::Returned => ("returned", None),
+                End::Thrown => ("thrown", None),
                 End::HostError => ("host_error", None),
                 End::Trapped { code, .. } => ("trapped", Some(code.message())),
                 End::Stopped { .. } => ("stopped", None),
@@ -333,6 +341,7 @@ fn instruction<'t>(trace: &Trace, executed: &Executed) -> Line<'t> {
     match executed.kind {
         ControlEffect::Branch { taken } => line.taken = Some(taken),
         ControlEffect::Table { index } => line.index = Some(index),
+        ControlEffect::Throw { tag } => line.tag = Some(tag),
         ControlEffect::Call { callee: key, .. } | ControlEffect::TailCall { callee: key, .. } => {
             (line.callee, line.host) = callee(trace, key)
         }
@@ -370,6 +379,9 @@ fn print(line: &Line<'_>, out: &mut impl Write) -> Result<(), Failure> {
 
 /// Where an instruction went.
 fn print_decision(line: &Line<'_>, out: &mut impl Write) -> Result<(), Failure> {
+    if let Some(tag) = line.tag {
+        write!(out, "  tag {tag}")?;
+    }
     match (line.taken, line.index, line.callee) {
         (Some(taken), ..) => write!(out, "  {}", if taken { "taken" } else { "not taken" })?,
         (_, Some(index), _) => write!(out, "  label {index}")?,
@@ -384,6 +396,9 @@ fn print_event(line: &Line<'_>, out: &mut impl Write) -> Result<(), Failure> {
     write!(out, "{}", line.event.replace('_', " "))?;
     if let Some(function) = line.function {
         write!(out, " wasm-function[{function}]")?;
+    }
+    if let Some(offset) = line.offset {
+        write!(out, ":{offset:#x}")?;
     }
     if let Some(failed) = line.failed {
         write!(out, "{}", if failed { " failed" } else { "" })?;

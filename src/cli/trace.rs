@@ -140,6 +140,10 @@ impl Report {
                 let (function, offset) = place(site);
                 self.stopped_by = Some(Stopped { limit: *limit, function, offset });
             }
+            Outcome::Thrown { tag, name, operands, .. } => {
+                let thrown = thrown(*tag, name.as_deref(), operands);
+                self.error = Some(format!("an exception was not caught: {thrown}"));
+            }
             Outcome::HostError { message, .. } | Outcome::Failed { message, .. } => {
                 self.error = Some(message.clone());
             }
@@ -152,6 +156,7 @@ fn status(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Returned(_) => "returned",
         Outcome::Trapped { .. } => "trapped",
+        Outcome::Thrown { .. } => "thrown",
         Outcome::Stopped { .. } => "stopped",
         Outcome::HostError { .. } => "host_error",
         _ => "failed",
@@ -239,6 +244,12 @@ fn print(
     table("host calls", &hosts, hosts.iter().map(|(calls, _)| calls).sum(), out)
 }
 
+/// What was thrown, in words.
+fn thrown(tag: u32, name: Option<&str>, operands: &[Value]) -> String {
+    let operands: Vec<_> = operands.iter().map(ToString::to_string).collect();
+    text::thrown(tag, name, &operands)
+}
+
 /// How an invocation ended, in words.
 fn ending(outcome: &Outcome) -> String {
     let at = |site: &Option<Place>| site.map(|site| format!(" at {site}")).unwrap_or_default();
@@ -249,6 +260,10 @@ fn ending(outcome: &Outcome) -> String {
             format!("returned {}", results.join(" "))
         }
         Outcome::Trapped { code, site } => format!("trapped: {}{}", code.message(), at(site)),
+        Outcome::Thrown { tag, name, operands, site } => {
+            let thrown = thrown(*tag, name.as_deref(), operands);
+            format!("not caught: {thrown}{}", at(site))
+        }
         Outcome::Stopped { limit, site } => format!("stopped by the limit {limit}{}", at(site)),
         Outcome::HostError { message, site } | Outcome::Failed { message, site } => {
             format!("ended: {message}{}", at(site))

@@ -74,9 +74,11 @@ pub enum Exit<B = BlockIndex, F = FuncIndex> {
     ReturnCallRef,
     /// `br_on_null`, `br_on_cast` and their kin: here if taken, else the next.
     BrOn(B),
-    /// `throw`, `throw_ref` or `rethrow`: to the landing pad, else out of the function.
+    /// `throw`, `throw_ref` or `rethrow`: to the landing pad, else out of the function. All but the first
+    /// read the number of the tag, in as many bits as the number of tags needs.
     Throw,
-    /// A landing pad: to a handler or the landing pad around, in [`Code::pads`]; else out of the function.
+    /// A landing pad: to a handler or the landing pad around, in [`Code::pads`]; else out of the function. To
+    /// a loop it reads one bit.
     Catch(u32),
     /// `resume`, `suspend` and their kin: the next, or a handler of what was resumed, in [`Code::pads`].
     Switch(u32),
@@ -179,6 +181,26 @@ pub struct Chain {
     pub len: u64,
 }
 
+/// Which exceptions a way out of a landing pad takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// Those with the tag of this index.
+    Tag(u32),
+    /// All: it leads to a handler.
+    All,
+    /// What no other way took: it leads to the landing pad around.
+    Rest,
+}
+
+/// Where a landing pad or an [`Exit::Switch`] leads.
+#[derive(Debug, Clone)]
+pub(super) struct Pad {
+    /// As a range of [`Ways::labels`].
+    pub(super) labels: Range<u32>,
+    /// Of a landing pad: the first of as many in [`Ways::takes`].
+    pub(super) takes: u32,
+}
+
 /// A decoded function body.
 #[derive(Debug, Clone)]
 pub struct Code {
@@ -196,16 +218,23 @@ pub struct Code {
 pub(super) struct Ways {
     pub(super) tables: Box<[BranchTable]>,
     pub(super) labels: Box<[BlockIndex]>,
-    /// Where landing pads and [`Exit::Switch`] lead, as ranges of `labels`.
-    pub(super) pads: Box<[Range<u32>]>,
+    /// Where landing pads and [`Exit::Switch`] lead.
+    pub(super) pads: Box<[Pad]>,
+    /// What the ways out of landing pads take.
+    pub(super) takes: Box<[Takes]>,
     /// Blocks that can throw, ascending, each with its landing pad.
     pub(super) throws: Box<[(BlockIndex, BlockIndex)]>,
+    /// Blocks that end with a `throw`, ascending, each with the index of its tag.
+    pub(super) thrown: Box<[(BlockIndex, u32)]>,
 }
 
 impl Ways {
     /// `None` if there is nothing to say.
     pub(super) fn boxed(self) -> Option<Box<Self>> {
-        let is_empty = self.tables.is_empty() && self.pads.is_empty() && self.throws.is_empty();
+        let is_empty = self.tables.is_empty()
+            && self.pads.is_empty()
+            && self.throws.is_empty()
+            && self.thrown.is_empty();
         (!is_empty).then(|| Box::new(self))
     }
 }
@@ -271,8 +300,26 @@ impl Code {
     /// Where [`Exit::Catch`] or [`Exit::Switch`] number `pad` leads, beside the next; a place may be named
     /// more than once.
     pub fn pads(&self, pad: u32) -> &[BlockIndex] {
-        let range = self.ways.as_ref().and_then(|ways| ways.pads.get(pad as usize));
-        self.listed(range.map_or(0..0, |pad| pad.start as usize..pad.end as usize))
+        let pad = self.ways.as_ref().and_then(|ways| ways.pads.get(pad as usize));
+        self.listed(pad.map_or(0..0, |pad| pad.labels.start as usize..pad.labels.end as usize))
+    }
+
+    /// What each of the ways out of landing pad number `pad` takes, in the order of [`pads`](Self::pads): the
+    /// first that fits is gone.
+    pub fn takes(&self, pad: u32) -> &[Takes] {
+        let taken = self.ways.as_ref().and_then(|ways| {
+            let Pad { labels, takes } = ways.pads.get(pad as usize)?;
+            ways.takes.get(*takes as usize..*takes as usize + labels.len())
+        });
+        taken.unwrap_or_default()
+    }
+
+    /// Index of the tag of the `throw` that block `index` ends with; `None` if it ends otherwise, with
+    /// `throw_ref` or `rethrow` too.
+    pub fn thrown(&self, index: BlockIndex) -> Option<u32> {
+        let thrown = &self.ways.as_ref()?.thrown;
+        let position = thrown.binary_search_by_key(&index, |(block, _)| *block).ok()?;
+        thrown.get(position).map(|(_, tag)| *tag)
     }
 
     fn listed(&self, range: Range<usize>) -> &[BlockIndex] {

@@ -9,11 +9,11 @@
 
 mod handlers;
 
-use std::{ops::Range, sync::OnceLock};
+use std::sync::OnceLock;
 
 use wasmparser::{BinaryReader, BrTable, FunctionBody, Operator};
 
-use super::code::{Block, BranchTable, Code, Exit, Op, Ways};
+use super::code::{Block, BranchTable, Code, Exit, Op, Pad, Takes, Ways};
 use super::{BlockIndex, CodeOffset, FuncIndex, OpIndex, Opcode, ParseError, ParseErrorKind};
 use handlers::Handlers;
 
@@ -119,9 +119,12 @@ struct Decoder {
     resolved: Vec<BlockIndex>,
     tables: Vec<BranchTable>,
     labels: Vec<BlockIndex>,
-    pads: Vec<Range<u32>>,
+    pads: Vec<Pad>,
+    takes: Vec<Takes>,
     /// Blocks that can throw, with the label of the landing pad.
     throws: Vec<(BlockIndex, Label)>,
+    /// Blocks that end with a `throw`, with its tag.
+    thrown: Vec<(BlockIndex, u32)>,
 }
 
 /// The label that an exit goes to, if it names one itself.
@@ -138,10 +141,23 @@ impl Decoder {
     fn new(space: Space) -> Self {
         let (blocks, resolved) = (Vec::new(), Vec::new());
         let (ops, frames, tables, labels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (pads, throws) = (Vec::new(), Vec::new());
+        let (pads, takes, throws, thrown) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (offset, open) = (0, Some(0));
-        let mut decoder =
-            Self { space, offset, ops, blocks, open, frames, resolved, tables, labels, pads, throws };
+        let mut decoder = Self {
+            space,
+            offset,
+            ops,
+            blocks,
+            open,
+            frames,
+            resolved,
+            tables,
+            labels,
+            pads,
+            takes,
+            throws,
+            thrown,
+        };
         decoder.enter(Kind::Block);
         decoder
     }
@@ -163,7 +179,8 @@ impl Decoder {
         let opcode = Opcode::of(operator).ok_or_else(|| self.error(ParseErrorKind::UnknownOperator))?;
         match operator {
             Operator::Loop { .. } => self.cut(),
-            Operator::Catch { .. } | Operator::CatchAll => self.catch(opcode == Opcode::CatchAll),
+            Operator::Catch { tag_index } => self.catch(Takes::Tag(*tag_index)),
+            Operator::CatchAll => self.catch(Takes::All),
             Operator::Delegate { relative_depth } => return self.delegate(*relative_depth),
             _ => {}
         }
@@ -210,7 +227,13 @@ impl Decoder {
             | Operator::TableCopy { .. }
             | Operator::TableInit { .. }
             | Operator::TableFill { .. } => self.split(Exit::Bulk),
-            Operator::Throw { .. } | Operator::ThrowRef => self.close(Exit::Throw),
+            Operator::Throw { tag_index } => {
+                if self.open.is_some() {
+                    self.thrown.push((BlockIndex(self.blocks.len() as u32), *tag_index));
+                }
+                self.close(Exit::Throw);
+            }
+            Operator::ThrowRef => self.close(Exit::Throw),
             Operator::Rethrow { relative_depth } => {
                 self.depth(*relative_depth)?;
                 self.close(Exit::Throw);
@@ -417,8 +440,14 @@ impl Decoder {
         let pad_of = |&(block, label): &(BlockIndex, Label)| (block, resolved[label.0 as usize]);
         let throws = self.throws.iter().map(pad_of).collect();
         self.labels.iter_mut().for_each(resolve);
-        let ways =
-            Ways { tables: self.tables.into(), labels: self.labels.into(), pads: self.pads.into(), throws };
+        let ways = Ways {
+            tables: self.tables.into(),
+            labels: self.labels.into(),
+            pads: self.pads.into(),
+            takes: self.takes.into(),
+            throws,
+            thrown: self.thrown.into(),
+        };
         Code {
             body,
             ops: self.ops.into(),

@@ -37,6 +37,12 @@ pub(super) const MAX_INLINED: usize = 64;
 /// none of ours.
 pub(super) const MAX_LOCALS: u32 = 50_000;
 
+/// Bytes of code that a module becomes where it is written anew, beside those for each byte of it.
+pub(super) const LOWERED_BYTES: usize = 4 << 20;
+
+/// Bytes of code for each byte of the module: operands of exceptions multiply, and code of compilers doubles.
+pub(super) const LOWERED_PER_BYTE: usize = 16;
+
 /// Labels of a `br_table` in a line of code: the rest is counted, a line stays a line.
 #[cfg(feature = "cli")]
 pub(super) const SHOWN_LABELS: u32 = 8;

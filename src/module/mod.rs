@@ -32,6 +32,7 @@ mod opcode;
 mod place;
 mod sections;
 pub mod signatures;
+pub(crate) mod tags;
 #[cfg(feature = "analysis")]
 pub mod view;
 pub(crate) mod weight;
@@ -42,7 +43,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-pub use code::{Block, BranchTable, Chain, Code, Exit, Op};
+pub use code::{Block, BranchTable, Chain, Code, Exit, Op, Takes};
 #[cfg(feature = "analysis")]
 pub use demangle::demangled;
 pub use diagnosis::LoadError;
@@ -73,6 +74,7 @@ use component::{Component, Core};
 use decode::Space;
 use names::Names;
 use sections::Sections;
+use tags::Tags;
 
 /// A parsed module. Shared between threads behind an [`Arc`]; decoding on first use is the only thing that
 /// changes in it.
@@ -82,6 +84,7 @@ pub struct Module {
     /// Imported functions, as positions in the list of imports.
     imported: Box<[usize]>,
     codes: Box<[OnceLock<Decoded>]>,
+    tags: Tags,
     names: OnceLock<Names>,
     /// What it is the program of.
     component: Option<Box<Component>>,
@@ -122,7 +125,8 @@ impl Module {
         let is_function = |(position, import): (usize, &Import)| import.is_function().then_some(position);
         let imported = sections.imports.iter().enumerate().filter_map(is_function).collect();
         let codes = sections.functions.iter().map(|_| OnceLock::new()).collect();
-        Ok(Self { bytes, sections, imported, codes, names: OnceLock::new(), component })
+        let tags = Tags::of(&sections.types, &sections.imports, &sections.tags);
+        Ok(Self { bytes, sections, imported, codes, tags, names: OnceLock::new(), component })
     }
 
     /// The component whose program this is.
@@ -183,6 +187,26 @@ impl Module {
     /// The start function.
     pub fn start(&self) -> Option<FuncIndex> {
         self.sections.start
+    }
+
+    /// The tags of exceptions.
+    pub(crate) fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    /// What an exception with the tag of this number carries.
+    pub(crate) fn tag_params(&self, number: u32) -> &[ValType] {
+        let ty = self.tags.tag(number).and_then(|(_, ty)| self.sections.types.get(ty.position())?.as_ref());
+        ty.map_or(&[], FuncType::params)
+    }
+
+    /// The name under which a tag with this number is exported, or else imported.
+    pub(crate) fn tag_name(&self, number: u32) -> Option<&str> {
+        let is_it = |index: &u32| self.tags.number(*index) == Some(number);
+        let exported = self.sections.tag_exports.iter().find(|(index, _)| is_it(index));
+        let imports = self.imports().iter().filter(|import| import.kind == ItemKind::Tag);
+        let imported = || (0..).zip(imports).find(|(index, _)| is_it(index)).map(|(_, import)| &*import.name);
+        exported.map(|(_, name)| &**name).or_else(imported)
     }
 
     /// The type of a function; `None` if the function does not exist or its type is not a function type.

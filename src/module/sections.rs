@@ -62,6 +62,10 @@ pub(super) struct Sections {
     pub(super) imports: Vec<Import>,
     /// Types of the defined functions.
     pub(super) functions: Vec<TypeIndex>,
+    /// Types of the tags, imported ones first.
+    pub(super) tags: Vec<TypeIndex>,
+    /// Tags that are exported, by index, and their names.
+    pub(super) tag_exports: Vec<(u32, Box<str>)>,
     pub(super) exports: Vec<Export>,
     pub(super) start: Option<FuncIndex>,
     /// Bodies of the defined functions, in file order.
@@ -115,6 +119,11 @@ impl Sections {
                     self.functions.push(TypeIndex(ty?));
                 }
             }
+            Payload::TagSection(tags) => {
+                for tag in tags {
+                    self.tags.push(TypeIndex(tag?.func_type_idx));
+                }
+            }
             Payload::ExportSection(exports) => {
                 for export in exports {
                     self.export(export?);
@@ -139,13 +148,19 @@ impl Sections {
             TypeRef::Table(_) => ItemKind::Table,
             TypeRef::Memory(_) => ItemKind::Memory,
             TypeRef::Global(_) => ItemKind::Global,
-            TypeRef::Tag(_) => ItemKind::Tag,
+            TypeRef::Tag(ty) => {
+                self.tags.push(TypeIndex(ty.func_type_idx));
+                ItemKind::Tag
+            }
         };
         self.imports.push(Import { module: import.module.into(), name: import.name.into(), kind });
     }
 
     fn export(&mut self, export: wasmparser::Export<'_>) {
         let is_function = matches!(export.kind, ExternalKind::Func | ExternalKind::FuncExact);
+        if export.kind == ExternalKind::Tag {
+            self.tag_exports.push((export.index, export.name.into()));
+        }
         self.exports
             .push(Export { name: export.name.into(), func: is_function.then_some(FuncIndex(export.index)) });
     }

@@ -358,8 +358,12 @@ impl<'p> Ran<'p> {
                 }
                 (EdgeKind::Jump | EdgeKind::Taken | EdgeKind::Then, _) => yes,
                 (EdgeKind::NotTaken | EdgeKind::Else, _) => not,
-                // Nothing that throws or suspends is recorded.
-                (EdgeKind::Throw | EdgeKind::Catch | EdgeKind::Suspend, _) => 0,
+                (EdgeKind::Throw | EdgeKind::Catch, _) => {
+                    let between = (number, self.number(edge.to));
+                    self.tally.exceptional.get(&between).copied().unwrap_or(0)
+                }
+                // Nothing that suspends is recorded.
+                (EdgeKind::Suspend, _) => 0,
                 (EdgeKind::Table, _) => {
                     if labels_of != Some(edge.from) {
                         (labels, labels_of) = (self.by_label(edge.from), Some(edge.from));

@@ -149,6 +149,8 @@ impl<'t> Reader<'t> {
         entry.site = site;
         entry.end = match end {
             End::Returned => EntryEnd::Returned,
+            // The record does not say which; replay finds it.
+            End::Thrown => EntryEnd::Aborted { message: "an exception was not caught".into() },
             End::HostError => EntryEnd::Aborted { message: "a host function ended it".into() },
             End::Trapped { code, .. } => EntryEnd::Trapped { trap: *code },
             End::Stopped { .. } => match stopped_by {

@@ -236,6 +236,17 @@ pub enum EntryEnd {
         /// Which.
         limit: Limit,
     },
+    /// An exception left it that nothing caught.
+    Thrown {
+        /// Index of its tag.
+        tag: u32,
+        /// The name under which the tag is exported or imported; absent if it is neither.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// What it carries, as far as that is known.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        operands: Vec<String>,
+    },
     /// A host function ended it, such as `abort`.
     Aborted {
         /// Its message.

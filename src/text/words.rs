@@ -82,6 +82,18 @@ pub fn some<T: Display>(items: impl IntoIterator<Item = T>, shown: usize) -> Str
     }
 }
 
+/// An exception, such as `tag 0 "error" (i32 5)`.
+pub fn thrown(tag: u32, name: Option<&str>, operands: &[String]) -> String {
+    let mut text = format!("tag {tag}");
+    if let Some(name) = name {
+        text += &format!(" {name:?}");
+    }
+    if !operands.is_empty() {
+        text += &format!(" ({})", operands.join(", "));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

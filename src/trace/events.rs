@@ -20,8 +20,16 @@ use super::{
 pub enum Event {
     /// An instruction was executed.
     Op(Executed),
-    /// A frame returned, by an instruction (its event comes first) or at the end of its function.
+    /// A frame returned, by an instruction (its event comes first) or at the end of its function, or an
+    /// exception left it.
     Leave,
+    /// An exception was caught, in the function whose frame is the last that was not left.
+    Caught {
+        /// Key of the function.
+        func: FuncKey,
+        /// Where the handler begins, if it has an instruction.
+        offset: Option<CodeOffset>,
+    },
     /// The host invoked a function.
     Invoke {
         /// Its key.
@@ -90,6 +98,11 @@ pub enum ControlEffect {
         kind: CallKind,
         /// Key of the callee.
         callee: FuncKey,
+    },
+    /// `throw`, `throw_ref` or `rethrow`.
+    Throw {
+        /// Index of the tag, or of the first that is the same.
+        tag: u32,
     },
     /// `memory.grow`, `table.grow`.
     Grow {
@@ -285,6 +298,15 @@ impl Visitor for Buffer {
 
     fn leave(&mut self, _: ExecutedBlock<'_>) {
         self.items.push(Item::Event(Event::Leave));
+    }
+
+    fn throw(&mut self, _: ExecutedBlock<'_>, tag: u32) {
+        self.did(ControlEffect::Throw { tag });
+    }
+
+    fn catch(&mut self, _: ExecutedBlock<'_>, to: ExecutedBlock<'_>) {
+        let (func, offset) = (to.function().key(), to.ops().first().map(|op| op.offset));
+        self.items.push(Item::Event(Event::Caught { func, offset }));
     }
 
     fn host_call(&mut self, _: Option<ExecutedBlock<'_>>, call: HostCall<'_>) {

@@ -9,7 +9,10 @@
 
 use std::{fmt, ops::Range, sync::Arc};
 
-use crate::module::{BlockIndex, Code, CodeOffset, Exit, FuncIndex, Module, Op};
+use crate::module::{
+    BlockIndex, Code, CodeOffset, Exit, FuncIndex, Module, Op,
+    tags::{Tags, Way, way_of},
+};
 
 use super::limits::{MAX_BLOCKS, MAX_FUNCTIONS};
 use super::{FuncKey, InstanceIndex, ReplayErrorKind, Trace};
@@ -196,6 +199,35 @@ impl<'t> CodeMap<'t> {
         let number = first.checked_add(block)?;
         let owner = |number: u32| self.owners.get(number as usize).map(|owner| owner.loaded);
         (owner(number)? == owner(first)?).then_some(number)
+    }
+}
+
+/// What only exceptions ask for.
+impl CodeMap<'_> {
+    fn loaded(&self, number: u32) -> &Loaded<'_> {
+        &self.loaded[self.owners[number as usize].loaded as usize]
+    }
+
+    /// The tags of the module that block `number` is of, and the index of the one that it throws, if the code
+    /// says so.
+    pub(super) fn thrown(&self, number: u32) -> (&Tags, Option<u32>) {
+        let loaded = self.loaded(number);
+        (loaded.module.tags(), loaded.code.thrown(BlockIndex(number - loaded.first_block)))
+    }
+
+    /// The landing pad of what comes out of block `number`.
+    pub(super) fn landing_pad(&self, number: u32) -> Option<u32> {
+        let loaded = self.loaded(number);
+        let pad = loaded.code.landing_pad(BlockIndex(number - loaded.first_block))?;
+        Some(loaded.first_block + pad.0)
+    }
+
+    /// Where an exception with this tag goes from landing pad `number`.
+    pub(super) fn way(&self, number: u32, tag: u32) -> Way<u32> {
+        let (loaded, exit) = (self.loaded(number), self.blocks[number as usize].exit);
+        let Exit::Catch(pad) = exit else { return Way::Out };
+        let labels = loaded.code.pads(pad).iter().map(|label| loaded.first_block + label.0);
+        way_of(loaded.module.tags(), tag, number, labels.zip(loaded.code.takes(pad).iter().copied()))
     }
 }
 

@@ -76,6 +76,8 @@ impl Record {
 pub enum End {
     /// Its first frame returned.
     Returned,
+    /// An exception left its first frame.
+    Thrown,
     /// A host function failed; the last [`Record::HostReturn`] says so.
     HostError,
     /// A trap.
@@ -103,7 +105,7 @@ impl End {
     /// Where the invocation was cut short, if it was and not by a host function.
     pub fn place(&self) -> Option<&TracePosition> {
         match self {
-            Self::Returned | Self::HostError => None,
+            Self::Returned | Self::Thrown | Self::HostError => None,
             Self::Trapped { at, .. } | Self::Stopped { at } | Self::Failed { at, .. } => Some(at),
         }
     }
@@ -112,6 +114,7 @@ impl End {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Returned => "Returned",
+            Self::Thrown => "Thrown",
             Self::HostError => "HostError",
             Self::Trapped { .. } => "Trapped",
             Self::Stopped { .. } => "Stopped",
@@ -172,6 +175,8 @@ pub enum Trap {
     NotShared,
     /// A wait without an end, and no other thread that could end it.
     Deadlock,
+    /// A null reference was thrown.
+    NullException,
 }
 
 impl Trap {
@@ -195,6 +200,7 @@ impl Trap {
             Self::UnalignedAtomic => "unaligned atomic",
             Self::NotShared => "expected shared memory",
             Self::Deadlock => "deadlock",
+            Self::NullException => "null exception reference",
         }
     }
 }

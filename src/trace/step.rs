@@ -29,7 +29,10 @@
 
 use wasmspoor_hooks::recorder::stream;
 
-use crate::module::Exit;
+use crate::module::{
+    Exit,
+    tags::{Tags, Way},
+};
 
 use super::CallKind;
 
@@ -102,6 +105,10 @@ pub(crate) trait Walker {
     /// The frame returns.
     fn leave(&mut self, from: Self::Block) -> Result<Self::Block, Self::Stop>;
 
+    /// An exception is thrown: [`thrown`] says what is read, [`land`] where it goes. Rare, so a walker stops
+    /// for it.
+    fn throw(&mut self, from: Self::Block) -> Result<Self::Block, Self::Stop>;
+
     /// A growth or a bulk operation, whose record is next, ran.
     fn record(&mut self, from: Self::Block) -> Result<Self::Block, Self::Stop>;
 
@@ -173,13 +180,67 @@ pub(crate) fn step<W: Walker>(
         Exit::ReturnCallImport(_) => call_target(walker, from, CallKind::Import, true),
         Exit::ReturnCallIndirect => call_target(walker, from, CallKind::Indirect, true),
         Exit::Grow | Exit::Bulk => walker.record(from),
-        // The engine lacks these: a run ends where it comes to one.
-        Exit::CallRef
-        | Exit::ReturnCallRef
-        | Exit::BrOn(_)
-        | Exit::Throw
-        | Exit::Catch(_)
-        | Exit::Switch(_) => Err(W::misfit(Misfit::PassedUnreachable)),
+        Exit::Throw => walker.throw(from),
+        // Landing pads are passed by `land`. The engine lacks the others: a run ends where it comes to one.
+        Exit::CallRef | Exit::ReturnCallRef | Exit::BrOn(_) | Exit::Catch(_) | Exit::Switch(_) => {
+            Err(W::misfit(Misfit::PassedUnreachable))
+        }
+    }
+}
+
+/// Follows an exception from where it is thrown to where it is caught. No decision is read on the way.
+pub(crate) trait Unwinder {
+    type Block: Copy;
+    type Stop;
+
+    /// The landing pad of what comes out of block `at`.
+    fn pad(&self, at: Self::Block) -> Option<Self::Block>;
+
+    /// Passes a landing pad, from a block that has it; gives the way out that an exception with this number
+    /// takes.
+    fn pass(&mut self, from: Self::Block, pad: Self::Block, tag: u32)
+    -> Result<Way<Self::Block>, Self::Stop>;
+
+    /// The frame is left at block `at`; gives the block of the one below that called.
+    fn leave(&mut self, at: Self::Block) -> Result<Self::Block, Self::Stop>;
+}
+
+/// Where an exception is caught.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Landed<B> {
+    /// The landing pad from which control goes on.
+    pub(crate) pad: B,
+    /// The handler.
+    pub(crate) to: B,
+    /// Whether it is a loop around: one bit is read before control goes there.
+    pub(crate) is_loop: bool,
+}
+
+/// Bits that say which of `tags` is thrown by a block that throws the tag with this index, if the code says
+/// so; or the number of the tag.
+pub(crate) fn thrown(tags: &Tags, index: Option<u32>) -> Result<u32, u32> {
+    index.and_then(|index| tags.number(index)).map_or(Err(tags.bits()), Ok)
+}
+
+/// Follows an exception with this number that block `from` throws.
+pub(crate) fn land<U: Unwinder>(
+    unwinder: &mut U,
+    from: U::Block,
+    tag: u32,
+) -> Result<Landed<U::Block>, U::Stop> {
+    let mut at = from;
+    loop {
+        let mut pad = unwinder.pad(at);
+        while let Some(here) = pad {
+            let from = std::mem::replace(&mut at, here);
+            pad = match unwinder.pass(from, here, tag)? {
+                Way::Handler(to) => return Ok(Landed { pad: here, to, is_loop: false }),
+                Way::Loop(to) => return Ok(Landed { pad: here, to, is_loop: true }),
+                Way::Around(around) => Some(around),
+                Way::Out => None,
+            };
+        }
+        at = unwinder.leave(at)?;
     }
 }
 

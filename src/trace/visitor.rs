@@ -66,6 +66,25 @@ pub trait Visitor {
     /// A frame returns, by an instruction or at the end of its function.
     fn leave(&mut self, _run: ExecutedBlock<'_>) {}
 
+    /// An exception is thrown by the last instruction of a block. `tag`: the index of its tag, or of the first
+    /// that is the same.
+    fn throw(&mut self, _run: ExecutedBlock<'_>, _tag: u32) {}
+
+    /// An exception leaves a frame: at the block that threw or called, or at a landing pad. By default as
+    /// [`Self::leave`].
+    fn unwind(&mut self, run: ExecutedBlock<'_>) {
+        self.leave(run);
+    }
+
+    /// An exception comes out of a block, which threw or called or is a landing pad, to a landing pad around
+    /// it. By default as [`Self::block`] of the pad.
+    fn land(&mut self, _from: ExecutedBlock<'_>, pad: ExecutedBlock<'_>) {
+        self.block(pad);
+    }
+
+    /// An exception is caught: control goes from a landing pad on to the block `to`, which is next.
+    fn catch(&mut self, _pad: ExecutedBlock<'_>, _to: ExecutedBlock<'_>) {}
+
     /// A host function is entered. No `run` if the host invoked it.
     fn host_call(&mut self, _run: Option<ExecutedBlock<'_>>, _call: HostCall<'_>) {}
 
@@ -168,6 +187,26 @@ impl<A: Visitor, B: Visitor> Visitor for (A, B) {
     fn leave(&mut self, run: ExecutedBlock<'_>) {
         self.0.leave(run);
         self.1.leave(run);
+    }
+
+    fn throw(&mut self, run: ExecutedBlock<'_>, tag: u32) {
+        self.0.throw(run, tag);
+        self.1.throw(run, tag);
+    }
+
+    fn unwind(&mut self, run: ExecutedBlock<'_>) {
+        self.0.unwind(run);
+        self.1.unwind(run);
+    }
+
+    fn land(&mut self, from: ExecutedBlock<'_>, pad: ExecutedBlock<'_>) {
+        self.0.land(from, pad);
+        self.1.land(from, pad);
+    }
+
+    fn catch(&mut self, pad: ExecutedBlock<'_>, to: ExecutedBlock<'_>) {
+        self.0.catch(pad, to);
+        self.1.catch(pad, to);
     }
 
     fn host_call(&mut self, run: Option<ExecutedBlock<'_>>, call: HostCall<'_>) {

@@ -15,7 +15,7 @@ use std::{
 use wasmspoor_hooks::recorder::{self, Event};
 
 use crate::{
-    module::lower::{Sites, Stop},
+    module::lower::{Exceptions, Sites, Stop},
     trace::{
         FuncKey, Record, Trap, Words,
         effects::{Effect, Effects},
@@ -103,6 +103,11 @@ pub(super) struct Capture {
     /// Where the engine's code stood in the sample's, if it is not the same, and the key of the first
     /// function.
     sites: Option<(Sites, FuncKey)>,
+    /// How exceptions are thrown in that code.
+    exceptions: Option<Exceptions>,
+    /// What left the invocation that ended last, and what a host function did not go on for.
+    thrown: Option<recorder::Thrown>,
+    escaped: Option<recorder::Thrown>,
     /// Why the invocation that ended last trapped.
     last_trap: Option<Trap>,
     /// Host functions that were called, by their keys.
@@ -175,6 +180,9 @@ impl Capture {
             entries: 0,
             effects: None,
             sites: None,
+            exceptions: None,
+            thrown: None,
+            escaped: None,
             last_trap: None,
             hosts: HashSet::new(),
         }
@@ -327,8 +335,40 @@ impl Capture {
     }
 
     /// The engine runs code that was written anew, whose first function has this key.
-    pub(super) fn set_sites(&mut self, sites: Sites, first_key: FuncKey) {
+    pub(super) fn set_sites(&mut self, sites: Sites, first_key: FuncKey, exceptions: Option<Exceptions>) {
         self.sites = Some((sites, first_key));
+        self.exceptions = exceptions;
+    }
+
+    /// The exception that left the invocation that ended last, once.
+    pub(super) fn take_thrown(&mut self) -> Option<recorder::Thrown> {
+        self.thrown.take()
+    }
+
+    /// The exception that left an invocation by a host function that then failed, once.
+    pub(super) fn take_escaped(&mut self) -> Option<recorder::Thrown> {
+        self.escaped.take()
+    }
+
+    /// Position of the function, and offset in its body, of the operator that threw.
+    pub(super) fn place_of(&self, thrown: &recorder::Thrown) -> Option<(u32, u32)> {
+        self.exceptions.as_ref()?.places.get(thrown.place as usize).copied()
+    }
+
+    /// Keeps in mind which exception left an invocation: a host function that goes on all the same has
+    /// swallowed it.
+    fn note_thrown(&mut self, event: &Event) {
+        match *event {
+            Event::End { end, .. } => {
+                self.thrown = match end {
+                    recorder::End::Thrown(thrown) => Some(thrown),
+                    _ => None,
+                };
+                self.escaped = self.thrown.or(self.escaped.filter(|_| end == recorder::End::HostError));
+            }
+            Event::HostReturn { failed: true } => {}
+            _ => self.escaped = None,
+        }
     }
 
     /// Leads the place at which an invocation ends to the sample's own code; gives why it stops there, if the
@@ -513,6 +553,7 @@ impl recorder::Sink for Capture {
 
     fn event(&mut self, mut event: Event) {
         let (mut decisions, mut stop) = (0, None);
+        self.note_thrown(&event);
         match &mut event {
             Event::HostCall { func } => {
                 self.host_calls += 1;

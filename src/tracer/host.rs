@@ -200,6 +200,7 @@ impl Caller<'_> {
         result.map_err(|error| match error {
             CallError::Arguments(message) => HostError::new(message),
             CallError::Engine(error) => HostError::new(error.to_string()),
+            CallError::Thrown(_) => HostError::new("an exception was not caught"),
         })
     }
 
@@ -271,6 +272,8 @@ pub(super) fn page_size(memory: &engine::Memory, store: impl engine::AsContext +
 pub(super) enum CallError {
     Arguments(String),
     Engine(engine::Error),
+    /// An exception left it.
+    Thrown(engine::recorder::Thrown),
 }
 
 /// Calls `func` with `args`.
@@ -299,6 +302,9 @@ pub(super) fn call(
     }
     func.call(store.as_context_mut(), &args, &mut results).map_err(CallError::Engine)?;
     if let Some(capture) = store.capture() {
+        if let Some(thrown) = capture.take_thrown() {
+            return Err(CallError::Thrown(thrown));
+        }
         capture.effect_of_last(|| Effect::Results(results.iter().map(to_val).collect()));
     }
     Ok(results.iter().map(Value::from).collect())

@@ -13,6 +13,7 @@
 
 mod memo;
 mod seen;
+mod unwind;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -24,11 +25,12 @@ use crate::{
     module::{Block, BlockIndex, Chain, Code, FuncIndex, Module},
     trace::{
         FuncKey, Record, Window,
-        step::{Call, Misfit, Walker, step},
+        step::{Call, Landed, Misfit, Walker, land, step, thrown},
     },
 };
 use memo::{Memo, Place, Standing};
 use seen::Seen;
+use unwind::Unwinding;
 
 /// The walker.
 #[derive(Debug)]
@@ -67,6 +69,10 @@ enum At {
     Outside,
     /// Before this block of this function.
     Block(FuncIndex, BlockIndex),
+    /// This block of this function throws again: so many bits of the tag are known, and these.
+    Throw(FuncIndex, BlockIndex, u32, u32),
+    /// Before the bit of a handler that is a loop.
+    Loop(FuncIndex, BlockIndex),
 }
 
 #[derive(Debug)]
@@ -108,8 +114,8 @@ enum Stop {
     Dry,
     /// The stream does not fit.
     Lost,
-    /// The host runs.
-    Host,
+    /// It goes on elsewhere: the host runs, or an exception is thrown.
+    Elsewhere,
 }
 
 impl InstructionCounter {
@@ -217,9 +223,14 @@ impl InstructionCounter {
             match self.at {
                 At::Outside => self.outside()?,
                 At::Block(func, block) => match self.run(module, func, block, words) {
-                    Err(Stop::Host) => {}
+                    Err(Stop::Elsewhere) => {}
                     stopped => stopped?,
                 },
+                At::Throw(func, block, read, tag) => self.throw(module, (func, block), read, tag)?,
+                At::Loop(func, block) => {
+                    self.take_bit();
+                    self.at = At::Block(func, block);
+                }
             }
         }
     }
@@ -265,6 +276,29 @@ impl InstructionCounter {
             counter.total += chain.len + u64::from(len);
             block = step(&mut steps, chain.end, exit)?;
         }
+    }
+
+    fn take_bit(&mut self) -> bool {
+        self.taken += 1;
+        self.window.take_bit()
+    }
+
+    /// A block throws; of its tag so much was read.
+    fn throw(&mut self, module: &Module, from: Place, read: u32, tag: u32) -> Result<(), Stop> {
+        let code = module.code(from.0).map_err(|_| Stop::Lost)?;
+        let tag = match thrown(module.tags(), code.thrown(from.1)) {
+            Ok(tag) => tag,
+            Err(bits) if read >= bits => tag,
+            Err(_) => {
+                let tag = tag << 1 | u32::from(self.take_bit());
+                self.at = At::Throw(from.0, from.1, read + 1, tag);
+                return Ok(());
+            }
+        };
+        let Landed { to: (func, block), is_loop, .. } =
+            land(&mut Unwinding { counter: self, module }, from, tag)?;
+        self.at = if is_loop { At::Loop(func, block) } else { At::Block(func, block) };
+        Ok(())
     }
 
     /// A word is walked to its end, and this place is next: it is remembered if all of it was walked here.
@@ -490,7 +524,7 @@ impl Walker for Steps<'_, '_> {
             false => AfterHost::Block(self.inside.func, Self::next(from)),
         };
         self.counter.enter_host(after)?;
-        Err(Stop::Host)
+        Err(Stop::Elsewhere)
     }
 
     #[inline(always)]
@@ -500,6 +534,12 @@ impl Walker for Steps<'_, '_> {
             self.inside = Inside::of(self.module, func)?;
         }
         Ok(block)
+    }
+
+    fn throw(&mut self, from: BlockIndex) -> Result<BlockIndex, Stop> {
+        self.counter.memo.drop_trail();
+        self.counter.at = At::Throw(self.inside.func, from, 0, 0);
+        Err(Stop::Elsewhere)
     }
 
     #[inline(always)]

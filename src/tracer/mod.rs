@@ -27,7 +27,7 @@ use wasmspoor_hooks as engine;
 use crate::{
     module::{
         LoadError, Module, diagnose,
-        lower::{Sites, lower},
+        lower::{Exceptions, Sites, lower},
         lowered_features, to_binary,
         weight::Heavy,
     },
@@ -198,7 +198,7 @@ impl Tracer {
             // The engine sees one module of it, and so would take what no host takes.
             heavy.validate(&wasm, lowered_features()).map_err(|error| diagnosed(error.to_string()))?;
         }
-        let (engine, compiled, sites) = self.compile(module.core().bytes, &heavy).map_err(diagnosed)?;
+        let (engine, compiled, lowered) = self.compile(&module, &heavy).map_err(diagnosed)?;
         let limits = &self.options.limits;
         let mut store = engine::Store::new(&engine, Host::new(limits));
         store.limiter(|host| host);
@@ -213,8 +213,8 @@ impl Tracer {
         }
         let (imports, hosts) = link::imports(&mut store, &compiled, &module, limits, linker)?;
         let first_key = FuncKey(store.next_func_key());
-        if let Some(sites) = sites {
-            capture(&mut store).set_sites(sites, first_key);
+        if let Some((sites, exceptions)) = lowered {
+            capture(&mut store).set_sites(sites, first_key, exceptions);
         }
         let trace = Trace {
             modules: vec![Arc::new(module)],
@@ -241,21 +241,25 @@ impl Tracer {
     /// Gives the module to an engine: as it is, or written anew if the engine refuses it so.
     fn compile(
         &self,
-        wasm: &[u8],
+        sample: &Module,
         heavy: &Heavy,
-    ) -> Result<(engine::Engine, engine::Module, Option<Sites>), String> {
-        let compile = |wasm: &[u8]| {
-            let engine = engine::Engine::new(&self.config(heavy, wasm.len()));
+    ) -> Result<(engine::Engine, engine::Module, Option<(Sites, Option<Exceptions>)>), String> {
+        let compile = |wasm: &[u8], exceptions: Option<&Exceptions>| {
+            let mut config = self.config(heavy, wasm.len());
+            if let Some(exceptions) = exceptions {
+                config.made(Arc::clone(&exceptions.made));
+            }
+            let engine = engine::Engine::new(&config);
             let compiled = engine::Module::new(&engine, wasm).map_err(|error| error.to_string())?;
             Ok((engine, compiled))
         };
-        let message = match compile(wasm) {
+        let message = match compile(sample.core().bytes, None) {
             Ok((engine, compiled)) => return Ok((engine, compiled, None)),
             Err(message) => message,
         };
-        let Some(lowered) = lower(wasm, heavy) else { return Err(message) };
-        let (engine, compiled) = compile(&lowered.wasm)?;
-        Ok((engine, compiled, Some(lowered.sites)))
+        let Some(lowered) = lower(sample, heavy) else { return Err(message) };
+        let (engine, compiled) = compile(&lowered.wasm, lowered.exceptions.as_ref())?;
+        Ok((engine, compiled, Some((lowered.sites, lowered.exceptions))))
     }
 
     fn config(&self, heavy: &Heavy, len_bytes: usize) -> engine::Config {

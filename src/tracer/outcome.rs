@@ -17,6 +17,18 @@ pub enum Outcome {
         /// At which instruction; `None` if it did not get to its first.
         site: Option<Place>,
     },
+    /// An exception left it that nothing caught.
+    Thrown {
+        /// Index of its tag.
+        tag: u32,
+        /// The name under which the tag is exported, or else imported; `None` if it is neither.
+        name: Option<String>,
+        /// What it carries; empty if that finds no room beside the tag in a reference to an exception
+        /// (`docs/worlds.md`).
+        operands: Vec<Value>,
+        /// The instruction that threw it last.
+        site: Option<Place>,
+    },
     /// It reached a limit.
     Stopped {
         /// Which.

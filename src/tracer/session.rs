@@ -10,7 +10,7 @@ use std::{
 use wasmspoor_hooks as engine;
 
 use crate::{
-    module::{CodeOffset, FuncIndex, Module, Place, weight::Heavy},
+    module::{CodeOffset, FuncIndex, Module, Place, tags::places, weight::Heavy},
     trace::{Callee, FuncKey, Trace, effects::Effect},
 };
 
@@ -25,7 +25,7 @@ use super::{
     outcome::{InvokeError, Outcome, without_handles},
     snapshot::Snapshot,
     told,
-    value::{Type, Value},
+    value::{self, Type, Value},
 };
 
 /// A sample being run.
@@ -80,6 +80,9 @@ impl Session {
         let ran_before = self.capture().has_run();
         match engine::Instance::new(&mut self.store, &self.compiled, &imports) {
             Ok(instance) => {
+                if let Some(thrown) = self.capture().take_thrown() {
+                    return Ok(self.thrown(&thrown));
+                }
                 self.instance = Some(instance);
                 self.find_table(instance);
                 Ok(Outcome::Returned(Vec::new()))
@@ -121,6 +124,7 @@ impl Session {
             Ok(results) => Ok(Outcome::Returned(results)),
             Err(CallError::Arguments(message)) => Err(InvokeError::Arguments(message)),
             Err(CallError::Engine(error)) => Ok(self.outcome(error)),
+            Err(CallError::Thrown(thrown)) => Ok(self.thrown(&thrown)),
         }
     }
 
@@ -402,10 +406,30 @@ impl Session {
                 Outcome::Trapped { code: trap.unwrap_or_else(|| told::to_trap(code)), site }
             }
             (None, None) if error.downcast_ref::<HostError>().is_some() => {
-                Outcome::HostError { message: message(), site }
+                match self.capture().take_escaped() {
+                    Some(thrown) => self.thrown(&thrown),
+                    None => Outcome::HostError { message: message(), site },
+                }
             }
             (None, None) => Outcome::Failed { message: message(), site },
         }
+    }
+
+    /// An exception left an entry.
+    fn thrown(&mut self, thrown: &engine::recorder::Thrown) -> Outcome {
+        let place = self.capture().place_of(thrown);
+        let module = self.module();
+        let number = thrown.pending.wrapping_sub(1);
+        let tag = module.tags().tag(number).map_or(number, |(tag, _)| tag);
+        let params = module.tag_params(number);
+        let operand = |(&ty, place): (_, u8)| value::of_bits(ty, thrown.exception >> (8 * u32::from(place)));
+        let operands = places(params).map(|places| params.iter().zip(places).filter_map(operand).collect());
+        let site = place.and_then(|(position, offset)| {
+            let function = FuncIndex(module.imported_functions().checked_add(position)?);
+            Some(Place { function, offset: CodeOffset(module.body(function)?.start + offset) })
+        });
+        let name = module.tag_name(number).map(ToOwned::to_owned);
+        Outcome::Thrown { tag, name, operands: operands.unwrap_or_default(), site }
     }
 
     fn site(&self, key: FuncKey, offset: u32) -> Option<Place> {

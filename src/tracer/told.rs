@@ -31,6 +31,7 @@ pub(super) fn to_end(end: recorder::End, place: recorder::Place) -> trace::End {
     };
     match end {
         recorder::End::Returned => trace::End::Returned,
+        recorder::End::Thrown(_) => trace::End::Thrown,
         recorder::End::HostError => trace::End::HostError,
         recorder::End::Failed => trace::End::Failed { message: "the engine could not go on".into(), at },
         recorder::End::Stopped => trace::End::Stopped { at },
@@ -47,6 +48,7 @@ pub(super) fn trap_of(end: &mut trace::End, stop: Option<Stop>) -> Option<Trap> 
         Some(Stop::Unaligned) => Trap::UnalignedAtomic,
         Some(Stop::NotShared) => Trap::NotShared,
         Some(Stop::Deadlock) => Trap::Deadlock,
+        Some(Stop::NullException) => Trap::NullException,
     };
     Some(*code)
 }

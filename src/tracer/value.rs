@@ -78,6 +78,17 @@ impl From<&engine::Val> for Value {
     }
 }
 
+/// The number of type `ty` in the lowest of some bits.
+pub(super) fn of_bits(ty: wasmparser::ValType, bits: u128) -> Option<Value> {
+    Some(match ty {
+        wasmparser::ValType::I32 => Value::I32(bits as i32),
+        wasmparser::ValType::I64 => Value::I64(bits as i64),
+        wasmparser::ValType::F32 => Value::F32(f32::from_bits(bits as u32)),
+        wasmparser::ValType::F64 => Value::F64(f64::from_bits(bits as u64)),
+        _ => return None,
+    })
+}
+
 /// Returns `value` for the engine, if it is of type `ty`. Only null references can be made.
 pub(super) fn to_engine(value: Value, ty: engine::ValType) -> Option<engine::Val> {
     Some(match (value, ty) {

@@ -8,7 +8,7 @@
 //!
 //! PERF: 16 bytes an instruction. A comparison and the branch that follows it are one.
 
-use crate::module::{Opcode, atomic::Atomic};
+use crate::module::{Opcode, Takes, atomic::Atomic};
 
 use super::table::for_each_scalar;
 
@@ -136,6 +136,12 @@ macro_rules! define_codes {
             ElemDrop,
             /// `a` = whether `b` is null.
             RefIsNull,
+            /// `a` = whether two slots `b` are null.
+            RefIsNullWide,
+            /// An exception with the tag of number `b` and `c` slots of operands from `a`.
+            Throw,
+            /// The exception in two slots `a`, again; kept and no operand if `b` is not 0.
+            ThrowRef,
             /// The second half of the instruction before it.
             Data,
             /// Stands where the run is cut short, in place of another.
@@ -276,6 +282,31 @@ pub(super) struct JumpTable {
     pub(super) is_loop: bool,
 }
 
+/// Where an exception goes that comes out of a body.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pad {
+    pub(super) ways: Vec<Caught>,
+    /// Where it goes that none of them takes; `None` is out of the function.
+    pub(super) around: Option<u32>,
+    /// The instruction that stands for a `delegate`.
+    pub(super) delegate: Option<u32>,
+}
+
+/// A handler.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Caught {
+    pub(super) takes: Takes,
+    pub(super) pc: u32,
+    /// The slot where its operands go.
+    pub(super) to: u32,
+    /// One decision comes before it.
+    pub(super) is_loop: bool,
+    /// The exception comes before the operands, to be thrown again.
+    pub(super) keeps: bool,
+    /// The exception comes after the operands.
+    pub(super) gives: bool,
+}
+
 /// What a load or store has that does not fit.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Far {
@@ -312,6 +343,9 @@ pub(super) struct Body {
     pub(super) atomics: Vec<AtomicSite>,
     pub(super) sites: Vec<CallSite>,
     pub(super) wides: Vec<[u64; 2]>,
+    pub(super) pads: Vec<Pad>,
+    /// Instructions that can throw, ascending, each with its landing pad.
+    pub(super) landings: Vec<(u32, u32)>,
     /// Slots of a frame.
     pub(super) slots: u32,
     /// Slots of parameters, and of all locals.
@@ -322,6 +356,12 @@ pub(super) struct Body {
 }
 
 impl Body {
+    /// The landing pad of what comes out of the instruction at `pc`.
+    pub(super) fn landing(&self, pc: usize) -> Option<u32> {
+        let position = self.landings.binary_search_by_key(&pc, |(pc, _)| *pc as usize).ok()?;
+        self.landings.get(position).map(|(_, pad)| *pad)
+    }
+
     /// The instruction that covers the operator at `offset`, and the position of the operator among those
     /// that it covers.
     pub(super) fn find(&self, offset: u32) -> Option<(usize, u32)> {

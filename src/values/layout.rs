@@ -11,7 +11,7 @@ use wasmparser::{
 };
 
 use crate::{
-    module::{component::Core, lowered_features},
+    module::{Module, lowered_features, tags::Tags},
     trace::effects::{Imported, MemoryShape, TableShape},
 };
 
@@ -88,6 +88,7 @@ pub(super) struct Segment {
 #[derive(Debug, Default)]
 pub(super) struct Layout {
     pub(super) types: Vec<Option<FuncType>>,
+    pub(super) tags: Tags,
     pub(super) imports: Vec<Import>,
     /// Type of each function, imports first.
     pub(super) funcs: Vec<u32>,
@@ -119,6 +120,8 @@ impl From<wasmparser::ValType> for Ty {
             wasmparser::ValType::F64 => Self::F64,
             wasmparser::ValType::V128 => Self::V128,
             wasmparser::ValType::Ref(ty) if ty.is_extern_ref() => Self::Extern,
+            // What an exception is: `module::tags`.
+            wasmparser::ValType::Ref(ty) if is_exception(ty.heap_type()) => Self::V128,
             wasmparser::ValType::Ref(_) => Self::Func,
         }
     }
@@ -126,6 +129,12 @@ impl From<wasmparser::ValType> for Ty {
 
 pub(super) fn ty(ty: wasmparser::ValType) -> Ty {
     ty.into()
+}
+
+/// Whether a heap type is of exceptions.
+pub(super) fn is_exception(ty: wasmparser::HeapType) -> bool {
+    use wasmparser::AbstractHeapType::{Exn, NoExn};
+    matches!(ty, wasmparser::HeapType::Abstract { ty: Exn | NoExn, .. })
 }
 
 fn memory_shape(ty: &wasmparser::MemoryType) -> MemoryShape {
@@ -139,9 +148,10 @@ fn table_shape(ty: &wasmparser::TableType) -> TableShape {
 
 impl Layout {
     /// Validates the module and reads it.
-    pub(super) fn read(core: Core<'_>) -> Result<Self, BinaryReaderError> {
+    pub(super) fn read(module: &Module) -> Result<Self, BinaryReaderError> {
+        let core = module.core();
         Validator::new_with_features(lowered_features()).validate_all(core.bytes)?;
-        let mut layout = Self::default();
+        let mut layout = Self { tags: module.tags().clone(), ..Self::default() };
         for payload in core.payloads() {
             layout.section(payload?)?;
         }
@@ -246,7 +256,7 @@ impl Layout {
                 self.globals.push(ty(global.content_type));
                 self.imports.push(Import::Global);
             }
-            // No exception is ever thrown.
+            // No object of the store.
             TypeRef::Tag(_) => {}
         }
     }
@@ -274,6 +284,12 @@ impl Layout {
         }
         self.elements.push(Element { active, is_declared, items });
         Ok(())
+    }
+
+    /// What an exception with the tag of this number carries.
+    pub(super) fn tag_params(&self, number: u32) -> &[wasmparser::ValType] {
+        let ty = self.tags.tag(number).and_then(|(_, ty)| self.types.get(ty.position())?.as_ref());
+        ty.map_or(&[], FuncType::params)
     }
 
     /// The type of a function.

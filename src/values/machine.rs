@@ -267,6 +267,7 @@ impl<'t> Machine<'t> {
 }
 
 pub(super) const RETURNED: &str = "returned";
+pub(super) const THROWN: &str = "was left by an exception";
 pub(super) const CUT: &str = "was cut short";
 
 pub(super) fn too_deep() -> ValuesErrorKind {

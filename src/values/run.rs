@@ -9,6 +9,7 @@ mod calls;
 mod exits;
 mod rare;
 mod tell;
+mod throw;
 mod traps;
 
 use wasmi_core::{TrapCode, wasm};
@@ -544,6 +545,12 @@ macro_rules! define_run {
                                 let value = u64::from(a == 0);
                                 slot!(instr.a) = value;
                                 own!(&[a], &[value]);
+                            }
+                            Code::RefIsNullWide => {
+                                let a = pair!(instr.b);
+                                let value = u64::from(a == [0; 2]);
+                                slot!(instr.a) = value;
+                                own!(&a, &[value]);
                             }
                             Code::Br => {
                                 moved!(&[], None, &[], &[]);

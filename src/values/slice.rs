@@ -110,6 +110,9 @@ pub struct Slicer {
     is_restoring: bool,
     event: u64,
     hand: Hand,
+    /// The steps that made what is thrown: each operand, or the exception.
+    thrown: Vec<u32>,
+    is_thrown_again: bool,
 }
 
 impl Slicer {
@@ -135,6 +138,8 @@ impl Slicer {
             is_restoring: false,
             event: 0,
             hand: Hand::default(),
+            thrown: Vec::new(),
+            is_thrown_again: false,
         }
     }
 
@@ -354,6 +359,33 @@ impl Visitor for Slicer {
         self.slots.truncate(fp + arguments.len());
         if !is_tail {
             self.frames.push(fp);
+        }
+    }
+
+    fn throws(&mut self, exception: Option<u32>, operands: Range<u32>, _: &[(u8, u8)]) {
+        if self.is_done {
+            return;
+        }
+        let slots = exception.map_or(operands, |first| first..first + 2);
+        let fp = self.fp();
+        self.thrown = slots.map(|slot| self.slot(fp + slot as usize)).collect();
+        self.is_thrown_again = exception.is_some();
+    }
+
+    fn catches(&mut self, exception: Option<u32>, operands: Range<u32>, _: &[(u8, u8)]) {
+        if self.is_done {
+            return;
+        }
+        let fp = self.fp();
+        // What a reference holds is known as a whole.
+        let of =
+            |thrown: &[u32], index: usize| thrown.get(index).or(thrown.first()).copied().unwrap_or(NOTHING);
+        for (index, slot) in operands.enumerate() {
+            let index = if self.is_thrown_again { 0 } else { index };
+            self.set(fp + slot as usize, of(&self.thrown, index));
+        }
+        for (index, slot) in exception.into_iter().flat_map(|first| first..first + 2).enumerate() {
+            self.set(fp + slot as usize, of(&self.thrown, index));
         }
     }
 

@@ -44,6 +44,8 @@ macro_rules! define_slots {
                     $(Code::$c_b)|* => of(&[a, b]),
                     $(Code::$c_bi)|* => of(&[a]),
                     Code::Copy | Code::VectorSplat | Code::RefIsNull => of(&[b]),
+                    Code::RefIsNullWide => of(&row::<2>(b)),
+                    Code::ThrowRef if b == 0 => of(&row::<2>(a)),
                     Code::CopyWide | Code::VectorUnary | Code::VectorTest | Code::VectorExtract
                     | Code::Wide2 => of(&row::<2>(b)),
                     Code::Select => of(&[b, c, data.a]),

@@ -7,6 +7,7 @@
 //! Relies on the module being valid; what validation excludes is an error here, not a panic.
 
 mod control;
+mod exceptions;
 mod operators;
 mod stack;
 
@@ -14,7 +15,7 @@ use std::cell::Cell;
 
 use wasmparser::{BlockType, FunctionBody, Operator};
 
-use crate::module::Opcode;
+use crate::module::{Opcode, Takes};
 
 use super::code::{AFTER, Body, Code, Cover, IF, Instr, OWN, Op, Place, Ty};
 use super::layout::{Layout, ty};
@@ -86,6 +87,8 @@ enum Kind {
 enum Patch {
     Instr(usize),
     Way(usize),
+    /// Of a landing pad, and which of its ways.
+    Caught(u32, usize),
 }
 
 #[derive(Debug)]
@@ -99,6 +102,11 @@ struct Control {
     start: u32,
     patches: Vec<Patch>,
     otherwise: Option<usize>,
+    /// The landing pad of what is thrown in it.
+    scope: Option<u32>,
+    /// Its own, and in a handler the slot that keeps the exception.
+    pad: Option<u32>,
+    kept: Option<u32>,
 }
 
 struct Translator<'a> {
@@ -117,8 +125,6 @@ struct Translator<'a> {
     last: Option<usize>,
     /// Depth of blocks in code that is not reached; 0 in code that is.
     dead: u32,
-    /// Depth of blocks in the handlers of a `try`, which nothing gets to; 0 outside.
-    handlers: u32,
     offset: u32,
     opcode: Opcode,
     /// The type of indices of the memory or table that the operator works on.
@@ -183,7 +189,6 @@ fn translate_until<'a>(
         pending: 0,
         last: None,
         dead: 0,
-        handlers: 0,
         offset: 0,
         opcode: Opcode::Nop,
         index: Cell::new(Ty::I32),
@@ -229,6 +234,9 @@ impl Translator<'_> {
             start: 0,
             patches: Vec::new(),
             otherwise: None,
+            scope: None,
+            pad: None,
+            kept: None,
         });
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
@@ -240,10 +248,6 @@ impl Translator<'_> {
             }
             if self.body.ops.len() - self.pending >= MAX_COVER {
                 self.flush()?;
-            }
-            if self.handlers > 0 {
-                self.skip_handler(&operator);
-                continue;
             }
             if self.dead > 0 && self.skip(&operator) {
                 continue;
@@ -295,15 +299,6 @@ impl Translator<'_> {
             _ => {}
         }
         true
-    }
-
-    /// Passes over an operator of the handlers of a `try`, up to the `end` that is theirs.
-    fn skip_handler(&mut self, operator: &Operator<'_>) {
-        match operator {
-            operator if begins(operator) => self.handlers += 1,
-            Operator::End | Operator::Delegate { .. } => self.handlers -= 1,
-            _ => {}
-        }
     }
 
     fn invalid(&self) -> Untranslatable {
@@ -372,6 +367,7 @@ impl Translator<'_> {
             match *patch {
                 Patch::Instr(at) => self.body.code[at].c = pc,
                 Patch::Way(at) => self.body.ways[at].pc = pc,
+                Patch::Caught(pad, way) => self.body.pads[pad as usize].ways[way].pc = pc,
             }
         }
     }
@@ -424,13 +420,15 @@ impl Translator<'_> {
                 self.own(Code::Unreachable, 0, 0, 0, None)?;
                 self.die()?;
             }
-            O::Block { blockty } | O::Try { blockty } => self.begin_block(*blockty)?,
-            O::TryTable { try_table } => self.begin_block(try_table.ty)?,
-            O::Catch { .. } | O::CatchAll => {
-                self.end()?;
-                self.handlers = 1;
-            }
-            O::Delegate { .. } => self.end()?,
+            O::Block { blockty } => self.begin_block(*blockty)?,
+            O::Try { blockty } => self.begin_try(*blockty, &[])?,
+            O::TryTable { try_table } => self.begin_try(try_table.ty, &try_table.catches)?,
+            O::Catch { tag_index } => self.begin_catch(Takes::Tag(*tag_index))?,
+            O::CatchAll => self.begin_catch(Takes::All)?,
+            O::Delegate { relative_depth } => self.delegate(*relative_depth)?,
+            O::Throw { tag_index } => self.throw(*tag_index)?,
+            O::ThrowRef => self.throw_ref()?,
+            O::Rethrow { relative_depth } => self.rethrow(*relative_depth)?,
             O::Loop { blockty } => {
                 self.spill_all()?;
                 self.label()?;

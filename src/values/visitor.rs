@@ -185,6 +185,15 @@ pub trait Visitor {
     /// (to slot 0) before [`Self::leave`]. Which slots an operator reads and writes: [`Op::top`].
     fn moved(&mut self, _from: u32, _to: u32, _len: u32) {}
 
+    /// The instruction that came last throws the exception in two slots of its frame, or else one with
+    /// operands. `places` says for each at which byte of an exception it is, and in how many; it is
+    /// empty if they find no room there. Frames are left by [`Self::leave`] then.
+    fn throws(&mut self, _exception: Option<u32>, _operands: Range<u32>, _places: &[(u8, u8)]) {}
+
+    /// It is caught: it is in two slots of the top frame now, if the handler asks for it, and its operands
+    /// are in others.
+    fn catches(&mut self, _exception: Option<u32>, _operands: Range<u32>, _places: &[(u8, u8)]) {}
+
     /// The host grows a memory by so many pages.
     fn host_grow(&mut self, _memory: u32, _pages: u64) {}
 
@@ -237,6 +246,8 @@ forward! {
     fn host_keep(state: u32);
     fn host_restore(state: u32);
     fn segment(memory: u32, address: u64, bytes: &[u8]);
+    fn throws(exception: Option<u32>, operands: Range<u32>, places: &[(u8, u8)]);
+    fn catches(exception: Option<u32>, operands: Range<u32>, places: &[(u8, u8)]);
     fn trap(code: Trap);
     fn end(end: &End, results: &[u64]);
 }

@@ -1,2 +1,3 @@
             record: false,
             bounds: Default::default(),
+            made: None,

@@ -1,5 +1,5 @@
-//! Bounds of translation: a sample chooses how much code the engine makes of its own, and how much memory it
-//! declares.
+//! What the engine is told of a module: bounds of translation, of the memory that is there at the beginning,
+//! and code that is not the sample's own.
 //!
 //! One branch with a thousand values is a thousand copies, so a file of a few KiB can ask for gigabytes. What
 //! is refused is a function, and only when it is called: that call fails, and the rest of the module runs.
@@ -22,6 +22,19 @@ pub struct Bounds {
     pub bytes: Option<usize>,
     /// Bytes of a memory that are there when it is made, whatever it declares.
     pub memory: Option<usize>,
+}
+
+/// Operators that a sample has not, in a module that was written anew to do what the sample does.
+#[derive(Debug, Clone, Default)]
+pub struct Made {
+    /// Index of the first function that the module defines.
+    pub first: u32,
+    /// Of each defined function, ascending: offsets in the body, shifted by one. No stop comes before such an
+    /// operator. Those with 1 as the lowest bit record nothing either.
+    pub operators: Vec<Box<[u32]>>,
+    /// Index of the global, of type `i32`, that is not 0 where an exception leaves a function. Behind it come
+    /// a `v128`, the exception, and an `i32`, the number of the operator that threw it.
+    pub pending: u32,
 }
 
 /// Why a function was not translated.
@@ -61,6 +74,26 @@ impl Config {
     pub fn bounds(&mut self, bounds: Bounds) -> &mut Self {
         self.bounds = bounds;
         self
+    }
+
+    /// Sets which code is not the sample's own.
+    pub fn made(&mut self, made: std::sync::Arc<Made>) -> &mut Self {
+        self.made = Some(made);
+        self
+    }
+
+    /// The operators of a function that are not the sample's own, as [`Made::operators`].
+    pub(crate) fn made_in(&self, func: u32) -> &[u32] {
+        let operators = self.made.as_ref().and_then(|made| {
+            let position = func.checked_sub(made.first)?;
+            made.operators.get(position as usize)
+        });
+        operators.map_or(&[], |operators| operators)
+    }
+
+    /// Index of the global that says that an exception leaves a function.
+    pub(crate) fn pending(&self) -> Option<u32> {
+        self.made.as_ref().map(|made| made.pending)
     }
 
     /// Whether a function is not to be validated or translated.

@@ -1,7 +1,7 @@
 //! Where recorder and engine meet: places, invocations, and the store's access to its recorder.
 
 use crate::{
-    AsContextMut, Caller, Config, Engine, Error, Func, FuncEntity, Memory, Store, Table,
+    AsContextMut, Caller, Config, Engine, Error, Func, FuncEntity, Memory, Store, Table, Val,
     core::RawRef,
     engine::executor::handler::{
         dispatch::{Break, Control, ExecutionOutcome},
@@ -12,7 +12,7 @@ use crate::{
     store::{PrunedStore, StoreError},
 };
 
-use super::{End, Event, Place, Recorder, Stop};
+use super::{End, Event, Place, Recorder, Stop, Thrown};
 
 /// A place as the execution loop knows it.
 #[derive(Debug, Clone, Copy)]
@@ -241,8 +241,9 @@ pub(crate) fn invocation<T, R>(
     }
     let host_failed = store.inner.recorder_mut().take_host_failed();
     let stopped_at_host = store.inner.recorder_mut().take_stopped_at_host();
+    let thrown = outcome.as_ref().ok().and_then(|_| thrown(store, func));
     let end = match &outcome {
-        Ok(_) => End::Returned,
+        Ok(_) => thrown.map_or(End::Returned, End::Thrown),
         Err(_) if stopped_at_host => End::Stopped,
         Err(_) if host_failed => End::HostError,
         Err(ExecutionOutcome::Host(_)) => End::HostError,
@@ -258,6 +259,25 @@ pub(crate) fn invocation<T, R>(
     recorder.event(Event::End { end, place });
     recorder.set_fault(outer);
     (outcome, stack)
+}
+
+/// The exception that left `func`, if one did. It is gone then.
+fn thrown<T>(store: &mut Store<T>, func: &Func) -> Option<Thrown> {
+    let pending = store.engine().config().pending()?;
+    let FuncEntity::Wasm(func) = store.inner.resolve_func(func) else { return None };
+    // SAFETY: the function belongs to the store that asks, which never drops an instance.
+    let instance = unsafe { func.instance().as_ptr().as_ref() };
+    let global = |index: u32| instance.get_global(instance.layout().global_addr(index)?);
+    let [pending, exception, place] = [0, 1, 2].map(|behind| global(pending + behind));
+    let (pending, exception, place) = (pending?, exception?, place?);
+    match (pending.get(&*store), exception.get(&*store), place.get(&*store)) {
+        (Val::I32(value @ (..=-1 | 1..)), Val::V128(exception), Val::I32(place)) => {
+            // It is mutable and of that type: the global was made so.
+            _ = pending.set(&mut *store, Val::I32(0));
+            Some(Thrown { pending: value as u32, exception: exception.as_u128(), place: place as u32 })
+        }
+        _ => None,
+    }
 }
 
 /// Returns the place of the last fault.

@@ -104,6 +104,8 @@ pub enum Event {
 pub enum End {
     /// Its first frame returned.
     Returned,
+    /// An exception left its first frame.
+    Thrown(Thrown),
     /// A trap.
     Trapped(TrapCode),
     /// A host function failed.
@@ -112,6 +114,17 @@ pub enum End {
     Stopped,
     /// The engine could not go on, for instance because it could not translate a function.
     Failed,
+}
+
+/// An exception that nothing caught, as the globals of [`bounds::Made`] have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thrown {
+    /// Not 0.
+    pub pending: u32,
+    /// What a reference to it holds.
+    pub exception: u128,
+    /// The number of the operator that threw it.
+    pub place: u32,
 }
 
 /// A moment of the run, and the instruction at which it is.

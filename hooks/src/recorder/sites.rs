@@ -29,6 +29,10 @@ pub(crate) struct Pending {
     ops: u32,
     /// The operator being translated is an `end` or an `else`: no instruction, so no place for a poll.
     is_delimiter: bool,
+    /// Operators that are not the sample's own before the one being translated.
+    passed: usize,
+    /// The operator being translated is not the sample's own; whether it records nothing.
+    made: Option<bool>,
 }
 
 impl Pending {
@@ -37,11 +41,22 @@ impl Pending {
         self.pairs.clear();
     }
 
-    /// The translator comes to the operator at `offset` in the body.
-    pub(crate) fn at(&mut self, offset: usize) {
+    /// The translator comes to the operator at `offset` in the body, which has these operators that are not
+    /// the sample's own.
+    pub(crate) fn at(&mut self, offset: usize, made: &[u32]) {
         self.current = offset as u32;
         self.dropped = None;
         self.is_delimiter = false;
+        while made.get(self.passed).is_some_and(|&made| made >> 1 < self.current) {
+            self.passed += 1;
+        }
+        let here = made.get(self.passed).filter(|&&made| made >> 1 == self.current);
+        self.made = here.map(|made| made & 1 == 1);
+    }
+
+    /// Whether the operator being translated records nothing.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.made == Some(true)
     }
 
     /// That operator is an `end` or an `else`.
@@ -81,7 +96,7 @@ impl Pending {
 
     /// Whether a poll is due; if so, counts anew.
     pub(crate) fn is_poll_due(&mut self) -> bool {
-        let due = self.ops >= super::OPS_PER_POLL && !self.is_delimiter;
+        let due = self.ops >= super::OPS_PER_POLL && !self.is_delimiter && self.made.is_none();
         if due {
             self.ops = 0;
         }

@@ -49,6 +49,8 @@ stored! {
         Stopped { limit: Limit },
         Aborted { message: String },
         Failed { message: String },
+        // After version 1, too.
+        Thrown { tag: u32, name: Option<String>, operands: Vec<String> },
     }
 
     /// A limit that stopped a run.

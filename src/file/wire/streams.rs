@@ -23,6 +23,8 @@ stored! {
         Trapped { code: Trap, at: TracePosition },
         Stopped { at: TracePosition },
         Failed { message: String, at: TracePosition },
+        // After version 1; whoever does not know it takes the chunk for damaged.
+        Thrown,
     }
 
     /// A moment of the run.
@@ -51,6 +53,7 @@ stored! {
         UnalignedAtomic,
         NotShared,
         Deadlock,
+        NullException,
     }
 
     /// What keys mean.

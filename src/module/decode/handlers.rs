@@ -6,7 +6,7 @@
 
 use wasmparser::{Catch, Handle};
 
-use super::{Block, BlockIndex, Decoder, Exit, Kind, Label, OpIndex, Opcode, ParseError};
+use super::{Block, BlockIndex, Decoder, Exit, Kind, Label, OpIndex, Opcode, Pad, ParseError, Takes};
 
 /// Who takes the exceptions of a scope.
 #[derive(Debug)]
@@ -18,9 +18,9 @@ pub(super) struct Handlers {
     /// Whether something in the body throws.
     is_thrown: bool,
     /// The frames that the clauses of a `try_table` name, as positions.
-    clauses: Vec<usize>,
+    clauses: Vec<(usize, Takes)>,
     /// Where the landing pad leads, as far as it is known.
-    labels: Vec<BlockIndex>,
+    labels: Vec<(BlockIndex, Takes)>,
     /// Whether a clause takes whatever comes, so that nothing goes on outwards.
     takes_all: bool,
 }
@@ -51,7 +51,7 @@ impl Decoder {
         Some(handlers.pad)
     }
 
-    pub(super) fn enter_try(&mut self, clauses: Vec<usize>, takes_all: bool) {
+    pub(super) fn enter_try(&mut self, clauses: Vec<(usize, Takes)>, takes_all: bool) {
         let pad = self.new_label();
         self.enter(Kind::Try);
         let position = self.frames.len().saturating_sub(1);
@@ -68,23 +68,23 @@ impl Decoder {
         let mut clauses = Vec::with_capacity(catches.len());
         let mut takes_all = false;
         for catch in catches {
-            let (Catch::One { label, .. }
-            | Catch::OneRef { label, .. }
-            | Catch::All { label }
-            | Catch::AllRef { label }) = *catch;
+            let (label, takes) = match *catch {
+                Catch::One { tag, label } | Catch::OneRef { tag, label } => (label, Takes::Tag(tag)),
+                Catch::All { label } | Catch::AllRef { label } => (label, Takes::All),
+            };
             let position = self.depth(label)?;
             // Behind a clause that takes everything, others get nothing.
             if !takes_all {
-                clauses.push(position);
+                clauses.push((position, takes));
             }
-            takes_all |= matches!(catch, Catch::All { .. } | Catch::AllRef { .. });
+            takes_all |= takes == Takes::All;
         }
         self.enter_try(clauses, takes_all);
         Ok(())
     }
 
     /// `catch` or `catch_all`. wasmparser has seen to it that the innermost frame is a `try`.
-    pub(super) fn catch(&mut self, is_all: bool) {
+    pub(super) fn catch(&mut self, takes: Takes) {
         self.end_arm();
         self.lay_pad();
         // What a handler throws goes outwards.
@@ -95,9 +95,9 @@ impl Decoder {
         }
         let label = self.new_label();
         let Some(handlers) = self.handlers() else { return };
-        handlers.takes_all |= is_all;
+        handlers.takes_all |= takes == Takes::All;
         if handlers.is_thrown {
-            handlers.labels.push(label.placeholder());
+            handlers.labels.push((label.placeholder(), takes));
             self.land();
             self.resolve(label);
         }
@@ -121,7 +121,7 @@ impl Decoder {
         };
         handlers.number = Some(number);
         let pad = handlers.pad;
-        self.pads.push(0..0);
+        self.pads.push(Pad { labels: 0..0, takes: 0 });
         self.resolve(pad);
         let first = OpIndex(self.ops.len() as u32);
         self.blocks.push(Block { first, len: 0, exit: Exit::Catch(number as u32) });
@@ -139,7 +139,7 @@ impl Decoder {
             let pad = scope.and_then(|scope| self.throw_into(scope));
             if let Some(handlers) = self.handlers() {
                 handlers.takes_all = true;
-                handlers.labels.extend(pad.map(Label::placeholder));
+                handlers.labels.extend(pad.map(|pad| (pad.placeholder(), Takes::Rest)));
             }
             if let Some(block) = self.blocks.last_mut() {
                 block.len = 1;
@@ -151,11 +151,17 @@ impl Decoder {
     }
 
     /// A landing pad may lead to a clause.
-    fn target_clause(&mut self, clause: usize) {
+    fn target_clause(&mut self, (clause, takes): (usize, Takes)) {
         if let Some(frame) = self.frames.get_mut(clause) {
             frame.is_targeted = true;
-            self.labels.push(frame.label.placeholder());
+            let label = frame.label.placeholder();
+            self.add_way((label, takes));
         }
+    }
+
+    fn add_way(&mut self, (label, takes): (BlockIndex, Takes)) {
+        self.labels.push(label);
+        self.takes.push(takes);
     }
 
     /// The innermost frame ends: says where its landing pad leads.
@@ -172,15 +178,15 @@ impl Decoder {
         let around = self.frames.len().checked_sub(2);
         let scope = around.and_then(|around| self.frames.get(around)).and_then(|frame| frame.scope);
         let Some(handlers) = self.frames.last_mut().and_then(|frame| frame.handlers.take()) else { return };
-        let first = self.labels.len() as u32;
-        self.labels.extend(handlers.labels);
+        let (first, takes) = (self.labels.len() as u32, self.takes.len() as u32);
+        handlers.labels.into_iter().for_each(|way| self.add_way(way));
         handlers.clauses.into_iter().for_each(|clause| self.target_clause(clause));
         if let Some(pad) = scope.filter(|_| !handlers.takes_all).and_then(|scope| self.throw_into(scope)) {
-            self.labels.push(pad.placeholder());
+            self.add_way((pad.placeholder(), Takes::Rest));
         }
-        let range = first..self.labels.len() as u32;
+        let labels = first..self.labels.len() as u32;
         if let Some(pad) = handlers.number.and_then(|number| self.pads.get_mut(number)) {
-            *pad = range;
+            *pad = Pad { labels, takes };
         }
     }
 
@@ -196,7 +202,7 @@ impl Decoder {
         }
         let number = self.pads.len() as u32;
         if self.open.is_some() {
-            self.pads.push(first..self.labels.len() as u32);
+            self.pads.push(Pad { labels: first..self.labels.len() as u32, takes: 0 });
             self.split(Exit::Switch(number));
         }
         Ok(())

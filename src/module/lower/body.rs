@@ -1,16 +1,18 @@
 //! One function body.
 
-use wasm_encoder::{Function, Instruction, reencode::Reencode as _};
-use wasmparser::{FunctionBody, Operator};
+use wasm_encoder::{Function, Instruction, ValType, reencode::Reencode as _};
+use wasmparser::{BlockType, Catch, FunctionBody, Operator};
 
 use crate::module::{atomic::Atomic, limits::MAX_LOCALS};
 
 use super::{
     atomics::{self, SCRATCH, Scratch},
-    lacking::is_lacking,
-    sections::{Refused, Sections},
+    lacking::{is_exception, is_lacking},
+    refusal::{Refused, refused},
+    sections::Sections,
     sites::{FunctionSites, Stop},
-    writer::Writer,
+    survey::Survey,
+    writer::{Writer, Written},
 };
 
 /// Code that is left out.
@@ -22,96 +24,248 @@ struct Skip {
     is_handlers: bool,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The function, a `block`, an `if`, or a `try` that nothing is thrown in.
+    Block,
+    Loop,
+    /// The body of a `try` or `try_table`.
+    Try,
+    /// Handlers of a `try`.
+    Handlers,
+}
+
+/// A construct of the sample.
+///
+/// Blocks are named by how many are open where they begin, themselves included; 0 is the function.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) kind: Kind,
+    /// What a branch to it names.
+    pub(super) label: u32,
+    /// Of a `try`: the block behind whose end its landing pad is.
+    pub(super) pad: u32,
+    /// Position of the innermost frame, from this one outwards, that gets what is thrown here.
+    pub(super) scope: Option<usize>,
+    /// Of a `try_table`.
+    pub(super) clauses: Vec<Catch>,
+    /// Of a `try`: the local that keeps its exception.
+    pub(super) kept: Option<u32>,
+    /// Whether a handler is open that takes one tag, or what it takes all of.
+    pub(super) is_one: bool,
+    pub(super) takes_all: bool,
+}
+
 /// A body being read.
-struct Reader<'s> {
-    sections: &'s mut Sections,
-    body: Writer,
+pub(super) struct Reader<'s, 'm> {
+    pub(super) sections: &'s mut Sections<'m>,
+    pub(super) body: Writer,
+    pub(super) survey: &'s Survey,
     scratch: Scratch,
+    /// The first local that keeps an exception; `None` if none is kept.
+    pub(super) first_kept: Option<u32>,
+    /// Whether exceptions are thrown and caught in it.
+    pub(super) is_thrown: bool,
     skip: Option<Skip>,
+    pub(super) frames: Vec<Frame>,
+    /// Blocks that are open.
+    pub(super) open: u32,
+    /// Position among the defined functions.
+    pub(super) position: u32,
 }
 
 /// Writes a body anew. One that is too heavy is never translated, and so nothing is left of it.
 pub(super) fn lower(
-    sections: &mut Sections,
+    sections: &mut Sections<'_>,
     body: &FunctionBody<'_>,
-    params: u32,
+    (position, survey): (u32, &Survey),
     is_heavy: bool,
-) -> Result<(Function, FunctionSites), Refused> {
+) -> Result<Written, Refused> {
     if is_heavy {
         let mut function = Function::new([]);
         function.instruction(&Instruction::Unreachable).instruction(&Instruction::End);
-        return Ok((function, FunctionSites::default()));
+        return Ok(Written { function, sites: FunctionSites::default(), made: Box::default() });
     }
     let start = body.range().start;
-    let (mut locals, mut count) = (Vec::new(), params);
+    let params = sections.params(position);
+    let (mut encoded, mut count) = (Vec::new(), params.len() as u32);
     for group in body.get_locals_reader()? {
         let (number, ty) = group?;
         count = count.saturating_add(number);
-        locals.push((number, sections.val_type(ty)?));
+        encoded.push((number, sections.val_type(ty)?));
     }
-    if count.saturating_add(SCRATCH) <= MAX_LOCALS && has_atomics(body)? {
-        locals.extend(Scratch::types());
+    let scratch = Scratch(count);
+    if survey.has_atomics && count.saturating_add(SCRATCH) <= MAX_LOCALS {
+        encoded.extend(Scratch::types());
+        count += SCRATCH;
     }
-    let mut reader = Reader { sections, body: Writer::new(locals), scratch: Scratch(count), skip: None };
+    let kept = survey.locals();
+    let first_kept = (kept > 0 && count.saturating_add(kept) <= MAX_LOCALS).then_some(count);
+    if first_kept.is_some() {
+        encoded.push((kept, ValType::V128));
+    }
+    let is_thrown = sections.are_thrown() && survey.can_throw;
+    let mut reader = Reader {
+        sections,
+        body: Writer::new(encoded),
+        survey,
+        scratch,
+        first_kept,
+        is_thrown,
+        skip: None,
+        frames: Vec::new(),
+        open: 0,
+        position,
+    };
     let mut operators = body.get_operators_reader()?;
+    reader.body.at((operators.original_position() - start) as u32);
+    reader.begin()?;
     while !operators.eof() {
         reader.body.at((operators.original_position() - start) as u32);
         reader.operator(operators.read()?)?;
+        if reader.body.len() > reader.sections.room {
+            return refused("code that is too large with its exceptions");
+        }
     }
+    reader.sections.room -= reader.body.len();
     Ok(reader.body.finish())
 }
 
-fn has_atomics(body: &FunctionBody<'_>) -> Result<bool, Refused> {
-    let mut operators = body.get_operators_reader()?;
-    while !operators.eof() {
-        if Atomic::of(&operators.read()?).is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-impl Reader<'_> {
+impl Reader<'_, '_> {
     fn operator(&mut self, operator: Operator<'_>) -> Result<(), Refused> {
         if self.is_skipped(&operator) {
             return Ok(());
         }
         match operator {
-            Operator::Try { blockty } => self.enter(blockty)?,
-            Operator::TryTable { try_table } => self.enter(try_table.ty)?,
-            Operator::Catch { .. } | Operator::CatchAll => {
-                self.body.own(&Instruction::End);
-                self.skip = Some(Skip { depth: 0, is_handlers: true });
+            Operator::Block { .. } | Operator::If { .. } => self.enter(operator, Kind::Block)?,
+            Operator::Loop { .. } => self.enter(operator, Kind::Loop)?,
+            Operator::Try { blockty } => self.enter_try(blockty, Vec::new())?,
+            Operator::TryTable { try_table } => self.enter_try(try_table.ty, try_table.catches)?,
+            Operator::Catch { tag_index } => self.catch(Some(tag_index)),
+            Operator::CatchAll => self.catch(None),
+            Operator::Delegate { relative_depth } => self.delegate(relative_depth),
+            Operator::End => self.end()?,
+            Operator::Br { relative_depth } => self.body.own(&Instruction::Br(self.label(relative_depth))),
+            Operator::BrIf { relative_depth } => {
+                self.body.own(&Instruction::BrIf(self.label(relative_depth)))
             }
-            Operator::Delegate { .. } => self.body.own(&Instruction::End),
-            Operator::AtomicFence { .. } => {}
-            operator => match Atomic::of(&operator) {
-                Some(atomic) => self.atomic(atomic)?,
-                None if is_lacking(&operator) => self.stop(),
-                None => {
-                    let instruction = self.sections.instruction(operator)?;
-                    self.body.own(&instruction);
+            Operator::BrTable { targets } => {
+                let labels = targets.targets().map(|depth| Ok(self.label(depth?)));
+                let labels = labels.collect::<wasmparser::Result<Vec<_>>>()?;
+                let default = self.label(targets.default());
+                self.body.own(&Instruction::BrTable(labels.into(), default));
+            }
+            Operator::Call { .. } | Operator::CallIndirect { .. } => {
+                let is_import = self.sections.is_import(&operator);
+                let instruction = self.sections.instruction(operator)?;
+                self.body.own(&instruction);
+                // What the host calls throws to the host.
+                if !is_import {
+                    self.look();
                 }
-            },
+            }
+            Operator::Throw { tag_index } if self.is_thrown => {
+                self.throw(tag_index);
+                self.die();
+            }
+            Operator::ThrowRef if self.is_thrown => {
+                self.throw_ref();
+                self.die();
+            }
+            Operator::Rethrow { relative_depth } if self.is_thrown => {
+                self.rethrow(relative_depth);
+                self.die();
+            }
+            Operator::RefNull { hty } if is_exception(hty) => self.body.own(&Instruction::V128Const(0)),
+            Operator::RefIsNull if self.sections.is_of_exception(self.position, self.body.offset()) => {
+                self.body.made(&Instruction::V128AnyTrue, None);
+                self.body.own(&Instruction::I32Eqz);
+            }
+            Operator::AtomicFence { .. } => {}
+            operator => self.plain(operator)?,
         }
         Ok(())
     }
 
-    fn enter(&mut self, ty: wasmparser::BlockType) -> Result<(), Refused> {
-        let ty = self.sections.block_type(ty)?;
-        self.body.own(&Instruction::Block(ty));
+    fn plain(&mut self, operator: Operator<'_>) -> Result<(), Refused> {
+        match Atomic::of(&operator) {
+            Some(atomic) => self.atomic(atomic)?,
+            None if is_lacking(&operator) => self.stop(),
+            None => {
+                let instruction = self.sections.instruction(operator)?;
+                self.body.own(&instruction);
+            }
+        }
         Ok(())
+    }
+
+    /// What names this label of the sample's here.
+    pub(super) fn label(&self, depth: u32) -> u32 {
+        // It is valid.
+        let frame = self.frames.len().checked_sub(1 + depth as usize).and_then(|at| self.frames.get(at));
+        self.open - frame.map_or(0, |frame| frame.label)
+    }
+
+    pub(super) fn scope(&self) -> Option<usize> {
+        self.frames.last().and_then(|frame| frame.scope)
+    }
+
+    pub(super) fn push(&mut self, kind: Kind) {
+        let (label, scope) = (self.open, self.scope());
+        self.frames.push(Frame {
+            kind,
+            label,
+            pad: label,
+            scope,
+            clauses: Vec::new(),
+            kept: None,
+            is_one: false,
+            takes_all: false,
+        });
+    }
+
+    fn enter(&mut self, operator: Operator<'_>, kind: Kind) -> Result<(), Refused> {
+        let instruction = self.sections.instruction(operator)?;
+        self.body.own(&instruction);
+        self.open += 1;
+        self.push(kind);
+        Ok(())
+    }
+
+    /// Enters a `try` of this type.
+    fn enter_try(&mut self, ty: BlockType, clauses: Vec<Catch>) -> Result<(), Refused> {
+        let block = self.sections.block_type(ty)?;
+        self.body.own(&Instruction::Block(block));
+        self.open += 1;
+        self.push(Kind::Block);
+        if self.is_thrown {
+            self.open_pad(ty, clauses)?;
+        }
+        Ok(())
+    }
+
+    /// The handlers of a `try` that nothing is thrown in are dead.
+    pub(super) fn skip_handlers(&mut self) {
+        self.body.own(&Instruction::End);
+        self.open -= 1;
+        self.frames.pop();
+        self.skip = Some(Skip { depth: 0, is_handlers: true });
     }
 
     fn stop(&mut self) {
         self.body.stop(Stop::Unsupported);
+        self.die();
+    }
+
+    /// What follows is not reached.
+    fn die(&mut self) {
         self.skip = Some(Skip { depth: 0, is_handlers: false });
     }
 
     fn atomic(&mut self, atomic: Atomic) -> Result<(), Refused> {
         let memory = self.sections.memory(&atomic.memarg)?;
         if !atomics::write(&mut self.body, self.scratch, atomic, memory) {
-            self.skip = Some(Skip { depth: 0, is_handlers: false });
+            self.die();
         }
         Ok(())
     }

@@ -6,8 +6,9 @@
 //! | in the sample | in the module for the engine |
 //! |---|---|
 //! | atomic operators, shared memories | plain operators with a check of alignment, memories of one thread |
-//! | `try`, `try_table` | a `block`; handlers are dead, as nothing can be thrown |
-//! | `throw` and every other operator that the engine lacks | `unreachable`: the run stops there, with the reason |
+//! | `throw`, `try`, `try_table`, … | globals and branches (`exceptions`) |
+//! | a reference to an exception | a `v128` |
+//! | every other operator that the engine lacks | `unreachable`: the run stops there, with the reason |
 //! | tags | nothing |
 //! | references to functions of any type | `funcref` |
 //! | all other references | `externref` |
@@ -23,17 +24,26 @@
 
 mod atomics;
 mod body;
+mod exceptions;
+mod globals;
 mod lacking;
+mod nulls;
+mod refusal;
 mod sections;
 mod sites;
+mod survey;
 mod writer;
+
+use std::sync::Arc;
 
 use wasm_encoder::CodeSection;
 use wasmparser::{Parser, Payload};
+use wasmspoor_hooks::recorder::bounds::Made;
 
-use super::{features::lowered_features, weight::Heavy};
+use super::{Module, features::lowered_features, weight::Heavy};
 
-use sections::{Refused, Sections};
+use refusal::Refused;
+use sections::Sections;
 pub(crate) use sites::{Sites, Stop};
 
 /// A module for the engine.
@@ -43,37 +53,53 @@ pub(crate) struct Lowered {
     pub(crate) wasm: Vec<u8>,
     /// Where its code was made from.
     pub(crate) sites: Sites,
+    /// Its exceptions, if any are thrown.
+    pub(crate) exceptions: Option<Exceptions>,
 }
 
-/// Writes `wasm` anew; `None` if it is not valid, or has something that nothing else can stand for.
-pub(crate) fn lower(wasm: &[u8], heavy: &Heavy) -> Option<Lowered> {
+/// How exceptions are thrown in a module for the engine.
+#[derive(Debug)]
+pub(crate) struct Exceptions {
+    /// What the engine must know of its code.
+    pub(crate) made: Arc<Made>,
+    /// Operators that throw: position of the defined function, and offset in the body of the sample.
+    pub(crate) places: Vec<(u32, u32)>,
+}
+
+/// Writes the program of `sample` anew; `None` if it is not valid, or has something that nothing else can
+/// stand for.
+pub(crate) fn lower(sample: &Module, heavy: &Heavy) -> Option<Lowered> {
+    let wasm = sample.core().bytes;
     heavy.validate(wasm, lowered_features()).ok()?;
-    write(wasm, heavy).ok()
+    write(sample, wasm, heavy).ok()
 }
 
-fn write(wasm: &[u8], heavy: &Heavy) -> Result<Lowered, Refused> {
+fn write(sample: &Module, wasm: &[u8], heavy: &Heavy) -> Result<Lowered, Refused> {
     let payloads = || {
         let mut parser = Parser::new(0);
         parser.set_features(lowered_features());
         parser.parse_all(wasm)
     };
-    let mut sections = Sections::of(payloads())?;
+    let mut sections = Sections::of(sample, heavy, payloads())?;
     let (mut module, mut code, mut sites) =
         (wasm_encoder::Module::new(), CodeSection::new(), Sites::default());
-    let mut bodies = 0;
+    let (mut bodies, mut operators) = (0, Vec::new());
     for payload in payloads() {
         match payload? {
             Payload::CodeSectionStart { count, .. } => {
+                sections.close_globals(&mut module);
                 bodies = count;
                 if count == 0 {
                     module.section(&code);
                 }
             }
             Payload::CodeSectionEntry(body) => {
-                let (index, params) = sections.function(code.len());
-                let (function, found) = body::lower(&mut sections, &body, params, heavy.has(index))?;
-                code.function(&function);
-                sites.push(found);
+                let (position, survey) = (code.len(), sections.take_survey(code.len()));
+                let is_heavy = heavy.has(sections.function(position).0);
+                let written = body::lower(&mut sections, &body, (position, &survey), is_heavy)?;
+                code.function(&written.function);
+                sites.push(written.sites);
+                operators.push(written.made);
                 if code.len() == bodies {
                     module.section(&code);
                 }
@@ -81,7 +107,12 @@ fn write(wasm: &[u8], heavy: &Heavy) -> Result<Lowered, Refused> {
             payload => sections.section(&mut module, payload)?,
         }
     }
-    Ok(Lowered { wasm: module.finish(), sites })
+    let pending = sections.globals.pending;
+    let exceptions = sections.are_thrown().then(|| Exceptions {
+        made: Arc::new(Made { first: sample.imported_functions(), operators, pending }),
+        places: sections.into_places(),
+    });
+    Ok(Lowered { wasm: module.finish(), sites, exceptions })
 }
 
 #[cfg(test)]

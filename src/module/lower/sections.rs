@@ -1,26 +1,31 @@
 //! All sections but custom ones.
 
+use std::collections::{BTreeMap, HashSet};
+
 use wasm_encoder::{
-    ConstExpr, DataCountSection, DataSection, ElementSection, Elements, ExportSection, FunctionSection,
-    GlobalSection, HeapType, ImportSection, MemorySection, Module, StartSection, TableSection, TypeSection,
-    reencode, reencode::Reencode,
+    BlockType, ConstExpr, DataCountSection, DataSection, ElementSection, Elements, ExportSection,
+    FunctionSection, GlobalSection, HeapType, ImportSection, MemorySection, Module, StartSection,
+    TableSection, TypeSection, reencode, reencode::Reencode,
 };
 use wasmparser::{
-    CompositeInnerType, ElementItems, ElementKind, ExternalKind, MemArg, MemArgTarget, Payload, TableInit,
-    TypeRef, ValType,
+    CompositeInnerType, ElementItems, ElementKind, ExternalKind, FunctionBody, MemArg, MemArgTarget, Payload,
+    TableInit, TypeRef, ValType,
 };
 
-use crate::module::limits::MAX_INLINED;
+use crate::module::{
+    FuncIndex, Module as Sample,
+    limits::{LOWERED_BYTES, LOWERED_PER_BYTE, MAX_INLINED},
+    weight::Heavy,
+};
 
-use super::{atomics::Memory, lacking::is_lacking};
-
-/// Why a module cannot be written anew.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Reason(&'static str);
-
-/// As wasm-encoder has it.
-pub(super) type Refused = reencode::Error<Reason>;
+use super::{
+    atomics::Memory,
+    globals::Globals,
+    lacking::{is_exception, is_exception_ref, is_lacking},
+    nulls,
+    refusal::{Reason, Refused, refused},
+    survey::Survey,
+};
 
 fn encoded(expr: &ConstExpr) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -28,69 +33,213 @@ fn encoded(expr: &ConstExpr) -> Vec<u8> {
     bytes
 }
 
-fn refused<T>(reason: &'static str) -> Result<T, Refused> {
-    Err(Refused::UserError(Reason(reason)))
-}
-
 /// What of a module is known while it is written anew.
-#[derive(Default)]
-pub(super) struct Sections {
-    /// Parameters of each type; `None` of one that is no function.
-    types: Vec<Option<u32>>,
-    imported: u32,
-    /// Types of the defined functions.
-    functions: Vec<u32>,
+pub(super) struct Sections<'m> {
+    sample: &'m Sample,
+    heavy: &'m Heavy,
     memories: Vec<Memory>,
     /// Initial values of globals, of those that are defined and never change.
-    globals: Vec<Option<Vec<u8>>>,
+    initial: Vec<Option<Vec<u8>>>,
+    /// How many of them were written, with those that are imported.
+    defined_globals: usize,
+    /// What the bodies need, in their order.
+    surveys: Vec<Survey>,
+    are_thrown: bool,
+    /// The `ref.is_null`s that ask of an exception: position of the function, and offset in its body.
+    of_exceptions: HashSet<(u32, u32)>,
+    /// Types of our own, behind the sample's: of the `try`s and of the functions that have each type.
+    pad_types: BTreeMap<u32, u32>,
+    body_types: BTreeMap<u32, u32>,
+    /// Globals of our own, and whether they are written.
+    pub(super) globals: Globals,
+    are_globals_written: bool,
+    /// Bytes of code that may still be written.
+    pub(super) room: usize,
+    /// Operators that throw: position of the function, and offset in its body.
+    places: Vec<(u32, u32)>,
 }
 
-impl Sections {
+impl<'m> Sections<'m> {
     /// What of a valid module must be known before any of it is written.
     pub(super) fn of<'w>(
+        sample: &'m Sample,
+        heavy: &'m Heavy,
         payloads: impl Iterator<Item = wasmparser::Result<Payload<'w>>>,
     ) -> Result<Self, Refused> {
-        let mut sections = Self::default();
+        let room = sample.core().bytes.len().saturating_mul(LOWERED_PER_BYTE).saturating_add(LOWERED_BYTES);
+        let mut sections = Self {
+            sample,
+            heavy,
+            memories: Vec::new(),
+            initial: Vec::new(),
+            defined_globals: 0,
+            surveys: Vec::new(),
+            are_thrown: false,
+            of_exceptions: HashSet::new(),
+            pad_types: BTreeMap::new(),
+            body_types: BTreeMap::new(),
+            globals: Globals::default(),
+            are_globals_written: false,
+            room,
+            places: Vec::new(),
+        };
         for payload in payloads {
             sections.note(payload?)?;
         }
+        sections.settle();
+        sections.of_exceptions = nulls::of_exceptions(sample, &sections.surveys)?;
         Ok(sections)
     }
 
-    /// Index and parameters of the defined function at `position`.
-    pub(super) fn function(&self, position: u32) -> (u32, u32) {
-        let ty = self.functions.get(position as usize);
-        let params = ty.and_then(|&ty| *self.types.get(ty as usize)?);
-        (self.imported.saturating_add(position), params.unwrap_or(0))
+    /// What all of the module asks for.
+    fn settle(&mut self) {
+        self.are_thrown = self.surveys.iter().any(|survey| survey.throws);
+        if !self.are_thrown {
+            return;
+        }
+        let of = |ty: u32| self.sample.sections.types.get(ty as usize).and_then(Option::as_ref);
+        let pads = self.surveys.iter().flat_map(|survey| &survey.types);
+        let pads = pads.filter(|ty| of(**ty).is_some_and(|ty| !ty.params().is_empty()));
+        let throwing = self.surveys.iter().zip(&self.sample.sections.functions);
+        let bodies = throwing.filter(|(survey, _)| survey.can_throw).map(|(_, ty)| ty.0);
+        let bodies = bodies.filter(|ty| of(*ty).is_some_and(|ty| ty.results().len() > 1));
+        let mut next = self.sample.sections.types.len() as u32..;
+        let mut number = |types: BTreeMap<u32, u32>| -> BTreeMap<u32, u32> {
+            types.into_keys().zip(next.by_ref()).collect()
+        };
+        let pads = number(pads.map(|&ty| (ty, 0)).collect());
+        let bodies = number(bodies.map(|ty| (ty, 0)).collect());
+        (self.pad_types, self.body_types) = (pads, bodies);
+        self.globals = Globals::of(self.sample, self.initial.len() as u32);
+    }
+
+    /// Whether the `ref.is_null` at `offset` in the body at `position` asks of an exception.
+    pub(super) fn is_of_exception(&self, position: u32, offset: u32) -> bool {
+        self.of_exceptions.contains(&(position, offset))
+    }
+
+    /// Whether something is thrown anywhere in the module.
+    pub(super) fn are_thrown(&self) -> bool {
+        self.are_thrown
+    }
+
+    /// Index of the defined function at `position`.
+    pub(super) fn function(&self, position: u32) -> FuncIndex {
+        FuncIndex(self.sample.imported_functions().saturating_add(position))
+    }
+
+    /// What the body at `position` has.
+    pub(super) fn take_survey(&mut self, position: u32) -> Survey {
+        self.surveys.get_mut(position as usize).map(std::mem::take).unwrap_or_default()
+    }
+
+    fn type_of(&self, position: u32) -> Option<&'m wasmparser::FuncType> {
+        self.sample.func_type(self.function(position))
+    }
+
+    /// Parameters of the defined function at `position`.
+    pub(super) fn params(&self, position: u32) -> &'m [ValType] {
+        self.type_of(position).map_or(&[], wasmparser::FuncType::params)
+    }
+
+    /// Zeros and nulls for its results.
+    pub(super) fn zeros(
+        &mut self,
+        position: u32,
+    ) -> Result<Vec<wasm_encoder::Instruction<'static>>, Refused> {
+        use wasm_encoder::Instruction as I;
+        let results = self.type_of(position).map_or(&[][..], wasmparser::FuncType::results);
+        let zero = |&ty: &ValType| {
+            Ok(match self.val_type(ty)? {
+                wasm_encoder::ValType::I32 => I::I32Const(0),
+                wasm_encoder::ValType::I64 => I::I64Const(0),
+                wasm_encoder::ValType::F32 => I::F32Const(0.0.into()),
+                wasm_encoder::ValType::F64 => I::F64Const(0.0.into()),
+                wasm_encoder::ValType::V128 => I::V128Const(0),
+                wasm_encoder::ValType::Ref(ty) => I::RefNull(ty.heap_type),
+            })
+        };
+        results.iter().map(zero).collect()
+    }
+
+    /// The type of a block in which all of its code stands.
+    pub(super) fn body_type(&mut self, position: u32) -> Result<BlockType, Refused> {
+        Ok(match *self.type_of(position).map_or(&[][..], wasmparser::FuncType::results) {
+            [] => BlockType::Empty,
+            [one] => BlockType::Result(self.val_type(one)?),
+            _ => {
+                let ty = self.sample.sections.functions.get(position as usize);
+                let index = ty.and_then(|ty| self.body_types.get(&ty.0));
+                index.map_or(BlockType::Empty, |&index| BlockType::FunctionType(index))
+            }
+        })
+    }
+
+    /// The type of a block that takes what one of this type takes, and gives nothing.
+    pub(super) fn pad_type(&self, ty: wasmparser::BlockType) -> BlockType {
+        let index = match ty {
+            wasmparser::BlockType::FuncType(index) => self.pad_types.get(&index),
+            _ => None,
+        };
+        index.map_or(BlockType::Empty, |&index| BlockType::FunctionType(index))
+    }
+
+    /// Whether an operator calls an imported function by its index.
+    pub(super) fn is_import(&self, operator: &wasmparser::Operator<'_>) -> bool {
+        matches!(operator, wasmparser::Operator::Call { function_index }
+            if *function_index < self.sample.imported_functions())
+    }
+
+    /// The number of the tag with this index.
+    pub(super) fn number(&self, tag: u32) -> u32 {
+        self.sample.tags().number(tag).unwrap_or(0)
+    }
+
+    /// What an exception with the tag of this index carries.
+    pub(super) fn tag_params(&self, tag: u32) -> &'m [ValType] {
+        self.sample.tag_params(self.number(tag))
+    }
+
+    /// How many tags are small, how many there are, and in how many bits one is recorded.
+    pub(super) fn tags(&self) -> (u32, u32, u32) {
+        let tags = self.sample.tags();
+        (tags.small(), tags.len(), tags.bits())
+    }
+
+    /// The globals that operands of these types are kept in.
+    pub(super) fn slots(&self, params: &[ValType]) -> Vec<u32> {
+        self.globals.slots(self.sample, params)
+    }
+
+    /// A number for the operator at `offset` in the body at `position`, which throws.
+    pub(super) fn place(&mut self, position: u32, offset: u32) -> u32 {
+        self.places.push((position, offset));
+        self.places.len() as u32 - 1
+    }
+
+    pub(super) fn into_places(self) -> Vec<(u32, u32)> {
+        self.places
     }
 
     /// Notes what other sections must know.
     fn note(&mut self, payload: Payload<'_>) -> Result<(), Refused> {
         match payload {
-            Payload::TypeSection(groups) => {
-                for group in groups {
-                    let params = group?.into_types().map(|ty| match ty.composite_type.inner {
-                        CompositeInnerType::Func(ty) => Some(ty.params().len() as u32),
-                        _ => None,
-                    });
-                    self.types.extend(params);
-                }
-            }
             Payload::ImportSection(imports) => {
                 for import in imports.into_imports() {
                     match import?.ty {
-                        TypeRef::Func(_) | TypeRef::FuncExact(_) => self.imported += 1,
                         TypeRef::Memory(ty) => self.note_memory(ty),
-                        TypeRef::Global(_) => self.globals.push(None),
-                        TypeRef::Table(_) | TypeRef::Tag(_) => {}
+                        TypeRef::Global(_) => {
+                            self.initial.push(None);
+                            self.defined_globals += 1;
+                        }
+                        _ => {}
                     }
                 }
             }
-            Payload::FunctionSection(functions) => {
-                for ty in functions {
-                    self.functions.push(ty?);
-                }
+            Payload::GlobalSection(globals) => {
+                self.initial.extend((0..globals.count()).map(|_| None));
             }
+            Payload::CodeSectionEntry(body) => self.survey(&body)?,
             Payload::MemorySection(memories) => {
                 for memory in memories {
                     self.note_memory(memory?);
@@ -98,6 +247,13 @@ impl Sections {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    fn survey(&mut self, body: &FunctionBody<'_>) -> Result<(), Refused> {
+        let function = self.function(self.surveys.len() as u32);
+        let survey = if self.heavy.has(function.0) { Survey::default() } else { Survey::of(body)? };
+        self.surveys.push(survey);
         Ok(())
     }
 
@@ -124,6 +280,9 @@ impl Sections {
                 module.section(&written);
             }};
         }
+        if is_behind_globals(&payload) {
+            self.close_globals(module);
+        }
         match payload {
             Payload::TypeSection(all) => write!(TypeSection::new(), parse_type_section, all),
             Payload::ImportSection(all) => write!(ImportSection::new(), parse_import_section, all),
@@ -144,13 +303,44 @@ impl Sections {
         Ok(())
     }
 
+    /// No section of globals can follow.
+    pub(super) fn close_globals(&mut self, module: &mut Module) {
+        if self.are_thrown && !self.are_globals_written {
+            let mut written = GlobalSection::new();
+            self.write_globals(&mut written);
+            module.section(&written);
+        }
+    }
+
+    /// Writes the globals of our own.
+    pub(super) fn write_globals(&mut self, globals: &mut GlobalSection) {
+        if self.are_thrown && !self.are_globals_written {
+            self.globals.write(globals);
+            self.are_globals_written = true;
+        }
+    }
+
+    /// Writes the types of our own.
+    fn write_types(&mut self, types: &mut TypeSection) -> Result<(), Refused> {
+        let of = |index: &u32| self.sample.sections.types.get(*index as usize).and_then(Option::as_ref);
+        let pads = self.pad_types.keys().filter_map(of).map(|ty| (ty.params(), &[][..]));
+        let bodies = self.body_types.keys().filter_map(of).map(|ty| (&[][..], ty.results()));
+        let all: Vec<_> = pads.chain(bodies).collect();
+        for (params, results) in all {
+            let ty = wasmparser::FuncType::new(params.iter().copied(), results.iter().copied());
+            let ty = Reencode::func_type(self, ty)?;
+            types.ty().func_type(&ty);
+        }
+        Ok(())
+    }
+
     /// Whether a heap type is of functions.
     fn is_function(&self, ty: wasmparser::HeapType) -> bool {
         use wasmparser::{AbstractHeapType as A, HeapType as H, UnpackedIndex};
         match ty {
             H::Abstract { ty, .. } => matches!(ty, A::Func | A::NoFunc),
             H::Concrete(UnpackedIndex::Module(index)) | H::Exact(UnpackedIndex::Module(index)) => {
-                self.types.get(index as usize).is_some_and(Option::is_some)
+                self.sample.sections.types.get(index as usize).is_some_and(Option::is_some)
             }
             _ => false,
         }
@@ -162,12 +352,15 @@ impl Sections {
         let mut operators = expr.get_operators_reader();
         while !operators.is_end_then_eof() {
             let operator = operators.read()?;
+            if matches!(operator, wasmparser::Operator::RefNull { hty } if is_exception(hty)) {
+                return self.null(ty);
+            }
             if is_lacking(&operator) {
                 return self.null(ty);
             }
             // The engine knows the values of imported globals only.
             if let wasmparser::Operator::GlobalGet { global_index } = operator
-                && let Some(Some(value)) = self.globals.get(global_index as usize)
+                && let Some(Some(value)) = self.initial.get(global_index as usize)
             {
                 bytes.extend_from_slice(value);
                 continue;
@@ -179,13 +372,26 @@ impl Sections {
 
     fn null(&mut self, ty: ValType) -> Result<ConstExpr, Refused> {
         match ty {
+            ty if is_exception_ref(ty) => Ok(ConstExpr::v128_const(0)),
             ValType::Ref(ty) => Ok(ConstExpr::ref_null(self.heap_type(ty.heap_type())?)),
             _ => refused("a number that is made from references"),
         }
     }
 }
 
-impl Reencode for Sections {
+/// Whether a section stands behind those of globals.
+fn is_behind_globals(payload: &Payload<'_>) -> bool {
+    matches!(
+        payload,
+        Payload::ExportSection(_)
+            | Payload::StartSection { .. }
+            | Payload::ElementSection(_)
+            | Payload::DataCountSection { .. }
+            | Payload::DataSection(_)
+    )
+}
+
+impl Reencode for Sections<'_> {
     type Error = Reason;
 
     fn parse_recursive_type_group(
@@ -206,14 +412,22 @@ impl Reencode for Sections {
             for ty in group?.into_types() {
                 match ty.composite_type.inner {
                     CompositeInnerType::Func(ty) => {
-                        let ty = self.func_type(ty)?;
+                        let ty = Reencode::func_type(self, ty)?;
                         types.ty().func_type(&ty);
                     }
                     _ => types.ty().function([], []),
                 }
             }
         }
-        Ok(())
+        self.write_types(types)
+    }
+
+    /// A reference to an exception is what it holds.
+    fn val_type(&mut self, ty: ValType) -> Result<wasm_encoder::ValType, Refused> {
+        match is_exception_ref(ty) {
+            true => Ok(wasm_encoder::ValType::V128),
+            false => reencode::utils::val_type(self, ty),
+        }
     }
 
     fn heap_type(&mut self, ty: wasmparser::HeapType) -> Result<HeapType, Refused> {
@@ -221,6 +435,9 @@ impl Reencode for Sections {
     }
 
     fn ref_type(&mut self, ty: wasmparser::RefType) -> Result<wasm_encoder::RefType, Refused> {
+        if is_exception(ty.heap_type()) {
+            return refused("a table or segment of exceptions");
+        }
         Ok(wasm_encoder::RefType { nullable: true, heap_type: self.heap_type(ty.heap_type())? })
     }
 
@@ -285,6 +502,18 @@ impl Reencode for Sections {
         Ok(())
     }
 
+    fn parse_global_section(
+        &mut self,
+        globals: &mut GlobalSection,
+        section: wasmparser::GlobalSectionReader<'_>,
+    ) -> Result<(), Refused> {
+        for global in section {
+            self.parse_global(globals, global?)?;
+        }
+        self.write_globals(globals);
+        Ok(())
+    }
+
     fn parse_global(
         &mut self,
         globals: &mut GlobalSection,
@@ -294,7 +523,13 @@ impl Reencode for Sections {
         let mut bytes = encoded(&value);
         // Without its `end`.
         bytes.pop();
-        self.globals.push(Some(bytes).filter(|bytes| !global.ty.mutable && bytes.len() <= MAX_INLINED));
+        if !global.ty.mutable
+            && bytes.len() <= MAX_INLINED
+            && let Some(initial) = self.initial.get_mut(self.defined_globals)
+        {
+            *initial = Some(bytes);
+        }
+        self.defined_globals += 1;
         globals.global(self.global_type(global.ty)?, &value);
         Ok(())
     }

@@ -11,6 +11,8 @@ pub(crate) enum Stop {
     NotShared,
     /// A wait without an end that nobody can end.
     Deadlock,
+    /// A reference to no exception is thrown.
+    NullException,
 }
 
 /// From here on, up to the next.

@@ -8,13 +8,25 @@ use super::sites::{FunctionSites, Stop};
 pub(super) struct Writer {
     function: Function,
     sites: FunctionSites,
+    /// Operators of our own before which nothing stops, as the engine is told of them.
+    made: Vec<u32>,
     /// Offset in the sample's body of the operator that is read.
     offset: u32,
 }
 
+/// A body that was written.
+pub(super) struct Written {
+    pub(super) function: Function,
+    /// Where its operators come from.
+    pub(super) sites: FunctionSites,
+    /// As the engine is told of them.
+    pub(super) made: Box<[u32]>,
+}
+
 impl Writer {
     pub(super) fn new(locals: Vec<(u32, ValType)>) -> Self {
-        Self { function: Function::new(locals), sites: FunctionSites::default(), offset: 0 }
+        let (sites, made) = (FunctionSites::default(), Vec::new());
+        Self { function: Function::new(locals), sites, made, offset: 0 }
     }
 
     /// The operator at this offset in the sample's body is read.
@@ -22,9 +34,18 @@ impl Writer {
         self.offset = offset;
     }
 
-    /// The body, and where its operators come from.
-    pub(super) fn finish(self) -> (Function, FunctionSites) {
-        (self.function, self.sites)
+    /// Offset in the sample's body of the operator that is read.
+    pub(super) fn offset(&self) -> u32 {
+        self.offset
+    }
+
+    pub(super) fn finish(self) -> Written {
+        Written { function: self.function, sites: self.sites, made: self.made.into() }
+    }
+
+    /// Bytes written so far.
+    pub(super) fn len(&self) -> usize {
+        self.function.byte_len()
     }
 
     fn position(&self) -> u32 {
@@ -41,6 +62,18 @@ impl Writer {
     pub(super) fn made(&mut self, instruction: &Instruction<'_>, stop: Option<Stop>) {
         self.sites.made(self.position(), self.offset, stop);
         self.function.instruction(instruction);
+    }
+
+    /// One of our own that follows what the operator did: nothing stops before it.
+    pub(super) fn after(&mut self, instruction: &Instruction<'_>) {
+        self.made.push(self.position() << 1);
+        self.made(instruction, None);
+    }
+
+    /// As [`Self::after`], of one that records nothing, and cannot trap.
+    pub(super) fn silent(&mut self, instruction: &Instruction<'_>) {
+        self.made.push(self.position() << 1 | 1);
+        self.made(instruction, None);
     }
 
     /// Whoever gets here stops.

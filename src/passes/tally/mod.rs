@@ -59,6 +59,8 @@ pub(super) struct Tally {
     pub(super) blocks: Blocks,
     /// Blocks that were cut short: number and instructions → how often.
     pub(super) cuts: BTreeMap<(usize, u32), u64>,
+    /// How often exceptions went from a block to a landing pad, and from one to another block, by number.
+    pub(super) exceptional: HashMap<(usize, usize), u64>,
     pub(super) growth: Growth,
     pub(super) ends: Ends,
     pub(super) functions: Vec<Function>,
@@ -89,6 +91,7 @@ impl Tally {
         Self {
             blocks: Blocks::default(),
             cuts: BTreeMap::new(),
+            exceptional: HashMap::new(),
             growth: Growth::new(),
             ends: Ends::new(),
             functions: Vec::new(),
@@ -289,6 +292,19 @@ impl Visitor for Tally {
     #[inline]
     fn leave(&mut self, _: ExecutedBlock<'_>) {
         self.stack.pop(true);
+    }
+
+    fn unwind(&mut self, _: ExecutedBlock<'_>) {
+        self.stack.pop(false);
+    }
+
+    fn land(&mut self, from: ExecutedBlock<'_>, pad: ExecutedBlock<'_>) {
+        self.block(pad);
+        *self.exceptional.entry((from.number(), pad.number())).or_default() += 1;
+    }
+
+    fn catch(&mut self, pad: ExecutedBlock<'_>, to: ExecutedBlock<'_>) {
+        *self.exceptional.entry((pad.number(), to.number())).or_default() += 1;
     }
 
     fn host_call(&mut self, run: Option<ExecutedBlock<'_>>, call: HostCall<'_>) {

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{limits, page::Page, parts};
 use crate::{
     sandbox::EntryEnd,
-    text::{clip, grouped, plural},
+    text::{self, clip, grouped, plural},
 };
 
 pub(super) fn of(page: &Page<'_, '_>) -> Option<Markup> {
@@ -78,6 +78,10 @@ fn end(end: &EntryEnd) -> String {
         EntryEnd::Exited { code } => format!("exited with code {code}"),
         EntryEnd::Trapped { trap } => clip(&format!("trapped: {}", trap.message()), limits::TEXT),
         EntryEnd::Stopped { limit } => format!("stopped: {limit}"),
+        EntryEnd::Thrown { tag, name, operands } => {
+            let thrown = text::thrown(*tag, name.as_deref(), operands);
+            clip(&format!("not caught: {thrown}"), limits::TEXT)
+        }
         EntryEnd::Aborted { message } => clip(&format!("ended by the host: {message}"), limits::TEXT),
         EntryEnd::Failed { message } => clip(&format!("failed: {message}"), limits::TEXT),
     }

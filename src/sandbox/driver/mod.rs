@@ -542,7 +542,10 @@ fn status_of(end: &EntryEnd) -> Status {
     match end {
         EntryEnd::Returned | EntryEnd::Exited { .. } => Status::Exited,
         EntryEnd::Stopped { .. } => Status::Stopped,
-        EntryEnd::Trapped { .. } | EntryEnd::Aborted { .. } | EntryEnd::Failed { .. } => Status::Trapped,
+        EntryEnd::Trapped { .. }
+        | EntryEnd::Thrown { .. }
+        | EntryEnd::Aborted { .. }
+        | EntryEnd::Failed { .. } => Status::Trapped,
     }
 }
 
@@ -553,6 +556,10 @@ fn end_of(outcome: Outcome, exit: Option<i32>, is_unwound: bool) -> Ended {
         Outcome::Returned(results) => (EntryEnd::Returned, results, None),
         Outcome::Trapped { code, site } => (EntryEnd::Trapped { trap: code }, Vec::new(), site),
         Outcome::Stopped { limit, site } => (EntryEnd::Stopped { limit }, Vec::new(), site),
+        Outcome::Thrown { tag, name, operands, site } => {
+            let operands = operands.iter().map(ToString::to_string).collect();
+            (EntryEnd::Thrown { tag, name, operands }, Vec::new(), site)
+        }
         Outcome::HostError { message, site } => match exit {
             Some(code) => (EntryEnd::Exited { code }, Vec::new(), site),
             None if is_unwound => (EntryEnd::Returned, Vec::new(), site),

@@ -238,6 +238,10 @@ impl Walker for Explorer<'_, '_> {
         Ok(back)
     }
 
+    fn throw(&mut self, _: u32) -> Result<u32, Dead> {
+        Err(DEAD)
+    }
+
     fn record(&mut self, _: u32) -> Result<u32, Dead> {
         Err(DEAD)
     }

@@ -19,6 +19,7 @@ mod memo;
 mod place;
 mod records;
 mod shelf;
+mod unwind;
 mod walk;
 
 use super::decisions::{Chunks, DecisionErrorKind, Source, Window};
@@ -133,6 +134,7 @@ enum AfterHost {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum How {
     Returned,
+    Thrown,
     Cut,
     HostFailed,
 }
@@ -241,6 +243,7 @@ impl<'t> Replay<'t> {
                 Ok(self.in_host(if is_tail { AfterHost::Return } else { AfterHost::Next(number) }))
             }
             Halt::Record(number) => self.pull(visitor, number),
+            Halt::Thrown(number) => self.throw(visitor, number),
         }
     }
 
@@ -384,9 +387,15 @@ impl<'t> Replay<'t> {
     fn end(&mut self, visitor: &mut impl Visitor, how: How) -> Result<State, ReplayErrorKind> {
         // Records are pulled in their order, so an `End` is that of the last invocation.
         let Some(Record::End(end)) = self.records.peek() else { return Err(self.unexpected("End")) };
-        if (how == How::Returned) != (*end == End::Returned) {
+        let fits = match how {
+            How::Returned => *end == End::Returned,
+            How::Thrown => *end == End::Thrown,
+            How::Cut | How::HostFailed => !matches!(end, End::Returned | End::Thrown),
+        };
+        if !fits {
             let how = match how {
                 How::Returned => "returned",
+                How::Thrown => "was left by an exception",
                 How::Cut => "was cut short",
                 How::HostFailed => "failed in a host function",
             };

@@ -34,6 +34,8 @@ pub(super) enum Halt {
     },
     /// `memory.grow` and the like.
     Record(u32),
+    /// An exception is thrown at the end of this block.
+    Thrown(u32),
 }
 
 /// Why a step leads nowhere.
@@ -88,7 +90,7 @@ impl<'t> Replay<'t> {
 
     #[cold]
     #[inline(never)]
-    fn refill(&mut self, low: Window, instructions: u64) -> Result<Window, ReplayErrorKind> {
+    pub(super) fn refill(&mut self, low: Window, instructions: u64) -> Result<Window, ReplayErrorKind> {
         if instructions > self.limits.max_instructions {
             return Err(self.too_long(instructions));
         }
@@ -275,6 +277,11 @@ impl<V: Visitor> Walker for Walk<'_, '_, V> {
             Some(BOTTOM) | None => Err(Ok(Halt::Returned)),
             Some(back) => Ok(back),
         }
+    }
+
+    #[inline(always)]
+    fn throw(&mut self, number: u32) -> Result<u32, Stop> {
+        Err(Ok(Halt::Thrown(number)))
     }
 
     #[inline(always)]

@@ -11,7 +11,7 @@ use super::super::{
     translate::translate,
     visitor::Visitor,
 };
-use super::{CUT, Frame, Invocation, Machine, RETURNED, Result, State, too_deep};
+use super::{CUT, Frame, Invocation, Machine, RETURNED, Result, State, THROWN, too_deep};
 
 impl Machine<'_> {
     pub(super) fn outside(&mut self, visitor: &mut impl Visitor) -> Result<()> {
@@ -208,8 +208,9 @@ impl Machine<'_> {
         };
         let fits = match end {
             End::Returned => how == RETURNED,
+            End::Thrown => how == THROWN,
             End::HostError => how == "failed in a host function",
-            End::Trapped { .. } => how != RETURNED,
+            End::Trapped { .. } => how != RETURNED && how != THROWN,
             End::Stopped { .. } | End::Failed { .. } => how == CUT || how == "failed in a host function",
         };
         if !fits {

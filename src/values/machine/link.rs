@@ -25,7 +25,7 @@ impl Machine<'_> {
         let layout = match &self.layouts[instance.module] {
             Some(layout) => Arc::clone(layout),
             None => {
-                let layout = Layout::read(module.core())
+                let layout = Layout::read(module)
                     .map_err(|error| ValuesErrorKind::Module(error.to_string().into()))?;
                 Arc::clone(self.layouts[instance.module].insert(Arc::new(layout)))
             }

@@ -65,6 +65,8 @@ impl Machine<'_> {
             code if is_bulk(code) => self.bulk(instr, visitor),
             Code::ReturnCall | Code::CallImport | Code::ReturnCallImport => self.call(instr, visitor),
             Code::CallIndirect | Code::ReturnCallIndirect => self.call_indirect(instr, visitor),
+            Code::Throw => self.throw(instr, visitor),
+            Code::ThrowRef => self.throw_ref(instr, visitor),
             _ => Err(ValuesErrorKind::Effects("unknown code")),
         }
     }

@@ -123,6 +123,8 @@ pub struct Taint<'t> {
     read: Option<Access>,
     written: Option<Access>,
     picks: u128,
+    /// The labels of what is thrown, as references hold it and by its operands.
+    thrown: ([Word; 2], Vec<Word>),
     origin: Option<Origin>,
     control: Control,
     memo: Memo,
@@ -157,6 +159,7 @@ impl<'t> Taint<'t> {
             read: None,
             written: None,
             picks: 0,
+            thrown: ([CLEAN; 2], Vec::new()),
             origin: None,
             control: Control::default(),
             memo: Memo::default(),

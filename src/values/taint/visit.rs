@@ -142,6 +142,38 @@ impl Visitor for Taint<'_> {
         }
     }
 
+    fn throws(&mut self, exception: Option<u32>, operands: Range<u32>, places: &[(u8, u8)]) {
+        let (mut packed, slot) = ([CLEAN; 2], |slot: u32| self.slots.get(self.fp + slot as usize));
+        self.thrown.1.clear();
+        match exception {
+            Some(first) => packed = [slot(first), slot(first + 1)],
+            None => self.thrown.1.extend(operands.map(slot)),
+        }
+        for (word, &(place, width)) in self.thrown.1.iter().zip(places) {
+            for (byte, &label) in (usize::from(place)..).zip(&word[..usize::from(width)]) {
+                packed[byte / 8][byte % 8] = label;
+            }
+        }
+        self.thrown.0 = packed;
+    }
+
+    fn catches(&mut self, exception: Option<u32>, operands: Range<u32>, places: &[(u8, u8)]) {
+        let packed = self.thrown.0;
+        if let Some(slot) = exception {
+            self.slots.set(self.fp + slot as usize, packed[0]);
+            self.slots.set(self.fp + slot as usize + 1, packed[1]);
+        }
+        for (index, slot) in operands.enumerate() {
+            let mut word = self.thrown.1.get(index).copied().unwrap_or(CLEAN);
+            if let Some(&(place, width)) = places.get(index) {
+                for (byte, label) in (usize::from(place)..).zip(&mut word[..usize::from(width)]) {
+                    *label = packed[byte / 8][byte % 8];
+                }
+            }
+            self.slots.set(self.fp + slot as usize, word);
+        }
+    }
+
     fn host_given(&mut self, origin: &Origin) {
         self.origin = Some(origin.clone());
     }

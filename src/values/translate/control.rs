@@ -45,7 +45,19 @@ impl Translator<'_> {
         let base_slot = self.stack.get(base).map_or_else(|| self.next_slot(), |entry| entry.home);
         let start = self.body.code.len() as u32;
         let (patches, otherwise) = (Vec::new(), None);
-        self.controls.push(Control { kind, ty, base, base_slot, start, patches, otherwise });
+        let (scope, pad, kept) = (self.scope(), None, None);
+        self.controls.push(Control {
+            kind,
+            ty,
+            base,
+            base_slot,
+            start,
+            patches,
+            otherwise,
+            scope,
+            pad,
+            kept,
+        });
         Ok(())
     }
 
@@ -184,7 +196,10 @@ impl Translator<'_> {
 
     pub(super) fn end(&mut self) -> Result<()> {
         if self.dead == 0 {
-            self.spill_all()?;
+            match self.controls.last().is_some_and(|control| control.kept.is_some()) {
+                true => self.end_handler()?,
+                false => self.spill_all()?,
+            }
         }
         self.dead = 0;
         let control = self.controls.pop().ok_or_else(|| self.invalid())?;
@@ -261,10 +276,11 @@ impl Translator<'_> {
         let first = self.stack.len().checked_sub(params).ok_or_else(|| self.invalid())?;
         self.spill_from(first)?;
         let base = self.stack.get(first).map_or_else(|| self.next_slot(), |entry| entry.home);
-        self.own(code, base, b, c, None)?;
+        let pc = self.own(code, base, b, c, None)?;
         if is_tail {
             return self.die();
         }
+        self.lands(pc);
         self.truncate(first)?;
         results.into_iter().for_each(|ty| self.push(Where::Home, ty));
         Ok(())

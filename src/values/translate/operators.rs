@@ -6,7 +6,7 @@ use crate::module::atomic::{Action, Atomic};
 
 use super::super::{
     code::{AtomicSite, Code, Far, Place, Ty},
-    layout::ty,
+    layout::{is_exception, ty},
     shape::Shape,
 };
 use super::{Result, Translator, Where};
@@ -250,6 +250,10 @@ impl Translator<'_> {
             O::I64Const { value } => self.push_const(value as u64, Ty::I64),
             O::F32Const { value } => self.push_const(u64::from(value.bits()), Ty::F32),
             O::F64Const { value } => self.push_const(value.bits(), Ty::F64),
+            O::RefNull { hty } if is_exception(hty) => {
+                let wide = self.add_wide(0);
+                self.result(Code::ConstWide, wide, 0, Ty::V128, None)?;
+            }
             O::RefNull { hty } => {
                 let ty = ty(ValType::Ref(wasmparser::RefType::new(true, hty).ok_or_else(|| self.invalid())?));
                 self.push_const(0, ty);
@@ -261,7 +265,8 @@ impl Translator<'_> {
             O::RefIsNull => {
                 let entry = self.pop()?;
                 let slot = self.slot(entry)?;
-                self.result(Code::RefIsNull, slot, 0, Ty::I32, Some(entry.ty))?;
+                let code = if entry.ty == Ty::V128 { Code::RefIsNullWide } else { Code::RefIsNull };
+                self.result(code, slot, 0, Ty::I32, Some(entry.ty))?;
             }
             O::V128Const { value } => {
                 let value = u128::from_le_bytes(*value.bytes());

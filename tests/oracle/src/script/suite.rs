@@ -54,6 +54,16 @@ pub fn atomics() -> &'static str {
     files.find(|file| file.name().starts_with("atomic")).expect("the suite has it").raw()
 }
 
+/// The scripts of exceptions, which wasmi does not run: names and texts.
+#[must_use]
+pub fn exceptions() -> Vec<(String, &'static str)> {
+    let mut files: Vec<_> = data::proposal(Proposal::ExceptionHandling)
+        .map(|file| (file.name().to_owned(), file.raw()))
+        .collect();
+    files.sort();
+    files
+}
+
 fn script(file: TestFile<'static>) -> Script {
     Script { name: format!("{}/{}", file.parent(), file.name()), text: file.raw() }
 }

@@ -1,0 +1,105 @@
+//! Globals that exceptions under way are kept in, behind those of the sample.
+
+use std::collections::HashSet;
+
+use wasm_encoder::{ConstExpr, GlobalSection, GlobalType, RefType};
+use wasmparser::{HeapType, UnpackedIndex, ValType};
+
+use crate::module::Module;
+
+use super::lacking::is_exception;
+
+/// Kinds of slots.
+const KINDS: usize = 7;
+/// Those of references to functions; others come behind.
+const OF_FUNCTIONS: usize = 5;
+
+/// Their indices.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Globals {
+    /// The number of the tag that is thrown, and 1; 0 if nothing is.
+    pub(super) pending: u32,
+    /// What is thrown, as references hold it.
+    pub(super) exception: u32,
+    /// The number of the operator that threw.
+    pub(super) place: u32,
+    /// The first slot, and how many there are of each kind.
+    first: u32,
+    counts: [u32; KINDS],
+}
+
+/// The kind of slot that a value of type `ty` has, and nothing else.
+fn kind(sample: &Module, ty: ValType) -> usize {
+    let is_function = |ty| match ty {
+        HeapType::Abstract { ty, .. } => {
+            matches!(ty, wasmparser::AbstractHeapType::Func | wasmparser::AbstractHeapType::NoFunc)
+        }
+        HeapType::Concrete(UnpackedIndex::Module(index)) | HeapType::Exact(UnpackedIndex::Module(index)) => {
+            sample.sections.types.get(index as usize).is_some_and(Option::is_some)
+        }
+        _ => false,
+    };
+    match ty {
+        ValType::I32 => 0,
+        ValType::I64 => 1,
+        ValType::F32 => 2,
+        ValType::F64 => 3,
+        ValType::V128 => 4,
+        ValType::Ref(ty) if is_exception(ty.heap_type()) => 4,
+        ValType::Ref(ty) if is_function(ty.heap_type()) => OF_FUNCTIONS,
+        ValType::Ref(_) => OF_FUNCTIONS + 1,
+    }
+}
+
+impl Globals {
+    /// Those of a module that has so many itself.
+    pub(super) fn of(sample: &Module, own: u32) -> Self {
+        let (mut counts, mut seen) = ([0u32; KINDS], HashSet::new());
+        for (_, ty) in (0..sample.tags().len()).filter_map(|number| sample.tags().tag(number)) {
+            let params = sample.sections.types.get(ty.position()).and_then(Option::as_ref);
+            let Some(params) = params.filter(|_| seen.insert(ty)) else { continue };
+            let mut needed = [0u32; KINDS];
+            params.params().iter().for_each(|&ty| needed[kind(sample, ty)] += 1);
+            counts.iter_mut().zip(needed).for_each(|(count, needed)| *count = needed.max(*count));
+        }
+        Self { pending: own, exception: own + 1, place: own + 2, first: own + 3, counts }
+    }
+
+    /// The slots of operands of these types.
+    pub(super) fn slots(&self, sample: &Module, params: &[ValType]) -> Vec<u32> {
+        let (mut next, mut first) = ([0u32; KINDS], self.first);
+        for (next, count) in next.iter_mut().zip(self.counts) {
+            *next = first;
+            first += count;
+        }
+        let slot = |&ty: &ValType| {
+            let next = &mut next[kind(sample, ty)];
+            *next += 1;
+            *next - 1
+        };
+        params.iter().map(slot).collect()
+    }
+
+    /// Writes them.
+    pub(super) fn write(&self, globals: &mut GlobalSection) {
+        use wasm_encoder::ValType as V;
+        let mut add = |ty, value: ConstExpr| {
+            globals.global(GlobalType { val_type: ty, mutable: true, shared: false }, &value);
+        };
+        add(V::I32, ConstExpr::i32_const(0));
+        add(V::V128, ConstExpr::v128_const(0));
+        add(V::I32, ConstExpr::i32_const(0));
+        let kinds = [
+            (V::I32, ConstExpr::i32_const(0)),
+            (V::I64, ConstExpr::i64_const(0)),
+            (V::F32, ConstExpr::f32_const(0.0.into())),
+            (V::F64, ConstExpr::f64_const(0.0.into())),
+            (V::V128, ConstExpr::v128_const(0)),
+            (V::Ref(RefType::FUNCREF), ConstExpr::ref_null(wasm_encoder::HeapType::FUNC)),
+            (V::Ref(RefType::EXTERNREF), ConstExpr::ref_null(wasm_encoder::HeapType::EXTERN)),
+        ];
+        for ((ty, value), count) in kinds.into_iter().zip(self.counts) {
+            (0..count).for_each(|_| add(ty, value.clone()));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What must be known of a body before it is written: what it needs, and which exceptions it throws again.
+
+use std::collections::BTreeMap;
+
+use wasmparser::{BlockType, FunctionBody, Operator};
+
+use crate::module::atomic::Atomic;
+
+use super::refusal::Refused;
+
+/// What a body has.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    pub(super) has_atomics: bool,
+    /// Whether an exception can be in it.
+    pub(super) can_throw: bool,
+    /// Whether it throws one itself.
+    pub(super) throws: bool,
+    /// Whether it asks whether a reference is null.
+    pub(super) has_is_null: bool,
+    /// The `try`s whose exception a `rethrow` names, by their offset in the body, each with the number of the
+    /// local that keeps it.
+    pub(super) kept: BTreeMap<u32, u32>,
+    /// Types of its `try`s, of those that are not written in place.
+    pub(super) types: Vec<u32>,
+}
+
+/// A construct: of a `try`, its offset, and in its handlers how many others hold it.
+enum Construct {
+    Other,
+    Try(u32),
+    Handlers(u32, u32),
+}
+
+impl Survey {
+    pub(super) fn of(body: &FunctionBody<'_>) -> Result<Self, Refused> {
+        let (mut survey, mut constructs, mut handlers) = (Self::default(), vec![Construct::Other], 0);
+        let start = body.range().start;
+        let mut operators = body.get_operators_reader()?;
+        while !operators.eof() {
+            let offset = (operators.original_position() - start) as u32;
+            let operator = operators.read()?;
+            match operator {
+                Operator::Try { blockty } => {
+                    survey.note_type(blockty);
+                    constructs.push(Construct::Try(offset));
+                }
+                Operator::TryTable { ref try_table } => {
+                    survey.note_type(try_table.ty);
+                    constructs.push(Construct::Other);
+                }
+                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+                    constructs.push(Construct::Other);
+                }
+                Operator::Catch { .. } | Operator::CatchAll => {
+                    if let Some(construct) = constructs.last_mut()
+                        && let Construct::Try(offset) = *construct
+                    {
+                        *construct = Construct::Handlers(offset, handlers);
+                        handlers += 1;
+                    }
+                }
+                Operator::End | Operator::Delegate { .. } => {
+                    if let Some(Construct::Handlers(..)) = constructs.pop() {
+                        handlers -= 1;
+                    }
+                }
+                Operator::Rethrow { relative_depth } => {
+                    survey.throws = true;
+                    let named = constructs.len().checked_sub(1 + relative_depth as usize);
+                    if let Some(Construct::Handlers(offset, number)) = named.and_then(|at| constructs.get(at))
+                    {
+                        survey.kept.insert(*offset, *number);
+                    }
+                }
+                Operator::RefIsNull => survey.has_is_null = true,
+                Operator::Throw { .. } | Operator::ThrowRef => survey.throws = true,
+                Operator::Call { .. } | Operator::CallIndirect { .. } => survey.can_throw = true,
+                operator => survey.has_atomics |= Atomic::of(&operator).is_some(),
+            }
+        }
+        survey.can_throw |= survey.throws;
+        Ok(survey)
+    }
+
+    fn note_type(&mut self, ty: BlockType) {
+        if let BlockType::FuncType(index) = ty
+            && self.types.last() != Some(&index)
+        {
+            self.types.push(index);
+        }
+    }
+
+    /// How many locals keep exceptions.
+    pub(super) fn locals(&self) -> u32 {
+        self.kept.values().max().map_or(0, |last| last + 1)
+    }
+}

@@ -1,0 +1,91 @@
+//! Exceptions, from where they are thrown to where they are caught, or out of the invocation.
+
+use crate::module::tags::Way;
+
+use super::super::step::{Unwinder, land, thrown};
+use super::super::{ReplayErrorKind, Visitor};
+use super::{BOTTOM, How, Replay, State};
+
+/// Why an exception comes no further.
+enum Stop {
+    /// It left the first frame.
+    Uncaught,
+    /// The invocation ended after a decision.
+    Cut,
+    Failed(ReplayErrorKind),
+}
+
+struct Unwinding<'u, 't, V> {
+    replay: &'u mut Replay<'t>,
+    visitor: &'u mut V,
+}
+
+impl<'t> Replay<'t> {
+    /// An exception is thrown at the end of block `number`; gives where it goes on.
+    pub(super) fn throw(
+        &mut self,
+        visitor: &mut impl Visitor,
+        number: u32,
+    ) -> Result<State, ReplayErrorKind> {
+        match self.follow(visitor, number) {
+            Ok(next) => Ok(State::At(next)),
+            Err(Stop::Uncaught) => self.end(visitor, How::Thrown),
+            Err(Stop::Cut) => self.end(visitor, How::Cut),
+            Err(Stop::Failed(kind)) => Err(kind),
+        }
+    }
+
+    fn follow(&mut self, visitor: &mut impl Visitor, number: u32) -> Result<u32, Stop> {
+        let (tags, index) = self.map.thrown(number);
+        let tag = match thrown(tags, index) {
+            Ok(tag) => tag,
+            Err(bits) => (0..bits).try_fold(0, |tag, _| Ok(tag << 1 | u32::from(self.bit()?)))?,
+        };
+        let index = self.map.thrown(number).0.tag(tag).map_or(tag, |(index, _)| index);
+        visitor.throw(self.map.run(number), index);
+        let landed = land(&mut Unwinding { replay: self, visitor }, number, tag)?;
+        if landed.is_loop && !self.bit()? {
+            return Err(Stop::Failed(ReplayErrorKind::NotTaken));
+        }
+        visitor.catch(self.map.run(landed.pad), self.map.run(landed.to));
+        Ok(landed.to)
+    }
+
+    /// Reads one bit; the invocation may end after it.
+    fn bit(&mut self) -> Result<bool, Stop> {
+        let bit = self.cursor.window.take_bit();
+        if self.cursor.window.is_low() {
+            self.cursor.window =
+                self.refill(self.cursor.window, self.cursor.instructions).map_err(Stop::Failed)?;
+        }
+        match self.cursor.window.is_spent() && self.is_cut_after_decision() {
+            true => Err(Stop::Cut),
+            false => Ok(bit),
+        }
+    }
+}
+
+impl<V: Visitor> Unwinder for Unwinding<'_, '_, V> {
+    type Block = u32;
+    type Stop = Stop;
+
+    fn pad(&self, at: u32) -> Option<u32> {
+        self.replay.map.landing_pad(at)
+    }
+
+    fn pass(&mut self, from: u32, pad: u32, tag: u32) -> Result<Way<u32>, Stop> {
+        let map = &self.replay.map;
+        self.visitor.land(map.run(from), map.run(pad));
+        self.replay.cursor.instructions += u64::from(map.blocks[pad as usize].len);
+        Ok(map.way(pad, tag))
+    }
+
+    fn leave(&mut self, at: u32) -> Result<u32, Stop> {
+        self.visitor.unwind(self.replay.map.run(at));
+        match self.replay.frames.pop() {
+            Some(BOTTOM) | None => Err(Stop::Uncaught),
+            // It would have gone on behind the block that called.
+            Some(back) => Ok(back - 1),
+        }
+    }
+}

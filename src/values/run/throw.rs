@@ -1,0 +1,193 @@
+//! Exceptions: thrown, followed to their handler, or out of the invocation.
+
+use crate::{
+    module::{
+        Takes,
+        tags::{Tags, places},
+    },
+    trace::{Trap, recorded::Taken},
+};
+
+use super::super::{
+    code::{Body, Caught, Instr, Ty},
+    error::ValuesErrorKind,
+    layout::Layout,
+    machine::{CUT, Machine, Result, THROWN, too_deep},
+    visitor::Visitor,
+};
+
+/// What is thrown.
+#[derive(Debug, Clone)]
+pub(super) struct Thrown {
+    number: u32,
+    /// As references hold it.
+    exception: u128,
+    operands: Vec<u64>,
+    places: Vec<(u8, u8)>,
+}
+
+/// What goes on.
+enum On {
+    /// The handler.
+    Caught,
+    /// Nothing: the invocation is over.
+    Out,
+}
+
+/// At which byte of an exception each operand is, and in how many; none if there is no room for them.
+fn places_of(number: u32, layout: &Layout) -> Vec<(u8, u8)> {
+    let params = layout.tag_params(number);
+    let width = |&ty: &_| if matches!(Ty::from(ty), Ty::I64 | Ty::F64) { 8 } else { 4 };
+    places(params).unwrap_or_default().into_iter().zip(params.iter().map(width)).collect()
+}
+
+/// An exception as a reference holds it.
+fn packed(number: u32, places: &[(u8, u8)], operands: &[u64]) -> u128 {
+    // No operand that has a place takes two slots.
+    let operands = operands.iter().zip(places);
+    operands
+        .fold(u128::from(number + 1), |all, (&operand, (place, _))| all | u128::from(operand) << (8 * place))
+}
+
+/// Its operands.
+fn unpacked(places: &[(u8, u8)], exception: u128) -> Vec<u64> {
+    let operand = |&(place, width): &(u8, u8)| {
+        let bits = (exception >> (8 * place)) as u64;
+        if width == 8 { bits } else { u64::from(bits as u32) }
+    };
+    places.iter().map(operand).collect()
+}
+
+/// The way of an exception out of a landing pad.
+fn way(body: &Body, tags: &Tags, pad: u32, number: u32) -> Option<Caught> {
+    let takes = |caught: &&Caught| match caught.takes {
+        Takes::Tag(index) => tags.number(index) == Some(number),
+        Takes::All | Takes::Rest => true,
+    };
+    body.pads.get(pad as usize)?.ways.iter().find(takes).copied()
+}
+
+impl Machine<'_> {
+    fn layout_here(&self) -> Result<&Layout> {
+        let unknown = || ValuesErrorKind::Effects("no function");
+        let frame = self.frames.last().ok_or_else(too_deep)?;
+        let (instance, _) = self.store.funcs[frame.func as usize].defined.ok_or_else(unknown)?;
+        let module = self.trace.instances.get(instance.0 as usize).ok_or_else(unknown)?.module;
+        self.layouts.get(module).and_then(Option::as_deref).ok_or_else(unknown)
+    }
+
+    /// `throw`; whether Wasm is left.
+    pub(super) fn throw(&mut self, instr: Instr, visitor: &mut impl Visitor) -> Result<bool> {
+        let fp = self.frames.last().ok_or_else(too_deep)?.fp;
+        let from = fp + instr.a as usize;
+        let operands = self.stack.get(from..from + instr.c as usize).unwrap_or_default().to_vec();
+        let places = places_of(instr.b, self.layout_here()?);
+        let exception = packed(instr.b, &places, &operands);
+        self.told(visitor, instr, &operands, &[], 0);
+        visitor.throws(None, instr.a..instr.a + instr.c, &places);
+        self.unwind(Thrown { number: instr.b, exception, operands, places }, visitor)
+    }
+
+    /// `throw_ref` or `rethrow`; whether Wasm is left.
+    pub(super) fn throw_ref(&mut self, instr: Instr, visitor: &mut impl Visitor) -> Result<bool> {
+        let slots = [self.here(instr.a), self.here(instr.a + 1)];
+        let exception = u128::from(slots[0]) | u128::from(slots[1]) << 64;
+        let operands = if instr.b == 0 { &slots[..] } else { &[] };
+        let Some(number) = (exception as u32).checked_sub(1) else {
+            return self.fails(visitor, instr, operands, Trap::NullException);
+        };
+        let tags = &self.layout_here()?.tags;
+        let (small, bits) = (tags.small(), tags.bits());
+        if number >= small {
+            return self.fails(visitor, instr, operands, Trap::Unsupported);
+        }
+        let places = places_of(number, self.layout_here()?);
+        let thrown = Thrown { number, exception, operands: unpacked(&places, exception), places };
+        self.told(visitor, instr, operands, &[], 0);
+        for bit in (0..bits).rev() {
+            if self.decides(number >> bit & 1 == 1, visitor)? {
+                return Ok(true);
+            }
+        }
+        visitor.throws(Some(instr.a), 0..0, &[]);
+        self.unwind(thrown, visitor)
+    }
+
+    /// Checks a decision; whether the invocation ended after it.
+    fn decides(&mut self, bit: bool, visitor: &mut impl Visitor) -> Result<bool> {
+        match self.check.decisions.takes(bit) {
+            Taken::Yes => Ok(false),
+            Taken::No => Err(self.wrong(bit)),
+            Taken::Last if self.is_cut_after_decision() => self.end(CUT, None, visitor).map(|()| true),
+            Taken::Last => self.plant().map(|()| false),
+        }
+    }
+
+    /// Follows an exception; whether Wasm is left.
+    fn unwind(&mut self, thrown: Thrown, visitor: &mut impl Visitor) -> Result<bool> {
+        let base = self.invocations.last().map_or(0, |invocation| invocation.base);
+        let mut is_caller = false;
+        loop {
+            let frame = *self.frames.last().ok_or_else(too_deep)?;
+            let body = self.store.funcs[frame.func as usize].body.clone();
+            let body = body.ok_or(ValuesErrorKind::Effects("no body"))?;
+            // One that called stands behind its call.
+            let mut pad = body.landing(frame.pc - usize::from(is_caller));
+            while let Some(here) = pad {
+                let number = thrown.number;
+                if let Some(caught) = way(&body, &self.layout_here()?.tags, here, number) {
+                    return match self.catch(&thrown, caught, visitor)? {
+                        On::Caught => Ok(false),
+                        On::Out => Ok(true),
+                    };
+                }
+                let passed = body.pads.get(here as usize);
+                if let Some(pc) = passed.and_then(|pad| pad.delegate) {
+                    self.pass_delegate(&body, pc, visitor);
+                }
+                pad = passed.and_then(|pad| pad.around);
+            }
+            self.frames.pop();
+            visitor.leave(&[]);
+            if self.frames.len() == base {
+                return self.end(THROWN, None, visitor).map(|()| true);
+            }
+            is_caller = true;
+        }
+    }
+
+    /// An exception passes a `delegate`.
+    fn pass_delegate(&mut self, body: &Body, pc: u32, visitor: &mut impl Visitor) {
+        if let (Some(frame), Some(&instr)) = (self.frames.last_mut(), body.code.get(pc as usize)) {
+            frame.pc = pc as usize;
+            self.count += u64::from(instr.n);
+            self.told(visitor, instr, &[], &[], 0);
+        }
+    }
+
+    /// It is caught in the top frame.
+    fn catch(&mut self, thrown: &Thrown, caught: Caught, visitor: &mut impl Visitor) -> Result<On> {
+        let exception = [thrown.exception as u64, (thrown.exception >> 64) as u64];
+        let operands = if caught.takes == Takes::All { &[][..] } else { &thrown.operands };
+        let before = if caught.keeps { &exception[..] } else { &[] };
+        let after = if caught.gives { &exception[..] } else { &[] };
+        let fp = self.frames.last().ok_or_else(too_deep)?.fp;
+        let first = fp + caught.to as usize;
+        let values = before.iter().chain(operands).chain(after);
+        for (slot, &value) in self.stack.get_mut(first..).unwrap_or_default().iter_mut().zip(values) {
+            *slot = value;
+        }
+        visitor.zeroed(first..first + before.len() + operands.len() + after.len());
+        let from = caught.to + before.len() as u32;
+        let behind = from + operands.len() as u32;
+        let exception = if caught.keeps { Some(caught.to) } else { Some(behind).filter(|_| caught.gives) };
+        visitor.catches(exception, from..behind, &thrown.places);
+        if caught.is_loop && self.decides(true, visitor)? {
+            return Ok(On::Out);
+        }
+        if let Some(frame) = self.frames.last_mut() {
+            frame.pc = caught.pc as usize;
+        }
+        Ok(On::Caught)
+    }
+}

@@ -1,0 +1,461 @@
+//! Exceptions, thrown and caught: the official scripts, and programs of our own whose results another engine
+//! gave. Each run is counted, valued again, and read back from its file.
+
+use std::{fs, process::Command};
+
+use wasmspoor::{
+    Options, Outcome, Session, Tracer, Value,
+    trace::{ControlEffect, Event, Trace, Trap},
+    values::{Machine, Nothing},
+};
+use wast::{
+    Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet,
+    core::{WastArgCore, WastRetCore},
+    parser::{self, ParseBuffer},
+};
+
+fn load(wasm: &[u8]) -> Session {
+    let tracer = Tracer::new(Options::default().effects(true));
+    let mut session = tracer.load(wasm).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(session.start().unwrap(), Outcome::Returned(Vec::new()));
+    session
+}
+
+/// What of a trace can be counted and valued again is so.
+fn checked(trace: &Trace) -> u64 {
+    let counted = trace.counts().unwrap_or_else(|error| panic!("{error}")).total;
+    let valued = Machine::new(trace).and_then(|mut machine| machine.run(&mut Nothing));
+    assert_eq!(valued.unwrap_or_else(|error| panic!("{error}")).instructions, counted);
+    counted
+}
+
+fn run(text: &str) -> (Outcome, Trace) {
+    let mut session = load(text.as_bytes());
+    let outcome = session.invoke("main", &[]).unwrap();
+    (outcome, session.finish())
+}
+
+/// How a program ends: with a number, with an exception that nothing caught, with a trap.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Ends {
+    With(i32),
+    /// The name of the tag, and what it carries.
+    Thrown(&'static str, &'static [Value]),
+    Trap(Trap),
+}
+
+fn ends(outcome: &Outcome) -> Result<i32, String> {
+    match outcome {
+        Outcome::Returned(values) => match values[..] {
+            [Value::I32(value)] => Ok(value),
+            _ => Err(format!("{values:?}")),
+        },
+        other => Err(format!("{other:?}")),
+    }
+}
+
+fn assert_ends(name: &str, outcome: &Outcome, expected: Ends) {
+    match (outcome, expected) {
+        (
+            Outcome::Thrown { name: Some(tag), operands, site: Some(_), .. },
+            Ends::Thrown(expected, values),
+        ) => {
+            assert_eq!((tag.as_str(), &operands[..]), (expected, values), "{name}");
+        }
+        (Outcome::Trapped { code, site: Some(_) }, Ends::Trap(expected)) => {
+            assert_eq!(*code, expected, "{name}");
+        }
+        (outcome, Ends::With(value)) => assert_eq!(ends(outcome), Ok(value), "{name}"),
+        (outcome, expected) => panic!("{name}: {outcome:?}, not {expected:?}"),
+    }
+}
+
+/// Functions and tags that the programs below share.
+const COMMON: &str = r#"
+    (memory (export "memory") 1)
+    (tag $e (export "e") (param i32)) (tag $f (export "f")) (tag $l (export "l") (param i64 i32))
+    (tag $big (export "big") (param i32 i64 f32 f64))
+    (table funcref (elem $throws $calls $fine))
+    (type $taking (func (param i32) (result i32)))
+    (func $throws (param i32) (result i32) (throw $e (local.get 0)))
+    (func $calls (param i32) (result i32) (i32.add (call $throws (local.get 0)) (i32.const 1000)))
+    (func $fine (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+    (func $odd (param i32) (result i32)
+        (if (i32.and (local.get 0) (i32.const 1)) (then (throw $e (local.get 0)))) (local.get 0))
+    (func $deep (param i32) (result i32)
+        (if (i32.eqz (local.get 0)) (then (throw $l (i64.const 1234567890123) (i32.const 77))))
+        (call $deep (i32.sub (local.get 0) (i32.const 1))))
+    (func $voids (param i32) (if (local.get 0) (then (throw $f))))"#;
+
+const CASES: &[(&str, &str, Ends)] = &[
+    ("caught in place", "try (result i32) (throw $e (i32.const 5)) catch $e end", Ends::With(5)),
+    (
+        "the first catch that fits",
+        "try (result i32) (throw $f) catch $e catch $f i32.const 2 catch_all i32.const 3 end",
+        Ends::With(2),
+    ),
+    (
+        "catch_all",
+        "try (result i32) (call $throws (i32.const 5)) catch $f i32.const 2 catch_all i32.const 3 end",
+        Ends::With(3),
+    ),
+    ("from a callee of a callee", "try (result i32) (call $calls (i32.const 6)) catch $e end", Ends::With(6)),
+    (
+        "nothing is thrown",
+        "try (result i32) (call $fine (i32.const 6)) catch $e drop i32.const 0 end",
+        Ends::With(7),
+    ),
+    (
+        "through an indirect call",
+        "try (result i32) (call_indirect (type $taking) (i32.const 9) (i32.const 1)) catch $e end",
+        Ends::With(9),
+    ),
+    (
+        "operands below stay",
+        "i32.const 100 try (result i32) (i32.const 1) (throw $e (i32.const 5)) catch $e end i32.add",
+        Ends::With(105),
+    ),
+    (
+        "a thousand frames",
+        "try (result i32) (call $deep (i32.const 1000)) catch $l (local.set $n) drop (local.get $n) end",
+        Ends::With(77),
+    ),
+    (
+        "in a loop",
+        "(loop $again
+            try (local.set $n (i32.add (local.get $n) (call $odd (local.get $i))))
+            catch $e (i32.mul (i32.const 100)) (i32.add (local.get $n)) (local.set $n) end
+            (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 200))))
+        (local.get $n)",
+        Ends::With(100 * 10_000 + 9_900),
+    ),
+    (
+        "catch inside catch",
+        "try (result i32) (throw $e (i32.const 3))
+        catch $e
+            (local.set $n)
+            try (result i32) (throw $l (i64.const 1) (i32.const 4))
+            catch $l (i32.add (local.get $n)) (local.set $n) drop (local.get $n) end
+        end",
+        Ends::With(7),
+    ),
+    (
+        "a handler throws outwards",
+        "try (result i32)
+            try (result i32) (throw $e (i32.const 3)) catch $e (throw $e (i32.const 4)) catch_all i32.const 9 end
+        catch $e end",
+        Ends::With(4),
+    ),
+    (
+        "rethrown",
+        "try (result i32)
+            try (result i32) (throw $e (i32.const 3)) catch_all (local.set $n (i32.const 10)) rethrow 0 end
+        catch $e (i32.add (local.get $n)) end",
+        Ends::With(13),
+    ),
+    (
+        "rethrown from within another handler",
+        "try (result i32)
+            try (result i32) (throw $e (i32.const 3))
+            catch $e drop
+                try (result i32) (throw $l (i64.const 1) (i32.const 4)) catch $l drop drop rethrow 1 end
+            end
+        catch $e end",
+        Ends::With(3),
+    ),
+    (
+        "rethrown after other exceptions",
+        "try (result i32)
+            try (result i32) (throw $l (i64.const 5) (i32.const 6))
+            catch_all
+                (loop $again
+                    try (call $voids (i32.const 1)) catch_all end
+                    (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 9))))
+                rethrow 0
+            end
+        catch $l (local.set $n) (i32.wrap_i64) (i32.mul (i32.const 10)) (i32.add (local.get $n)) end",
+        Ends::With(56),
+    ),
+    (
+        "delegated past a catch",
+        "try $outer (result i32)
+            try (result i32)
+                try (result i32) (throw $e (i32.const 3)) delegate $outer
+            catch_all i32.const 9 end
+        catch $e end",
+        Ends::With(3),
+    ),
+    (
+        "delegated to the function",
+        "try (result i32) try (result i32) (call $throws (i32.const 8)) delegate 1 catch_all i32.const 9 end",
+        Ends::Thrown("e", &[Value::I32(8)]),
+    ),
+    (
+        "delegated into a block",
+        "try (result i32)
+            (block $inner (result i32) try (result i32) (throw $e (i32.const 3)) delegate $inner)
+        catch $e end",
+        Ends::With(3),
+    ),
+    ("not caught", "(call $calls (i32.const 41))", Ends::Thrown("e", &[Value::I32(41)])),
+    (
+        "not caught, with two operands",
+        "(call $deep (i32.const 3))",
+        Ends::Thrown("l", &[Value::I64(1_234_567_890_123), Value::I32(77)]),
+    ),
+    (
+        "many operands",
+        "try (result i32)
+            (throw $big (i32.const 1) (i64.const 2) (f32.const 3) (f64.const 4))
+        catch $big
+            (i32.trunc_f64_s) (local.set $n) (i32.trunc_f32_s) (local.set $i) (i32.wrap_i64)
+            (i32.add (i32.mul (i32.const 10))) (i32.add (local.get $i)) (i32.add (local.get $n))
+        end",
+        Ends::With(1 + 20 + 3 + 4),
+    ),
+    ("a trap is no exception", "try (result i32) unreachable catch_all i32.const 1 end", Ends::Trap(Trap::Unreachable)),
+    (
+        "a branch out of a try",
+        "(block $out (result i32)
+            try (br $out (call $fine (i32.const 1))) catch_all end
+            i32.const 9)",
+        Ends::With(2),
+    ),
+    (
+        "a branch out of a handler, to a loop",
+        "(loop $again (result i32)
+            try (result i32)
+                (local.set $n (i32.add (local.get $n) (i32.const 1)))
+                (throw $e (local.get $n))
+            catch $e
+                (br_if $again (i32.lt_u (i32.const 20))) (local.get $n)
+            end)",
+        Ends::With(20),
+    ),
+    (
+        "returned from a handler",
+        "try (throw $f) catch $f (return (i32.const 4)) end i32.const 9",
+        Ends::With(4),
+    ),
+    (
+        "with parameters",
+        "(i32.const 5) try (param i32) (result i32) (call $odd) catch $e (i32.add (i32.const 50)) end",
+        Ends::With(55),
+    ),
+    (
+        "try_table",
+        "(block $h (result i32) (try_table (result i32) (catch $e $h) (call $calls (i32.const 5))) (return))
+        (i32.add (i32.const 60))",
+        Ends::With(65),
+    ),
+    (
+        "try_table to a loop around",
+        "(loop $again
+            (local.set $n (i32.add (local.get $n) (i32.const 1)))
+            (try_table (catch_all $again) (call $voids (i32.lt_u (local.get $n) (i32.const 300)))))
+        (local.get $n)",
+        Ends::With(300),
+    ),
+    (
+        "try_table out of the function",
+        "(try_table (catch $e 0) (drop (call $throws (i32.const 5)))) i32.const 9",
+        Ends::With(5),
+    ),
+    (
+        "thrown again by reference",
+        "(local $x exnref)
+        (block $h (result exnref)
+            (try_table (result i32) (catch_all_ref $h) (throw $l (i64.const 7) (i32.const 8))) (return))
+        (local.set $x)
+        (block $g (result i64 i32)
+            (try_table (catch $l $g) (throw_ref (local.get $x))) unreachable)
+        (local.set $n) (i32.wrap_i64) (i32.mul (i32.const 10)) (i32.add (local.get $n))",
+        Ends::With(78),
+    ),
+    (
+        "a null reference",
+        "(throw_ref (ref.null exn))",
+        Ends::Trap(Trap::NullException),
+    ),
+    (
+        "whether it is null",
+        "(local $x exnref)
+        (i32.mul (ref.is_null (local.get $x)) (i32.const 2))
+        (block $h (result exnref) (try_table (catch_all_ref $h) (throw $f)) unreachable)
+        (ref.is_null) (i32.add)",
+        Ends::With(2),
+    ),
+    (
+        "not caught by reference",
+        "(block $h (result i32 exnref) (try_table (catch_ref $e $h) (throw $e (i32.const 3))) unreachable)
+        (throw_ref)",
+        Ends::Thrown("e", &[Value::I32(3)]),
+    ),
+];
+
+fn program(body: &str) -> String {
+    let (locals, body) = match body.strip_prefix("(local $x exnref)") {
+        Some(rest) => ("(local $x exnref)", rest),
+        None => ("", body),
+    };
+    format!(
+        "(module {COMMON} (func (export \"main\") (result i32) (local $n i32) (local $i i32) {locals} {body}))"
+    )
+}
+
+#[test]
+fn programs_end_as_they_do_elsewhere() {
+    for (name, body, expected) in CASES {
+        let (outcome, trace) = run(&program(body));
+        assert_ends(name, &outcome, *expected);
+        checked(&trace);
+    }
+}
+
+fn spoor(args: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_spoor")).args(args).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), text)
+}
+
+#[test]
+fn a_recording_is_the_run_and_runs_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for (position, (name, body, _)) in CASES.iter().enumerate() {
+        let path = |end: &str| folder.path().join(format!("{position}.{end}")).to_str().unwrap().to_owned();
+        let (sample, file) = (path("wat"), path("spoor"));
+        fs::write(&sample, program(body)).unwrap();
+        let (code, text) = spoor(&["record", &sample, "-o", &file]);
+        assert_eq!(code, Some(0), "{name}: {text}");
+        let (code, text) = spoor(&["rerun", &file]);
+        assert_eq!(code, Some(0), "{name}: {text}");
+    }
+}
+
+#[test]
+fn who_threw_and_who_caught_is_told() {
+    let (_, trace) = run(&program("try (result i32) (call $calls (i32.const 6)) catch $e end"));
+    let (mut told, mut depth) = (Vec::new(), 0);
+    for event in trace.events() {
+        match event.unwrap() {
+            Event::Op(op) => match op.kind {
+                ControlEffect::Call { .. } => depth += 1,
+                ControlEffect::Throw { tag } => {
+                    told.push(format!("{} throws {tag} at {depth}", op.function.0))
+                }
+                _ => {}
+            },
+            Event::Leave => depth -= 1,
+            Event::Caught { func, offset: Some(_) } => told.push(format!("{} catches at {depth}", func.0)),
+            _ => {}
+        }
+    }
+    assert_eq!(told, ["0 throws 0 at 2", "6 catches at 0"]);
+}
+
+/// The tags of a script, with the functions that others import from it.
+fn linked(script: &str) -> String {
+    // One module runs at a time: what a module imports of another stands in itself.
+    script
+        .replace(r#"(func $imported-throw (import "test" "throw"))"#, "")
+        .replace("(call $imported-throw (i32.const 1))", "(throw $imported-e0 (i32.const 1))")
+        .replace("(call $imported-throw)", "(throw $imported-mismatch)")
+        .replace(
+            "(tag $e0)\n\n  (func (export \"imported-mismatch\")",
+            "(tag $imported-mismatch) (tag $e0)\n\n  (func (export \"imported-mismatch\")",
+        )
+}
+
+fn argument(arg: &WastArg<'_>) -> Value {
+    match arg {
+        WastArg::Core(WastArgCore::I32(value)) => Value::I32(*value),
+        WastArg::Core(WastArgCore::I64(value)) => Value::I64(*value),
+        WastArg::Core(WastArgCore::F32(value)) => Value::F32(f32::from_bits(value.bits)),
+        WastArg::Core(WastArgCore::F64(value)) => Value::F64(f64::from_bits(value.bits)),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn expected(ret: &WastRet<'_>) -> Option<Value> {
+    use wast::core::NanPattern::Value as Exactly;
+    Some(match ret {
+        WastRet::Core(WastRetCore::I32(value)) => Value::I32(*value),
+        WastRet::Core(WastRetCore::I64(value)) => Value::I64(*value),
+        WastRet::Core(WastRetCore::F32(Exactly(value))) => Value::F32(f32::from_bits(value.bits)),
+        WastRet::Core(WastRetCore::F64(Exactly(value))) => Value::F64(f64::from_bits(value.bits)),
+        // Of references it is known whether they are null.
+        WastRet::Core(WastRetCore::RefFunc(_)) => Value::Ref { null: false },
+        _ => return None,
+    })
+}
+
+fn invoke(session: &mut Session, call: &WastInvoke<'_>) -> Outcome {
+    let args: Vec<_> = call.args.iter().map(argument).collect();
+    session.invoke(call.name, &args).unwrap()
+}
+
+/// Every assertion of a script, and then its runs by replay, with values. Gives how many there are.
+fn script(text: &str) -> usize {
+    let buffer = ParseBuffer::new(text).unwrap();
+    let (mut running, mut asserted): (Option<Session>, _) = (None, 0);
+    for directive in parser::parse::<Wast<'_>>(&buffer).unwrap().directives {
+        match directive {
+            WastDirective::Module(mut module) => {
+                running.take().map(|session| checked(&session.finish()));
+                running = Some(load(&module.encode().unwrap()));
+            }
+            WastDirective::AssertReturn { exec: WastExecute::Invoke(call), results, .. } => {
+                let outcome = invoke(running.as_mut().unwrap(), &call);
+                let Outcome::Returned(values) = &outcome else { panic!("{}: {outcome:?}", call.name) };
+                assert_eq!(values.len(), results.len(), "{}", call.name);
+                for (value, result) in values.iter().zip(&results) {
+                    assert!(
+                        expected(result).is_none_or(|result| result == *value),
+                        "{}: {value:?}",
+                        call.name
+                    );
+                }
+                asserted += 1;
+            }
+            WastDirective::AssertTrap { exec: WastExecute::Invoke(call), message, .. } => {
+                let outcome = invoke(running.as_mut().unwrap(), &call);
+                let Outcome::Trapped { code, .. } = outcome else { panic!("{}: {outcome:?}", call.name) };
+                assert_eq!(code.message(), message, "{}", call.name);
+                asserted += 1;
+            }
+            WastDirective::AssertException { exec: WastExecute::Invoke(call), .. } => {
+                let outcome = invoke(running.as_mut().unwrap(), &call);
+                assert!(matches!(outcome, Outcome::Thrown { .. }), "{}: {outcome:?}", call.name);
+                asserted += 1;
+            }
+            // A tag with results is valid: continuations suspend with it.
+            WastDirective::AssertInvalid { message: "non-empty tag result type", .. } => {}
+            WastDirective::AssertInvalid { mut module, .. } => {
+                let wasm = module.encode().unwrap();
+                assert!(Tracer::new(Options::default()).load(&wasm).is_err());
+                asserted += 1;
+            }
+            WastDirective::AssertMalformed { mut module, .. } => {
+                if let Ok(wasm) = module.encode() {
+                    assert!(Tracer::new(Options::default()).load(&wasm).is_err());
+                }
+                asserted += 1;
+            }
+            WastDirective::Register { .. } | WastDirective::AssertUnlinkable { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    running.take().map(|session| checked(&session.finish()));
+    asserted
+}
+
+#[test]
+fn exceptions_are_those_of_the_specification() {
+    let scripts = wasmspoor_oracle::script::exceptions();
+    let asserted: Vec<_> =
+        scripts.iter().map(|(name, text)| (name.as_str(), script(&linked(text)))).collect();
+    assert_eq!(
+        asserted,
+        [("tag.wast", 0), ("throw.wast", 12), ("throw_ref.wast", 14), ("try_table.wast", 60)]
+    );
+}

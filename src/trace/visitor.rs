@@ -66,8 +66,8 @@ pub trait Visitor {
     /// A frame returns, by an instruction or at the end of its function.
     fn leave(&mut self, _run: ExecutedBlock<'_>) {}
 
-    /// An exception is thrown by the last instruction of a block. `tag`: the index of its tag, or of the first
-    /// that is the same.
+    /// An exception is thrown by the last instruction of a block. `tag`: the index of its tag, or of the
+    /// first that is the same.
     fn throw(&mut self, _run: ExecutedBlock<'_>, _tag: u32) {}
 
     /// An exception leaves a frame: at the block that threw or called, or at a landing pad. By default as

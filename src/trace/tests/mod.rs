@@ -62,6 +62,7 @@ pub(super) fn story(trace: &Trace) -> Result<String, ReplayError> {
         words.push(match event? {
             Event::Op(op) => format!("{}{}", op.opcode.mnemonic(), deed(op.kind)),
             Event::Leave => "[leave]".to_owned(),
+            Event::Caught { func, .. } => format!("[caught {func}]"),
             Event::Invoke { func } => format!("[invoke {func}]"),
             Event::End(end) => format!("[{}]", end.name()),
             Event::HostCall { func, is_tail, .. } => {
@@ -80,6 +81,7 @@ fn deed(kind: ControlEffect) -> String {
         ControlEffect::Table { index } => format!(":{index}"),
         ControlEffect::Call { kind, callee } => format!(":{kind:?}>{callee}").to_lowercase(),
         ControlEffect::TailCall { kind, callee } => format!(":tail-{kind:?}>{callee}").to_lowercase(),
+        ControlEffect::Throw { tag } => format!(":{tag}"),
         ControlEffect::Grow { delta, result } => format!(":{delta}->{result}"),
         ControlEffect::Bulk { dst, src, len } => format!(":{dst},{src},{len}"),
     }

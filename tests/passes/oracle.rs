@@ -181,6 +181,7 @@ impl Told {
             match event {
                 Event::Op(op) => told.op(trace, *op),
                 Event::Leave => drop(told.frames.pop()),
+                Event::Caught { .. } => {}
                 Event::Invoke { func } => {
                     let next = events.get(position + 1);
                     let is_stillborn = matches!(next, Some(Event::End(end)) if end.place().is_some_and(|place| place.depth == 0));

@@ -342,7 +342,7 @@ mod tests {
             let analysis = Analysis::of(sample.as_bytes(), &options, &rules);
             assert_eq!(analysis.wasm.len() >= APART, is_large);
             assert!(analysis.view.file.from_text && !analysis.view.iocs.is_empty());
-            let apart = Analysis::before_run(sample.as_bytes(), &rules).then_run(&options, &rules);
+            let apart = Analysis::before_run(sample.as_bytes(), &rules).then_run(&options, &rules, Look::Off);
             assert_eq!(analysis.dynamic.metrics.classes.total, apart.dynamic.metrics.classes.total);
             let names =
                 |analysis: &Analysis| analysis.rules.iter().map(|rule| rule.name.clone()).collect::<Vec<_>>();

@@ -290,6 +290,8 @@ struct Mirror {
     at: usize,
     is_tail: bool,
     hosts: Vec<usize>,
+    /// Operands of the exception that is under way.
+    thrown: Vec<u64>,
     /// Frames and host calls below each invocation.
     bases: Vec<(usize, usize)>,
     operands: u64,
@@ -339,6 +341,19 @@ impl Visitor for Mirror {
 
     fn arguments_at(&mut self, slot: usize, is_tail: bool) {
         (self.at, self.is_tail) = (slot, is_tail);
+    }
+
+    fn throws(&mut self, exception: Option<u32>, operands: Range<u32>, _: &[(u8, u8)]) {
+        assert_eq!(exception, None, "references to exceptions are not mirrored");
+        let fp = self.fp();
+        self.thrown = operands.map(|slot| self.slots[fp + slot as usize]).collect();
+    }
+
+    fn catches(&mut self, exception: Option<u32>, operands: Range<u32>, _: &[(u8, u8)]) {
+        assert_eq!(exception, None, "references to exceptions are not mirrored");
+        assert_eq!(operands.len(), self.thrown.len());
+        let thrown = std::mem::take(&mut self.thrown);
+        self.put(self.fp() + operands.start as usize, &thrown);
     }
 
     fn invoke(&mut self, _: FuncKey, arguments: &[u64]) {

@@ -204,7 +204,7 @@ fn what_cannot_run_is_said_with_its_exit_code() {
     let folder = folder();
     let plain = file(&folder, "plain.wat", r#"(module (func (export "f") nop))"#);
     let broken = file(&folder, "broken.wasm", b"\0asm\x01\0\0\0\x01\x05");
-    let big = file(&folder, "big.wat", r#"(module (memory 65536) (func (export "_start") nop))"#);
+    let big = file(&folder, "big.wat", r#"(module (table 10000001 funcref) (func (export "_start") nop))"#);
     let (quiet, says) = ("", "spoor: ");
     for (words, expected, output_is_empty, stderr) in [
         (&["run", "-q", &big][..], 4, false, quiet),

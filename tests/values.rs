@@ -458,7 +458,7 @@ fn types_fit_what_visitors_are_told() {
             let is_whole =
                 operands.len() == slots(&takes) && (results.len() == slots(&gives) || results.is_empty());
             assert!(
-                is_whole || operands.is_empty(),
+                is_whole || operands.is_empty() || at.op.opcode.mnemonic() == "throw",
                 "{:?}: {takes:?} {gives:?}, told {operands:?} {results:?}",
                 at.op
             );

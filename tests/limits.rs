@@ -3,7 +3,12 @@
 
 use std::time::Duration;
 
-use wasmspoor::{AtTraceLimit, Limit, Limits, Options, Outcome, Session, Tracer, module::Place, trace};
+use wasmspoor::{
+    AtTraceLimit, Limit, Limits, Options, Outcome, Session, Tracer,
+    module::Place,
+    trace,
+    values::{Machine, Nothing},
+};
 
 fn limits() -> Limits {
     Limits::default()
@@ -185,6 +190,45 @@ fn a_module_that_begins_beyond_a_limit_is_not_run() {
     }
     let text = r#"(module (import "m" "t" (table 11 funcref)))"#;
     assert!(Tracer::new(Options::default().limits(limits)).load(text.as_bytes()).is_err());
+}
+
+#[test]
+fn a_memory_that_begins_beyond_the_limit_is_there_up_to_it() {
+    let mut limits = limits();
+    limits.memory_pages = 10;
+    for memory in ["(memory 60000)", r#"(import "m" "m" (memory 60000))"#, "(memory i64 0x1_0000_0000_0000)"]
+    {
+        let index = if memory.contains("i64") { "i64" } else { "i32" };
+        let text = format!(
+            r#"(module {memory} (data ({index}.const 655359) "x")
+                 (func (export "size") (result {index}) (memory.size))
+                 (func (export "grow") (result {index}) (memory.grow ({index}.const 1)))
+                 (func (export "last") (result i32) (i32.load8_u ({index}.const 655359)))
+                 (func (export "beyond") (i32.store8 ({index}.const 655360) (i32.const 1)))
+                 (func (export "fill")
+                   (memory.fill ({index}.const 655350) (i32.const 1) ({index}.const 11))))"#
+        );
+        let tracer = Tracer::new(Options::default().limits(limits.clone()).effects(true));
+        let mut session = tracer.load(text.as_bytes()).unwrap();
+        session.start().unwrap();
+        let mut given = |export: &str| match session.invoke(export, &[]).unwrap() {
+            Outcome::Returned(results) => results.iter().map(ToString::to_string).collect(),
+            Outcome::Trapped { code, .. } => code.to_string(),
+            other => format!("{other:?}"),
+        };
+        let size: String = given("size");
+        assert!(size.contains("60000") || size.contains("281474976710656"), "{size}");
+        assert!(given("grow").contains("-1"), "{memory}");
+        assert!(given("last").contains("120"), "{memory}");
+        for beyond in ["beyond", "fill"] {
+            assert!(given(beyond).contains("out of bounds"), "{memory}: {}", given(beyond));
+        }
+        let trace = session.finish();
+        // The same bytes are there when it is computed again.
+        let mut machine = Machine::new(&trace).unwrap();
+        assert_eq!(machine.run(&mut Nothing).unwrap().instructions, trace.counts().unwrap().total);
+        assert_eq!(machine.memory(0).unwrap().len(), 10 << 16);
+    }
 }
 
 /// The engine would evaluate it, and let go of it, operator within operator on the native stack.

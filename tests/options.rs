@@ -464,3 +464,19 @@ fn record_says_which_entry_points_came_to_a_budget() {
         Some(2)
     );
 }
+
+#[test]
+fn a_rule_is_suggested_that_no_benign_file_meets() {
+    let corpus = |name: &str| format!("{}/corpus/{name}.wat", env!("CARGO_MANIFEST_DIR"));
+    let (sample, benign) = (corpus("miner"), corpus("benign-sha256sum"));
+    let rule = shown(&["rules", "suggest", &sample, "--benign", &benign, "--name", "Draft_1"]);
+    assert!(rule.starts_with("rule Draft_1\n") && rule.contains("benign_files = 1"), "{rule}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("draft.yar").display().to_string();
+    fs::write(&path, rule).unwrap();
+    let hits = |file: &str| {
+        let report = shown(&["run", "--json", "--fail-on", "never", "--rules", &path, file]);
+        report.matches("Draft_1").count() > 0
+    };
+    assert_eq!((hits(&sample), hits(&benign)), (true, false));
+}

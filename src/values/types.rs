@@ -21,8 +21,8 @@ pub fn typed(types: &[Ty], slots: &[u64]) -> Vec<Typed> {
 }
 
 /// The types of what an instruction takes and gives, as visitors are told of it. `return` takes the results
-/// of its function, which are `results` here. What `throw` takes has the types of its tag, which are not known
-/// here.
+/// of its function, which are `results` here. What `throw` takes has the types of its tag, which are not
+/// known here.
 pub fn signature(op: &Op, results: &[Ty]) -> (Vec<Ty>, Vec<Ty>) {
     let name = op.opcode.mnemonic();
     let (index, ty) = (op.index, op.ty.unwrap_or(Ty::I32));

@@ -219,7 +219,7 @@ pub(crate) struct Landed<B> {
 /// Bits that say which of `tags` is thrown by a block that throws the tag with this index, if the code says
 /// so; or the number of the tag.
 pub(crate) fn thrown(tags: &Tags, index: Option<u32>) -> Result<u32, u32> {
-    index.and_then(|index| tags.number(index)).map_or(Err(tags.bits()), Ok)
+    index.and_then(|index| tags.number(index)).ok_or(tags.bits())
 }
 
 /// Follows an exception with this number that block `from` throws.

@@ -239,11 +239,7 @@ impl Tracer {
     }
 
     /// Gives the module to an engine: as it is, or written anew if the engine refuses it so.
-    fn compile(
-        &self,
-        sample: &Module,
-        heavy: &Heavy,
-    ) -> Result<(engine::Engine, engine::Module, Option<(Sites, Option<Exceptions>)>), String> {
+    fn compile(&self, sample: &Module, heavy: &Heavy) -> Result<Compiled, String> {
         let compile = |wasm: &[u8], exceptions: Option<&Exceptions>| {
             let mut config = self.config(heavy, wasm.len());
             if let Some(exceptions) = exceptions {
@@ -277,6 +273,9 @@ impl Tracer {
         config
     }
 }
+
+/// A module in an engine of its own, and how it was written anew, if it was.
+type Compiled = (engine::Engine, engine::Module, Option<(Sites, Option<Exceptions>)>);
 
 /// How a run is recorded. By default in memory, by the clock of this machine.
 #[derive(Debug, Default)]

@@ -65,9 +65,9 @@ fn what_is_written_to_the_file_comes_back() {
     let mut spill = Spill::within(folder.path());
     let entry = |number: u8| Entry {
         sha256: [number; 32],
-        imports: (number % 2 == 0).then_some(u64::from(number)),
-        code: (number % 3 == 0).then_some(Sketch([u16::from(number) * 257; 128])),
-        behaviour: (number % 5 == 0).then_some(Sketch(std::array::from_fn(|at| at as u16))),
+        imports: number.is_multiple_of(2).then_some(u64::from(number)),
+        code: number.is_multiple_of(3).then_some(Sketch([u16::from(number) * 257; 128])),
+        behaviour: number.is_multiple_of(5).then_some(Sketch(std::array::from_fn(|at| at as u16))),
     };
     let mut rounds = SPILL_HELD / 256 / 100 + 2;
     for _ in 0..rounds {

@@ -1,36 +1,19 @@
 //! Modules that ask for more than the engine runs: what of them runs all the same, exactly, and where a run
 //! stops. `docs/worlds.md` says what becomes of what.
 
+#[path = "common/valued.rs"]
+mod valued;
+
 use std::{fs, process::Command};
 
+use valued::{checked, load, script};
 use wasmspoor::{
-    Options, Outcome, Session, Tracer, Value,
+    Outcome, Value,
     trace::{Trace, Trap},
-    values::{Machine, Nothing},
 };
-use wast::{
-    Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet,
-    core::{WastArgCore, WastRetCore},
-    parser::{self, ParseBuffer},
-};
-
-fn session(wasm: &[u8]) -> Session {
-    let tracer = Tracer::new(Options::default().effects(true));
-    let mut session = tracer.load(wasm).unwrap_or_else(|error| panic!("{error}"));
-    session.start().unwrap();
-    session
-}
-
-/// What of a trace can be counted and valued again is so.
-fn checked(trace: &Trace) -> u64 {
-    let counted = trace.counts().unwrap().total;
-    let valued = Machine::new(trace).and_then(|mut machine| machine.run(&mut Nothing)).unwrap();
-    assert_eq!(valued.instructions, counted);
-    counted
-}
 
 fn run(text: &str, export: &str, args: &[Value]) -> (Outcome, Trace) {
-    let mut session = session(text.as_bytes());
+    let mut session = load(text.as_bytes());
     let outcome = session.invoke(export, args).unwrap();
     (outcome, session.finish())
 }
@@ -79,7 +62,7 @@ fn a_run_stops_at_an_operator_that_the_engine_lacks_and_what_came_before_is_kept
     let (outcome, trace) = run(text, "main", &[Value::I32(0)]);
     assert_eq!(outcome, Outcome::Returned(vec![Value::I32(0)]));
     assert_eq!(checked(&trace), 1 + 2 * (2 + 5) + 2);
-    let mut session = session(text.as_bytes());
+    let mut session = load(text.as_bytes());
     let outcome = session.invoke("main", &[Value::I32(5)]).unwrap();
     let Outcome::Trapped { code: Trap::Unsupported, site: Some(site) } = outcome else {
         panic!("{outcome:?}")
@@ -123,67 +106,10 @@ fn waiting_ends_at_once_or_never() {
 }
 
 /// An `i32` or `i64`; the script has no others.
-fn argument(arg: &WastArg<'_>) -> Value {
-    match arg {
-        WastArg::Core(WastArgCore::I32(value)) => Value::I32(*value),
-        WastArg::Core(WastArgCore::I64(value)) => Value::I64(*value),
-        other => panic!("{other:?}"),
-    }
-}
-
-fn expected(ret: &WastRet<'_>) -> Value {
-    match ret {
-        WastRet::Core(WastRetCore::I32(value)) => Value::I32(*value),
-        WastRet::Core(WastRetCore::I64(value)) => Value::I64(*value),
-        other => panic!("{other:?}"),
-    }
-}
-
-fn invoke(session: &mut Session, call: &WastInvoke<'_>) -> Outcome {
-    let args: Vec<_> = call.args.iter().map(argument).collect();
-    session.invoke(call.name, &args).unwrap()
-}
-
 /// The official test of atomics; then all of it again by replay, with values.
 #[test]
 fn atomics_are_those_of_the_specification() {
-    let script = wasmspoor_oracle::script::atomics();
-    let buffer = ParseBuffer::new(script).unwrap();
-    let (mut running, mut asserted) = (None, 0);
-    let close = |running: &mut Option<Session>| {
-        running.take().map(|session: Session| checked(&session.finish()));
-    };
-    for directive in parser::parse::<Wast<'_>>(&buffer).unwrap().directives {
-        match directive {
-            WastDirective::Module(mut module) => {
-                close(&mut running);
-                running = Some(session(&module.encode().unwrap()));
-            }
-            WastDirective::Invoke(call) => {
-                invoke(running.as_mut().unwrap(), &call);
-            }
-            WastDirective::AssertReturn { exec: WastExecute::Invoke(call), results, .. } => {
-                let outcome = invoke(running.as_mut().unwrap(), &call);
-                let results = results.iter().map(expected).collect();
-                assert_eq!(outcome, Outcome::Returned(results), "{}", call.name);
-                asserted += 1;
-            }
-            WastDirective::AssertTrap { exec: WastExecute::Invoke(call), message, .. } => {
-                let outcome = invoke(running.as_mut().unwrap(), &call);
-                let Outcome::Trapped { code, .. } = outcome else { panic!("{}: {outcome:?}", call.name) };
-                assert_eq!(code.message(), message, "{}", call.name);
-                asserted += 1;
-            }
-            WastDirective::AssertInvalid { mut module, .. } => {
-                let wasm = module.encode().unwrap();
-                assert!(Tracer::new(Options::default()).load(&wasm).is_err());
-                asserted += 1;
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-    close(&mut running);
-    assert_eq!(asserted, 142 + 45 + 48);
+    assert_eq!(script(wasmspoor_oracle::script::atomics()), 142 + 45 + 48);
 }
 
 /// The verdict, score and status of a run by the command line.

@@ -27,7 +27,8 @@ use growth::{inputs, stages};
 
 /// How much more work twice the input may be, as a power of two. Sorting is 1.1 at these sizes.
 const MOST: f64 = 1.2;
-/// Instructions below which a step says nothing of how it grows.
+/// Instructions at the smaller size below which a step says nothing of how it grows: what begins only at some
+/// size (a list that is cut, a table that is made) would look as if it grew without end.
 const LEAST: u64 = 300_000;
 /// The argument that makes this process the one that is measured.
 const CHILD: &str = "--measured-in=";
@@ -92,14 +93,22 @@ impl Grown<'_> {
         self.counts.last().copied().unwrap_or(0)
     }
 
+    /// How much work it was at half the size.
+    fn before(&self) -> u64 {
+        self.counts.iter().rev().nth(1).copied().unwrap_or(0)
+    }
+
     /// How much more work the last doubling is, as a power of two.
     fn exponent(&self) -> f64 {
-        let before = self.counts.iter().rev().nth(1).copied().unwrap_or(0);
-        (self.most() as f64 / before.max(1) as f64).log2()
+        (self.most() as f64 / self.before().max(1) as f64).log2()
+    }
+
+    fn is_counted(&self) -> bool {
+        self.before() >= LEAST
     }
 
     fn is_too_much(&self) -> bool {
-        self.exponent() > MOST && self.most() >= LEAST
+        self.exponent() > MOST && self.is_counted()
     }
 }
 
@@ -135,7 +144,7 @@ fn table(grown: &[Grown<'_>]) {
     println!("|---|---|---|---|---|");
     for step in grown.iter().map(|grown| grown.step).collect::<BTreeSet<_>>() {
         let of = || grown.iter().filter(|grown| grown.step == step);
-        let counted = || of().filter(|grown| grown.most() >= LEAST);
+        let counted = || of().filter(|grown| grown.is_counted());
         let fastest = counted().max_by(|a, b| a.exponent().total_cmp(&b.exponent()));
         let Some(most) = of().max_by_key(|grown| grown.most()) else { continue };
         let [input, exponent] = fastest.map_or(["–".to_owned(), "–".to_owned()], |fastest| {

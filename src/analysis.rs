@@ -8,7 +8,7 @@ use crate::{
     limitation::Limitation,
     module::{
         Module,
-        view::{Validity, View, iocs_of_files, iocs_of_run},
+        view::{Symbols, Validity, View, iocs_of_files, iocs_of_run},
     },
     passes::{
         Dynamic,
@@ -117,6 +117,17 @@ fn add_iocs_of_run(view: &mut View, run: &sandbox::Run) {
 }
 
 impl Analysis {
+    /// Takes names and lines in place of the sample's own: what is shown changes, and nothing that is judged.
+    pub fn take_symbols(&mut self, symbols: &Symbols) {
+        self.view.take_symbols(symbols);
+        for (func, name) in symbols.names() {
+            let found = self.dynamic.functions.binary_search_by_key(func, |function| function.index);
+            if let Some(function) = found.ok().and_then(|position| self.dynamic.functions.get_mut(position)) {
+                function.name = Some(name.clone());
+            }
+        }
+    }
+
     /// Analyses a sample, binary or text: static view, run, passes, rules, verdict. A sample that is no
     /// module gets an analysis too, which says so.
     pub fn of<'j>(bytes: &[u8], options: &sandbox::RunOptions, judge: impl Into<Judge<'j>>) -> Self {

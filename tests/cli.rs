@@ -903,6 +903,27 @@ fn a_graph_shows_what_is_asked_for_and_counts_the_rest() {
     }
 }
 
+/// The fields of a message that have a length, each with its number.
+fn protobuf(mut bytes: &[u8]) -> Vec<(u64, &[u8])> {
+    let varint = |bytes: &mut &[u8]| {
+        let len = bytes.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1;
+        let (number, rest) = bytes.split_at(len);
+        *bytes = rest;
+        number.iter().rev().fold(0u64, |sum, byte| sum << 7 | u64::from(byte & 0x7f))
+    };
+    let mut fields = Vec::new();
+    while !bytes.is_empty() {
+        let tag = varint(&mut bytes);
+        let value = varint(&mut bytes);
+        if tag & 7 == 2 {
+            let (field, rest) = bytes.split_at(value as usize);
+            fields.push((tag >> 3, field));
+            bytes = rest;
+        }
+    }
+    fields
+}
+
 #[test]
 fn exports_for_profilers_hold_the_run() {
     let sample = corpus("miner.wat");
@@ -916,6 +937,12 @@ fn exports_for_profilers_hold_the_run() {
     for sample in speedscope["profiles"][0]["samples"].as_array().unwrap() {
         assert!(sample.as_array().unwrap().iter().all(|frame| frame.as_u64().unwrap() < frames));
     }
+    let pprof = spoor(&["export", "pprof", &sample]).stdout;
+    let values = protobuf(&pprof).into_iter().filter(|(field, _)| *field == 2).map(|(_, sample)| {
+        let value = protobuf(sample).into_iter().find(|(field, _)| *field == 2).unwrap().1;
+        value.iter().rev().fold(0u64, |sum, byte| sum << 7 | u64::from(byte & 0x7f))
+    });
+    assert_eq!(run["instructions"], values.sum::<u64>());
     let chrome = json(&["export", "chrome", &corpus("d1-xor-loop.wat")]);
     let events = chrome["traceEvents"].as_array().unwrap();
     let of = |kind: &str| events.iter().filter(|event| event["ph"] == kind).count();
@@ -1013,4 +1040,62 @@ fn a_file_gets_the_same_as_standard_output() {
         assert!(output.stdout.is_empty(), "{way:?}");
         assert!(fs::read(&to).unwrap() == printed, "{way:?}");
     }
+}
+
+/// Names and lines come from another file; the verdict stays as it was.
+#[test]
+fn symbols_are_taken_from_another_file() {
+    let folder = folder();
+    let text = "(module (func $first nop) (func $run_it (export \"_start\") (call $first)))";
+    let named = wat::parse_str(text).unwrap();
+    let stripped =
+        wat::parse_str(text.replace("$first", "").replace("$run_it ", "").replace("call ", "call 0"));
+    let path = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (named, sample) = (path("named.wasm", &named), path("sample.wasm", &stripped.unwrap()));
+    let plain = json(&["run", "--json", &sample]);
+    let with = json(&["run", "--json", "--symbols", &named, &sample]);
+    assert_eq!(with["functions"][0]["name"], "first", "{with}");
+    assert_eq!(plain["functions"][0]["name"], serde_json::Value::Null);
+    assert_eq!(plain["verdict"], with["verdict"]);
+    assert_eq!(plain["sample"], with["sample"]);
+    // The body of the first function is the first byte of the map's line that has a source: `lcov` has it.
+    let offset = plain["view"]["functions"][0]["offset"].as_u64().unwrap();
+    let map = path("sample.wasm.map", source_map(offset).as_bytes());
+    let lines = spoor(&["export", "lcov", "--symbols", &map, &sample]);
+    let lines = String::from_utf8(lines.stdout).unwrap();
+    assert!(lines.contains("SF:src/first.ts\n"), "{lines}");
+    for (bytes, words) in [
+        (&b"neither"[..], "neither a module nor a source map"),
+        (&wat::parse_str("(module (func))").unwrap(), "it has 1 functions, the sample has 2"),
+        (&wat::parse_str("(module)").unwrap(), "neither a name section nor debug information"),
+    ] {
+        let refused = spoor(&["run", "--symbols", &path("bad", bytes), &sample]);
+        assert_eq!(refused.status.code(), Some(2), "{words}");
+        assert!(error(&refused).contains(words), "{}", error(&refused));
+    }
+    let many = spoor(&["run", "--symbols", &named, &sample, &sample]);
+    assert_eq!(many.status.code(), Some(2));
+    assert!(error(&many).contains("--symbols are of one sample"), "{}", error(&many));
+}
+
+/// A source map: from `offset` on line 7 of a file.
+fn source_map(offset: u64) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = |number: u64| {
+        let (mut rest, mut text) = (number << 1, String::new());
+        loop {
+            let more = rest >> 5 != 0;
+            text.push(DIGITS[(rest & 31 | u64::from(more) << 5) as usize].into());
+            rest >>= 5;
+            if !more {
+                return text;
+            }
+        }
+    };
+    let mappings = format!("{}AMA", digits(offset));
+    format!(r#"{{"version":3,"sources":["src/first.ts"],"names":[],"mappings":"{mappings}"}}"#)
 }

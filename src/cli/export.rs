@@ -6,10 +6,10 @@ use clap::{Args, ValueEnum};
 use wasmspoor::{
     module::Module,
     passes::{flow, stacks::Stacks},
-    report::{Names, Report, Subject, chrome, coverage, folded, lcov, speedscope},
+    report::{Names, Report, Subject, chrome, coverage, folded, lcov, pprof, speedscope},
 };
 
-use super::{Exit, Failure, output, refusal, report, sample};
+use super::{Exit, Failure, output, refusal, report, sample, symbols};
 
 /// Write what ran for other tools: coverage for Ghidra, IDA and Binary Ninja, call stacks, a flame graph
 #[derive(Debug, Args)]
@@ -20,6 +20,7 @@ use super::{Exit, Failure, output, refusal, report, sample};
   spoor export folded sample.wasm | inferno-flamegraph > sample.svg
   spoor export flame sample.wasm -o sample.svg
   spoor export speedscope sample.wasm -o sample.speedscope.json
+  spoor export pprof sample.wasm -o sample.pb        # pprof -http=: sample.pb
   spoor export chrome sample.wasm -o trace.json      # ui.perfetto.dev, chrome://tracing: entry points, host calls, memory
   spoor export lcov sample.wasm -o sample.info       # lines of the debug information, or of a .wat; genhtml reads it")]
 pub(super) struct Arguments {
@@ -34,6 +35,8 @@ pub(super) struct Arguments {
     output: Option<PathBuf>,
     #[command(flatten)]
     recorded: report::Sample,
+    #[command(flatten)]
+    symbols: symbols::Arguments,
     #[command(flatten)]
     sample: sample::Arguments,
 }
@@ -50,6 +53,8 @@ enum Kind {
     Flame,
     /// The call stacks as a profile for speedscope
     Speedscope,
+    /// The call stacks as a profile for pprof
+    Pprof,
     /// Entry points, host calls and memory on virtual time, for Perfetto
     Chrome,
     /// Which lines of the source ran, as lcov has it
@@ -57,7 +62,8 @@ enum Kind {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
-    let analysed = arguments.recorded.analyse_either(&arguments.file, &arguments.sample.prepare()?)?;
+    let mut analysed = arguments.recorded.analyse_either(&arguments.file, &arguments.sample.prepare()?)?;
+    arguments.symbols.give(&mut analysed)?;
     if let Some(refused) = refusal(&analysed) {
         return Err(refused);
     }
@@ -75,6 +81,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         Kind::Folded => folded::write(&stacks(run)?, &names, &mut bytes)?,
         Kind::Flame => folded::write_svg(&stacks(run)?, &names, &name, &mut bytes)?,
         Kind::Speedscope => speedscope::write(&name, &stacks(run)?, &analysis.view, &mut bytes)?,
+        Kind::Pprof => pprof::write(&name, &stacks(run)?, &analysis.view, &mut bytes)?,
         Kind::Chrome => {
             let subject = Subject { name: &name, analysis: &analysis, options: &options, max_log: 0 };
             chrome::write(&Report::of(&subject), run, &mut bytes)?;

@@ -23,6 +23,7 @@ use super::limits::{DRAWN_EDGES, DRAWN_FUNCTIONS, GRAPHVIZ_TIME};
 use super::{
     Exit, Failure, names, output, refusal, report,
     sample::{self, Analysed},
+    symbols,
 };
 
 /// Print a graph of a sample: who calls whom, what ran, states, the control flow of a function
@@ -74,6 +75,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     recorded: report::Sample,
     #[command(flatten)]
+    symbols: symbols::Arguments,
+    #[command(flatten)]
     sample: sample::Arguments,
 }
 
@@ -105,7 +108,8 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
-    let analysed = arguments.recorded.analyse_either(&arguments.file, &arguments.sample.prepare()?)?;
+    let mut analysed = arguments.recorded.analyse_either(&arguments.file, &arguments.sample.prepare()?)?;
+    arguments.symbols.give(&mut analysed)?;
     let refused = refusal(&analysed);
     // What only a run has to show is empty then.
     if let (Some(_), Kind::Calls | Kind::States) = (&refused, arguments.kind) {

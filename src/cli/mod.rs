@@ -46,6 +46,7 @@ mod serve;
 mod session;
 mod slice;
 mod state;
+mod symbols;
 mod taint;
 mod trace;
 mod trace_diff;

@@ -15,6 +15,7 @@ use super::{
     print::{self, Print},
     record,
     sample::{Analysed, Analyser, Values},
+    symbols,
 };
 
 /// Print from a trace file what `spoor run` of its sample prints: nothing is run
@@ -44,6 +45,8 @@ pub(super) struct Arguments {
     /// run; `spoor taint` runs it again
     #[arg(long, value_enum, default_value_t = Values::Auto)]
     values: Values,
+    #[command(flatten)]
+    symbols: symbols::Arguments,
     #[command(flatten)]
     print: Print,
 }
@@ -105,7 +108,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         true => rules::Set::builtin(),
         false => rules::Set::load(&arguments.rules).map_err(|error| Failure::new(Exit::Usage, error))?,
     };
-    let analysed = arguments.sample.analyse(&arguments.file, &rules, arguments.values.into())?;
+    let mut analysed = arguments.sample.analyse(&arguments.file, &rules, arguments.values.into())?;
+    arguments.symbols.give(&mut analysed)?;
     let format = arguments.print.format();
     arguments.print.to(out, |screen, out| {
         format.begin(out)?;

@@ -14,7 +14,7 @@ use super::{
     print::{self, Print, Screen, unusable},
     record,
     sample::{self, Analysed, Analyser, Values},
-    words,
+    symbols, words,
 };
 
 /// Analyse samples: static view, run in the sandbox, rules, verdict with its evidence
@@ -63,6 +63,8 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value_t = Values::Auto)]
     values: Values,
     #[command(flatten)]
+    symbols: symbols::Arguments,
+    #[command(flatten)]
     sample: sample::Arguments,
 }
 
@@ -83,6 +85,9 @@ fn check(arguments: &Arguments, is_many: bool) -> Result<(), Failure> {
     }
     if is_many && arguments.save.is_some() {
         return usage("--save records one sample; give one file".into());
+    }
+    if is_many && arguments.symbols.is_given() {
+        return usage("--symbols are of one sample; give one file".into());
     }
     Ok(())
 }
@@ -153,10 +158,14 @@ impl Input {
 
     fn analyse(self, analyser: &Analyser<'_>, arguments: &Arguments) -> Result<Analysed, Failure> {
         match self {
-            Self::File(path) => match &arguments.save {
-                Some(save) => record::analyse(analyser, &path, save, arguments.values.into()),
-                None => analyser.analyse_with(&path, arguments.values.into()),
-            },
+            Self::File(path) => {
+                let mut analysed = match &arguments.save {
+                    Some(save) => record::analyse(analyser, &path, save, arguments.values.into()),
+                    None => analyser.analyse_with(&path, arguments.values.into()),
+                }?;
+                arguments.symbols.give(&mut analysed)?;
+                Ok(analysed)
+            }
             Self::Unreadable(path, error) => Err(unusable(&path, error)),
             Self::Empty(path) => {
                 let message = format!(

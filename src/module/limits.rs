@@ -77,6 +77,10 @@ pub(super) const DEBUG_ABBREVIATIONS: usize = 1 << 20;
 #[cfg(feature = "analysis")]
 pub(super) const DEBUG_LINE_HEADER: usize = 1 << 20;
 
+/// Bytes of a source map: of a module of 40 MB it has 20 MB.
+#[cfg(feature = "analysis")]
+pub(super) const SOURCE_MAP_BYTES: usize = 64 << 20;
+
 /// Rows of line tables that are kept: 80 MiB.
 #[cfg(feature = "analysis")]
 pub(super) const DEBUG_ROWS: usize = 4 << 20;

@@ -29,6 +29,7 @@ mod names;
 pub mod ndjson;
 mod options;
 mod persona;
+pub mod pprof;
 pub mod sarif;
 pub mod speedscope;
 pub mod stix;

@@ -8,8 +8,9 @@
 //! Read with gimli. Not with addr2line, which is made for files that one trusts: it follows every list of
 //! ranges of every entry, whatever that takes.
 //!
-//! Not here: separate files of debug information, types and variables.
+//! Not here: types and variables.
 
+mod map;
 mod read;
 
 use std::sync::Arc;

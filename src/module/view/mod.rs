@@ -28,6 +28,7 @@ mod limits;
 mod near;
 mod proposal;
 mod section;
+mod symbols;
 mod text;
 mod unread;
 mod validity;
@@ -61,6 +62,7 @@ pub use self::{
     kinds::{AnomalyKind, IocKind, PartRole, Seen},
     proposal::Proposal,
     section::{Anomaly, Section},
+    symbols::{Symbols, SymbolsError},
     text::{MAX_STRINGS, Text},
     unread::Unread,
     validity::Validity,
@@ -252,9 +254,14 @@ impl View {
 /// The debug information among custom sections.
 fn dwarf(frames: &[Frame<'_>]) -> Option<Arc<Dwarf>> {
     let code = frames.iter().find(|frame| frame.id == CODE)?;
+    debug_information(frames, u32::try_from(code.offset).ok()?)
+}
+
+/// That of a module whose code section has its contents at `code`.
+fn debug_information(frames: &[Frame<'_>], code: u32) -> Option<Arc<Dwarf>> {
     let sections = frames.iter().filter(|frame| frame.id == 0 && frame.name.starts_with(".debug_"));
     let sections: Vec<_> = sections.map(|frame| (frame.name, frame.data)).collect();
-    Dwarf::of(&sections, u32::try_from(code.offset).ok()?)
+    Dwarf::of(&sections, code)
 }
 
 /// Functions that would take a browser hours to compile are there to mislead those who look at the file.

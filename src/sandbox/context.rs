@@ -2,7 +2,10 @@
 //!
 //! Every access to guest memory is checked; nothing here fails other than by `None` or [`CallEnd`].
 
-use crate::tracer::{Caller, Type, Value};
+use crate::{
+    module::FuncIndex,
+    tracer::{Caller, Type, Value},
+};
 
 use super::{log, state::State};
 
@@ -28,6 +31,8 @@ pub(super) struct CallContext<'c, 'h> {
     pub(super) state: &'c mut State,
     /// The arguments as bits, an `i64` that was split in two put together again.
     pub(super) args: &'c [u64],
+    /// The function.
+    pub(super) func: FuncIndex,
     /// The name that the function was imported by.
     pub(super) name: &'c str,
     /// Whether the module is `wasi_unstable`.

@@ -223,8 +223,8 @@ impl Import {
         }
         let mut state = self.lock();
         let state = &mut *state;
-        let (name, is_unstable) = (&*self.name, self.is_unstable);
-        let mut ctx = CallContext { call, state, args, name, is_unstable };
+        let (func, name, is_unstable) = (self.func, &*self.name, self.is_unstable);
+        let mut ctx = CallContext { call, state, args, func, name, is_unstable };
         match &self.body {
             Body::Act(act) => {
                 let result = act(&mut ctx);
@@ -287,11 +287,16 @@ impl Import {
         answered: &Answered,
     ) {
         state.log.written(call, self.callee(), &mut args);
+        // A guess that does not hold answers zeros, as nobody does.
+        let is_unknown = self.taken_for.is_some() && !state.world.taken.contains_key(&self.func);
         let has_results = answered.end.is_none();
         let results = if has_results { state.log.results(call, self.callee()) } else { Vec::new() };
         let entry = &mut state.log.calls[slot];
         entry.args = args;
         entry.ended = answered.end.is_some();
+        if is_unknown {
+            entry.answer = Answer::Default;
+        }
         entry.errno = answered.errno.map(|errno| Cow::Owned(errno.name()));
         entry.results = results;
         if entry.errno.is_some() {

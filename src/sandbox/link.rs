@@ -136,7 +136,12 @@ fn known(import: &FunctionImport<'_>, usage: &Usage) -> Option<Chosen> {
     // A function of WASI that nobody knows is not taken for another: what it does is not known.
     let entry =
         world::find(import, usage.function(import.index)).filter(|entry| !is_wasi || !entry.is_guessed())?;
-    let answer = if is_wasi { Answer::Wasi } else { Answer::World };
+    let answer = match is_wasi {
+        true => Answer::Wasi,
+        // Nothing is known but that the name is short.
+        false if entry.is_guessed() && entry.taken_for.is_none() => Answer::Default,
+        false => Answer::World,
+    };
     // Functions of WASI answer through memory as well.
     let fabricated = entry.is_made_up && (!import.results.is_empty() || is_wasi);
     Some(Chosen {

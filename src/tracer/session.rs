@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use wasmparser::Payload;
 use wasmspoor_hooks as engine;
 
 use crate::{
@@ -221,12 +222,25 @@ impl Session {
     /// Pages that a memory of the instance has, and those of them that are there, of the first of which not
     /// all are.
     pub(crate) fn memory_not_there(&self) -> Option<(u64, u64)> {
-        let memories = self.instance?.parts(&self.store).memories;
+        let Some(instance) = self.instance else { return self.memory_beyond_limit() };
+        let memories = instance.parts(&self.store).memories;
         let of = |memory: &engine::Memory| {
             let there = memory.data_size(&self.store) as u64 >> memory.page_size_log2(&self.store);
             (memory.size(&self.store), there)
         };
         memories.iter().map(of).find(|(pages, there)| there < pages)
+    }
+
+    /// The same of a module that could not be instantiated: a segment may lie in what is not there.
+    fn memory_beyond_limit(&self) -> Option<(u64, u64)> {
+        let there = self.limits.memory_pages;
+        let sections = self.trace.modules.first()?.core().payloads().map_while(Result::ok);
+        let memories = sections.filter_map(|section| match section {
+            Payload::MemorySection(memories) => Some(memories.into_iter().flatten()),
+            _ => None,
+        });
+        let mut whole_pages = memories.flatten().filter(|memory| memory.page_size_log2.is_none());
+        Some((whole_pages.find(|memory| memory.initial > there)?.initial, there))
     }
 
     /// The memory that host functions see.

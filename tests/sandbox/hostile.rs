@@ -103,6 +103,13 @@ fn large_declarations() {
     assert_eq!(large.status, Status::Exited);
     let declared = Limitation::MemoryNotThere { declared: 65_536, there: 8192 };
     assert_eq!(large.limitations, [declared]);
+    // What begins in what is not there cannot be instantiated; the report has the reason.
+    let beyond = run(r#"(module (memory 9000) (data (i32.const 580000000) "x") (func (export "main")))"#);
+    assert!(
+        beyond.limitations.contains(&Limitation::MemoryNotThere { declared: 9000, there: 8192 }),
+        "{:?}",
+        beyond.limitations
+    );
     let run = run(
         r#"(module (import "env" "t" (table 10000000 funcref)) (func (export "main") (result i32) (table.size 0)))"#,
     );

@@ -2,7 +2,8 @@
 
 use wasmspoor::{
     Value,
-    sandbox::{Answer, EntryEnd, Pointed, RunOptions, Status},
+    limitation::Limitation,
+    sandbox::{Answer, EntryEnd, Pointed, Run, RunOptions, Status},
 };
 
 use super::{results, run, run_with};
@@ -311,4 +312,23 @@ fn functions_of_node_api_get_what_they_ask_for() {
     assert_eq!(run.entries[0].name, "__napi_register__work_0");
     assert!(ended("napi_register_module_v1").is_some_and(|results| !results.is_empty()), "{:?}", run.entries);
     assert_eq!(ended("work"), Some(vec![wasmspoor::Value::I32(i32::from(b't') + 43)]), "{:?}", run.entries);
+}
+
+/// A name of a letter says little, and a guess that holds for no call answers nothing: as for any unknown one.
+#[test]
+fn a_guess_that_does_not_hold_is_a_made_up_answer() {
+    let text = |fd: i32| {
+        format!(
+            r#"(module (import "a" "b" (func $b (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1) (data (i32.const 64) "\64\00\00\00\01\00\00\00")
+            (func (export "main") (drop (call $b (i32.const {fd}) (i32.const 64) (i32.const 1) (i32.const 80)))))"#
+        )
+    };
+    let unknown = |run: &Run| {
+        run.limitations.iter().any(|limit| matches!(limit, Limitation::UnknownHostFunctions { count: 1 }))
+    };
+    let (held, not) = (run(&text(1)), run(&text(7)));
+    assert!(!unknown(&held), "{:?}", held.limitations);
+    assert_eq!(not.calls[0].answer, Answer::Default);
+    assert!(unknown(&not), "{:?}", not.limitations);
 }

@@ -89,7 +89,7 @@ fn write(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     {
         _ = ctx.state.write(fd, &bytes);
         ctx.is_inner();
-    } else if ctx.state.world.taken.values().any(|taken| &*taken.name == ctx.name) {
+    } else if ctx.state.world.taken.contains_key(&ctx.func) {
         let errno = if matches!(fd, 1 | 2) { Errno::INVAL } else { Errno::BADF };
         ctx.give(errno.0.into());
         ctx.is_inner();

@@ -377,6 +377,9 @@ impl Walk {
 
     fn step(&mut self, reader: &mut Reader, op: &Operator<'_>) {
         let just_called = self.just_called.take();
+        if is_control(op) {
+            self.stage = Stage::default();
+        }
         match *op {
             Operator::I32Const { value } => self.push(Value::Const(value)),
             Operator::I64Const { .. } | Operator::F32Const { .. } | Operator::F64Const { .. } => {
@@ -565,6 +568,26 @@ impl Walk {
             self.push(value);
         }
     }
+}
+
+/// Whether the code behind an operator may be reached from elsewhere, or not at all, or runs after code that
+/// nobody reads here.
+fn is_control(op: &Operator<'_>) -> bool {
+    use Operator::{Br, BrIf, BrTable, CallIndirect, CallRef, Else, End, If, Loop, Return, Unreachable};
+    matches!(
+        op,
+        Br { .. }
+            | BrIf { .. }
+            | BrTable { .. }
+            | CallIndirect { .. }
+            | CallRef { .. }
+            | Else
+            | End
+            | If { .. }
+            | Loop { .. }
+            | Return
+            | Unreachable
+    )
 }
 
 /// The word at an address that is constant, above what a null pointer may reach.

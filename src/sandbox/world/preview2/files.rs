@@ -233,8 +233,8 @@ pub(super) fn rename(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
 /// Does what a function of preview1 does with these arguments.
 fn preview1(ctx: &mut CallContext<'_, '_>, name: &str, args: &[u64]) -> Result<(), Errno> {
     let function = wasi::find(name).ok_or(Errno::NOSYS)?;
-    let (call, state, name, is_unstable) = (&mut *ctx.call, &mut *ctx.state, ctx.name, false);
-    (function.act)(&mut CallContext { call, state, args, name, is_unstable })
+    let (call, state, func, name, is_unstable) = (&mut *ctx.call, &mut *ctx.state, ctx.func, ctx.name, false);
+    (function.act)(&mut CallContext { call, state, args, func, name, is_unstable })
 }
 
 pub(super) fn link(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {

@@ -96,3 +96,17 @@ fn a_global_may_say_what_was_thrown() {
     assert_eq!(usage.function(0), Some(FunctionRole::Invoke));
     assert_eq!((usage.flag(), usage.setter()), (Some(Flag::Global(1)), Some("y")));
 }
+
+/// An error number is zeroed before a call and read after it, too; it is zeroed again only where it was set.
+#[test]
+fn a_call_with_an_error_number_around_it_catches_nothing() {
+    let text = r#"(module (import "env" "request" (func $request (param i32 i32) (result i32)))
+        (memory 1)
+        (func (result i32) (local i32)
+          (i32.store (i32.const 2048) (i32.const 0))
+          (local.set 0 (call $request (i32.const 0) (i32.const 7)))
+          (if (i32.load (i32.const 2048)) (then (return (i32.const 1))))
+          (i32.store (i32.const 2048) (i32.const 0))
+          (local.get 0)))"#;
+    assert_eq!(Usage::of(Core::of(&wat::parse_str(text).unwrap())).function(0), None);
+}

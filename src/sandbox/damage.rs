@@ -10,20 +10,26 @@
 
 use std::collections::{HashMap, HashSet};
 
+use memchr::memmem;
+
 use super::{
-    fs::FileChange,
+    fs::{FileChange, is_users},
     limits::{DAMAGE_DECODED, DAMAGE_SEARCHED},
     types::RunOptions,
 };
 
 /// Bytes that are looked for at a time. Aligned pieces of a file are found at any place of another.
 const PIECE: usize = 16;
-/// A size that this multiple of what a compressor makes of a file still looks like a compressed form of it.
-const LOOSE: f64 = 4.0;
 /// Share of a file's size above which it was not compressed.
 const TIGHT: f64 = 0.95;
 /// What survives of a file that seems to be packed in a way that nobody here can undo.
 const PACKED: f64 = 0.5;
+/// What survives at least of a text that something was only added to.
+const WHOLE: f64 = 0.98;
+/// Bytes that are no text, and their share, from which on a file is none: a cipher that takes one block of
+/// eight makes so many.
+const NOISE: usize = 16;
+const NOISE_SHARE: f64 = 0.04;
 /// Share below which a file counts as destroyed.
 pub(crate) const DESTROYED: f64 = 0.2;
 
@@ -41,12 +47,21 @@ pub struct Damage {
     pub is_overwritten: bool,
     /// Whether next to nothing stands there now: a quarter of its size or less, or one byte again and again.
     pub is_blank: bool,
+    /// Whether a text is none any more: bytes that are no text stand between what is left of it, as after a
+    /// cipher that skips parts to be fast.
+    pub is_garbled: bool,
+    /// Whether nothing of it was found, and a file of the size of a packed form stands beside it. What that
+    /// holds is not known.
+    pub is_unknown: bool,
+    /// Whether it is the user's: what is hidden, temporary or the system's changes all the time, unless it is
+    /// bait.
+    pub is_users: bool,
 }
 
 impl Damage {
-    /// Whether nearly nothing of it is left.
+    /// Whether nearly nothing of it is left, or nothing that can be read.
     pub fn is_destroyed(&self) -> bool {
-        self.survives < DESTROYED
+        self.survives < DESTROYED || self.is_garbled
     }
 }
 
@@ -63,12 +78,21 @@ pub(crate) fn assess(options: &RunOptions, changes: &[FileChange]) -> Vec<Damage
     hurt.sort_by_key(|(change, _)| &change.path);
     hurt.dedup_by_key(|(change, _)| &change.path);
     let found = Found::of(hurt.iter().map(|(_, bytes)| *bytes), changes, &before);
-    let damage = hurt.iter().map(|(change, bytes)| Damage {
-        path: change.path.clone(),
-        len: bytes.len() as u64,
-        survives: found.share(bytes).max(packed(bytes, &change.path, changes)),
-        is_overwritten: change.sha256 != change.sha256_before,
-        is_blank: is_blank(change, bytes.len() as u64),
+    let bait = |bytes: &[u8]| {
+        options.persona.honeytokens.iter().any(|token| memmem::find(bytes, &token.value).is_some())
+    };
+    let damage = hurt.iter().map(|(change, bytes)| {
+        let (found, packed) = (found.share(bytes), packed(bytes, &change.path, changes));
+        Damage {
+            path: change.path.clone(),
+            len: bytes.len() as u64,
+            survives: found.max(packed),
+            is_overwritten: change.sha256 != change.sha256_before || change.is_replaced,
+            is_blank: is_blank(change, bytes.len() as u64),
+            is_garbled: found < WHOLE && is_garbled(change, bytes),
+            is_unknown: found < DESTROYED && packed > 0.0,
+            is_users: is_users(&change.path) || bait(bytes),
+        }
     });
     damage.collect()
 }
@@ -85,7 +109,7 @@ fn files(options: &RunOptions) -> HashMap<&str, &[u8]> {
 }
 
 /// Whether an argument names a file: its path, or the end of it.
-fn is_named(arg: &str, path: &str) -> bool {
+pub(crate) fn is_named(arg: &str, path: &str) -> bool {
     let arg = arg.trim_start_matches("./");
     !arg.is_empty() && (path == arg || path.ends_with(&format!("/{}", arg.trim_start_matches('/'))))
 }
@@ -94,6 +118,24 @@ fn is_named(arg: &str, path: &str) -> bool {
 fn is_blank(change: &FileChange, len: u64) -> bool {
     let is_short = change.size_after.is_some_and(|size| size <= len / 4);
     change.size_after.is_some() && (is_short || change.entropy_after.is_some_and(|bits| bits < 1.0))
+}
+
+/// Whether a text holds now what is no text.
+fn is_garbled(change: &FileChange, before: &[u8]) -> bool {
+    let after = &change.contents;
+    change.size_after.is_some()
+        && noise(before) == 0
+        && noise(after) >= NOISE
+        && noise(after) as f64 >= NOISE_SHARE * after.len() as f64
+}
+
+/// Bytes that no text has: control characters, and what is not UTF-8.
+fn noise(bytes: &[u8]) -> usize {
+    let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | b'\x0c');
+    let of = |chunk: std::str::Utf8Chunk<'_>| {
+        chunk.invalid().len() + chunk.valid().as_bytes().iter().filter(|byte| is_control(byte)).count()
+    };
+    bytes.utf8_chunks().map(of).sum()
 }
 
 /// Whether its contents may be lost. A new name alone takes nothing away.
@@ -228,7 +270,8 @@ fn packed(bytes: &[u8], path: &str, changes: &[FileChange]) -> f64 {
     }
     let best = smallest(bytes);
     let is_packed = |size: u64| {
-        (size as f64) < TIGHT * bytes.len() as f64 && size as f64 * LOOSE >= best && size as f64 >= best / 2.0
+        let size = size as f64;
+        size < TIGHT * bytes.len() as f64 && size >= best / 2.0
     };
     if sizes.into_iter().any(is_packed) { PACKED } else { 0.0 }
 }
@@ -295,6 +338,39 @@ mod tests {
             assert!(survives(&[gone.clone(), change("/archive", ChangeKind::Created, Some(&copy))]) > 0.9);
         }
         assert!(survives(&[gone]) < DESTROYED);
+    }
+
+    #[test]
+    fn a_cipher_that_skips_parts_destroys_a_text() {
+        let assessed = |after: &[u8]| {
+            let changes = [change("/home/u/note.txt", ChangeKind::Changed, Some(after))];
+            assess(&options(), &changes).first().map(|damage| (damage.is_garbled, damage.is_destroyed()))
+        };
+        let every_other = |(at, byte): (usize, &u8)| match at / 16 % 2 {
+            0 => *byte,
+            _ => byte ^ (at as u8).wrapping_mul(73) | 0x80,
+        };
+        let skipping: Vec<u8> = NOTE.iter().enumerate().map(every_other).collect();
+        assert_eq!(assessed(&skipping), Some((true, true)));
+        let marked: Vec<u8> =
+            NOTE.iter().map(|byte| if byte.is_ascii_whitespace() { b'_' } else { *byte }).collect();
+        assert_eq!(assessed(&marked), Some((false, true)), "another text, but next to nothing of the first");
+        assert_eq!(assessed(&[NOTE, &[0xff; 40]].concat()), Some((false, false)), "something was added");
+    }
+
+    #[test]
+    fn what_nobody_can_unpack_is_unknown() {
+        let gone = change("/home/u/note.txt", ChangeKind::Deleted, None);
+        let beside = |len: usize| {
+            let noise: Vec<u8> = (0..len).map(|at| (at * at * 31 % 251) as u8 | 0x80).collect();
+            let new = change("/home/u/note.txt.q", ChangeKind::Created, Some(&noise));
+            assess(&options(), &[gone.clone(), new])
+                .first()
+                .map(|damage| (damage.is_unknown, damage.is_destroyed()))
+        };
+        assert_eq!(beside(60), Some((true, false)));
+        assert_eq!(beside(NOTE.len()), Some((false, true)));
+        assert_eq!(beside(12), Some((false, true)));
     }
 
     #[test]

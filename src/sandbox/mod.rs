@@ -52,7 +52,7 @@ use crate::{
 };
 
 pub use self::damage::Damage;
-pub(crate) use self::damage::{asked, assess as damage};
+pub(crate) use self::damage::{asked, assess as damage, is_named};
 #[cfg(test)]
 pub(crate) use self::every::{every_option, every_value};
 pub(crate) use self::fs::is_users;

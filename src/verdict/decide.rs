@@ -10,12 +10,14 @@ use super::limits::MAX_REASONS;
 use super::{
     Class, Correlation, Finding, Reason, Verdict, attack,
     family::{self, Decided},
+    mixing,
     score::Score,
-    text, unlogged, unseen,
+    text, told, unlogged, unseen,
     weights::{ClassTable, Weighed, listed},
 };
 use crate::{
     module::view::Validity,
+    passes::ExecutedLoop,
     rules::{Facts, Match},
     sandbox::{Answer, Call, Entry, EntryEnd, EntryKind},
     text::plural,
@@ -139,6 +141,8 @@ fn is_ended(entry: &Entry) -> bool {
 fn unexplained(facts: &Weighed<'_>) -> Option<String> {
     left_out(facts)
         .or_else(|| invented(facts))
+        .or_else(|| untold(facts))
+        .or_else(|| told::lack(facts))
         .or_else(|| mixed(facts))
         .or_else(|| unseen::lack(facts.weights, facts))
 }
@@ -164,14 +168,24 @@ fn invented(facts: &Weighed<'_>) -> Option<String> {
     Some(format!("its call of {} was answered by invention", text::quoted(&call.name)))
 }
 
-/// Loops that mixed bits for long.
+/// A file of the user that is gone, and beside it one that may hold it, in a form that nobody here can undo.
+fn untold(facts: &Weighed<'_>) -> Option<String> {
+    let file = facts.run?.damage.iter().find(|one| one.is_users && one.is_unknown)?;
+    let path = text::quoted(&file.path);
+    Some(format!("{path} is gone, and whether what it wrote beside it holds its contents is not known"))
+}
+
+/// Code that mixed bits for long: loops that are full of it, and functions that mix by xor and rotation, with
+/// whatever is between. Known hashes of a library are what its caller asks for.
 fn mixed(facts: &Weighed<'_>) -> Option<String> {
     let limits = &facts.weights.class;
-    let mixing = facts.dynamic.loops.iter().filter(|of| {
-        let bits = of.classes.xor + of.classes.rotate + of.classes.shift + of.classes.logic;
-        text::share(bits, of.classes.total) >= limits.unexplained_bit_share
-    });
-    let instructions: u64 = mixing.map(|of| of.classes.total).sum();
+    let is_full = |of: &&ExecutedLoop| {
+        let classes = &of.classes;
+        let bits = classes.xor + classes.rotate + classes.shift + classes.logic;
+        text::share(bits, classes.total) >= limits.unexplained_bit_share
+    };
+    let loops: u64 = facts.dynamic.loops.iter().filter(is_full).map(|of| of.classes.total).sum();
+    let instructions = loops.max(mixing::executed(facts));
     (instructions >= limits.unexplained_instructions).then(|| {
         format!(
             "{} instructions in loops that mix bits, and nothing says what for",

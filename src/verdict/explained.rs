@@ -4,7 +4,8 @@
 //!   entries of `i` and `j`, whatever the polynomial and however many bytes are taken at once. What is linear
 //!   is solved and not searched.
 //! * AES looks it up in tables that are known, or known ones rotated.
-//! * ChaCha has the constant and the four rotations that it alone has.
+//! * ChaCha has the constant and the four rotations that it alone has, SipHash its five and its constants;
+//!   xxHash and the like have their primes.
 //!
 //! A look-up has to stand behind all that is mixed, so that a table beside a kernel explains nothing.
 //!
@@ -30,6 +31,8 @@ const WINDOWS_EACH: u64 = 3;
 const BY_TABLE: [&str; 3] = ["coinhive", "cryptoloot", "unknown1"];
 /// Bits by which ChaCha rotates to the left.
 const CHACHA: [u32; 4] = [7, 8, 12, 16];
+/// Bits by which SipHash does, which hash maps of Rust use.
+const SIPHASH: [u32; 5] = [13, 16, 17, 21, 32];
 
 type Table = [u32; ENTRIES];
 
@@ -40,6 +43,8 @@ struct Uses {
     lookups: BTreeMap<u64, u64>,
     constants: BTreeSet<u64>,
     rotations: BTreeSet<u32>,
+    /// By how much it rotates words of 64 bits.
+    wide_rotations: BTreeSet<u32>,
     xors: u64,
 }
 
@@ -48,12 +53,15 @@ pub(super) fn is_explained(facts: &Facts<'_>, module: &Module, function: &view::
     let windows: u64 = function.signatures.values().map(|&windows| u64::from(windows)).sum();
     let only = |names: &[&str]| function.signatures.keys().all(|name| names.contains(&name.as_str()));
     let (by_table, by_rotation) = (only(&BY_TABLE), only(&["arx32"]));
-    if !by_table && !by_rotation {
-        return false;
-    }
     let uses = Uses::of(module, function);
-    if by_rotation {
-        return is_chacha(facts, function, &uses);
+    if is_siphash(facts, &uses)
+        || is_checksum(facts, function)
+        || by_rotation && is_chacha(facts, function, &uses)
+    {
+        return true;
+    }
+    if !by_table {
+        return false;
     }
     let known = aes_tables(facts);
     let is_known = |address: u64| {
@@ -64,11 +72,23 @@ pub(super) fn is_explained(facts: &Facts<'_>, module: &Module, function: &view::
     lookups * WINDOWS_EACH >= windows && lookups * 2 >= uses.xors
 }
 
+/// Whether a function holds all constants of a known hash, or takes them from the data.
+pub(super) fn is_known_hash(facts: &Facts<'_>, module: &Module, function: &view::Function) -> bool {
+    let is_whole = |found: &&view::CryptoConstant| found.class == "hash" && found.found == found.of;
+    let mut whole = facts.view.crypto.iter().filter(is_whole).peekable();
+    if whole.peek().is_none() {
+        return false;
+    }
+    let uses = Uses::of(module, function);
+    let is_named = |address: u64| uses.constants.contains(&address) || uses.lookups.contains_key(&address);
+    whole.any(|found| found.func == Some(function.index) || found.address.is_some_and(is_named))
+}
+
 impl Uses {
     fn of(module: &Module, function: &view::Function) -> Self {
         let mut uses = Self::default();
         // The constant before, and the one that was added last.
-        let (mut constant, mut base) = (None, None);
+        let (mut constant, mut base, mut wide) = (None, None, None);
         for_each_operator(module, function.index, |_, operator| {
             let (last, added) = (constant.take(), base.take());
             match *operator {
@@ -87,7 +107,9 @@ impl Uses {
                 Operator::I32Rotr => {
                     _ = uses.rotations.insert(last.map_or(0, |by| (32 - by as u32 % 32) % 32))
                 }
-                Operator::I32Xor => uses.xors += 1,
+                Operator::I64Rotl => _ = uses.wide_rotations.insert(wide.map_or(0, |by| by as u32 % 64)),
+                Operator::I64Const { value } => wide = Some(value),
+                Operator::I32Xor | Operator::I64Xor => uses.xors += 1,
                 _ => {}
             }
         });
@@ -102,6 +124,22 @@ fn is_chacha(facts: &Facts<'_>, function: &view::Function, uses: &Uses) -> bool 
         found.algorithm.contains("ChaCha") && (found.func == Some(function.index) || is_named)
     });
     has_constant && uses.rotations.iter().eq(&CHACHA)
+}
+
+/// Whether it holds the constants of a checksum that is computed without tables, all but one at least.
+fn is_checksum(facts: &Facts<'_>, function: &view::Function) -> bool {
+    facts.view.crypto.iter().any(|found| {
+        found.func == Some(function.index)
+            && found.class == "checksum"
+            && found.of > 1
+            && found.found + 1 >= found.of
+    })
+}
+
+/// Whether it rotates as SipHash does and in no other way, and the constants of SipHash are in the file.
+fn is_siphash(facts: &Facts<'_>, uses: &Uses) -> bool {
+    let is_there = || facts.view.crypto.iter().any(|found| found.algorithm == "SipHash");
+    uses.rotations.is_empty() && uses.wide_rotations.iter().eq(&SIPHASH) && is_there()
 }
 
 /// The words that lie at an address before anything runs, if any does: what no segment covers is zero, and

@@ -18,3 +18,13 @@ pub(super) const UNSEEN_WAY: usize = 64;
 /// Functions that a caller may call indirectly for its calls to speak for each of them: dispatchers of a
 /// small program have fewer, and tables of a library hundreds.
 pub(super) const UNSEEN_FANOUT: usize = 32;
+
+/// Calls of unknown functions, or pauses, after a file was read that may tell what it holds by their order:
+/// as many bits.
+pub(super) const ORDERED_CALLS: usize = 32;
+
+/// Bytes of a file in the name of another that are more than a part of a path.
+pub(super) const NAMED_BYTES: u64 = 16;
+
+/// Functions of a library around a host function that are taken for it: `time` around `clock_gettime`.
+pub(super) const UNSEEN_WRAPPED: usize = 2;

@@ -13,13 +13,16 @@ use wasmparser::Operator;
 
 use super::{
     explained,
-    limits::{UNSEEN_FANOUT, UNSEEN_TOLD, UNSEEN_WAY},
+    limits::{UNSEEN_TOLD, UNSEEN_WAY},
+    mixing,
     operators::for_each_operator,
+    seen::{Guard, Seen, Site, call_of, calls_in, comparison, guard},
     text,
     weights::{Weights, listed},
 };
 use crate::{
-    module::{CodeOffset, FuncIndex, Module, Place, view},
+    categories::{self, Mode},
+    module::{FuncIndex, Module, Place, view},
     rules::Facts,
 };
 
@@ -35,16 +38,6 @@ pub(super) struct Effect {
     guard: Option<Guard>,
 }
 
-/// A branch that went one way only.
-#[derive(Debug)]
-struct Guard {
-    place: Place,
-    /// The comparison before it, with its constant.
-    compares: Option<String>,
-    /// The host call before it.
-    after: Option<String>,
-}
-
 impl Effect {
     /// In words: what, where, behind which branch.
     pub(super) fn sentence(&self) -> String {
@@ -57,20 +50,6 @@ impl Effect {
     }
 }
 
-impl Guard {
-    fn words(&self) -> String {
-        let Self { place, compares, after } = self;
-        let mut words = format!("behind the branch at func {}:{:#x}", place.function, place.offset.0);
-        if let Some(compares) = compares {
-            words.push_str(&format!(" ({compares})"));
-        }
-        if let Some(after) = after {
-            words.push_str(&format!(" after {after}"));
-        }
-        words
-    }
-}
-
 /// Why what did not run forbids CLEAN, if it does.
 pub(super) fn lack(weights: &Weights, facts: &Facts<'_>) -> Option<String> {
     let effects = effects(weights, facts);
@@ -80,7 +59,7 @@ pub(super) fn lack(weights: &Weights, facts: &Facts<'_>) -> Option<String> {
         let more = if more > 0 { format!("; {}", text::plural(more, "more call")) } else { String::new() };
         return Some(format!("code that did not run can do harm: {}{more}", told.join("; ")));
     }
-    mixing(weights, facts)
+    unseen_mixing(weights, facts)
 }
 
 /// Calls of effects that the run did not make.
@@ -91,28 +70,153 @@ fn effects(weights: &Weights, facts: &Facts<'_>) -> Vec<Effect> {
     }
     let Ok(module) = Module::parse(facts.wasm) else { return Vec::new() };
     let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
-    let seen = Seen::of(facts);
+    let seen = Seen::of(weights, facts);
     let calls_one = |callees: &[FuncIndex]| callees.iter().any(|callee| kinds.contains_key(callee));
     let callers = facts
         .view
         .functions
         .iter()
         .filter(|function| calls_one(&function.callees) && !dead.contains(&function.index));
-    let mut effects = Vec::new();
+    let (mut effects, mut harmful) = (Vec::new(), BTreeMap::new());
     for caller in callers {
         for Site { offset, callee, constants } in calls_in(&module, caller.index) {
             let Some((kind, import)) = kinds.get(&callee) else { continue };
+            if is_harmless(weights, facts, constants) {
+                continue;
+            }
+            harmful.insert(callee, (kind.clone(), import.clone()));
             let site = Place { function: caller.index, offset };
-            if !seen.ran(site, callee) && !is_harmless(weights, facts, constants) {
-                let guard = seen.way_to(facts, &module, site).and_then(|at| guard(facts, &module, at));
+            if !seen.ran(site, callee) {
+                let guard = seen.way_to(facts, &module, site).and_then(|at| guard(facts, &module, &seen, at));
                 effects.push(Effect { kind: kind.clone(), import: import.clone(), site, guard });
             }
         }
     }
     effects.extend(through_tables(facts, &kinds, &seen));
+    if effects.is_empty() {
+        let reaching = reaching(facts, &harmful);
+        effects = uses(facts, &module, &reaching, &seen);
+        effects.extend(chosen(weights, facts, &module, &reaching, &seen));
+    }
     // What the run can tell more about comes first.
     effects.sort_by_key(|effect| effect.guard.is_none());
     effects
+}
+
+/// Calls that did not run, of functions that ran and have an effect: a program that deletes a file of its own
+/// by the function with which it deletes those of others has run all calls of the host.
+fn uses(
+    facts: &Facts<'_>,
+    module: &Module,
+    reaching: &BTreeMap<FuncIndex, (String, String)>,
+    seen: &Seen,
+) -> Vec<Effect> {
+    let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
+    let is_own = |callee: &FuncIndex| module.imported_function(*callee).is_none();
+    let can =
+        |callee: &FuncIndex| is_own(callee) && seen.ran.contains(callee) && reaching.contains_key(callee);
+    let callers = facts.view.functions.iter();
+    let callers = callers.filter(|one| !dead.contains(&one.index) && one.callees.iter().any(can));
+    let mut uses = Vec::new();
+    for caller in callers {
+        for Site { offset, callee, .. } in calls_in(module, caller.index) {
+            let site = Place { function: caller.index, offset };
+            let Some((kind, import)) = reaching.get(&callee).filter(|_| can(&callee)) else { continue };
+            if !seen.ran(site, callee) {
+                let guard = seen.way_to(facts, module, site).and_then(|at| guard(facts, module, seen, at));
+                uses.push(Effect { kind: kind.clone(), import: import.clone(), site, guard });
+            }
+        }
+    }
+    uses
+}
+
+/// Calls of an effect after a decision that is no branch: what the host said was compared, and the result
+/// chose a value. What the other value would have done nobody saw.
+fn chosen(
+    weights: &Weights,
+    facts: &Facts<'_>,
+    module: &Module,
+    reaching: &BTreeMap<FuncIndex, (String, String)>,
+    seen: &Seen,
+) -> Vec<Effect> {
+    let ran = facts.view.functions.iter().filter(|function| seen.ran.contains(&function.index));
+    let asks = |callee: &FuncIndex| seen.says(weights, *callee).is_some();
+    let both = ran.filter(|one| {
+        one.callees.iter().any(asks) && one.callees.iter().any(|callee| reaching.contains_key(callee))
+    });
+    both.filter_map(|function| choice(weights, module, reaching, seen, function.index)).collect()
+}
+
+/// The first such call of a function.
+fn choice(
+    weights: &Weights,
+    module: &Module,
+    reaching: &BTreeMap<FuncIndex, (String, String)>,
+    seen: &Seen,
+    func: FuncIndex,
+) -> Option<Effect> {
+    let (mut after, mut compares, mut choice, mut found) = (None, None, None, None);
+    let mut is_fresh = false;
+    for_each_operator(module, func, |offset, operator| {
+        let was_fresh = std::mem::take(&mut is_fresh);
+        match *operator {
+            Operator::Call { function_index } => {
+                let callee = FuncIndex(function_index);
+                if let (Some(place), Some((kind, import)), None) = (choice, reaching.get(&callee), &found) {
+                    let guard = Some(Guard {
+                        place,
+                        compares: compares.clone(),
+                        after: after.clone(),
+                        is_branch: false,
+                    });
+                    let site = Place { function: func, offset };
+                    found = Some(Effect { kind: kind.clone(), import: import.clone(), site, guard });
+                }
+                if let Some(host) = seen.says(weights, callee) {
+                    after = Some(host.to_owned());
+                    compares = None;
+                }
+            }
+            Operator::Select | Operator::TypedSelect { .. } if compares.is_some() => {
+                choice = Some(Place { function: func, offset });
+            }
+            Operator::I32Mul | Operator::I32Shl | Operator::I32Sub | Operator::I64ExtendI32U if was_fresh => {
+                choice = Some(Place { function: func, offset });
+            }
+            ref other => {
+                if let Some(comparison) = comparison(other).filter(|_| after.is_some()) {
+                    compares = Some(comparison.to_owned());
+                    is_fresh = true;
+                }
+            }
+        }
+    });
+    found
+}
+
+/// Functions from which direct calls lead to an effect, each with one, and the effects.
+fn reaching(
+    facts: &Facts<'_>,
+    kinds: &BTreeMap<FuncIndex, (String, String)>,
+) -> BTreeMap<FuncIndex, (String, String)> {
+    let mut callers: BTreeMap<FuncIndex, Vec<FuncIndex>> = BTreeMap::new();
+    for edge in &facts.view.calls.edges {
+        if edge.kind == view::StaticCallKind::Direct {
+            callers.entry(edge.callee).or_default().push(edge.caller);
+        }
+    }
+    let mut reaching = kinds.clone();
+    let mut next: VecDeque<_> = kinds.iter().map(|(callee, effect)| (*callee, effect)).collect();
+    while let Some((callee, effect)) = next.pop_front() {
+        for &caller in callers.get(&callee).into_iter().flatten() {
+            if !reaching.contains_key(&caller) {
+                reaching.insert(caller, effect.clone());
+                next.push_back((caller, effect));
+            }
+        }
+    }
+    reaching
 }
 
 /// Effects that stand in a table and that no call through it reached.
@@ -139,37 +243,18 @@ fn through_tables(
 /// Imported functions that have an effect: index → what it does and its name.
 fn kinds(weights: &Weights, facts: &Facts<'_>) -> BTreeMap<FuncIndex, (String, String)> {
     let with_kind = facts.view.imports.iter().filter_map(|import| {
-        let of = |names: &Vec<String>| listed(names, import.name.trim_start_matches('_'));
-        let (kind, _) = weights.effects.iter().find(|(_, names)| of(names))?;
-        Some((import.func?, (kind.clone(), import.name.clone())))
+        let name = import.name.trim_start_matches('_');
+        let full = format!("{}.{name}", import.module);
+        let of = |names: &Vec<String>| listed(names, name) || listed(names, &full);
+        let kind = weights.effects.iter().find(|(_, names)| of(names)).map(|(kind, _)| kind.as_str());
+        let is_unknown = || {
+            let of_preview1 = import.module.starts_with("wasi_");
+            of_preview1 && categories::of(&import.name, Mode::Full).is_none()
+        };
+        let kind = kind.or_else(|| is_unknown().then_some("nobody knows what it does"))?;
+        Some((import.func?, (kind.to_owned(), import.name.clone())))
     });
     with_kind.collect()
-}
-
-/// A direct call.
-struct Site {
-    offset: CodeOffset,
-    callee: FuncIndex,
-    /// The two constants right before it: an address and a length, where a text that stands in the data is
-    /// handed over.
-    constants: Option<(u32, u32)>,
-}
-
-/// The direct calls of a function.
-fn calls_in(module: &Module, func: FuncIndex) -> Vec<Site> {
-    let (mut calls, mut last) = (Vec::new(), [None; 2]);
-    for_each_operator(module, func, |offset, operator| {
-        if let Operator::Call { function_index } | Operator::ReturnCall { function_index } = *operator {
-            let constants = last[0].zip(last[1]);
-            calls.push(Site { offset, callee: FuncIndex(function_index), constants });
-        }
-        let constant = match *operator {
-            Operator::I32Const { value } => Some(value as u32),
-            _ => None,
-        };
-        last = [last[1], constant];
-    });
-    calls
 }
 
 /// Whether a script is handed over that stands in the data and does nothing.
@@ -186,134 +271,18 @@ fn is_harmless(weights: &Weights, facts: &Facts<'_>, constants: Option<(u32, u32
     text.is_some_and(|text| weights.class.harmless_scripts.iter().any(|script| script.as_bytes() == text))
 }
 
-/// What the run called, and who calls whom.
-struct Seen {
-    calls: BTreeSet<(Place, FuncIndex)>,
-    callees: BTreeSet<FuncIndex>,
-    ran: BTreeSet<FuncIndex>,
-    callers: BTreeMap<FuncIndex, Vec<FuncIndex>>,
-    /// Those of them whose calls are meant for it, or for one of a few.
-    asking: BTreeMap<FuncIndex, Vec<FuncIndex>>,
-}
-
-impl Seen {
-    fn of(facts: &Facts<'_>) -> Self {
-        let mut calls = BTreeSet::new();
-        for edge in &facts.dynamic.call_graph.edges {
-            let Some(func) = edge.caller else { continue };
-            calls.extend(edge.sites.iter().map(|&offset| (Place { function: func, offset }, edge.callee)));
-        }
-        let (mut callers, mut asking): (BTreeMap<_, Vec<_>>, BTreeMap<_, Vec<_>>) = Default::default();
-        let (edges, mut wide) = (&facts.view.calls.edges, BTreeMap::<_, usize>::new());
-        let is_direct = |edge: &view::StaticCallEdge| edge.kind == view::StaticCallKind::Direct;
-        for edge in edges.iter().filter(|edge| !is_direct(edge)) {
-            *wide.entry(edge.caller).or_default() += 1;
-        }
-        for edge in edges {
-            callers.entry(edge.callee).or_default().push(edge.caller);
-            // A call that may lead to any of many functions speaks for none of them.
-            if is_direct(edge) || wide.get(&edge.caller).is_some_and(|&callees| callees <= UNSEEN_FANOUT) {
-                asking.entry(edge.callee).or_default().push(edge.caller);
-            }
-        }
-        let ran = facts.dynamic.functions.iter().map(|function| function.index).collect();
-        let callees = facts.dynamic.call_graph.edges.iter().map(|edge| edge.callee).collect();
-        Self { calls, callees, ran, callers, asking }
-    }
-
-    fn ran(&self, site: Place, callee: FuncIndex) -> bool {
-        self.calls.contains(&(site, callee))
-    }
-
-    /// The call in code that ran from which the way to `site` begins: itself, or that of a function on the
-    /// way to its function.
-    fn way_to(&self, facts: &Facts<'_>, module: &Module, site: Place) -> Option<Place> {
-        let mut next = VecDeque::from([site.function]);
-        let mut known = BTreeSet::from([site.function]);
-        if self.ran.contains(&site.function) {
-            return Some(site);
-        }
-        while let Some(func) = next.pop_front() {
-            for &caller in self.callers.get(&func).into_iter().flatten() {
-                if self.ran.contains(&caller) {
-                    return Some(call_of(facts, module, caller, func));
-                }
-                if known.len() < UNSEEN_WAY && known.insert(caller) {
-                    next.push_back(caller);
-                }
-            }
-        }
-        None
-    }
-}
-
-/// The last branch before a place that went one way only.
-fn guard(facts: &Facts<'_>, module: &Module, at: Place) -> Option<Guard> {
-    let one_way = facts.dynamic.branches.iter().filter(|branch| {
-        branch.place.function == at.function
-            && branch.place.offset < at.offset
-            && (branch.taken == 0) != (branch.not_taken == 0)
-    });
-    let branch = one_way.max_by_key(|branch| branch.place.offset)?;
-    let place = branch.place;
-    let (mut compares, mut after, mut constant) = (None, None, None);
-    for_each_operator(module, at.function, |offset, operator| {
-        if offset >= place.offset {
-            return;
-        }
-        match *operator {
-            Operator::I32Const { value } => constant = Some(i64::from(value)),
-            Operator::I64Const { value } => constant = Some(value),
-            Operator::Call { function_index } => {
-                let import = module.imported_function(FuncIndex(function_index));
-                if let Some(import) = import {
-                    after = Some(import.name.to_string());
-                    (compares, constant) = (None, None);
-                }
-            }
-            ref other => {
-                if let Some(comparison) = comparison(other) {
-                    compares = Some(match constant.take() {
-                        Some(constant) => format!("{comparison} with {constant}"),
-                        None => comparison.to_owned(),
-                    });
-                }
-            }
-        }
-    });
-    Some(Guard { place, compares, after })
-}
-
-fn comparison(operator: &Operator<'_>) -> Option<&'static str> {
-    Some(match operator {
-        Operator::I32Eqz | Operator::I64Eqz => "compared with zero",
-        Operator::I32Eq | Operator::I64Eq => "equal",
-        Operator::I32Ne | Operator::I64Ne => "not equal",
-        Operator::I32LtS | Operator::I32LtU | Operator::I64LtS | Operator::I64LtU => "less",
-        Operator::I32GtS | Operator::I32GtU | Operator::I64GtS | Operator::I64GtU => "greater",
-        Operator::I32LeS | Operator::I32LeU | Operator::I64LeS | Operator::I64LeU => "at most",
-        Operator::I32GeS | Operator::I32GeU | Operator::I64GeS | Operator::I64GeU => "at least",
-        _ => return None,
-    })
-}
-
-/// Where `caller` calls `callee`; its beginning, if not directly.
-fn call_of(facts: &Facts<'_>, module: &Module, caller: FuncIndex, callee: FuncIndex) -> Place {
-    let site = calls_in(module, caller).into_iter().find(|site| site.callee == callee);
-    site.map_or_else(|| text::place_of(facts, caller), |site| Place { function: caller, offset: site.offset })
-}
-
 /// Functions that do little but mix bits, and that did not run, where that says something: nothing explains
 /// them, and they are much of the code, or an export begins with them that nobody called, or code that ran
 /// decided not to call them. A large library holds hashes and checksums that nobody asked for.
-fn mixing(weights: &Weights, facts: &Facts<'_>) -> Option<String> {
+fn unseen_mixing(weights: &Weights, facts: &Facts<'_>) -> Option<String> {
     let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
-    let seen = Seen::of(facts);
+    let seen = Seen::of(weights, facts);
     let limits = &weights.threshold;
     let mixes = |function: &&view::Function| {
         let windows: u64 = function.signatures.values().map(|&windows| u64::from(windows)).sum();
-        windows >= limits.unseen_windows
-            && text::share(windows, function.classes.total) >= limits.unseen_window_share
+        let is_kernel = windows >= limits.unseen_windows
+            && text::share(windows, function.classes.total) >= limits.unseen_window_share;
+        is_kernel || mixing::stands_in(weights, function)
     };
     let alive = || facts.view.functions.iter().filter(|function| !dead.contains(&function.index));
     let unseen = |function: &&view::Function| !seen.ran.contains(&function.index);
@@ -339,8 +308,9 @@ fn mixing(weights: &Weights, facts: &Facts<'_>) -> Option<String> {
     Some(format!("code that does nothing but mix bits did not run: {func} ({asked}){others}"))
 }
 
-/// What may have asked for a function, if it is one call or two from an export that nobody called, or from
-/// code that ran and took another branch.
+/// What may have asked for a function: it is one call or two from an export that nobody called or from code
+/// that ran and took another branch; or any number of calls from a branch that followed what the host said of
+/// time, surroundings or files.
 fn asked_by(facts: &Facts<'_>, module: &Module, seen: &Seen, func: FuncIndex) -> Option<String> {
     let callers = |func: FuncIndex| seen.asking.get(&func).into_iter().flatten().copied();
     let near = callers(func).map(|one| (one, func)).take(UNSEEN_WAY);
@@ -354,9 +324,16 @@ fn asked_by(facts: &Facts<'_>, module: &Module, seen: &Seen, func: FuncIndex) ->
     };
     let decided = |(caller, callee): (FuncIndex, FuncIndex)| {
         let at = seen.ran.contains(&caller).then(|| call_of(facts, module, caller, callee))?;
-        guard(facts, module, at).map(|guard| guard.words())
+        guard(facts, module, seen, at).map(|guard| guard.words())
+    };
+    let told_by_host = || {
+        let at = seen.way_asked(facts, module, func)?;
+        let guard = guard(facts, module, seen, at)?;
+        let is_decided = guard.after.as_ref().is_some_and(|host| seen.decides(host));
+        is_decided.then(|| guard.words())
     };
     left(func)
         .or_else(|| callers(func).take(UNSEEN_WAY).find_map(left))
         .or_else(|| near.chain(far.take(UNSEEN_WAY)).find_map(decided))
+        .or_else(told_by_host)
 }

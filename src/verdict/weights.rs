@@ -129,6 +129,10 @@ pub(super) struct CallTable {
     pub(super) read_other: Vec<String>,
     pub(super) send: Vec<String>,
     pub(super) environment: Vec<String>,
+    /// Functions of WASI by which a value leaves the sandbox.
+    pub(super) telling: Vec<String>,
+    /// Functions of runtimes that take nothing out of the sample.
+    pub(super) inner: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -191,6 +195,10 @@ pub(super) struct Threshold {
     pub(super) unseen_windows: u64,
     pub(super) unseen_window_share: f64,
     pub(super) unseen_mixing_share: f64,
+    pub(super) mixing_instructions: u64,
+    pub(super) mixing_share: f64,
+    pub(super) mixing_static_share: f64,
+    pub(super) mixing_bit_share: f64,
 }
 
 /// What is wrong with a file of weights, with its place.

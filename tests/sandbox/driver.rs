@@ -325,6 +325,27 @@ fn registered_functions_and_callbacks_are_called_by_their_types() {
     assert_eq!(run.calls.iter().filter(|call| &*call.name == "f").count(), 1);
 }
 
+/// Hands a closure on as wasm-bindgen does, under a name of one letter: an object, and its methods.
+#[test]
+fn closures_are_called_with_what_they_hold() {
+    let run = run(r#"(module
+        (import "a" "c" (func $wrap (param i32 i32 i32) (result i32)))
+        (import "a" "s" (func $say (param i32)))
+        (memory (export "memory") 2) (table 8 funcref) (elem (i32.const 3) $drop $call)
+        ;; Drop, size, alignment, called once, called again and again.
+        (data (i32.const 1024) "\03\00\00\00\08\00\00\00\04\00\00\00\04\00\00\00\04\00\00\00")
+        (func $drop (param i32))
+        (func $call (param $held i32) (param $event i32) (call $say (i32.load (local.get $held))))
+        (func (export "main")
+            (i32.store (i32.const 4096) (i32.const 77))
+            (drop (call $wrap (i32.const 4096) (i32.const 1024) (i32.const 3)))
+            (drop (call $wrap (i32.const 4096) (i32.const 1028) (i32.const 3)))))"#);
+    let closure = |entry: &&wasmspoor::sandbox::Entry| entry.name == "closure of table[4]";
+    assert_eq!(run.entries.iter().filter(closure).count(), 1, "{:?}", run.entries);
+    let said = run.calls.iter().find(|call| &*call.name == "s").expect("the closure ran");
+    assert_eq!(said.args[0].value, Value::I32(77));
+}
+
 #[test]
 fn a_failed_entry_leaves_neither_memory_nor_descriptors_behind() {
     let run = run(r#"(module

@@ -80,6 +80,7 @@ stored! {
         sha256_before: Option<String>,
         sha256: Option<String>;
         contents = Vec::new(),
+        is_replaced = false,
     }
 
     /// Why a sample was not loaded.

@@ -209,6 +209,7 @@ fn outcomes(sheet: &mut Sheet) {
         sha256_before: size.map(|_| "aa".into()),
         sha256: size.map(|_| "bb".into()),
         contents: Vec::new(),
+        is_replaced: false,
     };
     let rest = |status, exit_code| Rest {
         decisions: 1,

@@ -1,7 +1,7 @@
 //! Metrics of what the sample asked of the host.
 
 use crate::categories::known_as;
-use crate::sandbox::{Call, ChangeKind, Damage, FileChange, Leak, Pointed, TokenUse, is_users};
+use crate::sandbox::{Call, ChangeKind, Damage, FileChange, Leak, Pointed, TokenUse};
 
 use super::{Index, Subject, run::measured, share};
 use crate::rules::derived::is_console;
@@ -200,7 +200,7 @@ pub(super) fn files_emptied(index: &Index<'_>, subject: Subject<'_>) -> Option<f
 
 fn damaged(index: &Index<'_>, counts: impl Fn(&Damage) -> bool) -> f64 {
     let damage = index.facts.run.map_or(&[][..], |run| &run.damage);
-    damage.iter().filter(|one| one.is_destroyed() && is_users(&one.path) && counts(one)).count() as f64
+    damage.iter().filter(|one| one.is_destroyed() && one.is_users && counts(one)).count() as f64
 }
 
 pub(super) fn files_destroyed(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {

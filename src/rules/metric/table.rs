@@ -165,11 +165,12 @@ pub static METRICS: &[Metric] = metrics! {
     files_emptied, "count", "R", host::files_emptied:
         "files with something in them that were there before the run and are empty after it";
     files_destroyed, "count", "R", host::files_destroyed:
-        "the user's files of which less than a fifth survives anywhere, overwritten or replaced";
+        "the user's files that were overwritten or replaced, and of which less than a fifth survives \
+         anywhere, or nothing that can be read";
     files_blanked, "count", "R", host::files_blanked:
         "such files that were cut to a quarter or less, or filled with one byte";
     files_lost, "count", "R", host::files_lost:
-        "the user's files of which less than a fifth survives anywhere, deleted ones too";
+        "the same, deleted ones too";
     files_wiped, "count", "R", host::files_wiped:
         "files that were there before the run, got other contents, and were deleted then";
     files_rewritten_renamed, "count", "R", host::files_rewritten_renamed:

@@ -42,19 +42,19 @@ pub(super) const EXPLORED_BRANCHES: u64 = 160;
 pub(super) const COMPARED: usize = 16;
 
 /// Calls made to explore a module; half of them in the orders that libraries have.
-pub(super) const EXPLORE_CALLS: usize = 400;
+pub(super) const EXPLORE_CALLS: usize = 640;
 
 /// Exports called in these orders.
 pub(super) const EXPLORE_CANDIDATES: usize = 16;
 
 /// Calls in a row that show no new code after which exploring ends.
-pub(super) const EXPLORE_MISSES: usize = 64;
+pub(super) const EXPLORE_MISSES: usize = 96;
 
 /// Objects of the sample that such calls are given.
 pub(super) const EXPLORE_OBJECTS: usize = 16;
 
 /// Work in decisions or the like of all such calls: a fraction of a second.
-pub(super) const EXPLORE_WORK: u64 = 8_000_000;
+pub(super) const EXPLORE_WORK: u64 = 12_000_000;
 
 /// The same of one call: what parses a kilobyte needs less.
 pub(super) const EXPLORE_CALL_WORK: u64 = 200_000;

@@ -62,6 +62,9 @@ pub struct FileChange {
     /// The contents after, or the last contents of a deleted file, as far as they were kept.
     #[serde(skip)]
     pub contents: Vec<u8>,
+    /// Of a deleted file: whether another that was there, too, has its last path now.
+    #[serde(skip)]
+    pub(crate) is_replaced: bool,
 }
 
 impl FileChange {

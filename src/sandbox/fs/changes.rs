@@ -63,7 +63,8 @@ impl Fs {
         open.into_iter().for_each(|ino| self.release(ino));
         let contents_cut = self.deleted.list.iter().filter(|deleted| deleted.is_cut).count() as u64;
         for deleted in mem::take(&mut self.deleted.list) {
-            self::deleted_change(deleted, &created, &mut changes);
+            let is_replaced = here.contains_key(&deleted.path);
+            self::deleted_change(deleted, is_replaced, &created, &mut changes);
         }
         let cut = too_deep + self.deleted.cut + shorten(&mut changes);
         Changes { files: changes, cut, contents_cut }
@@ -126,7 +127,12 @@ impl Fs {
 }
 
 /// What happened to a file that is gone. If one that was made has its path now, that one replaced it.
-fn deleted_change(deleted: DeletedFile, created: &BTreeMap<String, usize>, changes: &mut Vec<FileChange>) {
+fn deleted_change(
+    deleted: DeletedFile,
+    is_replaced: bool,
+    created: &BTreeMap<String, usize>,
+    changes: &mut Vec<FileChange>,
+) {
     let DeletedFile { path, trail, origin, mut kind, is_cut } = deleted;
     let first = origin.as_ref().map(|origin| origin.path.clone());
     let successor =
@@ -143,7 +149,7 @@ fn deleted_change(deleted: DeletedFile, created: &BTreeMap<String, usize>, chang
             (successor.size_before, successor.entropy_before) = (change.size_before, change.entropy_before);
             successor.sha256_before = change.sha256_before;
         }
-        None => changes.push(FileChange { via, ..change }),
+        None => changes.push(FileChange { via, is_replaced, ..change }),
     }
 }
 

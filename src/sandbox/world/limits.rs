@@ -51,3 +51,7 @@ pub(super) const USAGE_FLAGS: usize = 64;
 
 /// Functions kept for that which may set it: few have such a shape.
 pub(super) const USAGE_SETTERS: usize = 256;
+
+/// Bytes that a closure may hold: more is no closure, but a number that looks like the address of its
+/// methods.
+pub(super) const MOST_CAPTURED: u32 = 64 << 10;

@@ -5,18 +5,23 @@
 //! * a text of letters that stand for types (`viid`), and in the argument behind it the index of a function
 //!   of that type: a registration of embind, free function, constructor or member by what stands before it;
 //! * a text that names a type, behind the number of that type;
-//! * an index of the table, at a place of an import that never was given anything else.
+//! * an index of the table, at a place of an import that never was given anything else;
+//! * an object of Rust and its table of methods, one of which calls it: a closure, as wasm-bindgen hands it
+//!   on.
 //!
 //! Not here: calling them (`driver`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::limits::{HANDED, HANDED_EACH, LOOKED_AT, REGISTERED, REGISTERED_TYPES};
+use super::limits::{HANDED, HANDED_EACH, LOOKED_AT, MOST_CAPTURED, REGISTERED, REGISTERED_TYPES};
 use crate::{
     module::FuncIndex,
     sandbox::log,
     tracer::{Caller, Type, Value},
 };
+
+/// Words of a table of methods that are looked at: drop, size, alignment, two ways to call.
+const METHODS: usize = 5;
 
 /// All that was told.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +93,7 @@ impl Registered {
         if self.signed(call, &args) || self.name_type(call, &args) {
             return;
         }
+        self.closure(call, &args);
         for (position, value) in args.into_iter().enumerate() {
             self.hand(call, (func, position), value);
         }
@@ -161,6 +167,21 @@ impl Registered {
         self.add(registration);
     }
 
+    /// An object and, behind it, the address of its methods: how it is dropped, its size and alignment, and
+    /// then how it is called.
+    fn closure(&mut self, call: &Caller<'_>, args: &[Option<u32>]) {
+        for pair in args.windows(2) {
+            let [Some(object), Some(methods)] = *pair else { continue };
+            let Some(index) = called_by(call, methods) else { continue };
+            let owner = Owner::Free;
+            let is_known = |told: &Registration| told.index == index && told.context == Some(object);
+            if !self.functions.iter().any(is_known) {
+                let name = format!("closure of table[{index}]");
+                self.add(Registration { name, index, owner, context: Some(object), types: Vec::new() });
+            }
+        }
+    }
+
     /// A number and the name of a type; returns whether it is that.
     fn name_type(&mut self, call: &Caller<'_>, args: &[Option<u32>]) -> bool {
         let [Some(number), Some(name), ..] = *args else { return false };
@@ -215,6 +236,30 @@ fn word(value: &Value) -> Option<u32> {
         Value::I32(value) => Some(value as u32),
         _ => None,
     }
+}
+
+/// The function that calls an object whose methods lie there, if such a table does.
+fn called_by(call: &Caller<'_>, methods: u32) -> Option<u32> {
+    if methods < 64 || methods % 4 != 0 {
+        return None;
+    }
+    let bytes = call.read_memory(methods.into(), 4 * METHODS as u64)?;
+    let (words, _) = bytes.as_chunks::<4>();
+    let word = |at: usize| words.get(at).map(|word| u32::from_le_bytes(*word));
+    let (drop, size, align) = (word(0)?, word(1)?, word(2)?);
+    let takes_object = |index: u32| {
+        let (params, results) = call.table_type(index.into()).filter(|_| index > 0)?;
+        (params.first() == Some(&Type::I32)).then(|| (params.to_vec(), results.to_vec()))
+    };
+    let drops =
+        drop == 0 || takes_object(drop).is_some_and(|(params, results)| params.len() + results.len() == 1);
+    if !drops || size > MOST_CAPTURED || !align.is_power_of_two() || align > 16 || size % align != 0 {
+        return None;
+    }
+    // Called once and consumed; called again and again, with the same arguments.
+    let once = word(3).filter(|&index| takes_object(index).is_some())?;
+    let again = word(4).filter(|&index| index != drop && takes_object(index) == takes_object(once));
+    Some(again.unwrap_or(once))
 }
 
 /// Whether a text of letters stands at `signature` that is the type of the function at `index`: the result

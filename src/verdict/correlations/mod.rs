@@ -14,6 +14,7 @@ mod limits;
 mod recoded;
 mod time;
 
+pub(super) use self::recoded::reads;
 use super::{Correlation, CorrelationName, weights::Weighed};
 use crate::{module::Place, rules::Match};
 

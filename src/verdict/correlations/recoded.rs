@@ -76,19 +76,19 @@ pub(super) fn read_then_recoded(facts: &Weighed<'_>) -> Option<Correlation> {
 }
 
 /// Bytes of a file that were read.
-struct Read<'a> {
-    path: &'a str,
+pub(in crate::verdict) struct Read<'a> {
+    pub(in crate::verdict) path: &'a str,
     len: u64,
 }
 
 impl Read<'_> {
-    fn shown(&self) -> String {
+    pub(in crate::verdict) fn shown(&self) -> String {
         format!("{} of {}", text::plural(self.len, "byte"), text::quoted(self.path))
     }
 }
 
 /// What each open file gave in all, by the last call that read it.
-fn reads<'r>(facts: &Weighed<'_>, run: &'r Run) -> BTreeMap<usize, Read<'r>> {
+pub(in crate::verdict) fn reads<'r>(facts: &Weighed<'_>, run: &'r Run) -> BTreeMap<usize, Read<'r>> {
     let (mut reads, mut path, mut len) = (BTreeMap::new(), "", 0u64);
     let mut last = None;
     for (position, call) in run.calls.iter().enumerate().filter(|(_, call)| call.errno.is_none()) {

@@ -1,0 +1,246 @@
+//! What the run called, who calls whom, and which branch kept code from running.
+//!
+//! Not here: what such code could do (`unseen`).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use wasmparser::Operator;
+
+use super::{
+    limits::{UNSEEN_FANOUT, UNSEEN_WAY, UNSEEN_WRAPPED},
+    operators::for_each_operator,
+    text,
+    weights::{Weights, listed},
+};
+use crate::{
+    module::{CodeOffset, FuncIndex, Module, Place, view},
+    rules::Facts,
+};
+
+/// A branch that went one way only.
+#[derive(Debug)]
+pub(super) struct Guard {
+    pub(super) place: Place,
+    /// The comparison before it, with its constant.
+    pub(super) compares: Option<String>,
+    /// The host call before it.
+    pub(super) after: Option<String>,
+    /// Otherwise it chooses a value.
+    pub(super) is_branch: bool,
+}
+
+impl Guard {
+    pub(super) fn words(&self) -> String {
+        let Self { place, compares, after, is_branch } = self;
+        let what = if *is_branch { "behind the branch" } else { "with what is chosen" };
+        let mut words = format!("{what} at func {}:{:#x}", place.function, place.offset.0);
+        if let Some(compares) = compares {
+            words.push_str(&format!(" ({compares})"));
+        }
+        if let Some(after) = after {
+            words.push_str(&format!(" after {after}"));
+        }
+        words
+    }
+}
+
+/// A direct call.
+pub(super) struct Site {
+    pub(super) offset: CodeOffset,
+    pub(super) callee: FuncIndex,
+    /// The two constants right before it: an address and a length, where a text that stands in the data is
+    /// handed over.
+    pub(super) constants: Option<(u32, u32)>,
+}
+
+/// The direct calls of a function.
+pub(super) fn calls_in(module: &Module, func: FuncIndex) -> Vec<Site> {
+    let (mut calls, mut last) = (Vec::new(), [None; 2]);
+    for_each_operator(module, func, |offset, operator| {
+        if let Operator::Call { function_index } | Operator::ReturnCall { function_index } = *operator {
+            let constants = last[0].zip(last[1]);
+            calls.push(Site { offset, callee: FuncIndex(function_index), constants });
+        }
+        let constant = match *operator {
+            Operator::I32Const { value } => Some(value as u32),
+            _ => None,
+        };
+        last = [last[1], constant];
+    });
+    calls
+}
+
+/// What the run called, and who calls whom.
+pub(super) struct Seen {
+    pub(super) calls: BTreeSet<(Place, FuncIndex)>,
+    pub(super) callees: BTreeSet<FuncIndex>,
+    pub(super) ran: BTreeSet<FuncIndex>,
+    pub(super) callers: BTreeMap<FuncIndex, Vec<FuncIndex>>,
+    /// Those of them whose calls are meant for it, or for one of a few.
+    pub(super) asking: BTreeMap<FuncIndex, Vec<FuncIndex>>,
+    /// Functions that say what the host says of time, surroundings or files: its own, and those around them.
+    pub(super) deciding: BTreeMap<FuncIndex, String>,
+}
+
+impl Seen {
+    pub(super) fn of(weights: &Weights, facts: &Facts<'_>) -> Self {
+        let mut calls = BTreeSet::new();
+        for edge in &facts.dynamic.call_graph.edges {
+            let Some(func) = edge.caller else { continue };
+            calls.extend(edge.sites.iter().map(|&offset| (Place { function: func, offset }, edge.callee)));
+        }
+        let (mut callers, mut asking): (BTreeMap<_, Vec<_>>, BTreeMap<_, Vec<_>>) = Default::default();
+        let (edges, mut wide) = (&facts.view.calls.edges, BTreeMap::<_, usize>::new());
+        let is_direct = |edge: &view::StaticCallEdge| edge.kind == view::StaticCallKind::Direct;
+        for edge in edges.iter().filter(|edge| !is_direct(edge)) {
+            *wide.entry(edge.caller).or_default() += 1;
+        }
+        for edge in edges {
+            callers.entry(edge.callee).or_default().push(edge.caller);
+            // A call that may lead to any of many functions speaks for none of them.
+            if is_direct(edge) || wide.get(&edge.caller).is_some_and(|&callees| callees <= UNSEEN_FANOUT) {
+                asking.entry(edge.callee).or_default().push(edge.caller);
+            }
+        }
+        let ran = facts.dynamic.functions.iter().map(|function| function.index).collect();
+        let callees = facts.dynamic.call_graph.edges.iter().map(|edge| edge.callee).collect();
+        let deciding = deciding(weights, facts, &callers);
+        Self { calls, callees, ran, callers, asking, deciding }
+    }
+
+    /// The host function by which a function says what time it is or what its surroundings are. What is in
+    /// files is chosen by all programs.
+    pub(super) fn says(&self, weights: &Weights, callee: FuncIndex) -> Option<&str> {
+        let calls = &weights.calls;
+        let name = self.deciding.get(&callee)?;
+        let is_one = |names: &Vec<String>| listed(names, name.trim_start_matches('_'));
+        [&calls.environment, &calls.clock].into_iter().any(is_one).then_some(name)
+    }
+
+    /// Whether a host function of this name is one by whose answers a program decides.
+    pub(super) fn decides(&self, host: &str) -> bool {
+        self.deciding.values().any(|name| name == host)
+    }
+
+    pub(super) fn ran(&self, site: Place, callee: FuncIndex) -> bool {
+        self.calls.contains(&(site, callee))
+    }
+
+    /// The call in code that ran from which the way to `site` begins: itself, or that of a function on the
+    /// way to its function.
+    pub(super) fn way_to(&self, facts: &Facts<'_>, module: &Module, site: Place) -> Option<Place> {
+        match self.ran.contains(&site.function) {
+            true => Some(site),
+            false => self.way(facts, module, site.function, &self.callers),
+        }
+    }
+
+    /// The same for a function, over calls that are meant for what they lead to.
+    pub(super) fn way_asked(&self, facts: &Facts<'_>, module: &Module, func: FuncIndex) -> Option<Place> {
+        self.way(facts, module, func, &self.asking)
+    }
+
+    fn way(
+        &self,
+        facts: &Facts<'_>,
+        module: &Module,
+        func: FuncIndex,
+        callers: &BTreeMap<FuncIndex, Vec<FuncIndex>>,
+    ) -> Option<Place> {
+        let mut next = VecDeque::from([func]);
+        let mut known = BTreeSet::from([func]);
+        while let Some(func) = next.pop_front() {
+            for &caller in callers.get(&func).into_iter().flatten() {
+                if self.ran.contains(&caller) {
+                    return Some(call_of(facts, module, caller, func));
+                }
+                if known.len() < UNSEEN_WAY && known.insert(caller) {
+                    next.push_back(caller);
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Functions by whose answers a program decides, and functions around them, by the names of the imports.
+fn deciding(
+    weights: &Weights,
+    facts: &Facts<'_>,
+    callers: &BTreeMap<FuncIndex, Vec<FuncIndex>>,
+) -> BTreeMap<FuncIndex, String> {
+    let calls = &weights.calls;
+    let lists = [&calls.environment, &calls.clock, &calls.read_file, &calls.read_other];
+    let named = |import: &view::ImportInfo| {
+        let name = import.name.trim_start_matches('_');
+        let is_one = lists.iter().any(|names| listed(names, name) || listed(names, &import.name));
+        import.func.filter(|_| is_one).map(|func| (func, import.name.clone()))
+    };
+    let mut deciding: BTreeMap<_, _> = facts.view.imports.iter().filter_map(named).collect();
+    let mut next: Vec<_> = deciding.clone().into_iter().collect();
+    for _ in 0..UNSEEN_WRAPPED {
+        let around = next.into_iter().flat_map(|(func, name)| {
+            callers.get(&func).into_iter().flatten().map(move |caller| (*caller, name.clone()))
+        });
+        next = around.filter(|(caller, _)| !deciding.contains_key(caller)).collect();
+        next.iter().for_each(|(caller, name)| _ = deciding.entry(*caller).or_insert_with(|| name.clone()));
+    }
+    deciding
+}
+
+/// The last branch before a place that went one way only.
+pub(super) fn guard(facts: &Facts<'_>, module: &Module, seen: &Seen, at: Place) -> Option<Guard> {
+    let one_way = facts.dynamic.branches.iter().filter(|branch| {
+        branch.place.function == at.function
+            && branch.place.offset < at.offset
+            && (branch.taken == 0) != (branch.not_taken == 0)
+    });
+    let branch = one_way.max_by_key(|branch| branch.place.offset)?;
+    let place = branch.place;
+    let (mut compares, mut after, mut constant) = (None, None, None);
+    for_each_operator(module, at.function, |offset, operator| {
+        if offset >= place.offset {
+            return;
+        }
+        match *operator {
+            Operator::I32Const { value } => constant = Some(i64::from(value)),
+            Operator::I64Const { value } => constant = Some(value),
+            Operator::Call { function_index } => {
+                let callee = FuncIndex(function_index);
+                let import = module.imported_function(callee).map(|import| import.name.to_string());
+                if let Some(host) = import.or_else(|| seen.deciding.get(&callee).cloned()) {
+                    after = Some(host);
+                    (compares, constant) = (None, None);
+                }
+            }
+            ref other => {
+                if let Some(comparison) = comparison(other) {
+                    compares = Some(match constant.take() {
+                        Some(constant) => format!("{comparison} with {constant}"),
+                        None => comparison.to_owned(),
+                    });
+                }
+            }
+        }
+    });
+    Some(Guard { place, compares, after, is_branch: true })
+}
+
+pub(super) fn comparison(operator: &Operator<'_>) -> Option<&'static str> {
+    Some(match operator {
+        Operator::I32Eqz | Operator::I64Eqz => "compared with zero",
+        Operator::I32Eq | Operator::I64Eq => "equal",
+        Operator::I32Ne | Operator::I64Ne => "not equal",
+        Operator::I32LtS | Operator::I32LtU | Operator::I64LtS | Operator::I64LtU => "less",
+        Operator::I32GtS | Operator::I32GtU | Operator::I64GtS | Operator::I64GtU => "greater",
+        Operator::I32LeS | Operator::I32LeU | Operator::I64LeS | Operator::I64LeU => "at most",
+        Operator::I32GeS | Operator::I32GeU | Operator::I64GeS | Operator::I64GeU => "at least",
+        _ => return None,
+    })
+}
+
+/// Where `caller` calls `callee`; its beginning, if not directly.
+pub(super) fn call_of(facts: &Facts<'_>, module: &Module, caller: FuncIndex, callee: FuncIndex) -> Place {
+    let site = calls_in(module, caller).into_iter().find(|site| site.callee == callee);
+    site.map_or_else(|| text::place_of(facts, caller), |site| Place { function: caller, offset: site.offset })
+}

@@ -1,0 +1,70 @@
+//! What a file of the user holds, and went to the host in a way of which no rule speaks: as a number, a
+//! length, a name, an exit code, or in nothing but the order of calls.
+//!
+//! None of that is a leak for itself: a program may hand a byte to its host for good reasons. But nobody
+//! asked for it, and so it is not CLEAN.
+//!
+//! Costs one pass over the flows and the log.
+
+use super::{
+    correlations::reads,
+    limits::{NAMED_BYTES, ORDERED_CALLS},
+    text,
+    weights::{Weighed, listed},
+};
+use crate::{
+    passes::flows::DataFlow,
+    sandbox::{Answer, Call, ChangeKind, FileChange, Run, is_named, is_users},
+};
+
+/// Why what was told to the host forbids CLEAN, if it does.
+pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
+    let run = facts.run?;
+    by_value(facts, run).or_else(|| by_order(facts, run))
+}
+
+/// Bytes of a file in what a call got.
+fn by_value(facts: &Weighed<'_>, run: &Run) -> Option<String> {
+    let is_told = |flow: &&DataFlow| {
+        let is_private = flow.source == "file" && (flow.is_bait || is_private(run, &flow.name));
+        is_private && flow.host.as_deref().is_some_and(|host| takes_out(facts, host, flow.bytes))
+    };
+    let flow = facts.flows?.flows.iter().find(is_told)?;
+    Some(format!("it told its host of a file that nobody had named: {}", flow.text))
+}
+
+/// Whether what a function is handed can leave the sandbox by it. What is written stays in it, and rules
+/// speak of that.
+fn takes_out(facts: &Weighed<'_>, host: &str, bytes: u64) -> bool {
+    let Some((module, name)) = host.rsplit_once('.') else { return false };
+    let calls = &facts.weights.calls;
+    match module.starts_with("wasi") {
+        true => listed(&calls.telling, name) || name.ends_with("open") && bytes >= NAMED_BYTES,
+        false => !listed(&calls.inner, name.trim_start_matches('_')),
+    }
+}
+
+/// Many calls of functions that nobody knows, or many pauses, after a file was read.
+fn by_order(facts: &Weighed<'_>, run: &Run) -> Option<String> {
+    let reads = reads(facts, run);
+    let (first, read) = reads.iter().find(|(_, read)| is_private(run, &absolute(read.path)))?;
+    let says_something = |call: &&Call| match call.module.starts_with("wasi") {
+        true => &*call.name == "poll_oneoff",
+        false => call.answer == Answer::Default,
+    };
+    let after = run.calls.iter().skip(*first + 1).filter(says_something).count();
+    (after >= ORDERED_CALLS).then(|| {
+        let calls = text::plural(after as u64, "call");
+        format!("{} were read, and {calls} of functions that nobody knows, or pauses, followed", read.shown())
+    })
+}
+
+fn absolute(path: &str) -> String {
+    format!("/{}", path.trim_start_matches('/'))
+}
+
+/// Whether a file is the user's, was there before the run, and no argument names it.
+fn is_private(run: &Run, path: &str) -> bool {
+    let is_own = |change: &FileChange| change.change == ChangeKind::Created && change.last_path() == path;
+    is_users(path) && !run.asked.iter().any(|arg| is_named(arg, path)) && !run.files.iter().any(is_own)
+}

@@ -1,0 +1,392 @@
+//! What an author does who has read the rules: kinds of evasion, each with the smallest module that shows it.
+//! None of them is CLEAN. Beside some stands a harmless neighbour, which nobody accuses.
+
+use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, sandbox, verdict::Class};
+
+fn analysed(text: &str) -> Analysis {
+    let options = sandbox::RunOptions::default();
+    Analysis::with_values(text.as_bytes(), &options, &rules::Set::builtin(), Look::Auto)
+}
+
+/// What is said of a module.
+fn class(text: &str) -> Class {
+    analysed(text).verdict.class
+}
+
+/// Asserts that a module of each name is at least as bad as that.
+fn at_least(least: Class, modules: &[(&str, String)]) {
+    let better: Vec<_> = modules
+        .iter()
+        .map(|(name, text)| (name, analysed(text).verdict))
+        .filter(|(_, verdict)| verdict.class < least)
+        .map(|(name, verdict)| format!("{name}: {:?} {:?}", verdict.class, verdict.reasons))
+        .collect();
+    assert!(better.is_empty(), "{}", better.join("\n"));
+}
+
+/// Asserts that nobody accuses these.
+fn not_accused(modules: &[(&str, String)]) {
+    for (name, text) in modules {
+        let verdict = analysed(text).verdict;
+        assert!(verdict.class <= Class::Undecided, "{name}: {:?} {:?}", verdict.class, verdict.reasons);
+    }
+}
+
+/// The imports and helpers of a program with files. A path lies at 1024.
+const FILES: &str = r#"
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_rename"
+    (func $rename (param i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_unlink_file" (func $unlink (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_create_directory" (func $mkdir (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_seek" (func $fd_seek (param i32 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (import "env" "put" (func $put (param i32)))
+  (import "env" "take" (func $take (param i32 i32)))
+  (import "env" "zero" (func $zero))
+  (memory (export "memory") 2)
+  (data (i32.const 1100) "home/user/documents/report.txt")
+  (data (i32.const 1140) "home/user/documents/ledger.csv")
+  (data (i32.const 1180) "home/user/documents/notes.txt")
+  (data (i32.const 1220) "tmp/zz")
+  (func $open (param $at i32) (param $len i32) (param $flags i32) (result i32)
+    (drop (call $path_open (i32.const 3) (i32.const 1) (local.get $at) (local.get $len) (local.get $flags)
+      (i64.const 0x604056) (i64.const 0) (i32.const 0) (i32.const 12)))
+    (i32.load (i32.const 12)))
+  (func $read (param $fd i32) (result i32)
+    (i32.store (i32.const 0) (i32.const 4096))
+    (i32.store (i32.const 4) (i32.const 8192))
+    (drop (call $fd_read (local.get $fd) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (i32.load (i32.const 8)))
+  (func $write (param $fd i32) (param $at i32) (param $len i32)
+    (i32.store (i32.const 0) (local.get $at))
+    (i32.store (i32.const 4) (local.get $len))
+    (drop (call $fd_write (local.get $fd) (i32.const 0) (i32.const 1) (i32.const 8))))
+  (func $temporary (result i32) (call $open (i32.const 1220) (i32.const 6) (i32.const 9)))
+  (func $secret (result i32) (call $read (call $open (i32.const 1100) (i32.const 30) (i32.const 0))))
+  ;; Every byte of which `mask` leaves something is mixed with a stream.
+  (func $crypt (param $len i32) (param $mask i32) (local $i i32) (local $s i32)
+    (local.set $s (i32.const 0x2545f491))
+    (loop $byte
+      (local.set $s (i32.xor (local.get $s) (i32.shl (local.get $s) (i32.const 13))))
+      (local.set $s (i32.xor (local.get $s) (i32.shr_u (local.get $s) (i32.const 17))))
+      (local.set $s (i32.xor (local.get $s) (i32.shl (local.get $s) (i32.const 5))))
+      (if (i32.and (local.get $i) (local.get $mask))
+        (then (i32.store8 offset=4096 (local.get $i)
+          (i32.xor (i32.load8_u offset=4096 (local.get $i)) (local.get $s)))))
+      (br_if $byte
+        (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $len)))))
+"#;
+
+fn files(rest: &str) -> String {
+    format!("(module {FILES} {rest})")
+}
+
+/// A program of which only these functions are called.
+fn program(body: &str) -> String {
+    files(&format!(r#"(func (export "_start") (local $n i32) (local $i i32) {body})"#))
+}
+
+/// Once for each document: its address and length.
+fn each(body: &str) -> String {
+    let of = |(at, len): (u32, u32)| {
+        body.replace("$AT", &format!("(i32.const {at})")).replace("$LEN", &format!("(i32.const {len})"))
+    };
+    program(&[(1100, 30), (1140, 30), (1180, 29)].map(of).concat())
+}
+
+#[test]
+fn damage_by_any_way_is_damage() {
+    let sealed = |mask: u32| {
+        each(&format!(
+            "(local.set $n (call $open $AT $LEN (i32.const 0)))
+             (local.set $i (call $read (local.get $n))) (call $crypt (local.get $i) (i32.const {mask}))
+             (drop (call $fd_seek (local.get $n) (i64.const 0) (i32.const 0) (i32.const 24)))
+             (call $write (local.get $n) (i32.const 4096) (local.get $i))"
+        ))
+    };
+    let onto_one =
+        "(drop (call $rename (i32.const 3) $AT $LEN (i32.const 3) (i32.const 1220) (i32.const 6)))";
+    let away = "(local.set $i (call $secret)) (call $crypt (local.get $i) (i32.const 255))
+         (call $write (call $temporary) (i32.const 4096) (local.get $i))
+         (drop (call $unlink (i32.const 3) (i32.const 1100) (i32.const 30)))";
+    at_least(
+        Class::Suspicious,
+        &[
+            ("half of the blocks are encrypted", sealed(16)),
+            ("all are renamed onto one name", each(onto_one)),
+            ("all are deleted", each("(drop (call $unlink (i32.const 3) $AT $LEN))")),
+            ("one goes away encrypted", program(away)),
+        ],
+    );
+}
+
+#[test]
+fn what_is_moved_cut_short_by_a_packer_or_renamed_is_no_damage() {
+    let backup = "(drop (call $rename (i32.const 3) $AT $LEN (i32.const 3) (i32.const 1220) (i32.const 6)))
+        (drop (call $rename (i32.const 3) (i32.const 1220) (i32.const 6) (i32.const 3) $AT $LEN))";
+    let marked = each(
+        "(local.set $n (call $open $AT $LEN (i32.const 0)))
+         (local.set $i (call $read (local.get $n))) (i32.store8 (i32.const 4100) (i32.const 95))
+         (drop (call $fd_seek (local.get $n) (i64.const 0) (i32.const 0) (i32.const 24)))
+         (call $write (local.get $n) (i32.const 4096) (local.get $i))",
+    );
+    let temporary = program(
+        "(call $write (call $temporary) (i32.const 1100) (i32.const 30))
+         (drop (call $unlink (i32.const 3) (i32.const 1220) (i32.const 6)))",
+    );
+    not_accused(&[("there and back", each(backup)), ("edited", marked), ("its own file", temporary)]);
+}
+
+/// What is gone may lie in what was written beside it, but nobody can tell.
+#[test]
+fn a_packed_form_that_nobody_can_undo_is_not_known() {
+    let beside = |share: u32| {
+        files(&format!(
+            r#"(data (i32.const 1300) "home/user/documents/ledger.csv.q")
+             (func (export "_start") (local $i i32)
+               (local.set $i (call $read (call $open (i32.const 1140) (i32.const 30) (i32.const 0))))
+               (call $crypt (local.get $i) (i32.const 255))
+               (call $write (call $open (i32.const 1300) (i32.const 32) (i32.const 9)) (i32.const 4096)
+                 (i32.div_u (i32.mul (local.get $i) (i32.const {share})) (i32.const 100)))
+               (drop (call $unlink (i32.const 3) (i32.const 1140) (i32.const 30))))"#
+        ))
+    };
+    assert_eq!(class(&beside(40)), Class::Undecided);
+    assert_eq!(class(&beside(90)), Class::Undecided);
+    at_least(Class::Suspicious, &[("not smaller", beside(100))]);
+}
+
+#[test]
+fn what_the_user_keeps_hidden_can_be_lost_too() {
+    let without = |path: &str| {
+        let len = path.len();
+        files(&format!(
+            r#"(data (i32.const 1300) "{path}")
+               (func (export "_start")
+                 (drop (call $unlink (i32.const 3) (i32.const 1300) (i32.const {len}))))"#
+        ))
+    };
+    let lost = ["home/user/.bitcoin/wallet.dat", "home/user/.bash_history"].map(|path| (path, without(path)));
+    at_least(Class::PotentiallyUnwanted, &lost);
+    not_accused(&[("a lock", without("tmp/session.lock"))]);
+}
+
+/// `after` for each byte of a document that nobody named; the byte is on the stack.
+fn telling(after: &str) -> String {
+    program(&format!(
+        "(local.set $n (call $secret))
+         (loop $next
+           (i32.load8_u offset=4096 (local.get $i)) {after}
+           (br_if $next (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))"
+    ))
+}
+
+#[test]
+fn a_document_that_is_told_in_another_way_is_told() {
+    let bits = "(i32.const 1) (i32.and) (if (then (call $put (i32.const 7))) (else (call $zero)))";
+    let folded = "(local.set $n) (i32.store8 (i32.const 1224) (i32.add (i32.const 97)
+          (i32.shr_u (local.get $n) (i32.const 4))))
+        (i32.store8 (i32.const 1225) (i32.add (i32.const 97) (i32.and (local.get $n) (i32.const 15))))
+        (drop (call $mkdir (i32.const 3) (i32.const 1220) (i32.const 6)))
+        (local.set $n (i32.const 64))";
+    let slept = "(local.set $n) (i64.store (i32.const 2072)
+          (i64.mul (i64.const 1000000) (i64.extend_i32_u (local.get $n))))
+        (drop (call $poll (i32.const 2048) (i32.const 2304) (i32.const 1) (i32.const 2400)))
+        (local.set $n (i32.const 64))";
+    let left = program("(drop (call $secret)) (call $exit (i32.load8_u (i32.const 4100)))");
+    at_least(
+        Class::Undecided,
+        &[
+            ("as numbers", telling("(i32.const 90) (i32.xor) (call $put)")),
+            (
+                "as lengths",
+                telling(
+                    "(local.set $n) (call $take (i32.const 16) (local.get $n)) (local.set $n (i32.const 64))",
+                ),
+            ),
+            ("as bits, by which function is called", telling(bits)),
+            ("as names of folders", telling(folded)),
+            ("as pauses", telling(slept)),
+            ("as an exit code", left),
+        ],
+    );
+}
+
+#[test]
+fn a_document_that_is_printed_or_counted_is_not_told() {
+    let printed = program("(call $write (i32.const 1) (i32.const 4096) (call $secret))");
+    let counted = "(i32.const 32) (i32.eq) (if (then (i32.store (i32.const 2048)
+        (i32.add (i32.load (i32.const 2048)) (i32.const 1)))))";
+    let counted = telling(counted);
+    for (name, text) in [("printed", printed), ("counted", counted)] {
+        assert_eq!(class(&text), Class::Clean, "{name}: {:?}", analysed(&text).verdict.reasons);
+    }
+}
+
+/// What is kept for later, in a program that says of itself nothing until then.
+fn guarded(imports: &str, call: &str) -> String {
+    format!(
+        r#"(module {imports}
+             (import "wasi_snapshot_preview1" "clock_time_get"
+               (func $clock (param i32 i64 i32) (result i32)))
+             (memory (export "memory") 1) (data (i32.const 64) "something")
+             (func (export "_start")
+               (drop (call $clock (i32.const 0) (i64.const 1) (i32.const 40)))
+               (if (i64.gt_u (i64.load (i32.const 40)) (i64.const 1900000000000000000)) (then {call}))))"#
+    )
+}
+
+#[test]
+fn effects_have_names_in_every_world() {
+    let named = |(module, name): (&str, &str)| {
+        let import = format!(r#"(import "{module}" "{name}" (func $f (param i32 i32)))"#);
+        (name.to_owned(), guarded(&import, "(call $f (i32.const 64) (i32.const 9))"))
+    };
+    let worlds = [
+        ("env", "unlink"),
+        ("env", "__syscall_connect"),
+        ("env", "fopen"),
+        ("env", "fetch"),
+        ("env", "send"),
+        ("navigator", "sendBeacon"),
+        ("WebSocket", "send"),
+        ("wbg", "__wbg_send_0123456789abcdef"),
+        ("env", "eval"),
+        ("document", "write"),
+        ("child_process", "spawn"),
+        ("wasi_something_new", "do_it"),
+    ];
+    for (name, text) in worlds.map(named) {
+        assert_eq!(class(&text), Class::Undecided, "{name}");
+    }
+    assert_eq!(class(&named(("env", "log")).1), Class::Clean);
+}
+
+/// A program that first does to a file of its own what it is going to do to those of others: all its calls of
+/// the host ran.
+#[test]
+fn the_way_to_an_effect_counts_and_not_its_last_call() {
+    let program = |later: &str| {
+        files(&format!(
+            r#"(func $gone (param $at i32) (param $len i32)
+                 (drop (call $unlink (i32.const 3) (local.get $at) (local.get $len))))
+               (func (export "_start")
+                 (call $write (call $temporary) (i32.const 64) (i32.const 1))
+                 (call $gone (i32.const 1220) (i32.const 6))
+                 (drop (call $clock (i32.const 0) (i64.const 1) (i32.const 40)))
+                 (if (i64.gt_u (i64.load (i32.const 40)) (i64.const 1900000000000000000)) (then {later})))"#
+        ))
+    };
+    let found = analysed(&program("(call $gone (i32.const 1100) (i32.const 30))")).verdict;
+    assert_eq!(found.class, Class::Undecided, "{:?}", found.reasons);
+    let reason = &found.reasons[0].text;
+    assert!(reason.contains("path_unlink_file") && reason.contains("after clock_time_get"), "{reason}");
+    assert_eq!(class(&program("(call $write (i32.const 1) (i32.const 64) (i32.const 1))")), Class::Clean);
+}
+
+/// No branch says what would have happened: the date chooses a path, or its length.
+#[test]
+fn a_value_that_the_date_chooses_is_a_decision() {
+    let program = |now: &str| {
+        files(&format!(
+            r#"(func $now (result i64)
+                 (drop (call $clock (i32.const 0) (i64.const 1) (i32.const 40))) (i64.load (i32.const 40)))
+               (func (export "_start")
+                 (call $write (call $temporary) (i32.const 64) (i32.const 1))
+                 (drop (call $unlink (i32.const 3)
+                   (select (i32.const 1100) (i32.const 1220) (i64.gt_u {now} (i64.const 1900000000000000000)))
+                   (select (i32.const 30) (i32.const 6) (i64.gt_u {now} (i64.const 1900000000000000000))))))"#
+        ))
+    };
+    let found = analysed(&program("(call $now)")).verdict;
+    assert_eq!(found.class, Class::Undecided, "{:?}", found.reasons);
+    assert!(found.reasons[0].text.contains("with what is chosen at"), "{:?}", found.reasons);
+    assert_eq!(class(&program("(i64.load (i32.const 2048))")), Class::Clean);
+}
+
+/// A loop over `body`, which works on the local numbers $a and $b.
+fn working(body: &str, times: u32) -> String {
+    format!(
+        r#"(module (memory (export "memory") 1)
+             (func (export "_start") (local $i i64) (local $a i64) (local $b i64)
+               (loop $next
+                 {}
+                 (br_if $next (i64.lt_u
+                   (local.tee $i (i64.add (local.get $i) (i64.const 1))) (i64.const {times}))))
+               (i64.store (i32.const 0) (i64.add (local.get $a) (local.get $b)))))"#,
+        body.repeat(8)
+    )
+}
+
+#[test]
+fn a_hash_of_its_own_that_runs_long_is_not_explained() {
+    let multiplied =
+        "(local.set $a (i64.mul (i64.xor (local.get $a) (local.get $i)) (i64.const 0xbf58476d1ce4e5b9)))
+        (local.set $b (i64.rotl (i64.xor (local.get $b) (local.get $a)) (i64.const 17)))";
+    let shifted = "(local.set $a (i64.xor (i64.add (local.get $a) (local.get $i))
+        (i64.or (i64.shl (local.get $a) (i64.const 13)) (i64.shr_u (local.get $a) (i64.const 51)))))";
+    let beside = format!(
+        "{multiplied} (local.set $b (i64.add (local.get $b) (i64.const 3)))
+         (local.set $b (i64.mul (local.get $b) (i64.const 5)))
+         (local.set $b (i64.sub (local.get $b) (local.get $a)))"
+    );
+    let disguised = "(local.set $a (i64.sub (i64.or (local.get $a) (local.get $i))
+          (i64.and (local.get $a) (local.get $i))))
+        (local.set $b (i64.sub (i64.or (local.get $b) (i64.shl (local.get $a) (i64.const 7)))
+          (i64.and (local.get $b) (i64.shl (local.get $a) (i64.const 7)))))";
+    let bodies = [
+        ("multiplied", multiplied),
+        ("shifted", shifted),
+        ("between other work", &beside),
+        ("without xor", disguised),
+    ];
+    for (name, body) in bodies {
+        let found = analysed(&working(body, 1_500_000)).verdict;
+        assert_eq!(found.class, Class::Undecided, "{name}: {:?}", found.reasons);
+    }
+    let summed = "(local.set $a (i64.add (local.get $a) (i64.mul (local.get $i) (i64.const 3))))
+        (local.set $b (i64.add (local.get $b) (i64.and (local.get $a) (i64.const 255))))";
+    assert_eq!(class(&working(summed, 1_500_000)), Class::Clean);
+    assert_eq!(class(&working(multiplied, 1_000)), Class::Clean);
+}
+
+/// Far behind a date, in a program of which it is a small part.
+#[test]
+fn a_kernel_that_waits_for_a_date_is_looked_for_at_any_distance() {
+    let round =
+        "(local.set 0 (i32.rotl (i32.xor (local.get 0) (i32.mul (local.get 1) (i32.const 5))) (i32.const 9)))
+        (local.set 1 (i32.xor (local.get 1) (i32.shr_u (local.get 0) (i32.const 5))))";
+    let other = "(local.set 0 (i32.add (i32.mul (local.get 0) (i32.const 3)) (i32.const 1)))";
+    let program = |guard: &str| {
+        format!(
+            r#"(module
+                 (import "wasi_snapshot_preview1" "clock_time_get"
+                   (func $clock (param i32 i64 i32) (result i32)))
+                 (memory (export "memory") 1) (global $mode (mut i32) (i32.const 0))
+                 (func $kernel (param i32 i32) (result i32) {} (local.get 0))
+                 (func $a (drop (call $kernel (i32.const 1) (i32.const 2))))
+                 (func $b (call $a)) (func $c (call $b))
+                 (func $other (param i32) (result i32) {} (local.get 0))
+                 (func (export "_start") (drop (call $other (i32.const 3)))
+                   {guard} (if (then (call $c)))))"#,
+            round.repeat(20),
+            other.repeat(3000)
+        )
+    };
+    let dated = "(drop (call $clock (i32.const 0) (i64.const 1) (i32.const 40)))
+        (i64.gt_u (i64.load (i32.const 40)) (i64.const 1900000000000000000))";
+    let found = analysed(&program(dated)).verdict;
+    assert_eq!(found.class, Class::Undecided, "{:?}", found.reasons);
+    assert!(found.reasons[0].text.contains("mix bits did not run"), "{:?}", found.reasons);
+    assert_eq!(
+        class(&program("(global.get $mode)")),
+        Class::Clean,
+        "a hash that a library has and nobody asked for"
+    );
+}

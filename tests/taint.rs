@@ -172,6 +172,72 @@ fn control_is_followed_on_request_and_ends_with_the_block() {
     assert_eq!(flows.iter().find(|flow| flow.how == How::Control).unwrap().times, 1);
 }
 
+/// Each of these ends with an `end` or `delegate` of its own, inside of what a branch decides.
+#[test]
+fn control_ends_with_the_block_whatever_is_in_it() {
+    for inner in [
+        "block nop end",
+        "try nop catch_all end",
+        "try nop delegate 0",
+        "try_table nop end",
+        "try nop catch $e nop catch_all nop end try try nop delegate 1 catch_all end",
+    ] {
+        let body = format!(
+            r#"(tag $e) (func (export "_start") (call $get)
+            (if (i32.load8_u (i32.const 1026)) (then {inner} (i32.store8 (i32.const 2048) (i32.const 1)) {inner}))
+            (i32.store8 (i32.const 2049) (i32.const 2))
+            (block $b
+                (block $c (br_table $b $c (i32.load8_u (i32.const 1027)))) {inner}
+                (i32.store8 (i32.const 2050) (i32.const 1)) {inner})
+            (call $put (i32.const 2048) (i32.const 1)) (call $put (i32.const 2049) (i32.const 1))
+            (call $put (i32.const 2050) (i32.const 1)))"#
+        );
+        let flows = of_stdin(&body, true);
+        assert_eq!(written(&flows), [(&[(2, 4)][..], How::Control, &[][..])], "{inner}");
+        let times = flows.iter().find(|flow| flow.how == How::Control).map(|flow| flow.times);
+        assert_eq!(times, Some(2), "{inner}");
+    }
+}
+
+/// What an exception carries, from where it is thrown to where it is caught, once and again, by each way.
+#[test]
+fn what_an_exception_carries_keeps_its_labels() {
+    let thrown = "(throw $e (i32.load8_u (i32.const 1024)) (i32.load8_u (i32.const 1025)) (i32.const 7))";
+    let stored = "local.set 2 local.set 1 local.set 0
+        (i32.store8 (i32.const 2048) (local.get 0)) (i32.store8 (i32.const 2049) (local.get 1))
+        (i32.store8 (i32.const 2050) (local.get 2))";
+    for (name, body) in [
+        ("caught", format!("try (call $throws) catch $e {stored} end")),
+        ("rethrown", format!("try try (call $throws) catch_all rethrow 0 end catch $e {stored} end")),
+        (
+            "by reference, through a global",
+            format!(
+                "(block $h (result exnref) (try_table (catch_all_ref $h) (call $throws)) unreachable)
+                (global.set $x)
+                (block $g (result i32 i32 i32)
+                    (try_table (catch $e $g) (throw_ref (global.get $x))) unreachable)
+                {stored}"
+            ),
+        ),
+        (
+            "with the reference",
+            format!(
+                "(block $g (result i32 i32 i32 exnref) (try_table (catch_ref $e $g) (call $throws)) unreachable)
+                drop {stored}"
+            ),
+        ),
+    ] {
+        let body = format!(
+            r#"(tag $e (param i32 i32 i32)) (global $x (mut exnref) (ref.null exn)) (func $throws {thrown})
+            (func (export "_start") (local i32 i32 i32) (call $get) {body}
+                (call $put (i32.const 2049) (i32.const 1)) (call $put (i32.const 2050) (i32.const 1)))"#
+        );
+        let flows = of_stdin(&body, false);
+        // The other operands are not written, or have no label.
+        assert_eq!(written(&flows), [(&[(1, 2)][..], How::Value, &[][..])], "{name}");
+    }
+}
+
 #[test]
 fn conditions_addresses_and_indirect_calls_are_sinks() {
     let body = r#"(table funcref (elem $f $f $f)) (func $f)

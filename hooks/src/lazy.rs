@@ -124,7 +124,7 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// As [`Self::new`], or if the buffer is too small.
+    /// As [`Self::within`], or if the buffer is too small.
     pub fn new_static(
         ty: MemoryType,
         limiter: &mut ResourceLimiterRef<'_>,

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use wasmspoor::{
     Type, Value,
     analysis::Analysis,
-    module::{Module, ValType},
+    module::Module,
     passes::flows::Look,
     report::OptionsUsed,
     rules,
@@ -358,20 +358,8 @@ fn invoke(bytes: &[u8], words: &[String]) -> anyhow::Result<Option<(String, Vec<
         .params()
         .iter()
         .zip(words)
-        .map(|(&ty, word)| value_type(ty).parse(word).map_err(anyhow::Error::msg));
+        .map(|(&ty, word)| Type::from(ty).parse(word).map_err(anyhow::Error::msg));
     Ok(Some((export.clone(), values.collect::<anyhow::Result<_>>()?)))
-}
-
-fn value_type(ty: ValType) -> Type {
-    match ty {
-        ValType::I32 => Type::I32,
-        ValType::I64 => Type::I64,
-        ValType::F32 => Type::F32,
-        ValType::F64 => Type::F64,
-        ValType::V128 => Type::V128,
-        ValType::Ref(reference) if reference.is_extern_ref() => Type::ExternRef,
-        ValType::Ref(_) => Type::FuncRef,
-    }
 }
 
 #[cfg(test)]

@@ -81,9 +81,9 @@ enum StepJson {
 }
 
 /// The slots of the innermost frame that the slice is of; none where it is of bytes.
-fn sliced_slots(arguments: &Arguments, state: &State) -> Result<std::ops::Range<usize>, Failure> {
+fn sliced_slots(arguments: &Arguments, state: &State) -> Result<Vec<usize>, Failure> {
     match (arguments.memory, state.levels.last()) {
-        (Some(_), _) => Ok(0..0),
+        (Some(_), _) => Ok(Vec::new()),
         (None, Some(Level::Wasm(frame))) => slots(frame, arguments.operand),
         _ => Err(valued::usage("the run is over at this event: name bytes with --memory")),
     }
@@ -114,13 +114,13 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 }
 
 /// The slots of an operand, or of all.
-fn slots(frame: &Activation, operand: Option<usize>) -> Result<std::ops::Range<usize>, Failure> {
-    let len = |values: &[wasmspoor::values::Typed]| {
-        values.iter().map(|value| value.ty.slots() as usize).sum::<usize>()
-    };
-    let locals = len(&frame.locals);
+fn slots(frame: &Activation, operand: Option<usize>) -> Result<Vec<usize>, Failure> {
+    let mut slots = frame.operands.iter().zip(&frame.operand_slots).map(|(operand, &first)| {
+        let first = first as usize;
+        first..first + operand.ty.slots() as usize
+    });
     match operand {
-        None => Ok(locals..locals + len(&frame.operands)),
+        None => Ok(slots.flatten().collect()),
         Some(number) => {
             let none = || {
                 let count = text::plural(frame.operands.len() as u64, "operand");
@@ -129,9 +129,7 @@ fn slots(frame: &Activation, operand: Option<usize>) -> Result<std::ops::Range<u
                     frame.opcode.mnemonic()
                 ))
             };
-            let value = frame.operands.get(number).ok_or_else(none)?;
-            let begin = locals + len(&frame.operands[..number]);
-            Ok(begin..begin + value.ty.slots() as usize)
+            slots.nth(number).map(Iterator::collect).ok_or_else(none)
         }
     }
 }

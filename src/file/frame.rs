@@ -12,8 +12,10 @@ pub const MAGIC: [u8; 8] = *b"\x89SPOOR\r\n";
 pub const VERSION: u32 = 1;
 /// Feature bit of a file that holds what the host did.
 pub(super) const EFFECTS: u32 = 1;
+/// Feature bit of a file in which something ends as nothing did when version 1 was fixed.
+pub(super) const LATER_ENDS: u32 = 2;
 /// Feature bits that a reader of this version knows. A file with another one cannot be read.
-pub(super) const FEATURES: u32 = EFFECTS;
+pub(super) const FEATURES: u32 = EFFECTS | LATER_ENDS;
 /// Bytes of the head of the file.
 pub(super) const HEAD: usize = 20;
 /// First bytes of a frame.

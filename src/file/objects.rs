@@ -81,13 +81,14 @@ pub(super) fn outcome_to_bytes(outcome: Outcome) -> postcard::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// An outcome of its bytes. What came after version 1 and is not known says nothing that matters for it.
+/// An outcome of its bytes. What came after version 1 and is not known says nothing that matters for it, but
+/// what is too large is none.
 fn outcome_of_bytes(bytes: &[u8], budget: &Budget) -> Option<Outcome> {
     let (mut outcome, after) = wire::read::<Outcome>(bytes, budget)?;
     if let Outcome::Ran(rest) = &mut outcome {
         _ = later::read(later::REST, after, rest, budget);
     }
-    Some(outcome)
+    (!budget.is_spent()).then_some(outcome)
 }
 
 /// A header of its bytes.

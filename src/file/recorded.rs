@@ -216,6 +216,8 @@ fn run(trace: Trace, mut log: Log, rest: Option<Rest>, reader: &Reader) -> Run {
 fn fill(run: &mut Run, rest: Rest, positions: &BTreeMap<u64, usize>) {
     run.calls_cut = rest.calls_cut;
     run.calls_inner = rest.calls_inner;
+    let functions = run.trace.modules.first().map_or(0, |module| module.functions());
+    run.calls_inner.retain(|func, _| func.0 < functions);
     run.status = rest.status;
     run.exit_code = rest.exit_code;
     run.slept_ns = rest.slept_ns;

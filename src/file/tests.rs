@@ -339,7 +339,10 @@ impl Visitor for PauseAt {
 
 #[test]
 fn what_is_known_of_unlogged_calls_is_kept() {
-    let inner: BTreeMap<_, _> = [(FuncIndex(3), 70_000), (FuncIndex(9), 1)].into();
+    let known: BTreeMap<_, _> = [(FuncIndex(0), 70_000)].into();
+    // The sample has no such function.
+    let inner: BTreeMap<_, _> =
+        known.iter().map(|(&func, &calls)| (func, calls)).chain([(FuncIndex(9), 1)]).collect();
     let bytes = |calls_inner: BTreeMap<_, _>| {
         let rest = Rest::of(Run { calls_inner, ..Run::default() });
         objects::outcome_to_bytes(contents::Outcome::Ran(Box::new(rest))).unwrap()
@@ -350,7 +353,22 @@ fn what_is_known_of_unlogged_calls_is_kept() {
     let kind = ChunkKind::Outcome;
     chunks.push(Chunk { kind, is_last: true, first: 0, count: raw.len() as u64, calls: 0, raw });
     let recorded = Recorded::of(read(file_of(&chunks).0), None).unwrap();
-    assert_eq!(recorded.run.unwrap().calls_inner, inner);
+    assert_eq!(recorded.run.unwrap().calls_inner, known);
+}
+
+/// A byte that says nothing may stand for a pair of numbers.
+#[test]
+fn unlogged_calls_that_take_too_much_memory_are_not_read() {
+    let rest = Rest::of(Run::default());
+    let mut raw = objects::outcome_to_bytes(contents::Outcome::Ran(Box::new(rest))).unwrap();
+    let pairs = postcard::to_allocvec(&vec![(0u32, 0u64); limits::MAX_OUTCOME / 12]).unwrap();
+    postcard::to_io(&vec![("calls_inner", pairs)], &mut raw).unwrap();
+    let mut chunks = beginning(SPIN, &RunOptions::default());
+    chunks.extend(writer::parts(ChunkKind::Outcome, &raw));
+    let reader = read(file_of(&chunks).0);
+    assert!(objects::outcome(&reader).is_none());
+    let (damage, _) = reader.harm();
+    assert!(damage.iter().any(|damage| damage.what.contains("takes more than")), "{damage:?}");
 }
 
 #[test]

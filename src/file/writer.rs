@@ -6,9 +6,10 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{self, Write as _},
+    io::{self, Seek as _, SeekFrom, Write as _},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -24,8 +25,8 @@ use super::limits::{CHUNK_ITEMS, CHUNK_OUTPUT, CHUNK_RECORDS, CHUNK_WORDS, CHUNK
 use super::{
     chunk::{Chunk, Packer, decisions_of, words_to_bytes},
     contents::Links,
-    frame::{ChunkKind, FRAME, Frame, MAX_CHUNK, foot, head},
-    wire::{self, Stored},
+    frame::{ChunkKind, FRAME, Frame, LATER_ENDS, MAX_CHUNK, foot, head},
+    wire::{self, Stored, later},
 };
 
 /// The file and what is in it so far.
@@ -35,6 +36,9 @@ pub(super) struct ChunkWriter {
     /// The chunks so far, and where each begins.
     index: Vec<(Frame, u64)>,
     offset: u64,
+    /// Feature bits that the file has, and those that it is to have.
+    features: u32,
+    wanted: Arc<AtomicU32>,
 }
 
 impl ChunkWriter {
@@ -48,11 +52,29 @@ impl ChunkWriter {
     pub(super) fn begin_with(mut file: File, features: u32) -> io::Result<Self> {
         let head = head(features);
         file.write_all(&head)?;
-        Ok(Self { file, packer: Packer::new()?, index: Vec::new(), offset: head.len() as u64 })
+        let (offset, wanted) = (head.len() as u64, Arc::new(AtomicU32::new(features)));
+        Ok(Self { file, packer: Packer::new()?, index: Vec::new(), offset, features, wanted })
+    }
+
+    /// Writes the head anew if the chunk that comes next needs a feature bit. A pipe keeps the head that it
+    /// has.
+    fn update_head(&mut self) -> io::Result<()> {
+        let wanted = self.wanted.load(Ordering::Relaxed);
+        if wanted == self.features {
+            return Ok(());
+        }
+        self.features = wanted;
+        if self.file.metadata()?.is_file() && self.file.stream_position()? == self.offset {
+            self.file.seek(SeekFrom::Start(0))?;
+            self.file.write_all(&head(wanted))?;
+            self.file.seek(SeekFrom::Start(self.offset))?;
+        }
+        Ok(())
     }
 
     /// Writes a chunk: in one call, so that a kill leaves it whole or cut off.
     pub(super) fn write(&mut self, chunk: &Chunk) -> io::Result<()> {
+        self.update_head()?;
         let number = u32::try_from(self.index.len()).map_err(io::Error::other)?;
         let (frame, bytes) = self.packer.pack(chunk, number)?;
         self.file.write_all(&bytes)?;
@@ -102,9 +124,12 @@ impl Recording {
     pub(super) fn begin(file: File, features: u32) -> io::Result<Self> {
         let sink = ChunkWriter::begin_with(file, features)?;
         let (sender, receiver) = sync_channel(CHUNKS_ON_THE_WAY);
+        let features = Arc::clone(&sink.wanted);
         let thread =
             thread::Builder::new().name("spoor-writer".into()).spawn(move || write_all(sink, &receiver))?;
-        let writer = TraceWriter { shared: Mutex::new(Shared { sender: Some(sender), ..Shared::default() }) };
+        let writer = TraceWriter {
+            shared: Mutex::new(Shared { sender: Some(sender), features, ..Shared::default() }),
+        };
         Ok(Self { writer: Arc::new(writer), thread })
     }
 
@@ -142,6 +167,8 @@ pub(super) struct TraceWriter {
 #[derive(Debug, Default)]
 struct Shared {
     sender: Option<SyncSender<Chunk>>,
+    /// Feature bits of the file. Set before the chunk is sent that needs them.
+    features: Arc<AtomicU32>,
     /// Decisions, records and items of the chunks so far.
     decisions: u64,
     records: u64,
@@ -193,8 +220,16 @@ impl Shared {
         is_fine
     }
 
+    /// What comes next may hold ends that came after version 1.
+    fn note_later(&self, is_later: bool) {
+        if is_later {
+            self.features.fetch_or(LATER_ENDS, Ordering::Relaxed);
+        }
+    }
+
     fn item(&mut self, item: &Item) {
         let mut bytes = Vec::new();
+        self.note_later(later::is_in_item(item));
         let appended = wire::append(item.clone(), &mut bytes);
         self.note_failure(appended);
         if self.pending.len() + bytes.len() > MAX_CHUNK {
@@ -222,6 +257,7 @@ impl Shared {
         for records in batch.records.chunks(CHUNK_RECORDS) {
             let mut raw = Vec::with_capacity(records.len() * 4);
             for record in records {
+                self.note_later(later::is_in_record(record));
                 let appended = wire::append(record.clone(), &mut raw);
                 self.note_failure(appended);
             }

@@ -15,7 +15,7 @@
 
 use std::{ops::Range, sync::OnceLock};
 
-use super::{BlockIndex, CodeOffset, FuncIndex, OpIndex, Opcode};
+use super::{BlockIndex, CodeOffset, FuncIndex, OpIndex, Opcode, tags::Tags};
 
 /// An instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,8 +198,31 @@ pub(super) struct Pad {
     /// As a range of [`Ways::labels`].
     pub(super) labels: Range<u32>,
     /// Of a landing pad: the first of as many in [`Ways::takes`].
-    pub(super) takes: u32,
+    pub(super) takes: Option<u32>,
 }
+
+impl Pad {
+    /// Of a landing pad: what its ways take, as a range of [`Ways::takes`].
+    fn taken(&self) -> Option<Range<usize>> {
+        let first = self.takes? as usize;
+        Some(first..first + self.labels.len())
+    }
+}
+
+/// A way out of a landing pad, by what it takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Caught {
+    /// The number of the tag, or [`ANY`].
+    tag: u32,
+    /// Its position among the ways of the landing pad.
+    way: u32,
+}
+
+/// More than the number of any tag: what takes all that comes to it, which is the last way.
+const ANY: u32 = u32::MAX;
+
+/// Of a tag that is not there.
+const NONE: u32 = ANY - 1;
 
 /// A decoded function body.
 #[derive(Debug, Clone)]
@@ -222,6 +245,8 @@ pub(super) struct Ways {
     pub(super) pads: Box<[Pad]>,
     /// What the ways out of landing pads take.
     pub(super) takes: Box<[Takes]>,
+    /// As many: the same ways by the number of their tag, made when an exception is first followed.
+    pub(super) sorted: OnceLock<Box<[Caught]>>,
     /// Blocks that can throw, ascending, each with its landing pad.
     pub(super) throws: Box<[(BlockIndex, BlockIndex)]>,
     /// Blocks that end with a `throw`, ascending, each with the index of its tag.
@@ -236,6 +261,24 @@ impl Ways {
             && self.throws.is_empty()
             && self.thrown.is_empty();
         (!is_empty).then(|| Box::new(self))
+    }
+
+    /// The ways out of each landing pad by the numbers of their tags, the first of equal ones first.
+    fn sort(&self, tags: &Tags) -> Box<[Caught]> {
+        let mut sorted = vec![Caught { tag: ANY, way: 0 }; self.takes.len()];
+        for range in self.pads.iter().filter_map(Pad::taken) {
+            let takes = self.takes.get(range.clone()).unwrap_or_default();
+            let sorted = sorted.get_mut(range).unwrap_or_default();
+            for ((caught, takes), way) in sorted.iter_mut().zip(takes).zip(0..) {
+                let tag = match takes {
+                    Takes::Tag(index) => tags.number(*index).unwrap_or(NONE),
+                    Takes::All | Takes::Rest => ANY,
+                };
+                *caught = Caught { tag, way };
+            }
+            sorted.sort_by_key(|caught| caught.tag);
+        }
+        sorted.into()
     }
 }
 
@@ -304,14 +347,20 @@ impl Code {
         self.listed(pad.map_or(0..0, |pad| pad.labels.start as usize..pad.labels.end as usize))
     }
 
-    /// What each of the ways out of landing pad number `pad` takes, in the order of [`pads`](Self::pads): the
-    /// first that fits is gone.
-    pub fn takes(&self, pad: u32) -> &[Takes] {
-        let taken = self.ways.as_ref().and_then(|ways| {
-            let Pad { labels, takes } = ways.pads.get(pad as usize)?;
-            ways.takes.get(*takes as usize..*takes as usize + labels.len())
-        });
-        taken.unwrap_or_default()
+    /// The way out of landing pad number `pad` of an [`Exit::Catch`] that an exception goes with this number
+    /// of a tag, and what that takes; `None` if it leaves the function.
+    ///
+    /// PERF: a landing pad may have as many ways as the body has bytes, and may be passed at each turn of a
+    /// loop, so they are looked up and not gone through.
+    pub(crate) fn way(&self, tags: &Tags, pad: u32, tag: u32) -> Option<(BlockIndex, Takes)> {
+        let ways = self.ways.as_ref()?;
+        let pad = ways.pads.get(pad as usize)?;
+        let range = pad.taken()?;
+        let sorted = ways.sorted.get_or_init(|| ways.sort(tags)).get(range.clone())?;
+        let first = sorted.partition_point(|caught| caught.tag < tag);
+        let fits = sorted.get(first).filter(|caught| caught.tag == tag);
+        let way = fits.or(sorted.last().filter(|caught| caught.tag == ANY))?.way as usize;
+        Some((*ways.labels.get(pad.labels.start as usize + way)?, *ways.takes.get(range.start + way)?))
     }
 
     /// Index of the tag of the `throw` that block `index` ends with; `None` if it ends otherwise, with

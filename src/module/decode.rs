@@ -445,6 +445,7 @@ impl Decoder {
             labels: self.labels.into(),
             pads: self.pads.into(),
             takes: self.takes.into(),
+            sorted: OnceLock::new(),
             throws,
             thrown: self.thrown.into(),
         };

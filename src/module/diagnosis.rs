@@ -68,6 +68,16 @@ pub enum LoadError {
     },
 }
 
+impl LoadError {
+    /// The same of a module that was not written anew for the engine either, and why not.
+    pub(crate) fn because(mut self, why: Option<String>) -> Self {
+        if let (Self::Unsupported { reason, .. }, Some(why)) = (&mut self, why) {
+            *reason = format!("{reason}; {why}");
+        }
+        self
+    }
+}
+
 /// Returns the error for a module that the engine refused with `message`.
 pub(crate) fn diagnose(wasm: &[u8], heavy: &Heavy, message: &str) -> LoadError {
     let program = match Component::read(wasm) {

@@ -39,11 +39,18 @@ impl Tags {
     pub(super) fn of(types: &[Option<FuncType>], imports: &[Import], tags: &[TypeIndex]) -> Self {
         let imported = imports.iter().filter(|import| import.kind == ItemKind::Tag);
         let mut names = imported.map(|import| (&import.module, &import.name));
+        if tags.is_empty() {
+            return Self::default();
+        }
         let of = |ty: TypeIndex| types.get(ty.position()).and_then(Option::as_ref);
+        // Types are compared once each, however many tags have them.
+        let mut equal = HashMap::new();
+        let types: Vec<u32> = (0..).zip(types).map(|(index, ty)| *equal.entry(ty).or_insert(index)).collect();
+        let shape = |ty: TypeIndex| types.get(ty.position());
         let (mut same, mut known) = (Vec::with_capacity(tags.len()), HashMap::new());
         for (index, &ty) in (0u32..).zip(tags) {
             let first = names.next().map_or(index, |name| *known.entry(name).or_insert(index));
-            let is_one = tags.get(first as usize).is_some_and(|&other| of(other) == of(ty));
+            let is_one = tags.get(first as usize).is_some_and(|&other| shape(other) == shape(ty));
             same.push(if is_one { first } else { index });
         }
         let own = || same.iter().zip(0u32..).zip(tags).filter(|((first, index), _)| **first == *index);
@@ -131,23 +138,17 @@ pub(crate) enum Way<B> {
     Out,
 }
 
-/// The way out of landing pad number `at` of a function, which leads to `labels` that take what `takes` says.
-pub(crate) fn way_of<B: Copy + PartialOrd>(
-    tags: &Tags,
-    tag: u32,
-    at: B,
-    ways: impl Iterator<Item = (B, Takes)>,
-) -> Way<B> {
-    for (to, takes) in ways {
-        match takes {
-            Takes::Rest => return Way::Around(to),
-            Takes::Tag(index) if tags.number(index) != Some(tag) => {}
+impl<B: PartialOrd> Way<B> {
+    /// The way out of the landing pad at block `at` that `found` leads to, and what that takes.
+    pub(crate) fn of(at: &B, found: Option<(B, Takes)>) -> Self {
+        match found {
+            None => Self::Out,
+            Some((to, Takes::Rest)) => Self::Around(to),
             // Only a loop around stands before what is in it.
-            Takes::Tag(_) | Takes::All if to <= at => return Way::Loop(to),
-            Takes::Tag(_) | Takes::All => return Way::Handler(to),
+            Some((to, _)) if to <= *at => Self::Loop(to),
+            Some((to, _)) => Self::Handler(to),
         }
     }
-    Way::Out
 }
 
 #[cfg(test)]

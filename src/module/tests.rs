@@ -45,6 +45,40 @@ fn blocks(body: &str) -> Vec<String> {
     (0..).zip(code.blocks()).map(|(index, block)| text(block) + &pad(index)).collect()
 }
 
+/// The way out of each landing pad of function 0 for each tag, as block and what it takes.
+fn ways(text: &str) -> Vec<Vec<Option<(u32, Takes)>>> {
+    let module = module(text);
+    let code = module.code(FuncIndex(0)).expect("decodes");
+    let pads = code.blocks().iter().filter_map(|block| match block.exit {
+        Exit::Catch(pad) => Some(pad),
+        _ => None,
+    });
+    let way = |pad, tag| code.way(module.tags(), pad, tag).map(|(to, takes)| (to.0, takes));
+    pads.map(|pad| (0..module.tags().len()).map(|tag| way(pad, tag)).collect()).collect()
+}
+
+#[test]
+fn the_first_way_that_fits_is_taken() {
+    let (one, all, rest) = (|tag, to| Some((to, Takes::Tag(tag))), |to| Some((to, Takes::All)), Takes::Rest);
+    // The first two tags are one. A switch has ways too, and none of them takes an exception.
+    let text = r#"(module (type $f (func)) (type $c (cont $f))
+        (tag (import "a" "b")) (tag (import "a" "b")) (tag) (tag) (tag)
+        (func (param (ref null $c))
+            (block $x (block $y (block $z
+                (block (result (ref null $c)) (resume $c (on 2 0) (local.get 0)) (return)) (drop)
+                (try_table (catch_all $x)
+                    (try_table (catch 4 $z) (catch 1 $y) (catch 0 $x) (catch 2 $x) (catch 4 $x)
+                        (throw 0))))))))"#;
+    let ways = ways(text);
+    let [inner, outer] = &ways[..] else { panic!("{ways:?}") };
+    let to = |way: &Option<(u32, Takes)>| way.expect("one").0;
+    let (z, y, x) = (to(&inner[3]), to(&inner[0]), to(&inner[1]));
+    assert!(z < y && y < x, "{ways:?}");
+    let around = inner[2].expect("it goes on");
+    assert_eq!(inner[..], [one(1, y), one(2, x), Some((around.0, rest)), one(4, z)]);
+    assert_eq!(outer[..], [all(x); 4]);
+}
+
 #[test]
 fn exceptions_go_over_landing_pads() {
     for (body, expected) in [

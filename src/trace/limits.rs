@@ -69,7 +69,8 @@ pub struct ReplayLimits {
     /// Most instructions. Looked at when a word of decisions is spent, at direct calls and at invocations,
     /// so it may be overrun by the blocks between.
     pub max_instructions: u64,
-    /// Most steps that leave nothing in the streams: direct calls, and blocks that lead to one other only.
+    /// Most steps that leave nothing in the streams: direct calls, blocks that lead to one other only, and
+    /// landing pads that an exception passes.
     /// What else replay does is bounded by the length of the streams, so this bounds its time.
     pub max_silent: u64,
     /// Bytes of a memory that were there when it was made, whatever it declared.

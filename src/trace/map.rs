@@ -11,7 +11,7 @@ use std::{fmt, ops::Range, sync::Arc};
 
 use crate::module::{
     BlockIndex, Code, CodeOffset, Exit, FuncIndex, Module, Op,
-    tags::{Tags, Way, way_of},
+    tags::{Tags, Way},
 };
 
 use super::limits::{MAX_BLOCKS, MAX_FUNCTIONS};
@@ -226,8 +226,8 @@ impl CodeMap<'_> {
     pub(super) fn way(&self, number: u32, tag: u32) -> Way<u32> {
         let (loaded, exit) = (self.loaded(number), self.blocks[number as usize].exit);
         let Exit::Catch(pad) = exit else { return Way::Out };
-        let labels = loaded.code.pads(pad).iter().map(|label| loaded.first_block + label.0);
-        way_of(loaded.module.tags(), tag, number, labels.zip(loaded.code.takes(pad).iter().copied()))
+        let way = loaded.code.way(loaded.module.tags(), pad, tag);
+        Way::of(&number, way.map(|(to, takes)| (loaded.first_block + to.0, takes)))
     }
 }
 

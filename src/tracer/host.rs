@@ -8,7 +8,13 @@ use std::{fmt, sync::Arc};
 
 use wasmspoor_hooks::{self as engine, AsContext as _};
 
-use crate::trace::effects::{Effect, Origin, UNKNOWN_FUNC, Val};
+use crate::{
+    module::{FuncIndex, FuncType, Module},
+    trace::{
+        FuncKey,
+        effects::{Effect, Origin, UNKNOWN_FUNC, Val},
+    },
+};
 
 use super::limits::NESTING;
 use super::{
@@ -60,6 +66,8 @@ pub struct Caller<'a> {
     caller: engine::Caller<'a, Host>,
     args: Vec<Value>,
     results: &'a mut [engine::Val],
+    /// The types of the results.
+    types: &'a [Type],
 }
 
 impl Caller<'_> {
@@ -70,17 +78,17 @@ impl Caller<'_> {
 
     /// Returns the types of the results.
     pub fn result_types(&self) -> Vec<Type> {
-        self.results.iter().map(|result| result.ty().into()).collect()
+        self.types.to_vec()
     }
 
     /// Returns the type of a result.
     pub(crate) fn result_type(&self, index: usize) -> Option<Type> {
-        self.results.get(index).map(|result| result.ty().into())
+        self.types.get(index).copied()
     }
 
     /// Returns the results as they are set.
     pub(crate) fn results(&self) -> Vec<Value> {
-        self.results.iter().map(Value::from).collect()
+        see(self.types, self.results)
     }
 
     /// Sets a result; results not set are zero or null.
@@ -93,8 +101,8 @@ impl Caller<'_> {
             .results
             .get_mut(index)
             .ok_or_else(|| HostError::new(format!("there is no result {index}")))?;
-        *slot = to_engine(value, slot.ty())
-            .ok_or_else(|| HostError::new(format!("result {index} is not {value}")))?;
+        let fitting = self.types.get(index).and_then(|&ty| to_engine(value, ty));
+        *slot = fitting.ok_or_else(|| HostError::new(format!("result {index} is not {value}")))?;
         Ok(())
     }
 
@@ -184,8 +192,8 @@ impl Caller<'_> {
     /// Types of parameters and results of the function at `index` of the caller's table, if there is one.
     pub(crate) fn table_type(&self, index: u64) -> Option<(Vec<Type>, Vec<Type>)> {
         let element = self.caller.data().table?.get(&self.caller, index)?;
-        let ty = func_of(element)?.ty(&self.caller);
-        Some((types(ty.params()), types(ty.results())))
+        let func = func_of(element)?;
+        Some(self.caller.data().types(func, &func.ty(&self.caller)))
     }
 
     fn nest(&mut self, func: engine::Func, args: &[Value]) -> Result<Vec<Value>, HostError> {
@@ -258,9 +266,9 @@ pub(super) fn func_of(element: engine::Ref) -> Option<engine::Func> {
     }
 }
 
-/// Types as they are seen outside.
-pub(super) fn types(types: &[engine::ValType]) -> Vec<Type> {
-    types.iter().map(|&ty| ty.into()).collect()
+/// Values of these types as they are seen outside.
+fn see(types: &[Type], values: &[engine::Val]) -> Vec<Value> {
+    types.iter().zip(values).map(|(ty, value)| ty.see(value)).collect()
 }
 
 /// Bytes of a page of `memory`.
@@ -283,16 +291,16 @@ pub(super) fn call(
     args: &[Value],
 ) -> Result<Vec<Value>, CallError> {
     let ty = func.ty(store.as_context());
-    if ty.params().len() != args.len() {
+    let (params, returned) = store.as_context().data().types(func, &ty);
+    if params.len() != args.len() {
         return Err(CallError::Arguments(format!(
             "{} arguments given; the function takes {}",
             args.len(),
-            ty.params().len()
+            params.len()
         )));
     }
-    let args = ty.params().iter().zip(args).enumerate().map(|(index, (&ty, &value))| {
-        let misfit =
-            || CallError::Arguments(format!("argument {index}, {value}, is not of type {}", Type::from(ty)));
+    let args = params.iter().zip(args).enumerate().map(|(index, (&ty, &value))| {
+        let misfit = || CallError::Arguments(format!("argument {index}, {value}, is not of type {ty}"));
         to_engine(value, ty).ok_or_else(misfit)
     });
     let args = args.collect::<Result<Vec<_>, _>>()?;
@@ -307,7 +315,7 @@ pub(super) fn call(
         }
         capture.effect_of_last(|| Effect::Results(results.iter().map(to_val).collect()));
     }
-    Ok(results.iter().map(Value::from).collect())
+    Ok(see(&returned, &results))
 }
 
 /// A store whose recorder can be reached.
@@ -342,10 +350,12 @@ pub(super) fn to_val(value: &engine::Val) -> Val {
     }
 }
 
-/// Makes a function of type `ty` that answers with `body`, or with zeros, unless a limit is reached.
+/// Makes a function of type `ty`, whose parameters and results the sample has as `types`. It answers with
+/// `body`, or with zeros, unless a limit is reached.
 pub(super) fn func(
     store: &mut engine::Store<Host>,
     ty: engine::FuncType,
+    (params, returned): (Vec<Type>, Vec<Type>),
     body: Option<Arc<dyn HostFn>>,
 ) -> engine::Func {
     engine::Func::new(store, ty, move |mut caller, args, results| {
@@ -360,7 +370,7 @@ pub(super) fn func(
             return if may_call { Ok(()) } else { Err(over()) };
         };
         find_memory(&mut caller);
-        let mut call = Caller { caller, args: args.iter().map(Value::from).collect(), results };
+        let mut call = Caller { caller, args: see(&params, args), results, types: &returned };
         if !may_call {
             body.refused(&mut call);
             return Err(over());
@@ -417,6 +427,8 @@ pub(super) struct Host {
     pub(super) memory_number: u32,
     pub(super) table: Option<engine::Table>,
     pub(super) names: Arc<Names>,
+    /// The sample, and the key of the first function that it defines.
+    sample: (Arc<Module>, u32),
     /// Calls back into the sample that have not returned.
     nesting: u32,
     memory_bytes: u64,
@@ -428,8 +440,9 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits, sample: Arc<Module>) -> Self {
         Self {
+            sample: (sample, 0),
             memory: None,
             memory_number: 0,
             table: None,
@@ -441,6 +454,21 @@ impl Host {
             table_limit: limits.table_elements,
             refusals: 0,
         }
+    }
+
+    /// The functions that the sample defines have keys from this one on; those that it imports come before.
+    pub(super) fn set_first_key(&mut self, first_key: FuncKey) {
+        self.sample.1 = first_key.0;
+    }
+
+    /// The types of the parameters and results of a function as the sample has them.
+    pub(super) fn types(&self, func: engine::Func, ty: &engine::FuncType) -> (Vec<Type>, Vec<Type>) {
+        let (sample, first_key) = &self.sample;
+        let position = i64::from(func.key()) - i64::from(*first_key);
+        let index = u32::try_from(position + i64::from(sample.imported_functions()));
+        let declared = index.ok().and_then(|index| sample.func_type(FuncIndex(index)));
+        let (params, results) = (declared.map(FuncType::params), declared.map(FuncType::results));
+        (Type::all(ty.params(), params), Type::all(ty.results(), results))
     }
 
     /// Adds growth from `current` to `desired` to `used` if the sum stays within `limit`.

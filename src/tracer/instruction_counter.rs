@@ -39,6 +39,8 @@ pub(super) struct InstructionCounter {
     first_key: u32,
     /// Instructions so far.
     total: u64,
+    /// Landing pads that exceptions passed.
+    passed: u64,
     /// Invocations from the top that were begun, and the total when the last of them was.
     entries: u64,
     entry_began: u64,
@@ -124,6 +126,7 @@ impl InstructionCounter {
             module,
             first_key: first_key.0,
             total: 0,
+            passed: 0,
             entries: 0,
             entry_began: 0,
             taken: 0,
@@ -142,9 +145,10 @@ impl InstructionCounter {
         }
     }
 
-    /// Instructions counted so far.
+    /// Instructions counted so far. A landing pad counts as one: an exception may pass a thousand of them, and
+    /// that takes its time.
     pub(super) fn total(&self) -> u64 {
-        self.total
+        self.total.saturating_add(self.passed)
     }
 
     /// Basic blocks that ran so far, each once; those that fall through into the next are one with it.
@@ -154,7 +158,7 @@ impl InstructionCounter {
 
     /// Instructions counted of the `entries`-th invocation from the top.
     pub(super) fn of_entry(&self, entries: u64) -> u64 {
-        if self.entries == entries { self.total - self.entry_began } else { 0 }
+        if self.entries == entries { self.total() - self.entry_began } else { 0 }
     }
 
     /// Takes note of the next record, made after so many decisions if it is the end of an invocation; returns
@@ -357,7 +361,7 @@ impl InstructionCounter {
         self.next_record += 1;
         if self.invocations.is_empty() {
             self.entries += 1;
-            self.entry_began = self.total;
+            self.entry_began = self.total();
         }
         self.invocations.push(Invocation { begun_at, base: self.frames.len(), after_host: None });
         let module = Arc::clone(&self.module);

@@ -11,7 +11,7 @@ use std::{
 use wasmspoor_hooks as engine;
 
 use crate::{
-    module::{FuncIndex, LoadError, Module},
+    module::{FuncIndex, FuncType, LoadError, Module},
     trace::{
         self, FuncKey,
         effects::{Effect, Imported, MemoryShape, TableShape},
@@ -89,14 +89,17 @@ pub(super) fn imports(
                     FuncKey(store.next_func_key()),
                     trace::Host { module: module.into(), name: name.into() },
                 );
-                let types = |types: &[engine::ValType]| types.iter().map(|&ty| ty.into()).collect();
-                let (params, results) = (types(ty.params()), types(ty.results()));
-                let body = linker.function(&FunctionImport { index, module, name, params, results });
-                host::func(store, ty.clone(), body).into()
+                let declared = sample.func_type(FuncIndex(index));
+                let params = Type::all(ty.params(), declared.map(FuncType::params));
+                let results = Type::all(ty.results(), declared.map(FuncType::results));
+                let import = FunctionImport { index, module, name, params, results };
+                let body = linker.function(&import);
+                let FunctionImport { params, results, .. } = import;
+                host::func(store, ty.clone(), (params, results), body).into()
             }
             engine::ExternType::Global(ty) => {
                 let value = linker.global(module, name, ty.content().into());
-                let value = value.and_then(|value| to_engine(value, ty.content()));
+                let value = value.and_then(|value| to_engine(value, ty.content().into()));
                 let value = value.unwrap_or_else(|| engine::Val::default_for_ty(ty.content()));
                 note(store, || Effect::NewGlobal(host::to_val(&value)));
                 engine::Global::new(&mut *store, value, ty.mutability()).into()

@@ -27,7 +27,7 @@ use wasmspoor_hooks as engine;
 use crate::{
     module::{
         LoadError, Module, diagnose,
-        lower::{Exceptions, Sites, lower},
+        lower::{Exceptions, Sites, lower, reason},
         lowered_features, to_binary,
         weight::Heavy,
     },
@@ -194,13 +194,15 @@ impl Tracer {
         }
         let diagnosed = |message: String| diagnose(&wasm, &heavy, &message);
         let module = Module::parse(&wasm[..]).map_err(|error| diagnosed(error.to_string()))?;
+        let module = Arc::new(module);
         if module.component().is_some() {
             // The engine sees one module of it, and so would take what no host takes.
             heavy.validate(&wasm, lowered_features()).map_err(|error| diagnosed(error.to_string()))?;
         }
-        let (engine, compiled, lowered) = self.compile(&module, &heavy).map_err(diagnosed)?;
+        let refused = |(message, why): (String, Option<String>)| diagnosed(message).because(why);
+        let (engine, compiled, lowered) = self.compile(&module, &heavy).map_err(refused)?;
         let limits = &self.options.limits;
-        let mut store = engine::Store::new(&engine, Host::new(limits));
+        let mut store = engine::Store::new(&engine, Host::new(limits, Arc::clone(&module)));
         store.limiter(|host| host);
         store.recorder_mut().set_sink(Box::new(Capture::with(
             limits.clone(),
@@ -213,11 +215,12 @@ impl Tracer {
         }
         let (imports, hosts) = link::imports(&mut store, &compiled, &module, limits, linker)?;
         let first_key = FuncKey(store.next_func_key());
+        store.data_mut().set_first_key(first_key);
         if let Some((sites, exceptions)) = lowered {
             capture(&mut store).set_sites(sites, first_key, exceptions);
         }
         let trace = Trace {
-            modules: vec![Arc::new(module)],
+            modules: vec![module],
             instances: vec![Instance { module: 0, first_key }],
             hosts,
             ..Trace::default()
@@ -238,8 +241,9 @@ impl Tracer {
         })
     }
 
-    /// Gives the module to an engine: as it is, or written anew if the engine refuses it so.
-    fn compile(&self, sample: &Module, heavy: &Heavy) -> Result<Compiled, String> {
+    /// Gives the module to an engine: as it is, or written anew if the engine refuses it so. If that fails,
+    /// what the engine says, and why it cannot be written anew.
+    fn compile(&self, sample: &Module, heavy: &Heavy) -> Result<Compiled, (String, Option<String>)> {
         let compile = |wasm: &[u8], exceptions: Option<&Exceptions>| {
             let mut config = self.config(heavy, wasm.len());
             if let Some(exceptions) = exceptions {
@@ -253,8 +257,11 @@ impl Tracer {
             Ok((engine, compiled)) => return Ok((engine, compiled, None)),
             Err(message) => message,
         };
-        let Some(lowered) = lower(sample, heavy) else { return Err(message) };
-        let (engine, compiled) = compile(&lowered.wasm, lowered.exceptions.as_ref())?;
+        let lowered = lower(sample, heavy).map_err(|refused| (message, reason(&refused)))?;
+        let compiled = compile(&lowered.wasm, lowered.exceptions.as_ref());
+        let why =
+            |message: &String| Some(format!("the engine refuses what was written in its place: {message}"));
+        let (engine, compiled) = compiled.map_err(|message| (message.clone(), why(&message)))?;
         Ok((engine, compiled, Some((lowered.sites, lowered.exceptions))))
     }
 

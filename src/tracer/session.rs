@@ -11,7 +11,7 @@ use wasmparser::Payload;
 use wasmspoor_hooks as engine;
 
 use crate::{
-    module::{CodeOffset, FuncIndex, Module, Place, tags::places, weight::Heavy},
+    module::{CodeOffset, FuncIndex, FuncType, Module, Place, tags::places, weight::Heavy},
     trace::{Callee, FuncKey, Trace, effects::Effect},
 };
 
@@ -147,7 +147,7 @@ impl Session {
         let defined = func.key().checked_sub(first_key).filter(|&at| at < module.defined_functions());
         Some(TableFunction {
             func: defined.map(|position| FuncIndex(module.imported_functions() + position)),
-            params: host::types(ty.params()),
+            params: self.store.data().types(func, &ty).0,
         })
     }
 
@@ -286,7 +286,9 @@ impl Session {
             engine::ExternType::Func(ty) => ty,
             _ => return None,
         };
-        Some(ty.params().iter().map(|&ty| ty.into()).collect())
+        let named = self.module().exports().iter().find(|found| *found.name == *export);
+        let declared = named.and_then(|export| self.module().func_type(export.func?));
+        Some(Type::all(ty.params(), declared.map(FuncType::params)))
     }
 
     /// Returns the names of the exported functions, in the module's order.

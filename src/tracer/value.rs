@@ -48,6 +48,26 @@ pub enum Type {
     FuncRef,
     /// `externref`
     ExternRef,
+    /// `exnref`
+    ExnRef,
+}
+
+impl From<wasmparser::ValType> for Type {
+    fn from(ty: wasmparser::ValType) -> Self {
+        use wasmparser::AbstractHeapType::{Exn, NoExn};
+        match ty {
+            wasmparser::ValType::I32 => Self::I32,
+            wasmparser::ValType::I64 => Self::I64,
+            wasmparser::ValType::F32 => Self::F32,
+            wasmparser::ValType::F64 => Self::F64,
+            wasmparser::ValType::V128 => Self::V128,
+            wasmparser::ValType::Ref(ty) if ty.is_extern_ref() => Self::ExternRef,
+            wasmparser::ValType::Ref(ty) => match ty.heap_type() {
+                wasmparser::HeapType::Abstract { ty: Exn | NoExn, .. } => Self::ExnRef,
+                _ => Self::FuncRef,
+            },
+        }
+    }
 }
 
 impl From<engine::ValType> for Type {
@@ -90,20 +110,38 @@ pub(super) fn of_bits(ty: wasmparser::ValType, bits: u128) -> Option<Value> {
 }
 
 /// Returns `value` for the engine, if it is of type `ty`. Only null references can be made.
-pub(super) fn to_engine(value: Value, ty: engine::ValType) -> Option<engine::Val> {
+pub(super) fn to_engine(value: Value, ty: Type) -> Option<engine::Val> {
     Some(match (value, ty) {
-        (Value::I32(value), engine::ValType::I32) => engine::Val::I32(value),
-        (Value::I64(value), engine::ValType::I64) => engine::Val::I64(value),
-        (Value::F32(value), engine::ValType::F32) => {
-            engine::Val::F32(engine::F32::from_bits(value.to_bits()))
+        (Value::I32(value), Type::I32) => engine::Val::I32(value),
+        (Value::I64(value), Type::I64) => engine::Val::I64(value),
+        (Value::F32(value), Type::F32) => engine::Val::F32(engine::F32::from_bits(value.to_bits())),
+        (Value::F64(value), Type::F64) => engine::Val::F64(engine::F64::from_bits(value.to_bits())),
+        (Value::V128(value), Type::V128) => engine::Val::V128(engine::V128::from(value)),
+        (Value::Ref { null: true }, Type::FuncRef) => engine::Val::default_for_ty(engine::ValType::FuncRef),
+        (Value::Ref { null: true }, Type::ExternRef) => {
+            engine::Val::default_for_ty(engine::ValType::ExternRef)
         }
-        (Value::F64(value), engine::ValType::F64) => {
-            engine::Val::F64(engine::F64::from_bits(value.to_bits()))
-        }
-        (Value::V128(value), engine::ValType::V128) => engine::Val::V128(engine::V128::from(value)),
-        (Value::Ref { null: true }, engine::ValType::FuncRef | engine::ValType::ExternRef) => {
-            engine::Val::default_for_ty(ty)
-        }
+        (Value::Ref { null: true }, Type::ExnRef) => engine::Val::default_for_ty(engine::ValType::V128),
         _ => return None,
     })
+}
+
+impl Type {
+    /// A value of this type of the sample as the engine has it.
+    pub(super) fn see(self, value: &engine::Val) -> Value {
+        match (self, value) {
+            (Self::ExnRef, engine::Val::V128(value)) => Value::Ref { null: value.as_u128() == 0 },
+            _ => value.into(),
+        }
+    }
+
+    /// Types of the engine as the sample has them: a reference to an exception is a `v128` there. All other
+    /// references that the engine lacks are what it has in their place.
+    pub(super) fn all(types: &[engine::ValType], sample: Option<&[wasmparser::ValType]>) -> Vec<Self> {
+        let of = |(index, &ty): (usize, &engine::ValType)| {
+            let declared = sample.and_then(|sample| sample.get(index)).map(|&ty| Self::from(ty));
+            declared.filter(|ty| *ty == Self::ExnRef).unwrap_or_else(|| ty.into())
+        };
+        types.iter().enumerate().map(of).collect()
+    }
 }

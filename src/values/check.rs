@@ -22,6 +22,9 @@ pub(super) struct Check<'t> {
     /// Direct calls that the trace counts and that were not made yet.
     pub(super) calls_left: u64,
     pub(super) instructions_limit: u64,
+    /// Landing pads that may be passed, and that may still be.
+    pads_limit: u64,
+    pads_left: u64,
 }
 
 /// A place in the recording.
@@ -32,6 +35,7 @@ pub(super) struct Position {
     records: u64,
     invoked: u64,
     calls_left: u64,
+    pads_left: u64,
 }
 
 impl<'t> Check<'t> {
@@ -46,6 +50,8 @@ impl<'t> Check<'t> {
             calls: trace.calls,
             calls_left: trace.calls,
             instructions_limit: trace.limits.max_instructions,
+            pads_limit: trace.limits.max_silent,
+            pads_left: trace.limits.max_silent,
         })
     }
 
@@ -57,6 +63,7 @@ impl<'t> Check<'t> {
             records: self.records.position,
             invoked: self.invoked,
             calls_left: self.calls_left,
+            pads_left: self.pads_left,
         }
     }
 
@@ -67,6 +74,7 @@ impl<'t> Check<'t> {
             .ok_or(ValuesErrorKind::Effects("decisions that were there cannot be read again"))?;
         self.records = Pull::new(trace.records_from(position.records), position.records);
         (self.invoked, self.calls_left) = (position.invoked, position.calls_left);
+        self.pads_left = position.pads_left;
         Ok(())
     }
 
@@ -92,6 +100,13 @@ impl<'t> Check<'t> {
             }
             None => Err(ValuesErrorKind::TooManyCalls { calls: self.calls }),
         }
+    }
+
+    /// Counts a landing pad that an exception passes.
+    pub(super) fn pass(&mut self) -> Result<()> {
+        let none = ValuesErrorKind::TooManyPads { limit: self.pads_limit };
+        self.pads_left = self.pads_left.checked_sub(1).ok_or(none)?;
+        Ok(())
     }
 
     /// Compares a callee with the recorded one.

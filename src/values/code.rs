@@ -8,7 +8,7 @@
 //!
 //! PERF: 16 bytes an instruction. A comparison and the branch that follows it are one.
 
-use crate::module::{Opcode, Takes, atomic::Atomic};
+use crate::module::{Opcode, Takes, atomic::Atomic, tags::Tags};
 
 use super::table::for_each_scalar;
 
@@ -286,10 +286,40 @@ pub(super) struct JumpTable {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pad {
     pub(super) ways: Vec<Caught>,
+    /// Those that take one tag: its number and the position of the first such way, ascending. A landing pad
+    /// may have as many as the function has bytes, and be passed at each turn of a loop.
+    pub(super) by_tag: Vec<(u32, u32)>,
+    /// The first that takes everything.
+    pub(super) of_all: Option<u32>,
     /// Where it goes that none of them takes; `None` is out of the function.
     pub(super) around: Option<u32>,
     /// The instruction that stands for a `delegate`.
     pub(super) delegate: Option<u32>,
+}
+
+impl Pad {
+    /// Notes which way is whose, once all are there.
+    pub(super) fn sort(&mut self, tags: &Tags) {
+        for (position, way) in (0..).zip(&self.ways) {
+            match way.takes {
+                Takes::Tag(index) => self.by_tag.extend(tags.number(index).map(|number| (number, position))),
+                // What stands behind it gets nothing.
+                Takes::All | Takes::Rest => {
+                    self.of_all = Some(position);
+                    break;
+                }
+            }
+        }
+        self.by_tag.sort_unstable();
+        self.by_tag.dedup_by_key(|(number, _)| *number);
+    }
+
+    /// The way of an exception whose tag has this number.
+    pub(super) fn way(&self, number: u32) -> Option<Caught> {
+        let one = self.by_tag.binary_search_by_key(&number, |(number, _)| *number).ok();
+        let one = one.and_then(|at| self.by_tag.get(at)).map(|(_, position)| *position);
+        self.ways.get(one.or(self.of_all)? as usize).copied()
+    }
 }
 
 /// A handler.

@@ -175,6 +175,12 @@ pub enum ValuesErrorKind {
         /// How much is allowed.
         limit: u64,
     },
+    /// Exceptions pass more `try`s than a run could.
+    #[error("exceptions pass more than {limit} `try`s")]
+    TooManyPads {
+        /// Most of them.
+        limit: u64,
+    },
     /// The replay takes too long.
     #[error("more than {limit} instructions")]
     TooLong {

@@ -61,6 +61,14 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// An instruction of which that is the value.
+    fn of(at: At<'_>, value: u64) -> Self {
+        let (offset, opcode) = (CodeOffset(at.op.offset), at.op.opcode);
+        Self::Instruction { event: at.number, function: at.function, offset, opcode, value }
+    }
+}
+
 /// A slice: steps in the order of the run, and which uses which.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Slice {
@@ -110,9 +118,18 @@ pub struct Slicer {
     is_restoring: bool,
     event: u64,
     hand: Hand,
-    /// The steps that made what is thrown: each operand, or the exception.
-    thrown: Vec<u32>,
-    is_thrown_again: bool,
+    thrown: Thrown,
+}
+
+/// What is thrown.
+#[derive(Debug, Default)]
+struct Thrown {
+    /// The `throw`.
+    by: Option<Step>,
+    /// The steps that made each operand; none if a reference is thrown again.
+    operands: Vec<u32>,
+    /// The steps that made each slot of a reference to it, as far as they are known.
+    exception: [Option<u32>; 2],
 }
 
 impl Slicer {
@@ -138,15 +155,14 @@ impl Slicer {
             is_restoring: false,
             event: 0,
             hand: Hand::default(),
-            thrown: Vec::new(),
-            is_thrown_again: false,
+            thrown: Thrown::default(),
         }
     }
 
     /// What slots of the top frame come from, at the moment: locals have the first ones, operands follow.
-    pub fn of_slots(&self, slots: Range<usize>) -> Slice {
+    pub fn of_slots(&self, slots: impl IntoIterator<Item = usize>) -> Slice {
         let fp = self.fp();
-        self.slice(slots.map(|slot| self.slot(fp + slot)).collect())
+        self.slice(slots.into_iter().map(|slot| self.slot(fp + slot)).collect())
     }
 
     /// What bytes of a memory come from, at the moment.
@@ -223,9 +239,27 @@ impl Slicer {
     }
 
     fn instruction_step(&mut self, at: At<'_>, value: u64, uses: Vec<u32>) -> u32 {
-        let (offset, opcode) = (CodeOffset(at.op.offset), at.op.opcode);
-        let step = Step::Instruction { event: at.number, function: at.function, offset, opcode, value };
-        self.step(step, uses)
+        self.step(Step::of(at, value), uses)
+    }
+
+    /// The step that made this slot of a reference to what is thrown. Where operands share one, that is the
+    /// `throw`, which put them there.
+    fn thrown_slot(&mut self, slot: u8, places: &[(u8, u8)]) -> u32 {
+        let Thrown { by, operands, exception } = &self.thrown;
+        if let Some(id) = exception.get(usize::from(slot)).copied().flatten() {
+            return id;
+        }
+        let placed = operands.iter().zip(places).filter(|(_, (place, _))| place / 8 == slot);
+        let uses: Vec<u32> = placed.map(|(id, _)| *id).collect();
+        let id = match (&uses[..], *by) {
+            (&[id], _) => id,
+            ([_, ..], Some(by)) => self.step(by, uses),
+            _ => NOTHING,
+        };
+        if let Some(known) = self.thrown.exception.get_mut(usize::from(slot)) {
+            *known = Some(id);
+        }
+        id
     }
 
     /// Does what only moves values. Whether the instruction is one of these.
@@ -319,6 +353,9 @@ impl Visitor for Slicer {
         self.arguments_end = base;
         self.is_tail = at.op.opcode.mnemonic().starts_with("return_call");
         let is_call = at.op.opcode.mnemonic().contains("call") || at.op.opcode == Opcode::Return;
+        if at.op.opcode == Opcode::Throw {
+            self.thrown.by = Some(Step::of(at, operands.first().copied().unwrap_or(0)));
+        }
         if !is_call && !self.moves(at, base, operands) {
             self.computes(at, base, operands, results);
         }
@@ -366,26 +403,28 @@ impl Visitor for Slicer {
         if self.is_done {
             return;
         }
-        let slots = exception.map_or(operands, |first| first..first + 2);
-        let fp = self.fp();
-        self.thrown = slots.map(|slot| self.slot(fp + slot as usize)).collect();
-        self.is_thrown_again = exception.is_some();
+        let slot = |slot: u32| self.slot(self.fp() + slot as usize);
+        (self.thrown.operands, self.thrown.exception) = match exception {
+            Some(first) => (Vec::new(), [first, first + 1].map(|at| Some(slot(at)))),
+            None => (operands.map(slot).collect(), [None; 2]),
+        };
     }
 
-    fn catches(&mut self, exception: Option<u32>, operands: Range<u32>, _: &[(u8, u8)]) {
+    fn catches(&mut self, exception: Option<u32>, operands: Range<u32>, places: &[(u8, u8)]) {
         if self.is_done {
             return;
         }
         let fp = self.fp();
-        // What a reference holds is known as a whole.
-        let of =
-            |thrown: &[u32], index: usize| thrown.get(index).or(thrown.first()).copied().unwrap_or(NOTHING);
         for (index, slot) in operands.enumerate() {
-            let index = if self.is_thrown_again { 0 } else { index };
-            self.set(fp + slot as usize, of(&self.thrown, index));
+            let id = match self.thrown.operands.get(index) {
+                Some(id) => *id,
+                None => places.get(index).map_or(NOTHING, |&(place, _)| self.thrown_slot(place / 8, places)),
+            };
+            self.set(fp + slot as usize, id);
         }
-        for (index, slot) in exception.into_iter().flat_map(|first| first..first + 2).enumerate() {
-            self.set(fp + slot as usize, of(&self.thrown, index));
+        for (index, slot) in exception.into_iter().flat_map(|first| (0..2).zip(first..)) {
+            let id = self.thrown_slot(index, places);
+            self.set(fp + slot as usize, id);
         }
     }
 

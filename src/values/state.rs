@@ -45,6 +45,8 @@ pub struct Activation {
     pub locals: Vec<Typed>,
     /// The operand stack, bottom first. Of a caller: without the arguments of its call.
     pub operands: Vec<Typed>,
+    /// The slot of the frame where each of them is, or the first of two.
+    pub operand_slots: Vec<u32>,
 }
 
 /// The state of a run before an instruction.
@@ -123,7 +125,7 @@ impl Machine<'_> {
     fn top(&self, event: u64, made: Made) -> Result<Activation> {
         let nowhere = ValuesErrorKind::Effects("the moment is at no instruction");
         let (op, is_made) = self.next_op(event).ok_or(nowhere)?;
-        let mut level = self.activation(self.frames.len() - 1, &op)?;
+        let mut level = self.activation(self.frames.len() - 1, &op, u32::MAX)?;
         if let (true, Some(slots), Some(top)) = (is_made, made, level.operands.last_mut()) {
             top.slots = slots;
         }
@@ -138,19 +140,12 @@ impl Machine<'_> {
         let (body, pc) = body.zip(frame.pc.checked_sub(1)).ok_or(nowhere.clone())?;
         let cover = body.covers.get(pc).ok_or(nowhere.clone())?;
         let op = body.ops.get(cover.first as usize + usize::from(cover.before)).ok_or(nowhere)?;
-        let mut level = self.activation(position, op)?;
         // Arguments, and the index of an indirect call, are the callee's now: its frame begins with them.
-        let instr = body.code.get(pc).copied();
-        let base = frame.fp + instr.map_or(0, |instr| instr.a as usize);
-        let mut at = frame.fp + body.locals as usize;
-        level.operands.retain(|operand| {
-            at += operand.ty.slots() as usize;
-            at <= base
-        });
-        Ok(level)
+        self.activation(position, op, body.code.get(pc).map_or(0, |instr| instr.a))
     }
 
-    fn activation(&self, position: usize, op: &Op) -> Result<Activation> {
+    /// A frame before an operator, with those of its operands that are below slot `end`.
+    fn activation(&self, position: usize, op: &Op, end: u32) -> Result<Activation> {
         let nowhere = ValuesErrorKind::Effects("a frame of no function");
         let frame = self.frames.get(position).ok_or(nowhere.clone())?;
         let func = self.store.funcs.get(frame.func as usize).ok_or(nowhere.clone())?;
@@ -159,7 +154,8 @@ impl Machine<'_> {
         let layout = self.layouts.get(module).and_then(Option::as_ref).ok_or(nowhere.clone())?;
         let linked = self.store.linked.get(instance.0 as usize).ok_or(nowhere)?;
         let places = places(self.trace.modules[module].bytes(), layout, linked, index, op.offset)?;
-        let value = |&(ty, place): &(Ty, Place)| {
+        let below = |(ty, _, home): &&(Ty, Place, u32)| home.saturating_add(ty.slots()) <= end;
+        let value = |ty: Ty, place: Place| {
             let slot = |slot: u32| self.stack.get(frame.fp + slot as usize).copied().unwrap_or(0);
             let slots = match place {
                 Place::None => [0; 2],
@@ -169,13 +165,15 @@ impl Machine<'_> {
             };
             Typed { ty, slots }
         };
+        let operands = || places.operands.iter().filter(below);
         Ok(Activation {
             instance,
             function: FuncIndex(index),
             offset: CodeOffset(op.offset),
             opcode: op.opcode,
-            locals: places.locals.iter().map(value).collect(),
-            operands: places.operands.iter().map(value).collect(),
+            locals: places.locals.iter().map(|&(ty, place)| value(ty, place)).collect(),
+            operands: operands().map(|&(ty, place, _)| value(ty, place)).collect(),
+            operand_slots: operands().map(|&(_, _, home)| home).collect(),
         })
     }
 }

@@ -140,13 +140,15 @@ struct Translator<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Places {
     pub(super) locals: Vec<(Ty, Place)>,
-    /// The operand stack, bottom first.
-    pub(super) operands: Vec<(Ty, Place)>,
+    /// The operand stack, bottom first, each with the slot that is its own.
+    pub(super) operands: Vec<(Ty, Place, u32)>,
 }
 
 /// Translates a function.
 pub(super) fn translate(wasm: &[u8], layout: &Layout, linked: &Linked, func: u32) -> Result<Body> {
-    translate_until(wasm, layout, linked, func, u32::MAX).map(|translator| translator.body)
+    let mut body = translate_until(wasm, layout, linked, func, u32::MAX)?.body;
+    body.pads.iter_mut().for_each(|pad| pad.sort(&layout.tags));
+    Ok(body)
 }
 
 /// Where the values of a frame are before the operator at `offset` of the module file.
@@ -159,7 +161,10 @@ pub(super) fn places(
 ) -> Result<Places> {
     let translator = translate_until(wasm, layout, linked, func, offset)?;
     let locals = translator.locals.iter().map(|local| (local.ty, Place::Slot(local.slot))).collect();
-    let operands = translator.stack.iter().map(|entry| (entry.ty, translator.place(*entry))).collect();
+    // What a handler keeps to throw it again is none of the sample's.
+    let is_kept = |entry: &&Entry| translator.controls.iter().any(|control| control.kept == Some(entry.home));
+    let own = translator.stack.iter().filter(|entry| !is_kept(entry));
+    let operands = own.map(|entry| (entry.ty, translator.place(*entry), entry.home)).collect();
     Ok(Places { locals, operands })
 }
 

@@ -29,9 +29,10 @@ pub struct Bounds {
 pub struct Made {
     /// Index of the first function that the module defines.
     pub first: u32,
-    /// Of each defined function, ascending: offsets in the body, shifted by one. No stop comes before such an
-    /// operator. Those with 1 as the lowest bit record nothing either.
-    pub operators: Vec<Box<[u32]>>,
+    /// Of each defined function, ascending: offsets in the body, each in LEB128 as the difference to the one
+    /// before, shifted by one. No stop comes before such an operator. Those with 1 as the lowest bit record
+    /// nothing either.
+    pub operators: Vec<Box<[u8]>>,
     /// Index of the global, of type `i32`, that is not 0 where an exception leaves a function. Behind it come
     /// a `v128`, the exception, and an `i32`, the number of the operator that threw it.
     pub pending: u32,
@@ -83,7 +84,7 @@ impl Config {
     }
 
     /// The operators of a function that are not the sample's own, as [`Made::operators`].
-    pub(crate) fn made_in(&self, func: u32) -> &[u32] {
+    pub(crate) fn made_in(&self, func: u32) -> &[u8] {
         let operators = self.made.as_ref().and_then(|made| {
             let position = func.checked_sub(made.first)?;
             made.operators.get(position as usize)

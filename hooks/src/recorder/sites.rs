@@ -29,8 +29,10 @@ pub(crate) struct Pending {
     ops: u32,
     /// The operator being translated is an `end` or an `else`: no instruction, so no place for a poll.
     is_delimiter: bool,
-    /// Operators that are not the sample's own before the one being translated.
+    /// Bytes read of the operators that are not the sample's own, and the last one of them: where it is, and
+    /// whether it records nothing.
     passed: usize,
+    last: (u32, bool),
     /// The operator being translated is not the sample's own; whether it records nothing.
     made: Option<bool>,
 }
@@ -43,15 +45,18 @@ impl Pending {
 
     /// The translator comes to the operator at `offset` in the body, which has these operators that are not
     /// the sample's own.
-    pub(crate) fn at(&mut self, offset: usize, made: &[u32]) {
+    pub(crate) fn at(&mut self, offset: usize, made: &[u8]) {
         self.current = offset as u32;
         self.dropped = None;
         self.is_delimiter = false;
-        while made.get(self.passed).is_some_and(|&made| made >> 1 < self.current) {
-            self.passed += 1;
+        let mut rest = made.get(self.passed..).unwrap_or_default();
+        // No body has an operator at 0, where its locals are.
+        while self.last.0 < self.current && !rest.is_empty() {
+            let step = read_leb(&mut rest);
+            self.last = (self.last.0.wrapping_add(step >> 1), step & 1 == 1);
         }
-        let here = made.get(self.passed).filter(|&&made| made >> 1 == self.current);
-        self.made = here.map(|made| made & 1 == 1);
+        self.passed = made.len() - rest.len();
+        self.made = (self.last.0 == self.current).then_some(self.last.1);
     }
 
     /// Whether the operator being translated records nothing.

@@ -4,13 +4,17 @@
 //! not know, and says which. A field with its default is not written: such a file is the same, byte for byte,
 //! as one of a program that has no such field.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::super::{
     contents::Rest,
     decode::{self, Budget},
 };
-use crate::{module::FuncIndex, sandbox::RunOptions};
+use crate::{
+    module::FuncIndex,
+    sandbox::{EntryEnd, Item, RunOptions},
+    trace::{End, Record, Trap},
+};
 
 /// A field that came later.
 pub(in crate::file) struct Later<T> {
@@ -18,8 +22,8 @@ pub(in crate::file) struct Later<T> {
     pub(in crate::file) name: &'static str,
     /// Its value, unless it is the default.
     pub(in crate::file) write: fn(&T) -> Option<Vec<u8>>,
-    /// Takes a value over; `None` if it is none.
-    pub(in crate::file) read: fn(&mut T, &[u8]) -> Option<()>,
+    /// Takes a value over; `None` if it is none, or takes more memory than there is left.
+    pub(in crate::file) read: fn(&mut T, &[u8], &Budget) -> Option<()>,
 }
 
 /// Options and limits that came later. One is added here, and after the `;` of its struct in `options`.
@@ -29,8 +33,8 @@ pub(in crate::file) const OPTIONS: &[Later<RunOptions>] = &[Later {
         true => None,
         false => postcard::to_allocvec(&false).ok(),
     },
-    read: |options, bytes| {
-        Arc::make_mut(&mut options.persona).cpu_clocks = postcard::from_bytes(bytes).ok()?;
+    read: |options, bytes, budget| {
+        Arc::make_mut(&mut options.persona).cpu_clocks = decode::from_bytes(bytes, budget)?;
         Some(())
     },
 }];
@@ -42,12 +46,39 @@ pub(in crate::file) const REST: &[Later<Rest>] = &[Later {
         let counts: Vec<_> = rest.calls_inner.iter().map(|(func, &calls)| (func.0, calls)).collect();
         (!counts.is_empty()).then(|| postcard::to_allocvec(&counts).ok())?
     },
-    read: |rest, bytes| {
-        let counts: Vec<(u32, u64)> = postcard::from_bytes(bytes).ok()?;
+    read: |rest, bytes, budget| {
+        // A list of pairs is written as a map is. It takes twice as much while it is taken over.
+        let counts: BTreeMap<u32, u64> = decode::from_bytes(bytes, budget)?;
+        budget.charge(counts.len().saturating_mul(size_of::<(FuncIndex, u64)>()))?;
         rest.calls_inner = counts.into_iter().map(|(func, calls)| (FuncIndex(func), calls)).collect();
         Some(())
     },
 }];
+
+/// Whether a record says of an end what came later: who does not know it cannot read the run, so a file that
+/// holds it has a feature bit.
+pub(in crate::file) fn is_in_record(record: &Record) -> bool {
+    match record {
+        Record::End(End::Thrown) => true,
+        Record::End(End::Trapped { code, .. }) => is_trap(*code),
+        _ => false,
+    }
+}
+
+/// As [`is_in_record`], of an item of the log.
+pub(in crate::file) fn is_in_item(item: &Item) -> bool {
+    let (Item::Begun(entry) | Item::Ended(entry)) = item else { return false };
+    match entry.end {
+        EntryEnd::Thrown { .. } => true,
+        EntryEnd::Trapped { trap } => is_trap(trap),
+        _ => false,
+    }
+}
+
+fn is_trap(trap: Trap) -> bool {
+    use Trap::{Deadlock, NotShared, NullException, UnalignedAtomic, Unsupported};
+    matches!(trap, Unsupported | UnalignedAtomic | NotShared | Deadlock | NullException)
+}
 
 /// Names, and values as their writers wrote them.
 type Section = Vec<(String, Vec<u8>)>;
@@ -76,7 +107,7 @@ pub(in crate::file) fn read<T>(
     let section: Section = decode::from_bytes(bytes, budget)?;
     let mut take = |name: &str, value: &[u8]| {
         let field = fields.iter().find(|field| field.name == name)?;
-        (field.read)(into, value)
+        (field.read)(into, value, budget)
     };
     let unknown = section.into_iter().filter(|(name, value)| take(name, value).is_none());
     Some(unknown.map(|(name, _)| name).collect())

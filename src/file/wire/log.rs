@@ -49,7 +49,7 @@ stored! {
         Stopped { limit: Limit },
         Aborted { message: String },
         Failed { message: String },
-        // After version 1, too.
+        // After version 1: `later` says which files have a feature bit for it.
         Thrown { tag: u32, name: Option<String>, operands: Vec<String> },
     }
 

@@ -23,7 +23,7 @@ stored! {
         Trapped { code: Trap, at: TracePosition },
         Stopped { at: TracePosition },
         Failed { message: String, at: TracePosition },
-        // After version 1; whoever does not know it takes the chunk for damaged.
+        // After version 1: `later` says which files have a feature bit for it.
         Thrown,
     }
 

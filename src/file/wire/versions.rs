@@ -81,8 +81,8 @@ const FIELDS: &[Later<RunOptions>] = &[Later {
         let is_usual = options.limits.stack_bytes == Limits::default().stack_bytes;
         (!is_usual).then(|| to_bytes(options.limits.stack_bytes).unwrap())
     },
-    read: |options, value| {
-        options.limits.stack_bytes = read(value, &Budget::of(64))?.0;
+    read: |options, value, budget| {
+        options.limits.stack_bytes = read(value, budget)?.0;
         Some(())
     },
 }];

@@ -121,7 +121,7 @@ impl Decoder {
         };
         handlers.number = Some(number);
         let pad = handlers.pad;
-        self.pads.push(Pad { labels: 0..0, takes: 0 });
+        self.pads.push(Pad { labels: 0..0, takes: Some(0) });
         self.resolve(pad);
         let first = OpIndex(self.ops.len() as u32);
         self.blocks.push(Block { first, len: 0, exit: Exit::Catch(number as u32) });
@@ -186,7 +186,7 @@ impl Decoder {
         }
         let labels = first..self.labels.len() as u32;
         if let Some(pad) = handlers.number.and_then(|number| self.pads.get_mut(number)) {
-            *pad = Pad { labels, takes };
+            *pad = Pad { labels, takes: Some(takes) };
         }
     }
 
@@ -202,7 +202,7 @@ impl Decoder {
         }
         let number = self.pads.len() as u32;
         if self.open.is_some() {
-            self.pads.push(Pad { labels: first..self.labels.len() as u32, takes: 0 });
+            self.pads.push(Pad { labels: first..self.labels.len() as u32, takes: None });
             self.split(Exit::Switch(number));
         }
         Ok(())

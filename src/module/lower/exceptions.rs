@@ -22,6 +22,8 @@
 //!
 //! Nothing stops between a `throw` and the first operator of its handler: there is no place to name.
 
+use std::collections::HashSet;
+
 use wasm_encoder::{BlockType, Instruction as I};
 use wasmparser::{Catch, ValType};
 
@@ -213,7 +215,14 @@ impl Reader<'_, '_> {
         }
         let Some(frame) = self.frames.pop() else { return Ok(()) };
         let mut takes_all = frame.takes_all || !matches!(kind, Kind::Try | Kind::Handlers);
+        // Of clauses that take the same, the first does.
+        let mut taken = HashSet::new();
         for clause in frame.clauses {
+            if let Catch::One { tag, .. } | Catch::OneRef { tag, .. } = clause
+                && !taken.insert(self.sections.number(tag))
+            {
+                continue;
+            }
             takes_all = takes_all || self.clause(clause);
         }
         if !takes_all {
@@ -309,10 +318,9 @@ impl Reader<'_, '_> {
 
     /// Throws again what `exception` holds, and records its tag.
     fn again(&mut self) {
-        let (small, all, bits) = self.sections.tags();
-        if small < all {
-            self.require(&[I::I32Const(small as i32), I::I32LeU], Stop::Unsupported);
-        }
+        let (small, bits) = self.sections.tags();
+        // Of others nothing but the number is known, and the host may have made it up.
+        self.require(&[I::I32Const(small as i32), I::I32LeU], Stop::Unsupported);
         for bit in (0..bits).rev() {
             self.body.silent(&I::Block(BlockType::Empty));
             self.number();

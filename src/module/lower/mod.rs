@@ -36,13 +36,13 @@ mod writer;
 
 use std::sync::Arc;
 
-use wasm_encoder::CodeSection;
+use wasm_encoder::{Encode as _, Function, SectionId};
 use wasmparser::{Parser, Payload};
 use wasmspoor_hooks::recorder::bounds::Made;
 
 use super::{Module, features::lowered_features, weight::Heavy};
 
-use refusal::Refused;
+pub(crate) use refusal::Refused;
 use sections::Sections;
 pub(crate) use sites::{Sites, Stop};
 
@@ -66,12 +66,23 @@ pub(crate) struct Exceptions {
     pub(crate) places: Vec<(u32, u32)>,
 }
 
-/// Writes the program of `sample` anew; `None` if it is not valid, or has something that nothing else can
-/// stand for.
-pub(crate) fn lower(sample: &Module, heavy: &Heavy) -> Option<Lowered> {
+/// Writes the program of `sample` anew.
+///
+/// # Errors
+///
+/// If it is not valid, or has something that nothing else can stand for.
+pub(crate) fn lower(sample: &Module, heavy: &Heavy) -> Result<Lowered, Refused> {
     let wasm = sample.core().bytes;
-    heavy.validate(wasm, lowered_features()).ok()?;
-    write(sample, wasm, heavy).ok()
+    heavy.validate(wasm, lowered_features()).map_err(Refused::ParseError)?;
+    write(sample, wasm, heavy)
+}
+
+/// What nothing can stand for, in words; `None` if a module is not valid to begin with.
+pub(crate) fn reason(refused: &Refused) -> Option<String> {
+    match refused {
+        Refused::ParseError(_) => None,
+        refused => Some(format!("nothing can stand for {refused}")),
+    }
 }
 
 fn write(sample: &Module, wasm: &[u8], heavy: &Heavy) -> Result<Lowered, Refused> {
@@ -81,30 +92,23 @@ fn write(sample: &Module, wasm: &[u8], heavy: &Heavy) -> Result<Lowered, Refused
         parser.parse_all(wasm)
     };
     let mut sections = Sections::of(sample, heavy, payloads())?;
-    let (mut module, mut code, mut sites) =
-        (wasm_encoder::Module::new(), CodeSection::new(), Sites::default());
-    let (mut bodies, mut operators) = (0, Vec::new());
+    let (mut lowered, mut sites) = (wasm_encoder::Module::HEADER.to_vec(), Sites::default());
+    let (mut code, mut operators) = (CodeSection::default(), Vec::new());
     for payload in payloads() {
         match payload? {
             Payload::CodeSectionStart { count, .. } => {
-                sections.close_globals(&mut module);
-                bodies = count;
-                if count == 0 {
-                    module.section(&code);
-                }
+                sections.close_globals(&mut lowered);
+                code = CodeSection::begin(&mut lowered, count);
             }
             Payload::CodeSectionEntry(body) => {
-                let (position, survey) = (code.len(), sections.take_survey(code.len()));
+                let (position, survey) = (code.position, sections.take_survey(code.position));
                 let is_heavy = heavy.has(sections.function(position).0);
                 let written = body::lower(&mut sections, &body, (position, &survey), is_heavy)?;
-                code.function(&written.function);
+                code.function(&mut lowered, &written.function);
                 sites.push(written.sites);
                 operators.push(written.made);
-                if code.len() == bodies {
-                    module.section(&code);
-                }
             }
-            payload => sections.section(&mut module, payload)?,
+            payload => sections.section(&mut lowered, payload)?,
         }
     }
     let pending = sections.globals.pending;
@@ -112,8 +116,51 @@ fn write(sample: &Module, wasm: &[u8], heavy: &Heavy) -> Result<Lowered, Refused
         made: Arc::new(Made { first: sample.imported_functions(), operators, pending }),
         places: sections.into_places(),
     });
-    Ok(Lowered { wasm: module.finish(), sites, exceptions })
+    Ok(Lowered { wasm: lowered, sites, exceptions })
 }
+
+/// A code section being written where it is to stay: it may take all of the memory that there is for it.
+#[derive(Debug, Default)]
+struct CodeSection {
+    /// Where its size is.
+    size: usize,
+    /// Bodies written, and how many there are to be.
+    position: u32,
+    count: u32,
+}
+
+impl CodeSection {
+    fn begin(wasm: &mut Vec<u8>, count: u32) -> Self {
+        wasm.push(SectionId::Code.into());
+        let code = Self { size: wasm.len(), position: 0, count };
+        wasm.extend_from_slice(&[0; SIZE]);
+        count.encode(wasm);
+        code.set_size(wasm);
+        code
+    }
+
+    fn function(&mut self, wasm: &mut Vec<u8>, function: &Function) {
+        function.encode(wasm);
+        self.position += 1;
+        if self.position == self.count {
+            self.set_size(wasm);
+        }
+    }
+
+    /// Says how large it is so far, in as many bytes as there are for that.
+    fn set_size(&self, wasm: &mut [u8]) {
+        let begin = self.size + SIZE;
+        let mut size = (wasm.len() - begin) as u32;
+        for (at, byte) in wasm[self.size..begin].iter_mut().enumerate() {
+            let goes_on = if at + 1 < SIZE { 0x80 } else { 0 };
+            *byte = size as u8 & 0x7f | goes_on;
+            size >>= 7;
+        }
+    }
+}
+
+/// Bytes of the size of a section, at most.
+const SIZE: usize = 5;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use wasm_encoder::{
     BlockType, ConstExpr, DataCountSection, DataSection, ElementSection, Elements, ExportSection,
-    FunctionSection, GlobalSection, HeapType, ImportSection, MemorySection, Module, StartSection,
+    FunctionSection, GlobalSection, HeapType, ImportSection, MemorySection, Section as _, StartSection,
     TableSection, TypeSection, reencode, reencode::Reencode,
 };
 use wasmparser::{
@@ -14,7 +14,7 @@ use wasmparser::{
 
 use crate::module::{
     FuncIndex, Module as Sample,
-    limits::{LOWERED_BYTES, LOWERED_PER_BYTE, MAX_INLINED},
+    limits::{LOWERED_BYTES, LOWERED_MOST, LOWERED_PER_BYTE, MAX_INLINED},
     weight::Heavy,
 };
 
@@ -31,6 +31,11 @@ fn encoded(expr: &ConstExpr) -> Vec<u8> {
     let mut bytes = Vec::new();
     wasm_encoder::Encode::encode(expr, &mut bytes);
     bytes
+}
+
+/// Bytes of code that a module of so many bytes may become.
+pub(super) fn room(len: usize) -> usize {
+    len.saturating_mul(LOWERED_PER_BYTE).saturating_add(LOWERED_BYTES).min(LOWERED_MOST)
 }
 
 /// What of a module is known while it is written anew.
@@ -66,7 +71,7 @@ impl<'m> Sections<'m> {
         heavy: &'m Heavy,
         payloads: impl Iterator<Item = wasmparser::Result<Payload<'w>>>,
     ) -> Result<Self, Refused> {
-        let room = sample.core().bytes.len().saturating_mul(LOWERED_PER_BYTE).saturating_add(LOWERED_BYTES);
+        let room = room(sample.core().bytes.len());
         let mut sections = Self {
             sample,
             heavy,
@@ -200,10 +205,10 @@ impl<'m> Sections<'m> {
         self.sample.tag_params(self.number(tag))
     }
 
-    /// How many tags are small, how many there are, and in how many bits one is recorded.
-    pub(super) fn tags(&self) -> (u32, u32, u32) {
+    /// How many tags are small, and in how many bits one is recorded.
+    pub(super) fn tags(&self) -> (u32, u32) {
         let tags = self.sample.tags();
-        (tags.small(), tags.len(), tags.bits())
+        (tags.small(), tags.bits())
     }
 
     /// The globals that operands of these types are kept in.
@@ -272,16 +277,16 @@ impl<'m> Sections<'m> {
     }
 
     /// Writes a section; those of code are none of them.
-    pub(super) fn section(&mut self, module: &mut Module, payload: Payload<'_>) -> Result<(), Refused> {
+    pub(super) fn section(&mut self, wasm: &mut Vec<u8>, payload: Payload<'_>) -> Result<(), Refused> {
         macro_rules! write {
             ($new:expr, $read:ident, $section:expr) => {{
                 let mut written = $new;
                 self.$read(&mut written, $section)?;
-                module.section(&written);
+                written.append_to(wasm);
             }};
         }
         if is_behind_globals(&payload) {
-            self.close_globals(module);
+            self.close_globals(wasm);
         }
         match payload {
             Payload::TypeSection(all) => write!(TypeSection::new(), parse_type_section, all),
@@ -294,9 +299,9 @@ impl<'m> Sections<'m> {
             Payload::ElementSection(all) => write!(ElementSection::new(), parse_element_section, all),
             Payload::DataSection(all) => write!(DataSection::new(), parse_data_section, all),
             Payload::StartSection { func, .. } => {
-                _ = module.section(&StartSection { function_index: func });
+                StartSection { function_index: func }.append_to(wasm);
             }
-            Payload::DataCountSection { count, .. } => _ = module.section(&DataCountSection { count }),
+            Payload::DataCountSection { count, .. } => DataCountSection { count }.append_to(wasm),
             // Tags stand for nothing without exceptions, custom sections for nothing at all.
             _ => {}
         }
@@ -304,11 +309,11 @@ impl<'m> Sections<'m> {
     }
 
     /// No section of globals can follow.
-    pub(super) fn close_globals(&mut self, module: &mut Module) {
+    pub(super) fn close_globals(&mut self, wasm: &mut Vec<u8>) {
         if self.are_thrown && !self.are_globals_written {
             let mut written = GlobalSection::new();
             self.write_globals(&mut written);
-            module.section(&written);
+            written.append_to(wasm);
         }
     }
 

@@ -1,5 +1,7 @@
 //! From where the engine's code stands to where the sample's stood.
 
+use wasm_encoder::Encode as _;
+
 /// Why the engine's code stops at an operator of the sample, if that is not what it says itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -16,7 +18,7 @@ pub(crate) enum Stop {
 }
 
 /// From here on, up to the next.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Site {
     /// Offset in the body for the engine.
     lowered: u32,
@@ -24,30 +26,91 @@ struct Site {
     original: u32,
     /// Whether what follows is the sample's own code, or all made from one operator of it.
     is_own: bool,
-    stop: Option<Stop>,
 }
 
 /// The sites of one function, ascending.
 #[derive(Debug, Default)]
-pub(super) struct FunctionSites(Vec<Site>);
+pub(super) struct FunctionSites {
+    /// Differences in LEB128: that of the offsets for the engine, shifted by one, with 1 for the sample's own
+    /// code; that of the offsets in the sample. Three bytes a site; a module may have as many as it has bytes.
+    sites: Box<[u8]>,
+    /// Offsets for the engine of the sites that stop, and why.
+    stops: Box<[(u32, Stop)]>,
+}
 
 impl FunctionSites {
+    /// The last site that begins at or before `offset`, and why it stops there.
+    fn of(&self, offset: u32) -> Option<(Site, Option<Stop>)> {
+        let (mut bytes, mut site, mut found) = (&self.sites[..], Site::default(), None);
+        while !bytes.is_empty() {
+            let (lowered, original) = (leb(&mut bytes), leb(&mut bytes));
+            site.lowered = site.lowered.wrapping_add(lowered >> 1);
+            site.original = site.original.wrapping_add(original);
+            site.is_own = lowered & 1 == 1;
+            if site.lowered > offset {
+                break;
+            }
+            found = Some(site);
+        }
+        let site = found?;
+        let stop = self.stops.binary_search_by_key(&site.lowered, |(lowered, _)| *lowered).ok();
+        Some((site, stop.and_then(|at| self.stops.get(at)).map(|(_, stop)| *stop)))
+    }
+}
+
+/// Reads a number that [`wasm_encoder::Encode`] wrote.
+fn leb(bytes: &mut &[u8]) -> u32 {
+    let (mut value, mut shift) = (0, 0);
+    while let Some((&byte, rest)) = bytes.split_first() {
+        *bytes = rest;
+        value |= u32::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    value
+}
+
+/// The sites of a function being written.
+#[derive(Debug, Default)]
+pub(super) struct SitesWriter {
+    sites: Vec<u8>,
+    stops: Vec<(u32, Stop)>,
+    last: Option<(Site, Option<Stop>)>,
+}
+
+impl SitesWriter {
     /// An operator of the sample stands at `lowered` as it is.
     pub(super) fn own(&mut self, lowered: u32, original: u32) {
-        let goes_on = |site: &Site| {
+        let goes_on = |(site, _): &(Site, Option<Stop>)| {
             site.is_own && original.wrapping_sub(site.original) == lowered.wrapping_sub(site.lowered)
         };
-        if !self.0.last().is_some_and(goes_on) {
-            self.0.push(Site { lowered, original, is_own: true, stop: None });
+        if !self.last.as_ref().is_some_and(goes_on) {
+            self.push(Site { lowered, original, is_own: true }, None);
         }
     }
 
     /// An operator made from that at `original` stands at `lowered`.
     pub(super) fn made(&mut self, lowered: u32, original: u32, stop: Option<Stop>) {
-        let goes_on = |site: &Site| !site.is_own && site.original == original && site.stop == stop;
-        if !self.0.last().is_some_and(goes_on) {
-            self.0.push(Site { lowered, original, is_own: false, stop });
+        let goes_on =
+            |(site, last): &(Site, Option<Stop>)| !site.is_own && site.original == original && *last == stop;
+        if !self.last.as_ref().is_some_and(goes_on) {
+            self.push(Site { lowered, original, is_own: false }, stop);
         }
+    }
+
+    fn push(&mut self, site: Site, stop: Option<Stop>) {
+        let (before, _) = self.last.unwrap_or_default();
+        let step = site.lowered.wrapping_sub(before.lowered) << 1 | u32::from(site.is_own);
+        step.encode(&mut self.sites);
+        site.original.wrapping_sub(before.original).encode(&mut self.sites);
+        self.stops.extend(stop.map(|stop| (site.lowered, stop)));
+        self.last = Some((site, stop));
+    }
+
+    pub(super) fn finish(self) -> FunctionSites {
+        FunctionSites { sites: self.sites.into(), stops: self.stops.into() }
     }
 }
 
@@ -56,6 +119,13 @@ impl FunctionSites {
 pub(crate) struct Sites(Vec<FunctionSites>);
 
 impl Sites {
+    /// Bytes that they take.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        let size = |function: &FunctionSites| function.sites.len() + size_of_val(&*function.stops);
+        self.0.iter().map(size).sum()
+    }
+
     pub(super) fn push(&mut self, function: FunctionSites) {
         self.0.push(function);
     }
@@ -63,10 +133,8 @@ impl Sites {
     /// The offset in the sample's body of what stands at `offset` in the defined function at `position`, and
     /// why it stops there.
     pub(crate) fn of(&self, position: usize, offset: u32) -> Option<(u32, Option<Stop>)> {
-        let sites = &self.0.get(position)?.0;
-        let last = sites.partition_point(|site| site.lowered <= offset).checked_sub(1)?;
-        let site = sites.get(last)?;
+        let (site, stop) = self.0.get(position)?.of(offset)?;
         let beyond = if site.is_own { offset - site.lowered } else { 0 };
-        Some((site.original.saturating_add(beyond), site.stop))
+        Some((site.original.saturating_add(beyond), stop))
     }
 }

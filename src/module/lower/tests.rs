@@ -1,13 +1,13 @@
 use wasmparser::Validator;
 
-use crate::module::{Module, Opcode, engine_features};
+use crate::module::{Module, Opcode, engine_features, limits::LOWERED_MOST};
 
 use super::*;
 
 fn lowered(text: &str) -> (Vec<u8>, Lowered) {
     let wasm = wat::parse_str(text).unwrap();
     let lowered =
-        lower(&Module::parse(&wasm[..]).unwrap(), &Heavy::default()).unwrap_or_else(|| panic!("{text}"));
+        lower(&Module::parse(&wasm[..]).unwrap(), &Heavy::default()).unwrap_or_else(|_| panic!("{text}"));
     let valid = Validator::new_with_features(engine_features()).validate_all(&lowered.wasm);
     valid.unwrap_or_else(|error| panic!("{text}: {error}"));
     (wasm, lowered)
@@ -70,24 +70,48 @@ fn what_is_written_does_not_multiply() {
     let (len, lowered) = lower(&nested);
     let lowered = lowered.unwrap();
     assert!(lowered.wasm.len() < 16 * len, "{len} to {}", lowered.wasm.len());
+    // What is known of the code takes no more than it.
+    let made = lowered.exceptions.unwrap().made;
+    let made: usize = made.operators.iter().map(|operators| operators.len()).sum();
+    assert!(made + lowered.sites.size() < lowered.wasm.len(), "{made} and {}", lowered.sites.size());
     let many = format!(
         "(module (tag $e (param {})) (func {}))",
         "i64 ".repeat(1000),
         "(block unreachable (throw $e))".repeat(10_000)
     );
-    assert!(lower(&many).1.is_none());
+    let refused = lower(&many).1.unwrap_err();
+    assert_eq!(refused.to_string(), "code that is too large with its exceptions");
+    assert_eq!([sections::room(1 << 20), sections::room(1 << 30)], [20 << 20, LOWERED_MOST]);
+}
+
+/// Clauses that nothing gets to cost nothing, in each of a thousand landing pads that are passed at each turn.
+#[test]
+fn of_clauses_that_take_the_same_one_is_written() {
+    let size = |clauses: &str| {
+        let (_, lowered) =
+            lowered(&format!("(module (tag) (func (block $b (try_table {clauses} (throw 0)))))"));
+        lowered.wasm.len()
+    };
+    assert_eq!(size(&"(catch 0 $b)".repeat(1000)), size("(catch 0 $b)"));
 }
 
 #[test]
 fn what_nothing_can_stand_for_is_refused() {
-    for text in [
-        "(module (type $f (func)) (func $g) (table 1 (ref $f) (ref.func $g)) (tag))",
-        "(module (tag) (table 1 exnref) (func (throw 0)))",
+    for (text, expected) in [
+        (
+            "(module (type $f (func)) (func $g) (table 1 (ref $f) (ref.func $g)) (tag))",
+            Some("nothing can stand for a table that begins with functions"),
+        ),
+        (
+            "(module (tag) (table 1 exnref) (func (throw 0)))",
+            Some("nothing can stand for a table or segment of exceptions"),
+        ),
         // Not valid to begin with.
-        "(module (memory 1 1 shared) (func (result i32)))",
+        ("(module (memory 1 1 shared) (func (result i32)))", None),
     ] {
         let wasm = wat::parse_str(text).unwrap();
-        assert!(lower(&Module::parse(wasm).unwrap(), &Heavy::default()).is_none(), "{text}");
+        let refused = lower(&Module::parse(wasm).unwrap(), &Heavy::default()).unwrap_err();
+        assert_eq!(reason(&refused).as_deref(), expected, "{text}");
     }
 }
 

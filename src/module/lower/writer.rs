@@ -1,15 +1,16 @@
 //! A function body being written, with the site of each operator.
 
-use wasm_encoder::{Function, Instruction, ValType};
+use wasm_encoder::{Encode as _, Function, Instruction, ValType};
 
-use super::sites::{FunctionSites, Stop};
+use super::sites::{FunctionSites, SitesWriter, Stop};
 
 /// A body being written.
 pub(super) struct Writer {
     function: Function,
-    sites: FunctionSites,
-    /// Operators of our own before which nothing stops, as the engine is told of them.
-    made: Vec<u32>,
+    sites: SitesWriter,
+    /// Operators of our own before which nothing stops, as the engine is told of them, and where the last is.
+    made: Vec<u8>,
+    last_made: u32,
     /// Offset in the sample's body of the operator that is read.
     offset: u32,
 }
@@ -20,13 +21,13 @@ pub(super) struct Written {
     /// Where its operators come from.
     pub(super) sites: FunctionSites,
     /// As the engine is told of them.
-    pub(super) made: Box<[u32]>,
+    pub(super) made: Box<[u8]>,
 }
 
 impl Writer {
     pub(super) fn new(locals: Vec<(u32, ValType)>) -> Self {
-        let (sites, made) = (FunctionSites::default(), Vec::new());
-        Self { function: Function::new(locals), sites, made, offset: 0 }
+        let (sites, made) = (SitesWriter::default(), Vec::new());
+        Self { function: Function::new(locals), sites, made, last_made: 0, offset: 0 }
     }
 
     /// The operator at this offset in the sample's body is read.
@@ -40,7 +41,7 @@ impl Writer {
     }
 
     pub(super) fn finish(self) -> Written {
-        Written { function: self.function, sites: self.sites, made: self.made.into() }
+        Written { function: self.function, sites: self.sites.finish(), made: self.made.into() }
     }
 
     /// Bytes written so far.
@@ -66,14 +67,20 @@ impl Writer {
 
     /// One of our own that follows what the operator did: nothing stops before it.
     pub(super) fn after(&mut self, instruction: &Instruction<'_>) {
-        self.made.push(self.position() << 1);
+        self.note_made(false);
         self.made(instruction, None);
     }
 
     /// As [`Self::after`], of one that records nothing, and cannot trap.
     pub(super) fn silent(&mut self, instruction: &Instruction<'_>) {
-        self.made.push(self.position() << 1 | 1);
+        self.note_made(true);
         self.made(instruction, None);
+    }
+
+    fn note_made(&mut self, is_silent: bool) {
+        let position = self.position();
+        ((position - self.last_made) << 1 | u32::from(is_silent)).encode(&mut self.made);
+        self.last_made = position;
     }
 
     /// Whoever gets here stops.

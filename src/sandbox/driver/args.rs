@@ -148,7 +148,7 @@ fn fill(types: &[Type], slots: &[Slot], material: Material) -> Vec<Value> {
         Type::F32 => Value::F32(1.0),
         Type::F64 => Value::F64(1.0),
         Type::V128 => Value::V128(1),
-        Type::FuncRef | Type::ExternRef => Value::Ref { null: true },
+        Type::FuncRef | Type::ExternRef | Type::ExnRef => Value::Ref { null: true },
     });
     values.collect()
 }
@@ -167,8 +167,9 @@ mod tests {
             int(&[0x1000, 76])
         );
         assert_eq!(make(&[Type::I32; 7], 0, material).len(), 7);
-        let mixed = make(&[Type::F64, Type::I64, Type::ExternRef], 1, material);
-        assert_eq!(mixed, [Value::F64(1.0), Value::I64(1), Value::Ref { null: true }]);
+        let mixed = make(&[Type::F64, Type::I64, Type::ExternRef, Type::ExnRef], 1, material);
+        let null = Value::Ref { null: true };
+        assert_eq!(mixed, [Value::F64(1.0), Value::I64(1), null, null]);
         let parcels = [Some(0x7000), Some(0x7100)];
         let given = make(&[Type::I32; 4], 2, Material { page: 0x1000, handle: None, parcels });
         assert_eq!(given, int(&[0x7000, 76, 0x7100, 76]));

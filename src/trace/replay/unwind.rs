@@ -76,8 +76,14 @@ impl<V: Visitor> Unwinder for Unwinding<'_, '_, V> {
     fn pass(&mut self, from: u32, pad: u32, tag: u32) -> Result<Way<u32>, Stop> {
         let map = &self.replay.map;
         self.visitor.land(map.run(from), map.run(pad));
-        self.replay.cursor.instructions += u64::from(map.blocks[pad as usize].len);
-        Ok(map.way(pad, tag))
+        let cursor = &mut self.replay.cursor;
+        cursor.instructions += u64::from(map.blocks[pad as usize].len);
+        // It leaves nothing in the streams.
+        cursor.silent_left = cursor.silent_left.saturating_sub(1);
+        match cursor.silent_left {
+            0 => Err(Stop::Failed(ReplayErrorKind::TooSilent { limit: self.replay.limits.max_silent })),
+            _ => Ok(map.way(pad, tag)),
+        }
     }
 
     fn leave(&mut self, at: u32) -> Result<u32, Stop> {

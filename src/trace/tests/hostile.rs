@@ -136,6 +136,19 @@ fn blocks_that_lead_to_one_other_meet_the_limit() {
     assert_eq!(*Counts::of(&trace).unwrap_err().kind(), ReplayErrorKind::TooSilent { limit: 10_000 });
 }
 
+/// Nothing is read on the way of an exception, however many handlers it passes.
+#[test]
+fn landing_pads_meet_the_limit() {
+    let (opens, ends) = ("(try_table (catch 1 $b) (catch 1 $b) ".repeat(300), ")".repeat(300));
+    let module = module(&format!(
+        "(module (tag) (tag) (func (loop $l (block $b (try_table (catch_all $l) {opens} (throw 0) {ends})))))"
+    ));
+    let mut trace = trace(&module, 0, Writer::new().bits(&[1; 50]), &[invoke(0), stopped(50)]);
+    assert!(Counts::of(&trace).is_ok());
+    trace.limits.max_silent = 10_000;
+    assert_eq!(*Counts::of(&trace).unwrap_err().kind(), ReplayErrorKind::TooSilent { limit: 10_000 });
+}
+
 fn stopped(bits: u64) -> Record {
     Record::End(End::Stopped { at: TracePosition { bits, calls: 0, depth: 1, site: None } })
 }

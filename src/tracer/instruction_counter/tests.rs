@@ -85,6 +85,24 @@ fn chains_of_blocks_are_counted_as_replay_counts_them() {
     assert!(counted <= replayed && counted > replayed * 8 / 10, "{counted} of {replayed}");
 }
 
+/// Exceptions that pass many handlers take their time, and few instructions.
+#[test]
+fn landing_pads_that_are_passed_count_too() {
+    let (opens, ends) = ("(try_table (catch 1 $b) ".repeat(20), ")".repeat(20));
+    let text = format!(
+        r#"(module (tag) (tag) (func (export "main")
+            (loop $l (block $b (try_table (catch_all $l) {opens} (throw 0) {ends})))))"#
+    );
+    let budget = Budget { instructions: Some(20_000_000), ..Budget::default() };
+    let mut session = Tracer::new(Options::default()).load(text.as_bytes()).unwrap();
+    session.start_within(&budget).unwrap();
+    let outcome = session.invoke_within("main", &[], &budget).unwrap();
+    assert!(matches!(outcome, Outcome::Stopped { limit: crate::Limit::Instructions, .. }), "{outcome:?}");
+    let instructions = session.finish().counts().unwrap().total;
+    // A turn has 24 instructions and passes 21 landing pads; a chunk of decisions is a quarter of a million.
+    assert!(instructions < 20_000_000 * 24 / 45 + 250_000 * 24, "{instructions}");
+}
+
 /// Recursion, calls through a table that change, a table of many labels, growth: words that come again with
 /// other frames and other targets before them.
 const TURNS: &str = r#"(module (memory 1 4) (table funcref (elem $a $b $c)) (type $t (func (param i32)))

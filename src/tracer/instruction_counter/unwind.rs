@@ -1,10 +1,7 @@
 //! Exceptions, from where they are thrown to where they are caught.
 
 use crate::{
-    module::{
-        Block, BlockIndex, Code, Exit, FuncIndex, Module,
-        tags::{Way, way_of},
-    },
+    module::{Block, BlockIndex, Code, Exit, FuncIndex, Module, tags::Way},
     trace::step::Unwinder,
 };
 
@@ -34,11 +31,12 @@ impl Unwinder for Unwinding<'_, '_> {
         let code = self.module.code(func).map_err(|_| Stop::Lost)?;
         let &Block { len, exit, .. } = code.blocks().get(pad.position()).ok_or(Stop::Lost)?;
         self.counter.total += u64::from(len);
+        self.counter.passed += 1;
         let position = func.0.saturating_sub(self.module.imported_functions()) as usize;
         self.counter.seen.mark(position, pad.position(), code.blocks().len());
         let Exit::Catch(number) = exit else { return Err(Stop::Lost) };
-        let labels = code.pads(number).iter().map(|label| (func, *label));
-        Ok(way_of(self.module.tags(), tag, (func, pad), labels.zip(code.takes(number).iter().copied())))
+        let way = code.way(self.module.tags(), number, tag);
+        Ok(Way::of(&(func, pad), way.map(|(to, takes)| ((func, to), takes))))
     }
 
     fn leave(&mut self, _: Place) -> Result<Place, Stop> {

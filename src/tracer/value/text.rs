@@ -37,7 +37,9 @@ impl Type {
                 let digits = text.strip_prefix("0x");
                 digits.and_then(|digits| u128::from_str_radix(digits, 16).ok()).map(Value::V128)
             }
-            Self::FuncRef | Self::ExternRef => (text == "null").then_some(Value::Ref { null: true }),
+            Self::FuncRef | Self::ExternRef | Self::ExnRef => {
+                (text == "null").then_some(Value::Ref { null: true })
+            }
         };
         value.ok_or_else(|| ValueError { ty: self, text: text.to_owned() })
     }
@@ -57,7 +59,7 @@ impl fmt::Display for ValueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` is not a value of type {}", self.text, self.ty)?;
         match self.ty {
-            Type::FuncRef | Type::ExternRef => f.write_str("; only `null` can be given"),
+            Type::FuncRef | Type::ExternRef | Type::ExnRef => f.write_str("; only `null` can be given"),
             Type::V128 => f.write_str("; give it as 0x and hexadecimal digits"),
             _ => Ok(()),
         }
@@ -101,6 +103,7 @@ impl fmt::Display for Type {
             Self::V128 => "v128",
             Self::FuncRef => "funcref",
             Self::ExternRef => "externref",
+            Self::ExnRef => "exnref",
         })
     }
 }
@@ -161,6 +164,8 @@ mod tests {
             (Type::V128, "1", None),
             (Type::FuncRef, "null", Some(Value::Ref { null: true })),
             (Type::ExternRef, "7", None),
+            (Type::ExnRef, "null", Some(Value::Ref { null: true })),
+            (Type::ExnRef, "0", None),
         ] {
             assert_eq!(ty.parse(text).ok(), expected, "{ty} {text}");
         }

@@ -1,10 +1,7 @@
 //! Exceptions: thrown, followed to their handler, or out of the invocation.
 
 use crate::{
-    module::{
-        Takes,
-        tags::{Tags, places},
-    },
+    module::{Takes, tags::places},
     trace::{Trap, recorded::Taken},
 };
 
@@ -56,15 +53,6 @@ fn unpacked(places: &[(u8, u8)], exception: u128) -> Vec<u64> {
         if width == 8 { bits } else { u64::from(bits as u32) }
     };
     places.iter().map(operand).collect()
-}
-
-/// The way of an exception out of a landing pad.
-fn way(body: &Body, tags: &Tags, pad: u32, number: u32) -> Option<Caught> {
-    let takes = |caught: &&Caught| match caught.takes {
-        Takes::Tag(index) => tags.number(index) == Some(number),
-        Takes::All | Takes::Rest => true,
-    };
-    body.pads.get(pad as usize)?.ways.iter().find(takes).copied()
 }
 
 impl Machine<'_> {
@@ -134,14 +122,14 @@ impl Machine<'_> {
             // One that called stands behind its call.
             let mut pad = body.landing(frame.pc - usize::from(is_caller));
             while let Some(here) = pad {
-                let number = thrown.number;
-                if let Some(caught) = way(&body, &self.layout_here()?.tags, here, number) {
+                self.check.pass()?;
+                let passed = body.pads.get(here as usize);
+                if let Some(caught) = passed.and_then(|pad| pad.way(thrown.number)) {
                     return match self.catch(&thrown, caught, visitor)? {
                         On::Caught => Ok(false),
                         On::Out => Ok(true),
                     };
                 }
-                let passed = body.pads.get(here as usize);
                 if let Some(pc) = passed.and_then(|pad| pad.delegate) {
                     self.pass_delegate(&body, pc, visitor);
                 }
@@ -189,5 +177,33 @@ impl Machine<'_> {
             frame.pc = caught.pc as usize;
         }
         Ok(On::Caught)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        tracer::{Options, Tracer},
+        values::{Machine, Nothing, ValuesErrorKind},
+    };
+
+    #[test]
+    fn landing_pads_that_are_passed_meet_the_limit() {
+        let (opens, ends) = ("(try_table (catch 1 $b) ".repeat(300), ")".repeat(300));
+        let text = format!(
+            r#"(module (tag) (tag) (func (export "main") (local i32)
+                (loop $l (block $b (try_table (catch_all $l) {opens}
+                    (local.set 0 (i32.add (local.get 0) (i32.const 1)))
+                    (if (i32.eq (local.get 0) (i32.const 50)) (then (return)))
+                    (throw 0) {ends})))))"#
+        );
+        let mut session = Tracer::new(Options::default().effects(true)).load(text.as_bytes()).unwrap();
+        session.start().unwrap();
+        session.invoke("main", &[]).unwrap();
+        let mut trace = session.finish();
+        Machine::new(&trace).unwrap().run(&mut Nothing).unwrap();
+        trace.limits.max_silent = 10_000;
+        let error = Machine::new(&trace).unwrap().run(&mut Nothing).unwrap_err();
+        assert_eq!(*error.kind(), ValuesErrorKind::TooManyPads { limit: 10_000 });
     }
 }

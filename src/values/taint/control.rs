@@ -2,6 +2,8 @@
 //!
 //! Wasm is structured: what a branch decides ends with the block that it leaves (or, of `if`, begins). So a
 //! condition holds from the branch to the `end` of that block, in its frame and all frames above.
+//!
+//! Not here: what a `return`, a trap or an exception keeps from running, and the handler that it leads to.
 
 use hashbrown::HashMap;
 use wasmparser::{Operator, Payload};
@@ -106,14 +108,17 @@ fn scopes(mut reader: wasmparser::OperatorsReader<'_>, ends: &mut HashMap<u32, u
             }
         };
         match operator {
-            Operator::Block { .. } | Operator::Loop { .. } => open.push(Vec::new()),
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::Try { .. }
+            | Operator::TryTable { .. } => open.push(Vec::new()),
             Operator::If { .. } => open.push(vec![at]),
             Operator::BrIf { relative_depth } => leave(&mut open, relative_depth),
             Operator::BrTable { targets } => {
                 let depths = targets.targets().map_while(Result::ok).chain([targets.default()]);
                 leave(&mut open, depths.max().unwrap_or(0));
             }
-            Operator::End => {
+            Operator::End | Operator::Delegate { .. } => {
                 for branch in open.pop().unwrap_or_default() {
                     ends.insert(branch, at);
                 }

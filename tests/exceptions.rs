@@ -514,7 +514,7 @@ fn an_export_that_takes_an_exception_is_called_with_null() {
     .unwrap();
     let path = path.to_str().unwrap();
     let (code, text) = spoor(&["run", path, "--invoke", "three", "0"]);
-    assert!(code == Some(2) && text.contains("exnref") && text.contains("`null`"), "{code:?} {text}");
+    assert!(code == Some(4) && text.contains("exnref") && text.contains("`null`"), "{code:?} {text}");
     for (words, null) in [(&["three", "null"][..], true), (&["four"], false)] {
         let args = [&["run", path, "--format", "json", "--invoke"], words].concat();
         let (_, text) = spoor(&args);

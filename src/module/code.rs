@@ -192,6 +192,32 @@ pub enum Takes {
     Rest,
 }
 
+/// A way out of a landing pad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way<B> {
+    /// To a handler.
+    Handler(B),
+    /// To a handler that is a loop around.
+    Loop(B),
+    /// To the landing pad around.
+    Around(B),
+    /// Out of the function.
+    Out,
+}
+
+impl<B: PartialOrd> Way<B> {
+    /// The way out of the landing pad at block `at` that `found` leads to, and what that takes.
+    pub(crate) fn of(at: &B, found: Option<(B, Takes)>) -> Self {
+        match found {
+            None => Self::Out,
+            Some((to, Takes::Rest)) => Self::Around(to),
+            // Only a loop around stands before what is in it.
+            Some((to, _)) if to <= *at => Self::Loop(to),
+            Some((to, _)) => Self::Handler(to),
+        }
+    }
+}
+
 /// Where a landing pad or an [`Exit::Switch`] leads.
 #[derive(Debug, Clone)]
 pub(super) struct Pad {

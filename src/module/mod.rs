@@ -43,6 +43,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+pub(crate) use code::Way;
 pub use code::{Block, BranchTable, Chain, Code, Exit, Op, Takes};
 #[cfg(feature = "analysis")]
 pub use demangle::demangled;

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 
 use wasmparser::{FuncType, ValType};
 
-use super::{Import, ItemKind, Takes, TypeIndex};
+use super::{Import, ItemKind, TypeIndex};
 
 /// Bytes of the number, and of all of an exception.
 const NUMBER_BYTES: u8 = 4;
@@ -123,32 +123,6 @@ pub(crate) fn places(params: &[ValType]) -> Option<Vec<u8>> {
         }
     }
     (wide == 0 || (wide == 1 && free <= ALL_BYTES - 8)).then_some(places)
-}
-
-/// A way out of a landing pad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way<B> {
-    /// To a handler.
-    Handler(B),
-    /// To a handler that is a loop around.
-    Loop(B),
-    /// To the landing pad around.
-    Around(B),
-    /// Out of the function.
-    Out,
-}
-
-impl<B: PartialOrd> Way<B> {
-    /// The way out of the landing pad at block `at` that `found` leads to, and what that takes.
-    pub(crate) fn of(at: &B, found: Option<(B, Takes)>) -> Self {
-        match found {
-            None => Self::Out,
-            Some((to, Takes::Rest)) => Self::Around(to),
-            // Only a loop around stands before what is in it.
-            Some((to, _)) if to <= *at => Self::Loop(to),
-            Some((to, _)) => Self::Handler(to),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ fn the_first_way_that_fits_is_taken() {
                 (block (result (ref null $c)) (resume $c (on 2 0) (local.get 0)) (return)) (drop)
                 (try_table (catch_all $x)
                     (try_table (catch 4 $z) (catch 1 $y) (catch 0 $x) (catch 2 $x) (catch 4 $x)
-                        (throw 0))))))))"#;
+                        (throw 0)))) nop) nop) nop))"#;
     let ways = ways(text);
     let [inner, outer] = &ways[..] else { panic!("{ways:?}") };
     let to = |way: &Option<(u32, Takes)>| way.expect("one").0;

@@ -9,10 +9,7 @@
 
 use std::{fmt, ops::Range, sync::Arc};
 
-use crate::module::{
-    BlockIndex, Code, CodeOffset, Exit, FuncIndex, Module, Op,
-    tags::{Tags, Way},
-};
+use crate::module::{BlockIndex, Code, CodeOffset, Exit, FuncIndex, Module, Op, Way, tags::Tags};
 
 use super::limits::{MAX_BLOCKS, MAX_FUNCTIONS};
 use super::{FuncKey, InstanceIndex, ReplayErrorKind, Trace};

@@ -29,10 +29,7 @@
 
 use wasmspoor_hooks::recorder::stream;
 
-use crate::module::{
-    Exit,
-    tags::{Tags, Way},
-};
+use crate::module::{Exit, Way, tags::Tags};
 
 use super::CallKind;
 

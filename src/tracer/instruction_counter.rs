@@ -145,8 +145,8 @@ impl InstructionCounter {
         }
     }
 
-    /// Instructions counted so far. A landing pad counts as one: an exception may pass a thousand of them, and
-    /// that takes its time.
+    /// Instructions counted so far. A landing pad counts as one: an exception may pass a thousand of them,
+    /// and that takes its time.
     pub(super) fn total(&self) -> u64 {
         self.total.saturating_add(self.passed)
     }

@@ -32,7 +32,7 @@ struct Site {
 #[derive(Debug, Default)]
 pub(super) struct FunctionSites {
     /// Differences in LEB128: that of the offsets for the engine, shifted by one, with 1 for the sample's own
-    /// code; that of the offsets in the sample. Three bytes a site; a module may have as many as it has bytes.
+    /// code; that of the offsets in the sample. Three bytes a site: a module may have as many as bytes.
     sites: Box<[u8]>,
     /// Offsets for the engine of the sites that stop, and why.
     stops: Box<[(u32, Stop)]>,

@@ -84,7 +84,7 @@ fn what_is_written_does_not_multiply() {
     assert_eq!([sections::room(1 << 20), sections::room(1 << 30)], [20 << 20, LOWERED_MOST]);
 }
 
-/// Clauses that nothing gets to cost nothing, in each of a thousand landing pads that are passed at each turn.
+/// Clauses that nothing gets to cost nothing: they may stand in landing pads that each turn of a loop passes.
 #[test]
 fn of_clauses_that_take_the_same_one_is_written() {
     let size = |clauses: &str| {

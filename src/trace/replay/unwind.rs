@@ -1,6 +1,6 @@
 //! Exceptions, from where they are thrown to where they are caught, or out of the invocation.
 
-use crate::module::tags::Way;
+use crate::module::Way;
 
 use super::super::step::{Unwinder, land, thrown};
 use super::super::{ReplayErrorKind, Visitor};

@@ -1,7 +1,7 @@
 //! Exceptions, from where they are thrown to where they are caught.
 
 use crate::{
-    module::{Block, BlockIndex, Code, Exit, FuncIndex, Module, tags::Way},
+    module::{Block, BlockIndex, Code, Exit, FuncIndex, Module, Way},
     trace::step::Unwinder,
 };
 

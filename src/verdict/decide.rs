@@ -176,7 +176,7 @@ fn untold(facts: &Weighed<'_>) -> Option<String> {
 }
 
 /// Code that mixed bits for long: loops that are full of it, and functions that mix by xor and rotation, with
-/// whatever is between. Known hashes of a library are what its caller asks for.
+/// whatever is between. Known hashes and ciphers that come to their end are no search.
 fn mixed(facts: &Weighed<'_>) -> Option<String> {
     let limits = &facts.weights.class;
     let is_full = |of: &&ExecutedLoop| {

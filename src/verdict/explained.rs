@@ -69,7 +69,7 @@ pub(super) fn is_explained(facts: &Facts<'_>, module: &Module, function: &view::
     };
     let lookups: u64 =
         uses.lookups.iter().filter(|(address, _)| is_known(**address)).map(|(_, count)| count).sum();
-    lookups * WINDOWS_EACH >= windows && lookups * 2 >= uses.xors
+    lookups > 0 && lookups * WINDOWS_EACH >= windows && lookups * 2 >= uses.xors
 }
 
 /// Whether a function holds all constants of a known hash, or takes them from the data.

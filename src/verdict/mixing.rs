@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     module::{FuncIndex, Module, classes::Classes, view},
-    sandbox::EntryKind,
     text::share,
 };
 
@@ -57,7 +56,7 @@ pub(super) fn executed(facts: &Weighed<'_>) -> u64 {
         }
     }
     let executed: u64 = most.values().sum();
-    if executed < facts.weights.class.unexplained_instructions || !is_library(facts) {
+    if executed < facts.weights.class.unexplained_instructions {
         return executed;
     }
     let Some(module) = module else { return executed };
@@ -70,16 +69,11 @@ pub(super) fn executed(facts: &Weighed<'_>) -> u64 {
                 .functions
                 .iter()
                 .filter(|other| other.callees.contains(func) || function.callees.contains(&other.index));
-            near.chain([function]).any(|one| explained::is_known_hash(facts, &module, one))
+            let is_known = |one| explained::is_known_hash(facts, &module, one);
+            explained::is_explained(facts, &module, function) || near.chain([function]).any(is_known)
         })
     };
     most.iter().filter(|(func, _)| !is_known(func)).map(|(_, executed)| executed).sum()
-}
-
-/// Whether it has no program of its own: how long it hashes is what the arguments say, which were made up.
-fn is_library(facts: &Weighed<'_>) -> bool {
-    let own = |kind: EntryKind| matches!(kind, EntryKind::Main | EntryKind::Start);
-    facts.run.is_some_and(|run| !run.entries.iter().any(|entry| own(entry.kind)))
 }
 
 /// Instructions below which nobody looks for xor in disguise.

@@ -251,18 +251,21 @@ impl Limitation {
             Self::NoSuchExport { name } => write!(f, "there is no exported function `{name}`"),
             Self::NotCalled { name, error } => write!(f, "`{name}` was not called: {error}"),
             Self::ExportsLeft { count, first } => {
-                write!(f, "{count} exported functions were not called{}", such_as(*count, first))
+                let (exports, names) = (plural(*count, "exported function"), such_as(*count, first));
+                write!(f, "{exports} {} not called{names}", were(*count))
             }
             Self::RegisteredLeft { count, first } => {
-                let names = such_as(*count, first);
-                write!(f, "{count} functions that it told its host of were not called{names}")
+                let (functions, names) = (plural(*count, "function"), such_as(*count, first));
+                write!(f, "{functions} that it told its host of {} not called{names}", were(*count))
             }
             Self::RunStopped { limit } => write!(f, "the run was stopped by the limit {limit}"),
             Self::WallTime => {
                 f.write_str("a limit of wall time was reached: another machine would see more or less")
             }
             Self::EntriesStopped { count } => {
-                write!(f, "{count} entry points were stopped when their budget was spent")
+                let whose = if *count == 1 { "its" } else { "their" };
+                let entries = plural(*count, "entry point");
+                write!(f, "{entries} {} stopped when {whose} budget was spent", were(*count))
             }
             Self::HeavyFunctions { first, count } => heavy_functions(f, *first, *count),
             Self::ModulesLeft { count, first, imports } => {
@@ -291,7 +294,7 @@ impl Limitation {
                 write!(f, "growth of memory or tables beyond the limits was refused {times}")
             }
             Self::UnknownHostFunctions { count } => {
-                write!(f, "calls of {count} unknown host functions were answered with zeros")
+                write!(f, "calls of {} were answered with zeros", plural(*count, "unknown host function"))
             }
             Self::ImportsTaken { count, first } => {
                 let (imports, names) = (plural(*count, "import"), such_as(*count, first));
@@ -302,6 +305,10 @@ impl Limitation {
             _ => Ok(()),
         }
     }
+}
+
+fn were(count: u64) -> &'static str {
+    if count == 1 { "was" } else { "were" }
 }
 
 /// The first names of a list, and how many more there are.

@@ -1099,3 +1099,91 @@ fn source_map(offset: u64) -> String {
     let mappings = format!("{}AMA", digits(offset));
     format!(r#"{{"version":3,"sources":["src/first.ts"],"names":[],"mappings":"{mappings}"}}"#)
 }
+
+/// What is written over another file takes its place when it is whole, and never that of the sample.
+#[test]
+fn output_takes_no_file_that_is_read_or_not_yet_replaced() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (sample, kept, trace) = (path("sample.wat"), path("kept"), path("x.spoor"));
+    std::fs::copy(corpus("loop-params.wat"), &sample).unwrap();
+    let before = std::fs::read(&sample).unwrap();
+    assert!(spoor(&["record", &sample, "-o", &trace]).status.success());
+    for words in [
+        &["run", "--html", &sample, "-o", &sample][..],
+        &["run", "--json", &sample, "-o", &sample],
+        &["graph", "calls", &sample, "-o", &sample],
+        &["export", "drcov", &sample, "-o", &sample],
+        &["report", &trace, "-o", &trace],
+    ] {
+        let refused = spoor(words);
+        assert_eq!(refused.status.code(), Some(2), "{words:?}");
+        assert!(error(&refused).contains("would take its place"), "{}", error(&refused));
+    }
+    assert_eq!(std::fs::read(&sample).unwrap(), before);
+    std::fs::write(&kept, "kept").unwrap();
+    for words in [
+        &["run", "-f", "stix", &sample, &corpus("miner.wat"), "-o", &kept][..],
+        &["run", "--json", &path("absent"), "-o", &kept],
+        &["run", "--persona", "nosuch", &sample, "-o", &kept],
+    ] {
+        assert_eq!(spoor(words).status.code(), Some(2), "{words:?}");
+        assert_eq!(std::fs::read(&kept).unwrap(), b"kept", "{words:?}");
+    }
+    assert!(spoor(&["run", "--json", &sample, "-o", &kept]).status.success());
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&kept).unwrap()).unwrap();
+    assert_eq!(report["status"], "exited");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "nothing else is left");
+}
+
+/// A list may name a text or the module made from it; what is packed is for `spoor scan`.
+#[test]
+fn a_text_is_known_by_either_hash() {
+    let folder = folder();
+    let list = folder.path().join("list");
+    let of_file = json(&["run", "--json", &corpus("loop-params.wat")])["sample"]["sha256"].clone();
+    let of_text = sha256(&std::fs::read(corpus("loop-params.wat")).unwrap());
+    for hash in [of_file.as_str().unwrap(), &of_text] {
+        std::fs::write(&list, format!("{hash}  a release 1.0")).unwrap();
+        let list = list.to_str().unwrap();
+        let report = json(&["run", "--json", "--known", list, &corpus("loop-params.wat")]);
+        assert_eq!(report["sample"]["known"], "a release 1.0");
+    }
+    let packed = folder.path().join("packed.gz");
+    std::fs::write(&packed, b"\x1f\x8b\x08\0\0\0\0\0").unwrap();
+    let said = spoor(&["run", packed.to_str().unwrap()]);
+    assert!(error(&said).contains("`spoor scan` looks into archives"), "{}", error(&said));
+    let text = String::from_utf8(said.stdout).unwrap();
+    assert!(text.contains("everything: not one instruction of it ran"), "{text}");
+    assert!(!text.contains("T1027"), "{text}");
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Names of files are words of the command line.
+#[test]
+fn what_is_wrong_with_the_command_line_is_said_in_plain_characters() {
+    for word in ["-\u{9b}31mX", "--\u{202e}x"] {
+        let refused = spoor(&["run", word]);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(!error(&refused).contains(['\u{9b}', '\u{202e}']), "{:?}", error(&refused));
+        assert!(error(&refused).contains("unexpected argument"), "{}", error(&refused));
+    }
+    let folder = folder();
+    let persona = folder.path().join("p.toml");
+    std::fs::write(&persona, "description = \"x\"\nargs = 1\n").unwrap();
+    let refused = spoor(&["run", "--persona", persona.to_str().unwrap(), &corpus("loop-params.wat")]);
+    assert!(error(&refused).contains("\n2 | args = 1\n"), "{}", error(&refused));
+}
+
+/// Readers that keep numbers as floats would round a seed, and repeat another run.
+#[test]
+fn a_seed_that_would_be_rounded_is_text() {
+    let sample = corpus("loop-params.wat");
+    let seed = |seed: &str| json(&["run", "--json", "--seed", seed, &sample])["options"]["seed"].clone();
+    assert_eq!(seed("9007199254740991"), 9_007_199_254_740_991_u64);
+    assert_eq!(seed("9007199254740992"), "9007199254740992");
+}

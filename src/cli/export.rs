@@ -62,6 +62,7 @@ enum Kind {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    output::spares(arguments.output.as_ref(), [&arguments.file])?;
     let mut analysed = arguments.recorded.analyse_either(&arguments.file, &arguments.sample.prepare()?)?;
     arguments.symbols.give(&mut analysed)?;
     if let Some(refused) = refusal(&analysed) {

@@ -108,6 +108,7 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    output::spares(arguments.output.as_ref(), [&arguments.file])?;
     let mut analysed = arguments.recorded.analyse_either(&arguments.file, &arguments.sample.prepare()?)?;
     arguments.symbols.give(&mut analysed)?;
     let refused = refusal(&analysed);

@@ -62,6 +62,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use wasmspoor::{
+    limitation::Limitation,
     module::view::Validity,
     report::schema,
     sandbox::Status,
@@ -201,7 +202,8 @@ pub(crate) fn main() -> ExitCode {
         crate::cli::complain!("spoor: {}", words(&failure.cause));
         return ExitCode::from(failure.exit as u8);
     }
-    let arguments = Arguments::parse_from(numbers::hide(config::words().into_iter()));
+    let arguments = Arguments::try_parse_from(numbers::hide(config::words().into_iter()));
+    let arguments = arguments.unwrap_or_else(|error| misused(&error));
     let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let result = run(arguments.command, &mut out);
     let result = result.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
@@ -215,6 +217,18 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
+/// Says what is wrong with the command line, or helps. Names of files are words of it, and whoever made a
+/// sample may have chosen its name.
+fn misused(error: &clap::Error) -> ! {
+    let said = error.render().to_string();
+    let shown = text::escape(&said);
+    if shown != said && error.use_stderr() {
+        crate::cli::complain!("{}", shown.trim_end());
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
+}
+
 fn write_schema(schema: &impl serde::Serialize, out: &mut impl io::Write) -> Result<Exit, Failure> {
     serde_json::to_writer_pretty(&mut *out, schema)?;
     writeln!(out)?;
@@ -226,6 +240,9 @@ fn write_schema(schema: &impl serde::Serialize, out: &mut impl io::Write) -> Res
 fn words(error: &anyhow::Error) -> String {
     let is_laid_out = |cause: &(dyn std::error::Error + 'static)| {
         cause.is::<wasmspoor::rules::RuleLoadError>()
+            || cause.is::<wasmspoor::sandbox::PersonaError>()
+            || cause.is::<wasmspoor::sandbox::StubError>()
+            || cause.is::<toml::de::Error>()
             || matches!(cause.downcast_ref(), Some(wasmspoor::LoadError::Text { .. }))
     };
     let mut shown: Vec<String> = Vec::new();
@@ -248,9 +265,14 @@ fn refusal(analysed: &sample::Analysed) -> Option<Failure> {
         (_, None | Some(Status::Unsupported)) => Exit::NotExecutable,
         _ => return None,
     };
-    let why = analysis.limitations.first().map(ToString::to_string);
-    let why = why.as_deref().unwrap_or("nothing was executed");
-    Some(Failure::new(exit, anyhow::anyhow!("{name}: {why}")))
+    let why = match analysis.limitations.first() {
+        Some(Limitation::NothingExecuted(error)) => {
+            anyhow::Error::new(error.clone()).context("nothing was executed")
+        }
+        Some(why) => anyhow::anyhow!("{why}"),
+        None => anyhow::anyhow!("nothing was executed"),
+    };
+    Some(Failure::new(exit, why.context(name.clone())))
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

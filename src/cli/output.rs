@@ -1,6 +1,10 @@
 //! What a subcommand writes, and where: standard output, or the file named with `-o`.
 
-use std::{fs::File, io::Write, path::PathBuf};
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -15,6 +19,79 @@ pub(super) struct Object<T> {
     pub(super) fields: T,
 }
 
+/// Whether both are one file.
+pub(super) fn is_same_file(a: &Path, b: &Path) -> bool {
+    #[cfg(unix)]
+    if let (Ok(a), Ok(b)) = (fs::metadata(a), fs::metadata(b)) {
+        use std::os::unix::fs::MetadataExt as _;
+        return a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino());
+    }
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// Refuses an output that is one of the files that are read.
+pub(super) fn spares<'p>(
+    output: Option<&PathBuf>,
+    read: impl IntoIterator<Item = &'p PathBuf>,
+) -> Result<(), Failure> {
+    let Some(output) = output else { return Ok(()) };
+    if read.into_iter().any(|read| is_same_file(read, output)) {
+        let path = output.display();
+        let message = format!("{path}: this file is read: what is written would take its place");
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
+    }
+    Ok(())
+}
+
+/// A file being written. One that is there already stays as it is until the new one is whole.
+pub(super) enum Target {
+    /// A new file, or what is no file.
+    Direct(File),
+    /// A file beside the one whose place it takes.
+    Beside(tempfile::NamedTempFile, PathBuf),
+}
+
+impl Target {
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        let Ok(there) = fs::metadata(path) else { return Ok(Self::Direct(File::create(path)?)) };
+        // Whoever may not write to it may not replace it.
+        let file = File::options().write(true).open(path)?;
+        if !there.is_file() {
+            return Ok(Self::Direct(file));
+        }
+        // The file that a link leads to is replaced, not the link.
+        let path = path.canonicalize()?;
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let beside = tempfile::Builder::new().prefix(".spoor-").tempfile_in(folder)?;
+        fs::set_permissions(beside.path(), there.permissions())?;
+        Ok(Self::Beside(beside, path))
+    }
+
+    /// The file is whole.
+    pub(super) fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Direct(_) => Ok(()),
+            Self::Beside(file, path) => file.persist(path).map(drop).map_err(|error| error.error),
+        }
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Direct(file) => file.write(bytes),
+            Self::Beside(file, _) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Direct(file) => file.flush(),
+            Self::Beside(file, _) => file.flush(),
+        }
+    }
+}
+
 /// Writes `bytes` to the file, or to `out`. A file that cannot be created is wrong usage; one that cannot be
 /// written to is not the user's fault.
 pub(super) fn write(path: Option<&PathBuf>, bytes: &[u8], out: &mut impl Write) -> Result<(), Failure> {
@@ -23,8 +100,9 @@ pub(super) fn write(path: Option<&PathBuf>, bytes: &[u8], out: &mut impl Write) 
         Some(path) => {
             let named = || path.display().to_string();
             let mut file =
-                File::create(path).with_context(named).map_err(|error| Failure::new(Exit::Usage, error))?;
-            Ok(file.write_all(bytes).with_context(named)?)
+                Target::create(path).with_context(named).map_err(|error| Failure::new(Exit::Usage, error))?;
+            file.write_all(bytes).with_context(named)?;
+            Ok(file.finish().with_context(named)?)
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What is printed of an analysis, and how: shared by `run` and `report`.
 
 use std::{
-    fs::File,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -17,7 +16,9 @@ use wasmspoor::{
 use super::{
     Exit, Failure, extract,
     format::{Format, Row, Turn},
-    is_closed_pipe, known, refusal,
+    is_closed_pipe, known,
+    output::{self, Target},
+    refusal,
     sample::Analysed,
 };
 
@@ -94,6 +95,11 @@ impl Print {
         asked.iter().find(|(is_asked, _)| *is_asked).map_or(self.format, |(_, name)| Format::named(name))
     }
 
+    /// Refuses to write over a file that is read.
+    pub(super) fn spares<'p>(&self, read: impl IntoIterator<Item = &'p PathBuf>) -> Result<(), Failure> {
+        output::spares(self.output.as_ref(), read)
+    }
+
     /// How much text is printed.
     fn level(&self) -> text::Verbosity {
         match self.verbose {
@@ -112,10 +118,11 @@ impl Print {
         // What is wrong with a list is said before anything is run.
         self.known.list()?;
         let Some(path) = &self.output else { return write(&Screen::of_stdout(), out) };
-        let file = File::create(path).map_err(|error| unusable(path, error))?;
+        let file = Target::create(path).map_err(|error| unusable(path, error))?;
         let mut file = BufWriter::new(file);
         let exit = write(&Screen::PLAIN, &mut file)?;
-        file.flush().with_context(|| path.display().to_string())?;
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error);
+        file.and_then(Target::finish).with_context(|| path.display().to_string())?;
         Ok(exit)
     }
 }
@@ -162,8 +169,9 @@ pub(super) fn write(
     }
     let mut report = Report::of(&Subject { name, analysis, options, max_log: print.max_log });
     let known = print.known.list()?;
-    // The bytes of a text are not those of the module made from it.
-    report.sample.known = known.name(report.sample.sha256).filter(|_| !report.sample.from_text);
+    // Of a text both may be on a list: the file, and the module made from it, whose hash the report has.
+    let of_text = analysis.text.as_ref().and_then(|text| known.of(text.as_bytes()));
+    report.sample.known = of_text.or(known.name(report.sample.sha256));
     let text = screen.options(print.level());
     let row =
         Row { turn, text, is_quiet: print.quiet, is_full: print.full, name, run: analysis.run.as_ref() };

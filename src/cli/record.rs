@@ -20,7 +20,7 @@ use wasmspoor::{
 use super::{
     Exit, Failure,
     input::Progress,
-    plural,
+    output, plural,
     print::unusable,
     sample::{self, Analysed, Analyser},
 };
@@ -81,9 +81,10 @@ fn print(path: &Path, written: &Written, out: &mut impl Write) -> Result<(), Fai
 fn problem(arguments: &Arguments) -> Option<&'static str> {
     match arguments.output.to_str() {
         Some("-") => Some("a trace file cannot be written to standard output"),
-        _ if is_same_file(&arguments.file, &arguments.output) => {
+        _ if output::is_same_file(&arguments.file, &arguments.output) => {
             Some("the trace file would take the place of the sample")
         }
+        _ if arguments.sample.has_rules() => Some("--rules judges nothing here: give it to `spoor report`"),
         _ => None,
     }
 }
@@ -157,15 +158,6 @@ pub(super) fn analyse(
 }
 
 /// Whether both are the same file, whatever they are called.
-fn is_same_file(a: &Path, b: &Path) -> bool {
-    #[cfg(unix)]
-    if let (Ok(a), Ok(b)) = (fs::metadata(a), fs::metadata(b)) {
-        use std::os::unix::fs::MetadataExt as _;
-        return a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino());
-    }
-    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
-}
-
 fn write(
     path: &Path,
     force: bool,

@@ -104,6 +104,7 @@ fn tell_lost(file: &Path, analysis: &Analysis) {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    arguments.print.spares([&arguments.file])?;
     let rules = match arguments.rules.is_empty() {
         true => rules::Set::builtin(),
         false => rules::Set::load(&arguments.rules).map_err(|error| Failure::new(Exit::Usage, error))?,

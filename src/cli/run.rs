@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::Args;
+use wasmspoor::text::line;
 
 use super::{
     Exit, Failure,
@@ -69,6 +70,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    arguments.print.spares(arguments.files.iter().chain(&arguments.files_from))?;
     arguments.print.to(out, |screen, out| analyse(arguments, screen, out))
 }
 
@@ -97,6 +99,9 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Resul
     let files = named(arguments)?;
     let is_many = arguments.files_from.is_some() || files.len() > 1 || files.iter().any(|file| file.is_dir());
     check(arguments, is_many)?;
+    if files.is_empty() {
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!("--files-from names no file")));
+    }
     let analyser = arguments.sample.prepare()?;
     format.begin(out)?;
     let mut worst = Exit::Done;
@@ -104,7 +109,11 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Resul
     for input in expand(&files) {
         let path = input.path();
         let exit = match input.analyse(&analyser, arguments) {
-            Ok(analysed) => print::write(&arguments.print, turn, screen, &analysed, out)?,
+            Ok(analysed) => {
+                let exit = print::write(&arguments.print, turn, screen, &analysed, out)?;
+                say_if_archive(&analysed);
+                exit
+            }
             Err(failure) if is_many || format.has_failures() => {
                 let message = format!("{:#}", failure.cause);
                 if !format.failure(&path, &message, turn.is_first, out)? {
@@ -122,6 +131,17 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Resul
     }
     format.end(out)?;
     Ok(worst)
+}
+
+/// Says who reads what is no module but may hold some.
+fn say_if_archive(analysed: &Analysed) {
+    const HEADS: [&[u8]; 4] = [b"PK\x03\x04", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ"];
+    let bytes = &analysed.analysis.wasm;
+    let is_tar = bytes.get(257..262).is_some_and(|magic| magic == b"ustar");
+    if is_tar || HEADS.iter().any(|head| bytes.starts_with(head)) {
+        let name = line(&analysed.name);
+        crate::cli::complain!("spoor: {name}: this is packed: `spoor scan` looks into archives");
+    }
 }
 
 /// The samples that the command line names, and those that a file names.
@@ -169,7 +189,8 @@ impl Input {
             Self::Unreadable(path, error) => Err(unusable(&path, error)),
             Self::Empty(path) => {
                 let message = format!(
-                    "{}: there is no module in this folder (.wasm, .wat, or a file that begins as one)",
+                    "{}: there is no module in this folder (.wasm, .wat, or a file that begins as one); \
+                     `spoor scan` looks into archives and pages too",
                     path.display()
                 );
                 Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)))

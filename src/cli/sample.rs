@@ -199,6 +199,11 @@ impl Arguments {
         self.invoke.is_some() || is_stdin(&self.stdin) || is_stdin(&self.options)
     }
 
+    /// Whether rules of the user's are named.
+    pub(super) fn has_rules(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
     /// Reads the files that the options name.
     pub(super) fn prepare(&self) -> Result<Analyser<'_>, Failure> {
         let options = self.options().map_err(|error| Failure::new(Exit::Usage, error))?;

@@ -13,6 +13,8 @@ use std::{
     io::{self, BufRead as _, Read as _},
 };
 
+use sha2::{Digest as _, Sha256};
+
 use super::limits::{KNOWN_FILES, KNOWN_LINE, KNOWN_NAME};
 use crate::{hex, text::clip};
 
@@ -76,6 +78,12 @@ impl Known {
     /// The name of the file with this SHA-256, in hexadecimal.
     pub fn name(&self, sha256: &str) -> Option<&str> {
         self.names.get(&hex::parse(sha256)?).map(|name| &**name)
+    }
+
+    /// The name of a file with these bytes.
+    pub fn of(&self, file: &[u8]) -> Option<&str> {
+        let sha256: [u8; 32] = Sha256::digest(file).into();
+        self.names.get(&sha256).map(|name| &**name)
     }
 
     /// How many files are known.

@@ -102,6 +102,7 @@ fn file(report: &Report<'_>, time: &str) -> Value {
 fn attribute(ioc: &Ioc) -> Option<(&'static str, &'static str, &str)> {
     Some(match ioc.kind {
         IocKind::Url | IocKind::Webhook => ("url", "Network activity", &ioc.value),
+        IocKind::PoolProtocol if ioc.value.contains("://") => ("url", "Network activity", &ioc.value),
         IocKind::Domain => ("domain", "Network activity", host(ioc)),
         IocKind::Onion => ("domain", "Network activity", &ioc.value),
         IocKind::Ipv4 => ("ip-dst", "Network activity", host(ioc)),

@@ -38,6 +38,7 @@ pub mod text;
 mod time;
 mod timeline;
 mod uuid;
+mod whole;
 #[cfg(feature = "cli")]
 mod why;
 

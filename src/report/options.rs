@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
-use super::{contents::Contents, persona::PersonaContents};
+use super::{contents::Contents, persona::PersonaContents, whole};
 
 use crate::{
     AtTraceLimit, LimitError, Limits, Value,
@@ -35,7 +35,9 @@ pub struct OptionsUsed<'a> {
     pub persona_contents: Option<PersonaContents<'a>>,
     /// Which of standard input, output and error are a terminal.
     pub terminals: [bool; 3],
-    /// Seed of everything random.
+    /// Seed of everything random; text beyond 2^53, which many readers of JSON would round.
+    #[serde(with = "whole")]
+    #[schemars(with = "whole::Whole")]
     pub seed: u64,
     /// Virtual time at the start, in nanoseconds since 1970.
     pub epoch_ns: u64,

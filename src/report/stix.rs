@@ -169,6 +169,7 @@ impl Bundle {
 fn pattern(ioc: &Ioc) -> Option<String> {
     let (object, value) = match ioc.kind {
         IocKind::Url | IocKind::Webhook => ("url:value", &*ioc.value),
+        IocKind::PoolProtocol if ioc.value.contains("://") => ("url:value", &*ioc.value),
         IocKind::Domain => ("domain-name:value", host(ioc)),
         IocKind::Onion => ("domain-name:value", &*ioc.value),
         IocKind::Ipv4 => ("ipv4-addr:value", host(ioc)),

@@ -204,7 +204,11 @@ fn show_returned(returned: &ReturnedFeature) -> String {
 }
 
 fn show_flow(flow: &FlowFeature) -> String {
-    let mut from = vec![if flow.is_bait { "bait" } else { flow.from.map_or("anything", SourceKind::name) }];
+    let mut from: Vec<_> = flow.is_bait.then_some("bait").into_iter().collect();
+    from.extend(flow.from.map(SourceKind::name));
+    if from.is_empty() {
+        from.push("anything");
+    }
     from.extend(flow.name.as_ref().map(|name| name.shown.as_str()));
     let bytes = (flow.bytes > 1).then(|| format!("{} bytes or more of ", flow.bytes));
     let mut text = format!("{}{}", bytes.unwrap_or_default(), from.join(" "));

@@ -10,7 +10,7 @@
 //! | what replay remembers (`explore.rs`) | the next few | it stops there | at what it cannot foresee |
 //! | the counter (`tracer/instruction_counter.rs`) | chunks of the run | passed over | where decisions end |
 //!
-//! A third walker implements [`Walker`] and loops:
+//! A walker implements [`Walker`] and loops:
 //!
 //! ```ignore
 //! loop {

@@ -128,7 +128,7 @@ fn each_entry_has_a_budget_of_its_own() {
     let run = run_with(text, &options);
     assert_eq!(run.entries.len(), 2, "{:?}", run.entries);
     assert!(
-        run.limitations.iter().any(|text| text.to_string().contains("1 exported functions were not called")),
+        run.limitations.iter().any(|text| text.to_string().contains("1 exported function was not called")),
         "{:?}",
         run.limitations
     );

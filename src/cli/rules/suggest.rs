@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use boreal::Compiler;
 use wasmspoor::{
     rules::{self, SuggestError},
     text::{line, plural},
@@ -37,8 +38,9 @@ fn name(text: &str) -> Result<String, String> {
     let is_name = chars.next().is_some_and(is_first)
         && chars.all(|char| char.is_ascii_alphanumeric() || char == '_')
         && text.len() <= 128;
-    let expected = "letters, digits and `_`, no digit first, at most 128";
-    if is_name { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
+    let expected = "letters, digits and `_`, no digit first, at most 128, and no word of YARA's";
+    let is_free = || Compiler::new().add_rules_str(format!("rule {text} {{ condition: true }}")).is_ok();
+    if is_name && is_free() { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
@@ -50,6 +52,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     }
     let mut unreadable = None;
     let benign = files.iter().map_while(|path| match input::read(path) {
+        Ok(bytes) if bytes == sample => {
+            complain!("spoor: {}: this is the sample", line(&path.display().to_string()));
+            Some((path.display().to_string(), Vec::new()))
+        }
         Ok(bytes) => Some((path.display().to_string(), bytes)),
         Err(error) => {
             unreadable = Some(error);

@@ -72,7 +72,7 @@ impl Iocs {
         for (pattern, _) in PATTERNS.iter().zip(hinted).filter(|(_, is_hinted)| *is_hinted) {
             for hit in pattern.finder().map(|finder| finder.find(text)).into_iter().flatten() {
                 let value = trim(pattern.kind, text.get(hit.clone()).unwrap_or_default());
-                if pattern.kind != IocKind::Url || has_host(value) {
+                if pattern.kind != IocKind::Url || has_host(value) && !is_tail(text, hit.start) {
                     self.push(pattern.kind, value, hit.start, found);
                 }
             }
@@ -175,6 +175,11 @@ fn trim(kind: IocKind, value: &str) -> &str {
         }
         _ => value.trim_end(),
     }
+}
+
+/// Whether what begins here is the rest of a longer scheme, as `tcp` is of `stratum+tcp`.
+fn is_tail(text: &str, start: usize) -> bool {
+    text.get(..start).is_some_and(|before| before.ends_with('+'))
 }
 
 /// Whether a link names a host that can be one: with a domain, a port, or an address. Dictionaries are full

@@ -17,7 +17,11 @@ pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()
     let facts = [code(report), entries(report), answers(report), log(report)];
     let facts: Vec<_> = facts.into_iter().flatten().collect();
     if facts.is_empty() {
-        writeln!(printer.out, "nothing: every function ran, and no answer was made up")?;
+        let said = match report.instructions {
+            0 => "everything: not one instruction of it ran",
+            _ => "nothing: every function ran, and no answer was made up",
+        };
+        writeln!(printer.out, "{said}")?;
     }
     for (name, text) in facts {
         printer.fact(name, &clip(&text, MAX_LINE))?;

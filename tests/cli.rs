@@ -579,7 +579,12 @@ fn every_pass_is_in_the_report_and_in_the_help() {
     for pass in wasmspoor::passes::PASSES {
         let key = pass.name.replace('-', "_");
         // The report has the sites at the host calls themselves.
-        assert_eq!(report.get(&key).is_none(), key == "call_sites", "{key}");
+        let name = pass.name;
+        assert_eq!(
+            report.get(&key).is_none(),
+            key == "call_sites",
+            "the key of pass `{name}` must be `{key}`"
+        );
     }
     for pass in wasmspoor::passes::PASSES.iter().chain(wasmspoor::passes::ON_DEMAND) {
         let entry = format!(" {} {} cost: {}", pass.name, pass.help, pass.cost);

@@ -192,7 +192,13 @@ fn every_pass_has_a_name_and_help() {
     for pass in all {
         assert!(pass.name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-'), "{pass:?}");
         // One line of the help, beside the name.
-        assert!((1..=84).contains(&pass.help.len()) && !pass.help.ends_with('.'), "{pass:?}");
+        let (name, help) = (pass.name, pass.help);
+        assert!(
+            (1..=84).contains(&help.len()),
+            "the help of `{name}` has {} characters, 84 at most",
+            help.len()
+        );
+        assert!(!help.ends_with('.'), "the help of `{name}` ends with a full stop");
         assert_eq!(
             pass.cost == Cost::Replay,
             ON_DEMAND.iter().any(|other| other.name == pass.name),

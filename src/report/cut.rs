@@ -62,16 +62,18 @@ impl Shortened {
         (dynamic.call_graph, dynamic.states, dynamic.coverage) = (call_graph, states, coverage);
         dynamic.loops.truncate(large);
         dynamic.functions.truncate(large);
+        dynamic.call_depth.truncate(large);
         dynamic.branches.truncate(small);
         Some(Self { view, dynamic, cut: left_out })
     }
 
     /// The lists that a report only refers to.
-    fn of_slices(report: &Report<'_>) -> [(&'static str, usize, usize); 5] {
+    fn of_slices(report: &Report<'_>) -> [(&'static str, usize, usize); 6] {
         [
             ("entries", MOST.large, report.entries.len()),
             ("loops", MOST.large, report.dynamic.loops.len()),
             ("functions", MOST.large, report.dynamic.functions.len()),
+            ("call_depth", MOST.large, report.dynamic.call_depth.len()),
             ("branches", MOST.small, report.dynamic.branches.len()),
             ("files", MOST.small, report.files.len()),
         ]

@@ -156,7 +156,8 @@ fn known(import: &FunctionImport<'_>, usage: &Usage) -> Option<Chosen> {
 
 /// Whether somebody answers to this name, with whatever type.
 fn is_name(module: &str, name: &str) -> bool {
-    wasi::find(name.trim_start_matches("__wasi_")).is_some() || world::is_name(module, name)
+    let wasi = name.trim_start_matches("__wasi_");
+    wasi::find(wasi).is_some() || wasi::find_wasix(wasi).is_some() || world::is_name(module, name)
 }
 
 /// Whether an import has these parameters, and whether its `i64` are split; `None` if it has others.

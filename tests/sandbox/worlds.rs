@@ -314,8 +314,7 @@ fn functions_of_node_api_get_what_they_ask_for() {
     assert_eq!(ended("work"), Some(vec![wasmspoor::Value::I32(i32::from(b't') + 43)]), "{:?}", run.entries);
 }
 
-/// A name of a letter says little, and a guess that holds for no call answers nothing: as for any unknown
-/// one.
+/// A guess that holds for no call answers nothing, as nobody does for an unknown function.
 #[test]
 fn a_guess_that_does_not_hold_is_a_made_up_answer() {
     let text = |fd: i32| {

@@ -52,11 +52,12 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     }
     let mut unreadable = None;
     let benign = files.iter().map_while(|path| match input::read(path) {
-        Ok(bytes) if bytes == sample => {
-            complain!("spoor: {}: this is the sample", line(&path.display().to_string()));
-            Some((path.display().to_string(), Vec::new()))
+        Ok(bytes) => {
+            if bytes == sample {
+                complain!("spoor: {}: this is the sample", line(&path.display().to_string()));
+            }
+            Some((path.display().to_string(), bytes))
         }
-        Ok(bytes) => Some((path.display().to_string(), bytes)),
         Err(error) => {
             unreadable = Some(error);
             None

@@ -62,6 +62,6 @@ pub mod verdict;
 
 pub use module::LoadError;
 pub use tracer::{
-    AtTraceLimit, Caller, Cancel, HostError, InvokeError, Limit, LimitError, Limits, MemoryError, Options,
-    Outcome, Session, Timeout, Tracer, Type, Value, ValueError,
+    AtTraceLimit, Blocked, Caller, Cancel, HostError, InvokeError, Limit, LimitError, Limits, MemoryError,
+    Options, Outcome, Session, Timeout, Tracer, Type, Value, ValueError,
 };

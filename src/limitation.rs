@@ -10,7 +10,7 @@ use std::fmt;
 use crate::{
     module::{FuncIndex, LoadError, Place, view::Unread},
     text::{plural, text_in_json, vocabulary},
-    tracer::{InvokeError, Limit},
+    tracer::{Blocked, InvokeError, Limit},
 };
 
 /// What limits how far a result can be trusted. JSON and texts have it in words ([`Display`](fmt::Display)).
@@ -91,6 +91,16 @@ pub enum Limitation {
         /// Where it stands.
         place: Place,
         /// How many entry points.
+        count: u64,
+    },
+    /// All threads waited, and nobody could end it.
+    Deadlock {
+        /// Each of them.
+        threads: Vec<Blocked>,
+    },
+    /// Threads could not begin because there were too many.
+    ThreadsRefused {
+        /// How many.
         count: u64,
     },
     /// A memory began with more than may be there.
@@ -283,6 +293,14 @@ impl Limitation {
                     "`{operator}` at func {function}:{:#x} is not supported: {ended} ended at such an operator",
                     offset.0
                 )
+            }
+            Self::Deadlock { threads } => {
+                let each: Vec<_> = threads.iter().map(ToString::to_string).collect();
+                write!(f, "deadlock: {}", each.join("; "))
+            }
+            Self::ThreadsRefused { count } => {
+                let (threads, verb) = (plural(*count, "thread"), if *count == 1 { "was" } else { "were" });
+                write!(f, "{threads} did not begin: too many {verb} there already")
             }
             Self::MemoryNotThere { declared, there } => write!(
                 f,

@@ -106,6 +106,8 @@ struct Line<'t> {
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    thread: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     failed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'static str>,
@@ -281,7 +283,7 @@ fn line_values(values: &mut Values<'_>, number: u64, event: &Event) -> Result<Li
         Event::Invoke { .. } => (Border::Invoke, true),
         Event::HostCall { .. } => (Border::HostCall, true),
         Event::Leave => (Border::Leave, false),
-        Event::Caught { .. } => return Ok(line),
+        Event::Caught { .. } | Event::Switch { .. } => return Ok(line),
         Event::HostReturn { .. } => (Border::HostReturn, false),
         Event::End(_) => (Border::End, false),
     };
@@ -315,6 +317,7 @@ fn line<'t>(trace: &'t Trace, event: &'t Event) -> Line<'t> {
             Line { function, host, ..named("invoke") }
         }
         Event::HostCall { func, .. } => Line { host: callee(trace, *func).1, ..named("host_call") },
+        Event::Switch { thread } => Line { thread: Some(*thread), ..named("switch") },
         Event::HostReturn { failed } => Line { failed: Some(*failed), ..named("host_return") },
         Event::End(end) => {
             let (status, message) = match end {
@@ -399,6 +402,9 @@ fn print_event(line: &Line<'_>, out: &mut impl Write) -> Result<(), Failure> {
     }
     if let Some(offset) = line.offset {
         write!(out, ":{offset:#x}")?;
+    }
+    if let Some(thread) = line.thread {
+        write!(out, " to thread {thread}")?;
     }
     if let Some(failed) = line.failed {
         write!(out, "{}", if failed { " failed" } else { "" })?;

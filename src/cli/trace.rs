@@ -194,10 +194,8 @@ fn functions(trace: &Trace, counts: &Counts) -> Vec<Function> {
 
 fn host_calls(trace: &Trace) -> Vec<HostCalls> {
     let mut calls = BTreeMap::new();
-    for record in trace.record_stream() {
-        if let wasmspoor::trace::Record::HostCall { func } = *record {
-            *calls.entry(func).or_insert(0) += 1;
-        }
+    for func in trace.host_calls() {
+        *calls.entry(func).or_insert(0) += 1;
     }
     let named = calls.into_iter().filter_map(|(key, calls)| {
         let host = trace.hosts.get(&key)?;

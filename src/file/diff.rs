@@ -249,10 +249,8 @@ fn ran(trace: &Trace) -> BTreeMap<u32, NamedFunction> {
 fn host_calls(a: &Trace, b: &Trace) -> Vec<HostCalls> {
     let mut calls = BTreeMap::<String, [u64; 2]>::new();
     for (side, trace) in [a, b].into_iter().enumerate() {
-        for record in trace.record_stream() {
-            if let Record::HostCall { func } = *record
-                && let Some(host) = trace.hosts.get(&func)
-            {
+        for func in trace.host_calls() {
+            if let Some(host) = trace.hosts.get(&func) {
                 calls.entry(format!("{}.{}", host.module, host.name)).or_default()[side] += 1;
             }
         }

@@ -14,8 +14,10 @@ pub const VERSION: u32 = 1;
 pub(super) const EFFECTS: u32 = 1;
 /// Feature bit of a file in which something ends as nothing did when version 1 was fixed.
 pub(super) const LATER_ENDS: u32 = 2;
+/// Feature bit of a file whose run had threads, or may have had.
+pub(super) const THREADS: u32 = 4;
 /// Feature bits that a reader of this version knows. A file with another one cannot be read.
-pub(super) const FEATURES: u32 = EFFECTS | LATER_ENDS;
+pub(super) const FEATURES: u32 = EFFECTS | LATER_ENDS | THREADS;
 /// Bytes of the head of the file.
 pub(super) const HEAD: usize = 20;
 /// First bytes of a frame.

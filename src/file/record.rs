@@ -18,7 +18,7 @@ use super::{
     checkpoints,
     contents::{Header, Outcome, Rest, Totals},
     effects,
-    frame::{ChunkKind, EFFECTS},
+    frame::{ChunkKind, EFFECTS, THREADS},
     objects,
     writer::{Recording, TraceWriter},
 };
@@ -115,7 +115,10 @@ fn record_as(
     let options = &options.clone().seeded(&wasm);
     let header = header(sample, &wasm, from_text, options);
     let header = objects::header_to_bytes(header).map_err(io::Error::other)?;
-    let recording = Recording::begin(file, if with_effects { EFFECTS } else { 0 })?;
+    let module = crate::module::Module::parse(&wasm[..]);
+    let has_threads = module.is_ok_and(|module| module.is_threaded());
+    let features = if with_effects { EFFECTS } else { 0 } | if has_threads { THREADS } else { 0 };
+    let recording = Recording::begin(file, features)?;
     let writer = recording.writer();
     let mut goes_on = writer.object(ChunkKind::Header, &header);
     if sample.is_embedded {

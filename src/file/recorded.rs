@@ -8,7 +8,7 @@ use crate::{
     module::Module,
     sandbox::{self, Run, RunOptions, Status},
     text,
-    trace::{Level, Record, Trace},
+    trace::{Level, Trace},
     tracer::{Timeout, replay_limits},
 };
 
@@ -171,8 +171,7 @@ pub(super) fn trace(reader: &Arc<Reader>, wasm: &[u8], level: Level, totals: Opt
 
 /// Fills in what can be told of a run whose outcome is not in the file.
 fn end_early(run: &mut Run) {
-    let records = run.trace.record_stream();
-    let host_calls = records.filter(|record| matches!(**record, Record::HostCall { .. })).count();
+    let host_calls = run.trace.host_calls().count();
     run.calls_cut = (host_calls as u64).saturating_sub(run.calls.len() as u64);
     run.status = if run.entries.is_empty() { Status::NothingRan } else { Status::Stopped };
     run.lost.push(Limitation::FileEnds);

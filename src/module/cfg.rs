@@ -222,6 +222,7 @@ fn targets(from: BlockIndex, exit: Exit) -> [Option<(BlockIndex, EdgeKind)>; 2] 
         | Exit::CallRef
         | Exit::Grow
         | Exit::Bulk
+        | Exit::Atomic(_)
         | Exit::Switch(_) => [Some((next, EdgeKind::Next)), None],
         Exit::Skip(to) | Exit::Br(to) | Exit::BrLoop(to) => [Some((to, EdgeKind::Jump)), None],
         Exit::BrIf(to) | Exit::BrOn(to) => [Some((next, EdgeKind::NotTaken)), Some((to, EdgeKind::Taken))],

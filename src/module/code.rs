@@ -68,6 +68,9 @@ pub enum Exit<B = BlockIndex, F = FuncIndex> {
     Grow,
     /// A bulk operation on memories or tables, then the next. Pulls a record.
     Bulk,
+    /// An atomic operator of a module that begins threads, then the next. Reads one bit: 0 where the host is
+    /// asked first.
+    Atomic(Meeting),
     /// `call_ref`, then the next.
     CallRef,
     /// `return_call_ref`.
@@ -82,6 +85,22 @@ pub enum Exit<B = BlockIndex, F = FuncIndex> {
     Catch(u32),
     /// `resume`, `suspend` and their kin: the next, or a handler of what was resumed, in [`Code::pads`].
     Switch(u32),
+}
+
+/// What an atomic operator asks of the host of threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meeting {
+    /// To wait until it is told.
+    Wait,
+    /// To tell those that wait.
+    Notify,
+    /// Whether another thread goes on.
+    Pass,
+}
+
+impl Meeting {
+    /// How many there are: each is a function of its own.
+    pub(crate) const COUNT: u32 = 3;
 }
 
 impl Exit {
@@ -134,6 +153,7 @@ impl<B, F> Exit<B, F> {
             Self::ReturnCallIndirect => Exit::ReturnCallIndirect,
             Self::Grow => Exit::Grow,
             Self::Bulk => Exit::Bulk,
+            Self::Atomic(meeting) => Exit::Atomic(meeting),
             Self::CallRef => Exit::CallRef,
             Self::ReturnCallRef => Exit::ReturnCallRef,
             Self::BrOn(to) => Exit::BrOn(block(to)),

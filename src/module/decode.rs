@@ -13,7 +13,8 @@ use std::sync::OnceLock;
 
 use wasmparser::{BinaryReader, BrTable, FunctionBody, Operator};
 
-use super::code::{Block, BranchTable, Code, Exit, Op, Pad, Takes, Ways};
+use super::atomic::{Action, Atomic};
+use super::code::{Block, BranchTable, Code, Exit, Meeting, Op, Pad, Takes, Ways};
 use super::{BlockIndex, CodeOffset, FuncIndex, OpIndex, Opcode, ParseError, ParseErrorKind};
 use handlers::Handlers;
 
@@ -24,6 +25,8 @@ pub(super) struct Space {
     pub(super) imported: u32,
     /// All functions.
     pub(super) functions: u32,
+    /// Whether the module begins threads.
+    pub(super) is_threaded: bool,
 }
 
 /// Decodes the body in `bytes`, which begins at byte `start` of the module.
@@ -227,6 +230,9 @@ impl Decoder {
             | Operator::TableCopy { .. }
             | Operator::TableInit { .. }
             | Operator::TableFill { .. } => self.split(Exit::Bulk),
+            operator if self.space.is_threaded && Atomic::of(operator).is_some() => {
+                self.atomic(operator);
+            }
             Operator::Throw { tag_index } => {
                 if self.open.is_some() {
                     self.thrown.push((BlockIndex(self.blocks.len() as u32), *tag_index));
@@ -245,6 +251,16 @@ impl Decoder {
             operator => self.call(operator)?,
         }
         Ok(())
+    }
+
+    /// An atomic operator where threads meet.
+    fn atomic(&mut self, operator: &Operator<'_>) {
+        match Atomic::of(operator).map(|atomic| atomic.action) {
+            Some(Action::Wait) => self.split(Exit::Atomic(Meeting::Wait)),
+            Some(Action::Notify) => self.split(Exit::Atomic(Meeting::Notify)),
+            Some(_) => self.split(Exit::Atomic(Meeting::Pass)),
+            None => {}
+        }
     }
 
     /// A call, if it is one.
@@ -423,7 +439,7 @@ impl Decoder {
         defined: fn(FuncIndex) -> Exit,
         imported: fn(FuncIndex) -> Exit,
     ) -> Result<Exit, ParseError> {
-        let Space { imported: imports, functions } = self.space;
+        let Space { imported: imports, functions, .. } = self.space;
         let func = FuncIndex(func);
         match func.0 {
             index if index < imports => Ok(imported(func)),

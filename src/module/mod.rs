@@ -33,6 +33,7 @@ mod place;
 mod sections;
 pub mod signatures;
 pub(crate) mod tags;
+pub(crate) mod threads;
 #[cfg(feature = "analysis")]
 pub mod view;
 pub(crate) mod weight;
@@ -44,7 +45,7 @@ use std::{
 };
 
 pub(crate) use code::Way;
-pub use code::{Block, BranchTable, Chain, Code, Exit, Op, Takes};
+pub use code::{Block, BranchTable, Chain, Code, Exit, Meeting, Op, Takes};
 #[cfg(feature = "analysis")]
 pub use demangle::demangled;
 pub use diagnosis::LoadError;
@@ -86,6 +87,8 @@ pub struct Module {
     imported: Box<[usize]>,
     codes: Box<[OnceLock<Decoded>]>,
     tags: Tags,
+    /// Whether it begins threads.
+    is_threaded: bool,
     names: OnceLock<Names>,
     /// What it is the program of.
     component: Option<Box<Component>>,
@@ -127,7 +130,8 @@ impl Module {
         let imported = sections.imports.iter().enumerate().filter_map(is_function).collect();
         let codes = sections.functions.iter().map(|_| OnceLock::new()).collect();
         let tags = Tags::of(&sections.types, &sections.imports, &sections.tags);
-        Ok(Self { bytes, sections, imported, codes, tags, names: OnceLock::new(), component })
+        let is_threaded = threads::begins_threads(&sections.imports);
+        Ok(Self { bytes, sections, imported, codes, tags, is_threaded, names: OnceLock::new(), component })
     }
 
     /// The component whose program this is.
@@ -148,6 +152,11 @@ impl Module {
     /// The file that it was read from: the module, or the component that it is in.
     pub fn bytes(&self) -> &Arc<[u8]> {
         &self.bytes
+    }
+
+    /// Whether it imports what begins a thread: its atomic operators are places where threads meet.
+    pub fn is_threaded(&self) -> bool {
+        self.is_threaded
     }
 
     /// Number of imported functions; the function space begins with them.
@@ -263,7 +272,11 @@ impl Module {
         decode::decode(
             bytes,
             body.start,
-            Space { imported: self.imported_functions(), functions: self.functions() },
+            Space {
+                imported: self.imported_functions(),
+                functions: self.functions(),
+                is_threaded: self.is_threaded,
+            },
         )
     }
 

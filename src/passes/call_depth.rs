@@ -4,13 +4,15 @@
 //! below a host function that called back count; host functions do not. A tail call enters a frame at the
 //! depth of the one that it replaces.
 
+use std::mem;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
     module::view::View,
     sandbox,
-    trace::{CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, Stretch, Visitor},
+    trace::{CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, Stretch, Threads, Visitor},
 };
 
 use super::{Cost, Pass, Replayed};
@@ -57,6 +59,8 @@ pub(super) struct Depths {
     below: Vec<u64>,
     /// An invocation began, and it is not known yet whether its first frame did.
     is_pending: bool,
+    /// The same three of the other threads.
+    threads: Threads<(u64, Vec<u64>, bool)>,
     /// Of the current entry point: greatest depth, sum of depths, frames.
     max: u64,
     sum: u64,
@@ -139,13 +143,19 @@ impl Visitor for Depths {
         self.is_pending = true;
     }
 
+    fn switch(&mut self, thread: u32) {
+        let mut here = (self.depth, mem::take(&mut self.below), self.is_pending);
+        self.threads.leave(thread, &mut here, |(_, below, _)| below.is_empty());
+        (self.depth, self.below, self.is_pending) = here;
+    }
+
     fn end(&mut self, end: &End) {
         if end.place().is_none_or(|place| place.depth > 0) {
             self.begin();
         }
         self.is_pending = false;
         self.depth = self.below.pop().unwrap_or(0);
-        if self.below.is_empty() {
+        if self.below.is_empty() && self.threads.is_main() {
             self.close();
         }
     }

@@ -10,7 +10,8 @@ use crate::{
     module::{CodeOffset, FuncIndex, Module, view::View},
     sandbox,
     trace::{
-        CallKind, Counter, Counts, End, ExecutedBlock, ExecutedFunction, FuncKey, ReplayError, Trace, Visitor,
+        CallKind, Counter, Counts, End, ExecutedBlock, ExecutedFunction, FuncKey, ReplayError, Threads,
+        Trace, Visitor,
     },
 };
 
@@ -140,12 +141,14 @@ pub struct Walker {
     /// For each frame of the function the block that ran last, with [`NONE`] for frames of others and below
     /// each invocation `None`.
     frames: Vec<Option<u32>>,
+    /// The same of the other threads.
+    threads: Threads<Vec<Option<u32>>>,
     flow: Flow,
 }
 
 impl Walker {
     fn new(func: FuncIndex) -> Self {
-        Self { func, frames: Vec::new(), flow: Flow::default() }
+        Self { func, frames: Vec::new(), threads: Threads::default(), flow: Flow::default() }
     }
 }
 
@@ -153,6 +156,10 @@ impl Visitor for Walker {
     #[inline(always)]
     fn patience(&self) -> u64 {
         u64::MAX
+    }
+
+    fn switch(&mut self, thread: u32) {
+        self.threads.leave(thread, &mut self.frames, Vec::is_empty);
     }
 
     fn block(&mut self, run: ExecutedBlock<'_>) {

@@ -5,12 +5,12 @@
 //! depth, and stacks beyond the number for the deepest known caller; both are counted. Host calls execute no
 //! instruction and do not show.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, mem};
 
 use crate::{
     module::{FuncIndex, view::View},
     sandbox,
-    trace::{CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, ReplayError, Trace, Visitor},
+    trace::{CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, ReplayError, Threads, Trace, Visitor},
 };
 
 use super::{Cost, Pass, Replayed};
@@ -96,6 +96,8 @@ pub struct Tree {
     frames: Vec<Option<Frame>>,
     /// Set by an invocation: the next block is the first of its first frame.
     pending: bool,
+    /// The same of the other threads.
+    threads: Threads<(Vec<Option<Frame>>, bool)>,
     merged: u64,
 }
 
@@ -184,6 +186,12 @@ impl Visitor for Tree {
     fn invoke(&mut self, _func: FuncKey) {
         self.frames.push(None);
         self.pending = true;
+    }
+
+    fn switch(&mut self, thread: u32) {
+        let mut here = (mem::take(&mut self.frames), self.pending);
+        self.threads.leave(thread, &mut here, |(frames, _)| frames.is_empty());
+        (self.frames, self.pending) = here;
     }
 
     fn end(&mut self, _end: &End) {

@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     module::FuncIndex,
+    trace::MAIN,
     tracer::{Caller, HostError, HostFn, Value},
 };
 
@@ -313,11 +314,15 @@ impl Import {
         answered: &Answered,
     ) -> Result<(), HostError> {
         let mut state = self.lock();
+        if state.clock.sleeps != state.world.rested {
+            state.world.rested = state.clock.sleeps;
+            call.rest();
+        }
         self.note_inner(&mut state, slot.is_some());
         if let Some(slot) = slot {
             self.log_end(&mut state, call, slot, std::mem::take(args), answered);
         }
-        answered.end.as_ref().map_or(Ok(()), |end| Err(end.apply(&mut state)))
+        answered.end.as_ref().map_or(Ok(()), |end| Err(end.apply(&mut state, call.thread())))
     }
 }
 
@@ -328,16 +333,16 @@ struct Answered {
 }
 
 impl CallEnd {
-    /// Notes in the state what a call ends, and gives the error that the engine ends it with.
-    fn apply(&self, state: &mut State) -> HostError {
+    /// Notes in the state what a call of a thread ends, and gives the error that the engine ends it with.
+    fn apply(&self, state: &mut State, thread: u32) -> HostError {
         match self {
             Self::Exit(code) => {
                 state.exit(*code);
-                HostError::new(format!("exit {code}"))
+                HostError::new(format!("exit {code}")).of_program()
             }
-            Self::Abort(message) => HostError::new(message),
+            Self::Abort(message) => HostError::new(message).of_program(),
             Self::Unwind(message) => {
-                state.is_unwound = true;
+                state.is_unwound |= thread == MAIN;
                 HostError::new(message)
             }
             Self::Throw(message) => {

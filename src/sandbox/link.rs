@@ -7,7 +7,7 @@
 
 use std::{
     iter,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use wasmparser::{DataKind, Operator, Payload, TypeRef};
@@ -17,7 +17,7 @@ use crate::{
         FuncIndex,
         component::{Component, Core},
     },
-    tracer::{FunctionImport, HostFn, Linker, Type, Value},
+    tracer::{Clock, FunctionImport, HostFn, Linker, Turns, Type, Value},
 };
 
 use super::{
@@ -42,13 +42,21 @@ pub(super) struct Link {
     layout: Layout,
     /// What imports without a telling name are taken for.
     usage: Usage,
+    /// By which threads take turns.
+    seed: u64,
     /// Imported globals that were linked, and those of type `f64`.
     globals: usize,
     doubles: usize,
 }
 
 impl Link {
-    pub(super) fn new(wasm: &[u8], state: Arc<Mutex<State>>, stubs: Stubs, functions: HostFunctions) -> Self {
+    pub(super) fn new(
+        wasm: &[u8],
+        state: Arc<Mutex<State>>,
+        stubs: Stubs,
+        functions: HostFunctions,
+        seed: u64,
+    ) -> Self {
         let component = Component::read(wasm).and_then(Result::ok);
         let core = Core::at(wasm, component.as_ref().map(|component| component.main.bytes.clone()));
         let mut facts = Facts::read(core);
@@ -62,7 +70,7 @@ impl Link {
             state.world.catching.setter = usage.setter().map(Into::into);
             state.world.realloc = component.and_then(|component| component.main.realloc);
         }
-        Self { state, stubs, functions, layout, usage, globals: 0, doubles: 0 }
+        Self { state, stubs, functions, layout, usage, seed, globals: 0, doubles: 0 }
     }
 
     /// Where things lie in the sample's memory.
@@ -219,8 +227,37 @@ impl Linker for Link {
         PAGES
     }
 
+    fn turns(&self) -> Turns {
+        Turns { seed: self.seed, clock: Arc::new(SandboxClock(Arc::clone(&self.state))) }
+    }
+
     fn contents(&mut self, len: u64) -> Vec<(u64, Vec<u8>)> {
         self.layout.contents(len)
+    }
+}
+
+/// The virtual clock, for threads that wait.
+struct SandboxClock(Arc<Mutex<State>>);
+
+impl SandboxClock {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clock for SandboxClock {
+    fn now(&self) -> u64 {
+        self.lock().clock.now_ns()
+    }
+
+    fn advance_to(&self, ns: u64) {
+        let mut state = self.lock();
+        let left = ns.saturating_sub(state.clock.now_ns());
+        if left > 0 {
+            state.clock.sleep(left);
+            // Others went on already.
+            state.world.rested = state.clock.sleeps;
+        }
     }
 }
 

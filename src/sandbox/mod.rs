@@ -110,7 +110,8 @@ pub(crate) fn run_with(wasm: &[u8], options: &RunOptions, manner: Manner) -> Res
     let mut state = State::new(options);
     state.journal.journal = recorder.clone().map(|recorder| recorder as Arc<dyn Journal>);
     let state = Arc::new(Mutex::new(state));
-    let mut link = Link::new(wasm, Arc::clone(&state), stubs, options.functions.clone());
+    let mut link =
+        Link::new(wasm, Arc::clone(&state), stubs, options.functions.clone(), options.seed.number());
     let tracer = Tracer::new(crate::Options::default().limits(options.limits.clone()).effects(effects));
     let session = tracer.load_with(
         wasm,

@@ -6,7 +6,7 @@ use crate::{
     limitation::{Cut, Limitation},
     text::cut,
     trace::{
-        Record, Trace,
+        Trace,
         effects::{Given, Origin},
     },
     tracer::Value,
@@ -250,7 +250,7 @@ impl State {
 
 /// Whether each host call of the trace, if that is in memory, is logged or counted.
 fn is_logged(trace: &Trace, log: &Log) -> bool {
-    let host_calls = trace.records.iter().filter(|record| matches!(record, Record::HostCall { .. })).count();
+    let host_calls = trace.host_calls().count();
     trace.records.is_empty() || host_calls as u64 == log.calls.len() as u64 + log.cut
 }
 

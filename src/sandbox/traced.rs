@@ -3,13 +3,13 @@
 //! What stands in the trace is all that is known: which exports were called and how each ended, and which
 //! host functions were called. Arguments, results, files and time are not in it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, mem, sync::Arc};
 
 use super::types::{Answer, Call, Entry, EntryEnd, EntryKind, MAX_CALLS, Run, Status};
 use crate::{
     limitation::Limitation,
     module::{CodeOffset, FuncIndex, Place},
-    trace::{Callee, End, FuncKey, Record, Trace, TracePosition},
+    trace::{Callee, End, FuncKey, Record, Threads, Trace, TracePosition},
     tracer::{Limit, Session},
 };
 
@@ -70,6 +70,8 @@ struct Reader<'t> {
     depth: usize,
     /// Host calls that have not returned: their positions in `calls`, if they have one.
     open: Vec<Option<usize>>,
+    /// The same two of the other threads.
+    threads: Threads<(usize, Vec<Option<usize>>)>,
     entries: Vec<Entry>,
     calls: Vec<Call>,
     calls_cut: u64,
@@ -89,6 +91,7 @@ impl<'t> Reader<'t> {
             names,
             depth: 0,
             open: Vec::new(),
+            threads: Threads::default(),
             entries: Vec::new(),
             calls: Vec::new(),
             calls_cut: 0,
@@ -98,7 +101,7 @@ impl<'t> Reader<'t> {
     fn record(&mut self, position: usize, record: &Record) {
         match record {
             Record::Invoke { func } => {
-                if self.depth == 0 {
+                if self.depth == 0 && self.threads.is_main() {
                     let entry = self.entry(*func);
                     self.entries.push(entry);
                 }
@@ -106,7 +109,7 @@ impl<'t> Reader<'t> {
             }
             Record::End(end) => {
                 self.depth = self.depth.saturating_sub(1);
-                if self.depth == 0 {
+                if self.depth == 0 && self.threads.is_main() {
                     self.end(end);
                 }
             }
@@ -115,6 +118,11 @@ impl<'t> Reader<'t> {
                 if let Some(call) = self.open.pop().flatten().and_then(|call| self.calls.get_mut(call)) {
                     call.ended = *failed;
                 }
+            }
+            Record::Switch { thread } => {
+                let mut here = (self.depth, mem::take(&mut self.open));
+                self.threads.leave(*thread, &mut here, |(depth, _)| *depth == 0);
+                (self.depth, self.open) = here;
             }
             _ => {}
         }
@@ -171,6 +179,9 @@ impl<'t> Reader<'t> {
 
     /// A call of a host function; those beyond [`MAX_CALLS`] are counted.
     fn call(&mut self, position: usize, key: FuncKey) {
+        if self.trace.is_meeting(key) {
+            return self.open.push(None);
+        }
         let Some(host) = self.trace.hosts.get(&key).filter(|_| self.calls.len() < MAX_CALLS) else {
             self.calls_cut += 1;
             self.open.push(None);

@@ -146,6 +146,12 @@ pub enum ReplayErrorKind {
         /// The limit.
         limit: usize,
     },
+    /// More threads at a time than [`MAX_THREADS`](super::MAX_THREADS).
+    #[error("more than {limit} threads at a time")]
+    TooManyThreads {
+        /// The limit.
+        limit: usize,
+    },
     /// More frames than [`MAX_FRAMES`](super::MAX_FRAMES).
     #[error("call stack exceeds the limit of {limit} frames")]
     TooDeep {

@@ -51,6 +51,11 @@ pub enum Event {
         /// Whether it failed, which ends the invocation that called it.
         failed: bool,
     },
+    /// Another thread goes on, on a stack of its own.
+    Switch {
+        /// Its number; 0 is the one that the host calls in.
+        thread: u32,
+    },
 }
 
 /// An executed instruction.
@@ -332,6 +337,10 @@ impl Visitor for Buffer {
 
     fn end(&mut self, end: &End) {
         self.items.push(Item::Event(Event::End(end.clone())));
+    }
+
+    fn switch(&mut self, thread: u32) {
+        self.items.push(Item::Event(Event::Switch { thread }));
     }
 
     fn wants_pause(&self) -> bool {

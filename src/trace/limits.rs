@@ -10,6 +10,9 @@ pub(super) const WORDS_PER_READ: usize = 8192;
 /// given far fewer.
 pub const MAX_FRAMES: usize = 1_000_000;
 
+/// Threads of a run that have begun and not ended: a stack each. Hardly any program has as many.
+pub const MAX_THREADS: usize = 1024;
+
 /// Most functions that the instances of a trace may define together: a table of 64 MiB.
 pub const MAX_FUNCTIONS: u32 = 1 << 24;
 

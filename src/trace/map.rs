@@ -9,7 +9,7 @@
 
 use std::{fmt, ops::Range, sync::Arc};
 
-use crate::module::{BlockIndex, Code, CodeOffset, Exit, FuncIndex, Module, Op, Way, tags::Tags};
+use crate::module::{BlockIndex, Code, CodeOffset, Exit, FuncIndex, Meeting, Module, Op, Way, tags::Tags};
 
 use super::limits::{MAX_BLOCKS, MAX_FUNCTIONS};
 use super::{FuncKey, InstanceIndex, ReplayErrorKind, Trace};
@@ -70,6 +70,8 @@ pub(super) enum Destination {
 /// All code that ran so far.
 pub(super) struct CodeMap<'t> {
     trace: &'t Trace,
+    /// Key of the first of the functions that atomic operators ask.
+    meetings: Option<FuncKey>,
     /// By first key.
     spans: Vec<Span<'t>>,
     /// For each slot (a defined function of an instance) its first block plus 1, or 0 if it was not entered.
@@ -108,7 +110,24 @@ impl<'t> CodeMap<'t> {
         }
         let (blocks, owners, tables, labels, loaded) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { trace, spans, entries: vec![0; slots as usize], blocks, owners, tables, labels, loaded })
+        let meetings = trace.meetings();
+        Ok(Self {
+            trace,
+            meetings,
+            spans,
+            entries: vec![0; slots as usize],
+            blocks,
+            owners,
+            tables,
+            labels,
+            loaded,
+        })
+    }
+
+    /// The key of the function that an atomic operator of this kind may ask.
+    #[inline(always)]
+    pub(super) fn meeting(&self, meeting: Meeting) -> Option<u32> {
+        self.meetings.map(|first| first.0 + meeting as u32)
     }
 
     /// What a key leads to.

@@ -55,6 +55,11 @@ pub enum Record {
         /// Number of bytes or elements.
         len: u64,
     },
+    /// Another thread goes on: what follows is on its stack. Comes while the host runs.
+    Switch {
+        /// Its number; 0 is the one that the host calls in.
+        thread: u32,
+    },
 }
 
 impl Record {
@@ -67,6 +72,7 @@ impl Record {
             Self::HostReturn { .. } => "HostReturn",
             Self::Grow { .. } => "Grow",
             Self::Bulk { .. } => "Bulk",
+            Self::Switch { .. } => "Switch",
         }
     }
 }

@@ -29,7 +29,7 @@
 
 use wasmspoor_hooks::recorder::stream;
 
-use crate::module::{Exit, Way, tags::Tags};
+use crate::module::{Exit, Meeting, Way, tags::Tags};
 
 use super::CallKind;
 
@@ -92,6 +92,9 @@ pub(crate) trait Walker {
     fn decided(&mut self) -> Result<(), Self::Stop> {
         Ok(())
     }
+
+    /// The key of the function that an atomic operator of this kind may ask; `None` if it asks nobody.
+    fn meeting(&self, meeting: Meeting) -> Option<u32>;
 
     /// A defined function is called.
     fn call(&mut self, from: Self::Block, call: Call<Self::Func>) -> Result<Self::Block, Self::Stop>;
@@ -177,6 +180,14 @@ pub(crate) fn step<W: Walker>(
         Exit::ReturnCallImport(_) => call_target(walker, from, CallKind::Import, true),
         Exit::ReturnCallIndirect => call_target(walker, from, CallKind::Indirect, true),
         Exit::Grow | Exit::Bulk => walker.record(from),
+        Exit::Atomic(meeting) => match walker.meeting(meeting) {
+            None => walker.silent().map(|()| W::next(from)),
+            Some(key) if !walker.bit()? => {
+                walker.decided()?;
+                walker.host(from, Call { callee: key, kind: CallKind::Import, is_tail: false })
+            }
+            Some(_) => Ok(W::next(from)),
+        },
         Exit::Throw => walker.throw(from),
         // Landing pads are passed by `land`. The engine lacks the others: a run ends where it comes to one.
         Exit::CallRef | Exit::ReturnCallRef | Exit::BrOn(_) | Exit::Catch(_) | Exit::Switch(_) => {

@@ -104,6 +104,10 @@ pub trait Visitor {
     /// unless it returned.
     fn end(&mut self, _end: &End) {}
 
+    /// Another thread goes on, on a stack of its own: what follows is on that. 0 is the thread that the host
+    /// calls in; others are begun by an invocation, and end with it unless another follows.
+    fn switch(&mut self, _thread: u32) {}
+
     /// Replay may tell it of a [`Stretch`] of fewer instructions than this in place of the blocks in it, and
     /// does not ask within whether it [wants a pause](Self::wants_pause). By default 0: each block is told.
     fn patience(&self) -> u64 {
@@ -237,6 +241,11 @@ impl<A: Visitor, B: Visitor> Visitor for (A, B) {
     fn end(&mut self, end: &End) {
         self.0.end(end);
         self.1.end(end);
+    }
+
+    fn switch(&mut self, thread: u32) {
+        self.0.switch(thread);
+        self.1.switch(thread);
     }
 
     #[inline(always)]

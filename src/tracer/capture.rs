@@ -8,6 +8,7 @@
 
 use std::{
     collections::{HashSet, VecDeque},
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,7 +18,7 @@ use wasmspoor_hooks::recorder::{self, Event};
 use crate::{
     module::lower::{Exceptions, Sites, Stop},
     trace::{
-        FuncKey, Record, Trap, Words,
+        End, FuncKey, Record, TracePosition, Trap, Words,
         effects::{Effect, Effects},
     },
 };
@@ -110,6 +111,9 @@ pub(super) struct Capture {
     escaped: Option<recorder::Thrown>,
     /// Why the invocation that ended last trapped.
     last_trap: Option<Trap>,
+    /// A wait failed that nobody could end, and where; or the thread that is ended waited so.
+    deadlock: Option<(u32, u32)>,
+    is_deadlock: bool,
     /// Host functions that were called, by their keys.
     hosts: HashSet<u32>,
 }
@@ -184,6 +188,8 @@ impl Capture {
             thrown: None,
             escaped: None,
             last_trap: None,
+            deadlock: None,
+            is_deadlock: false,
             hosts: HashSet::new(),
         }
     }
@@ -338,6 +344,22 @@ impl Capture {
     pub(super) fn set_sites(&mut self, sites: Sites, first_key: FuncKey, exceptions: Option<Exceptions>) {
         self.sites = Some((sites, first_key));
         self.exceptions = exceptions;
+    }
+
+    /// The host function that runs fails because the caller waits for ever: the position of the function, and
+    /// the offset in its body.
+    pub(super) fn note_deadlock(&mut self, place: (u32, u32)) {
+        (self.deadlock, self.is_deadlock) = (Some(place), true);
+    }
+
+    /// The invocation that is ended next waits for ever.
+    pub(super) fn deadlock(&mut self) {
+        self.is_deadlock = true;
+    }
+
+    /// Where an invocation ended by a wait that nobody could end, once.
+    pub(super) fn take_deadlock(&mut self) -> Option<(u32, u32)> {
+        self.deadlock.take()
     }
 
     /// The exception that left the invocation that ended last, once.
@@ -574,6 +596,13 @@ impl recorder::Sink for Capture {
             _ => {}
         }
         let mut record = Record::from(event);
+        if let Record::End(end @ End::HostError) = &mut record
+            && mem::take(&mut self.is_deadlock)
+        {
+            let (bits, calls) = (decisions, self.last_place.map_or(0, |place| place.calls));
+            let at = TracePosition { bits, calls, depth: 1, site: None };
+            *end = End::Trapped { code: Trap::Deadlock, at };
+        }
         if let Record::End(end) = &mut record {
             self.last_trap = trap_of(end, stop);
         }

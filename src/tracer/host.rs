@@ -20,6 +20,7 @@ use super::limits::NESTING;
 use super::{
     capture::{Capture, Moment},
     limits::Limits,
+    threads::Threads,
     value::{Type, Value, to_engine},
 };
 
@@ -42,12 +43,24 @@ impl<F: Fn(&mut Caller<'_>) -> Result<(), HostError> + Send + Sync> HostFn for F
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostError {
     message: String,
+    ends_program: bool,
 }
 
 impl HostError {
     /// Creates an error with a message for people.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+        Self { message: message.into(), ends_program: false }
+    }
+
+    /// Ends all threads of the program, and not only the one that called.
+    pub(crate) fn of_program(mut self) -> Self {
+        self.ends_program = true;
+        self
+    }
+
+    /// Whether all threads end.
+    pub(crate) fn ends_program(&self) -> bool {
+        self.ends_program
     }
 }
 
@@ -63,7 +76,7 @@ impl engine::errors::HostError for HostError {}
 
 /// One call of a host function, as that function sees it.
 pub struct Caller<'a> {
-    caller: engine::Caller<'a, Host>,
+    pub(super) caller: engine::Caller<'a, Host>,
     args: Vec<Value>,
     results: &'a mut [engine::Val],
     /// The types of the results.
@@ -179,6 +192,13 @@ impl Caller<'_> {
         self.caller.get_export(export).is_some_and(|export| export.into_func().is_some())
     }
 
+    /// Types of parameters and results of an exported function.
+    pub(crate) fn function_type(&self, export: &str) -> Option<(Vec<Type>, Vec<Type>)> {
+        let ty = self.caller.get_export(export)?.into_func()?.ty(&self.caller);
+        let of = |types: &[engine::ValType]| types.iter().map(|&ty| Type::from(ty)).collect();
+        Some((of(ty.params()), of(ty.results())))
+    }
+
     /// Calls the function at `index` of the caller's table, which is the first that is imported or exported.
     pub(crate) fn invoke_indirect(&mut self, index: u64, args: &[Value]) -> Result<Vec<Value>, HostError> {
         let table = self.caller.data().table;
@@ -203,13 +223,22 @@ impl Caller<'_> {
             )));
         }
         self.caller.data_mut().nesting += 1;
+        // Not across a frame of the host.
+        let could_suspend = self.may_suspend(false);
         let result = call(&mut self.caller, func, args);
+        self.may_suspend(could_suspend);
         self.caller.data_mut().nesting -= 1;
         result.map_err(|error| match error {
             CallError::Arguments(message) => HostError::new(message),
             CallError::Engine(error) => HostError::new(error.to_string()),
             CallError::Thrown(_) => HostError::new("an exception was not caught"),
         })
+    }
+
+    /// Sets whether the thread that runs can be suspended; gives whether it could.
+    fn may_suspend(&mut self, may: bool) -> bool {
+        let threads = self.caller.data_mut().threads.as_mut();
+        threads.is_some_and(|threads| std::mem::replace(&mut threads.can_suspend, may))
     }
 
     /// Length of the caller's memory in bytes.
@@ -267,7 +296,7 @@ pub(super) fn func_of(element: engine::Ref) -> Option<engine::Func> {
 }
 
 /// Values of these types as they are seen outside.
-fn see(types: &[Type], values: &[engine::Val]) -> Vec<Value> {
+pub(super) fn see(types: &[Type], values: &[engine::Val]) -> Vec<Value> {
     types.iter().zip(values).map(|(ty, value)| ty.see(value)).collect()
 }
 
@@ -290,20 +319,9 @@ pub(super) fn call(
     func: engine::Func,
     args: &[Value],
 ) -> Result<Vec<Value>, CallError> {
+    let args = arguments(store.as_context(), func, args)?;
     let ty = func.ty(store.as_context());
-    let (params, returned) = store.as_context().data().types(func, &ty);
-    if params.len() != args.len() {
-        return Err(CallError::Arguments(format!(
-            "{} arguments given; the function takes {}",
-            args.len(),
-            params.len()
-        )));
-    }
-    let args = params.iter().zip(args).enumerate().map(|(index, (&ty, &value))| {
-        let misfit = || CallError::Arguments(format!("argument {index}, {value}, is not of type {ty}"));
-        to_engine(value, ty).ok_or_else(misfit)
-    });
-    let args = args.collect::<Result<Vec<_>, _>>()?;
+    let (_, returned) = store.as_context().data().types(func, &ty);
     let mut results: Vec<_> = ty.results().iter().map(|&ty| engine::Val::default_for_ty(ty)).collect();
     if let Some(capture) = store.capture() {
         capture.effect(|| Effect::Arguments(args.iter().map(to_val).collect()));
@@ -316,6 +334,28 @@ pub(super) fn call(
         capture.effect_of_last(|| Effect::Results(results.iter().map(to_val).collect()));
     }
     Ok(see(&returned, &results))
+}
+
+/// The arguments of a call of `func`, for the engine.
+pub(super) fn arguments(
+    store: impl engine::AsContext<Data = Host>,
+    func: engine::Func,
+    args: &[Value],
+) -> Result<Vec<engine::Val>, CallError> {
+    let ty = func.ty(store.as_context());
+    let (params, _) = store.as_context().data().types(func, &ty);
+    if params.len() != args.len() {
+        return Err(CallError::Arguments(format!(
+            "{} arguments given; the function takes {}",
+            args.len(),
+            params.len()
+        )));
+    }
+    let args = params.iter().zip(args).enumerate().map(|(index, (&ty, &value))| {
+        let misfit = || CallError::Arguments(format!("argument {index}, {value}, is not of type {ty}"));
+        to_engine(value, ty).ok_or_else(misfit)
+    });
+    args.collect()
 }
 
 /// A store whose recorder can be reached.
@@ -377,6 +417,11 @@ pub(super) fn func(
         }
         body.call(&mut call).map_err(engine::Error::host)?;
         let Caller { caller, results, .. } = &mut call;
+        if !caller.recorder_mut().is_stopping()
+            && caller.data_mut().threads.as_mut().is_some_and(|threads| threads.suspends(results))
+        {
+            return Err(engine::Error::host(engine::recorder::threads::Suspended));
+        }
         if let Some(capture) = capture(caller) {
             capture.effect(|| Effect::Results(results.iter().map(to_val).collect()));
         }
@@ -393,7 +438,7 @@ fn over() -> engine::Error {
     engine::Error::host(HostError::new("a limit was reached"))
 }
 
-fn capture<'a>(caller: &'a mut engine::Caller<'_, Host>) -> Option<&'a mut Capture> {
+pub(super) fn capture<'a>(caller: &'a mut engine::Caller<'_, Host>) -> Option<&'a mut Capture> {
     let sink: &mut dyn std::any::Any = caller.recorder_mut().sink_mut();
     sink.downcast_mut()
 }
@@ -431,6 +476,8 @@ pub(super) struct Host {
     sample: (Arc<Module>, u32),
     /// Calls back into the sample that have not returned.
     nesting: u32,
+    /// Of a sample that begins threads.
+    pub(super) threads: Option<Threads>,
     memory_bytes: u64,
     memory_limit: u64,
     table_elements: u64,
@@ -448,6 +495,7 @@ impl Host {
             table: None,
             names: Arc::default(),
             nesting: 0,
+            threads: None,
             memory_bytes: 0,
             memory_limit: limits.memory_pages.saturating_mul(1 << 16),
             table_elements: 0,

@@ -17,14 +17,15 @@ mod unwind;
 
 use std::{
     collections::{HashMap, VecDeque},
+    mem,
     sync::Arc,
 };
 
 use super::limits::COUNTED_FRAMES;
 use crate::{
-    module::{Block, BlockIndex, Chain, Code, FuncIndex, Module},
+    module::{Block, BlockIndex, Chain, Code, FuncIndex, Meeting, Module},
     trace::{
-        FuncKey, Record, Window,
+        FuncKey, Record, Threads, Window,
         step::{Call, Landed, Misfit, Walker, land, step, thrown},
     },
 };
@@ -58,6 +59,8 @@ pub(super) struct InstructionCounter {
     at: At,
     frames: Vec<Place>,
     invocations: Vec<Invocation>,
+    /// Frames and invocations of the other threads.
+    threads: Threads<(Vec<Place>, Vec<Invocation>)>,
     /// The stream did not fit the code: it counts no more.
     is_lost: bool,
     seen: Seen,
@@ -98,6 +101,7 @@ enum AfterHost {
 enum Known {
     Invoke(FuncKey),
     HostReturn,
+    Switch(u32),
     Other,
 }
 
@@ -106,8 +110,9 @@ enum Known {
 struct Ends {
     /// By the position of their `Invoke`: decisions at the end, and the position of the `End`.
     ends: HashMap<usize, (u64, usize)>,
-    /// Positions of the `Invoke`s of those that the run is in.
+    /// Positions of the `Invoke`s of those that the run is in, and those of the other threads.
     open: Vec<usize>,
+    threads: Threads<Vec<usize>>,
 }
 
 /// Why the walk stops for now.
@@ -139,6 +144,7 @@ impl InstructionCounter {
             at: At::Outside,
             frames: Vec::new(),
             invocations: Vec::new(),
+            threads: Threads::default(),
             is_lost: false,
             seen: Seen::default(),
             memo: Memo::new(),
@@ -170,7 +176,7 @@ impl InstructionCounter {
         match record {
             Record::Invoke { .. } => {
                 self.ends.open.push(position);
-                is_top = self.ends.open.len() == 1;
+                is_top = self.ends.open.len() == 1 && self.ends.threads.is_main();
             }
             Record::End(_) => {
                 if let Some(begun_at) = self.ends.open.pop()
@@ -178,6 +184,9 @@ impl InstructionCounter {
                 {
                     self.ends.ends.insert(begun_at, (decisions, position));
                 }
+            }
+            Record::Switch { thread } => {
+                self.ends.threads.leave(*thread, &mut self.ends.open, Vec::is_empty);
             }
             _ => {}
         }
@@ -340,6 +349,10 @@ impl InstructionCounter {
         match (self.record(), self.invocations.last_mut().map(|invocation| &mut invocation.after_host)) {
             (None, _) => return Err(Stop::Dry),
             (Some(Known::Invoke(func)), _) => return self.invoke(func),
+            (Some(Known::Switch(thread)), _) => {
+                self.next_record += 1;
+                self.switch(thread);
+            }
             (Some(Known::HostReturn), Some(after)) => {
                 self.next_record += 1;
                 match after.take() {
@@ -356,10 +369,18 @@ impl InstructionCounter {
         Ok(())
     }
 
+    /// Another thread goes on.
+    fn switch(&mut self, thread: u32) {
+        let mut here = (mem::take(&mut self.frames), mem::take(&mut self.invocations));
+        self.threads.leave(thread, &mut here, |(_, invocations)| invocations.is_empty());
+        (self.frames, self.invocations) = here;
+        self.memo.drop_trail();
+    }
+
     fn invoke(&mut self, func: FuncKey) -> Result<(), Stop> {
         let begun_at = self.next_record;
         self.next_record += 1;
-        if self.invocations.is_empty() {
+        if self.invocations.is_empty() && self.threads.is_main() {
             self.entries += 1;
             self.entry_began = self.total();
         }
@@ -510,6 +531,12 @@ impl Walker for Steps<'_, '_> {
     }
 
     #[inline(always)]
+    fn meeting(&self, _: Meeting) -> Option<u32> {
+        // Of which function the record is nobody asks here.
+        Some(0)
+    }
+
+    #[inline(always)]
     fn call(&mut self, from: BlockIndex, call: Call<FuncIndex>) -> Result<BlockIndex, Stop> {
         if !call.is_tail {
             if self.counter.frames.len() >= COUNTED_FRAMES {
@@ -563,6 +590,7 @@ impl Known {
         match record {
             Record::Invoke { func } => Self::Invoke(*func),
             Record::HostReturn { .. } => Self::HostReturn,
+            Record::Switch { thread } => Self::Switch(*thread),
             _ => Self::Other,
         }
     }

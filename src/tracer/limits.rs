@@ -30,6 +30,28 @@ pub(super) const BATCH_RECORDS: usize = 1 << 13;
 /// thread may have 2 MiB.
 pub(super) const NESTING: u32 = 32;
 
+/// Threads of a session that have begun and not ended: each may have a stack of 16 MiB, so a GiB.
+pub(super) const THREADS_AT_ONCE: usize = 64;
+
+/// Threads that a session begins in all: each leaves a few records.
+pub(super) const THREADS_IN_ALL: u32 = 1 << 14;
+
+/// Atomic operators after which a thread gives way at least: a lock that is spun for costs less than a
+/// thousand instructions then.
+pub(super) const SHORTEST_TURN: u64 = 16;
+/// Atomic operators after which it does at most: a lock that is held for one turn is waited for no longer.
+pub(super) const LONGEST_TURN: u64 = 128;
+/// Atomic operators between two questions whether there is somebody to give way to, of a thread that is
+/// alone: they cost nothing then.
+pub(super) const TURN_ALONE: u64 = 1024;
+
+/// Times that the clock goes on for threads that wait or sleep after the entry point has ended: enough for
+/// what is left to do, and not for one that sleeps in a loop for ever.
+pub(super) const WAKES_AFTER_MAIN: u32 = 64;
+
+/// Deadlocks of a session that are told: those after are alike.
+pub(super) const DEADLOCKS_KEPT: usize = 8;
+
 /// New basic blocks that a part of an entry must have shown for the entry to go on beyond its budget: a few
 /// are found by any loop that runs long.
 pub(super) const NEWS: u64 = 32;

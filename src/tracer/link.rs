@@ -11,7 +11,7 @@ use std::{
 use wasmspoor_hooks as engine;
 
 use crate::{
-    module::{FuncIndex, FuncType, LoadError, Module},
+    module::{FuncIndex, FuncType, LoadError, Meeting, Module},
     trace::{
         self, FuncKey,
         effects::{Effect, Imported, MemoryShape, TableShape},
@@ -21,6 +21,7 @@ use crate::{
 use super::{
     host::{self, Host, HostFn, Names},
     limits::Limits,
+    threads::{OwnClock, Threads, Turns},
     value::{Type, Value, to_engine},
 };
 
@@ -52,6 +53,11 @@ pub(crate) trait Linker {
         0
     }
 
+    /// By what threads take turns, of a sample that begins some.
+    fn turns(&self) -> Turns {
+        Turns { seed: 0, clock: Arc::new(OwnClock::default()) }
+    }
+
     /// Bytes that imported memory holds before anything runs: address and bytes.
     fn contents(&mut self, _len: u64) -> Vec<(u64, Vec<u8>)> {
         Vec::new()
@@ -76,6 +82,9 @@ pub(super) fn imports(
     linker: &mut dyn Linker,
 ) -> Result<Imports, LoadError> {
     let (mut imports, mut hosts) = (Vec::new(), BTreeMap::new());
+    if sample.is_threaded() {
+        store.data_mut().threads = Some(Threads::new(linker.turns()));
+    }
     for import in compiled.imports() {
         let (module, name) = (import.module(), import.name());
         let refused =
@@ -89,11 +98,15 @@ pub(super) fn imports(
                     FuncKey(store.next_func_key()),
                     trace::Host { module: module.into(), name: name.into() },
                 );
-                let declared = sample.func_type(FuncIndex(index));
+                let declared =
+                    sample.func_type(FuncIndex(index)).filter(|_| meeting(sample, index).is_none());
                 let params = Type::all(ty.params(), declared.map(FuncType::params));
                 let results = Type::all(ty.results(), declared.map(FuncType::results));
                 let import = FunctionImport { index, module, name, params, results };
-                let body = linker.function(&import);
+                let body = match meeting(sample, index) {
+                    Some(meeting) => Some(Arc::new(meeting) as Arc<dyn HostFn>),
+                    None => linker.function(&import),
+                };
                 let FunctionImport { params, results, .. } = import;
                 host::func(store, ty.clone(), (params, results), body).into()
             }
@@ -134,8 +147,25 @@ pub(super) fn imports(
     Ok((imports, hosts))
 }
 
+/// The function of ours that is imported at this index, if it is none of the sample's.
+fn meeting(sample: &Module, index: u32) -> Option<Meeting> {
+    match index.checked_sub(sample.imported_functions())? {
+        0 => Some(Meeting::Wait),
+        1 => Some(Meeting::Notify),
+        _ => Some(Meeting::Pass),
+    }
+}
+
 /// The imports as numbers of the store, in the order in which they were made.
-pub(super) fn numbered(hosts: &BTreeMap<FuncKey, trace::Host>, imports: &[engine::Extern]) -> Vec<Imported> {
+pub(super) fn numbered(
+    hosts: &BTreeMap<FuncKey, trace::Host>,
+    imports: &[engine::Extern],
+    sample: &Module,
+) -> Vec<Imported> {
+    // Those of ours come last.
+    let own = imports.iter().filter(|import| matches!(import, engine::Extern::Func(_))).count();
+    let own = own.saturating_sub(sample.imported_functions() as usize);
+    let imports = &imports[..imports.len() - own];
     let (mut keys, mut memories, mut tables, mut globals) = (hosts.keys(), 0.., 0.., 0..);
     let number = |import: &engine::Extern| {
         Some(match import {

@@ -12,17 +12,20 @@ mod host;
 mod instruction_counter;
 mod limits;
 mod link;
+mod meetings;
 mod memory;
 mod outcome;
+mod schedule;
 mod session;
 mod sink;
 mod snapshot;
+mod threads;
 mod told;
 mod value;
 
 use std::{any::Any, collections::HashMap, fmt, sync::Arc, time::Instant};
 
-use wasmspoor_hooks as engine;
+use wasmspoor_hooks::{self as engine, recorder::bounds::Made};
 
 use crate::{
     module::{
@@ -42,6 +45,7 @@ pub use self::{
     outcome::{InvokeError, Outcome},
     session::Session,
     sink::Timeout,
+    threads::Blocked,
     value::{Type, Value, ValueError},
 };
 use self::{
@@ -56,6 +60,7 @@ pub(crate) use self::{
     session::TableFunction,
     sink::{Batch, StreamSink},
     snapshot::Snapshot,
+    threads::{Clock, Start, Turns},
 };
 
 /// How to run a sample.
@@ -244,28 +249,28 @@ impl Tracer {
     /// Gives the module to an engine: as it is, or written anew if the engine refuses it so. If that fails,
     /// what the engine says, and why it cannot be written anew.
     fn compile(&self, sample: &Module, heavy: &Heavy) -> Result<Compiled, (String, Option<String>)> {
-        let compile = |wasm: &[u8], exceptions: Option<&Exceptions>| {
-            let mut config = self.config(heavy, wasm.len());
-            if let Some(exceptions) = exceptions {
-                config.made(Arc::clone(&exceptions.made));
+        let compile = |wasm: &[u8], made: Option<&Arc<Made>>, more_imports: u32| {
+            let mut config = self.config(heavy, wasm.len(), more_imports);
+            if let Some(made) = made {
+                config.made(Arc::clone(made));
             }
             let engine = engine::Engine::new(&config);
             let compiled = engine::Module::new(&engine, wasm).map_err(|error| error.to_string())?;
             Ok((engine, compiled))
         };
-        let message = match compile(sample.core().bytes, None) {
+        let message = match compile(sample.core().bytes, None, 0) {
             Ok((engine, compiled)) => return Ok((engine, compiled, None)),
             Err(message) => message,
         };
         let lowered = lower(sample, heavy).map_err(|refused| (message, reason(&refused)))?;
-        let compiled = compile(&lowered.wasm, lowered.exceptions.as_ref());
+        let compiled = compile(&lowered.wasm, lowered.made.as_ref(), lowered.more_imports);
         let why =
             |message: &String| Some(format!("the engine refuses what was written in its place: {message}"));
         let (engine, compiled) = compiled.map_err(|message| (message.clone(), why(&message)))?;
         Ok((engine, compiled, Some((lowered.sites, lowered.exceptions))))
     }
 
-    fn config(&self, heavy: &Heavy, len_bytes: usize) -> engine::Config {
+    fn config(&self, heavy: &Heavy, len_bytes: usize, more_imports: u32) -> engine::Config {
         let limits = &self.options.limits;
         let mut config = engine::Config::default();
         config.record(true).wasm_custom_page_sizes(true).wasm_wide_arithmetic(true);
@@ -274,7 +279,7 @@ impl Tracer {
         config.set_min_stack_height(1 << 10);
         config.set_max_stack_height(limits.stack_bytes.max(1 << 10));
         let bytes = MIN_CODE.saturating_add(len_bytes.saturating_mul(CODE_PER_BYTE)).min(MAX_CODE);
-        let refused = heavy.functions().iter().map(|(func, _)| func.0).collect();
+        let refused = heavy.functions().iter().map(|(func, _)| func.0.saturating_add(more_imports)).collect();
         let memory = usize::try_from(limits.memory_pages.saturating_mul(1 << 16)).ok();
         config.bounds(engine::recorder::bounds::Bounds { refused, bytes: Some(bytes), memory });
         config

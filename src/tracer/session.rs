@@ -12,7 +12,7 @@ use wasmspoor_hooks as engine;
 
 use crate::{
     module::{CodeOffset, FuncIndex, FuncType, Module, Place, tags::places, weight::Heavy},
-    trace::{Callee, FuncKey, Trace, effects::Effect},
+    trace::{Callee, FuncKey, Trace, Trap, effects::Effect},
 };
 
 use super::{
@@ -76,13 +76,21 @@ impl Session {
             return Err(InvokeError::Started);
         }
         let imports = std::mem::take(&mut self.imports);
-        let linked = link::numbered(&self.trace.hosts, &imports);
+        let linked = link::numbered(&self.trace.hosts, &imports, &self.trace.modules[0]);
         self.capture().effect(|| Effect::Instance(linked));
         let ran_before = self.capture().has_run();
         match engine::Instance::new(&mut self.store, &self.compiled, &imports) {
             Ok(instance) => {
                 if let Some(thrown) = self.capture().take_thrown() {
                     return Ok(self.thrown(&thrown));
+                }
+                self.prepare_threads(instance);
+                if let Some(start) = self.start_beside(instance) {
+                    let outcome = self.call_beside(start, &[])?;
+                    if !matches!(outcome, Outcome::Returned(_)) {
+                        self.end_threads();
+                        return Ok(outcome);
+                    }
                 }
                 self.instance = Some(instance);
                 self.find_table(instance);
@@ -120,7 +128,20 @@ impl Session {
         self.call(func, args)
     }
 
+    /// The start function, if the engine did not run it because threads may.
+    fn start_beside(&self, instance: engine::Instance) -> Option<engine::Func> {
+        let module = self.module();
+        let (start, first_key) = (module.start()?, self.trace.instances[0].first_key.0);
+        let is_lowered = self.trace.meetings().is_some();
+        let more = first_key.saturating_sub(module.imported_functions());
+        instance.func_at(&self.store, start.0.checked_add(more)?).filter(|_| is_lowered)
+    }
+
     fn call(&mut self, func: engine::Func, args: &[Value]) -> Result<Outcome, InvokeError> {
+        let is_own = func.key() >= self.trace.instances[0].first_key.0;
+        if self.store.data().threads.is_some() && is_own {
+            return self.call_beside(func, args);
+        }
         match host::call(&mut self.store, func, args) {
             Ok(results) => Ok(Outcome::Returned(results)),
             Err(CallError::Arguments(message)) => Err(InvokeError::Arguments(message)),
@@ -271,6 +292,7 @@ impl Session {
 
     /// Returns to a state of this session.
     pub(crate) fn restore(&mut self, snapshot: &Snapshot) {
+        self.end_threads();
         snapshot.restore(&mut self.store);
         self.capture().effect(|| Effect::Restore { state: snapshot.number });
     }
@@ -388,6 +410,7 @@ impl Session {
 
     /// Ends the session and returns what was recorded.
     pub fn finish(mut self) -> Trace {
+        self.end_threads();
         let recorder = self.store.recorder_mut();
         recorder.drain();
         let (decisions, calls) = (recorder.decisions(), recorder.calls());
@@ -405,12 +428,12 @@ impl Session {
         self.trace
     }
 
-    fn capture(&mut self) -> &mut Capture {
+    pub(super) fn capture(&mut self) -> &mut Capture {
         capture(&mut self.store)
     }
 
     /// Tells an error of the engine as the way an invocation ended.
-    fn outcome(&mut self, error: engine::Error) -> Outcome {
+    pub(super) fn outcome(&mut self, error: engine::Error) -> Outcome {
         let (limit, place) = (self.capture().entry_stopped_by(), self.capture().last_place());
         let site =
             place.and_then(|place| place.site).and_then(|(key, offset)| self.site(FuncKey(key), offset));
@@ -422,6 +445,10 @@ impl Session {
                 Outcome::Trapped { code: trap.unwrap_or_else(|| told::to_trap(code)), site }
             }
             (None, None) if error.downcast_ref::<HostError>().is_some() => {
+                if let Some((position, offset)) = self.capture().take_deadlock() {
+                    let site = self.place_at(position, offset);
+                    return Outcome::Trapped { code: Trap::Deadlock, site };
+                }
                 match self.capture().take_escaped() {
                     Some(thrown) => self.thrown(&thrown),
                     None => Outcome::HostError { message: message(), site },
@@ -432,7 +459,7 @@ impl Session {
     }
 
     /// An exception left an entry.
-    fn thrown(&mut self, thrown: &engine::recorder::Thrown) -> Outcome {
+    pub(super) fn thrown(&mut self, thrown: &engine::recorder::Thrown) -> Outcome {
         let place = self.capture().place_of(thrown);
         let module = self.module();
         let number = thrown.pending.wrapping_sub(1);
@@ -440,12 +467,16 @@ impl Session {
         let params = module.tag_params(number);
         let operand = |(&ty, place): (_, u8)| value::of_bits(ty, thrown.exception >> (8 * u32::from(place)));
         let operands = places(params).map(|places| params.iter().zip(places).filter_map(operand).collect());
-        let site = place.and_then(|(position, offset)| {
-            let function = FuncIndex(module.imported_functions().checked_add(position)?);
-            Some(Place { function, offset: CodeOffset(module.body(function)?.start + offset) })
-        });
+        let site = place.and_then(|(position, offset)| self.place_at(position, offset));
         let name = module.tag_name(number).map(ToOwned::to_owned);
         Outcome::Thrown { tag, name, operands: operands.unwrap_or_default(), site }
+    }
+
+    /// The place at an offset in the body of the defined function at a position.
+    fn place_at(&self, position: u32, offset: u32) -> Option<Place> {
+        let module = self.module();
+        let function = FuncIndex(module.imported_functions().checked_add(position)?);
+        Some(Place { function, offset: CodeOffset(module.body(function)?.start.checked_add(offset)?) })
     }
 
     fn site(&self, key: FuncKey, offset: u32) -> Option<Place> {

@@ -17,6 +17,7 @@ impl From<Event> for Record {
             Event::HostReturn { failed } => Self::HostReturn { failed },
             Event::Grow { delta, result } => Self::Grow { delta, result },
             Event::Bulk { dst, src, len } => Self::Bulk { dst, src, len },
+            Event::Switch { thread } => Self::Switch { thread },
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::{
     module::{CodeOffset, FuncIndex, Opcode},
-    trace::{End, FuncKey, Trace},
+    trace::{End, FuncKey, Threads, Trace},
 };
 
 use super::error::ValuesError;
@@ -232,6 +232,7 @@ impl<'t> Debugger<'t> {
             target: depth,
             depth: state.levels.len(),
             open: Vec::new(),
+            threads: Threads::at(self.timeline.machine().thread()),
             entered: false,
             is_tail: false,
             number: from,
@@ -255,6 +256,8 @@ struct Look<'t> {
     depth: usize,
     /// Depth when each invocation began that did so meanwhile.
     open: Vec<usize>,
+    /// The same two of the other threads.
+    threads: Threads<(usize, Vec<usize>)>,
     /// A function was just entered.
     entered: bool,
     /// The last instruction calls in place of its function.
@@ -364,6 +367,12 @@ impl Visitor for Look<'_> {
 
     fn end(&mut self, _: &End, _: &[u64]) {
         self.depth = self.open.pop().unwrap_or(0);
+    }
+
+    fn switch(&mut self, thread: u32) {
+        let mut here = (self.depth, std::mem::take(&mut self.open));
+        self.threads.leave(thread, &mut here, |(_, open)| open.is_empty());
+        (self.depth, self.open) = here;
     }
 
     fn written(&mut self, event: u64, memory: u32, _: &[u8], address: u64, len: u64) {

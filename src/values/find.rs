@@ -141,6 +141,10 @@ impl Visitor for FindBytes {
         self.hand.segment();
     }
 
+    fn switch(&mut self, thread: u32) {
+        self.hand.switch(thread);
+    }
+
     fn written(&mut self, event: u64, memory: u32, bytes: &[u8], address: u64, len: u64) {
         let by = self.hand.take(event);
         self.look(event, memory, bytes, (address, len), by);

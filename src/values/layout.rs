@@ -93,6 +93,8 @@ pub(super) struct Layout {
     /// Type of each function, imports first.
     pub(super) funcs: Vec<u32>,
     pub(super) imported_funcs: u32,
+    /// Whether the module begins threads.
+    pub(super) is_threaded: bool,
     /// Type of each global, imports first.
     pub(super) globals: Vec<Ty>,
     pub(super) defined_globals: Vec<GlobalDecl>,
@@ -151,7 +153,8 @@ impl Layout {
     pub(super) fn read(module: &Module) -> Result<Self, BinaryReaderError> {
         let core = module.core();
         Validator::new_with_features(lowered_features()).validate_all(core.bytes)?;
-        let mut layout = Self { tags: module.tags().clone(), ..Self::default() };
+        let (tags, is_threaded) = (module.tags().clone(), module.is_threaded());
+        let mut layout = Self { tags, is_threaded, ..Self::default() };
         for payload in core.payloads() {
             layout.section(payload?)?;
         }

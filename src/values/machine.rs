@@ -10,19 +10,21 @@ mod invoke;
 mod kept;
 mod link;
 mod saved;
+mod threads;
 
 use std::sync::Arc;
 
 use crate::{
     module::{CodeOffset, FuncIndex},
     trace::{
-        InstanceIndex, Trace, TracePosition,
+        FuncKey, InstanceIndex, Threads, Trace, TracePosition,
         effects::{Effects, Val},
     },
 };
 
 use self::kept::Kept;
 pub(super) use self::saved::Saved;
+use self::threads::Thread;
 use super::check::Check;
 use super::code::{Code, Instr};
 use super::error::{Inner, ValuesError, ValuesErrorKind};
@@ -92,6 +94,11 @@ pub struct Machine<'t> {
     pub(super) frames: Vec<Frame>,
     pub(super) stack: Vec<u64>,
     pub(super) invocations: Vec<Invocation>,
+    threads: Threads<Thread>,
+    /// Globals when the instance was made.
+    initial: Vec<[u64; 2]>,
+    /// Key of the first of the functions that atomic operators ask.
+    pub(super) meetings: Option<FuncKey>,
     pub(super) count: u64,
     /// The bytes of memory `near_of`, taken out of the store while they are used.
     pub(super) near: Vec<u8>,
@@ -138,6 +145,9 @@ impl<'t> Machine<'t> {
             frames: Vec::new(),
             stack: Vec::new(),
             invocations: Vec::new(),
+            threads: Threads::default(),
+            initial: Vec::new(),
+            meetings: trace.meetings(),
             count: 0,
             near: Vec::new(),
             near_of: NONE,

@@ -11,13 +11,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
+    mem,
     ops::Range,
     sync::Arc,
 };
 
 use crate::{
     module::{CodeOffset, FuncIndex, Opcode},
-    trace::{End, FuncKey},
+    trace::{End, FuncKey, Threads},
 };
 
 use super::code::{Op, Ty};
@@ -88,6 +89,16 @@ const NOTHING: u32 = 0;
 /// Bytes whose steps are kept together.
 const PAGE: u64 = 1 << 12;
 
+/// What belongs to a thread that does not run.
+#[derive(Debug, Default)]
+struct Thread {
+    slots: Vec<u32>,
+    frames: Vec<usize>,
+    open: Vec<(usize, usize)>,
+    host: Vec<(FuncKey, usize)>,
+    globals: Vec<[u32; 2]>,
+}
+
 /// Follows what values come from: a visitor, up to a moment.
 #[derive(Debug)]
 pub struct Slicer {
@@ -108,6 +119,7 @@ pub struct Slicer {
     /// Open host calls, and where their results go.
     host: Vec<(FuncKey, usize)>,
     globals: Vec<[u32; 2]>,
+    threads: Threads<Thread>,
     memory: Memory,
     kept: VecDeque<(u32, Memory, Vec<[u32; 2]>)>,
     /// Of the instruction that comes.
@@ -154,6 +166,7 @@ impl Slicer {
             is_tail: false,
             is_restoring: false,
             event: 0,
+            threads: Threads::default(),
             hand: Hand::default(),
             thrown: Thrown::default(),
         }
@@ -397,6 +410,23 @@ impl Visitor for Slicer {
         if !is_tail {
             self.frames.push(fp);
         }
+    }
+
+    fn switch(&mut self, thread: u32) {
+        if self.is_done {
+            return;
+        }
+        self.hand.switch(thread);
+        let mut here = Thread {
+            slots: mem::take(&mut self.slots),
+            frames: mem::take(&mut self.frames),
+            open: mem::take(&mut self.open),
+            host: mem::take(&mut self.host),
+            globals: mem::take(&mut self.globals),
+        };
+        self.threads.leave(thread, &mut here, |thread| thread.open.is_empty());
+        (self.slots, self.frames, self.open) = (here.slots, here.frames, here.open);
+        (self.host, self.globals) = (here.host, here.globals);
     }
 
     fn throws(&mut self, exception: Option<u32>, operands: Range<u32>, _: &[(u8, u8)]) {

@@ -207,6 +207,10 @@ pub trait Visitor {
     /// An active segment is written to a memory when an instance is made.
     fn segment(&mut self, _memory: u32, _address: u64, _bytes: &[u8]) {}
 
+    /// Another thread goes on, with frames, slots and globals of its own; those of one that was not there
+    /// before are as they were when the instance was made. 0 is the thread that the host calls in.
+    fn switch(&mut self, _thread: u32) {}
+
     /// The instruction that came last traps.
     fn trap(&mut self, _code: Trap) {}
 
@@ -248,6 +252,7 @@ forward! {
     fn segment(memory: u32, address: u64, bytes: &[u8]);
     fn throws(exception: Option<u32>, operands: Range<u32>, places: &[(u8, u8)]);
     fn catches(exception: Option<u32>, operands: Range<u32>, places: &[(u8, u8)]);
+    fn switch(thread: u32);
     fn trap(code: Trap);
     fn end(end: &End, results: &[u64]);
 }

@@ -4,7 +4,7 @@
 
 use crate::{
     module::{CodeOffset, FuncIndex, Opcode},
-    trace::{End, FuncKey},
+    trace::{End, FuncKey, Threads},
 };
 
 use super::code::Op;
@@ -72,6 +72,8 @@ pub(super) struct Hand {
     calls: Vec<(FuncKey, u64)>,
     /// Invocations that are open: how many host functions were entered then.
     open: Vec<usize>,
+    /// The same two of the other threads.
+    threads: Threads<(Vec<(FuncKey, u64)>, Vec<usize>)>,
 }
 
 impl Hand {
@@ -103,6 +105,12 @@ impl Hand {
 
     pub(super) fn segment(&mut self) {
         self.is_segment = true;
+    }
+
+    pub(super) fn switch(&mut self, thread: u32) {
+        let mut here = (std::mem::take(&mut self.calls), std::mem::take(&mut self.open));
+        self.threads.leave(thread, &mut here, |(_, open)| open.is_empty());
+        (self.calls, self.open) = here;
     }
 
     /// Who wrote just now; `event` instructions are over.
@@ -187,6 +195,10 @@ impl Visitor for LastWriters {
 
     fn host_return(&mut self, _: bool, _: &[u64]) {
         self.hand.host_return();
+    }
+
+    fn switch(&mut self, thread: u32) {
+        self.hand.switch(thread);
     }
 
     fn host_keep(&mut self, state: u32) {

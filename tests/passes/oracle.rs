@@ -189,6 +189,7 @@ impl Told {
                 }
                 Event::End(_) => while told.frames.pop().is_some_and(|frame| !frame.chain.is_empty()) {},
                 Event::HostCall { func, is_tail, .. } => told.host_call(trace, *func, *is_tail),
+                Event::Switch { .. } => unreachable!("no program here begins threads"),
                 Event::HostReturn { failed } => {
                     let is_tail = told.frames.pop().is_some_and(|frame| frame.is_tail);
                     if is_tail && !failed {

@@ -208,15 +208,17 @@ fn stubs_go_before_everything() {
 }
 
 #[test]
-fn a_thread_runs_when_it_is_begun_and_may_end_the_program() {
+fn a_thread_runs_beside_the_program_and_may_end_it() {
     let program = |thread: &str| {
         run(&format!(
             r#"(module (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
             (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
             (memory (export "memory") 1)
             (func (export "wasi_thread_start") (param i32 i32) {thread})
             (func (export "_start") (local $thread i32)
                 (local.set $thread (call $spawn (i32.const 5)))
+                (drop (call $yield))
                 (call $exit (i32.add (i32.mul (local.get $thread) (i32.const 100)) (i32.load (i32.const 64))))))"#
         ))
     };

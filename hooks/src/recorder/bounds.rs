@@ -35,7 +35,8 @@ pub struct Made {
     pub operators: Vec<Box<[u8]>>,
     /// Index of the global, of type `i32`, that is not 0 where an exception leaves a function. Behind it come
     /// a `v128`, the exception, and an `i32`, the number of the operator that threw it.
-    pub pending: u32,
+    /// `None` if the module throws nothing.
+    pub pending: Option<u32>,
 }
 
 /// Why a function was not translated.
@@ -94,7 +95,7 @@ impl Config {
 
     /// Index of the global that says that an exception leaves a function.
     pub(crate) fn pending(&self) -> Option<u32> {
-        self.made.as_ref().map(|made| made.pending)
+        self.made.as_ref()?.pending
     }
 
     /// Whether a function is not to be validated or translated.

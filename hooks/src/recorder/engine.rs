@@ -12,7 +12,7 @@ use crate::{
     store::{PrunedStore, StoreError},
 };
 
-use super::{End, Event, Place, Recorder, Stop, Thrown};
+use super::{End, Event, Place, Recorder, Stop, Thrown, threads::Suspended};
 
 /// A place as the execution loop knows it.
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +98,11 @@ impl PrunedStore {
         }
         self.recorder().event(Event::HostCall { func: func.key() });
         let result = call(self);
-        self.recorder().event(Event::HostReturn { failed: result.is_err() });
+        if result.as_ref().is_err_and(|error| error.downcast_ref::<Suspended>().is_some()) {
+            self.recorder().suspend();
+        } else {
+            self.recorder().event(Event::HostReturn { failed: result.is_err() });
+        }
         result
     }
 
@@ -262,7 +266,7 @@ pub(crate) fn invocation<T, R>(
 }
 
 /// The exception that left `func`, if one did. It is gone then.
-fn thrown<T>(store: &mut Store<T>, func: &Func) -> Option<Thrown> {
+pub(super) fn thrown<T>(store: &mut Store<T>, func: &Func) -> Option<Thrown> {
     let pending = store.engine().config().pending()?;
     let FuncEntity::Wasm(func) = store.inner.resolve_func(func) else { return None };
     // SAFETY: the function belongs to the store that asks, which never drops an instance.
@@ -281,7 +285,7 @@ fn thrown<T>(store: &mut Store<T>, func: &Func) -> Option<Thrown> {
 }
 
 /// Returns the place of the last fault.
-fn place<T>(store: &mut Store<T>) -> Place {
+pub(super) fn place<T>(store: &mut Store<T>) -> Place {
     let recorder = store.inner.recorder_mut();
     let (decisions, calls) = (recorder.decisions(), recorder.calls());
     let Some(fault) = recorder.fault() else {

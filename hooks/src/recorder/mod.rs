@@ -22,6 +22,7 @@ mod limits;
 pub mod parts;
 pub(crate) mod sites;
 pub mod stream;
+pub mod threads;
 
 use std::{any::Any, fmt, ptr::NonNull};
 
@@ -96,6 +97,11 @@ pub enum Event {
         src: u64,
         /// Number of bytes or elements.
         len: u64,
+    },
+    /// Another thread goes on: what follows is on its stack.
+    Switch {
+        /// Its number; 0 is the one that the host calls in.
+        thread: u32,
     },
 }
 
@@ -188,6 +194,8 @@ pub struct Recorder {
     host_failed: bool,
     /// The run stopped before a host function was entered.
     stopped_at_host: bool,
+    /// The host function that was called last suspended its caller.
+    suspended: bool,
     /// First word of the chunk.
     start: NonNull<u64>,
     /// Words up to here are counted in `decisions`.
@@ -234,6 +242,7 @@ impl Recorder {
             stopping: false,
             host_failed: false,
             stopped_at_host: false,
+            suspended: false,
             start,
             counted: start,
             decisions: 0,
@@ -304,6 +313,20 @@ impl Recorder {
 
     pub(crate) fn take_host_failed(&mut self) -> bool {
         std::mem::take(&mut self.host_failed)
+    }
+
+    pub(crate) fn take_suspended(&mut self) -> bool {
+        std::mem::take(&mut self.suspended)
+    }
+
+    /// Notes that a host function suspends its caller.
+    pub(crate) fn suspend(&mut self) {
+        self.suspended = true;
+    }
+
+    /// Another thread goes on.
+    pub fn switch(&mut self, thread: u32) {
+        self.event(Event::Switch { thread });
     }
 
     pub(crate) fn take_stopped_at_host(&mut self) -> bool {

@@ -1,6 +1,6 @@
 //! What an instance is made of, exported or not.
 
-use crate::{AsContext, Global, Instance, Memory, Table};
+use crate::{AsContext, Func, Global, Instance, Memory, Table};
 
 /// The memories, tables and globals of an instance, imported ones first, by their indices.
 #[derive(Debug, Default)]
@@ -25,6 +25,18 @@ impl Memory {
 }
 
 impl Instance {
+    /// Returns the function with this index, if there is one.
+    ///
+    /// # Panics
+    ///
+    /// If `store` does not own this instance.
+    pub fn func_at(&self, store: impl AsContext, index: u32) -> Option<Func> {
+        let context = store.as_context();
+        let entity = context.store.inner.resolve_instance(self);
+        let layout = *entity.layout();
+        entity.get_func(layout.func_addr(index)?)
+    }
+
     /// Returns what this instance is made of.
     ///
     /// # Panics

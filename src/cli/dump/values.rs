@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use wasmspoor::{
     Value,
     module::{FuncIndex, ValType},
-    trace::{Callee, End, FuncKey, Trace},
+    trace::{Callee, End, FuncKey, Threads, Trace},
     values::{Access, At, Level, Op, Timeline, Ty, ValuesError, Visitor, signature, typed},
 };
 
@@ -52,6 +52,7 @@ impl<'t> Values<'t> {
             borders: VecDeque::new(),
             frames: Vec::new(),
             open: Vec::new(),
+            threads: Threads::default(),
             left: None,
             accesses: Vec::new(),
             number: 0,
@@ -123,6 +124,8 @@ struct Window<'t> {
     frames: Vec<FuncKey>,
     /// How many they were when each open invocation began.
     open: Vec<usize>,
+    /// The same two of the other threads.
+    threads: Threads<(Vec<FuncKey>, Vec<usize>)>,
     /// The function that was left last.
     left: Option<FuncKey>,
     accesses: Vec<Access>,
@@ -140,7 +143,8 @@ impl Window<'_> {
     /// Parameters and results of a function.
     fn types(&self, key: FuncKey) -> (Vec<Ty>, Vec<Ty>) {
         // Host functions are made in the order of the imports.
-        let host = || self.trace.hosts.keys().position(|host| *host == key);
+        let imports = self.trace.modules.first().map_or(0, |module| module.imported_functions());
+        let host = || self.trace.hosts.keys().take(imports as usize).position(|host| *host == key);
         let func = match self.trace.resolve(key) {
             Some(Callee::Defined(_, func)) => Some(func),
             Some(Callee::Host(_)) => host().map(|position| FuncIndex(position as u32)),
@@ -218,13 +222,26 @@ impl Visitor for Window<'_> {
         let (params, _) = self.types(func);
         self.arguments(&params, arguments);
         self.frames.push(func);
-        self.border(Border::HostCall, &params, arguments);
+        if !self.trace.is_meeting(func) {
+            self.border(Border::HostCall, &params, arguments);
+        }
     }
 
     fn host_return(&mut self, _: bool, results: &[u64]) {
-        self.left = self.frames.pop();
+        let left = self.frames.pop();
+        // What an atomic operator asks is no call of the sample's.
+        if left.is_some_and(|key| self.trace.is_meeting(key)) {
+            return;
+        }
+        self.left = left;
         let types = self.left.map_or_else(Vec::new, |key| self.types(key).1);
         self.border(Border::HostReturn, &types, results);
+    }
+
+    fn switch(&mut self, thread: u32) {
+        let mut here = (std::mem::take(&mut self.frames), std::mem::take(&mut self.open));
+        self.threads.leave(thread, &mut here, |(_, open)| open.is_empty());
+        (self.frames, self.open) = here;
     }
 
     fn end(&mut self, end: &End, results: &[u64]) {

@@ -14,6 +14,8 @@ stored! {
         HostReturn { failed: bool },
         Grow { delta: u64, result: u64 },
         Bulk { dst: u64, src: u64, len: u64 },
+        // After version 1; a file that has one says so by a feature bit.
+        Switch { thread: u32 },
     }
 
     /// How an invocation ended.

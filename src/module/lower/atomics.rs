@@ -7,7 +7,11 @@ use wasm_encoder::{Instruction as I, MemArg, MemArgTarget};
 
 use crate::module::atomic::{Action, Atomic, Modify};
 
-use super::{sites::Stop, writer::Writer};
+use super::{
+    sites::Stop,
+    threads::{Meetings, NOTIFY, WAIT},
+    writer::Writer,
+};
 
 /// Number of locals of our own, by [`Scratch::types`].
 pub(super) const SCRATCH: u32 = 8;
@@ -46,12 +50,14 @@ struct Sequence<'s> {
     old: u32,
 }
 
-/// Writes `atomic`, on the memory with this index; gives whether control goes on behind it.
+/// Writes `atomic`, on the memory with this index; gives whether control goes on behind it. `meets`: where
+/// threads meet, and the position of the function.
 pub(super) fn write(
     body: &mut Writer,
     scratch: Scratch,
     atomic: Atomic,
     (memory_index, memory): (u32, Memory),
+    meets: Option<(Meetings, u32)>,
 ) -> bool {
     let Atomic { is_64, action, .. } = atomic;
     if action == Action::Wait && !memory.is_shared {
@@ -73,8 +79,19 @@ pub(super) fn write(
         Action::Store => sequence.store(),
         Action::Modify(modify) => sequence.modify(modify),
         Action::CompareExchange => sequence.compare_exchange(),
-        Action::Wait => sequence.wait(scratch),
-        Action::Notify => sequence.notify(),
+        Action::Wait => match meets {
+            Some(meets) => sequence.wait_for_thread(scratch, meets),
+            None => sequence.wait(scratch),
+        },
+        Action::Notify => match meets {
+            Some((meetings, _)) => sequence.notify_threads(meetings),
+            None => sequence.notify(),
+        },
+    }
+    if let Some((meetings, _)) = meets
+        && !matches!(action, Action::Wait | Action::Notify)
+    {
+        meetings.pass(body);
     }
     true
 }
@@ -223,6 +240,41 @@ impl Sequence<'_> {
         ]);
         self.body.made(&I::I32TruncF32S, Some(Stop::Deadlock));
         self.put(&[I::Drop, I::I32Const(2), I::I32Const(1), I::LocalGet(is_equal), I::Select]);
+    }
+
+    /// What puts the address on the stack, as the host gets it.
+    fn whole_address(&self) -> Vec<I<'static>> {
+        let mut address = vec![I::LocalGet(self.address)];
+        if !self.memory.is_64 {
+            address.push(I::I64ExtendI32U);
+        }
+        address.extend([I::I64Const(self.atomic.memarg.offset as i64), I::I64Add]);
+        address
+    }
+
+    /// The host suspends the thread if the value is as expected.
+    fn wait_for_thread(&mut self, scratch: Scratch, (meetings, position): (Meetings, u32)) {
+        let (time, is_equal) = (scratch.local(2, true), scratch.local(2, false));
+        self.put(&[I::LocalSet(time), I::LocalSet(self.first)]);
+        self.take_address();
+        self.put_load();
+        self.put(&[I::LocalGet(self.first)]);
+        self.put_equal();
+        self.put(&[I::LocalSet(is_equal)]);
+        let mut arguments = self.whole_address();
+        arguments.extend([I::LocalGet(time), I::LocalGet(is_equal), I::I32Const(self.memory_index as i32)]);
+        arguments.extend([I::I32Const(position as i32), I::I32Const(self.body.offset() as i32)]);
+        meetings.ask(self.body, WAIT, &arguments);
+    }
+
+    fn notify_threads(&mut self, meetings: Meetings) {
+        self.put(&[I::LocalSet(self.first)]);
+        self.take_address();
+        self.put_load();
+        self.put(&[I::Drop]);
+        let mut arguments = self.whole_address();
+        arguments.extend([I::LocalGet(self.first), I::I32Const(self.memory_index as i32)]);
+        meetings.ask(self.body, NOTIFY, &arguments);
     }
 
     /// Nobody waits.

@@ -264,7 +264,8 @@ impl Reader<'_, '_> {
 
     fn atomic(&mut self, atomic: Atomic) -> Result<(), Refused> {
         let memory = self.sections.memory(&atomic.memarg)?;
-        if !atomics::write(&mut self.body, self.scratch, atomic, memory) {
+        let meets = self.sections.meetings.map(|meetings| (meetings, self.position));
+        if !atomics::write(&mut self.body, self.scratch, atomic, memory, meets) {
             self.die();
         }
         Ok(())

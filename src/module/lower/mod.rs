@@ -15,8 +15,9 @@
 //! | types that are no functions | a type of functions, so that indices stay |
 //! | compact import sections | one import for each |
 //!
-//! Indices of functions, types, tables, memories, globals and segments stay what they are. No operator is
-//! added that decides, calls, grows or moves much, so the engine records what it would record if it ran the
+//! A module that begins threads imports functions of ours behind its own (`threads`); else indices of
+//! functions, types, tables, memories, globals and segments stay what they are. No operator is added that
+//! decides, calls, grows or moves much, so the engine records what it would record if it ran the
 //! sample itself: replay walks the sample's own code. Only where a run is cut short does an offset of the new
 //! code come back; [`Sites`] leads it to the sample's.
 //!
@@ -32,6 +33,7 @@ mod refusal;
 mod sections;
 mod sites;
 mod survey;
+pub(crate) mod threads;
 mod writer;
 
 use std::sync::Arc;
@@ -53,15 +55,17 @@ pub(crate) struct Lowered {
     pub(crate) wasm: Vec<u8>,
     /// Where its code was made from.
     pub(crate) sites: Sites,
+    /// What the engine must know of its code, if there is anything.
+    pub(crate) made: Option<Arc<Made>>,
     /// Its exceptions, if any are thrown.
     pub(crate) exceptions: Option<Exceptions>,
+    /// Functions of ours that it imports behind the sample's own.
+    pub(crate) more_imports: u32,
 }
 
 /// How exceptions are thrown in a module for the engine.
 #[derive(Debug)]
 pub(crate) struct Exceptions {
-    /// What the engine must know of its code.
-    pub(crate) made: Arc<Made>,
     /// Operators that throw: position of the defined function, and offset in the body of the sample.
     pub(crate) places: Vec<(u32, u32)>,
 }
@@ -111,12 +115,12 @@ fn write(sample: &Module, wasm: &[u8], heavy: &Heavy) -> Result<Lowered, Refused
             payload => sections.section(&mut lowered, payload)?,
         }
     }
-    let pending = sections.globals.pending;
-    let exceptions = sections.are_thrown().then(|| Exceptions {
-        made: Arc::new(Made { first: sample.imported_functions(), operators, pending }),
-        places: sections.into_places(),
-    });
-    Ok(Lowered { wasm: lowered, sites, exceptions })
+    let (are_thrown, more_imports) = (sections.are_thrown(), sections.more_imports());
+    let pending = are_thrown.then_some(sections.globals.pending);
+    let first = sample.imported_functions() + more_imports;
+    let made = (are_thrown || more_imports > 0).then(|| Arc::new(Made { first, operators, pending }));
+    let exceptions = are_thrown.then(|| Exceptions { places: sections.into_places() });
+    Ok(Lowered { wasm: lowered, sites, made, exceptions, more_imports })
 }
 
 /// A code section being written where it is to stay: it may take all of the memory that there is for it.

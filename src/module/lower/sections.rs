@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use wasm_encoder::{
-    BlockType, ConstExpr, DataCountSection, DataSection, ElementSection, Elements, ExportSection,
+    BlockType, ConstExpr, DataCountSection, DataSection, ElementSection, Elements, EntityType, ExportSection,
     FunctionSection, GlobalSection, HeapType, ImportSection, MemorySection, Section as _, StartSection,
     TableSection, TypeSection, reencode, reencode::Reencode,
 };
@@ -25,6 +25,7 @@ use super::{
     nulls,
     refusal::{Reason, Refused, refused},
     survey::Survey,
+    threads::{self, Meetings},
 };
 
 fn encoded(expr: &ConstExpr) -> Vec<u8> {
@@ -55,6 +56,8 @@ pub(super) struct Sections<'m> {
     /// Types of our own, behind the sample's: of the `try`s and of the functions that have each type.
     pad_types: BTreeMap<u32, u32>,
     body_types: BTreeMap<u32, u32>,
+    /// Of a module that begins threads.
+    pub(super) meetings: Option<Meetings>,
     /// Globals of our own, and whether they are written.
     pub(super) globals: Globals,
     are_globals_written: bool,
@@ -83,6 +86,7 @@ impl<'m> Sections<'m> {
             of_exceptions: HashSet::new(),
             pad_types: BTreeMap::new(),
             body_types: BTreeMap::new(),
+            meetings: None,
             globals: Globals::default(),
             are_globals_written: false,
             room,
@@ -99,6 +103,11 @@ impl<'m> Sections<'m> {
     /// What all of the module asks for.
     fn settle(&mut self) {
         self.are_thrown = self.surveys.iter().any(|survey| survey.throws);
+        let globals = self.initial.len() as u32;
+        self.meetings = self
+            .sample
+            .is_threaded()
+            .then(|| Meetings { first: self.sample.imported_functions(), ticks: globals });
         if !self.are_thrown {
             return;
         }
@@ -115,7 +124,17 @@ impl<'m> Sections<'m> {
         let pads = number(pads.map(|&ty| (ty, 0)).collect());
         let bodies = number(bodies.map(|ty| (ty, 0)).collect());
         (self.pad_types, self.body_types) = (pads, bodies);
-        self.globals = Globals::of(self.sample, self.initial.len() as u32);
+        self.globals = Globals::of(self.sample, globals + u32::from(self.meetings.is_some()));
+    }
+
+    /// Functions of ours that are imported behind the sample's own.
+    pub(super) fn more_imports(&self) -> u32 {
+        if self.meetings.is_some() { threads::COUNT } else { 0 }
+    }
+
+    /// Index of the first type of our functions.
+    fn first_meeting_type(&self) -> u32 {
+        (self.sample.sections.types.len() + self.pad_types.len() + self.body_types.len()) as u32
     }
 
     /// Whether the `ref.is_null` at `offset` in the body at `position` asks of an exception.
@@ -298,7 +317,8 @@ impl<'m> Sections<'m> {
             Payload::ExportSection(all) => write!(ExportSection::new(), parse_export_section, all),
             Payload::ElementSection(all) => write!(ElementSection::new(), parse_element_section, all),
             Payload::DataSection(all) => write!(DataSection::new(), parse_data_section, all),
-            Payload::StartSection { func, .. } => {
+            // With threads it is called, so that it can be suspended.
+            Payload::StartSection { func, .. } if self.meetings.is_none() => {
                 StartSection { function_index: func }.append_to(wasm);
             }
             Payload::DataCountSection { count, .. } => DataCountSection { count }.append_to(wasm),
@@ -310,19 +330,34 @@ impl<'m> Sections<'m> {
 
     /// No section of globals can follow.
     pub(super) fn close_globals(&mut self, wasm: &mut Vec<u8>) {
-        if self.are_thrown && !self.are_globals_written {
+        if self.has_globals() && !self.are_globals_written {
             let mut written = GlobalSection::new();
             self.write_globals(&mut written);
             written.append_to(wasm);
         }
     }
 
+    fn has_globals(&self) -> bool {
+        self.are_thrown || self.meetings.is_some()
+    }
+
     /// Writes the globals of our own.
     pub(super) fn write_globals(&mut self, globals: &mut GlobalSection) {
-        if self.are_thrown && !self.are_globals_written {
-            self.globals.write(globals);
-            self.are_globals_written = true;
+        if !self.has_globals() || self.are_globals_written {
+            return;
         }
+        if self.meetings.is_some() {
+            let ty = wasm_encoder::GlobalType {
+                val_type: wasm_encoder::ValType::I32,
+                mutable: true,
+                shared: false,
+            };
+            globals.global(ty, &ConstExpr::i32_const(threads::FIRST_TICKS));
+        }
+        if self.are_thrown {
+            self.globals.write(globals);
+        }
+        self.are_globals_written = true;
     }
 
     /// Writes the types of our own.
@@ -335,6 +370,11 @@ impl<'m> Sections<'m> {
             let ty = wasmparser::FuncType::new(params.iter().copied(), results.iter().copied());
             let ty = Reencode::func_type(self, ty)?;
             types.ty().func_type(&ty);
+        }
+        if self.meetings.is_some() {
+            for params in threads::PARAMS {
+                types.ty().function(params.iter().copied(), [wasm_encoder::ValType::I32]);
+            }
         }
         Ok(())
     }
@@ -427,6 +467,12 @@ impl Reencode for Sections<'_> {
         self.write_types(types)
     }
 
+    /// Those of ours stand between the imported and the defined.
+    fn function_index(&mut self, func: u32) -> Result<u32, Refused> {
+        let is_defined = func >= self.sample.imported_functions();
+        Ok(if is_defined { func.saturating_add(self.more_imports()) } else { func })
+    }
+
     /// A reference to an exception is what it holds.
     fn val_type(&mut self, ty: ValType) -> Result<wasm_encoder::ValType, Refused> {
         match is_exception_ref(ty) {
@@ -472,6 +518,11 @@ impl Reencode for Sections<'_> {
             };
             imports.import(import.module, import.name, self.entity_type(ty)?);
         }
+        if self.meetings.is_some() {
+            for (ty, name) in (self.first_meeting_type()..).zip(threads::NAMES) {
+                imports.import(threads::MODULE, name, EntityType::Function(ty));
+            }
+        }
         Ok(())
     }
 
@@ -487,7 +538,11 @@ impl Reencode for Sections<'_> {
                 ExternalKind::FuncExact => ExternalKind::Func,
                 kind => kind,
             };
-            exports.export(export.name, self.export_kind(kind)?, export.index);
+            let index = match kind {
+                ExternalKind::Func => self.function_index(export.index)?,
+                _ => export.index,
+            };
+            exports.export(export.name, self.export_kind(kind)?, index);
         }
         Ok(())
     }
@@ -551,7 +606,8 @@ impl Reencode for Sections<'_> {
         let mut exprs = Vec::new();
         let items = match element.items {
             ElementItems::Functions(functions) => {
-                Elements::Functions(functions.into_iter().collect::<wasmparser::Result<Vec<_>>>()?.into())
+                let functions = functions.into_iter().map(|function| self.function_index(function?));
+                Elements::Functions(functions.collect::<Result<Vec<_>, Refused>>()?.into())
             }
             ElementItems::Expressions(ty, all) => {
                 for expr in all {

@@ -210,20 +210,12 @@ pub(super) struct BodyReader<'v> {
 
 impl<'v> BodyReader<'v> {
     pub(super) fn new(
-        imported: u32,
-        functions: u32,
+        space: Space,
         uses: &'v mut Uses,
         calls: &'v mut Calls,
         immediates: &'v mut Immediates,
     ) -> Self {
-        Self {
-            space: Space { imported, functions },
-            uses,
-            calls,
-            immediates,
-            numbers: vec![0; OPCODES],
-            shared: HashMap::new(),
-        }
+        Self { space, uses, calls, immediates, numbers: vec![0; OPCODES], shared: HashMap::new() }
     }
 
     /// One copy of figures that many functions have: a module of 5 MB can have a million functions.

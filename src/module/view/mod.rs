@@ -69,6 +69,7 @@ pub use self::{
 };
 pub use super::classes::Classes;
 use super::{CodeOffset, Dwarf, FuncIndex, SourceFrame, demangled, names::Names, weight::Heavy};
+use super::{decode::Space, threads::begins_thread};
 pub(crate) use ioc::{of_files as iocs_of_files, of_run as iocs_of_run};
 
 /// Id of the code section.
@@ -288,9 +289,11 @@ fn functions(
     calls: &mut Calls,
     immediates: &mut Immediates,
 ) -> Vec<Function> {
-    let (imported, all) = (contents.imported_functions(), contents.functions());
+    let (imported, functions) = (contents.imported_functions(), contents.functions());
+    let begins = |import: &ImportInfo| import.kind == ExternKind::Function && begins_thread(&import.name);
+    let space = Space { imported, functions, is_threaded: contents.imports.iter().any(begins) };
     let mut uses = std::mem::take(&mut contents.uses);
-    let mut reader = BodyReader::new(imported, all, &mut uses, calls, immediates);
+    let mut reader = BodyReader::new(space, &mut uses, calls, immediates);
     let indices = (imported..).map(FuncIndex);
     let bodies = indices.zip(&contents.bodies);
     let mut functions: Vec<_> =

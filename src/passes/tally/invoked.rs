@@ -2,7 +2,7 @@
 
 use hashbrown::HashSet;
 
-use crate::trace::{FuncKey, Record, Trace};
+use crate::trace::{FuncKey, Record, Threads, Trace};
 
 /// Follows invocations.
 #[derive(Debug)]
@@ -41,6 +41,7 @@ impl Invoked {
 /// Invocations that end before their first instruction, by number.
 fn stillborn(trace: &Trace) -> HashSet<u64> {
     let (mut open, mut begun, mut found) = (Vec::new(), 0, HashSet::new());
+    let mut threads = Threads::default();
     for record in trace.record_stream() {
         match &*record {
             Record::Invoke { .. } => {
@@ -52,6 +53,7 @@ fn stillborn(trace: &Trace) -> HashSet<u64> {
                 let is_stillborn = end.place().is_some_and(|place| place.depth == 0);
                 found.extend(invocation.filter(|_| is_stillborn));
             }
+            Record::Switch { thread } => threads.leave(*thread, &mut open, Vec::is_empty),
             _ => {}
         }
     }

@@ -7,6 +7,9 @@ pub(in crate::passes) const CALL_SITES: usize = 1 << 20;
 /// Different sequences kept, 24 bytes each. What comes later and is not among them is counted only.
 pub(super) const MAX_PATHS: usize = 100_000;
 
+/// Frames of a stack that are marked one by one when threads change: hardly any is deeper.
+pub(super) const MARKED: usize = 1024;
+
 /// Slots of the cache of sequences: 24 KiB, so that it stays in the first cache of the processor.
 pub(super) const PATH_SLOTS: usize = 1024;
 

@@ -351,6 +351,8 @@ impl Visitor for Tally {
     fn invoke(&mut self, func: FuncKey) {
         if self.stack.is_empty() {
             self.paths.restart();
+        }
+        if self.stack.is_idle() {
             self.entries.begin(func);
         }
         self.stack.invoke();
@@ -373,8 +375,15 @@ impl Visitor for Tally {
         self.ends.forget();
         self.invoked.settle();
         self.stack.end();
-        if self.stack.is_empty() {
+        if self.stack.is_idle() {
             self.end_entry();
         }
+    }
+
+    fn switch(&mut self, thread: u32) {
+        self.ends.forget();
+        self.invoked.settle();
+        self.paths.restart();
+        self.stack.switch(thread);
     }
 }

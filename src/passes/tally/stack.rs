@@ -3,9 +3,13 @@
 //!
 //! Every operation takes constant time (amortised), whatever the depth; replay bounds the depth.
 
+use std::mem;
+
 use hashbrown::HashMap;
 
-use super::State;
+use crate::trace::Threads;
+
+use super::{State, limits::MARKED};
 
 /// No block, no loop.
 pub(super) const NONE: u32 = u32::MAX;
@@ -45,6 +49,15 @@ pub(super) struct Group {
     pub(super) is_stopped: bool,
 }
 
+/// The call stack of a thread that does not run.
+#[derive(Debug, Default)]
+struct Parked {
+    frames: Vec<Entry>,
+    bases: Vec<usize>,
+    chain: Vec<State>,
+    host_calls: u64,
+}
+
 /// The call stack.
 #[derive(Debug, Default)]
 pub(super) struct Stack {
@@ -56,7 +69,8 @@ pub(super) struct Stack {
     /// Functions that took the place of their callers and were on the stack nowhere else.
     chain: Vec<State>,
     pub(super) groups: Vec<Group>,
-    pub(super) host_calls: u64,
+    host_calls: u64,
+    threads: Threads<Parked>,
     /// Calls that never came back, by block.
     pub(super) abandoned: HashMap<u32, u64>,
 }
@@ -70,6 +84,44 @@ impl Stack {
 
     pub(super) fn is_empty(&self) -> bool {
         self.bases.is_empty()
+    }
+
+    /// Whether nothing runs, in the thread that the host calls in.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_empty() && self.threads.is_main()
+    }
+
+    /// Another thread goes on.
+    pub(super) fn switch(&mut self, thread: u32) {
+        self.mark(false);
+        let mut here = Parked {
+            frames: mem::take(&mut self.frames),
+            bases: mem::take(&mut self.bases),
+            chain: mem::take(&mut self.chain),
+            host_calls: self.host_calls,
+        };
+        self.threads.leave(thread, &mut here, |parked| parked.bases.is_empty());
+        Parked { frames: self.frames, bases: self.bases, chain: self.chain, host_calls: self.host_calls } =
+            here;
+        self.mark(true);
+    }
+
+    /// Marks what is on the stack as active, or as not. Of a deep stack it stays marked: each switch would
+    /// cost as much as it is deep.
+    fn mark(&mut self, is_active: bool) {
+        if self.frames.len() > MARKED {
+            return;
+        }
+        let by = |count: &mut u32| {
+            *count = if is_active { *count + 1 } else { count.saturating_sub(1) };
+        };
+        let callees = self.frames.iter().map(|entry| entry.frame.callee).filter(|callee| !callee.is_host());
+        for callee in callees.chain(self.chain.iter().copied()) {
+            self.active.get_mut(callee.position()).map(by);
+        }
+        for entry in &self.frames {
+            self.groups.get_mut(entry.frame.group as usize).map(|group| by(&mut group.active));
+        }
     }
 
     /// The host function that runs, if one does.

@@ -490,6 +490,11 @@ impl<'o> Driver<'o> {
             self.limitations.push(Limitation::WallTime);
         }
         self.say_lacking();
+        let (deadlocks, refused) = self.session.take_deadlocks();
+        self.limitations.extend(deadlocks.into_iter().map(|threads| Limitation::Deadlock { threads }));
+        if refused > 0 {
+            self.limitations.push(Limitation::ThreadsRefused { count: refused });
+        }
         let by_session = self.session.stopped_by();
         let is_own = |entry: &&Entry| match entry.end {
             EntryEnd::Stopped { limit } => {

@@ -7,7 +7,8 @@ pub(super) fn proc_raise(_: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     Err(Errno::NOSYS)
 }
 
-pub(super) fn sched_yield(_: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+pub(super) fn sched_yield(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
+    ctx.call.rest();
     Ok(())
 }
 

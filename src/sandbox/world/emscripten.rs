@@ -1,7 +1,8 @@
 //! Emscripten's runtime: memory, ends of the program, scripts, and what only has to be there.
 
 use super::limits::HEAP_MAX;
-use super::{Entry, made, real};
+use super::process::{emscripten_main_thread, emscripten_thread};
+use super::{Entry, made, real, real_nest};
 use crate::sandbox::context::{CallContext, CallEnd};
 
 pub(super) const TABLE: &[Entry] = &[
@@ -54,7 +55,15 @@ pub(super) const TABLE: &[Entry] = &[
         let value = ctx.state.world.temp_ret;
         answer(ctx, i64::from(value))
     }),
-    // A thread that cannot be made: `EAGAIN`.
+    real_nest("pthread_create_js", "thread attr start arg", emscripten_thread),
+    real_nest("emscripten_init_main_thread_js", "thread", emscripten_main_thread),
+    made("emscripten_thread_set_strongref", "thread", nothing),
+    made("emscripten_thread_mailbox_await", "thread", nothing),
+    made("emscripten_thread_cleanup", "thread", nothing),
+    made("emscripten_notify_mailbox_postmessage", "target current", nothing),
+    made("emscripten_receive_on_main_thread_js", "index", nothing),
+    made("emscripten_check_blocking_allowed", "", nothing),
+    // Of a build without threads: `EAGAIN`.
     made("pthread_create", "thread attr start arg", |ctx| answer(ctx, 6)),
     made("pthread_*", "", nothing),
     made("printf", "format:cstr", nothing),

@@ -62,8 +62,8 @@ pub(super) struct World {
     pub(super) temp_ret: i32,
     /// Objects handed out.
     pub(super) handles: u32,
-    /// Threads that were begun.
-    pub(super) threads: u32,
+    /// Sleeps after which other threads went on.
+    pub(super) rested: u64,
     /// The program forked once.
     pub(super) has_forked: bool,
     /// Functions of the sample's table that it told its host of.
@@ -109,7 +109,7 @@ impl World {
             is_throwing: false,
             temp_ret: 0,
             handles: 0,
-            threads: 0,
+            rested: 0,
             has_forked: false,
             registered: Registered::default(),
             resources: preview2::Resources::default(),

@@ -1,11 +1,11 @@
 //! Programs, forks and threads, as WASIX and wasi-threads have them.
 //!
-//! There is one instance and one execution at a time. A thread runs at once and to its end, nested in the
-//! call that begins it: whoever waits for it finds it done. A program that is started ends the one that calls
+//! There is one instance; threads of it take turns (`tracer::threads`). A program that is started ends the
+//! one that calls
 //! (`exec`) or is said to run (`spawn`); nothing of it exists here. A fork goes on as the child the first
 //! time, which is where the work of most programs is, and as the parent after that.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use super::{Entry, made, real_nest};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         state::State,
         wasi::Errno,
     },
-    tracer::{Caller, Value},
+    tracer::{Caller, Start, Value},
 };
 
 pub(super) const TABLE: &[Entry] = &[
@@ -44,6 +44,11 @@ pub(super) const TABLE: &[Entry] = &[
     real_nest("thread-spawn", "argument", wasi_thread),
     real_nest("thread_spawn", "argument thread", wasix_thread),
     real_nest("thread_spawn_v2", "argument thread", wasix_thread),
+    real_nest("thread_join", "thread", wasix_join),
+    real_nest("thread_id", "thread", wasix_number),
+    real_nest("futex_wait", "futex expected timeout woken", futex_wait),
+    real_nest("futex_wake", "futex woken", |call, _, args, _| futex_wake(call, args, 1)),
+    real_nest("futex_wake_all", "futex woken", |call, _, args, _| futex_wake(call, args, u32::MAX)),
 ];
 
 /// The other program takes the place of this one.
@@ -85,48 +90,138 @@ fn errno(stored: Option<()>) -> i64 {
     stored.map_or(Errno::FAULT, |()| Errno::SUCCESS).0.into()
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// The export that a thread of WASI begins with.
+const START: &str = "wasi_thread_start";
 
 /// Gives the number of the thread, or a negative one.
-fn wasi_thread(call: &mut Caller<'_>, state: &Mutex<State>, args: &[u64], _: &str) -> Result<(), CallEnd> {
-    let thread = run_thread(call, state, args)?;
+fn wasi_thread(call: &mut Caller<'_>, _: &Mutex<State>, args: &[u64], _: &str) -> Result<(), CallEnd> {
+    let thread = begin_thread(call, args);
     // Of another type it stays zero.
     _ = call.set_result(0, Value::I32(thread.map_or(-1, |thread| thread as i32)));
     Ok(())
 }
 
-/// Writes the number of the thread, and gives an error number.
-fn wasix_thread(call: &mut Caller<'_>, state: &Mutex<State>, args: &[u64], _: &str) -> Result<(), CallEnd> {
-    let thread = run_thread(call, state, args)?;
-    let to = args.get(1).copied().unwrap_or(0) as u32;
-    let stored = thread.and_then(|thread| call.write_memory(to.into(), &thread.to_le_bytes()));
-    let errno = if thread.is_some() { errno(stored) } else { i64::from(Errno::NOTSUP.0) };
+/// Begins a thread, which is told its number; `None` if the module has no beginning for one, or there are too
+/// many.
+fn begin_thread(call: &mut Caller<'_>, args: &[u64]) -> Option<u32> {
+    let argument = args.first().copied().unwrap_or(0) as i32;
+    let number = Value::I32(call.next_thread() as i32);
+    call.spawn(&[(Start::Export(START), Some(vec![number, Value::I32(argument)]))])
+}
+
+fn give_errno(call: &mut Caller<'_>, errno: i64) -> Result<(), CallEnd> {
     _ = call.set_result(0, Value::I32(errno as i32));
     Ok(())
 }
 
-/// Runs a thread; `None` if the module has no beginning for one. A thread that traps ends alone: what follows
-/// is worth seeing.
-fn run_thread(call: &mut Caller<'_>, state: &Mutex<State>, args: &[u64]) -> Result<Option<u32>, CallEnd> {
-    const START: &str = "wasi_thread_start";
-    if !call.has_function(START) {
-        return Ok(None);
-    }
-    let thread = {
-        let world = &mut lock(state).world;
-        world.threads = world.threads.saturating_add(1);
-        world.threads
+/// Writes the number of the thread, and gives an error number.
+fn wasix_thread(call: &mut Caller<'_>, _: &Mutex<State>, args: &[u64], _: &str) -> Result<(), CallEnd> {
+    let thread = begin_thread(call, args);
+    let to = args.get(1).copied().unwrap_or(0) as u32;
+    let stored = thread.and_then(|thread| call.write_memory(to.into(), &thread.to_le_bytes()));
+    give_errno(call, if thread.is_some() { errno(stored) } else { i64::from(Errno::NOTSUP.0) })
+}
+
+fn wasix_join(call: &mut Caller<'_>, _: &Mutex<State>, args: &[u64], _: &str) -> Result<(), CallEnd> {
+    call.join(args.first().copied().unwrap_or(0) as u32);
+    give_errno(call, 0)
+}
+
+fn wasix_number(call: &mut Caller<'_>, _: &Mutex<State>, args: &[u64], _: &str) -> Result<(), CallEnd> {
+    let (to, thread) = (args.first().copied().unwrap_or(0) as u32, call.thread());
+    let stored = call.write_memory(to.into(), &thread.to_le_bytes());
+    give_errno(call, errno(stored))
+}
+
+/// Waits if the word at an address is as expected. The time is an option: a byte that says whether there is
+/// one, and nanoseconds.
+fn futex_wait(call: &mut Caller<'_>, _: &Mutex<State>, args: &[u64], _: &str) -> Result<(), CallEnd> {
+    let arg = |at: usize| u64::from(args.get(at).copied().unwrap_or(0) as u32);
+    let read = |at: u64, len: u64| {
+        let mut bytes = [0; 8];
+        bytes[..len as usize].copy_from_slice(call.read_memory(at, len)?);
+        Some(u64::from_le_bytes(bytes))
     };
-    let argument = args.first().copied().unwrap_or(0) as i32;
-    let ended = call.invoke(START, &[Value::I32(thread as i32), Value::I32(argument)]);
-    let mut state = lock(state);
-    if ended.is_err()
-        && !std::mem::take(&mut state.is_unwound)
-        && let Some(code) = state.exit
-    {
-        return Err(CallEnd::Exit(code));
+    let Some(value) = read(arg(0), 4) else { return give_errno(call, Errno::FAULT.0.into()) };
+    let time = read(arg(2), 1).filter(|has| *has == 1).and_then(|_| read(arg(2) + 8, 8));
+    let stored = call.write_memory(arg(3), &[1]);
+    if value == arg(1) && call.has_threads() && call.wait_at(arg(0), time).is_none() && time.is_none() {
+        return Err(CallEnd::Abort("deadlock: nobody else could end this wait".into()));
     }
-    Ok(Some(thread))
+    give_errno(call, errno(stored))
+}
+
+fn futex_wake(call: &mut Caller<'_>, args: &[u64], count: u32) -> Result<(), CallEnd> {
+    let arg = |at: usize| u64::from(args.get(at).copied().unwrap_or(0) as u32);
+    let woken = call.wake_at(arg(0), count);
+    let stored = call.write_memory(arg(1), &[u8::from(woken > 0)]);
+    give_errno(call, errno(stored))
+}
+
+/// The fields of Emscripten's `struct pthread` that its glue reads: where the stack ends, and how large it
+/// is.
+const STACK_END: u64 = 52;
+const STACK_SIZE: u64 = 56;
+
+/// What Emscripten's worker does when it is told to run a thread: its stack, its beginning, its storage, its
+/// function, its end.
+pub(super) fn emscripten_thread(
+    call: &mut Caller<'_>,
+    _: &Mutex<State>,
+    args: &[u64],
+    _: &str,
+) -> Result<(), CallEnd> {
+    let arg = |at: usize| args.get(at).copied().unwrap_or(0) as u32;
+    let (thread, start, argument) = (arg(0), arg(2), arg(3));
+    let word = |at: u64| {
+        let bytes = call.read_memory(u64::from(thread) + at, 4)?;
+        Some(i32::from_le_bytes(bytes.try_into().ok()?))
+    };
+    let (end, size) = (word(STACK_END).unwrap_or(0), word(STACK_SIZE).unwrap_or(0));
+    let mut steps = Vec::new();
+    let mut export = |call: &Caller<'_>, names: &[&'static str], given: &[i32]| {
+        let found = names.iter().find_map(|&name| Some((name, call.function_type(name)?.0.len())));
+        if let Some((name, params)) = found {
+            // Older ones take fewer.
+            let given = given.iter().chain([&0; 8]).take(params).map(|&value| Value::I32(value));
+            steps.push((Start::Export(name), Some(given.collect())));
+        }
+    };
+    export(
+        call,
+        &["emscripten_stack_set_limits", "_emscripten_stack_set_limits"],
+        &[end, end.wrapping_sub(size)],
+    );
+    export(call, &["_emscripten_stack_restore", "stackRestore"], &[end]);
+    export(call, &["_emscripten_thread_init", "__emscripten_thread_init"], &[thread as i32, 0, 0, 1]);
+    export(call, &["_emscripten_tls_init", "emscripten_tls_init"], &[]);
+    let takes = call.table_type(start.into()).map_or(1, |(params, _)| params.len());
+    let given = [Value::I32(argument as i32)].into_iter().take(takes).collect();
+    steps.push((Start::Element(start.into()), Some(given)));
+    let exits = ["_emscripten_thread_exit", "__emscripten_thread_exit"];
+    if let Some(name) = exits.into_iter().find(|name| call.has_function(name)) {
+        steps.push((Start::Export(name), None));
+    }
+    let begun = call.spawn(&steps);
+    // `EAGAIN`.
+    give_errno(call, if begun.is_some() { 0 } else { 6 })
+}
+
+/// The main thread begins as one, too.
+pub(super) fn emscripten_main_thread(
+    call: &mut Caller<'_>,
+    _: &Mutex<State>,
+    args: &[u64],
+    _: &str,
+) -> Result<(), CallEnd> {
+    let thread = args.first().copied().unwrap_or(0) as i32;
+    for (name, given) in
+        [("_emscripten_thread_init", &[thread, 1, 1, 1, 65_536, 0][..]), ("_emscripten_tls_init", &[])]
+    {
+        let Some((params, _)) = call.function_type(name) else { continue };
+        let given: Vec<_> = given.iter().take(params.len()).map(|&value| Value::I32(value)).collect();
+        // What it does not do others find out.
+        _ = call.invoke(name, &given);
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use super::super::decisions::Source;
 use super::super::error::Inner;
 use super::super::limits::{MAX_FRAMES, ReplayLimits};
 use super::super::map::{CodeMap, Destination};
-use super::super::{FuncKey, RecordStream, ReplayError, ReplayErrorKind, Trace, TracePosition};
+use super::super::{FuncKey, RecordStream, ReplayError, ReplayErrorKind, Threads, Trace, TracePosition};
 use super::records::{Cuts, Pull};
 use super::{AfterHost, BOTTOM, Cursor, Invocation, Replay, State, Target};
 
@@ -55,8 +55,11 @@ pub struct CheckpointInvocation {
 }
 
 impl<'t> Replay<'t> {
-    /// The state of a replay that paused; `None` at the end of the trace.
+    /// The state of a replay that paused; `None` at the end of the trace, and while there are other threads.
     pub fn checkpoint(&self) -> Option<Checkpoint> {
+        if !(self.threads.is_main() && self.threads.is_empty()) {
+            return None;
+        }
         let place = |number: u32| self.map.place(number);
         let next = match self.state {
             State::Done(_) => return None,
@@ -187,6 +190,7 @@ impl<'t> Replay<'t> {
             cursor,
             frames,
             invocations,
+            threads: Threads::default(),
             cuts,
             records,
             state,

@@ -12,6 +12,7 @@ use super::super::step::{Call, Misfit, Walker, step};
 use super::super::visitor::stretch::{Step, Way};
 use super::super::{CallKind, FuncKey};
 use super::{BOTTOM, Target};
+use crate::module::Meeting;
 
 /// What a walk ahead found.
 #[derive(Debug)]
@@ -200,6 +201,10 @@ impl Walker for Explorer<'_, '_> {
     fn silent(&mut self) -> Result<(), Dead> {
         self.silent += 1;
         Ok(())
+    }
+
+    fn meeting(&self, meeting: Meeting) -> Option<u32> {
+        self.map.meeting(meeting)
     }
 
     fn call(&mut self, from: u32, call: Call<u32>) -> Result<u32, Dead> {

@@ -22,13 +22,15 @@ mod shelf;
 mod unwind;
 mod walk;
 
+use std::mem;
+
 use super::decisions::{Chunks, DecisionErrorKind, Source, Window};
 use super::error::Inner;
-use super::limits::ReplayLimits;
+use super::limits::{MAX_THREADS, ReplayLimits};
 use super::map::{CodeMap, Destination, FlatBlock, FlatExit};
 use super::{
     CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, Record, ReplayError, ReplayErrorKind,
-    Trace, TracePosition, Visitor,
+    Threads, Trace, TracePosition, Visitor,
 };
 pub use checkpoint::{Checkpoint, CheckpointFrame, CheckpointInvocation};
 use memo::Memo;
@@ -75,6 +77,8 @@ pub struct Replay<'t> {
     /// Blocks to return to, with [`BOTTOM`] below the first frame of each invocation.
     frames: Vec<u32>,
     invocations: Vec<Invocation>,
+    /// Frames and invocations of the threads that do not run.
+    threads: Threads<(Vec<u32>, Vec<Invocation>)>,
     cuts: Cuts,
     records: Pull<'t>,
     state: State,
@@ -179,6 +183,7 @@ impl<'t> Replay<'t> {
             },
             frames: Vec::new(),
             invocations: Vec::new(),
+            threads: Threads::default(),
             cuts,
             records: Pull::new(trace.record_stream(), 0),
             state: State::Outside,
@@ -239,7 +244,10 @@ impl<'t> Replay<'t> {
             Halt::Cut { number, len } => self.cut(visitor, number, len),
             Halt::Host { number, key, kind, is_tail } => {
                 let call = self.host_call(key, Some(kind), is_tail)?;
-                visitor.host_call(Some(self.map.run(number)), call);
+                if !self.is_meeting(number) {
+                    self.host_calls += 1;
+                    visitor.host_call(Some(self.map.run(number)), call);
+                }
                 Ok(self.in_host(if is_tail { AfterHost::Return } else { AfterHost::Next(number) }))
             }
             Halt::Record(number) => self.pull(visitor, number),
@@ -288,10 +296,33 @@ impl<'t> Replay<'t> {
         match (self.records.peek(), after) {
             (Some(&Record::Invoke { func }), _) => self.invoke(visitor, func),
             (Some(&Record::HostReturn { failed }), Some(after)) => self.host_return(visitor, after, failed),
+            (Some(&Record::Switch { thread }), _) => self.switch(visitor, thread),
             (None, None) if self.trace.gap().is_none() => self.finish().map(State::Done),
             (_, None) => Err(self.unexpected("Invoke")),
             (_, Some(_)) => Err(self.unexpected("HostReturn or Invoke")),
         }
+    }
+
+    /// Whether a block ends with an atomic operator: what it asks is no call of the sample's.
+    fn is_meeting(&self, number: u32) -> bool {
+        matches!(self.map.blocks[number as usize].exit, FlatExit::Atomic(_))
+    }
+
+    /// Another thread goes on.
+    fn switch(&mut self, visitor: &mut impl Visitor, thread: u32) -> Result<State, ReplayErrorKind> {
+        if let Some(memo) = &mut self.memo {
+            memo.settle(&self.map, visitor);
+        }
+        self.records.take();
+        let mut here = (mem::take(&mut self.frames), mem::take(&mut self.invocations));
+        self.threads.leave(thread, &mut here, |(_, invocations)| invocations.is_empty());
+        (self.frames, self.invocations) = here;
+        if self.threads.len() > MAX_THREADS {
+            return Err(ReplayErrorKind::TooManyThreads { limit: MAX_THREADS });
+        }
+        visitor.switch(thread);
+        self.set_barrier()?;
+        Ok(State::Outside)
     }
 
     /// Begins an invocation.
@@ -316,6 +347,7 @@ impl<'t> Replay<'t> {
             Destination::Slot(slot) => self.enter(visitor, slot).map(State::At),
             Destination::Host => {
                 let call = self.host_call(func, None, false)?;
+                self.host_calls += 1;
                 visitor.host_call(None, call);
                 Ok(self.in_host(AfterHost::Return))
             }
@@ -348,7 +380,6 @@ impl<'t> Replay<'t> {
             _ => return Err(self.unexpected("HostCall")),
         }
         self.records.take();
-        self.host_calls += 1;
         Ok(HostCall { func: key, host, record, kind, is_tail })
     }
 
@@ -367,7 +398,9 @@ impl<'t> Replay<'t> {
         failed: bool,
     ) -> Result<State, ReplayErrorKind> {
         self.records.take();
-        visitor.host_return(failed);
+        if !matches!(after, AfterHost::Next(number) if self.is_meeting(number)) {
+            visitor.host_return(failed);
+        }
         if let Some(invocation) = self.invocations.last_mut() {
             invocation.host = None;
         }

@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::super::limits::{MAX_CUTS, MAX_FRAMES};
-use super::super::{Record, RecordStream, ReplayErrorKind, TracePosition};
+use super::super::limits::{MAX_CUTS, MAX_FRAMES, MAX_THREADS};
+use super::super::{Record, RecordStream, ReplayErrorKind, Threads, TracePosition};
 
 /// The records, the next of them in sight.
 #[derive(Debug)]
@@ -46,6 +46,7 @@ impl Cuts {
         mut begun: u64,
     ) -> Result<Self, ReplayErrorKind> {
         let (mut cuts, mut stack, mut failed) = (Vec::new(), vec![None; open], false);
+        let mut threads = Threads::default();
         for record in records {
             match &*record {
                 Record::Invoke { .. } if stack.len() >= MAX_FRAMES => {
@@ -58,6 +59,12 @@ impl Cuts {
                 Record::End(end) => {
                     if let (Some(Some(number)), Some(place), false) = (stack.pop(), end.place(), failed) {
                         cuts.push((number, *place));
+                    }
+                }
+                Record::Switch { thread } => {
+                    threads.leave(*thread, &mut stack, Vec::is_empty);
+                    if threads.len() > MAX_THREADS {
+                        return Err(ReplayErrorKind::TooManyThreads { limit: MAX_THREADS });
                     }
                 }
                 _ => {}

@@ -12,6 +12,7 @@ use super::super::map::{Destination, FlatBlock};
 use super::super::step::{Call, Misfit, Walker, step};
 use super::super::{CallKind, ExecutedBlock, ExecutedFunction, FuncKey, ReplayErrorKind, Visitor};
 use super::{BOTTOM, Cursor, Replay, Target};
+use crate::module::Meeting;
 
 /// Why the walk from block to block stopped.
 #[derive(Debug, Clone, Copy)]
@@ -244,6 +245,11 @@ impl<V: Visitor> Walker for Walk<'_, '_, V> {
             true => Err(Ok(Halt::CutAfter)),
             false => Ok(()),
         }
+    }
+
+    #[inline(always)]
+    fn meeting(&self, meeting: Meeting) -> Option<u32> {
+        self.replay.map.meeting(meeting)
     }
 
     #[inline(always)]

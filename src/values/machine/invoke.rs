@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::trace::{End, FuncKey, Record, effects::Val};
+use crate::{
+    module::Meeting,
+    trace::{End, FuncKey, Record, effects::Val},
+};
 
 use super::super::{
     error::ValuesErrorKind,
@@ -22,6 +25,7 @@ impl Machine<'_> {
             (Some(&Record::HostReturn { failed }), Some(host)) => {
                 self.host_return(host, failed, crossing.results, visitor)
             }
+            (Some(&Record::Switch { thread }), _) => self.switch(thread, visitor),
             (None, None) => self.finish(),
             (_, None) => Err(self.check.unexpected("Invoke")),
             (_, Some(_)) => Err(self.check.unexpected("HostReturn or Invoke")),
@@ -173,9 +177,15 @@ impl Machine<'_> {
         if let Some(invocation) = self.invocations.last_mut() {
             invocation.host = None;
         }
+        let meeting = self.meeting_of(func);
         if failed {
-            visitor.host_return(true, &[]);
+            if meeting != Some(Meeting::Pass) {
+                visitor.host_return(true, &[]);
+            }
             return self.end("failed in a host function", None, visitor);
+        }
+        if let Some(meeting) = meeting {
+            return self.met(meeting, at, values, visitor);
         }
         let results = self.store.func_ty(func).map(|ty| ty.results.clone()).unwrap_or_default();
         let values = match (values, results.is_empty()) {

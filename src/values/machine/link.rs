@@ -34,6 +34,7 @@ impl Machine<'_> {
         let linked = self.define(&layout, linked, index, instance.first_key)?;
         let done = self.fill(&layout, &linked, instance.module, visitor);
         self.store.linked.push(linked);
+        self.keep_initial_globals();
         done
     }
 

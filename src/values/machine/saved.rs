@@ -4,7 +4,8 @@
 use std::{collections::HashSet, mem};
 
 use super::super::{check::Position, pages::Pages, store::Store};
-use super::{Frame, Invocation, Kept, Machine, Result, State};
+use super::{Frame, Invocation, Kept, Machine, Result, State, Thread};
+use crate::trace::Threads;
 
 /// A moment of a run, while Wasm runs.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub(in crate::values) struct Saved {
     frames: Vec<Frame>,
     stack: Vec<u64>,
     invocations: Vec<Invocation>,
+    threads: Threads<Thread>,
     /// Without the bytes of its memories.
     store: Store,
     memories: Vec<Pages>,
@@ -35,7 +37,8 @@ impl Saved {
     /// Bytes besides memories.
     fn own_bytes(&self) -> u64 {
         let frames = size_of_val(&self.frames[..]) + size_of_val(&self.stack[..]);
-        (frames + size_of_val(&self.invocations[..])) as u64 + self.store.bytes()
+        let threads: u64 = self.threads.parked().map(Thread::bytes).sum();
+        (frames + size_of_val(&self.invocations[..])) as u64 + threads + self.store.bytes()
     }
 }
 
@@ -68,6 +71,7 @@ impl Machine<'_> {
             frames: self.frames.clone(),
             stack: self.stack.get(..top).unwrap_or(&self.stack).to_vec(),
             invocations: self.invocations.clone(),
+            threads: self.threads.clone(),
             store,
             memories,
             lens,
@@ -91,6 +95,7 @@ impl Machine<'_> {
         self.frames.clone_from(&saved.frames);
         self.stack.clone_from(&saved.stack);
         self.invocations.clone_from(&saved.invocations);
+        self.threads.clone_from(&saved.threads);
         self.kept.clone_from(&saved.kept);
         (self.cursor, self.made, self.count) = (saved.cursor, saved.made, saved.instructions);
         self.state = State::Wasm;

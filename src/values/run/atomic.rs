@@ -1,8 +1,12 @@
-//! Atomic operators, as they are on one thread: nobody comes between, nobody waits, nobody tells.
+//! Atomic operators, as they are on one thread: nobody comes between. Of a module that begins threads those
+//! that wait or tell ask the host, and after the others another thread may go on; else nobody waits.
 
 use crate::{
-    module::atomic::{Action, Atomic},
-    trace::Trap,
+    module::{
+        Meeting,
+        atomic::{Action, Atomic},
+    },
+    trace::{FuncKey, Trap},
 };
 
 use super::super::{
@@ -32,6 +36,7 @@ impl Machine<'_> {
         let data = self.data();
         let operands = [self.here(instr.b), self.here(data.a), self.here(data.b)];
         let told = &operands[..atomic.action.operands()];
+        let meets = self.meets(atomic.action);
         let bytes = &mut self.store.memory(memory)?.bytes;
         let (len, at) = (u64::from(atomic.width), operands[0].wrapping_add(atomic.memarg.offset));
         if at % len != 0 {
@@ -46,6 +51,13 @@ impl Machine<'_> {
         };
         let mut old = [0; 8];
         old[..target.len()].copy_from_slice(target);
+        if let Some((first, meeting)) = meets {
+            if atomic.action == Action::Wait {
+                self.access(visitor, memory, at, len, false);
+            }
+            self.told(visitor, instr, told, &[], 2);
+            return self.meet(first, meeting, frame.fp + instr.a as usize, visitor);
+        }
         let Some(Done { stored, result }) = act(atomic, u64::from_le_bytes(old), operands) else {
             return self.fails(visitor, instr, told, Trap::Deadlock);
         };
@@ -64,7 +76,20 @@ impl Machine<'_> {
             self.set(instr.a, result);
         }
         self.told(visitor, instr, told, result.as_slice(), 2);
-        Ok(false)
+        match self.meetings {
+            Some(first) => self.meet(first, Meeting::Pass, frame.fp, visitor),
+            None => Ok(false),
+        }
+    }
+
+    /// What the operator asks of the host of threads, if it does.
+    fn meets(&self, action: Action) -> Option<(FuncKey, Meeting)> {
+        let meeting = match action {
+            Action::Wait => Meeting::Wait,
+            Action::Notify => Meeting::Notify,
+            _ => return None,
+        };
+        Some((self.meetings?, meeting))
     }
 }
 

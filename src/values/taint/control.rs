@@ -23,6 +23,10 @@ struct Scope {
     label: Label,
 }
 
+/// Conditions of a thread that does not run.
+#[derive(Debug, Default)]
+pub(super) struct Scopes(Vec<Scope>);
+
 /// The conditions that hold.
 #[derive(Debug, Default)]
 pub(super) struct Control {
@@ -33,6 +37,11 @@ pub(super) struct Control {
 }
 
 impl Control {
+    /// Another thread goes on, under the conditions that it left; gives those that hold now.
+    pub(super) fn replace(&mut self, scopes: Scopes) -> Scopes {
+        Scopes(std::mem::replace(&mut self.scopes, scopes.0))
+    }
+
     /// What holds now.
     pub(super) fn label(&self) -> Label {
         self.scopes.last().map_or(Label::NONE, |scope| scope.label)

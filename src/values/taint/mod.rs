@@ -31,12 +31,12 @@ mod visit;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::trace::{FuncKey, Trace, effects::Origin};
+use crate::trace::{FuncKey, Threads, Trace, effects::Origin};
 
 use super::visitor::Access;
 
 use self::class::Class;
-use self::control::Control;
+use self::control::{Control, Scopes};
 use self::label::{Label, Labels};
 use self::memo::Memo;
 use self::scalar::{CLEAN, Word};
@@ -94,6 +94,17 @@ struct HostCall {
     at: usize,
 }
 
+/// What belongs to a thread that does not run.
+#[derive(Debug, Default)]
+struct Thread {
+    slots: Slots,
+    globals: Vec<[Word; 2]>,
+    frames: Vec<usize>,
+    bases: Vec<(usize, usize, usize)>,
+    hosts: Vec<HostCall>,
+    scopes: Scopes,
+}
+
 /// Follows labels through a run.
 #[derive(Debug)]
 pub struct Taint<'t> {
@@ -106,6 +117,7 @@ pub struct Taint<'t> {
     memories: Memories,
     slots: Slots,
     globals: Vec<[Word; 2]>,
+    threads: Threads<Thread>,
     /// The first slot of each frame, and that of the last.
     frames: Vec<usize>,
     fp: usize,
@@ -149,6 +161,7 @@ impl<'t> Taint<'t> {
             memories: Memories::default(),
             slots: Slots::default(),
             globals: Vec::new(),
+            threads: Threads::default(),
             frames: Vec::new(),
             fp: 0,
             bases: Vec::new(),
@@ -190,6 +203,25 @@ impl<'t> Taint<'t> {
             (start..end).filter_map(move |at| Some((self.sources.source(source)?.clone(), at)))
         });
         bytes.collect()
+    }
+
+    /// Another thread goes on.
+    fn change(&mut self, thread: u32) {
+        let lost = std::mem::take(&mut self.slots.lost);
+        let mut here = Thread {
+            slots: std::mem::take(&mut self.slots),
+            globals: std::mem::take(&mut self.globals),
+            frames: std::mem::take(&mut self.frames),
+            bases: std::mem::take(&mut self.bases),
+            hosts: std::mem::take(&mut self.hosts),
+            scopes: self.control.replace(Scopes::default()),
+        };
+        self.threads.leave(thread, &mut here, |thread| thread.bases.is_empty());
+        (self.slots, self.globals, self.frames) = (here.slots, here.globals, here.frames);
+        (self.bases, self.hosts) = (here.bases, here.hosts);
+        self.control.replace(here.scopes);
+        self.slots.lost += lost;
+        self.fp = self.frames.last().copied().unwrap_or(0);
     }
 
     fn enter(&mut self, fp: usize) {

@@ -223,6 +223,10 @@ impl Visitor for Taint<'_> {
         }
     }
 
+    fn switch(&mut self, thread: u32) {
+        self.change(thread);
+    }
+
     fn segment(&mut self, memory: u32, address: u64, bytes: &[u8]) {
         let name = format!("{address:#x}");
         self.give_memory(memory, address, bytes.len() as u64, (SourceKind::Data, &name, Some(0)));

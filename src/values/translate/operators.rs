@@ -397,6 +397,10 @@ impl Translator<'_> {
             self.result(Code::Atomic, slots[0], site, ty, None)?;
         }
         self.data(slots[1], slots[2]);
+        if self.layout.is_threaded {
+            // Another thread may go on behind it.
+            self.last = None;
+        }
         Ok(())
     }
 }

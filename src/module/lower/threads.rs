@@ -1,0 +1,73 @@
+//! Where threads meet: every atomic operator of a module that begins threads.
+//!
+//! Such a module imports three functions of ours behind its own. Each atomic operator pushes one decision: 0
+//! if it asks one of them, which may let another thread go on. The others count down, so that a thread that
+//! spins gives way. A start function is not run by the engine but called, so that it can be suspended too.
+
+use wasm_encoder::{BlockType, Instruction as I, ValType};
+
+use crate::module::Meeting;
+
+use super::writer::Writer;
+
+/// Index of each, counted from the first of ours; in the order of [`Meeting`].
+pub(super) const WAIT: u32 = 0;
+pub(super) const NOTIFY: u32 = 1;
+pub(super) const PASS: u32 = 2;
+/// How many there are.
+pub(crate) const COUNT: u32 = Meeting::COUNT;
+/// First part of their names, and second parts.
+pub(crate) const MODULE: &str = "wasm";
+pub(crate) const NAMES: [&str; COUNT as usize] =
+    ["memory.atomic.wait", "memory.atomic.notify", "thread.pass"];
+
+/// Parameters of each; all give an `i32`.
+///
+/// `wait`: address, time, whether the value is as expected, memory, position of the function, offset in its
+/// body. `notify`: address, count, memory. `pass` gives after how many operators it wants to be asked again.
+pub(super) const PARAMS: [&[ValType]; COUNT as usize] = [
+    &[ValType::I64, ValType::I64, ValType::I32, ValType::I32, ValType::I32, ValType::I32],
+    &[ValType::I64, ValType::I32, ValType::I32],
+    &[],
+];
+
+/// Operators before a thread first asks.
+pub(super) const FIRST_TICKS: i32 = 16;
+
+/// What code of ours needs to know.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Meetings {
+    /// Index of the first of our functions.
+    pub(super) first: u32,
+    /// The global that counts down.
+    pub(super) ticks: u32,
+}
+
+impl Meetings {
+    /// Asks; `arguments` puts them on the stack. Leaves an `i32` there.
+    pub(super) fn ask(self, body: &mut Writer, function: u32, arguments: &[I<'_>]) {
+        body.silent(&I::Block(BlockType::Result(ValType::I32)));
+        body.silent(&I::I32Const(0));
+        body.silent(&I::I32Const(0));
+        // The decision that somebody is asked.
+        body.after(&I::BrIf(0));
+        body.silent(&I::Drop);
+        arguments.iter().for_each(|argument| body.silent(argument));
+        body.silent(&I::Call(self.first + function));
+        body.silent(&I::End);
+    }
+
+    /// Asks if it is time to. Leaves the stack as it is.
+    pub(super) fn pass(self, body: &mut Writer) {
+        body.silent(&I::Block(BlockType::Empty));
+        body.silent(&I::GlobalGet(self.ticks));
+        body.silent(&I::I32Const(1));
+        body.silent(&I::I32Sub);
+        body.silent(&I::GlobalSet(self.ticks));
+        body.silent(&I::GlobalGet(self.ticks));
+        body.after(&I::BrIf(0));
+        body.silent(&I::Call(self.first + PASS));
+        body.silent(&I::GlobalSet(self.ticks));
+        body.silent(&I::End);
+    }
+}

@@ -1,0 +1,16 @@
+//! Which modules begin threads: those that import what does.
+
+use super::Import;
+
+/// Imports that begin a thread, by their second name, without leading underscores.
+const BEGIN: &[&str] = &["thread-spawn", "thread_spawn", "thread_spawn_v2", "pthread_create_js"];
+
+/// Whether a module with these imports begins threads.
+pub(super) fn begins_threads(imports: &[Import]) -> bool {
+    imports.iter().any(|import| import.is_function() && begins_thread(&import.name))
+}
+
+/// Whether an imported function with this second name begins a thread.
+pub(super) fn begins_thread(name: &str) -> bool {
+    BEGIN.contains(&name.trim_start_matches('_'))
+}

@@ -1,0 +1,130 @@
+//! Threads: frames, slots and globals of each, and the functions that atomic operators ask.
+
+use crate::{
+    module::Meeting,
+    trace::{FuncKey, Record, effects::Val},
+};
+
+use super::super::{error::ValuesErrorKind, visitor::Visitor};
+use super::{CUT, Frame, Invocation, Machine, Result, State};
+
+/// What belongs to a thread that does not run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Thread {
+    pub(super) frames: Vec<Frame>,
+    pub(super) stack: Vec<u64>,
+    pub(super) invocations: Vec<Invocation>,
+    /// `None` if it did not begin.
+    globals: Option<Vec<[u64; 2]>>,
+}
+
+impl Thread {
+    /// Bytes that it takes.
+    pub(super) fn bytes(&self) -> u64 {
+        let globals = self.globals.as_deref().map_or(0, size_of_val);
+        let frames = size_of_val(&self.frames[..]) + size_of_val(&self.stack[..]);
+        (frames + size_of_val(&self.invocations[..]) + globals) as u64
+    }
+}
+
+impl Machine<'_> {
+    /// The thread that runs.
+    pub fn thread(&self) -> u32 {
+        self.threads.current()
+    }
+
+    /// What globals are now is what they are for each thread that begins.
+    pub(super) fn keep_initial_globals(&mut self) {
+        self.initial.clone_from(&self.store.globals);
+    }
+
+    /// Another thread goes on.
+    pub(super) fn switch(&mut self, thread: u32, visitor: &mut impl Visitor) -> Result<()> {
+        self.check.records.take();
+        self.unplant();
+        let mut here = Thread {
+            frames: std::mem::take(&mut self.frames),
+            stack: std::mem::take(&mut self.stack),
+            invocations: std::mem::take(&mut self.invocations),
+            globals: Some(std::mem::take(&mut self.store.globals)),
+        };
+        self.threads.leave(thread, &mut here, |thread| thread.invocations.is_empty());
+        (self.frames, self.stack, self.invocations) = (here.frames, here.stack, here.invocations);
+        self.store.globals = here.globals.unwrap_or_else(|| self.initial.clone());
+        visitor.switch(thread);
+        self.arm()
+    }
+
+    /// An atomic operator may ask the host: reads whether it does, and does so. Its result, if it is the
+    /// host's, goes to slot `at`. Whether Wasm is left.
+    pub(in crate::values) fn meet(
+        &mut self,
+        first: FuncKey,
+        meeting: Meeting,
+        at: usize,
+        visitor: &mut impl Visitor,
+    ) -> Result<bool> {
+        let goes_on = self.check.decisions.bit()?;
+        if goes_on && meeting != Meeting::Pass {
+            return Err(ValuesErrorKind::Effects("an atomic operator asks nobody"));
+        }
+        if self.check.decisions.is_at_end() {
+            if self.is_cut_after_decision() {
+                return self.end(CUT, None, visitor).map(|()| true);
+            }
+            self.plant()?;
+        }
+        if goes_on {
+            return Ok(false);
+        }
+        let key = FuncKey(first.0 + meeting as u32);
+        match self.check.records.peek() {
+            Some(&Record::HostCall { func }) if func == key => {}
+            _ => return Err(self.check.unexpected("HostCall")),
+        }
+        let record = self.check.records.position;
+        self.effects_before(record, visitor)?;
+        self.check.records.take();
+        if meeting != Meeting::Pass {
+            visitor.arguments_at(at, false);
+            visitor.host_call(key, record, &[]);
+        }
+        let func = *self.store.by_key.get(&key).ok_or(ValuesErrorKind::UnknownKey(key))?;
+        if let Some(invocation) = self.invocations.last_mut() {
+            invocation.host = Some((func, at));
+        }
+        self.state = State::Outside;
+        Ok(true)
+    }
+
+    /// Which of these functions it is.
+    pub(super) fn meeting_of(&self, func: u32) -> Option<Meeting> {
+        let key = self.store.funcs.get(func as usize)?.key;
+        match key.0.checked_sub(self.meetings?.0)? {
+            0 => Some(Meeting::Wait),
+            1 => Some(Meeting::Notify),
+            2 => Some(Meeting::Pass),
+            _ => None,
+        }
+    }
+
+    /// What an atomic operator asked answers.
+    pub(super) fn met(
+        &mut self,
+        meeting: Meeting,
+        at: usize,
+        values: Option<&[Val]>,
+        visitor: &mut impl Visitor,
+    ) -> Result<()> {
+        if meeting != Meeting::Pass {
+            let Some([Val::I32(value)]) = values else {
+                return Err(ValuesErrorKind::Effects("an atomic operator has no result"));
+            };
+            self.reserve(at + 1)?;
+            self.stack[at] = u64::from(*value as u32);
+            visitor.host_return(false, &self.stack[at..=at]);
+        }
+        self.state = State::Wasm;
+        Ok(())
+    }
+}

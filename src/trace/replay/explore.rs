@@ -89,11 +89,11 @@ pub(super) fn explore(
         match step(&mut walk, number, exit) {
             Ok(next) => number = next,
             Err(dead) => {
-                walk.steps.pop();
                 walk.reading = before;
                 if before.used == 0 {
-                    return Err(dead);
+                    return Err(Dead { steps: walk.steps.len(), ..dead });
                 }
+                walk.steps.pop();
                 break;
             }
         }
@@ -101,7 +101,7 @@ pub(super) fn explore(
     }
     let Explorer { reading, popped, pushed, rise, calls, silent, steps, .. } = walk;
     if reading.used == 0 {
-        return Err(DEAD);
+        return Err(Dead { steps: steps.len(), ..DEAD });
     }
     Ok(Explored {
         next: number,
@@ -123,11 +123,13 @@ pub(super) fn explore(
 pub(super) struct Dead {
     /// Each time, whatever ran before and called it.
     pub(super) is_final: bool,
+    /// Blocks that were walked to see that.
+    pub(super) steps: usize,
 }
 
-const DEAD: Dead = Dead { is_final: true };
+const DEAD: Dead = Dead { is_final: true, steps: 1 };
 /// A function that was not entered yet, or a frame below which the host is.
-const DEAD_NOW: Dead = Dead { is_final: false };
+const DEAD_NOW: Dead = Dead { is_final: false, steps: 1 };
 
 impl Explorer<'_, '_> {
     fn left(&mut self, way: Way) {

@@ -28,6 +28,9 @@ use super::shelf::{
     ALLOWANCE, CHUNK_SAVES, Entry, Found, LOOK, MAKE, MAKE_PART, NO_TARGET, Shelf, WORD_SAVES,
 };
 
+/// Frames that are compared at once.
+const FRAMES_AT_ONCE: usize = 32;
+
 /// The target that a stretch needs before it, and the one that it leaves.
 #[derive(Debug, Clone, Copy)]
 struct Targets {
@@ -202,12 +205,12 @@ impl Memo {
             return None;
         }
         let explored = explore();
-        let steps = explored.as_ref().map_or(1, |explored| explored.steps.len());
+        let steps = explored.as_ref().map_or_else(|dead| dead.steps, |explored| explored.steps.len());
         self.chunks.mood.pay(MAKE + MAKE_PART * steps as i64);
         let entry = match explored {
             Ok(explored) => self.entry_of(start, bits, standing, &explored)?,
-            Err(Dead { is_final: true }) => Entry { bits, start, ..Entry::nothing() },
-            Err(Dead { is_final: false }) => return None,
+            Err(Dead { is_final: true, .. }) => Entry { bits, start, ..Entry::nothing() },
+            Err(Dead { is_final: false, .. }) => return None,
         };
         let id = self.chunks.put(entry, standing.top())?;
         self.alone.push(id);
@@ -266,7 +269,7 @@ impl Memo {
     #[inline(always)]
     fn fits(&self, entry: &Entry, standing: Standing<'_>) -> bool {
         let Standing { frames, last, .. } = standing;
-        (entry.pops == 0 || frames.ends_with(self.popped(entry)))
+        (entry.pops == 0 || is_on_top(frames, self.popped(entry)))
             && (entry.target == NO_TARGET
                 || self.targets[entry.target as usize].needed.is_none_or(|needed| needed == last.key))
     }
@@ -319,10 +322,16 @@ impl Memo {
     #[inline(never)]
     fn make_word(&mut self, trail: &Trail) {
         let Trail { start, window, top, ref chunks, .. } = *trail;
-        self.words.mood.pay(MAKE + MAKE_PART * chunks.len() as i64);
+        let frames = |chunk: &u32| {
+            let Entry { pops, pushes, .. } = self.chunks.entries[*chunk as usize];
+            i64::from(pops) + i64::from(pushes)
+        };
+        let frames: i64 = chunks.iter().map(frames).sum();
+        self.words.mood.pay(MAKE + MAKE_PART * chunks.len() as i64 + frames / 4);
         let is_full = self.words.is_full()
             || self.ids.len() + chunks.len() > MAX_WORD_PARTS
-            || self.stacks.len() > MAX_STRETCH_STACK;
+            || self.stacks.len() >= MAX_STRETCH_STACK
+            || self.targets.len() >= MAX_CHUNKS;
         if is_full {
             return;
         }
@@ -421,9 +430,57 @@ impl Memo {
     }
 }
 
+/// Whether a stack ends with some frames. Looked at from the top: what the plain walk would not come to costs
+/// nothing.
+#[inline(always)]
+fn is_on_top(frames: &[u32], top: &[u32]) -> bool {
+    if top.len() <= FRAMES_AT_ONCE {
+        return frames.ends_with(top);
+    }
+    let parts = top.rchunks(FRAMES_AT_ONCE).zip(frames.rchunks(FRAMES_AT_ONCE));
+    frames.len() >= top.len() && parts.into_iter().all(|(top, frames)| frames.ends_with(top))
+}
+
 /// What of a window a chunk is known by: its next decisions below a one, and how many they are.
 #[inline(always)]
 fn head(ahead: u64, len: u32, most: u32) -> (u64, u32) {
     let count = len.min(most);
     (ahead >> (64 - count) | 1 << count, count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_compared_from_the_top() {
+        let frames: Vec<u32> = (0..100).collect();
+        for from in [0, 1, 35, 36, 37, 67, 68, 99, 100] {
+            assert!(is_on_top(&frames, &frames[from..]), "{from}");
+        }
+        assert!(!is_on_top(&frames[1..], &frames) && !is_on_top(&[], &[1]) && is_on_top(&[], &[]));
+        for wrong in 0..100 {
+            let mut top = frames.clone();
+            top[wrong] = 7_777;
+            assert!(!is_on_top(&frames, &top), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn words_keep_to_the_bound_of_targets_and_pay_for_frames() {
+        let mut memo = Memo::new();
+        let target = Targets { needed: None, left: Some(Target { key: FuncKey(1), destination: None }) };
+        memo.targets.push(target);
+        let chunk = Entry { width: 1, target: 0, parts: 1, pops: 0, pushes: 9, ..Entry::nothing() };
+        memo.stacks.resize(9, 0);
+        memo.chunks.entries.push(chunk);
+        // Words for which there is no place on the shelf, since all begin alike: their targets are not kept.
+        for window in 0..3 * MAX_CHUNKS as u64 {
+            memo.words.mood.credit = 1_000;
+            let trail = Trail { start: 1, window: window % 2, chunks: vec![0; 63], ..Trail::default() };
+            memo.make_word(&trail);
+            assert_eq!(memo.words.mood.credit, 1_000 - MAKE - 63 * MAKE_PART - 63 * 9 / 4);
+        }
+        assert!(memo.targets.len() <= MAX_CHUNKS && memo.stacks.len() <= MAX_STRETCH_STACK + 63 * 9);
+    }
 }

@@ -457,8 +457,9 @@ fn record_says_which_entry_points_came_to_a_budget() {
         "returned"
     );
     // What bounds the whole run still does.
-    let [line, _] = record(&["--no-budgets", "--max-decisions", "300000"]);
+    let [line, note] = record(&["--no-budgets", "--max-decisions", "300000"]);
     assert!(line.contains("stopped early: _start (decisions)"), "{line}");
+    assert!(note.contains("a limit of the whole run") && note.contains("--max-decisions"), "{note}");
     assert_eq!(
         spoor(&["run", sample.to_str().unwrap(), "--no-budgets", "--entry-time", "1"]).status.code(),
         Some(2)

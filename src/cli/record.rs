@@ -90,13 +90,18 @@ fn problem(arguments: &Arguments) -> Option<&'static str> {
 }
 
 /// Says on standard error that entry points did not come to their end.
-fn warn_of_stops(count: u64) {
-    if count > 0 {
-        let entries = plural(count, "entry point");
-        super::complain!(
+fn warn_of_stops(count: u64, has_budgets: bool) {
+    let entries = plural(count, "entry point");
+    match (count, has_budgets) {
+        (0, _) => {}
+        (_, true) => super::complain!(
             "spoor: {entries} came to a budget or a limit, and the file holds the run up to there; \
              --no-budgets lifts the budgets of entry points, and the limits are options too"
-        );
+        ),
+        (_, false) => super::complain!(
+            "spoor: {entries} came to a limit of the whole run, and the file holds the run up to there; \
+             --time-limit, --max-decisions and --max-instructions set the limits"
+        ),
     }
 }
 
@@ -110,7 +115,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let sample = file::Sample { name: &name, bytes: &bytes, is_embedded: !arguments.detached };
     let written = write(&arguments.output, arguments.force, arguments.effects, &sample, &options)?;
     print(&arguments.output, &written, out)?;
-    warn_of_stops(written.stopped.len() as u64);
+    warn_of_stops(written.stopped.len() as u64, arguments.sample.has_budgets());
     match written.status {
         Err(error) => Err(refused(error)),
         Ok(Status::Unsupported) => {

@@ -255,6 +255,11 @@ impl Arguments {
         Ok(())
     }
 
+    /// Whether entry points have bounds of their own.
+    pub(super) fn has_budgets(&self) -> bool {
+        !self.no_budgets
+    }
+
     /// What the sample sees of its world, but files.
     fn set_world(&self, options: &mut RunOptions) -> anyhow::Result<()> {
         options.seed = self.seed.map_or(options.seed, Seed::Given);

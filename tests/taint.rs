@@ -453,6 +453,141 @@ fn what_is_not_tainted_does_not_change_in_the_corpus() {
     assert!(samples > 5 && clean > 1000 && changed > 0, "{samples} {clean} {changed}");
 }
 
+/// Taint without its quick way: each instruction is told as any other.
+struct Slow<'t> {
+    taint: Taint<'t>,
+}
+
+impl wasmspoor::values::Visitor for Slow<'_> {
+    const FUSED: bool = true;
+    const MEMORY: bool = true;
+
+    pass_on! {
+        fused(fused: wasmspoor::values::Fused<'_>, operands: &[u64], results: &[u64]);
+        zeroed(slots: std::ops::Range<usize>);
+        arguments_at(slot: usize, is_tail: bool);
+        access(function: wasmspoor::module::FuncIndex, op: &wasmspoor::values::Op, access: wasmspoor::values::Access);
+        lanes(lanes: u128);
+        moved(from: u32, to: u32, len: u32);
+        invoke(func: wasmspoor::trace::FuncKey, arguments: &[u64]);
+        call(callee: wasmspoor::trace::FuncKey, arguments: &[u64], is_tail: bool);
+        leave(results: &[u64]);
+        host_call(func: wasmspoor::trace::FuncKey, record: u64, arguments: &[u64]);
+        host_return(failed: bool, results: &[u64]);
+        host_given(origin: &wasmspoor::trace::effects::Origin);
+        host_write(memory: u32, address: u64, bytes: &[u8]);
+        host_read(memory: u32, address: u64, bytes: &[u8]);
+        host_keep(state: u32);
+        host_restore(state: u32);
+        segment(memory: u32, address: u64, bytes: &[u8]);
+        throws(exception: Option<u32>, operands: std::ops::Range<u32>, places: &[(u8, u8)]);
+        catches(exception: Option<u32>, operands: std::ops::Range<u32>, places: &[(u8, u8)]);
+        end(end: &wasmspoor::trace::End, results: &[u64]);
+    }
+}
+
+/// Follows a run on both ways, and compares flows and memory; how many flows there are.
+fn both_ways(wasm: &[u8], options: &RunOptions, sources: &[SourceKind]) -> usize {
+    let Ok(run) = sandbox::run_with_effects(wasm, options) else { return 0 };
+    let taint = || Taint::new(&run.trace, TaintOptions::default().sources(sources.iter().copied()));
+    let (mut quick, mut slow) = (taint(), Slow { taint: taint() });
+    let quick_end = Machine::new(&run.trace).and_then(|mut machine| machine.run(&mut quick));
+    let slow_end = Machine::new(&run.trace).and_then(|mut machine| machine.run(&mut slow));
+    assert_eq!(quick_end.is_ok(), slow_end.is_ok());
+    assert_eq!((quick.flows(), quick.lost()), (slow.taint.flows(), slow.taint.lost()));
+    for address in (0..1 << 17).step_by(29) {
+        assert_eq!(quick.of_byte(0, address), slow.taint.of_byte(0, address), "{address:#x}");
+    }
+    quick.flows().len()
+}
+
+/// What is looked up and what goes byte by byte gives the same labels at the same places.
+#[test]
+fn the_quick_way_of_taint_is_that_of_each_instruction() {
+    let given = SourceKind::GIVEN;
+    let all: Vec<_> = SourceKind::ALL.into_iter().filter(|&kind| kind != SourceKind::Immediate).collect();
+    let stdin = common::noise(11, 64);
+    let body = operators();
+    let mut flows = both_ways(&wasm(&body), &options(&stdin), &given);
+    assert!(flows > 10, "{flows}");
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    // Every seventh: each goes byte by byte, too.
+    for path in common::files(&corpus, "wat").into_iter().step_by(7) {
+        let Ok(wasm) = wat::parse_file(&path) else { continue };
+        let mut options = RunOptions::default();
+        (options.entry_instructions, options.limits.instructions) = (Some(10_000), Some(20_000));
+        flows += both_ways(&wasm, &options, &all);
+    }
+    assert!(flows > 50, "{flows}");
+}
+
+/// Each operator on numbers, on operands of which all, some or none of the bytes come from standard input,
+/// and branches and accesses that depend on them.
+fn operators() -> String {
+    let of = |ty: &str, width: usize, names: &str| {
+        let loads: Vec<String> = match width {
+            4 => ["load", "load8_s", "load8_u", "load16_s", "load16_u"].map(str::to_owned).into(),
+            _ => ["load", "load8_s", "load16_u", "load32_s", "load32_u"].map(str::to_owned).into(),
+        };
+        let mut text = String::new();
+        for (number, name) in names.split_whitespace().enumerate() {
+            let left = format!("({ty}.{} offset=1024 (local.get $i))", loads[number % loads.len()]);
+            let others = [
+                format!("({ty}.{} offset=1030 (local.get $i))", loads[(number + 2) % loads.len()]),
+                format!("({ty}.const {})", [3, 8, 255, 0x10000, 77, 0x7f00_00ff][number % 6]),
+                format!("({ty}.const {})", [16, 10, -1, 0, 1, 0xff00][number % 6]),
+                format!("({ty}.{} offset=100 (local.get $i))", loads[0]),
+            ];
+            for other in others {
+                let other = match name.starts_with("div") || name.starts_with("rem") {
+                    true => format!("({ty}.or (local.get $one{width}) {other})"),
+                    false => other,
+                };
+                let other = if ["clz", "ctz", "popcnt"].contains(&name) { String::new() } else { other };
+                text += &format!("(call $use{width} ({ty}.{name} {left} {other}))");
+            }
+        }
+        text
+    };
+    let names = "add sub mul and or xor shl shr_u shr_s rotl rotr div_u rem_u clz ctz popcnt";
+    let compares = "eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u";
+    let compared: String = compares
+        .split_whitespace()
+        .map(|name| {
+            format!(
+                "(if (i32.{name} (i32.load8_u offset=1024 (local.get $i)) (i32.const 90))
+                   (then (call $use4 (i32.load8_u offset=1040 (i32.and (local.get $sum) (i32.const 15))))))
+                 (call $use4 (i64.{name} (i64.load offset=1024 (local.get $i)) (i64.extend_i32_u (local.get $i))))"
+            )
+        })
+        .collect();
+    let (small, large) = (of("i32", 4, names), of("i64", 8, names));
+    format!(
+        r#"(global $g (mut i32) (i32.const 0)) (global $at (mut i32) (i32.const 4096))
+      (func $use4 (param i32)
+        (i32.store (global.get $at) (local.get 0))
+        (global.set $at (i32.add (global.get $at) (i32.const 4)))
+        (global.set $g (i32.add (i32.rotl (global.get $g) (i32.const 7)) (local.get 0)))
+        (br_if 0 (i32.eqz (local.get 0)))
+        (i32.store16 offset=2 (global.get $at) (select (local.get 0) (i32.const 5) (global.get $g))))
+      (func $use8 (param i64)
+        (i64.store (global.get $at) (local.get 0))
+        (global.set $at (i32.add (global.get $at) (i32.const 8)))
+        (call $use4 (i32.wrap_i64 (i64.xor (local.get 0) (i64.shr_u (local.get 0) (i64.const 32))))))
+      (func (export "_start") (local $i i32) (local $sum i32) (local $one4 i32) (local $one8 i64)
+        (local.set $one4 (i32.const 1)) (local.set $one8 (i64.const 1)) (call $get)
+        (loop $l
+          {small} {large} {compared}
+          (local.set $sum (i32.extend8_s (i32.add (local.get $sum) (i32.load16_s offset=1025 (local.get $i)))))
+          (call $use4 (local.get $sum)) (call $use4 (i32.extend16_s (global.get $g)))
+          (call $use8 (i64.extend_i32_s (local.get $sum)))
+          (call $use4 (i32.reinterpret_f32 (f32.neg (f32.convert_i32_s (local.get $sum)))))
+          (block (block (block (br_table 0 1 2 (i32.and (local.get $sum) (i32.const 3)))) (call $use4 (i32.const 9))))
+          (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 5))) (i32.const 40))))
+        (call $put (i32.const 4096) (i32.const 30000)))"#
+    )
+}
+
 fn contents(persona: &Persona, path: &str) -> Option<Vec<u8>> {
     persona.files.iter().find(|document| document.path == path).map(|document| document.bytes.clone())
 }

@@ -21,7 +21,7 @@ use crate::{
 
 use self::exits::{Exit, Next};
 use self::tell::{Who, tell_branch, tell_copy, tell_far};
-use super::code::{AFTER, Body, Code, IF};
+use super::code::{AFTER, Body, Code, IF, OWN};
 use super::error::ValuesErrorKind;
 use super::machine::{Frame, Machine, Result};
 use super::slot::{Slot, binary, immediate, try_binary, try_unary, unary};
@@ -105,10 +105,24 @@ macro_rules! define_run {
                         // As `own`, of what reads slots `from` and writes slot `to`.
                         macro_rules! moved {
                             ($from:expr, $to:expr, $operands:expr, $results:expr) => {
-                                if !skips!($from, $to, Touched::Frame) {
+                                told!($from, $to, Touched::Frame, $operands, $results);
+                            };
+                        }
+                        // As `moved`, of what touches more than its frame.
+                        macro_rules! told {
+                            ($from:expr, $to:expr, $touched:expr, $operands:expr, $results:expr) => {{
+                                let touched = $touched;
+                                if skips!($from, $to, touched) {
+                                } else if V::SLOTTED {
+                                    let fused = who.fused(pc, number, instr, instr.n);
+                                    visitor.slotted(fused, ($from, $to), touched, ($operands, $results));
+                                } else {
+                                    if let Touched::Memory(access) = touched {
+                                        access!(access);
+                                    }
                                     own!($operands, $results);
                                 }
-                            };
+                            }};
                         }
                         macro_rules! skips {
                             ($from:expr, $to:expr, $touched:expr) => {
@@ -122,9 +136,15 @@ macro_rules! define_run {
                                 }
                             };
                         }
+                        // A slot is put into another, or a constant.
                         macro_rules! copied {
-                            ($value:expr, $skips:expr) => {
-                                if (V::INSTRUCTIONS || V::FUSED) && !$skips {
+                            ($value:expr, $from:expr) => {
+                                if V::SLOTTED {
+                                    let operands = if instr.has(OWN) { &$value[..] } else { &[] };
+                                    told!($from, Some(instr.a), Touched::Frame, operands, $value);
+                                } else if (V::INSTRUCTIONS || V::FUSED)
+                                    && !skips!($from, Some(instr.a), Touched::Frame)
+                                {
                                     tell_copy(who, visitor, pc, number, instr, $value);
                                 }
                             };
@@ -180,6 +200,20 @@ macro_rules! define_run {
                                 branch!($taken, instr.c)
                             }};
                         }
+                        // A branch on a value, which may be an `eqz` and a branch.
+                        macro_rules! tested {
+                            ($value:expr) => {{
+                                if V::SLOTTED {
+                                    let result = [u64::from($value == 0)];
+                                    let results = if instr.has(AFTER) { &result[..] } else { &[] };
+                                    moved!(&[instr.a], None, &[$value], results);
+                                } else if (V::INSTRUCTIONS || V::FUSED)
+                                    && !skips!(&[instr.a], None, Touched::Frame)
+                                {
+                                    tell_branch(who, visitor, pc, number, instr, $value);
+                                }
+                            }};
+                        }
                         macro_rules! accessed {
                             ($address:expr, $len:expr, $is_write:expr) => {{
                                 let address = u64::wrapping_add($address, instr.c.into());
@@ -200,11 +234,8 @@ macro_rules! define_run {
                                     Ok(value) => {
                                         let value = value.to_slot();
                                         slot!(instr.a) = value;
-                                        let access = accessed!(address, $len, false);
-                                        if !skips!(&[instr.b], Some(instr.a), Touched::Memory(access)) {
-                                            access!(access);
-                                            own!(&[address], &[value]);
-                                        }
+                                        let touched = Touched::Memory(accessed!(address, $len, false));
+                                        told!(&[instr.b], Some(instr.a), touched, &[address], &[value]);
                                     }
                                     Err(code) => trap!(&[address], to_trap(code)),
                                 }
@@ -216,11 +247,13 @@ macro_rules! define_run {
                                 match wasm::$f(memory, address, instr.c.into(), value as $ty) {
                                     Ok(()) => {
                                         let access = accessed!(address, $len, true);
-                                        if !skips!(&[instr.a, instr.b], None, Touched::Memory(access)) {
+                                        let touched = Touched::Memory(access);
+                                        let from = &[instr.a, instr.b];
+                                        if !V::WRITES {
+                                            told!(from, None, touched, &[address, value], &[]);
+                                        } else if !skips!(from, None, touched) {
                                             access!(access);
-                                            if V::WRITES {
-                                                visitor.written(count, near_of, memory, access.address, $len);
-                                            }
+                                            visitor.written(count, near_of, memory, access.address, $len);
                                             own!(&[address, value], &[]);
                                         }
                                     }
@@ -334,7 +367,7 @@ macro_rules! define_run {
                             Code::Const => {
                                 let value = u64::from(instr.b) | u64::from(instr.c) << 32;
                                 slot!(instr.a) = value;
-                                copied!(&[value], skips!(&[], Some(instr.a), Touched::Frame));
+                                copied!(&[value], &[]);
                             }
                             Code::ConstWide => {
                                 let value = put_pair!(instr.a, body.wides[instr.b as usize]);
@@ -343,15 +376,18 @@ macro_rules! define_run {
                             Code::Copy => {
                                 let value = slot!(instr.b);
                                 slot!(instr.a) = value;
-                                copied!(&[value], skips!(&[instr.b], Some(instr.a), Touched::Frame));
+                                copied!(&[value], &[instr.b]);
                             }
                             Code::CopyWide => {
                                 let value = put_pair!(instr.a, pair!(instr.b));
                                 let from = [instr.b, instr.b + 1];
                                 // Both slots are clean then.
-                                copied!(&value, [instr.a, instr.a + 1]
-                                    .iter()
-                                    .all(|to| skips!(&from, Some(*to), Touched::Frame)));
+                                let to = [instr.a, instr.a + 1];
+                                if (V::INSTRUCTIONS || V::FUSED)
+                                    && !to.iter().all(|to| skips!(&from, Some(*to), Touched::Frame))
+                                {
+                                    tell_copy(who, visitor, pc, number, instr, &value);
+                                }
                             }
                             Code::Select => {
                                 let condition = slot!(code[pc + 1].a);
@@ -372,16 +408,12 @@ macro_rules! define_run {
                             Code::GlobalGet => {
                                 let value = globals[instr.b as usize][0];
                                 slot!(instr.a) = value;
-                                if !skips!(&[], Some(instr.a), Touched::Global) {
-                                    own!(&[], &[value]);
-                                }
+                                told!(&[], Some(instr.a), Touched::Global, &[], &[value]);
                             }
                             Code::GlobalSet => {
                                 let value = slot!(instr.a);
                                 globals[instr.b as usize][0] = value;
-                                if !skips!(&[instr.a], None, Touched::Global) {
-                                    own!(&[value], &[]);
-                                }
+                                told!(&[instr.a], None, Touched::Global, &[value], &[]);
                             }
                             Code::GlobalGetWide => {
                                 let value = put_pair!(instr.a, globals[instr.b as usize]);
@@ -572,20 +604,12 @@ macro_rules! define_run {
                             }
                             Code::BrNonZero => {
                                 let value = slot!(instr.a);
-                                if V::INSTRUCTIONS || V::FUSED {
-                                    if !skips!(&[instr.a], None, Touched::Frame) {
-                                        tell_branch(who, visitor, pc, number, instr, value);
-                                    }
-                                }
+                                tested!(value);
                                 branch!(value != 0, instr.c)
                             }
                             Code::BrZero => {
                                 let value = slot!(instr.a);
-                                if V::INSTRUCTIONS || V::FUSED {
-                                    if !skips!(&[instr.a], None, Touched::Frame) {
-                                        tell_branch(who, visitor, pc, number, instr, value);
-                                    }
-                                }
+                                tested!(value);
                                 branch!(value == 0, instr.c)
                             }
                             Code::BrNonZeroMove => {

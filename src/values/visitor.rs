@@ -103,6 +103,8 @@ pub trait Visitor {
     const FUSED: bool = false;
     /// Whether [`Self::skips`] may say yes.
     const SKIPS: bool = false;
+    /// Whether [`Self::slotted`] is called.
+    const SLOTTED: bool = false;
     /// Whether [`Self::is_idle`] may say yes.
     const CAN_IDLE: bool = false;
     /// Whether [`Self::access`] is called.
@@ -126,6 +128,17 @@ pub trait Visitor {
     /// instruction for which it is not asked is told.
     fn skips(&mut self, _from: &[u32], _to: Option<u32>, _touched: Touched) -> bool {
         false
+    }
+
+    /// What [`Self::skips`] was asked for and did not skip: [`Self::access`] and [`Self::fused`] at once,
+    /// with the slots of the operands (those that have none are constants, and come last) and of the result.
+    fn slotted(
+        &mut self,
+        _fused: Fused<'_>,
+        _slots: (&[u32], Option<u32>),
+        _touched: Touched,
+        _values: (&[u64], &[u64]),
+    ) {
     }
 
     /// Slots, of those of all frames, are zero now: the locals of a function that is entered, after its

@@ -28,10 +28,17 @@ pub(super) const REMEMBERED: usize = 1 << 20;
 /// Results of operators on whole values that are remembered: 700 KB, so that they stay near the processor.
 pub(super) const MEMO: usize = 1 << 12;
 
+/// Places for what was met lately: numbers of words (64 KB), what operators made of them (512 KB), and sinks
+/// (160 KB, a quarter of the places).
+pub(super) const RECENT: usize = 1 << 14;
+
+/// Different words that slots hold at most: 75 MB. Beyond, slots have no labels.
+pub(super) const MAX_WORDS: usize = 1 << 20;
+
 /// Pages of 4096 bytes that hold labels at most: 256 MiB. Beyond, bytes have none.
 pub(super) const MAX_PAGES: usize = 1 << 14;
 
-/// Slots of frames that hold labels at most: 128 MiB. Beyond, slots have none.
+/// Slots of frames that hold labels at most: 16 MiB. Beyond, slots have none.
 pub(super) const MAX_SHADOW_SLOTS: usize = 1 << 22;
 
 /// Places (of branches, accesses, indirect calls) and host functions that flows are kept for at most.

@@ -13,6 +13,7 @@
 //!
 //! Not here: what a flow means; names of host functions beside those of sources.
 
+mod brief;
 mod class;
 mod control;
 mod encoding;
@@ -21,6 +22,8 @@ mod label;
 mod limits;
 mod memo;
 mod operators;
+mod quick;
+mod recent;
 mod scalar;
 mod shadow;
 mod sink;
@@ -28,6 +31,7 @@ mod source;
 mod step;
 mod vector;
 mod visit;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -35,14 +39,17 @@ use crate::trace::{FuncKey, Threads, Trace, effects::Origin};
 
 use super::visitor::Access;
 
+use self::brief::Brief;
 use self::class::Class;
 use self::control::{Control, Scopes};
 use self::label::{Label, Labels};
 use self::memo::Memo;
+use self::recent::Recent;
 use self::scalar::{CLEAN, Word};
 use self::shadow::{Memories, Slots};
 use self::sink::Sinks;
 use self::source::Sources;
+use self::words::Words;
 
 pub use self::encoding::Encoding;
 pub use self::flow::{Flow, How};
@@ -111,10 +118,12 @@ pub struct Taint<'t> {
     trace: &'t Trace,
     options: TaintOptions,
     classes: Box<[Class]>,
+    briefs: Box<[Brief]>,
     labels: Labels,
     sources: Sources,
     sinks: Sinks,
     memories: Memories,
+    words: Words,
     slots: Slots,
     globals: Vec<[Word; 2]>,
     threads: Threads<Thread>,
@@ -140,6 +149,7 @@ pub struct Taint<'t> {
     origin: Option<Origin>,
     control: Control,
     memo: Memo,
+    recent: Recent,
     /// What a source byte was xored with first.
     keys: BTreeMap<u32, u8>,
     bytes_lost: u64,
@@ -154,11 +164,13 @@ impl<'t> Taint<'t> {
             trace,
             follows_all: options.control || options.sources.contains(&SourceKind::Immediate),
             options,
+            briefs: class::all().iter().map(|&class| Brief::of(class)).collect(),
             classes: class::all(),
             labels: Labels::default(),
             sources: Sources::default(),
             sinks: Sinks::default(),
             memories: Memories::default(),
+            words: Words::default(),
             slots: Slots::default(),
             globals: Vec::new(),
             threads: Threads::default(),
@@ -176,6 +188,7 @@ impl<'t> Taint<'t> {
             origin: None,
             control: Control::default(),
             memo: Memo::default(),
+            recent: Recent::default(),
             keys: BTreeMap::new(),
             bytes_lost: 0,
             kept: VecDeque::new(),
@@ -190,7 +203,8 @@ impl<'t> Taint<'t> {
     /// How much was not followed for want of room: source bytes, labels of bytes and slots, unions, sinks.
     /// Flows are a part then.
     pub fn lost(&self) -> u64 {
-        self.bytes_lost + self.labels.lost() + self.memories.lost + self.slots.lost + self.sinks.lost
+        let slots = self.slots.lost + self.words.lost;
+        self.bytes_lost + self.labels.lost() + self.memories.lost + slots + self.sinks.lost
     }
 
     /// The source bytes that a byte of a memory depends on at this moment, by value or (and) by address: for
@@ -222,6 +236,16 @@ impl<'t> Taint<'t> {
         self.control.replace(here.scopes);
         self.slots.lost += lost;
         self.fp = self.frames.last().copied().unwrap_or(0);
+    }
+
+    /// The labels of a slot.
+    fn word(&self, slot: usize) -> Word {
+        *self.words.get(self.slots.get(slot))
+    }
+
+    fn set_word(&mut self, slot: usize, word: &Word) {
+        let id = self.words.id(word);
+        self.slots.set(slot, id);
     }
 
     fn enter(&mut self, fp: usize) {
@@ -265,7 +289,7 @@ impl<'t> Taint<'t> {
     fn give_slots(&mut self, at: usize, count: usize, kind: SourceKind, name: &str) {
         for slot in at..at + count {
             let word = if self.wants(kind) { self.give_word(kind, name) } else { CLEAN };
-            self.slots.set(slot, word);
+            self.set_word(slot, &word);
         }
     }
 

@@ -44,7 +44,7 @@ impl Taint<'_> {
     /// The labels of an operand: of a slot of the frame, or of a constant.
     pub(super) fn operand(&mut self, slot: Option<u32>, function: FuncIndex) -> Word {
         match slot {
-            Some(slot) => self.slots.get(self.fp + slot as usize),
+            Some(slot) => self.word(self.fp + slot as usize),
             None if self.follows_all => {
                 let word = match self.wants(SourceKind::Immediate) {
                     true => self.give_word(SourceKind::Immediate, &format!("func {}", function.0)),
@@ -63,7 +63,7 @@ impl Taint<'_> {
         }
         for (place, slot) in slots.operands.into_iter().enumerate().take(results) {
             let word = self.operand(slot, fused.function);
-            self.slots.set(to + place, word);
+            self.set_word(to + place, &word);
         }
     }
 
@@ -120,7 +120,7 @@ impl Taint<'_> {
         let control = self.control.label();
         for (place, word) in words.iter().enumerate() {
             let word = if control.is_some() { self.controlled(*word, control) } else { *word };
-            self.slots.set(base + place, word);
+            self.set_word(base + place, &word);
         }
     }
 
@@ -146,7 +146,7 @@ impl Taint<'_> {
     }
 
     /// Notes what labelled bytes are xored with.
-    fn note_keys(&mut self, a: &Tainted, b: &Tainted, width: usize) {
+    pub(super) fn note_keys(&mut self, a: &Tainted, b: &Tainted, width: usize) {
         for (data, key) in [(a, b), (b, a)] {
             for index in 0..width {
                 if let Some(byte) = data.word[index].byte()
@@ -177,7 +177,7 @@ impl Taint<'_> {
         word
     }
 
-    fn compute_anew(&mut self, class: Class, a: &Tainted, b: &Tainted) -> Word {
+    pub(super) fn compute_anew(&mut self, class: Class, a: &Tainted, b: &Tainted) -> Word {
         let labels = &mut self.labels;
         match class {
             Class::Bitwise(how, width) => scalar::bitwise(labels, how, a, b, width),

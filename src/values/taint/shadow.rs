@@ -1,17 +1,68 @@
 //! Labels beside memories and frames.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use super::label::Label;
 use super::limits::{MAX_PAGES, MAX_SHADOW_SLOTS};
-use super::scalar::{CLEAN, Word, is_clean};
+use super::scalar::{CLEAN, Word};
+use super::words::WordId;
 
 const PAGE: u64 = 1 << 12;
 
-type Page = Arc<[Label; PAGE as usize]>;
+type Labelled = [Label; PAGE as usize];
+
+/// The labels of a page; its own, so that a store needs no look at a count, until a state is kept.
+#[derive(Debug, Clone)]
+enum Page {
+    Own(Box<Labelled>),
+    Shared(Arc<Labelled>),
+}
+
+impl Deref for Page {
+    type Target = Labelled;
+
+    #[inline]
+    fn deref(&self) -> &Labelled {
+        match self {
+            Self::Own(page) => page,
+            Self::Shared(page) => page,
+        }
+    }
+}
+
+impl Page {
+    #[cold]
+    #[inline(never)]
+    fn new() -> Self {
+        Self::Own(Box::new([Label::NONE; PAGE as usize]))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn copied(page: &Labelled) -> Self {
+        Self::Own(Box::new(*page))
+    }
+
+    #[inline]
+    fn own(&mut self) -> &mut Labelled {
+        if let Self::Shared(page) = self {
+            *self = Self::copied(page);
+        }
+        match self {
+            Self::Own(page) => page,
+            Self::Shared(page) => Arc::make_mut(page),
+        }
+    }
+
+    fn share(&mut self) {
+        if let Self::Own(page) = self {
+            *self = Self::Shared(Arc::new(**page));
+        }
+    }
+}
 
 /// The labels of the bytes of all memories. Pages without labels are not there.
-/// Copies share pages until one of them changes.
+/// Copies by [`Self::keep`] share pages until one of them changes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Memories {
     memories: Vec<Vec<Option<Page>>>,
@@ -21,6 +72,12 @@ pub(super) struct Memories {
 }
 
 impl Memories {
+    /// A copy.
+    pub(super) fn keep(&mut self) -> Self {
+        self.memories.iter_mut().flatten().flatten().for_each(Page::share);
+        self.clone()
+    }
+
     fn page(&self, memory: u32, address: u64) -> Option<&Page> {
         self.memories.get(memory as usize)?.get((address / PAGE) as usize)?.as_ref()
     }
@@ -72,7 +129,60 @@ impl Memories {
         }
     }
 
-    fn page_mut(&mut self, memory: u32, address: u64) -> Option<&mut [Label; PAGE as usize]> {
+    /// The labels of at most eight bytes.
+    ///
+    /// PERF: of known length, so that they are copied as one and read again as one.
+    #[inline]
+    pub(super) fn word(&self, memory: u32, address: u64, len: usize) -> Word {
+        let at = (address % PAGE) as usize;
+        let Some(page) = self.page(memory, address) else { return self.each(memory, address, len) };
+        match (len, page.get(at..at + len)) {
+            (4, Some(&[a, b, c, d])) => {
+                let none = Label::NONE;
+                [a, b, c, d, none, none, none, none]
+            }
+            (8, Some(labels)) => labels.try_into().unwrap_or(CLEAN),
+            _ => self.each(memory, address, len),
+        }
+    }
+
+    #[inline(never)]
+    fn each(&self, memory: u32, address: u64, len: usize) -> Word {
+        let mut word = CLEAN;
+        for (place, label) in word.iter_mut().enumerate().take(len) {
+            *label = self.get(memory, address.wrapping_add(place as u64));
+        }
+        word
+    }
+
+    /// Writes the labels of a few bytes: the first ones of a word.
+    ///
+    /// PERF: as [`Self::word`].
+    #[inline]
+    pub(super) fn store(&mut self, memory: u32, address: u64, word: &Word, len: usize) {
+        let at = (address % PAGE) as usize;
+        let known = self.memories.get_mut(memory as usize);
+        let page = known.and_then(|pages| pages.get_mut((address / PAGE) as usize));
+        let Some(page) = page.and_then(Option::as_mut).filter(|_| at + len <= PAGE as usize) else {
+            return self.store_each(memory, address, &word[..len.min(8)]);
+        };
+        let page = page.own();
+        match len {
+            1 => page[at] = word[0],
+            4 => page[at..at + 4].copy_from_slice(&word[..4]),
+            8 => page[at..at + 8].copy_from_slice(word),
+            _ => page[at..at + len].copy_from_slice(&word[..len.min(8)]),
+        }
+    }
+
+    #[inline(never)]
+    fn store_each(&mut self, memory: u32, address: u64, labels: &[Label]) {
+        for (place, &label) in (0..).zip(labels) {
+            self.set(memory, address.wrapping_add(place), label);
+        }
+    }
+
+    fn page_mut(&mut self, memory: u32, address: u64) -> Option<&mut Labelled> {
         let (memory, page) = (memory as usize, usize::try_from(address / PAGE).ok()?);
         // The address is within a memory: at most 4 GiB.
         if page > 1 << 20 || memory > 1 << 16 {
@@ -90,9 +200,9 @@ impl Memories {
                 return None;
             }
             self.pages += 1;
-            pages[page] = Some(Arc::new([Label::NONE; PAGE as usize]));
+            pages[page] = Some(Page::new());
         }
-        pages[page].as_mut().map(Arc::make_mut)
+        pages[page].as_mut().map(Page::own)
     }
 
     /// Gives all bytes of a range one label.
@@ -160,9 +270,8 @@ impl Memories {
 /// The labels of the slots of all frames, at the same places as the slots.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    words: Vec<Word>,
-    /// Whether a word counts: mostly none does, and that is all that is asked. None does beyond its end.
-    labelled: Vec<bool>,
+    /// None has a label beyond its end.
+    words: Vec<WordId>,
     /// Slots whose labels had no room.
     pub(super) lost: u64,
 }
@@ -171,47 +280,48 @@ impl Slots {
     /// Whether no slot from this one on has a label.
     #[inline(always)]
     pub(super) fn is_clean_from(&self, slot: usize) -> bool {
-        slot >= self.labelled.len()
+        slot >= self.words.len()
     }
 
     /// Takes all labels from a slot on.
     pub(super) fn cut(&mut self, slot: usize) {
-        self.labelled.truncate(slot);
+        self.words.truncate(slot);
     }
 
     #[inline(always)]
     pub(super) fn is_clean(&self, slot: usize) -> bool {
-        !self.labelled.get(slot).is_some_and(|&labelled| labelled)
+        !self.get(slot).is_some()
     }
 
     #[inline(always)]
     pub(super) fn clean(&mut self, slot: usize) {
-        if let Some(labelled) = self.labelled.get_mut(slot) {
-            *labelled = false;
+        if let Some(word) = self.words.get_mut(slot) {
+            *word = WordId::CLEAN;
         }
     }
 
-    #[inline]
-    pub(super) fn get(&self, slot: usize) -> Word {
-        if self.is_clean(slot) { CLEAN } else { self.words.get(slot).copied().unwrap_or(CLEAN) }
+    #[inline(always)]
+    pub(super) fn get(&self, slot: usize) -> WordId {
+        self.words.get(slot).copied().unwrap_or(WordId::CLEAN)
     }
 
     #[inline]
-    pub(super) fn set(&mut self, slot: usize, word: Word) {
-        if is_clean(&word) {
-            return self.clean(slot);
+    pub(super) fn set(&mut self, slot: usize, word: WordId) {
+        match self.words.get_mut(slot) {
+            Some(known) => *known = word,
+            None if word.is_some() => self.lengthen(slot, word),
+            None => {}
         }
-        if slot >= self.words.len() {
-            if slot >= MAX_SHADOW_SLOTS {
-                self.lost += 1;
-                return;
-            }
-            self.words.resize((slot + 1).next_power_of_two().max(1 << 10), CLEAN);
+    }
+
+    #[inline(never)]
+    fn lengthen(&mut self, slot: usize, word: WordId) {
+        if slot >= MAX_SHADOW_SLOTS {
+            self.lost += 1;
+            return;
         }
-        if slot >= self.labelled.len() {
-            self.labelled.resize(slot + 1, false);
-        }
-        (self.words[slot], self.labelled[slot]) = (word, true);
+        self.words.resize(slot + 1, WordId::CLEAN);
+        self.words[slot] = word;
     }
 
     pub(super) fn copy(&mut self, from: usize, to: usize, len: usize) {
@@ -222,10 +332,15 @@ impl Slots {
     }
 
     pub(super) fn clear(&mut self, slots: std::ops::Range<usize>) {
-        let end = slots.end.min(self.labelled.len());
+        let end = slots.end.min(self.words.len());
         if slots.start < end {
-            self.labelled[slots.start..end].fill(false);
+            self.words[slots.start..end].fill(WordId::CLEAN);
         }
+    }
+
+    /// All words of slots, for them to be numbered anew.
+    pub(super) fn all(&mut self) -> &mut [WordId] {
+        &mut self.words
     }
 }
 

@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use crate::{module::FuncIndex, trace::FuncKey};
 
 use super::label::{Label, Labels};
-use super::limits::{MAX_SAMPLED, MAX_SINKS, SINK_SAMPLED};
+use super::limits::{MAX_SAMPLED, MAX_SINKS, RECENT, SINK_SAMPLED};
 use super::step::Path;
 
 /// Where a value ends up.
@@ -84,10 +84,21 @@ pub(super) struct Received {
     pub(super) last: u64,
 }
 
+/// Where what a sink was given lately is, and the label that it had when it was added.
+#[derive(Debug, Clone, Copy)]
+struct Lately {
+    sink: Sink,
+    label: Label,
+    index: usize,
+    with: Label,
+}
+
 /// What all sinks were given.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sinks {
-    pub(super) received: HashMap<(Sink, Path), Received>,
+    pub(super) received: Vec<((Sink, Path), Received)>,
+    known: HashMap<(Sink, Path), usize>,
+    recent: Box<[Lately]>,
     /// Bytes with their labels, in the order in which memory was read.
     pub(super) samples: HashMap<Sink, Vec<(u8, Label)>>,
     sampled: usize,
@@ -96,29 +107,70 @@ pub(super) struct Sinks {
     times: u64,
 }
 
+impl Default for Sinks {
+    fn default() -> Self {
+        let none = Lately { sink: Sink::Result, label: Label::NONE, index: 0, with: Label::NONE };
+        Self {
+            received: Vec::new(),
+            known: HashMap::new(),
+            recent: vec![none; RECENT / 4].into_boxed_slice(),
+            samples: HashMap::new(),
+            sampled: 0,
+            lost: 0,
+            times: 0,
+        }
+    }
+}
+
+/// Good enough to spread sinks over a few places.
+fn place(sink: Sink, label: Label) -> usize {
+    let number = match sink {
+        Sink::Branch { offset, .. } | Sink::Address { offset, .. } | Sink::Call { offset, .. } => offset,
+        Sink::Argument { .. } | Sink::Memory { .. } | Sink::Result => 0,
+    };
+    let hash = u64::from(number) | u64::from(label.number()) << 32;
+    (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % (RECENT / 4)
+}
+
 impl Sinks {
     /// Something was given to `sink`, `at` a moment that is the same for all of one event.
     pub(super) fn take(&mut self, labels: &mut Labels, sink: Sink, label: Label, at: u64) {
-        let path = labels.node(label).path;
-        let len = self.received.len();
-        let received = match self.received.get_mut(&(sink, path)) {
-            Some(received) => received,
-            None if len >= MAX_SINKS => {
-                self.lost += 1;
-                return;
-            }
-            None => {
-                self.received.entry((sink, path)).or_insert(Received { first: at, ..Received::default() })
-            }
-        };
-        if received.label != label {
+        if !label.is_some() {
+            return;
+        }
+        let place = place(sink, label);
+        let mut lately = self.recent[place];
+        if lately.sink != sink || lately.label != label {
+            let Some(index) = self.index(labels, sink, label, at) else { return };
+            lately = Lately { sink, label, index, with: Label::NONE };
+        }
+        let (_, received) = &mut self.received[lately.index];
+        // What has the label already is not asked again.
+        if received.label != lately.with {
             received.label = labels.union(received.label, label);
+            lately.with = received.label;
+            self.recent[place] = lately;
         }
         received.count += 1;
         if received.times == 0 || received.last != at {
             received.times += 1;
         }
         received.last = at;
+    }
+
+    /// Where what a sink was given by the path of a label is; `None` if there is no room for it.
+    fn index(&mut self, labels: &Labels, sink: Sink, label: Label, at: u64) -> Option<usize> {
+        let key = (sink, labels.node(label).path);
+        if let Some(&index) = self.known.get(&key) {
+            return Some(index);
+        }
+        if self.received.len() >= MAX_SINKS {
+            self.lost += 1;
+            return None;
+        }
+        self.received.push((key, Received { label, first: at, ..Received::default() }));
+        self.known.insert(key, self.received.len() - 1);
+        Some(self.received.len() - 1)
     }
 
     /// A number for an event that has none.

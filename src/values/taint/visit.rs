@@ -27,6 +27,7 @@ use super::{
 impl Visitor for Taint<'_> {
     const FUSED: bool = true;
     const SKIPS: bool = true;
+    const SLOTTED: bool = true;
     const MEMORY: bool = true;
     const CAN_IDLE: bool = true;
 
@@ -75,6 +76,26 @@ impl Visitor for Taint<'_> {
         let of = Operands { values: operands, words, to, results: results.len() };
         self.act(at, &of, fused.after());
         (self.read, self.written) = (None, None);
+        self.collect_if_full();
+    }
+
+    #[inline(always)]
+    fn slotted(
+        &mut self,
+        fused: Fused<'_>,
+        slots: (&[u32], Option<u32>),
+        touched: Touched,
+        values: (&[u64], &[u64]),
+    ) {
+        match self.follows_all {
+            true => self.fused_as_any(&fused, touched, values.0, values.1),
+            false => {
+                let (from, to) = slots;
+                let words = (self.word_of(from, 0), self.word_of(from, 1));
+                let simple = self.simple(to, values);
+                self.quick(&fused, &simple, words, touched);
+            }
+        }
     }
 
     fn zeroed(&mut self, slots: Range<usize>) {
@@ -121,7 +142,7 @@ impl Visitor for Taint<'_> {
     fn host_call(&mut self, func: FuncKey, record: u64, arguments: &[u64]) {
         let first = if self.is_tail { self.top.saturating_sub(arguments.len()) } else { self.at };
         for index in 0..arguments.len() {
-            let word = self.slots.get(first + index);
+            let word = self.word(first + index);
             if !is_clean(&word) {
                 let label = scalar::all(&mut self.labels, &word, 8);
                 let sink = Sink::Argument { host: func, index: index as u32 };
@@ -143,7 +164,8 @@ impl Visitor for Taint<'_> {
     }
 
     fn throws(&mut self, exception: Option<u32>, operands: Range<u32>, places: &[(u8, u8)]) {
-        let (mut packed, slot) = ([CLEAN; 2], |slot: u32| self.slots.get(self.fp + slot as usize));
+        let (mut packed, fp) = ([CLEAN; 2], self.fp);
+        let slot = |slot: u32| *self.words.get(self.slots.get(fp + slot as usize));
         self.thrown.1.clear();
         match exception {
             Some(first) => packed = [slot(first), slot(first + 1)],
@@ -160,8 +182,8 @@ impl Visitor for Taint<'_> {
     fn catches(&mut self, exception: Option<u32>, operands: Range<u32>, places: &[(u8, u8)]) {
         let packed = self.thrown.0;
         if let Some(slot) = exception {
-            self.slots.set(self.fp + slot as usize, packed[0]);
-            self.slots.set(self.fp + slot as usize + 1, packed[1]);
+            self.set_word(self.fp + slot as usize, &packed[0]);
+            self.set_word(self.fp + slot as usize + 1, &packed[1]);
         }
         for (index, slot) in operands.enumerate() {
             let mut word = self.thrown.1.get(index).copied().unwrap_or(CLEAN);
@@ -170,7 +192,7 @@ impl Visitor for Taint<'_> {
                     *label = packed[byte / 8][byte % 8];
                 }
             }
-            self.slots.set(self.fp + slot as usize, word);
+            self.set_word(self.fp + slot as usize, &word);
         }
     }
 
@@ -209,7 +231,7 @@ impl Visitor for Taint<'_> {
     }
 
     fn host_keep(&mut self, state: u32) {
-        self.kept.push_back((state, self.memories.clone(), self.globals.clone()));
+        self.kept.push_back((state, self.memories.keep(), self.globals.clone()));
         if self.kept.len() > MAX_KEPT {
             self.kept.pop_front();
         }
@@ -235,7 +257,7 @@ impl Visitor for Taint<'_> {
     fn end(&mut self, _: &End, results: &[u64]) {
         let (base, hosts, at) = self.bases.pop().unwrap_or_default();
         for index in 0..results.len() {
-            let word = self.slots.get(at + index);
+            let word = self.word(at + index);
             self.sink(Sink::Result, &word);
         }
         self.slots.cut(at + results.len());

@@ -71,7 +71,7 @@ fn what_is_written_does_not_multiply() {
     let lowered = lowered.unwrap();
     assert!(lowered.wasm.len() < 16 * len, "{len} to {}", lowered.wasm.len());
     // What is known of the code takes no more than it.
-    let made = lowered.exceptions.unwrap().made;
+    let made = lowered.made.unwrap();
     let made: usize = made.operators.iter().map(|operators| operators.len()).sum();
     assert!(made + lowered.sites.size() < lowered.wasm.len(), "{made} and {}", lowered.sites.size());
     let many = format!(

@@ -63,6 +63,7 @@ pub(super) fn story(trace: &Trace) -> Result<String, ReplayError> {
             Event::Op(op) => format!("{}{}", op.opcode.mnemonic(), deed(op.kind)),
             Event::Leave => "[leave]".to_owned(),
             Event::Caught { func, .. } => format!("[caught {func}]"),
+            Event::Switch { thread } => format!("[thread {thread}]"),
             Event::Invoke { func } => format!("[invoke {func}]"),
             Event::End(end) => format!("[{}]", end.name()),
             Event::HostCall { func, is_tail, .. } => {

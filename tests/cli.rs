@@ -324,10 +324,110 @@ fn what_json_shows_of_a_trace_is_plain_text() {
 fn a_dump_of_nothing_says_so() {
     let folder = folder();
     let plain = file(&folder, "plain.wat", r#"(module (func (export "f") nop))"#);
-    let output = spoor(&["dump", &plain]);
+    let output = spoor(&["dump", &plain, "--drive", "none"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(error(&output).contains("nothing ran: the module has no start function"), "{}", error(&output));
     assert!(text(&spoor(&["trace", &plain])).contains("nothing ran:"));
+    // As `run` does, `dump` calls what seems worth it.
+    assert!(text(&spoor(&["dump", &plain])).contains("nop"));
+}
+
+#[test]
+fn a_trace_says_that_it_has_no_sandbox() {
+    let folder = folder();
+    let with = file(
+        &folder,
+        "with.wat",
+        r#"(module (import "e" "f" (func $f)) (func (export "_start") (call $f)))"#,
+    );
+    let without = file(&folder, "without.wat", r#"(module (func (export "_start")))"#);
+    let output = spoor(&["trace", &with]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(error(&output).contains("1 imported function answered with zeros, without the sandbox"));
+    assert_eq!(error(&spoor(&["trace", &without])), "");
+}
+
+/// An exception that nothing catches, and an access out of bounds.
+const THROWS: &str = r#"(module (tag $t (param i32)) (memory 1)
+  (func (export "_start") (throw $t (i32.const 41)))
+  (func (export "far") (drop (i32.load (i32.const -1)))))"#;
+
+#[test]
+fn why_a_run_ended_is_said() {
+    let folder = folder();
+    let sample = file(&folder, "x.wat", THROWS);
+    let report = text(&spoor(&["run", &sample, "--drive", "none"]));
+    assert!(report.contains("an exception was not caught: tag 0 (41) at wasm-function[0]:0x"), "{report}");
+    let report = text(&spoor(&["run", &sample, "--invoke", "far"]));
+    assert!(report.contains("cut short: trapped: out of bounds memory access at"), "{report}");
+    let report = text(&spoor(&["run", &sample, "--drive", "exports"]));
+    assert!(report.contains("2 cut short; _start: an exception was not caught"), "{report}");
+    let traced = json(&["trace", &sample, "--json"]);
+    let thrown = &traced["thrown"];
+    assert_eq!(
+        (&traced["status"], &thrown["tag"], &thrown["function"]),
+        (&"thrown".into(), &0.into(), &0.into())
+    );
+    assert_eq!(thrown["operands"], serde_json::json!([{ "i32": 41 }]));
+    assert!(thrown["offset"].is_u64() && thrown["name"].is_null(), "{thrown}");
+    assert!(json(&["trace", &sample, "--json", "--invoke", "far"]).get("thrown").is_none());
+}
+
+/// All that the output of a sample is, with its line feed, and as many bytes as are counted.
+#[test]
+fn output_is_shown_as_long_as_it_is_said_to_be() {
+    let folder = folder();
+    let sample = file(
+        &folder,
+        "x.wat",
+        r#"(module (import "wasi_snapshot_preview1" "fd_write" (func $w (param i32 i32 i32 i32) (result i32)))
+          (memory (export "memory") 1) (data (i32.const 8) "caught\n") (data (i32.const 0) "\08\00\00\00\07")
+          (func (export "_start") (drop (call $w (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32)))))"#,
+    );
+    let report = text(&spoor(&["run", &sample]));
+    assert!(report.contains(r#"7 bytes on standard output: "caught\n""#), "{report}");
+}
+
+#[test]
+fn output_options_that_contradict_each_other_are_refused() {
+    let sample = corpus("miner.wat");
+    for words in [
+        &["--json", "-f", "csv"][..],
+        &["--format", "text", "--html"],
+        &["-q", "--json"],
+        &["-q", "-f", "csv"],
+        &["--json", "--csv"],
+        &["-q", "-v"],
+    ] {
+        let output = spoor(&[&["run", &sample], words].concat());
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert!(error(&output).contains("cannot be used with"), "{words:?}: {}", error(&output));
+    }
+}
+
+/// A run without instructions is exported in each format.
+#[test]
+fn nothing_is_exported_as_nothing() {
+    let folder = folder();
+    let sample = file(&folder, "x.wat", "(module (memory 1))");
+    for kind in ["drcov", "modoff", "folded", "flame", "speedscope", "pprof", "chrome", "lcov"] {
+        let output = spoor(&["export", kind, &sample]);
+        assert_eq!(output.status.code(), Some(0), "{kind}: {}", error(&output));
+        assert!(kind != "flame" || text(&output).contains("no instruction ran</text></svg>"), "{kind}");
+    }
+}
+
+#[test]
+fn categories_as_json_are_what_their_help_says() {
+    let help = text(&spoor(&["categories", "--help"]));
+    assert!(help.contains("list of objects"), "{help}");
+    for table in ["wasi", "linux"] {
+        let rows = json(&["categories", table, "--json"]);
+        let rows = rows.as_array().unwrap();
+        assert!(
+            rows.len() > 40 && rows.iter().all(|row| row["call"].is_string() && row.get("group").is_some())
+        );
+    }
 }
 
 #[test]

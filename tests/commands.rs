@@ -137,10 +137,16 @@ fn a_heat_map_has_all_that_was_read_and_written() {
 fn dump_of_a_sample_has_values_too() {
     let recorded = Recorded::new(&[]);
     let sample = recorded.sample.to_str().unwrap();
-    // Imports are answered with zeros there.
     let text =
         shown(&["dump", sample, "--values", "--function", "decrypt", "--opcode", "i32.xor", "--to", "40"]);
     assert!(text.contains("→ i32 115"), "{text}");
+    // The sample runs in the sandbox, as it is recorded.
+    for more in [&[][..], &["--values"], &["--heat-map"], &["--json"]] {
+        let [sample, trace] = [sample, recorded.trace()].map(|file| shown(&[&["dump", file], more].concat()));
+        assert_eq!(sample, trace, "{more:?}");
+    }
+    let random = |seed: &str| shown(&["dump", sample, "--values", "--seed", seed]);
+    assert_eq!(random("1"), random("1"));
     // A file without effects: the sample is run again.
     let again = shown(&["dump", recorded.trace(), "--values"]);
     assert_eq!(again, shown(&["dump", Recorded::new(&["--effects"]).trace(), "--values"]));
@@ -196,7 +202,7 @@ fn who_wrote_names_the_last_writers_and_follows_copies() {
     let text = shown(&["who-wrote", recorded.trace(), "--at", "100000", "0x10:5"]);
     assert!(text.contains("a data segment"), "{text}");
     let text = shown(&["who-wrote", recorded.trace(), "--at", "100000", "0:8"]);
-    assert!(text.contains("random_get") && text.contains("0x4 to 0x8: nobody"), "{text}");
+    assert!(text.contains("random_get") && text.contains("0x4 to 0x7: nobody"), "{text}");
 }
 
 #[test]
@@ -234,6 +240,22 @@ fn what_makes_no_sense_is_refused_with_reasons() {
         (&["state", trace, "--at", "1", "--memory", "0:4294967296"], 2, "at most"),
         (&["state", sample, "--at", "1"], 2, "not a trace file"),
         (&["who-wrote", trace, "--at", "1", "0:1000000"], 2, "the most"),
+        (&["who-wrote", trace, "--at", "1", "99999999:4"], 2, "are asked for"),
+        (&["who-wrote", trace, "--at", "1", "65534:4"], 2, "0xfffe to 0x10001 are asked for"),
+        (&["who-wrote", trace, "--at", "1", "3:0:4"], 2, "no memory 3"),
+        (&["slice", trace, "--at", "1", "--memory", "99999999:4"], 2, "are asked for"),
+        (&["slice", trace, "--at", "1", "--memory", "3:0:4"], 2, "no memory 3"),
+        (&["dump", trace, "--from", "10", "--to", "5"], 2, "no event is from 10 on and before 5"),
+        (&["dump", sample, "--from", "10", "--to", "10"], 2, "no event is"),
+        (&["dump", sample, "--function", "0"], 4, "function 0 is imported and has no code"),
+        (&["dump", trace, "--function", "random"], 4, "function 0 is imported and has no code"),
+        (&["find", trace, "--value", "99999999999999999999999999"], 2, "more than 64 bits"),
+        (&["find", trace, "--value", "1e400"], 2, "beyond what an f64 can be"),
+        (&["run", sample, "--file", "X::/a/../../b"], 2, "no absolute path"),
+        (&["run", sample, "--file", "X::/a/./b"], 2, "no absolute path"),
+        (&["run", sample, "--seed", "-1"], 2, "invalid value '-1'"),
+        (&["state", trace, "--at", "-1"], 2, "not a number"),
+        (&["dump", trace, "--limit", "-1"], 2, "invalid value '-1'"),
         (&["who-wrote", trace, "--at", "1"], 2, "ADDR:LEN"),
         (&["find", trace], 2, "required"),
         (&["find", trace, "--bytes", "abc"], 2, "hexadecimal"),
@@ -298,4 +320,136 @@ fn a_slice_leads_back_to_the_host_and_segments() {
         let (code, message) = refused(&[&["slice", recorded.trace()], words].concat());
         assert!(code == 2 && message.contains(said), "{words:?}: {code} {message}");
     }
+}
+
+#[test]
+fn a_dump_that_prints_nothing_says_why() {
+    let recorded = Recorded::new(&[]);
+    for file in [recorded.trace(), recorded.sample.to_str().unwrap()] {
+        for (words, said) in [
+            (&["--from", "99999999"][..], "ends before event 99,999,999"),
+            (&["--opcode", "f32.sqrt"], "no event is what the options ask for"),
+        ] {
+            let output = spoor(&[&["dump", file], words].concat());
+            let message = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.success() && output.stdout.is_empty(), "{words:?}");
+            assert!(message.contains(said), "{file} {words:?}: {message}");
+        }
+    }
+    let (code, message) = refused(&["dump", recorded.trace(), "--limit", "1"]);
+    assert!(code == 0 && message.is_empty(), "{message}");
+}
+
+/// What says how to run is refused of what was run already, and the sample of a sample too.
+#[test]
+fn options_that_do_not_go_with_a_file_are_refused() {
+    let recorded = Recorded::new(&[]);
+    let (trace, sample) = (recorded.trace(), recorded.sample.to_str().unwrap());
+    for command in
+        [&["taint"][..], &["graph", "calls"], &["graph", "static-calls"], &["export", "folded"], &["dump"]]
+    {
+        for option in [
+            &["--persona", "workstation"][..],
+            &["--max-depth", "100"],
+            &["--no-budgets"],
+            &["--invoke", "_start"],
+            &["--options", "x.json"],
+        ] {
+            let (code, message) = refused(&[command, &[trace], option].concat());
+            assert!(code == 2 && message.contains(option[0]), "{command:?} {option:?}: {message}");
+            assert!(message.contains("is a trace file"), "{command:?} {option:?}: {message}");
+        }
+        let (code, message) = refused(&[command, &[sample, "--sample", "/nonexistent"]].concat());
+        assert!(code == 2 && message.contains("--sample is for trace files"), "{command:?}: {message}");
+    }
+    // What a configuration file sets for all commands is no mistake.
+    let config = recorded.trace.with_file_name("spoor.toml");
+    fs::write(&config, "[all]\npersona = \"workstation\"\n").unwrap();
+    shown(&["taint", trace, "--config", config.to_str().unwrap()]);
+}
+
+/// The parts of a recording that is cut off before its chunks number 3, 4 and so on.
+fn cuts(trace: &std::path::Path) -> Vec<PathBuf> {
+    let reader = wasmspoor::file::Reader::open(trace).unwrap();
+    let bytes = fs::read(trace).unwrap();
+    let begins = reader.chunks().iter().map(|(_, at)| *at as usize).enumerate().skip(2);
+    let cut = |(number, at): (usize, usize)| {
+        let path = trace.with_file_name(format!("cut{number}.spoor"));
+        fs::write(&path, &bytes[..at]).unwrap();
+        path
+    };
+    begins.map(cut).collect()
+}
+
+/// The end of a file that is cut off is not the end of the run: an answer that would need what comes after
+/// it is an error with exit code 1, and what comes before is told as it was.
+#[test]
+fn answers_of_a_file_that_is_cut_off_end_where_it_does() {
+    let recorded = Recorded::new(&["--effects"]);
+    let whole = recorded.trace();
+    let (mut known, mut unknown) = (0, 0);
+    for cut in cuts(&recorded.trace) {
+        let cut = cut.to_str().unwrap();
+        let recording = wasmspoor::file::Recorded::open(std::path::Path::new(cut), None).unwrap();
+        if recording.is_over {
+            continue;
+        }
+        for (words, needs_end) in [
+            (&["state", "", "--at", "5"][..], false),
+            (&["state", "", "--at", "4000000000"], true),
+            (&["who-wrote", "", "--at", "5", "0:4"], false),
+            (&["who-wrote", "", "--at", "4000000000", "0:4"], true),
+            (&["slice", "", "--at", "5", "--memory", "0:4"], false),
+            (&["find", "", "--text", "spoor"], true),
+            (&["find", "", "--value", "7"], true),
+            (&["taint", ""], true),
+            (&["dump", ""], true),
+            (&["dump", "", "--values"], true),
+            (&["dump", "", "--values", "--from", "3", "--to", "5"], false),
+            (&["dump", "", "--heat-map"], true),
+            (&["dump", "", "--heat-map", "--from", "3", "--to", "5"], false),
+        ] {
+            let of = |file: &str| {
+                spoor(
+                    &words.iter().map(|&word| if word.is_empty() { file } else { word }).collect::<Vec<_>>(),
+                )
+            };
+            let (part, all) = (of(cut), of(whole));
+            let message = String::from_utf8_lossy(&part.stderr).into_owned();
+            match part.status.code() {
+                Some(0) => {
+                    assert!(!needs_end, "{cut} {words:?}: {message}");
+                    assert_eq!(part.stdout, all.stdout, "{cut} {words:?}");
+                    known += 1;
+                }
+                code => {
+                    assert_eq!(code, Some(1), "{cut} {words:?}: {message}");
+                    assert!(!message.is_empty(), "{cut} {words:?}");
+                    unknown += 1;
+                }
+            }
+        }
+    }
+    assert!(known > 0 && unknown > 0, "{known} {unknown}");
+}
+
+/// What can be replayed of a file that is cut off is exported.
+#[test]
+fn a_part_of_a_run_is_exported() {
+    let recorded = Recorded::new(&[]);
+    let mut parts = 0;
+    for cut in cuts(&recorded.trace) {
+        let cut = cut.to_str().unwrap();
+        for kind in ["drcov", "modoff", "folded", "flame", "speedscope", "pprof", "chrome", "lcov"] {
+            let output = spoor(&["export", kind, cut]);
+            let message = String::from_utf8_lossy(&output.stderr).into_owned();
+            let code = output.status.code();
+            assert!(matches!(code, Some(0 | 1 | 4)), "{kind} {cut}: {code:?} {message}");
+            assert!(code == Some(0) || !message.is_empty(), "{kind} {cut}");
+            parts += u32::from(code == Some(1) && kind == "folded" && !output.stdout.is_empty());
+        }
+        let output = spoor(&["graph", "cfg", cut, "--function", "decrypt"]);
+        assert!(String::from_utf8_lossy(&output.stdout).starts_with("digraph"), "{cut}: {output:?}");
+    }
+    assert!(parts > 0);
 }

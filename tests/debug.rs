@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use wasmspoor::file::{ChunkKind, Reader};
 
 /// Adds numbers that the host is asked for, and stores the sum after each.
 const ADDER: &str = r#"(module
@@ -116,9 +117,13 @@ fn watchpoints_and_values_stop_after_what_changed_them() {
     assert!(text.contains("   0 i32 2"), "{text}");
     let text = recorded.talk("break value 25\nc\nback\nwhere\noperands\n");
     assert!(text.contains("i32.mul  (i32 5, i32 5)"), "{text}");
-    let text = recorded.talk("break host fd_write\nbreak offset 0xffffff\nc\nbreakpoints\nstate\n");
+    let text = recorded.talk("break host fd_write\nwatch 0xffffff:4\nc\nbreakpoints\nstate\n");
     assert!(text.contains("stopped at 1: host function wasi_snapshot_preview1.fd_write"), "{text}");
-    assert!(text.contains("offset 0xffffff") && text.contains("memory 0    65,536 bytes"), "{text}");
+    assert!(
+        text.contains("memory 0 at 0xffffff to 0x1000002 written")
+            && text.contains("memory 0    65,536 bytes"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -141,6 +146,69 @@ fn what_is_no_command_is_said_and_the_prompt_goes_on() {
     }
     // Nothing after `quit`.
     assert_eq!(events(&text), [0]);
+}
+
+#[test]
+fn what_can_never_be_hit_is_refused() {
+    let recorded = Recorded::new();
+    let listing = recorded.talk("break function square\nc\n");
+    let at = listing.lines().last().unwrap().split(":0x").nth(1).unwrap();
+    let at = u32::from_str_radix(at.split(' ').next().unwrap(), 16).unwrap();
+    let text = recorded.talk(&format!(
+        "break offset 99999999\nbreak offset {}\nbreak offset {at}\nwatch global 99\nwatch 3:0:4\nbreak function 0\n\
+         break offset 5000000000\nstep back\ncontinue 5\nlocals 1\nback 1 2\nww 99999999:4\nbreakpoints\n",
+        at + 1
+    ));
+    for said in [
+        "no instruction is at offset 0x5f5e0ff, nor any code",
+        "the one before, local.get, is at",
+        "there is no global 99; there is global 0",
+        "there is no memory 3",
+        "function 0 is imported and has no code",
+        "no instruction is at offset 0x12a05f200",
+        "`step` takes [N], not `back`; `back` is a command of its own",
+        "`continue` takes nothing, not `5`",
+        "`locals` takes nothing, not `1`",
+        "`back` takes [N], not `1 2`",
+        "are asked for",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    // The one that can be hit, when it is set and in the list.
+    assert_eq!(text.matches(&format!("1: offset {at:#x}")).count(), 2, "{text}");
+    // Each command of the list has its words in the same column.
+    let help = recorded.talk("help\n");
+    let column = |word: &str| help.lines().find_map(|line| line.find(word)).unwrap();
+    assert_eq!(column("set a breakpoint"), column("list the commands"), "{help}");
+    assert_eq!(column("stop after bytes"), column("list the commands"), "{help}");
+}
+
+/// The file is cut off after the sample: no event is known, and the end of the file is not that of the run.
+#[test]
+fn a_recording_that_is_cut_off_has_no_end() {
+    let recorded = Recorded::new();
+    let cut = recorded.trace.with_file_name("cut.spoor");
+    let bytes = fs::read(&recorded.trace).unwrap();
+    let reader = Reader::open(&recorded.trace).unwrap();
+    let is_of_run = |kind| matches!(kind, ChunkKind::Decisions | ChunkKind::Records);
+    let (_, at) = reader.chunks().iter().find(|(frame, _)| is_of_run(frame.kind)).unwrap();
+    fs::write(&cut, &bytes[..*at as usize]).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_spoor"))
+        .arg("debug")
+        .arg(&cut)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"continue\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("the values are known only up to here") && !text.contains("after the last"),
+        "{text}"
+    );
 }
 
 /// A client of the Debug Adapter Protocol.
@@ -287,7 +355,12 @@ fn an_editor_walks_forwards_and_backwards() {
     // A watchpoint on memory, and what is there then.
     client.done("setBreakpoints", json!({ "source": source, "breakpoints": [] }));
     let info = client.done("dataBreakpointInfo", json!({ "name": "64:4" }));
-    client.done("setDataBreakpoints", json!({ "breakpoints": [{ "dataId": info["dataId"] }] }));
+    let set = json!({ "breakpoints": [{ "dataId": info["dataId"] }, { "dataId": "global 9" }] });
+    let set = client.done("setDataBreakpoints", set);
+    assert_eq!(set["breakpoints"][1]["message"], "there is no global 9; there is global 0");
+    assert_eq!(client.done("dataBreakpointInfo", json!({ "name": "global 9" }))["dataId"], Value::Null);
+    let set = json!({ "breakpoints": [{ "instructionReference": "0x1" }] });
+    assert_eq!(client.done("setInstructionBreakpoints", set)["breakpoints"][0]["verified"], false);
     client.done("continue", json!({ "threadId": 1 }));
     assert_eq!(client.stopped(), "data breakpoint");
     let memory = client.done("readMemory", json!({ "memoryReference": "0x40", "count": 4 }));

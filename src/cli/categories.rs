@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     /// Only what the study prints: the five calls that its table leaves out are U
     #[arg(long)]
     paper: bool,
-    /// One object: call → category, or call → group
+    /// Print a list of objects: `call`, `category` (such as A-1, or null) and `group` (or null)
     #[arg(long)]
     json: bool,
 }

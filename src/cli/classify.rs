@@ -64,7 +64,7 @@ struct Train {
     #[command(flatten)]
     features: FeatureArguments,
     /// Seed of training (only sgd depends on it)
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0)]
     seed: u32,
     /// Sentences to add to the model's card
     #[arg(long, value_name = "TEXT", default_value = "")]
@@ -108,7 +108,7 @@ struct Eval {
     #[command(flatten)]
     features: FeatureArguments,
     /// Random halves
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     splits: u32,
     /// One object, see docs/json.md
     #[arg(long)]

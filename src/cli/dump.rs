@@ -3,24 +3,26 @@
 mod heat;
 mod values;
 
-use std::{io::Write, path::Path};
+use std::{io::Write, path::PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
     LoadError, Value,
-    file::Recorded,
     module::{FuncIndex, Opcode},
+    sandbox::{Run, Status},
     text,
     trace::{Callee, ControlEffect, End, Event, Executed, FuncKey, ReplayError, Trace},
     values::ValuesError,
 };
 
 use self::values::{Border, Told, Values};
-use super::{Exit, Failure, names, record, report, session, valued};
+use super::{Exit, Failure, export::is_incomplete, names, report, sample, valued};
 
 /// Run a sample, or read a trace file, and print the executed instructions in order, with calls, returns,
 /// branch outcomes, host calls and traps
+///
+/// A sample is run in the sandbox, as `spoor run` runs it: with its files, and the exports that seem worth it.
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(after_help = "Examples:
@@ -31,22 +33,26 @@ use super::{Exit, Failure, names, record, report, session, valued};
   spoor dump sample.spoor --heat-map > heat.json
   spoor dump sample.wasm --json | jq -r 'select(.event == \"instruction\") | .opcode' | sort | uniq -c
 
-Each line of text is: wasm-function[INDEX]:OFFSET, the opcode, and what it did. OFFSET is the byte offset in the module.
+Each line of text is: wasm-function[INDEX]:OFFSET, the opcode, and what it did. OFFSET is the byte offset in the module. The events are those of one run
+of the sample: `spoor record` keeps it, so that more can be asked of the same events. Options of the run are refused with a trace file. If nothing is
+printed, standard error says why.
 
-Exit codes: as of `spoor trace`; of a trace file: 0 printed, 1 it is damaged and what could be read was printed, 2 it cannot be read.")]
+Exit codes: 0 printed; 1 the trace file is cut off or damaged, or the values are not known as far, and what could be read was printed; 2 wrong usage,
+or a file that cannot be read; 3 not a valid module, or one that needs what the engine lacks; 4 valid but not executable, or no such export or
+function.")]
 pub(super) struct Arguments {
-    #[command(flatten)]
-    run: session::Arguments,
-    /// Only instructions of this function: its index in the function space (imports first), or its name; may
-    /// be repeated
+    /// The sample, binary or text, or a trace file; `-` reads a sample from standard input
+    file: PathBuf,
+    /// Only instructions of this function, which must have code: its index in the function space (imports
+    /// first), or its name; may be repeated
     #[arg(long, value_name = "INDEX|NAME")]
     function: Vec<String>,
     /// Begin with event N: that before which N instructions were executed. Of a trace file, what is long
     /// before it is not read
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0)]
     from: u64,
     /// End before event N
-    #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = u64::MAX, hide_default_value = true)]
     to: u64,
     #[command(flatten)]
     sample: report::Sample,
@@ -54,7 +60,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "MNEMONIC", value_parser = mnemonic)]
     opcode: Vec<String>,
     /// Print at most this many lines
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<u64>,
     /// Say what each instruction took and gave, and which memory it accessed: computed again from the trace
     /// and checked against it. Of a trace file that was recorded without --effects the sample is run again
@@ -68,6 +74,8 @@ pub(super) struct Arguments {
     /// Print each event as a JSON object on a line; see docs/json.md
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    how: sample::Arguments,
 }
 
 impl Arguments {
@@ -140,37 +148,54 @@ struct LineValues {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
-    if record::is_trace(&arguments.run.file) {
-        return dump_file(arguments, &arguments.run.file, out);
+    if arguments.from >= arguments.to {
+        let (from, to) = (arguments.from, arguments.to);
+        return Err(valued::usage(format!(
+            "--from {from} --to {to}: no event is from {from} on and before {to}"
+        )));
     }
-    let (session, entries) = session::run_with(&arguments.run, arguments.needs_values())?;
-    if entries.is_empty() {
+    match arguments.sample.is_of_trace(&arguments.file)? {
+        true => dump_file(arguments, out),
+        false => dump_sample(arguments, out),
+    }
+}
+
+/// Runs a sample in the sandbox and prints what ran.
+fn dump_sample(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let run = arguments.how.prepare()?.run(&arguments.file, arguments.needs_values())?;
+    if run.status == Status::Unsupported {
+        let why = run.limitations.first().map_or_else(|| "nothing ran".to_owned(), ToString::to_string);
+        let message = format!("{}: {why}", arguments.file.display());
+        return Err(Failure::new(Exit::NotExecutable, anyhow::Error::msg(message)));
+    }
+    if run.entries.is_empty() {
         // Not among the events: those are read by programs.
-        let nothing = session::nothing(session.module());
-        crate::cli::complain!("spoor: nothing ran: {}", text::line(&nothing));
+        crate::cli::complain!("spoor: nothing ran: {}", text::line(&nothing(&run)));
     }
-    let trace = session.finish();
     if arguments.heat_map {
-        return heat::write(&trace, arguments.from, arguments.to, out);
+        return heat::write(&run.trace, arguments.from, arguments.to, out);
     }
-    Printer::new(arguments, &trace, out)?.print_all()?;
-    Ok(Exit::Done)
+    Printer::new(arguments, &run.trace, out)?.print_all()
 }
 
-/// The trace file, with what the host did if values are asked for.
-fn open(arguments: &Arguments, path: &Path) -> Result<Recorded, Failure> {
-    if arguments.run.has_invoke() {
-        let message = "--invoke is for samples; a trace file holds what was invoked when it was recorded";
-        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
-    }
-    match arguments.needs_values() {
-        true => valued::open(&arguments.sample, path),
-        false => arguments.sample.open(path),
+/// Why nothing of a sample ran.
+fn nothing(run: &Run) -> String {
+    let exports = run.trace.modules.first().map(|module| names::exports(module)).unwrap_or_default();
+    match exports.is_empty() {
+        true => "the module has no start function and exports no function".to_owned(),
+        false => format!(
+            "the module has no start function and exports no `_start`; {}: name one with --invoke, or call all with \
+             --drive exports",
+            names::exported(&exports)
+        ),
     }
 }
 
-fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result<Exit, Failure> {
-    let recorded = open(arguments, path)?;
+fn dump_file(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
+    let recorded = match arguments.needs_values() {
+        true => valued::open(&arguments.sample, &arguments.file)?,
+        false => arguments.sample.open(&arguments.file)?,
+    };
     // Not as an error of loading, whose lines are laid out: what it says is the file's.
     let refused = |error: &LoadError| Failure::new(Exit::Invalid, anyhow::anyhow!(error.to_string()));
     let run = recorded.run.as_ref().map_err(refused)?;
@@ -187,12 +212,15 @@ fn dump_file(arguments: &Arguments, path: &Path, out: &mut impl Write) -> Result
         Ok::<_, Failure>(printer.left > 0)
     });
     // What is missing is the file's fault, not this program's.
-    let is_incomplete = !run.lost.is_empty() || run.trace.gap().is_some();
     match ended {
-        Err(failure) if failure.cause.is::<ReplayError>() && is_incomplete => {
+        Err(failure) if failure.cause.is::<ReplayError>() && is_incomplete(run) => {
             Err(Failure { exit: Exit::Findings, ..failure })
         }
-        ended => ended.map(|()| Exit::Done),
+        Err(failure) => Err(failure),
+        Ok(()) => {
+            printer.tell_nothing(recorded.instructions());
+            Ok(Exit::Done)
+        }
     }
 }
 
@@ -208,7 +236,7 @@ fn values<'t>(arguments: &Arguments, trace: &'t Trace) -> Result<Option<Values<'
 /// did not run.
 fn functions(arguments: &Arguments, trace: &Trace) -> Result<Vec<u32>, Failure> {
     let Some(module) = trace.modules.first() else { return Ok(Vec::new()) };
-    arguments.function.iter().map(|given| Ok(names::function(module, given)?.0)).collect()
+    arguments.function.iter().map(|given| Ok(names::defined(module, given)?.0)).collect()
 }
 
 /// Prints events that the filters let pass, as many as are left.
@@ -218,6 +246,7 @@ struct Printer<'a, W> {
     trace: &'a Trace,
     values: Option<Values<'a>>,
     left: u64,
+    printed: u64,
     out: &'a mut W,
 }
 
@@ -226,14 +255,15 @@ impl<'a, W: Write> Printer<'a, W> {
         let functions = functions(arguments, trace)?;
         let values = values(arguments, trace)?;
         let left = arguments.limit.unwrap_or(u64::MAX);
-        Ok(Self { arguments, functions, trace, values, left, out })
+        Ok(Self { arguments, functions, trace, values, left, printed: 0, out })
     }
 
     /// Prints the events that are asked for.
-    fn print_all(mut self) -> Result<(), Failure> {
-        let mut number = 0;
+    fn print_all(mut self) -> Result<Exit, Failure> {
+        let (mut number, mut is_all) = (0, true);
         for event in self.trace.events() {
             if number >= self.arguments.to || self.left == 0 {
+                is_all = false;
                 break;
             }
             let event = event?;
@@ -242,7 +272,25 @@ impl<'a, W: Write> Printer<'a, W> {
             }
             number += u64::from(matches!(event, Event::Op(_)));
         }
-        Ok(())
+        self.tell_nothing(is_all.then_some(number));
+        Ok(Exit::Done)
+    }
+
+    /// Says on standard error why nothing was printed, if nothing was. `total` is the number of instructions,
+    /// if it is known.
+    fn tell_nothing(&self, total: Option<u64>) {
+        if self.printed > 0 || self.left == 0 || self.trace.instances.is_empty() {
+            return;
+        }
+        match total.filter(|total| self.arguments.from > 0 && self.arguments.from >= *total) {
+            Some(total) => {
+                let (total, from) = (text::plural(total, "instruction"), text::grouped(self.arguments.from));
+                crate::cli::complain!(
+                    "spoor: nothing is printed: the run has {total}, and ends before event {from}"
+                );
+            }
+            None => crate::cli::complain!("spoor: nothing is printed: no event is what the options ask for"),
+        }
     }
 
     fn print(&mut self, number: u64, event: &Event) -> Result<(), Failure> {
@@ -257,7 +305,7 @@ impl<'a, W: Write> Printer<'a, W> {
             true => text::write_json_line(self.out, &line)?,
             false => print(&line, self.out)?,
         }
-        self.left -= 1;
+        (self.left, self.printed) = (self.left - 1, self.printed + 1);
         Ok(())
     }
 }

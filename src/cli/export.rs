@@ -5,8 +5,13 @@ use std::{io::Write, path::PathBuf};
 use clap::{Args, ValueEnum};
 use wasmspoor::{
     module::Module,
-    passes::{flow, stacks::Stacks},
+    passes::{
+        flow::{self, RanBlock},
+        stacks::Stacks,
+    },
     report::{Names, Report, Subject, chrome, coverage, folded, lcov, pprof, speedscope},
+    sandbox::Run,
+    trace::ReplayError,
 };
 
 use super::{Exit, Failure, output, refusal, report, sample, symbols};
@@ -22,7 +27,9 @@ use super::{Exit, Failure, output, refusal, report, sample, symbols};
   spoor export speedscope sample.wasm -o sample.speedscope.json
   spoor export pprof sample.wasm -o sample.pb        # pprof -http=: sample.pb
   spoor export chrome sample.wasm -o trace.json      # ui.perfetto.dev, chrome://tracing: entry points, host calls, memory
-  spoor export lcov sample.wasm -o sample.info       # lines of the debug information, or of a .wat; genhtml reads it")]
+  spoor export lcov sample.wasm -o sample.info       # lines of the debug information, or of a .wat; genhtml reads it
+
+Of a trace file that is cut off or damaged, what can be replayed is written, and the exit code is 1. Options of the run are refused with a trace file.")]
 pub(super) struct Arguments {
     /// What is written
     #[arg(value_enum)]
@@ -63,7 +70,7 @@ enum Kind {
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     output::spares(arguments.output.as_ref(), [&arguments.file])?;
-    let mut analysed = arguments.recorded.analyse_either(&arguments.file, &arguments.sample.prepare()?)?;
+    let mut analysed = arguments.recorded.analyse_either(&arguments.file, &arguments.sample)?;
     arguments.symbols.give(&mut analysed)?;
     if let Some(refused) = refusal(&analysed) {
         return Err(refused);
@@ -75,10 +82,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let names = Names::of(&analysis.view);
     let mut bytes = Vec::new();
     match arguments.kind {
-        Kind::Drcov => {
-            coverage::write_drcov(&name, analysis.wasm.len() as u64, &flow::blocks(&run.trace)?, &mut bytes)?
-        }
-        Kind::Modoff => coverage::write_modoff(&name, &flow::blocks(&run.trace)?, &mut bytes)?,
+        Kind::Drcov => coverage::write_drcov(&name, analysis.wasm.len() as u64, &blocks(run)?, &mut bytes)?,
+        Kind::Modoff => coverage::write_modoff(&name, &blocks(run)?, &mut bytes)?,
         Kind::Folded => folded::write(&stacks(run)?, &names, &mut bytes)?,
         Kind::Flame => folded::write_svg(&stacks(run)?, &names, &name, &mut bytes)?,
         Kind::Speedscope => speedscope::write(&name, &stacks(run)?, &analysis.view, &mut bytes)?,
@@ -92,16 +97,34 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
                 Module::parse(analysis.wasm.clone()).map_err(|error| Failure::new(Exit::Invalid, error))?;
             let text = analysis.text.as_deref();
             let source = lcov::Source { name: &name, module: &module, view: &analysis.view, text };
-            lcov::write(source, &flow::blocks(&run.trace)?, &mut bytes)
+            lcov::write(source, &blocks(run)?, &mut bytes)
                 .map_err(|error| Failure::new(Exit::NotExecutable, error))?;
         }
     }
     output::write(arguments.output.as_ref(), &bytes, out)?;
-    Ok(Exit::Done)
+    // What could be replayed is written in any case, and standard error says what is missing.
+    Ok(if analysis.dynamic.error.is_some() && is_incomplete(run) { Exit::Findings } else { Exit::Done })
 }
 
-fn stacks(run: &wasmspoor::sandbox::Run) -> Result<Stacks, Failure> {
-    let stacks = Stacks::of(&run.trace)?;
+/// Whether the trace file lacks something of the run.
+pub(super) fn is_incomplete(run: &Run) -> bool {
+    !run.lost.is_empty() || run.trace.gap().is_some()
+}
+
+/// What was replayed of a run. That it ended early is an error unless the trace file lacks the rest.
+pub(super) fn known<T>(run: &Run, (part, ended): (T, Result<(), ReplayError>)) -> Result<T, Failure> {
+    match ended {
+        Err(error) if !is_incomplete(run) => Err(error.into()),
+        _ => Ok(part),
+    }
+}
+
+fn blocks(run: &Run) -> Result<Vec<RanBlock>, Failure> {
+    known(run, flow::known_blocks(&run.trace))
+}
+
+fn stacks(run: &Run) -> Result<Stacks, Failure> {
+    let stacks = known(run, Stacks::known(&run.trace))?;
     if stacks.merged > 0 {
         crate::cli::complain!(
             "spoor: {} instructions of deeper or further stacks count for a caller",

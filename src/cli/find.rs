@@ -95,10 +95,19 @@ fn slots(text: &str) -> Result<Slots, String> {
         let narrow = i32::try_from(number).ok().map(|number| u64::from(number as u32));
         return Ok(Slots(narrow.into_iter().chain([number as u64]).collect()));
     }
-    match text.parse::<f64>() {
-        Ok(number) => Ok(Slots(vec![u64::from((number as f32).to_bits()), number.to_bits()])),
-        Err(_) => Err(format!("`{text}` is not a number")),
+    let number = text.parse::<f64>().map_err(|_| format!("`{text}` is not a number"))?;
+    let is_infinite = text.trim_start_matches(['+', '-']).starts_with(['i', 'I']);
+    if text.trim_start_matches(['+', '-']).chars().all(|digit| digit.is_ascii_digit()) {
+        return Err(format!("`{text}` is an integer that takes more than 64 bits"));
     }
+    if number.is_infinite() && !is_infinite {
+        return Err(format!("`{text}` is beyond what an f64 can be"));
+    }
+    // What an f32 cannot be is no infinity.
+    let narrow = Some(number as f32).filter(|narrow| narrow.is_infinite() == number.is_infinite());
+    Ok(Slots(
+        narrow.map(|narrow| u64::from(narrow.to_bits())).into_iter().chain([number.to_bits()]).collect(),
+    ))
 }
 
 #[derive(Debug, Serialize)]
@@ -299,6 +308,11 @@ mod tests {
         assert_eq!(slots("0x10"), Ok(Slots(vec![16])));
         assert_eq!(slots("-1"), Ok(Slots(vec![0xffff_ffff, u64::MAX])));
         assert_eq!(slots("1.5"), Ok(Slots(vec![0x3fc0_0000, 0x3ff8_0000_0000_0000])));
-        assert!(slots("one").is_err());
+        assert_eq!(slots("1e300"), Ok(Slots(vec![1e300_f64.to_bits()])));
+        assert_eq!(slots("-inf"), Ok(Slots(vec![0xff80_0000, f64::NEG_INFINITY.to_bits()])));
+        assert_eq!(slots("18446744073709551615"), Ok(Slots(vec![u64::MAX])));
+        for wrong in ["one", "18446744073709551616", "-9223372036854775809", "1e400", "-1e400", ""] {
+            assert!(slots(wrong).is_err(), "{wrong}");
+        }
     }
 }

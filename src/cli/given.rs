@@ -42,6 +42,18 @@ pub(super) fn words() -> String {
     words.join(" ")
 }
 
+/// The options that say how a sample is run, as they were typed: what a configuration file sets for all
+/// commands is no mistake of who names a trace file. Rules are not among them: they are of use there too.
+pub(super) fn typed() -> Vec<String> {
+    let matches = super::Arguments::command().try_get_matches_from(numbers::hide(std::env::args_os()));
+    let Some((_, matches)) = matches.as_ref().ok().and_then(ArgMatches::subcommand) else {
+        return Vec::new();
+    };
+    let known = sample::Arguments::augment_args(Command::new("run"));
+    let given = known.get_arguments().filter(|argument| is_given(matches, argument));
+    given.filter_map(Arg::get_long).filter(|long| *long != "rules").map(|long| format!("--{long}")).collect()
+}
+
 fn is_given(matches: &ArgMatches, argument: &Arg) -> bool {
     // Not every subcommand has all of them.
     let id = argument.get_id().as_str();

@@ -10,18 +10,19 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use wasmspoor::{
-    module::{FuncIndex, Module},
+    module::Module,
     passes::flow::Flow,
     report::{
         Report, Subject,
         dot::{self, Shown},
     },
+    sandbox::Run,
     text::plural,
 };
 
 use super::limits::{DRAWN_EDGES, DRAWN_FUNCTIONS, GRAPHVIZ_TIME};
 use super::{
-    Exit, Failure, names, output, refusal, report,
+    Exit, Failure, export, names, output, refusal, report,
     sample::{self, Analysed},
     symbols,
 };
@@ -42,6 +43,7 @@ With --top or --around the rest is folded into nodes that count it. With neither
 Colours: red executed and suspicious (static score above 20), green executed, blue ellipse import, grey and dashed never executed,
 orange executed but not in the static graph; with --heat the share of the run, from pale to red. Labels of edges count how often.
 
+Options of the run are refused with a trace file; of one that is cut off or damaged, what can be replayed is drawn.
 Of a sample that cannot be executed the graphs of the code are printed all the same; the exit code is 3 if it is not valid, 4 if it is.")]
 pub(super) struct Arguments {
     /// Which graph
@@ -58,13 +60,13 @@ pub(super) struct Arguments {
     heat: bool,
     /// The N hottest functions and the imports that they call; 0 for all. Of static-calls, those with the
     /// most calls in the code
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     top: Option<usize>,
     /// What lies around a function, given by index or name: those that call it or that it calls
     #[arg(long, value_name = "INDEX|NAME")]
     around: Option<String>,
     /// With --around: so many calls away
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "around")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 1, requires = "around")]
     depth: u32,
     /// How it is written; `svg` needs Graphviz
     #[arg(short, long, value_enum, default_value_t = Format::Dot)]
@@ -109,7 +111,7 @@ enum Format {
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     output::spares(arguments.output.as_ref(), [&arguments.file])?;
-    let mut analysed = arguments.recorded.analyse_either(&arguments.file, &arguments.sample.prepare()?)?;
+    let mut analysed = arguments.recorded.analyse_either(&arguments.file, &arguments.sample)?;
     arguments.symbols.give(&mut analysed)?;
     let refused = refusal(&analysed);
     // What only a run has to show is empty then.
@@ -148,9 +150,10 @@ fn draw(arguments: &Arguments, analysed: &Analysed) -> Result<String, Failure> {
         Kind::Cfg => {
             let module = module()?;
             // The option is required for this kind.
-            let func = names::function(&module, arguments.function.as_deref().unwrap_or_default())?;
-            let code = module.code(func).map_err(|error| no_code(&module, func, error))?;
-            let flow = analysis.run.as_ref().map(|run| Flow::of(&run.trace, func)).transpose()?;
+            let func = names::defined(&module, arguments.function.as_deref().unwrap_or_default())?;
+            let code = module.code(func).map_err(|error| Failure::new(Exit::NotExecutable, error))?;
+            let flow = |run: &Run| export::known(run, Flow::known(&run.trace, func));
+            let flow = analysis.run.as_ref().map(flow).transpose()?;
             dot::cfg(&report, func, code, flow.as_ref(), shown)
         }
     })
@@ -187,20 +190,6 @@ fn bearable(arguments: &Arguments, report: &Report<'_>, shown: Shown) -> Shown {
         plural(edges as u64, "edge")
     );
     Shown { top: Some(DRAWN_FUNCTIONS), ..shown }
-}
-
-/// Why a function cannot be drawn, with those that can.
-fn no_code(module: &Module, func: FuncIndex, error: impl Into<anyhow::Error>) -> Failure {
-    let defined = (module.defined().next(), module.defined().last());
-    let is_defined = module.defined().any(|defined| defined == func);
-    let cause = match defined {
-        _ if is_defined => error.into(),
-        (Some(first), Some(last)) if func < first => {
-            anyhow::anyhow!("function {func} is imported and has no code; functions {first} to {last} have")
-        }
-        _ => anyhow::anyhow!("function {func} is imported: no function of the module has code"),
-    };
-    Failure::new(Exit::NotExecutable, cause)
 }
 
 /// How Graphviz ended, if it did in time.

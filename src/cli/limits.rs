@@ -62,34 +62,34 @@ pub(super) const WATCH_WAITING: usize = 16;
 #[command(next_help_heading = "Limits")]
 pub(super) struct Arguments {
     /// Stop after this many seconds (0: no limit) [default: 10; with --persona as that says]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     time_limit: Option<f64>,
     /// Stop after this many decisions (branches taken or not, table indices, …): a limit that does not
     /// depend on the machine [default: none; in the sandbox, so of all but trace and dump, 150 million]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_decisions: Option<u64>,
     /// Stop after this many executed instructions, counted when a chunk of the trace is full [default: none;
     /// in the sandbox 2.5 billion]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_instructions: Option<u64>,
     /// Stop after this many calls of host functions
-    #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10_000_000)]
     max_host_calls: u64,
     /// Size of the recorded trace in MiB [default: 256; with --persona as that says]
-    #[arg(long, value_name = "MIB")]
+    #[arg(long, value_name = "MIB", allow_negative_numbers = true)]
     max_trace: Option<u64>,
     /// What happens at that size [default: stop; with --persona as that says]
     #[arg(long, value_enum, value_name = "ACTION")]
     at_max_trace: Option<AtTraceLimit>,
     /// Size of all memories together in pages of 64 KiB; growth beyond is refused, and of a memory that
     /// begins with more so much is there; 65,536 at most [default: 4096; in the sandbox 8192]
-    #[arg(long, value_name = "PAGES")]
+    #[arg(long, value_name = "PAGES", allow_negative_numbers = true)]
     max_memory: Option<u64>,
     /// Elements of all tables together; growth beyond is refused; 100 million at most
-    #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10_000_000)]
     max_table: u64,
     /// Nested calls; one more is a trap; a million at most
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 100_000)]
     max_depth: usize,
 }
 

@@ -118,8 +118,8 @@ struct Arguments {
 const EXIT_CODES: &str = "Exit codes:
   0  done, whatever the sample did: a trap or a limit reached is a result; `run`: the verdict is below --fail-on
   1  `run`: the verdict is at or above --fail-on; `scan`, `watch --once`: something has no result;
-     `rerun`: a difference; `info`, `rerun`, `dump`: the trace file is damaged; what shows values: they are
-     not known as far; `rules lint`, `rules test`: something was found; `rules fmt --check`: a file would change
+     `rerun`: a difference; `info`, `rerun`, `dump`, `export`: the trace file is damaged; what shows values: they
+     are not known as far; `rules lint`, `rules test`: something was found; `rules fmt --check`: a file would change
   2  wrong usage, a file that cannot be read, or one that cannot be created; `scan`: no module was found
   3  not a valid module; `trace`, `dump`: or one that needs what the engine lacks
   4  valid but not executable: it needs what the engine lacks or cannot give, no such export or function, arguments that do not fit

@@ -69,6 +69,25 @@ pub(super) fn function(module: &Module, given: &str) -> Result<FuncIndex, Failur
     }
 }
 
+/// The same, of a function that has code.
+pub(super) fn defined(module: &Module, given: &str) -> Result<FuncIndex, Failure> {
+    let func = function(module, given)?;
+    match module.defined().any(|defined| defined == func) {
+        true => Ok(func),
+        false => Err(Failure::new(Exit::NotExecutable, anyhow::anyhow!(no_code(module, func)))),
+    }
+}
+
+/// What is said of a function that has no code, with those that have.
+fn no_code(module: &Module, func: FuncIndex) -> String {
+    match (module.defined().next(), module.defined().last()) {
+        (Some(first), Some(last)) => {
+            format!("function {func} is imported and has no code; functions {first} to {last} have")
+        }
+        _ => format!("function {func} is imported: no function of the module has code"),
+    }
+}
+
 /// Whether a function has this name, as the module or as its source has it.
 fn is_called(module: &Module, func: FuncIndex, given: &str) -> bool {
     let name = module.name(func);

@@ -27,7 +27,7 @@ use super::{
 #[group(skip)]
 pub(super) struct Print {
     /// What is printed
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_enum, default_value_t, conflicts_with = "short")]
     format: Format,
     /// As --format json: one object, see docs/json.md
     #[arg(long, group = "short")]
@@ -47,14 +47,14 @@ pub(super) struct Print {
     /// More: all reasons, tables, each rule with its places; twice: the evidence and the host calls
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
-    /// One line: verdict, score, family, file
-    #[arg(short, long, conflicts_with = "verbose")]
+    /// One line of text: verdict, score, family, file
+    #[arg(short, long, conflicts_with_all = ["verbose", "short", "format"])]
     quiet: bool,
     /// The lowest verdict that gives exit code 1
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = FailOn::Suspicious)]
     fail_on: FailOn,
     /// Host calls in the log of --json and -vv at most; the rest is counted
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10_000)]
     max_log: usize,
     /// With --json: lists in their whole length, however long; without it functions and loops beyond 1,000
     /// and small items beyond 20,000 are counted in `cut`

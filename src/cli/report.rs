@@ -6,15 +6,16 @@ use std::{
 };
 
 use clap::Args;
-use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, text::line};
+use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, sandbox::Run, text::line};
 
 use super::{
     Exit, Failure,
     format::Turn,
+    given,
     input::{self, Progress},
     print::{self, Print},
     record,
-    sample::{Analysed, Analyser, Values},
+    sample::{self, Analysed, Values},
     symbols,
 };
 
@@ -82,25 +83,46 @@ impl Sample {
         let progress = Progress::begin("reading", file);
         let analysis = Analysis::of_recorded_with_values(recorded, rules, look);
         drop(progress);
-        tell_lost(file, &analysis);
+        analysis.run.iter().for_each(|run| tell_lost(file, run));
+        if let Some(error) = &analysis.dynamic.error {
+            tell(file, error);
+        }
         Ok(Analysed { name, options, analysis })
     }
 
     /// Analyses a sample, or what a trace file holds of one.
-    pub(super) fn analyse_either(&self, file: &Path, analyser: &Analyser<'_>) -> Result<Analysed, Failure> {
-        match record::is_trace(file) {
+    pub(super) fn analyse_either(&self, file: &Path, how: &sample::Arguments) -> Result<Analysed, Failure> {
+        let is_trace = self.is_of_trace(file)?;
+        let analyser = how.prepare()?;
+        match is_trace {
             true => self.analyse(file, analyser.rules(), Look::Off),
             false => analyser.analyse(file),
         }
     }
+
+    /// Whether a file is a trace file. An option that says nothing of such a file is wrong usage: how to run
+    /// what was run already, or where the sample of a sample is.
+    pub(super) fn is_of_trace(&self, file: &Path) -> Result<bool, Failure> {
+        let is_trace = record::is_trace(file);
+        let name = || line(&file.display().to_string());
+        let refused = match (is_trace, &self.sample) {
+            (true, _) => given::typed().first().map(|option| {
+                format!("{option} is for samples; {} is a trace file, and holds how it was run", name())
+            }),
+            (false, Some(_)) => Some(format!("--sample is for trace files; {} is none", name())),
+            (false, None) => None,
+        };
+        refused.map_or(Ok(is_trace), |why| Err(Failure::new(Exit::Usage, anyhow::anyhow!(why))))
+    }
 }
 
 /// Says on standard error what is missing of a run, however little is printed of it.
-fn tell_lost(file: &Path, analysis: &Analysis) {
-    let lost = analysis.run.iter().flat_map(|run| &run.lost).map(ToString::to_string);
-    for lost in lost.chain(analysis.dynamic.error.clone()).take(10) {
-        crate::cli::complain!("spoor: {}: {}", line(&file.display().to_string()), line(&lost));
-    }
+pub(super) fn tell_lost(file: &Path, run: &Run) {
+    run.lost.iter().take(10).for_each(|lost| tell(file, &lost.to_string()));
+}
+
+fn tell(file: &Path, what: &str) {
+    crate::cli::complain!("spoor: {}: {}", line(&file.display().to_string()), line(what));
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {

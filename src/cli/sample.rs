@@ -17,7 +17,7 @@ use wasmspoor::{
     passes::flows::Look,
     report::OptionsUsed,
     rules,
-    sandbox::{Drive, Persona, RunOptions, Seed, Stubs},
+    sandbox::{self, Drive, Persona, Run, RunOptions, Seed, Stubs},
 };
 
 use super::{Exit, Failure, host_dir, input, limits, names, numbers, plural};
@@ -68,19 +68,19 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     stub: Vec<PathBuf>,
     /// Seed of everything random [default: the first eight bytes of the sample's SHA-256]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Virtual time at the start, in seconds since 1970 [default: the persona's]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     epoch: Option<u64>,
     /// Time of one entry point in seconds [default: 5, or as the persona says]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     entry_time: Option<f64>,
     /// Decisions of one entry point: a limit that does not depend on the machine [default: 30 million]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     entry_decisions: Option<u64>,
     /// Executed instructions of one entry point [default: 500 million]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     entry_instructions: Option<u64>,
     /// No bounds of one entry point, in time, decisions or instructions: only those of the whole run, below,
     /// stop it
@@ -140,8 +140,9 @@ fn variable(text: &str) -> Result<(String, String), String> {
 
 fn mapping(text: &str) -> Result<(PathBuf, String), String> {
     let (host, guest) = text.rsplit_once("::").ok_or("a file is HOST::GUEST")?;
-    if !guest.starts_with('/') {
-        return Err(format!("the guest path `{guest}` is not absolute"));
+    // As personas have it: no program finds a file at another path.
+    if !guest.starts_with('/') || guest.split('/').any(|name| name == ".." || name == ".") {
+        return Err(format!("the guest path `{guest}` is no absolute path without `.` and `..`"));
     }
     Ok((host.into(), guest.to_owned()))
 }
@@ -313,6 +314,21 @@ impl Analyser<'_> {
                 invoke(&bytes, words).map_err(|error| Failure::new(Exit::NotExecutable, error))?;
         }
         Ok((bytes, options))
+    }
+
+    /// Reads and runs a sample; with what the host does, if that is wanted. Nothing is analysed.
+    pub(super) fn run(&self, file: &Path, effects: bool) -> Result<Run, Failure> {
+        let (bytes, options) = self.read(file)?;
+        let progress = input::Progress::begin("running", file);
+        // What is wrong with a text is said by whoever loads it.
+        let wasm = wat::parse_bytes(&bytes).unwrap_or((&bytes[..]).into());
+        let run = match effects {
+            true => sandbox::run_with_effects(&wasm, &options),
+            false => sandbox::run(&wasm, &options),
+        };
+        drop(progress);
+        let name = || file.display().to_string();
+        run.map_err(|error| Failure::new(Exit::Invalid, anyhow::Error::new(error).context(name())))
     }
 
     /// Reads and analyses a sample.

@@ -45,7 +45,7 @@ pub(super) struct Arguments {
     #[arg(long, required = true)]
     stdio: bool,
     /// Samples at a time, 1 to 256 [default: as many as there are processors]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_JOBS as i64))]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=MAX_JOBS as i64))]
     jobs: Option<u16>,
     #[command(flatten)]
     bounds: worker::BoundArguments,

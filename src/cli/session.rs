@@ -1,5 +1,4 @@
-//! A bare session for `trace` and `dump`: the entry points in their order, imports answered with zeros, no
-//! sandbox.
+//! A bare session for `trace`: the entry points in their order, imports answered with zeros, no sandbox.
 
 use std::path::PathBuf;
 
@@ -25,13 +24,6 @@ pub(super) struct Arguments {
     limits: limits::Arguments,
 }
 
-impl Arguments {
-    /// Whether an export was named.
-    pub(super) fn has_invoke(&self) -> bool {
-        self.invoke.is_some()
-    }
-}
-
 /// An entry point and how it ended.
 pub(super) struct Entry {
     /// `start`, or the name of the export.
@@ -39,14 +31,13 @@ pub(super) struct Entry {
     pub(super) outcome: Outcome,
 }
 
-/// What is said when there is nothing to run: these commands call no export of themselves, and `record` does.
+/// What is said when there is nothing to run: `trace` calls no export of itself, and `dump` does.
 pub(super) fn nothing(module: &Module) -> String {
     let lacks = "the module has no start function and exports no `_start`";
     match names::exports(module) {
         exports if exports.is_empty() => format!("{lacks}, nor any other function"),
         exports => format!(
-            "{lacks}; {}: name one with --invoke, or let `spoor record` call those that `spoor run` calls and \
-             give the file that it writes in place of the sample",
+            "{lacks}; {}: name one with --invoke (`spoor run` and `spoor dump` call those that seem worth it)",
             names::exported(&exports)
         ),
     }
@@ -54,24 +45,32 @@ pub(super) fn nothing(module: &Module) -> String {
 
 /// Runs the sample: start function, then the export asked for, or `_start`.
 pub(super) fn run(arguments: &Arguments) -> Result<(Session, Vec<Entry>), Failure> {
-    run_with(arguments, false)
-}
-
-/// As [`run`]; what the host did is recorded too, if that is wanted.
-pub(super) fn run_with(arguments: &Arguments, effects: bool) -> Result<(Session, Vec<Entry>), Failure> {
     let bytes = read(&arguments.file).map_err(|error| Failure::new(Exit::Usage, error))?;
     let limits =
         arguments.limits.to_limits(Limits::default()).map_err(|error| Failure::new(Exit::Usage, error))?;
     let progress = Progress::begin("running", &arguments.file);
-    let tracer = Tracer::new(Options::default().limits(limits).effects(effects));
+    let tracer = Tracer::new(Options::default().limits(limits));
     let invalid = |error| {
         Failure::new(Exit::Invalid, anyhow::Error::new(error).context(arguments.file.display().to_string()))
     };
     let mut session = tracer.load(&bytes).map_err(invalid)?;
     drop(bytes);
+    warn_of_imports(session.module());
     let entries = enter(&mut session, arguments.invoke.as_deref())?;
     drop(progress);
     Ok((session, entries))
+}
+
+/// Says on standard error that nobody answers what the module imports: a sample that asks for a file, the
+/// time or an argument goes another way than in the sandbox.
+fn warn_of_imports(module: &Module) {
+    let count = module.imported_functions();
+    if count > 0 {
+        let functions = plural(count.into(), "imported function");
+        super::complain!(
+            "spoor: {functions} answered with zeros, without the sandbox; `spoor run` and `spoor dump` run in it"
+        );
+    }
 }
 
 fn enter(session: &mut Session, invoke: Option<&[String]>) -> Result<Vec<Entry>, Failure> {

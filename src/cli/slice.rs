@@ -36,10 +36,10 @@ pub(super) struct Arguments {
     #[command(flatten)]
     sample: Sample,
     /// The moment: before event N, as `spoor dump --from` counts
-    #[arg(long, value_name = "EVENT", value_parser = valued::number)]
+    #[arg(long, value_name = "EVENT", allow_negative_numbers = true, value_parser = valued::number)]
     at: u64,
     /// The operand with this number on the operand stack
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     operand: Option<usize>,
     /// Bytes of memory: address and length, decimal or with 0x
     #[arg(long, value_name = "[MEMORY:]ADDR:LEN", value_parser = valued::range, conflicts_with = "operand")]
@@ -95,6 +95,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let mut timeline = Timeline::new(trace).map_err(valued::end)?;
     let state = timeline.state(arguments.at).map_err(valued::end)?;
     let slots = sliced_slots(arguments, &state)?;
+    if let Some(range) = arguments.memory {
+        range.bytes(&timeline)?;
+    }
     let mut slicer = Slicer::new(state.event, arguments.addresses);
     // The instruction itself too: it says that the moment is reached.
     timeline.walk(0, state.event.saturating_add(1), &mut slicer).map_err(valued::end)?;

@@ -31,7 +31,7 @@ use super::{
 
 An event is an instruction; its number is that before which so many were executed, as `spoor dump --from` counts. A number beyond the end shows
 the state after the run. What was computed is computed again and checked against the recording; of a file that was recorded without --effects the
-sample is run again first.
+sample is run again first. A file that is cut off has no end of the run: beyond what it holds, nothing is shown.
 Exit codes: 0 shown; 1 the values are not known as far (the message says why), or the sample runs in another way now; 2 wrong usage, or a file
 that cannot be read; 3 nothing ran.")]
 pub(super) struct Arguments {
@@ -40,7 +40,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     sample: Sample,
     /// The moment: before event N
-    #[arg(long, value_name = "EVENT", value_parser = valued::number)]
+    #[arg(long, value_name = "EVENT", allow_negative_numbers = true, value_parser = valued::number)]
     at: u64,
     /// Show these bytes of memory too: address and length, decimal or with 0x; of another memory than 0 with
     /// its number in front. May be repeated
@@ -103,8 +103,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let trace = valued::trace(&recorded)?;
     let mut timeline = Timeline::new(trace).map_err(valued::end)?;
     let state = timeline.state(arguments.at).map_err(valued::end)?;
-    let memory = arguments.memory.iter().map(|range| bytes(&timeline, *range));
-    let memory = memory.collect::<Result<Vec<_>, _>>()?;
+    let memory = arguments.memory.iter().map(|range| Ok((*range, range.bytes(&timeline)?.to_vec())));
+    let memory = memory.collect::<Result<Vec<_>, Failure>>()?;
     match arguments.json {
         true => {
             let fields = output(trace, &state, timeline.is_over(), &memory);
@@ -113,20 +113,6 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         false => print(trace, &state, timeline.is_over(), &memory, out)?,
     }
     Ok(Exit::Done)
-}
-
-pub(super) fn bytes(timeline: &Timeline<'_>, range: Range) -> Result<(Range, Vec<u8>), Failure> {
-    let Range { memory, address, len } = range;
-    let all = timeline.memory(memory).ok_or_else(|| valued::usage(format!("there is no memory {memory}")))?;
-    let end = address.saturating_add(len);
-    let found = usize::try_from(address).ok().zip(usize::try_from(end).ok());
-    let found = found.and_then(|(begin, end)| all.get(begin..end)).ok_or_else(|| {
-        valued::usage(format!(
-            "memory {memory} has {:#x} bytes; {address:#x} to {end:#x} are asked for",
-            all.len()
-        ))
-    })?;
-    Ok((range, found.to_vec()))
 }
 
 fn output<'t>(trace: &'t Trace, state: &State, is_end: bool, memory: &[(Range, Vec<u8>)]) -> Output<'t> {

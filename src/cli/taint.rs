@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
     passes::flows::{self, Words},
-    sandbox::{self, Run},
+    sandbox::Run,
     text::{self, line},
     values::{
         Machine,
@@ -15,7 +15,7 @@ use wasmspoor::{
     },
 };
 
-use super::{Exit, Failure, input::Progress, output::Object, record, report, sample};
+use super::{Exit, Failure, input::Progress, output::Object, report, sample};
 
 /// Follow what a sample was given, byte by byte, through everything it computes to where it ends up
 ///
@@ -40,7 +40,7 @@ such as a path; bait is every file in which the persona put bait. SINK is a kind
 name of a host function.
 
 The sample is run once, as `spoor run` runs it, and then again with all its values, which takes several times as long; of a trace file, the run is the
-recorded one.
+recorded one, and options of the run are refused.
 
 Exit codes: 0 done; 1 the values are known for a part of the run only, and what was found there is printed; 2 wrong usage, or a file that cannot be
 read; 3 not a valid module; 4 valid but not executable.")]
@@ -66,9 +66,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
-    let run = match record::is_trace(&arguments.file) {
+    let run = match arguments.sample.is_of_trace(&arguments.file)? {
         true => recorded(arguments)?,
-        false => fresh(arguments)?,
+        false => arguments.how.prepare()?.run(&arguments.file, true)?,
     };
     let wanted = Wanted::new(arguments, &run);
     let options = TaintOptions::default().sources(wanted.followed()).control(arguments.control);
@@ -95,21 +95,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     Ok(if done.is_ok() { Exit::Done } else { Exit::Findings })
 }
 
-/// Runs a sample.
-fn fresh(arguments: &Arguments) -> Result<Run, Failure> {
-    let (bytes, options) = arguments.how.prepare()?.read(&arguments.file)?;
-    let name = || arguments.file.display().to_string();
-    let invalid = |error: anyhow::Error| Failure::new(Exit::Invalid, error);
-    let wasm = wat::parse_bytes(&bytes).with_context(name).map_err(invalid)?;
-    let progress = Progress::begin("running", &arguments.file);
-    let run = sandbox::run_with_effects(&wasm, &options);
-    drop(progress);
-    run.with_context(name).map_err(invalid)
-}
-
 /// The run of a trace file.
 fn recorded(arguments: &Arguments) -> Result<Run, Failure> {
     let mut recorded = arguments.sample.open(&arguments.file)?;
+    recorded.run.iter().for_each(|run| report::tell_lost(&arguments.file, run));
     let name = || arguments.file.display().to_string();
     let progress = Progress::begin("running again", &arguments.file);
     let effects = recorded.get_effects();

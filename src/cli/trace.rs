@@ -19,7 +19,9 @@ use super::{
 
 /// Run a sample and print what was executed: totals, opcodes, functions, how it ended
 ///
-/// Runs the start function, then `_start` if it is exported, or the export named with --invoke.
+/// Runs the start function, then `_start` if it is exported, or the export named with --invoke: in the engine
+/// alone, without the sandbox. Imported functions give zeros there, so a sample that asks for a file, the
+/// time or an argument does another thing than in `spoor run`, `record` and `dump`.
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(after_help = "Examples:
@@ -43,6 +45,8 @@ struct Report {
     opcodes: BTreeMap<&'static str, u64>,
     status: &'static str,
     trap: Option<Trap>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thrown: Option<Thrown>,
     stopped_by: Option<Stopped>,
     error: Option<String>,
     entries: Vec<EntryReport>,
@@ -57,6 +61,15 @@ struct Report {
 struct Trap {
     code: wasmspoor::trace::Trap,
     message: &'static str,
+    function: Option<u32>,
+    offset: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct Thrown {
+    tag: u32,
+    name: Option<String>,
+    operands: Vec<Value>,
     function: Option<u32>,
     offset: Option<u32>,
 }
@@ -112,6 +125,7 @@ fn report(session: Session, entries: &[Entry]) -> Result<Report, Failure> {
         opcodes: opcodes(&counts),
         status: last.map_or("nothing_ran", status),
         trap: None,
+        thrown: None,
         stopped_by: None,
         error: None,
         entries: entries.iter().map(entry_report).collect(),
@@ -140,9 +154,12 @@ impl Report {
                 let (function, offset) = place(site);
                 self.stopped_by = Some(Stopped { limit: *limit, function, offset });
             }
-            Outcome::Thrown { tag, name, operands, .. } => {
-                let thrown = thrown(*tag, name.as_deref(), operands);
-                self.error = Some(format!("an exception was not caught: {thrown}"));
+            Outcome::Thrown { tag, name, operands, site } => {
+                let words = thrown(*tag, name.as_deref(), operands);
+                self.error = Some(format!("an exception was not caught: {words}"));
+                let (function, offset) = place(site);
+                let (tag, name, operands) = (*tag, name.clone(), operands.clone());
+                self.thrown = Some(Thrown { tag, name, operands, function, offset });
             }
             Outcome::HostError { message, .. } | Outcome::Failed { message, .. } => {
                 self.error = Some(message.clone());

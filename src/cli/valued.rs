@@ -10,14 +10,19 @@ use wasmspoor::{
     module::{FuncIndex, demangled},
     text::{grouped, line},
     trace::{Callee, FuncKey, Trace},
-    values::{Activation, Ty, Typed, ValuesError, Writer},
+    values::{Activation, Timeline, Ty, Typed, ValuesError, Writer},
 };
 
-use super::{Exit, Failure, input::Progress, report::Sample};
+use super::{
+    Exit, Failure,
+    input::Progress,
+    report::{self, Sample},
+};
 
 /// Opens a trace file and gets what the host did: from the file, or by running the sample again.
 pub(super) fn open(sample: &Sample, file: &Path) -> Result<Recorded, Failure> {
     let mut recorded = sample.open(file)?;
+    recorded.run.iter().for_each(|run| report::tell_lost(file, run));
     let progress = Progress::begin("running again", file);
     let effects = recorded.get_effects();
     drop(progress);
@@ -58,6 +63,28 @@ pub(super) struct Range {
     pub(super) memory: u32,
     pub(super) address: u64,
     pub(super) len: u64,
+}
+
+impl Range {
+    /// Its bytes at the moment that was looked at last. What is not there then is wrong usage.
+    pub(super) fn bytes<'l>(&self, timeline: &'l Timeline<'_>) -> Result<&'l [u8], Failure> {
+        let Self { memory, address, len } = *self;
+        let all = timeline.memory(memory).ok_or_else(|| usage(format!("there is no memory {memory}")))?;
+        let end = address.saturating_add(len);
+        let found = usize::try_from(address).ok().zip(usize::try_from(end).ok());
+        found.and_then(|(begin, end)| all.get(begin..end)).ok_or_else(|| {
+            let (asked, size) = (between(address, len), all.len());
+            usage(format!("memory {memory} has {size:#x} bytes; {asked} are asked for"))
+        })
+    }
+}
+
+/// The first and the last of some bytes: `0x10 to 0x1f`.
+pub(super) fn between(address: u64, len: u64) -> String {
+    match len {
+        0 | 1 => format!("{address:#x}"),
+        _ => format!("{address:#x} to {:#x}", address.saturating_add(len - 1)),
+    }
 }
 
 /// Reads `ADDR:LEN` or `MEMORY:ADDR:LEN`, decimal or with `0x`.
@@ -224,6 +251,12 @@ impl WriterJson {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_is_told_with_its_last_byte() {
+        let told = [(0, 4), (16, 1), (u64::MAX, 1)].map(|(address, len)| between(address, len));
+        assert_eq!(told, ["0x0 to 0x3", "0x10", "0xffffffffffffffff"]);
+    }
 
     #[test]
     fn ranges_are_read_and_others_refused() {

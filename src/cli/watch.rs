@@ -74,7 +74,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     once: bool,
     /// How long a file must stay as it is before it is scanned
-    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, default_value_t = 2.0)]
     settle: f64,
     #[command(flatten)]
     bounds: worker::BoundArguments,

@@ -26,7 +26,8 @@ use super::{
   spoor who-wrote sample.spoor --at 120000 0x400:16 --json
 
 Bytes that `memory.copy` moved are followed back to where they came from. For values that went through loads and stores see `spoor slice`.
-Exit codes: 0 said; 1 the values are not known as far; 2 wrong usage, or a file that cannot be read; 3 nothing ran.")]
+Exit codes: 0 said; 1 the values are not known as far; 2 wrong usage, bytes that are not there at that moment, or a file that cannot be read; 3 nothing
+ran.")]
 pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,
@@ -36,7 +37,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     sample: Sample,
     /// The moment: before event N, as `spoor dump --from` counts
-    #[arg(long, value_name = "EVENT", value_parser = valued::number)]
+    #[arg(long, value_name = "EVENT", allow_negative_numbers = true, value_parser = valued::number)]
     at: u64,
     /// Print one JSON object; its fields are described in docs/json.md
     #[arg(long)]
@@ -96,6 +97,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 fn runs(timeline: &mut Timeline<'_>, at: u64, range: Range, left: &mut u32) -> Result<Vec<Run>, Failure> {
     let mut last = LastWriters::of(range.memory, range.address, range.len, at);
     timeline.walk(0, at, &mut last).map_err(valued::end)?;
+    range.bytes(timeline)?;
     let mut runs = Vec::new();
     for (address, len, writer) in last.runs() {
         let before = match writer {
@@ -121,8 +123,8 @@ fn json(trace: &Trace, run: &Run) -> RunJson {
 }
 
 fn print(trace: &Trace, run: &Run, depth: usize, out: &mut impl Write) -> Result<(), Failure> {
-    let (begin, end) = (run.address, run.address.saturating_add(run.len));
+    let bytes = valued::between(run.address, run.len);
     let writer = valued::writer(trace, run.writer.as_ref());
-    writeln!(out, "{}{begin:#x} to {end:#x}: {writer}", "  ".repeat(depth))?;
+    writeln!(out, "{}{bytes}: {writer}", "  ".repeat(depth))?;
     run.before.iter().try_for_each(|run| print(trace, run, depth + 1, out))
 }

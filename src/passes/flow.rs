@@ -39,7 +39,16 @@ pub struct RanBlock {
 ///
 /// When the trace does not fit its modules.
 pub fn blocks(trace: &Trace) -> Result<Vec<RanBlock>, ReplayError> {
-    Ok(blocks_of(trace, &trace.counts()?))
+    let (blocks, ended) = known_blocks(trace);
+    ended.map(|()| blocks)
+}
+
+/// As [`blocks`]: as far as the trace can be replayed, and why it cannot be further.
+pub fn known_blocks(trace: &Trace) -> (Vec<RanBlock>, Result<(), ReplayError>) {
+    let mut counter = Counter::default();
+    let ended = trace.replay(&mut counter).map(drop);
+    // A body that cannot be read did not run, or replay says so.
+    (counter.finish().map(|counts| blocks_of(trace, &counts)).unwrap_or_default(), ended)
 }
 
 fn blocks_of(trace: &Trace, counts: &Counts) -> Vec<RanBlock> {
@@ -125,9 +134,15 @@ impl Flow {
     ///
     /// When the trace does not fit its modules.
     pub fn of(trace: &Trace, func: FuncIndex) -> Result<Self, ReplayError> {
+        let (flow, ended) = Self::known(trace, func);
+        ended.map(|()| flow)
+    }
+
+    /// As [`Self::of`]: as far as the trace can be replayed, and why it cannot be further.
+    pub fn known(trace: &Trace, func: FuncIndex) -> (Self, Result<(), ReplayError>) {
         let mut walker = Walker::new(func);
-        trace.replay(&mut walker)?;
-        Ok(walker.flow)
+        let ended = trace.replay(&mut walker).map(drop);
+        (walker.flow, ended)
     }
 }
 

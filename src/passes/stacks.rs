@@ -44,9 +44,15 @@ impl Stacks {
     ///
     /// When the trace does not fit its modules.
     pub fn of(trace: &Trace) -> Result<Self, ReplayError> {
+        let (stacks, ended) = Self::known(trace);
+        ended.map(|()| stacks)
+    }
+
+    /// As [`Self::of`]: as far as the trace can be replayed, and why it cannot be further.
+    pub fn known(trace: &Trace) -> (Self, Result<(), ReplayError>) {
         let mut tree = Tree::default();
-        trace.replay(&mut tree)?;
-        Ok(tree.finish())
+        let ended = trace.replay(&mut tree).map(drop);
+        (tree.finish(), ended)
     }
 }
 

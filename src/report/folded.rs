@@ -37,11 +37,12 @@ fn frame(func: FuncIndex, names: &Names<'_>) -> String {
     }
 }
 
-/// Writes a flame graph as SVG. Names are escaped, and colours follow from names: same run, same bytes.
+/// Writes a flame graph as SVG, of a run without instructions one that says so. Names are escaped, and
+/// colours follow from names: same run, same bytes.
 ///
 /// # Errors
 ///
-/// When `out` cannot be written, or nothing ran.
+/// When `out` cannot be written.
 #[cfg(feature = "cli")]
 pub fn write_svg(
     stacks: &Stacks,
@@ -50,6 +51,13 @@ pub fn write_svg(
     out: &mut impl io::Write,
 ) -> io::Result<()> {
     let lines = lines(stacks, names);
+    if lines.is_empty() {
+        let (text, frame) = ("no instruction ran", "width=\"1200\" height=\"40\"");
+        return writeln!(
+            out,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" {frame}><text x=\"10\" y=\"25\">{text}</text></svg>"
+        );
+    }
     let mut options = inferno::flamegraph::Options::default();
     options.title = crate::text::clip(title, 200);
     options.count_name = "instructions".to_owned();

@@ -206,11 +206,13 @@ impl<'t> Debugger<'t> {
         let (mut begin, mut window) = (self.position, FIRST_WINDOW);
         let mut look = self.look(begin, depth)?;
         loop {
-            let next = self.timeline.walk(begin, begin.saturating_add(window), &mut look)?;
+            let next = self.timeline.walk(begin, begin.saturating_add(window), &mut look);
             if let Some((event, number)) = look.first {
                 self.position = event;
                 return Ok(if number == STEP { Stopped::Step } else { Stopped::At(number) });
             }
+            // A stop may come before the end of what is known.
+            let next = next?;
             if self.timeline.is_over() || next <= begin {
                 self.position = next;
                 return Ok(Stopped::End);

@@ -162,6 +162,12 @@ pub enum ValuesErrorKind {
         /// Calls counted.
         calls: u64,
     },
+    /// The recording ends before the run did.
+    #[error("{why}")]
+    Truncated {
+        /// What is missing.
+        why: Box<str>,
+    },
     /// Something is left when the run is over.
     #[error("decisions or records are left at the end of the run")]
     LeftOver,

@@ -165,6 +165,7 @@ impl<'t> Machine<'t> {
     /// When a computed value disagrees with the recording, or what the host did is not known further, or a
     /// limit is reached. The visitor has seen everything before that.
     pub fn run(&mut self, visitor: &mut impl Visitor) -> Result<Totals, ValuesError> {
+        self.pause = u64::MAX;
         loop {
             let done = match self.state {
                 State::Done => return Ok(self.totals()),
@@ -203,6 +204,13 @@ impl<'t> Machine<'t> {
     /// Whether the run is over.
     pub fn is_over(&self) -> bool {
         self.state == State::Done
+    }
+
+    /// Why it is not known what comes next, if the recording ends here and the run did not.
+    pub(super) fn truncated(&self) -> Option<ValuesError> {
+        let is_outside = self.state == State::Outside && self.is_paused;
+        let why = self.trace.gap().filter(|_| is_outside)?;
+        Some(self.error(ValuesErrorKind::Truncated { why: why.into() }))
     }
 
     /// Instructions that the next one is done together with, itself included.

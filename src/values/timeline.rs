@@ -61,6 +61,9 @@ impl<'t> Timeline<'t> {
     /// When the values are not known as far.
     pub fn state(&mut self, event: u64) -> Result<State, ValuesError> {
         self.go_to(event)?;
+        if let Some(error) = self.machine.truncated() {
+            return Err(error);
+        }
         let event = if self.machine.is_over() { self.machine.count } else { event };
         let made = match self.machine.next_op(event) {
             Some((_, true)) if !self.machine.is_over() => Some(self.made(event)?),

@@ -8,17 +8,17 @@ use std::io::{BufRead, Read as _, Write};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use wasmspoor::{
-    module::{CodeOffset, FuncIndex},
+    module::FuncIndex,
     trace::Trace,
-    values::{Debugger, Level, Stop, Stopped, Typed, ValuesError},
+    values::{Debugger, Level, State, Stop, Stopped, Typed, ValuesError},
 };
 
 use super::super::{
     Exit, Failure,
     limits::{DAP_MEMORY, DAP_MESSAGE},
-    names, valued,
+    valued,
 };
-use super::{listing, prompt};
+use super::{listing, prompt, stops};
 
 /// What an editor asks for.
 #[derive(Debug, Deserialize)]
@@ -222,7 +222,7 @@ impl<W: Write> Adapter<'_, '_, W> {
             "setBreakpoints" => self.set_lines(arguments)?,
             "setFunctionBreakpoints" => self.set_functions(arguments)?,
             "setInstructionBreakpoints" => self.set_instructions(arguments)?,
-            "dataBreakpointInfo" => data_info(arguments)?,
+            "dataBreakpointInfo" => data_info(&self.debugger.state()?, arguments),
             "setDataBreakpoints" => self.set_data(arguments)?,
             "stackTrace" => self.stack()?,
             "scopes" => self.scopes(arguments)?,
@@ -318,30 +318,19 @@ impl<W: Write> Adapter<'_, '_, W> {
     }
 
     fn set_instructions(&mut self, arguments: &Json) -> Result<Json, Refused> {
+        let trace = self.debugger.trace();
         let stops = list(arguments, "breakpoints").map(|breakpoint| {
             let base = valued::number(breakpoint["instructionReference"].as_str().unwrap_or_default())?;
-            let offset = base.saturating_add_signed(breakpoint["offset"].as_i64().unwrap_or(0));
-            let offset = u32::try_from(offset).map_err(|_| "no module is as large".to_owned())?;
-            Ok(Stop::Offset(CodeOffset(offset)))
+            stops::offset(trace, base.saturating_add_signed(breakpoint["offset"].as_i64().unwrap_or(0)))
         });
         let stops = stops.collect();
         Ok(self.set(By::Instruction, stops))
     }
 
     fn set_data(&mut self, arguments: &Json) -> Result<Json, Refused> {
-        let stops = list(arguments, "breakpoints").map(|breakpoint| {
-            let id = breakpoint["dataId"].as_str().unwrap_or_default();
-            match id.strip_prefix("global ") {
-                Some(global) => {
-                    let global = global.parse().map_err(|_| format!("there is no global {global}"))?;
-                    Ok(Stop::Global(global))
-                }
-                None => {
-                    let range = valued::range(id)?;
-                    Ok(Stop::Memory { memory: range.memory, address: range.address, len: range.len })
-                }
-            }
-        });
+        let state = self.debugger.state()?;
+        let stops = list(arguments, "breakpoints")
+            .map(|breakpoint| watched(&state, breakpoint["dataId"].as_str().unwrap_or_default()));
         let stops = stops.collect();
         Ok(self.set(By::Data, stops))
     }
@@ -451,20 +440,22 @@ fn function_of(reference: u64) -> Option<FuncIndex> {
 
 /// A function of the sample, or of the host, by name.
 fn function_stop(trace: &Trace, name: &str) -> Result<Stop, String> {
-    if let Some((key, _)) = trace.hosts.iter().find(|(_, host)| *host.name == *name) {
-        return Ok(Stop::Host(*key));
+    stops::host(trace, name).map_or_else(|| stops::function(trace, name), Ok)
+}
+
+/// The bytes or the global that are to be watched.
+fn watched(state: &State, id: &str) -> Result<Stop, String> {
+    match id.strip_prefix("global ") {
+        Some(global) => stops::global(state, valued::number(global)?),
+        None => stops::memory(state, valued::range(id)?),
     }
-    let module = trace.modules.first().ok_or("there is no module")?;
-    let func = names::function(module, name).map_err(|failure| failure.cause.to_string())?;
-    Ok(Stop::Function(func))
 }
 
 /// What identifies bytes or a global that are to be watched.
-fn data_info(arguments: &Json) -> Result<Json, Refused> {
+fn data_info(state: &State, arguments: &Json) -> Json {
     let name = arguments["name"].as_str().unwrap_or_default();
-    let is_watchable = name.starts_with("global ") || valued::range(name).is_ok();
-    Ok(match is_watchable {
-        true => json!({ "dataId": name, "description": name, "accessTypes": ["write"] }),
-        false => json!({ "dataId": null, "description": "globals and ADDR:LEN can be watched" }),
-    })
+    match watched(state, name) {
+        Ok(_) => json!({ "dataId": name, "description": name, "accessTypes": ["write"] }),
+        Err(_) => json!({ "dataId": null, "description": "globals and ADDR:LEN can be watched" }),
+    }
 }

@@ -3,6 +3,7 @@
 mod dap;
 mod listing;
 mod prompt;
+mod stops;
 
 use std::{
     io::{self, BufRead, IsTerminal as _, Write},
@@ -54,8 +55,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 
 /// Reads commands from a file or a pipe.
 fn read(mut prompt: Prompt<'_, '_>, input: impl BufRead, out: &mut impl Write) -> Result<Exit, Failure> {
-    prompt.execute("where", out)?;
-    let mut exit = Exit::Done;
+    let mut exit = match prompt.execute("where", out)? {
+        Flow::Ended => Exit::Findings,
+        Flow::On | Flow::Quit => Exit::Done,
+    };
     for line in input.lines() {
         match prompt.execute(&line?, out)? {
             Flow::Quit => break,

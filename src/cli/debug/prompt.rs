@@ -6,17 +6,14 @@ use rustyline::{
     Context, Helper, completion::Completer, highlight::Highlighter, hint::Hinter, validate::Validator,
 };
 use wasmspoor::{
-    module::{CodeOffset, Opcode},
+    module::Opcode,
     text::{self, grouped},
     trace::Trace,
     values::{Activation, Debugger, LastWriters, Level, State, Stop, Stopped, Typed, ValuesError},
 };
 
-use super::super::{
-    Failure, names, state,
-    valued::{self, Range},
-};
-use super::listing;
+use super::super::{Failure, state, valued};
+use super::{listing, stops};
 
 /// What becomes of the prompt after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +48,9 @@ const COMMANDS: &[(&str, &str, &str, &str)] = &[
     ("help", "h", "", "list the commands"),
     ("quit", "q", "", "end"),
 ];
+
+/// Columns of a command with its arguments, in the list of commands.
+const CALL_WIDTH: usize = 32;
 
 /// The prompt.
 #[derive(Debug)]
@@ -103,39 +103,40 @@ fn list_values(values: &[Typed], out: &mut impl Write) -> Result<(), Problem> {
 }
 
 /// What the words of `break` and `watch` name; `None` if they are none of these.
-fn stop_of(trace: &Trace, name: &str, words: &[&str]) -> Result<Option<Stop>, Problem> {
+fn stop_of(debugger: &mut Debugger<'_>, name: &str, words: &[&str]) -> Result<Option<Stop>, Problem> {
+    let trace = debugger.trace();
     Ok(Some(match (name, words) {
-        ("break", ["function", given]) => {
-            let module = trace.modules.first().ok_or("there is no module")?;
-            Stop::Function(names::function(module, given).map_err(|failure| failure.cause.to_string())?)
+        ("break", ["function", given]) => stops::function(trace, given)?,
+        ("break", ["offset", given]) => stops::offset(trace, valued::number(given)?)?,
+        ("break", ["host", given]) => {
+            stops::host(trace, given).ok_or_else(|| format!("the sample imports no function `{given}`"))?
         }
-        ("break", ["offset", given]) => {
-            let offset = u32::try_from(valued::number(given)?).map_err(|_| "no module is as large")?;
-            Stop::Offset(CodeOffset(offset))
-        }
-        ("break", ["host", given]) => host_stop(trace, given)?,
         ("break", ["opcode", given]) => {
             let none = || format!("no instruction is called `{given}`");
             Stop::Opcode(Opcode::from_mnemonic(given).ok_or_else(none)?)
         }
         ("break", ["value", given]) => Stop::Value(super::super::find::slots_of(given)?),
-        ("watch", ["global", given]) => {
-            Stop::Global(u32::try_from(valued::number(given)?).map_err(|_| "there is no such global")?)
-        }
-        ("watch", [given]) => {
-            let Range { memory, address, len } = valued::range(given)?;
-            Stop::Memory { memory, address, len }
-        }
+        ("watch", ["global", given]) => stops::global(&debugger.state()?, valued::number(given)?)?,
+        ("watch", [given]) => stops::memory(&debugger.state()?, valued::range(given)?)?,
         _ => return Ok(None),
     }))
 }
 
-/// A call of an imported function, named with its module or without.
-fn host_stop(trace: &Trace, given: &str) -> Result<Stop, Problem> {
-    let is_named = |name: &str, module: &str| name == given || format!("{module}.{name}") == given;
-    let host = trace.hosts.iter().find(|(_, host)| is_named(&host.name, &host.module));
-    let none = || format!("the sample imports no function `{given}`");
-    Ok(Stop::Host(*host.ok_or_else(none)?.0))
+/// What is wrong with the words after a command that takes a number or nothing.
+fn check(name: &str, words: &[&str]) -> Result<(), Problem> {
+    let is_command = |word: &&&str| COMMANDS.iter().any(|(name, short, ..)| name == *word || short == *word);
+    let takes = usage(name);
+    let wrong = match words {
+        [_, second, ..] => second,
+        [first] if takes.is_empty() || valued::number(first).is_err() => first,
+        _ => return Ok(()),
+    };
+    let hint = match Some(wrong).filter(is_command) {
+        Some(command) => format!("; `{command}` is a command of its own"),
+        None => String::new(),
+    };
+    let takes = if takes.is_empty() { "nothing" } else { takes };
+    Err(format!("`{name}` takes {takes}, not `{}`{hint}", words.join(" ")).into())
 }
 
 impl<'d, 't> Prompt<'d, 't> {
@@ -172,6 +173,7 @@ impl<'d, 't> Prompt<'d, 't> {
     }
 
     fn go(&mut self, name: &str, words: &[&str], out: &mut impl Write) -> Result<(), Problem> {
+        check(name, words)?;
         let number = words.first().map(|word| valued::number(word)).transpose()?;
         let now = self.debugger.position();
         let stopped = match name {
@@ -211,8 +213,9 @@ impl<'d, 't> Prompt<'d, 't> {
     }
 
     fn stop_at(&mut self, name: &str, words: &[&str], out: &mut impl Write) -> Result<(), Problem> {
+        let stop = stop_of(self.debugger, name, words)?;
+        let stop = stop.ok_or_else(|| format!("how? {name} {}", usage(name)))?;
         let trace = self.debugger.trace();
-        let stop = stop_of(trace, name, words)?.ok_or_else(|| format!("how? {name} {}", usage(name)))?;
         let what = words_of(trace, &stop);
         let number = self.debugger.add(stop).ok_or("there are too many breakpoints")?;
         writeln!(out, "{number}: {what}")?;
@@ -235,12 +238,14 @@ impl<'d, 't> Prompt<'d, 't> {
 
     fn memory(&mut self, words: &[&str], out: &mut impl Write) -> Result<(), Problem> {
         let range = valued::range(words.first().ok_or("which? `memory ADDR:LEN`")?)?;
-        let bytes =
-            state::bytes(self.debugger.timeline(), range).map_err(|failure| failure.cause.to_string())?;
-        state::dump(range.address, &bytes.1, out).map_err(Problem::Failed)
+        let bytes = range.bytes(self.debugger.timeline()).map_err(|failure| failure.cause.to_string())?;
+        state::dump(range.address, bytes, out).map_err(Problem::Failed)
     }
 
     fn show(&mut self, name: &str, words: &[&str], out: &mut impl Write) -> Result<(), Problem> {
+        if usage(name).is_empty() {
+            check(name, words)?;
+        }
         let state = self.debugger.state()?;
         let trace = self.debugger.trace();
         match name {
@@ -271,9 +276,10 @@ impl<'d, 't> Prompt<'d, 't> {
         let now = self.debugger.position();
         let mut last = LastWriters::of(range.memory, range.address, range.len, now);
         self.debugger.timeline().walk(0, now, &mut last)?;
+        range.bytes(self.debugger.timeline()).map_err(|failure| failure.cause.to_string())?;
         for (address, len, writer) in last.runs() {
             let writer = valued::writer(self.debugger.trace(), writer.as_ref());
-            writeln!(out, "{address:#x} to {:#x}: {writer}", address.saturating_add(len))?;
+            writeln!(out, "{}: {writer}", valued::between(address, len))?;
         }
         Ok(())
     }
@@ -340,7 +346,7 @@ pub(super) fn words_of(trace: &Trace, stop: &Stop) -> String {
             format!("value {}", slots.join(" or "))
         }
         Stop::Memory { memory, address, len } => {
-            format!("memory {memory} from {address:#x} to {:#x} written", address.saturating_add(*len))
+            format!("memory {memory} at {} written", valued::between(*address, *len))
         }
         Stop::Global(global) => format!("global {global} changed"),
     }
@@ -353,7 +359,13 @@ fn usage(name: &str) -> &'static str {
 fn help(out: &mut impl Write) -> Result<(), Failure> {
     for (name, short, arguments, what) in COMMANDS {
         let call = format!("{name} {arguments}");
-        writeln!(out, "  {:<24} {short:<3} {what}", call.trim())?;
+        let mut call = call.trim();
+        // One that is wider than its column has a line of its own.
+        if call.len() > CALL_WIDTH {
+            writeln!(out, "  {call}")?;
+            call = "";
+        }
+        writeln!(out, "  {call:<CALL_WIDTH$} {short:<3} {what}")?;
     }
     writeln!(out, "Numbers are decimal or begin with 0x. F is an index or a name.")?;
     Ok(())

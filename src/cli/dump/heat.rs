@@ -39,10 +39,17 @@ impl From<HeatCell> for Cell {
 /// Prints the map of the events from `from` on and before `to`.
 pub(super) fn write(trace: &Trace, from: u64, to: u64, out: &mut impl Write) -> Result<Exit, Failure> {
     let mut timeline = Timeline::new(trace).map_err(valued::end)?;
-    let to = to.min(timeline.total().map_err(valued::end)?);
+    let (total, known) = match timeline.total() {
+        Ok(total) => (total, Ok(())),
+        Err(error) => (error.instructions(), Err(error)),
+    };
+    let (is_known, to) = (to <= total, to.min(total));
     let mut heat = Heat::new(from, to, HEAT_COLUMNS);
     if from < to {
-        timeline.walk(from, to, &mut heat).map_err(valued::end)?;
+        let walked = timeline.walk(from, to, &mut heat);
+        if known.is_ok() {
+            walked.map_err(valued::end)?;
+        }
     }
     let fields = Map {
         from,
@@ -52,5 +59,9 @@ pub(super) fn write(trace: &Trace, from: u64, to: u64, out: &mut impl Write) -> 
         cells: heat.cells().map(Cell::from).collect(),
     };
     text::write_json(out, &Object { schema: "spoor.heat/1", fields: &fields })?;
-    Ok(Exit::Done)
+    // What is known is printed in any case.
+    match known {
+        Err(error) if !is_known => Err(valued::end(error)),
+        _ => Ok(Exit::Done),
+    }
 }

@@ -42,6 +42,8 @@ pub(super) struct Values<'t> {
     /// The first instruction that is in no window yet.
     next: u64,
     window: Window<'t>,
+    /// Why they are not known further.
+    end: Option<ValuesError>,
 }
 
 impl<'t> Values<'t> {
@@ -57,7 +59,7 @@ impl<'t> Values<'t> {
             accesses: Vec::new(),
             number: 0,
         };
-        Ok(Self { timeline: Timeline::new(trace)?, next: 0, window })
+        Ok(Self { timeline: Timeline::new(trace)?, next: 0, window, end: None })
     }
 
     /// The values of instruction `number`; numbers ascend.
@@ -65,36 +67,39 @@ impl<'t> Values<'t> {
         if number > self.next + VALUES_WINDOW {
             self.skip_to(number)?;
         }
-        self.fill(number)?;
+        self.fill(number);
         while self.window.borders.pop_front_if(|(at, ..)| *at <= number).is_some() {}
         while self.window.told.front().is_some_and(|told| told.number < number) {
             self.window.told.pop_front();
         }
-        Ok(self.window.told.pop_front_if(|told| told.number == number))
+        let told = self.window.told.pop_front_if(|told| told.number == number);
+        match (&told, &self.end) {
+            (None, Some(end)) => Err(end.clone()),
+            _ => Ok(told),
+        }
     }
 
     /// The values of what comes next of this kind, before which `number` instructions were executed.
     pub(super) fn border(&mut self, kind: Border, number: u64) -> Result<Vec<Value>, ValuesError> {
         // It comes after the instruction before it.
-        self.fill(number.saturating_sub(1))?;
+        self.fill(number.saturating_sub(1));
         while let Some((at, found, values)) = self.window.borders.pop_front() {
             if at >= number && found == kind {
                 return Ok(values);
             }
         }
-        Ok(Vec::new())
+        self.end.clone().map_or_else(|| Ok(Vec::new()), Err)
     }
 
-    /// Computes windows up to that of an instruction.
-    fn fill(&mut self, number: u64) -> Result<(), ValuesError> {
-        while self.next <= number {
-            let next = self.timeline.walk(self.next, self.next + VALUES_WINDOW, &mut self.window)?;
-            if next <= self.next {
-                break;
+    /// Computes windows up to that of an instruction, or to the end of what is known.
+    fn fill(&mut self, number: u64) {
+        while self.next <= number && self.end.is_none() {
+            match self.timeline.walk(self.next, self.next + VALUES_WINDOW, &mut self.window) {
+                Ok(next) if next > self.next => self.next = next,
+                Ok(_) => break,
+                Err(end) => self.end = Some(end),
             }
-            self.next = next;
         }
-        Ok(())
     }
 
     /// Begins again at an instruction far ahead.

@@ -90,7 +90,7 @@ fn connections(report: &Report<'_>) -> Option<Fact> {
 fn output(report: &Report<'_>) -> Option<Fact> {
     let one = |name: &str, text: Option<&str>, base64: &Option<String>| match (text, base64) {
         (Some(text), _) if !text.is_empty() => {
-            let shown = cut_counted(text.trim_end(), MAX_CELL / 2);
+            let shown = cut_counted(text, MAX_CELL / 2);
             Some(format!("{} on standard {name}: \"{shown}\"", plural(text.len() as u64, "byte")))
         }
         (None, Some(_)) => Some(format!("bytes that are no text on standard {name}")),

@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::limits::{MAX_LINE, SHOWN_REASONS};
-use super::{BOLD, Printer, Verbosity, WARNING, class, share};
+use super::{BOLD, Printer, Verbosity, WARNING, class, share, tables::ending};
 use crate::text::{clip, plural};
 
 pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
@@ -135,17 +135,21 @@ fn ran<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
         report.entries.iter().take(SHOWN_REASONS).map(|entry| clip(&entry.entry.name, 40)).collect();
     let more = report.entries.len().saturating_sub(SHOWN_REASONS);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let cut = report
-        .entries
-        .iter()
-        .filter(|entry| !matches!(entry.entry.end, EntryEnd::Returned | EntryEnd::Exited { .. }))
-        .count();
-    let cut = if cut > 0 { format!(", {cut} cut short") } else { String::new() };
+    let is_cut = |end: &EntryEnd| !matches!(end, EntryEnd::Returned | EntryEnd::Exited { .. });
+    let cut: Vec<_> =
+        report.entries.iter().map(|entry| &entry.entry).filter(|entry| is_cut(&entry.end)).collect();
+    let cut = match (&cut[..], report.entries.len()) {
+        ([], _) => String::new(),
+        ([one], 1) => format!(", cut short: {}", ending(one)),
+        ([first, ..], _) => {
+            format!(", {} cut short; {}: {}", cut.len(), clip(&first.name, 40), ending(first))
+        }
+    };
     let entries = match report.entries.is_empty() {
         true => status,
         false => {
             let count = plural(report.entries.len() as u64, "entry point");
-            format!("{status}; {count}: {}{more}{cut}", entries.join(", "))
+            clip(&format!("{status}; {count}: {}{more}{cut}", entries.join(", ")), MAX_LINE)
         }
     };
     let host_calls: u64 = report.dynamic.metrics.host_calls.values().sum();

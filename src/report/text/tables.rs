@@ -181,7 +181,8 @@ fn called(entry: &Entry) -> String {
     format!("{}({}){}", entry.name, args.join(", "), if entry.made_up { " made up" } else { "" })
 }
 
-fn ending(entry: &Entry) -> String {
+/// How an entry point ended, why and where.
+pub(super) fn ending(entry: &Entry) -> String {
     let results: Vec<_> = entry.results.iter().map(ToString::to_string).collect();
     let end = match &entry.end {
         EntryEnd::Returned => format!("returned {}", results.join(" ")).trim_end().to_owned(),

@@ -34,6 +34,11 @@ impl Machine<'_> {
 
     pub(super) fn finish(&mut self) -> Result<()> {
         self.take_memory(NONE);
+        if let Some(why) = self.trace.gap() {
+            // The run went on, and what was asked for may come before that.
+            self.is_paused = self.count >= self.pause;
+            return if self.is_paused { Ok(()) } else { Err(ValuesErrorKind::Truncated { why: why.into() }) };
+        }
         if !self.check.decisions.is_finished() || self.check.calls_left != 0 {
             return Err(ValuesErrorKind::LeftOver);
         }

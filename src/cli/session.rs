@@ -55,8 +55,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(Session, Vec<Entry>), Failur
     };
     let mut session = tracer.load(&bytes).map_err(invalid)?;
     drop(bytes);
-    warn_of_imports(session.module());
     let entries = enter(&mut session, arguments.invoke.as_deref())?;
+    warn_of_imports(session.module());
     drop(progress);
     Ok((session, entries))
 }

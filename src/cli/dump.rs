@@ -22,7 +22,7 @@ use super::{Exit, Failure, export::is_incomplete, names, report, sample, valued}
 /// Run a sample, or read a trace file, and print the executed instructions in order, with calls, returns,
 /// branch outcomes, host calls and traps
 ///
-/// A sample is run in the sandbox, as `spoor run` runs it: with its files, and the exports that seem worth it.
+/// A sample is run in the sandbox, as `spoor run` runs it: with files, and the exports that seem worth it.
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(after_help = "Examples:

@@ -1,5 +1,5 @@
-//! Breakpoints and watchpoints as they are asked for. One that can never be hit is a mistake, and is said to be
-//! one.
+//! Breakpoints and watchpoints as they are asked for. One that can never be hit is a mistake, and that is
+//! said.
 
 use wasmspoor::{
     module::{CodeOffset, Module},

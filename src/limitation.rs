@@ -386,7 +386,7 @@ mod tests {
             ),
             (
                 Limitation::RegisteredLeft { count: 1, first: vec![] },
-                "1 functions that it told its host of were not called",
+                "1 function that it told its host of was not called",
             ),
             (Limitation::Cut { what: Cut::Output, count: 7 }, "7 bytes of output were not kept"),
             (

@@ -38,7 +38,6 @@ pub mod text;
 mod time;
 mod timeline;
 mod uuid;
-mod whole;
 #[cfg(feature = "cli")]
 mod why;
 

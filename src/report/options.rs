@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
-use super::{contents::Contents, persona::PersonaContents, whole};
+use super::{contents::Contents, persona::PersonaContents};
 
 use crate::{
     AtTraceLimit, LimitError, Limits, Value,
@@ -35,10 +35,11 @@ pub struct OptionsUsed<'a> {
     pub persona_contents: Option<PersonaContents<'a>>,
     /// Which of standard input, output and error are a terminal.
     pub terminals: [bool; 3],
-    /// Seed of everything random; text beyond 2^53, which many readers of JSON would round.
-    #[serde(with = "whole")]
-    #[schemars(with = "whole::Whole")]
+    /// Seed of everything random. Many readers of JSON round it.
     pub seed: u64,
+    /// The same, exactly: in decimal. Absent in reports of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed_text: Option<Cow<'a, str>>,
     /// Virtual time at the start, in nanoseconds since 1970.
     pub epoch_ns: u64,
     /// Time of one entry point in milliseconds.
@@ -207,6 +208,7 @@ pub fn options_used(options: &RunOptions) -> OptionsUsed<'_> {
         persona_contents: PersonaContents::of(persona),
         terminals: persona.terminals,
         seed: seed.number(),
+        seed_text: Some(seed.number().to_string().into()),
         epoch_ns: *epoch_ns,
         entry_time_ms: millis(*entry_time),
         entry_time: Exact::of(*entry_time),
@@ -227,6 +229,13 @@ pub fn options_used(options: &RunOptions) -> OptionsUsed<'_> {
     }
 }
 
+/// A seed that may have been rounded, from its text.
+fn exact_seed(seed: u64, text: Option<&str>) -> Result<u64, OptionsError> {
+    let Some(text) = text else { return Ok(seed) };
+    let exact = text.parse::<u64>().ok().filter(|&exact| exact as f64 == seed as f64);
+    exact.ok_or(OptionsError::Disagree("seed", "seed_text"))
+}
+
 impl OptionsUsed<'_> {
     /// The options, to run a sample as it was run.
     ///
@@ -244,7 +253,7 @@ impl OptionsUsed<'_> {
         options.entry_time = self.entry_time.into_duration("entry_time")?;
         options.entry_decisions = self.entry_decisions;
         options.entry_instructions = self.entry_instructions;
-        options.seed = Seed::Given(self.seed);
+        options.seed = Seed::Given(exact_seed(self.seed, self.seed_text.as_deref())?);
         options.epoch_ns = self.epoch_ns;
         options.args = self.args.into();
         options.env = self.env.into();
@@ -428,10 +437,12 @@ mod tests {
             Err(error) => error.to_string(),
         };
         type Change = (&'static str, serde_json::Value, &'static str);
-        let changes: [Change; 14] = [
+        let changes: [Change; 16] = [
             ("/drive", "mine".into(), "`mine` is no value of `drive`"),
             ("/drive_export", "mine".into(), "`drive` and `drive_export` do not agree"),
             ("/seed", (-1).into(), "invalid value"),
+            ("/seed", 12_345.into(), "`seed` and `seed_text` do not agree"),
+            ("/seed_text", "x".into(), "`seed` and `seed_text` do not agree"),
             ("/persona_contents", serde_json::Value::Null, "there is no persona `somebody`"),
             ("/stub_texts", serde_json::json!([]), "`stubs` and `stub_texts` do not agree"),
             ("/stub_texts/0", "[[stub".into(), "s.toml"),

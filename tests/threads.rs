@@ -522,3 +522,38 @@ fn hostile_programs_are_bounded() {
         assert!(is_bounded, "{end:?}");
     }
 }
+
+/// A memory of the host's, as programs with threads have it, and a global behind it.
+#[test]
+fn what_is_imported_beside_functions_keeps_its_place() {
+    let own = r#"(memory (export "memory") 2 2 shared)"#;
+    let imported = r#"(memory (export "memory") (import "env" "memory") 2 2 shared)
+        (global (import "env" "more") i32)"#;
+    for (name, ends_with, rest) in &PROGRAMS[..3] {
+        let text = format!("(module {} {rest})", COMMON.replace(own, imported));
+        assert!(text.contains("\"more\""));
+        let wasm = wat::parse_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(run_with(&wasm, 3).exit_code, Some(*ends_with), "{name}");
+    }
+}
+
+/// Where a host function starts the program, or would be a thread.
+#[test]
+fn host_functions_start_and_are_no_threads() {
+    let atomic = "(drop (i32.atomic.load (i32.const 8)))";
+    let text = format!(
+        r#"(module (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+        (import "env" "begin" (func $begin)) (import "env" "other" (func $other (param i32 i32)))
+        (memory (export "memory") 1 1 shared) (start $begin)
+        (export "wasi_thread_start" (func $other))
+        (func (export "main") (result i32) {atomic} (call $spawn (i32.const 1))))"#
+    );
+    let run = run_with(&wat::parse_str(text).unwrap(), 1);
+    let names: Vec<_> = run.calls.iter().map(|call| &*call.name).collect();
+    assert_eq!(names, ["begin", "thread-spawn"]);
+    let results = run.entries.iter().find(|entry| entry.name == "main").map(|entry| entry.results.clone());
+    assert!(
+        matches!(results.as_deref(), Some([wasmspoor::Value::I32(number)]) if *number <= 0),
+        "{results:?}"
+    );
+}

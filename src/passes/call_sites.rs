@@ -61,7 +61,9 @@ impl Visitor for Sites {
 fn logged(run: &sandbox::Run) -> Vec<u64> {
     let mut calls = run.calls.iter().map(|call| call.record).peekable();
     let records = run.trace.record_stream().enumerate();
-    let host_calls = records.filter(|(_, record)| matches!(**record, Record::HostCall { .. })).zip(0..);
+    let is_call =
+        |record: &Record| matches!(record, Record::HostCall { func } if !run.trace.is_meeting(*func));
+    let host_calls = records.filter(|(_, record)| is_call(record)).zip(0..);
     host_calls
         .filter(|&((position, _), _)| calls.next_if_eq(&position).is_some())
         .map(|(_, number)| number)

@@ -10,6 +10,9 @@ pub(super) const WORDS_PER_READ: usize = 8192;
 /// given far fewer.
 pub const MAX_FRAMES: usize = 1_000_000;
 
+/// Most frames of the threads that do not run: 32 MB. 64 threads of a run have far fewer.
+pub(crate) const MAX_PARKED_FRAMES: usize = 8_000_000;
+
 /// Threads of a run that have begun and not ended: a stack each. Hardly any program has as many.
 pub const MAX_THREADS: usize = 1024;
 

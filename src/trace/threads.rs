@@ -54,6 +54,12 @@ impl<T: Default> Threads<T> {
         self.parked.values()
     }
 
+    /// The same, to be changed.
+    #[cfg(feature = "analysis")]
+    pub(crate) fn parked_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.parked.values_mut()
+    }
+
     /// As [`Self::switch`]; nothing is kept of a thread that has ended, by what there is of it.
     pub fn leave(&mut self, to: u32, here: &mut T, has_ended: impl Fn(&T) -> bool) {
         let from = self.current;

@@ -227,6 +227,9 @@ impl Caller<'_> {
         let could_suspend = self.may_suspend(false);
         let result = call(&mut self.caller, func, args);
         self.may_suspend(could_suspend);
+        if let Some(capture) = capture(&mut self.caller) {
+            capture.take_deadlock();
+        }
         self.caller.data_mut().nesting -= 1;
         result.map_err(|error| match error {
             CallError::Arguments(message) => HostError::new(message),
@@ -509,12 +512,21 @@ impl Host {
         self.sample.1 = first_key.0;
     }
 
+    /// Whether the sample defines a function.
+    pub(super) fn defines(&self, func: engine::Func) -> bool {
+        func.key() >= self.sample.1
+    }
+
     /// The types of the parameters and results of a function as the sample has them.
     pub(super) fn types(&self, func: engine::Func, ty: &engine::FuncType) -> (Vec<Type>, Vec<Type>) {
         let (sample, first_key) = &self.sample;
-        let position = i64::from(func.key()) - i64::from(*first_key);
-        let index = u32::try_from(position + i64::from(sample.imported_functions()));
-        let declared = index.ok().and_then(|index| sample.func_type(FuncIndex(index)));
+        let imported = sample.imported_functions();
+        let index = match func.key().checked_sub(*first_key) {
+            Some(position) => position.checked_add(imported),
+            // Those of ours have no types of the sample's.
+            None => Some(func.key()).filter(|&index| index < imported),
+        };
+        let declared = index.and_then(|index| sample.func_type(FuncIndex(index)));
         let (params, results) = (declared.map(FuncType::params), declared.map(FuncType::results));
         (Type::all(ty.params(), params), Type::all(ty.results(), results))
     }

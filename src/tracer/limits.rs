@@ -33,6 +33,9 @@ pub(super) const NESTING: u32 = 32;
 /// Threads of a session that have begun and not ended: each may have a stack of 16 MiB, so a GiB.
 pub(super) const THREADS_AT_ONCE: usize = 64;
 
+/// Globals of all threads that have begun and not ended, each of which has its own: 32 MiB.
+pub(super) const THREAD_GLOBALS: usize = 1 << 20;
+
 /// Threads that a session begins in all: each leaves a few records.
 pub(super) const THREADS_IN_ALL: u32 = 1 << 14;
 

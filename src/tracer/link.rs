@@ -162,11 +162,9 @@ pub(super) fn numbered(
     imports: &[engine::Extern],
     sample: &Module,
 ) -> Vec<Imported> {
-    // Those of ours come last.
-    let own = imports.iter().filter(|import| matches!(import, engine::Extern::Func(_))).count();
-    let own = own.saturating_sub(sample.imported_functions() as usize);
-    let imports = &imports[..imports.len() - own];
-    let (mut keys, mut memories, mut tables, mut globals) = (hosts.keys(), 0.., 0.., 0..);
+    // Of functions those of ours come last. The engine takes imports by kind.
+    let mut keys = hosts.keys().take(sample.imported_functions() as usize);
+    let (mut memories, mut tables, mut globals) = (0.., 0.., 0..);
     let number = |import: &engine::Extern| {
         Some(match import {
             engine::Extern::Func(_) => Imported::Func(*keys.next()?),
@@ -175,7 +173,7 @@ pub(super) fn numbered(
             engine::Extern::Global(_) => Imported::Global(globals.next()?),
         })
     };
-    imports.iter().map_while(number).collect()
+    imports.iter().filter_map(number).collect()
 }
 
 fn note(store: &mut engine::Store<Host>, effect: impl FnOnce() -> Effect) {

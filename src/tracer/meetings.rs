@@ -44,6 +44,10 @@ impl Caller<'_> {
                     func_of(table.get(&self.caller, *index)?)?
                 }
             };
+            // A thread begins in the sample.
+            if !self.caller.data().defines(func) {
+                return None;
+            }
             let ty = func.ty(&self.caller);
             let takes_result = args.is_none();
             let args = args.as_deref().unwrap_or_default();

@@ -86,7 +86,7 @@ impl Session {
                 }
                 self.prepare_threads(instance);
                 if let Some(start) = self.start_beside(instance) {
-                    let outcome = self.call_beside(start, &[])?;
+                    let outcome = self.call(start, &[])?;
                     if !matches!(outcome, Outcome::Returned(_)) {
                         self.end_threads();
                         return Ok(outcome);
@@ -133,7 +133,11 @@ impl Session {
         let module = self.module();
         let (start, first_key) = (module.start()?, self.trace.instances[0].first_key.0);
         let is_lowered = self.trace.meetings().is_some();
-        let more = first_key.saturating_sub(module.imported_functions());
+        // Ours stand between the sample's imports and its own functions.
+        let more = match start.0 < module.imported_functions() {
+            true => 0,
+            false => first_key.saturating_sub(module.imported_functions()),
+        };
         instance.func_at(&self.store, start.0.checked_add(more)?).filter(|_| is_lowered)
     }
 
@@ -200,6 +204,7 @@ impl Session {
     fn arm(&mut self, budget: &Budget) {
         let (module, first_key) = (Arc::clone(self.module()), self.trace.instances[0].first_key);
         let capture = self.capture();
+        capture.take_deadlock();
         let is_counting = budget.instructions.is_some() || capture.counts_instructions();
         // It follows the stream from its first decision or not at all.
         if is_counting && !capture.has_run() && !capture.has_instruction_counter() {

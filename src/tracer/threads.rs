@@ -20,7 +20,7 @@ use crate::{
     trace::MAIN,
 };
 
-use super::limits::{THREADS_AT_ONCE, THREADS_IN_ALL};
+use super::limits::{THREAD_GLOBALS, THREADS_AT_ONCE, THREADS_IN_ALL};
 
 /// The virtual time that threads wait by.
 pub(crate) trait Clock: Send + Sync {
@@ -189,7 +189,8 @@ impl Threads {
 
     /// Adds a thread; `None` if there are too many.
     pub(super) fn begin(&mut self, steps: VecDeque<Step>) -> Option<u32> {
-        if self.live.len() >= THREADS_AT_ONCE || self.begun >= THREADS_IN_ALL {
+        let most = THREADS_AT_ONCE.min(THREAD_GLOBALS / self.globals.len().max(1));
+        if self.live.len() >= most || self.begun >= THREADS_IN_ALL {
             self.refused += 1;
             return None;
         }

@@ -15,6 +15,9 @@ pub(super) const MAX_FUNCTIONS: u32 = 1 << 24;
 /// Most slots of all frames: 512 MiB, which the engine's stack limit stays below by default.
 pub const MAX_SLOTS: usize = 1 << 26;
 
+/// Bytes of frames, slots and globals of all threads that do not run: twice what the engine gives them.
+pub(super) const MAX_PARKED_BYTES: u64 = 2 << 30;
+
 /// Most frames of all invocations together: 24 MB. The engine is given far fewer.
 pub const MAX_FRAMES: usize = 1_000_000;
 

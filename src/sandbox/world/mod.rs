@@ -236,6 +236,8 @@ pub(super) fn find(import: &FunctionImport<'_>, role: Option<FunctionRole>) -> O
         }
     }
     let entry = BY_NAME.iter().find_map(|table| in_table(table, name, import));
+    let entry =
+        entry.filter(|entry| !process::is_wasix_alone(entry.name) || import.module.starts_with("wasix"));
     entry.or_else(|| guess::find(import, role))
 }
 

@@ -14,6 +14,7 @@ use crate::{
         state::State,
         wasi::Errno,
     },
+    trace::MAIN,
     tracer::{Caller, Start, Value},
 };
 
@@ -50,6 +51,14 @@ pub(super) const TABLE: &[Entry] = &[
     real_nest("futex_wake", "futex woken", |call, _, args, _| futex_wake(call, args, 1)),
     real_nest("futex_wake_all", "futex woken", |call, _, args, _| futex_wake(call, args, u32::MAX)),
 ];
+
+/// The number of the first thread where there are others, which have theirs from 1 on.
+const MAIN_AMONG_OTHERS: u32 = 1 << 30;
+
+/// Whether a function is only WASIX's: others may have this name for something else.
+pub(super) fn is_wasix_alone(name: &str) -> bool {
+    matches!(name, "thread_join" | "thread_id" | "futex_wait" | "futex_wake" | "futex_wake_all")
+}
 
 /// The other program takes the place of this one.
 fn exec(_: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
@@ -128,7 +137,13 @@ fn wasix_join(call: &mut Caller<'_>, _: &Mutex<State>, args: &[u64], _: &str) ->
 }
 
 fn wasix_number(call: &mut Caller<'_>, _: &Mutex<State>, args: &[u64], _: &str) -> Result<(), CallEnd> {
-    let (to, thread) = (args.first().copied().unwrap_or(0) as u32, call.thread());
+    // 0 stands for nobody in the locks of its C library.
+    let thread = match call.thread() {
+        MAIN if call.has_threads() => MAIN_AMONG_OTHERS,
+        MAIN => 1,
+        thread => thread,
+    };
+    let to = args.first().copied().unwrap_or(0) as u32;
     let stored = call.write_memory(to.into(), &thread.to_le_bytes());
     give_errno(call, errno(stored))
 }

@@ -26,7 +26,7 @@ use std::mem;
 
 use super::decisions::{Chunks, DecisionErrorKind, Source, Window};
 use super::error::Inner;
-use super::limits::{MAX_THREADS, ReplayLimits};
+use super::limits::{MAX_PARKED_FRAMES, MAX_THREADS, ReplayLimits};
 use super::map::{CodeMap, Destination, FlatBlock, FlatExit};
 use super::{
     CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, Record, ReplayError, ReplayErrorKind,
@@ -319,6 +319,9 @@ impl<'t> Replay<'t> {
         (self.frames, self.invocations) = here;
         if self.threads.len() > MAX_THREADS {
             return Err(ReplayErrorKind::TooManyThreads { limit: MAX_THREADS });
+        }
+        if self.threads.parked().map(|(frames, _)| frames.len()).sum::<usize>() > MAX_PARKED_FRAMES {
+            return Err(ReplayErrorKind::TooDeep { limit: MAX_PARKED_FRAMES });
         }
         visitor.switch(thread);
         self.set_barrier()?;

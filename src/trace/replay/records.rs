@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::super::limits::{MAX_CUTS, MAX_FRAMES, MAX_THREADS};
+use super::super::limits::{MAX_CUTS, MAX_FRAMES, MAX_PARKED_FRAMES, MAX_THREADS};
 use super::super::{Record, RecordStream, ReplayErrorKind, Threads, TracePosition};
 
 /// The records, the next of them in sight.
@@ -65,6 +65,9 @@ impl Cuts {
                     threads.leave(*thread, &mut stack, Vec::is_empty);
                     if threads.len() > MAX_THREADS {
                         return Err(ReplayErrorKind::TooManyThreads { limit: MAX_THREADS });
+                    }
+                    if threads.parked().map(Vec::len).sum::<usize>() > MAX_PARKED_FRAMES {
+                        return Err(ReplayErrorKind::TooDeep { limit: MAX_PARKED_FRAMES });
                     }
                 }
                 _ => {}

@@ -5,7 +5,7 @@ use crate::{
     trace::{FuncKey, Record, effects::Val},
 };
 
-use super::super::{error::ValuesErrorKind, visitor::Visitor};
+use super::super::{error::ValuesErrorKind, limits::MAX_PARKED_BYTES, visitor::Visitor};
 use super::{CUT, Frame, Invocation, Machine, Result, State};
 
 /// What belongs to a thread that does not run.
@@ -51,6 +51,11 @@ impl Machine<'_> {
         self.threads.leave(thread, &mut here, |thread| thread.invocations.is_empty());
         (self.frames, self.stack, self.invocations) = (here.frames, here.stack, here.invocations);
         self.store.globals = here.globals.unwrap_or_else(|| self.initial.clone());
+        let given = self.threads.parked().map(Thread::bytes).sum::<u64>();
+        if given > MAX_PARKED_BYTES {
+            let what = "bytes of threads";
+            return Err(ValuesErrorKind::TooBig { what, given, limit: MAX_PARKED_BYTES });
+        }
         visitor.switch(thread);
         self.arm()
     }

@@ -217,8 +217,25 @@ impl Taint<'_> {
     #[inline(always)]
     pub(super) fn collect_if_full(&mut self) {
         if self.words.is_full() {
-            self.words.collect(self.slots.all());
-            self.recent = Default::default();
+            self.collect();
         }
+    }
+
+    /// The slots of all threads keep their words, under new numbers.
+    #[inline(never)]
+    fn collect(&mut self) {
+        let mut ids = self.slots.all().to_vec();
+        for thread in self.threads.parked_mut() {
+            ids.extend_from_slice(thread.slots.all());
+        }
+        self.words.collect(&mut ids);
+        let mut rest = &ids[..];
+        let parked = self.threads.parked_mut().map(|thread| &mut thread.slots);
+        for slots in std::iter::once(&mut self.slots).chain(parked) {
+            let (own, behind) = rest.split_at(slots.all().len());
+            slots.all().copy_from_slice(own);
+            rest = behind;
+        }
+        self.recent = Default::default();
     }
 }

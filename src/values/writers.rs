@@ -61,6 +61,10 @@ impl Writer {
     }
 }
 
+/// Host functions that a thread entered and did not leave, and how many were at the beginning of each
+/// invocation.
+type Stacks = (Vec<(FuncKey, u64)>, Vec<usize>);
+
 /// Follows who writes at each moment.
 #[derive(Debug, Default)]
 pub(super) struct Hand {
@@ -73,7 +77,7 @@ pub(super) struct Hand {
     /// Invocations that are open: how many host functions were entered then.
     open: Vec<usize>,
     /// The same two of the other threads.
-    threads: Threads<(Vec<(FuncKey, u64)>, Vec<usize>)>,
+    threads: Threads<Stacks>,
 }
 
 impl Hand {

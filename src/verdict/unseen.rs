@@ -7,7 +7,7 @@
 //!
 //! Costs one walk over the code of functions that call such imports.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry};
 
 use wasmparser::Operator;
 
@@ -210,8 +210,8 @@ fn reaching(
     let mut next: VecDeque<_> = kinds.iter().map(|(callee, effect)| (*callee, effect)).collect();
     while let Some((callee, effect)) = next.pop_front() {
         for &caller in callers.get(&callee).into_iter().flatten() {
-            if !reaching.contains_key(&caller) {
-                reaching.insert(caller, effect.clone());
+            if let Entry::Vacant(vacant) = reaching.entry(caller) {
+                vacant.insert(effect.clone());
                 next.push_back((caller, effect));
             }
         }

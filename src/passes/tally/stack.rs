@@ -120,7 +120,9 @@ impl Stack {
             self.active.get_mut(callee.position()).map(by);
         }
         for entry in &self.frames {
-            self.groups.get_mut(entry.frame.group as usize).map(|group| by(&mut group.active));
+            if let Some(group) = self.groups.get_mut(entry.frame.group as usize) {
+                by(&mut group.active);
+            }
         }
     }
 

@@ -240,7 +240,7 @@ fn word(value: &Value) -> Option<u32> {
 
 /// The function that calls an object whose methods lie there, if such a table does.
 fn called_by(call: &Caller<'_>, methods: u32) -> Option<u32> {
-    if methods < 64 || methods % 4 != 0 {
+    if methods < 64 || !methods.is_multiple_of(4) {
         return None;
     }
     let bytes = call.read_memory(methods.into(), 4 * METHODS as u64)?;

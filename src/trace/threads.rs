@@ -55,7 +55,6 @@ impl<T: Default> Threads<T> {
     }
 
     /// The same, to be changed.
-    #[cfg(feature = "analysis")]
     pub(crate) fn parked_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.parked.values_mut()
     }

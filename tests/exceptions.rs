@@ -1,11 +1,14 @@
 //! Exceptions, thrown and caught: the official scripts, and programs of our own whose results another engine
 //! gave. Each run is counted, valued again, and read back from its file.
 
+#[path = "common/command.rs"]
+mod command;
 #[path = "common/valued.rs"]
 mod valued;
 
-use std::{fs, process::Command};
+use std::fs;
 
+use command::told;
 use valued::{checked, load, script};
 use wasmspoor::{
     InvokeError, LoadError, Options, Outcome, Tracer, Type, Value,
@@ -296,12 +299,6 @@ fn programs_end_as_they_do_elsewhere() {
     }
 }
 
-fn spoor(args: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_spoor")).args(args).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-    (output.status.code(), text)
-}
-
 #[test]
 fn a_recording_is_the_run_and_runs_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -309,9 +306,9 @@ fn a_recording_is_the_run_and_runs_again() {
         let path = |end: &str| folder.path().join(format!("{position}.{end}")).to_str().unwrap().to_owned();
         let (sample, file) = (path("wat"), path("spoor"));
         fs::write(&sample, program(body)).unwrap();
-        let (code, text) = spoor(&["record", &sample, "-o", &file]);
+        let (code, text) = told(&["record", &sample, "-o", &file]);
         assert_eq!(code, Some(0), "{name}: {text}");
-        let (code, text) = spoor(&["rerun", &file]);
+        let (code, text) = told(&["rerun", &file]);
         assert_eq!(code, Some(0), "{name}: {text}");
     }
 }
@@ -513,11 +510,11 @@ fn an_export_that_takes_an_exception_is_called_with_null() {
     )
     .unwrap();
     let path = path.to_str().unwrap();
-    let (code, text) = spoor(&["run", path, "--invoke", "three", "0"]);
+    let (code, text) = told(&["run", path, "--invoke", "three", "0"]);
     assert!(code == Some(4) && text.contains("exnref") && text.contains("`null`"), "{code:?} {text}");
     for (words, null) in [(&["three", "null"][..], true), (&["four"], false)] {
         let args = [&["run", path, "--format", "json", "--invoke"], words].concat();
-        let (_, text) = spoor(&args);
+        let (_, text) = told(&args);
         let results = format!(r#""results":[{{"ref":{{"null":{null}}}}}]"#);
         let plain: String = text.split_whitespace().collect();
         assert!(plain.contains(&results), "{text}");
@@ -546,11 +543,11 @@ fn a_file_that_ends_with_an_exception_has_a_feature_bit() {
         let path = |end: &str| folder.path().join(format!("{name}.{end}")).to_str().unwrap().to_owned();
         let (sample, file) = (path("wat"), path("spoor"));
         fs::write(&sample, program(body)).unwrap();
-        let (code, text) = spoor(&["record", &sample, "-o", &file]);
+        let (code, text) = told(&["record", &sample, "-o", &file]);
         assert_eq!(code, Some(0), "{name}: {text}");
         let bytes = fs::read(&file).unwrap();
         assert_eq!(bytes[8..16], [1, 0, 0, 0, expected, 0, 0, 0], "{name}");
-        let (code, text) = spoor(&["info", &file]);
+        let (code, text) = told(&["info", &file]);
         assert_eq!(code, Some(0), "{name}: {text}");
         assert!(!text.contains("damage"), "{name}: {text}");
     }

@@ -345,6 +345,33 @@ macro_rules! pass_on {
     };
 }
 
+/// All that a visitor is told, but for what the host reads and what may be skipped.
+macro_rules! pass_all_on {
+    () => {
+        pass_on! {
+                fused(fused: wasmspoor::values::Fused<'_>, operands: &[u64], results: &[u64]);
+                zeroed(slots: std::ops::Range<usize>);
+                arguments_at(slot: usize, is_tail: bool);
+                access(function: wasmspoor::module::FuncIndex, op: &wasmspoor::values::Op, access: wasmspoor::values::Access);
+                lanes(lanes: u128);
+                moved(from: u32, to: u32, len: u32);
+                invoke(func: wasmspoor::trace::FuncKey, arguments: &[u64]);
+                call(callee: wasmspoor::trace::FuncKey, arguments: &[u64], is_tail: bool);
+                leave(results: &[u64]);
+                host_call(func: wasmspoor::trace::FuncKey, record: u64, arguments: &[u64]);
+                host_return(failed: bool, results: &[u64]);
+                host_given(origin: &wasmspoor::trace::effects::Origin);
+                host_write(memory: u32, address: u64, bytes: &[u8]);
+                host_keep(state: u32);
+                host_restore(state: u32);
+                segment(memory: u32, address: u64, bytes: &[u8]);
+                throws(exception: Option<u32>, operands: std::ops::Range<u32>, places: &[(u8, u8)]);
+                catches(exception: Option<u32>, operands: std::ops::Range<u32>, places: &[(u8, u8)]);
+                end(end: &wasmspoor::trace::End, results: &[u64]);
+        }
+    };
+}
+
 impl wasmspoor::values::Visitor for Reads<'_> {
     const FUSED: bool = true;
     const SKIPS: bool = true;
@@ -354,25 +381,7 @@ impl wasmspoor::values::Visitor for Reads<'_> {
         self.taint.skips(from, to, touched)
     }
 
-    pass_on! {
-        fused(fused: wasmspoor::values::Fused<'_>, operands: &[u64], results: &[u64]);
-        zeroed(slots: std::ops::Range<usize>);
-        arguments_at(slot: usize, is_tail: bool);
-        access(function: wasmspoor::module::FuncIndex, op: &wasmspoor::values::Op, access: wasmspoor::values::Access);
-        lanes(lanes: u128);
-        moved(from: u32, to: u32, len: u32);
-        invoke(func: wasmspoor::trace::FuncKey, arguments: &[u64]);
-        call(callee: wasmspoor::trace::FuncKey, arguments: &[u64], is_tail: bool);
-        leave(results: &[u64]);
-        host_call(func: wasmspoor::trace::FuncKey, record: u64, arguments: &[u64]);
-        host_return(failed: bool, results: &[u64]);
-        host_given(origin: &wasmspoor::trace::effects::Origin);
-        host_write(memory: u32, address: u64, bytes: &[u8]);
-        host_keep(state: u32);
-        host_restore(state: u32);
-        segment(memory: u32, address: u64, bytes: &[u8]);
-        end(end: &wasmspoor::trace::End, results: &[u64]);
-    }
+    pass_all_on!();
 
     fn host_read(&mut self, memory: u32, address: u64, bytes: &[u8]) {
         let depends = (0..bytes.len() as u64).map(|place| {
@@ -462,28 +471,8 @@ impl wasmspoor::values::Visitor for Slow<'_> {
     const FUSED: bool = true;
     const MEMORY: bool = true;
 
-    pass_on! {
-        fused(fused: wasmspoor::values::Fused<'_>, operands: &[u64], results: &[u64]);
-        zeroed(slots: std::ops::Range<usize>);
-        arguments_at(slot: usize, is_tail: bool);
-        access(function: wasmspoor::module::FuncIndex, op: &wasmspoor::values::Op, access: wasmspoor::values::Access);
-        lanes(lanes: u128);
-        moved(from: u32, to: u32, len: u32);
-        invoke(func: wasmspoor::trace::FuncKey, arguments: &[u64]);
-        call(callee: wasmspoor::trace::FuncKey, arguments: &[u64], is_tail: bool);
-        leave(results: &[u64]);
-        host_call(func: wasmspoor::trace::FuncKey, record: u64, arguments: &[u64]);
-        host_return(failed: bool, results: &[u64]);
-        host_given(origin: &wasmspoor::trace::effects::Origin);
-        host_write(memory: u32, address: u64, bytes: &[u8]);
-        host_read(memory: u32, address: u64, bytes: &[u8]);
-        host_keep(state: u32);
-        host_restore(state: u32);
-        segment(memory: u32, address: u64, bytes: &[u8]);
-        throws(exception: Option<u32>, operands: std::ops::Range<u32>, places: &[(u8, u8)]);
-        catches(exception: Option<u32>, operands: std::ops::Range<u32>, places: &[(u8, u8)]);
-        end(end: &wasmspoor::trace::End, results: &[u64]);
-    }
+    pass_all_on!();
+    pass_on! { host_read(memory: u32, address: u64, bytes: &[u8]); }
 }
 
 /// Follows a run on both ways, and compares flows and memory; how many flows there are.

@@ -1,12 +1,15 @@
 //! Threads: programs that start them, wait and tell, on every seed with the same result, and each with its
 //! own order. Each run is counted, valued again, read back from its file and run again.
 
+#[path = "common/command.rs"]
+mod command;
 #[expect(dead_code, reason = "programs here run in the sandbox")]
 #[path = "common/valued.rs"]
 mod valued;
 
-use std::{collections::BTreeSet, fs, process::Command};
+use std::{collections::BTreeSet, fs};
 
+use command::told;
 use valued::checked;
 use wasmspoor::{
     sandbox::{self, EntryEnd, Run, RunOptions, Seed},
@@ -364,12 +367,6 @@ fn events_tell_which_thread_goes_on() {
     assert_eq!((depths, current), (vec![0; 4], 0));
 }
 
-fn spoor(args: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_spoor")).args(args).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-    (output.status.code(), text)
-}
-
 #[test]
 fn a_recording_is_the_run_and_runs_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -377,13 +374,13 @@ fn a_recording_is_the_run_and_runs_again() {
     for (number, text) in PROGRAMS.iter().map(|program| program.2).chain([LETTERS]).enumerate() {
         let (sample, file) = (path(&format!("{number}.wasm")), path(&format!("{number}.spoor")));
         fs::write(&sample, program(text)).unwrap();
-        let (code, told) = spoor(&["record", "--effects", &sample, "-o", &file]);
-        assert_eq!(code, Some(0), "{told}");
-        let (code, told) = spoor(&["rerun", &file]);
-        assert_eq!(code, Some(0), "{told}");
+        let (code, said) = told(&["record", "--effects", &sample, "-o", &file]);
+        assert_eq!(code, Some(0), "{said}");
+        let (code, said) = told(&["rerun", &file]);
+        assert_eq!(code, Some(0), "{said}");
         let live = report(&["run", "--json", "--fail-on", "never", &sample]);
         assert_eq!(report(&["report", "--json", &file]), live);
-        let (code, dumped) = spoor(&["dump", "--values", &file]);
+        let (code, dumped) = told(&["dump", "--values", &file]);
         assert_eq!(code, Some(0), "{dumped}");
         assert!(dumped.contains("switch to thread 1"), "{dumped}");
     }
@@ -391,8 +388,8 @@ fn a_recording_is_the_run_and_runs_again() {
 
 /// A report, without what it took.
 fn report(args: &[&str]) -> serde_json::Value {
-    let (_, told) = spoor(args);
-    let mut report: serde_json::Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}"));
+    let (_, said) = told(args);
+    let mut report: serde_json::Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}"));
     for key in ["timing", "command", "path"] {
         report.as_object_mut().unwrap().remove(key);
     }
@@ -403,8 +400,8 @@ fn judged(text: &str) -> (String, u64, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let sample = folder.path().join("sample.wat");
     fs::write(&sample, text).unwrap();
-    let (_, told) = spoor(&["run", "--json", "--fail-on", "never", sample.to_str().unwrap()]);
-    let report: serde_json::Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}"));
+    let (_, said) = told(&["run", "--json", "--fail-on", "never", sample.to_str().unwrap()]);
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}"));
     let files = report["files"].as_array().unwrap().iter().map(|file| file["path"].to_string());
     (report["verdict"].as_str().unwrap().to_owned(), report["score"].as_u64().unwrap(), files.collect())
 }

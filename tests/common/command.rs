@@ -18,6 +18,13 @@ pub(crate) fn shown(words: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
+/// Its exit code, and what it says on both streams.
+pub(crate) fn told(words: &[&str]) -> (Option<i32>, String) {
+    let output = spoor(words);
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).expect("UTF-8"))
+}
+
 /// The object that it prints, whatever its exit code says.
 pub(crate) fn json(words: &[&str]) -> Value {
     let output = spoor(words);

@@ -252,17 +252,22 @@ pub(crate) fn invocation<T, R>(
         Err(_) if host_failed => End::HostError,
         Err(ExecutionOutcome::Host(_)) => End::HostError,
         Err(ExecutionOutcome::OutOfFuel(_)) => End::Failed,
-        Err(ExecutionOutcome::Error(error)) => match (error.as_trap_code(), error.downcast_ref::<Stop>()) {
-            (_, Some(Stop)) => End::Stopped,
-            (Some(code), _) => End::Trapped(code),
-            _ => End::Failed,
-        },
+        Err(ExecutionOutcome::Error(error)) => end_with(error),
     };
     let place = place(store);
     let recorder = store.inner.recorder_mut();
     recorder.event(Event::End { end, place });
     recorder.set_fault(outer);
     (outcome, stack)
+}
+
+/// How an invocation ends whose code fails with this error.
+pub(super) fn end_with(error: &Error) -> End {
+    match (error.as_trap_code(), error.downcast_ref::<Stop>()) {
+        (_, Some(Stop)) => End::Stopped,
+        (Some(code), _) => End::Trapped(code),
+        _ => End::Failed,
+    }
 }
 
 /// The exception that left `func`, if one did. It is gone then.

@@ -10,8 +10,8 @@ use std::fmt;
 use crate::{Error, Func, ResumableCall, ResumableCallHostTrap, Store, Val};
 
 use super::{
-    End, Event, Place, Recorder, Stop,
-    engine::{place, thrown},
+    End, Event, Place, Recorder,
+    engine::{end_with, place, thrown},
 };
 
 /// The error with which a host function suspends the invocation that called it.
@@ -91,11 +91,7 @@ fn progress<T>(store: &mut Store<T>, func: &Func, outcome: Result<ResumableCall,
         Err(_) if stopped_at_host => End::Stopped,
         Err(_) if host_failed => End::HostError,
         Err((_, true)) => End::HostError,
-        Err((error, false)) => match (error.as_trap_code(), error.downcast_ref::<Stop>()) {
-            (_, Some(Stop)) => End::Stopped,
-            (Some(code), _) => End::Trapped(code),
-            _ => End::Failed,
-        },
+        Err((error, false)) => end_with(error),
     };
     let place = place(store);
     let recorder = store.inner.recorder_mut();

@@ -221,15 +221,22 @@ impl Sequence<'_> {
         self.put(&[I::LocalGet(self.old)]);
     }
 
-    /// Gives 1 if something else is there, and else 2: the time is over. Without a time it stops.
-    fn wait(&mut self, scratch: Scratch) {
+    /// Takes the operands of a wait; the locals that hold its time, and whether the value is as expected.
+    fn compare(&mut self, scratch: Scratch) -> (u32, u32) {
         let (time, is_equal) = (scratch.local(2, true), scratch.local(2, false));
         self.put(&[I::LocalSet(time), I::LocalSet(self.first)]);
         self.take_address();
         self.put_load();
         self.put(&[I::LocalGet(self.first)]);
         self.put_equal();
-        self.put(&[I::LocalSet(is_equal), I::F32Const(f32::NAN.into()), I::F32Const(0.0.into())]);
+        self.put(&[I::LocalSet(is_equal)]);
+        (time, is_equal)
+    }
+
+    /// Gives 1 if something else is there, and else 2: the time is over. Without a time it stops.
+    fn wait(&mut self, scratch: Scratch) {
+        let (time, is_equal) = self.compare(scratch);
+        self.put(&[I::F32Const(f32::NAN.into()), I::F32Const(0.0.into())]);
         self.put(&[
             I::LocalGet(is_equal),
             I::LocalGet(time),
@@ -254,13 +261,7 @@ impl Sequence<'_> {
 
     /// The host suspends the thread if the value is as expected.
     fn wait_for_thread(&mut self, scratch: Scratch, (meetings, position): (Meetings, u32)) {
-        let (time, is_equal) = (scratch.local(2, true), scratch.local(2, false));
-        self.put(&[I::LocalSet(time), I::LocalSet(self.first)]);
-        self.take_address();
-        self.put_load();
-        self.put(&[I::LocalGet(self.first)]);
-        self.put_equal();
-        self.put(&[I::LocalSet(is_equal)]);
+        let (time, is_equal) = self.compare(scratch);
         let mut arguments = self.whole_address();
         arguments.extend([I::LocalGet(time), I::LocalGet(is_equal), I::I32Const(self.memory_index as i32)]);
         arguments.extend([I::I32Const(position as i32), I::I32Const(self.body.offset() as i32)]);

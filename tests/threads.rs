@@ -383,6 +383,17 @@ fn a_recording_is_the_run_and_runs_again() {
         let (code, dumped) = told(&["dump", "--values", &file]);
         assert_eq!(code, Some(0), "{dumped}");
         assert!(dumped.contains("switch to thread 1"), "{dumped}");
+        let lines = |from: &str| -> Vec<serde_json::Value> {
+            let (_, dumped) = told(&["dump", "--values", "--json", "--from", from, &file]);
+            let parsed = dumped.lines().map(|line| serde_json::from_str(line).unwrap());
+            parsed.filter(|line: &serde_json::Value| line["event"] == "instruction").collect()
+        };
+        // From the middle, of whichever thread, it is as from the beginning.
+        let whole = lines("0");
+        for from in [whole.len() / 4, whole.len() / 2, whole.len() * 3 / 4] {
+            let number = whole[from]["number"].to_string();
+            assert_eq!(lines(&number), whole[from..], "{number}");
+        }
     }
 }
 

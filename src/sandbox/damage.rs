@@ -26,8 +26,8 @@ const TIGHT: f64 = 0.95;
 const PACKED: f64 = 0.5;
 /// What survives at least of a text that something was only added to.
 const WHOLE: f64 = 0.98;
-/// Bytes that are no text, and their share, from which on a file is none: a cipher that takes one block of
-/// eight makes so many.
+/// A file is no text any more from this many bytes that no text has, and this share of them: a cipher that
+/// takes one block in eight leaves so many.
 const NOISE: usize = 16;
 const NOISE_SHARE: f64 = 0.04;
 /// Share below which a file counts as destroyed.

@@ -90,7 +90,7 @@ impl Uses {
         // The constant before, and the one that was added last.
         let (mut constant, mut base, mut wide) = (None, None, None);
         for_each_operator(module, function.index, |_, operator| {
-            let (last, added) = (constant.take(), base.take());
+            let (last, added, wide_last) = (constant.take(), base.take(), wide.take());
             match *operator {
                 Operator::I32Const { value } => {
                     constant = Some(u64::from(value as u32));
@@ -107,7 +107,13 @@ impl Uses {
                 Operator::I32Rotr => {
                     _ = uses.rotations.insert(last.map_or(0, |by| (32 - by as u32 % 32) % 32))
                 }
-                Operator::I64Rotl => _ = uses.wide_rotations.insert(wide.map_or(0, |by| by as u32 % 64)),
+                Operator::I64Rotl => {
+                    _ = uses.wide_rotations.insert(wide_last.map_or(0, |by: i64| by as u32 % 64))
+                }
+                Operator::I64Rotr => {
+                    let by = wide_last.map_or(0, |by: i64| (64 - by as u32 % 64) % 64);
+                    _ = uses.wide_rotations.insert(by);
+                }
                 Operator::I64Const { value } => wide = Some(value),
                 Operator::I32Xor | Operator::I64Xor => uses.xors += 1,
                 _ => {}

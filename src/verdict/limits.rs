@@ -12,6 +12,9 @@ pub(super) const QUOTED: usize = 80;
 /// Calls told of that did not run and could do harm: a reason is a line or two.
 pub(super) const UNSEEN_TOLD: usize = 3;
 
+/// Such calls whose branch is looked for: a few are told, and each takes a walk over a function.
+pub(super) const UNSEEN_GUARDED: usize = 64;
+
 /// Functions followed from such a call back to code that ran: the nearest way is the one that helps.
 pub(super) const UNSEEN_WAY: usize = 64;
 

@@ -8,7 +8,7 @@
 //! Measured on 78 modules of packages: the hottest of those that hash nothing have less than 14 % in
 //! functions with 26 million instructions and more; real hashes 20 % to 60 %.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wasmparser::Operator;
 
@@ -60,20 +60,28 @@ pub(super) fn executed(facts: &Weighed<'_>) -> u64 {
         return executed;
     }
     let Some(module) = module else { return executed };
-    let is_known = |func: &FuncIndex| {
-        let function = facts.view.functions.iter().find(|function| function.index == *func);
-        function.is_some_and(|function| {
-            // Hashes have their rounds and their constants in functions that call each other.
-            let near = facts
-                .view
-                .functions
-                .iter()
-                .filter(|other| other.callees.contains(func) || function.callees.contains(&other.index));
-            let is_known = |one| explained::is_known_hash(facts, &module, one);
-            explained::is_explained(facts, &module, function) || near.chain([function]).any(is_known)
-        })
+    // Hashes have their rounds and their constants in functions that call each other.
+    let hashes = near_hashes(facts, &module);
+    let is_known = |func: FuncIndex| {
+        let function = facts.view.function(func);
+        hashes.contains(&func)
+            || function.is_some_and(|function| explained::is_explained(facts, &module, function))
     };
-    most.iter().filter(|(func, _)| !is_known(func)).map(|(_, executed)| executed).sum()
+    most.iter().filter(|(func, _)| !is_known(**func)).map(|(_, executed)| executed).sum()
+}
+
+/// Functions that hold all constants of a known hash, those that call them, and those that they call.
+fn near_hashes(facts: &Weighed<'_>, module: &Module) -> BTreeSet<FuncIndex> {
+    let functions = &facts.view.functions;
+    let hashes = functions.iter().filter(|one| explained::is_known_hash(facts, module, one));
+    let hashes: BTreeSet<_> = hashes.map(|one| one.index).collect();
+    let is_near = |one: &view::Function| {
+        hashes.contains(&one.index) || one.callees.iter().any(|callee| hashes.contains(callee))
+    };
+    let mut near: BTreeSet<_> = functions.iter().filter(|one| is_near(one)).map(|one| one.index).collect();
+    let called = hashes.iter().filter_map(|&hash| facts.view.function(hash));
+    near.extend(called.flat_map(|hash| hash.callees.iter().copied()));
+    near
 }
 
 /// Instructions below which nobody looks for xor in disguise.
@@ -96,8 +104,10 @@ impl Disguised<'_> {
         };
         let facts = self.facts;
         let each = *self.shares.entry(func).or_insert_with(|| {
-            let function = facts.view.functions.iter().find(|function| function.index == func);
-            function.map_or(0.0, |function| share(disguised(module, func), function.classes.total))
+            facts
+                .view
+                .function(func)
+                .map_or(0.0, |function| share(disguised(module, func), function.classes.total))
         });
         let found = (each * classes.total as f64) as u64;
         undone.xor = undone.xor.saturating_add(found);

@@ -113,7 +113,7 @@ impl Seen {
     pub(super) fn says(&self, weights: &Weights, callee: FuncIndex) -> Option<&str> {
         let calls = &weights.calls;
         let name = self.deciding.get(&callee)?;
-        let is_one = |names: &Vec<String>| listed(names, name.trim_start_matches('_'));
+        let is_one = |names: &Vec<String>| is_named(names, name);
         [&calls.environment, &calls.clock].into_iter().any(is_one).then_some(name)
     }
 
@@ -163,6 +163,11 @@ impl Seen {
     }
 }
 
+/// Whether a list has a name, with or without the underscores before it.
+fn is_named(names: &[String], name: &str) -> bool {
+    listed(names, name) || listed(names, name.trim_start_matches('_'))
+}
+
 /// Functions by whose answers a program decides, and functions around them, by the names of the imports.
 fn deciding(
     weights: &Weights,
@@ -172,8 +177,7 @@ fn deciding(
     let calls = &weights.calls;
     let lists = [&calls.environment, &calls.clock, &calls.read_file, &calls.read_other];
     let named = |import: &view::ImportInfo| {
-        let name = import.name.trim_start_matches('_');
-        let is_one = lists.iter().any(|names| listed(names, name) || listed(names, &import.name));
+        let is_one = lists.iter().any(|names| is_named(names, &import.name));
         import.func.filter(|_| is_one).map(|func| (func, import.name.clone()))
     };
     let mut deciding: BTreeMap<_, _> = facts.view.imports.iter().filter_map(named).collect();

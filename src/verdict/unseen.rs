@@ -13,7 +13,7 @@ use wasmparser::Operator;
 
 use super::{
     explained,
-    limits::{UNSEEN_TOLD, UNSEEN_WAY},
+    limits::{UNSEEN_GUARDED, UNSEEN_TOLD, UNSEEN_WAY},
     mixing,
     operators::for_each_operator,
     seen::{Guard, Seen, Site, call_of, calls_in, comparison, guard},
@@ -77,7 +77,7 @@ fn effects(weights: &Weights, facts: &Facts<'_>) -> Vec<Effect> {
         .functions
         .iter()
         .filter(|function| calls_one(&function.callees) && !dead.contains(&function.index));
-    let (mut effects, mut harmful) = (Vec::new(), BTreeMap::new());
+    let (mut effects, mut harmful) = (Vec::<Effect>::new(), BTreeMap::new());
     for caller in callers {
         for Site { offset, callee, constants } in calls_in(&module, caller.index) {
             let Some((kind, import)) = kinds.get(&callee) else { continue };
@@ -87,7 +87,8 @@ fn effects(weights: &Weights, facts: &Facts<'_>) -> Vec<Effect> {
             harmful.insert(callee, (kind.clone(), import.clone()));
             let site = Place { function: caller.index, offset };
             if !seen.ran(site, callee) {
-                let guard = seen.way_to(facts, &module, site).and_then(|at| guard(facts, &module, &seen, at));
+                let guard = (effects.len() < UNSEEN_GUARDED).then(|| guarding(facts, &module, &seen, site));
+                let guard = guard.flatten();
                 effects.push(Effect { kind: kind.clone(), import: import.clone(), site, guard });
             }
         }
@@ -101,6 +102,11 @@ fn effects(weights: &Weights, facts: &Facts<'_>) -> Vec<Effect> {
     // What the run can tell more about comes first.
     effects.sort_by_key(|effect| effect.guard.is_none());
     effects
+}
+
+/// The branch that kept a call from running, as far as the run tells.
+fn guarding(facts: &Facts<'_>, module: &Module, seen: &Seen, site: Place) -> Option<Guard> {
+    guard(facts, module, seen, seen.way_to(facts, module, site)?)
 }
 
 /// Calls that did not run, of functions that ran and have an effect: a program that deletes a file of its own
@@ -117,13 +123,14 @@ fn uses(
         |callee: &FuncIndex| is_own(callee) && seen.ran.contains(callee) && reaching.contains_key(callee);
     let callers = facts.view.functions.iter();
     let callers = callers.filter(|one| !dead.contains(&one.index) && one.callees.iter().any(can));
-    let mut uses = Vec::new();
+    let mut uses = Vec::<Effect>::new();
     for caller in callers {
         for Site { offset, callee, .. } in calls_in(module, caller.index) {
             let site = Place { function: caller.index, offset };
             let Some((kind, import)) = reaching.get(&callee).filter(|_| can(&callee)) else { continue };
             if !seen.ran(site, callee) {
-                let guard = seen.way_to(facts, module, site).and_then(|at| guard(facts, module, seen, at));
+                let guard = (uses.len() < UNSEEN_GUARDED).then(|| guarding(facts, module, seen, site));
+                let guard = guard.flatten();
                 uses.push(Effect { kind: kind.clone(), import: import.clone(), site, guard });
             }
         }
@@ -161,7 +168,7 @@ fn choice(
     for_each_operator(module, func, |offset, operator| {
         let was_fresh = std::mem::take(&mut is_fresh);
         match *operator {
-            Operator::Call { function_index } => {
+            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                 let callee = FuncIndex(function_index);
                 if let (Some(place), Some((kind, import)), None) = (choice, reaching.get(&callee), &found) {
                     let guard = Some(Guard {

@@ -115,6 +115,7 @@ impl<'t> Values<'t> {
         });
         self.window.frames = frames.collect();
         self.window.open.clear();
+        self.window.threads = Threads::at(self.timeline.machine().thread());
         self.next = self.timeline.position();
         Ok(())
     }

@@ -109,7 +109,7 @@ impl Stack {
     /// Marks what is on the stack as active, or as not. Of a deep stack it stays marked: each switch would
     /// cost as much as it is deep.
     fn mark(&mut self, is_active: bool) {
-        if self.frames.len() > MARKED {
+        if self.frames.len() + self.chain.len() > MARKED {
             return;
         }
         let by = |count: &mut u32| {

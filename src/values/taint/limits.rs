@@ -28,7 +28,7 @@ pub(super) const REMEMBERED: usize = 1 << 20;
 /// Results of operators on whole values that are remembered: 700 KB, so that they stay near the processor.
 pub(super) const MEMO: usize = 1 << 12;
 
-/// Places for what was met lately: numbers of words (64 KB), what operators made of them (512 KB), and sinks
+/// Places for what was met lately: numbers of words (192 KB), what operators made of them (512 KB), and sinks
 /// (160 KB, a quarter of the places).
 pub(super) const RECENT: usize = 1 << 14;
 

@@ -168,10 +168,11 @@ impl Words {
             }
             *id = WordId(*renamed);
         }
-        // Where most are in use, the next time would come soon, and again and again.
-        self.full = match self.entries.len() * 2 {
-            twice if twice <= self.most => twice.max(self.most / 2),
-            _ => usize::MAX,
+        // Half of the room that is left, unless so little is that the next time would come again and again.
+        let room = self.most.saturating_sub(self.entries.len());
+        self.full = match room < self.most / 64 {
+            true => usize::MAX,
+            false => (self.entries.len() + room / 2).max(self.most / 2),
         };
     }
 }
@@ -228,5 +229,21 @@ mod tests {
         words.collect(&mut slots);
         assert!(!words.is_full(), "all are in use, so it would be in vain");
         assert_eq!((words.id(&word(u32::MAX >> 1)), words.lost), (WordId::CLEAN, 1));
+    }
+
+    /// A burst of words in use at once does not keep what comes after it from having labels.
+    #[test]
+    fn after_a_burst_it_is_collected_again() {
+        let mut words = Words::of(1000);
+        let mut slots: Vec<_> = (0..700).map(|byte| words.id(&word(byte))).collect();
+        words.collect(&mut slots);
+        let mut more = 10_000;
+        while !words.is_full() {
+            words.id(&word(more));
+            more += 1;
+        }
+        words.collect(&mut []);
+        assert!((0..900).all(|byte| words.id(&word(byte)).is_some()));
+        assert_eq!(words.lost, 0);
     }
 }

@@ -218,6 +218,17 @@ fn a_document_that_is_told_in_another_way_is_told() {
     );
 }
 
+/// A name of a runtime's function is no excuse for one that the runtime does not have.
+#[test]
+fn a_document_is_told_by_any_name() {
+    let told = telling("(i32.const 90) (i32.xor) (call $put)");
+    for name in ["memcpy_out", "abort", "cxa_begin", "memcpy"] {
+        let renamed = told.replace("\"put\"", &format!("\"{name}\""));
+        assert_ne!(renamed, told);
+        assert_eq!(class(&renamed), Class::Undecided, "{name}");
+    }
+}
+
 #[test]
 fn a_document_that_is_printed_or_counted_is_not_told() {
     let printed = program("(call $write (i32.const 1) (i32.const 4096) (call $secret))");
@@ -288,6 +299,15 @@ fn the_way_to_an_effect_counts_and_not_its_last_call() {
     let reason = &found.reasons[0].text;
     assert!(reason.contains("path_unlink_file") && reason.contains("after clock_time_get"), "{reason}");
     assert_eq!(class(&program("(call $write (i32.const 1) (i32.const 64) (i32.const 1))")), Class::Clean);
+    let after_error = files(
+        "(func $gone (param $at i32) (param $len i32)
+           (drop (call $unlink (i32.const 3) (local.get $at) (local.get $len))))
+         (func (export \"_start\")
+           (call $write (call $temporary) (i32.const 64) (i32.const 1))
+           (call $gone (i32.const 1220) (i32.const 6))
+           (if (i32.load (i32.const 2048)) (then (call $gone (i32.const 1100) (i32.const 30)))))",
+    );
+    assert_eq!(class(&after_error), Class::Clean, "a branch that no answer of the host decides");
 }
 
 /// No branch says what would have happened: the date chooses a path, or its length.
@@ -307,6 +327,16 @@ fn a_value_that_the_date_chooses_is_a_decision() {
     let found = analysed(&program("(call $now)")).verdict;
     assert_eq!(found.class, Class::Undecided, "{:?}", found.reasons);
     assert!(found.reasons[0].text.contains("with what is chosen at"), "{:?}", found.reasons);
+    let shifted = files(
+        "(func (export \"_start\")
+           (call $write (call $temporary) (i32.const 64) (i32.const 1))
+           (drop (call $clock (i32.const 0) (i64.const 1) (i32.const 40)))
+           (drop (call $unlink (i32.const 3)
+             (i32.sub (i32.const 1220) (i32.shl
+               (i64.gt_u (i64.load (i32.const 40)) (i64.const 1900000000000000000)) (i32.const 6)))
+             (i32.const 6))))",
+    );
+    assert_eq!(class(&shifted), Class::Undecided, "what is compared, shifted");
     assert_eq!(class(&program("(i64.load (i32.const 2048))")), Class::Clean);
 }
 

@@ -12,12 +12,12 @@ use super::{
     family::{self, Decided},
     mixing,
     score::Score,
+    seen::Code,
     text, told, unlogged, unseen,
     weights::{ClassTable, Weighed, listed},
 };
 use crate::{
     module::view::Validity,
-    passes::ExecutedLoop,
     rules::{Facts, Match},
     sandbox::{Answer, Call, Entry, EntryEnd, EntryKind},
     text::plural,
@@ -139,12 +139,13 @@ fn is_ended(entry: &Entry) -> bool {
 /// What forbids CLEAN although all went well: decisive calls that were answered by invention, long mixing of
 /// bits, and what the code that did not run can do.
 fn unexplained(facts: &Weighed<'_>) -> Option<String> {
+    let code = Code::of(facts);
     left_out(facts)
         .or_else(|| invented(facts))
         .or_else(|| untold(facts))
         .or_else(|| told::lack(facts))
-        .or_else(|| mixed(facts))
-        .or_else(|| unseen::lack(facts.weights, facts))
+        .or_else(|| mixed(&code))
+        .or_else(|| unseen::lack(&code))
 }
 
 /// A module of a component that did not run: what it would have done is not known.
@@ -175,20 +176,12 @@ fn untold(facts: &Weighed<'_>) -> Option<String> {
     Some(format!("{path} is gone, and whether what it wrote beside it holds its contents is not known"))
 }
 
-/// Code that mixed bits for long: loops that are full of it, and functions that mix by xor and rotation, with
-/// whatever is between. Known hashes and ciphers that come to their end are no search.
-fn mixed(facts: &Weighed<'_>) -> Option<String> {
-    let limits = &facts.weights.class;
-    let is_full = |of: &&ExecutedLoop| {
-        let classes = &of.classes;
-        let bits = classes.xor + classes.rotate + classes.shift + classes.logic;
-        text::share(bits, classes.total) >= limits.unexplained_bit_share
-    };
-    let loops: u64 = facts.dynamic.loops.iter().filter(is_full).map(|of| of.classes.total).sum();
-    let instructions = loops.max(mixing::executed(facts));
-    (instructions >= limits.unexplained_instructions).then(|| {
+/// Code that mixed bits for long. Known hashes and ciphers that come to their end are no search.
+fn mixed(code: &Code<'_>) -> Option<String> {
+    let instructions = mixing::executed(code);
+    (instructions >= code.facts.weights.class.unexplained_instructions).then(|| {
         format!(
-            "{} instructions in loops that mix bits, and nothing says what for",
+            "{} instructions in code that mixes bits, and nothing says what for",
             text::grouped(instructions)
         )
     })

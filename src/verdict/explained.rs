@@ -46,6 +46,8 @@ struct Uses {
     /// By how much it rotates words of 64 bits.
     wide_rotations: BTreeSet<u32>,
     xors: u64,
+    /// Multiplications.
+    products: u64,
 }
 
 /// Whether it is known what a function mixes bits for, and it is no proof of work.
@@ -55,7 +57,7 @@ pub(super) fn is_explained(facts: &Facts<'_>, module: &Module, function: &view::
     let (by_table, by_rotation) = (only(&BY_TABLE), only(&["arx32"]));
     let uses = Uses::of(module, function);
     if is_siphash(facts, &uses)
-        || is_checksum(facts, function)
+        || is_checksum(facts, function, &uses)
         || by_rotation && is_chacha(facts, function, &uses)
     {
         return true;
@@ -116,6 +118,7 @@ impl Uses {
                 }
                 Operator::I64Const { value } => wide = Some(value),
                 Operator::I32Xor | Operator::I64Xor => uses.xors += 1,
+                Operator::I32Mul | Operator::I64Mul => uses.products += 1,
                 _ => {}
             }
         });
@@ -132,14 +135,17 @@ fn is_chacha(facts: &Facts<'_>, function: &view::Function, uses: &Uses) -> bool 
     has_constant && uses.rotations.iter().eq(&CHACHA)
 }
 
-/// Whether it holds the constants of a checksum that is computed without tables, all but one at least.
-fn is_checksum(facts: &Facts<'_>, function: &view::Function) -> bool {
-    facts.view.crypto.iter().any(|found| {
-        found.func == Some(function.index)
-            && found.class == "checksum"
-            && found.of > 1
-            && found.found + 1 >= found.of
-    })
+/// Whether it holds the constants of a checksum that is computed without tables, all but one at least, and
+/// multiplies as often as it mixes: constants beside a kernel explain nothing.
+fn is_checksum(facts: &Facts<'_>, function: &view::Function, uses: &Uses) -> bool {
+    let multiplies = uses.products * 2 >= uses.xors;
+    multiplies
+        && facts.view.crypto.iter().any(|found| {
+            found.func == Some(function.index)
+                && found.class == "checksum"
+                && found.of > 1
+                && found.found + 1 >= found.of
+        })
 }
 
 /// Whether it rotates as SipHash does and in no other way, and the constants of SipHash are in the file.

@@ -15,6 +15,7 @@ use wasmparser::Operator;
 use super::{
     explained,
     operators::for_each_operator,
+    seen::Code,
     weights::{Weighed, Weights},
 };
 use crate::{
@@ -41,13 +42,53 @@ pub(super) fn stands_in(weights: &Weights, function: &view::Function) -> bool {
 }
 
 /// Instructions of functions, or of loops in them, that mix.
-pub(super) fn executed(facts: &Weighed<'_>) -> u64 {
+///
+/// Counted are those that have such a share of xor and rotation, or those in loops that are full of bit
+/// operations, whichever are more; without functions of which it is known what they mix for.
+pub(super) fn executed(code: &Code<'_>) -> u64 {
+    let facts = code.facts;
+    let (mixed, looped) = (mixed(code), looped(facts));
+    let limit = facts.weights.class.unexplained_instructions;
+    let sum = |of: &BTreeMap<FuncIndex, u64>| of.values().fold(0, |sum: u64, &one| sum.saturating_add(one));
+    let most = sum(&mixed).max(sum(&looped));
+    let Some(module) = code.module().filter(|_| most >= limit) else { return most };
+    // Hashes have their rounds and their constants in functions that call each other.
+    let hashes = near_hashes(facts, module);
+    let is_known = |func: &FuncIndex| {
+        let function = facts.view.function(*func);
+        hashes.contains(func)
+            || function.is_some_and(|function| explained::is_explained(facts, module, function))
+    };
+    let known: BTreeSet<_> =
+        mixed.keys().chain(looped.keys()).filter(|func| is_known(func)).copied().collect();
+    let unexplained = |mut of: BTreeMap<FuncIndex, u64>| {
+        of.retain(|func, _| !known.contains(func));
+        sum(&of)
+    };
+    unexplained(mixed).max(unexplained(looped))
+}
+
+/// Instructions in loops that are full of bit operations, by function.
+fn looped(facts: &Weighed<'_>) -> BTreeMap<FuncIndex, u64> {
+    let mut looped = BTreeMap::<_, u64>::new();
+    for of in &facts.dynamic.loops {
+        let Classes { xor, rotate, shift, logic, total, .. } = of.classes;
+        if share(xor + rotate + shift + logic, total) >= facts.weights.class.unexplained_bit_share {
+            let sum = looped.entry(of.place.function).or_default();
+            *sum = sum.saturating_add(total);
+        }
+    }
+    looped
+}
+
+/// Instructions of functions, or of loops in them, with a share of xor and rotation, by function.
+fn mixed(code: &Code<'_>) -> BTreeMap<FuncIndex, u64> {
+    let facts = code.facts;
     let limits = &facts.weights.threshold;
     let mut most: BTreeMap<FuncIndex, u64> = BTreeMap::new();
     let functions = facts.dynamic.functions.iter().map(|function| (function.index, &*function.classes));
     let loops = facts.dynamic.loops.iter().map(|of| (of.place.function, &of.classes));
-    let module = Module::parse(facts.wasm).ok();
-    let mut seen = Disguised { facts, module: module.as_ref(), shares: BTreeMap::new() };
+    let mut seen = Disguised { code, shares: BTreeMap::new() };
     for (func, classes) in functions.chain(loops) {
         let mixes = |classes: &Classes| is_mixing(classes, limits.mixing_share, limits.mixing_bit_share);
         if mixes(classes) || mixes(&seen.undone(func, classes)) {
@@ -55,19 +96,7 @@ pub(super) fn executed(facts: &Weighed<'_>) -> u64 {
             *most = classes.total.max(*most);
         }
     }
-    let executed: u64 = most.values().sum();
-    if executed < facts.weights.class.unexplained_instructions {
-        return executed;
-    }
-    let Some(module) = module else { return executed };
-    // Hashes have their rounds and their constants in functions that call each other.
-    let hashes = near_hashes(facts, &module);
-    let is_known = |func: FuncIndex| {
-        let function = facts.view.function(func);
-        hashes.contains(&func)
-            || function.is_some_and(|function| explained::is_explained(facts, &module, function))
-    };
-    most.iter().filter(|(func, _)| !is_known(**func)).map(|(_, executed)| executed).sum()
+    most
 }
 
 /// Functions that hold all constants of a known hash, those that call them, and those that they call.
@@ -89,8 +118,7 @@ const LOOKED_FOR: u64 = 10_000_000;
 
 /// Finds xor that is written as `(a or b) - (a and b)`.
 struct Disguised<'a> {
-    facts: &'a Weighed<'a>,
-    module: Option<&'a Module>,
+    code: &'a Code<'a>,
     /// Such xor for each instruction of a function.
     shares: BTreeMap<FuncIndex, f64>,
 }
@@ -99,10 +127,11 @@ impl Disguised<'_> {
     /// What was executed in a function, with xor for what is one.
     fn undone(&mut self, func: FuncIndex, classes: &Classes) -> Classes {
         let mut undone = *classes;
-        let Some(module) = self.module.filter(|_| classes.total >= LOOKED_FOR && classes.logic > 0) else {
+        if classes.total < LOOKED_FOR || classes.logic == 0 {
             return undone;
-        };
-        let facts = self.facts;
+        }
+        let Code { facts, .. } = self.code;
+        let Some(module) = self.code.module() else { return undone };
         let each = *self.shares.entry(func).or_insert_with(|| {
             facts
                 .view

@@ -2,7 +2,10 @@
 //!
 //! Not here: what such code could do (`unseen`).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+};
 
 use wasmparser::Operator;
 
@@ -10,7 +13,7 @@ use super::{
     limits::{UNSEEN_FANOUT, UNSEEN_WAY, UNSEEN_WRAPPED},
     operators::for_each_operator,
     text,
-    weights::{Weights, listed},
+    weights::{Weighed, Weights, listed},
 };
 use crate::{
     module::{CodeOffset, FuncIndex, Module, Place, view},
@@ -68,6 +71,28 @@ pub(super) fn calls_in(module: &Module, func: FuncIndex) -> Vec<Site> {
         last = [last[1], constant];
     });
     calls
+}
+
+/// The code that a verdict is about, and what was seen of it: each looked at once, and only if asked for.
+pub(super) struct Code<'a> {
+    pub(super) facts: &'a Weighed<'a>,
+    module: OnceCell<Option<Module>>,
+    seen: OnceCell<Seen>,
+}
+
+impl<'a> Code<'a> {
+    pub(super) fn of(facts: &'a Weighed<'a>) -> Self {
+        Self { facts, module: OnceCell::new(), seen: OnceCell::new() }
+    }
+
+    /// The module, if it is valid.
+    pub(super) fn module(&self) -> Option<&Module> {
+        self.module.get_or_init(|| Module::parse(self.facts.wasm).ok()).as_ref()
+    }
+
+    pub(super) fn seen(&self) -> &Seen {
+        self.seen.get_or_init(|| Seen::of(self.facts.weights, self.facts))
+    }
 }
 
 /// What the run called, and who calls whom.

@@ -27,21 +27,24 @@ pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
 fn by_value(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     let is_told = |flow: &&DataFlow| {
         let is_private = flow.source == "file" && (flow.is_bait || is_private(run, &flow.name));
-        is_private && flow.host.as_deref().is_some_and(|host| takes_out(facts, host, flow.bytes))
+        is_private && flow.host.as_deref().is_some_and(|host| takes_out(facts, run, host, flow.bytes))
     };
     let flow = facts.flows?.flows.iter().find(is_told)?;
     Some(format!("it told its host of a file that nobody had named: {}", flow.text))
 }
 
 /// Whether what a function is handed can leave the sandbox by it. What is written stays in it, and rules
-/// speak of that.
-fn takes_out(facts: &Weighed<'_>, host: &str, bytes: u64) -> bool {
+/// speak of that. A function of a runtime is one if it was answered as one: its name alone anybody can take.
+fn takes_out(facts: &Weighed<'_>, run: &Run, host: &str, bytes: u64) -> bool {
     let Some((module, name)) = host.rsplit_once('.') else { return false };
     let calls = &facts.weights.calls;
-    match module.starts_with("wasi") {
-        true => listed(&calls.telling, name) || name.ends_with("open") && bytes >= NAMED_BYTES,
-        false => !listed(&calls.inner, name.trim_start_matches('_')),
+    if module.starts_with("wasi") {
+        return listed(&calls.telling, name) || name.ends_with("open") && bytes >= NAMED_BYTES;
     }
+    let is_of_runtime = |call: &Call| {
+        call.answer == Answer::World && call.name.as_ref() == name && call.module.as_ref() == module
+    };
+    !listed(&calls.inner, name.trim_start_matches('_')) || !run.calls.iter().any(is_of_runtime)
 }
 
 /// Many calls of functions that nobody knows, or many pauses, after a file was read.

@@ -16,7 +16,7 @@ use super::{
     limits::{UNSEEN_GUARDED, UNSEEN_TOLD, UNSEEN_WAY},
     mixing,
     operators::for_each_operator,
-    seen::{Guard, Seen, Site, call_of, calls_in, comparison, guard},
+    seen::{Code, Guard, Seen, Site, call_of, calls_in, comparison, guard},
     text,
     weights::{Weights, listed},
 };
@@ -51,26 +51,27 @@ impl Effect {
 }
 
 /// Why what did not run forbids CLEAN, if it does.
-pub(super) fn lack(weights: &Weights, facts: &Facts<'_>) -> Option<String> {
-    let effects = effects(weights, facts);
+pub(super) fn lack(code: &Code<'_>) -> Option<String> {
+    let effects = effects(code);
     if !effects.is_empty() {
         let more = effects.len().saturating_sub(UNSEEN_TOLD) as u64;
         let told: Vec<_> = effects.iter().take(UNSEEN_TOLD).map(Effect::sentence).collect();
         let more = if more > 0 { format!("; {}", text::plural(more, "more call")) } else { String::new() };
         return Some(format!("code that did not run can do harm: {}{more}", told.join("; ")));
     }
-    unseen_mixing(weights, facts)
+    unseen_mixing(code)
 }
 
 /// Calls of effects that the run did not make.
-fn effects(weights: &Weights, facts: &Facts<'_>) -> Vec<Effect> {
+fn effects(code: &Code<'_>) -> Vec<Effect> {
+    let (facts, weights): (&Facts<'_>, _) = (code.facts, code.facts.weights);
     let kinds = kinds(weights, facts);
     if kinds.is_empty() {
         return Vec::new();
     }
-    let Ok(module) = Module::parse(facts.wasm) else { return Vec::new() };
+    let Some(module) = code.module() else { return Vec::new() };
+    let seen = code.seen();
     let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
-    let seen = Seen::of(weights, facts);
     let calls_one = |callees: &[FuncIndex]| callees.iter().any(|callee| kinds.contains_key(callee));
     let callers = facts
         .view
@@ -79,7 +80,7 @@ fn effects(weights: &Weights, facts: &Facts<'_>) -> Vec<Effect> {
         .filter(|function| calls_one(&function.callees) && !dead.contains(&function.index));
     let (mut effects, mut harmful) = (Vec::<Effect>::new(), BTreeMap::new());
     for caller in callers {
-        for Site { offset, callee, constants } in calls_in(&module, caller.index) {
+        for Site { offset, callee, constants } in calls_in(module, caller.index) {
             let Some((kind, import)) = kinds.get(&callee) else { continue };
             if is_harmless(weights, facts, constants) {
                 continue;
@@ -87,17 +88,17 @@ fn effects(weights: &Weights, facts: &Facts<'_>) -> Vec<Effect> {
             harmful.insert(callee, (kind.clone(), import.clone()));
             let site = Place { function: caller.index, offset };
             if !seen.ran(site, callee) {
-                let guard = (effects.len() < UNSEEN_GUARDED).then(|| guarding(facts, &module, &seen, site));
+                let guard = (effects.len() < UNSEEN_GUARDED).then(|| guarding(facts, module, seen, site));
                 let guard = guard.flatten();
                 effects.push(Effect { kind: kind.clone(), import: import.clone(), site, guard });
             }
         }
     }
-    effects.extend(through_tables(facts, &kinds, &seen));
+    effects.extend(through_tables(facts, &kinds, seen));
     if effects.is_empty() {
         let reaching = reaching(facts, &harmful);
-        effects = uses(facts, &module, &reaching, &seen);
-        effects.extend(chosen(weights, facts, &module, &reaching, &seen));
+        effects = uses(facts, module, &reaching, seen);
+        effects.extend(chosen(weights, facts, module, &reaching, seen));
     }
     // What the run can tell more about comes first.
     effects.sort_by_key(|effect| effect.guard.is_none());
@@ -109,8 +110,9 @@ fn guarding(facts: &Facts<'_>, module: &Module, seen: &Seen, site: Place) -> Opt
     guard(facts, module, seen, seen.way_to(facts, module, site)?)
 }
 
-/// Calls that did not run, of functions that ran and have an effect: a program that deletes a file of its own
-/// by the function with which it deletes those of others has run all calls of the host.
+/// Calls that did not run, of functions that ran and have an effect, behind a branch that followed what the
+/// host said: a program that deletes a file of its own by the function with which it deletes those of others
+/// has run all calls of the host. Other branches around such calls are those of errors.
 fn uses(
     facts: &Facts<'_>,
     module: &Module,
@@ -124,13 +126,17 @@ fn uses(
     let callers = facts.view.functions.iter();
     let callers = callers.filter(|one| !dead.contains(&one.index) && one.callees.iter().any(can));
     let mut uses = Vec::<Effect>::new();
+    let mut looked_at = 0;
     for caller in callers {
         for Site { offset, callee, .. } in calls_in(module, caller.index) {
             let site = Place { function: caller.index, offset };
             let Some((kind, import)) = reaching.get(&callee).filter(|_| can(&callee)) else { continue };
-            if !seen.ran(site, callee) {
-                let guard = (uses.len() < UNSEEN_GUARDED).then(|| guarding(facts, module, seen, site));
-                let guard = guard.flatten();
+            if seen.ran(site, callee) || looked_at == UNSEEN_GUARDED {
+                continue;
+            }
+            looked_at += 1;
+            let guard = guarding(facts, module, seen, site);
+            if guard.as_ref().and_then(|guard| guard.after.as_ref()).is_some_and(|host| seen.decides(host)) {
                 uses.push(Effect { kind: kind.clone(), import: import.clone(), site, guard });
             }
         }
@@ -191,6 +197,8 @@ fn choice(
             Operator::I32Mul | Operator::I32Shl | Operator::I32Sub | Operator::I64ExtendI32U if was_fresh => {
                 choice = Some(Place { function: func, offset });
             }
+            // What is compared may be shifted, or multiplied, by a constant.
+            Operator::I32Const { .. } | Operator::I64Const { .. } => is_fresh = was_fresh,
             ref other => {
                 if let Some(comparison) = comparison(other).filter(|_| after.is_some()) {
                     compares = Some(comparison.to_owned());
@@ -281,9 +289,10 @@ fn is_harmless(weights: &Weights, facts: &Facts<'_>, constants: Option<(u32, u32
 /// Functions that do little but mix bits, and that did not run, where that says something: nothing explains
 /// them, and they are much of the code, or an export begins with them that nobody called, or code that ran
 /// decided not to call them. A large library holds hashes and checksums that nobody asked for.
-fn unseen_mixing(weights: &Weights, facts: &Facts<'_>) -> Option<String> {
+fn unseen_mixing(code: &Code<'_>) -> Option<String> {
+    let (facts, weights): (&Facts<'_>, _) = (code.facts, code.facts.weights);
     let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
-    let seen = Seen::of(weights, facts);
+    let seen = code.seen();
     let limits = &weights.threshold;
     let mixes = |function: &&view::Function| {
         let windows: u64 = function.signatures.values().map(|&windows| u64::from(windows)).sum();
@@ -297,13 +306,13 @@ fn unseen_mixing(weights: &Weights, facts: &Facts<'_>) -> Option<String> {
     if found.is_empty() {
         return None;
     }
-    let module = Module::parse(facts.wasm).ok()?;
-    found.retain(|function| !explained::is_explained(facts, &module, function));
+    let module = code.module()?;
+    found.retain(|function| !explained::is_explained(facts, module, function));
     found.sort_by_key(|function| std::cmp::Reverse(function.classes.total));
     let mixed: u64 = found.iter().map(|function| function.classes.total).sum();
     let all: u64 = alive().map(|function| function.classes.total).sum();
     let is_much = text::share(mixed, all) >= limits.unseen_mixing_share;
-    let mut why = found.iter().map(|function| asked_by(facts, &module, &seen, function.index));
+    let mut why = found.iter().map(|function| asked_by(facts, module, seen, function.index));
     let told = match is_much {
         true => found.first().map(|function| (function.index, "much of its code is such".to_owned())),
         false => found.iter().zip(&mut why).find_map(|(function, why)| Some((function.index, why?))),

@@ -464,9 +464,10 @@ fn mistakes_are_answered_in_plain_words() {
 #[test]
 fn without_examples_rules_are_not_called_failed() {
     let folder = folder();
-    for verb in ["test", "lint"] {
+    for words in [&["test"][..], &["lint", "--corpus", "corpus"]] {
         let output = Command::new(env!("CARGO_BIN_EXE_spoor"))
-            .args(["rules", verb])
+            .arg("rules")
+            .args(words)
             .current_dir(folder.path())
             .output()
             .unwrap();
@@ -921,6 +922,8 @@ fn a_configuration_file_gives_what_is_not_typed() {
         shown.contains("[run]\n") && shown.contains("max-log = 1\n") && shown.contains("[record]\n"),
         "{shown}"
     );
+    let from = format!("# {config}, named by --config; what is typed wins\n");
+    assert!(shown.starts_with(&from) && shown.contains("persona = \"workstation\"  # of [all]\n"), "{shown}");
     // The example of the help is one, and what a subcommand of a subcommand does not take is left out.
     let help = text(&spoor(&["config", "--help"]));
     let (_, example) = help.split_once("A file:\n").unwrap();
@@ -933,7 +936,10 @@ fn a_configuration_file_gives_what_is_not_typed() {
     assert!(merged.status.success(), "{}", error(&merged));
     for (wrong, said) in [
         ("[run]\nno = 1", "no option --no"),
+        ("[run]\npersonna = \"x\"", "no option --personna; did you mean `persona`?"),
+        ("[all]\nfail_on = \"x\"", "did you mean `fail-on`?"),
         ("[x]\n", "no subcommand `x`"),
+        ("[scn]\n", "no subcommand `scn`; did you mean `scan`?"),
         ("run = 1", "no table"),
         ("[", "spoor.toml"),
     ] {
@@ -1296,4 +1302,70 @@ fn a_seed_that_was_rounded_is_known_by_its_text() {
     std::fs::write(&path, options.to_string()).unwrap();
     let again = json(&["run", "--json", "--options", path.to_str().unwrap(), &sample]);
     assert_eq!(again["options"]["seed"], 9_007_199_254_740_993_u64);
+}
+
+#[test]
+fn what_comes_next_is_one_word_of_a_shell() {
+    let folder = folder();
+    let sample = fs::read(corpus("miner.wat")).unwrap();
+    for name in ["a b.wat", "x\ny.wat", "esc\u{1b}[31m.wat", "q'$(id).wat", "turned\u{202e}.wat"] {
+        let path = file(&folder, name, &sample);
+        let report = text(&spoor(&["run", &path]));
+        let (_, next) = report.split_once("next: ").unwrap();
+        assert!(
+            next.chars().all(|letter| letter == '\n'
+                || wasmspoor::text::line(&letter.to_string()).len() == letter.len_utf8()),
+            "{next:?}"
+        );
+        // A shell finds the file under the word that is printed.
+        let line = next
+            .lines()
+            .next()
+            .unwrap()
+            .replace("spoor run", "ls -d")
+            .split(" -v ")
+            .next()
+            .unwrap()
+            .to_owned();
+        let found = Command::new("bash").args(["-c", &line]).output().unwrap();
+        assert!(found.status.success(), "{line}: {}", error(&found));
+    }
+}
+
+#[test]
+fn folders_are_counted_as_folders() {
+    let folder = folder();
+    let sample = file(
+        &folder,
+        "x.wat",
+        r#"(module
+          (import "wasi_snapshot_preview1" "path_create_directory" (func $mk (param i32 i32 i32) (result i32)))
+          (memory (export "memory") 1)
+          (data (i32.const 0) "one")
+          (data (i32.const 8) "two")
+          (func (export "_start")
+            (drop (call $mk (i32.const 3) (i32.const 0) (i32.const 3)))
+            (drop (call $mk (i32.const 3) (i32.const 8) (i32.const 3)))))"#,
+    );
+    let report = text(&spoor(&["run", &sample]));
+    assert!(report.contains("created     2 folders: "), "{report}");
+}
+
+#[test]
+fn rules_are_linted_without_a_folder_of_examples() {
+    let folder = folder();
+    let rule = file(
+        &folder,
+        "a.yml",
+        "rule:\n  meta:\n    name: Do a thing\n    scopes: {static: file, dynamic: process}\n  features:\n    - import: a\n",
+    );
+    let lint = Command::new(env!("CARGO_BIN_EXE_spoor"))
+        .args(["rules", "lint", &rule])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = text(&lint);
+    assert_eq!(lint.status.code(), Some(1), "{said}{}", error(&lint));
+    assert!(said.contains("a.yml: Do a thing: the name completes"), "{said}");
+    assert!(said.contains("1 rule, ") && said.contains("examples were not looked for"), "{said}");
 }

@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use clap::{ArgMatches, Args, Command, CommandFactory as _, error::ErrorKind};
 use toml::{Table, Value};
-use wasmspoor::text::line;
+use wasmspoor::{rules, text::line};
 
 use super::{Exit, Failure, numbers};
 
@@ -72,6 +72,12 @@ pub(super) fn load() -> Result<(), Failure> {
 
 /// The file that the command line names, or the variable.
 fn file(typed: &[OsString]) -> Option<PathBuf> {
+    named(typed)
+        .or_else(|| std::env::var_os("SPOOR_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from))
+}
+
+/// The file that the command line names.
+fn named(typed: &[OsString]) -> Option<PathBuf> {
     let mut words = typed.iter().skip(1).take_while(|word| *word != "--");
     while let Some(word) = words.next() {
         if word == "--config" {
@@ -81,7 +87,7 @@ fn file(typed: &[OsString]) -> Option<PathBuf> {
             return Some(PathBuf::from(path));
         }
     }
-    std::env::var_os("SPOOR_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
+    None
 }
 
 fn read(path: &Path) -> anyhow::Result<Table> {
@@ -91,7 +97,8 @@ fn read(path: &Path) -> anyhow::Result<Table> {
         let Value::Table(options) = options else { bail!("`{}` is no table of options", line(name)) };
         let command = known.find_subcommand(name).filter(|_| !WITHOUT.contains(&name.as_str()));
         if command.is_none() && name != ALL {
-            bail!("there is no subcommand `{}`", line(name));
+            let names = known.get_subcommands().map(Command::get_name).filter(|name| !WITHOUT.contains(name));
+            bail!("there is no subcommand `{}`{}", line(name), hint(name, names.chain([ALL])));
         }
         for (option, value) in options {
             let is_known = match command {
@@ -99,12 +106,21 @@ fn read(path: &Path) -> anyhow::Result<Table> {
                 None => known.get_subcommands().any(|command| has(command, option)),
             };
             if !is_known {
-                bail!("`{}` has no option --{}", line(name), line(option));
+                let of_all = command.is_none().then(|| known.get_subcommands()).into_iter().flatten();
+                let longs = command.into_iter().chain(of_all).flat_map(Command::get_arguments);
+                let hint =
+                    hint(option, longs.filter_map(clap::Arg::get_long).filter(|long| *long != "config"));
+                bail!("`{}` has no option --{}{hint}", line(name), line(option));
             }
             of(option, value)?;
         }
     }
     Ok(table)
+}
+
+/// Which of the known names was probably meant.
+fn hint<'n>(given: &str, known: impl IntoIterator<Item = &'n str>) -> String {
+    rules::closest(given, known).map(|words| format!("; {words}")).unwrap_or_default()
 }
 
 fn has(command: &Command, option: &str) -> bool {
@@ -208,7 +224,8 @@ pub(super) fn run(out: &mut impl Write) -> Result<Exit, Failure> {
     };
     // It was read before this was called, so it can be.
     let table = read(&path).map_err(|error| Failure::new(Exit::Usage, error))?;
-    writeln!(out, "# {}", line(&path.display().to_string()))?;
+    let by = if named(&typed).is_some() { "--config" } else { "SPOOR_CONFIG" };
+    writeln!(out, "# {}, named by {by}; what is typed wins", line(&path.display().to_string()))?;
     let known = super::Arguments::command();
     for command in known.get_subcommands().filter(|command| !WITHOUT.contains(&command.get_name())) {
         let options = options(&table, command);
@@ -217,7 +234,10 @@ pub(super) fn run(out: &mut impl Write) -> Result<Exit, Failure> {
         }
         let mut text = format!("[{}]\n", command.get_name());
         for (option, value) in options {
-            let _ = writeln!(text, "{option} = {}", line(&value.to_string()));
+            let own = table.get(command.get_name()).and_then(Value::as_table);
+            let is_own = own.is_some_and(|own| own.contains_key(option));
+            let from = if is_own { "" } else { "  # of [all]" };
+            let _ = writeln!(text, "{option} = {}{from}", line(&value.to_string()));
         }
         writeln!(out, "{text}")?;
     }

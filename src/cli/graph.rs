@@ -37,8 +37,8 @@ use super::{
   spoor graph dynamic sample.wasm --heat --top 40 -f svg -o hot.svg
   spoor graph static-calls sample.wasm --around decrypt --depth 2
 
-With --top or --around the rest is folded into nodes that count it. With neither, an svg of more than 1,500 edges is drawn as with --top 60;
---top 0 draws all.
+With --top or --around the rest is folded into nodes that count it, and calls of it that were never made
+are left out. With neither, an svg of more than 1,500 edges is drawn as with --top 60; --top 0 draws all.
 
 Colours: red executed and suspicious (static score above 20), green executed, blue ellipse import, grey and dashed never executed,
 orange executed but not in the static graph; with --heat the share of the run, from pale to red. Labels of edges count how often.

@@ -116,16 +116,22 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes:
-  0  done, whatever the sample did: a trap or a limit reached is a result; `run`: the verdict is below --fail-on
-  1  `run`: the verdict is at or above --fail-on; `scan`, `watch --once`: something has no result;
-     `rerun`: a difference; `info`, `rerun`, `dump`, `export`: the trace file is damaged; what shows values: they
-     are not known as far; `rules lint`, `rules test`: something was found; `rules fmt --check`: a file would change
-  2  wrong usage, a file that cannot be read, or one that cannot be created; `scan`: no module was found
-  3  not a valid module; `trace`, `dump`: or one that needs what the engine lacks
-  4  valid but not executable: it needs what the engine lacks or cannot give, no such export or function, arguments that do not fit
+  0  done, whatever the sample did: a trap or a limit reached is a result;
+     `run`: the verdict is below --fail-on
+  1  `run`: the verdict is at or above --fail-on; `rerun`: a difference;
+     `scan`, `watch --once`: something has no result;
+     `info`, `rerun`, `dump`, `export`: the trace file is damaged;
+     what shows values: they are not known as far;
+     `rules lint`, `rules test`: something was found;
+     `rules fmt --check`: a file would change
+  2  wrong usage, a file that cannot be read, or one that cannot be created;
+     `scan`: no module was found
+  3  not a valid module; `trace`, `dump`: or it needs what the engine lacks
+  4  valid but not executable: it needs what the engine lacks or cannot give,
+     no such export or function, arguments that do not fit
   5  internal error, or output that cannot be written
 130  `scan`, `watch`, `serve`: interrupted
-`run`, `graph` and `diff` print what the bytes say of samples that give 3 or 4, too.";
+`run`, `graph` and `diff` print what the bytes say of samples that give 3 or 4.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -4,14 +4,17 @@ mod layout;
 mod limits;
 mod suggest;
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use clap::Subcommand;
 
 use wasmspoor::{
     rulebook,
     rules::{self, RuleLoadError, Set},
-    text::{escape, line},
+    text::{escape, line, plural},
 };
 
 use super::{Exit, Failure, write_schema};
@@ -21,7 +24,7 @@ use super::{Exit, Failure, write_schema};
 #[command(after_help = "Examples:
   spoor rules list
   spoor rules explain 'run the main loop of a CryptoNight miner'
-  spoor rules lint --rules my-rules/
+  spoor rules lint my-rules/
   spoor rules test
   spoor rules fmt --check my-rules/
   spoor rules schema > rule.schema.json
@@ -53,9 +56,12 @@ enum Command {
     /// Checks rules beyond what a load does: examples, descriptions, techniques, file names, regular
     /// expressions
     Lint {
-        /// The folder of examples
-        #[arg(long, value_name = "DIR", default_value = "corpus")]
-        corpus: PathBuf,
+        /// The folder of examples [default: corpus, if there is one here]
+        #[arg(long, value_name = "DIR")]
+        corpus: Option<PathBuf>,
+        /// Only what is to be said of the rules in these files or folders; the others are loaded beside them
+        #[arg(value_name = "PATH")]
+        files: Vec<PathBuf>,
     },
     /// Analyses the examples that rules name, and checks that each rule matches where it must and not where
     /// it must not
@@ -104,11 +110,11 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
             write!(out, "{}", escape(&words))?;
             Ok(Exit::Done)
         }
-        Command::Lint { corpus } | Command::Test { corpus, .. } if !corpus.is_dir() => {
+        Command::Lint { corpus: Some(corpus), .. } | Command::Test { corpus, .. } if !corpus.is_dir() => {
             let message = format!("no folder {} here; give --corpus DIR", corpus.display());
             Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)))
         }
-        Command::Lint { corpus } => lint(&set, corpus, out),
+        Command::Lint { corpus, files } => lint(&set, corpus.as_deref(), files, out),
         Command::Test { name: Some(name), .. } if set.rule(name).is_none() => unknown(&set, name),
         Command::Test { name, corpus } => test(&set, corpus, name.as_deref(), out),
         Command::Fmt { .. } | Command::Schema | Command::Suggest(_) => Ok(Exit::Done),
@@ -116,7 +122,11 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 }
 
 fn load(arguments: &Arguments) -> Result<Set, RuleLoadError> {
-    if arguments.only { Set::load_only(&arguments.paths) } else { Set::load(&arguments.paths) }
+    let mut paths = arguments.paths.clone();
+    if let Command::Lint { files, .. } = &arguments.command {
+        paths.extend(files.iter().filter(|file| !arguments.paths.contains(file)).cloned());
+    }
+    if arguments.only { Set::load_only(&paths) } else { Set::load(&paths) }
 }
 
 fn unknown(set: &Set, name: &str) -> Result<Exit, Failure> {
@@ -144,21 +154,33 @@ fn list(set: &Set, out: &mut impl Write) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn lint(set: &Set, corpus: &std::path::Path, out: &mut impl Write) -> Result<Exit, Failure> {
-    let advice = set.lint(corpus);
+fn lint(set: &Set, corpus: Option<&Path>, files: &[PathBuf], out: &mut impl Write) -> Result<Exit, Failure> {
+    let here = Path::new("corpus");
+    let corpus = corpus.or_else(|| here.is_dir().then_some(here));
+    let named = rules::files(files).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let named: Vec<_> = named.iter().map(|file| file.display().to_string()).collect();
+    let is_meant = |file: &str| files.is_empty() || named.iter().any(|named| named == file);
+    let mut advice = set.lint(corpus);
+    advice.retain(|one| is_meant(&one.file));
     for one in &advice {
         writeln!(out, "{}: {}: {}", line(&one.file), line(&one.rule), line(&one.message))?;
     }
-    writeln!(out, "{} rules, {} things to mend", set.rules().len(), advice.len())?;
+    let count = set.rules().iter().filter(|rule| is_meant(&rule.file)).count();
+    let unseen = if corpus.is_none() {
+        "; examples were not looked for: no folder corpus here (--corpus DIR)"
+    } else {
+        ""
+    };
+    writeln!(
+        out,
+        "{}, {} to mend{unseen}",
+        plural(count as u64, "rule"),
+        plural(advice.len() as u64, "thing")
+    )?;
     Ok(if advice.is_empty() { Exit::Done } else { Exit::Findings })
 }
 
-fn test(
-    set: &Set,
-    corpus: &std::path::Path,
-    name: Option<&str>,
-    out: &mut impl Write,
-) -> Result<Exit, Failure> {
+fn test(set: &Set, corpus: &Path, name: Option<&str>, out: &mut impl Write) -> Result<Exit, Failure> {
     let progress = indicatif::ProgressBar::new(0);
     progress.set_style(
         indicatif::ProgressStyle::with_template("{pos}/{len} {wide_msg}")

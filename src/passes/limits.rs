@@ -46,3 +46,6 @@ pub(super) const FLOW_STEP: u64 = 1 << 16;
 
 /// Flows that are told: nobody reads more, and what is told first matters most.
 pub(super) const MAX_FLOWS: usize = 200;
+
+/// Growths of memory that the course of a run keeps: more than a drawing has columns.
+pub(super) const COURSE_GROWTHS: usize = 100_000;

@@ -12,6 +12,7 @@ mod call_depth;
 mod call_graph;
 mod call_sites;
 mod constants;
+pub(crate) mod course;
 mod coverage;
 mod detail;
 pub mod flow;

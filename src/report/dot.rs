@@ -423,18 +423,15 @@ pub fn dynamic(report: &Report<'_>, shown: Shown) -> String {
     graph.finish()
 }
 
-/// Calls of the code that the run did not make; those to what is folded are one for each two nodes.
+/// Calls of the code that the run did not make, between functions that are drawn: those to what is folded
+/// would be a line from nearly every node to one, through all others.
 fn never_taken(graph: &mut Graph, report: &Report<'_>, selection: &Selection) {
     let executed: BTreeSet<_> =
         report.dynamic.call_graph.edges.iter().map(|edge| (edge.caller, edge.callee)).collect();
     let edges = report.view.calls.edges.iter();
-    let mut folded = BTreeSet::new();
     for edge in edges.filter(|edge| !executed.contains(&(Some(edge.caller), edge.callee))) {
         let (from, to) = (selection.node(edge.caller), selection.node(edge.callee));
-        let is_drawn = matches!((from, to), (Node::Func(_), Node::Func(_)));
-        // What the others could have called would be a line from each node to each.
-        let is_of_drawn = matches!((from, to), (Node::Func(_), Node::Never | Node::Imports));
-        if is_drawn || (is_of_drawn && folded.insert((from, to))) {
+        if matches!((from, to), (Node::Func(_), Node::Func(_))) {
             graph.edge(&from.id(), &to.id(), "", "style=dashed, color=\"#aaaaaa\"");
         }
     }

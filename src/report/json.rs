@@ -29,6 +29,7 @@ use crate::{
 };
 
 use super::{
+    LibraryReport, libraries,
     limits::{RETURNED_HEAD, SOURCE_PLACES},
     options::{OptionsUsed, options_used},
     timeline::{self, Step},
@@ -135,6 +136,10 @@ pub struct Report<'a> {
     pub carved: Vec<Carved>,
     /// What its exports returned that is more than a number.
     pub returned: Vec<ReturnedReport>,
+    /// Libraries whose functions it has, by their fingerprints; absent if none is known. No part of the
+    /// verdict.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub libraries: Vec<LibraryReport>,
     /// Virtual nanoseconds slept.
     pub slept_ns: u64,
     /// Calls that slept.
@@ -379,6 +384,7 @@ impl<'a> Report<'a> {
             data_flows: analysis.data_flows.as_ref(),
             carved: run.map(|run| run.carved.iter().map(|bytes| carved(bytes)).collect()).unwrap_or_default(),
             returned: run.map(|run| run.returned.iter().map(returned).collect()).unwrap_or_default(),
+            libraries: libraries::of(view, dynamic),
             slept_ns: run.map_or(0, |run| run.slept_ns),
             sleeps: run.map_or(0, |run| run.sleeps),
             replay_error: dynamic.error.as_deref(),

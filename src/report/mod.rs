@@ -23,6 +23,7 @@ mod json;
 mod known;
 pub mod lcov;
 mod leftovers;
+mod libraries;
 mod limits;
 pub mod misp;
 mod names;
@@ -49,6 +50,7 @@ pub use json::{
 };
 pub use known::{Known, KnownError};
 pub use leftovers::{LEFTOVER_KINDS, Leftover, leftovers};
+pub use libraries::LibraryReport;
 pub use names::{GHIDRA_BASE, Names, ghidra, location};
 pub use options::{Exact, LimitsUsed, OptionsError, OptionsUsed, options_used};
 pub use persona::{PersonaContents, PersonaDrive, PersonaFile, PersonaPeer, PersonaSocket};

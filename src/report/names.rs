@@ -42,12 +42,15 @@ impl<'v> Names<'v> {
         self.functions.get(&func).copied()
     }
 
-    /// The name of `func` as the sample gives it, demangled, escaped and cut; `module.name` for an import.
+    /// The name of `func` as the sample gives it, demangled, escaped and cut; `module.name` for an import. A
+    /// function without one may have the name of a library's function by its fingerprint, and says so.
     pub fn name(&self, func: FuncIndex) -> Option<String> {
-        match self.import(func) {
-            Some(import) => Some(clip(&format!("{}.{}", import.module, import.name), NAME_SHOWN)),
-            None => self.function(func)?.called().map(|name| clip(name, NAME_SHOWN)),
+        if let Some(import) = self.import(func) {
+            return Some(clip(&format!("{}.{}", import.module, import.name), NAME_SHOWN));
         }
+        let function = self.function(func)?;
+        let by_fingerprint = || Some(format!("{} by fingerprint", clip(function.library?.name, NAME_SHOWN)));
+        function.called().map(|name| clip(name, NAME_SHOWN)).or_else(by_fingerprint)
     }
 
     /// `func 42 (name)`.

@@ -20,15 +20,17 @@ pub struct Advice {
 }
 
 impl Set {
-    /// What should be better about the rules. `corpus` is the folder of examples.
-    pub fn lint(&self, corpus: &Path) -> Vec<Advice> {
+    /// What should be better about the rules. `corpus` is the folder of examples; without one nothing is said
+    /// of what is not in it.
+    pub fn lint(&self, corpus: Option<&Path>) -> Vec<Advice> {
         self.rules.iter().flat_map(|rule| lint(rule, corpus)).collect()
     }
 }
 
-fn lint(rule: &Rule, corpus: &Path) -> Vec<Advice> {
+fn lint(rule: &Rule, corpus: Option<&Path>) -> Vec<Advice> {
     let mut messages = missing(&rule.meta);
-    for example in rule.meta.examples.iter().chain(&rule.meta.counter_examples) {
+    let examples = rule.meta.examples.iter().chain(&rule.meta.counter_examples);
+    for (example, corpus) in examples.flat_map(|example| Some((example, corpus?))) {
         if !corpus.join(&example.file).is_file() {
             messages.push(format!("the example `{}` is not in {}", example.file, corpus.display()));
         }

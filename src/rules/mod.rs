@@ -53,7 +53,7 @@ pub use load::{files, read};
 pub use metric::{LEVELS, METRICS, Metric};
 #[cfg(feature = "cli")]
 pub(crate) use parse::TACTICS;
-pub use problem::{Problem, RuleLoadError};
+pub use problem::{Problem, RuleLoadError, closest};
 pub use rule::{Example, Meta, Rule, Scopes};
 pub use schema::schema;
 pub use suggest::{SuggestError, Suggestion, suggest};

@@ -125,7 +125,7 @@ fn floor(text: &str, at: usize) -> usize {
 
 /// The name among `known` that `given` was probably meant to be. One without `/` may also be the last part of
 /// a name, as `severity` in `wasm/severity`.
-pub(super) fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let allowed = (given.chars().count() / 3).clamp(1, 3);
     let last =
         |name: &'a str| if given.contains('/') { name } else { name.rsplit('/').next().unwrap_or(name) };

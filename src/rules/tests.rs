@@ -376,7 +376,7 @@ fn what_never_holds_is_an_error_or_an_advice() {
     // One branch of an `or` that never holds is a rule that works, and an advice.
     let one = "    - or:\n      - api: a\n      - and:\n        - mnemonic: nop\n        - string: a\n";
     let set = parsed("{static: function, dynamic: call}", one).unwrap_or_else(|error| panic!("{error}"));
-    let advice = set.lint(std::path::Path::new("corpus"));
+    let advice = set.lint(Some(std::path::Path::new("corpus")));
     assert_eq!(
         advice.iter().filter(|one| one.message.starts_with("`and`: this never holds")).count(),
         1,
@@ -407,7 +407,7 @@ fn a_count_over_a_file_wants_a_share_or_a_place() {
     ] {
         let text = rule("one", scopes, &features).replace("    scopes:", "    wasm/severity: 1\n    scopes:");
         let set = set(&[("one", &text)]).unwrap_or_else(|error| panic!("{error}"));
-        let advice = set.lint(std::path::Path::new("corpus"));
+        let advice = set.lint(Some(std::path::Path::new("corpus")));
         let refused = advice.iter().any(|one| one.message.contains("counts over the whole file"));
         assert_eq!(refused, is_refused, "{features}{advice:?}");
     }

@@ -40,6 +40,12 @@ pub fn plural(count: u64, singular: &str) -> String {
     format!("{} {}", grouped(count), noun(count, singular))
 }
 
+/// Counts of several kinds, those of nothing left out: `18 files and 2 folders`.
+pub fn counted<'n>(counts: impl IntoIterator<Item = (usize, &'n str)>) -> String {
+    let some = counts.into_iter().filter(|(count, _)| *count > 0);
+    some.map(|(count, singular)| plural(count as u64, singular)).collect::<Vec<_>>().join(" and ")
+}
+
 /// At most `max` characters of a text, and a mark where more was. Not escaped.
 pub fn cut(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {

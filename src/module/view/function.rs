@@ -12,7 +12,7 @@ use serde::Serialize;
 use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator};
 
 use super::limits::MAX_SHARED;
-use super::{Classes, calls::Calls, crypto::Immediates, proposal::Uses};
+use super::{Classes, Library, calls::Calls, crypto::Immediates, fingerprint::Fingerprints, proposal::Uses};
 use crate::module::{
     Code, CodeOffset, FuncIndex, OPCODES, Opcode, ParseError, TableIndex,
     cfg::Cfg,
@@ -30,6 +30,10 @@ pub struct Function {
     /// Its name as the source has it, if a compiler of Rust or C++ mangled it, or Go's runtime keeps it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub demangled: Option<Box<str>>,
+    /// The function of a well-known library that its code is equal to, if it is: a name, and no proof of what
+    /// it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub library: Option<Library>,
     /// Offset of its body in the file.
     pub offset: CodeOffset,
     /// Size of its body in bytes.
@@ -118,6 +122,7 @@ impl Function {
             index,
             name: None,
             demangled: None,
+            library: None,
             offset,
             size,
             ty: Arc::default(),
@@ -203,6 +208,7 @@ pub(super) struct BodyReader<'v> {
     uses: &'v mut Uses,
     calls: &'v mut Calls,
     immediates: &'v mut Immediates,
+    fingerprints: &'v mut Fingerprints,
     numbers: Vec<u64>,
     /// Figures that functions share.
     shared: HashMap<Classes, Arc<Classes>>,
@@ -214,8 +220,10 @@ impl<'v> BodyReader<'v> {
         uses: &'v mut Uses,
         calls: &'v mut Calls,
         immediates: &'v mut Immediates,
+        fingerprints: &'v mut Fingerprints,
     ) -> Self {
-        Self { space, uses, calls, immediates, numbers: vec![0; OPCODES], shared: HashMap::new() }
+        let (numbers, shared) = (vec![0; OPCODES], HashMap::new());
+        Self { space, uses, calls, immediates, fingerprints, numbers, shared }
     }
 
     /// One copy of figures that many functions have: a module of 5 MB can have a million functions.
@@ -240,6 +248,7 @@ impl<'v> BodyReader<'v> {
             Ok(Ok(code)) => function.draw(&code),
             Ok(Err(error)) => function.error = Some(error.to_string().into()),
             Err(error) => {
+                self.fingerprints.broken();
                 let reason = format!("{} (byte {:#x})", error.message(), error.offset());
                 function.error = Some(reason.into());
             }
@@ -259,11 +268,15 @@ impl<'v> BodyReader<'v> {
     ) -> wasmparser::Result<Result<Code, ParseError>> {
         let body = FunctionBody::new(BinaryReader::new(bytes, offset));
         let mut locals = body.get_locals_reader()?;
+        let mut shape = self.fingerprints.begin(function.index, bytes, offset);
         for _ in 0..locals.get_count() {
-            function.locals = function.locals.saturating_add(locals.read()?.0.into());
+            let (count, ty) = locals.read()?;
+            function.locals = function.locals.saturating_add(count.into());
+            shape.locals(count, ty);
         }
         let (mut depth, mut run) = (0u32, 0u32);
-        decode_with(&body, self.space, |operator, at| {
+        let code = decode_with(&body, self.space, |operator, at| {
+            self.fingerprints.operator(&mut shape, operator, at);
             run = if matches!(operator, Operator::Nop) { run + 1 } else { 0 };
             function.nop_run = function.nop_run.max(run);
             match operator {
@@ -272,7 +285,9 @@ impl<'v> BodyReader<'v> {
                 operator => self.operator(operator, at, &mut depth),
             }
             function.depth = function.depth.max(depth);
-        })
+        })?;
+        self.fingerprints.end(shape);
+        Ok(code)
     }
 
     fn operator(&mut self, operator: &Operator<'_>, at: u64, depth: &mut u32) {

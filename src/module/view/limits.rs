@@ -78,3 +78,10 @@ pub(super) const GO_NAME: usize = 1024;
 
 /// Bytes of all entries and names there, of all tables together: many may share a name.
 pub(super) const GO_NAMES: usize = 32 << 20;
+
+/// Calls of a function whose callees its fingerprint can count in: those with more are told apart by their
+/// own code, and bodies full of calls cost no memory.
+pub(super) const CALLS_HASHED: usize = 32;
+
+/// Bytes of the table of libraries, unpacked.
+pub(super) const LIBRARIES_TEXT: usize = 4 << 20;

@@ -19,11 +19,13 @@ mod crypto;
 mod custom;
 mod encoding;
 mod file;
+mod fingerprint;
 mod function;
 mod go;
 mod ioc;
 mod items;
 mod kinds;
+mod libraries;
 mod limits;
 mod near;
 mod proposal;
@@ -46,6 +48,7 @@ use self::{
     calls::Calls,
     contents::{Contents, text_of},
     crypto::Immediates,
+    fingerprint::{Fingerprints, Space as Shapes},
     function::BodyReader,
     section::{Anomalies, Frame, Frames},
     text::{Source, Texts},
@@ -56,10 +59,12 @@ pub use self::{
     crypto::CryptoConstant,
     encoding::Encoding,
     file::{File, entropy},
+    fingerprint::Fingerprint,
     function::{Function, Loop},
     ioc::Ioc,
     items::{DataSegment, ElementSegment, ExportInfo, ExternKind, Global, ImportInfo, Memory, Table},
     kinds::{AnomalyKind, IocKind, PartRole, Seen},
+    libraries::Library,
     proposal::Proposal,
     section::{Anomaly, Section},
     symbols::{Symbols, SymbolsError},
@@ -159,7 +164,7 @@ impl View {
             contents.name_imports(&component.main.imports);
         }
         let (mut calls, mut immediates) = (Calls::default(), Immediates::new());
-        let functions = functions(readable, &mut contents, &mut calls, &mut immediates);
+        let (functions, _) = functions(readable, &mut contents, &mut calls, &mut immediates);
         let (crypto, crypto_cut) = immediates.with_data(&contents.data, &contents.data_bytes);
         let mut texts = texts(frames, &contents);
         let webcil = webcil::find(&contents);
@@ -288,19 +293,35 @@ fn functions(
     contents: &mut Contents<'_>,
     calls: &mut Calls,
     immediates: &mut Immediates,
-) -> Vec<Function> {
+) -> (Vec<Function>, Vec<Fingerprint>) {
     let (imported, functions) = (contents.imported_functions(), contents.functions());
     let begins = |import: &ImportInfo| import.kind == ExternKind::Function && begins_thread(&import.name);
     let space = Space { imported, functions, is_threaded: contents.imports.iter().any(begins) };
     let mut uses = std::mem::take(&mut contents.uses);
-    let mut reader = BodyReader::new(space, &mut uses, calls, immediates);
+    let mut fingerprints = Fingerprints::new(Shapes::of(contents));
+    let mut reader = BodyReader::new(space, &mut uses, calls, immediates, &mut fingerprints);
     let indices = (imported..).map(FuncIndex);
     let bodies = indices.zip(&contents.bodies);
     let mut functions: Vec<_> =
         bodies.map(|(func, &(body, offset))| reader.read(func, body, offset)).collect();
     contents.uses = uses;
     describe(&mut functions, bytes, contents);
-    functions
+    let fingerprints = fingerprints.finish();
+    for (function, fingerprint) in functions.iter_mut().zip(&fingerprints) {
+        function.library = libraries::find(fingerprint);
+    }
+    (functions, fingerprints)
+}
+
+/// The functions that a module defines, as far as they are of use without the rest, with their fingerprints:
+/// what the table of libraries is made from.
+pub fn fingerprints(wasm: &[u8]) -> Vec<(Function, Fingerprint)> {
+    let readable = wasm.get(..u32::MAX as usize).unwrap_or(wasm);
+    let frames = Frames::read(readable, 0, &mut Anomalies::default()).frames;
+    let mut contents = Contents::read(&frames, &mut Anomalies::default());
+    let (functions, fingerprints) =
+        functions(readable, &mut contents, &mut Calls::default(), &mut Immediates::new());
+    functions.into_iter().zip(fingerprints).collect()
 }
 
 /// Gives each function its name and its type in words.

@@ -32,6 +32,9 @@ pub(super) fn of(page: &Page<'_, '_>) -> Option<Markup> {
     Some(html! {
         p.dim {
             (plural(all as u64, "function")) " ran. Score is that of the static view: above 20 is suspicious."
+            @if !page.report.libraries.is_empty() {
+                " A library stands behind a function whose code is equal to one of it; anybody can copy code."
+            }
         }
         (parts::filter("functions-table", "Search functions"))
         (parts::scrolled("Functions that ran", &table))
@@ -43,6 +46,7 @@ fn row(page: &Page<'_, '_>, function: &FunctionMetrics) -> Markup {
     let func = function.index;
     let is_listed = page.heat.listings.iter().any(|listing| listing.func == func);
     let name = page.func_name(func);
+    let library = page.names.function(func).and_then(|function| function.library);
     let score = page.names.function(func).map_or(0, |function| u64::from(function.score));
     let own = function.classes.total;
     html! {
@@ -50,6 +54,7 @@ fn row(page: &Page<'_, '_>, function: &FunctionMetrics) -> Markup {
             th scope="row" {
                 span class={ "swatch " (heat::class(own, page.total())) } {} " "
                 @if is_listed { a href={ "#code" (func) } { code { (name) } } } @else { code { (name) } }
+                @if let Some(library) = library { " " (parts::chip("library", library.of)) }
             }
             (parts::number(u64::from(func.0)))
             (parts::share_cell(own, page.total()))

@@ -3,13 +3,13 @@
 use maud::{Markup, html};
 
 use super::{
-    super::text::{class, quoted},
+    super::text::{class, quoted, touched, unseen},
     limits,
     page::Page,
     parts,
 };
 use crate::{
-    report::Why,
+    report::{Why, libraries},
     sandbox::Status,
     text::{clip, grouped, percent, plural, share},
     verdict::{Class, Reason},
@@ -25,8 +25,8 @@ pub(super) fn of(page: &Page<'_, '_>) -> Markup {
                 @if let Some(family) = report.family { " " span.family { (family) } }
             }
             p.name { (clip(report.sample.name, limits::NAME)) }
-            p.first { (answer(page)) }
             (bar(page))
+            (glance(page))
             (facts(page))
             (limitations(page))
         }
@@ -42,10 +42,88 @@ fn colour(class: Class) -> &'static str {
     }
 }
 
+/// The questions that a reader comes with, each answered in a line or two.
+fn glance(page: &Page<'_, '_>) -> Markup {
+    html! {
+        dl.glance {
+            dt { "What is it?" } dd { (what(page)) }
+            dt { "Why?" } dd { (why(page)) }
+            dt { "What did it touch?" } dd { (listed(&touched(page.report), "no file, no connection, no output")) }
+            dt { "Where in the code?" } dd { (place(page)) }
+            dt { "What was not seen?" } dd { (not_seen(page)) }
+        }
+    }
+}
+
+fn what(page: &Page<'_, '_>) -> Markup {
+    let report = page.report;
+    let words = match report.verdict {
+        Class::Malicious => "Malicious",
+        Class::Suspicious => "Suspicious",
+        Class::PotentiallyUnwanted => "Potentially unwanted",
+        Class::Undecided => {
+            "Undecided: what was seen is no proof of harm, and not enough was seen to rule it out"
+        }
+        Class::Clean => "Nothing harmful was seen",
+    };
+    html! {
+        (words) @if let Some(family) = report.family { ", of the family " strong { (family) } }
+        ". Confidence " (report.confidence) " of 100."
+    }
+}
+
 /// The weightiest reason, in a sentence.
-fn answer(page: &Page<'_, '_>) -> Markup {
-    let first = page.report.reasons.first().map(|reason| Why::of(page.report, reason).sentence);
-    html! { @if let Some(sentence) = first { (clip(&sentence, limits::TEXT)) "." } }
+fn why(page: &Page<'_, '_>) -> Markup {
+    let reasons = page.report.reasons;
+    let first = reasons.first().map(|reason| Why::of(page.report, reason).sentence);
+    let more = reasons.len().saturating_sub(1) as u64;
+    html! {
+        @if let Some(sentence) = first { (clip(&sentence, limits::TEXT)) "." }
+        @if more > 0 { " " a href="#why" { "And " (plural(more, "more reason")) } }
+    }
+}
+
+fn listed(facts: &[(&str, String)], otherwise: &str) -> Markup {
+    html! {
+        @if facts.is_empty() { "Nothing that was seen: " (otherwise) "." }
+        @for (name, text) in facts { div { span.dim { (name) } " " (clip(text, limits::TEXT)) } }
+    }
+}
+
+/// Where the first reasons point, and where most of the run was spent.
+fn place(page: &Page<'_, '_>) -> Markup {
+    let reasons = page.report.reasons.iter().map(|reason| Why::of(page.report, reason));
+    let mut places = Vec::new();
+    for &place in reasons.flat_map(|why| why.places) {
+        if places.len() < 3 && !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    let hottest = page.heat.hottest(page.report).take(3).filter(|function| function.classes.total > 0);
+    let hottest: Vec<_> = hottest.collect();
+    html! {
+        @if !places.is_empty() {
+            div { span.dim { "the reasons point at" } @for place in places { " " (page.place(place)) } }
+        }
+        @if !hottest.is_empty() {
+            div {
+                span.dim { "it ran most in" }
+                @for function in &hottest {
+                    " " (page.func(function.index)) " " (percent(share(function.classes.total, page.total())))
+                }
+            }
+        } @else { "No instruction of it ran." }
+    }
+}
+
+fn not_seen(page: &Page<'_, '_>) -> Markup {
+    let facts = unseen(page.report);
+    html! {
+        (ran(page)) ". "
+        @if facts.is_empty() && page.total() > 0 { "Every function ran, and no answer was made up." }
+        @for (name, text) in &facts { div { span.dim { (name) } " " (clip(text, limits::TEXT)) } }
+        @if !page.report.limitations.is_empty() || !facts.is_empty() { a href="#unseen" { "More of that" } }
+    }
 }
 
 /// The score as a bar: a piece for each reason, as wide as its points.
@@ -90,14 +168,20 @@ fn facts(page: &Page<'_, '_>) -> Markup {
     html! {
         dl.facts {
             dt { "SHA-256" } dd { (parts::copied(sample.sha256)) }
-            dt { "SHA-1" } dd { (parts::copied(sample.sha1)) }
-            dt { "MD5" } dd { (parts::copied(sample.md5)) }
-            dt { "Imphash" } dd { (parts::copied(sample.imphash)) }
-            @if let Some(tlsh) = sample.tlsh { dt { "TLSH" } dd { (parts::copied(tlsh)) } }
             dt { "Size" } dd { (plural(sample.size, "byte")) ", entropy " (format!("{:.2}", sample.entropy)) }
-            dt { "Confidence" } dd { (report.confidence) " of 100" }
-            dt { "Ran" } dd { (ran(page)) }
+            @if let Some(libraries) = libraries::words(&report.libraries, report.instructions) {
+                dt { "Libraries" } dd { (libraries) }
+            }
             dt { "Run again" } dd { (parts::copied(&command(page))) }
+        }
+        details.hashes {
+            summary { "Other hashes" }
+            dl.facts {
+                dt { "SHA-1" } dd { (parts::copied(sample.sha1)) }
+                dt { "MD5" } dd { (parts::copied(sample.md5)) }
+                dt { "Imphash" } dd { (parts::copied(sample.imphash)) }
+                @if let Some(tlsh) = sample.tlsh { dt { "TLSH" } dd { (parts::copied(tlsh)) } }
+            }
         }
     }
 }

@@ -62,3 +62,18 @@ pub(super) const AROUND: usize = 14;
 
 /// States in the matrix of transitions: as many columns as a window has room for.
 pub(super) const STATES: usize = 14;
+
+/// Instructions of a run whose course is drawn: one more replay of some seconds.
+pub(super) const COURSE: u64 = 2_000_000_000;
+
+/// Instructions of a run whose memory is drawn: computing its values again takes a second.
+pub(super) const MEMORY_MAP: u64 = 30_000_000;
+
+/// Columns of the course of a run: as many as are told apart.
+pub(super) const COLUMNS: u64 = 150;
+
+/// Rows of the map of memory: half a screen.
+pub(super) const PAGES: usize = 36;
+
+/// Lanes of calls in the course of a run.
+pub(super) const LANES: usize = 12;

@@ -16,6 +16,7 @@ mod attack;
 mod bytes;
 mod cfg;
 mod code;
+mod course;
 mod flame;
 mod flows;
 mod functions;
@@ -32,6 +33,7 @@ mod touched;
 mod treemap;
 mod unseen;
 mod why;
+mod work;
 
 use std::io::{self, Write};
 
@@ -47,8 +49,9 @@ use page::Page;
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// Writes the page of a report. `run` is the run that the report is of, if there was one: counts of blocks
-/// and call stacks are taken from its trace, in two more replays.
+/// Writes the page of a report. `run` is the run that the report is of, if there was one: counts of blocks,
+/// call stacks and its course are taken from its trace, in three more replays, and what memory it touched
+/// from its values if it is short.
 ///
 /// # Errors
 ///
@@ -125,6 +128,7 @@ const PARTS: &[Part] = &[
     Part { id: "why", title: "Why", of: why::of },
     Part { id: "attack", title: "Techniques", of: attack::of },
     Part { id: "timeline", title: "Time line", of: timeline::of },
+    Part { id: "course", title: "Course of the run", of: course::of },
     Part { id: "files", title: "Files", of: touched::files },
     Part { id: "flows", title: "Bait and flows", of: flows::of },
     Part { id: "connections", title: "Connections", of: touched::connections },

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use super::{super::text::Asked, heat::Heat, limits};
+use super::{super::text::Asked, heat::Heat, limits, work::Work};
 use crate::{
     module::{FuncIndex, Place},
     report::{Names, Report, location},
@@ -19,6 +19,8 @@ pub(super) struct Page<'r, 'a> {
     pub(super) names: Names<'a>,
     pub(super) asked: Asked<'r>,
     pub(super) heat: Heat,
+    /// What ran when.
+    pub(super) work: Option<Work>,
     /// Functions that have a row.
     rows: BTreeSet<FuncIndex>,
 }
@@ -27,7 +29,8 @@ impl<'r, 'a> Page<'r, 'a> {
     pub(super) fn of(report: &'r Report<'a>, run: Option<&'r Run>, asked: Asked<'r>) -> Self {
         let heat = Heat::of(report, run);
         let rows = heat.hottest(report).take(limits::FUNCTIONS).map(|function| function.index).collect();
-        Self { report, run, names: Names::of(report.view), asked, heat, rows }
+        let work = run.and_then(|run| Work::of(report, run));
+        Self { report, run, names: Names::of(report.view), asked, heat, work, rows }
     }
 
     /// The instructions of the run.

@@ -1,5 +1,6 @@
 use crate::{
     analysis::Analysis,
+    module::view::Library,
     report::{Report, Subject, text::Asked},
     rules,
     sandbox::RunOptions,
@@ -20,8 +21,11 @@ const HOSTILE: &str = r#"(module
 
 fn page(text: &str, name: &str) -> String {
     let options = RunOptions::default();
-    let analysis = Analysis::of(text.as_bytes(), &options, &rules::Set::builtin());
-    let report = Report::of(&Subject { name, analysis: &analysis, options: &options, max_log: 1000 });
+    page_of(&Analysis::of(text.as_bytes(), &options, &rules::Set::builtin()), &options, name)
+}
+
+fn page_of(analysis: &Analysis, options: &RunOptions, name: &str) -> String {
+    let report = Report::of(&Subject { name, analysis, options, max_log: 1000 });
     let asked = Asked { command: "run", file: name, options: "" };
     let mut page = Vec::new();
     super::write(&report, analysis.run.as_ref(), asked, &mut page).unwrap();
@@ -49,6 +53,7 @@ fn a_page_says_what_is_asked_first() {
     for id in [
         "why",
         "timeline",
+        "course",
         "output",
         "map",
         "flame",
@@ -76,4 +81,25 @@ fn a_file_that_is_no_module_has_a_page() {
     let page = page("(module (func (drop)))", "broken.wat");
     assert!(page.contains("it is no valid module"));
     assert!(!page.contains("<section id=\"flame\""));
+}
+
+#[test]
+fn functions_of_libraries_stand_apart() {
+    let options = RunOptions::default();
+    let text = r#"(module (func $f (local i32) (local.set 0 (i32.const 5)) (loop (br_if 0
+        (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))) (func (export "_start") (call 0)))"#;
+    let wasm = wat::parse_str(text.replace("$f", "")).unwrap();
+    let mut analysis = Analysis::of(&wasm, &options, &rules::Set::builtin());
+    assert!(!page_of(&analysis, &options, "x").contains("by fingerprint"));
+    let library = Library { of: "C library", name: "memcpy" };
+    analysis.view.functions[0].library = Some(library);
+    let page = page_of(&analysis, &options, "x");
+    for part in ["memcpy by fingerprint", "chip library\">C library<", "h9 library", "its own or unknown"] {
+        assert!(page.contains(part), "{part}");
+    }
+    let subject = Subject { name: "x", analysis: &analysis, options: &options, max_log: 0 };
+    let report = serde_json::to_value(Report::of(&subject)).unwrap();
+    assert_eq!(report["libraries"][0]["functions_run"], 1);
+    assert_eq!(report["view"]["functions"][0]["library"]["name"], "memcpy");
+    assert_eq!(report["view"]["functions"][0]["name"], serde_json::Value::Null);
 }

@@ -46,7 +46,9 @@ pub(super) fn of(page: &Page<'_, '_>) -> Option<Markup> {
                 (part(coverage.blocks_run, coverage.blocks, "block")) ", "
                 (part(coverage.instructions_run, coverage.instructions, "instruction")) "."
             }
-            p.dim { "A cell is a function: its area goes by the bytes of its code, its colour by its share of the run." }
+            p.dim { "A cell is a function: its area goes by the bytes of its code, its colour by its share of the run."
+                @if !page.report.libraries.is_empty() { " Functions of known libraries are faint." }
+            }
             (scale())
             svg.map viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="group"
                 aria-label="Functions by size, coloured by how much of the run was spent in them" {
@@ -170,8 +172,11 @@ fn cell(page: &Page<'_, '_>, item: &Item, area: Area) -> Markup {
         plural(item.bytes, "byte"),
         percent(share(item.executed, page.total()))
     );
+    let of_library = item.func.and_then(|func| page.names.function(func)?.library);
+    let is_library = of_library.is_some();
+    let tip = of_library.map_or(tip.clone(), |library| format!("{tip}; {}", library.of));
     let drawn = html! {
-        rect class=(heat::class(item.executed, page.total()))
+        rect class={ (heat::class(item.executed, page.total())) @if is_library { " library" } }
             x=(format!("{:.1}", area.x)) y=(format!("{:.1}", area.y))
             width=(format!("{:.1}", area.width)) height=(format!("{:.1}", area.height)) {
             title { (tip) }

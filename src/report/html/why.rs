@@ -33,7 +33,7 @@ fn card(page: &Page<'_, '_>, why: &Why<'_>) -> Markup {
         h3 { (clip(&why.sentence, limits::TEXT)) }
         p.chips {
             @if let Some(level) = why.severity { (level_chip(level)) " " }
-            (side(why.reason.dynamic))
+            @if title == "run" { (chip("mark", "about the run")) } @else { (side(why.reason.dynamic)) }
             @if let Some(rule) = why.rule { (marks(rule)) }
             @if title != "run" { " " span.dim { (clip(title, limits::NAME)) } }
         }
@@ -77,7 +77,7 @@ fn places(page: &Page<'_, '_>, places: &[Place], count: u64) -> Markup {
     html! {
         @if shown > 0 {
             details.places open[shown <= 3] {
-                summary { (plural(count, "place")) }
+                summary { (plural(count.max(shown as u64), "place")) }
                 ul { @for &place in places.iter().take(shown) { li { (page.place(place)) } } }
                 @if more > 0 { p.dim { "and " (plural(more, "more place")) } }
             }

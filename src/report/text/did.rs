@@ -11,7 +11,7 @@ use super::{Printer, Verbosity};
 use crate::{
     module::view::Ioc,
     report::Report,
-    sandbox::ChangeKind,
+    sandbox::{ChangeKind, FileChange},
     text::{clip, cut_counted, grouped, percent, plural, share, some},
 };
 
@@ -41,6 +41,16 @@ pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()
 
 type Fact = (&'static str, String);
 
+/// What it touched: files, bait, connections, and what it gave out.
+pub(crate) fn touched(report: &Report<'_>) -> Vec<Fact> {
+    let mut facts = files(report);
+    facts.extend(bait(report));
+    facts.extend(connections(report));
+    facts.extend(output(report));
+    facts.extend(made(report));
+    facts
+}
+
 /// What it did to files, what harms most first.
 fn files(report: &Report<'_>) -> Vec<Fact> {
     let of = |kind: ChangeKind| {
@@ -49,7 +59,7 @@ fn files(report: &Report<'_>) -> Vec<Fact> {
             Some(to) => format!("{} to {to}", file.path),
             None => file.path.clone(),
         });
-        let text = format!("{}: {}", plural(changes.len() as u64, "file"), some(names, SHOWN_ITEMS));
+        let text = format!("{}: {}", FileChange::count(changes.iter().copied()), some(names, SHOWN_ITEMS));
         (!changes.is_empty()).then_some((kind.as_str(), text))
     };
     let order = [ChangeKind::Deleted, ChangeKind::Renamed, ChangeKind::Changed, ChangeKind::Created];

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::{
     module::view::{Component, PartRole, Validity},
-    report::diff,
+    report::{diff, libraries},
     sandbox::{EntryEnd, Status},
     verdict::Class,
 };
@@ -94,6 +94,10 @@ fn sample<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     }
     printer.fact("size", &size)?;
     printer.fact("producers", &format!("{producers}; proposals {proposals}"))?;
+    let libraries = libraries::words(&printer.report.libraries, printer.report.instructions);
+    if let Some(words) = libraries.filter(|_| printer.options.level >= Verbosity::Verbose) {
+        printer.fact("libraries", &clip(&words, MAX_LINE))?;
+    }
     if let Some(component) = &view.component {
         printer.fact("component", &clip(&parts(component), MAX_LINE))?;
     }

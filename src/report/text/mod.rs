@@ -19,8 +19,9 @@ use anstyle::{AnsiColor, Style};
 
 use crate::verdict::Class;
 
+pub(crate) use self::{did::touched, unseen::unseen};
 use super::{Names, Report};
-use crate::text::{clip, grouped};
+use crate::text::{clip, grouped, line};
 
 /// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -203,11 +204,29 @@ fn next<W: Write>(printer: &mut Printer<'_, '_, W>, asked: Asked<'_>) -> io::Res
     Ok(())
 }
 
-/// A word for a shell.
+/// A word for a shell, whatever a file is called: one that it reads as this name and nothing else, and with
+/// no character in it that a terminal obeys.
 pub fn quoted(name: &str) -> String {
-    let name = clip(name, 200);
-    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./+:@%=".contains(&byte));
-    if is_plain { name } else { format!("'{}'", name.replace('\'', "'\\''")) }
+    // Behind a command, a name with a dash in front would be an option.
+    let name = if name.starts_with('-') { format!("./{name}") } else { name.to_owned() };
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./+:@%=,".contains(&byte);
+    if !name.is_empty() && name.bytes().all(is_plain) {
+        return name;
+    }
+    if line(&name) == name {
+        return format!("'{}'", name.replace('\'', "'\\''"));
+    }
+    // As bash, zsh and ksh read it, and the standard of 2024.
+    let mut word = String::from("$'");
+    for letter in name.chars() {
+        let text = letter.to_string();
+        match letter {
+            '\'' | '\\' => word.extend(['\\', letter]),
+            _ if line(&text) == text => word.push(letter),
+            _ => word.extend(text.bytes().map(|byte| format!("\\{byte:03o}"))),
+        }
+    }
+    word + "'"
 }
 
 /// `12/40 (30 %)`.
@@ -224,8 +243,23 @@ mod tests {
 
     #[test]
     fn a_file_name_is_one_word_of_a_shell() {
-        for (name, expected) in [("a/b.wasm", "a/b.wasm"), ("a b", "'a b'"), ("a'; rm", "'a'\\''; rm'")] {
+        for (name, expected) in [
+            ("a/b.wasm", "a/b.wasm"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("a'; rm", "'a'\\''; rm'"),
+            ("$(id)", "'$(id)'"),
+            ("~/x", "'~/x'"),
+            ("-v", "./-v"),
+            ("ü", "'ü'"),
+            ("a\nb", "$'a\\012b'"),
+            ("\u{1b}[31m'\\", "$'\\033[31m\\'\\\\'"),
+            ("\u{202e}x", "$'\\342\\200\\256x'"),
+        ] {
             assert_eq!(quoted(name), expected);
+            assert_eq!(line(&quoted(name)), quoted(name), "nothing that a terminal obeys");
         }
+        let long = "x".repeat(1000);
+        assert_eq!(quoted(&long), long, "cut, it would be another file");
     }
 }

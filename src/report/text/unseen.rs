@@ -14,8 +14,7 @@ use crate::{
 pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     printer.heading("What was not seen")?;
     let report = printer.report;
-    let facts = [code(report), entries(report), answers(report), log(report)];
-    let facts: Vec<_> = facts.into_iter().flatten().collect();
+    let facts = unseen(report);
     if facts.is_empty() {
         let said = match report.instructions {
             0 => "everything: not one instruction of it ran",
@@ -30,6 +29,11 @@ pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()
 }
 
 type Fact = (&'static str, String);
+
+/// What did not run, was made up, or is not in the log.
+pub(crate) fn unseen(report: &Report<'_>) -> Vec<Fact> {
+    [code(report), entries(report), answers(report), log(report)].into_iter().flatten().collect()
+}
 
 fn code(report: &Report<'_>) -> Option<Fact> {
     let coverage = &report.dynamic.coverage;

@@ -1,7 +1,8 @@
 //! Rule files laid out in one way: `spoor rules fmt`.
 //!
 //! Two columns for each level, one space after `:` and `,`, at most one empty line in a row. Comments, the
-//! order of keys and how a text is written (plain, quoted, in lines of its own) stay as they are. What was
+//! order of keys, how a text is written (plain, quoted, in lines of its own) and how lines end stay as they
+//! are. What was
 //! laid out is read again: if it said something else, or a comment were lost, the file is refused.
 //!
 //! Not here: whether a rule makes sense (`parse`, `lint`).
@@ -17,12 +18,24 @@ use super::{
 };
 use page::Page;
 
-/// The rule file `text`, laid out. `name` is what errors call it.
+/// The rule file `text`, laid out. `name` is what errors call it. Its lines end as its first line does, and a
+/// mark of byte order stays.
 ///
 /// # Errors
 ///
 /// When it is not the YAML of one rule, or would not say the same.
 pub fn format(name: &str, text: &str) -> Result<String, Box<Problem>> {
+    let (mark, rest) = text.strip_prefix(MARK).map_or(("", text), |rest| (MARK, rest));
+    let is_crlf = rest.split_once('\n').is_some_and(|(first, _)| first.ends_with('\r'));
+    let laid_out = lay_out(name, &rest.replace("\r\n", "\n"))?;
+    Ok(mark.to_owned() + &if is_crlf { laid_out.replace('\n', "\r\n") } else { laid_out })
+}
+
+/// A mark of byte order: some editors begin a file with one.
+const MARK: &str = "\u{feff}";
+
+/// A text whose lines end with a line feed alone.
+fn lay_out(name: &str, text: &str) -> Result<String, Box<Problem>> {
     let source = Source::new(name, text);
     let before = yaml::parse(&source)?;
     let page = Page::new(text);

@@ -151,7 +151,8 @@ fn brackets_over_several_lines_are_joined_where_they_fit() {
 
 #[test]
 fn other_line_ends_and_marks_are_taken() {
-    assert_eq!(laid_out("---\r\na:\r\n    b: |\r\n        c\r\n        d\r\n"), "a:\n  b: |\n    c\n    d\n");
+    let text = "---\r\na:\r\n    b: |\r\n        c\r\n        d\r\n";
+    assert_eq!(laid_out(text), "a:\r\n  b: |\r\n    c\r\n    d\r\n");
     assert_eq!(laid_out("- - a\n  - b\n-\n  - c\n"), "- - a\n  - b\n- - c\n");
     assert_eq!(laid_out("a:    \n  b:   c   "), "a:\n  b: c\n");
 }
@@ -193,4 +194,22 @@ fn a_file_is_never_changed_in_what_it_says() {
         done += 1;
     }
     assert!(done > 150, "{done}");
+}
+
+#[test]
+fn the_ends_of_lines_and_the_mark_of_byte_order_stay() {
+    let plain = "a:\n  # why\n  - b\n";
+    let loose = "a:\n    # why\n    - b\n";
+    for (text, expected) in [
+        (loose.replace('\n', "\r\n"), plain.replace('\n', "\r\n")),
+        (format!("\u{feff}{loose}"), format!("\u{feff}{plain}")),
+        (
+            format!("\u{feff}{}", plain.replace('\n', "\r\n")),
+            format!("\u{feff}{}", plain.replace('\n', "\r\n")),
+        ),
+        // As the first line ends, all do.
+        ("a:\r\n  # why\n  - b\r\n".to_owned(), plain.replace('\n', "\r\n")),
+    ] {
+        assert_eq!(laid_out(&text), expected, "{text:?}");
+    }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::text::vocabulary;
+use crate::text::{counted, vocabulary};
 
 vocabulary! {
     /// What became of a file.
@@ -77,6 +77,20 @@ impl FileChange {
             (true, Some(_)) => ChangedKind::Hardlink,
             (false, _) => ChangedKind::File,
         }
+    }
+
+    /// How many files, folders and links there are among changes, in words.
+    pub fn count<'c>(changes: impl IntoIterator<Item = &'c Self>) -> String {
+        let mut counts = [(0, "file"), (0, "folder"), (0, "link")];
+        for change in changes {
+            let at = match change.kind() {
+                ChangedKind::File => 0,
+                ChangedKind::Directory => 1,
+                ChangedKind::Symlink | ChangedKind::Hardlink => 2,
+            };
+            counts[at].0 += 1;
+        }
+        counted(counts)
     }
 
     /// Where a link that was made leads: the text of a symbolic one, the first name of a file.

@@ -237,7 +237,7 @@ fn files(facts: &Weighed<'_>, run: &Run, findings: &mut Vec<Finding>) {
         let old = found.iter().filter(|file| file.size_before.is_some()).count();
         let many = change == ChangeKind::Deleted && old >= limits.files_deleted;
         let shown = text::some(found.iter().map(|file| text::quoted(&file.path)), 5);
-        let text = format!("{} {change}: {shown}", text::plural(found.len() as u64, "file"));
+        let text = format!("{} {change}: {shown}", FileChange::count(found.iter().copied()));
         // A few files deleted are somebody's temporary files.
         let name = if change == ChangeKind::Deleted && !many { FindingName::FilesDeletedFew } else { name };
         if !found.is_empty() {

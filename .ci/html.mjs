@@ -50,6 +50,16 @@ async function use(page, faults) {
     const index = await rows.evaluateAll((rows) => rows.map((row) => Number(row.children[1].dataset.value)));
     expect(faults, "sort", index.every((value, at) => at === 0 || index[at - 1] >= value));
   }
+  if (await exists(page, "[data-more=samples-table]")) {
+    await page.click("#samples-table thead th:nth-child(6) button");
+    const times = await page.locator("#samples-table tbody tr, [data-more] tbody tr")
+      .evaluateAll((rows) => rows.map((row) => Number(row.children[5].dataset.value)));
+    expect(faults, "sort reaches folded rows", times.every((value, at) => at === 0 || times[at - 1] >= value));
+    const last = await page.locator("[data-more] tbody tr").last().locator("th").textContent();
+    await page.fill("input[data-filter=samples-table]", last);
+    expect(faults, "search opens folded rows", await page.locator("[data-more] tbody tr").last().isVisible());
+    await page.fill("input[data-filter=samples-table]", "");
+  }
   if (await exists(page, ".flame .frame")) {
     const frame = page.locator(".flame .frame").last();
     await frame.dispatchEvent("click");

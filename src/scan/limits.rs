@@ -133,6 +133,10 @@ pub(super) const REPORT_CALLS: usize = 10_000;
 #[cfg(feature = "cli")]
 pub(super) const OVERVIEW_ROWS: usize = 10_000;
 
+/// Of these, those that are not folded: as many as a browser lays out at once.
+#[cfg(feature = "cli")]
+pub(super) const OVERVIEW_OPEN: usize = 1000;
+
 /// Characters of a name or a reason there: a line or two.
 #[cfg(feature = "cli")]
 pub(super) const OVERVIEW_TEXT: usize = 200;

@@ -16,7 +16,7 @@ use maud::{Markup, html};
 
 use super::{
     cluster::{ClusterKind, Clusters},
-    limits::{OVERVIEW_LIST, OVERVIEW_ROWS, OVERVIEW_TEXT},
+    limits::{OVERVIEW_LIST, OVERVIEW_OPEN, OVERVIEW_ROWS, OVERVIEW_TEXT},
     rows::SampleRow,
     summary::Summary,
 };
@@ -181,6 +181,8 @@ fn counted<'a>(title: &str, counts: impl Iterator<Item = (&'a str, u64)>) -> Mar
 
 fn samples(worst: &Worst) -> Markup {
     let more = worst.left_out;
+    // What is folded is neither styled nor laid out until it is asked for.
+    let (first, rest) = worst.rows.split_at(worst.rows.len().min(OVERVIEW_OPEN));
     html! {
         p.dim { "The worst first. " code { "spoor run FILE --html -o report.html" } " makes the page of one." }
         p.js-only.filter {
@@ -188,18 +190,30 @@ fn samples(worst: &Worst) -> Markup {
             " " output data-count="samples-table" {}
         }
         div.scroll tabindex="0" role="region" aria-label="Samples" {
-            table.sortable #samples-table {
-                caption.hidden { "Samples" }
-                thead {
-                    tr {
-                        th scope="col" { "Verdict" } th.num scope="col" { "Score" } th scope="col" { "Family" }
-                        th scope="col" { "Place" } th scope="col" { "Why" } th.num scope="col" { "Milliseconds" }
-                    }
+            table.sortable #samples-table { (rows("Samples", first)) }
+        }
+        @if !rest.is_empty() {
+            details data-more="samples-table" {
+                summary { (plural(rest.len() as u64, "further sample")) " in this order" }
+                div.scroll tabindex="0" role="region" aria-label="Further samples" {
+                    table { (rows("Further samples", rest)) }
                 }
-                tbody { @for row in &worst.rows { (sample(row)) } }
             }
         }
         @if more > 0 { p.dim { "and " (plural(more, "more sample")) " in samples.jsonl" } }
+    }
+}
+
+fn rows(caption: &str, rows: &[SampleRow]) -> Markup {
+    html! {
+        caption.hidden { (caption) }
+        thead {
+            tr {
+                th scope="col" { "Verdict" } th.num scope="col" { "Score" } th scope="col" { "Family" }
+                th scope="col" { "Place" } th scope="col" { "Why" } th.num scope="col" { "Milliseconds" }
+            }
+        }
+        tbody { @for row in rows { (sample(row)) } }
     }
 }
 
@@ -316,6 +330,7 @@ mod tests {
         let page = in_order;
         assert!(page.len() < 6_000_000, "{} bytes", page.len());
         assert_eq!(page.matches("<tr class=\"good\"><td").count() + 2, OVERVIEW_ROWS + 1);
+        assert!(page.contains("9,000 further samples"));
         // The places of groups are known, though no row of the page has them.
         assert_eq!(page.matches("a/24998.wasm").count(), 2);
         assert_eq!(page.matches("a/24999.wasm").count(), 1);

@@ -112,6 +112,12 @@ mod tests {
     }
 
     #[test]
+    fn kinds_without_any_are_left_out() {
+        assert_eq!(counted([(18, "file"), (2, "folder"), (0, "link")]), "18 files and 2 folders");
+        assert_eq!(counted([(0, "file"), (1, "folder")]), "1 folder");
+    }
+
+    #[test]
     fn one_is_singular() {
         for (count, noun, expected) in [
             (1, "function", "1 function"),

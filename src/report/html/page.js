@@ -43,12 +43,14 @@
     row.hidden = Boolean(row.dataset.search || row.dataset.off);
   };
   for (const input of all("input[data-filter]")) {
-    const rows = all("#" + input.dataset.filter + " tbody tr");
+    const folded = document.querySelector(`[data-more="${input.dataset.filter}"]`);
+    const rows = [...all("#" + input.dataset.filter + " tbody tr"), ...(folded ? all("tbody tr", folded) : [])];
     const texts = rows.map((row) => row.textContent.toLowerCase());
     const count = document.querySelector(`[data-count="${input.dataset.filter}"]`);
     input.addEventListener("input", () => {
       const wanted = input.value.toLowerCase();
       rows.forEach((row, at) => hiddenBy(row, "search", !texts[at].includes(wanted)));
+      if (folded && wanted) folded.open = true;
       count.textContent = wanted ? rows.filter((row) => !row.hidden).length + " of " + rows.length : "";
     });
   }
@@ -72,8 +74,12 @@
           const [x, y] = [key(a, column), key(b, column)];
           return typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y));
         };
-        const rows = all("tbody tr", table).sort((a, b) => (down ? -compare(a, b) : compare(a, b)));
-        table.tBodies[0].append(...rows);
+        // What is folded is of the same table: its first rows are those that show.
+        const bodies = [table, ...all(`[data-more="${table.id}"] table`)].map((part) => part.tBodies[0]);
+        const sizes = bodies.map((body) => body.rows.length);
+        const rows = bodies.flatMap((body) => [...body.rows]);
+        rows.sort((a, b) => (down ? -compare(a, b) : compare(a, b)));
+        bodies.forEach((body, at) => body.append(...rows.splice(0, sizes[at])));
       });
     });
   }

@@ -146,3 +146,37 @@ fn hostile_components_end() {
         }
     }
 }
+
+/// A program that takes a call only when the host has given back what the one before returned, as those of
+/// JavaScript do.
+#[test]
+fn results_are_given_back_before_the_next_call() {
+    let text = r#"(component
+      (core module $program
+        (memory (export "memory") 1)
+        (global $lent (mut i32) (i32.const 0)) (global $calls (mut i32) (i32.const 0))
+        (data (i32.const 16) "\20\00\00\00\02\00\00\00") (data (i32.const 32) "hi")
+        (func (export "greet") (param i32) (result i32)
+          (if (global.get $lent) (then unreachable))
+          (global.set $lent (i32.const 1))
+          (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+          (i32.const 16))
+        (func (export "cabi_post_greet") (param i32)
+          (if (i32.ne (local.get 0) (i32.const 16)) (then unreachable))
+          (global.set $lent (i32.const 0)))
+        (func (export "calls") (param i32) (result i32) (global.get $calls)))
+      (core instance $program (instantiate $program))
+      (func $greet (param "x" s32) (result string)
+        (canon lift (core func $program "greet") (memory (core memory $program "memory"))
+          (post-return (core func $program "cabi_post_greet"))))
+      (func $calls (param "x" s32) (result s32) (canon lift (core func $program "calls")))
+      (export "greet" (func $greet))
+      (export "calls" (func $calls)))"#;
+    let wasm = wat::parse_str(text).unwrap();
+    let run = wasmspoor::sandbox::run(&wasm, &RunOptions::default()).unwrap();
+    let ends = |name: &str| run.entries.iter().filter(|entry| entry.name == name).count();
+    assert!(ends("greet") > 0 && ends("greet") == ends("cabi_post_greet"), "{:?}", run.entries);
+    let has_returned =
+        |entry: &wasmspoor::sandbox::Entry| entry.end == wasmspoor::sandbox::EntryEnd::Returned;
+    assert!(run.entries.iter().all(has_returned), "{:?}", run.entries);
+}

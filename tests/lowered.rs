@@ -143,3 +143,63 @@ fn nothing_that_is_not_used_hides_ransomware() {
     assert!(text.contains(memory));
     assert_eq!(judged(&text.replace(memory, r#"(memory (export "memory") 2 2 shared)"#)), control, "shared");
 }
+
+/// What compilers for languages with garbage collection write: types, constants and functions of each kind.
+/// Where they are only there, the module runs; where it gets to one, it stops there.
+#[test]
+fn each_operator_of_garbage_collection_matters_only_where_it_is_reached() {
+    let types = r#"(type $f (func (result i32)))
+        (rec (type $base (sub (struct (field $x (mut i32)))))
+             (type $more (sub $base (struct (field $x (mut i32)) (field (ref null $base))))))
+        (type $bytes (array (mut i8)))
+        (global $none (mut (ref null $base)) (ref.null $base))
+        (global $one (ref $base) (struct.new $base (i32.const 1)))
+        (global $small (ref i31) (ref.i31 (i32.const 5)))
+        (func $seven (type $f) (i32.const 7))
+        (elem declare func $seven)
+        (memory (export "memory") 1)"#;
+    for (mnemonic, code) in [
+        ("struct.new", "(drop (struct.new $base (i32.const 1)))"),
+        ("struct.new_default", "(drop (struct.new_default $more))"),
+        ("struct.get", "(drop (struct.get $base $x (global.get $none)))"),
+        ("struct.set", "(struct.set $base $x (global.get $none) (i32.const 2))"),
+        ("array.new", "(drop (array.new $bytes (i32.const 0) (i32.const 8)))"),
+        ("array.new_fixed", "(drop (array.new_fixed $bytes 1 (i32.const 0)))"),
+        ("array.len", "(drop (array.len (ref.null array)))"),
+        ("ref.i31", "(drop (ref.i31 (i32.const 3)))"),
+        ("i31.get_s", "(drop (i31.get_s (global.get $small)))"),
+        ("ref.eq", "(drop (ref.eq (global.get $none) (global.get $one)))"),
+        ("ref.test", "(drop (ref.test (ref $more) (global.get $none)))"),
+        ("ref.cast", "(drop (ref.cast (ref null $more) (global.get $none)))"),
+        ("ref.as_non_null", "(drop (ref.as_non_null (global.get $none)))"),
+        ("br_on_null", "(block (drop (br_on_null 0 (global.get $none))))"),
+        ("br_on_cast", "(drop (block (result anyref) (br_on_cast 0 anyref (ref $more) (global.get $none))))"),
+        ("call_ref", "(drop (call_ref $f (ref.func $seven)))"),
+        ("return_call_ref", "(drop (call $tail))"),
+        ("any.convert_extern", "(drop (any.convert_extern (ref.null extern)))"),
+    ] {
+        let text = format!(
+            r#"(module {types}
+            (func $tail (type $f) (return_call_ref $f (ref.func $seven)))
+            (func $uses {code})
+            (func (export "main") (param i32) (result i32)
+                (i32.store (i32.const 8) (i32.const 9))
+                (if (local.get 0) (then (call $uses)))
+                (i32.const 7)))"#
+        );
+        let (outcome, trace) = run(&text, "main", &[Value::I32(0)]);
+        assert_eq!(outcome, Outcome::Returned(vec![Value::I32(7)]), "{mnemonic}");
+        assert_eq!(checked(&trace), 3 + 2 + 1, "{mnemonic}");
+        let mut session = load(text.as_bytes());
+        let Outcome::Trapped { code: Trap::Unsupported, site: Some(site) } =
+            session.invoke("main", &[Value::I32(1)]).unwrap()
+        else {
+            panic!("{mnemonic}")
+        };
+        let code = session.module().code(site.function).unwrap();
+        let op = code.ops().iter().find(|op| op.offset == site.offset).unwrap();
+        assert_eq!(op.opcode.mnemonic(), mnemonic);
+        assert_eq!(session.read_memory("memory", 8, 1).unwrap(), [9], "{mnemonic}");
+        checked(&session.finish());
+    }
+}

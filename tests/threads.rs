@@ -565,3 +565,109 @@ fn host_functions_start_and_are_no_threads() {
         "{results:?}"
     );
 }
+
+/// One that the engine would take as it is, with a start function that changes a global: each thread finds
+/// globals as they were before that.
+#[test]
+fn a_module_without_atomics_begins_threads_before_its_start_function() {
+    let text = r#"(module (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1)
+        (global $own (mut i32) (i32.const 5))
+        (func $begin (global.set $own (i32.const 9)))
+        (start $begin)
+        (func (export "wasi_thread_start") (param i32 i32)
+            (i32.store (i32.const 64) (i32.add (i32.const 100) (global.get $own))))
+        (func (export "_start")
+            (drop (call $spawn (i32.const 0)))
+            (loop $spin (br_if $spin (i32.eqz (i32.load (i32.const 64)))))
+            (call $exit (i32.add (i32.mul (global.get $own) (i32.const 1000)) (i32.load (i32.const 64))))))"#;
+    let wasm = wat::parse_str(text).unwrap();
+    for seed in 1..5 {
+        let run = run_with(&wasm, seed);
+        assert_eq!(run.exit_code, Some(9105), "{:?}", run.entries);
+    }
+}
+
+/// What each of two threads spins with, none of it atomic: a load, a call, a loop that holds the loop.
+#[test]
+fn a_thread_that_spins_on_plain_loads_gives_way() {
+    let spins = [
+        "(loop $spin (br_if $spin (i32.ne (i32.load (i32.const 64)) (local.get 0))))",
+        "(loop $spin (br_if $spin (i32.eqz (call $is (local.get 0)))))",
+        "(local.set 1 (i32.const 32))
+         (loop $spin
+            (local.set 2 (i32.const 7))
+            (loop $back (br_if $back (local.tee 2 (i32.sub (local.get 2) (i32.const 1)))))
+            (br_if $spin (i32.ne (i32.load offset=32 (local.get 1)) (local.get 0))))",
+        // As compiled without optimisation: what is read goes to the stack in memory first.
+        "(local.set 1 (i32.const 1024))
+         (loop $spin
+            (i32.store offset=4 (local.get 1) (i32.load (i32.const 64)))
+            (br_if $spin (i32.ne (i32.load offset=4 (local.get 1)) (local.get 0))))",
+    ];
+    for spin in spins {
+        let text = format!(
+            r#"(func $is (param i32) (result i32) (i32.eq (i32.load (i32.const 64)) (local.get 0)))
+            (func $until (param i32) (local i32 i32) {spin})
+            (func $body (param i32 i32) (local $i i32)
+                (loop $next
+                    (call $until (i32.add (local.get $i) (i32.const 1)))
+                    (i32.store (i32.const 64) (i32.add (local.get $i) (i32.const 2)))
+                    (br_if $next (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 2)))
+                        (local.get 1)))))
+            (func (export "_start") (local $i i32)
+                (call $spawn (i32.const 6))
+                (loop $next
+                    (i32.store (i32.const 64) (i32.add (local.get $i) (i32.const 1)))
+                    (call $until (local.tee $i (i32.add (local.get $i) (i32.const 2))))
+                    (br_if $next (i32.lt_u (local.get $i) (i32.const 6))))
+                (call $proc_exit (i32.load (i32.const 64))))"#
+        );
+        let wasm = program(&text);
+        for seed in 1..5 {
+            let [first, second] = [run_with(&wasm, seed), run_with(&wasm, seed)];
+            assert_eq!(first.exit_code, Some(6), "{spin}: {:?}", first.entries);
+            assert_eq!(first.trace.records, second.trace.records);
+        }
+    }
+}
+
+/// Each of three threads says its own letter, so each call tells its thread.
+#[test]
+fn a_call_of_the_host_is_of_the_thread_that_made_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = folder.path().join("letters.wasm");
+    fs::write(&sample, program(LETTERS)).unwrap();
+    let sample = sample.to_str().unwrap();
+    let report = report(&["run", "--json", "--fail-on", "never", "--seed", "3", sample]);
+    let calls = report["host_calls"].as_array().unwrap();
+    let mut written = 0;
+    for call in calls {
+        let expected = match call["name"].as_str() {
+            Some("thread-spawn") => 0,
+            Some("fd_write") => {
+                let said = call["args"][1]["points_at"]["text"].as_str().unwrap();
+                written += 1;
+                i64::from(said.bytes().next().unwrap() - b'a') + 1
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(call["thread"], expected, "{call}");
+    }
+    assert_eq!(written, 9);
+    let steps = report["timeline"].as_array().unwrap();
+    let threads: BTreeSet<_> = steps.iter().map(|step| step["thread"].as_u64().unwrap()).collect();
+    assert_eq!(threads, BTreeSet::from([0, 1, 2, 3]));
+    let (_, said) = told(&["run", "-vv", "--fail-on", "never", "--seed", "3", sample]);
+    for line in ["  in _start\n", "  in _start, thread 2\n"] {
+        assert!(said.contains(line), "{said}");
+    }
+    assert!(said.lines().any(|line| line.contains("fd_write(1") && line.ends_with("  thread 3")), "{said}");
+    let (_, events) = told(&["export", "chrome", "--seed", "3", sample]);
+    assert!(events.contains("host calls of thread 3"), "{events}");
+    // Without other threads nothing is said of any.
+    let alone = fs::read_to_string("corpus/ransomware-chacha.wat").unwrap();
+    let (_, said) = told(&["run", "--json", "--fail-on", "never", "corpus/ransomware-chacha.wat"]);
+    assert!(!said.contains("\"thread\":") && !alone.contains("thread"), "{said}");
+}

@@ -68,8 +68,8 @@ pub enum Exit<B = BlockIndex, F = FuncIndex> {
     Grow,
     /// A bulk operation on memories or tables, then the next. Pulls a record.
     Bulk,
-    /// An atomic operator of a module that begins threads, then the next. Reads one bit: 0 where the host is
-    /// asked first.
+    /// An atomic operator of a module that begins threads, or a `loop` in which one may spin, then the next.
+    /// Reads one bit: 0 where the host is asked first.
     Atomic(Meeting),
     /// `call_ref`, then the next.
     CallRef,
@@ -87,7 +87,7 @@ pub enum Exit<B = BlockIndex, F = FuncIndex> {
     Switch(u32),
 }
 
-/// What an atomic operator asks of the host of threads.
+/// What an atomic operator or a `loop` asks of the host of threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meeting {
     /// To wait until it is told.
@@ -96,11 +96,16 @@ pub enum Meeting {
     Notify,
     /// Whether another thread goes on.
     Pass,
+    /// Whether one does, of a loop in which this one may wait for it.
+    Round,
 }
 
 impl Meeting {
     /// How many there are: each is a function of its own.
-    pub(crate) const COUNT: u32 = 3;
+    pub(crate) const COUNT: u32 = Self::ALL.len() as u32;
+
+    /// All, in the order of these functions.
+    pub(crate) const ALL: [Self; 4] = [Self::Wait, Self::Notify, Self::Pass, Self::Round];
 }
 
 impl Exit {

@@ -15,6 +15,7 @@ use wasmparser::{BinaryReader, BrTable, FunctionBody, Operator};
 
 use super::atomic::{Action, Atomic};
 use super::code::{Block, BranchTable, Code, Exit, Meeting, Op, Pad, Takes, Ways};
+use super::spin::Spins;
 use super::{BlockIndex, CodeOffset, FuncIndex, OpIndex, Opcode, ParseError, ParseErrorKind};
 use handlers::Handlers;
 
@@ -33,7 +34,7 @@ pub(super) struct Space {
 pub(super) fn decode(bytes: &[u8], start: u32, space: Space) -> Result<Code, ParseError> {
     let body = FunctionBody::new(BinaryReader::new(bytes, u64::from(start)));
     let mut reader = body.get_operators_reader()?;
-    let mut decoder = Decoder::new(space);
+    let mut decoder = Decoder::new(space, &body);
     while !reader.eof() {
         decoder.offset = reader.original_position();
         decoder.operator(&reader.read()?)?;
@@ -53,7 +54,7 @@ pub(super) fn decode_with<'b>(
     mut each: impl FnMut(&Operator<'b>, u64),
 ) -> Result<Result<Code, ParseError>, wasmparser::BinaryReaderError> {
     let mut reader = body.get_operators_reader()?;
-    let (mut decoder, mut wrong) = (Decoder::new(space), None);
+    let (mut decoder, mut wrong) = (Decoder::new(space, body), None);
     while !reader.eof() {
         decoder.offset = reader.original_position();
         let operator = reader.read()?;
@@ -111,6 +112,8 @@ struct Frame {
 
 struct Decoder {
     space: Space,
+    /// Of a module that begins threads.
+    spins: Option<Spins>,
     /// Offset of the operator being read.
     offset: u64,
     ops: Vec<Op>,
@@ -141,13 +144,15 @@ fn target_of(exit: &mut Exit) -> Option<&mut BlockIndex> {
 }
 
 impl Decoder {
-    fn new(space: Space) -> Self {
+    fn new(space: Space, body: &FunctionBody<'_>) -> Self {
+        let spins = space.is_threaded.then(|| Spins::of(body));
         let (blocks, resolved) = (Vec::new(), Vec::new());
         let (ops, frames, tables, labels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (pads, takes, throws, thrown) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (offset, open) = (0, Some(0));
         let mut decoder = Self {
             space,
+            spins,
             offset,
             ops,
             blocks,
@@ -190,7 +195,12 @@ impl Decoder {
         self.push_op(opcode);
         match operator {
             Operator::Block { .. } => self.enter(Kind::Block),
-            Operator::Loop { .. } => self.enter_loop(),
+            Operator::Loop { .. } => {
+                self.enter_loop();
+                if self.spins.as_mut().is_some_and(Spins::next) {
+                    self.split(Exit::Atomic(Meeting::Round));
+                }
+            }
             Operator::If { .. } => self.enter_if(),
             Operator::Try { .. } => self.enter_try(Vec::new(), false),
             Operator::TryTable { try_table } => self.enter_try_table(&try_table.catches)?,

@@ -32,6 +32,7 @@ mod opcode;
 mod place;
 mod sections;
 pub mod signatures;
+pub(crate) mod spin;
 pub(crate) mod tags;
 pub(crate) mod threads;
 #[cfg(feature = "analysis")]
@@ -130,7 +131,7 @@ impl Module {
         let imported = sections.imports.iter().enumerate().filter_map(is_function).collect();
         let codes = sections.functions.iter().map(|_| OnceLock::new()).collect();
         let tags = Tags::of(&sections.types, &sections.imports, &sections.tags);
-        let is_threaded = threads::begins_threads(&sections.imports);
+        let is_threaded = threads::begins_threads(&sections.imports, sections.imports_shared);
         Ok(Self { bytes, sections, imported, codes, tags, is_threaded, names: OnceLock::new(), component })
     }
 

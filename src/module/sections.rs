@@ -60,6 +60,8 @@ pub(super) struct Sections {
     /// Function types by index; `None` for types of other kinds.
     pub(super) types: Vec<Option<FuncType>>,
     pub(super) imports: Vec<Import>,
+    /// Whether a memory among them is shared.
+    pub(super) imports_shared: bool,
     /// Types of the defined functions.
     pub(super) functions: Vec<TypeIndex>,
     /// Types of the tags, imported ones first.
@@ -146,7 +148,10 @@ impl Sections {
         let kind = match import.ty {
             TypeRef::Func(ty) | TypeRef::FuncExact(ty) => ItemKind::Function(TypeIndex(ty)),
             TypeRef::Table(_) => ItemKind::Table,
-            TypeRef::Memory(_) => ItemKind::Memory,
+            TypeRef::Memory(memory) => {
+                self.imports_shared |= memory.shared;
+                ItemKind::Memory
+            }
             TypeRef::Global(_) => ItemKind::Global,
             TypeRef::Tag(ty) => {
                 self.tags.push(TypeIndex(ty.func_type_idx));

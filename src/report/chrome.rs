@@ -4,7 +4,7 @@
 //! Times are virtual microseconds. Where nothing moves the virtual clock, calls stand at the same time, in
 //! their order; `number` counts them. Calls that are not in the log are not here.
 
-use std::io;
+use std::{collections::BTreeSet, io, iter};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use super::{Report, grown, limits::CHROME_TEXT};
 use crate::{
     sandbox::{Arg, Call, Pointed, Run},
     text::{cut_counted, write_json_line},
+    trace::MAIN,
 };
 
 #[derive(Serialize)]
@@ -39,7 +40,16 @@ pub fn write(report: &Report<'_>, run: &Run, out: &mut impl io::Write) -> io::Re
         json!({"ph": "M", "name": "thread_name", "pid": PROCESS, "tid": 2, "args": {"name": "host calls"}}),
     ];
     events.extend(entries(run));
-    events.extend(run.calls.iter().map(call));
+    let threads = run.call_threads();
+    for thread in threads.iter().copied().filter(|thread| *thread > 0).collect::<BTreeSet<_>>() {
+        let name = format!("host calls of thread {thread}");
+        let args = json!({"name": name});
+        events.push(
+            json!({"ph": "M", "name": "thread_name", "pid": PROCESS, "tid": lane(thread), "args": args}),
+        );
+    }
+    let threads = threads.into_iter().chain(iter::repeat(MAIN));
+    events.extend(run.calls.iter().zip(threads).map(call));
     events.extend(memory(report, run));
     let sample = json!({"sha256": report.sample.sha256, "calls not in the log": run.calls_cut});
     write_json_line(out, &File { trace_events: events, display_time_unit: "ns", other_data: sample })
@@ -63,12 +73,17 @@ fn entries(run: &Run) -> impl Iterator<Item = Value> {
     })
 }
 
-fn call(call: &Call) -> Value {
+/// The row of a thread's host calls.
+fn lane(thread: u32) -> u64 {
+    2 + u64::from(thread)
+}
+
+fn call((call, thread): (&Call, u32)) -> Value {
     let args: serde_json::Map<_, _> = call.args.iter().enumerate().map(argument).collect();
     let results: Vec<_> = call.results.iter().map(ToString::to_string).collect();
     json!({
-        "ph": "X", "cat": "host", "name": format!("{}.{}", call.module, call.name), "pid": PROCESS, "tid": 2,
-        "ts": micros(call.time_ns), "dur": 0,
+        "ph": "X", "cat": "host", "name": format!("{}.{}", call.module, call.name), "pid": PROCESS,
+        "tid": lane(thread), "ts": micros(call.time_ns), "dur": 0,
         "args": {
             "number": call.number, "arguments": args, "results": results, "error": call.errno,
             "made up": call.fabricated,

@@ -240,6 +240,9 @@ pub struct HostCallReport<'a> {
     /// Its category if it is a WASI call, such as `B-1`, or `U` for one that the table does not know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
+    /// The thread that called, 0 being the one of the entry point; absent in a run without others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<u32>,
 }
 
 /// Calls of one imported function that were answered in one way.
@@ -344,8 +347,9 @@ impl<'a> Report<'a> {
         let run = analysis.run.as_ref();
         let (stdout, stdout_base64) = output(run.map(|run| &run.stdout[..]));
         let (stderr, stderr_base64) = output(run.map(|run| &run.stderr[..]));
-        let host_calls = host_calls(run, dynamic, max_log);
-        let (timeline, timeline_cut) = timeline::of(run);
+        let threads = run.map_or_else(Vec::new, Run::call_threads);
+        let host_calls = host_calls(run, dynamic, &threads, max_log);
+        let (timeline, timeline_cut) = timeline::of(run, &threads);
         let all_calls = run.map_or(0, |run| run.calls.len() as u64 + run.calls_cut);
         Self {
             schema: SCHEMA,
@@ -461,7 +465,12 @@ fn entries<'a>(run: Option<&'a Run>, dynamic: &'a Dynamic) -> Vec<EntryReport<'a
         .collect()
 }
 
-fn host_calls<'a>(run: Option<&'a Run>, dynamic: &Dynamic, max_log: usize) -> Vec<HostCallReport<'a>> {
+fn host_calls<'a>(
+    run: Option<&'a Run>,
+    dynamic: &Dynamic,
+    threads: &[u32],
+    max_log: usize,
+) -> Vec<HostCallReport<'a>> {
     let calls = run.map_or(&[][..], |run| &run.calls);
     let site = |position: usize| dynamic.call_sites.get(position).copied().flatten();
     let category =
@@ -473,6 +482,7 @@ fn host_calls<'a>(run: Option<&'a Run>, dynamic: &Dynamic, max_log: usize) -> Ve
             function: call.func,
             site: site(position),
             category: category(call),
+            thread: threads.get(position).copied(),
         })
         .collect()
 }

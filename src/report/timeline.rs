@@ -34,6 +34,9 @@ pub struct Step {
     pub did: String,
     /// Calls in it.
     pub calls: u64,
+    /// The thread that called, 0 being the one of the entry point; absent in a run without others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<u32>,
 }
 
 /// Functions whose answers only tell of time and descriptors, by their names in WASI.
@@ -96,8 +99,8 @@ struct Open {
     bytes: u64,
 }
 
-/// The steps of a run, and how many are left out.
-pub(super) fn of(run: Option<&Run>) -> (Vec<Step>, u64) {
+/// The steps of a run, with the thread of each call if there are others, and how many are left out.
+pub(super) fn of(run: Option<&Run>, threads: &[u32]) -> (Vec<Step>, u64) {
     let mut steps: Vec<Step> = Vec::new();
     let (mut open, mut cut): (Option<Open>, u64) = (None, 0);
     let mut close = |open: Option<Open>| match open {
@@ -105,9 +108,10 @@ pub(super) fn of(run: Option<&Run>) -> (Vec<Step>, u64) {
         Some(_) => cut += 1,
         None => {}
     };
-    for call in run.map_or(&[][..], |run| &run.calls) {
-        if !open.as_mut().is_some_and(|step| step.takes(call)) {
-            close(open.replace(Open::of(call)));
+    for (position, call) in run.map_or(&[][..], |run| &run.calls).iter().enumerate() {
+        let thread = threads.get(position).copied();
+        if !open.as_mut().is_some_and(|step| step.takes(call, thread)) {
+            close(open.replace(Open::of(call, thread)));
         }
     }
     close(open);
@@ -115,7 +119,7 @@ pub(super) fn of(run: Option<&Run>) -> (Vec<Step>, u64) {
 }
 
 impl Open {
-    fn of(call: &Call) -> Self {
+    fn of(call: &Call, thread: Option<u32>) -> Self {
         let name = format!("{}.{}", call.module, call.name);
         Self {
             step: Step {
@@ -126,6 +130,7 @@ impl Open {
                 call: name.clone(),
                 did: String::new(),
                 calls: 1,
+                thread,
             },
             same: same(call),
             asked: BTreeSet::from([name]),
@@ -134,8 +139,8 @@ impl Open {
     }
 
     /// Takes a call that belongs to the step; returns whether it does.
-    fn takes(&mut self, call: &Call) -> bool {
-        if self.step.entry != call.entry || self.same != same(call) {
+    fn takes(&mut self, call: &Call, thread: Option<u32>) -> bool {
+        if self.step.entry != call.entry || self.step.thread != thread || self.same != same(call) {
             return false;
         }
         self.step.calls += 1;

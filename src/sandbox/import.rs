@@ -22,7 +22,7 @@ use super::{
     stubs::Stub,
     types::{Answer, Arg, Call},
     wasi::Errno,
-    world::{Nest, Taken},
+    world::{Fitting, Nest, Taken},
 };
 
 /// What answers a call.
@@ -38,6 +38,8 @@ pub(super) enum Body {
     Wasi(fn(&mut CallContext<'_, '_>) -> Result<(), Errno>),
     /// A behaviour that calls back into the sample.
     Nest(Nest),
+    /// Such a one if the call is for it, and else one that answers from the state of the run.
+    Either(Fitting, Act),
     /// Zeros.
     Zeros,
 }
@@ -219,6 +221,11 @@ impl Import {
                 let errno = self.lock().world.failed.take();
                 return Answered { errno, ..Answered::of(result) };
             }
+            Body::Either(fitting, _) => {
+                if let Some(result) = fitting(call, &self.state, args) {
+                    return Answered::of(result);
+                }
+            }
             Body::Closure(answerer) => return Answered::of(answerer.answer(call, &self.state)),
             _ => {}
         }
@@ -227,7 +234,7 @@ impl Import {
         let (func, name, is_unstable) = (self.func, &*self.name, self.is_unstable);
         let mut ctx = CallContext { call, state, args, func, name, is_unstable };
         match &self.body {
-            Body::Act(act) => {
+            Body::Act(act) | Body::Either(_, act) => {
                 let result = act(&mut ctx);
                 let errno = ctx.state.world.failed.take();
                 Answered { errno, ..Answered::of(result) }
@@ -272,7 +279,8 @@ impl Import {
         if !is_logged {
             state.log.note_inner(self.func);
         }
-        if let Some(for_what) = self.taken_for {
+        let taken_for = state.world.taken_for.take().or(self.taken_for);
+        if let Some(for_what) = taken_for {
             let taken = || Taken { module: Arc::clone(&self.module), name: Arc::clone(&self.name), for_what };
             state.world.taken.entry(self.func).or_insert_with(taken);
         }

@@ -68,6 +68,7 @@ impl Link {
             state.world.layout = layout.clone();
             state.world.catching.flag = usage.flag();
             state.world.catching.setter = usage.setter().map(Into::into);
+            state.world.threads = usage.threads().cloned().unwrap_or_default();
             state.world.realloc = component.and_then(|component| component.main.realloc);
         }
         Self { state, stubs, functions, layout, usage, seed, globals: 0, doubles: 0 }

@@ -10,6 +10,7 @@
 //!
 //! Not here: what the calls mean (`passes`, `rules`).
 
+mod callers;
 mod carve;
 mod clock;
 mod context;

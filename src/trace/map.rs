@@ -12,7 +12,7 @@ use std::{fmt, ops::Range, sync::Arc};
 use crate::module::{BlockIndex, Code, CodeOffset, Exit, FuncIndex, Meeting, Module, Op, Way, tags::Tags};
 
 use super::limits::{MAX_BLOCKS, MAX_FUNCTIONS};
-use super::{FuncKey, InstanceIndex, ReplayErrorKind, Trace};
+use super::{FuncKey, InstanceIndex, Meetings, ReplayErrorKind, Trace};
 
 /// A block without its instructions.
 #[derive(Debug, Clone, Copy)]
@@ -70,8 +70,8 @@ pub(super) enum Destination {
 /// All code that ran so far.
 pub(super) struct CodeMap<'t> {
     trace: &'t Trace,
-    /// Key of the first of the functions that atomic operators ask.
-    meetings: Option<FuncKey>,
+    /// The functions that atomic operators and loops ask.
+    meetings: Option<Meetings>,
     /// By first key.
     spans: Vec<Span<'t>>,
     /// For each slot (a defined function of an instance) its first block plus 1, or 0 if it was not entered.
@@ -124,10 +124,10 @@ impl<'t> CodeMap<'t> {
         })
     }
 
-    /// The key of the function that an atomic operator of this kind may ask.
+    /// The key of the function that is asked so.
     #[inline(always)]
     pub(super) fn meeting(&self, meeting: Meeting) -> Option<u32> {
-        self.meetings.map(|first| first.0 + meeting as u32)
+        self.meetings?.key(meeting).map(|key| key.0)
     }
 
     /// What a key leads to.

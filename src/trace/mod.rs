@@ -38,6 +38,7 @@ pub use map::{ExecutedBlock, ExecutedFunction};
 pub use record::{End, FuncKey, Record, TracePosition, Trap};
 pub use replay::{Checkpoint, CheckpointFrame, CheckpointInvocation, Replay, ReplayProgress, ReplaySummary};
 pub use stored::{RecordStream, Streams};
+pub(crate) use threads::Meetings;
 pub use threads::{MAIN, Threads};
 pub use visitor::{CallKind, HostCall, Stretch, Visitor};
 pub(crate) use wasmspoor_hooks::recorder::stream;

@@ -78,18 +78,42 @@ impl Trace {
         })
     }
 
-    /// Whether a host function is one of ours, which atomic operators ask.
+    /// Whether a host function is one of ours, which atomic operators and loops ask.
     pub fn is_meeting(&self, func: FuncKey) -> bool {
-        self.meetings().is_some_and(|first| (first.0..first.0 + Meeting::COUNT).contains(&func.0))
+        self.meetings().is_some_and(|meetings| meetings.of(func).is_some())
     }
 
-    /// The key of the first of the functions that atomic operators ask, if they do.
-    pub(crate) fn meetings(&self) -> Option<FuncKey> {
+    /// The functions that atomic operators and loops ask, if they do.
+    pub(crate) fn meetings(&self) -> Option<Meetings> {
         let [instance] = &self.instances[..] else { return None };
         let module = self.modules.get(instance.module)?;
         let first = FuncKey(module.imported_functions());
-        let last = first.0.checked_add(Meeting::COUNT - 1)?;
-        let is_there = last < instance.first_key.0 && self.hosts.contains_key(&FuncKey(last));
-        (module.is_threaded() && is_there).then_some(first)
+        let count = instance.first_key.0.checked_sub(first.0)?;
+        // In traces of before loops asked there is one fewer.
+        let is_there = [Meeting::COUNT, Meeting::COUNT - 1].contains(&count)
+            && self.hosts.contains_key(&FuncKey(instance.first_key.0 - 1));
+        (module.is_threaded() && is_there).then_some(Meetings { first, count })
+    }
+}
+
+/// The functions of ours that a run asked: they stand behind those that the sample imports.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Meetings {
+    first: FuncKey,
+    count: u32,
+}
+
+impl Meetings {
+    /// The key of the one that is asked so; `None` if nobody asks that.
+    #[inline(always)]
+    pub(crate) fn key(self, meeting: Meeting) -> Option<FuncKey> {
+        let number = meeting as u32;
+        (number < self.count).then_some(FuncKey(self.first.0 + number))
+    }
+
+    /// What is asked of this one.
+    pub(crate) fn of(self, key: FuncKey) -> Option<Meeting> {
+        let number = key.0.checked_sub(self.first.0).filter(|&number| number < self.count)?;
+        Meeting::ALL.get(number as usize).copied()
     }
 }

@@ -418,13 +418,17 @@ pub(super) fn func(
             body.refused(&mut call);
             return Err(over());
         }
-        body.call(&mut call).map_err(engine::Error::host)?;
+        let answered = body.call(&mut call);
         let Caller { caller, results, .. } = &mut call;
-        if !caller.recorder_mut().is_stopping()
-            && caller.data_mut().threads.as_mut().is_some_and(|threads| threads.suspends(results))
-        {
-            return Err(engine::Error::host(engine::recorder::threads::Suspended));
+        let goes_on = answered.is_ok() && !caller.recorder_mut().is_stopping();
+        if let Some(threads) = &mut caller.data_mut().threads {
+            // What was asked for in a call that ends the invocation is no wish of the next one.
+            let asked = threads.asked.take();
+            if goes_on && threads.suspends(asked, results) {
+                return Err(engine::Error::host(engine::recorder::threads::Suspended));
+            }
         }
+        answered.map_err(engine::Error::host)?;
         if let Some(capture) = capture(caller) {
             capture.effect(|| Effect::Results(results.iter().map(to_val).collect()));
         }

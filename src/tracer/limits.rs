@@ -47,6 +47,13 @@ pub(super) const LONGEST_TURN: u64 = 128;
 /// Atomic operators between two questions whether there is somebody to give way to, of a thread that is
 /// alone: they cost nothing then.
 pub(super) const TURN_ALONE: u64 = 1024;
+/// Rounds of loops that may wait after which a thread gives way at least: one that computes is asked so
+/// seldom that it costs nothing that shows.
+pub(super) const LEAST_ROUNDS: u64 = 1 << 10;
+/// Rounds after which it does at most: one that spins for another wastes no more instructions than that.
+pub(super) const MOST_ROUNDS: u64 = 1 << 13;
+/// Rounds between two questions of a thread that is alone.
+pub(super) const ROUNDS_ALONE: u64 = 1 << 16;
 
 /// Times that the clock goes on for threads that wait or sleep after the entry point has ended: enough for
 /// what is left to do, and not for one that sleeps in a loop for ever.

@@ -82,7 +82,9 @@ pub(super) fn imports(
     linker: &mut dyn Linker,
 ) -> Result<Imports, LoadError> {
     let (mut imports, mut hosts) = (Vec::new(), BTreeMap::new());
-    if sample.is_threaded() {
+    let is_function = |import: &engine::ImportType<'_>| matches!(import.ty(), engine::ExternType::Func(_));
+    // Without functions of ours threads have nowhere to meet.
+    if compiled.imports().filter(is_function).count() > sample.imported_functions() as usize {
         store.data_mut().threads = Some(Threads::new(linker.turns()));
     }
     for import in compiled.imports() {
@@ -149,11 +151,8 @@ pub(super) fn imports(
 
 /// The function of ours that is imported at this index, if it is none of the sample's.
 fn meeting(sample: &Module, index: u32) -> Option<Meeting> {
-    match index.checked_sub(sample.imported_functions())? {
-        0 => Some(Meeting::Wait),
-        1 => Some(Meeting::Notify),
-        _ => Some(Meeting::Pass),
-    }
+    let number = index.checked_sub(sample.imported_functions())?;
+    Meeting::ALL.get(number as usize).copied()
 }
 
 /// The imports as numbers of the store, in the order in which they were made.

@@ -1,12 +1,12 @@
 //! What threads ask their host for, and what it answers: to begin, to wait, to tell, to give way.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 use crate::{module::Meeting, trace::MAIN};
 
 use super::{
     host::{Caller, HostError, HostFn, capture, func_of},
-    limits::{LONGEST_TURN, SHORTEST_TURN, TURN_ALONE},
+    limits::{LEAST_ROUNDS, LONGEST_TURN, MOST_ROUNDS, ROUNDS_ALONE, SHORTEST_TURN, TURN_ALONE},
     threads::{Start, State, Step, Threads, Wait},
     value::{Value, to_engine},
 };
@@ -109,7 +109,7 @@ impl Caller<'_> {
     }
 }
 
-/// The functions that atomic operators ask.
+/// The functions that atomic operators and loops ask.
 impl HostFn for Meeting {
     fn call(&self, call: &mut Caller<'_>) -> Result<(), HostError> {
         match self {
@@ -119,17 +119,21 @@ impl HostFn for Meeting {
                 let woken = call.threads().map_or(0, |threads| threads.wake(memory, address, count));
                 call.set_result(0, Value::I32(woken as i32))
             }
-            Self::Pass => {
-                let Some(threads) = call.threads() else { return Ok(()) };
-                let mut turn = TURN_ALONE;
-                if threads.live.len() > 1 {
-                    turn = SHORTEST_TURN + threads.random() % (LONGEST_TURN - SHORTEST_TURN);
-                    threads.asked = Some(State::Ready);
-                }
-                call.set_result(0, Value::I32(turn as i32))
-            }
+            Self::Pass => give_way(call, SHORTEST_TURN..LONGEST_TURN, TURN_ALONE),
+            Self::Round => give_way(call, LEAST_ROUNDS..MOST_ROUNDS, ROUNDS_ALONE),
         }
     }
+}
+
+/// Lets another thread go on, if there is one; gives after how many operators the next may.
+fn give_way(call: &mut Caller<'_>, turns: Range<u64>, alone: u64) -> Result<(), HostError> {
+    let Some(threads) = call.threads() else { return Ok(()) };
+    let mut turn = alone;
+    if threads.live.len() > 1 {
+        turn = turns.start + threads.random() % (turns.end - turns.start);
+        threads.asked = Some(State::Ready);
+    }
+    call.set_result(0, Value::I32(turn as i32))
 }
 
 fn wait(call: &mut Caller<'_>) -> Result<(), HostError> {

@@ -246,8 +246,8 @@ impl Tracer {
         })
     }
 
-    /// Gives the module to an engine: as it is, or written anew if the engine refuses it so. If that fails,
-    /// what the engine says, and why it cannot be written anew.
+    /// Gives the module to an engine: as it is, or written anew if it begins threads or the engine refuses it
+    /// so. If that fails, what the engine says, and why it cannot be written anew.
     fn compile(&self, sample: &Module, heavy: &Heavy) -> Result<Compiled, (String, Option<String>)> {
         let compile = |wasm: &[u8], made: Option<&Arc<Made>>, more_imports: u32| {
             let mut config = self.config(heavy, wasm.len(), more_imports);
@@ -258,11 +258,15 @@ impl Tracer {
             let compiled = engine::Module::new(&engine, wasm).map_err(|error| error.to_string())?;
             Ok((engine, compiled))
         };
-        let message = match compile(sample.core().bytes, None, 0) {
-            Ok((engine, compiled)) => return Ok((engine, compiled, None)),
-            Err(message) => message,
+        // Threads meet in what is written anew; a module that cannot be runs without them.
+        let threaded = sample.is_threaded().then(|| lower(sample, heavy).ok()).flatten();
+        let lowered = match threaded {
+            Some(lowered) => lowered,
+            None => match compile(sample.core().bytes, None, 0) {
+                Ok((engine, compiled)) => return Ok((engine, compiled, None)),
+                Err(message) => lower(sample, heavy).map_err(|refused| (message, reason(&refused)))?,
+            },
         };
-        let lowered = lower(sample, heavy).map_err(|refused| (message, reason(&refused)))?;
         let compiled = compile(&lowered.wasm, lowered.made.as_ref(), lowered.more_imports);
         let why =
             |message: &String| Some(format!("the engine refuses what was written in its place: {message}"));

@@ -65,7 +65,7 @@ pub(super) struct Step {
 #[derive(Debug, Clone)]
 pub(crate) enum Start {
     /// An export.
-    Export(&'static str),
+    Export(Box<str>),
     /// The function at an index of the table.
     Element(u64),
 }
@@ -204,9 +204,9 @@ impl Threads {
         self.live.iter().any(|(&number, thread)| number != self.current && thread.state == State::Ready)
     }
 
-    /// Whether the host function that gives these results suspends its caller.
-    pub(super) fn suspends(&mut self, results: &[engine::Val]) -> bool {
-        let asked = self.asked.take();
+    /// Whether the host function that gives these results suspends its caller, because it asked for that or
+    /// because it is another's turn.
+    pub(super) fn suspends(&mut self, asked: Option<State>, results: &[engine::Val]) -> bool {
         if !self.can_suspend {
             return false;
         }

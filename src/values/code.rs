@@ -108,6 +108,8 @@ macro_rules! define_codes {
             NotShared,
             /// `a` = atomic site `c` at `b`, with operands `data.a` and `data.b`.
             Atomic,
+            /// A `loop` in which a thread may spin.
+            Round,
             /// Function `b` with arguments from slot `a`.
             Call,
             /// As `Call`, in place of the frame.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crate::{
     module::{CodeOffset, FuncIndex},
     trace::{
-        FuncKey, InstanceIndex, Threads, Trace, TracePosition,
+        InstanceIndex, Meetings, Threads, Trace, TracePosition,
         effects::{Effects, Val},
     },
 };
@@ -97,8 +97,8 @@ pub struct Machine<'t> {
     threads: Threads<Thread>,
     /// Globals when the instance was made.
     initial: Vec<[u64; 2]>,
-    /// Key of the first of the functions that atomic operators ask.
-    pub(super) meetings: Option<FuncKey>,
+    /// The functions that atomic operators and loops ask.
+    pub(super) meetings: Option<Meetings>,
     pub(super) count: u64,
     /// The bytes of memory `near_of`, taken out of the store while they are used.
     pub(super) near: Vec<u8>,

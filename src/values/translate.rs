@@ -15,7 +15,7 @@ use std::cell::Cell;
 
 use wasmparser::{BlockType, FunctionBody, Operator};
 
-use crate::module::{Opcode, Takes};
+use crate::module::{Opcode, Takes, spin::Spins};
 
 use super::code::{AFTER, Body, Code, Cover, IF, Instr, OWN, Op, Place, Ty};
 use super::layout::{Layout, ty};
@@ -134,6 +134,8 @@ struct Translator<'a> {
     names: u32,
     /// The operator before which the translation ends.
     end: u32,
+    /// Of a module that begins threads.
+    spins: Option<Spins>,
 }
 
 /// Where the values of a frame are, before some operator.
@@ -200,6 +202,7 @@ fn translate_until<'a>(
         top: 0,
         names: 0,
         end,
+        spins: layout.is_threaded.then(|| Spins::of(&body)),
     };
     translator.locals(&body)?;
     translator.operators(&body)?;
@@ -290,7 +293,12 @@ impl Translator<'_> {
     /// Whether an operator in dead code is passed over; the end of the dead code is not.
     fn skip(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
-            operator if begins(operator) => self.dead += 1,
+            operator if begins(operator) => {
+                self.dead += 1;
+                if let (Operator::Loop { .. }, Some(spins)) = (operator, &mut self.spins) {
+                    spins.next();
+                }
+            }
             Operator::End | Operator::Delegate { .. } if self.dead > 1 => self.dead -= 1,
             Operator::End
             | Operator::Else
@@ -438,7 +446,11 @@ impl Translator<'_> {
                 self.spill_all()?;
                 self.label()?;
                 self.enter(Kind::Loop, *blockty)?;
-                self.note(None, Place::None);
+                if self.spins.as_mut().is_some_and(Spins::next) {
+                    self.own(Code::Round, 0, 0, 0, None)?;
+                } else {
+                    self.note(None, Place::None);
+                }
             }
             O::If { blockty } => self.begin_if(*blockty)?,
             O::Else => self.begin_else()?,

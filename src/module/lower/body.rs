@@ -3,7 +3,7 @@
 use wasm_encoder::{Function, Instruction, ValType, reencode::Reencode as _};
 use wasmparser::{BlockType, Catch, FunctionBody, Operator};
 
-use crate::module::{atomic::Atomic, limits::MAX_LOCALS};
+use crate::module::{atomic::Atomic, limits::MAX_LOCALS, spin::Spins};
 
 use super::{
     atomics::{self, SCRATCH, Scratch},
@@ -72,6 +72,8 @@ pub(super) struct Reader<'s, 'm> {
     pub(super) open: u32,
     /// Position among the defined functions.
     pub(super) position: u32,
+    /// Of a module that begins threads.
+    spins: Option<Spins>,
 }
 
 /// Writes a body anew. One that is too heavy is never translated, and so nothing is left of it.
@@ -105,6 +107,7 @@ pub(super) fn lower(
         encoded.push((kept, ValType::V128));
     }
     let is_thrown = sections.are_thrown() && survey.can_throw;
+    let spins = sections.meetings.is_some().then(|| Spins::of(body));
     let mut reader = Reader {
         sections,
         body: Writer::new(encoded),
@@ -116,6 +119,7 @@ pub(super) fn lower(
         frames: Vec::new(),
         open: 0,
         position,
+        spins,
     };
     let mut operators = body.get_operators_reader()?;
     reader.body.at((operators.original_position() - start) as u32);
@@ -133,12 +137,19 @@ pub(super) fn lower(
 
 impl Reader<'_, '_> {
     fn operator(&mut self, operator: Operator<'_>) -> Result<(), Refused> {
+        let is_loop = matches!(operator, Operator::Loop { .. });
+        let can_spin = is_loop && self.spins.as_mut().is_some_and(Spins::next);
         if self.is_skipped(&operator) {
             return Ok(());
         }
         match operator {
             Operator::Block { .. } | Operator::If { .. } => self.enter(operator, Kind::Block)?,
-            Operator::Loop { .. } => self.enter(operator, Kind::Loop)?,
+            Operator::Loop { .. } => {
+                self.enter(operator, Kind::Loop)?;
+                if let Some(meetings) = self.sections.meetings.filter(|_| can_spin) {
+                    meetings.round(&mut self.body);
+                }
+            }
             Operator::Try { blockty } => self.enter_try(blockty, Vec::new())?,
             Operator::TryTable { try_table } => self.enter_try(try_table.ty, try_table.catches)?,
             Operator::Catch { tag_index } => self.catch(Some(tag_index)),

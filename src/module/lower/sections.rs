@@ -124,7 +124,10 @@ impl<'m> Sections<'m> {
         let pads = number(pads.map(|&ty| (ty, 0)).collect());
         let bodies = number(bodies.map(|ty| (ty, 0)).collect());
         (self.pad_types, self.body_types) = (pads, bodies);
-        self.globals = Globals::of(self.sample, globals + u32::from(self.meetings.is_some()));
+        self.globals = Globals::of(
+            self.sample,
+            globals + if self.meetings.is_some() { threads::FIRST_TICKS.len() as u32 } else { 0 },
+        );
     }
 
     /// Functions of ours that are imported behind the sample's own.
@@ -352,7 +355,9 @@ impl<'m> Sections<'m> {
                 mutable: true,
                 shared: false,
             };
-            globals.global(ty, &ConstExpr::i32_const(threads::FIRST_TICKS));
+            for ticks in threads::FIRST_TICKS {
+                globals.global(ty, &ConstExpr::i32_const(ticks));
+            }
         }
         if self.are_thrown {
             self.globals.write(globals);

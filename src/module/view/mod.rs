@@ -296,7 +296,9 @@ fn functions(
 ) -> (Vec<Function>, Vec<Fingerprint>) {
     let (imported, functions) = (contents.imported_functions(), contents.functions());
     let begins = |import: &ImportInfo| import.kind == ExternKind::Function && begins_thread(&import.name);
-    let space = Space { imported, functions, is_threaded: contents.imports.iter().any(begins) };
+    let is_shared = contents.memories.iter().any(|memory| memory.imported && memory.shared);
+    let is_threaded = is_shared || contents.imports.iter().any(begins);
+    let space = Space { imported, functions, is_threaded };
     let mut uses = std::mem::take(&mut contents.uses);
     let mut fingerprints = Fingerprints::new(Shapes::of(contents));
     let mut reader = BodyReader::new(space, &mut uses, calls, immediates, &mut fingerprints);

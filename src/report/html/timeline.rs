@@ -178,7 +178,10 @@ fn row(page: &Page<'_, '_>, number: usize, shown: &Shown<'_>) -> Markup {
     html! {
         tr id={ "step" (number) } data-lane=(lane) class=(kind(shown)) {
             td.num { (seconds(step.time_ns)) }
-            td { (page.entry(step.entry)) }
+            td {
+                (page.entry(step.entry))
+                @if let Some(thread @ 1..) = step.thread { ", thread " (thread) }
+            }
             td { (lane) }
             td {
                 (clip(&step.did, limits::TEXT))

@@ -7,6 +7,7 @@ use crate::{
     report::{HostCallReport, ghidra},
     rules::{Evidence, Match},
     sandbox::Pointed,
+    trace::MAIN,
 };
 
 use super::limits::{EVIDENCE_DEPTH, MAX_LINE, SHOWN_CALLS, SHOWN_PLACES};
@@ -38,9 +39,10 @@ fn timeline<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let entry = |position: usize| report.entries.get(position).map(|entry| entry.entry.name.as_str());
     let mut last = None;
     for step in steps.iter().take(SHOWN_CALLS) {
-        if last != Some(step.entry) {
-            writeln!(printer.out, "  in {}", clip(entry(step.entry).unwrap_or("the host"), MAX_LINE))?;
-            last = Some(step.entry);
+        if last != Some((step.entry, step.thread)) {
+            let name = clip(entry(step.entry).unwrap_or("the host"), MAX_LINE);
+            writeln!(printer.out, "  in {name}{}", thread(step.thread, ", "))?;
+            last = Some((step.entry, step.thread));
         }
         let calls = if step.calls > 1 { format!(", {}", plural(step.calls, "call")) } else { String::new() };
         let line = format!("{} ({}{calls})", step.did, step.call);
@@ -123,13 +125,20 @@ fn calls<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     for found in report.host_calls.iter().take(SHOWN_CALLS) {
         let line = call(found);
         let site = found.site.map(|place| format!("  {}", printer.names.place(place))).unwrap_or_default();
-        writeln!(printer.out, "  {line}{site}")?;
+        writeln!(printer.out, "  {line}{site}{}", thread(found.thread, "  "))?;
     }
     let more = shown.saturating_sub(SHOWN_CALLS) as u64 + cut;
     if more > 0 {
         writeln!(printer.out, "  and {more} more (--json, --max-log)")?;
     }
     Ok(())
+}
+
+/// Which thread it is, if it is not that of the entry point.
+fn thread(thread: Option<u32>, before: &str) -> String {
+    thread
+        .filter(|&thread| thread != MAIN)
+        .map_or_else(String::new, |thread| format!("{before}thread {thread}"))
 }
 
 /// `fd_write(1, "text") = 0`.

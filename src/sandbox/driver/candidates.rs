@@ -31,6 +31,14 @@ pub(super) struct Candidate {
     pub(super) compared: Vec<i32>,
 }
 
+impl Candidate {
+    /// Whether it can be called first of all: it takes nothing, or only how large the stack is to be, with 0
+    /// for as large as usual.
+    pub(super) fn is_initializer(&self) -> bool {
+        self.params.is_empty() || self.params == [Type::I32] && self.name == "__wbindgen_start"
+    }
+}
+
 /// The exported functions, in the module's order.
 pub(super) fn all(session: &Session) -> Vec<Candidate> {
     let module = session.module();

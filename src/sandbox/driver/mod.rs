@@ -120,7 +120,7 @@ impl<'o> Driver<'o> {
         let is_up = self.start();
         if is_up {
             self.place();
-            self.candidates = candidates::all(&self.session).into();
+            self.candidates = self.candidates().into();
             self.initialize();
             self.keep();
             self.drive();
@@ -128,6 +128,16 @@ impl<'o> Driver<'o> {
         self.say_stops();
         let status = self.status(is_up);
         (self.session, Driven { entries: self.entries, status, limitations: self.limitations })
+    }
+
+    /// The exported functions. What begins threads is the toolchain's, whatever its name.
+    fn candidates(&self) -> Vec<Candidate> {
+        let threads = self.state.lock().unwrap_or_else(PoisonError::into_inner).world.threads.clone();
+        let mut candidates = candidates::all(&self.session);
+        for candidate in candidates.iter_mut().filter(|one| threads.has(&one.name)) {
+            candidate.role = Role::Runtime;
+        }
+        candidates
     }
 
     /// Instantiates; returns whether there is an instance.
@@ -165,12 +175,13 @@ impl<'o> Driver<'o> {
         if candidates.iter().any(|candidate| candidate.name == "_start") {
             return;
         }
-        let named = |candidate: &Candidate| candidate.role == Role::Initialize && candidate.params.is_empty();
+        let named = |candidate: &Candidate| candidate.role == Role::Initialize && candidate.is_initializer();
         let minified = candidates::minified_constructors(&self.session, &candidates)
             .filter(|_| !candidates.iter().any(named));
         for (position, candidate) in candidates.iter().enumerate() {
             if named(candidate) || minified == Some(position) {
-                self.call(candidate, EntryKind::Initialize, Vec::new(), false);
+                let args = candidate.params.iter().map(|_| Value::I32(0)).collect();
+                self.call(candidate, EntryKind::Initialize, args, false);
             }
         }
     }
@@ -377,6 +388,23 @@ impl<'o> Driver<'o> {
         self.tell_begun(&candidate.name, kind, Some(candidate.func), &args, made_up);
         let outcome = self.session.invoke_within(&candidate.name, &args, budget);
         self.enter(candidate.name.clone(), kind, Some(candidate.func), args, made_up, outcome);
+        self.post_return(candidate);
+    }
+
+    /// Gives the results of an export of a component back, as its host does when it has read them: until then
+    /// some programs take no other call.
+    fn post_return(&mut self, candidate: &Candidate) {
+        if self.session.module().component().is_none() || !self.has_returned() {
+            return;
+        }
+        let name = format!("cabi_post_{}", candidate.name);
+        let candidates = Rc::clone(&self.candidates);
+        let Some(post) = candidates.iter().find(|one| one.name == name) else { return };
+        let results = self.entries.last().map_or_else(Vec::new, |entry| entry.results.clone());
+        if results.len() == post.params.len() {
+            let budget = self.budget();
+            self.call_within(post, EntryKind::Export, results, false, &budget);
+        }
     }
 
     /// What is called with made-up arguments may never come to an end: of what mixes no bits little is missed

@@ -100,6 +100,8 @@ const ROLES: &[(Role, &[&str])] = &[
             "wbindgen_add_to_stack_pointer",
             "wbindgen_exn_store",
             "wbg_*_free",
+            "wbg_rayon_*",
+            "wbindgen_thread_destroy",
             "wasm_call_dtors",
             "wasi_*",
             "libc_*",

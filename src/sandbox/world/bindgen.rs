@@ -1,14 +1,19 @@
 //! wasm-bindgen: objects of JavaScript are numbers to the module; here they are numbers and nothing else.
 
+use std::sync::Mutex;
+
 use super::{
     Entry,
     emscripten::{fill_random, nothing, random},
-    made, real,
+    made, real, real_nest,
     time::{date, now},
 };
 use crate::{
-    sandbox::context::{CallContext, CallEnd},
-    tracer::Type,
+    sandbox::{
+        context::{CallContext, CallEnd},
+        state::State,
+    },
+    tracer::{Caller, Start, Type, Value},
 };
 
 /// First number that is free in the module's table of objects: `undefined`, `null`, `true` and `false` have
@@ -46,10 +51,43 @@ pub(super) const TABLE: &[Entry] = &[
     made("wbg_newnoargs_*", "script:str len", handle),
     made("wbg_fetch_*", "", handle),
     made("wbg_done_*", "iterator", yes),
+    real_nest("wbg_startWorkers_*", "module memory builder", start_workers),
     made("wbg_length_*", "object", nothing),
     made("wbg_byteLength_*", "object", nothing),
     made("*", "", handle),
 ];
+
+/// The beginning of each instance, and what a worker of rayon calls then.
+const START: &str = "__wbindgen_start";
+const WORK: &str = "wbg_rayon_start_worker";
+
+/// What the glue of wasm-bindgen-rayon does with a builder of a pool: as many workers as that wants, each
+/// with what the others have, and then the pool. The page awaits all that, so the pool is built beside it.
+fn start_workers(call: &mut Caller<'_>, _: &Mutex<State>, args: &[u64], _: &str) -> Result<(), CallEnd> {
+    let builder = Value::I32(args.get(2).copied().unwrap_or(0) as i32);
+    let ask = |call: &mut Caller<'_>, name: &str| match call.invoke(name, &[builder]).ok()?[..] {
+        [Value::I32(answer)] => Some(answer),
+        _ => None,
+    };
+    let workers = ask(call, "wbg_rayon_poolbuilder_numThreads").unwrap_or(0);
+    let receiver = ask(call, "wbg_rayon_poolbuilder_receiver").map(Value::I32);
+    let mut steps = Vec::new();
+    if let Some((params, _)) = call.function_type(START) {
+        // Without a size of its own the stack is as large as usual.
+        steps.push((Start::Export(START.into()), Some(vec![Value::I32(0); params.len()])));
+    }
+    let begin = |call: &mut Caller<'_>, name: &str, arg: Value| {
+        let mut steps = steps.clone();
+        steps.push((Start::Export(name.into()), Some(vec![arg])));
+        call.spawn(&steps).is_some()
+    };
+    if let Some(receiver) = receiver {
+        // Each that cannot begin is counted; beyond the first of those all are.
+        _ = (0..workers).all(|_| begin(call, WORK, receiver));
+    }
+    begin(call, "wbg_rayon_poolbuilder_build", builder);
+    Ok(())
+}
 
 fn throw(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let message = ctx.string(ctx.u32(0), ctx.u32(1)).unwrap_or_default();

@@ -63,6 +63,15 @@ pub(super) const TABLE: &[Entry] = &[
     made("emscripten_notify_mailbox_postmessage", "target current", nothing),
     made("emscripten_receive_on_main_thread_js", "index", nothing),
     made("emscripten_check_blocking_allowed", "", nothing),
+    made("emscripten_notify_task_queue", "target current main queue", nothing),
+    made("emscripten_thread_exit_joinable", "thread", nothing),
+    made("emscripten_num_logical_cores", "", |ctx| answer(ctx, CORES)),
+    made("emscripten_has_threading_support", "", |ctx| answer(ctx, 1)),
+    // With none a thread would get no room at all.
+    made("emscripten_default_pthread_stack_size", "", |ctx| answer(ctx, 65_536)),
+    made("emscripten_unwind_to_js_event_loop", "", |_| {
+        Err(CallEnd::Unwind("the program goes on in the event loop".into()))
+    }),
     // Of a build without threads: `EAGAIN`.
     made("pthread_create", "thread attr start arg", |ctx| answer(ctx, 6)),
     made("pthread_*", "", nothing),
@@ -135,10 +144,13 @@ fn getenv(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     answer(ctx, 0)
 }
 
+/// Processors of the machine, as most have.
+const CORES: i64 = 4;
+
 fn sysconf(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let value = match ctx.u32(0) {
         30 => 16_384,
-        83 | 84 => 4,
+        83 | 84 => CORES,
         85 => 131_072,
         _ => -1,
     };

@@ -3,7 +3,7 @@
 use super::{
     Does, Entry, FunctionRole, call,
     emscripten::{self, nothing},
-    time,
+    process, time,
 };
 use crate::{
     sandbox::{
@@ -16,12 +16,20 @@ use crate::{
 /// What an import may be that has no telling name. A name of a letter or two was minified: then the type
 /// alone is reason enough to try.
 pub(super) fn find(import: &FunctionImport<'_>, role: Option<FunctionRole>) -> Option<Entry> {
-    use FunctionRole::{Address, Copy, Invoke, Last, MemorySize, Success};
+    use FunctionRole::{Address, Copy, Invoke, Last, MainThread, MemorySize, Spawn, Success};
     use Type::{F64, I32};
     let is_minified = import.name.len() <= 2;
     let (act, taken_for): (Act, _) = match (&import.params[..], &import.results[..]) {
         ([I32, ..], _) if role == Some(Invoke) => {
             return Some(taken(Does::Nest(call::invoke_fitting), "invoke_*"));
+        }
+        ([I32], []) if role == Some(MainThread) => {
+            let does = Does::Nest(process::emscripten_main_thread);
+            return Some(taken(does, "__emscripten_init_main_thread_js"));
+        }
+        ([I32, I32, I32, I32], [I32]) if role == Some(Spawn) => {
+            let does = Does::Either(process::thread_fitting, write);
+            return Some(Entry { params: "", ..taken(does, "fd_write") });
         }
         ([I32, I32, I32], []) if role == Some(Last) => (call::throw_inner, "__cxa_throw"),
         ([I32], []) if role == Some(Last) => (call::resume, "__resumeException"),
@@ -31,7 +39,7 @@ pub(super) fn find(import: &FunctionImport<'_>, role: Option<FunctionRole>) -> O
             MemorySize => (emscripten::total_memory, "emscripten_get_heap_size"),
             Success => (emscripten::enlarge_memory, "enlargeMemory"),
             Address => (word, "___errno_location"),
-            Copy | Invoke | Last => return None,
+            Copy | Invoke | Last | Spawn | MainThread => return None,
         },
         ([I32], [I32]) if is_minified || role == Some(Success) => (grow, "emscripten_resize_heap"),
         ([I32, I32, I32], [] | [I32]) if role == Some(Copy) => (emscripten::copy, "emscripten_memcpy_js"),

@@ -46,6 +46,16 @@ pub(super) const USAGE_LOCALS: usize = 1024;
 /// Operands followed for that at a time: more than code of a toolchain has.
 pub(super) const USAGE_OPERANDS: usize = 1024;
 
+/// Constant addresses kept for that in each function, of those that stand at themselves and of those that are
+/// given to the host: the structure of the main thread is among the first.
+pub(super) const USAGE_STRUCTURES: usize = 64;
+
+/// Exports looked at for that: where names were minified there are some dozens.
+pub(super) const USAGE_EXPORTS: usize = 4096;
+
+/// Globals that a function is known to read for that: more than one of a toolchain has to do with threads.
+pub(super) const USAGE_GLOBALS: usize = 64;
+
 /// Places counted for that at which a sample may want to be told of what was thrown: it has one.
 pub(super) const USAGE_FLAGS: usize = 64;
 

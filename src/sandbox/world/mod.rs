@@ -47,10 +47,13 @@ pub(super) use layout::{Layout, MEMORY_BASE};
 pub(super) use miner::job;
 pub(crate) use preview2::STREAMS;
 pub(super) use registered::{Owner, Registered, Registration};
-pub(super) use usage::{Flag, FunctionRole, GlobalRole, Usage};
+pub(super) use usage::{Flag, FunctionRole, GlobalRole, ThreadExports, Usage};
 
 /// A behaviour that calls back into the sample: it locks the state only between calls.
 pub(super) type Nest = fn(&mut Caller<'_>, &Mutex<State>, &[u64], &str) -> Result<(), CallEnd>;
+
+/// As [`Nest`], of what is taken for something only if the call looks like that: `None` if it does not.
+pub(super) type Fitting = fn(&mut Caller<'_>, &Mutex<State>, &[u64]) -> Option<Result<(), CallEnd>>;
 
 /// What worlds keep during a run.
 #[derive(Debug)]
@@ -79,6 +82,10 @@ pub(super) struct World {
     pub(super) is_inner: bool,
     /// How the sample is told of what was thrown, if not by an export of a known name.
     pub(super) catching: Catching,
+    /// The exports that begin a thread, if their names do not tell.
+    pub(super) threads: ThreadExports,
+    /// What the call that is being answered was taken for, if that is not known before.
+    pub(super) taken_for: Option<&'static str>,
     /// What imports without a telling name were taken for, and answered as.
     pub(super) taken: BTreeMap<FuncIndex, Taken>,
 }
@@ -117,6 +124,8 @@ impl World {
             realloc: None,
             is_inner: false,
             catching: Catching::default(),
+            threads: ThreadExports::default(),
+            taken_for: None,
             taken: BTreeMap::new(),
         }
     }
@@ -154,6 +163,8 @@ impl World {
 enum Does {
     Act(Act),
     Nest(Nest),
+    /// The first, if the call is for that; else the second.
+    Either(Fitting, Act),
 }
 
 /// A row of a table.
@@ -180,6 +191,7 @@ impl Entry {
         match self.does {
             Does::Act(act) => Body::Act(act),
             Does::Nest(nest) => Body::Nest(nest),
+            Does::Either(fitting, act) => Body::Either(fitting, act),
         }
     }
 }

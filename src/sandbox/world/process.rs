@@ -5,9 +5,9 @@
 //! (`exec`) or is said to run (`spawn`); nothing of it exists here. A fork goes on as the child the first
 //! time, which is where the work of most programs is, and as the parent after that.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Entry, made, real_nest};
+use super::{Entry, ThreadExports, made, real_nest};
 use crate::{
     sandbox::{
         context::{CallContext, CallEnd},
@@ -15,7 +15,7 @@ use crate::{
         wasi::Errno,
     },
     trace::MAIN,
-    tracer::{Caller, Start, Value},
+    tracer::{Caller, Start, Type, Value},
 };
 
 pub(super) const TABLE: &[Entry] = &[
@@ -115,7 +115,7 @@ fn wasi_thread(call: &mut Caller<'_>, _: &Mutex<State>, args: &[u64], _: &str) -
 fn begin_thread(call: &mut Caller<'_>, args: &[u64]) -> Option<u32> {
     let argument = args.first().copied().unwrap_or(0) as i32;
     let number = Value::I32(call.next_thread() as i32);
-    call.spawn(&[(Start::Export(START), Some(vec![number, Value::I32(argument)]))])
+    call.spawn(&[(Start::Export(START.into()), Some(vec![number, Value::I32(argument)]))])
 }
 
 fn give_errno(call: &mut Caller<'_>, errno: i64) -> Result<(), CallEnd> {
@@ -182,39 +182,33 @@ const STACK_SIZE: u64 = 56;
 /// function, its end.
 pub(super) fn emscripten_thread(
     call: &mut Caller<'_>,
-    _: &Mutex<State>,
+    state: &Mutex<State>,
     args: &[u64],
     _: &str,
 ) -> Result<(), CallEnd> {
     let arg = |at: usize| args.get(at).copied().unwrap_or(0) as u32;
     let (thread, start, argument) = (arg(0), arg(2), arg(3));
-    let word = |at: u64| {
-        let bytes = call.read_memory(u64::from(thread) + at, 4)?;
-        Some(i32::from_le_bytes(bytes.try_into().ok()?))
-    };
-    let (end, size) = (word(STACK_END).unwrap_or(0), word(STACK_SIZE).unwrap_or(0));
+    let word = |at: u64| word(call, u64::from(thread) + at).unwrap_or(0) as i32;
+    let (end, size) = (word(STACK_END), word(STACK_SIZE));
+    let exports = thread_exports(call, state);
     let mut steps = Vec::new();
-    let mut export = |call: &Caller<'_>, names: &[&'static str], given: &[i32]| {
-        let found = names.iter().find_map(|&name| Some((name, call.function_type(name)?.0.len())));
-        if let Some((name, params)) = found {
+    let mut export = |name: &Option<Box<str>>, given: &[i32]| {
+        if let Some(name) = name
+            && let Some((params, _)) = call.function_type(name)
+        {
             // Older ones take fewer.
-            let given = given.iter().chain([&0; 8]).take(params).map(|&value| Value::I32(value));
-            steps.push((Start::Export(name), Some(given.collect())));
+            let given = given.iter().chain([&0; 8]).take(params.len()).map(|&value| Value::I32(value));
+            steps.push((Start::Export(name.clone()), Some(given.collect())));
         }
     };
-    export(
-        call,
-        &["emscripten_stack_set_limits", "_emscripten_stack_set_limits"],
-        &[end, end.wrapping_sub(size)],
-    );
-    export(call, &["_emscripten_stack_restore", "stackRestore"], &[end]);
-    export(call, &["_emscripten_thread_init", "__emscripten_thread_init"], &[thread as i32, 0, 0, 1]);
-    export(call, &["_emscripten_tls_init", "emscripten_tls_init"], &[]);
+    export(&exports.limits, &[end, end.wrapping_sub(size)]);
+    export(&exports.restore, &[end]);
+    export(&exports.init, &[thread as i32, 0, 0, 1]);
+    export(&exports.storage, &[]);
     let takes = call.table_type(start.into()).map_or(1, |(params, _)| params.len());
     let given = [Value::I32(argument as i32)].into_iter().take(takes).collect();
     steps.push((Start::Element(start.into()), Some(given)));
-    let exits = ["_emscripten_thread_exit", "__emscripten_thread_exit"];
-    if let Some(name) = exits.into_iter().find(|name| call.has_function(name)) {
+    if let Some(name) = exports.exit {
         steps.push((Start::Export(name), None));
     }
     let begun = call.spawn(&steps);
@@ -222,21 +216,66 @@ pub(super) fn emscripten_thread(
     give_errno(call, if begun.is_some() { 0 } else { 6 })
 }
 
+/// As [`emscripten_thread`], of an import without a telling name: only if the first argument is a structure
+/// that begins with its own address, and the third the index of a function that a thread can begin with.
+pub(super) fn thread_fitting(
+    call: &mut Caller<'_>,
+    state: &Mutex<State>,
+    args: &[u64],
+) -> Option<Result<(), CallEnd>> {
+    let thread = *args.first()? as u32;
+    let is_own = thread >= 64 && word(call, thread.into()) == Some(thread);
+    let (params, results) = call.table_type(*args.get(2)?).filter(|_| is_own)?;
+    if params != [Type::I32] || results != [Type::I32] {
+        return None;
+    }
+    {
+        let world = &mut lock(state).world;
+        (world.is_inner, world.taken_for) = (true, Some("__pthread_create_js"));
+    }
+    Some(emscripten_thread(call, state, args, ""))
+}
+
+/// The exports that begin a thread: by their names, else by what they do.
+fn thread_exports(call: &Caller<'_>, state: &Mutex<State>) -> ThreadExports {
+    let known = lock(state).world.threads.clone();
+    let named = |names: &[&str], known: Option<Box<str>>| {
+        let named = names.iter().find(|name| call.has_function(name));
+        named.map(|&name| Box::from(name)).or(known)
+    };
+    ThreadExports {
+        init: named(&["_emscripten_thread_init", "__emscripten_thread_init"], known.init),
+        limits: named(&["emscripten_stack_set_limits", "_emscripten_stack_set_limits"], known.limits),
+        restore: named(&["_emscripten_stack_restore", "stackRestore"], known.restore),
+        storage: named(&["_emscripten_tls_init", "emscripten_tls_init"], known.storage),
+        exit: named(&["_emscripten_thread_exit", "__emscripten_thread_exit"], known.exit),
+    }
+}
+
+fn word(call: &Caller<'_>, address: u64) -> Option<u32> {
+    Some(u32::from_le_bytes(call.read_memory(address, 4)?.try_into().ok()?))
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The main thread begins as one, too.
 pub(super) fn emscripten_main_thread(
     call: &mut Caller<'_>,
-    _: &Mutex<State>,
+    state: &Mutex<State>,
     args: &[u64],
     _: &str,
 ) -> Result<(), CallEnd> {
     let thread = args.first().copied().unwrap_or(0) as i32;
-    for (name, given) in
-        [("_emscripten_thread_init", &[thread, 1, 1, 1, 65_536, 0][..]), ("_emscripten_tls_init", &[])]
-    {
-        let Some((params, _)) = call.function_type(name) else { continue };
+    let ThreadExports { init, storage, .. } = thread_exports(call, state);
+    for (name, given) in [(init, &[thread, 1, 1, 1, 65_536, 0][..]), (storage, &[])] {
+        let Some(name) = name else { continue };
+        let Some((params, _)) = call.function_type(&name) else { continue };
         let given: Vec<_> = given.iter().take(params.len()).map(|&value| Value::I32(value)).collect();
         // What it does not do others find out.
-        _ = call.invoke(name, &given);
+        _ = call.invoke(&name, &given);
     }
+    lock(state).world.is_inner = true;
     Ok(())
 }

@@ -8,9 +8,10 @@
 //! Not here: names (`world`), and what a role answers (`guess`, `layout`).
 
 mod catching;
+mod threads;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wasmparser::{
     ConstExpr, DataKind, ElementKind, ExternalKind, FunctionBody, Operator, Payload, TypeRef, ValType,
@@ -19,10 +20,12 @@ use wasmparser::{
 use crate::module::component::Core;
 
 use self::catching::{Sites, Stage};
+use self::threads::{Shape, Shapes, is_spawn};
 use self::walk::Walk;
 use super::limits::{USAGE_FLAGS, USAGE_OPERATORS};
 
 pub(in crate::sandbox) use self::catching::Flag;
+pub(in crate::sandbox) use self::threads::ThreadExports;
 
 /// Copies from this length on are left to the host by toolchains.
 const LONG_COPY: i32 = 512;
@@ -42,6 +45,10 @@ pub(in crate::sandbox) enum FunctionRole {
     Invoke,
     /// It throws, or ends the program: it never returns.
     Last,
+    /// It may begin a thread: the module can, and it has the type.
+    Spawn,
+    /// It is given the structure of the main thread, before that is filled.
+    MainThread,
 }
 
 /// What an imported global of type `i32` is taken for.
@@ -69,6 +76,7 @@ pub(in crate::sandbox) struct Usage {
     /// Where the sample is told of what was thrown, and the export that sets it.
     flag: Option<Flag>,
     setter: Option<String>,
+    threads: Option<ThreadExports>,
 }
 
 impl Usage {
@@ -97,6 +105,11 @@ impl Usage {
     /// The export that sets it, if it is no memory.
     pub(in crate::sandbox) fn setter(&self) -> Option<&str> {
         self.setter.as_deref()
+    }
+
+    /// The exports that begin a thread, if their names do not tell.
+    pub(in crate::sandbox) fn threads(&self) -> Option<&ThreadExports> {
+        self.threads.as_ref()
     }
 
     /// The role of the imported global with this index.
@@ -129,6 +142,12 @@ struct Reader {
     /// Votes for each place of the word that says whether something was thrown.
     flags: BTreeMap<Flag, u32>,
     exports: Vec<(u32, String)>,
+    exported: BTreeSet<u32>,
+    /// Whether a memory is shared, and then what functions look like.
+    is_shared: bool,
+    shapes: Shapes,
+    /// Imported functions that are given the structure of the main thread.
+    of_main: BTreeSet<u32>,
     /// Functions of two parameters that put the first into a global.
     setters: Vec<(u32, u32)>,
     bodies: usize,
@@ -185,6 +204,7 @@ impl Reader {
                 for export in exports.into_iter().flatten() {
                     if export.kind == ExternalKind::Func {
                         self.exports.push((export.index, export.name.to_owned()));
+                        self.exported.insert(export.index);
                     }
                 }
             }
@@ -216,6 +236,7 @@ impl Reader {
                 self.function_votes.push(Votes::default());
                 self.sites.push(Sites::default());
             }
+            TypeRef::Memory(memory) => self.is_shared |= memory.shared,
             TypeRef::Global(_) => {
                 self.origins.push(Some(self.imported_globals));
                 self.imported_globals += 1;
@@ -279,13 +300,21 @@ impl Reader {
         self.bodies += 1;
         let params = self.signature(index as u32).map_or(0, |(params, _)| params.len());
         let mut walk = Walk::new(index as u32, params);
-        let mut operators = body.get_operators_reader().ok()?;
+        let (mut operators, mut shape) = (body.get_operators_reader().ok()?, Shape::default());
         while !operators.eof() {
             self.operators += 1;
             if self.operators > USAGE_OPERATORS {
                 return None;
             }
-            walk.step(self, &operators.read().ok()?);
+            let operator = operators.read().ok()?;
+            walk.step(self, &operator);
+            if self.is_shared {
+                shape.step(&operator);
+            }
+        }
+        if self.is_shared {
+            let is_exported = self.exported.contains(&(index as u32));
+            self.shapes.note(index as u32, shape, is_exported);
         }
         Some(())
     }
@@ -307,14 +336,19 @@ impl Reader {
         let functions = [MemorySize, Success, Address, Copy];
         let globals = [Stack, StackEnd, Break, Scratch, MemoryBase, TableBase];
         let has_flag = !self.flags.is_empty();
-        let role = |(votes, sites): (&Votes<4>, &Sites)| match sites {
+        let threads = self.shapes.exports(&self.exports, |func| self.signature(func));
+        let may_spawn = |func: u32| threads.is_some() && self.signature(func).is_some_and(is_spawn);
+        let role = |(func, (votes, sites)): (u32, (&Votes<4>, &Sites))| match sites {
+            _ if threads.is_some() && self.of_main.contains(&func) => Some(FunctionRole::MainThread),
+            _ if may_spawn(func) => Some(FunctionRole::Spawn),
             sites if sites.is_catching() => Some(FunctionRole::Invoke),
             sites if sites.never_returns() && has_flag => Some(FunctionRole::Last),
             _ => votes.winner(functions),
         };
         let flag = self.flags.iter().max_by_key(|&(_, votes)| votes).map(|(&flag, _)| flag);
         Usage {
-            functions: self.function_votes.iter().zip(&self.sites).map(role).collect(),
+            functions: (0..).zip(self.function_votes.iter().zip(&self.sites)).map(role).collect(),
+            threads: threads.clone(),
             setter: flag.and_then(|flag| self.setter(flag)),
             flag,
             globals: self.global_votes.iter().map(|votes| votes.winner(globals)).collect(),

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{
-    module::Meeting,
-    trace::{End, FuncKey, Record, effects::Val},
-};
+use crate::trace::{End, FuncKey, Record, effects::Val};
 
 use super::super::{
     error::ValuesErrorKind,
@@ -14,6 +11,7 @@ use super::super::{
     translate::translate,
     visitor::Visitor,
 };
+use super::threads::has_result;
 use super::{CUT, Frame, Invocation, Machine, RETURNED, Result, State, THROWN, too_deep};
 
 impl Machine<'_> {
@@ -184,7 +182,7 @@ impl Machine<'_> {
         }
         let meeting = self.meeting_of(func);
         if failed {
-            if meeting != Some(Meeting::Pass) {
+            if meeting.is_none_or(has_result) {
                 visitor.host_return(true, &[]);
             }
             return self.end("failed in a host function", None, visitor);

@@ -60,17 +60,17 @@ impl Machine<'_> {
         self.arm()
     }
 
-    /// An atomic operator may ask the host: reads whether it does, and does so. Its result, if it is the
-    /// host's, goes to slot `at`. Whether Wasm is left.
+    /// An atomic operator or a loop may ask the host: reads whether it does, and does so. Its result, if it
+    /// is the host's, goes to slot `at`. Whether Wasm is left.
     pub(in crate::values) fn meet(
         &mut self,
-        first: FuncKey,
+        key: FuncKey,
         meeting: Meeting,
         at: usize,
         visitor: &mut impl Visitor,
     ) -> Result<bool> {
         let goes_on = self.check.decisions.bit()?;
-        if goes_on && meeting != Meeting::Pass {
+        if goes_on && has_result(meeting) {
             return Err(ValuesErrorKind::Effects("an atomic operator asks nobody"));
         }
         if self.check.decisions.is_at_end() {
@@ -82,7 +82,6 @@ impl Machine<'_> {
         if goes_on {
             return Ok(false);
         }
-        let key = FuncKey(first.0 + meeting as u32);
         match self.check.records.peek() {
             Some(&Record::HostCall { func }) if func == key => {}
             _ => return Err(self.check.unexpected("HostCall")),
@@ -90,7 +89,7 @@ impl Machine<'_> {
         let record = self.check.records.position;
         self.effects_before(record, visitor)?;
         self.check.records.take();
-        if meeting != Meeting::Pass {
+        if has_result(meeting) {
             visitor.arguments_at(at, false);
             visitor.host_call(key, record, &[]);
         }
@@ -104,13 +103,7 @@ impl Machine<'_> {
 
     /// Which of these functions it is.
     pub(super) fn meeting_of(&self, func: u32) -> Option<Meeting> {
-        let key = self.store.funcs.get(func as usize)?.key;
-        match key.0.checked_sub(self.meetings?.0)? {
-            0 => Some(Meeting::Wait),
-            1 => Some(Meeting::Notify),
-            2 => Some(Meeting::Pass),
-            _ => None,
-        }
+        self.meetings?.of(self.store.funcs.get(func as usize)?.key)
     }
 
     /// What an atomic operator asked answers.
@@ -121,7 +114,7 @@ impl Machine<'_> {
         values: Option<&[Val]>,
         visitor: &mut impl Visitor,
     ) -> Result<()> {
-        if meeting != Meeting::Pass {
+        if has_result(meeting) {
             let Some([Val::I32(value)]) = values else {
                 return Err(ValuesErrorKind::Effects("an atomic operator has no result"));
             };
@@ -132,4 +125,9 @@ impl Machine<'_> {
         self.state = State::Wasm;
         Ok(())
     }
+}
+
+/// Whether the answer is the operator's result.
+pub(super) fn has_result(meeting: Meeting) -> bool {
+    matches!(meeting, Meeting::Wait | Meeting::Notify)
 }

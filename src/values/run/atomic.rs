@@ -51,12 +51,12 @@ impl Machine<'_> {
         };
         let mut old = [0; 8];
         old[..target.len()].copy_from_slice(target);
-        if let Some((first, meeting)) = meets {
+        if let Some((key, meeting)) = meets {
             if atomic.action == Action::Wait {
                 self.access(visitor, memory, at, len, false);
             }
             self.told(visitor, instr, told, &[], 2);
-            return self.meet(first, meeting, frame.fp + instr.a as usize, visitor);
+            return self.meet(key, meeting, frame.fp + instr.a as usize, visitor);
         }
         let Some(Done { stored, result }) = act(atomic, u64::from_le_bytes(old), operands) else {
             return self.fails(visitor, instr, told, Trap::Deadlock);
@@ -76,8 +76,21 @@ impl Machine<'_> {
             self.set(instr.a, result);
         }
         self.told(visitor, instr, told, result.as_slice(), 2);
-        match self.meetings {
-            Some(first) => self.meet(first, Meeting::Pass, frame.fp, visitor),
+        self.pass(Meeting::Pass, visitor)
+    }
+
+    /// Does a `loop` in which a thread may spin; whether Wasm is left.
+    pub(super) fn round(&mut self, instr: Instr, visitor: &mut impl Visitor) -> Result<bool> {
+        self.take_memory(NONE);
+        self.told(visitor, instr, &[], &[], 1);
+        self.pass(Meeting::Round, visitor)
+    }
+
+    /// Another thread may go on here.
+    fn pass(&mut self, meeting: Meeting, visitor: &mut impl Visitor) -> Result<bool> {
+        let at = self.frames.last().map_or(0, |frame| frame.fp);
+        match self.meetings.and_then(|meetings| meetings.key(meeting)) {
+            Some(key) => self.meet(key, meeting, at, visitor),
             None => Ok(false),
         }
     }
@@ -89,7 +102,7 @@ impl Machine<'_> {
             Action::Notify => Meeting::Notify,
             _ => return None,
         };
-        Some((self.meetings?, meeting))
+        Some((self.meetings?.key(meeting)?, meeting))
     }
 }
 

@@ -38,6 +38,7 @@ impl Machine<'_> {
         match instr.code {
             Code::LoadFar | Code::StoreFar => self.far(instr, visitor),
             Code::Atomic => self.atomic(instr, visitor),
+            Code::Round => self.round(instr, visitor),
             Code::MemorySize => {
                 self.take_memory(NONE);
                 let memory = self.store.memory(instr.b)?;

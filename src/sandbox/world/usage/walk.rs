@@ -6,7 +6,7 @@ use super::{
     FunctionRole, GlobalRole, LONG_COPY, Reader,
     catching::{Flag, Stage},
 };
-use crate::sandbox::world::limits::{USAGE_LOCALS, USAGE_OPERANDS, USAGE_SETTERS};
+use crate::sandbox::world::limits::{USAGE_LOCALS, USAGE_OPERANDS, USAGE_SETTERS, USAGE_STRUCTURES};
 
 /// A value as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +32,19 @@ pub(super) struct Walk {
     stage: Stage,
     /// The imported function that the operator before called.
     just_called: Option<u32>,
+    /// Imported functions that were given one constant and give nothing, and that constant.
+    told: Vec<(u32, i32)>,
+    /// Addresses at which themselves stand.
+    structures: Vec<i32>,
 }
 
 impl Walk {
     pub(super) fn new(func: u32, params: usize) -> Self {
         let locals = (0..params.min(USAGE_LOCALS)).map(|param| Value::Param(param as u32)).collect();
         let (stack, stage) = (Vec::new(), Stage::default());
-        Self { func, params, stack, locals, is_length_tested: false, stage, just_called: None }
+        let (told, structures) = (Vec::new(), Vec::new());
+        let (is_length_tested, just_called) = (false, None);
+        Self { func, params, stack, locals, is_length_tested, stage, just_called, told, structures }
     }
 
     fn pop(&mut self) -> Value {
@@ -147,6 +153,9 @@ impl Walk {
             }
             Operator::I32Store { ref memarg } => {
                 let (value, address) = (self.pop(), self.pop());
+                if memarg.offset == 0 && value == address {
+                    self.note_main(reader, value);
+                }
                 if let (Value::Const(0), Some(flag)) = (value, word(address, memarg.offset)) {
                     reader.zero(&mut self.stage, flag);
                 }
@@ -181,6 +190,23 @@ impl Walk {
                 self.stack.clear();
             }
             _ => self.stack.clear(),
+        }
+    }
+
+    /// A structure that begins with its own address is that of a thread.
+    fn note_main(&mut self, reader: &mut Reader, structure: Value) {
+        let Value::Const(structure) = structure else { return };
+        if self.structures.len() < USAGE_STRUCTURES {
+            self.structures.push(structure);
+            self.tell_main(reader, structure);
+        }
+    }
+
+    /// Who is given such a structure first is told of the main thread.
+    fn tell_main(&self, reader: &mut Reader, structure: i32) {
+        let first = self.told.iter().find(|(_, given)| *given == structure);
+        if let Some((func, _)) = first.filter(|_| self.structures.contains(&structure)) {
+            reader.of_main.insert(*func);
         }
     }
 
@@ -247,6 +273,12 @@ impl Walk {
         }
         if is_imported && self.is_length_tested && args == [0, 1, 2].map(Value::Param) {
             reader.vote_function(func, FunctionRole::Copy);
+        }
+        if let (true, [Value::Const(given)], []) = (is_imported, &args[..], &results[..])
+            && self.told.len() < USAGE_STRUCTURES
+        {
+            self.told.push((func, *given));
+            self.tell_main(reader, *given);
         }
         let value = match results[..] {
             [ValType::I32] if is_imported && params <= 1 => Value::Result(func),

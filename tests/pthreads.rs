@@ -1,5 +1,5 @@
-//! Threads that a page begins: of Emscripten, with names and without, and of wasm-bindgen. Each run is counted
-//! and valued again.
+//! Threads that a page begins: of Emscripten, with names and without, and of wasm-bindgen. Each run is
+//! counted and valued again.
 
 #[expect(dead_code, reason = "programs here run in the sandbox")]
 #[path = "common/valued.rs"]

@@ -450,6 +450,7 @@ impl Code {
             Exit::Next
             | Exit::Grow
             | Exit::Bulk
+            | Exit::Atomic(_)
             | Exit::Call(_)
             | Exit::CallImport(_)
             | Exit::CallIndirect

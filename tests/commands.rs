@@ -3,7 +3,7 @@
 #[path = "common/command.rs"]
 mod command;
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use command::{json, shown, spoor};
 use serde_json::Value;
@@ -131,6 +131,90 @@ fn a_heat_map_has_all_that_was_read_and_written() {
     assert_eq!(part["cells"].as_array().map(Vec::len), Some(0));
     let (exit, _) = refused(&["dump", recorded.trace(), "--heat-map", "--values"]);
     assert_eq!(exit, 2);
+}
+
+/// What Tenet makes of a text: registers after each line, and a memory in which what is read must be what was
+/// written.
+fn explore(text: &str) -> Vec<BTreeMap<String, u64>> {
+    let hex = |text: &str| u64::from_str_radix(text.strip_prefix("0x").unwrap(), 16).unwrap();
+    let (mut registers, mut memory) = (BTreeMap::new(), BTreeMap::new());
+    let read = |line: &str| {
+        for (name, value) in line.split(',').map(|item| item.split_once('=').unwrap()) {
+            let Some((address, bytes)) = value.split_once(':') else {
+                registers.insert(name.to_owned(), hex(value));
+                continue;
+            };
+            for (address, place) in (hex(address)..).zip((0..bytes.len()).step_by(2)) {
+                let byte = u8::from_str_radix(&bytes[place..place + 2], 16).unwrap();
+                let before = memory.insert(address, byte);
+                assert!(name == "mw" || before.is_none_or(|before| before == byte), "{line}");
+            }
+        }
+        registers.clone()
+    };
+    text.lines().map(read).collect()
+}
+
+#[test]
+fn tenet_reads_what_each_instruction_took_gave_and_touched() {
+    let recorded = Recorded::new(&["--effects"]);
+    let text = shown(&["dump", recorded.trace(), "--tenet"]);
+    let states = explore(&text);
+    let all = lines(&shown(&["dump", recorded.trace(), "--values", "--json"]));
+    let instructions: Vec<_> = all.iter().filter(|line| line["event"] == "instruction").collect();
+    assert_eq!(states.len(), instructions.len());
+    let mut compared = 0;
+    for (state, line) in states.iter().zip(&instructions) {
+        assert_eq!(
+            (state["rip"], state["r15"]),
+            (line["offset"].as_u64().unwrap(), line["number"].as_u64().unwrap())
+        );
+        assert_eq!(state["rbx"], line["function"].as_u64().unwrap());
+        if let Some(result) = line["results"].get(0).and_then(|value| value["i32"].as_i64()) {
+            assert_eq!(state["rax"], u64::from(result as u32), "{line}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 50, "{compared}");
+    // Tenet wants all registers of amd64 in the first line.
+    assert_eq!(states[0].len(), 17);
+    // The segment, each load and store of the loop, the copy; the host's four bytes come with the line after
+    // the call.
+    assert!(text.lines().next().unwrap().contains(",mw=0x10:393a252538"), "{text}");
+    assert!(text.contains(",mr=0x10:39") && text.contains(",mw=0x50:73"), "{text}");
+    assert!(text.contains(",mr=0x50:73706f6f72,mw=0x100:73706f6f72"), "{text}");
+    assert_eq!(text.matches("mw=0x0:").count(), 1);
+    // A function that is called is one deeper.
+    let depth = |name: &str| {
+        let of = instructions.iter().position(|line| line["opcode"] == name).unwrap();
+        states[of]["rsp"]
+    };
+    assert_eq!((depth("call"), depth("i32.xor")), (1, 2));
+    // A part says the same of its instructions.
+    let xor = instructions.iter().position(|line| line["opcode"] == "i32.xor").unwrap();
+    let from = instructions[xor]["number"].as_u64().unwrap();
+    let (first, last) = (from.to_string(), (from + 20).to_string());
+    let part = explore(&shown(&["dump", recorded.trace(), "--tenet", "--from", &first, "--to", &last]));
+    assert_eq!(part.len(), 20);
+    for (part, whole) in part.iter().zip(&states[xor..]) {
+        assert_eq!((part["rip"], part["rsp"], part["rdi"]), (whole["rip"], whole["rsp"], whole["rdi"]));
+    }
+    assert_eq!(refused(&["dump", recorded.trace(), "--tenet", "--json"]).0, 2);
+}
+
+/// With `--features parquet`; that rows are read again as they were written, `parquet/tests/tables.rs` tests.
+#[cfg(feature = "parquet")]
+#[test]
+fn a_table_has_a_row_for_each_instruction_that_is_asked_for() {
+    let recorded = Recorded::new(&[]);
+    let file = recorded.trace.with_extension("parquet");
+    let words = ["dump", recorded.trace(), "--parquet", file.to_str().unwrap(), "--function", "decrypt"];
+    assert_eq!(shown(&words), "");
+    let bytes = fs::read(&file).unwrap();
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(["number", "operands", "from_address"].iter().all(|column| text.contains(column)));
+    assert_eq!(refused(&[&words[..], &["--json"]].concat()).0, 2);
 }
 
 #[test]

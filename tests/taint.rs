@@ -16,6 +16,7 @@ use wasmspoor::{
         taint::{Encoding, Flow, How, Sink, SourceKind, Step, Taint, TaintOptions},
     },
 };
+use wasmspoor_needs::needs;
 
 /// Reads standard input to 1024, at most 64 bytes; `$put` writes so many bytes from an address.
 const HEAD: &str = r#"
@@ -718,4 +719,36 @@ fn a_secret_in_names_is_seen() {
     let flow = flows.iter().find(|flow| matches!(flow.sink, Sink::Memory { .. })).unwrap();
     assert_eq!((flow.how, &flow.ranges[..], flow.times), (How::Value, &[(0, 60)][..], 3));
     assert_eq!(flow.path(), ["two characters for each byte, in an alphabet of its own"]);
+}
+
+/// Juliet's programs, whose names say what is wrong in them: what they get from outside, or fill a buffer
+/// with beside its bounds, is what they print.
+#[needs("../shared/samples/hostile")]
+#[test]
+fn weakness_tests_print_what_their_names_say() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/samples/hostile");
+    let flows = |weakness: &str, options: &RunOptions, kind: SourceKind| {
+        let is_it =
+            |path: &std::path::PathBuf| path.to_string_lossy().contains(&format!("sac22-{weakness}_"));
+        let mut paths = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let wasm = fs::read(paths.find(is_it).unwrap()).unwrap();
+        let flows = flows_of(&wasm, options, TaintOptions::default().sources([kind]));
+        let printed = flows.into_iter().filter(|flow| matches!(flow.sink, Sink::Memory { .. }));
+        printed.filter(|flow| flow.how == How::Value).collect::<Vec<_>>()
+    };
+    // A format string from outside: its characters are printed.
+    let of_format = flows("CWE134", &options(b"12345 hello\n7\n"), SourceKind::Stdin);
+    assert!(of_format.iter().any(|flow| flow.ranges[0].0 == 0 && flow.len() >= 11), "{of_format:?}");
+    // A variable is told: its name is not.
+    let mut with_path = options(b"");
+    with_path.env.push(("PATH".into(), "/usr/bin:/secret".into()));
+    let of_path = flows("CWE526", &with_path, SourceKind::Environment);
+    let told: Vec<_> = of_path.iter().map(|flow| (&flow.ranges[..], &flow.steps[..])).collect();
+    assert_eq!(told, [(&[(5, 21)][..], &[][..])]);
+    // Letters that are written or read beside a buffer: constants of the program.
+    for weakness in ["CWE121", "CWE122", "CWE124", "CWE126", "CWE127"] {
+        let of_letters = flows(weakness, &options(b""), SourceKind::Immediate);
+        let is_printed = |flow: &&Flow| flow.count > 5 && flow.steps == [Step::Add, Step::Lookup];
+        assert_eq!(of_letters.iter().filter(is_printed).count(), 1, "{weakness}: {of_letters:?}");
+    }
 }

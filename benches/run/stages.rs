@@ -78,9 +78,10 @@ fn stages(file: &str) -> Stages {
     let flows = flows.as_ref();
     let facts = Facts { wasm: &wasm, view: &view, run: Some(&run), dynamic: &dynamic, prediction, flows };
     let matches = stages.of("rules, matched", || rules.evaluate(&facts).matches);
-    stages.of("findings", || {
-        black_box(verdict::findings(&facts));
-        black_box(verdict::correlations(&facts, &matches));
+    let found =
+        stages.of("findings", || (verdict::findings(&facts), verdict::correlations(&facts, &matches)));
+    stages.of("verdict", || {
+        black_box(verdict::decide(&facts, &matches, &found.1, &found.0));
     });
     let analysis = Analysis::of_run(wasm, false, Ok(run), &rules);
     stages.of("report", || {

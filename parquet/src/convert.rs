@@ -26,7 +26,10 @@ use parquet::{
 };
 use tempfile::NamedTempFile;
 
-use crate::{columns::ColumnType, rows::TABLES};
+use crate::{
+    columns::{Column, ColumnType},
+    rows::TABLES,
+};
 
 /// Rows read at a time.
 pub const BATCH: usize = 4096;
@@ -97,14 +100,31 @@ pub fn schema(table: &str) -> Option<Schema> {
 }
 
 fn schema_of(table: &str, of: fn(ColumnType) -> DataType) -> Option<Schema> {
-    let columns = (TABLES.iter().find(|known| known.name == table)?.columns)();
+    let table = TABLES.iter().find(|known| known.name == table)?;
+    Some(schema_with(&(table.columns)(), of))
+}
+
+fn schema_with(columns: &[Column], of: fn(ColumnType) -> DataType) -> Schema {
     let fields = columns.iter().map(|column| Field::new(column.name, of(column.ty), column.is_nullable));
-    Some(Schema::new(fields.collect::<Vec<_>>()))
+    Schema::new(fields.collect::<Vec<_>>())
+}
+
+/// Columns as they are read and as they are written.
+pub(crate) fn schemas(columns: &[Column]) -> [Schema; 2] {
+    [read_as, to_arrow].map(|of| schema_with(columns, of))
+}
+
+/// How a Parquet file is written.
+pub(crate) fn properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(GROUP))
+        .build()
 }
 
 /// A column as it is written. What is too large for a number with a sign becomes the largest: a worker that
 /// lies about its sample must not end the conversion of all others.
-fn signed(column: &ArrayRef) -> ArrayRef {
+pub(crate) fn signed(column: &ArrayRef) -> ArrayRef {
     match column.data_type() {
         DataType::UInt64 => {
             let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
@@ -140,12 +160,8 @@ fn table(name: &str, path: &Path) -> Result<u64, ConvertErrorKind> {
     let (Some(read), Some(schema)) = schemas else { return Ok(0) };
     let whole = io::Read::take(File::open(path)?, whole_lines(path)?);
     let reader = ReaderBuilder::new(read).with_batch_size(BATCH).build(BufReader::new(whole))?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_max_row_group_row_count(Some(GROUP))
-        .build();
     let new = new_file(path.parent().unwrap_or(Path::new(".")))?;
-    let mut writer = ArrowWriter::try_new(new.reopen()?, Arc::clone(&schema), Some(properties))?;
+    let mut writer = ArrowWriter::try_new(new.reopen()?, Arc::clone(&schema), Some(properties()))?;
     let mut rows = 0;
     for batch in reader {
         let batch = batch?;

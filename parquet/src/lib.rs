@@ -11,9 +11,13 @@ pub mod columns;
 #[cfg(feature = "arrow")]
 mod convert;
 pub mod rows;
+#[cfg(feature = "arrow")]
+mod values;
 
 #[cfg(feature = "arrow")]
 pub use convert::{BATCH, ConvertError, ConvertErrorKind, convert, schema, tables};
+#[cfg(feature = "arrow")]
+pub use values::{InstructionRow, InstructionWriter};
 
 #[cfg(test)]
 mod docs;

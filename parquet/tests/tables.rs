@@ -137,6 +137,38 @@ fn every_row_arrives() {
 }
 
 #[test]
+fn instructions_with_values_are_read_again() {
+    let row = |number: u64| wasmspoor_parquet::InstructionRow {
+        number,
+        function: 7,
+        offset: 0x1a6,
+        opcode: "i32.store8".into(),
+        operands: vec!["i32 16".into(), format!("i32 {number}")],
+        results: Vec::new(),
+        memory: (number % 2 == 0).then_some(0),
+        address: (number % 2 == 0).then_some(16),
+        bytes: Some(1),
+        from_memory: None,
+        from_address: None,
+    };
+    let total = 3 * wasmspoor_parquet::BATCH as u64 + 5;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("values.parquet");
+    let mut writer = wasmspoor_parquet::InstructionWriter::new(fs::File::create(&path).unwrap()).unwrap();
+    (0..total).for_each(|number| writer.push(row(number)).unwrap());
+    writer.finish().unwrap();
+    let file = fs::File::open(path).unwrap();
+    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let mut text = arrow_json::LineDelimitedWriter::new(Vec::new());
+    reader.build().unwrap().for_each(|batch| text.write(&batch.unwrap()).unwrap());
+    text.finish().unwrap();
+    let text = String::from_utf8(text.into_inner()).unwrap();
+    let rows =
+        text.lines().map(|line| serde_json::from_str::<wasmspoor_parquet::InstructionRow>(line).unwrap());
+    assert!(rows.eq((0..total).map(row)));
+}
+
+#[test]
 fn numbers_have_signs_and_pages_are_compressed_with_zstd() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("samples.jsonl");

@@ -1,6 +1,9 @@
 //! `spoor dump`: runs a sample and prints what was executed, instruction by instruction.
 
 mod heat;
+#[cfg(feature = "parquet")]
+mod table;
+mod tenet;
 mod values;
 
 use std::{io::Write, path::PathBuf};
@@ -31,6 +34,7 @@ use super::{Exit, Failure, export::is_incomplete, names, report, sample, valued}
   spoor dump sample.spoor --from 1000000 --to 1000100
   spoor dump sample.spoor --values --opcode i32.store --limit 20
   spoor dump sample.spoor --heat-map > heat.json
+  spoor dump sample.spoor --tenet --from 5000 --to 90000 > sample.log
   spoor dump sample.wasm --json | jq -r 'select(.event == \"instruction\") | .opcode' | sort | uniq -c
 
 Each line of text is: wasm-function[INDEX]:OFFSET, the opcode, and what it did. OFFSET is the byte offset in the module. The events are those of one run
@@ -71,6 +75,15 @@ pub(super) struct Arguments {
     /// stretches of instructions, as a JSON object; see docs/json.md
     #[arg(long, conflicts_with_all = ["values", "json", "function", "opcode", "limit"])]
     heat_map: bool,
+    /// Print the instructions between --from and --to with their values as the text that Tenet reads; see
+    /// docs/values.md
+    #[arg(long, conflicts_with_all = ["values", "json", "function", "opcode", "limit", "heat_map"])]
+    tenet: bool,
+    /// Write the instructions with their values to this file in place of printing events: as Parquet, a row
+    /// each; see docs/values.md
+    #[cfg(feature = "parquet")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "heat_map", "tenet"])]
+    parquet: Option<PathBuf>,
     /// Print each event as a JSON object on a line; see docs/json.md
     #[arg(long)]
     json: bool,
@@ -80,7 +93,24 @@ pub(super) struct Arguments {
 
 impl Arguments {
     fn needs_values(&self) -> bool {
-        self.values || self.heat_map
+        self.values || self.heat_map || self.tenet || self.table().is_some()
+    }
+
+    /// The file that instructions are written to.
+    fn table(&self) -> Option<&PathBuf> {
+        #[cfg(feature = "parquet")]
+        return self.parquet.as_ref();
+        #[cfg(not(feature = "parquet"))]
+        None
+    }
+
+    /// Writes what is asked for in place of events, if anything is.
+    fn write_other(&self, trace: &Trace, out: &mut impl Write) -> Option<Result<Exit, Failure>> {
+        match (self.heat_map, self.tenet) {
+            (true, _) => Some(heat::write(trace, self.from, self.to, out)),
+            (_, true) => Some(tenet::write(trace, self.from, self.to, out)),
+            _ => None,
+        }
     }
 }
 
@@ -172,8 +202,8 @@ fn dump_sample(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Fail
         // Not among the events: those are read by programs.
         crate::cli::complain!("spoor: nothing ran: {}", text::line(&nothing(&run)));
     }
-    if arguments.heat_map {
-        return heat::write(&run.trace, arguments.from, arguments.to, out);
+    if let Some(written) = arguments.write_other(&run.trace, out) {
+        return written;
     }
     Printer::new(arguments, &run.trace, out)?.print_all()
 }
@@ -199,8 +229,8 @@ fn dump_file(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failur
     // Not as an error of loading, whose lines are laid out: what it says is the file's.
     let refused = |error: &LoadError| Failure::new(Exit::Invalid, anyhow::anyhow!(error.to_string()));
     let run = recorded.run.as_ref().map_err(refused)?;
-    if arguments.heat_map {
-        return heat::write(&run.trace, arguments.from, arguments.to, out);
+    if let Some(written) = arguments.write_other(&run.trace, out) {
+        return written;
     }
     let mut printer = Printer::new(arguments, &run.trace, out)?;
     let functions = printer.functions.clone();
@@ -212,21 +242,21 @@ fn dump_file(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failur
         Ok::<_, Failure>(printer.left > 0)
     });
     // What is missing is the file's fault, not this program's.
+    if ended.is_ok() {
+        printer.tell_nothing(recorded.instructions());
+    }
+    printer.finish()?;
     match ended {
         Err(failure) if failure.cause.is::<ReplayError>() && is_incomplete(run) => {
             Err(Failure { exit: Exit::Findings, ..failure })
         }
-        Err(failure) => Err(failure),
-        Ok(()) => {
-            printer.tell_nothing(recorded.instructions());
-            Ok(Exit::Done)
-        }
+        ended => ended.map(|()| Exit::Done),
     }
 }
 
 /// The values, if they are asked for.
 fn values<'t>(arguments: &Arguments, trace: &'t Trace) -> Result<Option<Values<'t>>, Failure> {
-    match arguments.values {
+    match arguments.values || arguments.table().is_some() {
         true => Ok(Some(Values::new(trace).map_err(valued::end)?)),
         false => Ok(None),
     }
@@ -245,6 +275,8 @@ struct Printer<'a, W> {
     functions: Vec<u32>,
     trace: &'a Trace,
     values: Option<Values<'a>>,
+    #[cfg(feature = "parquet")]
+    table: Option<table::Table>,
     left: u64,
     printed: u64,
     out: &'a mut W,
@@ -255,7 +287,17 @@ impl<'a, W: Write> Printer<'a, W> {
         let functions = functions(arguments, trace)?;
         let values = values(arguments, trace)?;
         let left = arguments.limit.unwrap_or(u64::MAX);
-        Ok(Self { arguments, functions, trace, values, left, printed: 0, out })
+        Ok(Self {
+            arguments,
+            functions,
+            trace,
+            values,
+            #[cfg(feature = "parquet")]
+            table: arguments.table().map(|file| table::Table::new(file, &arguments.file)).transpose()?,
+            left,
+            printed: 0,
+            out,
+        })
     }
 
     /// Prints the events that are asked for.
@@ -273,7 +315,7 @@ impl<'a, W: Write> Printer<'a, W> {
             number += u64::from(matches!(event, Event::Op(_)));
         }
         self.tell_nothing(is_all.then_some(number));
-        Ok(Exit::Done)
+        self.finish().map(|()| Exit::Done)
     }
 
     /// Says on standard error why nothing was printed, if nothing was. `total` is the number of instructions,
@@ -293,6 +335,26 @@ impl<'a, W: Write> Printer<'a, W> {
         }
     }
 
+    fn write(&mut self, line: &Line<'_>) -> Result<(), Failure> {
+        #[cfg(feature = "parquet")]
+        if let Some(table) = &mut self.table {
+            return table.push(line);
+        }
+        match self.arguments.json {
+            true => Ok(text::write_json_line(self.out, line)?),
+            false => print(line, self.out),
+        }
+    }
+
+    /// All was printed.
+    fn finish(self) -> Result<(), Failure> {
+        #[cfg(feature = "parquet")]
+        if let Some(table) = self.table {
+            table.finish()?;
+        }
+        Ok(())
+    }
+
     fn print(&mut self, number: u64, event: &Event) -> Result<(), Failure> {
         if self.left == 0 || !wanted(self.arguments, &self.functions, event) {
             return Ok(());
@@ -301,19 +363,16 @@ impl<'a, W: Write> Printer<'a, W> {
         if let Some(values) = &mut self.values {
             line.values = Some(line_values(values, number, event).map_err(valued::end)?);
         }
-        match self.arguments.json {
-            true => text::write_json_line(self.out, &line)?,
-            false => print(&line, self.out)?,
-        }
+        self.write(&line)?;
         (self.left, self.printed) = (self.left - 1, self.printed + 1);
         Ok(())
     }
 }
 
-/// Whether the filters let an event pass; filters ask for instructions.
+/// Whether the filters let an event pass; filters and a table ask for instructions.
 fn wanted(arguments: &Arguments, functions: &[u32], event: &Event) -> bool {
     let Event::Op(Executed { function, opcode, .. }) = event else {
-        return functions.is_empty() && arguments.opcode.is_empty();
+        return functions.is_empty() && arguments.opcode.is_empty() && arguments.table().is_none();
     };
     let in_function = functions.is_empty() || functions.contains(&function.0);
     in_function

@@ -120,6 +120,10 @@ impl Arguments {
 /// Columns of a heat map: as many as are told apart in a picture.
 pub(super) const HEAT_COLUMNS: u64 = 256;
 
+/// Bytes of one read or write that a line of `spoor dump --tenet` shows: a page. Bulk operations can write
+/// gigabytes.
+pub(super) const TENET_BYTES: usize = 1 << 12;
+
 /// Edges of a graph that is drawn whole if nobody says what of it: Graphviz takes seconds.
 pub(super) const DRAWN_EDGES: usize = 1_500;
 

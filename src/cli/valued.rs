@@ -134,10 +134,15 @@ pub(super) fn values(typed: &[Typed]) -> Vec<Value> {
 
 /// A value in words: `i32 5`.
 pub(super) fn words(value: &Value) -> String {
+    match value {
+        Value::I32(number) if *number < 0 || *number > 0xffff => format!("i32 {number} ({number:#x})"),
+        _ => exact(value),
+    }
+}
+
+/// A value with its type, and nothing else.
+pub(super) fn exact(value: &Value) -> String {
     let ty = match value {
-        Value::I32(number) if *number < 0 || *number > 0xffff => {
-            return format!("i32 {number} ({number:#x})");
-        }
         Value::I32(_) => "i32",
         Value::I64(_) => "i64",
         Value::F32(_) => "f32",

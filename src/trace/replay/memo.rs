@@ -25,7 +25,8 @@ use super::super::{FuncKey, Visitor};
 use super::Target;
 use super::explore::{Dead, Explored};
 use super::shelf::{
-    ALLOWANCE, CHUNK_SAVES, Entry, Found, LOOK, MAKE, MAKE_PART, NO_TARGET, Shelf, WORD_SAVES,
+    ALLOWANCE, BRANCH_SAVES, Entry, Found, LOOK, MAKE, MAKE_PART, NO_TARGET, STEP_SAVES, Shelf, TAKE,
+    WORD_SAVES,
 };
 
 /// Frames that are compared at once.
@@ -236,6 +237,7 @@ impl Memo {
         // Numbers of entries and of parts are the same: both grow here only.
         self.kept.parts.resize(self.chunks.entries.len(), (0..0, 0..0));
         let has_calls = self.kept.add(&explored.steps);
+        let branches = explored.steps.iter().filter(|step| step.way.is_branch()).count();
         Some(Entry {
             bits,
             times: 0,
@@ -253,7 +255,7 @@ impl Memo {
             parts: 1,
             width: explored.used as u8,
             has_calls,
-            after: 0,
+            after: explored.steps.len() as u32 * STEP_SAVES + branches as u32 * BRANCH_SAVES,
         })
     }
 
@@ -287,9 +289,16 @@ impl Memo {
     /// A stretch comes: counts it, changes the stack, gives what else it does and the target that it leaves.
     #[inline(always)]
     pub(super) fn take(&mut self, kind: Kind, id: u32, frames: &mut Vec<u32>) -> (Entry, Option<Target>) {
-        let entry = *match kind {
-            Kind::Chunk => self.chunks.count(id, CHUNK_SAVES),
-            Kind::Word => self.words.count(id, WORD_SAVES),
+        let entry = match kind {
+            Kind::Chunk => {
+                let entry = *self.chunks.count(id);
+                self.chunks.mood.pay(TAKE - i64::from(entry.after));
+                entry
+            }
+            Kind::Word => {
+                self.words.mood.credit += WORD_SAVES;
+                *self.words.count(id)
+            }
         };
         if entry.pops | entry.pushes != 0 {
             frames.truncate(frames.len() - usize::from(entry.pops));

@@ -5,15 +5,20 @@ use super::super::limits::{LONGEST_NAP, MEMO_PROBES, SHORTEST_NAP};
 /// What a shelf may spend before it has saved anything, in about nanoseconds.
 pub(super) const START: i64 = 1 << 15;
 /// What a look costs that finds nothing.
-pub(super) const LOOK: i64 = 8;
+pub(super) const LOOK: i64 = 16;
 /// What an entry costs, and each of its parts.
-pub(super) const MAKE: i64 = 64;
-pub(super) const MAKE_PART: i64 = 4;
+pub(super) const MAKE: i64 = 128;
+pub(super) const MAKE_PART: i64 = 8;
 /// What may be spent for each word that is begun: a tenth of what such words take that do not come again.
 pub(super) const ALLOWANCE: i64 = 32;
-/// What a chunk saves, and a word.
-pub(super) const CHUNK_SAVES: i64 = 16;
+/// What a word saves.
 pub(super) const WORD_SAVES: i64 = 32;
+/// What each step of a chunk saves, and each branch more, which a processor mostly does not foresee where
+/// words do not come again; and what it costs to find the chunk and to take it. One with a branch or two is
+/// sooner walked than found.
+pub(super) const STEP_SAVES: u32 = 2;
+pub(super) const BRANCH_SAVES: u32 = 16;
+pub(super) const TAKE: i64 = 48;
 
 /// No target is read.
 pub(super) const NO_TARGET: u32 = u32::MAX;
@@ -43,7 +48,7 @@ pub(super) struct Entry {
     /// Decisions that it takes, in bits.
     pub(super) width: u8,
     pub(super) has_calls: bool,
-    /// The entry that came after it last.
+    /// Of a word, the entry that came after it last; of a chunk, what it saves.
     pub(super) after: u32,
 }
 
@@ -64,6 +69,7 @@ impl Mood {
     }
 
     /// Something was sought in vain, or made.
+    #[inline]
     pub(crate) fn pay(&mut self, cost: i64) {
         // One that saves what it may spend is tried again soon.
         if self.credit > 2 * START {
@@ -151,14 +157,13 @@ impl Shelf {
 
     /// An entry came once more.
     #[inline(always)]
-    pub(super) fn count(&mut self, id: u32, saves: i64) -> &Entry {
+    pub(super) fn count(&mut self, id: u32) -> &Entry {
         let entry = &mut self.entries[id as usize];
         if entry.times == 0 {
             self.pending.push(id);
         }
         entry.times += 1;
-        self.mood.credit += saves;
-        &self.entries[id as usize]
+        entry
     }
 }
 

@@ -51,6 +51,9 @@ pub(super) struct Walk<'w, 't, V> {
     pub(super) is_awake: bool,
     /// Whether a word began just now.
     pub(super) is_fresh: bool,
+    /// Decisions that may be left of this word for what is remembered to be looked for again: not before one
+    /// was taken since that was in vain, or each of many returns would look.
+    again: u32,
 }
 
 impl<'t> Replay<'t> {
@@ -62,11 +65,12 @@ impl<'t> Replay<'t> {
     ) -> (u32, Result<Halt, ReplayErrorKind>) {
         let cursor = self.cursor;
         let is_awake = self.memo.as_ref().is_none_or(|memo| memo.stays_awake());
-        let mut walk = Walk { replay: self, visitor, cursor, is_awake, is_fresh: false };
+        let mut walk = Walk { replay: self, visitor, cursor, is_awake, is_fresh: false, again: u32::MAX };
         let mut number = start;
         let stop = loop {
-            if walk.is_awake && walk.visitor.patience() > 0 {
+            if walk.is_awake && walk.may_leap() {
                 number = walk.leap(number);
+                walk.again = walk.cursor.window.len().saturating_sub(1);
             }
             match walk.block(number) {
                 Ok(next) => number = next,
@@ -127,6 +131,12 @@ impl<V: Visitor> Walk<'_, '_, V> {
         self.visitor.block(ExecutedBlock { map: &self.replay.map, number, len });
         self.cursor.instructions += u64::from(len);
         step(self, number, exit)
+    }
+
+    /// Whether it is worth to look for what is remembered.
+    #[inline(always)]
+    fn may_leap(&self) -> bool {
+        (self.is_fresh || self.cursor.window.len() <= self.again) && self.visitor.patience() > 0
     }
 
     /// Fetches the next window if nothing is left of this one.

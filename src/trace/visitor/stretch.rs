@@ -32,6 +32,10 @@ pub(in crate::trace) enum Way {
 }
 
 impl Way {
+    pub(in crate::trace) fn is_branch(self) -> bool {
+        matches!(self, Self::Branch(_) | Self::Label(_))
+    }
+
     pub(in crate::trace) fn is_call_or_return(self) -> bool {
         matches!(self, Self::Call(..) | Self::TailCall(..) | Self::Leave)
     }

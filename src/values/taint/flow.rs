@@ -127,9 +127,10 @@ impl Gathered {
 /// All flows, by source, then by sink.
 pub(super) fn all(labels: &Labels, sources: &Sources, sinks: &Sinks, keys: &BTreeMap<u32, u8>) -> Vec<Flow> {
     let mut gathered: BTreeMap<(u32, How, Sink), Gathered> = BTreeMap::new();
-    let mut received: Vec<_> = sinks.received.iter().collect();
+    let mut received = sinks.received();
     received.sort_unstable_by_key(|(key, _)| *key);
-    for &((sink, path), ref received) in received {
+    for ((sink, path), received) in &received {
+        let (sink, path) = (*sink, *path);
         let node = labels.node(received.label);
         for (how, set) in
             [(How::Value, node.value), (How::Address, node.address), (How::Control, node.control)]

@@ -28,9 +28,18 @@ pub(super) const REMEMBERED: usize = 1 << 20;
 /// Results of operators on whole values that are remembered: 700 KB, so that they stay near the processor.
 pub(super) const MEMO: usize = 1 << 12;
 
-/// Places for what was met lately: numbers of words (192 KB), what operators made of them (512 KB), and sinks
-/// (160 KB, a quarter of the places).
-pub(super) const RECENT: usize = 1 << 14;
+/// Places for what was met lately, at first: programs that do little pay for few (130 KB).
+pub(super) const FEWEST_PLACES: usize = 1 << 12;
+
+/// Places at most for numbers of words (8 MB) and for what operators made of them (8 MB): a cipher's rounds,
+/// with each byte of a text, need some ten thousand of them in turn.
+pub(super) const MAX_RECENT: usize = 1 << 18;
+
+/// Places for words that instructions were given lately: 200 KB.
+pub(super) const AGAIN: usize = 1 << 12;
+
+/// Places at most for what sinks were given lately: 3 MB.
+pub(super) const MAX_RECENT_SINKS: usize = 1 << 16;
 
 /// Different words that slots hold at most: 75 MB. Beyond, slots have no labels.
 pub(super) const MAX_WORDS: usize = 1 << 20;

@@ -22,6 +22,7 @@ mod label;
 mod limits;
 mod memo;
 mod operators;
+mod places;
 mod quick;
 mod recent;
 mod scalar;

@@ -13,7 +13,6 @@ use super::{
     Taint,
     brief::{Brief, Rule},
     class::Class,
-    label::Label,
     recent::{Key, Masked, signature},
     scalar::{self, Bitwise, CLEAN, Tainted, Word, is_clean},
     sink::Sink,
@@ -173,6 +172,7 @@ impl Taint<'_> {
         let (width, is_signed) = (usize::from(brief.width), brief.rule == Rule::LoadSigned);
         let data = match len {
             1 => self.words.id_of_byte(self.memories.get(memory, place)),
+            4 => self.words.id_of_four(&self.memories.word(memory, place, len)),
             _ => self.words.id(&self.memories.word(memory, place, len)),
         };
         self.address_of((op, fused), address);
@@ -205,11 +205,10 @@ impl Taint<'_> {
         }
     }
 
+    #[inline]
     fn sink_word(&mut self, sink: Sink, word: WordId) {
         if word.is_some() {
-            let label: Label = self.words.all(&mut self.labels, word);
-            let at = self.sinks.next_time();
-            self.sinks.take(&mut self.labels, sink, label, at);
+            self.sinks.take_word((&mut self.labels, &mut self.words), sink, word);
         }
     }
 
@@ -224,6 +223,7 @@ impl Taint<'_> {
     /// The slots of all threads keep their words, under new numbers.
     #[inline(never)]
     fn collect(&mut self) {
+        self.sinks.forget_words();
         let mut ids = self.slots.all().to_vec();
         for thread in self.threads.parked_mut() {
             ids.extend_from_slice(thread.slots.all());

@@ -6,7 +6,8 @@
 //! beside labelled bytes does not make every turn of a loop another one.
 
 use super::brief::{Brief, Rule};
-use super::limits::RECENT;
+use super::limits::MAX_RECENT;
+use super::places::Places;
 use super::words::WordId;
 
 /// The number of an opcode is below this.
@@ -32,34 +33,34 @@ impl Key {
     }
 
     #[inline(always)]
-    fn place(&self) -> usize {
+    fn hash(&self) -> u64 {
         let ids = u64::from(self.a.0) | u64::from(self.b.0) << 32;
         let hash = ids.wrapping_mul(0x9e37_79b9_7f4a_7c15)
             ^ (self.signature ^ u64::from(self.op) << 48).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
-        ((hash ^ hash >> 31) >> 20) as usize % RECENT
+        (hash ^ hash >> 31) >> 20
     }
 }
 
-/// Results by key, each at the one place that its key gives it.
+/// Results by key.
 #[derive(Debug)]
-pub(super) struct Recent(Box<[(Key, WordId)]>);
+pub(super) struct Recent(Places<(Key, WordId)>);
 
 impl Default for Recent {
     fn default() -> Self {
         let none = Key { op: u32::MAX, a: WordId::CLEAN, b: WordId::CLEAN, signature: 0 };
-        Self(vec![(none, WordId::CLEAN); RECENT].into_boxed_slice())
+        Self(Places::new((none, WordId::CLEAN), MAX_RECENT))
     }
 }
 
 impl Recent {
     #[inline(always)]
     pub(super) fn get(&self, key: &Key) -> Option<WordId> {
-        let (known, result) = &self.0[key.place()];
+        let (known, result) = self.0.at(key.hash());
         (known == key).then_some(*result)
     }
 
     pub(super) fn put(&mut self, key: Key, result: WordId) {
-        self.0[key.place()] = (key, result);
+        self.0.put(key.hash(), (key, result));
     }
 }
 

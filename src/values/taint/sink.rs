@@ -5,8 +5,10 @@ use hashbrown::HashMap;
 use crate::{module::FuncIndex, trace::FuncKey};
 
 use super::label::{Label, Labels};
-use super::limits::{MAX_SAMPLED, MAX_SINKS, RECENT, SINK_SAMPLED};
+use super::limits::{AGAIN, MAX_RECENT_SINKS, MAX_SAMPLED, MAX_SINKS, SINK_SAMPLED};
+use super::places::Places;
 use super::step::Path;
+use super::words::{WordId, Words};
 
 /// Where a value ends up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,12 +95,27 @@ struct Lately {
     with: Label,
 }
 
+/// A word that an instruction was given lately, where what was given is, and how often it was since that says
+/// so, the last time at a moment.
+#[derive(Debug, Clone, Copy)]
+struct Again {
+    sink: Sink,
+    word: WordId,
+    index: u32,
+    times: u64,
+    last: u64,
+}
+
+const NEVER: Again = Again { sink: Sink::Result, word: WordId::CLEAN, index: 0, times: 0, last: 0 };
+
 /// What all sinks were given.
 #[derive(Debug)]
 pub(super) struct Sinks {
-    pub(super) received: Vec<((Sink, Path), Received)>,
+    received: Vec<((Sink, Path), Received)>,
     known: HashMap<(Sink, Path), usize>,
-    recent: Box<[Lately]>,
+    recent: Places<Lately>,
+    /// Of those that take a place each, at the one place that instruction and word give it.
+    again: Box<[Again]>,
     /// Bytes with their labels, in the order in which memory was read.
     pub(super) samples: HashMap<Sink, Vec<(u8, Label)>>,
     sampled: usize,
@@ -113,7 +130,8 @@ impl Default for Sinks {
         Self {
             received: Vec::new(),
             known: HashMap::new(),
-            recent: vec![none; RECENT / 4].into_boxed_slice(),
+            recent: Places::new(none, MAX_RECENT_SINKS),
+            again: vec![NEVER; AGAIN].into(),
             samples: HashMap::new(),
             sampled: 0,
             lost: 0,
@@ -123,13 +141,23 @@ impl Default for Sinks {
 }
 
 /// Good enough to spread sinks over a few places.
-fn place(sink: Sink, label: Label) -> usize {
+#[inline(always)]
+fn hash(sink: Sink, number_of: u32) -> u64 {
     let number = match sink {
         Sink::Branch { offset, .. } | Sink::Address { offset, .. } | Sink::Call { offset, .. } => offset,
         Sink::Argument { .. } | Sink::Memory { .. } | Sink::Result => 0,
     };
-    let hash = u64::from(number) | u64::from(label.number()) << 32;
-    (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % (RECENT / 4)
+    let both = u64::from(number) | u64::from(number_of) << 32;
+    both.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40
+}
+
+/// Adds what was only counted.
+fn count(received: &mut [((Sink, Path), Received)], again: Again) {
+    if let Some((_, received)) = received.get_mut(again.index as usize).filter(|_| again.times > 0) {
+        received.count += again.times;
+        received.times += again.times;
+        received.last = received.last.max(again.last);
+    }
 }
 
 impl Sinks {
@@ -138,8 +166,8 @@ impl Sinks {
         if !label.is_some() {
             return;
         }
-        let place = place(sink, label);
-        let mut lately = self.recent[place];
+        let hash = hash(sink, label.number());
+        let mut lately = *self.recent.at(hash);
         if lately.sink != sink || lately.label != label {
             let Some(index) = self.index(labels, sink, label, at) else { return };
             lately = Lately { sink, label, index, with: Label::NONE };
@@ -149,13 +177,60 @@ impl Sinks {
         if received.label != lately.with {
             received.label = labels.union(received.label, label);
             lately.with = received.label;
-            self.recent[place] = lately;
+            self.recent.put(hash, lately);
         }
         received.count += 1;
         if received.times == 0 || received.last != at {
             received.times += 1;
         }
         received.last = at;
+    }
+
+    /// An instruction was given a word that has labels.
+    ///
+    /// PERF: in a loop it is given the same again and again, which is only counted.
+    #[inline]
+    pub(super) fn take_word(&mut self, (labels, words): (&mut Labels, &mut Words), sink: Sink, word: WordId) {
+        let (at, place) = (self.next_time(), hash(sink, word.0) as usize % AGAIN);
+        let again = &mut self.again[place];
+        if again.word == word && again.sink == sink {
+            (again.times, again.last) = (again.times + 1, at);
+            return;
+        }
+        let label = words.all(labels, word);
+        self.take_anew(labels, (sink, word, label), at, place);
+    }
+
+    #[inline(never)]
+    fn take_anew(
+        &mut self,
+        labels: &mut Labels,
+        (sink, word, label): (Sink, WordId, Label),
+        at: u64,
+        place: usize,
+    ) {
+        let Some(index) = self.index(labels, sink, label, at) else { return };
+        let before = std::mem::replace(
+            &mut self.again[place],
+            Again { sink, word, index: index as u32, times: 1, last: at },
+        );
+        count(&mut self.received, before);
+        let (_, received) = &mut self.received[index];
+        received.label = labels.union(received.label, label);
+    }
+
+    /// Words get other numbers.
+    pub(super) fn forget_words(&mut self) {
+        for again in &mut self.again {
+            count(&mut self.received, std::mem::replace(again, NEVER));
+        }
+    }
+
+    /// What was received, by sink and path.
+    pub(super) fn received(&self) -> Vec<((Sink, Path), Received)> {
+        let mut received = self.received.clone();
+        self.again.iter().for_each(|again| count(&mut received, *again));
+        received
     }
 
     /// Where what a sink was given by the path of a label is; `None` if there is no room for it.

@@ -6,7 +6,8 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::label::{Label, Labels};
-use super::limits::{MAX_WORDS, RECENT};
+use super::limits::{MAX_RECENT, MAX_WORDS};
+use super::places::Places;
 use super::scalar::{self, CLEAN, Word, is_clean};
 
 /// The number of a word. It means something to the [`Words`] that gave it, until they are collected.
@@ -23,25 +24,22 @@ impl WordId {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    word: Word,
-    /// All bits of the bytes that have labels.
-    mask: u64,
-    /// The union of the labels, if it was asked for.
-    all: Label,
-}
-
 /// All words that slots have, and some that none has any more.
 #[derive(Debug)]
 pub(super) struct Words {
-    entries: Vec<Entry>,
+    words: Vec<Word>,
+    /// Of each, all bits of the bytes that have labels: apart, since these are asked for most.
+    masks: Vec<u64>,
+    /// Of each, the union of its labels, if it was asked for.
+    unions: Vec<Label>,
     known: HashTable<u32>,
     hasher: DefaultHashBuilder,
-    /// Numbers of words met lately, each at the one place that its word gives it.
-    recent: Box<[u32]>,
+    /// Numbers of words met lately.
+    recent: Places<u32>,
     /// The same of words in which the lowest byte alone has a label.
-    single: Box<[(Label, u32)]>,
+    single: Places<(Label, u32)>,
+    /// The same of words in which the lowest four bytes alone have labels.
+    four: Places<([Label; 4], u32)>,
     /// How many there may be at most.
     most: usize,
     /// How many there may be before those that no slot has are dropped.
@@ -61,66 +59,82 @@ impl Words {
     fn of(most: usize) -> Self {
         Self {
             most,
-            entries: vec![Entry { word: CLEAN, mask: 0, all: Label::NONE }],
+            words: vec![CLEAN],
+            masks: vec![0],
+            unions: vec![Label::NONE],
             known: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
-            recent: vec![0; RECENT].into_boxed_slice(),
-            single: vec![(Label::NONE, 0); RECENT].into_boxed_slice(),
+            recent: Places::new(0, MAX_RECENT),
+            single: Places::new((Label::NONE, 0), MAX_RECENT),
+            four: Places::new(([Label::NONE; 4], 0), MAX_RECENT),
             full: most / 2,
             lost: 0,
         }
     }
 
-    fn entry(&self, id: WordId) -> &Entry {
-        &self.entries[id.0 as usize]
-    }
-
     #[inline]
     pub(super) fn get(&self, id: WordId) -> &Word {
-        &self.entry(id).word
+        &self.words[id.0 as usize]
     }
 
     /// All bits of the bytes of a word that have labels.
-    #[inline]
+    #[inline(always)]
     pub(super) fn mask(&self, id: WordId) -> u64 {
-        self.entry(id).mask
+        self.masks[id.0 as usize]
     }
 
     /// The union of all labels of a word.
     #[inline]
     pub(super) fn all(&mut self, labels: &mut Labels, id: WordId) -> Label {
-        let entry = &mut self.entries[id.0 as usize];
-        if !entry.all.is_some() {
-            entry.all = scalar::all(labels, &entry.word, 8);
+        let union = &mut self.unions[id.0 as usize];
+        if !union.is_some() {
+            *union = scalar::all(labels, &self.words[id.0 as usize], 8);
         }
-        entry.all
+        *union
     }
 
     /// The number of a word.
     #[inline]
     pub(super) fn id(&mut self, word: &Word) -> WordId {
-        let place = place(word);
-        let recent = self.recent[place];
-        if self.entries[recent as usize].word == *word {
+        let hash = hash(word);
+        let recent = *self.recent.at(hash);
+        if self.words[recent as usize] == *word {
             return WordId(recent);
         }
         let id = self.known_id(word);
-        self.recent[place] = id.0;
+        self.recent.put(hash, id.0);
         id
     }
 
     /// The number of a word in which the lowest byte alone has a label.
     #[inline]
     pub(super) fn id_of_byte(&mut self, label: Label) -> WordId {
-        let place = (label.number().wrapping_mul(0x9e37_79b9) >> 12) as usize % RECENT;
-        let (known, id) = self.single[place];
+        let hash = u64::from(label.number()).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let (known, id) = *self.single.at(hash);
         if known == label {
             return WordId(id);
         }
         let mut word = CLEAN;
         word[0] = label;
         let id = self.known_id(&word);
-        self.single[place] = (label, id.0);
+        self.single.put(hash, (label, id.0));
+        id
+    }
+
+    /// The number of a word in which none but the lowest four bytes has a label.
+    #[inline]
+    pub(super) fn id_of_four(&mut self, word: &Word) -> WordId {
+        let [a, b, c, d, ..] = *word;
+        let pair = |low: Label, high: Label| u64::from(low.number()) | u64::from(high.number()) << 32;
+        let hash =
+            pair(a, b).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ pair(c, d).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
+        let hash = (hash ^ hash >> 31) >> 20;
+        let (known, id) = *self.four.at(hash);
+        if known == [a, b, c, d] {
+            return WordId(id);
+        }
+        let id = self.known_id(word);
+        self.four.put(hash, ([a, b, c, d], id.0));
         id
     }
 
@@ -130,49 +144,49 @@ impl Words {
             return WordId::CLEAN;
         }
         let hash = self.hasher.hash_one(word);
-        if let Some(&id) = self.known.find(hash, |&id| self.entries[id as usize].word == *word) {
+        if let Some(&id) = self.known.find(hash, |&id| self.words[id as usize] == *word) {
             return WordId(id);
         }
-        if self.entries.len() >= self.most {
+        if self.words.len() >= self.most {
             self.lost += 1;
             return WordId::CLEAN;
         }
-        self.insert(Entry { word: *word, mask: mask(word), all: Label::NONE }, hash)
+        self.insert(word, Label::NONE)
     }
 
-    fn insert(&mut self, entry: Entry, hash: u64) -> WordId {
-        let id = self.entries.len() as u32;
-        self.entries.push(entry);
-        let (entries, hasher) = (&self.entries, &self.hasher);
-        self.known.insert_unique(hash, id, |&id| hasher.hash_one(entries[id as usize].word));
+    fn insert(&mut self, word: &Word, union: Label) -> WordId {
+        let id = self.words.len() as u32;
+        self.words.push(*word);
+        self.masks.push(mask(word));
+        self.unions.push(union);
+        let (words, hasher) = (&self.words, &self.hasher);
+        self.known.insert_unique(hasher.hash_one(word), id, |&id| hasher.hash_one(words[id as usize]));
         WordId(id)
     }
 
     /// Whether it is time to collect.
     #[inline(always)]
     pub(super) fn is_full(&self) -> bool {
-        self.entries.len() >= self.full
+        self.words.len() >= self.full
     }
 
     /// Drops the words that are not among `ids`, and numbers the others anew.
     pub(super) fn collect(&mut self, ids: &mut [WordId]) {
         let old = std::mem::replace(self, Self::of(self.most));
         self.lost = old.lost;
-        let mut renamed = vec![0; old.entries.len()];
+        let mut renamed = vec![0; old.words.len()];
         for id in ids.iter_mut().filter(|id| id.is_some()) {
             let renamed = &mut renamed[id.0 as usize];
             if *renamed == 0 {
-                let entry = old.entries[id.0 as usize];
-                let hash = self.hasher.hash_one(entry.word);
-                *renamed = self.insert(entry, hash).0;
+                *renamed = self.insert(&old.words[id.0 as usize], old.unions[id.0 as usize]).0;
             }
             *id = WordId(*renamed);
         }
         // Half of the room that is left, unless so little is that the next time would come again and again.
-        let room = self.most.saturating_sub(self.entries.len());
+        let room = self.most.saturating_sub(self.words.len());
         self.full = match room < self.most / 64 {
             true => usize::MAX,
-            false => (self.entries.len() + room / 2).max(self.most / 2),
+            false => (self.words.len() + room / 2).max(self.most / 2),
         };
     }
 }
@@ -184,12 +198,12 @@ fn mask(word: &Word) -> u64 {
 
 /// Good enough to spread words over a few places; who finds collisions only makes it slower.
 #[inline(always)]
-fn place(word: &Word) -> usize {
+fn hash(word: &Word) -> u64 {
     let pair = |at: usize| u64::from(word[at].number()) | u64::from(word[at + 1].number()) << 32;
     let low = pair(0).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ pair(2).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
     let high = pair(4).wrapping_mul(0x1656_67b1_9e37_79f9) ^ pair(6).wrapping_mul(0x27d4_eb2f_1656_67c5);
     let sum = low.wrapping_add(high);
-    ((sum ^ sum >> 29) >> 32) as usize % RECENT
+    (sum ^ sum >> 29) >> 32
 }
 
 #[cfg(test)]

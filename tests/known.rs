@@ -2,9 +2,10 @@
 
 use std::{
     fs,
-    io::Write as _,
+    io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -111,4 +112,39 @@ fn a_batch_is_not_continued_with_another_list_and_a_bad_list_ends_everything() {
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(2) && error.contains("line 1"), "{words:?}: {error}");
     }
+}
+
+/// A list of a million files, read once for all samples: some 100 bytes of memory each.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_list_of_a_million_files_takes_little_memory_and_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("known.txt");
+    let mut file = std::io::BufWriter::new(fs::File::create(&list).unwrap());
+    // In no order, as in the lists that are made.
+    let mut random = 1u64;
+    for number in 0..1_000_000 {
+        random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        writeln!(file, "{random:032x}{number:032x}  npm some-package-{number} 1.0.0: package/lib/file.wasm")
+            .unwrap();
+    }
+    file.flush().unwrap();
+    let started = Instant::now();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_spoor"))
+        .args(["serve", "--stdio", "--jobs=1", "--known", list.to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut hello, mut output) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
+    output.read_line(&mut hello).unwrap();
+    let time = started.elapsed();
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim();
+    let peak: u64 = peak.trim_end_matches(" kB").parse().unwrap();
+    drop(child.stdin.take());
+    assert!(hello.contains("hello") && child.wait().unwrap().success(), "{hello}");
+    println!("a million files: {} MiB, {:.1} s", peak >> 10, time.as_secs_f64());
+    assert!(peak < 220 << 10, "{peak} KiB");
+    assert!(time < Duration::from_secs(60), "{time:?}");
 }

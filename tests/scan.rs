@@ -92,7 +92,7 @@ const SPINNER: &str = "(module (func (export \"_start\") (loop (br 0))))";
 #[test]
 fn a_scan_says_of_a_sample_what_a_run_says() {
     let names =
-        ["miner.wat", "wiper.wat", "dropper.wat", "benign-base64.wat", "s6-component.wat", "v3-uuid.wat"];
+        ["miner.wat", "wiper.wat", "dropper.wat", "benign-base64.wat", "s6-component.wat", "call-depth.wat"];
     let paths: Vec<_> = names.iter().map(|name| corpus(name)).collect();
     let words: Vec<_> = paths.iter().map(|path| text(path)).collect();
     let (rows, summary, code) = scan(&words);
@@ -107,6 +107,9 @@ fn a_scan_says_of_a_sample_what_a_run_says() {
             assert_eq!(row[field], run[field], "{field} of {path}");
         }
         assert_eq!(row["module_sha256"], run["sample"]["sha256"], "{path}");
+        assert_eq!(row["imphash"], run["sample"]["imphash"], "{path}");
+        assert_eq!(row["imphash"], run["view"]["file"]["imphash"], "{path}");
+        assert_eq!(row["imphash"].is_null(), path.ends_with("call-depth.wat"), "it imports nothing: {path}");
     }
 }
 
@@ -670,85 +673,4 @@ fn a_crowd_of_its_own_imports_does_not_hide_what_a_sample_asked_wasi_for() {
     let outcome = wasmspoor::scan::describe::outcome(&analysis, "");
     assert_eq!((outcome.host_calls.len(), outcome.sample.rows_cut), (1000, 101));
     assert_eq!(outcome.host_calls[0].name, "sched_yield");
-}
-
-/// The tables of a folder, without what differs from scan to scan.
-fn tables(folder: &Path) -> BTreeMap<&'static str, Vec<Value>> {
-    let names = ["samples", "paths", "functions", "host_calls", "findings", "clusters"];
-    let rows = |name| {
-        let mut rows = table(folder, name);
-        rows.iter_mut().filter_map(Value::as_object_mut).for_each(|row| drop(row.remove("time_ms")));
-        (name, rows)
-    };
-    names.into_iter().map(rows).collect()
-}
-
-/// Parts of a batch, one of them killed and taken up again, merged: the tables of one scan of everything.
-#[test]
-fn parts_that_are_merged_equal_one_scan_of_everything() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    fs::create_dir(at("in")).unwrap();
-    for number in 0..24 {
-        // Every third one has the content of another.
-        fs::write(at("in").join(format!("{number}.wasm")), module(&format!("f{}", number / 3 * 2))).unwrap();
-    }
-    fs::write(at("in/a.zip"), zip(&[("x.wasm", &module("f2")), ("y.wasm", &module("only here"))], None))
-        .unwrap();
-    fs::write(at("in/nothing.txt"), "no module").unwrap();
-    let (files, whole) = (at("in"), at("whole"));
-    assert!(spoor(&["scan", text(&files), "-o", text(&whole)]).status.success());
-    for part in ["1/3", "2/3", "3/3"] {
-        let out = at(&format!("part-{}", &part[..1]));
-        spoor(&["scan", text(&files), "-o", text(&out), "--shard", part]);
-    }
-    // The end of a result that was not written whole.
-    let mut samples = fs::OpenOptions::new().append(true).open(at("part-2/samples.jsonl")).unwrap();
-    samples.write_all(b"{\"sha256\":\"00").unwrap();
-    let before = fs::read(at("part-2/samples.jsonl")).unwrap();
-    let (one, parts) = (at("one"), at("parts"));
-    let merged = spoor(&["scan", "merge", text(&whole), "--out", text(&one)]);
-    assert!(merged.status.success(), "{}", String::from_utf8_lossy(&merged.stderr));
-    let folders = ["part-3", "part-1", "part-2", "part-1"].map(at);
-    let words: Vec<&str> = folders.iter().map(|folder| text(folder)).collect();
-    let merged = spoor(&[&["scan", "merge", "--json", "-o", text(&parts)], &words[..]].concat());
-    assert!(merged.status.success(), "{}", String::from_utf8_lossy(&merged.stderr));
-    assert_eq!(lines(&merged.stdout)[0]["samples"], table(&whole, "samples").len());
-    let (one, parts) = (tables(&one), tables(&parts));
-    assert_eq!(one["samples"].len(), table(&whole, "samples").len());
-    assert_eq!(one["paths"].len(), table(&whole, "paths").len());
-    // Of a sample that stands in several places, one scan names the place that it saw first.
-    let without_place = |tables: &BTreeMap<&'static str, Vec<Value>>| {
-        let mut tables = tables.clone();
-        for row in tables.get_mut("samples").unwrap().iter_mut().filter_map(Value::as_object_mut) {
-            drop((row.remove("path"), row.remove("inside")));
-        }
-        tables
-    };
-    assert_eq!(without_place(&one), without_place(&parts));
-    assert_eq!(fs::read(at("part-2/samples.jsonl")).unwrap(), before, "parts are only read");
-}
-
-#[test]
-fn scans_that_do_not_belong_together_are_not_merged() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    fs::write(at("m.wasm"), module("f")).unwrap();
-    let (sample, a, b, out) = (at("m.wasm"), at("a"), at("b"), at("out"));
-    spoor(&["scan", text(&sample), "-o", text(&a)]);
-    spoor(&["scan", text(&sample), "-o", text(&b), "--seed", "7"]);
-    let refused = |words: &[&str], why: &str| {
-        let output = spoor(&[&["scan", "merge", "-o", text(&out)], words].concat());
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.code() == Some(2) && error.contains(why), "{words:?}: {error}");
-        assert!(!out.exists(), "{words:?}");
-    };
-    refused(&[text(&a), text(&b)], "made in another way (--seed=7");
-    refused(&[text(&a), text(folder.path())], "scan.json");
-    let mut findings = fs::read(a.join("samples.jsonl")).unwrap();
-    findings[3] = 0;
-    fs::write(a.join("samples.jsonl"), findings).unwrap();
-    refused(&[text(&a)], "line 1, is damaged");
-    let refused = spoor(&["scan", text(&sample), "--shard", "3/2"]);
-    assert_eq!(refused.status.code(), Some(2));
 }

@@ -1,4 +1,4 @@
-"""What the service said of four files: check.py FOLDER."""
+"""What the service said of six files: check.py FOLDER."""
 
 from __future__ import annotations
 
@@ -44,3 +44,6 @@ expect(any("file that the run left behind" in text for text in dropped), f"a dro
 expect(result("text")["result"]["sections"] == [], "of what is no module nothing is said")
 found = [file["description"] for file in result("page")["response"]["extracted"]]
 expect(heuristics("page") == [6] and found == ["module found at base64@11"], f"a page has a module: {found}")
+expect(result("bomb")["result"]["sections"] == [], "an archive without end ends, with nothing in it")
+title = result("broken")["result"]["sections"][0]["title_text"]
+expect(title.startswith("UNDECIDED"), f"a module that is not valid has a result: {title}")

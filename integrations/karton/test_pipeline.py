@@ -1,5 +1,6 @@
-"""Two hundred samples through two consumers, one of which is killed, and a Redis that is killed, too: each is
-reported once. Then the throughput of a consumer beside that of `spoor scan`.
+"""Two hundred samples through two consumers, while a consumer is killed, the `spoor serve` of another, and
+Redis, and the store is away and then slow: each is reported once. Then the throughput of a consumer beside
+that of `spoor scan`.
 
     test_pipeline.py SPOOR REPOSITORY SCRATCH
 """
@@ -17,12 +18,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 
 import boto3
 from karton.core import Config, Producer, Resource, Task
+from karton.core.resource import RemoteResource, ResourceBase
 from karton.core.task import TaskState
 
 SPOOR, TOP, SCRATCH = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
@@ -79,6 +83,74 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+class Gate:
+    """Stands before the store: lets everything through, slowly, or nothing."""
+
+    def __init__(self, behind: int) -> None:
+        self._behind = behind
+        self._delay = 0.0
+        self._is_open = True
+        self._streams: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._is_open = False
+        for stream in self._streams:
+            try:
+                stream.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def open(self, delay: float = 0) -> None:
+        """Each answer waits so many seconds."""
+        self._delay = delay
+        self._is_open = True
+
+    def _accept(self) -> None:
+        while True:
+            stream, _ = self._listener.accept()
+            if not self._is_open:
+                stream.close()
+                continue
+            other = socket.create_connection(("127.0.0.1", self._behind))
+            self._streams += [stream, other]
+            threading.Thread(target=self._copy, args=(stream, other, False), daemon=True).start()
+            threading.Thread(target=self._copy, args=(other, stream, True), daemon=True).start()
+
+    def _copy(self, source: socket.socket, to: socket.socket, is_answer: bool) -> None:
+        try:
+            while data := source.recv(1 << 16):
+                if is_answer:
+                    time.sleep(self._delay)
+                to.sendall(data)
+        except OSError:
+            pass
+        for stream in (source, to):
+            stream.close()
+
+
+def children(pid: int) -> list[int]:
+    """Processes that this one has started."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = path.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(words[1]) == pid:
+            found.append(int(path.parent.name))
+    return found
+
+
+def bomb() -> bytes:
+    """A gzip of 2 GiB of zeros, in 2 MiB."""
+    made = zlib.compressobj(9, zlib.DEFLATED, 31)
+    zeros = bytes(1 << 20)
+    return b"".join(made.compress(zeros) for _ in range(2048)) + made.flush()
+
+
 def files() -> list[pathlib.Path]:
     """Samples of the corpus, and of ../shared as many as are missing, from all over it."""
     corpus = sorted((TOP / "corpus").glob("*.wat"))
@@ -118,14 +190,15 @@ class Pipeline:
     def __init__(self, services: Services) -> None:
         self.services = services
         self.redis_port, s3 = free_port(), free_port()
-        self.s3_port = s3
+        self.gate = Gate(s3)
+        self.s3_port = self.gate.port
         os.environ.update(AWS_EC2_METADATA_DISABLED="true", AWS_DEFAULT_REGION="us-east-1")
         self.redis = self.start_redis()
         services.start("moto_server", "-H", "127.0.0.1", "-p", str(s3), log="s3.log")
         until("the store answers", lambda: answers(s3), 60)
         boto3.client("s3", endpoint_url=f"http://127.0.0.1:{s3}", aws_access_key_id="a",
                      aws_secret_access_key="b").create_bucket(Bucket="karton")
-        self.config = configure(self.redis_port, s3)
+        self.config = configure(self.redis_port, self.s3_port)
         self.start_system()
         self.producer = Producer(self.config, identity="test")
         self.backend = self.producer.backend
@@ -146,7 +219,9 @@ class Pipeline:
         return self.services.start("karton-spoor", "--config-file", config, log="consumer.log")
 
     def send(self, kind: str, name: str, data: bytes | None) -> str:
-        payload = {} if data is None else {"sample": Resource(name, data)}
+        return self.send_payload(kind, {} if data is None else {"sample": Resource(name, data)})
+
+    def send_payload(self, kind: str, payload: dict[str, ResourceBase]) -> str:
         task = Task({"type": "sample", "stage": "recognized", "kind": kind}, payload=payload)
         self.producer.send_task(task)
         return str(task.uid)
@@ -196,7 +271,10 @@ def each_once(pipeline: Pipeline, chosen: list[pathlib.Path]) -> None:
     page = "<script>m='AGFzbQEAAAABBQFgAAF/AwIBAAcFAQFmAAAKBgEEAEEHCw=='</script>".encode()
     others = [pipeline.send("archive", "a.zip", archive(chosen[-1])), pipeline.send("html", "page", page),
               pipeline.send("wasm", "junk", b"\0asm junk"), pipeline.send("dump", "dump", b"\1\2")]
-    bad = pipeline.send("wasm", "none", None)
+    endless = pipeline.send("archive", "bomb.gz", bomb())
+    others.append(endless)
+    gone = RemoteResource("gone", bucket="karton", uid="gone", size=1, sha256="0" * 64)
+    bad = [pipeline.send("wasm", "none", None), pipeline.send_payload("wasm", {"sample": gone})]
     until("everything is routed", lambda: not pipeline.backend.redis.llen("karton.tasks"))
 
     until("a quarter is reported", lambda: len(pipeline.reports()) >= len(sent) // 4)
@@ -208,19 +286,36 @@ def each_once(pipeline: Pipeline, chosen: list[pathlib.Path]) -> None:
     pipeline.redis.wait()
     time.sleep(2)
     pipeline.redis = pipeline.start_redis()
+    until("five eighths are reported", lambda: len(pipeline.reports()) >= len(sent) * 5 // 8)
+    pipeline.gate.close()
+    time.sleep(3)
+    pipeline.gate.open(delay=0.5)
+    time.sleep(5)
+    pipeline.gate.open()
+    until("three quarters are reported", lambda: len(pipeline.reports()) >= len(sent) * 3 // 4)
+    served = [pid for consumer in consumers for pid in children(consumer.pid)]
+    for pid in served:
+        os.kill(pid, signal.SIGKILL)
+    expect(served, f"the store was away and slow, and children die: {len(served)}")
     until("everything is done", pipeline.is_done)
     until("everything is done, and stays so", pipeline.is_done)
 
     ours, reports = pipeline.ours(), pipeline.reports()
     crashed = [task for task in ours if task.status == TaskState.CRASHED]
-    expect([task.root_uid for task in crashed] == [pipeline_root(pipeline, bad)],
-           f"one task is no sample, and fails alone: {[(task.error or [''])[-1] for task in crashed]}")
+    expect(sorted(task.root_uid for task in crashed) == sorted(pipeline_root(pipeline, uid) for uid in bad),
+           f"tasks without a sample fail, and no other: {[(task.error or [''])[-1] for task in crashed]}")
     roots = collections.Counter(
         task.root_uid for task in ours for _ in range(reports[task.uid]) if task.orig_uid in {*sent, *others})
     wrong = {task.uid: reports[task.uid] for task in ours if reports[task.uid] != (task not in crashed)}
     expect(not wrong, f"{len(ours)} tasks, each reported once; not so: {wrong}")
     expect(sorted(roots.values()) == [1] * (len(sent) + len(others)), "and each sample that was sent")
     verdicts_agree(pipeline, sent)
+    originals = {task.uid: task.orig_uid for task in ours}
+    of_bomb = [task for task in pipeline.tasks()
+               if is_report(task) and originals.get(str(task.parent_uid)) == endless]
+    expect(of_bomb and any(tag in ("spoor:unpacked", "spoor:failure-cut", "spoor:failure-timeout")
+                           for tag in of_bomb[0].get_payload("tags")),
+           f"an archive without end has a report: {[task.get_payload('tags') for task in of_bomb]}")
     found = [task for task in pipeline.tasks() if task.headers.get("type") == "config"]
     expect(found, f"configurations were found: {len(found)}")
     for consumer in consumers:

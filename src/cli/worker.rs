@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     /// Look for modules in a file of so many bytes
     #[arg(long, value_name = "BYTES")]
     unpack: Option<u64>,
-    /// Fork a worker for each sample, as the scan says on the socket that is standard input
+    /// Fork a worker for each sample or file, as the scan says on the socket that is standard input
     #[arg(long)]
     nursery: bool,
     /// Tell the full report, and what the run left behind
@@ -128,22 +128,27 @@ pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<Exit
     }
     let (options, rules) = arguments.sample.prepare()?.into_parts();
     let analyst = worker::Analyst::new(options, rules, bounds).with_report(arguments.report);
-    let mut work = || analyst.analyse(&mut io::stdin().lock(), output);
     match arguments.nursery {
-        true => nursery(&analyst, work)?,
-        false => work()?,
+        true => nursery(&analyst, output)?,
+        false => analyst.analyse(&mut io::stdin().lock(), output)?,
     }
     Ok(Exit::Done)
 }
 
 #[cfg(target_os = "linux")]
-fn nursery(analyst: &worker::Analyst, work: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+fn nursery(analyst: &worker::Analyst, output: &mut impl Write) -> io::Result<()> {
+    use wasmspoor::scan::nursery::{Task, run};
     analyst.warm_up();
-    wasmspoor::scan::nursery::run(work)
+    run(|task| match task {
+        Task::Analyse => analyst.analyse(&mut io::stdin().lock(), output),
+        Task::Unpack(bytes) => {
+            worker::unpack(&worker::unpack_bounds(bytes), &mut io::stdin().lock(), output)
+        }
+    })
 }
 
 #[cfg(not(target_os = "linux"))]
-fn nursery(_: &worker::Analyst, _: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+fn nursery(_: &worker::Analyst, _: &mut impl Write) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

@@ -50,8 +50,8 @@ columns! {
     sha256 = |report| report.sample.sha256.to_owned();
     /// MD5 of the binary module, hexadecimal.
     md5 = |report| report.sample.md5.to_owned();
-    /// MD5 of the sorted names of the imported functions.
-    imphash = |report| report.sample.imphash.to_owned();
+    /// MD5 of the sorted names of the imported functions; empty if it imports none.
+    imphash = |report| report.sample.imphash.unwrap_or_default().to_owned();
     /// Bytes of the binary module.
     size = |report| report.sample.size.to_string();
     /// Shannon entropy in bits per byte.

@@ -159,7 +159,7 @@ fn facts(report: &Report<'_>) -> Vec<(&'static str, String)> {
         ("validity", validity(report.sample.validity)),
         ("size", report.sample.size.to_string()),
         ("sha256", report.sample.sha256.to_owned()),
-        ("imphash", report.sample.imphash.to_owned()),
+        ("imphash", report.sample.imphash.unwrap_or("none").to_owned()),
         ("entropy", format!("{:.3}", report.sample.entropy)),
     ]
 }

@@ -193,8 +193,8 @@ pub struct SampleReport<'a> {
     pub sha1: &'a str,
     /// MD5, hexadecimal.
     pub md5: &'a str,
-    /// MD5 of the names of the imported functions.
-    pub imphash: &'a str,
+    /// MD5 of the names of the imported functions; null if it imports none.
+    pub imphash: Option<&'a str>,
     /// TLSH; absent for a file that is too short or too uniform for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tlsh: Option<&'a str>,
@@ -432,7 +432,7 @@ fn sample<'a>(name: &'a str, view: &'a View) -> SampleReport<'a> {
         sha256,
         sha1,
         md5,
-        imphash,
+        imphash: imphash.as_deref(),
         tlsh: tlsh.as_deref(),
         entropy: *entropy,
         from_text: *from_text,

@@ -67,6 +67,6 @@ pub(super) const KNOWN_LINE: u64 = 64 << 10;
 /// Characters kept of the name of a known file: a release, and a path in it.
 pub(super) const KNOWN_NAME: usize = 200;
 
-/// Files of a list at most, in files: each takes some 150 bytes of memory. All modules of the two largest
+/// Files of a list at most, in files: each takes some 100 bytes of memory. All modules of the two largest
 /// registries are fewer.
 pub(super) const KNOWN_FILES: usize = 10_000_000;

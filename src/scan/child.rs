@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{
+    fs::File,
     io,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus},
 };
@@ -117,12 +118,13 @@ pub struct Nurseries {
 
 #[cfg(target_os = "linux")]
 impl Nurseries {
-    /// Forks a worker of a nursery that is idle, or of a new one. `None` if that cannot be done.
-    pub(super) fn fork(&self, command: impl FnOnce() -> Command) -> Option<Process> {
+    /// Forks a worker, for a sample or for this file, of a nursery that is idle, or of a new one. `None` if
+    /// that cannot be done.
+    pub(super) fn fork(&self, file: Option<&File>, command: impl FnOnce() -> Command) -> Option<Process> {
         use std::sync::atomic::Ordering;
         let idle = self.idle().pop();
         // One that died while it was idle is no loss.
-        if let Some(worker) = idle.and_then(forked) {
+        if let Some(worker) = idle.and_then(|nursery| forked(nursery, file)) {
             return Some(worker);
         }
         if self.is_hopeless.load(Ordering::Relaxed) {
@@ -132,7 +134,7 @@ impl Nurseries {
         if started.is_err() {
             self.is_hopeless.store(true, Ordering::Relaxed);
         }
-        forked(started.ok()?)
+        forked(started.ok()?, file)
     }
 
     /// Keeps the nursery of a worker that ended as it should.
@@ -151,16 +153,16 @@ impl Nurseries {
 }
 
 #[cfg(target_os = "linux")]
-fn forked(mut nursery: Nursery) -> Option<Process> {
-    let (input, output, errors) = nursery.fork().ok()?;
-    let streams = (Some(input), Some(output), Some(errors));
+fn forked(mut nursery: Nursery, file: Option<&File>) -> Option<Process> {
+    let (input, output, errors) = nursery.fork(file).ok()?;
+    let streams = (input, Some(output), Some(errors));
     Some(Process::Forked(Box::new(Forked { nursery, streams, end: None })))
 }
 
 #[cfg(not(target_os = "linux"))]
 impl Nurseries {
     /// Nothing can be forked here.
-    pub(super) fn fork(&self, _: impl FnOnce() -> Command) -> Option<Process> {
+    pub(super) fn fork(&self, _: Option<&File>, _: impl FnOnce() -> Command) -> Option<Process> {
         None
     }
 

@@ -51,7 +51,6 @@ fn sample(analysis: &Analysis, code: &CodeFeatures) -> SampleRow {
     let reachable = dynamic.coverage.instructions;
     let percent = (reachable != 0)
         .then(|| (dynamic.coverage.instructions_run as f64 * 1000.0 / reachable as f64).round() / 10.0);
-    let is_imported = view.imports.iter().any(|import| import.func.is_some());
     SampleRow {
         verdict: Some(named(&verdict.class)),
         score: verdict.score,
@@ -62,7 +61,7 @@ fn sample(analysis: &Analysis, code: &CodeFeatures) -> SampleRow {
         validity: Some(validity(&view.validity).to_owned()),
         module_sha256: Some(view.file.sha256.clone()),
         md5: Some(view.file.md5.clone()),
-        imphash: is_imported.then(|| view.file.imphash.clone()),
+        imphash: view.file.imphash.clone(),
         code_hash: code.hash.clone(),
         behaviour_hash: behaviour.hash,
         code_sketch: code.sketch.as_ref().map(Sketch::to_hex),

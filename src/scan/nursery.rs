@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! scan ── socket ── nursery (reads no sample, has no other descriptor)
-//!   └──── pipes ────── worker (forked, confines itself, analyses one sample, ends)
+//!   └──── pipes ────── worker (forked, confines itself, analyses one sample or looks into one file, ends)
 //! ```
 //!
 //! A nursery has one worker at a time. It is told to fork and to kill, and says how a worker ended; it alone
@@ -12,6 +12,7 @@
 //! samples, and after each that did not end as it should.
 
 use std::{
+    fs::File,
     io::{self, IoSlice, IoSliceMut, Read as _, Write as _},
     mem::MaybeUninit,
     os::{
@@ -34,8 +35,10 @@ use rustix::{
 
 use super::limits::{NURSERY_SAMPLES, START_TIME};
 
-/// To the nursery: fork a worker on the three descriptors that come with this.
+/// To the nursery: fork a worker that analyses a sample, on the three descriptors that come with this.
 const FORK: u8 = b'f';
+/// To it: fork one that looks into the file that the first of the descriptors is.
+const UNPACK: u8 = b'u';
 /// To it: kill the worker.
 const KILL: u8 = b'k';
 /// From it: it can fork.
@@ -60,8 +63,17 @@ fn unsupported(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, what)
 }
 
-/// The streams of a worker, seen from the scan.
-pub(super) type Streams = (ChildStdin, ChildStdout, ChildStderr);
+/// What a worker is forked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// To analyse the sample that comes in a message.
+    Analyse,
+    /// To look into the file that its standard input is, of so many bytes.
+    Unpack(u64),
+}
+
+/// The streams of a worker, seen from the scan; it has none to write to where the worker reads a file.
+pub(super) type Streams = (Option<ChildStdin>, ChildStdout, ChildStderr);
 
 /// A nursery, seen from the scan.
 #[derive(Debug)]
@@ -91,22 +103,27 @@ impl Nursery {
         }
     }
 
-    /// Forks a worker.
+    /// Forks a worker, for a sample or for a file.
     ///
     /// # Errors
     ///
     /// When there are no pipes, or the nursery is gone.
-    pub(super) fn fork(&mut self) -> io::Result<Streams> {
-        let ((stdin, input), (output, stdout), (errors, stderr)) = (io::pipe()?, io::pipe()?, io::pipe()?);
+    pub(super) fn fork(&mut self, file: Option<&File>) -> io::Result<Streams> {
+        let ((output, stdout), (errors, stderr)) = (io::pipe()?, io::pipe()?);
+        let (stdin, input) = match file {
+            Some(file) => (file.as_fd().try_clone_to_owned()?, None),
+            None => io::pipe().map(|(stdin, input)| (stdin.into(), Some(OwnedFd::from(input).into())))?,
+        };
+        let order = if file.is_some() { UNPACK } else { FORK };
         let fds = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
         let mut attached = SendAncillaryBuffer::new(&mut space);
         if !attached.push(SendAncillaryMessage::ScmRights(&fds)) {
             return Err(unsupported("no room for descriptors"));
         }
-        sendmsg(&self.control, &[IoSlice::new(&[FORK])], &mut attached, SendFlags::NOSIGNAL)?;
+        sendmsg(&self.control, &[IoSlice::new(&[order])], &mut attached, SendFlags::NOSIGNAL)?;
         self.samples += 1;
-        Ok((OwnedFd::from(input).into(), OwnedFd::from(output).into(), OwnedFd::from(errors).into()))
+        Ok((input, OwnedFd::from(output).into(), OwnedFd::from(errors).into()))
     }
 
     /// Has the worker killed; nothing happens if it has ended.
@@ -165,20 +182,20 @@ impl Drop for Nursery {
 /// # Errors
 ///
 /// When the socket fails; in a worker, those of `work`.
-pub fn run(mut work: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+pub fn run(mut work: impl FnMut(Task) -> io::Result<()>) -> io::Result<()> {
     // What a kernel lacks is found out before anything stands on it.
     let able = pidfd_open(getpid(), PidfdFlags::empty());
     let (kind, number) = able.map_or_else(|error| (FAILED, error.raw_os_error()), |_| (READY, 0));
     say(kind, number)?;
     while let Some((order, streams)) = order()? {
-        if order != FORK {
-            // A kill that came too late.
+        if order == KILL {
+            // It came too late.
             continue;
         }
         match fork() {
             Ok(Fork::Child) => {
                 take(streams)?;
-                return work();
+                return work(task(order)?);
             }
             Ok(Fork::Parent(worker)) => {
                 drop(streams);
@@ -211,6 +228,15 @@ fn order() -> io::Result<Option<(u8, Vec<OwnedFd>)>> {
     });
     let streams = streams.flatten().collect();
     Ok((got.bytes != 0).then_some((byte[0], streams)))
+}
+
+/// What a worker has to do that has its streams.
+fn task(order: u8) -> io::Result<Task> {
+    if order != UNPACK {
+        return Ok(Task::Analyse);
+    }
+    let size = rustix::fs::fstat(rustix::stdio::stdin())?.st_size;
+    Ok(Task::Unpack(u64::try_from(size).unwrap_or(0)))
 }
 
 /// Makes the descriptors the three streams of this process, in place of the socket.

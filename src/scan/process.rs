@@ -37,7 +37,7 @@ pub struct Spawner {
     pub program: PathBuf,
     /// Arguments of a worker that analyses a sample.
     pub analyse: Vec<OsString>,
-    /// Arguments of a nursery of such workers; without any, each worker is started.
+    /// Arguments of a nursery, which forks workers of both kinds; without any, each worker is started.
     pub nursery: Vec<OsString>,
     /// Nurseries that were started.
     pub nurseries: Arc<Nurseries>,
@@ -95,11 +95,16 @@ impl Spawner {
 
     /// A worker that analyses a sample.
     fn analyst(&self) -> io::Result<Process> {
-        let nursery = || self.command(&self.nursery);
-        if let Some(forked) = (!self.nursery.is_empty()).then(|| self.nurseries.fork(nursery)).flatten() {
+        if let Some(forked) = self.forked(None) {
             return Ok(forked);
         }
         self.command(&self.analyse).stdin(Stdio::piped()).spawn().map(Process::from)
+    }
+
+    /// A worker of a nursery, for a sample or for this file.
+    fn forked(&self, file: Option<&File>) -> Option<Process> {
+        let nursery = || self.command(&self.nursery);
+        (!self.nursery.is_empty()).then(|| self.nurseries.fork(file, nursery)).flatten()
     }
 
     /// Looks for modules in a file in a worker and hands its messages to `take`. A slow `take` slows the
@@ -112,6 +117,9 @@ impl Spawner {
             Terms { wall, allowance: worker::unpack_allowance(), is_analysis: false, has_report: false };
         let start = || {
             file.rewind()?;
+            if let Some(forked) = self.forked(Some(file)) {
+                return Ok(forked);
+            }
             let mut command = self.command(&self.unpack);
             command.arg(format!("--unpack={len}")).stdin(file.try_clone()?).spawn().map(Process::from)
         };

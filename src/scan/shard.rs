@@ -3,7 +3,7 @@
 //! The file's path decides, as it was named or found: so each machine needs the same files under the same
 //! names, and nothing else that is shared. What is inside an archive stays with the archive.
 
-use std::{path::Path, str::FromStr};
+use std::{fmt, path::Path, str::FromStr};
 
 use sha2::{Digest as _, Sha256};
 
@@ -30,6 +30,12 @@ impl FromStr for Shard {
             true => Ok(Self { number: number - 1, of }),
             false => Err(error()),
         }
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.number + 1, self.of)
     }
 }
 
@@ -68,5 +74,6 @@ mod tests {
             assert!(text.parse::<Shard>().is_err(), "{text}");
         }
         assert_eq!("1/1".parse(), Ok(Shard { number: 0, of: 1 }));
+        assert_eq!("2/3".parse::<Shard>().map(|shard| shard.to_string()).as_deref(), Ok("2/3"));
     }
 }

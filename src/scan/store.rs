@@ -90,6 +90,12 @@ pub enum StoreError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// It holds no scan.
+    #[error("{path} holds no scan: it has no scan.json")]
+    NoScan {
+        /// The folder.
+        path: String,
+    },
     /// It already holds a scan.
     #[error("{path} already holds a scan; --resume continues it")]
     Exists {
@@ -227,7 +233,11 @@ impl Store {
         is_ours(folder)?;
         let about = folder.join("scan.json");
         let foreign = |_| StoreError::Foreign { path: about.display().to_string(), why: "is not of a scan" };
-        let settings = serde_json::from_slice(&fs::read(&about).map_err(at(&about))?).map_err(foreign)?;
+        let bytes = fs::read(&about).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => StoreError::NoScan { path: folder.display().to_string() },
+            _ => at(&about)(error),
+        })?;
+        let settings = serde_json::from_slice(&bytes).map_err(foreign)?;
         let table = |name: String| {
             let path = folder.join(name);
             open_with(OpenOptions::new().read(true), &path).map_err(at(&path))

@@ -3,9 +3,12 @@
 use std::{io::Write, path::PathBuf, time::Instant};
 
 use clap::Args;
-use wasmspoor::{scan::merge, text};
+use wasmspoor::{
+    scan::{merge, store::StoreError},
+    text,
+};
 
-use super::{Exit, Failure, exit, finish, summary};
+use super::{Exit, Failure, Work, Written, exit, finish, summary};
 
 /// Make one scan of several: of the parts of a batch, or of feeds that overlap
 ///
@@ -32,18 +35,32 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let started = Instant::now();
-    let (mut store, summary, index) =
-        merge::merge(&arguments.folders, &arguments.out).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let merged = merge::merge(&arguments.folders, &arguments.out);
+    let (mut store, summary, index) = merged.map_err(|error| Failure::new(Exit::Usage, in_words(error)))?;
     let clusters = index.groups()?;
     finish(&mut store, &clusters)?;
     #[cfg(feature = "parquet")]
     if arguments.parquet {
         wasmspoor_parquet::convert(store.folder())?;
     }
-    let total = summary::Total::of(&summary, &clusters, started.elapsed(), Some(&arguments.out));
+    let work = Work::Merge(arguments.folders.len());
+    #[cfg(feature = "parquet")]
+    let has_parquet = arguments.parquet;
+    #[cfg(not(feature = "parquet"))]
+    let has_parquet = false;
+    let written = Written { folder: &arguments.out, has_page: false, has_parquet };
+    let total = summary::Total::of(work, &summary, &clusters, started.elapsed(), Some(written));
     match arguments.json {
         true => text::write_json_line(out, &total)?,
         false => total.write(out)?,
     }
-    Ok(exit(&summary))
+    Ok(exit(work, &summary))
+}
+
+/// What a scan would go on with, a merge does not.
+fn in_words(error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::Exists { path } => anyhow::anyhow!("{path} already holds a scan: merge into a new folder"),
+        error => error.into(),
+    }
 }

@@ -36,6 +36,7 @@ use wasmspoor::{
 };
 
 pub(super) use summary::line;
+use summary::{Work, Written};
 
 pub(super) use self::limits::MAX_JOBS;
 use super::{Exit, Failure, given, known, sample, serve, worker};
@@ -167,14 +168,26 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     if let (Some(store), true) = (&store, arguments.parquet) {
         wasmspoor_parquet::convert(store.folder())?;
     }
-    let total = summary::Total::of(&summary, &clusters, started.elapsed(), arguments.out.as_deref());
+    let work = Work::Scan(arguments.shard);
+    let total = summary::Total::of(work, &summary, &clusters, started.elapsed(), arguments.written());
     if arguments.json {
         text::write_json_line(out, &total)?
     } else {
         total.write(out)?
     }
     worker::warn_of(summary.confinement.as_ref());
-    Ok(exit(&summary))
+    Ok(exit(work, &summary))
+}
+
+impl Arguments {
+    /// What is in the folder of a scan that has come to its end.
+    fn written(&self) -> Option<Written<'_>> {
+        #[cfg(feature = "parquet")]
+        let has_parquet = self.parquet;
+        #[cfg(not(feature = "parquet"))]
+        let has_parquet = false;
+        self.out.as_deref().map(|folder| Written { folder, has_page: self.html, has_parquet })
+    }
 }
 
 /// Answers for the sample on standard input as `spoor serve` does.
@@ -204,12 +217,12 @@ fn page(store: &mut Store, summary: &Summary, clusters: &Clusters) -> io::Result
     store.replace("overview.html", |mut file| overview::write(samples, summary, clusters, &mut file))
 }
 
-fn exit(summary: &Summary) -> Exit {
+fn exit(work: Work, summary: &Summary) -> Exit {
     match summary {
         Summary { interrupted: true, .. } => Exit::Interrupted,
         Summary { failures, .. } if !failures.is_empty() => Exit::Findings,
         Summary { samples: 0, .. } => {
-            crate::cli::complain!("spoor: no module was found");
+            crate::cli::complain!("spoor: {}", work.nothing());
             Exit::Usage
         }
         _ => Exit::Done,

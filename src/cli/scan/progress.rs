@@ -6,9 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wasmspoor::scan::summary::Progress;
-
-use super::summary::plural;
+use wasmspoor::{scan::summary::Progress, text::plural};
 
 /// How often a line is written where there is no terminal.
 const LINE: Duration = Duration::from_secs(10);

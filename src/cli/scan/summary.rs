@@ -13,13 +13,45 @@ use wasmspoor::{
         cluster::{ClusterKind, Clusters},
         confine::Confinement,
         rows,
+        shard::Shard,
+        store::TABLES,
         summary::Summary,
     },
-    text,
+    text::{self, plural},
 };
 
 use super::limits::MAX_NAME;
 use super::worker;
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    /// A scan of everything, or of a part.
+    Scan(Option<Shard>),
+    /// So many folders were made one.
+    Merge(usize),
+}
+
+impl Work {
+    /// What to say if there was no sample.
+    pub(super) fn nothing(self) -> String {
+        match self {
+            Self::Scan(None) => "no module was found".to_owned(),
+            Self::Scan(Some(part)) => format!("no module was found in part {part} of the files"),
+            Self::Merge(_) => "these folders hold no sample".to_owned(),
+        }
+    }
+}
+
+/// The folder that was written, and what is in it beside the tables in JSON lines.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written<'a> {
+    pub(super) folder: &'a Path,
+    /// The page.
+    pub(super) has_page: bool,
+    /// The tables as Parquet.
+    pub(super) has_parquet: bool,
+}
 
 /// The summary of a scan; `docs/scan.md` describes it.
 #[derive(Debug, Serialize)]
@@ -36,15 +68,18 @@ pub(super) struct Total<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<String>,
     #[serde(skip)]
-    out: Option<&'a Path>,
+    work: Work,
+    #[serde(skip)]
+    out: Option<Written<'a>>,
 }
 
 impl<'a> Total<'a> {
     pub(super) fn of(
+        work: Work,
         summary: &'a Summary,
         clusters: &Clusters,
         elapsed: Duration,
-        out: Option<&'a Path>,
+        out: Option<Written<'a>>,
     ) -> Self {
         let clusters = ClusterKind::ALL.into_iter().map(|kind| {
             (format!("{kind:?}").to_lowercase(), [clusters.of(kind).len(), clusters.samples(kind)])
@@ -58,6 +93,7 @@ impl<'a> Total<'a> {
             seconds,
             clusters: clusters.collect(),
             warning,
+            work,
             out,
         }
     }
@@ -65,25 +101,41 @@ impl<'a> Total<'a> {
     /// How many samples there were, and how fast they were analysed.
     fn samples(&self, out: &mut impl Write) -> io::Result<()> {
         let Summary { samples, resumed, places, without_module, .. } = self.summary;
+        let found = format!("{} in {}", plural(*samples, "sample"), plural(*places, "place"));
+        let seconds = self.seconds;
+        let part = match self.work {
+            Work::Merge(folders) => {
+                let folders = plural(folders as u64, "folder");
+                return writeln!(out, "{folders} merged in {seconds:.1} s: {found}, each there once");
+            }
+            Work::Scan(part) => part.map_or_else(String::new, |part| format!("part {part} of the files: ")),
+        };
+        let without = match without_module {
+            0 => String::new(),
+            1 => "; 1 file holds no module".to_owned(),
+            more => format!("; {} hold no module", plural(*more, "file")),
+        };
+        writeln!(out, "{part}{found}{without}")?;
         let fresh = samples.saturating_sub(*resumed);
-        let (seconds, rate) = (self.seconds, fresh as f64 / self.seconds.max(0.001));
-        let (samples, places) = (plural(*samples, "sample"), plural(*places, "place"));
-        let files = plural(*without_module, "file");
-        let earlier =
-            if *resumed > 0 { format!(", {resumed} done by an earlier part") } else { String::new() };
-        write!(out, "{samples} in {places}, {files} without a module; {fresh} analysed in {seconds:.1} s")?;
-        writeln!(out, " ({rate:.1} a second){earlier}")
+        let (analysed, rate) = (plural(fresh, "sample"), fresh as f64 / seconds.max(0.001));
+        let earlier = if *resumed > 0 {
+            format!("; {} analysed before", text::grouped(*resumed))
+        } else {
+            String::new()
+        };
+        writeln!(out, "{analysed} analysed in {seconds:.1} s, {rate:.1} a second{earlier}")
     }
 
-    /// How many clusters of similar samples there are.
+    /// How many groups of similar samples there are.
     fn clusters(&self, out: &mut impl Write) -> io::Result<()> {
         let similar = self.clusters.iter().filter(|(_, [count, _])| *count > 0);
         let similar: Vec<_> = similar
             .map(|(kind, [count, samples])| {
-                format!("{count} by {kind} ({})", plural(*samples as u64, "sample"))
+                let (groups, samples) = (plural(*count as u64, "group"), plural(*samples as u64, "sample"));
+                format!("{groups} by {kind} ({samples})")
             })
             .collect();
-        if similar.is_empty() { Ok(()) } else { writeln!(out, "{:<12}{}", "clusters", similar.join(", ")) }
+        if similar.is_empty() { Ok(()) } else { writeln!(out, "{:<12}{}", "similar", similar.join(", ")) }
     }
 
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
@@ -107,20 +159,20 @@ impl<'a> Total<'a> {
         self.hint(out)
     }
 
+    /// What was written where, and how a scan goes on that was interrupted.
     fn hint(&self, out: &mut impl Write) -> io::Result<()> {
-        match (self.out, self.summary.interrupted) {
-            (Some(folder), true) => {
-                writeln!(
-                    out,
-                    "interrupted; --resume with the same paths and options goes on in {}",
-                    name(&folder.display().to_string())
-                )
-            }
-            (Some(folder), false) => {
-                writeln!(out, "{:<12}{}", "results", name(&folder.display().to_string()))
-            }
-            (None, true) => writeln!(out, "interrupted"),
-            (None, false) => Ok(()),
+        let Some(written) = self.out else {
+            return if self.summary.interrupted { writeln!(out, "interrupted") } else { Ok(()) };
+        };
+        let folder = name(&written.folder.display().to_string());
+        let tables = TABLES.into_iter().chain(["clusters"]).map(|table| format!("{table}.jsonl"));
+        let page = written.has_page.then(|| "overview.html".to_owned());
+        let files: Vec<_> = tables.chain(page).collect();
+        let parquet = if written.has_parquet { "; each table also as .parquet" } else { "" };
+        writeln!(out, "{:<12}in {folder}: {}{parquet}", "written", files.join(", "))?;
+        match self.summary.interrupted {
+            true => writeln!(out, "interrupted; --resume with the same paths and options goes on"),
+            false => Ok(()),
         }
     }
 }
@@ -149,13 +201,15 @@ fn confined(confinement: &Confinement) -> String {
         seccomp,
         inherited_closed,
     } = confinement;
+    let memory = address_space_bytes.map(|bytes| format!("{} MiB", bytes >> 20));
+    let time = cpu_seconds.map(|seconds| format!("{seconds} s of processor time"));
+    let most: Vec<_> = memory.into_iter().chain(time).collect();
+    let most = if most.is_empty() { String::new() } else { format!(", at most {}", most.join(" and ")) };
     let mut with = Vec::new();
-    with.extend(address_space_bytes.map(|bytes| format!("{} MiB", bytes >> 20)));
-    with.extend(cpu_seconds.map(|seconds| format!("{seconds} s of processor time")));
     let flags = [
         (*no_files, "no files"),
         (*no_new_privileges, "no new privileges"),
-        (*dies_with_scan, "end with the scan"),
+        (*dies_with_scan, "ended with the scan"),
         (*seccomp, "seccomp"),
         (*inherited_closed, "inherited descriptors closed"),
     ];
@@ -168,12 +222,7 @@ fn confined(confinement: &Confinement) -> String {
     }
     let without =
         if without.is_empty() { String::new() } else { format!("; not in force: {}", without.join(", ")) };
-    format!("{}{without}", with.join(", "))
-}
-
-/// A count with its noun.
-pub(super) fn plural(count: u64, noun: &str) -> String {
-    format!("{count} {}", text::noun(count, noun))
+    format!("a process for each sample{most}; {}{without}", with.join(", "))
 }
 
 fn name(text: &str) -> String {

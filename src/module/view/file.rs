@@ -24,8 +24,8 @@ pub struct File {
     /// MD5, hexadecimal.
     pub md5: String,
     /// MD5 of the sorted names `module.name` of function imports, joined by commas, as WASMShark computes
-    /// it.
-    pub imphash: String,
+    /// it; null without any, so that such modules are not all alike.
+    pub imphash: Option<String>,
     /// TLSH, which is alike for files that are; absent for a file that is too short or too uniform for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tlsh: Option<String>,
@@ -51,7 +51,7 @@ impl File {
             sha256: crate::hex::hex(&Sha256::digest(bytes)),
             sha1: crate::hex::hex(&Sha1::digest(bytes)),
             md5: crate::hex::hex(&Md5::digest(bytes)),
-            imphash: String::new(),
+            imphash: None,
             tlsh: tlsh::hash_buf(bytes).ok().map(|hash| hash.to_string()),
             entropy: histogram.entropy(),
             chi_square: histogram.chi_square(),
@@ -62,12 +62,12 @@ impl File {
     }
 }
 
-/// The hash of imports.
-pub(super) fn imphash(imports: &[ImportInfo]) -> String {
+/// The hash of imports, if there are any.
+pub(super) fn imphash(imports: &[ImportInfo]) -> Option<String> {
     let functions = imports.iter().filter(|import| import.kind == ExternKind::Function);
     let mut names: Vec<_> = functions.map(|import| format!("{}.{}", import.module, import.name)).collect();
     names.sort_unstable();
-    crate::hex::hex(&Md5::digest(names.join(",")))
+    (!names.is_empty()).then(|| crate::hex::hex(&Md5::digest(names.join(","))))
 }
 
 /// Shannon entropy of `bytes` in bits per byte, rounded to six places; 0 without bytes.
@@ -158,11 +158,11 @@ mod tests {
             ty: String::new(),
             func: None,
         };
-        assert_eq!(imphash(&[]), "d41d8cd98f00b204e9800998ecf8427e");
+        assert_eq!(imphash(&[]), None);
         let env = ["sha256_block", "randomx_hash", "keccak256", "difficulty_check", "submit_nonce"];
         let mut imports: Vec<_> = env.iter().map(|name| import("env", name, ExternKind::Function)).collect();
         imports.push(import("memory", "memory", ExternKind::Memory));
         // The figure that WASMShark gives for its sample with these imports.
-        assert_eq!(imphash(&imports), "93673bcbdb40d03a171ff7f0fd3fbe74");
+        assert_eq!(imphash(&imports).as_deref(), Some("93673bcbdb40d03a171ff7f0fd3fbe74"));
     }
 }

@@ -179,7 +179,7 @@ fn facts(page: &Page<'_, '_>) -> Markup {
             dl.facts {
                 dt { "SHA-1" } dd { (parts::copied(sample.sha1)) }
                 dt { "MD5" } dd { (parts::copied(sample.md5)) }
-                dt { "Imphash" } dd { (parts::copied(sample.imphash)) }
+                @if let Some(imphash) = sample.imphash { dt { "Imphash" } dd { (parts::copied(imphash)) } }
                 @if let Some(tlsh) = sample.tlsh { dt { "TLSH" } dd { (parts::copied(tlsh)) } }
             }
         }

@@ -377,7 +377,7 @@ fn result(report: &Report<'_>, item: &Item<'_>, rule_index: usize, target: &Targ
         occurrence_count: item.count,
         partial_fingerprints: BTreeMap::from([(
             "ruleAndFunction/v1",
-            fingerprint(&item.id, func, report.sample.imphash),
+            fingerprint(&item.id, func, report.sample.imphash.unwrap_or_default()),
         )]),
     }
 }

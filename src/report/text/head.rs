@@ -87,7 +87,8 @@ fn sample<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
             .fact("known", &format!("{}, byte for byte; no part of the verdict", clip(known, MAX_LINE)))?;
     }
     if printer.options.level >= Verbosity::Verbose {
-        for (name, hash) in [("sha1", sample.sha1), ("md5", sample.md5), ("imphash", sample.imphash)] {
+        let imphash = sample.imphash.unwrap_or("none: it imports no function");
+        for (name, hash) in [("sha1", sample.sha1), ("md5", sample.md5), ("imphash", imphash)] {
             printer.fact(name, hash)?;
         }
         printer.fact("tlsh", sample.tlsh.unwrap_or("none: too short, or too uniform"))?;

@@ -125,6 +125,12 @@ pub fn embedded(module: &[u8], source: Option<&[u8]>, caps: &Caps, sink: &mut dy
     unpacker.finish()
 }
 
+/// Whether the expressions for text were compiled.
+#[cfg(test)]
+pub(super) fn is_warm() -> bool {
+    text::is_warm()
+}
+
 /// Whether the bytes begin like a module or component in the binary format.
 pub fn is_binary(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\0asm")

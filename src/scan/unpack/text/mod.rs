@@ -287,4 +287,9 @@ impl Count {
 }
 
 #[cfg(test)]
+pub(super) fn is_warm() -> bool {
+    std::sync::LazyLock::get(&PATTERNS).is_some() && std::sync::LazyLock::get(&kinds::RUN).is_some()
+}
+
+#[cfg(test)]
 mod tests;

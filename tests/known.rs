@@ -5,7 +5,7 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Command, Output, Stdio},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use serde_json::Value;
@@ -114,16 +114,18 @@ fn a_batch_is_not_continued_with_another_list_and_a_bad_list_ends_everything() {
     }
 }
 
-/// A list of a million files, read once for all samples: some 100 bytes of memory each.
+/// A list of a million files, read once for all samples: some 100 bytes of memory each. Without optimisation
+/// a tenth of them.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_list_of_a_million_files_takes_little_memory_and_time() {
+fn a_list_of_a_million_files_takes_little_memory() {
+    let files: u64 = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("known.txt");
     let mut file = std::io::BufWriter::new(fs::File::create(&list).unwrap());
     // In no order, as in the lists that are made.
     let mut random = 1u64;
-    for number in 0..1_000_000 {
+    for number in 0..files {
         random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
         writeln!(file, "{random:032x}{number:032x}  npm some-package-{number} 1.0.0: package/lib/file.wasm")
             .unwrap();
@@ -144,7 +146,7 @@ fn a_list_of_a_million_files_takes_little_memory_and_time() {
     let peak: u64 = peak.trim_end_matches(" kB").parse().unwrap();
     drop(child.stdin.take());
     assert!(hello.contains("hello") && child.wait().unwrap().success(), "{hello}");
-    println!("a million files: {} MiB, {:.1} s", peak >> 10, time.as_secs_f64());
-    assert!(peak < 220 << 10, "{peak} KiB");
-    assert!(time < Duration::from_secs(60), "{time:?}");
+    println!("{files} files: {} MiB, {:.1} s", peak >> 10, time.as_secs_f64());
+    // Beside what the program has anyway.
+    assert!(peak < (100 << 10) + files / 8, "{peak} KiB");
 }

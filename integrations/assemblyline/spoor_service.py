@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
@@ -51,10 +50,10 @@ class SpoorService(ServiceBase):
         if tree:
             result.add_section(tree)
         self._files(request, result, answer)
-        if answer.report is not None:
+        if answer.report_json is not None:
             path = os.path.join(self.working_directory, "report.json")
-            with open(path, "w", encoding="utf-8") as out:
-                json.dump(answer.report, out)
+            with open(path, "wb") as out:
+                out.write(answer.report_json)
             request.add_supplementary(path, "report.json", "The whole report of spoor")
 
     def _analyse(self, sample: bytes, entry_time: int) -> Answer:

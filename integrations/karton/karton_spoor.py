@@ -8,7 +8,6 @@ back into the queue that nobody holds. So each task is reported exactly once, wh
 
 from __future__ import annotations
 
-import json
 import time
 import traceback
 import uuid
@@ -35,6 +34,8 @@ CONFIG_KINDS = {
     "url": "urls", "webhook": "urls", "pool_protocol": "pools", "wallet": "wallets", "domain": "domains",
     "onion": "domains", "ipv4": "addresses", "ipv6": "addresses",
 }
+# Who has this key looks for lost tasks.
+SWEEPER = "karton.spoor:sweeper"
 T = TypeVar("T")
 # A transaction that was begun when Redis went away, or while the lease was renewed, is begun again.
 AWAY = (redis.ConnectionError, redis.TimeoutError, redis.WatchError, BotoCoreError, ClientError)
@@ -110,8 +111,8 @@ class KartonSpoor(Karton):
             "attributes": {name: values for name, values in attributes.items() if values},
             "failure": answer.failure,
         }
-        if answer.report is not None:
-            payload["report"] = _json("report.json", answer.report)
+        if answer.report_json is not None:
+            payload["report"] = Resource("report.json", answer.report_json)
         headers = {"type": "sample", "stage": "analyzed", "kind": task.headers.get("kind", "wasm")}
         return Task(headers, payload=payload)
 
@@ -280,7 +281,9 @@ class KartonSpoor(Karton):
             return
         if time.monotonic() - self._last_sweep > self.lease / 4:
             self._last_sweep = time.monotonic()
-            self.sweep()
+            # It looks at all tasks, so one consumer does it for all.
+            if self.backend.redis.set(SWEEPER, self._token, nx=True, px=int(self.lease * 200)):
+                self.sweep()
         task = self.backend.consume_routed_task(self.identity, timeout=2)
         if task:
             self.internal_process(task)
@@ -302,10 +305,6 @@ class KartonSpoor(Karton):
 
 def _claim_key(task: Task) -> str:
     return f"karton.spoor:claim:{task.uid}"
-
-
-def _json(name: str, value: Any) -> LocalResource:
-    return Resource(name, json.dumps(value).encode())
 
 
 def _child(file: File, depth: int) -> Task:

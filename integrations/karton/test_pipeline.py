@@ -36,6 +36,7 @@ LARGEST = 300_000
 MEASURED = 40
 # The same work on any machine.
 OPTIONS = "--entry-time=600 --time-limit=600 --entry-decisions=100000 --max-decisions=1000000"
+# Short, so that the test is.
 LEASE = 10
 IDENTITY = "karton.spoor"
 
@@ -172,12 +173,12 @@ def archive(path: pathlib.Path) -> bytes:
     return out.getvalue()
 
 
-def configure(redis: int, s3: int, options: str = OPTIONS) -> Config:
+def configure(redis: int, s3: int, options: str = OPTIONS, lease: int = LEASE) -> Config:
     parser = configparser.ConfigParser()
     parser.read_dict({
         "redis": {"host": "127.0.0.1", "port": str(redis)},
         "s3": {"address": f"http://127.0.0.1:{s3}", "access_key": "a", "secret_key": "b", "bucket": "karton"},
-        "spoor": {"program": SPOOR, "options": options, "lease": str(LEASE)},
+        "spoor": {"program": SPOOR, "options": options, "lease": str(lease)},
         # Tasks that are done stay, to be counted.
         "system": {"enable_gc": "0"},
     })
@@ -369,7 +370,7 @@ def throughput(pipeline: Pipeline, chosen: list[pathlib.Path]) -> None:
     different = list({path.read_bytes(): path for path in chosen}.values())
     chosen = different[:: max(1, len(different) // MEASURED)]
     _, scan = scanned(chosen, "")
-    configure(pipeline.redis_port, pipeline.s3_port, "")
+    configure(pipeline.redis_port, pipeline.s3_port, "", 30)
     idle = pipeline.start_consumer()
     time.sleep(5)
     start = processor_time(idle)

@@ -15,6 +15,7 @@ import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import IO, Any
 
 PROTOCOL = "spoor.serve/1"
@@ -49,14 +50,20 @@ class Answer:
     #: Its row in the table `samples` of a scan.
     row: dict[str, Any] | None = None
     failure: dict[str, str] | None = None
-    #: The full report; None of what is no module.
-    report: dict[str, Any] | None = None
+    #: The full report as it came, in JSON; None of what is no module.
+    report_json: bytes | None = None
     files: list[File] = field(default_factory=list)
     #: What could not be looked into or handed on.
     failures: list[dict[str, Any]] = field(default_factory=list)
     #: Files that were not kept, since all together are too large.
     files_dropped: int = 0
     time_ms: int = 0
+
+    @cached_property
+    def report(self) -> dict[str, Any] | None:
+        """The full report, read when it is first asked for: it may be large."""
+        report: dict[str, Any] | None = None if self.report_json is None else json.loads(self.report_json)
+        return report
 
 
 class Spoor:
@@ -160,7 +167,7 @@ class Spoor:
                     raise SpoorError("spoor serve has ended")
                 continue
             if kind == "report":
-                answer.report = json.loads(data)
+                answer.report_json = data
             elif kind == "file":
                 if sum(len(file.data) for file in answer.files) + len(data) > self.max_file_bytes:
                     answer.files_dropped += 1

@@ -63,7 +63,7 @@ class KartonSpoor(Karton):
         self.lease = self.config.getint("spoor", "lease", 30) or 30
         self._token = uuid.uuid4().hex
         self._spoor: Spoor | None = None
-        self._last_sweep = 0.0
+        self._next_sweep = 0.0
         self._missing: dict[str, float] = {}
 
     # What a sample gives
@@ -279,11 +279,13 @@ class KartonSpoor(Karton):
             self.log.info("Binds changed, shutting down")
             self._shutdown = True
             return
-        if time.monotonic() - self._last_sweep > self.lease / 4:
-            self._last_sweep = time.monotonic()
-            # It looks at all tasks, so one consumer does it for all.
+        started = time.monotonic()
+        if started > self._next_sweep:
+            # It looks at all tasks, so one consumer does it for all, and takes a fiftieth of its time.
             if self.backend.redis.set(SWEEPER, self._token, nx=True, px=int(self.lease * 200)):
                 self.sweep()
+            took = time.monotonic() - started
+            self._next_sweep = started + max(self.lease / 4, 50 * took)
         task = self.backend.consume_routed_task(self.identity, timeout=2)
         if task:
             self.internal_process(task)

@@ -1,5 +1,5 @@
-//! Parts of a batch: `scan --shard` on several machines, killed or not, and `scan merge`, which makes one scan
-//! of them; and what both say of it.
+//! Parts of a batch: `scan --shard` on several machines, killed or not, and `scan merge`, which makes one
+//! scan of them; and what both say of it.
 #![cfg(unix)]
 
 #[path = "common/command.rs"]
@@ -126,8 +126,8 @@ fn scans_that_do_not_belong_together_are_not_merged() {
     assert_eq!(refused.status.code(), Some(2));
 }
 
-/// A hash of each row of a table, sorted: without its time, and without the place named of a sample, which may
-/// stand in several.
+/// A hash of each row of a table, sorted: without its time, and without the place named of a sample, which
+/// may stand in several.
 fn rows(folder: &Path, name: &str) -> Vec<[u8; 32]> {
     let file = std::io::BufReader::new(fs::File::open(folder.join(format!("{name}.jsonl"))).unwrap());
     let hash = |line: std::io::Result<String>| {
@@ -246,7 +246,8 @@ fn a_scan_a_part_and_a_merge_say_what_was_found_and_what_was_written() {
         said
     };
     let whole = said(&[text(&files), "--html"], &at("whole"));
-    let written = "samples.jsonl, paths.jsonl, functions.jsonl, host_calls.jsonl, findings.jsonl, clusters.jsonl";
+    let written =
+        "samples.jsonl, paths.jsonl, functions.jsonl, host_calls.jsonl, findings.jsonl, clusters.jsonl";
     for line in [
         "4 samples in 5 places; 1 file holds no module\n",
         "\n4 samples analysed in ",

@@ -141,9 +141,7 @@ fn nursery(analyst: &worker::Analyst, output: &mut impl Write) -> io::Result<()>
     analyst.warm_up();
     run(|task| match task {
         Task::Analyse => analyst.analyse(&mut io::stdin().lock(), output),
-        Task::Unpack(bytes) => {
-            worker::unpack(&worker::unpack_bounds(bytes), &mut io::stdin().lock(), output)
-        }
+        Task::Unpack(bytes) => worker::unpack(&worker::unpack_bounds(bytes), &mut io::stdin().lock(), output),
     })
 }
 

@@ -60,7 +60,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 /// What a scan would go on with, a merge does not.
 fn in_words(error: StoreError) -> anyhow::Error {
     match error {
-        StoreError::Exists { path } => anyhow::anyhow!("{path} already holds a scan: merge into a new folder"),
+        StoreError::Exists { path } => {
+            anyhow::anyhow!("{path} already holds a scan: merge into a new folder")
+        }
         error => error.into(),
     }
 }

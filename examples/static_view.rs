@@ -18,7 +18,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
         println!(
             "  sha256 {}, imphash {}, entropy {:.3}",
-            view.file.sha256, view.file.imphash, view.file.entropy
+            view.file.sha256,
+            view.file.imphash.as_deref().unwrap_or("none"),
+            view.file.entropy
         );
         for anomaly in &view.anomalies {
             println!("  anomaly {} at {:#x}: {}", anomaly.kind, anomaly.offset, anomaly.detail);

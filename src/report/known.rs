@@ -8,8 +8,7 @@
 //! What is known is told beside the verdict and is no part of it: a list says who published a file, not what
 //! the file does, and of a file with one byte more it says nothing.
 //!
-//! In memory are 40 bytes for each file and all names in one text. A map would take twice as much, and four
-//! times as long to make.
+//! In memory are 40 bytes for each file and all names in one text; a map of names would take twice as much.
 
 use std::io::{self, BufRead as _, Read as _};
 

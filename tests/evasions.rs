@@ -144,6 +144,28 @@ fn what_is_moved_cut_short_by_a_packer_or_renamed_is_no_damage() {
 }
 
 /// What is gone may lie in what was written beside it, but nobody can tell.
+/// An editor keeps what a text says, whatever it does to its letters; who cuts much of it away does not.
+#[test]
+fn an_edited_text_is_no_damage() {
+    let edited = |byte: &str| {
+        each(&format!(
+            "(local.set $n (call $read (call $open $AT $LEN (i32.const 0)))) (local.set $i (i32.const 0))
+             (loop $next
+               (i32.store8 offset=4096 (local.get $i) {byte})
+               (br_if $next (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))
+             (call $write (call $open $AT $LEN (i32.const 8)) (i32.const 4096) (local.get $n))"
+        ))
+    };
+    let at = "(i32.load8_u offset=4096 (local.get $i))";
+    let upper = format!(
+        "(i32.sub {at} (i32.shl (i32.lt_u (i32.sub {at} (i32.const 97)) (i32.const 26)) (i32.const 5)))"
+    );
+    let commas = format!("(select (i32.const 59) {at} (i32.eq {at} (i32.const 44)))");
+    not_accused(&[("upper case", edited(&upper)), ("other commas", edited(&commas))]);
+    let blanks = format!("(select {at} (i32.const 32) (i32.and (i32.const 64) (local.get $i)))");
+    at_least(Class::Undecided, &[("half of it is blank", edited(&blanks))]);
+}
+
 #[test]
 fn a_packed_form_that_nobody_can_undo_is_not_known() {
     let beside = |share: u32| {
@@ -238,6 +260,65 @@ fn a_document_that_is_printed_or_counted_is_not_told() {
     for (name, text) in [("printed", printed), ("counted", counted)] {
         assert_eq!(class(&text), Class::Clean, "{name}: {:?}", analysed(&text).verdict.reasons);
     }
+}
+
+/// What it computes is not followed to the end: nobody knows what it told.
+#[test]
+fn a_document_that_is_told_after_long_work_is_told() {
+    let told = program(
+        "(drop (call $clock (i32.const 0) (i64.const 1) (i32.const 40)))
+         (local.set $n (i32.load (i32.const 40)))
+         (loop $next
+           (local.set $n (i32.add (i32.mul (local.get $n) (i32.const 1103515245)) (local.get $i)))
+           (br_if $next
+             (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 3000000))))
+         (i32.store (i32.const 60) (local.get $n))
+         (drop (call $secret)) (call $put (i32.load (i32.const 4100)))",
+    );
+    at_least(Class::Undecided, &[("after long work", told)]);
+}
+
+#[test]
+fn a_document_that_an_export_gives_back_is_told() {
+    let told = files(
+        r#"(func (export "_initialize") (drop (call $secret)))
+           (func (export "next") (result i32) (i32.load (i32.const 4100)))"#,
+    );
+    at_least(Class::Undecided, &[("as a result", told)]);
+}
+
+/// No comparison: the sign of a difference moves a path, or sets a flag.
+#[test]
+fn what_the_time_computes_is_a_decision() {
+    let late = "(i32.wrap_i64 (i64.shr_u (i64.sub (i64.const 1900000000000000000) (i64.load (i32.const 40)))
+        (i64.const 63)))";
+    let now = "(drop (call $clock (i32.const 0) (i64.const 1) (i32.const 40)))";
+    let path = program(&format!(
+        "{now} (drop (call $unlink (i32.const 3) (i32.sub (i32.const 1220) (i32.mul {late} (i32.const 120)))
+          (i32.const 6)))"
+    ));
+    let flags = program(&format!(
+        "{now} (drop (call $read (call $open (i32.const 1100) (i32.const 30)
+          (i32.shl {late} (i32.const 3)))))"
+    ));
+    at_least(Class::Undecided, &[("a path", path), ("a flag", flags)]);
+}
+
+/// Nobody has a list of all that hosts can do.
+#[test]
+fn an_unknown_call_that_waits_for_a_date_is_not_clean() {
+    for (module, name) in [("shop", "order"), ("indexedDB", "deleteDatabase"), ("wbg", "__wbg_setsrc_abcdef")]
+    {
+        let import = format!(r#"(import "{module}" "{name}" (func $f (param i32 i32)))"#);
+        let later = guarded(&import, "(call $f (i32.const 64) (i32.const 9))");
+        assert_eq!(class(&later), Class::Undecided, "{module}.{name}");
+    }
+    let printed = program(
+        "(drop (call $clock (i32.const 0) (i64.const 1) (i32.const 40)))
+        (if (i64.gt_u (i64.load (i32.const 40)) (i64.const 1900000000000000000))
+          (then (call $write (call $temporary) (i32.const 1100) (i32.const 30))))",
+    );
+    assert_eq!(class(&printed), Class::Undecided);
 }
 
 /// What is kept for later, in a program that says of itself nothing until then.

@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::limits::{FLOW_STEP, FLOW_UNITS, FOLLOWED_UNITS, MAX_FLOWS};
+use super::limits::{FLOW_STEP, FLOW_UNITS, FOLLOWED_UNITS, MAX_DECIDED, MAX_FLOWS};
 use crate::{
+    module::FuncIndex,
     sandbox::Run,
     text::{grouped, line, plural},
     trace::{Callee, FuncKey, effects::Effect},
@@ -51,6 +52,10 @@ pub struct DataFlows {
     pub flows: Vec<DataFlow>,
     /// Flows that are not in `flows`.
     pub cut: u64,
+    /// Conditions of branches, by the function and the offset of the instruction: what kinds of sources they
+    /// are computed from.
+    #[serde(skip)]
+    pub(crate) decided: BTreeMap<(FuncIndex, u32), BTreeSet<SourceKind>>,
 }
 
 /// Bytes of a source that went to a sink.
@@ -71,7 +76,7 @@ pub struct DataFlow {
     pub how: &'static str,
     /// What was done to them.
     pub path: Vec<String>,
-    /// What kind of sink: `argument` or `memory` of a host function.
+    /// What kind of sink: `argument` or `memory` of a host function, `result` of an entry point.
     pub sink: &'static str,
     /// The host function, `module.name`.
     pub host: Option<String>,
@@ -93,8 +98,15 @@ impl DataFlows {
     /// not recorded.
     pub fn of(run: &Run, executed: u64, look: Look) -> Option<Self> {
         let effects = run.trace.effects.as_ref().filter(|_| look != Look::Off)?;
-        let mut all =
-            Self { instructions: executed, of: executed, error: None, lost: 0, flows: Vec::new(), cut: 0 };
+        let mut all = Self {
+            instructions: executed,
+            of: executed,
+            error: None,
+            lost: 0,
+            flows: Vec::new(),
+            cut: 0,
+            decided: BTreeMap::new(),
+        };
         let is_given = |(_, effect): &(u64, Effect)| matches!(effect, Effect::Given(_));
         // What was given nothing has no flows, whatever it computes.
         if !effects.entries().iter().any(is_given) {
@@ -119,7 +131,19 @@ impl DataFlows {
 
     fn tell(&mut self, run: &Run, mut flows: Vec<Flow>) {
         let words = Words::of(run);
-        flows.retain(|flow| matches!(flow.sink, Sink::Argument { .. } | Sink::Memory { .. }));
+        for flow in flows.iter().filter(|flow| flow.how == How::Value) {
+            if let Sink::Branch { function, offset } = flow.sink
+                && self.decided.len() < MAX_DECIDED
+            {
+                self.decided.entry((function, offset)).or_default().insert(flow.source.kind);
+            }
+        }
+        // Of what an entry point gives back only what it read is told: all the rest is what it is for.
+        flows.retain(|flow| match flow.sink {
+            Sink::Argument { .. } | Sink::Memory { .. } => true,
+            Sink::Result => flow.source.kind == SourceKind::File,
+            _ => false,
+        });
         flows.sort_by_key(|flow| {
             (!words.is_bait(&flow.source), flow.how, flow.source.clone(), flow.records.0, flow.sink)
         });

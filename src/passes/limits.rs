@@ -44,6 +44,10 @@ pub(super) const FOLLOWED_UNITS: u64 = 24;
 /// Instructions after which is looked whether there are units left: more than one step of the machine.
 pub(super) const FLOW_STEP: u64 = 1 << 16;
 
+/// Branches of which it is kept what decided them: more than a large program has that depend on what it was
+/// given.
+pub(super) const MAX_DECIDED: usize = 100_000;
+
 /// Flows that are told: nobody reads more, and what is told first matters most.
 pub(super) const MAX_FLOWS: usize = 200;
 

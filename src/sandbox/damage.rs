@@ -1,12 +1,15 @@
 //! What a run destroyed: how much of each file that was there before survives anywhere afterwards.
 //!
 //! A file survives where its bytes lie at the end: in place, under another name, in a copy, in an archive, in
-//! a form that can be turned back (compressed, base64, hexadecimal). What a program was asked for by its
-//! arguments is no damage, and neither is what it made itself.
+//! a form that can be turned back (compressed, zipped, base64, hexadecimal). Of a text in its place what
+//! counts is what it says (`words`). What a program was asked for by its arguments is no damage, and neither
+//! is what it made itself.
 //!
 //! Costs one pass over the contents at the end for all files together.
 //!
 //! Not here: what the damage is a sign of (`rules`).
+
+mod words;
 
 use std::collections::{HashMap, HashSet};
 
@@ -31,7 +34,7 @@ const WHOLE: f64 = 0.98;
 const NOISE: usize = 16;
 const NOISE_SHARE: f64 = 0.04;
 /// Share below which a file counts as destroyed.
-pub(crate) const DESTROYED: f64 = 0.2;
+pub(crate) const DESTROYED: f64 = 0.4;
 
 /// What became of a file that was there before the run.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +86,7 @@ pub(crate) fn assess(options: &RunOptions, changes: &[FileChange]) -> Vec<Damage
     };
     let damage = hurt.iter().map(|(change, bytes)| {
         let (found, packed) = (found.share(bytes), packed(bytes, &change.path, changes));
+        let found = found.max(said(change, bytes));
         Damage {
             path: change.path.clone(),
             len: bytes.len() as u64,
@@ -127,6 +131,14 @@ fn is_garbled(change: &FileChange, before: &[u8]) -> bool {
         && noise(before) == 0
         && noise(after) >= NOISE
         && noise(after) as f64 >= NOISE_SHARE * after.len() as f64
+}
+
+/// The share of what a text says that stands in its place now.
+fn said(change: &FileChange, before: &[u8]) -> f64 {
+    let after = &change.contents;
+    let are_texts = change.size_after.is_some() && noise(before) == 0 && noise(after) < NOISE;
+    let kept = if are_texts { words::share_kept(before, after) } else { None };
+    kept.unwrap_or(0.0)
 }
 
 /// Bytes that no text has: control characters, and what is not UTF-8.
@@ -244,12 +256,34 @@ fn unpacked(bytes: &[u8]) -> Vec<Vec<u8>> {
     out.extend(read(&mut flate2::read::MultiGzDecoder::new(bytes)));
     out.extend(read(&mut flate2::read::ZlibDecoder::new(bytes)));
     out.extend(read(&mut flate2::read::DeflateDecoder::new(bytes)));
+    out.extend(unzipped(bytes));
     if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
         && let Ok(mut decoder) = zstd::Decoder::new(bytes)
     {
         out.extend(read(&mut decoder));
     }
     out
+}
+
+/// The members of a zip one after the other, as far as they can be read.
+#[cfg(feature = "scan")]
+fn unzipped(bytes: &[u8]) -> Option<Vec<u8>> {
+    use std::io::{Cursor, Read as _};
+    if !bytes.starts_with(b"PK") {
+        return None;
+    }
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).ok()?;
+    let mut out = Vec::new();
+    for position in 0..archive.len() {
+        let room = DAMAGE_DECODED.saturating_sub(out.len() as u64);
+        if let Ok(member) = archive.by_index(position) {
+            _ = member.take(room).read_to_end(&mut out);
+        }
+        if room == 0 {
+            break;
+        }
+    }
+    Some(out)
 }
 
 #[cfg(not(feature = "scan"))]
@@ -354,7 +388,12 @@ mod tests {
         assert_eq!(assessed(&skipping), Some((true, true)));
         let marked: Vec<u8> =
             NOTE.iter().map(|byte| if byte.is_ascii_whitespace() { b'_' } else { *byte }).collect();
-        assert_eq!(assessed(&marked), Some((false, true)), "another text, but next to nothing of the first");
+        assert_eq!(assessed(&marked), Some((false, false)), "each word is there");
+        let turned: Vec<u8> = NOTE
+            .iter()
+            .map(|byte| if byte.is_ascii_alphabetic() { (byte - 65) % 26 + 97 } else { *byte })
+            .collect();
+        assert_eq!(assessed(&turned), Some((false, true)), "another text, but next to nothing of the first");
         assert_eq!(assessed(&[NOTE, &[0xff; 40]].concat()), Some((false, false)), "something was added");
     }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::limits::MAX_REASONS;
+use super::limits::{MAX_REASONS, PARTLY_LOST};
 use super::{
     Class, Correlation, Finding, Reason, Verdict, attack,
     family::{self, Decided},
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     module::view::Validity,
     rules::{Facts, Match},
-    sandbox::{Answer, Call, Entry, EntryEnd, EntryKind},
+    sandbox::{Answer, Call, Damage, Entry, EntryEnd, EntryKind},
     text::plural,
 };
 
@@ -169,11 +169,21 @@ fn invented(facts: &Weighed<'_>) -> Option<String> {
     Some(format!("its call of {} was answered by invention", text::quoted(&call.name)))
 }
 
-/// A file of the user that is gone, and beside it one that may hold it, in a form that nobody here can undo.
+/// A file of the user that is gone, and beside it one that may hold it, in a form that nobody here can undo;
+/// or one of which a good part is gone.
 fn untold(facts: &Weighed<'_>) -> Option<String> {
-    let file = facts.run?.damage.iter().find(|one| one.is_users && one.is_unknown)?;
-    let path = text::quoted(&file.path);
-    Some(format!("{path} is gone, and whether what it wrote beside it holds its contents is not known"))
+    let damage = &facts.run?.damage;
+    let gone = damage.iter().find(|one| one.is_users && one.is_unknown).map(|file| {
+        let path = text::quoted(&file.path);
+        format!("{path} is gone, and whether what it wrote beside it holds its contents is not known")
+    });
+    let is_part = |one: &&Damage| one.is_users && one.is_overwritten && one.survives < PARTLY_LOST;
+    let part = || {
+        let file = damage.iter().find(is_part)?;
+        let (path, left) = (text::quoted(&file.path), text::percent(file.survives));
+        Some(format!("it changed {path}, which nobody had named, and {left} of its contents are left"))
+    };
+    gone.or_else(part)
 }
 
 /// Code that mixed bits for long. Known hashes and ciphers that come to their end are no search.

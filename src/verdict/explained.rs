@@ -4,8 +4,9 @@
 //!   entries of `i` and `j`, whatever the polynomial and however many bytes are taken at once. What is linear
 //!   is solved and not searched.
 //! * AES looks it up in tables that are known, or known ones rotated.
-//! * ChaCha has the constant and the four rotations that it alone has, SipHash its five and its constants;
-//!   xxHash and the like have their primes.
+//! * ChaCha and Salsa20 have their constant and four rotations, SipHash its five and its constants; xxHash
+//!   and the like have their primes.
+//! * A known hash has all its constants, and rotates as it does and in no other way.
 //!
 //! A look-up has to stand behind all that is mixed, so that a table beside a kernel explains nothing.
 //!
@@ -29,8 +30,24 @@ const LOWEST: u64 = 64;
 const WINDOWS_EACH: u64 = 3;
 /// Signatures of what is looked up by a byte; the others are of additions and rotations.
 const BY_TABLE: [&str; 3] = ["coinhive", "cryptoloot", "unknown1"];
-/// Bits by which ChaCha rotates to the left.
-const CHACHA: [u32; 4] = [7, 8, 12, 16];
+/// Bits by which ChaCha rotates to the left, and Salsa20.
+const CHACHA: [[u32; 4]; 2] = [[7, 8, 12, 16], [7, 9, 13, 18]];
+/// Bits by which hashes rotate words of 32 bits to the left (FIPS 180-4, RFC 1321, RFC 7693).
+const HASHES: [(&str, &[u32]); 6] = [
+    ("SHA-256", &[7, 10, 13, 14, 15, 19, 21, 25, 26, 30]),
+    ("SHA-224", &[7, 10, 13, 14, 15, 19, 21, 25, 26, 30]),
+    ("SHA-1", &[1, 5, 30]),
+    ("MD5", &[4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 17, 20, 21, 22, 23]),
+    ("BLAKE2", &[16, 20, 24, 25]),
+    ("BLAKE3", &[16, 20, 24, 25]),
+];
+/// The same of words of 64 bits; Keccak's are in FIPS 202.
+const WIDE_HASHES: [(&str, &[u32]); 4] = [
+    ("SHA-512", &[3, 23, 25, 30, 36, 45, 46, 50, 56, 63]),
+    ("SHA-384", &[3, 23, 25, 30, 36, 45, 46, 50, 56, 63]),
+    ("BLAKE2", &[1, 32, 40, 48]),
+    ("Keccak", &[1, 2, 3, 6, 8, 10, 14, 15, 18, 20, 21, 25, 27, 28, 36, 39, 41, 43, 44, 45, 55, 56, 61, 62]),
+];
 /// Bits by which SipHash does, which hash maps of Rust use.
 const SIPHASH: [u32; 5] = [13, 16, 17, 21, 32];
 
@@ -58,11 +75,12 @@ pub(super) fn is_explained(facts: &Facts<'_>, module: &Module, function: &view::
     let uses = Uses::of(module, function);
     if is_siphash(facts, &uses)
         || is_checksum(facts, function, &uses)
-        || by_rotation && is_chacha(facts, function, &uses)
+        || by_rotation && is_chacha(facts, &uses)
     {
         return true;
     }
-    if !by_table {
+    // What is multiplied or rotated besides is no sum of entries any more.
+    if !by_table || uses.products * 2 > uses.lookups.values().sum::<u64>() {
         return false;
     }
     let known = aes_tables(facts);
@@ -74,16 +92,33 @@ pub(super) fn is_explained(facts: &Facts<'_>, module: &Module, function: &view::
     lookups > 0 && lookups * WINDOWS_EACH >= windows && lookups * 2 >= uses.xors
 }
 
-/// Whether a function holds all constants of a known hash, or takes them from the data.
-pub(super) fn is_known_hash(facts: &Facts<'_>, module: &Module, function: &view::Function) -> bool {
+/// The known hash whose constants a function holds, or takes from the data.
+pub(super) fn known_hash<'f>(
+    facts: &Facts<'f>,
+    module: &Module,
+    function: &view::Function,
+) -> Option<&'f str> {
     let is_whole = |found: &&view::CryptoConstant| found.class == "hash" && found.found == found.of;
     let mut whole = facts.view.crypto.iter().filter(is_whole).peekable();
-    if whole.peek().is_none() {
-        return false;
-    }
+    whole.peek()?;
     let uses = Uses::of(module, function);
     let is_named = |address: u64| uses.constants.contains(&address) || uses.lookups.contains_key(&address);
-    whole.any(|found| found.func == Some(function.index) || found.address.is_some_and(is_named))
+    let found =
+        whole.find(|found| found.func == Some(function.index) || found.address.is_some_and(is_named))?;
+    Some(&found.algorithm)
+}
+
+/// Whether a function rotates as a known hash does, and in no other way.
+pub(super) fn rotates_as(algorithm: &str, module: &Module, function: &view::Function) -> bool {
+    let uses = Uses::of(module, function);
+    let fits = |known: &[(&str, &[u32])], has: &BTreeSet<u32>| {
+        let known = known.iter().find(|(name, _)| *name == algorithm).map_or(&[][..], |(_, bits)| bits);
+        // Bytes are swapped by whole bytes.
+        let count = has.iter().filter(|bits| known.contains(bits)).count();
+        has.iter().all(|bits| known.contains(bits) || *bits % 8 == 0).then_some(count)
+    };
+    let (narrow, wide) = (fits(&HASHES, &uses.rotations), fits(&WIDE_HASHES, &uses.wide_rotations));
+    narrow.zip(wide).is_some_and(|(narrow, wide)| narrow + wide >= 2)
 }
 
 impl Uses {
@@ -126,13 +161,10 @@ impl Uses {
     }
 }
 
-/// Whether it rotates as ChaCha does, and its constant stands in the code or where the code looks.
-fn is_chacha(facts: &Facts<'_>, function: &view::Function, uses: &Uses) -> bool {
-    let has_constant = facts.view.crypto.iter().any(|found| {
-        let is_named = found.address.is_some_and(|address| uses.constants.contains(&address));
-        found.algorithm.contains("ChaCha") && (found.func == Some(function.index) || is_named)
-    });
-    has_constant && uses.rotations.iter().eq(&CHACHA)
+/// Whether it rotates as ChaCha or Salsa20 does, and their constant is in the file.
+fn is_chacha(facts: &Facts<'_>, uses: &Uses) -> bool {
+    let has_constant = || facts.view.crypto.iter().any(|found| found.algorithm.contains("ChaCha"));
+    CHACHA.iter().any(|bits| uses.rotations.iter().eq(bits)) && has_constant()
 }
 
 /// Whether it holds the constants of a checksum that is computed without tables, all but one at least, and

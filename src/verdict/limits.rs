@@ -31,3 +31,9 @@ pub(super) const NAMED_BYTES: u64 = 16;
 
 /// Functions of a library around a host function that are taken for it: `time` around `clock_gettime`.
 pub(super) const UNSEEN_WRAPPED: usize = 2;
+
+/// Share of the contents of a file of the user below which a change in place is no edit.
+pub(super) const PARTLY_LOST: f64 = 0.6;
+
+/// Calls between the constants of a hash and its rounds: a library wraps each step in a function.
+pub(super) const HASH_CALLS: usize = 3;

@@ -12,14 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wasmparser::Operator;
 
-use super::{
-    explained,
-    operators::for_each_operator,
-    seen::Code,
-    weights::{Weighed, Weights},
-};
+use super::{explained, limits::HASH_CALLS, operators::for_each_operator, seen::Code, weights::Weighed};
 use crate::{
     module::{FuncIndex, Module, classes::Classes, view},
+    rules::Facts,
     text::share,
 };
 
@@ -28,13 +24,15 @@ fn is_mixing(classes: &Classes, share_of_xor: f64, share_of_bits: f64) -> bool {
     let mixed = classes.xor + classes.rotate;
     let bits = mixed + classes.shift + classes.logic;
     let computing = bits + classes.arithmetic + classes.compare + classes.convert;
-    share(mixed, computing) >= share_of_xor && share(bits, computing) >= share_of_bits
+    // Comparing bytes with xor and and moves no bits.
+    let compares = (classes.rotate + classes.shift) * 8 < mixed && classes.logic >= classes.xor;
+    !compares && share(mixed, computing) >= share_of_xor && share(bits, computing) >= share_of_bits
 }
 
 /// Whether the code of a function does little but mix.
-pub(super) fn stands_in(weights: &Weights, function: &view::Function) -> bool {
-    let limits = &weights.threshold;
-    let classes = &function.classes;
+pub(super) fn stands_in(code: &Code<'_>, function: &view::Function) -> bool {
+    let limits = &code.facts.weights.threshold;
+    let classes = &unmasked(code, function);
     let is_enough = classes.xor + classes.rotate >= limits.mixing_instructions;
     // Comparing bytes with xor and or moves no bits.
     let moves = (classes.rotate + classes.shift) * 4 >= classes.xor;
@@ -52,12 +50,13 @@ pub(super) fn executed(code: &Code<'_>) -> u64 {
     let sum = |of: &BTreeMap<FuncIndex, u64>| of.values().fold(0, |sum: u64, &one| sum.saturating_add(one));
     let most = sum(&mixed).max(sum(&looped));
     let Some(module) = code.module().filter(|_| most >= limit) else { return most };
-    // Hashes have their rounds and their constants in functions that call each other.
     let hashes = near_hashes(facts, module);
     let is_known = |func: &FuncIndex| {
-        let function = facts.view.function(*func);
-        hashes.contains(func)
-            || function.is_some_and(|function| explained::is_explained(facts, module, function))
+        facts.view.function(*func).is_some_and(|function| {
+            let is_of = |algorithm: &&str| explained::rotates_as(algorithm, module, function);
+            hashes.get(func).is_some_and(|near| near.iter().any(is_of))
+                || explained::is_explained(facts, module, function)
+        })
     };
     let known: BTreeSet<_> =
         mixed.keys().chain(looped.keys()).filter(|func| is_known(func)).copied().collect();
@@ -99,22 +98,53 @@ fn mixed(code: &Code<'_>) -> BTreeMap<FuncIndex, u64> {
     most
 }
 
-/// Functions that hold all constants of a known hash, those that call them, and those that they call.
-fn near_hashes(facts: &Weighed<'_>, module: &Module) -> BTreeSet<FuncIndex> {
+/// Functions that hold all constants of a known hash, and those from which it is a few calls to them: hashes
+/// have their rounds and their constants in functions that call each other. Each with the hashes.
+fn near_hashes<'f>(facts: &Facts<'f>, module: &Module) -> BTreeMap<FuncIndex, BTreeSet<&'f str>> {
     let functions = &facts.view.functions;
-    let hashes = functions.iter().filter(|one| explained::is_known_hash(facts, module, one));
-    let hashes: BTreeSet<_> = hashes.map(|one| one.index).collect();
-    let is_near = |one: &view::Function| {
-        hashes.contains(&one.index) || one.callees.iter().any(|callee| hashes.contains(callee))
-    };
-    let mut near: BTreeSet<_> = functions.iter().filter(|one| is_near(one)).map(|one| one.index).collect();
-    let called = hashes.iter().filter_map(|&hash| facts.view.function(hash));
-    near.extend(called.flat_map(|hash| hash.callees.iter().copied()));
+    let hash = |one: &view::Function| Some((one.index, explained::known_hash(facts, module, one)?));
+    let mut near: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    functions.iter().filter_map(hash).for_each(|(func, hash)| _ = near.entry(func).or_default().insert(hash));
+    for _ in 0..HASH_CALLS {
+        let before = near.clone();
+        for one in functions {
+            for callee in &one.callees {
+                let mut share = |from: &FuncIndex, to: FuncIndex| {
+                    if let Some(hashes) = before.get(from) {
+                        near.entry(to).or_default().extend(hashes);
+                    }
+                };
+                share(callee, one.index);
+                share(&one.index, *callee);
+            }
+        }
+    }
     near
 }
 
 /// Instructions below which nobody looks for xor in disguise.
 const LOOKED_FOR: u64 = 10_000_000;
+
+/// The code of a function, with xor for what is one.
+fn unmasked(code: &Code<'_>, function: &view::Function) -> Classes {
+    let classes = *function.classes;
+    // Each takes an `or`, an `and` and a subtraction.
+    let may_be =
+        classes.logic.min(classes.arithmetic * 2) >= code.facts.weights.threshold.mixing_instructions;
+    let found = match code.module().filter(|_| may_be) {
+        Some(module) => disguised(module, function.index),
+        None => 0,
+    };
+    with_xor(classes, found)
+}
+
+/// Counts `found` times an `or`, an `and` and a subtraction as one xor.
+fn with_xor(mut classes: Classes, found: u64) -> Classes {
+    classes.xor = classes.xor.saturating_add(found);
+    classes.logic = classes.logic.saturating_sub(found.saturating_mul(2));
+    classes.arithmetic = classes.arithmetic.saturating_sub(found);
+    classes
+}
 
 /// Finds xor that is written as `(a or b) - (a and b)`.
 struct Disguised<'a> {
@@ -126,7 +156,7 @@ struct Disguised<'a> {
 impl Disguised<'_> {
     /// What was executed in a function, with xor for what is one.
     fn undone(&mut self, func: FuncIndex, classes: &Classes) -> Classes {
-        let mut undone = *classes;
+        let undone = *classes;
         if classes.total < LOOKED_FOR || classes.logic == 0 {
             return undone;
         }
@@ -139,10 +169,7 @@ impl Disguised<'_> {
                 .map_or(0.0, |function| share(disguised(module, func), function.classes.total))
         });
         let found = (each * classes.total as f64) as u64;
-        undone.xor = undone.xor.saturating_add(found);
-        undone.logic = undone.logic.saturating_sub(found.saturating_mul(2));
-        undone.arithmetic = undone.arithmetic.saturating_sub(found);
-        undone
+        with_xor(undone, found)
     }
 }
 

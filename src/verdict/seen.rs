@@ -18,6 +18,7 @@ use super::{
 use crate::{
     module::{CodeOffset, FuncIndex, Module, Place, view},
     rules::Facts,
+    values::taint::SourceKind,
 };
 
 /// A branch that went one way only.
@@ -28,13 +29,15 @@ pub(super) struct Guard {
     pub(super) compares: Option<String>,
     /// The host call before it.
     pub(super) after: Option<String>,
+    /// What its condition is computed from, as far as values were followed.
+    pub(super) from: BTreeSet<SourceKind>,
     /// Otherwise it chooses a value.
     pub(super) is_branch: bool,
 }
 
 impl Guard {
     pub(super) fn words(&self) -> String {
-        let Self { place, compares, after, is_branch } = self;
+        let Self { place, compares, after, is_branch, from } = self;
         let what = if *is_branch { "behind the branch" } else { "with what is chosen" };
         let mut words = format!("{what} at func {}:{:#x}", place.function, place.offset.0);
         if let Some(compares) = compares {
@@ -43,7 +46,29 @@ impl Guard {
         if let Some(after) = after {
             words.push_str(&format!(" after {after}"));
         }
+        let from: Vec<_> = from.iter().map(|kind| kind.name()).collect();
+        if !from.is_empty() {
+            words.push_str(&format!(", computed from {}", from.join(" and ")));
+        }
         words
+    }
+
+    /// Whether what the host said decides: it was computed from that, or a call of it stands before.
+    pub(super) fn is_decided(&self, seen: &Seen) -> bool {
+        !self.from.is_empty() || self.after.as_ref().is_some_and(|host| seen.decides(host))
+    }
+
+    /// Whether what the host said of the time decides, or of the surroundings.
+    pub(super) fn waits(&self, weights: &Weights, only_time: bool) -> bool {
+        let is_from = |kind: &SourceKind| match kind {
+            SourceKind::Clock => true,
+            SourceKind::Environment => !only_time,
+            _ => false,
+        };
+        let calls = &weights.calls;
+        let is_one =
+            |host: &String| is_named(&calls.clock, host) || !only_time && is_named(&calls.environment, host);
+        self.from.iter().any(is_from) || self.after.as_ref().is_some_and(is_one)
     }
 }
 
@@ -252,7 +277,10 @@ pub(super) fn guard(facts: &Facts<'_>, module: &Module, seen: &Seen, at: Place) 
             }
         }
     });
-    Some(Guard { place, compares, after, is_branch: true })
+    let offset = u32::try_from(place.offset.0).ok();
+    let from =
+        facts.flows.zip(offset).and_then(|(flows, offset)| flows.decided.get(&(place.function, offset)));
+    Some(Guard { place, compares, after, from: from.cloned().unwrap_or_default(), is_branch: true })
 }
 
 pub(super) fn comparison(operator: &Operator<'_>) -> Option<&'static str> {

@@ -20,14 +20,53 @@ use crate::{
 /// Why what was told to the host forbids CLEAN, if it does.
 pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
     let run = facts.run?;
-    by_value(facts, run).or_else(|| by_order(facts, run))
+    by_value(facts, run)
+        .or_else(|| by_order(facts, run))
+        .or_else(|| not_followed(facts, run))
+        .or_else(|| by_time(facts))
+}
+
+/// What is done to files or the network depends on the clock, without a branch: where a path lies, how long
+/// it is, or with which flags it is opened.
+fn by_time(facts: &Weighed<'_>) -> Option<String> {
+    let dates = |kind: &String| kind.contains("dates");
+    let effects = || facts.weights.effects.iter().filter(|(kind, _)| !dates(kind)).map(|(_, names)| names);
+    let is_chosen = |flow: &&DataFlow| {
+        let host = flow.host.as_deref().and_then(|host| host.rsplit_once('.'));
+        let name = host.map_or("", |(_, name)| name.trim_start_matches('_'));
+        let is_time = flow.source == "clock" && flow.sink == "argument" && flow.how == "value";
+        is_time && effects().any(|names| listed(names, name))
+    };
+    let flow = facts.flows?.flows.iter().find(is_chosen)?;
+    Some(format!("the time decides what it does: {}", flow.text))
+}
+
+/// A file was read that nobody had named, values were not followed to the end, and functions were called
+/// since by which it may have been told.
+fn not_followed(facts: &Weighed<'_>, run: &Run) -> Option<String> {
+    let flows = facts.flows.filter(|flows| flows.instructions < flows.of || flows.lost > 0)?;
+    let reads = reads(facts, run);
+    let (first, read) = reads.iter().find(|(_, read)| is_private(run, &absolute(read.path)))?;
+    let may_tell = |call: &&Call| {
+        let host = format!("{}.{}", call.module, call.name);
+        !call.args.is_empty() && takes_out(facts, run, &host, 0)
+    };
+    let call = run.calls.iter().skip(*first + 1).find(may_tell)?;
+    Some(format!(
+        "{} were read and {} was called, and values were followed for {} of {} instructions only",
+        read.shown(),
+        text::quoted(&call.name),
+        text::grouped(flows.instructions),
+        text::grouped(flows.of)
+    ))
 }
 
 /// Bytes of a file in what a call got.
 fn by_value(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     let is_told = |flow: &&DataFlow| {
         let is_private = flow.source == "file" && (flow.is_bait || is_private(run, &flow.name));
-        is_private && flow.host.as_deref().is_some_and(|host| takes_out(facts, run, host, flow.bytes))
+        let is_given = || flow.host.as_deref().is_some_and(|host| takes_out(facts, run, host, flow.bytes));
+        is_private && (flow.sink == "result" || is_given())
     };
     let flow = facts.flows?.flows.iter().find(is_told)?;
     Some(format!("it told its host of a file that nobody had named: {}", flow.text))
@@ -39,7 +78,7 @@ fn takes_out(facts: &Weighed<'_>, run: &Run, host: &str, bytes: u64) -> bool {
     let Some((module, name)) = host.rsplit_once('.') else { return false };
     let calls = &facts.weights.calls;
     if module.starts_with("wasi") {
-        return listed(&calls.telling, name) || name.ends_with("open") && bytes >= NAMED_BYTES;
+        return listed(&calls.telling, name) || name.starts_with("path_") && bytes >= NAMED_BYTES;
     }
     let is_of_runtime = |call: &Call| {
         call.answer == Answer::World && call.name.as_ref() == name && call.module.as_ref() == module
@@ -62,12 +101,12 @@ fn by_order(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     })
 }
 
-fn absolute(path: &str) -> String {
+pub(super) fn absolute(path: &str) -> String {
     format!("/{}", path.trim_start_matches('/'))
 }
 
 /// Whether a file is the user's, was there before the run, and no argument names it.
-fn is_private(run: &Run, path: &str) -> bool {
+pub(super) fn is_private(run: &Run, path: &str) -> bool {
     let is_own = |change: &FileChange| change.change == ChangeKind::Created && change.last_path() == path;
     is_users(path) && !run.asked.iter().any(|arg| is_named(arg, path)) && !run.files.iter().any(is_own)
 }

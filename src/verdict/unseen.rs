@@ -17,13 +17,15 @@ use super::{
     mixing,
     operators::for_each_operator,
     seen::{Code, Guard, Seen, Site, call_of, calls_in, comparison, guard},
-    text,
+    text, told,
     weights::{Weights, listed},
 };
 use crate::{
     categories::{self, Mode},
     module::{FuncIndex, Module, Place, view},
     rules::Facts,
+    sandbox::Pointed,
+    tracer::Value,
 };
 
 /// A call of an effect that did not run.
@@ -66,9 +68,6 @@ pub(super) fn lack(code: &Code<'_>) -> Option<String> {
 fn effects(code: &Code<'_>) -> Vec<Effect> {
     let (facts, weights): (&Facts<'_>, _) = (code.facts, code.facts.weights);
     let kinds = kinds(weights, facts);
-    if kinds.is_empty() {
-        return Vec::new();
-    }
     let Some(module) = code.module() else { return Vec::new() };
     let seen = code.seen();
     let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
@@ -99,6 +98,9 @@ fn effects(code: &Code<'_>) -> Vec<Effect> {
         let reaching = reaching(facts, &harmful);
         effects = uses(facts, module, &reaching, seen);
         effects.extend(chosen(weights, facts, module, &reaching, seen));
+    }
+    if effects.is_empty() {
+        effects = dated(weights, facts, module, &kinds, seen);
     }
     // What the run can tell more about comes first.
     effects.sort_by_key(|effect| effect.guard.is_none());
@@ -136,12 +138,88 @@ fn uses(
             }
             looked_at += 1;
             let guard = guarding(facts, module, seen, site);
-            if guard.as_ref().and_then(|guard| guard.after.as_ref()).is_some_and(|host| seen.decides(host)) {
+            if guard.as_ref().is_some_and(|guard| guard.is_decided(seen)) {
                 uses.push(Effect { kind: kind.clone(), import: import.clone(), site, guard });
             }
         }
     }
     uses
+}
+
+/// Calls that did not run of functions whose effect nobody knows, or that write what may be a file, behind a
+/// branch that followed what the host said of time or surroundings.
+fn dated(
+    weights: &Weights,
+    facts: &Facts<'_>,
+    module: &Module,
+    kinds: &BTreeMap<FuncIndex, (String, String)>,
+    seen: &Seen,
+) -> Vec<Effect> {
+    let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
+    let with_func = facts.view.imports.iter().filter_map(|import| Some((import.func?, import)));
+    let has_file = opened_to_write(facts);
+    let may_do =
+        |import: &view::ImportInfo| does_unknown(weights, import) || has_file && writes(&import.name);
+    let unknown: BTreeMap<_, _> =
+        with_func.filter(|(func, import)| !kinds.contains_key(func) && may_do(import)).collect();
+    let calls_one = |one: &&view::Function| {
+        !dead.contains(&one.index) && one.callees.iter().any(|callee| unknown.contains_key(callee))
+    };
+    let (mut effects, mut looked_at) = (Vec::new(), 0);
+    for caller in facts.view.functions.iter().filter(calls_one) {
+        for Site { offset, callee, .. } in calls_in(module, caller.index) {
+            let site = Place { function: caller.index, offset };
+            let Some(import) = unknown.get(&callee).filter(|_| !seen.ran(site, callee)) else { continue };
+            looked_at += 1;
+            if looked_at > UNSEEN_GUARDED {
+                return effects;
+            }
+            let guard = guarding(facts, module, seen, site);
+            // What a program prints may well depend on its arguments.
+            let only_time = writes(&import.name);
+            if guard.as_ref().is_some_and(|guard| guard.waits(weights, only_time)) {
+                let kind = if only_time { "writes" } else { "nobody knows what it does" };
+                effects.push(Effect { kind: kind.into(), import: import.name.clone(), site, guard });
+            }
+        }
+    }
+    effects
+}
+
+/// Right of a descriptor to write (WASI preview 1: `rights::fd_write`).
+const RIGHT_TO_WRITE: u64 = 1 << 6;
+
+/// Whether the run opened, to write to it, a file of the user that no argument named.
+fn opened_to_write(facts: &Facts<'_>) -> bool {
+    let Some(run) = facts.run else { return false };
+    run.calls.iter().filter(|call| call.errno.is_none() && call.name.ends_with("path_open")).any(|call| {
+        let has_right = call.args.get(5).is_some_and(|arg| match arg.value {
+            Value::I64(rights) => rights as u64 & RIGHT_TO_WRITE != 0,
+            _ => false,
+        });
+        let path = call.args.iter().find_map(|arg| match arg.points_at.as_ref()? {
+            Pointed::Text { text } => Some(text),
+            Pointed::Bytes { .. } => None,
+        });
+        has_right && path.is_some_and(|path| told::is_private(run, &told::absolute(path)))
+    })
+}
+
+/// Whether a function writes to what was opened before.
+fn writes(import: &str) -> bool {
+    matches!(import, "fd_write" | "write" | "writev" | "fwrite")
+        || import.contains("output-stream.") && import.contains("write")
+}
+
+/// Whether a function is none of those of which it is known that they do nothing to others.
+fn does_unknown(weights: &Weights, import: &view::ImportInfo) -> bool {
+    let calls = &weights.calls;
+    let name = import.name.trim_start_matches('_');
+    let is_of = |names: &Vec<String>| listed(names, name) || listed(names, &import.name);
+    !import.module.starts_with("wasi")
+        && import.ty.contains("param")
+        && !is_of(&weights.class.idle)
+        && ![&calls.inner, &calls.printing, &calls.clock, &calls.environment].into_iter().any(is_of)
 }
 
 /// Calls of an effect after a decision that is no branch: what the host said was compared, and the result
@@ -181,6 +259,7 @@ fn choice(
                         place,
                         compares: compares.clone(),
                         after: after.clone(),
+                        from: BTreeSet::new(),
                         is_branch: false,
                     });
                     let site = Place { function: func, offset };
@@ -257,14 +336,21 @@ fn through_tables(
 
 /// Imported functions that have an effect: index → what it does and its name.
 fn kinds(weights: &Weights, facts: &Facts<'_>) -> BTreeMap<FuncIndex, (String, String)> {
-    let with_kind = facts.view.imports.iter().filter_map(|import| {
+    // Who can open no file has none to write to: Emscripten's are in its own memory.
+    let opens = facts.view.imports.iter().any(|import| import.name.starts_with("path_open"));
+    let is_for_files =
+        |import: &view::ImportInfo| import.module.starts_with("wasi_") && import.name.starts_with("fd_");
+    let imports = facts.view.imports.iter().filter(|import| opens || !is_for_files(import));
+    let with_kind = imports.filter_map(|import| {
         let name = import.name.trim_start_matches('_');
         let full = format!("{}.{name}", import.module);
         let of = |names: &Vec<String>| listed(names, name) || listed(names, &full);
         let kind = weights.effects.iter().find(|(_, names)| of(names)).map(|(kind, _)| kind.as_str());
         let is_unknown = || {
-            let of_preview1 = import.module.starts_with("wasi_");
-            of_preview1 && categories::of(&import.name, Mode::Full).is_none()
+            let is_wasi = import.module.starts_with("wasi_") || import.module.starts_with("wasi:");
+            is_wasi
+                && !import.module.starts_with("wasi:io")
+                && categories::of(&import.name, Mode::Full).is_none()
         };
         let kind = kind.or_else(|| is_unknown().then_some("nobody knows what it does"))?;
         Some((import.func?, (kind.to_owned(), import.name.clone())))
@@ -298,7 +384,7 @@ fn unseen_mixing(code: &Code<'_>) -> Option<String> {
         let windows: u64 = function.signatures.values().map(|&windows| u64::from(windows)).sum();
         let is_kernel = windows >= limits.unseen_windows
             && text::share(windows, function.classes.total) >= limits.unseen_window_share;
-        is_kernel || mixing::stands_in(weights, function)
+        is_kernel || mixing::stands_in(code, function)
     };
     let alive = || facts.view.functions.iter().filter(|function| !dead.contains(&function.index));
     let unseen = |function: &&view::Function| !seen.ran.contains(&function.index);
@@ -312,7 +398,15 @@ fn unseen_mixing(code: &Code<'_>) -> Option<String> {
     let mixed: u64 = found.iter().map(|function| function.classes.total).sum();
     let all: u64 = alive().map(|function| function.classes.total).sum();
     let is_much = text::share(mixed, all) >= limits.unseen_mixing_share;
-    let mut why = found.iter().map(|function| asked_by(facts, module, seen, function.index));
+    // A library holds hashes that nobody asked for; one that waits for what the host says is asked for.
+    let is_known = |function: &view::Function| {
+        explained::known_hash(facts, module, function)
+            .is_some_and(|hash| explained::rotates_as(hash, module, function))
+    };
+    let mut why = found.iter().map(|function| match is_known(function) {
+        true => told_by_host(facts, module, seen, function.index),
+        false => asked_by(facts, module, seen, function.index),
+    });
     let told = match is_much {
         true => found.first().map(|function| (function.index, "much of its code is such".to_owned())),
         false => found.iter().zip(&mut why).find_map(|(function, why)| Some((function.index, why?))),
@@ -342,14 +436,15 @@ fn asked_by(facts: &Facts<'_>, module: &Module, seen: &Seen, func: FuncIndex) ->
         let at = seen.ran.contains(&caller).then(|| call_of(facts, module, caller, callee))?;
         guard(facts, module, seen, at).map(|guard| guard.words())
     };
-    let told_by_host = || {
-        let at = seen.way_asked(facts, module, func)?;
-        let guard = guard(facts, module, seen, at)?;
-        let is_decided = guard.after.as_ref().is_some_and(|host| seen.decides(host));
-        is_decided.then(|| guard.words())
-    };
     left(func)
         .or_else(|| callers(func).take(UNSEEN_WAY).find_map(left))
         .or_else(|| near.chain(far.take(UNSEEN_WAY)).find_map(decided))
-        .or_else(told_by_host)
+        .or_else(|| told_by_host(facts, module, seen, func))
+}
+
+/// The branch before the way to a function, if it followed what the host said.
+fn told_by_host(facts: &Facts<'_>, module: &Module, seen: &Seen, func: FuncIndex) -> Option<String> {
+    let at = seen.way_asked(facts, module, func)?;
+    let guard = guard(facts, module, seen, at)?;
+    guard.is_decided(seen).then(|| guard.words())
 }

@@ -1,7 +1,7 @@
 //! Metrics of what the sample asked of the host.
 
 use crate::categories::known_as;
-use crate::sandbox::{Call, ChangeKind, Damage, FileChange, Leak, Pointed, TokenUse};
+use crate::sandbox::{Call, ChangeKind, Damage, FileChange, Leak, Pointed, TokenUse, is_named};
 
 use super::{Index, Subject, run::measured, share};
 use crate::rules::derived::is_console;
@@ -217,6 +217,20 @@ pub(super) fn files_lost(index: &Index<'_>, subject: Subject<'_>) -> Option<f64>
 
 pub(super) fn files_wiped(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     of_run(subject, || files(index, |file| is_overwritten(file) && file.change == ChangeKind::Deleted))
+}
+
+/// Folders whose files are the system's: what the machine is, and who may use it.
+const SYSTEM: [&str; 7] = ["/etc/", "/usr/", "/bin/", "/sbin/", "/lib/", "/boot/", "/opt/"];
+
+pub(super) fn system_files_changed(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    let asked = index.facts.run.map_or(&[][..], |run| &run.asked);
+    let is_one = |file: &&FileChange| {
+        let was_there = file.size_before.is_some() && file.change != ChangeKind::Created;
+        let differs = file.change != ChangeKind::Changed || file.sha256 != file.sha256_before;
+        let is_systems = SYSTEM.iter().any(|folder| file.path.starts_with(folder));
+        was_there && differs && is_systems && !asked.iter().any(|arg| is_named(arg, &file.path))
+    };
+    of_run(subject, || files(index, is_one))
 }
 
 pub(super) fn files_rewritten_renamed(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {

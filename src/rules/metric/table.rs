@@ -165,7 +165,7 @@ pub static METRICS: &[Metric] = metrics! {
     files_emptied, "count", "R", host::files_emptied:
         "files with something in them that were there before the run and are empty after it";
     files_destroyed, "count", "R", host::files_destroyed:
-        "the user's files that were overwritten or replaced, and of which less than a fifth survives \
+        "the user's files that were overwritten or replaced, and of which less than 40 % survives \
          anywhere, or nothing that can be read";
     files_blanked, "count", "R", host::files_blanked:
         "such files that were cut to a quarter or less, or filled with one byte";
@@ -173,6 +173,9 @@ pub static METRICS: &[Metric] = metrics! {
         "the same, deleted ones too";
     files_wiped, "count", "R", host::files_wiped:
         "files that were there before the run, got other contents, and were deleted then";
+    system_files_changed, "count", "R", host::system_files_changed:
+        "files below /etc, /usr, /bin, /sbin, /lib, /boot or /opt that were there before the run and were \
+         changed, renamed or deleted, and that no argument named";
     files_rewritten_renamed, "count", "R", host::files_rewritten_renamed:
         "files that were there before the run, got other contents, and were renamed";
     honeytokens_read, "count", "R", host::honeytokens_read:

@@ -1,0 +1,90 @@
+//! How much of what a text says is left in another: an editor changes cases, separators, line breaks and
+//! order, and keeps the words.
+//!
+//! Counted are pairs of words that follow each other in a line: words alone would survive being shuffled.
+//! Sorting lines, indenting, upper case and other delimiters keep the pairs; ciphers, blanks and other
+//! figures do not.
+//!
+//! Costs one pass over both texts.
+
+use std::collections::HashMap;
+
+/// A word and the one before it in its line, as hashes; cases are one.
+type Pair = (u64, u64);
+
+/// The share of the pairs of words of a text, weighed by their length, that another text has. `None` if there
+/// are no words.
+pub(super) fn share_kept(before: &[u8], after: &[u8]) -> Option<f64> {
+    let mut has: HashMap<Pair, u64> = HashMap::new();
+    for (pair, _) in pairs(after) {
+        *has.entry(pair).or_default() += 1;
+    }
+    let (mut all, mut kept) = (0u64, 0u64);
+    for (pair, len) in pairs(before) {
+        all += len;
+        if let Some(left) = has.get_mut(&pair).filter(|left| **left > 0) {
+            *left -= 1;
+            kept += len;
+        }
+    }
+    (all > 0).then(|| kept as f64 / all as f64)
+}
+
+/// The pairs of a text with the length of the second word; a line begins with a pair of its own.
+fn pairs(text: &[u8]) -> impl Iterator<Item = (Pair, u64)> + '_ {
+    text.split(|byte| *byte == b'\n').flat_map(|line| {
+        let words = line.split(|byte| !is_of_word(*byte)).filter(|word| !word.is_empty());
+        words.scan(0, |before, word| {
+            let word_hash = hash(word);
+            let pair = (std::mem::replace(before, word_hash), word_hash);
+            Some((pair, word.len() as u64))
+        })
+    })
+}
+
+/// Letters, digits, and all bytes of letters beyond ASCII.
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || !byte.is_ascii()
+}
+
+/// FNV-1a. Who writes other words of the same hash has to find some for each word.
+fn hash(word: &[u8]) -> u64 {
+    word.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEDGER: &[u8] = b"name;city;amount\nAnna;Bern;100\nBruno;Basel;250\nClara;Chur;75\n";
+
+    #[test]
+    fn an_editor_keeps_the_words() {
+        let comma: Vec<u8> = LEDGER.iter().map(|byte| if *byte == b';' { b',' } else { *byte }).collect();
+        let sorted = b"Clara;Chur;75\nBruno;Basel;250\nAnna;Bern;100\nname;city;amount\n";
+        let indented =
+            b"  name; city; amount\r\n  Anna; Bern; 100\r\n  Bruno; Basel; 250\r\n  Clara; Chur; 75\r\n";
+        for after in [&comma[..], &LEDGER.to_ascii_uppercase(), sorted, indented] {
+            assert_eq!(share_kept(LEDGER, after), Some(1.0), "{}", String::from_utf8_lossy(after));
+        }
+        let wrapped = b"name;city;\namount\nAnna;Bern;100\nBruno;Basel;250\nClara;Chur;75\n";
+        assert!(share_kept(LEDGER, wrapped).unwrap() > 0.8);
+    }
+
+    #[test]
+    fn what_says_something_else_keeps_little() {
+        let falsified = b"name;city;amount\nAnna;Bern;001\nBruno;Basel;052\nClara;Chur;57\n";
+        assert!(share_kept(LEDGER, falsified).unwrap() < 0.85);
+        let shuffled = b"Anna;75;city\nBasel;name;Clara\n100;Bruno;amount\nChur;250;Bern\n";
+        assert!(share_kept(LEDGER, shuffled).unwrap() < 0.3);
+        let rotated: Vec<u8> = LEDGER
+            .iter()
+            .map(|byte| if byte.is_ascii_alphabetic() { b'a' + (byte | 32) % 26 } else { *byte })
+            .collect();
+        assert!(share_kept(LEDGER, &rotated).unwrap() < 0.2);
+        assert_eq!(share_kept(LEDGER, b"     "), Some(0.0));
+        assert_eq!(share_kept(b" ;;\n", b"x"), None);
+    }
+}

@@ -219,7 +219,7 @@ fn does_unknown(weights: &Weights, import: &view::ImportInfo) -> bool {
     !import.module.starts_with("wasi")
         && import.ty.contains("param")
         && !is_of(&weights.class.idle)
-        && ![&calls.inner, &calls.printing, &calls.clock, &calls.environment].into_iter().any(is_of)
+        && ![&calls.inner, &calls.known, &calls.clock, &calls.environment].into_iter().any(is_of)
 }
 
 /// Calls of an effect after a decision that is no branch: what the host said was compared, and the result

@@ -22,7 +22,7 @@ fn stripped(wasm: &[u8]) -> Vec<u8> {
                     && reader.read_var_u32().is_ok_and(|len| len as usize == size)
                     && *at + 1 + reader.original_position() as usize == contents.start as usize
             };
-            cut.push(head.filter(|at| is_head(at)).last().unwrap()..contents.end as usize);
+            cut.push(head.rev().find(is_head).unwrap()..contents.end as usize);
         }
     }
     for range in cut.into_iter().rev() {

@@ -137,7 +137,8 @@ mod tests {
             let columns = (0..course.columns.len()).filter(half);
             columns.map(|column| course.columns[column].1[kind]).sum()
         };
-        let (first, second): (fn(&usize) -> bool, fn(&usize) -> bool) = (|at| *at < 5, |at| *at > 5);
+        let first: fn(&usize) -> bool = |at| *at < 5;
+        let second: fn(&usize) -> bool = |at| *at > 5;
         assert!(of(0, first) > 50 && of(0, second) == 0, "loads come first: {course:?}");
         assert!(of(1, first) == 0 && of(1, second) > 50 && of(2, second) > 50, "stores and xor: {course:?}");
         let [(record, before)] = course.calls[..] else { panic!("{course:?}") };

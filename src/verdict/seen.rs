@@ -277,9 +277,8 @@ pub(super) fn guard(facts: &Facts<'_>, module: &Module, seen: &Seen, at: Place) 
             }
         }
     });
-    let offset = u32::try_from(place.offset.0).ok();
-    let from =
-        facts.flows.zip(offset).and_then(|(flows, offset)| flows.decided.get(&(place.function, offset)));
+    let at = (place.function, place.offset.0);
+    let from: Option<&BTreeSet<_>> = facts.flows.and_then(|flows| flows.decided.get(&at));
     Some(Guard { place, compares, after, from: from.cloned().unwrap_or_default(), is_branch: true })
 }
 

@@ -178,7 +178,7 @@ impl<W: Write> Printer<'_, '_, W> {
 
 fn next<W: Write>(printer: &mut Printer<'_, '_, W>, asked: Asked<'_>) -> io::Result<()> {
     let command = asked.command;
-    let file = [&*quoted(asked.file), asked.options].join(" ").trim_end().to_owned();
+    let file = [&*quoted_file(asked.file), asked.options].join(" ").trim_end().to_owned();
     let hot = printer.report.dynamic.loops.first().map(|hot| hot.place.function.0);
     let hot = hot.or_else(|| {
         printer.report.dynamic.functions.iter().max_by_key(|f| f.classes.total).map(|f| f.index.0)
@@ -204,16 +204,19 @@ fn next<W: Write>(printer: &mut Printer<'_, '_, W>, asked: Asked<'_>) -> io::Res
     Ok(())
 }
 
+/// The name of a file as [`quoted`] gives it. Behind a command, one with a dash in front would be an option.
+fn quoted_file(name: &str) -> String {
+    if name.starts_with('-') { quoted(&format!("./{name}")) } else { quoted(name) }
+}
+
 /// A word for a shell, whatever a file is called: one that it reads as this name and nothing else, and with
 /// no character in it that a terminal obeys.
 pub fn quoted(name: &str) -> String {
-    // Behind a command, a name with a dash in front would be an option.
-    let name = if name.starts_with('-') { format!("./{name}") } else { name.to_owned() };
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./+:@%=,".contains(&byte);
     if !name.is_empty() && name.bytes().all(is_plain) {
-        return name;
+        return name.to_owned();
     }
-    if line(&name) == name {
+    if line(name) == name {
         return format!("'{}'", name.replace('\'', "'\\''"));
     }
     // As bash, zsh and ksh read it, and the standard of 2024.
@@ -256,7 +259,7 @@ mod tests {
             ("\u{1b}[31m'\\", "$'\\033[31m\\'\\\\'"),
             ("\u{202e}x", "$'\\342\\200\\256x'"),
         ] {
-            assert_eq!(quoted(name), expected);
+            assert_eq!(quoted_file(name), expected);
             assert_eq!(line(&quoted(name)), quoted(name), "nothing that a terminal obeys");
         }
         let long = "x".repeat(1000);

@@ -217,9 +217,12 @@ fn library(name: &str, in_c: &BTreeSet<String>) -> Option<String> {
     found.map(|(_, library)| (*library).to_owned())
 }
 
-/// What is known of a fingerprint: by key, the library, the name to show and in how many modules it was.
+/// By key: the library, the name to show and in how many modules it was.
+type ByKey = BTreeMap<String, (Option<String>, String, usize)>;
+
+/// What is known of each fingerprint.
 #[derive(Default)]
-struct Known(HashMap<u64, BTreeMap<String, (Option<String>, String, usize)>>);
+struct Known(HashMap<u64, ByKey>);
 
 impl Known {
     fn add(&mut self, hash: u64, name: &str, library: Option<&str>) {

@@ -1,4 +1,4 @@
-//! Makes the table of library functions that ships (`rules/libraries.zst`), and measures it.
+//! Makes the table of library functions that ships (`rules/libraries.bin`), and measures it.
 //!
 //! ```text
 //! cargo run --profile tail --example libraries -- make OUT SOURCE...
@@ -298,20 +298,25 @@ fn make(out: &str, sources: &[String]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The table, packed; what was in one module alone is left out, longest names first, as far as there is no
-/// room.
+/// The table (`src/module/view/libraries.rs` has its layout); what was in one module alone is left out,
+/// longest names first, as far as there is no room.
 fn pack(rows: &Rows) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut longest = usize::MAX;
     loop {
-        let mut text = String::new();
+        let (mut text, mut lines, mut known) = (String::new(), 0, BTreeMap::new());
         for ((library, name), hashes) in rows {
             let kept = hashes.iter().filter(|(_, count)| **count > 1 || name.len() <= longest);
-            let kept: Vec<_> = kept.map(|(hash, _)| format!("{hash:x}")).collect();
-            if !kept.is_empty() {
-                text.push_str(&format!("{library}\t{name}\t{}\n", kept.join(" ")));
+            let before = known.len();
+            known.extend(kept.map(|(&hash, _)| (hash, lines)));
+            if known.len() > before {
+                text.push_str(&format!("{library}\t{name}\n"));
+                lines = u16::checked_add(lines, 1).ok_or("too many names")?;
             }
         }
-        let packed = zstd::bulk::compress(text.as_bytes(), 19)?;
+        let mut packed = u32::try_from(known.len())?.to_le_bytes().to_vec();
+        known.keys().for_each(|hash| packed.extend(&hash.to_be_bytes()[2..]));
+        known.values().for_each(|line| packed.extend(line.to_le_bytes()));
+        packed.extend(zstd::bulk::compress(text.as_bytes(), 19)?);
         if packed.len() <= ROOM {
             return Ok(packed);
         }
@@ -320,33 +325,34 @@ fn pack(rows: &Rows) -> Result<Vec<u8>, Box<dyn Error>> {
 }
 
 /// A table as it was written.
-struct Table<'t> {
+struct Table {
     names: BTreeSet<String>,
-    hashes: HashMap<u64, &'t str>,
+    hashes: HashMap<u64, String>,
 }
 
-impl<'t> Table<'t> {
-    fn parse(text: &'t str) -> Self {
-        let mut table = Self { names: BTreeSet::new(), hashes: HashMap::new() };
-        for line in text.lines() {
-            let mut fields = line.split('\t').skip(1);
-            let (name, hashes) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
-            table.names.insert(key(name));
-            let hashes = hashes.split(' ').filter_map(|hash| u64::from_str_radix(hash, 16).ok());
-            table.hashes.extend(hashes.map(|hash| (hash, name)));
-        }
-        table
+impl Table {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (&count, rest) = bytes.split_first_chunk()?;
+        let count = u32::from_le_bytes(count) as usize;
+        let (hashes, rest) = rest.split_at_checked(count * 6)?;
+        let (numbers, packed) = rest.split_at_checked(count * 2)?;
+        let text = String::from_utf8(zstd::bulk::decompress(packed, 4 << 20).ok()?).ok()?;
+        let names: Vec<_> = text.lines().filter_map(|line| Some(line.split_once('\t')?.1)).collect();
+        let hash = |hash: &[u8; 6]| hash.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
+        let name = |number: &[u8; 2]| names.get(usize::from(u16::from_le_bytes(*number)));
+        let rows = hashes.as_chunks().0.iter().zip(numbers.as_chunks().0);
+        let hashes = rows.filter_map(|(of, number)| Some((hash(of), (*name(number)?).to_owned()))).collect();
+        Some(Self { names: names.into_iter().map(key).collect(), hashes })
     }
 
-    fn find(&self, fingerprint: &Fingerprint) -> Option<&'t str> {
+    fn find(&self, fingerprint: &Fingerprint) -> Option<&str> {
         let found = self.hashes.get(&fingerprint.own);
-        found.or_else(|| self.hashes.get(&fingerprint.with_callees)).copied()
+        found.or_else(|| self.hashes.get(&fingerprint.with_callees)).map(String::as_str)
     }
 }
 
 fn measure(table: &str, modules: &[String]) -> Result<(), Box<dyn Error>> {
-    let text = zstd::bulk::decompress(&fs::read(table)?, 4 << 20)?;
-    let table = Table::parse(std::str::from_utf8(&text)?);
+    let table = Table::parse(&fs::read(table)?).ok_or("no table")?;
     let (mut right, mut wrong, mut all) = (0, 0, 0);
     for path in modules {
         let wasm = fs::read(path)?;

@@ -11,10 +11,14 @@ use std::{
     collections::BTreeMap,
     fmt,
     ops::{Deref, DerefMut},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
-use super::{context::CallEnd, state::State, types::RunOptions};
+use super::{
+    context::CallEnd,
+    state::{State, lock},
+    types::RunOptions,
+};
 use crate::tracer::{Caller, HostError};
 
 /// A closure that answers an import.
@@ -117,7 +121,7 @@ impl ImportCall<'_, '_> {
 
     /// Held for no longer than one question: a closure may call the sample, which calls other imports.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use crate::{
@@ -18,7 +18,7 @@ use super::{
     log::{Callee, IOVS},
     origin,
     signature::{Kind, Param},
-    state::State,
+    state::{State, lock},
     stubs::Stub,
     types::{Answer, Arg, Call},
     wasi::Errno,
@@ -82,9 +82,8 @@ impl HostFn for Import {
 }
 
 impl Import {
-    /// A behaviour does not panic; if one did all the same, what it left is better than nothing.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn callee(&self) -> Callee<'_> {

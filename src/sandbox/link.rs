@@ -7,7 +7,7 @@
 
 use std::{
     iter,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use wasmparser::{DataKind, Operator, Payload, TypeRef};
@@ -24,7 +24,7 @@ use super::{
     embedder::HostFunctions,
     import::{Body, Import},
     signature::{self, Kind, Param},
-    state::State,
+    state::{State, lock},
     stubs::Stubs,
     types::Answer,
     wasi,
@@ -242,7 +242,7 @@ struct SandboxClock(Arc<Mutex<State>>);
 
 impl SandboxClock {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -41,7 +41,7 @@ mod types;
 mod wasi;
 mod world;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::{
     limitation::Limitation,
@@ -124,7 +124,7 @@ pub(crate) fn run_with(wasm: &[u8], options: &RunOptions, manner: Manner) -> Res
     limitations.extend(heavy_functions(&session));
     limitations.extend(modules_left(&session));
     let trace = session.finish();
-    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut state = state::lock(&state);
     state.tell_outputs();
     let state = std::mem::replace(&mut *state, State::new(&RunOptions::default()));
     limitations.extend(outcome.limitations);

@@ -1,6 +1,9 @@
 //! What all host calls of a run share: clock, randomness, files, the log.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use crate::{
     limitation::{Cut, Limitation},
@@ -55,6 +58,12 @@ pub(super) struct State {
     pub(super) handed: Option<Origin>,
     /// Random bytes handed out.
     pub(super) random_bytes: u64,
+}
+
+/// The state, for as long as the guard is held. A behaviour does not panic; if one did all the same, what it
+/// left is better than nothing.
+pub(super) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What the sandbox remembers of a program at a moment, to return to.

@@ -4,6 +4,8 @@
 //! are made to the declared type. So any module can be instantiated, and imports are linked by position: a
 //! name may stand for two types.
 
+mod growth;
+
 use std::{fmt, sync::Arc};
 
 use wasmspoor_hooks::{self as engine, AsContext as _};
@@ -16,6 +18,7 @@ use crate::{
     },
 };
 
+use self::growth::Growth;
 use super::limits::NESTING;
 use super::{
     capture::{Capture, Moment},
@@ -472,7 +475,7 @@ pub(super) struct Names {
     pub(super) table: Option<String>,
 }
 
-/// The data of the engine's store: what bounds growth, and what host functions work on.
+/// The data of the engine's store: what host functions work on, and what bounds growth.
 pub(super) struct Host {
     pub(super) memory: Option<engine::Memory>,
     /// Number of that memory among the objects of its kind: the host's come first, in the order of imports.
@@ -485,12 +488,8 @@ pub(super) struct Host {
     nesting: u32,
     /// Of a sample that begins threads.
     pub(super) threads: Option<Threads>,
-    memory_bytes: u64,
-    memory_limit: u64,
-    table_elements: u64,
-    table_limit: u64,
-    /// Growth that was refused.
-    pub(super) refusals: u64,
+    /// What bounds growth.
+    pub(super) growth: Growth,
 }
 
 impl Host {
@@ -503,11 +502,7 @@ impl Host {
             names: Arc::default(),
             nesting: 0,
             threads: None,
-            memory_bytes: 0,
-            memory_limit: limits.memory_pages.saturating_mul(1 << 16),
-            table_elements: 0,
-            table_limit: limits.table_elements,
-            refusals: 0,
+            growth: Growth::new(limits),
         }
     }
 
@@ -533,70 +528,5 @@ impl Host {
         let declared = index.and_then(|index| sample.func_type(FuncIndex(index)));
         let (params, results) = (declared.map(FuncType::params), declared.map(FuncType::results));
         (Type::all(ty.params(), params), Type::all(ty.results(), results))
-    }
-
-    /// Adds growth from `current` to `desired` to `used` if the sum stays within `limit`.
-    fn grow(
-        used: &mut u64,
-        limit: u64,
-        refusals: &mut u64,
-        current: usize,
-        desired: usize,
-        maximum: Option<usize>,
-    ) -> bool {
-        let after = used.saturating_add(desired.saturating_sub(current) as u64);
-        let fits = after <= limit && maximum.is_none_or(|maximum| desired <= maximum);
-        if fits {
-            *used = after;
-        } else {
-            *refusals += 1;
-        }
-        fits
-    }
-}
-
-impl engine::ResourceLimiter for Host {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        maximum: Option<usize>,
-    ) -> Result<bool, engine::recorder::LimiterError> {
-        Ok(Self::grow(
-            &mut self.memory_bytes,
-            self.memory_limit,
-            &mut self.refusals,
-            current,
-            desired,
-            maximum,
-        ))
-    }
-
-    fn table_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        maximum: Option<usize>,
-    ) -> Result<bool, engine::recorder::LimiterError> {
-        Ok(Self::grow(
-            &mut self.table_elements,
-            self.table_limit,
-            &mut self.refusals,
-            current,
-            desired,
-            maximum,
-        ))
-    }
-
-    fn instances(&self) -> usize {
-        16
-    }
-
-    fn tables(&self) -> usize {
-        10_000
-    }
-
-    fn memories(&self) -> usize {
-        10_000
     }
 }

@@ -208,7 +208,7 @@ impl Tracer {
         let (engine, compiled, lowered) = self.compile(&module, &heavy).map_err(refused)?;
         let limits = &self.options.limits;
         let mut store = engine::Store::new(&engine, Host::new(limits, Arc::clone(&module)));
-        store.limiter(|host| host);
+        store.limiter(|host| &mut host.growth);
         store.recorder_mut().set_sink(Box::new(Capture::with(
             limits.clone(),
             self.options.cancel.clone(),

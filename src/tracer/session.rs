@@ -395,7 +395,7 @@ impl Session {
 
     /// Returns how often a memory or table asked for more than the limits allow, and was refused.
     pub fn refused_growth(&self) -> u64 {
-        self.store.data().refusals
+        self.store.data().growth.refusals
     }
 
     /// Returns the time since the sample was loaded.

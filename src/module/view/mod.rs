@@ -163,7 +163,7 @@ impl View {
         if let Some(component) = &component {
             contents.name_imports(&component.main.imports);
         }
-        let (mut calls, mut immediates) = (Calls::default(), Immediates::new());
+        let (mut calls, mut immediates) = (Calls::default(), Immediates::default());
         let (functions, _) = functions(readable, &mut contents, &mut calls, &mut immediates);
         let (crypto, crypto_cut) = immediates.with_data(&contents.data, &contents.data_bytes);
         let mut texts = texts(frames, &contents);
@@ -322,7 +322,7 @@ pub fn fingerprints(wasm: &[u8]) -> Vec<(Function, Fingerprint)> {
     let frames = Frames::read(readable, 0, &mut Anomalies::default()).frames;
     let mut contents = Contents::read(&frames, &mut Anomalies::default());
     let (functions, fingerprints) =
-        functions(readable, &mut contents, &mut Calls::default(), &mut Immediates::new());
+        functions(readable, &mut contents, &mut Calls::default(), &mut Immediates::default());
     functions.into_iter().zip(fingerprints).collect()
 }
 

@@ -1,14 +1,14 @@
 //! Functions that call back into the sample: `invoke_*` with exceptions and `longjmp`, main loops, timers,
 //! allocation of exceptions.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use super::limits::LOOP_ROUNDS;
 use super::{Entry, Flag, made, nest};
 use crate::{
     sandbox::{
         context::{CallContext, CallEnd},
-        state::State,
+        state::{State, lock},
     },
     tracer::{Caller, Type, Value},
 };
@@ -33,10 +33,6 @@ pub(super) const TABLE: &[Entry] = &[
         Ok(())
     }),
 ];
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn throw(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     ctx.is_inner();

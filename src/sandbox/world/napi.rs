@@ -1,6 +1,6 @@
 //! Node-API: objects of JavaScript are numbers; functions that a module defines are kept, to be called.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::{
     Entry, Owner, Registration,
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     sandbox::{
         context::{CallContext, CallEnd},
-        state::State,
+        state::{State, lock},
     },
     tracer::{Caller, Value},
 };
@@ -118,7 +118,7 @@ fn create_bytes(call: &mut Caller<'_>, state: &Mutex<State>, args: &[u64], _: &s
     if let Some(at) = allocate(call, args.get(1).copied().unwrap_or(0)) {
         tell(call, 2, at);
     }
-    let object = state.lock().unwrap_or_else(PoisonError::into_inner).world.next_handle();
+    let object = lock(state).world.next_handle();
     tell(call, 3, object);
     Ok(())
 }

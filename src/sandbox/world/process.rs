@@ -5,13 +5,13 @@
 //! (`exec`) or is said to run (`spawn`); nothing of it exists here. A fork goes on as the child the first
 //! time, which is where the work of most programs is, and as the parent after that.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use super::{Entry, ThreadExports, made, real_nest};
 use crate::{
     sandbox::{
         context::{CallContext, CallEnd},
-        state::State,
+        state::{State, lock},
         wasi::Errno,
     },
     trace::MAIN,
@@ -254,10 +254,6 @@ fn thread_exports(call: &Caller<'_>, state: &Mutex<State>) -> ThreadExports {
 
 fn word(call: &Caller<'_>, address: u64) -> Option<u32> {
     Some(u32::from_le_bytes(call.read_memory(address, 4)?.try_into().ok()?))
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The main thread begins as one, too.

@@ -53,14 +53,15 @@ pub struct CryptoConstant {
 type Hit = (u16, u16, CodeOffset);
 
 /// Collects immediates while bodies are read.
+#[derive(Default)]
 pub(super) struct Immediates {
-    index: &'static Index,
     /// Of the body being read.
     hits: Vec<Hit>,
     found: Found,
 }
 
 /// Constants found, limited in number for each.
+#[derive(Default)]
 pub(super) struct Found {
     constants: Vec<CryptoConstant>,
     /// Places of each constant so far.
@@ -69,11 +70,10 @@ pub(super) struct Found {
 }
 
 impl Found {
-    fn new(index: &Index) -> Self {
-        Self { constants: Vec::new(), places: vec![0; index.constants.len()], cut: 0 }
-    }
-
     fn push(&mut self, constant: usize, found: impl FnOnce() -> CryptoConstant) {
+        if self.places.len() <= constant {
+            self.places.resize(constant + 1, 0);
+        }
         match self.places.get_mut(constant) {
             Some(places) if *places < CONSTANT_PLACES => {
                 *places += 1;
@@ -85,15 +85,10 @@ impl Found {
 }
 
 impl Immediates {
-    pub(super) fn new() -> Self {
-        let index = Index::builtin();
-        Self { index, hits: Vec::new(), found: Found::new(index) }
-    }
-
     pub(super) fn word32(&mut self, value: u32, offset: u64) {
         if u64::from(value) >= LEAST_WORD {
-            let words = self.index.words32(value).iter();
-            self.hits.extend(words.map(|&(constant, word)| (constant, word, CodeOffset(offset as u32))));
+            let words = Index::builtin().words32(value).iter();
+            self.hits.extend(words.map(|&(_, (constant, word))| (constant, word, CodeOffset(offset as u32))));
         }
     }
 
@@ -102,8 +97,9 @@ impl Immediates {
         if value < LEAST_WORD {
             return;
         }
-        let words = self.index.words64(value);
-        self.hits.extend(words.iter().map(|&(constant, word)| (constant, word, CodeOffset(offset as u32))));
+        let words = Index::builtin().words64(value);
+        let hit = |&(_, (constant, word)): &(u64, (u16, u16))| (constant, word, CodeOffset(offset as u32));
+        self.hits.extend(words.iter().map(hit));
         if words.is_empty() {
             self.word32(value as u32, offset);
             self.word32((value >> 32) as u32, offset);
@@ -119,10 +115,13 @@ impl Immediates {
 
     /// Ends a body.
     pub(super) fn finish(&mut self, func: FuncIndex) {
+        if self.hits.is_empty() {
+            return;
+        }
         self.hits.sort_unstable();
         for hits in self.hits.chunk_by(|a, b| a.0 == b.0) {
             let Some(&(number, _, _)) = hits.first() else { continue };
-            let constant = &self.index.constants[usize::from(number)];
+            let constant = &Index::builtin().constants[usize::from(number)];
             let different = hits.chunk_by(|a, b| a.1 == b.1).count() as u32;
             let has_must = constant.must.is_none_or(|must| hits.iter().any(|hit| hit.1 == must));
             if has_must && constant.code.is_some_and(|least| different >= least) {
@@ -148,8 +147,9 @@ impl Immediates {
     ) -> (Vec<CryptoConstant>, u64) {
         // Data has its own allowance.
         self.found.places.fill(0);
-        for (segment, bytes) in segments.iter().zip(bytes) {
-            search(self.index, segment, bytes, &mut self.found);
+        // No anchor fits into less.
+        for (segment, bytes) in segments.iter().zip(bytes).filter(|(_, bytes)| bytes.len() >= 8) {
+            search(Index::builtin(), segment, bytes, &mut self.found);
         }
         let Found { mut constants, cut, .. } = self.found;
         constants.sort_by(|a, b| (a.offset, &a.name).cmp(&(b.offset, &b.name)));
@@ -163,7 +163,7 @@ fn search(index: &Index, segment: &DataSegment, bytes: &[u8], found: &mut Found)
     let mut ends = vec![0; index.images.len()];
     for (position, window) in bytes.windows(8).enumerate() {
         let window: [u8; 8] = window.try_into().unwrap_or_default();
-        for &(number, anchor) in index.anchors(u64::from_le_bytes(window)) {
+        for &(_, (number, anchor)) in index.anchors(u64::from_le_bytes(window)) {
             let image = &index.images[usize::from(number)];
             let end = &mut ends[usize::from(number)];
             if position < *end {

@@ -1,8 +1,9 @@
-//! The constants that are looked for, as an index made once from `rules/crypto-constants.toml`.
+//! The constants that are looked for, as an index made from `rules/crypto-constants.toml` once something is
+//! looked for. PERF: most starts of the program look through a small sample, so the index is a few lists in
+//! order, and no table with an allocation for each word.
 
 use std::sync::LazyLock;
 
-use hashbrown::HashMap;
 use serde::Deserialize;
 
 use super::CryptoConstant;
@@ -107,16 +108,47 @@ type Place = (u16, u16);
 pub(super) struct Index {
     pub(super) constants: Vec<Constant>,
     pub(super) images: Vec<Image>,
-    words32: HashMap<u32, Vec<Place>>,
-    words64: HashMap<u64, Vec<Place>>,
-    anchors: HashMap<u64, Vec<Place>>,
-    /// A bit for each hash of an anchor, so that nearly all bytes of data are passed over without a look
-    /// into `anchors`.
+    words32: Places,
+    words64: Places,
+    anchors: Places,
+}
+
+/// Places by what is there.
+#[derive(Debug, Default)]
+struct Places {
+    /// In order, once all are there.
+    all: Vec<(u64, Place)>,
+    /// A bit for each hash, so that nearly all that is looked for is passed over without a search.
     filter: Vec<u64>,
 }
 
-/// Bits of [`Index::filter`], as a power of two.
+/// Bits of [`Places::filter`], as a power of two.
 const FILTER_BITS: u32 = 16;
+
+impl Places {
+    fn finish(&mut self) {
+        self.all.sort_unstable();
+        self.filter = vec![0; 1 << (FILTER_BITS - 6)];
+        for (key, _) in &self.all {
+            let bit = hash(*key);
+            self.filter[bit >> 6] |= 1 << (bit & 63);
+        }
+    }
+
+    #[inline]
+    fn of(&self, key: u64) -> &[(u64, Place)] {
+        let bit = hash(key);
+        match self.filter.get(bit >> 6) {
+            Some(word) if word >> (bit & 63) & 1 != 0 => self.search(key),
+            _ => &[],
+        }
+    }
+
+    fn search(&self, key: u64) -> &[(u64, Place)] {
+        let from = &self.all[self.all.partition_point(|(other, _)| *other < key)..];
+        &from[..from.partition_point(|(other, _)| *other == key)]
+    }
+}
 
 impl Index {
     pub(super) fn builtin() -> &'static Self {
@@ -125,28 +157,26 @@ impl Index {
 
     pub(super) fn parse(source: &str) -> Result<Self, String> {
         let source: Source = toml::from_str(source).map_err(|error| error.to_string())?;
-        let mut index = Self { filter: vec![0; 1 << (FILTER_BITS - 6)], ..Self::default() };
+        let mut index = Self::default();
         for entry in source.constant {
             index.add(entry)?;
         }
+        [&mut index.words32, &mut index.words64, &mut index.anchors].into_iter().for_each(Places::finish);
         Ok(index)
     }
 
-    pub(super) fn words32(&self, word: u32) -> &[Place] {
-        self.words32.get(&word).map_or(&[], Vec::as_slice)
+    pub(super) fn words32(&self, word: u32) -> &[(u64, Place)] {
+        self.words32.of(word.into())
     }
 
-    pub(super) fn words64(&self, word: u64) -> &[Place] {
-        self.words64.get(&word).map_or(&[], Vec::as_slice)
+    pub(super) fn words64(&self, word: u64) -> &[(u64, Place)] {
+        self.words64.of(word)
     }
 
     /// The images that have these eight bytes at an anchor.
-    pub(super) fn anchors(&self, bytes: u64) -> &[Place] {
-        let bit = hash(bytes);
-        match self.filter.get(bit >> 6) {
-            Some(word) if word >> (bit & 63) & 1 != 0 => self.anchors.get(&bytes).map_or(&[], Vec::as_slice),
-            _ => &[],
-        }
+    #[inline]
+    pub(super) fn anchors(&self, bytes: u64) -> &[(u64, Place)] {
+        self.anchors.of(bytes)
     }
 
     fn add(&mut self, entry: Entry) -> Result<(), String> {
@@ -197,8 +227,8 @@ impl Index {
         for (position, &word) in words {
             let place = (number, position as u16);
             match constant.width {
-                4 => self.words32.entry(word as u32).or_default().push(place),
-                8 => self.words64.entry(word).or_default().push(place),
+                4 => self.words32.all.push((u64::from(word as u32), place)),
+                8 => self.words64.all.push((word, place)),
                 _ => {}
             }
         }
@@ -228,14 +258,10 @@ impl Index {
     fn add_anchors(&mut self, image: u16, bytes: &[u8]) {
         for (position, chunk) in bytes.chunks_exact(8).enumerate() {
             let chunk: [u8; 8] = chunk.try_into().unwrap_or_default();
-            let mut different: Vec<_> = chunk.into_iter().filter(|byte| *byte != 0).collect();
-            different.sort_unstable();
-            different.dedup();
-            if different.len() >= 2 {
-                let key = u64::from_le_bytes(chunk);
-                self.anchors.entry(key).or_default().push((image, position as u16 * 8));
-                let bit = hash(key);
-                self.filter[bit >> 6] |= 1 << (bit & 63);
+            let mut others = chunk.into_iter().filter(|byte| *byte != 0);
+            let first = others.next();
+            if others.any(|byte| Some(byte) != first) {
+                self.anchors.all.push((u64::from_le_bytes(chunk), (image, position as u16 * 8)));
             }
         }
     }

@@ -4,14 +4,14 @@ use std::sync::Mutex;
 
 use super::{
     answer, code,
-    lists::{lock, place, pointer},
+    lists::{place, pointer},
     resources::Resource,
     streams::give_bytes,
 };
 use crate::{
     sandbox::{
         context::{CallContext, CallEnd},
-        state::State,
+        state::{State, lock},
         wasi::{self, Errno, Facts},
         world::limits::LIST_BYTES,
     },

@@ -1,15 +1,16 @@
 //! Lists, which lie in memory that the module gives.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use crate::{
-    sandbox::{context::CallEnd, state::State, tokens::Source, world::limits::LIST_BYTES},
+    sandbox::{
+        context::CallEnd,
+        state::{State, lock},
+        tokens::Source,
+        world::limits::LIST_BYTES,
+    },
     tracer::{Caller, Value},
 };
-
-pub(super) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Names under which tools export the function that gives memory.
 const REALLOC: [&str; 3] = ["cabi_realloc", "cabi_import_realloc", "canonical_abi_realloc"];

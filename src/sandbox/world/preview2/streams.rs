@@ -4,13 +4,13 @@ use std::sync::Mutex;
 
 use super::{
     answer, handle, last,
-    lists::{lock, place, pointer},
+    lists::{place, pointer},
     resources::Resource,
 };
 use crate::{
     sandbox::{
         context::{CallContext, CallEnd},
-        state::State,
+        state::{State, lock},
         world::limits::{LIST_BYTES, POLLABLES},
     },
     tracer::Caller,

@@ -1,0 +1,94 @@
+//! An entry of a run: what it may use up, and whether it still comes to new things.
+
+use std::time::{Duration, Instant};
+
+use super::Capture;
+use crate::tracer::{
+    instruction_counter::InstructionCounter,
+    limits::{Budget, Limit, NEWS, NEWS_OF_CALL},
+};
+
+/// The part of a run that has a budget of its own.
+#[derive(Default)]
+pub(super) struct Entry {
+    pub(super) deadline: Option<Instant>,
+    /// Work at which it is over.
+    pub(super) work: Option<u64>,
+    pub(super) instructions: Option<u64>,
+    pub(super) stopped_by: Option<Limit>,
+    /// What it was given, work when it began, quarters of that which are used up, and news when the last
+    /// three of them began.
+    pub(super) budget: Budget,
+    began: u64,
+    quarters: u64,
+    news: [u64; 3],
+}
+
+impl Entry {
+    /// Quarters of its budget that are used up after so much work and so many instructions.
+    fn quarters(&self, work: u64, instructions: u64) -> u64 {
+        let of = |used: u64, all: Option<u64>| all.map_or(0, |all| used.saturating_mul(4) / all.max(1));
+        of(work.saturating_sub(self.began), self.budget.work).max(of(instructions, self.budget.instructions))
+    }
+}
+
+impl Capture {
+    /// Begins an entry with a budget of its own.
+    pub(in crate::tracer) fn arm(&mut self, budget: &Budget) {
+        self.entry = Entry {
+            deadline: budget.time.map(|time| Instant::now() + time.min(Duration::from_secs(1 << 30))),
+            work: budget.work.map(|work| self.work.saturating_add(work)),
+            instructions: budget.instructions,
+            stopped_by: None,
+            budget: budget.clone(),
+            began: self.work,
+            quarters: 0,
+            news: [self.news(); 3],
+        };
+        self.host_called_at = self.work;
+        self.last_place = None;
+    }
+
+    /// Basic blocks that ran, each once, as far as instructions were counted.
+    pub(in crate::tracer) fn blocks_seen(&self) -> u64 {
+        self.instruction_counter.as_ref().map_or(0, InstructionCounter::blocks_seen)
+    }
+
+    /// How much new was seen: code that had not run before, host functions not called before.
+    fn news(&self) -> u64 {
+        self.blocks_seen() + NEWS_OF_CALL * self.hosts.len() as u64
+    }
+
+    /// Whether new things came up in the last two quarters of what the entry was given. Code is known to be
+    /// new some hundred thousand decisions after it ran.
+    pub(super) fn is_new(&self) -> bool {
+        self.news() >= self.entry.news[0] + NEWS
+    }
+
+    /// Keeps in mind how much was new when each quarter of the entry's budget began.
+    pub(super) fn mark_quarter(&mut self) {
+        let counter = self.instruction_counter.as_ref();
+        let instructions = counter.map_or(0, |counter| counter.of_entry(self.entries));
+        let quarters = self.entry.quarters(self.work, instructions);
+        if quarters > self.entry.quarters {
+            self.entry.quarters = quarters;
+            let [_, before, last] = self.entry.news;
+            self.entry.news = [before, last, self.news()];
+        }
+    }
+
+    /// Gives an entry that used its budget up as much again if it still comes to new things. Depends on the
+    /// run alone, not on the clock.
+    pub(super) fn goes_on(&mut self) -> bool {
+        let goes_on = self.is_new();
+        if goes_on {
+            let Budget { work, instructions, .. } = self.entry.budget;
+            let more = |limit: &mut Option<u64>, given: Option<u64>| {
+                *limit = limit.zip(given).map(|(limit, given)| limit.saturating_add(given));
+            };
+            more(&mut self.entry.work, work);
+            more(&mut self.entry.instructions, instructions);
+        }
+        goes_on
+    }
+}

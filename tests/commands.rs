@@ -5,7 +5,7 @@ mod command;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use command::{json, shown, spoor};
+use command::{json, lines, shown, spoor};
 use serde_json::Value;
 
 /// Decrypts a text with a key that the host gives, in a function of its own, and copies it.
@@ -55,10 +55,6 @@ impl Recorded {
     fn trace(&self) -> &str {
         self.trace.to_str().unwrap()
     }
-}
-
-fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
@@ -536,4 +532,53 @@ fn a_part_of_a_run_is_exported() {
         assert!(String::from_utf8_lossy(&output.stdout).starts_with("digraph"), "{cut}: {output:?}");
     }
     assert!(parts > 0);
+}
+
+/// Accesses of each width on each type, waiting and waking.
+const ATOMICS: &str = r#"(module (memory (export "memory") 1 1 shared)
+  (func (export "_start")
+    (i64.atomic.store16 (i32.const 8) (i64.const 0x1_0203))
+    (drop (i64.atomic.rmw8.add_u (i32.const 8) (i64.const 5)))
+    (drop (i64.atomic.rmw32.cmpxchg_u (i32.const 8) (i64.const 7) (i64.const 9)))
+    (drop (i32.atomic.rmw16.xchg_u (i32.const 8) (i32.const 6)))
+    (drop (i64.atomic.load (i32.const 8)))
+    (drop (i32.atomic.load8_u (i32.const 8)))
+    (drop (memory.atomic.wait32 (i32.const 8) (i32.const 1) (i64.const 2)))
+    (drop (memory.atomic.wait64 (i32.const 8) (i64.const 1) (i64.const 2)))
+    (drop (memory.atomic.notify (i32.const 8) (i32.const 3)))
+    atomic.fence))"#;
+
+/// What an atomic operator takes and gives has the type that it works on, and its address that of the memory.
+#[test]
+fn values_of_atomic_operators_are_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = folder.path().join("x.wat");
+    fs::write(&sample, ATOMICS).unwrap();
+    let told = lines(shown(&["dump", sample.to_str().unwrap(), "--values", "--json"]));
+    let of = |opcode: &str| {
+        let line = told.iter().find(|line| line["opcode"] == opcode).unwrap_or_else(|| panic!("{opcode}"));
+        let values = |field: &str| -> Vec<String> {
+            let values = line[field].as_array().unwrap_or_else(|| panic!("{line}"));
+            let one = |value: &Value| {
+                let (ty, value) = value.as_object().unwrap().iter().next().unwrap();
+                format!("{ty} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            };
+            values.iter().map(one).collect()
+        };
+        (values("operands").join(" "), values("results").join(" "))
+    };
+    for (opcode, takes, gives) in [
+        ("i64.atomic.store16", "i32 8 i64 66051", ""),
+        ("i64.atomic.rmw8.add_u", "i32 8 i64 5", "i64 3"),
+        ("i64.atomic.rmw32.cmpxchg_u", "i32 8 i64 7 i64 9", "i64 520"),
+        ("i32.atomic.rmw16.xchg_u", "i32 8 i32 6", "i32 520"),
+        ("i64.atomic.load", "i32 8", "i64 6"),
+        ("i32.atomic.load8_u", "i32 8", "i32 6"),
+        ("memory.atomic.wait32", "i32 8 i32 1 i64 2", "i32 1"),
+        ("memory.atomic.wait64", "i32 8 i64 1 i64 2", "i32 1"),
+        ("memory.atomic.notify", "i32 8 i32 3", "i32 0"),
+        ("atomic.fence", "", ""),
+    ] {
+        assert_eq!(of(opcode), (takes.to_owned(), gives.to_owned()), "{opcode}");
+    }
 }

@@ -318,11 +318,15 @@ pub(super) fn instructions(reader: &Reader) -> Option<u64> {
 
 /// The checkpoints of a file: positions of their chunks, and instructions before each, in order. Stretch 0 is
 /// before the first checkpoint, stretch n after the n-th.
+/// None of those whose blocks are not those of today.
 struct Checkpoints(Vec<(usize, u64)>);
 
 impl Checkpoints {
     fn of(reader: &Arc<Reader>) -> Self {
         let mut checkpoints: Vec<(usize, u64)> = Vec::new();
+        if !reader.has_todays_blocks() {
+            return Self(checkpoints);
+        }
         for position in reader.of_kind(ChunkKind::Checkpoint) {
             let Some((frame, _)) = reader.chunks().get(position) else { continue };
             if checkpoints.last().is_none_or(|last| last.1 < frame.first) || frame.is_last {

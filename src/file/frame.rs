@@ -16,8 +16,11 @@ pub(super) const EFFECTS: u32 = 1;
 pub(super) const LATER_ENDS: u32 = 2;
 /// Feature bit of a file whose run had threads, or may have had.
 pub(super) const THREADS: u32 = 4;
+/// Feature bit of such a file whose checkpoints know that a block ends at an atomic operator, as it does
+/// since another thread may go on there.
+pub(super) const THREAD_BLOCKS: u32 = 8;
 /// Feature bits that a reader of this version knows. A file with another one cannot be read.
-pub(super) const FEATURES: u32 = EFFECTS | LATER_ENDS | THREADS;
+pub(super) const FEATURES: u32 = EFFECTS | LATER_ENDS | THREADS | THREAD_BLOCKS;
 /// Bytes of the head of the file.
 pub(super) const HEAD: usize = 20;
 /// First bytes of a frame.

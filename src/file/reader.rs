@@ -18,8 +18,8 @@ use super::limits::{MAX_CHUNKS, MAX_DAMAGES, SEARCHED};
 use super::{
     chunk::unpack,
     frame::{
-        ChunkKind, END, FEATURES, FOOT, FRAME, Frame, HEAD, Head, MAX_CHUNK, SYNC, VERSION, read_foot,
-        read_head,
+        ChunkKind, END, FEATURES, FOOT, FRAME, Frame, HEAD, Head, MAX_CHUNK, SYNC, THREAD_BLOCKS, THREADS,
+        VERSION, read_foot, read_head,
     },
 };
 
@@ -127,6 +127,8 @@ pub struct Reader {
     damage: Mutex<Damages>,
     /// Whether it has its index: it was ended, not cut off.
     is_ended: bool,
+    /// Whether its checkpoints name blocks that are blocks today.
+    has_todays_blocks: bool,
 }
 
 impl fmt::Debug for Reader {
@@ -148,6 +150,12 @@ impl Reader {
         Self::of(Box::new(File::open(path)?))
     }
 
+    /// Whether its checkpoints name blocks that are blocks today: an earlier program cut the code of modules
+    /// with threads in another way.
+    pub(super) fn has_todays_blocks(&self) -> bool {
+        self.has_todays_blocks
+    }
+
     /// Opens bytes from anywhere.
     ///
     /// # Errors
@@ -156,14 +164,23 @@ impl Reader {
     pub fn of(mut source: Box<dyn Source>) -> Result<Self, FileError> {
         let len = source.seek(SeekFrom::End(0))?;
         let (chunks, damage) = (Vec::new(), Mutex::new(Damages::default()));
-        let mut reader = Self { source: Mutex::new(source), len, chunks, damage, is_ended: false };
+        let mut reader = Self {
+            source: Mutex::new(source),
+            len,
+            chunks,
+            damage,
+            is_ended: false,
+            has_todays_blocks: true,
+        };
         let mut head = [0; HEAD];
         if len < HEAD as u64 || reader.read_at(0, &mut head).is_err() {
             return Err(FileError::Other);
         }
         match read_head(&head) {
             Head::Other => return Err(FileError::Other),
-            Head::Trace(Some((VERSION, features))) if features & !FEATURES == 0 => {}
+            Head::Trace(Some((VERSION, features))) if features & !FEATURES == 0 => {
+                reader.has_todays_blocks = features & THREADS == 0 || features & THREAD_BLOCKS != 0;
+            }
             Head::Trace(Some((version, features))) => return Err(FileError::Version { version, features }),
             Head::Trace(None) => reader.note(None, None, "the head of the file is damaged".into()),
         }

@@ -18,7 +18,7 @@ use super::{
     checkpoints,
     contents::{Header, Outcome, Rest, Totals},
     effects,
-    frame::{ChunkKind, EFFECTS, THREADS},
+    frame::{ChunkKind, EFFECTS, THREAD_BLOCKS, THREADS},
     objects,
     writer::{Recording, TraceWriter},
 };
@@ -117,7 +117,8 @@ fn record_as(
     let header = objects::header_to_bytes(header).map_err(io::Error::other)?;
     let module = crate::module::Module::parse(&wasm[..]);
     let has_threads = module.is_ok_and(|module| module.is_threaded());
-    let features = if with_effects { EFFECTS } else { 0 } | if has_threads { THREADS } else { 0 };
+    let threads = if has_threads { THREADS | THREAD_BLOCKS } else { 0 };
+    let features = if with_effects { EFFECTS } else { 0 } | threads;
     let recording = Recording::begin(file, features)?;
     let writer = recording.writer();
     let mut goes_on = writer.object(ChunkKind::Header, &header);

@@ -97,6 +97,67 @@ fn seeking_gives_what_a_linear_replay_gives() {
     assert!(rare.len() < linear.len() / 3, "{} of {}", rare.len(), linear.len());
 }
 
+/// A loop that is long enough for checkpoints, in a module that begins threads.
+const THREADED: &str = r#"(module
+  (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+  (memory (export "memory") 1 1 shared)
+  (func (export "wasi_thread_start") (param i32 i32))
+  (func (export "_start") (local $i i32)
+    (loop $a
+      (drop (i32.atomic.rmw.add (i32.const 8) (i32.const 1)))
+      (br_if $a (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 4000))))
+    (drop (call $spawn (i32.const 0)))))"#;
+
+/// The checkpoints of an earlier program count other blocks: they are passed over.
+#[test]
+fn checkpoints_of_other_blocks_are_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let sample = Sample { name: "x", bytes: THREADED.as_bytes(), is_embedded: true };
+    let path = at("now.spoor");
+    record(File::create_new(&path).unwrap(), &path, &sample, &RunOptions::default()).unwrap();
+    let now = Recorded::open(&path, None).unwrap();
+    let expected = told(&now, (20_000, 20_050), &[]);
+    assert_eq!(expected.len(), 50);
+    // The same file as that program wrote it, and as if this one had.
+    let older = |name: &str, features: u32| {
+        let path = at(name);
+        let file = File::create_new(&path).unwrap();
+        let mut sink = writer::ChunkWriter::begin_with(file, features).unwrap();
+        let mut moved = 0;
+        for (position, (frame, _)) in now.reader().chunks().iter().enumerate() {
+            if frame.kind == ChunkKind::Index {
+                continue;
+            }
+            let mut raw = now.reader().read(position).unwrap();
+            if frame.kind == ChunkKind::Checkpoint {
+                let mut stored = checkpoints::parse(&raw).unwrap();
+                if let Some((_, block)) = stored.checkpoint.as_mut().and_then(|found| found.next.as_mut()) {
+                    (*block, moved) = (block.wrapping_sub(1), moved + 1);
+                }
+                raw = wire::to_bytes(stored).unwrap();
+            }
+            let &frame::Frame { kind, is_last, first, count, calls, .. } = frame;
+            sink.write(&Chunk { kind, is_last, first, count, calls, raw }).unwrap();
+        }
+        sink.end().unwrap();
+        assert!(moved > 2, "{moved} checkpoints");
+        Recorded::open(&path, None).unwrap()
+    };
+    let then = older("then.spoor", frame::THREADS);
+    assert_eq!(told(&then, (20_000, 20_050), &[]), expected);
+    assert_eq!(told(&then, (20_000, 20_050), &[2]).len(), 50, "what did not run is not passed over");
+    let misread = older("misread.spoor", frame::THREADS | frame::THREAD_BLOCKS);
+    let mut found = Vec::new();
+    let tell = |number: u64, event: &Event| {
+        found.push((number, event.clone()));
+        Ok::<_, ReplayError>(true)
+    };
+    let trace = &misread.run.as_ref().unwrap().trace;
+    let ended = misread.events(trace, (20_000, 20_050), &[], tell);
+    assert!(ended.is_err() || found != expected, "the test can fail");
+}
+
 #[test]
 fn an_index_of_many_chunks_is_used() {
     let folder = tempfile::tempdir().unwrap();

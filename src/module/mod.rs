@@ -131,7 +131,9 @@ impl Module {
         let imported = sections.imports.iter().enumerate().filter_map(is_function).collect();
         let codes = sections.functions.iter().map(|_| OnceLock::new()).collect();
         let tags = Tags::of(&sections.types, &sections.imports, &sections.tags);
-        let is_threaded = threads::begins_threads(&sections.imports, sections.imports_shared);
+        let functions = sections.imports.iter().filter(|import| import.is_function());
+        let is_threaded =
+            threads::begins_threads(functions.map(|import| &*import.name), sections.imports_shared);
         Ok(Self { bytes, sections, imported, codes, tags, is_threaded, names: OnceLock::new(), component })
     }
 

@@ -1,5 +1,5 @@
 //! Loops in which a thread may wait for another by plain operators: with a call, or with a load whose address
-//! no operator of the loop changes.
+//! no operator of the loop changes: one that sets it to a constant does not.
 //!
 //! Only these ask whether another thread goes on: in the others each round does something new, and a question
 //! in each of them would cost what threads are begun for.
@@ -7,6 +7,9 @@
 use std::{collections::BTreeSet, mem};
 
 use wasmparser::{FunctionBody, Operator};
+
+/// The byte of a `loop`.
+const LOOP: u8 = 0x03;
 
 /// The `loop`s of a body in their order, and which of them a thread may spin in.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +47,10 @@ impl Spins {
     /// Reads a body to its end, or to where no operator can be read.
     pub(crate) fn of(body: &FunctionBody<'_>) -> Self {
         let mut spins = Self::default();
+        // Most bodies are short and have no loop: they are not read for this as well.
+        if !body.as_bytes().contains(&LOOP) {
+            return spins;
+        }
         let Ok(mut reader) = body.get_operators_reader() else { return spins };
         let (mut open, mut address) = (Open::default(), Address::Other);
         open.is_loop.push(false);
@@ -55,6 +62,8 @@ impl Spins {
                     Address::Fixed
                 }
                 Operator::LocalGet { local_index } => Address::Local(local_index),
+                // It leaves what it sets.
+                Operator::LocalTee { .. } => address,
                 _ => Address::Other,
             };
         }
@@ -109,6 +118,8 @@ impl Spins {
 impl Round {
     fn note(&mut self, operator: &Operator<'_>, address: Address) {
         match operator {
+            // From a constant it is the same in each round.
+            Operator::LocalSet { .. } | Operator::LocalTee { .. } if matches!(address, Address::Fixed) => {}
             Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
                 self.set.insert(*local_index);
             }
@@ -167,15 +178,21 @@ mod tests {
             ("(loop (br_if 0 (i32.eqz (i32.load8_u (global.get $g)))))", &[true]),
             ("(loop (br_if 0 (i32.eqz (i32.load offset=4 (local.get 0)))))", &[true]),
             ("(loop (call $f) (br 0))", &[true]),
+            // From the second round on it reads one place.
+            ("(loop (drop (i32.load (local.get 0))) (local.set 0 (i32.const 64)) (br 0))", &[true]),
+            ("(loop (br_if 0 (i32.eqz (i32.load (local.tee 0 (i32.const 64))))))", &[true]),
             // What it reads changes with each round.
-            ("(loop (drop (i32.load (local.get 0))) (local.set 0 (i32.const 1)) (br 0))", &[false]),
+            ("(loop (drop (i32.load (local.get 0))) (local.set 0 (i32.eqz (local.get 0))) (br 0))", &[false]),
             (
                 "(loop (drop (i32.load (local.get 0)))
-                    (loop (local.set 0 (i32.const 1)) (br 0)) (br 1))",
+                    (loop (local.set 0 (i32.eqz (local.get 0))) (br 0)) (br 1))",
                 &[false, false],
             ),
             ("(loop (br 0)) (loop (call $f)) (block (loop))", &[false, true, false]),
-            ("(loop (loop (drop (i32.load (local.get 0)))) (local.set 0 (i32.const 1)))", &[false, true]),
+            (
+                "(loop (loop (drop (i32.load (local.get 0)))) (local.set 0 (i32.eqz (local.get 0))))",
+                &[false, true],
+            ),
         ] {
             assert_eq!(spins(code), expected, "{code}");
         }

@@ -37,6 +37,8 @@ pub fn signature(op: &Op, results: &[Ty]) -> (Vec<Ty>, Vec<Ty>) {
         ("call_indirect" | "return_call_indirect", _) => (vec![index], vec![]),
         ("ref", "is_null") => (vec![ty], vec![Ty::I32]),
         ("ref", _) => (vec![], vec![ty]),
+        ("atomic", _) => (vec![], vec![]),
+        (prefix, rest) if rest.starts_with("atomic.") => atomic(scalar(prefix), rest, index),
         ("memory", rest) => memory(rest, index),
         ("table", rest) => table(rest, index, ty),
         _ => match scalar(prefix) {
@@ -54,6 +56,23 @@ fn memory(rest: &str, index: Ty) -> (Vec<Ty>, Vec<Ty>) {
         "fill" => (vec![index, Ty::I32, index], vec![]),
         "copy" => (vec![index; 3], vec![]),
         _ => (vec![index, Ty::I32, Ty::I32], vec![]),
+    }
+}
+
+/// Atomic accesses; of those that name no type, waiting and waking.
+fn atomic(ty: Option<Ty>, rest: &str, index: Ty) -> (Vec<Ty>, Vec<Ty>) {
+    let Some(ty) = ty else {
+        return match rest {
+            "atomic.wait32" => (vec![index, Ty::I32, Ty::I64], vec![Ty::I32]),
+            "atomic.wait64" => (vec![index, Ty::I64, Ty::I64], vec![Ty::I32]),
+            _ => (vec![index, Ty::I32], vec![Ty::I32]),
+        };
+    };
+    match rest {
+        _ if rest.starts_with("atomic.load") => (vec![index], vec![ty]),
+        _ if rest.starts_with("atomic.store") => (vec![index, ty], vec![]),
+        _ if rest.contains("cmpxchg") => (vec![index, ty, ty], vec![ty]),
+        _ => (vec![index, ty], vec![ty]),
     }
 }
 

@@ -74,7 +74,7 @@ pub use self::{
 };
 pub use super::classes::Classes;
 use super::{CodeOffset, Dwarf, FuncIndex, SourceFrame, demangled, names::Names, weight::Heavy};
-use super::{decode::Space, threads::begins_thread};
+use super::{decode::Space, threads::begins_threads};
 pub(crate) use ioc::{of_files as iocs_of_files, of_run as iocs_of_run};
 
 /// Id of the code section.
@@ -295,9 +295,9 @@ fn functions(
     immediates: &mut Immediates,
 ) -> (Vec<Function>, Vec<Fingerprint>) {
     let (imported, functions) = (contents.imported_functions(), contents.functions());
-    let begins = |import: &ImportInfo| import.kind == ExternKind::Function && begins_thread(&import.name);
+    let names = contents.imports.iter().filter(|import| import.kind == ExternKind::Function);
     let is_shared = contents.memories.iter().any(|memory| memory.imported && memory.shared);
-    let is_threaded = is_shared || contents.imports.iter().any(begins);
+    let is_threaded = begins_threads(names.map(|import| &*import.name), is_shared);
     let space = Space { imported, functions, is_threaded };
     let mut uses = std::mem::take(&mut contents.uses);
     let mut fingerprints = Fingerprints::new(Shapes::of(contents));

@@ -51,7 +51,7 @@ use super::{
     limits::CARVE_GLANCE,
     state::State,
     types::{Drive, Entry, EntryEnd, EntryKind, RunOptions, Status},
-    world::Layout,
+    world::{Layout, ThreadExports},
 };
 
 /// Work below which an export with loops has done next to nothing.
@@ -132,12 +132,18 @@ impl<'o> Driver<'o> {
 
     /// The exported functions. What begins threads is the toolchain's, whatever its name.
     fn candidates(&self) -> Vec<Candidate> {
-        let threads = self.state.lock().unwrap_or_else(PoisonError::into_inner).world.threads.clone();
         let mut candidates = candidates::all(&self.session);
+        let threads = self.threads(&candidates);
         for candidate in candidates.iter_mut().filter(|one| threads.has(&one.name)) {
             candidate.role = Role::Runtime;
         }
         candidates
+    }
+
+    /// The exports that the host calls when it begins a thread.
+    fn threads(&self, candidates: &[Candidate]) -> ThreadExports {
+        let known = self.state.lock().unwrap_or_else(PoisonError::into_inner).world.threads.clone();
+        known.named(|name| candidates.iter().any(|candidate| candidate.name == name))
     }
 
     /// Instantiates; returns whether there is an instance.
@@ -261,7 +267,10 @@ impl<'o> Driver<'o> {
         self.search(&quiet);
         self.explore(&chosen);
         let rest = chosen.iter().skip(driven).map(|one| one.name.clone());
-        let left: Vec<_> = left.into_iter().chain(rest).collect();
+        // What is only called for a thread is not left out.
+        let threads = self.threads(&self.candidates);
+        let left = left.into_iter().chain(rest).filter(|name| !threads.has(name));
+        let left: Vec<_> = left.collect();
         if !left.is_empty() {
             self.limitations.push(Limitation::ExportsLeft { count: left.len() as u64, first: first(left) });
         }

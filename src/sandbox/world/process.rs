@@ -7,7 +7,7 @@
 
 use std::sync::Mutex;
 
-use super::{Entry, ThreadExports, made, real_nest};
+use super::{Entry, ThreadExports, made, real_nest, usage::WASI_START};
 use crate::{
     sandbox::{
         context::{CallContext, CallEnd},
@@ -99,9 +99,6 @@ fn errno(stored: Option<()>) -> i64 {
     stored.map_or(Errno::FAULT, |()| Errno::SUCCESS).0.into()
 }
 
-/// The export that a thread of WASI begins with.
-const START: &str = "wasi_thread_start";
-
 /// Gives the number of the thread, or a negative one.
 fn wasi_thread(call: &mut Caller<'_>, _: &Mutex<State>, args: &[u64], _: &str) -> Result<(), CallEnd> {
     let thread = begin_thread(call, args);
@@ -115,7 +112,7 @@ fn wasi_thread(call: &mut Caller<'_>, _: &Mutex<State>, args: &[u64], _: &str) -
 fn begin_thread(call: &mut Caller<'_>, args: &[u64]) -> Option<u32> {
     let argument = args.first().copied().unwrap_or(0) as i32;
     let number = Value::I32(call.next_thread() as i32);
-    call.spawn(&[(Start::Export(START.into()), Some(vec![number, Value::I32(argument)]))])
+    call.spawn(&[(Start::Export(WASI_START.into()), Some(vec![number, Value::I32(argument)]))])
 }
 
 fn give_errno(call: &mut Caller<'_>, errno: i64) -> Result<(), CallEnd> {
@@ -239,17 +236,7 @@ pub(super) fn thread_fitting(
 /// The exports that begin a thread: by their names, else by what they do.
 fn thread_exports(call: &Caller<'_>, state: &Mutex<State>) -> ThreadExports {
     let known = lock(state).world.threads.clone();
-    let named = |names: &[&str], known: Option<Box<str>>| {
-        let named = names.iter().find(|name| call.has_function(name));
-        named.map(|&name| Box::from(name)).or(known)
-    };
-    ThreadExports {
-        init: named(&["_emscripten_thread_init", "__emscripten_thread_init"], known.init),
-        limits: named(&["emscripten_stack_set_limits", "_emscripten_stack_set_limits"], known.limits),
-        restore: named(&["_emscripten_stack_restore", "stackRestore"], known.restore),
-        storage: named(&["_emscripten_tls_init", "emscripten_tls_init"], known.storage),
-        exit: named(&["_emscripten_thread_exit", "__emscripten_thread_exit"], known.exit),
-    }
+    known.named(|name| call.has_function(name))
 }
 
 fn word(call: &Caller<'_>, address: u64) -> Option<u32> {

@@ -25,7 +25,7 @@ use self::walk::Walk;
 use super::limits::{USAGE_FLAGS, USAGE_OPERATORS};
 
 pub(in crate::sandbox) use self::catching::Flag;
-pub(in crate::sandbox) use self::threads::ThreadExports;
+pub(in crate::sandbox) use self::threads::{ThreadExports, WASI_START};
 
 /// Copies from this length on are left to the host by toolchains.
 const LONG_COPY: i32 = 512;
@@ -340,8 +340,9 @@ impl Reader {
         let may_spawn = |func: u32| threads.is_some() && self.signature(func).is_some_and(is_spawn);
         let role = |(func, (votes, sites)): (u32, (&Votes<4>, &Sites))| match sites {
             _ if threads.is_some() && self.of_main.contains(&func) => Some(FunctionRole::MainThread),
-            _ if may_spawn(func) => Some(FunctionRole::Spawn),
+            // One with three arguments has the type of what begins a thread; how it is used says more.
             sites if sites.is_catching() => Some(FunctionRole::Invoke),
+            _ if may_spawn(func) => Some(FunctionRole::Spawn),
             sites if sites.never_returns() && has_flag => Some(FunctionRole::Last),
             _ => votes.winner(functions),
         };

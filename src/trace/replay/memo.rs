@@ -146,19 +146,19 @@ impl Memo {
         let is_within = |id: u32| standing.allows(&self.words.entries[id as usize]);
         // In a loop the same comes after the same.
         if let Some(last) = self.words.entries.get(self.last_word as usize)
-            && let Some(entry) = self.words.entries.get(last.after as usize)
+            && let Some(entry) = self.words.entries.get(last.follower() as usize)
             && entry.bits == window
             && entry.start == start
             && fits(entry)
             && standing.allows(entry)
         {
-            self.last_word = last.after;
+            self.last_word = last.follower();
             return Some(self.last_word);
         }
         match self.words.find(start, window, standing.top(), fits) {
             Found::Entry(id) if is_within(id) => {
                 if let Some(last) = self.words.entries.get_mut(self.last_word as usize) {
-                    last.after = id;
+                    last.set_follower(id);
                 }
                 self.last_word = id;
                 Some(id)
@@ -255,7 +255,7 @@ impl Memo {
             parts: 1,
             width: explored.used as u8,
             has_calls,
-            after: explored.steps.len() as u32 * STEP_SAVES + branches as u32 * BRANCH_SAVES,
+            of_kind: explored.steps.len() as u32 * STEP_SAVES + branches as u32 * BRANCH_SAVES,
         })
     }
 
@@ -292,7 +292,7 @@ impl Memo {
         let entry = match kind {
             Kind::Chunk => {
                 let entry = *self.chunks.count(id);
-                self.chunks.mood.pay(TAKE - i64::from(entry.after));
+                self.chunks.mood.pay(TAKE - i64::from(entry.saves()));
                 entry
             }
             Kind::Word => {
@@ -349,7 +349,7 @@ impl Memo {
         {
             self.ids.extend(chunks);
             if let Some(last) = self.words.entries.get_mut(self.last_word as usize) {
-                last.after = id;
+                last.set_follower(id);
             }
             self.last_word = id;
         }

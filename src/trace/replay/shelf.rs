@@ -48,8 +48,9 @@ pub(super) struct Entry {
     /// Decisions that it takes, in bits.
     pub(super) width: u8,
     pub(super) has_calls: bool,
-    /// Of a word, the entry that came after it last; of a chunk, what it saves.
-    pub(super) after: u32,
+    /// What only its kind has, in one place, so that an entry is one line of the cache: [`Self::follower`] of
+    /// a word, [`Self::saves`] of a chunk.
+    pub(super) of_kind: u32,
 }
 
 /// Whether a shelf is worth looking into.
@@ -176,6 +177,23 @@ pub(super) enum Found {
 }
 
 impl Entry {
+    /// Of a word: the entry that came after it last.
+    #[inline(always)]
+    pub(super) fn follower(&self) -> u32 {
+        self.of_kind
+    }
+
+    /// Of a word: another came after it.
+    pub(super) fn set_follower(&mut self, id: u32) {
+        self.of_kind = id;
+    }
+
+    /// Of a chunk: what is saved each time that it comes.
+    #[inline(always)]
+    pub(super) fn saves(&self) -> u32 {
+        self.of_kind
+    }
+
     /// One that does nothing.
     pub(super) fn nothing() -> Self {
         Self {
@@ -195,7 +213,7 @@ impl Entry {
             parts: 0,
             width: 0,
             has_calls: false,
-            after: 0,
+            of_kind: 0,
         }
     }
 }

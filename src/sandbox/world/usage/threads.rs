@@ -27,11 +27,30 @@ pub(in crate::sandbox) struct ThreadExports {
     pub(in crate::sandbox) exit: Option<Box<str>>,
 }
 
+/// The export that a thread of WASI begins with.
+pub(in crate::sandbox) const WASI_START: &str = "wasi_thread_start";
+
 impl ThreadExports {
-    /// Whether one of them has this name.
+    /// The same of a module that has exports with the names of the toolchain: a name says more than a shape,
+    /// which others may have as well.
+    pub(in crate::sandbox) fn named(self, has: impl Fn(&str) -> bool) -> Self {
+        let named = |names: [&str; 2], known: Option<Box<str>>| {
+            names.into_iter().find(|name| has(name)).map(Box::from).or(known)
+        };
+        Self {
+            init: named(["_emscripten_thread_init", "__emscripten_thread_init"], self.init),
+            limits: named(["emscripten_stack_set_limits", "_emscripten_stack_set_limits"], self.limits),
+            restore: named(["_emscripten_stack_restore", "stackRestore"], self.restore),
+            storage: named(["_emscripten_tls_init", "emscripten_tls_init"], self.storage),
+            exit: named(["_emscripten_thread_exit", "__emscripten_thread_exit"], self.exit),
+        }
+    }
+
+    /// Whether one of them has this name, or a thread of WASI begins there: the host calls it for a thread,
+    /// and for nothing else.
     pub(in crate::sandbox) fn has(&self, name: &str) -> bool {
         let all = [&self.init, &self.limits, &self.restore, &self.storage, &self.exit];
-        all.into_iter().flatten().any(|known| **known == *name)
+        name == WASI_START || all.into_iter().flatten().any(|known| **known == *name)
     }
 }
 
@@ -151,4 +170,19 @@ impl Shapes {
 /// Whether a function takes what Emscripten begins a thread with.
 pub(super) fn is_spawn((params, results): &(Vec<ValType>, Vec<ValType>)) -> bool {
     params[..] == [ValType::I32; 4] && results[..] == [ValType::I32]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_more_than_a_shape() {
+        let by_shape =
+            ThreadExports { limits: Some("x".into()), exit: Some("y".into()), ..Default::default() };
+        let named = by_shape.named(|name| ["_emscripten_stack_set_limits", "stackRestore"].contains(&name));
+        assert_eq!(named.limits.as_deref(), Some("_emscripten_stack_set_limits"));
+        assert_eq!((named.restore.as_deref(), named.exit.as_deref()), (Some("stackRestore"), Some("y")));
+        assert!(named.has("y") && named.has("wasi_thread_start") && !named.has("x"));
+    }
 }

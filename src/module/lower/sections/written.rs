@@ -1,0 +1,365 @@
+//! The sections of the module for the engine, written from those of the sample.
+
+use wasm_encoder::{
+    ConstExpr, DataCountSection, DataSection, ElementSection, Elements, EntityType, ExportSection,
+    FunctionSection, GlobalSection, HeapType, ImportSection, MemorySection, Section as _, StartSection,
+    TableSection, TypeSection, reencode, reencode::Reencode,
+};
+use wasmparser::{
+    CompositeInnerType, ElementItems, ElementKind, ExternalKind, Payload, TableInit, TypeRef, ValType,
+};
+
+use crate::module::limits::MAX_INLINED;
+
+use super::super::{
+    lacking::{is_exception, is_exception_ref, is_lacking},
+    refusal::{Reason, Refused, refused},
+    threads,
+};
+use super::Sections;
+
+fn encoded(expr: &ConstExpr) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    wasm_encoder::Encode::encode(expr, &mut bytes);
+    bytes
+}
+
+impl Sections<'_> {
+    /// Writes a section; those of code are none of them.
+    pub(in super::super) fn section(
+        &mut self,
+        wasm: &mut Vec<u8>,
+        payload: Payload<'_>,
+    ) -> Result<(), Refused> {
+        macro_rules! write {
+            ($new:expr, $read:ident, $section:expr) => {{
+                let mut written = $new;
+                self.$read(&mut written, $section)?;
+                written.append_to(wasm);
+            }};
+        }
+        if is_behind_globals(&payload) {
+            self.close_globals(wasm);
+        }
+        match payload {
+            Payload::TypeSection(all) => write!(TypeSection::new(), parse_type_section, all),
+            Payload::ImportSection(all) => write!(ImportSection::new(), parse_import_section, all),
+            Payload::FunctionSection(all) => write!(FunctionSection::new(), parse_function_section, all),
+            Payload::TableSection(all) => write!(TableSection::new(), parse_table_section, all),
+            Payload::MemorySection(all) => write!(MemorySection::new(), parse_memory_section, all),
+            Payload::GlobalSection(all) => write!(GlobalSection::new(), parse_global_section, all),
+            Payload::ExportSection(all) => write!(ExportSection::new(), parse_export_section, all),
+            Payload::ElementSection(all) => write!(ElementSection::new(), parse_element_section, all),
+            Payload::DataSection(all) => write!(DataSection::new(), parse_data_section, all),
+            // With threads it is called, so that it can be suspended.
+            Payload::StartSection { func, .. } if self.meetings.is_none() => {
+                StartSection { function_index: func }.append_to(wasm);
+            }
+            Payload::DataCountSection { count, .. } => DataCountSection { count }.append_to(wasm),
+            // Tags stand for nothing without exceptions, custom sections for nothing at all.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// No section of globals can follow.
+    pub(in super::super) fn close_globals(&mut self, wasm: &mut Vec<u8>) {
+        if self.has_globals() && !self.are_globals_written {
+            let mut written = GlobalSection::new();
+            self.write_globals(&mut written);
+            written.append_to(wasm);
+        }
+    }
+
+    fn has_globals(&self) -> bool {
+        self.are_thrown || self.meetings.is_some()
+    }
+
+    /// Writes the globals of our own.
+    pub(in super::super) fn write_globals(&mut self, globals: &mut GlobalSection) {
+        if !self.has_globals() || self.are_globals_written {
+            return;
+        }
+        if self.meetings.is_some() {
+            let ty = wasm_encoder::GlobalType {
+                val_type: wasm_encoder::ValType::I32,
+                mutable: true,
+                shared: false,
+            };
+            for ticks in threads::FIRST_TICKS {
+                globals.global(ty, &ConstExpr::i32_const(ticks));
+            }
+        }
+        if self.are_thrown {
+            self.globals.write(globals);
+        }
+        self.are_globals_written = true;
+    }
+
+    /// Writes the types of our own.
+    fn write_types(&mut self, types: &mut TypeSection) -> Result<(), Refused> {
+        let of = |index: &u32| self.sample.sections.types.get(*index as usize).and_then(Option::as_ref);
+        let pads = self.pad_types.keys().filter_map(of).map(|ty| (ty.params(), &[][..]));
+        let bodies = self.body_types.keys().filter_map(of).map(|ty| (&[][..], ty.results()));
+        let all: Vec<_> = pads.chain(bodies).collect();
+        for (params, results) in all {
+            let ty = wasmparser::FuncType::new(params.iter().copied(), results.iter().copied());
+            let ty = Reencode::func_type(self, ty)?;
+            types.ty().func_type(&ty);
+        }
+        if self.meetings.is_some() {
+            for params in threads::PARAMS {
+                types.ty().function(params.iter().copied(), [wasm_encoder::ValType::I32]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a heap type is of functions.
+    fn is_function(&self, ty: wasmparser::HeapType) -> bool {
+        use wasmparser::{AbstractHeapType as A, HeapType as H, UnpackedIndex};
+        match ty {
+            H::Abstract { ty, .. } => matches!(ty, A::Func | A::NoFunc),
+            H::Concrete(UnpackedIndex::Module(index)) | H::Exact(UnpackedIndex::Module(index)) => {
+                self.sample.sections.types.get(index as usize).is_some_and(Option::is_some)
+            }
+            _ => false,
+        }
+    }
+
+    /// A constant expression of type `ty`: null if it makes something that the engine has not.
+    fn constant(&mut self, expr: &wasmparser::ConstExpr<'_>, ty: ValType) -> Result<ConstExpr, Refused> {
+        let mut bytes = Vec::new();
+        let mut operators = expr.get_operators_reader();
+        while !operators.is_end_then_eof() {
+            let operator = operators.read()?;
+            if matches!(operator, wasmparser::Operator::RefNull { hty } if is_exception(hty)) {
+                return self.null(ty);
+            }
+            if is_lacking(&operator) {
+                return self.null(ty);
+            }
+            // The engine knows the values of imported globals only.
+            if let wasmparser::Operator::GlobalGet { global_index } = operator
+                && let Some(Some(value)) = self.initial.get(global_index as usize)
+            {
+                bytes.extend_from_slice(value);
+                continue;
+            }
+            wasm_encoder::Encode::encode(&self.instruction(operator)?, &mut bytes);
+        }
+        Ok(ConstExpr::raw(bytes))
+    }
+
+    fn null(&mut self, ty: ValType) -> Result<ConstExpr, Refused> {
+        match ty {
+            ty if is_exception_ref(ty) => Ok(ConstExpr::v128_const(0)),
+            ValType::Ref(ty) => Ok(ConstExpr::ref_null(self.heap_type(ty.heap_type())?)),
+            _ => refused("a number that is made from references"),
+        }
+    }
+}
+
+/// Whether a section stands behind those of globals.
+fn is_behind_globals(payload: &Payload<'_>) -> bool {
+    matches!(
+        payload,
+        Payload::ExportSection(_)
+            | Payload::StartSection { .. }
+            | Payload::ElementSection(_)
+            | Payload::DataCountSection { .. }
+            | Payload::DataSection(_)
+    )
+}
+
+impl Reencode for Sections<'_> {
+    type Error = Reason;
+
+    fn parse_recursive_type_group(
+        &mut self,
+        types: wasm_encoder::CoreTypeEncoder<'_>,
+        group: wasmparser::RecGroup,
+    ) -> Result<(), Refused> {
+        let _ = (types, group);
+        refused("types are written one by one")
+    }
+
+    fn parse_type_section(
+        &mut self,
+        types: &mut TypeSection,
+        section: wasmparser::TypeSectionReader<'_>,
+    ) -> Result<(), Refused> {
+        for group in section {
+            for ty in group?.into_types() {
+                match ty.composite_type.inner {
+                    CompositeInnerType::Func(ty) => {
+                        let ty = Reencode::func_type(self, ty)?;
+                        types.ty().func_type(&ty);
+                    }
+                    _ => types.ty().function([], []),
+                }
+            }
+        }
+        self.write_types(types)
+    }
+
+    /// Those of ours stand between the imported and the defined.
+    fn function_index(&mut self, func: u32) -> Result<u32, Refused> {
+        let is_defined = func >= self.sample.imported_functions();
+        Ok(if is_defined { func.saturating_add(self.more_imports()) } else { func })
+    }
+
+    /// A reference to an exception is what it holds.
+    fn val_type(&mut self, ty: ValType) -> Result<wasm_encoder::ValType, Refused> {
+        match is_exception_ref(ty) {
+            true => Ok(wasm_encoder::ValType::V128),
+            false => reencode::utils::val_type(self, ty),
+        }
+    }
+
+    fn heap_type(&mut self, ty: wasmparser::HeapType) -> Result<HeapType, Refused> {
+        Ok(if self.is_function(ty) { HeapType::FUNC } else { HeapType::EXTERN })
+    }
+
+    fn ref_type(&mut self, ty: wasmparser::RefType) -> Result<wasm_encoder::RefType, Refused> {
+        if is_exception(ty.heap_type()) {
+            return refused("a table or segment of exceptions");
+        }
+        Ok(wasm_encoder::RefType { nullable: true, heap_type: self.heap_type(ty.heap_type())? })
+    }
+
+    fn memory_type(&mut self, ty: wasmparser::MemoryType) -> Result<wasm_encoder::MemoryType, Refused> {
+        Ok(reencode::utils::memory_type(self, wasmparser::MemoryType { shared: false, ..ty }))
+    }
+
+    fn global_type(&mut self, ty: wasmparser::GlobalType) -> Result<wasm_encoder::GlobalType, Refused> {
+        reencode::utils::global_type(self, wasmparser::GlobalType { shared: false, ..ty })
+    }
+
+    fn table_type(&mut self, ty: wasmparser::TableType) -> Result<wasm_encoder::TableType, Refused> {
+        reencode::utils::table_type(self, wasmparser::TableType { shared: false, ..ty })
+    }
+
+    fn parse_import_section(
+        &mut self,
+        imports: &mut ImportSection,
+        section: wasmparser::ImportSectionReader<'_>,
+    ) -> Result<(), Refused> {
+        for import in section.into_imports() {
+            let import = import?;
+            let ty = match import.ty {
+                TypeRef::Tag(_) => continue,
+                TypeRef::FuncExact(ty) => TypeRef::Func(ty),
+                ty => ty,
+            };
+            imports.import(import.module, import.name, self.entity_type(ty)?);
+        }
+        if self.meetings.is_some() {
+            for (ty, name) in (self.first_meeting_type()..).zip(threads::NAMES) {
+                imports.import(threads::MODULE, name, EntityType::Function(ty));
+            }
+        }
+        Ok(())
+    }
+
+    fn parse_export_section(
+        &mut self,
+        exports: &mut ExportSection,
+        section: wasmparser::ExportSectionReader<'_>,
+    ) -> Result<(), Refused> {
+        for export in section {
+            let export = export?;
+            let kind = match export.kind {
+                ExternalKind::Tag => continue,
+                ExternalKind::FuncExact => ExternalKind::Func,
+                kind => kind,
+            };
+            let index = match kind {
+                ExternalKind::Func => self.function_index(export.index)?,
+                _ => export.index,
+            };
+            exports.export(export.name, self.export_kind(kind)?, index);
+        }
+        Ok(())
+    }
+
+    fn parse_table(
+        &mut self,
+        tables: &mut TableSection,
+        table: wasmparser::Table<'_>,
+    ) -> Result<(), Refused> {
+        if let TableInit::Expr(expr) = &table.init {
+            let ty = ValType::Ref(table.ty.element_type);
+            if encoded(&self.constant(expr, ty)?) != encoded(&self.null(ty)?) {
+                return refused("a table that begins with functions");
+            }
+        }
+        tables.table(self.table_type(table.ty)?);
+        Ok(())
+    }
+
+    fn parse_global_section(
+        &mut self,
+        globals: &mut GlobalSection,
+        section: wasmparser::GlobalSectionReader<'_>,
+    ) -> Result<(), Refused> {
+        for global in section {
+            self.parse_global(globals, global?)?;
+        }
+        self.write_globals(globals);
+        Ok(())
+    }
+
+    fn parse_global(
+        &mut self,
+        globals: &mut GlobalSection,
+        global: wasmparser::Global<'_>,
+    ) -> Result<(), Refused> {
+        let value = self.constant(&global.init_expr, global.ty.content_type)?;
+        let mut bytes = encoded(&value);
+        // Without its `end`.
+        bytes.pop();
+        if !global.ty.mutable
+            && bytes.len() <= MAX_INLINED
+            && let Some(initial) = self.initial.get_mut(self.defined_globals)
+        {
+            *initial = Some(bytes);
+        }
+        self.defined_globals += 1;
+        globals.global(self.global_type(global.ty)?, &value);
+        Ok(())
+    }
+
+    fn const_expr(&mut self, expr: wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Refused> {
+        self.constant(&expr, ValType::I32)
+    }
+
+    fn parse_element(
+        &mut self,
+        elements: &mut ElementSection,
+        element: wasmparser::Element<'_>,
+    ) -> Result<(), Refused> {
+        let mut exprs = Vec::new();
+        let items = match element.items {
+            ElementItems::Functions(functions) => {
+                let functions = functions.into_iter().map(|function| self.function_index(function?));
+                Elements::Functions(functions.collect::<Result<Vec<_>, Refused>>()?.into())
+            }
+            ElementItems::Expressions(ty, all) => {
+                for expr in all {
+                    exprs.push(self.constant(&expr?, ValType::Ref(ty))?);
+                }
+                Elements::Expressions(self.ref_type(ty)?, exprs.into())
+            }
+        };
+        match element.kind {
+            ElementKind::Passive => elements.passive(items),
+            ElementKind::Declared => elements.declared(items),
+            ElementKind::Active { table_index, offset_expr } => {
+                let offset = self.const_expr(offset_expr)?;
+                elements.active(table_index, &offset, items)
+            }
+        };
+        Ok(())
+    }
+}

@@ -5,7 +5,9 @@ mod command;
 mod common;
 
 use std::{
+    ffi::OsStr,
     fs,
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -359,9 +361,9 @@ fn why_a_run_ended_is_said() {
     let report = text(&spoor(&["run", &sample, "--drive", "none"]));
     assert!(report.contains("an exception was not caught: tag 0 (41) at wasm-function[0]:0x"), "{report}");
     let report = text(&spoor(&["run", &sample, "--invoke", "far"]));
-    assert!(report.contains("cut short: trapped: out of bounds memory access at"), "{report}");
+    assert!(report.contains("not to the end: trapped: out of bounds memory access at"), "{report}");
     let report = text(&spoor(&["run", &sample, "--drive", "exports"]));
-    assert!(report.contains("2 cut short; _start: an exception was not caught"), "{report}");
+    assert!(report.contains("2 not to the end; _start: an exception was not caught"), "{report}");
     let traced = json(&["trace", &sample, "--json"]);
     let thrown = &traced["thrown"];
     assert_eq!(
@@ -942,12 +944,21 @@ fn a_configuration_file_gives_what_is_not_typed() {
         ("[scn]\n", "no subcommand `scn`; did you mean `scan`?"),
         ("run = 1", "no table"),
         ("[", "spoor.toml"),
+        ("[run]\nfail-on = \"often\"", "`run`: invalid value 'often' for '--fail-on <LEVEL>'"),
+        ("[all]\nmax-log = -1", "invalid value '-1' for '--max-log <N>'"),
+        ("[run]\nformat = true", "a value is required for '--format <FORMAT>'"),
     ] {
         fs::write(&config, wrong).unwrap();
         let output = spoor(&["config", "--config", &config]);
         assert_eq!(output.status.code(), Some(2), "{wrong}");
         assert!(error(&output).contains(said), "{wrong}: {}", error(&output));
+        let output = spoor(&["run", &sample, "--config", &config]);
+        assert!(error(&output).contains(&format!("{config}: ")), "{wrong}: {}", error(&output));
     }
+    // What is wrong is seen only when it is used: the message says where options come from.
+    fs::write(&config, "[run]\npersona = \"nobody\"").unwrap();
+    let output = spoor(&["run", &sample, "--config", &config]);
+    assert!(error(&output).contains(&format!("options are from {config}, too")), "{}", error(&output));
     assert_eq!(spoor(&["run", "--config", "/no/such/file", &sample]).status.code(), Some(2));
 }
 
@@ -1308,9 +1319,12 @@ fn a_seed_that_was_rounded_is_known_by_its_text() {
 fn what_comes_next_is_one_word_of_a_shell() {
     let folder = folder();
     let sample = fs::read(corpus("miner.wat")).unwrap();
-    for name in ["a b.wat", "x\ny.wat", "esc\u{1b}[31m.wat", "q'$(id).wat", "turned\u{202e}.wat"] {
-        let path = file(&folder, name, &sample);
-        let report = text(&spoor(&["run", &path]));
+    let names = ["a b.wat", "x\ny.wat", "esc\u{1b}[31m.wat", "q'$(id).wat", "turned\u{202e}.wat"];
+    let names = names.iter().map(OsStr::new).chain([OsStr::from_bytes(b"no\xfftext.wat"), OsStr::new("-d")]);
+    for name in names {
+        fs::write(folder.path().join(name), &sample).unwrap();
+        let mut run = Command::new(env!("CARGO_BIN_EXE_spoor"));
+        let report = text(&run.current_dir(&folder).arg("run").arg("--").arg(name).output().unwrap());
         let (_, next) = report.split_once("next: ").unwrap();
         assert!(
             next.chars().all(|letter| letter == '\n'
@@ -1327,7 +1341,7 @@ fn what_comes_next_is_one_word_of_a_shell() {
             .next()
             .unwrap()
             .to_owned();
-        let found = Command::new("bash").args(["-c", &line]).output().unwrap();
+        let found = Command::new("bash").current_dir(&folder).args(["-c", &line]).output().unwrap();
         assert!(found.status.success(), "{line}: {}", error(&found));
     }
 }

@@ -91,7 +91,7 @@ fn shown(name: &str, analysis: &Analysis, options: &RunOptions) -> (Vec<u8>, Vec
     write_json(&mut json, &report).unwrap();
     let options =
         text::TextOptions { level: text::Verbosity::Evidence, width: 110, wrap: false, colour: false };
-    let asked = text::Asked { command: "run", file: name, options: "" };
+    let asked = text::Asked { command: "run", file: name.as_ref(), options: "" };
     text::write(&report, options, asked, &mut lines).unwrap();
     (json, lines)
 }

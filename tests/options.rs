@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use command::{json, shown, spoor};
+use command::{json, shown, spoor, told};
 use serde_json::Value;
 
 /// `one` asks for the time and calls out once, `two` calls out fifty times.
@@ -476,4 +476,119 @@ fn a_rule_is_suggested_with_its_name_and_without_what_benign_files_have() {
     assert!(rule.contains("stratum+tcp://pool.example:3333"), "{rule}");
     let refused = spoor(&["rules", "suggest", &sample, "--benign", &sample]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+}
+
+/// The hidden sign of a number shows in no message.
+#[test]
+fn a_negative_number_is_told_as_it_was_typed() {
+    let (_folder, path) = caller();
+    let path = path.to_str().unwrap();
+    for words in [&["run", path, "--invoke=-x", "-5"][..], &["run", path, "--invoke", "f", "-5", "--nosuch"]]
+    {
+        let (code, said) = told(words);
+        assert_eq!(code, Some(2), "{words:?}: {said}");
+        assert!(!said.contains('\0') && !said.contains("u{0}"), "{words:?}: {said:?}");
+    }
+}
+
+#[test]
+fn a_dump_without_a_line_says_why() {
+    let (folder, path) = caller();
+    let trace = folder.path().join("x.spoor");
+    let (path, trace) = (path.to_str().unwrap(), trace.to_str().unwrap());
+    shown(&["record", path, "--invoke", "one", "--effects", "-o", trace]);
+    for (words, expected) in [
+        (&["dump", path, "--limit", "0"][..], "--limit 0 asks for no line"),
+        (&["dump", trace, "--limit", "0"], "--limit 0 asks for no line"),
+        (&["dump", trace, "--tenet", "--from", "99999"], "ends before event 99,999"),
+        (&["dump", path, "--invoke", "one", "--tenet", "--from", "99999"], "ends before event 99,999"),
+        (&["dump", trace, "--from", "99999"], "ends before event 99,999"),
+        (&["taint", trace, "--from", "nosuch"], "--from nosuch: no flow begins at a source"),
+        (&["taint", trace, "--to", "nosuch"], "--to nosuch: no imported function has that name"),
+    ] {
+        let output = spoor(words);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && said.contains(expected), "{words:?}: {said}");
+    }
+}
+
+/// What is in the file is told, and the exit code says that it is not all.
+#[test]
+fn a_trace_file_that_is_cut_off_gives_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (sample, whole, cut) = (at("x.wat"), at("whole.spoor"), at("cut.spoor"));
+    fs::write(&sample, LONG).unwrap();
+    shown(&["record", &sample, "--effects", "-o", &whole]);
+    let bytes = fs::read(&whole).unwrap();
+    // What came of the run is not there.
+    let reader = wasmspoor::file::Reader::open(Path::new(&whole)).unwrap();
+    let is_outcome = |frame: &wasmspoor::file::Frame| frame.kind == wasmspoor::file::ChunkKind::Outcome;
+    let (_, at) = reader.chunks().iter().find(|(frame, _)| is_outcome(frame)).unwrap();
+    fs::write(&cut, &bytes[..*at as usize]).unwrap();
+    for command in [
+        &["rerun"][..],
+        &["dump", "--limit", "3"],
+        &["dump", "--tenet", "--to", "3"],
+        &["export", "folded"],
+        &["taint"],
+        &["info"],
+    ] {
+        let words = |file: &str| {
+            let at = if command[0] == "export" { 2 } else { 1 };
+            let mut words: Vec<&str> = command.to_vec();
+            words.insert(at, file);
+            words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()
+        };
+        let told = |file: &str| {
+            let words = words(file);
+            told(&words.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        let (code, said) = told(&whole);
+        assert_eq!(code, Some(0), "{command:?}: {said}");
+        let (code, said) = told(&cut);
+        assert_eq!(code, Some(1), "{command:?}: {said}");
+        assert!(!said.is_empty(), "{command:?}");
+    }
+}
+
+/// The exit code of what cannot be loaded is one, whoever is asked.
+#[test]
+fn what_is_valid_and_cannot_be_executed_gives_four_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.wat");
+    let path = path.to_str().unwrap();
+    fs::write(path, r#"(module (table 10000001 funcref) (func (export "_start") nop))"#).unwrap();
+    for command in ["run", "taint", "dump", "trace"] {
+        let (code, said) = told(&[command, path]);
+        assert_eq!(code, Some(4), "{command}: {said}");
+    }
+}
+
+#[test]
+fn rules_are_looked_for_where_there_are_some() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().to_str().unwrap();
+    let (_other, sample) = caller();
+    for words in [
+        &["run", sample.to_str().unwrap(), "--rules", empty][..],
+        &["rules", "lint", empty],
+        &["rules", "fmt", empty],
+        &["rules", "list", "--rules", empty],
+    ] {
+        let (code, said) = told(words);
+        assert_eq!(code, Some(2), "{words:?}: {said}");
+        assert!(said.contains("there is no rule file in it"), "{words:?}: {said}");
+    }
+    // A file of the folder that is named already is no second rule.
+    let rule = "rule:\n  meta:\n    name: nap\n    namespace: test\n    scopes: {static: file, dynamic: unsupported}\n    wasm/severity: 0\n  \
+                features:\n    - export: nosuch\n";
+    let file = folder.path().join("nap.yml");
+    fs::write(&file, rule).unwrap();
+    fs::write(folder.path().join("doze.yml"), rule.replace("nap", "doze")).unwrap();
+    let (code, said) = told(&["rules", "lint", "--rules", empty, file.to_str().unwrap()]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("1 rule, ") && !said.contains("doze"), "{said}");
+    let around = format!("{empty}/../{}/nap.yml", folder.path().file_name().unwrap().to_str().unwrap());
+    assert!(told(&["rules", "lint", "--rules", empty, &around]).1.contains("1 rule, "));
 }

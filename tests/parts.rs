@@ -14,24 +14,11 @@ use std::{
     time::Duration,
 };
 
-use command::{spoor, told};
+use command::{lines, spoor, table, text, told};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 const TABLES: [&str; 6] = ["samples", "paths", "functions", "host_calls", "findings", "clusters"];
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("the path is UTF-8")
-}
-
-fn lines(bytes: &[u8]) -> Vec<Value> {
-    let lines = std::str::from_utf8(bytes).expect("JSON is UTF-8").lines();
-    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
-}
-
-fn table(folder: &Path, name: &str) -> Vec<Value> {
-    lines(&fs::read(folder.join(format!("{name}.jsonl"))).unwrap())
-}
 
 /// A module whose export `name` returns a number: small, and different for each name.
 fn module(name: &str) -> Vec<u8> {
@@ -275,4 +262,19 @@ fn a_scan_a_part_and_a_merge_say_what_was_found_and_what_was_written() {
     let empty = ["1/2", "2/2"].map(|part| told(&["scan", text(&at("in/a.wasm")), "--shard", part]));
     let nothing = empty.iter().find(|(code, _)| *code == Some(2)).expect("one part has nothing");
     assert!(nothing.1.contains("no module was found in part "), "{}", nothing.1);
+}
+
+/// A part is only read: it is not what is written.
+#[test]
+fn a_merge_writes_over_none_of_its_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("x.wasm"), module("f")).unwrap();
+    let part = folder.path().join("part");
+    assert!(spoor(&["scan", text(&folder.path().join("x.wasm")), "--out", text(&part)]).status.success());
+    let before = tables(&part);
+    let around = format!("{}/../part", text(&part));
+    let (code, said) = told(&["scan", "merge", text(&part), "--out", &around]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("is one of the scans that are read: --out names a new folder"), "{said}");
+    assert_eq!(tables(&part), before);
 }

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use command::spoor;
+use command::{lines, spoor, table, text};
 use serde_json::Value;
 use wasmspoor_needs::needs;
 
@@ -56,20 +56,6 @@ fn command(words: &[&str]) -> Command {
 
 fn corpus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name)
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("the path is UTF-8")
-}
-
-/// The objects on the lines of an output or a table.
-fn lines(bytes: &[u8]) -> Vec<Value> {
-    let lines = std::str::from_utf8(bytes).expect("JSON is UTF-8").lines();
-    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
-}
-
-fn table(folder: &Path, name: &str) -> Vec<Value> {
-    lines(&fs::read(folder.join(format!("{name}.jsonl"))).unwrap())
 }
 
 /// Scans without a folder: rows of samples and failures, and the summary.
@@ -674,4 +660,20 @@ fn a_crowd_of_its_own_imports_does_not_hide_what_a_sample_asked_wasi_for() {
     let outcome = wasmspoor::scan::describe::outcome(&analysis, "");
     assert_eq!((outcome.host_calls.len(), outcome.sample.rows_cut), (1000, 101));
     assert_eq!(outcome.host_calls[0].name, "sched_yield");
+}
+
+/// Of a name that is no text the bytes stand in each row, also of what is inside.
+#[test]
+fn samples_inside_a_file_have_the_bytes_of_its_name() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let name = std::ffi::OsStr::from_bytes(b"no\xfftext.zip");
+    fs::write(folder.path().join(name), zip(&[("a.wasm", &module("g"))], None)).unwrap();
+    let out = folder.path().join("out");
+    assert!(spoor(&["scan", text(folder.path()), "--out", text(&out)]).status.success());
+    for rows in [table(&out, "samples"), table(&out, "paths")] {
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0]["inside"], serde_json::json!(["zip:a.wasm"]));
+        assert!(rows[0]["path_base64"].is_string(), "{}", rows[0]);
+    }
 }

@@ -124,7 +124,7 @@ fn whole(bytes: &[u8], options: &sandbox::RunOptions, rules: &rules::Set) {
     let analysis = Analysis::with_values(bytes, options, rules, Look::Auto);
     let report = Report::of(&Subject { name: "x", analysis: &analysis, options, max_log: 10_000 });
     let short = text::TextOptions { level: text::Verbosity::Normal, width: 110, wrap: false, colour: false };
-    let asked = text::Asked { command: "run", file: "x", options: "" };
+    let asked = text::Asked { command: "run", file: "x".as_ref(), options: "" };
     let mut out = Vec::new();
     text::write(&report, short, asked, &mut out).unwrap_or_else(|error| panic!("{error}"));
     black_box(out);
@@ -160,7 +160,7 @@ fn writers(steps: &mut Steps, analysis: &Analysis, options: &sandbox::RunOptions
     let report = || Report::of(&Subject { name: "x", analysis, options, max_log: 10_000 });
     let full = text::TextOptions { level: text::Verbosity::Evidence, width: 110, wrap: false, colour: false };
     let of = steps.of("report", report);
-    let asked = || text::Asked { command: "run", file: "x", options: "" };
+    let asked = || text::Asked { command: "run", file: "x".as_ref(), options: "" };
     steps.writer("text", |out| text::write(&of, full, asked(), out));
     steps.writer("json", |out| write_json(out, &of));
     steps.writer("sarif", |out| sarif::write(&of, out));

@@ -89,7 +89,7 @@ fn stages(file: &str) -> Stages {
             Report::of(&Subject { name: "x", analysis: &analysis, options: &options, max_log: 10_000 });
         let short =
             text::TextOptions { level: text::Verbosity::Normal, width: 110, wrap: false, colour: false };
-        let asked = text::Asked { command: "run", file: "x", options: "" };
+        let asked = text::Asked { command: "run", file: "x".as_ref(), options: "" };
         let mut out = Vec::new();
         text::write(&report, short, asked, &mut out).unwrap_or_else(|error| panic!("{error}"));
         black_box(out);

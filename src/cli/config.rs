@@ -112,10 +112,43 @@ fn read(path: &Path) -> anyhow::Result<Table> {
                     hint(option, longs.filter_map(clap::Arg::get_long).filter(|long| *long != "config"));
                 bail!("`{}` has no option --{}{hint}", line(name), line(option));
             }
-            of(option, value)?;
+            let words = of(option, value)?;
+            let given = known.get_subcommands().filter(|known| match command {
+                Some(command) => known.get_name() == command.get_name(),
+                None => has(known, option),
+            });
+            for command in given {
+                if let Some(why) = refused(command, &words) {
+                    bail!("`{}`: {}", line(name), line(&why));
+                }
+            }
         }
     }
     Ok(table)
+}
+
+/// What a subcommand says of an option that it cannot read. What else it needs is not asked here.
+fn refused(command: &Command, words: &[OsString]) -> Option<String> {
+    let name = OsString::from(command.get_name());
+    let error = command.clone().try_get_matches_from(std::iter::once(&name).chain(words)).err()?;
+    let is_value = !matches!(
+        error.kind(),
+        ErrorKind::MissingRequiredArgument
+            | ErrorKind::ArgumentConflict
+            | ErrorKind::MissingSubcommand
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
+    let said = error.render().to_string();
+    let lines = said.lines().take_while(|line| !line.is_empty()).map(str::trim);
+    let said = lines.collect::<Vec<_>>().join(" ");
+    is_value.then(|| said.strip_prefix("error: ").unwrap_or(&said).to_owned())
+}
+
+/// What is said beside an error of usage: it may be of an option that nobody typed.
+pub(super) fn origin() -> Option<String> {
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let path = file(&typed).filter(|_| words() != typed)?;
+    Some(format!("options are from {}, too: `spoor config` shows them", line(&path.display().to_string())))
 }
 
 /// Which of the known names was probably meant.

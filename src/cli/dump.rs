@@ -13,7 +13,7 @@ use serde::Serialize;
 use wasmspoor::{
     LoadError, Value,
     module::{FuncIndex, Opcode},
-    sandbox::{Run, Status},
+    sandbox::Run,
     text,
     trace::{Callee, ControlEffect, End, Event, Executed, FuncKey, ReplayError, Trace},
     values::ValuesError,
@@ -42,7 +42,7 @@ of the sample: `spoor record` keeps it, so that more can be asked of the same ev
 printed, standard error says why.
 
 Exit codes: 0 printed; 1 the trace file is cut off or damaged, or the values are not known as far, and what could be read was printed; 2 wrong usage,
-or a file that cannot be read; 3 not a valid module, or one that needs what the engine lacks; 4 valid but not executable, or no such export or
+or a file that cannot be read; 3 not a valid module; 4 valid but not executable, or no such export or
 function.")]
 pub(super) struct Arguments {
     /// The sample, binary or text, or a trace file; `-` reads a sample from standard input
@@ -193,11 +193,6 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 /// Runs a sample in the sandbox and prints what ran.
 fn dump_sample(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let run = arguments.how.prepare()?.run(&arguments.file, arguments.needs_values())?;
-    if run.status == Status::Unsupported {
-        let why = run.limitations.first().map_or_else(|| "nothing ran".to_owned(), ToString::to_string);
-        let message = format!("{}: {why}", arguments.file.display());
-        return Err(Failure::new(Exit::NotExecutable, anyhow::Error::msg(message)));
-    }
     if run.entries.is_empty() {
         // Not among the events: those are read by programs.
         crate::cli::complain!("spoor: nothing ran: {}", text::line(&nothing(&run)));
@@ -224,18 +219,26 @@ fn nothing(run: &Run) -> String {
 fn dump_file(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let recorded = match arguments.needs_values() {
         true => valued::open(&arguments.sample, &arguments.file)?,
-        false => arguments.sample.open(&arguments.file)?,
+        false => {
+            let recorded = arguments.sample.open(&arguments.file)?;
+            recorded.run.iter().for_each(|run| report::tell_lost(&arguments.file, run));
+            recorded
+        }
     };
     // Not as an error of loading, whose lines are laid out: what it says is the file's.
-    let refused = |error: &LoadError| Failure::new(Exit::Invalid, anyhow::anyhow!(error.to_string()));
+    let refused =
+        |error: &LoadError| Failure::new(Exit::of_refused(error), anyhow::anyhow!(error.to_string()));
     let run = recorded.run.as_ref().map_err(refused)?;
+    // What could be read is printed in any case, and standard error says what is missing.
+    let done = if is_incomplete(run) { Exit::Findings } else { Exit::Done };
     if let Some(written) = arguments.write_other(&run.trace, out) {
-        return written;
+        return written.map(|_| done);
     }
     let mut printer = Printer::new(arguments, &run.trace, out)?;
     let functions = printer.functions.clone();
     if printer.left == 0 {
-        return Ok(Exit::Done);
+        printer.tell_nothing(None);
+        return printer.finish().map(|()| done);
     }
     let ended = recorded.events(&run.trace, (arguments.from, arguments.to), &functions, |number, event| {
         printer.print(number, event)?;
@@ -250,8 +253,14 @@ fn dump_file(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failur
         Err(failure) if failure.cause.is::<ReplayError>() && is_incomplete(run) => {
             Err(Failure { exit: Exit::Findings, ..failure })
         }
-        ended => ended.map(|()| Exit::Done),
+        ended => ended.map(|()| done),
     }
+}
+
+/// Says on standard error why nothing is printed from an event on, if the run has so many instructions.
+fn tell_end(from: u64, total: u64) {
+    let (total, from) = (text::plural(total, "instruction"), text::grouped(from));
+    crate::cli::complain!("spoor: nothing is printed: the run has {total}, and ends before event {from}");
 }
 
 /// The values, if they are asked for.
@@ -300,13 +309,22 @@ impl<'a, W: Write> Printer<'a, W> {
         })
     }
 
-    /// Prints the events that are asked for.
+    /// Prints the events that are asked for. Whatever ends them, a table that was begun is made whole.
     fn print_all(mut self) -> Result<Exit, Failure> {
-        let (mut number, mut is_all) = (0, true);
+        let printed = self.print_events();
+        if let Ok(total) = &printed {
+            self.tell_nothing(*total);
+        }
+        self.finish()?;
+        printed.map(|_| Exit::Done)
+    }
+
+    /// Prints events; gives how many instructions the run has, if all were walked.
+    fn print_events(&mut self) -> Result<Option<u64>, Failure> {
+        let mut number = 0;
         for event in self.trace.events() {
             if number >= self.arguments.to || self.left == 0 {
-                is_all = false;
-                break;
+                return Ok(None);
             }
             let event = event?;
             if number >= self.arguments.from {
@@ -314,23 +332,21 @@ impl<'a, W: Write> Printer<'a, W> {
             }
             number += u64::from(matches!(event, Event::Op(_)));
         }
-        self.tell_nothing(is_all.then_some(number));
-        self.finish().map(|()| Exit::Done)
+        Ok(Some(number))
     }
 
     /// Says on standard error why nothing was printed, if nothing was. `total` is the number of instructions,
     /// if it is known.
     fn tell_nothing(&self, total: Option<u64>) {
-        if self.printed > 0 || self.left == 0 || self.trace.instances.is_empty() {
+        if self.arguments.limit == Some(0) {
+            crate::cli::complain!("spoor: nothing is printed: --limit 0 asks for no line");
+            return;
+        }
+        if self.printed > 0 || self.trace.instances.is_empty() {
             return;
         }
         match total.filter(|total| self.arguments.from > 0 && self.arguments.from >= *total) {
-            Some(total) => {
-                let (total, from) = (text::plural(total, "instruction"), text::grouped(self.arguments.from));
-                crate::cli::complain!(
-                    "spoor: nothing is printed: the run has {total}, and ends before event {from}"
-                );
-            }
+            Some(total) => tell_end(self.arguments.from, total),
             None => crate::cli::complain!("spoor: nothing is printed: no event is what the options ask for"),
         }
     }

@@ -103,7 +103,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     }
     output::write(arguments.output.as_ref(), &bytes, out)?;
     // What could be replayed is written in any case, and standard error says what is missing.
-    Ok(if analysis.dynamic.error.is_some() && is_incomplete(run) { Exit::Findings } else { Exit::Done })
+    Ok(if is_incomplete(run) { Exit::Findings } else { Exit::Done })
 }
 
 /// Whether the trace file lacks something of the run.

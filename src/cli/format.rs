@@ -1,6 +1,9 @@
 //! The formats of `run` and `report`, in one table: a new one is a line of it, and what the line names.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use clap::{ValueEnum, builder::PossibleValue};
 use wasmspoor::{
@@ -39,8 +42,6 @@ pub(super) struct Row<'r> {
     pub(super) is_quiet: bool,
     /// No list may be shortened.
     pub(super) is_full: bool,
-    /// The sample as the user named it.
-    pub(super) name: &'r str,
     /// The run, if there was one.
     pub(super) run: Option<&'r Run>,
 }
@@ -52,8 +53,8 @@ pub(super) struct Turn<'f> {
     pub(super) is_first: bool,
     /// The subcommand.
     pub(super) command: &'static str,
-    /// The file that was read, if that is not the sample.
-    pub(super) file: Option<&'f str>,
+    /// The file that was read.
+    pub(super) file: &'f Path,
 }
 
 /// A file that could not be read.
@@ -146,7 +147,7 @@ fn text(report: Report<'_>, row: Row<'_>, mut out: &mut dyn Write) -> io::Result
 
 /// The command that a report says how to give again.
 fn asked<'r>(row: &Row<'r>, options: &'r str) -> text::Asked<'r> {
-    text::Asked { command: row.turn.command, file: row.turn.file.unwrap_or(row.name), options }
+    text::Asked { command: row.turn.command, file: row.turn.file.as_os_str(), options }
 }
 
 fn json(report: Report<'_>, row: Row<'_>, mut out: &mut dyn Write) -> io::Result<()> {

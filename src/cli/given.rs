@@ -36,7 +36,10 @@ pub(super) fn words() -> String {
         let Some(long) = argument.get_long() else { continue };
         for values in matches.get_raw_occurrences(argument.get_id().as_str()).into_iter().flatten() {
             words.push(format!("--{long}"));
-            words.extend(values.map(|value| quoted(&numbers::of(&value.to_string_lossy()))));
+            words.extend(values.map(|value| match value.to_str() {
+                Some(text) => quoted(numbers::of(text)),
+                None => quoted(value),
+            }));
         }
     }
     words.join(" ")

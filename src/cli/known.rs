@@ -33,7 +33,9 @@ impl Arguments {
         }
         let mut all = Known::default();
         for path in &self.known {
-            all.extend(read(path).map_err(|error| Failure::new(Exit::Usage, error))?);
+            let added =
+                read(path).and_then(|list| all.extend(list).with_context(|| path.display().to_string()));
+            added.map_err(|error| Failure::new(Exit::Usage, error))?;
         }
         Ok(self.list.get_or_init(|| all))
     }

@@ -62,6 +62,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use wasmspoor::{
+    LoadError,
     limitation::Limitation,
     module::view::Validity,
     report::schema,
@@ -79,6 +80,18 @@ enum Exit {
     NotExecutable = 4,
     Internal = 5,
     Interrupted = 130,
+}
+
+impl Exit {
+    /// That of a sample which was not loaded.
+    fn of_refused(error: &LoadError) -> Self {
+        match error {
+            LoadError::Unsupported { .. } | LoadError::Engine { .. } | LoadError::TooBig { .. } => {
+                Self::NotExecutable
+            }
+            _ => Self::Invalid,
+        }
+    }
 }
 
 /// An error with the exit code that it stands for.
@@ -120,13 +133,14 @@ const EXIT_CODES: &str = "Exit codes:
      `run`: the verdict is below --fail-on
   1  `run`: the verdict is at or above --fail-on; `rerun`: a difference;
      `scan`, `watch --once`: something has no result;
-     `info`, `rerun`, `dump`, `export`: the trace file is damaged;
+     `info`, `rerun`, `dump`, `export`, `taint`: the trace file is cut off
+     or damaged, and what is in it is told;
      what shows values: they are not known as far;
      `rules lint`, `rules test`: something was found;
      `rules fmt --check`: a file would change
   2  wrong usage, a file that cannot be read, or one that cannot be created;
      `scan`: no module was found
-  3  not a valid module; `trace`, `dump`: or it needs what the engine lacks
+  3  not a valid module
   4  valid but not executable: it needs what the engine lacks or cannot give,
      no such export or function, arguments that do not fit
   5  internal error, or output that cannot be written
@@ -218,8 +232,18 @@ pub(crate) fn main() -> ExitCode {
         Err(failure) if is_closed_pipe(&failure.cause) => ExitCode::from(Exit::Done as u8),
         Err(failure) => {
             crate::cli::complain!("spoor: {}", words(&failure.cause));
+            if failure.exit == Exit::Usage {
+                tell_origin();
+            }
             ExitCode::from(failure.exit as u8)
         }
+    }
+}
+
+/// Says that options may be those of a configuration file.
+fn tell_origin() {
+    if let Some(origin) = config::origin() {
+        crate::cli::complain!("spoor: {origin}");
     }
 }
 
@@ -227,12 +251,16 @@ pub(crate) fn main() -> ExitCode {
 /// sample may have chosen its name.
 fn misused(error: &clap::Error) -> ! {
     let said = error.render().to_string();
-    let shown = text::escape(&said);
-    if shown != said && error.use_stderr() {
-        crate::cli::complain!("{}", shown.trim_end());
-        std::process::exit(error.exit_code());
+    let shown = text::escape(&numbers::unhidden(&said));
+    if !error.use_stderr() {
+        error.exit()
     }
-    error.exit()
+    match shown == said {
+        true => _ = error.print(),
+        false => crate::cli::complain!("{}", shown.trim_end()),
+    }
+    tell_origin();
+    std::process::exit(error.exit_code())
 }
 
 fn write_schema(schema: &impl serde::Serialize, out: &mut impl io::Write) -> Result<Exit, Failure> {
@@ -249,7 +277,7 @@ fn words(error: &anyhow::Error) -> String {
             || cause.is::<wasmspoor::sandbox::PersonaError>()
             || cause.is::<wasmspoor::sandbox::StubError>()
             || cause.is::<toml::de::Error>()
-            || matches!(cause.downcast_ref(), Some(wasmspoor::LoadError::Text { .. }))
+            || matches!(cause.downcast_ref(), Some(LoadError::Text { .. }))
     };
     let mut shown: Vec<String> = Vec::new();
     for cause in error.chain() {

@@ -18,11 +18,17 @@ pub(super) fn hide(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
             return format!("{HIDDEN}{}", &text[1..]).into();
         }
         if text.starts_with('-') {
-            is_invoke = text == "--invoke" || text.starts_with("--invoke=");
+            // Behind `--invoke=f` clap takes no further value.
+            is_invoke = text == "--invoke";
         }
         argument
     });
     hidden.collect()
+}
+
+/// A message with the signs as they were typed: what is wrong elsewhere may be told with such a number in it.
+pub(super) fn unhidden(message: &str) -> String {
+    message.replace(HIDDEN, "-")
 }
 
 /// The value as it was given.
@@ -63,6 +69,8 @@ mod tests {
             ["run", "x", "--invoke", "f", "\0inf", "3", "\x000x1p3", "\0nan:0x1", "\0.5", "-v", "-1"]
         );
         assert_eq!(hidden(&["run", "--arg", "-inf", "-x", "-"]), ["run", "--arg", "-inf", "-x", "-"]);
+        assert_eq!(hidden(&["run", "--invoke=-x", "-5"]), ["run", "--invoke=-x", "-5"]);
+        assert_eq!(unhidden("unexpected \05"), "unexpected -5");
         assert_eq!(shown("\0inf").unwrap(), "-inf");
         assert_eq!(shown("f").unwrap(), "f");
     }

@@ -173,8 +173,7 @@ pub(super) fn write(
     let of_text = analysis.text.as_ref().and_then(|text| known.of(text.as_bytes()));
     report.sample.known = of_text.or(known.name(report.sample.sha256));
     let text = screen.options(print.level());
-    let row =
-        Row { turn, text, is_quiet: print.quiet, is_full: print.full, name, run: analysis.run.as_ref() };
+    let row = Row { turn, text, is_quiet: print.quiet, is_full: print.full, run: analysis.run.as_ref() };
     let written = print.format().report(report, row, out);
     // The verdict stands, whether or not anyone reads all of it.
     written

@@ -9,7 +9,6 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 use wasmspoor::{
-    LoadError,
     analysis::Analysis,
     file::{self, FileError, Recorded, Written},
     passes::flows::Look,
@@ -117,24 +116,13 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     print(&arguments.output, &written, out)?;
     warn_of_stops(written.stopped.len() as u64, arguments.sample.has_budgets());
     match written.status {
-        Err(error) => Err(refused(error)),
+        Err(error) => Err(Failure::new(Exit::of_refused(&error), error)),
         Ok(Status::Unsupported) => {
             let message = format!("{name}: the sample cannot be started; `spoor report` says why");
             Err(Failure::new(Exit::NotExecutable, anyhow::anyhow!(message)))
         }
         Ok(_) => Ok(Exit::Done),
     }
-}
-
-/// Why nothing could be run, as `run` says it.
-fn refused(error: LoadError) -> Failure {
-    let exit = match error {
-        LoadError::Unsupported { .. } | LoadError::Engine { .. } | LoadError::TooBig { .. } => {
-            Exit::NotExecutable
-        }
-        _ => Exit::Invalid,
-    };
-    Failure::new(exit, error)
 }
 
 /// Runs a sample, records it to a new file, and analyses what is in the file.

@@ -136,8 +136,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let format = arguments.print.format();
     arguments.print.to(out, |screen, out| {
         format.begin(out)?;
-        let file = arguments.file.display().to_string();
-        let turn = Turn { is_many: false, is_first: true, command: "report", file: Some(&file) };
+        let turn = Turn { is_many: false, is_first: true, command: "report", file: &arguments.file };
         let exit = print::write(&arguments.print, turn, screen, &analysed, out)?;
         format.end(out)?;
         Ok(exit)

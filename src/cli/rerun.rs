@@ -19,8 +19,8 @@ use super::{Exit, Failure, input::Progress, output::Object, report::Sample};
 
 A run that the clock stopped is stopped again at the same moment, whatever the time. Of a file that is cut off, what is there is compared;
 of one that is damaged, what comes before the damage.
-Exit codes: 0 everything is equal; 1 something differs (the first event that does is named), or the file is damaged; 2 the file cannot be read, or its
-header, without which it is not known how the sample was run, or the limits in it are higher than `spoor record` takes.")]
+Exit codes: 0 everything is equal; 1 something differs (the first event that does is named), or the file is cut off or damaged, so that not all could
+be compared; 2 the file cannot be read, or its header, without which it is not known how the sample was run, or the limits in it are higher than `spoor record` takes.")]
 pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         true => text::write_json(out, &Object { schema: "spoor.rerun/1", fields: &rerun })?,
         false => print(&rerun, out)?,
     }
-    Ok(if rerun.is_equal && rerun.damage.is_empty() { Exit::Done } else { Exit::Findings })
+    Ok(if rerun.is_equal && rerun.is_complete { Exit::Done } else { Exit::Findings })
 }
 
 fn print(rerun: &Rerun, out: &mut impl Write) -> Result<(), Failure> {

@@ -5,6 +5,7 @@ mod limits;
 mod suggest;
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     path::{Path, PathBuf},
 };
@@ -124,7 +125,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 fn load(arguments: &Arguments) -> Result<Set, RuleLoadError> {
     let mut paths = arguments.paths.clone();
     if let Command::Lint { files, .. } = &arguments.command {
-        paths.extend(files.iter().filter(|file| !arguments.paths.contains(file)).cloned());
+        paths.extend(files.iter().cloned());
     }
     if arguments.only { Set::load_only(&paths) } else { Set::load(&paths) }
 }
@@ -158,8 +159,11 @@ fn lint(set: &Set, corpus: Option<&Path>, files: &[PathBuf], out: &mut impl Writ
     let here = Path::new("corpus");
     let corpus = corpus.or_else(|| here.is_dir().then_some(here));
     let named = rules::files(files).map_err(|error| Failure::new(Exit::Usage, error))?;
-    let named: Vec<_> = named.iter().map(|file| file.display().to_string()).collect();
-    let is_meant = |file: &str| files.is_empty() || named.iter().any(|named| named == file);
+    // A file may be named in another way than the folder of --rules that it is in.
+    let named: BTreeSet<_> = named.iter().filter_map(|file| file.canonicalize().ok()).collect();
+    let is_meant = |file: &str| {
+        files.is_empty() || Path::new(file).canonicalize().is_ok_and(|file| named.contains(&file))
+    };
     let mut advice = set.lint(corpus);
     advice.retain(|one| is_meant(&one.file));
     for one in &advice {

@@ -105,9 +105,10 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Resul
     let analyser = arguments.sample.prepare()?;
     format.begin(out)?;
     let mut worst = Exit::Done;
-    let mut turn = Turn { is_many, is_first: true, command: "run", file: None };
+    let mut is_first = true;
     for input in expand(&files) {
-        let path = input.path();
+        let path = input.path().to_owned();
+        let turn = Turn { is_many, is_first, command: "run", file: &path };
         let exit = match input.analyse(&analyser, arguments) {
             Ok(analysed) => {
                 let exit = print::write(&arguments.print, turn, screen, &analysed, out)?;
@@ -116,7 +117,7 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Resul
             }
             Err(failure) if is_many || format.has_failures() => {
                 let message = format!("{:#}", failure.cause);
-                if !format.failure(&path, &message, turn.is_first, out)? {
+                if !format.failure(&path.display().to_string(), &message, is_first, out)? {
                     crate::cli::complain!("spoor: {}", words(&failure.cause));
                 }
                 failure.exit
@@ -124,7 +125,7 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Resul
             Err(failure) => return Err(failure),
         };
         worst = worse(worst, exit);
-        turn.is_first = false;
+        is_first = false;
         if is_many {
             out.flush()?;
         }
@@ -171,9 +172,9 @@ enum Input {
 }
 
 impl Input {
-    fn path(&self) -> String {
+    fn path(&self) -> &Path {
         let (Self::File(path) | Self::Unreadable(path, _) | Self::Empty(path)) = self;
-        path.display().to_string()
+        path
     }
 
     fn analyse(self, analyser: &Analyser<'_>, arguments: &Arguments) -> Result<Analysed, Failure> {

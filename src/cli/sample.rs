@@ -17,7 +17,7 @@ use wasmspoor::{
     passes::flows::Look,
     report::OptionsUsed,
     rules,
-    sandbox::{self, Drive, Persona, Run, RunOptions, Seed, Stubs},
+    sandbox::{self, Drive, Persona, Run, RunOptions, Seed, Status, Stubs},
 };
 
 use super::{Exit, Failure, host_dir, input, limits, names, numbers, plural};
@@ -316,7 +316,8 @@ impl Analyser<'_> {
         Ok((bytes, options))
     }
 
-    /// Reads and runs a sample; with what the host does, if that is wanted. Nothing is analysed.
+    /// Reads and runs a sample; with what the host does, if that is wanted. Nothing is analysed. One that
+    /// cannot be started is an error.
     pub(super) fn run(&self, file: &Path, effects: bool) -> Result<Run, Failure> {
         let (bytes, options) = self.read(file)?;
         let progress = input::Progress::begin("running", file);
@@ -328,7 +329,15 @@ impl Analyser<'_> {
         };
         drop(progress);
         let name = || file.display().to_string();
-        run.map_err(|error| Failure::new(Exit::Invalid, anyhow::Error::new(error).context(name())))
+        let run = run.map_err(|error| {
+            Failure::new(Exit::of_refused(&error), anyhow::Error::new(error).context(name()))
+        })?;
+        if run.status == Status::Unsupported {
+            let why = run.limitations.first().map_or_else(|| "nothing ran".to_owned(), ToString::to_string);
+            let message = format!("{}: {why}", name());
+            return Err(Failure::new(Exit::NotExecutable, anyhow::Error::msg(message)));
+        }
+        Ok(run)
     }
 
     /// Reads and analyses a sample.

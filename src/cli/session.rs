@@ -50,10 +50,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(Session, Vec<Entry>), Failur
         arguments.limits.to_limits(Limits::default()).map_err(|error| Failure::new(Exit::Usage, error))?;
     let progress = Progress::begin("running", &arguments.file);
     let tracer = Tracer::new(Options::default().limits(limits));
-    let invalid = |error| {
-        Failure::new(Exit::Invalid, anyhow::Error::new(error).context(arguments.file.display().to_string()))
+    let refused = |error| {
+        let exit = Exit::of_refused(&error);
+        Failure::new(exit, anyhow::Error::new(error).context(arguments.file.display().to_string()))
     };
-    let mut session = tracer.load(&bytes).map_err(invalid)?;
+    let mut session = tracer.load(&bytes).map_err(refused)?;
     drop(bytes);
     let entries = enter(&mut session, arguments.invoke.as_deref())?;
     warn_of_imports(session.module());

@@ -15,7 +15,7 @@ use wasmspoor::{
     },
 };
 
-use super::{Exit, Failure, input::Progress, output::Object, report, sample};
+use super::{Exit, Failure, export::is_incomplete, input::Progress, output::Object, report, sample};
 
 /// Follow what a sample was given, byte by byte, through everything it computes to where it ends up
 ///
@@ -42,7 +42,7 @@ name of a host function.
 The sample is run once, as `spoor run` runs it, and then again with all its values, which takes several times as long; of a trace file, the run is the
 recorded one, and options of the run are refused.
 
-Exit codes: 0 done; 1 the values are known for a part of the run only, and what was found there is printed; 2 wrong usage, or a file that cannot be
+Exit codes: 0 done; 1 the values are known for a part of the run only, or the trace file is cut off or damaged, and what was found is printed; 2 wrong usage, or a file that cannot be
 read; 3 not a valid module; 4 valid but not executable.")]
 pub(super) struct Arguments {
     /// The sample, binary or text, or a trace file; `-` reads a sample from standard input
@@ -78,6 +78,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     drop(progress);
     let mut flows = taint.flows();
     let all = flows.len();
+    let seen: BTreeSet<_> = flows.iter().map(|flow| flow.source.name.clone()).collect();
     flows.retain(|flow| wanted.has(flow));
     flows.sort_by_key(|flow| (!wanted.is_bait(&flow.source), flow.source.clone(), flow.records.0));
     let told = Told {
@@ -92,7 +93,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         true => text::write_json(out, &Object { schema: "spoor.taint/1", fields: told.json() })?,
         false => told.print(out)?,
     }
-    Ok(if done.is_ok() { Exit::Done } else { Exit::Findings })
+    wanted.tell_unknown(&seen, &run);
+    Ok(if done.is_ok() && !is_incomplete(&run) { Exit::Done } else { Exit::Findings })
 }
 
 /// The run of a trace file.
@@ -103,8 +105,16 @@ fn recorded(arguments: &Arguments) -> Result<Run, Failure> {
     let progress = Progress::begin("running again", &arguments.file);
     let effects = recorded.get_effects();
     drop(progress);
+    let run = match recorded.run {
+        Ok(run) => run,
+        // What it says is the file's, and is not laid out in lines.
+        Err(error) => {
+            let exit = Exit::of_refused(&error);
+            return Err(Failure::new(exit, anyhow::anyhow!("{}: nothing ran: {error}", name())));
+        }
+    };
     effects.with_context(name).map_err(|error| Failure::new(Exit::Usage, error))?;
-    recorded.run.with_context(name).map_err(|error| Failure::new(Exit::Invalid, error))
+    Ok(run)
 }
 
 /// Which flows are asked for.
@@ -155,6 +165,20 @@ impl<'r> Wanted<'r> {
             kinds.insert(SourceKind::File);
         }
         kinds
+    }
+
+    /// Says on standard error which names that were given no flow has, neither as a source nor as a sink: who
+    /// mistyped one would take it that nothing went there.
+    fn tell_unknown(&self, seen: &BTreeSet<Box<str>>, run: &Run) {
+        let is_seen = |part: &str| seen.iter().any(|name| name.contains(part));
+        for part in self.names.iter().filter(|part| !is_seen(part)) {
+            crate::cli::complain!("spoor: --from {}: no flow begins at a source with that name", line(part));
+        }
+        let hosts = run.trace.hosts.values().map(|host| format!("{}.{}", host.module, host.name));
+        let hosts: Vec<_> = hosts.collect();
+        for part in self.hosts.iter().filter(|part| !hosts.iter().any(|host| host.contains(&***part))) {
+            crate::cli::complain!("spoor: --to {}: no imported function has that name", line(part));
+        }
     }
 
     fn is_bait(&self, source: &Source) -> bool {

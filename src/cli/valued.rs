@@ -33,7 +33,8 @@ pub(super) fn open(sample: &Sample, file: &Path) -> Result<Recorded, Failure> {
             Err(Failure::new(Exit::Findings, anyhow::Error::new(error).context(name())))
         }
         Err(EffectsError::NoRun(error)) => {
-            Err(Failure::new(Exit::Invalid, anyhow::anyhow!("{}: nothing ran: {error}", name())))
+            let exit = Exit::of_refused(&error);
+            Err(Failure::new(exit, anyhow::anyhow!("{}: nothing ran: {error}", name())))
         }
         Err(error) => Err(Failure::new(Exit::Usage, anyhow::Error::new(error).context(name()))),
     }
@@ -43,7 +44,7 @@ pub(super) fn open(sample: &Sample, file: &Path) -> Result<Recorded, Failure> {
 pub(super) fn trace(recorded: &Recorded) -> Result<&Trace, Failure> {
     match &recorded.run {
         Ok(run) => Ok(&run.trace),
-        Err(error) => Err(Failure::new(Exit::Invalid, anyhow::anyhow!("nothing ran: {error}"))),
+        Err(error) => Err(Failure::new(Exit::of_refused(error), anyhow::anyhow!("nothing ran: {error}"))),
     }
 }
 

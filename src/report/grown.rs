@@ -4,10 +4,10 @@ use super::Report;
 use crate::{sandbox::Run, trace::Record};
 
 /// Virtual time in nanoseconds → pages of memory from then on, at each `memory.grow` that succeeded. The
-/// time is that of the host call before it. Growth of tables is recorded alike, so where a table grew it is
-/// not told.
+/// time is that of the host call before it. Growth of tables and of other memories is recorded alike, so
+/// where a table grew, or there are several memories, it is not told.
 pub(super) fn sizes(report: &Report<'_>, run: &Run) -> Vec<(u64, u64)> {
-    if report.opcodes.contains_key("table.grow") {
+    if report.opcodes.contains_key("table.grow") || report.view.memories.len() != 1 {
         return Vec::new();
     }
     let mut time = 0;

@@ -14,7 +14,7 @@ use std::io::{self, BufRead as _, Read as _};
 
 use sha2::{Digest as _, Sha256};
 
-use super::limits::{KNOWN_FILES, KNOWN_LINE, KNOWN_NAME};
+use super::limits::{KNOWN_FILES, KNOWN_LINE, KNOWN_NAME, KNOWN_NAMES};
 use crate::{hex, text::clip};
 
 /// Files that are known, by their SHA-256.
@@ -51,8 +51,8 @@ pub enum KnownError {
     /// A line is not a hash and a name.
     #[error("line {0}: here 64 hexadecimal digits and a name are expected")]
     Line(u64),
-    /// It names more files than are kept.
-    #[error("more than {KNOWN_FILES} files")]
+    /// There are more files, or longer names, than are kept.
+    #[error("more than {KNOWN_FILES} files, or {KNOWN_NAMES} bytes of names")]
     TooLong,
 }
 
@@ -77,30 +77,43 @@ impl Known {
                 continue;
             }
             let (hash, name) = parse(text).ok_or(KnownError::Line(number))?;
-            if known.files.len() >= KNOWN_FILES {
-                return Err(KnownError::TooLong);
-            }
-            known.push(hash, &clip(name, KNOWN_NAME));
+            known.push(hash, &clip(name, KNOWN_NAME))?;
         }
         known.settle();
         Ok(known)
     }
 
     /// Adds what another list has and this one lacks.
-    pub fn extend(&mut self, other: Self) {
+    ///
+    /// # Errors
+    ///
+    /// When both together are too long; then it has a part of the other.
+    pub fn extend(&mut self, other: Self) -> Result<(), KnownError> {
         if self.is_empty() {
             *self = other;
-            return;
+            return Ok(());
         }
-        other.iter().for_each(|(hash, name)| self.push(hash, name));
+        let own = self.files.len();
+        let added = other.iter().try_for_each(|(hash, name)| {
+            let own = self.files.get(..own).unwrap_or_default();
+            match own.binary_search_by(|file| file.hash.cmp(&hash)) {
+                Ok(_) => Ok(()),
+                Err(_) => self.push(hash, name),
+            }
+        });
         self.settle();
+        added
     }
 
     /// Adds a file. Before one is looked for, they must be settled.
-    fn push(&mut self, hash: [u8; 32], name: &str) {
+    fn push(&mut self, hash: [u8; 32], name: &str) -> Result<(), KnownError> {
+        if self.files.len() >= KNOWN_FILES || self.names.len() + name.len() >= KNOWN_NAMES {
+            return Err(KnownError::TooLong);
+        }
         self.files.push(Entry { hash, name: self.names.len() });
         self.names.push_str(name);
         self.names.push('\n');
+        Ok(())
     }
 
     /// Sorts the files; of those that came twice, the first stays.
@@ -191,7 +204,7 @@ mod tests {
         let hash = "a".repeat(64);
         let list = |name: &str| Known::read(format!("{hash}  {name}\n").as_bytes()).unwrap();
         let mut known = list("one");
-        known.extend(list("two"));
+        known.extend(list("two")).unwrap();
         assert_eq!((known.name(&hash), known.len()), (Some("one"), 1));
         assert_eq!(known, list("one"), "what is known counts, not how it was read");
         assert_ne!(known, list("two"));

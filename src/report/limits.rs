@@ -67,6 +67,10 @@ pub(super) const KNOWN_LINE: u64 = 64 << 10;
 /// Characters kept of the name of a known file: a release, and a path in it.
 pub(super) const KNOWN_NAME: usize = 200;
 
-/// Files of a list at most, in files: each takes some 100 bytes of memory. All modules of the two largest
-/// registries are fewer.
+/// Files of all lists at most, in files: each takes 40 bytes of memory and its name. All modules of the two
+/// largest registries are fewer.
 pub(super) const KNOWN_FILES: usize = 10_000_000;
+
+/// Bytes of the names of all lists at most: 100 for each file. With the files that is 1.4 GB, however long
+/// the names in a list are.
+pub(super) const KNOWN_NAMES: usize = 1_000_000_000;

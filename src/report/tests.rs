@@ -77,8 +77,9 @@ fn analysis() -> Analysis {
 
 /// A command line as a user may have given it.
 #[cfg(feature = "cli")]
-const ASKED: super::text::Asked<'_> =
-    super::text::Asked { command: "run", file: HOSTILE, options: "--persona server" };
+fn asked() -> super::text::Asked<'static> {
+    super::text::Asked { command: "run", file: HOSTILE.as_ref(), options: "--persona server" }
+}
 
 /// Writes the report of [`analysis`] with `write`.
 fn written(write: impl Fn(&Report<'_>, &mut Vec<u8>)) -> String {
@@ -171,7 +172,7 @@ fn text_shows_more_with_each_level() {
     let shown = |level| {
         written(|report, out| {
             let head_limit = if level == Verbosity::Normal { 20 } else { usize::MAX };
-            write(report, TextOptions { level, ..TextOptions::default() }, ASKED, out).unwrap();
+            write(report, TextOptions { level, ..TextOptions::default() }, asked(), out).unwrap();
             let text = String::from_utf8_lossy(out);
             let head = text.lines().position(|line| line.is_empty()).unwrap();
             assert!(head <= head_limit, "{text}");
@@ -194,7 +195,7 @@ fn text_fits_a_narrow_terminal() {
     use super::text::{TextOptions, write};
 
     let text = written(|report, out| {
-        write(report, TextOptions { width: 60, wrap: true, ..TextOptions::default() }, ASKED, out).unwrap()
+        write(report, TextOptions { width: 60, wrap: true, ..TextOptions::default() }, asked(), out).unwrap()
     });
     // Identifiers to be copied stay whole, and a table with one is as wide as it must be.
     let lines: Vec<_> = text.lines().take_while(|line| !line.is_empty()).collect();
@@ -246,7 +247,7 @@ fn places_have_the_lines_of_debug_information() {
     super::text::write(
         &report,
         super::text::TextOptions { level: super::text::Verbosity::Evidence, ..Default::default() },
-        ASKED,
+        asked(),
         &mut page,
     )
     .unwrap();

@@ -1,6 +1,7 @@
 //! Where rules come from: the folder that is built into the program, and paths that the user gives.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::Read as _,
     path::{Path, PathBuf},
@@ -26,7 +27,7 @@ pub fn files<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<PathBuf>, RuleLoadError>
     let (mut files, mut problems) = (Vec::new(), RuleLoadError::default());
     for path in paths.iter().map(AsRef::as_ref) {
         match fs::metadata(path) {
-            Ok(about) if about.is_dir() => walk(path, 0, &mut files, &mut problems),
+            Ok(about) if about.is_dir() => files.extend(below(path, &mut problems)),
             Ok(_) if kind(path) == Some(true) => files.push(path.to_owned()),
             Ok(_) => problems.push(unreadable(path, "a behaviour rule ends in .yml or .yaml")),
             Err(error) => problems.push(unreadable(path, &error.to_string())),
@@ -50,6 +51,8 @@ pub fn read(path: &Path) -> Result<String, Box<Problem>> {
 pub(super) struct Sources {
     pub(super) behavior: Vec<Source>,
     pub(super) yara: Vec<Source>,
+    /// Files that were read: one that is named twice, or with its folder, is read once.
+    pub(super) read: BTreeSet<PathBuf>,
 }
 
 /// The rules that ship.
@@ -112,9 +115,7 @@ impl Sources {
     /// Adds a file, or all rule files below a folder in the order of their names.
     pub(super) fn read(&mut self, path: &Path, problems: &mut RuleLoadError) {
         if path.is_dir() {
-            let mut files = Vec::new();
-            walk(path, 0, &mut files, problems);
-            files.iter().for_each(|file| self.read_file(file, problems));
+            below(path, problems).iter().for_each(|file| self.read_file(file, problems));
         } else if let Err(error) = fs::metadata(path) {
             problems.push(unreadable(path, &error.to_string()));
         } else if kind(path).is_none() {
@@ -125,6 +126,9 @@ impl Sources {
     }
 
     fn read_file(&mut self, path: &Path, problems: &mut RuleLoadError) {
+        if path.canonicalize().is_ok_and(|path| !self.read.insert(path)) {
+            return;
+        }
         match read_bounded(path, most(path)) {
             Ok(text) => self.add(path, &text, problems),
             Err(reason) => problems.push(unreadable(path, &reason)),
@@ -158,6 +162,18 @@ fn read_bounded(path: &Path, most: usize) -> Result<String, String> {
         return Err(too_long(most));
     }
     String::from_utf8(bytes).map_err(|_| "not UTF-8".into())
+}
+
+/// The rule files below a folder, in the order of their names. A folder without any is a mistake: whoever
+/// names it believes that there are some.
+fn below(dir: &Path, problems: &mut RuleLoadError) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let before = problems.count();
+    walk(dir, 0, &mut files, problems);
+    if files.is_empty() && problems.count() == before {
+        problems.push(unreadable(dir, &format!("there is no rule file in it: {ENDINGS}")));
+    }
+    files
 }
 
 fn walk(dir: &Path, depth: usize, files: &mut Vec<PathBuf>, problems: &mut RuleLoadError) {

@@ -48,7 +48,7 @@ impl fmt::Display for RuleLoadError {
         for problem in &self.problems {
             writeln!(f, "{problem}\n")?;
         }
-        let count = self.problems.len() + self.cut;
+        let count = self.count();
         write!(f, "{count} {} in the rules", if count == 1 { "problem" } else { "problems" })?;
         if self.cut > 0 { write!(f, ", of which {} are not shown", self.cut) } else { Ok(()) }
     }
@@ -63,6 +63,11 @@ impl RuleLoadError {
 
     pub(super) fn is_empty(&self) -> bool {
         self.problems.is_empty()
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.problems.len() + self.cut
     }
 }
 

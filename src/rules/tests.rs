@@ -156,8 +156,11 @@ fn set(rules: &[(&str, &str)]) -> Result<Set, RuleLoadError> {
     let behavior = rules.iter().filter(|(name, _)| !name.ends_with(".yar"));
     let yara = rules.iter().filter(|(name, _)| name.ends_with(".yar"));
     let source = |(name, text): &(&str, &str)| problem::Source::new(*name, text);
-    let sources =
-        load::Sources { behavior: behavior.map(source).collect(), yara: yara.map(source).collect() };
+    let sources = load::Sources {
+        behavior: behavior.map(source).collect(),
+        yara: yara.map(source).collect(),
+        ..load::Sources::default()
+    };
     let (set, problems) = Set::build(&sources, true);
     if problems.is_empty() { Ok(set) } else { Err(problems) }
 }

@@ -2,7 +2,11 @@
 
 #![allow(dead_code)]
 
-use std::process::{Command, Output};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
 
 use serde_json::Value;
 
@@ -30,4 +34,20 @@ pub(crate) fn json(words: &[&str]) -> Value {
     let output = spoor(words);
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{words:?}: {error}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// A path as a word of a command line.
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().expect("the path is UTF-8")
+}
+
+/// The objects on the lines of an output or a table.
+pub(crate) fn lines(bytes: impl AsRef<[u8]>) -> Vec<Value> {
+    let lines = std::str::from_utf8(bytes.as_ref()).expect("JSON is UTF-8").lines();
+    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+/// The rows of a table of a scan.
+pub(crate) fn table(folder: &Path, name: &str) -> Vec<Value> {
+    lines(fs::read(folder.join(format!("{name}.jsonl"))).unwrap())
 }

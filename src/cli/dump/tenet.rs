@@ -14,7 +14,7 @@ use std::{
 use wasmspoor::{
     module::FuncIndex,
     text,
-    trace::{End, FuncKey, Trace},
+    trace::{End, FuncKey, Threads, Trace},
     values::{Access, At, Op, Timeline, Visitor},
 };
 
@@ -36,12 +36,14 @@ pub(super) fn write(trace: &Trace, from: u64, to: u64, out: &mut impl Write) -> 
         0 => 0,
         _ => timeline.state(from).map_err(valued::end)?.levels.len(),
     };
+    let total = (from > 0 && timeline.is_over()).then(|| timeline.position());
     let mut lines = Lines {
         window: (from, to),
         out,
         failed: Ok(()),
         depth,
         bases: Vec::new(),
+        threads: Threads::at(timeline.machine().thread()),
         known: BTreeMap::new(),
         accesses: Vec::new(),
         line: String::new(),
@@ -50,6 +52,9 @@ pub(super) fn write(trace: &Trace, from: u64, to: u64, out: &mut impl Write) -> 
     };
     let walked = timeline.walk(from, to, &mut lines);
     lines.failed?;
+    if let Some(total) = total {
+        super::tell_end(from, total);
+    }
     if lines.cut > 0 {
         let bytes = text::plural(lines.cut, "byte");
         crate::cli::complain!("spoor: {bytes} of long reads and writes are left out");
@@ -65,6 +70,8 @@ struct Lines<'o, W> {
     /// Functions on the stack, and how many there were below each invocation.
     depth: usize,
     bases: Vec<usize>,
+    /// The same two of the other threads.
+    threads: Threads<(usize, Vec<usize>)>,
     /// What each register is now.
     known: BTreeMap<&'static str, u64>,
     accesses: Vec<(Access, Option<Vec<u8>>)>,
@@ -215,6 +222,12 @@ impl<W: Write> Visitor for Lines<'_, W> {
 
     fn host_return(&mut self, _: bool, _: &[u64]) {
         self.depth = self.depth.saturating_sub(1);
+    }
+
+    fn switch(&mut self, thread: u32) {
+        let mut here = (self.depth, std::mem::take(&mut self.bases));
+        self.threads.leave(thread, &mut here, |(_, bases)| bases.is_empty());
+        (self.depth, self.bases) = here;
     }
 
     fn end(&mut self, _: &End, _: &[u64]) {

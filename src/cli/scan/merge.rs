@@ -1,6 +1,10 @@
 //! `spoor scan merge`: several scans as one.
 
-use std::{io::Write, path::PathBuf, time::Instant};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use clap::Args;
 use wasmspoor::{
@@ -35,6 +39,11 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let started = Instant::now();
+    if let Some(read) = arguments.folders.iter().find(|folder| is_same(folder, &arguments.out)) {
+        let read = read.display();
+        let message = format!("{read} is one of the scans that are read: --out names a new folder");
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
+    }
     let merged = merge::merge(&arguments.folders, &arguments.out);
     let (mut store, summary, index) = merged.map_err(|error| Failure::new(Exit::Usage, in_words(error)))?;
     let clusters = index.groups()?;
@@ -55,6 +64,11 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         false => total.write(out)?,
     }
     Ok(exit(work, &summary))
+}
+
+/// Whether both are one folder, however they are named.
+fn is_same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// What a scan would go on with, a merge does not.

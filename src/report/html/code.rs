@@ -45,7 +45,7 @@ fn function(page: &Page<'_, '_>, listing: &Listing, is_open: bool) -> Markup {
             (cfg::of(page, listing))
             (lines(page, listing))
             p.dim {
-                "More: " code { "spoor graph cfg " (super::super::text::quoted(page.asked.file)) " --function " (listing.func) }
+                "More: " code { "spoor graph cfg " (super::super::text::quoted_file(page.asked.file)) " --function " (listing.func) }
             }
         }
     }

@@ -8,7 +8,11 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::{limits, page::Page, work::Work};
+use super::{
+    limits,
+    page::Page,
+    work::{self, Work},
+};
 use crate::{
     passes::course::KINDS,
     report::HostCallReport,
@@ -19,6 +23,8 @@ const WIDTH: f64 = 1200.0;
 /// Left of it stand the names of the lanes.
 const LEFT: f64 = 150.0;
 const LANE: f64 = 20.0;
+/// Width of a mark.
+const MARK: f64 = 3.0;
 /// Height of the lane of memory, and of a row of its map.
 const MEMORY: f64 = 40.0;
 const PAGE: f64 = 7.0;
@@ -155,33 +161,39 @@ impl Drawing<'_, '_, '_> {
 
     /// Calls of the host by what they are about, one lane each.
     fn calls(&mut self) {
-        let mut lanes: BTreeMap<String, Vec<(f64, &'static str, String)>> = BTreeMap::new();
+        let mut lanes: BTreeMap<String, Vec<Mark>> = BTreeMap::new();
         for call in self.page.report.host_calls.iter() {
             let Some(at) = self.work.course.at_call(call.call.record) else { continue };
             let (class, name) = (kind(call), format!("{}.{}", call.call.module, call.call.name));
             lanes.entry(about(call)).or_default().push((self.x(at), class, name));
         }
-        for (name, mut marks) in lanes.into_iter().take(limits::LANES) {
-            // Marks at one place are one, and that which failed is seen.
-            marks.sort_by(|a, b| (a.1, a.0).partial_cmp(&(b.1, b.0)).unwrap_or(std::cmp::Ordering::Equal));
-            marks.dedup_by(|next, kept| next.1 == kept.1 && next.0 - kept.0 < 2.0);
-            let y = self.top;
+        let beyond = lanes.len().saturating_sub(limits::LANES) as u64;
+        for (name, marks) in lanes.into_iter().take(limits::LANES) {
+            let (marks, y) = (apart(marks), self.top);
+            let more = marks.len().saturating_sub(limits::STEPS) as u64;
             let content = html! {
                 @for (x, class, call) in marks.iter().take(limits::STEPS) {
-                    rect class={ "tick " (class) } x=(format!("{x:.1}")) y=(format!("{:.0}", y + 2.0)) width="3" height=(LANE - 6.0) {
+                    rect class={ "tick " (class) } x=(format!("{x:.1}")) y=(format!("{:.0}", y + 2.0)) width=(MARK) height=(LANE - 6.0) {
                         title { (clip(call, limits::NAME)) }
                     }
                 }
+                @if more > 0 {
+                    text.axis.end x=(WIDTH - 4.0) y=(format!("{:.0}", y + 13.0)) { "and " (grouped(more)) " more" }
+                }
             };
             self.lane(&name, LANE, &content);
+        }
+        if beyond > 0 {
+            self.lane(&format!("and {}", plural(beyond, "more kind")), LANE, &html! {});
         }
     }
 
     /// The size of memory.
     fn grown(&mut self) {
         let report = self.page.report;
-        // Growth of tables is recorded alike.
-        if report.opcodes.contains_key("table.grow") || self.work.course.grown.is_empty() {
+        // Growth of tables, and of other memories, is recorded alike.
+        let is_one = report.view.memories.len() == 1 && !report.opcodes.contains_key("table.grow");
+        if !is_one || self.work.course.grown.is_empty() {
             return;
         }
         let first = report.view.memories.first().map_or(0, |memory| memory.initial);
@@ -217,20 +229,48 @@ impl Drawing<'_, '_, '_> {
             let of = if was_written > 0 { &mut written } else { &mut read };
             of.add(strength(was_read.saturating_add(was_written)), x, y, width, PAGE - 1.0);
         }
-        let label = |row: usize| {
-            let (memory, address) = work.rows.get(row).copied().unwrap_or_default();
+        let label = |row: &work::Row| {
+            let &work::Row { memory, address, .. } = row;
             if memory == 0 { format!("{address:#x}") } else { format!("memory {memory} {address:#x}") }
         };
+        let size = |row: &work::Row| {
+            let bytes = plural(row.bytes, "byte");
+            if row.pages == 1 {
+                bytes
+            } else {
+                format!("to {:#x}, {} touched, {bytes} each", row.last, plural(row.pages, "page"))
+            }
+        };
         // A label for every third row, and none over the name.
-        let labelled: Vec<_> = (0..rows).step_by(3).filter(|row| *row + 2 < rows).collect();
+        let is_labelled = |row: usize| row % 3 == 0 && row + 2 < rows;
         let content = html! {
             (read.drawn("read")) (written.drawn("written"))
-            @for row in labelled {
-                text.axis.end x=(LEFT - 6.0) y=(format!("{:.0}", top + (rows - row) as f64 * PAGE)) { (label(row)) }
+            @for (at, row) in work.rows.iter().enumerate() {
+                @let bottom = top + (rows - at) as f64 * PAGE;
+                @if is_labelled(at) {
+                    text.axis.end x=(LEFT - 6.0) y=(format!("{bottom:.0}")) { (label(row)) }
+                }
+                rect.row x=(LEFT) y=(format!("{:.0}", bottom - PAGE)) width=(WIDTH - LEFT) height=(PAGE) {
+                    title { (label(row)) ": " (size(row)) }
+                }
             }
         };
         self.lane("memory touched", rows as f64 * PAGE + 2.0, &content);
     }
+}
+
+/// A mark: where it stands, what came of the call, and its name.
+type Mark = (f64, &'static str, String);
+
+/// Marks in their order. Those at one place are one, and that which failed is seen; none stands beyond the
+/// picture.
+fn apart(mut marks: Vec<Mark>) -> Vec<Mark> {
+    let order = |a: f64, b: f64| a.total_cmp(&b);
+    marks.sort_by(|a, b| a.1.cmp(b.1).then(order(a.0, b.0)));
+    marks.dedup_by(|next, kept| next.1 == kept.1 && next.0 - kept.0 < 2.0);
+    marks.iter_mut().for_each(|mark| mark.0 = mark.0.clamp(LEFT, WIDTH - MARK));
+    marks.sort_by(|a, b| order(a.0, b.0));
+    marks
 }
 
 /// What a call is about, in a word or two.
@@ -246,5 +286,19 @@ fn kind(call: &HostCallReport<'_>) -> &'static str {
         (Some(_), _) => "failed",
         (None, true) => "made-up",
         (None, false) => "done",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_stand_in_order_and_within_the_picture() {
+        let mark = |at, class| (at, class, "f".to_owned());
+        let marks =
+            vec![mark(WIDTH, "done"), mark(300.0, "failed"), mark(301.0, "done"), mark(300.5, "failed")];
+        let shown: Vec<_> = apart(marks).into_iter().map(|(at, class, _)| (at, class)).collect();
+        assert_eq!(shown, [(300.0, "failed"), (301.0, "done"), (WIDTH - MARK, "done")]);
     }
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{
-    super::text::{class, quoted, touched, unseen},
+    super::text::{class, quoted_file, touched, unseen},
     limits,
     page::Page,
     parts,
@@ -209,7 +209,7 @@ fn ran(page: &Page<'_, '_>) -> Markup {
 
 /// The command that makes this page.
 fn command(page: &Page<'_, '_>) -> String {
-    let file = quoted(page.asked.file);
+    let file = quoted_file(page.asked.file);
     let words = ["spoor", page.asked.command, &*file, page.asked.options, "--html"];
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }

@@ -26,7 +26,7 @@ fn page(text: &str, name: &str) -> String {
 
 fn page_of(analysis: &Analysis, options: &RunOptions, name: &str) -> String {
     let report = Report::of(&Subject { name, analysis, options, max_log: 1000 });
-    let asked = Asked { command: "run", file: name, options: "" };
+    let asked = Asked { command: "run", file: name.as_ref(), options: "" };
     let mut page = Vec::new();
     super::write(&report, analysis.run.as_ref(), asked, &mut page).unwrap();
     String::from_utf8(page).unwrap()
@@ -102,4 +102,16 @@ fn functions_of_libraries_stand_apart() {
     assert_eq!(report["libraries"][0]["functions_run"], 1);
     assert_eq!(report["view"]["functions"][0]["library"]["name"], "memcpy");
     assert_eq!(report["view"]["functions"][0]["name"], serde_json::Value::Null);
+}
+
+/// A reader of a page that says CLEAN asks why as well.
+#[test]
+fn why_nothing_is_held_against_a_sample_is_said() {
+    let page = page(r#"(module (func (export "_start") (drop (i32.const 1))) (func $never nop))"#, "x.wat");
+    let (_, why) = page.split_once("<section id=\"why\"").unwrap();
+    let why = why.split_once("</section>").unwrap().0;
+    assert!(why.contains("Nothing that was looked at weighs against it"), "{why}");
+    let (_, unseen) = page.split_once("<section id=\"unseen\"").unwrap();
+    let (before, _) = unseen.split_once("never ran").unwrap();
+    assert_eq!(before.matches("<li>").count(), 1, "it comes first: {before}");
 }

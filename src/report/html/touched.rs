@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{bytes, limits, page::Page, parts};
 use crate::{
-    sandbox::{FileChange, TokenUse},
+    sandbox::{ChangeKind, FileChange, TokenUse},
     text::{clip, grouped, percent, plural},
 };
 
@@ -51,7 +51,7 @@ fn file(page: &Page<'_, '_>, change: &FileChange) -> Markup {
                 code { (clip(&change.path, limits::NAME)) }
                 @if let Some(to) = &change.to { " → " code { (clip(to, limits::NAME)) } }
             }
-            td { (change.change.as_str()) " " (change.kind().as_str()) }
+            td { (what(change)) }
             td { (size(change.size_before)) " → " (size(change.size_after)) }
             td { (entropy(change.entropy_before)) " → " (entropy(change.entropy_after)) }
             td.num {
@@ -69,6 +69,18 @@ fn file(page: &Page<'_, '_>, change: &FileChange) -> Markup {
     }
 }
 
+/// What became of a file, in words.
+fn what(change: &FileChange) -> String {
+    let FileChange { sha256_before, sha256, .. } = change;
+    let is_other = sha256_before.is_some() && sha256.is_some() && sha256_before != sha256;
+    match (change.change, is_other) {
+        (ChangeKind::Renamed, true) => {
+            format!("{} renamed, and its contents replaced", change.kind().as_str())
+        }
+        (done, _) => format!("{} {}", change.kind().as_str(), done.as_str()),
+    }
+}
+
 pub(super) fn bait(page: &Page<'_, '_>) -> Option<Markup> {
     let tokens = page.report.honeytokens;
     (!tokens.is_empty()).then(|| {
@@ -77,7 +89,7 @@ pub(super) fn bait(page: &Page<'_, '_>) -> Option<Markup> {
             p.dim { "Bait of the persona that it touched, and where bytes of it were found afterwards." }
             @for token in tokens.iter().take(limits::ROWS) { (flow(token)) }
             p.dim {
-                "Byte by byte: " code { "spoor taint " (super::super::text::quoted(page.asked.file)) " --from bait" }
+                "Byte by byte: " code { "spoor taint " (super::super::text::quoted_file(page.asked.file)) " --from bait" }
             }
         }
     })
@@ -159,4 +171,28 @@ pub(super) fn carved(page: &Page<'_, '_>) -> Option<Markup> {
             p.dim { code { "--extract DIR" } " writes them to files." }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_became_of_a_file_is_said_in_words() {
+        let hash = |text: &str| Some(text.to_owned());
+        let change = |change, after| FileChange {
+            path: "/a".into(),
+            change,
+            sha256_before: hash("1"),
+            sha256: hash(after),
+            ..FileChange::default()
+        };
+        for (kind, after, expected) in [
+            (ChangeKind::Renamed, "1", "file renamed"),
+            (ChangeKind::Renamed, "2", "file renamed, and its contents replaced"),
+            (ChangeKind::Changed, "2", "file changed"),
+        ] {
+            assert_eq!(what(&change(kind, after)), expected);
+        }
+    }
 }

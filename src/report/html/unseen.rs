@@ -14,11 +14,7 @@ pub(super) fn of(page: &Page<'_, '_>) -> Option<Markup> {
     let never = u64::from(coverage.functions.saturating_sub(coverage.functions_run));
     let made_up: Vec<_> = report.fabricated.iter().filter(|answer| answer.fabricated > 0).collect();
     Some(html! {
-        @if report.limitations.is_empty() { p { "Nothing limits this result but what did not run." } }
         ul {
-            @for limitation in report.limitations.iter().take(limits::ROWS) {
-                li { (clip(&limitation.to_string(), limits::TEXT)) }
-            }
             @if never > 0 {
                 li {
                     (plural(never, "function")) " never ran, of which "
@@ -28,7 +24,12 @@ pub(super) fn of(page: &Page<'_, '_>) -> Option<Markup> {
             @if !coverage.hidden.is_empty() {
                 li { (plural(coverage.hidden.len() as u64, "call")) " went where the static call graph does not lead." }
             }
+            @for limitation in report.limitations.iter().take(limits::ROWS) {
+                li { (clip(&limitation.to_string(), limits::TEXT)) }
+            }
         }
+        (parts::more(report.limitations.len().saturating_sub(limits::ROWS) as u64, "limitation"))
+        @if report.limitations.is_empty() { p { "Nothing limits this result but what did not run." } }
         (entries(page))
         @if !made_up.is_empty() {
             h3 { "Answers that were made up" }
@@ -77,7 +78,7 @@ fn end(end: &EntryEnd) -> String {
         EntryEnd::Returned => "returned".to_owned(),
         EntryEnd::Exited { code } => format!("exited with code {code}"),
         EntryEnd::Trapped { trap } => clip(&format!("trapped: {}", trap.message()), limits::TEXT),
-        EntryEnd::Stopped { limit } => format!("stopped: {limit}"),
+        EntryEnd::Stopped { limit } => format!("stopped by the limit {limit}"),
         EntryEnd::Thrown { tag, name, operands } => {
             let thrown = text::thrown(*tag, name.as_deref(), operands);
             clip(&format!("not caught: {thrown}"), limits::TEXT)

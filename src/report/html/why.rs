@@ -7,7 +7,8 @@ use crate::{
     module::Place,
     report::{Why, rule_marks, severity},
     rules::{Evidence, Match},
-    text::{clip, plural},
+    text::{clip, grouped, percent, plural, share},
+    verdict::Class,
 };
 
 pub(super) fn of(page: &Page<'_, '_>) -> Option<Markup> {
@@ -17,6 +18,7 @@ pub(super) fn of(page: &Page<'_, '_>) -> Option<Markup> {
     let others: Vec<_> = report.rules.iter().filter(|rule| !told.contains(&rule.name.as_str())).collect();
     Some(html! {
         ol.cards { @for why in reasons { li.card { (card(page, &why)) } } }
+        @if report.reasons.iter().all(|reason| reason.weight <= 0) { (nothing(page)) }
         @if !others.is_empty() {
             details {
                 summary { (plural(others.len() as u64, "further rule")) " matched" }
@@ -24,6 +26,35 @@ pub(super) fn of(page: &Page<'_, '_>) -> Option<Markup> {
             }
         }
     })
+}
+
+/// Why nothing is held against the sample: what was looked at, and what was found there.
+fn nothing(page: &Page<'_, '_>) -> Markup {
+    let report = page.report;
+    let coverage = &report.dynamic.coverage;
+    let calls: u64 = report.dynamic.metrics.host_calls.values().sum();
+    let weigh = report.rules.iter().filter(|rule| rule.severity > 0).count() as u64;
+    html! {
+        p { "Nothing that was looked at weighs against it:" }
+        ul {
+            li {
+                "Its bytes: " (plural(report.sample.size, "byte")) ", " (plural(report.view.functions.len() as u64, "function")) ", "
+                (plural(report.view.imports.len() as u64, "import")) ", " (plural(report.view.strings.len() as u64, "string")) "; "
+                @if report.rules.is_empty() { "no rule matched." }
+                @else { (plural(report.rules.len() as u64, "rule")) " matched, of which " (grouped(weigh)) " may weigh." }
+            }
+            li {
+                "Its run: " (grouped(coverage.functions_run.into())) " of " (plural(coverage.functions.into(), "function")) " ran, "
+                (percent(share(coverage.instructions_run, coverage.instructions))) " of its code, from "
+                (plural(report.entries.len() as u64, "entry point")) "."
+            }
+            li { "What it asked for: " (plural(calls, "host call")) ", " (plural(report.files.len() as u64, "change")) " of files, "
+                (plural(report.connections.len() as u64, "connection")) "." }
+            @if report.verdict == Class::Clean {
+                li { "What did not run: none of it reaches what could do harm, as far as the code tells." }
+            }
+        }
+    }
 }
 
 fn card(page: &Page<'_, '_>, why: &Why<'_>) -> Markup {

@@ -15,10 +15,32 @@ use crate::{
 pub(super) struct Work {
     pub(super) course: Course,
     /// Rows of pages, ascending, and their cells: what was read and written in a column.
-    pub(super) rows: Vec<(u32, u64)>,
+    pub(super) rows: Vec<Row>,
     pub(super) cells: BTreeMap<(usize, u64), (u64, u64)>,
     /// Instructions of a column of the map, and bytes of a row.
     pub(super) per_column: u64,
+}
+
+/// A row of the map of memory: some pages that were touched, one after the other.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) memory: u32,
+    /// Where the first begins, and the address of the last byte.
+    pub(super) address: u64,
+    pub(super) last: u64,
+    pub(super) pages: u64,
+    /// Bytes of a page.
+    pub(super) bytes: u64,
+}
+
+impl Row {
+    fn of(pages: &[(u32, u64)], bytes: u64) -> Option<Self> {
+        let &(memory, address) = pages.first()?;
+        // The next memory begins in the same row if there are many.
+        let own: Vec<_> = pages.iter().take_while(|page| page.0 == memory).collect();
+        let last = own.last()?.1.saturating_add(bytes - 1);
+        Some(Self { memory, address, last, pages: own.len() as u64, bytes })
+    }
 }
 
 impl Work {
@@ -49,7 +71,7 @@ impl Work {
         pages.sort_unstable();
         pages.dedup();
         let per_row = pages.len().div_ceil(limits::PAGES).max(1);
-        self.rows = pages.iter().step_by(per_row).copied().collect();
+        self.rows = pages.chunks(per_row).filter_map(|pages| Row::of(pages, heat.page_bytes())).collect();
         for cell in heat.cells() {
             let Ok(at) = pages.binary_search(&(cell.memory, cell.address)) else { continue };
             let sum = self.cells.entry((at / per_row, cell.column)).or_default();

@@ -145,9 +145,9 @@ fn ran<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
         report.entries.iter().map(|entry| &entry.entry).filter(|entry| is_cut(&entry.end)).collect();
     let cut = match (&cut[..], report.entries.len()) {
         ([], _) => String::new(),
-        ([one], 1) => format!(", cut short: {}", ending(one)),
+        ([one], 1) => format!(", not to the end: {}", ending(one)),
         ([first, ..], _) => {
-            format!(", {} cut short; {}: {}", cut.len(), clip(&first.name, 40), ending(first))
+            format!(", {} not to the end; {}: {}", cut.len(), clip(&first.name, 40), ending(first))
         }
     };
     let entries = match report.entries.is_empty() {

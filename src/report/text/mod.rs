@@ -13,7 +13,11 @@ mod unseen;
 mod why;
 mod wrap;
 
-use std::io::{self, Write};
+use std::{
+    cmp::Reverse,
+    ffi::OsStr,
+    io::{self, Write},
+};
 
 use anstyle::{AnsiColor, Style};
 
@@ -41,8 +45,9 @@ pub enum Verbosity {
 pub struct Asked<'a> {
     /// `run` or `report`.
     pub command: &'a str,
-    /// The file that it was given.
-    pub file: &'a str,
+    /// The file that it was given: its name as the system has it, which need not be UTF-8; `-` is standard
+    /// input.
+    pub file: &'a OsStr,
     /// The options that say how the sample is run, as words of a shell.
     pub options: &'a str,
 }
@@ -179,10 +184,9 @@ impl<W: Write> Printer<'_, '_, W> {
 fn next<W: Write>(printer: &mut Printer<'_, '_, W>, asked: Asked<'_>) -> io::Result<()> {
     let command = asked.command;
     let file = [&*quoted_file(asked.file), asked.options].join(" ").trim_end().to_owned();
-    let hot = printer.report.dynamic.loops.first().map(|hot| hot.place.function.0);
-    let hot = hot.or_else(|| {
-        printer.report.dynamic.functions.iter().max_by_key(|f| f.classes.total).map(|f| f.index.0)
-    });
+    let ran = printer.report.dynamic.functions.iter().filter(|function| function.classes.total > 0);
+    let hot = ran.min_by_key(|function| (Reverse(function.classes.total), function.index));
+    let hot = hot.map(|function| function.index);
     let mut hints = Vec::new();
     match printer.options.level {
         Verbosity::Normal => hints.push((format!("spoor {command} {file} -v"), "all reasons, tables, rules")),
@@ -205,29 +209,44 @@ fn next<W: Write>(printer: &mut Printer<'_, '_, W>, asked: Asked<'_>) -> io::Res
 }
 
 /// The name of a file as [`quoted`] gives it. Behind a command, one with a dash in front would be an option.
-fn quoted_file(name: &str) -> String {
-    if name.starts_with('-') { quoted(&format!("./{name}")) } else { quoted(name) }
+/// `-` alone is standard input.
+pub(crate) fn quoted_file(name: &OsStr) -> String {
+    let bytes = name.as_encoded_bytes();
+    match bytes.starts_with(b"-") && bytes != b"-" {
+        true => quoted_bytes(&[b"./", bytes].concat()),
+        false => quoted_bytes(bytes),
+    }
 }
 
 /// A word for a shell, whatever a file is called: one that it reads as this name and nothing else, and with
 /// no character in it that a terminal obeys.
-pub fn quoted(name: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./+:@%=,".contains(&byte);
-    if !name.is_empty() && name.bytes().all(is_plain) {
-        return name.to_owned();
+pub fn quoted(name: impl AsRef<OsStr>) -> String {
+    quoted_bytes(name.as_ref().as_encoded_bytes())
+}
+
+fn quoted_bytes(name: &[u8]) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./+:@%=,".contains(byte);
+    match str::from_utf8(name) {
+        Ok(name) if !name.is_empty() && name.as_bytes().iter().all(is_plain) => name.to_owned(),
+        Ok(name) if line(name) == name => format!("'{}'", name.replace('\'', "'\\''")),
+        _ => escaped(name),
     }
-    if line(name) == name {
-        return format!("'{}'", name.replace('\'', "'\\''"));
-    }
-    // As bash, zsh and ksh read it, and the standard of 2024.
+}
+
+/// As bash, zsh and ksh read it, and the standard of 2024.
+fn escaped(name: &[u8]) -> String {
+    let octal = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\{byte:03o}")).collect::<String>();
     let mut word = String::from("$'");
-    for letter in name.chars() {
-        let text = letter.to_string();
-        match letter {
-            '\'' | '\\' => word.extend(['\\', letter]),
-            _ if line(&text) == text => word.push(letter),
-            _ => word.extend(text.bytes().map(|byte| format!("\\{byte:03o}"))),
+    for chunk in name.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            let text = letter.to_string();
+            match letter {
+                '\'' | '\\' => word.extend(['\\', letter]),
+                _ if line(&text) == text => word.push(letter),
+                _ => word.push_str(&octal(text.as_bytes())),
+            }
         }
+        word.push_str(&octal(chunk.invalid()));
     }
     word + "'"
 }
@@ -254,13 +273,23 @@ mod tests {
             ("$(id)", "'$(id)'"),
             ("~/x", "'~/x'"),
             ("-v", "./-v"),
+            ("-", "-"),
             ("ü", "'ü'"),
             ("a\nb", "$'a\\012b'"),
             ("\u{1b}[31m'\\", "$'\\033[31m\\'\\\\'"),
             ("\u{202e}x", "$'\\342\\200\\256x'"),
         ] {
-            assert_eq!(quoted_file(name), expected);
+            assert_eq!(quoted_file(OsStr::new(name)), expected);
             assert_eq!(line(&quoted(name)), quoted(name), "nothing that a terminal obeys");
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::ffi::OsStrExt as _;
+            for (name, expected) in
+                [(&b"a\xff.wasm"[..], "$'a\\377.wasm'"), (b"-\xe2\x80", "$'./-\\342\\200'")]
+            {
+                assert_eq!(quoted_file(OsStr::from_bytes(name)), expected, "no letter stands for a byte");
+            }
         }
         let long = "x".repeat(1000);
         assert_eq!(quoted(&long), long, "cut, it would be another file");

@@ -18,6 +18,14 @@ pub(super) const DICTIONARY_KIB: u32 = 128 << 10;
 /// Descriptors behind members of a zip file that are looked at: their list is held in memory.
 pub(super) const ZIP_DESCRIPTORS: usize = 200_000;
 
+/// Times that an archive's own bytes are read, all members together: once by the list, once by the headers
+/// of members, and as much again for buffers. What is beyond that lies under several members.
+pub(super) const ZIP_READS: u64 = 4;
+
+/// Bytes of a zip file that are read even so: headers are read in pieces that are larger than a small
+/// archive.
+pub(super) const ZIP_READ_LEAST: u64 = 16 << 20;
+
 /// Bytes that are read before a decoder is believed: enough to tell a stream from chance.
 pub(super) const STREAM_PEEK: u64 = 256;
 

@@ -26,7 +26,7 @@ use base64::Engine as _;
 use memchr::memmem;
 
 use self::carve::Search;
-use self::limits::{WAY_LEAST_NAME, WAY_NAMES};
+use self::limits::{WAY_LEAST_NAME, WAY_NAMES, ZIP_READS};
 use super::rows::{Failure, FailureKind};
 use crate::{
     hex,
@@ -165,6 +165,7 @@ enum Cut {
     Members,
     Bytes,
     MemberBytes,
+    Overlaps,
     Failures,
     Guesses,
 }
@@ -185,6 +186,10 @@ impl Cut {
                 caps.member_bytes,
                 Caps::BOMB_BYTES.min(caps.member_bytes),
                 caps.ratio,
+            ),
+            Self::Overlaps => format!(
+                "{} of zip files whose members lie over each other, of which {ZIP_READS} times their size was read",
+                of("member"),
             ),
             Self::Failures => format!("{} beyond the limit of {}", of("failure"), caps.failures),
             Self::Guesses => format!(

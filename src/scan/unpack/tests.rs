@@ -219,6 +219,11 @@ fn what_is_left_out_is_told_with_the_limit() {
             2,
             "2 members larger, expanded, than the limit of 268435456 bytes, or of 67108864 and 200 times the compressed size",
         ),
+        (
+            Cut::Overlaps,
+            1,
+            "1 member of zip files whose members lie over each other, of which 4 times their size was read",
+        ),
         (Cut::Failures, 3, "3 failures beyond the limit of 1000"),
     ] {
         assert_eq!(cut.text(count, &caps), expected, "{cut:?}");
@@ -619,6 +624,29 @@ fn list(mut archive: Vec<u8>, method: u16, name: &str, (data, expanded): (&[u8],
         [&b"PK\x05\x06\0\0\0\0\x01\0\x01\0"[..], &size.to_le_bytes(), &at.to_le_bytes(), &[0; 2]].concat(),
     );
     archive
+}
+
+/// Each makes its reader read a MiB, and gives nothing.
+#[test]
+fn members_that_lie_over_each_other_are_read_a_few_times() {
+    let blocks = b"\0\0\0\xff\xff".repeat(200_000);
+    let data = [&blocks[..], b"\x01\0\0\xff\xff"].concat();
+    let mut archive = [local(8, "m", b"", (&data, b"")), module("f")].concat();
+    let (at, count) = (archive.len() as u32, 100_u16);
+    for member in 0..count {
+        let name = format!("m{member}");
+        let fields = [20, 20, 0, 8, 0, 0x21].map(u16::to_le_bytes).concat();
+        let entry = [fields, sizes(&data, b""), lens(&name, b"")].concat();
+        archive.extend([&b"PK\x01\x02"[..], &entry, &[0; 14], name.as_bytes()].concat());
+    }
+    let size = archive.len() as u32 - at;
+    let counts = [count, count].map(u16::to_le_bytes).concat();
+    archive.extend(
+        [&b"PK\x05\x06\0\0\0\0"[..], &counts, &size.to_le_bytes(), &at.to_le_bytes(), &[0; 2]].concat(),
+    );
+    let ways = ways(&archive);
+    assert!(ways.contains(&": cut".to_owned()), "{ways:?}");
+    assert!(ways.iter().any(|way| way.starts_with("bytes@") && !way.contains(':')), "{ways:?}");
 }
 
 fn deflate(bytes: &[u8]) -> Vec<u8> {

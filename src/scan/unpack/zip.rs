@@ -8,8 +8,9 @@
 //! anything.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
-    io::{self, Cursor},
+    io::{self, Cursor, Read, Seek, SeekFrom},
     ops::Range,
 };
 
@@ -20,8 +21,8 @@ use zip::{
     result::{ZipError, ZipResult},
 };
 
-use super::limits::ZIP_DESCRIPTORS;
-use super::{Unpacker, carve::Search, gaps, streams, tar, verbatim};
+use super::limits::{ZIP_DESCRIPTORS, ZIP_READ_LEAST, ZIP_READS};
+use super::{Cut, Unpacker, carve::Search, gaps, streams, tar, verbatim};
 use crate::scan::rows::FailureKind;
 
 /// What everybody who passes samples around uses.
@@ -66,6 +67,44 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
 }
 
+/// The bytes of an archive, read as often as an honest one is. Members that lie over each other may be as
+/// many as the archive has bytes, and give nothing, however much of it each makes its reader read.
+struct Metered<'m> {
+    bytes: Cursor<&'m [u8]>,
+    left: &'m Cell<u64>,
+}
+
+impl<'m> Metered<'m> {
+    /// What may be read of so many bytes.
+    fn allowance(len: usize) -> Cell<u64> {
+        Cell::new((len as u64).saturating_mul(ZIP_READS).max(ZIP_READ_LEAST))
+    }
+
+    fn new(bytes: &'m [u8], left: &'m Cell<u64>) -> Self {
+        Self { bytes: Cursor::new(bytes), left }
+    }
+}
+
+impl Read for Metered<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read(into)?;
+        match self.left.get().checked_sub(read as u64) {
+            Some(left) => self.left.set(left),
+            None => {
+                self.left.set(0);
+                return Err(io::Error::other("members of the archive lie over each other"));
+            }
+        }
+        Ok(read)
+    }
+}
+
+impl Seek for Metered<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bytes.seek(to)
+    }
+}
+
 /// What was entered, and where it lies.
 #[derive(Default)]
 struct Entered {
@@ -95,12 +134,17 @@ impl Unpacker<'_> {
     pub(super) fn zip(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut entered = Entered::default();
         entered.listed.extend(end(bytes).map(|at| at..at + END_BYTES));
-        match ZipArchive::new(Cursor::new(bytes)) {
+        let left = Metered::allowance(bytes.len());
+        match ZipArchive::new(Metered::new(bytes, &left)) {
             Ok(mut archive) => {
                 for index in 0..archive.len() {
                     if let Some(cut) = self.spent() {
                         self.cut(cut, (archive.len() - index) as u64);
                         return Ok(());
+                    }
+                    if left.get() == 0 {
+                        self.cut(Cut::Overlaps, (archive.len() - index) as u64);
+                        break;
                     }
                     self.member((&mut archive, index), bytes, &mut entered)?;
                 }
@@ -108,7 +152,7 @@ impl Unpacker<'_> {
             // Members may be there without the list of them.
             Err(error) => self.broken("zip", &error)?,
         }
-        if !self.unlisted(bytes, &mut entered)? {
+        if !self.unlisted(bytes, &left, &mut entered)? {
             return Ok(());
         }
         let Entered { plain, mut seen, .. } = entered;
@@ -119,7 +163,7 @@ impl Unpacker<'_> {
     /// Enters a member of the list.
     fn member(
         &mut self,
-        (archive, index): (&mut ZipArchive<Cursor<&[u8]>>, usize),
+        (archive, index): (&mut ZipArchive<Metered<'_>>, usize),
         bytes: &[u8],
         entered: &mut Entered,
     ) -> io::Result<()> {
@@ -182,7 +226,7 @@ impl Unpacker<'_> {
     }
 
     /// Enters the members that are not among those of the list; false if the bounds do not allow all.
-    fn unlisted(&mut self, bytes: &[u8], entered: &mut Entered) -> io::Result<bool> {
+    fn unlisted(&mut self, bytes: &[u8], left: &Cell<u64>, entered: &mut Entered) -> io::Result<bool> {
         let mut descriptors = None;
         for gap in gaps(bytes.len(), std::mem::take(&mut entered.listed)) {
             let part = bytes.get(gap.clone()).unwrap_or_default();
@@ -204,8 +248,12 @@ impl Unpacker<'_> {
                     self.cut(cut, 1);
                     return Ok(false);
                 }
+                if left.get() == 0 {
+                    self.cut(Cut::Overlaps, 1);
+                    return Ok(true);
+                }
                 let descriptors = descriptors.get_or_insert_with(|| Descriptors::of(bytes));
-                let Some(data) = self.local(bytes, &header, descriptors, entered)? else { continue };
+                let Some(data) = self.local((bytes, left), &header, descriptors, entered)? else { continue };
                 // What is compressed may end before it says, so as to cover others.
                 at = if header.is_plain() { data.end.max(at) } else { data.start };
             }
@@ -216,7 +264,7 @@ impl Unpacker<'_> {
     /// Enters a member by its own header; gives where its data lie, if it was read to its end.
     fn local(
         &mut self,
-        bytes: &[u8],
+        (bytes, left): (&[u8], &Cell<u64>),
         header: &Header<'_>,
         descriptors: &Descriptors,
         entered: &mut Entered,
@@ -232,7 +280,7 @@ impl Unpacker<'_> {
                 None => options.ignore_crc32(true).override_compressed_size(header.room(bytes) as u64),
             };
         }
-        let mut input = Cursor::new(bytes.get(header.start..).unwrap_or_default());
+        let mut input = Metered::new(bytes.get(header.start..).unwrap_or_default(), left);
         let file = zip::read::read_zipfile_from_stream_with_options(&mut input, options).transpose();
         let Some(file) = file else { return Ok(None) };
         let len =

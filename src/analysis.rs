@@ -265,7 +265,8 @@ fn left_by(run: &sandbox::Run) -> impl Iterator<Item = (Option<&str>, Option<&st
             file.sha256 != file.sha256_before && !is_users(file.last_path())
         }
     };
-    let has_bytes = |file: &sandbox::FileChange| !file.contents.is_empty();
+    // The hash of bait says nothing of a sample that read or copied it.
+    let has_bytes = |file: &sandbox::FileChange| !file.contents.is_empty() && !file.left.is_copy;
     run.files
         .iter()
         .filter(is_left)

@@ -90,8 +90,7 @@ impl Recorded {
         let unknown = unknown(&header);
         run.lost.extend(unknown.clone());
         run.limitations.extend(unknown);
-        run.damage = sandbox::damage(&header.options, &run.files);
-        run.asked = sandbox::asked(&header.options);
+        sandbox::judge(&header.options, &mut run);
         Ok(Self { header, wasm, run: Ok(run), is_over, has_header, timeouts, reader })
     }
 

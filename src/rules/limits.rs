@@ -99,3 +99,6 @@ pub(super) const LONGEST_CODE: usize = 32;
 
 /// Different operators in a stretch of code at least: with fewer it is a table or an unrolled loop.
 pub(super) const LEAST_OPERATORS: usize = 5;
+
+/// Bytes of a file in which a rule looks for a text: scripts and pages show what they are in them.
+pub(super) const MAX_HELD: usize = 64 << 10;

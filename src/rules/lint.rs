@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{
     Rule, Set,
+    places::PLACES,
     rule::{Comparison, Feature, Kind, Meta, Scope, Statement},
 };
 
@@ -40,6 +41,7 @@ fn lint(rule: &Rule, corpus: Option<&Path>) -> Vec<Advice> {
     }
     messages.extend(named(rule));
     messages.extend(broken(rule));
+    messages.extend(placed(rule));
     if rule.meta.severity > 0 {
         for (scope, _) in rule.columns() {
             bare_counts(&rule.statement, scope, false, &mut messages);
@@ -76,6 +78,21 @@ fn named(rule: &Rule) -> Vec<String> {
         messages.push(format!("the file should be {expected}, after namespace and name"));
     }
     messages
+}
+
+/// Techniques of the places that a rule asks for and that it does not name.
+fn placed(rule: &Rule) -> Vec<String> {
+    let mut features = Vec::new();
+    rule.statement.features(&mut features);
+    let places = features.into_iter().filter_map(|feature| match feature {
+        Feature::File(file) => PLACES.get(file.place?),
+        _ => None,
+    });
+    let is_named = |id: &str| rule.meta.attack.iter().any(|attack| attack.contains(&format!("[{id}]")));
+    places
+        .filter(|place| !is_named(&place.technique))
+        .map(|place| format!("the technique of the place `{}` is {}", place.name, place.technique))
+        .collect()
 }
 
 /// Metrics that grow with the code of a file, or with how long it runs.

@@ -20,6 +20,7 @@ mod metric;
 mod order;
 mod parse;
 mod pattern;
+mod places;
 mod possible;
 mod problem;
 mod rule;

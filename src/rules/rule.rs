@@ -351,9 +351,29 @@ pub(super) struct FlowFeature {
 }
 
 /// What a run did to a file.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct FileFeature {
     pub(super) change: Option<ChangeKind>,
     /// Where it was or went.
     pub(super) path: Option<Pattern>,
+    /// The kind of place where it is now, by its position in the table.
+    pub(super) place: Option<usize>,
+    /// What it holds, of the sample's own.
+    pub(super) contents: Option<Contents>,
+    /// What stands in it.
+    pub(super) text: Option<Pattern>,
+    /// Whether the arguments name it.
+    pub(super) is_asked: Option<bool>,
+}
+
+impl FileFeature {
+    /// Of a change alone.
+    pub(super) fn of(change: ChangeKind) -> Self {
+        Self { change: Some(change), ..Self::default() }
+    }
+
+    /// Whether the arguments must name it, or must not: what a sample put somewhere it was not asked for.
+    pub(super) fn asked(&self) -> Option<bool> {
+        self.is_asked.or((self.place.is_some() || self.contents.is_some()).then_some(false))
+    }
 }

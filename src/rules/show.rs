@@ -9,6 +9,7 @@ use crate::{
 
 use super::{
     metric::Metric,
+    places::PLACES,
     rule::{
         Bounds, Crypto, Feature, FileFeature, FlowFeature, Kind, Measure, Name, NumberTest, Pattern,
         ReturnedFeature, Sequence, Statement, Step, Target,
@@ -122,8 +123,8 @@ impl Feature {
             | Self::Text(pattern)
             | Self::Bytes(pattern)
             | Self::Ioc { value: Some(pattern), .. }
-            | Self::File(FileFeature { path: Some(pattern), .. })
             | Self::Returned(ReturnedFeature { text: Some(pattern), .. }) => vec![pattern],
+            Self::File(file) => file.path.iter().chain(&file.text).collect(),
             Self::Flow(flow) => {
                 flow.name.iter().chain(&flow.through).chain(flow.to.iter().filter_map(Name::regex)).collect()
             }
@@ -223,7 +224,18 @@ fn show_flow(flow: &FlowFeature) -> String {
 
 fn show_file(file: &FileFeature) -> String {
     let path = file.path.as_ref().map(|path| path.shown.as_str());
-    [file.change.map(ChangeKind::as_str), path].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    let place = file.place.and_then(|place| PLACES.get(place)).map(|place| format!("at `{}`", place.name));
+    let text = file.text.as_ref().map(|text| text.shown.as_str());
+    let asked = file.is_asked.map(|is_asked| if is_asked { "named by an argument" } else { "not named" });
+    let words = [
+        file.change.map(ChangeKind::as_str),
+        path,
+        place.as_deref(),
+        file.contents.map(Contents::as_str),
+        text,
+        asked,
+    ];
+    words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn show_sequence(sequence: &Sequence) -> String {

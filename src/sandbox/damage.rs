@@ -9,6 +9,10 @@
 //!
 //! Not here: what the damage is a sign of (`rules`).
 
+mod decoded;
+mod figures;
+mod pieces;
+mod shape;
 mod words;
 
 use std::collections::{HashMap, HashSet};
@@ -17,12 +21,16 @@ use memchr::memmem;
 
 use super::{
     fs::{FileChange, is_users},
-    limits::{DAMAGE_DECODED, DAMAGE_SEARCHED},
+    limits::{DAMAGE_SEARCHED, DAMAGE_TOLD},
     types::RunOptions,
 };
+use crate::{module::view::entropy, text::vocabulary};
 
-/// Bytes that are looked for at a time. Aligned pieces of a file are found at any place of another.
-const PIECE: usize = 16;
+pub(super) use self::{
+    decoded::{decoded, members},
+    pieces::Found,
+};
+
 /// Share of a file's size above which it was not compressed.
 const TIGHT: f64 = 0.95;
 /// What survives of a file that seems to be packed in a way that nobody here can undo.
@@ -35,6 +43,45 @@ const NOISE: usize = 16;
 const NOISE_SHARE: f64 = 0.04;
 /// Share below which a file counts as destroyed.
 pub(crate) const DESTROYED: f64 = 0.4;
+
+/// Entropy, as a share of what the size allows, from which on contents look random.
+const RANDOM: f64 = 0.85;
+/// First bytes of formats that are dense by their nature, and that other programs read.
+const PACKED_FORMATS: &[&[u8]] = &[
+    b"\x1f\x8b",
+    b"PK\x03\x04",
+    b"\x28\xb5\x2f\xfd",
+    b"\xfd7zXZ\0",
+    b"BZh",
+    b"7z\xbc\xaf",
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"%PDF",
+    b"OggS",
+    b"ID3",
+    b"fLaC",
+    b"Rar!",
+    b"RIFF",
+];
+
+vocabulary! {
+    /// What was done to a file in its place that leaves most of its bytes.
+    pub enum Harm {
+        /// Its parts stand in another order.
+        Scrambled = "scrambled",
+        /// What says of which format it is was overwritten.
+        Beheaded = "beheaded",
+        /// A good part of it is filler.
+        Padded = "padded",
+        /// Parts of it look random.
+        Sealed = "sealed",
+        /// Single bits were turned all over it.
+        Turned = "turned",
+        /// Its figures are others.
+        Falsified = "falsified",
+    }
+}
 
 /// What became of a file that was there before the run.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,8 +100,10 @@ pub struct Damage {
     /// Whether a text is none any more: bytes that are no text stand between what is left of it, as after a
     /// cipher that skips parts to be fast.
     pub is_garbled: bool,
-    /// Whether nothing of it was found, and a file of the size of a packed form stands beside it. What that
-    /// holds is not known.
+    /// What was done to it in its place although most of its bytes are there.
+    pub harm: Option<Harm>,
+    /// Whether nothing of it was found, and a file of the size of a packed form stands beside it, or it looked
+    /// random and does so still. What that holds is not known.
     pub is_unknown: bool,
     /// Whether it is the user's: what is hidden, temporary or the system's changes all the time, unless it is
     /// bait.
@@ -64,12 +113,13 @@ pub struct Damage {
 impl Damage {
     /// Whether nearly nothing of it is left, or nothing that can be read.
     pub fn is_destroyed(&self) -> bool {
-        self.survives < DESTROYED || self.is_garbled
+        let is_useless = self.harm.is_some_and(|harm| harm != Harm::Falsified);
+        self.survives < DESTROYED || self.is_garbled || is_useless
     }
 }
 
 /// What became of the files that `options` gave, by path. Those that the arguments name are left out.
-pub(crate) fn assess(options: &RunOptions, changes: &[FileChange]) -> Vec<Damage> {
+pub(super) fn assess(options: &RunOptions, changes: &[FileChange]) -> Vec<Damage> {
     let before = files(options);
     let args = asked(options);
     let asked = |path: &str| args.iter().any(|arg| is_named(arg, path));
@@ -80,25 +130,81 @@ pub(crate) fn assess(options: &RunOptions, changes: &[FileChange]) -> Vec<Damage
         .collect();
     hurt.sort_by_key(|(change, _)| &change.path);
     hurt.dedup_by_key(|(change, _)| &change.path);
-    let found = Found::of(hurt.iter().map(|(_, bytes)| *bytes), changes, &before);
+    let found = search(hurt.iter().map(|(_, bytes)| *bytes), changes, &before);
     let bait = |bytes: &[u8]| {
         options.persona.honeytokens.iter().any(|token| memmem::find(bytes, &token.value).is_some())
     };
-    let damage = hurt.iter().map(|(change, bytes)| {
-        let (found, packed) = (found.share(bytes), packed(bytes, &change.path, changes));
-        let found = found.max(said(change, bytes));
-        Damage {
-            path: change.path.clone(),
-            len: bytes.len() as u64,
-            survives: found.max(packed),
-            is_overwritten: change.sha256 != change.sha256_before || change.is_replaced,
-            is_blank: is_blank(change, bytes.len() as u64),
-            is_garbled: found < WHOLE && is_garbled(change, bytes),
-            is_unknown: found < DESTROYED && packed > 0.0,
-            is_users: is_users(&change.path) || bait(bytes),
-        }
+    let told = told(changes);
+    let damage = hurt.iter().map(|(change, bytes)| Damage {
+        is_users: is_users(&change.path) || bait(bytes),
+        ..of_file(change, bytes, found.share(bytes).unwrap_or(1.0), &told, changes)
     });
     damage.collect()
+}
+
+/// What became of a file of which `found` is there as it was.
+fn of_file(change: &FileChange, bytes: &[u8], found: f64, told: &[u8], changes: &[FileChange]) -> Damage {
+    let has_copy = || changes.iter().any(|other| other.path != change.path && is_copy(other, change));
+    let harm = (change.size_after.is_some() && !has_copy()).then(|| harm(bytes, &change.contents)).flatten();
+    let unknown = packed(bytes, &change.path, changes).max(sealed_anew(change, bytes));
+    let mut found = found.max(said(change, bytes));
+    if found < WHOLE && noise(bytes) == 0 {
+        found = found.max(words::share_kept(bytes, told).unwrap_or(0.0));
+    }
+    Damage {
+        path: change.path.clone(),
+        len: bytes.len() as u64,
+        survives: found.max(unknown),
+        is_overwritten: change.sha256 != change.sha256_before || change.is_replaced,
+        is_blank: is_blank(change, bytes.len() as u64),
+        is_garbled: found < WHOLE && is_garbled(change, bytes),
+        harm,
+        is_unknown: found < DESTROYED && unknown > 0.0,
+        is_users: false,
+    }
+}
+
+/// What was done to contents in their place.
+fn harm(before: &[u8], after: &[u8]) -> Option<Harm> {
+    let are_texts = || noise(before) == 0 && noise(after) < NOISE;
+    let falsified = || (are_texts() && figures::are_falsified(before, after)).then_some(Harm::Falsified);
+    shape::harm(before, after).or_else(falsified)
+}
+
+/// Whether one file holds at the end what another held at the start.
+fn is_copy(one: &FileChange, other: &FileChange) -> bool {
+    one.size_after.is_some() && one.sha256.is_some() && one.sha256 == other.sha256_before
+}
+
+/// The texts that the run made elsewhere, as far as they are looked through for what is gone.
+fn told(changes: &[FileChange]) -> Vec<u8> {
+    let mut told = Vec::new();
+    for change in changes.iter().filter(|change| change.size_before.is_none() && change.size_after.is_some())
+    {
+        if told.len() + change.contents.len() <= DAMAGE_TOLD && noise(&change.contents) == 0 {
+            told.extend_from_slice(&change.contents);
+            told.push(b'\n');
+        }
+    }
+    told
+}
+
+/// What survives of a file that looked random, as what is encrypted does, and that looks random again: a
+/// store of secrets that was written with another key, or not.
+fn sealed_anew(change: &FileChange, before: &[u8]) -> f64 {
+    let after = &change.contents;
+    let is_near = after.len() <= 2 * before.len() && before.len() <= 2 * after.len();
+    let are_sealed = || [before, after].iter().all(|bytes| is_sealed(bytes));
+    if change.size_after.is_some() && is_near && are_sealed() { PACKED } else { 0.0 }
+}
+
+/// Whether contents look random and are of no known format.
+fn is_sealed(bytes: &[u8]) -> bool {
+    let allowed = (bytes.len() as f64).log2().min(8.0);
+    bytes.len() >= 64
+        && entropy(bytes) >= RANDOM * allowed
+        && noise(bytes) > bytes.len() / 8
+        && !PACKED_FORMATS.iter().any(|magic| bytes.starts_with(magic))
 }
 
 /// The arguments but the first, which is the program's own name.
@@ -107,7 +213,7 @@ pub(crate) fn asked(options: &RunOptions) -> Vec<String> {
 }
 
 /// The files at the start.
-fn files(options: &RunOptions) -> HashMap<&str, &[u8]> {
+pub(super) fn files(options: &RunOptions) -> HashMap<&str, &[u8]> {
     let persona = options.persona.files.iter().map(|file| (file.path.as_str(), &file.bytes[..]));
     persona.chain(options.files.iter().map(|(path, bytes)| (path.as_str(), &bytes[..]))).collect()
 }
@@ -162,133 +268,27 @@ impl FileChange {
     }
 }
 
-/// Which pieces of the files lie somewhere at the end.
-#[derive(Default)]
-struct Found {
-    pieces: HashSet<[u8; PIECE]>,
-}
-
-impl Found {
-    fn of<'a>(
-        files: impl Iterator<Item = &'a [u8]>,
-        changes: &[FileChange],
-        before: &HashMap<&str, &[u8]>,
-    ) -> Self {
-        let wanted: HashSet<[u8; PIECE]> = files.flat_map(pieces).collect();
-        let mut found = Self::default();
-        if wanted.is_empty() {
-            return found;
-        }
-        let touched: HashSet<_> = changes.iter().map(|change| change.path.as_str()).collect();
-        let untouched = before.iter().filter(|(path, _)| !touched.contains(*path)).map(|(_, bytes)| *bytes);
-        let after = changes.iter().filter(|change| change.size_after.is_some());
-        let mut room = DAMAGE_SEARCHED;
-        for bytes in after.map(|change| &change.contents[..]).chain(untouched) {
-            found.search(bytes, &wanted, &mut room);
-            for decoded in decoded(bytes) {
-                found.search(&decoded, &wanted, &mut room);
-            }
-        }
-        found
+/// Looks for what the files were in all that is there at the end.
+fn search<'a>(
+    files: impl Iterator<Item = &'a [u8]>,
+    changes: &[FileChange],
+    before: &HashMap<&str, &[u8]>,
+) -> Found {
+    let mut found = Found::wanting(files);
+    if found.is_idle() {
+        return found;
     }
-
-    fn search(&mut self, bytes: &[u8], wanted: &HashSet<[u8; PIECE]>, room: &mut usize) {
-        let bytes = bytes.get(..(*room).min(bytes.len())).unwrap_or_default();
-        *room -= bytes.len();
-        for piece in bytes.windows(PIECE) {
-            if let Ok(piece) = <[u8; PIECE]>::try_from(piece)
-                && wanted.contains(&piece)
-            {
-                self.pieces.insert(piece);
-            }
+    let touched: HashSet<_> = changes.iter().map(|change| change.path.as_str()).collect();
+    let untouched = before.iter().filter(|(path, _)| !touched.contains(*path)).map(|(_, bytes)| *bytes);
+    let after = changes.iter().filter(|change| change.size_after.is_some());
+    let mut room = DAMAGE_SEARCHED;
+    for bytes in after.map(|change| &change.contents[..]).chain(untouched) {
+        found.search(bytes, &mut room);
+        for decoded in decoded(bytes) {
+            found.search(&decoded, &mut room);
         }
     }
-
-    /// The share of a file that was found. Of a file shorter than a piece nothing can be said: it survives.
-    fn share(&self, bytes: &[u8]) -> f64 {
-        let (mut all, mut found) = (0u64, 0u64);
-        for piece in pieces(bytes) {
-            all += 1;
-            found += u64::from(self.pieces.contains(&piece));
-        }
-        if all == 0 { 1.0 } else { found as f64 / all as f64 }
-    }
-}
-
-/// The aligned pieces of a file; those of one byte alone say nothing of where they are from.
-fn pieces(bytes: &[u8]) -> impl Iterator<Item = [u8; PIECE]> + '_ {
-    let whole = bytes.chunks_exact(PIECE).filter_map(|piece| <[u8; PIECE]>::try_from(piece).ok());
-    whole.filter(|piece| piece.iter().any(|byte| byte != &piece[0]))
-}
-
-/// What contents can be turned back into.
-fn decoded(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut decoded = unpacked(bytes);
-    let text: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    if text.len() >= PIECE && text.len() <= DAMAGE_DECODED as usize && text.is_ascii() {
-        use base64::Engine as _;
-        decoded.extend(base64::engine::general_purpose::STANDARD.decode(&text).ok());
-        decoded.extend(unhex(&text));
-    }
-    decoded
-}
-
-fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let pairs = text.chunks(2).map(|pair| match *pair {
-        [high, low] => Some((digit(high)? << 4 | digit(low)?) as u8),
-        _ => None,
-    });
-    pairs.collect()
-}
-
-/// What known compressors make of contents again.
-#[cfg(feature = "scan")]
-fn unpacked(bytes: &[u8]) -> Vec<Vec<u8>> {
-    use std::io::Read;
-    let read = |mut reader: &mut dyn Read| {
-        let mut out = Vec::new();
-        // What came before an error counts too.
-        _ = (&mut reader).take(DAMAGE_DECODED).read_to_end(&mut out);
-        (out.len() >= PIECE).then_some(out)
-    };
-    let mut out = Vec::new();
-    out.extend(read(&mut flate2::read::MultiGzDecoder::new(bytes)));
-    out.extend(read(&mut flate2::read::ZlibDecoder::new(bytes)));
-    out.extend(read(&mut flate2::read::DeflateDecoder::new(bytes)));
-    out.extend(unzipped(bytes));
-    if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
-        && let Ok(mut decoder) = zstd::Decoder::new(bytes)
-    {
-        out.extend(read(&mut decoder));
-    }
-    out
-}
-
-/// The members of a zip one after the other, as far as they can be read.
-#[cfg(feature = "scan")]
-fn unzipped(bytes: &[u8]) -> Option<Vec<u8>> {
-    use std::io::{Cursor, Read as _};
-    if !bytes.starts_with(b"PK") {
-        return None;
-    }
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).ok()?;
-    let mut out = Vec::new();
-    for position in 0..archive.len() {
-        let room = DAMAGE_DECODED.saturating_sub(out.len() as u64);
-        if let Ok(member) = archive.by_index(position) {
-            _ = member.take(room).read_to_end(&mut out);
-        }
-        if room == 0 {
-            break;
-        }
-    }
-    Some(out)
-}
-
-#[cfg(not(feature = "scan"))]
-fn unpacked(_: &[u8]) -> Vec<Vec<u8>> {
-    Vec::new()
+    found
 }
 
 /// What survives in a packed form of a file that nobody here can undo: a new file beside it, smaller than it

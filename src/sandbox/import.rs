@@ -102,6 +102,9 @@ impl Import {
         }
         let has_room = state.log.take(self.callee());
         self.look(call, state, has_room.then_some(state.log.calls.len()));
+        if self.answer != Answer::Wasi {
+            state.handed_over.look(call, self.func, &mut state.returns);
+        }
         if !has_room {
             return (None, Vec::new());
         }

@@ -82,3 +82,33 @@ pub(super) const DAMAGE_SEARCHED: usize = 64 << 20;
 /// Bytes that one file is unpacked to when what was there before is looked for: a small file may hold
 /// gigabytes.
 pub(super) const DAMAGE_DECODED: u64 = 8 << 20;
+
+/// Bytes of each of two contents that are compared for the order of their parts: a second.
+pub(super) const DAMAGE_ORDERED: usize = 4 << 20;
+
+/// Bytes of texts that a run made in which the words of those are looked for that are gone.
+pub(super) const DAMAGE_TOLD: usize = 1 << 20;
+
+/// Bytes of a file that are looked at to tell what it is: a script shows it in its first lines.
+pub(super) const HELD_BYTES: usize = 64 << 10;
+
+/// Bytes looked at for that in all files of a run: a fraction of a second.
+pub(super) const HELD_SCANNED: usize = 32 << 20;
+
+/// Members of an archive that are unpacked when its contents are looked at.
+pub(super) const DAMAGE_MEMBERS: usize = 1000;
+
+/// Bytes looked at in a run for what host functions are handed in some encoding: a fraction of a second.
+pub(super) const HANDED_SCANNED: usize = 16 << 20;
+
+/// Bytes of these for one function: a flood of calls of one hides no other.
+pub(super) const HANDED_EACH: usize = 2 << 20;
+
+/// Arguments that are followed over calls; each keeps a text.
+pub(super) const HANDED_KEYS: usize = 64;
+
+/// Bytes of memory looked through in a run for what was built there: a fraction of a second.
+pub(super) const BUILT_SCANNED: usize = 64 << 20;
+
+/// Beginnings looked at in one pass: a memory may be full of them.
+pub(super) const BUILT_HITS: usize = 256;

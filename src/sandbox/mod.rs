@@ -10,20 +10,25 @@
 //!
 //! Not here: what the calls mean (`passes`, `rules`).
 
+mod built;
 mod callers;
 mod carve;
 mod clock;
+mod contents;
 mod context;
 mod damage;
 mod driver;
+mod dropped;
 mod embedder;
 #[cfg(test)]
 mod every;
 mod fs;
 mod glob;
+mod handed;
 mod home;
 mod import;
 mod journal;
+mod layers;
 mod limits;
 mod link;
 mod log;
@@ -52,8 +57,10 @@ use crate::{
     tracer::{Recording, Session, StreamSink, Timeout, Tracer},
 };
 
-pub use self::damage::Damage;
-pub(crate) use self::damage::{asked, assess as damage, is_named};
+pub use self::contents::Contents;
+pub(crate) use self::damage::is_named;
+pub use self::damage::{Damage, Harm};
+pub(crate) use self::dropped::judge;
 #[cfg(test)]
 pub(crate) use self::every::{every_option, every_value};
 pub(crate) use self::fs::is_users;
@@ -64,7 +71,7 @@ pub use self::{
     embedder::{HostFunctions, ImportCall},
     fs::{ChangeKind, ChangedKind, FileChange},
     persona::{Conduct, Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind},
-    returned::{Contents, Returned},
+    returned::Returned,
     stubs::{StubError, Stubs},
     types::{
         Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, Leak, LeakEncoding, MAX_ARGS,
@@ -132,8 +139,7 @@ pub(crate) fn run_with(wasm: &[u8], options: &RunOptions, manner: Manner) -> Res
         limitations.push(Limitation::GrowthRefused { count: refused });
     }
     let mut run = state.into_run(trace, outcome.entries, outcome.status, limitations);
-    run.damage = damage::assess(options, &run.files);
-    run.asked = damage::asked(options);
+    judge(options, &mut run);
     Ok(run)
 }
 

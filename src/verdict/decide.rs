@@ -19,7 +19,7 @@ use super::{
 use crate::{
     module::view::Validity,
     rules::{Facts, Match},
-    sandbox::{Answer, Call, Damage, Entry, EntryEnd, EntryKind},
+    sandbox::{Answer, Call, Contents, Damage, Entry, EntryEnd, EntryKind, FileChange, Run},
     text::plural,
 };
 
@@ -175,7 +175,7 @@ fn untold(facts: &Weighed<'_>) -> Option<String> {
     let damage = &facts.run?.damage;
     let gone = damage.iter().find(|one| one.is_users && one.is_unknown).map(|file| {
         let path = text::quoted(&file.path);
-        format!("{path} is gone, and whether what it wrote beside it holds its contents is not known")
+        format!("{path} is gone or was written anew, and whether its contents are kept is not known")
     });
     let is_part = |one: &&Damage| one.is_users && one.is_overwritten && one.survives < PARTLY_LOST;
     let part = || {
@@ -183,7 +183,22 @@ fn untold(facts: &Weighed<'_>) -> Option<String> {
         let (path, left) = (text::quoted(&file.path), text::percent(file.survives));
         Some(format!("it changed {path}, which nobody had named, and {left} of its contents are left"))
     };
-    gone.or_else(part)
+    gone.or_else(part).or_else(|| falsified(damage)).or_else(|| written(facts.run?))
+}
+
+/// A text of the user whose figures are others now.
+fn falsified(damage: &[Damage]) -> Option<String> {
+    let file = damage.iter().find(|one| one.is_users && one.harm.is_some())?;
+    let (path, harm) = (text::quoted(&file.path), file.harm?);
+    Some(format!("it changed {path}, which nobody had named: {harm}"))
+}
+
+/// A page or script in a file that nobody had named, and that is no copy of what was there.
+fn written(run: &Run) -> Option<String> {
+    let is_code = |file: &&FileChange| matches!(file.left.holds, Some(Contents::Page | Contents::Script));
+    let file = run.files.iter().filter(|file| !file.left.is_asked).find(is_code)?;
+    let (path, what) = (text::quoted(file.last_path()), file.left.holds?);
+    Some(format!("it wrote a {what} to {path}, which nobody had named"))
 }
 
 /// Code that mixed bits for long. Known hashes and ciphers that come to their end are no search.

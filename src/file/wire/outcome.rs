@@ -81,6 +81,7 @@ stored! {
         sha256: Option<String>;
         contents = Vec::new(),
         is_replaced = false,
+        left = Default::default(),
     }
 
     /// Why a sample was not loaded.

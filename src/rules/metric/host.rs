@@ -1,7 +1,7 @@
 //! Metrics of what the sample asked of the host.
 
 use crate::categories::known_as;
-use crate::sandbox::{Call, ChangeKind, Damage, FileChange, Leak, Pointed, TokenUse, is_named};
+use crate::sandbox::{Call, ChangeKind, Damage, FileChange, Harm, Leak, Pointed, TokenUse, is_named};
 
 use super::{Index, Subject, run::measured, share};
 use crate::rules::derived::is_console;
@@ -130,6 +130,11 @@ pub(super) fn written_entropy(index: &Index<'_>, subject: Subject<'_>) -> Option
     })
 }
 
+/// Files that fit and that no argument names.
+fn unasked(index: &Index<'_>, fits: impl Fn(&&FileChange) -> bool) -> f64 {
+    files(index, |file| !file.left.is_asked && fits(file))
+}
+
 fn files(index: &Index<'_>, fits: impl Fn(&&FileChange) -> bool) -> f64 {
     index.run().map_or(0, |run| run.files.iter().filter(fits).count()) as f64
 }
@@ -165,7 +170,7 @@ pub(super) fn files_entropy_rise(index: &Index<'_>, subject: Subject<'_>) -> Opt
         };
         after - before >= 1.0 && is_dense(after, size)
     };
-    of_run(subject, || files(index, rose))
+    of_run(subject, || unasked(index, rose))
 }
 
 pub(super) fn files_dense_created(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
@@ -192,7 +197,7 @@ fn is_overwritten(file: &FileChange) -> bool {
 
 pub(super) fn files_emptied(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     of_run(subject, || {
-        files(index, |file| {
+        unasked(index, |file| {
             is_overwritten(file) && file.change != ChangeKind::Deleted && file.size_after == Some(0)
         })
     })
@@ -215,8 +220,14 @@ pub(super) fn files_lost(index: &Index<'_>, subject: Subject<'_>) -> Option<f64>
     of_run(subject, || damaged(index, |_| true))
 }
 
+pub(super) fn files_falsified(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    let damage = index.facts.run.map_or(&[][..], |run| &run.damage);
+    let is_one = |one: &&Damage| one.is_users && one.harm == Some(Harm::Falsified);
+    of_run(subject, || damage.iter().filter(is_one).count() as f64)
+}
+
 pub(super) fn files_wiped(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
-    of_run(subject, || files(index, |file| is_overwritten(file) && file.change == ChangeKind::Deleted))
+    of_run(subject, || unasked(index, |file| is_overwritten(file) && file.change == ChangeKind::Deleted))
 }
 
 /// Folders whose files are the system's: what the machine is, and who may use it.

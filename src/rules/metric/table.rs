@@ -171,6 +171,8 @@ pub static METRICS: &[Metric] = metrics! {
         "such files that were cut to a quarter or less, or filled with one byte";
     files_lost, "count", "R", host::files_lost:
         "the same, deleted ones too";
+    files_falsified, "count", "R", host::files_falsified:
+        "texts of the user in which figures were put in the place of others, while words and lines stayed";
     files_wiped, "count", "R", host::files_wiped:
         "files that were there before the run, got other contents, and were deleted then";
     system_files_changed, "count", "R", host::system_files_changed:

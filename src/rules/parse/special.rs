@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 use crate::rules::{
     metric::METRICS,
+    places::PLACES,
     rule::{
         COMPARISONS, Comparison, Crypto, Feature, FileFeature, FlowFeature, Measure, Name, NumberTest,
         Pattern, ReturnedFeature, Sequence, Step,
@@ -228,40 +229,59 @@ impl Parser<'_> {
         self.one_of(node, "change of a file", ChangeKind::ALL, |change| change.as_str()).copied()
     }
 
-    /// `deleted`, or `{change: renamed, path: /regex/}`.
+    /// `deleted`, or `{change: renamed, path: /regex/, place: cron, contents: program, string: /regex/}`.
     fn file(&self, node: &Node) -> Option<FileFeature> {
         let Value::Map(pairs) = &node.value else {
             let change = self.change(node)?;
-            return Some(FileFeature { change: Some(change), path: None });
+            return Some(FileFeature::of(change));
         };
-        self.only(pairs, &["change", "path"]);
-        let change = match get(pairs, "change") {
-            Some(node) => Some(self.change(node)?),
-            None => None,
-        };
-        let path = match get(pairs, "path") {
-            Some(node) => Some(self.text(node).and_then(|text| self.pattern(node, text))?),
-            None => None,
-        };
-        if change.is_none() && path.is_none() {
-            return self.wrong(&node.span, "`change` or `path` is missing here", None);
+        self.only(pairs, &["change", "path", "place", "contents", "string", "asked"]);
+        if pairs.is_empty() {
+            return self.wrong(&node.span, "a file has a change, a path, a place or contents", None);
         }
-        Some(FileFeature { change, path })
+        let pattern = |key| match get(pairs, key) {
+            Some(node) => self.text(node).and_then(|text| self.pattern(node, text)).map(Some),
+            None => Some(None),
+        };
+        Some(FileFeature {
+            change: self.optional(pairs, "change", |node| self.change(node))?,
+            path: pattern("path")?,
+            place: self.optional(pairs, "place", |node| self.place(node))?,
+            contents: self.optional(pairs, "contents", |node| self.contents(node))?,
+            text: pattern("string")?,
+            is_asked: self.optional(pairs, "asked", |node| self.boolean(node))?,
+        })
+    }
+
+    /// What a key says, if it is there; the outer `None` is a mistake.
+    fn optional<T>(&self, pairs: &Pairs, key: &str, read: impl Fn(&Node) -> Option<T>) -> Option<Option<T>> {
+        match get(pairs, key) {
+            Some(node) => read(node).map(Some),
+            None => Some(None),
+        }
+    }
+
+    /// The position of a kind of places in the table.
+    fn place(&self, node: &Node) -> Option<usize> {
+        let names: Vec<&str> = PLACES.iter().map(|place| &*place.name).collect();
+        let name = *self.one_of(node, "kind of places", &names, |name| name)?;
+        names.iter().position(|other| *other == name)
+    }
+
+    fn contents(&self, node: &Node) -> Option<Contents> {
+        self.one_of(node, "kind of contents", Contents::ALL, |contents| contents.as_str()).copied()
     }
 }
 
 impl Parser<'_> {
     /// `page`, or `{contents: page, string: /regex/}`.
     fn returned(&self, node: &Node) -> Option<ReturnedFeature> {
-        let contents = |node: &Node| {
-            self.one_of(node, "kind of contents", Contents::ALL, |contents| contents.as_str()).copied()
-        };
         let Value::Map(pairs) = &node.value else {
-            return Some(ReturnedFeature { contents: Some(contents(node)?), text: None });
+            return Some(ReturnedFeature { contents: Some(self.contents(node)?), text: None });
         };
         self.only(pairs, &["contents", "string"]);
         let of = match get(pairs, "contents") {
-            Some(node) => Some(contents(node)?),
+            Some(node) => Some(self.contents(node)?),
             None => None,
         };
         let text = match get(pairs, "string") {

@@ -12,6 +12,7 @@ use crate::{
     rules::{
         metric::METRICS,
         parse::{ALGORITHMS, ARCHITECTURES, CLASSES, FORMATS, MAX_BYTES, MAX_STEPS, SYSTEMS, countable},
+        places::PLACES,
         rule::{CHARACTERISTICS, COMPARISONS},
     },
     sandbox::{ChangeKind, Contents},
@@ -63,7 +64,7 @@ fn special() -> Map<String, Value> {
     let anomalies: Vec<_> = AnomalyKind::ALL.iter().map(|kind| kind.as_str()).collect();
     add("anomaly", "Something odd about the format.", json!({"enum": anomalies}));
     let changes = ChangeKind::ALL.iter().map(|change| change.as_str());
-    add("file", "What happened to a file.", either(changes, "change", "path"));
+    add("file", "What happened to a file.", file(changes));
     let contents = Contents::ALL.iter().map(|contents| contents.as_str());
     add("returned", "What an export returned.", either(contents, "contents", "string"));
     add("flow", "Bytes that the sample was given, followed to a host function.", flow());
@@ -219,6 +220,28 @@ fn either<'a>(known: impl Iterator<Item = &'a str>, key: &str, text: &str) -> Va
             "additionalProperties": false,
             "anyOf": needed,
             "properties": {key: words, text: {"$ref": "#/definitions/text"}},
+        }],
+    })
+}
+
+fn file<'a>(changes: impl Iterator<Item = &'a str>) -> Value {
+    let (changes, text) =
+        (json!({"enum": changes.collect::<Vec<_>>()}), json!({"$ref": "#/definitions/text"}));
+    let places: Vec<_> = PLACES.iter().map(|place| &place.name).collect();
+    let contents: Vec<_> = Contents::ALL.iter().map(|contents| contents.as_str()).collect();
+    json!({
+        "anyOf": [changes, {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": false,
+            "properties": {
+                "change": changes,
+                "path": text,
+                "place": {"description": "A kind of places that start programs.", "enum": places},
+                "contents": {"description": "What it holds at the end.", "enum": contents},
+                "string": text,
+                "asked": {"description": "Whether an argument names it.", "type": "boolean"},
+            },
         }],
     })
 }

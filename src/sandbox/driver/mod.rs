@@ -14,6 +14,7 @@ mod candidates;
 mod explore;
 mod inputs;
 mod limits;
+mod looks;
 mod names;
 mod page;
 mod parcels;
@@ -48,7 +49,6 @@ use self::{
 };
 use super::{
     journal::{Item, unfinished},
-    limits::CARVE_GLANCE,
     state::State,
     types::{Drive, Entry, EntryEnd, EntryKind, RunOptions, Status},
     world::{Layout, ThreadExports},
@@ -489,9 +489,7 @@ impl<'o> Driver<'o> {
         let stalled_in = site.filter(|_| is_stopped && silent >= STALL).map(|site| site.function);
         let is_own = self.session.stopped_by().is_none();
         self.clock_struck += u32::from(end == EntryEnd::Stopped { limit: Limit::WallTime } && is_own);
-        if end == EntryEnd::Returned {
-            self.look_at_results(&args, &results);
-        }
+        self.look_at_outcome((end == EntryEnd::Returned).then_some((&args, &results)));
         let entry = Entry { name, kind, func, args, made_up, end, results, site, stalled_in };
         self.state
             .lock()
@@ -499,20 +497,6 @@ impl<'o> Driver<'o> {
             .journal
             .write(|| Item::Ended(entry.clone()));
         self.entries.push(entry);
-    }
-
-    /// Looks at what an entry handed to its caller.
-    fn look_at_results(&self, args: &[Value], results: &[Value]) {
-        let Some(memory) = self.session.host_memory_bytes() else { return };
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        for result in results {
-            if let &Value::I32(address @ 64..) = result
-                && let Some(bytes) = memory.get(address as usize..)
-            {
-                state.carver.scan(bytes, CARVE_GLANCE);
-            }
-        }
-        state.returns.look(args, results, memory);
     }
 
     /// Says what cut the run short.

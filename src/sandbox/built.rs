@@ -6,7 +6,7 @@
 //!
 //! Costs one pass over the memory after an entry, as long as there is room.
 
-use std::sync::LazyLock;
+use std::{collections::HashSet, sync::LazyLock};
 
 use aho_corasick::AhoCorasick;
 use memchr::memmem;
@@ -21,6 +21,8 @@ use super::{
 
 /// Bytes that are looked for in the file: a piece of this length is not there by chance.
 const SAMPLE: usize = 40;
+/// Zeros that are passed over at a time.
+const ZEROS: usize = 4096;
 /// How far before `PE` a program may begin.
 const STUB: usize = 1024;
 
@@ -53,25 +55,30 @@ static SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
 #[derive(Debug, Default)]
 pub(super) struct Built {
     scanned: usize,
+    /// How the things began that were looked at: most lie there for long.
+    seen: HashSet<Vec<u8>>,
 }
 
 impl Built {
     /// Looks through the memory of a sample for what `is_known` knows by its first bytes from nowhere.
     pub(super) fn look(&mut self, memory: &[u8], is_known: impl Fn(&[u8]) -> bool, returns: &mut Returns) {
         let room = BUILT_SCANNED.saturating_sub(self.scanned);
-        // Zeros at the end were never used.
-        let used = memory.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        let memory = memory.get(..used.min(room)).unwrap_or_default();
-        self.scanned += memory.len();
+        let memory = memory.get(..memory.len().min(room)).unwrap_or_default();
+        // Zeros at the end were never used, and are passed over fast.
+        let zeros = memory.rchunks(ZEROS).take_while(|chunk| chunk.iter().all(|byte| *byte == 0));
+        let zeros: usize = zeros.map(<[u8]>::len).sum();
+        self.scanned += memory.len() - zeros + zeros / 64;
+        let memory = &memory[..memory.len() - zeros];
         let mut end = 0;
-        for hit in SEARCH.find_iter(memory).take(BUILT_HITS) {
+        for hit in SEARCH.find_iter(memory).take(16 * BUILT_HITS) {
             // What stands in a thing that was found is a part of it.
             let Some((start, len)) = found(memory, hit.start()).filter(|(start, _)| *start >= end) else {
                 continue;
             };
             end = start + len;
             let bytes = &memory[start..end];
-            if !is_known(bytes.get(..SAMPLE).unwrap_or(bytes)) {
+            let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
+            if self.seen.len() < BUILT_HITS && self.seen.insert(sample.to_vec()) && !is_known(sample) {
                 returns.take_whole(bytes);
             }
         }

@@ -92,6 +92,10 @@ impl Handed {
         len: Option<usize>,
         returns: &mut Returns,
     ) {
+        if self.all >= HANDED_SCANNED || self.looked.get(&key.0).is_some_and(|looked| *looked >= HANDED_EACH)
+        {
+            return;
+        }
         let room = call.memory_len().saturating_sub(address).min(RETURNED_SCAN as u64);
         let room = len.map_or(room, |len| room.min(len as u64));
         let Some(bytes) = call.read_memory(address, room) else { return };
@@ -120,7 +124,7 @@ impl Handed {
     /// Whether there is room for a look at so many bytes.
     fn pay(&mut self, func: FuncIndex, len: usize) -> bool {
         let looked = self.looked.entry(func).or_default();
-        if *looked + len > HANDED_EACH || self.all + len > HANDED_SCANNED {
+        if *looked >= HANDED_EACH || self.all >= HANDED_SCANNED {
             return false;
         }
         *looked += len;

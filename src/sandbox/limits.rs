@@ -99,16 +99,16 @@ pub(super) const HELD_SCANNED: usize = 32 << 20;
 pub(super) const DAMAGE_MEMBERS: usize = 1000;
 
 /// Bytes looked at in a run for what host functions are handed in some encoding: a fraction of a second.
-pub(super) const HANDED_SCANNED: usize = 16 << 20;
+pub(super) const HANDED_SCANNED: usize = 4 << 20;
 
 /// Bytes of these for one function: a flood of calls of one hides no other.
-pub(super) const HANDED_EACH: usize = 2 << 20;
+pub(super) const HANDED_EACH: usize = 512 << 10;
 
 /// Arguments that are followed over calls; each keeps a text.
 pub(super) const HANDED_KEYS: usize = 64;
 
 /// Bytes of memory looked through in a run for what was built there: a fraction of a second.
-pub(super) const BUILT_SCANNED: usize = 64 << 20;
+pub(super) const BUILT_SCANNED: usize = 32 << 20;
 
-/// Beginnings looked at in one pass: a memory may be full of them.
+/// Things looked at in a run, and sixteen times as many beginnings in a pass: a memory may be full of them.
 pub(super) const BUILT_HITS: usize = 256;

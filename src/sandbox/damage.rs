@@ -24,8 +24,10 @@ use super::{
     limits::{DAMAGE_SEARCHED, DAMAGE_TOLD},
     types::RunOptions,
 };
-use crate::{module::view::entropy, text::vocabulary};
+use crate::module::view::entropy;
 
+pub use self::shape::Harm;
+use self::words::noise;
 pub(super) use self::{
     decoded::{decoded, members},
     pieces::Found,
@@ -64,24 +66,6 @@ const PACKED_FORMATS: &[&[u8]] = &[
     b"Rar!",
     b"RIFF",
 ];
-
-vocabulary! {
-    /// What was done to a file in its place that leaves most of its bytes.
-    pub enum Harm {
-        /// Its parts stand in another order.
-        Scrambled = "scrambled",
-        /// What says of which format it is was overwritten.
-        Beheaded = "beheaded",
-        /// A good part of it is filler.
-        Padded = "padded",
-        /// Parts of it look random.
-        Sealed = "sealed",
-        /// Single bits were turned all over it.
-        Turned = "turned",
-        /// Its figures are others.
-        Falsified = "falsified",
-    }
-}
 
 /// What became of a file that was there before the run.
 #[derive(Debug, Clone, PartialEq)]
@@ -245,15 +229,6 @@ fn said(change: &FileChange, before: &[u8]) -> f64 {
     let are_texts = change.size_after.is_some() && noise(before) == 0 && noise(after) < NOISE;
     let kept = if are_texts { words::share_kept(before, after) } else { None };
     kept.unwrap_or(0.0)
-}
-
-/// Bytes that no text has: control characters, and what is not UTF-8.
-fn noise(bytes: &[u8]) -> usize {
-    let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | b'\x0c');
-    let of = |chunk: std::str::Utf8Chunk<'_>| {
-        chunk.invalid().len() + chunk.valid().as_bytes().iter().filter(|byte| is_control(byte)).count()
-    };
-    bytes.utf8_chunks().map(of).sum()
 }
 
 /// Whether its contents may be lost. A new name alone takes nothing away.

@@ -7,10 +7,28 @@ use std::collections::HashMap;
 
 use super::{
     super::limits::DAMAGE_ORDERED,
-    Harm, noise,
     pieces::{PIECE, Piece, pieces},
+    words::noise,
 };
-use crate::module::view::entropy;
+use crate::{module::view::entropy, text::vocabulary};
+
+vocabulary! {
+    /// What was done to a file in its place that leaves most of its bytes.
+    pub enum Harm {
+        /// Its parts stand in another order.
+        Scrambled = "scrambled",
+        /// What says of which format it is was overwritten.
+        Beheaded = "beheaded",
+        /// A good part of it is filler.
+        Padded = "padded",
+        /// Parts of it look random.
+        Sealed = "sealed",
+        /// Single bits were turned all over it.
+        Turned = "turned",
+        /// Its figures are others.
+        Falsified = "falsified",
+    }
+}
 
 /// Pieces from which on an order can be told.
 const PIECES: usize = 8;

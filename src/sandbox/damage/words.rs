@@ -47,6 +47,15 @@ fn is_of_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || !byte.is_ascii()
 }
 
+/// Bytes that no text has: control characters, and what is not UTF-8.
+pub(super) fn noise(bytes: &[u8]) -> usize {
+    let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | b'\x0c');
+    let of = |chunk: std::str::Utf8Chunk<'_>| {
+        chunk.invalid().len() + chunk.valid().as_bytes().iter().filter(|byte| is_control(byte)).count()
+    };
+    bytes.utf8_chunks().map(of).sum()
+}
+
 /// FNV-1a. Who writes other words of the same hash has to find some for each word.
 fn hash(word: &[u8]) -> u64 {
     word.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {

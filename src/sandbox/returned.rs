@@ -108,7 +108,9 @@ impl Returns {
 
     /// Looks at a whole thing.
     pub(super) fn take_whole(&mut self, bytes: &[u8]) {
-        let text = layers::wide(bytes).unwrap_or_else(|| bytes.to_vec());
+        // Two letters make a character of UTF-16, too.
+        let wide = if bytes.get(1) == Some(&0) { layers::wide(bytes) } else { None };
+        let text = wide.unwrap_or_else(|| bytes.to_vec());
         if let Some(found) = Contents::of_handed(&text).map(|contents| Returned { contents, bytes: text }) {
             self.keep_found(found);
         }

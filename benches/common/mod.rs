@@ -5,6 +5,8 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::LazyLock,
+    time::Instant,
 };
 
 use wasmspoor::{Limits, Options, Outcome, Tracer, trace::Trace};
@@ -63,6 +65,15 @@ pub(crate) fn long_trace(instructions: u64) -> Trace {
     let path = if shared.is_file() { shared } else { kernel("cipher_text") };
     let once = record(&path, true).counts().unwrap_or_else(|error| panic!("{error}")).total;
     record_times(&path, true, instructions / once + 1)
+}
+
+/// Seconds for which this thread had a processor; by the clock where that is not known. What else runs on the
+/// machine does not count, as far as it goes; some milliseconds are the unit.
+pub(crate) fn processor_seconds() -> f64 {
+    static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let status = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let ns = status.split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok());
+    ns.map_or_else(|| BEGUN.elapsed().as_secs_f64(), |ns| ns as f64 / 1e9)
 }
 
 /// The most memory that this process had, in KiB; 0 where that is not known.

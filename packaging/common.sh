@@ -39,6 +39,8 @@ smoke() {
 caged() {
   local cage
   cage=$(mktemp -d)
+  # Nobody may enter what `mktemp` makes.
+  chmod 755 "$cage"
   mkdir "$cage/proc"
   cp "$1" "$cage/spoor"
   local enter='mount --bind "$0" "$0" && mount -t proc proc "$0/proc" && mount -o remount,ro,bind "$0" &&

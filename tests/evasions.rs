@@ -3,6 +3,9 @@
 
 use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, sandbox, verdict::Class};
 
+#[path = "evasions/mixing.rs"]
+mod mixing;
+
 fn analysed(text: &str) -> Analysis {
     let options = sandbox::RunOptions::default();
     Analysis::with_values(text.as_bytes(), &options, &rules::Set::builtin(), Look::Auto)
@@ -421,83 +424,88 @@ fn a_value_that_the_date_chooses_is_a_decision() {
     assert_eq!(class(&program("(i64.load (i32.const 2048))")), Class::Clean);
 }
 
-/// A loop over `body`, which works on the local numbers $a and $b.
-fn working(body: &str, times: u32) -> String {
-    format!(
-        r#"(module (memory (export "memory") 1)
-             (func (export "_start") (local $i i64) (local $a i64) (local $b i64)
-               (loop $next
-                 {}
-                 (br_if $next (i64.lt_u
-                   (local.tee $i (i64.add (local.get $i) (i64.const 1))) (i64.const {times}))))
-               (i64.store (i32.const 0) (i64.add (local.get $a) (local.get $b)))))"#,
-        body.repeat(8)
-    )
+/// A program that writes, and then deletes, a file of its own, before `body`; and functions beside it.
+fn tidy(functions: &str, body: &str) -> String {
+    files(&format!(
+        r#"(func $gone (param $at i32) (param $len i32)
+             (drop (call $unlink (i32.const 3) (local.get $at) (local.get $len))))
+           (func $mine (call $write (call $temporary) (i32.const 1100) (i32.const 1))
+             (call $gone (i32.const 1220) (i32.const 6)))
+           {functions}
+           (func (export "_start") (local $n i32) (call $mine) {body})"#
+    ))
 }
 
+/// No code is left that did not run: a value chooses, and is chosen far from where it is used.
 #[test]
-fn a_hash_of_its_own_that_runs_long_is_not_explained() {
-    let multiplied =
-        "(local.set $a (i64.mul (i64.xor (local.get $a) (local.get $i)) (i64.const 0xbf58476d1ce4e5b9)))
-        (local.set $b (i64.rotl (i64.xor (local.get $b) (local.get $a)) (i64.const 17)))";
-    let shifted = "(local.set $a (i64.xor (i64.add (local.get $a) (local.get $i))
-        (i64.or (i64.shl (local.get $a) (i64.const 13)) (i64.shr_u (local.get $a) (i64.const 51)))))";
-    let beside = format!(
-        "{multiplied} (local.set $b (i64.add (local.get $b) (i64.const 3)))
-         (local.set $b (i64.mul (local.get $b) (i64.const 5)))
-         (local.set $b (i64.sub (local.get $b) (local.get $a)))"
+fn what_is_chosen_elsewhere_is_a_decision() {
+    let late = "(drop (call $clock (i32.const 0) (i64.const 1) (i32.const 40)))
+        (global.set $late (i64.gt_u (i64.load (i32.const 40)) (i64.const 1900000000000000000)))";
+    let act = "(global $late (mut i32) (i32.const 0))
+        (func $act (call $gone (select (i32.const 1100) (i32.const 1220) (global.get $late))
+          (select (i32.const 30) (i32.const 6) (global.get $late))))";
+    let pages = "(data (i32.const 1300) \"\\c4\\04\\00\\00\\06\\00\\00\\00\\4c\\04\\00\\00\\1e\\00\\00\\00\")
+        (func $act (param i32) (call $gone (i32.load offset=1300 (local.get 0))
+          (i32.load offset=1304 (local.get 0))))";
+    let looked_up = "(drop (call $clock (i32.const 0) (i64.const 1) (i32.const 40)))
+        (call $act (i32.shl (i32.wrap_i64 (i64.div_u (i64.load (i32.const 40))
+          (i64.const 1900000000000000000))) (i32.const 3)))";
+    at_least(
+        Class::Undecided,
+        &[
+            ("by a global", tidy(act, &format!("{late} (call $act)"))),
+            ("by a table of paths", tidy(pages, looked_up)),
+        ],
     );
-    let disguised = "(local.set $a (i64.sub (i64.or (local.get $a) (local.get $i))
-          (i64.and (local.get $a) (local.get $i))))
-        (local.set $b (i64.sub (i64.or (local.get $b) (i64.shl (local.get $a) (i64.const 7)))
-          (i64.and (local.get $b) (i64.shl (local.get $a) (i64.const 7)))))";
-    let bodies = [
-        ("multiplied", multiplied),
-        ("shifted", shifted),
-        ("between other work", &beside),
-        ("without xor", disguised),
-    ];
-    for (name, body) in bodies {
-        let found = analysed(&working(body, 1_500_000)).verdict;
+    let plain = tidy(act, "(global.set $late (i32.const 0)) (call $act)");
+    assert_eq!(class(&plain), Class::Clean, "{:?}", analysed(&plain).verdict.reasons);
+}
+
+/// Orders that nobody gave: the name is empty, or as long as what was read.
+#[test]
+fn orders_that_were_not_there_are_named() {
+    let order = "(i32.store (i32.const 0) (i32.const 4096)) (i32.store (i32.const 4) (i32.const 512))
+        (drop (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))";
+    let named = format!("{order} (call $gone (i32.const 4096) (i32.load (i32.const 8)))");
+    let below = format!(
+        "(memory.copy (i32.const 9000) (i32.const 1100) (i32.const 10)) {order}
+         (memory.copy (i32.const 9010) (i32.const 4096) (i32.load (i32.const 8)))
+         (call $gone (i32.const 9000) (i32.add (i32.const 10) (i32.load (i32.const 8))))"
+    );
+    for (name, body, reason) in
+        [("named", named, "handed nothing"), ("below", below, "how much it was given")]
+    {
+        let found = analysed(&tidy("", &body)).verdict;
         assert_eq!(found.class, Class::Undecided, "{name}: {:?}", found.reasons);
+        assert!(found.reasons[0].text.contains(reason) || name == "named", "{name}: {:?}", found.reasons);
     }
-    let summed = "(local.set $a (i64.add (local.get $a) (i64.mul (local.get $i) (i64.const 3))))
-        (local.set $b (i64.add (local.get $b) (i64.and (local.get $a) (i64.const 255))))";
-    assert_eq!(class(&working(summed, 1_500_000)), Class::Clean);
-    assert_eq!(class(&working(multiplied, 1_000)), Class::Clean);
+    let printed = format!("{order} (call $write (i32.const 1) (i32.const 4096) (i32.load (i32.const 8)))");
+    let printed = tidy("", &printed);
+    assert_eq!(class(&printed), Class::Clean, "{:?}", analysed(&printed).verdict.reasons);
 }
 
-/// Far behind a date, in a program of which it is a small part.
+/// All calls of the host ran; a function that leads there by them did not.
 #[test]
-fn a_kernel_that_waits_for_a_date_is_looked_for_at_any_distance() {
-    let round =
-        "(local.set 0 (i32.rotl (i32.xor (local.get 0) (i32.mul (local.get 1) (i32.const 5))) (i32.const 9)))
-        (local.set 1 (i32.xor (local.get 1) (i32.shr_u (local.get 0) (i32.const 5))))";
-    let other = "(local.set 0 (i32.add (i32.mul (local.get 0) (i32.const 3)) (i32.const 1)))";
-    let program = |guard: &str| {
-        format!(
-            r#"(module
-                 (import "wasi_snapshot_preview1" "clock_time_get"
-                   (func $clock (param i32 i64 i32) (result i32)))
-                 (memory (export "memory") 1) (global $mode (mut i32) (i32.const 0))
-                 (func $kernel (param i32 i32) (result i32) {} (local.get 0))
-                 (func $a (drop (call $kernel (i32.const 1) (i32.const 2))))
-                 (func $b (call $a)) (func $c (call $b))
-                 (func $other (param i32) (result i32) {} (local.get 0))
-                 (func (export "_start") (drop (call $other (i32.const 3)))
-                   {guard} (if (then (call $c)))))"#,
-            round.repeat(20),
-            other.repeat(3000)
-        )
-    };
-    let dated = "(drop (call $clock (i32.const 0) (i64.const 1) (i32.const 40)))
-        (i64.gt_u (i64.load (i32.const 40)) (i64.const 1900000000000000000))";
-    let found = analysed(&program(dated)).verdict;
-    assert_eq!(found.class, Class::Undecided, "{:?}", found.reasons);
-    assert!(found.reasons[0].text.contains("mix bits did not run"), "{:?}", found.reasons);
-    assert_eq!(
-        class(&program("(global.get $mode)")),
-        Class::Clean,
-        "a hash that a library has and nobody asked for"
+fn what_a_table_an_export_or_a_count_leads_to_is_seen() {
+    let wipe = "(func $wipe (call $gone (i32.const 1100) (i32.const 30)))";
+    let table = format!(
+        "(type $v (func)) (table 2 funcref) (elem (i32.const 0) $none $wipe) (func $none) {wipe}
+         (global $n (mut i32) (i32.const 0))"
     );
+    let counted = "(global.set $n (i32.add (global.get $n) (i32.const 1)))
+        (call_indirect (type $v) (i32.gt_u (global.get $n) (i32.const 99)))";
+    let export = "(func (export \"getTempRet0\") (call $gone (i32.const 1100) (i32.const 30)))";
+    let often = "(global $n (mut i32) (i32.const 0))
+        (func (export \"tick\") (call $mine) (global.set $n (i32.add (global.get $n) (i32.const 1)))
+          (if (i32.gt_u (global.get $n) (i32.const 100000)) (then (call $gone (i32.const 1100) (i32.const 30)))))";
+    let often = tidy(often, "").replace("\"_start\"", "\"_initialize\"");
+    for (name, text, reason) in [
+        ("table", tidy(&table, counted), "through a table in func"),
+        ("export", tidy(export, ""), "behind the export `getTempRet0`"),
+        ("count", often, "by a count of what it did before"),
+    ] {
+        let found = analysed(&text).verdict;
+        assert_eq!(found.class, Class::Undecided, "{name}: {:?}", found.reasons);
+        assert!(found.reasons[0].text.contains(reason), "{name}: {:?}", found.reasons);
+    }
 }

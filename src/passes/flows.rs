@@ -11,15 +11,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::limits::{FLOW_STEP, FLOW_UNITS, FOLLOWED_UNITS, MAX_DECIDED, MAX_FLOWS};
+use super::limits::{FLOW_STEP, FLOW_UNITS, FOLLOWED_UNITS, MAX_CHOSEN, MAX_DECIDED, MAX_FLOWS};
 use crate::{
     module::FuncIndex,
     sandbox::Run,
     text::{grouped, line, plural},
-    trace::{Callee, FuncKey, effects::Effect},
+    trace::{Callee, FuncKey, Host, effects::Effect},
     values::{
         Machine, Visitor,
-        taint::{Flow, How, Sink, Source, SourceKind, Taint, TaintOptions},
+        taint::{Flow, How, Sink, Source, SourceKind, Taint, TaintOptions, is_count},
     },
 };
 
@@ -56,6 +56,27 @@ pub struct DataFlows {
     /// are computed from.
     #[serde(skip)]
     pub(crate) decided: BTreeMap<(FuncIndex, u32), BTreeSet<SourceKind>>,
+    /// Indices of indirect calls, likewise.
+    #[serde(skip)]
+    pub(crate) called: BTreeMap<(FuncIndex, u32), BTreeSet<SourceKind>>,
+    /// What arguments of host functions are computed from, or chosen by.
+    #[serde(skip)]
+    pub(crate) chosen: Vec<Chosen>,
+}
+
+/// What an argument of a host function is computed from, or chosen by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    pub(crate) source: Source,
+    pub(crate) how: How,
+    /// The host function, `module.name`.
+    pub(crate) host: String,
+    /// Position of the argument.
+    pub(crate) index: u32,
+    /// Numbers of the first and the last call in the log.
+    pub(crate) calls: (Option<u64>, Option<u64>),
+    /// In words.
+    pub(crate) text: String,
 }
 
 /// Bytes of a source that went to a sink.
@@ -106,13 +127,16 @@ impl DataFlows {
             flows: Vec::new(),
             cut: 0,
             decided: BTreeMap::new(),
+            called: BTreeMap::new(),
+            chosen: Vec::new(),
         };
         let is_given = |(_, effect): &(u64, Effect)| matches!(effect, Effect::Given(_));
-        // What was given nothing has no flows, whatever it computes.
-        if !effects.entries().iter().any(is_given) {
+        let is_reading = |host: &Host| is_count(&format!("{}.{}", host.module, host.name));
+        // What was given nothing, and did not ask, has no flows, whatever it computes.
+        if !effects.entries().iter().any(is_given) && !run.trace.hosts.values().any(is_reading) {
             return Some(all);
         }
-        let mut taint = Taint::new(&run.trace, TaintOptions::default().sources(given()));
+        let mut taint = Taint::new(&run.trace, TaintOptions::default().sources(given()).decisions());
         let budget = match look {
             Look::Full => u64::MAX,
             _ => FLOW_UNITS.saturating_add(executed / 2),
@@ -131,13 +155,9 @@ impl DataFlows {
 
     fn tell(&mut self, run: &Run, mut flows: Vec<Flow>) {
         let words = Words::of(run);
-        for flow in flows.iter().filter(|flow| flow.how == How::Value) {
-            if let Sink::Branch { function, offset } = flow.sink
-                && self.decided.len() < MAX_DECIDED
-            {
-                self.decided.entry((function, offset)).or_default().insert(flow.source.kind);
-            }
-        }
+        self.decide(&words, &flows);
+        // How much was read, and what was chosen by it, is asked for by the verdict alone.
+        flows.retain(|flow| flow.how != How::Control && flow.source.kind != SourceKind::Answer);
         // Of what an entry point gives back only what it read is told: all the rest is what it is for.
         flows.retain(|flow| match flow.sink {
             Sink::Argument { .. } | Sink::Memory { .. } => true,
@@ -149,6 +169,33 @@ impl DataFlows {
         });
         self.cut = flows.len().saturating_sub(MAX_FLOWS) as u64;
         self.flows = flows.iter().take(MAX_FLOWS).map(|flow| words.flow(flow)).collect();
+    }
+
+    /// What conditions, indirect calls and arguments of host functions depend on.
+    fn decide(&mut self, words: &Words<'_>, flows: &[Flow]) {
+        for flow in flows {
+            let kind = flow.source.kind;
+            let is_value = flow.how == How::Value && kind != SourceKind::Answer;
+            match flow.sink {
+                Sink::Branch { function, offset } if is_value && self.decided.len() < MAX_DECIDED => {
+                    self.decided.entry((function, offset)).or_default().insert(kind);
+                }
+                Sink::Call { function, offset } if self.called.len() < MAX_DECIDED => {
+                    self.called.entry((function, offset)).or_default().insert(kind);
+                }
+                Sink::Argument { index, .. } if self.chosen.len() < MAX_CHOSEN => {
+                    self.chosen.push(Chosen {
+                        source: flow.source.clone(),
+                        how: flow.how,
+                        host: words.host(flow).unwrap_or_default().to_owned(),
+                        index,
+                        calls: words.calls(flow).unwrap_or_default(),
+                        text: words.words(flow),
+                    });
+                }
+                _ => {}
+            }
+        }
     }
 }
 

@@ -48,6 +48,9 @@ pub(super) const FLOW_STEP: u64 = 1 << 16;
 /// given.
 pub(super) const MAX_DECIDED: usize = 100_000;
 
+/// Flows to arguments of host functions of which it is kept what chose them: a program hands over fewer.
+pub(super) const MAX_CHOSEN: usize = 4096;
+
 /// Flows that are told: nobody reads more, and what is told first matters most.
 pub(super) const MAX_FLOWS: usize = 200;
 

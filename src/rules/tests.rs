@@ -837,6 +837,8 @@ fn flows_are_asked_by_source_way_and_goal() {
         flows: vec![flow],
         cut: 0,
         decided: Default::default(),
+        called: Default::default(),
+        chosen: Vec::new(),
     });
     for (wanted, expected) in [
         ("file", true),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::limits::{MAX_REASONS, PARTLY_LOST};
 use super::{
-    Class, Correlation, Finding, Reason, Verdict, attack,
+    Class, Correlation, Finding, Reason, Verdict, attack, chosen,
     family::{self, Decided},
     mixing,
     score::Score,
@@ -144,6 +144,7 @@ fn unexplained(facts: &Weighed<'_>) -> Option<String> {
         .or_else(|| invented(facts))
         .or_else(|| untold(facts))
         .or_else(|| told::lack(facts))
+        .or_else(|| chosen::lack(facts))
         .or_else(|| mixed(&code))
         .or_else(|| unseen::lack(&code))
 }

@@ -35,5 +35,14 @@ pub(super) const UNSEEN_WRAPPED: usize = 2;
 /// Share of the contents of a file of the user below which a change in place is no edit.
 pub(super) const PARTLY_LOST: f64 = 0.6;
 
+/// Times that a loop goes round before it is a search: who compares a text with another does so less often.
+pub(super) const SEARCHED: u64 = 1_000;
+
+/// One of so many rounds at most in which a search compares with another outcome than else.
+pub(super) const RARELY: u64 = 50;
+
+/// Instructions at most of a step of an interpreter.
+pub(super) const HANDLER: u64 = 64;
+
 /// Calls between the constants of a hash and its rounds: a library wraps each step in a function.
 pub(super) const HASH_CALLS: usize = 3;

@@ -12,9 +12,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wasmparser::Operator;
 
-use super::{explained, limits::HASH_CALLS, operators::for_each_operator, seen::Code, weights::Weighed};
+use super::{
+    counters::Counters,
+    disguised::{self, Disguised as Hidden},
+    explained,
+    limits::{HANDLER, HASH_CALLS, RARELY, SEARCHED},
+    operators::for_each_operator,
+    seen::Code,
+    weights::Weighed,
+};
 use crate::{
-    module::{FuncIndex, Module, classes::Classes, view},
+    module::{FuncIndex, Module, Place, classes::Classes, view},
+    passes::CallEdgeKind,
     rules::Facts,
     text::share,
 };
@@ -24,9 +33,7 @@ fn is_mixing(classes: &Classes, share_of_xor: f64, share_of_bits: f64) -> bool {
     let mixed = classes.xor + classes.rotate;
     let bits = mixed + classes.shift + classes.logic;
     let computing = bits + classes.arithmetic + classes.compare + classes.convert;
-    // Comparing bytes with xor and and moves no bits.
-    let compares = (classes.rotate + classes.shift) * 8 < mixed && classes.logic >= classes.xor;
-    !compares && share(mixed, computing) >= share_of_xor && share(bits, computing) >= share_of_bits
+    share(mixed, computing) >= share_of_xor && share(bits, computing) >= share_of_bits
 }
 
 /// Whether the code of a function does little but mix.
@@ -48,7 +55,7 @@ pub(super) fn executed(code: &Code<'_>) -> u64 {
     let (mixed, looped) = (mixed(code), looped(facts));
     let limit = facts.weights.class.unexplained_instructions;
     let sum = |of: &BTreeMap<FuncIndex, u64>| of.values().fold(0, |sum: u64, &one| sum.saturating_add(one));
-    let most = sum(&mixed).max(sum(&looped));
+    let most = sum(&mixed).max(sum(&looped)).max(interpreted(code));
     let Some(module) = code.module().filter(|_| most >= limit) else { return most };
     let hashes = near_hashes(facts, module);
     let is_known = |func: &FuncIndex| {
@@ -60,11 +67,86 @@ pub(super) fn executed(code: &Code<'_>) -> u64 {
     };
     let known: BTreeSet<_> =
         mixed.keys().chain(looped.keys()).filter(|func| is_known(func)).copied().collect();
+    // What is known says nothing where it is asked again and again for a result that fits.
+    let is_search = !known.is_empty() && searches(code, module, &known);
     let unexplained = |mut of: BTreeMap<FuncIndex, u64>| {
-        of.retain(|func, _| !known.contains(func));
+        of.retain(|func, _| is_search || !known.contains(func));
         sum(&of)
     };
-    unexplained(mixed).max(unexplained(looped))
+    unexplained(mixed).max(unexplained(looped)).max(interpreted(code))
+}
+
+/// Whether a loop calls one of these functions again and again and then compares what it finds in memory,
+/// with next to always the same outcome: a search for a number whose hash is small. Who derives a key
+/// compares nothing, and who checks a text does so once.
+fn searches(code: &Code<'_>, module: &Module, known: &BTreeSet<FuncIndex>) -> bool {
+    let facts = code.facts;
+    let mut near = known.clone();
+    for _ in 0..HASH_CALLS {
+        let calls = |one: &&view::Function| one.callees.iter().any(|callee| near.contains(callee));
+        let callers: Vec<_> = facts.view.functions.iter().filter(calls).map(|one| one.index).collect();
+        near.extend(callers);
+    }
+    let in_loops: BTreeSet<FuncIndex> = facts
+        .dynamic
+        .loops
+        .iter()
+        .filter(|of| of.iterations >= SEARCHED)
+        .map(|of| of.place.function)
+        .collect();
+    // What a hash does inside, and whoever feeds it block by block, compares how full a buffer is.
+    let mut after: BTreeMap<FuncIndex, (u32, u64)> = BTreeMap::new();
+    for edge in facts.dynamic.call_graph.edges.iter().filter(|edge| near.contains(&edge.callee)) {
+        let (Some(caller), Some(site)) = (edge.caller, edge.sites.first()) else { continue };
+        if in_loops.contains(&caller) && !known.contains(&caller) && edge.count >= SEARCHED {
+            after.entry(caller).or_insert((site.0, edge.count));
+        }
+    }
+    let by_memory = Counters::of(module, &after.keys().copied().collect()).by_memory;
+    let mut branches = facts.dynamic.branches.iter();
+    branches.any(|branch| {
+        let Place { function, offset } = branch.place;
+        let all = branch.taken.saturating_add(branch.not_taken);
+        let follows = after.get(&function).is_some_and(|(site, calls)| offset.0 > *site && all >= calls / 2);
+        let is_rare = branch.taken.min(branch.not_taken) <= all / RARELY;
+        follows && is_rare && by_memory.contains(&(function, offset.0))
+    })
+}
+
+/// Instructions of an interpreter of the sample's own whose program mixes bits: xor and rotations for each
+/// step that it takes. By itself an interpreter mixes next to nothing.
+fn interpreted(code: &Code<'_>) -> u64 {
+    let facts = code.facts;
+    let limit = facts.weights.threshold.interpreted_share;
+    let mut seen = Disguised { code, shares: BTreeMap::new() };
+    let mut mixes = |func: FuncIndex, classes: &Classes| {
+        let Classes { xor, rotate, .. } = seen.undone(func, classes);
+        xor.saturating_add(rotate)
+    };
+    let functions = &facts.dynamic.functions;
+    let by_table = functions.iter().filter(|one| one.exclusive.tables * HANDLER >= one.classes.total);
+    let by_table = by_table.filter(|one| one.exclusive.tables > 0);
+    let by_table: u64 = by_table
+        .filter(|one| share(mixes(one.index, &one.classes), one.exclusive.tables) >= limit)
+        .map(|one| one.classes.total)
+        .sum();
+    // The same by a table of functions: each does a step.
+    let is_handler: BTreeMap<FuncIndex, &Classes> = functions
+        .iter()
+        .filter(|one| one.calls > 0 && one.calls * HANDLER >= one.classes.total)
+        .map(|one| (one.index, &*one.classes))
+        .collect();
+    let mut callers: BTreeMap<FuncIndex, (u64, u64, u64)> = BTreeMap::new();
+    for edge in facts.dynamic.call_graph.edges.iter().filter(|edge| edge.kind == CallEdgeKind::Indirect) {
+        let (Some(caller), Some(classes)) = (edge.caller, is_handler.get(&edge.callee)) else { continue };
+        let of = callers.entry(caller).or_default();
+        *of = (of.0 + edge.count, of.1 + mixes(edge.callee, classes), of.2 + classes.total);
+    }
+    let by_function = callers.into_iter().filter(|(_, (steps, mixed, _))| share(*mixed, *steps) >= limit);
+    let own =
+        |func: FuncIndex| functions.iter().find(|one| one.index == func).map_or(0, |one| one.classes.total);
+    let by_function = by_function.map(|(caller, (.., total))| own(caller).saturating_add(total)).max();
+    by_table.max(by_function.unwrap_or(0))
 }
 
 /// Instructions in loops that are full of bit operations, by function.
@@ -133,60 +215,67 @@ fn unmasked(code: &Code<'_>, function: &view::Function) -> Classes {
         classes.logic.min(classes.arithmetic * 2) >= code.facts.weights.threshold.mixing_instructions;
     let found = match code.module().filter(|_| may_be) {
         Some(module) => disguised(module, function.index),
-        None => 0,
+        None => Hidden::default(),
     };
-    with_xor(classes, found)
+    unhidden(classes, found)
 }
 
-/// Counts `found` times an `or`, an `and` and a subtraction as one xor.
-fn with_xor(mut classes: Classes, found: u64) -> Classes {
-    classes.xor = classes.xor.saturating_add(found);
-    classes.logic = classes.logic.saturating_sub(found.saturating_mul(2));
-    classes.arithmetic = classes.arithmetic.saturating_sub(found);
+/// Counts what was found as the operators that it stands for.
+fn unhidden(mut classes: Classes, Hidden { xors, rotations }: Hidden) -> Classes {
+    classes.xor = classes.xor.saturating_add(xors);
+    classes.logic = classes.logic.saturating_sub(xors.saturating_mul(2));
+    classes.arithmetic = classes.arithmetic.saturating_sub(xors.saturating_add(rotations));
+    classes.rotate = classes.rotate.saturating_add(rotations);
+    classes.shift = classes.shift.saturating_sub(rotations);
     classes
 }
 
-/// Finds xor that is written as `(a or b) - (a and b)`.
+/// Finds xor and rotations that are written as something else.
 struct Disguised<'a> {
     code: &'a Code<'a>,
-    /// Such xor for each instruction of a function.
-    shares: BTreeMap<FuncIndex, f64>,
+    /// Such xor and rotations for each instruction of a function.
+    shares: BTreeMap<FuncIndex, [f64; 2]>,
 }
 
 impl Disguised<'_> {
     /// What was executed in a function, with xor for what is one.
     fn undone(&mut self, func: FuncIndex, classes: &Classes) -> Classes {
         let undone = *classes;
-        if classes.total < LOOKED_FOR || classes.logic == 0 {
+        if classes.total < LOOKED_FOR || classes.logic + classes.shift == 0 {
             return undone;
         }
         let Code { facts, .. } = self.code;
         let Some(module) = self.code.module() else { return undone };
         let each = *self.shares.entry(func).or_insert_with(|| {
-            facts
-                .view
-                .function(func)
-                .map_or(0.0, |function| share(disguised(module, func), function.classes.total))
+            let all = facts.view.function(func).map_or(0, |function| function.classes.total);
+            let Hidden { xors, rotations } = disguised(module, func);
+            [xors, rotations].map(|found| share(found, all))
         });
-        let found = (each * classes.total as f64) as u64;
-        with_xor(undone, found)
+        let [xors, rotations] = each.map(|each| (each * classes.total as f64) as u64);
+        unhidden(undone, Hidden { xors, rotations })
     }
 }
 
-/// How often `or`, `and` and `sub` follow each other in a function, with anything between that moves values
-/// or shifts them.
-fn disguised(module: &Module, func: FuncIndex) -> u64 {
+/// Xor of vectors in disguise: how often `or`, `and` and `sub` follow each other in a function, with anything
+/// between that moves values or shifts them.
+fn disguised_vectors(module: &Module, func: FuncIndex) -> u64 {
     let (mut found, mut last) = (0, [false; 2]);
     for_each_operator(module, func, |_, operator| match operator {
-        Operator::I32Or | Operator::I64Or | Operator::V128Or => last = [true, false],
-        Operator::I32And | Operator::I64And | Operator::V128And => last = [false, last[0]],
-        Operator::I32Sub | Operator::I64Sub | Operator::I32x4Sub | Operator::I64x2Sub => {
+        Operator::V128Or => last = [true, false],
+        Operator::V128And => last = [false, last[0]],
+        Operator::I32x4Sub | Operator::I64x2Sub => {
             found += u64::from(last[1]);
             last = [false; 2];
         }
-        Operator::I32Add | Operator::I64Add | Operator::I32Mul | Operator::I64Mul => last = [false; 2],
-        Operator::I32Xor | Operator::I64Xor | Operator::V128Xor => last = [false; 2],
+        Operator::I32x4Add | Operator::I64x2Add | Operator::V128Xor => last = [false; 2],
         _ => {}
     });
+    found
+}
+
+/// All of a function.
+fn disguised(module: &Module, func: FuncIndex) -> Hidden {
+    let mut found = disguised::of(module, func);
+    found.xors += disguised_vectors(module, func);
     found
 }

@@ -8,8 +8,11 @@
 //! Not here: single rules (`rules`); what the facts are taken from (`module::view`, `sandbox`, `passes`).
 
 mod attack;
+mod chosen;
 mod correlations;
+mod counters;
 mod decide;
+mod disguised;
 mod explained;
 mod family;
 mod findings;

@@ -33,11 +33,13 @@ pub(super) struct Guard {
     pub(super) from: BTreeSet<SourceKind>,
     /// Otherwise it chooses a value.
     pub(super) is_branch: bool,
+    /// It follows how often the sample came by.
+    pub(super) counts: bool,
 }
 
 impl Guard {
     pub(super) fn words(&self) -> String {
-        let Self { place, compares, after, is_branch, from } = self;
+        let Self { place, compares, after, is_branch, from, counts } = self;
         let what = if *is_branch { "behind the branch" } else { "with what is chosen" };
         let mut words = format!("{what} at func {}:{:#x}", place.function, place.offset.0);
         if let Some(compares) = compares {
@@ -45,6 +47,9 @@ impl Guard {
         }
         if let Some(after) = after {
             words.push_str(&format!(" after {after}"));
+        }
+        if *counts {
+            words.push_str(", by a count of what it did before");
         }
         let from: Vec<_> = from.iter().map(|kind| kind.name()).collect();
         if !from.is_empty() {
@@ -130,6 +135,8 @@ pub(super) struct Seen {
     pub(super) asking: BTreeMap<FuncIndex, Vec<FuncIndex>>,
     /// Functions that say what the host says of time, surroundings or files: its own, and those around them.
     pub(super) deciding: BTreeMap<FuncIndex, String>,
+    /// Functions to which the indirect calls of a function may lead.
+    pub(super) fanout: BTreeMap<FuncIndex, usize>,
 }
 
 impl Seen {
@@ -155,7 +162,7 @@ impl Seen {
         let ran = facts.dynamic.functions.iter().map(|function| function.index).collect();
         let callees = facts.dynamic.call_graph.edges.iter().map(|edge| edge.callee).collect();
         let deciding = deciding(weights, facts, &callers);
-        Self { calls, callees, ran, callers, asking, deciding }
+        Self { calls, callees, ran, callers, asking, deciding, fanout: wide }
     }
 
     /// The host function by which a function says what time it is or what its surroundings are. What is in
@@ -279,7 +286,14 @@ pub(super) fn guard(facts: &Facts<'_>, module: &Module, seen: &Seen, at: Place) 
     });
     let at = (place.function, place.offset.0);
     let from: Option<&BTreeSet<_>> = facts.flows.and_then(|flows| flows.decided.get(&at));
-    Some(Guard { place, compares, after, from: from.cloned().unwrap_or_default(), is_branch: true })
+    Some(Guard {
+        place,
+        compares,
+        after,
+        from: from.cloned().unwrap_or_default(),
+        is_branch: true,
+        counts: false,
+    })
 }
 
 pub(super) fn comparison(operator: &Operator<'_>) -> Option<&'static str> {

@@ -20,25 +20,7 @@ use crate::{
 /// Why what was told to the host forbids CLEAN, if it does.
 pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
     let run = facts.run?;
-    by_value(facts, run)
-        .or_else(|| by_order(facts, run))
-        .or_else(|| not_followed(facts, run))
-        .or_else(|| by_time(facts))
-}
-
-/// What is done to files or the network depends on the clock, without a branch: where a path lies, how long
-/// it is, or with which flags it is opened.
-fn by_time(facts: &Weighed<'_>) -> Option<String> {
-    let dates = |kind: &String| kind.contains("dates");
-    let effects = || facts.weights.effects.iter().filter(|(kind, _)| !dates(kind)).map(|(_, names)| names);
-    let is_chosen = |flow: &&DataFlow| {
-        let host = flow.host.as_deref().and_then(|host| host.rsplit_once('.'));
-        let name = host.map_or("", |(_, name)| name.trim_start_matches('_'));
-        let is_time = flow.source == "clock" && flow.sink == "argument" && flow.how == "value";
-        is_time && effects().any(|names| listed(names, name))
-    };
-    let flow = facts.flows?.flows.iter().find(is_chosen)?;
-    Some(format!("the time decides what it does: {}", flow.text))
+    by_value(facts, run).or_else(|| by_order(facts, run)).or_else(|| not_followed(facts, run))
 }
 
 /// A file was read that nobody had named, values were not followed to the end, and functions were called

@@ -45,7 +45,7 @@ pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
 fn does_nothing(facts: &Weighed<'_>, import: &ImportInfo) -> bool {
     let class = &facts.weights.class;
     let name = import.name.trim_start_matches('_');
-    let has_effect = facts.weights.effects.values().any(|names| listed(names, name));
+    let has_effect = facts.weights.effect(&import.module, &import.name).is_some();
     let takes_nothing = !import.ty.contains("param");
     listed(&class.idle, name) || takes_nothing && !has_effect && !listed(&class.decisive, name)
 }

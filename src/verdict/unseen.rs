@@ -12,8 +12,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry};
 use wasmparser::Operator;
 
 use super::{
+    counters::Counters,
     explained,
-    limits::{UNSEEN_GUARDED, UNSEEN_TOLD, UNSEEN_WAY},
+    limits::{UNSEEN_FANOUT, UNSEEN_GUARDED, UNSEEN_TOLD, UNSEEN_WAY},
     mixing,
     operators::for_each_operator,
     seen::{Code, Guard, Seen, Site, call_of, calls_in, comparison, guard},
@@ -24,7 +25,7 @@ use crate::{
     categories::{self, Mode},
     module::{FuncIndex, Module, Place, view},
     rules::Facts,
-    sandbox::Pointed,
+    sandbox::{Pointed, RIGHT_TO_WRITE},
     tracer::Value,
 };
 
@@ -38,6 +39,8 @@ pub(super) struct Effect {
     /// The call.
     site: Place,
     guard: Option<Guard>,
+    /// What would have led there, if it is no branch.
+    way: Option<String>,
 }
 
 impl Effect {
@@ -45,8 +48,9 @@ impl Effect {
     pub(super) fn sentence(&self) -> String {
         let Place { function: func, offset } = self.site;
         let mut sentence = format!("{} ({}) at func {func}:{:#x}", self.import, self.kind, offset.0);
-        if let Some(guard) = &self.guard {
-            sentence.push_str(&format!(", {}", guard.words()));
+        let words = self.guard.as_ref().map(Guard::words);
+        for words in words.iter().chain(&self.way) {
+            sentence.push_str(&format!(", {words}"));
         }
         sentence
     }
@@ -89,15 +93,20 @@ fn effects(code: &Code<'_>) -> Vec<Effect> {
             if !seen.ran(site, callee) {
                 let guard = (effects.len() < UNSEEN_GUARDED).then(|| guarding(facts, module, seen, site));
                 let guard = guard.flatten();
-                effects.push(Effect { kind: kind.clone(), import: import.clone(), site, guard });
+                effects.push(Effect { kind: kind.clone(), import: import.clone(), site, guard, way: None });
             }
         }
     }
     effects.extend(through_tables(facts, &kinds, seen));
     if effects.is_empty() {
         let reaching = reaching(facts, &harmful);
-        effects = uses(facts, module, &reaching, seen);
-        effects.extend(chosen(weights, facts, module, &reaching, seen));
+        let counters = match reaching.is_empty() {
+            true => Counters::default(),
+            false => Counters::of(module, &seen.ran),
+        };
+        effects = uses(facts, module, &reaching, (seen, &counters));
+        effects.extend(chosen(weights, facts, module, &reaching, (seen, &counters)));
+        effects.extend(uncalled(facts, &reaching, seen));
     }
     if effects.is_empty() {
         effects = dated(weights, facts, module, &kinds, seen);
@@ -113,13 +122,14 @@ fn guarding(facts: &Facts<'_>, module: &Module, seen: &Seen, site: Place) -> Opt
 }
 
 /// Calls that did not run, of functions that ran and have an effect, behind a branch that followed what the
-/// host said: a program that deletes a file of its own by the function with which it deletes those of others
-/// has run all calls of the host. Other branches around such calls are those of errors.
+/// host said, or a count of what was done before: a program that deletes a file of its own by the function
+/// with which it deletes those of others has run all calls of the host. Other branches around such calls are
+/// those of errors.
 fn uses(
     facts: &Facts<'_>,
     module: &Module,
     reaching: &BTreeMap<FuncIndex, (String, String)>,
-    seen: &Seen,
+    (seen, counters): (&Seen, &Counters),
 ) -> Vec<Effect> {
     let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
     let is_own = |callee: &FuncIndex| module.imported_function(*callee).is_none();
@@ -137,9 +147,12 @@ fn uses(
                 continue;
             }
             looked_at += 1;
-            let guard = guarding(facts, module, seen, site);
-            if guard.as_ref().is_some_and(|guard| guard.is_decided(seen)) {
-                uses.push(Effect { kind: kind.clone(), import: import.clone(), site, guard });
+            let mut guard = guarding(facts, module, seen, site);
+            if let Some(guard) = &mut guard {
+                guard.counts = counters.decide(guard.place.function, guard.place.offset.0);
+            }
+            if guard.as_ref().is_some_and(|guard| guard.counts || guard.is_decided(seen)) {
+                uses.push(Effect { kind: kind.clone(), import: import.clone(), site, guard, way: None });
             }
         }
     }
@@ -179,15 +192,18 @@ fn dated(
             let only_time = writes(&import.name);
             if guard.as_ref().is_some_and(|guard| guard.waits(weights, only_time)) {
                 let kind = if only_time { "writes" } else { "nobody knows what it does" };
-                effects.push(Effect { kind: kind.into(), import: import.name.clone(), site, guard });
+                effects.push(Effect {
+                    kind: kind.into(),
+                    import: import.name.clone(),
+                    site,
+                    guard,
+                    way: None,
+                });
             }
         }
     }
     effects
 }
-
-/// Right of a descriptor to write (WASI preview 1: `rights::fd_write`).
-const RIGHT_TO_WRITE: u64 = 1 << 6;
 
 /// Whether the run opened, to write to it, a file of the user that no argument named.
 fn opened_to_write(facts: &Facts<'_>) -> bool {
@@ -229,14 +245,15 @@ fn chosen(
     facts: &Facts<'_>,
     module: &Module,
     reaching: &BTreeMap<FuncIndex, (String, String)>,
-    seen: &Seen,
+    (seen, counters): (&Seen, &Counters),
 ) -> Vec<Effect> {
     let ran = facts.view.functions.iter().filter(|function| seen.ran.contains(&function.index));
     let asks = |callee: &FuncIndex| seen.says(weights, *callee).is_some();
     let both = ran.filter(|one| {
-        one.callees.iter().any(asks) && one.callees.iter().any(|callee| reaching.contains_key(callee))
+        (one.callees.iter().any(asks) || counters.are_in(one.index))
+            && one.callees.iter().any(|callee| reaching.contains_key(callee))
     });
-    both.filter_map(|function| choice(weights, module, reaching, seen, function.index)).collect()
+    both.filter_map(|function| choice(weights, module, reaching, (seen, counters), function.index)).collect()
 }
 
 /// The first such call of a function.
@@ -244,7 +261,7 @@ fn choice(
     weights: &Weights,
     module: &Module,
     reaching: &BTreeMap<FuncIndex, (String, String)>,
-    seen: &Seen,
+    (seen, counters): (&Seen, &Counters),
     func: FuncIndex,
 ) -> Option<Effect> {
     let (mut after, mut compares, mut choice, mut found) = (None, None, None, None);
@@ -261,16 +278,20 @@ fn choice(
                         after: after.clone(),
                         from: BTreeSet::new(),
                         is_branch: false,
+                        counts: counters.decide(place.function, place.offset.0),
                     });
                     let site = Place { function: func, offset };
-                    found = Some(Effect { kind: kind.clone(), import: import.clone(), site, guard });
+                    found =
+                        Some(Effect { kind: kind.clone(), import: import.clone(), site, guard, way: None });
                 }
                 if let Some(host) = seen.says(weights, callee) {
                     after = Some(host.to_owned());
                     compares = None;
                 }
             }
-            Operator::Select | Operator::TypedSelect { .. } if compares.is_some() => {
+            Operator::Select | Operator::TypedSelect { .. }
+                if compares.is_some() || counters.decide(func, offset.0) =>
+            {
                 choice = Some(Place { function: func, offset });
             }
             Operator::I32Mul | Operator::I32Shl | Operator::I32Sub | Operator::I64ExtendI32U if was_fresh => {
@@ -287,6 +308,42 @@ fn choice(
         }
     });
     found
+}
+
+/// Functions that did not run and from which calls lead to an effect, though all of its calls ran: exports
+/// that nobody called, and functions to which an indirect call that ran may lead. One that may lead to many
+/// speaks for none of them, unless the host said which.
+fn uncalled(facts: &Facts<'_>, reaching: &BTreeMap<FuncIndex, (String, String)>, seen: &Seen) -> Vec<Effect> {
+    let can = |func: &FuncIndex| reaching.contains_key(func) && !seen.ran.contains(func);
+    let mut ways: BTreeMap<FuncIndex, String> = BTreeMap::new();
+    for export in &facts.view.exports {
+        let func = FuncIndex(export.index);
+        let is_own = || facts.view.function(func).is_some();
+        if export.kind == view::ExternKind::Function && can(&func) && is_own() {
+            ways.insert(
+                func,
+                format!("behind the export {}, which was not called", text::quoted(&export.name)),
+            );
+        }
+    }
+    let is_told = |func: FuncIndex| {
+        let called = facts.flows.map(|flows| &flows.called);
+        called.is_some_and(|called| called.range((func, 0)..=(func, u32::MAX)).next().is_some())
+    };
+    let speaks = |caller: FuncIndex| {
+        let is_narrow = seen.fanout.get(&caller).is_some_and(|&callees| callees <= UNSEEN_FANOUT);
+        seen.ran.contains(&caller) && (is_narrow || is_told(caller))
+    };
+    let indirect = facts.view.calls.edges.iter().filter(|edge| edge.kind != view::StaticCallKind::Direct);
+    for edge in indirect.filter(|edge| can(&edge.callee) && speaks(edge.caller)) {
+        let way = || format!("to which a call through a table in func {} may lead", edge.caller);
+        ways.entry(edge.callee).or_insert_with(way);
+    }
+    let effect = |(func, way)| {
+        let (kind, import) = reaching.get(&func)?.clone();
+        Some(Effect { kind, import, site: text::place_of(facts, func), guard: None, way: Some(way) })
+    };
+    ways.into_iter().filter_map(effect).collect()
 }
 
 /// Functions from which direct calls lead to an effect, each with one, and the effects.
@@ -329,7 +386,7 @@ fn through_tables(
     let effect = |(callee, caller)| {
         let (kind, import) = kinds.get(&callee)?;
         let (kind, import, site) = (kind.clone(), import.clone(), text::place_of(facts, caller));
-        Some(Effect { kind, import, site, guard: None })
+        Some(Effect { kind, import, site, guard: None, way: None })
     };
     unseen.into_iter().filter_map(effect).collect()
 }
@@ -342,10 +399,7 @@ fn kinds(weights: &Weights, facts: &Facts<'_>) -> BTreeMap<FuncIndex, (String, S
         |import: &view::ImportInfo| import.module.starts_with("wasi_") && import.name.starts_with("fd_");
     let imports = facts.view.imports.iter().filter(|import| opens || !is_for_files(import));
     let with_kind = imports.filter_map(|import| {
-        let name = import.name.trim_start_matches('_');
-        let full = format!("{}.{name}", import.module);
-        let of = |names: &Vec<String>| listed(names, name) || listed(names, &full);
-        let kind = weights.effects.iter().find(|(_, names)| of(names)).map(|(kind, _)| kind.as_str());
+        let kind = weights.effect(&import.module, &import.name);
         let is_unknown = || {
             let is_wasi = import.module.starts_with("wasi_") || import.module.starts_with("wasi:");
             is_wasi

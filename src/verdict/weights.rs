@@ -201,6 +201,7 @@ pub(super) struct Threshold {
     pub(super) mixing_share: f64,
     pub(super) mixing_static_share: f64,
     pub(super) mixing_bit_share: f64,
+    pub(super) interpreted_share: f64,
 }
 
 /// What is wrong with a file of weights, with its place.
@@ -265,6 +266,14 @@ impl Weights {
     /// The family that `family` is a narrower kind of, or itself.
     pub(super) fn base_family(&self, family: Family) -> Family {
         self.family.becomes.get(&family).map_or(family, |becomes| becomes.from)
+    }
+
+    /// What a host function does to the world, in a word of the file, if it does anything.
+    pub(super) fn effect(&self, module: &str, name: &str) -> Option<&str> {
+        let name = name.trim_start_matches('_');
+        let full = format!("{module}.{name}");
+        let is_of = |names: &[String]| listed(names, name) || listed(names, &full);
+        self.effects.iter().find(|(_, names)| is_of(names)).map(|(kind, _)| kind.as_str())
     }
 
     /// The entry with the longest prefix of `namespace`; the one with the empty prefix is always there.

@@ -42,6 +42,9 @@ use super::{
     types::RunOptions,
 };
 
+/// The right of a descriptor to write.
+pub(crate) const RIGHT_TO_WRITE: u64 = descriptor::right::FD_WRITE;
+
 /// What answers a call.
 pub(super) type Act = fn(&mut CallContext<'_, '_>) -> Result<(), Errno>;
 

@@ -56,6 +56,7 @@ pub use self::encoding::Encoding;
 pub use self::flow::{Flow, How};
 pub use self::limits::MAX_SOURCE_BYTES;
 pub use self::sink::Sink;
+pub(crate) use self::source::is_count;
 pub use self::source::{Source, SourceKind};
 pub use self::step::Step;
 
@@ -69,11 +70,21 @@ pub struct TaintOptions {
     pub addresses: bool,
     /// Whether values are followed that are computed only if a condition on a source holds.
     pub control: bool,
+    /// Of control that which a `select` does: it took a value because of a source.
+    pub(crate) choices: bool,
+    /// Whether it is followed how much a function gave that reads, though it may have given nothing.
+    pub(crate) counts: bool,
 }
 
 impl Default for TaintOptions {
     fn default() -> Self {
-        Self { sources: SourceKind::GIVEN.into(), addresses: true, control: false }
+        Self {
+            sources: SourceKind::GIVEN.into(),
+            addresses: true,
+            control: false,
+            choices: false,
+            counts: false,
+        }
     }
 }
 
@@ -89,6 +100,13 @@ impl TaintOptions {
     #[must_use]
     pub fn control(mut self, control: bool) -> Self {
         self.control = control;
+        self
+    }
+
+    /// Follows what was chosen, and how much was read.
+    #[must_use]
+    pub(crate) fn decisions(mut self) -> Self {
+        (self.choices, self.counts) = (true, true);
         self
     }
 }
@@ -261,8 +279,9 @@ impl<'t> Taint<'t> {
         self.control.leave(frames);
     }
 
-    fn wants(&self, kind: SourceKind) -> bool {
-        self.options.sources.contains(&kind)
+    fn wants(&self, kind: SourceKind, name: &str) -> bool {
+        let is_count = || kind == SourceKind::Answer && self.options.counts && source::is_count(name);
+        self.options.sources.contains(&kind) || is_count()
     }
 
     /// New source bytes; the number of the first, and how many there was room for.
@@ -276,7 +295,7 @@ impl<'t> Taint<'t> {
     /// Labels memory as bytes of a source, or as nothing's if that is not followed.
     fn give_memory(&mut self, memory: u32, address: u64, len: u64, origin: (SourceKind, &str, Option<u64>)) {
         let (kind, name, offset) = origin;
-        if !self.wants(kind) {
+        if !self.wants(kind, name) {
             return self.memories.fill(memory, address, len, Label::NONE);
         }
         let (first, kept) = self.give(len, kind, name, offset);
@@ -289,7 +308,7 @@ impl<'t> Taint<'t> {
     /// Labels slots as bytes of a source.
     fn give_slots(&mut self, at: usize, count: usize, kind: SourceKind, name: &str) {
         for slot in at..at + count {
-            let word = if self.wants(kind) { self.give_word(kind, name) } else { CLEAN };
+            let word = if self.wants(kind, name) { self.give_word(kind, name) } else { CLEAN };
             self.set_word(slot, &word);
         }
     }

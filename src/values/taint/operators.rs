@@ -46,7 +46,7 @@ impl Taint<'_> {
         match slot {
             Some(slot) => self.word(self.fp + slot as usize),
             None if self.follows_all => {
-                let word = match self.wants(SourceKind::Immediate) {
+                let word = match self.wants(SourceKind::Immediate, "") {
                     true => self.give_word(SourceKind::Immediate, &format!("func {}", function.0)),
                     false => CLEAN,
                 };
@@ -313,7 +313,7 @@ impl Taint<'_> {
         let mut words = [CLEAN; 2];
         words[..half].copy_from_slice(&of.words[from..from + half]);
         let condition = of.words[2 * half];
-        if self.options.control && !is_clean(&condition) {
+        if (self.options.control || self.options.choices) && !is_clean(&condition) {
             let label = scalar::all(&mut self.labels, &condition, 8);
             words = words.map(|word| self.controlled(word, label));
         }

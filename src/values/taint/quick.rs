@@ -37,6 +37,12 @@ impl Taint<'_> {
         from.get(index).map_or(WordId::CLEAN, |&slot| self.slots.get(self.fp + slot as usize))
     }
 
+    /// Whether the condition of a `select` has a label.
+    fn is_chosen(&self, fused: &Fused<'_>) -> bool {
+        let condition = fused.slots().operands.get(2).copied().flatten();
+        condition.is_some_and(|slot| !self.slots.is_clean(self.fp + slot as usize))
+    }
+
     /// What an instruction works on.
     #[inline(always)]
     pub(super) fn simple(&self, to: Option<u32>, (operands, results): (&[u64], &[u64])) -> Simple {
@@ -73,6 +79,10 @@ impl Taint<'_> {
                 self.memories.store(memory, address, self.words.get(other), len.min(8) as usize);
             }
             (Rule::Move, _) => self.put(of.to, word),
+            (Rule::Select, _) if self.options.choices && self.is_chosen(fused) => {
+                let operands = &of.values[..of.operands.min(3)];
+                self.fused_as_any(fused, touched, operands, of.result.as_slice());
+            }
             (Rule::Select, _) => self.put(of.to, if of.values[2] as u32 != 0 { word } else { other }),
             (Rule::Branch, _) => {
                 let (function, offset) = (fused.function, op.offset);

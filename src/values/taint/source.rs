@@ -93,6 +93,14 @@ impl SourceKind {
     }
 }
 
+/// Functions of WASI whose own answer is how much they read.
+const COUNTING: [&str; 3] = ["fd_read", "fd_pread", "sock_recv"];
+
+/// Whether the answer of a host function, `module.name`, is how much it read.
+pub(crate) fn is_count(name: &str) -> bool {
+    name.starts_with("wasi_") && COUNTING.iter().any(|one| name.ends_with(one))
+}
+
 /// A source of bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Source {

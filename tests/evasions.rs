@@ -509,3 +509,28 @@ fn what_a_table_an_export_or_a_count_leads_to_is_seen() {
         assert!(found.reasons[0].text.contains(reason), "{name}: {:?}", found.reasons);
     }
 }
+
+/// What nobody knows is asked, answered by nothing, and decides.
+#[test]
+fn an_invented_answer_that_keeps_from_an_effect_is_named() {
+    let asked =
+        tidy("", "(call $zero) (if (global.get $order) (then (call $gone (i32.const 1100) (i32.const 30))))");
+    let asked = asked.replace("(func $mine", "(global $order (mut i32) (i32.const 0)) (func $mine");
+    let found = analysed(&asked).verdict;
+    assert_eq!(found.class, Class::Undecided, "{:?}", found.reasons);
+    assert!(found.reasons[0].text.contains("after zero"), "{:?}", found.reasons);
+}
+
+#[test]
+fn an_export_that_could_give_a_command_is_a_carrier() {
+    let carrier = |text: &str| {
+        format!(
+            r#"(module (memory (export "memory") 1) (data (i32.const 1024) "fine\00") (data (i32.const 1100) "{text}\00")
+                 (func (export "text") (param i32) (result i32)
+                   (select (i32.const 1100) (i32.const 1024) (i32.eq (local.get 0) (i32.const 0x51f3a207)))))"#
+        )
+    };
+    let found = analysed(&carrier("rm -rf /home/user/documents && wipefs -a /dev/sda")).verdict;
+    assert!(found.class >= Class::Undecided, "{:?}", found.reasons);
+    assert_eq!(class(&carrier("removes the files of a folder, if asked to")), Class::Clean);
+}

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::limits::{MAX_REASONS, PARTLY_LOST};
 use super::{
-    Class, Correlation, Finding, Reason, Verdict, attack, chosen,
+    Class, Correlation, Finding, Reason, Verdict, attack, carries, chosen,
     family::{self, Decided},
     mixing,
     score::Score,
@@ -147,6 +147,7 @@ fn unexplained(facts: &Weighed<'_>) -> Option<String> {
         .or_else(|| chosen::lack(facts))
         .or_else(|| mixed(&code))
         .or_else(|| unseen::lack(&code))
+        .or_else(|| carries::lack(&code))
 }
 
 /// A module of a component that did not run: what it would have done is not known.

@@ -10,15 +10,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use wasmparser::Operator;
 
-use super::operators::for_each_operator;
+use super::{
+    limits::{BELOW, MAX_NODES, SAMPLES},
+    operators::for_each_operator,
+};
 use crate::module::{FuncIndex, Module};
-
-/// Numbers that each value is computed for.
-const SAMPLES: usize = 4;
-/// Values below one that it may be made of: the longest way to write xor takes seven operators.
-const BELOW: usize = 12;
-/// Values of a function: code that is larger is looked at in part.
-const MAX_NODES: usize = 100_000;
 
 type Sample = [u64; SAMPLES];
 

@@ -46,3 +46,15 @@ pub(super) const HANDLER: u64 = 64;
 
 /// Calls between the constants of a hash and its rounds: a library wraps each step in a function.
 pub(super) const HASH_CALLS: usize = 3;
+
+/// Numbers for which what a function computes is computed: two words that agree in all of them are the same.
+pub(super) const SAMPLES: usize = 4;
+
+/// Values that one may be made of: the longest way to write xor takes seven operators.
+pub(super) const BELOW: usize = 12;
+
+/// Values of a function that are kept: 8 MB. Beyond, all are forgotten.
+pub(super) const MAX_NODES: usize = 100_000;
+
+/// Bytes of a text in the data that may be a command: a line.
+pub(super) const LINE: usize = 1024;

@@ -8,6 +8,7 @@
 //! Not here: single rules (`rules`); what the facts are taken from (`module::view`, `sandbox`, `passes`).
 
 mod attack;
+mod carries;
 mod chosen;
 mod correlations;
 mod counters;

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     module::{CodeOffset, FuncIndex, Module, Place, view},
     rules::Facts,
+    sandbox::{Answer, Call},
     values::taint::SourceKind,
 };
 
@@ -61,6 +62,13 @@ impl Guard {
     /// Whether what the host said decides: it was computed from that, or a call of it stands before.
     pub(super) fn is_decided(&self, seen: &Seen) -> bool {
         !self.from.is_empty() || self.after.as_ref().is_some_and(|host| seen.decides(host))
+    }
+
+    /// Whether the call before it was answered by invention.
+    pub(super) fn is_invented(&self, facts: &Facts<'_>) -> bool {
+        let is_one =
+            |call: &Call| call.answer == Answer::Default && self.after.as_deref() == Some(&*call.name);
+        facts.run.is_some_and(|run| run.calls.iter().any(is_one))
     }
 
     /// Whether what the host said of the time decides, or of the surroundings.

@@ -151,7 +151,8 @@ fn uses(
             if let Some(guard) = &mut guard {
                 guard.counts = counters.decide(guard.place.function, guard.place.offset.0);
             }
-            if guard.as_ref().is_some_and(|guard| guard.counts || guard.is_decided(seen)) {
+            let is_open = |guard: &Guard| guard.counts || guard.is_decided(seen) || guard.is_invented(facts);
+            if guard.as_ref().is_some_and(is_open) {
                 uses.push(Effect { kind: kind.clone(), import: import.clone(), site, guard, way: None });
             }
         }

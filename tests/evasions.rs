@@ -410,7 +410,7 @@ fn a_value_that_the_date_chooses_is_a_decision() {
     };
     let found = analysed(&program("(call $now)")).verdict;
     assert_eq!(found.class, Class::Undecided, "{:?}", found.reasons);
-    assert!(found.reasons[0].text.contains("with what is chosen at"), "{:?}", found.reasons);
+    assert!(found.reasons[0].text.contains("the time decides what it does"), "{:?}", found.reasons);
     let shifted = files(
         "(func (export \"_start\")
            (call $write (call $temporary) (i32.const 64) (i32.const 1))

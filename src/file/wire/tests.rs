@@ -210,6 +210,7 @@ fn outcomes(sheet: &mut Sheet) {
         sha256: size.map(|_| "bb".into()),
         contents: Vec::new(),
         is_replaced: false,
+        left: Default::default(),
     };
     let rest = |status, exit_code| Rest {
         decisions: 1,

@@ -62,6 +62,8 @@ impl<'a> From<&'a rules::Set> for Judge<'a> {
 pub struct Analysis {
     /// The sample in the binary format.
     pub wasm: Arc<[u8]>,
+    /// The sample as a module, if it could be parsed.
+    module: Option<Arc<Module>>,
     /// The sample in the text format, if it was given so; a trace file does not hold it.
     pub text: Option<Arc<str>>,
     /// What the bytes say.
@@ -99,11 +101,64 @@ fn limitations(
     limitations
 }
 
-/// Runs a sample so that as much as `look` says can be followed.
-fn run_for(wasm: &[u8], options: &sandbox::RunOptions, look: Look) -> Result<sandbox::Run, LoadError> {
-    match look {
-        Look::Off => sandbox::run(wasm, options),
-        Look::Auto | Look::Full => sandbox::run_with_effects(wasm, options),
+/// A sample in the binary format. It is parsed once, for the view and for the run.
+#[derive(Debug)]
+struct Sample {
+    wasm: Arc<[u8]>,
+    /// Whether it was given as text.
+    from_text: bool,
+    /// Nothing if it cannot be parsed; running it says why.
+    module: Option<Arc<Module>>,
+}
+
+impl Sample {
+    fn of(bytes: &[u8]) -> Self {
+        let (wasm, from_text) = match crate::module::to_binary(bytes) {
+            Ok(wasm) => (Arc::from(&*wasm), matches!(wasm, Cow::Owned(_))),
+            Err(_) => (Arc::from(bytes), false),
+        };
+        Self { module: Module::parse(Arc::clone(&wasm)).ok().map(Arc::new), wasm, from_text }
+    }
+
+    /// That of a run: its module is the one that ran.
+    fn of_run(wasm: Arc<[u8]>, from_text: bool, run: &Result<sandbox::Run, LoadError>) -> Self {
+        let ran = run.as_ref().ok().and_then(|run| run.trace.modules.first());
+        let module = ran.filter(|module| module.bytes() == &wasm).cloned();
+        Self { module, wasm, from_text }
+    }
+
+    fn view(&self) -> View {
+        let mut view = self.module.as_ref().map_or_else(|| View::of(&self.wasm), |it| View::of_module(it));
+        view.file.from_text = self.from_text;
+        view
+    }
+
+    /// Runs it so that as much as `look` says can be followed.
+    fn run(&self, options: &sandbox::RunOptions, look: Look) -> Result<sandbox::Run, LoadError> {
+        let manner = sandbox::Manner { effects: look != Look::Off, ..sandbox::Manner::default() };
+        match &self.module {
+            Some(module) => {
+                sandbox::run_module(Arc::clone(module), &options.clone().seeded(&self.wasm), manner)
+            }
+            None => sandbox::run_with(&self.wasm, options, manner),
+        }
+    }
+
+    /// The view, and what comes of running it. Neither needs the other, so of a large sample they go on at
+    /// once where there are two cores.
+    fn read_and_run<R>(&self, run: impl FnOnce(&Self) -> R) -> (View, R) {
+        let cores = || thread::available_parallelism().map_or(1, NonZero::get);
+        if self.wasm.len() < APART || cores() == 1 {
+            let view = self.view();
+            return (view, run(self));
+        }
+        thread::scope(|scope| {
+            let thread = thread::Builder::new().name("spoor-view".into());
+            let view = thread.spawn_scoped(scope, || self.view());
+            let ran = run(self);
+            let view = view.map(|view| view.join().unwrap_or_else(|cause| panic::resume_unwind(cause)));
+            (view.unwrap_or_else(|_| self.view()), ran)
+        })
     }
 }
 
@@ -142,16 +197,18 @@ impl Analysis {
         judge: impl Into<Judge<'j>>,
         look: Look,
     ) -> Self {
-        let (wasm, view, run) = read_and_run(bytes, |wasm| run_for(wasm, options, look));
+        let sample = Sample::of(bytes);
+        let (view, run) = sample.read_and_run(|sample| sample.run(options, look));
         let text = text_of(bytes, &view);
-        Self { text, ..Self::judge(wasm, view, Some(run), judge.into(), look) }
+        Self { text, ..Self::judge(sample, view, Some(run), judge.into(), look) }
     }
 
     /// What the bytes alone say, before the sample runs: the run may not come back.
     pub fn before_run<'j>(bytes: &[u8], judge: impl Into<Judge<'j>>) -> Self {
-        let (wasm, view) = read(bytes);
+        let sample = Sample::of(bytes);
+        let view = sample.view();
         let text = text_of(bytes, &view);
-        Self { text, ..Self::judge(wasm, view, None, judge.into(), Look::Off) }
+        Self { text, ..Self::judge(sample, view, None, judge.into(), Look::Off) }
     }
 
     /// Runs a sample whose bytes were judged, and judges both; follows as much as `look` says.
@@ -162,8 +219,9 @@ impl Analysis {
         judge: impl Into<Judge<'j>>,
         look: Look,
     ) -> Self {
-        let run = run_for(&self.wasm, options, look);
-        Self { text: self.text, ..Self::judge(self.wasm, self.view, Some(run), judge.into(), look) }
+        let sample = Sample { wasm: self.wasm, from_text: self.view.file.from_text, module: self.module };
+        let run = sample.run(options, look);
+        Self { text: self.text, ..Self::judge(sample, self.view, Some(run), judge.into(), look) }
     }
 
     /// Analyses a run that was recorded to a file: the same analysis as that of the run itself.
@@ -174,9 +232,9 @@ impl Analysis {
     /// As [`Self::of_recorded`], and follows the bytes that the sample was given, if what the host did is
     /// known ([`Recorded::get_effects`]).
     pub fn of_recorded_with_values<'j>(recorded: Recorded, judge: impl Into<Judge<'j>>, look: Look) -> Self {
-        let mut view = View::of(&recorded.wasm);
-        view.file.from_text = recorded.header.from_text;
-        Self::judge(recorded.wasm, view, Some(recorded.run), judge.into(), look)
+        let sample = Sample::of_run(recorded.wasm, recorded.header.from_text, &recorded.run);
+        let view = sample.view();
+        Self::judge(sample, view, Some(recorded.run), judge.into(), look)
     }
 
     /// Analyses a run. `wasm` is the sample in the binary format, `from_text` whether it was given as text.
@@ -186,13 +244,13 @@ impl Analysis {
         run: Result<sandbox::Run, LoadError>,
         judge: impl Into<Judge<'j>>,
     ) -> Self {
-        let mut view = View::of(&wasm);
-        view.file.from_text = from_text;
-        Self::judge(wasm, view, Some(run), judge.into(), Look::Off)
+        let sample = Sample::of_run(wasm, from_text, &run);
+        let view = sample.view();
+        Self::judge(sample, view, Some(run), judge.into(), Look::Off)
     }
 
     fn judge(
-        wasm: Arc<[u8]>,
+        Sample { wasm, module, .. }: Sample,
         mut view: View,
         run: Option<Result<sandbox::Run, LoadError>>,
         Judge { rules, weights }: Judge<'_>,
@@ -224,6 +282,7 @@ impl Analysis {
         }
         Self {
             wasm,
+            module,
             text: None,
             view,
             run,
@@ -242,7 +301,8 @@ impl Analysis {
     /// The module: that of the run with what replay decoded of it, else parsed now; `None` if it cannot be.
     pub fn module(&self) -> Option<Arc<Module>> {
         let of_run = self.run.as_ref().and_then(|run| run.trace.modules.first().cloned());
-        of_run.or_else(|| Module::parse(Arc::clone(&self.wasm)).ok().map(Arc::new))
+        let of_sample = || self.module.clone();
+        of_run.or_else(of_sample).or_else(|| Module::parse(Arc::clone(&self.wasm)).ok().map(Arc::new))
     }
 }
 
@@ -275,44 +335,6 @@ fn left_by(run: &sandbox::Run) -> impl Iterator<Item = (Option<&str>, Option<&st
 
 /// Bytes of a sample from which on a thread of its own for the view pays.
 const APART: usize = 1 << 18;
-
-/// The sample in the binary format, and whether it was given as text.
-fn binary(bytes: &[u8]) -> (Arc<[u8]>, bool) {
-    match crate::module::to_binary(bytes) {
-        Ok(wasm) => (Arc::from(&*wasm), matches!(wasm, Cow::Owned(_))),
-        // Running it says why it is no module.
-        Err(_) => (Arc::from(bytes), false),
-    }
-}
-
-/// The sample in the binary format, and what can be said of it.
-fn read(bytes: &[u8]) -> (Arc<[u8]>, View) {
-    let (wasm, from_text) = binary(bytes);
-    let mut view = View::of(&wasm);
-    view.file.from_text = from_text;
-    (wasm, view)
-}
-
-/// The same, and what comes of running it. Neither needs the other, so of a large sample they go on at once
-/// where there are two cores.
-fn read_and_run<R>(bytes: &[u8], run: impl FnOnce(&[u8]) -> R) -> (Arc<[u8]>, View, R) {
-    let cores = || thread::available_parallelism().map_or(1, NonZero::get);
-    if bytes.len() < APART || cores() == 1 {
-        let (wasm, view) = read(bytes);
-        let ran = run(&wasm);
-        return (wasm, view, ran);
-    }
-    let (wasm, from_text) = binary(bytes);
-    let (mut view, ran) = thread::scope(|scope| {
-        let thread = thread::Builder::new().name("spoor-view".into());
-        let view = thread.spawn_scoped(scope, || View::of(&wasm));
-        let ran = run(&wasm);
-        let view = view.map(|view| view.join().unwrap_or_else(|cause| panic::resume_unwind(cause)));
-        (view.unwrap_or_else(|_| View::of(&wasm)), ran)
-    });
-    view.file.from_text = from_text;
-    (wasm, view, ran)
-}
 
 /// The text of a sample that was given as text.
 fn text_of(bytes: &[u8], view: &View) -> Option<Arc<str>> {
@@ -354,6 +376,9 @@ mod tests {
             let analysis = Analysis::of(sample.as_bytes(), &options, &rules);
             assert_eq!(analysis.wasm.len() >= APART, is_large);
             assert!(analysis.view.file.from_text && !analysis.view.iocs.is_empty());
+            // View and run are of one parse.
+            let ran = &analysis.run.as_ref().expect("it runs").trace.modules[0];
+            assert!(analysis.module.as_ref().is_some_and(|module| Arc::ptr_eq(module, ran)));
             let apart = Analysis::before_run(sample.as_bytes(), &rules).then_run(&options, &rules, Look::Off);
             assert_eq!(analysis.dynamic.metrics.classes.total, apart.dynamic.metrics.classes.total);
             let names =

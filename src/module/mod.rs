@@ -78,6 +78,7 @@ use decode::Space;
 use names::Names;
 use sections::Sections;
 use tags::Tags;
+use weight::Heavy;
 
 /// A parsed module. Shared between threads behind an [`Arc`]; decoding on first use is the only thing that
 /// changes in it.
@@ -93,6 +94,9 @@ pub struct Module {
     names: OnceLock<Names>,
     /// What it is the program of.
     component: Option<Box<Component>>,
+    heavy: Heavy,
+    /// Set when its bytes were found valid.
+    is_valid: OnceLock<()>,
 }
 
 /// The code of a function that was asked for.
@@ -123,7 +127,9 @@ impl Module {
             None => None,
         };
         let place = component.as_ref().map(|component| component.main.bytes.clone());
-        let mut sections = Sections::parse(Core::at(&bytes, place))?;
+        let core = Core::at(&bytes, place);
+        let mut sections = Sections::parse(core)?;
+        let heavy = Heavy::of_core(core);
         if let Some(component) = &component {
             sections.name_imports(&component.main.imports);
         }
@@ -134,7 +140,28 @@ impl Module {
         let functions = sections.imports.iter().filter(|import| import.is_function());
         let is_threaded =
             threads::begins_threads(functions.map(|import| &*import.name), sections.imports_shared);
-        Ok(Self { bytes, sections, imported, codes, tags, is_threaded, names: OnceLock::new(), component })
+        let (names, is_valid) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { bytes, sections, imported, codes, tags, is_threaded, names, component, heavy, is_valid })
+    }
+
+    /// The functions that nobody validates.
+    pub(crate) fn heavy(&self) -> &Heavy {
+        &self.heavy
+    }
+
+    /// Validates all of the file but the bodies of heavy functions, with what can be run or written anew.
+    /// What was found valid is not looked at again.
+    pub(crate) fn validate(&self) -> wasmparser::Result<()> {
+        if self.is_valid.get().is_none() {
+            self.heavy.validate_around(self.core(), &self.bytes, lowered_features())?;
+            self.set_valid();
+        }
+        Ok(())
+    }
+
+    /// Notes that somebody else validated it.
+    pub(crate) fn set_valid(&self) {
+        _ = self.is_valid.set(());
     }
 
     /// The component whose program this is.

@@ -39,9 +39,13 @@ pub(crate) struct Heavy {
 }
 
 impl Heavy {
-    /// Counts. What is malformed ends the count where validation ends, too.
+    /// As [`Self::of_core`], of a sample whose core module is not known.
     pub(crate) fn of(wasm: &[u8]) -> Self {
-        let core = Core::of(wasm);
+        Self::of_core(Core::of(wasm))
+    }
+
+    /// Counts. What is malformed ends the count where validation ends, too.
+    pub(crate) fn of_core(core: Core<'_>) -> Self {
         // A component without a program, which the engine does not run.
         if Parser::is_component(core.bytes) {
             return Self::default();
@@ -97,12 +101,7 @@ impl Heavy {
     }
 
     /// Validates all of `wasm` but the bodies of heavy functions, and of a component's modules those that do
-    /// not run.
-    pub(crate) fn validate(&self, wasm: &[u8], features: WasmFeatures) -> wasmparser::Result<()> {
-        self.validate_around(Core::of(wasm), wasm, features)
-    }
-
-    /// As [`Self::validate`], with the core module of `wasm`: to find it in a component takes time.
+    /// not run. `core` is its core module: to find it in a component takes time.
     pub(crate) fn validate_around(
         &self,
         core: Core<'_>,
@@ -539,8 +538,8 @@ mod tests {
         let wasm = module(&code);
         let heavy = Heavy::of(&wasm);
         assert!(heavy.validate(&wasm, WasmFeatures::all()).is_ok());
-        assert!(Heavy::default().validate(&wasm, WasmFeatures::all()).is_err());
+        assert!(Heavy::default().validate_around(Core::of(&wasm), &wasm, WasmFeatures::all()).is_err());
         let light = module("(drop (f32.add (i32.const 1) (i32.const 2)))");
-        assert!(Heavy::of(&light).validate(&light, WasmFeatures::all()).is_err());
+        assert!(Heavy::of(&light).validate_around(Core::of(&light), &light, WasmFeatures::all()).is_err());
     }
 }

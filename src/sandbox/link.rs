@@ -13,10 +13,7 @@ use std::{
 use wasmparser::{DataKind, Operator, Payload, TypeRef};
 
 use crate::{
-    module::{
-        FuncIndex,
-        component::{Component, Core},
-    },
+    module::{FuncIndex, Module, component::Core},
     tracer::{Clock, FunctionImport, HostFn, Linker, Turns, Type, Value},
 };
 
@@ -51,14 +48,13 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(
-        wasm: &[u8],
+        module: &Module,
         state: Arc<Mutex<State>>,
         stubs: Stubs,
         functions: HostFunctions,
         seed: u64,
     ) -> Self {
-        let component = Component::read(wasm).and_then(Result::ok);
-        let core = Core::at(wasm, component.as_ref().map(|component| component.main.bytes.clone()));
+        let core = module.core();
         let mut facts = Facts::read(core);
         // Only a name that says nothing makes the code worth a look.
         let usage = if facts.is_nameless { Usage::of(core) } else { Usage::default() };
@@ -69,7 +65,7 @@ impl Link {
             state.world.catching.flag = usage.flag();
             state.world.catching.setter = usage.setter().map(Into::into);
             state.world.threads = usage.threads().cloned().unwrap_or_default();
-            state.world.realloc = component.and_then(|component| component.main.realloc);
+            state.world.realloc = module.component().and_then(|component| component.main.realloc.clone());
         }
         Self { state, stubs, functions, layout, usage, seed, globals: 0, doubles: 0 }
     }

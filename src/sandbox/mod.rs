@@ -51,7 +51,7 @@ use std::sync::{Arc, Mutex};
 use crate::{
     limitation::Limitation,
     module::{
-        LoadError,
+        LoadError, Module,
         component::{Answerer, Linked},
     },
     tracer::{Recording, Session, StreamSink, Timeout, Tracer},
@@ -112,18 +112,26 @@ pub(crate) struct Manner {
 
 /// As [`run`], recorded in some manner.
 pub(crate) fn run_with(wasm: &[u8], options: &RunOptions, manner: Manner) -> Result<Run, LoadError> {
+    run_module(crate::tracer::parse(wasm)?, &options.clone().seeded(wasm), manner)
+}
+
+/// As [`run_with`], of a module that was parsed; `options` are seeded.
+pub(crate) fn run_module(
+    module: Arc<Module>,
+    options: &RunOptions,
+    manner: Manner,
+) -> Result<Run, LoadError> {
     let Manner { recorder, timeouts, effects } = manner;
-    let options = &options.clone().seeded(wasm);
     let mut limitations = Vec::new();
     let stubs = Stubs::read(&options.stubs, &mut limitations);
     let mut state = State::new(options);
     state.journal.journal = recorder.clone().map(|recorder| recorder as Arc<dyn Journal>);
     let state = Arc::new(Mutex::new(state));
     let mut link =
-        Link::new(wasm, Arc::clone(&state), stubs, options.functions.clone(), options.seed.number());
+        Link::new(&module, Arc::clone(&state), stubs, options.functions.clone(), options.seed.number());
     let tracer = Tracer::new(crate::Options::default().limits(options.limits.clone()).effects(effects));
-    let session = tracer.load_with(
-        wasm,
+    let session = tracer.load_module(
+        module,
         &mut link,
         Recording { sink: recorder.map(|recorder| recorder as Arc<dyn StreamSink>), timeouts },
     )?;

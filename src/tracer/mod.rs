@@ -31,7 +31,7 @@ use crate::{
     module::{
         LoadError, Module, diagnose,
         lower::{Exceptions, Sites, lower, reason},
-        lowered_features, to_binary,
+        to_binary,
         weight::Heavy,
     },
     trace::{FuncKey, Instance, Trace},
@@ -188,24 +188,26 @@ impl Tracer {
         linker: &mut dyn Linker,
         recording: Recording,
     ) -> Result<Session, LoadError> {
-        let wasm = to_binary(bytes)?;
-        let heavy = Heavy::of(&wasm);
-        if let Some((given, limit)) = heavy.refused() {
-            return Err(LoadError::TooBig {
-                what: "operators in a constant expression".into(),
-                given,
-                limit,
-            });
-        }
-        let diagnosed = |message: String| diagnose(&wasm, &heavy, &message);
-        let module = Module::parse(&wasm[..]).map_err(|error| diagnosed(error.to_string()))?;
-        let module = Arc::new(module);
+        self.load_module(parse(bytes)?, linker, recording)
+    }
+
+    /// As [`Self::load_with`], of a module that was parsed.
+    pub(crate) fn load_module(
+        &self,
+        module: Arc<Module>,
+        linker: &mut dyn Linker,
+        recording: Recording,
+    ) -> Result<Session, LoadError> {
+        check_constants(module.heavy())?;
+        let diagnosed = |message: String| diagnose(module.bytes(), module.heavy(), &message);
         if module.component().is_some() {
             // The engine sees one module of it, and so would take what no host takes.
-            heavy.validate(&wasm, lowered_features()).map_err(|error| diagnosed(error.to_string()))?;
+            module.validate().map_err(|error| diagnosed(error.to_string()))?;
         }
         let refused = |(message, why): (String, Option<String>)| diagnosed(message).because(why);
-        let (engine, compiled, lowered) = self.compile(&module, &heavy).map_err(refused)?;
+        let (engine, compiled, lowered) = self.compile(&module).map_err(refused)?;
+        // The engine validated it, or what writes it anew.
+        module.set_valid();
         let limits = &self.options.limits;
         let mut store = engine::Store::new(&engine, Host::new(limits, Arc::clone(&module)));
         store.limiter(|host| &mut host.growth);
@@ -241,16 +243,15 @@ impl Tracer {
             trace,
             begun: Instant::now(),
             limits: limits.clone(),
-            heavy,
             snapshots: 0,
         })
     }
 
     /// Gives the module to an engine: as it is, or written anew if it begins threads or the engine refuses it
     /// so. If that fails, what the engine says, and why it cannot be written anew.
-    fn compile(&self, sample: &Module, heavy: &Heavy) -> Result<Compiled, (String, Option<String>)> {
+    fn compile(&self, sample: &Module) -> Result<Compiled, (String, Option<String>)> {
         let compile = |wasm: &[u8], made: Option<&Arc<Made>>, more_imports: u32| {
-            let mut config = self.config(heavy, wasm.len(), more_imports);
+            let mut config = self.config(sample.heavy(), wasm.len(), more_imports);
             if let Some(made) = made {
                 config.made(Arc::clone(made));
             }
@@ -259,12 +260,12 @@ impl Tracer {
             Ok((engine, compiled))
         };
         // Threads meet in what is written anew; a module that cannot be runs without them.
-        let threaded = sample.is_threaded().then(|| lower(sample, heavy).ok()).flatten();
+        let threaded = sample.is_threaded().then(|| lower(sample).ok()).flatten();
         let lowered = match threaded {
             Some(lowered) => lowered,
             None => match compile(sample.core().bytes, None, 0) {
                 Ok((engine, compiled)) => return Ok((engine, compiled, None)),
-                Err(message) => lower(sample, heavy).map_err(|refused| (message, reason(&refused)))?,
+                Err(message) => lower(sample).map_err(|refused| (message, reason(&refused)))?,
             },
         };
         let compiled = compile(&lowered.wasm, lowered.made.as_ref(), lowered.more_imports);
@@ -288,6 +289,26 @@ impl Tracer {
         config.bounds(engine::recorder::bounds::Bounds { refused, bytes: Some(bytes), memory });
         config
     }
+}
+
+/// Reads a sample, binary or text, as a module.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Arc<Module>, LoadError> {
+    let wasm = to_binary(bytes)?;
+    let module = Module::parse(&wasm[..]).map_err(|error| {
+        let heavy = Heavy::of(&wasm);
+        check_constants(&heavy).err().unwrap_or_else(|| diagnose(&wasm, &heavy, &error.to_string()))
+    })?;
+    Ok(Arc::new(module))
+}
+
+/// The engine evaluates a constant expression on the native stack.
+fn check_constants(heavy: &Heavy) -> Result<(), LoadError> {
+    let too_big = |(given, limit)| LoadError::TooBig {
+        what: "operators in a constant expression".into(),
+        given,
+        limit,
+    };
+    heavy.refused().map(too_big).map_or(Ok(()), Err)
 }
 
 /// A module in an engine of its own, and how it was written anew, if it was.

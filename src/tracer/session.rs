@@ -39,7 +39,6 @@ pub struct Session {
     pub(super) trace: Trace,
     pub(super) begun: Instant,
     pub(super) limits: Limits,
-    pub(super) heavy: Heavy,
     /// States that were kept so far.
     pub(super) snapshots: u32,
 }
@@ -405,7 +404,7 @@ impl Session {
 
     /// The functions that nobody validates or translates, because that would take too much.
     pub(crate) fn heavy(&self) -> &Heavy {
-        &self.heavy
+        self.module().heavy()
     }
 
     /// Returns the limits in force.

@@ -149,10 +149,14 @@ fn table_shape(ty: &wasmparser::TableType) -> TableShape {
 }
 
 impl Layout {
-    /// Validates the module and reads it.
+    /// Reads the module; validates it, if nobody did.
     pub(super) fn read(module: &Module) -> Result<Self, BinaryReaderError> {
         let core = module.core();
-        Validator::new_with_features(lowered_features()).validate_all(core.bytes)?;
+        // A heavy function is validated by nobody else, and could be asked for.
+        match module.heavy().functions() {
+            [] => module.validate()?,
+            _ => _ = Validator::new_with_features(lowered_features()).validate_all(core.bytes)?,
+        }
         let (tags, is_threaded) = (module.tags().clone(), module.is_threaded());
         let mut layout = Self { tags, is_threaded, ..Self::default() };
         for payload in core.payloads() {

@@ -123,8 +123,11 @@ impl<'a> Code<'a> {
         Self { facts, module: OnceCell::new(), seen: OnceCell::new() }
     }
 
-    /// The module, if it is valid.
+    /// The module, if it is valid: that of the run, else parsed when first asked for.
     pub(super) fn module(&self) -> Option<&Module> {
+        if let Some(module) = self.facts.run.and_then(|run| run.trace.modules.first()) {
+            return Some(module);
+        }
         self.module.get_or_init(|| Module::parse(self.facts.wasm).ok()).as_ref()
     }
 

@@ -75,10 +75,9 @@ pub(crate) struct Exceptions {
 /// # Errors
 ///
 /// If it is not valid, or has something that nothing else can stand for.
-pub(crate) fn lower(sample: &Module, heavy: &Heavy) -> Result<Lowered, Refused> {
-    let wasm = sample.core().bytes;
-    heavy.validate(wasm, lowered_features()).map_err(Refused::ParseError)?;
-    write(sample, wasm, heavy)
+pub(crate) fn lower(sample: &Module) -> Result<Lowered, Refused> {
+    sample.validate().map_err(Refused::ParseError)?;
+    write(sample, sample.core().bytes, sample.heavy())
 }
 
 /// What nothing can stand for, in words; `None` if a module is not valid to begin with.

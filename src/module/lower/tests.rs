@@ -6,8 +6,7 @@ use super::*;
 
 fn lowered(text: &str) -> (Vec<u8>, Lowered) {
     let wasm = wat::parse_str(text).unwrap();
-    let lowered =
-        lower(&Module::parse(&wasm[..]).unwrap(), &Heavy::default()).unwrap_or_else(|_| panic!("{text}"));
+    let lowered = lower(&Module::parse(&wasm[..]).unwrap()).unwrap_or_else(|_| panic!("{text}"));
     let valid = Validator::new_with_features(engine_features()).validate_all(&lowered.wasm);
     valid.unwrap_or_else(|error| panic!("{text}: {error}"));
     (wasm, lowered)
@@ -60,7 +59,7 @@ fn what_is_written_is_what_the_engine_runs() {
 fn what_is_written_does_not_multiply() {
     let lower = |text: &str| {
         let wasm = wat::parse_str(text).unwrap();
-        (wasm.len(), lower(&Module::parse(wasm).unwrap(), &Heavy::default()))
+        (wasm.len(), lower(&Module::parse(wasm).unwrap()))
     };
     let nested = format!(
         "(module (tag $e) (func {} (throw $e) {}))",
@@ -110,7 +109,7 @@ fn what_nothing_can_stand_for_is_refused() {
         ("(module (memory 1 1 shared) (func (result i32)))", None),
     ] {
         let wasm = wat::parse_str(text).unwrap();
-        let refused = lower(&Module::parse(wasm).unwrap(), &Heavy::default()).unwrap_err();
+        let refused = lower(&Module::parse(wasm).unwrap()).unwrap_err();
         assert_eq!(reason(&refused).as_deref(), expected, "{text}");
     }
 }

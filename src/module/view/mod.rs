@@ -73,8 +73,8 @@ pub use self::{
     validity::Validity,
 };
 pub use super::classes::Classes;
-use super::{CodeOffset, Dwarf, FuncIndex, SourceFrame, demangled, names::Names, weight::Heavy};
-use super::{decode::Space, threads::begins_threads};
+use super::{CodeOffset, Dwarf, FuncIndex, Module, SourceFrame, demangled};
+use super::{component::Core, decode::Space, names::Names, threads::begins_threads, weight::Heavy};
 pub(crate) use ioc::{of_files as iocs_of_files, of_run as iocs_of_run};
 
 /// Id of the code section.
@@ -149,18 +149,40 @@ pub struct View {
 impl View {
     /// Reads what can be read of `wasm`, a sample in the binary format.
     pub fn of(wasm: &[u8]) -> Self {
+        let component = super::component::Component::read(wasm);
+        let is_refused = matches!(component, Some(Err(_)));
+        let component = component.and_then(Result::ok);
+        let core = Core::at(wasm, component.as_ref().map(|component| component.main.bytes.clone()));
+        let heavy = Heavy::of_core(core);
+        let validity = match is_refused {
+            true => Validity::of_component(),
+            false => Validity::of(wasm, core, &heavy),
+        };
+        Self::read(wasm, component.as_ref(), &heavy, validity)
+    }
+
+    /// As [`Self::of`], of a module that was parsed: what is known of it is not found out again.
+    pub fn of_module(module: &Module) -> Self {
+        Self::read(module.bytes(), module.component(), module.heavy(), Validity::of_module(module))
+    }
+
+    fn read(
+        wasm: &[u8],
+        component: Option<&super::component::Component>,
+        heavy: &Heavy,
+        validity: Validity,
+    ) -> Self {
         let mut anomalies = Anomalies::default();
         // Offsets in code have 32 bits.
         let readable = wasm.get(..u32::MAX as usize).unwrap_or(wasm);
         let outer = Frames::read(readable, 0, &mut anomalies);
-        let component = super::component::Component::read(wasm).and_then(Result::ok);
-        let program = component.as_ref().and_then(|component| Frame::module(&component.main.bytes, readable));
+        let program = component.and_then(|component| Frame::module(&component.main.bytes, readable));
         let inner = program.or_else(|| outer.core_module());
         let inner = inner.map(|module| Frames::read(module.data, module.offset, &mut anomalies));
         let frames = inner.as_ref().map_or(&outer.frames, |inner| &inner.frames);
         section::judge_custom(frames, wasm.len(), &mut anomalies);
         let mut contents = Contents::read(frames, &mut anomalies);
-        if let Some(component) = &component {
+        if let Some(component) = component {
             contents.name_imports(&component.main.imports);
         }
         let (mut calls, mut immediates) = (Calls::default(), Immediates::default());
@@ -174,8 +196,7 @@ impl View {
         let (strings, strings_cut, iocs) = texts.finish();
         let (iocs, iocs_cut) = iocs.finish();
         let calls = calls.graph(&contents);
-        let heavy = Heavy::of(wasm);
-        note_heavy(&heavy, &functions, &mut anomalies);
+        note_heavy(heavy, &functions, &mut anomalies);
         let dwarf = dwarf(frames);
         let file = File { imphash: file::imphash(&contents.imports), ..File::of(wasm) };
         let sections_cut = outer.cut.saturating_add(inner.as_ref().map_or(0, |inner| inner.cut));
@@ -183,13 +204,13 @@ impl View {
         sections.extend(inner.into_iter().flat_map(|inner| inner.sections));
         Self {
             file,
-            validity: Validity::of(wasm, &heavy),
+            validity,
             limitations: limitations(sections_cut, webcil),
             sections,
             sections_cut,
             anomalies: anomalies.finish(),
             imported_functions: contents.imported_functions(),
-            component: component.as_ref().map(Component::of),
+            component: component.map(Component::of),
             imports: contents.imports,
             exports: contents.exports,
             start: contents.start,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::module::{
-    LoadError, component::Component, diagnose, engine_features, lowered_features, weight::Heavy,
+    LoadError, Module, component::Core, diagnose, engine_features, lowered_features, weight::Heavy,
 };
 
 /// Whether the sample is a module, and valid.
@@ -31,16 +31,26 @@ pub enum Validity {
 }
 
 impl Validity {
+    /// Validates a module, if nobody did.
+    pub(super) fn of_module(module: &Module) -> Self {
+        match module.validate() {
+            Ok(()) => Self::Valid,
+            Err(_) => Self::of(module.bytes(), module.core(), module.heavy()),
+        }
+    }
+
+    /// That of a component from which no program can be taken.
+    pub(super) fn of_component() -> Self {
+        Self::Unsupported { proposal: "component model".to_owned(), offset: 4 }
+    }
+
     /// Validates `wasm` with the features of the engine; only what fails is validated again, to find out what
     /// it would need. Nobody validates `heavy` functions.
-    pub(super) fn of(wasm: &[u8], heavy: &Heavy) -> Self {
-        if let Some(Err(_)) = Component::read(wasm) {
-            return Self::Unsupported { proposal: "component model".to_owned(), offset: 4 };
-        }
-        let Err(error) = heavy.validate(wasm, engine_features()) else {
+    pub(super) fn of(wasm: &[u8], core: Core<'_>, heavy: &Heavy) -> Self {
+        let Err(error) = heavy.validate_around(core, wasm, engine_features()) else {
             return Self::Valid;
         };
-        if heavy.validate(wasm, lowered_features()).is_ok() {
+        if heavy.validate_around(core, wasm, lowered_features()).is_ok() {
             return Self::Valid;
         }
         if wasm.is_empty() {

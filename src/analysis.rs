@@ -144,8 +144,8 @@ impl Sample {
         }
     }
 
-    /// The view, and what comes of running it. Neither needs the other, so of a large sample they go on at
-    /// once where there are two cores.
+    /// The view, and what comes of running it. Neither needs the other: for a large sample, and with two
+    /// cores, both go on at the same time.
     fn read_and_run<R>(&self, run: impl FnOnce(&Self) -> R) -> (View, R) {
         let cores = || thread::available_parallelism().map_or(1, NonZero::get);
         if self.wasm.len() < APART || cores() == 1 {
@@ -333,7 +333,7 @@ fn left_by(run: &sandbox::Run) -> impl Iterator<Item = (Option<&str>, Option<&st
         .map(move |file| (Some(file.last_path()), file.sha256.as_deref().filter(|_| has_bytes(file))))
 }
 
-/// Bytes of a sample from which on a thread of its own for the view pays.
+/// Bytes of a sample that make a thread for the view worth its cost.
 const APART: usize = 1 << 18;
 
 /// The text of a sample that was given as text.

@@ -107,6 +107,24 @@ fn every_sample_is_found_out() {
     assert!(wrong.is_empty(), "{} expectations do not hold\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// What a report says of its options repeats the run: `spoor run --options FILE` gives the same bytes again.
+#[test]
+fn every_report_repeats_its_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let run = |sample: &Path, options: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spoor"));
+        command.args(["run", "--json", "--fail-on=never"]).arg(sample).args(options).output().unwrap().stdout
+    };
+    let is_repeated = |sample: &PathBuf| {
+        let first = run(sample, &[]);
+        fs::write(&report, &first).unwrap();
+        !first.is_empty() && run(sample, &["--options", report.to_str().unwrap()]) == first
+    };
+    let wrong: Vec<_> = samples().filter(|sample| !is_repeated(sample)).collect();
+    assert!(wrong.is_empty(), "another run by the options of its report: {wrong:?}");
+}
+
 /// The figures of the issue, said here too, so that a blessing cannot lose them: instructions in all, `nop`,
 /// `i32.xor`, `call`.
 #[test]

@@ -265,7 +265,12 @@ fn a_second_request_ends_it_at_once_and_so_does_its_death() {
     let mut server = busy(&NO_LIMITS);
     let pid = server.process.id();
     signal(pid, "TERM");
-    thread::sleep(Duration::from_millis(200));
+    // Two that wait are one.
+    until("the first signal was taken", || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let waiting = status.lines().find_map(|line| line.strip_prefix("ShdPnd:")).expect("a mask");
+        u64::from_str_radix(waiting.trim(), 16) == Ok(0)
+    });
     signal(pid, "TERM");
     let said: Vec<Words> = std::iter::from_fn(|| server.next()).collect();
     assert_eq!(done(&said, "long")["result"], "not_run");

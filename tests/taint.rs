@@ -495,7 +495,7 @@ fn both_ways(wasm: &[u8], options: &RunOptions, sources: &[SourceKind]) -> usize
 #[test]
 fn the_quick_way_of_taint_is_that_of_each_instruction() {
     let given = SourceKind::GIVEN;
-    let all: Vec<_> = SourceKind::ALL.into_iter().filter(|&kind| kind != SourceKind::Immediate).collect();
+    let all: Vec<_> = SourceKind::ALL.iter().copied().filter(|&kind| kind != SourceKind::Immediate).collect();
     let stdin = common::noise(11, 64);
     let body = operators();
     let mut flows = both_ways(&wasm(&body), &options(&stdin), &given);

@@ -11,10 +11,14 @@
 //!
 //! The same interface as `wasmi_core::Memory`, whose place it takes in the engine.
 
+// Ours, and so linted again where the crate as a whole is not.
+#![warn(warnings, missing_docs, unused, clippy::all)]
+#![deny(clippy::undocumented_unsafe_blocks, unsafe_op_in_unsafe_fn)]
+
 use std::alloc::{self, Layout};
 use std::{ptr::NonNull, slice};
 
-use wasmi_core::{Fuel, FuelCostsProvider as _, FuelError, MemoryError, MemoryType, ResourceLimiterRef};
+use wasmi_core::{Fuel, FuelError, MemoryError, MemoryType, ResourceLimiterRef};
 
 /// Bytes that are moved or left alone together: a page of most systems.
 const CHUNK: usize = 4096;

@@ -31,10 +31,8 @@ use crate::{
     rows::TABLES,
 };
 
-/// Rows read at a time.
-pub const BATCH: usize = 4096;
-/// Rows of a row group.
-const GROUP: usize = 65_536;
+pub use crate::limits::BATCH;
+use crate::limits::{BLOCK, GROUP};
 
 /// Why a table could not be converted.
 #[derive(Debug, thiserror::Error)]
@@ -188,7 +186,7 @@ fn whole_lines(path: &Path) -> io::Result<u64> {
     use io::{Read as _, Seek as _};
     let mut file = File::open(path)?;
     let mut end = file.metadata()?.len();
-    let mut block = vec![0; 1 << 16];
+    let mut block = vec![0; BLOCK];
     while end > 0 {
         let start = end.saturating_sub(block.len() as u64);
         let Some(part) = block.get_mut(..(end - start) as usize) else { break };

@@ -10,6 +10,8 @@
 pub mod columns;
 #[cfg(feature = "arrow")]
 mod convert;
+#[cfg(feature = "arrow")]
+mod limits;
 pub mod rows;
 #[cfg(feature = "arrow")]
 mod values;

@@ -80,10 +80,15 @@ impl Serialize for Category {
     }
 }
 
-impl FromStr for Category {
-    type Err = String;
+/// A text is no category.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a category such as A-1")]
+pub struct CategoryError(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Category {
+    type Err = CategoryError;
+
+    fn from_str(text: &str) -> Result<Self, CategoryError> {
         let category = || {
             let (level, group) = text.split_once('-')?;
             let level = match level {
@@ -96,7 +101,7 @@ impl FromStr for Category {
             let group = group.parse().ok().filter(|group| (1..=GROUPS).contains(&usize::from(*group)))?;
             Some(Self { level, group })
         };
-        category().ok_or_else(|| format!("`{text}` is not a category such as A-1"))
+        category().ok_or_else(|| CategoryError(text.to_owned()))
     }
 }
 

@@ -368,7 +368,7 @@ fn write_report(report: &EvaluationReport, out: &mut impl Write) -> Result<(), F
     write_scores("best rule", "random", report.baseline.random.as_ref(), out)?;
     write_scores("", "grouped", report.baseline.grouped.as_ref(), out)?;
     for (rule, count) in &report.baseline.rules {
-        writeln!(out, "{:<17}{count} × {}", "", text::clip(rule, 200))?;
+        writeln!(out, "{:<17}{count} × {}", "", text::clip(rule, super::limits::RULE_TEXT))?;
     }
     write_leakage(&report.leakage, out)?;
     write_origins(report, out)

@@ -13,7 +13,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use wasmspoor::{
     analysis::Analysis,
-    report::{Leftover, leftovers},
+    report::{Leftover, LeftoverKind, leftovers},
     sandbox::Run,
     text,
 };
@@ -32,8 +32,7 @@ struct Index<'a> {
 /// Something that was left behind.
 #[derive(Serialize)]
 struct Item<'a> {
-    /// `stdout`, `stderr`, `sent`, `module`, `file`.
-    kind: &'static str,
+    kind: LeftoverKind,
     /// The socket, or the path that the sample knew it by.
     name: Option<&'a str>,
     /// What was done to a file.
@@ -96,7 +95,7 @@ impl<'a> Saver<'a> {
     /// The same bytes are written once.
     fn save(
         &mut self,
-        kind: &'static str,
+        kind: LeftoverKind,
         name: Option<&'a str>,
         change: Option<&'a str>,
         bytes: &[u8],

@@ -129,3 +129,12 @@ pub(super) const DRAWN_EDGES: usize = 1_500;
 
 /// Functions that are drawn of one with more.
 pub(super) const DRAWN_FUNCTIONS: usize = 60;
+
+/// Parts missing of a run that are told on standard error: a screen has room for them.
+pub(super) const LOST_SHOWN: usize = 10;
+
+/// Bytes of a line of a header of a debugger's message: a number and its name.
+pub(super) const DAP_HEADER: u64 = 4096;
+
+/// Characters shown of a rule of a model: a line or two.
+pub(super) const RULE_TEXT: usize = 200;

@@ -118,7 +118,7 @@ impl Sample {
 
 /// Says on standard error what is missing of a run, however little is printed of it.
 pub(super) fn tell_lost(file: &Path, run: &Run) {
-    run.lost.iter().take(10).for_each(|lost| tell(file, &lost.to_string()));
+    run.lost.iter().take(super::limits::LOST_SHOWN).for_each(|lost| tell(file, &lost.to_string()));
 }
 
 fn tell(file: &Path, what: &str) {

@@ -11,7 +11,7 @@ use wasmspoor::{
     text::{self, line},
     values::{
         Machine,
-        taint::{Encoding, Flow, How, Sink, Source, SourceKind, Step, Taint, TaintOptions},
+        taint::{Encoding, Flow, How, Sink, SinkKind, Source, SourceKind, Step, Taint, TaintOptions},
     },
 };
 
@@ -122,7 +122,7 @@ struct Wanted<'r> {
     kinds: BTreeSet<SourceKind>,
     /// Parts of names of sources.
     names: Vec<String>,
-    sinks: BTreeSet<String>,
+    sinks: BTreeSet<SinkKind>,
     /// Parts of names of host functions.
     hosts: Vec<String>,
     asks_for_bait: bool,
@@ -132,7 +132,7 @@ struct Wanted<'r> {
 
 impl<'r> Wanted<'r> {
     fn new(arguments: &Arguments, run: &'r Run) -> Self {
-        let named = |text: &String| SourceKind::ALL.into_iter().find(|kind| kind.name() == text);
+        let named = |text: &String| SourceKind::ALL.iter().copied().find(|kind| kind.as_str() == text);
         let mut kinds: BTreeSet<_> = arguments.from.iter().filter_map(named).collect();
         let asks_for_bait = arguments.from.iter().any(|text| text == "bait");
         let names: Vec<_> =
@@ -140,15 +140,12 @@ impl<'r> Wanted<'r> {
         if arguments.from.is_empty() {
             kinds.extend(flows::given());
         }
-        let is_kind = |text: &&String| {
-            ["argument", "memory", "result", "branch", "address", "call"].contains(&text.as_str())
-        };
-        let (sinks, hosts): (Vec<_>, Vec<_>) = arguments.to.iter().partition(is_kind);
+        let sink = |text: &String| SinkKind::ALL.iter().copied().find(|kind| kind.as_str() == text);
         Self {
             kinds,
             names,
-            sinks: sinks.into_iter().cloned().collect(),
-            hosts: hosts.into_iter().cloned().collect(),
+            sinks: arguments.to.iter().filter_map(sink).collect(),
+            hosts: arguments.to.iter().filter(|text| sink(text).is_none()).cloned().collect(),
             asks_for_bait,
             has_sinks: !arguments.to.is_empty(),
             words: Words::of(run),
@@ -194,7 +191,7 @@ impl<'r> Wanted<'r> {
         let is_sink = match self.has_sinks {
             false => matches!(flow.sink, Sink::Argument { .. } | Sink::Memory { .. } | Sink::Result),
             true => {
-                self.sinks.contains(flow.sink.name())
+                self.sinks.contains(&flow.sink.kind())
                     || host.is_some_and(|host| self.hosts.iter().any(|part| host.contains(&**part)))
             }
         };
@@ -232,7 +229,7 @@ struct FlowJson<'a> {
     how: How,
     steps: &'a [Step],
     encodings: &'a [Encoding],
-    sink: &'static str,
+    sink: SinkKind,
     host: Option<&'a str>,
     argument: Option<u32>,
     function: Option<u32>,
@@ -305,7 +302,7 @@ impl Told<'_> {
             how: flow.how,
             steps: &flow.steps,
             encodings: &flow.encodings,
-            sink: flow.sink.name(),
+            sink: flow.sink.kind(),
             host: self.wanted.words.host(flow),
             argument: argument_of(&flow.sink),
             function,

@@ -2,6 +2,7 @@
 //! is hostile.
 
 use std::marker::PhantomData;
+use wasmspoor_hooks::recorder::stream;
 
 use super::{
     decode::Budget,
@@ -78,7 +79,9 @@ pub(super) fn words_to_bytes(words: &[u64]) -> Vec<u8> {
 
 /// Decisions in words; `None` if one is 0.
 pub(super) fn decisions_of(words: &[u64]) -> Option<u64> {
-    words.iter().try_fold(0u64, |sum, word| Some(sum + u64::from(63u32.checked_sub(word.leading_zeros())?)))
+    // A sentinel stands in each.
+    let is_whole = !words.contains(&0);
+    is_whole.then(|| words.iter().map(|&word| u64::from(stream::decisions_in(word))).sum())
 }
 
 /// Words of bytes, if they hold as many decisions as the frame says.

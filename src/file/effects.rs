@@ -6,104 +6,25 @@
 //!
 //! Not here: what the entries mean (`trace::effects`).
 
-use serde::{Deserialize, Serialize};
-
-use crate::trace::effects::{Effect, Effects, Imported, MemoryShape, Origin, TableShape, Val};
+use crate::trace::effects::Effects;
 
 use super::limits::{MAX_EFFECTS_HELD, MAX_EFFECTS_OBJECT};
 use super::{
     decode::{self, Budget},
     frame::ChunkKind,
     reader::Reader,
+    wire,
 };
-
-/// The object.
-#[derive(Debug, Serialize, Deserialize)]
-struct Stored {
-    /// The record before which the first effect is missing.
-    ends_at: Option<u64>,
-    entries: Vec<(u64, Entry)>,
-}
-
-/// An effect; the number of the record before which it belongs is written as the difference to the one
-/// before.
-#[derive(Debug, Serialize, Deserialize)]
-enum Entry {
-    NewMemory(MemoryShape),
-    NewTable(TableShape),
-    NewGlobal(Val),
-    Instance(Vec<Imported>),
-    Arguments(Vec<Val>),
-    Results(Vec<Val>),
-    Write(u32, u64, Box<[u8]>),
-    Grow(u32, u64),
-    Keep(u32),
-    Restore(u32),
-    Given(Origin),
-    Read(u32, u64, u64),
-}
-
-impl From<&Effect> for Entry {
-    fn from(effect: &Effect) -> Self {
-        match effect.clone() {
-            Effect::NewMemory(shape) => Self::NewMemory(shape),
-            Effect::NewTable(shape) => Self::NewTable(shape),
-            Effect::NewGlobal(value) => Self::NewGlobal(value),
-            Effect::Instance(imports) => Self::Instance(imports),
-            Effect::Arguments(values) => Self::Arguments(values),
-            Effect::Results(values) => Self::Results(values),
-            Effect::Write { memory, address, bytes } => Self::Write(memory, address, bytes),
-            Effect::Grow { memory, pages } => Self::Grow(memory, pages),
-            Effect::Keep { state } => Self::Keep(state),
-            Effect::Restore { state } => Self::Restore(state),
-            Effect::Given(origin) => Self::Given(origin),
-            Effect::Read { memory, address, len } => Self::Read(memory, address, len),
-        }
-    }
-}
-
-impl From<Entry> for Effect {
-    fn from(entry: Entry) -> Self {
-        match entry {
-            Entry::NewMemory(shape) => Self::NewMemory(shape),
-            Entry::NewTable(shape) => Self::NewTable(shape),
-            Entry::NewGlobal(value) => Self::NewGlobal(value),
-            Entry::Instance(imports) => Self::Instance(imports),
-            Entry::Arguments(values) => Self::Arguments(values),
-            Entry::Results(values) => Self::Results(values),
-            Entry::Write(memory, address, bytes) => Self::Write { memory, address, bytes },
-            Entry::Grow(memory, pages) => Self::Grow { memory, pages },
-            Entry::Keep(state) => Self::Keep { state },
-            Entry::Restore(state) => Self::Restore { state },
-            Entry::Given(origin) => Self::Given(origin),
-            Entry::Read(memory, address, len) => Self::Read { memory, address, len },
-        }
-    }
-}
 
 /// The bytes of the object.
 pub(super) fn to_bytes(effects: &Effects) -> postcard::Result<Vec<u8>> {
-    let mut before = 0;
-    let entries = effects.entries().iter().map(|(record, effect)| {
-        let difference = record.saturating_sub(before);
-        before = *record;
-        (difference, Entry::from(effect))
-    });
-    postcard::to_allocvec(&Stored { ends_at: effects.ends_at(), entries: entries.collect() })
+    postcard::to_allocvec(&wire::effects::Effects::of(effects))
 }
 
 /// What the bytes say; `None` if they are none, or are beyond what there is room for.
 fn of_bytes(bytes: &[u8]) -> Option<Effects> {
-    let stored: Stored = decode::from_bytes(bytes, &Budget::of(MAX_EFFECTS_HELD))?;
-    let (mut effects, mut record) = (Effects::default(), 0u64);
-    for (difference, entry) in stored.entries {
-        record = record.checked_add(difference)?;
-        effects.push(record, entry.into());
-    }
-    if let Some(end) = stored.ends_at {
-        effects.end_at(end);
-    }
-    Some(effects)
+    let stored: wire::effects::Effects = decode::from_bytes(bytes, &Budget::of(MAX_EFFECTS_HELD))?;
+    stored.into_effects()
 }
 
 /// The effects of a file; `None` if it has none, or they are damaged, which is noted.
@@ -121,7 +42,10 @@ pub(super) fn read(reader: &Reader) -> Option<Effects> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{FuncKey, effects::Given};
+    use crate::trace::{
+        FuncKey,
+        effects::{Effect, Given, Imported, MemoryShape, Origin, TableShape, Val},
+    };
 
     fn effects() -> Effects {
         let mut effects = Effects::default();
@@ -146,6 +70,30 @@ mod tests {
             effects.push(record, effect);
         }
         effects
+    }
+
+    /// Written by hand from docs/trace-format.md: one line for each entry, and the length before them. Of the
+    /// bytes that are written, only the first.
+    const WRITTEN: [&str; 13] = [
+        "000c",
+        "00000101021000",
+        "0001030001",
+        "000204ffffffffffffffffffffffffffffffffffff03",
+        "0003040001010002000300",
+        "00040300010500060107",
+        "030600ffff03ac02",
+        "00070001",
+        "010503010a02010302",
+        "050801",
+        "010a000b2f6574632f70617373776407",
+        "000b000946",
+        "f6ffffffff1f0901",
+    ];
+    #[test]
+    fn the_bytes_are_those_of_version_1() {
+        let written = to_bytes(&effects()).unwrap();
+        let text: String = written.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(text.replace(&"09".repeat(300), ""), WRITTEN.concat());
     }
 
     #[test]
@@ -180,7 +128,8 @@ mod tests {
         assert_eq!(of_bytes(&long), None);
         // Record numbers that run over.
         let mut max = vec![0, 2];
-        (0..2).for_each(|_| max.extend(postcard::to_allocvec(&(u64::MAX, Entry::Keep(0))).unwrap()));
+        // Each `Keep`, its eighth variant, of state 0.
+        (0..2).for_each(|_| max.extend(postcard::to_allocvec(&(u64::MAX, 8u8, 0u8)).unwrap()));
         assert_eq!(of_bytes(&max), None);
     }
 }

@@ -86,3 +86,6 @@ pub(super) const CHUNK_ITEMS: usize = 1 << 18;
 
 /// Bytes of output in an item: it is cut so that a chunk holds several.
 pub(super) const CHUNK_OUTPUT: usize = 1 << 16;
+
+/// Characters shown of an item of the log that differs: a line or two.
+pub(super) const ITEM_TEXT: usize = 300;

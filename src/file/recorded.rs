@@ -1,6 +1,7 @@
 //! A file as the run that it holds.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
+use wasmspoor_hooks::recorder::stream;
 
 use crate::{
     LoadError, hex,
@@ -82,7 +83,7 @@ impl Recorded {
         let mut trace = trace(&reader, &wasm, header.level, rest.as_ref().map(Rest::totals));
         // There are no more than there is room for.
         let words = trace.stored.as_ref().map_or(0, |stored| stored.lens().0);
-        let decisions = trace.decisions.min(words.saturating_mul(63));
+        let decisions = trace.decisions.min(words.saturating_mul(stream::WORD_BITS.into()));
         trace.limits = replay_limits(has_header.then_some(&header.options.limits), decisions);
         let mut log = Log::read(&reader);
         let timeouts = std::mem::take(&mut log.timeouts);

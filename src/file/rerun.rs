@@ -18,7 +18,7 @@ use crate::{
     tracer::{Batch, LimitError, StreamSink, Timeout},
 };
 
-use super::limits::{RERUN_HELD, RERUN_TOLD};
+use super::limits::{ITEM_TEXT, RERUN_HELD, RERUN_TOLD};
 use super::{
     bits::{Bits, Compared},
     chunk::Things,
@@ -457,7 +457,7 @@ fn told(item: &Item) -> String {
         Item::Stderr(bytes) => format!("{} bytes of standard error", bytes.len()),
         Item::Timeout(timeout) => format!("the clock struck at question {}", timeout.clock_reads),
     };
-    text.chars().take(300).collect()
+    text.chars().take(ITEM_TEXT).collect()
 }
 
 /// The items of the log, as far as they are whole.

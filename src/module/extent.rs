@@ -9,10 +9,10 @@ pub(crate) const HEAD: usize = 8;
 /// The order that sections must have, by their ids; custom sections (id 0) may stand anywhere.
 const ORDER: [u8; 14] = [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11, 6];
 
-/// Bytes from the magic number, with which `bytes` begins, to the end of the last section that can be one: it
-/// is whole and not empty, stands where the format allows a section of its id, and, if it is a custom one,
-/// begins with a name. 8 if there is none. What follows a module in memory is cut off so, unless it looks
-/// like another of its sections.
+/// The length of the module with which `bytes` begin, to the end of its last section; 8 if it has none.
+///
+/// A section counts if it is whole and not empty, and stands where the format allows its id; a custom one
+/// must begin with a name. So what follows a module in memory is cut off, unless it looks like a section.
 ///
 /// ```
 /// let module = wat::parse_str("(module (func (export \"f\")))")?;

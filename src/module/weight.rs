@@ -537,7 +537,7 @@ mod tests {
         );
         let wasm = module(&code);
         let heavy = Heavy::of(&wasm);
-        assert!(heavy.validate(&wasm, WasmFeatures::all()).is_ok());
+        assert!(heavy.validate_around(Core::of(&wasm), &wasm, WasmFeatures::all()).is_ok());
         assert!(Heavy::default().validate_around(Core::of(&wasm), &wasm, WasmFeatures::all()).is_err());
         let light = module("(drop (f32.add (i32.const 1) (i32.const 2)))");
         assert!(Heavy::of(&light).validate_around(Core::of(&light), &light, WasmFeatures::all()).is_err());

@@ -19,7 +19,7 @@ use crate::{
     trace::{Callee, FuncKey, Host, effects::Effect},
     values::{
         Machine, Visitor,
-        taint::{Flow, How, Sink, Source, SourceKind, Taint, TaintOptions, is_count},
+        taint::{Flow, How, Sink, SinkKind, Source, SourceKind, Taint, TaintOptions, is_count},
     },
 };
 
@@ -85,8 +85,8 @@ pub(crate) struct Chosen {
 pub struct DataFlow {
     /// In words.
     pub text: String,
-    /// What kind of source: `file`, `environment`, `argument`, `stdin`, `socket`, `clock`, `random`.
-    pub source: &'static str,
+    /// What kind of source.
+    pub source: SourceKind,
     /// Its name.
     pub name: String,
     /// Whether it is a file in which the persona put bait.
@@ -94,11 +94,11 @@ pub struct DataFlow {
     /// Different bytes of it.
     pub bytes: u64,
     /// `value`, or `address` if it only chose what was read.
-    pub how: &'static str,
+    pub how: How,
     /// What was done to them.
     pub path: Vec<String>,
     /// What kind of sink: `argument` or `memory` of a host function, `result` of an entry point.
-    pub sink: &'static str,
+    pub sink: SinkKind,
     /// The host function, `module.name`.
     pub host: Option<String>,
     /// Number of the first call in the log.
@@ -313,13 +313,13 @@ impl<'r> Words<'r> {
         let calls = self.calls(flow);
         DataFlow {
             text: self.words(flow),
-            source: flow.source.kind.name(),
+            source: flow.source.kind,
             name: flow.source.name.to_string(),
             is_bait: self.is_bait(&flow.source),
             bytes: flow.len(),
-            how: flow.how.name(),
+            how: flow.how,
             path: flow.path(),
-            sink: flow.sink.name(),
+            sink: flow.sink.kind(),
             host: self.host(flow).map(str::to_owned),
             first_call: calls.and_then(|(first, _)| first),
             last_call: calls.and_then(|(_, last)| last),

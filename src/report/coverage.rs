@@ -19,6 +19,7 @@ use std::io;
 use crate::passes::flow::RanBlock;
 
 use super::GHIDRA_BASE;
+use super::limits::NAME_CHARS;
 use crate::text::clip;
 
 /// Writes blocks as drcov, version 2. A block of more than 65,535 bytes becomes several.
@@ -68,7 +69,7 @@ pub fn write_modoff(name: &str, blocks: &[RanBlock], out: &mut impl io::Write) -
 /// offsets is split at its last `+`.
 fn file_name(path: &str) -> String {
     let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
-    clip(name, 200)
+    clip(name, NAME_CHARS)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::{
     rules::Family,
 };
 
-use super::limits::DIFF_SHOWN;
+use super::limits::{DIFF_SHOWN, NAME_CHARS};
 use super::{Report, ndjson::snake};
 use crate::text::clip;
 
@@ -101,7 +101,7 @@ impl Diff {
     ///
     /// When `out` cannot be written.
     pub fn write_text(&self, out: &mut impl io::Write) -> io::Result<()> {
-        let show = |text: &str| clip(text, 200);
+        let show = |text: &str| clip(text, NAME_CHARS);
         writeln!(out, "--- {}\n+++ {}", show(&self.a), show(&self.b))?;
         if self.is_empty() {
             return writeln!(out, "no difference{}", if self.same_bytes { ": the same module" } else { "" });
@@ -130,7 +130,7 @@ impl Diff {
         let mut counts: Vec<_> = self.counts.iter().collect();
         counts.sort_by_key(|(name, counts)| (std::cmp::Reverse(counts.a.abs_diff(counts.b)), name.as_str()));
         for (name, CountPair { a, b }) in counts.iter().take(2 * DIFF_SHOWN) {
-            writeln!(out, "  {}: {a} -> {b}", clip(name, 200))?;
+            writeln!(out, "  {}: {a} -> {b}", clip(name, NAME_CHARS))?;
         }
         if let Some(more) = counts.len().checked_sub(2 * DIFF_SHOWN).filter(|&more| more > 0) {
             writeln!(out, "  {more} more counts differ (--json has all)")?;

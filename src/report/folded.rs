@@ -5,6 +5,7 @@ use std::io;
 use crate::{module::FuncIndex, passes::stacks::Stacks};
 
 use super::Names;
+use super::limits::NAME_CHARS;
 
 /// Writes a line for each stack, sorted: functions joined by `;`, a space, executed instructions.
 ///
@@ -59,7 +60,7 @@ pub fn write_svg(
         );
     }
     let mut options = inferno::flamegraph::Options::default();
-    options.title = crate::text::clip(title, 200);
+    options.title = crate::text::clip(title, NAME_CHARS);
     options.count_name = "instructions".to_owned();
     options.name_type = "Function".to_owned();
     options.hash = true;

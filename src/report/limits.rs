@@ -74,3 +74,6 @@ pub(super) const KNOWN_FILES: usize = 10_000_000;
 /// Bytes of the names of all lists at most: 100 for each file. With the files that is 1.4 GB, however long
 /// the names in a list are.
 pub(super) const KNOWN_NAMES: usize = 1_000_000_000;
+
+/// Characters of a name that the sample chose, in formats for other tools: those cut lines too.
+pub(super) const NAME_CHARS: usize = 200;

@@ -49,7 +49,7 @@ pub use json::{
     SampleReport, Subject, Tool, schema, status,
 };
 pub use known::{Known, KnownError};
-pub use leftovers::{LEFTOVER_KINDS, Leftover, leftovers};
+pub use leftovers::{Leftover, LeftoverKind, leftovers};
 pub use libraries::LibraryReport;
 pub use names::{GHIDRA_BASE, Names, ghidra, location};
 pub use options::{Exact, LimitsUsed, OptionsError, OptionsUsed, options_used};

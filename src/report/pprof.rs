@@ -9,6 +9,7 @@ use std::{collections::HashMap, io};
 use prost::Message;
 
 use super::Names;
+use super::limits::NAME_CHARS;
 use crate::{
     module::{FuncIndex, view::View},
     passes::stacks::Stacks,
@@ -148,8 +149,10 @@ impl Maker<'_> {
         self.strings.number("");
         let (kind, unit) = (self.strings.number("instructions"), self.strings.number("count"));
         self.profile.sample_type.push(ValueType { kind, unit });
-        let (filename, build_id) =
-            (self.strings.number(&clip(name, 200)), self.strings.number(&self.view.file.sha256.to_string()));
+        let (filename, build_id) = (
+            self.strings.number(&clip(name, NAME_CHARS)),
+            self.strings.number(&self.view.file.sha256.to_string()),
+        );
         let memory_limit = self.view.file.size;
         self.profile.mapping.push(Mapping { id: 1, memory_limit, filename, build_id, has_functions: true });
     }
@@ -166,7 +169,7 @@ impl Maker<'_> {
         let filename = source.and_then(|source| source.file).map_or(0, |file| self.strings.number(&file));
         let name = self.strings.number(&self.names.func(func));
         let as_given = defined.and_then(|function| function.name.as_deref()).unwrap_or_default();
-        let system_name = self.strings.number(&clip(as_given, 200));
+        let system_name = self.strings.number(&clip(as_given, NAME_CHARS));
         self.profile.function.push(Function { id, name, system_name, filename });
         let address = defined.map_or(0, |function| function.offset.0.into());
         let line = vec![Line { function_id: id, line }];

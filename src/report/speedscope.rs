@@ -8,6 +8,7 @@ use std::{collections::HashMap, io};
 use serde::Serialize;
 
 use super::Names;
+use super::limits::NAME_CHARS;
 use crate::{
     module::{FuncIndex, view::View},
     passes::stacks::Stacks,
@@ -69,7 +70,7 @@ pub fn write(name: &str, stacks: &Stacks, view: &View, out: &mut impl io::Write)
     let samples: Vec<Vec<_>> =
         stacks.stacks.iter().map(|stack| stack.funcs.iter().map(|&func| number(func)).collect()).collect();
     let weights: Vec<_> = stacks.stacks.iter().map(|stack| stack.instructions).collect();
-    let name = clip(name, 200);
+    let name = clip(name, NAME_CHARS);
     let end_value = weights.iter().fold(0, |sum: u64, weight| sum.saturating_add(*weight));
     let profile =
         Profile { kind: "sampled", name: &name, unit: "none", start_value: 0, end_value, samples, weights };

@@ -4,7 +4,6 @@ use crate::text::vocabulary;
 
 vocabulary! {
     /// A family. In the order of its words, so that lists are.
-    #[non_exhaustive]
     pub enum Family {
         /// Takes orders from afar.
         Backdoor = "backdoor",

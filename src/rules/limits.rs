@@ -102,3 +102,9 @@ pub(super) const LEAST_OPERATORS: usize = 5;
 
 /// Bytes of a file in which a rule looks for a text: scripts and pages show what they are in them.
 pub(super) const MAX_HELD: usize = 64 << 10;
+
+/// Keys of one map of a rule: each is compared with those before it.
+pub(super) const MAP_KEYS: usize = 256;
+
+/// Characters of a name for which the nearest known one is looked for: each takes a row of a table.
+pub(super) const COMPARED_NAME: usize = 64;

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeSet, fmt, ops::Range, sync::Arc};
 
-use super::limits::MAX_PROBLEMS;
+use super::limits::{COMPARED_NAME, MAX_PROBLEMS};
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 /// Something wrong in a rule file, and where.
@@ -154,10 +154,11 @@ pub(super) fn closest_by_words<'a>(given: &str, known: impl IntoIterator<Item = 
     (common > 0 && 2 * common >= wanted.len()).then(|| format!("did you mean `{name}`?"))
 }
 
-/// Edit distance; names longer than 64 characters are far from everything.
+/// Edit distance; names longer than [`COMPARED_NAME`] are far from everything.
 fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(65).collect(), b.chars().take(65).collect());
-    if a.len() > 64 || b.len() > 64 {
+    let head = |name: &str| -> Vec<char> { name.chars().take(COMPARED_NAME + 1).collect() };
+    let (a, b) = (head(a), head(b));
+    if a.len() > COMPARED_NAME || b.len() > COMPARED_NAME {
         return usize::MAX;
     }
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -206,7 +206,7 @@ fn show_returned(returned: &ReturnedFeature) -> String {
 
 fn show_flow(flow: &FlowFeature) -> String {
     let mut from: Vec<_> = flow.is_bait.then_some("bait").into_iter().collect();
-    from.extend(flow.from.map(SourceKind::name));
+    from.extend(flow.from.map(SourceKind::as_str));
     if from.is_empty() {
         from.push("anything");
     }

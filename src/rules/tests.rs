@@ -7,6 +7,7 @@ use crate::{
     module::{CodeOffset, FuncIndex, view},
     passes::{self, flows::DataFlow},
     sandbox::{Answer, Arg, Call, ChangeKind, Entry, EntryEnd, EntryKind, FileChange, Pointed, Status},
+    values::taint::{How, SinkKind, SourceKind},
 };
 
 /// A defined function without anything.
@@ -816,13 +817,13 @@ fn flows_are_asked_by_source_way_and_goal() {
     let mut sample = Sample::calling(calls);
     let flow = DataFlow {
         text: "bytes 0 to 19 of `/home/user/.ssh/id_rsa` (bait) → xor → `wasi.sock_send` #1".into(),
-        source: "file",
+        source: SourceKind::File,
         name: "/home/user/.ssh/id_rsa".into(),
         is_bait: true,
         bytes: 20,
-        how: "value",
+        how: How::Value,
         path: vec!["xor".into()],
-        sink: "memory",
+        sink: SinkKind::Memory,
         host: Some("wasi_snapshot_preview1.sock_send".into()),
         first_call: Some(1),
         last_call: Some(1),

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Marker, Parser, ScanError, Span};
 
-use super::limits::{RULE_BYTES, YAML_DEPTH, YAML_NODES};
+use super::limits::{MAP_KEYS, RULE_BYTES, YAML_DEPTH, YAML_NODES};
 use super::problem::{Problem, Source};
 
 /// A node.
@@ -174,8 +174,8 @@ impl Reader<'_> {
             if pairs.iter().any(|(other, _)| other.text() == Some(text)) {
                 return self.wrong(&key.span, format!("the key `{text}` stands here twice"));
             }
-            if pairs.len() >= 256 {
-                return self.wrong(&key.span, "more than 256 keys in one map");
+            if pairs.len() >= MAP_KEYS {
+                return self.wrong(&key.span, format!("more than {MAP_KEYS} keys in one map"));
             }
             pairs.push((key, value));
         }

@@ -21,7 +21,7 @@ use memchr::memmem;
 
 use super::{
     fs::{FileChange, is_users},
-    limits::{DAMAGE_SEARCHED, DAMAGE_TOLD},
+    limits::{DAMAGE_SEARCHED, DAMAGE_TOLD, PACKED_HEAD},
     types::RunOptions,
 };
 use crate::module::view::entropy;
@@ -287,7 +287,7 @@ fn packed(bytes: &[u8], path: &str, changes: &[FileChange]) -> f64 {
 
 /// About what a good compressor makes of contents.
 fn smallest(bytes: &[u8]) -> f64 {
-    let head = bytes.get(..1 << 20).unwrap_or(bytes);
+    let head = bytes.get(..PACKED_HEAD).unwrap_or(bytes);
     let packed = zstd::bulk::compress(head, 9).map_or(head.len(), |packed| packed.len());
     packed as f64 * bytes.len() as f64 / head.len().max(1) as f64
 }

@@ -11,7 +11,7 @@ use crate::{
     tracer::{Caller, HostError, HostFn, Value},
 };
 
-use super::limits::{CARVE_GLANCE, CARVE_SCAN};
+use super::limits::{CARVE_GLANCE, CARVE_SCAN, CARVED_LEN};
 use super::{
     context::{Act, CallContext, CallEnd},
     embedder::Answerer,
@@ -20,7 +20,7 @@ use super::{
     signature::{Kind, Param},
     state::{State, lock},
     stubs::Stub,
-    types::{Answer, Arg, Call},
+    types::{Answer, Arg, Call, LeakPlace},
     wasi::Errno,
     world::{Fitting, Nest, Taken},
 };
@@ -170,7 +170,7 @@ impl Import {
     /// Looks for modules in the first `window` bytes from `address` on. A whole one may be far longer than
     /// what is looked through for its start.
     fn look_at(&self, call: &Caller<'_>, state: &mut State, address: u64, window: u64) {
-        let room = call.memory_len().saturating_sub(address).min(16 << 20);
+        let room = call.memory_len().saturating_sub(address).min(CARVED_LEN);
         if let Some(bytes) = call.read_memory(address, room) {
             state.carver.scan(bytes, window);
         }
@@ -209,7 +209,7 @@ impl Import {
                 Some(&Value::I32(fd)) => Some(fd as u32),
                 _ => None,
             });
-        let to = fd.and_then(|fd| state.wasi.describe(fd)).unwrap_or_else(|| "argument".into());
+        let to = fd.and_then(|fd| state.wasi.describe(fd)).unwrap_or(LeakPlace::Argument);
         state.tokens.search(bytes, &to, &format!("{}.{}", self.module, self.name), slot);
     }
 

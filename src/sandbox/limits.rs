@@ -112,3 +112,12 @@ pub(super) const BUILT_SCANNED: usize = 32 << 20;
 
 /// Things looked at in a run, and sixteen times as many beginnings in a pass: a memory may be full of them.
 pub(super) const BUILT_HITS: usize = 256;
+
+/// Bytes of memory from an argument on in which a module may lie: more than most modules.
+pub(super) const CARVED_LEN: u64 = 16 << 20;
+
+/// Bytes of a path that a call names: sixteen times what systems take.
+pub(super) const PATH_BYTES: u32 = 64 << 10;
+
+/// Bytes at the beginning of contents that are compressed to tell how well they do.
+pub(super) const PACKED_HEAD: usize = 1 << 20;

@@ -75,8 +75,8 @@ pub use self::{
     returned::Returned,
     stubs::{StubError, Stubs},
     types::{
-        Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, Leak, LeakEncoding, MAX_ARGS,
-        MAX_CALLS, MAX_OUTPUT, MAX_POINTED, Pointed, Run, RunOptions, Seed, Status, TokenUse,
+        Answer, Arg, Call, Connection, Drive, Entry, EntryEnd, EntryKind, Leak, LeakEncoding, LeakPlace,
+        MAX_ARGS, MAX_CALLS, MAX_OUTPUT, MAX_POINTED, Pointed, Run, RunOptions, Seed, Status, TokenUse,
     },
 };
 

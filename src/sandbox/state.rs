@@ -27,7 +27,7 @@ use super::{
     random::Random,
     returned::Returns,
     tokens::{Source, Watch},
-    types::{Answer, Call, Entry, EntryEnd, MAX_OUTPUT, Run, RunOptions, Status},
+    types::{Answer, Call, Entry, EntryEnd, LeakPlace, MAX_OUTPUT, Run, RunOptions, Status},
     wasi::{self, Wasi},
     world::{Taken, World},
 };
@@ -191,13 +191,13 @@ impl State {
     ) -> Run {
         let changes = self.wasi.changes();
         let connections = std::mem::take(&mut self.wasi.sockets).into_used();
-        self.tokens.search_rest(&self.stdout.bytes, "stdout");
-        self.tokens.search_rest(&self.stderr.bytes, "stderr");
+        self.tokens.search_rest(&self.stdout.bytes, &LeakPlace::Stdout);
+        self.tokens.search_rest(&self.stderr.bytes, &LeakPlace::Stderr);
         for connection in &connections {
-            self.tokens.search_rest(&connection.sent, &format!("socket {}", connection.name));
+            self.tokens.search_rest(&connection.sent, &LeakPlace::Socket(connection.name.clone()));
         }
         for change in changes.files.iter().filter(|change| change.change != ChangeKind::Deleted) {
-            self.tokens.search_rest(&change.contents, change.last_path());
+            self.tokens.search_rest(&change.contents, &LeakPlace::File(change.last_path().to_owned()));
         }
         let sent_cut =
             connections.iter().fold(0u64, |sum, connection| sum.saturating_add(connection.sent_cut));

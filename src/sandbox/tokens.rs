@@ -21,7 +21,7 @@ use super::limits::{TOKEN_HITS, TOKEN_LEAKS, TOKEN_PIECES, TOKEN_SCANNED};
 use super::{
     fs::Ino,
     persona::Honeytoken,
-    types::{Leak, LeakEncoding, TokenUse},
+    types::{Leak, LeakEncoding, LeakPlace, TokenUse},
 };
 
 /// Bytes of a piece of a long token.
@@ -53,9 +53,6 @@ pub(super) struct Watch {
     /// Bytes that were not looked through.
     pub(super) cut: u64,
 }
-
-/// Where bytes went that a call was handed and that failed: nowhere.
-const FAILED: &str = "failed call";
 
 #[derive(Debug)]
 struct Token {
@@ -148,7 +145,7 @@ impl Watch {
     }
 
     /// Looks through what a call was handed.
-    pub(super) fn search(&mut self, bytes: &[u8], to: &str, by: &str, call: Option<usize>) {
+    pub(super) fn search(&mut self, bytes: &[u8], to: &LeakPlace, by: &str, call: Option<usize>) {
         let room = TOKEN_SCANNED.saturating_sub(self.scanned).min(bytes.len() as u64) as usize;
         self.cut += (bytes.len() - room) as u64;
         self.scanned += room as u64;
@@ -157,7 +154,7 @@ impl Watch {
         }
         for (index, encoding) in self.hits(&bytes[..room]) {
             let Some(token) = self.tokens.get_mut(index).filter(|token| token.read > 0) else { continue };
-            let made = Leak { to: to.into(), by: by.into(), encoding, first_call: call, calls: 1 };
+            let made = Leak { to: to.clone(), by: by.into(), encoding, first_call: call, calls: 1 };
             if let Some(leak) = token.add(made) {
                 *self.last.1.entry((index, leak)).or_default() += 1;
             }
@@ -173,7 +170,8 @@ impl Watch {
         for ((index, leak), times) in std::mem::take(&mut self.last.1).into_iter().rev() {
             let Some(token) = self.tokens.get_mut(index) else { continue };
             let Some(of) = token.leaks.get_mut(leak) else { continue };
-            let tried = Leak { to: FAILED.into(), first_call: Some(call), calls: times, ..of.clone() };
+            let tried =
+                Leak { to: LeakPlace::FailedCall, first_call: Some(call), calls: times, ..of.clone() };
             of.calls = of.calls.saturating_sub(times);
             if of.calls == 0 {
                 token.leaks.remove(leak);
@@ -183,11 +181,11 @@ impl Watch {
     }
 
     /// Looks through what was left after the run; what a call was seen to bring there is known.
-    pub(super) fn search_rest(&mut self, bytes: &[u8], to: &str) {
+    pub(super) fn search_rest(&mut self, bytes: &[u8], to: &LeakPlace) {
         for (token, encoding) in self.hits(bytes) {
             let Some(token) = self.tokens.get_mut(token).filter(|token| token.read > 0) else { continue };
-            if !token.leaks.iter().any(|leak| leak.to == to && leak.encoding == encoding) {
-                token.leak(Leak { to: to.into(), by: String::new(), encoding, first_call: None, calls: 0 });
+            if !token.leaks.iter().any(|leak| leak.to == *to && leak.encoding == encoding) {
+                token.leak(Leak { to: to.clone(), by: String::new(), encoding, first_call: None, calls: 0 });
             }
         }
     }
@@ -297,6 +295,10 @@ fn encodings(piece: &[u8]) -> Vec<(LeakEncoding, Vec<u8>)> {
 mod tests {
     use super::*;
 
+    fn at(place: &str) -> LeakPlace {
+        place.to_owned().into()
+    }
+
     fn watch(values: &[&[u8]]) -> Watch {
         let token =
             |(index, value): (usize, &&[u8])| Honeytoken { name: format!("t{index}"), value: value.to_vec() };
@@ -309,7 +311,7 @@ mod tests {
         let mut watch = watch(&[secret, b"another one"]);
         watch.place(Source::File(Ino(4)), b"key = s3cr3t-T0ken-value\n");
         watch.place(Source::Environment, b"X=another one");
-        watch.search(secret, "stdout", "wasi.fd_write", Some(0));
+        watch.search(secret, &at("stdout"), "wasi.fd_write", Some(0));
         assert!(!watch.is_armed(), "nobody has it yet");
         watch.opened(Ino(4), "/key", Some(1));
         watch.read(Source::File(Ino(4)), 0..6, "/key", Some(2));
@@ -318,23 +320,26 @@ mod tests {
         for (call, before) in ["", "a", "ab"].into_iter().enumerate() {
             let text = base64::engine::general_purpose::STANDARD
                 .encode(format!("{before}s3cr3t-T0ken-value and more"));
-            watch.search(text.as_bytes(), "socket c2", "wasi.sock_send", Some(call + 4));
+            watch.search(text.as_bytes(), &at("socket c2"), "wasi.sock_send", Some(call + 4));
         }
         let hex: String = secret.iter().map(|byte| format!("{byte:02X}")).collect();
-        watch.search(hex.as_bytes(), "stdout", "wasi.fd_write", Some(9));
-        watch.search(b"another one", "stdout", "wasi.fd_write", Some(10));
-        watch.search_rest(b"__s3cr3t-T0ken-value__", "/copy");
-        watch.search_rest(hex.as_bytes(), "stdout");
+        watch.search(hex.as_bytes(), &at("stdout"), "wasi.fd_write", Some(9));
+        watch.search(b"another one", &at("stdout"), "wasi.fd_write", Some(10));
+        watch.search_rest(b"__s3cr3t-T0ken-value__", &at("/copy"));
+        watch.search_rest(hex.as_bytes(), &at("stdout"));
         let used = watch.into_used();
         let [token] = &used[..] else { panic!("{used:?}") };
         assert_eq!((token.name.as_str(), token.opened, token.read, token.first_call), ("t0", 1, 1, Some(1)));
         assert_eq!(token.touched_in, ["/key"]);
-        let leaks: Vec<_> =
-            token.leaks.iter().map(|leak| (&*leak.to, leak.encoding, leak.first_call, leak.calls)).collect();
+        let leaks: Vec<_> = token
+            .leaks
+            .iter()
+            .map(|leak| (leak.to.to_string(), leak.encoding, leak.first_call, leak.calls))
+            .collect();
         let expected = [
-            ("socket c2", LeakEncoding::Base64, Some(4), 3),
-            ("stdout", LeakEncoding::Hex, Some(9), 1),
-            ("/copy", LeakEncoding::Plain, None, 0),
+            ("socket c2".to_owned(), LeakEncoding::Base64, Some(4), 3),
+            ("stdout".to_owned(), LeakEncoding::Hex, Some(9), 1),
+            ("/copy".to_owned(), LeakEncoding::Plain, None, 0),
         ];
         assert_eq!(leaks, expected);
     }
@@ -345,15 +350,15 @@ mod tests {
         watch.place(Source::Arguments, b"0123456789");
         watch.read(Source::Arguments, 0..1, "arguments", None);
         for call in 0..5 {
-            watch.search(b"0123456789", "argument", "wasi.sock_send", Some(call));
+            watch.search(b"0123456789", &at("argument"), "wasi.sock_send", Some(call));
             if call != 2 {
                 watch.failed(call);
             }
         }
         let used = watch.into_used();
         let leaks: Vec<_> =
-            used[0].leaks.iter().map(|leak| (&*leak.to, leak.first_call, leak.calls)).collect();
-        assert_eq!(leaks, [(FAILED, Some(0), 4), ("argument", Some(2), 1)]);
+            used[0].leaks.iter().map(|leak| (leak.to.to_string(), leak.first_call, leak.calls)).collect();
+        assert_eq!(leaks, [("failed call".to_owned(), Some(0), 4), ("argument".to_owned(), Some(2), 1)]);
     }
 
     #[test]
@@ -363,9 +368,9 @@ mod tests {
         let mut watch = watch(&[&long]);
         watch.place(Source::Stdin, &long);
         watch.read(Source::Stdin, 0..10, "standard input", None);
-        watch.search(&[0; 4096], "stdout", "f", None);
+        watch.search(&[0; 4096], &at("stdout"), "f", None);
         assert!(watch.tokens[0].leaks.is_empty());
-        watch.search(&long[2500..3100], "stdout", "f", None);
+        watch.search(&long[2500..3100], &at("stdout"), "f", None);
         assert_eq!(watch.tokens[0].leaks.len(), 1);
     }
 
@@ -375,7 +380,7 @@ mod tests {
         watch.place(Source::Arguments, b"0123456789");
         watch.read(Source::Arguments, 0..1, "arguments", None);
         for index in 0..TOKEN_LEAKS + 5 {
-            watch.search(b"0123456789", &index.to_string(), "f", None);
+            watch.search(b"0123456789", &at(&index.to_string()), "f", None);
         }
         let used = watch.into_used();
         assert_eq!((used[0].leaks.len(), used[0].leaks_cut), (TOKEN_LEAKS, 5));

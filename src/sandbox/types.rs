@@ -2,7 +2,7 @@
 //!
 //! Not here: how a run is made.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     limitation::Limitation,
     module::{FuncIndex, Place, to_binary},
-    text::vocabulary,
+    text::{text_in_json, vocabulary},
     trace::{Trace, Trap},
     tracer::{AtTraceLimit, Limit, Limits, Value},
 };
@@ -383,13 +383,62 @@ vocabulary! {
     }
 }
 
+/// Where bytes of a honeytoken went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LeakPlace {
+    /// Standard input, which cannot be written.
+    Stdin,
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A socket, by its name.
+    Socket(String),
+    /// A file, by its path.
+    File(String),
+    /// A call was handed them, and has no such place.
+    Argument,
+    /// Nowhere: the call that was handed them failed.
+    FailedCall,
+}
+
+impl fmt::Display for LeakPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdin => f.write_str("stdin"),
+            Self::Stdout => f.write_str("stdout"),
+            Self::Stderr => f.write_str("stderr"),
+            Self::Socket(name) => write!(f, "socket {name}"),
+            Self::File(path) => f.write_str(path),
+            Self::Argument => f.write_str("argument"),
+            Self::FailedCall => f.write_str("failed call"),
+        }
+    }
+}
+
+/// What it is written as, read again.
+impl From<String> for LeakPlace {
+    fn from(text: String) -> Self {
+        let named = [Self::Stdin, Self::Stdout, Self::Stderr, Self::Argument, Self::FailedCall];
+        if let Some(known) = named.into_iter().find(|known| known.to_string() == text) {
+            return known;
+        }
+        match text.strip_prefix("socket ") {
+            Some(name) => Self::Socket(name.to_owned()),
+            None => Self::File(text),
+        }
+    }
+}
+
+text_in_json!(LeakPlace);
+
 /// A place where bytes of a honeytoken were found after it had been read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Leak {
-    /// `stdout`, `stderr`, `socket NAME`, the path of a file, `argument` for what a call was handed and that
-    /// has no such place, or `failed call` if it failed.
-    pub to: String,
+    /// Where they went.
+    pub to: LeakPlace,
     /// The host function that was handed them, `module.name`; empty if they were found in what was left
     /// after the run.
     pub by: String,

@@ -144,3 +144,38 @@ pub(super) const OVERVIEW_TEXT: usize = 200;
 /// Groups of a kind, samples of a group, and slow samples there.
 #[cfg(feature = "cli")]
 pub(super) const OVERVIEW_LIST: usize = 50;
+
+/// Containers within containers in a sample: enough for a dropper.
+pub(super) const EMBEDDED_DEPTH: usize = 4;
+
+/// Modules looked for within a sample: a flood of them costs no more than the sample itself.
+pub(super) const EMBEDDED_MEMBERS: u64 = 64;
+
+/// Bytes that what is within a sample expands to, all of it: as much as a large sample.
+pub(super) const EMBEDDED_BYTES: u64 = 64 << 20;
+
+/// Bytes of one module within a sample: it is held in memory beside it.
+pub(super) const EMBEDDED_MEMBER_BYTES: u64 = 32 << 20;
+
+/// Failures told of what is within a sample; the others are counted.
+pub(super) const EMBEDDED_FAILURES: u64 = 8;
+
+/// Modules that a run hands on from its memory; `sandbox::carve` keeps fewer.
+pub(super) const CARVED_MODULES: u64 = 32;
+
+/// Bytes of the modules that a run hands on from its memory; `sandbox::carve` keeps fewer.
+pub(super) const CARVED_BYTES: u64 = 32 << 20;
+
+/// Bytes that a worker may say besides modules: its rows, twice, and the ways to modules.
+pub(super) const ROWS_BYTES: u64 = 48 << 20;
+
+/// Bytes of a label of what a run left behind: a path of usual length in JSON.
+pub(super) const LABEL_BYTES: u64 = 4 << 10;
+
+/// Bytes of memory for unpacking besides twice the file: a member, its source and a dictionary.
+pub(super) const UNPACK_MEMORY: u64 = 2 << 30;
+
+/// How long is waited before a worker is started again. What is short now, such as processes or memory, may
+/// not be so later.
+pub(super) const PAUSES: [Duration; 3] =
+    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];

@@ -21,7 +21,7 @@ use super::{
     rows::{Failure, MAX_ROWS, SampleRows},
 };
 use crate::{
-    report::LEFTOVER_KINDS,
+    report::LeftoverKind,
     sandbox::{Answer, Status},
     verdict::Class,
 };
@@ -69,8 +69,8 @@ pub enum Message {
 /// What something is that a run left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Label {
-    /// One of [`LEFTOVER_KINDS`].
-    pub kind: String,
+    /// What it is.
+    pub kind: LeftoverKind,
     /// The path or socket that the sample knew it by, cut.
     pub name: Option<String>,
     /// What was done to a file.
@@ -153,7 +153,7 @@ fn parse(kind: u8, payload: Vec<u8>) -> io::Result<Message> {
         LEFTOVER => {
             let (label, payload): (Label, _) = headed(payload)?;
             let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > MAX_WAY);
-            if !LEFTOVER_KINDS.contains(&&*label.kind) || is_long(&label.name) || is_long(&label.change) {
+            if is_long(&label.name) || is_long(&label.change) {
                 return Err(nonsense("a label that means nothing"));
             }
             Message::Leftover(label, payload)

@@ -21,7 +21,7 @@ use std::{
 };
 
 pub use super::child::Nurseries;
-use super::limits::{GRACE_TIME, START_TIME, STDERR_BYTES};
+use super::limits::{GRACE_TIME, PAUSES, START_TIME, STDERR_BYTES};
 use super::{
     child::Process,
     frame,
@@ -77,10 +77,6 @@ struct Terms {
     has_report: bool,
 }
 
-/// How long is waited before a worker is started again. What is short now, such as processes or memory, may
-/// not be so later.
-const PAUSES: [Duration; 3] =
-    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];
 /// How often an interruption is looked for.
 const TICK: Duration = Duration::from_millis(50);
 

@@ -30,8 +30,8 @@ impl Room {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A share of so many bytes once there are no more than `limit` with it, or no others, or the scan is
-    /// interrupted. Whoever has a share must not wait for one.
+    /// Waits for a share of so many bytes. It is given once all shares together are within `limit`, or nobody
+    /// else has one, or the scan is interrupted. Whoever has a share must not wait for another.
     pub(super) fn wait(self: &Arc<Self>, bytes: u64, limit: u64) -> Share {
         let mut held = self.lock();
         while *held != 0 && held.saturating_add(bytes) > limit && !self.interrupted.load(Ordering::Relaxed) {

@@ -33,7 +33,11 @@ use super::{
     unpack,
     worker::{MAX_FILE_BYTES, MAX_SAMPLE_BYTES},
 };
-use crate::{hex, report::Known, text};
+use crate::{
+    hex,
+    report::{Known, LeftoverKind},
+    text,
+};
 
 /// Name and version of the protocol: the first number changes when a driver of the last one would fail.
 pub const PROTOCOL: &str = "spoor.serve/1";
@@ -444,7 +448,7 @@ impl Answer<'_> {
             }
             Message::Leftover(label, bytes) => self.file(label, Vec::new(), bytes),
             Message::Module(inside, bytes) => {
-                let label = Label { kind: "module".to_owned(), name: None, change: None };
+                let label = Label { kind: LeftoverKind::Module, name: None, change: None };
                 self.file(label, inside, bytes)
             }
             Message::Failure(inside, failure) => (Said::Failure { id, inside, failure }, Vec::new()),

@@ -17,18 +17,23 @@ pub struct Shard {
     of: u64,
 }
 
+/// A text is no part of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected I/N, such as 1/4: I from 1 to N, N at most {MAX_SHARDS}")]
+#[non_exhaustive]
+pub struct ShardError;
+
 impl FromStr for Shard {
-    type Err = String;
+    type Err = ShardError;
 
     /// `I/N`: the part `I` of `N`, from 1.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let error = || format!("expected I/N, such as 1/4: I from 1 to N, N at most {MAX_SHARDS}");
-        let (number, of) = text.split_once('/').ok_or_else(error)?;
-        let parse = |digits: &str| digits.parse::<u64>().map_err(|_| error());
+    fn from_str(text: &str) -> Result<Self, ShardError> {
+        let (number, of) = text.split_once('/').ok_or(ShardError)?;
+        let parse = |digits: &str| digits.parse::<u64>().map_err(|_| ShardError);
         let (number, of) = (parse(number)?, parse(of)?);
         match (1..=of).contains(&number) && of <= MAX_SHARDS {
             true => Ok(Self { number: number - 1, of }),
-            false => Err(error()),
+            false => Err(ShardError),
         }
     }
 }

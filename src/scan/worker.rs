@@ -12,7 +12,7 @@ use super::limits::{
 pub use super::limits::{MAX_FILE_BYTES, MAX_SAMPLE_BYTES};
 use super::{
     confine::{Bounds, confine},
-    describe, frame,
+    describe, frame, limits,
     message::{self, Allowance, Label},
     rows::{Failure, FailureKind},
     unpack::{self, Caps, Found},
@@ -26,22 +26,28 @@ use crate::{
     rules, sandbox, text,
 };
 
-/// Modules that a run hands on from its memory at most, and bytes of them; `sandbox::carve` keeps fewer.
-const CARVED: Allowance = Allowance { messages: 32, bytes: 32 << 20 };
+/// What a run hands on from its memory at most.
+const CARVED: Allowance = Allowance { messages: limits::CARVED_MODULES, bytes: limits::CARVED_BYTES };
 
 /// Bounds of what is looked for within a sample: enough for a dropper, and a flood of them costs no more than
 /// the sample itself.
 fn embedded_caps() -> Caps {
-    Caps { depth: 4, members: 64, bytes: 64 << 20, member_bytes: 32 << 20, failures: 8, ..Caps::default() }
+    Caps {
+        depth: limits::EMBEDDED_DEPTH,
+        members: limits::EMBEDDED_MEMBERS,
+        bytes: limits::EMBEDDED_BYTES,
+        member_bytes: limits::EMBEDDED_MEMBER_BYTES,
+        failures: limits::EMBEDDED_FAILURES,
+        ..Caps::default()
+    }
 }
 
 /// What a worker may say that analyses a sample: the rows, and the modules within.
 pub fn analyse_allowance() -> Allowance {
     let Caps { members, failures, bytes, .. } = embedded_caps();
-    // As much again for rows, twice, and for ways as for a module.
     Allowance {
         messages: members + failures + CARVED.messages + FEW_MESSAGES,
-        bytes: bytes + CARVED.bytes + (48 << 20),
+        bytes: bytes + CARVED.bytes + limits::ROWS_BYTES,
     }
 }
 
@@ -49,7 +55,7 @@ pub fn analyse_allowance() -> Allowance {
 pub fn report_allowance() -> Allowance {
     let Allowance { messages, bytes } = analyse_allowance();
     // Labels of what was left behind, too.
-    let more = LEFTOVER_BYTES + MAX_REPORT as u64 + (LEFTOVERS << 12);
+    let more = LEFTOVER_BYTES + MAX_REPORT as u64 + LEFTOVERS * limits::LABEL_BYTES;
     Allowance { messages: messages + LEFTOVERS + FEW_MESSAGES, bytes: bytes + more }
 }
 
@@ -156,7 +162,7 @@ impl Analyst {
             }
         }
         let (mut count, mut bytes, mut left_out) = (0, 0, 0u64);
-        let others = |left: &report::Leftover<'_>| left.kind != "module";
+        let others = |left: &report::Leftover<'_>| left.kind != report::LeftoverKind::Module;
         for left in analysis.run.iter().flat_map(report::leftovers).filter(others) {
             let len = left.bytes.len() as u64;
             if count == LEFTOVERS || bytes + len > LEFTOVER_BYTES {
@@ -166,7 +172,7 @@ impl Analyst {
             (count, bytes) = (count + 1, bytes + len);
             let short = |text: &str| text::cut(text, ROW_TEXT);
             let (name, change) = (left.name.map(short), left.change.map(short));
-            let label = serde_json::to_vec(&Label { kind: left.kind.to_owned(), name, change })?;
+            let label = serde_json::to_vec(&Label { kind: left.kind, name, change })?;
             headed(output, message::LEFTOVER, &label, left.bytes)?;
         }
         if left_out > 0 {
@@ -226,7 +232,7 @@ pub fn unpack(bounds: &Bounds, input: &mut impl Read, output: &mut impl Write) -
 pub fn unpack_bounds(file_bytes: u64) -> Bounds {
     let bytes = file_bytes.min(MAX_FILE_BYTES);
     let mebibytes = u32::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
-    Bounds { memory_bytes: (2 << 30) + 2 * bytes, cpu: UNPACK_TIME + UNPACK_PER_MIB * mebibytes }
+    Bounds { memory_bytes: limits::UNPACK_MEMORY + 2 * bytes, cpu: UNPACK_TIME + UNPACK_PER_MIB * mebibytes }
 }
 
 fn hand_on(output: &mut impl Write, inside: &[String], found: Found<'_>) -> io::Result<()> {

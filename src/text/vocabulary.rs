@@ -3,7 +3,7 @@
 //! A comparison with a word that does not exist does not compile, where one of two strings finds nothing.
 
 /// Defines such an enum: `Variant = "word",` for each. It is written as the word in every format, so that a
-/// variant may be added or moved.
+/// variant may be added or moved; outside, it is not exhaustive.
 macro_rules! vocabulary {
     (
         $(#[$meta:meta])*
@@ -11,6 +11,7 @@ macro_rules! vocabulary {
     ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
         $visibility enum $name { $($(#[$variant_meta])* $variant,)+ }
 
         impl $name {

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::limits::{MAX_EFFECT_BYTES, MAX_RESTORED_ELEMENTS};
 use super::{FuncKey, limits::EFFECT_BYTES};
+use crate::text::vocabulary;
 
 /// Stands for a function reference of which only is known that it is not null.
 pub const UNKNOWN_FUNC: FuncKey = FuncKey(u32::MAX);
@@ -76,42 +77,25 @@ pub enum Imported {
     Global(u32),
 }
 
-/// What kind of thing the host gave bytes of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Given {
-    /// A file.
-    File,
-    /// An argument of the program.
-    Argument,
-    /// A variable of the environment.
-    Environment,
-    /// Standard input.
-    Stdin,
-    /// A socket.
-    Socket,
-    /// A clock.
-    Clock,
-    /// Random numbers.
-    Random,
-    /// The answer of a host function, its own.
-    Answer,
-}
-
-impl Given {
-    /// Its name in text and JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::File => "file",
-            Self::Argument => "argument",
-            Self::Environment => "environment",
-            Self::Stdin => "stdin",
-            Self::Socket => "socket",
-            Self::Clock => "clock",
-            Self::Random => "random",
-            Self::Answer => "answer",
-        }
+vocabulary! {
+    /// What kind of thing the host gave bytes of.
+    pub enum Given {
+        /// A file.
+        File = "file",
+        /// An argument of the program.
+        Argument = "argument",
+        /// A variable of the environment.
+        Environment = "environment",
+        /// Standard input.
+        Stdin = "stdin",
+        /// A socket.
+        Socket = "socket",
+        /// A clock.
+        Clock = "clock",
+        /// Random numbers.
+        Random = "random",
+        /// The answer of a host function, its own.
+        Answer = "answer",
     }
 }
 

@@ -6,9 +6,9 @@
 //!
 //! Not here: limits of parsing (`module`) and what replay holds (`trace`).
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-use crate::trace::ReplayLimits;
+use crate::{text::vocabulary, trace::ReplayLimits};
 
 /// Work after which the sink gets what there is, full or not: so much is lost at most when the process
 /// dies. About a tenth of a second.
@@ -208,46 +208,23 @@ pub enum AtTraceLimit {
     Spill,
 }
 
-/// A limit that stopped a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "analysis", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Limit {
-    /// [`Limits::wall_time`].
-    WallTime,
-    /// [`Limits::decisions`].
-    Decisions,
-    /// [`Limits::instructions`].
-    Instructions,
-    /// [`Limits::host_calls`].
-    HostCalls,
-    /// [`Limits::trace_bytes`].
-    TraceBytes,
-    /// The temporary file, or the file that is recorded to, could not be written.
-    Spill,
-    /// A handle to cancel was used.
-    Cancelled,
-}
-
-impl Limit {
-    /// The name in JSON and in messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::WallTime => "wall_time",
-            Self::Decisions => "decisions",
-            Self::Instructions => "instructions",
-            Self::HostCalls => "host_calls",
-            Self::TraceBytes => "trace_bytes",
-            Self::Spill => "spill",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+vocabulary! {
+    /// A limit that stopped a run.
+    pub enum Limit {
+        /// [`Limits::wall_time`].
+        WallTime = "wall_time",
+        /// [`Limits::decisions`].
+        Decisions = "decisions",
+        /// [`Limits::instructions`].
+        Instructions = "instructions",
+        /// [`Limits::host_calls`].
+        HostCalls = "host_calls",
+        /// [`Limits::trace_bytes`].
+        TraceBytes = "trace_bytes",
+        /// The temporary file, or the file that is recorded to, could not be written.
+        Spill = "spill",
+        /// A handle to cancel was used.
+        Cancelled = "cancelled",
     }
 }
 
@@ -291,3 +268,6 @@ pub(super) const CODE_PER_BYTE: usize = 24;
 
 /// Bytes of the engine's own code at most, however large the module is: a run stays below a GiB.
 pub(super) const MAX_CODE: usize = 384 << 20;
+
+/// Bytes of the engine's stack at least: it asks that the least height is below the greatest.
+pub(super) const MIN_STACK: usize = 1 << 10;

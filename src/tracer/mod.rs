@@ -51,7 +51,7 @@ pub use self::{
 use self::{
     capture::Capture,
     host::Host,
-    limits::{CODE_PER_BYTE, MAX_CODE, MIN_CODE},
+    limits::{CODE_PER_BYTE, MAX_CODE, MIN_CODE, MIN_STACK},
 };
 pub(crate) use self::{
     host::HostFn,
@@ -280,9 +280,8 @@ impl Tracer {
         let mut config = engine::Config::default();
         config.record(true).wasm_custom_page_sizes(true).wasm_wide_arithmetic(true);
         config.set_max_recursion_depth(limits.call_depth);
-        // The engine asks that the least height is below the greatest.
-        config.set_min_stack_height(1 << 10);
-        config.set_max_stack_height(limits.stack_bytes.max(1 << 10));
+        config.set_min_stack_height(MIN_STACK);
+        config.set_max_stack_height(limits.stack_bytes.max(MIN_STACK));
         let bytes = MIN_CODE.saturating_add(len_bytes.saturating_mul(CODE_PER_BYTE)).min(MAX_CODE);
         let refused = heavy.functions().iter().map(|(func, _)| func.0.saturating_add(more_imports)).collect();
         let memory = usize::try_from(limits.memory_pages.saturating_mul(1 << 16)).ok();

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::{
     module::{CodeOffset, FuncIndex},
+    text::vocabulary,
     trace::{DecisionError, FuncKey, Trap},
 };
 
@@ -152,7 +153,7 @@ pub enum ValuesErrorKind {
     #[error("the invocation {how}, recorded is {recorded}")]
     End {
         /// What happens.
-        how: &'static str,
+        how: Ending,
         /// What the trace says.
         recorded: &'static str,
     },
@@ -198,5 +199,21 @@ pub enum ValuesErrorKind {
 impl From<Untranslatable> for ValuesErrorKind {
     fn from(error: Untranslatable) -> Self {
         Self::Code(error.to_string().into())
+    }
+}
+
+vocabulary! {
+    /// How an invocation ends that is computed again.
+    pub enum Ending {
+        /// It returned.
+        Returned = "returned",
+        /// An exception left it.
+        Thrown = "was left by an exception",
+        /// An instruction trapped.
+        Trapped = "trapped",
+        /// The recording ends.
+        Cut = "was cut short",
+        /// A host function failed.
+        HostFailed = "failed in a host function",
     }
 }

@@ -47,8 +47,8 @@ pub(super) const MAX_SAVED: usize = 64;
 /// Bytes of all moments that are saved.
 pub(super) const MAX_SAVED_BYTES: u64 = 512 << 20;
 
-/// Bytes of memory for each instruction between two moments that are saved: so many are looked through in the
-/// time of about one.
+/// Bytes of memory that are looked through in about the time of one instruction: a large memory is saved more
+/// rarely.
 pub(super) const SAVED_BYTES_AN_INSTRUCTION: u64 = 4;
 
 /// Most bytes of a memory whose writers are followed: some MiB of writers.

@@ -284,10 +284,6 @@ impl<'t> Machine<'t> {
     }
 }
 
-pub(super) const RETURNED: &str = "returned";
-pub(super) const THROWN: &str = "was left by an exception";
-pub(super) const CUT: &str = "was cut short";
-
 pub(super) fn too_deep() -> ValuesErrorKind {
     let limit = MAX_FRAMES as u64;
     ValuesErrorKind::TooBig { what: "call depth", given: limit + 1, limit }

@@ -36,7 +36,7 @@ mod writers;
 
 pub use code::{Op, Ty};
 pub use debugger::{Debugger, Stop, Stopped};
-pub use error::{ValuesError, ValuesErrorKind};
+pub use error::{Ending, ValuesError, ValuesErrorKind};
 pub use find::{FindBytes, FindValue, Found, Given};
 pub use heat::{Heat, HeatCell};
 pub use limits::{

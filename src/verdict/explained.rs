@@ -18,7 +18,10 @@ use wasmparser::{MemArg, Operator};
 
 use super::operators::for_each_operator;
 use crate::{
-    module::{Module, view},
+    module::{
+        Module,
+        view::{self, CryptoClass},
+    },
     rules::Facts,
 };
 
@@ -98,7 +101,8 @@ pub(super) fn known_hash<'f>(
     module: &Module,
     function: &view::Function,
 ) -> Option<&'f str> {
-    let is_whole = |found: &&view::CryptoConstant| found.class == "hash" && found.found == found.of;
+    let is_whole =
+        |found: &&view::CryptoConstant| found.class == CryptoClass::Hash && found.found == found.of;
     let mut whole = facts.view.crypto.iter().filter(is_whole).peekable();
     whole.peek()?;
     let uses = Uses::of(module, function);
@@ -174,7 +178,7 @@ fn is_checksum(facts: &Facts<'_>, function: &view::Function, uses: &Uses) -> boo
     multiplies
         && facts.view.crypto.iter().any(|found| {
             found.func == Some(function.index)
-                && found.class == "checksum"
+                && found.class == CryptoClass::Checksum
                 && found.of > 1
                 && found.found + 1 >= found.of
         })

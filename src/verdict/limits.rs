@@ -58,3 +58,6 @@ pub(super) const MAX_NODES: usize = 100_000;
 
 /// Bytes of a text in the data that may be a command: a line.
 pub(super) const LINE: usize = 1024;
+
+/// Characters of an identifier that are split into words: none that people write is longer.
+pub(super) const IDENTIFIER: usize = 256;

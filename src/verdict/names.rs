@@ -5,7 +5,6 @@ use crate::{module::view::IocKind, text::vocabulary};
 
 vocabulary! {
     /// What a finding notes. In the order of its words, so that lists are.
-    #[non_exhaustive]
     pub enum FindingName {
         /// One host function called again and again.
         ApiHammering = "API_HAMMERING",
@@ -156,7 +155,6 @@ vocabulary! {
 
 vocabulary! {
     /// What a correlation confirms. In the order of its words, so that lists are.
-    #[non_exhaustive]
     pub enum CorrelationName {
         /// Calls went through a table that the program changed.
         CallsThroughChangedTable = "CALLS_THROUGH_CHANGED_TABLE",

@@ -52,7 +52,7 @@ impl Guard {
         if *counts {
             words.push_str(", by a count of what it did before");
         }
-        let from: Vec<_> = from.iter().map(|kind| kind.name()).collect();
+        let from: Vec<_> = from.iter().map(|kind| kind.as_str()).collect();
         if !from.is_empty() {
             words.push_str(&format!(", computed from {}", from.join(" and ")));
         }

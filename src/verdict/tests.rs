@@ -290,7 +290,7 @@ fn crypto_case() -> Case {
     case.view.crypto = vec![view::CryptoConstant {
         name: "SHA-256 round constants".into(),
         algorithm: "SHA-256".into(),
-        class: "hash".into(),
+        class: view::CryptoClass::Hash,
         found: 64,
         of: 64,
         place: "code".into(),

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     passes::flows::DataFlow,
     sandbox::{Answer, Call, ChangeKind, FileChange, Run, is_named, is_users},
+    values::taint::{SinkKind, SourceKind},
 };
 
 /// Why what was told to the host forbids CLEAN, if it does.
@@ -46,9 +47,9 @@ fn not_followed(facts: &Weighed<'_>, run: &Run) -> Option<String> {
 /// Bytes of a file in what a call got.
 fn by_value(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     let is_told = |flow: &&DataFlow| {
-        let is_private = flow.source == "file" && (flow.is_bait || is_private(run, &flow.name));
+        let is_private = flow.source == SourceKind::File && (flow.is_bait || is_private(run, &flow.name));
         let is_given = || flow.host.as_deref().is_some_and(|host| takes_out(facts, run, host, flow.bytes));
-        is_private && (flow.sink == "result" || is_given())
+        is_private && (flow.sink == SinkKind::Result || is_given())
     };
     let flow = facts.flows?.flows.iter().find(is_told)?;
     Some(format!("it told its host of a file that nobody had named: {}", flow.text))

@@ -473,9 +473,9 @@ fn unseen_mixing(code: &Code<'_>) -> Option<String> {
     Some(format!("code that does nothing but mix bits did not run: {func} ({asked}){others}"))
 }
 
-/// What may have asked for a function: it is one call or two from an export that nobody called or from code
-/// that ran and took another branch; or any number of calls from a branch that followed what the host said of
-/// time, surroundings or files.
+/// What may have asked for a function. An export that nobody called, or code that ran and took another
+/// branch, is one call or two away. A branch that followed what the host said of time, surroundings or files
+/// may be any number of calls away.
 fn asked_by(facts: &Facts<'_>, module: &Module, seen: &Seen, func: FuncIndex) -> Option<String> {
     let callers = |func: FuncIndex| seen.asking.get(&func).into_iter().flatten().copied();
     let near = callers(func).map(|one| (one, func)).take(UNSEEN_WAY);

@@ -61,6 +61,65 @@ fn collect(tokens: TokenStream, found: &mut Vec<Constant>) {
     }
 }
 
+/// The least number that is taken for a bound where it stands in code: below are widths, lanes and bits.
+const LEAST_BOUND: u128 = 64;
+
+/// Numbers in code that look like bounds, with their lines: in `.take(…)`, `.min(…)`, and shifted ones.
+pub(crate) fn bounds(text: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let tokens: TokenStream = text.parse().expect("the file is Rust");
+    collect_bounds(&tokens.into_iter().collect::<Vec<_>>(), &mut found);
+    found
+}
+
+fn collect_bounds(tokens: &[TokenTree], found: &mut Vec<(usize, String)>) {
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        let len = match token {
+            TokenTree::Punct(mark) if mark.as_char() == '#' && super::source::is_test(tokens.get(at + 1)) => {
+                super::source::item_len(&tokens[at..])
+            }
+            // Constants are looked at for themselves.
+            TokenTree::Ident(word) if word == "const" => {
+                let is_value = tokens.get(at + 2).is_some_and(|mark| mark.to_string() == ":");
+                let end = tokens[at..].iter().position(|token| token.to_string() == ";").unwrap_or(0);
+                if is_value { end + 1 } else { 1 }
+            }
+            token => {
+                found.extend(bound(&tokens[at..]).map(|bound| (token.span().start().line, bound)));
+                if let TokenTree::Group(group) = token {
+                    collect_bounds(&group.stream().into_iter().collect::<Vec<_>>(), found);
+                }
+                1
+            }
+        };
+        at += len;
+    }
+}
+
+/// `take(NUMBER)`, `min(NUMBER)` or `NUMBER << NUMBER`.
+fn bound(tokens: &[TokenTree]) -> Option<String> {
+    let number = |tokens: &[TokenTree]| sum(tokens, &BTreeMap::new()).filter(|&value| value >= LEAST_BOUND);
+    match tokens {
+        [TokenTree::Ident(word), TokenTree::Group(group), ..] if word == "take" || word == "min" => {
+            let [TokenTree::Literal(literal)] = &group.stream().into_iter().collect::<Vec<_>>()[..] else {
+                return None;
+            };
+            number(&[literal.clone().into()]).map(|_| format!("{word}({literal})"))
+        }
+        [
+            left @ TokenTree::Literal(_),
+            TokenTree::Punct(a),
+            TokenTree::Punct(b),
+            right @ TokenTree::Literal(_),
+            ..,
+        ] if (a.as_char(), b.as_char()) == ('<', '<') => {
+            number(&tokens[..4]).map(|_| format!("{left} << {right}"))
+        }
+        _ => None,
+    }
+}
+
 /// ` text` of `[doc = " text"]`.
 fn doc_of(tokens: TokenStream) -> Option<String> {
     let tokens: Vec<_> = tokens.into_iter().collect();

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, env, fmt::Write as _, fs, path::Path};
 
 use super::{
-    constants::{Constant, Value, constants},
+    constants::{Constant, Value, bounds, constants},
     root,
 };
 
@@ -14,7 +14,7 @@ const DOC: &str = "docs/limits.md";
 const OTHERS: &str = "tests/architecture/no-limits.txt";
 
 /// Folders whose constants are looked at.
-const FOLDERS: [&str; 2] = ["src", "hooks/src"];
+const FOLDERS: [&str; 3] = ["src", "hooks/src", "parquet/src"];
 
 /// All source files below `folder`, ascending; those of tests left out.
 fn sources(folder: &str) -> Vec<String> {
@@ -138,6 +138,12 @@ fn no_limit_stands_elsewhere() {
                 None => strays.push(format!("{file}:{} `{}`", constant.line, constant.name)),
             }
         }
+        for (line, bound) in bounds(&read(&file)) {
+            match listed.iter().position(|known| **known == format!("{file} {bound}")) {
+                Some(at) => used[at] = true,
+                None => strays.push(format!("{file}:{line} `{bound}`")),
+            }
+        }
     }
     assert!(
         strays.is_empty(),
@@ -146,6 +152,15 @@ fn no_limit_stands_elsewhere() {
     );
     let stale: Vec<_> = listed.iter().zip(used).filter(|(_, used)| !used).map(|(line, _)| *line).collect();
     assert!(stale.is_empty(), "{OTHERS} lists what is no longer there: {stale:?}");
+}
+
+#[test]
+fn numbers_that_bound_are_found() {
+    let text = "const A: u32 = 1 << 20;\nfn f(x: &[u8]) { let y = x.iter().take(63);
+        let z = x.iter().take(1_000).min(64) + (16 << 20); let w = z << 40; let v = z.min(A); }
+        #[cfg(test)]\nfn g() { h(1 << 20) }";
+    let found: Vec<_> = bounds(text).into_iter().map(|(line, bound)| format!("{line} {bound}")).collect();
+    assert_eq!(found, ["3 take(1_000)", "3 min(64)", "3 16 << 20"]);
 }
 
 #[test]

@@ -177,13 +177,16 @@ fn bait_is_followed_from_where_it_lay_to_where_it_went() {
         ("password", 1, 1, Some(0))
     );
     assert_eq!(password.touched_in, ["/secret"]);
-    let leaks: Vec<_> =
-        password.leaks.iter().map(|leak| (&*leak.to, &*leak.by, leak.encoding, leak.first_call)).collect();
+    let leaks: Vec<_> = password
+        .leaks
+        .iter()
+        .map(|leak| (leak.to.to_string(), &*leak.by, leak.encoding, leak.first_call))
+        .collect();
     assert_eq!(
         leaks,
         [
-            ("/copy", "wasi_snapshot_preview1.fd_write", LeakEncoding::Plain, Some(3)),
-            ("socket out", "wasi_snapshot_preview1.sock_send", LeakEncoding::Hex, Some(5)),
+            ("/copy".to_owned(), "wasi_snapshot_preview1.fd_write", LeakEncoding::Plain, Some(3)),
+            ("socket out".to_owned(), "wasi_snapshot_preview1.sock_send", LeakEncoding::Hex, Some(5)),
         ]
     );
     assert_eq!((other.name.as_str(), other.opened, other.read, other.leaks.len()), ("other", 1, 0, 0));
@@ -207,8 +210,9 @@ fn bait_in_the_environment_that_is_used_as_a_name_or_printed_letter_by_letter() 
         (key.name.as_str(), &*key.touched_in, key.opened, key.read),
         ("key", &["environment".to_owned()][..], 0, 1)
     );
-    let leaks: Vec<_> = key.leaks.iter().map(|leak| (&*leak.to, &*leak.by, leak.first_call)).collect();
-    assert_eq!(leaks[1..], [("stdout", "", None)], "{leaks:?}");
+    let leaks: Vec<_> =
+        key.leaks.iter().map(|leak| (leak.to.to_string(), &*leak.by, leak.first_call)).collect();
+    assert_eq!(leaks[1..], [("stdout".to_owned(), "", None)], "{leaks:?}");
     assert!(leaks[0].1.ends_with("path_open") && leaks[0].2 == Some(1), "{leaks:?}");
     assert_eq!(leaks[0].0, "/", "the directory has no name of its own");
 }
@@ -228,8 +232,9 @@ fn bait_goes_out_through_a_vector_at_address_zero() {
             (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 20)))))"#,
     );
     let token = run.honeytokens.iter().find(|token| token.name == "ssh-key").expect("it was read");
-    let leaks: Vec<_> = token.leaks.iter().map(|leak| (leak.to.as_str(), leak.encoding.as_str())).collect();
-    assert_eq!(leaks, [("stdout", "plain")]);
+    let leaks: Vec<_> =
+        token.leaks.iter().map(|leak| (leak.to.to_string(), leak.encoding.as_str())).collect();
+    assert_eq!(leaks, [("stdout".to_owned(), "plain")]);
     assert_eq!(
         token.leaks[0].by, "wasi_snapshot_preview1.fd_write",
         "it is seen in the call, not only in what is left"

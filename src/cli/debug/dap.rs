@@ -15,7 +15,7 @@ use wasmspoor::{
 
 use super::super::{
     Exit, Failure,
-    limits::{DAP_MEMORY, DAP_MESSAGE},
+    limits::{DAP_HEADER, DAP_MEMORY, DAP_MESSAGE},
     valued,
 };
 use super::{listing, prompt, stops};
@@ -104,7 +104,7 @@ fn read(input: &mut impl BufRead) -> Result<Option<Vec<u8>>, Failure> {
     loop {
         let mut line = String::new();
         // A line of a header is short.
-        if input.by_ref().take(4096).read_line(&mut line)? == 0 {
+        if input.by_ref().take(DAP_HEADER).read_line(&mut line)? == 0 {
             return Ok(None);
         }
         let line = line.trim();

@@ -10,6 +10,7 @@
 //!
 //! Not here: the bytes around the contents (`frame`), what bounds decoding (`decode`).
 
+pub(super) mod effects;
 pub(super) mod later;
 mod log;
 mod options;
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::decode::{self, Budget};
 use crate::{
     module::{CodeOffset, FuncIndex},
-    sandbox::{ChangeKind, LeakEncoding},
+    sandbox::{ChangeKind, LeakEncoding, LeakPlace},
     trace::FuncKey,
 };
 
@@ -144,7 +145,7 @@ macro_rules! as_they_are {
     )*};
 }
 
-as_they_are! { bool u8 u32 u64 u128 i32 i64 f32 f64 String [bool; 3] }
+as_they_are! { bool u8 u32 u64 u128 i32 i64 f32 f64 String [bool; 3] Box<[u8]> }
 
 macro_rules! texts {
     ($($ty:ty)*) => {$(
@@ -163,6 +164,18 @@ macro_rules! texts {
 }
 
 texts! { Box<str> Arc<str> Cow<'static, str> }
+
+impl Stored for LeakPlace {
+    type Wire = String;
+
+    fn into_wire(self) -> String {
+        self.to_string()
+    }
+
+    fn of_wire(wire: String) -> Option<Self> {
+        Some(wire.into())
+    }
+}
 
 macro_rules! indices {
     ($($ty:ident)*) => {$(

@@ -229,7 +229,7 @@ fn outcomes(sheet: &mut Sheet) {
             read: 2,
             first_call: Some(3),
             leaks: vec![Leak {
-                to: "socket c2".into(),
+                to: "socket c2".to_owned().into(),
                 by: "wasi_snapshot_preview1.sock_send".into(),
                 encoding: LeakEncoding::Base64,
                 first_call: None,

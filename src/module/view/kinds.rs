@@ -4,7 +4,6 @@ use crate::text::vocabulary;
 
 vocabulary! {
     /// What an indicator names. In the order of its words, so that lists are.
-    #[non_exhaustive]
     pub enum IocKind {
         /// A command line.
         Command = "command",
@@ -40,7 +39,6 @@ vocabulary! {
 vocabulary! {
     /// Where an indicator was seen.
     #[derive(Default)]
-    #[non_exhaustive]
     pub enum Seen {
         /// In a data segment.
         #[default]
@@ -59,7 +57,6 @@ vocabulary! {
 
 vocabulary! {
     /// What is odd about a file.
-    #[non_exhaustive]
     pub enum AnomalyKind {
         /// The file does not begin as a module does.
         BadHeader = "bad_header",
@@ -96,7 +93,6 @@ vocabulary! {
 
 vocabulary! {
     /// What a module of a component is there for.
-    #[non_exhaustive]
     pub enum PartRole {
         /// It is the program: what runs, and what the rest of the view is about.
         Program = "program",

@@ -56,7 +56,7 @@ use self::{
 pub use self::{
     calls::{MAX_INDIRECT_EDGES, StaticCallEdge, StaticCallGraph, StaticCallKind},
     component::{Component, Part},
-    crypto::CryptoConstant,
+    crypto::{CryptoClass, CryptoConstant},
     encoding::Encoding,
     file::{File, entropy},
     fingerprint::Fingerprint,

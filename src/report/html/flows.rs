@@ -7,6 +7,7 @@ use super::{limits, page::Page, parts, touched};
 use crate::{
     passes::flows::{DataFlow, DataFlows},
     text::{clip, grouped, plural},
+    values::taint::How,
 };
 
 /// Bait that was touched, and flows that were followed.
@@ -41,7 +42,7 @@ fn drawn(flows: &DataFlows) -> Markup {
 
 /// A source, what was done, and the sink.
 fn one(flow: &DataFlow) -> Markup {
-    let host = flow.host.as_deref().unwrap_or(flow.sink);
+    let host = flow.host.as_deref().unwrap_or(flow.sink.as_str());
     html! {
         div.flow role="img" aria-label=(clip(&flow.text, limits::TEXT)) {
             div.source {
@@ -54,7 +55,7 @@ fn one(flow: &DataFlow) -> Markup {
                 div.did { (clip(step, limits::NAME)) }
             }
             @if flow.path.len() > limits::PLACES { div.step { "…" } }
-            div.step { "→" @if flow.how == "address" { br; span.dim { "as address" } } }
+            div.step { "→" @if flow.how == How::Address { br; span.dim { "as address" } } }
             div.sink {
                 strong { (clip(host, limits::NAME)) }
                 br; span.dim {

@@ -108,7 +108,7 @@ fn flow(token: &TokenUse) -> Markup {
             @for leak in token.leaks.iter().take(limits::PLACES) {
                 div.step { "→ " (leak.encoding.as_str()) " →" }
                 div.sink {
-                    strong { (clip(&leak.to, limits::NAME)) }
+                    strong { (clip(&leak.to.to_string(), limits::NAME)) }
                     @if !leak.by.is_empty() { br; code { (clip(&leak.by, limits::NAME)) } ", " (plural(leak.calls, "call")) }
                 }
             }

@@ -70,7 +70,7 @@ fn bait(report: &Report<'_>) -> Option<Fact> {
     let tokens = report.honeytokens;
     let one = |token: &crate::sandbox::TokenUse| {
         let what = if token.read > 0 { "read" } else { "opened" };
-        let to = some(token.leaks.iter().map(|leak| leak.to.as_str()), SHOWN_ITEMS);
+        let to = some(token.leaks.iter().map(|leak| leak.to.to_string()), SHOWN_ITEMS);
         let to = if to.is_empty() { to } else { format!(", its bytes went to {to}") };
         format!("{} {what}{to}", token.name)
     };

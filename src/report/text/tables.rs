@@ -11,7 +11,7 @@ use crate::{
     categories::{self, RiskLevel},
     module::view::Seen,
     report::{ConnectionReport, Names, ndjson::snake, severity},
-    sandbox::{ChangedKind, Entry, EntryEnd, Leak, TokenUse},
+    sandbox::{ChangedKind, Entry, EntryEnd, Leak, LeakPlace, TokenUse},
     verdict::Correlation,
 };
 
@@ -326,8 +326,8 @@ fn connections<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 fn honeytokens<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let list = printer.report.honeytokens;
     let row = |token: &TokenUse| {
-        let place = |leak: &Leak| match leak.to.as_str() {
-            "argument" => format!("{} ({})", leak.by, leak.encoding),
+        let place = |leak: &Leak| match &leak.to {
+            LeakPlace::Argument => format!("{} ({})", leak.by, leak.encoding),
             to => format!("{to} ({})", leak.encoding),
         };
         let leaks = token.leaks.iter().map(place);

@@ -57,7 +57,7 @@ impl FlowFeature {
         let of_host = || flow.host.as_deref().and_then(|host| host.split_once('.')).unwrap_or_default();
         let (module, function) = call.map_or_else(of_host, |call| (&*call.module, &*call.name));
         let has = |pattern: &Pattern| flow.path.iter().any(|step| pattern.is_match(step.as_bytes()));
-        self.from.is_none_or(|kind| kind.name() == flow.source)
+        self.from.is_none_or(|kind| kind == flow.source)
             && (!self.is_bait || flow.is_bait)
             && flow.bytes >= self.bytes
             && (self.to.is_empty() || self.to.iter().any(|name: &Name| name.is(module, function)))

@@ -21,3 +21,6 @@ pub(super) const MAX_SHOWN: usize = 160;
 
 /// Rules that a limitation names, the rest counted: a sentence.
 pub(super) const MAX_NAMED: usize = 3;
+
+/// Names shown of those that a leaf found: a line.
+pub(super) const SHOWN_NAMES: usize = 5;

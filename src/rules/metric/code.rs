@@ -3,7 +3,7 @@
 use crate::{
     module::{
         sections,
-        view::{Classes, Function},
+        view::{Classes, CryptoClass, Function},
     },
     rules::limits::{MAX_MODULES, MAX_SECTIONS},
 };
@@ -190,12 +190,12 @@ pub(super) fn crypto_algorithms(index: &Index<'_>, subject: Subject<'_>) -> Opti
 }
 
 pub(super) fn crypto_hashes(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
-    of_file(subject, || algorithms(index, &["hash", "mining"]))
+    of_file(subject, || algorithms(index, &[CryptoClass::Hash, CryptoClass::Mining]))
 }
 
 /// Algorithms of the given classes, or of all.
-fn algorithms(index: &Index<'_>, classes: &[&str]) -> f64 {
-    let fits = |class: &str| classes.is_empty() || classes.contains(&class);
+fn algorithms(index: &Index<'_>, classes: &[CryptoClass]) -> f64 {
+    let fits = |class: &CryptoClass| classes.is_empty() || classes.contains(class);
     let found = index.facts.view.crypto.iter().filter(|constant| fits(&constant.class));
     found.map(|constant| constant.algorithm.as_str()).collect::<std::collections::BTreeSet<_>>().len() as f64
 }

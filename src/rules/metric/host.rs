@@ -1,7 +1,9 @@
 //! Metrics of what the sample asked of the host.
 
 use crate::categories::known_as;
-use crate::sandbox::{Call, ChangeKind, Damage, FileChange, Harm, Leak, Pointed, TokenUse, is_named};
+use crate::sandbox::{
+    Call, ChangeKind, Damage, FileChange, Harm, Leak, LeakPlace, Pointed, TokenUse, is_named,
+};
 
 use super::{Index, Subject, run::measured, share};
 use crate::rules::derived::is_console;
@@ -261,7 +263,11 @@ pub(super) fn honeytokens_read(index: &Index<'_>, subject: Subject<'_>) -> Optio
 pub(super) fn honeytokens_sent(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     let is_gone = |leak: &Leak| {
         let is_local = leak.by.starts_with("wasi") && !leak.by.ends_with(".sock_send");
-        leak.to.starts_with("socket ") || (leak.to == "argument" && !is_local)
+        match leak.to {
+            LeakPlace::Socket(_) => true,
+            LeakPlace::Argument => !is_local,
+            _ => false,
+        }
     };
     of_run(subject, || tokens(index, |token| token.leaks.iter().any(is_gone)))
 }

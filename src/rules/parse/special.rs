@@ -321,7 +321,7 @@ impl Parser<'_> {
 
     fn source(&self, node: &Node) -> Option<SourceKind> {
         let known: Vec<SourceKind> = given().collect();
-        self.one_of(node, "kind of source", &known, |kind| kind.name()).copied()
+        self.one_of(node, "kind of source", &known, |kind| kind.as_str()).copied()
     }
 }
 

@@ -247,7 +247,7 @@ fn file<'a>(changes: impl Iterator<Item = &'a str>) -> Value {
 }
 
 fn flow() -> Value {
-    let sources: Vec<_> = given().map(|kind| kind.name()).collect();
+    let sources: Vec<_> = given().map(|kind| kind.as_str()).collect();
     let (source, text) = (json!({"enum": sources}), json!({"$ref": "#/definitions/text"}));
     json!({
         "anyOf": [source, {

@@ -185,7 +185,7 @@ impl Driver<'_> {
         while exploration.calls < EXPLORE_CALLS && !self.is_explored(exploration, 1) {
             let Some(candidate) = exploration.pick(open) else { return };
             if exploration.endless.contains(&candidate.func) {
-                // It counts as a call, lest nothing but such be drawn for ever.
+                // It counts as a call: otherwise the loop would not end where only such are left.
                 exploration.calls += 1;
                 continue;
             }

@@ -86,3 +86,6 @@ pub(super) const ALLOCATORS_TRIED: usize = 8;
 
 /// Bytes of memory looked at in a run to put the instance back after failed calls: some seconds.
 pub(super) const RETURN_BYTES: u64 = 8 << 30;
+
+/// Arguments that a `main` is handed: more than anybody names.
+pub(super) const MAIN_ARGUMENTS: usize = 256;

@@ -364,7 +364,7 @@ impl<'o> Driver<'o> {
         self.make_page();
         let (base, mut strings, mut pointers) = (self.material.page, Vec::new(), Vec::new());
         let texts = base.saturating_add(4096);
-        for arg in self.options.args.iter().take(256) {
+        for arg in self.options.args.iter().take(limits::MAIN_ARGUMENTS) {
             let at = texts.saturating_add(strings.len() as u32);
             pointers.extend_from_slice(&at.to_le_bytes());
             strings.extend_from_slice(arg.as_bytes());

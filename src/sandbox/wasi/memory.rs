@@ -1,5 +1,6 @@
 //! Guest memory as WASI uses it: a pointer that is not there is the error `fault`.
 
+use super::super::limits::PATH_BYTES;
 use super::Errno;
 pub(super) use super::limits::TRANSFER;
 use crate::sandbox::{context::CallContext, log::IOVS};
@@ -19,7 +20,7 @@ impl CallContext<'_, '_> {
 
     /// A path: text in UTF-8.
     pub(super) fn path(&self, address: u32, len: u32) -> Result<String, Errno> {
-        if len > 1 << 16 {
+        if len > PATH_BYTES {
             return Err(Errno::NAMETOOLONG);
         }
         let bytes = self.read(address, u64::from(len)).ok_or(Errno::FAULT)?;

@@ -39,7 +39,7 @@ use super::{
     context::CallContext,
     fs::{Changes, Fs, Ino},
     home,
-    types::RunOptions,
+    types::{LeakPlace, RunOptions},
 };
 
 /// The right of a descriptor to write.
@@ -155,17 +155,18 @@ impl Wasi {
     }
 
     /// What a descriptor stands for, in words; `None` if it is not open.
-    pub(super) fn describe(&self, fd: u32) -> Option<String> {
+    pub(super) fn describe(&self, fd: u32) -> Option<LeakPlace> {
         Some(match self.fds.get(fd).ok()?.target {
-            Target::Stdin => "stdin".into(),
-            Target::Stdout => "stdout".into(),
-            Target::Stderr => "stderr".into(),
+            Target::Stdin => LeakPlace::Stdin,
+            Target::Stdout => LeakPlace::Stdout,
+            Target::Stderr => LeakPlace::Stderr,
             // The top directory has no name of its own.
             Target::Node(ino) => {
-                Some(self.fs.path_of(ino)).filter(|path| !path.is_empty()).unwrap_or("/").into()
+                let path = Some(self.fs.path_of(ino)).filter(|path| !path.is_empty());
+                LeakPlace::File(path.unwrap_or("/").into())
             }
-            Target::Listener(position) => format!("socket {}", self.sockets.listener_name(position)),
-            Target::Connection(position) => format!("socket {}", self.sockets.name(position)),
+            Target::Listener(position) => LeakPlace::Socket(self.sockets.listener_name(position).into()),
+            Target::Connection(position) => LeakPlace::Socket(self.sockets.name(position).into()),
         })
     }
 

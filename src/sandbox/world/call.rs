@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use super::limits::LOOP_ROUNDS;
+use super::limits::{EXCEPTION_BYTES, LOOP_ROUNDS};
 use super::{Entry, Flag, made, nest};
 use crate::{
     sandbox::{
@@ -214,7 +214,7 @@ fn async_call(call: &mut Caller<'_>, state: &Mutex<State>, args: &[u64], _: &str
 /// Memory for an exception, from the sample's own allocator.
 fn allocate(call: &mut Caller<'_>, _: &Mutex<State>, args: &[u64], _: &str) -> Result<(), CallEnd> {
     // A header stands before the object.
-    let size = args.first().copied().unwrap_or(0).min(1 << 16) as i32 + 128;
+    let size = args.first().copied().unwrap_or(0).min(EXCEPTION_BYTES) as i32 + 128;
     for name in ["_malloc", "malloc"] {
         if let Ok(results) = call.invoke(name, &[Value::I32(size)])
             && let Some(&Value::I32(address @ 1..)) = results.first()

@@ -1,5 +1,6 @@
 //! Contracts on chains: what they are called with.
 
+use super::limits::CALL_DATA;
 use super::{Entry, emscripten::nothing, made, real};
 use crate::sandbox::context::{CallContext, CallEnd};
 
@@ -37,7 +38,7 @@ fn copy(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
 
 /// Writes the data from `offset` on: bytes that count.
 fn fill(ctx: &mut CallContext<'_, '_>, to: u32, offset: u32, len: u32) -> Result<(), CallEnd> {
-    let bytes: Vec<u8> = (0..len.min(1 << 16)).map(|index| offset.wrapping_add(index) as u8).collect();
+    let bytes: Vec<u8> = (0..len.min(CALL_DATA)).map(|index| offset.wrapping_add(index) as u8).collect();
     _ = ctx.write(to, &bytes);
     ctx.give(bytes.len() as i64);
     Ok(())

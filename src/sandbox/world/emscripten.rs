@@ -1,6 +1,6 @@
 //! Emscripten's runtime: memory, ends of the program, scripts, and what only has to be there.
 
-use super::limits::HEAP_MAX;
+use super::limits::{HEAP_MAX, RANDOM_BYTES};
 use super::process::{emscripten_main_thread, emscripten_thread};
 use super::{Entry, made, real, real_nest};
 use crate::sandbox::context::{CallContext, CallEnd};
@@ -178,7 +178,7 @@ pub(super) fn random(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
 
 /// Fills at most a megabyte, as browsers do at most 64 KiB.
 pub(super) fn fill_random(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
-    let (address, len) = (ctx.u32(0), ctx.u32(1).min(1 << 20));
+    let (address, len) = (ctx.u32(0), ctx.u32(1).min(RANDOM_BYTES));
     if ctx.read(address, len.into()).is_some() {
         let mut bytes = vec![0; len as usize];
         ctx.state.random.fill(&mut bytes);

@@ -2,6 +2,7 @@
 //!
 //! Output, time, randomness and the end of the program; objects of JavaScript are not there.
 
+use super::limits::{GO_WRITE, RANDOM_BYTES};
 use super::{Entry, emscripten::nothing, made, real};
 use crate::sandbox::context::{CallContext, CallEnd};
 
@@ -28,7 +29,7 @@ fn exit(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
 fn write(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let fd = ctx.read_u64(at(ctx, 8)).unwrap_or(0);
     let from = ctx.read_u64(at(ctx, 16)).unwrap_or(0) as u32;
-    let len = ctx.read_u32(at(ctx, 24)).unwrap_or(0).min(1 << 20);
+    let len = ctx.read_u32(at(ctx, 24)).unwrap_or(0).min(GO_WRITE);
     let bytes = ctx.read(from, len.into()).unwrap_or_default().to_vec();
     match fd {
         1 => ctx.state.stdout.write(&bytes),
@@ -60,7 +61,7 @@ fn schedule(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
 
 fn random(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let to = ctx.read_u64(at(ctx, 8)).unwrap_or(0) as u32;
-    let len = ctx.read_u64(at(ctx, 16)).unwrap_or(0).min(1 << 20) as usize;
+    let len = ctx.read_u64(at(ctx, 16)).unwrap_or(0).min(RANDOM_BYTES.into()) as usize;
     let mut bytes = vec![0; len];
     ctx.state.random.fill(&mut bytes);
     _ = ctx.write(to, &bytes);

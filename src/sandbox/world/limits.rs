@@ -65,3 +65,21 @@ pub(super) const USAGE_SETTERS: usize = 256;
 /// Bytes that a closure may hold: more is no closure, but a number that looks like the address of its
 /// methods.
 pub(super) const MOST_CAPTURED: u32 = 64 << 10;
+
+/// Bytes that one system call reads or writes; a program asks again for more.
+pub(super) const SYSCALL_BYTES: u32 = 16 << 20;
+
+/// Random bytes that one call gets: browsers give 64 KiB.
+pub(super) const RANDOM_BYTES: u32 = 1 << 20;
+
+/// Bytes that one call of a Go program writes: its runtime buffers less.
+pub(super) const GO_WRITE: u32 = 1 << 20;
+
+/// Bytes of an exception that the sample's own allocator gives: objects that are thrown are small.
+pub(super) const EXCEPTION_BYTES: u64 = 64 << 10;
+
+/// Bytes of a message to a contract that are copied at a time: its format has less.
+pub(super) const CALL_DATA: u32 = 64 << 10;
+
+/// Bytes that a stream of WASI 0.2 takes at a time; the module asks again.
+pub(super) const STREAM_ROOM: u64 = 64 << 10;

@@ -1,6 +1,7 @@
 //! Linux system calls as Emscripten's older libc imports them: a number and a pointer to the arguments, on
 //! the same files as WASI.
 
+use super::limits::SYSCALL_BYTES;
 use super::{Entry, made, real};
 use crate::sandbox::{
     context::{CallContext, CallEnd},
@@ -72,13 +73,13 @@ fn path(ctx: &CallContext<'_, '_>, index: u32) -> Result<String, Errno> {
 
 fn read(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
     let (fd, to, len) = (arg(ctx, 0), arg(ctx, 1), arg(ctx, 2));
-    let bytes = ctx.state.read(fd, u64::from(len.min(16 << 20)))?;
+    let bytes = ctx.state.read(fd, u64::from(len.min(SYSCALL_BYTES)))?;
     ctx.give_handed(to, &bytes, 0).ok_or(Errno::FAULT)?;
     Ok(bytes.len() as u32)
 }
 
 fn write(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
-    let (fd, from, len) = (arg(ctx, 0), arg(ctx, 1), arg(ctx, 2).min(16 << 20));
+    let (fd, from, len) = (arg(ctx, 0), arg(ctx, 1), arg(ctx, 2).min(SYSCALL_BYTES));
     let bytes = ctx.read(from, len.into()).ok_or(Errno::FAULT)?.to_vec();
     ctx.state.write(fd, &bytes)?;
     Ok(len)

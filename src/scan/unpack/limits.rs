@@ -32,3 +32,27 @@ pub(super) const STREAM_PEEK: u64 = 256;
 /// Bytes that are read to find out whether a stream can be read to its end, or for long: many pieces of a
 /// text may be asked.
 pub(super) const STREAM_WHOLE: u64 = 64 << 10;
+
+/// Containers within containers: more than people make.
+pub(super) const DEPTH: usize = 8;
+
+/// Members of all archives and pieces of all texts together: each is looked at.
+pub(super) const MEMBERS: u64 = 200_000;
+
+/// Bytes that all members expand to: what a worker reads in its time.
+pub(super) const BYTES: u64 = 4 << 30;
+
+/// Bytes of one member: it is held in memory.
+pub(super) const MEMBER_BYTES: u64 = 256 << 20;
+
+/// How many times its compressed size a large member may have: code is packed to a tenth, zeros to a thousandth.
+pub(super) const RATIO: u64 = 200;
+
+/// Failures reported one by one; the others are counted.
+pub(super) const FAILURES: u64 = 1000;
+
+/// Bytes up to which nothing is a bomb: an empty memory compresses well.
+pub(super) const BOMB_BYTES: u64 = 64 << 20;
+
+/// Characters shown of why something could not be read: a line or two.
+pub(super) const FAILURE_TEXT: usize = 200;

@@ -53,18 +53,18 @@ pub struct Caps {
 
 impl Caps {
     /// Up to this size nothing is a bomb: an empty memory compresses well.
-    pub const BOMB_BYTES: u64 = 64 << 20;
+    pub const BOMB_BYTES: u64 = limits::BOMB_BYTES;
 }
 
 impl Default for Caps {
     fn default() -> Self {
         Self {
-            depth: 8,
-            members: 200_000,
-            bytes: 4 << 30,
-            member_bytes: 256 << 20,
-            ratio: 200,
-            failures: 1000,
+            depth: limits::DEPTH,
+            members: limits::MEMBERS,
+            bytes: limits::BYTES,
+            member_bytes: limits::MEMBER_BYTES,
+            ratio: limits::RATIO,
+            failures: limits::FAILURES,
         }
     }
 }
@@ -349,7 +349,7 @@ impl<'a> Unpacker<'a> {
             return Ok(());
         }
         self.left.failures -= 1;
-        let text = text.chars().take(200).collect();
+        let text = text.chars().take(limits::FAILURE_TEXT).collect();
         let pushed = step.map(|step| self.inside.push(step)).is_some();
         let result = self.sink.take(&self.inside, Found::Failure(Failure { kind, text }));
         if pushed {
@@ -363,10 +363,11 @@ impl<'a> Unpacker<'a> {
         self.fail(Some(step.to_owned()), FailureKind::Broken, &error.to_string())
     }
 
-    /// The step into a member of this name: as text, or its bytes in base64 if it is none. A name may be as
-    /// long as its archive, and goes into every row of what the member holds, as do those of all steps
-    /// before it: of one that is longer than what these leave, the beginning is shown, and of the hash as
-    /// much as keeps different names different.
+    /// The step into a member of this name: as text, or its bytes in base64 if it is no text.
+    ///
+    /// A name may be as long as its archive, and stands in every row of what the member holds, after the names
+    /// of all steps before it. One that is too long for what these leave is cut, and a part of its hash keeps
+    /// different names different.
     fn step(&self, kind: &str, name: &[u8]) -> String {
         let used: usize = self.inside.iter().flat_map(|step| step.chars()).map(json_len).sum();
         let room = WAY_NAMES.saturating_sub(used).max(WAY_LEAST_NAME);

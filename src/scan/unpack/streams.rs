@@ -7,12 +7,29 @@ use std::io::{self, Read};
 
 use memchr::memmem;
 
+use crate::text::vocabulary;
+
 use super::limits::{DICTIONARY_KIB, STREAM_PEEK, STREAM_WHOLE};
 use super::{Cut, Unpacker, carve::Search, is_binary, read_within, verbatim};
 
+vocabulary! {
+    /// How a stream is compressed.
+    enum StreamKind {
+        Gzip = "gzip",
+        Zstd = "zstd",
+        Xz = "xz",
+        Zlib = "zlib",
+        Deflate = "deflate",
+        Brotli = "brotli",
+    }
+}
+
 /// Beginnings of streams.
-const MAGICS: [(&str, &[u8]); 3] =
-    [("gzip", b"\x1f\x8b\x08"), ("zstd", b"\x28\xb5\x2f\xfd"), ("xz", b"\xfd7zXZ\0")];
+const MAGICS: [(StreamKind, &[u8]); 3] = [
+    (StreamKind::Gzip, b"\x1f\x8b\x08"),
+    (StreamKind::Zstd, b"\x28\xb5\x2f\xfd"),
+    (StreamKind::Xz, b"\xfd7zXZ\0"),
+];
 /// Bytes that must be there before a stream is one with a magic number.
 const HEADER: usize = 6;
 
@@ -21,8 +38,9 @@ const LEAST_BROKEN: usize = 256;
 /// What Unity writes into an empty block of metadata at the beginning of brotli.
 const UNITY: &[u8] = b"UnityWeb Compressed Content (brotli)";
 
-fn kind(bytes: &[u8]) -> Option<&'static str> {
-    let begins = |kind, magic| if kind == "zstd" { skipped(bytes) } else { bytes }.starts_with(magic);
+fn kind(bytes: &[u8]) -> Option<StreamKind> {
+    let begins =
+        |kind, magic| if kind == StreamKind::Zstd { skipped(bytes) } else { bytes }.starts_with(magic);
     let known = MAGICS.iter().find(|&&(kind, magic)| begins(kind, magic)).map(|(kind, _)| *kind);
     known.or_else(|| guess(bytes))
 }
@@ -33,15 +51,16 @@ pub(super) fn is_one(bytes: &[u8]) -> bool {
 
 /// Whether these are the first bytes of a stream that has a module in it, or of one with a magic number.
 pub(super) fn is_packed_module(head: &[u8]) -> bool {
-    ["zlib", "deflate", "brotli"].iter().any(|kind| makes_module(kind, head)) || is_zlib(head)
+    [StreamKind::Zlib, StreamKind::Deflate, StreamKind::Brotli].iter().any(|&kind| makes_module(kind, head))
+        || is_zlib(head)
 }
 
-fn makes_module(kind: &str, bytes: &[u8]) -> bool {
-    (kind != "zlib" || is_zlib(bytes)) && is_binary(&peek(kind, bytes, 4).0)
+fn makes_module(kind: StreamKind, bytes: &[u8]) -> bool {
+    (kind != StreamKind::Zlib || is_zlib(bytes)) && is_binary(&peek(kind, bytes, 4).0)
 }
 
 /// The first bytes of what is in a stream, and whether the decoder is content so far.
-fn peek(kind: &str, bytes: &[u8], len: u64) -> (Vec<u8>, bool) {
+fn peek(kind: StreamKind, bytes: &[u8], len: u64) -> (Vec<u8>, bool) {
     // The end of what is there is no fault of it.
     let (head, _, error) = read_within(reader(kind, bytes), len);
     let is_end = error.as_ref().is_none_or(|error| error.kind() == io::ErrorKind::UnexpectedEof);
@@ -56,23 +75,23 @@ fn is_zlib(bytes: &[u8]) -> bool {
 }
 
 /// What a stream without a magic number is.
-fn guess(bytes: &[u8]) -> Option<&'static str> {
+fn guess(bytes: &[u8]) -> Option<StreamKind> {
     let head = bytes.get(..64).unwrap_or(bytes);
     let is_text = head.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n'));
     if bytes.len() < 8 || is_text || is_binary(bytes) {
         return None;
     }
     if memmem::find(head, UNITY).is_some() {
-        return Some("brotli");
+        return Some(StreamKind::Brotli);
     }
-    let kinds = ["zlib", "deflate", "brotli"];
-    let found = kinds.into_iter().find(|kind| makes_module(kind, bytes));
-    found.or_else(|| ["zlib", "brotli"].into_iter().find(|kind| is_whole(kind, bytes)))
+    let kinds = [StreamKind::Zlib, StreamKind::Deflate, StreamKind::Brotli];
+    let found = kinds.into_iter().find(|&kind| makes_module(kind, bytes));
+    found.or_else(|| [StreamKind::Zlib, StreamKind::Brotli].into_iter().find(|&kind| is_whole(kind, bytes)))
 }
 
 /// Whether a stream can be read to its end, or for long.
-fn is_whole(kind: &str, bytes: &[u8]) -> bool {
-    if kind == "zlib" && !is_zlib(bytes) {
+fn is_whole(kind: StreamKind, bytes: &[u8]) -> bool {
+    if kind == StreamKind::Zlib && !is_zlib(bytes) {
         return false;
     }
     let (head, is_content) = peek(kind, bytes, STREAM_PEEK);
@@ -88,13 +107,13 @@ impl Unpacker<'_> {
         let Some(kind) = kind(bytes) else { return Ok(()) };
         let (expanded, error) = self.read(reader(kind, bytes), Some(bytes.len() as u64));
         if let Some(error) = error {
-            self.broken(kind, &error)?;
+            self.broken(kind.as_str(), &error)?;
         }
         // Of its own magic numbers, the first is that of the stream.
         let mut search = Search { has_streams: false, ..Search::all(bytes) };
         // What came before the end counts, however it ended.
         if self.admit(expanded.len() as u64) {
-            self.enter(kind.to_owned(), &expanded)?;
+            self.enter(kind.to_string(), &expanded)?;
             search.seen.extend(verbatim(bytes, 0..bytes.len(), &expanded));
         }
         drop(expanded);
@@ -123,8 +142,8 @@ impl Unpacker<'_> {
             for at in memchr::memchr_iter(0x78, bytes.get(range.clone()).unwrap_or_default()) {
                 let at = range.start + at;
                 let rest = bytes.get(at..).unwrap_or_default();
-                if is_zlib(rest) && self.may_guess(1) && makes_module("zlib", rest) {
-                    self.stream_at("zlib", at, bytes, search)?;
+                if is_zlib(rest) && self.may_guess(1) && makes_module(StreamKind::Zlib, rest) {
+                    self.stream_at(StreamKind::Zlib, at, bytes, search)?;
                 }
             }
         }
@@ -132,10 +151,10 @@ impl Unpacker<'_> {
     }
 
     /// Looks into what may be a stream; gives how far it goes, if it is one.
-    fn stream_at(&mut self, kind: &str, at: usize, bytes: &[u8], search: &Search) -> io::Result<usize> {
+    fn stream_at(&mut self, kind: StreamKind, at: usize, bytes: &[u8], search: &Search) -> io::Result<usize> {
         let rest = bytes.get(at..).unwrap_or_default();
         // The decoder of zstd takes that much longer to begin.
-        let price = if kind == "zstd" { 10 } else { 1 };
+        let price = if kind == StreamKind::Zstd { 10 } else { 1 };
         if rest.len() < HEADER || self.is_deep() || !self.may_guess(price) {
             return Ok(0);
         }
@@ -165,23 +184,23 @@ impl Unpacker<'_> {
     }
 }
 
-fn reader<'a>(kind: &str, bytes: &'a [u8]) -> Box<dyn Read + 'a> {
+fn reader<'a>(kind: StreamKind, bytes: &'a [u8]) -> Box<dyn Read + 'a> {
     match kind {
-        "gzip" => Box::new(flate2::read::MultiGzDecoder::new(bytes)),
-        "zlib" => Box::new(flate2::read::ZlibDecoder::new(bytes)),
-        "deflate" => Box::new(flate2::read::DeflateDecoder::new(bytes)),
-        "brotli" => Box::new(brotli_decompressor::Decompressor::new(bytes, 4096)),
-        "zstd" => Box::new(Frames { bytes, frame: None }),
-        _ => Box::new(lzma_rust2::XzReader::new_mem_limit(bytes, true, DICTIONARY_KIB)),
+        StreamKind::Gzip => Box::new(flate2::read::MultiGzDecoder::new(bytes)),
+        StreamKind::Zlib => Box::new(flate2::read::ZlibDecoder::new(bytes)),
+        StreamKind::Deflate => Box::new(flate2::read::DeflateDecoder::new(bytes)),
+        StreamKind::Brotli => Box::new(brotli_decompressor::Decompressor::new(bytes, 4096)),
+        StreamKind::Zstd => Box::new(Frames { bytes, frame: None }),
+        StreamKind::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(bytes, true, DICTIONARY_KIB)),
     }
 }
 
 /// Reads one stream and moves `bytes` behind it; of other bytes than a stream may follow.
-fn reader_of<'a, 'b: 'a>(kind: &str, bytes: &'a mut &'b [u8]) -> Box<dyn Read + 'a> {
+fn reader_of<'a, 'b: 'a>(kind: StreamKind, bytes: &'a mut &'b [u8]) -> Box<dyn Read + 'a> {
     match kind {
-        "gzip" => Box::new(flate2::bufread::GzDecoder::new(bytes)),
-        "zlib" => Box::new(flate2::bufread::ZlibDecoder::new(bytes)),
-        "zstd" => Box::new(Frame { bytes, frame: None }),
+        StreamKind::Gzip => Box::new(flate2::bufread::GzDecoder::new(bytes)),
+        StreamKind::Zlib => Box::new(flate2::bufread::ZlibDecoder::new(bytes)),
+        StreamKind::Zstd => Box::new(Frame { bytes, frame: None }),
         _ => Box::new(lzma_rust2::XzReader::new_mem_limit(bytes, false, DICTIONARY_KIB)),
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::trace::{End, FuncKey, Record, effects::Val};
 
+use super::super::error::Ending;
 use super::super::{
     error::ValuesErrorKind,
     limits::{MAX_FRAMES, MAX_SLOTS},
@@ -12,7 +13,7 @@ use super::super::{
     visitor::Visitor,
 };
 use super::threads::has_result;
-use super::{CUT, Frame, Invocation, Machine, RETURNED, Result, State, THROWN, too_deep};
+use super::{Frame, Invocation, Machine, Result, State, too_deep};
 
 impl Machine<'_> {
     pub(super) fn outside(&mut self, visitor: &mut impl Visitor) -> Result<()> {
@@ -92,7 +93,7 @@ impl Machine<'_> {
         visitor.invoke(key, &self.stack[top..top + len]);
         self.arm()?;
         if place.is_some_and(|place| place.depth == 0) {
-            return self.end(CUT, None, visitor);
+            return self.end(Ending::Cut, None, visitor);
         }
         match self.store.funcs[func as usize].defined {
             Some(_) => {
@@ -185,7 +186,7 @@ impl Machine<'_> {
             if meeting.is_none_or(has_result) {
                 visitor.host_return(true, &[]);
             }
-            return self.end("failed in a host function", None, visitor);
+            return self.end(Ending::HostFailed, None, visitor);
         }
         if let Some(meeting) = meeting {
             return self.met(meeting, at, values, visitor);
@@ -202,7 +203,7 @@ impl Machine<'_> {
         visitor.host_return(false, &self.stack[at..at + len]);
         let base = self.invocations.last().map_or(0, |invocation| invocation.base);
         if self.frames.len() == base {
-            return self.end(RETURNED, Some(at), visitor);
+            return self.end(Ending::Returned, Some(at), visitor);
         }
         self.state = State::Wasm;
         Ok(())
@@ -211,7 +212,7 @@ impl Machine<'_> {
     /// Ends the last invocation, with its results at a slot if it returned.
     pub(in crate::values) fn end(
         &mut self,
-        how: &'static str,
+        how: Ending,
         results: Option<usize>,
         visitor: &mut impl Visitor,
     ) -> Result<()> {
@@ -220,11 +221,11 @@ impl Machine<'_> {
             return Err(self.check.unexpected("End"));
         };
         let fits = match end {
-            End::Returned => how == RETURNED,
-            End::Thrown => how == THROWN,
-            End::HostError => how == "failed in a host function",
-            End::Trapped { .. } => how != RETURNED && how != THROWN,
-            End::Stopped { .. } | End::Failed { .. } => how == CUT || how == "failed in a host function",
+            End::Returned => how == Ending::Returned,
+            End::Thrown => how == Ending::Thrown,
+            End::HostError => how == Ending::HostFailed,
+            End::Trapped { .. } => how != Ending::Returned && how != Ending::Thrown,
+            End::Stopped { .. } | End::Failed { .. } => how == Ending::Cut || how == Ending::HostFailed,
         };
         if !fits {
             return Err(ValuesErrorKind::End { how, recorded: end.name() });

@@ -5,8 +5,9 @@ use crate::{
     trace::{FuncKey, Record, effects::Val},
 };
 
+use super::super::error::Ending;
 use super::super::{error::ValuesErrorKind, limits::MAX_PARKED_BYTES, visitor::Visitor};
-use super::{CUT, Frame, Invocation, Machine, Result, State};
+use super::{Frame, Invocation, Machine, Result, State};
 
 /// What belongs to a thread that does not run.
 #[derive(Debug, Clone, Default)]
@@ -75,7 +76,7 @@ impl Machine<'_> {
         }
         if self.check.decisions.is_at_end() {
             if self.is_cut_after_decision() {
-                return self.end(CUT, None, visitor).map(|()| true);
+                return self.end(Ending::Cut, None, visitor).map(|()| true);
             }
             self.plant()?;
         }

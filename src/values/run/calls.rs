@@ -2,10 +2,11 @@
 
 use crate::trace::{Trap, recorded::Taken};
 
+use super::super::error::Ending;
 use super::super::{
     code::{Code, Instr},
     error::ValuesErrorKind,
-    machine::{CUT, Machine, Result, too_deep},
+    machine::{Machine, Result, too_deep},
     visitor::Visitor,
 };
 
@@ -36,7 +37,7 @@ impl Machine<'_> {
             return match self.check.decisions.takes(true) {
                 Taken::No => Err(self.wrong(true)),
                 Taken::Last if self.is_cut_after_decision() => {
-                    self.end(CUT, None, visitor)?;
+                    self.end(Ending::Cut, None, visitor)?;
                     Ok(true)
                 }
                 state => {
@@ -63,7 +64,7 @@ impl Machine<'_> {
         self.check.callee(key)?;
         if self.check.decisions.is_at_end() {
             if self.is_cut_after_decision() {
-                self.end(CUT, None, visitor)?;
+                self.end(Ending::Cut, None, visitor)?;
                 return Ok(true);
             }
             self.plant()?;

@@ -2,10 +2,11 @@
 
 use crate::trace::Trap;
 
+use super::super::error::Ending;
 use super::super::{
     code::Instr,
     error::ValuesErrorKind,
-    machine::{CUT, Machine, RETURNED, Result},
+    machine::{Machine, Result},
     visitor::Visitor,
 };
 
@@ -47,7 +48,9 @@ impl Machine<'_> {
         match exit {
             Exit::Return(instr) => self.returns(instr, fp, visitor).map(next),
             Exit::Call(instr) => self.calls(instr, fp, visitor).map(|()| next(false)),
-            Exit::Last if self.is_cut_after_decision() => self.end(CUT, None, visitor).map(|()| Next::Out),
+            Exit::Last if self.is_cut_after_decision() => {
+                self.end(Ending::Cut, None, visitor).map(|()| Next::Out)
+            }
             Exit::Last => self.plant().map(|()| next(false)),
             Exit::Wrong(computed) => Err(self.wrong(computed)),
             Exit::Trap(code) => self.trap(code, visitor).map(|()| Next::Out),
@@ -76,7 +79,7 @@ impl Machine<'_> {
         let base = self.invocations.last().map_or(0, |invocation| invocation.base);
         let is_over = self.frames.len() == base;
         if is_over {
-            self.end(RETURNED, Some(fp), visitor)?;
+            self.end(Ending::Returned, Some(fp), visitor)?;
         }
         Ok(is_over)
     }

@@ -5,11 +5,12 @@ use crate::{
     trace::{Trap, recorded::Taken},
 };
 
+use super::super::error::Ending;
 use super::super::{
     code::{Body, Caught, Instr, Ty},
     error::ValuesErrorKind,
     layout::Layout,
-    machine::{CUT, Machine, Result, THROWN, too_deep},
+    machine::{Machine, Result, too_deep},
     visitor::Visitor,
 };
 
@@ -106,7 +107,9 @@ impl Machine<'_> {
         match self.check.decisions.takes(bit) {
             Taken::Yes => Ok(false),
             Taken::No => Err(self.wrong(bit)),
-            Taken::Last if self.is_cut_after_decision() => self.end(CUT, None, visitor).map(|()| true),
+            Taken::Last if self.is_cut_after_decision() => {
+                self.end(Ending::Cut, None, visitor).map(|()| true)
+            }
             Taken::Last => self.plant().map(|()| false),
         }
     }
@@ -138,7 +141,7 @@ impl Machine<'_> {
             self.frames.pop();
             visitor.leave(&[]);
             if self.frames.len() == base {
-                return self.end(THROWN, None, visitor).map(|()| true);
+                return self.end(Ending::Thrown, None, visitor).map(|()| true);
             }
             is_caller = true;
         }

@@ -2,10 +2,11 @@
 
 use crate::trace::{End, FuncKey, Record, TracePosition, Trap};
 
+use super::super::error::Ending;
 use super::super::{
     code::{Code, Instr},
     error::ValuesErrorKind,
-    machine::{CUT, Machine, Result, is_bulk},
+    machine::{Machine, Result, is_bulk},
     visitor::Visitor,
 };
 
@@ -52,7 +53,7 @@ impl Machine<'_> {
             record => return Err(differs(record.map_or("nothing", Record::name).into())),
         }
         visitor.trap(code);
-        self.end("trapped", None, visitor)
+        self.end(Ending::Trapped, None, visitor)
     }
 
     /// At the marked instruction: whether the invocation ends here.
@@ -76,7 +77,7 @@ impl Machine<'_> {
         }
         self.tell_covered(&planted, visitor);
         self.count += u64::from(planted.position) + 1;
-        self.end(CUT, None, visitor)?;
+        self.end(Ending::Cut, None, visitor)?;
         Ok(true)
     }
 

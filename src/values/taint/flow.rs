@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use crate::text::vocabulary;
 
 use super::encoding::{self, Encoding, Out};
 use super::label::Labels;
@@ -10,27 +10,15 @@ use super::sink::{Received, Sink, Sinks};
 use super::source::{Source, Sources, tidy};
 use super::step::{Path, Step};
 
-/// How a sink depends on a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum How {
-    /// The value was computed from it.
-    Value,
-    /// It chose the address that the value was read from.
-    Address,
-    /// It chose whether the value was computed.
-    Control,
-}
-
-impl How {
-    /// Its name in text and JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Value => "value",
-            Self::Address => "address",
-            Self::Control => "control",
-        }
+vocabulary! {
+    /// How a sink depends on a source.
+    pub enum How {
+        /// The value was computed from it.
+        Value = "value",
+        /// It chose the address that the value was read from.
+        Address = "address",
+        /// It chose whether the value was computed.
+        Control = "control",
     }
 }
 

@@ -64,3 +64,9 @@ pub(super) const MAX_KEYS: usize = 1 << 16;
 
 /// Longest key that is recognised, in bytes.
 pub(super) const MAX_KEY: usize = 256;
+
+/// Pages of a memory that can have labels: those of 4 GiB.
+pub(super) const LABELLED_PAGES: usize = 1 << 20;
+
+/// Memories that can have labels: more than a module may have.
+pub(super) const LABELLED_MEMORIES: usize = 1 << 16;

@@ -55,7 +55,7 @@ use self::words::Words;
 pub use self::encoding::Encoding;
 pub use self::flow::{Flow, How};
 pub use self::limits::MAX_SOURCE_BYTES;
-pub use self::sink::Sink;
+pub use self::sink::{Sink, SinkKind};
 pub(crate) use self::source::is_count;
 pub use self::source::{Source, SourceKind};
 pub use self::step::Step;

@@ -3,6 +3,7 @@
 use std::{ops::Deref, sync::Arc};
 
 use super::label::Label;
+use super::limits::{LABELLED_MEMORIES, LABELLED_PAGES};
 use super::limits::{MAX_PAGES, MAX_SHADOW_SLOTS};
 use super::scalar::{CLEAN, Word};
 use super::words::WordId;
@@ -184,8 +185,8 @@ impl Memories {
 
     fn page_mut(&mut self, memory: u32, address: u64) -> Option<&mut Labelled> {
         let (memory, page) = (memory as usize, usize::try_from(address / PAGE).ok()?);
-        // The address is within a memory: at most 4 GiB.
-        if page > 1 << 20 || memory > 1 << 16 {
+        // The address is within a memory.
+        if page > LABELLED_PAGES || memory > LABELLED_MEMORIES {
             return None;
         }
         if self.memories.len() <= memory {

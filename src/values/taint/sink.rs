@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use crate::{module::FuncIndex, trace::FuncKey};
+use crate::{module::FuncIndex, text::vocabulary, trace::FuncKey};
 
 use super::label::{Label, Labels};
 use super::limits::{AGAIN, MAX_RECENT_SINKS, MAX_SAMPLED, MAX_SINKS, SINK_SAMPLED};
@@ -52,15 +52,15 @@ pub enum Sink {
 }
 
 impl Sink {
-    /// Its name in text and JSON.
-    pub fn name(self) -> &'static str {
+    /// What kind of place it is.
+    pub fn kind(self) -> SinkKind {
         match self {
-            Self::Argument { .. } => "argument",
-            Self::Memory { .. } => "memory",
-            Self::Result => "result",
-            Self::Branch { .. } => "branch",
-            Self::Address { .. } => "address",
-            Self::Call { .. } => "call",
+            Self::Argument { .. } => SinkKind::Argument,
+            Self::Memory { .. } => SinkKind::Memory,
+            Self::Result => SinkKind::Result,
+            Self::Branch { .. } => SinkKind::Branch,
+            Self::Address { .. } => SinkKind::Address,
+            Self::Call { .. } => SinkKind::Call,
         }
     }
 
@@ -70,6 +70,24 @@ impl Sink {
             Self::Argument { host, .. } | Self::Memory { host } => Some(host),
             _ => None,
         }
+    }
+}
+
+vocabulary! {
+    /// What kind of place a value ends up in.
+    pub enum SinkKind {
+        /// An argument of a host function.
+        Argument = "argument",
+        /// Memory that a host function reads.
+        Memory = "memory",
+        /// The result of an invocation by the host.
+        Result = "result",
+        /// A condition, or the index of a `br_table`.
+        Branch = "branch",
+        /// An address, or an index into a table.
+        Address = "address",
+        /// The index of an indirect call.
+        Call = "call",
     }
 }
 
@@ -95,8 +113,8 @@ struct Lately {
     with: Label,
 }
 
-/// A word that an instruction was given lately, where what was given is, and how often it was since that says
-/// so, the last time at a moment.
+/// A word that an instruction was given lately, and its place in the list. `times` counts how often the word
+/// came again since the list was last brought up to date; `last` is the moment of the last time.
 #[derive(Debug, Clone, Copy)]
 struct Again {
     sink: Sink,

@@ -3,53 +3,37 @@
 use hashbrown::HashMap;
 use serde::Serialize;
 
-use crate::trace::effects::Given;
+use crate::{text::vocabulary, trace::effects::Given};
 
-/// What kind of thing a source is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum SourceKind {
-    /// A file.
-    File,
-    /// An argument of the program.
-    Argument,
-    /// A variable of the environment.
-    Environment,
-    /// Standard input.
-    Stdin,
-    /// A socket.
-    Socket,
-    /// A clock.
-    Clock,
-    /// Random numbers.
-    Random,
-    /// What a host function answers itself: results, and what it writes.
-    Answer,
-    /// Arguments of an invocation by the host.
-    Entry,
-    /// A data segment.
-    Data,
-    /// Constants of a function.
-    Immediate,
+vocabulary! {
+    /// What kind of thing a source is.
+    pub enum SourceKind {
+        /// A file.
+        File = "file",
+        /// An argument of the program.
+        Argument = "argument",
+        /// A variable of the environment.
+        Environment = "environment",
+        /// Standard input.
+        Stdin = "stdin",
+        /// A socket.
+        Socket = "socket",
+        /// A clock.
+        Clock = "clock",
+        /// Random numbers.
+        Random = "random",
+        /// What a host function answers itself: results, and what it writes.
+        Answer = "answer",
+        /// Arguments of an invocation by the host.
+        Entry = "entry",
+        /// A data segment.
+        Data = "data",
+        /// Constants of a function.
+        Immediate = "immediate",
+    }
 }
 
 impl SourceKind {
-    /// All kinds.
-    pub const ALL: [Self; 11] = [
-        Self::File,
-        Self::Argument,
-        Self::Environment,
-        Self::Stdin,
-        Self::Socket,
-        Self::Clock,
-        Self::Random,
-        Self::Answer,
-        Self::Entry,
-        Self::Data,
-        Self::Immediate,
-    ];
-
     /// Those that the host gave to the program: what is followed unless something else is asked for.
     pub const GIVEN: [Self; 8] = [
         Self::File,
@@ -61,23 +45,6 @@ impl SourceKind {
         Self::Random,
         Self::Answer,
     ];
-
-    /// Its name in text and JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::File => "file",
-            Self::Argument => "argument",
-            Self::Environment => "environment",
-            Self::Stdin => "stdin",
-            Self::Socket => "socket",
-            Self::Clock => "clock",
-            Self::Random => "random",
-            Self::Answer => "answer",
-            Self::Entry => "entry",
-            Self::Data => "data",
-            Self::Immediate => "immediate",
-        }
-    }
 
     pub(super) fn of(given: Given) -> Self {
         match given {

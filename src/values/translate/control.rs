@@ -1,6 +1,7 @@
 //! Blocks, branches and calls.
 
 use wasmparser::{BlockType, ValType};
+use wasmspoor_hooks::recorder::stream;
 
 use super::super::{
     code::{CallSite, Code, Instr, JumpTable, Place, Ty, Way},
@@ -244,7 +245,7 @@ impl Translator<'_> {
             let (control, _, way) = self.way(depth)?;
             self.add_way(control, way);
         }
-        let width = if is_same { 0 } else { u32::BITS - (len - 1).leading_zeros() };
+        let width = if is_same { 0 } else { stream::index_bits(len) };
         let table = self.body.tables.len() as u32;
         self.body.tables.push(JumpTable { first, len, width, is_loop });
         self.own(Code::BrTable, slot, table, 0, None)?;

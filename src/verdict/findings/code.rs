@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{super::text, of_bytes};
 use crate::{
-    module::{Place, view::Function},
+    module::{
+        Place,
+        view::{CryptoClass, Function},
+    },
     rules::Facts,
     verdict::{Finding, FindingName, weights::Weighed},
 };
@@ -121,7 +124,7 @@ fn crypto(facts: &Facts<'_>) -> Option<Finding> {
         }),
         8,
     );
-    let severity = u8::from(facts.view.crypto.iter().any(|constant| constant.class == "mining"));
+    let severity = u8::from(facts.view.crypto.iter().any(|constant| constant.class == CryptoClass::Mining));
     let in_code = facts.view.crypto.iter().filter_map(|constant| Some(text::place_of(facts, constant.func?)));
     let text = format!("constants of cryptographic algorithms: {shown}");
     (!algorithms.is_empty())

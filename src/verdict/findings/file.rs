@@ -1,6 +1,7 @@
 //! Findings of the file: format, sections, entropy, memories, imports and exports.
 
 use super::{super::text, of_bytes};
+use crate::verdict::limits::IDENTIFIER;
 use crate::{
     module::view::{ExternKind, Validity},
     rules::Facts,
@@ -164,7 +165,7 @@ fn exports(facts: &Weighed<'_>) -> Option<Finding> {
 pub(super) fn words_of(name: &str) -> impl Iterator<Item = String> {
     let mut words = vec![String::new()];
     let mut before_lower = false;
-    for letter in name.chars().take(256) {
+    for letter in name.chars().take(IDENTIFIER) {
         if !letter.is_alphanumeric() || (before_lower && letter.is_uppercase()) {
             words.push(String::new());
         }

@@ -16,10 +16,37 @@ use serde::Serialize;
 use self::limits::CONSTANT_PLACES;
 use self::table::Index;
 use super::DataSegment;
-use crate::module::{BothKeys, CodeOffset, FuncIndex, both_keys};
+use crate::{
+    module::{BothKeys, CodeOffset, FuncIndex, both_keys},
+    text::vocabulary,
+};
 
 /// Words below this occur everywhere and do not count in code.
 const LEAST_WORD: u64 = 0x1_0000;
+
+vocabulary! {
+    /// What an algorithm is for.
+    pub enum CryptoClass {
+        /// Hashes.
+        Hash = "hash",
+        /// Ciphers.
+        Cipher = "cipher",
+        /// Message authentication codes.
+        Mac = "mac",
+        /// Signatures.
+        Signature = "signature",
+        /// Checksums.
+        Checksum = "checksum",
+        /// Random numbers.
+        Random = "random",
+        /// Encodings.
+        Encoding = "encoding",
+        /// Miners.
+        Mining = "mining",
+        /// Alone, it says nothing.
+        Constant = "constant",
+    }
+}
 
 /// A constant of a cryptographic algorithm, where it really occurs.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -28,8 +55,8 @@ pub struct CryptoConstant {
     pub name: String,
     /// The algorithm, such as `SHA-256`.
     pub algorithm: String,
-    /// `hash`, `cipher`, `checksum`, `mining`, …
-    pub class: String,
+    /// What the algorithm is for.
+    pub class: CryptoClass,
     /// Words or bytes of it that were found.
     pub found: u32,
     /// Words or bytes that it has.
@@ -92,7 +119,7 @@ impl Immediates {
         }
     }
 
-    /// A word of 64 bits; if it is none of a constant, maybe two of 32 bits that the compiler stores at once.
+    /// A word of 64 bits. If no constant has it, it may be two words of 32 bits: compilers store two at once.
     pub(super) fn word64(&mut self, value: u64, offset: u64) {
         if value < LEAST_WORD {
             return;

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::CryptoConstant;
+use super::{CryptoClass, CryptoConstant};
 
 const SOURCE: &str = include_str!("../../../../rules/crypto-constants.toml");
 
@@ -26,7 +26,7 @@ struct Source {
 struct Entry {
     name: String,
     algorithm: String,
-    class: String,
+    class: CryptoClass,
     width: Option<u32>,
     words: Option<String>,
     text: Option<String>,
@@ -40,7 +40,7 @@ struct Entry {
 pub(super) struct Constant {
     pub(super) name: String,
     algorithm: String,
-    class: String,
+    class: CryptoClass,
     /// Bytes of a word: 1, 4 or 8.
     pub(super) width: usize,
     pub(super) words: Vec<u64>,
@@ -58,7 +58,7 @@ impl Constant {
         CryptoConstant {
             name: self.name.clone(),
             algorithm: self.algorithm.clone(),
-            class: self.class.clone(),
+            class: self.class,
             found,
             of: self.words.len() as u32,
             place,

@@ -340,18 +340,18 @@ fn the_file_is_in_order() {
     }
     for (text, reason) in [
         (
-            "[[constant]]\nname = 'a'\nalgorithm = 'a'\nclass = 'a'\nwidth = 32\nwords = '123456789'\ncode = 1",
+            "[[constant]]\nname = 'a'\nalgorithm = 'a'\nclass = 'hash'\nwidth = 32\nwords = '123456789'\ncode = 1",
             "wider",
         ),
         (
-            "[[constant]]\nname = 'a'\nalgorithm = 'a'\nclass = 'a'\nwidth = 16\nwords = '1'\ncode = 1",
+            "[[constant]]\nname = 'a'\nalgorithm = 'a'\nclass = 'hash'\nwidth = 16\nwords = '1'\ncode = 1",
             "either",
         ),
         (
-            "[[constant]]\nname = 'a'\nalgorithm = 'a'\nclass = 'a'\nwidth = 8\nwords = '1'",
+            "[[constant]]\nname = 'a'\nalgorithm = 'a'\nclass = 'hash'\nwidth = 8\nwords = '1'",
             "`code` or `data`",
         ),
-        ("[[constant]]\nname = 'a'\nalgorithm = 'a'\nclass = 'a'\ntext = 'x'\ncodes = 1", "unknown field"),
+        ("[[constant]]\nname = 'a'\nalgorithm = 'a'\nclass = 'hash'\ntext = 'x'\ncodes = 1", "unknown field"),
     ] {
         let error = Index::parse(text).expect_err(text);
         assert!(error.contains(reason), "{error}");

@@ -50,7 +50,7 @@ impl Evaluator<'_> {
     fn crypto_in_file(&self, crypto: &Crypto, only: Option<FuncIndex>) -> Found {
         let mut found = Found::default();
         for constant in &self.index.facts.view.crypto {
-            if fits(crypto, &constant.algorithm, Some(&constant.class))
+            if fits(crypto, &constant.algorithm, Some(constant.class.as_str()))
                 && only.is_none_or(|func| constant.func == Some(func))
             {
                 let what = || format!("{} at {:#x} ({})", constant.name, constant.offset, constant.place);

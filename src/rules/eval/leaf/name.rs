@@ -8,7 +8,6 @@ use super::super::{
 };
 
 /// Names that are shown of those that fit.
-const SHOWN_NAMES: usize = 5;
 
 /// Those of `names` that fit.
 fn fitting<'v>(name: &Name, names: impl Iterator<Item = &'v String>) -> Vec<String> {

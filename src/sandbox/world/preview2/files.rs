@@ -8,6 +8,7 @@ use super::{
     resources::Resource,
     streams::give_bytes,
 };
+use crate::sandbox::limits::PATH_BYTES;
 use crate::{
     sandbox::{
         context::{CallContext, CallEnd},
@@ -25,7 +26,7 @@ fn fd(ctx: &CallContext<'_, '_>, index: usize) -> Result<u32, Errno> {
 
 /// Where a path in arguments `at` and `at + 1` leads from the directory in argument `dir`.
 fn path(ctx: &CallContext<'_, '_>, dir: usize, at: usize) -> Result<String, Errno> {
-    let bytes = ctx.read(ctx.u32(at), ctx.u32(at + 1).min(1 << 16).into()).ok_or(Errno::FAULT)?;
+    let bytes = ctx.read(ctx.u32(at), ctx.u32(at + 1).min(PATH_BYTES).into()).ok_or(Errno::FAULT)?;
     let path = std::str::from_utf8(bytes).map_err(|_| Errno::ILSEQ)?;
     ctx.state.path_at(fd(ctx, dir)?, path)
 }

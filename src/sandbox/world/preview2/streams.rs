@@ -11,15 +11,13 @@ use crate::{
     sandbox::{
         context::{CallContext, CallEnd},
         state::{State, lock},
-        world::limits::{LIST_BYTES, POLLABLES},
+        world::limits::{LIST_BYTES, POLLABLES, STREAM_ROOM},
     },
     tracer::Caller,
 };
 
 /// The case of an error of streams that says that the other end is gone.
 const CLOSED: u8 = 1;
-/// Bytes that a stream takes at a time.
-const ROOM: u64 = 1 << 16;
 
 /// The descriptor of the stream that the first argument is.
 fn fd(ctx: &CallContext<'_, '_>) -> Option<u32> {
@@ -28,7 +26,7 @@ fn fd(ctx: &CallContext<'_, '_>) -> Option<u32> {
 
 pub(super) fn check_write(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     match fd(ctx) {
-        Some(_) => answer(ctx, 8, Ok(&ROOM.to_le_bytes())),
+        Some(_) => answer(ctx, 8, Ok(&STREAM_ROOM.to_le_bytes())),
         None => answer(ctx, 8, Err(CLOSED)),
     }
 }

@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, alphabet, engine::general_purpose as engines};
 
+use super::limits::GAP_BYTES;
 use super::{
     Reading, is_whole,
     joint::{between_digits, disguised},
@@ -117,7 +118,8 @@ pub(super) fn spaced_hex(text: &[u8]) -> Reading {
         bytes.push((high << 4 | low) as u8);
         end = at + 2;
         let is_gap = |byte: &u8| byte.is_ascii_whitespace() || br#",:;-_|"'%\"#.contains(byte);
-        at = end + text.get(end..).unwrap_or_default().iter().take(200).take_while(|b| is_gap(b)).count();
+        at = end
+            + text.get(end..).unwrap_or_default().iter().take(GAP_BYTES).take_while(|b| is_gap(b)).count();
         if matches!(text.get(at), Some(b'x' | b'X')) {
             at += 1;
         }

@@ -11,3 +11,12 @@ pub(super) const MAX_WIDTH: usize = 400;
 
 /// Bytes of white space read at one place: a file of nothing else must not be read for each quote in it.
 pub(super) const MAX_BLANK: usize = 4096;
+
+/// Bytes of a comment between numbers: a longer one ends the list.
+pub(super) const COMMENT_BYTES: usize = 500;
+
+/// Bytes of white space and marks between two digits: more than tools write.
+pub(super) const GAP_BYTES: usize = 200;
+
+/// Digits of a number that are read: no byte has as many in any base.
+pub(super) const NUMBER_DIGITS: usize = 70;

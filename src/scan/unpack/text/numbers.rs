@@ -1,5 +1,6 @@
 //! Lists of numbers: bytes, signed or not, words, and objects whose keys count.
 
+use super::limits::{COMMENT_BYTES, NUMBER_DIGITS};
 use super::{Reading, joint::blank};
 
 /// How the numbers of a list become bytes.
@@ -87,9 +88,9 @@ fn gap(text: &[u8]) -> usize {
         let rest = text.get(at..).unwrap_or_default();
         let len = match rest {
             [b'/', b'*', ..] => {
-                rest.windows(2).take(500).position(|end| end == b"*/").map_or(0, |end| end + 2)
+                rest.windows(2).take(COMMENT_BYTES).position(|end| end == b"*/").map_or(0, |end| end + 2)
             }
-            [b'/', b'/', ..] => rest.iter().take(500).position(|byte| *byte == b'\n').unwrap_or(0),
+            [b'/', b'/', ..] => rest.iter().take(COMMENT_BYTES).position(|byte| *byte == b'\n').unwrap_or(0),
             [b'\\', b'\n' | b'\r', ..] => 1,
             [b'\\', b'n' | b'r' | b't', ..] => 2,
             _ => blank(rest),
@@ -121,7 +122,12 @@ fn number(text: &[u8]) -> Option<(i128, usize)> {
         [b'$' | b'#', digit, ..] if digit.is_ascii_hexdigit() => (16, 1),
         _ => (10, 0),
     };
-    let len = rest.get(from..)?.iter().take(70).take_while(|byte| char::from(**byte).is_digit(radix)).count();
+    let len = rest
+        .get(from..)?
+        .iter()
+        .take(NUMBER_DIGITS)
+        .take_while(|byte| char::from(**byte).is_digit(radix))
+        .count();
     let word = std::str::from_utf8(rest.get(from..from + len)?).ok()?;
     let value = i128::from(u64::from_str_radix(word, radix).ok()?);
     at += from + len;

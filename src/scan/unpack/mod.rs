@@ -193,8 +193,8 @@ impl Cut {
             ),
             Self::Failures => format!("{} beyond the limit of {}", of("failure"), caps.failures),
             Self::Guesses => format!(
-                "{count} place{} where something packed may begin, beyond {} of them or {} bytes",
-                if count == 1 { "" } else { "s" },
+                "{} where something packed may begin, beyond {} of them or {} bytes",
+                of("place"),
                 Guesses::ALL.places,
                 Guesses::ALL.bytes,
             ),

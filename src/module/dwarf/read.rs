@@ -259,7 +259,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The name of an entry. The name for the linker is taken first: it tells more than the one in the source.
+    /// The name of an entry. The name for the linker is taken first: it tells more than that in the source.
     fn name(
         &mut self,
         unit: &Unit<Slice<'a>>,

@@ -45,7 +45,8 @@ pub(super) const BYTES: u64 = 4 << 30;
 /// Bytes of one member: it is held in memory.
 pub(super) const MEMBER_BYTES: u64 = 256 << 20;
 
-/// How many times its compressed size a large member may have: code is packed to a tenth, zeros to a thousandth.
+/// How many times its compressed size a large member may have: code is packed to a tenth, zeros to a
+/// thousandth.
 pub(super) const RATIO: u64 = 200;
 
 /// Failures reported one by one; the others are counted.

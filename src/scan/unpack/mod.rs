@@ -365,9 +365,9 @@ impl<'a> Unpacker<'a> {
 
     /// The step into a member of this name: as text, or its bytes in base64 if it is no text.
     ///
-    /// A name may be as long as its archive, and stands in every row of what the member holds, after the names
-    /// of all steps before it. One that is too long for what these leave is cut, and a part of its hash keeps
-    /// different names different.
+    /// A name may be as long as its archive, and stands in every row of what the member holds, after the
+    /// names of all steps before it. One that is too long for what these leave is cut, and a part of its hash
+    /// keeps different names different.
     fn step(&self, kind: &str, name: &[u8]) -> String {
         let used: usize = self.inside.iter().flat_map(|step| step.chars()).map(json_len).sum();
         let room = WAY_NAMES.saturating_sub(used).max(WAY_LEAST_NAME);

@@ -102,9 +102,8 @@ fn bound(tokens: &[TokenTree]) -> Option<String> {
     let number = |tokens: &[TokenTree]| sum(tokens, &BTreeMap::new()).filter(|&value| value >= LEAST_BOUND);
     match tokens {
         [TokenTree::Ident(word), TokenTree::Group(group), ..] if word == "take" || word == "min" => {
-            let [TokenTree::Literal(literal)] = &group.stream().into_iter().collect::<Vec<_>>()[..] else {
-                return None;
-            };
+            let inner: Vec<_> = group.stream().into_iter().collect();
+            let [TokenTree::Literal(literal)] = &inner[..] else { return None };
             number(&[literal.clone().into()]).map(|_| format!("{word}({literal})"))
         }
         [

@@ -4,10 +4,10 @@ use crate::module::{Place, view};
 
 use super::super::{
     super::rule::{Feature, Name},
-    Evaluator, Found, Instance, shorten,
+    Evaluator, Found, Instance,
+    limits::SHOWN_NAMES,
+    shorten,
 };
-
-/// Names that are shown of those that fit.
 
 /// Those of `names` that fit.
 fn fitting<'v>(name: &Name, names: impl Iterator<Item = &'v String>) -> Vec<String> {

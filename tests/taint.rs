@@ -247,7 +247,7 @@ fn conditions_addresses_and_indirect_calls_are_sinks() {
       (drop (i32.load8_u (i32.add (i32.const 9) (i32.load8_u (i32.const 1025)))))
       (call_indirect (i32.rem_u (i32.load8_u (i32.const 1026)) (i32.const 3))))"#;
     let flows = of_stdin(body, false);
-    let found: Vec<_> = flows.iter().map(|flow| (flow.sink.name(), &flow.ranges[..])).collect();
+    let found: Vec<_> = flows.iter().map(|flow| (flow.sink.kind().as_str(), &flow.ranges[..])).collect();
     assert_eq!(found, [("branch", &[(0, 1)][..]), ("address", &[(1, 2)]), ("call", &[(2, 3)])]);
 }
 

@@ -526,7 +526,7 @@ fn signatures_and_constants_are_weighted_by_what_ran() {
     let constant = |func, sites: Vec<CodeOffset>| view::CryptoConstant {
         name: format!("constant {func}"),
         algorithm: "SHA-256".into(),
-        class: "hash".into(),
+        class: view::CryptoClass::Hash,
         found: 2,
         of: 8,
         place: "code".into(),

@@ -108,3 +108,6 @@ pub(super) const MAP_KEYS: usize = 256;
 
 /// Characters of a name for which the nearest known one is looked for: each takes a row of a table.
 pub(super) const COMPARED_NAME: usize = 64;
+
+/// Bytes that the compiled expressions of paths take: those that ship take a part of it.
+pub(super) const PATHS_COMPILED: usize = 64 << 20;

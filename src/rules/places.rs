@@ -2,6 +2,7 @@
 //!
 //! All paths are one set of expressions: a path is looked at once, whatever is asked.
 
+use super::limits::PATHS_COMPILED;
 use std::sync::LazyLock;
 
 use regex::{
@@ -38,7 +39,8 @@ static PATHS: LazyLock<(RegexSet, Vec<usize>)> = LazyLock::new(|| {
     let each = PLACES.iter().enumerate();
     let (kinds, paths): (Vec<usize>, Vec<String>) =
         each.flat_map(|(kind, place)| place.paths.iter().map(move |path| (kind, expression(path)))).unzip();
-    let set = RegexSetBuilder::new(paths).case_insensitive(true).unicode(false).size_limit(64 << 20).build();
+    let set =
+        RegexSetBuilder::new(paths).case_insensitive(true).unicode(false).size_limit(PATHS_COMPILED).build();
     (set.expect("rules/places.toml is tested"), kinds)
 });
 

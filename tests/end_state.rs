@@ -235,7 +235,8 @@ fn start_up_files_that_are_read_named_or_backed_up_are_no_persistence() {
     not_accused("backed up", &kept, &World { files, ..World::default() });
     let edited = texts.program(&format!("{read} (call $write (local.get $fd) {line})"));
     not_accused("named", &edited, &World { files, args: &["edit", "/home/user/.bashrc"] });
-    at_least(Class::PotentiallyUnwanted, "not named", &edited);
+    let unnamed = analysed(&edited, &World { files, ..World::default() }).verdict;
+    assert!(unnamed.class >= Class::PotentiallyUnwanted, "not named: {:?}", unnamed.reasons);
 }
 
 /// Changes files in their place: `change` finds `$n` bytes at 65536.

@@ -12,7 +12,7 @@ use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
 use super::{
-    contents::Contents,
+    fs::Contents,
     layers,
     limits::{BUILT_HITS, BUILT_SCANNED, RETURNED_SCAN},
     returned::Returns,
@@ -78,6 +78,9 @@ impl Built {
             end = start + len;
             let bytes = &memory[start..end];
             let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
+            // Zeros at its end may be those of unused memory.
+            let zeros = sample.iter().rev().take_while(|byte| **byte == 0).count();
+            let sample = &sample[..sample.len() - zeros];
             if self.seen.len() < BUILT_HITS && self.seen.insert(sample.to_vec()) && !is_known(sample) {
                 returns.take_whole(bytes);
             }

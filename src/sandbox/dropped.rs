@@ -12,8 +12,8 @@ use std::collections::HashSet;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    contents::Contents,
     damage::{self, Found, decoded},
+    fs::Contents,
     fs::{FileChange, Left},
     limits::{DAMAGE_SEARCHED, HELD_BYTES, HELD_SCANNED},
     types::{Run, RunOptions},

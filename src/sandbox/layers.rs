@@ -3,7 +3,7 @@
 //! Each layer takes all of what it is given or nothing, so that prose is none. At most [`DEPTH`] layers are
 //! taken off, and no more than `RETURNED_SCAN` bytes come of one.
 //!
-//! Not here: what the bytes are then (`contents`).
+//! Not here: what the bytes are then (`fs/contents`).
 
 use super::limits::RETURNED_SCAN;
 
@@ -47,8 +47,12 @@ fn packed(_: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// UTF-16, the low byte first, up to its end.
+/// UTF-16, the low byte first, up to its end. It begins as Latin text does, since any two letters make a
+/// character of UTF-16, too.
 pub(super) fn wide(bytes: &[u8]) -> Option<Vec<u8>> {
+    if bytes.get(1) != Some(&0) && !bytes.starts_with(&[0xff, 0xfe]) {
+        return None;
+    }
     let units = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair));
     let text: Vec<u16> = units.take_while(|unit| is_code(u32::from(*unit))).collect();
     (text.len() >= LEAST).then(|| String::from_utf16_lossy(&text).into_bytes())

@@ -14,7 +14,6 @@ mod built;
 mod callers;
 mod carve;
 mod clock;
-mod contents;
 mod context;
 mod damage;
 mod driver;
@@ -57,12 +56,12 @@ use crate::{
     tracer::{Recording, Session, StreamSink, Timeout, Tracer},
 };
 
-pub use self::contents::Contents;
 pub(crate) use self::damage::is_named;
 pub use self::damage::{Damage, Harm};
 pub(crate) use self::dropped::judge;
 #[cfg(test)]
 pub(crate) use self::every::{every_option, every_value};
+pub use self::fs::Contents;
 pub(crate) use self::fs::is_users;
 pub(crate) use self::journal::{Item, Journal, Recorder, unfinished};
 pub(crate) use self::wasi::RIGHT_TO_WRITE;

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    contents::Contents,
+    fs::Contents,
     layers::{self, DEPTH},
     limits::{RETURNED_BYTES, RETURNED_KEPT, RETURNED_SCAN, RETURNED_SCANNED},
 };
@@ -108,9 +108,7 @@ impl Returns {
 
     /// Looks at a whole thing.
     pub(super) fn take_whole(&mut self, bytes: &[u8]) {
-        // Two letters make a character of UTF-16, too.
-        let wide = if bytes.get(1) == Some(&0) { layers::wide(bytes) } else { None };
-        let text = wide.unwrap_or_else(|| bytes.to_vec());
+        let text = layers::wide(bytes).unwrap_or_else(|| bytes.to_vec());
         if let Some(found) = Contents::of_handed(&text).map(|contents| Returned { contents, bytes: text }) {
             self.keep_found(found);
         }

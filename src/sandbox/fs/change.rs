@@ -3,10 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{
-    sandbox::contents::Contents,
-    text::{counted, vocabulary},
-};
+use super::contents::Contents;
+use crate::text::{counted, vocabulary};
 
 vocabulary! {
     /// What became of a file.

@@ -7,6 +7,7 @@
 
 mod change;
 mod changes;
+mod contents;
 mod deleted;
 mod dir;
 mod error;
@@ -16,6 +17,7 @@ mod start;
 
 pub use self::change::{ChangeKind, ChangedKind, FileChange};
 pub(crate) use self::change::{Left, is_users};
+pub use self::contents::Contents;
 pub(super) use self::{changes::Changes, dir::Dir, error::Error, path::Place};
 use self::{
     changes::Measure,

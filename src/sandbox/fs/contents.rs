@@ -34,7 +34,7 @@ impl Contents {
 
     /// What bytes are that came in some disguise: as [`Self::of`], but a text that only tells of a command is
     /// none.
-    pub(super) fn of_handed(bytes: &[u8]) -> Option<Self> {
+    pub(in crate::sandbox) fn of_handed(bytes: &[u8]) -> Option<Self> {
         let contents = Self::of(bytes)?;
         let is_one = || {
             let lower = String::from_utf8_lossy(bytes).trim_start().to_lowercase();
@@ -55,7 +55,7 @@ impl Contents {
     }
 
     /// Whether bytes begin as a program or an archive does.
-    pub(super) fn is_binary(bytes: &[u8]) -> bool {
+    pub(in crate::sandbox) fn is_binary(bytes: &[u8]) -> bool {
         program(bytes).or_else(|| archive(bytes)).is_some()
     }
 }

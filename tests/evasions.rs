@@ -534,3 +534,25 @@ fn an_export_that_could_give_a_command_is_a_carrier() {
     assert!(found.class >= Class::Undecided, "{:?}", found.reasons);
     assert_eq!(class(&carrier("removes the files of a folder, if asked to")), Class::Clean);
 }
+
+/// A key that was not there would have made a path of it.
+#[test]
+fn a_path_that_is_no_name_waits_for_a_key() {
+    let program = |key: &str| {
+        format!(
+            r#"(module
+              (import "wasi_snapshot_preview1" "environ_sizes_get" (func $sizes (param i32 i32) (result i32)))
+              (import "wasi_snapshot_preview1" "path_unlink_file" (func $gone (param i32 i32 i32) (result i32)))
+              (memory (export "memory") 1)
+              (func (export "_start")
+                (drop (call $sizes (i32.const 0) (i32.const 4)))
+                (drop (call $gone (i32.const 3) (i32.const 1024) (i32.const 12))))
+              (data (i32.const 1024) "{key}"))"#
+        )
+    };
+    let coded = program("\\fb\\fc\\fe\\f6\\bc\\e6\\e0\\f6\\e1\\bc\\f7\\fc");
+    let found = analysed(&coded).verdict;
+    assert_eq!(found.class, Class::Undecided, "{:?}", found.reasons);
+    assert!(found.reasons[0].text.contains("bytes that are no name"), "{:?}", found.reasons);
+    assert_eq!(class(&program("tmp/scratch1")), Class::Clean);
+}

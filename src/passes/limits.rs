@@ -56,3 +56,6 @@ pub(super) const MAX_FLOWS: usize = 200;
 
 /// Growths of memory that the course of a run keeps: more than a drawing has columns.
 pub(super) const COURSE_GROWTHS: usize = 100_000;
+
+/// Bytes of a file that conditions must depend on before what they lead to tells of it.
+pub(super) const TOLD_BY_CONDITIONS: u64 = 16;

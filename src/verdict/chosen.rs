@@ -108,12 +108,28 @@ fn by_nothing(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     let is_empty = |arg: &Arg| matches!(&arg.points_at, Some(Pointed::Text { text }) if text.is_empty());
     let does = |call: &&Call| {
         let effect = facts.weights.effect(&call.module, &call.name);
-        effect.is_some_and(|kind| !kind.contains("network")) && call.args.iter().any(is_empty)
+        let is_no_order = |arg: &Arg| is_empty(arg) || is_no_name(call, arg);
+        effect.is_some_and(|kind| !kind.contains("network")) && call.args.iter().any(is_no_order)
     };
     let call = rest.iter().find(does)?;
+    let what = if call.args.iter().any(is_empty) { "nothing" } else { "bytes that are no name" };
     Some(format!(
-        "its call of {} was handed nothing: what would stand there may be told by {}",
+        "its call of {} was handed {what}: what would stand there may be told by {}",
         text::quoted(&call.name),
         text::quoted(&asked.name)
     ))
+}
+
+/// Whether the name of a file is none: a key that was not there would have made one of it.
+fn is_no_name(call: &Call, arg: &Arg) -> bool {
+    let is_path = arg.name.as_ref().is_some_and(|name| name.contains("path"));
+    is_path
+        && call.module.starts_with("wasi")
+        && match &arg.points_at {
+            Some(Pointed::Bytes { len, .. }) => *len > 0,
+            Some(Pointed::Text { text }) => {
+                text.contains(|letter: char| letter.is_control() || letter == char::REPLACEMENT_CHARACTER)
+            }
+            None => false,
+        }
 }

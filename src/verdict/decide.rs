@@ -10,7 +10,7 @@ use super::limits::{MAX_REASONS, PARTLY_LOST};
 use super::{
     Class, Correlation, Finding, Reason, Verdict, attack, carries, chosen,
     family::{self, Decided},
-    mixing,
+    kept, mixing,
     score::Score,
     seen::Code,
     text, told, unlogged, unseen,
@@ -32,12 +32,17 @@ pub fn decide<'a>(
 ) -> Verdict {
     let facts = &facts.into();
     let weights = facts.weights;
-    let score = Score::of(weights, rules, correlations, findings);
+    let counted = kept::counted(facts, rules);
+    let score = Score::of(weights, &counted, correlations, findings);
     let points = held(&weights.class, &score, facts.wasm.len());
-    let ran = Ran::of(facts);
+    let mut ran = Ran::of(facts);
+    ran.lacks(persists(rules));
+    if counted.len() < rules.len() {
+        ran.lacks(kept::lack(facts, rules));
+    }
     let class = class(&weights.class, points, &ran);
     let is_hostile = class >= Class::PotentiallyUnwanted;
-    let family = family::of(weights, facts, rules, &score).filter(|_| is_hostile);
+    let family = family::of(weights, facts, &counted, &score).filter(|_| is_hostile);
     let confidence = confidence(class, &score, &ran);
     let (family, family_confidence) = match family {
         Some(Decided { name, confidence }) => (Some(name), confidence),
@@ -100,6 +105,12 @@ struct Ran {
 }
 
 impl Ran {
+    /// Something else that is missing, if nothing is yet.
+    fn lacks(&mut self, lack: Option<String>) {
+        self.lack = self.lack.take().or(lack);
+        self.enough = self.lack.is_none();
+    }
+
     fn of(facts: &Weighed<'_>) -> Self {
         let coverage = &facts.dynamic.coverage;
         let instructions = text::metrics(facts).map_or(0, |metrics| metrics.classes.total);
@@ -132,6 +143,19 @@ fn ended_badly(facts: &Facts<'_>) -> Option<String> {
     (!entries.iter().any(is_ended)).then(|| "none of its entry points came to its end".to_owned())
 }
 
+/// An export that the driver called and that was cut while the run did little but turn bits, for which
+/// nothing is known. Many exports run long with made-up arguments; a search for a number looks the same.
+fn cut(code: &Code<'_>) -> Option<String> {
+    let entries = &code.facts.run?.entries;
+    let cut = entries.iter().find(|entry| matches!(entry.end, EntryEnd::Stopped { .. }))?;
+    mixing::turns_bits(code).then(|| {
+        format!(
+            "its export {} was cut in code that turns bits, and nothing says what for",
+            text::quoted(&cut.name)
+        )
+    })
+}
+
 fn is_ended(entry: &Entry) -> bool {
     matches!(entry.end, EntryEnd::Returned | EntryEnd::Exited { .. })
 }
@@ -146,6 +170,7 @@ fn unexplained(facts: &Weighed<'_>) -> Option<String> {
         .or_else(|| told::lack(facts))
         .or_else(|| chosen::lack(facts))
         .or_else(|| mixed(&code))
+        .or_else(|| cut(&code))
         .or_else(|| unseen::lack(&code))
         .or_else(|| carries::lack(&code))
 }
@@ -158,6 +183,14 @@ fn left_out(facts: &Weighed<'_>) -> Option<String> {
         plural(part.size, "byte"),
         part.offset
     ))
+}
+
+/// What runs again without being asked for may do more then.
+fn persists(rules: &[Match]) -> Option<String> {
+    let is_one =
+        |rule: &&Match| rule.dynamic && rule.severity > 0 && rule.namespace.starts_with("persistence/");
+    let rule = rules.iter().find(is_one)?;
+    Some(format!("what it left runs again without being asked for: {}", text::quoted(&rule.name)))
 }
 
 /// A call whose true answer decides what a sample does, and whose answer was made up.

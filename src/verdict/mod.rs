@@ -17,6 +17,7 @@ mod disguised;
 mod explained;
 mod family;
 mod findings;
+mod kept;
 mod limits;
 mod mixing;
 mod names;

@@ -60,6 +60,7 @@ pub(super) struct ClassTable {
     pub(super) decisive: Vec<String>,
     pub(super) idle: Vec<String>,
     pub(super) harmless_scripts: Vec<String>,
+    pub(super) kept: Vec<String>,
     pub(super) large_bytes: usize,
 }
 

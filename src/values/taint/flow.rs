@@ -6,6 +6,7 @@ use crate::text::vocabulary;
 
 use super::encoding::{self, Encoding, Out};
 use super::label::Labels;
+use super::limits::{DIGESTED, MAX_DIGEST, SINK_SAMPLED};
 use super::sink::{Received, Sink, Sinks};
 use super::source::{Source, Sources, tidy};
 use super::step::{Path, Step};
@@ -43,6 +44,9 @@ pub struct Flow {
     pub times: u64,
     /// Positions of the first and last host call in the trace's records.
     pub records: (u64, u64),
+    /// Whether each byte that went out depends on all of these of the source, and they are few: what came of
+    /// them is as short as a digest.
+    pub(crate) is_digest: bool,
 }
 
 impl Flow {
@@ -154,9 +158,45 @@ pub(super) fn all(labels: &Labels, sources: &Sources, sinks: &Sinks, keys: &BTre
             encodings.extend(encoding::characters(out));
         }
         let Gathered { count, times, first, last, .. } = gathered;
-        Some(Flow { source, ranges, how, steps, encodings, sink, count, times, records: (first, last) })
+        let is_digest = is_digest(labels, sources, sinks, sink, number, &ranges);
+        let records = (first, last);
+        Some(Flow { source, ranges, how, steps, encodings, sink, count, times, records, is_digest })
     });
     flows.collect()
+}
+
+/// Whether what a sink was given of a source is no longer than a digest, and each byte of it depends on all
+/// that any does.
+fn is_digest(
+    labels: &Labels,
+    sources: &Sources,
+    sinks: &Sinks,
+    sink: Sink,
+    source: u32,
+    ranges: &[(u64, u64)],
+) -> bool {
+    let len = |ranges: &[(u64, u64)]| ranges.iter().map(|(start, end)| end - start).sum::<u64>();
+    let all = len(ranges);
+    let Some(sample) = sinks.samples.get(&sink).filter(|_| all >= DIGESTED) else { return false };
+    if sample.len() >= SINK_SAMPLED {
+        return false;
+    }
+    let mut known = BTreeMap::new();
+    let mut count = 0;
+    for &(_, label) in sample {
+        let of = *known.entry(label).or_insert_with(|| {
+            let node = labels.node(label);
+            let found = sources.resolve(&labels.ranges(&[node.value, node.address]));
+            len(&tidy(
+                found.into_iter().filter(|(from, _)| *from == source).map(|(_, range)| range).collect(),
+            ))
+        });
+        count += usize::from(of > 0);
+        if count > MAX_DIGEST || of > 0 && of < all {
+            return false;
+        }
+    }
+    count > 0
 }
 
 /// Key bytes by source and position.

@@ -70,3 +70,9 @@ pub(super) const LABELLED_PAGES: usize = 1 << 20;
 
 /// Memories that can have labels: more than a module may have.
 pub(super) const LABELLED_MEMORIES: usize = 1 << 16;
+
+/// Bytes of a source at least of which a digest is one: of fewer it can be found out.
+pub(super) const DIGESTED: u64 = 16;
+
+/// Bytes of a digest at most: one of 64 bytes in hexadecimal.
+pub(super) const MAX_DIGEST: usize = 128;

@@ -92,7 +92,7 @@ fn ioc(facts: &Weighed<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Option
         iocs.entry(&ioc.value).or_insert(ioc);
     }
     let cut = cut || iocs.len() > MAX_NEEDLES;
-    let holder = |value: &str| given.iter().find(|given| given.text.contains(value));
+    let holder = |value: &str| given.iter().find(|given| told(given.text).contains(value));
     let mut found: Vec<_> =
         iocs.values().take(MAX_NEEDLES).filter_map(|ioc| Some((*ioc, holder(&ioc.value)?))).collect();
     found.sort_by_key(|(ioc, given)| (std::cmp::Reverse(severity(facts, ioc.kind)), given.call));
@@ -122,6 +122,14 @@ fn ioc(facts: &Weighed<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Option
         sides,
         places,
     ))
+}
+
+/// A text without the line that names what runs it: any script begins so, and a rule speaks of scripts.
+fn told(text: &str) -> &str {
+    match text.strip_prefix("#!") {
+        Some(script) => script.split_once('\n').map_or("", |(_, rest)| rest),
+        None => text,
+    }
 }
 
 fn severity(facts: &Weighed<'_>, kind: IocKind) -> u8 {

@@ -1,0 +1,69 @@
+//! Secrets that were read and stayed: nothing of any file went to the host but a digest of a known hash.
+//!
+//! A tool that prints the fingerprint of a key, and a client that signs with a secret, read it as a thief
+//! does. What tells them apart is what leaves. So rules that rest on the reading weigh nothing here. The
+//! sample is not CLEAN either, for nobody had named the file.
+//!
+//! That something stayed is said only of a program all of whose values were followed, that changed no file,
+//! called nothing that nobody knows, and whose code that did not run can do no harm.
+
+use super::{
+    explained, mixing,
+    seen::Code,
+    text, unseen,
+    weights::{Weighed, in_namespace},
+};
+use crate::{
+    module::view,
+    rules::Match,
+    sandbox::{Answer, Call, Entry, EntryKind},
+};
+
+/// Whether a rule rests on secrets that were read.
+pub(super) fn is_of(facts: &Weighed<'_>, rule: &Match) -> bool {
+    let listed = &facts.weights.class.kept;
+    rule.dynamic && rule.severity >= 2 && listed.iter().any(|prefix| in_namespace(&rule.namespace, prefix))
+}
+
+/// The rules that count.
+pub(super) fn counted(facts: &Weighed<'_>, rules: &[Match]) -> Vec<Match> {
+    let stayed = rules.iter().any(|rule| is_of(facts, rule)) && stayed(facts);
+    rules.iter().filter(|rule| !stayed || !is_of(facts, rule)).cloned().collect()
+}
+
+/// Why what stayed forbids CLEAN, if it does: of `rules` all are shown, and some do not count.
+pub(super) fn lack(facts: &Weighed<'_>, rules: &[Match]) -> Option<String> {
+    let rule = rules.iter().find(|rule| is_of(facts, rule))?;
+    let name = text::quoted(&rule.name);
+    Some(format!("what nobody had asked for ({name}) was read, and nothing but a digest was seen to leave"))
+}
+
+/// Whether nothing of a file left, as far as all is known.
+pub(super) fn stayed(facts: &Weighed<'_>) -> bool {
+    let (Some(run), Some(flows)) = (facts.run, facts.flows) else { return false };
+    let is_followed = flows.instructions >= flows.of && flows.lost == 0 && flows.error.is_none();
+    let is_program = |entry: &Entry| entry.kind != EntryKind::Export;
+    let is_known = |call: &Call| call.answer != Answer::Default && call.module.starts_with("wasi");
+    let left = flows.left.values().any(|only_digest| !only_digest)
+        || run.honeytokens.iter().any(|token| !token.leaks.is_empty());
+    if left || !is_followed || run.calls_cut > 0 || !run.files.is_empty() {
+        return false;
+    }
+    if !run.entries.iter().all(is_program) || !run.calls.iter().all(is_known) {
+        return false;
+    }
+    let code = Code::of(facts);
+    (flows.left.is_empty() || hashed(&code)) && unseen::lack(&code).is_none()
+}
+
+/// Whether a known hash ran.
+fn hashed(code: &Code<'_>) -> bool {
+    let (facts, Some(module)) = (code.facts, code.module()) else { return false };
+    let near = mixing::near_hashes(facts, module);
+    let is_one = |function: &view::Function| {
+        let hashes = near.get(&function.index).into_iter().flatten();
+        code.seen().ran.contains(&function.index)
+            && hashes.into_iter().any(|hash| explained::rotates_as(hash, module, function))
+    };
+    facts.view.functions.iter().any(is_one)
+}

@@ -178,8 +178,8 @@ impl DataFlows {
         self.flows = flows.iter().take(MAX_FLOWS).map(|flow| words.flow(flow)).collect();
     }
 
-    /// Which files left something with the host. A condition over a few bytes (a head, an end of a line) tells
-    /// nothing of what they hold.
+    /// Which files left something with the host. A condition over a few bytes (a head, an end of a line)
+    /// tells nothing of what they hold.
     fn leave(&mut self, flows: &[Flow]) {
         for flow in flows.iter().filter(|flow| flow.source.kind == SourceKind::File) {
             let is_out = matches!(flow.sink, Sink::Argument { .. } | Sink::Memory { .. } | Sink::Result);
